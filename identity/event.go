@@ -1,0 +1,35 @@
+package identity
+
+import (
+	"context"
+	"time"
+)
+
+// What the audit log tells of.
+const (
+	EventSessionEnded   = "session.ended"
+	EventRefreshRefused = "refresh.refused" // another key, or none, within the window of a rotation that had one
+	EventRefreshAhead   = "refresh.ahead"   // a token newer than its row: the store lost its last commits
+	EventUnionConflict  = "union.conflict"  // a union id that belongs to another user, or changed
+	EventUserBlocked    = "wechat.blocked"  // WeChat calls the user a high risk
+	EventUserDisabled   = "user.disabled"
+	EventUserEnabled    = "user.enabled"
+	EventPasswordSet    = "user.password_set"
+)
+
+// Event is a line of the audit log. It holds no secret and no token.
+type Event struct {
+	At        time.Time // set by the store
+	Kind      string
+	UserID    string
+	ClientID  string
+	SessionID string
+	Detail    string
+}
+
+// Events is what a store does for the audit log.
+type Events interface {
+	Record(ctx context.Context, event Event) error
+	// List returns the newest events first, at most limit.
+	List(ctx context.Context, limit int) ([]Event, error)
+}
