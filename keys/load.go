@@ -1,0 +1,87 @@
+package keys
+
+import (
+	"cmp"
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Options says how keys are loaded. Now is required.
+type Options struct {
+	Now func() time.Time
+
+	generateRSA func() (*rsa.PrivateKey, error) // tests bring their own, since a real one takes long; nil: rsa.GenerateKey
+}
+
+// openKey is a record with what was sealed in it; nothing if it is gone.
+type openKey struct {
+	Record
+	plaintext []byte
+}
+
+// Load reads the keys, and makes the first of each purpose in an empty store: of replicas that start at once, one wins and all get its
+// keys. A ring that cannot open the keys is refused with a sentence for the operator (ErrUnknownMasterKey, ErrSealBroken).
+//
+// Which key signs is decided here and does not change while the set is used.
+func Load(ctx context.Context, store Store, ring *Ring, options Options) (*Set, error) {
+	records, err := store.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// What is there is opened before anything is added, so that a wrong ring leaves no key that the right one cannot open.
+	opened, err := openRecords(records, ring, options.Now())
+	if err != nil {
+		return nil, err
+	}
+	missing, err := addMissing(ctx, store, records, ring, options)
+	if err != nil {
+		return nil, err
+	}
+	if missing {
+		if records, err = store.Keys(ctx); err != nil {
+			return nil, err
+		}
+		if opened, err = openRecords(records, ring, options.Now()); err != nil {
+			return nil, err
+		}
+	}
+	return newSet(opened, options.Now())
+}
+
+// openRecords opens the records that are not gone, and returns all with the newest first. Purposes of a later version are left alone.
+func openRecords(records []Record, ring *Ring, now time.Time) ([]openKey, error) {
+	var opened []openKey
+	for _, record := range records {
+		if record.Purpose != Signing && record.Purpose != Refresh {
+			continue
+		}
+		key := openKey{Record: record}
+		if !reached(record.GoneAt, now) {
+			var err error
+			if key.plaintext, err = ring.Open(sealPurpose(record.Purpose), record.ID, record.Sealed); err != nil {
+				return nil, openingFailed(record, err)
+			}
+		}
+		opened = append(opened, key)
+	}
+	slices.SortFunc(opened, func(a, b openKey) int { return cmp.Compare(b.Sequence, a.Sequence) })
+	return opened, nil
+}
+
+// openingFailed tells the operator which entry to look for.
+func openingFailed(record Record, err error) error {
+	master, _, _ := cutEnvelope(record.Sealed)
+	switch {
+	case errors.Is(err, ErrUnknownMasterKey):
+		return fmt.Errorf("the keys in this database were sealed with master key %q, which is not in master_key (LINGPAI_MASTER_KEY); "+
+			"add its entry behind the first, or check that this is the right database: %w", master, err)
+	case errors.Is(err, ErrSealBroken):
+		return fmt.Errorf("master key %q does not open the %s key %q in this database; check that master_key (LINGPAI_MASTER_KEY) is "+
+			"the one of this installation, and not another key of the same id: %w", master, record.Purpose, record.ID, err)
+	}
+	return fmt.Errorf("opening the %s key %q: %w", record.Purpose, record.ID, err)
+}

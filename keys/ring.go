@@ -1,0 +1,97 @@
+package keys
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	masterKeySize = 32
+	maxKeyIDSize  = 32
+	idAlphabet    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+)
+
+// Ring is the master keys that seal what the database must not show: the first seals, all open. It is safe for parallel use.
+type Ring struct {
+	masters []*masterKey
+}
+
+// masterKey is one key of a ring with the sealers that were derived from it, by purpose.
+type masterKey struct {
+	id      string
+	key     []byte
+	sealers sync.Map // string to cipher.AEAD
+}
+
+// ParseRing reads entries "id:base64" separated by commas. Each key has 32 bytes, in standard or URL base64, padded or not; ids are
+// unique and have 1 to 32 letters, digits, '_' and '-'. Errors name an entry by its place only: what stands where the id should be may
+// be the key.
+func ParseRing(text string) (*Ring, error) {
+	ring := &Ring{}
+	for n, entry := range strings.Split(text, ",") {
+		master, err := parseMasterKey(strings.TrimSpace(entry))
+		if err != nil {
+			return nil, fmt.Errorf("entry %d of the master keys: %w", n+1, err)
+		}
+		if ring.find(master.id) != nil {
+			return nil, fmt.Errorf("entry %d of the master keys has the id of an earlier entry; ids must differ", n+1)
+		}
+		ring.masters = append(ring.masters, master)
+	}
+	return ring, nil
+}
+
+func parseMasterKey(entry string) (*masterKey, error) {
+	id, encoded, _ := strings.Cut(entry, ":")
+	if !validKeyID(id) {
+		return nil, errors.New("want id:base64, where the id has 1 to 32 letters, digits, '_' and '-'; " +
+			"make one with: lingpai keys new-master-key")
+	}
+	key, err := decodeBase64(encoded)
+	if err != nil || len(key) != masterKeySize {
+		return nil, errors.New("want the base64 of exactly 32 bytes behind the id; make one with: lingpai keys new-master-key")
+	}
+	return &masterKey{id: id, key: key}, nil
+}
+
+// NewMasterKey makes an entry for a ring. Its id tells the day, since a ring is read by people.
+func NewMasterKey(now time.Time) (string, error) {
+	key := make([]byte, masterKeySize)
+	if _, err := rand.Read(key); err != nil {
+		return "", err
+	}
+	return "k" + now.UTC().Format("20060102") + ":" + base64.StdEncoding.EncodeToString(key), nil
+}
+
+// Format implements fmt.Formatter: whatever prints a ring shows "***".
+func (Ring) Format(state fmt.State, _ rune) { io.WriteString(state, masked) }
+
+const masked = "***"
+
+func (r *Ring) find(id string) *masterKey {
+	n := slices.IndexFunc(r.masters, func(m *masterKey) bool { return m.id == id })
+	if n < 0 {
+		return nil
+	}
+	return r.masters[n]
+}
+
+func validKeyID(id string) bool {
+	return id != "" && len(id) <= maxKeyIDSize && strings.Trim(id, idAlphabet) == ""
+}
+
+// decodeBase64 takes the standard and the URL alphabet, padded or not: people paste either.
+func decodeBase64(text string) ([]byte, error) {
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
+	if strings.HasSuffix(text, "=") {
+		return base64.StdEncoding.Strict().DecodeString(text)
+	}
+	return base64.RawStdEncoding.Strict().DecodeString(text)
+}

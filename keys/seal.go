@@ -1,0 +1,101 @@
+package keys
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrUnknownMasterKey says that a value was sealed with a master key that the ring does not have.
+	ErrUnknownMasterKey = errors.New("unknown master key")
+	// ErrSealBroken says that a sealed value was changed, moved to another place, or sealed with another key of the same id.
+	ErrSealBroken = errors.New("the seal is broken")
+)
+
+const (
+	sealVersion = 1
+	subkeySize  = 32 // AES-256
+)
+
+// Seal encrypts a value for one purpose and one identity, which must be named again to open it: a value that is moved to another row or
+// column does not open. Purposes are constants of the program, since a subkey is kept for each. The result is
+//
+//	version ‖ length of id ‖ id of the master key ‖ nonce ‖ ciphertext
+//
+// with AES-256-GCM. Nonces are random, so a master key should seal fewer than 2³² values of one purpose (NIST SP 800-38D §8.3).
+func (r *Ring) Seal(purpose, identity string, plaintext []byte) ([]byte, error) {
+	master := r.masters[0]
+	sealer, err := master.sealer(purpose)
+	if err != nil {
+		return nil, err
+	}
+	head := append([]byte{sealVersion, byte(len(master.id))}, master.id...)
+	return sealer.Seal(head, nil, plaintext, associatedData(purpose, identity)), nil
+}
+
+// Open decrypts what Seal made for the same purpose and identity. ErrUnknownMasterKey, which is followed by the key's id; ErrSealBroken.
+func (r *Ring) Open(purpose, identity string, sealed []byte) ([]byte, error) {
+	id, rest, err := cutEnvelope(sealed)
+	if err != nil {
+		return nil, err
+	}
+	master := r.find(id)
+	if master == nil {
+		return nil, fmt.Errorf("%w %q", ErrUnknownMasterKey, id)
+	}
+	sealer, err := master.sealer(purpose)
+	if err != nil {
+		return nil, err
+	}
+	plaintext, err := sealer.Open(nil, nil, rest, associatedData(purpose, identity))
+	if err != nil {
+		return nil, ErrSealBroken
+	}
+	return plaintext, nil
+}
+
+// cutEnvelope returns the id of the master key that sealed a value, and what it sealed. ErrSealBroken.
+func cutEnvelope(sealed []byte) (id string, rest []byte, err error) {
+	const head = 2
+	if len(sealed) < head || sealed[0] != sealVersion || len(sealed) < head+int(sealed[1]) {
+		return "", nil, ErrSealBroken
+	}
+	end := head + int(sealed[1])
+	id = string(sealed[head:end])
+	if !validKeyID(id) {
+		return "", nil, ErrSealBroken
+	}
+	return id, sealed[end:], nil
+}
+
+// sealer returns AES-256-GCM under the subkey of a purpose (HKDF, RFC 5869). Deriving it costs more than using it, so it is kept.
+func (m *masterKey) sealer(purpose string) (cipher.AEAD, error) {
+	if sealer, ok := m.sealers.Load(purpose); ok {
+		return sealer.(cipher.AEAD), nil
+	}
+	subkey, err := hkdf.Key(sha256.New, m.key, nil, "lingpai seal "+purpose, subkeySize)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(subkey)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	m.sealers.Store(purpose, sealer)
+	return sealer, nil
+}
+
+// associatedData says what is sealed and where it belongs. The length keeps ("ab", "c") and ("a", "bc") apart.
+func associatedData(purpose, identity string) []byte {
+	b := binary.BigEndian.AppendUint64(nil, uint64(len(purpose)))
+	return append(append(b, purpose...), identity...)
+}

@@ -1,0 +1,98 @@
+package keys
+
+import (
+	"crypto/rsa"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Set is the keys that are in use, opened. It does not change, and is safe for parallel use.
+type Set struct {
+	signer    *signingKey
+	verifiers map[string]*rsa.PublicKey // by kid
+	secrets   map[[secretIDSize]byte]*macKey
+	secretIDs [][secretIDSize]byte // the current first
+	jwks      []byte
+	etag      string
+}
+
+// newSet builds the set of keys that come newest first.
+func newSet(opened []openKey, now time.Time) (*Set, error) {
+	records := make([]Record, len(opened))
+	for n, key := range opened {
+		records[n] = key.Record
+	}
+	signing, ok1 := chooseActive(records, Signing, now)
+	refresh, ok2 := chooseActive(records, Refresh, now)
+	if !ok1 || !ok2 {
+		return nil, errors.New("all keys of a purpose in this database are retired or have not been announced: there is none to sign with")
+	}
+	set := &Set{verifiers: map[string]*rsa.PublicKey{}, secrets: map[[secretIDSize]byte]*macKey{}}
+	var published []publicKey
+	for _, key := range opened {
+		active := signing
+		if key.Purpose == Refresh {
+			active = refresh
+		}
+		state := key.state(active, now)
+		public, err := set.add(key, state, now)
+		if err != nil {
+			return nil, err
+		}
+		published = append(published, public...)
+	}
+	var err error
+	set.jwks, set.etag, err = publish(published)
+	return set, err
+}
+
+// add takes a key in, and returns what is to be published of it.
+func (s *Set) add(key openKey, state State, now time.Time) ([]publicKey, error) {
+	switch {
+	case state == Gone:
+		return nil, nil
+	case key.Purpose == Refresh:
+		return nil, s.addSecret(key, state, now)
+	}
+	private, err := parseSigningKey(key.ID, key.plaintext)
+	if err != nil {
+		return nil, err
+	}
+	if key.verifies(now) {
+		s.verifiers[key.ID] = &private.PublicKey
+	}
+	if state == Active {
+		s.signer = &signingKey{key.ID, private}
+	}
+	if !key.published(now) {
+		return nil, nil
+	}
+	return []publicKey{publicKeyOf(key.ID, &private.PublicKey)}, nil
+}
+
+func (s *Set) addSecret(key openKey, state State, now time.Time) error {
+	id, err := hex.DecodeString(key.ID)
+	if err != nil || len(id) != secretIDSize || len(key.plaintext) != secretSize {
+		return fmt.Errorf("the refresh secret %q in this database is damaged", key.ID)
+	}
+	if !key.verifies(now) {
+		return nil
+	}
+	name := [secretIDSize]byte(id)
+	s.secrets[name] = newMACKey(key.plaintext)
+	if state == Active {
+		s.secretIDs = append([][secretIDSize]byte{name}, s.secretIDs...)
+	} else {
+		s.secretIDs = append(s.secretIDs, name)
+	}
+	return nil
+}
+
+// PublicSet returns the JWK set (RFC 7517) with its strong ETag (RFC 9110 §8.8.3), both prepared. Callers must not change the bytes.
+func (s *Set) PublicSet() (jwks []byte, etag string) { return s.jwks, s.etag }
+
+// Format implements fmt.Formatter: whatever prints a set shows "***".
+func (Set) Format(state fmt.State, _ rune) { io.WriteString(state, masked) }

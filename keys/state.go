@@ -1,0 +1,68 @@
+package keys
+
+import (
+	"cmp"
+	"time"
+)
+
+// State is where a key is in its life: announced → signing → retired → gone.
+type State string
+
+// The states there are.
+const (
+	Announced State = "announced" // published, so that verifiers know it before it is used
+	Active    State = "signing"   // the one that signs, or makes refresh tokens
+	Retired   State = "retired"   // still verifies, until the last token that it made has expired
+	Gone      State = "gone"      // does nothing any more
+)
+
+// state says where a record is, given the one in use.
+func (r Record) state(active Record, now time.Time) State {
+	switch {
+	case reached(r.GoneAt, now):
+		return Gone
+	case r.SigningAt.IsZero():
+		return Announced
+	case r.Purpose == active.Purpose && r.Sequence == active.Sequence:
+		return Active
+	case reached(r.RetiredAt, now), reached(r.SigningAt, now):
+		return Retired
+	}
+	return Announced
+}
+
+// verifies says whether what was made with the key counts. Its start does not matter: the maker's clock may be ahead of ours.
+func (r Record) verifies(now time.Time) bool { return !r.SigningAt.IsZero() && !reached(r.GoneAt, now) }
+
+// published says whether verifiers are told of the key.
+func (r Record) published(now time.Time) bool {
+	return r.verifies(now) || reached(r.AnnouncedAt, now) && !reached(r.GoneAt, now)
+}
+
+func reached(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
+
+// chooseActive picks the record of a purpose that is used now; false if there is none.
+func chooseActive(records []Record, purpose Purpose, now time.Time) (Record, bool) {
+	var best Record
+	found := false
+	for _, r := range records {
+		if r.Purpose != purpose || !r.verifies(now) || reached(r.RetiredAt, now) {
+			continue
+		}
+		if !found || preferred(r, best, now) {
+			best, found = r, true
+		}
+	}
+	return best, found
+}
+
+// preferred says whether a is used rather than b: the one that began last. If neither has begun, then the one that begins first: a
+// replica whose clock is behind the one that made the first key must start all the same.
+func preferred(a, b Record, now time.Time) bool {
+	begunA, begunB := reached(a.SigningAt, now), reached(b.SigningAt, now)
+	if begunA != begunB {
+		return begunA
+	}
+	order := cmp.Or(a.SigningAt.Compare(b.SigningAt), cmp.Compare(a.Sequence, b.Sequence))
+	return begunA == (order > 0)
+}
