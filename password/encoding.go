@@ -1,0 +1,82 @@
+package password
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// parameters of argon2id. Memory is in KiB.
+type parameters struct {
+	memory, time uint32
+	threads      uint8
+}
+
+// current is OWASP's first choice of parameters for argon2id; one thread, so that a hash costs the same on every host.
+func current() parameters { return parameters{memory: 19 << 10, time: 2, threads: 1} }
+
+const (
+	saltSize = 16
+	hashSize = 32
+
+	maxMemory  = 64 << 10
+	maxTime    = 8
+	maxThreads = 4
+)
+
+// hashed is an encoded hash taken apart.
+type hashed struct {
+	parameters
+	salt, hash []byte
+}
+
+var errNotAHash = errors.New("not an argon2id hash in PHC form")
+
+// parse reads "$argon2id$v=19$m=19456,t=2,p=1$salt$hash". It refuses parameters that would make checking it a denial of service.
+func parse(encoded string) (hashed, error) {
+	var h hashed
+	parts := strings.Split(encoded, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return h, errNotAHash
+	}
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &h.memory, &h.time, &h.threads); err != nil {
+		return h, errNotAHash
+	}
+	if !h.parameters.bearable() {
+		return h, errNotAHash
+	}
+	var err1, err2 error
+	h.salt, err1 = base64.RawStdEncoding.Strict().DecodeString(parts[4])
+	h.hash, err2 = base64.RawStdEncoding.Strict().DecodeString(parts[5])
+	if err1 != nil || err2 != nil || len(h.salt) < 8 || len(h.salt) > 64 || len(h.hash) < 16 || len(h.hash) > 64 {
+		return h, errNotAHash
+	}
+	if h.String() != encoded { // leading zeros, line ends inside base64, anything behind a number
+		return h, errNotAHash
+	}
+	return h, nil
+}
+
+// bearable says whether checking a hash with these parameters is work that we do (RFC 9106 §3.1 gives the lower bounds).
+func (p parameters) bearable() bool {
+	return p.threads >= 1 && p.threads <= maxThreads && p.time >= 1 && p.time <= maxTime &&
+		p.memory >= 8*uint32(p.threads) && p.memory <= maxMemory
+}
+
+func (p parameters) String() string {
+	return fmt.Sprintf("m=%d,t=%d,p=%d", p.memory, p.time, p.threads)
+}
+
+// String is the PHC form.
+func (h hashed) String() string {
+	return fmt.Sprintf("$argon2id$v=%d$%s$%s$%s", argon2.Version, h.parameters,
+		base64.RawStdEncoding.EncodeToString(h.salt), base64.RawStdEncoding.EncodeToString(h.hash))
+}
+
+// argon2id hashes a password with the parameters and salt of h.
+func argon2id(h hashed, password string, size int) []byte {
+	return argon2.IDKey([]byte(password), h.salt, h.time, h.memory, h.threads, uint32(size))
+}

@@ -1,0 +1,137 @@
+package password
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/text/unicode/norm"
+)
+
+// fake replaces argon2id by something instant that still depends on all of the password and the salt, and counts.
+func fake(h *Hasher) *atomic.Int32 {
+	var calls atomic.Int32
+	h.compute = func(h hashed, password string, size int) []byte {
+		calls.Add(1)
+		hash := make([]byte, size)
+		for n, b := range []byte(string(h.salt) + password) {
+			hash[n%size] = hash[n%size]*31 + b
+		}
+		return hash
+	}
+	return &calls
+}
+
+func TestHashVerifies(t *testing.T) {
+	h := New(Options{})
+	encoded, err := h.Hash(t.Context(), "192.0.2.1", "correct horse")
+	require.NoError(t, err)
+	require.Regexp(t, `^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$`, encoded)
+	for password, want := range map[string]bool{"correct horse": true, "correct Horse": false, "correct horse ": false, "": false} {
+		right, err := h.Verify(t.Context(), "192.0.2.1", encoded, password)
+		require.NoError(t, err)
+		require.Equal(t, want, right, "%q", password)
+	}
+	again, err := h.Hash(t.Context(), "192.0.2.1", "correct horse")
+	require.NoError(t, err)
+	require.NotEqual(t, encoded, again, "the salt is random")
+}
+
+// The reference implementation's own example.
+func TestReferenceVector(t *testing.T) {
+	const encoded = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+	right, err := New(Options{}).Verify(t.Context(), "", encoded, "password")
+	require.NoError(t, err)
+	require.True(t, right)
+}
+
+func TestLongPasswordsThatShareTheirStartDiffer(t *testing.T) {
+	h := New(Options{})
+	start := strings.Repeat("a", 72) // where bcrypt stops reading
+	encoded, err := h.Hash(t.Context(), "", start+"x")
+	require.NoError(t, err)
+	for password, want := range map[string]bool{start + "x": true, start + "y": false, start: false, start + "xy": false} {
+		right, err := h.Verify(t.Context(), "", encoded, password)
+		require.NoError(t, err)
+		require.Equal(t, want, right, "%d bytes", len(password))
+	}
+}
+
+func TestComposedAndDecomposedFormsAreOnePassword(t *testing.T) {
+	h := New(Options{})
+	fake(h)
+	for _, password := range []string{"crème brûlée", "비밀번호비밀번호", "Ångström", "密码　密码"} {
+		encoded, err := h.Hash(t.Context(), "", norm.NFD.String(password))
+		require.NoError(t, err)
+		right, err := h.Verify(t.Context(), "", encoded, norm.NFC.String(password))
+		require.NoError(t, err)
+		require.True(t, right, password)
+	}
+}
+
+func TestUnknownUserCostsTheSame(t *testing.T) {
+	h := New(Options{})
+	encoded, err := h.Hash(t.Context(), "", "correct horse")
+	require.NoError(t, err)
+	var work []string
+	h.compute = func(h hashed, password string, size int) []byte {
+		work = append(work, fmt.Sprint(h.parameters, len(h.salt), size, password))
+		return make([]byte, size) // what the dummy holds, which must not count
+	}
+	for _, stored := range []string{encoded, ""} {
+		right, err := h.Verify(t.Context(), "", stored, "correct horse")
+		require.NoError(t, err)
+		require.False(t, right)
+	}
+	require.Len(t, work, 2)
+	require.Equal(t, work[0], work[1])
+}
+
+func TestImpossiblePasswordCostsNothing(t *testing.T) {
+	h := New(Options{})
+	calls := fake(h)
+	encoded, err := h.Hash(t.Context(), "", "correct horse")
+	require.NoError(t, err)
+	calls.Store(0)
+	for name, password := range map[string]string{
+		"a megabyte": strings.Repeat("a", 1<<20), "1025 bytes": strings.Repeat("a", 1025), "not UTF-8": "correct \xff horse",
+		"a control character": "correct\x00horse", "nothing": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := h.Hash(t.Context(), "", password)
+			require.Error(t, err)
+			require.NotErrorIs(t, err, ErrBusy)
+			for _, stored := range []string{encoded, ""} {
+				right, err := h.Verify(t.Context(), "", stored, password)
+				require.NoError(t, err)
+				require.False(t, right)
+			}
+		})
+	}
+	require.Zero(t, calls.Load())
+}
+
+func TestDamagedHashIsAnError(t *testing.T) {
+	h := New(Options{})
+	calls := fake(h)
+	_, err := h.Verify(t.Context(), "", "$argon2id$v=19$m=4294967295,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5Q", "correct horse")
+	require.ErrorIs(t, err, errNotAHash)
+	require.NotContains(t, err.Error(), "CTFh")
+	require.Zero(t, calls.Load())
+}
+
+func TestEndedContextDoesNoWork(t *testing.T) {
+	h := New(Options{})
+	calls := fake(h)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	encoded, err := h.Hash(ctx, "", "correct horse")
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, encoded)
+	_, err = h.Verify(ctx, "", "", "correct horse")
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, calls.Load())
+}
