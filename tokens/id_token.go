@@ -1,0 +1,72 @@
+package tokens
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Scopes that OpenID Connect Core §5.4 and §11 define and we serve.
+const (
+	ScopeOpenID        = "openid"
+	ScopeProfile       = "profile"
+	ScopeOfflineAccess = "offline_access"
+)
+
+// HasScope says whether a space-separated scope names one.
+func HasScope(scope, name string) bool { return slices.Contains(strings.Fields(scope), name) }
+
+// idClaims are the claims of an ID token (OpenID Connect Core §2).
+type idClaims struct {
+	Issuer          string   `json:"iss"`
+	Subject         string   `json:"sub"`
+	Audience        string   `json:"aud"`
+	IssuedAt        int64    `json:"iat"`
+	Expires         int64    `json:"exp"`
+	AuthTime        int64    `json:"auth_time"`
+	Methods         []string `json:"amr"`
+	Session         string   `json:"sid"`
+	AccessTokenHash string   `json:"at_hash"`
+	IsNewUser       bool     `json:"is_new_user,omitempty"`
+	Profile
+}
+
+// Profile are the claims about a user that its scopes allow (OpenID Connect Core §5.1), in ID tokens and at userinfo.
+type Profile struct {
+	PreferredUsername string `json:"preferred_username,omitempty"`
+}
+
+// ProfileOf returns what a scope allows to tell of a user.
+func ProfileOf(user identity.User, scope string) Profile {
+	if !HasScope(scope, ScopeProfile) {
+		return Profile{}
+	}
+	return Profile{PreferredUsername: user.Username}
+}
+
+// idToken signs an ID token that goes with an access token.
+func (i *Issuer) idToken(client identity.Client, session identity.Session, user identity.User, scope, accessToken string, isNew bool) (string, error) {
+	now := i.config.Now()
+	return i.sign(typeIDToken, idClaims{
+		Issuer:          i.config.Issuer,
+		Subject:         session.UserID,
+		Audience:        client.ID,
+		IssuedAt:        now.Unix(),
+		Expires:         now.Add(i.accessTTL(client)).Unix(),
+		AuthTime:        session.AuthTime.Unix(),
+		Methods:         []string{session.Method},
+		Session:         session.ID,
+		AccessTokenHash: halfHash(accessToken),
+		IsNewUser:       isNew,
+		Profile:         ProfileOf(user, scope),
+	})
+}
+
+// halfHash is at_hash for RS256 (OpenID Connect Core §3.1.3.6).
+func halfHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}

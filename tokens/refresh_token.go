@@ -1,0 +1,85 @@
+package tokens
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// A refresh token is stored nowhere. It is "lp_rt_" and, in base64url,
+//
+//	version 1 ‖ refresh secret's id 6 ‖ session id 16 ‖ generation 4 ‖ session secret 16 ‖ HMAC-SHA256 32 bytes
+//
+// where the HMAC is taken over all before it with the refresh secret of that id. The server's secret alone forges nothing, since the
+// session secret is kept as a hash only; the database alone forges nothing, for want of the server's secret.
+const (
+	refreshPrefix  = "lp_rt_"
+	refreshVersion = 1
+	signedSize     = 1 + secretIDSize + 16 + 4 + sessionSecretSize
+	refreshSize    = signedSize + sha256.Size
+
+	secretIDSize      = 6
+	sessionSecretSize = 16
+
+	macRefreshToken = "refresh token"
+)
+
+// RefreshToken is what a genuine refresh token says.
+type RefreshToken struct {
+	SessionID  string
+	Generation uint32
+	secret     [sessionSecretSize]byte
+}
+
+// Opens says, in constant time, whether the token carries the session's secret.
+func (t RefreshToken) Opens(session identity.Session) bool {
+	sum := sha256.Sum256(t.secret[:])
+	return subtle.ConstantTimeCompare(sum[:], session.SecretHash[:]) == 1
+}
+
+// ReadRefreshToken takes a refresh token apart, or returns ErrBadToken: a forgery is refused without touching the database.
+func (i *Issuer) ReadRefreshToken(token string) (RefreshToken, error) {
+	encoded, ok := strings.CutPrefix(token, refreshPrefix)
+	if !ok || len(encoded) != base64.RawURLEncoding.EncodedLen(refreshSize) {
+		return RefreshToken{}, ErrBadToken
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil || len(b) != refreshSize || b[0] != refreshVersion {
+		return RefreshToken{}, ErrBadToken
+	}
+	rest := b[1:]
+	mac, ok := i.config.Keys.MAC([secretIDSize]byte(rest), macRefreshToken, b[:signedSize])
+	if !ok || subtle.ConstantTimeCompare(mac[:], b[signedSize:]) != 1 {
+		return RefreshToken{}, ErrBadToken
+	}
+	rest = rest[secretIDSize:]
+	return RefreshToken{
+		SessionID:  uuid.UUID(rest[:16]).String(),
+		Generation: binary.BigEndian.Uint32(rest[16:]),
+		secret:     [sessionSecretSize]byte(rest[20:]),
+	}, nil
+}
+
+// write makes the token's text under the current refresh secret.
+func (i *Issuer) writeRefreshToken(t RefreshToken) (string, error) {
+	session, err := uuid.Parse(t.SessionID)
+	if err != nil {
+		return "", err
+	}
+	id := i.config.Keys.SecretID()
+	b := make([]byte, 0, refreshSize)
+	b = append(b, refreshVersion)
+	b = append(b, id[:]...)
+	b = append(b, session[:]...)
+	b = binary.BigEndian.AppendUint32(b, t.Generation)
+	b = append(b, t.secret[:]...)
+	mac, _ := i.config.Keys.MAC(id, macRefreshToken, b)
+	b = append(b, mac[:]...)
+	return refreshPrefix + base64.RawURLEncoding.EncodeToString(b), nil
+}

@@ -1,0 +1,147 @@
+package tokens
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+)
+
+// oneOfEach is a key store that starts empty.
+type oneOfEach struct{ records []keys.Record }
+
+func (s *oneOfEach) Keys(context.Context) ([]keys.Record, error) { return s.records, nil }
+
+func (s *oneOfEach) AddKey(_ context.Context, record keys.Record) (bool, error) {
+	s.records = append(s.records, record)
+	return true, nil
+}
+
+func newIssuer(t *testing.T) *Issuer {
+	t.Helper()
+	master, err := keys.NewMasterKey(time.Now())
+	require.NoError(t, err)
+	ring, err := keys.ParseRing(master)
+	require.NoError(t, err)
+	set, err := keys.Load(t.Context(), &oneOfEach{}, ring, keys.Options{Now: time.Now})
+	require.NoError(t, err)
+	return New(Config{Issuer: "https://login.example.com", Keys: set, AccessTTL: time.Hour, Now: time.Now})
+}
+
+// newToken returns a refresh token and the row of its session.
+func newToken(t *testing.T, issuer *Issuer) (string, identity.Session) {
+	t.Helper()
+	secret := [sessionSecretSize]byte(randomBytes(sessionSecretSize))
+	session := identity.Session{ID: identity.NewSessionID(), Generation: 7, SecretHash: hashSecret(secret)}
+	token, err := issuer.writeRefreshToken(RefreshToken{SessionID: session.ID, Generation: 7, secret: secret})
+	require.NoError(t, err)
+	return token, session
+}
+
+func TestRefreshTokenSaysWhatItWasMadeOf(t *testing.T) {
+	issuer := newIssuer(t)
+	token, session := newToken(t, issuer)
+	require.Len(t, token, 106, "the format cannot change without logging people out")
+	read, err := issuer.ReadRefreshToken(token)
+	require.NoError(t, err)
+	require.Equal(t, session.ID, read.SessionID)
+	require.EqualValues(t, 7, read.Generation)
+	require.True(t, read.Opens(session))
+
+	successor, err := issuer.Successor(read, session)
+	require.NoError(t, err)
+	require.Equal(t, token, successor, "the same session and generation make the same string, so nothing needs to be stored")
+}
+
+// TestRefreshTokenHasOneSpelling: any change of any character is refused, so no token has a twin.
+func TestRefreshTokenHasOneSpelling(t *testing.T) {
+	issuer := newIssuer(t)
+	token, _ := newToken(t, issuer)
+	for n := range token {
+		for _, other := range []byte{'A', 'B', '_', '=', '.', 0} {
+			if token[n] == other {
+				continue
+			}
+			changed := []byte(token)
+			changed[n] = other
+			_, err := issuer.ReadRefreshToken(string(changed))
+			require.ErrorIs(t, err, ErrBadToken, "character %d changed to %q", n, other)
+		}
+	}
+	for _, changed := range []string{"", token[:105], token + "A", token + "\n", " " + token, token + token} {
+		_, err := issuer.ReadRefreshToken(changed)
+		require.ErrorIs(t, err, ErrBadToken)
+	}
+}
+
+// TestStolenDatabaseMakesNoRefreshToken: its rows have the session's id, its generation and the hash of its secret, but not what the
+// MAC is made with.
+func TestStolenDatabaseMakesNoRefreshToken(t *testing.T) {
+	issuer, thief := newIssuer(t), newIssuer(t)
+	_, session := newToken(t, issuer)
+	forged, err := thief.writeRefreshToken(RefreshToken{SessionID: session.ID, Generation: session.Generation})
+	require.NoError(t, err)
+	_, err = issuer.ReadRefreshToken(forged)
+	require.ErrorIs(t, err, ErrBadToken)
+
+	// The same with the genuine secret's id, which the rows of the keys tell.
+	body, err := base64.RawURLEncoding.DecodeString(forged[len(refreshPrefix):])
+	require.NoError(t, err)
+	id := issuer.config.Keys.SecretID()
+	copy(body[1:], id[:])
+	_, err = issuer.ReadRefreshToken(refreshPrefix + base64.RawURLEncoding.EncodeToString(body))
+	require.ErrorIs(t, err, ErrBadToken)
+}
+
+// TestStolenServerSecretMakesNoRefreshToken: who can make the MAC still does not know the session's secret.
+func TestStolenServerSecretMakesNoRefreshToken(t *testing.T) {
+	issuer := newIssuer(t)
+	_, session := newToken(t, issuer)
+	guess := RefreshToken{SessionID: session.ID, Generation: session.Generation, secret: [sessionSecretSize]byte(session.SecretHash[:])}
+	forged, err := issuer.writeRefreshToken(guess)
+	require.NoError(t, err)
+	read, err := issuer.ReadRefreshToken(forged)
+	require.NoError(t, err, "the MAC is genuine")
+	require.False(t, read.Opens(session))
+}
+
+// TestRefreshTokenFormat holds the layout that is written down: a change would log everybody out.
+func TestRefreshTokenFormat(t *testing.T) {
+	issuer := newIssuer(t)
+	token, session := newToken(t, issuer)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(token[len("lp_rt_"):])
+	require.NoError(t, err)
+	require.Len(t, b, 75)
+	require.EqualValues(t, 1, b[0])
+	id := issuer.config.Keys.SecretID()
+	require.Equal(t, id[:], b[1:7])
+	require.Equal(t, session.ID, uuid.UUID(b[7:23]).String())
+	require.EqualValues(t, 7, binary.BigEndian.Uint32(b[23:27]))
+	sum := sha256.Sum256(b[27:43])
+	require.Equal(t, session.SecretHash, sum)
+	mac, ok := issuer.config.Keys.MAC(id, "refresh token", b[:43])
+	require.True(t, ok)
+	require.Equal(t, mac[:], b[43:])
+}
+
+// TestOpeningsDiffer: what a sign-in was opened by depends on every part, and parts do not run into each other.
+func TestOpeningsDiffer(t *testing.T) {
+	issuer := newIssuer(t)
+	seen := map[string]bool{}
+	for _, parts := range [][]string{{"a", "b", "c"}, {"ab", "c"}, {"a", "bc"}, {"abc"}, {"a", "b", "c", ""}, {"", "a", "b", "c"}} {
+		openings := issuer.Openings(parts...)
+		require.Len(t, openings, 1)
+		require.False(t, seen[string(openings[0].By)])
+		seen[string(openings[0].By)] = true
+		require.Equal(t, openings[0], issuer.Openings(parts...)[0], "it can be made again")
+		require.NotContains(t, string(openings[0].By), string(openings[0].secret[:]), "the row does not tell the secret")
+	}
+}
