@@ -1,0 +1,158 @@
+package conformance
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+)
+
+// Stores are what a database offers.
+type Stores struct {
+	Users    identity.Users
+	Apps     identity.Apps
+	Clients  identity.Clients
+	Sessions identity.Sessions
+	Events   identity.Events
+	Keys     keys.Store
+}
+
+// crowd is how many callers do the same thing at once.
+const crowd = 32
+
+// house is a database under test, and its clock.
+type house struct {
+	Stores
+	advance func(time.Duration) // moves the store's clock forward
+	witness string              // id of a session that is there only to be asked for the store's clock
+}
+
+// trial is one thing that must hold.
+type trial struct {
+	must string
+	hold func(t *testing.T, h house)
+}
+
+// Run tests stores over a database. open returns them on a fresh, empty, migrated database, and a function that moves the store's
+// clock forward. It is called for each noun, in parallel.
+func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
+	for _, noun := range []struct {
+		name   string
+		trials []trial
+	}{
+		{"users", users()},
+		{"user names", usernames()},
+		{"accounts", accounts()},
+		{"unions", unions()},
+		{"apps", apps()},
+		{"clients", clients()},
+		{"sessions", sessions()},
+		{"openings", openings()},
+		{"rotations", rotations()},
+		{"endings", endings()},
+		{"limits", limits()},
+		{"prunings", prunings()},
+		{"keys", signingKeys()},
+		{"events", events()},
+		{"hostile texts looked up", hostileTexts()},
+		{"hostile texts written", hostileWrites()},
+		{"ended contexts", endedContexts()},
+		{"races of users", userRaces()},
+		{"races of sessions", sessionRaces()},
+	} {
+		t.Run(noun.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, open)
+			for _, trial := range noun.trials {
+				t.Run(trial.must, func(t *testing.T) { trial.hold(t, h) })
+			}
+		})
+	}
+}
+
+func newHouse(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) house {
+	t.Helper()
+	var h house
+	h.Stores, h.advance = open(t)
+	h.witness = h.signIn(t, h.newUser(t), h.newClient(t)).ID
+	return h
+}
+
+// now reads the store's clock.
+func (h house) now(t *testing.T) time.Time {
+	t.Helper()
+	_, now, err := h.Sessions.Find(t.Context(), h.witness)
+	require.NoError(t, err)
+	return now
+}
+
+// often repeats a trial of parallel callers: one round may pass by luck.
+func often(hold func(t *testing.T, h house)) func(t *testing.T, h house) {
+	return func(t *testing.T, h house) {
+		for range 5 {
+			hold(t, h)
+		}
+	}
+}
+
+// together makes n calls at once and returns what each answered. A call must not end the test: it runs in a goroutine of its own.
+func together[V any](n int, call func(n int) V) []V {
+	answers := make([]V, n)
+	gate := make(chan struct{})
+	var running sync.WaitGroup
+	for i := range n {
+		running.Go(func() {
+			<-gate
+			answers[i] = call(i)
+		})
+	}
+	close(gate)
+	running.Wait()
+	return answers
+}
+
+// won is what one of many parallel calls answered.
+type won struct {
+	won bool
+	err error
+}
+
+// wonUnless takes one error for a loser's; every other one is a failure.
+func wonUnless(err, lost error) won {
+	if errors.Is(err, lost) {
+		return won{}
+	}
+	return won{err == nil, err}
+}
+
+// requireOneWinner returns which call won.
+func requireOneWinner(t *testing.T, answers []won) int {
+	t.Helper()
+	winner := -1
+	for n, answer := range answers {
+		require.NoError(t, answer.err)
+		if answer.won {
+			require.Equal(t, -1, winner, "more than one winner")
+			winner = n
+		}
+	}
+	require.NotEqual(t, -1, winner, "no winner")
+	return winner
+}
+
+// sameInstant allows for a store's rounding to the millisecond.
+func sameInstant(t *testing.T, want, got time.Time) {
+	t.Helper()
+	require.WithinDuration(t, want, got, time.Millisecond)
+}
+
+// between allows for the same rounding.
+func between(t *testing.T, from, to, got time.Time) {
+	t.Helper()
+	require.WithinRange(t, got, from.Add(-time.Millisecond), to.Add(time.Millisecond))
+}

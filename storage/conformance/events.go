@@ -1,0 +1,78 @@
+package conformance
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+func events() []trial {
+	return []trial{
+		{"an event is listed as recorded, at the store's instant", eventIsListed},
+		{"the newest events come first and no more than asked for", newestEventsFirst},
+		{"parallel events are all kept", often(parallelEvents)},
+	}
+}
+
+// eventsOf returns what the audit log tells of a user.
+func (h house) eventsOf(t *testing.T, kind, userID string) []identity.Event {
+	t.Helper()
+	all, err := h.Events.List(t.Context(), math.MaxInt32)
+	require.NoError(t, err)
+	var of []identity.Event
+	for _, event := range all {
+		if event.Kind == kind && event.UserID == userID {
+			of = append(of, event)
+		}
+	}
+	return of
+}
+
+func eventIsListed(t *testing.T, h house) {
+	before := h.now(t)
+	event := identity.Event{
+		At:   before.AddDate(-1, 0, 0), // the store knows better
+		Kind: identity.EventRefreshAhead, UserID: identity.NewUserID(), ClientID: newName(), SessionID: identity.NewSessionID(),
+		Detail: "generation 3 → 5",
+	}
+	require.NoError(t, h.Events.Record(t.Context(), event))
+	listed := h.eventsOf(t, event.Kind, event.UserID)
+	require.Len(t, listed, 1)
+	between(t, before, h.now(t), listed[0].At)
+	event.At = listed[0].At
+	require.Equal(t, event, listed[0])
+
+	require.NoError(t, h.Events.Record(t.Context(), identity.Event{Kind: identity.EventUserBlocked}), "only a kind")
+}
+
+func newestEventsFirst(t *testing.T, h house) {
+	for n := range 5 {
+		h.advance(time.Second)
+		require.NoError(t, h.Events.Record(t.Context(), identity.Event{Kind: "order", Detail: fmt.Sprint(n)}))
+	}
+	listed, err := h.Events.List(t.Context(), 3)
+	require.NoError(t, err)
+	require.Len(t, listed, 3)
+	for n, event := range listed {
+		require.Equal(t, fmt.Sprint(4-n), event.Detail)
+	}
+}
+
+func parallelEvents(t *testing.T, h house) {
+	userID := identity.NewUserID()
+	for _, err := range together(crowd, func(n int) error {
+		return h.Events.Record(t.Context(), identity.Event{Kind: "parallel", UserID: userID, Detail: fmt.Sprint(n)})
+	}) {
+		require.NoError(t, err)
+	}
+	details := map[string]bool{}
+	for _, event := range h.eventsOf(t, "parallel", userID) {
+		details[event.Detail] = true
+	}
+	require.Len(t, details, crowd)
+}
