@@ -1,0 +1,188 @@
+package sql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// maxSightingTries bounds how often a sighting starts over because another one made the same rows.
+const maxSightingTries = 5
+
+type accountRow struct {
+	Platform     string
+	App          string
+	Subject      string
+	UserID       string
+	UnionID      string
+	OpenPlatform string
+	CreatedAt    int64 `gorm:"autoCreateTime:false"`
+}
+
+func (accountRow) TableName() string { return "accounts" }
+
+// settled says whether the account's row tells all that a sighting does, so that nothing needs to be written.
+func (r accountRow) settled(s identity.Sighting) bool {
+	return s.UnionID == "" || r.UnionID == s.UnionID && r.OpenPlatform == s.OpenPlatform
+}
+
+// FindAccount implements identity.Users.
+func (u *Users) FindAccount(ctx context.Context, key identity.AccountKey) (identity.Account, error) {
+	row, err := findAccount(u.db.read.WithContext(ctx), key)
+	return identity.Account{AccountKey: key, UserID: row.UserID, UnionID: row.UnionID, CreatedAt: instant(&row.CreatedAt)}, err
+}
+
+func findAccount(db *gorm.DB, key identity.AccountKey) (accountRow, error) {
+	var row accountRow
+	if storable(key.Platform, key.App, key.Subject) != nil {
+		return row, identity.ErrNotFound
+	}
+	err := one(db.Raw("SELECT * FROM accounts WHERE platform = ? AND app = ? AND subject = ?", key.Platform, key.App, key.Subject), &row)
+	return row, err
+}
+
+// FindOrCreateByAccount implements identity.Users.
+func (u *Users) FindOrCreateByAccount(ctx context.Context, s identity.Sighting) (identity.User, bool, error) {
+	if err := storable(s.Platform, s.App, s.Subject, s.UnionID, s.OpenPlatform); err != nil {
+		return identity.User{}, false, err
+	}
+	if s.Platform == "" || s.App == "" || s.Subject == "" {
+		return identity.User{}, false, errors.New("an account needs platform, app and subject")
+	}
+	if user, err := u.knownUser(ctx, s); !errors.Is(err, identity.ErrNotFound) {
+		return user, false, err
+	}
+	var user identity.User
+	var created bool
+	for range maxSightingTries {
+		err := u.db.transaction(ctx, func(tx *gorm.DB) error {
+			var err error
+			user, created, err = see(tx, u.db.clock(), s)
+			return exists(err)
+		})
+		if !errors.Is(err, identity.ErrExists) {
+			return user, created, err
+		}
+	}
+	return identity.User{}, false, errors.New("the account is being changed over and over")
+}
+
+const knownUser = "SELECT " + userColumns + `, a.union_id, a.open_platform FROM accounts a JOIN users u ON u.id = a.user_id
+	WHERE a.platform = ? AND a.app = ? AND a.subject = ?`
+
+// knownUser is the way of almost every sign-in: the account is there, its union too, and nothing is written.
+func (u *Users) knownUser(ctx context.Context, s identity.Sighting) (identity.User, error) {
+	var user userRow
+	var account accountRow
+	err := u.db.hot.knownUser.row(ctx, append(user.targets(), &account.UnionID, &account.OpenPlatform), s.Platform, s.App, s.Subject)
+	if err == nil && !account.settled(s) {
+		err = identity.ErrNotFound
+	}
+	return user.user(), err
+}
+
+// see writes what a sighting tells that is new.
+func see(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
+	account, err := findAccount(tx, s.AccountKey)
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return firstSight(tx, now, s)
+	case err != nil:
+		return identity.User{}, false, err
+	}
+	if !account.settled(s) {
+		if err := link(tx, now, s, account); err != nil {
+			return identity.User{}, false, err
+		}
+	}
+	user, err := findUser(tx, "id", account.UserID)
+	return user, false, err
+}
+
+// firstSight gives a new account to the user of its union, or to a new one.
+func firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
+	owner, err := unionOwner(tx, s)
+	if err != nil {
+		return identity.User{}, false, err
+	}
+	if owner != "" {
+		var taken int64
+		if err := tx.Raw("SELECT count(*) FROM accounts WHERE user_id = ? AND platform = ? AND app = ?", owner, s.Platform, s.App).Scan(&taken).Error; err != nil {
+			return identity.User{}, false, err
+		}
+		if taken == 0 {
+			if err := addAccount(tx, now, s, owner); err != nil {
+				return identity.User{}, false, err
+			}
+			user, err := findUser(tx, "id", owner)
+			return user, false, err
+		}
+	}
+	row := userRow{ID: identity.NewUserID(), CreatedAt: now.UnixMilli()}
+	if err := tx.Create(&row).Error; err != nil {
+		return identity.User{}, false, err
+	}
+	if err := addAccount(tx, now, s, row.ID); err != nil {
+		return identity.User{}, false, err
+	}
+	switch {
+	case owner != "":
+		err = recordConflict(tx, now, row.ID, fmt.Sprintf("%s has another account at %s already", owner, s.App))
+	case s.HasUnion():
+		err = addUnion(tx, now, s, row.ID)
+	}
+	return row.user(), true, err
+}
+
+// link notes a union id that an account did not have. It never moves the account, and never takes a union from another user.
+func link(tx *gorm.DB, now time.Time, s identity.Sighting, account accountRow) error {
+	owner, err := unionOwner(tx, s)
+	if err != nil {
+		return err
+	}
+	switch {
+	case account.UnionID != "" && account.OpenPlatform == s.OpenPlatform:
+		err = recordConflict(tx, now, account.UserID, "the union id of an account at "+s.App+" changed")
+	case owner == "" && s.HasUnion():
+		err = addUnion(tx, now, s, account.UserID)
+	case owner != "" && owner != account.UserID:
+		err = recordConflict(tx, now, account.UserID, "the union id of an account at "+s.App+" belongs to "+owner)
+	}
+	if err != nil {
+		return err
+	}
+	// Also after a conflict, so that it is told once and not at every sign-in.
+	return tx.Exec("UPDATE accounts SET union_id = ?, open_platform = ? WHERE platform = ? AND app = ? AND subject = ?",
+		s.UnionID, s.OpenPlatform, s.Platform, s.App, s.Subject).Error
+}
+
+// unionOwner returns the user of a sighting's union, or "".
+func unionOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
+	if !s.HasUnion() {
+		return "", nil
+	}
+	var owner string
+	err := tx.Raw("SELECT user_id FROM unions WHERE platform = ? AND open_platform = ? AND union_id = ?", s.Platform, s.OpenPlatform, s.UnionID).Scan(&owner).Error
+	return owner, err
+}
+
+func addUnion(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
+	return tx.Exec("INSERT INTO unions (platform, open_platform, union_id, user_id, created_at) VALUES (?, ?, ?, ?, ?)",
+		s.Platform, s.OpenPlatform, s.UnionID, userID, now.UnixMilli()).Error
+}
+
+func addAccount(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
+	row := accountRow{
+		Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: userID, UnionID: s.UnionID, OpenPlatform: s.OpenPlatform, CreatedAt: now.UnixMilli(),
+	}
+	return tx.Create(&row).Error
+}
+
+func recordConflict(tx *gorm.DB, now time.Time, userID, detail string) error {
+	return recordEvent(tx, now, identity.Event{Kind: identity.EventUnionConflict, UserID: userID, Detail: detail})
+}

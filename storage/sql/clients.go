@@ -1,0 +1,120 @@
+package sql
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Clients implements identity.Clients.
+type Clients struct{ db *DB }
+
+var _ identity.Clients = (*Clients)(nil)
+
+// Clients returns the database's clients.
+func (db *DB) Clients() *Clients { return &Clients{db} }
+
+type clientRow struct {
+	ID            string
+	Name          string
+	Confidential  bool
+	SecretHash    []byte
+	FirstParty    bool
+	Grants        []string `gorm:"serializer:json"`
+	Scopes        []string `gorm:"serializer:json"`
+	DefaultScopes []string `gorm:"serializer:json"`
+	Audience      []string `gorm:"serializer:json"`
+	Apps          []string `gorm:"serializer:json"`
+	Origins       []string `gorm:"serializer:json"`
+	WechatClaims  bool
+	AccessTTL     int64
+	IdleTTL       int64
+	AbsoluteTTL   int64
+	CreatedAt     int64 `gorm:"autoCreateTime:false"`
+	DisabledAt    *int64
+}
+
+func (clientRow) TableName() string { return "clients" }
+
+func (r clientRow) client() identity.Client {
+	return identity.Client{
+		ID: r.ID, Name: r.Name, Confidential: r.Confidential, SecretHash: r.SecretHash, FirstParty: r.FirstParty,
+		Grants: r.Grants, Scopes: r.Scopes, DefaultScopes: r.DefaultScopes, Audience: r.Audience, Apps: r.Apps, Origins: r.Origins,
+		WechatClaims: r.WechatClaims, AccessTTL: time.Duration(r.AccessTTL) * time.Millisecond, IdleTTL: time.Duration(r.IdleTTL) * time.Millisecond,
+		AbsoluteTTL: time.Duration(r.AbsoluteTTL) * time.Millisecond, CreatedAt: instant(&r.CreatedAt), DisabledAt: instant(r.DisabledAt),
+	}
+}
+
+// Create implements identity.Clients.
+func (c *Clients) Create(ctx context.Context, client identity.Client) error {
+	if err := storable(slices.Concat([]string{client.ID, client.Name}, client.Grants, client.Scopes, client.DefaultScopes, client.Audience, client.Apps, client.Origins)...); err != nil {
+		return err
+	}
+	row := clientRow{
+		ID: client.ID, Name: client.Name, Confidential: client.Confidential, SecretHash: client.SecretHash, FirstParty: client.FirstParty,
+		Grants: list(client.Grants), Scopes: list(client.Scopes), DefaultScopes: list(client.DefaultScopes), Audience: list(client.Audience),
+		Apps: list(client.Apps), Origins: list(client.Origins), WechatClaims: client.WechatClaims,
+		AccessTTL: client.AccessTTL.Milliseconds(), IdleTTL: client.IdleTTL.Milliseconds(), AbsoluteTTL: client.AbsoluteTTL.Milliseconds(),
+		CreatedAt: c.db.clock().UnixMilli(),
+	}
+	return c.db.transaction(ctx, func(tx *gorm.DB) error {
+		subject := sha256.Sum256([]byte(client.ID))
+		var taken int64
+		err := tx.Raw("SELECT (SELECT count(*) FROM users WHERE id = ?) + (SELECT count(*) FROM retired_subjects WHERE hash = ?)", client.ID, subject[:]).Scan(&taken).Error
+		if err != nil {
+			return err
+		}
+		if taken > 0 { // a client must not be taken for a user (RFC 9700 §4.15)
+			return identity.ErrExists
+		}
+		if err := identity.ValidClientID(client.ID); err != nil {
+			return err
+		}
+		return exists(tx.Create(&row).Error)
+	})
+}
+
+// list stores an empty list as [], never as null.
+func list(items []string) []string { return append([]string{}, items...) }
+
+// Find implements identity.Clients.
+func (c *Clients) Find(ctx context.Context, id string) (identity.Client, error) {
+	var row clientRow
+	if storable(id) != nil {
+		return identity.Client{}, identity.ErrNotFound
+	}
+	err := one(c.db.read.WithContext(ctx).Raw("SELECT * FROM clients WHERE id = ?", id), &row)
+	return row.client(), err
+}
+
+// SetSecret implements identity.Clients.
+func (c *Clients) SetSecret(ctx context.Context, id string, hash []byte) error {
+	if storable(id) != nil {
+		return identity.ErrNotFound
+	}
+	return changed(c.db.write.WithContext(ctx).Exec("UPDATE clients SET secret_hash = ? WHERE id = ?", hash, id))
+}
+
+// Disable implements identity.Clients.
+func (c *Clients) Disable(ctx context.Context, id string) error {
+	if storable(id) != nil {
+		return identity.ErrNotFound
+	}
+	return changed(c.db.write.WithContext(ctx).Exec("UPDATE clients SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?", c.db.clock().UnixMilli(), id))
+}
+
+// List implements identity.Clients.
+func (c *Clients) List(ctx context.Context) ([]identity.Client, error) {
+	var rows []clientRow
+	err := c.db.read.WithContext(ctx).Raw("SELECT * FROM clients ORDER BY id").Scan(&rows).Error
+	clients := make([]identity.Client, len(rows))
+	for n, row := range rows {
+		clients[n] = row.client()
+	}
+	return clients, ended(ctx, err)
+}

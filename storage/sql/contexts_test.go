@@ -1,0 +1,111 @@
+package sql
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// TestWritersDoNotWaitForEachOtherInACircle writes the same rows inside and outside of transactions on a database that was just opened:
+// a cache of prepared statements would let a transaction wait for a statement whose preparation waits for the transaction's connection.
+func TestWritersDoNotWaitForEachOtherInACircle(t *testing.T) {
+	for range 10 {
+		db := openMigrated(t)
+		session := signIn(t, db, "alice")
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		const writers = 8
+		failures := make([]error, 2*writers)
+		var running sync.WaitGroup
+		for n := range writers {
+			running.Go(func() { failures[n] = db.Events().Record(ctx, identity.Event{Kind: "kind"}) })
+			running.Go(func() { failures[writers+n] = db.Users().Disable(ctx, session.UserID) })
+		}
+		running.Wait()
+		cancel()
+		require.NoError(t, errors.Join(failures...))
+	}
+}
+
+func TestOneCallersDeadlineFailsNobodyElse(t *testing.T) {
+	db := openMigrated(t)
+	busy := db.write.Begin()
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	impatient, patient := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := db.Users().Create(short, "bob", "hash"); impatient <- err }()
+	time.Sleep(10 * time.Millisecond) // bob asks first
+	go func() { _, err := db.Users().Create(t.Context(), "carol", "hash"); patient <- err }()
+	require.ErrorIs(t, <-impatient, context.DeadlineExceeded)
+	require.NoError(t, busy.Rollback().Error)
+	require.NoError(t, <-patient)
+}
+
+// TestContextsThatEndInTheMidst cancels at every moment of a call. Whatever is said to be done is done, a transaction is done wholly or
+// not at all, and every refusal is the context's.
+func TestContextsThatEndInTheMidst(t *testing.T) {
+	db := openMigrated(t)
+	session := signIn(t, db, "alice")
+	start := time.Now()
+	for n := 0; time.Since(start) < 2*time.Second; n++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancelAfter(time.Duration(n%4000)*100*time.Nanosecond, cancel)
+		moved, err := db.Sessions().Rotate(ctx, rotated(session), session.Generation)
+		requireContexts(t, err)
+		found, _, failure := db.Sessions().Find(t.Context(), session.ID)
+		require.NoError(t, failure)
+		if moved {
+			require.Equal(t, session.Generation+1, found.Generation)
+		}
+		session = found
+
+		epochs, events := epoch(t, db, session.UserID), count(t, db, "events")
+		err = db.Users().SetPassword(ctx, session.UserID, "new hash")
+		requireContexts(t, err)
+		changed := epoch(t, db, session.UserID) - epochs
+		require.Equal(t, err == nil, changed == 1)
+		if recorded := count(t, db, "events") - events; changed == 0 {
+			require.Zero(t, recorded)
+		} else {
+			require.Positive(t, recorded)
+			session = reopen(t, db, session.UserID)
+		}
+		cancel()
+	}
+}
+
+// cancelAfter does not sleep: a sleep is longer than the calls that it is to hit.
+func cancelAfter(delay time.Duration, cancel func()) {
+	for start := time.Now(); time.Since(start) < delay; {
+		continue
+	}
+	cancel()
+}
+
+func requireContexts(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+func epoch(t *testing.T, db *DB, userID string) int64 {
+	t.Helper()
+	user, err := db.Users().Find(t.Context(), userID)
+	require.NoError(t, err)
+	return user.AuthEpoch
+}
+
+func reopen(t *testing.T, db *DB, userID string) identity.Session {
+	t.Helper()
+	user, err := db.Users().Find(t.Context(), userID)
+	require.NoError(t, err)
+	session, err := db.Sessions().Open(t.Context(), newSession(user), user.AuthEpoch, lifetimes(), 0)
+	require.NoError(t, err)
+	return session
+}

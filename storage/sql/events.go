@@ -1,0 +1,59 @@
+package sql
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Events implements identity.Events.
+type Events struct{ db *DB }
+
+var _ identity.Events = (*Events)(nil)
+
+// Events returns the database's audit log.
+func (db *DB) Events() *Events { return &Events{db} }
+
+type eventRow struct {
+	ID        string
+	At        int64
+	Kind      string
+	UserID    string
+	ClientID  string
+	SessionID string
+	Detail    string
+}
+
+func (eventRow) TableName() string { return "events" }
+
+// Record implements identity.Events.
+func (e *Events) Record(ctx context.Context, event identity.Event) error {
+	return recordEvent(e.db.write.WithContext(ctx), e.db.clock(), event)
+}
+
+// recordEvent writes an event, in the transaction of what it tells of.
+func recordEvent(tx *gorm.DB, now time.Time, event identity.Event) error {
+	if err := storable(event.Kind, event.UserID, event.ClientID, event.SessionID, event.Detail); err != nil {
+		return err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	return wrote(tx.Create(&eventRow{id.String(), now.UnixMilli(), event.Kind, event.UserID, event.ClientID, event.SessionID, event.Detail}))
+}
+
+// List implements identity.Events.
+func (e *Events) List(ctx context.Context, limit int) ([]identity.Event, error) {
+	var rows []eventRow
+	err := e.db.read.WithContext(ctx).Raw("SELECT * FROM events ORDER BY id DESC LIMIT ?", limit).Scan(&rows).Error
+	events := make([]identity.Event, len(rows))
+	for n, r := range rows {
+		events[n] = identity.Event{At: instant(&r.At), Kind: r.Kind, UserID: r.UserID, ClientID: r.ClientID, SessionID: r.SessionID, Detail: r.Detail}
+	}
+	return events, ended(ctx, err)
+}

@@ -1,0 +1,78 @@
+package sql
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+)
+
+// databasePath is where a test keeps its file.
+func databasePath(t testing.TB) string { return filepath.Join(t.TempDir(), "lingpai.db") }
+
+// openAt opens a file that a test does not need to survive a crash of the machine.
+func openAt(t testing.TB, path string, ring *keys.Ring) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), Options{URL: "sqlite:" + path + "?synchronous=off", Ring: ring})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+func openMigrated(t testing.TB) *DB {
+	t.Helper()
+	db := openAt(t, databasePath(t), nil)
+	_, err := db.MigrateUp(t.Context())
+	require.NoError(t, err)
+	return db
+}
+
+func newRing(t testing.TB) *keys.Ring {
+	t.Helper()
+	master, err := keys.NewMasterKey(time.Now())
+	require.NoError(t, err)
+	ring, err := keys.ParseRing(master)
+	require.NoError(t, err)
+	return ring
+}
+
+// signIn makes a user and opens a session for it.
+func signIn(t testing.TB, db *DB, username string) identity.Session {
+	t.Helper()
+	user, err := db.Users().Create(t.Context(), username, "hash")
+	require.NoError(t, err)
+	session, err := db.Sessions().Open(t.Context(), newSession(user), user.AuthEpoch, lifetimes(), 0)
+	require.NoError(t, err)
+	return session
+}
+
+func newSession(user identity.User) identity.Session {
+	return identity.Session{ID: identity.NewSessionID(), UserID: user.ID, ClientID: "client", Scope: "openid", AuthTime: time.Now()}
+}
+
+func lifetimes() identity.Lifetimes {
+	return identity.Lifetimes{Idle: 7 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}
+}
+
+// rotated is a session as a refresh with a key writes it.
+func rotated(session identity.Session) identity.Session {
+	now := time.UnixMilli(time.Now().UnixMilli())
+	latest := identity.Rotation{Lowest: session.Generation, Highest: session.Generation, At: now, KeyHash: make([]byte, identity.KeyHashSize)}
+	kept := min(len(session.Rotations), identity.MaxRotations-1)
+	session.Rotations = append([]identity.Rotation{latest}, session.Rotations[:kept]...)
+	session.Generation++
+	session.LastSeenAt, session.IdleExpiresAt = now, now.Add(time.Hour)
+	return session
+}
+
+// count counts the rows of a table.
+func count(t testing.TB, db *DB, table string) int64 {
+	t.Helper()
+	var rows int64
+	require.NoError(t, db.read.Table(table).Count(&rows).Error)
+	return rows
+}

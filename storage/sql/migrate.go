@@ -1,0 +1,145 @@
+package sql
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// ErrSchema says that the database has another shape than this version needs.
+var ErrSchema = errors.New("the database has another shape than this version of lingpai needs")
+
+// Migration is a step of the schema.
+type Migration struct {
+	Name      string    `json:"name"`
+	AppliedAt time.Time `json:"applied_at"` // zero: not yet
+}
+
+// migrator refuses a database that is another program's.
+func (db *DB) migrator(ctx context.Context) (*goose.Provider, error) {
+	tables, err := db.tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(tables) > 0 && !slices.Contains(tables, goose.DefaultTablename) {
+		return nil, fmt.Errorf("%w: it holds the tables of another program", ErrSchema)
+	}
+	folder, err := fs.Sub(migrations, "migrations/sqlite")
+	if err != nil {
+		return nil, err
+	}
+	connections, err := db.write.DB()
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, connections, folder)
+}
+
+// MigrateUp applies what is missing and returns its names. Each step is a transaction. When several servers do this at once, the one that
+// comes late fails in a step that is done already; it looks again for as long as the database moves on.
+func (db *DB) MigrateUp(ctx context.Context) ([]string, error) {
+	migrator, err := db.migrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for reached := int64(-1); ; {
+		results, failure := migrator.Up(ctx)
+		names = append(names, applied(results, failure)...)
+		if failure == nil {
+			return names, nil
+		}
+		current, err := migrator.GetDBVersion(ctx)
+		if err != nil || current <= reached {
+			return names, failure
+		}
+		reached = current
+	}
+}
+
+// applied names the steps that were taken, also those before one that failed.
+func applied(results []*goose.MigrationResult, failure error) (names []string) {
+	var partial *goose.PartialError
+	if errors.As(failure, &partial) {
+		results = partial.Applied
+	}
+	for _, result := range results {
+		names = append(names, path.Base(result.Source.Path))
+	}
+	return names
+}
+
+// MigrateDown takes the last step back and returns its name.
+func (db *DB) MigrateDown(ctx context.Context) (string, error) {
+	migrator, err := db.migrator(ctx)
+	if err != nil {
+		return "", err
+	}
+	result, err := migrator.Down(ctx)
+	if errors.Is(err, goose.ErrNoNextVersion) {
+		return "", errors.New("there is no migration to take back")
+	}
+	if err != nil {
+		return "", err
+	}
+	return path.Base(result.Source.Path), nil
+}
+
+// MigrationStatus tells of every step whether it was applied.
+func (db *DB) MigrationStatus(ctx context.Context) ([]Migration, error) {
+	migrator, err := db.migrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	statuses, err := migrator.Status(ctx)
+	var steps []Migration
+	for _, status := range statuses {
+		steps = append(steps, Migration{Name: path.Base(status.Source.Path), AppliedAt: status.AppliedAt})
+	}
+	return steps, err
+}
+
+// Migrated says whether any step was ever applied.
+func (db *DB) Migrated(ctx context.Context) (bool, error) {
+	current, _, err := db.versions(ctx)
+	return current > 0, err
+}
+
+// CheckSchema returns ErrSchema, with what to do, unless the database has exactly the shape that this version needs.
+func (db *DB) CheckSchema(ctx context.Context) error {
+	current, target, err := db.versions(ctx)
+	switch {
+	case err != nil:
+		return err
+	case current < target:
+		return fmt.Errorf("%w: run \"lingpai migrate up\" (it is at version %d of %d)", ErrSchema, current, target)
+	case current > target:
+		return fmt.Errorf("%w: it was migrated by a newer version (%d, this one knows %d); use that version, or take its migrations back with it", ErrSchema, current, target)
+	}
+	return nil
+}
+
+// versions returns the newest step that was applied and the newest that there is. It writes nothing into an empty database.
+func (db *DB) versions(ctx context.Context) (current, target int64, err error) {
+	migrator, err := db.migrator(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if tables, err := db.tables(ctx); err != nil || len(tables) == 0 {
+		sources := migrator.ListSources()
+		return 0, sources[len(sources)-1].Version, err
+	}
+	err = db.read.WithContext(ctx).Raw("SELECT coalesce(max(version_id), 0) FROM " + goose.DefaultTablename + " WHERE is_applied").Scan(&current).Error
+	sources := migrator.ListSources()
+	return current, sources[len(sources)-1].Version, ended(ctx, err)
+}

@@ -1,0 +1,114 @@
+package sql
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+)
+
+func TestEveryConnectionHasItsSettings(t *testing.T) {
+	for option, synchronous := range map[string]string{"": "2", "?synchronous=off": "0"} { // 2 is FULL
+		db, err := Open(t.Context(), Options{URL: "sqlite:" + databasePath(t) + option})
+		require.NoError(t, err)
+		for _, pool := range []*gorm.DB{db.write, db.read} {
+			requirePragmas(t, pool, map[string]string{
+				"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000", "synchronous": synchronous,
+			})
+		}
+		require.NoError(t, db.Close())
+	}
+}
+
+// requirePragmas asks every connection of a pool.
+func requirePragmas(t *testing.T, pool *gorm.DB, want map[string]string) {
+	t.Helper()
+	raw, err := pool.DB()
+	require.NoError(t, err)
+	for range raw.Stats().MaxOpenConnections {
+		connection, err := raw.Conn(t.Context())
+		require.NoError(t, err)
+		defer connection.Close() // at the end, so that each turn gets another one
+		for pragma, value := range want {
+			var got string
+			require.NoError(t, connection.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))
+			require.Equal(t, value, got, pragma)
+		}
+	}
+}
+
+func TestOneConnectionWritesAndSeveralRead(t *testing.T) {
+	db := openMigrated(t)
+	writers, err := db.write.DB()
+	require.NoError(t, err)
+	require.Equal(t, 1, writers.Stats().MaxOpenConnections)
+	readers, err := db.read.DB()
+	require.NoError(t, err)
+	require.Greater(t, readers.Stats().MaxOpenConnections, 1)
+
+	session := signIn(t, db, "alice")
+	writing := db.write.Begin()
+	require.NoError(t, writing.Exec("UPDATE sessions SET device = 'other'").Error)
+	_, _, err = db.Sessions().Find(t.Context(), session.ID)
+	require.NoError(t, err, "who reads does not wait for who writes")
+	require.NoError(t, db.Ping(t.Context()))
+	require.NoError(t, writing.Rollback().Error)
+}
+
+// TestFilesAreTheOwnersOnly has a schema in the file, so that SQLite's side files are there too.
+func TestFilesAreTheOwnersOnly(t *testing.T) {
+	path := databasePath(t)
+	db := openAt(t, path, nil)
+	_, err := db.MigrateUp(t.Context())
+	require.NoError(t, err)
+	files, err := filepath.Glob(path + "*")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{path, path + "-wal", path + "-shm"}, files)
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), file)
+	}
+}
+
+func TestWrongURLsAreRefused(t *testing.T) {
+	folder := t.TempDir()
+	noDatabase := filepath.Join(folder, "text.db")
+	require.NoError(t, os.WriteFile(noDatabase, []byte(strings.Repeat("this is a text ", 100)), 0o600))
+	for _, url := range []string{
+		"", "sqlite", "sqlite:", "sqlite::memory:", "postgres://lingpai:hunter2@localhost/lingpai", "lingpai:hunter2",
+		"sqlite:" + databasePath(t) + "?synchronous=hunter2", "sqlite:" + databasePath(t) + "?password=hunter2",
+		"sqlite:" + filepath.Join(folder, "missing", "lingpai.db"), "sqlite:" + folder, "sqlite:" + noDatabase,
+	} {
+		_, err := Open(t.Context(), Options{URL: url})
+		require.Error(t, err, url)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+	require.NoFileExists(t, filepath.Join(folder, "missing"))
+}
+
+func TestRelativePathsAreRelativeToTheWorkingFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	openAt(t, "lingpai.db", nil)
+	require.FileExists(t, "lingpai.db")
+}
+
+// TestFullDiskRefusesAndRecovers fills the file up to a limit that SQLite keeps, and takes the limit away again.
+func TestFullDiskRefusesAndRecovers(t *testing.T) {
+	db := openMigrated(t)
+	session := signIn(t, db, "alice")
+	require.NoError(t, db.write.Exec("PRAGMA max_page_count = 1").Error) // not below what there is
+	var failure error
+	for n := 0; n < 1000 && failure == nil; n++ {
+		failure = db.Marks().Mark(t.Context(), strings.Repeat("n", n), strings.Repeat("v", 1000))
+	}
+	require.ErrorContains(t, failure, "full")
+	_, _, err := db.Sessions().Find(t.Context(), session.ID)
+	require.NoError(t, err, "what is there can be read")
+	require.NoError(t, db.write.Exec("PRAGMA max_page_count = 1000000").Error)
+	require.NoError(t, db.Users().Disable(t.Context(), session.UserID), "transactions")
+	require.NoError(t, db.Marks().Mark(t.Context(), "name", "value"), "and single statements")
+}

@@ -1,0 +1,146 @@
+package sql
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Users implements identity.Users.
+type Users struct{ db *DB }
+
+var _ identity.Users = (*Users)(nil)
+
+// Users returns the database's users.
+func (db *DB) Users() *Users { return &Users{db} }
+
+type userRow struct {
+	ID           string
+	Username     *string
+	UsernameKey  *string
+	PasswordHash string
+	AuthEpoch    int64
+	CreatedAt    int64 `gorm:"autoCreateTime:false"`
+	DisabledAt   *int64
+}
+
+func (userRow) TableName() string { return "users" }
+
+// userColumns are read in the order of targets.
+const userColumns = "u.id, u.username, u.username_key, u.password_hash, u.auth_epoch, u.created_at, u.disabled_at"
+
+func (r *userRow) targets() []any {
+	return []any{&r.ID, &r.Username, &r.UsernameKey, &r.PasswordHash, &r.AuthEpoch, &r.CreatedAt, &r.DisabledAt}
+}
+
+func (r userRow) user() identity.User {
+	user := identity.User{
+		ID: r.ID, PasswordHash: r.PasswordHash, AuthEpoch: r.AuthEpoch, CreatedAt: instant(&r.CreatedAt), DisabledAt: instant(r.DisabledAt),
+	}
+	if r.Username != nil {
+		user.Username = *r.Username
+	}
+	return user
+}
+
+// Create implements identity.Users.
+func (u *Users) Create(ctx context.Context, username, passwordHash string) (identity.User, error) {
+	canonical, err := identity.CanonicalUsername(username)
+	if err != nil {
+		return identity.User{}, fmt.Errorf("cannot create the user: %w", err)
+	}
+	if err := storable(passwordHash); err != nil {
+		return identity.User{}, err
+	}
+	shown := identity.DisplayUsername(username)
+	row := userRow{ID: identity.NewUserID(), Username: &shown, UsernameKey: &canonical, PasswordHash: passwordHash, CreatedAt: u.db.clock().UnixMilli()}
+	if err := wrote(u.db.write.WithContext(ctx).Create(&row)); err != nil {
+		return identity.User{}, err
+	}
+	return row.user(), nil
+}
+
+// Find implements identity.Users.
+func (u *Users) Find(ctx context.Context, id string) (identity.User, error) {
+	return findUser(u.db.read.WithContext(ctx), "id", id)
+}
+
+// FindByUsername implements identity.Users.
+func (u *Users) FindByUsername(ctx context.Context, username string) (identity.User, error) {
+	canonical, err := identity.CanonicalUsername(username)
+	if err != nil {
+		return identity.User{}, identity.ErrNotFound
+	}
+	return findUser(u.db.read.WithContext(ctx), "username_key", canonical)
+}
+
+func findUser(db *gorm.DB, column, value string) (identity.User, error) {
+	if storable(value) != nil {
+		return identity.User{}, identity.ErrNotFound
+	}
+	var row userRow
+	err := one(db.Raw("SELECT * FROM users WHERE "+column+" = ?", value), &row)
+	return row.user(), err
+}
+
+// Disable implements identity.Users.
+func (u *Users) Disable(ctx context.Context, id string) error {
+	return u.keepOut(ctx, id, identity.EndedByDisable, identity.EventUserDisabled,
+		"UPDATE users SET disabled_at = coalesce(disabled_at, ?), auth_epoch = auth_epoch + 1 WHERE id = ?", u.db.clock().UnixMilli(), id)
+}
+
+// SetPassword implements identity.Users.
+func (u *Users) SetPassword(ctx context.Context, id, passwordHash string) error {
+	if err := storable(passwordHash); err != nil {
+		return err
+	}
+	return u.keepOut(ctx, id, identity.EndedByPassword, identity.EventPasswordSet,
+		"UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 WHERE id = ?", passwordHash, id)
+}
+
+// keepOut changes a user and ends all sessions, in one transaction. The epoch moves first: a session that is being opened meanwhile
+// either is there to be ended, or finds that its epoch is over.
+func (u *Users) keepOut(ctx context.Context, id, reason, kind, statement string, values ...any) error {
+	if storable(id) != nil {
+		return identity.ErrNotFound
+	}
+	return u.db.transaction(ctx, func(tx *gorm.DB) error {
+		if err := changed(tx.Exec(statement, values...)); err != nil {
+			return err
+		}
+		if _, err := endSessions(tx, u.db.clock(), reason, "user_id = ?", id); err != nil {
+			return err
+		}
+		return recordEvent(tx, u.db.clock(), identity.Event{Kind: kind, UserID: id})
+	})
+}
+
+// Enable implements identity.Users.
+func (u *Users) Enable(ctx context.Context, id string) error {
+	if storable(id) != nil {
+		return identity.ErrNotFound
+	}
+	return u.db.transaction(ctx, func(tx *gorm.DB) error {
+		if err := changed(tx.Exec("UPDATE users SET disabled_at = NULL WHERE id = ?", id)); err != nil {
+			return err
+		}
+		return recordEvent(tx, u.db.clock(), identity.Event{Kind: identity.EventUserEnabled, UserID: id})
+	})
+}
+
+// List implements identity.Users.
+func (u *Users) List(ctx context.Context, after string, limit int) ([]identity.User, error) {
+	if err := storable(after); err != nil {
+		return nil, err
+	}
+	var rows []userRow
+	err := u.db.read.WithContext(ctx).Raw("SELECT * FROM users WHERE id > ? ORDER BY id LIMIT ?", after, limit).Scan(&rows).Error
+	users := make([]identity.User, len(rows))
+	for n, row := range rows {
+		users[n] = row.user()
+	}
+	return users, ended(ctx, err)
+}
