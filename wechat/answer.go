@@ -1,0 +1,121 @@
+package wechat
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+)
+
+// maxIdentifier bounds openid and unionid, in bytes. Theirs have about 28.
+const maxIdentifier = 128
+
+var errMalformed = errors.New("wechat: malformed answer")
+
+// parseLogin reads the answer of code2Session. WeChat reports failures with
+// HTTP status 200, and may or may not add "errcode":0 to a success, so both
+// the number and the openid decide. Anything doubtful is an outage: no
+// account may come from an answer that we did not understand.
+func parseLogin(body []byte) (Login, error) {
+	members, err := parseObject(body)
+	if err != nil {
+		return Login{}, outage("malformed answer")
+	}
+	errcode, err := members.integer("errcode")
+	if err != nil {
+		return Login{}, outage("malformed errcode")
+	}
+	if errcode != 0 {
+		errmsg, _ := members.text("errmsg")
+		return Login{}, refusal(errcode, errmsg)
+	}
+	openID, err := members.text("openid")
+	if err != nil || !plausibleIdentifier(openID) {
+		return Login{}, outage("no plausible openid")
+	}
+	unionID, err := members.text("unionid")
+	if err != nil || unionID != "" && !plausibleIdentifier(unionID) {
+		return Login{}, outage("implausible unionid")
+	}
+	return Login{OpenID: openID, UnionID: unionID}, nil
+}
+
+// object holds the members of a JSON object by their exact names, unlike
+// encoding/json, which would take "OpenID" for "openid".
+type object map[string]json.RawMessage
+
+// parseObject accepts one JSON object with distinct names and nothing after.
+func parseObject(body []byte) (object, error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, errMalformed
+	}
+	members := object{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil, errMalformed
+		}
+		name, isName := token.(string)
+		if _, known := members[name]; known || !isName {
+			return nil, errMalformed
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, errMalformed
+		}
+		members[name] = value
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, errMalformed
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errMalformed
+	}
+	return members, nil
+}
+
+// integer returns a member that is a whole number or, as in some samples of
+// WeChat's documentation, a string of one. It returns 0 if there is none.
+func (o object) integer(name string) (int, error) {
+	raw, present := o[name]
+	if !present {
+		return 0, nil
+	}
+	text := string(raw)
+	if raw[0] == '"' {
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return 0, errMalformed
+		}
+	}
+	return strconv.Atoi(text)
+}
+
+// text returns a member that is a string, or "" if it is absent or null.
+func (o object) text(name string) (string, error) {
+	raw, present := o[name]
+	if !present || string(raw) == "null" {
+		return "", nil
+	}
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return "", errMalformed
+	}
+	return text, nil
+}
+
+// plausibleIdentifier accepts printable ASCII without spaces. Identifiers
+// become keys of accounts, where a stray control character or an empty text
+// would make one account of many people.
+func plausibleIdentifier(id string) bool {
+	if id == "" || len(id) > maxIdentifier {
+		return false
+	}
+	for _, char := range []byte(id) {
+		if char <= ' ' || char >= 0x7f {
+			return false
+		}
+	}
+	return true
+}

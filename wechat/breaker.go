@@ -1,0 +1,63 @@
+package wechat
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// The breaker opens when, within window, at least tripFailures calls got no
+// usable answer and these are at least half of all that ended.
+const (
+	window       = 10 * time.Second
+	bucket       = time.Second
+	tripFailures = 5
+)
+
+// health is what a failed call tells about WeChat.
+type health int
+
+const (
+	answered  health = iota // WeChat is well and said no
+	unwell                  // no usable answer: counts against WeChat
+	abandoned               // our caller left first: tells nothing
+)
+
+// newBreaker returns a breaker that counts outages only. Were bad codes,
+// throttled users or strange error numbers counted, one user or one app could
+// lock out all others.
+func newBreaker(openFor time.Duration, logger *slog.Logger) *gobreaker.CircuitBreaker[Login] {
+	return gobreaker.NewCircuitBreaker[Login](gobreaker.Settings{
+		Interval:     window,
+		BucketPeriod: bucket,
+		Timeout:      openFor,
+		ReadyToTrip: func(counts gobreaker.Counts) bool {
+			return counts.TotalFailures >= tripFailures && counts.TotalFailures >= counts.TotalSuccesses
+		},
+		IsSuccessful: func(err error) bool { return healthOf(err) != unwell },
+		IsExcluded:   func(err error) bool { return healthOf(err) == abandoned },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			logger.LogAttrs(context.Background(), slog.LevelWarn, "wechat: circuit breaker changed",
+				slog.String("from", from.String()), slog.String("to", to.String()))
+		},
+	})
+}
+
+func healthOf(err error) health {
+	if failed, ok := errors.AsType[*Error](err); ok {
+		return failed.health
+	}
+	return answered
+}
+
+// guarded runs the exchange unless the breaker is open.
+func (c *Client) guarded(exchange func() (Login, error)) (Login, error) {
+	login, err := c.breaker.Execute(exchange)
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		return Login{}, &Error{Class: ErrUnavailable, RetryAfter: c.openFor, reason: "circuit breaker open"}
+	}
+	return login, err
+}

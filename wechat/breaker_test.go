@@ -1,0 +1,56 @@
+package wechat_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+func TestTheBreaker(t *testing.T) {
+	const openFor = 250 * time.Millisecond
+
+	t.Run("leaves a failing WeChat alone, then tries again", func(t *testing.T) {
+		server := simulate(t)
+		client := newClient(t, wechat.Config{BaseURL: server.URL, OpenFor: openFor})
+		server.Fault(wechattest.Fault{Status: 503, Count: 5})
+		for range 5 {
+			_, failed := logIn(t, client, "code")
+			requireUnavailable(t, failed)
+		}
+		code := server.Code(appID, "ada")
+		_, failed := logIn(t, client, code)
+		requireUnavailable(t, failed)
+		require.Equal(t, openFor, failed.RetryAfter)
+		require.Zero(t, server.Requests().Codes[code])
+
+		time.Sleep(openFor + openFor/4)
+		_, failed = logIn(t, client, code)
+		require.Nil(t, failed)
+	})
+
+	for name, fault := range map[string]wechattest.Fault{
+		"bad codes":                {Errcode: 40029},
+		"used codes":               {Errcode: 40163},
+		"throttled users":          {Errcode: 45011},
+		"misconfigured apps":       {Errcode: 40125},
+		"unknown errcodes":         {Errcode: 99999},
+		"requests a gateway dooms": {Status: 403},
+	} {
+		t.Run("does not count "+name, func(t *testing.T) {
+			server := simulate(t)
+			client := newClient(t, wechat.Config{BaseURL: server.URL})
+			fault.Count = 20
+			server.Fault(fault)
+			for range fault.Count {
+				_, failed := logIn(t, client, "code")
+				require.NotNil(t, failed)
+			}
+			_, failed := logIn(t, client, server.Code(appID, "ada"))
+			require.Nil(t, failed)
+		})
+	}
+}

@@ -1,0 +1,142 @@
+package wechat
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+const (
+	defaultTimeout       = 3 * time.Second
+	defaultMaxConcurrent = 64
+	defaultOpenFor       = 10 * time.Second
+)
+
+// Config says how to reach WeChat. The zero value is fit for production.
+type Config struct {
+	BaseURL       string        // default DefaultBaseURL; https, or http on loopback
+	Timeout       time.Duration // of a whole call with its waiting; default 3 s
+	MaxConcurrent int           // calls in flight; default 64
+	OpenFor       time.Duration // how long WeChat is left alone when it fails; default 10 s
+	Logger        *slog.Logger  // default none
+}
+
+// A Client calls WeChat's server APIs. It is safe for concurrent use.
+type Client struct {
+	base      *url.URL
+	timeout   time.Duration
+	openFor   time.Duration
+	transport *http.Transport
+	slots     chan struct{}
+	breaker   *gobreaker.CircuitBreaker[Login]
+	logger    *slog.Logger
+}
+
+// NewClient returns a client, or an error if the configuration is unfit. It
+// does not call WeChat. When the client is no longer needed, call Close.
+func NewClient(config Config) (*Client, error) {
+	if config.Timeout < 0 || config.MaxConcurrent < 0 || config.OpenFor < 0 {
+		return nil, errors.New("wechat: timeout, concurrency and opening time must not be negative")
+	}
+	config = withDefaults(config)
+	base, err := parseBaseURL(config.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		base:      base,
+		timeout:   config.Timeout,
+		openFor:   config.OpenFor,
+		transport: newTransport(config.Timeout, config.MaxConcurrent),
+		slots:     make(chan struct{}, config.MaxConcurrent),
+		breaker:   newBreaker(config.OpenFor, config.Logger),
+		logger:    config.Logger,
+	}, nil
+}
+
+func withDefaults(config Config) Config {
+	if config.BaseURL == "" {
+		config.BaseURL = DefaultBaseURL
+	}
+	if config.Timeout == 0 {
+		config.Timeout = defaultTimeout
+	}
+	if config.MaxConcurrent == 0 {
+		config.MaxConcurrent = defaultMaxConcurrent
+	}
+	if config.OpenFor == 0 {
+		config.OpenFor = defaultOpenFor
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	return config
+}
+
+// Close closes the connections that are not in use.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// acquire takes one of the slots that bound the calls in flight. It waits for
+// half of the timeout at most, so that a code which is sent at all has the
+// other half to be answered in.
+func (c *Client) acquire(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return contextFailure(ctx)
+	}
+	patience := time.NewTimer(c.timeout / 2)
+	defer patience.Stop()
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	case <-patience.C:
+		return &Error{Class: ErrUnavailable, reason: "too many calls in flight"}
+	case <-ctx.Done():
+		return contextFailure(ctx)
+	}
+}
+
+func (c *Client) release() { <-c.slots }
+
+// report logs a failed call. Codes that users get wrong are not the
+// operator's concern; what WeChat or the settings get wrong is.
+func (c *Client) report(ctx context.Context, appID string, err error) {
+	failed, ok := errors.AsType[*Error](err)
+	if !ok {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("appid", printableAppID(appID)),
+		slog.String("class", failed.Class.Error()),
+		slog.Int("errcode", failed.Errcode),
+		slog.String("rid", failed.RID),
+		slog.String("reason", failed.reason),
+	}
+	if failed.address.IsValid() {
+		attributes = append(attributes, slog.String("our_address", failed.address.String()))
+	}
+	c.logger.LogAttrs(ctx, failed.level(), "wechat: code2Session failed", attributes...)
+}
+
+func (e *Error) level() slog.Level {
+	switch {
+	case errors.Is(e.Class, ErrMisconfigured):
+		return slog.LevelError
+	case errors.Is(e.Class, ErrThrottled), errors.Is(e.Class, ErrUnavailable) && e.health != abandoned:
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
+
+// printableAppID keeps out of the log what was entered as AppID by mistake,
+// such as the AppSecret.
+func printableAppID(id string) string {
+	if ValidAppID(id) {
+		return id
+	}
+	return "not an AppID"
+}

@@ -1,0 +1,117 @@
+package wechattest
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// SecretPrefix begins the AppSecret of every simulated app.
+const SecretPrefix = "simulator-"
+
+// An App is a mini-program that the simulator knows.
+type App struct {
+	AppID        string `json:"appid"`
+	Secret       string `json:"secret"`                  // begins with SecretPrefix
+	OpenPlatform string `json:"open_platform,omitempty"` // the account it is bound to; empty: none, thus no unionid
+}
+
+type app struct {
+	App
+	allowed []netip.Addr // callers that may use the secret; empty: all
+	stable  tokenPair
+	classic tokenPair
+}
+
+// AddApp makes an app known, or replaces its secret and binding.
+func (s *Simulator) AddApp(added App) error {
+	if !validAppID(added.AppID) {
+		return errors.New(`appid: must be "wx" and 16 lower-case hexadecimal digits`)
+	}
+	if !strings.HasPrefix(added.Secret, SecretPrefix) {
+		return fmt.Errorf("secret: must begin with %q", SecretPrefix)
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if known, found := s.apps.get(added.AppID); found {
+		known.App = added
+		return nil
+	}
+	s.apps.put(added.AppID, &app{App: added})
+	return nil
+}
+
+// Bind binds an app to an Open Platform account, whose unionids its logins
+// have from then on. An empty name unbinds it.
+func (s *Simulator) Bind(appID, openPlatform string) error {
+	return s.changeApp(appID, func(known *app) { known.OpenPlatform = openPlatform })
+}
+
+// AllowOnly restricts who may call with the app's secret, by address of the
+// connection. Without addresses the restriction ends.
+func (s *Simulator) AllowOnly(appID string, addresses ...netip.Addr) error {
+	allowed := make([]netip.Addr, 0, len(addresses))
+	for _, address := range addresses {
+		allowed = append(allowed, address.Unmap())
+	}
+	return s.changeApp(appID, func(known *app) { known.allowed = allowed })
+}
+
+func (s *Simulator) changeApp(appID string, change func(*app)) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	known, err := s.app(appID)
+	if err != nil {
+		return err
+	}
+	change(known)
+	return nil
+}
+
+func (s *Simulator) app(appID string) (*app, error) {
+	known, found := s.apps.get(appID)
+	if !found {
+		return nil, fmt.Errorf("appid: %q is not registered", appID)
+	}
+	return known, nil
+}
+
+func validAppID(id string) bool {
+	digits, found := strings.CutPrefix(id, "wx")
+	return found && len(digits) == 16 && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// credentials are the parameters of a call that carries the AppSecret. Code
+// is nil where the endpoint has none.
+type credentials struct {
+	appID, secret        string
+	code                 *string
+	grantType, wantGrant string
+	remote               netip.Addr
+}
+
+// authenticate checks parameters in the order that WeChat was observed to.
+func (s *Simulator) authenticate(given credentials) (*app, *answer) {
+	switch {
+	case given.appID == "":
+		return nil, refuse(41002)
+	case given.secret == "":
+		return nil, refuse(41004)
+	case given.code != nil && *given.code == "":
+		return nil, refuse(41008)
+	}
+	known, found := s.apps.get(given.appID)
+	switch {
+	case !found:
+		return nil, refuse(40013)
+	case given.secret != known.Secret:
+		return nil, refuse(40125)
+	case given.grantType != given.wantGrant:
+		return nil, refuse(40002)
+	case len(known.allowed) > 0 && !slices.Contains(known.allowed, given.remote):
+		return nil, refuseAddress(given.remote)
+	}
+	return known, nil
+}

@@ -1,0 +1,68 @@
+package wechattest
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+	"time"
+)
+
+// A quota is how many calls of a kind a window of time has room for.
+type quota struct {
+	limit  int
+	window time.Duration
+}
+
+func perMinute(limit int) quota { return quota{limit, time.Minute} }
+func perDay(limit int) quota    { return quota{limit, 24 * time.Hour} }
+
+type counter struct {
+	start time.Time
+	calls int
+}
+
+// allow counts a call and reports whether its quota had room for it.
+func (s *Simulator) allow(of quota, kind ...string) bool {
+	key := strings.Join(append(kind, of.window.String()), "\x00")
+	now := s.now()
+	current, found := s.counters.get(key)
+	if !found || now.Sub(current.start) >= of.window {
+		current = &counter{start: now}
+		s.counters.put(key, current)
+	}
+	if current.calls >= of.limit {
+		return false
+	}
+	current.calls++
+	return true
+}
+
+// Requests is how often the simulator was asked, failures included.
+type Requests struct {
+	Paths map[string]int `json:"paths"`
+	Codes map[string]int `json:"codes"` // by login or phone-number code
+}
+
+// Requests returns how often the simulator was asked so far.
+func (s *Simulator) Requests() Requests {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return Requests{Paths: maps.Clone(s.paths.values), Codes: maps.Clone(s.asked.values)}
+}
+
+func (s *Simulator) count(received call) {
+	text := received.query.Get("js_code")
+	if text == "" {
+		var body struct{ Code string }
+		_ = json.Unmarshal(received.body, &body)
+		text = body.Code
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	asked, _ := s.paths.get(received.path)
+	s.paths.put(received.path, asked+1)
+	if text != "" {
+		asked, _ = s.asked.get(text)
+		s.asked.put(text, asked+1)
+	}
+}

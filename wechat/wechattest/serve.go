@@ -1,0 +1,96 @@
+package wechattest
+
+import (
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// maxRequest bounds the body of any request, in bytes.
+const maxRequest = 64 << 10
+
+// An endpoint answers one call. It runs with the mutex held.
+type endpoint func(call) *answer
+
+// A call is a request that has been read.
+type call struct {
+	method      string
+	path        string
+	query       url.Values
+	contentType string
+	body        []byte
+	remote      netip.Addr
+}
+
+func (s *Simulator) routes() map[string]endpoint {
+	return map[string]endpoint{
+		"/sns/jscode2session":              s.codeToSession,
+		"/cgi-bin/token":                   s.classicToken,
+		"/cgi-bin/stable_token":            s.stableToken,
+		"/wxa/business/getuserphonenumber": s.phoneNumber,
+		"/wxa/checksession":                s.checkSession,
+		"/wxa/resetusersessionkey":         s.resetSessionKey,
+	}
+}
+
+// ServeHTTP answers as WeChat would, or as the faults ordered say. Paths under
+// /_sim/ are the simulator's own.
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/_sim/") {
+		s.admin.ServeHTTP(w, r)
+		return
+	}
+	serve, known := s.endpoints[r.URL.Path]
+	if !known {
+		http.NotFound(w, r)
+		return
+	}
+	received, err := readCall(w, r)
+	if err != nil {
+		http.Error(w, "request too large or cut off", http.StatusBadRequest)
+		return
+	}
+	s.count(received)
+	if fault, ordered := s.nextFault(received.path); ordered {
+		s.strike(w, r, fault, func() []byte { return s.run(serve, received) })
+		return
+	}
+	writeBody(w, received.path, s.run(serve, received))
+}
+
+func (s *Simulator) run(serve endpoint, received call) []byte {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.encode(serve(received))
+}
+
+func readCall(w http.ResponseWriter, r *http.Request) (call, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		return call{}, err
+	}
+	remote, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return call{
+		method:      r.Method,
+		path:        r.URL.Path,
+		query:       r.URL.Query(),
+		contentType: r.Header.Get("Content-Type"),
+		body:        body,
+		remote:      remote.Addr().Unmap(),
+	}, nil
+}
+
+func writeBody(w http.ResponseWriter, path string, body []byte) {
+	w.Header().Set("Content-Type", contentType(path))
+	_, _ = w.Write(body)
+}
+
+// contentType returns what WeChat was seen to label its JSON with.
+func contentType(path string) string {
+	if strings.HasPrefix(path, "/sns/") {
+		return "text/plain"
+	}
+	return "application/json; encoding=utf-8"
+}

@@ -1,0 +1,159 @@
+package wechattest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Lifetimes and quotas of app-level access tokens. Those of the stable kind
+// are documented (getStableAccessToken); the classic kind's daily quota is
+// known to be in the low thousands.
+const (
+	tokenLife       = 7200 * time.Second
+	tokenOverlap    = 5 * time.Minute
+	tokenLength     = 136 // characters
+	stablePerMinute = 10_000
+	stablePerDay    = 500_000
+	forcedPerDay    = 20
+	forcedApart     = 30 * time.Second
+	classicPerDay   = 2_000
+)
+
+// A token is an app-level access token.
+type token struct {
+	text    string
+	appID   string
+	expires time.Time // by age, as told to the caller
+	dead    time.Time // by replacement; zero while it is the latest
+}
+
+// A tokenPair is the latest token of a kind and when it was last forced. The
+// two kinds of an app do not disturb each other.
+type tokenPair struct {
+	latest *token
+	forced time.Time
+}
+
+// classicToken is getAccessToken, GET /cgi-bin/token: every call replaces the
+// token, and the one before it works for five more minutes.
+func (s *Simulator) classicToken(received call) *answer {
+	if received.method != http.MethodGet {
+		return refuse(43001)
+	}
+	known, refused := s.authenticate(credentials{
+		appID:     received.query.Get("appid"),
+		secret:    received.query.Get("secret"),
+		grantType: received.query.Get("grant_type"),
+		wantGrant: "client_credential",
+		remote:    received.remote,
+	})
+	if refused != nil {
+		return refused
+	}
+	if !s.allow(perDay(classicPerDay), "classic", known.AppID) {
+		return refuse(45009)
+	}
+	s.replace(known.AppID, &known.classic, tokenOverlap)
+	return s.tell(known.classic.latest)
+}
+
+// stableToken is getStableAccessToken, POST /cgi-bin/stable_token.
+func (s *Simulator) stableToken(received call) *answer {
+	var body struct {
+		GrantType    string `json:"grant_type"`
+		AppID        string `json:"appid"`
+		Secret       string `json:"secret"`
+		ForceRefresh bool   `json:"force_refresh"`
+	}
+	if strings.HasPrefix(received.contentType, "application/x-www-form-urlencoded") {
+		return refuse(41002) // a form was seen to be read as an object without members
+	}
+	if refused := decodePost(received, &body); refused != nil {
+		return refused
+	}
+	known, refused := s.authenticate(credentials{
+		appID: body.AppID, secret: body.Secret,
+		grantType: body.GrantType, wantGrant: "client_credential",
+		remote: received.remote,
+	})
+	if refused != nil {
+		return refused
+	}
+	if !s.allow(perMinute(stablePerMinute), "stable", known.AppID) {
+		return refuse(45011)
+	}
+	if !s.allow(perDay(stablePerDay), "stable", known.AppID) {
+		return refuse(45009)
+	}
+	s.renewStable(known, body.ForceRefresh)
+	return s.tell(known.stable.latest)
+}
+
+// renewStable keeps the token unless it is near its end or a forced renewal
+// is due. A forced one ends the old token at once; where the quota of forced
+// ones is exhausted, nothing happens.
+func (s *Simulator) renewStable(known *app, force bool) {
+	latest := known.stable.latest
+	switch {
+	case latest == nil || s.now().Add(tokenOverlap).After(latest.expires):
+		s.replace(known.AppID, &known.stable, tokenOverlap)
+	case force && s.now().Sub(known.stable.forced) >= forcedApart &&
+		s.allow(perDay(forcedPerDay), "forced", known.AppID):
+		known.stable.forced = s.now()
+		s.replace(known.AppID, &known.stable, 0)
+	}
+}
+
+func (s *Simulator) replace(appID string, pair *tokenPair, overlap time.Duration) {
+	now := s.now()
+	if pair.latest != nil {
+		pair.latest.dead = now.Add(overlap)
+	}
+	pair.latest = &token{
+		text:    s.alphanumeric(tokenLength),
+		appID:   appID,
+		expires: now.Add(tokenLife),
+	}
+	s.tokens.put(pair.latest.text, pair.latest)
+}
+
+func (s *Simulator) tell(latest *token) *answer {
+	remaining := (latest.expires.Sub(s.now()) + time.Second - 1) / time.Second
+	return &answer{
+		members: map[string]any{"access_token": latest.text, "expires_in": int(remaining)},
+		terse:   true,
+	}
+}
+
+// bearer returns the app whose access token a call carries.
+func (s *Simulator) bearer(received call) (appID string, refused *answer) {
+	text := received.query.Get("access_token")
+	if text == "" {
+		return "", refuse(41001)
+	}
+	presented, found := s.tokens.get(text)
+	switch {
+	case !found:
+		return "", refuse(40014)
+	case !s.now().Before(presented.expires):
+		return "", refuse(42001)
+	case !presented.dead.IsZero() && !s.now().Before(presented.dead):
+		return "", refuse(40001)
+	}
+	return presented.appID, nil
+}
+
+// decodePost reads the JSON body of a POST.
+func decodePost(received call, into any) *answer {
+	switch {
+	case received.method != http.MethodPost:
+		return refuse(43002)
+	case len(received.body) == 0:
+		return refuse(44002)
+	case json.Unmarshal(received.body, into) != nil:
+		return refuse(47001)
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package wechattest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A User is a person with a WeChat account, the same at all apps. Users need
+// no registration: an unknown name is a harmless user with a phone number
+// that follows from the name.
+type User struct {
+	User        string `json:"user"`
+	HighRisk    bool   `json:"high_risk"`              // logins answer 40226
+	CountryCode string `json:"country_code,omitempty"` // default "86"
+	PhoneNumber string `json:"phone_number,omitempty"` // without country code
+}
+
+// SetUser changes what is known of a user.
+func (s *Simulator) SetUser(user User) error {
+	if user.User == "" {
+		return errors.New("user: must not be empty")
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.users.put(user.User, user)
+	return nil
+}
+
+func (s *Simulator) user(name string) User {
+	user, _ := s.users.get(name)
+	user.User = name
+	if user.CountryCode == "" {
+		user.CountryCode = "86"
+	}
+	if user.PhoneNumber == "" {
+		digest := sha256.Sum256([]byte("phone\x00" + name))
+		user.PhoneNumber = fmt.Sprintf("138%08d", binary.BigEndian.Uint64(digest[:])%1e8)
+	}
+	return user
+}
+
+// OpenID returns the openid of a user at an app. It depends on nothing else,
+// so users keep theirs when a simulator is restarted.
+func OpenID(appID, user string) string { return identifier("openid", appID, user) }
+
+// UnionID returns the unionid of a user at an Open Platform account.
+func UnionID(openPlatform, user string) string { return identifier("unionid", openPlatform, user) }
+
+// identifier has the form of WeChat's: 28 characters that begin with "o".
+func identifier(parts ...string) string {
+	digest := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return "o" + base64.RawURLEncoding.EncodeToString(digest[:])[:27]
+}
