@@ -1,0 +1,78 @@
+package grants
+
+import (
+	"context"
+	"time"
+
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// Caller is who presented an access token.
+type Caller struct {
+	UserID    string
+	ClientID  string
+	SessionID string
+	Scope     string
+	AuthTime  time.Time
+	ExpiresAt time.Time
+}
+
+var errInvalidToken = &Error{Name: ErrInvalidToken, Description: "The access token is invalid, expired, or its session has ended."}
+
+// Check says who is calling: the access token is ours, its session is alive and still its client's, and the client is enabled. Unlike
+// offline verifiers it sees the end of either at once.
+func (m *Manager) Check(ctx context.Context, bearer string) (Caller, error) {
+	claims, err := m.Issuer.ReadAccessToken(bearer)
+	if err != nil || claims.Session == "" {
+		return Caller{}, errInvalidToken
+	}
+	session, now, err := m.Sessions.Find(ctx, claims.Session)
+	switch {
+	case isNotFound(err):
+		return Caller{}, errInvalidToken
+	case err != nil:
+		return Caller{}, storeFailed(err)
+	case !session.Alive(now) || session.UserID != claims.Subject || session.ClientID != claims.ClientID:
+		return Caller{}, errInvalidToken
+	}
+	client, err := m.Clients.Find(ctx, claims.ClientID)
+	switch {
+	case isNotFound(err) || err == nil && client.Disabled():
+		return Caller{}, errInvalidToken
+	case err != nil:
+		return Caller{}, storeFailed(err)
+	}
+	return Caller{
+		UserID:    claims.Subject,
+		ClientID:  claims.ClientID,
+		SessionID: claims.Session,
+		Scope:     claims.Scope,
+		AuthTime:  time.Unix(claims.AuthTime, 0),
+		ExpiresAt: time.Unix(claims.Expires, 0),
+	}, nil
+}
+
+// UserInfo is the answer of the userinfo endpoint (OpenID Connect Core §5.3.2).
+type UserInfo struct {
+	Subject string `json:"sub"`
+	tokens.Profile
+}
+
+// UserInfo tells what a bearer's scope allows to know of its user.
+func (m *Manager) UserInfo(ctx context.Context, bearer string) (UserInfo, error) {
+	caller, err := m.Check(ctx, bearer)
+	if err != nil {
+		return UserInfo{}, err
+	}
+	if !tokens.HasScope(caller.Scope, tokens.ScopeOpenID) {
+		return UserInfo{}, &Error{Name: ErrInsufficientScope, Description: "The access token lacks the scope openid.", Scope: tokens.ScopeOpenID}
+	}
+	user, err := m.Users.Find(ctx, caller.UserID)
+	switch {
+	case isNotFound(err):
+		return UserInfo{}, errInvalidToken
+	case err != nil:
+		return UserInfo{}, storeFailed(err)
+	}
+	return UserInfo{Subject: user.ID, Profile: tokens.ProfileOf(user, caller.Scope)}, nil
+}

@@ -1,0 +1,95 @@
+package grants
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// credentials are what a request says of its client (RFC 6749 §2.3).
+type credentials struct {
+	id, secret string
+	hasSecret  bool
+}
+
+var (
+	errInvalidClient = &Error{
+		Name:        oautherrors.ErrInvalidClient,
+		Description: "Client authentication failed: unknown or disabled client, wrong secret, or a secret where none belongs.",
+	}
+	// unknownHash is compared for unknown clients, so that they take the same way as known ones.
+	unknownHash = identity.HashSecret("")
+)
+
+// authenticate returns the client that a request proves to be from. Unknown, disabled and wrongly authenticated clients look alike.
+func authenticate(ctx context.Context, clients identity.Clients, r *http.Request) (identity.Client, error) {
+	c, err := readCredentials(r)
+	if err != nil {
+		return identity.Client{}, err
+	}
+	client, err := findClient(ctx, clients, c.id)
+	if err != nil && !errors.Is(err, identity.ErrNotFound) {
+		return identity.Client{}, storeFailed(err)
+	}
+	known := err == nil && !client.Disabled()
+	hash := client.SecretHash
+	if len(hash) == 0 {
+		hash = unknownHash
+	}
+	proved := identity.SecretMatches(hash, c.secret) && client.Confidential && len(client.SecretHash) > 0
+	public := !client.Confidential && !c.hasSecret
+	if !known || !proved && !public {
+		return identity.Client{}, errInvalidClient
+	}
+	return client, nil
+}
+
+// findClient asks the store only for ids that a client can have: Basic can carry NUL, which databases choke on, and a form 64 KiB, which
+// caches should not keep.
+func findClient(ctx context.Context, clients identity.Clients, id string) (identity.Client, error) {
+	if identity.ValidClientID(id) != nil {
+		return identity.Client{}, identity.ErrNotFound
+	}
+	return clients.Find(ctx, id)
+}
+
+// readCredentials takes them from the Authorization header or from the form, never from both.
+func readCredentials(r *http.Request) (credentials, error) {
+	form := credentials{id: r.PostForm.Get("client_id"), secret: r.PostForm.Get("client_secret"), hasSecret: r.PostForm.Has("client_secret")}
+	headers := r.Header.Values("Authorization")
+	if len(headers) == 0 {
+		if form.id == "" {
+			return credentials{}, &Error{Name: oautherrors.ErrInvalidClient, Description: "Name the client: client_id in the form, or HTTP Basic."}
+		}
+		return form, nil
+	}
+	basic, err := readBasic(r)
+	switch {
+	case len(headers) > 1 || form.hasSecret:
+		return credentials{}, invalidRequest("Authenticate the client in one way: HTTP Basic, or client_id and client_secret in the form.")
+	case err != nil:
+		return credentials{}, err
+	case form.id != "" && form.id != basic.id:
+		return credentials{}, invalidRequest("client_id in the form is not the client of the Authorization header.")
+	}
+	return basic, nil
+}
+
+// readBasic reads HTTP Basic whose halves are form-encoded (RFC 6749 §2.3.1).
+func readBasic(r *http.Request) (credentials, error) {
+	user, password, ok := r.BasicAuth()
+	id, err1 := url.QueryUnescape(user)
+	secret, err2 := url.QueryUnescape(password)
+	if !ok || err1 != nil || err2 != nil || id == "" {
+		return credentials{}, &Error{
+			Name:        oautherrors.ErrInvalidClient,
+			Description: "The Authorization header must be HTTP Basic with form-encoded client id and secret (RFC 6749 2.3.1).",
+		}
+	}
+	return credentials{id: id, secret: secret, hasSecret: secret != ""}, nil
+}

@@ -1,0 +1,143 @@
+package grants
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/go-oauth2/oauth2/v4"
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/wechat"
+)
+
+// Names of the grants, as in "grant_type" and in a client's record.
+const (
+	WechatCode   = "wechat_code"
+	Password     = "password"
+	RefreshToken = tokens.GrantRefreshToken
+
+	// wechatCodeURN is an alias for those who follow RFC 6749 §4.5, which asks for a URI.
+	wechatCodeURN = "urn:lingpai:oauth:grant-type:wechat_code"
+)
+
+// Names lists the grants that work.
+func Names() []string { return []string{WechatCode, Password, RefreshToken, wechatCodeURN} }
+
+// Config is what a Manager works with. All fields are required.
+type Config struct {
+	Clients  identity.Clients
+	Apps     identity.Apps
+	Users    identity.Users
+	Sessions identity.Sessions
+	Events   identity.Events
+	Volatile identity.Volatile
+	Issuer   *tokens.Issuer
+	Wechat   *wechat.Client
+	Hasher   *password.Hasher
+	Rotation tokens.RotationPolicy
+	Attempts AttemptPolicy
+	Now      func() time.Time
+	Logger   *slog.Logger
+}
+
+// Manager is the engine behind go-oauth2's socket: it has the library's interface and none of its engine, which authenticates the
+// client after the user, refreshes anybody's token, and refuses custom grants.
+type Manager struct {
+	Config
+	grants map[string]grant
+}
+
+// grant proves the user of a request and has tokens issued.
+type grant func(ctx context.Context, r Request) (tokens.Set, error)
+
+var _ oauth2.Manager = (*Manager)(nil)
+
+// New makes a manager.
+func New(config Config) *Manager {
+	m := &Manager{Config: config}
+	m.grants = map[string]grant{
+		WechatCode:    m.wechatCode,
+		wechatCodeURN: m.wechatCode,
+		Password:      m.password,
+		RefreshToken:  m.refreshToken,
+	}
+	return m
+}
+
+// GenerateAccessToken answers a token request. tgr.Request is all it reads: its PostForm, where every parameter stands once, and its
+// headers. An error is an *Error, or unknown.
+func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType, tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
+	grant, known := m.grants[string(name)]
+	if !known {
+		return nil, &Error{Name: oautherrors.ErrUnsupportedGrantType, Description: "This grant_type is not supported. The metadata lists those that are."}
+	}
+	request, err := newRequest(tgr)
+	if err != nil {
+		return nil, err
+	}
+	if request.Client, err = authenticate(ctx, m.Clients, tgr.Request); err != nil {
+		return nil, err
+	}
+	if !m.mayUse(request.Client, string(name)) {
+		return nil, &Error{Name: oautherrors.ErrUnauthorizedClient, Description: "The client is not registered for this grant_type."}
+	}
+	request.Scope = request.Parameter("scope")
+	if name != RefreshToken {
+		if request.Scope, err = allowedScope(request.Client, request.Scope); err != nil {
+			return nil, err
+		}
+	}
+	set, err := grant(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return tokenInfo(request.Client, set), nil
+}
+
+// mayUse says whether a client's record allows a grant. Passwords are shown to first-party clients only (RFC 9700 §2.4).
+func (m *Manager) mayUse(client identity.Client, name string) bool {
+	switch name {
+	case wechatCodeURN:
+		name = WechatCode
+	case Password:
+		return client.FirstParty && client.Allows(Password)
+	}
+	return client.Allows(name)
+}
+
+// RefreshAccessToken implements oauth2.Manager; a refresh is a grant like the others.
+func (m *Manager) RefreshAccessToken(ctx context.Context, tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
+	return m.GenerateAccessToken(ctx, RefreshToken, tgr)
+}
+
+// GenerateAuthToken implements oauth2.Manager: there is no authorization endpoint.
+func (m *Manager) GenerateAuthToken(context.Context, oauth2.ResponseType, *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
+	return nil, oautherrors.ErrUnsupportedResponseType
+}
+
+// AllowsOrigin says whether scripts of a web origin may call the endpoints: some enabled client has registered it.
+func (m *Manager) AllowsOrigin(ctx context.Context, origin string) bool {
+	clients, err := m.Clients.List(ctx)
+	if err != nil {
+		m.Logger.ErrorContext(ctx, "cannot read the clients' origins", "error", err)
+		return false
+	}
+	return slices.ContainsFunc(clients, func(client identity.Client) bool {
+		return !client.Disabled() && slices.Contains(client.Origins, origin)
+	})
+}
+
+// record writes an event that must not decide the request: what it tells of has been decided already.
+func (m *Manager) record(ctx context.Context, event identity.Event) {
+	if err := m.Events.Record(context.WithoutCancel(ctx), event); err != nil {
+		m.Logger.ErrorContext(ctx, "cannot write the audit log", "kind", event.Kind, "error", err)
+	}
+}
+
+func isNotFound(err error) bool { return errors.Is(err, identity.ErrNotFound) }

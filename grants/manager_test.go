@@ -1,0 +1,96 @@
+package grants_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/go-oauth2/oauth2/v4"
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+)
+
+// TestManagerAsTheLibraryKnowsIt drives the manager through go-oauth2's interface alone.
+func TestManagerAsTheLibraryKnowsIt(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld(t)
+	var manager oauth2.Manager = w.manager
+	info := w.signIn("alice")
+
+	client, err := manager.GetClient(ctx, "backend")
+	require.NoError(t, err)
+	require.False(t, client.IsPublic())
+	require.Empty(t, client.GetSecret(), "there is only a hash")
+	verifier, ok := client.(oauth2.ClientPasswordVerifier)
+	require.True(t, ok)
+	require.True(t, verifier.VerifyPassword(testSecret))
+	require.False(t, verifier.VerifyPassword("another secret"))
+	public, err := manager.GetClient(ctx, "mini")
+	require.NoError(t, err)
+	require.True(t, public.IsPublic())
+	require.False(t, public.(oauth2.ClientPasswordVerifier).VerifyPassword(""), "no secret is not an empty one")
+
+	access, err := manager.LoadAccessToken(ctx, info.GetAccess())
+	require.NoError(t, err)
+	require.Equal(t, info.GetUserID(), access.GetUserID())
+	require.Equal(t, "mini", access.GetClientID())
+	require.InDelta(t, time.Hour, access.GetAccessExpiresIn(), float64(2*time.Second))
+	refresh, err := manager.LoadRefreshToken(ctx, info.GetRefresh())
+	require.NoError(t, err)
+	require.Equal(t, info.GetUserID(), refresh.GetUserID())
+
+	_, err = manager.GenerateAuthToken(ctx, oauth2.Code, nil)
+	require.ErrorIs(t, err, oautherrors.ErrUnsupportedResponseType)
+}
+
+// TestManagerRemovesByEndingTheSession, whichever of its tokens is given.
+func TestManagerRemovesByEndingTheSession(t *testing.T) {
+	ctx := context.Background()
+	for name, remove := range map[string]func(w *world, info oauth2.TokenInfo) error{
+		"access token": func(w *world, info oauth2.TokenInfo) error { return w.manager.RemoveAccessToken(ctx, info.GetAccess()) },
+		"refresh token": func(w *world, info oauth2.TokenInfo) error {
+			return w.manager.RemoveRefreshToken(ctx, info.GetRefresh())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			info, other := w.signIn("alice"), w.signIn("alice")
+			require.NoError(t, remove(w, info))
+			_, err := w.manager.LoadAccessToken(ctx, info.GetAccess())
+			require.ErrorIs(t, err, grants.ErrInvalidToken)
+			_, err = w.refresh(info.GetRefresh(), "")
+			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+			_, err = w.manager.LoadAccessToken(ctx, other.GetAccess())
+			require.NoError(t, err, "another session of the user lives on")
+		})
+	}
+}
+
+// TestCheckRefusesWhatIsNoAccessToken, though it was signed with the same key.
+func TestCheckRefusesWhatIsNoAccessToken(t *testing.T) {
+	w := newWorld(t)
+	f := wechatCode(w.code("alice"), "")
+	f["scope"] = "openid api"
+	info, err := w.token(f)
+	require.NoError(t, err)
+	idToken := info.(oauth2.ExtendableTokenInfo).GetExtension().Get("id_token")
+	require.NotEmpty(t, idToken)
+	for name, token := range map[string]string{"an ID token": idToken, "a refresh token": info.GetRefresh(), "nothing": ""} {
+		_, err := w.manager.Check(context.Background(), token)
+		require.ErrorIs(t, err, grants.ErrInvalidToken, name)
+	}
+	w.clock.Move(time.Hour + time.Second)
+	_, err = w.manager.Check(context.Background(), info.GetAccess())
+	require.ErrorIs(t, err, grants.ErrInvalidToken, "expired")
+}
+
+// TestCheckRefusesADisabledClientsTokens at once; offline verifiers see it when the access token expires.
+func TestCheckRefusesADisabledClientsTokens(t *testing.T) {
+	w := newWorld(t)
+	info := w.signIn("alice")
+	require.NoError(t, w.database.Clients().Disable(context.Background(), "mini"))
+	_, err := w.manager.Check(context.Background(), info.GetAccess())
+	require.ErrorIs(t, err, grants.ErrInvalidToken)
+}

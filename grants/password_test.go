@@ -1,0 +1,161 @@
+package grants_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+)
+
+func passwordForm(username, secret string) form {
+	return form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret, "username": username, "password": secret}
+}
+
+func TestPasswordSignsIn(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"alice", "ALICE", "ａｌｉｃｅ"} {
+		info, err := w.token(passwordForm(name, testPassword))
+		require.NoError(t, err, "%s is a spelling of alice", name)
+		claims, err := w.issuer.ReadAccessToken(info.GetAccess())
+		require.NoError(t, err)
+		require.Equal(t, []string{"pwd"}, claims.Methods)
+	}
+}
+
+// TestPasswordAnswersAlike: unknown users, wrong passwords, people without password and disabled users get one answer.
+func TestPasswordAnswersAlike(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	disabled, err := w.database.Users().Create(ctx, "disabled", "")
+	require.NoError(t, err)
+	alice, err := w.database.Users().FindByUsername(ctx, "alice")
+	require.NoError(t, err)
+	require.NoError(t, w.database.Users().SetPassword(ctx, disabled.ID, alice.PasswordHash))
+	require.NoError(t, w.database.Users().Disable(ctx, disabled.ID))
+	_, err = w.database.Users().Create(ctx, "wechat-only", "")
+	require.NoError(t, err)
+
+	_, want := w.token(passwordForm("alice", "not the password"))
+	for name, f := range map[string]form{
+		"unknown user":                passwordForm("nobody", testPassword),
+		"a name that nobody can have": passwordForm("no body", testPassword),
+		"user without password":       passwordForm("wechat-only", testPassword),
+		"disabled user":               passwordForm("disabled", testPassword),
+		"password of 1 000 bytes":     passwordForm("alice", string(make([]byte, 1000))),
+	} {
+		_, err := w.token(f)
+		require.ErrorIs(t, err, oautherrors.ErrInvalidGrant, name)
+		require.Equal(t, want.Error(), err.Error(), name)
+	}
+}
+
+// TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt (RFC 9700 §2.4).
+func TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt(t *testing.T) {
+	w := newWorld(t)
+	stranger := confidentialClient("stranger", grants.Password)
+	stranger.FirstParty = false
+	require.NoError(t, w.database.Clients().Create(context.Background(), stranger))
+	for _, id := range []string{"stranger", "mini"} {
+		f := passwordForm("alice", testPassword)
+		f["client_id"] = id
+		if id == "mini" {
+			delete(f, "client_secret")
+		}
+		_, err := w.token(f)
+		require.ErrorIs(t, err, oautherrors.ErrUnauthorizedClient, id)
+	}
+}
+
+// TestPasswordGuessingSlowsDown: five guesses at once, then ever fewer; a guess that is refused is not hashed, and waiting helps.
+func TestPasswordGuessingSlowsDown(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"alice", "nobody"} {
+		for range 5 {
+			_, err := w.token(passwordForm(name, "a guess"))
+			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+		}
+		_, err := w.token(passwordForm(name, "a guess"))
+		require.ErrorIs(t, err, grants.ErrTooManyRequests, "unknown names too")
+		wait := refusal(t, err).RetryAfter
+		require.Positive(t, wait)
+		w.clock.Move(wait)
+		_, err = w.token(passwordForm(name, "a guess"))
+		require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	}
+}
+
+// TestPasswordGuessingInParallelGetsNoFurther: attempts are counted before the hash runs.
+func TestPasswordGuessingInParallelGetsNoFurther(t *testing.T) {
+	w := newWorld(t)
+	var group sync.WaitGroup
+	var mutex sync.Mutex
+	hashed := 0
+	for range 50 {
+		group.Go(func() {
+			_, err := w.token(passwordForm("alice", "a guess"))
+			if refusal(t, err).Name == oautherrors.ErrInvalidGrant {
+				mutex.Lock()
+				hashed++
+				mutex.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	require.LessOrEqual(t, hashed, 6)
+}
+
+// TestPasswordGuessingElsewhereDoesNotLockOut: who guesses from one address keeps nobody out at another.
+func TestPasswordGuessingElsewhereDoesNotLockOut(t *testing.T) {
+	w := newWorld(t)
+	for range 30 {
+		_, _ = w.token(passwordForm("alice", "a guess"))
+		w.clock.Move(time.Second)
+	}
+	_, err := w.tokenFrom("198.51.100.7", passwordForm("alice", testPassword))
+	require.NoError(t, err)
+}
+
+// TestPasswordSprayingIsBoundByAddress: one address tries many users.
+func TestPasswordSprayingIsBoundByAddress(t *testing.T) {
+	w := newWorld(t)
+	w.manager.Attempts = grants.AttemptPolicy{PerAddress: 10}
+	for n := range 10 {
+		_, err := w.token(passwordForm(fmt.Sprintf("user-%d", n), "a guess"))
+		require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	}
+	_, err := w.token(passwordForm("user-10", "a guess"))
+	require.ErrorIs(t, err, grants.ErrTooManyRequests)
+}
+
+// TestPasswordThatIsRightForgetsTheGuesses: who mistypes a few times is not slowed down after signing in.
+func TestPasswordThatIsRightForgetsTheGuesses(t *testing.T) {
+	w := newWorld(t)
+	for range 4 {
+		for range 4 {
+			_, err := w.token(passwordForm("alice", "a guess"))
+			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+		}
+		_, err := w.token(passwordForm("alice", testPassword))
+		require.NoError(t, err)
+	}
+}
+
+// TestPasswordSprayingUsesUpNobodysAttempts: an address beyond its bound is refused before any user's attempts are counted.
+func TestPasswordSprayingUsesUpNobodysAttempts(t *testing.T) {
+	w := newWorld(t)
+	w.manager.Attempts = grants.AttemptPolicy{PerAddress: 1}
+	_, err := w.token(passwordForm("nobody", "a guess"))
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	for range 150 {
+		_, err = w.token(passwordForm("alice", "a guess"))
+		require.ErrorIs(t, err, grants.ErrTooManyRequests)
+	}
+	_, err = w.tokenFrom("198.51.100.7", passwordForm("alice", testPassword))
+	require.NoError(t, err)
+}

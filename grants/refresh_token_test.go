@@ -1,0 +1,319 @@
+package grants_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// TestRefreshInParallelMovesTheRowOnce: of many refreshes of one generation exactly one moves the row, and all get the same token.
+func TestRefreshInParallelMovesTheRowOnce(t *testing.T) {
+	for _, key := range []string{"", testKey} {
+		t.Run("key="+key, func(t *testing.T) {
+			w := newWorld(t)
+			held := w.signIn("alice").GetRefresh()
+			for generation := uint32(1); generation <= 3; generation++ {
+				next := key // one key per refresh token
+				if key != "" {
+					next = fmt.Sprintf("%s-%d", key, generation)
+				}
+				answers := make([]string, 32)
+				var group sync.WaitGroup
+				for n := range answers {
+					group.Go(func() {
+						if info, err := w.refresh(held, next); err == nil {
+							answers[n] = info.GetRefresh()
+						}
+					})
+				}
+				group.Wait()
+				for _, answer := range answers {
+					require.NotEmpty(t, answer)
+					require.Equal(t, answers[0], answer)
+				}
+				require.Equal(t, generation, w.session(held).Generation)
+				held = answers[0]
+			}
+		})
+	}
+}
+
+// TestRefreshOfARetiredTokenIsTheft ends the session with all that belongs to it (RFC 9700 §4.14.2).
+func TestRefreshOfARetiredTokenIsTheft(t *testing.T) {
+	w := newWorld(t)
+	old := w.signIn("alice")
+	current, err := w.refresh(old.GetRefresh(), "")
+	require.NoError(t, err)
+	w.clock.Move(31 * time.Second)
+
+	_, err = w.refresh(old.GetRefresh(), "")
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	_, err = w.refresh(current.GetRefresh(), "")
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant, "the newest token is dead too")
+	_, err = w.manager.Check(context.Background(), current.GetAccess())
+	require.ErrorIs(t, err, grants.ErrInvalidToken)
+	require.Equal(t, identity.EndedByTheft, w.session(old.GetRefresh()).EndReason)
+	require.Len(t, w.events(identity.EventSessionEnded), 1)
+	_, err = w.refresh(w.signIn("alice").GetRefresh(), "")
+	require.NoError(t, err, "other sessions of the user live on")
+}
+
+// TestRefreshByAnotherClientEndsNothing: a stranger's try is refused, even with a retired token, and the owner goes on.
+func TestRefreshByAnotherClientEndsNothing(t *testing.T) {
+	w := newWorld(t)
+	old := w.signIn("alice").GetRefresh()
+	current, err := w.refresh(old, "")
+	require.NoError(t, err)
+	w.clock.Move(time.Hour)
+	for _, stranger := range []form{{"client_id": "mini-2"}, {"client_id": "backend", "client_secret": testSecret}} {
+		for _, token := range []string{old, current.GetRefresh()} {
+			f := form{"grant_type": grants.RefreshToken, "refresh_token": token}
+			for name, value := range stranger {
+				f[name] = value
+			}
+			_, err := w.token(f)
+			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+		}
+	}
+	_, err = w.refresh(current.GetRefresh(), "")
+	require.NoError(t, err)
+}
+
+// TestRefreshWithAnotherKeyIsRefusedAndAudited, and leaves the session to its owner.
+func TestRefreshWithAnotherKeyIsRefusedAndAudited(t *testing.T) {
+	w := newWorld(t)
+	old := w.signIn("alice").GetRefresh()
+	current, err := w.refresh(old, testKey)
+	require.NoError(t, err)
+	for _, key := range []string{"", "another-key-of-128-random-bits"} {
+		_, err = w.refresh(old, key)
+		require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	}
+	require.Len(t, w.events(identity.EventRefreshRefused), 1, "told once, so that nobody fills the log with it")
+	again, err := w.refresh(old, testKey)
+	require.NoError(t, err)
+	require.Equal(t, current.GetRefresh(), again.GetRefresh())
+	w.clock.Move(24 * time.Hour)
+	again, err = w.refresh(old, testKey)
+	require.NoError(t, err, "the right key gets the answer at any later time")
+	require.Equal(t, current.GetRefresh(), again.GetRefresh())
+}
+
+// TestRefreshAfterTheStoreLostCommits: the client's token is newer than its row, and nobody is logged out; unless the policy says so.
+func TestRefreshAfterTheStoreLostCommits(t *testing.T) {
+	for _, refuse := range []bool{false, true} {
+		t.Run(fmt.Sprintf("refuse=%t", refuse), func(t *testing.T) {
+			w := newWorld(t, withPolicy(tokens.RotationPolicy{Window: 30 * time.Second, RefuseAhead: refuse}))
+			held := w.signIn("alice").GetRefresh()
+			w.backup()
+			for range 3 {
+				info, err := w.refresh(held, "")
+				require.NoError(t, err)
+				held = info.GetRefresh()
+				w.clock.Move(time.Hour)
+			}
+			w.restore()
+			_, err := w.refresh(held, "")
+			if refuse {
+				require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+				require.Zero(t, w.session(held).EndedAt, "refused, not ended")
+				require.Len(t, w.events(identity.EventRefreshAhead), 1)
+				return
+			}
+			require.NoError(t, err)
+			require.Len(t, w.events(identity.EventRefreshAhead), 1)
+			require.EqualValues(t, 4, w.session(held).Generation)
+		})
+	}
+}
+
+// TestRefreshIsRefusedOnceTheSignInIsOver, for whatever reason, and without a hint at which.
+func TestRefreshIsRefusedOnceTheSignInIsOver(t *testing.T) {
+	ctx := context.Background()
+	for name, end := range map[string]func(w *world, user, session string) error{
+		"user disabled":    func(w *world, user, _ string) error { return w.database.Users().Disable(ctx, user) },
+		"password changed": func(w *world, user, _ string) error { return w.database.Users().SetPassword(ctx, user, "") },
+		"session revoked": func(w *world, _, session string) error {
+			_, err := w.database.Sessions().End(ctx, session, identity.EndedByOperator)
+			return err
+		},
+		"idle for too long": func(w *world, _, _ string) error { w.clock.Move(7*24*time.Hour + time.Second); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			info := w.signIn("alice")
+			require.NoError(t, end(w, info.GetUserID(), w.session(info.GetRefresh()).ID))
+			_, err := w.refresh(info.GetRefresh(), "")
+			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+			_, garbled := w.refresh("lp_rt_garbled", "")
+			require.Equal(t, garbled.Error(), err.Error())
+		})
+	}
+}
+
+// TestRefreshingForEverEndsAtTheAbsoluteLifetime.
+func TestRefreshingForEverEndsAtTheAbsoluteLifetime(t *testing.T) {
+	w := newWorld(t)
+	held := w.signIn("alice").GetRefresh()
+	for day := range 100 {
+		w.clock.Move(24 * time.Hour)
+		info, err := w.refresh(held, "")
+		if day >= 89 {
+			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+			return
+		}
+		require.NoError(t, err, "day %d", day)
+		held = info.GetRefresh()
+	}
+}
+
+// TestRefreshNarrowsAndNeverWidensTheScope (RFC 6749 §6): a narrowed access token leaves the session's scope as it was.
+func TestRefreshNarrowsAndNeverWidensTheScope(t *testing.T) {
+	w := newWorld(t)
+	f := wechatCode(w.code("alice"), "")
+	f["scope"] = "api openid"
+	info, err := w.token(f)
+	require.NoError(t, err)
+	refresh := func(scope string) error {
+		f := form{"grant_type": grants.RefreshToken, "client_id": "mini", "refresh_token": info.GetRefresh(), "scope": scope}
+		if scope == "" {
+			delete(f, "scope")
+		}
+		next, err := w.token(f)
+		if err == nil {
+			info = next
+		}
+		return err
+	}
+	require.ErrorIs(t, refresh("api api.write"), oautherrors.ErrInvalidScope)
+	require.EqualValues(t, 0, w.session(info.GetRefresh()).Generation, "a refusal moves nothing")
+	require.NoError(t, refresh("api"))
+	require.Equal(t, "api", info.GetScope())
+	require.NoError(t, refresh(""))
+	require.Equal(t, "api openid", info.GetScope())
+}
+
+// TestRefreshTokenThatIsNone never reaches a session.
+func TestRefreshTokenThatIsNone(t *testing.T) {
+	w := newWorld(t)
+	good := w.signIn("alice").GetRefresh()
+	elsewhere := newWorld(t).signIn("alice").GetRefresh()
+	flipped := []byte(good)
+	flipped[len(flipped)-2] ^= 1
+	for name, token := range map[string]string{
+		"truncated":                 good[:len(good)-1],
+		"extended":                  good + "A",
+		"one bit changed":           string(flipped),
+		"padded":                    good + "=",
+		"without its prefix":        strings.TrimPrefix(good, "lp_rt_"),
+		"of another installation":   elsewhere,
+		"an access token":           w.signIn("alice").GetAccess(),
+		"a code of WeChat":          w.code("alice"),
+		"a UUID of an older format": "4f9f3a5e-31a6-4a0e-9d5e-3a52a2e63c8f",
+		"with white space":          " " + good,
+		"64 KiB":                    strings.Repeat("A", 64<<10),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := w.refresh(token, "")
+			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+		})
+	}
+	_, err := w.refresh(good, "")
+	require.NoError(t, err)
+}
+
+// TestSessionsBeyondTheLimitEnd, the least recently seen first.
+func TestSessionsBeyondTheLimitEnd(t *testing.T) {
+	w := newWorld(t)
+	first := w.signIn("alice").GetRefresh()
+	w.clock.Move(time.Second)
+	second := w.signIn("alice").GetRefresh()
+	w.clock.Move(time.Second)
+	info, err := w.refresh(first, "")
+	require.NoError(t, err)
+	for range 19 {
+		w.clock.Move(time.Second)
+		w.signIn("alice")
+	}
+	_, err = w.refresh(second, "")
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.Equal(t, identity.EndedByLimit, w.session(second).EndReason)
+	_, err = w.refresh(info.GetRefresh(), "")
+	require.NoError(t, err)
+}
+
+// TestRestoredDatabaseAndWhatWasEndedSince: a session that was ended after the backup is alive again, until the operator ends all that the
+// backup holds; who signs in afterwards is not touched.
+func TestRestoredDatabaseAndWhatWasEndedSince(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld(t)
+	stolen := w.signIn("alice").GetRefresh()
+	w.backup()
+	backup := w.clock.Now()
+	w.clock.Move(time.Minute)
+	_, err := w.database.Sessions().End(ctx, w.session(stolen).ID, identity.EndedByOperator)
+	require.NoError(t, err)
+	w.restore()
+	fresh := w.signIn("alice").GetRefresh()
+	ended, err := w.database.Sessions().EndBefore(ctx, backup, identity.EndedByOperator)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, ended)
+	_, err = w.refresh(stolen, "")
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	_, err = w.refresh(fresh, "")
+	require.NoError(t, err)
+}
+
+// TestAccessTokenNeverOutlivesItsSession, from the first one on.
+func TestAccessTokenNeverOutlivesItsSession(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.absolute = 10 * time.Minute })
+	info := w.signIn("alice")
+	require.LessOrEqual(t, info.GetAccessExpiresIn(), 10*time.Minute)
+	w.clock.Move(4 * time.Minute)
+	info, err := w.refresh(info.GetRefresh(), "")
+	require.NoError(t, err)
+	require.LessOrEqual(t, info.GetAccessExpiresIn(), 6*time.Minute)
+}
+
+// TestFaultsOfOursAreNotBlamedOnTheStorage: trying again would not mend them, so nobody is told to.
+func TestFaultsOfOursAreNotBlamedOnTheStorage(t *testing.T) {
+	w := newWorld(t)
+	huge := publicClient("huge", grants.WechatCode, grants.RefreshToken)
+	huge.Audience = []string{strings.Repeat("https://api.example.com/", 500)}
+	require.NoError(t, w.database.Clients().Create(context.Background(), huge))
+	f := wechatCode(w.code("alice"), "")
+	f["client_id"] = "huge"
+	_, err := w.token(f)
+	require.ErrorIs(t, err, tokens.ErrNotSigned)
+	require.NotErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable)
+}
+
+// TestStolenServerSecretRefreshesNothing: whoever can make the MAC, but does not know the session's own secret, is refused, and the
+// session goes on.
+func TestStolenServerSecretRefreshesNothing(t *testing.T) {
+	w := newWorld(t)
+	genuine := w.signIn("alice").GetRefresh()
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(genuine, "lp_rt_"))
+	require.NoError(t, err)
+	b[30] ^= 1 // within the session secret
+	mac, ok := w.keys.MAC(w.keys.SecretID(), "refresh token", b[:43])
+	require.True(t, ok)
+	forged := "lp_rt_" + base64.RawURLEncoding.EncodeToString(append(b[:43:43], mac[:]...))
+	_, err = w.issuer.ReadRefreshToken(forged)
+	require.NoError(t, err, "the MAC is good")
+	_, err = w.refresh(forged, "")
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	_, err = w.refresh(genuine, "")
+	require.NoError(t, err)
+}

@@ -1,0 +1,76 @@
+package grants
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+const maxScopeLength = 1024
+
+// Scopes lists the scopes that mean something to the provider itself; clients are registered for others as they like.
+func Scopes() []string {
+	return []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeOfflineAccess}
+}
+
+// allowedScope is what a client gets that asks for a scope, or for none.
+func allowedScope(client identity.Client, requested string) (string, error) {
+	if requested == "" {
+		return strings.Join(client.DefaultScopes, " "), nil
+	}
+	names, err := parseScope(requested)
+	if err != nil {
+		return "", err
+	}
+	var allowed []string
+	for _, name := range names {
+		switch {
+		case name == tokens.ScopeOfflineAccess: // who may refresh is the client's grant, not a scope (OpenID Connect Core §11)
+			if !client.Allows(tokens.GrantRefreshToken) {
+				continue
+			}
+		case !slices.Contains(client.Scopes, name):
+			return "", invalidScope("The client is not registered for a scope that it asked for.")
+		}
+		allowed = append(allowed, name)
+	}
+	return strings.Join(allowed, " "), nil
+}
+
+// narrowedScope is what a refresh gets: the session's scope, or a part of it (RFC 6749 §6).
+func narrowedScope(granted, requested string) (string, error) {
+	if requested == "" {
+		return granted, nil
+	}
+	names, err := parseScope(requested)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		if !tokens.HasScope(granted, name) {
+			return "", invalidScope("A refresh cannot ask for more than the sign-in was granted.")
+		}
+	}
+	return strings.Join(names, " "), nil
+}
+
+// parseScope splits a scope by the syntax of RFC 6749 §3.3 and drops repetitions.
+func parseScope(scope string) ([]string, error) {
+	if len(scope) > maxScopeLength || strings.ContainsFunc(scope, notScope) {
+		return nil, invalidScope("A scope is up to 1024 visible ASCII characters without quote and backslash; names are separated by single spaces.")
+	}
+	var names []string
+	for name := range strings.SplitSeq(scope, " ") {
+		if name == "" {
+			return nil, invalidScope("Scope names are separated by single spaces.")
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+func notScope(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }

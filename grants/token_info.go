@@ -1,0 +1,93 @@
+package grants
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/go-oauth2/oauth2/v4"
+	"github.com/go-oauth2/oauth2/v4/models"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// tokenInfo is a token set as go-oauth2 renders it. The ID token travels in the extension.
+func tokenInfo(client identity.Client, set tokens.Set) oauth2.TokenInfo {
+	info := &models.Token{
+		ClientID:        client.ID,
+		UserID:          set.Session.UserID,
+		Scope:           set.Scope,
+		Access:          set.AccessToken,
+		AccessExpiresIn: set.ExpiresIn,
+		Refresh:         set.RefreshToken,
+	}
+	if set.IDToken != "" {
+		info.Extension = url.Values{"id_token": {set.IDToken}}
+	}
+	return info
+}
+
+// clientInfo is a client as go-oauth2 knows it. Its secret is a hash, so there is none to return.
+type clientInfo struct{ client identity.Client }
+
+func (c clientInfo) GetID() string     { return c.client.ID }
+func (c clientInfo) GetSecret() string { return "" }
+func (c clientInfo) GetDomain() string { return "" }
+func (c clientInfo) GetUserID() string { return "" }
+func (c clientInfo) IsPublic() bool    { return !c.client.Confidential }
+
+// VerifyPassword implements oauth2.ClientPasswordVerifier.
+func (c clientInfo) VerifyPassword(secret string) bool {
+	return c.client.Confidential && identity.SecretMatches(c.client.SecretHash, secret)
+}
+
+// GetClient implements oauth2.Manager.
+func (m *Manager) GetClient(ctx context.Context, id string) (oauth2.ClientInfo, error) {
+	client, err := m.Clients.Find(ctx, id)
+	return clientInfo{client}, err
+}
+
+// LoadAccessToken implements oauth2.Manager: the token behind a bearer whose session is alive.
+func (m *Manager) LoadAccessToken(ctx context.Context, access string) (oauth2.TokenInfo, error) {
+	caller, err := m.Check(ctx, access)
+	if err != nil {
+		return nil, err
+	}
+	return &models.Token{
+		ClientID: caller.ClientID, UserID: caller.UserID, Scope: caller.Scope,
+		Access: access, AccessExpiresIn: caller.ExpiresAt.Sub(m.Now()).Truncate(time.Second),
+	}, nil
+}
+
+// LoadRefreshToken implements oauth2.Manager: the session behind a refresh token of any generation, if it is alive.
+func (m *Manager) LoadRefreshToken(ctx context.Context, refresh string) (oauth2.TokenInfo, error) {
+	_, session, now, err := m.presented(ctx, refresh)
+	if err != nil {
+		return nil, err
+	}
+	return &models.Token{
+		ClientID: session.ClientID, UserID: session.UserID, Scope: session.Scope,
+		Refresh: refresh, RefreshExpiresIn: session.IdleExpiresAt.Sub(now),
+	}, nil
+}
+
+// RemoveAccessToken implements oauth2.Manager: it ends the session that the token belongs to.
+func (m *Manager) RemoveAccessToken(ctx context.Context, access string) error {
+	caller, err := m.Check(ctx, access)
+	if err != nil {
+		return err
+	}
+	_, err = m.Sessions.End(ctx, caller.SessionID, identity.EndedByClient)
+	return err
+}
+
+// RemoveRefreshToken implements oauth2.Manager: it ends the session that the token belongs to.
+func (m *Manager) RemoveRefreshToken(ctx context.Context, refresh string) error {
+	_, session, _, err := m.presented(ctx, refresh)
+	if err != nil {
+		return err
+	}
+	_, err = m.Sessions.End(ctx, session.ID, identity.EndedByClient)
+	return err
+}

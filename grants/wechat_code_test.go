@@ -1,0 +1,275 @@
+package grants_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-oauth2/oauth2/v4"
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+)
+
+const testKey = "a-key-of-at-least-128-random-bits"
+
+func wechatCode(code, key string) form {
+	f := form{"grant_type": grants.WechatCode, "client_id": "mini", "code": code}
+	if key != "" {
+		f[":Idempotency-Key"] = key
+	}
+	return f
+}
+
+// refusal returns what a request was refused with.
+func refusal(t *testing.T, err error) *grants.Error {
+	t.Helper()
+	var refusal *grants.Error
+	require.ErrorAs(t, err, &refusal)
+	return refusal
+}
+
+func TestWechatCodeSignsIn(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.signIn("alice"), w.signIn("alice")
+	require.Equal(t, first.GetUserID(), second.GetUserID(), "one account is one user")
+	require.NotEqual(t, first.GetUserID(), w.signIn("bob").GetUserID())
+	require.NotEqual(t, first.GetRefresh(), second.GetRefresh())
+	require.Equal(t, "api", first.GetScope(), "asking for nothing gives the default scope")
+	require.Equal(t, identity.AccountKey{Platform: "wechat", App: testApp, Subject: w.session(first.GetRefresh()).Account.Subject}, w.session(first.GetRefresh()).Account)
+
+	claims, err := w.issuer.ReadAccessToken(first.GetAccess())
+	require.NoError(t, err)
+	require.Equal(t, first.GetUserID(), claims.Subject)
+	require.Equal(t, []string{"wechat"}, claims.Methods)
+	require.EqualValues(t, []string{testAudience}, claims.Audience)
+	require.Nil(t, claims.Wechat, "WeChat's ids are told only to a client that asked for them")
+}
+
+func TestWechatCodeByItsURN(t *testing.T) {
+	w := newWorld(t)
+	f := wechatCode(w.code("alice"), "")
+	f["grant_type"] = "urn:lingpai:oauth:grant-type:wechat_code"
+	_, err := w.token(f)
+	require.NoError(t, err)
+}
+
+func TestWechatCodeWithoutRefreshGrantGivesNoRefreshToken(t *testing.T) {
+	w := newWorld(t)
+	f := wechatCode(w.code("alice"), "")
+	f["client_id"] = "codes-only"
+	info, err := w.token(f)
+	require.NoError(t, err)
+	require.Empty(t, info.GetRefresh())
+}
+
+func TestWechatCodeRepeatedWithItsKeyGetsTheFirstAnswer(t *testing.T) {
+	w := newWorld(t)
+	code := w.code("alice")
+	first, err := w.token(wechatCode(code, testKey))
+	require.NoError(t, err)
+	for range 3 {
+		again, err := w.token(wechatCode(code, testKey))
+		require.NoError(t, err)
+		require.Equal(t, first.GetRefresh(), again.GetRefresh())
+		require.Equal(t, first.GetUserID(), again.GetUserID())
+	}
+	w.restart()
+	again, err := w.token(wechatCode(code, testKey))
+	require.NoError(t, err)
+	require.Equal(t, first.GetRefresh(), again.GetRefresh(), "also after a restart")
+	_, err = w.refresh(first.GetRefresh(), "")
+	require.NoError(t, err)
+	_, err = w.token(wechatCode(code, testKey))
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant, "once it was refreshed, its first answer is no longer good")
+}
+
+func TestWechatCodeRepeatedInParallelOpensOneSession(t *testing.T) {
+	w := newWorld(t)
+	code := w.code("alice")
+	answers := make([]oauth2.TokenInfo, 16)
+	var group sync.WaitGroup
+	for n := range answers {
+		group.Go(func() {
+			info, err := w.token(wechatCode(code, testKey))
+			if err == nil {
+				answers[n] = info
+			}
+		})
+	}
+	group.Wait()
+	for _, answer := range answers {
+		require.NotNil(t, answer, "a twin in flight is waited for")
+		require.Equal(t, answers[0].GetRefresh(), answer.GetRefresh())
+	}
+	sessions, err := w.database.Sessions().List(context.Background(), answers[0].GetUserID())
+	require.NoError(t, err)
+	require.Len(t, sessions, 1)
+}
+
+// TestWechatCodeOfAnotherCannotBeRepeated: the code alone, another key, another client or another scope get nothing.
+func TestWechatCodeOfAnotherCannotBeRepeated(t *testing.T) {
+	w := newWorld(t)
+	code := w.code("alice")
+	_, err := w.token(wechatCode(code, testKey))
+	require.NoError(t, err)
+	for name, change := range map[string]form{
+		"no key":         {":Idempotency-Key": ""},
+		"another key":    {":Idempotency-Key": "another-key-of-128-random-bits"},
+		"another client": {"client_id": "mini-2"},
+		"another scope":  {"scope": "api.write"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := wechatCode(code, testKey)
+			for k, v := range change {
+				f[k] = v
+			}
+			if f[":Idempotency-Key"] == "" {
+				delete(f, ":Idempotency-Key")
+			}
+			_, err := w.token(f)
+			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+		})
+	}
+}
+
+func TestWechatCodeThatIsNoGood(t *testing.T) {
+	w := newWorld(t)
+	used := w.code("alice")
+	_, err := w.token(wechatCode(used, ""))
+	require.NoError(t, err)
+	foreign, err := w.simulator.MintCode(otherApp, "alice")
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		code string
+		want error
+	}{
+		"used":          {used, oautherrors.ErrInvalidGrant},
+		"never minted":  {"not-a-code-of-wechat", oautherrors.ErrInvalidGrant},
+		"another app's": {foreign, oautherrors.ErrInvalidGrant},
+		"missing":       {"", oautherrors.ErrInvalidRequest},
+		"with a space":  {"a code", oautherrors.ErrInvalidRequest},
+		"oversized":     {strings.Repeat("c", 513), oautherrors.ErrInvalidRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := wechatCode(c.code, "")
+			if c.code == "" {
+				delete(f, "code")
+			}
+			_, err := w.token(f)
+			require.ErrorIs(t, err, c.want)
+			if c.want == oautherrors.ErrInvalidGrant {
+				require.Contains(t, []int{40029, 40163}, refusal(t, err).WechatErrcode)
+			}
+		})
+	}
+}
+
+func TestWechatCodeOfAnAppThatTheClientDoesNotHave(t *testing.T) {
+	w := newWorld(t)
+	code, err := w.simulator.MintCode(otherApp, "alice")
+	require.NoError(t, err)
+	f := wechatCode(code, "")
+	f["appid"] = otherApp
+	_, err = w.token(f)
+	require.ErrorIs(t, err, oautherrors.ErrInvalidRequest)
+}
+
+func TestWechatCodeOfADisabledUser(t *testing.T) {
+	w := newWorld(t)
+	user := w.signIn("alice").GetUserID()
+	require.NoError(t, w.database.Users().Disable(context.Background(), user))
+	_, err := w.token(wechatCode(w.code("alice"), ""))
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.NoError(t, w.database.Users().Enable(context.Background(), user))
+	require.Equal(t, user, w.signIn("alice").GetUserID())
+}
+
+func TestWechatCodeFirstSightsInParallelMakeOneUser(t *testing.T) {
+	w := newWorld(t)
+	users := make([]string, 16)
+	var group sync.WaitGroup
+	for n := range users {
+		code := w.code("newcomer")
+		group.Go(func() {
+			if info, err := w.token(wechatCode(code, "")); err == nil {
+				users[n] = info.GetUserID()
+			}
+		})
+	}
+	group.Wait()
+	for _, user := range users {
+		require.NotEmpty(t, user)
+		require.Equal(t, users[0], user)
+	}
+}
+
+func TestIdempotencyKeyThatIsNone(t *testing.T) {
+	w := newWorld(t)
+	for name, key := range map[string]string{
+		"too short": "short", "too long": strings.Repeat("k", 129), "with a space": "a key with spaces and enough length", "not ASCII": "钥匙钥匙钥匙钥匙钥匙钥匙",
+	} {
+		t.Run(name, func(t *testing.T) {
+			code := w.code("alice")
+			_, err := w.token(wechatCode(code, key))
+			require.ErrorIs(t, err, oautherrors.ErrInvalidRequest)
+			_, err = w.token(wechatCode(code, ""))
+			require.NoError(t, err, "the code was not used up")
+		})
+	}
+}
+
+// TestNothingSecretIsLogged signs in in every way and searches the log and all refusals for every secret that was used.
+func TestNothingSecretIsLogged(t *testing.T) {
+	w := newWorld(t)
+	code := w.code("alice")
+	secrets := []string{code, testKey, testPassword, testSecret, "simulator-" + testApp, "wrong-password-of-somebody"}
+	var said strings.Builder
+	note := func(info oauth2.TokenInfo, err error) oauth2.TokenInfo {
+		if err != nil {
+			fmt.Fprintln(&said, err)
+		} else {
+			secrets = append(secrets, info.GetAccess(), info.GetRefresh())
+		}
+		return info
+	}
+	first := note(w.token(wechatCode(code, testKey)))
+	note(w.token(wechatCode(code, "another-key-of-128-random-bits")))
+	note(w.refresh(first.GetRefresh(), testKey))
+	note(w.refresh(first.GetRefresh(), "another-key-of-128-random-bits"))
+	note(w.token(passwordForm("alice", testPassword)))
+	note(w.token(passwordForm("alice", "wrong-password-of-somebody")))
+	said.WriteString(w.log.String())
+	events, err := w.database.Events().List(context.Background(), 100)
+	require.NoError(t, err)
+	fmt.Fprintf(&said, "%+v", events)
+	for _, secret := range secrets {
+		require.NotEmpty(t, secret)
+		require.NotContains(t, said.String(), secret)
+	}
+}
+
+// TestWechatClaimsAreTheSameAfterARefresh, also where the app's record names no Open Platform account.
+func TestWechatClaimsAreTheSameAfterARefresh(t *testing.T) {
+	w := newWorld(t)
+	curious := publicClient("curious", grants.WechatCode, grants.RefreshToken)
+	curious.WechatClaims = true
+	require.NoError(t, w.database.Clients().Create(context.Background(), curious))
+	require.NoError(t, w.simulator.Bind(testApp, "an-open-platform-account"))
+	f := wechatCode(w.code("alice"), "")
+	f["client_id"] = "curious"
+	info, err := w.token(f)
+	require.NoError(t, err)
+	first, err := w.issuer.ReadAccessToken(info.GetAccess())
+	require.NoError(t, err)
+	require.NotEmpty(t, first.Wechat.UnionID)
+	info, err = w.token(form{"grant_type": grants.RefreshToken, "client_id": "curious", "refresh_token": info.GetRefresh()})
+	require.NoError(t, err)
+	second, err := w.issuer.ReadAccessToken(info.GetAccess())
+	require.NoError(t, err)
+	require.Equal(t, first.Wechat, second.Wechat)
+}

@@ -1,0 +1,75 @@
+package grants_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+// TestTwinsAfterAFirstThatFailed: WeChat was busy for the first of several requests with one code and key. One of those who waited takes
+// its place, and all of them get that one's answer; nobody hears "code been used".
+func TestTwinsAfterAFirstThatFailed(t *testing.T) {
+	w := newWorld(t)
+	for range 3 { // five failures would open the circuit breaker
+		code := w.code("alice")
+		require.NoError(t, w.simulator.Fail(
+			wechattest.Fault{Path: "/sns/jscode2session", Count: 1, DelayMS: 150, Errcode: -1},
+			wechattest.Fault{Path: "/sns/jscode2session", Count: 1, DelayMS: 150},
+		))
+		answers, faults := make([]string, 4), make([]error, 4)
+		var group sync.WaitGroup
+		for n := range answers {
+			group.Go(func() {
+				info, err := w.token(wechatCode(code, testKey))
+				if err == nil {
+					answers[n] = info.GetRefresh()
+				}
+				faults[n] = err
+			})
+		}
+		group.Wait()
+		w.simulator.Heal()
+		failed, answer := 0, ""
+		for n, err := range faults {
+			if err != nil {
+				require.ErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable, "the first, whom WeChat was too busy for")
+				failed++
+				continue
+			}
+			if answer == "" {
+				answer = answers[n]
+			}
+			require.Equal(t, answer, answers[n])
+		}
+		require.Equal(t, 1, failed)
+	}
+}
+
+// TestCodesThatAreMadeUpAreBoundByAddress, and good ones are not.
+func TestCodesThatAreMadeUpAreBoundByAddress(t *testing.T) {
+	w := newWorld(t)
+	for range 310 {
+		w.signIn("alice")
+	}
+	var err error
+	for tries := 0; !errors.Is(err, grants.ErrTooManyRequests); tries++ {
+		_, err = w.token(wechatCode("a-code-that-was-made-up", ""))
+		require.Less(t, tries, 1000)
+	}
+	wait := refusal(t, err).RetryAfter
+	require.Positive(t, wait)
+	asked := w.simulator.Requests().Paths["/sns/jscode2session"]
+	_, err = w.token(wechatCode("a-code-that-was-made-up", ""))
+	require.ErrorIs(t, err, grants.ErrTooManyRequests)
+	require.Equal(t, asked, w.simulator.Requests().Paths["/sns/jscode2session"], "WeChat is not asked")
+	_, err = w.tokenFrom("198.51.100.7", wechatCode(w.code("bob"), ""))
+	require.NoError(t, err, "other addresses sign in")
+	w.clock.Move(wait)
+	w.signIn("alice")
+}

@@ -1,0 +1,269 @@
+package grants_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-oauth2/oauth2/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/storage/memory"
+	"github.com/lingpai/lingpai/storage/sql"
+	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+const (
+	testIssuer   = "https://login.example.com"
+	testAudience = "https://api.example.com"
+	testApp      = "wx0123456789abcdef"
+	otherApp     = "wxfedcba9876543210"
+	testSecret   = "lp_cs_of-the-test"
+	testPassword = "correct horse battery staple"
+)
+
+// clock is a clock that tests move. It runs besides, so that nothing happens twice in one instant.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) Now() time.Time        { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) Move(by time.Duration) { c.ahead.Add(int64(by)) }
+
+// world is a whole provider below HTTP: real SQLite, real keys, a WeChat simulator. It can be restarted on an older copy of its
+// database.
+type world struct {
+	t         testing.TB
+	clock     *clock
+	folder    string
+	policy    tokens.RotationPolicy
+	idle      time.Duration
+	absolute  time.Duration
+	ring      *keys.Ring
+	simulator *wechattest.Simulator
+	wechatURL string
+	log       *lockedBuffer
+
+	database *sql.DB
+	keys     *keys.Set
+	issuer   *tokens.Issuer
+	manager  *grants.Manager
+}
+
+type option func(*world)
+
+func withPolicy(policy tokens.RotationPolicy) option { return func(w *world) { w.policy = policy } }
+
+// withoutExpiry keeps sessions for longer than any walk.
+func withoutExpiry(w *world) { w.idle, w.absolute = 10*365*24*time.Hour, 10*365*24*time.Hour }
+
+func newWorld(t testing.TB, options ...option) *world {
+	t.Helper()
+	w := &world{
+		t: t, clock: &clock{}, folder: t.TempDir(), log: &lockedBuffer{},
+		policy: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour, absolute: 90 * 24 * time.Hour,
+	}
+	for _, set := range options {
+		set(w)
+	}
+	w.simulator = wechattest.New(wechattest.Options{Now: w.clock.Now})
+	server := httptest.NewServer(w.simulator)
+	t.Cleanup(server.Close)
+	w.wechatURL = server.URL
+	for _, app := range []string{testApp, otherApp} {
+		require.NoError(t, w.simulator.AddApp(wechattest.App{AppID: app, Secret: "simulator-" + app}))
+	}
+	master, err := keys.NewMasterKey(time.Now())
+	require.NoError(t, err)
+	w.ring, err = keys.ParseRing(master)
+	require.NoError(t, err)
+	w.open()
+	t.Cleanup(func() { w.database.Close() })
+	w.seed()
+	return w
+}
+
+// open opens the database and wires everything on it, as a start of the server does.
+func (w *world) open() {
+	ctx := context.Background()
+	database, err := sql.Open(ctx, sql.Options{URL: "sqlite:" + filepath.Join(w.folder, "lingpai.db") + "?synchronous=off", Ring: w.ring, Now: w.clock.Now})
+	require.NoError(w.t, err)
+	_, err = database.MigrateUp(ctx)
+	require.NoError(w.t, err)
+	w.database = database
+	w.keys, err = keys.Load(ctx, database.Keys(), w.ring, keys.Options{Now: w.clock.Now})
+	require.NoError(w.t, err)
+	w.issuer = tokens.New(tokens.Config{
+		Issuer: testIssuer, Keys: w.keys, Sessions: database.Sessions(), Users: database.Users(),
+		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute, SessionLimit: 20, Now: w.clock.Now,
+	})
+	logger := slog.New(slog.NewJSONHandler(w.log, nil))
+	weixin, err := wechat.NewClient(wechat.Config{BaseURL: w.wechatURL, Timeout: 3 * time.Second, Logger: logger})
+	require.NoError(w.t, err)
+	w.manager = grants.New(grants.Config{
+		Clients: database.Clients(), Apps: database.Apps(), Users: database.Users(), Sessions: database.Sessions(), Events: database.Events(),
+		Volatile: memory.New(memory.Options{Now: w.clock.Now}), Issuer: w.issuer, Wechat: weixin,
+		Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000}), Rotation: w.policy, Attempts: grants.AttemptPolicy{PerAddress: 300},
+		Now: w.clock.Now, Logger: logger,
+	})
+}
+
+func (w *world) seed() {
+	ctx := context.Background()
+	for _, app := range []string{testApp, otherApp} {
+		require.NoError(w.t, w.database.Apps().Add(ctx, identity.App{
+			Platform: identity.PlatformWechat, ID: app, Kind: identity.KindMiniProgram, Secret: identity.Secret("simulator-" + app),
+		}))
+	}
+	for _, client := range []identity.Client{
+		publicClient("mini", grants.WechatCode, grants.RefreshToken),
+		publicClient("mini-2", grants.WechatCode, grants.RefreshToken),
+		publicClient("codes-only", grants.WechatCode),
+		confidentialClient("backend", grants.WechatCode, grants.Password, grants.RefreshToken),
+	} {
+		require.NoError(w.t, w.database.Clients().Create(ctx, client))
+	}
+	hash, err := password.New(password.Options{}).Hash(ctx, "", testPassword)
+	require.NoError(w.t, err)
+	_, err = w.database.Users().Create(ctx, "alice", hash)
+	require.NoError(w.t, err)
+}
+
+func publicClient(id string, names ...string) identity.Client {
+	return identity.Client{
+		ID: id, Grants: names, Apps: []string{testApp}, Audience: []string{testAudience},
+		Scopes: []string{"openid", "profile", "offline_access", "api", "api.write"}, DefaultScopes: []string{"api"},
+	}
+}
+
+func confidentialClient(id string, names ...string) identity.Client {
+	client := publicClient(id, names...)
+	client.Confidential, client.FirstParty, client.SecretHash = true, true, identity.HashSecret(testSecret)
+	return client
+}
+
+// restart closes and opens everything, as a new process would.
+func (w *world) restart() {
+	require.NoError(w.t, w.database.Close())
+	w.open()
+}
+
+// backup copies the database, as an operator does; restore brings the copy back.
+func (w *world) backup() {
+	require.NoError(w.t, w.database.Close())
+	w.copy("lingpai.db", "backup.db")
+	w.open()
+}
+
+func (w *world) restore() {
+	require.NoError(w.t, w.database.Close())
+	for _, suffix := range []string{"-wal", "-shm"} {
+		_ = os.Remove(filepath.Join(w.folder, "lingpai.db"+suffix))
+	}
+	w.copy("backup.db", "lingpai.db")
+	w.open()
+}
+
+func (w *world) copy(from, to string) {
+	data, err := os.ReadFile(filepath.Join(w.folder, from))
+	require.NoError(w.t, err)
+	require.NoError(w.t, os.WriteFile(filepath.Join(w.folder, to), data, 0o600))
+}
+
+// form is a token request; names that begin with ":" are headers.
+type form map[string]string
+
+func (w *world) token(f form) (oauth2.TokenInfo, error) { return w.tokenFrom("192.0.2.1", f) }
+
+func (w *world) tokenFrom(address string, f form) (oauth2.TokenInfo, error) {
+	values := url.Values{}
+	header := http.Header{}
+	for name, value := range f {
+		if headerName, ok := strings.CutPrefix(name, ":"); ok {
+			header.Set(headerName, value)
+			continue
+		}
+		values.Set(name, value)
+	}
+	request := httptest.NewRequest(http.MethodPost, "/token", nil)
+	request.Header, request.PostForm, request.RemoteAddr = header, values, address
+	return w.manager.GenerateAccessToken(context.Background(), oauth2.GrantType(f["grant_type"]), &oauth2.TokenGenerateRequest{Request: request})
+}
+
+// code mints a login code, as wx.login would.
+func (w *world) code(user string) string {
+	w.t.Helper()
+	code, err := w.simulator.MintCode(testApp, user)
+	require.NoError(w.t, err)
+	return code
+}
+
+func (w *world) signIn(user string) oauth2.TokenInfo {
+	w.t.Helper()
+	info, err := w.token(form{"grant_type": grants.WechatCode, "client_id": "mini", "code": w.code(user)})
+	require.NoError(w.t, err)
+	return info
+}
+
+func (w *world) refresh(token, key string) (oauth2.TokenInfo, error) {
+	f := form{"grant_type": grants.RefreshToken, "client_id": "mini", "refresh_token": token}
+	if key != "" {
+		f[":Idempotency-Key"] = key
+	}
+	return w.token(f)
+}
+
+// session returns the session behind a refresh token of any generation.
+func (w *world) session(refresh string) identity.Session {
+	w.t.Helper()
+	read, err := w.issuer.ReadRefreshToken(refresh)
+	require.NoError(w.t, err)
+	session, _, err := w.database.Sessions().Find(context.Background(), read.SessionID)
+	require.NoError(w.t, err)
+	return session
+}
+
+// events returns what the audit log has of a kind.
+func (w *world) events(kind string) []identity.Event {
+	w.t.Helper()
+	all, err := w.database.Events().List(context.Background(), 1000)
+	require.NoError(w.t, err)
+	var found []identity.Event
+	for _, event := range all {
+		if event.Kind == kind {
+			found = append(found, event)
+		}
+	}
+	return found
+}
+
+// lockedBuffer keeps a log that several goroutines write.
+type lockedBuffer struct {
+	mutex sync.Mutex
+	text  strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.text.String()
+}
