@@ -1,0 +1,142 @@
+package provider_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/provider"
+)
+
+// raw writes bytes on a connection of its own and returns it.
+func (w *world) raw(t *testing.T, text string) net.Conn {
+	t.Helper()
+	connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { connection.Close() })
+	require.NoError(t, connection.SetDeadline(time.Now().Add(20*time.Second)))
+	_, err = io.WriteString(connection, text)
+	require.NoError(t, err)
+	return connection
+}
+
+func postHead(lines ...string) string {
+	return "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n" + strings.Join(append(lines, "", ""), "\r\n")
+}
+
+// TestSlowRequestsAreCutOff: who sends a byte now and then holds a connection for seconds, not for ever.
+func TestSlowRequestsAreCutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var group sync.WaitGroup
+	for name, c := range map[string]struct{ start, drip string }{
+		"headers": {"POST /token HTTP/1.1\r\nHost: x\r\nX-Slow: ", "x"},
+		"body":    {postHead("Content-Length: 1000"), "x"},
+		"chunks":  {postHead("Transfer-Encoding: chunked"), "1\r\nx\r\n"},
+	} {
+		connection := w.raw(t, c.start)
+		go func() {
+			for {
+				if _, err := io.WriteString(connection, c.drip); err != nil {
+					return
+				}
+				time.Sleep(200 * time.Millisecond)
+			}
+		}()
+		group.Go(func() {
+			begun := time.Now()
+			answer, _ := io.ReadAll(connection)
+			assert.Less(t, time.Since(begun), 14*time.Second, name)
+			assert.NotContains(t, string(answer), "HTTP/1.1 5", name)
+			assert.NotContains(t, string(answer), "200 OK", name)
+		})
+	}
+	group.Wait()
+}
+
+// TestServerHasALimitForEverything that a stranger may drag out or blow up.
+func TestServerHasALimitForEverything(t *testing.T) {
+	t.Parallel()
+	server := provider.NewHTTPServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	require.NotZero(t, server.ReadHeaderTimeout)
+	require.NotZero(t, server.ReadTimeout)
+	require.Greater(t, server.WriteTimeout, 15*time.Second, "a sign-in may take 15 s, and must still be answered")
+	require.NotZero(t, server.IdleTimeout)
+	require.LessOrEqual(t, server.MaxHeaderBytes, 16<<10)
+}
+
+// TestRequestsThatEndEarly do no harm: the answer is an error, or there is nobody to answer.
+func TestRequestsThatEndEarly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body, _ := w.wechatCode("alice").encode()
+	connection := w.raw(t, postHead("Content-Length: 1000")+body)
+	require.NoError(t, connection.(*net.TCPConn).CloseWrite())
+	text, err := io.ReadAll(connection)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "400 Bad Request")
+	require.Contains(t, string(text), "invalid_request")
+	require.Empty(t, w.simulator.Requests().Codes, "half a request is none")
+}
+
+// TestRequestsWithTwoLengths are one request each: what one of two readers takes for the next request is never answered.
+func TestRequestsWithTwoLengths(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	smuggled := "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+	for name, text := range map[string]string{
+		"length and chunks":      postHead("Content-Length: 5", "Transfer-Encoding: chunked") + "0\r\n\r\n" + smuggled,
+		"two different lengths":  postHead("Content-Length: 0", fmt.Sprintf("Content-Length: %d", len(smuggled))) + smuggled,
+		"a signed length":        postHead("Content-Length: +0") + smuggled,
+		"an unknown encoding":    postHead("Transfer-Encoding: xchunked") + smuggled,
+		"chunks that are broken": postHead("Transfer-Encoding: chunked") + "zz\r\n\r\n" + smuggled,
+		"a NUL in a header":      postHead("X-Odd: a\x00b") + smuggled,
+		"an escape in a header":  postHead("X-Odd: a\x1b[2J") + smuggled,
+		"a space before a colon": postHead("Content-Length : 0") + smuggled,
+	} {
+		t.Run(name, func(t *testing.T) {
+			connection := w.raw(t, text)
+			require.NoError(t, connection.SetDeadline(time.Now().Add(2*time.Second)))
+			reader := bufio.NewReader(connection)
+			response, err := http.ReadResponse(reader, nil)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, response.StatusCode, 400)
+			_, _ = io.Copy(io.Discard, response.Body)
+			if name == "length and chunks" { // RFC 9112 §6.3: chunks win; then the rest is a request by right
+				return
+			}
+			rest, _ := io.ReadAll(reader)
+			require.NotContains(t, string(rest), `"ok"`)
+		})
+	}
+}
+
+// TestIdleConnectionsDoNotKeepOthersOut.
+func TestIdleConnectionsDoNotKeepOthersOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 200 {
+		w.raw(t, "GET /healthz HTTP/1.1\r\n")
+	}
+	w.signIn("alice")
+}
+
+// TestHeadersThatAreTooLarge cost no memory and reach no endpoint.
+func TestHeadersThatAreTooLarge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.get("/userinfo", http.Header{"Authorization": {"Bearer " + strings.Repeat("a.", 20<<10)}})
+	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, a.status)
+	a = w.get("/userinfo", http.Header{"Authorization": {"Bearer " + strings.Repeat(".", 12<<10)}})
+	requireError(t, a, http.StatusUnauthorized, "invalid_token")
+}

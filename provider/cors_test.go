@@ -1,0 +1,83 @@
+package provider_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func preflight(origin, method, headers string) http.Header {
+	return http.Header{"Origin": {origin}, "Access-Control-Request-Method": {method}, "Access-Control-Request-Headers": {headers}}
+}
+
+// foreignOrigins are none that a client registered, however much they look like it.
+func foreignOrigins() []string {
+	return []string{
+		"https://evil.example.com", "null", "", "*", "http://h5.example.com", "https://h5.example.com.evil.example", "https://evilh5.example.com",
+		"https://h5.example.com:8443", "https://H5.example.com", "https://h5.example.com/", "https://h5.example.com\x00", "https://disabled.example.com", "file://",
+	}
+}
+
+// TestScriptsOfRegisteredOriginsMayCall the endpoints of clients, and read why they were refused.
+func TestScriptsOfRegisteredOriginsMayCall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range []string{"/token", "/userinfo"} {
+		a := w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodPost, "authorization,content-type,idempotency-key"))
+		require.Less(t, a.status, 300)
+		require.Equal(t, testOrigin, a.header.Get("Access-Control-Allow-Origin"))
+		require.Equal(t, http.MethodPost, a.header.Get("Access-Control-Allow-Methods"))
+		require.Equal(t, "authorization,content-type,idempotency-key", a.header.Get("Access-Control-Allow-Headers"))
+		require.Empty(t, a.header.Get("Access-Control-Allow-Credentials"))
+		require.Contains(t, strings.Join(a.header.Values("Vary"), ","), "Origin")
+		a = w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodPost, "x-evil"))
+		require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), "a header that nobody needs")
+		a = w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodDelete, ""))
+		require.Empty(t, a.header.Get("Access-Control-Allow-Origin"))
+	}
+	a := w.signIn("alice", "client_id", "web", ":Origin", testOrigin)
+	require.Equal(t, testOrigin, a.header.Get("Access-Control-Allow-Origin"))
+	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+	refused := w.token(w.wechatCode("alice").with("client_id", "nobody", ":Origin", testOrigin))
+	requireError(t, refused, http.StatusUnauthorized, "invalid_client")
+	require.Equal(t, testOrigin, refused.header.Get("Access-Control-Allow-Origin"), "else the script sees no reason")
+	exposed := strings.ToLower(refused.header.Get("Access-Control-Expose-Headers"))
+	for _, name := range []string{"retry-after", "www-authenticate", "x-request-id"} {
+		require.Contains(t, exposed, name)
+	}
+}
+
+func TestScriptsOfOtherOriginsMayNot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, origin := range foreignOrigins() {
+		if strings.Contains(origin, "\x00") {
+			continue // no such header can be sent
+		}
+		for _, path := range []string{"/token", "/userinfo"} {
+			a := w.ask(http.MethodOptions, path, nil, preflight(origin, http.MethodPost, "content-type"))
+			require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), "%q at %s", origin, path)
+			require.Empty(t, a.header.Get("Access-Control-Allow-Credentials"))
+		}
+		a := w.signIn("alice", ":Origin", origin) // servers and mini-programs send what they like: CORS is for browsers
+		require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), origin)
+	}
+}
+
+// TestDocumentsMayBeReadByAnyScript, and nothing else by it.
+func TestDocumentsMayBeReadByAnyScript(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range documentPaths() {
+		a := w.get(path, http.Header{"Origin": {"https://evil.example.com"}})
+		require.Equal(t, "*", a.header.Get("Access-Control-Allow-Origin"), path)
+		require.Empty(t, a.header.Get("Access-Control-Allow-Credentials"))
+		a = w.ask(http.MethodOptions, path, nil, preflight("https://evil.example.com", http.MethodGet, "if-none-match"))
+		require.Equal(t, "*", a.header.Get("Access-Control-Allow-Origin"), path)
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/nowhere"} {
+		require.Empty(t, w.get(path, http.Header{"Origin": {testOrigin}}).header.Get("Access-Control-Allow-Origin"), path)
+	}
+}

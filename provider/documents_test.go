@@ -1,0 +1,156 @@
+package provider_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func documentPaths() []string {
+	return []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json"}
+}
+
+func TestDocumentsMayBeCachedAndAskedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range documentPaths() {
+		a := w.get(path, nil)
+		require.Equal(t, http.StatusOK, a.status)
+		requireJSON(t, a)
+		require.Equal(t, "public, max-age=300", a.header.Get("Cache-Control"))
+		etag := a.header.Get("Etag")
+		require.Regexp(t, `^"[A-Za-z0-9_-]+"$`, etag)
+		for _, match := range []string{etag, "W/" + etag, `"other", ` + etag, `"other" , W/` + etag, "*"} {
+			again := w.get(path, http.Header{"If-None-Match": {match}})
+			require.Equal(t, http.StatusNotModified, again.status, "%s: If-None-Match: %s", path, match)
+			require.Empty(t, again.body)
+			require.Equal(t, etag, again.header.Get("Etag"))
+			require.Equal(t, "public, max-age=300", again.header.Get("Cache-Control"))
+		}
+		for _, other := range []string{`"other"`, strings.Trim(etag, `"`), ""} {
+			require.Equal(t, http.StatusOK, w.get(path, http.Header{"If-None-Match": {other}}).status, other)
+		}
+		head := w.ask(http.MethodHead, path, nil, nil)
+		require.Equal(t, http.StatusOK, head.status)
+		require.Equal(t, fmt.Sprint(len(a.body)), head.header.Get("Content-Length"))
+		refused := w.post(path, "x=y", nil)
+		requireError(t, refused, http.StatusMethodNotAllowed, "invalid_request")
+		require.Equal(t, "GET, HEAD", refused.header.Get("Allow"))
+	}
+}
+
+// TestMetadataSaysWhatWorks (RFC 8414 §2, OpenID Connect Discovery §3): all that it says works, and nothing else does.
+func TestMetadataSaysWhatWorks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.get("/.well-known/openid-configuration", nil)
+	require.Equal(t, a.body, w.get("/.well-known/oauth-authorization-server", nil).body, "both documents are one")
+	require.Equal(t, w.issuer, a.members["issuer"])
+	require.Equal(t, []any{}, a.members["response_types_supported"])
+	require.NotContains(t, a.members, "authorization_endpoint")
+	for name, value := range a.members {
+		if list, ok := value.([]any); ok && name != "response_types_supported" {
+			require.NotEmpty(t, list, "%s: members of no elements are left out", name)
+		}
+		if strings.HasSuffix(name, "_endpoint") || strings.HasSuffix(name, "_uri") {
+			path, ours := strings.CutPrefix(value.(string), w.issuer)
+			require.True(t, ours, "%s is below the issuer", name)
+			require.NotEqual(t, http.StatusNotFound, w.get(path, nil).status, name)
+		}
+	}
+	for _, path := range []string{"/authorize", "/revoke", "/introspect", "/register", "/logout", "/debug/pprof/", "/debug/vars", "/metrics", "/.git/config", "/", "/token/", "/TOKEN", "/userinfo/", "/.well-known/", "/admin"} {
+		requireError(t, w.get(path, nil), http.StatusNotFound, "invalid_request")
+	}
+
+	refresh := w.token(passwordForm("alice", testPassword).with("scope", "openid profile offline_access")).text("refresh_token")
+	work := map[string]form{
+		"wechat_code": w.wechatCode("alice"),
+		"urn:lingpai:oauth:grant-type:wechat_code": w.wechatCode("alice").with("grant_type", "urn:lingpai:oauth:grant-type:wechat_code"),
+		"password":      passwordForm("alice", testPassword),
+		"refresh_token": refreshForm(refresh).with("client_id", "backend", "client_secret", testSecret),
+	}
+	require.Len(t, a.members["grant_types_supported"], len(work))
+	for _, name := range a.members["grant_types_supported"].([]any) {
+		requireTokens(t, w.token(work[name.(string)]))
+	}
+	methods := map[string][]string{
+		"none":                {},
+		"client_secret_post":  {"client_id", "odd", "client_secret", oddSecret},
+		"client_secret_basic": {"client_id", "", ":Authorization", basic("odd", oddSecret)},
+	}
+	require.Len(t, a.members["token_endpoint_auth_methods_supported"], len(methods))
+	for _, name := range a.members["token_endpoint_auth_methods_supported"].([]any) {
+		requireTokens(t, w.token(w.wechatCode("alice").with(methods[name.(string)]...)))
+	}
+	requireError(t, w.token(w.wechatCode("alice").with("client_id", "", "client_assertion", "x", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")),
+		http.StatusUnauthorized, "invalid_client")
+	for _, scope := range a.members["scopes_supported"].([]any) {
+		requireTokens(t, w.token(w.wechatCode("alice").with("scope", "openid "+scope.(string))))
+	}
+	told := map[string]bool{}
+	first := w.token(w.wechatCode("newcomer").with("scope", "openid")).text("id_token")
+	named := w.token(passwordForm("alice", testPassword).with("scope", "openid profile")).text("id_token")
+	for _, token := range []string{first, named} {
+		require.Contains(t, a.members["id_token_signing_alg_values_supported"], headerOf(t, token)["alg"])
+		for claim := range claimsOf(t, token) {
+			told[claim] = true
+		}
+	}
+	require.Len(t, a.members["claims_supported"], len(told))
+	for _, claim := range a.members["claims_supported"].([]any) {
+		require.True(t, told[claim.(string)], "%s is never told", claim)
+	}
+}
+
+// TestKeySetIsPublicOnly (RFC 7517, RFC 7638): nothing private, nothing that verifiers might stumble over.
+func TestKeySetIsPublicOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	set := w.get("/.well-known/jwks.json", nil).members
+	require.Equal(t, []string{"keys"}, names(set))
+	kids := map[string]bool{}
+	for _, each := range set["keys"].([]any) {
+		key := each.(map[string]any)
+		require.Equal(t, []string{"alg", "e", "kid", "kty", "n", "use"}, names(key))
+		require.Equal(t, "RSA", key["kty"])
+		require.Equal(t, "sig", key["use"])
+		require.Equal(t, "RS256", key["alg"])
+		require.Equal(t, "AQAB", key["e"])
+		modulus, err := base64.RawURLEncoding.Strict().DecodeString(key["n"].(string))
+		require.NoError(t, err)
+		require.NotZero(t, modulus[0], "no leading zero")
+		require.GreaterOrEqual(t, new(big.Int).SetBytes(modulus).BitLen(), 2048)
+		sum := sha256.Sum256(fmt.Appendf(nil, `{"e":%q,"kty":"RSA","n":%q}`, key["e"], key["n"]))
+		require.Equal(t, base64.RawURLEncoding.EncodeToString(sum[:]), key["kid"], "the thumbprint")
+		require.False(t, kids[key["kid"].(string)])
+		kids[key["kid"].(string)] = true
+	}
+	require.True(t, kids[headerOf(t, w.signIn("alice").text("access_token"))["kid"].(string)], "the key that signs is published")
+}
+
+// TestIssuerWithPath: everything lies below it, but for the document that RFC 8414 §3.1 puts between host and path.
+func TestIssuerWithPath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.path = "/login/cn" })
+	host := strings.TrimSuffix(w.issuer, w.settings.path)
+	a := w.get("/.well-known/openid-configuration", nil)
+	require.Equal(t, http.StatusOK, a.status)
+	require.Equal(t, w.issuer, a.members["issuer"])
+	request, err := http.NewRequest(http.MethodGet, host+"/.well-known/oauth-authorization-server"+w.settings.path, nil)
+	require.NoError(t, err)
+	require.Equal(t, a.body, w.send(request).body)
+	token := w.signIn("alice", "scope", "openid").text("access_token")
+	require.Equal(t, w.issuer, claimsOf(t, token)["iss"])
+	require.Equal(t, http.StatusOK, w.userinfo(token).status)
+	for _, path := range []string{"/token", "/userinfo", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"} {
+		request, err := http.NewRequest(http.MethodGet, host+path, nil)
+		require.NoError(t, err)
+		requireError(t, w.send(request), http.StatusNotFound, "invalid_request")
+	}
+}

@@ -1,0 +1,77 @@
+package provider
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	formType     = "application/x-www-form-urlencoded"
+	maxFormBytes = 64 << 10
+)
+
+// readForm reads a POST form into r.PostForm: from the body only, each parameter once, as UTF-8 without control characters. An empty
+// parameter counts as absent (RFC 6749 §3.1). net/http's own ParseForm mixes in the query string and keeps repetitions.
+func readForm(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return refused(http.StatusMethodNotAllowed, "Use POST.")
+	}
+	if r.URL.RawQuery != "" {
+		return badRequest("Send parameters in the form body: query strings end up in logs, so this endpoint reads none.")
+	}
+	if err := checkContentType(r.Header); err != nil {
+		return err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFormBytes))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return refused(http.StatusRequestEntityTooLarge, "The form body must not be larger than 64 KiB.")
+	} else if err != nil {
+		return badRequest("The form body could not be read.")
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return badRequest("The body is not a valid form: check percent-encoding and separators.")
+	}
+	r.PostForm, err = oneOfEach(form)
+	return err
+}
+
+// checkContentType accepts forms only, and only as they are: no JSON, no multipart, no compression.
+func checkContentType(header http.Header) error {
+	mediaType, params, err := mime.ParseMediaType(header.Get("Content-Type"))
+	charset := params["charset"]
+	switch {
+	case err != nil || mediaType != formType || len(header.Values("Content-Type")) > 1:
+		return refused(http.StatusUnsupportedMediaType, "Content-Type must be "+formType+".")
+	case charset != "" && !strings.EqualFold(charset, "utf-8"):
+		return refused(http.StatusUnsupportedMediaType, "The form must be encoded in UTF-8.")
+	case header.Get("Content-Encoding") != "":
+		return refused(http.StatusUnsupportedMediaType, "The form must not be compressed.")
+	}
+	return nil
+}
+
+func oneOfEach(form url.Values) (url.Values, error) {
+	for name, values := range form {
+		switch {
+		case len(values) > 1:
+			return nil, badRequest("A parameter was sent more than once (RFC 6749 3.2).")
+		case !cleanText(name) || !cleanText(values[0]):
+			return nil, badRequest("Parameters must be UTF-8 without control characters.")
+		case values[0] == "":
+			delete(form, name)
+		}
+	}
+	return form, nil
+}
+
+// cleanText says whether a text may travel on: NUL and its kind are refused by databases and garble logs.
+func cleanText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}

@@ -1,0 +1,43 @@
+package provider
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// readyTimeout bounds how long all checks may take together.
+const readyTimeout = 3 * time.Second
+
+// ReadyCheck is one thing that must work before requests should come here. Note is shown as it is, so it holds no secret.
+type ReadyCheck struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	Note string `json:"note,omitempty"`
+}
+
+// alive answers whoever asks whether the process runs.
+func alive(w http.ResponseWriter, _ *http.Request) {
+	w.Header()["Cache-Control"] = noStore
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// readyEndpoint tells a load balancer whether to send requests here.
+type readyEndpoint struct {
+	check func(context.Context) []ReadyCheck
+}
+
+// ServeHTTP implements http.Handler.
+func (e *readyEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Cache-Control"] = noStore
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	checks := e.check(ctx)
+	status, text := http.StatusOK, "ok"
+	for _, check := range checks {
+		if !check.OK {
+			status, text = http.StatusServiceUnavailable, "unavailable"
+		}
+	}
+	writeJSON(w, status, map[string]any{"status": text, "checks": checks})
+}

@@ -1,0 +1,39 @@
+package provider_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestStorageGone: requests are told to come again, none is called wrong, and what needs no storage works on (RFC 6749 §4.1.2.1).
+func TestStorageGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	signedIn := w.signIn("alice", "scope", "openid")
+	f := w.wechatCode("alice")
+	require.NoError(t, w.database.Close())
+	for name, a := range map[string]answer{
+		"wechat_code":         w.token(f),
+		"password":            w.token(passwordForm("alice", testPassword)),
+		"refresh":             w.token(refreshForm(signedIn.text("refresh_token"))),
+		"wrong client secret": w.token(passwordForm("alice", "x").with("client_secret", "x")),
+		"userinfo":            w.userinfo(signedIn.text("access_token")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
+			require.NotContains(t, a.body, "sql")
+			require.NotContains(t, a.body, "database")
+		})
+	}
+	require.Empty(t, w.simulator.Requests().Codes[f["code"]], "a code is not spent when nobody can be signed in")
+	for _, path := range append(documentPaths(), "/healthz") {
+		require.Equal(t, http.StatusOK, w.get(path, nil).status, path)
+	}
+	ready := w.get("/readyz", nil)
+	require.Equal(t, http.StatusServiceUnavailable, ready.status)
+	require.Equal(t, "no-store", ready.header.Get("Cache-Control"))
+	requireError(t, w.userinfo("x"), http.StatusUnauthorized, "invalid_token")
+	requireError(t, w.token(form{"grant_type": "x"}), http.StatusBadRequest, "unsupported_grant_type")
+}

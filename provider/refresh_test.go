@@ -1,0 +1,255 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// requireEnded says that no token of a session is good for anything.
+func (w *world) requireEnded(t *testing.T, answers ...answer) {
+	t.Helper()
+	for _, a := range answers {
+		requireError(t, w.token(refreshForm(a.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
+		requireError(t, w.userinfo(a.text("access_token")), http.StatusUnauthorized, "invalid_token")
+	}
+}
+
+func (w *world) userinfo(access string) answer {
+	return w.get("/userinfo", http.Header{"Authorization": {"Bearer " + access}})
+}
+
+func (w *world) eventKinds(t *testing.T) []string {
+	t.Helper()
+	events, err := w.database.Events().List(context.Background(), 1000)
+	require.NoError(t, err)
+	var kinds []string
+	for _, event := range events {
+		kinds = append(kinds, strings.TrimSpace(event.Kind+" "+event.Detail))
+	}
+	return kinds
+}
+
+func TestRefreshRotates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	current := w.signIn("alice", "scope", "openid api")
+	sub := claimsOf(t, current.text("access_token"))["sub"]
+	seen := map[string]bool{current.text("refresh_token"): true}
+	for range 12 {
+		next := w.token(refreshForm(current.text("refresh_token")))
+		requireTokens(t, next)
+		require.False(t, seen[next.text("refresh_token")], "every rotation makes a new token")
+		require.Equal(t, sub, claimsOf(t, next.text("access_token"))["sub"])
+		seen[next.text("refresh_token")] = true
+		current = next
+	}
+}
+
+// TestReuseAfterTheWindowEndsTheSession, for thief and owner alike (RFC 9700 §4.14.2), and the audit log tells.
+func TestReuseAfterTheWindowEndsTheSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.signIn("alice", "scope", "openid api")
+	second := w.token(refreshForm(first.text("refresh_token")))
+	requireTokens(t, second)
+	other := w.signIn("alice", "scope", "openid api")
+	w.clock.Move(31 * time.Second)
+	requireError(t, w.token(refreshForm(first.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
+	w.requireEnded(t, first, second)
+	require.Contains(t, strings.Join(w.eventKinds(t), "\n"), identity.EventSessionEnded)
+	requireTokens(t, w.token(refreshForm(other.text("refresh_token"))))
+	require.NotContains(t, w.log.String(), "lp_rt_")
+}
+
+// TestReuseWithinTheWindowForksNothing: the same token comes back to all, and there is one session and one line of descent.
+func TestReuseWithinTheWindowForksNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.signIn("alice").text("refresh_token")
+	successors := make([]string, 30)
+	var group sync.WaitGroup
+	for n := range successors {
+		group.Go(func() { successors[n] = w.token(refreshForm(first)).text("refresh_token") })
+	}
+	group.Wait()
+	for _, successor := range successors {
+		require.NotEmpty(t, successor)
+		require.Equal(t, successors[0], successor)
+	}
+	requireTokens(t, w.token(refreshForm(successors[0])))
+}
+
+func TestStrictPolicyTakesEveryReuseForTheft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.rotation = tokens.RotationPolicy{} })
+	first := w.signIn("alice", "scope", "openid api")
+	second := w.token(refreshForm(first.text("refresh_token")))
+	requireTokens(t, second)
+	requireError(t, w.token(refreshForm(first.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
+	w.requireEnded(t, second)
+}
+
+// TestRefreshOfAnotherClientsToken gets nothing and ends nothing, of whatever kind either client is (RFC 6749 §6).
+func TestRefreshOfAnotherClientsToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	public := w.signIn("alice").text("refresh_token")
+	confidential := w.signIn("alice", "client_id", "backend", "client_secret", testSecret, "appid", testApp).text("refresh_token")
+	for range 3 {
+		requireError(t, w.token(refreshForm(public).with("client_id", "mini-2")), http.StatusBadRequest, "invalid_grant")
+		requireError(t, w.token(refreshForm(public).with("client_id", "backend", "client_secret", testSecret)), http.StatusBadRequest, "invalid_grant")
+		requireError(t, w.token(refreshForm(confidential)), http.StatusBadRequest, "invalid_grant")
+	}
+	next := w.token(refreshForm(public))
+	requireTokens(t, next)
+	w.clock.Move(time.Hour)
+	requireError(t, w.token(refreshForm(public).with("client_id", "mini-2")), http.StatusBadRequest, "invalid_grant")
+	requireTokens(t, w.token(refreshForm(next.text("refresh_token")))) // a stranger's reuse is no theft either
+	requireError(t, w.token(refreshForm(confidential).with("client_id", "backend")), http.StatusUnauthorized, "invalid_client")
+	requireTokens(t, w.token(refreshForm(confidential).with("client_id", "backend", "client_secret", testSecret)))
+}
+
+// TestRefreshScope may be narrower for one access token, and never wider; the session keeps its own (RFC 6749 §6).
+func TestRefreshScope(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := w.signIn("alice", "scope", "api openid").text("refresh_token")
+	for _, wider := range []string{"api.write", "api api.write", "root", "offline_access", "api  openid", `"`} {
+		requireError(t, w.token(refreshForm(token).with("scope", wider)), http.StatusBadRequest, "invalid_scope")
+	}
+	narrow := w.token(refreshForm(token).with("scope", "api"))
+	requireTokens(t, narrow)
+	require.Equal(t, "api", claimsOf(t, narrow.text("access_token"))["scope"])
+	requireError(t, w.userinfo(narrow.text("access_token")), http.StatusForbidden, "insufficient_scope")
+	full := w.token(refreshForm(narrow.text("refresh_token")).with("resource", "https://evil.example", "audience", "https://evil.example"))
+	requireTokens(t, full)
+	require.Equal(t, "api openid", claimsOf(t, full.text("access_token"))["scope"])
+	require.Equal(t, testAudience, claimsOf(t, full.text("access_token"))["aud"])
+}
+
+// TestRefreshTokensThatAreNotOurs are refused alike: other kinds of token, and ours with anything changed.
+func TestRefreshTokensThatAreNotOurs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	elsewhere := newWorld(t)
+	a := w.signIn("alice", "scope", "openid")
+	good := a.text("refresh_token")
+	want := withoutRequestID(w.token(refreshForm("x")))
+	bad := map[string]string{
+		"access token": a.text("access_token"), "ID token": a.text("id_token"), "code": w.code("alice"), "prefix": "lp_rt_",
+		"cut": good[:len(good)-1], "longer": good + "A", "padded": good + "=", "space behind": good + " ", "no prefix": strings.TrimPrefix(good, "lp_rt_"),
+		"other prefix": strings.Replace(good, "lp_rt_", "LP_RT_", 1), "twice": good + good, "dots": strings.Repeat(".", 60_000),
+		"of another installation": elsewhere.signIn("alice").text("refresh_token"),
+	}
+	// The seed is shared by all worlds, and its keys with it, so the other installation's token has a good MAC and an unknown session.
+	content, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(good, "lp_rt_"))
+	require.NoError(t, err)
+	for n := range content {
+		flipped := append([]byte(nil), content...)
+		flipped[n] ^= 1
+		bad["bit flipped in byte "+string(rune('0'+n/10))+string(rune('0'+n%10))] = "lp_rt_" + base64.RawURLEncoding.EncodeToString(flipped)
+	}
+	for name, token := range bad {
+		answer := w.token(refreshForm(token))
+		requireError(t, answer, http.StatusBadRequest, "invalid_grant")
+		require.Equal(t, want, withoutRequestID(answer), name)
+	}
+	requireTokens(t, w.token(refreshForm(good)))
+	requireError(t, w.token(w.wechatCode("alice").with("code", good)), http.StatusBadRequest, "invalid_grant")
+	requireError(t, w.token(w.wechatCode("alice").with("code", a.text("access_token"))), http.StatusBadRequest, "invalid_request")
+}
+
+// TestSessionsEndInTime: when nobody refreshes, and in any case (RFC 9700 §4.14.2), and no access token outlives its session.
+func TestSessionsEndInTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.idle, s.absolute = time.Hour, 150*time.Minute })
+	idle := w.signIn("alice").text("refresh_token")
+	current := w.signIn("alice").text("refresh_token")
+	for range 4 { // 40 minutes each: alive at 120 minutes by being used, over at 160
+		w.clock.Move(40 * time.Minute)
+		a := w.token(refreshForm(current))
+		if a.status == http.StatusOK {
+			current = a.text("refresh_token")
+			claims := claimsOf(t, a.text("access_token"))
+			require.LessOrEqual(t, claims["exp"].(float64)-claims["auth_time"].(float64), (150 * time.Minute).Seconds())
+			continue
+		}
+		requireError(t, a, http.StatusBadRequest, "invalid_grant")
+	}
+	requireError(t, w.token(refreshForm(current)), http.StatusBadRequest, "invalid_grant")
+	requireError(t, w.token(refreshForm(idle)), http.StatusBadRequest, "invalid_grant")
+	fresh := w.signIn("alice").text("refresh_token")
+	w.clock.Move(59 * time.Minute)
+	fresh = w.token(refreshForm(fresh)).text("refresh_token")
+	w.clock.Move(61 * time.Minute)
+	requireError(t, w.token(refreshForm(fresh)), http.StatusBadRequest, "invalid_grant")
+}
+
+// TestSessionsEndWithTheirUser: by disabling, by a new password, by the operator.
+func TestSessionsEndWithTheirUser(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, end := range map[string]func(*world, string) error{
+		"user disabled": func(w *world, user string) error { return w.database.Users().Disable(ctx, user) },
+		"password set":  func(w *world, user string) error { return w.database.Users().SetPassword(ctx, user, "") },
+		"revoked": func(w *world, user string) error {
+			_, err := w.database.Sessions().EndAll(ctx, user, identity.EndedByOperator)
+			return err
+		},
+		"disabled and enabled again": func(w *world, user string) error {
+			if err := w.database.Users().Disable(ctx, user); err != nil {
+				return err
+			}
+			return w.database.Users().Enable(ctx, user)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			a, bystander := w.signIn("alice", "scope", "openid api"), w.signIn("bob")
+			require.NoError(t, end(w, claimsOf(t, a.text("access_token"))["sub"].(string)))
+			w.requireEnded(t, a)
+			requireTokens(t, w.token(refreshForm(bystander.text("refresh_token"))))
+		})
+	}
+}
+
+// TestRefreshRacingWithRevocation: when both have returned, nothing is alive.
+func TestRefreshRacingWithRevocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 10 {
+		a := w.signIn("alice", "scope", "openid")
+		sid, _ := claimsOf(t, a.text("access_token"))["sid"].(string)
+		var group sync.WaitGroup
+		var refreshed answer
+		group.Go(func() { refreshed = w.token(refreshForm(a.text("refresh_token"))) })
+		group.Go(func() { _, _ = w.database.Sessions().End(context.Background(), sid, identity.EndedByClient) })
+		group.Wait()
+		w.requireEnded(t, a)
+		if refreshed.status == http.StatusOK {
+			w.requireEnded(t, refreshed)
+		}
+	}
+}
+
+// TestIdempotentRefresh: with its key a lost answer can be fetched at any later time; without it only a thief asks.
+func TestIdempotentRefresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.signIn("alice").text("refresh_token")
+	second := w.token(refreshForm(first).with(":Idempotency-Key", testKey)).text("refresh_token")
+	w.clock.Move(24 * time.Hour)
+	require.Equal(t, second, w.token(refreshForm(first).with(":Idempotency-Key", testKey)).text("refresh_token"))
+	requireError(t, w.token(refreshForm(first)), http.StatusBadRequest, "invalid_grant")
+	requireError(t, w.token(refreshForm(second)), http.StatusBadRequest, "invalid_grant")
+}

@@ -1,0 +1,133 @@
+package provider_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+// seed is a database with everything that the tests presume, and the master keys that open it.
+type seed struct {
+	database []byte
+	ring     *keys.Ring
+}
+
+var seeded = sync.OnceValues(func() (seed, error) {
+	ctx := context.Background()
+	folder, err := os.MkdirTemp("", "lingpai")
+	if err != nil {
+		return seed{}, err
+	}
+	defer os.RemoveAll(folder)
+	master, err := keys.NewMasterKey(time.Now())
+	if err != nil {
+		return seed{}, err
+	}
+	ring, err := keys.ParseRing(master)
+	if err != nil {
+		return seed{}, err
+	}
+	path := filepath.Join(folder, "seed.db")
+	database, err := openSQL(path, ring, time.Now)
+	if err != nil {
+		return seed{}, err
+	}
+	if _, err := database.MigrateUp(ctx); err != nil {
+		return seed{}, err
+	}
+	if _, err := keys.Load(ctx, database.Keys(), ring, keys.Options{Now: time.Now}); err != nil {
+		return seed{}, err
+	}
+	if err := populate(ctx, database); err != nil {
+		return seed{}, err
+	}
+	if err := database.Close(); err != nil { // writes the journal back into the one file
+		return seed{}, err
+	}
+	content, err := os.ReadFile(path)
+	return seed{content, ring}, err
+})
+
+// populate adds two apps, a client of every kind, and users: alice, one who is disabled and one without password.
+func populate(ctx context.Context, database *sql.DB) error {
+	for _, app := range []string{testApp, otherApp} {
+		err := database.Apps().Add(ctx, identity.App{
+			Platform: identity.PlatformWechat, ID: app, Kind: identity.KindMiniProgram, Secret: identity.Secret("simulator-" + app),
+			OpenPlatform: testOpenPlatform,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, client := range clients() {
+		if err := database.Clients().Create(ctx, client); err != nil {
+			return fmt.Errorf("client %s: %w", client.ID, err)
+		}
+	}
+	for _, id := range []string{"disabled", "disabled-backend"} {
+		if err := database.Clients().Disable(ctx, id); err != nil {
+			return err
+		}
+	}
+	hash, err := password.New(password.Options{}).Hash(ctx, "", testPassword)
+	if err != nil {
+		return err
+	}
+	for name, hash := range map[string]string{"alice": hash, "disabled": hash, "without-password": ""} {
+		user, err := database.Users().Create(ctx, name, hash)
+		if err != nil {
+			return fmt.Errorf("user %s: %w", name, err)
+		}
+		if name == "disabled" {
+			if err := database.Users().Disable(ctx, user.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func clients() []identity.Client {
+	backend := confidentialClient("backend", grants.WechatCode, grants.Password, grants.RefreshToken)
+	backend.Apps = []string{testApp, otherApp}
+	odd := confidentialClient("odd", grants.WechatCode)
+	odd.SecretHash = identity.HashSecret(oddSecret)
+	thirdParty := confidentialClient("third-party", grants.Password)
+	thirdParty.FirstParty = false
+	without := confidentialClient("without-secret", grants.WechatCode)
+	without.SecretHash = nil
+	web := publicClient("web", grants.WechatCode, grants.RefreshToken)
+	web.Origins, web.WechatClaims = []string{testOrigin}, true
+	closed := publicClient("disabled", grants.WechatCode, grants.RefreshToken)
+	closed.Origins = []string{"https://disabled.example.com"}
+	return []identity.Client{
+		publicClient("mini", grants.WechatCode, grants.RefreshToken),
+		publicClient("mini-2", grants.WechatCode, grants.RefreshToken),
+		publicClient("codes-only", grants.WechatCode),
+		publicClient("refresh-only", grants.RefreshToken),
+		backend, odd, thirdParty, without, web, closed,
+		confidentialClient("disabled-backend", grants.WechatCode),
+	}
+}
+
+func publicClient(id string, names ...string) identity.Client {
+	return identity.Client{
+		ID: id, Grants: names, Apps: []string{testApp}, Audience: []string{testAudience},
+		Scopes: []string{"openid", "profile", "api", "api.write"}, DefaultScopes: []string{"api"},
+	}
+}
+
+func confidentialClient(id string, names ...string) identity.Client {
+	client := publicClient(id, names...)
+	client.Confidential, client.FirstParty, client.SecretHash = true, true, identity.HashSecret(testSecret)
+	return client
+}

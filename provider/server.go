@@ -1,0 +1,80 @@
+package provider
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/go-oauth2/oauth2/v4/server"
+
+	"github.com/lingpai/lingpai/grants"
+)
+
+// Config is what a provider works with. All fields are required except TrustedProxies.
+type Config struct {
+	Issuer         string // https://host[/path]; every endpoint lives below it
+	Manager        *grants.Manager
+	KeySet         func() (jwks []byte, etag string)
+	Ready          func(context.Context) []ReadyCheck
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Logger         *slog.Logger
+}
+
+// New returns the handler of all endpoints.
+func New(config Config) (http.Handler, error) {
+	issuer, err := url.Parse(config.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	library := server.NewServer(&server.Config{TokenType: "Bearer"}, config.Manager)
+	library.ExtensionFieldsHandler = idTokenField
+	answers := answers{logger: config.Logger}
+
+	token := &tokenEndpoint{manager: config.Manager, library: library, proxies: config.TrustedProxies, answers: answers}
+	userinfo := &userinfoEndpoint{manager: config.Manager, answers: answers}
+	metadata := answers.readOnly(newDocument(metadataJSON(config.Issuer)))
+	keySet := answers.readOnly(&keySetEndpoint{keySet: config.KeySet})
+
+	forClients := clientCORS(config.Manager)
+	forAll := publicCORS()
+	path := issuer.Path
+	mux := http.NewServeMux()
+	for pattern, handler := range map[string]http.Handler{
+		path + "/token":                                  forClients.Handler(token),
+		path + "/userinfo":                               forClients.Handler(userinfo),
+		path + "/.well-known/jwks.json":                  forAll.Handler(keySet),
+		path + "/.well-known/openid-configuration":       forAll.Handler(metadata), // OpenID Connect Discovery §4
+		"/.well-known/oauth-authorization-server" + path: forAll.Handler(metadata), // RFC 8414 §3.1
+		path + "/healthz":                                http.HandlerFunc(alive),
+		path + "/readyz":                                 &readyEndpoint{check: config.Ready},
+		"/":                                              http.HandlerFunc(answers.notFound),
+	} {
+		mux.Handle(pattern, handler)
+	}
+	return answers.recovering(mux), nil
+}
+
+// Limits of a connection. A token request is small and quick, so whatever is slower is not one.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+)
+
+// NewHTTPServer returns an HTTP server that slow and oversized requests do not tie up.
+func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,55 @@
+package provider
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+
+	"github.com/go-oauth2/oauth2/v4"
+	"github.com/go-oauth2/oauth2/v4/server"
+
+	"github.com/lingpai/lingpai/grants"
+)
+
+// tokenEndpoint is RFC 6749 §3.2.
+type tokenEndpoint struct {
+	manager *grants.Manager
+	library *server.Server
+	proxies []netip.Prefix
+	answers answers
+}
+
+// ServeHTTP implements http.Handler.
+func (e *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Cache-Control"] = noStore
+	w.Header()["Pragma"] = noCache // RFC 6749 §5.1
+	id := newRequestID(w)
+	info, err := e.token(w, r)
+	if err != nil {
+		e.answers.refuse(w, r, id, err)
+		return
+	}
+	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "token issued", slog.String("request_id", id),
+		slog.String("grant", r.PostForm.Get("grant_type")), slog.String("client", info.GetClientID()), slog.String("user", info.GetUserID()))
+	writeJSON(w, http.StatusOK, e.library.GetTokenData(info))
+}
+
+func (e *tokenEndpoint) token(w http.ResponseWriter, r *http.Request) (oauth2.TokenInfo, error) {
+	if err := readForm(w, r); err != nil {
+		return nil, err
+	}
+	grantType := r.PostForm.Get("grant_type")
+	if grantType == "" {
+		return nil, badRequest("grant_type is missing.")
+	}
+	r.RemoteAddr = clientAddress(r, e.proxies)
+	return e.manager.GenerateAccessToken(r.Context(), oauth2.GrantType(grantType), &oauth2.TokenGenerateRequest{Request: r})
+}
+
+// idTokenField adds the ID token to go-oauth2's rendering (OpenID Connect Core §3.1.3.3).
+func idTokenField(info oauth2.TokenInfo) map[string]any {
+	if extended, ok := info.(oauth2.ExtendableTokenInfo); ok && extended.GetExtension().Get("id_token") != "" {
+		return map[string]any{"id_token": extended.GetExtension().Get("id_token")}
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package provider
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/lingpai/lingpai/grants"
+)
+
+// userinfoEndpoint is OpenID Connect Core §5.3.
+type userinfoEndpoint struct {
+	manager *grants.Manager
+	answers answers
+}
+
+// errNoToken asks for a token without calling anything invalid (RFC 6750 §3.1).
+var errNoToken = &grants.Error{Name: grants.ErrInvalidToken, Description: "Send the access token as Authorization: Bearer."}
+
+// ServeHTTP implements http.Handler.
+func (e *userinfoEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Cache-Control"] = noStore
+	id := newRequestID(w)
+	bearer, err := readBearer(w, r)
+	if err != nil {
+		e.answers.refuse(w, r, id, err)
+		return
+	}
+	info, err := e.manager.UserInfo(r.Context(), bearer)
+	if err != nil {
+		e.answers.refuse(w, r, id, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, info)
+}
+
+// readBearer takes the access token from the header, or for POST from the form (RFC 6750 §2.1, §2.2), never from the query string.
+func readBearer(w http.ResponseWriter, r *http.Request) (string, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		w.Header().Set("Allow", "GET, POST")
+		return "", refused(http.StatusMethodNotAllowed, "Use GET or POST.")
+	}
+	if r.URL.Query().Has("access_token") {
+		return "", badRequest("Send the access token in the Authorization header: query strings end up in logs.")
+	}
+	var inForm string
+	if r.Method == http.MethodPost && r.ContentLength != 0 {
+		if err := readForm(w, r); err != nil {
+			return "", err
+		}
+		inForm = r.PostForm.Get("access_token")
+	}
+	headers := r.Header.Values("Authorization")
+	switch {
+	case len(headers) > 1 || len(headers) == 1 && inForm != "":
+		return "", badRequest("Send the access token in one way only.")
+	case len(headers) == 0 && inForm == "":
+		return "", errNoToken
+	case inForm != "":
+		return inForm, nil
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", errNoToken
+	}
+	return token, nil
+}

@@ -1,0 +1,228 @@
+package provider_test
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+// secretOfWechat is what the simulator's failures say and nobody may hear.
+const secretOfWechat = "appsecret simulator-" + testApp + " rid: 6512-5e3c-77d1 session_key"
+
+func (w *world) userCount(t *testing.T) int {
+	t.Helper()
+	users, err := w.database.Users().List(context.Background(), "", 1000)
+	require.NoError(t, err)
+	return len(users)
+}
+
+// requireNothingOfWechat: neither its words nor its request ids nor a secret.
+func requireNothingOfWechat(t *testing.T, a answer) {
+	t.Helper()
+	for _, secret := range []string{"simulator-", "rid", "6512-5e3c", "session_key", "errmsg", "js_code", "appsecret", testApp, "nginx"} {
+		require.NotContains(t, a.body, secret)
+	}
+}
+
+// TestWechatAnswersThatCannotBeUsed are outages: nobody is signed in, no account is made, and nobody is blamed.
+func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	evil := "http://127.0.0.1:1/evil"
+	long := strings.Repeat("o", 129)
+	for name, fault := range map[string]wechattest.Fault{
+		"HTML":                        {Body: "html"},
+		"HTML of a gateway":           {Body: "html", Status: 502},
+		"empty":                       {Body: "empty"},
+		"truncated":                   {Body: "truncated"},
+		"cut off":                     {Body: "cut"},
+		"empty openid":                {Body: "empty_openid"},
+		"huge":                        {Body: "huge"},
+		"compressed bomb":             {Body: "gzip"},
+		"redirect":                    {Redirect: evil},
+		"permanent redirect":          {Redirect: evil, Status: 308},
+		"too late":                    {DelayMS: 10_000},
+		"byte by byte":                {Body: "trickle", DelayMS: 200},
+		"dropped":                     {Drop: true},
+		"dropped after the work":      {Drop: true, Consume: true},
+		"500":                         {Status: 500},
+		"503":                         {Status: 503},
+		"429":                         {Status: 429},
+		"404":                         {Status: 404},
+		"array":                       {Text: `[{"openid":"o1","session_key":"k"}]`},
+		"null":                        {Text: `null`},
+		"number":                      {Text: `42`},
+		"openid null":                 {Text: `{"openid":null,"session_key":"k"}`},
+		"openid a number":             {Text: `{"openid":1234567,"session_key":"k"}`},
+		"openid an object":            {Text: `{"openid":{"a":1},"session_key":"k"}`},
+		"openid in another case":      {Text: `{"OpenID":"o1","session_key":"k"}`},
+		"openid twice":                {Text: `{"openid":"o1","openid":"o2","session_key":"k"}`},
+		"openid too long":             {Text: `{"openid":"` + long + `","session_key":"k"}`},
+		"openid with NUL":             {Text: `{"openid":"o\u0000","session_key":"k"}`},
+		"openid with line end":        {Text: `{"openid":"o1\n","session_key":"k"}`},
+		"openid with space":           {Text: `{"openid":" o1","session_key":"k"}`},
+		"openid beyond ASCII":         {Text: `{"openid":"微信","session_key":"k"}`},
+		"unionid a number":            {Text: `{"openid":"o1","unionid":7}`},
+		"unionid with space":          {Text: `{"openid":"o1","unionid":"a b"}`},
+		"errcode a word":              {Text: `{"openid":"o1","errcode":"zero"}`},
+		"errcode a fraction":          {Text: `{"openid":"o1","errcode":0.5}`},
+		"errcode of another galaxy":   {Text: `{"openid":"o1","errcode":99999999999999999999}`},
+		"something behind":            {Text: `{"openid":"o1"}{"openid":"o2"}`},
+		"unknown errcode":             {Errcode: 59999, Errmsg: secretOfWechat},
+		"busy":                        {Errcode: -1, Errmsg: secretOfWechat},
+		"a failure and an openid too": {Text: `{"openid":"o1","errcode":-1}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(s *settings) { s.wechatTimeout = 2 * time.Second })
+			refresh := w.signIn("alice").text("refresh_token")
+			users, begun := w.userCount(t), time.Now()
+			require.NoError(t, w.simulator.Fail(fault))
+			f := w.wechatCode("newcomer")
+			a := w.token(f)
+			require.Less(t, time.Since(begun), 8*time.Second)
+			requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
+			require.NotContains(t, a.members, "wechat_errcode")
+			requireNothingOfWechat(t, a)
+			require.Equal(t, users, w.userCount(t), "no account")
+			require.LessOrEqual(t, w.simulator.Requests().Codes[f["code"]], 1, "a code is sent once, whatever happens")
+			requireTokens(t, w.token(refreshForm(refresh)))
+			w.signIn("newcomer")
+			w.requireLogOfNoSecrets(t)
+		})
+	}
+}
+
+// requireLogOfNoSecrets: no AppSecret, no token, no code's URL.
+func (w *world) requireLogOfNoSecrets(t *testing.T) {
+	t.Helper()
+	for _, secret := range []string{"simulator-wx", "secret=", "js_code", "session_key", "lp_rt_", "eyJ"} {
+		require.NotContains(t, w.log.String(), secret)
+	}
+}
+
+// TestWechatRefusals: who is at fault is told rightly, with WeChat's number where a person can act on it and its words never.
+func TestWechatRefusals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	users := w.userCount(t)
+	for errcode, c := range map[int]struct {
+		status int
+		name   string
+		told   bool
+	}{
+		40029: {http.StatusBadRequest, "invalid_grant", true},
+		40163: {http.StatusBadRequest, "invalid_grant", true},
+		41008: {http.StatusBadRequest, "invalid_grant", true},
+		42003: {http.StatusBadRequest, "invalid_grant", true},
+		40226: {http.StatusBadRequest, "invalid_grant", true},
+		45011: {http.StatusServiceUnavailable, "temporarily_unavailable", false},
+		45009: {http.StatusServiceUnavailable, "temporarily_unavailable", false},
+		-1000: {http.StatusServiceUnavailable, "temporarily_unavailable", false},
+		40013: {http.StatusInternalServerError, "server_error", false},
+		40125: {http.StatusInternalServerError, "server_error", false},
+		40164: {http.StatusInternalServerError, "server_error", false},
+		40002: {http.StatusInternalServerError, "server_error", false},
+		41002: {http.StatusInternalServerError, "server_error", false},
+		48001: {http.StatusInternalServerError, "server_error", false},
+	} {
+		t.Run(strconv.Itoa(errcode), func(t *testing.T) {
+			require.NoError(t, w.simulator.Fail(wechattest.Fault{Errcode: errcode, Errmsg: secretOfWechat}))
+			a := w.token(w.wechatCode("newcomer"))
+			requireError(t, a, c.status, c.name)
+			requireNothingOfWechat(t, a)
+			require.Equal(t, c.told, a.members["wechat_errcode"] != nil)
+			if c.told {
+				require.EqualValues(t, errcode, a.members["wechat_errcode"])
+			}
+			if errcode == 45011 {
+				require.Equal(t, "60", a.header.Get("Retry-After"), "the limit is by the minute")
+			}
+		})
+	}
+	require.Equal(t, users, w.userCount(t))
+	require.Contains(t, w.eventKinds(t), "wechat.blocked")
+	w.requireLogOfNoSecrets(t)
+}
+
+// TestCodesWorkOnceAndAtTheirOwnApp: twenty parallel trades of one code sign in once, and a code is nothing elsewhere.
+func TestCodesWorkOnceAndAtTheirOwnApp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.wechatCode("alice")
+	answers := make([]answer, 20)
+	var group sync.WaitGroup
+	for n := range answers {
+		group.Go(func() { answers[n] = w.token(f) })
+	}
+	group.Wait()
+	good := 0
+	for _, a := range answers {
+		if a.status == http.StatusOK {
+			good++
+			continue
+		}
+		requireError(t, a, http.StatusBadRequest, "invalid_grant")
+		require.EqualValues(t, 40163, a.members["wechat_errcode"])
+	}
+	require.Equal(t, 1, good)
+
+	backend := form{"grant_type": "wechat_code", "client_id": "backend", "client_secret": testSecret}
+	foreign := w.codeOf(otherApp, "alice")
+	requireError(t, w.token(w.wechatCode("alice").with("code", foreign)), http.StatusBadRequest, "invalid_grant")
+	requireError(t, w.token(w.wechatCode("alice").with("code", foreign, "appid", otherApp)), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.token(backend.with("code", foreign)), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.token(backend.with("code", foreign, "appid", testApp)), http.StatusBadRequest, "invalid_grant")
+	requireError(t, w.token(backend.with("code", foreign, "appid", "wx0000000000000000")), http.StatusBadRequest, "invalid_request")
+	requireTokens(t, w.token(backend.with("code", foreign, "appid", otherApp)))
+	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "rogue", HighRisk: true}))
+	requireError(t, w.token(w.wechatCode("rogue")), http.StatusBadRequest, "invalid_grant")
+}
+
+// TestUnionIDsLinkAndNeverMove: a union id that appears, changes or is claimed by another never gives anybody another's user.
+func TestUnionIDsLinkAndNeverMove(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sub := func(a answer) string { requireTokens(t, a); return claimsOf(t, a.text("access_token"))["sub"].(string) }
+	alice, mallory := sub(w.signIn("alice")), sub(w.signIn("mallory"))
+	require.NotEqual(t, alice, mallory)
+	says := func(user, union string) string {
+		require.NoError(t, w.simulator.Fail(wechattest.Fault{Text: `{"openid":"` + wechattest.OpenID(testApp, user) + `","unionid":"` + union + `","session_key":"k"}`}))
+		return sub(w.token(w.wechatCode(user)))
+	}
+	require.Equal(t, alice, says("alice", "union-of-alice"))
+	require.Equal(t, mallory, says("mallory", "union-of-alice"), "the openid decides")
+	require.Equal(t, mallory, says("mallory", "union-of-mallory"))
+	require.Equal(t, alice, says("alice", "union-of-mallory"))
+	require.Equal(t, alice, sub(w.signIn("alice")), "a union id that is gone takes nothing away")
+}
+
+// TestOneSlowWechatLeavesTheOthersAlone: while sign-ins hang, refreshes and documents are as quick as ever.
+func TestOneSlowWechatLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.wechatTimeout = 2 * time.Second })
+	refresh := w.signIn("alice").text("refresh_token")
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Count: 100, DelayMS: 10_000}))
+	var group sync.WaitGroup
+	answers := make([]answer, 80) // more than are let through at once
+	for n := range answers {
+		f := w.wechatCode("alice")
+		group.Go(func() { answers[n] = w.token(f) })
+	}
+	time.Sleep(100 * time.Millisecond)
+	begun := time.Now()
+	requireTokens(t, w.token(refreshForm(refresh)))
+	require.Equal(t, http.StatusOK, w.get("/.well-known/jwks.json", nil).status)
+	require.Less(t, time.Since(begun), time.Second)
+	group.Wait()
+	for _, a := range answers {
+		requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
+	}
+}

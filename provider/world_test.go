@@ -1,0 +1,186 @@
+package provider_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/storage/memory"
+	"github.com/lingpai/lingpai/storage/sql"
+	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+const (
+	testAudience     = "https://api.example.com"
+	testOrigin       = "https://h5.example.com"
+	testApp          = "wx0123456789abcdef"
+	otherApp         = "wxfedcba9876543210"
+	testOpenPlatform = "the-open-platform" // apps of the simulator are bound to none until a test binds them
+	testSecret       = "lp_cs_of-the-test"
+	oddSecret        = "a:b%+c" // every character that means something to HTTP Basic or to forms
+	testPassword     = "correct horse battery staple"
+	testKey          = "a-key-of-at-least-128-random-bits"
+)
+
+// world is a whole provider as strangers see it: a real HTTP server, real SQLite, real keys, WeChat's simulator behind HTTP.
+type world struct {
+	t         testing.TB
+	clock     *clock
+	settings  settings
+	simulator *wechattest.Simulator
+	database  *sql.DB
+	keys      *keys.Set
+	server    *httptest.Server
+	issuer    string
+	log       *lockedBuffer
+	asked     *lockedBuffer // for which clients the store was asked
+}
+
+// askedClients writes down what is looked up.
+type askedClients struct {
+	identity.Clients
+	w *world
+}
+
+func (c *askedClients) Find(ctx context.Context, id string) (identity.Client, error) {
+	_, _ = c.w.asked.Write([]byte(id + "\n"))
+	return c.Clients.Find(ctx, id)
+}
+
+// settings is what tests vary.
+type settings struct {
+	path          string // of the issuer
+	proxies       []netip.Prefix
+	perAddress    int
+	rotation      tokens.RotationPolicy
+	idle          time.Duration
+	absolute      time.Duration
+	wechatTimeout time.Duration
+	hasher        password.Options
+}
+
+type option func(*settings)
+
+// clock is a clock that tests move.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) Now() time.Time        { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) Move(by time.Duration) { c.ahead.Add(int64(by)) }
+
+func newWorld(t testing.TB, options ...option) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{}, log: &lockedBuffer{}, asked: &lockedBuffer{}, settings: settings{
+		perAddress: 1000, rotation: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour, absolute: 90 * 24 * time.Hour,
+		wechatTimeout: 3 * time.Second, hasher: password.Options{MaxWaiting: 1000, MaxPerAddress: 1000},
+	}}
+	for _, set := range options {
+		set(&w.settings)
+	}
+	w.openDatabase()
+	w.serve(w.startSimulator())
+	return w
+}
+
+// openDatabase opens a copy of the seeded database. Keys and password hashes take long to make, so all worlds share them.
+func (w *world) openDatabase() {
+	seed, err := seeded()
+	require.NoError(w.t, err)
+	path := filepath.Join(w.t.TempDir(), "lingpai.db")
+	require.NoError(w.t, os.WriteFile(path, seed.database, 0o600))
+	w.database, err = openSQL(path, seed.ring, w.clock.Now)
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { w.database.Close() })
+	w.keys, err = keys.Load(context.Background(), w.database.Keys(), seed.ring, keys.Options{Now: w.clock.Now})
+	require.NoError(w.t, err)
+}
+
+func openSQL(path string, ring *keys.Ring, now func() time.Time) (*sql.DB, error) {
+	return sql.Open(context.Background(), sql.Options{URL: "sqlite:" + path + "?synchronous=off", Ring: ring, Now: now})
+}
+
+func (w *world) startSimulator() string {
+	w.simulator = wechattest.New(wechattest.Options{Now: w.clock.Now})
+	server := httptest.NewUnstartedServer(w.simulator)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug) // broken connections are ordered ones
+	server.Start()
+	w.t.Cleanup(server.Close)
+	for _, app := range []string{testApp, otherApp} {
+		require.NoError(w.t, w.simulator.AddApp(wechattest.App{AppID: app, Secret: "simulator-" + app}))
+	}
+	return server.URL
+}
+
+// serve wires the provider as the command does, and serves it on loopback.
+func (w *world) serve(wechatURL string) {
+	logger := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(w.t, err)
+	w.issuer = "http://" + listener.Addr().String() + w.settings.path
+	weixin, err := wechat.NewClient(wechat.Config{BaseURL: wechatURL, Timeout: w.settings.wechatTimeout, OpenFor: 300 * time.Millisecond, Logger: logger})
+	require.NoError(w.t, err)
+	w.t.Cleanup(weixin.Close)
+	manager := grants.New(grants.Config{
+		Clients: &askedClients{w.database.Clients(), w}, Apps: w.database.Apps(), Users: w.database.Users(),
+		Sessions: w.database.Sessions(), Events: w.database.Events(), Volatile: memory.New(memory.Options{Now: w.clock.Now}),
+		Issuer: tokens.New(tokens.Config{
+			Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
+			AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20, Now: w.clock.Now,
+		}),
+		Wechat: weixin, Hasher: password.New(w.settings.hasher), Rotation: w.settings.rotation,
+		Attempts: grants.AttemptPolicy{PerAddress: w.settings.perAddress}, Now: w.clock.Now, Logger: logger,
+	})
+	handler, err := provider.New(provider.Config{
+		Issuer: w.issuer, Manager: manager, KeySet: w.keys.PublicSet, TrustedProxies: w.settings.proxies, Logger: logger,
+		Ready: func(ctx context.Context) []provider.ReadyCheck {
+			return []provider.ReadyCheck{{Name: "database", OK: w.database.Ping(ctx) == nil}}
+		},
+	})
+	require.NoError(w.t, err)
+	w.server = &httptest.Server{Listener: listener, Config: provider.NewHTTPServer(handler, logger)}
+	w.server.Start()
+	w.t.Cleanup(w.server.Close)
+}
+
+// lockedBuffer keeps a log that several goroutines write.
+type lockedBuffer struct {
+	mutex sync.Mutex
+	text  []byte
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.text = append(b.text, p...)
+	return len(p), nil
+}
+
+func (b *lockedBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return string(b.text)
+}
+
+// quiet is a client that follows nothing and keeps no connection, so that a test sees each answer as it is.
+var quiet = &http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	Timeout:       20 * time.Second,
+}
