@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+// admin makes a command that works on the migrated database and ends.
+func admin(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error) *cobra.Command {
+	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, _ config, database *sql.DB, args []string) error {
+		return run(cmd.Context(), cmd, database, args)
+	})
+}
+
+// onDatabase makes a command that works on a database, opened in its own way, and ends.
+func onDatabase(cmd *cobra.Command, open func(context.Context, config) (*sql.DB, error),
+	run func(cmd *cobra.Command, c config, database *sql.DB, args []string) error,
+) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkOutput(cmd); err != nil {
+			return err
+		}
+		c, err := loadConfig(cmd, terms{})
+		if err != nil {
+			return err
+		}
+		database, err := open(cmd.Context(), c)
+		if err != nil {
+			return err
+		}
+		defer database.Close()
+		return run(cmd, c, database, args)
+	}
+	cmd.Flags().String("config", "", "YAML file, of which database.url and master_key count here (also LINGPAI_CONFIG)")
+	return cmd
+}
+
+// group makes a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, DisableFlagsInUseLine: true,
+		Args: cobra.NoArgs, // else a misspelt command would print the help and count as success
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// explainUse makes every command say, when its arguments or flags are wrong, what is right.
+func explainUse(root *cobra.Command) {
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())
+	})
+	for _, cmd := range root.Commands() {
+		explainUse(cmd)
+		if check := cmd.Args; check != nil {
+			cmd.Args = func(cmd *cobra.Command, args []string) error {
+				if err := check(cmd, args); err != nil {
+					return fmt.Errorf("%w; usage: %s", err, cmd.UseLine())
+				}
+				return nil
+			}
+		}
+	}
+}

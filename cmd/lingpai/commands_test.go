@@ -1,0 +1,123 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+)
+
+// commands is every command of the program.
+func commands(cmd *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{cmd}
+	for _, child := range cmd.Commands() {
+		all = append(all, commands(child)...)
+	}
+	return all
+}
+
+func TestEveryCommandAnswersHelpAndExplainsWrongUse(t *testing.T) {
+	o := newOperator(t)
+	for _, cmd := range commands(newRootCommand()) {
+		args := strings.Fields(cmd.CommandPath())[1:]
+		require.Contains(t, o.ok(append(args, "--help")...), "Usage:\n  "+cmd.CommandPath(), cmd.CommandPath())
+		require.Contains(t, o.refused(append(args, "--no-such-flag")...), "unknown flag: --no-such-flag; see: "+cmd.CommandPath()+" --help")
+		if cmd.HasParent() {
+			message := o.refused(append(args, "too", "many", "words")...)
+			require.Contains(t, message, "usage: "+cmd.CommandPath())
+		}
+	}
+	require.Contains(t, o.refused("bogus"), `unknown command "bogus" for "lingpai"`)
+	require.Contains(t, o.refused("sessions", "list"), "usage: lingpai sessions list SUB|USERNAME")
+	entries, err := os.ReadDir(o.folder)
+	require.NoError(t, err)
+	require.Empty(t, entries, "nobody asked for a file")
+}
+
+func TestServeHelpListsEveryKey(t *testing.T) {
+	help := newOperator(t).ok("serve", "--help")
+	for _, s := range settings() {
+		require.Contains(t, help, s.variable())
+		require.Contains(t, help, s.usage)
+	}
+}
+
+func TestListingsAreTablesOrJSONAndNothingElse(t *testing.T) {
+	o := migrated(t)
+	o.okWith("a good password", "users", "create", "alice")
+	for _, listing := range []string{"apps list", "clients list", "users list", "sessions list alice", "keys list", "migrate status"} {
+		args := strings.Fields(listing)
+		o.listed(args...)
+		require.Equal(t, strings.ToUpper(o.ok(args...))[:1], o.ok(args...)[:1], "a table has a head")
+		require.Contains(t, o.refused(append(args, "--output", "yaml")...), `--output: "yaml" is neither table nor json`)
+	}
+}
+
+func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
+	o := newOperator(t)
+	require.Contains(t, o.refused("users", "list"), "make one with: lingpai migrate up")
+	require.NoFileExists(t, filepath.Join(o.folder, "lingpai.db"))
+	require.NotContains(t, o.listed("migrate", "status")[0], "applied_at")
+	require.Contains(t, o.refused("users", "list"), `run "lingpai migrate up"`)
+	require.Contains(t, o.ok("migrate", "up"), "applied 0001_house.sql")
+	require.Contains(t, o.ok("migrate", "up"), "nothing to do")
+	require.Contains(t, o.listed("migrate", "status")[0], "applied_at")
+	for range o.listed("migrate", "status") {
+		require.Contains(t, o.ok("migrate", "down"), "taken back ")
+	}
+	require.Contains(t, o.refused("migrate", "down"), "there is no migration to take back")
+}
+
+func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
+	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
+	p, base := o.serves()
+	id := get(t, base+"/.well-known/jwks.json").members["keys"].([]any)[0].(map[string]any)["kid"]
+	require.NoError(t, p.stop())
+	rows := o.listed("keys", "list")
+	require.Len(t, rows, 2)
+	var ids []any
+	for _, row := range rows {
+		require.Equal(t, []string{"created_at", "id", "master_key", "purpose", "state"}, slices.Sorted(maps.Keys(row)))
+		require.Regexp(t, `^k\d{8}$`, row["master_key"], "only the master key's id is shown")
+		ids = append(ids, row["id"])
+	}
+	require.Contains(t, ids, id)
+	key := o.ok("keys", "new-master-key")
+	require.Regexp(t, `^k\d{8}:[A-Za-z0-9+/]{43}=\n$`, key)
+	require.NotEqual(t, key, o.ok("keys", "new-master-key"))
+}
+
+func TestVersionIsOneLine(t *testing.T) {
+	require.Regexp(t, `^lingpai \S+\n$`, newOperator(t).ok("version"))
+}
+
+func TestATableCannotBeForged(t *testing.T) {
+	require.Equal(t, []string{"a\ufffd[2Jb", "two\ufffdlines\ufffd", "令牌", ""}, cells([]string{"a\x1b[2Jb", "two\nlines\u202e", "令牌", ""}))
+}
+
+func TestAnInterruptEndsACommandThatWaitsForASecret(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no SIGTERM")
+	}
+	o := migrated(t)
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	defer reader.Close()
+	defer writer.Close()
+	cmd := o.command(t.Context(), "users", "create", "alice")
+	stderr := newTranscript()
+	cmd.Stdin, cmd.Stderr = reader, stderr
+	require.NoError(t, cmd.Start())
+	time.Sleep(300 * time.Millisecond) // until it waits; earlier the signal would end it as well
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, 1, cmd.ProcessState.ExitCode())
+	require.Contains(t, stderr.String(), "no password was read: interrupt")
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAllFaultsAreToldAtOnceByKeyVariableAndWhatIsAllowed(t *testing.T) {
+	o := newOperator(t, "LINGPAI_SESSION_IDLE=4", "LINGPAI_TYPO=1", "LINGPAI_MASTER_KEY=hidden-master", "LINGPAI_DATABASE_URL=postgres://u:hidden-password@h/d")
+	o.write("c.yaml", "log: {level: loud}\nsession: {idel: 1h}\n")
+	message := o.refused("serve", "--config", "c.yaml", "--session-limit", "x")
+	for _, text := range []string{
+		"the configuration has 8 fault(s)",
+		"session.idel (in c.yaml): there is no such key",
+		"LINGPAI_TYPO: there is no such key",
+		`server.issuer (LINGPAI_SERVER_ISSUER): it is required`,
+		"database.url (LINGPAI_DATABASE_URL): the value from LINGPAI_DATABASE_URL: ",
+		"master_key (LINGPAI_MASTER_KEY): the value from LINGPAI_MASTER_KEY: ",
+		`session.idle (LINGPAI_SESSION_IDLE): "4" from LINGPAI_SESSION_IDLE: not a duration such as 30s, 10m or 168h; allowed: `,
+		`session.limit (LINGPAI_SESSION_LIMIT): "x" from --session-limit: `,
+		`log.level (LINGPAI_LOG_LEVEL): "loud" from the file: not a level; allowed: debug, info, warn or error`,
+	} {
+		require.Contains(t, message, text)
+	}
+	require.NotContains(t, message, "hidden")
+	require.NoFileExists(t, filepath.Join(o.folder, "lingpai.db"))
+}
+
+func TestEveryCommandThatHasAConfigurationRefusesUnknownKeysAndVariables(t *testing.T) {
+	o := newOperator(t)
+	o.write("c.yaml", "server: {adr: x}\n")
+	for _, command := range []string{
+		"serve", "migrate up", "migrate down", "migrate status", "apps list", "apps add " + appID, "apps test " + appID, "apps rotate-secret " + appID,
+		"clients list", "clients create x", "clients show x", "clients disable x", "clients rotate-secret x", "users list", "users create x",
+		"users disable x", "users enable x", "users set-password x", "sessions list x", "sessions revoke x", "keys list",
+	} {
+		args := strings.Fields(command)
+		require.Contains(t, o.with("LINGPAI_SERVER_ADR=x").refused(args...), "LINGPAI_SERVER_ADR: there is no such key", command)
+		require.Contains(t, o.refused(append(args, "--config", "c.yaml")...), "server.adr (in c.yaml): there is no such key", command)
+	}
+	require.Contains(t, o.with("LINGPAI_SERVER_ADR=x").refused("dev"), "LINGPAI_SERVER_ADR: there is no such key")
+	require.NoDirExists(t, filepath.Join(o.folder, ".lingpai"), "nothing is made before the configuration is known to be right")
+}
+
+func TestAFileThatIsNoConfigurationIsToldWithoutQuotingIt(t *testing.T) {
+	o := newOperator(t)
+	for text, want := range map[string]string{
+		"server: {addr: [\n":            "yaml: line",
+		aKey:                            "does not hold keys and values",
+		"- a\n- b\n":                    "does not hold keys and values",
+		"server: hidden\n":              "server (in c.yaml): there is no such key",
+		"server: {addr: {host: x}}\n":   "server.addr.host (in c.yaml): there is no such key",
+		"session: {idle: 168}\n":        `session.idle (LINGPAI_SESSION_IDLE): "168" from the file: not a duration`,
+		"session: {idle: 1h, idle: 2h}": "already defined",
+	} {
+		o.write("c.yaml", text)
+		message := o.refused("keys", "list", "--config", "c.yaml")
+		require.Contains(t, message, want, text)
+		require.NotContains(t, message, "AAAA")
+	}
+	require.Contains(t, o.refused("keys", "list", "--config", "none.yaml"), "--config: cannot read none.yaml")
+	require.Contains(t, o.with("LINGPAI_CONFIG=none.yaml").refused("keys", "list"), "LINGPAI_CONFIG: cannot read none.yaml")
+}
+
+func TestASecretComesFromOnePlaceAndOnlySecretsFromFiles(t *testing.T) {
+	o := newOperator(t)
+	o.write("key", aKey)
+	require.Contains(t, o.with("LINGPAI_MASTER_KEY="+aKey, "LINGPAI_MASTER_KEY_FILE=key").refused("keys", "list"),
+		"master_key (LINGPAI_MASTER_KEY): both LINGPAI_MASTER_KEY and LINGPAI_MASTER_KEY_FILE are set; unset one")
+	require.Contains(t, o.with("LINGPAI_MASTER_KEY_FILE=none").refused("keys", "list"), "LINGPAI_MASTER_KEY_FILE: open none")
+	require.Contains(t, o.with("LINGPAI_LOG_LEVEL_FILE=key").refused("keys", "list"), "LINGPAI_LOG_LEVEL_FILE is set, but only secrets are read from files")
+	require.Contains(t, o.with("LINGPAI_DATABASE_URL=sqlite:x.db?cache=shared").refused("migrate", "up"), "database.url")
+	require.Contains(t, o.with("LINGPAI_DATABASE_URL=sqlite:no/such/folder/x.db").refused("migrate", "up"), "database.url")
+}

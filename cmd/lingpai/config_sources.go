@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/cobra"
+)
+
+// readConfigFile reads the YAML file, if one is named, and refuses keys that do not exist.
+func readConfigFile(cmd *cobra.Command) (*koanf.Koanf, []error) {
+	k := koanf.New(".")
+	path, _ := cmd.Flags().GetString("config")
+	source := "--config"
+	if path == "" {
+		path, source = os.Getenv("LINGPAI_CONFIG"), "LINGPAI_CONFIG"
+	}
+	if path == "" {
+		return k, nil
+	}
+	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+		if strings.Contains(err.Error(), "cannot unmarshal") { // the error quotes what it found, which may be a secret
+			err = errors.New("it does not hold keys and values, such as \"session: {idle: 168h}\"")
+		}
+		return k, []error{fmt.Errorf("%s: cannot read %s: %w", source, path, err)}
+	}
+	var faults []error
+	for _, key := range k.Keys() {
+		if !slices.ContainsFunc(settings(), func(s setting) bool { return s.key == key }) {
+			faults = append(faults, fmt.Errorf("%s (in %s): %w", key, path, errNoKey))
+		}
+	}
+	return k, faults
+}
+
+var errNoKey = errors.New("there is no such key; \"lingpai serve --help\" lists all")
+
+// fileValue writes a YAML value as the environment would have it: lists are separated by commas.
+func fileValue(k *koanf.Koanf, key string) string {
+	if list, ok := k.Get(key).([]any); ok {
+		texts := make([]string, len(list))
+		for n, item := range list {
+			texts[n] = fmt.Sprint(item)
+		}
+		return strings.Join(texts, ",")
+	}
+	return k.String(key)
+}
+
+// fromEnvironment returns a value and the variable it came from; "" when there is none.
+func (s setting) fromEnvironment() (value, from string, err error) {
+	value, set := os.LookupEnv(s.variable())
+	path, inFile := os.LookupEnv(s.variable() + "_FILE")
+	switch {
+	case inFile && !s.secret:
+		return "", "", fmt.Errorf("%s_FILE is set, but only secrets are read from files", s.variable())
+	case set && inFile:
+		return "", "", fmt.Errorf("both %s and %s_FILE are set; unset one", s.variable(), s.variable())
+	case inFile:
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", "", fmt.Errorf("%s_FILE: %w", s.variable(), err)
+		}
+		return strings.TrimSpace(strings.TrimPrefix(string(text), byteOrderMark)), s.variable() + "_FILE", nil
+	case set:
+		return value, s.variable(), nil
+	}
+	return "", "", nil
+}
+
+// unknownVariables finds misspelt variables, which would otherwise be defaults without anybody noticing.
+func unknownVariables() []error {
+	known := []string{"LINGPAI_CONFIG"}
+	for _, s := range settings() {
+		known = append(known, s.variable(), s.variable()+"_FILE")
+	}
+	var faults []error
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "LINGPAI_") && !slices.Contains(known, name) {
+			faults = append(faults, fmt.Errorf("%s: %w", name, errNoKey))
+		}
+	}
+	return faults
+}

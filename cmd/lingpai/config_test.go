@@ -1,0 +1,130 @@
+package main
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+)
+
+// aKey is a master key of no worth.
+const aKey = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+// parsed loads the configuration of a serve command with arguments.
+func parsed(t *testing.T, args ...string) (config, error) {
+	t.Helper()
+	cmd := &cobra.Command{}
+	addConfigFlags(cmd)
+	require.NoError(t, cmd.ParseFlags(args))
+	return loadConfig(cmd, terms{})
+}
+
+func TestEveryKeyHasTheVariableAndFlagThatItsNameSays(t *testing.T) {
+	for _, s := range settings() {
+		require.Regexp(t, `^[a-z_]+(\.[a-z_]+)?$`, s.key)
+		require.Equal(t, "LINGPAI_"+strings.ToUpper(strings.ReplaceAll(s.key, ".", "_")), s.variable())
+		require.NotEmpty(t, s.usage, s.key)
+	}
+	require.Equal(t, "LINGPAI_SESSION_REFRESH_GRACE", setting{key: "session.refresh_grace"}.variable())
+	require.Equal(t, "session-refresh-grace", setting{key: "session.refresh_grace"}.flag())
+}
+
+func TestDefaultsAreAllowed(t *testing.T) {
+	c, err := parsed(t)
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:8080", c.Addr)
+	require.Equal(t, 30*time.Second, c.RefreshGrace)
+	require.Equal(t, "lingpai.db", c.databasePath())
+	require.False(t, c.simulated())
+}
+
+func TestFlagsWinOverEnvironmentAndThatOverFile(t *testing.T) {
+	o := newOperator(t)
+	o.write("c.yaml", "session: {idle: 1h, absolute: 2h, refresh_grace: 0s}\nserver:\n  trusted_proxies: [10.0.0.1, 192.168.0.0/16]\nmaster_key: "+aKey+"\nwechat.timeout: 2s\n")
+	t.Setenv("LINGPAI_CONFIG", o.folder+"/c.yaml")
+	t.Setenv("LINGPAI_SESSION_IDLE", "3h")
+	t.Setenv("LINGPAI_SESSION_ABSOLUTE", "4h")
+	c, err := parsed(t, "--session-absolute", "5h")
+	require.NoError(t, err)
+	require.Equal(t, 3*time.Hour, c.SessionIdle)
+	require.Equal(t, 5*time.Hour, c.SessionAbsolute)
+	require.Zero(t, c.RefreshGrace)
+	require.Equal(t, 2*time.Second, c.WechatTimeout, "a key in one piece is the key too")
+	require.Equal(t, aKey, c.MasterKey.Reveal())
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("192.168.0.0/16")}, c.TrustedProxies)
+}
+
+func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {
+	o := newOperator(t)
+	o.write("key", "\ufeff"+aKey+"\r\n")
+	t.Setenv("LINGPAI_MASTER_KEY_FILE", o.folder+"/key")
+	c, err := parsed(t)
+	require.NoError(t, err)
+	require.Equal(t, aKey, c.MasterKey.Reveal())
+	cmd := &cobra.Command{}
+	addConfigFlags(cmd)
+	for _, s := range settings() {
+		require.Equal(t, s.secret, cmd.Flags().Lookup(s.flag()) == nil, s.key)
+	}
+}
+
+func TestEachSettingSaysWhatItDoesNotTake(t *testing.T) {
+	tests := map[string][]string{
+		"server.addr":                {"", "8080", "localhost", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", "127.0.0.1:-1"},
+		"server.issuer":              {"login.example.com", "ftp://x", "https://x/", "https://x?a=b", "https://x#f", "https://u:p@x", "https://"},
+		"server.trusted_proxies":     {"proxy", "10.0.0.0/33", "10.0.0.1,x"},
+		"server.allow_insecure_http": {"", "yes", "2"},
+		"database.url":               {"", "lingpai.db", "sqlite:", "postgres://h/d"},
+		"redis.url":                  {"redis://h"},
+		"master_key":                 {"k1", "AAAA", "k1:AAAA", aKey + "," + aKey},
+		"wechat.base_url":            {"", "api.weixin.qq.com", "http://api.weixin.qq.com", "https://example.com", "http://10.0.0.1", "ftp://127.0.0.1", "http://u:p@127.0.0.1", "http://127.0.0.1?x"},
+		"wechat.timeout":             {"", "3", "99ms", "11s", "-1s"},
+		"token.access_ttl":           {"0s", "25h"},
+		"session.refresh_grace":      {"-1s", "11m", "30"},
+		"session.ahead":              {"", "maybe"},
+		"session.idle":               {"0s", "8761h"},
+		"session.absolute":           {"0s", "87601h"},
+		"session.limit":              {"", "-1", "10001", "1.5", "many"},
+		"password.address_attempts":  {"-1", "1000001"},
+		"log.level":                  {"", "loud", "INFO+2"},
+		"log.format":                 {"", "xml"},
+	}
+	for _, s := range settings() {
+		require.NotEmpty(t, tests[s.key], "no test says what %s refuses", s.key)
+		for _, value := range tests[s.key] {
+			t.Run(s.key+"="+value, func(t *testing.T) {
+				t.Setenv(s.variable(), value)
+				_, err := parsed(t)
+				require.ErrorContains(t, err, s.key+" ("+s.variable()+"): ")
+				require.ErrorContains(t, err, "allowed: "+s.usage)
+			})
+		}
+	}
+}
+
+func TestIssuerIsHTTPSUnlessNobodyElseCanListen(t *testing.T) {
+	for _, test := range []struct {
+		issuer           string
+		allowed          bool
+		allowedInsecure  bool
+		everybodyListens bool
+	}{
+		{"https://login.example.com", true, true, false},
+		{"http://127.0.0.1:8080", true, true, false},
+		{"http://[::1]:8080", true, true, false},
+		{"http://localhost:8080", true, true, false},
+		{"http://192.168.1.20:8080", false, true, true},
+		{"http://10.0.0.1", false, true, true},
+		{"http://203.0.113.7", false, false, false},
+		{"http://login.example.com", false, false, false},
+		{"http://192.168.1.20.example.com", false, false, false},
+		{"", false, false, false},
+	} {
+		require.Equal(t, test.allowed, checkIssuer(config{Issuer: test.issuer}) == nil, test.issuer)
+		require.Equal(t, test.allowedInsecure, checkIssuer(config{Issuer: test.issuer, AllowInsecureHTTP: true}) == nil, test.issuer)
+		require.Equal(t, test.everybodyListens, config{Issuer: test.issuer}.insecure(), test.issuer)
+	}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+// seeds are the secrets of a dev folder. They are kept beside the database in a file that only its owner reads, so that a second start
+// prints the same; they open nothing but this folder's database.
+type seeds struct {
+	AppID        string `json:"appid"`
+	AppSecret    string `json:"app_secret"`
+	ClientSecret string `json:"client_secret"`
+	Password     string `json:"password"`
+}
+
+// openFolder reads the secrets of a folder, or makes both. A master key that was configured counts before the folder's.
+func openFolder(folder string, c *config) (seeds, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return seeds{}, fmt.Errorf("--data: %w", err)
+	}
+	if c.MasterKey == "" {
+		text, err := readOrMake(filepath.Join(folder, "master.key"), func() (string, error) { return keys.NewMasterKey(time.Now()) })
+		if err != nil {
+			return seeds{}, fmt.Errorf("--data: %w", err)
+		}
+		c.MasterKey = identity.Secret(text)
+	}
+	path := filepath.Join(folder, "dev.json")
+	text, err := readOrMake(path, newSeeds)
+	if err != nil {
+		return seeds{}, fmt.Errorf("--data: %w", err)
+	}
+	var s seeds
+	if err := json.Unmarshal([]byte(text), &s); err != nil || s.AppID == "" {
+		return s, fmt.Errorf("--data: %s is not what lingpai dev wrote; remove the folder to start afresh", path)
+	}
+	return s, nil
+}
+
+func newSeeds() (string, error) {
+	digits := make([]byte, 8)
+	rand.Read(digits) // never fails (crypto/rand)
+	text, err := json.MarshalIndent(seeds{
+		AppID: "wx" + hex.EncodeToString(digits), AppSecret: wechattest.SecretPrefix + rand.Text(),
+		ClientSecret: identity.NewClientSecret(), Password: rand.Text(),
+	}, "", "  ")
+	return string(text), err
+}
+
+// readOrMake reads a file, or makes it in one step: a process that is killed meanwhile leaves no half of it.
+func readOrMake(path string, create func() (string, error)) (string, error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		return strings.TrimSpace(string(text)), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	made, err := create()
+	if err != nil {
+		return "", err
+	}
+	draft := path + ".new"
+	if err := os.WriteFile(draft, []byte(made+"\n"), 0o600); err != nil {
+		return "", err
+	}
+	return made, os.Rename(draft, path)
+}

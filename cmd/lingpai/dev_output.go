@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"strings"
+	"text/template"
+)
+
+// devReady is the line that scripts wait for. Its members are a promise.
+type devReady struct {
+	Issuer        string `json:"issuer"`
+	TokenEndpoint string `json:"token_endpoint"`
+	JWKSURI       string `json:"jwks_uri"`
+	MiniProgram   struct {
+		ClientID string `json:"client_id"`
+		AppID    string `json:"appid"`
+	} `json:"mini_program"`
+	Confidential struct {
+		ClientID     string `json:"client_id"`
+		ClientSecret string `json:"client_secret"`
+	} `json:"confidential"`
+	User struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	} `json:"user"`
+	Simulator struct {
+		URL string `json:"url"`
+	} `json:"simulator"`
+}
+
+func printDev(w io.Writer, output string, c config, s seeds, d demo) error {
+	ready := devReady{Issuer: c.Issuer, TokenEndpoint: c.Issuer + "/token", JWKSURI: c.Issuer + "/.well-known/jwks.json"}
+	ready.MiniProgram.ClientID, ready.MiniProgram.AppID = devMiniProgram, s.AppID
+	ready.Confidential.ClientID, ready.Confidential.ClientSecret = devConfidential, s.ClientSecret
+	ready.User.Username, ready.User.Password = devUsername, s.Password
+	ready.Simulator.URL = c.WechatBaseURL
+	if output == "json" {
+		return json.NewEncoder(w).Encode(ready)
+	}
+	return devText().Execute(w, map[string]any{
+		"Ready": ready, "Database": c.databasePath(), "Header": indented(d.header), "Claims": indented(d.claims), "Refresh": d.RefreshToken,
+	})
+}
+
+// devText shows a token that was just fetched and verified, and how to fetch more.
+func devText() *template.Template {
+	return template.Must(template.New("").Parse(`
+Lingpai is up: {{.Ready.Issuer}}          (DEVELOPMENT: simulated WeChat, this machine only)
+Its data is in {{.Database}}
+
+A mini-program just signed in: a wx.login code of the simulator was traded at {{.Ready.TokenEndpoint}},
+and the access token verified against {{.Ready.JWKSURI}}.
+
+{{.Header}}
+{{.Claims}}
+
+Try it yourself.
+
+  # A login code, as wx.login would give it
+  CODE=$(curl -s -X POST {{.Ready.Simulator.URL}}/_sim/codes -d '{"appid":"{{.Ready.MiniProgram.AppID}}","user":"alice"}' | cut -d'"' -f4)
+
+  # wechat_code: the mini-program, a public client, trades it
+  curl -s {{.Ready.TokenEndpoint}} -d grant_type=wechat_code -d client_id={{.Ready.MiniProgram.ClientID}} -d "code=$CODE"
+
+  # refresh_token: of the sign-in above. Use each once: a repeat within 30 s gets the same answer, later it ends the session
+  curl -s {{.Ready.TokenEndpoint}} -d grant_type=refresh_token -d client_id={{.Ready.MiniProgram.ClientID}} -d refresh_token={{.Refresh}}
+
+  # password: a first-party back end, a confidential client
+  curl -s {{.Ready.TokenEndpoint}} -u {{.Ready.Confidential.ClientID}}:{{.Ready.Confidential.ClientSecret}} -d grant_type=password -d username={{.Ready.User.Username}} -d password={{.Ready.User.Password}} -d scope="openid profile"
+
+Stop with Ctrl-C; start again to go on with the same keys, clients, user and sessions.
+`))
+}
+
+// tokenHeader returns the header of a compact JWS.
+func tokenHeader(token string) (json.RawMessage, error) {
+	header, _, _ := strings.Cut(token, ".")
+	return base64.RawURLEncoding.DecodeString(header)
+}
+
+func indented(text json.RawMessage) string {
+	var b bytes.Buffer
+	_ = json.Indent(&b, text, "", "  ") // was decoded before
+	return b.String()
+}

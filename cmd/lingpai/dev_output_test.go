@@ -1,0 +1,57 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEachLineThatDevPrintsWorksWhenPasted(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash is not installed, so there is nothing to paste into")
+	}
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not installed, which the printed lines call")
+	}
+	o := newOperator(t)
+	p := o.start("dev", "--addr", "127.0.0.1:0", "--data", "data")
+	var printed strings.Builder
+	for !strings.Contains(printed.String(), "Stop with Ctrl-C") {
+		printed.WriteString(p.line())
+	}
+	lines := regexp.MustCompile(`(?m)^  (CODE=.*|curl .*)$`).FindAllStringSubmatch(printed.String(), -1)
+	require.Len(t, lines, 4, printed.String())
+	mint := lines[0][1]
+	for n, line := range lines[1:] {
+		pasted := mint + "\n" + line[1] + "\n"
+		cmd := exec.CommandContext(t.Context(), bash, "-c", pasted)
+		cmd.Env = append(o.env, "no_proxy=*")
+		out, err := cmd.Output()
+		require.NoError(t, err, pasted)
+		var tokens struct {
+			AccessToken  string `json:"access_token"`
+			RefreshToken string `json:"refresh_token"`
+			IDToken      string `json:"id_token"`
+		}
+		require.NoError(t, json.Unmarshal(out, &tokens), "%s\n%s", pasted, out)
+		require.NotEmpty(t, tokens.AccessToken, "%s\n%s", pasted, out)
+		require.NotEmpty(t, tokens.RefreshToken)
+		require.Equal(t, n == 2, tokens.IDToken != "", "the last line asks for openid")
+	}
+}
+
+func TestDevShowsTheTokenThatItFetchedAndSaysThatItIsForDevelopment(t *testing.T) {
+	p := newOperator(t).start("dev", "--addr", "127.0.0.1:0", "--data", "data")
+	var printed strings.Builder
+	for !strings.Contains(printed.String(), "Stop with Ctrl-C") {
+		printed.WriteString(p.line())
+	}
+	for _, text := range []string{"DEVELOPMENT", `"typ": "at+jwt"`, `"alg": "RS256"`, `"client_id": "dev-mini-program"`, `"https://api.example.com"`} {
+		require.Contains(t, printed.String(), text)
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDevGoesOnWhereItWas(t *testing.T) {
+	o := newOperator(t)
+	before := o.develop("data")
+	keySet, token := before.keySet(), before.signIn().text("refresh_token")
+	require.NoError(t, before.stop())
+
+	after := o.develop("data")
+	require.Equal(t, keySet, after.keySet())
+	require.Equal(t, before.MiniProgram, after.MiniProgram)
+	require.Equal(t, before.Confidential, after.Confidential)
+	require.Equal(t, before.User, after.User)
+	require.Equal(t, http.StatusOK, after.refresh(token).status)
+	require.Equal(t, http.StatusOK, after.passwordGrant().status)
+	require.Equal(t, http.StatusOK, after.signIn().status)
+}
+
+func TestDevsFilesAreItsOwnersOnly(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no file modes")
+	}
+	o := newOperator(t)
+	require.NoError(t, o.develop("data").stop())
+	for _, name := range []string{"lingpai.db", "master.key", "dev.json"} {
+		info, err := os.Stat(filepath.Join(o.folder, "data", name))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
+	}
+}
+
+func TestDevStartsOnAFolderThatAFirstStartWasKilledIn(t *testing.T) {
+	for _, life := range []time.Duration{5, 20, 40, 60, 90, 130, 200} {
+		o := newOperator(t)
+		p := o.start("dev", "--addr", "127.0.0.1:0", "--data", "data", "--output", "json")
+		time.Sleep(life * time.Millisecond)
+		p.kill()
+		require.Equal(t, http.StatusOK, o.develop("data").signIn().status, "killed after %d ms", life)
+	}
+}
+
+func TestDevStartsOnWhatEachStepOfAFirstStartLeaves(t *testing.T) {
+	t.Run("a draft of the seeds", func(t *testing.T) {
+		o := newOperator(t)
+		require.NoError(t, os.Mkdir(filepath.Join(o.folder, "data"), 0o700))
+		o.write("data/dev.json.new", `{"appid":`)
+		o.write("data/master.key.new", "")
+		require.Equal(t, http.StatusOK, o.develop("data").signIn().status)
+	})
+	t.Run("an empty database file", func(t *testing.T) {
+		o := newOperator(t, "LINGPAI_DATABASE_URL=sqlite:empty.db")
+		o.write("empty.db", "")
+		require.Equal(t, http.StatusOK, o.develop("data").signIn().status)
+	})
+	t.Run("a database without mark", func(t *testing.T) {
+		o := newOperator(t, "LINGPAI_DATABASE_URL=sqlite:lingpai.db")
+		o.ok("migrate", "up")
+		require.Equal(t, http.StatusOK, o.develop("data").signIn().status)
+	})
+}
+
+func TestDevDoesNotTouchADatabaseThatIsNotItsOwn(t *testing.T) {
+	for name, fill := range map[string]func(o *operator){
+		"user": func(o *operator) { o.okWith("a good password", "users", "create", "alice") },
+		"app":  func(o *operator) { o.okWith(realSecret, "apps", "add", appID) },
+		"client": func(o *operator) {
+			o.ok("clients", "create", "x", "--first-party", "--grant", "password", "--audience", "a")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := migrated(t, "LINGPAI_DATABASE_URL=sqlite:production.db")
+			fill(o)
+			clients, users := o.ok("clients", "list"), o.ok("users", "list")
+			require.Contains(t, o.refused("dev", "--data", "data"), "not made by lingpai dev")
+			require.Equal(t, clients, o.ok("clients", "list"))
+			require.Equal(t, users, o.ok("users", "list"))
+		})
+	}
+}
+
+func TestDevSaysWhichPartOfItsFolderIsMissing(t *testing.T) {
+	o := newOperator(t)
+	require.NoError(t, o.develop("data").stop())
+	o = o.with("LINGPAI_DATABASE_URL=sqlite:data/lingpai.db")
+	require.Contains(t, o.refused("dev", "--data", "other"), "with another folder")
+
+	require.NoError(t, os.Remove(filepath.Join(o.folder, "data", "master.key")))
+	require.Contains(t, o.refused("dev", "--data", "data"), "master key")
+	o.write("data/dev.json", "{")
+	require.Contains(t, o.refused("dev", "--data", "data"), "dev.json is not what lingpai dev wrote")
+	o.write("file", "")
+	require.Contains(t, o.refused("dev", "--data", "file"), "--data")
+}

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestExampleFileHasEveryKeyWithItsDefault, but for the issuer, which has none, and the master key, which does not belong in a file that
+// people copy around.
+func TestExampleFileHasEveryKeyWithItsDefault(t *testing.T) {
+	example := filepath.Join("..", "..", "deploy", "lingpai.example.yaml")
+	c, err := parsed(t, "--config", example)
+	require.NoError(t, err)
+	defaults, err := parsed(t, "--server-issuer", "https://login.example.com")
+	require.NoError(t, err)
+	require.Equal(t, defaults, c)
+
+	t.Setenv("LINGPAI_CONFIG", example)
+	file, faults := readConfigFile(newServeCommand())
+	require.Empty(t, faults)
+	for _, s := range settings() {
+		require.Equal(t, s.key != "master_key", file.Exists(s.key), s.key)
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/storage/memory"
+	"github.com/lingpai/lingpai/storage/sql"
+	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+// clientAge is how old a client's or app's record may be when a request is judged by it.
+const clientAge = time.Second
+
+// openDatabase opens the configured database. Without master key app secrets stay closed, which most commands do not need.
+func openDatabase(ctx context.Context, c config) (*sql.DB, error) {
+	var ring *keys.Ring
+	if c.MasterKey != "" {
+		var err error
+		if ring, err = keys.ParseRing(c.MasterKey.Reveal()); err != nil {
+			return nil, err
+		}
+	}
+	return sql.Open(ctx, sql.Options{URL: c.DatabaseURL.Reveal(), Ring: ring})
+}
+
+// openMigrated opens a database that is there, and has the shape that this version needs.
+func openMigrated(ctx context.Context, c config) (*sql.DB, error) {
+	path := c.databasePath()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) { // opening would make an empty one at what may be the wrong place
+		return nil, fmt.Errorf("there is no database at %s: check database.url (LINGPAI_DATABASE_URL), or make one with: lingpai migrate up", path)
+	}
+	database, err := openDatabase(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := database.CheckSchema(ctx); err != nil {
+		return nil, errors.Join(err, database.Close())
+	}
+	return database, nil
+}
+
+// openHouse wires everything behind one handler, and prunes sessions until the context ends. The database is migrated; the caller closes
+// it.
+func openHouse(ctx context.Context, c config, database *sql.DB, logger *slog.Logger) (http.Handler, error) {
+	ring, err := keys.ParseRing(c.MasterKey.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	set, err := keys.Load(ctx, database.Keys(), ring, keys.Options{Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	weixin, err := newWechat(c, logger)
+	if err != nil {
+		return nil, err
+	}
+	manager := grants.New(grants.Config{
+		Clients:  memory.CacheClients(database.Clients(), clientAge),
+		Apps:     memory.CacheApps(guardedApps{database.Apps(), c.simulated()}, clientAge),
+		Users:    database.Users(),
+		Sessions: database.Sessions(),
+		Events:   database.Events(),
+		Volatile: memory.New(memory.Options{}),
+		Issuer: tokens.New(tokens.Config{
+			Issuer: c.Issuer, Keys: set, Sessions: database.Sessions(), Users: database.Users(),
+			AccessTTL: c.AccessTTL, IdleTTL: c.SessionIdle, AbsoluteTTL: c.SessionAbsolute, SessionLimit: c.SessionLimit, Now: time.Now,
+		}),
+		Wechat:   weixin,
+		Hasher:   password.New(password.Options{}),
+		Rotation: tokens.RotationPolicy{Window: c.RefreshGrace, RefuseAhead: c.RefuseAhead},
+		Attempts: grants.AttemptPolicy{PerAddress: c.AddressAttempts},
+		Now:      time.Now,
+		Logger:   logger,
+	})
+	handler, err := provider.New(provider.Config{
+		Issuer: c.Issuer, Manager: manager, KeySet: set.PublicSet, Ready: readiness(c, database), TrustedProxies: c.TrustedProxies, Logger: logger,
+	})
+	if err == nil {
+		go pruneRegularly(ctx, database.Sessions(), logger)
+	}
+	return handler, err
+}
+
+func newWechat(c config, logger *slog.Logger) (*wechat.Client, error) {
+	return wechat.NewClient(wechat.Config{BaseURL: c.WechatBaseURL, Timeout: c.WechatTimeout, Logger: logger})
+}
+
+// readiness says whether requests should come here: the database answers and still has the shape that we need.
+func readiness(c config, database *sql.DB) func(context.Context) []provider.ReadyCheck {
+	return func(ctx context.Context) []provider.ReadyCheck {
+		checks := []provider.ReadyCheck{{Name: "database", OK: database.CheckSchema(ctx) == nil}}
+		if c.simulated() {
+			checks = append(checks, provider.ReadyCheck{Name: "wechat", OK: true, Note: "a simulator, not WeChat"})
+		}
+		return checks
+	}
+}
+
+// guardedApps keeps real AppSecrets from anything but WeChat. What may go to a simulator begins with its prefix, which no real one has:
+// those are 32 hexadecimal digits.
+type guardedApps struct {
+	identity.Apps
+	simulated bool
+}
+
+// Find implements identity.Apps.
+func (a guardedApps) Find(ctx context.Context, platform, id string) (identity.App, error) {
+	app, err := a.Apps.Find(ctx, platform, id)
+	if secret := app.Secret.Reveal(); err == nil && a.simulated && secret != "" && !strings.HasPrefix(secret, wechattest.SecretPrefix) {
+		return identity.App{}, fmt.Errorf("%w: the AppSecret of %s does not begin with %q, and wechat.base_url is not WeChat: it is not sent there",
+			identity.ErrUnusable, id, wechattest.SecretPrefix)
+	}
+	return app, err
+}
+
+func newLogger(c config, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}

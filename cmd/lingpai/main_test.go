@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	appID      = "wx0123456789abcdef"
+	realSecret = "0123456789abcdef0123456789abcdef"
+	simSecret  = "simulator-of-the-tests"
+	audience   = "https://api.example.com"
+)
+
+// patience bounds every wait of the tests for a process.
+const patience = 20 * time.Second
+
+// binary is the program under test, built once as an operator would build it.
+var binary string
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "lingpai-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	binary = filepath.Join(folder, "lingpai")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	code := 1
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "cannot build the program: %v\n%s", err, out)
+	} else {
+		code = m.Run()
+	}
+	os.RemoveAll(folder)
+	os.Exit(code)
+}
+
+// operator sits in a folder of their own, with an environment of their own, and types commands.
+type operator struct {
+	t      *testing.T
+	folder string
+	env    []string
+}
+
+func newOperator(t *testing.T, env ...string) *operator {
+	t.Helper()
+	o := &operator{t: t, folder: t.TempDir(), env: env}
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "LINGPAI_") {
+			o.env = append(o.env, entry)
+		}
+	}
+	return o
+}
+
+// with is the same operator with more variables.
+func (o *operator) with(env ...string) *operator {
+	return &operator{t: o.t, folder: o.folder, env: append(append([]string{}, o.env...), env...)}
+}
+
+// migrated is an operator with a master key and a migrated database.
+func migrated(t *testing.T, env ...string) *operator {
+	t.Helper()
+	o := newOperator(t, env...)
+	o.env = append(o.env, "LINGPAI_MASTER_KEY="+strings.TrimSpace(o.ok("keys", "new-master-key")))
+	o.ok("migrate", "up")
+	return o
+}
+
+// write puts a file into the operator's folder.
+func (o *operator) write(name, text string) {
+	o.t.Helper()
+	require.NoError(o.t, os.WriteFile(filepath.Join(o.folder, name), []byte(text), 0o600))
+}
+
+type answer struct {
+	stdout, stderr string
+	code           int
+}
+
+// types runs a command to its end with a text on standard input.
+func (o *operator) types(stdin string, args ...string) answer {
+	o.t.Helper()
+	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	cmd := o.command(ctx, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
+	err := cmd.Run()
+	require.NoError(o.t, ctx.Err(), "lingpai %s does not end", strings.Join(args, " "))
+	if err != nil {
+		require.IsType(o.t, &exec.ExitError{}, err)
+	}
+	return answer{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+func (o *operator) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir, cmd.Env = o.folder, o.env
+	return cmd
+}
+
+// ok runs a command that must succeed without a word on standard error, and returns its answer.
+func (o *operator) ok(args ...string) string {
+	o.t.Helper()
+	return o.okWith("", args...)
+}
+
+func (o *operator) okWith(stdin string, args ...string) string {
+	o.t.Helper()
+	a := o.types(stdin, args...)
+	require.Zero(o.t, a.code, "lingpai %s: %s", strings.Join(args, " "), a.stderr)
+	require.Empty(o.t, a.stderr)
+	return a.stdout
+}
+
+// refused runs a command that must fail: exit code 1, nothing on standard output, a message on standard error, which it returns.
+func (o *operator) refused(args ...string) string {
+	o.t.Helper()
+	return o.refusedWith("", args...)
+}
+
+func (o *operator) refusedWith(stdin string, args ...string) string {
+	o.t.Helper()
+	a := o.types(stdin, args...)
+	require.Equal(o.t, 1, a.code, "lingpai %s: %s", strings.Join(args, " "), a.stdout)
+	require.Empty(o.t, a.stdout)
+	_, message, found := strings.Cut(a.stderr, "lingpai: ")
+	require.True(o.t, found, a.stderr)
+	require.NotContains(o.t, message, "Usage:", "an error is a sentence, not a page")
+	return message
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Sessions that are over are kept for a day, so that an operator can see why, and then deleted in small batches, so that pruning never
+// holds anybody up.
+const (
+	pruneKeep     = 24 * time.Hour
+	pruneBatch    = 500
+	pruneBatches  = 20 // in one go
+	pruneInterval = time.Minute
+)
+
+// pruneRegularly deletes sessions that are over until the context ends.
+func pruneRegularly(ctx context.Context, sessions identity.Sessions, logger *slog.Logger) {
+	ticker := time.NewTicker(pruneInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			prune(ctx, sessions, logger)
+		}
+	}
+}
+
+// prune looks at the next few batches of sessions.
+func prune(ctx context.Context, sessions identity.Sessions, logger *slog.Logger) {
+	total := 0
+	end := false
+	for n := 0; n < pruneBatches && !end && ctx.Err() == nil; n++ {
+		var pruned int
+		var err error
+		if pruned, end, err = sessions.Prune(ctx, pruneKeep, pruneBatch); err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			logger.WarnContext(ctx, "cannot prune sessions", "error", err)
+			return
+		}
+		total += pruned
+	}
+	if total > 0 {
+		logger.InfoContext(ctx, "pruned sessions that are over", "sessions", total)
+	}
+}

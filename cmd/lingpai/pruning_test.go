@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// prunable is sessions of which so many are over, or that cannot be read.
+type prunable struct {
+	identity.Sessions
+	over int
+	err  error
+}
+
+func (p *prunable) Prune(_ context.Context, _ time.Duration, batch int) (int, bool, error) {
+	pruned := min(batch, p.over)
+	p.over -= pruned
+	return pruned, p.over == 0, p.err
+}
+
+func TestPruningGoesOnUntilNothingIsLeftAndTellsWhatItDid(t *testing.T) {
+	var log bytes.Buffer
+	logger := newLogger(config{LogFormat: "text"}, &log)
+	prune(t.Context(), &prunable{}, logger)
+	require.Empty(t, log.String(), "nothing to do is nothing to tell")
+
+	sessions := &prunable{over: 2*pruneBatch + 3}
+	prune(t.Context(), sessions, logger)
+	require.Zero(t, sessions.over)
+	require.Contains(t, log.String(), "sessions=1003")
+}
+
+func TestPruningThatFailsIsToldUnlessTheProcessEnds(t *testing.T) {
+	var log bytes.Buffer
+	logger := newLogger(config{LogFormat: "text"}, &log)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	prune(ended, &prunable{over: 1, err: errors.New("no")}, logger)
+	require.Empty(t, log.String())
+	prune(t.Context(), &prunable{over: 1, err: errors.New("the disk is full")}, logger)
+	require.Contains(t, log.String(), "the disk is full")
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/storage/sql"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+const (
+	// devMark marks a database as made by dev. Its value is the AppID in dev.json, which says whose secrets open it.
+	devMark = "lingpai dev"
+
+	devMiniProgram  = "dev-mini-program"
+	devConfidential = "dev-confidential"
+	devUsername     = "demo"
+	// devAudience is the API that dev's access tokens are for.
+	devAudience = "https://api.example.com"
+	devScope    = "api"
+)
+
+// claimDatabase migrates and marks a database that is empty or was made with these seeds, and refuses any other.
+func claimDatabase(ctx context.Context, database *sql.DB, s seeds) error {
+	migrated, err := database.Migrated(ctx)
+	if err != nil {
+		return err
+	}
+	if migrated {
+		if err := checkOwn(ctx, database, s); err != nil {
+			return err
+		}
+	}
+	if _, err := database.MigrateUp(ctx); err != nil {
+		return err
+	}
+	return database.Marks().Mark(ctx, devMark, s.AppID)
+}
+
+func checkOwn(ctx context.Context, database *sql.DB, s seeds) error {
+	mark, err := database.Marks().Marked(ctx, devMark)
+	switch {
+	case err != nil:
+		return err
+	case mark == s.AppID:
+		return nil
+	case mark != "":
+		return errors.New("lingpai dev made this database with another folder, whose dev.json holds its secrets: give that folder as --data, or another database.url")
+	}
+	// A first start that was killed before it could mark the database leaves it empty.
+	if empty, err := isEmpty(ctx, database); err != nil || !empty {
+		return errors.Join(errors.New("this database was not made by lingpai dev, so dev does not touch it: give another --data or database.url"), err)
+	}
+	return nil
+}
+
+// isEmpty says whether nothing that somebody could miss is in a database.
+func isEmpty(ctx context.Context, database *sql.DB) (bool, error) {
+	users, err := database.Users().List(ctx, "", 1)
+	apps, err2 := database.Apps().List(ctx)
+	clients, err3 := database.Clients().List(ctx)
+	keys, err4 := database.Keys().Keys(ctx)
+	return len(users)+len(apps)+len(clients)+len(keys) == 0, errors.Join(err, err2, err3, err4)
+}
+
+// seed makes what is missing of the app, the clients and the user.
+func seed(ctx context.Context, database *sql.DB, s seeds) error {
+	hash, err := password.New(password.Options{}).Hash(ctx, "", s.Password)
+	if err != nil {
+		return err
+	}
+	_, err = database.Users().Create(ctx, devUsername, hash)
+	for _, err := range []error{
+		err,
+		database.Apps().Add(ctx, identity.App{
+			Platform: identity.PlatformWechat, ID: s.AppID, Kind: identity.KindMiniProgram, Name: "Simulated mini-program", Secret: identity.Secret(s.AppSecret),
+		}),
+		database.Clients().Create(ctx, devClient(s, devMiniProgram, "", grants.WechatCode, grants.RefreshToken)),
+		database.Clients().Create(ctx, devClient(s, devConfidential, s.ClientSecret, grants.WechatCode, grants.Password, grants.RefreshToken)),
+	} {
+		if err != nil && !errors.Is(err, identity.ErrExists) {
+			return err
+		}
+	}
+	return nil
+}
+
+func devClient(s seeds, id, secret string, grantNames ...string) identity.Client {
+	client := identity.Client{
+		ID: id, Name: id, FirstParty: true, Grants: grantNames, Apps: []string{s.AppID}, Audience: []string{devAudience},
+		Scopes:        []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeOfflineAccess, devScope},
+		DefaultScopes: []string{devScope},
+	}
+	if secret != "" {
+		client.Confidential, client.SecretHash = true, identity.HashSecret(secret)
+	}
+	return client
+}

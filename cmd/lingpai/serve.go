@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/provider"
+)
+
+// drainTime is how long requests in flight may take after the signal to stop.
+const drainTime = 20 * time.Second
+
+func newServeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve tokens",
+		Long: `Serve tokens, behind a reverse proxy that terminates TLS. The database must be migrated (lingpai migrate up) and
+needs a master key (lingpai keys new-master-key); the signing key is made at the first start.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(cmd, terms{demands: []demand{{"server.issuer", checkIssuer}, {"master_key", requireMasterKey}}})
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), c, newLogger(c, cmd.ErrOrStderr()))
+		},
+	}
+	addConfigFlags(cmd)
+	return cmd
+}
+
+func requireMasterKey(c config) error {
+	if c.MasterKey == "" {
+		return errors.New("it is required, since it seals the signing key; an installation that is there already needs the key that it was made with, mostly as LINGPAI_MASTER_KEY_FILE")
+	}
+	return nil
+}
+
+func serve(ctx context.Context, c config, logger *slog.Logger) error {
+	if c.insecure() {
+		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; for development only", "issuer", c.Issuer)
+	}
+	if c.simulated() {
+		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url", c.WechatBaseURL)
+	}
+	database, err := openMigrated(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	handler, err := openHouse(ctx, c, database, logger)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("server.addr: %w", err)
+	}
+	logger.Info("serving", "addr", listener.Addr().String(), "issuer", c.Issuer, "version", buildVersion())
+	return serveUntilDone(ctx, provider.NewHTTPServer(handler, logger), listener)
+}
+
+// serveUntilDone serves until the context ends, then lets requests in flight finish.
+func serveUntilDone(ctx context.Context, server *http.Server, listener net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		return errors.Join(errors.New("requests were still running when the time to finish them was over"), err)
+	}
+	return nil
+}

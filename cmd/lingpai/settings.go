@@ -1,0 +1,34 @@
+package main
+
+import "time"
+
+// The longest lives that the server or a client's record may give.
+const (
+	maxAccessTTL   = 24 * time.Hour
+	maxIdleTTL     = 8760 * time.Hour
+	maxAbsoluteTTL = 87600 * time.Hour
+)
+
+// settings is every key there is, in the order of the documentation.
+func settings() []setting {
+	return []setting{
+		{key: "server.addr", fallback: "127.0.0.1:8080", usage: "host:port to listen on, port 0 to 65535 (0: any free one)", parse: parseAddr},
+		{key: "server.issuer", usage: "public URL of this provider, such as https://login.example.com: https, or http on loopback; no trailing slash, query or fragment", parse: parseIssuer},
+		{key: "server.trusted_proxies", usage: "addresses or CIDR ranges, separated by commas, whose X-Forwarded-For is believed", parse: parseProxies},
+		{key: "server.allow_insecure_http", fallback: "false", usage: "true lets the issuer be http on a private address, for phones on the same network during development", parse: boolean(func(c *config) *bool { return &c.AllowInsecureHTTP })},
+		{key: "database.url", fallback: "sqlite:lingpai.db", usage: "sqlite:PATH", secret: true, parse: parseDatabaseURL},
+		{key: "redis.url", usage: "empty: this version keeps volatile state in the process", secret: true, parse: parseRedisURL},
+		{key: "master_key", usage: "id:base64 of 32 bytes, several separated by commas, the first seals; make one with: lingpai keys new-master-key", secret: true, parse: parseMasterKey},
+		{key: "wechat.base_url", fallback: "https://api.weixin.qq.com", usage: "WeChat's API, or a simulator on loopback", parse: parseWechatURL},
+		{key: "wechat.timeout", fallback: "3s", usage: "how long a call of WeChat may take, 100ms to 10s", parse: duration(func(c *config) *time.Duration { return &c.WechatTimeout }, 100*time.Millisecond, 10*time.Second)},
+		{key: "token.access_ttl", fallback: "1h", usage: "life of an access token, 1s to 24h, where the client's record says nothing", parse: duration(func(c *config) *time.Duration { return &c.AccessTTL }, time.Second, maxAccessTTL)},
+		{key: "session.refresh_grace", fallback: "30s", usage: "how long a used refresh token is answered with its successor, 0s (strict) to 10m", parse: duration(func(c *config) *time.Duration { return &c.RefreshGrace }, 0, 10*time.Minute)},
+		{key: "session.ahead", fallback: "accept", usage: "accept or refuse refresh tokens newer than the database, as after a failover that lost commits", parse: parseAhead},
+		{key: "session.idle", fallback: "168h", usage: "a session ends when it is not refreshed for so long, 1s to 8760h", parse: duration(func(c *config) *time.Duration { return &c.SessionIdle }, time.Second, maxIdleTTL)},
+		{key: "session.absolute", fallback: "2160h", usage: "a session ends in any case, 1s to 87600h", parse: duration(func(c *config) *time.Duration { return &c.SessionAbsolute }, time.Second, maxAbsoluteTTL)},
+		{key: "session.limit", fallback: "20", usage: "live sessions of a user at a client, 0 (no limit) to 10000", parse: integer(func(c *config) *int { return &c.SessionLimit }, 10000)},
+		{key: "password.address_attempts", fallback: "300", usage: "password attempts from one address in ten minutes, 0 (no limit) to 1000000", parse: integer(func(c *config) *int { return &c.AddressAttempts }, 1000000)},
+		{key: "log.level", fallback: "info", usage: "debug, info, warn or error", parse: parseLogLevel},
+		{key: "log.format", fallback: "json", usage: "json or text", parse: parseLogFormat},
+	}
+}

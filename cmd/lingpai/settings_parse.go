@@ -1,0 +1,204 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/wechat"
+)
+
+func parseAddr(c *config, value string) error {
+	_, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return errors.New("not host:port")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("not a port")
+	}
+	c.Addr = value
+	return nil
+}
+
+// parseIssuer checks the form only; whether http will do is decided by checkIssuer, which knows the other keys.
+func parseIssuer(c *config, value string) error {
+	if value == "" {
+		return nil // only serve needs one
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("not an http or https URL")
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(value, "#") || strings.HasSuffix(value, "/") || u.User != nil:
+		return errors.New("has a trailing slash, query, fragment or user")
+	case !plainPath(u):
+		return errors.New("has a path of other than letters, digits, '.', '_', '~' and '-'")
+	}
+	c.Issuer = value
+	return nil
+}
+
+// plainPath says whether a path means the same to whoever reads it: no escapes, no empty or dotted segments.
+func plainPath(u *url.URL) bool {
+	return u.RawPath == "" && !strings.ContainsFunc(u.Path, func(r rune) bool {
+		return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-/", r)
+	}) && (u.Path == "" || path.Clean(u.Path) == u.Path)
+}
+
+// checkIssuer refuses tokens over an open network (RFC 6749 §1.6).
+func checkIssuer(c config) error {
+	switch u, err := url.Parse(c.Issuer); {
+	case c.Issuer == "":
+		return errors.New("it is required, since it stands in every token")
+	case err != nil:
+		return err
+	case u.Scheme == "https", loopback(u.Hostname()), c.insecure() && c.AllowInsecureHTTP:
+		return nil
+	}
+	return fmt.Errorf("%q must be https; http is for loopback, or for a private address with server.allow_insecure_http during development", c.Issuer)
+}
+
+// insecure says whether the issuer is http on a private address, where others can listen.
+func (c config) insecure() bool {
+	u, err := url.Parse(c.Issuer)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	return err == nil && address.IsPrivate()
+}
+
+func parseProxies(c *config, value string) error {
+	for text := range strings.SplitSeq(value, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(text)
+		if address, err2 := netip.ParseAddr(text); err2 == nil {
+			prefix, err = address.Prefix(address.BitLen())
+		}
+		if err != nil {
+			return fmt.Errorf("%q is no address or range", text)
+		}
+		c.TrustedProxies = append(c.TrustedProxies, prefix)
+	}
+	return nil
+}
+
+func parseDatabaseURL(c *config, value string) error {
+	if path, ok := strings.CutPrefix(value, "sqlite:"); !ok || path == "" {
+		return errors.New("not a database that this version knows")
+	}
+	c.DatabaseURL = identity.Secret(value)
+	return nil
+}
+
+func parseRedisURL(_ *config, value string) error {
+	if value != "" {
+		return errors.New("this version does not support Redis")
+	}
+	return nil
+}
+
+func parseMasterKey(c *config, value string) error {
+	c.MasterKey = identity.Secret(value)
+	if value == "" {
+		return nil // only what opens sealed values needs one
+	}
+	_, err := keys.ParseRing(value)
+	return err
+}
+
+// parseWechatURL lets nothing but WeChat and this machine see AppSecrets.
+func parseWechatURL(c *config, value string) error {
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return errors.New("not an http or https URL without user, query and fragment")
+	case wechat.IsWechatHost(u.Hostname()) && u.Scheme == "https", loopback(u.Hostname()):
+		c.WechatBaseURL = strings.TrimSuffix(value, "/")
+		return nil
+	}
+	return errors.New("neither WeChat over https nor on loopback")
+}
+
+func parseAhead(c *config, value string) error {
+	if value != "accept" && value != "refuse" {
+		return errors.New("neither accept nor refuse")
+	}
+	c.RefuseAhead = value == "refuse"
+	return nil
+}
+
+func parseLogLevel(c *config, value string) error {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, value) {
+		return errors.New("not a level") // slog would take INFO+2 as well
+	}
+	return c.LogLevel.UnmarshalText([]byte(value))
+}
+
+func parseLogFormat(c *config, value string) error {
+	if value != "json" && value != "text" {
+		return errors.New("neither json nor text")
+	}
+	c.LogFormat = value
+	return nil
+}
+
+func boolean(field func(*config) *bool) func(*config, string) error {
+	return func(c *config, value string) error {
+		parsed, err := strconv.ParseBool(value)
+		*field(c) = parsed
+		return plain(err, "neither true nor false")
+	}
+}
+
+func integer(field func(*config) *int, most int) func(*config, string) error {
+	return func(c *config, value string) error {
+		parsed, err := strconv.Atoi(value)
+		*field(c) = parsed
+		if parsed < 0 || parsed > most {
+			return errors.New("out of range")
+		}
+		return plain(err, "not a whole number")
+	}
+}
+
+func duration(field func(*config) *time.Duration, least, most time.Duration) func(*config, string) error {
+	return func(c *config, value string) error {
+		parsed, err := time.ParseDuration(value)
+		*field(c) = parsed
+		if err == nil && (parsed < least || parsed > most) {
+			return errors.New("out of range")
+		}
+		return plain(err, "not a duration such as 30s, 10m or 168h")
+	}
+}
+
+func plain(err error, text string) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(text)
+}
+
+// loopback says whether a host can only be this machine.
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
+}
+
+// simulated says whether WeChat is a simulator on this machine.
+func (c config) simulated() bool {
+	u, err := url.Parse(c.WechatBaseURL)
+	return err == nil && !wechat.IsWechatHost(u.Hostname())
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+func newUsersCommand() *cobra.Command {
+	return group("users", "People who sign in", createUserCommand(), listUsersCommand(), disableUserCommand(), enableUserCommand(), setPasswordCommand())
+}
+
+func createUserCommand() *cobra.Command {
+	return addSecretFlag(admin(&cobra.Command{
+		Use: "create USERNAME", Short: "Add a user with a password, read from standard input or a file", Args: cobra.ExactArgs(1),
+		Example: "  lingpai users create alice < password.txt",
+	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
+		if _, err := identity.CanonicalUsername(args[0]); err != nil {
+			return err
+		}
+		hash, err := readPassword(ctx, cmd)
+		if err != nil {
+			return err
+		}
+		user, err := database.Users().Create(ctx, args[0], hash)
+		if errors.Is(err, identity.ErrExists) {
+			return fmt.Errorf("the name %q is taken, perhaps in another spelling", args[0])
+		}
+		if err == nil {
+			cmd.Printf("created %s\n", user.ID)
+		}
+		return err
+	}))
+}
+
+func readPassword(ctx context.Context, cmd *cobra.Command) (string, error) {
+	text, err := readSecret(ctx, cmd, "password")
+	if err != nil {
+		return "", err
+	}
+	if text, err = password.Normalize(text); err != nil {
+		return "", err
+	}
+	if err := password.Validate(text); err != nil {
+		return "", err
+	}
+	return password.New(password.Options{}).Hash(ctx, "", text)
+}
+
+// shownUser is what an operator is shown of a user.
+type shownUser struct {
+	ID         string `json:"sub"`
+	Username   string `json:"username,omitempty"`
+	Password   bool   `json:"has_password"`
+	CreatedAt  string `json:"created_at"`
+	DisabledAt string `json:"disabled_at,omitempty"`
+}
+
+func listUsersCommand() *cobra.Command {
+	var after string
+	var limit int
+	cmd := addOutputFlag(admin(&cobra.Command{Use: "list", Short: "List users in the order of their ids", Args: cobra.NoArgs},
+		func(ctx context.Context, cmd *cobra.Command, database *sql.DB, _ []string) error {
+			if limit < 1 {
+				return errors.New("--limit: at least 1")
+			}
+			users, err := database.Users().List(ctx, after, limit)
+			if err != nil {
+				return err
+			}
+			if len(users) == limit {
+				cmd.PrintErrf("there may be more: go on with --after %s\n", users[limit-1].ID)
+			}
+			shown := make([]shownUser, len(users))
+			for n, user := range users {
+				shown[n] = shownUser{user.ID, user.Username, user.PasswordHash != "", moment(user.CreatedAt), moment(user.DisabledAt)}
+			}
+			return printRows(cmd, shown, []string{"SUB", "USERNAME", "PASSWORD", "CREATED", "DISABLED"}, func(u shownUser) []string {
+				return []string{u.ID, orDash(u.Username), yesNo(u.Password), u.CreatedAt, orDash(u.DisabledAt)}
+			})
+		}))
+	cmd.Flags().StringVar(&after, "after", "", "show users whose id follows this one")
+	cmd.Flags().IntVar(&limit, "limit", 100, "how many to show at most")
+	return cmd
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+func disableUserCommand() *cobra.Command {
+	return admin(&cobra.Command{Use: "disable SUB|USERNAME", Short: "Keep a user out and end all sessions; access tokens live on until they expire", Args: cobra.ExactArgs(1)},
+		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
+			if err := database.Users().Disable(ctx, id); err != nil {
+				return err
+			}
+			cmd.Printf("disabled %s and ended all sessions\n", id)
+			return nil
+		}))
+}
+
+func enableUserCommand() *cobra.Command {
+	return admin(&cobra.Command{Use: "enable SUB|USERNAME", Short: "Let a disabled user sign in again", Args: cobra.ExactArgs(1)},
+		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
+			if err := database.Users().Enable(ctx, id); err != nil {
+				return err
+			}
+			cmd.Printf("enabled %s\n", id)
+			return nil
+		}))
+}
+
+func setPasswordCommand() *cobra.Command {
+	return addSecretFlag(admin(&cobra.Command{
+		Use: "set-password SUB|USERNAME", Short: "Replace a user's password, read from standard input or a file, and end all sessions", Args: cobra.ExactArgs(1),
+	}, onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
+		user, err := database.Users().Find(ctx, id)
+		if err != nil {
+			return err
+		}
+		if user.Username == "" {
+			return fmt.Errorf("%s has no user name to sign in with, so a password would be of no use", id)
+		}
+		hash, err := readPassword(ctx, cmd)
+		if err != nil {
+			return err
+		}
+		if err := database.Users().SetPassword(ctx, id, hash); err != nil {
+			return err
+		}
+		cmd.Printf("replaced the password of %s and ended all sessions\n", id)
+		return nil
+	})))
+}
+
+// onUser finds the user that a command's argument names, by id or by user name.
+func onUser(run func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error) func(context.Context, *cobra.Command, *sql.DB, []string) error {
+	return func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
+		user, err := database.Users().Find(ctx, args[0])
+		if errors.Is(err, identity.ErrNotFound) {
+			user, err = database.Users().FindByUsername(ctx, args[0])
+		}
+		if err != nil {
+			return unknown(err, "user", args[0])
+		}
+		return run(ctx, cmd, database, user.ID)
+	}
+}
