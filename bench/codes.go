@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// codes are wx.login codes that nobody has traded yet, of one person after another.
+type codes struct {
+	simulator, appID string
+	ready            chan string
+}
+
+// signIn returns the request that trades a code. If there were fewer than are needed, it mints one, which costs the server nothing.
+func (c *codes) signIn(endpoint *url.URL, house *house) ([]byte, error) {
+	var code string
+	select {
+	case code = <-c.ready:
+	default:
+		var err error
+		if code, err = c.mint(context.Background(), 0); err != nil {
+			return nil, err
+		}
+	}
+	return postRequest(endpoint, house.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {wechatName}, "code": {code}}), nil
+}
+
+// prepare mints codes. Those left over are dropped, since a code lives for five minutes only.
+func (c *codes) prepare(ctx context.Context, count int) error {
+	c.ready = make(chan string, count)
+	const minters = 4
+	faults := make([]error, minters)
+	var running sync.WaitGroup
+	for n := range minters {
+		running.Go(func() {
+			for person := n; person < count && faults[n] == nil; person += minters {
+				var code string
+				if code, faults[n] = c.mint(ctx, person); faults[n] == nil {
+					c.ready <- code
+				}
+			}
+		})
+	}
+	running.Wait()
+	return errors.Join(faults...)
+}
+
+func (c *codes) mint(ctx context.Context, person int) (string, error) {
+	body := fmt.Sprintf(`{"appid":%q,"user":"person-%d"}`, c.appID, person%people)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.simulator+"/_sim/codes", strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	var minted struct{ Code string }
+	if err := json.Unmarshal(answer, &minted); err != nil || minted.Code == "" {
+		return "", fmt.Errorf("the simulator minted no code: %s", bytes.TrimSpace(answer))
+	}
+	return minted.Code, nil
+}

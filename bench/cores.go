@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// cores says who runs where. Empty lists pin nothing.
+type cores struct {
+	server, others string
+	note           string
+}
+
+// planCores gives the server a core of its own if it can.
+func planCores() cores {
+	allowed := allowedCores()
+	_, err := exec.LookPath("taskset")
+	switch {
+	case len(allowed) == 0 || err != nil:
+		return cores{note: "nothing is pinned: that needs Linux and taskset"}
+	case len(allowed) == 1:
+		return cores{note: "there is one core, which the server shares with the load"}
+	}
+	var rest []string
+	for _, core := range allowed[1:] {
+		rest = append(rest, strconv.Itoa(core))
+	}
+	c := cores{server: strconv.Itoa(allowed[0]), others: strings.Join(rest, ",")}
+	c.note = fmt.Sprintf("server on core %s, simulator and load on %s", c.server, c.others)
+	return c
+}
+
+// command returns a command that will run on the given cores. The process that starts is the program itself: taskset gives its place to it.
+func (c cores) command(ctx context.Context, on, program string, arguments ...string) *exec.Cmd {
+	if on == "" {
+		return exec.CommandContext(ctx, program, arguments...)
+	}
+	return exec.CommandContext(ctx, "taskset", append([]string{"-c", on, program}, arguments...)...)
+}
+
+// moveSelf takes this process, with all its threads, off the server's core.
+func (c cores) moveSelf(ctx context.Context) error {
+	if c.others == "" {
+		return nil
+	}
+	return exec.CommandContext(ctx, "taskset", "-a", "-p", "-c", c.others, strconv.Itoa(os.Getpid())).Run()
+}
