@@ -1,0 +1,134 @@
+package lingpai
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/lingpai/lingpai/"
+
+// rule says what a package may import of ours, and what it must not import of others' (by prefix). See docs/architecture.md.
+type rule struct {
+	may   []string
+	never []string
+}
+
+func rules() map[string]rule {
+	engines := []string{"gorm.io/", "modernc.org/", "github.com/redis/", "github.com/go-oauth2/", "github.com/lestrrat-go/"}
+	storage := []string{"identity", "keys"}
+	return map[string]rule{
+		"identity":            {nil, append(engines, "net/http")},
+		"keys":                {nil, []string{"gorm.io/", "github.com/redis/", "github.com/go-oauth2/", "net/http"}},
+		"password":            {nil, append(engines, "net/http")},
+		"wechat":              {nil, engines},
+		"wechat/wechattest":   {nil, engines},
+		"tokens":              {[]string{"identity", "keys"}, append(engines, "net/http")},
+		"grants":              {[]string{"identity", "tokens", "wechat", "password"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
+		"storage/sql":         {storage, []string{"github.com/redis/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
+		"storage/memory":      {[]string{"identity"}, append(engines, "net/http")},
+		"storage/conformance": {storage, engines},
+		"provider":            {[]string{"grants"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
+		"cmd/lingpai":         {[]string{"*"}, nil},
+		"bench":               {[]string{"password"}, nil},
+	}
+}
+
+// TestArrowsOfTheHouse holds the imports of every package against the floors of the house: no arrow runs back up.
+func TestArrowsOfTheHouse(t *testing.T) {
+	rules := rules()
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if name+"/" == module { // the root holds tests only
+			continue
+		}
+		rule, known := rules[name]
+		require.True(t, known, "%s is not in the plan of the house: give it a rule", name)
+		for _, imported := range p.Imports {
+			if ours, ok := strings.CutPrefix(imported, module); ok {
+				require.True(t, slices.Contains(rule.may, ours) || slices.Contains(rule.may, "*"), "%s must not import %s", name, ours)
+				continue
+			}
+			for _, prefix := range rule.never {
+				require.False(t, strings.HasPrefix(imported, prefix), "%s must not import %s", name, imported)
+			}
+		}
+	}
+}
+
+// TestNamesOfTheHouse refuses folders that say nothing of what is in them.
+func TestNamesOfTheHouse(t *testing.T) {
+	for _, p := range listPackages(t) {
+		for part := range strings.SplitSeq(p.ImportPath, "/") {
+			require.NotContains(t, []string{"util", "utils", "common", "pkg", "mocks", "config", "controllers", "helpers"}, part, p.ImportPath)
+		}
+	}
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	require.NoError(t, err)
+	var packages []goPackage
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else {
+			require.NoError(t, err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// TestDocumentsAreEqual holds the Chinese README against the English one: the same sections, the same commands.
+func TestDocumentsAreEqual(t *testing.T) {
+	english, chinese := readDocument(t, "README.md"), readDocument(t, "README.zh-CN.md")
+	headings := regexp.MustCompile(`(?m)^#+ `)
+	require.Equal(t, headings.FindAllString(english, -1), headings.FindAllString(chinese, -1))
+	commands := regexp.MustCompile(`(?m)^ *(?:\./lingpai|go |export|LINGPAI_|curl |\$env).*$`)
+	withoutNames := func(lines []string) []string {
+		for n := range lines {
+			lines[n] = regexp.MustCompile(`--name "[^"]*"`).ReplaceAllString(lines[n], "")
+		}
+		return lines
+	}
+	require.Equal(t, withoutNames(commands.FindAllString(english, -1)), withoutNames(commands.FindAllString(chinese, -1)))
+}
+
+// TestDocumentsNameFilesThatExist follows the links and the file names of the documents.
+func TestDocumentsNameFilesThatExist(t *testing.T) {
+	links := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	names := regexp.MustCompile("`([a-z]+(?:/[a-z_]+)*/[a-z_]+\\.go)`")
+	for _, document := range []string{"README.md", "README.zh-CN.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md", "docs/errors.md"} {
+		text := readDocument(t, document)
+		for _, link := range links.FindAllStringSubmatch(text, -1) {
+			_, err := os.Stat(filepath.Join(filepath.Dir(document), filepath.FromSlash(link[1])))
+			require.NoError(t, err, document)
+		}
+		for _, name := range names.FindAllStringSubmatch(text, -1) {
+			require.FileExists(t, filepath.FromSlash(name[1]), document)
+		}
+	}
+}
+
+func readDocument(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
