@@ -1,0 +1,163 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+const postgresVariable = "LINGPAI_TEST_POSTGRES"
+
+// PostgreSQL makes an empty database for a test and returns its URL. It is dropped when the test is over.
+func PostgreSQL(t testing.TB) string {
+	t.Helper()
+	server := postgresServer()
+	if server == "" {
+		unavailable(t, "PostgreSQL", postgresVariable)
+	}
+	name := fmt.Sprintf("lingpai_test_%016x", rand.Uint64())
+	execute(t, server, "CREATE DATABASE "+name)
+	t.Cleanup(func() { execute(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	own, err := url.Parse(server)
+	require.NoError(t, err)
+	own.Path = "/" + name
+	return own.String()
+}
+
+// postgresServer is the URL of a database from which others can be made; found, or started, once for all tests of the process.
+var postgresServer = sync.OnceValue(func() string {
+	if named := os.Getenv(postgresVariable); named != "" {
+		return named
+	}
+	if standard := "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"; ci() && postgresAnswers(standard) {
+		return standard
+	}
+	server, err := StartPostgreSQL()
+	if err != nil {
+		return ""
+	}
+	atEnd(server.Remove)
+	return server.URL()
+})
+
+func execute(t testing.TB, server, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	connection, err := pgx.Connect(ctx, server)
+	require.NoError(t, err, "%s must be the URL of a PostgreSQL where databases may be made", postgresVariable)
+	defer connection.Close(ctx)
+	_, err = connection.Exec(ctx, statement)
+	require.NoError(t, err)
+}
+
+func postgresAnswers(server string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	connection, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return false
+	}
+	return connection.Close(ctx) == nil
+}
+
+// PostgreSQLServer is a temporary server, which a test may also stop and start again.
+type PostgreSQLServer struct {
+	folder, binary, port string
+	running              *exec.Cmd
+}
+
+// TemporaryPostgreSQL starts a server that is the test's own.
+func TemporaryPostgreSQL(t testing.TB) *PostgreSQLServer {
+	t.Helper()
+	server, err := StartPostgreSQL()
+	if err != nil {
+		t.Log(err)
+		unavailable(t, "installed PostgreSQL server (initdb, postgres)", "PATH")
+	}
+	t.Cleanup(server.Remove)
+	return server
+}
+
+// StartPostgreSQL starts a new server on loopback from the installed binaries. The caller removes it.
+func StartPostgreSQL() (*PostgreSQLServer, error) {
+	initdb := installed("initdb", "/usr/lib/postgresql/*/bin")
+	if initdb == "" {
+		return nil, exec.ErrNotFound
+	}
+	folder, err := os.MkdirTemp("", "lingpai-postgres-")
+	if err != nil {
+		return nil, err
+	}
+	s := &PostgreSQLServer{folder: folder, binary: filepath.Join(filepath.Dir(initdb), "postgres")}
+	if s.port, err = freePort(); err == nil {
+		err = handOver(folder)
+	}
+	if err == nil {
+		create := unprivileged(exec.Command(initdb, "--pgdata", s.data(), "--username", "postgres", "--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"))
+		create.Dir = folder
+		if out, failure := create.CombinedOutput(); failure != nil {
+			err = fmt.Errorf("%w: %s", failure, out)
+		}
+	}
+	if err == nil {
+		err = s.Start()
+	}
+	if err != nil {
+		s.Remove()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *PostgreSQLServer) data() string { return filepath.Join(s.folder, "data") }
+
+// URL names the database that every server has.
+func (s *PostgreSQLServer) URL() string {
+	return "postgres://postgres@127.0.0.1:" + s.port + "/postgres?sslmode=disable"
+}
+
+// Start starts the server, and waits until it answers.
+func (s *PostgreSQLServer) Start() error {
+	s.running = unprivileged(exec.Command(s.binary, "-D", s.data(), "-p", s.port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+		"-c", "logging_collector=off"))
+	s.running.Dir = s.folder
+	if err := s.running.Start(); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if postgresAnswers(s.URL()) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not answer", s.binary)
+}
+
+// Signal tells the server's first process something.
+func (s *PostgreSQLServer) Signal(signal os.Signal) error { return s.running.Process.Signal(signal) }
+
+// Stop ends the server and all its connections in an orderly way.
+func (s *PostgreSQLServer) Stop() {
+	if s.running == nil {
+		return
+	}
+	_ = s.running.Process.Signal(os.Interrupt) // "fast": connections are ended, what is committed is kept
+	_ = s.running.Wait()
+	s.running = nil
+}
+
+// Remove stops the server and deletes what it kept.
+func (s *PostgreSQLServer) Remove() {
+	s.Stop()
+	_ = os.RemoveAll(s.folder)
+}
