@@ -24,7 +24,7 @@ type rule struct {
 }
 
 func rules() map[string]rule {
-	engines := []string{"gorm.io/", "modernc.org/", "github.com/redis/", "github.com/go-oauth2/", "github.com/lestrrat-go/"}
+	engines := []string{"gorm.io/", "modernc.org/", "github.com/jackc/", "github.com/redis/", "github.com/go-oauth2/", "github.com/lestrrat-go/"}
 	storage := []string{"identity", "keys"}
 	return map[string]rule{
 		"identity":            {nil, append(engines, "net/http")},
@@ -35,8 +35,10 @@ func rules() map[string]rule {
 		"tokens":              {[]string{"identity", "keys"}, append(engines, "net/http")},
 		"grants":              {[]string{"identity", "tokens", "wechat", "password"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
 		"storage/sql":         {storage, []string{"github.com/redis/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
+		"storage/redis":       {[]string{"identity"}, []string{"gorm.io/", "modernc.org/", "github.com/jackc/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
 		"storage/memory":      {[]string{"identity"}, append(engines, "net/http")},
 		"storage/conformance": {storage, engines},
+		"storage/servers":     {nil, []string{"gorm.io/", "modernc.org/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
 		"provider":            {[]string{"grants"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
 		"cmd/lingpai":         {[]string{"*"}, nil},
 		"bench":               {[]string{"password"}, nil},

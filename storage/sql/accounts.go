@@ -33,16 +33,16 @@ func (r accountRow) settled(s identity.Sighting) bool {
 
 // FindAccount implements identity.Users.
 func (u *Users) FindAccount(ctx context.Context, key identity.AccountKey) (identity.Account, error) {
-	row, err := findAccount(u.db.read.WithContext(ctx), key)
+	row, err := findAccount(u.db.read.WithContext(ctx), key, "")
 	return identity.Account{AccountKey: key, UserID: row.UserID, UnionID: row.UnionID, CreatedAt: instant(&row.CreatedAt)}, err
 }
 
-func findAccount(db *gorm.DB, key identity.AccountKey) (accountRow, error) {
+func findAccount(db *gorm.DB, key identity.AccountKey, lock string) (accountRow, error) {
 	var row accountRow
 	if storable(key.Platform, key.App, key.Subject) != nil {
 		return row, identity.ErrNotFound
 	}
-	err := one(db.Raw("SELECT * FROM accounts WHERE platform = ? AND app = ? AND subject = ?", key.Platform, key.App, key.Subject), &row)
+	err := one(db.Raw("SELECT * FROM accounts WHERE platform = ? AND app = ? AND subject = ?"+lock, key.Platform, key.App, key.Subject), &row)
 	return row, err
 }
 
@@ -60,9 +60,9 @@ func (u *Users) FindOrCreateByAccount(ctx context.Context, s identity.Sighting) 
 	var user identity.User
 	var created bool
 	for range maxSightingTries {
-		err := u.db.transaction(ctx, func(tx *gorm.DB) error {
+		err := u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 			var err error
-			user, created, err = see(tx, u.db.clock(), s)
+			user, created, err = u.see(tx, now, s)
 			return exists(err)
 		})
 		if !errors.Is(err, identity.ErrExists) {
@@ -86,9 +86,9 @@ func (u *Users) knownUser(ctx context.Context, s identity.Sighting) (identity.Us
 	return user.user(), err
 }
 
-// see writes what a sighting tells that is new.
-func see(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
-	account, err := findAccount(tx, s.AccountKey)
+// see writes what a sighting tells that is new. It keeps the account's row for itself, so that a conflict is told of once.
+func (u *Users) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
+	account, err := findAccount(tx, s.AccountKey, u.db.words.forUpdate)
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
 		return firstSight(tx, now, s)

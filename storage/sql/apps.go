@@ -44,7 +44,11 @@ func (a *Apps) Add(ctx context.Context, app identity.App) error {
 	if err != nil {
 		return err
 	}
-	row := appRow{app.Platform, app.ID, app.Kind, app.Name, sealed, app.OpenPlatform, a.db.clock().UnixMilli()}
+	now, err := a.db.Clock(ctx)
+	if err != nil {
+		return err
+	}
+	row := appRow{app.Platform, app.ID, app.Kind, app.Name, sealed, app.OpenPlatform, now.UnixMilli()}
 	return wrote(a.db.write.WithContext(ctx).Create(&row))
 }
 

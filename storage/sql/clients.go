@@ -60,9 +60,9 @@ func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 		Grants: list(client.Grants), Scopes: list(client.Scopes), DefaultScopes: list(client.DefaultScopes), Audience: list(client.Audience),
 		Apps: list(client.Apps), Origins: list(client.Origins), WechatClaims: client.WechatClaims,
 		AccessTTL: client.AccessTTL.Milliseconds(), IdleTTL: client.IdleTTL.Milliseconds(), AbsoluteTTL: client.AbsoluteTTL.Milliseconds(),
-		CreatedAt: c.db.clock().UnixMilli(),
 	}
-	return c.db.transaction(ctx, func(tx *gorm.DB) error {
+	return c.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		row.CreatedAt = now.UnixMilli()
 		subject := sha256.Sum256([]byte(client.ID))
 		var taken int64
 		err := tx.Raw("SELECT (SELECT count(*) FROM users WHERE id = ?) + (SELECT count(*) FROM retired_subjects WHERE hash = ?)", client.ID, subject[:]).Scan(&taken).Error
@@ -105,7 +105,11 @@ func (c *Clients) Disable(ctx context.Context, id string) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
-	return changed(c.db.write.WithContext(ctx).Exec("UPDATE clients SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?", c.db.clock().UnixMilli(), id))
+	now, err := c.db.Clock(ctx)
+	if err != nil {
+		return err
+	}
+	return changed(c.db.write.WithContext(ctx).Exec("UPDATE clients SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?", now.UnixMilli(), id))
 }
 
 // List implements identity.Clients.

@@ -6,28 +6,29 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
-	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 )
 
 // Options says which database is opened, and how.
 type Options struct {
-	URL  string           // "sqlite:PATH"; "?synchronous=off" gives durability up, for tests
-	Ring *keys.Ring       // opens app secrets; nil: they stay closed
-	Now  func() time.Time // the store's clock; nil: time.Now, since SQLite lives in the process
+	URL         string           // see CheckURL; "sqlite:PATH?synchronous=off" gives durability up, for tests
+	Connections int              // to PostgreSQL, at most; 0: DefaultConnections
+	Ring        *keys.Ring       // opens app secrets; nil: they stay closed
+	Now         func() time.Time // SQLite's clock, since it lives in the process; nil: time.Now. PostgreSQL has its own
 }
 
 // DB is an open database.
 type DB struct {
-	read, write *gorm.DB
+	read, write *gorm.DB // one and the same with PostgreSQL
+	words       dialect
 	hot         hotStatements
 	ring        *keys.Ring
-	now         func() time.Time
+	now         func() time.Time // nil: the database has a clock of its own
+	patience    time.Duration    // how long a statement or a transaction may take; 0: it has no one to wait for
 }
 
 // hotStatements are those of every token request.
@@ -35,48 +36,72 @@ type hotStatements struct {
 	findSession, findSessionByOpening, openSession, sessionsBeyond, rotateSession, knownUser *statement
 }
 
-func (db *DB) reading(text string) *statement { return newStatement(db.read, text) }
-func (db *DB) writing(text string) *statement { return newStatement(db.write, text) }
-
 func (db *DB) newHotStatements() hotStatements {
+	reading := func(text string) *statement { return newStatement(db, db.read, text) }
+	writing := func(text string) *statement { return newStatement(db, db.write, text) }
 	return hotStatements{
-		findSession:          db.reading("SELECT " + sessionColumns + " FROM sessions WHERE id = ?"),
-		findSessionByOpening: db.reading("SELECT " + sessionColumns + " FROM sessions WHERE opened_by = ?"),
-		openSession:          db.writing(openSession),
-		sessionsBeyond:       db.reading(sessionsBeyond),
-		rotateSession:        db.writing(rotateSession),
-		knownUser:            db.reading(knownUser),
+		findSession:          reading("SELECT {clock}, " + sessionColumns + " FROM sessions WHERE id = ?"),
+		findSessionByOpening: reading("SELECT {clock}, " + sessionColumns + " FROM sessions WHERE opened_by = ?"),
+		openSession:          writing(openSession),
+		sessionsBeyond:       reading(sessionsBeyond),
+		rotateSession:        writing(rotateSession),
+		knownUser:            reading(knownUser),
 	}
+}
+
+var errURL = errors.New("neither sqlite: and the path of a file, nor the URL of a PostgreSQL database")
+
+// CheckURL says whether a URL can be one of a database. Its errors do not repeat the URL, which may hold a password.
+func CheckURL(databaseURL string) error {
+	if strings.HasPrefix(databaseURL, "sqlite:") {
+		_, _, err := parseSQLite(databaseURL)
+		return err
+	}
+	_, err := parsePostgreSQL(databaseURL)
+	return err
 }
 
 // Open opens a database and does not migrate it; see CheckSchema.
 func Open(ctx context.Context, options Options) (*DB, error) {
-	db := &DB{ring: options.Ring, now: options.Now}
-	if db.now == nil {
-		db.now = time.Now
+	db := &DB{ring: options.Ring}
+	open := db.openPostgreSQL
+	if strings.HasPrefix(options.URL, "sqlite:") {
+		open = db.openSQLite
 	}
-	if err := db.openSQLite(options.URL); err != nil {
-		return nil, err
+	if err := open(options); err != nil {
+		return nil, fmt.Errorf("database.url: %w", err)
 	}
 	db.hot = db.newHotStatements()
-	return db, db.Ping(ctx)
+	if err := db.Ping(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // Close closes all connections.
 func (db *DB) Close() error {
-	var faults []error
-	for _, pool := range []*gorm.DB{db.read, db.write} {
-		connections, err := pool.DB()
-		if err == nil {
-			err = connections.Close()
-		}
-		faults = append(faults, err)
+	faults := []error{closePool(db.read)}
+	if db.write != db.read {
+		faults = append(faults, closePool(db.write))
 	}
 	return errors.Join(faults...)
 }
 
+func closePool(pool *gorm.DB) error {
+	connections, err := pool.DB()
+	if err != nil {
+		return err
+	}
+	return connections.Close()
+}
+
 // Ping says whether the database answers.
 func (db *DB) Ping(ctx context.Context) error {
+	ctx, cancel, err := db.carry(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
 	connections, err := db.read.DB()
 	if err != nil {
 		return err
@@ -89,83 +114,28 @@ func (db *DB) Ping(ctx context.Context) error {
 // gorm's cache of prepared statements is off: whoever meets a statement that somebody else prepares waits for it, so a transaction on the
 // one write connection would wait forever for one who waits for that connection. See statement.go for what is compiled once.
 func settings() *gorm.Config {
-	return &gorm.Config{SkipDefaultTransaction: true, TranslateError: true, Logger: logger.Discard}
+	return &gorm.Config{SkipDefaultTransaction: true, TranslateError: true, Logger: logger.Discard, DisableAutomaticPing: true}
 }
 
-// clock is the store's, to the millisecond.
-func (db *DB) clock() time.Time { return time.UnixMilli(db.now().UnixMilli()) }
-
-// transaction runs work in one transaction of the write pool.
-func (db *DB) transaction(ctx context.Context, work func(tx *gorm.DB) error) error {
-	return ended(ctx, db.write.WithContext(ctx).Transaction(work))
+// Clock is the store's, by which sessions are judged.
+func (db *DB) Clock(ctx context.Context) (time.Time, error) {
+	return db.clock(db.read.WithContext(ctx))
 }
 
-// ended says a fault that came of an ending context in the context's words; the driver calls it an interruption, database/sql a
-// transaction that is over.
-func ended(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
+// clock reads the store's clock, to the millisecond, over a connection or within a transaction.
+func (db *DB) clock(on *gorm.DB) (time.Time, error) {
+	if db.now != nil {
+		return time.UnixMilli(db.now().UnixMilli()), nil
 	}
-	return err
+	var milliseconds int64
+	err := on.Raw("SELECT " + db.words.clock).Scan(&milliseconds).Error
+	return time.UnixMilli(milliseconds), ended(on.Statement.Context, err)
 }
 
-// one scans the first row of a query, or returns ErrNotFound.
-func one(query *gorm.DB, row any) error {
-	result := query.Scan(row)
-	switch {
-	case result.Error != nil:
-		return ended(result.Statement.Context, result.Error)
-	case result.RowsAffected == 0:
-		return identity.ErrNotFound
-	}
-	return nil
-}
-
-// changed turns a statement that found no row into ErrNotFound.
-func changed(result *gorm.DB) error {
-	if err := wrote(result); err != nil {
-		return err
-	}
-	if result.RowsAffected == 0 {
-		return identity.ErrNotFound
-	}
-	return nil
-}
-
-// wrote returns why a statement did not write.
-func wrote(result *gorm.DB) error { return ended(result.Statement.Context, exists(result.Error)) }
-
-// exists says a violated key in the nouns' words.
-func exists(err error) error {
-	if errors.Is(err, gorm.ErrDuplicatedKey) {
-		return identity.ErrExists
-	}
-	return err
-}
-
-// storable refuses texts that a database would: NUL and invalid UTF-8.
-func storable(texts ...string) error {
-	for _, text := range texts {
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			return fmt.Errorf("a text to store has a NUL or is not UTF-8")
-		}
-	}
-	return nil
-}
-
-// millis is an instant as it is stored: NULL for zero.
-func millis(t time.Time) *int64 {
-	if t.IsZero() {
+// clockValue is what a hot statement with {clock} in it begins its values with.
+func (db *DB) clockValue() []any {
+	if db.now == nil {
 		return nil
 	}
-	ms := t.UnixMilli()
-	return &ms
-}
-
-// instant is the inverse of millis.
-func instant(ms *int64) time.Time {
-	if ms == nil {
-		return time.Time{}
-	}
-	return time.UnixMilli(*ms)
+	return []any{db.now().UnixMilli()}
 }

@@ -32,7 +32,11 @@ func (eventRow) TableName() string { return "events" }
 
 // Record implements identity.Events.
 func (e *Events) Record(ctx context.Context, event identity.Event) error {
-	return recordEvent(e.db.write.WithContext(ctx), e.db.clock(), event)
+	now, err := e.db.Clock(ctx)
+	if err != nil {
+		return err
+	}
+	return recordEvent(e.db.write.WithContext(ctx), now, event)
 }
 
 // recordEvent writes an event, in the transaction of what it tells of.

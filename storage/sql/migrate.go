@@ -34,7 +34,7 @@ func (db *DB) migrator(ctx context.Context) (*goose.Provider, error) {
 	if len(tables) > 0 && !slices.Contains(tables, goose.DefaultTablename) {
 		return nil, fmt.Errorf("%w: it holds the tables of another program", ErrSchema)
 	}
-	folder, err := fs.Sub(migrations, "migrations/sqlite")
+	folder, err := fs.Sub(migrations, db.words.migrations)
 	if err != nil {
 		return nil, err
 	}
@@ -42,11 +42,19 @@ func (db *DB) migrator(ctx context.Context) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectSQLite3, connections, folder)
+	return goose.NewProvider(db.words.goose, connections, folder)
 }
 
-// MigrateUp applies what is missing and returns its names. Each step is a transaction. When several servers do this at once, the one that
-// comes late fails in a step that is done already; it looks again for as long as the database moves on.
+// tables names what is in the database.
+func (db *DB) tables(ctx context.Context) ([]string, error) {
+	var names []string
+	err := db.read.WithContext(ctx).Raw(db.words.tables).Scan(&names).Error
+	return names, ended(ctx, err)
+}
+
+// MigrateUp applies what is missing and returns its names. Each step is a transaction together with the note that it was taken. When several
+// servers do this at once, the one that comes late waits for the other's tables and fails, since they are there already; it looks again for
+// as long as the database moves on. So no lock needs to be held beside the transactions.
 func (db *DB) MigrateUp(ctx context.Context) ([]string, error) {
 	migrator, err := db.migrator(ctx)
 	if err != nil {

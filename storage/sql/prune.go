@@ -25,8 +25,8 @@ func (s *Sessions) Prune(ctx context.Context, keep time.Duration, batch int) (pr
 	if len(looked) == batch {
 		next = looked[batch-1]
 	}
-	err = s.db.transaction(ctx, func(tx *gorm.DB) error {
-		before := s.db.clock().Add(-keep).UnixMilli()
+	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		before := now.Add(-keep).UnixMilli()
 		result := tx.Exec("DELETE FROM sessions WHERE id IN ? AND (ended_at < ? OR idle_expires_at < ? OR expires_at < ?)", looked, before, before, before)
 		pruned = int(result.RowsAffected)
 		if result.Error != nil {

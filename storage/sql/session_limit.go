@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"errors"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -19,7 +20,7 @@ const sessionsBeyond = `SELECT id FROM sessions WHERE user_id = ? AND client_id 
 // again in a transaction. Of sessions that open at once, the one whose transaction is last ends the others; one that was ended so ends
 // nobody.
 func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limit int) error {
-	now := s.db.clock()
+	now := session.LastSeenAt // which is when it was opened
 	values := []any{session.UserID, session.ClientID, session.ID, now.UnixMilli(), now.UnixMilli(), session.ID, limit - 1}
 	var first string
 	if err := s.db.hot.sessionsBeyond.row(ctx, []any{&first}, values...); err != nil {
@@ -28,7 +29,10 @@ func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limi
 		}
 		return err
 	}
-	return s.db.transaction(ctx, func(tx *gorm.DB) error {
+	return s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		if err := s.db.lockUser(tx, session.UserID); err != nil {
+			return err
+		}
 		var beyond []string
 		if err := tx.Raw(sessionsBeyond, values...).Scan(&beyond).Error; err != nil {
 			return err

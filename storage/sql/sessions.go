@@ -25,13 +25,13 @@ func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int
 		session.Account.Platform, session.Account.App, session.Account.Subject); err != nil {
 		return identity.Session{}, err
 	}
-	now := s.db.clock()
 	session.AuthTime = time.UnixMilli(session.AuthTime.UnixMilli())
-	session.LastSeenAt, session.ExpiresAt = now, now.Add(lifetimes.Absolute).Truncate(time.Millisecond)
-	session.IdleExpiresAt = now.Add(min(lifetimes.Idle, lifetimes.Absolute)).Truncate(time.Millisecond)
-	if err := s.insert(ctx, session, epoch); err != nil {
+	now, err := s.insert(ctx, session, epoch, lifetimes)
+	if err != nil {
 		return session, err
 	}
+	session.LastSeenAt, session.ExpiresAt = now, now.Add(lifetimes.Absolute).Truncate(time.Millisecond)
+	session.IdleExpiresAt = now.Add(min(lifetimes.Idle, lifetimes.Absolute)).Truncate(time.Millisecond)
 	if limit <= 0 {
 		return session, nil
 	}
@@ -40,12 +40,18 @@ func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int
 	return session, nil
 }
 
-// openSession inserts only where the user is as the caller knew it: one statement, so nothing can come between.
-const openSession = `INSERT INTO sessions (id, user_id, account_platform, account_app, account_subject, client_id, scope, method, auth_time,
-		generation, rotations, opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device)
-	SELECT ?, id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM users WHERE id = ? AND disabled_at IS NULL AND auth_epoch = ?`
+// openSession inserts only where the user is as the caller knew it, and keeps the user's row so until it is done: what disables a user comes
+// before it and is seen, or after it and sees the session.
+const openSession = `WITH clock AS (SELECT {clock} AS now)
+	INSERT INTO sessions (id, user_id, account_platform, account_app, account_subject, client_id, scope, method, auth_time, generation, rotations,
+		opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device)
+	SELECT CAST(? AS TEXT), users.id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
+		CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS {bytes}), CAST(? AS {bytes}), CAST(? AS {bytes}), now + CAST(? AS BIGINT),
+		now + CAST(? AS BIGINT), now, CAST(? AS TEXT)
+	FROM users, clock WHERE users.id = ? AND disabled_at IS NULL AND auth_epoch = ?{share}
+	RETURNING last_seen_at`
 
-func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch int64) error {
+func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch int64, lifetimes identity.Lifetimes) (time.Time, error) {
 	var platform, app, subject *string
 	if session.Account != (identity.AccountKey{}) {
 		platform, app, subject = &session.Account.Platform, &session.Account.App, &session.Account.Subject
@@ -54,20 +60,21 @@ func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch i
 	if len(session.OpenedBy) > 0 {
 		openedBy = session.OpenedBy
 	}
-	inserted, err := s.db.hot.openSession.exec(ctx,
+	var now int64
+	err := s.db.hot.openSession.row(ctx, []any{&now}, append(s.db.clockValue(),
 		session.ID, platform, app, subject, session.ClientID, session.Scope, session.Method, session.AuthTime.UnixMilli(),
-		session.Generation, encodeRotations(session.Rotations), openedBy, session.SecretHash[:], session.IdleExpiresAt.UnixMilli(),
-		session.ExpiresAt.UnixMilli(), session.LastSeenAt.UnixMilli(), session.Device, session.UserID, epoch)
-	if err == nil && inserted == 0 {
-		return identity.ErrStale
+		session.Generation, encodeRotations(session.Rotations), openedBy, session.SecretHash[:], min(lifetimes.Idle, lifetimes.Absolute).Milliseconds(),
+		lifetimes.Absolute.Milliseconds(), session.Device, session.UserID, epoch)...)
+	if errors.Is(err, identity.ErrNotFound) {
+		return time.Time{}, identity.ErrStale
 	}
-	return err
+	return instant(&now), err
 }
 
 // Find implements identity.Sessions.
 func (s *Sessions) Find(ctx context.Context, id string) (identity.Session, time.Time, error) {
 	if storable(id) != nil {
-		return identity.Session{}, s.db.clock(), identity.ErrNotFound
+		return identity.Session{}, time.Time{}, identity.ErrNotFound
 	}
 	return s.find(ctx, s.db.hot.findSession, id)
 }
@@ -79,11 +86,12 @@ func (s *Sessions) FindByOpening(ctx context.Context, openedBy []byte) (identity
 
 func (s *Sessions) find(ctx context.Context, query *statement, value any) (identity.Session, time.Time, error) {
 	var row sessionRow
-	if err := query.row(ctx, row.targets(), value); err != nil {
-		return identity.Session{}, s.db.clock(), err
+	var now int64
+	if err := query.row(ctx, append([]any{&now}, row.targets()...), append(s.db.clockValue(), value)...); err != nil {
+		return identity.Session{}, time.Time{}, err
 	}
 	session, err := row.session()
-	return session, s.db.clock(), err
+	return session, instant(&now), err
 }
 
 const rotateSession = `UPDATE sessions SET generation = ?, rotations = ?, idle_expires_at = ?, last_seen_at = ?
@@ -133,14 +141,14 @@ func (s *Sessions) EndSince(ctx context.Context, since time.Time, reason string)
 
 // end ends sessions and tells of it in one event.
 func (s *Sessions) end(ctx context.Context, event identity.Event, reason, where string, value any) (ended int64, err error) {
-	err = s.db.transaction(ctx, func(tx *gorm.DB) error {
-		if ended, err = endSessions(tx, s.db.clock(), reason, where, value); err != nil || ended == 0 {
+	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		if ended, err = endSessions(tx, now, reason, where, value); err != nil || ended == 0 {
 			return err
 		}
 		if event.SessionID == "" {
 			event.Detail = fmt.Sprintf("%s: %d sessions", reason, ended)
 		}
-		return recordEvent(tx, s.db.clock(), event)
+		return recordEvent(tx, now, event)
 	})
 	return ended, err
 }
@@ -158,9 +166,13 @@ func (s *Sessions) List(ctx context.Context, userID string) ([]identity.Session,
 	if storable(userID) != nil {
 		return nil, nil
 	}
-	now := s.db.clock().UnixMilli()
+	clock, err := s.db.Clock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := clock.UnixMilli()
 	var rows []sessionRow
-	err := s.db.read.WithContext(ctx).Raw(`SELECT * FROM sessions WHERE user_id = ? AND ended_at IS NULL AND idle_expires_at > ? AND expires_at > ?
+	err = s.db.read.WithContext(ctx).Raw(`SELECT * FROM sessions WHERE user_id = ? AND ended_at IS NULL AND idle_expires_at > ? AND expires_at > ?
 		ORDER BY last_seen_at DESC, id DESC`, userID, now, now).Scan(&rows).Error
 	sessions := make([]identity.Session, 0, len(rows))
 	for _, row := range rows {

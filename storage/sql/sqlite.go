@@ -1,13 +1,12 @@
 package sql
 
 import (
-	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -15,33 +14,41 @@ import (
 // readers is how many connections read at once; writers are one, so that Go queues them instead of SQLite making them sleep.
 const readers = 8
 
+// parseSQLite reads the path of the file, and how a commit is kept.
+func parseSQLite(databaseURL string) (path, synchronous string, err error) {
+	path, query, _ := strings.Cut(strings.TrimPrefix(databaseURL, "sqlite:"), "?")
+	switch {
+	case path == "" || path == ":memory:": // each connection would have a memory of its own
+		return "", "", errURL
+	case query == "":
+		return path, "full", nil // nothing acknowledged is ever lost
+	case query == "synchronous=off":
+		return path, "off", nil
+	}
+	return "", "", errors.New("the only option of sqlite: is synchronous=off")
+}
+
 // openSQLite opens the two pools over one file.
-func (db *DB) openSQLite(databaseURL string) error {
-	path, ok := strings.CutPrefix(databaseURL, "sqlite:")
-	path, query, _ := strings.Cut(path, "?")
-	if !ok || path == "" || path == ":memory:" { // each connection would have a memory of its own
-		return errors.New("database.url: allowed is sqlite:PATH, the path of a file")
-	}
-	synchronous := "full" // nothing acknowledged is ever lost
-	switch query {
-	case "":
-	case "synchronous=off":
-		synchronous = "off"
-	default:
-		return errors.New("database.url: the only option of sqlite: is synchronous=off")
-	}
-	if err := createPrivate(path); err != nil {
-		return fmt.Errorf("database.url: %w", err)
-	}
-	options := url.Values{"_pragma": {
-		"journal_mode(wal)", "foreign_keys(on)", "busy_timeout(5000)", "synchronous(" + synchronous + ")",
-	}}
-	var err error
-	if db.read, err = openPool(path, options, readers); err != nil {
+func (db *DB) openSQLite(options Options) error {
+	path, synchronous, err := parseSQLite(options.URL)
+	if err != nil {
 		return err
 	}
-	options.Set("_txlock", "immediate") // a transaction that will write says so at once, and never has to be undone
-	db.write, err = openPool(path, options, 1)
+	if err := createPrivate(path); err != nil {
+		return err
+	}
+	db.words, db.now = sqliteWords, options.Now
+	if db.now == nil {
+		db.now = time.Now
+	}
+	pragmas := url.Values{"_pragma": {
+		"journal_mode(wal)", "foreign_keys(on)", "busy_timeout(5000)", "synchronous(" + synchronous + ")",
+	}}
+	if db.read, err = openPool(path, pragmas, readers); err != nil {
+		return err
+	}
+	pragmas.Set("_txlock", "immediate") // a transaction that will write says so at once, and never has to be undone
+	db.write, err = openPool(path, pragmas, 1)
 	return err
 }
 
@@ -62,11 +69,4 @@ func createPrivate(path string) error {
 		return err
 	}
 	return file.Close()
-}
-
-// tables names what is in the database.
-func (db *DB) tables(ctx context.Context) ([]string, error) {
-	var names []string
-	err := db.read.WithContext(ctx).Raw("SELECT name FROM sqlite_master WHERE type = 'table'").Scan(&names).Error
-	return names, ended(ctx, err)
 }

@@ -1,9 +1,9 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"sync"
 
 	"gorm.io/gorm"
@@ -11,9 +11,10 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// statement is one that every token request makes: it is compiled once for each connection, and goes past gorm, whose work would be a
-// third of its cost.
+// statement is one that every token request makes: it is compiled once for each connection, by us for SQLite and by pgx for PostgreSQL, and
+// goes past gorm, whose work would be a third of its cost.
 type statement struct {
+	db   *DB
 	pool *gorm.DB
 	text string
 
@@ -21,58 +22,93 @@ type statement struct {
 	prepared *sql.Stmt
 }
 
-func newStatement(pool *gorm.DB, text string) *statement { return &statement{pool: pool, text: text} }
-
-// get compiles the statement at its first use, since the tables need not be there when the database is opened.
-func (s *statement) get(ctx context.Context) (*sql.Stmt, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if s.prepared != nil {
-		return s.prepared, nil
-	}
-	pool, err := s.pool.DB()
-	if err != nil {
-		return nil, err
-	}
-	prepared, err := pool.PrepareContext(ctx, s.text)
-	if err == nil {
-		s.prepared = prepared
-	}
-	return prepared, err
+func newStatement(db *DB, pool *gorm.DB, text string) *statement {
+	return &statement{db: db, pool: pool, text: db.words.statement(text)}
 }
 
-// row scans the first row into targets, or returns identity.ErrNotFound. It is over sooner than a watch for the context's end would be
-// set up.
+// row scans the first row into targets, or returns identity.ErrNotFound. ErrExists: it was to be written. The rows are read to their end:
+// SQLite commits there.
 func (s *statement) row(ctx context.Context, targets []any, values ...any) error {
-	prepared, err := s.get(ctx)
-	if err != nil {
-		return ended(ctx, err)
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	err = prepared.QueryRowContext(context.WithoutCancel(ctx), values...).Scan(targets...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return identity.ErrNotFound
-	}
-	return err
+	return s.carried(ctx, func(ctx context.Context) error {
+		rows, err := s.query(ctx, values)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		if !rows.Next() {
+			return cmp.Or(rows.Err(), identity.ErrNotFound)
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+		for rows.Next() {
+			continue
+		}
+		return rows.Err()
+	})
 }
 
-// exec returns how many rows were changed. ErrExists. What has begun is carried through: a caller who leaves does not learn of a write half done.
-func (s *statement) exec(ctx context.Context, values ...any) (int64, error) {
-	prepared, err := s.get(ctx)
-	if err != nil {
-		return 0, ended(ctx, err)
-	}
-	if ctx.Err() != nil {
-		return 0, ctx.Err()
-	}
-	result, err := prepared.ExecContext(context.WithoutCancel(ctx), values...)
+// exec returns how many rows were changed. ErrExists.
+func (s *statement) exec(ctx context.Context, values ...any) (changed int64, err error) {
+	err = s.carried(ctx, func(ctx context.Context) error {
+		result, err := s.execute(ctx, values)
+		if err != nil {
+			return err
+		}
+		changed, err = result.RowsAffected()
+		return err
+	})
+	return changed, err
+}
+
+// carried is carried through, also if the caller leaves: nobody learns of a write half done, and in SQLite it is over sooner than a watch
+// for the context's end would be set up.
+func (s *statement) carried(ctx context.Context, do func(context.Context) error) error {
+	err := s.db.again(ctx, func(ctx context.Context) error {
+		if s.db.patience == 0 {
+			ctx = context.WithoutCancel(ctx)
+		}
+		return do(ctx)
+	})
 	if translator, ok := s.pool.Dialector.(gorm.ErrorTranslator); ok && err != nil {
 		err = translator.Translate(err)
 	}
+	return exists(err)
+}
+
+func (s *statement) query(ctx context.Context, values []any) (*sql.Rows, error) {
+	compiled, pool, err := s.compiled(ctx)
 	if err != nil {
-		return 0, exists(err)
+		return nil, err
 	}
-	return result.RowsAffected()
+	if compiled == nil {
+		return pool.QueryContext(ctx, s.text, values...)
+	}
+	return compiled.QueryContext(ctx, values...)
+}
+
+func (s *statement) execute(ctx context.Context, values []any) (sql.Result, error) {
+	compiled, pool, err := s.compiled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if compiled == nil {
+		return pool.ExecContext(ctx, s.text, values...)
+	}
+	return compiled.ExecContext(ctx, values...)
+}
+
+// compiled compiles the statement at its first use, since the tables need not be there when the database is opened. pgx does so by itself,
+// in the way that its URL says; poolers before PostgreSQL need another than the usual.
+func (s *statement) compiled(ctx context.Context) (*sql.Stmt, *sql.DB, error) {
+	pool, err := s.pool.DB()
+	if err != nil || s.db.patience > 0 {
+		return nil, pool, err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.prepared == nil {
+		s.prepared, err = pool.PrepareContext(ctx, s.text)
+	}
+	return s.prepared, pool, err
 }

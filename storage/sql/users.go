@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -56,7 +57,11 @@ func (u *Users) Create(ctx context.Context, username, passwordHash string) (iden
 		return identity.User{}, err
 	}
 	shown := identity.DisplayUsername(username)
-	row := userRow{ID: identity.NewUserID(), Username: &shown, UsernameKey: &canonical, PasswordHash: passwordHash, CreatedAt: u.db.clock().UnixMilli()}
+	now, err := u.db.Clock(ctx)
+	if err != nil {
+		return identity.User{}, err
+	}
+	row := userRow{ID: identity.NewUserID(), Username: &shown, UsernameKey: &canonical, PasswordHash: passwordHash, CreatedAt: now.UnixMilli()}
 	if err := wrote(u.db.write.WithContext(ctx).Create(&row)); err != nil {
 		return identity.User{}, err
 	}
@@ -88,8 +93,9 @@ func findUser(db *gorm.DB, column, value string) (identity.User, error) {
 
 // Disable implements identity.Users.
 func (u *Users) Disable(ctx context.Context, id string) error {
-	return u.keepOut(ctx, id, identity.EndedByDisable, identity.EventUserDisabled,
-		"UPDATE users SET disabled_at = coalesce(disabled_at, ?), auth_epoch = auth_epoch + 1 WHERE id = ?", u.db.clock().UnixMilli(), id)
+	return u.keepOut(ctx, id, identity.EndedByDisable, identity.EventUserDisabled, func(tx *gorm.DB, now time.Time) *gorm.DB {
+		return tx.Exec("UPDATE users SET disabled_at = coalesce(disabled_at, ?), auth_epoch = auth_epoch + 1 WHERE id = ?", now.UnixMilli(), id)
+	})
 }
 
 // SetPassword implements identity.Users.
@@ -97,25 +103,34 @@ func (u *Users) SetPassword(ctx context.Context, id, passwordHash string) error 
 	if err := storable(passwordHash); err != nil {
 		return err
 	}
-	return u.keepOut(ctx, id, identity.EndedByPassword, identity.EventPasswordSet,
-		"UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 WHERE id = ?", passwordHash, id)
+	return u.keepOut(ctx, id, identity.EndedByPassword, identity.EventPasswordSet, func(tx *gorm.DB, _ time.Time) *gorm.DB {
+		return tx.Exec("UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 WHERE id = ?", passwordHash, id)
+	})
 }
 
 // keepOut changes a user and ends all sessions, in one transaction. The epoch moves first: a session that is being opened meanwhile
 // either is there to be ended, or finds that its epoch is over.
-func (u *Users) keepOut(ctx context.Context, id, reason, kind, statement string, values ...any) error {
+func (u *Users) keepOut(ctx context.Context, id, reason, kind string, change func(*gorm.DB, time.Time) *gorm.DB) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
-	return u.db.transaction(ctx, func(tx *gorm.DB) error {
-		if err := changed(tx.Exec(statement, values...)); err != nil {
+	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		if err := changed(change(tx, now)); err != nil {
 			return err
 		}
-		if _, err := endSessions(tx, u.db.clock(), reason, "user_id = ?", id); err != nil {
+		if _, err := endSessions(tx, now, reason, "user_id = ?", id); err != nil {
 			return err
 		}
-		return recordEvent(tx, u.db.clock(), identity.Event{Kind: kind, UserID: id})
+		return recordEvent(tx, now, identity.Event{Kind: kind, UserID: id})
 	})
+}
+
+// lockUser lets one transaction through at a time that changes what a user has. In SQLite there is only ever one.
+func (db *DB) lockUser(tx *gorm.DB, id string) error {
+	if db.words.forUpdate == "" {
+		return nil
+	}
+	return tx.Exec("SELECT 1 FROM users WHERE id = ?"+db.words.forUpdate, id).Error
 }
 
 // Enable implements identity.Users.
@@ -123,11 +138,11 @@ func (u *Users) Enable(ctx context.Context, id string) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
-	return u.db.transaction(ctx, func(tx *gorm.DB) error {
+	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		if err := changed(tx.Exec("UPDATE users SET disabled_at = NULL WHERE id = ?", id)); err != nil {
 			return err
 		}
-		return recordEvent(tx, u.db.clock(), identity.Event{Kind: identity.EventUserEnabled, UserID: id})
+		return recordEvent(tx, now, identity.Event{Kind: identity.EventUserEnabled, UserID: id})
 	})
 }
 

@@ -1,0 +1,9 @@
+package sql_test
+
+import (
+	"testing"
+
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+func TestMain(m *testing.M) { servers.Run(m) }
