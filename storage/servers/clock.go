@@ -18,8 +18,18 @@ const clockSchema = `CREATE SCHEMA moved;
 	CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
 		$$ SELECT pg_catalog.clock_timestamp() + (SELECT last_value FROM moved.ahead) * interval '1 millisecond' $$`
 
+// Clock moves the clock of a PostgreSQL database, whoever runs on it.
+type Clock struct {
+	t        testing.TB
+	database string
+
+	mutex      sync.Mutex
+	connection *pgx.Conn
+	ahead      time.Duration
+}
+
 // MovableClock gives a database a clock that a test moves forward, for whoever connects with the URL that it returns.
-func MovableClock(t testing.TB, database string) (string, func(time.Duration)) {
+func MovableClock(t testing.TB, database string) (string, *Clock) {
 	t.Helper()
 	execute(t, database, clockSchema)
 	own, err := url.Parse(database)
@@ -27,15 +37,32 @@ func MovableClock(t testing.TB, database string) (string, func(time.Duration)) {
 	query := own.Query()
 	query.Set("search_path", "public,moved,pg_catalog")
 	own.RawQuery = query.Encode()
+	clock := &Clock{t: t, database: database}
+	t.Cleanup(clock.Leave)
+	return own.String(), clock
+}
 
-	var moving sync.Mutex
-	connection, err := pgx.Connect(t.Context(), database)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = connection.Close(context.Background()) })
-	return own.String(), func(by time.Duration) {
-		moving.Lock()
-		defer moving.Unlock()
-		_, err := connection.Exec(context.Background(), "SELECT setval('moved.ahead', (SELECT last_value FROM moved.ahead) + $1)", by.Milliseconds())
-		require.NoError(t, err)
+// Move moves the clock on. A database that was brought back from a copy goes on from where the clock was, even if it is moved by nothing.
+func (c *Clock) Move(by time.Duration) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	ctx := context.Background()
+	var err error
+	if c.connection == nil {
+		c.connection, err = pgx.Connect(ctx, c.database)
+		require.NoError(c.t, err)
+	}
+	c.ahead += by
+	_, err = c.connection.Exec(ctx, "SELECT setval('moved.ahead', $1)", c.ahead.Milliseconds())
+	require.NoError(c.t, err)
+}
+
+// Leave disconnects from the database until the next move: as long as anybody is there it can neither be copied nor dropped.
+func (c *Clock) Leave() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.connection != nil {
+		_ = c.connection.Close(context.Background())
+		c.connection = nil
 	}
 }

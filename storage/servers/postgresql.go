@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,13 +26,39 @@ func PostgreSQL(t testing.TB) string {
 	if server == "" {
 		unavailable(t, "PostgreSQL", postgresVariable)
 	}
+	return create(t, server, "")
+}
+
+// CopyPostgreSQL copies a database that PostgreSQL made, and where nobody is connected, for a test.
+func CopyPostgreSQL(t testing.TB, database string) string {
+	t.Helper()
+	return create(t, postgresServer(), " TEMPLATE "+databaseName(t, database))
+}
+
+// RestorePostgreSQL makes a database what another one is. Nobody is connected with either.
+func RestorePostgreSQL(t testing.TB, database, from string) {
+	t.Helper()
+	name := databaseName(t, database)
+	execute(t, postgresServer(), "DROP DATABASE IF EXISTS "+name)
+	execute(t, postgresServer(), "CREATE DATABASE "+name+" TEMPLATE "+databaseName(t, from))
+}
+
+func create(t testing.TB, server, how string) string {
+	t.Helper()
 	name := fmt.Sprintf("lingpai_test_%016x", rand.Uint64())
-	execute(t, server, "CREATE DATABASE "+name)
+	execute(t, server, "CREATE DATABASE "+name+how)
 	t.Cleanup(func() { execute(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
 	own, err := url.Parse(server)
 	require.NoError(t, err)
 	own.Path = "/" + name
 	return own.String()
+}
+
+func databaseName(t testing.TB, database string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	require.NoError(t, err)
+	return strings.TrimPrefix(u.Path, "/")
 }
 
 // postgresServer is the URL of a database from which others can be made; found, or started, once for all tests of the process.

@@ -1,0 +1,112 @@
+package redis_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/conformance"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// TestConformanceOfACluster proves that every command keeps to one hash slot, whatever the key: a Cluster refuses all others, be it of one
+// node.
+func TestConformanceOfACluster(t *testing.T) {
+	node := servers.RestartableRedis(t, "--cluster-enabled", "yes")
+	client := dial(t, node.URL())
+	require.NoError(t, client.ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
+	requireEventually(t, func() bool { return strings.Contains(client.ClusterInfo(t.Context()).Val(), "cluster_state:ok") })
+	url := node.URL() + "?addr=" + node.Address()
+	trial := 0
+	conformance.RunVolatile(t, func(t *testing.T) (identity.Volatile, func(time.Duration)) {
+		trial++
+		prefix := fmt.Sprint("trial ", trial, ":")
+		return open(t, url, prefix), func(by time.Duration) { advance(t, client, prefix, by) }
+	})
+	t.Run("a key full of braces is of one slot", func(t *testing.T) {
+		store := open(t, url, "")
+		for _, key := range []string{"", "{", "}", "{}", "}{", "a}b", "{a}b{c}", "}}", "{{a}}"} {
+			requireUsed(t, store, key)
+			_, err := store.Take(t.Context(), key)
+			require.ErrorIs(t, err, identity.ErrNotFound, key)
+			requireUsed(t, store, key)
+		}
+	})
+}
+
+func TestTwoNodesOfACluster(t *testing.T) {
+	first, second := servers.RestartableRedis(t, "--cluster-enabled", "yes"), servers.RestartableRedis(t, "--cluster-enabled", "yes")
+	clients := []*goredis.Client{dial(t, first.URL()), dial(t, second.URL())}
+	require.NoError(t, clients[0].ClusterAddSlotsRange(t.Context(), 0, 8191).Err())
+	require.NoError(t, clients[1].ClusterAddSlotsRange(t.Context(), 8192, 16383).Err())
+	host, port, err := net.SplitHostPort(second.Address())
+	require.NoError(t, err)
+	require.NoError(t, clients[0].ClusterMeet(t.Context(), host, port).Err())
+	for _, client := range clients {
+		requireEventually(t, func() bool { return strings.Contains(client.ClusterInfo(t.Context()).Val(), "cluster_state:ok") })
+	}
+	store := open(t, first.URL()+"?addr="+second.Address(), "")
+	for n := range 50 {
+		key := fmt.Sprint("key ", n)
+		require.NoError(t, store.Put(t.Context(), key, []byte(key), time.Hour))
+		requireUsed(t, store, key)
+		value, err := store.Take(t.Context(), key)
+		require.NoError(t, err)
+		require.Equal(t, key, string(value))
+		require.NoError(t, store.Put(t.Context(), key, nil, time.Hour))
+	}
+	for _, client := range clients {
+		require.NotZero(t, client.DBSize(t.Context()).Val(), "both nodes keep something")
+	}
+}
+
+// TestSentinels has a Sentinel name the server, and then another one.
+func TestSentinels(t *testing.T) {
+	first, second := servers.RestartableRedis(t), servers.RestartableRedis(t)
+	sentinel := startSentinel(t, first)
+	store := openWithin(t, sentinel.URL()+"?master_name=mine", "", time.Second)
+	require.NoError(t, store.Put(t.Context(), "key", nil, time.Hour))
+	require.NotZero(t, dial(t, first.URL()).DBSize(t.Context()).Val())
+
+	tell(t, sentinel, "SENTINEL", "REMOVE", "mine")
+	monitor(t, sentinel, second)
+	first.Kill()
+	requireWorksSoon(t, store)
+	require.NoError(t, store.Put(t.Context(), "key", nil, time.Hour))
+	require.NotZero(t, dial(t, second.URL()).DBSize(t.Context()).Val())
+}
+
+func startSentinel(t *testing.T, master *servers.RedisServer) *servers.RedisServer {
+	t.Helper()
+	configuration := filepath.Join(t.TempDir(), "sentinel.conf") // a Sentinel writes to it
+	require.NoError(t, os.WriteFile(configuration, nil, 0o600))
+	sentinel := servers.RestartableRedis(t, configuration, "--sentinel")
+	monitor(t, sentinel, master)
+	return sentinel
+}
+
+func monitor(t *testing.T, sentinel, master *servers.RedisServer) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(master.Address())
+	require.NoError(t, err)
+	tell(t, sentinel, "SENTINEL", "MONITOR", "mine", host, port, 1)
+}
+
+func tell(t *testing.T, sentinel *servers.RedisServer, words ...any) {
+	t.Helper()
+	require.NoError(t, dial(t, sentinel.URL()).Do(context.WithoutCancel(t.Context()), words...).Err())
+}
+
+func requireEventually(t *testing.T, hold func() bool) {
+	t.Helper()
+	require.Eventually(t, hold, 30*time.Second, 50*time.Millisecond)
+}

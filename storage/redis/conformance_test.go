@@ -1,0 +1,80 @@
+package redis_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/conformance"
+	"github.com/lingpai/lingpai/storage/redis"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+func TestMain(m *testing.M) { servers.Run(m) }
+
+func TestConformance(t *testing.T) {
+	conformance.RunVolatile(t, func(t *testing.T) (identity.Volatile, func(time.Duration)) {
+		url, prefix := servers.Redis(t)
+		client := dial(t, url)
+		return open(t, url, prefix), func(by time.Duration) { advance(t, client, prefix, by) }
+	})
+}
+
+// patience is the time of a call in tests that are not about it: a busy machine may take long.
+const patience = 10 * time.Second
+
+func open(t *testing.T, url, prefix string) *redis.Store {
+	t.Helper()
+	return openWithin(t, url, prefix, patience)
+}
+
+func openWithin(t *testing.T, url, prefix string, timeout time.Duration) *redis.Store {
+	t.Helper()
+	store, err := redis.Open(redis.Options{URL: url, KeyPrefix: prefix, Timeout: timeout})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+// dial returns a client to look behind a store with.
+func dial(t *testing.T, url string) *goredis.Client {
+	t.Helper()
+	options, err := goredis.ParseURL(url)
+	require.NoError(t, err)
+	client := goredis.NewClient(options)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+// older moves a key back in time: what is left of its life, and the instant that a rate is. It fails on a key that lives forever.
+var older = goredis.NewScript(`
+local left = redis.call('PTTL', KEYS[1])
+if left == -1 then
+  return redis.error_reply('ERR kept forever')
+end
+left = left - ARGV[1]
+if left <= 0 then
+  return redis.call('DEL', KEYS[1])
+end
+if ARGV[2] ~= '' then
+  redis.call('SET', KEYS[1], string.format('%.0f', redis.call('GET', KEYS[1]) - ARGV[2]))
+end
+return redis.call('PEXPIRE', KEYS[1], left)`)
+
+// advance moves the clock of a store by making all that it keeps older.
+func advance(t *testing.T, client *goredis.Client, prefix string, by time.Duration) {
+	t.Helper()
+	names, err := client.Keys(t.Context(), prefix+"*").Result()
+	require.NoError(t, err)
+	for _, name := range names {
+		instants := any("")
+		if strings.HasSuffix(name, "}r") {
+			instants = by.Microseconds()
+		}
+		require.NoError(t, older.Run(t.Context(), client, []string{name}, by.Milliseconds(), instants).Err())
+	}
+}

@@ -1,0 +1,184 @@
+package redis_test
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/redis"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// A call takes its time twice at most. A busy machine gets five times that.
+const (
+	impatience = 200 * time.Millisecond
+	bound      = 5 * 2 * impatience
+)
+
+func TestRedisIsKilledAndStartedAgain(t *testing.T) {
+	server := servers.RestartableRedis(t)
+	store := openWithin(t, server.URL(), "", impatience)
+	requireWorks(t, store)
+	for range 2 {
+		server.Kill()
+		requireFailsInTime(t, store)
+		require.NoError(t, server.Start())
+		requireWorksSoon(t, store)
+	}
+}
+
+func TestRedisHangsAndGoesOn(t *testing.T) {
+	server := servers.RestartableRedis(t)
+	store := openWithin(t, server.URL(), "", impatience)
+	requireWorks(t, store)
+	require.NoError(t, server.Pause())
+	requireFailsInTime(t, store)
+	require.NoError(t, server.Resume())
+	requireWorksSoon(t, store)
+}
+
+func TestRedisIsDownWhenAStoreIsOpened(t *testing.T) {
+	server := servers.RestartableRedis(t)
+	server.Kill()
+	store := openWithin(t, server.URL(), "", impatience)
+	requireFailsInTime(t, store)
+	require.NoError(t, server.Start())
+	requireWorksSoon(t, store)
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	silent, nowhere := listenSilently(t), "192.0.2.1:6379" // an address for documentation: packets to it are lost, or refused on the way
+	for name, address := range map[string]string{
+		"a server that hangs":     "redis://" + silent,
+		"TLS that hangs":          "rediss://" + silent,
+		"a Cluster that hangs":    "redis://" + silent + "?" + silentNodes(t, 20),
+		"a Sentinel that hangs":   "redis://" + silent + "?master_name=name",
+		"a server nowhere":        "redis://" + nowhere,
+		"a Cluster nowhere":       "redis://" + nowhere + "?addr=192.0.2.2:6379",
+		"Sentinels nowhere":       "redis://" + nowhere + "?master_name=name&addr=192.0.2.2:6379",
+		"a socket that is absent": "unix:///nowhere/redis.sock",
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := goleak.IgnoreCurrent()
+			store, err := redis.Open(redis.Options{URL: address, Timeout: impatience})
+			require.NoError(t, err)
+			requireFailsInTime(t, store)
+			require.NoError(t, store.Close())
+			require.Eventually(t, func() bool { return goleak.Find(before) == nil }, 10*time.Second, 10*time.Millisecond, "goroutines are left behind")
+		})
+	}
+}
+
+func TestAnOutageInTheMiddleOfABurst(t *testing.T) {
+	server := servers.RestartableRedis(t)
+	before := goleak.IgnoreCurrent()
+	store, err := redis.Open(redis.Options{URL: server.URL(), Timeout: impatience})
+	require.NoError(t, err)
+	for _, disturb := range []func(){
+		func() { require.NoError(t, server.Pause()) },
+		server.Kill,
+	} {
+		requireWorksSoon(t, store)
+		began := time.Now()
+		ended := make(chan time.Duration)
+		const callers = 100 // more than there are connections
+		for range callers {
+			go func() {
+				for store.Ping(context.Background()) == nil {
+					continue
+				}
+				ended <- time.Since(began)
+			}()
+		}
+		disturb()
+		for range callers {
+			require.Less(t, <-ended, bound)
+		}
+		server.Kill()
+		require.NoError(t, server.Start())
+	}
+	requireWorksSoon(t, store)
+	require.NoError(t, store.Close())
+	server.Kill() // is waited for in a goroutine
+	require.Eventually(t, func() bool { return goleak.Find(before) == nil }, 10*time.Second, 10*time.Millisecond, "goroutines are left behind")
+}
+
+func TestTheCallersContextEndsACall(t *testing.T) {
+	store := open(t, "redis://"+listenSilently(t), "")
+	ctx, cancel := context.WithTimeout(t.Context(), impatience)
+	defer cancel()
+	began := time.Now()
+	_, err := store.Get(ctx, "key")
+	require.Equal(t, context.DeadlineExceeded, err)
+	require.Less(t, time.Since(began), patience/2)
+}
+
+// listenSilently returns an address that accepts connections and never answers.
+func listenSilently(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, listener.Close()) })
+	return listener.Addr().String() // the kernel accepts
+}
+
+// silentNodes are many, so that a caller who asks one after another waits too long.
+func silentNodes(t *testing.T, count int) string {
+	t.Helper()
+	nodes := url.Values{}
+	for range count {
+		nodes.Add("addr", listenSilently(t))
+	}
+	return nodes.Encode()
+}
+
+func calls(t *testing.T, store *redis.Store) map[string]func() error {
+	ctx := t.Context()
+	return map[string]func() error{
+		"Ping":        func() error { return store.Ping(ctx) },
+		"Put":         func() error { return store.Put(ctx, "the key", []byte("the value"), time.Hour) },
+		"Get":         func() error { _, err := store.Get(ctx, "the key"); return err },
+		"Take":        func() error { _, err := store.Take(ctx, "the key"); return err },
+		"PutIfAbsent": func() error { _, err := store.PutIfAbsent(ctx, "the key", []byte("the value"), time.Hour); return err },
+		"Allow":       func() error { _, err := store.Allow(ctx, "the key", 1000, time.Hour); return err },
+	}
+}
+
+// requireFailsInTime also requires that errors do not look like an answer, or like the end of the caller's context.
+func requireFailsInTime(t *testing.T, store *redis.Store) {
+	t.Helper()
+	for name, call := range calls(t, store) {
+		began := time.Now()
+		err := call()
+		require.Error(t, err, name)
+		require.Less(t, time.Since(began), bound, name)
+		for _, other := range []error{identity.ErrNotFound, context.Canceled, context.DeadlineExceeded} {
+			require.NotErrorIs(t, err, other, name)
+		}
+		require.False(t, strings.Contains(err.Error(), "the key") || strings.Contains(err.Error(), "the value"), err)
+	}
+}
+
+func requireWorks(t *testing.T, store *redis.Store) {
+	t.Helper()
+	require.NoError(t, store.Put(t.Context(), "the key", []byte("the value"), time.Hour))
+	for name, call := range calls(t, store) {
+		if err := call(); name != "Get" && name != "Take" { // who come in any order
+			require.NoError(t, err, name)
+		}
+	}
+}
+
+// requireWorksSoon gives go-redis the second that it waits between two dials after many that failed.
+func requireWorksSoon(t *testing.T, store *redis.Store) {
+	t.Helper()
+	require.Eventually(t, func() bool { return store.Ping(t.Context()) == nil }, 30*time.Second, 20*time.Millisecond)
+	requireWorks(t, store)
+}
