@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -17,23 +18,26 @@ import (
 
 // config is everything that can be configured, parsed.
 type config struct {
-	Addr              string
-	Issuer            string
-	TrustedProxies    []netip.Prefix
-	AllowInsecureHTTP bool
-	DatabaseURL       identity.Secret
-	MasterKey         identity.Secret
-	WechatBaseURL     string
-	WechatTimeout     time.Duration
-	AccessTTL         time.Duration
-	RefreshGrace      time.Duration
-	RefuseAhead       bool
-	SessionIdle       time.Duration
-	SessionAbsolute   time.Duration
-	SessionLimit      int
-	AddressAttempts   int
-	LogLevel          slog.Level
-	LogFormat         string
+	Addr                string
+	Issuer              string
+	TrustedProxies      []netip.Prefix
+	AllowInsecureHTTP   bool
+	DatabaseURL         identity.Secret
+	DatabaseConnections int
+	RedisURL            identity.Secret
+	RedisKeyPrefix      string
+	MasterKey           identity.Secret
+	WechatBaseURL       string
+	WechatTimeout       time.Duration
+	AccessTTL           time.Duration
+	RefreshGrace        time.Duration
+	RefuseAhead         bool
+	SessionIdle         time.Duration
+	SessionAbsolute     time.Duration
+	SessionLimit        int
+	AddressAttempts     int
+	LogLevel            slog.Level
+	LogFormat           string
 }
 
 // setting is one key: in the file as it is, in the environment as LINGPAI_ and the key in capitals with underscores, as a flag with
@@ -141,8 +145,24 @@ func (s setting) read(c *config, cmd *cobra.Command, fromFile *koanf.Koanf, t te
 	return fmt.Errorf("%q from %s: %w", value, source, err)
 }
 
-// databasePath is the file in which the database is.
-func (c config) databasePath() string {
-	path, _, _ := strings.Cut(strings.TrimPrefix(c.DatabaseURL.Reveal(), "sqlite:"), "?")
+// databaseFile is the file in which the database is, or "" if it is not in one.
+func (c config) databaseFile() string {
+	path, ok := strings.CutPrefix(c.DatabaseURL.Reveal(), "sqlite:")
+	if !ok {
+		return ""
+	}
+	path, _, _ = strings.Cut(path, "?")
 	return path
+}
+
+// databaseName names the database for people, without the password.
+func (c config) databaseName() string {
+	if file := c.databaseFile(); file != "" {
+		return file
+	}
+	u, err := url.Parse(c.DatabaseURL.Reveal())
+	if err != nil {
+		return "PostgreSQL"
+	}
+	return "PostgreSQL at " + u.Host + u.Path
 }

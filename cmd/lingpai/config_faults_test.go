@@ -9,7 +9,7 @@ import (
 )
 
 func TestAllFaultsAreToldAtOnceByKeyVariableAndWhatIsAllowed(t *testing.T) {
-	o := newOperator(t, "LINGPAI_SESSION_IDLE=4", "LINGPAI_TYPO=1", "LINGPAI_MASTER_KEY=hidden-master", "LINGPAI_DATABASE_URL=postgres://u:hidden-password@h/d")
+	o := newOperator(t, "LINGPAI_SESSION_IDLE=4", "LINGPAI_TYPO=1", "LINGPAI_MASTER_KEY=hidden-master", "LINGPAI_DATABASE_URL=mysql://u:hidden-password@h/d")
 	o.write("c.yaml", "log: {level: loud}\nsession: {idel: 1h}\n")
 	message := o.refused("serve", "--config", "c.yaml", "--session-limit", "x")
 	for _, text := range []string{

@@ -74,6 +74,9 @@ func (s setting) fromEnvironment() (value, from string, err error) {
 	return "", "", nil
 }
 
+// testVariables begin the names of those that tell tests where servers are.
+const testVariables = "LINGPAI_TEST_"
+
 // unknownVariables finds misspelt variables, which would otherwise be defaults without anybody noticing.
 func unknownVariables() []error {
 	known := []string{"LINGPAI_CONFIG"}
@@ -83,7 +86,7 @@ func unknownVariables() []error {
 	var faults []error
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "LINGPAI_") && !slices.Contains(known, name) {
+		if strings.HasPrefix(name, "LINGPAI_") && !strings.HasPrefix(name, testVariables) && !slices.Contains(known, name) {
 			faults = append(faults, fmt.Errorf("%s: %w", name, errNoKey))
 		}
 	}

@@ -37,7 +37,7 @@ func TestDefaultsAreAllowed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:8080", c.Addr)
 	require.Equal(t, 30*time.Second, c.RefreshGrace)
-	require.Equal(t, "lingpai.db", c.databasePath())
+	require.Equal(t, "lingpai.db", c.databaseFile())
 	require.False(t, c.simulated())
 }
 
@@ -77,8 +77,10 @@ func TestEachSettingSaysWhatItDoesNotTake(t *testing.T) {
 		"server.issuer":              {"login.example.com", "ftp://x", "https://x/", "https://x?a=b", "https://x#f", "https://u:p@x", "https://"},
 		"server.trusted_proxies":     {"proxy", "10.0.0.0/33", "10.0.0.1,x"},
 		"server.allow_insecure_http": {"", "yes", "2"},
-		"database.url":               {"", "lingpai.db", "sqlite:", "postgres://h/d"},
-		"redis.url":                  {"redis://h"},
+		"database.url":               {"", "lingpai.db", "sqlite:", "mysql://h/d", "postgres://", "postgres://h", "host=h dbname=d", "postgres://h/d?sslmode=maybe"},
+		"database.connections":       {"", "1", "1001", "many"},
+		"redis.url":                  {"h:6379", "http://h", "redis://"},
+		"redis.key_prefix":           {"", "a b", "lingpai:{tag}", strings.Repeat("x", 65)},
 		"master_key":                 {"k1", "AAAA", "k1:AAAA", aKey + "," + aKey},
 		"wechat.base_url":            {"", "api.weixin.qq.com", "http://api.weixin.qq.com", "https://example.com", "http://10.0.0.1", "ftp://127.0.0.1", "http://u:p@127.0.0.1", "http://127.0.0.1?x"},
 		"wechat.timeout":             {"", "3", "99ms", "11s", "-1s"},

@@ -78,7 +78,12 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) error {
 	if c.WechatBaseURL, err = startSimulator(ctx, c, seeds, cmd); err != nil {
 		return err
 	}
-	handler, err := openHouse(ctx, c, database, logger)
+	volatile, err := openVolatile(c)
+	if err != nil {
+		return err
+	}
+	defer volatile.Close()
+	handler, err := openHouse(ctx, c, database, volatile, logger)
 	if err != nil {
 		return err
 	}

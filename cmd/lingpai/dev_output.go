@@ -41,7 +41,7 @@ func printDev(w io.Writer, output string, c config, s seeds, d demo) error {
 		return json.NewEncoder(w).Encode(ready)
 	}
 	return devText().Execute(w, map[string]any{
-		"Ready": ready, "Database": c.databasePath(), "Header": indented(d.header), "Claims": indented(d.claims), "Refresh": d.RefreshToken,
+		"Ready": ready, "Database": c.databaseName(), "Header": indented(d.header), "Claims": indented(d.claims), "Refresh": d.RefreshToken,
 	})
 }
 

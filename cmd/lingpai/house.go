@@ -36,13 +36,13 @@ func openDatabase(ctx context.Context, c config) (*sql.DB, error) {
 			return nil, err
 		}
 	}
-	return sql.Open(ctx, sql.Options{URL: c.DatabaseURL.Reveal(), Ring: ring})
+	return sql.Open(ctx, sql.Options{URL: c.DatabaseURL.Reveal(), Connections: c.DatabaseConnections, Ring: ring})
 }
 
 // openMigrated opens a database that is there, and has the shape that this version needs.
 func openMigrated(ctx context.Context, c config) (*sql.DB, error) {
-	path := c.databasePath()
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) { // opening would make an empty one at what may be the wrong place
+	path := c.databaseFile()
+	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) { // opening would make an empty one at what may be the wrong place
 		return nil, fmt.Errorf("there is no database at %s: check database.url (LINGPAI_DATABASE_URL), or make one with: lingpai migrate up", path)
 	}
 	database, err := openDatabase(ctx, c)
@@ -56,8 +56,8 @@ func openMigrated(ctx context.Context, c config) (*sql.DB, error) {
 }
 
 // openHouse wires everything behind one handler, and prunes sessions until the context ends. The database is migrated; the caller closes
-// it.
-func openHouse(ctx context.Context, c config, database *sql.DB, logger *slog.Logger) (http.Handler, error) {
+// both stores.
+func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatileStore, logger *slog.Logger) (http.Handler, error) {
 	ring, err := keys.ParseRing(c.MasterKey.Reveal())
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, logger *slog.Log
 		Users:    database.Users(),
 		Sessions: database.Sessions(),
 		Events:   database.Events(),
-		Volatile: memory.New(memory.Options{}),
+		Volatile: volatile,
 		Issuer: tokens.New(tokens.Config{
 			Issuer: c.Issuer, Keys: set, Sessions: database.Sessions(), Users: database.Users(),
 			AccessTTL: c.AccessTTL, IdleTTL: c.SessionIdle, AbsoluteTTL: c.SessionAbsolute, SessionLimit: c.SessionLimit, Now: time.Now,
@@ -89,7 +89,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, logger *slog.Log
 		Logger:   logger,
 	})
 	handler, err := provider.New(provider.Config{
-		Issuer: c.Issuer, Manager: manager, KeySet: set.PublicSet, Ready: readiness(c, database), TrustedProxies: c.TrustedProxies, Logger: logger,
+		Issuer: c.Issuer, Manager: manager, KeySet: set.PublicSet, Ready: readiness(c, database, volatile), TrustedProxies: c.TrustedProxies, Logger: logger,
 	})
 	if err == nil {
 		go pruneRegularly(ctx, database.Sessions(), logger)
@@ -101,10 +101,18 @@ func newWechat(c config, logger *slog.Logger) (*wechat.Client, error) {
 	return wechat.NewClient(wechat.Config{BaseURL: c.WechatBaseURL, Timeout: c.WechatTimeout, Logger: logger})
 }
 
-// readiness says whether requests should come here: the database answers and still has the shape that we need.
-func readiness(c config, database *sql.DB) func(context.Context) []provider.ReadyCheck {
+// readiness says whether requests should come here: the database answers and still has the shape that we need. A Redis that is gone is told
+// of and does not count: it is gone for all replicas, and most of what they do goes on without it.
+func readiness(c config, database *sql.DB, volatile volatileStore) func(context.Context) []provider.ReadyCheck {
 	return func(ctx context.Context) []provider.ReadyCheck {
 		checks := []provider.ReadyCheck{{Name: "database", OK: database.CheckSchema(ctx) == nil}}
+		if c.RedisURL != "" {
+			check := provider.ReadyCheck{Name: "redis", OK: true}
+			if volatile.Ping(ctx) != nil {
+				check.Note = "does not answer: passwords are refused until it does, and all else goes on"
+			}
+			checks = append(checks, check)
+		}
 		if c.simulated() {
 			checks = append(checks, provider.ReadyCheck{Name: "wechat", OK: true, Note: "a simulator, not WeChat"})
 		}

@@ -55,7 +55,12 @@ func serve(ctx context.Context, c config, logger *slog.Logger) error {
 		return err
 	}
 	defer database.Close()
-	handler, err := openHouse(ctx, c, database, logger)
+	volatile, err := openVolatile(c)
+	if err != nil {
+		return err
+	}
+	defer volatile.Close()
+	handler, err := openHouse(ctx, c, database, volatile, logger)
 	if err != nil {
 		return err
 	}

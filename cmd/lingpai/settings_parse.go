@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/storage/redis"
+	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/wechat"
 )
 
@@ -95,16 +98,32 @@ func parseProxies(c *config, value string) error {
 }
 
 func parseDatabaseURL(c *config, value string) error {
-	if path, ok := strings.CutPrefix(value, "sqlite:"); !ok || path == "" {
-		return errors.New("not a database that this version knows")
-	}
 	c.DatabaseURL = identity.Secret(value)
+	return sql.CheckURL(value)
+}
+
+func parseConnections(c *config, value string) error {
+	if err := integer(func(c *config) *int { return &c.DatabaseConnections }, 1000)(c, value); err != nil {
+		return err
+	}
+	if c.DatabaseConnections < 2 {
+		return errors.New("out of range")
+	}
 	return nil
 }
 
-func parseRedisURL(_ *config, value string) error {
-	if value != "" {
-		return errors.New("this version does not support Redis")
+func parseRedisURL(c *config, value string) error {
+	c.RedisURL = identity.Secret(value)
+	if value == "" {
+		return nil
+	}
+	return redis.CheckURL(value)
+}
+
+func parseKeyPrefix(c *config, value string) error {
+	c.RedisKeyPrefix = value
+	if !regexp.MustCompile(`^[A-Za-z0-9.:_-]{1,64}$`).MatchString(value) {
+		return errors.New("not a prefix")
 	}
 	return nil
 }
