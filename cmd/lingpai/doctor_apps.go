@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+func (d *doctor) checkApps(ctx context.Context) {
+	apps, err := within(ctx, d.database.Apps().List)
+	if err != nil {
+		d.report.fault("cannot be listed: "+d.report.words(err), checkDatabaseURL)
+		return
+	}
+	if len(apps) == 0 {
+		d.report.ok("none: nobody can sign in through WeChat; one is added with: lingpai apps add")
+	}
+	for _, app := range apps {
+		if ctx.Err() != nil {
+			return
+		}
+		d.checkApp(ctx, app)
+	}
+}
+
+// checkApp opens the AppSecret, and lets WeChat try it, unless that is known to fail.
+func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
+	app, err := within(ctx, func(ctx context.Context) (identity.App, error) {
+		return guardedApps{d.database.Apps(), d.config.simulated()}.Find(ctx, listed.Platform, listed.ID)
+	})
+	rotate := "give it anew with: lingpai apps rotate-secret " + listed.ID
+	switch {
+	case errors.Is(err, keys.ErrUnknownMasterKey), errors.Is(err, keys.ErrSealBroken):
+		d.report.fault(listed.ID+": master_key does not open its AppSecret",
+			"add the master key that sealed it to master_key (LINGPAI_MASTER_KEY) behind the first, or take the AppSecret from WeChat's console and "+rotate)
+	case errors.Is(err, identity.ErrUnusable):
+		d.report.fault(listed.ID+": its AppSecret is a real one, which is not sent to a simulator",
+			"unset wechat.base_url (LINGPAI_WECHAT_BASE_URL), or take a secret that begins with "+wechattest.SecretPrefix+" and "+rotate)
+	case err != nil:
+		d.report.fault(listed.ID+": cannot be read: "+d.report.words(err), checkDatabaseURL)
+	case !d.config.simulated() && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
+		d.report.fault(app.ID+": its AppSecret is a simulator's, which WeChat does not know", "take the AppSecret from WeChat's console and "+rotate)
+	case !d.wechat.answers:
+		d.report.skipped(app.ID + ": its AppSecret opens; not tried, since " + d.whoAnswers() + " cannot be reached")
+	default:
+		d.tryApp(ctx, app)
+	}
+}
+
+// tryApp makes the call of "lingpai apps test". The address that WeChat saw is only in what the client logs.
+func (d *doctor) tryApp(ctx context.Context, app identity.App) {
+	var log bytes.Buffer
+	c := d.config
+	c.WechatTimeout = min(c.WechatTimeout, answerTime)
+	client, err := newWechat(c, slog.New(slog.NewJSONHandler(&log, nil)))
+	if err != nil {
+		d.report.fault(app.ID+": "+err.Error(), "check wechat.base_url (LINGPAI_WECHAT_BASE_URL)")
+		return
+	}
+	defer client.Close()
+	_, err = client.CodeToSession(ctx, wechat.Credentials{AppID: app.ID, Secret: wechat.Secret(app.Secret.Reveal())}, "lingpai-doctor")
+	var logged refusalLog
+	_ = json.NewDecoder(&log).Decode(&logged) // nothing was logged if the code was all that is wrong
+	d.judgeApp(app.ID, err, logged)
+}
+
+// refusalLog is what the client logs beyond its error.
+type refusalLog struct {
+	Address string `json:"our_address"`
+	Reason  string `json:"reason"`
+}
+
+func (d *doctor) judgeApp(id string, err error, logged refusalLog) {
+	failed, _ := errors.AsType[*wechat.Error](err)
+	switch {
+	case errors.Is(err, wechat.ErrBadCode):
+		d.report.ok(id + ": " + d.whoAnswers() + " accepts the AppID, the AppSecret and this machine's address")
+	case errors.Is(err, wechat.ErrMisconfigured):
+		d.report.fault(refusedApp(id, failed.Errcode, logged.Address))
+	case errors.Is(err, wechat.ErrThrottled):
+		d.report.warning(fmt.Sprintf("%s: not known, since the app's calls are used up for now (errcode %d)", id, failed.Errcode),
+			fmt.Sprintf("wait %s and try: lingpai apps test %s", short(failed.RetryAfter), id))
+	default:
+		d.report.fault(id+": "+d.whoAnswers()+" gives no answer that can be used: "+orDash(logged.Reason), "try again with: lingpai apps test "+id)
+	}
+}
+
+// refusedApp says what WeChat has against an app, and how the operator sets it right.
+func refusedApp(id string, errcode int, address string) (found, advice string) {
+	found = fmt.Sprintf("%s: WeChat refuses the app (errcode %d)", id, errcode)
+	switch errcode {
+	case 40125:
+		return fmt.Sprintf("%s: the AppSecret is wrong (errcode %d)", id, errcode), "take it from the mini-program's console and give it with: lingpai apps rotate-secret " + id
+	case 40164:
+		return fmt.Sprintf("%s: calls from this machine's address %s are not allowed (errcode %d)", id, address, errcode),
+			"add " + address + " to the IP allow-list (IP白名单) in the mini-program's console"
+	}
+	return found, remedy(errcode)
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// How far clocks may be apart: verifiers mostly allow a minute, and one that is a little wrong gets worse.
+const (
+	oddSkew    = 5 * time.Second
+	brokenSkew = time.Minute
+)
+
+// checkClock compares this machine's clock with every other one within reach. SQLite has no clock of its own.
+func (d *doctor) checkClock(ctx context.Context) {
+	compared := false
+	if d.database != nil && d.config.databaseFile() == "" {
+		compared = true
+		if ahead, err := within(ctx, d.aheadOfDatabase); err != nil {
+			d.report.fault("the database does not tell the time: "+d.report.words(err), checkDatabaseURL)
+		} else {
+			d.judgeClock("the database's", ahead)
+		}
+	}
+	if d.wechat.ahead != nil {
+		d.judgeClock("that of "+d.whoAnswers(), *d.wechat.ahead)
+		compared = true
+	}
+	if !compared {
+		d.report.skipped("not checked, since there is no other clock within reach to compare with")
+	}
+}
+
+func (d *doctor) aheadOfDatabase(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	now, err := d.database.Clock(ctx)
+	return middle(began, time.Now()).Sub(now), err
+}
+
+func (d *doctor) judgeClock(other string, ahead time.Duration) {
+	skew, direction := ahead.Abs(), "ahead of"
+	if ahead < 0 {
+		direction = "behind"
+	}
+	found := fmt.Sprintf("this machine's clock is %s %s %s", skew.Round(time.Second), direction, other)
+	const advice = "let NTP set the clocks (on Linux: timedatectl set-ntp true)"
+	switch {
+	case skew > brokenSkew:
+		d.report.fault(found+": services would refuse tokens as expired or not yet valid", advice)
+	case skew > oddSkew:
+		d.report.warning(found, advice)
+	default:
+		d.report.ok("this machine's clock agrees with " + other)
+	}
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// configFaults takes apart what loadConfig says in one error.
+func configFaults(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if all, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok {
+		return all.Unwrap()
+	}
+	return []error{err}
+}
+
+// unreadable says whether the file could not be read: what the settings are is not known then, and the defaults are of no interest.
+func (d *doctor) unreadable() bool {
+	for _, fault := range d.faults {
+		if strings.HasPrefix(fault.Error(), "--config: ") || strings.HasPrefix(fault.Error(), "LINGPAI_CONFIG: ") {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *doctor) checkConfiguration(context.Context) {
+	for _, fault := range d.faults {
+		d.report.fault(configAdvice(fault))
+	}
+	if len(d.faults) == 0 {
+		d.report.ok("every setting has a value that is allowed; the issuer is " + d.config.Issuer)
+	}
+	d.checkExposure()
+	d.checkLives()
+}
+
+// checkExposure looks at what lies between callers and the server.
+func (d *doctor) checkExposure() {
+	c := d.config
+	if d.unreadable() || d.faulty("server.issuer") {
+		return
+	}
+	if c.insecure() {
+		d.report.warning("the issuer is http on a private address: everybody on this network can read tokens",
+			"for anything but development set server.issuer (LINGPAI_SERVER_ISSUER) to an https URL")
+	}
+	if strings.HasPrefix(c.Issuer, "https:") && len(c.TrustedProxies) == 0 && !d.faulty("server.trusted_proxies") {
+		d.report.warning("server.trusted_proxies is empty: all callers behind the proxy that terminates TLS count as one address, and share one limit on passwords",
+			"set server.trusted_proxies (LINGPAI_SERVER_TRUSTED_PROXIES) to the proxy's address, such as 127.0.0.1, and let the proxy set X-Forwarded-For")
+	}
+}
+
+// checkLives looks at how long sessions live, and what ends them before.
+func (d *doctor) checkLives() {
+	c := d.config
+	if !d.faulty("session.idle") && !d.faulty("session.absolute") && c.SessionIdle > c.SessionAbsolute {
+		d.report.warning(fmt.Sprintf("session.idle (%s) is longer than session.absolute (%s), so it never counts", short(c.SessionIdle), short(c.SessionAbsolute)),
+			"set session.idle (LINGPAI_SESSION_IDLE) to less than session.absolute (LINGPAI_SESSION_ABSOLUTE)")
+	}
+	if !d.faulty("session.refresh_grace") && c.RefreshGrace == 0 {
+		d.report.ok("note: session.refresh_grace is 0s, so an app that refreshes twice at once, or again after a lost answer, must send an Idempotency-Key or is signed out")
+	}
+}
+
+// configAdvice parts what is wrong with a setting from what is allowed.
+func configAdvice(fault error) (found, advice string) {
+	if errors.Is(fault, errNoKey) {
+		name, _, _ := strings.Cut(fault.Error(), ": ")
+		return name + ": there is no such setting", "correct or remove it; all settings are listed by: lingpai serve --help"
+	}
+	found, allowed, ok := strings.Cut(fault.Error(), "; allowed: ")
+	if !ok {
+		return found, "correct the file, or name another one with --config"
+	}
+	name, _, _ := strings.Cut(found, ": ")
+	return found, "set " + name + "; allowed: " + allowed
+}
+
+// short writes 168h for 168h0m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDoctorTellsAllFaultsOfTheConfigurationAndGoesOn(t *testing.T) {
+	o, _ := healthy(t)
+	findings := o.with("LINGPAI_SERVER_ISSUER=http://login.example.com", "LINGPAI_TYPO=1", "LINGPAI_MASTER_KEY=hidden-master",
+		"LINGPAI_REDIS_URL=hidden-redis").examined("--session-idle", "3", "--log-level", "loud")
+	requireFinding(t, findings, "configuration", statusFault, "must be https", "set server.issuer (LINGPAI_SERVER_ISSUER); allowed: ")
+	requireFinding(t, findings, "configuration", statusFault, "LINGPAI_TYPO", "lingpai serve --help")
+	requireFinding(t, findings, "configuration", statusFault, "master_key (", "lingpai keys new-master-key")
+	requireFinding(t, findings, "configuration", statusFault, "redis.url (", "set redis.url (LINGPAI_REDIS_URL)")
+	requireFinding(t, findings, "configuration", statusFault, `"3" from --session-idle`, "1s to 8760h")
+	requireFinding(t, findings, "configuration", statusFault, `"loud" from --log-level`, "debug, info, warn or error")
+	requireFinding(t, findings, "database", statusOK, "SQLite in lingpai.db", "")
+	requireFinding(t, findings, "redis", statusSkipped, "not checked, since redis.url is not right", "")
+	requireFinding(t, findings, "clients", statusOK, "1 enabled client", "")
+
+	a := o.types("", "doctor", "--config", "none.yaml")
+	require.Equal(t, 1, a.code)
+	require.Regexp(t, `(?m)^fault +configuration +--config: cannot read none.yaml`, a.stdout)
+	require.Equal(t, 8, strings.Count(a.stdout, "not checked, since the configuration file cannot be read"))
+	require.Contains(t, a.stdout, "1 fault, no warnings, 8 not checked\n")
+	require.Contains(t, a.stderr, "lingpai: there are faults")
+	require.Contains(t, o.refused("doctor", "--output", "yaml"), "is neither table nor json")
+}
+
+func TestDoctorWarnsOfSettingsThatAreAllowedAndOdd(t *testing.T) {
+	o, _ := healthy(t)
+	o = o.with("LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_SESSION_IDLE=48h", "LINGPAI_SESSION_ABSOLUTE=24h", "LINGPAI_SESSION_REFRESH_GRACE=0s")
+	findings := o.examined()
+	requireFinding(t, findings, "configuration", statusWarning, "server.trusted_proxies is empty", "LINGPAI_SERVER_TRUSTED_PROXIES")
+	requireFinding(t, findings, "configuration", statusWarning, "session.idle (48h) is longer than session.absolute (24h)", "LINGPAI_SESSION_IDLE")
+	requireFinding(t, findings, "configuration", statusOK, "session.refresh_grace is 0s", "")
+	requireFinding(t, findings, "wechat", statusWarning, "it is a simulator", "unset wechat.base_url")
+	requireFinding(t, o.with("LINGPAI_TYPO=1").examined(), "configuration", statusWarning, "server.trusted_proxies is empty", "") // a fault hides no warning
+	insecure := o.with("LINGPAI_SERVER_ISSUER=http://192.168.1.20:8080", "LINGPAI_SERVER_ALLOW_INSECURE_HTTP=true").examined()
+	requireFinding(t, insecure, "configuration", statusWarning, "everybody on this network can read tokens", "https URL")
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+const checkDatabaseURL = "check database.url (LINGPAI_DATABASE_URL)"
+
+func (d *doctor) checkDatabase(ctx context.Context) {
+	file := d.config.databaseFile()
+	info, err := os.Stat(file)
+	if file != "" && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) { // opening would make one
+		d.report.fault("there is no database at "+file, checkDatabaseURL+", or make a database with: lingpai migrate up")
+		return
+	}
+	c := d.config
+	if d.faulty("master_key") { // most can be looked at without
+		c.MasterKey = ""
+	}
+	database, err := within(ctx, func(ctx context.Context) (*sql.DB, error) { return openDatabase(ctx, c) })
+	if err != nil {
+		d.report.fault(c.databaseName()+" cannot be opened: "+d.report.words(err), databaseAdvice(file))
+		return
+	}
+	d.database = database
+	if file == "" {
+		d.report.ok(c.databaseName() + " answers")
+		return
+	}
+	d.report.ok(fmt.Sprintf("SQLite in %s (%s) answers", file, size(info.Size())))
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o007 != 0 { // Windows has no such bits
+		d.report.warning(fmt.Sprintf("every user of this machine can read or write %s (mode %04o)", file, mode), "chmod o-rwx "+file)
+	}
+}
+
+func databaseAdvice(file string) string {
+	if file != "" {
+		return checkDatabaseURL + ", and that the user who runs this may read and write the file and its folder"
+	}
+	return checkDatabaseURL + ": that the server runs, that this machine may connect, and that the user and the password are right"
+}
+
+func (d *doctor) checkMigrations(ctx context.Context) {
+	_, err := within(ctx, func(ctx context.Context) (any, error) { return nil, d.database.CheckSchema(ctx) })
+	if err == nil {
+		d.migrated = true
+		d.report.ok("the database has the shape that this version needs")
+		return
+	}
+	d.report.fault(d.schemaAdvice(err))
+}
+
+// schemaAdvice parts what CheckSchema says from what it says to do.
+func (d *doctor) schemaAdvice(err error) (found, advice string) {
+	if !errors.Is(err, sql.ErrSchema) {
+		return "the database's shape is not known: " + d.report.words(err), checkDatabaseURL
+	}
+	text := err.Error()
+	if _, state, ok := strings.Cut(text, `run "lingpai migrate up" (`); ok {
+		return sql.ErrSchema.Error() + ": " + strings.TrimSuffix(state, ")"), "lingpai migrate up"
+	}
+	found, advice, ok := strings.Cut(text, "; ")
+	if !ok {
+		advice = checkDatabaseURL
+	}
+	return found, advice
+}
+
+// size writes bytes for people.
+func size(bytes int64) string {
+	switch {
+	case bytes < 1<<20:
+		return fmt.Sprintf("%d KiB", (bytes+1<<10-1)>>10)
+	case bytes < 1<<30:
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	}
+	return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	stdsql "database/sql"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
+	o := newOperator(t, loopbackIssuer, nowhere, "LINGPAI_MASTER_KEY="+aKey)
+	findings := o.examined()
+	requireFinding(t, findings, "database", statusFault, "there is no database at lingpai.db", "lingpai migrate up")
+	for _, check := range []string{"migrations", "keys", "apps", "clients"} {
+		require.Contains(t, findings, finding{check, statusSkipped, "not checked, since the database is not open", ""})
+	}
+	requireFinding(t, findings, "wechat", statusFault, "https://api.weixin.qq.com cannot be reached: proxyconnect tcp", "curl -I https://api.weixin.qq.com")
+	requireFinding(t, findings, "clock", statusSkipped, "no other clock within reach", "")
+	require.NoFileExists(t, filepath.Join(o.folder, "lingpai.db"))
+	o.write("lingpai.db", "")
+	requireFinding(t, o.examined(), "database", statusFault, "there is no database at lingpai.db", "")
+	o.write("lingpai.db", strings.Repeat("no database ", 100))
+	requireFinding(t, o.examined(), "database", statusFault, "lingpai.db cannot be opened", "LINGPAI_DATABASE_URL")
+}
+
+func TestDoctorMissesMigrations(t *testing.T) {
+	o := migrated(t, loopbackIssuer, nowhere)
+	findings := o.examined()
+	requireFinding(t, findings, "keys", statusOK, "none yet", "")
+	requireFinding(t, findings, "apps", statusOK, "none: nobody can sign in through WeChat", "")
+	requireFinding(t, findings, "clients", statusWarning, "none that is enabled", "lingpai clients create --help")
+	requireFinding(t, findings, "wechat", statusWarning, "no app is registered, so nobody needs it", "")
+	o.ok("migrate", "down")
+	findings = o.examined()
+	f := found(t, findings, "it is at version ")
+	require.Equal(t, finding{"migrations", statusFault, f.Found, "lingpai migrate up"}, f)
+	for _, check := range []string{"keys", "apps", "clients"} {
+		require.Contains(t, findings, finding{check, statusSkipped, "not checked, since the database does not have the shape that is needed", ""})
+	}
+}
+
+func TestDoctorSeesWhoMayReadTheDatabase(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such permissions")
+	}
+	o, _ := healthy(t)
+	require.NoError(t, os.Chmod(filepath.Join(o.folder, "lingpai.db"), 0o644))
+	requireFinding(t, o.examined(), "database", statusWarning, "every user of this machine can read or write lingpai.db (mode 0644)", "chmod o-rwx lingpai.db")
+}
+
+func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
+	o, _ := healthy(t)
+	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
+	requireFinding(t, findings, "keys", statusFault, "which is not in master_key (LINGPAI_MASTER_KEY)", "add its entry behind the first")
+	requireFinding(t, findings, "apps", statusFault, appID+": master_key does not open its AppSecret", "lingpai apps rotate-secret "+appID)
+
+	id, _, _ := strings.Cut(strings.TrimSpace(o.ok("keys", "new-master-key")), ":")
+	_, other, _ := strings.Cut(aKey, ":")
+	findings = o.with("LINGPAI_MASTER_KEY=" + id + ":" + other).examined()
+	requireFinding(t, findings, "keys", statusFault, "does not open the", "not another key of the same id")
+
+	findings = o.with("LINGPAI_MASTER_KEY=").examined()
+	requireFinding(t, findings, "configuration", statusFault, "master_key (LINGPAI_MASTER_KEY): it is required", "lingpai keys new-master-key")
+	for _, check := range []string{"keys", "apps"} {
+		require.Contains(t, findings, finding{check, statusSkipped, "not checked, since master_key is not right", ""})
+	}
+}
+
+func TestDoctorTriesRedis(t *testing.T) {
+	o, _ := healthy(t)
+	findings := o.with("LINGPAI_REDIS_URL=redis://user:hidden-password@127.0.0.1:1").examined()
+	requireFinding(t, findings, "redis", statusFault, "does not answer", "LINGPAI_REDIS_URL")
+
+	server := servers.RestartableRedis(t)
+	o = o.with("LINGPAI_REDIS_URL=" + server.URL())
+	requireFinding(t, o.examined(), "redis", statusOK, "keeps and gives back; a command takes", "")
+	full := servers.RestartableRedis(t, "--maxmemory", "1", "--maxmemory-policy", "noeviction")
+	requireFinding(t, o.with("LINGPAI_REDIS_URL="+full.URL()).examined(), "redis", statusFault, "does not keep what it is given", "has memory left")
+	require.NoError(t, server.Pause())
+	requireFinding(t, o.examined(), "redis", statusFault, "does not answer", "LINGPAI_REDIS_URL")
+}
+
+func TestDoctorLooksAtPostgreSQL(t *testing.T) {
+	server := servers.TemporaryPostgreSQL(t)
+	o := newOperator(t, loopbackIssuer, nowhere, "LINGPAI_MASTER_KEY="+aKey, "LINGPAI_DATABASE_URL="+server.URL())
+	requireFinding(t, o.examined(), "migrations", statusFault, "at version 0 of ", "lingpai migrate up")
+	o.ok("migrate", "up")
+	findings := o.examined()
+	requireFinding(t, findings, "database", statusOK, "PostgreSQL at 127.0.0.1:", "")
+	requireFinding(t, findings, "migrations", statusOK, "the shape that this version needs", "")
+	requireFinding(t, findings, "redis", statusWarning, "redis.url is empty", "LINGPAI_REDIS_URL")
+	requireFinding(t, findings, "clock", statusOK, "this machine's clock agrees with the database's", "")
+
+	findings = o.with("LINGPAI_DATABASE_URL=" + withClockAhead(t, server.URL())).examined()
+	requireFinding(t, findings, "clock", statusFault, "this machine's clock is 2m0s behind the database's", "NTP")
+	server.Stop()
+	requireFinding(t, o.examined(), "database", statusFault, "cannot be opened", "that the server runs")
+}
+
+// withClockAhead is a URL through which a database's clock is found two minutes ahead.
+func withClockAhead(t *testing.T, url string) string {
+	database, err := stdsql.Open("pgx", url)
+	require.NoError(t, err)
+	defer database.Close()
+	_, err = database.ExecContext(t.Context(), `CREATE SCHEMA moved; CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+		$$ SELECT pg_catalog.clock_timestamp() + interval '2 minutes' $$`)
+	require.NoError(t, err)
+	return url + "&search_path=public,moved,pg_catalog"
+}
+
+func TestDoctorLooksAtClients(t *testing.T) {
+	o, _ := healthy(t)
+	o.ok("clients", "create", "slow", "--grant", "wechat_code", "--app", appID, "--audience", audience, "--access-ttl", "12h", "--idle-ttl", "1h")
+	create := func(client identity.Client) {
+		client.Audience = []string{audience}
+		database, err := sql.Open(t.Context(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
+		require.NoError(t, err)
+		defer database.Close()
+		require.NoError(t, database.Clients().Create(t.Context(), client))
+	}
+	create(identity.Client{ID: "twin", Grants: []string{grants.WechatCode}, Apps: []string{appID}, Scopes: []string{"admin"}})
+	create(identity.Client{ID: "lost", Grants: []string{grants.WechatCode}, Apps: []string{"wx9999999999999999"}})
+	create(identity.Client{ID: "open", Grants: []string{grants.Password}, FirstParty: true})
+	create(identity.Client{ID: "mute", Grants: []string{grants.Password}, FirstParty: true, Confidential: true})
+	create(identity.Client{ID: "idle", Grants: []string{grants.RefreshToken}, Confidential: true, SecretHash: identity.HashSecret("x")})
+	create(identity.Client{ID: "gone", Grants: []string{grants.WechatCode}, Apps: []string{appID}, Scopes: []string{"other"}})
+	o.ok("clients", "disable", "gone")
+
+	findings := o.examined()
+	requireFinding(t, findings, "clients", statusWarning, "shop, twin: public clients of app "+appID, "lingpai clients disable twin")
+	requireFinding(t, findings, "clients", statusFault, `lost: --app: there is no app "wx9999999999999999"`, "lingpai apps add wx9999999999999999")
+	requireFinding(t, findings, "clients", statusWarning, "open: it is public and may use passwords", "lingpai clients disable open")
+	requireFinding(t, findings, "clients", statusFault, "mute: it is confidential and has no secret", "lingpai clients rotate-secret mute")
+	requireFinding(t, findings, "clients", statusFault, "idle: --grant: name wechat_code", "lingpai clients disable idle")
+	requireFinding(t, findings, "clients", statusWarning, "slow: its own record gives longer lives than the server's settings: 12h instead of token.access_ttl=1h", "if that is meant")
+	for _, f := range findings {
+		require.NotContains(t, f.Found, "gone")
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/keys"
+)
+
+func (d *doctor) checkKeys(ctx context.Context) {
+	records, err := within(ctx, d.database.Keys().Keys)
+	if err != nil {
+		d.report.fault("cannot be read: "+d.report.words(err), checkDatabaseURL)
+		return
+	}
+	if len(records) == 0 {
+		d.report.ok("none yet: the first start of serve makes them")
+		return
+	}
+	if err := opens(ctx, records, d.config.MasterKey.Reveal()); err != nil {
+		d.report.fault(keyAdvice(err))
+		return
+	}
+	d.report.ok("master_key opens all; " + describeSigning(records, time.Now()))
+}
+
+// opens says why a master key does not open the keys, by loading them as serve does, from a store that takes nothing.
+func opens(ctx context.Context, records []keys.Record, masterKey string) error {
+	ring, err := keys.ParseRing(masterKey)
+	if err != nil {
+		return err
+	}
+	_, err = keys.Load(ctx, keptKeys(records), ring, keys.Options{Now: time.Now})
+	if errors.Is(err, errKeptKeys) { // all opened; serve makes what is missing
+		return nil
+	}
+	return err
+}
+
+// keptKeys is a store of keys that stays as it is.
+type keptKeys []keys.Record
+
+var errKeptKeys = errors.New("no key is made here")
+
+// Keys implements keys.Store.
+func (k keptKeys) Keys(context.Context) ([]keys.Record, error) { return k, nil }
+
+// AddKey implements keys.Store.
+func (keptKeys) AddKey(context.Context, keys.Record) (bool, error) { return false, errKeptKeys }
+
+// keyAdvice parts what is wrong with a key from what to do.
+func keyAdvice(err error) (found, advice string) {
+	text := err.Error()
+	if cause := errors.Unwrap(err); cause != nil { // says the same once more
+		text = strings.TrimSuffix(text, ": "+cause.Error())
+	}
+	found, advice, ok := strings.Cut(text, "; ")
+	if !ok {
+		advice = "check master_key (LINGPAI_MASTER_KEY), and look at the keys with: lingpai keys list"
+	}
+	return found, advice
+}
+
+// describeSigning tells of the signing keys that still do something.
+func describeSigning(records []keys.Record, now time.Time) string {
+	var texts []string
+	for _, key := range keys.Describe(records, now) {
+		if key.Purpose == keys.Signing && key.State != keys.Gone {
+			texts = append(texts, fmt.Sprintf("kid %s is %s, %s old", key.ID, key.State, age(now.Sub(key.CreatedAt))))
+		}
+	}
+	if len(texts) == 0 {
+		return "the first start of serve makes a signing key"
+	}
+	return strings.Join(texts, "; ")
+}
+
+func age(d time.Duration) string {
+	if d < 24*time.Hour {
+		return "less than a day"
+	}
+	return plural(int(d/(24*time.Hour)), "day")
+}

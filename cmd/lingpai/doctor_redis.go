@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+const (
+	// slowRedis is a round trip that people would feel: every sign-in with a password makes several.
+	slowRedis = 50 * time.Millisecond
+
+	checkRedisURL = "check redis.url (LINGPAI_REDIS_URL): that the server runs, that this machine may connect, and that the user and the password are right"
+)
+
+func (d *doctor) checkRedis(ctx context.Context) {
+	if d.config.RedisURL == "" {
+		if d.config.databaseFile() == "" && !d.faulty("database.url") {
+			d.report.warning("redis.url is empty: if several processes share this PostgreSQL, each counts password attempts for itself",
+				"set redis.url (LINGPAI_REDIS_URL) if there are several; with a single one leave it as it is")
+			return
+		}
+		d.report.ok("none: counts of attempts and the like are in the memory of the one process; several replicas need redis.url")
+		return
+	}
+	store, err := within(ctx, func(context.Context) (volatileStore, error) { return openVolatile(d.config) })
+	if err != nil {
+		d.report.fault("cannot be opened: "+d.report.words(err), checkRedisURL)
+		return
+	}
+	defer within(context.WithoutCancel(ctx), func(context.Context) (any, error) { return nil, store.Close() })
+	d.askRedis(ctx, store)
+}
+
+func (d *doctor) askRedis(ctx context.Context, store volatileStore) {
+	if _, err := within(ctx, func(ctx context.Context) (any, error) { return nil, store.Ping(ctx) }); err != nil {
+		d.report.fault("does not answer: "+d.report.words(err), checkRedisURL)
+		return
+	}
+	took, err := within(ctx, func(ctx context.Context) (time.Duration, error) { return roundTrip(ctx, store) })
+	switch {
+	case err != nil:
+		d.report.fault("answers, but does not keep what it is given: "+d.report.words(err),
+			"let the user in redis.url read, write and run scripts under redis.key_prefix, on a server that is no read-only replica and has memory left")
+	case took > slowRedis:
+		d.report.warning(fmt.Sprintf("answers, but a command takes %s", took), "run Redis in the same region and network as lingpai")
+	default:
+		d.report.ok(fmt.Sprintf("keeps and gives back; a command takes %s", took))
+	}
+}
+
+// roundTrip puts a key that nobody else has, gets and takes it, and tells how long one command took.
+func roundTrip(ctx context.Context, store identity.Volatile) (time.Duration, error) {
+	key, value := "doctor:"+rand.Text(), []byte(rand.Text())
+	began := time.Now()
+	if err := store.Put(ctx, key, value, 2*answerTime); err != nil {
+		return 0, fmt.Errorf("put: %w", err)
+	}
+	for _, read := range []func(context.Context, string) ([]byte, error){store.Get, store.Take} {
+		if got, err := read(ctx, key); err != nil || !bytes.Equal(got, value) {
+			return 0, fmt.Errorf("what was put did not come back: %w", err)
+		}
+	}
+	took := time.Since(began) / 3
+	if _, err := store.Get(ctx, key); !errors.Is(err, identity.ErrNotFound) {
+		return 0, errors.New("what was taken is still there")
+	}
+	return took.Round(10 * time.Microsecond), nil
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// loopbackIssuer is one for which doctor has no warning.
+const loopbackIssuer = "LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080"
+
+// nowhere keeps what a test calls from reaching anything outside this machine. Loopback needs no proxy.
+const nowhere = "HTTPS_PROXY=http://user:hidden-proxy@127.0.0.1:1"
+
+// healthy is an operator whose house is in order, with keys, an app and a client, and a simulator.
+func healthy(t *testing.T) (o *operator, simulator string) {
+	t.Helper()
+	o = migrated(t, loopbackIssuer, nowhere)
+	p, _ := o.serves() // makes the keys
+	require.NoError(t, p.stop())
+	simulator = o.simulates()
+	o = o.with("LINGPAI_WECHAT_BASE_URL=" + simulator)
+	o.okWith(simSecret, "apps", "add", appID)
+	o.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--app", appID, "--audience", audience)
+	return o, simulator
+}
+
+// examined is what doctor finds. Whatever that is: it names commands that exist and shows no secret, and the status is 1 if there is a fault.
+func (o *operator) examined(args ...string) []finding {
+	o.t.Helper()
+	a := o.types("", append([]string{"doctor", "--output", "json"}, args...)...)
+	var findings []finding
+	require.NoError(o.t, json.Unmarshal([]byte(a.stdout), &findings), a.stderr)
+	code := 0
+	for _, f := range findings {
+		if f.Status == statusFault {
+			code = 1
+		}
+		require.Equal(o.t, f.Status == statusFault || f.Status == statusWarning, f.Advice != "", "%+v", f)
+		requireCommands(o.t, f.Advice)
+	}
+	require.Equal(o.t, code, a.code)
+	o.hasNoSecret(a.stdout + a.stderr)
+	return findings
+}
+
+func (o *operator) hasNoSecret(text string) {
+	o.t.Helper()
+	for _, entry := range o.env {
+		if name, value, _ := strings.Cut(entry, "="); name == "LINGPAI_MASTER_KEY" && value != "" {
+			require.NotContains(o.t, text, value)
+		}
+	}
+	require.NotContains(o.t, text, simSecret)
+	require.NotContains(o.t, text, realSecret)
+	require.NotContains(o.t, text, "hidden")
+}
+
+var namedCommand = regexp.MustCompile(`\blingpai ([a-z]+(?:-[a-z]+)*(?: [a-z]+(?:-[a-z]+)*)?)`)
+
+// requireCommands looks up every command that a text names.
+func requireCommands(t *testing.T, text string) {
+	t.Helper()
+	for _, match := range namedCommand.FindAllStringSubmatch(text, -1) {
+		cmd, _, err := newRootCommand().Find(strings.Fields(match[1]))
+		require.NoError(t, err, text)
+		require.False(t, cmd.HasSubCommands(), "%q is no command in: %s", match[1], text)
+	}
+}
+
+// found is the one finding that holds a text.
+func found(t *testing.T, findings []finding, text string) finding {
+	t.Helper()
+	var which []finding
+	for _, f := range findings {
+		if strings.Contains(f.Found, text) {
+			which = append(which, f)
+		}
+	}
+	require.Len(t, which, 1, "%q in %+v", text, findings)
+	return which[0]
+}
+
+// requireFinding wants one finding with a text, of a check and a status, whose advice holds another text.
+func requireFinding(t *testing.T, findings []finding, check, status, text, advice string) {
+	t.Helper()
+	f := found(t, findings, text)
+	require.Equal(t, check, f.Check)
+	require.Equal(t, status, f.Status, "%+v", f)
+	require.Contains(t, f.Advice, advice)
+}
+
+func TestDoctorFindsAHouseInOrder(t *testing.T) {
+	o, _ := healthy(t)
+	before, err := os.ReadFile(filepath.Join(o.folder, "lingpai.db"))
+	require.NoError(t, err)
+	text := o.ok("doctor")
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for n, name := range []string{"configuration", "database", "migrations", "redis", "keys", "wechat", "clock", "apps", "clients"} {
+		require.Regexp(t, `^ok +`+name+` +\S`, lines[n])
+	}
+	require.Equal(t, "no faults, no warnings", lines[len(lines)-1])
+	require.Contains(t, text, "it is a simulator, not WeChat")
+	for _, f := range o.examined() {
+		require.Equal(t, statusOK, f.Status, "%+v", f)
+	}
+	after, err := os.ReadFile(filepath.Join(o.folder, "lingpai.db"))
+	require.NoError(t, err)
+	require.Equal(t, before, after, "doctor changes nothing")
+}
+
+func TestDoctorNamesOnlyCommandsThatExist(t *testing.T) {
+	files, err := filepath.Glob("doctor*.go")
+	require.NoError(t, err)
+	for _, file := range append(files, "apps.go", "client_rules.go", "settings.go") {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		requireCommands(t, string(text))
+	}
+}
+
+// silent is a server that takes connections and never says a word.
+func silent(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	return listener.Addr().String()
+}
+
+func TestDoctorWaitsForNobodyForLong(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	o := newOperator(t, loopbackIssuer, "LINGPAI_MASTER_KEY="+aKey, "LINGPAI_WECHAT_BASE_URL=http://"+silent(t),
+		"LINGPAI_DATABASE_URL=postgres://user:hidden-password@"+silent(t)+"/lingpai?sslmode=disable&connect_timeout=60")
+	findings := o.examined()
+	require.Less(t, time.Since(began), 3*answerTime)
+	requireFinding(t, findings, "database", statusFault, "PostgreSQL at ", "LINGPAI_DATABASE_URL")
+	requireFinding(t, findings, "wechat", statusFault, "cannot be reached: no answer within 5s", "lingpai wechat-simulator")
+}
+
+func TestDoctorStopsAtAnInterrupt(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no SIGTERM")
+	}
+	o := newOperator(t, loopbackIssuer, "LINGPAI_MASTER_KEY="+aKey, "LINGPAI_WECHAT_BASE_URL=http://"+silent(t))
+	p := o.start("doctor")
+	for !strings.Contains(p.line(), " keys ") { // WeChat comes next
+	}
+	require.Error(t, p.stop())
+	require.Contains(t, p.stderr.String(), "lingpai: stopped: ")
+	require.NotContains(t, p.rest(), "wechat", "what is found after an interrupt says nothing")
+}

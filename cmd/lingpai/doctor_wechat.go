@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// upstream is what was learnt of WeChat.
+type upstream struct {
+	answers bool
+	ahead   *time.Duration // how far this machine's clock is before WeChat's; nil: not known
+}
+
+func (d *doctor) checkWechat(ctx context.Context) {
+	base := d.config.WechatBaseURL
+	u, err := within(ctx, func(ctx context.Context) (upstream, error) { return callUpstream(ctx, base) })
+	if err != nil {
+		d.unreachable(ctx, base+" cannot be reached: "+upstreamFault(err))
+		return
+	}
+	d.wechat = u
+	issuer, _ := url.Parse(d.config.Issuer)
+	switch {
+	case !d.config.simulated():
+		d.report.ok(base + " answers")
+	case d.faulty("server.issuer") || loopback(issuer.Hostname()):
+		d.report.ok(base + " answers; it is a simulator, not WeChat: only simulated apps can sign in")
+	default:
+		d.report.warning(base+" answers; it is a simulator, not WeChat: only simulated apps can sign in",
+			"for real users unset wechat.base_url (LINGPAI_WECHAT_BASE_URL)")
+	}
+}
+
+// unreachable is no fault for who signs in with passwords only.
+func (d *doctor) unreachable(ctx context.Context, found string) {
+	advice := "let this machine connect there: name server, firewall, HTTPS_PROXY; it can when this answers: curl -I " + d.config.WechatBaseURL
+	if d.config.simulated() {
+		advice = "start the simulator with: lingpai wechat-simulator, or for real users unset wechat.base_url (LINGPAI_WECHAT_BASE_URL)"
+	}
+	if d.migrated {
+		if apps, err := within(ctx, d.database.Apps().List); err == nil && len(apps) == 0 {
+			d.report.warning(found+" (no app is registered, so nobody needs it)", advice)
+			return
+		}
+	}
+	d.report.fault(found, advice)
+}
+
+// callUpstream asks for nothing in particular: any answer shows that there is somebody, and has the time.
+func callUpstream(ctx context.Context, base string) (upstream, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, base, http.NoBody)
+	if err != nil {
+		return upstream{}, err
+	}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
+	began := time.Now()
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return upstream{}, err
+	}
+	defer response.Body.Close()
+	u := upstream{answers: true}
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		ahead := middle(began, time.Now()).Sub(date.Add(time.Second / 2)) // a Date has whole seconds
+		u.ahead = &ahead
+	}
+	return u, nil
+}
+
+// middle is when an answer was made, as near as its asker can know.
+func middle(began, ended time.Time) time.Time { return began.Add(ended.Sub(began) / 2) }
+
+// upstreamFault says why a call failed, in words that cannot quote a proxy's password.
+func upstreamFault(err error) string {
+	if operation, ok := errors.AsType[*net.OpError](err); ok {
+		return operation.Error()
+	}
+	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return certificate.Error()
+	}
+	if errors.Is(err, errNoAnswer) || errors.Is(err, context.DeadlineExceeded) {
+		return errNoAnswer.Error()
+	}
+	return "the connection failed"
+}
+
+// whoAnswers names WeChat, or what stands for it.
+func (d *doctor) whoAnswers() string {
+	if d.config.simulated() {
+		return "the simulator at " + strings.TrimSuffix(d.config.WechatBaseURL, "/")
+	}
+	return "WeChat"
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/wechat"
+)
+
+func TestDoctorAsksWeChatOnceAboutEachApp(t *testing.T) {
+	o, simulator := healthy(t)
+	order := func(path, body string) {
+		require.Equal(t, http.StatusOK, postJSON(t, simulator+path, body).status)
+	}
+	requireFinding(t, o.examined(), "apps", statusOK, appID+": the simulator at "+simulator+" accepts", "")
+	paths := get(t, simulator+"/_sim/requests").members["paths"].(map[string]any)
+	require.EqualValues(t, 1, paths["/sns/jscode2session"])
+
+	order("/_sim/allow_list", `{"appid":"`+appID+`","addresses":["203.0.113.7"]}`)
+	requireFinding(t, o.examined(), "apps", statusFault, appID+": calls from this machine's address 127.0.0.1 are not allowed (errcode 40164)", "add 127.0.0.1 to the IP allow-list")
+	order("/_sim/allow_list", `{"appid":"`+appID+`","addresses":[]}`)
+	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":45011}`)
+	requireFinding(t, o.examined(), "apps", statusWarning, "errcode 45011", "lingpai apps test "+appID)
+	order("/_sim/faults", `{"path":"/sns/jscode2session","drop":true}`)
+	requireFinding(t, o.examined(), "apps", statusFault, "gives no answer that can be used: connection closed", "lingpai apps test "+appID)
+	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":40243}`)
+	requireFinding(t, o.examined(), "apps", statusFault, "WeChat refuses the app (errcode 40243)", "console")
+
+	o.okWith("simulator-of-somebody-else", "apps", "rotate-secret", appID)
+	o.okWith(simSecret, "apps", "add", "wx1111111111111111")
+	findings := o.examined()
+	requireFinding(t, findings, "apps", statusFault, appID+": the AppSecret is wrong (errcode 40125)", "lingpai apps rotate-secret "+appID)
+	requireFinding(t, findings, "apps", statusFault, "wx1111111111111111: WeChat refuses the app (errcode 40013)", "there is no such AppID")
+}
+
+func TestDoctorSendsSecretsOnlyWhereTheyBelong(t *testing.T) {
+	o, _ := healthy(t)
+	somebody := newRecorder(t)
+	o.okWith(realSecret, "apps", "add", "wx1111111111111111")
+	findings := o.with("LINGPAI_WECHAT_BASE_URL=" + somebody.URL).examined()
+	requireFinding(t, findings, "apps", statusFault, "wx1111111111111111: its AppSecret is a real one, which is not sent to a simulator", "lingpai apps rotate-secret wx1111111111111111")
+	_, sent := somebody.record()
+	require.NotContains(t, sent, realSecret)
+
+	findings = o.with("LINGPAI_WECHAT_BASE_URL=https://api.weixin.qq.com").examined()
+	requireFinding(t, findings, "wechat", statusFault, "https://api.weixin.qq.com cannot be reached", "HTTPS_PROXY")
+	requireFinding(t, findings, "apps", statusFault, appID+": its AppSecret is a simulator's", "lingpai apps rotate-secret "+appID)
+	requireFinding(t, findings, "apps", statusSkipped, "wx1111111111111111: its AppSecret opens; not tried, since WeChat cannot be reached", "")
+}
+
+// misdated is a server with another clock that answers as WeChat does a wrong code.
+func misdated(t *testing.T, ahead time.Duration) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
+		_, _ = w.Write([]byte(`{"errcode":40029,"errmsg":"invalid code"}`))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestDoctorComparesClocks(t *testing.T) {
+	o, _ := healthy(t)
+	for _, test := range []struct {
+		ahead  time.Duration
+		status string
+		text   string
+	}{
+		{time.Second, statusOK, "this machine's clock agrees with that of the simulator at "},
+		{30 * time.Second, statusWarning, "s behind that of the simulator at "},
+		{-10 * time.Minute, statusFault, "m0s ahead of that of the simulator at "},
+	} {
+		findings := o.with("LINGPAI_WECHAT_BASE_URL=" + misdated(t, test.ahead)).examined()
+		advice := ""
+		if test.status != statusOK {
+			advice = "NTP"
+		}
+		requireFinding(t, findings, "clock", test.status, test.text, advice)
+		requireFinding(t, findings, "apps", statusOK, appID+": the simulator at ", "")
+	}
+}
+
+func TestClocksMayBeALittleApart(t *testing.T) {
+	for _, test := range []struct {
+		ahead  time.Duration
+		status string
+	}{
+		{0, statusOK}, {5 * time.Second, statusOK}, {-5 * time.Second, statusOK}, {5001 * time.Millisecond, statusWarning},
+		{-time.Minute, statusWarning}, {61 * time.Second, statusFault}, {-time.Hour, statusFault},
+	} {
+		d := newDoctor(examiningCommand(t))
+		d.judgeClock("the database's", test.ahead)
+		require.Equal(t, test.status, d.report.findings[0].Status, test.ahead)
+	}
+}
+
+func TestWeChatThatAcceptsAnythingIsNotWeChat(t *testing.T) {
+	d := newDoctor(examiningCommand(t))
+	d.judgeApp(appID, nil, refusalLog{})
+	d.judgeApp(appID, &wechat.Error{Class: wechat.ErrUserBlocked, Errcode: 40226}, refusalLog{Reason: "errcode"})
+	for _, f := range d.report.findings {
+		require.Equal(t, statusFault, f.Status)
+		require.Contains(t, f.Found, "gives no answer that can be used")
+	}
+}
