@@ -34,6 +34,7 @@ func rules() map[string]rule {
 		"wechat/wechattest":   {nil, engines},
 		"tokens":              {[]string{"identity", "keys"}, append(engines, "net/http")},
 		"grants":              {[]string{"identity", "tokens", "wechat", "password"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
+		"grants/walk":         {nil, append(engines, "net/http")},
 		"storage/sql":         {storage, []string{"github.com/redis/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
 		"storage/redis":       {[]string{"identity"}, []string{"gorm.io/", "modernc.org/", "github.com/jackc/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
 		"storage/memory":      {[]string{"identity"}, append(engines, "net/http")},
@@ -42,6 +43,7 @@ func rules() map[string]rule {
 		"provider":            {[]string{"grants"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
 		"cmd/lingpai":         {[]string{"*"}, nil},
 		"bench":               {[]string{"password"}, nil},
+		"deploy":              {nil, nil}, // tests of what is there
 	}
 }
 

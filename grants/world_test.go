@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +20,7 @@ import (
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/storage/memory"
+	"github.com/lingpai/lingpai/storage/servers"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat"
@@ -38,17 +37,26 @@ const (
 )
 
 // clock is a clock that tests move. It runs besides, so that nothing happens twice in one instant.
-type clock struct{ ahead atomic.Int64 }
+type clock struct {
+	ahead    atomic.Int64
+	database *servers.Clock // nil: the database has none of its own
+}
 
-func (c *clock) Now() time.Time        { return time.Now().Add(time.Duration(c.ahead.Load())) }
-func (c *clock) Move(by time.Duration) { c.ahead.Add(int64(by)) }
+func (c *clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *clock) Move(by time.Duration) {
+	c.ahead.Add(int64(by))
+	if c.database != nil {
+		c.database.Move(by)
+	}
+}
 
 // world is a whole provider below HTTP: real SQLite, real keys, a WeChat simulator. It can be restarted on an older copy of its
 // database.
 type world struct {
 	t         testing.TB
 	clock     *clock
-	folder    string
+	store     store
 	policy    tokens.RotationPolicy
 	idle      time.Duration
 	absolute  time.Duration
@@ -73,12 +81,13 @@ func withoutExpiry(w *world) { w.idle, w.absolute = 10*365*24*time.Hour, 10*365*
 func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	w := &world{
-		t: t, clock: &clock{}, folder: t.TempDir(), log: &lockedBuffer{},
+		t: t, clock: &clock{}, log: &lockedBuffer{},
 		policy: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour, absolute: 90 * 24 * time.Hour,
 	}
 	for _, set := range options {
 		set(w)
 	}
+	w.store = newStore(t, w.clock)
 	w.simulator = wechattest.New(wechattest.Options{Now: w.clock.Now})
 	server := httptest.NewServer(w.simulator)
 	t.Cleanup(server.Close)
@@ -99,7 +108,7 @@ func newWorld(t testing.TB, options ...option) *world {
 // open opens the database and wires everything on it, as a start of the server does.
 func (w *world) open() {
 	ctx := context.Background()
-	database, err := sql.Open(ctx, sql.Options{URL: "sqlite:" + filepath.Join(w.folder, "lingpai.db") + "?synchronous=off", Ring: w.ring, Now: w.clock.Now})
+	database, err := sql.Open(ctx, sql.Options{URL: w.store.url(), Ring: w.ring, Now: w.clock.Now})
 	require.NoError(w.t, err)
 	_, err = database.MigrateUp(ctx)
 	require.NoError(w.t, err)
@@ -133,6 +142,7 @@ func (w *world) seed() {
 		publicClient("mini-2", grants.WechatCode, grants.RefreshToken),
 		publicClient("codes-only", grants.WechatCode),
 		confidentialClient("backend", grants.WechatCode, grants.Password, grants.RefreshToken),
+		confidentialClient("service", grants.ClientCredentials),
 	} {
 		require.NoError(w.t, w.database.Clients().Create(ctx, client))
 	}
@@ -164,23 +174,15 @@ func (w *world) restart() {
 // backup copies the database, as an operator does; restore brings the copy back.
 func (w *world) backup() {
 	require.NoError(w.t, w.database.Close())
-	w.copy("lingpai.db", "backup.db")
+	w.store.backup()
 	w.open()
 }
 
 func (w *world) restore() {
 	require.NoError(w.t, w.database.Close())
-	for _, suffix := range []string{"-wal", "-shm"} {
-		_ = os.Remove(filepath.Join(w.folder, "lingpai.db"+suffix))
-	}
-	w.copy("backup.db", "lingpai.db")
+	w.store.restore()
+	w.clock.Move(0) // a database's own clock went back with it
 	w.open()
-}
-
-func (w *world) copy(from, to string) {
-	data, err := os.ReadFile(filepath.Join(w.folder, from))
-	require.NoError(w.t, err)
-	require.NoError(w.t, os.WriteFile(filepath.Join(w.folder, to), data, 0o600))
 }
 
 // form is a token request; names that begin with ":" are headers.

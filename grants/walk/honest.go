@@ -1,0 +1,109 @@
+package walk
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	honestLength = 300 // refreshes
+	lostShare    = 0.6 // of answers that never arrive
+)
+
+// Honest is a client that never does wrong. Its answers are lost, several callers refresh at once, and repeats come late: with a key at any
+// later time, without one within the window of 30 seconds.
+type Honest struct {
+	House  House
+	Random *rand.Rand
+	Keyed  bool
+}
+
+// Run signs a user in and refreshes. It returns how many requests that took, and why the session was lost, if it was.
+func (h Honest) Run(user string) (requests int, err error) {
+	held, err := h.House.SignIn(user)
+	if err != nil {
+		return 0, err
+	}
+	for attempt := range honestLength {
+		h.House.Move(pick(h.Random, 10*time.Minute, time.Hour, 10*time.Hour))
+		key := ""
+		if h.Keyed { // one key per refresh token, shared by all callers on that storage
+			key = fmt.Sprintf("%s-attempt-%d-of-a-random-key", user, attempt)
+		}
+		next, made, err := h.refresh(held, key)
+		requests += made
+		if err != nil {
+			return requests, fmt.Errorf("attempt %d: %w", attempt, err)
+		}
+		held = next
+	}
+	return requests, nil
+}
+
+// refresh repeats until an answer arrives.
+func (h Honest) refresh(held, key string) (arrived string, requests int, err error) {
+	var waited time.Duration
+	for arrived == "" {
+		answers, err := h.callers(held, key)
+		requests += len(answers)
+		if err != nil {
+			return "", requests, err
+		}
+		waited += h.pass(time.Duration(h.Random.IntN(1500)) * time.Millisecond)
+		for _, answer := range answers {
+			// A client without keys has only the window, so it cannot be unlucky for ever.
+			if h.Random.Float64() > lostShare || !h.Keyed && waited > 18*time.Second {
+				arrived = h.later(arrived, answer)
+			}
+		}
+		h.House.Disturb(h.Random)
+		if arrived == "" {
+			waited += h.pause()
+		}
+	}
+	return arrived, requests, nil
+}
+
+// callers refreshes with one token from several goroutines at once.
+func (h Honest) callers(held, key string) ([]string, error) {
+	answers := make([]string, 1+h.Random.IntN(3))
+	faults := make([]error, len(answers))
+	var group sync.WaitGroup
+	for c := range answers {
+		group.Go(func() { answers[c], faults[c] = h.House.Refresh(held, key) })
+	}
+	group.Wait()
+	if err := errors.Join(faults...); err != nil {
+		return answers, err
+	}
+	for _, answer := range answers[1:] {
+		if answer != answers[0] {
+			return answers, errors.New("it forked: callers of one refresh token got different ones")
+		}
+	}
+	return answers, nil
+}
+
+// later returns the token of the higher generation: a client keeps the newest that it was given.
+func (h Honest) later(a, b string) string {
+	if a != "" && h.House.Generation(a) > h.House.Generation(b) {
+		return a
+	}
+	return b
+}
+
+// pause is how long a client waits before it repeats.
+func (h Honest) pause() time.Duration {
+	if h.Keyed {
+		return h.pass(pick(h.Random, time.Second, 5*time.Second, 29*time.Second, 31*time.Second, 10*time.Minute, 10*time.Hour))
+	}
+	return h.pass(pick(h.Random, time.Second, 2*time.Second, 3*time.Second))
+}
+
+func (h Honest) pass(by time.Duration) time.Duration {
+	h.House.Move(by)
+	return by
+}

@@ -1,0 +1,68 @@
+package walk
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+const thiefLength = 200 // refreshes until a thief who was not seen has got away
+
+// Thief is an owner and a thief who copied the refresh token. The keys, which are made with each token, the thief has not. A shadow knows
+// when the owner refreshes, and follows within the window.
+type Thief struct {
+	House         House
+	Random        *rand.Rand
+	Keyed, Shadow bool
+
+	keys int
+}
+
+// Run returns after how many refreshes the theft showed: the session ended, or the owner was refused, which is how an owner learns of it.
+// 0: it never did.
+func (h *Thief) Run(user string) (int, error) {
+	mine, err := h.House.SignIn(user)
+	if err != nil {
+		return 0, err
+	}
+	for range 1 + h.Random.IntN(10) {
+		h.House.Move(pick(h.Random, 10*time.Minute, time.Hour))
+		if mine, err = h.House.Refresh(mine, h.newKey(user)); err != nil {
+			return 0, err
+		}
+	}
+	held := map[string]string{"owner": mine, "thief": mine}
+	for n := 1; n <= thiefLength; n++ {
+		who := h.next(n)
+		token, err := h.House.Refresh(held[who], h.newKey(user))
+		if err == nil {
+			held[who] = token
+		}
+		if err != nil && who == "owner" || h.House.Theft(mine) {
+			return n, nil
+		}
+	}
+	return 0, nil
+}
+
+// next moves the clock and says whose turn it is.
+func (h *Thief) next(n int) string {
+	switch {
+	case h.Shadow && n%2 == 1:
+		h.House.Move(time.Hour)
+		return "owner"
+	case h.Shadow:
+		h.House.Move(10 * time.Second)
+		return "thief"
+	}
+	h.House.Move(pick(h.Random, 70*time.Second, 10*time.Minute, time.Hour, 10*time.Hour))
+	return pick(h.Random, "owner", "thief")
+}
+
+func (h *Thief) newKey(user string) string {
+	if !h.Keyed {
+		return ""
+	}
+	h.keys++
+	return fmt.Sprintf("%s-key-number-%d-as-if-random", user, h.keys)
+}
