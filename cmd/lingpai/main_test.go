@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/storage/servers"
 )
 
 const (
@@ -42,7 +44,7 @@ func TestMain(m *testing.M) {
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build the program: %v\n%s", err, out)
 	} else {
-		code = m.Run()
+		code = servers.Tests{M: m}.Run()
 	}
 	os.RemoveAll(folder)
 	os.Exit(code)
@@ -69,6 +71,16 @@ func newOperator(t *testing.T, env ...string) *operator {
 // with is the same operator with more variables.
 func (o *operator) with(env ...string) *operator {
 	return &operator{t: o.t, folder: o.folder, env: append(append([]string{}, o.env...), env...)}
+}
+
+// variable is the value of one of the operator's variables.
+func (o *operator) variable(name string) string {
+	for _, entry := range o.env {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // migrated is an operator with a master key and a migrated database.
