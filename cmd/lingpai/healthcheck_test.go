@@ -1,0 +1,28 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestHealthcheckAsksTheServerOfItsConfiguration(t *testing.T) {
+	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com/login")
+	_, base := o.serves()
+	o = o.with("LINGPAI_SERVER_ADDR=" + strings.TrimPrefix(base, "http://"))
+	require.Empty(t, o.ok("healthcheck"))
+	o.ok("migrate", "down", "--lose-data")
+	require.Contains(t, o.refused("healthcheck"), "the server is not ready: 503 Service Unavailable database")
+	require.Contains(t, o.with("LINGPAI_SERVER_ADDR=127.0.0.1:1").refused("healthcheck"), "no server answers")
+}
+
+func TestHealthcheckAsksOnThisMachine(t *testing.T) {
+	for addr, want := range map[string]string{
+		"0.0.0.0:8080": "http://localhost:8080/readyz", "[::]:8080": "http://localhost:8080/readyz", ":8080": "http://localhost:8080/readyz",
+		"127.0.0.1:8080": "http://127.0.0.1:8080/readyz", "[::1]:8080": "http://[::1]:8080/readyz",
+	} {
+		require.Equal(t, want, readyURL(config{Addr: addr, Issuer: "https://login.example.com"}))
+	}
+	require.Equal(t, "http://localhost:80/login/readyz", readyURL(config{Addr: ":80", Issuer: "https://login.example.com/login"}))
+}
