@@ -56,7 +56,7 @@ that were opened or refreshed at or after one (--since). Access tokens that serv
 expire.
 
 After restoring a backup, what was ended since it was made is alive again, and nobody knows which: end all that it holds
-with --before and the time of the backup. Mini-programs sign in again by themselves.`,
+with --before and the present time. Mini-programs sign in again by themselves.`,
 		Example: `  lingpai sessions revoke 0199f2c4-7f6e-7000-8000-3f1c5a2b9d10
   lingpai sessions revoke --user alice
   lingpai sessions revoke --before 2026-11-20T08:00:00Z`,
