@@ -7,7 +7,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// Caller is who presented an access token.
+// Caller is the user who presented an access token, and by which client and session.
 type Caller struct {
 	UserID    string
 	ClientID  string
@@ -19,28 +19,14 @@ type Caller struct {
 
 var errInvalidToken = &Error{Name: ErrInvalidToken, Description: "The access token is invalid, expired, or its session has ended."}
 
-// Check says who is calling: the access token is ours, its session is alive and still its client's, and the client is enabled. Unlike
-// offline verifiers it sees the end of either at once.
+// Check says which user is calling. A client's own token names none, so it is refused like one that is no good.
 func (m *Manager) Check(ctx context.Context, bearer string) (Caller, error) {
 	claims, err := m.Issuer.ReadAccessToken(bearer)
 	if err != nil || claims.Session == "" {
 		return Caller{}, errInvalidToken
 	}
-	session, now, err := m.Sessions.Find(ctx, claims.Session)
-	switch {
-	case isNotFound(err):
-		return Caller{}, errInvalidToken
-	case err != nil:
-		return Caller{}, storeFailed(err)
-	case !session.Alive(now) || session.UserID != claims.Subject || session.ClientID != claims.ClientID:
-		return Caller{}, errInvalidToken
-	}
-	client, err := m.Clients.Find(ctx, claims.ClientID)
-	switch {
-	case isNotFound(err) || err == nil && client.Disabled():
-		return Caller{}, errInvalidToken
-	case err != nil:
-		return Caller{}, storeFailed(err)
+	if err := m.checkLife(ctx, claims); err != nil {
+		return Caller{}, err
 	}
 	return Caller{
 		UserID:    claims.Subject,
@@ -50,6 +36,41 @@ func (m *Manager) Check(ctx context.Context, bearer string) (Caller, error) {
 		AuthTime:  time.Unix(claims.AuthTime, 0),
 		ExpiresAt: time.Unix(claims.Expires, 0),
 	}, nil
+}
+
+// checkLife refuses an access token whose session has ended or whose client is disabled. Unlike offline verifiers it sees either at once.
+func (m *Manager) checkLife(ctx context.Context, claims tokens.AccessClaims) error {
+	if err := m.checkSession(ctx, claims); err != nil {
+		return err
+	}
+	client, err := m.Clients.Find(ctx, claims.ClientID)
+	switch {
+	case isNotFound(err) || err == nil && client.Disabled():
+		return errInvalidToken
+	case err != nil:
+		return storeFailed(err)
+	}
+	return nil
+}
+
+// checkSession refuses an access token whose session is not alive or not its own. A client's own token has none, so no store is asked.
+func (m *Manager) checkSession(ctx context.Context, claims tokens.AccessClaims) error {
+	if claims.Session == "" {
+		if claims.Subject != claims.ClientID {
+			return errInvalidToken
+		}
+		return nil
+	}
+	session, now, err := m.Sessions.Find(ctx, claims.Session)
+	switch {
+	case isNotFound(err):
+		return errInvalidToken
+	case err != nil:
+		return storeFailed(err)
+	case !session.Alive(now) || session.UserID != claims.Subject || session.ClientID != claims.ClientID:
+		return errInvalidToken
+	}
+	return nil
 }
 
 // UserInfo is the answer of the userinfo endpoint (OpenID Connect Core §5.3.2).

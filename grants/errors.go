@@ -19,11 +19,13 @@ var (
 	ErrInvalidToken = errors.New("invalid_token")
 	// ErrInsufficientScope says that a bearer token does not reach far enough (RFC 6750 §3.1).
 	ErrInsufficientScope = errors.New("insufficient_scope")
+	// ErrUnsupportedTokenType says that a token is of a kind that cannot be revoked (RFC 7009 §2.2.1).
+	ErrUnsupportedTokenType = errors.New("unsupported_token_type")
 )
 
 // Error is a refusal: what the client is told, and the cause, which only the log sees.
 type Error struct {
-	Name          error         // of RFC 6749 or RFC 6750
+	Name          error         // of RFC 6749, RFC 6750 or RFC 7009
 	Description   string        // what a person can do about it, in ASCII
 	RetryAfter    time.Duration // 0: not worth trying again
 	WechatErrcode int           // WeChat's reason, where the fault is the code's or the user's; 0: none

@@ -18,16 +18,19 @@ import (
 
 // Names of the grants, as in "grant_type" and in a client's record.
 const (
-	WechatCode   = "wechat_code"
-	Password     = "password"
-	RefreshToken = tokens.GrantRefreshToken
+	WechatCode        = "wechat_code"
+	Password          = "password"
+	RefreshToken      = tokens.GrantRefreshToken
+	ClientCredentials = "client_credentials"
 
 	// wechatCodeURN is an alias for those who follow RFC 6749 §4.5, which asks for a URI.
 	wechatCodeURN = "urn:lingpai:oauth:grant-type:wechat_code"
 )
 
 // Names lists the grants that work.
-func Names() []string { return []string{WechatCode, Password, RefreshToken, wechatCodeURN} }
+func Names() []string {
+	return []string{WechatCode, Password, RefreshToken, ClientCredentials, wechatCodeURN}
+}
 
 // Config is what a Manager works with. All fields are required.
 type Config struct {
@@ -53,7 +56,7 @@ type Manager struct {
 	grants map[string]grant
 }
 
-// grant proves the user of a request and has tokens issued.
+// grant proves the user of a request, if it has one, and has tokens issued.
 type grant func(ctx context.Context, r Request) (tokens.Set, error)
 
 var _ oauth2.Manager = (*Manager)(nil)
@@ -62,10 +65,11 @@ var _ oauth2.Manager = (*Manager)(nil)
 func New(config Config) *Manager {
 	m := &Manager{Config: config}
 	m.grants = map[string]grant{
-		WechatCode:    m.wechatCode,
-		wechatCodeURN: m.wechatCode,
-		Password:      m.password,
-		RefreshToken:  m.refreshToken,
+		WechatCode:        m.wechatCode,
+		wechatCodeURN:     m.wechatCode,
+		Password:          m.password,
+		RefreshToken:      m.refreshToken,
+		ClientCredentials: m.clientCredentials,
 	}
 	return m
 }
@@ -100,13 +104,16 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 	return tokenInfo(request.Client, set), nil
 }
 
-// mayUse says whether a client's record allows a grant. Passwords are shown to first-party clients only (RFC 9700 §2.4).
+// mayUse says whether a client's record allows a grant. Passwords are shown to first-party clients only (RFC 9700 §2.4), and only a
+// client that has proved who it is may act for itself (RFC 6749 §4.4).
 func (m *Manager) mayUse(client identity.Client, name string) bool {
 	switch name {
 	case wechatCodeURN:
 		name = WechatCode
 	case Password:
 		return client.FirstParty && client.Allows(Password)
+	case ClientCredentials:
+		return client.Confidential && client.Allows(ClientCredentials)
 	}
 	return client.Allows(name)
 }

@@ -41,6 +41,15 @@ func (m *Manager) refreshToken(ctx context.Context, r Request) (tokens.Set, erro
 
 // presented returns the live session that a genuine refresh token opens.
 func (m *Manager) presented(ctx context.Context, text string) (tokens.RefreshToken, identity.Session, time.Time, error) {
+	token, session, now, err := m.opened(ctx, text)
+	if err == nil && !session.Alive(now) {
+		err = errBadRefreshToken
+	}
+	return token, session, now, err
+}
+
+// opened returns the session that a genuine refresh token opens, alive or not.
+func (m *Manager) opened(ctx context.Context, text string) (tokens.RefreshToken, identity.Session, time.Time, error) {
 	token, err := m.Issuer.ReadRefreshToken(text)
 	if err != nil {
 		return token, identity.Session{}, time.Time{}, errBadRefreshToken
@@ -51,7 +60,7 @@ func (m *Manager) presented(ctx context.Context, text string) (tokens.RefreshTok
 		return token, session, now, errBadRefreshToken
 	case err != nil:
 		return token, session, now, storeFailed(err)
-	case !token.Opens(session) || !session.Alive(now):
+	case !token.Opens(session):
 		return token, session, now, errBadRefreshToken
 	}
 	return token, session, now, nil

@@ -299,20 +299,26 @@ func TestFaultsOfOursAreNotBlamedOnTheStorage(t *testing.T) {
 	require.NotErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable)
 }
 
+// forgedWithMAC is a refresh token of a genuine one's session, as somebody makes it who has the server's secret and not the session's.
+func (w *world) forgedWithMAC(genuine string) string {
+	w.t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(genuine, "lp_rt_"))
+	require.NoError(w.t, err)
+	b[30] ^= 1 // within the session secret
+	mac, ok := w.keys.MAC(w.keys.SecretID(), "refresh token", b[:43])
+	require.True(w.t, ok)
+	forged := "lp_rt_" + base64.RawURLEncoding.EncodeToString(append(b[:43:43], mac[:]...))
+	_, err = w.issuer.ReadRefreshToken(forged)
+	require.NoError(w.t, err, "the MAC is good")
+	return forged
+}
+
 // TestStolenServerSecretRefreshesNothing: whoever can make the MAC, but does not know the session's own secret, is refused, and the
 // session goes on.
 func TestStolenServerSecretRefreshesNothing(t *testing.T) {
 	w := newWorld(t)
 	genuine := w.signIn("alice").GetRefresh()
-	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(genuine, "lp_rt_"))
-	require.NoError(t, err)
-	b[30] ^= 1 // within the session secret
-	mac, ok := w.keys.MAC(w.keys.SecretID(), "refresh token", b[:43])
-	require.True(t, ok)
-	forged := "lp_rt_" + base64.RawURLEncoding.EncodeToString(append(b[:43:43], mac[:]...))
-	_, err = w.issuer.ReadRefreshToken(forged)
-	require.NoError(t, err, "the MAC is good")
-	_, err = w.refresh(forged, "")
+	_, err := w.refresh(w.forgedWithMAC(genuine), "")
 	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
 	_, err = w.refresh(genuine, "")
 	require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/go-oauth2/oauth2/v4/models"
 
 	"github.com/lingpai/lingpai/identity"
@@ -72,22 +73,11 @@ func (m *Manager) LoadRefreshToken(ctx context.Context, refresh string) (oauth2.
 	}, nil
 }
 
-// RemoveAccessToken implements oauth2.Manager: it ends the session that the token belongs to.
-func (m *Manager) RemoveAccessToken(ctx context.Context, access string) error {
-	caller, err := m.Check(ctx, access)
-	if err != nil {
-		return err
-	}
-	_, err = m.Sessions.End(ctx, caller.SessionID, identity.EndedByClient)
-	return err
-}
+// errNobodyAsks refuses what does not say which client is asking: only a token's own client may revoke it, by [Manager.Revoke].
+var errNobodyAsks = &Error{Name: oautherrors.ErrUnauthorizedClient, Description: "A token can be revoked by its client only."}
 
-// RemoveRefreshToken implements oauth2.Manager: it ends the session that the token belongs to.
-func (m *Manager) RemoveRefreshToken(ctx context.Context, refresh string) error {
-	_, session, _, err := m.presented(ctx, refresh)
-	if err != nil {
-		return err
-	}
-	_, err = m.Sessions.End(ctx, session.ID, identity.EndedByClient)
-	return err
-}
+// RemoveAccessToken implements oauth2.Manager.
+func (m *Manager) RemoveAccessToken(context.Context, string) error { return errNobodyAsks }
+
+// RemoveRefreshToken implements oauth2.Manager.
+func (m *Manager) RemoveRefreshToken(context.Context, string) error { return errNobodyAsks }

@@ -12,7 +12,7 @@ const (
 	EndedByOperator = "operator" // revoked from the command line
 	EndedByDisable  = "disabled" // its user was disabled
 	EndedByPassword = "password" // its user's password was changed
-	EndedByClient   = "revoked"  // its client gave the refresh token back
+	EndedByClient   = "revoked"  // its client gave a token back (RFC 7009)
 )
 
 // How a user proved to be one; the values of "amr" (RFC 8176 has no name for WeChat).

@@ -183,7 +183,7 @@ func TestClientsMayUseOnlyTheirGrants(t *testing.T) {
 			requireError(t, w.token(f), http.StatusBadRequest, "unauthorized_client")
 		})
 	}
-	for _, name := range []string{"authorization_code", "client_credentials", "implicit", "__proto__", "WECHAT_CODE", " password", "password ", "urn:ietf:params:oauth:grant-type:jwt-bearer"} {
+	for _, name := range []string{"authorization_code", "implicit", "CLIENT_CREDENTIALS", "__proto__", "WECHAT_CODE", " password", "password ", "urn:ietf:params:oauth:grant-type:jwt-bearer"} {
 		requireError(t, w.token(form{"grant_type": name, "client_id": "mini", "code": "x"}), http.StatusBadRequest, "unsupported_grant_type")
 	}
 	require.Empty(t, len(w.simulator.Requests().Codes)-1, "only the sign-in was asked about")

@@ -24,7 +24,7 @@ func foreignOrigins() []string {
 func TestScriptsOfRegisteredOriginsMayCall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{"/token", "/userinfo"} {
+	for _, path := range []string{"/token", "/userinfo", "/revoke"} {
 		a := w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodPost, "authorization,content-type,idempotency-key"))
 		require.Less(t, a.status, 300)
 		require.Equal(t, testOrigin, a.header.Get("Access-Control-Allow-Origin"))
@@ -38,6 +38,9 @@ func TestScriptsOfRegisteredOriginsMayCall(t *testing.T) {
 		require.Empty(t, a.header.Get("Access-Control-Allow-Origin"))
 	}
 	a := w.signIn("alice", "client_id", "web", ":Origin", testOrigin)
+	revoked := w.revoke(a.text("refresh_token"), "client_id", "web", ":Origin", testOrigin)
+	require.Equal(t, http.StatusOK, revoked.status)
+	require.Equal(t, testOrigin, revoked.header.Get("Access-Control-Allow-Origin"))
 	require.Equal(t, testOrigin, a.header.Get("Access-Control-Allow-Origin"))
 	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
 	refused := w.token(w.wechatCode("alice").with("client_id", "nobody", ":Origin", testOrigin))
@@ -56,7 +59,7 @@ func TestScriptsOfOtherOriginsMayNot(t *testing.T) {
 		if strings.Contains(origin, "\x00") {
 			continue // no such header can be sent
 		}
-		for _, path := range []string{"/token", "/userinfo"} {
+		for _, path := range []string{"/token", "/userinfo", "/revoke"} {
 			a := w.ask(http.MethodOptions, path, nil, preflight(origin, http.MethodPost, "content-type"))
 			require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), "%q at %s", origin, path)
 			require.Empty(t, a.header.Get("Access-Control-Allow-Credentials"))
@@ -77,7 +80,8 @@ func TestDocumentsMayBeReadByAnyScript(t *testing.T) {
 		a = w.ask(http.MethodOptions, path, nil, preflight("https://evil.example.com", http.MethodGet, "if-none-match"))
 		require.Equal(t, "*", a.header.Get("Access-Control-Allow-Origin"), path)
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/nowhere"} {
+	for _, path := range []string{"/healthz", "/readyz", "/nowhere", "/introspect", forTestAudience} {
+		require.Empty(t, w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodPost, "authorization")).header.Get("Access-Control-Allow-Origin"), path)
 		require.Empty(t, w.get(path, http.Header{"Origin": {testOrigin}}).header.Get("Access-Control-Allow-Origin"), path)
 	}
 }

@@ -15,37 +15,47 @@ import (
 // metadata is RFC 8414 §2 and OpenID Connect Discovery §3: exactly what works. Without an authorization endpoint there is none, and
 // no response type.
 type metadata struct {
-	Issuer               string   `json:"issuer"`
-	TokenEndpoint        string   `json:"token_endpoint"`
-	JWKSURI              string   `json:"jwks_uri"`
-	UserinfoEndpoint     string   `json:"userinfo_endpoint"`
-	GrantTypes           []string `json:"grant_types_supported"`
-	ResponseTypes        []string `json:"response_types_supported"` // required, so it is there though it is empty
-	TokenAuthMethods     []string `json:"token_endpoint_auth_methods_supported"`
-	SubjectTypes         []string `json:"subject_types_supported"`
-	IDTokenAlgorithms    []string `json:"id_token_signing_alg_values_supported"`
-	Scopes               []string `json:"scopes_supported"`
-	Claims               []string `json:"claims_supported"`
-	ClaimsParameter      bool     `json:"claims_parameter_supported"`
-	RequestParameter     bool     `json:"request_parameter_supported"`
-	RequestURIParameter  bool     `json:"request_uri_parameter_supported"` // left out it would mean true
-	ServiceDocumentation string   `json:"service_documentation"`
+	Issuer                string   `json:"issuer"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	JWKSURI               string   `json:"jwks_uri"`
+	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	ResponseTypes         []string `json:"response_types_supported"` // required, so it is there though it is empty
+	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
+	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"` // left out it would mean client_secret_basic
+	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
+	SubjectTypes          []string `json:"subject_types_supported"`
+	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported"`
+	Scopes                []string `json:"scopes_supported"`
+	Claims                []string `json:"claims_supported"`
+	ClaimsParameter       bool     `json:"claims_parameter_supported"`
+	RequestParameter      bool     `json:"request_parameter_supported"`
+	RequestURIParameter   bool     `json:"request_uri_parameter_supported"` // left out it would mean true
+	ServiceDocumentation  string   `json:"service_documentation"`
 }
 
 func metadataJSON(issuer string) []byte {
+	withSecret := []string{"client_secret_basic", "client_secret_post"}
+	anyClient := append([]string{"none"}, withSecret...)
 	body, _ := json.Marshal(metadata{
-		Issuer:               issuer,
-		TokenEndpoint:        issuer + "/token",
-		JWKSURI:              issuer + "/.well-known/jwks.json",
-		UserinfoEndpoint:     issuer + "/userinfo",
-		GrantTypes:           grants.Names(),
-		ResponseTypes:        []string{},
-		TokenAuthMethods:     []string{"none", "client_secret_basic", "client_secret_post"},
-		SubjectTypes:         []string{"public"},
-		IDTokenAlgorithms:    []string{"RS256"},
-		Scopes:               grants.Scopes(),
-		Claims:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "is_new_user", "preferred_username"},
-		ServiceDocumentation: "https://github.com/lingpai/lingpai",
+		Issuer:                issuer,
+		TokenEndpoint:         issuer + "/token",
+		JWKSURI:               issuer + "/.well-known/jwks.json",
+		UserinfoEndpoint:      issuer + "/userinfo",
+		RevocationEndpoint:    issuer + "/revoke",
+		IntrospectionEndpoint: issuer + "/introspect",
+		GrantTypes:            grants.Names(),
+		ResponseTypes:         []string{},
+		TokenAuth:             anyClient,
+		RevocationAuth:        anyClient,
+		IntrospectionAuth:     withSecret,
+		SubjectTypes:          []string{"public"},
+		IDTokenAlgorithms:     []string{"RS256"},
+		Scopes:                grants.Scopes(),
+		Claims:                []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "is_new_user", "preferred_username"},
+		ServiceDocumentation:  "https://github.com/lingpai/lingpai",
 	})
 	return body
 }

@@ -64,7 +64,7 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 			require.NotEqual(t, http.StatusNotFound, w.get(path, nil).status, name)
 		}
 	}
-	for _, path := range []string{"/authorize", "/revoke", "/introspect", "/register", "/logout", "/debug/pprof/", "/debug/vars", "/metrics", "/.git/config", "/", "/token/", "/TOKEN", "/userinfo/", "/.well-known/", "/admin"} {
+	for _, path := range []string{"/authorize", "/register", "/logout", "/debug/pprof/", "/debug/vars", "/metrics", "/.git/config", "/", "/token/", "/TOKEN", "/userinfo/", "/revoke/", "/introspect/", "/.well-known/", "/admin"} {
 		requireError(t, w.get(path, nil), http.StatusNotFound, "invalid_request")
 	}
 
@@ -72,8 +72,9 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 	work := map[string]form{
 		"wechat_code": w.wechatCode("alice"),
 		"urn:lingpai:oauth:grant-type:wechat_code": w.wechatCode("alice").with("grant_type", "urn:lingpai:oauth:grant-type:wechat_code"),
-		"password":      passwordForm("alice", testPassword),
-		"refresh_token": refreshForm(refresh).with("client_id", "backend", "client_secret", testSecret),
+		"password":           passwordForm("alice", testPassword),
+		"refresh_token":      refreshForm(refresh).with("client_id", "backend", "client_secret", testSecret),
+		"client_credentials": serviceForm(),
 	}
 	require.Len(t, a.members["grant_types_supported"], len(work))
 	for _, name := range a.members["grant_types_supported"].([]any) {
@@ -88,6 +89,7 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 	for _, name := range a.members["token_endpoint_auth_methods_supported"].([]any) {
 		requireTokens(t, w.token(w.wechatCode("alice").with(methods[name.(string)]...)))
 	}
+	requireAuthMethods(t, w, a.members)
 	requireError(t, w.token(w.wechatCode("alice").with("client_id", "", "client_assertion", "x", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")),
 		http.StatusUnauthorized, "invalid_client")
 	for _, scope := range a.members["scopes_supported"].([]any) {
@@ -106,6 +108,26 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 	for _, claim := range a.members["claims_supported"].([]any) {
 		require.True(t, told[claim.(string)], "%s is never told", claim)
 	}
+}
+
+// requireAuthMethods tries every way of authentication at the endpoints that take a token.
+func requireAuthMethods(t *testing.T, w *world, metadata map[string]any) {
+	t.Helper()
+	token := w.userToken().text("access_token")
+	methods := map[string][]string{
+		"none":                {"client_id", "mini", "client_secret", ""},
+		"client_secret_post":  {"client_id", "odd", "client_secret", oddSecret},
+		"client_secret_basic": {"client_id", "", "client_secret", "", ":Authorization", basic("odd", oddSecret)},
+	}
+	require.Len(t, metadata["revocation_endpoint_auth_methods_supported"], len(methods))
+	for _, name := range metadata["revocation_endpoint_auth_methods_supported"].([]any) {
+		requireRevoked(t, w.revoke("x", methods[name.(string)]...))
+	}
+	require.Len(t, metadata["introspection_endpoint_auth_methods_supported"], len(methods)-1)
+	for _, name := range metadata["introspection_endpoint_auth_methods_supported"].([]any) {
+		requireInactive(t, w.introspect(token, methods[name.(string)]...), name.(string))
+	}
+	requireError(t, w.introspect(token, methods["none"]...), http.StatusUnauthorized, "invalid_client")
 }
 
 // TestKeySetIsPublicOnly (RFC 7517, RFC 7638): nothing private, nothing that verifiers might stumble over.
@@ -148,7 +170,11 @@ func TestIssuerWithPath(t *testing.T) {
 	token := w.signIn("alice", "scope", "openid").text("access_token")
 	require.Equal(t, w.issuer, claimsOf(t, token)["iss"])
 	require.Equal(t, http.StatusOK, w.userinfo(token).status)
-	for _, path := range []string{"/token", "/userinfo", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"} {
+	require.Equal(t, http.StatusNoContent, w.verify(token, "").status)
+	requireInactive(t, w.introspect(token), "for another API")
+	requireRevoked(t, w.revoke(token))
+	requireError(t, w.verify(token, ""), http.StatusUnauthorized, "invalid_token")
+	for _, path := range []string{"/token", "/userinfo", "/revoke", "/introspect", "/verify", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"} {
 		request, err := http.NewRequest(http.MethodGet, host+path, nil)
 		require.NoError(t, err)
 		requireError(t, w.send(request), http.StatusNotFound, "invalid_request")

@@ -21,8 +21,8 @@ import (
 // documentation is where error_uri points; every name has an entry there, in English and Chinese.
 const documentation = "https://github.com/lingpai/lingpai/blob/main/docs/errors.md#"
 
-// statuses is the one table from a refusal's name to its HTTP status (RFC 6749 §5.2, RFC 6750 §3.1). Whatever is not in it is a fault
-// of ours.
+// statuses is the one table from a refusal's name to its HTTP status (RFC 6749 §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1). Whatever is not in it
+// is a fault of ours.
 func statuses() map[error]int {
 	return map[error]int{
 		oauth2.ErrInvalidRequest:         http.StatusBadRequest,
@@ -36,6 +36,7 @@ func statuses() map[error]int {
 		grants.ErrTooManyRequests:        http.StatusTooManyRequests,
 		grants.ErrInvalidToken:           http.StatusUnauthorized,
 		grants.ErrInsufficientScope:      http.StatusForbidden,
+		grants.ErrUnsupportedTokenType:   http.StatusBadRequest,
 	}
 }
 

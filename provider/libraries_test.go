@@ -9,6 +9,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 )
 
 // TestOrdinaryLibrariesWork: golang.org/x/oauth2 gets tokens by every grant, and go-oidc finds everything and verifies them.
@@ -52,6 +53,17 @@ func TestOrdinaryLibrariesWork(t *testing.T) {
 			}
 			require.NoError(t, info.Claims(&profile))
 			require.Equal(t, "alice", profile.Name)
+
+			for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
+				service := &clientcredentials.Config{ClientID: "service", ClientSecret: testSecret, TokenURL: endpoint.TokenURL, Scopes: []string{"api"}, AuthStyle: style}
+				token, err := service.Token(ctx)
+				require.NoError(t, err)
+				require.Empty(t, token.RefreshToken)
+				access, err := found.Verifier(&oidc.Config{ClientID: testAudience}).Verify(ctx, token.AccessToken)
+				require.NoError(t, err)
+				require.Equal(t, "service", access.Subject)
+				require.Equal(t, http.StatusNoContent, w.verify(token.AccessToken, "&scope=api").status)
+			}
 
 			_, err = mini.Exchange(ctx, "no-code-of-wechat", oauth2.SetAuthURLParam("grant_type", "wechat_code"))
 			var refusal *oauth2.RetrieveError

@@ -13,6 +13,7 @@ func TestStorageGone(t *testing.T) {
 	w := newWorld(t)
 	signedIn := w.signIn("alice", "scope", "openid")
 	f := w.wechatCode("alice")
+	own := w.token(serviceForm()).text("access_token")
 	require.NoError(t, w.database.Close())
 	for name, a := range map[string]answer{
 		"wechat_code":         w.token(f),
@@ -20,6 +21,13 @@ func TestStorageGone(t *testing.T) {
 		"refresh":             w.token(refreshForm(signedIn.text("refresh_token"))),
 		"wrong client secret": w.token(passwordForm("alice", "x").with("client_secret", "x")),
 		"userinfo":            w.userinfo(signedIn.text("access_token")),
+		"client_credentials":  w.token(serviceForm()),
+		"revoke":              w.revoke(signedIn.text("refresh_token")),
+		"revoke nonsense":     w.revoke("x"),
+		"introspect":          w.introspect(signedIn.text("access_token")),
+		"introspect nonsense": w.introspect("x"),
+		"verify":              w.verify(signedIn.text("access_token"), ""),
+		"verify a client's":   w.verify(own, ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")

@@ -15,10 +15,12 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// seed is a database with everything that the tests presume, and the master keys that open it.
+// seed is a database with everything that the tests presume, and what takes long to make of it.
 type seed struct {
-	database []byte
-	ring     *keys.Ring
+	database     []byte
+	ring         *keys.Ring
+	keys         []keys.Record
+	passwordHash string
 }
 
 var seeded = sync.OnceValues(func() (seed, error) {
@@ -37,7 +39,7 @@ var seeded = sync.OnceValues(func() (seed, error) {
 		return seed{}, err
 	}
 	path := filepath.Join(folder, "seed.db")
-	database, err := openSQL(path, ring, time.Now)
+	database, err := openSQLite(path, ring, time.Now)
 	if err != nil {
 		return seed{}, err
 	}
@@ -47,18 +49,26 @@ var seeded = sync.OnceValues(func() (seed, error) {
 	if _, err := keys.Load(ctx, database.Keys(), ring, keys.Options{Now: time.Now}); err != nil {
 		return seed{}, err
 	}
-	if err := populate(ctx, database); err != nil {
+	records, err := database.Keys().Keys(ctx)
+	if err != nil {
+		return seed{}, err
+	}
+	hash, err := password.New(password.Options{}).Hash(ctx, "", testPassword)
+	if err != nil {
+		return seed{}, err
+	}
+	if err := populate(ctx, database, hash); err != nil {
 		return seed{}, err
 	}
 	if err := database.Close(); err != nil { // writes the journal back into the one file
 		return seed{}, err
 	}
 	content, err := os.ReadFile(path)
-	return seed{content, ring}, err
+	return seed{content, ring, records, hash}, err
 })
 
 // populate adds two apps, a client of every kind, and users: alice, one who is disabled and one without password.
-func populate(ctx context.Context, database *sql.DB) error {
+func populate(ctx context.Context, database *sql.DB, passwordHash string) error {
 	for _, app := range []string{testApp, otherApp} {
 		err := database.Apps().Add(ctx, identity.App{
 			Platform: identity.PlatformWechat, ID: app, Kind: identity.KindMiniProgram, Secret: identity.Secret("simulator-" + app),
@@ -78,11 +88,7 @@ func populate(ctx context.Context, database *sql.DB) error {
 			return err
 		}
 	}
-	hash, err := password.New(password.Options{}).Hash(ctx, "", testPassword)
-	if err != nil {
-		return err
-	}
-	for name, hash := range map[string]string{"alice": hash, "disabled": hash, "without-password": ""} {
+	for name, hash := range map[string]string{"alice": passwordHash, "disabled": passwordHash, "without-password": ""} {
 		user, err := database.Users().Create(ctx, name, hash)
 		if err != nil {
 			return fmt.Errorf("user %s: %w", name, err)
@@ -109,7 +115,12 @@ func clients() []identity.Client {
 	web.Origins, web.WechatClaims = []string{testOrigin}, true
 	closed := publicClient("disabled", grants.WechatCode, grants.RefreshToken)
 	closed.Origins = []string{"https://disabled.example.com"}
+	orders := publicClient("mini-orders", grants.WechatCode, grants.RefreshToken)
+	orders.Audience = []string{testAudience, "orders-api"}
+	service := confidentialClient("service", grants.ClientCredentials, grants.Password, grants.RefreshToken)
+	service.Audience, service.AccessTTL, service.DefaultScopes = []string{testAudience, "orders-api"}, 10*time.Minute, []string{"openid", "api"}
 	return []identity.Client{
+		orders, service, confidentialClient("orders-api", grants.ClientCredentials), publicClient("public-service", grants.ClientCredentials),
 		publicClient("mini", grants.WechatCode, grants.RefreshToken),
 		publicClient("mini-2", grants.WechatCode, grants.RefreshToken),
 		publicClient("codes-only", grants.WechatCode),

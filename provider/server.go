@@ -35,6 +35,9 @@ func New(config Config) (http.Handler, error) {
 
 	token := &tokenEndpoint{manager: config.Manager, library: library, proxies: config.TrustedProxies, answers: answers}
 	userinfo := &userinfoEndpoint{manager: config.Manager, answers: answers}
+	revocation := &revocationEndpoint{manager: config.Manager, answers: answers}
+	introspection := &introspectionEndpoint{manager: config.Manager, answers: answers}
+	verify := answers.readOnly(&verifyEndpoint{manager: config.Manager, answers: answers})
 	metadata := answers.readOnly(newDocument(metadataJSON(config.Issuer)))
 	keySet := answers.readOnly(&keySetEndpoint{keySet: config.KeySet})
 
@@ -45,6 +48,9 @@ func New(config Config) (http.Handler, error) {
 	for pattern, handler := range map[string]http.Handler{
 		path + "/token":                                  forClients.Handler(token),
 		path + "/userinfo":                               forClients.Handler(userinfo),
+		path + "/revoke":                                 forClients.Handler(revocation),
+		path + "/introspect":                             introspection, // no CORS here and below: APIs and gateways are no scripts
+		path + "/verify":                                 verify,
 		path + "/.well-known/jwks.json":                  forAll.Handler(keySet),
 		path + "/.well-known/openid-configuration":       forAll.Handler(metadata), // OpenID Connect Discovery §4
 		"/.well-known/oauth-authorization-server" + path: forAll.Handler(metadata), // RFC 8414 §3.1

@@ -13,8 +13,11 @@ type userinfoEndpoint struct {
 	answers answers
 }
 
-// errNoToken asks for a token without calling anything invalid (RFC 6750 §3.1).
-var errNoToken = &grants.Error{Name: grants.ErrInvalidToken, Description: "Send the access token as Authorization: Bearer."}
+var (
+	// errNoToken asks for a token without calling anything invalid (RFC 6750 §3.1).
+	errNoToken   = &grants.Error{Name: grants.ErrInvalidToken, Description: "Send the access token as Authorization: Bearer."}
+	errTwoTokens = badRequest("Send the access token in one way only.")
+)
 
 // ServeHTTP implements http.Handler.
 func (e *userinfoEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -49,16 +52,22 @@ func readBearer(w http.ResponseWriter, r *http.Request) (string, error) {
 		}
 		inForm = r.PostForm.Get("access_token")
 	}
-	headers := r.Header.Values("Authorization")
-	switch {
-	case len(headers) > 1 || len(headers) == 1 && inForm != "":
-		return "", badRequest("Send the access token in one way only.")
-	case len(headers) == 0 && inForm == "":
-		return "", errNoToken
-	case inForm != "":
-		return inForm, nil
+	if inForm == "" {
+		return headerBearer(r.Header)
 	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
+	if len(r.Header.Values("Authorization")) > 0 {
+		return "", errTwoTokens
+	}
+	return inForm, nil
+}
+
+// headerBearer takes the access token from the Authorization header (RFC 6750 §2.1).
+func headerBearer(header http.Header) (string, error) {
+	values := header.Values("Authorization")
+	if len(values) > 1 {
+		return "", errTwoTokens
+	}
+	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return "", errNoToken
 	}

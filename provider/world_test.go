@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,6 +20,7 @@ import (
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/storage/memory"
+	"github.com/lingpai/lingpai/storage/servers"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat"
@@ -52,6 +51,7 @@ type world struct {
 	issuer    string
 	log       *lockedBuffer
 	asked     *lockedBuffer // for which clients the store was asked
+	touched   *lockedBuffer // which sessions were looked up or ended
 }
 
 // askedClients writes down what is looked up.
@@ -63,6 +63,22 @@ type askedClients struct {
 func (c *askedClients) Find(ctx context.Context, id string) (identity.Client, error) {
 	_, _ = c.w.asked.Write([]byte(id + "\n"))
 	return c.Clients.Find(ctx, id)
+}
+
+// touchedSessions writes down what is looked up and ended.
+type touchedSessions struct {
+	identity.Sessions
+	w *world
+}
+
+func (s *touchedSessions) Find(ctx context.Context, id string) (identity.Session, time.Time, error) {
+	_, _ = s.w.touched.Write([]byte("find " + id + "\n"))
+	return s.Sessions.Find(ctx, id)
+}
+
+func (s *touchedSessions) End(ctx context.Context, id, reason string) (bool, error) {
+	_, _ = s.w.touched.Write([]byte("end " + id + "\n"))
+	return s.Sessions.End(ctx, id, reason)
 }
 
 // settings is what tests vary.
@@ -80,14 +96,23 @@ type settings struct {
 type option func(*settings)
 
 // clock is a clock that tests move.
-type clock struct{ ahead atomic.Int64 }
+type clock struct {
+	ahead    atomic.Int64
+	database *servers.Clock // nil: the database has none of its own
+}
 
-func (c *clock) Now() time.Time        { return time.Now().Add(time.Duration(c.ahead.Load())) }
-func (c *clock) Move(by time.Duration) { c.ahead.Add(int64(by)) }
+func (c *clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *clock) Move(by time.Duration) {
+	c.ahead.Add(int64(by))
+	if c.database != nil {
+		c.database.Move(by)
+	}
+}
 
 func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, log: &lockedBuffer{}, asked: &lockedBuffer{}, settings: settings{
+	w := &world{t: t, clock: &clock{}, log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{}, settings: settings{
 		perAddress: 1000, rotation: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour, absolute: 90 * 24 * time.Hour,
 		wechatTimeout: 3 * time.Second, hasher: password.Options{MaxWaiting: 1000, MaxPerAddress: 1000},
 	}}
@@ -97,23 +122,6 @@ func newWorld(t testing.TB, options ...option) *world {
 	w.openDatabase()
 	w.serve(w.startSimulator())
 	return w
-}
-
-// openDatabase opens a copy of the seeded database. Keys and password hashes take long to make, so all worlds share them.
-func (w *world) openDatabase() {
-	seed, err := seeded()
-	require.NoError(w.t, err)
-	path := filepath.Join(w.t.TempDir(), "lingpai.db")
-	require.NoError(w.t, os.WriteFile(path, seed.database, 0o600))
-	w.database, err = openSQL(path, seed.ring, w.clock.Now)
-	require.NoError(w.t, err)
-	w.t.Cleanup(func() { w.database.Close() })
-	w.keys, err = keys.Load(context.Background(), w.database.Keys(), seed.ring, keys.Options{Now: w.clock.Now})
-	require.NoError(w.t, err)
-}
-
-func openSQL(path string, ring *keys.Ring, now func() time.Time) (*sql.DB, error) {
-	return sql.Open(context.Background(), sql.Options{URL: "sqlite:" + path + "?synchronous=off", Ring: ring, Now: now})
 }
 
 func (w *world) startSimulator() string {
@@ -139,7 +147,7 @@ func (w *world) serve(wechatURL string) {
 	w.t.Cleanup(weixin.Close)
 	manager := grants.New(grants.Config{
 		Clients: &askedClients{w.database.Clients(), w}, Apps: w.database.Apps(), Users: w.database.Users(),
-		Sessions: w.database.Sessions(), Events: w.database.Events(), Volatile: memory.New(memory.Options{Now: w.clock.Now}),
+		Sessions: &touchedSessions{w.database.Sessions(), w}, Events: w.database.Events(), Volatile: memory.New(memory.Options{Now: w.clock.Now}),
 		Issuer: tokens.New(tokens.Config{
 			Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
 			AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20, Now: w.clock.Now,
@@ -170,6 +178,12 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 	defer b.mutex.Unlock()
 	b.text = append(b.text, p...)
 	return len(p), nil
+}
+
+func (b *lockedBuffer) Reset() {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.text = nil
 }
 
 func (b *lockedBuffer) String() string {

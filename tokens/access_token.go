@@ -16,7 +16,7 @@ const (
 type AccessClaims struct {
 	Issuer   string        `json:"iss"`
 	Subject  string        `json:"sub"`
-	Audience audience      `json:"aud"`
+	Audience Audience      `json:"aud"`
 	ClientID string        `json:"client_id"`
 	Scope    string        `json:"scope,omitempty"`
 	IssuedAt int64         `json:"iat"`
@@ -35,11 +35,11 @@ type WechatClaims struct {
 	UnionID string `json:"unionid,omitempty"`
 }
 
-// audience is written as a string when it has one member, which some verifiers insist on (RFC 7519 §4.1.3 allows both).
-type audience []string
+// Audience is written as a string when it has one member, which some verifiers insist on (RFC 7519 §4.1.3 allows both).
+type Audience []string
 
 // MarshalJSON implements json.Marshaler.
-func (a audience) MarshalJSON() ([]byte, error) {
+func (a Audience) MarshalJSON() ([]byte, error) {
 	if len(a) == 1 {
 		return json.Marshal(a[0])
 	}
@@ -47,10 +47,10 @@ func (a audience) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (a *audience) UnmarshalJSON(b []byte) error {
+func (a *Audience) UnmarshalJSON(b []byte) error {
 	var one string
 	if json.Unmarshal(b, &one) == nil {
-		*a = audience{one}
+		*a = Audience{one}
 		return nil
 	}
 	return json.Unmarshal(b, (*[]string)(a))
@@ -63,24 +63,35 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, s
 	if !session.ExpiresAt.IsZero() && expires.After(session.ExpiresAt) {
 		expires = session.ExpiresAt
 	}
-	claims := AccessClaims{
+	claims := i.accessClaims(client, session.UserID, scope, now, expires)
+	claims.Session, claims.AuthTime, claims.Methods = session.ID, session.AuthTime.Unix(), []string{session.Method}
+	if client.WechatClaims && session.Account.Platform == identity.PlatformWechat {
+		claims.Wechat = &WechatClaims{AppID: session.Account.App, OpenID: session.Account.Subject, UnionID: unionID}
+	}
+	token, err := i.sign(typeAccessToken, claims)
+	return token, expires.Sub(now), err
+}
+
+// IssueToClient signs an access token for a client that acts for itself (RFC 6749 §4.4). It belongs to no session, so nothing is written.
+func (i *Issuer) IssueToClient(client identity.Client, scope string) (Set, error) {
+	now := i.config.Now()
+	expires := now.Add(i.accessTTL(client))
+	token, err := i.sign(typeAccessToken, i.accessClaims(client, client.ID, scope, now, expires))
+	return Set{AccessToken: token, ExpiresIn: expires.Sub(now), Scope: scope}, err
+}
+
+// accessClaims are the claims that every access token has.
+func (i *Issuer) accessClaims(client identity.Client, subject, scope string, now, expires time.Time) AccessClaims {
+	return AccessClaims{
 		Issuer:   i.config.Issuer,
-		Subject:  session.UserID,
+		Subject:  subject,
 		Audience: client.Audience,
 		ClientID: client.ID,
 		Scope:    scope,
 		IssuedAt: now.Unix(),
 		Expires:  expires.Unix(),
 		ID:       newTokenID(),
-		Session:  session.ID,
-		AuthTime: session.AuthTime.Unix(),
-		Methods:  []string{session.Method},
 	}
-	if client.WechatClaims && session.Account.Platform == identity.PlatformWechat {
-		claims.Wechat = &WechatClaims{AppID: session.Account.App, OpenID: session.Account.Subject, UnionID: unionID}
-	}
-	token, err := i.sign(typeAccessToken, claims)
-	return token, expires.Sub(now), err
 }
 
 // ReadAccessToken verifies an access token of ours and returns its claims, or ErrBadToken. It does not look at the session.

@@ -69,14 +69,19 @@ func clientFaults(client identity.Client, apps []identity.App) []error {
 // grantFaults says which grants the client cannot have, or not so.
 func grantFaults(client identity.Client) []error {
 	var faults []error
-	known := []string{grants.WechatCode, grants.Password, grants.RefreshToken}
+	known := []string{grants.WechatCode, grants.Password, grants.RefreshToken, grants.ClientCredentials}
 	for _, name := range client.Grants {
 		if !slices.Contains(known, name) {
 			faults = append(faults, fmt.Errorf("--grant: there is no grant %q; give one of %s per --grant", name, strings.Join(known, ", ")))
 		}
 	}
-	if !client.Allows(grants.WechatCode) && !client.Allows(grants.Password) {
-		faults = append(faults, errors.New("--grant: name wechat_code, password or both, with which users sign in; refresh_token alone gets no token"))
+	usersSignIn := client.Allows(grants.WechatCode) || client.Allows(grants.Password)
+	if !usersSignIn && (!client.Allows(grants.ClientCredentials) || client.Allows(grants.RefreshToken)) {
+		faults = append(faults, errors.New("--grant: name wechat_code, password or both, with which users sign in, or client_credentials alone, "+
+			"with which the client acts for itself; refresh_token alone gets no token"))
+	}
+	if client.Allows(grants.ClientCredentials) && !client.Confidential {
+		faults = append(faults, errors.New("--grant client_credentials is not for a --public client: it must prove who it is (RFC 6749 §4.4)"))
 	}
 	if client.Allows(grants.Password) && !client.FirstParty {
 		faults = append(faults, errors.New("--grant password needs --first-party: only our own programs may see passwords (RFC 9700 §2.4)"))

@@ -20,6 +20,8 @@ func TestEveryFlagOfAClientIsChecked(t *testing.T) {
 	}
 	apps := []identity.App{{ID: appID}}
 	require.Empty(t, clientFaults(good(), apps))
+	require.Empty(t, clientFaults(identity.Client{ID: "service", Confidential: true, Grants: []string{"client_credentials"}, Audience: []string{audience}}, nil),
+		"a client that acts for itself needs no app")
 	for name, test := range map[string]struct {
 		spoil func(c *identity.Client)
 		want  string
@@ -28,6 +30,8 @@ func TestEveryFlagOfAClientIsChecked(t *testing.T) {
 		"id of a user":           {func(c *identity.Client) { c.ID = "u_x" }, "CLIENT_ID: "},
 		"no grant":               {func(c *identity.Client) { c.Grants = nil }, "--grant: name wechat_code, password or both"},
 		"only refreshes":         {func(c *identity.Client) { c.Grants = []string{"refresh_token"} }, "refresh_token alone gets no token"},
+		"public, for itself":     {func(c *identity.Client) { c.Grants = append(c.Grants, "client_credentials") }, "--grant client_credentials is not for a --public client"},
+		"refreshes for itself":   {func(c *identity.Client) { c.Grants = []string{"client_credentials", "refresh_token"} }, "refresh_token alone gets no token"},
 		"unknown grant":          {func(c *identity.Client) { c.Grants = append(c.Grants, "implicit") }, `--grant: there is no grant "implicit"`},
 		"grants in one flag":     {func(c *identity.Client) { c.Grants = []string{"wechat_code,password"} }, "per --grant"},
 		"third party, password":  {func(c *identity.Client) { c.Grants = []string{"password"} }, "--grant password needs --first-party"},

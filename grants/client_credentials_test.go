@@ -1,0 +1,24 @@
+package grants_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+)
+
+// TestClientCredentialsNeedNoStore but the client's record, which is cached.
+func TestClientCredentialsNeedNoStore(t *testing.T) {
+	w := newWorld(t)
+	w.manager.Users, w.manager.Sessions, w.manager.Events, w.manager.Volatile, w.manager.Apps = nil, nil, nil, nil, nil
+	info, err := w.token(form{"grant_type": grants.ClientCredentials, "client_id": "service", "client_secret": testSecret})
+	require.NoError(t, err)
+	require.Empty(t, info.GetUserID())
+	need, err := grants.NewRequirement(testAudience, "api")
+	require.NoError(t, err)
+	caller, err := w.manager.Verify(context.Background(), info.GetAccess(), need)
+	require.NoError(t, err)
+	require.Equal(t, grants.Verified{Subject: "service", ClientID: "service", Scope: "api"}, caller)
+}

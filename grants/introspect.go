@@ -1,0 +1,97 @@
+package grants
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// Introspection is the answer of RFC 7662 §2.2. An inactive one says nothing else.
+type Introspection struct {
+	Active    bool                 `json:"active"`
+	TokenType string               `json:"token_type,omitempty"`
+	Issuer    string               `json:"iss,omitempty"`
+	Subject   string               `json:"sub,omitempty"`
+	Audience  tokens.Audience      `json:"aud,omitempty"`
+	ClientID  string               `json:"client_id,omitempty"`
+	Scope     string               `json:"scope,omitempty"`
+	IssuedAt  int64                `json:"iat,omitempty"`
+	Expires   int64                `json:"exp,omitempty"`
+	ID        string               `json:"jti,omitempty"`
+	Session   string               `json:"sid,omitempty"`
+	AuthTime  int64                `json:"auth_time,omitempty"`
+	Methods   []string             `json:"amr,omitempty"`
+	Wechat    *tokens.WechatClaims `json:"wechat,omitempty"`
+}
+
+var errPublicClient = &Error{
+	Name:        oautherrors.ErrInvalidClient,
+	Description: "Only a confidential client can introspect: a public one does not prove who is asking (RFC 7662 2.1).",
+}
+
+// Introspect says what a token means right now, to its client and to the APIs it is for; for everybody else it is inactive (RFC 7662
+// §2.2, §4). An API is a confidential client whose id stands in the token's "aud": a client's record may name that id as an audience
+// beside the API's address. Nothing is written: asking about a retired refresh token neither rotates nor counts as theft.
+func (m *Manager) Introspect(ctx context.Context, r *http.Request) (Introspection, error) {
+	asking, err := authenticate(ctx, m.Clients, r)
+	if err != nil {
+		return Introspection{}, err
+	}
+	if !asking.Confidential {
+		return Introspection{}, errPublicClient
+	}
+	token := r.PostForm.Get("token")
+	if token == "" {
+		return Introspection{}, invalidRequest("token is missing.")
+	}
+	answer, err := m.introspectAccessToken(ctx, asking, token)
+	if errors.Is(err, tokens.ErrBadToken) {
+		answer, err = m.introspectRefreshToken(ctx, asking, token)
+	}
+	if errors.Is(err, ErrInvalidToken) || errors.Is(err, oautherrors.ErrInvalidGrant) {
+		return Introspection{}, nil
+	}
+	return answer, err
+}
+
+// introspectAccessToken returns ErrBadToken for what may be a refresh token.
+func (m *Manager) introspectAccessToken(ctx context.Context, asking identity.Client, token string) (Introspection, error) {
+	claims, err := m.Issuer.ReadAccessToken(token)
+	if err != nil {
+		return Introspection{}, err
+	}
+	if claims.ClientID != asking.ID && !slices.Contains(claims.Audience, asking.ID) {
+		return Introspection{}, errInvalidToken
+	}
+	if err := m.checkLife(ctx, claims); err != nil {
+		return Introspection{}, err
+	}
+	return Introspection{
+		Active: true, TokenType: "Bearer", Issuer: claims.Issuer, Subject: claims.Subject, Audience: claims.Audience, ClientID: claims.ClientID,
+		Scope: claims.Scope, IssuedAt: claims.IssuedAt, Expires: claims.Expires, ID: claims.ID, Session: claims.Session,
+		AuthTime: claims.AuthTime, Methods: claims.Methods, Wechat: claims.Wechat,
+	}, nil
+}
+
+// introspectRefreshToken finds a refresh token active if a refresh with it, without Idempotency-Key, would be answered now. The answer has
+// neither token_type nor aud, so that nobody takes it for that of an access token.
+func (m *Manager) introspectRefreshToken(ctx context.Context, asking identity.Client, token string) (Introspection, error) {
+	presented, session, now, err := m.presented(ctx, token)
+	if err != nil {
+		return Introspection{}, err
+	}
+	verdict := tokens.Decide(session, presented.Generation, nil, now, m.Rotation).Verdict
+	if session.ClientID != asking.ID || verdict != tokens.Rotate && verdict != tokens.Repeat {
+		return Introspection{}, errBadRefreshToken
+	}
+	return Introspection{
+		Active: true, Subject: session.UserID, ClientID: session.ClientID, Scope: session.Scope, Session: session.ID,
+		Expires: earlier(session.IdleExpiresAt, session.ExpiresAt).Unix(), AuthTime: session.AuthTime.Unix(), Methods: []string{session.Method},
+	}, nil
+}

@@ -1,0 +1,201 @@
+package provider_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// revoke gives a token back; pairs change the form.
+func (w *world) revoke(token string, pairs ...string) answer {
+	body, header := form{"client_id": "mini", "token": token}.with(pairs...).encode()
+	return w.post("/revoke", body, header)
+}
+
+// requireRevoked holds an answer to RFC 7009 §2.2, which is the same for all tokens: it says nothing of them.
+func requireRevoked(t testing.TB, a answer) {
+	t.Helper()
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Empty(t, a.body)
+	require.Equal(t, "0", a.header.Get("Content-Length"))
+	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+	require.Equal(t, []string{"Cache-Control", "Content-Length", "Date", "Vary", "X-Request-Id"}, headerNames(a))
+}
+
+// TestRevocationEndsTheSession, whichever of its tokens is given back and whatever the hint says (RFC 7009 §2.1): its access tokens and its
+// refresh tokens are dead together, and the user's other sessions live.
+func TestRevocationEndsTheSession(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		token func(w *world, first, second answer) string
+		pairs []string
+	}{
+		"refresh token":             {func(_ *world, _, second answer) string { return second.text("refresh_token") }, nil},
+		"refresh token, right hint": {func(_ *world, _, second answer) string { return second.text("refresh_token") }, []string{"token_type_hint", "refresh_token"}},
+		"refresh token, wrong hint": {func(_ *world, _, second answer) string { return second.text("refresh_token") }, []string{"token_type_hint", "access_token"}},
+		"access token":              {func(_ *world, _, second answer) string { return second.text("access_token") }, nil},
+		"access token, wrong hint":  {func(_ *world, _, second answer) string { return second.text("access_token") }, []string{"token_type_hint", "refresh_token"}},
+		"access token, odd hint":    {func(_ *world, _, second answer) string { return second.text("access_token") }, []string{"token_type_hint", "pct' OR 1"}},
+		"first access token":        {func(_ *world, first, _ answer) string { return first.text("access_token") }, nil},
+		"retired refresh token":     {func(_ *world, first, _ answer) string { return first.text("refresh_token") }, nil},
+		"long retired refresh token": {func(w *world, first, _ answer) string {
+			w.clock.Move(time.Minute)
+			return first.text("refresh_token")
+		}, nil},
+		"by a client that says so by Basic": {func(_ *world, first, _ answer) string { return first.text("access_token") }, []string{"client_id", "", ":Authorization", basic("mini", "")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			first := w.signIn("alice", "scope", "openid api")
+			second := w.token(refreshForm(first.text("refresh_token")))
+			other := w.signIn("alice", "scope", "openid api")
+			requireRevoked(t, w.revoke(c.token(w, first, second), c.pairs...))
+			require.Equal(t, []string{identity.EventSessionEnded + " " + identity.EndedByClient}, w.eventKinds(t), "no theft")
+			w.requireEnded(t, first, second)
+			require.Equal(t, http.StatusOK, w.userinfo(other.text("access_token")).status)
+			requireTokens(t, w.token(refreshForm(other.text("refresh_token"))))
+		})
+	}
+}
+
+// TestRevocationByConfidentialClients, by header and by form, as at the token endpoint.
+func TestRevocationByConfidentialClients(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, pairs := range [][]string{
+		{"client_id", "backend", "client_secret", testSecret},
+		{"client_id", "", ":Authorization", basic("backend", testSecret)},
+	} {
+		refresh := w.token(passwordForm("alice", testPassword)).text("refresh_token")
+		requireRevoked(t, w.revoke(refresh, pairs...))
+		requireError(t, w.token(refreshForm(refresh).with("client_id", "backend", "client_secret", testSecret)), http.StatusBadRequest, "invalid_grant")
+	}
+}
+
+// TestRevocationOfWhatIsNoToken succeeds (RFC 7009 §2.2), ends nothing, and asks no store.
+func TestRevocationOfWhatIsNoToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.signIn("alice", "scope", "openid")
+	refresh := a.text("refresh_token")
+	bad := w.forgeries(t, a)
+	delete(bad, "refresh token") // which is one to revoke
+	delete(bad, "tab in front")  // which no form may have
+	bad["refresh token, cut"], bad["refresh token, longer"] = refresh[:len(refresh)-1], refresh+"A"
+	bad["refresh token, other MAC"] = refresh[:len(refresh)-2] + strings.Map(func(r rune) rune { return r ^ 1 }, refresh[len(refresh)-2:])
+	bad["60 kB"] = "lp_rt_" + strings.Repeat("A", 60_000)
+	w.touched.Reset()
+	for _, token := range bad {
+		requireRevoked(t, w.revoke(token))
+	}
+	require.Empty(t, w.touched.String())
+	require.Empty(t, w.eventKinds(t))
+	require.Equal(t, http.StatusOK, w.userinfo(a.text("access_token")).status)
+	requireTokens(t, w.token(refreshForm(refresh)))
+}
+
+// TestRevocationOfWhatIsOver succeeds as well, and tells the audit log nothing twice. An expired access token, which may lie in anybody's
+// log, ends no session.
+func TestRevocationOfWhatIsOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.signIn("alice")
+	for range 2 {
+		requireRevoked(t, w.revoke(a.text("refresh_token")))
+		requireRevoked(t, w.revoke(a.text("access_token")))
+	}
+	require.Len(t, w.eventKinds(t), 1)
+	elsewhere := newWorld(t).signIn("alice") // shares the keys, so its MAC and signature are good and its session is unknown
+	requireRevoked(t, w.revoke(elsewhere.text("refresh_token")))
+	alive := w.signIn("alice")
+	w.clock.Move(time.Hour + time.Second)
+	requireRevoked(t, w.revoke(alive.text("access_token")))
+	requireTokens(t, w.token(refreshForm(alive.text("refresh_token"))))
+	w.clock.Move(8 * 24 * time.Hour)
+	requireRevoked(t, w.revoke(alive.text("refresh_token")))
+}
+
+// TestRevocationOfAnotherClientsToken is refused and told (RFC 7009 §2.1). It ends nothing, a retired token is no theft, and whether the
+// session still lives is not told.
+func TestRevocationOfAnotherClientsToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	retired := w.signIn("alice", "scope", "openid")
+	current := w.token(refreshForm(retired.text("refresh_token")))
+	service := w.token(serviceForm()).text("access_token")
+	ended := w.signIn("alice")
+	requireRevoked(t, w.revoke(ended.text("refresh_token")))
+	events := w.eventKinds(t)
+	w.clock.Move(time.Minute)
+	strangers := map[string][]string{
+		"public":       {"client_id", "mini-2"},
+		"confidential": {"client_id", "backend", "client_secret", testSecret},
+	}
+	want := w.revoke(current.text("refresh_token"), strangers["public"]...)
+	for name, stranger := range strangers {
+		for _, token := range []string{
+			retired.text("refresh_token"), current.text("refresh_token"), retired.text("access_token"), current.text("access_token"),
+			ended.text("refresh_token"), ended.text("access_token"), service,
+		} {
+			a := w.revoke(token, stranger...)
+			requireError(t, a, http.StatusBadRequest, "invalid_grant")
+			require.Equal(t, withoutRequestID(want), withoutRequestID(a), name)
+		}
+	}
+	require.Equal(t, events, w.eventKinds(t))
+	require.Equal(t, http.StatusOK, w.userinfo(current.text("access_token")).status)
+	requireTokens(t, w.token(refreshForm(current.text("refresh_token"))))
+}
+
+// TestRevocationOfAClientsOwnToken: there is no session to end, and the client must not believe that there was (RFC 7009 §2.2.1).
+func TestRevocationOfAClientsOwnToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := w.token(serviceForm()).text("access_token")
+	a := w.revoke(token, "client_id", "service", "client_secret", testSecret)
+	requireError(t, a, http.StatusBadRequest, "unsupported_token_type")
+}
+
+// TestRevocationProvesTheClientFirst: who does not, learns nothing of a token, touches no session and ends none.
+func TestRevocationProvesTheClientFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	theirs := w.token(passwordForm("alice", testPassword)).text("refresh_token")
+	w.touched.Reset()
+	for name, pairs := range map[string][]string{
+		"no client":                {"client_id", ""},
+		"unknown":                  {"client_id", "nobody"},
+		"disabled":                 {"client_id", "disabled"},
+		"without its secret":       {"client_id", "backend"},
+		"wrong secret":             {"client_id", "backend", "client_secret", "wrong"},
+		"wrong secret by Basic":    {"client_id", "", ":Authorization", basic("backend", "wrong")},
+		"public with a secret":     {"client_secret", testSecret},
+		"the token as credentials": {"client_id", "", ":Authorization", "Bearer " + theirs},
+	} {
+		for _, token := range []string{theirs, "x", ""} {
+			a := w.revoke(token, pairs...)
+			requireError(t, a, http.StatusUnauthorized, "invalid_client")
+			require.Equal(t, `Basic realm="lingpai"`, a.header.Get("WWW-Authenticate"), name)
+		}
+	}
+	both := w.revoke(theirs, "client_id", "backend", "client_secret", testSecret, ":Authorization", basic("backend", testSecret))
+	requireError(t, both, http.StatusBadRequest, "invalid_request")
+	require.Empty(t, w.touched.String())
+	requireTokens(t, w.token(refreshForm(theirs).with("client_id", "backend", "client_secret", testSecret)))
+}
+
+// TestRevocationByAClientThatIsDisabledSince: its tokens are dead anyway.
+func TestRevocationByAClientThatIsDisabledSince(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	refresh := w.signIn("alice").text("refresh_token")
+	require.NoError(t, w.database.Clients().Disable(context.Background(), "mini"))
+	requireError(t, w.revoke(refresh), http.StatusUnauthorized, "invalid_client")
+}

@@ -1,0 +1,59 @@
+package provider_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+func TestMain(m *testing.M) { servers.Run(m) }
+
+// onPostgreSQL runs all tests of the package on PostgreSQL: go test ./provider -postgresql
+var onPostgreSQL = flag.Bool("postgresql", false, "keep what lasts in PostgreSQL instead of SQLite")
+
+// openDatabase opens a copy of the seeded database. Keys and password hashes take long to make, so all worlds share them.
+func (w *world) openDatabase() {
+	seed, err := seeded()
+	require.NoError(w.t, err)
+	if *onPostgreSQL {
+		w.database = w.seedPostgreSQL(seed)
+	} else {
+		path := filepath.Join(w.t.TempDir(), "lingpai.db")
+		require.NoError(w.t, os.WriteFile(path, seed.database, 0o600))
+		w.database, err = openSQLite(path, seed.ring, w.clock.Now)
+		require.NoError(w.t, err)
+	}
+	w.t.Cleanup(func() { w.database.Close() })
+	w.keys, err = keys.Load(context.Background(), w.database.Keys(), seed.ring, keys.Options{Now: w.clock.Now})
+	require.NoError(w.t, err)
+}
+
+func openSQLite(path string, ring *keys.Ring, now func() time.Time) (*sql.DB, error) {
+	return sql.Open(context.Background(), sql.Options{URL: "sqlite:" + path + "?synchronous=off", Ring: ring, Now: now})
+}
+
+// seedPostgreSQL puts into a new database what the seeded one holds.
+func (w *world) seedPostgreSQL(seed seed) *sql.DB {
+	ctx := context.Background()
+	url, clock := servers.MovableClock(w.t, servers.PostgreSQL(w.t))
+	w.clock.database = clock
+	database, err := sql.Open(ctx, sql.Options{URL: url, Ring: seed.ring})
+	require.NoError(w.t, err)
+	_, err = database.MigrateUp(ctx)
+	require.NoError(w.t, err)
+	for _, record := range seed.keys {
+		_, err := database.Keys().AddKey(ctx, record)
+		require.NoError(w.t, err)
+	}
+	require.NoError(w.t, populate(ctx, database, seed.passwordHash))
+	return database
+}

@@ -1,0 +1,67 @@
+package provider
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/lingpai/lingpai/grants"
+)
+
+// verifyEndpoint answers gateways (nginx's auth_request, Traefik's and Caddy's forward auth) that ask before they pass a request on: 204 and
+// who is calling, 401, or 403. The gateway's own configuration stands in the query string:
+//
+//	/verify?audience=https://api.example.com&scope=orders.read
+//
+// audience is required: without it a token that any client got for any other API would pass (RFC 9068 §4). So is the right spelling: a
+// misspelt requirement must not pass for none. What the gateway got wrong is 400, and is found before anything of the caller's is looked at,
+// so it shows at the very first request.
+type verifyEndpoint struct {
+	manager *grants.Manager
+	answers answers
+}
+
+// ServeHTTP implements http.Handler.
+func (e *verifyEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header["Cache-Control"] = noStore
+	id := newRequestID(w)
+	caller, err := e.verify(r)
+	if err != nil {
+		e.answers.refuse(w, r, id, err)
+		return
+	}
+	header.Set("X-Auth-Subject", caller.Subject)
+	header.Set("X-Auth-Client", caller.ClientID)
+	header.Set("X-Auth-Scope", caller.Scope) // there though it be empty, for the gateway to overwrite one that the caller made up
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (e *verifyEndpoint) verify(r *http.Request) (grants.Verified, error) {
+	need, err := readRequirement(r.URL.RawQuery)
+	if err != nil {
+		return grants.Verified{}, err
+	}
+	bearer, err := headerBearer(r.Header)
+	if err != nil {
+		return grants.Verified{}, err
+	}
+	return e.manager.Verify(r.Context(), bearer, need)
+}
+
+// readRequirement takes what a gateway asks for: audience, and scope if any is needed, each once and nothing else. An empty value is a
+// variable that its configuration forgot to set, so it counts as wrong and not as absent.
+func readRequirement(rawQuery string) (grants.Requirement, error) {
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return grants.Requirement{}, errBadRequirement
+	}
+	for name, values := range query {
+		known := name == "audience" || name == "scope"
+		if !known || len(values) > 1 || values[0] == "" || !cleanText(values[0]) {
+			return grants.Requirement{}, errBadRequirement
+		}
+	}
+	return grants.NewRequirement(query.Get("audience"), query.Get("scope"))
+}
+
+var errBadRequirement = badRequest("Ask with audience, and with scope if one is needed: each once, not empty, and nothing else.")
