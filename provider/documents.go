@@ -126,7 +126,7 @@ func (a answers) readOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			a.refuse(w, r, newRequestID(w), refused(http.StatusMethodNotAllowed, "Use GET."))
+			a.refuse(w, r, refused(http.StatusMethodNotAllowed, "Use GET."))
 			return
 		}
 		next.ServeHTTP(w, r)

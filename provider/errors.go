@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,13 +67,13 @@ type errorAnswer struct {
 type answers struct{ logger *slog.Logger }
 
 // refuse answers an error. Causes go to the log and never to the caller.
-func (a answers) refuse(w http.ResponseWriter, r *http.Request, id string, err error) {
+func (a answers) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	refusal, status := classify(err)
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // who hangs up pages nobody
 		level = slog.LevelError
 	}
-	a.logger.Log(r.Context(), level, "request refused", "request_id", id, "path", r.URL.Path, "status", status,
+	a.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
 		"error", refusal.Name.Error(), "description", refusal.Description, "cause", cause(refusal))
 	header := w.Header()
 	header["Cache-Control"] = noStore
@@ -87,7 +86,7 @@ func (a answers) refuse(w http.ResponseWriter, r *http.Request, id string, err e
 		Description:   refusal.Description,
 		URI:           documentation + strings.ReplaceAll(refusal.Name.Error(), " ", "_"),
 		WechatErrcode: refusal.WechatErrcode,
-		RequestID:     id,
+		RequestID:     requestID(r.Context()),
 	})
 }
 
@@ -139,7 +138,7 @@ func (a answers) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if p := recover(); p != nil {
-				a.refuse(w, r, newRequestID(w), fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+				a.refuse(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -147,14 +146,7 @@ func (a answers) recovering(next http.Handler) http.Handler {
 }
 
 func (a answers) notFound(w http.ResponseWriter, r *http.Request) {
-	a.refuse(w, r, newRequestID(w), refused(http.StatusNotFound, "There is no such endpoint. The metadata lists those that are."))
-}
-
-// newRequestID names a request in the log and in its answer, so that a person can find one from the other.
-func newRequestID(w http.ResponseWriter) string {
-	id := rand.Text()
-	w.Header()["X-Request-Id"] = []string{id}
-	return id
+	a.refuse(w, r, refused(http.StatusNotFound, "There is no such endpoint. The metadata lists those that are."))
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -15,10 +15,9 @@ type introspectionEndpoint struct {
 // ServeHTTP implements http.Handler.
 func (e *introspectionEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Cache-Control"] = noStore
-	id := newRequestID(w)
 	answer, err := e.introspect(w, r)
 	if err != nil {
-		e.answers.refuse(w, r, id, err)
+		e.answers.refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, answer)

@@ -15,13 +15,12 @@ type revocationEndpoint struct {
 // ServeHTTP implements http.Handler.
 func (e *revocationEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Cache-Control"] = noStore
-	id := newRequestID(w)
 	err := readForm(w, r)
 	if err == nil {
 		err = e.manager.Revoke(r.Context(), r)
 	}
 	if err != nil {
-		e.answers.refuse(w, r, id, err)
+		e.answers.refuse(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusOK)

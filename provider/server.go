@@ -60,7 +60,7 @@ func New(config Config) (http.Handler, error) {
 	} {
 		mux.Handle(pattern, handler)
 	}
-	return answers.recovering(mux), nil
+	return withRequestID(answers.recovering(mux)), nil
 }
 
 // Limits of a connection. A token request is small and quick, so whatever is slower is not one.

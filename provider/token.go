@@ -23,13 +23,12 @@ type tokenEndpoint struct {
 func (e *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Cache-Control"] = noStore
 	w.Header()["Pragma"] = noCache // RFC 6749 §5.1
-	id := newRequestID(w)
 	info, err := e.token(w, r)
 	if err != nil {
-		e.answers.refuse(w, r, id, err)
+		e.answers.refuse(w, r, err)
 		return
 	}
-	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "token issued", slog.String("request_id", id),
+	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "token issued",
 		slog.String("grant", r.PostForm.Get("grant_type")), slog.String("client", info.GetClientID()), slog.String("user", info.GetUserID()))
 	writeJSON(w, http.StatusOK, e.library.GetTokenData(info))
 }

@@ -22,15 +22,14 @@ var (
 // ServeHTTP implements http.Handler.
 func (e *userinfoEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Cache-Control"] = noStore
-	id := newRequestID(w)
 	bearer, err := readBearer(w, r)
 	if err != nil {
-		e.answers.refuse(w, r, id, err)
+		e.answers.refuse(w, r, err)
 		return
 	}
 	info, err := e.manager.UserInfo(r.Context(), bearer)
 	if err != nil {
-		e.answers.refuse(w, r, id, err)
+		e.answers.refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, info)

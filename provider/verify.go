@@ -24,10 +24,9 @@ type verifyEndpoint struct {
 func (e *verifyEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Cache-Control"] = noStore
-	id := newRequestID(w)
 	caller, err := e.verify(r)
 	if err != nil {
-		e.answers.refuse(w, r, id, err)
+		e.answers.refuse(w, r, err)
 		return
 	}
 	header.Set("X-Auth-Subject", caller.Subject)

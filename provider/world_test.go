@@ -138,7 +138,7 @@ func (w *world) startSimulator() string {
 
 // serve wires the provider as the command does, and serves it on loopback.
 func (w *world) serve(wechatURL string) {
-	logger := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := slog.New(provider.LogRequestIDs(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(w.t, err)
 	w.issuer = "http://" + listener.Addr().String() + w.settings.path

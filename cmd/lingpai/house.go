@@ -140,7 +140,7 @@ func (a guardedApps) Find(ctx context.Context, platform, id string) (identity.Ap
 func newLogger(c config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(provider.LogRequestIDs(slog.NewTextHandler(w, options)))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(provider.LogRequestIDs(slog.NewJSONHandler(w, options)))
 }

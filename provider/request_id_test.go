@@ -1,0 +1,36 @@
+package provider_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAllThatIsLoggedOfARequestHasItsID, also what is logged on floors that know nothing of HTTP.
+func TestAllThatIsLoggedOfARequestHasItsID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.signIn("alice").text("refresh_token")
+	second := w.token(refreshForm(first))
+	requireTokens(t, second)
+	requireTokens(t, w.token(refreshForm(second.text("refresh_token"))))
+	w.clock.Move(time.Minute)
+	theft := w.token(refreshForm(first))
+	requireError(t, theft, http.StatusBadRequest, "invalid_grant")
+	id := theft.header.Get("X-Request-Id")
+	require.NotEmpty(t, id)
+	lines := 0
+	for line := range strings.Lines(w.log.String()) {
+		if strings.Contains(line, `"request_id":"`+id+`"`) {
+			lines++
+		}
+		if strings.Contains(line, "its session was ended") {
+			require.Contains(t, line, id)
+		}
+	}
+	require.Equal(t, 2, lines, "what grants say of the theft, and the refusal")
+	require.NotEqual(t, id, w.token(refreshForm(first)).header.Get("X-Request-Id"))
+}
