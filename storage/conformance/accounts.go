@@ -77,7 +77,7 @@ func (h house) requireOneUser(t *testing.T, sightOf func(n int) identity.Sightin
 	t.Helper()
 	users := make([]identity.User, crowd)
 	requireOneWinner(t, together(crowd, func(n int) (made won) {
-		users[n], made.won, made.err = h.Users.FindOrCreateByAccount(t.Context(), sightOf(n))
+		users[n], made.won, made.err = h.at(n).Users.FindOrCreateByAccount(t.Context(), sightOf(n))
 		return made
 	}))
 	for _, user := range users {

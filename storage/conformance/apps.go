@@ -69,8 +69,8 @@ func appIsTaken(t *testing.T, h house) {
 
 func parallelApps(t *testing.T, h house) {
 	app := newApp()
-	requireOneWinner(t, together(crowd, func(int) won {
-		return wonUnless(h.Apps.Add(t.Context(), app), identity.ErrExists)
+	requireOneWinner(t, together(crowd, func(n int) won {
+		return wonUnless(h.at(n).Apps.Add(t.Context(), app), identity.ErrExists)
 	}))
 }
 

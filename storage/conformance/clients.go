@@ -93,8 +93,8 @@ func clientIsNoUser(t *testing.T, h house) {
 
 func parallelClients(t *testing.T, h house) {
 	id := identity.NewClientID()
-	requireOneWinner(t, together(crowd, func(int) won {
-		return wonUnless(h.Clients.Create(t.Context(), identity.Client{ID: id}), identity.ErrExists)
+	requireOneWinner(t, together(crowd, func(n int) won {
+		return wonUnless(h.at(n).Clients.Create(t.Context(), identity.Client{ID: id}), identity.ErrExists)
 	}))
 }
 

@@ -20,6 +20,8 @@ type Stores struct {
 	Sessions identity.Sessions
 	Events   identity.Events
 	Keys     keys.Store
+
+	Replica *Stores // the same database as another server sees it, for races; nil: there is none
 }
 
 // crowd is how many callers do the same thing at once.
@@ -30,6 +32,7 @@ type house struct {
 	Stores
 	advance func(time.Duration) // moves the store's clock forward
 	witness string              // id of a session that is there only to be asked for the store's clock
+	briefly bool                // races have a tenth of their rounds
 }
 
 // trial is one thing that must hold.
@@ -38,13 +41,16 @@ type trial struct {
 	hold func(t *testing.T, h house)
 }
 
+// noun is a group of trials that share a database.
+type noun struct {
+	name   string
+	trials []trial
+}
+
 // Run tests stores over a database. open returns them on a fresh, empty, migrated database, and a function that moves the store's
 // clock forward. It is called for each noun, in parallel.
 func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
-	for _, noun := range []struct {
-		name   string
-		trials []trial
-	}{
+	run(t, open, testing.Short(), append([]noun{
 		{"users", users()},
 		{"user names", usernames()},
 		{"accounts", accounts()},
@@ -62,12 +68,24 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 		{"hostile texts looked up", hostileTexts()},
 		{"hostile texts written", hostileWrites()},
 		{"ended contexts", endedContexts()},
-		{"races of users", userRaces()},
-		{"races of sessions", sessionRaces()},
-	} {
+	}, races()...))
+}
+
+// RunRaces runs the races alone, and briefly, for a database that differs only by its settings from one that passed Run.
+func RunRaces(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
+	run(t, open, true, races())
+}
+
+func races() []noun {
+	return []noun{{"races of users", userRaces()}, {"races of sessions", sessionRaces()}}
+}
+
+func run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)), briefly bool, nouns []noun) {
+	t.Helper()
+	for _, noun := range nouns {
 		t.Run(noun.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, open)
+			h := newHouse(t, briefly, open)
 			for _, trial := range noun.trials {
 				t.Run(trial.must, func(t *testing.T) { trial.hold(t, h) })
 			}
@@ -75,11 +93,19 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 	}
 }
 
-func newHouse(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) house {
+func newHouse(t *testing.T, briefly bool, open func(t *testing.T) (Stores, func(time.Duration))) house {
 	t.Helper()
-	var h house
+	h := house{briefly: briefly}
 	h.Stores, h.advance = open(t)
 	h.witness = h.signIn(t, h.newUser(t), h.newClient(t)).ID
+	return h
+}
+
+// at is the house as one of several parallel callers sees it: half of them are another server's, if there is one.
+func (h house) at(caller int) house {
+	if h.Replica != nil && caller%2 == 1 {
+		h.Stores = *h.Replica
+	}
 	return h
 }
 

@@ -53,7 +53,7 @@ func parallelEndings(t *testing.T, h house) {
 	session := h.signIn(t, user, h.newClient(t))
 	reasons := []string{identity.EndedByTheft, identity.EndedByClient}
 	winner := requireOneWinner(t, together(crowd, func(n int) (ended won) {
-		ended.won, ended.err = h.Sessions.End(t.Context(), session.ID, reasons[n%2])
+		ended.won, ended.err = h.at(n).Sessions.End(t.Context(), session.ID, reasons[n%2])
 		return ended
 	}))
 	require.Equal(t, reasons[winner%2], h.session(t, session.ID).EndReason)

@@ -92,7 +92,7 @@ func parallelKeys(t *testing.T, h house) {
 		records[n].Purpose, records[n].Sealed = records[0].Purpose, fmt.Append(nil, n)
 	}
 	winner := requireOneWinner(t, together(crowd, func(n int) (added won) {
-		added.won, added.err = h.Keys.AddKey(t.Context(), records[n])
+		added.won, added.err = h.at(n).Keys.AddKey(t.Context(), records[n])
 		return added
 	}))
 	require.Equal(t, []keys.Record{records[winner]}, h.keysFor(t, records[0].Purpose))

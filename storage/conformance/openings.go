@@ -62,7 +62,7 @@ func parallelOpenings(t *testing.T, h house) {
 	winner := requireOneWinner(t, together(crowd, func(n int) won {
 		session := newSession(user, client)
 		session.OpenedBy, ids[n] = openedBy, session.ID
-		_, err := h.Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(), 1)
+		_, err := h.at(n).Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(), 1)
 		return wonUnless(err, identity.ErrExists)
 	}))
 	found, _, err := h.Sessions.FindByOpening(t.Context(), openedBy)

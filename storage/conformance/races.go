@@ -33,10 +33,10 @@ const pairs = 8
 // perUser is how many rounds use one user: the second finds what the first left, and nobody has so many dead sessions that it takes long.
 const perUser = 2
 
-// race repeats a round; with -short a tenth of it. A round must not end the test: it runs in a goroutine of its own.
+// race repeats a round, a tenth as often if it is to be brief. A round must not end the test: it runs in a goroutine of its own.
 func (h house) race(t *testing.T, rounds int, round func(t *testing.T, user identity.User, client identity.Client) error) {
 	t.Helper()
-	if testing.Short() {
+	if h.briefly {
 		rounds /= 10
 	}
 	client := h.newClient(t)
@@ -89,7 +89,7 @@ func (h house) raceOpen(t *testing.T, user identity.User, client identity.Client
 		if n == 0 {
 			return rival(t.Context(), user.ID)
 		}
-		if err := h.tryOpen(t, user, client, 0); !errors.Is(err, identity.ErrStale) {
+		if err := h.at(n).tryOpen(t, user, client, 0); !errors.Is(err, identity.ErrStale) {
 			return err
 		}
 		return nil
@@ -117,7 +117,7 @@ func passwordRacesOpen(t *testing.T, h house) {
 func limitRacesOpen(t *testing.T, h house) {
 	const limit, openings = 1, 3
 	h.race(t, 1000, func(t *testing.T, user identity.User, client identity.Client) error {
-		answers := together(openings, func(int) error { return h.tryOpen(t, user, client, limit) })
+		answers := together(openings, func(n int) error { return h.at(n).tryOpen(t, user, client, limit) })
 		return errors.Join(append(answers, h.live(t, user, limit))...)
 	})
 }
@@ -134,7 +134,7 @@ func endRacesRotate(t *testing.T, h house) {
 				_, err := h.Sessions.End(t.Context(), session.ID, identity.EndedByClient)
 				return err
 			}
-			_, err := h.Sessions.Rotate(t.Context(), rotated(session, session.LastSeenAt.Add(time.Second), nil), session.Generation)
+			_, err := h.at(n).Sessions.Rotate(t.Context(), rotated(session, session.LastSeenAt.Add(time.Second), nil), session.Generation)
 			return err
 		})
 		return errors.Join(append(answers, h.live(t, user, 0))...)

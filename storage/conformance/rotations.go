@@ -123,7 +123,7 @@ func parallelRotations(t *testing.T, h house) {
 		next[n] = rotated(session, now.Add(time.Duration(n)*time.Second), keyHash(n))
 	}
 	winner := requireOneWinner(t, together(crowd, func(n int) (moved won) {
-		moved.won, moved.err = h.Sessions.Rotate(t.Context(), next[n], session.Generation)
+		moved.won, moved.err = h.at(n).Sessions.Rotate(t.Context(), next[n], session.Generation)
 		return moved
 	}))
 	require.Equal(t, plain(next[winner]), h.session(t, session.ID))

@@ -163,7 +163,7 @@ func parallelLink(t *testing.T, h house) {
 	apps := []identity.Sighting{in("op", union, known), in("op", union, sight("wx2", newName()))}
 	users := make([]identity.User, crowd)
 	for _, err := range together(crowd, func(n int) (err error) {
-		users[n], _, err = h.Users.FindOrCreateByAccount(t.Context(), apps[n%2])
+		users[n], _, err = h.at(n).Users.FindOrCreateByAccount(t.Context(), apps[n%2])
 		return err
 	}) {
 		require.NoError(t, err)

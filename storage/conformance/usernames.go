@@ -68,7 +68,7 @@ func parallelCreations(t *testing.T, h house) {
 		if n%2 == 1 {
 			spelling = strings.ToUpper(name)
 		}
-		_, err := h.Users.Create(t.Context(), spelling, fmt.Sprint("hash ", n))
+		_, err := h.at(n).Users.Create(t.Context(), spelling, fmt.Sprint("hash ", n))
 		return wonUnless(err, identity.ErrExists)
 	}))
 	found, err := h.Users.FindByUsername(t.Context(), name)

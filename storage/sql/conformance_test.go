@@ -1,7 +1,6 @@
-package sql_test
+package sql
 
 import (
-	"context"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -9,48 +8,70 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/storage/conformance"
 	"github.com/lingpai/lingpai/storage/servers"
-	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func TestConformanceOfSQLite(t *testing.T) {
+	t.Parallel()
 	ring := newRing(t)
 	conformance.Run(t, func(t *testing.T) (conformance.Stores, func(time.Duration)) {
 		var ahead atomic.Int64
 		now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		url := "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db") + "?synchronous=off"
-		return openStores(t, sql.Options{URL: url, Ring: ring, Now: now}), func(by time.Duration) { ahead.Add(int64(by)) }
+		return openStores(t, Options{URL: url, Ring: ring, Now: now}), func(by time.Duration) { ahead.Add(int64(by)) }
 	})
 }
 
+// TestConformanceOfPostgreSQL has two servers on one database, and wants it to refuse nothing but what is taken, and what is done again:
+// no text that cannot be stored comes to it.
 func TestConformanceOfPostgreSQL(t *testing.T) {
+	t.Parallel()
 	ring := newRing(t)
 	conformance.Run(t, func(t *testing.T) (conformance.Stores, func(time.Duration)) {
-		url, advance := servers.MovableClock(t, servers.PostgreSQL(t))
-		return openStores(t, sql.Options{URL: url, Ring: ring}), advance
+		url, clock := servers.MovableClock(t, servers.PostgreSQL(t))
+		tapped, wire := tap(t, url)
+		t.Cleanup(func() { wire.requireRefused(t, "23505", "40P01") })
+		options := Options{URL: tapped, Ring: ring, Connections: DefaultConnections / 2}
+		stores, replica := openStores(t, options), openStores(t, options)
+		stores.Replica = &replica
+		return stores, clock.Move
 	})
 }
 
-// openStores opens and migrates an empty database.
-func openStores(t *testing.T, options sql.Options) conformance.Stores {
-	t.Helper()
-	db, err := sql.Open(context.Background(), options)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, err = db.MigrateUp(context.Background())
-	require.NoError(t, err)
-	return conformance.Stores{
-		Users: db.Users(), Apps: db.Apps(), Clients: db.Clients(), Sessions: db.Sessions(), Events: db.Events(), Keys: db.Keys(),
+// TestRacesOnAServerWithAStricterDefault has a pooler that forgets what we set on connections.
+func TestRacesOnAServerWithAStricterDefault(t *testing.T) {
+	t.Parallel()
+	for _, level := range []string{"repeatable read", "serializable"} {
+		t.Run(level, func(t *testing.T) {
+			conformance.RunRaces(t, func(t *testing.T) (conformance.Stores, func(time.Duration)) {
+				database := servers.PostgreSQL(t)
+				var replicas [2]conformance.Stores
+				for n := range replicas {
+					db := openHouse(t, database, DefaultConnections)
+					onEveryConnection(t, db, "SET default_transaction_isolation = '"+level+"'")
+					replicas[n] = storesOf(db)
+				}
+				replicas[0].Replica = &replicas[1]
+				return replicas[0], nil
+			})
+		})
 	}
 }
 
-func newRing(t *testing.T) *keys.Ring {
+// openStores opens a database, and migrates it unless another server has done so.
+func openStores(t *testing.T, options Options) conformance.Stores {
 	t.Helper()
-	master, err := keys.NewMasterKey(time.Now())
+	db, err := Open(t.Context(), options)
 	require.NoError(t, err)
-	ring, err := keys.ParseRing(master)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	_, err = db.MigrateUp(t.Context())
 	require.NoError(t, err)
-	return ring
+	return storesOf(db)
+}
+
+func storesOf(db *DB) conformance.Stores {
+	return conformance.Stores{
+		Users: db.Users(), Apps: db.Apps(), Clients: db.Clients(), Sessions: db.Sessions(), Events: db.Events(), Keys: db.Keys(),
+	}
 }

@@ -3,26 +3,45 @@ package sql
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
 )
+
+// everywhere runs a test on an empty database of each kind, which it may open several times.
+func everywhere(t *testing.T, test func(t *testing.T, open func() *DB)) {
+	t.Helper()
+	t.Run("SQLite", func(t *testing.T) {
+		path := databasePath(t)
+		test(t, func() *DB { return openAt(t, path, nil) })
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		database := servers.PostgreSQL(t)
+		test(t, func() *DB { return openURL(t, database, 0) })
+	})
+}
 
 // tables lists what the migrations made, without what goose and SQLite keep for themselves.
 func tables(t *testing.T, db *DB) []string {
 	t.Helper()
-	var names []string
-	require.NoError(t, db.read.Raw(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'goose_%' AND name NOT LIKE 'sqlite_%'
-		ORDER BY name`).Scan(&names).Error)
-	return names
+	all, err := db.tables(t.Context())
+	require.NoError(t, err)
+	all = slices.DeleteFunc(all, func(name string) bool { return strings.HasPrefix(name, "goose_") || strings.HasPrefix(name, "sqlite_") })
+	slices.Sort(all)
+	return all
 }
 
-func TestMigrationsGoUpAndDownAndUp(t *testing.T) {
-	ctx := t.Context()
-	db := openAt(t, databasePath(t), nil)
+func TestMigrationsGoUpAndDownAndUp(t *testing.T) { everywhere(t, migrationsGoUpAndDownAndUp) }
+
+func migrationsGoUpAndDownAndUp(t *testing.T, open func() *DB) {
+	t.Helper()
+	ctx, db := t.Context(), open()
 	require.Empty(t, tables(t, db), "opening does not migrate")
 	all := requireStatus(t, db, false)
 
@@ -71,9 +90,11 @@ func requireStatus(t *testing.T, db *DB, applied bool) []string {
 	return names
 }
 
-func TestSchemaThatDoesNotFitIsRefused(t *testing.T) {
-	ctx := t.Context()
-	db := openAt(t, databasePath(t), nil)
+func TestSchemaThatDoesNotFitIsRefused(t *testing.T) { everywhere(t, schemaThatDoesNotFitIsRefused) }
+
+func schemaThatDoesNotFitIsRefused(t *testing.T, open func() *DB) {
+	t.Helper()
+	ctx, db := t.Context(), open()
 	err := db.CheckSchema(ctx)
 	require.ErrorIs(t, err, ErrSchema)
 	require.ErrorContains(t, err, "lingpai migrate up")
@@ -82,41 +103,55 @@ func TestSchemaThatDoesNotFitIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, db.CheckSchema(ctx))
 
-	require.NoError(t, db.write.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)").Error)
+	require.NoError(t, db.write.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)").Error)
 	err = db.CheckSchema(ctx)
 	require.ErrorIs(t, err, ErrSchema)
 	require.ErrorContains(t, err, "newer version")
 	require.NotContains(t, err.Error(), "migrate up")
 }
 
-// TestManyMigrateAtOnce opens and migrates one file with several handles, as servers do that start together.
+// TestManyMigrateAtOnce opens and migrates one database with several handles, as servers do that start together.
 func TestManyMigrateAtOnce(t *testing.T) {
-	const handles, rounds = 4, 5
-	for range rounds {
-		path := databasePath(t)
-		done := make([][]string, handles)
-		failures := make([]error, handles)
-		var running sync.WaitGroup
-		for n := range handles {
-			db := openAt(t, path, nil)
-			running.Go(func() { done[n], failures[n] = db.MigrateUp(t.Context()) })
-		}
-		running.Wait()
-		require.NoError(t, errors.Join(failures...))
-		db := openAt(t, path, nil)
-		require.NoError(t, db.CheckSchema(t.Context()))
-		var names []string
-		for _, applied := range done {
-			names = append(names, applied...)
-		}
-		require.ElementsMatch(t, requireStatus(t, db, true), names, "each step is taken, and told of, once")
+	for round := range 6 {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			t.Parallel()
+			everywhere(t, manyMigrateAtOnce)
+		})
 	}
 }
 
-// TestTwoHandlesWriteAtOnce has two handles on one file: what SQLite sees of two processes.
-func TestTwoHandlesWriteAtOnce(t *testing.T) {
-	path := databasePath(t)
-	handles := []*DB{openAt(t, path, nil), openAt(t, path, nil)}
+func manyMigrateAtOnce(t *testing.T, open func() *DB) {
+	t.Helper()
+	const handles = 5
+	done := make([][]string, handles)
+	failures := make([]error, handles)
+	var running sync.WaitGroup
+	for n := range handles {
+		db := open()
+		running.Go(func() { done[n], failures[n] = db.MigrateUp(t.Context()) })
+	}
+	running.Wait()
+	require.NoError(t, errors.Join(failures...))
+	db := open()
+	require.NoError(t, db.CheckSchema(t.Context()))
+	require.ElementsMatch(t, requireStatus(t, db, true), slices.Concat(done...), "each step is taken, and told of, once")
+	requireOnce(t, db)
+}
+
+// requireOnce wants no step to be noted twice.
+func requireOnce(t *testing.T, db *DB) {
+	t.Helper()
+	var twice []int64
+	require.NoError(t, db.read.Raw("SELECT version_id FROM goose_db_version GROUP BY version_id HAVING count(*) > 1").Scan(&twice).Error)
+	require.Empty(t, twice)
+}
+
+// TestTwoHandlesWriteAtOnce has two handles on one database: what it sees of two processes.
+func TestTwoHandlesWriteAtOnce(t *testing.T) { everywhere(t, twoHandlesWriteAtOnce) }
+
+func twoHandlesWriteAtOnce(t *testing.T, open func() *DB) {
+	t.Helper()
+	handles := []*DB{open(), open()}
 	_, err := handles[0].MigrateUp(t.Context())
 	require.NoError(t, err)
 	session := signIn(t, handles[0], "alice")
@@ -154,7 +189,12 @@ func TestTwoHandlesWriteAtOnce(t *testing.T) {
 }
 
 func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
-	db := openAt(t, databasePath(t), nil)
+	everywhere(t, anotherProgramsDatabaseIsLeftAlone)
+}
+
+func anotherProgramsDatabaseIsLeftAlone(t *testing.T, open func() *DB) {
+	t.Helper()
+	db := open()
 	require.NoError(t, db.write.Exec("CREATE TABLE theirs (id INTEGER PRIMARY KEY)").Error)
 	_, err := db.MigrateUp(t.Context())
 	require.ErrorIs(t, err, ErrSchema)
@@ -165,7 +205,12 @@ func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
 }
 
 func TestLookingAtAnEmptyDatabaseWritesNothing(t *testing.T) {
-	db := openAt(t, databasePath(t), nil)
+	everywhere(t, lookingAtAnEmptyDatabaseWritesNothing)
+}
+
+func lookingAtAnEmptyDatabaseWritesNothing(t *testing.T, open func() *DB) {
+	t.Helper()
+	db := open()
 	require.ErrorIs(t, db.CheckSchema(t.Context()), ErrSchema)
 	migrated, err := db.Migrated(t.Context())
 	require.NoError(t, err)

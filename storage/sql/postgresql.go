@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -44,6 +45,7 @@ func (db *DB) openPostgreSQL(options Options) error {
 	if err != nil {
 		return err
 	}
+	config.AfterConnect = setConnection
 	pool := stdlib.OpenDB(*config)
 	connections := options.Connections
 	if connections <= 0 {
@@ -55,6 +57,15 @@ func (db *DB) openPostgreSQL(options Options) error {
 	db.words, db.patience = postgresWords, patience
 	db.read, err = gorm.Open(postgres.New(postgres.Config{Conn: patientPool{pool, db}, WithoutReturning: true}), settings())
 	db.write = db.read
+	return err
+}
+
+// connectionSettings spare single statements what a server's stricter default would undo without need, and have the server let go of the
+// rows that a process held which vanished without a word. Nothing is wrong without them: behind a pooler they may be on another connection.
+const connectionSettings = "SET default_transaction_isolation = 'read committed'; SET idle_in_transaction_session_timeout = '10s'"
+
+func setConnection(ctx context.Context, connection *pgconn.PgConn) error {
+	_, err := connection.Exec(ctx, connectionSettings).ReadAll()
 	return err
 }
 
@@ -84,13 +95,17 @@ func (p patientPool) ExecContext(ctx context.Context, statement string, values .
 }
 
 // QueryContext implements gorm.ConnPool.
-func (p patientPool) QueryContext(ctx context.Context, statement string, values ...any) (*sql.Rows, error) {
+func (p patientPool) QueryContext(ctx context.Context, statement string, values ...any) (rows *sql.Rows, err error) {
 	ctx, cancel, err := p.db.carry(ctx)
 	if err != nil {
 		return nil, err
 	}
 	context.AfterFunc(ctx, cancel) // not before: the rows are still to be read
-	return p.DB.QueryContext(ctx, statement, values...)
+	err = repeat(ctx, func() error {
+		rows, err = p.DB.QueryContext(ctx, statement, values...)
+		return err
+	})
+	return rows, err
 }
 
 // QueryRowContext implements gorm.ConnPool.

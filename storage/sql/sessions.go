@@ -99,6 +99,9 @@ const rotateSession = `UPDATE sessions SET generation = ?, rotations = ?, idle_e
 
 // Rotate implements identity.Sessions.
 func (s *Sessions) Rotate(ctx context.Context, session identity.Session, from uint32) (bool, error) {
+	if storable(session.ID) != nil {
+		return false, nil
+	}
 	moved, err := s.db.hot.rotateSession.exec(ctx, session.Generation, encodeRotations(session.Rotations),
 		session.IdleExpiresAt.UnixMilli(), session.LastSeenAt.UnixMilli(), session.ID, from)
 	return moved == 1, err

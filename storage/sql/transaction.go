@@ -11,7 +11,7 @@ import (
 	"gorm.io/gorm"
 )
 
-// maxTries bounds how often something is done again because others were changing the same rows.
+// maxTries bounds how often something is done again because others were changing the same rows or tables.
 const maxTries = 6
 
 // transaction runs work in one transaction of the write pool, with the store's clock.
@@ -36,16 +36,20 @@ func (db *DB) isolation() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 }
 
-// again does something, and does it again if the database undid it because of others: PostgreSQL's serialization failures and deadlocks,
-// and the optimistic conflicts of its relatives.
+// again does something within our patience, and does it again if the database undid it.
 func (db *DB) again(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel, err := db.carry(ctx)
 	if err != nil {
 		return err
 	}
 	defer cancel()
+	return repeat(ctx, func() error { return do(ctx) })
+}
+
+// repeat does something until the database does not undo it.
+func repeat(ctx context.Context, do func() error) error {
 	for try := 1; ; try++ {
-		err := do(ctx)
+		err := do()
 		if !undone(err) || try == maxTries {
 			return err
 		}
@@ -57,10 +61,14 @@ func (db *DB) again(ctx context.Context, do func(context.Context) error) error {
 	}
 }
 
-// undone says whether the database undid what it was doing, and asks to try again.
+// undone says whether the database undid what it was doing, and would do it if asked again: PostgreSQL's serialization failures and
+// deadlocks, the optimistic conflicts of its relatives, and statements that a connection compiled before somebody migrated their tables.
 func undone(err error) bool {
 	var failure *pgconn.PgError
-	return errors.As(err, &failure) && (failure.Code == "40001" || failure.Code == "40P01")
+	if !errors.As(err, &failure) {
+		return false
+	}
+	return failure.Code == "40001" || failure.Code == "40P01" || failure.Code == "0A000" && failure.Routine == "RevalidateCachedQuery"
 }
 
 // carry bounds what waits for another process. It is carried through even if its caller leaves: to break off would cost the connection, and

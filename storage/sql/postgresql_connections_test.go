@@ -1,0 +1,162 @@
+package sql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// TestARowThatSomebodyHoldsIsNotWaitedForForever: who gave up has not written, does not write later, and leaves nobody behind who waits.
+func TestARowThatSomebodyHoldsIsNotWaitedForForever(t *testing.T) {
+	t.Parallel()
+	db, database := openPostgreSQL(t)
+	db.patience = shortPatience
+	session := signIn(t, db, "alice")
+	user, err := db.Users().Find(t.Context(), session.UserID)
+	require.NoError(t, err)
+	holder, o := newOperator(t, database), newOperator(t, database)
+	before := o.content()
+	holder.do("BEGIN")
+	holder.do("SELECT 1 FROM users, sessions FOR UPDATE")
+	waiting := []call{
+		{"Open", func(ctx context.Context) error {
+			return errorOf(db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 1))
+		}},
+		{"End", func(ctx context.Context) error {
+			return errorOf(db.Sessions().End(ctx, session.ID, identity.EndedByClient))
+		}},
+		{"Disable", func(ctx context.Context) error { return db.Users().Disable(ctx, user.ID) }},
+	}
+	for n := range 2 * DefaultConnections {
+		waiting = append(waiting, call{fmt.Sprint("Rotate ", n), func(ctx context.Context) error {
+			return errorOf(db.Sessions().Rotate(ctx, rotated(session), session.Generation))
+		}})
+	}
+	requireRefusals(t, waiting)
+	require.Eventually(t, func() bool {
+		return o.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0
+	}, 2*time.Second, 10*time.Millisecond)
+	holder.do("ROLLBACK")
+	require.Equal(t, before, o.content())
+	requireRecovery(t, waiting[3:4])
+}
+
+// TestEveryConnectionOfPostgreSQLHasItsSettings whatever the database's are.
+func TestEveryConnectionOfPostgreSQLHasItsSettings(t *testing.T) {
+	database := servers.PostgreSQL(t)
+	newOperator(t, database).do(`DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$`)
+	db := openURL(t, database, 3)
+	onEveryConnection(t, db, `DO $$ BEGIN
+		ASSERT current_setting('transaction_isolation') = 'read committed';
+		ASSERT current_setting('idle_in_transaction_session_timeout') = '10s'; END $$`)
+}
+
+// TestEndedConnectionsLoseNothingAcknowledged ends all connections over and over while sessions are refreshed.
+func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
+	database := servers.PostgreSQL(t)
+	o := newOperator(t, database)
+	leaks := goleak.IgnoreCurrent()
+	db, err := Open(t.Context(), Options{URL: database})
+	require.NoError(t, err)
+	_, err = db.MigrateUp(t.Context())
+	require.NoError(t, err)
+	sessions := signInMany(t, db, 8)
+	ctx, stop := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer stop()
+	acknowledged, faults := make([]int, len(sessions)), make([]int, len(sessions))
+	var running sync.WaitGroup
+	for n := range sessions {
+		running.Go(func() {
+			for current := sessions[n]; ctx.Err() == nil; {
+				next := rotated(current)
+				moved, err := db.Sessions().Rotate(t.Context(), next, current.Generation)
+				if moved {
+					acknowledged[n]++
+					current = next
+				}
+				for err != nil || !moved { // whether it was written is for the row to say
+					faults[n]++
+					found, _, failure := db.Sessions().Find(t.Context(), current.ID)
+					if err, moved = failure, failure == nil; moved {
+						current = found
+					}
+				}
+				sessions[n] = current
+			}
+		})
+	}
+	var ended int64
+	for ctx.Err() == nil {
+		ended += o.number("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		time.Sleep(30 * time.Millisecond)
+	}
+	running.Wait()
+	require.Greater(t, ended, int64(20))
+	require.Positive(t, slices.Max(faults), "nobody noticed")
+	for n, session := range sessions {
+		found, _, err := db.Sessions().Find(t.Context(), session.ID)
+		require.NoError(t, err, "all is well again")
+		require.GreaterOrEqual(t, int(found.Generation), acknowledged[n])
+		require.LessOrEqual(t, int(found.Generation), acknowledged[n]+faults[n])
+		require.Equal(t, session.Generation, found.Generation)
+	}
+	require.NoError(t, db.Close())
+	goleak.VerifyNone(t, leaks)
+}
+
+// TestNoTransactionWaitsForASecondConnection makes all calls over one connection, and then many at once over few.
+func TestNoTransactionWaitsForASecondConnection(t *testing.T) {
+	t.Parallel()
+	database := servers.PostgreSQL(t)
+	single := openHouse(t, database, 1)
+	_, err := single.MigrateDown(t.Context())
+	require.NoError(t, err)
+	_, err = single.MigrateUp(t.Context())
+	require.NoError(t, err)
+	_, err = single.MigrationStatus(t.Context())
+	require.NoError(t, err)
+	for _, connections := range []int{1, 2, DefaultConnections} {
+		db := openURL(t, database, connections)
+		session := signIn(t, db, identity.NewSessionID())
+		for _, call := range calls(db, session) {
+			require.NoError(t, call.do(t.Context()), call.name)
+		}
+		db.patience = time.Minute // it is no question of speed
+		const callers = 64
+		failures := make([]error, callers)
+		var running sync.WaitGroup
+		for caller := range callers {
+			running.Go(func() {
+				all := calls(db, session)
+				for n := range 10 {
+					call := all[(3*n+caller)%len(all)]
+					if err := call.do(t.Context()); err != nil {
+						failures[caller] = errors.Join(failures[caller], fmt.Errorf("%s: %w", call.name, err))
+					}
+				}
+			})
+		}
+		running.Wait()
+		require.NoError(t, errors.Join(failures...))
+		pool, err := db.read.DB()
+		require.NoError(t, err)
+		require.LessOrEqual(t, pool.Stats().OpenConnections, connections)
+		require.Zero(t, pool.Stats().InUse)
+	}
+	session := signIn(t, single, "alice")
+	require.NoError(t, single.Clients().Create(t.Context(), identity.Client{ID: session.ClientID}))
+	for _, write := range writes(single, session) {
+		require.NoError(t, write.do(t.Context()), write.name)
+	}
+}

@@ -1,0 +1,173 @@
+package sql
+
+import (
+	"context"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// openURL opens a PostgreSQL database. connections 0: as many as is usual.
+func openURL(t testing.TB, database string, connections int) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), Options{URL: database, Connections: connections, Ring: newRing(t)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+// openHouse opens and migrates a PostgreSQL database.
+func openHouse(t testing.TB, database string, connections int) *DB {
+	t.Helper()
+	db := openURL(t, database, connections)
+	_, err := db.MigrateUp(t.Context())
+	require.NoError(t, err)
+	return db
+}
+
+// openPostgreSQL opens and migrates a database of the test's own, and returns its URL.
+func openPostgreSQL(t testing.TB) (*DB, string) {
+	t.Helper()
+	database := servers.PostgreSQL(t)
+	return openHouse(t, database, 0), database
+}
+
+// with is a URL with one more option.
+func with(t testing.TB, database, option, value string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	require.NoError(t, err)
+	query := u.Query()
+	query.Set(option, value)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// operator is somebody else who is connected with the database.
+type operator struct {
+	t          testing.TB
+	connection *pgx.Conn
+}
+
+func newOperator(t testing.TB, database string) operator {
+	t.Helper()
+	connection, err := pgx.Connect(t.Context(), database)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = connection.Close(context.Background()) })
+	return operator{t, connection}
+}
+
+func (o operator) do(statement string, values ...any) {
+	o.t.Helper()
+	_, err := o.connection.Exec(o.t.Context(), statement, values...)
+	require.NoError(o.t, err, statement)
+}
+
+func (o operator) number(query string, values ...any) (number int64) {
+	o.t.Helper()
+	require.NoError(o.t, o.connection.QueryRow(o.t.Context(), query, values...).Scan(&number), query)
+	return number
+}
+
+// onEveryConnection executes a statement on as many connections as a handle may have.
+func onEveryConnection(t testing.TB, db *DB, statement string) {
+	t.Helper()
+	pool, err := db.write.DB()
+	require.NoError(t, err)
+	for range pool.Stats().MaxOpenConnections {
+		connection, err := pool.Conn(t.Context())
+		require.NoError(t, err)
+		defer connection.Close() // at the end, so that each turn gets another one
+		_, err = connection.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+}
+
+// call is one thing that a store is asked for.
+type call struct {
+	name string
+	do   func(ctx context.Context) error
+}
+
+// errorOf drops what a call answered.
+func errorOf[V any](_ V, err error) error { return err }
+
+func errorOfTwo[V, W any](_ V, _ W, err error) error { return err }
+
+// calls are all that a database is asked for while it serves, each of them good for any number of times. They share one user's session.
+func calls(db *DB, session identity.Session) []call {
+	seen := func() identity.Sighting {
+		account := identity.AccountKey{Platform: "p", App: "a", Subject: identity.NewSessionID()}
+		return identity.Sighting{AccountKey: account, UnionID: account.Subject, OpenPlatform: "op"}
+	}
+	reads := []call{
+		{"Ping", db.Ping},
+		{"Clock", func(ctx context.Context) error { return errorOf(db.Clock(ctx)) }},
+		{"CheckSchema", db.CheckSchema},
+		{"Users.Find", func(ctx context.Context) error { return errorOf(db.Users().Find(ctx, session.UserID)) }},
+		{"Users.List", func(ctx context.Context) error { return errorOf(db.Users().List(ctx, "", 10)) }},
+		{"Sessions.Find", func(ctx context.Context) error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) }},
+		{"Sessions.List", func(ctx context.Context) error { return errorOf(db.Sessions().List(ctx, session.UserID)) }},
+		{"Clients.List", func(ctx context.Context) error { return errorOf(db.Clients().List(ctx)) }},
+		{"Apps.List", func(ctx context.Context) error { return errorOf(db.Apps().List(ctx)) }},
+		{"Keys.Keys", func(ctx context.Context) error { return errorOf(db.Keys().Keys(ctx)) }},
+		{"Events.List", func(ctx context.Context) error { return errorOf(db.Events().List(ctx, 10)) }},
+		{"Marks.Marked", func(ctx context.Context) error { return errorOf(db.Marks().Marked(ctx, "name")) }},
+	}
+	return append(reads[:firstWrite:firstWrite], []call{
+		{"Users.Create", func(ctx context.Context) error {
+			return errorOf(db.Users().Create(ctx, identity.NewSessionID(), "hash"))
+		}},
+		{"Users.FindOrCreateByAccount", func(ctx context.Context) error {
+			return errorOfTwo(db.Users().FindOrCreateByAccount(ctx, seen()))
+		}},
+		{"Users.Enable", func(ctx context.Context) error { return db.Users().Enable(ctx, session.UserID) }},
+		{"Sessions.Open", func(ctx context.Context) error {
+			return errorOf(db.Sessions().Open(ctx, newSession(identity.User{ID: session.UserID}), session0Epoch, lifetimes(), 5))
+		}},
+		{"Sessions.Rotate", func(ctx context.Context) error {
+			return errorOf(db.Sessions().Rotate(ctx, rotated(session), session.Generation))
+		}},
+		{"Sessions.EndSince", func(ctx context.Context) error {
+			return errorOf(db.Sessions().EndSince(ctx, time.Now().Add(time.Hour), identity.EndedByOperator))
+		}},
+		{"Sessions.Prune", func(ctx context.Context) error { return errorOfTwo(db.Sessions().Prune(ctx, time.Hour, 3)) }},
+		{"Clients.Create", func(ctx context.Context) error {
+			return db.Clients().Create(ctx, identity.Client{ID: identity.NewClientID()})
+		}},
+		{"Apps.Add", func(ctx context.Context) error { return db.Apps().Add(ctx, newApp(identity.NewClientID())) }},
+		{"Events.Record", func(ctx context.Context) error { return db.Events().Record(ctx, identity.Event{Kind: "kind"}) }},
+		{"Marks.Mark", func(ctx context.Context) error { return db.Marks().Mark(ctx, "name", identity.NewSessionID()) }},
+	}...)
+}
+
+// firstWrite is where in calls those begin that write.
+const firstWrite = 12
+
+// session0Epoch is the epoch of a user whom nobody has kept out yet.
+const session0Epoch = 0
+
+// atOnce makes calls in parallel, and returns what each answered and how long the longest took.
+func atOnce(ctx context.Context, calls []call) (failures map[string]error, longest time.Duration) {
+	var mutex sync.Mutex
+	var running sync.WaitGroup
+	failures = map[string]error{}
+	for _, call := range calls {
+		running.Go(func() {
+			start := time.Now()
+			err := call.do(ctx)
+			mutex.Lock()
+			defer mutex.Unlock()
+			failures[call.name], longest = err, max(longest, time.Since(start))
+		})
+	}
+	running.Wait()
+	return failures, longest
+}

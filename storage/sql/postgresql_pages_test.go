@@ -1,0 +1,100 @@
+package sql
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// signInMany makes users with a session each.
+func signInMany(t *testing.T, db *DB, many int) []identity.Session {
+	t.Helper()
+	sessions := make([]identity.Session, many)
+	for n := range sessions {
+		sessions[n] = signIn(t, db, identity.NewSessionID())
+	}
+	return sessions
+}
+
+// refreshAll refreshes sessions, each so many times, in any order and several at a time.
+func refreshAll(t *testing.T, db *DB, sessions []identity.Session, times int) {
+	t.Helper()
+	const callers = 8
+	var running sync.WaitGroup
+	failures := make([]error, callers)
+	for caller := range callers {
+		running.Go(func() {
+			var own []*identity.Session
+			for n := caller; n < len(sessions); n += callers {
+				own = append(own, &sessions[n])
+			}
+			for turn := 0; turn < times*len(own) && failures[caller] == nil; turn++ {
+				session := own[rand.IntN(len(own))]
+				next := rotated(*session)
+				moved, err := db.Sessions().Rotate(t.Context(), next, session.Generation)
+				if failures[caller] = err; moved {
+					*session = next
+				}
+			}
+		})
+	}
+	running.Wait()
+	for _, failure := range failures {
+		require.NoError(t, failure)
+	}
+}
+
+// TestARefreshWritesOnePage holds the promise of heap-only tuples: no index is written, nothing is left for a vacuum to clear away, and the
+// table does not grow with the refreshes.
+func TestARefreshWritesOnePage(t *testing.T) {
+	db, database := openPostgreSQL(t)
+	o := newOperator(t, database)
+	o.do("ALTER TABLE sessions SET (autovacuum_enabled = false)")
+	const sessions, times = 500, 30
+	many := signInMany(t, db, sessions)
+	refreshAll(t, db, many, times)
+	onEveryConnection(t, db, "SELECT pg_stat_force_next_flush()") // each tells what it counted
+	updated := o.number("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'sessions'")
+	hot := o.number("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'")
+	require.EqualValues(t, sessions*times, updated)
+	require.GreaterOrEqual(t, float64(hot)/float64(updated), 0.95)
+	require.EqualValues(t, sessions, count(t, db, "sessions"))
+	require.LessOrEqual(t, o.number("SELECT pg_table_size('sessions')"), int64(2048*sessions))
+}
+
+// TestNoIndexOfPostgreSQLHoldsWhatARefreshChanges also looks at the conditions of partial indexes, which count as well.
+func TestNoIndexOfPostgreSQLHoldsWhatARefreshChanges(t *testing.T) {
+	db, _ := openPostgreSQL(t)
+	var indexed []string
+	require.NoError(t, db.read.Raw(`SELECT DISTINCT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid
+		WHERE indrelid = 'sessions'::regclass AND (attnum = ANY (indkey) OR pg_get_expr(indpred, indrelid) LIKE '%' || attname || ' %')
+		ORDER BY attname`).Scan(&indexed).Error)
+	require.Equal(t, []string{"client_id", "ended_at", "id", "opened_by", "user_id"}, indexed)
+}
+
+// TestConnectionsArePooled keeps an idle pool from being closed and opened at every burst.
+func TestConnectionsArePooled(t *testing.T) {
+	db, _ := openPostgreSQL(t)
+	session := signIn(t, db, "alice")
+	burst := make([]call, 4*DefaultConnections)
+	for n := range burst {
+		burst[n] = call{identity.NewSessionID(), func(ctx context.Context) error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) }}
+	}
+	pool, err := db.read.DB()
+	require.NoError(t, err)
+	for range 5 {
+		failures, _ := atOnce(t.Context(), burst)
+		for _, failure := range failures {
+			require.NoError(t, failure)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	require.LessOrEqual(t, pool.Stats().OpenConnections, DefaultConnections)
+	require.Zero(t, pool.Stats().MaxIdleClosed)
+}

@@ -1,0 +1,142 @@
+package sql
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// plan says how PostgreSQL finds the rows of a statement whatever its values are: which index for which condition.
+func (o operator) plan(statement string) string {
+	o.t.Helper()
+	values := len(regexp.MustCompile(`\$\d+`).FindAllString(statement, -1))
+	execute := "EXECUTE planned"
+	if values > 0 {
+		execute += "(" + strings.Repeat(", NULL", values)[2:] + ")"
+	}
+	o.do("PREPARE planned AS " + statement)
+	defer o.do("DEALLOCATE planned")
+	rows, err := o.connection.Query(o.t.Context(), "EXPLAIN (COSTS off) "+execute)
+	require.NoError(o.t, err)
+	var used []string
+	for rows.Next() {
+		var step string
+		require.NoError(o.t, rows.Scan(&step))
+		step = strings.TrimLeft(step, " ->")
+		if strings.Contains(step, " on ") || strings.HasPrefix(step, "Index Cond: ") {
+			used = append(used, step)
+		}
+	}
+	require.NoError(o.t, rows.Err())
+	return regexp.MustCompile(`\$\d+`).ReplaceAllString(strings.Join(used, "; "), "?")
+}
+
+// TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL about what came over the wire. The plans are
+// those for any values, and of tables that are large enough.
+func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
+	ctx, database := t.Context(), servers.PostgreSQL(t)
+	tapped, wire := tap(t, database)
+	db := openHouse(t, tapped, 0)
+	user, _, err := db.Users().FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+	require.NoError(t, err)
+	session, err := db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 0)
+	require.NoError(t, err)
+	require.NoError(t, db.Clients().Create(ctx, identity.Client{ID: "client"}))
+	o := newOperator(t, database)
+	o.do("SET plan_cache_mode = force_generic_plan")
+	o.do("SET enable_bitmapscan = off") // it is by key too, but would make this depend on numbers of rows
+	o.do(`INSERT INTO users (id, created_at) SELECT 'n' || n, 0 FROM generate_series(1, 5000) n`)
+	o.do(`INSERT INTO sessions SELECT 'n' || n, 'n' || 1 + n % 500, NULL, NULL, NULL, client_id, scope, method, auth_time, generation, rotations,
+		decode(lpad(to_hex(n), 8, '0'), 'hex'), secret_hash, idle_expires_at, expires_at, last_seen_at, device FROM sessions, generate_series(1, 5000) n`)
+	o.do(`INSERT INTO accounts SELECT platform, app, 'n' || n, 'n' || n, '', '', 0 FROM accounts, generate_series(1, 5000) n`)
+	o.do(`INSERT INTO clients SELECT (jsonb_populate_record(c, jsonb_build_object('id', 'n' || n))).* FROM clients c, generate_series(1, 5000) n`)
+	o.do("ANALYZE")
+
+	for name, hot := range map[string]struct {
+		call  func() error
+		plans []string
+	}{
+		"Sessions.Find": {
+			func() error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) },
+			[]string{"Index Scan using sessions_pkey on sessions; Index Cond: (id = ?)"},
+		},
+		"Sessions.FindByOpening": {
+			func() error {
+				_, _, err := db.Sessions().FindByOpening(ctx, []byte{0, 0, 0, 1})
+				return err
+			},
+			[]string{"Index Scan using sessions_opened_by on sessions; Index Cond: (opened_by = ?)"},
+		},
+		"Sessions.Rotate": {
+			func() error { return errorOf(db.Sessions().Rotate(ctx, rotated(session), session.Generation)) },
+			[]string{"Update on sessions; Index Scan using sessions_pkey on sessions; Index Cond: (id = ?)"},
+		},
+		"Sessions.Open, and a glance at the limit": {
+			func() error {
+				return errorOf(db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 20))
+			},
+			[]string{
+				"Insert on sessions; Subquery Scan on \"*SELECT*\"; Index Scan using users_pkey on users; Index Cond: (id = ?); CTE Scan on clock",
+				"Index Scan using sessions_pkey on sessions own; Index Cond: (id = ?); " +
+					"Index Scan using sessions_of_user on sessions; Index Cond: ((user_id = ?) AND (client_id = ?))",
+			},
+		},
+		"Users.FindOrCreateByAccount": {
+			func() error {
+				_, created, err := db.Users().FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+				if created {
+					return fmt.Errorf("%s was created again", user.ID)
+				}
+				return err
+			},
+			[]string{"Index Scan using accounts_pkey on accounts a; Index Cond: ((platform = ?) AND (app = ?) AND (subject = ?)); " +
+				"Index Scan using users_pkey on users u; Index Cond: (id = a.user_id)"},
+		},
+		"Clients.Find": {
+			func() error { return errorOf(db.Clients().Find(ctx, "client")) },
+			[]string{"Index Scan using clients_pkey on clients; Index Cond: (id = ?)"},
+		},
+		"Users.FindByUsername": {
+			func() error {
+				_, _ = db.Users().FindByUsername(ctx, "alice")
+				return nil
+			},
+			[]string{"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)"},
+		},
+	} {
+		wire.take()
+		require.NoError(t, hot.call(), name)
+		executed := wire.take()
+		require.Len(t, executed, len(hot.plans), "%s: %s", name, executed)
+		for n, statement := range executed {
+			require.Equal(t, hot.plans[n], o.plan(statement), "%s: %s", name, statement)
+		}
+	}
+}
+
+// TestARefreshIsTwoStatementsOnOneConnection counts what comes over the wire, however a pool was used before.
+func TestARefreshIsTwoStatementsOnOneConnection(t *testing.T) {
+	tapped, wire := tap(t, servers.PostgreSQL(t))
+	db := openHouse(t, tapped, 0)
+	session := signIn(t, db, "alice")
+	wire.take()
+	before := wire.connections
+	for range 50 {
+		found, _, err := db.Sessions().Find(t.Context(), session.ID)
+		require.NoError(t, err)
+		moved, err := db.Sessions().Rotate(t.Context(), rotated(found), found.Generation)
+		require.NoError(t, err)
+		require.True(t, moved)
+		executed := wire.take()
+		require.Len(t, executed, 2, "no transaction around them: %s", executed)
+		require.True(t, strings.HasPrefix(executed[0], "SELECT CAST(extract(epoch FROM clock_timestamp())"), executed[0])
+		require.True(t, strings.HasPrefix(executed[1], "UPDATE sessions"), executed[1])
+	}
+	require.Equal(t, before, wire.connections)
+}

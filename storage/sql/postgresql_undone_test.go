@@ -1,0 +1,154 @@
+package sql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// house is every table that a store writes.
+var house = []string{"users", "accounts", "unions", "sessions", "clients", "apps", "events", "keys", "marks"}
+
+// undo has PostgreSQL undo the first writes to some tables, as it does with those that others came between. A sequence counts them: what it
+// counted is not undone.
+func (o operator) undo(times int, code string, tables ...string) {
+	o.t.Helper()
+	o.do("CREATE SEQUENCE IF NOT EXISTS undone")
+	o.do("ALTER SEQUENCE undone RESTART")
+	o.do(fmt.Sprintf(`CREATE OR REPLACE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF nextval('undone') <= %d THEN RAISE EXCEPTION 'undone' USING ERRCODE = '%s'; END IF; RETURN NULL; END $$`, times, code))
+	for _, table := range house {
+		o.do("DROP TRIGGER IF EXISTS undo ON " + table)
+	}
+	for _, table := range tables {
+		o.do("CREATE TRIGGER undo AFTER INSERT OR UPDATE OR DELETE ON " + table + " FOR EACH STATEMENT EXECUTE FUNCTION undo()")
+	}
+}
+
+// content is what is written in the house.
+func (o operator) content() (content map[string]string) {
+	o.t.Helper()
+	content = map[string]string{}
+	for _, table := range house {
+		var text string
+		query := "SELECT coalesce(string_agg(row::text, E'\\n' ORDER BY row::text), '') FROM " + table + " AS row"
+		require.NoError(o.t, o.connection.QueryRow(o.t.Context(), query).Scan(&text))
+		content[table] = text
+	}
+	return content
+}
+
+// writes are calls that write, each good for one time.
+func writes(db *DB, session identity.Session) []call {
+	return append(calls(db, session)[firstWrite:], []call{
+		{"Clients.Disable", func(ctx context.Context) error { return db.Clients().Disable(ctx, session.ClientID) }},
+		{"Clients.SetSecret", func(ctx context.Context) error { return db.Clients().SetSecret(ctx, session.ClientID, []byte("hash")) }},
+		{"Sessions.End", func(ctx context.Context) error {
+			return errorOf(db.Sessions().End(ctx, session.ID, identity.EndedByClient))
+		}},
+		{"Users.Disable", func(ctx context.Context) error { return db.Users().Disable(ctx, session.UserID) }},
+		{"Users.SetPassword", func(ctx context.Context) error { return db.Users().SetPassword(ctx, session.UserID, "new hash") }},
+	}...)
+}
+
+func TestWhatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
+	t.Parallel()
+	db, database := openPostgreSQL(t)
+	o := newOperator(t, database)
+	for _, code := range []string{"40001", "40P01"} {
+		session := signIn(t, db, "alice"+code)
+		session.ClientID = "client" + code
+		require.NoError(t, db.Clients().Create(t.Context(), identity.Client{ID: session.ClientID}))
+		for _, write := range writes(db, session) {
+			o.undo(1_000_000, code, house...)
+			before := o.content()
+			start := time.Now()
+			err := write.do(t.Context())
+			require.Less(t, time.Since(start), 2*patience, write.name)
+			var failure *pgconn.PgError
+			require.ErrorAs(t, err, &failure, write.name)
+			require.Equal(t, code, failure.Code)
+			for _, meaning := range []error{identity.ErrNotFound, identity.ErrExists, identity.ErrStale} {
+				require.NotErrorIs(t, err, meaning, write.name)
+			}
+			require.Equal(t, before, o.content(), "%s wrote by halves", write.name)
+
+			o.undo(maxTries-1, code, house...)
+			require.NoError(t, write.do(t.Context()), write.name)
+			if write.name != "Sessions.EndSince" {
+				require.False(t, maps.Equal(before, o.content()), "%s wrote nothing", write.name)
+			}
+			o.undo(0, code)
+		}
+		user, err := db.Users().Find(t.Context(), session.UserID)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, user.AuthEpoch, "kept out twice, once each time")
+	}
+}
+
+// TestALimitThatCouldNotBeKeptIsKeptNextTime: who signed in is told so, whatever becomes of the session beyond the limit.
+func TestALimitThatCouldNotBeKeptIsKeptNextTime(t *testing.T) {
+	db, database := openPostgreSQL(t)
+	o := newOperator(t, database)
+	user, err := db.Users().Create(t.Context(), "alice", "hash")
+	require.NoError(t, err)
+	o.undo(1_000_000, "40001", "events")
+	for range 3 {
+		_, err = db.Sessions().Open(t.Context(), newSession(user), user.AuthEpoch, lifetimes(), 1)
+		require.NoError(t, err)
+	}
+	live, err := db.Sessions().List(t.Context(), user.ID)
+	require.NoError(t, err)
+	require.Len(t, live, 3)
+	o.undo(0, "40001")
+	last, err := db.Sessions().Open(t.Context(), newSession(user), user.AuthEpoch, lifetimes(), 1)
+	require.NoError(t, err)
+	live, err = db.Sessions().List(t.Context(), user.ID)
+	require.NoError(t, err)
+	require.Len(t, live, 1)
+	require.Equal(t, last.ID, live[0].ID)
+}
+
+// TestADeadlockIsResolvedForBoth has two transactions take two rows in opposite orders. PostgreSQL undoes one of them.
+func TestADeadlockIsResolvedForBoth(t *testing.T) {
+	t.Parallel()
+	database := with(t, servers.PostgreSQL(t), "deadlock_timeout", "20ms")
+	db, users := openHouse(t, database, 0), [2]identity.User{}
+	for n := range users {
+		var err error
+		users[n], err = db.Users().Create(t.Context(), fmt.Sprint("user", n), "hash")
+		require.NoError(t, err)
+	}
+	held, tries := [2]chan struct{}{make(chan struct{}), make(chan struct{})}, [2]int{}
+	done := make(chan error, 2)
+	for n := range users {
+		go func() {
+			done <- db.transaction(t.Context(), func(tx *gorm.DB, _ time.Time) error {
+				tries[n]++
+				if err := db.lockUser(tx, users[n].ID); err != nil {
+					return err
+				}
+				if tries[n] == 1 {
+					close(held[n])
+				}
+				<-held[1-n]
+				return changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id = ?", users[1-n].ID))
+			})
+		}()
+	}
+	require.NoError(t, errors.Join(<-done, <-done))
+	require.Equal(t, 3, tries[0]+tries[1], "one was undone once")
+	for _, user := range users {
+		require.EqualValues(t, 1, epoch(t, db, user.ID))
+	}
+}

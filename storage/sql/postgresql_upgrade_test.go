@@ -1,0 +1,74 @@
+package sql
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// TestTheNextVersionsColumnsDisturbNobody is what servers of this version see while the next one migrates: PostgreSQL refuses statements
+// that it compiled for a table as it was.
+func TestTheNextVersionsColumnsDisturbNobody(t *testing.T) {
+	database := servers.PostgreSQL(t)
+	db := openHouse(t, database, 2)
+	o := newOperator(t, database)
+	session := signIn(t, db, "alice")
+	for round := range 2 {
+		for _, call := range calls(db, session) {
+			require.NoError(t, call.do(t.Context()), call.name)
+		}
+		found, _, err := db.Sessions().Find(t.Context(), session.ID)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, found.Generation)
+		if round == 0 {
+			for _, table := range house {
+				o.do("ALTER TABLE " + table + " ADD COLUMN newer text")
+			}
+		}
+	}
+}
+
+// TestEveryWayOfPgxToExecute serves those whose pooler keeps no prepared statements: the URL says how.
+func TestEveryWayOfPgxToExecute(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
+		t.Run(mode, func(t *testing.T) {
+			db := openHouse(t, with(t, servers.PostgreSQL(t), "default_query_exec_mode", mode), 0)
+			user, _, err := db.Users().FindOrCreateByAccount(t.Context(), identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: `s'"\`}})
+			require.NoError(t, err)
+			session := newSession(user)
+			session.OpenedBy, session.SecretHash, session.Device = []byte{0, 0xff, '\''}, [32]byte{0, 0xff, '\\'}, `'; DROP TABLE users; --`
+			session.Account = identity.AccountKey{Platform: "p", App: "a", Subject: `s'"\`}
+			opened, err := db.Sessions().Open(t.Context(), session, user.AuthEpoch, lifetimes(), 20)
+			require.NoError(t, err)
+			for range identity.MaxRotations + 1 {
+				moved, err := db.Sessions().Rotate(t.Context(), rotated(opened), opened.Generation)
+				require.NoError(t, err)
+				require.True(t, moved)
+				opened = rotated(opened)
+			}
+			found, _, err := db.Sessions().FindByOpening(t.Context(), session.OpenedBy)
+			require.NoError(t, err)
+			require.Equal(t, opened.Generation, found.Generation)
+			require.Len(t, found.Rotations, identity.MaxRotations)
+			require.Equal(t, session.SecretHash, found.SecretHash)
+			require.Equal(t, session.Device, found.Device)
+			require.Equal(t, session.Account, found.Account)
+			client := identity.Client{ID: identity.NewClientID(), Confidential: true, SecretHash: []byte{0, 0xff}, Grants: []string{`"a"`, "b'"}}
+			require.NoError(t, db.Clients().Create(t.Context(), client))
+			kept, err := db.Clients().Find(t.Context(), client.ID)
+			require.NoError(t, err)
+			require.Equal(t, client.Grants, kept.Grants)
+			require.Equal(t, client.SecretHash, kept.SecretHash)
+			for _, call := range append(calls(db, found), writes(db, found)...) {
+				if call.name != "Clients.Disable" && call.name != "Clients.SetSecret" { // of another client
+					require.NoError(t, call.do(t.Context()), call.name)
+				}
+			}
+			require.EqualValues(t, 2, epoch(t, db, user.ID))
+		})
+	}
+}

@@ -1,0 +1,76 @@
+package sql
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+const password = "hunter2"
+
+// TestWrongURLsOfPostgreSQLAreRefused without a word of what stands in them.
+func TestWrongURLsOfPostgreSQLAreRefused(t *testing.T) {
+	secret := "u:" + password + "@"
+	for _, url := range []string{
+		"postgres://", "postgres:", "postgresql", "postgres://" + secret + "/db", "postgres://" + secret + "host", "postgres://" + secret + "host/",
+		"postgres://" + secret + "host:port/db", "postgres://" + secret + "host:99999999/db", "postgres://" + secret + "host/db?sslmode=" + password,
+		"postgres://" + secret + "host/db?connect_timeout=" + password, "postgres://" + secret + "host/db?sslrootcert=/" + password,
+		"postgres://" + secret + "host/db?default_query_exec_mode=" + password, "postgres://" + secret + "host/db?target_session_attrs=" + password,
+		"postgres://u:" + password + "%zz@host/db", "postgres://u:" + password + " @host/db", "postgres://u:" + password + "\x00@host/db",
+		"mysql://" + secret + "host/db", "POSTGRES//" + secret + "host/db", "host=localhost password=" + password + " dbname=db",
+		" postgres://" + secret + "host/db", "postgres://" + secret + "ho st/db", "postgres://" + secret + "[::1/db",
+	} {
+		require.Error(t, CheckURL(url), url)
+		require.NotContains(t, CheckURL(url).Error(), password, url)
+		_, err := Open(t.Context(), Options{URL: url})
+		require.Error(t, err, url)
+		require.NotContains(t, err.Error(), password)
+	}
+	for _, url := range []string{
+		"postgres://" + secret + "host/db", "postgresql://host:5433/db", "postgres://" + secret + "[::1]/db?sslmode=verify-full",
+		"postgres://" + secret + "a:5432,b:5433/db?target_session_attrs=read-write", "postgres://host/db?search_path=own&default_query_exec_mode=exec",
+	} {
+		require.NoError(t, CheckURL(url), url)
+	}
+}
+
+// TestPasswordsAreNotInTheErrorsOfConnecting has every reason not to be let in.
+func TestPasswordsAreNotInTheErrorsOfConnecting(t *testing.T) {
+	t.Parallel()
+	server := servers.TemporaryPostgreSQL(t)
+	o := newOperator(t, server.URL())
+	o.do("CREATE ROLE lingpai LOGIN PASSWORD 'right-" + password + "'")
+	o.do("CREATE DATABASE lingpai OWNER lingpai")
+	o.do(`DO $$ BEGIN EXECUTE format('COPY (VALUES (''host all postgres 127.0.0.1/32 trust''), (''host all all 127.0.0.1/32 scram-sha-256'')) TO %L',
+		current_setting('hba_file')); END $$`) // all but the operator need a password
+	o.do("SELECT pg_reload_conf()")
+
+	right := strings.Replace(strings.Replace(server.URL(), "postgres@", "lingpai:right-"+password+"@", 1), "/postgres?", "/lingpai?", 1)
+	wrong := strings.Replace(right, "right-", "wrong-", 1)
+	require.Eventually(t, func() bool { // as soon as the server has read it
+		db, err := Open(t.Context(), Options{URL: wrong})
+		return err != nil || db.Close() != nil
+	}, 5*time.Second, 10*time.Millisecond)
+	signIn(t, openHouse(t, right, 0), "alice") // who is no superuser and owns the database
+	for name, url := range map[string]string{
+		"a wrong password":    wrong,
+		"an unknown user":     strings.Replace(right, "lingpai:", "nobody:", 1),
+		"an unknown database": strings.Replace(right, "/lingpai?", "/missing?", 1),
+		"no TLS":              strings.Replace(right, "sslmode=disable", "sslmode=require", 1),
+		"an unknown host":     strings.Replace(right, "127.0.0.1:", "unknown.invalid:", 1),
+		"a closed port":       "postgres://u:" + password + "@127.0.0.1:1/db",
+		"a wrong setting":     with(t, right, "statement_timeout", password+"s"),
+	} {
+		start := time.Now()
+		_, err := Open(t.Context(), Options{URL: url})
+		require.Error(t, err, name)
+		require.Less(t, time.Since(start), 2*patience, name)
+		if name != "a wrong setting" { // which is no secret
+			require.NotContains(t, err.Error(), password, name)
+		}
+	}
+}
