@@ -1,10 +1,7 @@
 package keys
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -40,6 +37,12 @@ func (r *Ring) Seal(purpose, identity string, plaintext []byte) ([]byte, error) 
 
 // Open decrypts what Seal made for the same purpose and identity. ErrUnknownMasterKey, which is followed by the key's id; ErrSealBroken.
 func (r *Ring) Open(purpose, identity string, sealed []byte) ([]byte, error) {
+	return r.open(sealed, associatedData(purpose, identity), func(master *masterKey) (cipher.AEAD, error) {
+		return master.sealer(purpose)
+	})
+}
+
+func (r *Ring) open(sealed, associated []byte, sealerOf func(*masterKey) (cipher.AEAD, error)) ([]byte, error) {
 	id, rest, err := cutEnvelope(sealed)
 	if err != nil {
 		return nil, err
@@ -48,11 +51,11 @@ func (r *Ring) Open(purpose, identity string, sealed []byte) ([]byte, error) {
 	if master == nil {
 		return nil, fmt.Errorf("%w %q", ErrUnknownMasterKey, id)
 	}
-	sealer, err := master.sealer(purpose)
+	sealer, err := sealerOf(master)
 	if err != nil {
 		return nil, err
 	}
-	plaintext, err := sealer.Open(nil, nil, rest, associatedData(purpose, identity))
+	plaintext, err := sealer.Open(nil, nil, rest, associated)
 	if err != nil {
 		return nil, ErrSealBroken
 	}
@@ -78,15 +81,7 @@ func (m *masterKey) sealer(purpose string) (cipher.AEAD, error) {
 	if sealer, ok := m.sealers.Load(purpose); ok {
 		return sealer.(cipher.AEAD), nil
 	}
-	subkey, err := hkdf.Key(sha256.New, m.key, nil, "lingpai seal "+purpose, subkeySize)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(subkey)
-	if err != nil {
-		return nil, err
-	}
-	sealer, err := cipher.NewGCMWithRandomNonce(block)
+	sealer, err := m.derive("lingpai seal " + purpose)
 	if err != nil {
 		return nil, err
 	}
