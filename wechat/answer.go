@@ -18,17 +18,9 @@ var errMalformed = errors.New("wechat: malformed answer")
 // the number and the openid decide. Anything doubtful is an outage: no
 // account may come from an answer that we did not understand.
 func parseLogin(body []byte) (Login, error) {
-	members, err := parseObject(body)
+	members, err := parseAnswer(body, nil)
 	if err != nil {
-		return Login{}, outage("malformed answer")
-	}
-	errcode, err := members.integer("errcode")
-	if err != nil {
-		return Login{}, outage("malformed errcode")
-	}
-	if errcode != 0 {
-		errmsg, _ := members.text("errmsg")
-		return Login{}, refusal(errcode, errmsg)
+		return Login{}, err
 	}
 	openID, err := members.text("openid")
 	if err != nil || !plausibleIdentifier(openID) {
@@ -38,7 +30,40 @@ func parseLogin(body []byte) (Login, error) {
 	if err != nil || unionID != "" && !plausibleIdentifier(unionID) {
 		return Login{}, outage("implausible unionid")
 	}
-	return Login{OpenID: openID, UnionID: unionID}, nil
+	return Login{OpenID: openID, UnionID: unionID, SessionKey: members.sessionKey()}, nil
+}
+
+// sessionKey returns the key of a login, or none if it is odd: who signed in
+// is certain without it, and only what it would decrypt has to wait.
+func (o object) sessionKey() SessionKey {
+	text, err := o.text("session_key")
+	if err != nil {
+		return SessionKey{}
+	}
+	key, _ := ParseSessionKey(text)
+	return key
+}
+
+// parseAnswer returns the members of a success, or why it is none. An API whose
+// numbers mean something else than those of code2Session brings their classes.
+func parseAnswer(body []byte, classes map[int]error) (object, error) {
+	members, err := parseObject(body)
+	if err != nil {
+		return nil, outage("malformed answer")
+	}
+	errcode, err := members.integer("errcode")
+	if err != nil {
+		return nil, outage("malformed errcode")
+	}
+	if errcode == 0 {
+		return members, nil
+	}
+	errmsg, _ := members.text("errmsg")
+	refused := refusal(errcode, errmsg)
+	if class, ok := classes[errcode]; ok {
+		refused.Class = class
+	}
+	return nil, refused
 }
 
 // object holds the members of a JSON object by their exact names, unlike
@@ -108,11 +133,13 @@ func (o object) text(name string) (string, error) {
 // plausibleIdentifier accepts printable ASCII without spaces. Identifiers
 // become keys of accounts, where a stray control character or an empty text
 // would make one account of many people.
-func plausibleIdentifier(id string) bool {
-	if id == "" || len(id) > maxIdentifier {
+func plausibleIdentifier(id string) bool { return plausibleText(id, maxIdentifier) }
+
+func plausibleText(text string, most int) bool {
+	if text == "" || len(text) > most {
 		return false
 	}
-	for _, char := range []byte(id) {
+	for _, char := range []byte(text) {
 		if char <= ' ' || char >= 0x7f {
 			return false
 		}

@@ -29,8 +29,8 @@ const (
 // newBreaker returns a breaker that counts outages only. Were bad codes,
 // throttled users or strange error numbers counted, one user or one app could
 // lock out all others.
-func newBreaker(openFor time.Duration, logger *slog.Logger) *gobreaker.CircuitBreaker[Login] {
-	return gobreaker.NewCircuitBreaker[Login](gobreaker.Settings{
+func newBreaker(openFor time.Duration, logger *slog.Logger) *gobreaker.CircuitBreaker[any] {
+	return gobreaker.NewCircuitBreaker[any](gobreaker.Settings{
 		Interval:     window,
 		BucketPeriod: bucket,
 		Timeout:      openFor,
@@ -53,11 +53,24 @@ func healthOf(err error) health {
 	return answered
 }
 
-// guarded runs the exchange unless the breaker is open.
-func (c *Client) guarded(exchange func() (Login, error)) (Login, error) {
-	login, err := c.breaker.Execute(exchange)
-	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
-		return Login{}, &Error{Class: ErrUnavailable, RetryAfter: c.openFor, reason: "circuit breaker open"}
+// call makes a call of WeChat within its bounds: time, calls in flight, and
+// the breaker. api is what the log calls it. A failure is an *Error.
+func call[T any](ctx context.Context, c *Client, api, appID string, ask func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
+	defer cancel()
+	var none T
+	if err := c.acquire(ctx); err != nil {
+		c.report(ctx, api, appID, err)
+		return none, err
 	}
-	return login, err
+	defer c.release()
+	answer, err := c.breaker.Execute(func() (any, error) { return ask(ctx) })
+	switch {
+	case err == nil:
+		return answer.(T), nil
+	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+		return none, &Error{Class: ErrUnavailable, RetryAfter: c.openFor, reason: "circuit breaker open"}
+	}
+	c.report(ctx, api, appID, err)
+	return none, err
 }

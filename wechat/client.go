@@ -33,7 +33,7 @@ type Client struct {
 	openFor   time.Duration
 	transport *http.Transport
 	slots     chan struct{}
-	breaker   *gobreaker.CircuitBreaker[Login]
+	breaker   *gobreaker.CircuitBreaker[any]
 	logger    *slog.Logger
 }
 
@@ -104,7 +104,7 @@ func (c *Client) release() { <-c.slots }
 
 // report logs a failed call. Codes that users get wrong are not the
 // operator's concern; what WeChat or the settings get wrong is.
-func (c *Client) report(ctx context.Context, appID string, err error) {
+func (c *Client) report(ctx context.Context, api, appID string, err error) {
 	failed, ok := errors.AsType[*Error](err)
 	if !ok {
 		return
@@ -119,7 +119,7 @@ func (c *Client) report(ctx context.Context, appID string, err error) {
 	if failed.address.IsValid() {
 		attributes = append(attributes, slog.String("our_address", failed.address.String()))
 	}
-	c.logger.LogAttrs(ctx, failed.level(), "wechat: code2Session failed", attributes...)
+	c.logger.LogAttrs(ctx, failed.level(), "wechat: "+api+" failed", attributes...)
 }
 
 func (e *Error) level() slog.Level {

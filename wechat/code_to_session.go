@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"context"
+	"log/slog"
 	"net/url"
 )
 
@@ -17,13 +18,12 @@ type Credentials struct {
 // A Login is who a code stands for. An openid names a person at one app
 // only. The union id, empty unless the app is bound to an Open Platform
 // account, names the person at all apps of that account; it may appear or
-// change later.
-//
-// WeChat's answer holds a session key too. Nothing keeps it yet, so it is
-// dropped at once: what was never taken out cannot leak.
+// change later. The session key is for a [Vault]; it is zero if WeChat
+// answered none that can be one.
 type Login struct {
-	OpenID  string
-	UnionID string
+	OpenID     string
+	UnionID    string
+	SessionKey SessionKey
 }
 
 // CodeToSession trades the code of a wx.login call for the user's identity
@@ -38,33 +38,22 @@ func (c *Client) CodeToSession(ctx context.Context, credentials Credentials, cod
 	if !plausibleCode(code) {
 		return Login{}, &Error{Class: ErrBadCode, reason: "implausible code"}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
-	defer cancel()
-	if err := c.acquire(ctx); err != nil {
-		c.report(ctx, credentials.AppID, err)
-		return Login{}, err
-	}
-	defer c.release()
-	return c.guarded(func() (Login, error) {
-		login, err := c.exchange(ctx, credentials, code)
+	return call(ctx, c, "code2Session", credentials.AppID, func(ctx context.Context) (Login, error) {
+		body, err := c.get(ctx, "/sns/jscode2session", url.Values{
+			"appid":      {credentials.AppID},
+			"secret":     {credentials.Secret.Reveal()},
+			"js_code":    {code},
+			"grant_type": {"authorization_code"},
+		})
 		if err != nil {
-			c.report(ctx, credentials.AppID, err)
+			return Login{}, err
+		}
+		login, err := parseLogin(body)
+		if err == nil && login.SessionKey.Zero() {
+			c.logger.LogAttrs(ctx, slog.LevelWarn, "wechat: code2Session answered no usable session key", slog.String("appid", printableAppID(credentials.AppID)))
 		}
 		return login, err
 	})
-}
-
-func (c *Client) exchange(ctx context.Context, credentials Credentials, code string) (Login, error) {
-	body, err := c.get(ctx, "/sns/jscode2session", url.Values{
-		"appid":      {credentials.AppID},
-		"secret":     {credentials.Secret.Reveal()},
-		"js_code":    {code},
-		"grant_type": {"authorization_code"},
-	})
-	if err != nil {
-		return Login{}, err
-	}
-	return parseLogin(body)
 }
 
 // plausibleCode accepts the characters of Base64 in its variants. Codes are

@@ -22,6 +22,10 @@ var (
 	// ErrUserBlocked means that WeChat holds the user to be high-risk.
 	ErrUserBlocked = errors.New("wechat: user blocked")
 
+	// ErrStaleKey means that a session key is not the user's any more. The
+	// user must call wx.login again.
+	ErrStaleKey = errors.New("wechat: session key not valid any more")
+
 	// ErrThrottled means that a rate or quota of the app or user is used up.
 	ErrThrottled = errors.New("wechat: throttled")
 

@@ -1,8 +1,10 @@
 package wechat
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -63,9 +65,24 @@ func (emptyBody) Close() error             { return nil }
 // the transport without an [http.Client]: nothing follows redirects to
 // elsewhere, and no error comes with the URL, which holds the secret.
 func (c *Client) get(ctx context.Context, path string, query url.Values) ([]byte, error) {
-	target := c.base.JoinPath(path)
-	target.RawQuery = query.Encode()
-	request := &http.Request{Method: http.MethodGet, URL: target, Header: http.Header{}, Body: emptyBody{}}
+	return c.send(ctx, &http.Request{Method: http.MethodGet, Header: http.Header{}, Body: emptyBody{}}, path, query)
+}
+
+// post is get with a body of JSON. net/http sends no POST twice that it cannot
+// rewind.
+func (c *Client) post(ctx context.Context, path string, query url.Values, members any) ([]byte, error) {
+	body, err := json.Marshal(members)
+	if err != nil {
+		return nil, outage("request not encoded")
+	}
+	header := http.Header{"Content-Type": {"application/json"}}
+	request := &http.Request{Method: http.MethodPost, Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}
+	return c.send(ctx, request, path, query)
+}
+
+func (c *Client) send(ctx context.Context, request *http.Request, path string, query url.Values) ([]byte, error) {
+	request.URL = c.base.JoinPath(path)
+	request.URL.RawQuery = query.Encode()
 	response, err := c.transport.RoundTrip(request.WithContext(ctx))
 	if err != nil {
 		return nil, transportFailure(ctx, err)

@@ -2,10 +2,11 @@
 // and development without a WeChat account.
 //
 // It serves code2Session, the two kinds of app-level access token, the
-// phone-number code, checkSessionKey and ResetUserSessionKey with WeChat's
-// paths, parameters, errcodes, content types and lifetimes, and, under
-// /_sim/, what the real platform does not offer: minting a code for a chosen
-// user, moving the clock, failing in a chosen way, counting requests.
+// phone-number code, checkSessionKey, ResetUserSessionKey and
+// checkEncryptedData with WeChat's paths, parameters, errcodes, content types
+// and lifetimes, and, under /_sim/, what the real platform does not offer:
+// minting a code for a chosen user, moving the clock, failing in a chosen way,
+// counting requests.
 //
 // It imports the standard library only and shares nothing with package
 // wechat, so that a mistake there is not mirrored here. It does not simulate

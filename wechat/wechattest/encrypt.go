@@ -54,10 +54,12 @@ func (s *Simulator) Encrypt(plain Plaintext) (Encrypted, error) {
 	if err != nil {
 		return Encrypted{}, err
 	}
+	encrypted := base64.StdEncoding.EncodeToString(sealed)
+	s.sealed.put(newCiphertext(plain.AppID, encrypted), s.now())
 	raw := `{"nickName":"微信用户","gender":0,"language":"","city":"","province":"","country":"","avatarUrl":""}`
 	digest := sha1.Sum([]byte(raw + current.key))
 	return Encrypted{
-		EncryptedData: base64.StdEncoding.EncodeToString(sealed),
+		EncryptedData: encrypted,
 		IV:            base64.StdEncoding.EncodeToString(iv),
 		RawData:       raw,
 		Signature:     hex.EncodeToString(digest[:]),

@@ -30,6 +30,7 @@ func (s *Simulator) routes() map[string]endpoint {
 		"/cgi-bin/token":                   s.classicToken,
 		"/cgi-bin/stable_token":            s.stableToken,
 		"/wxa/business/getuserphonenumber": s.phoneNumber,
+		"/wxa/business/checkencryptedmsg":  s.checkEncryptedMessage,
 		"/wxa/checksession":                s.checkSession,
 		"/wxa/resetusersessionkey":         s.resetSessionKey,
 	}

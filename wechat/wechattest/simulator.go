@@ -14,6 +14,7 @@ import (
 const (
 	maxCodes    = 1 << 18
 	maxSessions = 1 << 18
+	maxSealed   = 1 << 16
 	maxTokens   = 1 << 14
 	maxCounters = 1 << 16
 	maxUsers    = 1 << 16
@@ -43,6 +44,7 @@ type Simulator struct {
 	apps     *shelf[string, *app]
 	codes    *shelf[string, *code]
 	sessions *shelf[subject, *session]
+	sealed   *shelf[ciphertext, time.Time]
 	tokens   *shelf[string, *token]
 	users    *shelf[string, User]
 	counters *shelf[string, *counter]
@@ -69,6 +71,7 @@ func New(options Options) *Simulator {
 		apps:     newShelf[string, *app](maxApps),
 		codes:    newShelf[string, *code](maxCodes),
 		sessions: newShelf[subject, *session](maxSessions),
+		sealed:   newShelf[ciphertext, time.Time](maxSealed),
 		tokens:   newShelf[string, *token](maxTokens),
 		users:    newShelf[string, User](maxUsers),
 		counters: newShelf[string, *counter](maxCounters),

@@ -1,0 +1,306 @@
+package wechat_test
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+func TestParallelCallersMakeOneFetch(t *testing.T) {
+	w := newAppWorld(t)
+	w.Fault(wechattest.Fault{Path: tokenPath, DelayMS: 100})
+	replicas := []*wechat.AppTokens{w.replica(), w.replica()}
+	found := make([]string, 40)
+	var group sync.WaitGroup
+	for n := range found {
+		group.Go(func() { found[n] = tokenOf(t, replicas[n%2]) })
+	}
+	group.Wait()
+	require.Equal(t, 1, w.fetches(), "of all callers in all replicas")
+	for _, token := range found {
+		require.Equal(t, found[0], token)
+	}
+	require.Equal(t, found[0], tokenOf(t, w.replica()), "a replica that starts later")
+	require.Equal(t, 1, w.fetches())
+}
+
+func TestAppsHaveTheirOwnTokens(t *testing.T) {
+	w := newAppWorld(t)
+	tokens := w.replica()
+	other, err := tokens.Token(context.Background(), wechat.Credentials{AppID: otherApp, Secret: secret + "-two"})
+	require.NoError(t, err)
+	require.NotEqual(t, tokenOf(t, tokens), other.Text.Reveal())
+	require.InDelta(t, 7200, other.Expires.Sub(w.clock.Now()).Seconds(), 5)
+}
+
+func TestATokenIsRenewedBeforeItsEnd(t *testing.T) {
+	w := newAppWorld(t)
+	tokens := w.replica()
+	key, openID := w.sessionKey("ada"), wechattest.OpenID(appID, "ada")
+	use := func() {
+		t.Helper()
+		valid, err := tokens.CheckSession(context.Background(), credentials(), openID, key)
+		require.NoError(t, err)
+		require.True(t, valid)
+	}
+	use()
+	w.clock.Move(7200*time.Second - 5*time.Minute - 10*time.Second)
+	use()
+	require.Equal(t, 1, w.fetches())
+	first := w.Requests().Paths[sessionPath]
+	w.clock.Move(20 * time.Second)
+	use()
+	use()
+	require.Equal(t, 2, w.fetches())
+	require.Equal(t, first+2, w.Requests().Paths[sessionPath], "none was refused")
+}
+
+func TestATokenThatWeChatHasNotRenewedYetIsNotAskedForAllTheTime(t *testing.T) {
+	w := newAppWorld(t)
+	w.Fault(wechattest.Fault{Path: tokenPath, Text: `{"access_token":"nearly-over","expires_in":200}`})
+	tokens := w.replica()
+	for range 5 {
+		require.Equal(t, "nearly-over", tokenOf(t, tokens))
+	}
+	require.Equal(t, 1, w.fetches())
+	w.clock.Move(25 * time.Second)
+	require.NotEqual(t, "nearly-over", tokenOf(t, tokens))
+}
+
+func TestATokenThatIsHandedOutWasConfirmedLately(t *testing.T) {
+	w := newAppWorld(t)
+	tokens, twin := w.replica(), w.replica()
+	old := tokenOf(t, tokens)
+	require.Equal(t, old, tokenOf(t, twin))
+	replaced := w.force()
+	require.NotEqual(t, old, replaced)
+	require.Equal(t, old, tokenOf(t, tokens), "nobody knows yet")
+	w.clock.Move(5*time.Minute + time.Second)
+	require.Equal(t, replaced, tokenOf(t, tokens))
+	require.Equal(t, replaced, tokenOf(t, twin))
+	require.Equal(t, 3, w.fetches(), "one for the force, and one for both replicas each time")
+}
+
+func TestATokenThatCannotBeRenewedIsUsedToItsEnd(t *testing.T) {
+	w := newAppWorld(t)
+	tokens := w.replica()
+	old := tokenOf(t, tokens)
+	w.clock.Move(2*time.Hour - 4*time.Minute)
+	w.Fault(wechattest.Fault{Path: tokenPath, Errcode: -1, Count: 100})
+	for range 5 {
+		require.Equal(t, old, tokenOf(t, tokens))
+	}
+	require.Equal(t, 2, w.fetches(), "and WeChat is left alone for a while")
+	w.clock.Move(11 * time.Second)
+	require.Equal(t, old, tokenOf(t, tokens))
+	require.Equal(t, 3, w.fetches())
+	w.clock.Move(4 * time.Minute)
+	_, err := tokens.Token(context.Background(), credentials())
+	requireClass(t, err, wechat.ErrUnavailable)
+	w.Heal()
+	require.NotEqual(t, old, tokenOf(t, tokens))
+}
+
+// TestARefusedTokenIsReplacedOnce: 40001 is what a token answers that somebody replaced, the others are one that is broken or too old.
+func TestARefusedTokenIsReplacedOnce(t *testing.T) {
+	w := newAppWorld(t)
+	tokens, twin := w.replica(), w.replica()
+	key, openID := w.sessionKey("ada"), wechattest.OpenID(appID, "ada")
+	ask := func(tokens *wechat.AppTokens) (bool, error) {
+		return tokens.CheckSession(context.Background(), credentials(), openID, key)
+	}
+	for _, replica := range []*wechat.AppTokens{tokens, twin} {
+		valid, err := ask(replica)
+		require.NoError(t, err)
+		require.True(t, valid)
+	}
+	fetches, calls := w.fetches(), w.Requests().Paths[sessionPath]
+	w.force()
+	var group sync.WaitGroup
+	for n := range 20 {
+		group.Go(func() {
+			valid, err := ask([]*wechat.AppTokens{tokens, twin}[n%2])
+			require.NoError(t, err)
+			require.True(t, valid)
+		})
+	}
+	group.Wait()
+	require.Equal(t, fetches+2, w.fetches(), "the force, and one for all")
+	require.LessOrEqual(t, w.Requests().Paths[sessionPath], calls+40)
+
+	fetches, calls = w.fetches(), w.Requests().Paths[sessionPath]
+	w.Advance(3 * time.Hour) // our clock is behind: the token has expired before we know
+	valid, err := ask(tokens)
+	require.NoError(t, err)
+	require.True(t, valid)
+	require.Equal(t, fetches+1, w.fetches())
+	require.Equal(t, calls+2, w.Requests().Paths[sessionPath])
+}
+
+func TestATokenIsNotTriedAThirdTime(t *testing.T) {
+	for _, errcode := range []int{40001, 40014, 42001} {
+		w := newAppWorld(t)
+		tokens := w.replica()
+		key, openID := w.sessionKey("ada"), wechattest.OpenID(appID, "ada")
+		old := tokenOf(t, tokens)
+		w.Fault(wechattest.Fault{Path: sessionPath, Errcode: errcode, Count: 100},
+			wechattest.Fault{Path: tokenPath, Text: `{"access_token":"another","expires_in":7200}`})
+		_, err := tokens.CheckSession(context.Background(), credentials(), openID, key)
+		failed := requireClass(t, err, wechat.ErrUnavailable)
+		require.Equal(t, errcode, failed.Errcode)
+		require.Equal(t, 2, w.Requests().Paths[sessionPath])
+		require.Equal(t, 2, w.fetches())
+
+		w.Heal()
+		_, err = tokens.CheckSession(context.Background(), credentials(), openID, key)
+		requireClass(t, err, wechat.ErrUnavailable)
+		require.Equal(t, 2, w.Requests().Paths[sessionPath], "neither of the two is used again at once")
+		w.clock.Move(11 * time.Second)
+		require.Equal(t, old, tokenOf(t, w.replica()))
+	}
+}
+
+func TestATokenThatWasJustRefusedIsNotUsed(t *testing.T) {
+	w := newAppWorld(t)
+	tokens := w.replica()
+	key, openID := w.sessionKey("ada"), wechattest.OpenID(appID, "ada")
+	old := tokenOf(t, tokens)
+	w.Fault(wechattest.Fault{Path: sessionPath, Errcode: 40001})
+	ask := func() error {
+		_, err := tokens.CheckSession(context.Background(), credentials(), openID, key)
+		return err
+	}
+	failed := requireClass(t, ask(), wechat.ErrUnavailable)
+	require.Equal(t, 10*time.Second, failed.RetryAfter, "WeChat names the same one again")
+	require.Equal(t, 1, w.Requests().Paths[sessionPath])
+	requireClass(t, ask(), wechat.ErrUnavailable)
+	_, err := tokens.Token(context.Background(), credentials())
+	requireClass(t, err, wechat.ErrUnavailable)
+	require.Equal(t, 1, w.Requests().Paths[sessionPath])
+	w.clock.Move(11 * time.Second)
+	require.NoError(t, ask(), "a mistake of WeChat's does not last")
+	require.Equal(t, old, tokenOf(t, tokens))
+}
+
+func TestTokensWithoutTheStore(t *testing.T) {
+	for name, breakIt := range map[string]func(*store){
+		"gone":  func(s *store) { s.broken = true },
+		"hangs": func(s *store) { s.hangs = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newAppWorld(t)
+			w.store.change(func() { breakIt(w.store) })
+			written := &log{}
+			tokens := w.replica(func(c *wechat.Config) { c.Logger = written.logger(slog.LevelInfo) })
+			first := tokenOf(t, tokens)
+			require.Equal(t, first, tokenOf(t, tokens))
+			require.Equal(t, 1, w.fetches())
+			require.Equal(t, first, tokenOf(t, w.replica()), "WeChat gives all the same")
+			require.Contains(t, written.String(), "not shared")
+		})
+	}
+}
+
+func TestAStoreThatShowsOrChangesNothing(t *testing.T) {
+	w := newAppWorld(t)
+	first := tokenOf(t, w.replica())
+	require.NotContains(t, w.store.written.String(), first)
+	require.NotContains(t, w.store.written.String(), secret)
+	const key, other = "wechat/app_token/" + appID, "wechat/app_token/" + otherApp
+	for name, spoil := range map[string]func(){
+		"broken":      func() { w.store.values[key][40] ^= 1 },
+		"nonsense":    func() { w.store.values[key] = []byte("{}") },
+		"another app": func() { w.store.values[key] = w.store.values[other] },
+	} {
+		_, err := w.replica().Token(context.Background(), wechat.Credentials{AppID: otherApp, Secret: secret + "-two"})
+		require.NoError(t, err)
+		before := w.fetches()
+		w.store.change(spoil)
+		require.Equal(t, first, tokenOf(t, w.replica()), name)
+		require.Equal(t, before+1, w.fetches(), name)
+	}
+	elsewhere := newAppWorld(t)
+	elsewhere.store = w.store
+	require.NotEqual(t, first, tokenOf(t, elsewhere.replica()), "the token of one WeChat is not shown to another")
+}
+
+// TestAReplicaThatDiesAskingHoldsNobodyUp for long.
+func TestAReplicaThatDiesAskingHoldsNobodyUp(t *testing.T) {
+	w := newAppWorld(t)
+	_, err := w.store.PutIfAbsent(context.Background(), "wechat/app_token/asking/"+appID, []byte{1}, time.Minute)
+	require.NoError(t, err)
+	began := time.Now()
+	tokenOf(t, w.replica(func(c *wechat.Config) { c.Timeout = shortTimeout }))
+	require.Less(t, time.Since(began), 5*shortTimeout)
+}
+
+func TestWhyThereIsNoToken(t *testing.T) {
+	local := netip.MustParseAddr("203.0.113.7")
+	for name, c := range map[string]struct {
+		spoil func(*appWorld)
+		class error
+		retry time.Duration
+	}{
+		"wrong secret":     {func(w *appWorld) { w.App(wechattest.App{AppID: appID, Secret: "simulator-new"}) }, wechat.ErrMisconfigured, 0},
+		"not allowed here": {func(w *appWorld) { require.NoError(w.t, w.AllowOnly(appID, local)) }, wechat.ErrMisconfigured, 0},
+		"40001":            {failing(wechattest.Fault{Errcode: 40001}), wechat.ErrMisconfigured, 0},
+		"admin must agree": {failing(wechattest.Fault{Errcode: 89503}), wechat.ErrMisconfigured, 0},
+		"frozen":           {failing(wechattest.Fault{Errcode: 50007}), wechat.ErrMisconfigured, 0},
+		"quota":            {failing(wechattest.Fault{Errcode: 45009}), wechat.ErrThrottled, 10 * time.Minute},
+		"too often":        {failing(wechattest.Fault{Errcode: 45011}), wechat.ErrThrottled, time.Minute},
+		"busy":             {failing(wechattest.Fault{Errcode: -1}), wechat.ErrUnavailable, time.Second},
+		"slow":             {failing(wechattest.Fault{DelayMS: 5000}), wechat.ErrUnavailable, 0},
+		"dropped":          {failing(wechattest.Fault{Drop: true}), wechat.ErrUnavailable, 0},
+		"HTML":             {failing(wechattest.Fault{Body: "html"}), wechat.ErrUnavailable, 0},
+		"no token":         {failing(wechattest.Fault{Text: `{"expires_in":7200}`}), wechat.ErrUnavailable, 0},
+		"empty token":      {failing(wechattest.Fault{Text: `{"access_token":"","expires_in":7200}`}), wechat.ErrUnavailable, 0},
+		"a space in it":    {failing(wechattest.Fault{Text: `{"access_token":"a b","expires_in":7200}`}), wechat.ErrUnavailable, 0},
+		"no life":          {failing(wechattest.Fault{Text: `{"access_token":"a"}`}), wechat.ErrUnavailable, 0},
+		"negative life":    {failing(wechattest.Fault{Text: `{"access_token":"a","expires_in":-1}`}), wechat.ErrUnavailable, 0},
+		"a day's life":     {failing(wechattest.Fault{Text: `{"access_token":"a","expires_in":86400}`}), wechat.ErrUnavailable, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newAppWorld(t)
+			tokens := w.replica(func(c *wechat.Config) { c.Timeout = shortTimeout })
+			c.spoil(w)
+			began := time.Now()
+			_, err := tokens.Token(context.Background(), credentials())
+			require.Equal(t, c.retry, requireClass(t, err, c.class).RetryAfter)
+			require.Less(t, time.Since(began), 10*shortTimeout)
+			require.Equal(t, 1, w.fetches())
+			require.NotContains(t, w.store.values, "wechat/app_token/asking/"+appID, "the next replica need not wait")
+		})
+	}
+}
+
+// failing makes what is asked for a token fail once.
+func failing(fault wechattest.Fault) func(*appWorld) {
+	fault.Path = tokenPath
+	return func(w *appWorld) { w.Fault(fault) }
+}
+
+// TestACallerWhoLeavesSpoilsNothing for those who wait for the same token.
+func TestACallerWhoLeavesSpoilsNothing(t *testing.T) {
+	w := newAppWorld(t)
+	tokens := w.replica()
+	w.Fault(wechattest.Fault{Path: tokenPath, DelayMS: 200})
+	ctx, leave := context.WithCancel(context.Background())
+	left := make(chan error)
+	go func() {
+		_, err := tokens.Token(ctx, credentials())
+		left <- err
+	}()
+	require.Eventually(t, func() bool { return w.fetches() == 1 }, time.Second, time.Millisecond)
+	leave()
+	requireClass(t, <-left, wechat.ErrUnavailable)
+	tokenOf(t, tokens)
+	require.Equal(t, 1, w.fetches())
+}

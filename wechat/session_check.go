@@ -1,0 +1,88 @@
+package wechat
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/url"
+)
+
+// sessionClasses are the numbers that mean here that the signature is not that
+// of the user's present session key.
+func sessionClasses() map[int]error {
+	return map[int]error{87009: ErrStaleKey, 87007: ErrStaleKey, 50004: ErrMisconfigured, 50007: ErrMisconfigured}
+}
+
+// CheckSession asks whether a session key is still the user's at the app
+// (checkSessionKey, GET /wxa/checksession).
+func (a *AppTokens) CheckSession(ctx context.Context, credentials Credentials, openID string, key SessionKey) (bool, error) {
+	question := sessionQuestion{"checkSessionKey", "/wxa/checksession", credentials, openID, key}
+	_, err := askSession(ctx, a, question, func(object) (bool, error) { return true, nil })
+	if errors.Is(err, ErrStaleKey) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// ResetSession replaces a user's session key (ResetUserSessionKey, GET
+// /wxa/resetusersessionkey). The old key ends at once, and the new one lives no
+// longer than the old one would have. ErrStaleKey: the old one was not valid.
+// After ErrUnavailable it may have been replaced all the same.
+func (a *AppTokens) ResetSession(ctx context.Context, credentials Credentials, openID string, key SessionKey) (SessionKey, error) {
+	question := sessionQuestion{"ResetUserSessionKey", "/wxa/resetusersessionkey", credentials, openID, key}
+	return askSession(ctx, a, question, func(members object) (SessionKey, error) {
+		if named, err := members.text("openid"); err != nil || named != openID {
+			return SessionKey{}, outage("session key of another user")
+		}
+		text, err := members.text("session_key")
+		if err != nil {
+			return SessionKey{}, outage("no session key")
+		}
+		fresh, err := ParseSessionKey(text)
+		if err != nil {
+			return SessionKey{}, outage("implausible session key")
+		}
+		return fresh, nil
+	})
+}
+
+// sessionQuestion is a call that is signed with a session key.
+type sessionQuestion struct {
+	api, path   string
+	credentials Credentials
+	openID      string
+	key         SessionKey
+}
+
+func (q sessionQuestion) query() url.Values {
+	return url.Values{"openid": {q.openID}, "signature": {q.signature()}, "sig_method": {"hmac_sha256"}}
+}
+
+// signature is that of an empty message. Its key is the session key as text.
+func (q sessionQuestion) signature() string {
+	return hex.EncodeToString(hmac.New(sha256.New, []byte(q.key.text())).Sum(nil))
+}
+
+// askSession asks WeChat, which gets to see the signature only.
+func askSession[T any](ctx context.Context, a *AppTokens, q sessionQuestion, read func(object) (T, error)) (T, error) {
+	var none T
+	switch {
+	case !plausibleIdentifier(q.openID):
+		return none, &Error{Class: ErrUnavailable, reason: "implausible openid"}
+	case q.key.Zero():
+		return none, &Error{Class: ErrStaleKey, reason: "no session key"}
+	}
+	return withAppToken(ctx, a, q.api, q.credentials, func(ctx context.Context, token Secret) (T, error) {
+		body, err := a.client.get(ctx, q.path, withToken(token, q.query()))
+		if err != nil {
+			return none, err
+		}
+		members, err := parseAnswer(body, sessionClasses())
+		if err != nil {
+			return none, err
+		}
+		return read(members)
+	})
+}

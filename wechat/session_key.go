@@ -1,0 +1,94 @@
+package wechat
+
+import (
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+const (
+	sessionKeySize = 16 // bytes: an AES-128 key
+	sessionKeyText = 24 // characters: those bytes in Base64
+)
+
+// errSessionKey does not repeat the text, which may be a key after all.
+var errSessionKey = errors.New("wechat: a session key is 24 characters of standard Base64, of 16 bytes")
+
+// A SessionKey is what a user's WeChat encrypts and signs with for one app. It
+// must not leave the server, so like a [Secret] it prints as three asterisks,
+// and unlike one it has no method that reveals it. The zero value is none.
+type SessionKey struct {
+	// The 16 bytes. fmt calls no methods on unexported fields of others. There
+	// it would print the address of a string, but what an array's points to.
+	raw *string
+}
+
+// ParseSessionKey reads a key as WeChat writes it. One of any other length
+// would choose another cipher; and as signatures are over the text, there must
+// be one text only for a key.
+func ParseSessionKey(text string) (SessionKey, error) {
+	if len(text) != sessionKeyText {
+		return SessionKey{}, errSessionKey
+	}
+	decoded, err := decodeBase64(text)
+	if err != nil || len(decoded) != sessionKeySize {
+		return SessionKey{}, errSessionKey
+	}
+	raw := string(decoded)
+	return SessionKey{&raw}, nil
+}
+
+// decodeBase64 accepts what standard Base64 with padding writes and nothing
+// else. Go's strict decoder skips line breaks all the same, so what comes out
+// must encode to what went in.
+func decodeBase64(text string) ([]byte, error) {
+	decoded, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || len(text) != base64.StdEncoding.EncodedLen(len(decoded)) {
+		return nil, errors.New("wechat: not standard Base64")
+	}
+	return decoded, nil
+}
+
+// Zero says whether there is no key.
+func (k SessionKey) Zero() bool { return k.raw == nil }
+
+// text is the key as WeChat writes it, which signatures are made with.
+func (k SessionKey) text() string {
+	raw := k.bytes()
+	return base64.StdEncoding.EncodeToString(raw[:])
+}
+
+// bytes is the key itself, which AES takes.
+func (k SessionKey) bytes() [sessionKeySize]byte {
+	if k.Zero() {
+		return [sessionKeySize]byte{}
+	}
+	return [sessionKeySize]byte([]byte(*k.raw))
+}
+
+// equal compares in constant time.
+func (k SessionKey) equal(other SessionKey) bool {
+	one, two := k.bytes(), other.bytes()
+	return k.Zero() == other.Zero() && subtle.ConstantTimeCompare(one[:], two[:]) == 1
+}
+
+// String returns three asterisks.
+func (SessionKey) String() string { return redacted }
+
+// GoString returns three asterisks.
+func (SessionKey) GoString() string { return redacted }
+
+// Format writes three asterisks whatever the verb is.
+func (SessionKey) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, redacted) }
+
+// LogValue returns three asterisks.
+func (SessionKey) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON returns three asterisks as a JSON string.
+func (SessionKey) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// MarshalText returns three asterisks.
+func (SessionKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
