@@ -1,0 +1,126 @@
+package wechat
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha1"
+	"crypto/subtle"
+	"encoding/hex"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	// maxCiphertext bounds what is decrypted, in bytes. Thirty days of steps
+	// have less than 2 KiB.
+	maxCiphertext = 64 << 10
+
+	// maxAge is how old encrypted data may be: WeChat itself vouches for three
+	// days (checkEncryptedData). maxAhead allows for clocks that differ.
+	maxAge   = 72 * time.Hour
+	maxAhead = 5 * time.Minute
+)
+
+// EncryptedData is what wx.getUserInfo and its like hand to a mini-program:
+// encryptedData and iv, both in standard Base64.
+type EncryptedData struct {
+	Data string
+	IV   string
+}
+
+// Opened is encrypted data whose watermark is the app's and fresh, and whose
+// openId, if there is one, is the account's.
+type Opened struct {
+	Kind      Kind
+	Fields    any // *UserInfo, *PhoneInfo, *GroupInfo or *RunInfo
+	Timestamp time.Time
+	Verified  bool // WeChat says that it encrypted this itself
+}
+
+// decodedData is encrypted data that can be decrypted without a panic.
+type decodedData struct {
+	iv         [aes.BlockSize]byte
+	ciphertext []byte
+	whole      bool // false: there is nothing right in it
+}
+
+// decode reads strictly. Where the text is wrong it returns a block of zeros,
+// so that it takes the way that all take and fails where all fail.
+func (e EncryptedData) decode() decodedData {
+	iv, err1 := decodeBase64(e.IV)
+	ciphertext, err2 := decodeBase64(e.Data)
+	size := len(ciphertext)
+	if err1 != nil || err2 != nil || len(iv) != aes.BlockSize || size == 0 || size > maxCiphertext || size%aes.BlockSize != 0 {
+		return decodedData{ciphertext: make([]byte, aes.BlockSize)}
+	}
+	return decodedData{[aes.BlockSize]byte(iv), ciphertext, true}
+}
+
+// open decrypts with one key (AES-128-CBC) and judges what comes out. The format
+// has no MAC, so what can be told of a failure, or of how long it took, lets a
+// guesser decrypt without the key. There is one error, and the text is read
+// whether or not its padding is right.
+func (d decodedData) open(key SessionKey, kind Kind, account Account, now time.Time) (Opened, error) {
+	aesKey := key.bytes()
+	block, err := aes.NewCipher(aesKey[:])
+	if err != nil {
+		return Opened{}, ErrBadData
+	}
+	plain := make([]byte, len(d.ciphertext))
+	cipher.NewCBCDecrypter(block, d.iv[:]).CryptBlocks(plain, d.ciphertext)
+	text, padded := unpad(plain)
+	opened, err := parseOpened(text, kind, account)
+	if err != nil || !padded || !d.whole || !opened.fresh(now) {
+		return Opened{}, ErrBadData
+	}
+	return opened, nil
+}
+
+// unpad removes the padding of PKCS #7: 1 to 16 bytes that each tell their
+// number. It looks at the whole last block whatever is in it, and leaves the
+// text as it is if the padding is wrong.
+func unpad(plain []byte) (text []byte, ok bool) {
+	last := plain[len(plain)-aes.BlockSize:]
+	size := int(last[aes.BlockSize-1])
+	right := subtle.ConstantTimeLessOrEq(1, size) & subtle.ConstantTimeLessOrEq(size, aes.BlockSize)
+	for n, char := range last {
+		padding := subtle.ConstantTimeLessOrEq(aes.BlockSize-n, size)
+		right &= 1 ^ padding | subtle.ConstantTimeByteEq(char, byte(size))
+	}
+	return plain[:len(plain)-subtle.ConstantTimeSelect(right, size, 0)], right == 1
+}
+
+// parseOpened accepts one JSON object that has the members of its kind and a
+// watermark, each once, and no other.
+func parseOpened(text []byte, kind Kind, account Account) (Opened, error) {
+	if !utf8.Valid(text) {
+		return Opened{}, ErrBadData
+	}
+	members, err := parseObject(text)
+	if err != nil {
+		return Opened{}, ErrBadData
+	}
+	reader := &fieldReader{left: members}
+	fields := kind.read(reader)
+	mark := reader.object("watermark")
+	appID, timestamp := mark.text("appid"), mark.integer("timestamp")
+	if reader.finish() != nil || mark.finish() != nil || appID != account.AppID {
+		return Opened{}, ErrBadData
+	}
+	if info, ok := fields.(*UserInfo); ok && info.OpenID != "" && info.OpenID != account.OpenID {
+		return Opened{}, ErrBadData
+	}
+	return Opened{Kind: kind, Fields: fields, Timestamp: time.Unix(timestamp, 0)}, nil
+}
+
+func (o Opened) fresh(now time.Time) bool {
+	age := now.Sub(o.Timestamp)
+	return -maxAhead <= age && age <= maxAge
+}
+
+// signatureMatches says whether a signature is the hexadecimal SHA-1 of rawData
+// followed by the key as text.
+func signatureMatches(rawData, signature string, key SessionKey) bool {
+	digest := sha1.Sum([]byte(rawData + key.text()))
+	return subtle.ConstantTimeCompare([]byte(hex.EncodeToString(digest[:])), []byte(signature)) == 1
+}

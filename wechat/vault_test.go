@@ -1,0 +1,129 @@
+package wechat
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// opens says whether what was encrypted with a key for an account is opened.
+func (c *cellar) opens(t testing.TB, account Account, key SessionKey) error {
+	t.Helper()
+	text := `{"openGId":"tGroup",` + mark(account.AppID, c.now()) + "}"
+	_, err := c.Decrypt(t.Context(), account, encrypt(key, text), KindGroup, nil)
+	return err
+}
+
+func TestAKeyThatWasReplacedIsTriedForTenMinutes(t *testing.T) {
+	c := newCellar()
+	one, two, three := numberedKey(t, 1), numberedKey(t, 2), numberedKey(t, 3)
+	require.ErrorIs(t, c.opens(t, ada, one), ErrNoSessionKey)
+	c.logIn(t, ada, one)
+	require.NoError(t, c.opens(t, ada, one))
+	require.ErrorIs(t, c.opens(t, bob, one), ErrNoSessionKey, "each account has its own")
+	c.move(time.Hour)
+	c.logIn(t, ada, two)
+	require.NoError(t, c.opens(t, ada, two))
+	require.NoError(t, c.opens(t, ada, one))
+	c.move(keyOverlap - time.Second)
+	c.logIn(t, ada, three)
+	for _, key := range []SessionKey{one, two, three} {
+		require.NoError(t, c.opens(t, ada, key))
+	}
+	c.move(2 * time.Second)
+	require.ErrorIs(t, c.opens(t, ada, one), ErrBadData)
+	require.NoError(t, c.opens(t, ada, two))
+	c.move(keyOverlap)
+	require.ErrorIs(t, c.opens(t, ada, two), ErrBadData)
+	require.NoError(t, c.opens(t, ada, three))
+	c.logIn(t, ada, numberedKey(t, 4)) // the ones before are gone for good
+	require.ErrorIs(t, c.opens(t, ada, two), ErrBadData)
+}
+
+func TestTheSameKeyAgainIsNoVersion(t *testing.T) {
+	c := newCellar()
+	for n := range 5 {
+		c.logIn(t, ada, numberedKey(t, 1+n/4)) // the last is another
+		c.move(time.Second)
+	}
+	versions, err := c.read(t.Context(), ada)
+	require.NoError(t, err)
+	require.Len(t, versions, 2)
+	for n := range 10 {
+		c.logIn(t, ada, numberedKey(t, n))
+	}
+	versions, err = c.read(t.Context(), ada)
+	require.NoError(t, err)
+	require.Len(t, versions, maxVersions)
+	current, err := c.Current(t.Context(), ada)
+	require.NoError(t, err)
+	require.True(t, current.equal(numberedKey(t, 9)))
+	c.logIn(t, ada, numberedKey(t, 8)) // an earlier one comes back
+	versions, err = c.read(t.Context(), ada)
+	require.NoError(t, err)
+	require.Len(t, versions, maxVersions)
+	require.True(t, versions[0].key.equal(numberedKey(t, 8)))
+	require.True(t, versions[1].key.equal(numberedKey(t, 9)))
+}
+
+func TestAKeyLivesOn(t *testing.T) {
+	c := newCellar()
+	c.logIn(t, ada, numberedKey(t, 1))
+	c.move(defaultKeyLife - time.Minute)
+	c.logIn(t, ada, numberedKey(t, 1))
+	c.move(defaultKeyLife - time.Minute)
+	require.NoError(t, c.opens(t, ada, numberedKey(t, 1)))
+	c.move(2 * time.Minute)
+	require.ErrorIs(t, c.opens(t, ada, numberedKey(t, 1)), ErrNoSessionKey)
+}
+
+// TestTheNewestExchangeHasTheCurrentKey, in whatever order two replicas keep what they got.
+func TestTheNewestExchangeHasTheCurrentKey(t *testing.T) {
+	c := newCellar()
+	old, fresh, at := numberedKey(t, 1), numberedKey(t, 2), c.now()
+	require.NoError(t, c.Keep(t.Context(), ada, fresh, at.Add(time.Second)))
+	require.NoError(t, c.Keep(t.Context(), ada, old, at))
+	current, err := c.Current(t.Context(), ada)
+	require.NoError(t, err)
+	require.True(t, current.equal(fresh))
+	require.NoError(t, c.opens(t, ada, old))
+
+	require.NoError(t, c.Keep(t.Context(), ada, old, at.Add(-time.Hour))) // the clock of a replica is wrong, and a login is a login
+	current, err = c.Current(t.Context(), ada)
+	require.NoError(t, err)
+	require.True(t, current.equal(old))
+}
+
+func TestNoKeyIsLostToATwin(t *testing.T) {
+	c := newCellar()
+	c.slow = 5 * time.Millisecond // so that both read before either writes, if they may
+	for range 10 {
+		c.logIn(t, ada, numberedKey(t, 9))
+		var all sync.WaitGroup
+		at := c.now()
+		for n := 1; n <= 2; n++ {
+			all.Go(func() {
+				require.NoError(t, c.Keep(context.Background(), ada, numberedKey(t, n), at.Add(time.Duration(n)*time.Second)))
+			})
+		}
+		all.Wait()
+		versions, err := c.read(t.Context(), ada)
+		require.NoError(t, err)
+		require.Len(t, versions, maxVersions)
+		require.True(t, versions[0].key.equal(numberedKey(t, 2)))
+		c.move(time.Hour)
+	}
+}
+
+// TestAVaultThatIsStuckHoldsNobodyUp: whoever locked it is gone.
+func TestAVaultThatIsStuckHoldsNobodyUp(t *testing.T) {
+	c := newCellar()
+	require.NoError(t, c.Put(t.Context(), ada.place("lock"), []byte{1}, time.Hour))
+	begun := time.Now()
+	c.logIn(t, ada, numberedKey(t, 1))
+	require.Less(t, time.Since(begun), keepPatience)
+	require.NoError(t, c.opens(t, ada, numberedKey(t, 1)))
+}
