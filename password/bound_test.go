@@ -36,7 +36,7 @@ func newHeld(options Options) *held {
 func (h *held) flood(t *testing.T, address string, n int) {
 	for range n {
 		go func() {
-			switch _, err := h.Verify(t.Context(), address, "", "correct horse"); {
+			switch _, _, err := h.Check(t.Context(), address, "", "correct horse"); {
 			case err == nil:
 				h.done.Add(1)
 			case errors.Is(err, ErrBusy):

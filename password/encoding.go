@@ -33,7 +33,19 @@ type hashed struct {
 	salt, hash []byte
 }
 
-var errNotAHash = errors.New("not an argon2id hash in PHC form")
+var errNotAHash = errors.New("not a hash that is checked here: argon2id in PHC form with at most 64 MiB, 8 passes and 4 threads, " +
+	"or bcrypt that begins with $2a$, $2b$ or $2y$ and a cost of 04 to 14")
+
+// CheckHash says whether a hash that another program made can be taken over. Its error does not repeat the hash.
+func CheckHash(encoded string) error {
+	var err error
+	if isBcrypt(encoded) {
+		_, err = parseBcrypt(encoded)
+	} else {
+		_, err = parse(encoded)
+	}
+	return err
+}
 
 // parse reads "$argon2id$v=19$m=19456,t=2,p=1$salt$hash". It refuses parameters that would make checking it a denial of service.
 func parse(encoded string) (hashed, error) {

@@ -58,24 +58,39 @@ func (h *Hasher) Hash(ctx context.Context, address, password string) (string, er
 	return fresh.String(), nil
 }
 
-// Verify says whether a password is the one of an encoded hash. An empty hash stands for somebody who has none, or does not exist: the
-// same work is done, and the answer is no. What [Normalize] refuses is nobody's password, and so refused without work. ErrBusy, the
-// context's error, or an error that the hash is damaged.
-func (h *Hasher) Verify(ctx context.Context, address, encoded, password string) (bool, error) {
+// Check says whether a password is the one of an encoded hash, and whether the hash should then be replaced by a new one of [Hasher.Hash]:
+// it is another program's, or of parameters that are no longer ours. An empty hash stands for somebody who has none, or does not exist:
+// the same work is done as for a hash of ours, and the answer is no. What [Normalize] refuses is nobody's password, and so refused
+// without work. ErrBusy, the context's error, or an error that the hash is damaged.
+func (h *Hasher) Check(ctx context.Context, address, encoded, password string) (right, outdated bool, err error) {
 	normalized, err := Normalize(password)
 	if err != nil {
-		return false, nil
+		return false, false, nil
+	}
+	compare, outdated, err := h.comparison(encoded, password, normalized)
+	if err != nil {
+		return false, false, err
+	}
+	if err := h.bound.run(ctx, address, func() { right = compare() }); err != nil {
+		return false, false, err
+	}
+	return right, right && outdated, nil
+}
+
+// comparison returns the work that compares a password with a hash, to be done within the bound.
+func (h *Hasher) comparison(encoded, written, normalized string) (compare func() bool, outdated bool, err error) {
+	if isBcrypt(encoded) {
+		want, err := parseBcrypt(encoded)
+		return func() bool { return want.opens(written, normalized) }, true, err
 	}
 	want := h.dummy
 	if encoded != "" {
 		if want, err = parse(encoded); err != nil {
-			return false, err
+			return nil, false, err
 		}
 	}
-	var got []byte
-	err = h.bound.run(ctx, address, func() { got = h.compute(want, normalized, len(want.hash)) })
-	if err != nil {
-		return false, err
-	}
-	return subtle.ConstantTimeCompare(got, want.hash) == 1 && encoded != "", nil
+	return func() bool {
+		got := h.compute(want, normalized, len(want.hash))
+		return subtle.ConstantTimeCompare(got, want.hash) == 1 && encoded != ""
+	}, want.parameters != current(), nil
 }

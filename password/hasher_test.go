@@ -31,7 +31,7 @@ func TestHashVerifies(t *testing.T) {
 	require.NoError(t, err)
 	require.Regexp(t, `^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$`, encoded)
 	for password, want := range map[string]bool{"correct horse": true, "correct Horse": false, "correct horse ": false, "": false} {
-		right, err := h.Verify(t.Context(), "192.0.2.1", encoded, password)
+		right, _, err := h.Check(t.Context(), "192.0.2.1", encoded, password)
 		require.NoError(t, err)
 		require.Equal(t, want, right, "%q", password)
 	}
@@ -43,7 +43,7 @@ func TestHashVerifies(t *testing.T) {
 // The reference implementation's own example.
 func TestReferenceVector(t *testing.T) {
 	const encoded = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
-	right, err := New(Options{}).Verify(t.Context(), "", encoded, "password")
+	right, _, err := New(Options{}).Check(t.Context(), "", encoded, "password")
 	require.NoError(t, err)
 	require.True(t, right)
 }
@@ -54,7 +54,7 @@ func TestLongPasswordsThatShareTheirStartDiffer(t *testing.T) {
 	encoded, err := h.Hash(t.Context(), "", start+"x")
 	require.NoError(t, err)
 	for password, want := range map[string]bool{start + "x": true, start + "y": false, start: false, start + "xy": false} {
-		right, err := h.Verify(t.Context(), "", encoded, password)
+		right, _, err := h.Check(t.Context(), "", encoded, password)
 		require.NoError(t, err)
 		require.Equal(t, want, right, "%d bytes", len(password))
 	}
@@ -66,7 +66,7 @@ func TestComposedAndDecomposedFormsAreOnePassword(t *testing.T) {
 	for _, password := range []string{"crème brûlée", "비밀번호비밀번호", "Ångström", "密码　密码"} {
 		encoded, err := h.Hash(t.Context(), "", norm.NFD.String(password))
 		require.NoError(t, err)
-		right, err := h.Verify(t.Context(), "", encoded, norm.NFC.String(password))
+		right, _, err := h.Check(t.Context(), "", encoded, norm.NFC.String(password))
 		require.NoError(t, err)
 		require.True(t, right, password)
 	}
@@ -82,7 +82,7 @@ func TestUnknownUserCostsTheSame(t *testing.T) {
 		return make([]byte, size) // what the dummy holds, which must not count
 	}
 	for _, stored := range []string{encoded, ""} {
-		right, err := h.Verify(t.Context(), "", stored, "correct horse")
+		right, _, err := h.Check(t.Context(), "", stored, "correct horse")
 		require.NoError(t, err)
 		require.False(t, right)
 	}
@@ -105,7 +105,7 @@ func TestImpossiblePasswordCostsNothing(t *testing.T) {
 			require.Error(t, err)
 			require.NotErrorIs(t, err, ErrBusy)
 			for _, stored := range []string{encoded, ""} {
-				right, err := h.Verify(t.Context(), "", stored, password)
+				right, _, err := h.Check(t.Context(), "", stored, password)
 				require.NoError(t, err)
 				require.False(t, right)
 			}
@@ -117,7 +117,7 @@ func TestImpossiblePasswordCostsNothing(t *testing.T) {
 func TestDamagedHashIsAnError(t *testing.T) {
 	h := New(Options{})
 	calls := fake(h)
-	_, err := h.Verify(t.Context(), "", "$argon2id$v=19$m=4294967295,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5Q", "correct horse")
+	_, _, err := h.Check(t.Context(), "", "$argon2id$v=19$m=4294967295,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5Q", "correct horse")
 	require.ErrorIs(t, err, errNotAHash)
 	require.NotContains(t, err.Error(), "CTFh")
 	require.Zero(t, calls.Load())
@@ -131,7 +131,7 @@ func TestEndedContextDoesNoWork(t *testing.T) {
 	encoded, err := h.Hash(ctx, "", "correct horse")
 	require.ErrorIs(t, err, context.Canceled)
 	require.Empty(t, encoded)
-	_, err = h.Verify(ctx, "", "", "correct horse")
+	_, _, err = h.Check(ctx, "", "", "correct horse")
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, calls.Load())
 }

@@ -39,13 +39,18 @@ func Normalize(password string) (string, error) {
 	return normalized, nil
 }
 
-// Validate says whether a normalized password may be set.
-func Validate(password string) error {
-	if !utf8.ValidString(password) {
-		return errors.New("a password is UTF-8 text")
+// CheckPolicy says whether a password may be set: 8 to 256 characters, none of them for control, and not one of those that everybody
+// tries first. There is no rule about kinds of characters (NIST SP 800-63B §5.1.1.2): it makes people write "Password1!".
+func CheckPolicy(password string) error {
+	normalized, err := Normalize(password)
+	if err != nil {
+		return err
 	}
-	if n := utf8.RuneCountInString(password); n < minCodePoints || n > maxCodePoints {
+	if n := utf8.RuneCountInString(normalized); n < minCodePoints || n > maxCodePoints {
 		return errors.New("a password has 8 to 256 characters")
+	}
+	if isCommon(normalized) {
+		return errors.New("this password is one of those that are guessed first; choose another one, such as several words that do not belong together")
 	}
 	return nil
 }

@@ -54,13 +54,14 @@ func TestNormalizeRefuses(t *testing.T) {
 	}
 }
 
-func TestValidate(t *testing.T) {
-	for password, valid := range map[string]bool{
-		"": false, "1234567": false, "12345678": true, "密码密码密码密": false, "密码密码密码密码": true, "🔑🔑🔑🔑🔑🔑🔑🔑": true,
+func TestCheckPolicyCountsCharacters(t *testing.T) {
+	for password, allowed := range map[string]bool{
+		"": false, "1234567": false, "tr0ub4d": false, "tr0ub4do": true, "密码密码密码密": false, "难记的密码很长吧": true, "🔑🔒🔑🔒🔑🔒🔑🔒": true,
 		strings.Repeat("a", 256): true, strings.Repeat("a", 257): false, strings.Repeat("🔑", 256): true, strings.Repeat("🔑", 257): false,
-		strings.Repeat("\xff", 8): false,
+		norm.NFD.String(strings.Repeat("한", 256)): true, norm.NFD.String("비밀번호하나둘"): false, // seven characters, however they come
+		strings.Repeat("\xff", 8): false, "eight\x00chars": false, "eight\u202echars": false,
 	} {
-		require.Equal(t, valid, Validate(password) == nil, "%q", password)
+		require.Equal(t, allowed, CheckPolicy(password) == nil, "%q", password)
 	}
 }
 
