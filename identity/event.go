@@ -8,13 +8,19 @@ import (
 // What the audit log tells of.
 const (
 	EventSessionEnded   = "session.ended"
-	EventRefreshRefused = "refresh.refused" // another key, or none, within the window of a rotation that had one
-	EventRefreshAhead   = "refresh.ahead"   // a token newer than its row: the store lost its last commits
-	EventUnionConflict  = "union.conflict"  // a union id that belongs to another user, or changed
-	EventUserBlocked    = "wechat.blocked"  // WeChat calls the user a high risk
+	EventRefreshRefused = "refresh.refused"  // another key, or none, within the window of a rotation that had one
+	EventRefreshAhead   = "refresh.ahead"    // a token newer than its row: the store lost its last commits
+	EventUnionConflict  = "union.conflict"   // a union id that belongs to another user, or changed
+	EventUserBlocked    = "wechat.blocked"   // WeChat calls the user a high risk
+	EventAppTokenGiven  = "wechat.app_token" // a client got the token of an app; once an hour, however often
 	EventUserDisabled   = "user.disabled"
 	EventUserEnabled    = "user.enabled"
 	EventPasswordSet    = "user.password_set"
+	EventHashRenewed    = "user.password_hash_renewed" // the same password under a hash of ours, at a sign-in
+	EventRolesSet       = "user.roles_set"             // Detail: all of them
+	EventRoleGranted    = "user.role_granted"          // Detail: the role; likewise the next
+	EventRoleRevoked    = "user.role_revoked"
+	EventClaimsSet      = "user.claims_set" // they may be personal, so they are not repeated
 )
 
 // Event is a line of the audit log. It holds no secret and no token.

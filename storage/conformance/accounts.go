@@ -14,6 +14,7 @@ func accounts() []trial {
 		{"of parallel first sights of one account one makes a user", often(parallelSights)},
 		{"a subject means nothing at another app or platform", subjectIsLocal},
 		{"an account that never signed in is not found", unknownAccount},
+		{"a user's account is found by the app", accountOfUser},
 		{"a disabled user's account is still that user's", accountOfDisabledUser},
 	}
 }
@@ -110,4 +111,22 @@ func accountOfDisabledUser(t *testing.T, h house) {
 	user := h.requireNew(t, seen)
 	require.NoError(t, h.Users.Disable(t.Context(), user.ID))
 	h.requireSeen(t, h.user(t, user.ID), seen)
+}
+
+func accountOfUser(t *testing.T, h house) {
+	one, two := sight("wx1", newName()), sight("wx2", newName())
+	user := h.requireNew(t, in("op", newName(), one))
+	other := h.requireNew(t, two)
+	want, err := h.Users.FindAccount(t.Context(), one.AccountKey)
+	require.NoError(t, err)
+	got, err := h.Users.FindAccountOf(t.Context(), user.ID, identity.PlatformWechat, "wx1")
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	for _, unknown := range [][3]string{
+		{user.ID, identity.PlatformWechat, "wx2"}, {other.ID, identity.PlatformWechat, "wx1"}, {user.ID, "elsewhere", "wx1"}, {user.ID, identity.PlatformWechat, ""},
+		{"u_nobody", identity.PlatformWechat, "wx1"}, {"", identity.PlatformWechat, "wx1"}, {one.Subject, identity.PlatformWechat, "wx1"},
+	} {
+		_, err := h.Users.FindAccountOf(t.Context(), unknown[0], unknown[1], unknown[2])
+		require.ErrorIs(t, err, identity.ErrNotFound, "%q", unknown)
+	}
 }

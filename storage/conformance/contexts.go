@@ -30,6 +30,7 @@ func contextEndsReads(t *testing.T, h house) {
 		"Users.Find":             func() error { _, err := h.Users.Find(ctx, "u_a"); return err },
 		"Users.FindByUsername":   func() error { _, err := h.Users.FindByUsername(ctx, "alice"); return err },
 		"Users.FindAccount":      func() error { _, err := h.Users.FindAccount(ctx, sight("wx1", "a").AccountKey); return err },
+		"Users.FindAccountOf":    func() error { _, err := h.Users.FindAccountOf(ctx, "u_a", identity.PlatformWechat, "wx1"); return err },
 		"Users.List":             func() error { _, err := h.Users.List(ctx, "", 10); return err },
 		"Apps.Find":              func() error { _, err := h.Apps.Find(ctx, identity.PlatformWechat, "wx1"); return err },
 		"Apps.List":              func() error { _, err := h.Apps.List(ctx); return err },

@@ -46,6 +46,10 @@ func hostileLookups(t *testing.T, h house) {
 			_, err = h.Users.FindAccount(ctx, key)
 			require.ErrorIs(t, err, identity.ErrNotFound, "account %q", text)
 		}
+		for _, of := range [][3]string{{text, identity.PlatformWechat, "wx1"}, {user.ID, text, "wx1"}, {user.ID, identity.PlatformWechat, text}} {
+			_, err = h.Users.FindAccountOf(ctx, of[0], of[1], of[2])
+			require.ErrorIs(t, err, identity.ErrNotFound, "account of %q", text)
+		}
 		_, err = h.Apps.Find(ctx, identity.PlatformWechat, text)
 		require.ErrorIs(t, err, identity.ErrNotFound, "app %q", text)
 		_, err = h.Apps.Find(ctx, text, "wx1")

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,14 +11,14 @@ import (
 )
 
 func users() []trial {
-	return []trial{
+	return slices.Concat([]trial{
 		{"a user is found as created", userIsFound},
 		{"an unknown user is not found", unknownUser},
 		{"a disabled user says so until enabled", disableAndEnable},
 		{"disabling ends the sessions and enabling revives none", disableEndsSessions},
 		{"a new password replaces the old one and ends the sessions", passwordEndsSessions},
 		{"pages of users are complete and in the order of ids", pagesOfUsers},
-	}
+	}, userRoles(), userHashes())
 }
 
 // newUser makes a user with a name of its own, made from its id.

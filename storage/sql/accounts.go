@@ -46,6 +46,20 @@ func findAccount(db *gorm.DB, key identity.AccountKey, lock string) (accountRow,
 	return row, err
 }
 
+// FindAccountOf implements identity.Users.
+func (u *Users) FindAccountOf(ctx context.Context, userID, platform, app string) (identity.Account, error) {
+	if storable(userID, platform, app) != nil {
+		return identity.Account{}, identity.ErrNotFound
+	}
+	var row accountRow
+	err := one(u.db.read.WithContext(ctx).Raw("SELECT * FROM accounts WHERE user_id = ? AND platform = ? AND app = ?", userID, platform, app), &row)
+	key := identity.AccountKey{Platform: platform, App: app, Subject: row.Subject}
+	if err != nil {
+		return identity.Account{}, err
+	}
+	return identity.Account{AccountKey: key, UserID: row.UserID, UnionID: row.UnionID, CreatedAt: instant(&row.CreatedAt)}, nil
+}
+
 // FindOrCreateByAccount implements identity.Users.
 func (u *Users) FindOrCreateByAccount(ctx context.Context, s identity.Sighting) (identity.User, bool, error) {
 	if err := storable(s.Platform, s.App, s.Subject, s.UnionID, s.OpenPlatform); err != nil {

@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,20 +27,23 @@ type userRow struct {
 	AuthEpoch    int64
 	CreatedAt    int64 `gorm:"autoCreateTime:false"`
 	DisabledAt   *int64
+	Roles        roleSet
+	Claims       string
 }
 
 func (userRow) TableName() string { return "users" }
 
 // userColumns are read in the order of targets.
-const userColumns = "u.id, u.username, u.username_key, u.password_hash, u.auth_epoch, u.created_at, u.disabled_at"
+const userColumns = "u.id, u.username, u.username_key, u.password_hash, u.auth_epoch, u.created_at, u.disabled_at, u.roles, u.claims"
 
 func (r *userRow) targets() []any {
-	return []any{&r.ID, &r.Username, &r.UsernameKey, &r.PasswordHash, &r.AuthEpoch, &r.CreatedAt, &r.DisabledAt}
+	return []any{&r.ID, &r.Username, &r.UsernameKey, &r.PasswordHash, &r.AuthEpoch, &r.CreatedAt, &r.DisabledAt, &r.Roles, &r.Claims}
 }
 
 func (r userRow) user() identity.User {
 	user := identity.User{
 		ID: r.ID, PasswordHash: r.PasswordHash, AuthEpoch: r.AuthEpoch, CreatedAt: instant(&r.CreatedAt), DisabledAt: instant(r.DisabledAt),
+		Roles: r.Roles, Claims: identity.Claims(r.Claims),
 	}
 	if r.Username != nil {
 		user.Username = *r.Username
@@ -106,6 +110,27 @@ func (u *Users) SetPassword(ctx context.Context, id, passwordHash string) error 
 	return u.keepOut(ctx, id, identity.EndedByPassword, identity.EventPasswordSet, func(tx *gorm.DB, _ time.Time) *gorm.DB {
 		return tx.Exec("UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 WHERE id = ?", passwordHash, id)
 	})
+}
+
+// ReplacePasswordHash implements identity.Users.
+func (u *Users) ReplacePasswordHash(ctx context.Context, id, old, passwordHash string) (bool, error) {
+	if err := storable(passwordHash); err != nil {
+		return false, err
+	}
+	if storable(id, old) != nil || old == "" {
+		return false, nil
+	}
+	err := u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		err := changed(tx.Exec("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ? AND disabled_at IS NULL", passwordHash, id, old))
+		if err != nil {
+			return err
+		}
+		return recordEvent(tx, now, identity.Event{Kind: identity.EventHashRenewed, UserID: id})
+	})
+	if errors.Is(err, identity.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // keepOut changes a user and ends all sessions, in one transaction. The epoch moves first: a session that is being opened meanwhile

@@ -1,0 +1,108 @@
+package sql
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// roleSet is stored as a JSON array, by gorm and by the statements that go past it. Nearly all users have none.
+type roleSet []string
+
+const noRoles = "[]"
+
+// Value implements driver.Valuer.
+func (r roleSet) Value() (driver.Value, error) {
+	if len(r) == 0 {
+		return noRoles, nil
+	}
+	text, err := json.Marshal([]string(r))
+	return string(text), err
+}
+
+// Scan implements sql.Scanner.
+func (r *roleSet) Scan(value any) error {
+	*r = nil
+	switch text := value.(type) {
+	case string:
+		if text == noRoles {
+			return nil
+		}
+		return json.Unmarshal([]byte(text), (*[]string)(r))
+	case []byte:
+		return r.Scan(string(text))
+	}
+	return fmt.Errorf("roles are stored as text, not as %T", value)
+}
+
+// SetRoles implements identity.Users.
+func (u *Users) SetRoles(ctx context.Context, id string, roles []string) error {
+	wanted, err := identity.NormalizeRoles(roles)
+	if err != nil {
+		return err
+	}
+	return u.changeRoles(ctx, id, identity.EventRolesSet, strings.Join(wanted, " "), func([]string) []string { return wanted })
+}
+
+// GrantRole implements identity.Users.
+func (u *Users) GrantRole(ctx context.Context, id, role string) error {
+	return u.changeRoles(ctx, id, identity.EventRoleGranted, role, func(roles []string) []string { return append(roles, role) })
+}
+
+// RevokeRole implements identity.Users.
+func (u *Users) RevokeRole(ctx context.Context, id, role string) error {
+	return u.changeRoles(ctx, id, identity.EventRoleRevoked, role, func(roles []string) []string {
+		return slices.DeleteFunc(roles, func(r string) bool { return r == role })
+	})
+}
+
+// changeRoles lets one change of a user's roles through at a time, and tells of it if it changed any.
+func (u *Users) changeRoles(ctx context.Context, id, kind, detail string, change func(roles []string) []string) error {
+	if storable(id) != nil {
+		return identity.ErrNotFound
+	}
+	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		if err := u.db.lockUser(tx, id); err != nil {
+			return err
+		}
+		user, err := findUser(tx, "id", id)
+		if err != nil {
+			return err
+		}
+		roles, err := identity.NormalizeRoles(change(slices.Clone(user.Roles)))
+		if err != nil || slices.Equal(roles, user.Roles) {
+			return err
+		}
+		if err := changed(tx.Exec("UPDATE users SET roles = ? WHERE id = ?", roleSet(roles), id)); err != nil {
+			return err
+		}
+		return recordEvent(tx, now, identity.Event{Kind: kind, UserID: id, Detail: detail})
+	})
+}
+
+// SetClaims implements identity.Users.
+func (u *Users) SetClaims(ctx context.Context, id string, claims identity.Claims) error {
+	if claims != "" {
+		var err error
+		if claims, err = identity.ParseClaims([]byte(claims)); err != nil {
+			return err
+		}
+	}
+	if storable(id) != nil {
+		return identity.ErrNotFound
+	}
+	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		if err := changed(tx.Exec("UPDATE users SET claims = ? WHERE id = ?", string(claims), id)); err != nil {
+			return err
+		}
+		return recordEvent(tx, now, identity.Event{Kind: identity.EventClaimsSet, UserID: id})
+	})
+}

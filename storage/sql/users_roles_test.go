@@ -1,0 +1,68 @@
+package sql
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// downTo takes back the migrations behind one of them.
+func downTo(t *testing.T, db *DB, name string) {
+	t.Helper()
+	for n := len(requireStatus(t, db, true)); n > 0; n-- {
+		taken, err := db.MigrateDown(t.Context())
+		require.NoError(t, err)
+		if taken == name {
+			return
+		}
+	}
+	require.Fail(t, "there is no such migration", name)
+}
+
+func TestUsersFromBeforeRolesHaveNone(t *testing.T) { everywhere(t, usersFromBeforeRolesHaveNone) }
+
+func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
+	t.Helper()
+	ctx, db := t.Context(), open()
+	_, err := db.MigrateUp(ctx)
+	require.NoError(t, err)
+	user, _, err := db.Users().FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+	require.NoError(t, err)
+	require.NoError(t, db.Users().GrantRole(ctx, user.ID, "admin"))
+	downTo(t, db, "0002_roles.sql")
+	_, err = db.MigrateUp(ctx)
+	require.NoError(t, err)
+	found, err := db.Users().Find(ctx, user.ID)
+	require.NoError(t, err)
+	require.Equal(t, user, found)
+	require.NoError(t, db.Users().GrantRole(ctx, user.ID, "admin"))
+	require.NoError(t, db.Users().SetClaims(ctx, user.ID, `{"a":1}`))
+	known, _, err := db.Users().FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"admin"}, known.Roles)
+	require.EqualValues(t, `{"a":1}`, known.Claims)
+}
+
+// TestRolesAreAddedWithoutWritingARow: PostgreSQL makes a table a new file when it writes all of its rows anew.
+func TestRolesAreAddedWithoutWritingARow(t *testing.T) {
+	database := servers.PostgreSQL(t)
+	db, o := openHouse(t, database, 0), newOperator(t, database)
+	downTo(t, db, "0002_roles.sql")
+	before := o.number("SELECT pg_relation_filenode('users')::bigint")
+	_, err := db.MigrateUp(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, before, o.number("SELECT pg_relation_filenode('users')::bigint"))
+}
+
+func TestRolesThatAreNoListAreAnError(t *testing.T) {
+	db := openMigrated(t)
+	user, err := db.Users().Create(t.Context(), "alice", "hash")
+	require.NoError(t, err)
+	require.NoError(t, db.write.Exec("UPDATE users SET roles = 'admin'").Error)
+	_, err = db.Users().Find(t.Context(), user.ID)
+	require.Error(t, err, "rather than a user with fewer roles, or more")
+	require.Error(t, (&roleSet{}).Scan(7))
+}
