@@ -26,6 +26,7 @@ type AccessClaims struct {
 	AuthTime int64         `json:"auth_time,omitempty"`
 	Methods  []string      `json:"amr,omitempty"`
 	Wechat   *WechatClaims `json:"wechat,omitempty"`
+	UserClaims
 }
 
 // WechatClaims tell a client that asked for it at registration which WeChat account signed in.
@@ -57,7 +58,7 @@ func (a *Audience) UnmarshalJSON(b []byte) error {
 }
 
 // accessToken signs an access token for a session. It never outlives the session.
-func (i *Issuer) accessToken(client identity.Client, session identity.Session, scope, unionID string) (string, time.Duration, error) {
+func (i *Issuer) accessToken(client identity.Client, session identity.Session, scope string, of owner) (string, time.Duration, error) {
 	now := i.config.Now()
 	expires := now.Add(i.accessTTL(client))
 	if !session.ExpiresAt.IsZero() && expires.After(session.ExpiresAt) {
@@ -66,8 +67,9 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, s
 	claims := i.accessClaims(client, session.UserID, scope, now, expires)
 	claims.Session, claims.AuthTime, claims.Methods = session.ID, session.AuthTime.Unix(), []string{session.Method}
 	if client.WechatClaims && session.Account.Platform == identity.PlatformWechat {
-		claims.Wechat = &WechatClaims{AppID: session.Account.App, OpenID: session.Account.Subject, UnionID: unionID}
+		claims.Wechat = &WechatClaims{AppID: session.Account.App, OpenID: session.Account.Subject, UnionID: of.unionID}
 	}
+	claims.UserClaims = userClaims(of.user, scope)
 	token, err := i.sign(typeAccessToken, claims)
 	return token, expires.Sub(now), err
 }
@@ -78,6 +80,12 @@ func (i *Issuer) IssueToClient(client identity.Client, scope string) (Set, error
 	expires := now.Add(i.accessTTL(client))
 	token, err := i.sign(typeAccessToken, i.accessClaims(client, client.ID, scope, now, expires))
 	return Set{AccessToken: token, ExpiresIn: expires.Sub(now), Scope: scope}, err
+}
+
+// IssueToClientForUs signs an access token for a client that calls this server itself, and for no other audience.
+func (i *Issuer) IssueToClientForUs(client identity.Client, scope string) (Set, error) {
+	client.Audience = []string{i.config.Issuer}
+	return i.IssueToClient(client, scope)
 }
 
 // accessClaims are the claims that every access token has.

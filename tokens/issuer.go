@@ -79,7 +79,7 @@ func (i *Issuer) Reissue(a Authorization, session identity.Session) (Set, error)
 func (i *Issuer) mint(a Authorization, session identity.Session, secret [sessionSecretSize]byte) (Set, error) {
 	set := Set{Scope: a.Scope, Session: session}
 	var err error
-	if set.AccessToken, set.ExpiresIn, err = i.accessToken(a.Client, session, a.Scope, a.UnionID); err != nil {
+	if set.AccessToken, set.ExpiresIn, err = i.accessToken(a.Client, session, a.Scope, owner{a.User, a.UnionID}); err != nil {
 		return Set{}, err
 	}
 	if HasScope(a.Scope, ScopeOpenID) {
@@ -105,39 +105,22 @@ type Renewal struct {
 // see Successor.
 func (i *Issuer) Renew(ctx context.Context, r Renewal) (Set, error) {
 	set := Set{Scope: r.Scope, Session: r.Session}
-	unionID, err := i.unionID(ctx, r)
+	of, err := i.owner(ctx, r)
 	if err != nil {
 		return Set{}, err
 	}
-	if set.AccessToken, set.ExpiresIn, err = i.accessToken(r.Client, r.Session, r.Scope, unionID); err != nil {
+	if set.AccessToken, set.ExpiresIn, err = i.accessToken(r.Client, r.Session, r.Scope, of); err != nil {
 		return Set{}, err
 	}
 	if r.WithIDToken {
-		user, err := i.config.Users.Find(ctx, r.Session.UserID)
-		if err != nil {
-			return Set{}, err
-		}
-		set.IDToken, err = i.idToken(r.Client, r.Session, user, r.Scope, set.AccessToken, false)
-		return set, err
+		set.IDToken, err = i.idToken(r.Client, r.Session, of.user, r.Scope, set.AccessToken, false)
 	}
-	return set, nil
+	return set, err
 }
 
 // Successor is the current refresh token of the session that presented belongs to.
 func (i *Issuer) Successor(presented RefreshToken, session identity.Session) (string, error) {
 	return i.writeRefreshToken(RefreshToken{SessionID: session.ID, Generation: session.Generation, secret: presented.secret})
-}
-
-// unionID returns the union id to show at a refresh: only a client that asked for WeChat's ids costs this look-up.
-func (i *Issuer) unionID(ctx context.Context, r Renewal) (string, error) {
-	if !r.Client.WechatClaims || r.Session.Account == (identity.AccountKey{}) {
-		return "", nil
-	}
-	account, err := i.config.Users.FindAccount(ctx, r.Session.Account)
-	if errors.Is(err, identity.ErrNotFound) {
-		return "", nil
-	}
-	return account.UnionID, err
 }
 
 // IdleTTL is how long a session of a client lives on after a refresh.
