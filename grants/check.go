@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/tokens"
 )
 
@@ -40,37 +41,44 @@ func (m *Manager) Check(ctx context.Context, bearer string) (Caller, error) {
 
 // checkLife refuses an access token whose session has ended or whose client is disabled. Unlike offline verifiers it sees either at once.
 func (m *Manager) checkLife(ctx context.Context, claims tokens.AccessClaims) error {
-	if err := m.checkSession(ctx, claims); err != nil {
-		return err
+	_, _, err := m.bearerOf(ctx, claims)
+	return err
+}
+
+// bearerOf returns the client and the session of an access token that checkLife does not refuse.
+func (m *Manager) bearerOf(ctx context.Context, claims tokens.AccessClaims) (identity.Client, identity.Session, error) {
+	session, err := m.checkSession(ctx, claims)
+	if err != nil {
+		return identity.Client{}, identity.Session{}, err
 	}
 	client, err := m.Clients.Find(ctx, claims.ClientID)
 	switch {
 	case isNotFound(err) || err == nil && client.Disabled():
-		return errInvalidToken
+		return identity.Client{}, identity.Session{}, errInvalidToken
 	case err != nil:
-		return storeFailed(err)
+		return identity.Client{}, identity.Session{}, storeFailed(err)
 	}
-	return nil
+	return client, session, nil
 }
 
 // checkSession refuses an access token whose session is not alive or not its own. A client's own token has none, so no store is asked.
-func (m *Manager) checkSession(ctx context.Context, claims tokens.AccessClaims) error {
+func (m *Manager) checkSession(ctx context.Context, claims tokens.AccessClaims) (identity.Session, error) {
 	if claims.Session == "" {
 		if claims.Subject != claims.ClientID {
-			return errInvalidToken
+			return identity.Session{}, errInvalidToken
 		}
-		return nil
+		return identity.Session{}, nil
 	}
 	session, now, err := m.Sessions.Find(ctx, claims.Session)
 	switch {
 	case isNotFound(err):
-		return errInvalidToken
+		return identity.Session{}, errInvalidToken
 	case err != nil:
-		return storeFailed(err)
+		return identity.Session{}, storeFailed(err)
 	case !session.Alive(now) || session.UserID != claims.Subject || session.ClientID != claims.ClientID:
-		return errInvalidToken
+		return identity.Session{}, errInvalidToken
 	}
-	return nil
+	return session, nil
 }
 
 // UserInfo is the answer of the userinfo endpoint (OpenID Connect Core §5.3.2).

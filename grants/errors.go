@@ -21,6 +21,12 @@ var (
 	ErrInsufficientScope = errors.New("insufficient_scope")
 	// ErrUnsupportedTokenType says that a token is of a kind that cannot be revoked (RFC 7009 §2.2.1).
 	ErrUnsupportedTokenType = errors.New("unsupported_token_type")
+	// ErrInvalidData says that encrypted or signed data is not what WeChat made for its user.
+	ErrInvalidData = errors.New("invalid_data")
+	// ErrLoginRequired says that nothing can be done before the user signs in again (OpenID Connect Core §3.1.2.6 has the name).
+	ErrLoginRequired = errors.New("login_required")
+	// ErrUnknownUser says that a back end named somebody who is no user of its app.
+	ErrUnknownUser = errors.New("unknown_user")
 )
 
 // Error is a refusal: what the client is told, and the cause, which only the log sees.

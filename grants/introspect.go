@@ -28,6 +28,7 @@ type Introspection struct {
 	AuthTime  int64                `json:"auth_time,omitempty"`
 	Methods   []string             `json:"amr,omitempty"`
 	Wechat    *tokens.WechatClaims `json:"wechat,omitempty"`
+	tokens.UserClaims
 }
 
 var errPublicClient = &Error{
@@ -75,7 +76,7 @@ func (m *Manager) introspectAccessToken(ctx context.Context, asking identity.Cli
 	return Introspection{
 		Active: true, TokenType: "Bearer", Issuer: claims.Issuer, Subject: claims.Subject, Audience: claims.Audience, ClientID: claims.ClientID,
 		Scope: claims.Scope, IssuedAt: claims.IssuedAt, Expires: claims.Expires, ID: claims.ID, Session: claims.Session,
-		AuthTime: claims.AuthTime, Methods: claims.Methods, Wechat: claims.Wechat,
+		AuthTime: claims.AuthTime, Methods: claims.Methods, Wechat: claims.Wechat, UserClaims: claims.UserClaims,
 	}, nil
 }
 

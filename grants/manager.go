@@ -34,19 +34,21 @@ func Names() []string {
 
 // Config is what a Manager works with. All fields are required.
 type Config struct {
-	Clients  identity.Clients
-	Apps     identity.Apps
-	Users    identity.Users
-	Sessions identity.Sessions
-	Events   identity.Events
-	Volatile identity.Volatile
-	Issuer   *tokens.Issuer
-	Wechat   *wechat.Client
-	Hasher   *password.Hasher
-	Rotation tokens.RotationPolicy
-	Attempts AttemptPolicy
-	Now      func() time.Time
-	Logger   *slog.Logger
+	Clients   identity.Clients
+	Apps      identity.Apps
+	Users     identity.Users
+	Sessions  identity.Sessions
+	Events    identity.Events
+	Volatile  identity.Volatile
+	Issuer    *tokens.Issuer
+	Wechat    *wechat.Client
+	AppTokens *wechat.AppTokens
+	Vault     *wechat.Vault
+	Hasher    *password.Hasher
+	Rotation  tokens.RotationPolicy
+	Attempts  AttemptPolicy
+	Now       func() time.Time
+	Logger    *slog.Logger
 }
 
 // Manager is the engine behind go-oauth2's socket: it has the library's interface and none of its engine, which authenticates the
@@ -93,7 +95,7 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 	}
 	request.Scope = request.Parameter("scope")
 	if name != RefreshToken {
-		if request.Scope, err = allowedScope(request.Client, request.Scope); err != nil {
+		if request.Scope, err = allowedScope(request.Client, string(name), request.Scope); err != nil {
 			return nil, err
 		}
 	}

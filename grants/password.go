@@ -43,7 +43,7 @@ func (m *Manager) proveUser(ctx context.Context, r Request, username, secret str
 	if err != nil && !isNotFound(err) {
 		return identity.User{}, storeFailed(err)
 	}
-	right, err := m.Hasher.Verify(ctx, r.Address, user.PasswordHash, secret)
+	right, outdated, err := m.Hasher.Check(ctx, r.Address, user.PasswordHash, secret)
 	switch {
 	case errors.Is(err, password.ErrBusy):
 		return identity.User{}, unavailable("Too many people are signing in with a password right now. Try again shortly.", hashRetry, err)
@@ -52,7 +52,22 @@ func (m *Manager) proveUser(ctx context.Context, r Request, username, secret str
 	case !right || user.ID == "" || user.Disabled():
 		return identity.User{}, errBadPassword
 	}
+	if outdated {
+		m.renewHash(ctx, r, user, secret)
+	}
 	return user, nil
+}
+
+// renewHash replaces a hash that was imported, or made with other parameters, by one of ours: only now is the password at hand. A sign-in
+// does not fail by it; the next one tries again.
+func (m *Manager) renewHash(ctx context.Context, r Request, user identity.User, secret string) {
+	hash, err := m.Hasher.Hash(ctx, r.Address, secret)
+	if err == nil {
+		_, err = m.Users.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, hash)
+	}
+	if err != nil {
+		m.Logger.WarnContext(ctx, "cannot renew the hash of a password; its next sign-in tries again", "user", user.ID, "error", err)
+	}
 }
 
 // issue opens the session of a proved user.

@@ -10,15 +10,23 @@ import (
 
 const maxScopeLength = 1024
 
+// ScopeAppToken lets a client have the app-level access tokens of its apps. It is for the client itself and never for a user, and is given
+// only if it is asked for by name and alone, so that no other server gets to see a token that has it.
+const ScopeAppToken = "wechat.app_token"
+
+// ScopeData lets a client have encrypted data of its users opened, signatures of theirs checked, and their session keys asked about and
+// reset: with the token of a user for that user, with its own for all users of its apps.
+const ScopeData = "wechat.data"
+
 // Scopes lists the scopes that mean something to the provider itself; clients are registered for others as they like.
 func Scopes() []string {
-	return []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeOfflineAccess}
+	return []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeOfflineAccess, tokens.ScopeRoles, tokens.ScopeClaims, ScopeAppToken, ScopeData}
 }
 
-// allowedScope is what a client gets that asks for a scope, or for none.
-func allowedScope(client identity.Client, requested string) (string, error) {
+// allowedScope is what a client gets by a grant that asks for a scope, or for none.
+func allowedScope(client identity.Client, grant, requested string) (string, error) {
 	if requested == "" {
-		return strings.Join(client.DefaultScopes, " "), nil
+		return withoutAppToken(client.DefaultScopes), nil
 	}
 	names, err := parseScope(requested)
 	if err != nil {
@@ -33,6 +41,8 @@ func allowedScope(client identity.Client, requested string) (string, error) {
 			}
 		case !slices.Contains(client.Scopes, name):
 			return "", invalidScope("The client is not registered for a scope that it asked for.")
+		case name == ScopeAppToken && (grant != ClientCredentials || len(names) > 1):
+			return "", invalidScope("wechat.app_token is for clients themselves: ask for it by client_credentials, and for nothing else.")
 		}
 		allowed = append(allowed, name)
 	}
@@ -54,6 +64,12 @@ func narrowedScope(granted, requested string) (string, error) {
 		}
 	}
 	return strings.Join(names, " "), nil
+}
+
+// withoutAppToken joins scopes that were not asked for by name.
+func withoutAppToken(names []string) string {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == ScopeAppToken })
+	return strings.Join(names, " ")
 }
 
 // parseScope splits a scope by the syntax of RFC 6749 §3.3 and drops repetitions.

@@ -99,6 +99,7 @@ func (m *Manager) exchange(ctx context.Context, r Request, appID, code string) (
 	if err != nil {
 		return tokens.Authorization{}, m.wechatRefused(ctx, r.Client, err)
 	}
+	answered := m.Now()
 	account := identity.AccountKey{Platform: identity.PlatformWechat, App: app.ID, Subject: login.OpenID}
 	user, created, err := m.Users.FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: account, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform})
 	if err != nil {
@@ -107,6 +108,7 @@ func (m *Manager) exchange(ctx context.Context, r Request, appID, code string) (
 	if user.Disabled() {
 		return tokens.Authorization{}, invalidGrant("This user is disabled.")
 	}
+	m.keepSessionKey(ctx, app.ID, login, answered)
 	authTime := m.Now()
 	if created {
 		authTime = user.CreatedAt

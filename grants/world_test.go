@@ -122,9 +122,12 @@ func (w *world) open() {
 	logger := slog.New(slog.NewJSONHandler(w.log, nil))
 	weixin, err := wechat.NewClient(wechat.Config{BaseURL: w.wechatURL, Timeout: 3 * time.Second, Logger: logger})
 	require.NoError(w.t, err)
+	volatile := memory.New(memory.Options{Now: w.clock.Now})
 	w.manager = grants.New(grants.Config{
-		Clients: database.Clients(), Apps: database.Apps(), Users: database.Users(), Sessions: database.Sessions(), Events: database.Events(),
-		Volatile: memory.New(memory.Options{Now: w.clock.Now}), Issuer: w.issuer, Wechat: weixin,
+		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: volatile, Sealer: w.ring, Now: w.clock.Now}),
+		Vault:     wechat.NewVault(wechat.VaultConfig{Store: volatile, NotFound: identity.ErrNotFound, Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
+		Clients:   database.Clients(), Apps: database.Apps(), Users: database.Users(), Sessions: database.Sessions(), Events: database.Events(),
+		Volatile: volatile, Issuer: w.issuer, Wechat: weixin,
 		Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000}), Rotation: w.policy, Attempts: grants.AttemptPolicy{PerAddress: 300},
 		Now: w.clock.Now, Logger: logger,
 	})

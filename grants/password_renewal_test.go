@@ -1,0 +1,104 @@
+package grants_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// importBob adds a user whose hash another program made.
+func importBob(t *testing.T, w *world) identity.User {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte("the old one"), bcrypt.MinCost)
+	require.NoError(t, err)
+	bob, err := w.database.Users().Create(context.Background(), "bob", string(hash))
+	require.NoError(t, err)
+	return bob
+}
+
+func (w *world) user(id string) identity.User {
+	w.t.Helper()
+	user, err := w.database.Users().Find(context.Background(), id)
+	require.NoError(w.t, err)
+	return user
+}
+
+func TestPasswordRenewsAnImportedHashOnce(t *testing.T) {
+	w := newWorld(t)
+	bob := importBob(t, w)
+	_, err := w.token(passwordForm("bob", "the old two"))
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.Equal(t, bob.PasswordHash, w.user(bob.ID).PasswordHash, "a wrong password renews nothing")
+	for range 3 {
+		info, err := w.token(passwordForm("bob", "the old one"))
+		require.NoError(t, err)
+		_, err = w.token(form{"grant_type": "refresh_token", "client_id": "backend", "client_secret": testSecret, "refresh_token": info.GetRefresh()})
+		require.NoError(t, err)
+	}
+	renewed := w.user(bob.ID)
+	require.Contains(t, renewed.PasswordHash, "$argon2id$")
+	require.Equal(t, bob.AuthEpoch, renewed.AuthEpoch)
+	require.Len(t, w.events(identity.EventHashRenewed), 1)
+	sessions, err := w.database.Sessions().List(context.Background(), bob.ID)
+	require.NoError(t, err)
+	require.Len(t, sessions, 3)
+}
+
+func TestPasswordOfADisabledUserRenewsNothing(t *testing.T) {
+	w := newWorld(t)
+	bob := importBob(t, w)
+	require.NoError(t, w.database.Users().Disable(context.Background(), bob.ID))
+	_, err := w.token(passwordForm("bob", "the old one"))
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.Equal(t, bob.PasswordHash, w.user(bob.ID).PasswordHash)
+}
+
+// full are users whose store takes no new hash.
+type full struct{ identity.Users }
+
+func (full) ReplacePasswordHash(context.Context, string, string, string) (bool, error) {
+	return false, context.DeadlineExceeded
+}
+
+func TestPasswordSignsInAlsoIfItsHashCannotBeRenewed(t *testing.T) {
+	w := newWorld(t)
+	bob := importBob(t, w)
+	w.manager.Users = full{w.manager.Users}
+	_, err := w.token(passwordForm("bob", "the old one"))
+	require.NoError(t, err)
+	require.Equal(t, bob.PasswordHash, w.user(bob.ID).PasswordHash)
+	require.Contains(t, w.log.String(), "cannot renew the hash")
+	require.NotContains(t, w.log.String(), bob.PasswordHash)
+	require.NotContains(t, w.log.String(), "the old one")
+}
+
+// TestPasswordThatIsChangedMeanwhileStaysChanged: the store refuses a hash of what was the password.
+func TestPasswordThatIsChangedMeanwhileStaysChanged(t *testing.T) {
+	w := newWorld(t)
+	bob := importBob(t, w)
+	w.manager.Users = changing{w.manager.Users, bob.ID}
+	_, err := w.token(passwordForm("bob", "the old one"))
+	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant, "the epoch that was proved is over")
+	require.Equal(t, "changed", w.user(bob.ID).PasswordHash)
+	w.clock.Move(time.Second)
+	require.Empty(t, w.events(identity.EventHashRenewed))
+}
+
+// changing are users one of whom changes the password just before its hash is renewed.
+type changing struct {
+	identity.Users
+	id string
+}
+
+func (c changing) ReplacePasswordHash(ctx context.Context, id, old, passwordHash string) (bool, error) {
+	if err := c.SetPassword(ctx, c.id, "changed"); err != nil {
+		return false, err
+	}
+	return c.Users.ReplacePasswordHash(ctx, id, old, passwordHash)
+}

@@ -1,0 +1,119 @@
+package grants
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+
+	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/wechat"
+)
+
+// dataSubject is the account that a call about WeChat's data acts on.
+type dataSubject struct {
+	account wechat.Account
+	userID  string
+}
+
+var (
+	errNoDataScope = &Error{Name: ErrInsufficientScope, Description: "The access token lacks the scope wechat.data.", Scope: ScopeData}
+	errNoDataToken = &Error{
+		Name:        ErrInsufficientScope,
+		Description: "A back end needs a token that it got for this server alone: by client_credentials, with the scope wechat.data and no other.",
+		Scope:       ScopeData,
+	}
+	errNotOfWechat = &Error{Name: ErrLoginRequired, Description: "This session was not opened by WeChat. Sign in with a code of wx.login."}
+	errUnknownUser = &Error{Name: ErrUnknownUser, Description: "No user of this app has that sub."}
+)
+
+// dataSubject finds whom a call is about. The token of a signed-in user says so itself: by its session, whatever the form says. A back end
+// names the user.
+func (m *Manager) dataSubject(ctx context.Context, bearer string, form url.Values) (dataSubject, error) {
+	claims, err := m.Issuer.ReadAccessToken(bearer)
+	if err != nil {
+		return dataSubject{}, errInvalidToken
+	}
+	client, session, err := m.bearerOf(ctx, claims)
+	if err != nil {
+		return dataSubject{}, err
+	}
+	if !tokens.HasScope(claims.Scope, ScopeData) {
+		return dataSubject{}, errNoDataScope
+	}
+	if claims.Session == "" {
+		return m.namedSubject(ctx, client, claims, form)
+	}
+	switch {
+	case form.Has("user") || form.Has("appid"):
+		return dataSubject{}, invalidRequest("user and appid are for back ends: the token of a user names both.")
+	case session.Account.Platform != identity.PlatformWechat:
+		return dataSubject{}, errNotOfWechat
+	}
+	return dataSubject{wechat.Account{AppID: session.Account.App, OpenID: session.Account.Subject}, session.UserID}, nil
+}
+
+// namedSubject is the account that a user has at an app of a back end's. The token must be for this server alone, since an API that was shown
+// one for itself could come here with it (RFC 9068 §4), and the client's record must still allow what the token says.
+func (m *Manager) namedSubject(ctx context.Context, client identity.Client, claims tokens.AccessClaims, form url.Values) (dataSubject, error) {
+	own := slices.Equal(claims.Audience, tokens.Audience{claims.Issuer})
+	if !own || !m.mayUse(client, ClientCredentials) || !slices.Contains(client.Scopes, ScopeData) {
+		return dataSubject{}, errNoDataToken
+	}
+	appID, err := chooseApp(Request{Client: client, form: form})
+	if err != nil {
+		return dataSubject{}, err
+	}
+	userID := form.Get("user")
+	if userID == "" {
+		return dataSubject{}, invalidRequest("user is missing: name the sub of the user whose data this is.")
+	}
+	account, err := m.Users.FindAccountOf(ctx, userID, identity.PlatformWechat, appID)
+	if err != nil {
+		return dataSubject{}, userRefused(err)
+	}
+	user, err := m.Users.Find(ctx, account.UserID)
+	switch {
+	case err != nil:
+		return dataSubject{}, userRefused(err)
+	case user.Disabled():
+		return dataSubject{}, errUnknownUser
+	}
+	return dataSubject{wechat.Account{AppID: account.App, OpenID: account.Subject}, account.UserID}, nil
+}
+
+func userRefused(err error) error {
+	if isNotFound(err) {
+		return errUnknownUser
+	}
+	return storeFailed(err)
+}
+
+// credentialsOf returns what to ask WeChat with.
+func (m *Manager) credentialsOf(ctx context.Context, appID string) (wechat.Credentials, error) {
+	app, err := m.Apps.Find(ctx, identity.PlatformWechat, appID)
+	switch {
+	case isNotFound(err):
+		return wechat.Credentials{}, &Error{Name: oautherrors.ErrServerError, Description: "The app is not registered here any more. Its operator must add it."}
+	case err != nil:
+		return wechat.Credentials{}, storeFailed(err)
+	}
+	return wechat.Credentials{AppID: app.ID, Secret: wechat.Secret(app.Secret.Reveal())}, nil
+}
+
+// dataRefused says why the vault did not do what it was asked. Of data that it refuses nobody learns more than that.
+func dataRefused(err error) error {
+	switch {
+	case errors.Is(err, wechat.ErrBadData):
+		return &Error{
+			Name:        ErrInvalidData,
+			Description: "This is not what WeChat made for this user and app just now. Call wx.login, sign in, have it made again, and send it once.",
+		}
+	case errors.Is(err, wechat.ErrNoSessionKey), errors.Is(err, wechat.ErrStaleKey):
+		return &Error{Name: ErrLoginRequired, Description: "There is no session key of this user that can be used. Call wx.login and sign in.", Cause: err}
+	}
+	return storeFailed(err)
+}
