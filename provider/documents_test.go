@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
 )
 
 func documentPaths() []string {
@@ -93,7 +95,11 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 	requireError(t, w.token(w.wechatCode("alice").with("client_id", "", "client_assertion", "x", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")),
 		http.StatusUnauthorized, "invalid_client")
 	for _, scope := range a.members["scopes_supported"].([]any) {
-		requireTokens(t, w.token(w.wechatCode("alice").with("scope", "openid "+scope.(string))))
+		f := w.wechatCode("alice").with("scope", "openid "+scope.(string))
+		if scope == grants.ScopeAppToken {
+			f = brokerForm("broker")
+		}
+		requireTokens(t, w.token(f))
 	}
 	told := map[string]bool{}
 	first := w.token(w.wechatCode("newcomer").with("scope", "openid")).text("id_token")

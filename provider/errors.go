@@ -36,6 +36,9 @@ func statuses() map[error]int {
 		grants.ErrInvalidToken:           http.StatusUnauthorized,
 		grants.ErrInsufficientScope:      http.StatusForbidden,
 		grants.ErrUnsupportedTokenType:   http.StatusBadRequest,
+		grants.ErrInvalidData:            http.StatusBadRequest,
+		grants.ErrLoginRequired:          http.StatusBadRequest,
+		grants.ErrUnknownUser:            http.StatusBadRequest,
 	}
 }
 

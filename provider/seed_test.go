@@ -120,7 +120,7 @@ func clients() []identity.Client {
 	service := confidentialClient("service", grants.ClientCredentials, grants.Password, grants.RefreshToken)
 	service.Audience, service.AccessTTL, service.DefaultScopes = []string{testAudience, "orders-api"}, 10*time.Minute, []string{"openid", "api"}
 	return []identity.Client{
-		orders, service, confidentialClient("orders-api", grants.ClientCredentials), publicClient("public-service", grants.ClientCredentials),
+		orders, service, broker("broker", testApp), broker("broker-2", testApp, otherApp), broker("broker-none"), confidentialClient("orders-api", grants.ClientCredentials), publicClient("public-service", grants.ClientCredentials),
 		publicClient("mini", grants.WechatCode, grants.RefreshToken),
 		publicClient("mini-2", grants.WechatCode, grants.RefreshToken),
 		publicClient("codes-only", grants.WechatCode),
@@ -130,10 +130,17 @@ func clients() []identity.Client {
 	}
 }
 
+// broker is a client that may have the app tokens of its apps.
+func broker(id string, apps ...string) identity.Client {
+	client := confidentialClient(id, grants.ClientCredentials, grants.WechatCode, grants.Password, grants.RefreshToken)
+	client.Apps, client.Scopes = apps, append(client.Scopes, grants.ScopeAppToken)
+	return client
+}
+
 func publicClient(id string, names ...string) identity.Client {
 	return identity.Client{
 		ID: id, Grants: names, Apps: []string{testApp}, Audience: []string{testAudience},
-		Scopes: []string{"openid", "profile", "api", "api.write"}, DefaultScopes: []string{"api"},
+		Scopes: []string{"openid", "profile", "api", "api.write", "roles", "claims", grants.ScopeData}, DefaultScopes: []string{"api"},
 	}
 }
 

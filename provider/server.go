@@ -38,6 +38,7 @@ func New(config Config) (http.Handler, error) {
 	revocation := &revocationEndpoint{manager: config.Manager, answers: answers}
 	introspection := &introspectionEndpoint{manager: config.Manager, answers: answers}
 	verify := answers.readOnly(&verifyEndpoint{manager: config.Manager, answers: answers})
+	appToken := &appTokenEndpoint{manager: config.Manager, answers: answers}
 	metadata := answers.readOnly(newDocument(metadataJSON(config.Issuer)))
 	keySet := answers.readOnly(&keySetEndpoint{keySet: config.KeySet})
 
@@ -51,6 +52,7 @@ func New(config Config) (http.Handler, error) {
 		path + "/revoke":                                 forClients.Handler(revocation),
 		path + "/introspect":                             introspection, // no CORS here and below: APIs and gateways are no scripts
 		path + "/verify":                                 verify,
+		path + "/wechat/app_token":                       appToken,
 		path + "/.well-known/jwks.json":                  forAll.Handler(keySet),
 		path + "/.well-known/openid-configuration":       forAll.Handler(metadata), // OpenID Connect Discovery §4
 		"/.well-known/oauth-authorization-server" + path: forAll.Handler(metadata), // RFC 8414 §3.1
@@ -59,6 +61,9 @@ func New(config Config) (http.Handler, error) {
 		"/":                                              http.HandlerFunc(answers.notFound),
 	} {
 		mux.Handle(pattern, handler)
+	}
+	for pattern, handler := range dataEndpoints(config.Manager, answers) {
+		mux.Handle(path+pattern, forClients.Handler(handler))
 	}
 	return withRequestID(answers.recovering(mux)), nil
 }

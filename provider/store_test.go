@@ -33,6 +33,7 @@ func (w *world) openDatabase() {
 		require.NoError(w.t, err)
 	}
 	w.t.Cleanup(func() { w.database.Close() })
+	w.ring = seed.ring
 	w.keys, err = keys.Load(context.Background(), w.database.Keys(), seed.ring, keys.Options{Now: w.clock.Now})
 	require.NoError(w.t, err)
 }

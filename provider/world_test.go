@@ -47,6 +47,8 @@ type world struct {
 	simulator *wechattest.Simulator
 	database  *sql.DB
 	keys      *keys.Set
+	ring      *keys.Ring
+	volatile  *breakable
 	server    *httptest.Server
 	issuer    string
 	log       *lockedBuffer
@@ -145,9 +147,12 @@ func (w *world) serve(wechatURL string) {
 	weixin, err := wechat.NewClient(wechat.Config{BaseURL: wechatURL, Timeout: w.settings.wechatTimeout, OpenFor: 300 * time.Millisecond, Logger: logger})
 	require.NoError(w.t, err)
 	w.t.Cleanup(weixin.Close)
+	w.volatile = &breakable{Volatile: memory.New(memory.Options{Now: w.clock.Now})}
 	manager := grants.New(grants.Config{
-		Clients: &askedClients{w.database.Clients(), w}, Apps: w.database.Apps(), Users: w.database.Users(),
-		Sessions: &touchedSessions{w.database.Sessions(), w}, Events: w.database.Events(), Volatile: memory.New(memory.Options{Now: w.clock.Now}),
+		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: w.volatile, Sealer: w.ring, Now: w.clock.Now}),
+		Vault:     wechat.NewVault(wechat.VaultConfig{Store: w.volatile, NotFound: identity.ErrNotFound, Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
+		Clients:   &askedClients{w.database.Clients(), w}, Apps: w.database.Apps(), Users: w.database.Users(),
+		Sessions: &touchedSessions{w.database.Sessions(), w}, Events: w.database.Events(), Volatile: w.volatile,
 		Issuer: tokens.New(tokens.Config{
 			Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
 			AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20, Now: w.clock.Now,

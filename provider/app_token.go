@@ -1,0 +1,44 @@
+package provider
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/lingpai/lingpai/grants"
+)
+
+// appTokenEndpoint gives back ends the app-level access token of an app, so that no AppSecret need lie about:
+//
+//	POST /wechat/app_token
+//	Authorization: Bearer …
+//	appid=wx0123456789abcdef
+type appTokenEndpoint struct {
+	manager *grants.Manager
+	answers answers
+}
+
+// ServeHTTP implements http.Handler.
+func (e *appTokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Cache-Control"] = noStore
+	token, err := e.give(w, r)
+	if err != nil {
+		e.answers.refuse(w, r, err)
+		return
+	}
+	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "app token given", slog.String("client", token.ClientID), slog.String("appid", token.AppID))
+	writeJSON(w, http.StatusOK, token)
+}
+
+func (e *appTokenEndpoint) give(w http.ResponseWriter, r *http.Request) (grants.AppToken, error) {
+	if err := readForm(w, r); err != nil {
+		return grants.AppToken{}, err
+	}
+	if r.PostForm.Has("access_token") {
+		return grants.AppToken{}, badRequest("Send the access token in the Authorization header.")
+	}
+	bearer, err := headerBearer(r.Header)
+	if err != nil {
+		return grants.AppToken{}, err
+	}
+	return e.manager.AppToken(r.Context(), bearer, r.PostForm)
+}

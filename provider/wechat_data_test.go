@@ -1,0 +1,130 @@
+package provider_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+const (
+	decryptPath = "/wechat/data/decrypt"
+	verifyPath  = "/wechat/data/verify"
+	checkPath   = "/wechat/session_key/check"
+	resetPath   = "/wechat/session_key/reset"
+)
+
+// dataToken signs a user in who may have data opened.
+func (w *world) dataToken(user string, pairs ...string) string {
+	w.t.Helper()
+	return w.signIn(user, append([]string{"scope", "openid wechat.data"}, pairs...)...).text("access_token")
+}
+
+// backEndToken is a client's own token for our data endpoints.
+func (w *world) backEndToken(client string) string {
+	w.t.Helper()
+	a := w.token(serviceForm().with("client_id", client, "scope", grants.ScopeData))
+	requireTokens(w.t, a)
+	return a.text("access_token")
+}
+
+// data posts a form with a bearer.
+func (w *world) data(path, token string, f form) answer {
+	w.t.Helper()
+	body, header := f.encode()
+	header.Set("Authorization", "Bearer "+token)
+	return w.post(path, body, header)
+}
+
+// encrypted is what a mini-program got for a user, and sends on.
+func (w *world) encrypted(kind string, plain wechattest.Plaintext) form {
+	w.t.Helper()
+	if plain.AppID == "" {
+		plain.AppID = testApp
+	}
+	sealed, err := w.simulator.Encrypt(plain)
+	require.NoError(w.t, err)
+	return form{"kind": kind, "encryptedData": sealed.EncryptedData, "iv": sealed.IV}
+}
+
+// signed is rawData with its signature.
+func (w *world) signed(user string) form {
+	w.t.Helper()
+	sealed, err := w.simulator.Encrypt(wechattest.Plaintext{AppID: testApp, User: user, Kind: "user"})
+	require.NoError(w.t, err)
+	return form{"rawData": sealed.RawData, "signature": sealed.Signature}
+}
+
+// requireData holds an answer to what all that opens data promises.
+func requireData(t testing.TB, a answer) {
+	t.Helper()
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	requireJSON(t, a)
+	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+	require.Equal(t, testApp, a.members["appid"])
+}
+
+func requireInvalidData(t testing.TB, a answer) {
+	t.Helper()
+	requireError(t, a, http.StatusBadRequest, "invalid_data")
+}
+
+// TestDataOfASignedInUser of every kind: the known fields, and no watermark.
+func TestDataOfASignedInUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.simulator.Bind(testApp, testOpenPlatform))
+	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "alice", PhoneNumber: "13812345678"}))
+	token := w.dataToken("alice")
+	for kind, c := range map[string]struct {
+		of   string
+		want map[string]any
+	}{
+		"user_info": {"user", map[string]any{
+			"openId": wechattest.OpenID(testApp, "alice"), "unionId": wechattest.UnionID(testOpenPlatform, "alice"), "nickName": "微信用户",
+			"gender": 0.0, "language": "", "city": "", "province": "", "country": "", "avatarUrl": "",
+		}},
+		"phone": {"phone", map[string]any{"phoneNumber": "13812345678", "purePhoneNumber": "13812345678", "countryCode": "86"}},
+		"share": {"share", nil},
+		"group": {"share", nil},
+		"run":   {"steps", nil},
+	} {
+		a := w.data(decryptPath, token, w.encrypted(kind, wechattest.Plaintext{User: "alice", Kind: c.of}))
+		requireData(t, a)
+		require.Equal(t, kind, a.members["kind"])
+		require.InDelta(t, w.clock.Now().Unix(), a.members["timestamp"], 2)
+		data := a.members["data"].(map[string]any)
+		require.NotContains(t, data, "watermark")
+		if c.want != nil {
+			require.Equal(t, c.want, data)
+		}
+		verified, isPhone := a.members["phone_number_verified"]
+		require.Equal(t, kind == "phone", isPhone)
+		require.Equal(t, isPhone, verified == true)
+	}
+	a := w.data(verifyPath, token, w.signed("alice"))
+	requireData(t, a)
+	require.Equal(t, true, a.members["verified"])
+	require.NotContains(t, w.log.String(), "13812345678")
+}
+
+// TestAPhoneIsVerifiedOnlyByWeChat, not by having been encrypted with the right key, which its user may know.
+func TestAPhoneIsVerifiedOnlyByWeChat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := w.dataToken("alice")
+	phone := w.encrypted("phone", wechattest.Plaintext{User: "alice", Kind: "phone"})
+	const path = "/wxa/business/checkencryptedmsg"
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path, Body: "html"}))
+	a := w.data(decryptPath, token, phone)
+	requireData(t, a)
+	require.Equal(t, false, a.members["phone_number_verified"], "WeChat could not be asked")
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path, Text: `{"errcode":0,"vaild":false,"create_time":0}`}))
+	requireInvalidData(t, w.data(decryptPath, token, phone))
+	a = w.data(decryptPath, token, phone)
+	requireData(t, a)
+	require.Equal(t, true, a.members["phone_number_verified"])
+}
