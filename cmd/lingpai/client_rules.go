@@ -50,6 +50,7 @@ func clientFaults(client identity.Client, apps []identity.App) []error {
 			fault("--default-scope: %q is not among the client's --scope", scope)
 		}
 	}
+	faults = append(faults, appTokenFaults(client)...)
 	for _, origin := range client.Origins {
 		if !validOrigin(origin) {
 			fault("--origin: %q is not an origin as a browser sends it, such as https://shop.example.com: scheme, host in lower case, no path, no default port, no wildcard", origin)
@@ -88,6 +89,28 @@ func grantFaults(client identity.Client) []error {
 	}
 	if client.Allows(grants.WechatCode) && len(client.Apps) == 0 {
 		faults = append(faults, errors.New("--grant wechat_code needs --app: the AppID whose codes the client may trade"))
+	}
+	return faults
+}
+
+// appTokenFaults says why the client cannot have the app tokens of its apps, if it is to have them.
+func appTokenFaults(client identity.Client) []error {
+	if !slices.Contains(client.Scopes, grants.ScopeAppToken) {
+		return nil
+	}
+	var faults []error
+	fault := func(text string) { faults = append(faults, errors.New("--scope "+grants.ScopeAppToken+" "+text)) }
+	if !client.Confidential {
+		fault("is not for a --public client: whoever has such a token can act as the app")
+	}
+	if !client.Allows(grants.ClientCredentials) {
+		fault("needs --grant client_credentials: it is for the client itself, and no user's token has it")
+	}
+	if len(client.Apps) == 0 {
+		fault("needs --app: the AppID whose tokens the client may have")
+	}
+	if slices.Contains(client.DefaultScopes, grants.ScopeAppToken) {
+		faults = append(faults, errors.New("--default-scope "+grants.ScopeAppToken+": it is given only if it is asked for by name"))
 	}
 	return faults
 }

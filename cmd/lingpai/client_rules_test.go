@@ -22,6 +22,9 @@ func TestEveryFlagOfAClientIsChecked(t *testing.T) {
 	require.Empty(t, clientFaults(good(), apps))
 	require.Empty(t, clientFaults(identity.Client{ID: "service", Confidential: true, Grants: []string{"client_credentials"}, Audience: []string{audience}}, nil),
 		"a client that acts for itself needs no app")
+	require.Empty(t, clientFaults(identity.Client{
+		ID: "back-end", Confidential: true, Grants: []string{"client_credentials"}, Apps: []string{appID}, Audience: []string{audience}, Scopes: []string{"api", "wechat.app_token"},
+	}, apps))
 	for name, test := range map[string]struct {
 		spoil func(c *identity.Client)
 		want  string
@@ -44,6 +47,10 @@ func TestEveryFlagOfAClientIsChecked(t *testing.T) {
 		"empty scope":            {func(c *identity.Client) { c.Scopes = []string{"openid", ""} }, "--scope: "},
 		"scope with a quote":     {func(c *identity.Client) { c.Scopes = []string{"openid", `a"`} }, "--scope: "},
 		"default without scope":  {func(c *identity.Client) { c.DefaultScopes = []string{"api"} }, `--default-scope: "api" is not among`},
+		"app token, public":      {func(c *identity.Client) { c.Scopes = append(c.Scopes, "wechat.app_token") }, "--scope wechat.app_token is not for a --public client"},
+		"app token, by users":    {func(c *identity.Client) { c.Confidential, c.Scopes = true, append(c.Scopes, "wechat.app_token") }, "--scope wechat.app_token needs --grant client_credentials"},
+		"app token, no app":      {func(c *identity.Client) { c.Apps, c.Scopes = nil, append(c.Scopes, "wechat.app_token") }, "--scope wechat.app_token needs --app"},
+		"app token by default":   {func(c *identity.Client) { c.Scopes = []string{"wechat.app_token"}; c.DefaultScopes = c.Scopes }, "--default-scope wechat.app_token"},
 		"short access tokens":    {func(c *identity.Client) { c.AccessTTL = time.Millisecond }, "--access-ttl: 1ms"},
 		"long access tokens":     {func(c *identity.Client) { c.AccessTTL = 25 * time.Hour }, "--access-ttl: 25h"},
 		"negative idle time":     {func(c *identity.Client) { c.IdleTTL = -time.Hour }, "--idle-ttl: "},

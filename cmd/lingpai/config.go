@@ -29,6 +29,7 @@ type config struct {
 	MasterKey           identity.Secret
 	WechatBaseURL       string
 	WechatTimeout       time.Duration
+	SessionKeyLife      time.Duration
 	AccessTTL           time.Duration
 	RefreshGrace        time.Duration
 	RefuseAhead         bool

@@ -84,6 +84,7 @@ func TestEachSettingSaysWhatItDoesNotTake(t *testing.T) {
 		"master_key":                 {"k1", "AAAA", "k1:AAAA", aKey + "," + aKey},
 		"wechat.base_url":            {"", "api.weixin.qq.com", "http://api.weixin.qq.com", "https://example.com", "http://10.0.0.1", "ftp://127.0.0.1", "http://u:p@127.0.0.1", "http://127.0.0.1?x"},
 		"wechat.timeout":             {"", "3", "99ms", "11s", "-1s"},
+		"wechat.session_key_life":    {"", "72", "59s", "721h"},
 		"token.access_ttl":           {"0s", "25h"},
 		"session.refresh_grace":      {"-1s", "11m", "30"},
 		"session.ahead":              {"", "maybe"},

@@ -81,7 +81,11 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 			Issuer: c.Issuer, Keys: set, Sessions: database.Sessions(), Users: database.Users(),
 			AccessTTL: c.AccessTTL, IdleTTL: c.SessionIdle, AbsoluteTTL: c.SessionAbsolute, SessionLimit: c.SessionLimit, Now: time.Now,
 		}),
-		Wechat:   weixin,
+		Wechat:    weixin,
+		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: volatile, Sealer: ring}),
+		Vault: wechat.NewVault(wechat.VaultConfig{
+			Store: volatile, NotFound: identity.ErrNotFound, Sealer: ring, KeyLife: c.SessionKeyLife, Logger: logger,
+		}),
 		Hasher:   password.New(password.Options{}),
 		Rotation: tokens.RotationPolicy{Window: c.RefreshGrace, RefuseAhead: c.RefuseAhead},
 		Attempts: grants.AttemptPolicy{PerAddress: c.AddressAttempts},

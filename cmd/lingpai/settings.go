@@ -23,6 +23,7 @@ func settings() []setting {
 		{key: "master_key", usage: "id:base64 of 32 bytes, several separated by commas, the first seals; make one with: lingpai keys new-master-key", secret: true, parse: parseMasterKey},
 		{key: "wechat.base_url", fallback: "https://api.weixin.qq.com", usage: "WeChat's API, or a simulator on loopback", parse: parseWechatURL},
 		{key: "wechat.timeout", fallback: "3s", usage: "how long a call of WeChat may take, 100ms to 10s", parse: duration(func(c *config) *time.Duration { return &c.WechatTimeout }, 100*time.Millisecond, 10*time.Second)},
+		{key: "wechat.session_key_life", fallback: "72h", usage: "how long a session key is kept, sealed, after its sign-in, 1m to 720h", parse: duration(func(c *config) *time.Duration { return &c.SessionKeyLife }, time.Minute, 720*time.Hour)},
 		{key: "token.access_ttl", fallback: "1h", usage: "life of an access token, 1s to 24h, where the client's record says nothing", parse: duration(func(c *config) *time.Duration { return &c.AccessTTL }, time.Second, maxAccessTTL)},
 		{key: "session.refresh_grace", fallback: "30s", usage: "how long a used refresh token is answered with its successor, 0s (strict) to 10m", parse: duration(func(c *config) *time.Duration { return &c.RefreshGrace }, 0, 10*time.Minute)},
 		{key: "session.ahead", fallback: "accept", usage: "accept or refuse refresh tokens newer than the database, as after a failover that lost commits", parse: parseAhead},

@@ -8,23 +8,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func newUsersCommand() *cobra.Command {
-	return group("users", "People who sign in", createUserCommand(), listUsersCommand(), disableUserCommand(), enableUserCommand(), setPasswordCommand())
+	return group("users", "People who sign in", createUserCommand(), listUsersCommand(), disableUserCommand(), enableUserCommand(), setPasswordCommand(),
+		grantRoleCommand(), revokeRoleCommand(), setClaimsCommand())
 }
 
 func createUserCommand() *cobra.Command {
-	return addSecretFlag(admin(&cobra.Command{
+	return addPasswordFlags(admin(&cobra.Command{
 		Use: "create USERNAME", Short: "Add a user with a password, read from standard input or a file", Args: cobra.ExactArgs(1),
 		Example: "  lingpai users create alice < password.txt",
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		if _, err := identity.CanonicalUsername(args[0]); err != nil {
 			return err
 		}
-		hash, err := readPassword(ctx, cmd)
+		hash, err := readPasswordHash(ctx, cmd)
 		if err != nil {
 			return err
 		}
@@ -39,27 +39,15 @@ func createUserCommand() *cobra.Command {
 	}))
 }
 
-func readPassword(ctx context.Context, cmd *cobra.Command) (string, error) {
-	text, err := readSecret(ctx, cmd, "password")
-	if err != nil {
-		return "", err
-	}
-	if text, err = password.Normalize(text); err != nil {
-		return "", err
-	}
-	if err := password.Validate(text); err != nil {
-		return "", err
-	}
-	return password.New(password.Options{}).Hash(ctx, "", text)
-}
-
 // shownUser is what an operator is shown of a user.
 type shownUser struct {
-	ID         string `json:"sub"`
-	Username   string `json:"username,omitempty"`
-	Password   bool   `json:"has_password"`
-	CreatedAt  string `json:"created_at"`
-	DisabledAt string `json:"disabled_at,omitempty"`
+	ID         string          `json:"sub"`
+	Username   string          `json:"username,omitempty"`
+	Password   bool            `json:"has_password"`
+	CreatedAt  string          `json:"created_at"`
+	DisabledAt string          `json:"disabled_at,omitempty"`
+	Roles      []string        `json:"roles,omitempty"`
+	Claims     identity.Claims `json:"claims,omitempty"`
 }
 
 func listUsersCommand() *cobra.Command {
@@ -79,7 +67,7 @@ func listUsersCommand() *cobra.Command {
 			}
 			shown := make([]shownUser, len(users))
 			for n, user := range users {
-				shown[n] = shownUser{user.ID, user.Username, user.PasswordHash != "", moment(user.CreatedAt), moment(user.DisabledAt)}
+				shown[n] = shownUser{user.ID, user.Username, user.PasswordHash != "", moment(user.CreatedAt), moment(user.DisabledAt), user.Roles, user.Claims}
 			}
 			return printRows(cmd, shown, []string{"SUB", "USERNAME", "PASSWORD", "CREATED", "DISABLED"}, func(u shownUser) []string {
 				return []string{u.ID, orDash(u.Username), yesNo(u.Password), u.CreatedAt, orDash(u.DisabledAt)}
@@ -120,7 +108,7 @@ func enableUserCommand() *cobra.Command {
 }
 
 func setPasswordCommand() *cobra.Command {
-	return addSecretFlag(admin(&cobra.Command{
+	return addPasswordFlags(admin(&cobra.Command{
 		Use: "set-password SUB|USERNAME", Short: "Replace a user's password, read from standard input or a file, and end all sessions", Args: cobra.ExactArgs(1),
 	}, onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
 		user, err := database.Users().Find(ctx, id)
@@ -130,7 +118,7 @@ func setPasswordCommand() *cobra.Command {
 		if user.Username == "" {
 			return fmt.Errorf("%s has no user name to sign in with, so a password would be of no use", id)
 		}
-		hash, err := readPassword(ctx, cmd)
+		hash, err := readPasswordHash(ctx, cmd)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ func TestAPasswordHas8To256Characters(t *testing.T) {
 		require.Contains(t, o.refusedWith(password, "users", "create", "alice"), "password")
 	}
 	require.Empty(t, o.listed("users", "list"))
-	o.okWith("12345678", "users", "create", "alice")
+	o.okWith("tr0ub4do", "users", "create", "alice")
 	o.okWith(strings.Repeat("界", 256), "users", "create", "bob")
 	require.Contains(t, o.refusedWith("1234567", "users", "set-password", "alice"), "8 to 256")
 	require.Contains(t, o.refused("users", "create", "carol", "a good password"), "usage: lingpai users create USERNAME", "a password is no argument")

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+// whenSeen says when a change reaches APIs, which read access tokens and not the database.
+const whenSeen = "tokens tell of it from the next sign-in or refresh on"
+
+func grantRoleCommand() *cobra.Command {
+	return roleCommand("grant-role", "Give a user a role, which access tokens with the scope roles tell of", "granted", (*sql.Users).GrantRole)
+}
+
+func revokeRoleCommand() *cobra.Command {
+	return roleCommand("revoke-role", "Take a role from a user; access tokens that tell of it live on until they expire", "revoked", (*sql.Users).RevokeRole)
+}
+
+func roleCommand(use, short, done string, change func(*sql.Users, context.Context, string, string) error) *cobra.Command {
+	return admin(&cobra.Command{Use: use + " SUB|USERNAME ROLE", Short: short, Args: cobra.ExactArgs(2)},
+		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
+			role := cmd.Flags().Arg(1)
+			if _, err := identity.NormalizeRoles([]string{role}); err != nil {
+				return fmt.Errorf("ROLE: %w", err)
+			}
+			if err := change(database.Users(), ctx, id, role); err != nil {
+				return err
+			}
+			cmd.Printf("%s %s: %s; %s\n", done, role, id, whenSeen)
+			return nil
+		}))
+}
+
+func setClaimsCommand() *cobra.Command {
+	cmd := admin(&cobra.Command{
+		Use: "set-claims SUB|USERNAME", Args: cobra.ExactArgs(1),
+		Short:   "Replace what access tokens with the scope claims tell of a user as ext: a JSON object of at most 1 KiB",
+		Example: "  echo '{\"tenant\":\"t-1\"}' | lingpai users set-claims alice\n  echo '{}' | lingpai users set-claims alice",
+	}, onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
+		text, err := readAll(ctx, cmd)
+		if err != nil {
+			return err
+		}
+		claims, err := identity.ParseClaims(text)
+		if err != nil {
+			return err
+		}
+		if err := database.Users().SetClaims(ctx, id, claims); err != nil {
+			return err
+		}
+		cmd.Printf("replaced the claims of %s; %s\n", id, whenSeen)
+		return nil
+	}))
+	cmd.Flags().String("file", "", "file with the JSON object; default: standard input")
+	return cmd
+}
+
+// maxClaimsFile is more than any claims need, however they are spaced.
+const maxClaimsFile = 64 << 10
+
+// readAll reads a whole file, or all of standard input unless the context ends first.
+func readAll(ctx context.Context, cmd *cobra.Command) ([]byte, error) {
+	source := cmd.InOrStdin()
+	if path, _ := cmd.Flags().GetString("file"); path != "" {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("--file: %w", err)
+		}
+		defer file.Close()
+		source = file
+	} else if isTerminal(source) {
+		fmt.Fprint(cmd.ErrOrStderr(), "claims (a JSON object, then the end of the input): ")
+	}
+	type result struct {
+		text []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		text, err := io.ReadAll(io.LimitReader(source, maxClaimsFile+1))
+		read <- result{text, err}
+	}()
+	select {
+	case r := <-read:
+		return checkRead(r.text, r.err)
+	case <-ctx.Done():
+		return checkRead(nil, context.Cause(ctx))
+	}
+}
+
+func checkRead(text []byte, err error) ([]byte, error) {
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("no claims were read: %w", err)
+	case len(text) > maxClaimsFile:
+		return nil, fmt.Errorf("the claims have more than %d bytes: is this the right file?", maxClaimsFile)
+	}
+	if text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte(byteOrderMark))); len(text) == 0 {
+		return nil, errors.New("no claims were given: write a JSON object to standard input, or name a file with --file; {} takes all away")
+	}
+	return text, nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// newHouseOfRoles is a house with a client that asks for what operators say of users.
+func newHouseOfRoles(t *testing.T) house {
+	t.Helper()
+	h := newHouse(t)
+	h.secret = secretIn(t, h.ok("clients", "create", "asking", "--first-party", "--grant", "password", "--grant", "refresh_token", "--audience", audience,
+		"--scope", "roles", "--scope", "claims", "--scope", "api"))
+	return h
+}
+
+// asks asks the client's way for tokens, and returns them and the claims of the access token.
+func (h house) asks(pairs ...string) (reply, map[string]any) {
+	h.t.Helper()
+	r := postForm(h.t, h.base+"/token", "asking", h.secret, pairs...)
+	require.Equal(h.t, http.StatusOK, r.status, r.members)
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(r.text("access_token"), ".")[1])
+	require.NoError(h.t, err)
+	var claims map[string]any
+	require.NoError(h.t, json.Unmarshal(text, &claims))
+	return r, claims
+}
+
+func (h house) refreshed(r reply, pairs ...string) (reply, map[string]any) {
+	h.t.Helper()
+	return h.asks(append(pairs, "grant_type", "refresh_token", "refresh_token", r.text("refresh_token"))...)
+}
+
+func TestRolesAndClaimsTakeEffectAtTheNextRefresh(t *testing.T) {
+	h := newHouseOfRoles(t)
+	require.Contains(t, h.ok("users", "grant-role", "alice", "admin"), "granted admin: u_")
+	r, claims := h.asks("grant_type", "password", "username", "alice", "password", "a good password", "scope", "roles claims api")
+	require.Equal(t, []any{"admin"}, claims["roles"])
+	require.NotContains(t, claims, "ext")
+
+	require.Contains(t, h.ok("users", "grant-role", "ALICE", "shop:write"), "from the next sign-in or refresh on")
+	require.Contains(t, h.ok("users", "revoke-role", "alice", "admin"), "revoked admin: u_")
+	require.Contains(t, h.okWith(` {"tenant": "t-1", "roles": ["root"], "sub": "u_x"} `+"\n", "users", "set-claims", "alice"), "replaced the claims of u_")
+	r, claims = h.refreshed(r)
+	require.Equal(t, []any{"shop:write"}, claims["roles"])
+	require.Equal(t, map[string]any{"tenant": "t-1", "roles": []any{"root"}, "sub": "u_x"}, claims["ext"])
+	require.Equal(t, h.listed("users", "list")[0]["sub"], claims["sub"], "whatever the claims say")
+
+	r, claims = h.refreshed(r, "scope", "api")
+	require.NotContains(t, claims, "roles")
+	require.NotContains(t, claims, "ext")
+	h.ok("users", "revoke-role", "alice", "shop:write")
+	h.okWith("{}", "users", "set-claims", "alice")
+	_, claims = h.refreshed(r)
+	require.NotContains(t, claims, "roles")
+	require.NotContains(t, claims, "ext")
+	_, claims = h.asks("grant_type", "password", "username", "alice", "password", "a good password", "scope", "api")
+	require.NotContains(t, claims, "roles")
+}
+
+func TestRolesAndClaimsAreShown(t *testing.T) {
+	o := migrated(t)
+	o.okWith("a good password", "users", "create", "alice")
+	require.NotContains(t, o.listed("users", "list")[0], "roles")
+	o.ok("users", "grant-role", "alice", "b")
+	o.ok("users", "grant-role", "alice", "a")
+	o.ok("users", "grant-role", "alice", "a")
+	o.ok("users", "revoke-role", "alice", "never-had")
+	o.write("claims.json", "\ufeff{\n  \"tenant\": \"t-1\"\n}\n")
+	o.ok("users", "set-claims", "alice", "--file", "claims.json")
+	row := o.listed("users", "list")[0]
+	require.Equal(t, []any{"a", "b"}, row["roles"])
+	require.Equal(t, map[string]any{"tenant": "t-1"}, row["claims"])
+}
+
+func TestRolesAndClaimsThatCannotBeAreRefused(t *testing.T) {
+	o := migrated(t)
+	o.okWith("a good password", "users", "create", "alice")
+	for _, role := range []string{"", "two words", "a,b", "rôle", strings.Repeat("r", 65)} {
+		require.Contains(t, o.refused("users", "grant-role", "alice", role), "ROLE: a role is 1 to 64", "%q", role)
+		require.Contains(t, o.refused("users", "revoke-role", "alice", role), "ROLE: a role is 1 to 64", "%q", role)
+	}
+	for text, says := range map[string]string{
+		"": "no claims were given", " \n": "no claims were given", "null": "one JSON object", "[]": "one JSON object", `{"a":1`: "one JSON object",
+		`{"a":1,"a":2}`: "every name stands once", `{"a":"` + strings.Repeat("x", 1024) + `"}`: "at most 1024 bytes", strings.Repeat(" ", 70_000): "is this the right file?",
+	} {
+		require.Contains(t, o.refusedWith(text, "users", "set-claims", "alice"), says, "%.20q", text)
+	}
+	require.Contains(t, o.refused("users", "set-claims", "alice", "--file", "missing.json"), "--file: open missing.json")
+	require.NotContains(t, o.listed("users", "list")[0], "claims")
+	for _, args := range [][]string{{"grant-role", "nobody", "r"}, {"revoke-role", "nobody", "r"}, {"set-claims", "nobody"}} {
+		require.Contains(t, o.refusedWith("{}", append([]string{"users"}, args...)...), `there is no user "nobody"`)
+	}
+	require.Contains(t, o.refused("users", "grant-role", "alice"), "usage: lingpai users grant-role SUB|USERNAME ROLE")
+}
+
+func TestAnInterruptEndsACommandThatWaitsForClaims(t *testing.T) {
+	if os.PathSeparator == '\\' {
+		t.Skip("Windows has no SIGTERM")
+	}
+	o := migrated(t)
+	o.okWith("a good password", "users", "create", "alice")
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	defer reader.Close()
+	defer writer.Close()
+	cmd := o.command(t.Context(), "users", "set-claims", "alice")
+	stderr := newTranscript()
+	cmd.Stdin, cmd.Stderr = reader, stderr
+	require.NoError(t, cmd.Start())
+	time.Sleep(500 * time.Millisecond) // until it waits; earlier the signal would end it as well
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	require.Contains(t, stderr.String(), "no claims were read: interrupt")
+}
