@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // with -race each of those would sleep for a second when it has ended
 	os.Exit(m.Run())
 }
 
@@ -52,6 +53,7 @@ func TestPercentile(t *testing.T) {
 func TestOptions(t *testing.T) {
 	for _, arguments := range [][]string{
 		{"-seconds", "0"}, {"-seconds", "NaN"}, {"-runs", "0"}, {"-connections", "0"}, {"-only", "jwks,"}, {"-only", "none"}, {"rest"},
+		{"-store", "none"}, {"-growth", "-crowd"}, {"-sessions", ""}, {"-sessions", "1000,x"}, {"-growth", "-sessions", "15"},
 	} {
 		_, err := parseOptions(arguments, io.Discard)
 		require.Error(t, err, "%v", arguments)
@@ -60,6 +62,7 @@ func TestOptions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 5*time.Second, o.duration())
 	require.Equal(t, time.Second, o.warmUp())
+	require.Equal(t, []int{1000, 10_000, 100_000}, o.sizes)
 }
 
 func TestCheckTokenRefuses(t *testing.T) {
@@ -68,27 +71,88 @@ func TestCheckTokenRefuses(t *testing.T) {
 	}
 }
 
-// TestShortRun measures everything for an instant: the figures mean nothing, but every part has worked.
-func TestShortRun(t *testing.T) {
+// short measures for an instant: the figures mean nothing, but every part has worked.
+func short(t *testing.T, arguments ...string) (result, string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("builds lingpai and runs it")
 	}
 	raw := filepath.Join(t.TempDir(), "raw.json")
 	var table bytes.Buffer
-	require.NoError(t, run([]string{"-seconds", "0.3", "-runs", "1", "-connections", "2", "-json", raw}, &table, t.Output()))
+	require.NoError(t, run(append([]string{"-seconds", "0.2", "-runs", "1", "-connections", "2", "-json", raw}, arguments...), &table, t.Output()))
 	text, err := os.ReadFile(raw)
 	require.NoError(t, err)
 	var measured result
 	require.NoError(t, json.Unmarshal(text, &measured))
 	require.Len(t, measured.Runs, 1)
 	require.Positive(t, measured.Runs[0].Signature.Count)
-	for _, name := range workloadNames() {
-		p := measured.Runs[0].Phases[name]
-		require.Positive(t, p.Answered, name)
-		require.Zero(t, p.Failed, p.FirstFailure)
-		require.Contains(t, table.String(), name)
+	for _, p := range measured.Runs[0].Phases {
+		require.Positive(t, p.Answered, p.subject)
+		require.Contains(t, table.String(), p.Workload)
 	}
-	refreshed := measured.Runs[0].Phases[refreshName]
-	require.Equal(t, refreshed.Before.Sessions, refreshed.After.Sessions, "a refresh opens no session")
-	require.Positive(t, refreshed.Before.Sessions)
+	t.Log(table.String())
+	return measured, table.String()
+}
+
+// stores is -store for what is there, and how many that are. Where PostgreSQL or Redis is missing, one line tells of it.
+func stores(t *testing.T) (string, int) {
+	t.Helper()
+	s, err := openPostgreSQL(t.Context(), cores{})
+	if err == nil {
+		require.NoError(t, s.remove())
+		return allName, 2
+	}
+	require.NotEqual(t, "true", os.Getenv("CI"), err)
+	t.Log("NOT RUN over PostgreSQL:", err)
+	return sqliteName, 1
+}
+
+func TestWorkloads(t *testing.T) {
+	kinds, count := stores(t)
+	measured, table := short(t, "-store", kinds)
+	require.Len(t, measured.Runs[0].Phases, count*len(workloadNames()))
+	require.Len(t, measured.Houses, count)
+	for _, name := range workloadNames() {
+		require.Contains(t, table, name)
+	}
+}
+
+func TestGrowth(t *testing.T) {
+	kinds, count := stores(t)
+	measured, _ := short(t, "-store", kinds, "-growth", "-sessions", "120,20")
+	require.Len(t, measured.Houses, count*2)
+	for n, h := range measured.Houses {
+		require.EqualValues(t, []int{20, 120}[n%2], h.Sessions, h.Store)
+		require.Positive(t, h.SessionBytes, h.Store)
+	}
+}
+
+func TestCrowd(t *testing.T) {
+	kind, count := stores(t)
+	if count > 1 {
+		kind = postgresqlName // SQLite's connections are not for a crowd to share
+	}
+	measured, _ := short(t, "-store", kind, "-crowd")
+	require.Len(t, measured.Runs[0].Phases, 6)
+	for _, p := range measured.Runs[0].Phases {
+		require.Positive(t, p.Slowest, p.subject)
+		require.GreaterOrEqual(t, p.Slowest, p.P99, p.subject)
+	}
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	if kinds, _ := stores(t); kinds == sqliteName {
+		t.Skip("NOT RUN: there is no PostgreSQL")
+	}
+	opened, err := openPostgreSQL(t.Context(), cores{})
+	require.NoError(t, err)
+	s := opened.(*postgresqlStore)
+	require.NoError(t, s.redis.client.Set(t.Context(), s.redis.prefix+"x", "", time.Minute).Err())
+	require.NoError(t, s.remove())
+	_, err = s.look(t.Context())
+	require.Error(t, err)
+	again, err := openRedis(t.Context(), s.name)
+	require.NoError(t, err)
+	require.Zero(t, again.client.Exists(t.Context(), s.redis.prefix+"x").Val())
+	require.NoError(t, again.remove())
 }

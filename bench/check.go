@@ -13,19 +13,19 @@ import (
 	"strings"
 )
 
-// checkTokens verifies one access token of each grant with nothing but the standard library and the published key set: a server that
+// checkTokens verifies one access token of each trial with nothing but the standard library and the published key set: a server that
 // signed with a shorter key, or not at all, would be fast.
-func checkTokens(jwksURI string, workloads []*workload) error {
-	keys, err := fetchKeys(jwksURI)
-	if err != nil {
-		return err
-	}
-	for _, w := range workloads {
-		if w.token == nil {
+func checkTokens(trials []*trial) error {
+	for _, t := range trials {
+		if t.workload.token == nil {
 			continue
 		}
-		if err := checkToken(w.token(), keys); err != nil {
-			return fmt.Errorf("the access token of %s: %w", w.name, err)
+		keys, err := fetchKeys(t.house.ready.JWKSURI)
+		if err != nil {
+			return err
+		}
+		if err := checkToken(t.workload.token(), keys); err != nil {
+			return fmt.Errorf("the access token of %s: %w", t.subject, err)
 		}
 	}
 	return nil

@@ -7,16 +7,32 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // codes are wx.login codes that nobody has traded yet, of one person after another.
 type codes struct {
 	simulator, appID string
+	person           func() string
 	ready            chan string
+}
+
+// knownCodes are of people who come back.
+func (h *house) knownCodes() *codes { return h.codes("person", people) }
+
+// newCodes are of people who never come back.
+func (h *house) newCodes() *codes { return h.codes("newcomer", math.MaxInt64) }
+
+func (h *house) codes(kind string, count int64) *codes {
+	var last atomic.Int64
+	return &codes{simulator: h.wechat, appID: h.ready.MiniProgram.AppID, person: func() string {
+		return fmt.Sprintf("%s-%d", kind, last.Add(1)%count)
+	}}
 }
 
 // signIn returns the request that trades a code. If there were fewer than are needed, it mints one, which costs the server nothing.
@@ -26,7 +42,7 @@ func (c *codes) signIn(endpoint *url.URL, house *house) ([]byte, error) {
 	case code = <-c.ready:
 	default:
 		var err error
-		if code, err = c.mint(context.Background(), 0); err != nil {
+		if code, err = c.mint(context.Background()); err != nil {
 			return nil, err
 		}
 	}
@@ -41,9 +57,9 @@ func (c *codes) prepare(ctx context.Context, count int) error {
 	var running sync.WaitGroup
 	for n := range minters {
 		running.Go(func() {
-			for person := n; person < count && faults[n] == nil; person += minters {
+			for minted := n; minted < count && faults[n] == nil; minted += minters {
 				var code string
-				if code, faults[n] = c.mint(ctx, person); faults[n] == nil {
+				if code, faults[n] = c.mint(ctx); faults[n] == nil {
 					c.ready <- code
 				}
 			}
@@ -53,8 +69,8 @@ func (c *codes) prepare(ctx context.Context, count int) error {
 	return errors.Join(faults...)
 }
 
-func (c *codes) mint(ctx context.Context, person int) (string, error) {
-	body := fmt.Sprintf(`{"appid":%q,"user":"person-%d"}`, c.appID, person%people)
+func (c *codes) mint(ctx context.Context) (string, error) {
+	body := fmt.Sprintf(`{"appid":%q,"user":%q}`, c.appID, c.person())
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.simulator+"/_sim/codes", strings.NewReader(body))
 	if err != nil {
 		return "", err

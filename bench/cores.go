@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // cores says who runs where. Empty lists pin nothing.
@@ -15,8 +16,8 @@ type cores struct {
 	note           string
 }
 
-// planCores gives the server a core of its own if it can.
-func planCores() cores {
+// planCores gives the server a core of its own if it can. It is asked before anything is moved.
+var planCores = sync.OnceValue(func() cores {
 	allowed := allowedCores()
 	_, err := exec.LookPath("taskset")
 	switch {
@@ -32,7 +33,7 @@ func planCores() cores {
 	c := cores{server: strconv.Itoa(allowed[0]), others: strings.Join(rest, ",")}
 	c.note = fmt.Sprintf("server on core %s, simulator and load on %s", c.server, c.others)
 	return c
-}
+})
 
 // command returns a command that will run on the given cores. The process that starts is the program itself: taskset gives its place to it.
 func (c cores) command(ctx context.Context, on, program string, arguments ...string) *exec.Cmd {
@@ -44,8 +45,13 @@ func (c cores) command(ctx context.Context, on, program string, arguments ...str
 
 // moveSelf takes this process, with all its threads, off the server's core.
 func (c cores) moveSelf(ctx context.Context) error {
+	return c.move(ctx, os.Getpid())
+}
+
+// move takes a process off the server's core.
+func (c cores) move(ctx context.Context, pid int) error {
 	if c.others == "" {
 		return nil
 	}
-	return exec.CommandContext(ctx, "taskset", "-a", "-p", "-c", c.others, strconv.Itoa(os.Getpid())).Run()
+	return exec.CommandContext(ctx, "taskset", "-a", "-p", "-c", c.others, strconv.Itoa(pid)).Run()
 }

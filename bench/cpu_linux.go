@@ -35,6 +35,12 @@ func parseStat(text []byte) (int64, error) {
 	return user + system, errors.Join(err1, err2)
 }
 
+// programName returns the name of a process's program; "": it cannot be told.
+func programName(pid int) string {
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return strings.TrimSpace(string(name))
+}
+
 // residentMemory returns a process's resident memory in bytes, and the most that it ever was; zeros if that cannot be told.
 func residentMemory(pid int) memory {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

@@ -7,6 +7,9 @@ import "time"
 // cpuTime cannot tell here.
 func cpuTime(int) (time.Duration, bool) { return 0, false }
 
+// programName cannot tell here.
+func programName(int) string { return "" }
+
 // residentMemory cannot tell here.
 func residentMemory(int) memory { return memory{} }
 

@@ -17,41 +17,59 @@ type client interface {
 	answered(body []byte) error
 }
 
-// phase is what was measured while a workload had its turn.
+// meter tells how much CPU the server and the processes of its database have used so far.
+type meter interface {
+	cpu() time.Duration
+	databaseCPU() map[int]time.Duration
+}
+
+// phase is what was measured while a trial had its turn.
 type phase struct {
+	subject
 	Answered     int     `json:"answered"`
 	Failed       int     `json:"failed"`
 	FirstFailure string  `json:"first_failure,omitempty"`
 	Wall         float64 `json:"wall_seconds"`
 	CPU          float64 `json:"server_cpu_seconds"`
+	DatabaseCPU  float64 `json:"database_cpu_seconds,omitempty"` // of the server's connections to PostgreSQL
 	P50          float64 `json:"p50_ms"`
 	P99          float64 `json:"p99_ms"`
-	Before       storage `json:"database_before"`
-	After        storage `json:"database_after"`
+	Slowest      float64 `json:"slowest_ms"` // also of those that were under way when the time was over
+	Before       state   `json:"database_before"`
+	After        state   `json:"database_after"`
 	Signature    unit    `json:"signature"` // right before and after
 }
 
 func (p phase) microseconds() float64 { return p.CPU / float64(max(1, p.Answered)) * 1e6 }
 func (p phase) rate() float64         { return float64(p.Answered) / p.Wall }
+func (p phase) added() int64          { return p.After.Sessions - p.Before.Sessions }
 
-// busy is the part of its core that the server used. Well below one, the load or the disk was what held it up.
+// busy is the part of its core that the server used. Well below one, the load, the database or the disk was what held it up.
 func (p phase) busy() float64 { return p.CPU / p.Wall }
+
+// The stages of a phase.
+const (
+	warming int32 = iota
+	measuring
+	over
+)
 
 // loop is the state that all connections of a phase share.
 type loop struct {
-	address         string
-	measuring, done atomic.Bool
+	address string
+	stage   atomic.Int32
 }
 
 // tally is what one connection counted.
 type tally struct {
 	latencies []time.Duration
+	slowest   time.Duration
 	failed    int
 	failure   error
 }
 
-// drive runs one connection for each client, and measures after they have warmed up. cpu tells the server's CPU so far.
-func drive(ctx context.Context, address string, clients []client, warmUp, measured time.Duration, cpu func() time.Duration) (phase, error) {
+// drive runs one connection for each client, and measures after they have warmed up.
+func drive(ctx context.Context, address string, clients []client, warmUp, measured time.Duration, m meter) (phase, error) {
 	l := &loop{address: address}
 	tallies := make([]tally, len(clients))
 	var running sync.WaitGroup
@@ -59,14 +77,17 @@ func drive(ctx context.Context, address string, clients []client, warmUp, measur
 		running.Go(func() { l.serve(c, &tallies[n]) })
 	}
 	err := pause(ctx, warmUp)
-	used, start := cpu(), time.Now()
-	l.measuring.Store(true)
+	databaseUsed := m.databaseCPU()
+	used, start := m.cpu(), time.Now()
+	l.stage.Store(measuring)
 	if err == nil {
 		err = pause(ctx, measured)
 	}
-	l.measuring.Store(false)
-	p := phase{Wall: time.Since(start).Seconds(), CPU: (cpu() - used).Seconds()}
-	l.done.Store(true)
+	l.stage.Store(over)
+	p := phase{Wall: time.Since(start).Seconds(), CPU: (m.cpu() - used).Seconds()}
+	for pid, cpu := range m.databaseCPU() {
+		p.DatabaseCPU += (cpu - databaseUsed[pid]).Seconds()
+	}
 	running.Wait()
 	p.sum(tallies)
 	if err == nil && p.Answered == 0 {
@@ -77,14 +98,14 @@ func drive(ctx context.Context, address string, clients []client, warmUp, measur
 
 // serve exchanges requests and answers until the phase is over. A connection that fails is dialled anew.
 func (l *loop) serve(c client, t *tally) {
-	for !l.done.Load() {
+	for l.stage.Load() != over {
 		connection, err := dial(l.address)
 		if err != nil {
 			t.fail(err)
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		for err == nil && !l.done.Load() {
+		for err == nil && l.stage.Load() != over {
 			err = l.exchange(connection, c, t)
 		}
 		_ = connection.raw.Close()
@@ -114,8 +135,12 @@ func (l *loop) exchange(connection *connection, c client, t *tally) error {
 		t.fail(err)
 		return nil
 	}
-	if l.measuring.Load() {
+	stage := l.stage.Load()
+	if stage == measuring {
 		t.latencies = append(t.latencies, elapsed)
+	}
+	if stage != warming {
+		t.slowest = max(t.slowest, elapsed)
 	}
 	return nil
 }
@@ -130,7 +155,9 @@ func (t *tally) fail(err error) {
 
 func (p *phase) sum(tallies []tally) {
 	var latencies []time.Duration
+	var slowest time.Duration
 	for _, t := range tallies {
+		slowest = max(slowest, t.slowest)
 		latencies = append(latencies, t.latencies...)
 		p.Failed += t.failed
 		if t.failure != nil && p.FirstFailure == "" {
@@ -139,8 +166,7 @@ func (p *phase) sum(tallies []tally) {
 	}
 	slices.Sort(latencies)
 	p.Answered = len(latencies)
-	p.P50 = float64(percentile(latencies, 50).Microseconds()) / 1e3
-	p.P99 = float64(percentile(latencies, 99).Microseconds()) / 1e3
+	p.P50, p.P99, p.Slowest = milliseconds(percentile(latencies, 50)), milliseconds(percentile(latencies, 99)), milliseconds(slowest)
 }
 
 func pause(ctx context.Context, duration time.Duration) error {
@@ -151,3 +177,5 @@ func pause(ctx context.Context, duration time.Duration) error {
 		return nil
 	}
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }

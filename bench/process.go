@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"time"
 )
 
@@ -17,8 +16,8 @@ type process struct {
 	ended   chan struct{}
 }
 
-func (h *house) start(command *exec.Cmd, name string, out io.Writer) (*process, error) {
-	log, err := os.OpenFile(filepath.Join(h.folder, name+".log"), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+func start(command *exec.Cmd, logName string, out io.Writer) (*process, error) {
+	log, err := os.OpenFile(logName, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}

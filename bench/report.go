@@ -7,37 +7,54 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"text/tabwriter"
 )
 
 // result is everything that was measured, as -json writes it.
 type result struct {
-	System       string  `json:"system"`
-	Placement    string  `json:"placement"`
-	CPUMeasured  bool    `json:"cpu_measured"`
-	Seconds      float64 `json:"seconds"`
-	Connections  int     `json:"connections"`
-	LogLevel     string  `json:"log_level"`
-	FirstStartMS float64 `json:"first_start_ms"`
-	RestartMS    float64 `json:"restart_ms"`
-	IdleMemory   memory  `json:"idle_memory_bytes"`
-	LoadedMemory memory  `json:"loaded_memory_bytes"`
-	Runs         []turn  `json:"runs"`
+	System      string        `json:"system"`
+	Placement   string        `json:"placement"`
+	CPUMeasured bool          `json:"cpu_measured"`
+	Experiment  string        `json:"experiment"`
+	Seconds     float64       `json:"seconds"`
+	LogLevel    string        `json:"log_level"`
+	Houses      []houseReport `json:"servers"`
+	Runs        []turn        `json:"runs"`
 }
+
+// The experiments.
+const (
+	compareWorkloads = "workloads"
+	compareSizes     = "growth"
+	compareCrowds    = "crowd"
+)
 
 // turn is one run of everything.
 type turn struct {
-	Signature unit             `json:"signature"`
-	Hash      unit             `json:"password_hash"`
-	Phases    map[string]phase `json:"workloads"`
+	Signature unit    `json:"signature"`
+	Hash      unit    `json:"password_hash"`
+	Phases    []phase `json:"phases"`
+}
+
+// phase returns that of a subject.
+func (t turn) phase(s subject) phase {
+	return t.Phases[slices.IndexFunc(t.Phases, func(p phase) bool { return p.subject == s })]
 }
 
 func newResult(o options) *result {
 	_, measured := cpuTime(os.Getpid())
-	return &result{
+	r := &result{
 		System:      fmt.Sprintf("%s %s/%s, %d cores", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
-		CPUMeasured: measured, Seconds: o.seconds, Connections: o.connections, LogLevel: o.logLevel,
+		CPUMeasured: measured, Seconds: o.seconds, LogLevel: o.logLevel, Experiment: compareWorkloads,
 	}
+	switch {
+	case o.growth:
+		r.Experiment = compareSizes
+	case o.crowd:
+		r.Experiment = compareCrowds
+	}
+	return r
 }
 
 func (r *result) save(path string) error {
@@ -52,35 +69,90 @@ func (r *result) save(path string) error {
 func (r *result) faults() error {
 	var faults []error
 	for n, turn := range r.Runs {
-		for _, name := range workloadNames() {
-			if p := turn.Phases[name]; p.Failed > 0 {
-				faults = append(faults, fmt.Errorf("run %d, %s: %d requests failed, the first with %s", n+1, name, p.Failed, p.FirstFailure))
+		for _, p := range turn.Phases {
+			fault := func(format string, arguments ...any) {
+				faults = append(faults, fmt.Errorf("run %d, %s: %w", n+1, p.subject, fmt.Errorf(format, arguments...)))
+			}
+			if p.Failed > 0 {
+				fault("%d requests failed, the first with %s", p.Failed, p.FirstFailure)
+			}
+			if p.Workload == refreshName && p.added() != 0 {
+				fault("refreshes added %d sessions", p.added())
+			}
+			if r.Experiment == compareCrowds && p.Slowest > milliseconds(crowdPatience) {
+				fault("an answer took %.0f ms, and none may take longer than %v", p.Slowest, crowdPatience)
 			}
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// over collects a figure of every run in which the workload had its turn.
-func (r *result) over(name string, figure func(turn, phase) float64) spread {
+// subjects are what was measured, in the order of their turns.
+func (r *result) subjects() []subject {
+	var subjects []subject
+	for _, p := range r.Runs[0].Phases {
+		subjects = append(subjects, p.subject)
+	}
+	return subjects
+}
+
+// over collects a figure of every run.
+func (r *result) over(s subject, figure func(turn, phase) float64) spread {
 	var values []float64
 	for _, turn := range r.Runs {
-		if p, ok := turn.Phases[name]; ok {
-			values = append(values, figure(turn, p))
-		}
+		values = append(values, figure(turn, turn.phase(s)))
 	}
 	return spreadOf(values)
 }
 
+// column is a figure in a table.
+type column struct {
+	title    string
+	decimals int
+	figure   func(turn, phase) float64
+	total    bool // the sum over all runs, rather than the median
+}
+
+// text is the cell of a subject. What could not be measured, and is zero everywhere, is a dash.
+func (c column) text(r *result, s subject) string {
+	values := r.over(s, c.figure)
+	switch {
+	case c.total:
+		return fmt.Sprintf("%.*f", c.decimals, values.sum)
+	case values.highest == 0:
+		return "–"
+	}
+	return values.text(c.decimals)
+}
+
+// The columns that more than one table has.
+var (
+	signatures  = column{"CPU in signatures", 3, func(_ turn, p phase) float64 { return p.microseconds() / p.Signature.microseconds() }, false}
+	cpu         = column{"CPU µs", 0, func(_ turn, p phase) float64 { return p.microseconds() }, false}
+	databaseCPU = column{"database's CPU µs", 0, func(_ turn, p phase) float64 { return p.DatabaseCPU / float64(max(1, p.Answered)) * 1e6 }, false}
+	rate        = column{"answers/s", 0, func(_ turn, p phase) float64 { return p.rate() }, false}
+	half        = column{"p50 ms", 2, func(_ turn, p phase) float64 { return p.P50 }, false}
+	nearlyAll   = column{"p99 ms", 2, func(_ turn, p phase) float64 { return p.P99 }, false}
+	busy        = column{"core busy", 2, func(_ turn, p phase) float64 { return p.busy() }, false}
+	answers     = column{"answers", 0, func(_ turn, p phase) float64 { return float64(p.Answered) }, true}
+	failed      = column{"failed", 0, func(_ turn, p phase) float64 { return float64(p.Failed) }, true}
+)
+
 func (r *result) print(out io.Writer) {
 	fmt.Fprintf(out, "%s; GOMAXPROCS=1; %s\n", r.System, r.Placement)
-	fmt.Fprintf(out, "%d runs of %v s, %d connections, log level %s; median [lowest–highest]\n", len(r.Runs), r.Seconds, r.Connections, r.LogLevel)
+	fmt.Fprintf(out, "%d runs of %v s, log level %s; median [lowest–highest]\n", len(r.Runs), r.Seconds, r.LogLevel)
 	if !r.CPUMeasured {
 		fmt.Fprintln(out, "The server's CPU is measured on Linux only, so costs are missing here; that of a signature is elapsed time.")
 	}
 	r.printUnits(out)
-	r.printWorkloads(out)
-	r.printServer(out)
+	switch r.Experiment {
+	case compareSizes:
+		r.printGrowth(out)
+	case compareCrowds:
+		r.printCrowd(out)
+	default:
+		r.printWorkloads(out)
+	}
 }
 
 func (r *result) printUnits(out io.Writer) {
@@ -95,78 +167,21 @@ func (r *result) printUnits(out io.Writer) {
 	}
 }
 
-func (r *result) printWorkloads(out io.Writer) {
+// printTable has a row for each subject, which begins with what names says of it.
+func (r *result) printTable(out io.Writer, titles string, names func(subject) string, columns ...column) {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "\nworkload\tCPU in signatures\tCPU µs\tanswers/s\tp50 ms\tp99 ms\tcore busy\tanswers\tfailed")
-	for _, name := range workloadNames() {
-		rate := r.over(name, func(_ turn, p phase) float64 { return p.rate() })
-		if rate.count == 0 {
-			continue
+	fmt.Fprintf(table, "\n%s", titles)
+	for _, c := range columns {
+		fmt.Fprint(table, "\t", c.title)
+	}
+	for _, s := range r.subjects() {
+		fmt.Fprintf(table, "\n%s", names(s))
+		for _, c := range columns {
+			fmt.Fprint(table, "\t", c.text(r, s))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.0f\n", name,
-			r.cost(name, 3, func(t turn, p phase) float64 { return p.microseconds() / p.Signature.microseconds() }),
-			r.cost(name, 1, func(_ turn, p phase) float64 { return p.microseconds() }),
-			rate.text(0),
-			r.over(name, func(_ turn, p phase) float64 { return p.P50 }).text(2),
-			r.over(name, func(_ turn, p phase) float64 { return p.P99 }).text(2),
-			r.cost(name, 2, func(_ turn, p phase) float64 { return p.busy() }),
-			r.over(name, func(_ turn, p phase) float64 { return float64(p.Answered) }).sum,
-			r.over(name, func(_ turn, p phase) float64 { return float64(p.Failed) }).sum)
 	}
+	fmt.Fprintln(table)
 	table.Flush()
-}
-
-// cost is a figure that needs the server's CPU.
-func (r *result) cost(name string, decimals int, figure func(turn, phase) float64) string {
-	if !r.CPUMeasured {
-		return "–"
-	}
-	return r.over(name, figure).text(decimals)
-}
-
-func (r *result) printServer(out io.Writer) {
-	fmt.Fprintln(out)
-	if r.CPUMeasured {
-		r.printExtra(out)
-	}
-	if n := len(r.Runs); n > 0 {
-		r.printDatabase(out)
-	}
-	fmt.Fprintf(out, "start to first token    %.0f ms with a new folder, %.0f ms again (lingpai dev, which hashes a password and verifies the token)\n",
-		r.FirstStartMS, r.RestartMS)
-	if r.IdleMemory.Now > 0 {
-		fmt.Fprintf(out, "resident memory         %s idle, %s after the load, %s at most\n",
-			megabytes(r.IdleMemory.Now), megabytes(r.LoadedMemory.Now), megabytes(r.LoadedMemory.Peak))
-	}
-}
-
-// printExtra says what the headline hides: the hash in a password's cost, and how many answers a whole core would give.
-func (r *result) printExtra(out io.Writer) {
-	beside := r.over(passwordName, func(t turn, p phase) float64 {
-		return (p.microseconds() - t.Hash.microseconds()) / p.Signature.microseconds()
-	})
-	if beside.count > 0 {
-		fmt.Fprintf(out, "password beside hash    %s signatures\n", beside.text(2))
-	}
-	if full := r.over(jwksName, func(_ turn, p phase) float64 { return p.rate() / p.busy() }); full.count > 0 {
-		fmt.Fprintf(out, "jwks on a whole core    %s answers/s (answers/s over core busy)\n", full.text(0))
-	}
-}
-
-func (r *result) printDatabase(out io.Writer) {
-	first, ok1 := r.Runs[0].Phases[refreshName]
-	last, ok2 := r.Runs[len(r.Runs)-1].Phases[refreshName]
-	if !ok1 || !ok2 {
-		return
-	}
-	for _, line := range []struct {
-		name string
-		p    phase
-	}{{"refreshes, first run   ", first}, {"refreshes, last run    ", last}} {
-		fmt.Fprintf(out, "%s %d refreshes: %d → %d sessions, database %s → %s, write-ahead log %s → %s\n", line.name, line.p.Answered,
-			line.p.Before.Sessions, line.p.After.Sessions, megabytes(line.p.Before.Bytes), megabytes(line.p.After.Bytes),
-			megabytes(line.p.Before.LogBytes), megabytes(line.p.After.LogBytes))
-	}
 }
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }

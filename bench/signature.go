@@ -93,21 +93,21 @@ func repeat(work func() error, duration time.Duration, count *int) error {
 	return nil
 }
 
-func (h *house) measureSignature(ctx context.Context, o options, progress io.Writer) (unit, error) {
+func (s *site) measureSignature(ctx context.Context, o options, progress io.Writer) (unit, error) {
 	o.seconds /= 2 // it is measured twice as often as anything else
-	u, err := h.measureUnit(ctx, o, "-sign")
-	fmt.Fprintf(progress, "  %-14s %7.0f µs\n", "signature", u.microseconds())
+	u, err := s.measureUnit(ctx, o, "-sign")
+	fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "signature", u.microseconds())
 	return u, err
 }
 
 // measureUnit has a child of this program measure a unit on the server's core, with the server idle.
-func (h *house) measureUnit(ctx context.Context, o options, flag string) (unit, error) {
+func (s *site) measureUnit(ctx context.Context, o options, flag string) (unit, error) {
 	var u unit
 	self, err := os.Executable()
 	if err != nil {
 		return u, err
 	}
-	child := h.cores.command(ctx, h.cores.server, self, flag, "-seconds", strconv.FormatFloat(o.seconds, 'f', -1, 64))
+	child := s.cores.command(ctx, s.cores.server, self, flag, "-seconds", strconv.FormatFloat(o.seconds, 'f', -1, 64))
 	child.Env = append(cleanEnvironment(), "GOMAXPROCS=1")
 	child.Stderr = os.Stderr
 	text, err := child.Output()

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// holder keeps the tokens of the last answer. Its client goes on with them, or not.
+type holder struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	next         func(*holder) ([]byte, error)
+}
+
+func (h *holder) request() ([]byte, error)   { return h.next(h) }
+func (h *holder) answered(body []byte) error { return json.Unmarshal(body, h) }
+
+// tokenWorkload has a number of clients that make their requests by the same function.
+func tokenWorkload(name string, endpoint *url.URL, holders []*holder, next func(*holder) ([]byte, error)) *workload {
+	w := &workload{name: name, target: endpoint, token: func() string { return holders[0].AccessToken }}
+	for _, h := range holders {
+		h.next = next
+		w.clients = append(w.clients, h)
+	}
+	return w
+}
+
+func newHolders(count int) []*holder {
+	holders := make([]*holder, count)
+	for n := range holders {
+		holders[n] = &holder{}
+	}
+	return holders
+}
+
+// reader sends one request over and over and only looks whether there is an answer.
+type reader []byte
+
+func (r reader) request() ([]byte, error) { return r, nil }
+
+func (r reader) answered(body []byte) error {
+	if len(body) == 0 {
+		return errors.New("the answer is empty")
+	}
+	return nil
+}
+
+// signInAll signs so many sessions in, so that the database knows their people.
+func signInAll(ctx context.Context, endpoint *url.URL, house *house, count int) ([]*holder, error) {
+	codes := house.knownCodes()
+	if err := codes.prepare(ctx, count); err != nil {
+		return nil, err
+	}
+	connection, err := dial(endpoint.Host)
+	if err != nil {
+		return nil, err
+	}
+	defer connection.raw.Close()
+	holders := newHolders(count)
+	for _, h := range holders {
+		h.next = func(*holder) ([]byte, error) { return codes.signIn(endpoint, house) }
+		if err := h.ask(connection); err != nil {
+			return nil, err
+		}
+	}
+	return holders, nil
+}
+
+// mostTries bounds how often the store may be out of reach while it is filled: a disk that has so much to write makes others wait.
+const mostTries = 10
+
+// ask makes the holder's next request and takes the answer. It is for what comes before anything is measured.
+func (h *holder) ask(connection *connection) error {
+	for try := 1; ; try++ {
+		request, err := h.request()
+		if err != nil {
+			return err
+		}
+		status, body, err := connection.exchange(request)
+		switch {
+		case err != nil:
+			return err
+		case status == http.StatusServiceUnavailable && try < mostTries:
+			time.Sleep(time.Second)
+		case status != http.StatusOK:
+			return fmt.Errorf("a request was answered with %d: %s", status, body)
+		default:
+			return h.answered(body)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// house is a server with a store of its own.
+type house struct {
+	*site
+	folder string
+	store  store
+	server *process
+	ready  ready
+	// clientID and clientSecret are of a back end that gets tokens for itself.
+	clientID, clientSecret string
+	report                 houseReport
+}
+
+// houseReport is what is told of a server beside its answers.
+type houseReport struct {
+	Store        string  `json:"store"`
+	Stored       int     `json:"stored_sessions,omitempty"` // -growth: how many sessions the store was given
+	FirstStartMS float64 `json:"first_start_ms"`
+	RestartMS    float64 `json:"restart_ms"`
+	IdleMemory   memory  `json:"idle_memory_bytes"`
+	LoadedMemory memory  `json:"loaded_memory_bytes"`
+	Sessions     int64   `json:"sessions_at_end"`
+	SessionBytes int64   `json:"session_bytes_at_end"` // with their indexes; 0: unknown
+}
+
+// ready is the line that lingpai dev prints when it is up.
+type ready struct {
+	TokenEndpoint string `json:"token_endpoint"`
+	JWKSURI       string `json:"jwks_uri"`
+	MiniProgram   struct {
+		ClientID string `json:"client_id"`
+		AppID    string `json:"appid"`
+	} `json:"mini_program"`
+	Confidential struct {
+		ClientID     string `json:"client_id"`
+		ClientSecret string `json:"client_secret"`
+	} `json:"confidential"`
+	User struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	} `json:"user"`
+}
+
+// openHouse starts a server over a new store. The site closes it.
+func (s *site) openHouse(ctx context.Context, o options, kind string, stored int, progress io.Writer) (*house, error) {
+	h := &house{site: s, folder: filepath.Join(s.folder, fmt.Sprintf("house-%d", len(s.houses)+1)), report: houseReport{Store: kind, Stored: stored}}
+	var err error
+	if h.store, err = s.openStore(ctx, kind, h.folder); err != nil {
+		return nil, err
+	}
+	s.houses = append(s.houses, h)
+	// The first start makes keys and tables; the second is what a restart is like, and its server takes the load.
+	for _, startup := range []*float64{&h.report.FirstStartMS, &h.report.RestartMS} {
+		fmt.Fprintf(progress, "starting the server, %s\n", kind)
+		if *startup, err = h.restart(ctx, o); err != nil {
+			return nil, err
+		}
+	}
+	h.report.IdleMemory = h.server.memory()
+	return h, h.createClient(ctx)
+}
+
+// environment is what every program of the house is told.
+func (h *house) environment() []string { return append(cleanEnvironment(), h.store.environment()...) }
+
+// restart starts the server, after ending one that runs, and returns how many milliseconds passed until it had given its first token.
+func (h *house) restart(ctx context.Context, o options) (float64, error) {
+	if h.server != nil {
+		h.server.stop()
+	}
+	command := h.cores.command(ctx, h.cores.server, h.program, "dev", "--data", h.folder, "--addr", "127.0.0.1:0", "--output", "json")
+	command.Env = append(h.environment(), "GOMAXPROCS=1", "LINGPAI_WECHAT_BASE_URL="+h.wechat, "LINGPAI_LOG_LEVEL="+o.logLevel,
+		"LINGPAI_PASSWORD_ADDRESS_ATTEMPTS=0", "LINGPAI_SESSION_LIMIT=0")
+	reader, writer := io.Pipe()
+	began := time.Now()
+	server, err := start(command, h.folder+".log", writer)
+	if err != nil {
+		return 0, err
+	}
+	h.server = server
+	go func() { // server, not h.server: the next restart replaces that while this still waits
+		<-server.ended
+		writer.CloseWithError(errors.New("the server ended: " + server.lastWords()))
+	}()
+	line, err := bufio.NewReader(reader).ReadBytes('\n') // dev prints it once it has fetched and verified a token of its own
+	elapsed := time.Since(began)
+	go func() { _, _ = io.Copy(io.Discard, reader) }()
+	if err == nil {
+		err = json.Unmarshal(line, &h.ready)
+	}
+	return milliseconds(elapsed), err
+}
+
+// createClient registers a back end, as its operator would.
+func (h *house) createClient(ctx context.Context) error {
+	command := h.cores.command(ctx, h.cores.others, h.program, "clients", "create", "bench-service", "--grant", clientCredentialsName,
+		"--audience", "https://api.example.com", "--scope", "api", "--default-scope", "api")
+	command.Env = h.environment()
+	text, err := command.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("lingpai clients create: %w: %s", err, text)
+	}
+	for line := range strings.Lines(string(text)) {
+		switch fields := strings.Fields(line); {
+		case len(fields) != 2:
+		case fields[0] == "client_id":
+			h.clientID = fields[1]
+		case fields[0] == "client_secret":
+			h.clientSecret = fields[1]
+		}
+	}
+	if h.clientID == "" || h.clientSecret == "" {
+		return fmt.Errorf("lingpai clients create printed no secret: %s", text)
+	}
+	return nil
+}
+
+// endpoint is where tokens are given.
+func (h *house) endpoint() (*url.URL, error) { return url.Parse(h.ready.TokenEndpoint) }
+
+// takeLeave looks at the house when all is measured.
+func (h *house) takeLeave(ctx context.Context) error {
+	h.report.LoadedMemory = h.server.memory()
+	state, err := h.store.look(ctx)
+	if err == nil {
+		h.report.Sessions = state.Sessions
+		h.report.SessionBytes, err = h.store.sessionBytes(ctx)
+	}
+	return err
+}
+
+// cpu implements meter.
+func (h *house) cpu() time.Duration { return h.server.cpu() }
+
+// databaseCPU implements meter.
+func (h *house) databaseCPU() map[int]time.Duration { return h.store.cpu() }
+
+// close ends the server and removes its store.
+func (h *house) close() error {
+	if h.server != nil {
+		h.server.stop()
+	}
+	return h.store.remove()
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const usage = `Usage: go run ./bench [flags]
+
+Builds lingpai, runs it as a process of its own beside a WeChat simulator, and asks for tokens in a closed loop: every
+connection sends its next request when it has the answer to the last. It prints, for each workload, the server's CPU for
+one answer and how many RSA-2048 signatures that would have paid for.
+
+  refresh_token        each connection holds a session and refreshes it over and over
+  client_credentials   a back end gets tokens for itself: there is no user, and nothing is written
+  wechat_code          people who have signed in before do so again, with a fresh code each
+  password             a confidential client signs a user in; nearly all of it is the argon2id hash
+  jwks                 GET of the key set, as resource servers do
+
+No ID token is asked for, so a token is one signature. The server has one core (GOMAXPROCS=1, and pinned where taskset
+exists); the simulator, this program and, where that is allowed, the connections of PostgreSQL have the others. CPU is
+measured on Linux only. What is compared takes turns, so that a machine that gets slower or busier does so for all of it;
+tables have medians, and lowest and highest in brackets. What we aim for, in signatures: client_credentials 1.20,
+refresh_token 1.35 on SQLite and 1.40 on PostgreSQL.
+
+  -store postgresql    PostgreSQL and Redis instead of an SQLite file; all: each has a server of its own, in one table.
+                       They are named by LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS, or answer at their usual ports on
+                       this machine. The bench makes databases and keys of its own, and removes them when it ends, also
+                       when it is interrupted. PostgreSQL's CPU is another process's and has a column of its own.
+
+Instead of the workloads above, these compare one with itself:
+
+  -growth              refresh_token with 1000, 10000 and 100000 sessions in the store (-sessions 1000,1000000 for other
+                       sizes), refreshed at random all over the table. A refresh should take as long in a large store
+                       as in a small one (median within 1.2 times), add no row, and find place on its page: the share of
+                       updates that PostgreSQL calls HOT, which touch no index, should be 0.95 or more.
+  -crowd               refresh_token, and sign-ins of people known and new, over -connections and over eight times as
+                       many: far more requests at once than the server has connections to PostgreSQL (10). Answers may
+                       take longer then, but none may fail, and none may take longer than four seconds.
+
+Flags:
+`
+
+const (
+	sqliteName     = "sqlite"
+	postgresqlName = "postgresql"
+	allName        = "all"
+)
+
+// crowdFactor is how many times more connections a crowd has.
+const crowdFactor = 8
+
+type options struct {
+	seconds       float64
+	runs          int
+	connections   int
+	only          string
+	store         string
+	growth, crowd bool
+	sessions      string
+	sizes         []int // -growth: of sessions
+	logLevel      string
+	folder        string
+	json          string
+	sign, hash    bool
+}
+
+func parseOptions(arguments []string, help io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(help)
+	flags.Usage = func() {
+		fmt.Fprint(help, usage)
+		flags.PrintDefaults()
+	}
+	flags.Float64Var(&o.seconds, "seconds", 5, "measured `seconds` of a workload in each run; a fifth of them more warms up")
+	flags.IntVar(&o.runs, "runs", 5, "how often everything takes its turn")
+	flags.IntVar(&o.connections, "connections", 8, "keep-alive connections; password uses two at most, since a server hashes for one caller only so much")
+	flags.StringVar(&o.only, "only", strings.Join(workloadNames(), ","), "workloads to run")
+	flags.StringVar(&o.store, "store", sqliteName, "where the server keeps users and sessions: sqlite, postgresql or all")
+	flags.BoolVar(&o.growth, "growth", false, "compare small and large stores instead")
+	flags.StringVar(&o.sessions, "sessions", "1000,10000,100000", "`sizes` of the stores that -growth compares")
+	flags.BoolVar(&o.crowd, "crowd", false, "compare few and many connections instead")
+	flags.StringVar(&o.logLevel, "log-level", "warn", "the server's log level; at info, the default of lingpai serve, it logs a line for every token")
+	flags.StringVar(&o.folder, "folder", "", "where SQLite's files are made; default the system's folder for temporary files")
+	flags.StringVar(&o.json, "json", "", "also write all figures to this `file`")
+	flags.BoolVar(&o.sign, "sign", false, "only measure signatures in this process; the program calls itself so")
+	flags.BoolVar(&o.hash, "hash", false, "only measure password hashes in this process; the program calls itself so")
+	if err := flags.Parse(arguments); err != nil {
+		return o, err
+	}
+	var err error
+	if o.sizes, err = parseSizes(o.sessions); err != nil {
+		return o, err
+	}
+	return o, o.check(flags.NArg())
+}
+
+func (o options) check(rest int) error {
+	switch {
+	case rest > 0:
+		return errors.New("only flags are understood; see -h")
+	case o.seconds < 0.1 || o.seconds > 60 || math.IsNaN(o.seconds):
+		return errors.New("-seconds: 0.1 to 60")
+	case o.runs < 1 || o.runs > 1000:
+		return errors.New("-runs: 1 to 1000")
+	case o.connections < 1 || o.connections > 64:
+		return errors.New("-connections: 1 to 64")
+	case !slices.Contains([]string{sqliteName, postgresqlName, allName}, o.store):
+		return fmt.Errorf("-store: %q is none of sqlite, postgresql, all", o.store)
+	case o.growth && o.crowd:
+		return errors.New("-growth, -crowd: one at a time")
+	case o.growth && o.sizes[0] < 2*o.connections:
+		return errors.New("-sessions: at least two for each of the -connections")
+	}
+	for name := range strings.SplitSeq(o.only, ",") {
+		if !slices.Contains(workloadNames(), name) {
+			return fmt.Errorf("-only: %q is none of %s", name, strings.Join(workloadNames(), ", "))
+		}
+	}
+	return nil
+}
+
+// parseSizes returns the sizes of stores, the smallest first.
+func parseSizes(text string) ([]int, error) {
+	var sizes []int
+	for part := range strings.SplitSeq(text, ",") {
+		size, err := strconv.Atoi(part)
+		if err != nil || size < 2 || size > 100_000_000 {
+			return nil, fmt.Errorf("-sessions: %q is not a number of 2 to 100000000", part)
+		}
+		sizes = append(sizes, size)
+	}
+	slices.Sort(sizes)
+	return slices.Compact(sizes), nil
+}
+
+func (o options) duration() time.Duration { return time.Duration(o.seconds * float64(time.Second)) }
+
+// warmUp is long enough for caches, statements and connections, and short beside what is measured.
+func (o options) warmUp() time.Duration { return o.duration() / 5 }
+
+// stores are the kinds that were asked for.
+func (o options) stores() []string {
+	if o.store == allName {
+		return []string{sqliteName, postgresqlName}
+	}
+	return []string{o.store}
+}
+
+// wants says whether a workload takes part.
+func (o options) wants(name string) bool {
+	return !o.growth && !o.crowd && slices.Contains(strings.Split(o.only, ","), name)
+}

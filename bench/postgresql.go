@@ -1,0 +1,142 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
+)
+
+const (
+	postgresqlVariable = "LINGPAI_TEST_POSTGRES"
+	postgresqlUsual    = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
+	// poolSize is how many connections the server may have, its default.
+	poolSize = 10
+	// patience bounds what is asked of PostgreSQL and Redis when the bench begins and ends.
+	patience = 30 * time.Second
+)
+
+// postgresqlStore is a database that the bench made, and a prefix of keys in Redis.
+type postgresqlStore struct {
+	server, name, url string
+	redis             *redisKeys
+	own               *sql.DB // our connection, which looks at the database
+	cores             cores
+	moved             map[int]bool // processes of PostgreSQL that were taken off the server's core
+}
+
+// openPostgreSQL makes a database. The caller removes it.
+func openPostgreSQL(ctx context.Context, cores cores) (store, error) {
+	s := &postgresqlStore{server: cmp.Or(os.Getenv(postgresqlVariable), postgresqlUsual), cores: cores, moved: map[int]bool{}}
+	s.name = fmt.Sprintf("lingpai_bench_%016x", rand.Uint64())
+	address, err := url.Parse(s.server)
+	if err != nil {
+		return nil, errors.New(postgresqlVariable + " is not the URL of a PostgreSQL database")
+	}
+	if s.redis, err = openRedis(ctx, s.name); err != nil {
+		return nil, err
+	}
+	if err := s.administer(ctx, "CREATE DATABASE "+s.name); err != nil {
+		return nil, errors.Join(fmt.Errorf("no PostgreSQL where a database can be made; start one, or name one as %s: %w", postgresqlVariable, err), s.redis.remove())
+	}
+	address.Path = "/" + s.name
+	s.url = address.String()
+	if s.own, err = sql.Open("pgx", s.url); err != nil {
+		return nil, errors.Join(err, s.remove())
+	}
+	s.own.SetMaxOpenConns(1)
+	return s, nil
+}
+
+// administer does something beside the database, which nobody may be connected with.
+func (s *postgresqlStore) administer(ctx context.Context, statement string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	server, err := sql.Open("pgx", s.server)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	_, err = server.ExecContext(ctx, statement)
+	return err
+}
+
+func (s *postgresqlStore) environment() []string {
+	return append(s.redis.environment(), "LINGPAI_DATABASE_URL="+s.url, "LINGPAI_DATABASE_CONNECTIONS="+strconv.Itoa(poolSize))
+}
+
+func (s *postgresqlStore) look(ctx context.Context) (seen state, err error) {
+	const query = `SELECT pg_database_size(current_database()), (SELECT count(*) FROM sessions), coalesce(n_tup_upd, 0), coalesce(n_tup_hot_upd, 0)
+		FROM pg_stat_user_tables WHERE relname = 'sessions'`
+	if err = s.own.QueryRowContext(ctx, query).Scan(&seen.Bytes, &seen.Sessions, &seen.Updates, &seen.HOTUpdates); err != nil {
+		err = fmt.Errorf("looking at the database: %w", err)
+	}
+	return seen, err
+}
+
+func (s *postgresqlStore) sessionBytes(ctx context.Context) (int64, error) {
+	return count(ctx, s.own, "SELECT pg_total_relation_size('sessions')")
+}
+
+// cpu reads what the processes of the server's connections have used, which are told from others by their name as PostgreSQL's: it may be on
+// another machine. It takes them off the server's core where that is allowed.
+func (s *postgresqlStore) cpu() map[int]time.Duration {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	rows, err := s.own.QueryContext(ctx, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	if err != nil {
+		return nil
+	}
+	defer rows.Close()
+	used := map[int]time.Duration{}
+	for rows.Next() {
+		var pid int
+		if rows.Scan(&pid) != nil || programName(pid) != "postgres" {
+			continue
+		}
+		if !s.moved[pid] {
+			s.moved[pid] = true
+			_ = s.cores.move(ctx, pid) // who may not still measures the server's own CPU
+		}
+		if cpu, known := cpuTime(pid); known {
+			used[pid] = cpu
+		}
+	}
+	return used
+}
+
+// open gives durability up, which matters to nobody who begins anew after a crash.
+func (s *postgresqlStore) open(context.Context) (*sql.DB, bulkWords, error) {
+	address, err := url.Parse(s.url)
+	if err != nil {
+		return nil, bulkWords{}, err
+	}
+	query := address.Query()
+	query.Set("synchronous_commit", "off")
+	address.RawQuery = query.Encode()
+	database, err := sql.Open("pgx", address.String())
+	return database, bulkWords{list: "json_array_elements_text($1)", second: "$2"}, err
+}
+
+// tidy does what autovacuum would do. A checkpoint needs a right that not everybody has.
+func (s *postgresqlStore) tidy(ctx context.Context) error {
+	_, err := s.own.ExecContext(ctx, "VACUUM (ANALYZE)")
+	_, _ = s.own.ExecContext(ctx, "CHECKPOINT")
+	return err
+}
+
+// remove drops the database, whoever is still connected, and also when the bench was interrupted.
+func (s *postgresqlStore) remove() error {
+	if s.own != nil {
+		_ = s.own.Close()
+	}
+	return errors.Join(s.administer(context.Background(), "DROP DATABASE IF EXISTS "+s.name+" WITH (FORCE)"), s.redis.remove())
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// printWorkloads compares workloads, and stores.
+func (r *result) printWorkloads(out io.Writer) {
+	r.printTable(out, "workload\tstore\tconnections", func(s subject) string {
+		return fmt.Sprintf("%s\t%s\t%d", s.Workload, s.Store, s.Connections)
+	}, signatures, cpu, databaseCPU, rate, half, nearlyAll, busy, answers, failed)
+	fmt.Fprintln(out)
+	for _, h := range r.Houses {
+		r.printHouse(out, h)
+	}
+}
+
+// printHouse tells what else there is to know of a server.
+func (r *result) printHouse(out io.Writer, h houseReport) {
+	fmt.Fprintf(out, "%s\n", h.Store)
+	for _, s := range r.subjects() {
+		if s.Store == h.Store {
+			r.printExtra(out, s)
+		}
+	}
+	fmt.Fprintf(out, "  start to first token   %.0f ms with a new store, %.0f ms again (lingpai dev, which hashes a password and verifies the token)\n",
+		h.FirstStartMS, h.RestartMS)
+	if h.IdleMemory.Now > 0 {
+		fmt.Fprintf(out, "  resident memory        %s idle, %s after the load, %s at most\n",
+			megabytes(h.IdleMemory.Now), megabytes(h.LoadedMemory.Now), megabytes(h.LoadedMemory.Peak))
+	}
+}
+
+// printExtra says what the table hides: the hash in a password's cost, how many answers a whole core would give, and what refreshes leave
+// behind.
+func (r *result) printExtra(out io.Writer, s subject) {
+	switch {
+	case s.Workload == passwordName && r.CPUMeasured:
+		beside := r.over(s, func(t turn, p phase) float64 {
+			return (p.microseconds() - t.Hash.microseconds()) / p.Signature.microseconds()
+		})
+		fmt.Fprintf(out, "  password beside hash   %s signatures\n", beside.text(2))
+	case s.Workload == jwksName && r.CPUMeasured:
+		full := r.over(s, func(_ turn, p phase) float64 { return p.rate() / p.busy() })
+		fmt.Fprintf(out, "  jwks on a whole core   %s answers/s (answers/s over core busy)\n", full.text(0))
+	case s.Workload == refreshName:
+		r.printRefreshes(out, "first", r.Runs[0].phase(s))
+		r.printRefreshes(out, "last ", r.Runs[len(r.Runs)-1].phase(s))
+	}
+}
+
+func (r *result) printRefreshes(out io.Writer, which string, p phase) {
+	fmt.Fprintf(out, "  refreshes, %s run   %d refreshes: %d → %d sessions, database %s → %s", which, p.Answered,
+		p.Before.Sessions, p.After.Sessions, megabytes(p.Before.Bytes), megabytes(p.After.Bytes))
+	if p.After.LogBytes > 0 {
+		fmt.Fprintf(out, ", write-ahead log %s → %s", megabytes(p.Before.LogBytes), megabytes(p.After.LogBytes))
+	}
+	fmt.Fprintln(out)
+}
