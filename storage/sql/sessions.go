@@ -3,10 +3,7 @@ package sql
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
-
-	"gorm.io/gorm"
 
 	"github.com/lingpai/lingpai/identity"
 )
@@ -105,63 +102,6 @@ func (s *Sessions) Rotate(ctx context.Context, session identity.Session, from ui
 	moved, err := s.db.hot.rotateSession.exec(ctx, session.Generation, encodeRotations(session.Rotations),
 		session.IdleExpiresAt.UnixMilli(), session.LastSeenAt.UnixMilli(), session.ID, from)
 	return moved == 1, err
-}
-
-// End implements identity.Sessions.
-func (s *Sessions) End(ctx context.Context, id, reason string) (bool, error) {
-	if storable(id) != nil {
-		return false, nil
-	}
-	session, _, err := s.Find(ctx, id)
-	if errors.Is(err, identity.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	event := identity.Event{Kind: identity.EventSessionEnded, UserID: session.UserID, ClientID: session.ClientID, SessionID: id, Detail: reason}
-	ended, err := s.end(ctx, event, reason, "id = ?", id)
-	return ended > 0, err
-}
-
-// EndAll implements identity.Sessions.
-func (s *Sessions) EndAll(ctx context.Context, userID, reason string) (int64, error) {
-	if storable(userID) != nil {
-		return 0, nil
-	}
-	return s.end(ctx, identity.Event{Kind: identity.EventSessionEnded, UserID: userID}, reason, "user_id = ?", userID)
-}
-
-// EndBefore implements identity.Sessions.
-func (s *Sessions) EndBefore(ctx context.Context, before time.Time, reason string) (int64, error) {
-	return s.end(ctx, identity.Event{Kind: identity.EventSessionEnded}, reason, "auth_time <= ?", before.UnixMilli())
-}
-
-// EndSince implements identity.Sessions.
-func (s *Sessions) EndSince(ctx context.Context, since time.Time, reason string) (int64, error) {
-	return s.end(ctx, identity.Event{Kind: identity.EventSessionEnded}, reason, "last_seen_at >= ?", since.UnixMilli())
-}
-
-// end ends sessions and tells of it in one event.
-func (s *Sessions) end(ctx context.Context, event identity.Event, reason, where string, value any) (ended int64, err error) {
-	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if ended, err = endSessions(tx, now, reason, where, value); err != nil || ended == 0 {
-			return err
-		}
-		if event.SessionID == "" {
-			event.Detail = fmt.Sprintf("%s: %d sessions", reason, ended)
-		}
-		return recordEvent(tx, now, event)
-	})
-	return ended, err
-}
-
-func endSessions(tx *gorm.DB, now time.Time, reason, where string, value any) (int64, error) {
-	if err := storable(reason); err != nil {
-		return 0, err
-	}
-	result := tx.Exec("UPDATE sessions SET ended_at = ?, end_reason = ? WHERE ended_at IS NULL AND "+where, now.UnixMilli(), reason, value)
-	return result.RowsAffected, result.Error
 }
 
 // List implements identity.Sessions.

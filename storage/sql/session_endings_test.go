@@ -1,0 +1,45 @@
+package sql
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// TestAllSessionsEndHoweverManyThereAre: after a restore, which brings back what thieves held, nothing may depend on one statement being done in
+// time.
+func TestAllSessionsEndHoweverManyThereAre(t *testing.T) { everywhere(t, allSessionsEnd) }
+
+func allSessionsEnd(t *testing.T, open func() *DB) {
+	t.Helper()
+	db := open()
+	_, err := db.MigrateUp(t.Context())
+	require.NoError(t, err)
+	first := signIn(t, db, "alice")
+	const more = 2*endBatch - 1 // so that the last batch is full
+	require.NoError(t, db.write.Exec(`INSERT INTO sessions (id, user_id, client_id, scope, method, auth_time, generation, secret_hash,
+					idle_expires_at, expires_at, last_seen_at, device)
+				WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+				SELECT 'more-' || i, user_id, client_id, scope, method, auth_time, 0, secret_hash, idle_expires_at, expires_at, last_seen_at, device
+				FROM sessions, n`, more).Error)
+
+	ended, err := db.Sessions().EndSince(t.Context(), time.Now().Add(time.Hour), identity.EndedByOperator)
+	require.NoError(t, err)
+	require.Zero(t, ended)
+	events := count(t, db, "events")
+	require.Zero(t, events)
+
+	ended, err = db.Sessions().EndBefore(t.Context(), time.Now(), identity.EndedByOperator)
+	require.NoError(t, err)
+	require.EqualValues(t, more+1, ended)
+	require.EqualValues(t, 1, count(t, db, "events"), "one event tells of all")
+	var alive int64
+	require.NoError(t, db.read.Raw("SELECT count(*) FROM sessions WHERE ended_at IS NULL").Scan(&alive).Error)
+	require.Zero(t, alive)
+	found, _, err := db.Sessions().Find(t.Context(), first.ID)
+	require.NoError(t, err)
+	require.Equal(t, identity.EndedByOperator, found.EndReason)
+}
