@@ -16,6 +16,9 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
+// versionTable says which steps were taken. It has a name of our own: another program's database that goose migrates too is not ours.
+const versionTable = "lingpai_migrations"
+
 // ErrSchema says that the database has another shape than this version needs.
 var ErrSchema = errors.New("the database has another shape than this version of lingpai needs")
 
@@ -31,7 +34,7 @@ func (db *DB) migrator(ctx context.Context) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(tables) > 0 && !slices.Contains(tables, goose.DefaultTablename) {
+	if len(tables) > 0 && !slices.Contains(tables, versionTable) {
 		return nil, fmt.Errorf("%w: it holds the tables of another program", ErrSchema)
 	}
 	folder, err := fs.Sub(migrations, db.words.migrations)
@@ -42,7 +45,7 @@ func (db *DB) migrator(ctx context.Context) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(db.words.goose, connections, folder)
+	return goose.NewProvider(db.words.goose, connections, folder, goose.WithTableName(versionTable))
 }
 
 // tables names what is in the database.
@@ -147,7 +150,7 @@ func (db *DB) versions(ctx context.Context) (current, target int64, err error) {
 		sources := migrator.ListSources()
 		return 0, sources[len(sources)-1].Version, err
 	}
-	err = db.read.WithContext(ctx).Raw("SELECT coalesce(max(version_id), 0) FROM " + goose.DefaultTablename + " WHERE is_applied").Scan(&current).Error
+	err = db.read.WithContext(ctx).Raw("SELECT coalesce(max(version_id), 0) FROM " + versionTable + " WHERE is_applied").Scan(&current).Error
 	sources := migrator.ListSources()
 	return current, sources[len(sources)-1].Version, ended(ctx, err)
 }

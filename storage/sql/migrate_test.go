@@ -32,7 +32,7 @@ func tables(t *testing.T, db *DB) []string {
 	t.Helper()
 	all, err := db.tables(t.Context())
 	require.NoError(t, err)
-	all = slices.DeleteFunc(all, func(name string) bool { return strings.HasPrefix(name, "goose_") || strings.HasPrefix(name, "sqlite_") })
+	all = slices.DeleteFunc(all, func(name string) bool { return name == versionTable || strings.HasPrefix(name, "sqlite_") })
 	slices.Sort(all)
 	return all
 }
@@ -103,7 +103,7 @@ func schemaThatDoesNotFitIsRefused(t *testing.T, open func() *DB) {
 	require.NoError(t, err)
 	require.NoError(t, db.CheckSchema(ctx))
 
-	require.NoError(t, db.write.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)").Error)
+	require.NoError(t, db.write.Exec("INSERT INTO lingpai_migrations (version_id, is_applied) VALUES (9999, TRUE)").Error)
 	err = db.CheckSchema(ctx)
 	require.ErrorIs(t, err, ErrSchema)
 	require.ErrorContains(t, err, "newer version")
@@ -142,7 +142,7 @@ func manyMigrateAtOnce(t *testing.T, open func() *DB) {
 func requireOnce(t *testing.T, db *DB) {
 	t.Helper()
 	var twice []int64
-	require.NoError(t, db.read.Raw("SELECT version_id FROM goose_db_version GROUP BY version_id HAVING count(*) > 1").Scan(&twice).Error)
+	require.NoError(t, db.read.Raw("SELECT version_id FROM lingpai_migrations GROUP BY version_id HAVING count(*) > 1").Scan(&twice).Error)
 	require.Empty(t, twice)
 }
 
@@ -195,13 +195,14 @@ func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
 func anotherProgramsDatabaseIsLeftAlone(t *testing.T, open func() *DB) {
 	t.Helper()
 	db := open()
+	require.NoError(t, db.write.Exec("CREATE TABLE goose_db_version (version_id INTEGER)").Error) // theirs, with the usual name of its kind
 	require.NoError(t, db.write.Exec("CREATE TABLE theirs (id INTEGER PRIMARY KEY)").Error)
 	_, err := db.MigrateUp(t.Context())
 	require.ErrorIs(t, err, ErrSchema)
 	require.ErrorIs(t, db.CheckSchema(t.Context()), ErrSchema)
 	tables, err := db.tables(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"theirs"}, tables)
+	require.ElementsMatch(t, []string{"goose_db_version", "theirs"}, tables)
 }
 
 func TestLookingAtAnEmptyDatabaseWritesNothing(t *testing.T) {
