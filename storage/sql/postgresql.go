@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net/netip"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,6 +31,9 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" || len(u.Path) < 2 {
 		return nil, errURL
 	}
+	if !u.Query().Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !onThisMachine(u.Hostname()) {
+		return nil, errUnprotected // the driver would do without TLS if the server, or whoever sits between, says so
+	}
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, errors.Join(errors.New("PostgreSQL's driver does not understand the URL, or cannot read a file that it names"), errURL)
@@ -37,6 +42,13 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 		config.ConnectTimeout = connectPatience
 	}
 	return config, nil
+}
+
+var errUnprotected = errors.New("the URL does not say how the connection is protected: add sslmode=verify-full; sslmode=disable is for private networks")
+
+func onThisMachine(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
 // openPostgreSQL makes the one pool. It does not connect.

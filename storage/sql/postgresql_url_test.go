@@ -23,6 +23,7 @@ func TestWrongURLsOfPostgreSQLAreRefused(t *testing.T) {
 		"postgres://u:" + password + "%zz@host/db", "postgres://u:" + password + " @host/db", "postgres://u:" + password + "\x00@host/db",
 		"mysql://" + secret + "host/db", "POSTGRES//" + secret + "host/db", "host=localhost password=" + password + " dbname=db",
 		" postgres://" + secret + "host/db", "postgres://" + secret + "ho st/db", "postgres://" + secret + "[::1/db",
+		"postgres://" + secret + "db.example.com/db", // without TLS if the server, or somebody between, says so
 	} {
 		require.Error(t, CheckURL(url), url)
 		require.NotContains(t, CheckURL(url).Error(), password, url)
@@ -31,8 +32,10 @@ func TestWrongURLsOfPostgreSQLAreRefused(t *testing.T) {
 		require.NotContains(t, err.Error(), password)
 	}
 	for _, url := range []string{
-		"postgres://" + secret + "host/db", "postgresql://host:5433/db", "postgres://" + secret + "[::1]/db?sslmode=verify-full",
-		"postgres://" + secret + "a:5432,b:5433/db?target_session_attrs=read-write", "postgres://host/db?search_path=own&default_query_exec_mode=exec",
+		"postgres://" + secret + "127.0.0.1/db", "postgresql://localhost:5433/db", "postgres://" + secret + "[::1]/db",
+		"postgres://" + secret + "host/db?sslmode=verify-full", "postgres://" + secret + "host/db?sslmode=disable",
+		"postgres://" + secret + "a:5432,b:5433/db?target_session_attrs=read-write&sslmode=verify-ca",
+		"postgres://localhost/db?search_path=own&default_query_exec_mode=exec",
 	} {
 		require.NoError(t, CheckURL(url), url)
 	}
