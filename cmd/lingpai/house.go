@@ -109,10 +109,12 @@ func newWechat(c config, logger *slog.Logger) (*wechat.Client, error) {
 // of and does not count: it is gone for all replicas, and most of what they do goes on without it.
 func readiness(c config, database *sql.DB, volatile volatileStore) func(context.Context) []provider.ReadyCheck {
 	return func(ctx context.Context) []provider.ReadyCheck {
+		redis := make(chan error, 1)
+		go func() { redis <- volatile.Ping(ctx) }() // beside the database, which may take all the time there is
 		checks := []provider.ReadyCheck{{Name: "database", OK: database.CheckSchema(ctx) == nil}}
-		if c.RedisURL != "" {
+		if err := <-redis; c.RedisURL != "" {
 			check := provider.ReadyCheck{Name: "redis", OK: true}
-			if volatile.Ping(ctx) != nil {
+			if err != nil {
 				check.Note = "does not answer: passwords are refused until it does, and all else goes on"
 			}
 			checks = append(checks, check)

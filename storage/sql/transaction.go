@@ -71,12 +71,16 @@ func undone(err error) bool {
 	return failure.Code == "40001" || failure.Code == "40P01" || failure.Code == "0A000" && failure.Routine == "RevalidateCachedQuery"
 }
 
-// carry bounds what waits for another process. It is carried through even if its caller leaves: to break off would cost the connection, and
-// would leave it open whether anything was written.
+// carry bounds what waits for another process, by our patience or by its caller's if that ends sooner. It is carried through even if its caller
+// leaves: to break off would cost the connection, and would leave it open whether anything was written.
 func (db *DB) carry(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	if ctx.Err() != nil || db.patience == 0 {
 		return ctx, func() {}, ctx.Err()
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), db.patience)
+	end := time.Now().Add(db.patience)
+	if theirs, ok := ctx.Deadline(); ok && theirs.Before(end) {
+		end = theirs
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
 	return ctx, cancel, nil
 }
