@@ -33,6 +33,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	d.database = database
 	if file == "" {
 		d.report.ok(c.databaseName() + " answers")
+		d.warnUnprotected(c.DatabaseURL, "write sslmode=verify-full into database.url (LINGPAI_DATABASE_URL)")
 		return
 	}
 	d.report.ok(fmt.Sprintf("SQLite in %s (%s) answers", file, size(info.Size())))

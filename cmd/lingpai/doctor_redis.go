@@ -28,6 +28,7 @@ func (d *doctor) checkRedis(ctx context.Context) {
 		d.report.ok("none: counts of attempts and the like are in the memory of the one process; several replicas need redis.url")
 		return
 	}
+	d.warnUnprotected(d.config.RedisURL, "write rediss:// into redis.url (LINGPAI_REDIS_URL), without skip_verify")
 	store, err := within(ctx, func(context.Context) (volatileStore, error) { return openVolatile(d.config) })
 	if err != nil {
 		d.report.fault("cannot be opened: "+d.report.words(err), checkRedisURL)

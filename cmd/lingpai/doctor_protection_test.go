@@ -1,0 +1,33 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+func TestDoctorSeesWhoCouldListen(t *testing.T) {
+	for server, want := range map[identity.Secret]string{
+		"":                            "",
+		"sqlite:lingpai.db":           "",
+		"postgres://u:p@127.0.0.1/db": "",
+		"redis://localhost:6379":      "",
+		"unix:///run/redis.sock":      "",
+		"postgres://u:p@db/x?sslmode=verify-full": "",
+		"postgres://u:p@db/x?sslmode=verify-ca":   "",
+		"rediss://cache.example.com":              "",
+		"postgres://u:p@db/x?sslmode=disable":     "not encrypted",
+		"postgres://u:p@db/x?sslmode=prefer":      "not encrypted",
+		"redis://:p@cache.example.com":            "not encrypted",
+		"postgres://u:p@db/x?sslmode=require":     "certificate is not checked",
+		"rediss://cache?skip_verify=true":         "certificate is not checked",
+	} {
+		if want == "" {
+			require.Empty(t, unprotected(server), "%q", server.Reveal())
+			continue
+		}
+		require.Contains(t, unprotected(server), want, "%q", server.Reveal())
+	}
+}
