@@ -117,7 +117,11 @@ const refusalPeriod = time.Minute
 // recordRefusal tells of a refused token once in a while: who has one could fill the audit log with it.
 func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, presented uint32, ahead bool) {
 	key := fmt.Sprintf("refused/%s/%d", session.ID, presented)
-	if first, err := m.Volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod); err == nil && !first {
+	first, err := m.Volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
+	if err != nil { // it cannot be told from a repeat, of which there may be any number
+		m.Logger.WarnContext(ctx, "a refresh token was refused, and the audit log does not tell", "session", session.ID, "error", err)
+	}
+	if err != nil || !first {
 		return
 	}
 	if ahead {
