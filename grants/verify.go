@@ -30,6 +30,7 @@ func NewRequirement(audience, scope string) (Requirement, error) {
 type Verified struct {
 	Subject  string // a user, or a client that acts for itself
 	ClientID string
+	Session  string // empty: a client that acts for itself, and not for a user
 	Scope    string
 }
 
@@ -55,5 +56,5 @@ func (m *Manager) Verify(ctx context.Context, bearer string, need Requirement) (
 			}
 		}
 	}
-	return Verified{Subject: claims.Subject, ClientID: claims.ClientID, Scope: claims.Scope}, nil
+	return Verified{Subject: claims.Subject, ClientID: claims.ClientID, Session: claims.Session, Scope: claims.Scope}, nil
 }

@@ -31,7 +31,8 @@ func (e *verifyEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header.Set("X-Auth-Subject", caller.Subject)
 	header.Set("X-Auth-Client", caller.ClientID)
-	header.Set("X-Auth-Scope", caller.Scope) // there though it be empty, for the gateway to overwrite one that the caller made up
+	header.Set("X-Auth-Session", caller.Session) // empty for a client that acts for itself: then the subject is no user
+	header.Set("X-Auth-Scope", caller.Scope)     // these two are there though they be empty, for the gateway to overwrite what the caller made up
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -24,25 +24,29 @@ func TestVerifyTellsWhoIsCalling(t *testing.T) {
 	user := w.signIn("alice", "scope", "openid api").text("access_token")
 	sub, _ := claimsOf(t, user)["sub"].(string)
 	own, silent := w.token(serviceForm()).text("access_token"), w.token(serviceForm().with("scope", "offline_access")).text("access_token")
-	for name, c := range map[string]struct{ token, query, subject, client, scope string }{
-		"a user":                   {user, "", sub, "mini", "openid api"},
-		"a user, scope needed":     {user, "&scope=api", sub, "mini", "openid api"},
-		"a user, scopes needed":    {user, "&scope=api%20openid", sub, "mini", "openid api"},
-		"a client for itself":      {own, "&scope=api", "service", "service", "api"},
-		"a client without a scope": {silent, "", "service", "service", ""},
+	sid, _ := claimsOf(t, user)["sid"].(string)
+	require.NotEmpty(t, sid)
+	for name, c := range map[string]struct{ token, query, subject, client, session, scope string }{
+		"a user":                   {user, "", sub, "mini", sid, "openid api"},
+		"a user, scope needed":     {user, "&scope=api", sub, "mini", sid, "openid api"},
+		"a user, scopes needed":    {user, "&scope=api%20openid", sub, "mini", sid, "openid api"},
+		"a client for itself":      {own, "&scope=api", "service", "service", "", "api"},
+		"a client without a scope": {silent, "", "service", "service", "", ""},
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
 			header := bearer(c.token)
 			header.Set("X-Auth-Subject", "u_admin")
 			header.Set("X-Auth-Scope", "admin")
+			header.Set("X-Auth-Session", "made-up")
 			a := w.ask(method, forTestAudience+c.query, nil, header)
 			require.Equal(t, http.StatusNoContent, a.status, "%s: %s", name, a.body)
 			require.Empty(t, a.body)
-			require.Equal(t, []string{"Cache-Control", "Date", "X-Auth-Client", "X-Auth-Scope", "X-Auth-Subject", "X-Request-Id"}, headerNames(a))
+			require.Equal(t, []string{"Cache-Control", "Date", "X-Auth-Client", "X-Auth-Scope", "X-Auth-Session", "X-Auth-Subject", "X-Request-Id"}, headerNames(a))
 			require.Equal(t, "no-store", a.header.Get("Cache-Control"))
 			require.Equal(t, []string{c.subject}, a.header.Values("X-Auth-Subject"))
 			require.Equal(t, []string{c.client}, a.header.Values("X-Auth-Client"))
-			require.Equal(t, []string{c.scope}, a.header.Values("X-Auth-Scope"), "there also when it is empty")
+			require.Equal(t, []string{c.session}, a.header.Values("X-Auth-Session"), "by which a user is told from a client; there also when it is empty")
+			require.Equal(t, []string{c.scope}, a.header.Values("X-Auth-Scope"), "likewise")
 		}
 	}
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodTrace} {
