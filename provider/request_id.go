@@ -14,6 +14,9 @@ func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
 		w.Header()["X-Request-Id"] = []string{id}
+		if len(r.TransferEncoding) > 0 { // perhaps beside a length, of which nothing is left to see here: what follows on the connection is not trusted
+			w.Header()["Connection"] = []string{"close"}
+		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
 	})
 }
