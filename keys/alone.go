@@ -34,7 +34,7 @@ func (m *masterKey) lone(purpose, identity string) (cipher.AEAD, error) {
 }
 
 func (m *masterKey) derive(info string) (cipher.AEAD, error) {
-	subkey, err := hkdf.Key(sha256.New, m.key, nil, info, subkeySize)
+	subkey, err := hkdf.Expand(sha256.New, m.secret, info, subkeySize)
 	if err != nil {
 		return nil, err
 	}

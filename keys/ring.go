@@ -1,7 +1,9 @@
 package keys
 
 import (
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -26,7 +28,7 @@ type Ring struct {
 // masterKey is one key of a ring with the sealers that were derived from it, by purpose.
 type masterKey struct {
 	id      string
-	key     []byte
+	secret  []byte   // from which subkeys are derived
 	sealers sync.Map // string to cipher.AEAD
 }
 
@@ -58,7 +60,8 @@ func parseMasterKey(entry string) (*masterKey, error) {
 	if err != nil || len(key) != masterKeySize {
 		return nil, errors.New("want the base64 of exactly 32 bytes behind the id; make one with: lingpai keys new-master-key")
 	}
-	return &masterKey{id: id, key: key}, nil
+	secret, err := hkdf.Extract(sha256.New, key, nil) // RFC 5869 §2.2; once for all subkeys
+	return &masterKey{id: id, secret: secret}, err
 }
 
 // NewMasterKey makes an entry for a ring. Its id tells the day, since a ring is read by people.
