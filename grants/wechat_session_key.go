@@ -6,22 +6,33 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"slices"
 	"time"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/wechat"
 )
 
 // sessionKeyRate is how often WeChat is asked about the key of one account. Beyond some number of its own it refuses.
 func sessionKeyRate() rate { return rate{10, time.Minute} }
 
-// keepSessionKey keeps the session key that a sign-in came with. Who signs in is certain without it, so no fault of the vault decides that.
+// keepSessionKey keeps the session key that a sign-in came with, if anybody may ask for what it is needed for: what nobody needs is not kept,
+// not even sealed. Who signs in is certain without it, so no fault of the vault decides that.
 func (m *Manager) keepSessionKey(ctx context.Context, appID string, login wechat.Login, answered time.Time) {
-	if login.SessionKey.Zero() { // which the log tells of already
+	if login.SessionKey.Zero() || !m.dataIsWanted(ctx, appID) { // the log tells of the former already
 		return
 	}
 	if err := m.Vault.Keep(ctx, wechat.Account{AppID: appID, OpenID: login.OpenID}, login.SessionKey, answered); err != nil {
 		m.Logger.WarnContext(ctx, "cannot keep a session key: encrypted data of this user does not open until the next sign-in", "appid", appID, "error", err)
 	}
+}
+
+// dataIsWanted says whether some enabled client of an app may ask for the scope wechat.data. If that cannot be found out, it may.
+func (m *Manager) dataIsWanted(ctx context.Context, appID string) bool {
+	clients, err := m.Clients.List(ctx)
+	return err != nil || slices.ContainsFunc(clients, func(client identity.Client) bool {
+		return slices.Contains(client.Scopes, ScopeData) && slices.Contains(client.Apps, appID) && !client.Disabled()
+	})
 }
 
 // SessionKeyState says whether WeChat still knows the session key that is kept of a user. The key itself is never told.

@@ -1,0 +1,46 @@
+package grants_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/wechat"
+)
+
+// noting is a volatile store that notes which keys were written.
+type noting struct {
+	identity.Volatile
+	put *[]string
+}
+
+func (n noting) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	*n.put = append(*n.put, key)
+	return n.Volatile.Put(ctx, key, value, ttl)
+}
+
+// TestSessionKeysThatNobodyNeedsAreNotKept: what is not there cannot be stolen.
+func TestSessionKeysThatNobodyNeedsAreNotKept(t *testing.T) {
+	var put []string
+	w := newWorld(t)
+	w.manager.Vault = wechat.NewVault(wechat.VaultConfig{Store: noting{w.manager.Volatile, &put}, NotFound: identity.ErrNotFound, Sealer: w.ring})
+	kept := func() bool {
+		put = nil
+		w.signIn("alice")
+		return len(put) > 0
+	}
+	require.False(t, kept(), "no client may ask for data")
+	backend := confidentialClient("data-backend", grants.ClientCredentials)
+	backend.Apps, backend.Scopes = []string{otherApp}, []string{grants.ScopeData}
+	require.NoError(t, w.database.Clients().Create(t.Context(), backend))
+	require.False(t, kept(), "only one of another app")
+	backend.ID, backend.Apps = "data-backend-2", []string{testApp}
+	require.NoError(t, w.database.Clients().Create(t.Context(), backend))
+	require.True(t, kept())
+	require.NoError(t, w.database.Clients().Disable(t.Context(), backend.ID))
+	require.False(t, kept())
+}
