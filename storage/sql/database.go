@@ -26,6 +26,7 @@ type DB struct {
 	read, write *gorm.DB // one and the same with PostgreSQL
 	words       dialect
 	hot         hotStatements
+	group       commitGroup // of SQLite
 	ring        *keys.Ring
 	now         func() time.Time // nil: the database has a clock of its own
 	patience    time.Duration    // how long a statement or a transaction may take; 0: it has no one to wait for

@@ -48,7 +48,10 @@ func (db *DB) openSQLite(options Options) error {
 		return err
 	}
 	pragmas.Set("_txlock", "immediate") // a transaction that will write says so at once, and never has to be undone
-	db.write, err = openPool(path, pragmas, 1)
+	if db.write, err = openPool(path, pragmas, 1); err != nil {
+		return err
+	}
+	db.group.pool, err = db.write.DB()
 	return err
 }
 

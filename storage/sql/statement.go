@@ -29,8 +29,8 @@ func newStatement(db *DB, pool *gorm.DB, text string) *statement {
 // row scans the first row into targets, or returns identity.ErrNotFound. ErrExists: it was to be written. The rows are read to their end:
 // SQLite commits there.
 func (s *statement) row(ctx context.Context, targets []any, values ...any) error {
-	return s.carried(ctx, func(ctx context.Context) error {
-		rows, err := s.query(ctx, values)
+	return s.carried(ctx, func(ctx context.Context, on executor) error {
+		rows, err := on.query(ctx, values)
 		if err != nil {
 			return err
 		}
@@ -50,8 +50,8 @@ func (s *statement) row(ctx context.Context, targets []any, values ...any) error
 
 // exec returns how many rows were changed. ErrExists.
 func (s *statement) exec(ctx context.Context, values ...any) (changed int64, err error) {
-	err = s.carried(ctx, func(ctx context.Context) error {
-		result, err := s.execute(ctx, values)
+	err = s.carried(ctx, func(ctx context.Context, on executor) error {
+		result, err := on.execute(ctx, values)
 		if err != nil {
 			return err
 		}
@@ -63,12 +63,29 @@ func (s *statement) exec(ctx context.Context, values ...any) (changed int64, err
 
 // carried is carried through, also if the caller leaves: nobody learns of a write half done, and in SQLite it is over sooner than a watch
 // for the context's end would be set up.
-func (s *statement) carried(ctx context.Context, do func(context.Context) error) error {
+func (s *statement) carried(ctx context.Context, do func(context.Context, executor) error) error {
 	err := s.db.again(ctx, func(ctx context.Context) error {
-		if s.db.patience == 0 {
-			ctx = context.WithoutCancel(ctx)
+		pool, err := s.pool.DB()
+		if err != nil {
+			return err
 		}
-		return do(ctx)
+		if s.db.patience > 0 { // pgx compiles by itself, in the way that its URL says; poolers before PostgreSQL need another than the usual
+			return do(ctx, executor{text: s.text, pool: pool})
+		}
+		ctx = context.WithoutCancel(ctx)
+		compiled, err := s.compiled(ctx, pool)
+		if err != nil {
+			return err
+		}
+		if s.pool == s.db.write {
+			return s.db.group.run(ctx, func(ctx context.Context, tx *sql.Tx) error {
+				if tx == nil {
+					return do(ctx, executor{compiled: compiled})
+				}
+				return do(ctx, executor{compiled: tx.StmtContext(ctx, compiled)})
+			})
+		}
+		return do(ctx, executor{compiled: compiled})
 	})
 	if translator, ok := s.pool.Dialector.(gorm.ErrorTranslator); ok && err != nil {
 		err = translator.Translate(err)
@@ -76,39 +93,35 @@ func (s *statement) carried(ctx context.Context, do func(context.Context) error)
 	return exists(err)
 }
 
-func (s *statement) query(ctx context.Context, values []any) (*sql.Rows, error) {
-	compiled, pool, err := s.compiled(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if compiled == nil {
-		return pool.QueryContext(ctx, s.text, values...)
-	}
-	return compiled.QueryContext(ctx, values...)
-}
-
-func (s *statement) execute(ctx context.Context, values []any) (sql.Result, error) {
-	compiled, pool, err := s.compiled(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if compiled == nil {
-		return pool.ExecContext(ctx, s.text, values...)
-	}
-	return compiled.ExecContext(ctx, values...)
-}
-
-// compiled compiles the statement at its first use, since the tables need not be there when the database is opened. pgx does so by itself,
-// in the way that its URL says; poolers before PostgreSQL need another than the usual.
-func (s *statement) compiled(ctx context.Context) (*sql.Stmt, *sql.DB, error) {
-	pool, err := s.pool.DB()
-	if err != nil || s.db.patience > 0 {
-		return nil, pool, err
-	}
+// compiled compiles the statement at its first use, since the tables need not be there when the database is opened.
+func (s *statement) compiled(ctx context.Context, pool *sql.DB) (*sql.Stmt, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if s.prepared == nil {
-		s.prepared, err = pool.PrepareContext(ctx, s.text)
+	if s.prepared != nil {
+		return s.prepared, nil
 	}
-	return s.prepared, pool, err
+	var err error
+	s.prepared, err = pool.PrepareContext(ctx, s.text)
+	return s.prepared, err
+}
+
+// executor runs a statement: as compiled, or as text.
+type executor struct {
+	compiled *sql.Stmt
+	text     string
+	pool     *sql.DB
+}
+
+func (e executor) query(ctx context.Context, values []any) (*sql.Rows, error) {
+	if e.compiled != nil {
+		return e.compiled.QueryContext(ctx, values...)
+	}
+	return e.pool.QueryContext(ctx, e.text, values...)
+}
+
+func (e executor) execute(ctx context.Context, values []any) (sql.Result, error) {
+	if e.compiled != nil {
+		return e.compiled.ExecContext(ctx, values...)
+	}
+	return e.pool.ExecContext(ctx, e.text, values...)
 }
