@@ -32,6 +32,8 @@ func rules() map[string]rule {
 		"password":            {nil, append(engines, "net/http")},
 		"wechat":              {nil, engines},
 		"wechat/wechattest":   {nil, engines},
+		"wechat/qq":           {[]string{"wechat"}, engines},
+		"wechat/qq/qqtest":    {nil, engines},
 		"tokens":              {[]string{"identity", "keys"}, append(engines, "net/http")},
 		"grants":              {[]string{"identity", "tokens", "wechat", "password"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
 		"grants/walk":         {nil, append(engines, "net/http")},

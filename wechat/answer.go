@@ -15,22 +15,31 @@ var errMalformed = errors.New("wechat: malformed answer")
 
 // parseLogin reads the answer of code2Session. WeChat reports failures with
 // HTTP status 200, and may or may not add "errcode":0 to a success, so both
-// the number and the openid decide. Anything doubtful is an outage: no
-// account may come from an answer that we did not understand.
+// the number and the openid decide.
 func parseLogin(body []byte) (Login, error) {
 	members, err := parseAnswer(body, nil)
 	if err != nil {
 		return Login{}, err
 	}
-	openID, err := members.text("openid")
-	if err != nil || !plausibleIdentifier(openID) {
-		return Login{}, outage("no plausible openid")
-	}
-	unionID, err := members.text("unionid")
-	if err != nil || unionID != "" && !plausibleIdentifier(unionID) {
-		return Login{}, outage("implausible unionid")
+	openID, unionID, err := members.person()
+	if err != nil {
+		return Login{}, err
 	}
 	return Login{OpenID: openID, UnionID: unionID, SessionKey: members.sessionKey()}, nil
+}
+
+// person returns who a success is about. Anything doubtful is an outage: no
+// account may come from an answer that we did not understand.
+func (o object) person() (openID, unionID string, err error) {
+	openID, err = o.text("openid")
+	if err != nil || !plausibleIdentifier(openID) {
+		return "", "", outage("no plausible openid")
+	}
+	unionID, err = o.text("unionid")
+	if err != nil || unionID != "" && !plausibleIdentifier(unionID) {
+		return "", "", outage("implausible unionid")
+	}
+	return openID, unionID, nil
 }
 
 // sessionKey returns the key of a login, or none if it is odd: who signed in

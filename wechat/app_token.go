@@ -140,7 +140,7 @@ func (a *AppTokens) fetch(ctx context.Context, credentials Credentials) (appToke
 	}
 	if err := a.shelf.write(ctx, credentials.AppID, token, life); err != nil {
 		a.client.logger.LogAttrs(ctx, slog.LevelWarn, "wechat: an app token is not shared with the other replicas",
-			slog.String("appid", printableAppID(credentials.AppID)))
+			slog.String("appid", weixin().printableAppID(credentials.AppID)))
 	}
 	return token, nil
 }

@@ -65,7 +65,7 @@ func parseStableToken(body []byte) (Secret, time.Duration, error) {
 	return Secret(text), time.Duration(seconds) * time.Second, nil
 }
 
-// withToken is the query of a call that carries an app token.
+// withToken is the query of a call that carries an access token.
 func withToken(token Secret, query url.Values) url.Values {
 	if query == nil {
 		query = url.Values{}

@@ -51,7 +51,7 @@ func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
 		`","countryCode":"86","watermark":{"appid":"` + appID + `"}}}`}
 	faults := append(secrecyFaults(), phoned)
 	for _, errcode := range []int{40001, 40014, 42001, 40003, 87009} {
-		faults = append(faults, wechattest.Fault{Errcode: errcode, Errmsg: "bad " + secretToken + " " + secretPhone + ", rid: <script>"})
+		faults = append(faults, wechattest.Fault{Errcode: errcode, Errmsg: "tsk " + secretToken + " " + secretPhone + ", rid: <script>"})
 	}
 	for _, fault := range faults {
 		w := newAppWorld(t)
@@ -82,7 +82,7 @@ func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
 		require.True(t, strings.Contains(written.String(), failed), failed)
 	}
 	for _, hidden := range []string{
-		secret, secretCode, sessionKey, secretToken, secretPhone, "http://", "access_token", "signature=", "bad ", "<script>", "purePhone",
+		secret, secretCode, sessionKey, secretToken, secretPhone, "http://", "access_token", "signature=", "tsk ", "<script>", "purePhone",
 	} {
 		require.False(t, strings.Contains(text, hidden), hidden) // the text would fill the screen
 		require.False(t, strings.Contains(text, url.QueryEscape(hidden)), hidden)

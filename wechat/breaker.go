@@ -29,7 +29,7 @@ const (
 // newBreaker returns a breaker that counts outages only. Were bad codes,
 // throttled users or strange error numbers counted, one user or one app could
 // lock out all others.
-func newBreaker(openFor time.Duration, logger *slog.Logger) *gobreaker.CircuitBreaker[any] {
+func newBreaker(platform string, openFor time.Duration, logger *slog.Logger) *gobreaker.CircuitBreaker[any] {
 	return gobreaker.NewCircuitBreaker[any](gobreaker.Settings{
 		Interval:     window,
 		BucketPeriod: bucket,
@@ -40,7 +40,7 @@ func newBreaker(openFor time.Duration, logger *slog.Logger) *gobreaker.CircuitBr
 		IsSuccessful: func(err error) bool { return healthOf(err) != unwell },
 		IsExcluded:   func(err error) bool { return healthOf(err) == abandoned },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
-			logger.LogAttrs(context.Background(), slog.LevelWarn, "wechat: circuit breaker changed",
+			logger.LogAttrs(context.Background(), slog.LevelWarn, platform+": circuit breaker changed",
 				slog.String("from", from.String()), slog.String("to", to.String()))
 		},
 	})

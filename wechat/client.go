@@ -28,6 +28,7 @@ type Config struct {
 
 // A Client calls WeChat's server APIs. It is safe for concurrent use.
 type Client struct {
+	platform  Sibling
 	base      *url.URL
 	timeout   time.Duration
 	openFor   time.Duration
@@ -40,28 +41,12 @@ type Client struct {
 // NewClient returns a client, or an error if the configuration is unfit. It
 // does not call WeChat. When the client is no longer needed, call Close.
 func NewClient(config Config) (*Client, error) {
-	if config.Timeout < 0 || config.MaxConcurrent < 0 || config.OpenFor < 0 {
-		return nil, errors.New("wechat: timeout, concurrency and opening time must not be negative")
-	}
-	config = withDefaults(config)
-	base, err := parseBaseURL(config.BaseURL)
-	if err != nil {
-		return nil, err
-	}
-	return &Client{
-		base:      base,
-		timeout:   config.Timeout,
-		openFor:   config.OpenFor,
-		transport: newTransport(config.Timeout, config.MaxConcurrent),
-		slots:     make(chan struct{}, config.MaxConcurrent),
-		breaker:   newBreaker(config.OpenFor, config.Logger),
-		logger:    config.Logger,
-	}, nil
+	return NewSiblingClient(weixin(), config)
 }
 
-func withDefaults(config Config) Config {
+func withDefaults(config Config, baseURL string) Config {
 	if config.BaseURL == "" {
-		config.BaseURL = DefaultBaseURL
+		config.BaseURL = baseURL
 	}
 	if config.Timeout == 0 {
 		config.Timeout = defaultTimeout
@@ -110,7 +95,7 @@ func (c *Client) report(ctx context.Context, api, appID string, err error) {
 		return
 	}
 	attributes := []slog.Attr{
-		slog.String("appid", printableAppID(appID)),
+		slog.String("appid", c.platform.printableAppID(appID)),
 		slog.String("class", failed.Class.Error()),
 		slog.Int("errcode", failed.Errcode),
 		slog.String("rid", failed.RID),
@@ -119,7 +104,7 @@ func (c *Client) report(ctx context.Context, api, appID string, err error) {
 	if failed.address.IsValid() {
 		attributes = append(attributes, slog.String("our_address", failed.address.String()))
 	}
-	c.logger.LogAttrs(ctx, failed.level(), "wechat: "+api+" failed", attributes...)
+	c.logger.LogAttrs(ctx, failed.level(), c.platform.Name+": "+api+" failed", attributes...)
 }
 
 func (e *Error) level() slog.Level {
@@ -130,13 +115,4 @@ func (e *Error) level() slog.Level {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
-}
-
-// printableAppID keeps out of the log what was entered as AppID by mistake,
-// such as the AppSecret.
-func printableAppID(id string) string {
-	if ValidAppID(id) {
-		return id
-	}
-	return "not an AppID"
 }

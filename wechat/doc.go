@@ -1,7 +1,9 @@
 // Package wechat speaks WeChat's server APIs. It turns the code of a
-// wx.login call into the user's identity at one mini-program, keeps the
-// app-level access token that other calls need, and turns WeChat's many error
-// numbers into the few classes that a caller can act on.
+// wx.login call into the user's identity at one mini-program, and that of an
+// OAuth page or a mobile app into the one at an official account, a website or
+// an app; keeps the app-level access token that other calls need; and turns
+// WeChat's many error numbers into the few classes that a caller can act on.
+// Where another platform has the same call, a [Sibling] says what is different.
 //
 // It owns the wire: bounded time, bounded bodies, bounded concurrency, a
 // circuit breaker, and the rule that a login code is sent at most once. It

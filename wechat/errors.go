@@ -12,7 +12,8 @@ import (
 // [Error] that wraps them.
 var (
 	// ErrBadCode means that the code is expired, forged, of the wrong kind
-	// or another app's. The user must call wx.login again.
+	// or another app's. The user must call wx.login again, or authorize again
+	// where that is how codes come about.
 	ErrBadCode = errors.New("wechat: code refused")
 
 	// ErrCodeUsed means that the code was traded before, by whomever. It is
@@ -21,6 +22,11 @@ var (
 
 	// ErrUserBlocked means that WeChat holds the user to be high-risk.
 	ErrUserBlocked = errors.New("wechat: user blocked")
+
+	// ErrSnapshotUser means that the code is of a virtual visitor, not of a
+	// person: a page was opened in WeChat's snapshot mode. There is nobody to
+	// sign in until the page is opened in full.
+	ErrSnapshotUser = errors.New("wechat: a virtual visitor, not a person")
 
 	// ErrStaleKey means that a session key is not the user's any more. The
 	// user must call wx.login again.

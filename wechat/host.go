@@ -38,15 +38,15 @@ func ValidAppID(id string) bool {
 func parseBaseURL(text string) (*url.URL, error) {
 	base, err := url.Parse(text)
 	if err != nil {
-		return nil, errors.New("wechat: the base URL is not a URL")
+		return nil, errors.New("the base URL is not a URL")
 	}
 	switch {
 	case base.Host == "" || base.Opaque != "" || base.Hostname() == "":
-		return nil, errors.New("wechat: the base URL needs a scheme and a host")
+		return nil, errors.New("the base URL needs a scheme and a host")
 	case base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
-		return nil, errors.New("wechat: the base URL must not have user, query or fragment")
+		return nil, errors.New("the base URL must not have user, query or fragment")
 	case base.Scheme != "https" && !(base.Scheme == "http" && isLoopback(base.Hostname())):
-		return nil, errors.New("wechat: the base URL must be https, or http on loopback")
+		return nil, errors.New("the base URL must be https, or http on loopback")
 	}
 	if base.Path == "" {
 		base.Path = "/" // else JoinPath makes a relative path, which is no request target

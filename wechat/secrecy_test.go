@@ -56,7 +56,7 @@ func TestNothingSecretIsSaid(t *testing.T) {
 }
 
 func secrecyFaults() []wechattest.Fault {
-	leaky := fmt.Sprintf("bad %s %s %s <script>, rid: <script>", secret, secretCode, sessionKey)
+	leaky := fmt.Sprintf("tsk %s %s %s <script>, rid: <script>", secret, secretCode, sessionKey)
 	faults := []wechattest.Fault{
 		{Text: `{"openid":"o1","session_key":"` + sessionKey + `"}`},
 		{Text: `{"openid":"","session_key":"` + sessionKey + `"}`},

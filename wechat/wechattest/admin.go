@@ -15,6 +15,7 @@ func (s *Simulator) adminRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /_sim/codes", administer(s.adminCodes(s.MintCode)))
 	mux.HandleFunc("POST /_sim/phone_codes", administer(s.adminCodes(s.MintPhoneCode)))
+	mux.HandleFunc("POST /_sim/oauth_codes", administer(s.adminOAuthCodes))
 	mux.HandleFunc("POST /_sim/apps", administer(s.adminApps))
 	mux.HandleFunc("POST /_sim/bind", administer(s.adminBind))
 	mux.HandleFunc("POST /_sim/unbind", administer(s.adminUnbind))
@@ -50,6 +51,11 @@ func (s *Simulator) adminCodes(mint func(appID, user string) (string, error)) fu
 		text, err := mint(request.AppID, request.User)
 		return codeReply{text}, err
 	}
+}
+
+func (s *Simulator) adminOAuthCodes(minted OAuthCode) (codeReply, error) {
+	text, err := s.MintOAuthCode(minted)
+	return codeReply{text}, err
 }
 
 func (s *Simulator) adminApps(added App) (empty, error) { return empty{}, s.AddApp(added) }

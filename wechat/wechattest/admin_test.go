@@ -88,6 +88,6 @@ func TestMistakesAreRefused(t *testing.T) {
 	}
 	require.Equal(t, http.StatusMethodNotAllowed, w.get("/_sim/codes").status)
 	require.Equal(t, http.StatusNotFound, w.get("/_sim/nothing").status)
-	require.Equal(t, http.StatusNotFound, w.get("/sns/userinfo").status)
+	require.Equal(t, http.StatusNotFound, w.get("/sns/auth").status)
 	require.Equal(t, http.StatusBadRequest, w.post("/cgi-bin/stable_token", strings.Repeat(" ", 64<<10+1)).status)
 }

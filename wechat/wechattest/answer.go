@@ -128,6 +128,8 @@ func message(errcode int) string {
 		return "appsecret missing"
 	case 41008:
 		return "missing code"
+	case 41009:
+		return "missing openid"
 	case 42001:
 		return "access_token expired"
 	case 43001:
@@ -142,6 +144,8 @@ func message(errcode int) string {
 		return "api minute-quota reach limit, must slower, retry next minute"
 	case 47001:
 		return "data format error"
+	case 48001:
+		return "api unauthorized"
 	case 87008:
 		return "invalid sig_method"
 	case 87009:

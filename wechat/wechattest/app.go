@@ -6,14 +6,24 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // SecretPrefix begins the AppSecret of every simulated app.
 const SecretPrefix = "simulator-"
 
-// An App is a mini-program that the simulator knows.
+// The kinds of apps beside mini-programs. Their codes come from WeChat's OAuth
+// pages, or from its SDK.
+const (
+	KindOfficialAccount = "official-account"
+	KindWebsite         = "website"
+	KindMobileApp       = "mobile-app"
+)
+
+// An App is what the simulator knows by an AppID and its AppSecret.
 type App struct {
 	AppID        string `json:"appid"`
+	Kind         string `json:"kind,omitempty"`          // one of the kinds; empty or "mini-program": a mini-program
 	Secret       string `json:"secret"`                  // begins with SecretPrefix
 	OpenPlatform string `json:"open_platform,omitempty"` // the account it is bound to; empty: none, thus no unionid
 }
@@ -32,6 +42,11 @@ func (s *Simulator) AddApp(added App) error {
 	}
 	if !strings.HasPrefix(added.Secret, SecretPrefix) {
 		return fmt.Errorf("secret: must begin with %q", SecretPrefix)
+	}
+	switch added.Kind {
+	case "", "mini-program", KindOfficialAccount, KindWebsite, KindMobileApp:
+	default:
+		return fmt.Errorf("kind: %q is not known", added.Kind)
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -76,6 +91,19 @@ func (s *Simulator) app(appID string) (*app, error) {
 		return nil, fmt.Errorf("appid: %q is not registered", appID)
 	}
 	return known, nil
+}
+
+// has says whether codes of a kind are handed out by apps of the app's kind.
+func (a App) has(kind codeKind) bool {
+	miniProgram := a.Kind == "" || a.Kind == "mini-program"
+	return miniProgram != (kind == oauthCode)
+}
+
+func (a App) codeLife() time.Duration {
+	if a.Kind == KindWebsite || a.Kind == KindMobileApp {
+		return longCodeLife
+	}
+	return codeLife
 }
 
 func validAppID(id string) bool {

@@ -3,17 +3,22 @@ package wechattest
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 )
 
-// codeLife is how long codes of both kinds live.
-const codeLife = 5 * time.Minute
+// How long codes live. Those of websites and mobile apps live longer.
+const (
+	codeLife     = 5 * time.Minute
+	longCodeLife = 10 * time.Minute
+)
 
 type codeKind int
 
 const (
 	loginCode codeKind = iota
 	phoneCode
+	oauthCode
 )
 
 type code struct {
@@ -22,44 +27,58 @@ type code struct {
 	user    string
 	expires time.Time
 	used    bool
+
+	// Of an oauthCode.
+	scope    string
+	snapshot bool
 }
 
 // MintCode returns what wx.login would return to the app's mini-program in
 // the user's hands: 32 letters and digits that live five minutes.
 func (s *Simulator) MintCode(appID, user string) (string, error) {
-	return s.mint(loginCode, appID, user)
+	return s.mint(code{kind: loginCode, appID: appID, user: user})
 }
 
 // MintPhoneCode returns what the button getPhoneNumber would return: 64
 // hexadecimal digits that live five minutes.
 func (s *Simulator) MintPhoneCode(appID, user string) (string, error) {
-	return s.mint(phoneCode, appID, user)
+	return s.mint(code{kind: phoneCode, appID: appID, user: user})
 }
 
-func (s *Simulator) mint(kind codeKind, appID, user string) (string, error) {
-	if user == "" {
+func (s *Simulator) mint(minted code) (string, error) {
+	if minted.user == "" {
 		return "", errors.New("user: must not be empty")
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if _, err := s.app(appID); err != nil {
+	known, err := s.app(minted.appID)
+	switch {
+	case err != nil:
 		return "", err
+	case !known.has(minted.kind):
+		return "", fmt.Errorf("appid: %q is of a kind that has no such codes", minted.appID)
 	}
 	now := s.now()
 	s.codes.dropWhile(func(old *code) bool { return now.Sub(old.expires) > codeLife })
 	text := s.alphanumeric(32)
-	if kind == phoneCode {
+	if minted.kind == phoneCode {
 		text = hex.EncodeToString(s.bytes(32))
 	}
-	s.codes.put(text, &code{kind: kind, appID: appID, user: user, expires: now.Add(codeLife)})
+	minted.expires = now.Add(known.codeLife())
+	s.codes.put(text, &minted)
 	return text, nil
 }
 
 // lookUp returns a live, unused code of the kind, or the errcode that WeChat
-// answers instead.
+// answers instead. What WeChat answers where an app of another kind asks is not
+// documented. Such an app has no code of this kind, so whatever it shows is a
+// foreign one, for which 40029 is.
 func (s *Simulator) lookUp(kind codeKind, appID, text string) (*code, int) {
 	found, known := s.codes.get(text)
 	if !known || found.kind != kind || found.appID != appID {
+		return nil, 40029
+	}
+	if owner, err := s.app(appID); err != nil || !owner.has(kind) {
 		return nil, 40029
 	}
 	expired := !s.now().Before(found.expires)

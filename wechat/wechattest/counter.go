@@ -40,7 +40,7 @@ func (s *Simulator) allow(of quota, kind ...string) bool {
 // Requests is how often the simulator was asked, failures included.
 type Requests struct {
 	Paths map[string]int `json:"paths"`
-	Codes map[string]int `json:"codes"` // by login or phone-number code
+	Codes map[string]int `json:"codes"` // by login, phone-number or OAuth code
 }
 
 // Requests returns how often the simulator was asked so far.
@@ -51,7 +51,7 @@ func (s *Simulator) Requests() Requests {
 }
 
 func (s *Simulator) count(received call) {
-	text := received.query.Get("js_code")
+	text := received.query.Get("js_code") + received.query.Get("code") // no call has both
 	if text == "" {
 		var body struct{ Code string }
 		_ = json.Unmarshal(received.body, &body)

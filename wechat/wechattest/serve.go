@@ -27,6 +27,8 @@ type call struct {
 func (s *Simulator) routes() map[string]endpoint {
 	return map[string]endpoint{
 		"/sns/jscode2session":              s.codeToSession,
+		"/sns/oauth2/access_token":         s.oauthToken,
+		"/sns/userinfo":                    s.userInfo,
 		"/cgi-bin/token":                   s.classicToken,
 		"/cgi-bin/stable_token":            s.stableToken,
 		"/wxa/business/getuserphonenumber": s.phoneNumber,

@@ -82,6 +82,16 @@ func (s *Server) PhoneCode(appID, user string) string {
 	return text
 }
 
+// OAuthCode returns a code of an app that is no mini-program, or fails the test.
+func (s *Server) OAuthCode(minted OAuthCode) string {
+	s.test.Helper()
+	text, err := s.MintOAuthCode(minted)
+	if err != nil {
+		s.test.Fatalf("simulator: %v", err)
+	}
+	return text
+}
+
 // Fault orders faults, or fails the test.
 func (s *Server) Fault(faults ...Fault) {
 	s.test.Helper()

@@ -29,3 +29,15 @@ func TestOldCodesAreForgotten(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(simulator.codes.values), 12)
 }
+
+func TestOldVisitsAreForgotten(t *testing.T) {
+	simulator := New(Options{})
+	website := &app{App: App{AppID: "wx0123456789abcdef", Kind: KindWebsite}}
+	for range maxTokens + 10 {
+		simulator.visit(website, &code{appID: website.AppID, user: "ada"})
+	}
+	require.Len(t, simulator.visits.values, maxTokens)
+	simulator.Advance(2*userTokenLife + time.Second)
+	simulator.visit(website, &code{appID: website.AppID, user: "ada"})
+	require.Len(t, simulator.visits.values, 1)
+}

@@ -46,6 +46,7 @@ type Simulator struct {
 	sessions *shelf[subject, *session]
 	sealed   *shelf[ciphertext, time.Time]
 	tokens   *shelf[string, *token]
+	visits   *shelf[string, visit]
 	users    *shelf[string, User]
 	counters *shelf[string, *counter]
 	paths    *shelf[string, int]
@@ -73,6 +74,7 @@ func New(options Options) *Simulator {
 		sessions: newShelf[subject, *session](maxSessions),
 		sealed:   newShelf[ciphertext, time.Time](maxSealed),
 		tokens:   newShelf[string, *token](maxTokens),
+		visits:   newShelf[string, visit](maxTokens),
 		users:    newShelf[string, User](maxUsers),
 		counters: newShelf[string, *counter](maxCounters),
 		paths:    newShelf[string, int](maxCounters),

@@ -11,12 +11,16 @@ import (
 
 // A User is a person with a WeChat account, the same at all apps. Users need
 // no registration: an unknown name is a harmless user with a phone number
-// that follows from the name.
+// that follows from the name. Nickname, picture and sex are what /sns/userinfo
+// tells; mini-programs have not been told them since 2021.
 type User struct {
 	User        string `json:"user"`
 	HighRisk    bool   `json:"high_risk"`              // logins answer 40226
 	CountryCode string `json:"country_code,omitempty"` // default "86"
 	PhoneNumber string `json:"phone_number,omitempty"` // without country code
+	Nickname    string `json:"nickname,omitempty"`     // default: the name
+	HeadImgURL  string `json:"headimgurl,omitempty"`   // default: an address that follows from the name
+	Sex         int    `json:"sex,omitempty"`          // 1 male, 2 female, 0 unknown
 }
 
 // SetUser changes what is known of a user.
@@ -39,6 +43,12 @@ func (s *Simulator) user(name string) User {
 	if user.PhoneNumber == "" {
 		digest := sha256.Sum256([]byte("phone\x00" + name))
 		user.PhoneNumber = fmt.Sprintf("138%08d", binary.BigEndian.Uint64(digest[:])%1e8)
+	}
+	if user.Nickname == "" {
+		user.Nickname = name
+	}
+	if user.HeadImgURL == "" { // over http, as WeChat writes it
+		user.HeadImgURL = "http://thirdwx.qlogo.cn/mmopen/vi_32/" + identifier("picture", name) + "/132"
 	}
 	return user
 }

@@ -1,0 +1,166 @@
+// Package qqtest simulates the login of QQ's mini-programs for tests and
+// development: code2Session, and under /_sim/ what the real platform does not
+// offer. It imports the standard library only and shares nothing with package qq,
+// so that a mistake there is not mirrored here.
+//
+// Every AppSecret that it accepts begins with "simulator-", which no true one does.
+package qqtest
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// SecretPrefix begins the AppSecret of every simulated app.
+const SecretPrefix = "simulator-"
+
+const codeLife = 5 * time.Minute
+
+// Limits of what the simulator remembers. Beyond them it takes no more.
+const (
+	maxApps   = 1 << 10
+	maxCodes  = 1 << 14
+	maxFaults = 1 << 10
+)
+
+// Options tunes a simulator.
+type Options struct {
+	Now func() time.Time // default time.Now
+}
+
+// An App is a mini-program that the simulator knows.
+type App struct {
+	AppID  string `json:"appid"`           // digits
+	Secret string `json:"secret"`          // begins with SecretPrefix
+	Union  string `json:"union,omitempty"` // what it is bound to; empty: none, thus no unionid
+}
+
+// A Fault is how the next requests fail.
+type Fault struct {
+	Errcode int `json:"errcode"` // answer this failure
+	Status  int `json:"status"`  // or this HTTP status, without a body
+	Count   int `json:"count"`   // how many requests; default 1
+}
+
+type code struct {
+	appID   string
+	user    string
+	expires time.Time
+	used    bool
+	asked   int
+}
+
+// A Simulator is QQ as an [http.Handler]. It is safe for concurrent use.
+type Simulator struct {
+	options Options
+	routes  *http.ServeMux
+
+	mutex  sync.Mutex // guards all below
+	apps   map[string]App
+	codes  map[string]*code
+	faults []Fault
+}
+
+// New returns a simulator that knows no app yet.
+func New(options Options) *Simulator {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	simulator := &Simulator{options: options, apps: map[string]App{}, codes: map[string]*code{}}
+	simulator.routes = simulator.table()
+	return simulator
+}
+
+// AddApp makes an app known, or replaces its secret and binding.
+func (s *Simulator) AddApp(added App) error {
+	switch {
+	case len(added.AppID) < 6 || len(added.AppID) > 20 || strings.Trim(added.AppID, "0123456789") != "":
+		return errors.New("appid: must be 6 to 20 digits")
+	case !strings.HasPrefix(added.Secret, SecretPrefix):
+		return fmt.Errorf("secret: must begin with %q", SecretPrefix)
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if _, known := s.apps[added.AppID]; !known && len(s.apps) >= maxApps {
+		return fmt.Errorf("more than %d apps", maxApps)
+	}
+	s.apps[added.AppID] = added
+	return nil
+}
+
+// MintCode returns what qq.login would return to the app's mini-program in the
+// user's hands: 32 hexadecimal digits that live five minutes.
+func (s *Simulator) MintCode(appID, user string) (string, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if _, known := s.apps[appID]; !known || user == "" {
+		return "", errors.New("appid or user: not registered, or empty")
+	}
+	now := s.options.Now()
+	if len(s.codes) >= maxCodes {
+		for text, old := range s.codes {
+			if !now.Before(old.expires) {
+				delete(s.codes, text)
+			}
+		}
+	}
+	if len(s.codes) >= maxCodes {
+		return "", fmt.Errorf("more than %d codes are alive", maxCodes)
+	}
+	text := strings.ToLower(identifier("code", rand.Text()))
+	s.codes[text] = &code{appID: appID, user: user, expires: now.Add(codeLife)}
+	return text, nil
+}
+
+// Asked returns how often a code that is remembered was asked with, failures
+// included.
+func (s *Simulator) Asked(text string) int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if known, found := s.codes[text]; found {
+		return known.asked
+	}
+	return 0
+}
+
+// Fail orders faults. They strike in the order in which they were ordered.
+func (s *Simulator) Fail(faults ...Fault) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, fault := range faults {
+		if fault.Count < 0 || fault.Status != 0 && (fault.Status < 200 || fault.Status > 599) || fault.Status == 0 && fault.Errcode == 0 {
+			return errors.New("a fault needs an errcode or a status from 200 to 599")
+		}
+		if len(s.faults) >= maxFaults {
+			return fmt.Errorf("more than %d faults are waiting", maxFaults)
+		}
+		s.faults = append(s.faults, fault)
+	}
+	return nil
+}
+
+// OpenID returns the openid of a user at an app. It has the form of QQ's, 32
+// hexadecimal digits, which none of WeChat's has.
+func OpenID(appID, user string) string { return identifier("openid", appID, user) }
+
+// UnionID returns the unionid of a user at all apps that are bound to the same.
+func UnionID(union, user string) string { return identifier("unionid", union, user) }
+
+func identifier(parts ...string) string {
+	digest := sha256.Sum256([]byte("qq\x00" + strings.Join(parts, "\x00")))
+	return fmt.Sprintf("%X", digest[:16])
+}
+
+// sessionKey has the form of WeChat's, as the sibling's has: Base64 of 16 bytes.
+func sessionKey() string {
+	key := make([]byte, 16)
+	_, _ = rand.Read(key) // never fails
+	return base64.StdEncoding.EncodeToString(key)
+}

@@ -1,0 +1,70 @@
+package wechat
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+)
+
+// A Sibling is another platform whose mini-programs sign in as WeChat's do:
+// with the same path, query, members and errcodes, at another host and with
+// AppIDs of another form.
+type Sibling struct {
+	Name       string                 // what errors of the configuration and the log call it
+	BaseURL    string                 // where it serves its APIs
+	IsHost     func(host string) bool // says whether a host, without port, is one of its own
+	ValidAppID func(id string) bool   // says whether the log may tell an AppID
+}
+
+// weixin is WeChat itself, where an operator may have a gateway before it.
+func weixin() Sibling {
+	anyHost := func(string) bool { return true }
+	return Sibling{Name: "wechat", BaseURL: DefaultBaseURL, IsHost: anyHost, ValidAppID: ValidAppID}
+}
+
+// NewSiblingClient is [NewClient] for another platform. Its base URL must be
+// on one of the platform's hosts or on loopback: the AppSecrets of one platform
+// are no other one's business.
+func NewSiblingClient(sibling Sibling, config Config) (*Client, error) {
+	if sibling.Name == "" || sibling.BaseURL == "" || sibling.IsHost == nil || sibling.ValidAppID == nil {
+		return nil, errors.New("wechat: a sibling needs name, base URL, hosts and a form of AppIDs")
+	}
+	if config.Timeout < 0 || config.MaxConcurrent < 0 || config.OpenFor < 0 {
+		return nil, fmt.Errorf("%s: timeout, concurrency and opening time must not be negative", sibling.Name)
+	}
+	config = withDefaults(config, sibling.BaseURL)
+	base, err := sibling.parseBaseURL(config.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", sibling.Name, err)
+	}
+	return &Client{
+		platform:  sibling,
+		base:      base,
+		timeout:   config.Timeout,
+		openFor:   config.OpenFor,
+		transport: newTransport(config.Timeout, config.MaxConcurrent),
+		slots:     make(chan struct{}, config.MaxConcurrent),
+		breaker:   newBreaker(sibling.Name, config.OpenFor, config.Logger),
+		logger:    config.Logger,
+	}, nil
+}
+
+func (s Sibling) parseBaseURL(text string) (*url.URL, error) {
+	base, err := parseBaseURL(text)
+	if err != nil {
+		return nil, err
+	}
+	if !s.IsHost(base.Hostname()) && !isLoopback(base.Hostname()) {
+		return nil, errors.New("the base URL must be on one of the platform's hosts, or on loopback")
+	}
+	return base, nil
+}
+
+// printableAppID keeps out of the log what was entered as AppID by mistake,
+// such as the AppSecret.
+func (s Sibling) printableAppID(id string) string {
+	if s.ValidAppID(id) {
+		return id
+	}
+	return "not an AppID"
+}
