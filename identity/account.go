@@ -5,6 +5,9 @@ import "time"
 // PlatformWechat is the platform of every app that api.weixin.qq.com vouches for.
 const PlatformWechat = "wechat"
 
+// PlatformQQ is the platform of QQ's mini-programs.
+const PlatformQQ = "qq"
+
 // AccountKey names an account: who somebody is at one app of one platform. Subject is WeChat's openid, which means nothing without
 // the app.
 type AccountKey struct {

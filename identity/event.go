@@ -21,6 +21,18 @@ const (
 	EventRoleGranted    = "user.role_granted"          // Detail: the role; likewise the next
 	EventRoleRevoked    = "user.role_revoked"
 	EventClaimsSet      = "user.claims_set" // they may be personal, so they are not repeated
+	EventUserNamed      = "user.named"
+	EventRegistered     = "user.registered"
+	EventPhoneSet       = "user.phone_set" // Detail: whether it was verified, or removed; not the number
+	EventLinked         = "user.linked"    // Detail: platform and app; likewise the next
+	EventUnlinked       = "user.unlinked"
+	EventExported       = "user.exported"
+	EventLeaving        = "user.leaving"
+	EventStaying        = "user.staying"
+	EventUserDeleted    = "user.deleted"
+	EventUserJoined     = "user.joined"         // UserID: who was retired; Detail: the survivor and what moved
+	EventJoinUndone     = "user.unjoined"       // likewise
+	EventPhoneBudget    = "wechat.phone_budget" // an app has used up its month; Detail: the app
 )
 
 // Event is a line of the audit log. It holds no secret and no token.

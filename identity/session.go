@@ -13,12 +13,17 @@ const (
 	EndedByDisable  = "disabled" // its user was disabled
 	EndedByPassword = "password" // its user's password was changed
 	EndedByClient   = "revoked"  // its client gave a token back (RFC 7009)
+	EndedByUser     = "user"     // its user ended it
+	EndedByUnlink   = "unlinked" // the account that opened it was unlinked
+	EndedByLeaving  = "leaving"  // its user asked to be deleted
+	EndedByJoin     = "joined"   // its user was joined into another
 )
 
 // How a user proved to be one; the values of "amr" (RFC 8176 has no name for WeChat).
 const (
 	MethodWechat   = "wechat"
 	MethodPassword = "pwd"
+	MethodQQ       = "qq"
 )
 
 // MaxRotations is how many past rotations a session remembers.

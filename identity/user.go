@@ -23,10 +23,15 @@ type User struct {
 	AuthEpoch    int64 // grows whenever sessions opened on older knowledge must not live
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero: enabled
+	DeletesAt    time.Time // when all of it will be gone, as its person asked; zero: stays
+	JoinedInto   string    // the user that this one turned out to be; empty: none
 }
 
 // Disabled says whether the user may not sign in.
-func (u User) Disabled() bool { return !u.DisabledAt.IsZero() }
+func (u User) Disabled() bool { return !u.DisabledAt.IsZero() || u.JoinedInto != "" }
+
+// Leaving says whether the user asked to be deleted and may still change his mind.
+func (u User) Leaving() bool { return !u.DeletesAt.IsZero() }
 
 // Bounds of what an operator says of a user: all of it travels with every request of the user's, within an access token.
 const (
@@ -162,6 +167,27 @@ type Users interface {
 	RevokeRole(ctx context.Context, id, role string) error
 	// SetClaims replaces all claims; empty: none. ErrNotFound, or what ParseClaims says.
 	SetClaims(ctx context.Context, id string, claims Claims) error
+	// Name gives a user who has none a user name, or another one to a user who has. ErrExists: it is taken, in whichever spelling. ErrNotFound,
+	// or what CanonicalUsername says. It ends nothing.
+	Name(ctx context.Context, id, username string) error
+	// Accounts returns a user's accounts, in the order of their keys.
+	Accounts(ctx context.Context, userID string) ([]Account, error)
+	// Link adds an account that a platform vouched for to a user, and its union if that is free; nothing, if he has it already. ErrExists: the
+	// account or its union is another user's, or the user has another account at that app. ErrNotFound. Of two users who link one account at
+	// once, one wins.
+	Link(ctx context.Context, userID string, sighting Sighting) error
+	// Unlink takes an account from a user, with all others of its union and the union itself, so that none of them leads to this user again by
+	// itself. It ends the sessions that they opened, in one transaction, and returns what it took. ErrNotFound: the account is not the user's.
+	// ErrLastWayIn: the user has neither another account nor user name and password.
+	Unlink(ctx context.Context, userID string, key AccountKey) ([]AccountKey, error)
+	// Leave notes when a user wants to be gone, counted by the store's clock, and ends all sessions, in one transaction. It returns the instant.
+	// A second call changes nothing. ErrNotFound.
+	Leave(ctx context.Context, id string, grace time.Duration) (time.Time, error)
+	// Stay takes Leave back; nothing, if the user was staying. ErrNotFound: there is no such user (any more).
+	Stay(ctx context.Context, id string) error
+	// DeleteLeft deletes up to batch users whose time has come, with all that is theirs; of each, a hash keeps the id from being given again.
+	// Events stay, which name only the id. It returns how many.
+	DeleteLeft(ctx context.Context, batch int) (int, error)
 	// List returns up to limit users whose id follows after, in the order of ids.
 	List(ctx context.Context, after string, limit int) ([]User, error)
 }

@@ -15,10 +15,12 @@ import (
 // Stores are what a database offers.
 type Stores struct {
 	Users    identity.Users
+	Profiles identity.Profiles
 	Apps     identity.Apps
 	Clients  identity.Clients
 	Sessions identity.Sessions
 	Events   identity.Events
+	Joins    identity.Joins
 	Keys     keys.Store
 
 	Replica *Stores // the same database as another server sees it, for races; nil: there is none
@@ -55,7 +57,12 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 		{"user names", usernames()},
 		{"accounts", accounts()},
 		{"unions", unions()},
+		{"joins", joins()},
+		{"linking", linking()},
+		{"leaving", leaving()},
+		{"profiles", profiles()},
 		{"apps", apps()},
+		{"phone budgets", phoneBudgets()},
 		{"clients", clients()},
 		{"sessions", sessions()},
 		{"openings", openings()},
@@ -77,7 +84,7 @@ func RunRaces(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)
 }
 
 func races() []noun {
-	return []noun{{"races of users", userRaces()}, {"races of sessions", sessionRaces()}}
+	return []noun{{"races of users", userRaces()}, {"races of sessions", sessionRaces()}, {"races of people", peopleRaces()}}
 }
 
 func run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)), briefly bool, nouns []noun) {

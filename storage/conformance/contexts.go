@@ -32,6 +32,9 @@ func contextEndsReads(t *testing.T, h house) {
 		"Users.FindAccount":      func() error { _, err := h.Users.FindAccount(ctx, sight("wx1", "a").AccountKey); return err },
 		"Users.FindAccountOf":    func() error { _, err := h.Users.FindAccountOf(ctx, "u_a", identity.PlatformWechat, "wx1"); return err },
 		"Users.List":             func() error { _, err := h.Users.List(ctx, "", 10); return err },
+		"Users.Accounts":         func() error { _, err := h.Users.Accounts(ctx, "u_a"); return err },
+		"Profiles.Find":          func() error { _, err := h.Profiles.Find(ctx, "u_a"); return err },
+		"Apps.PhoneUse":          func() error { _, err := h.Apps.PhoneUse(ctx, identity.PlatformWechat, "wx1"); return err },
 		"Apps.Find":              func() error { _, err := h.Apps.Find(ctx, identity.PlatformWechat, "wx1"); return err },
 		"Apps.List":              func() error { _, err := h.Apps.List(ctx); return err },
 		"Clients.Find":           func() error { _, err := h.Clients.Find(ctx, "c_a"); return err },
@@ -49,7 +52,12 @@ func contextEndsReads(t *testing.T, h house) {
 func contextEndsWrites(t *testing.T, h house) {
 	ctx := cancelled(t)
 	user, client, app, key := h.newUser(t), h.newClient(t), newApp(), newKey(1)
+	app.PhoneBudget = 2
 	require.NoError(t, h.Apps.Add(t.Context(), app))
+	h.requireSpent(t, app, true)
+	linked, left := sight("wx2", newName()), h.newUser(t)
+	h.link(t, user, linked)
+	h.leave(t, left, 0)
 	session, seen, name := h.signIn(t, user, client), sight("wx1", newName()), newName()
 	for name, write := range map[string]func() error{
 		"Users.Create":                func() error { _, err := h.Users.Create(ctx, name, "hash"); return err },
@@ -57,6 +65,18 @@ func contextEndsWrites(t *testing.T, h house) {
 		"Users.Disable":               func() error { return h.Users.Disable(ctx, user.ID) },
 		"Users.Enable":                func() error { return h.Users.Enable(ctx, user.ID) },
 		"Users.SetPassword":           func() error { return h.Users.SetPassword(ctx, user.ID, "new hash") },
+		"Users.Name":                  func() error { return h.Users.Name(ctx, user.ID, name) },
+		"Users.Link":                  func() error { return h.Users.Link(ctx, user.ID, seen) },
+		"Users.Unlink":                func() error { _, err := h.Users.Unlink(ctx, user.ID, linked.AccountKey); return err },
+		"Users.Leave":                 func() error { _, err := h.Users.Leave(ctx, user.ID, 0); return err },
+		"Users.Stay":                  func() error { return h.Users.Stay(ctx, left.ID) },
+		"Users.DeleteLeft":            func() error { _, err := h.Users.DeleteLeft(ctx, 10); return err },
+		"Profiles.Choose":             func() error { return h.Profiles.Choose(ctx, user.ID, fullProfile()) },
+		"Profiles.Suggest":            func() error { _, err := h.Profiles.Suggest(ctx, user.ID, fullProfile()); return err },
+		"Profiles.SetPhone":           func() error { return h.Profiles.SetPhone(ctx, user.ID, identity.Phone{Number: "+8613800000000"}) },
+		"Apps.SetPhoneBudget":         func() error { return h.Apps.SetPhoneBudget(ctx, app.Platform, app.ID, 5) },
+		"Apps.SpendPhone":             func() error { _, err := h.Apps.SpendPhone(ctx, app.Platform, app.ID); return err },
+		"Apps.RefundPhone":            func() error { return h.Apps.RefundPhone(ctx, app.Platform, app.ID) },
 		"Apps.Add":                    func() error { return h.Apps.Add(ctx, newApp()) },
 		"Apps.SetSecret":              func() error { return h.Apps.SetSecret(ctx, app.Platform, app.ID, "simulator-new") },
 		"Clients.Create":              func() error { return h.Clients.Create(ctx, identity.Client{ID: name}) },
@@ -86,6 +106,10 @@ func contextEndsWrites(t *testing.T, h house) {
 	h.requireLive(t, user, session.ID)
 	require.False(t, h.client(t, client.ID).Disabled())
 	require.Equal(t, app.Secret, h.app(t, app.Platform, app.ID).Secret)
+	require.True(t, h.user(t, left.ID).Leaving())
+	require.Zero(t, h.details(t, user.ID))
+	h.requireAccounts(t, user, linked.AccountKey)
+	h.requireUse(t, app, 1, 2)
 	require.Empty(t, h.eventsOf(t, "kind", user.ID))
 	require.Empty(t, h.keysFor(t, key.Purpose))
 	_, err := h.Users.FindAccount(t.Context(), seen.AccountKey)

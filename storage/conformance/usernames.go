@@ -16,6 +16,9 @@ func usernames() []trial {
 		{"spellings of one name are one name", spellings},
 		{"what cannot be a name is refused", noNames},
 		{"of parallel creations of one name one wins", often(parallelCreations)},
+		{"a user without a name gets one, and another one later", userIsNamed},
+		{"a user is not given what cannot be a name, or is another's", userIsNotNamed},
+		{"of users who are given one name at once one gets it", often(parallelNames)},
 	}
 }
 
@@ -74,4 +77,54 @@ func parallelCreations(t *testing.T, h house) {
 	found, err := h.Users.FindByUsername(t.Context(), name)
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprint("hash ", winner), found.PasswordHash)
+}
+
+func userIsNamed(t *testing.T, h house) {
+	user := h.requireNew(t, sight("wx1", newName()))
+	session := h.signIn(t, user, h.newClient(t))
+	first, second := "Zo\u00eb-"+newName(), newName()
+	for n, name := range []string{first, strings.ToUpper(first), second} {
+		require.NoError(t, h.Users.Name(t.Context(), user.ID, name))
+		require.Len(t, h.eventsOf(t, identity.EventUserNamed, user.ID), n+1)
+		found, err := h.Users.FindByUsername(t.Context(), name)
+		require.NoError(t, err)
+		user.Username = name
+		require.Equal(t, user, inUTC(found), "and nothing else of the user changes")
+	}
+	_, err := h.Users.FindByUsername(t.Context(), first)
+	require.ErrorIs(t, err, identity.ErrNotFound)
+	_, err = h.Users.Create(t.Context(), first, "hash")
+	require.NoError(t, err, "anybody may have it")
+	h.requireLive(t, user, session.ID)
+}
+
+func userIsNotNamed(t *testing.T, h house) {
+	user, other := h.newUser(t), h.newUser(t)
+	require.ErrorIs(t, h.Users.Name(t.Context(), user.ID, strings.ToUpper(other.Username)), identity.ErrExists)
+	require.ErrorIs(t, h.Users.Name(t.Context(), identity.NewUserID(), newName()), identity.ErrNotFound)
+	for _, name := range []string{"", "two words", "nul\x00", "\xff\xfe", "u_" + newName(), strings.Repeat("n", 129)} {
+		err := h.Users.Name(t.Context(), user.ID, name)
+		require.Error(t, err, "%q", name)
+		require.NotErrorIs(t, err, identity.ErrExists, "%q", name)
+		require.NotErrorIs(t, err, identity.ErrNotFound, "%q", name)
+	}
+	for _, text := range texts() {
+		require.ErrorIs(t, h.Users.Name(t.Context(), text, newName()), identity.ErrNotFound, "%q", text)
+	}
+	require.Equal(t, inUTC(user), h.user(t, user.ID))
+	require.Equal(t, inUTC(other), h.user(t, other.ID))
+	require.Empty(t, h.eventsOf(t, identity.EventUserNamed, user.ID))
+}
+
+func parallelNames(t *testing.T, h house) {
+	name, users := newName(), make([]identity.User, 8)
+	for n := range users {
+		users[n] = h.newUser(t)
+	}
+	winner := requireOneWinner(t, together(len(users), func(n int) won {
+		return wonUnless(h.at(n).Users.Name(t.Context(), users[n].ID, name), identity.ErrExists)
+	}))
+	found, err := h.Users.FindByUsername(t.Context(), name)
+	require.NoError(t, err)
+	require.Equal(t, users[winner].ID, found.ID)
 }

@@ -41,7 +41,7 @@ func (h house) user(t *testing.T, id string) identity.User {
 
 // inUTC lets users be compared as values: where a time is shown does not matter.
 func inUTC(user identity.User) identity.User {
-	user.CreatedAt, user.DisabledAt = user.CreatedAt.UTC(), user.DisabledAt.UTC()
+	user.CreatedAt, user.DisabledAt, user.DeletesAt = user.CreatedAt.UTC(), user.DisabledAt.UTC(), user.DeletesAt.UTC()
 	return user
 }
 

@@ -26,6 +26,11 @@ type accountRow struct {
 
 func (accountRow) TableName() string { return "accounts" }
 
+func (r accountRow) account() identity.Account {
+	key := identity.AccountKey{Platform: r.Platform, App: r.App, Subject: r.Subject}
+	return identity.Account{AccountKey: key, UserID: r.UserID, UnionID: r.UnionID, CreatedAt: instant(&r.CreatedAt)}
+}
+
 // settled says whether the account's row tells all that a sighting does, so that nothing needs to be written.
 func (r accountRow) settled(s identity.Sighting) bool {
 	return s.UnionID == "" || r.UnionID == s.UnionID && r.OpenPlatform == s.OpenPlatform
@@ -34,7 +39,10 @@ func (r accountRow) settled(s identity.Sighting) bool {
 // FindAccount implements identity.Users.
 func (u *Users) FindAccount(ctx context.Context, key identity.AccountKey) (identity.Account, error) {
 	row, err := findAccount(u.db.read.WithContext(ctx), key, "")
-	return identity.Account{AccountKey: key, UserID: row.UserID, UnionID: row.UnionID, CreatedAt: instant(&row.CreatedAt)}, err
+	if err != nil {
+		return identity.Account{}, err
+	}
+	return row.account(), nil
 }
 
 func findAccount(db *gorm.DB, key identity.AccountKey, lock string) (accountRow, error) {
@@ -53,20 +61,16 @@ func (u *Users) FindAccountOf(ctx context.Context, userID, platform, app string)
 	}
 	var row accountRow
 	err := one(u.db.read.WithContext(ctx).Raw("SELECT * FROM accounts WHERE user_id = ? AND platform = ? AND app = ?", userID, platform, app), &row)
-	key := identity.AccountKey{Platform: platform, App: app, Subject: row.Subject}
 	if err != nil {
 		return identity.Account{}, err
 	}
-	return identity.Account{AccountKey: key, UserID: row.UserID, UnionID: row.UnionID, CreatedAt: instant(&row.CreatedAt)}, nil
+	return row.account(), nil
 }
 
 // FindOrCreateByAccount implements identity.Users.
 func (u *Users) FindOrCreateByAccount(ctx context.Context, s identity.Sighting) (identity.User, bool, error) {
-	if err := storable(s.Platform, s.App, s.Subject, s.UnionID, s.OpenPlatform); err != nil {
+	if err := validSighting(s); err != nil {
 		return identity.User{}, false, err
-	}
-	if s.Platform == "" || s.App == "" || s.Subject == "" {
-		return identity.User{}, false, errors.New("an account needs platform, app and subject")
 	}
 	if user, err := u.knownUser(ctx, s); !errors.Is(err, identity.ErrNotFound) {
 		return user, false, err
@@ -86,6 +90,13 @@ func (u *Users) FindOrCreateByAccount(ctx context.Context, s identity.Sighting) 
 	return identity.User{}, false, errors.New("the account is being changed over and over")
 }
 
+func validSighting(s identity.Sighting) error {
+	if s.Platform == "" || s.App == "" || s.Subject == "" {
+		return errors.New("an account needs platform, app and subject")
+	}
+	return storable(s.Platform, s.App, s.Subject, s.UnionID, s.OpenPlatform)
+}
+
 const knownUser = "SELECT " + userColumns + `, a.union_id, a.open_platform FROM accounts a JOIN users u ON u.id = a.user_id
 	WHERE a.platform = ? AND a.app = ? AND a.subject = ?`
 
@@ -100,12 +111,23 @@ func (u *Users) knownUser(ctx context.Context, s identity.Sighting) (identity.Us
 	return user.user(), err
 }
 
-// see writes what a sighting tells that is new. It keeps the account's row for itself, so that a conflict is told of once.
+// see writes what a sighting tells that is new. It keeps the account's user for itself, so that a conflict is told of once, and nobody takes
+// the account or its union away meanwhile. ErrExists: somebody did, and it is to start over.
 func (u *Users) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
-	account, err := findAccount(tx, s.AccountKey, u.db.words.forUpdate)
+	seen, err := findAccount(tx, s.AccountKey, "")
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
-		return firstSight(tx, now, s)
+		return u.firstSight(tx, now, s)
+	case err != nil:
+		return identity.User{}, false, err
+	}
+	if err := u.db.lockUser(tx, seen.UserID); err != nil {
+		return identity.User{}, false, err
+	}
+	account, err := findAccount(tx, s.AccountKey, u.db.words.forUpdate)
+	switch {
+	case errors.Is(err, identity.ErrNotFound) || err == nil && account.UserID != seen.UserID:
+		return identity.User{}, false, identity.ErrExists
 	case err != nil:
 		return identity.User{}, false, err
 	}
@@ -119,8 +141,8 @@ func (u *Users) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.U
 }
 
 // firstSight gives a new account to the user of its union, or to a new one.
-func firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
-	owner, err := unionOwner(tx, s)
+func (u *Users) firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
+	owner, err := u.db.heldOwner(tx, s)
 	if err != nil {
 		return identity.User{}, false, err
 	}
@@ -138,7 +160,7 @@ func firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User,
 		}
 	}
 	row := userRow{ID: identity.NewUserID(), CreatedAt: now.UnixMilli()}
-	if err := tx.Create(&row).Error; err != nil {
+	if err := addUser(tx, row); err != nil {
 		return identity.User{}, false, err
 	}
 	if err := addAccount(tx, now, s, row.ID); err != nil {
@@ -153,50 +175,9 @@ func firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User,
 	return row.user(), true, err
 }
 
-// link notes a union id that an account did not have. It never moves the account, and never takes a union from another user.
-func link(tx *gorm.DB, now time.Time, s identity.Sighting, account accountRow) error {
-	owner, err := unionOwner(tx, s)
-	if err != nil {
-		return err
-	}
-	switch {
-	case account.UnionID != "" && account.OpenPlatform == s.OpenPlatform:
-		err = recordConflict(tx, now, account.UserID, "the union id of an account at "+s.App+" changed")
-	case owner == "" && s.HasUnion():
-		err = addUnion(tx, now, s, account.UserID)
-	case owner != "" && owner != account.UserID:
-		err = recordConflict(tx, now, account.UserID, "the union id of an account at "+s.App+" belongs to "+owner)
-	}
-	if err != nil {
-		return err
-	}
-	// Also after a conflict, so that it is told once and not at every sign-in.
-	return tx.Exec("UPDATE accounts SET union_id = ?, open_platform = ? WHERE platform = ? AND app = ? AND subject = ?",
-		s.UnionID, s.OpenPlatform, s.Platform, s.App, s.Subject).Error
-}
-
-// unionOwner returns the user of a sighting's union, or "".
-func unionOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
-	if !s.HasUnion() {
-		return "", nil
-	}
-	var owner string
-	err := tx.Raw("SELECT user_id FROM unions WHERE platform = ? AND open_platform = ? AND union_id = ?", s.Platform, s.OpenPlatform, s.UnionID).Scan(&owner).Error
-	return owner, err
-}
-
-func addUnion(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
-	return tx.Exec("INSERT INTO unions (platform, open_platform, union_id, user_id, created_at) VALUES (?, ?, ?, ?, ?)",
-		s.Platform, s.OpenPlatform, s.UnionID, userID, now.UnixMilli()).Error
-}
-
 func addAccount(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
 	row := accountRow{
 		Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: userID, UnionID: s.UnionID, OpenPlatform: s.OpenPlatform, CreatedAt: now.UnixMilli(),
 	}
 	return tx.Create(&row).Error
-}
-
-func recordConflict(tx *gorm.DB, now time.Time, userID, detail string) error {
-	return recordEvent(tx, now, identity.Event{Kind: identity.EventUnionConflict, UserID: userID, Detail: detail})
 }

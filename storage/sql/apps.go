@@ -27,12 +27,16 @@ type appRow struct {
 	SealedSecret []byte
 	OpenPlatform string
 	CreatedAt    int64 `gorm:"autoCreateTime:false"`
+	PhoneBudget  int64
 }
 
 func (appRow) TableName() string { return "apps" }
 
 func (r appRow) app() identity.App {
-	return identity.App{Platform: r.Platform, ID: r.ID, Kind: r.Kind, Name: r.Name, OpenPlatform: r.OpenPlatform, CreatedAt: instant(&r.CreatedAt)}
+	return identity.App{
+		Platform: r.Platform, ID: r.ID, Kind: r.Kind, Name: r.Name, OpenPlatform: r.OpenPlatform, CreatedAt: instant(&r.CreatedAt),
+		PhoneBudget: int(r.PhoneBudget),
+	}
 }
 
 // Add implements identity.Apps.
@@ -48,7 +52,7 @@ func (a *Apps) Add(ctx context.Context, app identity.App) error {
 	if err != nil {
 		return err
 	}
-	row := appRow{app.Platform, app.ID, app.Kind, app.Name, sealed, app.OpenPlatform, now.UnixMilli()}
+	row := appRow{app.Platform, app.ID, app.Kind, app.Name, sealed, app.OpenPlatform, now.UnixMilli(), int64(app.PhoneBudget)}
 	return wrote(a.db.write.WithContext(ctx).Create(&row))
 }
 

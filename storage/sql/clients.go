@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	"crypto/sha256"
 	"slices"
 	"time"
 
@@ -63,9 +62,8 @@ func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 	}
 	return c.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		row.CreatedAt = now.UnixMilli()
-		subject := sha256.Sum256([]byte(client.ID))
 		var taken int64
-		err := tx.Raw("SELECT (SELECT count(*) FROM users WHERE id = ?) + (SELECT count(*) FROM retired_subjects WHERE hash = ?)", client.ID, subject[:]).Scan(&taken).Error
+		err := tx.Raw("SELECT (SELECT count(*) FROM users WHERE id = ?) + (SELECT count(*) FROM retired_subjects WHERE hash = ?)", client.ID, subjectHash(client.ID)).Scan(&taken).Error
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ type dialect struct {
 	bytes      string // the type of binary values
 	forShare   string // ends a SELECT, and keeps its rows as they are until the transaction is over
 	forUpdate  string // likewise, and lets one such SELECT through at a time
+	bytewise   string // ends a column that is in an index byte by byte, but not by itself
 	value      func(n int) string
 }
 
@@ -36,6 +37,7 @@ var postgresWords = dialect{
 	bytes:      "BYTEA",
 	forShare:   " FOR SHARE",
 	forUpdate:  " FOR NO KEY UPDATE", // rows that refer to it may still be written
+	bytewise:   ` COLLATE "C"`,
 	value:      func(n int) string { return "$" + strconv.Itoa(n) },
 }
 

@@ -50,7 +50,9 @@ func migrationsGoUpAndDownAndUp(t *testing.T, open func() *DB) {
 	require.Equal(t, all, applied)
 	require.Equal(t, all, requireStatus(t, db, true))
 	made := tables(t, db)
-	require.Equal(t, []string{"accounts", "apps", "clients", "events", "keys", "marks", "retired_subjects", "sessions", "unions", "users"}, made)
+	require.Equal(t, []string{
+		"accounts", "apps", "clients", "events", "joins", "keys", "marks", "phone_uses", "profiles", "retired_subjects", "sessions", "unions", "users",
+	}, made)
 
 	again, err := db.MigrateUp(ctx)
 	require.NoError(t, err)

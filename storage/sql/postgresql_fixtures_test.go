@@ -113,6 +113,8 @@ func calls(db *DB, session identity.Session) []call {
 		{"CheckSchema", db.CheckSchema},
 		{"Users.Find", func(ctx context.Context) error { return errorOf(db.Users().Find(ctx, session.UserID)) }},
 		{"Users.List", func(ctx context.Context) error { return errorOf(db.Users().List(ctx, "", 10)) }},
+		{"Users.Accounts", func(ctx context.Context) error { return errorOf(db.Users().Accounts(ctx, session.UserID)) }},
+		{"Profiles.Find", func(ctx context.Context) error { return errorOf(db.Profiles().Find(ctx, session.UserID)) }},
 		{"Sessions.Find", func(ctx context.Context) error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) }},
 		{"Sessions.List", func(ctx context.Context) error { return errorOf(db.Sessions().List(ctx, session.UserID)) }},
 		{"Clients.List", func(ctx context.Context) error { return errorOf(db.Clients().List(ctx)) }},
@@ -127,6 +129,20 @@ func calls(db *DB, session identity.Session) []call {
 		}},
 		{"Users.FindOrCreateByAccount", func(ctx context.Context) error {
 			return errorOfTwo(db.Users().FindOrCreateByAccount(ctx, seen()))
+		}},
+		{"Users.Name", func(ctx context.Context) error {
+			return db.Users().Name(ctx, session.UserID, "n"+identity.NewSessionID())
+		}},
+		{"Users.Link", func(ctx context.Context) error {
+			link := seen()
+			link.App = link.Subject // of which a user has one account
+			return db.Users().Link(ctx, session.UserID, link)
+		}},
+		{"Profiles.Choose", func(ctx context.Context) error {
+			return db.Profiles().Choose(ctx, session.UserID, identity.Profile{Name: identity.NewSessionID()})
+		}},
+		{"Profiles.SetPhone", func(ctx context.Context) error {
+			return db.Profiles().SetPhone(ctx, session.UserID, identity.Phone{Number: "+8613800000000", Verified: true})
 		}},
 		{"Users.Enable", func(ctx context.Context) error { return db.Users().Enable(ctx, session.UserID) }},
 		{"Sessions.Open", func(ctx context.Context) error {
@@ -149,7 +165,7 @@ func calls(db *DB, session identity.Session) []call {
 }
 
 // firstWrite is where in calls those begin that write.
-const firstWrite = 12
+const firstWrite = 14
 
 // session0Epoch is the epoch of a user whom nobody has kept out yet.
 const session0Epoch = 0

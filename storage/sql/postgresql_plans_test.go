@@ -84,7 +84,7 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 			[]string{
 				"Insert on sessions; Subquery Scan on \"*SELECT*\"; Index Scan using users_pkey on users; Index Cond: (id = ?); CTE Scan on clock",
 				"Index Scan using sessions_pkey on sessions own; Index Cond: (id = ?); " +
-					"Index Scan using sessions_of_user on sessions; Index Cond: ((user_id = ?) AND (client_id = ?))",
+					"Index Scan using sessions_of_user on sessions; Index Cond: ((user_id = ?) AND (ended_at IS NULL) AND (client_id = ?))",
 			},
 		},
 		"Users.FindOrCreateByAccount": {

@@ -45,7 +45,7 @@ const openSession = `WITH clock AS (SELECT {clock} AS now)
 	SELECT CAST(? AS TEXT), users.id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
 		CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS {bytes}), CAST(? AS {bytes}), CAST(? AS {bytes}), now + CAST(? AS BIGINT),
 		now + CAST(? AS BIGINT), now, CAST(? AS TEXT)
-	FROM users, clock WHERE users.id = ? AND disabled_at IS NULL AND auth_epoch = ?{share}
+	FROM users, clock WHERE users.id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?{share}
 	RETURNING last_seen_at`
 
 func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch int64, lifetimes identity.Lifetimes) (time.Time, error) {

@@ -69,7 +69,7 @@ func TestHotPathsAreOneStatementByKey(t *testing.T) {
 		},
 		"Sessions.List": {
 			func(db *DB) error { _, err := db.Sessions().List(ctx, session.UserID); return err },
-			"SEARCH sessions USING INDEX sessions_of_user (user_id=?); USE TEMP B-TREE FOR ORDER BY",
+			"SEARCH sessions USING INDEX sessions_of_user (user_id=? AND ended_at=?); USE TEMP B-TREE FOR ORDER BY",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestNoIndexHoldsWhatARefreshChanges(t *testing.T) {
 	var indexed []string
 	require.NoError(t, db.read.Raw(`SELECT DISTINCT column.name FROM pragma_index_list('sessions') AS list, pragma_index_info(list.name) AS column
 		ORDER BY column.name`).Scan(&indexed).Error)
-	require.Equal(t, []string{"client_id", "id", "opened_by", "user_id"}, indexed)
+	require.Equal(t, []string{"client_id", "ended_at", "id", "opened_by", "user_id"}, indexed)
 }
 
 func BenchmarkFindAndRotate(b *testing.B) {

@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -29,61 +28,39 @@ type userRow struct {
 	DisabledAt   *int64
 	Roles        roleSet
 	Claims       string
+	DeletesAt    *int64
+	JoinedInto   *string
 }
 
 func (userRow) TableName() string { return "users" }
 
 // userColumns are read in the order of targets.
-const userColumns = "u.id, u.username, u.username_key, u.password_hash, u.auth_epoch, u.created_at, u.disabled_at, u.roles, u.claims"
+const userColumns = "u.id, u.username, u.username_key, u.password_hash, u.auth_epoch, u.created_at, u.disabled_at, u.roles, u.claims, " +
+	"u.deletes_at, u.joined_into"
 
 func (r *userRow) targets() []any {
-	return []any{&r.ID, &r.Username, &r.UsernameKey, &r.PasswordHash, &r.AuthEpoch, &r.CreatedAt, &r.DisabledAt, &r.Roles, &r.Claims}
+	return []any{
+		&r.ID, &r.Username, &r.UsernameKey, &r.PasswordHash, &r.AuthEpoch, &r.CreatedAt, &r.DisabledAt, &r.Roles, &r.Claims, &r.DeletesAt, &r.JoinedInto,
+	}
 }
 
 func (r userRow) user() identity.User {
 	user := identity.User{
 		ID: r.ID, PasswordHash: r.PasswordHash, AuthEpoch: r.AuthEpoch, CreatedAt: instant(&r.CreatedAt), DisabledAt: instant(r.DisabledAt),
-		Roles: r.Roles, Claims: identity.Claims(r.Claims),
+		Roles: r.Roles, Claims: identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt),
 	}
 	if r.Username != nil {
 		user.Username = *r.Username
 	}
+	if r.JoinedInto != nil {
+		user.JoinedInto = *r.JoinedInto
+	}
 	return user
-}
-
-// Create implements identity.Users.
-func (u *Users) Create(ctx context.Context, username, passwordHash string) (identity.User, error) {
-	canonical, err := identity.CanonicalUsername(username)
-	if err != nil {
-		return identity.User{}, fmt.Errorf("cannot create the user: %w", err)
-	}
-	if err := storable(passwordHash); err != nil {
-		return identity.User{}, err
-	}
-	shown := identity.DisplayUsername(username)
-	now, err := u.db.Clock(ctx)
-	if err != nil {
-		return identity.User{}, err
-	}
-	row := userRow{ID: identity.NewUserID(), Username: &shown, UsernameKey: &canonical, PasswordHash: passwordHash, CreatedAt: now.UnixMilli()}
-	if err := wrote(u.db.write.WithContext(ctx).Create(&row)); err != nil {
-		return identity.User{}, err
-	}
-	return row.user(), nil
 }
 
 // Find implements identity.Users.
 func (u *Users) Find(ctx context.Context, id string) (identity.User, error) {
 	return findUser(u.db.read.WithContext(ctx), "id", id)
-}
-
-// FindByUsername implements identity.Users.
-func (u *Users) FindByUsername(ctx context.Context, username string) (identity.User, error) {
-	canonical, err := identity.CanonicalUsername(username)
-	if err != nil {
-		return identity.User{}, identity.ErrNotFound
-	}
-	return findUser(u.db.read.WithContext(ctx), "username_key", canonical)
 }
 
 func findUser(db *gorm.DB, column, value string) (identity.User, error) {
@@ -121,7 +98,8 @@ func (u *Users) ReplacePasswordHash(ctx context.Context, id, old, passwordHash s
 		return false, nil
 	}
 	err := u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		err := changed(tx.Exec("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ? AND disabled_at IS NULL", passwordHash, id, old))
+		err := changed(tx.Exec("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ? AND disabled_at IS NULL AND joined_into IS NULL",
+			passwordHash, id, old))
 		if err != nil {
 			return err
 		}
@@ -156,6 +134,13 @@ func (db *DB) lockUser(tx *gorm.DB, id string) error {
 		return nil
 	}
 	return tx.Exec("SELECT 1 FROM users WHERE id = ?"+db.words.forUpdate, id).Error
+}
+
+// heldUser locks a user likewise and returns what nobody else changes until the transaction is over. ErrNotFound.
+func (db *DB) heldUser(tx *gorm.DB, id string) (identity.User, error) {
+	var row userRow
+	err := one(tx.Raw("SELECT * FROM users WHERE id = ?"+db.words.forUpdate, id), &row)
+	return row.user(), err
 }
 
 // Enable implements identity.Users.

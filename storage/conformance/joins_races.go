@@ -1,0 +1,108 @@
+package conformance
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+func joinRaces() []trial {
+	return []trial{
+		{"of parallel joins of two users, whichever way, one wins", often(parallelJoins)},
+		{"an account first seen while its user is joined is the survivor's", joinRacesSight},
+		{"a union first seen while its user is joined is the survivor's", joinRacesUnion},
+		{"a session opened while its user is joined or parted does not live", joinRacesOpen},
+	}
+}
+
+func parallelJoins(t *testing.T, h house) {
+	c := h.newCouple(t)
+	won := requireOneWinner(t, together(crowd, func(n int) won {
+		pair := [2]string{c.retired.ID, c.survivor.ID}
+		if n/2%2 == 1 { // of either server's
+			pair = [2]string{c.survivor.ID, c.retired.ID}
+		}
+		_, err := h.at(n).Joins.Join(t.Context(), pair[0], pair[1])
+		return wonUnless(err, identity.ErrExists)
+	}))
+	retired, survivor := c.retired, c.survivor
+	if won/2%2 == 1 {
+		retired, survivor = survivor, retired
+	}
+	h.requireJoined(t, retired, survivor)
+	require.Empty(t, h.user(t, survivor.ID).JoinedInto)
+	require.Len(t, h.eventsOf(t, identity.EventUserJoined, retired.ID), 1)
+	require.Empty(t, h.eventsOf(t, identity.EventUserJoined, survivor.ID))
+	for _, s := range []identity.Sighting{c.of, c.own, c.alone} {
+		h.requireSeen(t, h.user(t, survivor.ID), s)
+	}
+}
+
+// raceJoin joins a couple while others sign in, and wants all of them to be the survivor from then on.
+func raceJoin(t *testing.T, h house, sightings func(c couple) []identity.Sighting) {
+	t.Helper()
+	rounds := 40
+	if h.briefly {
+		rounds = 4
+	}
+	for range rounds {
+		c := h.newCouple(t)
+		seen := sightings(c)
+		for _, err := range together(len(seen)+1, func(n int) error {
+			if n == len(seen) {
+				_, err := h.Joins.Join(t.Context(), c.retired.ID, c.survivor.ID)
+				return err
+			}
+			_, _, err := h.at(n).Users.FindOrCreateByAccount(t.Context(), seen[n])
+			return err
+		}) {
+			require.NoError(t, err)
+		}
+		survivor := h.user(t, c.survivor.ID)
+		for _, s := range seen {
+			h.requireSeen(t, survivor, s)
+			if s.HasUnion() {
+				h.requireSeen(t, survivor, in(s.OpenPlatform, s.UnionID, sight("later than "+s.App, newName())))
+			}
+		}
+	}
+}
+
+func joinRacesSight(t *testing.T, h house) {
+	raceJoin(t, h, func(c couple) (seen []identity.Sighting) {
+		for _, app := range []string{"wx4", "wx5", "wx6", "wx7"} {
+			seen = append(seen, in(c.alone.OpenPlatform, c.alone.UnionID, sight(app, newName())))
+		}
+		return seen
+	})
+}
+
+func joinRacesUnion(t *testing.T, h house) {
+	raceJoin(t, h, func(c couple) []identity.Sighting {
+		return []identity.Sighting{in(newName(), newName(), c.of), in(newName(), newName(), c.alone)}
+	})
+}
+
+func joinRacesOpen(t *testing.T, h house) {
+	h.race(t, 250, func(t *testing.T, retired identity.User, client identity.Client) error {
+		survivor, err := h.Users.Create(t.Context(), newName(), "hash")
+		if err != nil {
+			return err
+		}
+		var join identity.Join
+		err = h.raceOpen(t, retired, client, func(ctx context.Context, id string) (err error) {
+			join, err = h.Joins.Join(ctx, id, survivor.ID)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return h.raceOpen(t, survivor, client, func(ctx context.Context, _ string) error {
+			_, err := h.Joins.Undo(ctx, join.ID)
+			return err
+		})
+	})
+}

@@ -1,0 +1,166 @@
+package sql
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Accounts implements identity.Users.
+func (u *Users) Accounts(ctx context.Context, userID string) ([]identity.Account, error) {
+	if storable(userID) != nil {
+		return nil, nil
+	}
+	rows, err := accountsOf(u.db.read.WithContext(ctx), "user_id = ?", userID)
+	accounts := make([]identity.Account, len(rows))
+	for n, row := range rows {
+		accounts[n] = row.account()
+	}
+	return accounts, ended(ctx, err)
+}
+
+func accountsOf(db *gorm.DB, where string, values ...any) ([]accountRow, error) {
+	var rows []accountRow
+	err := db.Raw("SELECT * FROM accounts WHERE "+where+" ORDER BY platform, app, subject", values...).Scan(&rows).Error
+	return rows, err
+}
+
+// Link implements identity.Users.
+func (u *Users) Link(ctx context.Context, userID string, s identity.Sighting) error {
+	if err := validSighting(s); err != nil {
+		return err
+	}
+	if storable(userID) != nil {
+		return identity.ErrNotFound
+	}
+	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		user, err := u.db.heldUser(tx, userID)
+		if err != nil {
+			return err
+		}
+		if user.JoinedInto != "" { // it would lead to nobody
+			return identity.ErrNotFound
+		}
+		account, err := findAccount(tx, s.AccountKey, "")
+		switch {
+		case err == nil && account.UserID == userID:
+			return nil
+		case err == nil:
+			return identity.ErrExists
+		case !errors.Is(err, identity.ErrNotFound):
+			return err
+		}
+		return exists(linkTo(tx, now, s, userID))
+	})
+}
+
+// linkTo leaves it to the keys of the tables to refuse what somebody else has got since, and a second account at one app.
+func linkTo(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
+	owner, err := unionOwner(tx, s)
+	if err != nil {
+		return err
+	}
+	if owner != "" && owner != userID {
+		return identity.ErrExists
+	}
+	if err := addAccount(tx, now, s, userID); err != nil {
+		return err
+	}
+	if owner == "" && s.HasUnion() {
+		if err := addUnion(tx, now, s, userID); err != nil {
+			return err
+		}
+	}
+	return recordEvent(tx, now, identity.Event{Kind: identity.EventLinked, UserID: userID, Detail: s.Platform + " " + s.App})
+}
+
+// Unlink implements identity.Users.
+func (u *Users) Unlink(ctx context.Context, userID string, key identity.AccountKey) (taken []identity.AccountKey, err error) {
+	if storable(userID) != nil {
+		return nil, identity.ErrNotFound
+	}
+	err = u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		user, err := u.db.heldUser(tx, userID)
+		if err != nil {
+			return err
+		}
+		rows, err := takeAccounts(tx, userID, key)
+		if err != nil {
+			return err
+		}
+		if err := requireWayIn(tx, user); err != nil {
+			return err
+		}
+		taken = nil // of a try that was undone
+		for _, row := range rows {
+			taken = append(taken, row.account().AccountKey)
+		}
+		return endLinked(tx, now, userID, taken)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taken, nil
+}
+
+// takeAccounts deletes an account of a user's, and the rest of its union.
+func takeAccounts(tx *gorm.DB, userID string, key identity.AccountKey) ([]accountRow, error) {
+	account, err := findAccount(tx, key, "")
+	if err != nil {
+		return nil, err
+	}
+	if account.UserID != userID {
+		return nil, identity.ErrNotFound
+	}
+	if account.UnionID == "" || account.OpenPlatform == "" {
+		err := tx.Exec("DELETE FROM accounts WHERE platform = ? AND app = ? AND subject = ?", key.Platform, key.App, key.Subject).Error
+		return []accountRow{account}, err
+	}
+	const ofUnion = "user_id = ? AND platform = ? AND open_platform = ? AND union_id = ?"
+	union := []any{userID, account.Platform, account.OpenPlatform, account.UnionID}
+	rows, err := accountsOf(tx, ofUnion, union...)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.Exec("DELETE FROM accounts WHERE "+ofUnion, union...).Error; err != nil {
+		return nil, err
+	}
+	return rows, tx.Exec("DELETE FROM unions WHERE "+ofUnion, union...).Error
+}
+
+// requireWayIn wants a user to be able to sign in with what is left.
+func requireWayIn(tx *gorm.DB, user identity.User) error {
+	if user.Username != "" && user.PasswordHash != "" {
+		return nil
+	}
+	var left int64
+	if err := tx.Raw("SELECT count(*) FROM accounts WHERE user_id = ?", user.ID).Scan(&left).Error; err != nil {
+		return err
+	}
+	if left == 0 {
+		return identity.ErrLastWayIn
+	}
+	return nil
+}
+
+// endLinked ends what accounts opened that were their user's, and tells of each. The epoch moves first, as in keepOut.
+func endLinked(tx *gorm.DB, now time.Time, userID string, taken []identity.AccountKey) error {
+	if err := changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id = ?", userID)); err != nil {
+		return err
+	}
+	for _, key := range taken {
+		const opened = "user_id = ? AND account_platform = ? AND account_app = ? AND account_subject = ?"
+		if _, err := endSessions(tx, now, identity.EndedByUnlink, opened, userID, key.Platform, key.App, key.Subject); err != nil {
+			return err
+		}
+		event := identity.Event{Kind: identity.EventUnlinked, UserID: userID, Detail: key.Platform + " " + key.App}
+		if err := recordEvent(tx, now, event); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package sql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Joins implements identity.Joins.
+type Joins struct{ db *DB }
+
+var _ identity.Joins = (*Joins)(nil)
+
+// Joins returns the database's joins of users.
+func (db *DB) Joins() *Joins { return &Joins{db} }
+
+// Preview implements identity.Joins.
+func (j *Joins) Preview(ctx context.Context, retired, survivor string) (identity.Join, error) {
+	if storable(retired, survivor) != nil {
+		return identity.Join{}, identity.ErrNotFound
+	}
+	planned, err := planJoin(j.db.read.WithContext(ctx), "", retired, survivor)
+	if err != nil {
+		return identity.Join{}, err
+	}
+	return planned.row.join(), nil
+}
+
+// Join implements identity.Joins.
+func (j *Joins) Join(ctx context.Context, retired, survivor string) (identity.Join, error) {
+	if storable(retired, survivor) != nil {
+		return identity.Join{}, identity.ErrNotFound
+	}
+	var row joinRow
+	err := j.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		planned, err := planJoin(tx, j.db.words.forUpdate, retired, survivor)
+		if err != nil {
+			return err
+		}
+		row = planned.row
+		id, err := uuid.NewV7()
+		if err != nil {
+			return err
+		}
+		row.ID, row.At = id.String(), now.UnixMilli()
+		return planned.carryOut(tx, now, row)
+	})
+	if err != nil {
+		return identity.Join{}, err
+	}
+	return row.join(), nil
+}
+
+// joinPlan is what a join will do, with the users as they are before it.
+type joinPlan struct {
+	retired, survivor userRow
+	row               joinRow
+}
+
+// planJoin finds what a join moves, and whether it may be. A lock keeps all of that as it is until the transaction is over: both users, so
+// that whoever gives them something waits, and what they have.
+func planJoin(tx *gorm.DB, lock, retired, survivor string) (joinPlan, error) {
+	p := joinPlan{row: joinRow{Retired: retired, Survivor: survivor}}
+	var err error
+	if p.retired, p.survivor, err = findPair(tx, lock, retired, survivor); err != nil {
+		return p, err
+	}
+	if err := p.check(tx); err != nil {
+		return p, err
+	}
+	m := &p.row.Moved
+	if m.Accounts, err = scanAll[identity.AccountKey](tx,
+		"SELECT platform, app, subject FROM accounts WHERE user_id = ? ORDER BY platform, app, subject"+lock, retired); err != nil {
+		return p, err
+	}
+	// After the accounts: a sign-in that holds one of them may be adding its union.
+	if m.Unions, err = scanAll[identity.Union](tx,
+		"SELECT platform, open_platform, union_id FROM unions WHERE user_id = ? ORDER BY platform, open_platform, union_id"+lock, retired); err != nil {
+		return p, err
+	}
+	if p.retired.UsernameKey != nil && p.survivor.UsernameKey == nil && p.survivor.PasswordHash == "" {
+		m.Username, m.UsernameKey = true, *p.retired.UsernameKey
+	}
+	return p, nil
+}
+
+// findPair finds both users in the order of ids, so that two who lock the same pair do not wait for each other.
+func findPair(tx *gorm.DB, lock, retired, survivor string) (gone, stays userRow, err error) {
+	for _, id := range slices.Sorted(slices.Values([]string{retired, survivor})) {
+		var row userRow
+		if err := one(tx.Raw("SELECT * FROM users WHERE id = ?"+lock, id), &row); err != nil {
+			return gone, stays, err
+		}
+		if id == retired {
+			gone = row
+		}
+		if id == survivor {
+			stays = row
+		}
+	}
+	return gone, stays, nil
+}
+
+// check says why two users cannot be joined.
+func (p joinPlan) check(tx *gorm.DB) error {
+	if p.retired.ID == p.survivor.ID {
+		return fmt.Errorf("%w: %s is one user, and a join needs two", identity.ErrExists, p.retired.ID)
+	}
+	for _, user := range []userRow{p.retired, p.survivor} {
+		switch {
+		case user.JoinedInto != nil:
+			return fmt.Errorf("%w: %s was joined into %s before", identity.ErrExists, user.ID, *user.JoinedInto)
+		case user.DeletesAt != nil:
+			return fmt.Errorf("%w: %s asked to be deleted and is waiting for it", identity.ErrExists, user.ID)
+		}
+	}
+	var app string
+	err := one(tx.Raw(`SELECT a.app FROM accounts a JOIN accounts b ON b.user_id = ? AND b.platform = a.platform AND b.app = a.app
+		WHERE a.user_id = ? ORDER BY a.platform, a.app LIMIT 1`, p.survivor.ID, p.retired.ID), &app)
+	if errors.Is(err, identity.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return bothAt(app)
+}
+
+// carryOut does what was planned. The epochs move before the sessions end, as of keepOut.
+func (p joinPlan) carryOut(tx *gorm.DB, now time.Time, row joinRow) error {
+	if err := newEpochs(tx, row); err != nil {
+		return err
+	}
+	if err := redirect(tx, row.Retired, row.Survivor); err != nil {
+		return err
+	}
+	if err := changed(tx.Exec("UPDATE users SET joined_into = ? WHERE id = ?", row.Survivor, row.Retired)); err != nil {
+		return err
+	}
+	if _, err := endSessions(tx, now, identity.EndedByJoin, "user_id = ?", row.Retired); err != nil {
+		return err
+	}
+	if _, err := hand(tx, row.Retired, row.Survivor, row.Moved.Moved); err != nil {
+		return err
+	}
+	if row.Moved.Username {
+		if err := handName(tx, p.retired, row.Survivor); err != nil {
+			return err
+		}
+	}
+	if err := wrote(tx.Create(&row)); err != nil {
+		return err
+	}
+	return recordEvent(tx, now, identity.Event{
+		Kind: identity.EventUserJoined, UserID: row.Retired, Detail: "into " + row.Survivor + ": " + row.Moved.summary(),
+	})
+}
+
+// newEpochs keeps sessions from opening for who was known before a join or its undoing.
+func newEpochs(tx *gorm.DB, row joinRow) error {
+	return changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id IN (?, ?)", row.Retired, row.Survivor))
+}
+
+// redirect makes all who were joined into a user before, and into those, resolve to another one in a single look-up.
+func redirect(tx *gorm.DB, before, to string) error {
+	return wrote(tx.Exec(`UPDATE users SET joined_into = ? WHERE id IN (
+		WITH RECURSIVE below (id) AS (
+			SELECT retired FROM joins WHERE survivor = ? AND undone_at IS NULL
+			UNION SELECT j.retired FROM joins j JOIN below ON j.survivor = below.id WHERE j.undone_at IS NULL)
+		SELECT id FROM below)`, to, before))
+}

@@ -1,0 +1,45 @@
+package sql
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+type joinRow struct {
+	ID       string
+	Retired  string
+	Survivor string
+	Moved    moved
+	At       int64
+	UndoneAt *int64
+}
+
+func (joinRow) TableName() string { return "joins" }
+
+func (r joinRow) join() identity.Join {
+	join := identity.Join{ID: r.ID, Retired: r.Retired, Survivor: r.Survivor, Moved: r.Moved.Moved, UndoneAt: instant(r.UndoneAt)}
+	if r.At != 0 { // else it is a preview
+		join.At = instant(&r.At)
+	}
+	return join
+}
+
+// scanAll scans all rows of a query. None is nil, as it is once it was kept as JSON.
+func scanAll[V any](tx *gorm.DB, query string, values ...any) ([]V, error) {
+	var rows []V
+	result := tx.Raw(query, values...).Scan(&rows)
+	return append([]V(nil), rows...), ended(result.Statement.Context, result.Error)
+}
+
+// List implements identity.Joins.
+func (j *Joins) List(ctx context.Context, limit int) ([]identity.Join, error) {
+	rows, err := scanAll[joinRow](j.db.read.WithContext(ctx), "SELECT * FROM joins ORDER BY id DESC LIMIT ?", limit)
+	joins := make([]identity.Join, len(rows))
+	for n, row := range rows {
+		joins[n] = row.join()
+	}
+	return joins, err
+}

@@ -1,0 +1,103 @@
+package sql
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// moved is what a join remembers of what it moved, in JSON: beside what it tells, by which key a name can be known again.
+type moved struct {
+	identity.Moved
+	UsernameKey string `json:"username_key,omitempty"`
+}
+
+// Value implements driver.Valuer.
+func (m moved) Value() (driver.Value, error) {
+	text, err := json.Marshal(m)
+	return string(text), err
+}
+
+// Scan implements sql.Scanner.
+func (m *moved) Scan(value any) error {
+	*m = moved{}
+	switch text := value.(type) {
+	case string:
+		return json.Unmarshal([]byte(text), m)
+	case []byte:
+		return json.Unmarshal(text, m)
+	}
+	return fmt.Errorf("what a join moved is stored as text, not as %T", value)
+}
+
+// summary tells of it in the audit log, where no openid belongs.
+func (m moved) summary() string {
+	text := fmt.Sprintf("%d accounts, %d unions", len(m.Accounts), len(m.Unions))
+	if m.Username {
+		text += ", user name and password"
+	}
+	return text
+}
+
+// hand gives one user what another one has of what is named, and returns what that was.
+func hand(tx *gorm.DB, from, to string, m identity.Moved) (given identity.Moved, err error) {
+	for _, a := range m.Accounts {
+		result := tx.Exec("UPDATE accounts SET user_id = ? WHERE platform = ? AND app = ? AND subject = ? AND user_id = ?",
+			to, a.Platform, a.App, a.Subject, from)
+		if err := wrote(result); errors.Is(err, identity.ErrExists) {
+			return given, bothAt(a.App) // since a moment ago
+		} else if err != nil {
+			return given, err
+		}
+		if result.RowsAffected > 0 {
+			given.Accounts = append(given.Accounts, a)
+		}
+	}
+	for _, u := range m.Unions {
+		result := tx.Exec("UPDATE unions SET user_id = ? WHERE platform = ? AND open_platform = ? AND union_id = ? AND user_id = ?",
+			to, u.Platform, u.OpenPlatform, u.UnionID, from)
+		if err := wrote(result); err != nil {
+			return given, err
+		}
+		if result.RowsAffected > 0 {
+			given.Unions = append(given.Unions, u)
+		}
+	}
+	return given, nil
+}
+
+// bothAt says that two users are two at an app.
+func bothAt(app string) error {
+	return fmt.Errorf("%w: both users have an account at %q", identity.ErrExists, app)
+}
+
+// handName gives a user another one's name and password, which he loses first: a name is nobody's twice.
+func handName(tx *gorm.DB, from userRow, to string) error {
+	if err := changed(tx.Exec("UPDATE users SET username = NULL, username_key = NULL, password_hash = '' WHERE id = ?", from.ID)); err != nil {
+		return err
+	}
+	return changed(tx.Exec("UPDATE users SET username = ?, username_key = ?, password_hash = ? WHERE id = ?",
+		from.Username, from.UsernameKey, from.PasswordHash, to))
+}
+
+// heldOwner returns the user of a sighting's union, or "", and holds him until the transaction is over: a join that came between would take the
+// union along, and not the account that is about to be added.
+func (db *DB) heldOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
+	owner, err := unionOwner(tx, s)
+	if err != nil || owner == "" {
+		return owner, err
+	}
+	if err := db.lockUser(tx, owner); err != nil {
+		return "", err
+	}
+	held, err := unionOwner(tx, s)
+	if err == nil && held != owner { // who waited starts over
+		err = identity.ErrExists
+	}
+	return owner, err
+}

@@ -1,0 +1,180 @@
+package sql
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// account is somebody at an app, in a union if that has a name.
+func account(app, subject, union string) identity.Sighting {
+	s := identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat, App: app, Subject: subject}}
+	if union != "" {
+		s.OpenPlatform, s.UnionID = "op", union
+	}
+	return s
+}
+
+// newTwins makes two users whose accounts are in one union.
+func newTwins(t *testing.T, db *DB, union string) (retired, survivor identity.User) {
+	t.Helper()
+	for _, s := range []identity.Sighting{account("wx1", union, ""), account("wx2", union, union), account("wx1", union, union)} {
+		user, _, err := db.Users().FindOrCreateByAccount(t.Context(), s)
+		require.NoError(t, err)
+		if s.App == "wx1" {
+			retired = user
+		} else {
+			survivor = user
+		}
+	}
+	return retired, survivor
+}
+
+func TestTwinsAreFoundByTheIndexOfUnions(t *testing.T) {
+	plain := openMigrated(t)
+	newTwins(t, plain, "union")
+	db, executed := recorded(plain)
+	db.words = plain.words
+	_, err := db.Joins().Twins(t.Context(), identity.Twins{Platform: "wechat", OpenPlatform: "op", UnionID: "a"}, 10)
+	require.NoError(t, err)
+	require.Len(t, executed.statements, 2)
+	for _, statement := range executed.statements {
+		steps := plan(t, plain, statement)
+		require.Contains(t, steps, "SEARCH a USING INDEX accounts_of_union ((platform,open_platform,union_id)>(?,?,?))")
+		require.NotRegexp(t, "SCAN (accounts|users|unions|other|owner|n|b|u)", steps)
+	}
+}
+
+// TestTwinsAreFoundInBatches has so many accounts that no batch holds all, and pairs in several.
+func TestTwinsAreFoundInBatches(t *testing.T) {
+	database := servers.PostgreSQL(t)
+	tapped, wire := tap(t, database)
+	db, o := openHouse(t, tapped, 0), newOperator(t, database)
+	o.do(`INSERT INTO users (id, created_at) SELECT 'n' || n, 0 FROM generate_series(1, 12000) n`)
+	o.do(`INSERT INTO accounts SELECT 'wechat', 'wx1', 'n' || n, 'n' || n, 'n' || n, 'op', 0 FROM generate_series(1, 12000) n`)
+	o.do(`INSERT INTO unions SELECT platform, open_platform, union_id, user_id, 0 FROM accounts`)
+	for _, union := range []string{"a", "n5z", "n9z", "z"} {
+		newTwins(t, db, union)
+	}
+	o.do("ANALYZE")
+	wire.take()
+	found, err := db.Joins().Twins(t.Context(), identity.Twins{}, 10)
+	require.NoError(t, err)
+	executed := wire.take()
+	require.Len(t, executed, 2*3, "three batches")
+	var unions []string
+	for _, pair := range found {
+		unions = append(unions, pair.UnionID)
+	}
+	require.Equal(t, []string{"a", "n5z", "n9z", "z"}, unions)
+	paged := []identity.Twins{}
+	for after := (identity.Twins{}); ; after = paged[len(paged)-1] {
+		page, err := db.Joins().Twins(t.Context(), after, 1)
+		require.NoError(t, err)
+		if len(page) == 0 {
+			break
+		}
+		paged = append(paged, page...)
+	}
+	require.Equal(t, found, paged)
+
+	o.do("SET plan_cache_mode = force_generic_plan")
+	o.do("SET enable_bitmapscan = off") // it is by key too, but would make this depend on numbers of rows
+	for _, statement := range executed {
+		steps := o.plan(statement)
+		require.Contains(t, steps, "Index Scan using accounts_of_union on accounts a; Index Cond: (ROW(platform, ", statement)
+		require.NotContains(t, steps, "Seq Scan on accounts", statement)
+	}
+}
+
+// TestAJoinThatPostgreSQLUndoesIsDoneAgain also wants nothing to be written by halves.
+func TestAJoinThatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
+	db, database := openPostgreSQL(t)
+	o := newOperator(t, database)
+	retired, survivor := newTwins(t, db, "union")
+	for _, table := range []string{"users", "accounts", "events"} {
+		o.undo(1_000_000, "40001", table)
+		before := o.content()
+		_, err := db.Joins().Join(t.Context(), retired.ID, survivor.ID)
+		require.Error(t, err)
+		require.NotErrorIs(t, err, identity.ErrExists)
+		require.Equal(t, before, o.content())
+
+		o.undo(maxTries-1, "40001", table)
+		join, err := db.Joins().Join(t.Context(), retired.ID, survivor.ID)
+		require.NoError(t, err, table)
+		require.Equal(t, identity.Moved{Accounts: []identity.AccountKey{account("wx1", "union", "").AccountKey}}, join.Moved)
+		o.undo(maxTries-1, "40001", table)
+		undone, err := db.Joins().Undo(t.Context(), join.ID)
+		require.NoError(t, err, table)
+		require.Equal(t, join.Moved, undone.Moved)
+		o.undo(0, "40001")
+	}
+	require.EqualValues(t, 6, epoch(t, db, retired.ID), "each time once")
+}
+
+// TestAJoinTakesAUnionThatIsBeingAdded has a sign-in hold an account, and add its union before it lets go.
+func TestAJoinTakesAUnionThatIsBeingAdded(t *testing.T) {
+	db, database := openPostgreSQL(t)
+	busy, watch := newOperator(t, database), newOperator(t, database)
+	retired, survivor := newTwins(t, db, "union")
+	busy.do("BEGIN")
+	busy.do("SELECT 1 FROM accounts WHERE user_id = $1 FOR NO KEY UPDATE", retired.ID)
+	joined := make(chan identity.Join, 1)
+	go func() {
+		join, _ := db.Joins().Join(t.Context(), retired.ID, survivor.ID)
+		joined <- join
+	}()
+	require.Eventually(t, func() bool {
+		return watch.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 1
+	}, patience, 5*time.Millisecond)
+	busy.do("INSERT INTO unions (platform, open_platform, union_id, user_id, created_at) VALUES ('wechat', 'another op', 'added', $1, 0)", retired.ID)
+	busy.do("COMMIT")
+	require.Equal(t, []identity.Union{{Platform: "wechat", OpenPlatform: "another op", UnionID: "added"}}, (<-joined).Moved.Unions)
+	require.Zero(t, watch.number("SELECT count(*) FROM unions WHERE user_id = $1", retired.ID))
+}
+
+func TestAUserDeletedTakesItsJoinsAlong(t *testing.T) { everywhere(t, aUserDeletedTakesItsJoinsAlong) }
+
+func aUserDeletedTakesItsJoinsAlong(t *testing.T, open func() *DB) {
+	t.Helper()
+	ctx, db := t.Context(), open()
+	_, err := db.MigrateUp(ctx)
+	require.NoError(t, err)
+	retired, survivor := newTwins(t, db, "union")
+	join, err := db.Joins().Join(ctx, retired.ID, survivor.ID)
+	require.NoError(t, err)
+	_, err = db.Users().Leave(ctx, survivor.ID, 0)
+	require.NoError(t, err)
+	deleted, err := db.Users().DeleteLeft(ctx, 10)
+	require.NoError(t, err)
+	require.Equal(t, 1, deleted)
+	_, err = db.Joins().Undo(ctx, join.ID)
+	require.ErrorIs(t, err, identity.ErrNotFound)
+	for _, id := range []string{retired.ID, survivor.ID} {
+		_, err = db.Users().Find(ctx, id)
+		require.ErrorIs(t, err, identity.ErrNotFound)
+	}
+}
+
+func TestAJoinWhoseRecordIsDamagedIsAnError(t *testing.T) {
+	db := openMigrated(t)
+	retired, survivor := newTwins(t, db, "union")
+	join, err := db.Joins().Join(t.Context(), retired.ID, survivor.ID)
+	require.NoError(t, err)
+	require.NoError(t, db.write.Exec("UPDATE joins SET moved = 'n accounts'").Error)
+	_, err = db.Joins().Undo(t.Context(), join.ID)
+	require.Error(t, err, "rather than a join undone by halves")
+	_, err = db.Joins().List(t.Context(), 1)
+	require.Error(t, err)
+	require.Error(t, (&moved{}).Scan(7))
+	found, err := db.Users().Find(t.Context(), retired.ID)
+	require.NoError(t, err)
+	require.Equal(t, survivor.ID, found.JoinedInto)
+	require.Contains(t, fmt.Sprint(join.Moved.Accounts), "wx1")
+}

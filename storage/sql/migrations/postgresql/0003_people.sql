@@ -1,0 +1,66 @@
+-- What people say of themselves, how they leave, and who turned out to be whom.
+
+-- +goose Up
+
+ALTER TABLE users
+    ADD COLUMN deletes_at  BIGINT,           -- when all of the user will be gone; NULL: stays
+    ADD COLUMN joined_into TEXT COLLATE "C"; -- the user that this one turned out to be
+CREATE INDEX users_leaving ON users (deletes_at) WHERE deletes_at IS NOT NULL;
+
+-- Who deletes a user looks for what has ended too, and so does the database itself. Still nothing that a refresh changes is in it, and what
+-- lives stands together.
+DROP INDEX sessions_of_user;
+CREATE INDEX sessions_of_user ON sessions (user_id, ended_at, client_id);
+
+CREATE TABLE profiles (
+    user_id        TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES users (id),
+    name           TEXT             NOT NULL DEFAULT '',
+    nickname       TEXT             NOT NULL DEFAULT '',
+    picture        TEXT             NOT NULL DEFAULT '',
+    gender         TEXT             NOT NULL DEFAULT '',
+    locale         TEXT             NOT NULL DEFAULT '',
+    email          TEXT             NOT NULL DEFAULT '',
+    chosen         BOOLEAN          NOT NULL DEFAULT false, -- the person set it, so no platform does
+    phone_number   TEXT             NOT NULL DEFAULT '',    -- E.164
+    phone_verified BOOLEAN          NOT NULL DEFAULT false,
+    phone_seen_at  BIGINT,
+    updated_at     BIGINT           NOT NULL
+);
+
+-- For those who look for users of one union whom nobody has joined.
+CREATE INDEX accounts_of_union ON accounts (platform, open_platform COLLATE "C", union_id COLLATE "C") WHERE union_id <> '' AND open_platform <> '';
+
+CREATE TABLE joins (
+    id        TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- UUIDv7, so in the order of time
+    retired   TEXT COLLATE "C" NOT NULL REFERENCES users (id),
+    survivor  TEXT COLLATE "C" NOT NULL REFERENCES users (id),
+    moved     TEXT             NOT NULL,             -- JSON: identity.Moved
+    at        BIGINT           NOT NULL,
+    undone_at BIGINT
+);
+CREATE UNIQUE INDEX joins_of_retired ON joins (retired) WHERE undone_at IS NULL;
+CREATE INDEX joins_of_survivor ON joins (survivor);
+
+ALTER TABLE apps ADD COLUMN phone_budget BIGINT NOT NULL DEFAULT 0; -- phone numbers a month; negative: no bound
+
+CREATE TABLE phone_uses (
+    platform TEXT COLLATE "C" NOT NULL,
+    app      TEXT COLLATE "C" NOT NULL,
+    month    TEXT COLLATE "C" NOT NULL, -- 2026-11
+    used     BIGINT           NOT NULL,
+    PRIMARY KEY (platform, app, month)
+);
+
+-- +goose Down
+
+DROP TABLE phone_uses;
+ALTER TABLE apps DROP COLUMN phone_budget;
+DROP TABLE joins;
+DROP INDEX accounts_of_union;
+DROP TABLE profiles;
+DROP INDEX sessions_of_user;
+CREATE INDEX sessions_of_user ON sessions (user_id, client_id) WHERE ended_at IS NULL;
+DROP INDEX users_leaving;
+ALTER TABLE users
+    DROP COLUMN joined_into,
+    DROP COLUMN deletes_at;

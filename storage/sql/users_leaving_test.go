@@ -1,0 +1,123 @@
+package sql
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// leave has new users leave, the first one first, and their time come.
+func leave(t *testing.T, db *DB, names ...string) (ids []string) {
+	t.Helper()
+	for n, name := range names {
+		user, err := db.Users().Create(t.Context(), name, "hash")
+		require.NoError(t, err)
+		_, err = db.Users().Leave(t.Context(), user.ID, time.Duration(n-len(names))*time.Minute)
+		require.NoError(t, err)
+		ids = append(ids, user.ID)
+	}
+	return ids
+}
+
+func TestAnIDIsGivenOnce(t *testing.T) {
+	everywhere(t, func(t *testing.T, open func() *DB) {
+		db := open()
+		_, err := db.MigrateUp(t.Context())
+		require.NoError(t, err)
+		id, name := leave(t, db, "alice")[0], "bob"
+		require.ErrorIs(t, addUser(db.write, userRow{ID: id, Username: &name, UsernameKey: &name}), identity.ErrExists, "while it is somebody's")
+		deleted, err := db.Users().DeleteLeft(t.Context(), 1)
+		require.NoError(t, err)
+		require.Equal(t, 1, deleted)
+		require.ErrorIs(t, addUser(db.write, userRow{ID: id, Username: &name, UsernameKey: &name}), identity.ErrExists)
+		require.Zero(t, count(t, db, "users"))
+		require.NoError(t, addUser(db.write, userRow{ID: identity.NewUserID(), Username: &name, UsernameKey: &name}))
+	})
+}
+
+// TestADeletionLooksUpByKey asks SQLite how it finds what is a user's. Joins are few.
+func TestADeletionLooksUpByKey(t *testing.T) {
+	plain := openMigrated(t)
+	leave(t, plain, "alice")
+	db, executed := recorded(plain)
+	deleted, err := db.Users().DeleteLeft(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, 1, deleted)
+	var looked []string
+	for _, statement := range executed.statements {
+		if !strings.HasPrefix(statement, "INSERT") {
+			looked = append(looked, plan(t, plain, statement)) // also of what SQLite looks for that refers to a row
+		}
+	}
+	steps := strings.Join(looked, "; ")
+	require.Contains(t, steps, "SEARCH users USING INDEX users_leaving (deletes_at<?)")
+	require.Contains(t, steps, "SEARCH sessions USING COVERING INDEX sessions_of_user (user_id=?)")
+	for _, scanned := range regexp.MustCompile(`SCAN (\w+)`).FindAllStringSubmatch(steps, -1) {
+		require.Contains(t, []string{"gone", "joins"}, scanned[1], steps)
+	}
+}
+
+// TestDeletingStopsBetweenUsers has a server stop while it deletes the first of two.
+func TestDeletingStopsBetweenUsers(t *testing.T) {
+	tapped, wire := tap(t, servers.PostgreSQL(t))
+	db := openHouse(t, tapped, 0)
+	ids := leave(t, db, "alice", "bob")
+	ctx, stop := context.WithCancel(t.Context())
+	wire.mutex.Lock()
+	wire.lose = func(statement string) bool {
+		if strings.HasPrefix(statement, "DELETE FROM users") {
+			stop()
+		}
+		return false
+	}
+	wire.mutex.Unlock()
+	deleted, err := db.Users().DeleteLeft(ctx, 10)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, deleted)
+	_, err = db.Users().Find(t.Context(), ids[0])
+	require.ErrorIs(t, err, identity.ErrNotFound)
+	bob, err := db.Users().Find(t.Context(), ids[1])
+	require.NoError(t, err)
+	require.True(t, bob.Leaving())
+}
+
+// TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain is about what can be done to a user only once.
+func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
+	t.Parallel()
+	db, database := openPostgreSQL(t)
+	o, app := newOperator(t, database), newApp("wx1")
+	app.PhoneBudget = 1
+	require.NoError(t, db.Apps().Add(t.Context(), app))
+	for _, code := range []string{"40001", "40P01"} {
+		session := signIn(t, db, "alice"+code)
+		sighting := identity.Sighting{
+			AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: code}, UnionID: "union" + code, OpenPlatform: "op",
+		}
+		for _, write := range []call{
+			{"Users.Link", func(ctx context.Context) error { return db.Users().Link(ctx, session.UserID, sighting) }},
+			{"Users.Unlink", func(ctx context.Context) error {
+				return errorOf(db.Users().Unlink(ctx, session.UserID, sighting.AccountKey))
+			}},
+			{"Profiles.Suggest", func(ctx context.Context) error {
+				return errorOf(db.Profiles().Suggest(ctx, session.UserID, identity.Profile{Name: "alice"}))
+			}},
+			{"Apps.SpendPhone", func(ctx context.Context) error { return errorOf(db.Apps().SpendPhone(ctx, app.Platform, app.ID)) }},
+			{"Apps.RefundPhone", func(ctx context.Context) error { return db.Apps().RefundPhone(ctx, app.Platform, app.ID) }},
+			{"Users.Leave", func(ctx context.Context) error { return errorOf(db.Users().Leave(ctx, session.UserID, 0)) }},
+			{"Users.Stay", func(ctx context.Context) error { return db.Users().Stay(ctx, session.UserID) }},
+			{"Users.Leave again", func(ctx context.Context) error { return errorOf(db.Users().Leave(ctx, session.UserID, 0)) }},
+			{"Users.DeleteLeft", func(ctx context.Context) error { return errorOf(db.Users().DeleteLeft(ctx, 10)) }},
+		} {
+			o.requireDoneAgain(write, code)
+		}
+	}
+	require.Zero(t, count(t, db, "users"))
+	require.EqualValues(t, 2, count(t, db, "retired_subjects"))
+}
