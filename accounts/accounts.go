@@ -1,0 +1,82 @@
+package accounts
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Scope is what an access token must reach for anything here.
+const Scope = "account"
+
+// defaultGrace is how long a deletion can be taken back: a holiday without the phone.
+const defaultGrace = 14 * 24 * time.Hour
+
+// Config is what people's accounts need.
+type Config struct {
+	Users         identity.Users
+	Profiles      identity.Profiles
+	Sessions      identity.Sessions
+	Events        identity.Events
+	Volatile      identity.Volatile
+	Hasher        Hasher
+	Prover        Prover
+	Registrations RegistrationPolicy
+	Grace         time.Duration // how long a deletion can be taken back; 0: 14 days
+	Now           func() time.Time
+	Logger        *slog.Logger
+}
+
+// Hasher is what hashes passwords: password.Hasher.
+type Hasher interface {
+	Hash(ctx context.Context, address, password string) (string, error)
+}
+
+// Accounts does what people ask for. Use New to make one. It is safe for parallel use. Every error of its methods is an [Error], or what a
+// [Prover] said.
+type Accounts struct{ Config }
+
+// New makes accounts.
+func New(config Config) *Accounts {
+	if config.Grace <= 0 {
+		config.Grace = defaultGrace
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	config.Registrations = config.Registrations.orDefaults()
+	return &Accounts{config}
+}
+
+// Caller is the user whose access token this is, by which client and session. Whoever makes one has checked the token, that its session is
+// alive, and that it is for this server.
+type Caller struct {
+	UserID    string
+	ClientID  string
+	SessionID string
+	Scope     string
+	Address   string // where the request comes from, for rates; empty: unknown
+}
+
+// enter returns the caller's user as it is now. ErrInsufficientScope; ErrInvalidToken: the user is gone, disabled, leaving or joined into
+// another one, whatever the token still says.
+func (a *Accounts) enter(ctx context.Context, c Caller) (identity.User, error) {
+	if !slices.Contains(strings.Fields(c.Scope), Scope) {
+		return identity.User{}, &Error{Name: ErrInsufficientScope, Description: "The access token lacks the scope account."}
+	}
+	user, err := a.Users.Find(ctx, c.UserID)
+	if err != nil {
+		return identity.User{}, userFailed(err)
+	}
+	if user.Disabled() || user.Leaving() {
+		return identity.User{}, errInvalidToken
+	}
+	return user, nil
+}

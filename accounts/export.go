@@ -1,0 +1,102 @@
+package accounts
+
+import (
+	"context"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Export is all that is held of a person and tells of him. Hashes and secrets are not in it, nor are the lines of the audit log, which are
+// the operator's; nor sessions that are over, which are on their way out.
+type Export struct {
+	At          time.Time         `json:"exported_at"`
+	Subject     string            `json:"sub"`
+	Username    string            `json:"username,omitempty"`
+	HasPassword bool              `json:"has_password"`
+	Created     time.Time         `json:"created_at"`
+	Roles       []string          `json:"roles"`
+	Claims      identity.Claims   `json:"claims"`
+	Profile     identity.Profile  `json:"profile"`
+	Phone       *ExportedPhone    `json:"phone,omitempty"`
+	Accounts    []ExportedAccount `json:"accounts"`
+	Sessions    []ExportedSession `json:"sessions"`
+}
+
+// ExportedPhone is the phone number as a platform told it.
+type ExportedPhone struct {
+	Number   string    `json:"number"`
+	Verified bool      `json:"verified"`
+	SeenAt   time.Time `json:"seen_at"`
+}
+
+// ExportedAccount is who the person is at an app.
+type ExportedAccount struct {
+	Platform string    `json:"platform"`
+	App      string    `json:"app"`
+	OpenID   string    `json:"openid"`
+	UnionID  string    `json:"unionid,omitempty"`
+	LinkedAt time.Time `json:"linked_at"`
+}
+
+// ExportedSession is one sign-in that holds.
+type ExportedSession struct {
+	ID         string    `json:"id"`
+	ClientID   string    `json:"client_id"`
+	Scope      string    `json:"scope,omitempty"`
+	Method     string    `json:"method"`
+	Device     string    `json:"device,omitempty"`
+	Platform   string    `json:"platform,omitempty"` // of the account that signed in; likewise the next
+	App        string    `json:"app,omitempty"`
+	SignedInAt time.Time `json:"signed_in_at"`
+	LastSeenAt time.Time `json:"last_seen_at"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// Export returns all that is held of the caller. It leaves only after the audit log has it. The refusals of caller and proof;
+// ErrUnavailable.
+func (a *Accounts) Export(ctx context.Context, c Caller, p Proof) (Export, error) {
+	user, err := a.enter(ctx, c)
+	if err != nil {
+		return Export{}, err
+	}
+	if err := a.prove(ctx, c, user, p); err != nil {
+		return Export{}, err
+	}
+	held, err := a.gather(ctx, user)
+	if err != nil {
+		return Export{}, err
+	}
+	event := identity.Event{Kind: identity.EventExported, UserID: user.ID, ClientID: c.ClientID, SessionID: c.SessionID}
+	if err := a.Events.Record(ctx, event); err != nil {
+		return Export{}, storeFailed(err)
+	}
+	return newExport(a.Now(), user, held), nil
+}
+
+func newExport(now time.Time, user identity.User, h held) Export {
+	export := Export{
+		At: now.UTC(), Subject: user.ID, Username: user.Username, HasPassword: user.PasswordHash != "", Created: user.CreatedAt.UTC(),
+		Roles: append([]string{}, user.Roles...), Claims: user.Claims, Profile: h.details.Profile,
+		Accounts: make([]ExportedAccount, len(h.accounts)), Sessions: make([]ExportedSession, len(h.sessions)),
+	}
+	if phone := h.details.Phone; phone.Number != "" {
+		export.Phone = &ExportedPhone{Number: phone.Number, Verified: phone.Verified, SeenAt: phone.SeenAt.UTC()}
+	}
+	for n, account := range h.accounts {
+		export.Accounts[n] = ExportedAccount{
+			Platform: account.Platform, App: account.App, OpenID: account.Subject, UnionID: account.UnionID, LinkedAt: account.CreatedAt.UTC(),
+		}
+	}
+	for n, session := range h.sessions {
+		export.Sessions[n] = exportSession(session)
+	}
+	return export
+}
+
+func exportSession(s identity.Session) ExportedSession {
+	return ExportedSession{
+		ID: s.ID, ClientID: s.ClientID, Scope: s.Scope, Method: s.Method, Device: s.Device, Platform: s.Account.Platform, App: s.Account.App,
+		SignedInAt: s.AuthTime.UTC(), LastSeenAt: s.LastSeenAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
+	}
+}

@@ -1,0 +1,94 @@
+package accounts_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/identity"
+)
+
+func TestExport(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	alice := withBoth(w)
+	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-alice-2"), UnionID: "union-alice", OpenPlatform: openPlatform}
+	require.NoError(t, w.database.Users().Link(ctx, alice.UserID, union))
+	require.NoError(t, w.database.Users().SetRoles(ctx, alice.UserID, []string{"editor"}))
+	require.NoError(t, w.database.Users().SetClaims(ctx, alice.UserID, `{"team":7}`))
+	require.NoError(t, w.database.Profiles().Choose(ctx, alice.UserID, identity.Profile{Name: "Alice", Email: "alice@example.com"}))
+	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000", SeenAt: time.Now()}))
+	w.seen("o-bob")
+
+	export, err := w.accounts.Export(ctx, alice, byPassword())
+	require.NoError(t, err)
+	text, err := json.Marshal(export)
+	require.NoError(t, err)
+	for _, held := range []string{
+		alice.UserID, `"alice"`, `"editor"`, `{"team":7}`, "alice@example.com", "+8613800000000", `"o-alice"`, `"o-alice-2"`, "union-alice", alice.SessionID, "a phone",
+	} {
+		require.Contains(t, string(text), held)
+	}
+	for _, secret := range []string{"$2a$", "hash", "secret", "o-bob"} {
+		require.NotContains(t, strings.ToLower(string(text)), secret)
+	}
+	events := w.events(identity.EventExported, alice.UserID)
+	require.Len(t, events, 1)
+	require.Equal(t, alice.SessionID, events[0].SessionID)
+	require.Equal(t, client, events[0].ClientID)
+	require.True(t, w.alive(alice))
+}
+
+func TestAnExportOfNothingHasListsAllTheSame(t *testing.T) {
+	w := newWorld(t)
+	export, err := w.accounts.Export(context.Background(), w.named("alice"), byPassword())
+	require.NoError(t, err)
+	text, err := json.Marshal(export)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "null")
+}
+
+func TestNoDataLeavesUnaudited(t *testing.T) {
+	w := newWorld(t, func(c *accounts.Config) { c.Events = deafEvents{c.Events} })
+	export, err := w.accounts.Export(context.Background(), w.named("alice"), byPassword())
+	requireRefused(t, err, accounts.ErrUnavailable)
+	require.Empty(t, export)
+}
+
+func TestLeave(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	alice := withBoth(w)
+	elsewhere := w.again(alice)
+	at, err := w.accounts.Leave(ctx, alice, byPassword())
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(14*24*time.Hour), at, time.Minute)
+	require.Equal(t, at.UnixMilli(), w.user(alice).DeletesAt.UnixMilli())
+	require.False(t, w.alive(alice))
+	require.False(t, w.alive(elsewhere))
+	require.Len(t, w.events(identity.EventLeaving, alice.UserID), 1)
+	_, err = w.accounts.Leave(ctx, alice, byPassword())
+	requireRefused(t, err, accounts.ErrInvalidToken)
+}
+
+func TestWhoLeftIsGone(t *testing.T) {
+	w := newWorld(t, func(c *accounts.Config) { c.Grace = time.Millisecond })
+	ctx := context.Background()
+	alice := withBoth(w)
+	_, err := w.accounts.Leave(ctx, alice, byCode(w.code(miniApp, "o-alice")))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		deleted, err := w.database.Users().DeleteLeft(ctx, 10)
+		require.NoError(t, err)
+		return deleted == 1
+	}, time.Second, time.Millisecond)
+	_, err = w.accounts.Profile(ctx, alice)
+	requireRefused(t, err, accounts.ErrInvalidToken)
+	_, err = w.accounts.Register(ctx, client, address, "alice", newPassword)
+	require.NoError(t, err, "the name is free, and its new owner another user")
+}

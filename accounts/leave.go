@@ -1,0 +1,23 @@
+package accounts
+
+import (
+	"context"
+	"time"
+)
+
+// Leave has the caller deleted after the time of grace, and returns when that is. It ends all sessions, this one too. The refusals of caller
+// and proof; ErrUnavailable.
+func (a *Accounts) Leave(ctx context.Context, c Caller, p Proof) (time.Time, error) {
+	user, err := a.enter(ctx, c)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if err := a.prove(ctx, c, user, p); err != nil {
+		return time.Time{}, err
+	}
+	deletesAt, err := a.Users.Leave(ctx, user.ID, a.Grace)
+	if err != nil {
+		return time.Time{}, userFailed(err)
+	}
+	return deletesAt, nil
+}

@@ -1,0 +1,89 @@
+package accounts_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/identity"
+)
+
+func today() string { return time.Now().UTC().Format(time.DateOnly) }
+
+func TestProfile(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	alice := withBoth(w)
+	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000", SeenAt: time.Now(), Verified: true}))
+	me, err := w.accounts.Profile(ctx, alice)
+	require.NoError(t, err)
+	require.Equal(t, accounts.Me{
+		Subject: alice.UserID, Username: "alice", HasPassword: true,
+		Phone:    &accounts.Phone{Number: "+8613800000000", Verified: true, Seen: today()},
+		Accounts: []accounts.Linked{{Platform: identity.PlatformWechat, App: miniApp, Since: today()}},
+		Created:  today(), LastSeen: today(),
+	}, me)
+	text, err := json.Marshal(me)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "o-alice")
+	require.NotContains(t, string(text), cheapHash())
+}
+
+func TestNoNameIsMadeFromAnOpenID(t *testing.T) {
+	w := newWorld(t)
+	me, err := w.accounts.Profile(context.Background(), w.seen("o-bob"))
+	require.NoError(t, err)
+	text, err := json.Marshal(me)
+	require.NoError(t, err)
+	require.Empty(t, me.Username)
+	require.NotContains(t, string(text), "bob")
+}
+
+func TestSetProfileReplacesAll(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	bob := w.seen("o-bob")
+	me, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Nickname: "Bo\u0308b", Email: "bob@example.com", Locale: "zh_CN"})
+	require.NoError(t, err)
+	require.Equal(t, identity.Profile{Name: "Bob", Nickname: "Böb", Email: "bob@example.com", Locale: "zh-CN"}, me.Profile)
+	require.False(t, me.EmailVerified)
+	me, err = w.accounts.SetProfile(ctx, bob, identity.Profile{Gender: "male"})
+	require.NoError(t, err)
+	require.Equal(t, identity.Profile{Gender: "male"}, me.Profile)
+}
+
+func TestPlatformsDoNotOverwriteWhatWasChosen(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	bob := w.seen("o-bob")
+	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{}) // to be nobody is a choice, too
+	require.NoError(t, err)
+	kept, err := w.database.Profiles().Suggest(ctx, bob.UserID, identity.Profile{Nickname: "微信用户"})
+	require.NoError(t, err)
+	require.False(t, kept)
+	me, err := w.accounts.Profile(ctx, bob)
+	require.NoError(t, err)
+	require.Empty(t, me.Profile)
+}
+
+func TestProfilesThatAreRefusedChangeNothing(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	bob := w.seen("o-bob")
+	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob"})
+	require.NoError(t, err)
+	for _, p := range []identity.Profile{
+		{Picture: "javascript:alert(document.cookie)"}, {Nickname: "\u202egnp.exe"}, {Name: strings.Repeat("a", 1<<20)}, {Email: "<script>@example.com"},
+	} {
+		_, err := w.accounts.SetProfile(ctx, bob, p)
+		requireRefused(t, err, accounts.ErrInvalidRequest)
+	}
+	me, err := w.accounts.Profile(ctx, bob)
+	require.NoError(t, err)
+	require.Equal(t, identity.Profile{Name: "Bob"}, me.Profile)
+}

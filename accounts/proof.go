@@ -1,0 +1,64 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Proof is what a request shows anew beside its token, which may be borrowed: the user's password, or a fresh code of an account that is
+// linked already. Exactly one of both.
+type Proof struct {
+	Password string
+	Code     string
+	AppID    string // whose code it is; may be empty if the client has one app
+}
+
+// Prover checks what a sign-in would check, and counts it with the sign-ins, so that guessing here is no way round their bounds. It makes
+// no user and no account. A password that is wrong and a code that is refused are [Unproved]; all other errors reach the caller untouched.
+type Prover interface {
+	// ProvePassword says whether a password is the user's.
+	ProvePassword(ctx context.Context, user identity.User, password, address string) error
+	// ProveCode trades a code at an app of the client and returns whose it is, whoever that may be here.
+	ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.Sighting, error)
+}
+
+// Unproved is the one answer to every proof that is missing or proves nothing, so that it does not tell why.
+func Unproved(cause error) error {
+	return &Error{
+		Name: ErrInsufficientAuthentication, Cause: cause,
+		Description: "This needs the current password, or a fresh code of an account that is linked already, in the same request.",
+	}
+}
+
+// prove says whether a proof is the user's. ErrInvalidRequest: there are two. Unproved, or what the Prover says.
+func (a *Accounts) prove(ctx context.Context, c Caller, user identity.User, p Proof) error {
+	switch {
+	case p.Password != "" && (p.Code != "" || p.AppID != ""):
+		return invalidRequest("Prove it is you by the password or by a code of an app, not by both.")
+	case p.Code != "":
+		return a.proveCode(ctx, c, user, p)
+	case p.Password == "" || user.PasswordHash == "":
+		return Unproved(nil)
+	}
+	return a.Prover.ProvePassword(ctx, user, p.Password, c.Address)
+}
+
+// proveCode refuses the code of an account that is not linked to this very user: whoever borrowed a token has a WeChat account, too.
+func (a *Accounts) proveCode(ctx context.Context, c Caller, user identity.User, p Proof) error {
+	sighting, err := a.Prover.ProveCode(ctx, c.ClientID, p.AppID, p.Code, c.Address)
+	if err != nil {
+		return err
+	}
+	account, err := a.Users.FindAccount(ctx, sighting.AccountKey)
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return Unproved(err)
+	case err != nil:
+		return storeFailed(err)
+	case account.UserID != user.ID:
+		return Unproved(nil)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package accounts_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/password"
+)
+
+// playedSignIns is a Prover whose codes work once, as WeChat's do.
+type playedSignIns struct {
+	hasher *password.Hasher
+	broken error // what every call says, if anything
+
+	mutex sync.Mutex
+	codes map[string]identity.Sighting
+	asked int
+}
+
+func (p *playedSignIns) ProvePassword(ctx context.Context, user identity.User, secret, address string) error {
+	if err := p.ask(); err != nil {
+		return err
+	}
+	right, _, err := p.hasher.Check(ctx, address, user.PasswordHash, secret)
+	if err == nil && !right {
+		return accounts.Unproved(nil)
+	}
+	return err
+}
+
+func (p *playedSignIns) ProveCode(_ context.Context, clientID, appID, code, _ string) (identity.Sighting, error) {
+	if err := p.ask(); err != nil {
+		return identity.Sighting{}, err
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	sighting, fresh := p.codes[code]
+	if !fresh || clientID != client || appID != "" && appID != sighting.App {
+		return identity.Sighting{}, accounts.Unproved(errBadCode)
+	}
+	delete(p.codes, code)
+	return sighting, nil
+}
+
+func (p *playedSignIns) ask() error {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.asked++
+	return p.broken
+}
+
+var errBadCode = errors.New("invalid code (40029)")

@@ -1,0 +1,151 @@
+package accounts_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/identity"
+)
+
+func TestRegister(t *testing.T) {
+	w := newWorld(t)
+	user, err := w.accounts.Register(context.Background(), client, address, "Lei", newPassword)
+	require.NoError(t, err)
+	found, err := w.database.Users().FindByUsername(context.Background(), "lei")
+	require.NoError(t, err)
+	require.Equal(t, user.ID, found.ID)
+	right, _, err := w.hasher.Check(context.Background(), address, found.PasswordHash, newPassword)
+	require.NoError(t, err)
+	require.True(t, right)
+	events := w.events(identity.EventRegistered, user.ID)
+	require.Len(t, events, 1)
+	require.Equal(t, client, events[0].ClientID)
+}
+
+func TestRegisterTellsNobodyOfALostEvent(t *testing.T) {
+	w := newWorld(t, func(c *accounts.Config) { c.Events = deafEvents{c.Events} })
+	_, err := w.accounts.Register(context.Background(), client, address, "lei", newPassword)
+	require.NoError(t, err) // or the second try would find the name taken
+}
+
+// deafEvents records nothing.
+type deafEvents struct{ identity.Events }
+
+func (deafEvents) Record(context.Context, identity.Event) error {
+	return errors.New("the disk is full")
+}
+
+func TestRegisterRefusesWithoutHashing(t *testing.T) {
+	w := newWorld(t, func(c *accounts.Config) { c.Registrations.PerAddress = 100 })
+	w.named("alice")
+	for attack, c := range map[string]struct {
+		username, secret string
+		name             error
+	}{
+		"a name that is taken":              {"alice", newPassword, accounts.ErrTaken},
+		"the same in capitals, full width":  {"ＡＬＩＣＥ", newPassword, accounts.ErrTaken},
+		"a look-alike":                      {"\u0430lice", newPassword, accounts.ErrInvalidRequest},
+		"an id":                             {identity.NewUserID(), newPassword, accounts.ErrInvalidRequest},
+		"no name":                           {"", newPassword, accounts.ErrInvalidRequest},
+		"no password":                       {"bob", "", accounts.ErrWeakPassword},
+		"7 characters":                      {"bob", "漢字漢字漢字漢", accounts.ErrWeakPassword},
+		"257 characters":                    {"bob", strings.Repeat("é", 257), accounts.ErrWeakPassword},
+		"1 MB":                              {"bob", strings.Repeat("a", 1<<20), accounts.ErrWeakPassword},
+		"a common password":                 {"bob", "password", accounts.ErrWeakPassword},
+		"the same in capitals, full width.": {"bob", "ＰＡＳＳＷＯＲＤ", accounts.ErrWeakPassword},
+		"woaini1314":                        {"bob", "woaini1314", accounts.ErrWeakPassword},
+		"the name as password":              {"bobthebuilder", "BobTheBuilder", accounts.ErrWeakPassword},
+	} {
+		t.Run(attack, func(t *testing.T) {
+			_, err := w.accounts.Register(context.Background(), client, address, c.username, c.secret)
+			requireRefused(t, err, c.name)
+		})
+	}
+	require.Zero(t, w.hasher.hashes.Load())
+}
+
+func TestMassRegistrationFromOneAddress(t *testing.T) {
+	w := newWorld(t)
+	w.named("alice")
+	register := func(address, name string) error {
+		_, err := w.accounts.Register(context.Background(), client, address, name, newPassword)
+		return err
+	}
+	for range 10 { // trying out names counts like registering
+		requireRefused(t, register(address, "alice"), accounts.ErrTaken)
+	}
+	err := register(address, "bob")
+	requireRefused(t, err, accounts.ErrTooManyRequests)
+	refusal, _ := errors.AsType[*accounts.Error](err)
+	require.InDelta(t, 6*time.Minute, refusal.RetryAfter, float64(time.Minute))
+	require.Zero(t, w.hasher.hashes.Load(), "it is counted before it is hashed")
+	require.NoError(t, register("192.0.2.2", "bob"), "others are not kept out")
+}
+
+func TestMassRegistrationInParallel(t *testing.T) {
+	w := newWorld(t, func(c *accounts.Config) { c.Registrations = accounts.RegistrationPolicy{PerAddress: 2, Together: 3} })
+	var group sync.WaitGroup
+	for n := range 24 {
+		group.Go(func() {
+			_, err := w.accounts.Register(context.Background(), client, fmt.Sprintf("192.0.2.%d", n%12), fmt.Sprintf("bot-%d", n), newPassword)
+			if err != nil {
+				requireRefused(t, err, accounts.ErrTooManyRequests)
+			}
+		})
+	}
+	group.Wait()
+	users, err := w.database.Users().List(context.Background(), "", 100)
+	require.NoError(t, err)
+	require.Len(t, users, 3)
+}
+
+func TestCallersOfUnknownAddressAreNotOne(t *testing.T) {
+	w := newWorld(t, func(c *accounts.Config) { c.Registrations = accounts.RegistrationPolicy{PerAddress: 1, Together: 3} })
+	for n := range 3 {
+		_, err := w.accounts.Register(context.Background(), client, "", fmt.Sprintf("user-%d", n), newPassword)
+		require.NoError(t, err)
+	}
+	_, err := w.accounts.Register(context.Background(), client, "", "user-3", newPassword)
+	requireRefused(t, err, accounts.ErrTooManyRequests)
+}
+
+func TestOneNameRegisteredTwiceAtOnce(t *testing.T) {
+	w := newWorld(t)
+	errs := make([]error, 4)
+	var group sync.WaitGroup
+	for n, name := range []string{"lei", "LEI", "ｌｅｉ", "Lei"} {
+		group.Go(func() { _, errs[n] = w.accounts.Register(context.Background(), client, address, name, newPassword) })
+	}
+	group.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+			continue
+		}
+		requireRefused(t, err, accounts.ErrTaken)
+	}
+	require.Equal(t, 1, won)
+}
+
+func TestNothingRegistersWithoutCounting(t *testing.T) {
+	w := newWorld(t, func(c *accounts.Config) { c.Volatile = goneVolatile{c.Volatile} })
+	_, err := w.accounts.Register(context.Background(), client, address, "lei", newPassword)
+	requireRefused(t, err, accounts.ErrUnavailable)
+	require.Zero(t, w.hasher.hashes.Load())
+}
+
+// goneVolatile is Redis that is down.
+type goneVolatile struct{ identity.Volatile }
+
+func (goneVolatile) Allow(context.Context, string, int, time.Duration) (time.Duration, error) {
+	return 0, errors.New("connection refused")
+}

@@ -1,0 +1,200 @@
+package accounts_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/storage/memory"
+	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+func TestMain(m *testing.M) { servers.Run(m) }
+
+const (
+	miniApp      = "wx0123456789abcdef"
+	otherApp     = "wxfedcba9876543210"
+	openPlatform = "op-1"
+	client       = "mini"
+	address      = "192.0.2.1"
+	oldPassword  = "correct horse battery staple"
+	newPassword  = "eleven grey umbrellas"
+)
+
+// world is what accounts stand on: real SQLite, a real hasher, and sign-ins that are played.
+type world struct {
+	t        testing.TB
+	database *sql.DB
+	hasher   *countingHasher
+	prover   *playedSignIns
+	accounts *accounts.Accounts
+}
+
+func newWorld(t testing.TB, options ...func(*accounts.Config)) *world {
+	t.Helper()
+	ctx := context.Background()
+	database, err := sql.Open(ctx, sql.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db") + "?synchronous=off"})
+	require.NoError(t, err)
+	t.Cleanup(func() { database.Close() })
+	_, err = database.MigrateUp(ctx)
+	require.NoError(t, err)
+	require.NoError(t, database.Clients().Create(ctx, identity.Client{ID: client, Apps: []string{miniApp, otherApp}}))
+	hasher := &countingHasher{Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000})}
+	prover := &playedSignIns{hasher: hasher.Hasher, codes: map[string]identity.Sighting{}}
+	config := accounts.Config{
+		Users: database.Users(), Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(),
+		Volatile: memory.New(memory.Options{}), Hasher: hasher, Prover: prover,
+	}
+	for _, set := range options {
+		set(&config)
+	}
+	return &world{t, database, hasher, prover, accounts.New(config)}
+}
+
+// countingHasher counts what costs.
+type countingHasher struct {
+	*password.Hasher
+	hashes atomic.Int64
+}
+
+func (h *countingHasher) Hash(ctx context.Context, address, secret string) (string, error) {
+	h.hashes.Add(1)
+	return h.Hasher.Hash(ctx, address, secret)
+}
+
+// code mints a login code of somebody at an app.
+func (w *world) code(app, openID string) string {
+	return w.codeOf(identity.Sighting{AccountKey: wechatAccount(app, openID)})
+}
+
+func (w *world) codeOf(s identity.Sighting) string {
+	w.prover.mutex.Lock()
+	defer w.prover.mutex.Unlock()
+	code := "code-" + identity.NewSessionID()
+	w.prover.codes[code] = s
+	return code
+}
+
+// fresh says whether a code was not traded yet.
+func (w *world) fresh(code string) bool {
+	w.prover.mutex.Lock()
+	defer w.prover.mutex.Unlock()
+	_, fresh := w.prover.codes[code]
+	return fresh
+}
+
+func wechatAccount(app, openID string) identity.AccountKey {
+	return identity.AccountKey{Platform: identity.PlatformWechat, App: app, Subject: openID}
+}
+
+// cheapHash is one that was imported, so that the tests do not wait for their proofs.
+var cheapHash = sync.OnceValue(func() string {
+	hash, err := bcrypt.GenerateFromPassword([]byte(oldPassword), bcrypt.MinCost)
+	if err != nil {
+		panic(err)
+	}
+	return string(hash)
+})
+
+// named is a user with a password, signed in.
+func (w *world) named(username string) accounts.Caller {
+	w.t.Helper()
+	user, err := w.database.Users().Create(context.Background(), username, cheapHash())
+	require.NoError(w.t, err)
+	return w.signedIn(user, identity.AccountKey{})
+}
+
+// seen is a user with one WeChat account, signed in.
+func (w *world) seen(openID string) accounts.Caller {
+	w.t.Helper()
+	key := wechatAccount(miniApp, openID)
+	user, _, err := w.database.Users().FindOrCreateByAccount(context.Background(), identity.Sighting{AccountKey: key})
+	require.NoError(w.t, err)
+	return w.signedIn(user, key)
+}
+
+// signedIn opens a session and returns what its access token says.
+func (w *world) signedIn(user identity.User, account identity.AccountKey) accounts.Caller {
+	w.t.Helper()
+	method := identity.MethodPassword
+	if account != (identity.AccountKey{}) {
+		method = identity.MethodWechat
+	}
+	session, err := w.database.Sessions().Open(context.Background(), identity.Session{
+		ID: identity.NewSessionID(), UserID: user.ID, Account: account, ClientID: client, Scope: accounts.Scope, Method: method,
+		AuthTime: time.Now(), Device: "a phone",
+	}, user.AuthEpoch, identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, 0)
+	require.NoError(w.t, err)
+	return accounts.Caller{UserID: user.ID, ClientID: client, SessionID: session.ID, Scope: "openid " + accounts.Scope, Address: address}
+}
+
+// again signs the caller's user in once more.
+func (w *world) again(c accounts.Caller) accounts.Caller {
+	w.t.Helper()
+	return w.signedIn(w.user(c), identity.AccountKey{})
+}
+
+func (w *world) user(c accounts.Caller) identity.User {
+	w.t.Helper()
+	user, err := w.database.Users().Find(context.Background(), c.UserID)
+	require.NoError(w.t, err)
+	return user
+}
+
+func (w *world) alive(c accounts.Caller) bool {
+	w.t.Helper()
+	session, now, err := w.database.Sessions().Find(context.Background(), c.SessionID)
+	require.NoError(w.t, err)
+	return session.Alive(now)
+}
+
+// linked names the apps where the caller has accounts.
+func (w *world) linked(c accounts.Caller) string {
+	w.t.Helper()
+	found, err := w.database.Users().Accounts(context.Background(), c.UserID)
+	require.NoError(w.t, err)
+	var apps []string
+	for _, account := range found {
+		apps = append(apps, account.App+"/"+account.Subject)
+	}
+	return strings.Join(apps, " ")
+}
+
+// events returns what the audit log has of a kind about a user.
+func (w *world) events(kind, userID string) []identity.Event {
+	w.t.Helper()
+	all, err := w.database.Events().List(context.Background(), 1000)
+	require.NoError(w.t, err)
+	var found []identity.Event
+	for _, event := range all {
+		if event.Kind == kind && event.UserID == userID {
+			found = append(found, event)
+		}
+	}
+	return found
+}
+
+// requireRefused holds an error against its name and what RFC 6749 §5.2 says of descriptions.
+func requireRefused(t testing.TB, err, name error) {
+	t.Helper()
+	refusal, ok := errors.AsType[*accounts.Error](err)
+	require.True(t, ok, "%v", err)
+	require.Same(t, name, refusal.Name, "%v", err) // two names say the same
+	require.Regexp(t, `^[A-Za-z][ !#-\[\]-~]+\.$`, refusal.Description)
+}
+
+func byPassword() accounts.Proof { return accounts.Proof{Password: oldPassword} }
+
+func byCode(code string) accounts.Proof { return accounts.Proof{Code: code} }
