@@ -43,21 +43,18 @@ func (m *Manager) AppToken(ctx context.Context, bearer string, form url.Values) 
 	if err != nil {
 		return AppToken{}, err
 	}
-	appID, err := chooseApp(Request{Client: client, form: form})
+	appID, err := chooseApp(Request{Client: client, form: form}, m.Platforms[WechatCode])
 	if err != nil {
 		return AppToken{}, err
 	}
 	if err := m.countAppToken(ctx, client.ID, appID); err != nil {
 		return AppToken{}, err
 	}
-	app, err := m.Apps.Find(ctx, identity.PlatformWechat, appID)
-	switch {
-	case isNotFound(err):
-		return AppToken{}, &Error{Name: oautherrors.ErrServerError, Description: "The client's app is not registered here. Its operator must add it."}
-	case err != nil:
-		return AppToken{}, storeFailed(err)
+	credentials, err := m.credentialsOf(ctx, appID)
+	if err != nil {
+		return AppToken{}, err
 	}
-	token, err := m.AppTokens.Token(ctx, wechat.Credentials{AppID: app.ID, Secret: wechat.Secret(app.Secret.Reveal())})
+	token, err := m.AppTokens.Token(ctx, credentials)
 	if err != nil {
 		return AppToken{}, appTokenRefused(err)
 	}

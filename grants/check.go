@@ -103,5 +103,9 @@ func (m *Manager) UserInfo(ctx context.Context, bearer string) (UserInfo, error)
 	case err != nil:
 		return UserInfo{}, storeFailed(err)
 	}
-	return UserInfo{Subject: user.ID, Profile: tokens.ProfileOf(user, caller.Scope)}, nil
+	profile, err := tokens.ReadProfile(ctx, m.Profiles, user, caller.Scope)
+	if err != nil {
+		return UserInfo{}, storeFailed(err)
+	}
+	return UserInfo{Subject: user.ID, Profile: profile}, nil
 }

@@ -25,12 +25,12 @@ func (m *Manager) clientCredentials(_ context.Context, r Request) (tokens.Set, e
 // surprise (OpenID Connect Core §3.1.2.1); defaults, which the client did not ask for, are left out instead. So is offline_access, as for
 // others who get nothing to refresh. The answer's scope tells of either (RFC 6749 §3.3).
 func ownScope(r Request) (string, error) {
-	aboutUsers := []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeRoles, tokens.ScopeClaims}
+	aboutUsers := []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeEmail, tokens.ScopePhone, tokens.ScopeRoles, tokens.ScopeClaims, tokens.ScopeAccount}
 	var own []string
 	for _, name := range strings.Fields(r.Scope) {
 		switch {
 		case slices.Contains(aboutUsers, name) && r.Parameter("scope") != "":
-			return "", invalidScope("openid, profile, roles and claims ask about a user, and client_credentials has none.")
+			return "", invalidScope("openid, profile, email, phone, roles, claims and account are about a user, and client_credentials has none.")
 		case name == ScopeData && r.Parameter("scope") != "" && r.Scope != ScopeData:
 			return "", invalidScope("wechat.data reaches all users of the client: ask for it by client_credentials for nothing else.")
 		case name == ScopeData && r.Scope != ScopeData: // left out like those, so that no other server gets to see a token that has it

@@ -27,6 +27,10 @@ var (
 	ErrLoginRequired = errors.New("login_required")
 	// ErrUnknownUser says that a back end named somebody who is no user of its app.
 	ErrUnknownUser = errors.New("unknown_user")
+	// ErrOverBudget says that an app has used up what its operator pays for.
+	ErrOverBudget = errors.New("over_budget")
+	// ErrInsufficientAuthentication says that a token does not suffice: its user must be proved anew, in the same request (RFC 9470 §3).
+	ErrInsufficientAuthentication = errors.New("insufficient_user_authentication")
 )
 
 // Error is a refusal: what the client is told, and the cause, which only the log sees.

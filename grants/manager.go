@@ -19,6 +19,7 @@ import (
 // Names of the grants, as in "grant_type" and in a client's record.
 const (
 	WechatCode        = "wechat_code"
+	QQCode            = "qq_code"
 	Password          = "password"
 	RefreshToken      = tokens.GrantRefreshToken
 	ClientCredentials = "client_credentials"
@@ -29,7 +30,7 @@ const (
 
 // Names lists the grants that work.
 func Names() []string {
-	return []string{WechatCode, Password, RefreshToken, ClientCredentials, wechatCodeURN}
+	return []string{WechatCode, QQCode, Password, RefreshToken, ClientCredentials, wechatCodeURN}
 }
 
 // Config is what a Manager works with. All fields are required.
@@ -37,11 +38,12 @@ type Config struct {
 	Clients   identity.Clients
 	Apps      identity.Apps
 	Users     identity.Users
+	Profiles  identity.Profiles
 	Sessions  identity.Sessions
 	Events    identity.Events
 	Volatile  identity.Volatile
 	Issuer    *tokens.Issuer
-	Wechat    *wechat.Client
+	Platforms map[string]Platform // by the grant that trades their codes: WechatCode and QQCode
 	AppTokens *wechat.AppTokens
 	Vault     *wechat.Vault
 	Hasher    *password.Hasher
@@ -67,12 +69,14 @@ var _ oauth2.Manager = (*Manager)(nil)
 func New(config Config) *Manager {
 	m := &Manager{Config: config}
 	m.grants = map[string]grant{
-		WechatCode:        m.wechatCode,
-		wechatCodeURN:     m.wechatCode,
 		Password:          m.password,
 		RefreshToken:      m.refreshToken,
 		ClientCredentials: m.clientCredentials,
 	}
+	for name, platform := range config.Platforms {
+		m.grants[name] = m.platformCode(name, platform)
+	}
+	m.grants[wechatCodeURN] = m.grants[WechatCode]
 	return m
 }
 

@@ -32,6 +32,9 @@ func (m *Manager) password(ctx context.Context, r Request) (tokens.Set, error) {
 		return tokens.Set{}, err
 	}
 	m.forgetAttempts(ctx, attempt)
+	if err := m.checkLeaving(ctx, r, user); err != nil {
+		return tokens.Set{}, err
+	}
 	return m.issue(ctx, tokens.Authorization{
 		Client: r.Client, User: user, Scope: r.Scope, Method: identity.MethodPassword, AuthTime: m.Now(), Device: r.Device,
 	})
@@ -45,10 +48,8 @@ func (m *Manager) proveUser(ctx context.Context, r Request, username, secret str
 	}
 	right, outdated, err := m.Hasher.Check(ctx, r.Address, user.PasswordHash, secret)
 	switch {
-	case errors.Is(err, password.ErrBusy):
-		return identity.User{}, unavailable("Too many people are signing in with a password right now. Try again shortly.", hashRetry, err)
 	case err != nil:
-		return identity.User{}, err
+		return identity.User{}, hasherFailed(err)
 	case !right || user.ID == "" || user.Disabled():
 		return identity.User{}, errBadPassword
 	}
@@ -56,6 +57,13 @@ func (m *Manager) proveUser(ctx context.Context, r Request, username, secret str
 		m.renewHash(ctx, r, user, secret)
 	}
 	return user, nil
+}
+
+func hasherFailed(err error) error {
+	if errors.Is(err, password.ErrBusy) {
+		return unavailable("Too many people are signing in with a password right now. Try again shortly.", hashRetry, err)
+	}
+	return err
 }
 
 // renewHash replaces a hash that was imported, or made with other parameters, by one of ours: only now is the password at hand. A sign-in

@@ -20,7 +20,8 @@ const ScopeData = "wechat.data"
 
 // Scopes lists the scopes that mean something to the provider itself; clients are registered for others as they like.
 func Scopes() []string {
-	return []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeOfflineAccess, tokens.ScopeRoles, tokens.ScopeClaims, ScopeAppToken, ScopeData}
+	return []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeEmail, tokens.ScopePhone, tokens.ScopeOfflineAccess,
+		tokens.ScopeRoles, tokens.ScopeClaims, tokens.ScopeAccount, ScopeAppToken, ScopeData}
 }
 
 // allowedScope is what a client gets by a grant that asks for a scope, or for none.
@@ -41,6 +42,8 @@ func allowedScope(client identity.Client, grant, requested string) (string, erro
 			}
 		case !slices.Contains(client.Scopes, name):
 			return "", invalidScope("The client is not registered for a scope that it asked for.")
+		case name == tokens.ScopeAccount && !client.FirstParty:
+			return "", invalidScope("account is for first-party clients: its tokens reach all that a user may do with the account.")
 		case name == ScopeAppToken && (grant != ClientCredentials || len(names) > 1):
 			return "", invalidScope("wechat.app_token is for clients themselves: ask for it by client_credentials, and for nothing else.")
 		}

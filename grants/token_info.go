@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// tokenInfo is a token set as go-oauth2 renders it. The ID token travels in the extension.
+// tokenInfo is a token set as go-oauth2 renders it. The ID token and remarks travel in the extension.
 func tokenInfo(client identity.Client, set tokens.Set) oauth2.TokenInfo {
 	info := &models.Token{
 		ClientID:        client.ID,
@@ -25,6 +25,12 @@ func tokenInfo(client identity.Client, set tokens.Set) oauth2.TokenInfo {
 	}
 	if set.IDToken != "" {
 		info.Extension = url.Values{"id_token": {set.IDToken}}
+	}
+	for name, remark := range set.Remarks {
+		if info.Extension == nil {
+			info.Extension = url.Values{}
+		}
+		info.Extension.Set(name, remark)
 	}
 	return info
 }

@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"slices"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
-
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat"
@@ -63,7 +61,7 @@ func (m *Manager) namedSubject(ctx context.Context, client identity.Client, clai
 	if !own || !m.mayUse(client, ClientCredentials) || !slices.Contains(client.Scopes, ScopeData) {
 		return dataSubject{}, errNoDataToken
 	}
-	appID, err := chooseApp(Request{Client: client, form: form})
+	appID, err := chooseApp(Request{Client: client, form: form}, m.Platforms[WechatCode])
 	if err != nil {
 		return dataSubject{}, err
 	}
@@ -71,18 +69,27 @@ func (m *Manager) namedSubject(ctx context.Context, client identity.Client, clai
 	if userID == "" {
 		return dataSubject{}, invalidRequest("user is missing: name the sub of the user whose data this is.")
 	}
-	account, err := m.Users.FindAccountOf(ctx, userID, identity.PlatformWechat, appID)
-	if err != nil {
-		return dataSubject{}, userRefused(err)
-	}
-	user, err := m.Users.Find(ctx, account.UserID)
+	user, err := m.findUser(ctx, userID)
 	switch {
 	case err != nil:
 		return dataSubject{}, userRefused(err)
 	case user.Disabled():
 		return dataSubject{}, errUnknownUser
 	}
+	account, err := m.Users.FindAccountOf(ctx, user.ID, identity.PlatformWechat, appID)
+	if err != nil {
+		return dataSubject{}, userRefused(err)
+	}
 	return dataSubject{wechat.Account{AppID: account.App, OpenID: account.Subject}, account.UserID}, nil
+}
+
+// findUser returns the user of a "sub", or the one that he turned out to be.
+func (m *Manager) findUser(ctx context.Context, id string) (identity.User, error) {
+	user, err := m.Users.Find(ctx, id)
+	if err == nil && user.JoinedInto != "" {
+		return m.Users.Find(ctx, user.JoinedInto)
+	}
+	return user, err
 }
 
 func userRefused(err error) error {
@@ -94,14 +101,8 @@ func userRefused(err error) error {
 
 // credentialsOf returns what to ask WeChat with.
 func (m *Manager) credentialsOf(ctx context.Context, appID string) (wechat.Credentials, error) {
-	app, err := m.Apps.Find(ctx, identity.PlatformWechat, appID)
-	switch {
-	case isNotFound(err):
-		return wechat.Credentials{}, &Error{Name: oautherrors.ErrServerError, Description: "The app is not registered here any more. Its operator must add it."}
-	case err != nil:
-		return wechat.Credentials{}, storeFailed(err)
-	}
-	return wechat.Credentials{AppID: app.ID, Secret: wechat.Secret(app.Secret.Reveal())}, nil
+	app, err := m.findApp(ctx, identity.PlatformWechat, appID)
+	return credentialsFor(app), err
 }
 
 // dataRefused says why the vault did not do what it was asked. Of data that it refuses nobody learns more than that.

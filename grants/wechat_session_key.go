@@ -18,11 +18,11 @@ func sessionKeyRate() rate { return rate{10, time.Minute} }
 
 // keepSessionKey keeps the session key that a sign-in came with, if anybody may ask for what it is needed for: what nobody needs is not kept,
 // not even sealed. Who signs in is certain without it, so no fault of the vault decides that.
-func (m *Manager) keepSessionKey(ctx context.Context, appID string, login wechat.Login, answered time.Time) {
+func (m *Manager) keepSessionKey(ctx context.Context, appID string, login Login, answered time.Time) {
 	if login.SessionKey.Zero() || !m.dataIsWanted(ctx, appID) { // the log tells of the former already
 		return
 	}
-	if err := m.Vault.Keep(ctx, wechat.Account{AppID: appID, OpenID: login.OpenID}, login.SessionKey, answered); err != nil {
+	if err := m.Vault.Keep(ctx, wechat.Account{AppID: appID, OpenID: login.Subject}, login.SessionKey, answered); err != nil {
 		m.Logger.WarnContext(ctx, "cannot keep a session key: encrypted data of this user does not open until the next sign-in", "appid", appID, "error", err)
 	}
 }

@@ -116,7 +116,7 @@ func (w *world) open() {
 	w.keys, err = keys.Load(ctx, database.Keys(), w.ring, keys.Options{Now: w.clock.Now})
 	require.NoError(w.t, err)
 	w.issuer = tokens.New(tokens.Config{
-		Issuer: testIssuer, Keys: w.keys, Sessions: database.Sessions(), Users: database.Users(),
+		Issuer: testIssuer, Keys: w.keys, Sessions: database.Sessions(), Users: database.Users(), Profiles: database.Profiles(),
 		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute, SessionLimit: 20, Now: w.clock.Now,
 	})
 	logger := slog.New(slog.NewJSONHandler(w.log, nil))
@@ -127,7 +127,7 @@ func (w *world) open() {
 		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: volatile, Sealer: w.ring, Now: w.clock.Now}),
 		Vault:     wechat.NewVault(wechat.VaultConfig{Store: volatile, NotFound: identity.ErrNotFound, Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
 		Clients:   database.Clients(), Apps: database.Apps(), Users: database.Users(), Sessions: database.Sessions(), Events: database.Events(),
-		Volatile: volatile, Issuer: w.issuer, Wechat: weixin,
+		Volatile: volatile, Issuer: w.issuer, Profiles: database.Profiles(), Platforms: map[string]grants.Platform{grants.WechatCode: grants.WechatPlatform{Client: weixin}},
 		Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000}), Rotation: w.policy, Attempts: grants.AttemptPolicy{PerAddress: 300},
 		Now: w.clock.Now, Logger: logger,
 	})

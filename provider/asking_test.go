@@ -136,7 +136,7 @@ func requireTokens(t testing.TB, a answer) {
 	seconds, isNumber := a.members["expires_in"].(float64)
 	require.True(t, isNumber && seconds > 0 && seconds == float64(int64(seconds)), "expires_in is a whole number: %v", a.members["expires_in"])
 	for name := range a.members {
-		require.Contains(t, []string{"access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token"}, name)
+		require.Contains(t, []string{"access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token", "profile_status", "signature_status", "phone_status"}, name)
 	}
 }
 

@@ -8,13 +8,13 @@ import (
 	"github.com/lingpai/lingpai/grants"
 )
 
-// clientCORS lets scripts of origins that a client registered call an endpoint. There are no cookies, so credentials stay off.
-func clientCORS(manager *grants.Manager) *cors.Cors {
+// clientCORS lets scripts of origins that a client registered call an endpoint by its methods. There are no cookies, so credentials stay off.
+func clientCORS(manager *grants.Manager, methods ...string) *cors.Cors {
 	return cors.New(cors.Options{
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
 			return manager.AllowsOrigin(r.Context(), origin), nil
 		},
-		AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedMethods: methods,
 		AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key"},
 		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate", "X-Request-Id"},
 		MaxAge:         600,

@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,8 +56,10 @@ func metadataJSON(issuer string) []byte {
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgorithms:     []string{"RS256"},
 		Scopes:                grants.Scopes(),
-		Claims:                []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "is_new_user", "preferred_username"},
-		ServiceDocumentation:  "https://github.com/lingpai/lingpai",
+		Claims: []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "is_new_user",
+			"preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at", "email", "email_verified",
+			"phone_number", "phone_number_verified", "phone_number_seen_at"},
+		ServiceDocumentation: "https://github.com/lingpai/lingpai",
 	})
 	return body
 }
@@ -119,6 +123,19 @@ func matches(ifNoneMatch, etag string) bool {
 		}
 	}
 	return false
+}
+
+// byMethod hands a request to the handler of its method, and tells all others which there are.
+func (a answers) byMethod(handlers map[string]http.Handler) http.Handler {
+	methods := slices.Sorted(maps.Keys(handlers))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if handler, found := handlers[r.Method]; found {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		a.refuse(w, r, refused(http.StatusMethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
+	})
 }
 
 // readOnly refuses whatever is more than reading.

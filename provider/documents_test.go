@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens"
 )
 
 func documentPaths() []string {
@@ -77,6 +80,7 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 		"password":           passwordForm("alice", testPassword),
 		"refresh_token":      refreshForm(refresh).with("client_id", "backend", "client_secret", testSecret),
 		"client_credentials": serviceForm(),
+		"qq_code":            w.qqForm("alice"),
 	}
 	require.Len(t, a.members["grant_types_supported"], len(work))
 	for _, name := range a.members["grant_types_supported"].([]any) {
@@ -96,14 +100,19 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 		http.StatusUnauthorized, "invalid_client")
 	for _, scope := range a.members["scopes_supported"].([]any) {
 		f := w.wechatCode("alice").with("scope", "openid "+scope.(string))
-		if scope == grants.ScopeAppToken {
+		switch scope {
+		case grants.ScopeAppToken:
 			f = brokerForm("broker")
+		case tokens.ScopeAccount:
+			f = passwordForm("alice", testPassword).with("scope", "account")
 		}
 		requireTokens(t, w.token(f))
 	}
 	told := map[string]bool{}
 	first := w.token(w.wechatCode("newcomer").with("scope", "openid")).text("id_token")
-	named := w.token(passwordForm("alice", testPassword).with("scope", "openid profile")).text("id_token")
+	alice := w.token(passwordForm("alice", testPassword))
+	w.knowAll(claimsOf(t, alice.text("access_token"))["sub"].(string))
+	named := w.token(passwordForm("alice", testPassword).with("scope", "openid profile email phone")).text("id_token")
 	for _, token := range []string{first, named} {
 		require.Contains(t, a.members["id_token_signing_alg_values_supported"], headerOf(t, token)["alg"])
 		for claim := range claimsOf(t, token) {
@@ -185,4 +194,14 @@ func TestIssuerWithPath(t *testing.T) {
 		require.NoError(t, err)
 		requireError(t, w.send(request), http.StatusNotFound, "invalid_request")
 	}
+}
+
+// knowAll keeps everything of a user that there can be.
+func (w *world) knowAll(subject string) {
+	w.t.Helper()
+	ctx := context.Background()
+	require.NoError(w.t, w.database.Profiles().Choose(ctx, subject, identity.Profile{
+		Name: "Alice", Nickname: "Al", Picture: "https://example.com/a.png", Gender: "female", Locale: "zh-CN", Email: "alice@example.com",
+	}))
+	require.NoError(w.t, w.database.Profiles().SetPhone(ctx, subject, identity.Phone{Number: "+8613812345678", SeenAt: w.clock.Now(), Verified: true}))
 }

@@ -14,6 +14,7 @@ import (
 
 	oauth2 "github.com/go-oauth2/oauth2/v4/errors"
 
+	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/grants"
 )
 
@@ -39,6 +40,21 @@ func statuses() map[error]int {
 		grants.ErrInvalidData:            http.StatusBadRequest,
 		grants.ErrLoginRequired:          http.StatusBadRequest,
 		grants.ErrUnknownUser:            http.StatusBadRequest,
+		grants.ErrOverBudget:             http.StatusForbidden,
+
+		accounts.ErrInvalidRequest:             http.StatusBadRequest,
+		accounts.ErrInvalidGrant:               http.StatusBadRequest,
+		accounts.ErrInvalidToken:               http.StatusUnauthorized,
+		accounts.ErrInsufficientScope:          http.StatusForbidden,
+		accounts.ErrInsufficientAuthentication: http.StatusUnauthorized,
+		accounts.ErrTaken:                      http.StatusConflict,
+		accounts.ErrWeakPassword:               http.StatusBadRequest,
+		accounts.ErrLinkedElsewhere:            http.StatusConflict,
+		accounts.ErrUnknownAccount:             http.StatusNotFound,
+		accounts.ErrLastWayIn:                  http.StatusConflict,
+		accounts.ErrUnknownSession:             http.StatusNotFound,
+		accounts.ErrTooManyRequests:            http.StatusTooManyRequests,
+		accounts.ErrUnavailable:                http.StatusServiceUnavailable,
 	}
 }
 
@@ -99,6 +115,9 @@ func classify(err error) (*grants.Error, int) {
 	if errors.As(err, &withStatus) {
 		return withStatus.refusal, withStatus.status
 	}
+	if refusal, ok := errors.AsType[*accounts.Error](err); ok { // before what it came of, which may be a refusal too
+		err = &grants.Error{Name: refusal.Name, Description: refusal.Description, RetryAfter: refusal.RetryAfter, Cause: refusal.Cause}
+	}
 	var refusal *grants.Error
 	if errors.As(err, &refusal) {
 		if status, known := statuses()[refusal.Name]; known {
@@ -124,7 +143,7 @@ func challenge(header http.Header, refusal *grants.Error) {
 	switch refusal.Name {
 	case oauth2.ErrInvalidClient:
 		header.Set("WWW-Authenticate", `Basic realm="lingpai"`)
-	case grants.ErrInvalidToken, grants.ErrInsufficientScope:
+	case grants.ErrInvalidToken, grants.ErrInsufficientScope, accounts.ErrInvalidToken, accounts.ErrInsufficientScope, accounts.ErrInsufficientAuthentication:
 		value := `Bearer realm="lingpai"`
 		if refusal != errNoToken {
 			value += fmt.Sprintf(`, error=%q, error_description=%q`, refusal.Name, refusal.Description)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-oauth2/oauth2/v4/server"
 
+	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/grants"
 )
 
@@ -17,6 +18,7 @@ import (
 type Config struct {
 	Issuer         string // https://host[/path]; every endpoint lives below it
 	Manager        *grants.Manager
+	Accounts       *accounts.Accounts
 	KeySet         func() (jwks []byte, etag string)
 	Ready          func(context.Context) []ReadyCheck
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
@@ -30,7 +32,7 @@ func New(config Config) (http.Handler, error) {
 		return nil, err
 	}
 	library := server.NewServer(&server.Config{TokenType: "Bearer"}, config.Manager)
-	library.ExtensionFieldsHandler = idTokenField
+	library.ExtensionFieldsHandler = extensionFields
 	answers := answers{logger: config.Logger}
 
 	token := &tokenEndpoint{manager: config.Manager, library: library, proxies: config.TrustedProxies, answers: answers}
@@ -42,7 +44,7 @@ func New(config Config) (http.Handler, error) {
 	metadata := answers.readOnly(newDocument(metadataJSON(config.Issuer)))
 	keySet := answers.readOnly(&keySetEndpoint{keySet: config.KeySet})
 
-	forClients := clientCORS(config.Manager)
+	forClients := clientCORS(config.Manager, http.MethodGet, http.MethodPost)
 	forAll := publicCORS()
 	path := issuer.Path
 	mux := http.NewServeMux()
@@ -65,6 +67,9 @@ func New(config Config) (http.Handler, error) {
 	for pattern, handler := range dataEndpoints(config.Manager, answers) {
 		mux.Handle(path+pattern, forClients.Handler(handler))
 	}
+	account := &accountAPI{manager: config.Manager, accounts: config.Accounts, proxies: config.TrustedProxies, answers: answers}
+	forPeople := clientCORS(config.Manager, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete)
+	account.register(mux, path+"/account/v1", forPeople.Handler, forAll.Handler)
 	return withRequestID(answers.recovering(mux)), nil
 }
 

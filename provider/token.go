@@ -45,10 +45,15 @@ func (e *tokenEndpoint) token(w http.ResponseWriter, r *http.Request) (oauth2.To
 	return e.manager.GenerateAccessToken(r.Context(), oauth2.GrantType(grantType), &oauth2.TokenGenerateRequest{Request: r})
 }
 
-// idTokenField adds the ID token to go-oauth2's rendering (OpenID Connect Core §3.1.3.3).
-func idTokenField(info oauth2.TokenInfo) map[string]any {
-	if extended, ok := info.(oauth2.ExtendableTokenInfo); ok && extended.GetExtension().Get("id_token") != "" {
-		return map[string]any{"id_token": extended.GetExtension().Get("id_token")}
+// extensionFields adds the ID token (OpenID Connect Core §3.1.3.3) and remarks to go-oauth2's rendering.
+func extensionFields(info oauth2.TokenInfo) map[string]any {
+	extended, ok := info.(oauth2.ExtendableTokenInfo)
+	if !ok || len(extended.GetExtension()) == 0 {
+		return nil
 	}
-	return nil
+	fields := make(map[string]any, len(extended.GetExtension()))
+	for name := range extended.GetExtension() {
+		fields[name] = extended.GetExtension().Get(name)
+	}
+	return fields
 }

@@ -15,6 +15,7 @@ import (
 //	POST /wechat/data/verify           rawData, signature
 //	POST /wechat/session_key/check
 //	POST /wechat/session_key/reset
+//	POST /wechat/phone                 code, with the scope phone
 //	Authorization: Bearer …            with the scope wechat.data
 //
 // The token of a signed-in user says whose it is. A back end adds user, and appid if it has several apps.
@@ -64,6 +65,10 @@ func dataEndpoints(manager *grants.Manager, answers answers) map[string]http.Han
 		"/wechat/session_key/check": &dataEndpoint{"session key checked", func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
 			state, err := manager.CheckSessionKey(ctx, bearer, form)
 			return state, state.UserID, err
+		}, answers},
+		"/wechat/phone": &dataEndpoint{"phone number bound", func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+			phone, err := manager.BindPhone(ctx, bearer, form)
+			return phone, phone.UserID, err
 		}, answers},
 		"/wechat/session_key/reset": &dataEndpoint{"session key reset", func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
 			state, err := manager.ResetSessionKey(ctx, bearer, form)

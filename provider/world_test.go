@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
@@ -24,6 +25,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/qq/qqtest"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -45,6 +47,7 @@ type world struct {
 	clock     *clock
 	settings  settings
 	simulator *wechattest.Simulator
+	qq        *qqtest.Simulator
 	database  *sql.DB
 	keys      *keys.Set
 	ring      *keys.Ring
@@ -154,14 +157,18 @@ func (w *world) serve(wechatURL string) {
 		Clients:   &askedClients{w.database.Clients(), w}, Apps: w.database.Apps(), Users: w.database.Users(),
 		Sessions: &touchedSessions{w.database.Sessions(), w}, Events: w.database.Events(), Volatile: w.volatile,
 		Issuer: tokens.New(tokens.Config{
-			Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
+			Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(), Profiles: w.database.Profiles(),
 			AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20, Now: w.clock.Now,
 		}),
-		Wechat: weixin, Hasher: password.New(w.settings.hasher), Rotation: w.settings.rotation,
+		Profiles: w.database.Profiles(), Platforms: w.platforms(weixin, logger), Hasher: password.New(w.settings.hasher), Rotation: w.settings.rotation,
 		Attempts: grants.AttemptPolicy{PerAddress: w.settings.perAddress}, Now: w.clock.Now, Logger: logger,
 	})
+	people := accounts.New(accounts.Config{
+		Users: w.database.Users(), Profiles: w.database.Profiles(), Sessions: w.database.Sessions(), Events: w.database.Events(), Volatile: w.volatile,
+		Hasher: password.New(w.settings.hasher), Prover: provider.NewProver(manager), Now: w.clock.Now, Logger: logger,
+	})
 	handler, err := provider.New(provider.Config{
-		Issuer: w.issuer, Manager: manager, KeySet: w.keys.PublicSet, TrustedProxies: w.settings.proxies, Logger: logger,
+		Issuer: w.issuer, Manager: manager, Accounts: people, KeySet: w.keys.PublicSet, TrustedProxies: w.settings.proxies, Logger: logger,
 		Ready: func(ctx context.Context) []provider.ReadyCheck {
 			return []provider.ReadyCheck{{Name: "database", OK: w.database.Ping(ctx) == nil}}
 		},

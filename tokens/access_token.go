@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -65,6 +66,9 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, s
 		expires = session.ExpiresAt
 	}
 	claims := i.accessClaims(client, session.UserID, scope, now, expires)
+	if HasScope(scope, ScopeAccount) { // with which its user may come to us
+		claims.Audience = append(slices.Clone(claims.Audience), i.config.Issuer)
+	}
 	claims.Session, claims.AuthTime, claims.Methods = session.ID, session.AuthTime.Unix(), []string{session.Method}
 	if client.WechatClaims && session.Account.Platform == identity.PlatformWechat {
 		claims.Wechat = &WechatClaims{AppID: session.Account.App, OpenID: session.Account.Subject, UnionID: of.unionID}

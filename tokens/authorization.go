@@ -13,7 +13,7 @@ type Authorization struct {
 	Account  identity.AccountKey // that signed in; zero for a password
 	UnionID  string              // of that account; empty: none
 	Scope    string              // space-separated
-	Method   string              // identity.MethodWechat or identity.MethodPassword
+	Method   string              // identity.MethodPassword, or the platform whose code proved the user
 	AuthTime time.Time
 	Device   string   // label of the session; empty: none
 	Opening  *Opening // makes the sign-in repeatable; nil: it is not
@@ -30,4 +30,5 @@ type Set struct {
 	IDToken      string
 	Scope        string
 	Session      identity.Session
+	Remarks      map[string]string // members of the answer that tell what became of the request's extras; nil: it had none
 }

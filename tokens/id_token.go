@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
@@ -13,6 +14,8 @@ import (
 const (
 	ScopeOpenID        = "openid"
 	ScopeProfile       = "profile"
+	ScopeEmail         = "email"
+	ScopePhone         = "phone"
 	ScopeOfflineAccess = "offline_access"
 )
 
@@ -34,21 +37,12 @@ type idClaims struct {
 	Profile
 }
 
-// Profile are the claims about a user that its scopes allow (OpenID Connect Core §5.1), in ID tokens and at userinfo.
-type Profile struct {
-	PreferredUsername string `json:"preferred_username,omitempty"`
-}
-
-// ProfileOf returns what a scope allows to tell of a user.
-func ProfileOf(user identity.User, scope string) Profile {
-	if !HasScope(scope, ScopeProfile) {
-		return Profile{}
-	}
-	return Profile{PreferredUsername: user.Username}
-}
-
 // idToken signs an ID token that goes with an access token.
-func (i *Issuer) idToken(client identity.Client, session identity.Session, user identity.User, scope, accessToken string, isNew bool) (string, error) {
+func (i *Issuer) idToken(ctx context.Context, client identity.Client, session identity.Session, user identity.User, scope, accessToken string, isNew bool) (string, error) {
+	profile, err := ReadProfile(ctx, i.config.Profiles, user, scope)
+	if err != nil {
+		return "", err
+	}
 	now := i.config.Now()
 	return i.sign(typeIDToken, idClaims{
 		Issuer:          i.config.Issuer,
@@ -61,7 +55,7 @@ func (i *Issuer) idToken(client identity.Client, session identity.Session, user 
 		Session:         session.ID,
 		AccessTokenHash: halfHash(accessToken),
 		IsNewUser:       isNew,
-		Profile:         ProfileOf(user, scope),
+		Profile:         profile,
 	})
 }
 

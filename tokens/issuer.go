@@ -29,6 +29,7 @@ type Config struct {
 	Keys         *keys.Set
 	Sessions     identity.Sessions
 	Users        identity.Users
+	Profiles     identity.Profiles
 	AccessTTL    time.Duration // where the client's record says nothing; likewise the next two
 	IdleTTL      time.Duration
 	AbsoluteTTL  time.Duration
@@ -61,7 +62,7 @@ func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 		Device:     a.Device,
 		ExpiresAt:  i.config.Now().Add(i.lifetimes(a.Client).Absolute), // for the access token; the store sets its own
 	}
-	set, err := i.mint(a, session, secret)
+	set, err := i.mint(ctx, a, session, secret)
 	if err != nil {
 		return Set{}, err
 	}
@@ -70,20 +71,20 @@ func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 }
 
 // Reissue answers a repeated sign-in with its session's first refresh token. a is what the first request proved.
-func (i *Issuer) Reissue(a Authorization, session identity.Session) (Set, error) {
+func (i *Issuer) Reissue(ctx context.Context, a Authorization, session identity.Session) (Set, error) {
 	secret, _ := a.sessionSecret()
-	return i.mint(a, session, secret)
+	return i.mint(ctx, a, session, secret)
 }
 
 // mint makes the tokens of a session's generation 0.
-func (i *Issuer) mint(a Authorization, session identity.Session, secret [sessionSecretSize]byte) (Set, error) {
+func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Session, secret [sessionSecretSize]byte) (Set, error) {
 	set := Set{Scope: a.Scope, Session: session}
 	var err error
 	if set.AccessToken, set.ExpiresIn, err = i.accessToken(a.Client, session, a.Scope, owner{a.User, a.UnionID}); err != nil {
 		return Set{}, err
 	}
 	if HasScope(a.Scope, ScopeOpenID) {
-		if set.IDToken, err = i.idToken(a.Client, session, a.User, a.Scope, set.AccessToken, a.newUser()); err != nil {
+		if set.IDToken, err = i.idToken(ctx, a.Client, session, a.User, a.Scope, set.AccessToken, a.newUser()); err != nil {
 			return Set{}, err
 		}
 	}
@@ -113,7 +114,7 @@ func (i *Issuer) Renew(ctx context.Context, r Renewal) (Set, error) {
 		return Set{}, err
 	}
 	if r.WithIDToken {
-		set.IDToken, err = i.idToken(r.Client, r.Session, of.user, r.Scope, set.AccessToken, false)
+		set.IDToken, err = i.idToken(ctx, r.Client, r.Session, of.user, r.Scope, set.AccessToken, false)
 	}
 	return set, err
 }

@@ -13,6 +13,9 @@ const (
 	ScopeClaims = "claims"
 )
 
+// ScopeAccount lets a program of ours do what its user may do with the account. Its tokens have the issuer in "aud" beside the client's audience.
+const ScopeAccount = "account"
+
 // UserClaims are what an operator says of a user. Claims stand within one member of their own, so that none of them can pass for a
 // registered claim or one of ours.
 type UserClaims struct {

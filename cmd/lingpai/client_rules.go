@@ -14,6 +14,7 @@ import (
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/storage/sql"
+	"github.com/lingpai/lingpai/tokens"
 )
 
 // clientFaults says all that is wrong with a client's record, flag by flag.
@@ -51,6 +52,7 @@ func clientFaults(client identity.Client, apps []identity.App) []error {
 		}
 	}
 	faults = append(faults, appTokenFaults(client)...)
+	faults = append(faults, reachFaults(client, apps)...)
 	for _, origin := range client.Origins {
 		if !validOrigin(origin) {
 			fault("--origin: %q is not an origin as a browser sends it, such as https://shop.example.com: scheme, host in lower case, no path, no default port, no wildcard", origin)
@@ -70,15 +72,15 @@ func clientFaults(client identity.Client, apps []identity.App) []error {
 // grantFaults says which grants the client cannot have, or not so.
 func grantFaults(client identity.Client) []error {
 	var faults []error
-	known := []string{grants.WechatCode, grants.Password, grants.RefreshToken, grants.ClientCredentials}
+	known := []string{grants.WechatCode, grants.QQCode, grants.Password, grants.RefreshToken, grants.ClientCredentials}
 	for _, name := range client.Grants {
 		if !slices.Contains(known, name) {
 			faults = append(faults, fmt.Errorf("--grant: there is no grant %q; give one of %s per --grant", name, strings.Join(known, ", ")))
 		}
 	}
-	usersSignIn := client.Allows(grants.WechatCode) || client.Allows(grants.Password)
+	usersSignIn := client.Allows(grants.WechatCode) || client.Allows(grants.QQCode) || client.Allows(grants.Password)
 	if !usersSignIn && (!client.Allows(grants.ClientCredentials) || client.Allows(grants.RefreshToken)) {
-		faults = append(faults, errors.New("--grant: name wechat_code, password or both, with which users sign in, or client_credentials alone, "+
+		faults = append(faults, errors.New("--grant: name wechat_code, qq_code or password, with which users sign in, or client_credentials alone, "+
 			"with which the client acts for itself; refresh_token alone gets no token"))
 	}
 	if client.Allows(grants.ClientCredentials) && !client.Confidential {
@@ -87,8 +89,24 @@ func grantFaults(client identity.Client) []error {
 	if client.Allows(grants.Password) && !client.FirstParty {
 		faults = append(faults, errors.New("--grant password needs --first-party: only our own programs may see passwords (RFC 9700 §2.4)"))
 	}
-	if client.Allows(grants.WechatCode) && len(client.Apps) == 0 {
-		faults = append(faults, errors.New("--grant wechat_code needs --app: the AppID whose codes the client may trade"))
+	for name, owns := range map[string]func(string) bool{grants.WechatCode: grants.WechatPlatform{}.Owns, grants.QQCode: grants.QQPlatform{}.Owns} {
+		if client.Allows(name) && !slices.ContainsFunc(client.Apps, owns) {
+			faults = append(faults, errors.New("--grant "+name+" needs --app: the AppID whose codes the client may trade"))
+		}
+	}
+	return faults
+}
+
+// reachFaults says what the client could reach and must not.
+func reachFaults(client identity.Client, apps []identity.App) []error {
+	var faults []error
+	if slices.Contains(client.Scopes, tokens.ScopeAccount) && !client.FirstParty {
+		faults = append(faults, errors.New("--scope account needs --first-party: its tokens reach all that a user may do with the account"))
+	}
+	for _, app := range apps {
+		if !client.Confidential && app.InBrowser() && slices.Contains(client.Apps, app.ID) {
+			faults = append(faults, fmt.Errorf("--app %s is not for a --public client: codes of an app of kind %s travel through browsers", app.ID, app.Kind))
+		}
 	}
 	return faults
 }

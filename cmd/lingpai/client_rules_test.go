@@ -18,7 +18,8 @@ func TestEveryFlagOfAClientIsChecked(t *testing.T) {
 			Scopes: []string{"openid"}, DefaultScopes: []string{"openid"}, Origins: []string{"https://shop.example.com"},
 		}
 	}
-	apps := []identity.App{{ID: appID}}
+	const website = "wx00000000000000bb"
+	apps := []identity.App{{ID: appID}, {ID: website, Kind: identity.KindWebsite}}
 	require.Empty(t, clientFaults(good(), apps))
 	require.Empty(t, clientFaults(identity.Client{ID: "service", Confidential: true, Grants: []string{"client_credentials"}, Audience: []string{audience}}, nil),
 		"a client that acts for itself needs no app")
@@ -31,7 +32,7 @@ func TestEveryFlagOfAClientIsChecked(t *testing.T) {
 	}{
 		"id with a space":        {func(c *identity.Client) { c.ID = "my shop" }, "CLIENT_ID: "},
 		"id of a user":           {func(c *identity.Client) { c.ID = "u_x" }, "CLIENT_ID: "},
-		"no grant":               {func(c *identity.Client) { c.Grants = nil }, "--grant: name wechat_code, password or both"},
+		"no grant":               {func(c *identity.Client) { c.Grants = nil }, "--grant: name wechat_code, qq_code or password"},
 		"only refreshes":         {func(c *identity.Client) { c.Grants = []string{"refresh_token"} }, "refresh_token alone gets no token"},
 		"public, for itself":     {func(c *identity.Client) { c.Grants = append(c.Grants, "client_credentials") }, "--grant client_credentials is not for a --public client"},
 		"refreshes for itself":   {func(c *identity.Client) { c.Grants = []string{"client_credentials", "refresh_token"} }, "refresh_token alone gets no token"},
@@ -39,6 +40,9 @@ func TestEveryFlagOfAClientIsChecked(t *testing.T) {
 		"grants in one flag":     {func(c *identity.Client) { c.Grants = []string{"wechat_code,password"} }, "per --grant"},
 		"third party, password":  {func(c *identity.Client) { c.Grants = []string{"password"} }, "--grant password needs --first-party"},
 		"wechat_code, no app":    {func(c *identity.Client) { c.Apps = nil }, "--grant wechat_code needs --app"},
+		"qq_code, WeChat's app":  {func(c *identity.Client) { c.Grants = append(c.Grants, "qq_code") }, "--grant qq_code needs --app"},
+		"account, third party":   {func(c *identity.Client) { c.Scopes = append(c.Scopes, "account") }, "--scope account needs --first-party"},
+		"browser codes, public":  {func(c *identity.Client) { c.Apps = append(c.Apps, website) }, "--app " + website + " is not for a --public client"},
 		"unknown app":            {func(c *identity.Client) { c.Apps = []string{"wx9"} }, `--app: there is no app "wx9"; add it with: lingpai apps add wx9`},
 		"no audience":            {func(c *identity.Client) { c.Audience = nil }, "--audience: "},
 		"empty audience":         {func(c *identity.Client) { c.Audience = []string{""} }, "--audience: "},

@@ -40,7 +40,7 @@ secret is made here, printed once, and kept as a hash. Without CLIENT_ID one is 
 	flags.StringVar(&client.Name, "name", "", "what people call the client")
 	flags.BoolVar(&public, "public", false, "the client runs where it can keep no secret: a mini-program, a page, an app")
 	flags.BoolVar(&client.FirstParty, "first-party", false, "the client is ours; only such may be allowed the grant password")
-	flags.StringArrayVar(&client.Grants, "grant", nil, "grant that it may use: wechat_code, password, refresh_token, client_credentials (repeatable)")
+	flags.StringArrayVar(&client.Grants, "grant", nil, "grant that it may use: wechat_code, qq_code, password, refresh_token, client_credentials (repeatable)")
 	flags.StringArrayVar(&client.Scopes, "scope", nil, "scope that it may ask for (repeatable)")
 	flags.StringArrayVar(&client.DefaultScopes, "default-scope", nil, "scope that it gets when it asks for none (repeatable)")
 	flags.StringArrayVar(&client.Audience, "audience", nil, "\"aud\" of its access tokens: the API they are for (repeatable, required)")

@@ -50,7 +50,7 @@ func rotateClientSecretCommand() *cobra.Command {
 			if err := database.Clients().SetSecret(ctx, client.ID, identity.HashSecret(secret)); err != nil {
 				return err
 			}
-			cmd.Printf("client_secret  %s\n(shown this once; the old one stops working within %s)\n", secret, clientAge)
+			cmd.Printf("client_secret  %s\n(shown this once; within %s running servers take it, and no longer the old one)\n", secret, clientAge)
 			return nil
 		})
 }

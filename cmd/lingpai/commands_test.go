@@ -52,7 +52,7 @@ func TestServeHelpListsEveryKey(t *testing.T) {
 func TestListingsAreTablesOrJSONAndNothingElse(t *testing.T) {
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
-	for _, listing := range []string{"apps list", "clients list", "users list", "sessions list alice", "keys list", "migrate status"} {
+	for _, listing := range []string{"apps list", "clients list", "users list", "users twins", "users joins", "sessions list alice", "keys list", "migrate status"} {
 		args := strings.Fields(listing)
 		o.listed(args...)
 		require.Equal(t, strings.ToUpper(o.ok(args...))[:1], o.ok(args...)[:1], "a table has a head")

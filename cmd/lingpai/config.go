@@ -30,6 +30,8 @@ type config struct {
 	WechatBaseURL       string
 	WechatTimeout       time.Duration
 	SessionKeyLife      time.Duration
+	QQBaseURL           string
+	DeletionGrace       time.Duration
 	AccessTTL           time.Duration
 	RefreshGrace        time.Duration
 	RefuseAhead         bool

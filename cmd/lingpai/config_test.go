@@ -85,6 +85,8 @@ func TestEachSettingSaysWhatItDoesNotTake(t *testing.T) {
 		"wechat.base_url":            {"", "api.weixin.qq.com", "http://api.weixin.qq.com", "https://example.com", "http://10.0.0.1", "ftp://127.0.0.1", "http://u:p@127.0.0.1", "http://127.0.0.1?x"},
 		"wechat.timeout":             {"", "3", "99ms", "11s", "-1s"},
 		"wechat.session_key_life":    {"", "72", "59s", "721h"},
+		"qq.base_url":                {"", "api.q.qq.com", "http://api.q.qq.com", "https://api.weixin.qq.com", "http://10.0.0.1", "http://u:p@127.0.0.1"},
+		"account.deletion_grace":     {"", "59s", "2161h"},
 		"token.access_ttl":           {"0s", "25h"},
 		"session.refresh_grace":      {"-1s", "11m", "30"},
 		"session.ahead":              {"", "maybe"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/provider"
 )
 
@@ -78,6 +79,9 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) error {
 	if c.WechatBaseURL, err = startSimulator(ctx, c, seeds, cmd); err != nil {
 		return err
 	}
+	if c.QQBaseURL == inProcess {
+		c.QQBaseURL = c.WechatBaseURL + qqPath
+	}
 	volatile, err := openVolatile(c)
 	if err != nil {
 		return err
@@ -110,6 +114,7 @@ func devConfig(cmd *cobra.Command, o devOptions) (config, error) {
 			"server.addr":     o.addr,
 			"database.url":    "sqlite:" + filepath.ToSlash(filepath.Join(o.data, "lingpai.db")),
 			"wechat.base_url": inProcess,
+			"qq.base_url":     inProcess,
 			"log.level":       "warn",
 			"log.format":      "text",
 		},
@@ -124,6 +129,12 @@ func devConfig(cmd *cobra.Command, o devOptions) (config, error) {
 			{"server.issuer", func(c config) error {
 				if issuer, err := url.Parse(c.Issuer); c.Issuer != "" && (err != nil || !loopback(issuer.Hostname())) {
 					return fmt.Errorf("lingpai dev is for this machine only, and %q is not on loopback", c.Issuer)
+				}
+				return nil
+			}},
+			{"qq.base_url", func(c config) error {
+				if !c.simulates(identity.PlatformQQ) {
+					return errors.New("lingpai dev does not talk to QQ, only to a simulator on loopback")
 				}
 				return nil
 			}},

@@ -65,11 +65,14 @@ Try it yourself.
   # wechat_code: the mini-program, a public client, trades it
   curl -s {{.Ready.TokenEndpoint}} -d grant_type=wechat_code -d client_id={{.Ready.MiniProgram.ClientID}} -d "code=$CODE"
 
-  # refresh_token: of the sign-in above. Use each once: a repeat within 30 s gets the same answer, later it ends the session
+  # refresh_token: of the sign-in above. Use each once: a repeat within 30 s gets the same refresh token, later it ends the session
   curl -s {{.Ready.TokenEndpoint}} -d grant_type=refresh_token -d client_id={{.Ready.MiniProgram.ClientID}} -d refresh_token={{.Refresh}}
 
   # password: a first-party back end, a confidential client
   curl -s {{.Ready.TokenEndpoint}} -u {{.Ready.Confidential.ClientID}}:{{.Ready.Confidential.ClientSecret}} -d grant_type=password -d username={{.Ready.User.Username}} -d password={{.Ready.User.Password}} -d scope="openid profile"
+
+  # client_credentials: the back end for itself
+  curl -s {{.Ready.TokenEndpoint}} -u {{.Ready.Confidential.ClientID}}:{{.Ready.Confidential.ClientSecret}} -d grant_type=client_credentials
 
 Stop with Ctrl-C; start again to go on with the same keys, clients, user and sessions.
 `))

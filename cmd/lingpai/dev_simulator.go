@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
 // inProcess stands for a simulator of our own, whose port is not known yet.
@@ -21,11 +19,11 @@ func startSimulator(ctx context.Context, c config, seeds seeds, cmd *cobra.Comma
 	if err != nil {
 		return "", err
 	}
-	simulator := wechattest.New(wechattest.Options{})
-	if err := simulator.AddApp(wechattest.App{AppID: seeds.AppID, Secret: seeds.AppSecret}); err != nil {
+	simulators := newSimulators()
+	if err := simulators.add([]string{seeds.AppID + ":" + seeds.AppSecret}); err != nil {
 		return "", err
 	}
-	go func() { _ = serveSimulator(ctx, cmd, simulator, listener) }()
+	go func() { _ = serveSimulators(ctx, cmd, simulators, listener) }()
 	return "http://" + listener.Addr().String(), nil
 }
 

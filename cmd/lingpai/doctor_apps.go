@@ -35,7 +35,7 @@ func (d *doctor) checkApps(ctx context.Context) {
 // checkApp opens the AppSecret, and lets WeChat try it, unless that is known to fail.
 func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 	app, err := within(ctx, func(ctx context.Context) (identity.App, error) {
-		return guardedApps{d.database.Apps(), d.config.simulated()}.Find(ctx, listed.Platform, listed.ID)
+		return guardedApps{d.database.Apps(), d.config}.Find(ctx, listed.Platform, listed.ID)
 	})
 	rotate := "give it anew with: lingpai apps rotate-secret " + listed.ID
 	switch {
@@ -47,9 +47,9 @@ func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 			"unset wechat.base_url (LINGPAI_WECHAT_BASE_URL), or take a secret that begins with "+wechattest.SecretPrefix+" and "+rotate)
 	case err != nil:
 		d.report.fault(listed.ID+": cannot be read: "+d.report.words(err), checkDatabaseURL)
-	case !d.config.simulated() && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
+	case !d.config.simulates(app.Platform) && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
 		d.report.fault(app.ID+": its AppSecret is a simulator's, which WeChat does not know", "take the AppSecret from WeChat's console and "+rotate)
-	case !d.wechat.answers:
+	case app.Platform == identity.PlatformWechat && !d.wechat.answers:
 		d.report.skipped(app.ID + ": its AppSecret opens; not tried, since " + d.whoAnswers() + " cannot be reached")
 	default:
 		d.tryApp(ctx, app)
@@ -61,16 +61,17 @@ func (d *doctor) tryApp(ctx context.Context, app identity.App) {
 	var log bytes.Buffer
 	c := d.config
 	c.WechatTimeout = min(c.WechatTimeout, answerTime)
-	client, err := newWechat(c, slog.New(slog.NewJSONHandler(&log, nil)))
+	platforms, err := openPlatforms(c, slog.New(slog.NewJSONHandler(&log, nil)))
 	if err != nil {
-		d.report.fault(app.ID+": "+err.Error(), "check wechat.base_url (LINGPAI_WECHAT_BASE_URL)")
+		d.report.fault(app.ID+": "+err.Error(), "check wechat.base_url (LINGPAI_WECHAT_BASE_URL) and qq.base_url (LINGPAI_QQ_BASE_URL)")
 		return
 	}
-	defer client.Close()
-	_, err = client.CodeToSession(ctx, wechat.Credentials{AppID: app.ID, Secret: wechat.Secret(app.Secret.Reveal())}, "lingpai-doctor")
+	defer platforms.close()
+	platform := platforms.of(app)
+	_, err = platform.Trade(ctx, app, "lingpai-doctor")
 	var logged refusalLog
 	_ = json.NewDecoder(&log).Decode(&logged) // nothing was logged if the code was all that is wrong
-	d.judgeApp(app.ID, err, logged)
+	d.judgeApp(app.ID, d.config.whoAnswers(platform), err, logged)
 }
 
 // refusalLog is what the client logs beyond its error.
@@ -79,18 +80,18 @@ type refusalLog struct {
 	Reason  string `json:"reason"`
 }
 
-func (d *doctor) judgeApp(id string, err error, logged refusalLog) {
+func (d *doctor) judgeApp(id, who string, err error, logged refusalLog) {
 	failed, _ := errors.AsType[*wechat.Error](err)
 	switch {
 	case errors.Is(err, wechat.ErrBadCode):
-		d.report.ok(id + ": " + d.whoAnswers() + " accepts the AppID, the AppSecret and this machine's address")
+		d.report.ok(id + ": " + who + " accepts the AppID, the AppSecret and this machine's address")
 	case errors.Is(err, wechat.ErrMisconfigured):
 		d.report.fault(refusedApp(id, failed.Errcode, logged.Address))
 	case errors.Is(err, wechat.ErrThrottled):
 		d.report.warning(fmt.Sprintf("%s: not known, since the app's calls are used up for now (errcode %d)", id, failed.Errcode),
 			fmt.Sprintf("wait %s and try: lingpai apps test %s", short(failed.RetryAfter), id))
 	default:
-		d.report.fault(id+": "+d.whoAnswers()+" gives no answer that can be used: "+orDash(logged.Reason), "try again with: lingpai apps test "+id)
+		d.report.fault(id+": "+who+" gives no answer that can be used: "+orDash(logged.Reason), "try again with: lingpai apps test "+id)
 	}
 }
 

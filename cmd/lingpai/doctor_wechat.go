@@ -7,8 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
+
+	"github.com/lingpai/lingpai/grants"
 )
 
 // upstream is what was learnt of WeChat.
@@ -92,8 +93,5 @@ func upstreamFault(err error) string {
 
 // whoAnswers names WeChat, or what stands for it.
 func (d *doctor) whoAnswers() string {
-	if d.config.simulated() {
-		return "the simulator at " + strings.TrimSuffix(d.config.WechatBaseURL, "/")
-	}
-	return "WeChat"
+	return d.config.whoAnswers(grants.WechatPlatform{})
 }

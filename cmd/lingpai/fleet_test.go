@@ -179,5 +179,5 @@ func (f *fleet) house() (*sql.DB, *tokens.Issuer) {
 	f.t.Cleanup(func() { db.Close() })
 	set, err := keys.Load(context.Background(), db.Keys(), ring, keys.Options{Now: time.Now})
 	require.NoError(f.t, err)
-	return db, tokens.New(tokens.Config{Issuer: fleetIssuer, Keys: set, Sessions: db.Sessions(), Users: db.Users(), Now: time.Now})
+	return db, tokens.New(tokens.Config{Issuer: fleetIssuer, Keys: set, Sessions: db.Sessions(), Users: db.Users(), Profiles: db.Profiles(), Now: time.Now})
 }

@@ -71,7 +71,7 @@ func TestARealAppSecretIsSentToNobodyButWeChat(t *testing.T) {
 func TestWeChatIsNowhereButAtWeChatOrOnThisMachine(t *testing.T) {
 	o := newOperator(t)
 	for _, base := range []string{"https://api.weixin.qq.com.example.com", "https://example.com", "http://192.168.1.20:8081", "http://api.weixin.qq.com"} {
-		require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL="+base).refused("apps", "test", appID), "neither WeChat over https nor on loopback", base)
+		require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL="+base).refused("apps", "test", appID), "neither the platform over https nor on loopback", base)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
@@ -66,43 +67,45 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	if err != nil {
 		return nil, err
 	}
-	weixin, err := newWechat(c, logger)
+	platforms, err := openPlatforms(c, logger)
 	if err != nil {
 		return nil, err
 	}
+	hasher := password.New(password.Options{}) // one bound for all who have passwords hashed
 	manager := grants.New(grants.Config{
 		Clients:  memory.CacheClients(database.Clients(), clientAge),
-		Apps:     memory.CacheApps(guardedApps{database.Apps(), c.simulated()}, clientAge),
+		Apps:     memory.CacheApps(guardedApps{database.Apps(), c}, clientAge),
 		Users:    database.Users(),
+		Profiles: database.Profiles(),
 		Sessions: database.Sessions(),
 		Events:   database.Events(),
 		Volatile: volatile,
 		Issuer: tokens.New(tokens.Config{
-			Issuer: c.Issuer, Keys: set, Sessions: database.Sessions(), Users: database.Users(),
+			Issuer: c.Issuer, Keys: set, Sessions: database.Sessions(), Users: database.Users(), Profiles: database.Profiles(),
 			AccessTTL: c.AccessTTL, IdleTTL: c.SessionIdle, AbsoluteTTL: c.SessionAbsolute, SessionLimit: c.SessionLimit, Now: time.Now,
 		}),
-		Wechat:    weixin,
-		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: volatile, Sealer: ring}),
+		Platforms: platforms.byGrant(),
+		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: platforms.wechat, Store: volatile, Sealer: ring}),
 		Vault: wechat.NewVault(wechat.VaultConfig{
 			Store: volatile, NotFound: identity.ErrNotFound, Sealer: ring, KeyLife: c.SessionKeyLife, Logger: logger,
 		}),
-		Hasher:   password.New(password.Options{}),
+		Hasher:   hasher,
 		Rotation: tokens.RotationPolicy{Window: c.RefreshGrace, RefuseAhead: c.RefuseAhead},
 		Attempts: grants.AttemptPolicy{PerAddress: c.AddressAttempts},
 		Now:      time.Now,
 		Logger:   logger,
 	})
+	people := accounts.New(accounts.Config{
+		Users: database.Users(), Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(), Volatile: volatile,
+		Hasher: hasher, Prover: provider.NewProver(manager), Grace: c.DeletionGrace, Now: time.Now, Logger: logger,
+	})
 	handler, err := provider.New(provider.Config{
-		Issuer: c.Issuer, Manager: manager, KeySet: set.PublicSet, Ready: readiness(c, database, volatile), TrustedProxies: c.TrustedProxies, Logger: logger,
+		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: set.PublicSet, Ready: readiness(c, database, volatile), TrustedProxies: c.TrustedProxies, Logger: logger,
 	})
 	if err == nil {
-		go pruneRegularly(ctx, database.Sessions(), logger)
+		go pruneRegularly(ctx, database.Sessions(), database.Users(), logger)
 	}
 	return handler, err
-}
-
-func newWechat(c config, logger *slog.Logger) (*wechat.Client, error) {
-	return wechat.NewClient(wechat.Config{BaseURL: c.WechatBaseURL, Timeout: c.WechatTimeout, Logger: logger})
 }
 
 // readiness says whether requests should come here: the database answers and still has the shape that we need. A Redis that is gone is told
@@ -115,7 +118,7 @@ func readiness(c config, database *sql.DB, volatile volatileStore) func(context.
 		if err := <-redis; c.RedisURL != "" {
 			check := provider.ReadyCheck{Name: "redis", OK: true}
 			if err != nil {
-				check.Note = "does not answer: passwords are refused until it does, and all else goes on"
+				check.Note = "does not answer: passwords and what needs a session key are refused until it does, and all else goes on"
 			}
 			checks = append(checks, check)
 		}
@@ -126,18 +129,18 @@ func readiness(c config, database *sql.DB, volatile volatileStore) func(context.
 	}
 }
 
-// guardedApps keeps real AppSecrets from anything but WeChat. What may go to a simulator begins with its prefix, which no real one has:
+// guardedApps keeps real AppSecrets from anything but their platform. What may go to a simulator begins with its prefix, which no real one has:
 // those are 32 hexadecimal digits.
 type guardedApps struct {
 	identity.Apps
-	simulated bool
+	config config
 }
 
 // Find implements identity.Apps.
 func (a guardedApps) Find(ctx context.Context, platform, id string) (identity.App, error) {
 	app, err := a.Apps.Find(ctx, platform, id)
-	if secret := app.Secret.Reveal(); err == nil && a.simulated && secret != "" && !strings.HasPrefix(secret, wechattest.SecretPrefix) {
-		return identity.App{}, fmt.Errorf("%w: the AppSecret of %s does not begin with %q, and wechat.base_url is not WeChat: it is not sent there",
+	if secret := app.Secret.Reveal(); err == nil && a.config.simulates(platform) && secret != "" && !strings.HasPrefix(secret, wechattest.SecretPrefix) {
+		return identity.App{}, fmt.Errorf("%w: the AppSecret of %s does not begin with %q, and its platform is not at its base_url: it is not sent there",
 			identity.ErrUnusable, id, wechattest.SecretPrefix)
 	}
 	return app, err

@@ -17,8 +17,8 @@ const (
 	pruneInterval = time.Minute
 )
 
-// pruneRegularly deletes sessions that are over until the context ends.
-func pruneRegularly(ctx context.Context, sessions identity.Sessions, logger *slog.Logger) {
+// pruneRegularly deletes sessions that are over, and users whose time has come, until the context ends.
+func pruneRegularly(ctx context.Context, sessions identity.Sessions, users identity.Users, logger *slog.Logger) {
 	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()
 	for {
@@ -27,6 +27,7 @@ func pruneRegularly(ctx context.Context, sessions identity.Sessions, logger *slo
 			return
 		case <-ticker.C:
 			prune(ctx, sessions, logger)
+			deleteLeft(ctx, users, logger)
 		}
 	}
 }
@@ -49,5 +50,19 @@ func prune(ctx context.Context, sessions identity.Sessions, logger *slog.Logger)
 	}
 	if total > 0 {
 		logger.InfoContext(ctx, "pruned sessions that are over", "sessions", total)
+	}
+}
+
+// deleteBatch is how many users are deleted in one go.
+const deleteBatch = 100
+
+// deleteLeft deletes users who asked for it.
+func deleteLeft(ctx context.Context, users identity.Users, logger *slog.Logger) {
+	deleted, err := users.DeleteLeft(ctx, deleteBatch)
+	if err != nil && ctx.Err() == nil {
+		logger.WarnContext(ctx, "cannot delete users who asked for it; the next round tries again", "error", err)
+	}
+	if deleted > 0 {
+		logger.InfoContext(ctx, "deleted users who asked for it", "users", deleted)
 	}
 }

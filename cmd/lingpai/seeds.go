@@ -79,7 +79,7 @@ func seed(ctx context.Context, database *sql.DB, s seeds) error {
 			Platform: identity.PlatformWechat, ID: s.AppID, Kind: identity.KindMiniProgram, Name: "Simulated mini-program", Secret: identity.Secret(s.AppSecret),
 		}),
 		database.Clients().Create(ctx, devClient(s, devMiniProgram, "", grants.WechatCode, grants.RefreshToken)),
-		database.Clients().Create(ctx, devClient(s, devConfidential, s.ClientSecret, grants.WechatCode, grants.Password, grants.RefreshToken)),
+		database.Clients().Create(ctx, devClient(s, devConfidential, s.ClientSecret, grants.WechatCode, grants.Password, grants.RefreshToken, grants.ClientCredentials)),
 	} {
 		if err != nil && !errors.Is(err, identity.ErrExists) {
 			return err
@@ -91,7 +91,7 @@ func seed(ctx context.Context, database *sql.DB, s seeds) error {
 func devClient(s seeds, id, secret string, grantNames ...string) identity.Client {
 	client := identity.Client{
 		ID: id, Name: id, FirstParty: true, Grants: grantNames, Apps: []string{s.AppID}, Audience: []string{devAudience},
-		Scopes:        []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeOfflineAccess, devScope},
+		Scopes:        []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeEmail, tokens.ScopePhone, tokens.ScopeOfflineAccess, tokens.ScopeAccount, devScope},
 		DefaultScopes: []string{devScope},
 	}
 	if secret != "" {

@@ -1,6 +1,11 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/qq"
+)
 
 // The longest lives that the server or a client's record may give.
 const (
@@ -21,9 +26,11 @@ func settings() []setting {
 		{key: "redis.url", usage: "redis://user:password@host:6379/0 or rediss://…, for several replicas; empty: one process keeps volatile state in memory", secret: true, parse: parseRedisURL},
 		{key: "redis.key_prefix", fallback: "lingpai:", usage: "begins every key in Redis: 1 to 64 letters, digits and .:_-", parse: parseKeyPrefix},
 		{key: "master_key", usage: "id:base64 of 32 bytes, several separated by commas, the first seals; make one with: lingpai keys new-master-key", secret: true, parse: parseMasterKey},
-		{key: "wechat.base_url", fallback: "https://api.weixin.qq.com", usage: "WeChat's API, or a simulator on loopback", parse: parseWechatURL},
+		{key: "wechat.base_url", fallback: "https://api.weixin.qq.com", usage: "WeChat's API, or a simulator on loopback", parse: platformURL(func(c *config) *string { return &c.WechatBaseURL }, wechat.IsWechatHost)},
 		{key: "wechat.timeout", fallback: "3s", usage: "how long a call of WeChat may take, 100ms to 10s", parse: duration(func(c *config) *time.Duration { return &c.WechatTimeout }, 100*time.Millisecond, 10*time.Second)},
 		{key: "wechat.session_key_life", fallback: "72h", usage: "how long a session key is kept, sealed, after its sign-in, 1m to 720h", parse: duration(func(c *config) *time.Duration { return &c.SessionKeyLife }, time.Minute, 720*time.Hour)},
+		{key: "qq.base_url", fallback: qq.DefaultBaseURL, usage: "QQ's API, or a simulator on loopback", parse: platformURL(func(c *config) *string { return &c.QQBaseURL }, qq.IsHost)},
+		{key: "account.deletion_grace", fallback: "336h", usage: "how long users who deleted their account can take it back, 1m to 2160h", parse: duration(func(c *config) *time.Duration { return &c.DeletionGrace }, time.Minute, 2160*time.Hour)},
 		{key: "token.access_ttl", fallback: "1h", usage: "life of an access token, 1s to 24h, where the client's record says nothing", parse: duration(func(c *config) *time.Duration { return &c.AccessTTL }, time.Second, maxAccessTTL)},
 		{key: "session.refresh_grace", fallback: "30s", usage: "how long a used refresh token is answered with its successor, 0s (strict) to 10m", parse: duration(func(c *config) *time.Duration { return &c.RefreshGrace }, 0, 10*time.Minute)},
 		{key: "session.ahead", fallback: "accept", usage: "accept or refuse refresh tokens newer than the database, as after a failover that lost commits", parse: parseAhead},

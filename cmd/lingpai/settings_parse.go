@@ -18,6 +18,7 @@ import (
 	"github.com/lingpai/lingpai/storage/redis"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/qq"
 )
 
 func parseAddr(c *config, value string) error {
@@ -137,17 +138,19 @@ func parseMasterKey(c *config, value string) error {
 	return err
 }
 
-// parseWechatURL lets nothing but WeChat and this machine see AppSecrets.
-func parseWechatURL(c *config, value string) error {
-	u, err := url.Parse(value)
-	switch {
-	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return errors.New("not an http or https URL without user, query and fragment")
-	case wechat.IsWechatHost(u.Hostname()) && u.Scheme == "https", loopback(u.Hostname()):
-		c.WechatBaseURL = strings.TrimSuffix(value, "/")
-		return nil
+// platformURL lets nothing but a platform and this machine see its AppSecrets.
+func platformURL(field func(*config) *string, known func(string) bool) func(*config, string) error {
+	return func(c *config, value string) error {
+		u, err := url.Parse(value)
+		switch {
+		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+			return errors.New("not an http or https URL without user, query and fragment")
+		case known(u.Hostname()) && u.Scheme == "https", loopback(u.Hostname()):
+			*field(c) = strings.TrimSuffix(value, "/")
+			return nil
+		}
+		return errors.New("neither the platform over https nor on loopback")
 	}
-	return errors.New("neither WeChat over https nor on loopback")
 }
 
 func parseAhead(c *config, value string) error {
@@ -218,6 +221,18 @@ func loopback(host string) bool {
 
 // simulated says whether WeChat is a simulator on this machine.
 func (c config) simulated() bool {
-	u, err := url.Parse(c.WechatBaseURL)
-	return err == nil && !wechat.IsWechatHost(u.Hostname())
+	return !isHost(c.WechatBaseURL, wechat.IsWechatHost)
+}
+
+// simulates says whether a platform is a simulator on this machine.
+func (c config) simulates(platform string) bool {
+	if platform == identity.PlatformQQ {
+		return !isHost(c.QQBaseURL, qq.IsHost)
+	}
+	return c.simulated()
+}
+
+func isHost(address string, known func(string) bool) bool {
+	u, err := url.Parse(address)
+	return err == nil && known(u.Hostname())
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/wechat/qq"
+	"github.com/lingpai/lingpai/wechat/qq/qqtest"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -17,9 +20,11 @@ func newSimulatorCommand() *cobra.Command {
 	var apps []string
 	cmd := &cobra.Command{
 		Use:   "wechat-simulator",
-		Short: "Run a WeChat simulator on this machine",
+		Short: "Run a simulator of WeChat, and of QQ, on this machine",
 		Long: `Run a faithful simulator of WeChat's server APIs on loopback, for development and tests. Point
-wechat.base_url at it. Its apps have secrets that begin with "simulator-"; real ones are refused.
+wechat.base_url at it, and qq.base_url at its path /qq. Its apps have secrets that begin with "simulator-"; real ones are
+refused. Apps that are no mini-programs are added with POST /_sim/apps and their "kind", and their codes minted with
+POST /_sim/oauth_codes.
 
 Mint a code, as wx.login would:
   curl -s -X POST http://127.0.0.1:8081/_sim/codes -d '{"appid":"wx0123456789abcdef","user":"alice"}'`,
@@ -30,12 +35,12 @@ Mint a code, as wx.login would:
 			if err != nil {
 				return err
 			}
-			simulator := wechattest.New(wechattest.Options{})
-			if err := addSimulatedApps(simulator, apps); err != nil {
+			simulators := newSimulators()
+			if err := simulators.add(apps); err != nil {
 				return err
 			}
-			cmd.Printf("WeChat simulator: http://%s\n", listener.Addr())
-			return serveSimulator(cmd.Context(), cmd, simulator, listener)
+			cmd.Printf("WeChat simulator: http://%s\nQQ simulator: http://%s%s\n", listener.Addr(), listener.Addr(), qqPath)
+			return serveSimulators(cmd.Context(), cmd, simulators, listener)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8081", "loopback host:port to listen on")
@@ -43,23 +48,45 @@ Mint a code, as wx.login would:
 	return cmd
 }
 
-// addSimulatedApps registers APPID:SECRET pairs at a simulator.
-func addSimulatedApps(simulator *wechattest.Simulator, pairs []string) error {
+// qqPath is where QQ's simulator is beside WeChat's.
+const qqPath = "/qq"
+
+// simulators are those of all platforms.
+type simulators struct {
+	wechat *wechattest.Simulator
+	qq     *qqtest.Simulator
+}
+
+func newSimulators() simulators {
+	return simulators{wechattest.New(wechattest.Options{}), qqtest.New(qqtest.Options{})}
+}
+
+// add registers APPID:SECRET pairs of mini-programs, each at the platform that has such AppIDs.
+func (s simulators) add(pairs []string) error {
 	for _, pair := range pairs {
 		id, secret, ok := strings.Cut(pair, ":")
 		if !ok {
 			return fmt.Errorf("--app: %q is not APPID:SECRET", pair)
 		}
-		if err := simulator.AddApp(wechattest.App{AppID: id, Secret: secret}); err != nil {
+		var err error
+		if qq.ValidAppID(id) {
+			err = s.qq.AddApp(qqtest.App{AppID: id, Secret: secret})
+		} else {
+			err = s.wechat.AddApp(wechattest.App{AppID: id, Secret: secret})
+		}
+		if err != nil {
 			return fmt.Errorf("--app: %w", err)
 		}
 	}
 	return nil
 }
 
-func serveSimulator(ctx context.Context, cmd *cobra.Command, simulator *wechattest.Simulator, listener net.Listener) error {
+func serveSimulators(ctx context.Context, cmd *cobra.Command, s simulators, listener net.Listener) error {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.wechat)
+	mux.Handle(qqPath+"/", http.StripPrefix(qqPath, s.qq))
 	logger := newLogger(config{LogFormat: "text"}, cmd.ErrOrStderr())
-	return serveUntilDone(ctx, provider.NewHTTPServer(simulator, logger), listener)
+	return serveUntilDone(ctx, provider.NewHTTPServer(mux, logger), listener)
 }
 
 // listenLoopback listens where only this machine can call.

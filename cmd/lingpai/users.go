@@ -12,8 +12,9 @@ import (
 )
 
 func newUsersCommand() *cobra.Command {
-	return group("users", "People who sign in", createUserCommand(), listUsersCommand(), disableUserCommand(), enableUserCommand(), setPasswordCommand(),
-		grantRoleCommand(), revokeRoleCommand(), setClaimsCommand())
+	return group("users", "People who sign in", createUserCommand(), listUsersCommand(), showUserCommand(), disableUserCommand(), enableUserCommand(),
+		setPasswordCommand(), grantRoleCommand(), revokeRoleCommand(), setClaimsCommand(),
+		twinsCommand(), joinCommand(), listJoinsCommand(), unjoinCommand())
 }
 
 func createUserCommand() *cobra.Command {
@@ -39,17 +40,6 @@ func createUserCommand() *cobra.Command {
 	}))
 }
 
-// shownUser is what an operator is shown of a user.
-type shownUser struct {
-	ID         string          `json:"sub"`
-	Username   string          `json:"username,omitempty"`
-	Password   bool            `json:"has_password"`
-	CreatedAt  string          `json:"created_at"`
-	DisabledAt string          `json:"disabled_at,omitempty"`
-	Roles      []string        `json:"roles,omitempty"`
-	Claims     identity.Claims `json:"claims,omitempty"`
-}
-
 func listUsersCommand() *cobra.Command {
 	var after string
 	var limit int
@@ -67,10 +57,10 @@ func listUsersCommand() *cobra.Command {
 			}
 			shown := make([]shownUser, len(users))
 			for n, user := range users {
-				shown[n] = shownUser{user.ID, user.Username, user.PasswordHash != "", moment(user.CreatedAt), moment(user.DisabledAt), user.Roles, user.Claims}
+				shown[n] = showUser(user)
 			}
 			return printRows(cmd, shown, []string{"SUB", "USERNAME", "PASSWORD", "CREATED", "DISABLED"}, func(u shownUser) []string {
-				return []string{u.ID, orDash(u.Username), yesNo(u.Password), u.CreatedAt, orDash(u.DisabledAt)}
+				return []string{u.ID, orDash(u.Username), yesNo(u.Password), u.CreatedAt, orDash(u.keptOut())}
 			})
 		}))
 	cmd.Flags().StringVar(&after, "after", "", "show users whose id follows this one")
@@ -130,16 +120,22 @@ func setPasswordCommand() *cobra.Command {
 	})))
 }
 
-// onUser finds the user that a command's argument names, by id or by user name.
+// onUser finds the user that a command's argument names.
 func onUser(run func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error) func(context.Context, *cobra.Command, *sql.DB, []string) error {
 	return func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
-		user, err := database.Users().Find(ctx, args[0])
-		if errors.Is(err, identity.ErrNotFound) {
-			user, err = database.Users().FindByUsername(ctx, args[0])
-		}
+		user, err := findUser(ctx, database, args[0])
 		if err != nil {
-			return unknown(err, "user", args[0])
+			return err
 		}
 		return run(ctx, cmd, database, user.ID)
 	}
+}
+
+// findUser finds a user by id or by user name.
+func findUser(ctx context.Context, database *sql.DB, name string) (identity.User, error) {
+	user, err := database.Users().Find(ctx, name)
+	if errors.Is(err, identity.ErrNotFound) {
+		user, err = database.Users().FindByUsername(ctx, name)
+	}
+	return user, unknown(err, "user", name)
 }

@@ -15,15 +15,15 @@ const (
 )
 
 // takeOff notes that a sign-in is in flight, here or on another replica, so that a repeat of it waits for the answer instead of asking
-// WeChat with a code that is used up. found says that there is an answer already. Otherwise the caller goes on, and calls land when it is
+// the platform with a code that is used up. found says that there is an answer already. Otherwise the caller goes on, and calls land when it is
 // done; if that leaves no session, one of those who wait takes its place.
-func (m *Manager) takeOff(ctx context.Context, r Request, appID string, openings []tokens.Opening) (set tokens.Set, found bool, land func(), err error) {
-	flight := "wechat_code/" + base64.RawURLEncoding.EncodeToString(openings[0].By)
+func (m *Manager) takeOff(ctx context.Context, s signIn, openings []tokens.Opening) (set tokens.Set, found bool, land func(), err error) {
+	flight := "sign_in/" + base64.RawURLEncoding.EncodeToString(openings[0].By)
 	deadline := time.After(twinWait)
 	for {
 		first, noted := m.Volatile.PutIfAbsent(ctx, flight, []byte{1}, signInTimeout)
 		// Asked after the note: a twin that has landed has its session there.
-		if set, found, err = m.repeat(ctx, r, appID, openings); found || err != nil {
+		if set, found, err = m.repeat(ctx, s, openings); found || err != nil {
 			if first {
 				m.land(ctx, flight)
 			}

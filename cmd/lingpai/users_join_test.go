@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+// seen signs people in through WeChat, as a server would, and returns their subs.
+func (o *operator) seen(sightings ...identity.Sighting) (subs []string) {
+	o.t.Helper()
+	database, err := sql.Open(context.Background(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
+	require.NoError(o.t, err)
+	defer database.Close()
+	for _, s := range sightings {
+		user, _, err := database.Users().FindOrCreateByAccount(context.Background(), s)
+		require.NoError(o.t, err)
+		subs = append(subs, user.ID)
+	}
+	return subs
+}
+
+func atApp(app, openid, union string) identity.Sighting {
+	s := identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat, App: app, Subject: openid}}
+	if union != "" {
+		s.OpenPlatform, s.UnionID = "main/自家", union
+	}
+	return s
+}
+
+// twins are two users who turn out to be one person when the first one's app is bound.
+func (o *operator) twins(union string) (retired, survivor string) {
+	o.t.Helper()
+	subs := o.seen(atApp("wx1", "one of "+union, ""), atApp("wx2", "two of "+union, union), atApp("wx1", "one of "+union, union))
+	return subs[0], subs[1]
+}
+
+// shown decodes what users show prints, and returns what it says beside.
+func (o *operator) shown(name string) (map[string]any, string) {
+	o.t.Helper()
+	a := o.types("", "users", "show", name)
+	require.Zero(o.t, a.code, a.stderr)
+	var user map[string]any
+	require.NoError(o.t, json.Unmarshal([]byte(a.stdout), &user))
+	return user, a.stderr
+}
+
+func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
+	o := migrated(t)
+	require.Empty(t, o.listed("users", "twins"))
+	require.Empty(t, o.listed("users", "joins"))
+	retired, survivor := o.twins("UNION")
+	o.ok("users", "grant-role", retired, "admin")
+	require.Equal(t, []map[string]any{{
+		"retired": retired, "survivor": survivor, "platform": "wechat", "open_platform": "main/自家", "unionid": "UNION",
+	}}, o.listed("users", "twins"))
+
+	preview := o.ok("users", "join", retired, survivor)
+	for _, says := range []string{
+		retired + " would be retired", "moves    account wechat wx1 one of UNION", "roles and claims of " + retired + ": admin",
+		"0 session(s)", "go on with: lingpai users join " + retired + " " + survivor + " --yes",
+	} {
+		require.Contains(t, preview, says)
+	}
+	require.Empty(t, o.listed("users", "joins"), "it was a preview")
+
+	require.Contains(t, o.ok("users", "join", retired, survivor, "--yes"), "joined "+retired+" into "+survivor+": 1 account(s), 0 union(s)")
+	require.Empty(t, o.listed("users", "twins"))
+	joins := o.listed("users", "joins")
+	require.Len(t, joins, 1)
+	require.EqualValues(t, 1, joins[0]["accounts"])
+	require.NotContains(t, joins[0], "undone_at")
+	user, aside := o.shown(retired)
+	require.Equal(t, survivor, user["joined_into"])
+	require.Empty(t, user["accounts"])
+	require.Contains(t, aside, retired+" was joined into "+survivor)
+	user, aside = o.shown(survivor)
+	require.Len(t, user["accounts"], 2)
+	require.Empty(t, aside)
+	require.Contains(t, o.ok("users", "list"), "joined into "+survivor)
+	require.Equal(t, []string{survivor}, o.seen(atApp("wx1", "one of UNION", "UNION")))
+
+	id := joins[0]["id"].(string)
+	require.Contains(t, o.ok("users", "unjoin", id), retired+" is a user again and got back 1 account(s), 0 union(s)")
+	require.NotEmpty(t, o.listed("users", "joins")[0]["undone_at"])
+	user, aside = o.shown(retired)
+	require.Len(t, user["accounts"], 1)
+	require.Equal(t, []any{"admin"}, user["roles"])
+	require.Empty(t, aside)
+	require.Contains(t, o.refused("users", "unjoin", id), "there is no join "+`"`+id+`", or it was undone`)
+}
+
+func TestANameMovesToWhoHasNone(t *testing.T) {
+	o := migrated(t)
+	o.okWith("a good password", "users", "create", "alice")
+	o.okWith("a good password", "users", "create", "bob")
+	nameless := o.seen(atApp("wx1", "openid", ""))[0]
+	require.Contains(t, o.ok("users", "join", "ALICE", nameless), `moves    user name "alice"`)
+	require.Contains(t, o.ok("users", "join", "alice", nameless, "--yes"), "user name and password")
+	named, _ := o.shown("alice")
+	require.Equal(t, nameless, named["sub"])
+	require.Equal(t, true, named["has_password"])
+	require.Contains(t, o.ok("users", "join", "bob", "alice"), `stays    user name "bob"`)
+	o.ok("users", "disable", "bob")
+	require.Contains(t, o.ok("users", "join", "bob", "alice"), "is disabled, and could sign in again as "+nameless)
+	require.Contains(t, o.ok("users", "join", "alice", "bob"), "is disabled, so "+nameless+" could not sign in any more either")
+}
+
+func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
+	o := migrated(t)
+	retired, survivor := o.twins("UNION")
+	rival, heir := o.seen(atApp("wx2", "openid", ""))[0], o.seen(atApp("wx3", "openid", ""))[0]
+	for _, yes := range [][]string{nil, {"--yes"}} {
+		join := func(a, b string) string { return o.refused(append([]string{"users", "join", a, b}, yes...)...) }
+		require.Contains(t, join("nobody", survivor), `there is no user "nobody"`)
+		require.Contains(t, join(retired, "nobody"), `there is no user "nobody"`)
+		require.Contains(t, join(retired, retired), "that cannot be: "+retired+" is one user, and a join needs two")
+		require.Contains(t, join(rival, survivor), `that cannot be: both users have an account at "wx2"`)
+	}
+	require.Contains(t, o.refused("users", "join", retired), "usage: lingpai users join RETIRED SURVIVOR")
+	require.Contains(t, o.refused("users", "unjoin", "nothing"), `there is no join "nothing"`)
+	require.Contains(t, o.refused("users", "show", "nobody"), `there is no user "nobody"`)
+	require.Empty(t, o.listed("users", "joins"))
+
+	o.ok("users", "join", retired, survivor, "--yes")
+	require.Contains(t, o.refused("users", "join", retired, heir), "that cannot be: "+retired+" was joined into "+survivor+" before")
+	o.ok("users", "join", survivor, heir, "--yes")
+	user, _ := o.shown(retired)
+	require.Equal(t, heir, user["joined_into"])
+	joins := o.listed("users", "joins")
+	require.Contains(t, o.refused("users", "unjoin", joins[1]["id"].(string)), "that cannot be: join "+joins[0]["id"].(string)+" was made later and must be undone before")
+	o.ok("users", "unjoin", joins[0]["id"].(string))
+	o.ok("users", "unjoin", joins[1]["id"].(string))
+}
+
+func TestTwinsAreListedPageByPage(t *testing.T) {
+	o := migrated(t)
+	for _, union := range []string{"a", "b", "c"} {
+		o.twins(union)
+	}
+	rows := o.listed("users", "twins")
+	require.Len(t, rows, 3)
+	first := o.types("", "users", "twins", "--limit", "2")
+	after := "wechat/main/自家/b/" + rows[1]["retired"].(string)
+	require.Contains(t, first.stderr, `go on with --after "`+after+`"`)
+	require.Equal(t, rows[2:], o.listed("users", "twins", "--limit", "2", "--after", after))
+	require.Contains(t, o.refused("users", "twins", "--after", "u_x"), "--after: give what the command printed")
+	for _, command := range []string{"twins", "joins"} {
+		require.Contains(t, o.refused("users", command, "--limit", "0"), "--limit: at least 1")
+	}
+}

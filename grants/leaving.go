@@ -1,0 +1,24 @@
+package grants
+
+import (
+	"context"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// checkLeaving refuses a user who asked to be deleted, unless the request says that he has changed his mind. Programs sign in by themselves,
+// so a sign-in alone says nothing.
+func (m *Manager) checkLeaving(ctx context.Context, r Request, user identity.User) error {
+	if !user.Leaving() {
+		return nil
+	}
+	if r.Parameter("restore_account") != "true" {
+		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) + ", as its user asked. " +
+			"Sign in with restore_account=true to keep it.")
+	}
+	if err := m.Users.Stay(ctx, user.ID); err != nil {
+		return storeFailed(err)
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+package grants
+
+import (
+	"context"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+var errCodeTwice = invalidGrant("This code was traded before, with other parameters, or its session has moved on. Get a fresh code.")
+
+// repeat answers a sign-in that was answered before: with the same refresh token, as long as nobody has used it.
+func (m *Manager) repeat(ctx context.Context, s signIn, openings []tokens.Opening) (tokens.Set, bool, error) {
+	for n := range openings {
+		session, now, err := m.Sessions.FindByOpening(ctx, openings[n].By)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return tokens.Set{}, false, storeFailed(err)
+		}
+		if !session.Alive(now) || session.Generation != 0 || session.Scope != s.Scope || session.Account.App != s.appID {
+			return tokens.Set{}, true, errCodeTwice
+		}
+		authorization, err := m.reauthorize(ctx, s.Request, session)
+		if err != nil {
+			return tokens.Set{}, true, storeFailed(err)
+		}
+		authorization.Opening = &openings[n]
+		set, err := m.Issuer.Reissue(ctx, authorization, session)
+		return set, true, err
+	}
+	return tokens.Set{}, false, nil
+}
+
+// reauthorize returns what the sign-in that opened a session proved.
+func (m *Manager) reauthorize(ctx context.Context, r Request, session identity.Session) (tokens.Authorization, error) {
+	user, err := m.Users.Find(ctx, session.UserID)
+	if err != nil {
+		return tokens.Authorization{}, err
+	}
+	account, err := m.Users.FindAccount(ctx, session.Account)
+	if err != nil {
+		return tokens.Authorization{}, err
+	}
+	return tokens.Authorization{
+		Client: r.Client, User: user, Account: session.Account, UnionID: account.UnionID, Scope: session.Scope,
+		Method: session.Method, AuthTime: session.AuthTime,
+	}, nil
+}

@@ -1,0 +1,257 @@
+package provider_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+// shop adds a mini-program that may ask for everything about a person.
+func (w *world) shop(budget int) form {
+	w.t.Helper()
+	ctx := context.Background()
+	client := publicClient("shop", grants.WechatCode, grants.RefreshToken)
+	require.NoError(w.t, w.database.Clients().Create(ctx, client))
+	require.NoError(w.t, w.database.Apps().SetPhoneBudget(ctx, identity.PlatformWechat, testApp, budget))
+	return form{"grant_type": grants.WechatCode, "client_id": "shop", "scope": "openid profile phone"}
+}
+
+func (w *world) phoneCode(user string) string {
+	w.t.Helper()
+	code, err := w.simulator.MintPhoneCode(testApp, user)
+	require.NoError(w.t, err)
+	return code
+}
+
+// tapped is what a mini-program got encrypted for a user who has signed in before, as parameters of a sign-in.
+func (w *world) tapped(plain wechattest.Plaintext) []string {
+	w.t.Helper()
+	plain.AppID = testApp
+	sealed, err := w.simulator.Encrypt(plain)
+	require.NoError(w.t, err)
+	return []string{"encrypted_data", sealed.EncryptedData, "iv", sealed.IV, "raw_data", sealed.RawData, "signature", sealed.Signature}
+}
+
+func (w *world) userinfoOf(a answer) answer {
+	w.t.Helper()
+	return w.userinfo(a.text("access_token"))
+}
+
+func ada() wechattest.Plaintext {
+	return wechattest.Plaintext{User: "ada", Data: map[string]any{
+		"nickName": "Ada", "gender": 2, "language": "zh_CN", "city": "", "province": "", "country": "", "avatarUrl": "https://example.com/ada.png",
+	}}
+}
+
+func TestASignInBringsAProfile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(0)
+	requireTokens(t, w.token(shop.with("code", w.code("ada"))))
+	a := w.token(shop.with("code", w.code("ada")).with(w.tapped(ada())...))
+	requireTokens(t, a)
+	require.Equal(t, "kept", a.members["profile_status"])
+	require.Equal(t, "verified", a.members["signature_status"])
+	told := w.userinfoOf(a).members
+	require.Equal(t, "Ada", told["nickname"])
+	require.Equal(t, "https://example.com/ada.png", told["picture"])
+	require.Equal(t, "female", told["gender"])
+	require.Equal(t, "Ada", claimsOf(t, a.text("id_token"))["nickname"])
+}
+
+// TestAProfileThatDoesNotOpenKeepsNobodyOut: a broken one, one of somebody else's, one of another app, half a one.
+func TestAProfileThatDoesNotOpenKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(0)
+	for _, user := range []string{"ada", "eve"} {
+		requireTokens(t, w.token(shop.with("code", w.code(user))))
+	}
+	of, foreign, another := ada(), ada(), ada()
+	of.User, foreign.WatermarkAppID = "eve", otherApp
+	another.Data["openId"] = wechattest.OpenID(testApp, "eve")
+	for name, extras := range map[string][]string{
+		"somebody else's": w.tapped(of),
+		"another app's":   w.tapped(foreign),
+		"another openId":  w.tapped(another),
+		"garbage":         {"encrypted_data", "AAAA", "iv", "AAAA", "raw_data", "{}", "signature", "00"},
+		"URL alphabet":    {"encrypted_data", "-_-_-_-_-_-_-_-_-_-_-w==", "iv", "AAAAAAAAAAAAAAAAAAAAAA==", "raw_data", "x", "signature", "y"},
+	} {
+		a := w.token(shop.with("code", w.code("ada")).with(extras...))
+		requireTokens(t, a)
+		require.Equal(t, "refused", a.members["profile_status"], name)
+		require.NotContains(t, w.userinfoOf(a).members, "nickname", name)
+	}
+	code := w.code("ada")
+	half := shop.with("code", code, "encrypted_data", "AAAA")
+	requireError(t, w.token(half), http.StatusBadRequest, "invalid_request")
+	requireTokens(t, w.token(shop.with("code", code))) // the half did not cost the code
+}
+
+// TestWhatTheUserChoseIsNotOverwritten names the flaw of copying WeChat's word at every sign-in.
+func TestWhatTheUserChoseIsNotOverwritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(0)
+	a := w.token(shop.with("code", w.code("ada")))
+	requireTokens(t, a)
+	chosen := identity.Profile{Nickname: "The Countess"}
+	require.NoError(t, w.database.Profiles().Choose(context.Background(), claimsOf(t, a.text("access_token"))["sub"].(string), chosen))
+	a = w.token(shop.with("code", w.code("ada")).with(w.tapped(ada())...))
+	requireTokens(t, a)
+	require.Equal(t, "unchanged", a.members["profile_status"])
+	told := w.userinfoOf(a).members
+	require.Equal(t, "The Countess", told["nickname"])
+	require.NotContains(t, told, "picture")
+}
+
+// TestTheGreyNameOfEverybodyIsNobodys: what WeChat answers since 2022 says nothing of a person.
+func TestTheGreyNameOfEverybodyIsNobodys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(0)
+	requireTokens(t, w.token(shop.with("code", w.code("ada"))))
+	a := w.token(shop.with("code", w.code("ada")).with(w.tapped(wechattest.Plaintext{User: "ada", Kind: "user"})...))
+	requireTokens(t, a)
+	require.NotContains(t, w.userinfoOf(a).members, "nickname")
+}
+
+func TestAPhoneNumberByCode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(-1)
+	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "ada", PhoneNumber: "13812345678"}))
+	a := w.token(shop.with("code", w.code("ada"), "phone_code", w.phoneCode("ada")))
+	requireTokens(t, a)
+	require.Equal(t, "verified", a.members["phone_status"])
+	told := w.userinfoOf(a).members
+	require.Equal(t, "+8613812345678", told["phone_number"])
+	require.Equal(t, true, told["phone_number_verified"])
+	require.InDelta(t, w.clock.Now().Unix(), told["phone_number_seen_at"], 2)
+	require.NotContains(t, w.userinfoOf(w.signInAt("shop", "ada", "openid profile")).members, "phone_number", "the scope phone is what tells")
+	require.NotContains(t, w.log.String(), "13812345678")
+}
+
+// TestCodesAreNotInterchangeable: a phone code is no sign-in, and a login code no phone number.
+func TestCodesAreNotInterchangeable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(-1)
+	requireError(t, w.token(shop.with("code", w.phoneCode("ada"))), http.StatusBadRequest, "invalid_grant")
+	a := w.token(shop.with("code", w.code("ada"), "phone_code", w.code("ada")))
+	requireTokens(t, a)
+	require.Equal(t, "refused", a.members["phone_status"])
+	a = w.token(shop.with("code", w.code("ada"), "phone_code", w.phoneCode("eve")))
+	requireTokens(t, a)
+	require.Equal(t, "refused", a.members["phone_status"], "another's number")
+	require.NotContains(t, w.userinfoOf(a).members, "phone_number")
+}
+
+// TestTheBudgetOfPhoneNumbers is kept, told of once, and not used up by codes that WeChat refuses.
+func TestTheBudgetOfPhoneNumbers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(2)
+	phoneOf := func(user, code string) any {
+		a := w.token(shop.with("code", w.code(user), "phone_code", code))
+		requireTokens(t, a)
+		return a.members["phone_status"]
+	}
+	require.Equal(t, "verified", phoneOf("ada", w.phoneCode("ada")))
+	for range 3 {
+		require.Equal(t, "refused", phoneOf("eve", "made-up"))
+	}
+	require.Equal(t, "verified", phoneOf("bob", w.phoneCode("bob")))
+	require.Equal(t, "over_budget", phoneOf("eve", w.phoneCode("eve")))
+	require.Equal(t, "over_budget", phoneOf("eve", w.phoneCode("eve")))
+	use, err := w.database.Apps().PhoneUse(context.Background(), identity.PlatformWechat, testApp)
+	require.NoError(t, err)
+	require.Equal(t, 2, use.Used)
+	require.Equal(t, 1, strings.Count(strings.Join(w.eventKinds(t), "\n"), identity.EventPhoneBudget+" "+testApp))
+	w.clock.Move(32 * 24 * time.Hour)
+	require.Equal(t, "verified", phoneOf("eve", w.phoneCode("eve")))
+}
+
+// TestAPhoneNumberNeedsThePermissionOfTheClient, since each costs its operator money.
+func TestAPhoneNumberNeedsThePermissionOfTheClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.shop(-1)
+	client := publicClient("without-phone", grants.WechatCode)
+	client.Scopes = []string{"api"}
+	require.NoError(t, w.database.Clients().Create(context.Background(), client))
+	a := w.token(w.wechatCode("ada").with("client_id", "without-phone", "phone_code", w.phoneCode("ada")))
+	requireTokens(t, a)
+	require.Equal(t, "not_allowed", a.members["phone_status"])
+}
+
+// TestAnOldPhoneNumber is opened with the session key, and counts as verified only if WeChat says that it made it.
+func TestAnOldPhoneNumber(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(0)
+	requireTokens(t, w.token(shop.with("code", w.code("ada"))))
+	const path = "/wxa/business/checkencryptedmsg"
+	send := func() answer {
+		extras := w.tapped(wechattest.Plaintext{User: "ada", Kind: "phone"})
+		a := w.token(shop.with("code", w.code("ada")).with(extras...).with("encrypted_data_kind", "phone"))
+		requireTokens(t, a)
+		return a
+	}
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path, Body: "html"}))
+	a := send()
+	require.Equal(t, "not_verified", a.members["phone_status"])
+	require.Equal(t, false, w.userinfoOf(a).members["phone_number_verified"])
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path, Text: `{"errcode":0,"vaild":false,"create_time":0}`}))
+	require.Equal(t, "refused", send().members["phone_status"])
+	a = send()
+	require.Equal(t, "verified", a.members["phone_status"])
+	require.Equal(t, true, w.userinfoOf(a).members["phone_number_verified"])
+}
+
+// TestBindingAPhoneNumberLater is for those who signed in without one.
+func TestBindingAPhoneNumberLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.shop(-1)
+	a := w.signInAt("shop", "ada", "openid phone")
+	bound := w.data("/wechat/phone", a.text("access_token"), form{"code": w.phoneCode("ada")})
+	require.Equal(t, http.StatusOK, bound.status, bound.body)
+	require.Equal(t, true, bound.members["phone_number_verified"])
+	require.Equal(t, bound.members["phone_number"], w.userinfoOf(a).members["phone_number"])
+
+	requireError(t, w.data("/wechat/phone", a.text("access_token"), form{"code": w.phoneCode("eve")}), http.StatusBadRequest, "invalid_grant")
+	without := w.signInAt("shop", "ada", "openid")
+	requireError(t, w.data("/wechat/phone", without.text("access_token"), form{"code": w.phoneCode("ada")}), http.StatusForbidden, "insufficient_scope")
+}
+
+// TestOnePhoneNumberJoinsNobody: numbers pass on to other people.
+func TestOnePhoneNumberJoinsNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(-1)
+	subjects := map[any]bool{}
+	for _, user := range []string{"ada", "eve"} {
+		require.NoError(t, w.simulator.SetUser(wechattest.User{User: user, PhoneNumber: "13812345678"}))
+		a := w.token(shop.with("code", w.code(user), "phone_code", w.phoneCode(user)))
+		requireTokens(t, a)
+		require.Equal(t, "+8613812345678", w.userinfoOf(a).members["phone_number"])
+		subjects[claimsOf(t, a.text("access_token"))["sub"]] = true
+	}
+	require.Len(t, subjects, 2)
+}
+
+func (w *world) signInAt(client, user, scope string) answer {
+	w.t.Helper()
+	a := w.token(form{"grant_type": grants.WechatCode, "client_id": client, "code": w.code(user), "scope": scope})
+	requireTokens(w.t, a)
+	return a
+}

@@ -1,0 +1,70 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// readMembers reads a JSON object of strings, each member once and by its exact name, of those that are known. encoding/json alone would
+// take the last of two, "Password" for "password", and half a surrogate pair for a character.
+func readMembers(w http.ResponseWriter, r *http.Request, known []string) (map[string]string, error) {
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := params["charset"]
+	if err != nil || mediaType != "application/json" || len(r.Header.Values("Content-Type")) > 1 ||
+		charset != "" && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
+		return nil, refused(http.StatusUnsupportedMediaType, "Content-Type must be application/json, in UTF-8 and not compressed.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFormBytes))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, refused(http.StatusRequestEntityTooLarge, "The body must not be larger than 64 KiB.")
+	} else if err != nil {
+		return nil, badRequest("The body could not be read.")
+	}
+	return parseMembers(body, known)
+}
+
+var errMembers = badRequest("The body must be one JSON object whose members are strings, each once.")
+
+func parseMembers(body []byte, known []string) (map[string]string, error) {
+	if !utf8.Valid(body) {
+		return nil, badRequest("The body must be UTF-8.")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, errMembers
+	}
+	members := map[string]string{}
+	for decoder.More() {
+		key, err := decoder.Token()
+		name, _ := key.(string)
+		if _, twice := members[name]; err != nil || twice {
+			return nil, errMembers
+		}
+		if !slices.Contains(known, name) {
+			return nil, badRequest("The body has a member that this call does not know. It knows " + strings.Join(known, ", ") + ".")
+		}
+		value, err := decoder.Token()
+		text, isText := value.(string)
+		if err != nil || !isText {
+			return nil, errMembers
+		}
+		if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f || c == utf8.RuneError }) {
+			return nil, badRequest("Members must not have control characters, nor half of a surrogate pair.")
+		}
+		members[name] = text
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, errMembers
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errMembers
+	}
+	return members, nil
+}

@@ -1,0 +1,255 @@
+package provider_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/qq"
+	"github.com/lingpai/lingpai/wechat/qq/qqtest"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+const (
+	accountApp = "wx00000000000000aa" // an official account
+	websiteApp = "wx00000000000000bb"
+	mobileApp  = "wx00000000000000cc"
+	qqApp      = "1109123456"
+)
+
+// platforms are WeChat's simulator and QQ's.
+func (w *world) platforms(weixin *wechat.Client, logger *slog.Logger) map[string]grants.Platform {
+	w.t.Helper()
+	w.qq = qqtest.New(qqtest.Options{Now: w.clock.Now})
+	server := httptest.NewServer(w.qq)
+	w.t.Cleanup(server.Close)
+	client, err := qq.NewClient(wechat.Config{BaseURL: server.URL, Timeout: w.settings.wechatTimeout, Logger: logger})
+	require.NoError(w.t, err)
+	w.t.Cleanup(client.Close)
+	return map[string]grants.Platform{grants.WechatCode: grants.WechatPlatform{Client: weixin}, grants.QQCode: grants.QQPlatform{Client: client}}
+}
+
+// addApp registers an app here and at its simulator, and clients of it: one public, one confidential.
+func (w *world) addApp(id, kind string) {
+	w.t.Helper()
+	ctx := context.Background()
+	app := identity.App{Platform: identity.PlatformWechat, ID: id, Kind: kind, Secret: identity.Secret("simulator-" + id), OpenPlatform: testOpenPlatform}
+	if qq.ValidAppID(id) {
+		app.Platform = identity.PlatformQQ
+		require.NoError(w.t, w.qq.AddApp(qqtest.App{AppID: id, Secret: "simulator-" + id}))
+	} else {
+		require.NoError(w.t, w.simulator.AddApp(wechattest.App{AppID: id, Secret: "simulator-" + id, Kind: kind, OpenPlatform: testOpenPlatform}))
+	}
+	require.NoError(w.t, w.database.Apps().Add(ctx, app))
+	names := []string{grants.WechatCode, grants.QQCode, grants.RefreshToken}
+	for _, client := range []identity.Client{publicClient("public-"+id, names...), confidentialClient("backend-"+id, names...)} {
+		client.Apps = []string{id}
+		require.NoError(w.t, w.database.Clients().Create(ctx, client))
+	}
+}
+
+func (w *world) oauthCode(code wechattest.OAuthCode) string {
+	w.t.Helper()
+	text, err := w.simulator.MintOAuthCode(code)
+	require.NoError(w.t, err)
+	return text
+}
+
+// backendCode is a sign-in at a confidential client of an app.
+func backendCode(app, code string) form {
+	return form{"grant_type": grants.WechatCode, "client_id": "backend-" + app, "client_secret": testSecret, "code": code}
+}
+
+func publicCode(app, code string) form {
+	return form{"grant_type": grants.WechatCode, "client_id": "public-" + app, "code": code}
+}
+
+// TestEveryKindOfApp is signed in by the same grant, and one person is one user across the apps of an Open Platform account.
+func TestEveryKindOfApp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.NoError(t, w.simulator.Bind(testApp, testOpenPlatform))
+	subject := claimsOf(t, w.signIn("ada").text("access_token"))["sub"]
+	for app, kind := range map[string]string{
+		accountApp: identity.KindOfficialAccount, websiteApp: identity.KindWebsite, mobileApp: identity.KindMobileApp,
+	} {
+		w.addApp(app, kind)
+		a := w.token(backendCode(app, w.oauthCode(wechattest.OAuthCode{AppID: app, User: "ada"})))
+		requireTokens(t, a)
+		claims := claimsOf(t, a.text("access_token"))
+		require.Equal(t, subject, claims["sub"], kind)
+		require.Equal(t, []any{"wechat"}, claims["amr"])
+	}
+}
+
+// TestBrowserCodesOfPublicClients are refused before WeChat sees them: whoever reads a browser's address could trade them.
+func TestBrowserCodesOfPublicClients(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for app, kind := range map[string]string{accountApp: identity.KindOfficialAccount, websiteApp: identity.KindWebsite} {
+		w.addApp(app, kind)
+		code := w.oauthCode(wechattest.OAuthCode{AppID: app, User: "ada"})
+		requireError(t, w.token(publicCode(app, code)), http.StatusBadRequest, "unauthorized_client")
+		requireTokens(t, w.token(backendCode(app, code)))
+	}
+	w.addApp(mobileApp, identity.KindMobileApp) // its codes come from an SDK
+	requireTokens(t, w.token(publicCode(mobileApp, w.oauthCode(wechattest.OAuthCode{AppID: mobileApp, User: "ada"}))))
+}
+
+// TestVirtualVisitorsAreNobody: a page that was opened in snapshot mode must not make an account.
+func TestVirtualVisitorsAreNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addApp(accountApp, identity.KindOfficialAccount)
+	before := w.users()
+	code := w.oauthCode(wechattest.OAuthCode{AppID: accountApp, User: "ada", Scope: "snsapi_userinfo", Snapshot: true})
+	requireError(t, w.token(backendCode(accountApp, code)), http.StatusBadRequest, "invalid_grant")
+	require.Equal(t, before, w.users())
+}
+
+func (w *world) users() int {
+	w.t.Helper()
+	users, err := w.database.Users().List(context.Background(), "", 1000)
+	require.NoError(w.t, err)
+	return len(users)
+}
+
+// TestProfilesAreFetchedOnlyIfTheScopeAllows both ours and WeChat's.
+func TestProfilesAreFetchedOnlyIfTheScopeAllows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addApp(accountApp, identity.KindOfficialAccount)
+	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "ada", Nickname: "Ada", Sex: 2, HeadImgURL: "http://thirdwx.qlogo.cn/ada"}))
+	fetched := func() int { return w.simulator.Requests().Paths["/sns/userinfo"] }
+	for _, c := range []struct {
+		theirs, ours string
+		fetches      int
+	}{{"snsapi_base", "openid profile", 0}, {"snsapi_userinfo", "openid", 0}, {"snsapi_userinfo", "openid profile", 1}} {
+		before := fetched()
+		code := w.oauthCode(wechattest.OAuthCode{AppID: accountApp, User: "ada", Scope: c.theirs})
+		a := w.token(backendCode(accountApp, code).with("scope", c.ours))
+		requireTokens(t, a)
+		require.Equal(t, c.fetches, fetched()-before, c)
+		if c.fetches == 1 {
+			require.Equal(t, "kept", a.members["profile_status"])
+			told := w.userinfoOf(a).members
+			require.Equal(t, "Ada", told["nickname"])
+			require.Equal(t, "female", told["gender"])
+			require.Equal(t, "https://thirdwx.qlogo.cn/ada", told["picture"])
+		}
+	}
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: "/sns/userinfo", Body: "html"}))
+	a := w.token(backendCode(accountApp, w.oauthCode(wechattest.OAuthCode{AppID: accountApp, User: "ada", Scope: "snsapi_userinfo"})).with("scope", "openid profile"))
+	requireTokens(t, a)
+	require.Equal(t, "unavailable", a.members["profile_status"], "a profile that cannot be fetched keeps nobody out")
+}
+
+// TestCodesOfOneKindAreNoCodesOfAnother: a code of wx.login is none of a website's, nor the reverse.
+func TestCodesOfOneKindAreNoCodesOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addApp(websiteApp, identity.KindWebsite)
+	requireError(t, w.token(backendCode(websiteApp, w.code("ada"))), http.StatusBadRequest, "invalid_grant")
+	code := w.oauthCode(wechattest.OAuthCode{AppID: websiteApp, User: "ada"})
+	requireError(t, w.token(w.wechatCode("ada").with("code", code)), http.StatusBadRequest, "invalid_grant")
+}
+
+// qqForm is a sign-in at a mini-program of QQ's that it adds.
+func (w *world) qqForm(user string) form {
+	w.t.Helper()
+	w.addApp(qqApp, identity.KindMiniProgram)
+	return w.qqCode(user)
+}
+
+func (w *world) qqCode(user string) form {
+	w.t.Helper()
+	code, err := w.qq.MintCode(qqApp, user)
+	require.NoError(w.t, err)
+	return form{"grant_type": grants.QQCode, "client_id": "public-" + qqApp, "code": code}
+}
+
+// TestAQQMiniProgram goes through the same seam: idempotent, refreshed, and a platform of its own.
+func TestAQQMiniProgram(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addApp(qqApp, identity.KindMiniProgram)
+	sign := func(user string, pairs ...string) answer { return w.token(w.qqCode(user).with(pairs...)) }
+	first := sign("ada")
+	requireTokens(t, first)
+	claims := claimsOf(t, first.text("access_token"))
+	require.Equal(t, []any{"qq"}, claims["amr"])
+	require.Equal(t, claims["sub"], claimsOf(t, sign("ada").text("access_token"))["sub"])
+	require.NotEqual(t, claims["sub"], claimsOf(t, w.signIn("ada").text("access_token"))["sub"], "QQ's ada is not WeChat's")
+	requireTokens(t, w.token(refreshForm(first.text("refresh_token")).with("client_id", "public-"+qqApp)))
+
+	keyed := w.qqCode("bob").with(":Idempotency-Key", testKey)
+	once, again := w.token(keyed), w.token(keyed)
+	requireTokens(t, once)
+	require.Equal(t, once.text("refresh_token"), again.text("refresh_token"))
+	requireError(t, w.token(keyed.with(":Idempotency-Key", "")), http.StatusBadRequest, "invalid_grant")
+
+	requireError(t, sign("ada", "grant_type", grants.WechatCode), http.StatusBadRequest, "invalid_request")
+	require.NoError(t, w.qq.Fail(qqtest.Fault{Errcode: -1}))
+	requireError(t, sign("ada"), http.StatusServiceUnavailable, "temporarily_unavailable")
+}
+
+// TestParallelFirstLoginsThroughTwoAppsMakeOneUser names the flaw of finding and then making.
+func TestParallelFirstLoginsThroughTwoAppsMakeOneUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, app := range []string{testApp, otherApp} {
+		require.NoError(t, w.simulator.Bind(app, testOpenPlatform))
+	}
+	const crowd = 16
+	before, subjects := w.users(), make([]any, crowd)
+	var people sync.WaitGroup
+	for n := range crowd {
+		app := []string{testApp, otherApp}[n%2]
+		request := form{"grant_type": grants.WechatCode, "client_id": "backend", "client_secret": testSecret, "appid": app, "code": w.codeOf(app, "ada")}
+		people.Go(func() {
+			if a := w.token(request); a.status == http.StatusOK {
+				subjects[n] = claimsOf(t, a.text("access_token"))["sub"]
+			}
+		})
+	}
+	people.Wait()
+	for _, subject := range subjects {
+		require.Equal(t, subjects[0], subject)
+		require.NotNil(t, subject)
+	}
+	require.Equal(t, before+1, w.users())
+}
+
+// TestAUserWhoLeavesIsNotBroughtBackByAProgram that signs in by itself; only a request that says so keeps the account.
+func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.signIn("ada")
+	subject := claimsOf(t, first.text("access_token"))["sub"].(string)
+	_, err := w.database.Users().Leave(context.Background(), subject, 14*24*time.Hour)
+	require.NoError(t, err)
+	requireError(t, w.token(refreshForm(first.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
+	requireError(t, w.token(w.wechatCode("ada")), http.StatusBadRequest, "invalid_grant")
+	back := w.token(w.wechatCode("ada").with("restore_account", "true"))
+	requireTokens(t, back)
+	require.Equal(t, subject, claimsOf(t, back.text("access_token"))["sub"])
+	requireTokens(t, w.token(w.wechatCode("ada")))
+
+	_, err = w.database.Users().Leave(context.Background(), subject, time.Hour)
+	require.NoError(t, err)
+	w.clock.Move(2 * time.Hour)
+	_, err = w.database.Users().DeleteLeft(context.Background(), 10)
+	require.NoError(t, err)
+	again := w.token(w.wechatCode("ada"))
+	requireTokens(t, again)
+	require.NotEqual(t, subject, claimsOf(t, again.text("access_token"))["sub"], "a sub is never given again")
+}
