@@ -25,8 +25,10 @@ func (d *doctor) checkClients(ctx context.Context) {
 		return
 	}
 	before := len(d.report.findings)
+	closed := d.closedApps(ctx, apps)
 	for _, client := range clients {
 		d.checkClient(client, apps)
+		d.checkScopes(client, closed)
 	}
 	d.checkSharedApps(clients, apps)
 	if len(d.report.findings) == before {
