@@ -6,9 +6,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,14 +37,15 @@ func rules() map[string]rule {
 		"wechat/qq":           {[]string{"wechat"}, engines},
 		"wechat/qq/qqtest":    {nil, engines},
 		"tokens":              {[]string{"identity", "keys"}, append(engines, "net/http")},
-		"grants":              {[]string{"identity", "tokens", "wechat", "password"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
+		"grants":              {[]string{"identity", "tokens", "wechat", "wechat/qq", "password"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
+		"accounts":            {[]string{"identity", "password"}, append(engines, "net/http")},
 		"grants/walk":         {nil, append(engines, "net/http")},
 		"storage/sql":         {storage, []string{"github.com/redis/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
 		"storage/redis":       {[]string{"identity"}, []string{"gorm.io/", "modernc.org/", "github.com/jackc/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
 		"storage/memory":      {[]string{"identity"}, append(engines, "net/http")},
 		"storage/conformance": {storage, engines},
 		"storage/servers":     {nil, []string{"gorm.io/", "modernc.org/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
-		"provider":            {[]string{"grants"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
+		"provider":            {[]string{"grants", "accounts", "identity"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
 		"cmd/lingpai":         {[]string{"*"}, nil},
 		"bench":               {[]string{"password"}, nil},
 		"deploy":              {nil, nil}, // tests of what is there
@@ -137,4 +140,29 @@ func readDocument(t *testing.T, path string) string {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	return string(text)
+}
+
+// TestTutorialsTableNamesTestsThatExist holds the table of what tutorials teach against the tests: what it says is tested by one that is there.
+// A test is a function, or a sentence by which storage/conformance names what must hold.
+func TestTutorialsTableNamesTestsThatExist(t *testing.T) {
+	rows := regexp.MustCompile(`(?m)^\| (\d+) \|.* \| ([^|]+) \|$`)
+	named := regexp.MustCompile("^\\[`([^:`]+): ([^`]+)`\\]\\(\\.\\./([^)]+)\\)$")
+	english, chinese := rows.FindAllStringSubmatch(readDocument(t, "docs/tutorials.md"), -1), rows.FindAllStringSubmatch(readDocument(t, "docs/tutorials.zh-CN.md"), -1)
+	require.Len(t, english, 25)
+	require.Len(t, chinese, 25)
+	for n, row := range english {
+		require.Equal(t, strconv.Itoa(n+1), row[1])
+		require.Equal(t, row[1:], chinese[n][1:], "the same tests in both languages")
+		for test := range strings.SplitSeq(row[2], "<br>") {
+			parts := named.FindStringSubmatch(test)
+			require.NotNil(t, parts, "row %s: %s", row[1], test)
+			folder, name, file := parts[1], parts[2], parts[3]
+			require.Equal(t, folder, path.Dir(file), "row %s", row[1])
+			want := "\nfunc " + name + "("
+			if !regexp.MustCompile(`^(Test|Fuzz)[A-Z]`).MatchString(name) {
+				want = `{"` + name + `", `
+			}
+			require.Contains(t, readDocument(t, filepath.FromSlash(file)), want, "row %s", row[1])
+		}
+	}
 }
