@@ -33,7 +33,7 @@ func Names() []string {
 	return []string{WechatCode, QQCode, Password, RefreshToken, ClientCredentials, wechatCodeURN}
 }
 
-// Config is what a Manager works with. All fields are required.
+// Config is what a Manager works with. All fields but Meter are required.
 type Config struct {
 	Clients   identity.Clients
 	Apps      identity.Apps
@@ -51,6 +51,7 @@ type Config struct {
 	Attempts  AttemptPolicy
 	Now       func() time.Time
 	Logger    *slog.Logger
+	Meter     Meter // nil: nothing is counted
 }
 
 // Manager is the engine behind go-oauth2's socket: it has the library's interface and none of its engine, which authenticates the
@@ -68,6 +69,9 @@ var _ oauth2.Manager = (*Manager)(nil)
 // New makes a manager.
 func New(config Config) *Manager {
 	m := &Manager{Config: config}
+	if m.Meter == nil {
+		m.Meter = noMeter{}
+	}
 	m.grants = map[string]grant{
 		Password:          m.password,
 		RefreshToken:      m.refreshToken,

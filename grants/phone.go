@@ -61,8 +61,15 @@ func phoneRemark(err error) string {
 	return remarkUnavailable
 }
 
-// phoneByCode buys a number from WeChat and keeps it. What certainly cost nothing is given back to the budget.
+// phoneByCode gets a number by the code of a button, and counts what became of it.
 func (m *Manager) phoneByCode(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone, error) {
+	phone, err := m.buyPhone(ctx, app, openID, userID, code)
+	m.Meter.PhoneAsked(app.ID, phoneRemark(err))
+	return phone, err
+}
+
+// buyPhone gets a number from WeChat and keeps it. What certainly cost nothing is given back to the budget.
+func (m *Manager) buyPhone(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone, error) {
 	if err := m.allow(ctx, "phone/"+userID, phoneRate()); err != nil {
 		return identity.Phone{}, err
 	}

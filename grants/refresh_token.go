@@ -33,6 +33,7 @@ func (m *Manager) refreshToken(ctx context.Context, r Request) (tokens.Set, erro
 		decision := tokens.Decide(session, presented.Generation, key, now, m.Rotation)
 		set, moved, err := m.carryOut(ctx, r, presented, session, decision, now)
 		if err != nil || moved {
+			m.Meter.Refreshed(verdictName(decision))
 			return set, err
 		}
 	}

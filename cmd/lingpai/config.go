@@ -39,6 +39,7 @@ type config struct {
 	SessionAbsolute     time.Duration
 	SessionLimit        int
 	AddressAttempts     int
+	MetricsAddr         string
 	LogLevel            slog.Level
 	LogFormat           string
 }

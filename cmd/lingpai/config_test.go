@@ -94,6 +94,7 @@ func TestEachSettingSaysWhatItDoesNotTake(t *testing.T) {
 		"session.absolute":           {"0s", "87601h"},
 		"session.limit":              {"", "-1", "10001", "1.5", "many"},
 		"password.address_attempts":  {"-1", "1000001"},
+		"metrics.addr":               {"9090", ":9090", "127.0.0.1:http", "127.0.0.1"},
 		"log.level":                  {"", "loud", "INFO+2"},
 		"log.format":                 {"", "xml"},
 	}

@@ -72,7 +72,9 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		return nil, err
 	}
 	hasher := password.New(password.Options{}) // one bound for all who have passwords hashed
+	watched := newMetrics(database.Apps())
 	manager := grants.New(grants.Config{
+		Meter:    watched,
 		Clients:  memory.CacheClients(database.Clients(), clientAge),
 		Apps:     memory.CacheApps(guardedApps{database.Apps(), c}, clientAge),
 		Users:    database.Users(),
@@ -102,10 +104,17 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	handler, err := provider.New(provider.Config{
 		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: set.PublicSet, Ready: readiness(c, database, volatile), TrustedProxies: c.TrustedProxies, Logger: logger,
 	})
-	if err == nil {
-		go pruneRegularly(ctx, database.Sessions(), database.Users(), logger)
+	if err != nil {
+		return nil, err
 	}
-	return handler, err
+	if c.MetricsAddr != "" {
+		handler = watched.watch(handler)
+		if err := watched.serve(ctx, c.MetricsAddr, logger); err != nil {
+			return nil, err
+		}
+	}
+	go pruneRegularly(ctx, database.Sessions(), database.Users(), logger)
+	return handler, nil
 }
 
 // readiness says whether requests should come here: the database answers and still has the shape that we need. A Redis that is gone is told

@@ -38,6 +38,7 @@ func settings() []setting {
 		{key: "session.absolute", fallback: "2160h", usage: "a session ends in any case, 1s to 87600h", parse: duration(func(c *config) *time.Duration { return &c.SessionAbsolute }, time.Second, maxAbsoluteTTL)},
 		{key: "session.limit", fallback: "20", usage: "live sessions of a user at a client, 0 (no limit) to 10000", parse: integer(func(c *config) *int { return &c.SessionLimit }, 10000)},
 		{key: "password.address_attempts", fallback: "300", usage: "password attempts from one address in ten minutes, 0 (no limit) to 1000000", parse: integer(func(c *config) *int { return &c.AddressAttempts }, 1000000)},
+		{key: "metrics.addr", usage: "host:port where GET /metrics answers Prometheus, such as 127.0.0.1:9090; empty: nowhere", parse: parseMetricsAddr},
 		{key: "log.level", fallback: "info", usage: "debug, info, warn or error", parse: parseLogLevel},
 		{key: "log.format", fallback: "json", usage: "json or text", parse: parseLogFormat},
 	}

@@ -153,6 +153,18 @@ func platformURL(field func(*config) *string, known func(string) bool) func(*con
 	}
 }
 
+func parseMetricsAddr(c *config, value string) error {
+	if value == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(value)
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || host == "" {
+		return errors.New("not host:port")
+	}
+	c.MetricsAddr = value
+	return nil
+}
+
 func parseAhead(c *config, value string) error {
 	if value != "accept" && value != "refuse" {
 		return errors.New("neither accept nor refuse")

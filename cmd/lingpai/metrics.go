@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/provider"
+)
+
+// scrapeTime bounds what a scrape asks the database.
+const scrapeTime = 3 * time.Second
+
+// metrics are what Prometheus asks for, at an address of its own: they are nobody's business but the operator's.
+type metrics struct {
+	registry  *prometheus.Registry
+	refreshes *prometheus.CounterVec
+	phones    *prometheus.CounterVec
+	answers   *prometheus.HistogramVec
+}
+
+var _ grants.Meter = (*metrics)(nil)
+
+func newMetrics(apps identity.Apps) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lingpai_refresh_tokens_presented_total", Help: "Genuine refresh tokens of live sessions, by what they meant: rotate, repeat (a lost answer or a parallel caller), refuse, theft, ahead (the database lost commits).",
+		}, []string{"verdict"}),
+		phones: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lingpai_phone_numbers_asked_total", Help: "Phone numbers that WeChat was to be asked for by code, by what became of it.",
+		}, []string{"appid", "outcome"}),
+		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "lingpai_http_request_duration_seconds", Help: "Requests by status and method.", Buckets: prometheus.DefBuckets,
+		}, []string{"code", "method"}),
+	}
+	m.registry.MustRegister(m.refreshes, m.phones, m.answers, phoneUses{apps},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Refreshed implements grants.Meter.
+func (m *metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdict).Inc() }
+
+// PhoneAsked implements grants.Meter.
+func (m *metrics) PhoneAsked(appID, outcome string) { m.phones.WithLabelValues(appID, outcome).Inc() }
+
+// phoneUses tells at each scrape how much of their budgets the apps have used, whichever replica did.
+type phoneUses struct{ apps identity.Apps }
+
+var (
+	phonesUsed   = prometheus.NewDesc("lingpai_phone_numbers_used", "Phone numbers that an app has got this month, in Beijing.", []string{"appid"}, nil)
+	phonesBudget = prometheus.NewDesc("lingpai_phone_numbers_budget", "Phone numbers that an app may get in a month; -1: no bound.", []string{"appid"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (phoneUses) Describe(into chan<- *prometheus.Desc) { into <- phonesUsed; into <- phonesBudget }
+
+// Collect implements prometheus.Collector.
+func (p phoneUses) Collect(into chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	apps, err := p.apps.List(ctx)
+	for _, app := range apps {
+		use, failed := p.apps.PhoneUse(ctx, app.Platform, app.ID)
+		if err = errors.Join(err, failed); failed != nil || use.Budget == 0 {
+			continue
+		}
+		into <- prometheus.MustNewConstMetric(phonesUsed, prometheus.GaugeValue, float64(use.Used), app.ID)
+		into <- prometheus.MustNewConstMetric(phonesBudget, prometheus.GaugeValue, float64(max(use.Budget, -1)), app.ID)
+	}
+	if err != nil {
+		into <- prometheus.NewInvalidMetric(phonesUsed, err)
+	}
+}
+
+// watch counts the answers of a handler.
+func (m *metrics) watch(next http.Handler) http.Handler {
+	return promhttp.InstrumentHandlerDuration(m.answers, next)
+}
+
+// serve answers GET /metrics at an address until the context ends.
+func (m *metrics) serve(ctx context.Context, addr string, logger *slog.Logger) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("metrics.addr: %w", err)
+	}
+	logger.Info("metrics", "addr", listener.Addr().String())
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
+	go func() {
+		if err := serveUntilDone(ctx, provider.NewHTTPServer(mux, logger), listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("metrics are not served any more", "error", err)
+		}
+	}()
+	return nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers at an address of their own, and nowhere else.
+func TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers(t *testing.T) {
+	simulator := newOperator(t).simulates()
+	o := migrated(t, "LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080", "LINGPAI_WECHAT_BASE_URL="+simulator, "LINGPAI_METRICS_ADDR=127.0.0.1:0")
+	o.okWith(simSecret, "apps", "add", appID, "--phone-budget", "1")
+	o.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--grant", "refresh_token", "--app", appID,
+		"--audience", "https://api.example.com", "--scope", "openid", "--scope", "phone")
+	p := o.with("LINGPAI_SERVER_ADDR=127.0.0.1:0").start("serve")
+	watched := fmt.Sprintf("http://%s/metrics", p.logged("metrics")["addr"])
+	base := fmt.Sprintf("http://%s", p.logged("serving")["addr"])
+
+	mint := func(path string) string {
+		body, err := post(t.Context(), simulator+path, "application/json", `{"appid":"`+appID+`","user":"ada"}`)
+		require.NoError(t, err)
+		var minted struct{ Code string }
+		require.NoError(t, json.Unmarshal(body, &minted))
+		return minted.Code
+	}
+	ask := func(form url.Values) (tokens struct {
+		Refresh string `json:"refresh_token"`
+	}) {
+		body, err := post(t.Context(), base+"/token", "application/x-www-form-urlencoded", form.Encode())
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(body, &tokens))
+		return tokens
+	}
+	signIn := func() url.Values {
+		return url.Values{"grant_type": {"wechat_code"}, "client_id": {"shop"}, "code": {mint("/_sim/codes")}, "phone_code": {mint("/_sim/phone_codes")}}
+	}
+	first := ask(signIn())
+	ask(signIn()) // over budget
+	refresh := url.Values{"grant_type": {"refresh_token"}, "client_id": {"shop"}, "refresh_token": {first.Refresh}}
+	ask(refresh)
+	ask(refresh) // a parallel caller, within the window
+
+	text := fetch(t, watched, http.StatusOK)
+	for _, line := range []string{
+		`lingpai_refresh_tokens_presented_total{verdict="rotate"} 1`, `lingpai_refresh_tokens_presented_total{verdict="repeat"} 1`,
+		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="verified"} 1`,
+		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="over_budget"} 1`,
+		`lingpai_phone_numbers_used{appid="` + appID + `"} 1`, `lingpai_phone_numbers_budget{appid="` + appID + `"} 1`,
+		`lingpai_http_request_duration_seconds_count{code="200",method="post"} 4`,
+	} {
+		require.Contains(t, text, line+"\n")
+	}
+	fetch(t, base+"/metrics", http.StatusNotFound)
+}
+
+func fetch(t *testing.T, address string, status int) string {
+	t.Helper()
+	response, err := http.Get(address)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, status, response.StatusCode)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return string(body)
+}
