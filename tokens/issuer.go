@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -143,11 +144,13 @@ func (i *Issuer) lifetimes(client identity.Client) identity.Lifetimes {
 }
 
 func (i *Issuer) sign(typ string, claims any) (string, error) {
-	payload, err := json.Marshal(claims)
-	if err != nil {
+	var payload bytes.Buffer
+	encoder := json.NewEncoder(&payload)
+	encoder.SetEscapeHTML(false) // a token is in no page, and six bytes for each & would make one of a long profile too large
+	if err := encoder.Encode(claims); err != nil {
 		return "", err
 	}
-	token, err := i.config.Keys.Sign(typ, payload)
+	token, err := i.config.Keys.Sign(typ, bytes.TrimSuffix(payload.Bytes(), []byte{'\n'}))
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNotSigned, err)
 	}

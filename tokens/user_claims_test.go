@@ -34,11 +34,18 @@ func (opened) Open(_ context.Context, session identity.Session, _ int64, _ ident
 	return session, nil
 }
 
+// unknown are people who said nothing of themselves.
+type unknown struct{ identity.Profiles }
+
+func (unknown) Find(context.Context, string) (identity.Details, error) {
+	return identity.Details{}, nil
+}
+
 func newRoleIssuer(t *testing.T) (*Issuer, *asked) {
 	t.Helper()
 	issuer := newIssuer(t)
 	users := &asked{user: identity.User{ID: "u_a", Roles: []string{"admin", "shop:write"}, Claims: `{"sub":"u_b","roles":["root"],"名":"<令牌>"}`}}
-	issuer.config.Users, issuer.config.Sessions = users, opened{}
+	issuer.config.Users, issuer.config.Profiles, issuer.config.Sessions = users, unknown{}, opened{}
 	return issuer, users
 }
 
@@ -121,4 +128,27 @@ func TestAUserWithAllThatMayBeSaidFitsAHeader(t *testing.T) {
 	set, err := issuer.Renew(t.Context(), Renewal{Session: identity.Session{UserID: "u_a"}, Scope: "roles claims"})
 	require.NoError(t, err)
 	require.Less(t, len(set.AccessToken), 6<<10)
+}
+
+// verbose are people who wrote as much as they may, of what a careless writer of JSON makes six bytes each.
+type verbose struct{ identity.Profiles }
+
+func (verbose) Find(context.Context, string) (identity.Details, error) {
+	return identity.Details{Profile: identity.Profile{
+		Name: strings.Repeat("&", 128), Nickname: strings.Repeat("<", 128), Picture: "https://a.b/?" + strings.Repeat("&", 499), Gender: strings.Repeat("g", 32),
+		Email: strings.Repeat("&", 249) + "@a.b",
+	}, Phone: identity.Phone{Number: "+861234567890123"}}, nil
+}
+
+// TestTheLongestProfileDoesNotKeepItsUserOut: whoever borrows a token could write one that no ID token can hold.
+func TestTheLongestProfileDoesNotKeepItsUserOut(t *testing.T) {
+	issuer, users := newRoleIssuer(t)
+	issuer.config.Profiles = verbose{}
+	users.user.Username = strings.Repeat("&", 128)
+	users.user.Claims = identity.Claims(`{"a":"` + strings.Repeat("&", 1000) + `"}`)
+	client := identity.Client{ID: "client", Audience: []string{"https://api.example.com"}}
+	_, err := issuer.Issue(t.Context(), Authorization{
+		Client: client, User: users.user, Scope: "openid profile email phone roles claims", Method: identity.MethodPassword, AuthTime: time.Now(),
+	})
+	require.NoError(t, err)
 }
