@@ -27,6 +27,8 @@ type groupedWrite struct {
 	done chan struct{}
 }
 
+var errNotRun = errors.New("the statement was not run: another one of its group broke off")
+
 // run runs a write with those that are waiting with it. SQLite undoes a single statement that breaks a constraint, and leaves the others.
 func (g *commitGroup) run(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) error {
 	write := &groupedWrite{do: do, done: make(chan struct{})}
@@ -45,10 +47,15 @@ func (g *commitGroup) run(ctx context.Context, do func(ctx context.Context, tx *
 	group := g.waiting
 	g.waiting = nil
 	g.mutex.Unlock()
-	g.commit(ctx, group)
-	for _, other := range group[1:] {
-		close(other.done)
+	defer func() { // also after a panic, which would leave the others waiting
+		for _, other := range group[1:] {
+			close(other.done)
+		}
+	}()
+	for _, waiting := range group {
+		waiting.err = errNotRun
 	}
+	g.commit(ctx, group)
 	return write.err
 }
 
@@ -70,9 +77,10 @@ func (g *commitGroup) together(ctx context.Context, group []*groupedWrite) error
 	if err != nil {
 		return err
 	}
+	defer tx.Rollback() // does nothing after a commit
 	for _, write := range group {
 		if write.err = write.do(ctx, tx); undoesMore(write.err) {
-			return errors.Join(write.err, tx.Rollback())
+			return write.err
 		}
 	}
 	return tx.Commit()

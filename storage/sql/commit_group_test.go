@@ -1,6 +1,8 @@
 package sql
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -108,4 +110,37 @@ func TestGroupWaitsForAnothersTransaction(t *testing.T) {
 	for _, fault := range faults {
 		require.ErrorIs(t, fault, identity.ErrStale)
 	}
+}
+
+// TestAPanicLeavesNobodyWaiting, and the one connection that writes to others.
+func TestAPanicLeavesNobodyWaiting(t *testing.T) {
+	db := openMigrated(t)
+	write := func(do func(context.Context, *sql.Tx) error) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v", p)
+			}
+		}()
+		return db.group.run(t.Context(), do)
+	}
+	var writers sync.WaitGroup
+	faults := make([]error, 3)
+	db.group.turn.Lock()
+	for n := range faults {
+		writers.Go(func() {
+			faults[n] = write(func(_ context.Context, tx *sql.Tx) error { panic("a fault of ours") })
+		})
+	}
+	require.Eventually(t, func() bool {
+		db.group.mutex.Lock()
+		defer db.group.mutex.Unlock()
+		return len(db.group.waiting) == len(faults)
+	}, 10*time.Second, time.Millisecond)
+	db.group.turn.Unlock()
+	writers.Wait()
+	for _, fault := range faults {
+		require.Error(t, fault)
+	}
+	_, err := db.Users().Create(t.Context(), "alice", "hash")
+	require.NoError(t, err)
 }
