@@ -12,7 +12,7 @@ import (
 )
 
 // maxTries bounds how often something is done again because others were changing the same rows or tables.
-const maxTries = 6
+const maxTries = 9
 
 // transaction runs work in one transaction of the write pool, with the store's clock.
 func (db *DB) transaction(ctx context.Context, work func(tx *gorm.DB, now time.Time) error) error {
