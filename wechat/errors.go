@@ -51,6 +51,7 @@ type Error struct {
 	Errcode    int           // WeChat's number, 0 if it answered none
 	RID        string        // WeChat's request id, for its support; may be empty
 	RetryAfter time.Duration // how long to leave WeChat alone; 0 if unknown
+	NotSent    bool          // the request certainly did not leave, so WeChat charged nothing
 
 	reason  string     // what happened, in words of ours, for the log
 	address netip.Addr // our address as WeChat saw it, with errcode 40164

@@ -96,7 +96,7 @@ func cleanNickname(text string) string {
 		return ""
 	}
 	text = strings.TrimSpace(strings.Map(func(char rune) rune {
-		if unicode.In(char, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
+		if unicode.In(char, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point) {
 			return -1
 		}
 		return char
@@ -110,7 +110,7 @@ func cleanNickname(text string) string {
 // cleanPicture returns the address of the picture. WeChat writes http, and serves
 // https as well. An http address with a port cannot be turned into the other.
 func cleanPicture(text string) string {
-	if !plausibleText(text, maxPicture) {
+	if !plausibleText(text, maxPicture) || strings.ContainsAny(text, "\"<>\\^`{|}") {
 		return ""
 	}
 	address, err := url.Parse(text)

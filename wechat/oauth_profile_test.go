@@ -23,7 +23,7 @@ func TestAProfileIsOfWhoSignedIn(t *testing.T) {
 		profile, failed := profileOf(t, client, login)
 		require.Nil(t, failed)
 		require.Equal(t, wechat.Profile{
-			Nickname: "微信 Ada 👩‍🚀", Picture: "https://thirdwx.qlogo.cn/mmopen/a/132", Gender: "female", UnionID: wechattest.UnionID("platform", "ada"),
+			Nickname: "微信 Ada 👩🚀", Picture: "https://thirdwx.qlogo.cn/mmopen/a/132", Gender: "female", UnionID: wechattest.UnionID("platform", "ada"),
 		}, profile)
 	}
 	t.Run("without the person's consent WeChat is not asked", func(t *testing.T) {

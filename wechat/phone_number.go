@@ -2,7 +2,10 @@ package wechat
 
 import (
 	"context"
+	"errors"
+	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 )
 
 // Bounds of a phone number, in digits (ITU-T E.164). The shortest ones abroad
@@ -29,7 +32,8 @@ func phoneClasses() map[int]error {
 // PhoneNumber trades the code of a getPhoneNumber button for the user's number
 // (getPhoneNumber, POST /wxa/business/getuserphonenumber). The openid is that
 // of the user who sent the code: WeChat refuses the code of anybody else. Like
-// a login code it works once, so after ErrUnavailable it may be used up.
+// a login code it works once, so after ErrUnavailable it may be used up, and charged, unless the
+// error says that it was not sent.
 func (a *AppTokens) PhoneNumber(ctx context.Context, credentials Credentials, code, openID string) (Phone, error) {
 	switch {
 	case !plausibleCode(code):
@@ -37,13 +41,22 @@ func (a *AppTokens) PhoneNumber(ctx context.Context, credentials Credentials, co
 	case !plausibleIdentifier(openID): // left out, anybody's code would do
 		return Phone{}, &Error{Class: ErrUnavailable, reason: "implausible openid"}
 	}
-	return withAppToken(ctx, a, "getPhoneNumber", credentials, func(ctx context.Context, token Secret) (Phone, error) {
+	var sent atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
+	phone, err := withAppToken(ctx, a, "getPhoneNumber", credentials, func(ctx context.Context, token Secret) (Phone, error) {
+		ctx = httptrace.WithClientTrace(ctx, trace)
 		body, err := a.client.post(ctx, "/wxa/business/getuserphonenumber", withToken(token, nil), map[string]string{"code": code, "openid": openID})
 		if err != nil {
 			return Phone{}, err
 		}
 		return parsePhoneNumber(body, credentials.AppID)
 	})
+	if failed, ok := errors.AsType[*Error](err); ok && !sent.Load() {
+		unsent := *failed // others may hold the same one
+		unsent.NotSent = true
+		return Phone{}, &unsent
+	}
+	return phone, err
 }
 
 func parsePhoneNumber(body []byte, appID string) (Phone, error) {
