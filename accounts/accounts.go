@@ -10,8 +10,12 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Scope is what an access token must reach for anything here.
-const Scope = "account"
+// Scope is what an access token must reach for anything here. The other two it must reach to see or change what they are about.
+const (
+	Scope      = "account"
+	scopeEmail = "email"
+	scopePhone = "phone"
+)
 
 // defaultGrace is how long a deletion can be taken back: a holiday without the phone.
 const defaultGrace = 14 * 24 * time.Hour
@@ -65,10 +69,13 @@ type Caller struct {
 	Address   string // where the request comes from, for rates; empty: unknown
 }
 
+// may says whether the caller's scope names one.
+func (c Caller) may(scope string) bool { return slices.Contains(strings.Fields(c.Scope), scope) }
+
 // enter returns the caller's user as it is now. ErrInsufficientScope; ErrInvalidToken: the user is gone, disabled, leaving or joined into
 // another one, whatever the token still says.
 func (a *Accounts) enter(ctx context.Context, c Caller) (identity.User, error) {
-	if !slices.Contains(strings.Fields(c.Scope), Scope) {
+	if !c.may(Scope) {
 		return identity.User{}, &Error{Name: ErrInsufficientScope, Description: "The access token lacks the scope account."}
 	}
 	user, err := a.Users.Find(ctx, c.UserID)

@@ -40,11 +40,11 @@ func (a *Accounts) Profile(ctx context.Context, c Caller) (Me, error) {
 	if err != nil {
 		return Me{}, err
 	}
-	return a.me(ctx, user)
+	return a.me(ctx, c, user)
 }
 
-// SetProfile replaces all of the profile by what the caller wants, in its composed form; from then on no platform's word changes it.
-// ErrInvalidRequest, the refusals of the caller; ErrUnavailable.
+// SetProfile replaces all of the profile by what the caller wants, in its composed form; from then on no platform's word changes it. A caller
+// without the scope email neither sees nor changes the address. ErrInvalidRequest, the refusals of the caller; ErrUnavailable.
 func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Profile) (Me, error) {
 	profile, err := checkProfile(profile)
 	if err != nil {
@@ -54,13 +54,24 @@ func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Pr
 	if err != nil {
 		return Me{}, err
 	}
+	if !c.may(scopeEmail) {
+		if profile.Email != "" {
+			return Me{}, invalidRequest("To set email the access token needs the scope email.")
+		}
+		known, err := a.Profiles.Find(ctx, user.ID)
+		if err != nil {
+			return Me{}, storeFailed(err)
+		}
+		profile.Email = known.Email
+	}
 	if err := a.Profiles.Choose(ctx, user.ID, profile); err != nil {
 		return Me{}, userFailed(err)
 	}
-	return a.me(ctx, user)
+	return a.me(ctx, c, user)
 }
 
-func (a *Accounts) me(ctx context.Context, user identity.User) (Me, error) {
+// me tells no more than the caller's scope allows, as a token goes to other servers too.
+func (a *Accounts) me(ctx context.Context, c Caller, user identity.User) (Me, error) {
 	held, err := a.gather(ctx, user)
 	if err != nil {
 		return Me{}, err
@@ -72,7 +83,10 @@ func (a *Accounts) me(ctx context.Context, user identity.User) (Me, error) {
 	for n, account := range held.accounts {
 		me.Accounts[n] = Linked{Platform: account.Platform, App: account.App, Since: day(account.CreatedAt)}
 	}
-	if phone := held.details.Phone; phone.Number != "" {
+	if !c.may(scopeEmail) {
+		me.Profile.Email = ""
+	}
+	if phone := held.details.Phone; phone.Number != "" && c.may(scopePhone) {
 		me.Phone = &Phone{Number: phone.Number, Verified: phone.Verified, Seen: day(phone.SeenAt)}
 	}
 	if len(held.sessions) > 0 { // the most recently seen is first

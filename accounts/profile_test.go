@@ -87,3 +87,28 @@ func TestProfilesThatAreRefusedChangeNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, identity.Profile{Name: "Bob"}, me.Profile)
 }
+
+// TestABorrowedTokenTellsNoMoreThanItsScope: it goes to other servers too, which were not to learn of numbers and addresses.
+func TestABorrowedTokenTellsNoMoreThanItsScope(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	bob := w.seen("o-bob")
+	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Email: "bob@example.com"})
+	require.NoError(t, err)
+	require.NoError(t, w.database.Profiles().SetPhone(ctx, bob.UserID, identity.Phone{Number: "+8613812345678", SeenAt: time.Now()}))
+	borrowed := bob
+	borrowed.Scope = accounts.Scope
+	me, err := w.accounts.Profile(ctx, borrowed)
+	require.NoError(t, err)
+	require.Nil(t, me.Phone)
+	require.Equal(t, identity.Profile{Name: "Bob"}, me.Profile)
+	_, err = w.accounts.SetProfile(ctx, borrowed, identity.Profile{Email: "thief@example.com"})
+	requireRefused(t, err, accounts.ErrInvalidRequest)
+	me, err = w.accounts.SetProfile(ctx, borrowed, identity.Profile{Name: "Robert"})
+	require.NoError(t, err)
+	require.Equal(t, identity.Profile{Name: "Robert"}, me.Profile)
+	me, err = w.accounts.Profile(ctx, bob)
+	require.NoError(t, err)
+	require.Equal(t, identity.Profile{Name: "Robert", Email: "bob@example.com"}, me.Profile, "who may not see the address does not remove it")
+	require.NotNil(t, me.Phone)
+}

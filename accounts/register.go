@@ -36,10 +36,13 @@ func (a *Accounts) Register(ctx context.Context, clientID, address, username, se
 	if err := checkPassword(username, secret); err != nil {
 		return identity.User{}, err
 	}
-	if err := a.countRegistration(ctx, address); err != nil {
+	if err := a.countAddress(ctx, address); err != nil {
 		return identity.User{}, err
 	}
 	if err := a.checkFree(ctx, username); err != nil { // before hashing, so that a taken name costs nothing
+		return identity.User{}, err
+	}
+	if err := a.allow(ctx, "registrations/together", a.Registrations.Together); err != nil {
 		return identity.User{}, err
 	}
 	hash, err := a.hash(ctx, address, secret)
@@ -54,15 +57,13 @@ func (a *Accounts) Register(ctx context.Context, clientID, address, username, se
 	return user, nil
 }
 
-// countRegistration counts before anything is looked up or hashed, so that names cannot be tried out in bulk. An address beyond its bound
-// uses up nobody else's. Callers whose address is unknown share no bound of ten: only the one of all together holds for them.
-func (a *Accounts) countRegistration(ctx context.Context, address string) error {
-	if address != "" {
-		if err := a.allow(ctx, "registrations/address/"+address, a.Registrations.PerAddress); err != nil {
-			return err
-		}
+// countAddress counts before anything is looked up, so that names cannot be tried out in bulk. An address beyond its bound uses up nobody
+// else's. Callers whose address is unknown share no bound of ten: only the one of all together holds for them.
+func (a *Accounts) countAddress(ctx context.Context, address string) error {
+	if address == "" {
+		return nil
 	}
-	return a.allow(ctx, "registrations/together", a.Registrations.Together)
+	return a.allow(ctx, "registrations/address/"+address, a.Registrations.PerAddress)
 }
 
 func (a *Accounts) allow(ctx context.Context, key string, limit int) error {

@@ -30,11 +30,16 @@ func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username,
 	if err != nil {
 		return err
 	}
-	if err := a.checkChange(ctx, user, username, newPassword); err != nil {
+	if err := checkChange(user, username, newPassword); err != nil {
 		return err
 	}
 	if err := a.prove(ctx, c, user, p); err != nil {
 		return err
+	}
+	if user.Username == "" { // not before the proof: whoever has a token could try out names
+		if err := a.checkFree(ctx, username); err != nil {
+			return err
+		}
 	}
 	hash, err := a.hash(ctx, c.Address, newPassword) // before the name: this is the step that fails when much is going on
 	if err != nil {
@@ -52,15 +57,12 @@ func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username,
 }
 
 // checkChange judges what SetPassword would set.
-func (a *Accounts) checkChange(ctx context.Context, user identity.User, username, newPassword string) error {
+func checkChange(user identity.User, username, newPassword string) error {
 	if user.Username == "" {
 		if username == "" {
 			return invalidRequest("Choose a user name: without one nobody signs in with a password.")
 		}
 		if err := checkUsername(username); err != nil {
-			return err
-		}
-		if err := a.checkFree(ctx, username); err != nil {
 			return err
 		}
 		return checkPassword(username, newPassword)

@@ -3,63 +3,42 @@ package accounts
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/lingpai/lingpai/identity"
 )
 
 // checkUsername says whether somebody may choose a user name. It is stricter than signing in, since names that are there stay.
 func checkUsername(username string) error {
-	canonical, err := identity.CanonicalUsername(username)
-	if err != nil {
+	if _, err := identity.CanonicalUsername(username); err != nil {
 		return invalidRequest(sentence(err))
 	}
-	if looksLikeAnother(canonical) {
-		return invalidRequest("This user name could be taken for another one: use the letters of one script.")
+	if strings.ContainsFunc(norm.NFC.String(username), foreign) {
+		return invalidRequest("This user name could be taken for another one: use Latin letters, Chinese, Japanese or Korean, and digits.")
 	}
 	return nil
 }
 
-// latinTwins are letters that look like Latin ones: small Cyrillic, then small Greek.
-const latinTwins = "аеорсухіјѕһԁӏԛԝѵ" + "ονρ"
-
-// oneScript are the scripts that people write in one word: Chinese, Japanese and Korean, with Latin letters between.
-func oneScript() []string {
-	return []string{"Latin", "Han", "Hiragana", "Katakana", "Bopomofo", "Hangul"}
-}
-
-// looksLikeAnother says whether a canonical name mixes scripts that are not written together, or consists of nothing but twins of Latin
-// letters. It is the rule of browsers for domain names (UTS 39 §5.2, "highly restrictive"), and like theirs it leaves l and 1 alone.
-func looksLikeAnother(name string) bool {
-	var first string
-	letters := 0
-	for _, r := range name {
-		script := scriptOf(r)
-		switch {
-		case script == "Common" || script == "Inherited":
-			continue
-		case first == "":
-			first = script
-		case script != first && !(slices.Contains(oneScript(), script) && slices.Contains(oneScript(), first)):
-			return true
-		}
-		if !strings.ContainsRune(latinTwins, r) {
-			letters++
-		}
+// foreign says whether a letter is of a script that is not written together with Latin, or of those parts of Latin that only look like others:
+// phonetic and mathematical letters, marks that go on top of one, and digits of others. Cyrillic, Greek, Lisu and Cherokee have whole words of look-alikes. It is
+// the rule of browsers for domain names in these languages (UTS 39 §5.2, "highly restrictive"), and like theirs it leaves l and 1 alone.
+func foreign(r rune) bool {
+	switch {
+	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hangul):
+		return false
+	case unicode.IsLetter(r):
+		return !(r <= unicode.MaxLatin1 || r <= lastLatinExtendedB && unicode.Is(unicode.Latin, r) || fullWidth(r))
 	}
-	return first != "" && letters == 0
+	return unicode.IsMark(r) || unicode.IsDigit(r) && r > '9' && (r < 0xff10 || r > 0xff19)
 }
 
-func scriptOf(r rune) string {
-	for name, script := range unicode.Scripts {
-		if unicode.Is(script, r) {
-			return name
-		}
-	}
-	return ""
-}
+const lastLatinExtendedB = 0x24f
+
+// fullWidth letters become plain ones in the canonical name.
+func fullWidth(r rune) bool { return unicode.Is(unicode.Latin, r) && r >= 0xff21 && r <= 0xff5a }
 
 // checkFree says early what the store would say late. ErrTaken.
 func (a *Accounts) checkFree(ctx context.Context, username string) error {

@@ -137,7 +137,7 @@ func (w *world) signedIn(user identity.User, account identity.AccountKey) accoun
 		AuthTime: time.Now(), Device: "a phone",
 	}, user.AuthEpoch, identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, 0)
 	require.NoError(w.t, err)
-	return accounts.Caller{UserID: user.ID, ClientID: client, SessionID: session.ID, Scope: "openid " + accounts.Scope, Address: address}
+	return accounts.Caller{UserID: user.ID, ClientID: client, SessionID: session.ID, Scope: "openid email phone " + accounts.Scope, Address: address}
 }
 
 // again signs the caller's user in once more.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 
 	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 
@@ -80,9 +79,6 @@ func (m *Manager) ProvePassword(ctx context.Context, user identity.User, secret,
 
 // ProveCode trades a code at an app of a client's and returns whose it is. It makes no user.
 func (m *Manager) ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.Sighting, error) {
-	if len(code) > maxCodeLength || strings.ContainsFunc(code, notVisible) { // which no platform need be asked about
-		return identity.Sighting{}, errNotProved
-	}
 	client, err := m.Clients.Find(ctx, clientID)
 	if err != nil {
 		return identity.Sighting{}, storeFailed(err)
@@ -96,12 +92,28 @@ func (m *Manager) ProveCode(ctx context.Context, clientID, appID, code, address 
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signInTimeout)
 	defer cancel()
-	app, login, err := m.trade(ctx, s)
+	app, login, err := m.tradeProof(ctx, s)
 	if err != nil {
 		return identity.Sighting{}, err
 	}
 	key := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
+	if _, err := m.Users.FindAccount(ctx, key); err == nil { // the key before it is stale now
+		m.keepSessionKey(ctx, app.ID, login, m.Now())
+	}
 	return identity.Sighting{AccountKey: key, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform}, nil
+}
+
+// tradeProof refuses codes that travel through browsers, whatever the client's record says: here it has not proved who it is, and its users
+// have its tokens.
+func (m *Manager) tradeProof(ctx context.Context, s signIn) (identity.App, Login, error) {
+	app, err := m.findApp(ctx, s.platform.Name(), s.appID)
+	if err == nil && app.InBrowser() {
+		err = errInBrowser
+	}
+	if err != nil {
+		return app, Login{}, err
+	}
+	return m.trade(ctx, s)
 }
 
 // platformOf returns the platform of an app whose codes a client may trade.

@@ -51,6 +51,8 @@ func checkExtras(r Request) error {
 
 // enrich keeps what came with a sign-in, or what the platform tells of its user, and says what became of it. It never keeps anybody out.
 func (m *Manager) enrich(ctx context.Context, e enrichment) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, enrichTimeout)
+	defer cancel()
 	remarks := map[string]string{}
 	note := func(name, remark string) {
 		if remark != "" {

@@ -8,16 +8,19 @@ import (
 )
 
 // checkLeaving refuses a user who asked to be deleted, unless the request says that he has changed his mind. Programs sign in by themselves,
-// so a sign-in alone says nothing.
+// so a sign-in alone says nothing; nor does a program of somebody else's, which could say so every time.
 func (m *Manager) checkLeaving(ctx context.Context, r Request, user identity.User) error {
 	if !user.Leaving() {
 		return nil
 	}
-	if r.Parameter("restore_account") != "true" {
+	if !r.Client.FirstParty || r.Parameter("restore_account") != "true" {
 		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) + ", as its user asked. " +
 			"Sign in with restore_account=true to keep it.")
 	}
-	if err := m.Users.Stay(ctx, user.ID); err != nil {
+	switch err := m.Users.Stay(ctx, user.ID); {
+	case isNotFound(err):
+		return invalidGrant("This account has been deleted.")
+	case err != nil:
 		return storeFailed(err)
 	}
 	return nil

@@ -28,7 +28,7 @@ var (
 )
 
 // phoneRate is how often a user may try: nobody has so many numbers, and each that is right costs money.
-func phoneRate() rate { return rate{10, 24 * time.Hour} }
+func phoneRate() rate { return rate{3, 24 * time.Hour} }
 
 // budgetAudit is how long after one event no other tells that an app is over its budget.
 const budgetAudit = time.Hour
@@ -83,7 +83,7 @@ func (m *Manager) buyPhone(ctx context.Context, app identity.App, openID, userID
 	}
 	bought, err := m.AppTokens.PhoneNumber(ctx, credentialsFor(app), code, openID)
 	if err != nil {
-		if !errors.Is(err, wechat.ErrUnavailable) {
+		if failed, ok := errors.AsType[*wechat.Error](err); ok && (failed.NotSent || failed.Class != wechat.ErrUnavailable) {
 			err = errors.Join(err, m.Apps.RefundPhone(ctx, app.Platform, app.ID))
 		}
 		if errors.Is(err, wechat.ErrBadCode) {
@@ -111,6 +111,9 @@ func (m *Manager) phoneByData(ctx context.Context, e enrichment) string {
 		return remarkRefused
 	}
 	phone := identity.Phone{Number: "+" + info.CountryCode + info.PurePhoneNumber, SeenAt: m.Now(), Verified: err == nil}
+	if known, failed := m.Profiles.Find(ctx, e.userID); !phone.Verified && (failed != nil || known.Phone.Verified) {
+		return remarkUnavailable // what WeChat vouched for does not give way to what it could not be asked about
+	}
 	switch err := m.Profiles.SetPhone(ctx, e.userID, phone); {
 	case err != nil:
 		m.Logger.WarnContext(ctx, "cannot keep a phone number", "user", e.userID, "error", err)

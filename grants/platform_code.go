@@ -16,8 +16,9 @@ import (
 
 const (
 	maxCodeLength = 512
-	// signInTimeout bounds a whole sign-in, the platform and storage included.
+	// signInTimeout bounds what a sign-in does until its tokens are issued; enrichTimeout, what is done with what came with it.
 	signInTimeout = 15 * time.Second
+	enrichTimeout = 5 * time.Second
 )
 
 var errInBrowser = &Error{
@@ -80,7 +81,8 @@ func (m *Manager) signInOnce(ctx context.Context, name string, s signIn) (tokens
 	if len(openings) > 0 {
 		authorization.Opening = &openings[0]
 	}
-	set, err := m.issue(ctx, authorization)
+	// The store has its own patience: what the platform took so long for is not lost to what little time is left.
+	set, err := m.issue(context.WithoutCancel(ctx), authorization)
 	if errors.Is(err, identity.ErrExists) { // a twin on another replica got the same code accepted
 		set, _, err = m.repeat(ctx, s, openings)
 	}

@@ -23,6 +23,9 @@ func (m *Manager) repeat(ctx context.Context, s signIn, openings []tokens.Openin
 			return tokens.Set{}, true, errCodeTwice
 		}
 		authorization, err := m.reauthorize(ctx, s.Request, session)
+		if isNotFound(err) { // unlinked or deleted since
+			return tokens.Set{}, true, errCodeTwice
+		}
 		if err != nil {
 			return tokens.Set{}, true, storeFailed(err)
 		}

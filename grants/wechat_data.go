@@ -73,7 +73,7 @@ func (m *Manager) namedSubject(ctx context.Context, client identity.Client, clai
 	switch {
 	case err != nil:
 		return dataSubject{}, userRefused(err)
-	case user.Disabled():
+	case user.Disabled() || user.Leaving():
 		return dataSubject{}, errUnknownUser
 	}
 	account, err := m.Users.FindAccountOf(ctx, user.ID, identity.PlatformWechat, appID)

@@ -167,8 +167,9 @@ func TestTheBudgetOfPhoneNumbers(t *testing.T) {
 	}
 	require.Equal(t, "verified", phoneOf("ada", w.phoneCode("ada")))
 	for range 3 {
-		require.Equal(t, "refused", phoneOf("eve", "made-up"))
+		require.Equal(t, "refused", phoneOf("mallory", "made-up"))
 	}
+	require.Equal(t, "unavailable", phoneOf("mallory", w.phoneCode("mallory")), "three tries a day")
 	require.Equal(t, "verified", phoneOf("bob", w.phoneCode("bob")))
 	require.Equal(t, "over_budget", phoneOf("eve", w.phoneCode("eve")))
 	require.Equal(t, "over_budget", phoneOf("eve", w.phoneCode("eve")))
@@ -254,4 +255,34 @@ func (w *world) signInAt(client, user, scope string) answer {
 	a := w.token(form{"grant_type": grants.WechatCode, "client_id": client, "code": w.code(user), "scope": scope})
 	requireTokens(w.t, a)
 	return a
+}
+
+// TestAnOutageOfWeChatDoesNotUseUpTheBudget: what was never sent cost nothing.
+func TestAnOutageOfWeChatDoesNotUseUpTheBudget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(2)
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: "/cgi-bin/stable_token", Status: 500, Count: 50}))
+	for _, user := range []string{"ada", "bob", "eve", "joe"} {
+		a := w.token(shop.with("code", w.code(user), "phone_code", w.phoneCode(user)))
+		requireTokens(t, a)
+		require.Equal(t, "unavailable", a.members["phone_status"])
+	}
+	use, err := w.database.Apps().PhoneUse(context.Background(), identity.PlatformWechat, testApp)
+	require.NoError(t, err)
+	require.Zero(t, use.Used)
+}
+
+// TestAnUnverifiedNumberDoesNotReplaceAVerifiedOne.
+func TestAnUnverifiedNumberDoesNotReplaceAVerifiedOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shop := w.shop(-1)
+	requireTokens(t, w.token(shop.with("code", w.code("ada"), "phone_code", w.phoneCode("ada"))))
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: "/wxa/business/checkencryptedmsg", Body: "html"}))
+	extras := w.tapped(wechattest.Plaintext{User: "ada", Kind: "phone"})
+	a := w.token(shop.with("code", w.code("ada")).with(extras...).with("encrypted_data_kind", "phone"))
+	requireTokens(t, a)
+	require.Equal(t, "unavailable", a.members["phone_status"])
+	require.Equal(t, true, w.userinfoOf(a).members["phone_number_verified"])
 }

@@ -239,7 +239,9 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	require.NoError(t, err)
 	requireError(t, w.token(refreshForm(first.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
 	requireError(t, w.token(w.wechatCode("ada")), http.StatusBadRequest, "invalid_grant")
-	back := w.token(w.wechatCode("ada").with("restore_account", "true"))
+	requireError(t, w.token(w.wechatCode("ada").with("restore_account", "true")), http.StatusBadRequest, "invalid_grant") // of no first party
+	ours := form{"grant_type": grants.WechatCode, "client_id": "backend", "client_secret": testSecret, "appid": testApp, "code": w.code("ada")}
+	back := w.token(ours.with("restore_account", "true"))
 	requireTokens(t, back)
 	require.Equal(t, subject, claimsOf(t, back.text("access_token"))["sub"])
 	requireTokens(t, w.token(w.wechatCode("ada")))
@@ -252,4 +254,33 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	again := w.token(w.wechatCode("ada"))
 	requireTokens(t, again)
 	require.NotEqual(t, subject, claimsOf(t, again.text("access_token"))["sub"], "a sub is never given again")
+}
+
+// TestABrowserCodeProvesNothingAtTheAccountAPI: nobody has proved there to be the client, so whoever found a code in a browser's history could
+// link its owner's account to his own user.
+func TestABrowserCodeProvesNothingAtTheAccountAPI(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.addApp(websiteApp, identity.KindWebsite)
+	mine := backendCode(websiteApp, w.oauthCode(wechattest.OAuthCode{AppID: websiteApp, User: "mallory"})).with("scope", "openid account")
+	token := w.token(mine).text("access_token")
+	found := w.oauthCode(wechattest.OAuthCode{AppID: websiteApp, User: "ada"})
+	header := http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
+	proof := w.oauthCode(wechattest.OAuthCode{AppID: websiteApp, User: "mallory"})
+	body := `{"code":"` + found + `","proof_code":"` + proof + `"}`
+	requireError(t, w.post("/account/v1/links", body, header), http.StatusBadRequest, "unauthorized_client")
+	a := w.token(backendCode(websiteApp, found))
+	requireTokens(t, a) // it was not spent
+	require.NotEqual(t, claimsOf(t, token)["sub"], claimsOf(t, a.text("access_token"))["sub"])
+}
+
+// TestASlowPlatformLeavesTimeForTheSession: what came with a sign-in must not cost it.
+func TestASlowPlatformLeavesTimeForTheSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.wechatTimeout = 20 * time.Second })
+	shop := w.shop(-1)
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: "/wxa/business/getuserphonenumber", DelayMS: 20_000}))
+	a := w.token(shop.with("code", w.code("ada"), "phone_code", w.phoneCode("ada")))
+	requireTokens(t, a)
+	require.Equal(t, "unavailable", a.members["phone_status"])
 }

@@ -32,16 +32,18 @@ type config struct {
 	SessionKeyLife      time.Duration
 	QQBaseURL           string
 	DeletionGrace       time.Duration
-	AccessTTL           time.Duration
-	RefreshGrace        time.Duration
-	RefuseAhead         bool
-	SessionIdle         time.Duration
-	SessionAbsolute     time.Duration
-	SessionLimit        int
-	AddressAttempts     int
-	MetricsAddr         string
-	LogLevel            slog.Level
-	LogFormat           string
+
+	AddressRegistrations, Registrations int
+	AccessTTL                           time.Duration
+	RefreshGrace                        time.Duration
+	RefuseAhead                         bool
+	SessionIdle                         time.Duration
+	SessionAbsolute                     time.Duration
+	SessionLimit                        int
+	AddressAttempts                     int
+	MetricsAddr                         string
+	LogLevel                            slog.Level
+	LogFormat                           string
 }
 
 // setting is one key: in the file as it is, in the environment as LINGPAI_ and the key in capitals with underscores, as a flag with

@@ -99,7 +99,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	})
 	people := accounts.New(accounts.Config{
 		Users: database.Users(), Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(), Volatile: volatile,
-		Hasher: hasher, Prover: provider.NewProver(manager), Grace: c.DeletionGrace, Now: time.Now, Logger: logger,
+		Hasher: hasher, Prover: provider.NewProver(manager), Grace: c.DeletionGrace, Registrations: accounts.RegistrationPolicy{PerAddress: c.AddressRegistrations, Together: c.Registrations}, Now: time.Now, Logger: logger,
 	})
 	handler, err := provider.New(provider.Config{
 		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: set.PublicSet, Ready: readiness(c, database, volatile), TrustedProxies: c.TrustedProxies, Logger: logger,
@@ -133,6 +133,9 @@ func readiness(c config, database *sql.DB, volatile volatileStore) func(context.
 		}
 		if c.simulated() {
 			checks = append(checks, provider.ReadyCheck{Name: "wechat", OK: true, Note: "a simulator, not WeChat"})
+		}
+		if c.simulates(identity.PlatformQQ) {
+			checks = append(checks, provider.ReadyCheck{Name: "qq", OK: true, Note: "a simulator, not QQ"})
 		}
 		return checks
 	}

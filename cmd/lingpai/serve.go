@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/provider"
 )
 
@@ -49,6 +50,9 @@ func serve(ctx context.Context, c config, logger *slog.Logger) error {
 	}
 	if c.simulated() {
 		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url", c.WechatBaseURL)
+	}
+	if c.simulates(identity.PlatformQQ) {
+		logger.Warn("qq.base_url is not QQ: only simulated apps can sign in", "qq.base_url", c.QQBaseURL)
 	}
 	database, err := openMigrated(ctx, c)
 	if err != nil {

@@ -103,16 +103,6 @@ func parseDatabaseURL(c *config, value string) error {
 	return sql.CheckURL(value)
 }
 
-func parseConnections(c *config, value string) error {
-	if err := integer(func(c *config) *int { return &c.DatabaseConnections }, 1000)(c, value); err != nil {
-		return err
-	}
-	if c.DatabaseConnections < 2 {
-		return errors.New("out of range")
-	}
-	return nil
-}
-
 func parseRedisURL(c *config, value string) error {
 	c.RedisURL = identity.Secret(value)
 	if value == "" {
@@ -196,11 +186,11 @@ func boolean(field func(*config) *bool) func(*config, string) error {
 	}
 }
 
-func integer(field func(*config) *int, most int) func(*config, string) error {
+func integer(field func(*config) *int, least, most int) func(*config, string) error {
 	return func(c *config, value string) error {
 		parsed, err := strconv.Atoi(value)
 		*field(c) = parsed
-		if parsed < 0 || parsed > most {
+		if parsed < least || parsed > most {
 			return errors.New("out of range")
 		}
 		return plain(err, "not a whole number")

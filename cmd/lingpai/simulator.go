@@ -86,7 +86,22 @@ func serveSimulators(ctx context.Context, cmd *cobra.Command, s simulators, list
 	mux.Handle("/", s.wechat)
 	mux.Handle(qqPath+"/", http.StripPrefix(qqPath, s.qq))
 	logger := newLogger(config{LogFormat: "text"}, cmd.ErrOrStderr())
-	return serveUntilDone(ctx, provider.NewHTTPServer(mux, logger), listener)
+	return serveUntilDone(ctx, provider.NewHTTPServer(fromThisMachine(mux), logger), listener)
+}
+
+// fromThisMachine keeps pages out that a browser on this machine shows: they could mint codes, or make the simulator fail.
+func fromThisMachine(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if r.Header.Get("Origin") != "" || !loopback(strings.Trim(host, "[]")) {
+			http.Error(w, "the simulator is for programs on this machine, not for pages", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // listenLoopback listens where only this machine can call.

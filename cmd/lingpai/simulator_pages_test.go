@@ -1,0 +1,28 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestPagesDoNotReachTheSimulator: one that a browser on this machine shows could mint codes, by a name that leads here.
+func TestPagesDoNotReachTheSimulator(t *testing.T) {
+	simulator := newOperator(t).simulates()
+	for name, spoil := range map[string]func(*http.Request){
+		"a script":         func(r *http.Request) { r.Header.Set("Origin", "https://evil.example.com") },
+		"a rebound name":   func(r *http.Request) { r.Host = "evil.example.com" },
+		"the same, ported": func(r *http.Request) { r.Host = "evil.example.com:8081" },
+	} {
+		for _, path := range []string{"/_sim/codes", "/qq/_sim/codes", "/sns/jscode2session"} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, simulator+path, nil)
+			require.NoError(t, err)
+			spoil(request)
+			response, err := http.DefaultClient.Do(request)
+			require.NoError(t, err)
+			response.Body.Close()
+			require.Equal(t, http.StatusForbidden, response.StatusCode, name)
+		}
+	}
+}
