@@ -72,6 +72,7 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 	require.NotEqual(t, first, second)
 	w.everyDataFlow(token, nil, say)
 	w.everyDataFlow(w.backEndToken("service"), form{"user": sub}, say)
+	secrets = append(secrets, w.everySignIn(say)...)
 	say(w.userinfo(token))
 	say(w.token(refreshForm(signedIn.text("refresh_token")).with("client_id", "web")))
 	say(w.introspect(token))
@@ -100,6 +101,31 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 		}
 	}
 	require.Contains(t, kept.String(), "wechat/vault/", "it was looked for where it is")
+}
+
+// everySignIn brings all that can come with a code, well and badly, and returns what must not be told again.
+func (w *world) everySignIn(say func(answer) answer) (secrets []string) {
+	w.t.Helper()
+	require.NoError(w.t, w.database.Apps().SetPhoneBudget(context.Background(), identity.PlatformWechat, testApp, -1))
+	extras := func(kind, phoneCode string) answer {
+		code := w.code("alice")
+		f := w.wechatCode("alice").with("code", code, "client_id", "web", "scope", "openid profile phone", "phone_code", phoneCode)
+		f = f.with(w.tapped(wechattest.Plaintext{User: "alice", Kind: kind})...).with("encrypted_data_kind", map[string]string{"phone": "phone"}[kind])
+		secrets = append(secrets, code, f["encrypted_data"])
+		return say(w.token(f))
+	}
+	good := w.phoneCode("alice")
+	requireTokens(w.t, extras("user", good))
+	a := extras("phone", "made-up-phone-code")
+	requireTokens(w.t, a)
+	bound := w.phoneCode("alice")
+	say(w.data("/wechat/phone", a.text("access_token"), form{"code": bound}))
+	say(w.data("/wechat/phone", a.text("access_token"), form{"code": bound})) // used up
+	w.addApp(websiteApp, identity.KindWebsite)
+	code := w.oauthCode(wechattest.OAuthCode{AppID: websiteApp, User: "alice", Scope: "snsapi_login"})
+	requireTokens(w.t, say(w.token(backendCode(websiteApp, code).with("scope", "openid profile"))))
+	say(w.token(backendCode(websiteApp, code)))
+	return append(secrets, good, bound, "made-up-phone-code", code, "simulator-"+websiteApp)
 }
 
 // everyDataFlow calls all that there is, well and badly.
