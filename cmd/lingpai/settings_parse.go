@@ -17,8 +17,6 @@ import (
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/storage/redis"
 	"github.com/lingpai/lingpai/storage/sql"
-	"github.com/lingpai/lingpai/wechat"
-	"github.com/lingpai/lingpai/wechat/qq"
 )
 
 func parseAddr(c *config, value string) error {
@@ -128,21 +126,6 @@ func parseMasterKey(c *config, value string) error {
 	return err
 }
 
-// platformURL lets nothing but a platform and this machine see its AppSecrets.
-func platformURL(field func(*config) *string, known func(string) bool) func(*config, string) error {
-	return func(c *config, value string) error {
-		u, err := url.Parse(value)
-		switch {
-		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-			return errors.New("not an http or https URL without user, query and fragment")
-		case known(u.Hostname()) && u.Scheme == "https", loopback(u.Hostname()):
-			*field(c) = strings.TrimSuffix(value, "/")
-			return nil
-		}
-		return errors.New("neither the platform over https nor on loopback")
-	}
-}
-
 func parseMetricsAddr(c *config, value string) error {
 	if value == "" {
 		return nil
@@ -213,28 +196,4 @@ func plain(err error, text string) error {
 		return nil
 	}
 	return errors.New(text)
-}
-
-// loopback says whether a host can only be this machine.
-func loopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
-}
-
-// simulated says whether WeChat is a simulator on this machine.
-func (c config) simulated() bool {
-	return !isHost(c.WechatBaseURL, wechat.IsWechatHost)
-}
-
-// simulates says whether a platform is a simulator on this machine.
-func (c config) simulates(platform string) bool {
-	if platform == identity.PlatformQQ {
-		return !isHost(c.QQBaseURL, qq.IsHost)
-	}
-	return c.simulated()
-}
-
-func isHost(address string, known func(string) bool) bool {
-	u, err := url.Parse(address)
-	return err == nil && known(u.Hostname())
 }

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/qq"
+)
+
+// platformURL lets nothing but a platform and this machine see its AppSecrets.
+func platformURL(field func(*config) *string, known func(string) bool) func(*config, string) error {
+	return func(c *config, value string) error {
+		u, err := url.Parse(value)
+		switch {
+		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+			return errors.New("not an http or https URL without user, query and fragment")
+		case known(u.Hostname()) && u.Scheme == "https", loopback(u.Hostname()):
+			*field(c) = strings.TrimSuffix(value, "/")
+			return nil
+		}
+		return errors.New("neither the platform over https nor on loopback")
+	}
+}
+
+// loopback says whether a host can only be this machine.
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
+}
+
+// simulated says whether WeChat is a simulator on this machine.
+func (c config) simulated() bool {
+	return !isHost(c.WechatBaseURL, wechat.IsWechatHost)
+}
+
+// simulates says whether a platform is a simulator on this machine.
+func (c config) simulates(platform string) bool {
+	if platform == identity.PlatformQQ {
+		return !isHost(c.QQBaseURL, qq.IsHost)
+	}
+	return c.simulated()
+}
+
+func isHost(address string, known func(string) bool) bool {
+	u, err := url.Parse(address)
+	return err == nil && known(u.Hostname())
+}
