@@ -1,0 +1,3 @@
+module github.com/lingpai/lingpai/sdk/verify
+
+go 1.23

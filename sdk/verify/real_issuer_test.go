@@ -1,0 +1,38 @@
+package verify
+
+import (
+	"context"
+	"os"
+	"testing"
+)
+
+// TestAgainstARealIssuer verifies a token that a running Lingpai made. The tests of Lingpai itself run it so.
+func TestAgainstARealIssuer(t *testing.T) {
+	issuer, audience, token := os.Getenv("LINGPAI_TEST_ISSUER"), os.Getenv("LINGPAI_TEST_AUDIENCE"), os.Getenv("LINGPAI_TEST_TOKEN")
+	if issuer == "" {
+		t.Skip("NOT RUN: LINGPAI_TEST_ISSUER, LINGPAI_TEST_AUDIENCE and LINGPAI_TEST_TOKEN name no issuer, API and access token")
+	}
+	v, err := New(context.Background(), issuer, audience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{verifier: v}
+	claims, err := v.Verify(context.Background(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !claims.IsUser() || claims.Subject == "" || claims.AuthTime.IsZero() || len(claims.Methods) != 1 || claims.Scope == "" {
+		t.Fatalf("%+v", claims)
+	}
+	if key := v.keys.set.Load(); key.etag == "" || key.lifetime != defaultLifetime {
+		t.Fatalf("the key set has no ETag, or another lifetime: %+v", key)
+	}
+	requireEqual(t, 200, ask(w.api(), "Bearer "+token).Code)
+	requireEqual(t, 401, ask(w.api(), "Bearer "+token[:len(token)-4]+"AAAA").Code)
+	elsewhere, err := New(context.Background(), issuer, audience+"/other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = elsewhere.Verify(context.Background(), token)
+	requireEqual(t, badAudience, err)
+}

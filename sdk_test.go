@@ -1,0 +1,155 @@
+package lingpai
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// TestSDKVerifiesWhatWeSign runs the tests of sdk/verify, all of them: the one against a real issuer gets one, with a token of its own.
+func TestSDKVerifiesWhatWeSign(t *testing.T) {
+	issuer, accessToken := developForSDK(t)
+	var claims struct {
+		Audience string `json:"aud"`
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(accessToken, ".")[1])
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(payload, &claims))
+	out := inSDK(t, []string{"LINGPAI_TEST_ISSUER=" + issuer, "LINGPAI_TEST_AUDIENCE=" + claims.Audience, "LINGPAI_TEST_TOKEN=" + accessToken},
+		"test", "-count=1", "-v", "./...")
+	require.Contains(t, out, "--- PASS: TestAgainstARealIssuer")
+	require.NotContains(t, out, "--- SKIP")
+}
+
+// TestSDKComparisonRuns: its libraries still verify our kind of token, so the comparison is one.
+func TestSDKComparisonRuns(t *testing.T) {
+	out := inSDK(t, nil, "-C", "benchmarks", "test", "-count=1", "-run=^$", "-bench=.", "-benchtime=1x", "./...")
+	require.Contains(t, out, "BenchmarkTokens/go-oidc")
+}
+
+// TestSDKAsksForNothing but the standard library.
+func TestSDKAsksForNothing(t *testing.T) {
+	require.Equal(t, "github.com/lingpai/lingpai/sdk/verify", strings.TrimSpace(inSDK(t, nil, "list", "-m", "all")))
+}
+
+// inSDK runs the go command in sdk/verify, which is a module of its own.
+func inSDK(t *testing.T, env []string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = filepath.Join("sdk", "verify")
+	cmd.Env = append(append(os.Environ(), "GOWORK=off"), env...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
+}
+
+// developForSDK starts lingpai dev, and signs its user in.
+func developForSDK(t *testing.T) (issuer, accessToken string) {
+	t.Helper()
+	folder := t.TempDir()
+	program := filepath.Join(folder, "lingpai")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/lingpai").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	cmd := exec.CommandContext(t.Context(), program, "dev", "--addr", "127.0.0.1:0", "--data", "data", "--output", "json")
+	cmd.Dir, cmd.Stderr = folder, io.Discard
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "LINGPAI_") {
+			cmd.Env = append(cmd.Env, entry)
+		}
+	}
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	var ready struct {
+		Issuer        string `json:"issuer"`
+		TokenEndpoint string `json:"token_endpoint"`
+		Confidential  struct {
+			ClientID     string `json:"client_id"`
+			ClientSecret string `json:"client_secret"`
+		} `json:"confidential"`
+		User struct {
+			Username string `json:"username"`
+			Password string `json:"password"`
+		} `json:"user"`
+	}
+	require.NoError(t, json.NewDecoder(stdout).Decode(&ready))
+	form := url.Values{
+		"grant_type": {"password"}, "username": {ready.User.Username}, "password": {ready.User.Password},
+		"client_id": {ready.Confidential.ClientID}, "client_secret": {ready.Confidential.ClientSecret},
+	}
+	response, err := http.PostForm(ready.TokenEndpoint, form)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&answer))
+	require.NotEmpty(t, answer.AccessToken)
+	return ready.Issuer, answer.AccessToken
+}
+
+// TestSDKKnowsOurClaims: what we write into access tokens sdk/verify reads, under the same names; and beside it nbf, which RFC 7519 has.
+func TestSDKKnowsOurClaims(t *testing.T) {
+	require.ElementsMatch(t, append(namesOf(reflect.TypeFor[tokens.AccessClaims]()), "nbf"), namesInSDK(t, "payload"))
+	require.ElementsMatch(t, namesOf(reflect.TypeFor[tokens.WechatClaims]()), namesInSDK(t, "wechat"))
+}
+
+// namesOf is the JSON names of a struct, with those of structs within it that have none.
+func namesOf(of reflect.Type) []string {
+	var names []string
+	for n := range of.NumField() {
+		field := of.Field(n)
+		if field.Anonymous {
+			names = append(names, namesOf(field.Type)...)
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+// namesInSDK is the JSON names of a struct in sdk/verify/claims.go, read as text: it is another module's.
+func namesInSDK(t *testing.T, name string) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("sdk", "verify", "claims.go"), nil, 0)
+	require.NoError(t, err)
+	var names []string
+	ast.Inspect(file, func(node ast.Node) bool {
+		declared, isType := node.(*ast.TypeSpec)
+		if !isType || declared.Name.Name != name {
+			return true
+		}
+		for _, field := range declared.Type.(*ast.StructType).Fields.List {
+			tag, err := strconv.Unquote(field.Tag.Value)
+			require.NoError(t, err)
+			names = append(names, reflect.StructTag(tag).Get("json"))
+		}
+		return false
+	})
+	return names
+}
