@@ -14,7 +14,7 @@ func (m *Manager) checkLeaving(ctx context.Context, r Request, user identity.Use
 		return nil
 	}
 	if !r.Client.FirstParty || r.Parameter("restore_account") != "true" {
-		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) + ", as its user asked. " +
+		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) + ". " +
 			"Sign in with restore_account=true to keep it.")
 	}
 	switch err := m.Users.Stay(ctx, user.ID); {

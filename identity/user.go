@@ -153,7 +153,8 @@ type Users interface {
 	Disable(ctx context.Context, id string) error
 	// Enable lets the user sign in again. ErrNotFound.
 	Enable(ctx context.Context, id string) error
-	// SetPassword replaces the hash and ends all sessions of the user, in one transaction. ErrNotFound.
+	// SetPassword replaces the hash and ends all sessions of the user, in one transaction. ErrNotFound, also if the user was joined into another
+	// one, perhaps since the caller looked; likewise Name, Link, Unlink, Leave, Dismiss, Stay, and whatever Profiles writes.
 	SetPassword(ctx context.Context, id, passwordHash string) error
 	// ReplacePasswordHash puts another hash of the same password in the place of old and ends nothing. False: the hash is not old any
 	// more, there is none, or the user is disabled or unknown; whoever changed the password meanwhile wins.
@@ -167,8 +168,8 @@ type Users interface {
 	RevokeRole(ctx context.Context, id, role string) error
 	// SetClaims replaces all claims; empty: none. ErrNotFound, or what ParseClaims says.
 	SetClaims(ctx context.Context, id string, claims Claims) error
-	// Name gives a user who has none a user name, or another one to a user who has. ErrExists: it is taken, in whichever spelling. ErrNotFound,
-	// or what CanonicalUsername says. It ends nothing.
+	// Name gives a user name to a user who has none, or another spelling of it to a user who has. ErrExists: it is taken, in whichever spelling,
+	// or the user has another one; of two names for one user the first stays. ErrNotFound, or what CanonicalUsername says. It ends nothing.
 	Name(ctx context.Context, id, username string) error
 	// Accounts returns a user's accounts, in the order of their keys.
 	Accounts(ctx context.Context, userID string) ([]Account, error)
@@ -177,16 +178,21 @@ type Users interface {
 	// once, one wins.
 	Link(ctx context.Context, userID string, sighting Sighting) error
 	// Unlink takes an account from a user, with all others of its union and the union itself, so that none of them leads to this user again by
-	// itself. It ends the sessions that they opened, in one transaction, and returns what it took. ErrNotFound: the account is not the user's.
+	// itself. Neither does any other union at that platform that no account of the user's names any more. It ends the sessions that they opened,
+	// in one transaction, no join remembers them any more, and it returns what it took. ErrNotFound: the account is not the user's.
 	// ErrLastWayIn: the user has neither another account nor user name and password.
 	Unlink(ctx context.Context, userID string, key AccountKey) ([]AccountKey, error)
 	// Leave notes when a user wants to be gone, counted by the store's clock, and ends all sessions, in one transaction. It returns the instant.
 	// A second call changes nothing. ErrNotFound.
 	Leave(ctx context.Context, id string, grace time.Duration) (time.Time, error)
-	// Stay takes Leave back; nothing, if the user was staying. ErrNotFound: there is no such user (any more).
+	// Dismiss is Leave by an operator's word: the user goes also if disabled, before or since, and who is leaving already goes at the earlier of
+	// the two instants. ErrNotFound.
+	Dismiss(ctx context.Context, id string, grace time.Duration) (time.Time, error)
+	// Stay takes Leave and Dismiss back; nothing, if the user was staying. ErrNotFound: there is no such user (any more).
 	Stay(ctx context.Context, id string) error
 	// DeleteLeft deletes up to batch users whose time has come, with all that is theirs; of each, a hash keeps the id from being given again.
-	// Events stay, which name only the id. It returns how many.
+	// Events stay, which name only the id. Who left by himself and is disabled stays until he is enabled, or dismissed: else the same accounts
+	// would make a user whom nobody has disabled. It returns how many.
 	DeleteLeft(ctx context.Context, batch int) (int, error)
 	// List returns up to limit users whose id follows after, in the order of ids.
 	List(ctx context.Context, after string, limit int) ([]User, error)

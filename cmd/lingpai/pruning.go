@@ -56,13 +56,13 @@ func prune(ctx context.Context, sessions identity.Sessions, logger *slog.Logger)
 // deleteBatch is how many users are deleted in one go.
 const deleteBatch = 100
 
-// deleteLeft deletes users who asked for it.
+// deleteLeft deletes users who asked for it, or whom the operator dismissed.
 func deleteLeft(ctx context.Context, users identity.Users, logger *slog.Logger) {
 	deleted, err := users.DeleteLeft(ctx, deleteBatch)
 	if err != nil && ctx.Err() == nil {
-		logger.WarnContext(ctx, "cannot delete users who asked for it; the next round tries again", "error", err)
+		logger.WarnContext(ctx, "cannot delete users whose time has come; the next round tries again", "error", err)
 	}
 	if deleted > 0 {
-		logger.InfoContext(ctx, "deleted users who asked for it", "users", deleted)
+		logger.InfoContext(ctx, "deleted users whose time had come", "users", deleted)
 	}
 }

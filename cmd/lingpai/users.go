@@ -13,7 +13,7 @@ import (
 
 func newUsersCommand() *cobra.Command {
 	return group("users", "People who sign in", createUserCommand(), listUsersCommand(), showUserCommand(), disableUserCommand(), enableUserCommand(),
-		setPasswordCommand(), grantRoleCommand(), revokeRoleCommand(), setClaimsCommand(),
+		deleteUserCommand(), keepUserCommand(), setPasswordCommand(), grantRoleCommand(), revokeRoleCommand(), setClaimsCommand(),
 		twinsCommand(), joinCommand(), listJoinsCommand(), unjoinCommand())
 }
 
@@ -104,6 +104,9 @@ func setPasswordCommand() *cobra.Command {
 		user, err := database.Users().Find(ctx, id)
 		if err != nil {
 			return err
+		}
+		if user.JoinedInto != "" {
+			return joined(user)
 		}
 		if user.Username == "" {
 			return fmt.Errorf("%s has no user name to sign in with, so a password would be of no use", id)

@@ -112,6 +112,20 @@ func TestANameMovesToWhoHasNone(t *testing.T) {
 	require.Contains(t, o.ok("users", "join", "alice", "bob"), "is disabled, so "+nameless+" could not sign in any more either")
 }
 
+// TestUnjoinTellsWhatMayBeTheWrongPersons parts two people whose join was a mistake, after each has signed in somewhere else.
+func TestUnjoinTellsWhatMayBeTheWrongPersons(t *testing.T) {
+	o := migrated(t)
+	subs := o.seen(atApp("wx1", "theirs", "THEIRS"), atApp("wx2", "own", "OWN"))
+	wrong, survivor := subs[0], subs[1]
+	o.ok("users", "join", wrong, survivor, "--yes")
+	require.Equal(t, []string{survivor, survivor}, o.seen(atApp("wx3", "third", "THEIRS"), atApp("wx4", "fo\nurth", "OWN")))
+	told := o.ok("users", "unjoin", o.listed("users", "joins")[0]["id"].(string))
+	require.Contains(t, told, wrong+" is a user again and got back 2 account(s), 1 union(s)")
+	require.Contains(t, told, "  beware   "+survivor+" keeps the account wechat wx4 fo\ufffdurth, which came since the join")
+	require.NotContains(t, told, "wx3")
+	require.Equal(t, []string{wrong, survivor}, o.seen(atApp("wx5", "fifth", "THEIRS"), atApp("wx5", "sixth", "OWN")))
+}
+
 func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
 	o := migrated(t)
 	retired, survivor := o.twins("UNION")

@@ -116,6 +116,10 @@ func listJoinsCommand() *cobra.Command {
 func unjoinCommand() *cobra.Command {
 	return admin(&cobra.Command{
 		Use: "unjoin JOIN_ID", Short: "Take a join back: give the retired user what the survivor still has of it, and end the survivor's sessions", Args: cobra.ExactArgs(1),
+		Long: `Take a join back: give the retired user what the survivor still has of it, and what came by that since, such as an account
+at another app of the same Open Platform account. A user name goes back without its password if that is not the one that
+moved. All sessions of the survivor end. Lines that begin with "beware" tell what else came since the join and may be the
+wrong person's: nobody but you can judge it.`,
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		join, err := database.Joins().Undo(ctx, args[0])
 		if errors.Is(err, identity.ErrNotFound) {
@@ -125,6 +129,9 @@ func unjoinCommand() *cobra.Command {
 			return notJoined(err)
 		}
 		cmd.Printf("%s is a user again and got back %s; ended all sessions of %s\n", join.Retired, tellMoved(join.Moved), join.Survivor)
+		for _, doubt := range cells(join.Doubts) {
+			cmd.Printf("  beware   %s\n", doubt)
+		}
 		return nil
 	})
 }

@@ -69,6 +69,7 @@ func contextEndsWrites(t *testing.T, h house) {
 		"Users.Link":                  func() error { return h.Users.Link(ctx, user.ID, seen) },
 		"Users.Unlink":                func() error { _, err := h.Users.Unlink(ctx, user.ID, linked.AccountKey); return err },
 		"Users.Leave":                 func() error { _, err := h.Users.Leave(ctx, user.ID, 0); return err },
+		"Users.Dismiss":               func() error { _, err := h.Users.Dismiss(ctx, user.ID, 0); return err },
 		"Users.Stay":                  func() error { return h.Users.Stay(ctx, left.ID) },
 		"Users.DeleteLeft":            func() error { _, err := h.Users.DeleteLeft(ctx, 10); return err },
 		"Profiles.Choose":             func() error { return h.Profiles.Choose(ctx, user.ID, fullProfile()) },

@@ -17,6 +17,8 @@ func deleting() []trial {
 		{"the accounts and the name of a deleted user make others", accountsMakeOthers},
 		{"with a user go those who were joined into it, and into those", joinedGo},
 		{"who was joined into a user and is another one again stays", unjoinedStays},
+		{"who left and was disabled stays until enabled, so that no new user comes of the same accounts", disabledStays},
+		{"whom an operator deletes goes, disabled or not, at the earlier instant, and may be kept", dismissedGoes},
 		{"the first to leave are deleted first, and no more than asked for", oldestFirst},
 		{"of parallel deletions each user is counted and told of once", parallelDeletions},
 	}

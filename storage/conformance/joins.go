@@ -21,7 +21,7 @@ func joins() []trial {
 		{"joins are listed, the newest first", listOfJoins},
 		{"hostile ids join nothing", hostileJoins},
 		{"ended contexts join nothing", contextEndsJoins},
-	}, twins(), joinsUndone(), joinRaces())
+	}, twins(), joinsUndone(), joinsParted(), joinRaces())
 }
 
 // couple is one person who became two users: one app was bound to its Open Platform account only after both had signed in.

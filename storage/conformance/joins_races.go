@@ -14,6 +14,8 @@ func joinRaces() []trial {
 		{"of parallel joins of two users, whichever way, one wins", often(parallelJoins)},
 		{"an account first seen while its user is joined is the survivor's", joinRacesSight},
 		{"a union first seen while its user is joined is the survivor's", joinRacesUnion},
+		{"a user who leaves while joined either does, or is joined", often(joinRacesLeave)},
+		{"an account that is unlinked while its join is undone is remembered by none", often(undoRacesUnlink)},
 		{"a session opened while its user is joined or parted does not live", joinRacesOpen},
 	}
 }
@@ -84,6 +86,48 @@ func joinRacesUnion(t *testing.T, h house) {
 	raceJoin(t, h, func(c couple) []identity.Sighting {
 		return []identity.Sighting{in(newName(), newName(), c.of), in(newName(), newName(), c.alone)}
 	})
+}
+
+func joinRacesLeave(t *testing.T, h house) {
+	user, survivor := h.newUser(t), h.newUser(t)
+	left := requireOneWinner(t, together(2, func(n int) won {
+		if n == 0 {
+			_, err := h.Joins.Join(t.Context(), user.ID, survivor.ID)
+			return wonUnless(err, identity.ErrExists)
+		}
+		_, err := h.at(n).Users.Leave(t.Context(), user.ID, grace)
+		return wonUnless(err, identity.ErrNotFound)
+	})) == 1
+	found := h.user(t, user.ID)
+	require.Equal(t, left, found.Leaving())
+	require.Equal(t, left, found.JoinedInto == "")
+}
+
+func undoRacesUnlink(t *testing.T, h house) {
+	c := h.newCouple(t)
+	join := h.join(t, c.retired, c.survivor)
+	unlinked := false
+	for _, err := range together(2, func(n int) error {
+		if n == 0 {
+			_, err := h.Joins.Undo(t.Context(), join.ID)
+			return err
+		}
+		_, err := h.at(n).Users.Unlink(t.Context(), c.survivor.ID, c.alone.AccountKey)
+		answer := wonUnless(err, identity.ErrNotFound)
+		unlinked = answer.won
+		return answer.err
+	}) {
+		require.NoError(t, err)
+	}
+	remembered := h.listJoins(t, 1)[0]
+	require.False(t, remembered.UndoneAt.IsZero())
+	join.UndoneAt = remembered.UndoneAt
+	require.Equal(t, blank(join), remembered)
+	if unlinked {
+		h.requireAccounts(t, c.retired, c.of.AccountKey)
+	} else {
+		h.requireAccounts(t, c.retired, c.of.AccountKey, c.alone.AccountKey)
+	}
 }
 
 func joinRacesOpen(t *testing.T, h house) {

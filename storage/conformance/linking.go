@@ -19,7 +19,8 @@ func linking() []trial {
 		{"what is another's is not linked", linkOfAnothers},
 		{"a user has one account at an app", linkAtOneApp},
 		{"nothing is linked to an unknown user, and nothing incomplete", linkOfNobody},
-		{"nothing is linked to, and nobody signs in as, a user who was joined into another", linkOfJoined},
+		{"nobody signs in as a user who was joined into another", nobodyIsJoined},
+		{"nothing that was begun before a user was joined into another is done to who was retired", changesOfJoined},
 		{"hostile texts name accounts of their own or are refused", hostileLinks},
 	}, unlinking())
 }
@@ -150,19 +151,6 @@ func linkOfNobody(t *testing.T, h house) {
 	}
 	h.requireAccounts(t, user)
 	h.requireNew(t, s)
-}
-
-func linkOfJoined(t *testing.T, h house) {
-	user, client, s := h.newUser(t), h.newClient(t), sight("wx1", newName())
-	h.join(t, user, h.newUser(t))
-	require.ErrorIs(t, h.Users.Link(t.Context(), user.ID, s), identity.ErrNotFound)
-	h.requireAccounts(t, user)
-	joined := h.user(t, user.ID)
-	require.ErrorIs(t, h.tryOpen(t, joined, client, 0), identity.ErrStale)
-	did, err := h.Users.ReplacePasswordHash(t.Context(), user.ID, user.PasswordHash, "another hash")
-	require.NoError(t, err)
-	require.False(t, did)
-	require.Equal(t, joined, h.user(t, user.ID))
 }
 
 func hostileLinks(t *testing.T, h house) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,7 +62,7 @@ func deletionRacesGifts(t *testing.T, h house) {
 		case 5:
 			err = at.tryOpen(t, user, client, 1)
 		case 6:
-			err = at.Users.Name(ctx, user.ID, newName())
+			err = at.Users.Name(ctx, user.ID, strings.ToUpper(user.Username))
 		case 7:
 			err = at.Users.GrantRole(ctx, user.ID, fmt.Sprint("role", n))
 		}

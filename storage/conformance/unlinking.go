@@ -13,6 +13,7 @@ func unlinking() []trial {
 		{"an unlinked account leads to its user no more", accountIsUnlinked},
 		{"with an account goes its union, and all accounts of that", unionIsUnlinked},
 		{"a union of another user stays when an account goes that once named it", unionOfAnotherStays},
+		{"no union that an account was in before leads to who unlinked all of them", formerUnionsGo},
 		{"unlinking ends what the accounts opened and nothing else", unlinkEndsSessions},
 		{"the last way to sign in is not taken", lastWayIn},
 		{"what is not the user's is not unlinked", unlinkOfAnothers},
@@ -71,6 +72,30 @@ func unionOfAnotherStays(t *testing.T, h house) {
 	h.unlink(t, user, mine, mine.AccountKey)
 	h.requireSeen(t, owner, in("op", union, sight("wx4", newName())))
 	h.requireSeen(t, owner, in("op", union, mine))
+}
+
+// formerUnionsGo has accounts whose union id changed, and whose app moved to another Open Platform account. The unions from before led to the user
+// for good, though nothing named them that he is shown or can take away.
+func formerUnionsGo(t *testing.T, h house) {
+	for _, taken := range []identity.Sighting{sight("wx1", newName()), in("op", newName(), sight("wx1", newName()))} {
+		changed, moved, user := in("op", newName(), sight("wx2", newName())), in("op", newName(), sight("wx3", newName())), h.newUser(t)
+		elsewhere := in("op", newName(), sight("wx2", newName()))
+		elsewhere.Platform = identity.PlatformQQ
+		for _, s := range []identity.Sighting{taken, changed, moved, elsewhere} {
+			h.link(t, user, s)
+		}
+		there := in("another op", newName(), moved)
+		h.requireSeen(t, inUTC(user), in("op", newName(), changed))
+		h.requireSeen(t, inUTC(user), there)
+		h.unlink(t, user, taken, taken.AccountKey)
+		for _, former := range []string{changed.UnionID, moved.UnionID, taken.UnionID} {
+			require.NotEqual(t, user.ID, h.requireNew(t, in("op", former, sight("wx4", newName()))).ID)
+		}
+		for _, still := range []identity.Sighting{there, elsewhere} {
+			still.App, still.Subject = "wx5", newName()
+			h.requireSeen(t, h.user(t, user.ID), still)
+		}
+	}
 }
 
 func unlinkEndsSessions(t *testing.T, h house) {

@@ -16,7 +16,8 @@ func usernames() []trial {
 		{"spellings of one name are one name", spellings},
 		{"what cannot be a name is refused", noNames},
 		{"of parallel creations of one name one wins", often(parallelCreations)},
-		{"a user without a name gets one, and another one later", userIsNamed},
+		{"a user without a name gets one, in another spelling later", userIsNamed},
+		{"a name is not replaced by another one that was asked for at the same time", often(parallelNamesOfOne)},
 		{"a user is not given what cannot be a name, or is another's", userIsNotNamed},
 		{"of users who are given one name at once one gets it", often(parallelNames)},
 	}
@@ -82,8 +83,8 @@ func parallelCreations(t *testing.T, h house) {
 func userIsNamed(t *testing.T, h house) {
 	user := h.requireNew(t, sight("wx1", newName()))
 	session := h.signIn(t, user, h.newClient(t))
-	first, second := "Zo\u00eb-"+newName(), newName()
-	for n, name := range []string{first, strings.ToUpper(first), second} {
+	first := "Zo\u00eb-" + newName()
+	for n, name := range []string{first, strings.ToUpper(first)} {
 		require.NoError(t, h.Users.Name(t.Context(), user.ID, name))
 		require.Len(t, h.eventsOf(t, identity.EventUserNamed, user.ID), n+1)
 		found, err := h.Users.FindByUsername(t.Context(), name)
@@ -91,9 +92,11 @@ func userIsNamed(t *testing.T, h house) {
 		user.Username = name
 		require.Equal(t, user, inUTC(found), "and nothing else of the user changes")
 	}
-	_, err := h.Users.FindByUsername(t.Context(), first)
-	require.ErrorIs(t, err, identity.ErrNotFound)
-	_, err = h.Users.Create(t.Context(), first, "hash")
+	second := newName()
+	require.ErrorIs(t, h.Users.Name(t.Context(), user.ID, second), identity.ErrExists, "he has one")
+	require.Equal(t, user, h.user(t, user.ID))
+	require.Len(t, h.eventsOf(t, identity.EventUserNamed, user.ID), 2)
+	_, err := h.Users.Create(t.Context(), second, "hash")
 	require.NoError(t, err, "anybody may have it")
 	h.requireLive(t, user, session.ID)
 }
@@ -119,7 +122,7 @@ func userIsNotNamed(t *testing.T, h house) {
 func parallelNames(t *testing.T, h house) {
 	name, users := newName(), make([]identity.User, 8)
 	for n := range users {
-		users[n] = h.newUser(t)
+		users[n] = h.requireNew(t, sight("wx1", newName()))
 	}
 	winner := requireOneWinner(t, together(len(users), func(n int) won {
 		return wonUnless(h.at(n).Users.Name(t.Context(), users[n].ID, name), identity.ErrExists)
@@ -127,4 +130,15 @@ func parallelNames(t *testing.T, h house) {
 	found, err := h.Users.FindByUsername(t.Context(), name)
 	require.NoError(t, err)
 	require.Equal(t, users[winner].ID, found.ID)
+}
+
+// parallelNamesOfOne has a user choose two names at once, of which one is told to be his: it must stay so.
+func parallelNamesOfOne(t *testing.T, h house) {
+	user, names := h.requireNew(t, sight("wx1", newName())), []string{newName(), newName()}
+	winner := requireOneWinner(t, together(len(names), func(n int) won {
+		return wonUnless(h.at(n).Users.Name(t.Context(), user.ID, names[n]), identity.ErrExists)
+	}))
+	require.Equal(t, names[winner], h.user(t, user.ID).Username)
+	_, err := h.Users.FindByUsername(t.Context(), names[1-winner])
+	require.ErrorIs(t, err, identity.ErrNotFound)
 }

@@ -31,6 +31,10 @@ func (r accountRow) account() identity.Account {
 	return identity.Account{AccountKey: key, UserID: r.UserID, UnionID: r.UnionID, CreatedAt: instant(&r.CreatedAt)}
 }
 
+func (r accountRow) union() identity.Union {
+	return identity.Union{Platform: r.Platform, OpenPlatform: r.OpenPlatform, UnionID: r.UnionID}
+}
+
 // settled says whether the account's row tells all that a sighting does, so that nothing needs to be written.
 func (r accountRow) settled(s identity.Sighting) bool {
 	return s.UnionID == "" || r.UnionID == s.UnionID && r.OpenPlatform == s.OpenPlatform

@@ -38,12 +38,8 @@ func (u *Users) Link(ctx context.Context, userID string, s identity.Sighting) er
 		return identity.ErrNotFound
 	}
 	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		user, err := u.db.heldUser(tx, userID)
-		if err != nil {
+		if _, err := u.db.heldUser(tx, userID); err != nil {
 			return err
-		}
-		if user.JoinedInto != "" { // it would lead to nobody
-			return identity.ErrNotFound
 		}
 		account, err := findAccount(tx, s.AccountKey, "")
 		switch {
@@ -99,6 +95,9 @@ func (u *Users) Unlink(ctx context.Context, userID string, key identity.AccountK
 		for _, row := range rows {
 			taken = append(taken, row.account().AccountKey)
 		}
+		if err := forget(tx, userID); err != nil {
+			return err
+		}
 		return endLinked(tx, now, userID, taken)
 	})
 	if err != nil {
@@ -107,7 +106,7 @@ func (u *Users) Unlink(ctx context.Context, userID string, key identity.AccountK
 	return taken, nil
 }
 
-// takeAccounts deletes an account of a user's, and the rest of its union.
+// takeAccounts deletes an account of a user's, and the rest of its union, and leaves no union behind that nothing names.
 func takeAccounts(tx *gorm.DB, userID string, key identity.AccountKey) ([]accountRow, error) {
 	account, err := findAccount(tx, key, "")
 	if err != nil {
@@ -116,20 +115,19 @@ func takeAccounts(tx *gorm.DB, userID string, key identity.AccountKey) ([]accoun
 	if account.UserID != userID {
 		return nil, identity.ErrNotFound
 	}
-	if account.UnionID == "" || account.OpenPlatform == "" {
-		err := tx.Exec("DELETE FROM accounts WHERE platform = ? AND app = ? AND subject = ?", key.Platform, key.App, key.Subject).Error
-		return []accountRow{account}, err
+	where, values := "platform = ? AND app = ? AND subject = ?", []any{key.Platform, key.App, key.Subject}
+	if account.UnionID != "" && account.OpenPlatform != "" {
+		where = "user_id = ? AND platform = ? AND open_platform = ? AND union_id = ?"
+		values = []any{userID, account.Platform, account.OpenPlatform, account.UnionID}
 	}
-	const ofUnion = "user_id = ? AND platform = ? AND open_platform = ? AND union_id = ?"
-	union := []any{userID, account.Platform, account.OpenPlatform, account.UnionID}
-	rows, err := accountsOf(tx, ofUnion, union...)
+	rows, err := accountsOf(tx, where, values...)
 	if err != nil {
 		return nil, err
 	}
-	if err := tx.Exec("DELETE FROM accounts WHERE "+ofUnion, union...).Error; err != nil {
+	if err := tx.Exec("DELETE FROM accounts WHERE "+where, values...).Error; err != nil {
 		return nil, err
 	}
-	return rows, tx.Exec("DELETE FROM unions WHERE "+ofUnion, union...).Error
+	return rows, dropUnions(tx, userID, key.Platform)
 }
 
 // requireWayIn wants a user to be able to sign in with what is left.

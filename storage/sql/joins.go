@@ -76,17 +76,17 @@ func planJoin(tx *gorm.DB, lock, retired, survivor string) (joinPlan, error) {
 		return p, err
 	}
 	m := &p.row.Moved
-	if m.Accounts, err = scanAll[identity.AccountKey](tx,
-		"SELECT platform, app, subject FROM accounts WHERE user_id = ? ORDER BY platform, app, subject"+lock, retired); err != nil {
+	theirs, err := belongingsOf(tx, lock, retired)
+	if err != nil {
 		return p, err
 	}
-	// After the accounts: a sign-in that holds one of them may be adding its union.
-	if m.Unions, err = scanAll[identity.Union](tx,
-		"SELECT platform, open_platform, union_id FROM unions WHERE user_id = ? ORDER BY platform, open_platform, union_id"+lock, retired); err != nil {
+	m.Accounts, m.Unions = theirs.Accounts, theirs.Unions
+	if m.Own.belongings, err = belongingsOf(tx, lock, survivor); err != nil {
 		return p, err
 	}
+	m.Own.Password = digest(p.survivor.PasswordHash)
 	if p.retired.UsernameKey != nil && p.survivor.UsernameKey == nil && p.survivor.PasswordHash == "" {
-		m.Username, m.UsernameKey = true, *p.retired.UsernameKey
+		m.Username, m.UsernameKey, m.Password = true, *p.retired.UsernameKey, digest(p.retired.PasswordHash)
 	}
 	return p, nil
 }

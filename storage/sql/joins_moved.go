@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
@@ -11,10 +12,24 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// moved is what a join remembers of what it moved, in JSON: beside what it tells, by which key a name can be known again.
+// moved is what a join remembers, in JSON: what it moved, and what must be known to take it back.
 type moved struct {
 	identity.Moved
-	UsernameKey string `json:"username_key,omitempty"`
+	UsernameKey string `json:"username_key,omitempty"` // by which a name that moved is known again
+	Password    []byte `json:"password,omitempty"`     // likewise the password that moved with it: a digest of its hash
+	Own         own    `json:"own"`
+}
+
+// own is what the survivor had before, which stays his.
+type own struct {
+	belongings
+	Password []byte `json:"password,omitempty"`
+}
+
+// digest lets a hash be known again by who may not know it.
+func digest(passwordHash string) []byte {
+	sum := sha256.Sum256([]byte(passwordHash))
+	return sum[:]
 }
 
 // Value implements driver.Valuer.
@@ -33,6 +48,12 @@ func (m *moved) Scan(value any) error {
 		return json.Unmarshal(text, m)
 	}
 	return fmt.Errorf("what a join moved is stored as text, not as %T", value)
+}
+
+// parted is what is left of it when the join was undone: how much moved, and at which apps.
+func (m moved) parted() moved {
+	m.keepOnly(belongings{})
+	return moved{Moved: m.Moved}
 }
 
 // summary tells of it in the audit log, where no openid belongs.

@@ -16,32 +16,43 @@ func (j *Joins) Undo(ctx context.Context, id string) (identity.Join, error) {
 	if storable(id) != nil {
 		return identity.Join{}, identity.ErrNotFound
 	}
-	var row joinRow
+	var undone identity.Join
 	err := j.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		// This is the first lock of all, so that of two who undo one join the second finds it undone.
-		if err := changed(tx.Exec("UPDATE joins SET undone_at = ? WHERE id = ? AND undone_at IS NULL", now.UnixMilli(), id)); err != nil {
-			return err
-		}
-		row = joinRow{}
-		if err := one(tx.Raw("SELECT * FROM joins WHERE id = ?", id), &row); err != nil {
-			return err
-		}
-		retired, survivor, err := findPair(tx, j.db.words.forUpdate, row.Retired, row.Survivor)
+		row, retired, survivor, err := j.held(tx, id)
 		if err != nil {
 			return err
 		}
 		if err := nothingLater(tx, row); err != nil {
 			return err
 		}
-		if row.Moved, err = giveBack(tx, row.Moved, retired, survivor); err != nil {
+		given, doubts, err := giveBack(tx, row.Moved, retired, survivor)
+		if err != nil {
 			return err
 		}
-		return part(tx, now, row)
+		ms := now.UnixMilli()
+		row.UndoneAt = &ms
+		undone = row.join()
+		undone.Moved, undone.Doubts = given, doubts
+		return part(tx, now, row, given)
 	})
 	if err != nil {
 		return identity.Join{}, err
 	}
-	return row.join(), nil
+	return undone, nil
+}
+
+// held finds a join that holds, and keeps its users as they are. They come first, as for all who change what a user has: of two who undo one
+// join the second waits for them, and finds it undone.
+func (j *Joins) held(tx *gorm.DB, id string) (row joinRow, retired, survivor userRow, err error) {
+	const holds = "SELECT * FROM joins WHERE id = ? AND undone_at IS NULL"
+	var found joinRow
+	if err := one(tx.Raw(holds, id), &found); err != nil {
+		return row, retired, survivor, err
+	}
+	if retired, survivor, err = findPair(tx, j.db.words.forUpdate, found.Retired, found.Survivor); err != nil {
+		return row, retired, survivor, err
+	}
+	return row, retired, survivor, one(tx.Raw(holds, id), &row)
 }
 
 // nothingLater says which join must be undone before. Whoever was joined into the survivor's own survivor has left with what this one moved.
@@ -58,22 +69,8 @@ func nothingLater(tx *gorm.DB, row joinRow) error {
 	return fmt.Errorf("%w: join %s was made later and must be undone before", identity.ErrExists, later)
 }
 
-// giveBack returns to the retired user what the survivor still has, and says what that was. A name stays if it was changed since, or if the
-// retired user was given another one.
-func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (moved, error) {
-	given, err := hand(tx, survivor.ID, retired.ID, m.Moved)
-	if err != nil {
-		return moved{}, err
-	}
-	if m.Username && survivor.UsernameKey != nil && *survivor.UsernameKey == m.UsernameKey && retired.UsernameKey == nil {
-		given.Username = true
-		err = handName(tx, survivor, retired.ID)
-	}
-	return moved{Moved: given}, err
-}
-
 // part makes two users of one again, and tells of it. Sessions of the survivor may be either person's.
-func part(tx *gorm.DB, now time.Time, row joinRow) error {
+func part(tx *gorm.DB, now time.Time, row joinRow, given identity.Moved) error {
 	if err := newEpochs(tx, row); err != nil {
 		return err
 	}
@@ -86,7 +83,10 @@ func part(tx *gorm.DB, now time.Time, row joinRow) error {
 	if _, err := endSessions(tx, now, identity.EndedByJoin, "user_id = ?", row.Survivor); err != nil {
 		return err
 	}
+	if err := changed(tx.Exec("UPDATE joins SET undone_at = ?, moved = ? WHERE id = ?", row.UndoneAt, row.Moved.parted(), row.ID)); err != nil {
+		return err
+	}
 	return recordEvent(tx, now, identity.Event{
-		Kind: identity.EventJoinUndone, UserID: row.Retired, Detail: "from " + row.Survivor + ": " + row.Moved.summary(),
+		Kind: identity.EventJoinUndone, UserID: row.Retired, Detail: "from " + row.Survivor + ": " + moved{Moved: given}.summary(),
 	})
 }

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"sync"
@@ -131,7 +132,11 @@ func calls(db *DB, session identity.Session) []call {
 			return errorOfTwo(db.Users().FindOrCreateByAccount(ctx, seen()))
 		}},
 		{"Users.Name", func(ctx context.Context) error {
-			return db.Users().Name(ctx, session.UserID, "n"+identity.NewSessionID())
+			user, err := db.Users().Find(ctx, session.UserID)
+			if err != nil {
+				return err
+			}
+			return db.Users().Name(ctx, user.ID, cmp.Or(user.Username, "n"+identity.NewSessionID()))
 		}},
 		{"Users.Link", func(ctx context.Context) error {
 			link := seen()

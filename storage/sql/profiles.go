@@ -120,7 +120,7 @@ func phoneWritten(result, tx *gorm.DB, now time.Time, userID, detail string) err
 	return recordEvent(tx, now, identity.Event{Kind: identity.EventPhoneSet, UserID: userID, Detail: detail})
 }
 
-// change keeps the user's row meanwhile: what deletes the user either is seen, or comes after it and takes this along.
+// change keeps the user's row meanwhile: what deletes or joins the user either is seen, or comes after it.
 func (p *Profiles) change(ctx context.Context, userID string, write func(tx *gorm.DB, now time.Time) error) error {
 	if storable(userID) != nil {
 		return identity.ErrNotFound

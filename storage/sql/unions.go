@@ -45,6 +45,14 @@ func addUnion(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) er
 		s.Platform, s.OpenPlatform, s.UnionID, userID, now.UnixMilli()).Error
 }
 
+// dropUnions takes the unions from a user that none of his accounts names any more: of accounts that are gone, or of which the platform says
+// something else by now. Somebody may be in them, and first seen would be this user.
+func dropUnions(tx *gorm.DB, userID, platform string) error {
+	return tx.Exec(`DELETE FROM unions WHERE user_id = ? AND platform = ? AND NOT EXISTS (SELECT 1 FROM accounts a
+		WHERE a.user_id = unions.user_id AND a.platform = unions.platform AND a.open_platform = unions.open_platform AND a.union_id = unions.union_id)`,
+		userID, platform).Error
+}
+
 func recordConflict(tx *gorm.DB, now time.Time, userID, detail string) error {
 	return recordEvent(tx, now, identity.Event{Kind: identity.EventUnionConflict, UserID: userID, Detail: detail})
 }

@@ -72,7 +72,15 @@ func (u *Users) Name(ctx context.Context, id, username string) error {
 	}
 	shown := identity.DisplayUsername(username)
 	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if err := changed(tx.Exec("UPDATE users SET username = ?, username_key = ? WHERE id = ?", shown, canonical, id)); err != nil {
+		if _, err := u.db.heldUser(tx, id); err != nil {
+			return err
+		}
+		err := changed(tx.Exec("UPDATE users SET username = ?, username_key = ? WHERE id = ? AND (username_key IS NULL OR username_key = ?)",
+			shown, canonical, id, canonical))
+		if errors.Is(err, identity.ErrNotFound) { // but he is there, so he has another name
+			return identity.ErrExists
+		}
+		if err != nil {
 			return err
 		}
 		return recordEvent(tx, now, identity.Event{Kind: identity.EventUserNamed, UserID: id})

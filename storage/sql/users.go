@@ -85,7 +85,7 @@ func (u *Users) SetPassword(ctx context.Context, id, passwordHash string) error 
 		return err
 	}
 	return u.keepOut(ctx, id, identity.EndedByPassword, identity.EventPasswordSet, func(tx *gorm.DB, _ time.Time) *gorm.DB {
-		return tx.Exec("UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 WHERE id = ?", passwordHash, id)
+		return tx.Exec("UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 WHERE id = ? AND joined_into IS NULL", passwordHash, id)
 	})
 }
 
@@ -136,10 +136,11 @@ func (db *DB) lockUser(tx *gorm.DB, id string) error {
 	return tx.Exec("SELECT 1 FROM users WHERE id = ?"+db.words.forUpdate, id).Error
 }
 
-// heldUser locks a user likewise and returns what nobody else changes until the transaction is over. ErrNotFound.
+// heldUser locks a user likewise and returns what nobody else changes until the transaction is over. ErrNotFound, also for who was joined into
+// another one, perhaps since the caller looked: what such a user is given reaches nobody, and what is taken takes from the other one.
 func (db *DB) heldUser(tx *gorm.DB, id string) (identity.User, error) {
 	var row userRow
-	err := one(tx.Raw("SELECT * FROM users WHERE id = ?"+db.words.forUpdate, id), &row)
+	err := one(tx.Raw("SELECT * FROM users WHERE id = ? AND joined_into IS NULL"+db.words.forUpdate, id), &row)
 	return row.user(), err
 }
 

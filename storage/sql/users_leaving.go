@@ -11,25 +11,44 @@ import (
 )
 
 // Leave implements identity.Users.
-func (u *Users) Leave(ctx context.Context, id string, grace time.Duration) (deletesAt time.Time, err error) {
+func (u *Users) Leave(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
+	return u.leave(ctx, id, grace, false)
+}
+
+// Dismiss implements identity.Users.
+func (u *Users) Dismiss(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
+	return u.leave(ctx, id, grace, true)
+}
+
+func (u *Users) leave(ctx context.Context, id string, grace time.Duration, dismissed bool) (deletesAt time.Time, err error) {
 	if storable(id) != nil {
 		return time.Time{}, identity.ErrNotFound
 	}
 	err = u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		user, err := u.db.heldUser(tx, id)
-		if err != nil || user.Leaving() {
-			deletesAt = user.DeletesAt
+		if err != nil {
 			return err
 		}
+		event := identity.Event{Kind: identity.EventLeaving, UserID: id}
 		ms := now.Add(grace).UnixMilli()
+		switch {
+		case dismissed:
+			event.Detail = "by an operator"
+			if user.Leaving() {
+				ms = min(ms, user.DeletesAt.UnixMilli())
+			}
+		case user.Leaving():
+			deletesAt = user.DeletesAt
+			return nil
+		}
 		deletesAt = instant(&ms)
-		if err := changed(tx.Exec("UPDATE users SET deletes_at = ?, auth_epoch = auth_epoch + 1 WHERE id = ?", ms, id)); err != nil {
+		if err := changed(tx.Exec("UPDATE users SET deletes_at = ?, dismissed = ?, auth_epoch = auth_epoch + 1 WHERE id = ?", ms, dismissed, id)); err != nil {
 			return err
 		}
 		if _, err := endSessions(tx, now, identity.EndedByLeaving, "user_id = ?", id); err != nil {
 			return err
 		}
-		return recordEvent(tx, now, identity.Event{Kind: identity.EventLeaving, UserID: id})
+		return recordEvent(tx, now, event)
 	})
 	if err != nil {
 		return time.Time{}, err
@@ -47,12 +66,16 @@ func (u *Users) Stay(ctx context.Context, id string) error {
 		if err != nil || !user.Leaving() {
 			return err
 		}
-		if err := changed(tx.Exec("UPDATE users SET deletes_at = NULL WHERE id = ?", id)); err != nil {
+		if err := changed(tx.Exec("UPDATE users SET deletes_at = NULL, dismissed = ? WHERE id = ?", false, id)); err != nil {
 			return err
 		}
 		return recordEvent(tx, now, identity.Event{Kind: identity.EventStaying, UserID: id})
 	})
 }
+
+// due are users who may be deleted, and whose time has come. One who was disabled meanwhile stays: the accounts of who is gone make a new user,
+// whom nobody has disabled.
+const due = "deletes_at <= ? AND (disabled_at IS NULL OR dismissed) AND joined_into IS NULL"
 
 // DeleteLeft implements identity.Users. Each user goes in a transaction of its own: none is long, and one who cannot be deleted keeps no
 // one else.
@@ -61,31 +84,31 @@ func (u *Users) DeleteLeft(ctx context.Context, batch int) (deleted int, err err
 	if err != nil {
 		return 0, err
 	}
-	var due []string
-	err = u.db.read.WithContext(ctx).Raw("SELECT id FROM users WHERE deletes_at <= ? ORDER BY deletes_at, id LIMIT ?", now.UnixMilli(), batch).Scan(&due).Error
+	leaving, err := scanAll[string](u.db.read.WithContext(ctx), "SELECT id FROM users WHERE "+due+" ORDER BY deletes_at, id LIMIT ?", now.UnixMilli(), batch)
 	if err != nil {
-		return 0, ended(ctx, err)
+		return 0, err
 	}
 	var faults []error
-	for _, id := range due {
+	for _, id := range leaving {
 		if ctx.Err() != nil {
 			return deleted, errors.Join(append(faults, ctx.Err())...)
 		}
 		switch err := u.deleteLeft(ctx, id); {
 		case err == nil:
 			deleted++
-		case !errors.Is(err, identity.ErrNotFound): // who changed his mind meanwhile, or whom another server deleted
+		case !errors.Is(err, identity.ErrNotFound): // who changed his mind or was disabled meanwhile, or whom another server deleted
 			faults = append(faults, err)
 		}
 	}
 	return deleted, errors.Join(faults...)
 }
 
-// withRetired finds a user and all who were retired into it, and into them: their ids lead nowhere without it.
-const withRetired = `WITH RECURSIVE gone (id) AS (
+// withRetired lets a query know a user and all who were retired into it, and into them: their ids lead nowhere without it.
+func withRetired(query string) string {
+	return `WITH RECURSIVE family (id) AS (
 		SELECT id FROM users WHERE id = ?
-		UNION SELECT j.retired FROM joins j JOIN gone ON j.survivor = gone.id WHERE j.undone_at IS NULL)
-	SELECT id FROM gone`
+		UNION SELECT j.retired FROM joins j JOIN family ON j.survivor = family.id WHERE j.undone_at IS NULL) ` + query
+}
 
 // deletions are in the order of references; each of them takes the ids.
 var deletions = []string{
@@ -101,15 +124,12 @@ var deletions = []string{
 // deleteLeft keeps the user for itself, as do all who give a user anything: they come before it and are seen, or wait and find nobody.
 func (u *Users) deleteLeft(ctx context.Context, id string) error {
 	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		user, err := u.db.heldUser(tx, id)
-		if err != nil {
+		var held string
+		if err := one(tx.Raw("SELECT id FROM users WHERE id = ? AND "+due+u.db.words.forUpdate, id, now.UnixMilli()), &held); err != nil {
 			return err
 		}
-		if !user.Leaving() || user.DeletesAt.After(now) {
-			return identity.ErrNotFound
-		}
 		var gone []string
-		if err := tx.Raw(withRetired, id).Scan(&gone).Error; err != nil {
+		if err := tx.Raw(withRetired("SELECT id FROM family"), id).Scan(&gone).Error; err != nil {
 			return err
 		}
 		for _, id := range gone {

@@ -60,7 +60,7 @@ func TestADeletionLooksUpByKey(t *testing.T) {
 	require.Contains(t, steps, "SEARCH users USING INDEX users_leaving (deletes_at<?)")
 	require.Contains(t, steps, "SEARCH sessions USING COVERING INDEX sessions_of_user (user_id=?)")
 	for _, scanned := range regexp.MustCompile(`SCAN (\w+)`).FindAllStringSubmatch(steps, -1) {
-		require.Contains(t, []string{"gone", "joins"}, scanned[1], steps)
+		require.Contains(t, []string{"family", "joins"}, scanned[1], steps)
 	}
 }
 
@@ -112,6 +112,8 @@ func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
 			{"Apps.RefundPhone", func(ctx context.Context) error { return db.Apps().RefundPhone(ctx, app.Platform, app.ID) }},
 			{"Users.Leave", func(ctx context.Context) error { return errorOf(db.Users().Leave(ctx, session.UserID, 0)) }},
 			{"Users.Stay", func(ctx context.Context) error { return db.Users().Stay(ctx, session.UserID) }},
+			{"Users.Dismiss", func(ctx context.Context) error { return errorOf(db.Users().Dismiss(ctx, session.UserID, 0)) }},
+			{"Users.Stay again", func(ctx context.Context) error { return db.Users().Stay(ctx, session.UserID) }},
 			{"Users.Leave again", func(ctx context.Context) error { return errorOf(db.Users().Leave(ctx, session.UserID, 0)) }},
 			{"Users.DeleteLeft", func(ctx context.Context) error { return errorOf(db.Users().DeleteLeft(ctx, 10)) }},
 		} {

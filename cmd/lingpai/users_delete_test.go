@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+// pruned deletes whose time has come, as a server would.
+func (o *operator) pruned() (deleted int) {
+	o.t.Helper()
+	database, err := sql.Open(context.Background(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
+	require.NoError(o.t, err)
+	defer database.Close()
+	deleted, err = database.Users().DeleteLeft(context.Background(), 10)
+	require.NoError(o.t, err)
+	return deleted
+}
+
+func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
+	o := migrated(t)
+	sub := o.seen(atApp("wx1", "openid", ""))[0]
+	require.Contains(t, o.ok("users", "delete", sub), sub+" would be deleted, with 1 account(s), and 0 session(s) would end")
+	user, _ := o.shown(sub)
+	require.NotContains(t, user, "deletes_at", "it was a preview")
+	require.Contains(t, o.refused("users", "keep", sub), sub+" is not leaving")
+
+	require.Contains(t, o.ok("users", "delete", sub, "--yes"), "take it back with: lingpai users keep "+sub)
+	user, _ = o.shown(sub)
+	at, err := time.Parse(time.RFC3339, user["deletes_at"].(string))
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(336*time.Hour), at, time.Minute)
+	require.Contains(t, o.ok("users", "delete", sub), sub+" is leaving already")
+	require.Zero(t, o.pruned())
+	require.Contains(t, o.ok("users", "keep", sub), sub+" stays")
+	user, _ = o.shown(sub)
+	require.NotContains(t, user, "deletes_at")
+
+	o.ok("users", "delete", sub, "--yes")
+	o.ok("users", "delete", sub, "--grace", "0s", "--yes")
+	require.Equal(t, 1, o.pruned())
+	require.Contains(t, o.refused("users", "show", sub), "there is no user")
+	require.NotEqual(t, sub, o.seen(atApp("wx1", "openid", ""))[0])
+}
+
+func TestADisabledUserIsDeletedByAnOperatorAlone(t *testing.T) {
+	o := migrated(t)
+	sub := o.seen(atApp("wx1", "openid", ""))[0]
+	o.ok("users", "disable", sub)
+	require.Contains(t, o.ok("users", "delete", sub), "is disabled, and its accounts would make a new user who is not")
+	require.Zero(t, o.pruned())
+	o.ok("users", "delete", sub, "--grace", "0s", "--yes")
+	user, _ := o.shown(sub)
+	require.NotEmpty(t, user["disabled_at"])
+	require.Equal(t, 1, o.pruned())
+}
+
+func TestAUserWhoCannotBeDeletedStays(t *testing.T) {
+	o := migrated(t)
+	o.okWith("a good password", "users", "create", "alice")
+	retired, survivor := o.twins("UNION")
+	o.ok("users", "join", retired, survivor, "--yes")
+	for _, command := range [][]string{{"delete", retired}, {"delete", retired, "--yes"}, {"keep", retired}, {"set-password", retired}} {
+		message := o.refusedWith("a good password", append([]string{"users"}, command...)...)
+		require.Contains(t, message, retired+" was joined into "+survivor+": name that one")
+	}
+	require.Contains(t, o.refused("users", "delete", "alice", "--grace", "-1h", "--yes"), "--grace: at least 0s")
+	for _, command := range []string{"delete", "keep"} {
+		require.Contains(t, o.refused("users", command, "nobody"), `there is no user "nobody"`)
+	}
+	require.Zero(t, o.pruned())
+}
