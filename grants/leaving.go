@@ -13,6 +13,9 @@ func (m *Manager) checkLeaving(ctx context.Context, r Request, user identity.Use
 	if !user.Leaving() {
 		return nil
 	}
+	if user.Dismissed {
+		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) + ". Its operator can keep it.")
+	}
 	if !r.Client.FirstParty || r.Parameter("restore_account") != "true" {
 		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) + ". " +
 			"Sign in with restore_account=true to keep it.")

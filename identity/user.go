@@ -23,7 +23,8 @@ type User struct {
 	AuthEpoch    int64 // grows whenever sessions opened on older knowledge must not live
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero: enabled
-	DeletesAt    time.Time // when all of it will be gone, as its person asked; zero: stays
+	DeletesAt    time.Time // when all of it will be gone; zero: stays
+	Dismissed    bool      // an operator said so, not its person, who cannot take it back
 	JoinedInto   string    // the user that this one turned out to be; empty: none
 }
 

@@ -246,6 +246,11 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	require.Equal(t, subject, claimsOf(t, back.text("access_token"))["sub"])
 	requireTokens(t, w.token(w.wechatCode("ada")))
 
+	_, err = w.database.Users().Dismiss(context.Background(), subject, time.Hour)
+	require.NoError(t, err)
+	ours["code"] = w.code("ada")
+	requireError(t, w.token(ours.with("restore_account", "true")), http.StatusBadRequest, "invalid_grant") // that is not for its user to say
+	require.NoError(t, w.database.Users().Stay(context.Background(), subject))
 	_, err = w.database.Users().Leave(context.Background(), subject, time.Hour)
 	require.NoError(t, err)
 	w.clock.Move(2 * time.Hour)

@@ -29,6 +29,7 @@ type userRow struct {
 	Roles        roleSet
 	Claims       string
 	DeletesAt    *int64
+	Dismissed    bool
 	JoinedInto   *string
 }
 
@@ -36,18 +37,18 @@ func (userRow) TableName() string { return "users" }
 
 // userColumns are read in the order of targets.
 const userColumns = "u.id, u.username, u.username_key, u.password_hash, u.auth_epoch, u.created_at, u.disabled_at, u.roles, u.claims, " +
-	"u.deletes_at, u.joined_into"
+	"u.deletes_at, u.dismissed, u.joined_into"
 
 func (r *userRow) targets() []any {
 	return []any{
-		&r.ID, &r.Username, &r.UsernameKey, &r.PasswordHash, &r.AuthEpoch, &r.CreatedAt, &r.DisabledAt, &r.Roles, &r.Claims, &r.DeletesAt, &r.JoinedInto,
+		&r.ID, &r.Username, &r.UsernameKey, &r.PasswordHash, &r.AuthEpoch, &r.CreatedAt, &r.DisabledAt, &r.Roles, &r.Claims, &r.DeletesAt, &r.Dismissed, &r.JoinedInto,
 	}
 }
 
 func (r userRow) user() identity.User {
 	user := identity.User{
 		ID: r.ID, PasswordHash: r.PasswordHash, AuthEpoch: r.AuthEpoch, CreatedAt: instant(&r.CreatedAt), DisabledAt: instant(r.DisabledAt),
-		Roles: r.Roles, Claims: identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt),
+		Roles: r.Roles, Claims: identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt), Dismissed: r.Dismissed,
 	}
 	if r.Username != nil {
 		user.Username = *r.Username
