@@ -22,3 +22,14 @@ func TestClientCredentialsNeedNoStore(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, grants.Verified{Subject: "service", ClientID: "service", Scope: "api"}, caller)
 }
+
+// TestNoThirdPartyGetsTheAccountScopeByDefault: a record from before there was a rule against it, or one that was written by hand.
+func TestNoThirdPartyGetsTheAccountScopeByDefault(t *testing.T) {
+	w := newWorld(t)
+	client := publicClient("others", grants.WechatCode)
+	client.Scopes, client.DefaultScopes = []string{"api", "account"}, []string{"api", "account"}
+	require.NoError(t, w.database.Clients().Create(t.Context(), client))
+	info, err := w.token(form{"grant_type": grants.WechatCode, "client_id": "others", "code": w.code("alice")})
+	require.NoError(t, err)
+	require.Equal(t, "api", info.GetScope())
+}

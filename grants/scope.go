@@ -27,7 +27,7 @@ func Scopes() []string {
 // allowedScope is what a client gets by a grant that asks for a scope, or for none.
 func allowedScope(client identity.Client, grant, requested string) (string, error) {
 	if requested == "" {
-		return withoutAppToken(client.DefaultScopes), nil
+		return defaultScope(client), nil
 	}
 	names, err := parseScope(requested)
 	if err != nil {
@@ -69,9 +69,11 @@ func narrowedScope(granted, requested string) (string, error) {
 	return strings.Join(names, " "), nil
 }
 
-// withoutAppToken joins scopes that were not asked for by name.
-func withoutAppToken(names []string) string {
-	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == ScopeAppToken })
+// defaultScope is what a client gets that asks for nothing: never what must be asked for by name, nor what only our own clients may have.
+func defaultScope(client identity.Client) string {
+	names := slices.DeleteFunc(slices.Clone(client.DefaultScopes), func(name string) bool {
+		return name == ScopeAppToken || name == tokens.ScopeAccount && !client.FirstParty
+	})
 	return strings.Join(names, " ")
 }
 

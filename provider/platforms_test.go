@@ -261,24 +261,6 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	require.NotEqual(t, subject, claimsOf(t, again.text("access_token"))["sub"], "a sub is never given again")
 }
 
-// TestABrowserCodeProvesNothingAtTheAccountAPI: nobody has proved there to be the client, so whoever found a code in a browser's history could
-// link its owner's account to his own user.
-func TestABrowserCodeProvesNothingAtTheAccountAPI(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.addApp(websiteApp, identity.KindWebsite)
-	mine := backendCode(websiteApp, w.oauthCode(wechattest.OAuthCode{AppID: websiteApp, User: "mallory"})).with("scope", "openid account")
-	token := w.token(mine).text("access_token")
-	found := w.oauthCode(wechattest.OAuthCode{AppID: websiteApp, User: "ada"})
-	header := http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
-	proof := w.oauthCode(wechattest.OAuthCode{AppID: websiteApp, User: "mallory"})
-	body := `{"code":"` + found + `","proof_code":"` + proof + `"}`
-	requireError(t, w.post("/account/v1/links", body, header), http.StatusBadRequest, "unauthorized_client")
-	a := w.token(backendCode(websiteApp, found))
-	requireTokens(t, a) // it was not spent
-	require.NotEqual(t, claimsOf(t, token)["sub"], claimsOf(t, a.text("access_token"))["sub"])
-}
-
 // TestASlowPlatformLeavesTimeForTheSession: what came with a sign-in must not cost it.
 func TestASlowPlatformLeavesTimeForTheSession(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,79 @@
+package provider_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+// TestAnAccountWithoutStorage: all is told to come again, and nothing of why.
+func TestAnAccountWithoutStorage(t *testing.T) {
+	t.Parallel()
+	w := newAccountWorld(t)
+	a := w.both("ada")
+	calls := w.everyAccountCall()
+	calls["POST /users"] = newcomer("bob")
+	require.NoError(t, w.database.Close())
+	for call, body := range calls {
+		token := a.text("access_token")
+		if call == "POST /users" {
+			token = ""
+		}
+		gone := w.account(call, token, body)
+		requireError(t, gone, http.StatusServiceUnavailable, "temporarily_unavailable")
+		require.NotContains(t, gone.body, "sql")
+		require.NotContains(t, gone.body, "database")
+	}
+}
+
+// TestAnAccountWhoseGuessesCannotBeCounted: passwords are refused and nobody registers; codes, which WeChat judges, go on.
+func TestAnAccountWhoseGuessesCannotBeCounted(t *testing.T) {
+	t.Parallel()
+	w := newAccountWorld(t)
+	a := w.both("ada")
+	before := w.stateOf(a)
+	w.volatile.broken.Store(true)
+	requireError(t, w.account("POST /users", "", newcomer("bob")), http.StatusServiceUnavailable, "temporarily_unavailable")
+	for call, body := range w.guarded() {
+		refused := w.account(call, a.text("access_token"), body.with("current_password", testPassword))
+		requireError(t, refused, http.StatusServiceUnavailable, "temporarily_unavailable")
+	}
+	require.Equal(t, before, w.stateOf(a))
+	requireAccount(t, w.account("POST /export", a.text("access_token"), w.proofBy(testApp, "ada")))
+}
+
+// TestAnAccountWhenWeChatFails: what is not the user's fault is not called so, and nothing is done without a proof.
+func TestAnAccountWhenWeChatFails(t *testing.T) {
+	t.Parallel()
+	w := newAccountWorld(t)
+	a := w.both("ada")
+	before := w.stateOf(a)
+	for name, c := range map[string]struct {
+		fault  wechattest.Fault
+		status int
+		error  string
+	}{
+		"wrong AppSecret": {wechattest.Fault{Errcode: 40125}, http.StatusInternalServerError, "server_error"},
+		"HTML":            {wechattest.Fault{Body: "html"}, http.StatusServiceUnavailable, "temporarily_unavailable"},
+		"a rate":          {wechattest.Fault{Errcode: 45011}, http.StatusServiceUnavailable, "temporarily_unavailable"},
+		"blocked":         {wechattest.Fault{Errcode: 40226}, http.StatusUnauthorized, "insufficient_user_authentication"},
+		"a used code":     {wechattest.Fault{Errcode: 40163}, http.StatusUnauthorized, "insufficient_user_authentication"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.fault.Errmsg = secretOfWechat
+			require.NoError(t, w.simulator.Fail(c.fault))
+			proof := w.proofBy(testApp, "ada")
+			refused := w.account("POST /deletion", a.text("access_token"), proof)
+			requireError(t, refused, c.status, c.error)
+			require.NotContains(t, refused.body, secretOfWechat)
+			w.requireNotLogged(t, proof["proof_code"])
+		})
+	}
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Errcode: 40163}))
+	link := form{"current_password": testPassword, "appid": otherApp, "code": w.codeOf(otherApp, "ada")}
+	requireError(t, w.account("POST /links", a.text("access_token"), link), http.StatusBadRequest, "invalid_grant")
+	require.Equal(t, before, w.stateOf(a))
+}
