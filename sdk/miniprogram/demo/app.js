@@ -1,0 +1,8 @@
+const { createAuth } = require('@lingpai/miniprogram');
+const config = require('./config');
+const platform = require('./platform')(config.simulator);
+
+App({
+  platform,
+  auth: createAuth({ issuer: config.issuer, clientId: config.clientId, scope: 'openid profile phone', platform }),
+});

@@ -1,0 +1,417 @@
+'use strict';
+// Made of src by scripts/build.js.
+const parts = {};
+parts.errors = (() => {
+const messages = {
+  network: ['网络不可用，请稍后重试', 'The network is not available. Try again later.'],
+  invalid_response: ['服务器的回答无法识别，请稍后重试', 'The server sent no answer that can be read. Try again later.'],
+  temporarily_unavailable: ['服务繁忙，请稍后重试', 'The service is busy. Try again later.'],
+  server_error: ['服务器出错，请稍后重试', 'Something went wrong on the server. Try again later.'],
+  login_failed: ['微信登录失败，请稍后重试', 'WeChat gave no login code. Try again later.'],
+  invalid_grant: ['凭据无效或已过期', 'The credentials were refused or have expired.'],
+  signed_out: ['尚未登录', 'Not signed in.'],
+  session_lost: ['登录已失效，请重新登录', 'The session has ended. Sign in again.'],
+  user_changed: ['登录的用户已改变，请求未发送', 'Another user has signed in. The request was not sent.'],
+  username_taken: ['用户名已被占用', 'The user name is taken.'],
+  weak_password: ['密码太短或太常见', 'The password is too short or too common.'],
+  over_budget: ['本月手机号验证次数已用完', 'No more phone numbers can be verified this month.'],
+};
+const other = ['请求被拒绝', 'The request was refused.'];
+function AuthError(code, language, more) {
+  const text = messages[code] || other;
+  this.name = 'AuthError';
+  this.code = code;
+  this.message = text[language === 'en' ? 1 : 0];
+  this.status = 0;
+  this.retryable = false;
+  Object.assign(this, more);
+  this.stack = new Error(code).stack;
+}
+AuthError.prototype = Object.create(Error.prototype, { constructor: { value: AuthError } });
+return { AuthError: AuthError, messages: messages };
+})();
+parts.claims = (() => {
+const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+return token => {
+  try {
+    let bits = 0;
+    let size = 0;
+    let text = '';
+    String(token).split('.')[1].split('').forEach(digit => {
+      bits = (bits << 6) | digits.indexOf(digit);
+      size += 6;
+      if (size >= 8) {
+        size -= 8;
+        text += '%' + (((bits >> size) & 255) + 256).toString(16).slice(1);
+      }
+    });
+    return Object(JSON.parse(decodeURIComponent(text)));
+  } catch (err) {
+    return {};
+  }
+};
+})();
+parts.platform = (() => {
+return own => {
+  const base = typeof wx === 'undefined' ? {} : wx;
+  const host = name => (own && typeof own[name] === 'function' ? own : base);
+  const has = name => typeof host(name)[name] === 'function';
+  const call = (name, options, patience) => new Promise((resolve, reject) => {
+    const timer = typeof setTimeout === 'function' && setTimeout(() => reject({ errMsg: name + ':fail timeout' }), patience);
+    const settle = end => value => {
+      if (timer) clearTimeout(timer);
+      end(value);
+    };
+    const success = settle(resolve);
+    const fail = settle(reject);
+    try {
+      const promise = host(name)[name](Object.assign({}, options, { success: success, fail: fail }));
+      if (promise && typeof promise.then === 'function') promise.then(success, fail);
+    } catch (err) {
+      fail(err);
+    }
+  });
+  const about = of => {
+    try {
+      return of.getAppBaseInfo ? of.getAppBaseInfo() : of.getSystemInfoSync();
+    } catch (err) {
+      return {};
+    }
+  };
+  const encrypts = () => {
+    const version = String(about(host('setStorage')).SDKVersion || '0').split('.').map(Number);
+    return (version[0] * 1000 + (version[1] || 0)) * 1000 + (version[2] || 0) >= 2021003;
+  };
+  return { call: call, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
+};
+})();
+parts.random = (() => {
+return platform => () => {
+  const bytes = platform.has('getRandomValues')
+    ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
+    : new Promise(resolve => resolve(platform.host('random').random(16)));
+  return bytes.then(given => {
+    const list = new Uint8Array(given);
+    let text = '';
+    for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
+    return list.length < 16 ? '' : text;
+  }).catch(() => '');
+};
+})();
+parts.store = (() => {
+const patience = 10000;
+return (platform, key) => {
+  const encrypted = platform.encrypts();
+  let last = Promise.resolve();
+  const inTurn = job => {
+    const done = last.then(job);
+    last = done.catch(() => {});
+    return done;
+  };
+  const plainToo = (name, options) => encrypted
+    ? platform.call(name, Object.assign({ encrypt: true }, options), patience).catch(() => platform.call(name, options, patience))
+    : platform.call(name, options, patience);
+  return {
+    read: () => inTurn(() => plainToo('getStorage', { key: key }).then(found => Object(JSON.parse(found.data))).catch(() => ({}))),
+    write: record => inTurn(() => plainToo('setStorage', { key: key, data: JSON.stringify(record) })),
+  };
+};
+})();
+parts.http = (() => {
+const errors = parts.errors;
+const form = fields => Object.keys(fields).filter(name => fields[name]).map(name => name + '=' + encodeURIComponent(fields[name])).join('&');
+const parsed = data => {
+  try {
+    return Object(typeof data === 'string' ? JSON.parse(data) : data);
+  } catch (err) {
+    return {};
+  }
+};
+const header = (answer, name) => {
+  const all = answer.header || {};
+  const found = Object.keys(all).filter(each => each.toLowerCase() === name)[0];
+  return String(found ? all[found] : '');
+};
+return (config, platform) => {
+  const fail = (code, more) => new errors.AuthError(code, config.language, more);
+  const send = options => platform.call('request', options, (options.timeout || 60000) + 5000).catch(cause => {
+    throw fail('network', { retryable: true, cause: cause });
+  });
+  const body = answer => {
+    const data = parsed(answer.data);
+    const status = answer.statusCode;
+    if (status >= 200 && status < 300) return data;
+    const busy = status === 429 || status >= 500;
+    throw fail(data.error || (busy ? 'temporarily_unavailable' : 'invalid_response'), {
+      status: status,
+      retryable: busy || !data.error,
+      retryAfter: Number(header(answer, 'retry-after')) || 0,
+      wechat_errcode: data.wechat_errcode,
+      description: data.error_description,
+      request_id: data.request_id,
+    });
+  };
+  const post = (path, type, data, key) => send({
+    url: config.issuer + path,
+    method: 'POST',
+    header: Object.assign({ 'content-type': type }, key ? { 'Idempotency-Key': key } : {}),
+    data: data,
+    timeout: config.timeout,
+  }).then(body);
+  const postForm = (path, fields, key) => post(path, 'application/x-www-form-urlencoded', form(Object.assign({ client_id: config.clientId }, fields)), key);
+  return { fail: fail, send: send, body: body, header: header, form: form, parsed: parsed, post: post, postForm: postForm };
+};
+})();
+parts.session = (() => {
+const claims = parts.claims;
+return (config, platform, http, store, random, emit) => {
+  let record;
+  let loading;
+  let renewing;
+  let signing;
+  let unsaved = false;
+  let refused = '';
+  let logouts = 0;
+  const load = () => loading || (loading = store.read().then(found => { record = found; }));
+  const save = next => {
+    record = next;
+    unsaved = true;
+    return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
+  };
+  const lives = early => {
+    const age = Date.now() - record.got;
+    return !!record.access && record.access !== refused && age >= 0 && age < record.ttl - early;
+  };
+  const young = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
+  const revoke = token => http.postForm('/revoke', { token: token }).then(() => true, () => false);
+  const ask = (fields, key, old) => http.postForm('/token', fields, key).then(answer => {
+    const got = Date.now();
+    const sub = old ? old.sub : claims(answer.access_token).sub;
+    if (!answer.access_token || !sub) throw http.fail('invalid_response', { retryable: true });
+    return random().then(next => ({
+      user: Object.assign({ sub: sub }, claims(answer.id_token)),
+      record: {
+        access: answer.access_token,
+        got: got,
+        ttl: (answer.expires_in || 300) * 1000,
+        refresh: answer.refresh_token || (old && old.refresh),
+        key: answer.refresh_token ? next : old && old.key,
+        sub: sub,
+        method: old ? old.method : fields.grant_type,
+      },
+    }));
+  });
+  const lose = cause => save({ out: true }).then(() => {
+    const err = http.fail('session_lost', cause && { status: cause.status, wechat_errcode: cause.wechat_errcode, request_id: cause.request_id });
+    emit('sessionLost', err);
+    emit('change', null);
+    throw err;
+  });
+  const trade = pending => ask({ grant_type: 'wechat_code', code: pending.code, scope: config.scope, appid: config.appid }, pending.key)
+    .catch(err => {
+      if (err.retryable || (record.pending || {}).key !== pending.key) throw err;
+      return save(Object.assign({}, record, { pending: undefined })).then(() => { throw err; });
+    });
+  const freshCode = began => platform.call('login', { timeout: config.timeout }, config.timeout + 5000)
+    .then(answer => answer.code || Promise.reject(answer))
+    .catch(cause => { throw http.fail('login_failed', { retryable: true, cause: cause }); })
+    .then(code => random().then(key => {
+      if (began !== logouts) throw http.fail('signed_out');
+      const pending = { code: code, key: key };
+      return (key ? save(Object.assign({}, record, { pending: pending })) : Promise.resolve()).then(() => trade(pending));
+    }));
+  const byCode = began => !record.pending ? freshCode(began) : trade(record.pending).catch(err => {
+    if (err.code === 'invalid_grant') return freshCode(began);
+    throw err;
+  });
+  const signIn = (credentials, expected, began) => {
+    const asked = credentials
+      ? ask({ grant_type: 'password', username: credentials.username, password: credentials.password, scope: config.scope })
+      : byCode(began);
+    return asked.then(answer => {
+      const stranger = expected && answer.record.sub !== expected;
+      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access);
+      if (began !== logouts) throw http.fail('signed_out');
+      if (stranger) return lose();
+      return save(answer.record).then(() => {
+        if (!expected) emit('change', answer.user);
+        return answer.user;
+      });
+    }, err => {
+      if (expected && began === logouts && err.code === 'invalid_grant') return lose(err);
+      throw err;
+    });
+  };
+  const login = (credentials, silent) => {
+    const what = credentials ? JSON.stringify([credentials.username, credentials.password]) : '';
+    if (signing && signing.what === what) {
+      signing.silent = signing.silent && silent;
+      return signing.promise;
+    }
+    const began = logouts;
+    const before = signing ? signing.promise.catch(() => {}) : load();
+    const mine = { what: what, silent: silent };
+    const end = () => { if (signing === mine) signing = undefined; };
+    mine.promise = before.then(() => {
+      if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
+      return mine.silent && young() ? undefined : signIn(credentials, mine.silent && record.sub, began);
+    });
+    mine.promise.then(end, end);
+    signing = mine;
+    return mine.promise;
+  };
+  const prepare = () => {
+    const held = record;
+    return (held.key ? Promise.resolve(held.key) : random()).then(key => {
+      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key }));
+    });
+  };
+  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
+    .then(answer => {
+      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
+    }, err => {
+      if (record.refresh !== held.refresh) return undefined;
+      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
+      if (held.method === 'password') return lose(err);
+      return save({ sub: held.sub, method: held.method, pending: record.pending }).then(() => login(undefined, true));
+    });
+  const reload = () => {
+    const before = record;
+    return unsaved ? Promise.resolve() : store.read().then(found => {
+      if (record === before && (found.out || found.sub)) record = found;
+    });
+  };
+  const renew = () => {
+    if (renewing) return renewing;
+    const mine = reload().then(() => {
+      if (record.out || young()) return undefined;
+      if (record.refresh) return prepare().then(() => (record.refresh ? refresh(record) : undefined));
+      return record.method === 'password' ? lose() : login(undefined, true);
+    });
+    const end = () => { if (renewing === mine) renewing = undefined; };
+    mine.then(end, end);
+    renewing = mine;
+    return mine;
+  };
+  const ensure = () => load().then(() => {
+    if (young()) return record;
+    return (record.out && signing ? signing.promise : renew()).then(() => {
+      if (!record.access) throw http.fail('signed_out');
+      return record;
+    }, err => {
+      if (err.retryable && lives(0)) return record;
+      throw err;
+    });
+  });
+  const logout = () => load().then(() => {
+    const token = record.refresh || record.access;
+    logouts++;
+    renewing = signing = undefined;
+    return save({ out: true }).then(() => {
+      emit('change', null);
+      return token ? revoke(token) : true;
+    });
+  });
+  return {
+    ensure: ensure,
+    login: login,
+    logout: logout,
+    sub: () => load().then(() => record.sub),
+    refuse: access => { if (access === record.access) refused = access; },
+  };
+};
+})();
+parts.request = (() => {
+const places = 9;
+const wantsToken = (http, answer) => {
+  if (answer.statusCode !== 401) return false;
+  const challenge = /error="?([a-z_]+)/.exec(http.header(answer, 'www-authenticate'));
+  const error = challenge ? challenge[1] : http.parsed(answer.data).error;
+  return error !== 'insufficient_user_authentication';
+};
+return (http, session) => {
+  let free = places;
+  const waiting = [];
+  const inPlace = job => new Promise(resolve => {
+    const begin = () => {
+      free--;
+      const result = job();
+      const end = () => {
+        free++;
+        if (waiting.length) waiting.shift()();
+      };
+      result.then(end, end);
+      resolve(result);
+    };
+    if (free) begin();
+    else waiting.push(begin);
+  });
+  const attempt = (options, sub, replay) => session.ensure().then(held => {
+    if (sub && held.sub !== sub) throw http.fail('user_changed');
+    const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
+    return http.send(Object.assign({}, options, { header: header })).then(answer => {
+      if (!replay || !wantsToken(http, answer)) return answer;
+      session.refuse(held.access);
+      return options.replay === false ? answer : attempt(options, held.sub, false);
+    });
+  });
+  return options => {
+    const answer = session.sub().then(sub => inPlace(() => attempt(options, sub, true)));
+    if (options.success || options.fail || options.complete) {
+      answer.then(options.success, options.fail || (() => {})).then(options.complete);
+    }
+    return answer;
+  };
+};
+})();
+parts.index = (() => {
+const errors = parts.errors;
+const createPlatform = parts.platform;
+const createRandom = parts.random;
+const createStore = parts.store;
+const createHttp = parts.http;
+const createSession = parts.session;
+const createRequest = parts.request;
+const createAuth = options => {
+  const platform = createPlatform(options.platform);
+  const config = Object.assign({ scope: 'openid profile', skew: 60, timeout: 15000 }, options);
+  config.language = config.language || (/^en/i.test(platform.language()) ? 'en' : 'zh-CN');
+  config.issuer = String(config.issuer || '').replace(/\/$/, '');
+  if (!config.issuer || !config.clientId) throw new TypeError('createAuth needs issuer and clientId');
+  const listeners = [];
+  const emit = (event, detail) => listeners.filter(each => each.event === event).forEach(each => {
+    Promise.resolve(detail).then(each.listener);
+  });
+  const http = createHttp(config, platform);
+  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), createRandom(platform), emit);
+  const request = createRequest(http, session);
+  let unsure;
+  return {
+    login: credentials => session.login(credentials),
+    register: who => http.post('/account/v1/users', 'application/json', JSON.stringify({ client_id: config.clientId, username: who.username, password: who.password }))
+      .catch(err => {
+        if (err.code === 'username_taken' && unsure === who.username) return;
+        unsure = err.retryable ? who.username : undefined;
+        throw err;
+      })
+      .then(() => session.login(who)),
+    request: request,
+    getAccessToken: () => session.ensure().then(held => held.access),
+    user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
+    bindPhone: code => request({
+      url: config.issuer + '/wechat/phone',
+      method: 'POST',
+      header: { 'content-type': 'application/x-www-form-urlencoded' },
+      data: http.form({ code: code }),
+    }).then(http.body),
+    logout: () => session.logout(),
+    on: (event, listener) => {
+      const mine = { event: event, listener: listener };
+      listeners.push(mine);
+      return () => { listeners.splice(listeners.indexOf(mine), 1); };
+    },
+  };
+};
+return { createAuth: createAuth, AuthError: errors.AuthError, messages: errors.messages };
+})();
+module.exports = parts.index;

@@ -1,0 +1,38 @@
+const { auth, platform } = getApp();
+
+Page({
+  data: { user: '', message: '' },
+
+  onLoad() {
+    auth.on('change', user => this.setData({ user: user ? user.sub : '' }));
+    auth.on('sessionLost', err => this.setData({ message: err.message }));
+    return this.who();
+  },
+
+  // Each of these shows what came of it.
+  show(work) {
+    return work.then(result => this.setData({ message: JSON.stringify(result) }), err => this.setData({ message: `${err.message} (${err.code})` }));
+  },
+
+  // Signs in silently if nobody is signed in.
+  who() {
+    return this.show(auth.user().then(user => {
+      this.setData({ user: user.sub });
+      return user;
+    }));
+  },
+
+  login() {
+    return this.show(auth.login());
+  },
+
+  logout() {
+    return this.show(auth.logout());
+  },
+
+  // Tourists get no code of a getPhoneNumber button, so the simulator gives one.
+  phone({ detail }) {
+    const code = platform ? new Promise((success, fail) => platform.phoneCode({ success: answer => success(answer.code), fail })) : Promise.resolve(detail.code);
+    return this.show(code.then(auth.bindPhone));
+  },
+});

@@ -1,0 +1,10 @@
+// With the simulator, codes come from there; all else is wx's.
+const mint = (simulator, kind) => ({ success, fail }) => wx.request({
+  url: `${simulator.url}/_sim/${kind}`,
+  method: 'POST',
+  data: { appid: simulator.appid, user: simulator.user },
+  success: ({ statusCode, data }) => (statusCode === 200 ? success({ code: data.code }) : fail({ errMsg: data.error })),
+  fail,
+});
+
+module.exports = simulator => (simulator ? { login: mint(simulator, 'codes'), phoneCode: mint(simulator, 'phone_codes') } : undefined);

@@ -1,0 +1,58 @@
+'use strict';
+
+const errors = require('./errors');
+const createPlatform = require('./platform');
+const createRandom = require('./random');
+const createStore = require('./store');
+const createHttp = require('./http');
+const createSession = require('./session');
+const createRequest = require('./request');
+
+const createAuth = options => {
+  const platform = createPlatform(options.platform);
+  const config = Object.assign({ scope: 'openid profile', skew: 60, timeout: 15000 }, options);
+  config.language = config.language || (/^en/i.test(platform.language()) ? 'en' : 'zh-CN');
+  config.issuer = String(config.issuer || '').replace(/\/$/, '');
+  if (!config.issuer || !config.clientId) throw new TypeError('createAuth needs issuer and clientId');
+
+  const listeners = [];
+  const emit = (event, detail) => listeners.filter(each => each.event === event).forEach(each => {
+    // Its faults are not ours.
+    Promise.resolve(detail).then(each.listener);
+  });
+
+  const http = createHttp(config, platform);
+  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), createRandom(platform), emit);
+  const request = createRequest(http, session);
+  // A name whose registration has got no answer.
+  let unsure;
+
+  return {
+    login: credentials => session.login(credentials),
+    register: who => http.post('/account/v1/users', 'application/json', JSON.stringify({ client_id: config.clientId, username: who.username, password: who.password }))
+      .catch(err => {
+        // By ourselves, if the password is right.
+        if (err.code === 'username_taken' && unsure === who.username) return;
+        unsure = err.retryable ? who.username : undefined;
+        throw err;
+      })
+      .then(() => session.login(who)),
+    request: request,
+    getAccessToken: () => session.ensure().then(held => held.access),
+    user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
+    bindPhone: code => request({
+      url: config.issuer + '/wechat/phone',
+      method: 'POST',
+      header: { 'content-type': 'application/x-www-form-urlencoded' },
+      data: http.form({ code: code }),
+    }).then(http.body),
+    logout: () => session.logout(),
+    on: (event, listener) => {
+      const mine = { event: event, listener: listener };
+      listeners.push(mine);
+      return () => { listeners.splice(listeners.indexOf(mine), 1); };
+    },
+  };
+};
+
+module.exports = { createAuth: createAuth, AuthError: errors.AuthError, messages: errors.messages };

@@ -1,0 +1,41 @@
+'use strict';
+
+// The host: wx, or an object with some of its functions in the same shape, as uni and Taro are. What it lacks, wx does.
+module.exports = own => {
+  const base = typeof wx === 'undefined' ? {} : wx;
+  const host = name => (own && typeof own[name] === 'function' ? own : base);
+  const has = name => typeof host(name)[name] === 'function';
+
+  // Calls a function of the host, whether it answers by callbacks, by a promise, or, as after a suspension, never.
+  const call = (name, options, patience) => new Promise((resolve, reject) => {
+    const timer = typeof setTimeout === 'function' && setTimeout(() => reject({ errMsg: name + ':fail timeout' }), patience);
+    const settle = end => value => {
+      if (timer) clearTimeout(timer);
+      end(value);
+    };
+    const success = settle(resolve);
+    const fail = settle(reject);
+    try {
+      const promise = host(name)[name](Object.assign({}, options, { success: success, fail: fail }));
+      if (promise && typeof promise.then === 'function') promise.then(success, fail);
+    } catch (err) {
+      fail(err);
+    }
+  });
+
+  const about = of => {
+    try {
+      return of.getAppBaseInfo ? of.getAppBaseInfo() : of.getSystemInfoSync();
+    } catch (err) {
+      return {};
+    }
+  };
+
+  // WeChat's storage encrypts since base library 2.21.3.
+  const encrypts = () => {
+    const version = String(about(host('setStorage')).SDKVersion || '0').split('.').map(Number);
+    return (version[0] * 1000 + (version[1] || 0)) * 1000 + (version[2] || 0) >= 2021003;
+  };
+
+  return { call: call, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
+};

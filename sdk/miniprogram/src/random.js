@@ -1,0 +1,14 @@
+'use strict';
+
+// 16 bytes that nobody can guess, in hexadecimal, or '' where the host has none: Math.random would let others repeat a request.
+module.exports = platform => () => {
+  const bytes = platform.has('getRandomValues')
+    ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
+    : new Promise(resolve => resolve(platform.host('random').random(16)));
+  return bytes.then(given => {
+    const list = new Uint8Array(given);
+    let text = '';
+    for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
+    return list.length < 16 ? '' : text;
+  }).catch(() => '');
+};

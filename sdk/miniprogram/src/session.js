@@ -1,0 +1,199 @@
+'use strict';
+
+const claims = require('./claims');
+
+// Who is signed in, and by what tokens. The record is replaced and never changed, so that whoever waited sees whether it is still the same:
+//   access, got, ttl   the access token, when it was received and how long it lives, in milliseconds
+//   refresh, key       the refresh token and its Idempotency-Key, which are made and kept together
+//   sub, method        the user and how he signed in; they outlive a session that is to be opened again
+//   pending            the code and the key of a sign-in that has no answer yet
+//   out                only login() may sign in
+module.exports = (config, platform, http, store, random, emit) => {
+  let record;
+  let loading;
+  let renewing;
+  let signing;
+  // The storage has something older.
+  let unsaved = false;
+  // An access token that a service refused before its time.
+  let refused = '';
+  // What was begun before a logout must not undo it.
+  let logouts = 0;
+
+  const load = () => loading || (loading = store.read().then(found => { record = found; }));
+
+  const save = next => {
+    record = next;
+    unsaved = true;
+    // If this fails, memory has it all the same.
+    return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
+  };
+
+  // The clock tells only how much time went by: set back, or far ahead, it makes a token old and never young.
+  const lives = early => {
+    const age = Date.now() - record.got;
+    return !!record.access && record.access !== refused && age >= 0 && age < record.ttl - early;
+  };
+  const young = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
+
+  const revoke = token => http.postForm('/revoke', { token: token }).then(() => true, () => false);
+
+  // Asks for tokens, and makes the record of the answer.
+  const ask = (fields, key, old) => http.postForm('/token', fields, key).then(answer => {
+    const got = Date.now();
+    const sub = old ? old.sub : claims(answer.access_token).sub;
+    if (!answer.access_token || !sub) throw http.fail('invalid_response', { retryable: true });
+    return random().then(next => ({
+      user: Object.assign({ sub: sub }, claims(answer.id_token)),
+      record: {
+        access: answer.access_token,
+        got: got,
+        ttl: (answer.expires_in || 300) * 1000,
+        refresh: answer.refresh_token || (old && old.refresh),
+        key: answer.refresh_token ? next : old && old.key,
+        sub: sub,
+        method: old ? old.method : fields.grant_type,
+      },
+    }));
+  });
+
+  const lose = cause => save({ out: true }).then(() => {
+    const err = http.fail('session_lost', cause && { status: cause.status, wechat_errcode: cause.wechat_errcode, request_id: cause.request_id });
+    emit('sessionLost', err);
+    emit('change', null);
+    throw err;
+  });
+
+  // A code is sent with a key that was stored before, so that it can be sent again until it has an answer: a repeat gets the same session.
+  const trade = pending => ask({ grant_type: 'wechat_code', code: pending.code, scope: config.scope, appid: config.appid }, pending.key)
+    .catch(err => {
+      if (err.retryable || (record.pending || {}).key !== pending.key) throw err;
+      return save(Object.assign({}, record, { pending: undefined })).then(() => { throw err; });
+    });
+
+  const freshCode = began => platform.call('login', { timeout: config.timeout }, config.timeout + 5000)
+    .then(answer => answer.code || Promise.reject(answer))
+    .catch(cause => { throw http.fail('login_failed', { retryable: true, cause: cause }); })
+    .then(code => random().then(key => {
+      if (began !== logouts) throw http.fail('signed_out');
+      const pending = { code: code, key: key };
+      return (key ? save(Object.assign({}, record, { pending: pending })) : Promise.resolve()).then(() => trade(pending));
+    }));
+
+  const byCode = began => !record.pending ? freshCode(began) : trade(record.pending).catch(err => {
+    // It had expired, or its session has moved on.
+    if (err.code === 'invalid_grant') return freshCode(began);
+    throw err;
+  });
+
+  // An expected user is the one whose session has ended: nobody else may take his place unasked.
+  const signIn = (credentials, expected, began) => {
+    const asked = credentials
+      ? ask({ grant_type: 'password', username: credentials.username, password: credentials.password, scope: config.scope })
+      : byCode(began);
+    return asked.then(answer => {
+      const stranger = expected && answer.record.sub !== expected;
+      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access);
+      if (began !== logouts) throw http.fail('signed_out');
+      if (stranger) return lose();
+      return save(answer.record).then(() => {
+        if (!expected) emit('change', answer.user);
+        return answer.user;
+      });
+    }, err => {
+      if (expected && began === logouts && err.code === 'invalid_grant') return lose(err);
+      throw err;
+    });
+  };
+
+  // One sign-in at a time, shared by all who ask for the same.
+  const login = (credentials, silent) => {
+    const what = credentials ? JSON.stringify([credentials.username, credentials.password]) : '';
+    if (signing && signing.what === what) {
+      signing.silent = signing.silent && silent;
+      return signing.promise;
+    }
+    const began = logouts;
+    const before = signing ? signing.promise.catch(() => {}) : load();
+    const mine = { what: what, silent: silent };
+    const end = () => { if (signing === mine) signing = undefined; };
+    mine.promise = before.then(() => {
+      if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
+      return mine.silent && young() ? undefined : signIn(credentials, mine.silent && record.sub, began);
+    });
+    mine.promise.then(end, end);
+    signing = mine;
+    return mine.promise;
+  };
+
+  // The key is stored before it is sent, also if it could not be made or stored when the token was received.
+  const prepare = () => {
+    const held = record;
+    return (held.key ? Promise.resolve(held.key) : random()).then(key => {
+      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key }));
+    });
+  };
+
+  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
+    .then(answer => {
+      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
+    }, err => {
+      // Signed in or out meanwhile.
+      if (record.refresh !== held.refresh) return undefined;
+      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
+      if (held.method === 'password') return lose(err);
+      return save({ sub: held.sub, method: held.method, pending: record.pending }).then(() => login(undefined, true));
+    });
+
+  // Another instance with the same storage may have moved on.
+  const reload = () => {
+    const before = record;
+    return unsaved ? Promise.resolve() : store.read().then(found => {
+      if (record === before && (found.out || found.sub)) record = found;
+    });
+  };
+
+  const renew = () => {
+    if (renewing) return renewing;
+    const mine = reload().then(() => {
+      if (record.out || young()) return undefined;
+      if (record.refresh) return prepare().then(() => (record.refresh ? refresh(record) : undefined));
+      return record.method === 'password' ? lose() : login(undefined, true);
+    });
+    const end = () => { if (renewing === mine) renewing = undefined; };
+    mine.then(end, end);
+    renewing = mine;
+    return mine;
+  };
+
+  // The record with an access token that is good as far as is known.
+  const ensure = () => load().then(() => {
+    if (young()) return record;
+    return (record.out && signing ? signing.promise : renew()).then(() => {
+      if (!record.access) throw http.fail('signed_out');
+      return record;
+    }, err => {
+      // The refresh was early: the old token still does.
+      if (err.retryable && lives(0)) return record;
+      throw err;
+    });
+  });
+
+  const logout = () => load().then(() => {
+    const token = record.refresh || record.access;
+    logouts++;
+    renewing = signing = undefined;
+    return save({ out: true }).then(() => {
+      emit('change', null);
+      return token ? revoke(token) : true;
+    });
+  });
+
+  return {
+    ensure: ensure,
+    login: login,
+    logout: logout,
+    sub: () => load().then(() => record.sub),
+    refuse: access => { if (access === record.access) refused = access; },
+  };
+};

@@ -1,0 +1,102 @@
+'use strict';
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { spawnSync } = require('child_process');
+const { world, api, fails, turn } = require('./support/world');
+const { lost, refused } = require('./support/issuer');
+
+const who = { username: 'bob', password: 'a few words of his' };
+
+test('registers and signs in', async () => {
+  const { issuer, device, launch } = world();
+  const app = launch();
+  assert.equal((await app.auth.register(who)).sub, 'bob');
+  assert.deepEqual(issuer.requests[0].json, { client_id: 'mini', username: who.username, password: who.password });
+  assert.equal((await app.auth.request({ url: api })).statusCode, 200);
+  assert.equal(device.logins, 0);
+  const err = await fails(app.auth.register(who));
+  assert.deepEqual([err.code, err.status, err.retryable, err.message], ['username_taken', 409, false, 'The user name is taken.']);
+});
+
+test('a registration whose answer was lost can be repeated', async () => {
+  const { issuer, launch } = world();
+  const app = launch();
+  issuer.plan.push(lost);
+  assert.equal((await fails(app.auth.register(who))).code, 'network');
+  assert.equal((await app.auth.register(who)).sub, 'bob');
+});
+
+test('a wrong password leaves the session that there is', async () => {
+  const { issuer, launch } = world();
+  issuer.users.set('bob', 'right');
+  const app = launch();
+  const token = await app.auth.getAccessToken();
+  assert.equal((await fails(app.auth.login({ username: 'bob', password: 'wrong' }))).code, 'invalid_grant');
+  assert.equal(await app.auth.getAccessToken(), token);
+  assert.deepEqual(app.events, ['change ada']);
+});
+
+test('user() asks the issuer', async () => {
+  const { launch } = world();
+  assert.equal((await launch().auth.user()).nickname, '小明');
+});
+
+test('bindPhone() sends the code of the button; a refused one signs nobody out', async () => {
+  const { launch } = world();
+  const app = launch();
+  assert.deepEqual({ ...(await app.auth.bindPhone('good')) }, { phone_number: '+8613800000000', phone_number_verified: true });
+  const err = await fails(app.auth.bindPhone('bad'));
+  assert.deepEqual([err.code, err.status, err.wechat_errcode], ['invalid_grant', 400, 40029]);
+  await turn();
+  assert.deepEqual(app.events, ['change ada']);
+});
+
+test('errors are typed, and speak Chinese and English', async () => {
+  for (const [language, message] of [['zh-CN', '服务繁忙，请稍后重试'], ['en', 'The service is busy. Try again later.'], [undefined, '服务繁忙，请稍后重试']]) {
+    const { issuer, device, launch } = world();
+    device.language = 'zh_CN';
+    const app = launch({ options: { language } });
+    issuer.plan.push(refused(503, 'temporarily_unavailable', {}, { 'retry-AFTER': '7' }));
+    const err = await fails(app.auth.getAccessToken());
+    assert.ok(err instanceof app.sdk.AuthError);
+    assert.deepEqual([err.name, err.code, err.status, err.retryable, err.retryAfter, err.request_id], ['AuthError', 'temporarily_unavailable', 503, true, 7, 'r1']);
+    assert.equal(err.message, message);
+  }
+  const { messages } = world().launch().sdk;
+  for (const code of Object.keys(messages)) {
+    assert.match(messages[code][0], /[一-龥]/);
+    assert.match(messages[code][1], /^[ -~]+$/);
+  }
+});
+
+test('a listener that is taken away hears nothing', async () => {
+  const { launch } = world();
+  const app = launch();
+  const heard = [];
+  const off = app.auth.on('change', user => heard.push(user && user.sub));
+  await app.auth.login();
+  await turn();
+  off();
+  await app.auth.logout();
+  await turn();
+  assert.deepEqual(heard, ['ada']);
+});
+
+test('a listener that fails harms nobody, and its fault is not hidden', () => {
+  const script = `
+    const { world } = require('./support/world');
+    const app = world().launch();
+    process.on('unhandledRejection', err => console.log('told:', err.message));
+    app.auth.on('change', () => { throw new Error('of the app'); });
+    app.auth.on('change', user => console.log('heard:', user.sub));
+    app.auth.login().then(user => console.log('signed in:', user.sub));
+  `;
+  const { stdout } = spawnSync(process.execPath, ['-e', script], { cwd: __dirname, encoding: 'utf8' });
+  for (const line of ['told: of the app', 'heard: ada', 'signed in: ada']) assert.ok(stdout.includes(line), stdout);
+});
+
+test('createAuth says what it misses', () => {
+  const { launch } = world();
+  assert.throws(() => launch({ options: { issuer: '' } }), /issuer and clientId/);
+});

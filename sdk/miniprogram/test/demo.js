@@ -1,0 +1,130 @@
+'use strict';
+
+// The demo without a screen, against a real issuer and its simulator: sign-in, a refused token, a refresh, a kill, a theft, signing in again.
+
+const assert = require('node:assert/strict');
+const fs = require('fs');
+const path = require('path');
+const vm = require('vm');
+const { Device } = require('./support/runtime');
+const { send, server, claims } = require('./support/server');
+
+const root = path.join(__dirname, '..', 'demo');
+
+class Phone extends Device {
+  // Starts the demo as WeChat does, and returns its page.
+  start() {
+    const life = { alive: true };
+    const config = { issuer: server.issuer, clientId: server.clientId, simulator: { url: server.simulator, appid: server.appid, user: this.wechatUser } };
+    const phone = this;
+    class PhoneDate extends Date {
+      static now() { return phone.now(); }
+    }
+    let app;
+    let page;
+    const context = vm.createContext({
+      wx: this.wx(life), console, setTimeout, clearTimeout, Date: PhoneDate,
+      App: given => { app = given; }, getApp: () => app, Page: given => { page = given; },
+    });
+    const load = file => {
+      const module = { exports: {} };
+      vm.runInContext(`(function (module, exports, require) {${fs.readFileSync(path.join(root, file), 'utf8')}\n})`, context)(module, module.exports,
+        name => (name === './config' ? config : load(name.startsWith('.') ? name + '.js' : `miniprogram_npm/${name}/index.js`)));
+      return module.exports;
+    };
+    load('app.js');
+    load('pages/index/index.js');
+    page.data = Object.assign({}, page.data);
+    page.setData = more => Object.assign(page.data, more);
+    page.kill = () => { life.alive = false; };
+    return page;
+  }
+}
+
+const refreshAsThief = refreshToken => send({
+  url: server.issuer + '/token', method: 'POST', header: { 'content-type': 'application/x-www-form-urlencoded' },
+  data: `grant_type=refresh_token&client_id=${server.clientId}&refresh_token=${refreshToken}`,
+});
+
+const hour = 3600 * 1000;
+
+const walk = async () => {
+  const asked = [];
+  const phone = new Phone({
+    wechatUser: 'visitor-' + Date.now(),
+    network: options => {
+      asked.push(options.url.replace(server.issuer, '').replace(server.simulator, ''));
+      return send(options);
+    },
+  });
+  const record = () => JSON.parse(phone.stored.get('lingpai.' + server.clientId).data);
+  const step = async (name, work, expected) => {
+    asked.length = 0;
+    await work();
+    assert.deepEqual(asked, expected, name);
+    console.log('ok', name);
+  };
+  let page;
+
+  await step('signs in at the first need', async () => {
+    page = phone.start();
+    await page.onLoad();
+  }, ['/_sim/codes', '/token', '/userinfo']);
+  const { sub } = claims(record().access);
+  const first = claims(record().access).sid;
+  assert.equal(page.data.user, sub);
+
+  await step('a killed app goes on with what it stored', async () => {
+    page.kill();
+    page = phone.start();
+    await page.onLoad();
+  }, ['/userinfo']);
+
+  await step('refreshes when the token is old', async () => {
+    phone.ahead += 2 * hour;
+    await page.who();
+  }, ['/token', '/userinfo']);
+
+  await step('a token that the issuer refuses is refreshed, and the call replayed', async () => {
+    page.kill();
+    const stored = record();
+    phone.stored.get('lingpai.' + server.clientId).data = JSON.stringify(Object.assign(stored, { access: stored.access.slice(0, -8) + 'AAAAAAAA' }));
+    page = phone.start();
+    await page.onLoad();
+  }, ['/userinfo', '/token', '/userinfo']);
+  assert.equal(claims(record().access).sid, first, 'still the first session');
+  assert.equal(page.data.user, sub);
+
+  await step('a stolen refresh token that both use ends the session, and the app signs in again, as the same user', async () => {
+    const stolen = record().refresh;
+    phone.ahead += 2 * hour;
+    await page.who();
+    assert.equal((await refreshAsThief(stolen)).data.error, 'invalid_grant');
+    await page.who();
+  }, ['/token', '/userinfo', '/userinfo', '/token', '/_sim/codes', '/token', '/userinfo']);
+  const second = claims(record().access);
+  assert.notEqual(second.sid, first);
+  assert.equal(second.sub, sub);
+  assert.match(page.data.message, new RegExp(sub));
+
+  await step('shows what the issuer says of a phone number', () => page.phone({ detail: {} }), ['/_sim/phone_codes', '/wechat/phone']);
+  assert.match(page.data.message, /over_budget/);
+
+  await step('signs out, and stays so', async () => {
+    await page.logout();
+    await page.who();
+    page.kill();
+    page = phone.start();
+    await page.onLoad();
+  }, ['/revoke']);
+  assert.equal(page.data.user, '');
+  assert.match(page.data.message, /signed_out/);
+
+  await step('signs in again when asked to', () => page.login(), ['/_sim/codes', '/token']);
+  assert.equal(page.data.user, sub);
+};
+
+walk().then(() => process.exit(0), err => {
+  console.error(err);
+  process.exit(1);
+});

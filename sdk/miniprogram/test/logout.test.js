@@ -1,0 +1,88 @@
+'use strict';
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { world, api, hour, fails, turn, gate } = require('./support/world');
+const { unsent } = require('./support/issuer');
+
+test('after logout() only login() signs in, also after a restart', async () => {
+  const { issuer, device, launch } = world();
+  const app = launch();
+  await app.auth.getAccessToken();
+  assert.equal(await app.auth.logout(), true);
+  assert.equal(issuer.sessions[0].ended, true);
+  assert.deepEqual(Object.keys(device.record()), ['out']);
+  for (const running of [app, launch()]) {
+    assert.equal((await fails(running.auth.request({ url: api }))).code, 'signed_out');
+    assert.equal((await fails(running.auth.getAccessToken())).code, 'signed_out');
+  }
+  assert.equal(device.logins, 1);
+  const again = launch();
+  await again.auth.login();
+  assert.equal((await again.auth.request({ url: api })).statusCode, 200);
+  assert.deepEqual(app.events, ['change ada', 'change']);
+});
+
+test('a call beside login() waits for it, and fails with it', async () => {
+  const { issuer, launch } = world();
+  const app = launch();
+  await app.auth.logout();
+  const [, answer] = await Promise.all([app.auth.login(), app.auth.request({ url: api })]);
+  assert.equal(answer.statusCode, 200);
+  await app.auth.logout();
+  issuer.plan.push(unsent);
+  const errors = await Promise.all([app.auth.login(), app.auth.request({ url: api })].map(fails));
+  assert.deepEqual(errors.map(err => err.code), ['network', 'network']);
+});
+
+test('logout() signs out on the device even if the issuer cannot be told', async () => {
+  const { issuer, launch } = world();
+  const app = launch();
+  await app.auth.getAccessToken();
+  issuer.plan.push(unsent);
+  assert.equal(await app.auth.logout(), false);
+  assert.equal((await fails(app.auth.getAccessToken())).code, 'signed_out');
+});
+
+test('a sign-in that is answered after logout() is not taken, and its session is ended', async () => {
+  const { issuer, device, launch } = world();
+  const app = launch();
+  const slow = gate();
+  issuer.plan.push(async answer => { const given = await answer(); await slow.opened; return given; });
+  const waiting = [fails(app.auth.login()), fails(app.auth.request({ url: api }))];
+  await turn();
+  await app.auth.logout();
+  slow.open();
+  assert.deepEqual((await Promise.all(waiting)).map(err => err.code), ['signed_out', 'signed_out']);
+  await turn();
+  assert.equal(issuer.sessions[0].ended, true);
+  assert.equal(device.record().out, true);
+});
+
+test('a logout() while wx.login is running sends no code', async () => {
+  const { issuer, device, launch } = world();
+  const slow = gate();
+  device.mint = async () => { await slow.opened; return 'code-ada-1'; };
+  const app = launch();
+  const waiting = fails(app.auth.login());
+  await turn();
+  await app.auth.logout();
+  slow.open();
+  assert.equal((await waiting).code, 'signed_out');
+  assert.equal(issuer.count('wechat_code'), 0);
+});
+
+test('logout() when nobody is signed in is no error', async () => {
+  const { launch } = world();
+  assert.equal(await launch().auth.logout(), true);
+});
+
+test('a session that ended elsewhere is noticed at the next refresh', async () => {
+  const { issuer, device, launch } = world();
+  const app = launch();
+  await app.auth.getAccessToken();
+  issuer.sessions[0].ended = true;
+  device.ahead += 2 * hour;
+  await app.auth.getAccessToken();
+  assert.equal(issuer.sessions.length, 2);
+});

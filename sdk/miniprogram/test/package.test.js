@@ -1,0 +1,89 @@
+'use strict';
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const fs = require('fs');
+const path = require('path');
+const zlib = require('zlib');
+const { world, api } = require('./support/world');
+const { build, files } = require('../scripts/build');
+
+const root = path.join(__dirname, '..');
+const shipped = fs.readFileSync(files[0], 'utf8');
+const manifest = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+
+test('dist is made of src', () => {
+  for (const file of files) assert.equal(fs.readFileSync(file, 'utf8'), build(), 'run: npm run build');
+});
+
+test('is below 6 KB gzipped, all files together', () => {
+  const files = fs.readdirSync(path.join(root, manifest.miniprogram));
+  assert.deepEqual(files, ['index.js']);
+  const size = zlib.gzipSync(shipped).length;
+  console.log(`${size} bytes gzipped`);
+  assert.ok(size < 6000, String(size));
+});
+
+test('has what DevTools and Node look for, and depends on nothing', () => {
+  assert.equal(manifest.main, 'dist/index.js');
+  assert.equal(manifest.miniprogram, 'dist');
+  assert.ok(fs.existsSync(path.join(root, manifest.types)));
+  assert.equal(manifest.dependencies, undefined);
+  assert.equal(manifest.peerDependencies, undefined);
+});
+
+test('runs in a bare context that has nothing but wx', async () => {
+  const { device, launch } = world();
+  const app = launch({ bare: true });
+  assert.equal((await app.auth.request({ url: api })).statusCode, 200);
+  assert.equal((await app.auth.user()).nickname, '小明');
+  await app.auth.logout();
+  assert.equal((await app.auth.login()).sub, 'ada');
+  assert.equal(device.logins, 2);
+});
+
+test('names nothing that the runtime lacks', () => {
+  const code = shipped.replace(/'[^']*'/g, "''");
+  assert.doesNotMatch(code, /\b(window|document|fetch|XMLHttpRequest|URL|URLSearchParams|TextEncoder|TextDecoder|atob|btoa|crypto|Buffer|process|require|eval|Function|globalThis|Proxy|Intl|localStorage|Math\.random)\b/);
+});
+
+// Whatever came after ES2015 may be missing on an old phone. Words of later languages are found in code without strings, since there is no
+// parser here; with the development dependencies there is one, below.
+test('uses conservative syntax', () => {
+  const unquoted = shipped.replace(/'(\\.|[^'\\])*'/g, "''");
+  const expressions = /\/(\\.|[^/\\\n ])+\/[a-z]*/g;
+  const code = unquoted.replace(expressions, 'x');
+  for (const [name, pattern] of Object.entries({
+    'optional chaining': /\?\.[^0-9]/, 'nullish ??': /\?\?/, 'private names': /#\w/, BigInt: /\b\d+n\b/, 'async or await': /\b(async|await)\b/,
+    'object spread or rest': /\.\.\./, exponent: /\*\*/, class: /\bclass\b/, 'catch without a name': /catch\s*\{/, 'import or export': /\b(import|export)\b/,
+    'logical assignment': /(&&|\|\||\?\?)=/, generators: /function\s*\*/, 'finally of promises': /\.finally\b/, 'Object.entries': /Object\.(entries|values|fromEntries)\b/,
+    'padStart, includes, flat': /\.(padStart|padEnd|includes|flat|flatMap|at|allSettled|any|matchAll|replaceAll)\(/,
+  })) assert.doesNotMatch(code, pattern, name);
+  for (const literal of unquoted.match(expressions)) assert.doesNotMatch(literal, /\(\?<|\/[a-z]*[suvy]/, 'regular expressions: ' + literal);
+});
+
+const installed = name => {
+  try {
+    return require.resolve(name, { paths: [process.env.SDK_MODULES || root] });
+  } catch (err) {
+    return undefined;
+  }
+};
+
+test('a parser of ES2015 reads it', { skip: !installed('acorn') && 'acorn is not installed' }, () => {
+  require(installed('acorn')).parse(shipped, { ecmaVersion: 2015, sourceType: 'script' });
+});
+
+test('the types hold', { skip: !installed('typescript/package.json') && 'typescript is not installed' }, () => {
+  const { execFileSync } = require('child_process');
+  const tsc = path.join(path.dirname(installed('typescript/package.json')), 'bin', 'tsc');
+  execFileSync(process.execPath, [tsc, '--noEmit', '--strict', '--target', 'es2017', '--module', 'commonjs', '--types', '', path.join(__dirname, 'types.ts')], { stdio: 'inherit' });
+});
+
+test('the two READMEs are equal', () => {
+  const read = name => fs.readFileSync(path.join(root, name), 'utf8');
+  const [english, chinese] = ['README.md', 'README.zh-CN.md'].map(read);
+  for (const pattern of [/^#+ /gm, /^```\w*$/gm, /`[a-zA-Z_.]+\(?[^`]*`/g]) {
+    assert.deepEqual((english.match(pattern) || []).sort(), (chinese.match(pattern) || []).sort());
+  }
+});

@@ -1,0 +1,111 @@
+'use strict';
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { world, api, hour, fails, turn } = require('./support/world');
+const { never } = require('./support/issuer');
+
+test('the storage is encrypted where WeChat can, and plain where it cannot', async () => {
+  for (const [version, plain] of [['2.21.2', true], ['2.21.3', false], ['2.9.9', true], ['3.0.0', false]]) {
+    const { device, launch } = world();
+    device.version = version;
+    const app = launch();
+    const token = await app.auth.getAccessToken();
+    assert.equal(device.plain.length > 0, plain, version);
+    assert.equal(await launch().auth.getAccessToken(), token, version);
+  }
+});
+
+test('a session that was stored plain survives the update that brings encryption', async () => {
+  const { issuer, device, launch } = world();
+  device.version = '2.20.0';
+  await launch().auth.getAccessToken();
+  device.version = '3.0.0';
+  device.plain.length = 0;
+  device.ahead += 2 * hour;
+  await launch().auth.getAccessToken();
+  assert.equal(issuer.sessions.length, 1);
+  assert.deepEqual(device.plain, []);
+});
+
+test('encryption that fails falls back to plain', async () => {
+  const { device, launch } = world();
+  const wx = device.wx({ alive: true });
+  const refuses = name => ({ encrypt, key, data }) => new Promise((success, fail) => (encrypt ? fail(new Error('no')) : wx[name]({ key, data, success, fail: () => fail(new Error('data not found')) })));
+  const platform = { getStorage: refuses('getStorage'), setStorage: refuses('setStorage'), getAppBaseInfo: wx.getAppBaseInfo };
+  const token = await launch({ options: { platform } }).auth.getAccessToken();
+  assert.equal(await launch({ options: { platform } }).auth.getAccessToken(), token);
+});
+
+test('what is stored and cannot be read counts as nothing', async () => {
+  for (const data of ['', 'null', '7', '{', 'ciphertext']) {
+    const { device, launch } = world();
+    device.stored.set('lingpai.mini', { data, encrypt: true });
+    assert.equal((await launch().auth.request({ url: api })).statusCode, 200);
+  }
+});
+
+test('a platform object takes the place of wx, with callbacks or promises, in part or as a whole', async () => {
+  const { issuer, launch } = world();
+  const calls = [];
+  const container = { // as wx.cloud.callContainer
+    request: ({ url, header, method, data, success, fail }) => {
+      calls.push(url);
+      issuer.answer({ url, header, method, data }).then(success, fail);
+    },
+  };
+  assert.equal((await launch({ options: { platform: container } }).auth.request({ url: api })).statusCode, 200);
+  assert.deepEqual(calls, ['https://login.test/token', api]);
+
+  const kept = {};
+  const uni = {
+    request: async options => issuer.answer(options),
+    login: async () => ({ code: 'code-uni-1' }),
+    getStorage: async ({ key }) => ({ data: kept[key] }),
+    setStorage: async ({ key, data }) => { kept[key] = data; },
+    getSystemInfoSync: () => ({ SDKVersion: '1.0', language: 'en' }),
+  };
+  const app = launch({ without: ['request', 'login', 'getStorage', 'setStorage', 'getAppBaseInfo'], options: { platform: uni } });
+  assert.equal((await app.auth.login()).sub, 'uni');
+  assert.equal(JSON.parse(kept['lingpai.mini']).sub, 'uni');
+});
+
+test('a promise of the host that fails is not left unhandled', async () => {
+  const { launch } = world();
+  const late = [];
+  const listen = err => late.push(err);
+  process.on('unhandledRejection', listen);
+  const taro = { request: ({ fail }) => { fail({ errMsg: 'request:fail' }); return Promise.reject(new Error('request:fail')); } };
+  assert.equal((await fails(launch({ options: { platform: taro } }).auth.getAccessToken())).code, 'network');
+  await turn();
+  process.off('unhandledRejection', listen);
+  assert.deepEqual(late, []);
+});
+
+test('a host that throws or never answers does not hang anybody', async () => {
+  const { device, launch } = world();
+  const app = launch({ options: { timeout: -4950 } }); // which leaves 50 ms
+  device.takes.login = never;
+  assert.equal((await fails(app.auth.getAccessToken())).code, 'login_failed');
+  delete device.takes.login;
+  device.network = never;
+  assert.equal((await fails(app.auth.getAccessToken())).code, 'network');
+  const broken = launch({ options: { platform: { request: () => { throw new Error('not allowed'); } } } });
+  assert.equal((await fails(broken.auth.getAccessToken())).code, 'network');
+});
+
+test('an answer that comes twice counts once', async () => {
+  const { issuer, device, launch } = world();
+  const wx = device.wx({ alive: true });
+  const twice = name => options => wx[name](Object.assign({}, options, { success: answer => { options.success(answer); options.success(answer); if (options.fail) options.fail(answer); } }));
+  const platform = { request: twice('request'), login: twice('login'), setStorage: twice('setStorage'), getStorage: twice('getStorage') };
+  const app = launch({ options: { platform } });
+  await app.auth.request({ url: api });
+  assert.equal(issuer.requests.length, 1);
+});
+
+test('bodies that stay text are read', async () => {
+  const { issuer, device, launch } = world();
+  device.network = async options => { const answer = await issuer.answer(options); return Object.assign({}, answer, { data: JSON.stringify(answer.data) }); };
+  assert.equal((await launch().auth.login()).sub, 'ada');
+});

@@ -1,0 +1,84 @@
+'use strict';
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { world, api, hour, fails, turn } = require('./support/world');
+const { unsent } = require('./support/issuer');
+
+// ended is an app whose session has ended without its knowing.
+const ended = async () => {
+  const w = world();
+  w.app = w.launch();
+  await w.app.auth.getAccessToken();
+  w.issuer.sessions[0].ended = true;
+  w.issuer.good.clear();
+  return w;
+};
+
+test('a WeChat session that has ended is opened again by one silent wx.login, and the calls are replayed', async () => {
+  const { issuer, device, app } = await ended();
+  const answers = await Promise.all(Array.from({ length: 5 }, () => app.auth.request({ url: api })));
+  assert.ok(answers.every(answer => answer.statusCode === 200));
+  assert.equal(device.logins, 2);
+  assert.equal(issuer.count('refresh_token'), 1);
+  assert.deepEqual(app.events, ['change ada'], 'nobody notices');
+});
+
+test('nothing is replayed for another user, and the session counts as lost', async () => {
+  const { issuer, device, app } = await ended();
+  issuer.subs.ada = 'somebody-else';
+  const errors = await Promise.all([app.auth.request({ url: api }), app.auth.request({ url: api })].map(fails));
+  assert.deepEqual(errors.map(err => err.code), ['session_lost', 'session_lost']);
+  await turn();
+  assert.deepEqual(app.events, ['change ada', 'sessionLost session_lost', 'change']);
+  assert.equal(issuer.sessions[1].ended, true, 'the stranger is not left signed in');
+  assert.equal((await fails(app.auth.request({ url: api }))).code, 'signed_out');
+  assert.equal((await app.auth.login()).sub, 'somebody-else');
+  assert.equal(device.logins, 3);
+});
+
+test('a user whom the issuer refuses loses the session, once', async () => {
+  const { issuer, device, app } = await ended();
+  issuer.disabled = true;
+  const err = await fails(app.auth.request({ url: api }));
+  assert.deepEqual([err.code, err.status, err.wechat_errcode], ['session_lost', 400, 40029]);
+  assert.equal(device.logins, 2, 'one silent wx.login');
+  assert.equal((await fails(app.auth.request({ url: api }))).code, 'signed_out');
+  assert.equal(device.logins, 2);
+});
+
+test('a session by password is never replaced by a WeChat one', async () => {
+  const { issuer, device, launch } = world();
+  issuer.users.set('bob', 'a few words of his');
+  const app = launch();
+  await app.auth.login({ username: 'bob', password: 'a few words of his' });
+  issuer.sessions[0].ended = true;
+  device.ahead += 2 * hour;
+  assert.equal((await fails(app.auth.request({ url: api }))).code, 'session_lost');
+  assert.equal(device.logins, 0);
+  assert.equal((await fails(launch().auth.request({ url: api }))).code, 'signed_out');
+  assert.deepEqual(app.events, ['change bob', 'sessionLost session_lost', 'change']);
+});
+
+test('a sign-in that fails for the network is tried again, with the user still expected', async () => {
+  const { issuer, device, app, launch } = await ended();
+  issuer.plan.push(answer => answer(), unsent);
+  assert.equal((await fails(app.auth.request({ url: api }))).code, 'network');
+  app.kill();
+  issuer.subs.ada = 'somebody-else';
+  device.mint = async () => 'code-ada-again';
+  const next = launch();
+  assert.equal((await fails(next.auth.request({ url: api }))).code, 'session_lost');
+});
+
+test('wx.login that fails is an error that may be retried', async () => {
+  for (const broken of [() => Promise.reject(new Error('offline')), async () => ({})]) {
+    const { issuer, device, app } = await ended();
+    device.takes.login = broken;
+    const err = await fails(app.auth.request({ url: api }));
+    assert.deepEqual([err.code, err.retryable], ['login_failed', true]);
+    delete device.takes.login;
+    assert.equal((await app.auth.request({ url: api })).statusCode, 200);
+    assert.equal(issuer.sessions[1].sub, 'ada');
+  }
+});

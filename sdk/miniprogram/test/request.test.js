@@ -1,0 +1,158 @@
+'use strict';
+
+const test = require('node:test');
+const assert = require('node:assert/strict');
+const { world, api, hour, fails, turn, gate } = require('./support/world');
+const { json } = require('./support/issuer');
+
+test('has the shape of wx.request', async () => {
+  const { launch } = world();
+  const app = launch();
+  const answer = await app.auth.request({ url: api, method: 'POST', data: { a: 1 }, header: { 'X-Mine': '1' } });
+  assert.deepEqual(answer.data.data, { a: 1 });
+  assert.match(answer.data.token, /^Bearer ./);
+  assert.equal(answer.statusCode, 200);
+  const called = [];
+  await app.auth.request({ url: api, success: got => called.push(got.statusCode), fail: () => called.push('fail'), complete: () => called.push('complete') });
+  await turn();
+  assert.deepEqual(called, [200, 'complete']);
+});
+
+test('resolves for every status, as wx.request does', async () => {
+  const { issuer, device, launch } = world();
+  const app = launch();
+  await app.auth.getAccessToken();
+  device.network = options => (options.url === api ? json(500, 'oops') : issuer.answer(options));
+  assert.equal((await app.auth.request({ url: api })).statusCode, 500);
+});
+
+test('a 401 makes one refresh and one replay, body and all', async () => {
+  const { issuer, launch } = world();
+  const app = launch();
+  await app.auth.getAccessToken();
+  issuer.good.clear();
+  const answer = await app.auth.request({ url: api, method: 'POST', data: 'body' });
+  assert.equal(answer.data.data, 'body');
+  assert.equal(issuer.count('refresh_token'), 1);
+});
+
+test('a 401 that stays is handed over after one replay', async () => {
+  const { issuer, device, launch } = world();
+  const app = launch();
+  let sent = 0;
+  device.network = options => (options.url === api ? (sent++, json(401, 'no')) : issuer.answer(options));
+  assert.equal((await app.auth.request({ url: api })).statusCode, 401);
+  assert.equal(sent, 2);
+  assert.equal(issuer.count('refresh_token'), 1);
+});
+
+test('replay: false hands the 401 over, and the next call has a new token', async () => {
+  const { issuer, launch } = world();
+  const app = launch();
+  await app.auth.getAccessToken();
+  issuer.good.clear();
+  assert.equal((await app.auth.request({ url: api, replay: false })).statusCode, 401);
+  assert.equal(issuer.count('refresh_token'), 0);
+  assert.equal((await app.auth.request({ url: api, replay: false })).statusCode, 200);
+});
+
+test('a late 401 of the old token does not refresh again', async () => {
+  const { issuer, device, launch } = world();
+  const app = launch();
+  await app.auth.getAccessToken();
+  issuer.good.clear();
+  const slow = gate();
+  device.network = async options => {
+    if (options.url !== api + '/slow' || device.late) return issuer.answer(options);
+    device.late = true;
+    const answer = await issuer.answer(options);
+    await slow.opened;
+    return answer;
+  };
+  const late = app.auth.request({ url: api + '/slow' });
+  await app.auth.request({ url: api });
+  slow.open();
+  assert.equal((await late).statusCode, 200);
+  assert.equal(issuer.count('refresh_token'), 1);
+});
+
+test('many 401s at once make one refresh', async () => {
+  const { issuer, launch } = world();
+  const app = launch();
+  await app.auth.getAccessToken();
+  issuer.good.clear();
+  const answers = await Promise.all(Array.from({ length: 25 }, () => app.auth.request({ url: api })));
+  assert.ok(answers.every(answer => answer.statusCode === 200));
+  assert.equal(issuer.count('refresh_token'), 1);
+});
+
+test('a 401 that asks for a proof is no matter of tokens: nothing is refreshed or replayed', async () => {
+  const { issuer, device, launch } = world();
+  const app = launch();
+  let sent = 0;
+  for (const answer of [json(401, { error: 'insufficient_user_authentication' }), json(401, '', { 'WWW-AUTHENTICATE': 'Bearer realm="x", error="insufficient_user_authentication"' })]) {
+    device.network = options => (options.url === api ? (sent++, answer) : issuer.answer(options));
+    assert.equal((await app.auth.request({ url: api })).statusCode, 401);
+  }
+  assert.equal(sent, 2);
+  assert.equal(issuer.count('refresh_token'), 0);
+});
+
+test('the refresh is never queued behind the requests that wait for it', async () => {
+  const { issuer, device, launch } = world();
+  const app = launch();
+  await app.auth.getAccessToken();
+  issuer.good.clear();
+  const slow = gate();
+  let held = 0;
+  device.network = async options => {
+    // The first places are taken by requests that will be refused late; one is refused at once.
+    if (options.url === api + '/slow' && !slow.isOpen) { held++; await slow.opened; }
+    return issuer.answer(options);
+  };
+  const waiting = Array.from({ length: 8 }, () => app.auth.request({ url: api + '/slow' }));
+  waiting.push(app.auth.request({ url: api }));
+  for (let n = 0; n < 20; n++) waiting.push(app.auth.request({ url: api + '/slow' }));
+  await turn();
+  assert.ok(held >= 8);
+  assert.equal(issuer.count('refresh_token'), 1, 'while all the others wait');
+  slow.isOpen = true;
+  slow.open();
+  assert.ok((await Promise.all(waiting)).every(answer => answer.statusCode === 200));
+  assert.equal(issuer.count('refresh_token'), 1);
+});
+
+test('a request that fails frees its place', async () => {
+  const { issuer, device, launch } = world();
+  const app = launch();
+  await app.auth.getAccessToken();
+  device.network = () => Promise.reject(new Error('no network'));
+  const errors = await Promise.all(Array.from({ length: 30 }, () => fails(app.auth.request({ url: api }))));
+  assert.ok(errors.every(err => err.code === 'network' && err.retryable));
+  device.network = options => issuer.answer(options);
+  assert.equal((await app.auth.request({ url: api })).statusCode, 200);
+});
+
+test('a request of one user is not sent for another', async () => {
+  const { issuer, device, launch } = world();
+  issuer.users.set('bob', 'a few words of his');
+  const app = launch();
+  await app.auth.getAccessToken();
+  issuer.good.clear();
+  const slow = gate();
+  const sent = [];
+  device.network = async options => {
+    if (options.url !== api) return issuer.answer(options);
+    sent.push(options.header.Authorization);
+    const answer = await issuer.answer(options);
+    await slow.opened;
+    return answer;
+  };
+  const waiting = fails(app.auth.request({ url: api }));
+  await turn();
+  await app.auth.login({ username: 'bob', password: 'a few words of his' });
+  slow.open();
+  assert.equal((await waiting).code, 'user_changed');
+  assert.equal(sent.length, 1);
+  device.ahead += 2 * hour;
+});

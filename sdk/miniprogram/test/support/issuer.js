@@ -1,0 +1,120 @@
+'use strict';
+
+// An issuer that forgives nothing but what a key covers: no window for used refresh tokens, and a code works once.
+
+const { randomUUID } = require('crypto');
+
+const json = (statusCode, data, header = {}) => ({ statusCode, data, header: Object.assign({ 'Content-Type': 'application/json' }, header) });
+const refusal = (statusCode, error, more) => json(statusCode, Object.assign({ error, error_description: 'of the issuer', request_id: 'r1' }, more));
+const jwt = claims => ['e30', Buffer.from(JSON.stringify(claims)).toString('base64url'), 'c2ln'].join('.');
+
+class Issuer {
+  constructor() {
+    this.sessions = [];
+    this.requests = []; // {path, form, key, authorization}
+    this.ttl = 3600;
+    this.good = new Set(); // access tokens that services accept
+    this.users = new Map(); // by name
+    this.subs = {}; // who a WeChat user is; himself if not told
+    this.thefts = 0;
+    this.disabled = false;
+    this.plan = []; // what becomes of the next requests to the issuer: a function of the true answer
+  }
+
+  count(grant) {
+    return this.requests.filter(r => r.form.grant_type === grant).length;
+  }
+
+  // As a network: takes the options of wx.request.
+  async answer(options) {
+    if (!options.url.startsWith('https://login.test')) return this.service(options);
+    const header = Object.fromEntries(Object.entries(options.header || {}).map(([name, value]) => [name.toLowerCase(), value]));
+    const request = {
+      path: options.url.slice('https://login.test'.length), key: header['idempotency-key'], authorization: header.authorization,
+      form: header['content-type'] === 'application/x-www-form-urlencoded' ? Object.fromEntries(new URLSearchParams(options.data)) : {},
+      json: header['content-type'] === 'application/json' ? JSON.parse(options.data) : undefined,
+    };
+    this.requests.push(request);
+    const step = request.path === '/userinfo' ? undefined : this.plan.shift();
+    return step ? step(() => this.handle(request)) : this.handle(request);
+  }
+
+  handle(request) {
+    const { path, form } = request;
+    if (path === '/revoke') {
+      this.sessions.filter(s => s.id === form.token.split('.')[1]).forEach(s => { s.ended = true; });
+      return json(200, {});
+    }
+    if (path === '/userinfo') return this.bearer(request) || json(200, { sub: 'ada', nickname: '小明' });
+    if (path === '/wechat/phone') {
+      return this.bearer(request) || (form.code === 'good' ? json(200, { phone_number: '+8613800000000', phone_number_verified: true }) : refusal(400, 'invalid_grant', { wechat_errcode: 40029 }));
+    }
+    if (path === '/account/v1/users') {
+      if (this.users.has(request.json.username)) return refusal(409, 'username_taken');
+      this.users.set(request.json.username, request.json.password);
+      return json(201, { sub: request.json.username });
+    }
+    if (path !== '/token') return refusal(404, 'invalid_request');
+    return { wechat_code: () => this.byCode(request), refresh_token: () => this.refresh(request), password: () => this.byPassword(form) }[form.grant_type]();
+  }
+
+  bearer({ authorization }) {
+    return this.good.has(String(authorization).replace('Bearer ', '')) ? undefined : refusal(401, 'invalid_token', {});
+  }
+
+  byCode({ form, key }) {
+    const twin = this.sessions.find(s => s.code === form.code);
+    if (twin && key && twin.codeKey === key && twin.generation === 0 && !twin.ended) return this.tokens(twin, true);
+    if (twin) return refusal(400, 'invalid_grant', { wechat_errcode: 40163 });
+    if (this.disabled || form.code === 'expired') return refusal(400, 'invalid_grant', { wechat_errcode: 40029 });
+    const user = form.code.split('-')[1];
+    return this.open(this.subs[user] || user, { code: form.code, codeKey: key });
+  }
+
+  byPassword({ username, password }) {
+    if (!this.users.has(username) || this.users.get(username) !== password) return refusal(400, 'invalid_grant');
+    return this.open(username, {});
+  }
+
+  open(sub, more) {
+    const session = Object.assign({ id: randomUUID(), sub, generation: 0 }, more);
+    this.sessions.push(session);
+    return this.tokens(session, true);
+  }
+
+  refresh({ form, key }) {
+    const [, id, generation] = form.refresh_token.split('.');
+    const session = this.sessions.find(s => s.id === id);
+    if (!session || session.ended) return refusal(400, 'invalid_grant');
+    if (Number(generation) === session.generation) {
+      session.generation++;
+      session.key = key;
+      return this.tokens(session);
+    }
+    if (key && key === session.key && Number(generation) === session.generation - 1) return this.tokens(session);
+    this.thefts++;
+    session.ended = true;
+    return refusal(400, 'invalid_grant');
+  }
+
+  tokens(session, signIn) {
+    const access = jwt({ sub: session.sub, sid: session.id, jti: randomUUID() });
+    this.good.add(access);
+    return json(200, Object.assign({
+      access_token: access, token_type: 'Bearer', expires_in: this.ttl, refresh_token: `rt.${session.id}.${session.generation}`,
+    }, signIn ? { id_token: jwt({ sub: session.sub, nickname: '小明' }) } : {}));
+  }
+
+  service({ url, header = {}, data }) {
+    if (!this.good.has(String(header.Authorization).replace('Bearer ', ''))) return json(401, 'no', { 'www-authenticate': 'Bearer error="invalid_token"' });
+    return json(200, { url, data, token: header.Authorization });
+  }
+}
+
+// What may become of a request.
+const lost = async answer => { await answer(); throw new Error('interrupted'); };
+const unsent = async () => { throw new Error('timeout'); };
+const refused = (status, error, more, header) => async () => Object.assign(refusal(status, error, more), header ? { header } : {});
+const never = () => new Promise(() => {});
+
+module.exports = { Issuer, lost, unsent, refused, never, json, jwt };

@@ -1,0 +1,136 @@
+'use strict';
+
+// A mini-program's runtime: a bare JavaScript context with wx in it, and a device that outlives it. Whatever a killed app was still waiting
+// for does not reach it any more, and does not reach the device from it.
+
+const fs = require('fs');
+const path = require('path');
+const vm = require('vm');
+const crypto = require('crypto');
+
+const file = path.join(__dirname, '..', '..', 'dist', 'index.js');
+const script = new vm.Script(`(function (module) {${fs.readFileSync(file, 'utf8')}\n})`, { filename: file });
+
+// What a network throws that frees its place and tells nobody, as happens around a suspension.
+const silence = new Error('silence');
+
+// WeChat runs ten requests of an app at a time, and the others wait.
+const tenAtATime = () => {
+  let running = 0;
+  const queue = [];
+  return job => new Promise((resolve, reject) => {
+    const run = () => {
+      running++;
+      Promise.resolve().then(job).then(resolve, reject).then(() => {
+        running--;
+        if (queue.length) queue.shift()();
+      });
+    };
+    if (running < 10) run();
+    else queue.push(run);
+  });
+};
+
+// A phone: its storage, its clock, its WeChat user, and what it has been asked.
+class Device {
+  constructor(more) {
+    this.stored = new Map();
+    this.plain = []; // keys that were written without encryption
+    this.version = '3.5.0';
+    this.language = 'en';
+    this.wechatUser = 'ada';
+    this.logins = 0;
+    this.ahead = 0; // of the true clock, in milliseconds
+    this.takes = {}; // what takes the place of a function of wx
+    this.pause = () => undefined; // before and after each call
+    this.hurry = 1; // how much sooner a network that never answers is given up
+    this.network = () => Promise.reject(new Error('no network'));
+    this.mint = user => Promise.resolve(`code-${user}-${crypto.randomUUID()}`);
+    Object.assign(this, more);
+  }
+
+  now() {
+    return Date.now() + this.ahead;
+  }
+
+  // Starts the app. bare: in a context of its own that has nothing but ECMAScript, wx and console.
+  launch({ bare, without = [], options } = {}) {
+    const app = { alive: true, events: [] };
+    const wx = this.wx(app);
+    without.forEach(name => { delete wx[name]; });
+    const device = this;
+    class DeviceDate extends Date {
+      static now() { return device.now(); }
+    }
+    const timers = new Set();
+    const start = (work, after) => {
+      if (!app.alive) return undefined;
+      const timer = setTimeout(work, after < 15000 ? after : after / device.hurry);
+      timers.add(timer);
+      return timer;
+    };
+    const stop = timer => {
+      clearTimeout(timer);
+      timers.delete(timer);
+    };
+    const globals = bare ? { wx, console } : { wx, console, setTimeout: start, clearTimeout: stop, Date: DeviceDate };
+    const module = {};
+    script.runInContext(vm.createContext(globals))(module);
+    app.sdk = module.exports;
+    app.auth = app.sdk.createAuth(Object.assign({ issuer: 'https://login.test', clientId: 'mini', language: 'en' }, options));
+    app.auth.on('change', user => app.events.push(user ? 'change ' + user.sub : 'change'));
+    app.auth.on('sessionLost', err => app.events.push('sessionLost ' + err.code));
+    app.kill = () => {
+      app.alive = false;
+      timers.forEach(stop);
+    };
+    return app;
+  }
+
+  wx(app) {
+    const device = this;
+    // Answers later, as the real one does, and to the living only.
+    const slowly = work => options => {
+      if (!app.alive) return;
+      const run = () => (app.alive ? (device.takes[work.name] || work)(options) : undefined);
+      Promise.resolve(device.pause()).then(run).then(async answer => { await device.pause(); return answer; }).then(
+        answer => { if (app.alive && options.success) options.success(Object.assign({ errMsg: work.name + ':ok' }, answer)); },
+        cause => { if (app.alive && options.fail && cause !== silence) options.fail({ errMsg: `${work.name}:fail ${cause.message}` }); },
+      );
+    };
+    const inTurn = tenAtATime();
+    const supportsEncryption = options => { if (options.encrypt && device.version < '2.21.3') throw new Error('encrypt is unknown'); };
+    return {
+      login: slowly(async function login() {
+        device.logins++;
+        return { code: await device.mint(device.wechatUser) };
+      }),
+      request: slowly(function request(options) { return inTurn(() => device.network(options)); }),
+      getStorage: slowly(async function getStorage({ key, encrypt }) {
+        supportsEncryption({ encrypt });
+        const found = device.stored.get(key);
+        if (!found) throw new Error('data not found');
+        if (found.encrypt !== !!encrypt) throw new Error('cannot read');
+        return { data: found.data };
+      }),
+      setStorage: slowly(async function setStorage({ key, data, encrypt }) {
+        supportsEncryption({ encrypt });
+        if (!encrypt) device.plain.push(key);
+        device.stored.set(key, { data, encrypt: !!encrypt });
+      }),
+      getRandomValues: slowly(async function getRandomValues({ length }) {
+        return { randomValues: new Uint8Array(crypto.randomBytes(length)).buffer };
+      }),
+      getAppBaseInfo: () => ({ SDKVersion: device.version, language: device.language }),
+    };
+  }
+
+  record() {
+    const found = this.stored.get('lingpai.mini');
+    return found && JSON.parse(found.data);
+  }
+}
+
+exports.Device = Device;
+exports.silence = silence;
+exports.file = file;

@@ -1,0 +1,32 @@
+'use strict';
+
+// A real issuer and its WeChat simulator, over HTTP, as wx.request sees them.
+
+const http = require('http');
+
+const { env } = process;
+const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+
+// send takes the options of wx.request.
+exports.send = ({ url, method = 'GET', header = {}, data }) => new Promise((resolve, reject) => {
+  const body = data === undefined || typeof data === 'string' ? data : JSON.stringify(data);
+  const type = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  const request = http.request(url, { method, agent, headers: Object.assign(type, header) }, answer => {
+    let text = '';
+    answer.setEncoding('utf8').on('data', part => { text += part; }).on('error', reject).on('end', () => {
+      let parsed = text;
+      try {
+        parsed = JSON.parse(text);
+      } catch (err) { /* stays text, as with wx.request */ }
+      resolve({ statusCode: answer.statusCode, header: answer.headers, data: parsed });
+    });
+  });
+  request.on('error', reject).end(body);
+});
+
+exports.server = { issuer: env.ISSUER, simulator: env.SIMULATOR, appid: env.APP_ID, clientId: env.MINI_PROGRAM };
+
+// mint gives a code, as wx.login does.
+exports.mint = async user => (await exports.send({ url: `${env.SIMULATOR}/_sim/codes`, method: 'POST', data: { appid: env.APP_ID, user } })).data.code;
+
+exports.claims = token => JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
