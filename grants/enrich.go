@@ -3,6 +3,7 @@ package grants
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/lingpai/lingpai/identity"
@@ -38,13 +39,15 @@ type enrichment struct {
 	userID  string
 }
 
-// checkExtras refuses halves, before a code is spent on them.
+// checkExtras refuses halves and what is of no kind, before a code is spent on them.
 func checkExtras(r Request) error {
 	switch has := func(name string) bool { return r.Parameter(name) != "" }; {
 	case has("encrypted_data") != has("iv"):
 		return invalidRequest("encrypted_data and iv belong together.")
 	case has("raw_data") != has("signature"):
 		return invalidRequest("raw_data and signature belong together.")
+	case has("encrypted_data_kind") && !slices.Contains([]string{string(wechat.KindUserInfo), string(wechat.KindPhone)}, r.Parameter("encrypted_data_kind")):
+		return invalidRequest("encrypted_data_kind is user_info, which it is if left out, or phone.")
 	}
 	return nil
 }

@@ -93,7 +93,8 @@ func TestAProfileThatDoesNotOpenKeepsNobodyOut(t *testing.T) {
 	code := w.code("ada")
 	half := shop.with("code", code, "encrypted_data", "AAAA")
 	requireError(t, w.token(half), http.StatusBadRequest, "invalid_request")
-	requireTokens(t, w.token(shop.with("code", code))) // the half did not cost the code
+	requireError(t, w.token(shop.with("code", code, "encrypted_data", "AAAA", "iv", "AAAA", "encrypted_data_kind", "run")), http.StatusBadRequest, "invalid_request")
+	requireTokens(t, w.token(shop.with("code", code))) // neither cost the code
 }
 
 // TestWhatTheUserChoseIsNotOverwritten names the flaw of copying WeChat's word at every sign-in.
