@@ -43,7 +43,7 @@ type accountRequest struct {
 	id   string // in the path
 }
 
-// proof members go with every call that needs one; see accounts.Proof.
+// withProof adds the members of a proof; see accounts.Proof.
 func withProof(members ...string) []string {
 	return append(members, "current_password", "proof_code", "proof_appid")
 }

@@ -12,7 +12,7 @@ import (
 
 const (
 	formType     = "application/x-www-form-urlencoded"
-	maxFormBytes = 64 << 10
+	maxBodyBytes = 64 << 10
 )
 
 // readForm reads a POST form into r.PostForm: from the body only, each parameter once, as UTF-8 without control characters. An empty
@@ -28,11 +28,9 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	if err := checkContentType(r.Header); err != nil {
 		return err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFormBytes))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return refused(http.StatusRequestEntityTooLarge, "The form body must not be larger than 64 KiB.")
-	} else if err != nil {
-		return badRequest("The form body could not be read.")
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
@@ -40,6 +38,17 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	r.PostForm, err = oneOfEach(form)
 	return err
+}
+
+// readBody reads all of a body that is not too large.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, refused(http.StatusRequestEntityTooLarge, "The body must not be larger than 64 KiB.")
+	} else if err != nil {
+		return nil, badRequest("The body could not be read.")
+	}
+	return body, nil
 }
 
 // checkContentType accepts forms only, and only as they are: no JSON, no multipart, no compression.

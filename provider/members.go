@@ -3,7 +3,6 @@ package provider
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -21,11 +20,9 @@ func readMembers(w http.ResponseWriter, r *http.Request, known []string) (map[st
 		charset != "" && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
 		return nil, refused(http.StatusUnsupportedMediaType, "Content-Type must be application/json, in UTF-8 and not compressed.")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFormBytes))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, refused(http.StatusRequestEntityTooLarge, "The body must not be larger than 64 KiB.")
-	} else if err != nil {
-		return nil, badRequest("The body could not be read.")
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, err
 	}
 	return parseMembers(body, known)
 }
