@@ -26,22 +26,14 @@ var (
 // CheckAccount says which user is calling about the own account. The token must be for this server and its client one of ours, still: an
 // API that was shown one for itself cannot come here with it.
 func (m *Manager) CheckAccount(ctx context.Context, bearer string) (Caller, error) {
-	caller, err := m.Check(ctx, bearer)
-	if err != nil {
-		return Caller{}, err
-	}
-	claims, err := m.Issuer.ReadAccessToken(bearer)
-	if err != nil {
-		return Caller{}, errInvalidToken
-	}
-	client, err := m.Clients.Find(ctx, caller.ClientID)
+	claims, client, _, err := m.userOf(ctx, bearer)
 	switch {
 	case err != nil:
-		return Caller{}, storeFailed(err)
+		return Caller{}, err
 	case !tokens.HasScope(claims.Scope, tokens.ScopeAccount) || !slices.Contains(claims.Audience, claims.Issuer) || !client.FirstParty:
 		return Caller{}, errNoAccountScope
 	}
-	return caller, nil
+	return callerOf(claims), nil
 }
 
 // CheckRegistrar returns the first-party client that a request proves to be from (its PostForm and headers are read, as at the token

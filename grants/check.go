@@ -22,13 +22,24 @@ var errInvalidToken = &Error{Name: ErrInvalidToken, Description: "The access tok
 
 // Check says which user is calling. A client's own token names none, so it is refused like one that is no good.
 func (m *Manager) Check(ctx context.Context, bearer string) (Caller, error) {
-	claims, err := m.Issuer.ReadAccessToken(bearer)
-	if err != nil || claims.Session == "" {
-		return Caller{}, errInvalidToken
-	}
-	if err := m.checkLife(ctx, claims); err != nil {
+	claims, _, _, err := m.userOf(ctx, bearer)
+	if err != nil {
 		return Caller{}, err
 	}
+	return callerOf(claims), nil
+}
+
+// userOf returns what a user's access token says, and its client and session, which are alive.
+func (m *Manager) userOf(ctx context.Context, bearer string) (tokens.AccessClaims, identity.Client, identity.Session, error) {
+	claims, err := m.Issuer.ReadAccessToken(bearer)
+	if err != nil || claims.Session == "" {
+		return claims, identity.Client{}, identity.Session{}, errInvalidToken
+	}
+	client, session, err := m.bearerOf(ctx, claims)
+	return claims, client, session, err
+}
+
+func callerOf(claims tokens.AccessClaims) Caller {
 	return Caller{
 		UserID:    claims.Subject,
 		ClientID:  claims.ClientID,
@@ -36,7 +47,7 @@ func (m *Manager) Check(ctx context.Context, bearer string) (Caller, error) {
 		Scope:     claims.Scope,
 		AuthTime:  time.Unix(claims.AuthTime, 0),
 		ExpiresAt: time.Unix(claims.Expires, 0),
-	}, nil
+	}
 }
 
 // checkLife refuses an access token whose session has ended or whose client is disabled. Unlike offline verifiers it sees either at once.

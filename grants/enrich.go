@@ -16,7 +16,7 @@ const (
 	remarkKept        = "kept"
 	remarkVerified    = "verified"
 	remarkNotVerified = "not_verified" // kept, but WeChat could not be asked
-	remarkUnchanged   = "unchanged"    // the user has chosen
+	remarkUnchanged   = "unchanged"    // nothing is new, or the user has chosen
 	remarkRefused     = "refused"
 	remarkNotAllowed  = "not_allowed" // to this client, or for apps of this kind
 	remarkOverBudget  = "over_budget"
@@ -54,6 +54,9 @@ func checkExtras(r Request) error {
 
 // enrich keeps what came with a sign-in, or what the platform tells of its user, and says what became of it. It never keeps anybody out.
 func (m *Manager) enrich(ctx context.Context, e enrichment) map[string]string {
+	if e.empty() {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, enrichTimeout)
 	defer cancel()
 	remarks := map[string]string{}
@@ -69,6 +72,11 @@ func (m *Manager) enrich(ctx context.Context, e enrichment) map[string]string {
 		return nil
 	}
 	return remarks
+}
+
+// empty says that nothing came with the sign-in, as with most.
+func (e enrichment) empty() bool {
+	return e.login.Profile == nil && e.Parameter("encrypted_data") == "" && e.Parameter("raw_data") == "" && e.Parameter("phone_code") == ""
 }
 
 // takeProfile keeps what WeChat encrypted for the mini-program, or what it tells of the person itself if the client may ask for profiles.

@@ -134,11 +134,7 @@ type BoundPhone struct {
 // BindPhone takes the code of a getPhoneNumber button from a signed-in user of a mini-program. Numbers pass on to other people, so it signs
 // nobody in and joins nobody.
 func (m *Manager) BindPhone(ctx context.Context, bearer string, form url.Values) (BoundPhone, error) {
-	claims, err := m.Issuer.ReadAccessToken(bearer)
-	if err != nil || claims.Session == "" {
-		return BoundPhone{}, errInvalidToken
-	}
-	_, session, err := m.bearerOf(ctx, claims)
+	claims, _, session, err := m.userOf(ctx, bearer)
 	if err != nil {
 		return BoundPhone{}, err
 	}
