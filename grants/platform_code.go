@@ -145,7 +145,7 @@ func (m *Manager) exchange(ctx context.Context, s signIn) (tokens.Authorization,
 	if err := m.checkLeaving(ctx, s.Request, user); err != nil {
 		return tokens.Authorization{}, nil, err
 	}
-	m.keepSessionKey(ctx, app.ID, login, answered)
+	m.keepSessionKey(ctx, s.Client, app.ID, login, answered)
 	authTime := m.Now()
 	if created {
 		authTime = user.CreatedAt

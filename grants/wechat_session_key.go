@@ -18,8 +18,8 @@ func sessionKeyRate() rate { return rate{10, time.Minute} }
 
 // keepSessionKey keeps the session key that a sign-in came with, if anybody may ask for what it is needed for: what nobody needs is not kept,
 // not even sealed. Who signs in is certain without it, so no fault of the vault decides that.
-func (m *Manager) keepSessionKey(ctx context.Context, appID string, login Login, answered time.Time) {
-	if login.SessionKey.Zero() || !m.dataIsWanted(ctx, appID) { // the log tells of the former already
+func (m *Manager) keepSessionKey(ctx context.Context, client identity.Client, appID string, login Login, answered time.Time) {
+	if login.SessionKey.Zero() || !m.dataIsWanted(ctx, client, appID) { // the log tells of the former already
 		return
 	}
 	if err := m.Vault.Keep(ctx, wechat.Account{AppID: appID, OpenID: login.Subject}, login.SessionKey, answered); err != nil {
@@ -27,8 +27,12 @@ func (m *Manager) keepSessionKey(ctx context.Context, appID string, login Login,
 	}
 }
 
-// dataIsWanted says whether some enabled client of an app may ask for the scope wechat.data. If that cannot be found out, it may.
-func (m *Manager) dataIsWanted(ctx context.Context, appID string) bool {
+// dataIsWanted says whether some enabled client of an app may ask for the scope wechat.data. If that cannot be found out, it may. The client
+// that is signing somebody in comes first: the list of all may be a second old, and not have it yet.
+func (m *Manager) dataIsWanted(ctx context.Context, client identity.Client, appID string) bool {
+	if slices.Contains(client.Scopes, ScopeData) {
+		return true
+	}
 	clients, err := m.Clients.List(ctx)
 	return err != nil || slices.ContainsFunc(clients, func(client identity.Client) bool {
 		return slices.Contains(client.Scopes, ScopeData) && slices.Contains(client.Apps, appID) && !client.Disabled()

@@ -44,3 +44,22 @@ func TestSessionKeysThatNobodyNeedsAreNotKept(t *testing.T) {
 	require.NoError(t, w.database.Clients().Disable(t.Context(), backend.ID))
 	require.False(t, kept())
 }
+
+// stale is a list of clients from before the newest were there.
+type stale struct{ identity.Clients }
+
+func (stale) List(context.Context) ([]identity.Client, error) { return nil, nil }
+
+// TestAClientThatWasJustMadeHasItsSessionKeysKept: the list of all clients may be a second old.
+func TestAClientThatWasJustMadeHasItsSessionKeysKept(t *testing.T) {
+	var put []string
+	w := newWorld(t)
+	w.manager.Vault = wechat.NewVault(wechat.VaultConfig{Store: noting{w.manager.Volatile, &put}, NotFound: identity.ErrNotFound, Sealer: w.ring})
+	w.manager.Clients = stale{w.manager.Clients}
+	client := publicClient("just-made", grants.WechatCode)
+	client.Scopes = append(client.Scopes, grants.ScopeData)
+	require.NoError(t, w.database.Clients().Create(t.Context(), client))
+	_, err := w.token(form{"grant_type": grants.WechatCode, "client_id": "just-made", "code": w.code("alice")})
+	require.NoError(t, err)
+	require.NotEmpty(t, put)
+}
