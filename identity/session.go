@@ -71,6 +71,13 @@ type Lifetimes struct {
 	Idle, Absolute time.Duration
 }
 
+// Endings are sessions that were ended.
+type Endings struct {
+	SessionIDs   []string  // the latest first
+	MissingUntil time.Time // those that ended before it, or at it, may be missing; zero: all are here
+	ReadAt       time.Time // by the store's clock: whatever ended before it is here
+}
+
 // Sessions is what a store does for sessions. It has the one clock by which all sessions are judged: a server whose own clock is wrong
 // decides nothing wrong.
 type Sessions interface {
@@ -93,6 +100,10 @@ type Sessions interface {
 	EndSince(ctx context.Context, since time.Time, reason string) (int64, error)
 	// EndAll ends all sessions of a user and tells how many.
 	EndAll(ctx context.Context, userID, reason string) (int64, error)
+	// Ended returns the latest sessions, limit of them at most, that ended so recently that access tokens of theirs may live. accessTTL is the life
+	// of those whose client has none of its own; the longest of any client counts for all. Sessions of deleted users are among them; those that
+	// nobody ended, and that are over by their own time, are not.
+	Ended(ctx context.Context, accessTTL time.Duration, limit int) (Endings, error)
 	// Prune looks at the next batch of sessions, in the order of ids and from the start again at the end, and deletes those that have been
 	// over for longer than keep. It tells how many it deleted, and whether it came to the end.
 	Prune(ctx context.Context, keep time.Duration, batch int) (pruned int, end bool, err error)

@@ -8,10 +8,10 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Sessions that are over are kept for a day, so that an operator can see why, and then deleted in small batches, so that pruning never
-// holds anybody up.
+// Sessions that are over are kept for a day, so that an operator can see why, and until the last of their access tokens has expired everywhere;
+// then they are deleted in small batches, so that pruning never holds anybody up.
 const (
-	pruneKeep     = 24 * time.Hour
+	pruneKeep     = maxAccessTTL + time.Hour
 	pruneBatch    = 500
 	pruneBatches  = 20 // in one go
 	pruneInterval = time.Minute

@@ -68,6 +68,7 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 		{"openings", openings()},
 		{"rotations", rotations()},
 		{"endings", endings()},
+		{"endings listed", endingsListed()},
 		{"limits", limits()},
 		{"prunings", prunings()},
 		{"keys", signingKeys()},

@@ -51,7 +51,7 @@ func migrationsGoUpAndDownAndUp(t *testing.T, open func() *DB) {
 	require.Equal(t, all, requireStatus(t, db, true))
 	made := tables(t, db)
 	require.Equal(t, []string{
-		"accounts", "apps", "clients", "events", "joins", "keys", "marks", "phone_uses", "profiles", "retired_subjects", "sessions", "unions", "users",
+		"accounts", "apps", "clients", "ended_sessions", "events", "joins", "keys", "marks", "phone_uses", "profiles", "retired_subjects", "sessions", "unions", "users",
 	}, made)
 
 	again, err := db.MigrateUp(ctx)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -97,6 +98,14 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 			},
 			[]string{"Index Scan using accounts_pkey on accounts a; Index Cond: ((platform = ?) AND (app = ?) AND (subject = ?)); " +
 				"Index Scan using users_pkey on users u; Index Cond: (id = a.user_id)"},
+		},
+		"Sessions.Ended": {
+			func() error { return errorOf(db.Sessions().Ended(ctx, time.Hour, 100)) },
+			[]string{
+				"",
+				"Seq Scan on clients",
+				"Index Scan Backward using sessions_ended on sessions; Index Cond: (ended_at > ?); Seq Scan on ended_sessions",
+			},
 		},
 		"Clients.Find": {
 			func() error { return errorOf(db.Clients().Find(ctx, "client")) },

@@ -32,6 +32,9 @@ func (s *Sessions) Prune(ctx context.Context, keep time.Duration, batch int) (pr
 		if result.Error != nil {
 			return result.Error
 		}
+		if err := tx.Exec("DELETE FROM ended_sessions WHERE ended_at < ?", before).Error; err != nil {
+			return err
+		}
 		return mark(tx, pruneCursor, next)
 	})
 	return pruned, next == "", err

@@ -137,6 +137,9 @@ func (u *Users) deleteLeft(ctx context.Context, id string) error {
 				return err
 			}
 		}
+		if err := keepEndings(tx, now, gone); err != nil {
+			return err
+		}
 		for _, statement := range deletions {
 			if err := tx.Exec(statement, gone).Error; err != nil {
 				return err

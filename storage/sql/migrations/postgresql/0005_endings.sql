@@ -1,0 +1,17 @@
+-- What the list of revocations is made of.
+
+-- +goose Up
+
+-- A refresh changes nothing that is in it, so it stays a HOT update (see 0001).
+CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+
+-- Sessions of users who were deleted, as long as access tokens of theirs may live.
+CREATE TABLE ended_sessions (
+    id       TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    ended_at BIGINT           NOT NULL
+);
+
+-- +goose Down
+
+DROP TABLE ended_sessions;
+DROP INDEX sessions_ended;
