@@ -58,7 +58,8 @@ type Config struct {
 // client after the user, refreshes anybody's token, and refuses custom grants.
 type Manager struct {
 	Config
-	grants map[string]grant
+	grants      map[string]grant
+	revocations *tokens.Revocations
 }
 
 // grant proves the user of a request, if it has one, and has tokens issued.
@@ -68,7 +69,7 @@ var _ oauth2.Manager = (*Manager)(nil)
 
 // New makes a manager.
 func New(config Config) *Manager {
-	m := &Manager{Config: config}
+	m := &Manager{Config: config, revocations: tokens.NewRevocations(config.Issuer)}
 	if m.Meter == nil {
 		m.Meter = noMeter{}
 	}

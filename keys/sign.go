@@ -23,9 +23,19 @@ type signingKey struct {
 	key crypto.Signer
 }
 
-// Sign returns a payload, which is a JSON object, as a compact JWS (RFC 7515 §7.1): RS256, with the header members kid and typ. A header is
-// the same for every token of its type, so it is written here and only the signature is jwx's.
+// Sign returns a payload, which is a JSON object, as a compact JWS (RFC 7515 §7.1): RS256, with the header members kid and typ. It is to travel in
+// a header of HTTP, so there is a limit to its size.
 func (s *Set) Sign(typ string, payload []byte) ([]byte, error) {
+	token, err := s.SignDocument(typ, payload)
+	if err == nil && len(token) > maxTokenSize {
+		return nil, errTokenTooLarge
+	}
+	return token, err
+}
+
+// SignDocument is Sign of what travels in a body, of any size. A header is the same for every token of its type, so it is written here and only
+// the signature is jwx's.
+func (s *Set) SignDocument(typ string, payload []byte) ([]byte, error) {
 	header, err := json.Marshal(protectedHeader{Algorithm: jwa.RS256.String(), KeyID: s.signer.id, Type: typ})
 	if err != nil {
 		return nil, err
@@ -44,11 +54,7 @@ func (s *Set) Sign(typ string, payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	token = append(token, '.')
-	token = encoding.AppendEncode(token, signature)
-	if len(token) > maxTokenSize {
-		return nil, errTokenTooLarge
-	}
-	return token, nil
+	return encoding.AppendEncode(token, signature), nil
 }
 
 // protectedHeader is a JOSE header (RFC 7515 §4.1).

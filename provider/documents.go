@@ -23,6 +23,7 @@ type metadata struct {
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	RevocationsURI        string   `json:"revocations_uri"` // ours: see docs/revocation-list.md
 	GrantTypes            []string `json:"grant_types_supported"`
 	ResponseTypes         []string `json:"response_types_supported"` // required, so it is there though it is empty
 	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
@@ -48,6 +49,7 @@ func metadataJSON(issuer string) []byte {
 		UserinfoEndpoint:      issuer + "/userinfo",
 		RevocationEndpoint:    issuer + "/revoke",
 		IntrospectionEndpoint: issuer + "/introspect",
+		RevocationsURI:        issuer + "/revocations",
 		GrantTypes:            grants.Names(),
 		ResponseTypes:         []string{},
 		TokenAuth:             anyClient,
@@ -85,7 +87,7 @@ func newDocument(body []byte) *document {
 
 // ServeHTTP implements http.Handler.
 func (d *document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serveDocument(w, r, d.body, d.etag)
+	serveDocument(w, r, d.body, d.etag, jsonType, publicCache)
 }
 
 // keySetEndpoint is the JWK set of RFC 7517.
@@ -96,18 +98,18 @@ type keySetEndpoint struct {
 // ServeHTTP implements http.Handler.
 func (e *keySetEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, etag := e.keySet()
-	serveDocument(w, r, body, etag)
+	serveDocument(w, r, body, etag, jsonType, publicCache)
 }
 
-func serveDocument(w http.ResponseWriter, r *http.Request, body []byte, etag string) {
+func serveDocument(w http.ResponseWriter, r *http.Request, body []byte, etag string, contentType, cache []string) {
 	header := w.Header()
-	header["Cache-Control"] = publicCache
+	header["Cache-Control"] = cache
 	header["Etag"] = []string{etag}
 	if matches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	header["Content-Type"] = jsonType
+	header["Content-Type"] = contentType
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	if r.Method == http.MethodGet {
 		_, _ = w.Write(body)

@@ -43,6 +43,7 @@ func New(config Config) (http.Handler, error) {
 	appToken := &appTokenEndpoint{manager: config.Manager, answers: answers}
 	metadata := answers.readOnly(newDocument(metadataJSON(config.Issuer)))
 	keySet := answers.readOnly(&keySetEndpoint{keySet: config.KeySet})
+	revocations := answers.readOnly(&revocationsEndpoint{manager: config.Manager, answers: answers})
 
 	forClients := clientCORS(config.Manager, http.MethodGet, http.MethodPost)
 	forAll := publicCORS()
@@ -54,6 +55,7 @@ func New(config Config) (http.Handler, error) {
 		path + "/revoke":                                 forClients.Handler(revocation),
 		path + "/introspect":                             introspection, // no CORS here and below: APIs and gateways are no scripts
 		path + "/verify":                                 verify,
+		path + "/revocations":                            revocations,
 		path + "/wechat/app_token":                       appToken,
 		path + "/.well-known/jwks.json":                  forAll.Handler(keySet),
 		path + "/.well-known/openid-configuration":       forAll.Handler(metadata), // OpenID Connect Discovery §4

@@ -144,17 +144,27 @@ func (i *Issuer) lifetimes(client identity.Client) identity.Lifetimes {
 }
 
 func (i *Issuer) sign(typ string, claims any) (string, error) {
+	token, err := written(claims, typ, i.config.Keys.Sign)
+	return string(token), err
+}
+
+// signDocument signs what travels in a body.
+func (i *Issuer) signDocument(typ string, claims any) ([]byte, error) {
+	return written(claims, typ, i.config.Keys.SignDocument)
+}
+
+func written(claims any, typ string, sign func(typ string, payload []byte) ([]byte, error)) ([]byte, error) {
 	var payload bytes.Buffer
 	encoder := json.NewEncoder(&payload)
 	encoder.SetEscapeHTML(false) // a token is in no page, and six bytes for each & would make one of a long profile too large
 	if err := encoder.Encode(claims); err != nil {
-		return "", err
+		return nil, err
 	}
-	token, err := i.config.Keys.Sign(typ, bytes.TrimSuffix(payload.Bytes(), []byte{'\n'}))
+	token, err := sign(typ, bytes.TrimSuffix(payload.Bytes(), []byte{'\n'}))
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrNotSigned, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotSigned, err)
 	}
-	return string(token), nil
+	return token, nil
 }
 
 func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomBytes(16)) }

@@ -25,7 +25,7 @@ func (s *oneOfEach) AddKey(_ context.Context, record keys.Record) (bool, error) 
 	return true, nil
 }
 
-func newIssuer(t *testing.T) *Issuer {
+func newIssuer(t testing.TB) *Issuer {
 	t.Helper()
 	master, err := keys.NewMasterKey(time.Now())
 	require.NoError(t, err)

@@ -1,0 +1,155 @@
+package provider_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// revocations is what the list says, which one of our keys signed.
+type revocations struct {
+	answer
+	Issuer   string `json:"iss"`
+	IssuedAt int64  `json:"iat"`
+	Expires  int64  `json:"exp"`
+	Sequence int64  `json:"seq"`
+	Sessions string `json:"sids"`
+}
+
+func (w *world) revocations(t testing.TB) revocations {
+	t.Helper()
+	a := w.get("/revocations", nil)
+	require.Equal(t, http.StatusOK, a.status, a.body)
+	list := revocations{answer: a}
+	payload, err := w.keys.Verify([]byte(a.body), "revocations+jwt")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(payload, &list))
+	return list
+}
+
+// has looks for the session of an access token as a verifier does.
+func (l revocations) has(t testing.TB, accessToken string) bool {
+	t.Helper()
+	all, err := base64.RawURLEncoding.DecodeString(l.Sessions)
+	require.NoError(t, err)
+	sum := sha256.Sum256([]byte(claimsOf(t, accessToken)["sid"].(string)))
+	for ; len(all) > 0; all = all[16:] {
+		if string(all[:16]) == string(sum[:16]) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestOfflineVerifiersLearnOfALogout by a list that our keys sign, within a second, and until the last of its tokens has expired.
+func TestOfflineVerifiersLearnOfALogout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	left, stayed := w.signIn("alice", "scope", "openid api"), w.signIn("alice", "scope", "openid api")
+	first := w.revocations(t)
+	require.Equal(t, w.issuer, first.Issuer)
+	require.Empty(t, first.Sessions)
+	require.EqualValues(t, 300, first.Expires-first.IssuedAt)
+	require.Equal(t, "application/revocations+jwt", first.header.Get("Content-Type"))
+	require.Equal(t, "public, max-age=1", first.header.Get("Cache-Control"))
+
+	requireRevoked(t, w.revoke(left.text("refresh_token")))
+	w.clock.Move(time.Second)
+	second := w.revocations(t)
+	require.True(t, second.has(t, left.text("access_token")))
+	require.False(t, second.has(t, stayed.text("access_token")))
+	require.Greater(t, second.Sequence, first.Sequence)
+	require.NotContains(t, w.log.String(), second.Sessions)
+
+	w.clock.Move(time.Hour)
+	require.True(t, w.revocations(t).has(t, left.text("access_token")), "verifiers' clocks may be late")
+	w.clock.Move(10 * time.Minute)
+	require.Empty(t, w.revocations(t).Sessions)
+}
+
+// TestTheListNamesWhoWasStolenFrom: a thief's access token is told of like any other of the session.
+func TestTheListNamesWhoWasStolenFrom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	robbed := w.signIn("alice", "scope", "openid api")
+	thief := w.token(refreshForm(robbed.text("refresh_token")))
+	w.clock.Move(time.Minute)
+	requireError(t, w.token(refreshForm(robbed.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
+	list := w.revocations(t)
+	require.True(t, list.has(t, thief.text("access_token")))
+	require.True(t, list.has(t, robbed.text("access_token")))
+}
+
+func TestTheListIsAskedForAgainCheaply(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.revocations(t)
+	etag := list.header.Get("Etag")
+	require.Regexp(t, `^"[A-Za-z0-9_-]+"$`, etag)
+	w.clock.Move(30 * time.Second)
+	again := w.get("/revocations", http.Header{"If-None-Match": {etag}})
+	require.Equal(t, http.StatusNotModified, again.status)
+	require.Empty(t, again.body)
+	head := w.ask(http.MethodHead, "/revocations", nil, nil)
+	require.Equal(t, http.StatusOK, head.status)
+	require.Empty(t, head.body)
+	refused := w.post("/revocations", "", nil)
+	requireError(t, refused, http.StatusMethodNotAllowed, "invalid_request")
+	require.Empty(t, w.get("/revocations", http.Header{"Origin": {testOrigin}}).header.Get("Access-Control-Allow-Origin"), "APIs are no scripts")
+	w.revoke(w.signIn("alice").text("refresh_token"))
+	w.clock.Move(time.Second)
+	require.Equal(t, http.StatusOK, w.get("/revocations", http.Header{"If-None-Match": {etag}}).status)
+}
+
+// TestTheListIsNoToken (RFC 8725 §3.11): it is signed by the same keys, and its type keeps it from being taken for anything else.
+func TestTheListIsNoToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.revocations(t).body
+	requireError(t, w.userinfo(list), http.StatusUnauthorized, "invalid_token")
+	requireError(t, w.verify(list, ""), http.StatusUnauthorized, "invalid_token")
+	require.Equal(t, false, w.introspect(list).members["active"])
+	_, err := w.keys.Verify([]byte(w.signIn("alice", "scope", "openid").text("access_token")), "revocations+jwt")
+	require.Error(t, err, "nor is a token a list")
+}
+
+// TestTheListOutlivesTheStorage for as long as it is good, and is not made up without it.
+func TestTheListOutlivesTheStorage(t *testing.T) {
+	t.Parallel()
+	w, fresh := newWorld(t), newWorld(t)
+	list := w.revocations(t).body
+	require.NoError(t, w.database.Close())
+	require.NoError(t, fresh.database.Close())
+	w.clock.Move(4 * time.Minute)
+	require.Equal(t, list, w.get("/revocations", nil).body)
+	w.clock.Move(time.Minute)
+	for _, world := range []*world{w, fresh} {
+		a := world.get("/revocations", nil)
+		requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
+		require.Equal(t, "2", a.header.Get("Retry-After"))
+		require.False(t, strings.Contains(a.body, "sql"))
+	}
+}
+
+// TestDeletedUsersAreListed though their sessions are gone.
+func TestDeletedUsersAreListed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	gone := w.signIn("alice", "scope", "openid api")
+	_, err := w.database.Users().Dismiss(t.Context(), w.subOf(gone.text("access_token")), 0)
+	require.NoError(t, err)
+	deleted, err := w.database.Users().DeleteLeft(t.Context(), 10)
+	require.NoError(t, err)
+	require.Equal(t, 1, deleted)
+	_, _, err = w.database.Sessions().Find(t.Context(), claimsOf(t, gone.text("access_token"))["sid"].(string))
+	require.ErrorIs(t, err, identity.ErrNotFound)
+	require.True(t, w.revocations(t).has(t, gone.text("access_token")))
+}

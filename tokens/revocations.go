@@ -1,0 +1,129 @@
+package tokens
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	typeRevocations = "revocations+jwt"
+
+	// revocationSize is how many bytes of a session id's SHA-256 are listed: as many as make two of them differ, whoever chooses ids.
+	revocationSize = 16
+	// maxRevocations bounds the list to about 600 KB. What is beyond is told by an instant.
+	maxRevocations = 20000
+
+	revocationsReadFor = time.Second // how old what we read may be when somebody asks
+	revocationsRenewed = time.Minute // a list that says nothing new is signed again so often
+	revocationsLife    = 5 * time.Minute
+)
+
+// revocationClaims are what verifiers read. Instants are seconds since 1970.
+type revocationClaims struct {
+	Issuer   string `json:"iss"`
+	IssuedAt int64  `json:"iat"`
+	Expires  int64  `json:"exp"`
+	// Sequence grows from list to list, whichever server signs: it is when the list was read, in milliseconds by the store's clock.
+	Sequence int64 `json:"seq"`
+	// Sessions is the base64url of the first 16 bytes of the SHA-256 of each session id, in order, one behind the other.
+	Sessions string `json:"sids"`
+	// AllBefore says, if there are too many to list, that every token of a session that was issued before it is to be refused. Who has a good
+	// session refreshes once more.
+	AllBefore int64 `json:"all_before,omitempty"`
+}
+
+// Revocations is the signed list of sessions that ended before their access tokens expired, for those who verify tokens without asking us.
+type Revocations struct {
+	issuer *Issuer
+	reads  singleflight.Group
+	latest atomic.Pointer[revocationList]
+}
+
+// revocationList does not change.
+type revocationList struct {
+	body     []byte
+	etag     string
+	content  [sha256.Size]byte // of what it says
+	readAt   time.Time         // by our clock; likewise the next
+	signedAt time.Time
+}
+
+// NewRevocations returns the list of the sessions that issuer's tokens belong to.
+func NewRevocations(issuer *Issuer) *Revocations { return &Revocations{issuer: issuer} }
+
+// List returns the list as a compact JWS, at most a second old, and a strong ETag of it. It does nothing if nobody asks, and reads once however
+// many do. Callers must not change the bytes. While the store is down it is the last one, as long as that is good.
+func (r *Revocations) List(ctx context.Context) (body []byte, etag string, err error) {
+	now := r.issuer.config.Now()
+	last := r.latest.Load()
+	if last != nil && now.Sub(last.readAt).Abs() < revocationsReadFor {
+		return last.body, last.etag, nil
+	}
+	_, err, _ = r.reads.Do("", func() (any, error) { return nil, r.read(context.WithoutCancel(ctx), now) })
+	if err == nil {
+		last = r.latest.Load()
+	}
+	if err == nil || last != nil && now.Sub(last.signedAt).Abs() < revocationsLife {
+		return last.body, last.etag, nil
+	}
+	return nil, "", err
+}
+
+// read asks the store, and signs if there is anything new to say, or the last list grows old.
+func (r *Revocations) read(ctx context.Context, now time.Time) error {
+	config := r.issuer.config
+	endings, err := config.Sessions.Ended(ctx, config.AccessTTL, maxRevocations)
+	if err != nil {
+		return err
+	}
+	claims := revocationClaims{
+		Issuer: config.Issuer, IssuedAt: now.Unix(), Expires: now.Add(revocationsLife).Unix(), Sequence: endings.ReadAt.UnixMilli(),
+		Sessions: listed(endings.SessionIDs), AllBefore: wholeSecondAfter(endings.MissingUntil),
+	}
+	content := sha256.Sum256(append([]byte(claims.Sessions), endings.MissingUntil.String()...))
+	if last := r.latest.Load(); last != nil && last.content == content && now.Sub(last.signedAt).Abs() < revocationsRenewed {
+		again := *last
+		again.readAt = now
+		r.latest.Store(&again)
+		return nil
+	}
+	body, err := r.issuer.signDocument(typeRevocations, claims)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	r.latest.Store(&revocationList{body: body, etag: etag, content: content, readAt: now, signedAt: now})
+	return nil
+}
+
+// listed is in the order of hashes, so that verifiers can search it, and that it does not tell who left first.
+func listed(sessionIDs []string) string {
+	hashes := make([][revocationSize]byte, len(sessionIDs))
+	for n, id := range sessionIDs {
+		sum := sha256.Sum256([]byte(id))
+		hashes[n] = [revocationSize]byte(sum[:])
+	}
+	slices.SortFunc(hashes, func(a, b [revocationSize]byte) int { return bytes.Compare(a[:], b[:]) })
+	all := make([]byte, 0, len(hashes)*revocationSize)
+	for _, hash := range hashes {
+		all = append(all, hash[:]...)
+	}
+	return base64.RawURLEncoding.EncodeToString(all)
+}
+
+// wholeSecondAfter is the first whole second after an instant: tokens say whole seconds, cut off, so that one of that very second counts as
+// older. Zero stays zero.
+func wholeSecondAfter(instant time.Time) int64 {
+	if instant.IsZero() {
+		return 0
+	}
+	return instant.Unix() + 1
+}
