@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"fmt"
 	"testing"
 )
 
@@ -11,8 +12,38 @@ func BenchmarkVerify(b *testing.B) { benchmark(b, WithCache(0)) }
 // BenchmarkVerifyCached finds the token among those that were checked.
 func BenchmarkVerifyCached(b *testing.B) { benchmark(b) }
 
-func benchmark(b *testing.B, options ...Option) {
-	w := newWorld(b, options...)
+// BenchmarkVerifyCachedListed looks a token that was checked up in the longest list of revocations that there is.
+func BenchmarkVerifyCachedListed(b *testing.B) {
+	w := newListWorld(b, RefuseWithoutList)
+	w.revoke(manySessions()...)
+	w.clock.advance(2 * testInterval)
+	run(b, w)
+}
+
+// BenchmarkReadList reads that list, as a verifier does when it has changed.
+func BenchmarkReadList(b *testing.B) {
+	w := newListWorld(b, RefuseWithoutList)
+	list := []byte(w.signedList(nil, manySessions()...))
+	b.SetBytes(int64(len(list)))
+	b.ResetTimer()
+	for range b.N {
+		if _, err := w.verifier.revocations.read(context.Background(), list); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func manySessions() []string {
+	sessions := make([]string, 20000)
+	for n := range sessions {
+		sessions[n] = fmt.Sprint("session ", n)
+	}
+	return sessions
+}
+
+func benchmark(b *testing.B, options ...Option) { run(b, newWorld(b, options...)) }
+
+func run(b *testing.B, w *world) {
 	token := w.token(nil)
 	requireGood(b, w, token)
 	b.ReportAllocs()

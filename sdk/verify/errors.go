@@ -7,8 +7,9 @@ var (
 	// who presented the token should not learn more than that it is invalid.
 	ErrInvalidToken = errors.New("invalid token")
 
-	// ErrUnavailable says that no token can be judged, because the issuer's keys could not be had yet. Ask again later.
-	ErrUnavailable = errors.New("the issuer's keys are not available")
+	// ErrUnavailable says that no token can be judged, because the issuer's keys, or its list of
+	// revocations if WithRevocations asks for one, could not be had. Ask again later.
+	ErrUnavailable = errors.New("what the issuer publishes is not available")
 )
 
 // reason is why a token is refused. It never holds anything of the token.
@@ -30,6 +31,7 @@ const (
 	badAudience  reason = "it is for another audience"
 	expired      reason = "it has expired"
 	tooEarly     reason = "its time has not come"
+	sessionEnded reason = "its session has ended"
 )
 
 // Error implements error.

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,11 +40,14 @@ func newFetcher(issuer string, client *http.Client) fetcher {
 // fetch reads the key set, and the metadata before it if it was not read yet or the last fetch failed: the key set may have moved.
 func (f *fetcher) fetch(ctx context.Context, last fetched) (fetched, error) {
 	if f.jwks == "" {
-		url, err := f.discover(ctx)
+		found, err := f.discover(ctx)
+		if err == nil {
+			err = f.checkMember("jwks_uri", found.JWKS)
+		}
 		if err != nil {
 			return fetched{}, err
 		}
-		f.jwks, last.etag = url, ""
+		f.jwks, last.etag = found.JWKS, ""
 	}
 	now, err := f.keySet(ctx, last)
 	if err != nil {
@@ -55,34 +57,46 @@ func (f *fetcher) fetch(ctx context.Context, last fetched) (fetched, error) {
 	return now, err
 }
 
-// discover reads the metadata (OpenID Connect Discovery §4, RFC 8414 §3) and returns the URL of the key set. That the issuer in it is the one
-// we asked for is what ties the keys to it (§4.3, §3.3).
-func (f *fetcher) discover(ctx context.Context) (string, error) {
-	url := strings.TrimSuffix(f.issuer, "/") + "/.well-known/openid-configuration"
-	var metadata struct {
-		Issuer string `json:"issuer"`
-		JWKS   string `json:"jwks_uri"`
-	}
-	_, body, err := f.get(ctx, url, "")
+// metadata is what counts in the issuer's metadata.
+type metadata struct {
+	Issuer      string `json:"issuer"`
+	JWKS        string `json:"jwks_uri"`
+	Revocations string `json:"revocations_uri"`
+}
+
+// discover reads the metadata (OpenID Connect Discovery §4, RFC 8414 §3). That the issuer in it is the one we asked for is what ties all else in
+// it to the issuer (§4.3, §3.3).
+func (f *fetcher) discover(ctx context.Context) (found metadata, err error) {
+	_, body, err := f.get(ctx, f.metadataURL(), "", maxDocumentSize)
 	if err == nil {
-		err = readObject(body, &metadata)
+		err = readObject(body, &found)
 	}
-	if err == nil && metadata.Issuer != f.issuer {
-		err = fmt.Errorf("its issuer is %q and not %q", metadata.Issuer, f.issuer)
-	}
-	if err == nil {
-		if err = checkURL(metadata.JWKS); err != nil {
-			err = fmt.Errorf("its jwks_uri %q %w", metadata.JWKS, err)
-		}
+	if err == nil && found.Issuer != f.issuer {
+		err = fmt.Errorf("its issuer is %q and not %q", found.Issuer, f.issuer)
 	}
 	if err != nil {
-		return "", fmt.Errorf("metadata %s: %w", url, err)
+		return metadata{}, fmt.Errorf("metadata %s: %w", f.metadataURL(), err)
 	}
-	return metadata.JWKS, nil
+	return found, nil
+}
+
+func (f *fetcher) metadataURL() string {
+	return strings.TrimSuffix(f.issuer, "/") + "/.well-known/openid-configuration"
+}
+
+// checkMember says what is wrong with a URL in the metadata.
+func (f *fetcher) checkMember(name, value string) error {
+	if value == "" {
+		return fmt.Errorf("metadata %s: it has no %s", f.metadataURL(), name)
+	}
+	if err := checkURL(value); err != nil {
+		return fmt.Errorf("metadata %s: its %s %q %w", f.metadataURL(), name, value, err)
+	}
+	return nil
 }
 
 func (f *fetcher) keySet(ctx context.Context, last fetched) (fetched, error) {
-	header, body, err := f.get(ctx, f.jwks, last.etag)
+	header, body, err := f.get(ctx, f.jwks, last.etag, maxDocumentSize)
 	if err != nil {
 		return fetched{}, err
 	}
@@ -94,13 +108,13 @@ func (f *fetcher) keySet(ctx context.Context, last fetched) (fetched, error) {
 	return fetched{keys: keys, etag: header.Get("ETag"), lifetime: lifetime}, err
 }
 
-// get returns a document, or nil for its body if it is still the one of that ETag.
-func (f *fetcher) get(ctx context.Context, url, etag string) (http.Header, []byte, error) {
+// get returns a document of at most limit bytes, or nil for its body if it is still the one of that ETag.
+func (f *fetcher) get(ctx context.Context, url, etag string, limit int) (http.Header, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return nil, nil, err
 	}
-	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept", "application/json, application/revocations+jwt")
 	if etag != "" {
 		request.Header.Set("If-None-Match", etag)
 	}
@@ -115,9 +129,9 @@ func (f *fetcher) get(ctx context.Context, url, etag string) (http.Header, []byt
 	if response.StatusCode != http.StatusOK {
 		return nil, nil, fmt.Errorf("answered %s", response.Status)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxDocumentSize+1))
-	if err == nil && len(body) > maxDocumentSize {
-		err = errors.New("it is larger than 256 KiB")
+	body, err := io.ReadAll(io.LimitReader(response.Body, int64(limit)+1))
+	if err == nil && len(body) > limit {
+		err = fmt.Errorf("it is larger than %d KiB", limit>>10)
 	}
 	return response.Header, body, err
 }

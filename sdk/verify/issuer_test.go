@@ -37,10 +37,12 @@ type testIssuer struct {
 	jwks     string
 	control  string // Cache-Control of the key set
 	status   int    // of the key set, if not 200
+	list     string // of revocations
 
 	asked    atomic.Int64 // for the metadata
 	fetched  atomic.Int64 // the key set
 	notAgain atomic.Int64 // of these, those answered with 304
+	listed   atomic.Int64 // the list
 	held     chan struct{}
 }
 
@@ -49,9 +51,10 @@ func newIssuer(t testing.TB) *testIssuer {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/openid-configuration", i.serveMetadata)
 	mux.HandleFunc("/.well-known/jwks.json", i.serveKeys)
+	mux.HandleFunc("/revocations", i.serveList)
 	i.Server = httptest.NewServer(mux)
 	t.Cleanup(i.Close)
-	i.metadata = fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, i.URL, i.URL+"/.well-known/jwks.json")
+	i.metadata = fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q,"revocations_uri":%q}`, i.URL, i.URL+"/.well-known/jwks.json", i.URL+"/revocations")
 	i.publish(jwkOf("first", &firstRSA().PublicKey))
 	return i
 }
@@ -87,6 +90,30 @@ func (i *testIssuer) serveKeys(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 	default:
 		fmt.Fprint(w, jwks)
+	}
+}
+
+func (i *testIssuer) serveList(w http.ResponseWriter, r *http.Request) {
+	i.listed.Add(1)
+	i.mutex.Lock()
+	list, held := i.list, i.held
+	i.mutex.Unlock()
+	if held != nil {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+		}
+	}
+	etag := fmt.Sprintf(`"%x"`, sha256.Sum256([]byte(list)))
+	w.Header().Set("ETag", etag)
+	switch {
+	case list == "":
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case r.Header.Get("If-None-Match") == etag:
+		i.notAgain.Add(1)
+		w.WriteHeader(http.StatusNotModified)
+	default:
+		fmt.Fprint(w, list)
 	}
 }
 

@@ -5,31 +5,20 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// waitForKeys is how long a caller waits for a fetch; what takes longer goes on without it.
-const waitForKeys = 2 * time.Second
-
-// keySource finds the keys of tokens. Between fetches it is read without a lock.
-//
-// All fetches, whatever calls for them, are one at a time and begin no sooner than the floor after each other: tokens with made-up kids are no
-// lever against the issuer. A fetch that fails changes nothing but the time of the next one.
+// keySource finds the keys of tokens. Between fetches it is read without a lock. Tokens with made-up kids are no lever against the issuer: no
+// fetch begins sooner than the floor after the last one. One that fails changes nothing but the time of the next.
 type keySource struct {
+	flights
 	now    func() time.Time
-	floor  time.Duration
 	logger *slog.Logger
 
 	set     atomic.Pointer[keySet]
-	flight  atomic.Pointer[flight] // nil if none is under way
-	last    atomic.Int64           // when the last one began, in nanoseconds since 1970
-	failing atomic.Bool            // the last one failed
 	unknown unknownKeys
-
-	mutex   sync.Mutex // held while one begins
-	fetcher fetcher    // of the one that is under way
+	fetcher fetcher // of the fetch that is under way
 }
 
 // keySet does not change.
@@ -39,28 +28,12 @@ type keySet struct {
 	aged  time.Time // after it a caller waits for the newer one: the API was idle, and this set is of another day
 }
 
-// flight is a fetch that is under way.
-type flight struct {
-	done chan struct{}
-	err  error // when done is closed
-}
-
 func newKeySource(issuer string, s settings) *keySource {
-	return &keySource{
-		now: s.now, floor: s.floor, logger: s.logger, fetcher: newFetcher(issuer, s.client),
-		unknown: unknownKeys{seed: maphash.MakeSeed()},
+	source := &keySource{
+		now: s.now, logger: s.logger, fetcher: newFetcher(issuer, s.client), unknown: unknownKeys{seed: maphash.MakeSeed()},
 	}
-}
-
-// start fetches the keys for the first time.
-func (s *keySource) start(ctx context.Context) error {
-	first := s.fetch(s.now())
-	select {
-	case <-first.done:
-		return first.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	source.flights = flights{floor: s.floor, load: source.load}
+	return source
 }
 
 // find returns a key by its kid: ErrInvalidToken if there is none, ErrUnavailable if there is no key set.
@@ -115,33 +88,8 @@ func (s *keySource) unavailable(under *flight, fetched bool) error {
 	return ErrUnavailable
 }
 
-// fetch returns the fetch that is under way, or begins one, or returns nil if it is too soon for one.
-func (s *keySource) fetch(now time.Time) *flight {
-	if under := s.flight.Load(); under != nil || s.tooSoon(now) {
-		return under
-	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if under := s.flight.Load(); under != nil || s.tooSoon(now) {
-		return under
-	}
-	s.last.Store(now.UnixNano())
-	under := &flight{done: make(chan struct{})}
-	s.flight.Store(under)
-	go s.fly(under)
-	return under
-}
-
-// tooSoon says whether the last fetch began less than the floor ago. A clock that was set back does not stop fetches.
-func (s *keySource) tooSoon(now time.Time) bool {
-	since := now.UnixNano() - s.last.Load()
-	return since >= 0 && since < int64(s.floor)
-}
-
-// fly fetches in its own time: the keys are for all callers, and the one who called for them may hang up.
-func (s *keySource) fly(under *flight) {
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-	defer cancel()
+// load fetches the key set.
+func (s *keySource) load(ctx context.Context) error {
 	var last fetched
 	if set := s.set.Load(); set != nil {
 		last = set.fetched
@@ -149,25 +97,9 @@ func (s *keySource) fly(under *flight) {
 	found, err := s.fetcher.fetch(ctx, last)
 	if err != nil {
 		s.logger.LogAttrs(ctx, slog.LevelWarn, "cannot fetch the issuer's keys", slog.Any("error", err), slog.Int("keys", len(last.keys)))
-	} else {
-		lifetime, now := max(found.lifetime, s.floor), s.now()
-		s.set.Store(&keySet{fetched: found, fresh: now.Add(lifetime), aged: now.Add(2 * lifetime)})
+		return err
 	}
-	s.failing.Store(err != nil)
-	under.err = err
-	s.flight.Store(nil)
-	close(under.done)
-}
-
-// wait says whether the fetch has ended.
-func (f *flight) wait(ctx context.Context) bool {
-	timer := time.NewTimer(waitForKeys)
-	defer timer.Stop()
-	select {
-	case <-f.done:
-		return true
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-	return false
+	lifetime, now := max(found.lifetime, s.floor), s.now()
+	s.set.Store(&keySet{fetched: found, fresh: now.Add(lifetime), aged: now.Add(2 * lifetime)})
+	return nil
 }

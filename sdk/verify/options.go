@@ -23,6 +23,10 @@ type settings struct {
 	lazy      bool
 	now       func() time.Time
 	logger    *slog.Logger
+
+	revocations bool
+	interval    time.Duration
+	withoutList RevocationPolicy
 }
 
 const (
@@ -83,6 +87,9 @@ func (s settings) check(issuer, audience string) error {
 	}
 	if s.client == nil || s.now == nil || s.logger == nil {
 		faults = append(faults, errors.New("WithHTTPClient, WithClock and WithLogger do not take nil"))
+	}
+	if s.revocations && (s.interval < minInterval || s.interval > maxInterval || s.withoutList != RefuseWithoutList && s.withoutList != AcceptWithoutList) {
+		faults = append(faults, fmt.Errorf("WithRevocations(%s, …): from %s to %s, with RefuseWithoutList or AcceptWithoutList", s.interval, minInterval, maxInterval))
 	}
 	if s.leeway < 0 || s.leeway > maxLeeway {
 		faults = append(faults, fmt.Errorf("WithLeeway(%s): from 0 to %s", s.leeway, maxLeeway))

@@ -2,8 +2,11 @@ package verify
 
 import (
 	"context"
+	"net/http"
+	"net/url"
 	"os"
 	"testing"
+	"time"
 )
 
 // TestAgainstARealIssuer verifies a token that a running Lingpai made. The tests of Lingpai itself run it so.
@@ -35,4 +38,23 @@ func TestAgainstARealIssuer(t *testing.T) {
 	}
 	_, err = elsewhere.Verify(context.Background(), token)
 	requireEqual(t, badAudience, err)
+	w.seesALogout(t, issuer, audience, token, claims.ClientID)
+}
+
+// seesALogout gives the token back, and waits until the list tells a verifier of it that asks nobody else.
+func (w *world) seesALogout(t *testing.T, issuer, audience, token, client string) {
+	v, err := New(context.Background(), issuer, audience, WithRevocations(time.Second, RefuseWithoutList))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.verifier = v
+	requireGood(t, w, token)
+	answer, err := http.PostForm(issuer+"/revoke", url.Values{"client_id": {client}, "token": {token}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	requireEqual(t, http.StatusOK, answer.StatusCode)
+	eventually(t, "the list tells of it", func() bool { return w.verify(token) != nil })
+	requireRefused(t, w, token, sessionEnded)
 }

@@ -15,7 +15,13 @@ const (
 	maxKeyIDSize  = 256      // bytes
 )
 
-// signedToken is a compact JWS (RFC 7515 §7.1) whose header is one of an access token. Nothing about its signature is known yet.
+// The types of what an issuer signs (RFC 8725 §3.11): none of them passes for another.
+const (
+	typeAccessToken = "at+jwt" // RFC 9068 §2.1
+	typeRevocations = "revocations+jwt"
+)
+
+// signedToken is a compact JWS (RFC 7515 §7.1) whose header is one of its type. Nothing about its signature is known yet.
 type signedToken struct {
 	keyID              string
 	payload, signature []byte
@@ -41,7 +47,7 @@ type header struct {
 }
 
 // parseToken takes a token apart, strictly, before anything is done with it.
-func parseToken(token string) (signedToken, error) {
+func parseToken(token, typ string) (signedToken, error) {
 	// The decoder skips line ends, so they are refused here.
 	if strings.Count(token, ".") != 2 || strings.ContainsAny(token, "\r\n") {
 		return signedToken{}, badForm
@@ -58,12 +64,12 @@ func parseToken(token string) (signedToken, error) {
 	if err1 != nil || err2 != nil || err3 != nil {
 		return signedToken{}, badForm
 	}
-	keyID, err := readHeader(head)
+	keyID, err := readHeader(head, typ)
 	return signedToken{keyID: keyID, payload: payload, signature: signature, input: token[:dot]}, err
 }
 
-// readHeader returns the kid of a header that an access token may have.
-func readHeader(text []byte) (keyID string, err error) {
+// readHeader returns the kid of a header that a token of that type may have.
+func readHeader(text []byte, typ string) (keyID string, err error) {
 	var h header
 	if readObject(text, &h) != nil {
 		return "", badHeader
@@ -77,7 +83,7 @@ func readHeader(text []byte) (keyID string, err error) {
 	switch {
 	case h.Algorithm != "RS256":
 		return "", badAlgorithm
-	case !isAccessToken(h.Type):
+	case !sameType(h.Type, typ):
 		return "", badType
 	case h.KeyID == "" || len(h.KeyID) > maxKeyIDSize:
 		return "", badKeyID
@@ -85,9 +91,9 @@ func readHeader(text []byte) (keyID string, err error) {
 	return h.KeyID, nil
 }
 
-// isAccessToken compares media types: case does not count, and "application/" may be there or not (RFC 9068 §4, RFC 7515 §4.1.9).
-func isAccessToken(typ string) bool {
-	return strings.TrimPrefix(strings.ToLower(typ), "application/") == "at+jwt"
+// sameType compares media types: case does not count, and "application/" may be there or not (RFC 9068 §4, RFC 7515 §4.1.9).
+func sameType(named, typ string) bool {
+	return strings.TrimPrefix(strings.ToLower(named), "application/") == typ
 }
 
 // signedBy checks the signature (RFC 7518 §3.3).

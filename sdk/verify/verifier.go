@@ -18,13 +18,14 @@ type Verifier struct {
 	logger           *slog.Logger
 	retryAfter       string // seconds
 	keys             *keySource
+	revocations      *revocationSource // nil: not asked for
 	cache            cache
 }
 
 // New returns a verifier of the tokens that the issuer makes for the audience. issuer is compared with the iss of tokens and of the metadata
 // exactly as it is given; audience is the name of this API, and must be among the aud of a token.
 //
-// New reads the metadata and the keys, for as long as ctx lasts and 5 s at most, and fails if it cannot, unless WithLazyStart is given. It
+// New reads the metadata and the keys, and the list of revocations if it is asked for, for as long as ctx lasts and 5 s at most, and fails if it cannot, unless WithLazyStart is given. It
 // returns all that is wrong with its arguments, joined.
 func New(ctx context.Context, issuer, audience string, options ...Option) (*Verifier, error) {
 	s := newSettings(options)
@@ -37,18 +38,29 @@ func New(ctx context.Context, issuer, audience string, options ...Option) (*Veri
 		keys:       newKeySource(issuer, s),
 		cache:      newCache(s.cacheSize),
 	}
+	if s.revocations {
+		v.revocations = newRevocationSource(issuer, s, v.keys)
+	}
 	if s.lazy {
 		return v, nil
 	}
-	if err := v.keys.start(ctx); err != nil {
+	if err := v.start(ctx); err != nil {
 		return nil, err
 	}
 	return v, nil
 }
 
+func (v *Verifier) start(ctx context.Context) error {
+	err := v.keys.start(ctx, v.now())
+	if err == nil && v.revocations != nil {
+		err = v.revocations.start(ctx, v.now())
+	}
+	return err
+}
+
 // Verify returns the claims of a good token. Every other token is ErrInvalidToken; ErrUnavailable if there are no keys yet. It asks the issuer
 // only if the key of the token is unknown or the key set is old, waits for the answer 2 s at most and no longer than ctx lasts, and so decides
-// by the last good key set while the issuer is down.
+// by the last good key set while the issuer is down. WithRevocations says what it does about sessions that have ended.
 func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	claims, err := v.verify(ctx, token)
 	if err != nil {
@@ -63,6 +75,15 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, badLength
 	}
 	now := v.now()
+	claims, err := v.signed(ctx, token, now)
+	if err == nil && v.revocations != nil {
+		err = v.revocations.check(ctx, claims, now)
+	}
+	return claims, err
+}
+
+// signed returns the claims of a token that is good by itself, whatever became of its session.
+func (v *Verifier) signed(ctx context.Context, token string, now time.Time) (*Claims, error) {
 	sum := sumOf(token)
 	if known := v.cache.find(&sum); known != nil {
 		key, err := v.keys.find(ctx, known.key.id, now)
@@ -73,7 +94,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 			return known.claims, known.claims.checkTime(now, v.leeway)
 		}
 	}
-	parsed, err := parseToken(token)
+	parsed, err := parseToken(token, typeAccessToken)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,85 @@
+package verify
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// waitForFetch is how long a caller waits for a fetch; what takes longer goes on without it.
+const waitForFetch = 2 * time.Second
+
+// flights are fetches of one document. Whatever calls for them, they are one at a time, and begin no sooner than the floor after each other.
+type flights struct {
+	floor time.Duration
+	load  func(context.Context) error // one at a time
+
+	flight  atomic.Pointer[flight] // nil if none is under way
+	last    atomic.Int64           // when the last one began, in nanoseconds since 1970
+	failing atomic.Bool            // the last one failed
+	mutex   sync.Mutex             // held while one begins
+}
+
+// flight is a fetch that is under way.
+type flight struct {
+	done chan struct{}
+	err  error // when done is closed
+}
+
+// start fetches for the first time.
+func (s *flights) start(ctx context.Context, now time.Time) error {
+	first := s.fetch(now)
+	select {
+	case <-first.done:
+		return first.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// fetch returns the fetch that is under way, or begins one, or returns nil if it is too soon for one.
+func (s *flights) fetch(now time.Time) *flight {
+	if under := s.flight.Load(); under != nil || s.tooSoon(now) {
+		return under
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if under := s.flight.Load(); under != nil || s.tooSoon(now) {
+		return under
+	}
+	s.last.Store(now.UnixNano())
+	under := &flight{done: make(chan struct{})}
+	s.flight.Store(under)
+	go s.fly(under)
+	return under
+}
+
+// tooSoon says whether the last fetch began less than the floor ago. A clock that was set back does not stop fetches.
+func (s *flights) tooSoon(now time.Time) bool {
+	since := now.UnixNano() - s.last.Load()
+	return since >= 0 && since < int64(s.floor)
+}
+
+// fly fetches in its own time: what it brings is for all callers, and the one who called for it may hang up.
+func (s *flights) fly(under *flight) {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	under.err = s.load(ctx)
+	s.failing.Store(under.err != nil)
+	s.flight.Store(nil)
+	close(under.done)
+}
+
+// wait says whether the fetch has ended.
+func (f *flight) wait(ctx context.Context) bool {
+	timer := time.NewTimer(waitForFetch)
+	defer timer.Stop()
+	select {
+	case <-f.done:
+		return true
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return false
+}

@@ -1,0 +1,274 @@
+package verify
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const testInterval = 5 * time.Second
+
+// newListWorld is a world whose verifier goes by the list of revocations.
+func newListWorld(t testing.TB, policy RevocationPolicy, options ...Option) *world {
+	t.Helper()
+	w := &world{issuer: newIssuer(t), clock: newClock()}
+	w.revoke()
+	w.verifier = w.verifierOf(t, append(options, WithRevocations(testInterval, policy))...)
+	return w
+}
+
+// listOf is a list of sessions, with changes: a nil takes a claim away.
+func (w *world) listOf(changes map[string]any, sessions ...string) string {
+	now := w.clock.now()
+	hashes := make([]string, len(sessions))
+	for n, session := range sessions {
+		sum := sha256.Sum256([]byte(session))
+		hashes[n] = string(sum[:hashSize])
+	}
+	slices.Sort(hashes)
+	claims := map[string]any{
+		"iss": w.issuer.URL, "iat": now.Unix(), "exp": now.Unix() + 300, "seq": now.UnixMilli(), "sids": b64([]byte(strings.Join(hashes, ""))),
+	}
+	for name, value := range changes {
+		claims[name] = value
+		if value == nil {
+			delete(claims, name)
+		}
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+func (w *world) signedList(changes map[string]any, sessions ...string) string {
+	return sign(listHeader, w.listOf(changes, sessions...), firstRSA())
+}
+
+const listHeader = `{"alg":"RS256","kid":"first","typ":"revocations+jwt"}`
+
+// revoke publishes a list of sessions.
+func (w *world) revoke(sessions ...string) { w.publishList(w.signedList(nil, sessions...)) }
+
+func (w *world) publishList(list string) { w.issuer.change(func() { w.issuer.list = list }) }
+
+func (w *world) settleList(t *testing.T) {
+	t.Helper()
+	eventually(t, "the fetch of the list ends", func() bool { return w.verifier.revocations.flight.Load() == nil })
+}
+
+func requireUnavailable(t *testing.T, w *world, token string) {
+	t.Helper()
+	if err := w.verify(token); !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrInvalidToken) {
+		t.Fatal(err)
+	}
+}
+
+// TestALogoutIsSeen by a verifier that asks nobody about the token itself, whether the token is remembered or not.
+func TestALogoutIsSeen(t *testing.T) {
+	for _, policy := range []RevocationPolicy{RefuseWithoutList, AcceptWithoutList} {
+		w := newListWorld(t, policy)
+		left, stays, service := w.token(nil), w.token(map[string]any{"sid": "s_2"}), w.token(map[string]any{"sid": nil})
+		requireGood(t, w, left)
+		w.revoke("s_9", "s_1", "s_0")
+		requireGood(t, w, left) // within the interval nobody is asked
+		requireEqual(t, int64(1), w.issuer.listed.Load())
+		w.clock.advance(2 * testInterval)
+		requireRefused(t, w, left, sessionEnded)
+		requireRefused(t, w, w.token(map[string]any{"jti": "another of the session"}), sessionEnded)
+		requireGood(t, w, stays)
+		requireGood(t, w, service)
+		requireEqual(t, int64(2), w.issuer.listed.Load())
+		requireEqual(t, 401, ask(w.api(), "Bearer "+left).Code)
+	}
+}
+
+// TestAListThatIsFreshTakesNoLock: tokens pass while the only lock there is is held.
+func TestAListThatIsFreshTakesNoLock(t *testing.T) {
+	w := newListWorld(t, RefuseWithoutList)
+	w.verifier.revocations.mutex.Lock()
+	defer w.verifier.revocations.mutex.Unlock()
+	requireGood(t, w, w.token(nil))
+}
+
+// TestTheListIsFetchedBesideTheTokens: between one and two intervals nobody waits for it.
+func TestTheListIsFetchedBesideTheTokens(t *testing.T) {
+	w := newListWorld(t, RefuseWithoutList)
+	token := w.token(nil)
+	hold := make(chan struct{})
+	w.revoke("s_1")
+	w.issuer.change(func() { w.issuer.held = hold })
+	w.clock.advance(testInterval)
+	requireGood(t, w, token)
+	close(hold)
+	w.settleList(t)
+	requireRefused(t, w, token, sessionEnded)
+}
+
+// TestTooManyEndedSessionsToList: whoever has a token from before must refresh it.
+func TestTooManyEndedSessionsToList(t *testing.T) {
+	w := newListWorld(t, RefuseWithoutList)
+	now := w.clock.now().Unix()
+	old, current := w.token(map[string]any{"iat": now - 1}), w.token(map[string]any{"iat": now})
+	service := w.token(map[string]any{"iat": now - 1, "sid": nil})
+	w.publishList(w.signedList(map[string]any{"all_before": now}, "s_5"))
+	w.clock.advance(2 * testInterval)
+	requireRefused(t, w, old, sessionEnded)
+	requireGood(t, w, current)
+	requireGood(t, w, service)
+}
+
+// TestAnOlderListChangesNothing: replicas, caches and attackers have some. When the newer one is over anyway, it is as good as any.
+func TestAnOlderListChangesNothing(t *testing.T) {
+	w := newListWorld(t, RefuseWithoutList)
+	token := w.token(nil)
+	older := w.signedList(nil)
+	w.clock.advance(2 * testInterval)
+	w.revoke("s_1")
+	requireRefused(t, w, token, sessionEnded)
+	w.publishList(older)
+	for range 5 {
+		w.clock.advance(2 * testInterval)
+		requireRefused(t, w, token, sessionEnded)
+		w.settleList(t)
+	}
+	w.publishList(w.signedList(map[string]any{"seq": 1, "exp": w.clock.now().Unix() + 3600}))
+	w.clock.advance(2 * testInterval)
+	requireRefused(t, w, token, sessionEnded)
+	w.clock.advance(5 * time.Minute)
+	requireGood(t, w, token)
+}
+
+// TestWithoutAList each policy does what it says, and an issuer that is down delays nobody.
+func TestWithoutAList(t *testing.T) {
+	w := newListWorld(t, RefuseWithoutList)
+	lenient := w.verifierOf(t, WithRevocations(testInterval, AcceptWithoutList))
+	ended, token, service := w.token(nil), w.token(map[string]any{"sid": "s_2"}), w.token(map[string]any{"sid": nil})
+	w.revoke("s_1")
+	w.clock.advance(2 * testInterval)
+	requireRefused(t, w, ended, sessionEnded)
+	_, err := lenient.Verify(context.Background(), ended)
+	requireEqual(t, sessionEnded, err)
+	w.publishList("")
+	for range 4 {
+		w.clock.advance(time.Minute)
+		requireGood(t, w, token)
+		requireRefused(t, w, ended, sessionEnded)
+		w.settleList(t)
+	}
+	w.clock.advance(2 * time.Minute)
+	requireUnavailable(t, w, token)
+	requireUnavailable(t, w, ended)
+	requireGood(t, w, service)
+	requireEqual(t, 503, ask(w.api(), "Bearer "+token).Code)
+	_, err = lenient.Verify(context.Background(), token)
+	requireEqual(t, nil, err)
+	_, err = lenient.Verify(context.Background(), ended)
+	requireEqual(t, sessionEnded, err)
+	w.settleList(t)
+	w.revoke("s_1")
+	w.clock.advance(testInterval)
+	requireUnavailable(t, w, token) // calls for the list, and does not wait while the last fetch failed
+	w.settleList(t)
+	requireGood(t, w, token)
+	requireRefused(t, w, ended, sessionEnded)
+}
+
+// TestALazyStartWithoutAList comes up before its issuer.
+func TestALazyStartWithoutAList(t *testing.T) {
+	for policy, good := range map[RevocationPolicy]bool{RefuseWithoutList: false, AcceptWithoutList: true} {
+		w := &world{issuer: newIssuer(t), clock: newClock()}
+		w.verifier = w.verifierOf(t, WithLazyStart(), WithRevocations(testInterval, policy))
+		for range 3 {
+			requireEqual(t, good, w.verify(w.token(nil)) == nil)
+		}
+		requireEqual(t, int64(1), w.issuer.listed.Load())
+	}
+}
+
+// TestListsThatAreNoneAreRefused (RFC 8725): what is not the issuer's list, whole and of now, changes nothing, and New does not begin with it.
+func TestListsThatAreNoneAreRefused(t *testing.T) {
+	w := newListWorld(t, RefuseWithoutList)
+	token := w.token(nil)
+	w.revoke("s_1")
+	w.clock.advance(2 * testInterval)
+	requireRefused(t, w, token, sessionEnded)
+	good := w.signedList(nil)
+	now := w.clock.now().Unix()
+	for name, list := range map[string]string{
+		"an access token":      w.token(nil),
+		"typ of access tokens": sign(headerOf("first", ""), w.listOf(nil), firstRSA()),
+		"no typ":               sign(`{"alg":"RS256","kid":"first"}`, w.listOf(nil), firstRSA()),
+		"alg none":             b64([]byte(`{"alg":"none","kid":"first","typ":"revocations+jwt"}`)) + "." + b64([]byte(w.listOf(nil))) + ".",
+		"an unknown key":       sign(strings.Replace(listHeader, "first", "second", 1), w.listOf(nil), secondRSA()),
+		"another key":          sign(listHeader, w.listOf(nil), secondRSA()),
+		"a key of its own":     sign(strings.Replace(listHeader, "{", `{"jku":"https://attacker.example/keys",`, 1), w.listOf(nil), firstRSA()),
+		"changed":              good[:len(good)-8] + "AAAAAAAA",
+		"cut off":              good[:len(good)/2],
+		"HTML":                 "<html>",
+		"another issuer":       w.signedList(map[string]any{"iss": "https://attacker.example"}),
+		"expired":              w.signedList(map[string]any{"exp": now - 11}),
+		"of the future":        w.signedList(map[string]any{"iat": now + 11}),
+		"no exp":               w.signedList(map[string]any{"exp": nil}),
+		"no seq":               w.signedList(map[string]any{"seq": nil}),
+		"no sids":              w.signedList(map[string]any{"sids": nil}),
+		"half an entry":        w.signedList(map[string]any{"sids": "AAAA"}),
+		"not base64url":        w.signedList(map[string]any{"sids": "+++="}),
+		"not in order":         w.signedList(map[string]any{"sids": b64(append(make([]byte, hashSize-1), append([]byte{1}, make([]byte, hashSize)...)...))}),
+		"all before ever":      w.signedList(map[string]any{"all_before": -1}),
+		"1 MiB":                good + strings.Repeat("A", maxListSize),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.publishList(list)
+			requireEqual(t, true, w.verifier.revocations.load(context.Background()) != nil)
+			requireRefused(t, w, token, sessionEnded)
+			v, err := New(context.Background(), w.issuer.URL, testAudience, WithClock(w.clock.now), WithRevocations(testInterval, AcceptWithoutList))
+			requireEqual(t, []bool{true, false}, []bool{err != nil && v == nil, errors.Is(err, ErrInvalidToken)})
+		})
+	}
+}
+
+func TestNewSaysWhatIsWrongAboutRevocations(t *testing.T) {
+	issuer := newIssuer(t)
+	for _, option := range []Option{
+		WithRevocations(0, RefuseWithoutList), WithRevocations(time.Hour, RefuseWithoutList), WithRevocations(testInterval, 0),
+	} {
+		_, err := New(context.Background(), issuer.URL, testAudience, option)
+		requireEqual(t, true, err != nil && strings.Contains(err.Error(), "WithRevocations"))
+	}
+	issuer.metadata = keysAt(issuer, issuer.URL+"/.well-known/jwks.json")
+	_, err := New(context.Background(), issuer.URL, testAudience, WithRevocations(testInterval, AcceptWithoutList))
+	requireEqual(t, true, err != nil && strings.Contains(err.Error(), "revocations_uri"))
+}
+
+// TestListsAndTokensAtOnce is for the race detector.
+func TestListsAndTokensAtOnce(t *testing.T) {
+	w := newListWorld(t, AcceptWithoutList)
+	var group sync.WaitGroup
+	for n := range 8 {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			token := w.token(map[string]any{"sid": fmt.Sprint("s_", n), "exp": w.clock.now().Unix() + 1<<30})
+			for m := range 50 {
+				if err := w.verify(token); err != nil && !errors.Is(err, sessionEnded) {
+					t.Error(err)
+				}
+				if n == 0 {
+					w.clock.advance(testInterval)
+					w.revoke(fmt.Sprint("s_", m%8))
+				}
+			}
+		}()
+	}
+	group.Wait()
+	w.settleList(t)
+}
