@@ -1,0 +1,184 @@
+package lingpai
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	examples        = "docs/examples"
+	exampleServers  = "docs/examples/resource-servers"
+	debianForPython = "python3-jwt and python3-cryptography"
+)
+
+// resourceServer is a program of docs/examples/resource-servers, and how to start it; command leaves it out if that cannot be.
+type resourceServer struct {
+	file, path string
+	command    func(t *testing.T, folder string) (interpreter string)
+}
+
+func resourceServers() []resourceServer {
+	node := func(t *testing.T, folder string) string {
+		t.Helper()
+		program, err := exec.LookPath("node")
+		if err != nil {
+			leaveOutStack(t, "Node.js 20 is not installed (Debian's packages: nodejs and npm)")
+		}
+		if _, err := os.Stat(filepath.Join(folder, "node_modules")); err != nil {
+			installExamples(t, folder)
+		}
+		return program
+	}
+	return []resourceServer{
+		{"jose.mjs", "/", node},
+		{"express.mjs", "/orders", node},
+		{"api.py", "/", func(t *testing.T, _ string) string {
+			t.Helper()
+			for _, name := range []string{"python3", "/usr/bin/python3"} { // the first may be one that Debian's packages are not for
+				if exec.CommandContext(t.Context(), name, "-c", "import jwt, cryptography").Run() == nil {
+					return name
+				}
+			}
+			leaveOutStack(t, "Python has no PyJWT (Debian's packages: "+debianForPython+")")
+			return ""
+		}},
+	}
+}
+
+// installExamples puts the programs and what they import into a folder of the test, where no other test reinstalls it.
+func installExamples(t *testing.T, folder string) {
+	t.Helper()
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		leaveOutStack(t, "npm is not installed (Debian's package: npm)")
+	}
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		copyFile(t, filepath.Join(examples, name), filepath.Join(folder, name))
+	}
+	cmd := exec.CommandContext(t.Context(), npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil {
+		leaveOutStack(t, "npm could not install "+examples+": "+string(out))
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
+	require.NoError(t, os.WriteFile(to, text, 0o600))
+}
+
+// TestResourceServers starts what docs/resource-servers.md shows, and lets in nothing but access tokens of Lingpai for this API.
+func TestResourceServers(t *testing.T) {
+	t.Parallel()
+	i, folder, running := startIssuer(t), t.TempDir(), map[string]string{}
+	user := i.signIn("openid api")
+	good, idToken := user["access_token"].(string), user["id_token"].(string)
+	withoutScope := i.signIn("openid profile")["access_token"].(string)
+	kinds := map[string]string{
+		"password":           good,
+		"wechat_code":        i.signInByCode("api")["access_token"].(string),
+		"client_credentials": i.post("/token", "grant_type", "client_credentials", "scope", "api")["access_token"].(string),
+	}
+	forgeries, keySetOnly := i.forgeries(good), i.keySetOnly()
+	whole := t // what it starts lives on when a subtest is over
+	for _, server := range resourceServers() {
+		t.Run(server.file, func(t *testing.T) {
+			interpreter := server.command(t, folder)
+			program := filepath.Join(folder, "resource-servers", server.file)
+			copyFile(t, filepath.Join(exampleServers, server.file), program)
+			start := func(issuer, audience string) string {
+				port := freePort(whole)
+				startProgram(whole, nil, []string{"ISSUER=" + issuer, "AUDIENCE=" + audience, "PORT=" + port}, interpreter, program)
+				waitFor(t, "127.0.0.1:"+port)
+				return "http://127.0.0.1:" + port + server.path
+			}
+			requireNoStart(t, interpreter, program, "ISSUER="+i.Issuer)
+			requireNoStart(t, interpreter, program, "AUDIENCE="+apiAudience)
+			api := start(i.Issuer, apiAudience)
+			for name, token := range kinds {
+				a := get(t, api, token)
+				require.Equal(t, http.StatusOK, a.status, "%s: %s", name, a.body)
+				require.Equal(t, map[string]any{"sub": claimsIn(t, token)["sub"], "user": name != "client_credentials"}, a.members, name)
+			}
+			requireAsked(t, api, good)
+			a := get(t, api, withoutScope)
+			require.Equal(t, http.StatusForbidden, a.status, a.body)
+			require.Contains(t, a.challenge, `error="insufficient_scope"`)
+			requireInvalid(t, get(t, api, idToken), "an ID token")
+			for name, token := range forgeries {
+				requireInvalid(t, get(t, api, token), name)
+			}
+			requireInvalid(t, get(t, start(i.Issuer, otherAudience), good), "another API's")
+			requireInvalid(t, get(t, start(i.Issuer, i.Confidential.ClientID), idToken), "an ID token, where the audience is the same")
+			requireInvalid(t, get(t, start(keySetOnly, apiAudience), good), "another issuer's, though the key is known")
+			a = get(t, start("http://127.0.0.1:"+freePort(t), apiAudience), good)
+			require.GreaterOrEqual(t, a.status, http.StatusBadRequest, "there were never any keys")
+			t.Logf("without any keys: %d %s", a.status, a.body)
+			running[server.file] = api
+		})
+	}
+	i.stop()
+	for file, api := range running {
+		require.Equal(t, http.StatusOK, get(t, api, good).status, "%s needs Lingpai for its keys only", file)
+		requireInvalid(t, get(t, api, idToken), file)
+		requireInvalid(t, get(t, api, forgeries["a kid that nobody has"]), file)
+	}
+}
+
+// requireNoStart: who forgets to say what is to be checked gets no API that does not check it.
+func requireNoStart(t *testing.T, interpreter, program, setting string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // it would run for ever
+	defer cancel()
+	cmd := exec.CommandContext(ctx, interpreter, program)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PORT=" + freePort(t), setting}
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.Positive(t, cmd.ProcessState.ExitCode(), "%s", out)
+}
+
+// keySetOnly is another issuer, with the same keys.
+func (i *issuer) keySetOnly() string {
+	set := get(i.t, i.Issuer+"/.well-known/jwks.json", "").body
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, set) }))
+	i.t.Cleanup(server.Close)
+	return server.URL
+}
+
+// requireAsked: without a token in the header there is a challenge and no error (RFC 6750 §3.1), though a good one be elsewhere.
+func requireAsked(t *testing.T, api, good string) {
+	t.Helper()
+	for name, header := range map[string]http.Header{
+		"nothing":             {},
+		"a cookie":            {"Cookie": {"access_token=" + good}},
+		"a header of its own": {"X-Access-Token": {good}},
+	} {
+		a := ask(t, http.MethodGet, api, "", header, nil)
+		require.Equal(t, http.StatusUnauthorized, a.status, "%s: %s", name, a.body)
+		require.Regexp(t, `^Bearer`, a.challenge, name)
+		require.NotContains(t, a.challenge, "error=", name)
+	}
+	for _, query := range []string{"?access_token=" + good, "?jwt=" + good} {
+		require.Equal(t, http.StatusUnauthorized, get(t, api+query, "").status, "in the URL")
+	}
+	basic := ask(t, http.MethodGet, api+"?access_token="+good, "", http.Header{"Authorization": {"Basic " + good}}, nil)
+	require.GreaterOrEqual(t, basic.status, http.StatusBadRequest, basic.body)
+}
+
+func requireInvalid(t *testing.T, a apiAnswer, name string) {
+	t.Helper()
+	require.Equal(t, http.StatusUnauthorized, a.status, "%s: %s", name, a.body)
+	require.Contains(t, a.challenge, `error="invalid_token"`, name)
+}

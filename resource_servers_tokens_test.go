@@ -1,0 +1,152 @@
+package lingpai
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// claimsIn is what a JWT says, unchecked.
+func claimsIn(t *testing.T, token string) map[string]any {
+	t.Helper()
+	return decodePart(t, strings.Split(token, ".")[1])
+}
+
+func decodePart(t *testing.T, part string) map[string]any {
+	t.Helper()
+	text, err := base64.RawURLEncoding.DecodeString(part)
+	require.NoError(t, err)
+	var members map[string]any
+	require.NoError(t, json.Unmarshal(text, &members))
+	return members
+}
+
+func encodePart(t *testing.T, members map[string]any) string {
+	t.Helper()
+	text, err := json.Marshal(members)
+	require.NoError(t, err)
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// forgeries are what nobody may take for the good token that they are made of, each with the claims of that one.
+func (i *issuer) forgeries(good string) map[string]string {
+	t := i.t
+	t.Helper()
+	parts := strings.Split(good, ".")
+	header, payload := decodePart(t, parts[0]), parts[1]
+	require.Equal(t, "RS256", header["alg"])
+	require.Equal(t, "at+jwt", header["typ"])
+	with := func(member string, value any) string { // the good header, one member changed
+		changed := map[string]any{}
+		for name := range header {
+			changed[name] = header[name]
+		}
+		changed[member] = value
+		return encodePart(t, changed) + "." + payload
+	}
+	own, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	signed := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		signature, err := rsa.SignPKCS1v15(nil, own, crypto.SHA256, sum[:])
+		require.NoError(t, err)
+		return text + "." + base64.RawURLEncoding.EncodeToString(signature)
+	}
+	hashed := func(text string, secret []byte) string {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(text))
+		return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	ownJWK := map[string]any{"kty": "RSA", "alg": "RS256", "n": encode(own.N.Bytes()), "e": encode(big.NewInt(int64(own.E)).Bytes())}
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	require.NoError(t, err)
+	signature[7] ^= 1
+	claims := claimsIn(t, good)
+	claims["sub"] = "somebody-else"
+	publicKey := i.publicKey()
+	return map[string]string{
+		"a bit of the signature changed":       parts[0] + "." + payload + "." + encode(signature),
+		"no signature":                         parts[0] + "." + payload + ".",
+		"somebody else's sub":                  parts[0] + "." + encodePart(t, claims) + "." + parts[2],
+		"a key of the caller's":                signed(parts[0] + "." + payload),
+		"a key that the token brings along":    signed(with("jwk", ownJWK)),
+		"a kid that nobody has":                signed(with("kid", "nobody-s")),
+		"alg none":                             with("alg", "none") + ".",
+		"alg none, the signature left":         with("alg", "none") + "." + parts[2],
+		"HS256 with the public key (PEM)":      hashed(with("alg", "HS256"), publicKey),
+		"HS256 with the public key, trimmed":   hashed(with("alg", "HS256"), bytes.TrimSpace(publicKey)),
+		"HS256 with an empty secret":           hashed(with("alg", "HS256"), nil),
+		"another algorithm of the same family": with("alg", "RS512") + "." + parts[2],
+		"no token at all":                      "x",
+	}
+}
+
+// publicKey is that of the only key, as those who confuse algorithms take it for a secret.
+func (i *issuer) publicKey() []byte {
+	t := i.t
+	t.Helper()
+	response, err := http.Get(i.Issuer + "/.well-known/jwks.json")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var set struct {
+		Keys []struct{ N, E string }
+	}
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&set))
+	require.NotEmpty(t, set.Keys)
+	n, err := base64.RawURLEncoding.DecodeString(set.Keys[0].N)
+	require.NoError(t, err)
+	e, err := base64.RawURLEncoding.DecodeString(set.Keys[0].E)
+	require.NoError(t, err)
+	key, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())})
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: key})
+}
+
+// apiAnswer is what an API or a gateway answered.
+type apiAnswer struct {
+	status    int
+	challenge string
+	body      string
+	members   map[string]any
+}
+
+// ask sends a request with a bearer token, or without if it is empty.
+func ask(t *testing.T, method, address, token string, header http.Header, body io.Reader) apiAnswer {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, address, body)
+	require.NoError(t, err)
+	for name := range header { // as it is spelt
+		request.Header[name] = header[name]
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	a := apiAnswer{status: response.StatusCode, challenge: response.Header.Get("WWW-Authenticate"), body: string(text)}
+	_ = json.Unmarshal(text, &a.members) // not every refusal is JSON
+	return a
+}
+
+func get(t *testing.T, address, token string) apiAnswer {
+	t.Helper()
+	return ask(t, http.MethodGet, address, token, nil, nil)
+}
