@@ -118,6 +118,7 @@ func serveDocument(w http.ResponseWriter, r *http.Request, body []byte, etag str
 
 // matches says whether an If-None-Match names an ETag. Weak ones count (RFC 9110 §13.1.2): a proxy that compresses makes ours weak.
 func matches(ifNoneMatch, etag string) bool {
+	etag = strings.TrimPrefix(etag, "W/")
 	for candidate := range strings.SplitSeq(ifNoneMatch, ",") {
 		candidate = strings.TrimSpace(candidate)
 		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == etag {

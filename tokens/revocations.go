@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -20,7 +22,7 @@ const (
 	// maxRevocations bounds the list to about 600 KB. What is beyond is told by an instant.
 	maxRevocations = 20000
 
-	revocationsReadFor = time.Second // how old what we read may be when somebody asks
+	revocationsReadFor = time.Second // how old what we read may be when somebody asks, and how long nobody asks a store again that failed
 	revocationsRenewed = time.Minute // a list that says nothing new is signed again so often
 	revocationsLife    = 5 * time.Minute
 )
@@ -41,42 +43,84 @@ type revocationClaims struct {
 
 // Revocations is the signed list of sessions that ended before their access tokens expired, for those who verify tokens without asking us.
 type Revocations struct {
-	issuer *Issuer
-	reads  singleflight.Group
-	latest atomic.Pointer[revocationList]
+	issuer  *Issuer
+	reads   singleflight.Group
+	latest  atomic.Pointer[revocationList]
+	failure atomic.Pointer[revocationFailure] // of the last read; nil: it went well
 }
 
 // revocationList does not change.
 type revocationList struct {
 	body     []byte
 	etag     string
-	content  [sha256.Size]byte // of what it says
-	readAt   time.Time         // by our clock; likewise the next
+	readAt   time.Time // by our clock; likewise the next
 	signedAt time.Time
+}
+
+type revocationFailure struct {
+	at  time.Time
+	err error
 }
 
 // NewRevocations returns the list of the sessions that issuer's tokens belong to.
 func NewRevocations(issuer *Issuer) *Revocations { return &Revocations{issuer: issuer} }
 
-// List returns the list as a compact JWS, at most a second old, and a strong ETag of it. It does nothing if nobody asks, and reads once however
-// many do. Callers must not change the bytes. While the store is down it is the last one, as long as that is good.
+// List returns the list as a compact JWS, at most a second old, and a weak ETag of what it says. It does nothing if nobody asks, and reads once a second
+// however many do. While the store is down, or slow, it is the last one, as long as that is good. Callers must not change the bytes.
 func (r *Revocations) List(ctx context.Context) (body []byte, etag string, err error) {
 	now := r.issuer.config.Now()
 	last := r.latest.Load()
 	if last != nil && now.Sub(last.readAt).Abs() < revocationsReadFor {
 		return last.body, last.etag, nil
 	}
-	_, err, _ = r.reads.Do("", func() (any, error) { return nil, r.read(context.WithoutCancel(ctx), now) })
-	if err == nil {
-		last = r.latest.Load()
+	if last != nil && now.Sub(last.signedAt).Abs() >= revocationsLife {
+		last = nil
 	}
-	if err == nil || last != nil && now.Sub(last.signedAt).Abs() < revocationsLife {
-		return last.body, last.etag, nil
+	failure := r.failure.Load()
+	if failure == nil || now.Sub(failure.at).Abs() >= revocationsReadFor {
+		if err = r.readSoon(ctx, now, last != nil); err == nil {
+			last = r.latest.Load()
+		}
+	} else {
+		err = failure.err
 	}
-	return nil, "", err
+	if last == nil {
+		return nil, "", err
+	}
+	return last.body, last.etag, nil
 }
 
-// read asks the store, and signs if there is anything new to say, or the last list grows old.
+// readSoon reads with all others who ask, and waits no longer than its caller does. With something to give instead it waits but a moment.
+func (r *Revocations) readSoon(ctx context.Context, now time.Time, impatient bool) error {
+	read := r.reads.DoChan("", func() (any, error) {
+		err := r.read(context.WithoutCancel(ctx), now)
+		if err != nil {
+			r.failure.Store(&revocationFailure{now, err})
+		} else {
+			r.failure.Store(nil)
+		}
+		return nil, err
+	})
+	var over <-chan time.Time
+	if impatient {
+		timer := time.NewTimer(revocationsReadFor)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case done := <-read:
+		return done.Err
+	case <-over:
+		return errSlowStore
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var errSlowStore = errors.New("the store has not answered yet")
+
+// read asks the store, and signs if there is anything new to say, or another minute has begun. What it says, and the minute by the store's clock, are in
+// the ETag: so it is the same on every server.
 func (r *Revocations) read(ctx context.Context, now time.Time) error {
 	config := r.issuer.config
 	endings, err := config.Sessions.Ended(ctx, config.AccessTTL, maxRevocations)
@@ -87,8 +131,8 @@ func (r *Revocations) read(ctx context.Context, now time.Time) error {
 		Issuer: config.Issuer, IssuedAt: now.Unix(), Expires: now.Add(revocationsLife).Unix(), Sequence: endings.ReadAt.UnixMilli(),
 		Sessions: listed(endings.SessionIDs), AllBefore: wholeSecondAfter(endings.MissingUntil),
 	}
-	content := sha256.Sum256(append([]byte(claims.Sessions), endings.MissingUntil.String()...))
-	if last := r.latest.Load(); last != nil && last.content == content && now.Sub(last.signedAt).Abs() < revocationsRenewed {
+	etag := claims.etag(endings.ReadAt.Truncate(revocationsRenewed))
+	if last := r.latest.Load(); last != nil && last.etag == etag && now.Sub(last.signedAt).Abs() < 2*revocationsRenewed {
 		again := *last
 		again.readAt = now
 		r.latest.Store(&again)
@@ -98,10 +142,13 @@ func (r *Revocations) read(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(body)
-	etag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	r.latest.Store(&revocationList{body: body, etag: etag, content: content, readAt: now, signedAt: now})
+	r.latest.Store(&revocationList{body: body, etag: etag, readAt: now, signedAt: now})
 	return nil
+}
+
+func (c revocationClaims) etag(minute time.Time) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d", c.Sessions, c.AllBefore, minute.Unix()))
+	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 
 // listed is in the order of hashes, so that verifiers can search it, and that it does not tell who left first.

@@ -73,7 +73,7 @@ func TestTheListOfRevocationsSaysWhoLeft(t *testing.T) {
 	require.Equal(t, revocationClaims{
 		Issuer: "https://login.example.com", IssuedAt: w.now.Unix(), Expires: w.now.Add(5 * time.Minute).Unix(), Sequence: w.now.Add(time.Hour).UnixMilli(),
 	}, claims)
-	again, sameETag, _ := w.list(t, 30*time.Second)
+	again, sameETag, _ := w.list(t, 15*time.Second)
 	require.Equal(t, body, again, "it says nothing new")
 	require.Equal(t, etag, sameETag)
 
@@ -91,9 +91,9 @@ func TestTheListOfRevocationsSaysWhoLeft(t *testing.T) {
 	require.Negative(t, bytes.Compare(all[:16], all[16:32]), "in order, whoever left first")
 	require.Negative(t, bytes.Compare(all[16:32], all[32:]))
 
-	_, oldETag, _ := w.list(t, 59*time.Second)
+	_, oldETag, _ := w.list(t, 20*time.Second)
 	require.Equal(t, newETag, oldETag)
-	_, renewed, later := w.list(t, 2*time.Second)
+	_, renewed, later := w.list(t, 40*time.Second)
 	require.NotEqual(t, newETag, renewed, "signed again before verifiers grow uneasy")
 	require.Equal(t, more.Sessions, later.Sessions)
 	require.Equal(t, w.now.Add(5*time.Minute).Unix(), later.Expires)
@@ -127,13 +127,55 @@ func TestAListIsServedWhileItIsGood(t *testing.T) {
 	_, _, err := w.List(t.Context())
 	require.ErrorIs(t, err, w.store.err)
 	w.store.err = nil
-	body, _, _ := w.list(t, 0)
+	_, _, err = w.List(t.Context())
+	require.Error(t, err, "for a second nobody asks a store again that failed")
+	body, _, _ := w.list(t, time.Second)
 	w.store.err = errors.New("down")
 	again, _, _ := w.list(t, 5*time.Minute-time.Second)
 	require.Equal(t, body, again)
+	asked := w.store.asked.Load()
+	for range 100 {
+		w.list(t, 0)
+	}
+	require.Equal(t, asked, w.store.asked.Load())
 	w.now = w.now.Add(time.Second)
 	_, _, err = w.List(t.Context())
 	require.ErrorIs(t, err, w.store.err)
+}
+
+// TestAStoreThatHangsHoldsNobodyUp who can be given the last list, and nobody for longer than he waits.
+func TestAStoreThatHangsHoldsNobodyUp(t *testing.T) {
+	w := newRevocationWorld(t)
+	body, _, _ := w.list(t, 0)
+	synctest.Test(t, func(t *testing.T) {
+		w.store.gate = make(chan struct{})
+		began := time.Now()
+		again, _, _ := w.list(t, 2*time.Second)
+		require.Equal(t, body, again)
+		require.Equal(t, time.Second, time.Since(began))
+		w.now = w.now.Add(time.Hour)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		_, _, err := w.List(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.EqualValues(t, 2, w.store.asked.Load(), "one waits for all")
+		close(w.store.gate)
+		synctest.Wait()
+	})
+	w.store.gate = nil
+}
+
+// TestServersAgreeOnTheETag: behind a load balancer who asks again is told that there is nothing new, whichever server he meets.
+func TestServersAgreeOnTheETag(t *testing.T) {
+	a, b := newRevocationWorld(t), newRevocationWorld(t)
+	a.store.endings.SessionIDs = []string{"x", "y"}
+	b.store.endings.SessionIDs = []string{"y", "x"}
+	_, etagA, _ := a.list(t, 0)
+	_, etagB, _ := b.list(t, 10*time.Second)
+	require.Equal(t, etagA, etagB)
+	b.store.endings.MissingUntil = time.Unix(1, 0)
+	_, etagB, _ = b.list(t, time.Second)
+	require.NotEqual(t, etagA, etagB)
 }
 
 // TestTooManyAreToldByAnInstant: the list stays below 600 KB, and leaves nobody out.

@@ -57,6 +57,7 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 		decode(lpad(to_hex(n), 8, '0'), 'hex'), secret_hash, idle_expires_at, expires_at, last_seen_at, device FROM sessions, generate_series(1, 5000) n`)
 	o.do(`INSERT INTO accounts SELECT platform, app, 'n' || n, 'n' || n, '', '', 0 FROM accounts, generate_series(1, 5000) n`)
 	o.do(`INSERT INTO clients SELECT (jsonb_populate_record(c, jsonb_build_object('id', 'n' || n))).* FROM clients c, generate_series(1, 5000) n`)
+	o.do(`INSERT INTO ended_sessions SELECT 'n' || n, n FROM generate_series(1, 5000) n`)
 	o.do("ANALYZE")
 
 	for name, hot := range map[string]struct {
@@ -104,7 +105,7 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 			[]string{
 				"",
 				"Seq Scan on clients",
-				"Index Scan Backward using sessions_ended on sessions; Index Cond: (ended_at > ?); Seq Scan on ended_sessions",
+				"Index Scan Backward using sessions_ended on sessions; Index Cond: (ended_at > ?); Index Scan Backward using ended_sessions_of_time on ended_sessions; Index Cond: (ended_at > ?)",
 			},
 		},
 		"Clients.Find": {

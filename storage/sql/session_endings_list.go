@@ -17,8 +17,10 @@ const (
 )
 
 // latestEndings asks for the instant in so many words, and in the order of its index, so that PostgreSQL reads that and not all sessions.
-const latestEndings = `SELECT id, ended_at FROM (SELECT id, ended_at FROM sessions WHERE ended_at > ? ORDER BY ended_at DESC LIMIT ?) AS known
-	UNION ALL SELECT id, ended_at FROM ended_sessions WHERE ended_at > ?
+// A session that had run out so long ago that its tokens have too is not among them: whoever disables a user ends all that he ever had.
+const latestEndings = `SELECT id, ended_at FROM (
+		SELECT id, ended_at FROM sessions WHERE ended_at > ? AND idle_expires_at > ? AND expires_at > ? ORDER BY ended_at DESC LIMIT ?) AS known
+	UNION ALL SELECT id, ended_at FROM (SELECT id, ended_at FROM ended_sessions WHERE ended_at > ? ORDER BY ended_at DESC LIMIT ?) AS gone
 	ORDER BY ended_at DESC LIMIT ?`
 
 // Ended implements identity.Sessions. The clock is read before the sessions, so that nothing which ended before that instant is missing.
@@ -36,7 +38,7 @@ func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int
 		ID      string
 		EndedAt int64
 	}
-	if err := s.db.read.WithContext(ctx).Raw(latestEndings, since, limit+1, since, limit+1).Scan(&rows).Error; err != nil {
+	if err := s.db.read.WithContext(ctx).Raw(latestEndings, since, since, since, limit+1, since, limit+1, limit+1).Scan(&rows).Error; err != nil {
 		return identity.Endings{}, ended(ctx, err)
 	}
 	endings := identity.Endings{ReadAt: now}
@@ -52,6 +54,8 @@ func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int
 
 // keepEndings keeps what is needed of the sessions of users who are being deleted. What was not ended ends now.
 func keepEndings(tx *gorm.DB, now time.Time, userIDs []string) error {
+	since := now.Add(-longestAccessTTL).UnixMilli()
 	return tx.Exec(`INSERT INTO ended_sessions (id, ended_at) SELECT id, coalesce(ended_at, ?) FROM sessions
-		WHERE user_id IN ? AND coalesce(ended_at, ?) > ?`, now.UnixMilli(), userIDs, now.UnixMilli(), now.Add(-longestAccessTTL).UnixMilli()).Error
+		WHERE user_id IN ? AND coalesce(ended_at, ?) > ? AND idle_expires_at > ? AND expires_at > ?`,
+		now.UnixMilli(), userIDs, now.UnixMilli(), since, since, since).Error
 }

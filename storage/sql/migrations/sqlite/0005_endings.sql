@@ -9,6 +9,7 @@ CREATE TABLE ended_sessions (
     id       TEXT   NOT NULL PRIMARY KEY,
     ended_at BIGINT NOT NULL
 );
+CREATE INDEX ended_sessions_of_time ON ended_sessions (ended_at);
 
 -- +goose Down
 
