@@ -15,10 +15,10 @@ type flights struct {
 	floor time.Duration
 	load  func(context.Context) error // one at a time
 
-	flight  atomic.Pointer[flight] // nil if none is under way
-	last    atomic.Int64           // when the last one began, in nanoseconds since 1970
-	failing atomic.Bool            // the last one failed
-	mutex   sync.Mutex             // held while one begins
+	flight atomic.Pointer[flight] // nil if none is under way
+	last   atomic.Int64           // when the last one began, in nanoseconds since 1970
+	failed atomic.Int64           // when the last one began, if it failed; 0: it did not
+	mutex  sync.Mutex             // held while one begins
 }
 
 // flight is a fetch that is under way.
@@ -55,10 +55,15 @@ func (s *flights) fetch(now time.Time) *flight {
 	return under
 }
 
-// tooSoon says whether the last fetch began less than the floor ago. A clock that was set back does not stop fetches.
-func (s *flights) tooSoon(now time.Time) bool {
-	since := now.UnixNano() - s.last.Load()
-	return since >= 0 && since < int64(s.floor)
+// tooSoon says whether the last fetch began less than the floor ago, or after now: callers read the clock before they come here. A clock that was set
+// back by more does not stop fetches.
+func (s *flights) tooSoon(now time.Time) bool { return since(&s.last, now) < s.floor }
+
+// failing says whether the last fetch but the one that is under way failed, and not long ago: then nobody waits for the next one.
+func (s *flights) failing(now time.Time) bool { return since(&s.failed, now) < 2*s.floor }
+
+func since(instant *atomic.Int64, now time.Time) time.Duration {
+	return time.Duration(now.UnixNano() - instant.Load()).Abs()
 }
 
 // fly fetches in its own time: what it brings is for all callers, and the one who called for it may hang up.
@@ -66,7 +71,10 @@ func (s *flights) fly(under *flight) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
 	under.err = s.load(ctx)
-	s.failing.Store(under.err != nil)
+	s.failed.Store(0)
+	if under.err != nil {
+		s.failed.Store(s.last.Load())
+	}
 	s.flight.Store(nil)
 	close(under.done)
 }

@@ -43,6 +43,7 @@ type testIssuer struct {
 	fetched  atomic.Int64 // the key set
 	notAgain atomic.Int64 // of these, those answered with 304
 	listed   atomic.Int64 // the list
+	sameList atomic.Int64 // of these, those answered with 304
 	held     chan struct{}
 }
 
@@ -110,7 +111,7 @@ func (i *testIssuer) serveList(w http.ResponseWriter, r *http.Request) {
 	case list == "":
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case r.Header.Get("If-None-Match") == etag:
-		i.notAgain.Add(1)
+		i.sameList.Add(1)
 		w.WriteHeader(http.StatusNotModified)
 	default:
 		fmt.Fprint(w, list)

@@ -54,7 +54,7 @@ func (s *keySource) find(ctx context.Context, id string, now time.Time) (*public
 // renew begins a fetch if there may be one. Nobody waits for it unless the set has aged, and not even then while the issuer is down.
 func (s *keySource) renew(ctx context.Context, set *keySet, now time.Time) *keySet {
 	under := s.fetch(now)
-	if under == nil || now.Before(set.aged) || s.failing.Load() {
+	if under == nil || now.Before(set.aged) || s.failing(now) {
 		return set
 	}
 	under.wait(ctx)

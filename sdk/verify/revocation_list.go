@@ -11,6 +11,9 @@ import (
 const (
 	hashSize    = 16      // bytes of the SHA-256 of a session id that the list has
 	maxListSize = 1 << 20 // bytes; Lingpai makes none beyond 600 KB
+
+	// maxListLife is how long a list may be good; Lingpai's are for 5 minutes. One that were good for ever would be the last.
+	maxListLife = time.Hour
 )
 
 // revocations is the list as it was read last. It does not change.
@@ -19,6 +22,8 @@ type revocations struct {
 	allBefore time.Time // every token of a session that was issued before it counts as listed; zero: none
 	sequence  int64     // of two lists the one with the higher number is newer
 	expires   time.Time
+	key       *publicKey // that signed it
+	url       string     // where it was
 	etag      string
 	readAt    time.Time // when the issuer said last that it is its list
 }
@@ -37,7 +42,8 @@ var (
 	errNoList     = errors.New("it is not a revocations+jwt that a key of the issuer signed")
 	errListClaims = errors.New("its claims are not those of a list of revocations")
 	errListIssuer = errors.New("it is of another issuer")
-	errListTime   = errors.New("it has expired, or its time has not come")
+	errNoKeysYet  = errors.New("there are no keys to check it with yet")
+	errListTime   = errors.New("it has expired, its time has not come, or it is good for more than an hour")
 	errListOrder  = errors.New("its entries are not whole, or not in order")
 )
 
@@ -50,6 +56,9 @@ func (s *revocationSource) read(ctx context.Context, body []byte) (*revocations,
 		return nil, errNoList
 	}
 	key, err := s.keys.find(ctx, signed.keyID, now)
+	if errors.Is(err, ErrUnavailable) {
+		return nil, errNoKeysYet
+	}
 	if err != nil || signed.signedBy(key.rsa) != nil {
 		return nil, errNoList
 	}
@@ -60,8 +69,8 @@ func (s *revocationSource) read(ctx context.Context, body []byte) (*revocations,
 	if p.Issuer != s.fetcher.issuer {
 		return nil, errListIssuer
 	}
-	list := &revocations{allBefore: p.AllBefore.time(), sequence: p.Sequence, expires: time.Unix(int64(p.Expires), 0)}
-	if !s.good(list, now) || time.Unix(int64(p.IssuedAt), 0).After(now.Add(s.leeway)) {
+	list := &revocations{key: key, url: s.url, allBefore: p.AllBefore.time(), sequence: p.Sequence, expires: time.Unix(int64(p.Expires), 0)}
+	if !s.good(list, now) || time.Unix(int64(p.IssuedAt), 0).After(now.Add(s.leeway)) || list.expires.After(now.Add(maxListLife)) {
 		return nil, errListTime
 	}
 	list.hashes, err = base64.RawURLEncoding.Strict().DecodeString(*p.Sessions)

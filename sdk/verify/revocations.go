@@ -79,15 +79,16 @@ func (s *revocationSource) current(ctx context.Context, now time.Time) *revocati
 		return list
 	}
 	under := s.fetch(now)
-	if under != nil && !s.failing.Load() && (list == nil || !now.Before(list.readAt.Add(2*s.floor))) {
+	if under != nil && !s.failing(now) && (list == nil || !now.Before(list.readAt.Add(2*s.floor))) {
 		under.wait(ctx)
 	}
 	return s.list.Load()
 }
 
-// good says whether a list has not expired.
+// good says whether a list has not expired, and the issuer still has the key that signed it: one that was stolen ends its lists with its tokens.
 func (s *revocationSource) good(list *revocations, now time.Time) bool {
-	return now.Before(list.expires.Add(s.leeway))
+	keys := s.keys.set.Load()
+	return now.Before(list.expires.Add(s.leeway)) && keys != nil && keys.keys[list.key.id] == list.key
 }
 
 // load fetches the list. One that is older than a good one that is there, as a cache or an attacker may keep it, changes nothing.
@@ -105,10 +106,6 @@ func (s *revocationSource) load(ctx context.Context) error {
 }
 
 func (s *revocationSource) next(ctx context.Context, last *revocations) (*revocations, error) {
-	etag := ""
-	if last != nil {
-		etag = last.etag
-	}
 	if s.url == "" {
 		found, err := s.fetcher.discover(ctx)
 		if err == nil {
@@ -118,6 +115,10 @@ func (s *revocationSource) next(ctx context.Context, last *revocations) (*revoca
 			return nil, err
 		}
 		s.url = found.Revocations
+	}
+	etag := ""
+	if last != nil && last.url == s.url && s.good(last, s.now()) {
+		etag = last.etag
 	}
 	header, body, err := s.fetcher.get(ctx, s.url, etag, maxListSize)
 	if err != nil {

@@ -25,8 +25,8 @@ type Verifier struct {
 // New returns a verifier of the tokens that the issuer makes for the audience. issuer is compared with the iss of tokens and of the metadata
 // exactly as it is given; audience is the name of this API, and must be among the aud of a token.
 //
-// New reads the metadata and the keys, and the list of revocations if it is asked for, for as long as ctx lasts and 5 s at most, and fails if it cannot, unless WithLazyStart is given. It
-// returns all that is wrong with its arguments, joined.
+// New reads the metadata and the keys, and the list of revocations if it is asked for, for as long as ctx lasts and 5 s at most, and fails if it
+// cannot, unless WithLazyStart is given. It returns all that is wrong with its arguments, joined.
 func New(ctx context.Context, issuer, audience string, options ...Option) (*Verifier, error) {
 	s := newSettings(options)
 	if err := s.check(issuer, audience); err != nil {
@@ -51,6 +51,8 @@ func New(ctx context.Context, issuer, audience string, options ...Option) (*Veri
 }
 
 func (v *Verifier) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
 	err := v.keys.start(ctx, v.now())
 	if err == nil && v.revocations != nil {
 		err = v.revocations.start(ctx, v.now())
