@@ -116,13 +116,13 @@ func hostOf(t *testing.T, address string) string {
 	return parsed.Host
 }
 
-// startBelievingAPI starts an API that says whom its headers name, and reads a header as CGI does: X_Auth_Subject is X-Auth-Subject.
+// startBelievingAPI starts an API that says whom its headers name, and reads a header as PHP does: X_Auth.Subject is X-Auth-Subject.
 func startBelievingAPI(t *testing.T) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		seen := map[string]any{"request": strings.TrimSpace(r.Method + " " + string(body))}
 		for name, values := range r.Header {
-			name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+			name = strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
 			before, _ := seen[name].(string)
 			seen[name] = before + strings.Join(values, ",")
 		}
@@ -149,7 +149,7 @@ func requireSeen(t *testing.T, a apiAnswer, token string) {
 // requireIdentityIsOurs: what a caller says of himself does not get through, however it is spelt; and not beside what Lingpai says.
 func requireIdentityIsOurs(t *testing.T, address, user, client string) {
 	t.Helper()
-	for _, spelt := range []string{"X-Auth-%", "x-auth-%", "X_Auth_%", "x_auth_%", "X-Auth_%", "X_Auth-%", "X-AUTH-%"} {
+	for _, spelt := range []string{"X-Auth-%", "x-auth-%", "X_Auth_%", "x_auth_%", "X-Auth_%", "X_Auth-%", "X-AUTH-%", "X.Auth.%", "x.auth-%", "X-Auth.%"} {
 		header := http.Header{}
 		for _, name := range []string{"Subject", "Client", "Session", "Scope"} {
 			header[strings.ReplaceAll(spelt, "%", name)] = []string{"made-up", "made-up-too"}
@@ -160,5 +160,8 @@ func requireIdentityIsOurs(t *testing.T, address, user, client string) {
 			require.NotContains(t, a.body, "made-up", spelt)
 		}
 		require.Equal(t, http.StatusUnauthorized, ask(t, http.MethodGet, address, "", header, nil).status, spelt)
+	}
+	for _, connection := range []string{"close, X-Auth-Session", "X-Auth-Subject, X-Auth-Client, X-Auth-Session, X-Auth-Scope", "Upgrade, X-Auth-Session"} {
+		requireSeen(t, ask(t, http.MethodGet, address, user, http.Header{"Connection": {connection}, "Upgrade": {"x"}}, nil), user) // nothing that we said is taken away
 	}
 }
