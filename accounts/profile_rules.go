@@ -27,8 +27,8 @@ var (
 	picture = regexp.MustCompile("^https://[^\\x00-\\x20\\x7f-\\x{10ffff}\"<>\\\\^`{|}]+$") // what two programs could read differently is not in it
 )
 
-// checkProfile returns a profile in the form that is kept. Every field may be empty. ErrInvalidRequest.
-func checkProfile(p identity.Profile) (identity.Profile, error) {
+// CheckProfile returns a profile in the form that is kept. Every field may be empty. ErrInvalidRequest.
+func CheckProfile(p identity.Profile) (identity.Profile, error) {
 	var okName, okNickname, okLocale bool
 	p.Name, okName = cleanName(p.Name)
 	p.Nickname, okNickname = cleanName(p.Nickname)

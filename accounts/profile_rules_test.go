@@ -25,10 +25,10 @@ func TestProfilesThatMayBe(t *testing.T) {
 		"another gender":            {identity.Profile{Gender: "non-binary"}, identity.Profile{Gender: "non-binary"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			kept, err := checkProfile(c.given)
+			kept, err := CheckProfile(c.given)
 			require.NoError(t, err)
 			require.Equal(t, c.kept, kept)
-			again, err := checkProfile(kept)
+			again, err := CheckProfile(kept)
 			require.NoError(t, err)
 			require.Equal(t, kept, again)
 		})
@@ -88,7 +88,7 @@ func TestProfilesThatMayNotBe(t *testing.T) {
 		"email of 1 MB":                     {Email: megabyte + "@example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := checkProfile(p)
+			_, err := CheckProfile(p)
 			require.ErrorIs(t, err, ErrInvalidRequest)
 			requirePlain(t, err)
 

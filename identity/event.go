@@ -33,6 +33,7 @@ const (
 	EventUserJoined     = "user.joined"         // UserID: who was retired; Detail: the survivor and what moved
 	EventJoinUndone     = "user.unjoined"       // likewise
 	EventPhoneBudget    = "wechat.phone_budget" // an app has used up its month; Detail: the app
+	EventUsersImported  = "users.imported"      // Detail: how many
 )
 
 // Event is a line of the audit log. It holds no secret and no token.

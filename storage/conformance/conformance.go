@@ -23,6 +23,8 @@ type Stores struct {
 	Joins    identity.Joins
 	Keys     keys.Store
 
+	Newcomers identity.Newcomers
+
 	Replica *Stores // the same database as another server sees it, for races; nil: there is none
 }
 
@@ -61,6 +63,7 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 		{"linking", linking()},
 		{"leaving", leaving()},
 		{"profiles", profiles()},
+		{"newcomers", newcomers()},
 		{"apps", apps()},
 		{"phone budgets", phoneBudgets()},
 		{"clients", clients()},
@@ -85,7 +88,7 @@ func RunRaces(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)
 }
 
 func races() []noun {
-	return []noun{{"races of users", userRaces()}, {"races of sessions", sessionRaces()}, {"races of people", peopleRaces()}}
+	return []noun{{"races of users", userRaces()}, {"races of sessions", sessionRaces()}, {"races of people", peopleRaces()}, {"races of newcomers", newcomerRaces()}}
 }
 
 func run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)), briefly bool, nouns []noun) {

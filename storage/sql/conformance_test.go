@@ -73,6 +73,6 @@ func openStores(t *testing.T, options Options) conformance.Stores {
 func storesOf(db *DB) conformance.Stores {
 	return conformance.Stores{
 		Users: db.Users(), Profiles: db.Profiles(), Apps: db.Apps(), Clients: db.Clients(), Sessions: db.Sessions(), Events: db.Events(), Keys: db.Keys(),
-		Joins: db.Joins(),
+		Joins: db.Joins(), Newcomers: db.Newcomers(),
 	}
 }

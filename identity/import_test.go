@@ -1,0 +1,26 @@
+package identity_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+func TestValidSubject(t *testing.T) {
+	for _, id := range []string{
+		"1", "42", "alice@example.com", "~!{}'\"<>\\", "U_x", "u", "_", "550e8400-e29b-41d4-a716-446655440000", strings.Repeat("x", 255), identity.NewUserID(),
+		"u_AAAAAAAAAAAAAAAAAAAAAA",
+	} {
+		require.NoError(t, identity.ValidSubject(id), "%q", id)
+	}
+	for _, id := range []string{
+		"", " ", "a b", "a\n", "\x00", "a\x7f", "é", "令牌", "\xff", strings.Repeat("x", 256),
+		"u_", "u_x", "u_" + strings.Repeat("A", 21), "u_" + strings.Repeat("A", 23), "u_" + strings.Repeat("A", 21) + "B", "u_" + strings.Repeat("+", 22),
+		"u_" + strings.Repeat("A", 20) + "==",
+	} {
+		require.Error(t, identity.ValidSubject(id), "%q", id)
+	}
+}

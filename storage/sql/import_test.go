@@ -1,0 +1,67 @@
+package sql
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+// twoNewcomers bring all that is looked up.
+func twoNewcomers() (newcomers []identity.Newcomer) {
+	for _, name := range []string{"ann", "bob"} {
+		s := identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name}, UnionID: name, OpenPlatform: "o"}
+		newcomers = append(newcomers, identity.Newcomer{ID: "legacy-" + name, Username: name, Sightings: []identity.Sighting{s}})
+	}
+	return newcomers
+}
+
+// TestImportLooksUpByWholeKeys asks for the plans of tables that have grown since anybody looked at them: those that an import has to go by.
+func TestImportLooksUpByWholeKeys(t *testing.T) {
+	database := servers.PostgreSQL(t)
+	tapped, wire := tap(t, database)
+	db := openHouse(t, tapped, 0)
+	o := newOperator(t, database)
+	o.do("SET plan_cache_mode = force_generic_plan")
+	wire.take()
+	_, err := db.Newcomers().Import(t.Context(), twoNewcomers())
+	require.NoError(t, err)
+	var plans []string
+	for _, statement := range wire.take() {
+		if strings.HasPrefix(statement, "WITH wanted") {
+			plans = append(plans, o.plan(statement))
+		}
+	}
+	const wanted = `Values Scan on "*VALUES*"; `
+	require.ElementsMatch(t, []string{
+		wanted + `Index Scan using users_pkey on users; Index Cond: (id = "*VALUES*".column1)`,
+		wanted + `Index Scan using users_username_key_key on users; Index Cond: (username_key = "*VALUES*".column1)`,
+		wanted + `Index Scan using accounts_pkey on accounts; Index Cond: ((platform = ?) AND (app = ?) AND (subject = "*VALUES*".column1))`,
+		wanted + `Index Scan using unions_pkey on unions; Index Cond: ((platform = ?) AND (open_platform = ?) AND (union_id = "*VALUES*".column1))`,
+	}, plans)
+}
+
+func TestImportLooksUpByWholeKeysInSQLite(t *testing.T) {
+	plain := openMigrated(t)
+	db, executed := recorded(plain)
+	_, err := db.Newcomers().Import(t.Context(), twoNewcomers())
+	require.NoError(t, err)
+	var plans []string
+	for _, statement := range executed.statements {
+		if strings.HasPrefix(statement, "WITH wanted") {
+			plans = append(plans, plan(t, plain, statement))
+		}
+	}
+	require.Len(t, plans, 4)
+	for _, searches := range []string{
+		"SEARCH users USING INDEX sqlite_autoindex_users_1 (id=?)",
+		"SEARCH users USING INDEX sqlite_autoindex_users_2 (username_key=?)",
+		"SEARCH accounts USING PRIMARY KEY (platform=? AND app=? AND subject=?)",
+		"SEARCH unions USING PRIMARY KEY (platform=? AND open_platform=? AND union_id=?)",
+	} {
+		require.Contains(t, strings.Join(plans, "\n"), searches)
+	}
+}
