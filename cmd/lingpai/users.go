@@ -14,7 +14,7 @@ import (
 func newUsersCommand() *cobra.Command {
 	return group("users", "People who sign in", createUserCommand(), listUsersCommand(), showUserCommand(), disableUserCommand(), enableUserCommand(),
 		deleteUserCommand(), keepUserCommand(), setPasswordCommand(), grantRoleCommand(), revokeRoleCommand(), setClaimsCommand(),
-		twinsCommand(), joinCommand(), listJoinsCommand(), unjoinCommand())
+		twinsCommand(), joinCommand(), listJoinsCommand(), unjoinCommand(), importUsersCommand())
 }
 
 func createUserCommand() *cobra.Command {
@@ -134,11 +134,18 @@ func onUser(run func(ctx context.Context, cmd *cobra.Command, database *sql.DB, 
 	}
 }
 
-// findUser finds a user by id or by user name.
+// findUser finds a user by id or by user name. The id of one may be the name of another, if it was imported.
 func findUser(ctx context.Context, database *sql.DB, name string) (identity.User, error) {
 	user, err := database.Users().Find(ctx, name)
-	if errors.Is(err, identity.ErrNotFound) {
-		user, err = database.Users().FindByUsername(ctx, name)
+	if err != nil && !errors.Is(err, identity.ErrNotFound) {
+		return user, err
 	}
-	return user, unknown(err, "user", name)
+	named, err2 := database.Users().FindByUsername(ctx, name)
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return named, unknown(err2, "user", name)
+	case err2 == nil && named.ID != user.ID:
+		return identity.User{}, fmt.Errorf("%q is the id of one user and the user name of another, %s; nothing was done", name, named.ID)
+	}
+	return user, nil
 }

@@ -102,3 +102,12 @@ func TestANewPasswordEndsAllSessionsAndKeepsItsSpaces(t *testing.T) {
 	require.Equal(t, "invalid_grant", h.signIn("a good password").text("error"))
 	require.Equal(t, http.StatusOK, h.signIn("  spaces around  ").status)
 }
+
+func TestANameThatIsAnothersIDIsNobodys(t *testing.T) {
+	o := migrated(t)
+	o.okWith("a good password", "users", "create", "bob")
+	o.write("people.jsonl", `{"sub":"bob","username":"robert"}`+"\n")
+	o.ok("users", "import", "people.jsonl")
+	require.Contains(t, o.refused("users", "disable", "bob"), `"bob" is the id of one user and the user name of another, u_`)
+	o.ok("users", "disable", "robert")
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/storage/servers"
+)
+
+func TestImportLetsOthersSignInIntoSQLite(t *testing.T) { importBesideSignIns(t, migrated(t)) }
+
+func TestImportLetsOthersSignInIntoPostgreSQL(t *testing.T) {
+	importBesideSignIns(t, migrated(t, "LINGPAI_DATABASE_URL="+servers.PostgreSQL(t)))
+}
+
+// importBesideSignIns has new people sign in all the while, at a server that is another process than the import.
+func importBesideSignIns(t *testing.T, o *operator) {
+	t.Helper()
+	o.okWith(simSecret, "apps", "add", appID, "--open-platform", "main")
+	o.generate("people.jsonl", killedRows)
+	database := o.opens()
+	imported := make(chan importAnswer, 1)
+	go func() { imported <- o.imports("people.jsonl") }()
+	var waits []time.Duration
+	for n := 0; len(imported) == 0; n++ {
+		begun := time.Now()
+		_, created, err := database.Users().FindOrCreateByAccount(t.Context(), atApp(appID, fmt.Sprint("visitor-", n), ""))
+		require.NoError(t, err)
+		require.True(t, created)
+		waits = append(waits, time.Since(begun))
+		time.Sleep(time.Millisecond)
+	}
+	a := <-imported
+	require.Zero(t, a.code, a.stderr)
+	slices.Sort(waits)
+	t.Logf("%s beside %d sign-ins, of which half took %s, and the longest %s", a.figures(killedRows), len(waits), waits[len(waits)/2], waits[len(waits)-1])
+}

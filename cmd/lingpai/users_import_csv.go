@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// csvRows reads CSV as RFC 4180 has it, whose first line names the columns.
+type csvRows struct {
+	source  *importSource
+	reader  *csv.Reader
+	columns []string
+	line    int   // of the row before
+	offset  int64 // where it ended
+}
+
+func newCSVRows(source *importSource) (*csvRows, error) {
+	r := &csvRows{source: source, reader: csv.NewReader(source)} // which takes our buffer for its own
+	r.reader.ReuseRecord = true
+	header, err := r.read()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("the file has no line that names its columns")
+	case err != nil:
+		return nil, fmt.Errorf("the first line must name the columns: %w", err)
+	}
+	r.columns, r.offset = slices.Clone(header), r.reader.InputOffset()
+	return r, checkColumns(r.columns)
+}
+
+// plainName is what may be repeated in a message: what stands where a name should may be a secret.
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z_-]{0,39}$`)
+
+func quotedName(name string) string {
+	if plainName.MatchString(name) {
+		return fmt.Sprintf("%q", name)
+	}
+	return "that cannot be repeated here"
+}
+
+func checkColumns(columns []string) error {
+	known := append(slices.Clone(importTexts), "roles", "disabled")
+	for n, column := range columns {
+		if !slices.Contains(known, column) {
+			return fmt.Errorf("column %d has a name %s, which is not known: the first line names the columns, separated by commas, and each is one of %s",
+				n+1, quotedName(column), strings.Join(known, ", "))
+		}
+		if slices.Contains(columns[:n], column) {
+			return fmt.Errorf("column %q stands twice in the first line", column)
+		}
+	}
+	return nil
+}
+
+// read reads a record, of which no more is kept in memory than a row may have.
+func (r *csvRows) read() ([]string, error) {
+	r.source.bound.Store(r.source.passed.Load() + maxImportRow)
+	return r.reader.Read()
+}
+
+// next implements importRows.
+func (r *csvRows) next() (importFields, error) {
+	record, err := r.read()
+	var wrong *csv.ParseError
+	switch {
+	case errors.Is(err, io.EOF):
+		return importFields{}, err
+	case errors.Is(err, errRowTooLong):
+		return importFields{}, fmt.Errorf("the row after line %d does not end within 64 KiB: is a quote not closed?", r.line)
+	case errors.As(err, &wrong) && !errors.Is(err, csv.ErrFieldCount):
+		return r.misquoted(wrong)
+	case err != nil && wrong == nil:
+		return importFields{}, err
+	}
+	r.line, _ = r.reader.FieldPos(0)
+	fields := importFields{line: r.line}
+	size := r.reader.InputOffset() - r.offset
+	r.offset = r.reader.InputOffset()
+	switch {
+	case err != nil:
+		fields.fault = fmt.Errorf("the row has %d columns, and the first line names %d", len(record), len(r.columns))
+	case size > maxImportRow:
+		fields.fault = errTooLong
+	default:
+		r.fill(&fields, record)
+	}
+	return fields, nil
+}
+
+// misquoted refuses a row whose quotes are wrong. If it went over several lines, nobody knows which of them begin rows.
+func (r *csvRows) misquoted(wrong *csv.ParseError) (importFields, error) {
+	const right = "a field with quotes, commas or line ends stands in quotes, and each quote within it is written twice"
+	if wrong.StartLine != wrong.Line {
+		return importFields{}, fmt.Errorf("the quotes of the row from line %d to %d are wrong: %s", wrong.StartLine, wrong.Line, right)
+	}
+	r.line, r.offset = wrong.Line, r.reader.InputOffset()
+	return importFields{line: wrong.Line, fault: errors.New("the quotes are wrong: " + right)}, nil
+}
+
+func (r *csvRows) fill(fields *importFields, record []string) {
+	fields.texts = make(map[string]string, len(record))
+	for n, text := range record {
+		if fields.fault = checkText(text); fields.fault != nil {
+			return
+		}
+		switch r.columns[n] {
+		case "roles":
+			fields.roles = strings.Fields(text)
+		case "disabled":
+			if fields.disabled, fields.fault = parseDisabled(text); fields.fault != nil {
+				return
+			}
+		default:
+			fields.texts[r.columns[n]] = text
+		}
+	}
+}
+
+// parseDisabled takes capitals too, as spreadsheets write them.
+func parseDisabled(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true":
+		return true, nil
+	case "false", "":
+		return false, nil
+	}
+	return false, errDisabled
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+// killedRows is long enough to be killed in the midst.
+const killedRows = 20_000
+
+func TestImportGoesOnAfterItWasKilledWithSQLite(t *testing.T) { importKilled(t, migrated(t)) }
+
+func TestImportGoesOnAfterItWasKilledWithPostgreSQL(t *testing.T) {
+	importKilled(t, migrated(t, "LINGPAI_DATABASE_URL="+servers.PostgreSQL(t)))
+}
+
+// importKilled kills an import over and over, wherever it is, and runs the same command again.
+func importKilled(t *testing.T, o *operator) {
+	t.Helper()
+	o.okWith(simSecret, "apps", "add", appID, "--open-platform", "main")
+	o.generate("people.jsonl", killedRows)
+	database := o.opens()
+	there := 0
+	for n := range 3 {
+		p := o.start("users", "import", "people.jsonl")
+		awaitUsers(t, database, there+1)
+		time.Sleep(time.Duration(n) * 37 * time.Millisecond) // wherever it is then
+		p.kill()
+		before := there
+		there = len(everybody(t, database))
+		require.Greater(t, there, before)
+		require.Zero(t, there%maxImportBatch, "whole batches")
+	}
+	require.Less(t, there, killedRows, "it was over before it was killed")
+	require.Equal(t, fmt.Sprintf("imported %s, already there %s, refused 0\n", grouped(killedRows-there), grouped(there)), o.ok("users", "import", "people.jsonl"))
+	users := everybody(t, database)
+	require.Len(t, users, killedRows)
+	for n := 0; n < killedRows; n += 501 {
+		account, err := database.Users().FindAccount(t.Context(), atApp(appID, fmt.Sprintf("o-%026d", n), "").AccountKey)
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprint("legacy-", n), account.UserID)
+	}
+}
+
+func everybody(t *testing.T, database *sql.DB) []identity.User {
+	t.Helper()
+	users, err := database.Users().List(t.Context(), "", math.MaxInt32)
+	require.NoError(t, err)
+	return users
+}
+
+func awaitUsers(t *testing.T, database *sql.DB, count int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(everybody(t, database)) >= count }, patience, 5*time.Millisecond)
+}
+
+func TestAnInterruptEndsAnImportAfterTheBatch(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no SIGTERM")
+	}
+	o := migrated(t)
+	o.okWith(simSecret, "apps", "add", appID, "--open-platform", "main")
+	o.generate("people.jsonl", killedRows)
+	database := o.opens()
+	p := o.start("users", "import", "people.jsonl", "--report", "r.csv")
+	awaitUsers(t, database, 1)
+	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+	require.Error(t, p.wait())
+	require.Equal(t, 1, p.cmd.ProcessState.ExitCode())
+	says := regexp.MustCompile(`^lingpai: stopped after line (\d+): interrupt.*; the same command goes on from there \(with another --report\)\n$`).FindStringSubmatch(p.stderr.String())
+	require.NotNil(t, says, p.stderr.String())
+	there := len(everybody(t, database))
+	require.Equal(t, strconv.Itoa(there), says[1])
+	require.Equal(t, fmt.Sprintf("imported %s, already there 0, refused 0\n", grouped(there)), p.rest())
+	require.Equal(t, []string{fmt.Sprintf("imported %d, already there 0, refused 0, warned 0", there)}, o.events(identity.EventUsersImported))
+	require.Contains(t, o.ok("users", "import", "people.jsonl"), "already there "+grouped(there))
+}
+
+func TestAnInterruptEndsAnImportThatWaitsForRows(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no SIGTERM")
+	}
+	o := migrated(t)
+	for text, says := range map[string]string{"": "nothing was read", strings.Repeat(`{"sub":"a"}`+"\n", 10_000): "stopped after line"} {
+		reader, writer, err := os.Pipe()
+		require.NoError(t, err)
+		cmd := o.command(t.Context(), "users", "import", "-", "--format", "jsonl")
+		stderr := newTranscript()
+		cmd.Stdin, cmd.Stderr = reader, stderr
+		require.NoError(t, cmd.Start())
+		_, err = io.WriteString(writer, text)
+		require.NoError(t, err)
+		time.Sleep(500 * time.Millisecond) // until it waits; earlier the signal would end it as well
+		require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+		require.Error(t, cmd.Wait())
+		require.Equal(t, 1, cmd.ProcessState.ExitCode())
+		require.Contains(t, stderr.String(), says)
+		reader.Close()
+		writer.Close()
+	}
+}
+
+func TestProgressIsABarOrALineNowAndThen(t *testing.T) {
+	var w bytes.Buffer
+	bar := newBarProgress(&w, 1000)
+	bar.moved(12_345, 500)
+	bar.say("line 7 refused: because")
+	bar.moved(24_690, 2000) // standard input may have grown
+	bar.end()
+	require.Contains(t, w.String(), "\nline 7 refused: because\n"[1:])
+	require.Contains(t, w.String(), "100%")
+	require.Contains(t, w.String(), "24 690 rows")
+
+	w.Reset()
+	plain := newImportProgress(&w, 1000).(*plainProgress)
+	plain.moved(1, 1)
+	require.Empty(t, w.String(), "not yet")
+	plain.every = 0
+	plain.moved(12_345, 500)
+	plain.size = 0
+	plain.moved(12_345, 500)
+	plain.end()
+	require.Regexp(t, `^12 345 rows, [0-9 ]+ rows/s, 50 %\n12 345 rows, [0-9 ]+ rows/s\n$`, w.String())
+}

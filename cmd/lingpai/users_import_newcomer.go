@@ -1,0 +1,143 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/password"
+)
+
+// importApps are the apps that are there, by platform and id.
+type importApps map[[2]string]identity.App
+
+func newImportApps(list []identity.App) importApps {
+	apps := importApps{}
+	for _, app := range list {
+		apps[[2]string{app.Platform, app.ID}] = app
+	}
+	return apps
+}
+
+// newcomer checks what can be checked of a row without the database. A row that is refused has its id too, by which it is told of.
+func (f importFields) newcomer(apps importApps) (identity.Newcomer, error) {
+	t := f.texts
+	n := identity.Newcomer{ID: t["sub"], Username: t["username"], PasswordHash: t["password_hash"], Roles: f.roles, Disabled: f.disabled}
+	if n.PasswordHash != "" {
+		if err := password.CheckHash(n.PasswordHash); err != nil {
+			return n, fmt.Errorf("password_hash: %w", err)
+		}
+	}
+	var err error
+	if n.Profile, err = f.profile(); err != nil {
+		return n, err
+	}
+	if n.Phone, err = parsePhone(t["phone"]); err != nil {
+		return n, err
+	}
+	if n.CreatedAt, err = parseCreatedAt(t["created_at"]); err != nil {
+		return n, err
+	}
+	n.Sightings, err = f.sightings(apps)
+	return n, err
+}
+
+func (f importFields) profile() (identity.Profile, error) {
+	t := f.texts
+	profile, err := accounts.CheckProfile(identity.Profile{
+		Name: t["name"], Nickname: t["nickname"], Picture: t["picture"], Gender: t["gender"], Locale: t["locale"], Email: t["email"],
+	})
+	var refused *accounts.Error
+	if errors.As(err, &refused) {
+		return identity.Profile{}, errors.New(strings.TrimSuffix(refused.Description, "."))
+	}
+	return profile, err
+}
+
+var (
+	phoneOfChina = regexp.MustCompile(`^1[0-9]{10}$`)
+	phoneE164    = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+)
+
+func parsePhone(text string) (string, error) {
+	switch {
+	case phoneOfChina.MatchString(text):
+		return "+86" + text, nil
+	case text == "" || phoneE164.MatchString(text):
+		return text, nil
+	}
+	return "", errors.New("phone is + with country code and number, without spaces, or 11 digits of China that begin with 1")
+}
+
+// firstMilliseconds is from where on a number counts milliseconds: as seconds it would be the year 5138.
+const firstMilliseconds = 1e11
+
+func parseCreatedAt(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		number, notNumber := strconv.ParseInt(text, 10, 64)
+		if err = notNumber; number >= firstMilliseconds {
+			at = time.UnixMilli(number)
+		} else {
+			at = time.Unix(number, 0)
+		}
+	}
+	if err != nil || at.Unix() < 0 {
+		return time.Time{}, errors.New("created_at is a time such as 2024-05-06T07:08:09+08:00, or whole seconds or milliseconds since 1970")
+	}
+	return at, nil
+}
+
+// sightings are the accounts of a row, with the Open Platform accounts that their apps are bound to.
+func (f importFields) sightings(apps importApps) (sightings []identity.Sighting, err error) {
+	all := f.accounts
+	if f.texts["app"] != "" || f.texts["openid"] != "" || f.texts["unionid"] != "" {
+		if len(all) > 0 {
+			return nil, errors.New("the row has accounts, and app, openid or unionid beside them: write all into accounts")
+		}
+		all = []map[string]string{f.texts}
+	}
+	for _, account := range all {
+		s, err := apps.sighting(account["platform"], account["app"], account["openid"], account["unionid"])
+		if err != nil {
+			return nil, err
+		}
+		sightings = append(sightings, s)
+	}
+	return sightings, nil
+}
+
+var platformID = regexp.MustCompile(`^[!-~]{1,128}$`)
+
+// sighting leaves it to the AppID whose it is, if the row does not say so, as "apps add" does.
+func (a importApps) sighting(platform, app, openid, unionid string) (identity.Sighting, error) {
+	if platform == "" {
+		platform = platformOf(app)
+	}
+	switch {
+	case platform != identity.PlatformWechat && platform != identity.PlatformQQ:
+		return identity.Sighting{}, errors.New(`the platform of an account is "wechat" or "qq"`)
+	case !platformID.MatchString(openid) || unionid != "" && !platformID.MatchString(unionid):
+		return identity.Sighting{}, errors.New("openid, and unionid if there is one, are 1 to 128 printable ASCII characters without spaces")
+	case !validAppID(platform, app):
+		return identity.Sighting{}, fmt.Errorf("app is not an AppID of %s", platform)
+	}
+	known, there := a[[2]string{platform, app}]
+	switch {
+	case !there:
+		return identity.Sighting{}, fmt.Errorf("app %s is not there: add it with: lingpai apps add %s", app, app)
+	case unionid != "" && known.OpenPlatform == "":
+		return identity.Sighting{}, fmt.Errorf("app %s has no Open Platform account, so a unionid says nothing: add it with --open-platform, or name it with: "+
+			"lingpai apps set-open-platform %s NAME", app, app)
+	}
+	key := identity.AccountKey{Platform: platform, App: app, Subject: openid}
+	return identity.Sighting{AccountKey: key, UnionID: unionid, OpenPlatform: known.OpenPlatform}, nil
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"unicode/utf8"
+)
+
+// maxImportRow bounds a row: more than that is no person, but a quote that is not closed or the wrong file.
+const maxImportRow = 64 << 10
+
+// importSource is a file that is imported, or standard input.
+type importSource struct {
+	*bufio.Reader
+	file   io.Closer
+	path   string
+	size   int64 // in bytes; 0: not known
+	passed atomic.Int64
+	bound  atomic.Int64 // of passed, after which reading fails; 0: none
+}
+
+// openImport opens what is to be imported, and refuses what is not UTF-8 from the start.
+func openImport(ctx context.Context, stdin io.Reader, path string) (*importSource, error) {
+	s := &importSource{path: path}
+	if path == "-" {
+		s.begin(interruptible(ctx, stdin))
+		if file, ok := stdin.(*os.File); ok {
+			s.measure(file)
+		}
+		return s, s.checkText()
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s.file = file
+	s.begin(file)
+	s.measure(file)
+	if err := s.checkText(); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return s, nil
+}
+
+func (s *importSource) begin(r io.Reader) {
+	s.Reader = bufio.NewReaderSize(passing{r, s}, maxImportRow)
+}
+
+// measure learns how long the file is, if it is one and not a pipe.
+func (s *importSource) measure(file *os.File) {
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		s.size = info.Size()
+	}
+}
+
+// Close closes a file that was opened; standard input is not ours.
+func (s *importSource) Close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}
+
+// passing counts what is read.
+type passing struct {
+	io.Reader
+	source *importSource
+}
+
+var errRowTooLong = errors.New("the row is too long")
+
+// Read implements io.Reader.
+func (p passing) Read(into []byte) (int, error) {
+	if bound := p.source.bound.Load(); bound > 0 && p.source.passed.Load() >= bound {
+		return 0, errRowTooLong
+	}
+	n, err := p.Reader.Read(into)
+	p.source.passed.Add(int64(n))
+	return n, err
+}
+
+// interruptible lets a read end with the context, which a read from a terminal or a pipe would not notice.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	reader, writer := io.Pipe()
+	go func() {
+		_, err := io.Copy(writer, r)
+		writer.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { reader.CloseWithError(context.Cause(ctx)) })
+	return reader
+}
+
+// checkText looks at the beginning. A byte order mark is left out.
+func (s *importSource) checkText() error {
+	sample, err := s.Peek(maxImportRow)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("nothing was read: %w", err)
+	}
+	name := s.path
+	if name == "-" {
+		name = "standard input"
+	}
+	if len(sample) == 0 {
+		return fmt.Errorf("%s is empty", name)
+	}
+	if bytes.HasPrefix(sample, []byte("\xff\xfe")) || bytes.HasPrefix(sample, []byte("\xfe\xff")) || bytes.ContainsRune(sample[:min(2, len(sample))], 0) {
+		return fmt.Errorf("%s is UTF-16: convert it to UTF-8, as with: iconv -f UTF-16 -t UTF-8", name)
+	}
+	if at := notUTF8(sample, err == nil); at >= 0 {
+		return fmt.Errorf("%s is not UTF-8 in line %d: convert it to UTF-8, as with: iconv -f GBK -t UTF-8", name, 1+bytes.Count(sample[:at], []byte("\n")))
+	}
+	if bytes.HasPrefix(sample, []byte(byteOrderMark)) {
+		_, err = s.Discard(len(byteOrderMark))
+		return err
+	}
+	return nil
+}
+
+// notUTF8 is where a text is not UTF-8, or -1. Of one that was cut off the last character may be a part.
+func notUTF8(text []byte, cut bool) int {
+	for at := 0; at < len(text); {
+		r, size := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && size == 1 {
+			if cut && !utf8.FullRune(text[at:]) {
+				return -1
+			}
+			return at
+		}
+		at += size
+	}
+	return -1
+}
+
+// rows reads the rows of a format, or of that which the file's name tells.
+func (s *importSource) rows(format string) (importRows, error) {
+	if format == "" {
+		format = map[string]string{".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}[strings.ToLower(filepath.Ext(s.path))]
+	}
+	switch format {
+	case "csv":
+		return newCSVRows(s)
+	case "jsonl":
+		return &jsonRows{source: s}, nil
+	case "":
+		return nil, errors.New("--format: say csv or jsonl, since the name does not end in .csv, .jsonl or .ndjson")
+	}
+	return nil, fmt.Errorf("--format: %q is neither csv nor jsonl", format)
+}
