@@ -1,0 +1,49 @@
+import express from 'express'
+import { createRemoteJWKSet, decodeJwt, errors, jwtVerify } from 'jose'
+
+const { ISSUER, AUDIENCE, JWT_SECRET, OLD_TOKENS_UNTIL, PORT = '3000', REPORT_SECONDS = '60' } = process.env
+const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`))
+const oldSecret = new TextEncoder().encode(JWT_SECRET)
+const oldUntil = Date.parse(OLD_TOKENS_UNTIL) // what is no date is NaN, and nothing is before it
+const oldLife = 60 * 60 // seconds, of an old access token: where both secrets are equal, only this keeps refresh tokens out
+let oldTokens = 0
+
+// Two sources of trust, two verifiers. Each has its own key, algorithm and issuer, and none of them is the token's choice.
+async function verifyNew(token) {
+  const { payload } = await jwtVerify(token, keys,
+    { algorithms: ['RS256'], typ: 'at+jwt', issuer: ISSUER, audience: AUDIENCE, requiredClaims: ['exp', 'sub', 'sid'] }) // sid: a user signed in
+  return { id: payload.sub, scopes: (payload.scope ?? '').split(' ') }
+}
+
+async function verifyOld(token) {
+  if (!(Date.now() < oldUntil)) throw new errors.JWTInvalid('the time of the old tokens is over')
+  const { payload } = await jwtVerify(token, oldSecret, { algorithms: ['HS256'], requiredClaims: ['exp', 'iat', 'userId'] })
+  if (payload.exp - payload.iat > oldLife) throw new errors.JWTInvalid('not an access token')
+  oldTokens++
+  return { id: String(payload.userId), scopes: [] } // no scope: whatever is new is not open to old tokens
+}
+
+export async function authenticate(req, res, next) {
+  const token = /^Bearer ([\w.-]+)$/i.exec(req.get('authorization'))?.[1] ?? ''
+  try { // the issuer that a token names chooses who checks it, and proves nothing yet
+    req.user = decodeJwt(token).iss === ISSUER ? await verifyNew(token) : await verifyOld(token)
+    next()
+  } catch (error) {
+    const wrong = /^ERR_(JWT|JWS|JOSE_ALG|JOSE_NOT|JWKS_NO)/.test(error.code) // all else: there were no keys to check it with
+    res.status(wrong ? 401 : 503).set(wrong ? 'WWW-Authenticate' : 'Retry-After', wrong ? 'Bearer error="invalid_token"' : '5').end()
+  }
+}
+
+export const requireScope = scope => (req, res, next) => req.user.scopes.includes(scope) ? next()
+  : res.status(403).set('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}"`).end()
+
+const app = express()
+app.post('/auth/refresh', (req, res) => res.status(401).json({ code: 'SIGN_IN_AGAIN' })) // since the switch
+app.get('/me', authenticate, (req, res) => res.json({ id: req.user.id }))
+app.get('/points', authenticate, requireScope('api'), (req, res) => res.json({ id: req.user.id, points: 7 }))
+const server = app.listen(PORT, '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}`))
+
+setInterval(() => {
+  console.log(`old tokens in ${REPORT_SECONDS} s: ${oldTokens}`)
+  oldTokens = 0
+}, 1000 * REPORT_SECONDS).unref()

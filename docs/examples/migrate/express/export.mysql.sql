@@ -1,0 +1,13 @@
+-- For the mysql client. Writes JSON lines to standard output; a member that is null is as good as none.
+SELECT JSON_OBJECT(
+  'sub', CAST(id AS CHAR),
+  'username', IF(password_hash IS NULL, NULL, username),
+  'password_hash', IF(password_hash REGEXP '^[$]2[aby][$]', password_hash, NULL),
+  'nickname', nickname,
+  'picture', IF(avatar LIKE 'https://%', avatar, NULL),
+  'email', email,
+  'created_at', FLOOR(UNIX_TIMESTAMP(created_at)),
+  'disabled', JSON_EXTRACT(IF(is_active, 'false', 'true'), '$'), -- MySQL's own TRUE is the number 1
+  'app', IF(openid IS NULL, NULL, @app),
+  'openid', openid
+) FROM users ORDER BY id;

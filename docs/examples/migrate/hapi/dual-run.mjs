@@ -1,0 +1,54 @@
+import Hapi from '@hapi/hapi'
+import { createRemoteJWKSet, errors, jwtVerify } from 'jose'
+
+const { ISSUER, AUDIENCE, JWT_SECRET, OLD_TOKENS_UNTIL, PORT = '3000', REPORT_SECONDS = '60' } = process.env
+const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`))
+const oldSecret = new TextEncoder().encode(JWT_SECRET)
+const oldUntil = Date.parse(OLD_TOKENS_UNTIL) // what is no date is NaN, and nothing is before it
+const oldLife = 7 * 24 * 60 * 60 // seconds: exp was made by hand, and in milliseconds it is thousands of years away
+let oldTokens = 0
+
+// Two sources of trust, two verifiers. Each has its own key, algorithm and issuer, and none of them is the token's choice.
+async function verifyNew(token) {
+  const { payload } = await jwtVerify(token, keys,
+    { algorithms: ['RS256'], typ: 'at+jwt', issuer: ISSUER, audience: AUDIENCE, requiredClaims: ['exp', 'sub', 'sid'] }) // sid: a user signed in
+  return { id: payload.sub, scope: (payload.scope ?? '').split(' ') }
+}
+
+async function verifyOld(token) {
+  if (!(Date.now() < oldUntil)) throw new errors.JWTInvalid('the time of the old tokens is over')
+  const { payload } = await jwtVerify(token, oldSecret, { algorithms: ['HS256'], requiredClaims: ['exp', 'userId'] })
+  if (payload.exp > Date.now() / 1000 + oldLife) throw new errors.JWTInvalid('lives too long')
+  if (!Number.isSafeInteger(payload.userId)) throw new errors.JWTInvalid('userId is no integer')
+  oldTokens++
+  return { id: String(payload.userId), scope: [] } // no scope: whatever is new is not open to old tokens
+}
+
+const server = Hapi.server({ port: PORT, host: '127.0.0.1' })
+server.auth.scheme('either', () => ({
+  async authenticate(request, h) {
+    const header = request.headers.authorization ?? ''
+    const bearer = /^Bearer ([\w.-]+)$/i.exec(header) // the old mini-program sends the JWT bare: the form chooses who checks it
+    try {
+      return h.authenticated({ credentials: bearer ? await verifyNew(bearer[1]) : await verifyOld(header) })
+    } catch (error) {
+      const wrong = /^ERR_(JWT|JWS|JOSE_ALG|JOSE_NOT|JWKS_NO)/.test(error.code) // all else: there were no keys to check it with
+      return h.response().code(wrong ? 401 : 503)
+        .header(wrong ? 'WWW-Authenticate' : 'Retry-After', wrong ? 'Bearer error="invalid_token"' : '5').takeover()
+    }
+  },
+}))
+server.auth.strategy('either', 'either')
+server.auth.default('either') // every route, also those that are written later
+
+server.route([
+  { method: 'GET', path: '/me', handler: ({ auth }) => ({ id: auth.credentials.id }) },
+  { method: 'GET', path: '/points', options: { auth: { scope: ['api'] } }, handler: ({ auth }) => ({ id: auth.credentials.id, points: 7 }) },
+])
+await server.start()
+console.log(server.info.uri)
+
+setInterval(() => {
+  console.log(`old tokens in ${REPORT_SECONDS} s: ${oldTokens}`)
+  oldTokens = 0
+}, 1000 * REPORT_SECONDS).unref()

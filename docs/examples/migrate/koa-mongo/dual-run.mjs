@@ -1,0 +1,57 @@
+import Koa from 'koa'
+import { createRemoteJWKSet, decodeJwt, errors, jwtVerify } from 'jose'
+
+const { ISSUER, AUDIENCE, JWT_SECRET, OLD_TOKENS_UNTIL, PORT = '3000', REPORT_SECONDS = '60' } = process.env
+const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`))
+const oldSecret = new TextEncoder().encode(JWT_SECRET)
+const oldUntil = Date.parse(OLD_TOKENS_UNTIL) // what is no date is NaN, and nothing is before it
+let oldTokens = 0
+
+// Two sources of trust, two verifiers. Each has its own key, algorithm and issuer, and none of them is the token's choice.
+async function verifyNew(token) {
+  const { payload } = await jwtVerify(token, keys,
+    { algorithms: ['RS256'], typ: 'at+jwt', issuer: ISSUER, audience: AUDIENCE, requiredClaims: ['exp', 'sub', 'sid'] }) // sid: a user signed in
+  return { id: payload.sub, scopes: (payload.scope ?? '').split(' ') }
+}
+
+async function verifyOld(token) {
+  if (!(Date.now() < oldUntil)) throw new errors.JWTInvalid('the time of the old tokens is over')
+  const { payload } = await jwtVerify(token, oldSecret, { algorithms: ['HS256'], requiredClaims: ['exp', 'id'] })
+  if (!/^[0-9a-f]{24}$/.test(payload.id)) throw new errors.JWTInvalid('id is no ObjectId') // only such ids were imported
+  oldTokens++
+  return { id: payload.id, scopes: [] } // no scope: whatever is new is not open to old tokens
+}
+
+export async function authenticate(ctx, next) {
+  const token = /^Bearer ([\w.-]+)$/i.exec(ctx.get('authorization'))?.[1] ?? ''
+  try { // the issuer that a token names chooses who checks it, and proves nothing yet
+    ctx.state.user = decodeJwt(token).iss === ISSUER ? await verifyNew(token) : await verifyOld(token)
+  } catch (error) {
+    const wrong = /^ERR_(JWT|JWS|JOSE_ALG|JOSE_NOT|JWKS_NO)/.test(error.code) // all else: there were no keys to check it with
+    ctx.status = wrong ? 401 : 503
+    ctx.set(wrong ? 'WWW-Authenticate' : 'Retry-After', wrong ? 'Bearer error="invalid_token"' : '5')
+    return
+  }
+  await next()
+}
+
+export const requireScope = scope => async (ctx, next) => {
+  if (ctx.state.user.scopes.includes(scope)) return next()
+  ctx.status = 403
+  ctx.set('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}"`)
+}
+
+// Every path goes through authenticate, and each by its whole name: no list of open paths that another path could look like.
+const routes = {
+  'GET /me': ctx => { ctx.body = { id: ctx.state.user.id } },
+  'GET /points': ctx => requireScope('api')(ctx, () => { ctx.body = { id: ctx.state.user.id, points: 7 } }),
+}
+const app = new Koa()
+app.use(authenticate)
+app.use(ctx => routes[`${ctx.method} ${ctx.path}`]?.(ctx))
+const server = app.listen(PORT, '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}`))
+
+setInterval(() => {
+  console.log(`old tokens in ${REPORT_SECONDS} s: ${oldTokens}`)
+  oldTokens = 0
+}, 1000 * REPORT_SECONDS).unref()

@@ -1,0 +1,49 @@
+import express from 'express'
+import { createRemoteJWKSet, errors, jwtVerify } from 'jose'
+import { createClient } from 'redis'
+
+const { ISSUER, AUDIENCE, REDIS_URL, OLD_PREFIX = '3rd_session:', OLD_TOKENS_UNTIL, PORT = '3000', REPORT_SECONDS = '60' } = process.env
+const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`))
+const redis = await createClient({ url: REDIS_URL }).on('error', console.error).connect()
+const oldUntil = Date.parse(OLD_TOKENS_UNTIL) // what is no date is NaN, and nothing is before it
+let oldSessions = 0
+
+// Two sources of trust, two verifiers: our issuer's key set, and what stands in Redis.
+async function verifyNew(token) {
+  const { payload } = await jwtVerify(token, keys,
+    { algorithms: ['RS256'], typ: 'at+jwt', issuer: ISSUER, audience: AUDIENCE, requiredClaims: ['exp', 'sub', 'sid'] }) // sid: a user signed in
+  return { id: payload.sub, scopes: (payload.scope ?? '').split(' ') }
+}
+
+async function verifyOld(session) {
+  if (!(Date.now() < oldUntil)) throw new errors.JWTInvalid('the time of the old sessions is over')
+  if (!/^[\w-]{16,128}$/.test(session)) throw new errors.JWTInvalid('no 3rd_session') // it becomes part of a key's name
+  const { openid } = JSON.parse(await redis.get(OLD_PREFIX + session) ?? '{}') // and no EXPIRE: it is not made to live longer any more
+  if (!openid) throw new errors.JWTInvalid('ended')
+  oldSessions++
+  return { id: openid, scopes: [] } // no scope: whatever is new is not open to old sessions
+}
+
+export async function authenticate(req, res, next) {
+  const bearer = /^Bearer ([\w.-]+)$/i.exec(req.get('authorization'))?.[1]
+  try { // the header chooses who checks: the old mini-program has one of its own
+    req.user = bearer ? await verifyNew(bearer) : await verifyOld(req.get('third-session'))
+    next()
+  } catch (error) {
+    const wrong = /^ERR_(JWT|JWS|JOSE_ALG|JOSE_NOT|JWKS_NO)/.test(error.code) // all else: neither keys nor Redis to ask
+    res.status(wrong ? 401 : 503).set(wrong ? 'WWW-Authenticate' : 'Retry-After', wrong ? 'Bearer error="invalid_token"' : '5').end()
+  }
+}
+
+export const requireScope = scope => (req, res, next) => req.user.scopes.includes(scope) ? next()
+  : res.status(403).set('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}"`).end()
+
+const app = express()
+app.get('/me', authenticate, (req, res) => res.json({ id: req.user.id }))
+app.get('/points', authenticate, requireScope('api'), (req, res) => res.json({ id: req.user.id, points: 7 }))
+const server = app.listen(PORT, '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}`))
+
+setInterval(() => {
+  console.log(`old sessions in ${REPORT_SECONDS} s: ${oldSessions}`)
+  oldSessions = 0
+}, 1000 * REPORT_SECONDS).unref()
