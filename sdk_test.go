@@ -6,14 +6,10 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,14 +21,16 @@ import (
 
 // TestSDKVerifiesWhatWeSign runs the tests of sdk/verify, all of them: the one against a real issuer gets one, with a token of its own.
 func TestSDKVerifiesWhatWeSign(t *testing.T) {
-	issuer, accessToken := developForSDK(t)
+	i := startIssuer(t)
+	accessToken := i.signIn("openid api")["access_token"].(string)
 	var claims struct {
 		Audience string `json:"aud"`
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(accessToken, ".")[1])
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(payload, &claims))
-	out := inSDK(t, []string{"LINGPAI_TEST_ISSUER=" + issuer, "LINGPAI_TEST_AUDIENCE=" + claims.Audience, "LINGPAI_TEST_TOKEN=" + accessToken},
+	out := inSDK(t, []string{"LINGPAI_TEST_ISSUER=" + i.Issuer, "LINGPAI_TEST_AUDIENCE=" + claims.Audience, "LINGPAI_TEST_TOKEN=" + accessToken,
+		"LINGPAI_TEST_SECRET=" + i.Confidential.ClientSecret},
 		"test", "-count=1", "-v", "./...")
 	require.Contains(t, out, "--- PASS: TestAgainstARealIssuer")
 	require.NotContains(t, out, "--- SKIP")
@@ -58,58 +56,6 @@ func inSDK(t *testing.T, env []string, args ...string) string {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return string(out)
-}
-
-// developForSDK starts lingpai dev, and signs its user in.
-func developForSDK(t *testing.T) (issuer, accessToken string) {
-	t.Helper()
-	folder := t.TempDir()
-	program := filepath.Join(folder, "lingpai")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/lingpai").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	cmd := exec.CommandContext(t.Context(), program, "dev", "--addr", "127.0.0.1:0", "--data", "data", "--output", "json")
-	cmd.Dir, cmd.Stderr = folder, io.Discard
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "LINGPAI_") {
-			cmd.Env = append(cmd.Env, entry)
-		}
-	}
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	var ready struct {
-		Issuer        string `json:"issuer"`
-		TokenEndpoint string `json:"token_endpoint"`
-		Confidential  struct {
-			ClientID     string `json:"client_id"`
-			ClientSecret string `json:"client_secret"`
-		} `json:"confidential"`
-		User struct {
-			Username string `json:"username"`
-			Password string `json:"password"`
-		} `json:"user"`
-	}
-	require.NoError(t, json.NewDecoder(stdout).Decode(&ready))
-	form := url.Values{
-		"grant_type": {"password"}, "username": {ready.User.Username}, "password": {ready.User.Password},
-		"client_id": {ready.Confidential.ClientID}, "client_secret": {ready.Confidential.ClientSecret},
-	}
-	response, err := http.PostForm(ready.TokenEndpoint, form)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	var answer struct {
-		AccessToken string `json:"access_token"`
-	}
-	require.NoError(t, json.NewDecoder(response.Body).Decode(&answer))
-	require.NotEmpty(t, answer.AccessToken)
-	return ready.Issuer, answer.AccessToken
 }
 
 // TestSDKKnowsOurClaims: what we write into access tokens sdk/verify reads, under the same names; and beside it nbf, which RFC 7519 has.

@@ -13,7 +13,7 @@ import (
 func TestAgainstARealIssuer(t *testing.T) {
 	issuer, audience, token := os.Getenv("LINGPAI_TEST_ISSUER"), os.Getenv("LINGPAI_TEST_AUDIENCE"), os.Getenv("LINGPAI_TEST_TOKEN")
 	if issuer == "" {
-		t.Skip("NOT RUN: LINGPAI_TEST_ISSUER, LINGPAI_TEST_AUDIENCE and LINGPAI_TEST_TOKEN name no issuer, API and access token")
+		t.Skip("NOT RUN: LINGPAI_TEST_ISSUER, LINGPAI_TEST_AUDIENCE, LINGPAI_TEST_TOKEN and LINGPAI_TEST_SECRET name no issuer, API, access token and secret of its client")
 	}
 	v, err := New(context.Background(), issuer, audience)
 	if err != nil {
@@ -49,7 +49,7 @@ func (w *world) seesALogout(t *testing.T, issuer, audience, token, client string
 	}
 	w.verifier = v
 	requireGood(t, w, token)
-	answer, err := http.PostForm(issuer+"/revoke", url.Values{"client_id": {client}, "token": {token}})
+	answer, err := http.PostForm(issuer+"/revoke", url.Values{"client_id": {client}, "client_secret": {os.Getenv("LINGPAI_TEST_SECRET")}, "token": {token}})
 	if err != nil {
 		t.Fatal(err)
 	}
