@@ -78,6 +78,9 @@ func checkSightings(sightings []Sighting) error {
 			if earlier.Platform == s.Platform && earlier.App == s.App {
 				return errors.New("a person has one account at an app, not several")
 			}
+			if earlier.HasUnion() && s.HasUnion() && earlier.Platform == s.Platform && earlier.OpenPlatform == s.OpenPlatform && earlier.UnionID != s.UnionID {
+				return errors.New("a person has one unionid at an Open Platform account, and this row has two: it may be of two people")
+			}
 		}
 	}
 	return nil
@@ -109,9 +112,10 @@ type Newcomers interface {
 	// user's: an event and a warning tell of it, as at a sign-in.
 	//
 	// All are written at once, or each by itself if somebody else gets meanwhile what one of them brings. They should be a few hundred: those
-	// who sign in with the same accounts wait that long.
+	// who sign in with the same accounts wait that long. With an error it returns what became of those before it.
 	Import(ctx context.Context, newcomers []Newcomer) ([]Arrival, error)
-	// Rehearse returns what answers as Import would, and writes nothing. It remembers who came before, in up to 400 bytes each, and is for
+	// Rehearse returns what answers as Import would, and writes nothing. It remembers who came before, in up to 100 bytes for each sub, name,
+	// account and union, and is for
 	// one caller.
 	Rehearse() Newcomers
 }

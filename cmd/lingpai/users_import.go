@@ -28,8 +28,8 @@ A row has sub, username or an account; all else may be left out. Apps are added 
 Who is there already is left as he is, so the same command goes on where an import stopped. A row that contradicts a user
 or an earlier row is refused, and keeps no other row out; --report tells of each with its line.
 
---dry-run checks everything and writes nothing. To find who is twice in the file, it remembers all rows, in up to 400
-bytes of memory each; an import needs the same memory for files of any size.`,
+--dry-run checks everything and writes nothing. To find who is twice in the file, it remembers every sub, user name, account
+and unionid, in up to 100 bytes of memory each; an import needs the same memory for files of any size.`,
 		Example: `  lingpai users import people.csv --dry-run --report rehearsal.csv
   lingpai users import people.jsonl --report refused.csv
   zcat people.jsonl.gz | lingpai users import - --format jsonl`,
@@ -61,7 +61,7 @@ func importUsers(ctx context.Context, cmd *cobra.Command, database *sql.DB, path
 	if err != nil {
 		return err
 	}
-	run := importRun{newcomers: database.Newcomers(), progress: newImportProgress(cmd.ErrOrStderr(), source.size)}
+	run := importRun{newcomers: database.Newcomers(), progress: newImportProgress(cmd.ErrOrStderr(), source.size), dryRun: options.dryRun}
 	if run.report, err = newImportReport(options.report, run.progress); err != nil {
 		return err
 	}
@@ -82,6 +82,7 @@ type importRun struct {
 	newcomers identity.Newcomers
 	report    *importReport
 	progress  importProgress
+	dryRun    bool
 }
 
 // all imports batch after batch, until the file or the context ends.
@@ -115,26 +116,28 @@ func (r importRun) one(ctx context.Context, batch importBatch) error {
 		}
 	}
 	arrivals, err := r.newcomers.Import(ctx, newcomers)
-	if err != nil {
-		return err
-	}
 	for _, row := range batch.rows {
 		arrival := identity.Arrival{}
-		if row.fault != nil {
+		switch {
+		case row.fault != nil:
 			arrival.Reason = row.fault.Error()
-		} else {
+		case len(arrivals) == 0: // from here on nothing was done
+			return errors.Join(err, r.report.flush())
+		default:
 			arrival, arrivals = arrivals[0], arrivals[1:]
 		}
 		r.report.tell(row, arrival)
 	}
 	r.progress.moved(r.report.counts.rows(), batch.read)
-	return r.report.flush()
+	return errors.Join(err, r.report.flush())
 }
 
 // stopped says how to go on.
 func (r importRun) stopped(line int, cause error) error {
 	text := "the same command goes on from there"
-	if r.report.path != "" {
+	if r.dryRun {
+		text = "nothing was written"
+	} else if r.report.path != "" {
 		text += " (with another --report)"
 	}
 	return fmt.Errorf("stopped after line %d: %w; %s", line, cause, text)

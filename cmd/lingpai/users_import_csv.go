@@ -20,7 +20,7 @@ type csvRows struct {
 }
 
 func newCSVRows(source *importSource) (*csvRows, error) {
-	r := &csvRows{source: source, reader: csv.NewReader(source)} // which takes our buffer for its own
+	r := &csvRows{source: source, reader: csv.NewReader(source)}
 	r.reader.ReuseRecord = true
 	header, err := r.read()
 	switch {
@@ -85,7 +85,7 @@ func (r *csvRows) next() (importFields, error) {
 	case err != nil:
 		fields.fault = fmt.Errorf("the row has %d columns, and the first line names %d", len(record), len(r.columns))
 	case size > maxImportRow:
-		fields.fault = errTooLong
+		fields.fault = fmt.Errorf("%w, with the empty lines before it", errTooLong)
 	default:
 		r.fill(&fields, record)
 	}

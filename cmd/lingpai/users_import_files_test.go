@@ -136,7 +136,7 @@ func TestImportSurvivesHostileRows(t *testing.T) {
 	require.Equal(t, []told{
 		{10_002, "refused", "bytes", "the row is not UTF-8: convert the file, as with: iconv -f GBK -t UTF-8"},
 		{10_003, "refused", "nul", "the row has a NUL in it"},
-		{10_004, "refused", "", "the row has more than 64 KiB"},
+		{10_004, "refused", "", "the row has more than 64 KiB, with the empty lines before it"},
 	}, lines)
 
 	for says, rest := range map[string]string{

@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
 var (
 	errTooLong  = errors.New("the row has more than 64 KiB")
+	errHalf     = errors.New("the row has half of a character: an escape \\ud800 to \\udfff without its other half")
 	errDisabled = errors.New("disabled is true or false")
 	errAccounts = errors.New("accounts is a list of objects with app, openid and, if need be, unionid and platform")
 )
@@ -57,8 +59,11 @@ func (r *jsonRows) skip() error {
 }
 
 func (f *importFields) parse(text []byte) error {
-	if !utf8.Valid(text) {
+	switch {
+	case !utf8.Valid(text):
 		return errNotUTF8
+	case hasHalves(text):
+		return errHalf
 	}
 	return eachMember(text, func(name string, value json.RawMessage) error {
 		switch {
@@ -76,6 +81,30 @@ func (f *importFields) parse(text []byte) error {
 		}
 		return parseText(f.texts, name, value)
 	})
+}
+
+// hasHalves looks for surrogates that stand alone (RFC 8259 §8.2), of which encoding/json would make another character.
+func hasHalves(text []byte) bool {
+	high := false
+	for n := 0; n < len(text); n++ {
+		if text[n] != '\\' {
+			if high {
+				return true
+			}
+			continue
+		}
+		var code uint64
+		if n+5 < len(text) && text[n+1] == 'u' {
+			code, _ = strconv.ParseUint(string(text[n+2:n+6]), 16, 32)
+			n += 4
+		}
+		n++
+		if low := code>>10 == 0xdc00>>10; low != high {
+			return true
+		}
+		high = code>>10 == 0xd800>>10
+	}
+	return false
 }
 
 func (f *importFields) parseAccounts(value json.RawMessage) error {

@@ -30,7 +30,7 @@ func (n *Newcomers) Import(ctx context.Context, newcomers []identity.Newcomer) (
 	for one := range newcomers {
 		arrival, err := n.alone(ctx, newcomers[one:one+1])
 		if err != nil {
-			return nil, err
+			return arrivals, err
 		}
 		arrivals = append(arrivals, arrival...)
 	}
