@@ -21,6 +21,14 @@ func (o *operator) importing(name, text string, args ...string) (answer, []told)
 	return a, o.report(report)
 }
 
+// importsAll runs an import that is to end well. A slow one tells of its progress on standard error.
+func (o *operator) importsAll(name string) string {
+	o.t.Helper()
+	a := o.types("", "users", "import", name)
+	require.Zero(o.t, a.code, a.stderr)
+	return a.stdout
+}
+
 func (o *operator) subs() (subs []string) {
 	o.t.Helper()
 	for _, user := range o.listed("users", "list", "--limit", "1000") {

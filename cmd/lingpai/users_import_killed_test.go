@@ -48,7 +48,7 @@ func importKilled(t *testing.T, o *operator) {
 		require.Zero(t, there%maxImportBatch, "whole batches")
 	}
 	require.Less(t, there, killedRows, "it was over before it was killed")
-	require.Equal(t, fmt.Sprintf("imported %s, already there %s, refused 0\n", grouped(killedRows-there), grouped(there)), o.ok("users", "import", "people.jsonl"))
+	require.Equal(t, fmt.Sprintf("imported %s, already there %s, refused 0\n", grouped(killedRows-there), grouped(there)), o.importsAll("people.jsonl"))
 	users := everybody(t, database)
 	require.Len(t, users, killedRows)
 	for n := 0; n < killedRows; n += 501 {
@@ -83,13 +83,13 @@ func TestAnInterruptEndsAnImportAfterTheBatch(t *testing.T) {
 	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
 	require.Error(t, p.wait())
 	require.Equal(t, 1, p.cmd.ProcessState.ExitCode())
-	says := regexp.MustCompile(`^lingpai: stopped after line (\d+): interrupt.*; the same command goes on from there \(with another --report\)\n$`).FindStringSubmatch(p.stderr.String())
+	says := regexp.MustCompile(`(?m)^lingpai: stopped after line (\d+): interrupt.*; the same command goes on from there \(with another --report\)\n$`).FindStringSubmatch(p.stderr.String())
 	require.NotNil(t, says, p.stderr.String())
 	there := len(everybody(t, database))
 	require.Equal(t, strconv.Itoa(there), says[1])
 	require.Equal(t, fmt.Sprintf("imported %s, already there 0, refused 0\n", grouped(there)), p.rest())
 	require.Equal(t, []string{fmt.Sprintf("imported %d, already there 0, refused 0, warned 0", there)}, o.events(identity.EventUsersImported))
-	require.Contains(t, o.ok("users", "import", "people.jsonl"), "already there "+grouped(there))
+	require.Contains(t, o.importsAll("people.jsonl"), "already there "+grouped(there))
 }
 
 func TestAnInterruptEndsAnImportThatWaitsForRows(t *testing.T) {
