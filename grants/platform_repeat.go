@@ -1,7 +1,9 @@
 package grants
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/tokens"
@@ -11,29 +13,34 @@ var errCodeTwice = invalidGrant("This code was traded before, with other paramet
 
 // repeat answers a sign-in that was answered before: with the same refresh token, as long as nobody has used it.
 func (m *Manager) repeat(ctx context.Context, s signIn, openings []tokens.Opening) (tokens.Set, bool, error) {
-	for n := range openings {
-		session, now, err := m.Sessions.FindByOpening(ctx, openings[n].By)
-		if isNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return tokens.Set{}, false, storeFailed(err)
-		}
-		if !session.Alive(now) || session.Generation != 0 || session.Scope != s.Scope || session.Account.App != s.appID {
-			return tokens.Set{}, true, errCodeTwice
-		}
-		authorization, err := m.reauthorize(ctx, s.Request, session)
-		if isNotFound(err) { // unlinked or deleted since
-			return tokens.Set{}, true, errCodeTwice
-		}
-		if err != nil {
-			return tokens.Set{}, true, storeFailed(err)
-		}
-		authorization.Opening = &openings[n]
-		set, err := m.Issuer.Reissue(ctx, authorization, session)
-		return set, true, err
+	if len(openings) == 0 {
+		return tokens.Set{}, false, nil
 	}
-	return tokens.Set{}, false, nil
+	var by [][]byte
+	for _, opening := range openings {
+		by = append(by, opening.By)
+	}
+	session, now, err := m.Sessions.FindByOpening(ctx, by...)
+	if isNotFound(err) {
+		return tokens.Set{}, false, nil
+	}
+	if err != nil {
+		return tokens.Set{}, false, storeFailed(err)
+	}
+	if !session.Alive(now) || session.Generation != 0 || session.Scope != s.Scope || session.Account.App != s.appID {
+		return tokens.Set{}, true, errCodeTwice
+	}
+	authorization, err := m.reauthorize(ctx, s.Request, session)
+	if isNotFound(err) { // unlinked or deleted since
+		return tokens.Set{}, true, errCodeTwice
+	}
+	if err != nil {
+		return tokens.Set{}, true, storeFailed(err)
+	}
+	found := slices.IndexFunc(openings, func(o tokens.Opening) bool { return bytes.Equal(o.By, session.OpenedBy) })
+	authorization.Opening = &openings[found]
+	set, err := m.Issuer.Reissue(ctx, authorization, session)
+	return set, true, err
 }
 
 // reauthorize returns what the sign-in that opened a session proved.

@@ -32,6 +32,9 @@ const MaxRotations = 8
 // KeyHashSize is how many bytes of an idempotency key's SHA-256 a rotation remembers.
 const KeyHashSize = 16
 
+// MaxOpenings is by how many values a session may be looked for at once.
+const MaxOpenings = 3
+
 // Session is one sign-in of one user at one client: one row from sign-in to expiry, however often it is refreshed.
 type Session struct {
 	ID            string
@@ -86,8 +89,9 @@ type Sessions interface {
 	Open(ctx context.Context, session Session, epoch int64, lifetimes Lifetimes, limit int) (Session, error)
 	// Find returns a session by id, alive or not, and the store's clock. ErrNotFound.
 	Find(ctx context.Context, id string) (Session, time.Time, error)
-	// FindByOpening returns the session that an idempotent sign-in opened, and the store's clock. ErrNotFound.
-	FindByOpening(ctx context.Context, openedBy []byte) (Session, time.Time, error)
+	// FindByOpening returns the session that an idempotent sign-in opened, and the store's clock. It may be found by any of up to MaxOpenings values.
+	// ErrNotFound.
+	FindByOpening(ctx context.Context, openedBy ...[]byte) (Session, time.Time, error)
 	// Rotate writes Generation, Rotations, IdleExpiresAt and LastSeenAt of a session that is not ended and still at generation from.
 	// It reports false when it is not: somebody else moved it.
 	Rotate(ctx context.Context, session Session, from uint32) (bool, error)

@@ -1,53 +1,51 @@
 package keys
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/hex"
-	"slices"
-	"time"
 )
 
 const (
-	signingBits   = 2048
-	secretSize    = 32
-	secretIDSize  = 6
-	firstSequence = 1
+	signingBits  = 2048
+	secretSize   = 32
+	secretIDSize = 6
 )
 
-// addMissing makes the first key of each purpose that has none, and reports whether there was one to make. That another replica was
-// faster is fine: whose key won is seen by reading again.
-func addMissing(ctx context.Context, store Store, records []Record, ring *Ring, options Options) (bool, error) {
-	missing := false
-	for _, purpose := range []Purpose{Signing, Refresh} {
-		if slices.ContainsFunc(records, func(r Record) bool { return r.Purpose == purpose }) {
-			continue
-		}
-		missing = true
-		record, err := newRecord(purpose, ring, options)
-		if err != nil {
-			return false, err
-		}
-		if _, err := store.AddKey(ctx, record); err != nil {
-			return false, err
-		}
-	}
-	return missing, nil
+// maker makes keys for plans. What was made stays with it: a plan that is made again, because the store wants it so or has changed, gets the same
+// ones and not others.
+type maker struct {
+	ring        *Ring
+	generateRSA func() (*rsa.PrivateKey, error)
+	made        map[Purpose][]Made
+	taken       map[Purpose]int
 }
 
-// newRecord makes and seals the first key of a purpose. It is used at once: there is no verifier yet that knows an older one.
-func newRecord(purpose Purpose, ring *Ring, options Options) (Record, error) {
-	id, plaintext, err := generate(purpose, options.generateRSA)
-	if err != nil {
-		return Record{}, err
+func newMaker(ring *Ring, options Options) *maker {
+	return &maker{ring: ring, generateRSA: options.generateRSA, made: map[Purpose][]Made{}}
+}
+
+// again returns what makes keys for a plan, from the first on.
+func (m *maker) again() func(Purpose) (Made, error) {
+	m.taken = map[Purpose]int{}
+	return m.make
+}
+
+func (m *maker) make(purpose Purpose) (Made, error) {
+	if m.taken[purpose] == len(m.made[purpose]) {
+		id, plaintext, err := generate(purpose, m.generateRSA)
+		if err != nil {
+			return Made{}, err
+		}
+		sealed, err := m.ring.Seal(sealPurpose(purpose), id, plaintext)
+		if err != nil {
+			return Made{}, err
+		}
+		m.made[purpose] = append(m.made[purpose], Made{id, sealed})
 	}
-	sealed, err := ring.Seal(sealPurpose(purpose), id, plaintext)
-	now := options.Now().Truncate(time.Millisecond) // what stores keep, so that none rounds it into the future
-	return Record{
-		Purpose: purpose, Sequence: firstSequence, ID: id, Sealed: sealed, CreatedAt: now, AnnouncedAt: now, SigningAt: now,
-	}, err
+	m.taken[purpose]++
+	return m.made[purpose][m.taken[purpose]-1], nil
 }
 
 // sealPurpose keeps the kinds of keys apart under the master key.

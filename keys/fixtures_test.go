@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
+	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +18,8 @@ import (
 var (
 	firstRSA  = sync.OnceValue(mustGenerateRSA)
 	secondRSA = sync.OnceValue(mustGenerateRSA)
+	spareRSA  = sync.OnceValue(mustGenerateRSA)
+	lastRSA   = sync.OnceValue(mustGenerateRSA)
 	start     = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 )
 
@@ -44,6 +48,9 @@ type memoryStore struct {
 	mutex   sync.Mutex
 	records []Record
 	err     error
+	now     time.Time // zero: start
+	live    bool      // by the clock of the test
+	updates int       // that changed something
 }
 
 func (s *memoryStore) Keys(context.Context) ([]Record, error) {
@@ -52,23 +59,46 @@ func (s *memoryStore) Keys(context.Context) ([]Record, error) {
 	return append([]Record(nil), s.records...), s.err
 }
 
-func (s *memoryStore) AddKey(_ context.Context, record Record) (bool, error) {
+func (s *memoryStore) Update(_ context.Context, plan func(time.Time, []Record) ([]Record, error)) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	for _, r := range s.records {
-		if r.Purpose == record.Purpose && r.Sequence == record.Sequence {
-			return false, nil
+	changes, err := plan(s.clock(), append([]Record(nil), s.records...))
+	if err != nil || s.err != nil {
+		return errors.Join(err, s.err)
+	}
+	for _, changed := range changes {
+		n := slices.IndexFunc(s.records, func(r Record) bool { return r.Purpose == changed.Purpose && r.Sequence == changed.Sequence })
+		if n < 0 {
+			s.records = append(s.records, changed)
+		} else {
+			s.records[n] = changed
 		}
 	}
-	s.records = append(s.records, record)
-	return true, nil
+	s.updates += min(len(changes), 1)
+	return nil
 }
 
-// options sets the clock and spares the making of keys.
+func (s *memoryStore) clock() time.Time {
+	switch {
+	case s.live:
+		return time.Now()
+	case s.now.IsZero():
+		return start
+	}
+	return s.now
+}
+
+// options sets the clock and spares the making of keys: the first is as given, the next one of the last.
 func options(now time.Time, key func() *rsa.PrivateKey) Options {
+	made := 0
 	return Options{
-		Now:         func() time.Time { return now },
-		generateRSA: func() (*rsa.PrivateKey, error) { return key(), nil },
+		Now: func() time.Time { return now },
+		generateRSA: func() (*rsa.PrivateKey, error) {
+			if made++; made > 1 {
+				return lastRSA(), nil
+			}
+			return key(), nil
+		},
 	}
 }
 
@@ -82,17 +112,17 @@ func newTestSet(t testing.TB) *Set {
 // stored makes a record of a signing key with its instants.
 func stored(t testing.TB, ring *Ring, sequence int, key *rsa.PrivateKey, instants Record) Record {
 	t.Helper()
-	record, err := newRecord(Signing, ring, options(start, func() *rsa.PrivateKey { return key }))
+	made, err := newMaker(ring, options(start, func() *rsa.PrivateKey { return key })).again()(Signing)
 	require.NoError(t, err)
-	instants.Purpose, instants.Sequence, instants.ID, instants.Sealed = Signing, sequence, record.ID, record.Sealed
+	instants.Purpose, instants.Sequence, instants.ID, instants.Sealed = Signing, sequence, made.ID, made.Sealed
 	return instants
 }
 
 // storedSecret makes a record of a refresh secret with its instants.
 func storedSecret(t testing.TB, ring *Ring, sequence int, instants Record) Record {
 	t.Helper()
-	record, err := newRecord(Refresh, ring, options(start, firstRSA))
+	made, err := newMaker(ring, options(start, firstRSA)).again()(Refresh)
 	require.NoError(t, err)
-	instants.Purpose, instants.Sequence, instants.ID, instants.Sealed = Refresh, sequence, record.ID, record.Sealed
+	instants.Purpose, instants.Sequence, instants.ID, instants.Sealed = Refresh, sequence, made.ID, made.Sealed
 	return instants
 }

@@ -14,6 +14,8 @@ type Info struct {
 	State     State
 	MasterKey string // the id of the master key that sealed it
 	CreatedAt time.Time
+
+	AnnouncedAt, SigningAt, GoneAt time.Time // zero: has not come
 }
 
 // Describe tells of all keys, also those that are gone, without opening any: signing keys first, the newest of each purpose before older ones.
@@ -25,7 +27,9 @@ func Describe(records []Record, now time.Time) []Info {
 	infos := make([]Info, len(records))
 	for n, r := range records {
 		master, _, _ := cutEnvelope(r.Sealed)
-		infos[n] = Info{r.Purpose, r.Sequence, r.ID, r.state(active[r.Purpose], now), master, r.CreatedAt}
+		infos[n] = Info{
+			r.Purpose, r.Sequence, r.ID, r.state(active[r.Purpose], now), master, r.CreatedAt, r.AnnouncedAt, r.SigningAt, r.GoneAt,
+		}
 	}
 	slices.SortFunc(infos, func(a, b Info) int {
 		return cmp.Or(-cmp.Compare(a.Purpose, b.Purpose), -cmp.Compare(a.Sequence, b.Sequence))

@@ -10,11 +10,24 @@ import (
 	"time"
 )
 
-// Options says how keys are loaded. Now is required.
+// Options says how keys are kept. Now is required.
 type Options struct {
-	Now func() time.Time
+	Now    func() time.Time
+	Policy Policy // zero: nothing rotates by itself, and what was retired is gone at once
 
 	generateRSA func() (*rsa.PrivateKey, error) // tests bring their own, since a real one takes long; nil: rsa.GenerateKey
+}
+
+// Load reads the keys, and does what is planned for them: in an empty store it makes the first ones, and of servers that start at once one wins and
+// all get its keys. A ring that cannot open the keys is refused with a sentence for the operator (ErrUnknownMasterKey, ErrSealBroken).
+//
+// Which key signs is decided here and does not change while the set is used.
+func Load(ctx context.Context, store Store, ring *Ring, options Options) (*Set, error) {
+	keeper, err := Open(ctx, store, ring, options)
+	if err != nil {
+		return nil, err
+	}
+	return keeper.Current(), nil
 }
 
 // openKey is a record with what was sealed in it; nothing if it is gone.
@@ -23,40 +36,11 @@ type openKey struct {
 	plaintext []byte
 }
 
-// Load reads the keys, and makes the first of each purpose in an empty store: of replicas that start at once, one wins and all get its
-// keys. A ring that cannot open the keys is refused with a sentence for the operator (ErrUnknownMasterKey, ErrSealBroken).
-//
-// Which key signs is decided here and does not change while the set is used.
-func Load(ctx context.Context, store Store, ring *Ring, options Options) (*Set, error) {
-	records, err := store.Keys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	// What is there is opened before anything is added, so that a wrong ring leaves no key that the right one cannot open.
-	opened, err := openRecords(records, ring, options.Now())
-	if err != nil {
-		return nil, err
-	}
-	missing, err := addMissing(ctx, store, records, ring, options)
-	if err != nil {
-		return nil, err
-	}
-	if missing {
-		if records, err = store.Keys(ctx); err != nil {
-			return nil, err
-		}
-		if opened, err = openRecords(records, ring, options.Now()); err != nil {
-			return nil, err
-		}
-	}
-	return newSet(opened, options.Now())
-}
-
 // openRecords opens the records that are not gone, and returns all with the newest first. Purposes of a later version are left alone.
 func openRecords(records []Record, ring *Ring, now time.Time) ([]openKey, error) {
 	var opened []openKey
 	for _, record := range records {
-		if record.Purpose != Signing && record.Purpose != Refresh {
+		if !slices.Contains(purposes, record.Purpose) {
 			continue
 		}
 		key := openKey{Record: record}

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,15 +19,16 @@ func TestLoadMakesFirstKeys(t *testing.T) {
 	now := start.Add(123456 * time.Nanosecond)
 	set, err := Load(t.Context(), store, ring, options(now, firstRSA))
 	require.NoError(t, err)
-	require.Len(t, store.records, 2)
+	require.Len(t, store.records, 4)
 	for _, record := range store.records {
-		require.Equal(t, 1, record.Sequence)
-		require.Equal(t, start, record.SigningAt, "stores keep milliseconds, and must not round into the future")
+		require.Equal(t, start, record.AnnouncedAt, "stores keep milliseconds, and must not round into the future")
 		require.Zero(t, record.RetiredAt)
 	}
 	require.Equal(t, []Info{
-		{Signing, 1, store.records[0].ID, Active, "k1", start},
-		{Refresh, 1, store.records[1].ID, Active, "k1", start},
+		{Signing, 2, store.records[1].ID, Announced, "k1", start, start, time.Time{}, time.Time{}},
+		{Signing, 1, store.records[0].ID, Active, "k1", start, start, start, time.Time{}},
+		{Refresh, 2, store.records[3].ID, Announced, "k1", start, start, time.Time{}, time.Time{}},
+		{Refresh, 1, store.records[2].ID, Active, "k1", start, start, start, time.Time{}},
 	}, Describe(store.records, start))
 	t.Run("and finds them again without making another", func(t *testing.T) {
 		again, err := Load(t.Context(), store, ring, Options{
@@ -36,7 +36,7 @@ func TestLoadMakesFirstKeys(t *testing.T) {
 			generateRSA: func() (*rsa.PrivateKey, error) { panic("made an RSA key") },
 		})
 		require.NoError(t, err)
-		require.Len(t, store.records, 2)
+		require.Len(t, store.records, 4)
 		requireSameKeys(t, set, again)
 	})
 	t.Run("also by a clock that is behind", func(t *testing.T) {
@@ -72,28 +72,16 @@ func requireSameKeys(t *testing.T, a, b *Set) {
 	require.NoError(t, err)
 }
 
-// barrierStore shows an empty store to all replicas before any of them may add.
+// barrierStore lets nobody write before all replicas have seen that it is empty.
 type barrierStore struct {
 	memoryStore
 	ready *sync.WaitGroup
-	won   atomic.Int32
 }
 
-func (s *barrierStore) Keys(ctx context.Context) ([]Record, error) {
-	records, err := s.memoryStore.Keys(ctx)
-	if len(records) == 0 {
-		s.ready.Done()
-		s.ready.Wait()
-	}
-	return records, err
-}
-
-func (s *barrierStore) AddKey(ctx context.Context, record Record) (bool, error) {
-	added, err := s.memoryStore.AddKey(ctx, record)
-	if added {
-		s.won.Add(1)
-	}
-	return added, err
+func (s *barrierStore) Update(ctx context.Context, plan func(time.Time, []Record) ([]Record, error)) error {
+	s.ready.Done()
+	s.ready.Wait()
+	return s.memoryStore.Update(ctx, plan)
 }
 
 func TestRacingReplicasAgree(t *testing.T) {
@@ -109,8 +97,8 @@ func TestRacingReplicasAgree(t *testing.T) {
 	}
 	group.Wait()
 	require.NoError(t, errors.Join(errs...))
-	require.EqualValues(t, 2, store.won.Load(), "one winner for each purpose")
-	require.Len(t, store.records, 2)
+	require.Equal(t, 1, store.updates, "one winner")
+	require.Len(t, store.records, 4)
 	for _, set := range sets {
 		requireSameKeys(t, sets[0], set)
 	}
@@ -152,7 +140,7 @@ func TestWrongMasterKeyIsRefused(t *testing.T) {
 		})
 	}
 	t.Run("behind a new first key the old one opens", func(t *testing.T) {
-		_, err := Load(t.Context(), store, newRing(t, entry("k2", 'b'), entry("k1", 'a')), options(start, secondRSA))
+		_, err := Load(t.Context(), store, newRing(t, entry("k2", 'b'), entry("k1", 'a')), options(start, spareRSA))
 		require.NoError(t, err)
 	})
 }
@@ -182,10 +170,9 @@ func TestLoadRefusesDamagedRecords(t *testing.T) {
 		"no PKCS #8":                {seal("x", []byte("junk")), "damaged"},
 		"no RSA key":                {seal("x", pkcs8(ed25519Key)), "not an RSA key"},
 		"another key's thumbprint":  {seal("x", pkcs8(firstRSA())), "another key's id"},
-		"all retired":               {stored(t, ring, 1, firstRSA(), Record{SigningAt: start, RetiredAt: start}), "none to sign with"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Load(t.Context(), &memoryStore{records: []Record{test.record, secret}}, ring, options(start, firstRSA))
+			_, err := Load(t.Context(), &memoryStore{records: []Record{test.record, secret}}, ring, options(start, spareRSA))
 			require.ErrorContains(t, err, test.says)
 		})
 	}
@@ -202,7 +189,8 @@ func TestLoadLeavesUnknownPurposesAlone(t *testing.T) {
 	store := &memoryStore{records: []Record{{Purpose: "of a later version", Sequence: 1, Sealed: []byte("in its own way")}}}
 	_, err := Load(t.Context(), store, newRing(t, entry("k1", 'a')), options(start, firstRSA))
 	require.NoError(t, err)
-	require.Len(t, store.records, 3)
+	require.Len(t, store.records, 5)
+	require.Equal(t, []byte("in its own way"), store.records[0].Sealed)
 }
 
 func TestLoadPassesErrorsOn(t *testing.T) {
@@ -226,7 +214,7 @@ func TestKeyLives(t *testing.T) {
 		published, verifies bool
 	}{
 		"not yet announced":      {Record{}, Announced, false, false},
-		"announced":              {Record{AnnouncedAt: hours(-1)}, Announced, true, false},
+		"announced":              {Record{AnnouncedAt: hours(-1)}, Announced, true, true}, // another server may use it already
 		"about to sign":          {Record{AnnouncedAt: hours(-1), SigningAt: hours(1)}, Announced, true, true},
 		"has signed before":      {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98)}, Retired, true, true},
 		"retired":                {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98), RetiredAt: hours(-8)}, Retired, true, true},
@@ -236,10 +224,13 @@ func TestKeyLives(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := stored(t, ring, 2, secondRSA(), test.instants)
-			set, err := Load(t.Context(), &memoryStore{records: []Record{other, current, secret}}, ring, options(start, firstRSA))
+			set, err := Load(t.Context(), &memoryStore{records: []Record{other, current, secret}}, ring, options(start, spareRSA))
 			require.NoError(t, err)
 			require.Equal(t, current.ID, set.signer.id)
-			require.Contains(t, Describe([]Record{other, current, secret}, start), Info{Purpose: Signing, Sequence: 2, ID: other.ID, State: test.state, MasterKey: "k1"})
+			require.Contains(t, Describe([]Record{other, current, secret}, start), Info{
+				Purpose: Signing, Sequence: 2, ID: other.ID, State: test.state, MasterKey: "k1",
+				AnnouncedAt: test.instants.AnnouncedAt, SigningAt: test.instants.SigningAt, GoneAt: test.instants.GoneAt,
+			})
 			jwks, _ := set.PublicSet()
 			require.Equal(t, test.published, containsKey(t, jwks, other.ID))
 			require.True(t, containsKey(t, jwks, current.ID))

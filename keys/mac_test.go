@@ -16,7 +16,7 @@ func TestMACIsHMACOverLengthPrefixedParts(t *testing.T) {
 	ring, store := newRing(t, entry("k1", 'a')), &memoryStore{}
 	set, err := Load(t.Context(), store, ring, options(start, firstRSA))
 	require.NoError(t, err)
-	record := store.records[1]
+	record := store.records[2]
 	require.Equal(t, Refresh, record.Purpose)
 	secret, err := ring.Open("refresh-secret", record.ID, record.Sealed)
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestSecretIDs(t *testing.T) {
 		storedSecret(t, ring, 4, Record{SigningAt: hours(-3)}),
 		storedSecret(t, ring, 5, Record{AnnouncedAt: hours(-1)}),
 	}}
-	set, err := Load(t.Context(), store, ring, options(start, firstRSA))
+	set, err := Load(t.Context(), store, ring, options(start, spareRSA))
 	require.NoError(t, err)
 	ids := set.SecretIDs()
 	var got []string
@@ -94,7 +94,8 @@ func TestSecretIDs(t *testing.T) {
 		_, known := set.MAC(id, "p")
 		require.True(t, known)
 	}
-	require.Equal(t, []string{store.records[4].ID, store.records[3].ID, store.records[2].ID}, got, "current first, then older ones")
+	require.Equal(t, []string{store.records[4].ID, store.records[5].ID, store.records[3].ID, store.records[2].ID}, got,
+		"current first, then the next, which others may use already, then older ones")
 	require.Equal(t, ids[0], set.SecretID())
 	ids[0] = [secretIDSize]byte{}
 	require.NotEqual(t, ids[0], set.SecretID(), "the answer is the caller's")

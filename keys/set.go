@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// Set is the keys that are in use, opened. It does not change, and is safe for parallel use.
+// Set is the keys that are in use, opened. It does not change, and is safe for parallel use. A [Keeper] has the current one.
 type Set struct {
 	signer    *signingKey
 	verifiers map[string]*rsa.PublicKey // by kid
 	secrets   map[[secretIDSize]byte]*macKey
 	secretIDs [][secretIDSize]byte // the current first
+	publicIDs []string             // kids as they are published
 	jwks      []byte
 	etag      string
 }
@@ -42,7 +43,14 @@ func newSet(opened []openKey, now time.Time) (*Set, error) {
 		if err != nil {
 			return nil, err
 		}
-		published = append(published, public...)
+		if state == Active {
+			published = append(public, published...) // first, for those who look no further
+		} else {
+			published = append(published, public...)
+		}
+	}
+	for _, key := range published {
+		set.publicIDs = append(set.publicIDs, key.ID)
 	}
 	var err error
 	set.jwks, set.etag, err = publish(published)
@@ -61,15 +69,13 @@ func (s *Set) add(key openKey, state State, now time.Time) ([]publicKey, error) 
 	if err != nil {
 		return nil, err
 	}
-	if key.verifies(now) {
-		s.verifiers[key.ID] = &private.PublicKey
-	}
 	if state == Active {
 		s.signer = &signingKey{key.ID, private}
 	}
-	if !key.published(now) {
+	if !key.counts(now) {
 		return nil, nil
 	}
+	s.verifiers[key.ID] = &private.PublicKey
 	return []publicKey{publicKeyOf(key.ID, &private.PublicKey)}, nil
 }
 
@@ -78,7 +84,7 @@ func (s *Set) addSecret(key openKey, state State, now time.Time) error {
 	if err != nil || len(id) != secretIDSize || len(key.plaintext) != secretSize {
 		return fmt.Errorf("the refresh secret %q in this database is damaged", key.ID)
 	}
-	if !key.verifies(now) {
+	if !key.counts(now) {
 		return nil
 	}
 	name := [secretIDSize]byte(id)
@@ -90,6 +96,9 @@ func (s *Set) addSecret(key openKey, state State, now time.Time) error {
 	}
 	return nil
 }
+
+// Current returns the set itself, for those who need keys that do not change.
+func (s *Set) Current() *Set { return s }
 
 // PublicSet returns the JWK set (RFC 7517) with its strong ETag (RFC 9110 §8.8.3), both prepared. Callers must not change the bytes.
 func (s *Set) PublicSet() (jwks []byte, etag string) { return s.jwks, s.etag }

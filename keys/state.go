@@ -31,12 +31,10 @@ func (r Record) state(active Record, now time.Time) State {
 	return Announced
 }
 
-// verifies says whether what was made with the key counts. Its start does not matter: the maker's clock may be ahead of ours.
-func (r Record) verifies(now time.Time) bool { return !r.SigningAt.IsZero() && !reached(r.GoneAt, now) }
-
-// published says whether verifiers are told of the key.
-func (r Record) published(now time.Time) bool {
-	return r.verifies(now) || reached(r.AnnouncedAt, now) && !reached(r.GoneAt, now)
+// counts says whether verifiers are told of the key, and what was made with it counts: from its announcement on, since another server may know
+// before us that it is used now. The instant itself does not matter: that server's clock may be ahead of ours.
+func (r Record) counts(now time.Time) bool {
+	return !(r.AnnouncedAt.IsZero() && r.SigningAt.IsZero()) && !reached(r.GoneAt, now)
 }
 
 func reached(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
@@ -46,7 +44,7 @@ func chooseActive(records []Record, purpose Purpose, now time.Time) (Record, boo
 	var best Record
 	found := false
 	for _, r := range records {
-		if r.Purpose != purpose || !r.verifies(now) || reached(r.RetiredAt, now) {
+		if r.Purpose != purpose || r.SigningAt.IsZero() || !r.counts(now) || reached(r.RetiredAt, now) {
 			continue
 		}
 		if !found || preferred(r, best, now) {

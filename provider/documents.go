@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lingpai/lingpai/grants"
 )
@@ -71,8 +72,12 @@ var (
 	jsonType    = []string{"application/json"}
 	noStore     = []string{"no-store"}
 	noCache     = []string{"no-cache"}
-	publicCache = []string{"public, max-age=" + strconv.Itoa(int(maxAge.Seconds()))}
+	publicCache = []string{cachedFor(maxAge)}
 )
+
+func cachedFor(age time.Duration) string {
+	return "public, max-age=" + strconv.Itoa(int(age.Seconds()))
+}
 
 // document is a JSON text that is the same for every caller.
 type document struct {
@@ -93,12 +98,13 @@ func (d *document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // keySetEndpoint is the JWK set of RFC 7517.
 type keySetEndpoint struct {
 	keySet func() (jwks []byte, etag string)
+	cache  []string
 }
 
 // ServeHTTP implements http.Handler.
 func (e *keySetEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, etag := e.keySet()
-	serveDocument(w, r, body, etag, jsonType, publicCache)
+	serveDocument(w, r, body, etag, jsonType, e.cache)
 }
 
 func serveDocument(w http.ResponseWriter, r *http.Request, body []byte, etag string, contentType, cache []string) {

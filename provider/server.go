@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -14,14 +15,15 @@ import (
 	"github.com/lingpai/lingpai/grants"
 )
 
-// Config is what a provider works with. All fields are required except TrustedProxies.
+// Config is what a provider works with. All fields are required except those that say otherwise.
 type Config struct {
 	Issuer         string // https://host[/path]; every endpoint lives below it
 	Manager        *grants.Manager
 	Accounts       *accounts.Accounts
 	KeySet         func() (jwks []byte, etag string)
+	KeySetAge      time.Duration // how long the key set may be cached; 0: 5 minutes
 	Ready          func(context.Context) []ReadyCheck
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none: nobody's
 	Logger         *slog.Logger
 }
 
@@ -42,7 +44,7 @@ func New(config Config) (http.Handler, error) {
 	verify := answers.readOnly(&verifyEndpoint{manager: config.Manager, answers: answers})
 	appToken := &appTokenEndpoint{manager: config.Manager, answers: answers}
 	metadata := answers.readOnly(newDocument(metadataJSON(config.Issuer)))
-	keySet := answers.readOnly(&keySetEndpoint{keySet: config.KeySet})
+	keySet := answers.readOnly(&keySetEndpoint{keySet: config.KeySet, cache: []string{cachedFor(cmp.Or(config.KeySetAge, maxAge))}})
 	revocations := answers.readOnly(&revocationsEndpoint{manager: config.Manager, answers: answers})
 
 	forClients := clientCORS(config.Manager, http.MethodGet, http.MethodPost)

@@ -51,10 +51,7 @@ func (w *world) seedPostgreSQL(seed seed) *sql.DB {
 	require.NoError(w.t, err)
 	_, err = database.MigrateUp(ctx)
 	require.NoError(w.t, err)
-	for _, record := range seed.keys {
-		_, err := database.Keys().AddKey(ctx, record)
-		require.NoError(w.t, err)
-	}
+	require.NoError(w.t, database.Keys().Update(ctx, func(time.Time, []keys.Record) ([]keys.Record, error) { return seed.keys, nil }))
 	require.NoError(w.t, populate(ctx, database, seed.passwordHash))
 	return database
 }

@@ -109,7 +109,7 @@ func (i *Issuer) accessClaims(client identity.Client, subject, scope string, now
 // ReadAccessToken verifies an access token of ours and returns its claims, or ErrBadToken. It does not look at the session.
 func (i *Issuer) ReadAccessToken(token string) (AccessClaims, error) {
 	var claims AccessClaims
-	payload, err := i.config.Keys.Verify([]byte(token), typeAccessToken)
+	payload, err := i.config.Keys.Current().Verify([]byte(token), typeAccessToken)
 	if err != nil {
 		return claims, ErrBadToken
 	}

@@ -27,7 +27,7 @@ const GrantRefreshToken = "refresh_token"
 // Config says how tokens are made. All fields are required; SessionLimit 0 means no limit.
 type Config struct {
 	Issuer       string
-	Keys         *keys.Set
+	Keys         Keys
 	Sessions     identity.Sessions
 	Users        identity.Users
 	Profiles     identity.Profiles
@@ -37,6 +37,9 @@ type Config struct {
 	SessionLimit int // live sessions of a user at a client
 	Now          func() time.Time
 }
+
+// Keys has the set of keys that is used now; see [keys.Keeper].
+type Keys interface{ Current() *keys.Set }
 
 // Issuer is the one mint.
 type Issuer struct {
@@ -144,13 +147,13 @@ func (i *Issuer) lifetimes(client identity.Client) identity.Lifetimes {
 }
 
 func (i *Issuer) sign(typ string, claims any) (string, error) {
-	token, err := written(claims, typ, i.config.Keys.Sign)
+	token, err := written(claims, typ, i.config.Keys.Current().Sign)
 	return string(token), err
 }
 
 // signDocument signs what travels in a body.
 func (i *Issuer) signDocument(typ string, claims any) ([]byte, error) {
-	return written(claims, typ, i.config.Keys.SignDocument)
+	return written(claims, typ, i.config.Keys.Current().SignDocument)
 }
 
 func written(claims any, typ string, sign func(typ string, payload []byte) ([]byte, error)) ([]byte, error) {

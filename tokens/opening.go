@@ -1,6 +1,10 @@
 package tokens
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+
+	"github.com/lingpai/lingpai/identity"
+)
 
 // Opening makes a sign-in repeatable: who sends the same proof with the same idempotency key again finds the session that the first
 // request opened, and its first refresh token, which is stored nowhere and so is made from the same input.
@@ -9,17 +13,19 @@ type Opening struct {
 	secret [sessionSecretSize]byte
 }
 
-// Openings returns what a sign-in with these parts may have been opened by: under the current refresh secret first, then under older
-// ones that still count.
+// Openings returns what a sign-in with these parts may have been opened by: under the current refresh secret first, then under the next, which another
+// server may use already, and the last. Codes do not live as long as the secrets before those.
 func (i *Issuer) Openings(parts ...string) []Opening {
 	input := make([][]byte, len(parts))
 	for n, part := range parts {
 		input[n] = []byte(part)
 	}
 	var openings []Opening
-	for _, id := range i.config.Keys.SecretIDs() {
-		by, ok := i.config.Keys.MAC(id, "opened by", input...)
-		secret, ok2 := i.config.Keys.MAC(id, "session secret", input...)
+	set := i.config.Keys.Current()
+	ids := set.SecretIDs()
+	for _, id := range ids[:min(len(ids), identity.MaxOpenings)] {
+		by, ok := set.MAC(id, "opened by", input...)
+		secret, ok2 := set.MAC(id, "session secret", input...)
 		if ok && ok2 {
 			openings = append(openings, Opening{By: by[:], secret: [sessionSecretSize]byte(secret[:])})
 		}

@@ -54,7 +54,7 @@ func (i *Issuer) ReadRefreshToken(token string) (RefreshToken, error) {
 		return RefreshToken{}, ErrBadToken
 	}
 	rest := b[1:]
-	mac, ok := i.config.Keys.MAC([secretIDSize]byte(rest), macRefreshToken, b[:signedSize])
+	mac, ok := i.config.Keys.Current().MAC([secretIDSize]byte(rest), macRefreshToken, b[:signedSize])
 	if !ok || subtle.ConstantTimeCompare(mac[:], b[signedSize:]) != 1 {
 		return RefreshToken{}, ErrBadToken
 	}
@@ -72,14 +72,15 @@ func (i *Issuer) writeRefreshToken(t RefreshToken) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id := i.config.Keys.SecretID()
+	set := i.config.Keys.Current()
+	id := set.SecretID()
 	b := make([]byte, 0, refreshSize)
 	b = append(b, refreshVersion)
 	b = append(b, id[:]...)
 	b = append(b, session[:]...)
 	b = binary.BigEndian.AppendUint32(b, t.Generation)
 	b = append(b, t.secret[:]...)
-	mac, _ := i.config.Keys.MAC(id, macRefreshToken, b)
+	mac, _ := set.MAC(id, macRefreshToken, b)
 	b = append(b, mac[:]...)
 	return refreshPrefix + base64.RawURLEncoding.EncodeToString(b), nil
 }

@@ -20,9 +20,10 @@ type oneOfEach struct{ records []keys.Record }
 
 func (s *oneOfEach) Keys(context.Context) ([]keys.Record, error) { return s.records, nil }
 
-func (s *oneOfEach) AddKey(_ context.Context, record keys.Record) (bool, error) {
-	s.records = append(s.records, record)
-	return true, nil
+func (s *oneOfEach) Update(_ context.Context, plan func(time.Time, []keys.Record) ([]keys.Record, error)) error {
+	added, err := plan(time.Now(), s.records)
+	s.records = append(s.records, added...)
+	return err
 }
 
 func newIssuer(t testing.TB) *Issuer {
@@ -95,7 +96,7 @@ func TestStolenDatabaseMakesNoRefreshToken(t *testing.T) {
 	// The same with the genuine secret's id, which the rows of the keys tell.
 	body, err := base64.RawURLEncoding.DecodeString(forged[len(refreshPrefix):])
 	require.NoError(t, err)
-	id := issuer.config.Keys.SecretID()
+	id := issuer.config.Keys.Current().SecretID()
 	copy(body[1:], id[:])
 	_, err = issuer.ReadRefreshToken(refreshPrefix + base64.RawURLEncoding.EncodeToString(body))
 	require.ErrorIs(t, err, ErrBadToken)
@@ -121,13 +122,13 @@ func TestRefreshTokenFormat(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, b, 75)
 	require.EqualValues(t, 1, b[0])
-	id := issuer.config.Keys.SecretID()
+	id := issuer.config.Keys.Current().SecretID()
 	require.Equal(t, id[:], b[1:7])
 	require.Equal(t, session.ID, uuid.UUID(b[7:23]).String())
 	require.EqualValues(t, 7, binary.BigEndian.Uint32(b[23:27]))
 	sum := sha256.Sum256(b[27:43])
 	require.Equal(t, session.SecretHash, sum)
-	mac, ok := issuer.config.Keys.MAC(id, "refresh token", b[:43])
+	mac, ok := issuer.config.Keys.Current().MAC(id, "refresh token", b[:43])
 	require.True(t, ok)
 	require.Equal(t, mac[:], b[43:])
 }
@@ -138,7 +139,7 @@ func TestOpeningsDiffer(t *testing.T) {
 	seen := map[string]bool{}
 	for _, parts := range [][]string{{"a", "b", "c"}, {"ab", "c"}, {"a", "bc"}, {"abc"}, {"a", "b", "c", ""}, {"", "a", "b", "c"}} {
 		openings := issuer.Openings(parts...)
-		require.Len(t, openings, 1)
+		require.Len(t, openings, 2, "under the current secret, and the next, which another server may use already")
 		require.False(t, seen[string(openings[0].By)])
 		seen[string(openings[0].By)] = true
 		require.Equal(t, openings[0], issuer.Openings(parts...)[0], "it can be made again")

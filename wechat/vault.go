@@ -130,6 +130,10 @@ func (v *Vault) read(ctx context.Context, account Account) ([]version, error) {
 }
 
 func (v *Vault) write(ctx context.Context, account Account, versions []version) error {
+	return v.writeFor(ctx, account, versions, v.config.KeyLife)
+}
+
+func (v *Vault) writeFor(ctx context.Context, account Account, versions []version, life time.Duration) error {
 	plain, err := encodeVersions(versions)
 	if err != nil {
 		return err
@@ -138,7 +142,7 @@ func (v *Vault) write(ctx context.Context, account Account, versions []version) 
 	if err != nil {
 		return err
 	}
-	return v.config.Store.Put(ctx, account.place("keys"), sealed, v.config.KeyLife)
+	return v.config.Store.Put(ctx, account.place("keys"), sealed, life)
 }
 
 // lock keeps others from changing the account's keys between reading and

@@ -81,10 +81,10 @@ func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
 	id := get(t, base+"/.well-known/jwks.json").members["keys"].([]any)[0].(map[string]any)["kid"]
 	require.NoError(t, p.stop())
 	rows := o.listed("keys", "list")
-	require.Len(t, rows, 2)
+	require.Len(t, rows, 4)
 	var ids []any
 	for _, row := range rows {
-		require.Equal(t, []string{"created_at", "id", "master_key", "purpose", "state"}, slices.Sorted(maps.Keys(row)))
+		require.Equal(t, []string{"created_at", "id", "master_key", "next", "purpose", "state"}, slices.Sorted(maps.Keys(row)))
 		require.Regexp(t, `^k\d{8}$`, row["master_key"], "only the master key's id is shown")
 		ids = append(ids, row["id"])
 	}

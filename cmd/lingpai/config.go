@@ -33,6 +33,8 @@ type config struct {
 	QQBaseURL           string
 	DeletionGrace       time.Duration
 
+	KeyInterval, KeyAnnounce, KeyRetire time.Duration
+
 	AddressRegistrations, Registrations int
 	AccessTTL                           time.Duration
 	RefreshGrace                        time.Duration

@@ -132,6 +132,8 @@ func devConfig(cmd *cobra.Command, o devOptions) (config, error) {
 				}
 				return nil
 			}},
+			{"keys.retire", checkKeyLife},
+			{"keys.interval", checkKeyInterval},
 			{"qq.base_url", func(c config) error {
 				if !c.simulates(identity.PlatformQQ) {
 					return errors.New("lingpai dev does not talk to QQ, only to a simulator on loopback")

@@ -48,8 +48,10 @@ var errKeptKeys = errors.New("no key is made here")
 // Keys implements keys.Store.
 func (k keptKeys) Keys(context.Context) ([]keys.Record, error) { return k, nil }
 
-// AddKey implements keys.Store.
-func (keptKeys) AddKey(context.Context, keys.Record) (bool, error) { return false, errKeptKeys }
+// Update implements keys.Store.
+func (keptKeys) Update(context.Context, func(time.Time, []keys.Record) ([]keys.Record, error)) error {
+	return errKeptKeys
+}
 
 // keyAdvice parts what is wrong with a key from what to do.
 func keyAdvice(err error) (found, advice string) {

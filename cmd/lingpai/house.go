@@ -63,7 +63,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	if err != nil {
 		return nil, err
 	}
-	set, err := keys.Load(ctx, database.Keys(), ring, keys.Options{Now: time.Now})
+	keeper, err := keys.Open(ctx, database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.keyPolicy()})
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		Events:   database.Events(),
 		Volatile: volatile,
 		Issuer: tokens.New(tokens.Config{
-			Issuer: c.Issuer, Keys: set, Sessions: database.Sessions(), Users: database.Users(), Profiles: database.Profiles(),
+			Issuer: c.Issuer, Keys: keeper, Sessions: database.Sessions(), Users: database.Users(), Profiles: database.Profiles(),
 			AccessTTL: c.AccessTTL, IdleTTL: c.SessionIdle, AbsoluteTTL: c.SessionAbsolute, SessionLimit: c.SessionLimit, Now: time.Now,
 		}),
 		Platforms: platforms.byGrant(),
@@ -102,7 +102,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		Hasher: hasher, Prover: provider.NewProver(manager), Grace: c.DeletionGrace, Registrations: accounts.RegistrationPolicy{PerAddress: c.AddressRegistrations, Together: c.Registrations}, Now: time.Now, Logger: logger,
 	})
 	handler, err := provider.New(provider.Config{
-		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: set.PublicSet, Ready: readiness(c, database, volatile), TrustedProxies: c.TrustedProxies, Logger: logger,
+		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: keeper.PublicSet, KeySetAge: c.keySetAge(), Ready: readiness(c, database, volatile), TrustedProxies: c.TrustedProxies, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -113,6 +113,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 			return nil, err
 		}
 	}
+	go keeper.Run(ctx, logger)
 	go pruneRegularly(ctx, database.Sessions(), database.Users(), logger)
 	return handler, nil
 }

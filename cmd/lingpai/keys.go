@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,7 +10,8 @@ import (
 )
 
 func newKeysCommand() *cobra.Command {
-	return group("keys", "Signing keys and master keys", listKeysCommand(), newMasterKeyCommand())
+	return group("keys", "Signing keys and master keys", listKeysCommand(), rotateKeysCommand(), revokeKeyCommand(), importKeyCommand(),
+		exportPublicKeysCommand(), rewrapCommand(), newMasterKeyCommand())
 }
 
 // shownKey is what an operator is shown of a key.
@@ -21,23 +21,37 @@ type shownKey struct {
 	State     keys.State   `json:"state"`
 	MasterKey string       `json:"master_key"`
 	CreatedAt string       `json:"created_at"`
+	Next      string       `json:"next"` // what becomes of it, and when
 }
 
 func listKeysCommand() *cobra.Command {
-	return addOutputFlag(admin(&cobra.Command{Use: "list", Short: "List the keys in the database, never their secrets", Args: cobra.NoArgs},
-		func(ctx context.Context, cmd *cobra.Command, database *sql.DB, _ []string) error {
-			records, err := database.Keys().Keys(ctx)
+	return addOutputFlag(onDatabase(&cobra.Command{Use: "list", Short: "List the keys in the database, never their secrets", Args: cobra.NoArgs}, openMigrated,
+		func(cmd *cobra.Command, c config, database *sql.DB, _ []string) error {
+			records, err := database.Keys().Keys(cmd.Context())
 			if err != nil {
 				return err
 			}
 			var shown []shownKey
 			for _, k := range keys.Describe(records, time.Now()) {
-				shown = append(shown, shownKey{k.ID, k.Purpose, k.State, k.MasterKey, moment(k.CreatedAt)})
+				shown = append(shown, shownKey{k.ID, k.Purpose, k.State, k.MasterKey, moment(k.CreatedAt), c.nextOf(k)})
 			}
-			return printRows(cmd, shown, []string{"ID", "PURPOSE", "STATE", "MASTER KEY", "CREATED"}, func(k shownKey) []string {
-				return []string{k.ID, string(k.Purpose), string(k.State), orDash(k.MasterKey), k.CreatedAt}
+			return printRows(cmd, shown, []string{"ID", "PURPOSE", "STATE", "NEXT", "MASTER KEY", "CREATED"}, func(k shownKey) []string {
+				return []string{k.ID, string(k.Purpose), string(k.State), orDash(k.Next), orDash(k.MasterKey), k.CreatedAt}
 			})
 		}))
+}
+
+// nextOf says what becomes of a key, and when.
+func (c config) nextOf(k keys.Info) string {
+	switch {
+	case k.State == keys.Announced:
+		return "may be used from " + moment(k.AnnouncedAt.Add(c.KeyAnnounce))
+	case k.State == keys.Active && c.KeyInterval > 0:
+		return "gives way at " + moment(k.SigningAt.Add(c.KeyInterval))
+	case k.State == keys.Retired:
+		return "gone at " + moment(k.GoneAt)
+	}
+	return ""
 }
 
 func newMasterKeyCommand() *cobra.Command {

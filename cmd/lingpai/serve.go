@@ -26,7 +26,9 @@ func newServeCommand() *cobra.Command {
 needs a master key (lingpai keys new-master-key); the signing key is made at the first start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(cmd, terms{demands: []demand{{"server.issuer", checkIssuer}, {"master_key", requireMasterKey}}})
+			c, err := loadConfig(cmd, terms{demands: []demand{
+				{"server.issuer", checkIssuer}, {"master_key", requireMasterKey}, {"keys.retire", checkKeyLife}, {"keys.interval", checkKeyInterval},
+			}})
 			if err != nil {
 				return err
 			}

@@ -98,7 +98,7 @@ func contextEndsWrites(t *testing.T, h house) {
 		"Sessions.EndAll":   func() error { _, err := h.Sessions.EndAll(ctx, user.ID, identity.EndedByTheft); return err },
 		"Sessions.Prune":    func() error { _, _, err := h.Sessions.Prune(ctx, 0, 10); return err },
 		"Events.Record":     func() error { return h.Events.Record(ctx, identity.Event{Kind: "kind", UserID: user.ID}) },
-		"Keys.AddKey":       func() error { _, err := h.Keys.AddKey(ctx, key); return err },
+		"Keys.Update":       func() error { return h.Keys.Update(ctx, adding(key)) },
 	} {
 		require.ErrorIs(t, write(), context.Canceled, name)
 	}

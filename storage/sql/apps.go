@@ -107,6 +107,35 @@ func (a *Apps) seal(platform, id string, secret identity.Secret) ([]byte, error)
 	return a.db.ring.Seal(sealAppSecret, platform+"/"+id, []byte(secret.Reveal()))
 }
 
+// Rewrap seals anew the AppSecrets that an older master key sealed, and returns how many. One that is replaced meanwhile is left as its new owner
+// sealed it.
+func (a *Apps) Rewrap(ctx context.Context) (count int, err error) {
+	var rows []appRow
+	if err := a.db.read.WithContext(ctx).Raw("SELECT * FROM apps ORDER BY platform, id").Scan(&rows).Error; err != nil {
+		return 0, ended(ctx, err)
+	}
+	for _, row := range rows {
+		if a.db.ring != nil && !a.db.ring.Outdated(row.SealedSecret) {
+			continue
+		}
+		app, err := a.Find(ctx, row.Platform, row.ID)
+		if err != nil {
+			return count, err
+		}
+		sealed, err := a.seal(row.Platform, row.ID, app.Secret)
+		if err != nil {
+			return count, err
+		}
+		result := a.db.write.WithContext(ctx).Exec("UPDATE apps SET sealed_secret = ? WHERE platform = ? AND id = ? AND sealed_secret = ?",
+			sealed, row.Platform, row.ID, row.SealedSecret)
+		if err := wrote(result); err != nil {
+			return count, err
+		}
+		count += int(result.RowsAffected)
+	}
+	return count, nil
+}
+
 // List implements identity.Apps.
 func (a *Apps) List(ctx context.Context) ([]identity.App, error) {
 	var rows []appRow

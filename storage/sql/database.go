@@ -42,7 +42,7 @@ func (db *DB) newHotStatements() hotStatements {
 	writing := func(text string) *statement { return newStatement(db, db.write, text) }
 	return hotStatements{
 		findSession:          reading("SELECT {clock}, " + sessionColumns + " FROM sessions WHERE id = ?"),
-		findSessionByOpening: reading("SELECT {clock}, " + sessionColumns + " FROM sessions WHERE opened_by = ?"),
+		findSessionByOpening: reading("SELECT {clock}, " + sessionColumns + " FROM sessions WHERE opened_by IN (?, ?, ?)"),
 		openSession:          writing(openSession),
 		sessionsBeyond:       reading(sessionsBeyond),
 		rotateSession:        writing(rotateSession),

@@ -3,6 +3,10 @@ package sql
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
@@ -30,32 +34,81 @@ type keyRow struct {
 
 func (keyRow) TableName() string { return "keys" }
 
-// Keys implements keys.Store.
-func (k *Keys) Keys(ctx context.Context) ([]keys.Record, error) {
-	var rows []keyRow
-	err := k.db.read.WithContext(ctx).Raw("SELECT * FROM keys ORDER BY purpose, sequence").Scan(&rows).Error
-	records := make([]keys.Record, len(rows))
-	for n, r := range rows {
-		records[n] = keys.Record{
-			Purpose: keys.Purpose(r.Purpose), Sequence: r.Sequence, ID: r.ID, Sealed: r.Sealed, CreatedAt: instant(&r.CreatedAt),
-			AnnouncedAt: instant(r.AnnouncedAt), SigningAt: instant(r.SigningAt), RetiredAt: instant(r.RetiredAt), GoneAt: instant(r.GoneAt),
-		}
-	}
-	return records, ended(ctx, err)
-}
-
-// AddKey implements keys.Store.
-func (k *Keys) AddKey(ctx context.Context, r keys.Record) (bool, error) {
-	if err := storable(string(r.Purpose), r.ID); err != nil {
-		return false, err
-	}
-	row := keyRow{
-		Purpose: string(r.Purpose), Sequence: r.Sequence, ID: r.ID, Sealed: r.Sealed, CreatedAt: r.CreatedAt.UnixMilli(),
+func newKeyRow(r keys.Record) keyRow {
+	return keyRow{
+		Purpose: string(r.Purpose), Sequence: r.Sequence, ID: r.ID, Sealed: append([]byte{}, r.Sealed...), CreatedAt: r.CreatedAt.UnixMilli(),
 		AnnouncedAt: millis(r.AnnouncedAt), SigningAt: millis(r.SigningAt), RetiredAt: millis(r.RetiredAt), GoneAt: millis(r.GoneAt),
 	}
-	err := wrote(k.db.write.WithContext(ctx).Create(&row))
-	if errors.Is(err, identity.ErrExists) {
-		return false, nil
+}
+
+func (r keyRow) record() keys.Record {
+	return keys.Record{
+		Purpose: keys.Purpose(r.Purpose), Sequence: r.Sequence, ID: r.ID, Sealed: r.Sealed, CreatedAt: instant(&r.CreatedAt),
+		AnnouncedAt: instant(r.AnnouncedAt), SigningAt: instant(r.SigningAt), RetiredAt: instant(r.RetiredAt), GoneAt: instant(r.GoneAt),
 	}
-	return err == nil, err
+}
+
+// Keys implements keys.Store.
+func (k *Keys) Keys(ctx context.Context) ([]keys.Record, error) {
+	return readKeys(k.db.read.WithContext(ctx))
+}
+
+func readKeys(db *gorm.DB) ([]keys.Record, error) {
+	var rows []keyRow
+	err := db.Raw("SELECT * FROM keys ORDER BY purpose, sequence").Scan(&rows).Error
+	records := make([]keys.Record, len(rows))
+	for n, row := range rows {
+		records[n] = row.record()
+	}
+	return records, ended(db.Statement.Context, err)
+}
+
+// Update implements keys.Store. Who locks the keys goes on alone. Two who find none have nothing to lock: both add the first, and who comes second
+// starts over.
+func (k *Keys) Update(ctx context.Context, plan func(now time.Time, records []keys.Record) ([]keys.Record, error)) error {
+	for try := 1; ; try++ {
+		err := k.db.transaction(ctx, func(tx *gorm.DB, _ time.Time) error { return k.update(tx, plan) })
+		if !errors.Is(err, identity.ErrExists) || try == maxTries {
+			return err
+		}
+	}
+}
+
+func (k *Keys) update(tx *gorm.DB, plan func(now time.Time, records []keys.Record) ([]keys.Record, error)) error {
+	if k.db.words.forUpdate != "" {
+		if err := tx.Exec("SELECT 1 FROM keys" + k.db.words.forUpdate).Error; err != nil {
+			return err
+		}
+	}
+	now, err := k.db.clock(tx) // after the wait for the lock
+	if err != nil {
+		return err
+	}
+	records, err := readKeys(tx)
+	if err != nil {
+		return err
+	}
+	changes, err := plan(now, records)
+	if err != nil {
+		return err
+	}
+	for _, r := range changes {
+		if err := storable(string(r.Purpose), r.ID); err != nil {
+			return err
+		}
+		known := slices.ContainsFunc(records, func(old keys.Record) bool { return old.Purpose == r.Purpose && old.Sequence == r.Sequence })
+		if err := writeKey(tx, newKeyRow(r), known); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeKey(tx *gorm.DB, row keyRow, known bool) error {
+	if !known {
+		return wrote(tx.Create(&row))
+	}
+	return changed(tx.Exec(`UPDATE keys SET id = ?, sealed = ?, created_at = ?, announced_at = ?, signing_at = ?, retired_at = ?, gone_at = ?
+		WHERE purpose = ? AND sequence = ?`,
+		row.ID, row.Sealed, row.CreatedAt, row.AnnouncedAt, row.SigningAt, row.RetiredAt, row.GoneAt, row.Purpose, row.Sequence))
 }

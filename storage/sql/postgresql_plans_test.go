@@ -73,7 +73,7 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 				_, _, err := db.Sessions().FindByOpening(ctx, []byte{0, 0, 0, 1})
 				return err
 			},
-			[]string{"Index Scan using sessions_opened_by on sessions; Index Cond: (opened_by = ?)"},
+			[]string{"Index Scan using sessions_opened_by on sessions; Index Cond: (opened_by = ANY (ARRAY[?, ?, ?]))"},
 		},
 		"Sessions.Rotate": {
 			func() error { return errorOf(db.Sessions().Rotate(ctx, rotated(session), session.Generation)) },

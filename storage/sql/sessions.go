@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -77,14 +78,21 @@ func (s *Sessions) Find(ctx context.Context, id string) (identity.Session, time.
 }
 
 // FindByOpening implements identity.Sessions.
-func (s *Sessions) FindByOpening(ctx context.Context, openedBy []byte) (identity.Session, time.Time, error) {
-	return s.find(ctx, s.db.hot.findSessionByOpening, openedBy)
+func (s *Sessions) FindByOpening(ctx context.Context, openedBy ...[]byte) (identity.Session, time.Time, error) {
+	if len(openedBy) == 0 || len(openedBy) > identity.MaxOpenings {
+		return identity.Session{}, time.Time{}, fmt.Errorf("a session is looked for by 1 to %d values", identity.MaxOpenings)
+	}
+	var values [identity.MaxOpenings]any // the statement is one, so what is missing is asked for twice
+	for n := range values {
+		values[n] = openedBy[min(n, len(openedBy)-1)]
+	}
+	return s.find(ctx, s.db.hot.findSessionByOpening, values[:]...)
 }
 
-func (s *Sessions) find(ctx context.Context, query *statement, value any) (identity.Session, time.Time, error) {
+func (s *Sessions) find(ctx context.Context, query *statement, values ...any) (identity.Session, time.Time, error) {
 	var row sessionRow
 	var now int64
-	if err := query.row(ctx, append([]any{&now}, row.targets()...), append(s.db.clockValue(), value)...); err != nil {
+	if err := query.row(ctx, append([]any{&now}, row.targets()...), append(s.db.clockValue(), values...)...); err != nil {
 		return identity.Session{}, time.Time{}, err
 	}
 	session, err := row.session()

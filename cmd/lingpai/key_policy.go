@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/lingpai/lingpai/keys"
+)
+
+// keyPolicy says how long keys live. A refresh token is used within the longest idle time that there may be, or never, so the secret that it was made
+// with is kept for that long.
+func (c config) keyPolicy() keys.Policy {
+	return keys.Policy{
+		Signing: keys.Life{Interval: c.KeyInterval, Announce: c.KeyAnnounce, Retire: c.KeyRetire},
+		Refresh: keys.Life{Interval: c.KeyInterval, Announce: c.KeyAnnounce, Retire: maxIdleTTL + 24*time.Hour},
+	}
+}
+
+// keySetAge is how long verifiers may keep the key set: they have read it again before the next key is used.
+func (c config) keySetAge() time.Duration { return min(5*time.Minute, c.KeyAnnounce/2) }
+
+// checkKeyLife holds the life of keys against that of what they sign, and of their own successors.
+func checkKeyLife(c config) error {
+	if c.KeyRetire < c.AccessTTL {
+		return fmt.Errorf("access tokens live %s (token.access_ttl), so a key must be published for as long after it was used, and not for %s", c.AccessTTL, c.KeyRetire)
+	}
+	return nil
+}
+
+func checkKeyInterval(c config) error {
+	if c.KeyInterval > 0 && c.KeyInterval < c.KeyAnnounce {
+		return fmt.Errorf("the next key is published %s (keys.announce) before it is used, which is longer than the %s of one key", c.KeyAnnounce, c.KeyInterval)
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+// maxKeyFile is far beyond a private key of any size that is taken.
+const maxKeyFile = 64 << 10
+
+func importKeyCommand() *cobra.Command {
+	return onKeys(&cobra.Command{
+		Use:   "import FILE|-",
+		Short: "Add an RSA key of your own, which signs next",
+		Long: `Add an RSA key of 2048 to 4096 bits from a PEM file (PKCS #8 or PKCS #1, not encrypted; -: standard input). It is published at once and is the
+next to sign: when the one in use gives way, or by lingpai keys rotate, and not before it was published for keys.announce.`,
+		Example: "  lingpai keys import signing.pem && shred -u signing.pem",
+		Args:    cobra.ExactArgs(1),
+	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, _ *sql.DB, args []string) error {
+		text, err := readKeyFile(cmd, args[0])
+		if err != nil {
+			return err
+		}
+		id, err := keeper.Import(ctx, text)
+		if err == nil {
+			cmd.Printf("%s is published, and signs next; see: lingpai keys list\n", id)
+		}
+		return err
+	})
+}
+
+func readKeyFile(cmd *cobra.Command, name string) ([]byte, error) {
+	source := cmd.InOrStdin()
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		source = file
+	}
+	text, err := io.ReadAll(io.LimitReader(source, maxKeyFile+1))
+	if err == nil && len(text) > maxKeyFile {
+		err = errors.New("it is larger than any private key: is this the right file?")
+	}
+	return text, err
+}
+
+func exportPublicKeysCommand() *cobra.Command {
+	cmd := onKeys(&cobra.Command{
+		Use:   "export-public",
+		Short: "Print the public keys, for verifiers that cannot fetch them",
+		Long: `Print the public halves of the keys that verifiers should know, the one that signs first: as the key set that is served (RFC 7517), or as PEM.
+Whoever keeps a copy needs the next one before the next key signs: see lingpai keys list.`,
+		Args: cobra.NoArgs,
+	}, func(_ context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, _ *sql.DB, _ []string) error {
+		switch format, _ := cmd.Flags().GetString("format"); format {
+		case "jwks":
+			jwks, _ := keeper.PublicSet()
+			cmd.Println(string(jwks))
+			return nil
+		case "pem":
+			text, err := keeper.Current().PublicPEM()
+			cmd.Print(string(text))
+			return err
+		default:
+			return fmt.Errorf("--format: %q is neither jwks nor pem", format)
+		}
+	})
+	cmd.Flags().String("format", "jwks", "jwks or pem")
+	return cmd
+}

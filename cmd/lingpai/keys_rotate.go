@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+// onKeys makes a command that works on the keys of a database, which master_key opens.
+func onKeys(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB, args []string) error) *cobra.Command {
+	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
+		if err := requireMasterKey(c); err != nil {
+			return fmt.Errorf("master_key (LINGPAI_MASTER_KEY): %w", err)
+		}
+		ring, err := keys.ParseRing(c.MasterKey.Reveal())
+		if err != nil {
+			return err
+		}
+		keeper, err := keys.Open(cmd.Context(), database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.keyPolicy()})
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), cmd, c, keeper, database, args)
+	})
+}
+
+func rotateKeysCommand() *cobra.Command {
+	cmd := onKeys(&cobra.Command{
+		Use:   "rotate",
+		Short: "Let the next key be used now",
+		Long: `Let the next key be used now, whatever the age of the one in use. That one goes on verifying what it made until keys.retire is over, so
+nobody notices. The next key must have been announced for keys.announce; servers rotate by themselves each keys.interval.`,
+		Example: "  lingpai keys rotate\n  lingpai keys rotate --purpose refresh",
+		Args:    cobra.NoArgs,
+	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, database *sql.DB, _ []string) error {
+		name, _ := cmd.Flags().GetString("purpose")
+		purpose := keys.Purpose(name)
+		if purpose != keys.Signing && purpose != keys.Refresh {
+			return fmt.Errorf("--purpose: %q is neither signing nor refresh", name)
+		}
+		if err := keeper.Rotate(ctx, purpose); err != nil {
+			return err
+		}
+		inUse, err := keyInUse(ctx, database, purpose)
+		if err == nil {
+			cmd.Printf("the %s key is %s now; servers use it within seconds\n", purpose, inUse.ID)
+		}
+		return err
+	})
+	cmd.Flags().String("purpose", string(keys.Signing), "signing, or refresh for the secret of refresh tokens")
+	return cmd
+}
+
+func revokeKeyCommand() *cobra.Command {
+	cmd := onKeys(&cobra.Command{
+		Use:   "revoke ID",
+		Short: "End a key at once, for the emergency that somebody else has it",
+		Long: `End a key at once: it is published no more, and nothing that it made counts. If it was the one in use, the next key is used from now on, which
+has been published already. Users whose access token it signed refresh it; whoever has a refresh token of a revoked secret signs in again.`,
+		Example: "  lingpai keys list\n  lingpai keys revoke 8pO4…Qk --now",
+		Args:    cobra.ExactArgs(1),
+	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB, args []string) error {
+		if now, _ := cmd.Flags().GetBool("now"); !now {
+			return errors.New("nothing was done: what the key made counts no more from the moment it is revoked; say --now if that is meant, or use: lingpai keys rotate")
+		}
+		if err := keeper.Revoke(ctx, args[0]); err != nil {
+			return err
+		}
+		return tellRevoked(ctx, cmd, c, database, args[0])
+	})
+	cmd.Flags().Bool("now", false, "yes, now")
+	return cmd
+}
+
+// tellRevoked says what the emergency is followed by.
+func tellRevoked(ctx context.Context, cmd *cobra.Command, c config, database *sql.DB, id string) error {
+	records, err := database.Keys().Keys(ctx)
+	if err != nil {
+		return err
+	}
+	infos := keys.Describe(records, time.Now())
+	revoked := infos[slices.IndexFunc(infos, func(k keys.Info) bool { return k.ID == id })]
+	cmd.Printf("%s is gone since %s; servers notice within seconds\n", id, moment(revoked.GoneAt))
+	inUse, err := keyInUse(ctx, database, revoked.Purpose)
+	if err != nil {
+		return err
+	}
+	cmd.Printf("the %s key is %s now\n", inUse.Purpose, inUse.ID)
+	if revoked.Purpose == keys.Refresh {
+		return nil
+	}
+	if known := inUse.AnnouncedAt.Add(c.KeyAnnounce); inUse.SigningAt.Before(known) {
+		cmd.Printf("it has not been published for keys.announce: until %s, verifiers that keep key sets for long may not know it\n", moment(known))
+	}
+	cmd.Printf("verifiers that keep the key set as long as it says refuse the revoked key from %s on; ask those that keep it for longer to fetch it\n",
+		moment(revoked.GoneAt.Add(c.keySetAge())))
+	return nil
+}
+
+func keyInUse(ctx context.Context, database *sql.DB, purpose keys.Purpose) (keys.Info, error) {
+	records, err := database.Keys().Keys(ctx)
+	if err != nil {
+		return keys.Info{}, err
+	}
+	for _, k := range keys.Describe(records, time.Now()) {
+		if k.Purpose == purpose && k.State == keys.Active {
+			return k, nil
+		}
+	}
+	return keys.Info{}, fmt.Errorf("there is no %s key in use", purpose)
+}

@@ -1,0 +1,100 @@
+package keys
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// maxImportedBits is where a signature grows so slow that it is no choice for tokens.
+const maxImportedBits = 4096
+
+// Import adds a signing key that somebody else made, as PEM (PKCS #8 or PKCS #1): it is announced, and the next to be used. It returns its id. Only RSA
+// keys of 2048 to 4096 bits with the usual exponent are taken; the error says why another is not.
+func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error) {
+	key, err := parsePEM(text)
+	if err != nil {
+		return "", err
+	}
+	if id, err = thumbprint(&key.PublicKey); err != nil {
+		return "", err
+	}
+	plaintext, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := k.ring.Seal(sealPurpose(Signing), id, plaintext)
+	if err != nil {
+		return "", err
+	}
+	return id, k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) ([]Record, error) {
+		return PlanImport(now, p, r, g, Made{id, sealed})
+	})
+}
+
+// parsePEM reads one private key and nothing else. Its errors repeat nothing of it.
+func parsePEM(text []byte) (*rsa.PrivateKey, error) {
+	block, rest := pem.Decode(text)
+	switch {
+	case block == nil:
+		return nil, errors.New("this is no PEM: a private key begins with -----BEGIN PRIVATE KEY-----")
+	case strings.Contains(block.Type, "ENCRYPTED"), block.Headers["DEK-Info"] != "":
+		return nil, errors.New("the key is encrypted; decrypt it first: openssl pkey -in key.pem, and mind where you put it")
+	case !strings.HasSuffix(block.Type, "PRIVATE KEY"):
+		return nil, fmt.Errorf("this is a %s and no private key, without which nothing can be signed", strings.ToLower(block.Type))
+	case len(strings.TrimSpace(string(rest))) > 0:
+		return nil, errors.New("there is more in it than one private key; take out what does not belong to it")
+	}
+	key, err := parseBlock(block)
+	if err != nil {
+		return nil, err
+	}
+	switch bits := key.N.BitLen(); {
+	case bits < signingBits:
+		return nil, fmt.Errorf("the key has %d bits, and less than %d are weak (RFC 7518 §3.3)", bits, signingBits)
+	case bits > maxImportedBits:
+		return nil, fmt.Errorf("the key has %d bits, and each signature with more than %d would take too long", bits, maxImportedBits)
+	case key.E != publicExponent:
+		return nil, fmt.Errorf("the key's public exponent is %d, and verifiers expect %d", key.E, publicExponent)
+	}
+	return key, nil
+}
+
+func parseBlock(block *pem.Block) (*rsa.PrivateKey, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		parsed, err = parseAs(x509.ParsePKCS1PrivateKey(block.Bytes))
+	}
+	if err != nil {
+		parsed, err = parseAs(x509.ParseECPrivateKey(block.Bytes))
+	}
+	if err != nil {
+		return nil, errors.New("the key cannot be read: it is damaged, or of a kind that is not known here; RSA in PKCS #8 or PKCS #1 is")
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return nil, errors.New("the key is not an RSA key, and tokens are signed with RS256")
+	}
+	return key, nil
+}
+
+func parseAs[K any](key K, err error) (any, error) { return key, err }
+
+// PublicPEM returns the public halves of the keys of the set, the one that signs first, each with its id before it.
+func (s *Set) PublicPEM() ([]byte, error) {
+	var all []byte
+	for _, id := range s.publicIDs {
+		der, err := x509.MarshalPKIXPublicKey(s.verifiers[id])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, "# kid "+id+"\n"...)
+		all = append(all, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})...)
+	}
+	return all, nil
+}

@@ -1,0 +1,169 @@
+package keys
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// reloadInterval is how soon a server notices what others did to the keys.
+const reloadInterval = 2 * time.Second
+
+// Keeper has the current set of keys, and does what is planned for them when its time comes. Any number of servers keep the keys of one store,
+// without a leader. It is safe for parallel use.
+type Keeper struct {
+	store   Store
+	ring    *Ring
+	options Options
+	current atomic.Pointer[Set]
+
+	mutex   sync.Mutex // held while the keys are read
+	records []Record   // that current was made of
+	until   time.Time  // when something in them changes by itself; zero: never
+}
+
+// Open reads the keys, as Load does.
+func Open(ctx context.Context, store Store, ring *Ring, options Options) (*Keeper, error) {
+	k := &Keeper{store: store, ring: ring, options: options}
+	records, err := store.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// What is there is opened before anything is added, so that a wrong ring leaves no key that the right one cannot open.
+	if _, err := openRecords(records, ring, options.Now()); err != nil {
+		return nil, err
+	}
+	if err := k.change(ctx, Plan); err != nil {
+		return nil, err
+	}
+	return k, k.Reload(ctx)
+}
+
+// Current returns the set of keys that is used now. Who does several things with one set calls it once.
+func (k *Keeper) Current() *Set { return k.current.Load() }
+
+// PublicSet is that of the current set.
+func (k *Keeper) PublicSet() (jwks []byte, etag string) { return k.Current().PublicSet() }
+
+// Reload reads the keys, and changes the set if they have changed. On an error it stays as it was.
+func (k *Keeper) Reload(ctx context.Context) error {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	records, err := k.store.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(records, func(a, b Record) int {
+		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Sequence, b.Sequence))
+	})
+	now := k.options.Now()
+	if k.Current() != nil && reflect.DeepEqual(records, k.records) && !reached(k.until, now) {
+		return nil
+	}
+	opened, err := openRecords(records, k.ring, now)
+	if err != nil {
+		return err
+	}
+	set, err := newSet(opened, now)
+	if err != nil {
+		return err
+	}
+	k.records, k.until = records, nextInstant(records, now)
+	k.current.Store(set)
+	return nil
+}
+
+// nextInstant returns the first instant of any record that is still to come.
+func nextInstant(records []Record, now time.Time) (next time.Time) {
+	for _, r := range records {
+		for _, at := range []time.Time{r.AnnouncedAt, r.SigningAt, r.RetiredAt, r.GoneAt} {
+			if at.After(now) && (next.IsZero() || at.Before(next)) {
+				next = at
+			}
+		}
+	}
+	return next
+}
+
+// planner is [Plan], or one of its kind.
+type planner func(time.Time, Policy, []Record, func(Purpose) (Made, error)) ([]Record, error)
+
+// change does what is planned in one step of the store. What takes long, the making of keys, comes before it.
+func (k *Keeper) change(ctx context.Context, plan planner) error {
+	made := newMaker(k.ring, k.options)
+	records, err := k.store.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	if changes, err := plan(k.options.Now(), k.options.Policy, records, made.again()); err != nil || len(changes) == 0 {
+		return err
+	}
+	return k.store.Update(ctx, func(now time.Time, records []Record) ([]Record, error) {
+		return plan(now, k.options.Policy, records, made.again())
+	})
+}
+
+// Rotate lets the next key of a purpose be used now.
+func (k *Keeper) Rotate(ctx context.Context, purpose Purpose) error {
+	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) ([]Record, error) {
+		return PlanRotation(now, p, r, g, purpose)
+	})
+}
+
+// Revoke ends the key of an id; see [PlanRevocation].
+func (k *Keeper) Revoke(ctx context.Context, id string) error {
+	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) ([]Record, error) {
+		return PlanRevocation(now, p, r, g, id)
+	})
+}
+
+func (k *Keeper) changeAndReload(ctx context.Context, plan planner) error {
+	if err := k.change(ctx, plan); err != nil {
+		return err
+	}
+	return k.Reload(ctx)
+}
+
+// due says whether there is anything to do, as far as this server knows.
+func (k *Keeper) due() bool {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	changes, err := Plan(k.options.Now(), k.options.Policy, k.records, func(Purpose) (Made, error) { return Made{}, nil })
+	return err != nil || len(changes) > 0
+}
+
+// Run reads the keys every two seconds, and does what is planned, until the context ends. What fails is tried again; the set stays what it was.
+func (k *Keeper) Run(ctx context.Context, logger *slog.Logger) {
+	ticker := time.NewTicker(reloadInterval)
+	defer ticker.Stop()
+	failed := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		before := k.Current()
+		err := k.Reload(ctx)
+		if err == nil && k.due() {
+			err = k.changeAndReload(ctx, Plan)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			failed = ""
+		case err.Error() != failed: // once, until it is another fault
+			failed = err.Error()
+			logger.WarnContext(ctx, "cannot read the keys; what is known of them stays in use", "error", err)
+		}
+		if after := k.Current(); after != before {
+			logger.InfoContext(ctx, "the keys have changed", "signing", after.signer.id)
+		}
+	}
+}

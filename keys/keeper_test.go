@@ -1,0 +1,213 @@
+package keys
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// pooled is options whose keys come from a pool, so that several can be made in no time.
+func pooled(now func() time.Time) Options {
+	pool, made := []func() *rsa.PrivateKey{firstRSA, secondRSA, spareRSA, lastRSA}, 0
+	return Options{Now: now, Policy: testPolicy(), generateRSA: func() (*rsa.PrivateKey, error) {
+		made++
+		return pool[(made-1)%len(pool)](), nil
+	}}
+}
+
+// twoServers keep the keys of one store by one clock.
+type twoServers struct {
+	store *memoryStore
+	a, b  *Keeper
+}
+
+func newServers(t *testing.T) *twoServers {
+	t.Helper()
+	s := &twoServers{store: &memoryStore{now: start}}
+	ring, options := newRing(t, entry("k1", 'a')), pooled(func() time.Time { return s.store.now })
+	var err error
+	s.a, err = Open(t.Context(), s.store, ring, options)
+	require.NoError(t, err)
+	s.b, err = Open(t.Context(), s.store, ring, options)
+	require.NoError(t, err)
+	return s
+}
+
+func (s *twoServers) pass(d time.Duration) { s.store.now = s.store.now.Add(d) }
+
+// requireAgreed holds that what either server makes now, the other takes.
+func (s *twoServers) requireAgreed(t *testing.T) {
+	t.Helper()
+	for _, pair := range [][2]*Keeper{{s.a, s.b}, {s.b, s.a}} {
+		maker, checker := pair[0].Current(), pair[1].Current()
+		token, err := maker.Sign("JWT", []byte(`{}`))
+		require.NoError(t, err)
+		_, err = checker.Verify(token, "JWT")
+		require.NoError(t, err)
+		mac, _ := maker.MAC(maker.SecretID(), "p")
+		same, known := checker.MAC(maker.SecretID(), "p")
+		require.True(t, known)
+		require.Equal(t, mac, same)
+		require.Contains(t, checker.SecretIDs(), maker.SecretID(), "and a sign-in is found again")
+	}
+}
+
+// TestAServerThatDoesNotKnowYetTakesWhatTheOthersMake: between a rotation and the next look at the store.
+func TestAServerThatDoesNotKnowYetTakesWhatTheOthersMake(t *testing.T) {
+	s := newServers(t)
+	before := s.a.Current().signer.id
+	for range 5 {
+		s.pass(31 * 24 * time.Hour)
+		require.NoError(t, s.b.Reload(t.Context()))
+		require.NoError(t, s.a.changeAndReload(t.Context(), Plan))
+		require.NotEqual(t, s.a.Current().signer.id, s.b.Current().signer.id)
+		require.NotEqual(t, before, s.a.Current().signer.id)
+		before = s.a.Current().signer.id
+		s.requireAgreed(t)
+		require.NoError(t, s.b.Reload(t.Context()))
+		require.Equal(t, s.a.Current().signer.id, s.b.Current().signer.id)
+		jwksA, etagA := s.a.PublicSet()
+		jwksB, etagB := s.b.PublicSet()
+		require.Equal(t, string(jwksA), string(jwksB))
+		require.Equal(t, etagA, etagB)
+	}
+}
+
+// TestTwoServersRotateOnce though both find that it is time.
+func TestTwoServersRotateOnce(t *testing.T) {
+	s := newServers(t)
+	s.pass(31 * 24 * time.Hour)
+	updates := s.store.updates
+	require.True(t, s.a.due())
+	require.True(t, s.b.due())
+	require.NoError(t, s.a.change(t.Context(), Plan))
+	require.NoError(t, s.b.change(t.Context(), Plan))
+	require.Equal(t, updates+1, s.store.updates)
+	require.Len(t, s.store.records, 6, "one more of each purpose")
+	require.NoError(t, s.a.Reload(t.Context()))
+	require.False(t, s.a.due())
+}
+
+func TestAKeyThatIsGoneVerifiesNothingAndIsErased(t *testing.T) {
+	s := newServers(t)
+	old := s.a.Current()
+	token, err := old.Sign("JWT", []byte(`{}`))
+	require.NoError(t, err)
+	require.Error(t, s.a.Revoke(t.Context(), "nobody's"))
+	require.NoError(t, s.a.Revoke(t.Context(), old.signer.id))
+	_, err = s.a.Current().Verify(token, "JWT")
+	require.ErrorIs(t, err, ErrBadToken)
+	jwks, _ := s.a.PublicSet()
+	require.False(t, containsKey(t, jwks, old.signer.id))
+	require.True(t, containsKey(t, jwks, s.a.Current().signer.id))
+	published, _ := old.PublicSet()
+	require.True(t, containsKey(t, published, s.a.Current().signer.id), "signed by a key that was announced before")
+	for _, r := range s.store.records {
+		require.Equal(t, r.ID == old.signer.id, len(r.Sealed) == 0)
+	}
+	require.NoError(t, s.b.Reload(t.Context()))
+	s.requireAgreed(t)
+}
+
+func TestRotateByCommand(t *testing.T) {
+	s := newServers(t)
+	require.ErrorContains(t, s.a.Rotate(t.Context(), Signing), "not known everywhere")
+	s.pass(24 * time.Hour)
+	before := s.a.Current()
+	require.NoError(t, s.a.Rotate(t.Context(), Signing))
+	require.NotEqual(t, before.signer.id, s.a.Current().signer.id)
+	require.Equal(t, before.SecretID(), s.a.Current().SecretID())
+	require.NoError(t, s.a.Rotate(t.Context(), Refresh))
+	require.NotEqual(t, before.SecretID(), s.a.Current().SecretID())
+	s.requireAgreed(t)
+}
+
+// TestAStoreThatIsDownChangesNothing, and neither do keys that this server's master keys do not open.
+func TestAStoreThatIsDownChangesNothing(t *testing.T) {
+	s := newServers(t)
+	before := s.b.Current()
+	s.store.err = errors.New("down")
+	require.ErrorIs(t, s.b.Reload(t.Context()), s.store.err)
+	require.Same(t, before, s.b.Current())
+	s.store.err = nil
+	s.a.ring = newRing(t, entry("k2", 'b'), entry("k1", 'a'))
+	count, err := s.a.Rewrap(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 4, count)
+	require.ErrorIs(t, s.b.Reload(t.Context()), ErrUnknownMasterKey)
+	require.Same(t, before, s.b.Current())
+	s.requireAgreed(t)
+}
+
+// TestMasterKeysAreReplacedStepByStep by servers that are restarted one after the other: those of two steps that follow each other understand each
+// other at any time.
+func TestMasterKeysAreReplacedStepByStep(t *testing.T) {
+	s := newServers(t)
+	old, added := entry("k1", 'a'), entry("k2", 'b')
+	steps := []*Ring{newRing(t, old), newRing(t, old, added), newRing(t, added, old), newRing(t, added)}
+	for n := 1; n < len(steps); n++ {
+		if n == len(steps)-1 {
+			s.a.ring = steps[n-1]
+			count, err := s.a.Rewrap(t.Context())
+			require.NoError(t, err)
+			require.NotZero(t, count)
+			again, err := s.a.Rewrap(t.Context())
+			require.NoError(t, err)
+			require.Zero(t, again)
+		}
+		for _, rings := range [][2]*Ring{{steps[n-1], steps[n]}, {steps[n], steps[n-1]}, {steps[n], steps[n]}} {
+			s.a.ring, s.b.ring = rings[0], rings[1]
+			s.pass(31 * 24 * time.Hour) // a rotation amid each step
+			for _, k := range []*Keeper{s.a, s.b, s.a} {
+				require.NoError(t, k.Reload(t.Context()))
+				require.NoError(t, k.changeAndReload(t.Context(), Plan))
+			}
+			s.requireAgreed(t)
+		}
+	}
+	for _, r := range s.store.records {
+		if len(r.Sealed) > 0 {
+			require.False(t, steps[3].Outdated(r.Sealed))
+		}
+	}
+}
+
+// TestRunDoesWhatIsPlanned, and says each fault once.
+func TestRunDoesWhatIsPlanned(t *testing.T) {
+	secondRSA()
+	spareRSA()
+	lastRSA()
+	synctest.Test(t, func(t *testing.T) {
+		store, options := &memoryStore{live: true}, pooled(time.Now)
+		options.Policy.Signing.Interval, options.Policy.Signing.Announce = time.Hour, time.Minute
+		keeper, err := Open(t.Context(), store, newRing(t, entry("k1", 'a')), options)
+		require.NoError(t, err)
+		var log bytes.Buffer
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			keeper.Run(ctx, slog.New(slog.NewTextHandler(&log, nil)))
+		}()
+		first := keeper.Current().signer.id
+		time.Sleep(time.Hour + time.Minute)
+		synctest.Wait()
+		require.NotEqual(t, first, keeper.Current().signer.id)
+		store.mutex.Lock()
+		store.err = errors.New("down")
+		store.mutex.Unlock()
+		time.Sleep(time.Minute)
+		stop()
+		<-done
+		require.Equal(t, 1, strings.Count(log.String(), "cannot read the keys"))
+		require.Contains(t, log.String(), "the keys have changed")
+	})
+}

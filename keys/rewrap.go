@@ -1,0 +1,47 @@
+package keys
+
+import (
+	"context"
+	"time"
+)
+
+// Outdated says whether a value was sealed by another master key than the first of the ring. It does not open it.
+func (r *Ring) Outdated(sealed []byte) bool {
+	id, _, err := cutEnvelope(sealed)
+	return err != nil || id != r.masters[0].id
+}
+
+// First is the id of the master key that seals.
+func (r *Ring) First() string { return r.masters[0].id }
+
+// Rewrap seals anew, in one step, the keys that an older master key sealed, and returns how many. Whoever reads them meanwhile opens either: their
+// servers have both master keys.
+func (k *Keeper) Rewrap(ctx context.Context) (count int, err error) {
+	err = k.store.Update(ctx, func(now time.Time, records []Record) ([]Record, error) {
+		changes, err := rewrapped(records, k.ring, now)
+		count = len(changes)
+		return changes, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return count, k.Reload(ctx)
+}
+
+func rewrapped(records []Record, ring *Ring, now time.Time) ([]Record, error) {
+	var changes []Record
+	opened, err := openRecords(records, ring, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range opened {
+		if key.plaintext == nil || !ring.Outdated(key.Sealed) {
+			continue
+		}
+		if key.Sealed, err = ring.Seal(sealPurpose(key.Purpose), key.ID, key.plaintext); err != nil {
+			return nil, err
+		}
+		changes = append(changes, key.Record)
+	}
+	return changes, nil
+}

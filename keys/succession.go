@@ -1,0 +1,177 @@
+package keys
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// succession is the keys of one purpose while they are planned.
+type succession struct {
+	purpose Purpose
+	now     time.Time
+	life    Life
+	records []Record // by sequence
+	changed map[int]bool
+}
+
+func newSuccession(purpose Purpose, now time.Time, life Life, records []Record) *succession {
+	s := &succession{purpose: purpose, now: now, life: life, changed: map[int]bool{}}
+	for _, r := range records {
+		if r.Purpose == purpose {
+			s.records = append(s.records, r)
+		}
+	}
+	slices.SortFunc(s.records, func(a, b Record) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return s
+}
+
+func (s *succession) changes() []Record {
+	var changes []Record
+	for _, r := range s.records {
+		if s.changed[r.Sequence] {
+			changes = append(changes, r)
+		}
+	}
+	return changes
+}
+
+// change notes what a record becomes.
+func (s *succession) change(r *Record, do func(*Record)) {
+	do(r)
+	s.changed[r.Sequence] = true
+}
+
+// inUse returns the key that is used now, or nil.
+func (s *succession) inUse() *Record {
+	active, found := chooseActive(s.records, s.purpose, s.now)
+	if !found {
+		return nil
+	}
+	return s.bySequence(active.Sequence)
+}
+
+func (s *succession) bySequence(sequence int) *Record {
+	n := slices.IndexFunc(s.records, func(r Record) bool { return r.Sequence == sequence })
+	return &s.records[n]
+}
+
+// next returns the key that is announced to be used, the last that was added; nil if there is none.
+func (s *succession) next() *Record {
+	for n := len(s.records) - 1; n >= 0; n-- {
+		if r := &s.records[n]; s.waits(*r) {
+			return r
+		}
+	}
+	return nil
+}
+
+// nextKnown is next for an emergency: of several the last that has been announced long enough, or else the one that has been for longest.
+func (s *succession) nextKnown() *Record {
+	next := s.next()
+	for n := len(s.records) - 1; n >= 0; n-- {
+		r := &s.records[n]
+		if !s.waits(*r) {
+			continue
+		}
+		if s.known(*r) {
+			return r
+		}
+		if r.AnnouncedAt.Before(next.AnnouncedAt) {
+			next = r
+		}
+	}
+	return next
+}
+
+func (s *succession) waits(r Record) bool { return r.SigningAt.IsZero() && !reached(r.GoneAt, s.now) }
+
+// known says whether everybody has had the time to learn of a key.
+func (s *succession) known(r Record) bool {
+	return !r.AnnouncedAt.IsZero() && !s.now.Before(r.AnnouncedAt.Add(s.life.Announce))
+}
+
+// rotate replaces the key in use by the next one, if it is due or somebody wants it.
+func (s *succession) rotate(wanted bool) error {
+	current, next := s.inUse(), s.next()
+	due := current != nil && s.life.Interval > 0 && !s.now.Before(current.SigningAt.Add(s.life.Interval))
+	switch {
+	case current == nil || !due && !wanted:
+		return nil
+	case wanted && (next == nil || !s.known(*next)):
+		return s.tooSoon(next)
+	case next != nil && s.known(*next):
+		s.use(next)
+	}
+	return nil
+}
+
+func (s *succession) tooSoon(next *Record) error {
+	if next == nil {
+		return fmt.Errorf("there is no announced %s key yet; a running server adds one within seconds", s.purpose)
+	}
+	return fmt.Errorf("the next %s key, %s, is not known everywhere before %s; wait, or see keys revoke --help if the one in use was stolen",
+		s.purpose, next.ID, next.AnnouncedAt.Add(s.life.Announce).UTC().Format(time.RFC3339))
+}
+
+// use makes a key the one in use, and retires those before it.
+func (s *succession) use(next *Record) {
+	for n := range s.records {
+		if r := &s.records[n]; !r.SigningAt.IsZero() && r.RetiredAt.IsZero() {
+			s.change(r, func(r *Record) { r.RetiredAt, r.GoneAt = s.now, s.now.Add(s.life.Retire) })
+		}
+	}
+	s.change(next, func(r *Record) { r.SigningAt = s.now })
+}
+
+// revoke ends a key; false: it is not of this purpose.
+func (s *succession) revoke(id string) (bool, error) {
+	n := slices.IndexFunc(s.records, func(r Record) bool { return r.ID == id })
+	if n < 0 {
+		return false, nil
+	}
+	if r := s.records[n]; reached(r.GoneAt, s.now) {
+		return true, fmt.Errorf("the key %q has been gone since %s", id, r.GoneAt.UTC().Format(time.RFC3339))
+	}
+	s.change(&s.records[n], func(r *Record) {
+		r.GoneAt = s.now
+		if !r.SigningAt.IsZero() && r.RetiredAt.IsZero() {
+			r.RetiredAt = s.now
+		}
+	})
+	return true, nil
+}
+
+// announce adds a key that is to be used later.
+func (s *succession) announce(made Made) {
+	sequence := 1
+	if n := len(s.records); n > 0 {
+		sequence = s.records[n-1].Sequence + 1
+	}
+	s.records = append(s.records, Record{
+		Purpose: s.purpose, Sequence: sequence, ID: made.ID, Sealed: made.Sealed, CreatedAt: s.now, AnnouncedAt: s.now,
+	})
+	s.changed[sequence] = true
+}
+
+// complete sees to it that one key is used and another one waits, and that what is gone holds no secret.
+func (s *succession) complete(generate func() (Made, error)) error {
+	for s.inUse() == nil || s.next() == nil {
+		if s.inUse() == nil && s.next() != nil {
+			s.use(s.nextKnown())
+			continue
+		}
+		made, err := generate()
+		if err != nil {
+			return err
+		}
+		s.announce(made)
+	}
+	for n := range s.records {
+		if r := &s.records[n]; reached(r.GoneAt, s.now) && len(r.Sealed) > 0 {
+			s.change(r, func(r *Record) { r.Sealed = nil })
+		}
+	}
+	return nil
+}
