@@ -47,8 +47,8 @@ func newFleet(t *testing.T, database, redis, keyPrefix string, env ...string) *f
 	require.NoError(t, f.simulator.AddApp(wechattest.App{AppID: appID, Secret: simSecret}))
 	simulator := httptest.NewServer(f.simulator)
 	t.Cleanup(simulator.Close)
-	f.operator = migrated(t, append(env, "LINGPAI_SERVER_ISSUER="+fleetIssuer, "LINGPAI_DATABASE_URL="+database, "LINGPAI_REDIS_URL="+redis,
-		"LINGPAI_REDIS_KEY_PREFIX="+keyPrefix, "LINGPAI_WECHAT_BASE_URL="+simulator.URL, "LINGPAI_LOG_LEVEL=warn")...)
+	f.operator = migrated(t, append([]string{"LINGPAI_SERVER_ISSUER=" + fleetIssuer, "LINGPAI_DATABASE_URL=" + database, "LINGPAI_REDIS_URL=" + redis,
+		"LINGPAI_REDIS_KEY_PREFIX=" + keyPrefix, "LINGPAI_WECHAT_BASE_URL=" + simulator.URL, "LINGPAI_LOG_LEVEL=warn"}, env...)...)
 	f.okWith(simSecret, "apps", "add", appID)
 	f.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--grant", "refresh_token", "--app", appID, "--audience", audience)
 	for n := range f.replicas {
