@@ -1,0 +1,111 @@
+package main
+
+import (
+	crypto "crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// killed runs a command and ends it as kill -9 does, at any of its steps; it may also be through before.
+func (o *operator) killed(within time.Duration, args ...string) {
+	o.t.Helper()
+	cmd := o.command(o.t.Context(), args...)
+	require.NoError(o.t, cmd.Start())
+	time.Sleep(rand.N(within))
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}
+
+// TestKillingRotationsHarmsNothing: commands that rotate, import and revoke, and servers that rotate by themselves, are killed all the time. What is left
+// serves.
+func TestKillingRotationsHarmsNothing(t *testing.T) {
+	r := newRotating(t, "LINGPAI_KEYS_INTERVAL=6s")
+	require.NoError(t, os.WriteFile(filepath.Join(r.folder, "own.pem"), pemOfNewKey(t), 0o600))
+	refresh, err := r.ask("", "grant_type", "wechat_code", "code", r.code("alice"))
+	require.NoError(t, err)
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); {
+		victim := r.replicas[rand.N(2)]
+		victim.kill()
+		r.killed(150*time.Millisecond, "keys", "rotate")
+		r.killed(150*time.Millisecond, "keys", "import", "own.pem")
+		r.killed(150*time.Millisecond, "keys", "revoke", r.announced(), "--now")
+		require.NoError(t, victim.start())
+		token, err := r.token()
+		require.NoError(t, err)
+		require.NoError(t, (&kept{url: r.issuer + "/.well-known/jwks.json"}).verify(t.Context(), token))
+		refresh, err = r.ask("", "grant_type", "refresh_token", "refresh_token", refresh)
+		require.NoError(t, err, "no session is lost")
+	}
+	states := map[any]int{}
+	for _, row := range r.listed("keys", "list") {
+		states[row["purpose"].(string)+" "+row["state"].(string)]++
+	}
+	require.Equal(t, 1, states["signing signing"])
+	require.Equal(t, 1, states["refresh signing"])
+	require.NotZero(t, states["signing announced"])
+	require.NotZero(t, states["signing retired"]+states["signing gone"], "something rotated at all: %v", states)
+}
+
+// announced names the next signing key.
+func (r *rotating) announced() string {
+	for _, row := range r.listed("keys", "list") {
+		if row["purpose"] == "signing" && row["state"] == "announced" {
+			return row["id"].(string)
+		}
+	}
+	return "none"
+}
+
+// TestKillingRewrapsHarmsNothing: master keys go back and forth while servers that have both serve, and each rewrap is killed. One that is let through
+// makes the other master key unnecessary.
+func TestKillingRewrapsHarmsNothing(t *testing.T) {
+	f := onSharedServers(t)
+	first := f.variable("LINGPAI_MASTER_KEY")
+	second := strings.TrimSpace(f.ok("keys", "new-master-key"))
+	second = "another" + second[strings.Index(second, ":"):]
+	f.ok("clients", "create", "data", "--grant", "wechat_code", "--app", appID, "--audience", audience, "--scope", "wechat.data") // keeps session keys
+	r := f.replicas[0]
+	r.kill()
+	r.o = f.with("LINGPAI_MASTER_KEY=" + first + "," + second)
+	require.NoError(t, r.start())
+	signedIn := func() {
+		a, err := r.token("", "grant_type", "wechat_code", "code", f.code("alice"))
+		require.NoError(t, err)
+		require.Equal(t, 200, a.status)
+	}
+	for n := range 20 {
+		order := first + "," + second
+		if n%2 == 0 {
+			order = second + "," + first
+		}
+		f.with("LINGPAI_MASTER_KEY="+order).killed(120*time.Millisecond, "keys", "rewrap")
+		signedIn()
+	}
+	f.with("LINGPAI_MASTER_KEY="+first+","+second).ok("keys", "rewrap")
+	require.Contains(t, f.with("LINGPAI_MASTER_KEY="+second).refused("keys", "rewrap"), "which is not in master_key")
+	said := f.with("LINGPAI_MASTER_KEY="+second+","+first).ok("keys", "rewrap")
+	require.Contains(t, said, "sealed 4 keys and 1 AppSecret anew with master key another\nsealed 1 session key anew\n")
+	r.kill()
+	r.o = f.with("LINGPAI_MASTER_KEY=" + second)
+	require.NoError(t, r.start())
+	signedIn()
+	require.Contains(t, f.refused("keys", "rewrap"), `sealed with master key "another", which is not in master_key`)
+}
+
+func pemOfNewKey(t *testing.T) []byte {
+	t.Helper()
+	key, err := rsa.GenerateKey(crypto.Reader, 3072)
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
