@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,10 @@ func (d *doctor) checkKeys(ctx context.Context) {
 		return
 	}
 	d.report.ok("master_key opens all; " + describeSigning(records, time.Now()))
+	if first := firstEntry(d.config); slices.ContainsFunc(keys.Describe(records, time.Now()), func(k keys.Info) bool { return k.MasterKey != "" && k.MasterKey != first }) {
+		d.report.warning("some keys are sealed with another entry of master_key than the first, "+first,
+			"if the change of master keys is through, seal them anew: lingpai keys rewrap")
+	}
 }
 
 // opens says why a master key does not open the keys, by loading them as serve does, from a store that takes nothing.
@@ -38,6 +43,12 @@ func opens(ctx context.Context, records []keys.Record, masterKey string) error {
 		return nil
 	}
 	return err
+}
+
+// firstEntry is the id of the master key that seals.
+func firstEntry(c config) string {
+	id, _, _ := strings.Cut(c.MasterKey.Reveal(), ":")
+	return strings.TrimSpace(id)
 }
 
 // keptKeys is a store of keys that stays as it is.
