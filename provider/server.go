@@ -23,6 +23,7 @@ type Config struct {
 	KeySet         func() (jwks []byte, etag string)
 	KeySetAge      time.Duration // how long the key set may be cached; 0: 5 minutes
 	Ready          func(context.Context) []ReadyCheck
+	InFlight       int            // requests that are worked on at once; 0: 512 for each processor
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none: nobody's
 	Logger         *slog.Logger
 }
@@ -37,7 +38,10 @@ func New(config Config) (http.Handler, error) {
 	library.ExtensionFieldsHandler = extensionFields
 	answers := answers{logger: config.Logger}
 
-	token := &tokenEndpoint{manager: config.Manager, library: library, proxies: config.TrustedProxies, answers: answers}
+	places := newInFlight(config.InFlight, answers)
+	quick := func(next http.Handler) http.Handler { return places.bounded(places.quick, next) }
+	waiting := func(next http.Handler) http.Handler { return places.bounded(places.waiting, next) }
+	token := &tokenEndpoint{manager: config.Manager, library: library, proxies: config.TrustedProxies, places: places, answers: answers}
 	userinfo := &userinfoEndpoint{manager: config.Manager, answers: answers}
 	revocation := &revocationEndpoint{manager: config.Manager, answers: answers}
 	introspection := &introspectionEndpoint{manager: config.Manager, answers: answers}
@@ -53,12 +57,12 @@ func New(config Config) (http.Handler, error) {
 	mux := http.NewServeMux()
 	for pattern, handler := range map[string]http.Handler{
 		path + "/token":                                  forClients.Handler(token),
-		path + "/userinfo":                               forClients.Handler(userinfo),
-		path + "/revoke":                                 forClients.Handler(revocation),
-		path + "/introspect":                             introspection, // no CORS here and below: APIs and gateways are no scripts
-		path + "/verify":                                 verify,
+		path + "/userinfo":                               forClients.Handler(quick(userinfo)),
+		path + "/revoke":                                 forClients.Handler(quick(revocation)),
+		path + "/introspect":                             quick(introspection), // no CORS here and below: APIs and gateways are no scripts
+		path + "/verify":                                 quick(verify),
 		path + "/revocations":                            revocations,
-		path + "/wechat/app_token":                       appToken,
+		path + "/wechat/app_token":                       waiting(appToken),
 		path + "/.well-known/jwks.json":                  forAll.Handler(keySet),
 		path + "/.well-known/openid-configuration":       forAll.Handler(metadata), // OpenID Connect Discovery §4
 		"/.well-known/oauth-authorization-server" + path: forAll.Handler(metadata), // RFC 8414 §3.1
@@ -69,11 +73,11 @@ func New(config Config) (http.Handler, error) {
 		mux.Handle(pattern, handler)
 	}
 	for pattern, handler := range dataEndpoints(config.Manager, answers) {
-		mux.Handle(path+pattern, forClients.Handler(handler))
+		mux.Handle(path+pattern, forClients.Handler(waiting(handler)))
 	}
 	account := &accountAPI{manager: config.Manager, accounts: config.Accounts, proxies: config.TrustedProxies, answers: answers}
 	forPeople := clientCORS(config.Manager, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete)
-	account.register(mux, path+"/account/v1", forPeople.Handler, forAll.Handler)
+	account.register(mux, path+"/account/v1", func(h http.Handler) http.Handler { return forPeople.Handler(waiting(h)) }, forAll.Handler)
 	return withRequestID(answers.recovering(mux)), nil
 }
 

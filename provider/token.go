@@ -16,6 +16,7 @@ type tokenEndpoint struct {
 	manager *grants.Manager
 	library *server.Server
 	proxies []netip.Prefix
+	places  *inFlight
 	answers answers
 }
 
@@ -41,6 +42,11 @@ func (e *tokenEndpoint) token(w http.ResponseWriter, r *http.Request) (oauth2.To
 	if grantType == "" {
 		return nil, badRequest("grant_type is missing.")
 	}
+	leave, err := enter(e.places.of(grantType))
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	r.RemoteAddr = clientAddress(r, e.proxies)
 	return e.manager.GenerateAccessToken(r.Context(), oauth2.GrantType(grantType), &oauth2.TokenGenerateRequest{Request: r})
 }

@@ -50,6 +50,7 @@ type world struct {
 	qq        *qqtest.Simulator
 	database  *sql.DB
 	keys      *keys.Set
+	slow      *slowSessions
 	ring      *keys.Ring
 	volatile  *breakable
 	server    *httptest.Server
@@ -96,6 +97,7 @@ type settings struct {
 	absolute      time.Duration
 	wechatTimeout time.Duration
 	hasher        password.Options
+	inFlight      int
 }
 
 type option func(*settings)
@@ -151,11 +153,12 @@ func (w *world) serve(wechatURL string) {
 	require.NoError(w.t, err)
 	w.t.Cleanup(weixin.Close)
 	w.volatile = &breakable{Volatile: memory.New(memory.Options{Now: w.clock.Now})}
+	w.slow = &slowSessions{Sessions: &touchedSessions{w.database.Sessions(), w}}
 	manager := grants.New(grants.Config{
 		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: w.volatile, Sealer: w.ring, Now: w.clock.Now}),
 		Vault:     wechat.NewVault(wechat.VaultConfig{Store: w.volatile, NotFound: identity.ErrNotFound, Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
 		Clients:   &askedClients{w.database.Clients(), w}, Apps: w.database.Apps(), Users: w.database.Users(),
-		Sessions: &touchedSessions{w.database.Sessions(), w}, Events: w.database.Events(), Volatile: w.volatile,
+		Sessions: w.slow, Events: w.database.Events(), Volatile: w.volatile,
 		Issuer: tokens.New(tokens.Config{
 			Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(), Profiles: w.database.Profiles(),
 			AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20, Now: w.clock.Now,
@@ -168,7 +171,7 @@ func (w *world) serve(wechatURL string) {
 		Hasher: password.New(w.settings.hasher), Prover: provider.NewProver(manager), Now: w.clock.Now, Logger: logger,
 	})
 	handler, err := provider.New(provider.Config{
-		Issuer: w.issuer, Manager: manager, Accounts: people, KeySet: w.keys.PublicSet, TrustedProxies: w.settings.proxies, Logger: logger,
+		Issuer: w.issuer, Manager: manager, Accounts: people, KeySet: w.keys.PublicSet, InFlight: w.settings.inFlight, TrustedProxies: w.settings.proxies, Logger: logger,
 		Ready: func(ctx context.Context) []provider.ReadyCheck {
 			return []provider.ReadyCheck{{Name: "database", OK: w.database.Ping(ctx) == nil}}
 		},

@@ -1,0 +1,67 @@
+package provider_test
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// slowSessions hold whoever looks for a session until they are let go.
+type slowSessions struct {
+	identity.Sessions
+	came chan struct{}
+	hold chan struct{}
+}
+
+func (s *slowSessions) Find(ctx context.Context, id string) (identity.Session, time.Time, error) {
+	if s.hold != nil {
+		s.came <- struct{}{}
+		<-s.hold
+	}
+	return s.Sessions.Find(ctx, id)
+}
+
+// TestTooManyAtOnceAreAskedToComeAgain: beyond the bound the answer is 503 at once, nothing is done, and nobody else is held up: not passwords, nor codes,
+// nor the key set.
+func TestTooManyAtOnceAreAskedToComeAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.inFlight = 3 })
+	signedIn := w.signIn("alice", "scope", "openid api")
+	access, refresh := signedIn.text("access_token"), signedIn.text("refresh_token")
+	hold := make(chan struct{})
+	w.slow.came, w.slow.hold = make(chan struct{}, 100), hold
+	var held sync.WaitGroup
+	answers := make(chan answer, 3)
+	for range 3 {
+		held.Go(func() { answers <- w.token(refreshForm(refresh)) })
+		<-w.slow.came
+	}
+	for name, a := range map[string]answer{
+		"refresh":            w.token(refreshForm(refresh)),
+		"client_credentials": w.token(serviceForm()),
+		"userinfo":           w.userinfo(access),
+		"verify":             w.verify(access, ""),
+		"introspect":         w.introspect(access),
+		"revoke":             w.revoke(refresh),
+	} {
+		requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
+		require.Equal(t, "1", a.header.Get("Retry-After"), name)
+	}
+	require.Equal(t, http.StatusOK, w.get("/.well-known/jwks.json", nil).status)
+	require.Equal(t, http.StatusOK, w.get("/healthz", nil).status)
+	require.Equal(t, http.StatusOK, w.token(passwordForm("alice", testPassword)).status)
+	require.Equal(t, http.StatusOK, w.token(w.wechatCode("bob")).status)
+	close(hold)
+	held.Wait()
+	for range 3 {
+		require.Equal(t, http.StatusOK, (<-answers).status)
+	}
+	w.slow.hold = nil
+	require.Equal(t, http.StatusOK, w.userinfo(access).status, "the places are free again, and nothing was revoked")
+}
