@@ -53,7 +53,7 @@ func TestPercentile(t *testing.T) {
 func TestOptions(t *testing.T) {
 	for _, arguments := range [][]string{
 		{"-seconds", "0"}, {"-seconds", "NaN"}, {"-runs", "0"}, {"-connections", "0"}, {"-only", "jwks,"}, {"-only", "none"}, {"rest"},
-		{"-store", "none"}, {"-growth", "-crowd"}, {"-sessions", ""}, {"-sessions", "1000,x"}, {"-growth", "-sessions", "15"},
+		{"-store", "none"}, {"-growth", "-crowd"}, {"-growth", "-flood"}, {"-sessions", ""}, {"-sessions", "1000,x"}, {"-growth", "-sessions", "15"},
 	} {
 		_, err := parseOptions(arguments, io.Discard)
 		require.Error(t, err, "%v", arguments)
@@ -138,6 +138,13 @@ func TestCrowd(t *testing.T) {
 		require.Positive(t, p.Slowest, p.subject)
 		require.GreaterOrEqual(t, p.Slowest, p.P99, p.subject)
 	}
+}
+
+func TestFlood(t *testing.T) {
+	measured, table := short(t, "-flood")
+	require.Len(t, measured.Runs[0].Phases, 2)
+	require.Contains(t, table, "p99 ÷ quiet")
+	require.Positive(t, measured.Runs[0].Hash.Count)
 }
 
 func TestNothingIsLeftBehind(t *testing.T) {

@@ -84,7 +84,8 @@ func (h *house) restart(ctx context.Context, o options) (float64, error) {
 	}
 	command := h.cores.command(ctx, h.cores.server, h.program, "dev", "--data", h.folder, "--addr", "127.0.0.1:0", "--output", "json")
 	command.Env = append(h.environment(), "GOMAXPROCS=1", "LINGPAI_WECHAT_BASE_URL="+h.wechat, "LINGPAI_LOG_LEVEL="+o.logLevel,
-		"LINGPAI_PASSWORD_ADDRESS_ATTEMPTS=0", "LINGPAI_SESSION_LIMIT=0")
+		"LINGPAI_PASSWORD_ADDRESS_ATTEMPTS=0", "LINGPAI_SESSION_LIMIT=0",
+		"LINGPAI_SERVER_TRUSTED_PROXIES=127.0.0.1/32")
 	reader, writer := io.Pipe()
 	began := time.Now()
 	server, err := start(command, h.folder+".log", writer)

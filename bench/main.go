@@ -89,14 +89,14 @@ func (r *result) addRun(ctx context.Context, o options, site *site, trials []*tr
 		return err
 	}
 	turn := turn{Signature: before}
-	if o.wants(passwordName) {
+	if o.wants(passwordName) || o.flood {
 		if turn.Hash, err = site.measureUnit(ctx, o, "-hash"); err != nil {
 			return err
 		}
 		fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "argon2id hash", turn.Hash.microseconds())
 	}
 	for _, t := range trials {
-		measured, err := t.run(ctx, o, before)
+		measured, err := t.run(ctx, o, before, turn.Hash)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.subject, err)
 		}

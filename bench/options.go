@@ -44,6 +44,8 @@ Instead of the workloads above, these compare one with itself:
   -crowd               refresh_token, and sign-ins of people known and new, over -connections and over eight times as
                        many: far more requests at once than the server has connections to PostgreSQL (10). Answers may
                        take longer then, but none may fail, and none may take longer than four seconds.
+  -flood               refresh_token with and without a flood of passwords beside it, each from another address and twice as
+                       many as the core could hash. The p99 of refreshes should stay within three times its quiet one.
 
 Flags:
 `
@@ -64,6 +66,7 @@ type options struct {
 	only          string
 	store         string
 	growth, crowd bool
+	flood         bool
 	sessions      string
 	sizes         []int // -growth: of sessions
 	logLevel      string
@@ -88,6 +91,7 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 	flags.BoolVar(&o.growth, "growth", false, "compare small and large stores instead")
 	flags.StringVar(&o.sessions, "sessions", "1000,10000,100000", "`sizes` of the stores that -growth compares")
 	flags.BoolVar(&o.crowd, "crowd", false, "compare few and many connections instead")
+	flags.BoolVar(&o.flood, "flood", false, "compare refreshes with and without a flood of passwords instead")
 	flags.StringVar(&o.logLevel, "log-level", "warn", "the server's log level; at info, the default of lingpai serve, it logs a line for every token")
 	flags.StringVar(&o.folder, "folder", "", "where SQLite's files are made; default the system's folder for temporary files")
 	flags.StringVar(&o.json, "json", "", "also write all figures to this `file`")
@@ -115,8 +119,8 @@ func (o options) check(rest int) error {
 		return errors.New("-connections: 1 to 64")
 	case !slices.Contains([]string{sqliteName, postgresqlName, allName}, o.store):
 		return fmt.Errorf("-store: %q is none of sqlite, postgresql, all", o.store)
-	case o.growth && o.crowd:
-		return errors.New("-growth, -crowd: one at a time")
+	case o.growth && o.crowd || o.flood && (o.growth || o.crowd):
+		return errors.New("-growth, -crowd, -flood: one at a time")
 	case o.growth && o.sizes[0] < 2*o.connections:
 		return errors.New("-sessions: at least two for each of the -connections")
 	}
@@ -157,5 +161,5 @@ func (o options) stores() []string {
 
 // wants says whether a workload takes part.
 func (o options) wants(name string) bool {
-	return !o.growth && !o.crowd && slices.Contains(strings.Split(o.only, ","), name)
+	return !o.growth && !o.crowd && !o.flood && slices.Contains(strings.Split(o.only, ","), name)
 }

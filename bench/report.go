@@ -28,6 +28,7 @@ const (
 	compareWorkloads = "workloads"
 	compareSizes     = "growth"
 	compareCrowds    = "crowd"
+	compareFlood     = "flood"
 )
 
 // turn is one run of everything.
@@ -53,6 +54,8 @@ func newResult(o options) *result {
 		r.Experiment = compareSizes
 	case o.crowd:
 		r.Experiment = compareCrowds
+	case o.flood:
+		r.Experiment = compareFlood
 	}
 	return r
 }
@@ -150,6 +153,8 @@ func (r *result) print(out io.Writer) {
 		r.printGrowth(out)
 	case compareCrowds:
 		r.printCrowd(out)
+	case compareFlood:
+		r.printFlood(out)
 	default:
 		r.printWorkloads(out)
 	}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // subject says what is measured, and tells it from all else in a run.
@@ -38,6 +40,8 @@ func (s *site) lineUp(ctx context.Context, o options, progress io.Writer) ([]*tr
 		sizes, enter = o.sizes, enterGrowth
 	case o.crowd:
 		enter = enterCrowd
+	case o.flood:
+		enter = enterFlood
 	}
 	var lanes [][]*trial
 	for _, kind := range o.stores() {
@@ -67,7 +71,7 @@ func (s *site) lineUp(ctx context.Context, o options, progress io.Writer) ([]*tr
 
 // run gives the trial its turn. A server with one core cannot answer more token requests than the signatures that the core could make, so
 // that many are prepared for.
-func (t *trial) run(ctx context.Context, o options, signature unit) (phase, error) {
+func (t *trial) run(ctx context.Context, o options, signature, hash unit) (phase, error) {
 	if t.workload.prepare != nil {
 		most := (o.duration() + o.warmUp()).Seconds() / (signature.CPU / float64(signature.Count))
 		if err := t.workload.prepare(ctx, min(int(most)+t.Connections, mostCodes)); err != nil {
@@ -78,8 +82,12 @@ func (t *trial) run(ctx context.Context, o options, signature unit) (phase, erro
 	if err != nil {
 		return phase{}, err
 	}
+	stop := func() error { return nil }
+	if t.workload.beside != nil {
+		stop = t.workload.beside(time.Duration(hash.microseconds() * float64(time.Microsecond)))
+	}
 	p, err := drive(ctx, t.workload.target.Host, t.workload.clients, o.warmUp(), o.duration(), t.house)
-	if err != nil {
+	if err = errors.Join(err, stop()); err != nil {
 		return phase{}, err
 	}
 	p.subject, p.Before = t.subject, before

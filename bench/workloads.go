@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"time"
 )
 
 const (
@@ -33,6 +34,7 @@ type workload struct {
 	target  *url.URL
 	clients []client
 	prepare func(ctx context.Context, requests int) error // before each turn; nil: nothing to do
+	beside  func(hash time.Duration) (stop func() error)  // goes on while it has its turn, given the cost of a password's hash; nil: nothing does
 	token   func() string                                 // the last access token; nil: there are none
 }
 

@@ -38,7 +38,7 @@ func (b *bound) run(ctx context.Context, address string, work func()) error {
 		return ctx.Err()
 	}
 	defer func() { <-b.places }()
-	work()
+	onOwnThread(work)
 	return nil
 }
 

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	floodedName = "refresh_token, flooded"
+
+	// floodFactor is how many times more passwords come than one core could hash, if it did nothing else.
+	floodFactor = 2
+	// floodConnections is more than the server lets wait, so that the flood does not wait for its answers.
+	floodConnections = 160
+)
+
+// enterFlood makes what is compared with and without a flood of passwords beside it.
+func enterFlood(ctx context.Context, o options, h *house) ([]*trial, error) {
+	endpoint, err := h.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	known, err := signInAll(ctx, endpoint, h, 2*o.connections)
+	if err != nil {
+		return nil, err
+	}
+	quiet := refreshWorkload(h, endpoint, known[:o.connections])
+	flooded := refreshWorkload(h, endpoint, known[o.connections:])
+	flooded.name = floodedName
+	flooded.beside = func(hash time.Duration) (stop func() error) { return h.flood(endpoint, hash/floodFactor) }
+	return []*trial{quiet.trial(h), flooded.trial(h)}, nil
+}
+
+// flood sends right passwords, each from another address, one in every interval whatever becomes of those before. What it returns ends it, and tells
+// whether it was one.
+func (h *house) flood(endpoint *url.URL, interval time.Duration) (stop func() error) {
+	client, user := h.ready.Confidential, h.ready.User
+	request := postRequest(endpoint, client.ClientID, client.ClientSecret,
+		url.Values{"grant_type": {passwordName}, "username": {user.Username}, "password": {user.Password}})
+	ctx, cancel := context.WithCancel(context.Background())
+	turns := make(chan int, floodConnections)
+	var sent, late atomic.Int64
+	var running sync.WaitGroup
+	for range floodConnections {
+		running.Go(func() {
+			for n := range turns {
+				from := fmt.Appendf(nil, "\r\nX-Forwarded-For: 10.%d.%d.%d\r\n", n>>16&255, n>>8&255, n&255)
+				if connection, err := dial(endpoint.Host); err == nil {
+					_, _, _ = connection.exchange(bytes.Replace(request, []byte("\r\n"), from, 1)) // whatever the answer is
+					_ = connection.raw.Close()
+					sent.Add(1)
+				}
+			}
+		})
+	}
+	running.Go(func() {
+		defer close(turns)
+		for n := 0; ctx.Err() == nil; n++ {
+			select {
+			case turns <- n:
+			default:
+				late.Add(1)
+			}
+			_ = pause(ctx, interval)
+		}
+	})
+	return func() error {
+		cancel()
+		running.Wait()
+		if late.Load() > sent.Load()/10 {
+			return errors.New("the flood was held up itself, and so was none")
+		}
+		return nil
+	}
+}

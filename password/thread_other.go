@@ -1,0 +1,6 @@
+//go:build !linux
+
+package password
+
+// giveWay does nothing: priorities are of processes here, not of threads.
+func giveWay() {}
