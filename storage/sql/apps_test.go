@@ -2,9 +2,13 @@ package sql
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -80,4 +84,63 @@ func TestAppSecretsDoNotOpenInAnotherRow(t *testing.T) {
 	require.NoError(t, db.write.Exec("UPDATE apps SET sealed_secret = (SELECT sealed_secret FROM apps WHERE id = 'wx1') WHERE id = 'wx2'").Error)
 	_, err := db.Apps().Find(t.Context(), identity.PlatformWechat, "wx2")
 	require.ErrorIs(t, err, keys.ErrSealBroken)
+}
+
+// TestRewrap seals with the first master key what another one sealed, and leaves alone what is sealed so.
+func TestRewrap(t *testing.T) {
+	old, added := newMaster(t), newMaster(t)
+	_, path := openSealed(t, ringOf(t, old))
+	both := openAt(t, path, ringOf(t, added+","+old))
+	require.NoError(t, both.Apps().Add(t.Context(), newApp("wx2")))
+	count, err := both.Apps().Rewrap(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, count)
+	count, err = both.Apps().Rewrap(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, count)
+	alone := openAt(t, path, ringOf(t, added))
+	for _, id := range []string{"wx1", "wx2"} {
+		found, err := alone.Apps().Find(t.Context(), identity.PlatformWechat, id)
+		require.NoError(t, err)
+		require.Equal(t, appSecret, found.Secret.Reveal())
+	}
+	_, err = openAt(t, path, ringOf(t, old)).Apps().Rewrap(t.Context())
+	require.ErrorContains(t, err, "wx1")
+}
+
+var masters int
+
+// newMaster is a master key with an id of its own.
+func newMaster(t *testing.T) string {
+	t.Helper()
+	text, err := keys.NewMasterKey(time.Now())
+	require.NoError(t, err)
+	masters++
+	_, key, _ := strings.Cut(text, ":")
+	return fmt.Sprint("m", masters, ":", key)
+}
+
+func ringOf(t *testing.T, text string) *keys.Ring {
+	t.Helper()
+	ring, err := keys.ParseRing(text)
+	require.NoError(t, err)
+	return ring
+}
+
+// TestEachAccount walks over more accounts than are read at once, and over those of one platform only.
+func TestEachAccount(t *testing.T) {
+	db, _ := openSealed(t, newRing(t))
+	o := db.write.WithContext(t.Context())
+	require.NoError(t, o.Exec("INSERT INTO users (id, created_at) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 2500) SELECT 'u' || i, 0 FROM n").Error)
+	require.NoError(t, o.Exec("INSERT INTO accounts SELECT 'wechat', 'wx' || (substr(id, 2) % 2), id, id, '', '', 0 FROM users").Error)
+	require.NoError(t, o.Exec("INSERT INTO accounts SELECT 'qq', 'q', id, id, '', '', 0 FROM users").Error)
+	seen := map[identity.AccountKey]bool{}
+	require.NoError(t, db.Users().EachAccount(t.Context(), identity.PlatformWechat, func(key identity.AccountKey) error {
+		require.Equal(t, identity.PlatformWechat, key.Platform)
+		seen[key] = true
+		return nil
+	}))
+	require.Len(t, seen, 2500)
+	stop := errors.New("stop")
+	require.ErrorIs(t, db.Users().EachAccount(t.Context(), identity.PlatformWechat, func(identity.AccountKey) error { return stop }), stop)
 }
