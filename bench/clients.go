@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,18 @@ func (r reader) request() ([]byte, error) { return r, nil }
 func (r reader) answered(body []byte) error {
 	if len(body) == 0 {
 		return errors.New("the answer is empty")
+	}
+	return nil
+}
+
+// activeReader asks about one token over and over, which is to be active each time.
+type activeReader []byte
+
+func (r activeReader) request() ([]byte, error) { return r, nil }
+
+func (r activeReader) answered(body []byte) error {
+	if !bytes.Contains(body, []byte(`"active":true`)) {
+		return fmt.Errorf("the token is not active: %s", body)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ one answer and how many RSA-2048 signatures that would have paid for.
   client_credentials   a back end gets tokens for itself: there is no user, and nothing is written
   wechat_code          people who have signed in before do so again, with a fresh code each
   password             a confidential client signs a user in; nearly all of it is the argon2id hash
+  introspect           a back end asks about an access token: the signature is checked, and its session looked up
   jwks                 GET of the key set, as resource servers do
 
 No ID token is asked for, so a token is one signature. The server has one core (GOMAXPROCS=1, and pinned where taskset

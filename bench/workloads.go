@@ -15,6 +15,7 @@ const (
 	newcomersName         = "wechat_code, new people" // of a crowd only: the database would grow
 	passwordName          = "password"
 	jwksName              = "jwks"
+	introspectName        = "introspect"
 
 	// people is how many have signed in before and do so again.
 	people = 200
@@ -25,7 +26,7 @@ const (
 )
 
 func workloadNames() []string {
-	return []string{refreshName, clientCredentialsName, wechatName, passwordName, jwksName}
+	return []string{refreshName, clientCredentialsName, wechatName, passwordName, introspectName, jwksName}
 }
 
 // workload is a kind of request with the clients that make it.
@@ -54,12 +55,17 @@ func enterWorkloads(ctx context.Context, o options, h *house) ([]*trial, error) 
 	if err != nil {
 		return nil, err
 	}
+	introspect, err := introspectWorkload(o.connections, h, endpoint)
+	if err != nil {
+		return nil, err
+	}
 	var trials []*trial
 	for _, w := range []*workload{
 		refreshWorkload(h, endpoint, known[:o.connections]),
 		clientCredentialsWorkload(o.connections, h, endpoint),
 		wechatWorkload(o.connections, h, endpoint, h.knownCodes()),
 		passwordWorkload(o.connections, h, endpoint),
+		introspect,
 		jwksWorkload(o.connections, keySet),
 	} {
 		if o.wants(w.name) {
@@ -128,6 +134,29 @@ func passwordWorkload(connections int, h *house, endpoint *url.URL) *workload {
 		url.Values{"grant_type": {passwordName}, "username": {user.Username}, "password": {user.Password}})
 	holders := newHolders(min(connections, passwordConnections))
 	return tokenWorkload(passwordName, endpoint, holders, func(*holder) ([]byte, error) { return request, nil })
+}
+
+// introspectWorkload has a back end ask about one good access token of a user's again and again.
+func introspectWorkload(connections int, h *house, endpoint *url.URL) (*workload, error) {
+	asked := newHolders(1)[0]
+	backEnd, user := h.ready.Confidential, h.ready.User
+	asked.next = func(*holder) ([]byte, error) {
+		return postRequest(endpoint, backEnd.ClientID, backEnd.ClientSecret,
+			url.Values{"grant_type": {passwordName}, "username": {user.Username}, "password": {user.Password}}), nil
+	}
+	connection, err := dial(endpoint.Host)
+	if err != nil {
+		return nil, err
+	}
+	defer connection.raw.Close()
+	if err := asked.ask(connection); err != nil {
+		return nil, err
+	}
+	target := endpoint.ResolveReference(&url.URL{Path: "introspect"})
+	w := &workload{name: introspectName, target: target}
+	request := postRequest(target, backEnd.ClientID, backEnd.ClientSecret, url.Values{"token": {asked.AccessToken}})
+	w.clients = slices.Repeat([]client{activeReader(request)}, connections)
+	return w, nil
 }
 
 // jwksWorkload reads the key set.
