@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,7 +111,14 @@ func stores(t *testing.T) (string, int) {
 
 func TestWorkloads(t *testing.T) {
 	kinds, count := stores(t)
-	measured, table := short(t, "-store", kinds)
+	plot := filepath.Join(t.TempDir(), "plot.svg")
+	measured, table := short(t, "-store", kinds, "-plot", plot)
+	drawn, err := os.ReadFile(plot)
+	require.NoError(t, err)
+	for parts := xml.NewDecoder(bytes.NewReader(drawn)); err == nil; _, err = parts.Token() {
+	}
+	require.ErrorIs(t, err, io.EOF, "it is XML to its end")
+	require.Equal(t, count*(len(workloadNames())-1), strings.Count(string(drawn), "<rect x="), "a bar for each but passwords")
 	require.Len(t, measured.Runs[0].Phases, count*len(workloadNames()))
 	require.Len(t, measured.Houses, count)
 	for _, name := range workloadNames() {

@@ -44,6 +44,11 @@ func run(arguments []string, out, progress io.Writer) error {
 			return err
 		}
 	}
+	if o.plot != "" {
+		if err := result.savePlot(o.plot); err != nil {
+			return err
+		}
+	}
 	return result.faults()
 }
 

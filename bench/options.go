@@ -72,7 +72,7 @@ type options struct {
 	sizes         []int // -growth: of sessions
 	logLevel      string
 	folder        string
-	json          string
+	json, plot    string
 	sign, hash    bool
 }
 
@@ -96,6 +96,7 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.logLevel, "log-level", "warn", "the server's log level; at info, the default of lingpai serve, it logs a line for every token")
 	flags.StringVar(&o.folder, "folder", "", "where SQLite's files are made; default the system's folder for temporary files")
 	flags.StringVar(&o.json, "json", "", "also write all figures to this `file`")
+	flags.StringVar(&o.plot, "plot", "", "also draw what answers cost into this SVG `file`")
 	flags.BoolVar(&o.sign, "sign", false, "only measure signatures in this process; the program calls itself so")
 	flags.BoolVar(&o.hash, "hash", false, "only measure password hashes in this process; the program calls itself so")
 	if err := flags.Parse(arguments); err != nil {
