@@ -3,6 +3,7 @@ package keys
 import (
 	"cmp"
 	"context"
+	"crypto/rsa"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -29,6 +30,10 @@ type Keeper struct {
 
 // Open reads the keys, as Load does.
 func Open(ctx context.Context, store Store, ring *Ring, options Options) (*Keeper, error) {
+	options.Logger = cmp.Or(options.Logger, slog.New(slog.DiscardHandler))
+	if options.library == nil {
+		options.library = builtLibrary()
+	}
 	k := &Keeper{store: store, ring: ring, options: options}
 	records, err := store.Keys(ctx)
 	if err != nil {
@@ -69,13 +74,24 @@ func (k *Keeper) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	set, err := newSet(opened, now)
+	set, err := newSet(opened, now, k.signingKey)
 	if err != nil {
 		return err
 	}
 	k.records, k.until = records, nextInstant(records, now)
 	k.current.Store(set)
 	return nil
+}
+
+// signingKey makes a key ready to sign. One that signs already stays as it is, and with it what has become of its library.
+func (k *Keeper) signingKey(id string, private *rsa.PrivateKey, pkcs8 []byte) *signingKey {
+	if current := k.Current(); current != nil && current.signer.id == id {
+		return current.signer
+	}
+	if k.options.library == nil {
+		return &signingKey{id, private}
+	}
+	return &signingKey{id, newCheckedSigner(private, pkcs8, k.options.library, k.options.Logger)}
 }
 
 // nextInstant returns the first instant of any record that is still to come.

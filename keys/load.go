@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -13,9 +14,11 @@ import (
 // Options says how keys are kept. Now is required.
 type Options struct {
 	Now    func() time.Time
-	Policy Policy // zero: nothing rotates by itself, and what was retired is gone at once
+	Policy Policy       // zero: nothing rotates by itself, and what was retired is gone at once
+	Logger *slog.Logger // is told if a library that signs is not trusted any more; nil: nobody is
 
 	generateRSA func() (*rsa.PrivateKey, error) // tests bring their own, since a real one takes long; nil: rsa.GenerateKey
+	library     *library                        // tests bring faulty ones; nil: that of the build, if it has one
 }
 
 // Load reads the keys, and does what is planned for them: in an empty store it makes the first ones, and of servers that start at once one wins and

@@ -20,8 +20,11 @@ type Set struct {
 	etag      string
 }
 
+// signingKeyMaker makes a key, and its PKCS #8 form, ready to sign.
+type signingKeyMaker func(id string, private *rsa.PrivateKey, pkcs8 []byte) *signingKey
+
 // newSet builds the set of keys that come newest first.
-func newSet(opened []openKey, now time.Time) (*Set, error) {
+func newSet(opened []openKey, now time.Time, ready signingKeyMaker) (*Set, error) {
 	records := make([]Record, len(opened))
 	for n, key := range opened {
 		records[n] = key.Record
@@ -39,7 +42,7 @@ func newSet(opened []openKey, now time.Time) (*Set, error) {
 			active = refresh
 		}
 		state := key.state(active, now)
-		public, err := set.add(key, state, now)
+		public, err := set.add(key, state, now, ready)
 		if err != nil {
 			return nil, err
 		}
@@ -57,20 +60,21 @@ func newSet(opened []openKey, now time.Time) (*Set, error) {
 	return set, err
 }
 
-// add takes a key in, and returns what is to be published of it.
-func (s *Set) add(key openKey, state State, now time.Time) ([]publicKey, error) {
+// add takes a key in, and returns what is to be published of it. It overwrites the plaintext of a signing key, which is not needed any more.
+func (s *Set) add(key openKey, state State, now time.Time, ready signingKeyMaker) ([]publicKey, error) {
 	switch {
 	case state == Gone:
 		return nil, nil
 	case key.Purpose == Refresh:
 		return nil, s.addSecret(key, state, now)
 	}
+	defer clear(key.plaintext)
 	private, err := parseSigningKey(key.ID, key.plaintext)
 	if err != nil {
 		return nil, err
 	}
 	if state == Active {
-		s.signer = &signingKey{key.ID, private}
+		s.signer = ready(key.ID, private, key.plaintext)
 	}
 	if !key.counts(now) {
 		return nil, nil
