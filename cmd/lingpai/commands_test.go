@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/keys"
 )
 
 // commands is every command of the program.
@@ -95,7 +98,7 @@ func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
 }
 
 func TestVersionIsOneLine(t *testing.T) {
-	require.Regexp(t, `^lingpai \S+\n$`, newOperator(t).ok("version"))
+	require.Regexp(t, `^lingpai \S+ \(signatures: `+regexp.QuoteMeta(keys.BuiltBackend())+`\)\n$`, newOperator(t).ok("version"))
 }
 
 func TestATableCannotBeForged(t *testing.T) {

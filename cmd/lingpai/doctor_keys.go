@@ -21,28 +21,41 @@ func (d *doctor) checkKeys(ctx context.Context) {
 		d.report.ok("none yet: the first start of serve makes them")
 		return
 	}
-	if err := opens(ctx, records, d.config.MasterKey.Reveal()); err != nil {
+	backend, err := opens(ctx, records, d.config.MasterKey.Reveal())
+	if err != nil {
 		d.report.fault(keyAdvice(err))
 		return
 	}
-	d.report.ok("master_key opens all; " + describeSigning(records, time.Now()))
+	d.report.ok("master_key opens all; " + describeSigning(records, time.Now()) + "; signatures are made by " + backend)
 	if first := firstEntry(d.config); slices.ContainsFunc(keys.Describe(records, time.Now()), func(k keys.Info) bool { return k.MasterKey != "" && k.MasterKey != first }) {
 		d.report.warning("some keys are sealed with another entry of master_key than the first, "+first,
 			"if the change of master keys is through, seal them anew: lingpai keys rewrap")
 	}
+	d.warnOfBackend(backend, keys.BuiltBackend())
 }
 
-// opens says why a master key does not open the keys, by loading them as serve does, from a store that takes nothing.
-func opens(ctx context.Context, records []keys.Record, masterKey string) error {
+// warnOfBackend warns if what signs is not what this program was built to sign with.
+func (d *doctor) warnOfBackend(backend, built string) {
+	if backend != built {
+		d.report.warning("this program was built to sign with "+built+", and would not: "+backend, "reinstall or update OpenSSL, and check this machine's memory and "+
+			"processor; tokens stay right, since each signature is checked, but cost several times as much")
+	}
+}
+
+// opens says what signs with the keys, or why a master key does not open them, by loading them as serve does, from a store that takes nothing.
+func opens(ctx context.Context, records []keys.Record, masterKey string) (backend string, err error) {
 	ring, err := keys.ParseRing(masterKey)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = keys.Load(ctx, keptKeys(records), ring, keys.Options{Now: time.Now})
-	if errors.Is(err, errKeptKeys) { // all opened; serve makes what is missing
-		return nil
+	set, err := keys.Load(ctx, keptKeys(records), ring, keys.Options{Now: time.Now})
+	switch {
+	case errors.Is(err, errKeptKeys): // all opened; serve makes what is missing
+		return keys.BuiltBackend(), nil
+	case err != nil:
+		return "", err
 	}
-	return err
+	return set.Backend(), nil
 }
 
 // firstEntry is the id of the master key that seals.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/keys"
 )
 
 // loopbackIssuer is one for which doctor has no warning.
@@ -109,6 +111,7 @@ func TestDoctorFindsAHouseInOrder(t *testing.T) {
 	}
 	require.Equal(t, "no faults, no warnings", lines[len(lines)-1])
 	require.Contains(t, text, "it is a simulator, not WeChat")
+	require.Contains(t, text, "; signatures are made by "+keys.BuiltBackend()+"\n")
 	for _, f := range o.examined() {
 		require.Equal(t, statusOK, f.Status, "%+v", f)
 	}

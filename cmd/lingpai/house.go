@@ -65,7 +65,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	if err != nil {
 		return nil, err
 	}
-	keeper, err := keys.Open(ctx, database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.keyPolicy()})
+	keeper, err := keys.Open(ctx, database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.keyPolicy(), Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	}
 	hasher := password.New(password.Options{}) // one bound for all who have passwords hashed
 	leaveRoom(hasher.Concurrent())
-	watched := newMetrics(database.Apps())
+	watched := newMetrics(database.Apps(), keeper.Backend)
 	manager := grants.New(grants.Config{
 		Meter:    watched,
 		Clients:  memory.CacheClients(database.Clients(), clientAge),
@@ -105,7 +105,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		Hasher: hasher, Prover: provider.NewProver(manager), Grace: c.DeletionGrace, Registrations: accounts.RegistrationPolicy{PerAddress: c.AddressRegistrations, Together: c.Registrations}, Now: time.Now, Logger: logger,
 	})
 	handler, err := provider.New(provider.Config{
-		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: keeper.PublicSet, KeySetAge: c.keySetAge(), Ready: readiness(c, database, volatile), TrustedProxies: c.TrustedProxies, Logger: logger,
+		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: keeper.PublicSet, KeySetAge: c.keySetAge(), Ready: readiness(c, database, volatile, keeper.Backend), TrustedProxies: c.TrustedProxies, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -131,12 +131,12 @@ func leaveRoom(hashes int) {
 }
 
 // readiness says whether requests should come here: the database answers and still has the shape that we need. A Redis that is gone is told
-// of and does not count: it is gone for all replicas, and most of what they do goes on without it.
-func readiness(c config, database *sql.DB, volatile volatileStore) func(context.Context) []provider.ReadyCheck {
+// of and does not count: it is gone for all replicas, and most of what they do goes on without it. What signs is told of too.
+func readiness(c config, database *sql.DB, volatile volatileStore, backend func() string) func(context.Context) []provider.ReadyCheck {
 	return func(ctx context.Context) []provider.ReadyCheck {
 		redis := make(chan error, 1)
 		go func() { redis <- volatile.Ping(ctx) }() // beside the database, which may take all the time there is
-		checks := []provider.ReadyCheck{{Name: "database", OK: database.CheckSchema(ctx) == nil}}
+		checks := []provider.ReadyCheck{{Name: "database", OK: database.CheckSchema(ctx) == nil}, {Name: "signatures", OK: true, Note: backend()}}
 		if err := <-redis; c.RedisURL != "" {
 			check := provider.ReadyCheck{Name: "redis", OK: true}
 			if err != nil {

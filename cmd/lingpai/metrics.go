@@ -31,7 +31,7 @@ type metrics struct {
 
 var _ grants.Meter = (*metrics)(nil)
 
-func newMetrics(apps identity.Apps) *metrics {
+func newMetrics(apps identity.Apps, backend func() string) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -44,7 +44,7 @@ func newMetrics(apps identity.Apps) *metrics {
 			Name: "lingpai_http_request_duration_seconds", Help: "Requests by status and method.", Buckets: prometheus.DefBuckets,
 		}, []string{"code", "method"}),
 	}
-	m.registry.MustRegister(m.refreshes, m.phones, m.answers, phoneUses{apps},
+	m.registry.MustRegister(m.refreshes, m.phones, m.answers, phoneUses{apps}, signingBackend(backend),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -82,6 +82,20 @@ func (p phoneUses) Collect(into chan<- prometheus.Metric) {
 	if err != nil {
 		into <- prometheus.NewInvalidMetric(phonesUsed, err)
 	}
+}
+
+// signingBackend tells at each scrape what signs.
+type signingBackend func() string
+
+var signsNow = prometheus.NewDesc("lingpai_signing_backend", `What signs tokens: 1 for "go", "openssl" with its version, or "go, since openssl" and how that failed.`,
+	[]string{"backend"}, nil)
+
+// Describe implements prometheus.Collector.
+func (signingBackend) Describe(into chan<- *prometheus.Desc) { into <- signsNow }
+
+// Collect implements prometheus.Collector.
+func (b signingBackend) Collect(into chan<- prometheus.Metric) {
+	into <- prometheus.MustNewConstMetric(signsNow, prometheus.GaugeValue, 1, b())
 }
 
 // watch counts the answers of a handler.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/keys"
 )
 
 // TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers at an address of their own, and nowhere else.
@@ -52,6 +54,7 @@ func TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers(t *testing.T) {
 		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="verified"} 1`,
 		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="over_budget"} 1`,
 		`lingpai_phone_numbers_used{appid="` + appID + `"} 1`, `lingpai_phone_numbers_budget{appid="` + appID + `"} 1`,
+		`lingpai_signing_backend{backend="` + keys.BuiltBackend() + `"} 1`,
 		`lingpai_http_request_duration_seconds_count{code="200",method="post"} 4`,
 	} {
 		require.Contains(t, text, line+"\n")

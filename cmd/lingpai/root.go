@@ -4,6 +4,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/keys"
 )
 
 // version is set by the linker at release.
@@ -33,9 +35,11 @@ Configuration comes from a YAML file (--config), then LINGPAI_… variables, the
 func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
+		Short: "Print the version, and what it is built to sign with",
 		Args:  cobra.NoArgs,
-		Run:   func(cmd *cobra.Command, _ []string) { cmd.Println("lingpai " + buildVersion()) },
+		Run: func(cmd *cobra.Command, _ []string) {
+			cmd.Printf("lingpai %s (signatures: %s)\n", buildVersion(), keys.BuiltBackend())
+		},
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/keys"
 )
 
 // serves starts serve on a free port and returns its base URL when it listens.
@@ -126,6 +128,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	require.Equal(t, http.StatusOK, get(t, base+"/healthz").status)
 	ready := get(t, base+"/readyz")
 	require.Equal(t, http.StatusOK, ready.status)
+	require.Contains(t, ready.members["checks"], map[string]any{"name": "signatures", "ok": true, "note": keys.BuiltBackend()})
 	for _, check := range ready.members["checks"].([]any) {
 		require.NotEqual(t, "wechat", check.(map[string]any)["name"], "nothing is said of WeChat when it is WeChat")
 	}
