@@ -47,7 +47,7 @@ func rules() map[string]rule {
 		"storage/servers":     {nil, []string{"gorm.io/", "modernc.org/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
 		"provider":            {[]string{"grants", "accounts", "identity"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
 		"cmd/lingpai":         {[]string{"*"}, nil},
-		"bench":               {[]string{"password"}, nil},
+		"bench":               {[]string{"password", "keys"}, nil},
 		"deploy":              {nil, nil}, // tests of what is there
 	}
 }

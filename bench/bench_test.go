@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 
 // TestMain lets the program call itself to measure a unit, as it does when it is not a test.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "-sign" || os.Args[1] == "-hash") {
+	if len(os.Args) > 1 && slices.Contains([]string{"-sign", "-sign-library", "-hash"}, os.Args[1]) {
 		main()
 		return
 	}
@@ -65,6 +66,23 @@ func TestOptions(t *testing.T) {
 	require.Equal(t, 5*time.Second, o.duration())
 	require.Equal(t, time.Second, o.warmUp())
 	require.Equal(t, []int{1000, 10_000, 100_000}, o.sizes)
+}
+
+func TestParseSpeed(t *testing.T) {
+	speed, err := parseSpeed("+DTP:2048:private:rsa:1\n+R1:3934:2048:1.00\n+F2:2:2048:4000.0:61576.7\n")
+	require.NoError(t, err)
+	require.InDelta(t, 250, speed, 1e-9)
+	for _, text := range []string{"", "+F2:2:2048\n", "+F2:2:2048:x:y\n"} {
+		_, err := parseSpeed(text)
+		require.Error(t, err, "%q", text)
+	}
+}
+
+// TestLibrarySignature is a signature of this build, whichever that is.
+func TestLibrarySignature(t *testing.T) {
+	sign, err := librarySignature()
+	require.NoError(t, err)
+	require.NoError(t, sign())
 }
 
 func TestCheckTokenRefuses(t *testing.T) {

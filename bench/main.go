@@ -29,6 +29,8 @@ func run(arguments []string, out, progress io.Writer) error {
 	switch {
 	case o.sign:
 		return measureUnit(out, o.duration(), signature)
+	case o.signLibrary:
+		return measureUnit(out, o.duration(), librarySignature)
 	case o.hash:
 		return measureUnit(out, o.duration(), passwordHash)
 	}
@@ -99,6 +101,11 @@ func (r *result) addRun(ctx context.Context, o options, site *site, trials []*tr
 			return err
 		}
 		fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "argon2id hash", turn.Hash.microseconds())
+	}
+	if withLibrary() {
+		if turn.Library, turn.Speed, err = site.measureLibrary(ctx, o, progress); err != nil {
+			return err
+		}
 	}
 	for _, t := range trials {
 		measured, err := t.run(ctx, o, before, turn.Hash)

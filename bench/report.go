@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 	"text/tabwriter"
+
+	"github.com/lingpai/lingpai/keys"
 )
 
 // result is everything that was measured, as -json writes it.
@@ -35,6 +37,8 @@ const (
 type turn struct {
 	Signature unit    `json:"signature"`
 	Hash      unit    `json:"password_hash"`
+	Library   unit    `json:"library_signature"`          // of the build, if Go does not sign in it
+	Speed     float64 `json:"openssl_speed_microseconds"` // what openssl speed says of a signature
 	Phases    []phase `json:"phases"`
 }
 
@@ -142,7 +146,7 @@ var (
 )
 
 func (r *result) print(out io.Writer) {
-	fmt.Fprintf(out, "%s; GOMAXPROCS=1; %s\n", r.System, r.Placement)
+	fmt.Fprintf(out, "%s; GOMAXPROCS=1; signatures by %s; %s\n", r.System, keys.BuiltBackend(), r.Placement)
 	fmt.Fprintf(out, "%d runs of %v s, log level %s; median [lowest–highest]\n", len(r.Runs), r.Seconds, r.LogLevel)
 	if !r.CPUMeasured {
 		fmt.Fprintln(out, "The server's CPU is measured on Linux only, so costs are missing here; that of a signature is elapsed time.")
@@ -161,12 +165,20 @@ func (r *result) print(out io.Writer) {
 }
 
 func (r *result) printUnits(out io.Writer) {
-	var signatures, hashes []float64
+	var signatures, hashes, libraries, speeds []float64
 	for _, turn := range r.Runs {
 		signatures = append(signatures, turn.Signature.microseconds())
 		hashes = append(hashes, turn.Hash.microseconds())
+		libraries = append(libraries, turn.Library.microseconds())
+		speeds = append(speeds, turn.Speed)
 	}
 	fmt.Fprintf(out, "\none RSA-2048 signature  %s µs CPU\n", spreadOf(signatures).text(0))
+	if library := spreadOf(libraries); library.median > 0 {
+		fmt.Fprintf(out, "  by %s, verified  %s µs CPU\n", keys.BuiltBackend(), library.text(0))
+	}
+	if speed := spreadOf(speeds); speed.median > 0 {
+		fmt.Fprintf(out, "  by openssl speed        %s µs\n", speed.text(0))
+	}
 	if hash := spreadOf(hashes); hash.median > 0 {
 		fmt.Fprintf(out, "one argon2id hash       %s µs CPU\n", hash.text(0))
 	}

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,7 +29,7 @@ type site struct {
 	houses    []*house
 }
 
-// openSite builds lingpai and starts the simulator. The caller closes the site.
+// openSite builds lingpai, with the tags of this program, and starts the simulator. The caller closes the site.
 func openSite(ctx context.Context, o options) (*site, error) {
 	folder, err := os.MkdirTemp(o.folder, "lingpai-bench-")
 	if err != nil {
@@ -37,7 +39,7 @@ func openSite(ctx context.Context, o options) (*site, error) {
 	if runtime.GOOS == "windows" {
 		s.program += ".exe"
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", s.program, "github.com/lingpai/lingpai/cmd/lingpai")
+	build := exec.CommandContext(ctx, "go", "build", "-tags", buildTags(), "-o", s.program, "github.com/lingpai/lingpai/cmd/lingpai")
 	build.Stderr = os.Stderr
 	err = build.Run()
 	if err == nil {
@@ -50,6 +52,19 @@ func openSite(ctx context.Context, o options) (*site, error) {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+// buildTags are those that this program was built with.
+func buildTags() string {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return ""
+	}
+	n := slices.IndexFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-tags" })
+	if n < 0 {
+		return ""
+	}
+	return info.Settings[n].Value
 }
 
 // startSimulator starts WeChat's simulator in a process of its own, so that its CPU is not the server's.
