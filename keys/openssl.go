@@ -70,11 +70,12 @@ const faultRoom = 256
 // opensslKeys counts the keys whose memory is not freed yet.
 var opensslKeys atomic.Int64
 
-// opensslKey is a private key in OpenSSL's memory. Threads may share it, but not a context, of which there are as many as Go runs threads.
+// opensslKey is a private key in OpenSSL's memory. Threads may share it, but not a context, of which there are as many as Go had processors when
+// the key was loaded.
 //
 // That they are few matters more than that they are made once. While a thread signs in C, Go hands its processor to another thread, which could
-// begin to sign too: then many share the processors, each takes long, and now and then one waits for all others. Here who finds no context waits
-// in a queue in Go instead.
+// begin to sign too: then many threads share a processor, and some wait ten times as long as others. Here who finds no context waits for his turn in
+// Go.
 type opensslKey struct {
 	size int
 	free chan *C.EVP_PKEY_CTX
