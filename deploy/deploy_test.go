@@ -89,7 +89,10 @@ func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 	dockerfile := text(t, "Dockerfile")
 	needed := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(text(t, "../go.mod"))
 	require.Len(t, needed, 2)
-	require.Regexp(t, `FROM --platform=\$BUILDPLATFORM golang:`+regexp.QuoteMeta(needed[1])+`\.\d+-`, dockerfile)
+	require.Regexp(t, `FROM --platform=\$BUILDPLATFORM golang:`+regexp.QuoteMeta(needed[1])+`\.\d+-\w+ AS build-static`, dockerfile)
+	images := regexp.MustCompile(`golang:\S+`).FindAllString(dockerfile, -1)
+	require.Len(t, images, 2)
+	require.Equal(t, images[0], images[1], "both programs are built alike")
 	require.Regexp(t, `(?m)^USER [1-9]\d*:[1-9]\d*$`, dockerfile)
 	_, image, found := strings.Cut(dockerfile, "FROM scratch")
 	require.True(t, found)
@@ -97,12 +100,30 @@ func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 	require.NotContains(t, image, "\nRUN ", "there is no shell")
 }
 
-// TestBuildCommandMakesAStaticProgram runs the Dockerfile's own command, on Linux as in the image.
-func TestBuildCommandMakesAStaticProgram(t *testing.T) {
+// TestImageSignsByOpenSSL unless somebody wants it static, and what it stands on has the C library that it was built with.
+func TestImageSignsByOpenSSL(t *testing.T) {
+	dockerfile := text(t, "Dockerfile")
+	require.Contains(t, dockerfile, "\nARG BUILD=openssl\n")
+	base := regexp.MustCompile(`(?m)^ARG BASE=\S+-debian(\d+)$`).FindStringSubmatch(dockerfile)
+	require.Len(t, base, 2)
+	debian := map[string]string{"12": "bookworm", "13": "trixie"}[base[1]]
+	require.Regexp(t, `(?m)^FROM golang:[\d.]+-`+debian+` AS build-openssl$`, dockerfile)
+	for _, build := range []string{"openssl", "static"} {
+		require.Regexp(t, `(?m)^FROM .* AS build-`+build+`$`, dockerfile)
+		require.Regexp(t, `(?m)^FROM .* AS base-`+build+`$`, dockerfile)
+	}
+	for _, document := range []string{"README.md", "README.zh-CN.md"} {
+		require.Contains(t, text(t, document), "--build-arg BUILD=static", document)
+	}
+}
+
+// builtAsInTheImage runs a build command of the Dockerfile, on Linux as in the image, and returns the program's path and what it says of its version.
+func builtAsInTheImage(t *testing.T, cgo string) (path, version string) {
+	t.Helper()
 	if os.Getenv("CI") != "true" {
 		t.Skip("NOT RUN: the Dockerfile's build command, which compiles everything once more; CI=true runs it")
 	}
-	command := regexp.MustCompile(`(?m)^RUN (CGO_ENABLED=0 .*go build .*)$`).FindStringSubmatch(text(t, "Dockerfile"))
+	command := regexp.MustCompile(`(?m)^RUN (CGO_ENABLED=` + cgo + ` .*go build .*)$`).FindStringSubmatch(text(t, "Dockerfile"))
 	require.Len(t, command, 2)
 	folder := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(command[1], "/out/", folder+"/"))
@@ -110,14 +131,31 @@ func TestBuildCommandMakesAStaticProgram(t *testing.T) {
 	cmd.Env = append(os.Environ(), "TARGETOS=linux", "TARGETARCH="+runtime.GOARCH, "VERSION=v9.9.9")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	path := filepath.Join(folder, "lingpai")
+	path = filepath.Join(folder, "lingpai")
+	printed, err := exec.CommandContext(t.Context(), path, "version").Output()
+	require.NoError(t, err)
+	return path, string(printed)
+}
+
+func TestBuildCommandMakesAStaticProgram(t *testing.T) {
+	path, version := builtAsInTheImage(t, "0")
+	require.Equal(t, "lingpai v9.9.9 (signatures: go)\n", version)
 	program, err := elf.Open(path)
 	require.NoError(t, err)
 	defer program.Close()
 	require.False(t, slices.ContainsFunc(program.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }), "it needs a loader, and the image has none")
-	printed, err := exec.CommandContext(t.Context(), path, "version").Output()
+}
+
+// TestBuildCommandMakesAProgramThatSignsByOpenSSL and needs nothing else that the image could lack.
+func TestBuildCommandMakesAProgramThatSignsByOpenSSL(t *testing.T) {
+	path, version := builtAsInTheImage(t, "1")
+	require.Regexp(t, `^lingpai v9\.9\.9 \(signatures: openssl 3\.\d+\.\d+\)\n$`, version)
+	program, err := elf.Open(path)
 	require.NoError(t, err)
-	require.Equal(t, "lingpai v9.9.9\n", string(printed))
+	defer program.Close()
+	needed, err := program.ImportedLibraries()
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"libcrypto.so.3", "libc.so.6"}, needed)
 }
 
 // TestDocumentsAreEqual holds the Chinese guide against the English one: the same sections, the same commands.
