@@ -70,8 +70,7 @@ const faultRoom = 256
 // opensslKeys counts the keys whose memory is not freed yet.
 var opensslKeys atomic.Int64
 
-// opensslKey is a private key in OpenSSL's memory. Threads may share it, but not a context, of which there are as many as Go had processors when
-// the key was loaded.
+// opensslKey is a private key in OpenSSL's memory. Threads may share it, but not a context, of which there are as many as processors.
 //
 // That they are few matters more than that they are made once. While a thread signs in C, Go hands its processor to another thread, which could
 // begin to sign too: then many threads share a processor, and some wait ten times as long as others. Here who finds no context waits for his turn in
@@ -101,7 +100,7 @@ func openOpenSSL(pkcs8 []byte) (digestSigner, error) {
 		return nil, opensslFault(&fault)
 	}
 	opensslKeys.Add(1)
-	k := &opensslKey{int(C.EVP_PKEY_get_size(key)), make(chan *C.EVP_PKEY_CTX, runtime.GOMAXPROCS(0))}
+	k := &opensslKey{int(C.EVP_PKEY_get_size(key)), make(chan *C.EVP_PKEY_CTX, processors())}
 	memory := opensslMemory{key: key}
 	for range cap(k.free) {
 		context := C.lingpai_context(key, &fault[0], faultRoom)
@@ -115,6 +114,9 @@ func openOpenSSL(pkcs8 []byte) (digestSigner, error) {
 	runtime.AddCleanup(k, opensslMemory.release, memory)
 	return k.sign, nil
 }
+
+// processors is how many there are for signatures: Go may be told of more, to leave room for what gives way.
+func processors() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU()) }
 
 func (m opensslMemory) release() {
 	for _, context := range m.contexts {
