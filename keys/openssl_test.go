@@ -14,6 +14,7 @@ import (
 	"encoding/binary"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,16 +64,24 @@ func TestOpenSSLTakesPKCS1Too(t *testing.T) {
 	require.NoError(t, signsAlike(sign, firstRSA()))
 }
 
-// TestOpenSSLRefuses says why, and what comes after it is not disturbed.
+// TestOpenSSLRefuses says why, whatever went wrong before on the same thread, and what comes after is not disturbed.
 func TestOpenSSLRefuses(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	elliptic, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	whole := pkcs8(t, firstRSA())
 	before := opensslKeys.Load()
-	for _, der := range [][]byte{nil, {}, {0x30}, []byte("no key"), whole[:len(whole)/2], bytes.Repeat([]byte{0x30, 0x80}, 1000), pkcs8(t, elliptic)} {
+	refused := [][]byte{nil, {0x30}, []byte("no key"), whole[:len(whole)/2], bytes.Repeat([]byte{0x30, 0x80}, 1000), pkcs8(t, elliptic)}
+	var why []string
+	for _, der := range refused {
 		_, err := openOpenSSL(der)
 		require.Error(t, err)
-		require.NotEmpty(t, err.Error())
+		why = append(why, err.Error())
+	}
+	for n, der := range slices.Backward(refused) {
+		_, err := openOpenSSL(der)
+		require.EqualError(t, err, why[n])
 	}
 	require.LessOrEqual(t, opensslKeys.Load(), before, "nothing is left of them")
 	sign := openedByOpenSSL(t, firstRSA())
