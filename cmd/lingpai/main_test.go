@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/storage/servers"
 )
 
@@ -40,8 +41,12 @@ func TestMain(m *testing.M) {
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
+	tags := ""
+	if keys.BuiltBackend() != "go" { // the program is built as its tests are
+		tags = "openssl"
+	}
 	code := 1
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", tags, "-o", binary, ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build the program: %v\n%s", err, out)
 	} else {
 		code = servers.Tests{M: m}.Run()
