@@ -55,22 +55,24 @@ func (m *migration) express(t *testing.T) {
 	database := servers.PostgreSQL(t)
 	migrateSQL(t, database, fmt.Sprintf(`
 		create table users (id serial primary key, username varchar(64) unique, email text, password_hash text, openid text, session_key text,
-			nickname text, avatar text, refresh_token text, is_active boolean not null default true, created_at timestamptz not null default now());
+			nickname text, avatar text, refresh_token text, is_active boolean default true, created_at timestamptz not null default now());
 		insert into users (username, email, password_hash, openid, session_key, nickname, avatar, refresh_token, is_active) values
 			('Ada', 'ada@example.com', '%s', null, null, 'Ada, "A"', 'https://example.com/ada.png', 'a refresh token', true),
 			('wx_user_oAbCdEfG', null, null, '%s', 'a session key', '小明', 'http://example.com/2.png', 'another', true),
 			('bea', null, '5f4dcc3b5aa765d61d8327deb882cf99', null, null, null, null, null, true),
 			('cat', null, '%s', null, null, null, null, null, false),
-			('two words', null, '%s', null, null, null, null, null, true)`,
-		hashes[0], wechattest.OpenID(m.MiniProgram.AppID, "migrate-express"), hashes[1], hashes[1]))
+			('two words', null, '%s', null, null, null, null, null, true),
+			('dan', null, '%s', '', null, '微信用户', null, null, null)`,
+		hashes[0], wechattest.OpenID(m.MiniProgram.AppID, "migrate-express"), hashes[1], hashes[1], hashes[1]))
 	file := migrateSQL(t, database, "", "-v", "app="+m.MiniProgram.AppID, "-f", "docs/examples/migrate/express/export.sql")
-	for _, kept := range []string{"refresh", "session key", "5f4dcc3b"} {
+	for _, kept := range []string{"refresh", "session key", "5f4dcc3b", "微信用户"} {
 		require.NotContains(t, file, kept)
 	}
-	require.Contains(t, m.imports(t, "users.csv", file, 4, 1), "refused,5,", "a name with a space")
+	require.Contains(t, m.imports(t, "users.csv", file, 5, 1), "refused,5,", "a name with a space")
 
 	require.Equal(t, "1", migrateSubject(t, m.byPassword(t, "ada", "ada's old password")))
 	m.refused(t, "bea", "password", "a hash that cannot be checked is none")
+	require.Equal(t, "6", migrateSubject(t, m.byPassword(t, "dan", "secret")), "nobody has disabled him, and his openid is none")
 	m.refused(t, "cat", "secret", "disabled before, disabled now")
 	m.run(t, "users", "enable", "4")
 	require.Equal(t, "4", migrateSubject(t, m.byPassword(t, "cat", "secret")))
@@ -79,7 +81,7 @@ func (m *migration) express(t *testing.T) {
 	fresh := m.byPassword(t, "ada", "ada's old password")
 	forged := m.forged(t, "migrate-express", tokens)
 	m.dualRun(t, "express", "1", fresh, migrateOld{"Authorization", "Bearer ", tokens["good"]}, forged, "JWT_SECRET="+secret)
-	a := m.api(t, "express", "", migrateOld{}, "JWT_SECRET="+secret)
+	a := m.api(t, "express", migrateOver, migrateOld{}, "JWT_SECRET="+secret)
 	var answer struct{ Code string }
 	require.Equal(t, http.StatusUnauthorized, migrateJSON(t, http.MethodPost, a.url+"/auth/refresh", "application/json", "{}", &answer))
 	require.Equal(t, "SIGN_IN_AGAIN", answer.Code)
@@ -92,6 +94,8 @@ func (m *migration) hapi(t *testing.T) {
 	wanted["good"] = good
 	wanted["an end in milliseconds"] = migrateToken{Claims: map[string]any{"userId": 41, "exp": (now + 86400) * 1000}, Key: "the old secret", Algorithm: "HS256"}
 	wanted["no integer"] = migrateToken{Claims: map[string]any{"userId": []string{"41"}, "exp": now + 86400}, Key: "the old secret", Algorithm: "HS256"}
+	wanted["expired"] = migrateToken{Claims: map[string]any{"userId": 41, "exp": now - 3600}, Key: "the old secret", Algorithm: "HS256"}
+	wanted["without an end"] = migrateToken{Claims: map[string]any{"userId": 41, "iat": now}, Key: "the old secret", Algorithm: "HS256"}
 	tokens, _ := m.mint(t, wanted)
 
 	database := servers.PostgreSQL(t)
@@ -118,8 +122,14 @@ func (m *migration) casdoor(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
-	keySet, err := json.Marshal(map[string]any{"keys": []map[string]string{{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "cert-built-in",
-		"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes())}}})
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1)}, &x509.Certificate{}, key.Public(), key)
+	require.NoError(t, err)
+	certificate := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) // which Casdoor shows to everybody
+	public := func(kid, algorithm string) map[string]string {
+		return map[string]string{"kty": "RSA", "use": "sig", "alg": algorithm, "kid": kid,
+			"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString(big.NewInt(int64(key.E)).Bytes())}
+	}
+	keySet, err := json.Marshal(map[string]any{"keys": []any{public("cert-built-in", "RS256"), public("cert-new", "RS512")}})
 	require.NoError(t, err)
 	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(keySet) }))
 	t.Cleanup(door.Close)
@@ -128,6 +138,9 @@ func (m *migration) casdoor(t *testing.T) {
 			"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
 		for n := 0; n < len(changed); n += 2 {
 			claims[changed[n].(string)] = changed[n+1]
+			if changed[n+1] == nil {
+				delete(claims, changed[n].(string))
+			}
 		}
 		return migrateToken{Claims: claims, Key: text, Algorithm: "RS256", KeyID: "cert-built-in"}
 	}
@@ -139,6 +152,10 @@ func (m *migration) casdoor(t *testing.T) {
 	wanted["of another application"] = signed("aud", []string{"another"})
 	wanted["of another Casdoor"] = signed("iss", "https://door.example.com")
 	wanted["of Lingpai, by Casdoor's key"] = signed("iss", m.Issuer, "aud", migrateAudience, "sid", "s")
+	wanted["expired"] = signed("exp", time.Now().Add(-time.Hour).Unix())
+	wanted["without an end"] = signed("exp", nil)
+	wanted["HS256 with Casdoor's certificate"] = migrateToken{Claims: good.Claims, Key: certificate, Algorithm: "HS256", KeyID: "cert-built-in"}
+	wanted["another algorithm, of a key that Casdoor has for it"] = migrateToken{Claims: good.Claims, Key: text, Algorithm: "RS512", KeyID: "cert-new"}
 	tokens, hashes := m.mint(t, wanted, "an old password")
 
 	const website = "wx00000000000000ab"
@@ -150,7 +167,7 @@ func (m *migration) casdoor(t *testing.T) {
 		create table organization (owner varchar(100), name varchar(100), password_type varchar(100), password_salt varchar(100));
 		create table "user" (owner varchar(100), name varchar(255), created_time varchar(100), id varchar(100), password varchar(100), password_salt varchar(100),
 			password_type varchar(100), display_name varchar(255), avatar varchar(500), email varchar(255), phone varchar(20), country_code varchar(6),
-			is_forbidden boolean, is_deleted boolean, wechat varchar(100), properties text);
+			is_forbidden boolean, is_deleted boolean, wechat varchar(100), properties text, hash varchar(100), pre_hash varchar(100) default 'of the row');
 		insert into organization values ('admin', 'shop', 'bcrypt', ''), ('admin', 'other', 'plain', '');
 		insert into "user" values
 			('shop', 'anna', '2022-08-07T12:00:00+08:00', '%s', '%s', '', '', 'Anna', 'https://example.com/anna.png', 'anna@example.com', '13800000000', 'CN', false, false, '', '{}'),
@@ -158,18 +175,26 @@ func (m *migration) casdoor(t *testing.T) {
 			('shop', '小红 网站', '2022-08-09T12:00:00+08:00', 'id-3', '', '', '', '小红', '', '', '', '', false, false, 'unused', '%s'),
 			('shop', 'salted', '2022-08-10T12:00:00+08:00', 'id-4', '5e884898da28', '', 'salt', '', '', '', '', '', false, false, '', 'null'),
 			('shop', 'gone', '2022-08-10T12:00:00+08:00', 'id-5', '', '', '', '', '', '', '', '', false, true, '', ''),
-			('other', 'anna', '2022-08-10T12:00:00+08:00', 'id-6', 'plain', '', '', '', '', '', '', '', false, false, '', '')`,
-		id, hashes[0], openid, openid, union, strings.ReplaceAll(string(web), "'", "''")))
+			('shop', 'forbidden', '2022-08-10T12:00:00+08:00', 'id-7', '', '', '', '微信用户', '', '', '', '', true, false, '', ''),
+			('other', 'anna', '2022-08-10T12:00:00+08:00', 'id-6', 'plain', '', '', '', '', '', '', '', false, false, '', '');
+		update "user" set hash = 'of the row';
+		insert into "user" (owner, name, id, password, phone) values ('shop', 'nulls', 'id-8', '%s', '13900000000')`, // all else is null
+		id, hashes[0], openid, openid, union, strings.ReplaceAll(string(web), "'", "''"), hashes[0]))
 	m.bind(t, "migrate", website)
 	file := migrateSQL(t, database, "", "-At", "-v", "owner=shop", "-v", "app="+m.MiniProgram.AppID, "-v", "web_app="+website,
 		"-f", filepath.FromSlash("docs/examples/migrate/casdoor/export.sql"))
-	require.NotContains(t, file, "5e884898da28")
-	m.imports(t, "users.jsonl", file, 4, 0)
+	for _, kept := range []string{"5e884898da28", "of the row", "微信用户"} {
+		require.NotContains(t, file, kept)
+	}
+	require.Equal(t, 1, strings.Count(file, `"disabled": true`))
+	require.Contains(t, file, `"13900000000"`)
+	m.imports(t, "users.jsonl", file, 6, 0)
 
 	fresh := m.byPassword(t, "anna", "an old password")
 	require.Equal(t, id, migrateSubject(t, fresh))
 	require.Equal(t, "id-2", migrateSubject(t, m.byWechat(t, "migrate-casdoor", m.MiniProgram.ClientID)))
 	require.Equal(t, "id-3", migrateSubject(t, m.byWechat(t, "migrate-web", m.MiniProgram.ClientID)), "known at the website only, and by unionid at the mini-program")
+	require.Equal(t, "id-8", migrateSubject(t, m.byPassword(t, "nulls", "an old password")), "what nobody filled in takes nobody away")
 	m.refused(t, "salted", "password", "a hash that cannot be checked is none")
 	m.dualRun(t, "casdoor", id, fresh, migrateOld{"Authorization", "Bearer ", tokens["good"]}, m.forged(t, "migrate-casdoor", tokens),
 		"CASDOOR="+door.URL, "CASDOOR_CLIENT_ID="+application)

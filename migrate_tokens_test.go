@@ -18,36 +18,64 @@ import (
 func (m *migration) byPassword(t *testing.T, username, password string) string {
 	t.Helper()
 	form := url.Values{"grant_type": {"password"}, "username": {username}, "password": {password}, "scope": {"api"}}
-	return m.token(t, form, m.Confidential.ClientID, m.Confidential.ClientSecret)
+	return m.tokens(t, form, m.Confidential.ClientID, m.Confidential.ClientSecret).AccessToken
 }
 
 // byWechat signs somebody in who shows WeChat's code, at the app whose openids were imported.
 func (m *migration) byWechat(t *testing.T, user, client string) string {
 	t.Helper()
+	return m.tokens(t, url.Values{"grant_type": {"wechat_code"}, "client_id": {client}, "code": {m.code(t, user)}}, "", "").AccessToken
+}
+
+// code is what wx.login gives to a mini-program.
+func (m *migration) code(t *testing.T, user string) string {
+	t.Helper()
 	var minted struct{ Code string }
 	body, _ := json.Marshal(map[string]string{"appid": m.MiniProgram.AppID, "user": user})
 	require.Equal(t, http.StatusOK, migrateJSON(t, http.MethodPost, m.Simulator.URL+"/_sim/codes", "application/json", string(body), &minted))
-	return m.token(t, url.Values{"grant_type": {"wechat_code"}, "client_id": {client}, "code": {minted.Code}}, "", "")
+	return minted.Code
+}
+
+// idToken signs somebody in at the mini-program, and returns the token that tells it who that is.
+func (m *migration) idToken(t *testing.T, user string) string {
+	t.Helper()
+	form := url.Values{"grant_type": {"wechat_code"}, "client_id": {m.MiniProgram.ClientID}, "code": {m.code(t, user)}, "scope": {"openid"}}
+	token := m.tokens(t, form, "", "").IDToken
+	require.NotEmpty(t, token)
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	require.NoError(t, err)
+	var claims map[string]any
+	require.NoError(t, json.Unmarshal(payload, &claims))
+	require.Equal(t, m.Issuer, claims["iss"])
+	require.Equal(t, m.MiniProgram.ClientID, claims["aud"])
+	for _, name := range []string{"exp", "sub", "sid"} {
+		require.Contains(t, claims, name)
+	}
+	return token
 }
 
 // byItself gets a token that no user signed in for.
 func (m *migration) byItself(t *testing.T) string {
 	t.Helper()
-	return m.token(t, url.Values{"grant_type": {"client_credentials"}}, m.Confidential.ClientID, m.Confidential.ClientSecret)
+	return m.tokens(t, url.Values{"grant_type": {"client_credentials"}}, m.Confidential.ClientID, m.Confidential.ClientSecret).AccessToken
 }
 
-func (m *migration) token(t *testing.T, form url.Values, client, secret string) string {
+// migrateTokens is what /token answers.
+type migrateTokens struct {
+	AccessToken string `json:"access_token"`
+	IDToken     string `json:"id_token"`
+	Description string `json:"error_description"`
+}
+
+func (m *migration) tokens(t *testing.T, form url.Values, client, secret string) migrateTokens {
 	t.Helper()
 	target := m.Issuer + "/token"
 	if secret != "" {
 		target = strings.Replace(target, "://", "://"+url.UserPassword(client, secret).String()+"@", 1)
 	}
-	var answer struct {
-		AccessToken string `json:"access_token"`
-		Description string `json:"error_description"`
-	}
+	var answer migrateTokens
 	require.Equal(t, http.StatusOK, migrateJSON(t, http.MethodPost, target, "application/x-www-form-urlencoded", form.Encode(), &answer), answer.Description)
-	return answer.AccessToken
+	return answer
 }
 
 // migrateSubject is the "sub" of a token.

@@ -2,9 +2,13 @@ import express from 'express'
 import { createRemoteJWKSet, decodeJwt, errors, jwtVerify } from 'jose'
 
 const { ISSUER, AUDIENCE, CASDOOR, CASDOOR_CLIENT_ID, OLD_TOKENS_UNTIL, PORT = '3000', REPORT_SECONDS = '60' } = process.env
+if (!ISSUER || !AUDIENCE || !CASDOOR || !CASDOOR_CLIENT_ID)
+  throw new Error('set ISSUER, AUDIENCE, CASDOOR and CASDOOR_CLIENT_ID: jose skips a check that it gets no value for')
+const oldUntil = new Date(OLD_TOKENS_UNTIL)
+if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(OLD_TOKENS_UNTIL) || oldUntil.toJSON() !== OLD_TOKENS_UNTIL.replace('Z', '.000Z'))
+  throw new Error('set OLD_TOKENS_UNTIL to the time when old tokens end, such as 2027-03-01T00:00:00Z')
 const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`))
 const oldKeys = createRemoteJWKSet(new URL(`${CASDOOR}/.well-known/jwks`))
-const oldUntil = Date.parse(OLD_TOKENS_UNTIL) // what is no date is NaN, and nothing is before it
 let oldTokens = 0
 
 // Two issuers, two verifiers, two key sets. One set of all keys would let Casdoor sign for Lingpai.

@@ -5,25 +5,25 @@ with known as (
     coalesce(nullif(u.password_type, ''), o.password_type) as kind, -- a user without a type has the organization's
     coalesce(u.password_salt, '') || coalesce(o.password_salt, '') as pepper
   from "user" u join organization o on o.name = u.owner
-  where u.owner = :'owner' and not u.is_deleted
+  where u.owner = :'owner' and u.is_deleted is not true -- null in rows that are older than the column
 ), found as (
   select known.*,
     nullif(p ->> 'wechatOpenId', '') as mini_openid,
     nullif(p ->> 'oauth_WeChat_extra', '')::jsonb ->> ('wechat_openid_' || :'web_app') as web_openid, -- JSON within JSON
     case when kind = 'bcrypt' and password ~ '^\$2[aby]\$'
-      or kind = 'argon2id' and pepper = '' and password ~ '^\$argon2id\$v=19\$m=\d+,t=\d+,p=[1-4]\$' then password end as hash
+      or kind = 'argon2id' and pepper = '' and password ~ '^\$argon2id\$v=19\$m=\d+,t=\d+,p=[1-4]\$' then password end as kept_hash -- "hash" is a column
   from known
 )
 select jsonb_strip_nulls(jsonb_build_object(
   'sub', id, -- what the "sub" of Casdoor's tokens says
   'username', case when coalesce(password, '') <> '' then name end, -- a name that the sign-in by WeChat made up is typed by nobody
-  'password_hash', hash,
-  'nickname', nullif(display_name, ''),
+  'password_hash', kept_hash,
+  'nickname', case when display_name not in ('', '微信用户') then display_name end, -- WeChat's grey name is nobody's
   'picture', case when avatar like 'https://%' then avatar end,
   'email', case when email like '%@%' then email end,
-  'phone', case when phone ~ '^1\d{10}$' and country_code in ('', 'CN') then phone end,
+  'phone', case when phone ~ '^1\d{10}$' and coalesce(country_code, '') in ('', 'CN') then phone end,
   'created_at', created_time,
-  'disabled', is_forbidden,
+  'disabled', is_forbidden is true,
   'accounts', (
     select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('app', a.app, 'openid', a.openid, 'unionid',
       coalesce(nullif(p ->> 'wechatUnionId', ''), -- the provider of websites has one id: the unionid, or the openid where there is none

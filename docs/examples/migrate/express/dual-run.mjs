@@ -2,13 +2,16 @@ import express from 'express'
 import { createRemoteJWKSet, decodeJwt, errors, jwtVerify } from 'jose'
 
 const { ISSUER, AUDIENCE, JWT_SECRET, OLD_TOKENS_UNTIL, PORT = '3000', REPORT_SECONDS = '60' } = process.env
+if (!ISSUER || !AUDIENCE || !JWT_SECRET) throw new Error('set ISSUER, AUDIENCE and JWT_SECRET: jose skips a check that it gets no value for')
+const oldUntil = new Date(OLD_TOKENS_UNTIL)
+if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(OLD_TOKENS_UNTIL) || oldUntil.toJSON() !== OLD_TOKENS_UNTIL.replace('Z', '.000Z'))
+  throw new Error('set OLD_TOKENS_UNTIL to the time when old tokens end, such as 2027-03-01T00:00:00Z')
 const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`))
 const oldSecret = new TextEncoder().encode(JWT_SECRET)
-const oldUntil = Date.parse(OLD_TOKENS_UNTIL) // what is no date is NaN, and nothing is before it
 const oldLife = 60 * 60 // seconds, of an old access token: where both secrets are equal, only this keeps refresh tokens out
 let oldTokens = 0
 
-// Two sources of trust, two verifiers. Each has its own key, algorithm and issuer, and none of them is the token's choice.
+// Two sources of trust, two verifiers. Each has its own key and algorithm, and neither is the token's choice.
 async function verifyNew(token) {
   const { payload } = await jwtVerify(token, keys,
     { algorithms: ['RS256'], typ: 'at+jwt', issuer: ISSUER, audience: AUDIENCE, requiredClaims: ['exp', 'sub', 'sid'] }) // sid: a user signed in

@@ -6,8 +6,8 @@ if (!/^wx[0-9a-f]{16}$/.test(app ?? '')) throw new Error('APP_ID: the AppID of t
 
 // {"$date": "2019-07-01T08:00:00Z"}, or with {"$numberLong": "1561968000000"} in it: --jsonFormat=canonical
 const date = value => value && new Date(typeof value.$date === 'string' ? value.$date : Number(value.$date.$numberLong)).toISOString()
-// WeChat's grey name is nobody's; controls and marks of direction are not seen, and refused
-const unseen = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/gu
+// WeChat's grey name is nobody's. What is not seen is refused, but for the joiner between two emojis and the selector \ufe0f, which make pictures
+const unseen = /(?<![\p{So}\p{Sk}\ufe0f])\u200d|\u200d(?![\p{So}\p{Sk}\ufe0f])|(?![\u200d\ufe0f])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
 const text = value => value === '微信用户' ? undefined : value?.replace(unseen, '').trim() || undefined
 const gender = { 1: 'male', 2: 'female' }
 

@@ -3,9 +3,13 @@ import { createRemoteJWKSet, errors, jwtVerify } from 'jose'
 import { createClient } from 'redis'
 
 const { ISSUER, AUDIENCE, REDIS_URL, OLD_PREFIX = '3rd_session:', OLD_TOKENS_UNTIL, PORT = '3000', REPORT_SECONDS = '60' } = process.env
+if (!ISSUER || !AUDIENCE || !REDIS_URL)
+  throw new Error('set ISSUER, AUDIENCE and REDIS_URL: none has a default, and jose skips a check that it gets no value for')
+const oldUntil = new Date(OLD_TOKENS_UNTIL)
+if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(OLD_TOKENS_UNTIL) || oldUntil.toJSON() !== OLD_TOKENS_UNTIL.replace('Z', '.000Z'))
+  throw new Error('set OLD_TOKENS_UNTIL to the time when old sessions end, such as 2027-03-01T00:00:00Z')
 const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`))
 const redis = await createClient({ url: REDIS_URL }).on('error', console.error).connect()
-const oldUntil = Date.parse(OLD_TOKENS_UNTIL) // what is no date is NaN, and nothing is before it
 let oldSessions = 0
 
 // Two sources of trust, two verifiers: our issuer's key set, and what stands in Redis.
