@@ -41,9 +41,6 @@ func orDefault(value, fallback int) int {
 	return fallback
 }
 
-// Concurrent is how many hashes there are at once.
-func (h *Hasher) Concurrent() int { return cap(h.bound.places) }
-
 // Hash returns the PHC form of a password's hash. ErrBusy, the context's error, or what [Normalize] says.
 //
 // An address is whatever its caller should have a share by: of an IPv6 address, its network.

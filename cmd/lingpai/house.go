@@ -9,9 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/lingpai/lingpai/accounts"
@@ -74,7 +72,6 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		return nil, err
 	}
 	hasher := password.New(password.Options{}) // one bound for all who have passwords hashed
-	leaveRoom(hasher.Concurrent())
 	watched := newMetrics(database.Apps(), keeper.Backend)
 	manager := grants.New(grants.Config{
 		Meter:    watched,
@@ -119,15 +116,6 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	go keeper.Run(ctx, logger)
 	go pruneRegularly(ctx, database.Sessions(), database.Users(), logger)
 	return handler, nil
-}
-
-// room is how many threads are added to those that run Go code: once, since tests open several houses.
-var room sync.Once
-
-// leaveRoom lets hashes run beside everything else. Their threads give way to others, but only the operating system sees to that: within the processors
-// of Go's own scheduler a hash would be everybody's equal, and hold one of them for as long as it takes.
-func leaveRoom(hashes int) {
-	room.Do(func() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + hashes) })
 }
 
 // readiness says whether requests should come here: the database answers and still has the shape that we need. A Redis that is gone is told
