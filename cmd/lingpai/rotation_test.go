@@ -207,7 +207,14 @@ func TestAStolenKeyIsRevoked(t *testing.T) {
 	require.Contains(t, said, kid+" is gone since ")
 	require.Contains(t, said, "refuse the revoked key from ")
 	require.NotContains(t, said, "has not been published for keys.announce")
-	time.Sleep(3 * time.Second) // servers look every two
+	require.Eventually(t, func() bool { // servers look every two seconds
+		for range r.replicas {
+			if token, err := r.token(); err != nil || kidOf(t, token) == kid {
+				return false
+			}
+		}
+		return true
+	}, patience, 100*time.Millisecond)
 	for range 20 {
 		token, err := r.token()
 		require.NoError(t, err)
