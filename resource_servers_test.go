@@ -24,29 +24,23 @@ const (
 	otherAudience = "https://other.example.com"
 )
 
-// issuer is a "lingpai dev" that a test can stop, which startDev keeps to itself.
+// issuer is a "lingpai dev" that a test can stop.
 type issuer struct {
-	t            *testing.T
-	Issuer       string `json:"issuer"`
+	t *testing.T
+	devReady
 	Confidential struct {
 		ClientID     string `json:"client_id"`
 		ClientSecret string `json:"client_secret"`
 	} `json:"confidential"`
-	MiniProgram struct {
-		ClientID string `json:"client_id"`
-		AppID    string `json:"appid"`
-	} `json:"mini_program"`
 	User struct {
 		Username string `json:"username"`
 		Password string `json:"password"`
 	} `json:"user"`
-	Simulator struct {
-		URL string `json:"url"`
-	} `json:"simulator"`
 	stop func()
 }
 
-func startIssuer(t *testing.T) *issuer {
+// startIssuer starts one until the test ends, with more variables than the machine has. Settings of Lingpai that the machine has do not reach it.
+func startIssuer(t *testing.T, env ...string) *issuer {
 	t.Helper()
 	folder := t.TempDir()
 	program := filepath.Join(folder, "lingpai.exe") // a name that every system runs
@@ -54,7 +48,7 @@ func startIssuer(t *testing.T) *issuer {
 	require.NoError(t, err, "%s", out)
 	stdout, writer := io.Pipe()
 	i := &issuer{t: t}
-	i.stop = startProgram(t, writer, nil, program, "dev", "--addr", "127.0.0.1:0", "--data", filepath.Join(folder, "data"), "--output", "json")
+	i.stop = startProgram(t, writer, env, program, "dev", "--addr", "127.0.0.1:0", "--data", filepath.Join(folder, "data"), "--output", "json")
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	require.NoError(t, err)
 	go func() { _, _ = io.Copy(io.Discard, stdout) }()

@@ -1,9 +1,7 @@
 package lingpai
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"flag"
 	"os"
@@ -38,7 +36,7 @@ func TestMiniProgram(t *testing.T) {
 func TestMiniProgramWithServer(t *testing.T) {
 	t.Parallel()
 	node := findNode(t)
-	ready := startDev(t)
+	ready := startIssuer(t, "LINGPAI_SESSION_REFRESH_GRACE=0s")
 	for _, script := range []struct{ name, file, expected string }{
 		{"the demo: a refused token, a kill, a theft, signing in again", "demo.js", "ok signs in again when asked to"},
 		{"the soak: no user loses his session and no call hangs", "soak.js", `"refreshes":`},
@@ -65,34 +63,6 @@ type devReady struct {
 	Simulator struct {
 		URL string `json:"url"`
 	} `json:"simulator"`
-}
-
-// startDev starts "lingpai dev" until the test ends.
-func startDev(t *testing.T) devReady {
-	t.Helper()
-	folder := t.TempDir()
-	program := filepath.Join(folder, "lingpai.exe") // a name that every system runs
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/lingpai").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	cmd := exec.Command(program, "dev", "--addr", "127.0.0.1:0", "--data", filepath.Join(folder, "data"), "--output", "json")
-	cmd.Env = append(os.Environ(), "LINGPAI_SESSION_REFRESH_GRACE=0s")
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s", log.String())
-		}
-	})
-	var ready devReady
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(line, &ready))
-	return ready
 }
 
 func findNode(t *testing.T) string {
