@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
-	"text/template"
 )
 
 // devReady is the line that scripts wait for. Its members are a promise.
@@ -40,43 +39,46 @@ func printDev(w io.Writer, output string, c config, s seeds, d demo) error {
 	if output == "json" {
 		return json.NewEncoder(w).Encode(ready)
 	}
-	return devText().Execute(w, map[string]any{
-		"Ready": ready, "Database": c.databaseName(), "Header": indented(d.header), "Claims": indented(d.claims), "Refresh": d.RefreshToken,
-	})
+	// Not by text/template: it calls methods by name, for which the linker keeps every method of everything.
+	_, err := strings.NewReplacer(
+		"{issuer}", ready.Issuer, "{token_endpoint}", ready.TokenEndpoint, "{jwks_uri}", ready.JWKSURI, "{database}", c.databaseName(),
+		"{header}", indented(d.header), "{claims}", indented(d.claims), "{refresh_token}", d.RefreshToken,
+		"{simulator}", ready.Simulator.URL, "{appid}", s.AppID, "{mini_program}", devMiniProgram,
+		"{client}", devConfidential+":"+s.ClientSecret, "{username}", devUsername, "{password}", s.Password,
+	).WriteString(w, devText)
+	return err
 }
 
 // devText shows a token that was just fetched and verified, and how to fetch more.
-func devText() *template.Template {
-	return template.Must(template.New("").Parse(`
-Lingpai is up: {{.Ready.Issuer}}          (DEVELOPMENT: simulated WeChat, this machine only)
-Its data is in {{.Database}}
+const devText = `
+Lingpai is up: {issuer}          (DEVELOPMENT: simulated WeChat, this machine only)
+Its data is in {database}
 
-A mini-program just signed in: a wx.login code of the simulator was traded at {{.Ready.TokenEndpoint}},
-and the access token verified against {{.Ready.JWKSURI}}.
+A mini-program just signed in: a wx.login code of the simulator was traded at {token_endpoint},
+and the access token verified against {jwks_uri}.
 
-{{.Header}}
-{{.Claims}}
+{header}
+{claims}
 
 Try it yourself.
 
   # A login code, as wx.login would give it
-  CODE=$(curl -s -X POST {{.Ready.Simulator.URL}}/_sim/codes -d '{"appid":"{{.Ready.MiniProgram.AppID}}","user":"alice"}' | cut -d'"' -f4)
+  CODE=$(curl -s -X POST {simulator}/_sim/codes -d '{"appid":"{appid}","user":"alice"}' | cut -d'"' -f4)
 
   # wechat_code: the mini-program, a public client, trades it
-  curl -s {{.Ready.TokenEndpoint}} -d grant_type=wechat_code -d client_id={{.Ready.MiniProgram.ClientID}} -d "code=$CODE"
+  curl -s {token_endpoint} -d grant_type=wechat_code -d client_id={mini_program} -d "code=$CODE"
 
   # refresh_token: of the sign-in above. Use each once: a repeat within 30 s gets the same refresh token, later it ends the session
-  curl -s {{.Ready.TokenEndpoint}} -d grant_type=refresh_token -d client_id={{.Ready.MiniProgram.ClientID}} -d refresh_token={{.Refresh}}
+  curl -s {token_endpoint} -d grant_type=refresh_token -d client_id={mini_program} -d refresh_token={refresh_token}
 
   # password: a first-party back end, a confidential client
-  curl -s {{.Ready.TokenEndpoint}} -u {{.Ready.Confidential.ClientID}}:{{.Ready.Confidential.ClientSecret}} -d grant_type=password -d username={{.Ready.User.Username}} -d password={{.Ready.User.Password}} -d scope="openid profile"
+  curl -s {token_endpoint} -u {client} -d grant_type=password -d username={username} -d password={password} -d scope="openid profile"
 
   # client_credentials: the back end for itself
-  curl -s {{.Ready.TokenEndpoint}} -u {{.Ready.Confidential.ClientID}}:{{.Ready.Confidential.ClientSecret}} -d grant_type=client_credentials
+  curl -s {token_endpoint} -u {client} -d grant_type=client_credentials
 
 Stop with Ctrl-C; start again to go on with the same keys, clients, user and sessions.
-`))
-}
+`
 
 // tokenHeader returns the header of a compact JWS.
 func tokenHeader(token string) (json.RawMessage, error) {
