@@ -55,7 +55,7 @@ func TestPercentile(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	for _, arguments := range [][]string{
-		{"-seconds", "0"}, {"-seconds", "NaN"}, {"-runs", "0"}, {"-connections", "0"}, {"-only", "jwks,"}, {"-only", "none"}, {"rest"},
+		{"-seconds", "0"}, {"-seconds", "NaN"}, {"-runs", "0"}, {"-connections", "0"}, {"-connections", "8,65"}, {"-flood", "-connections", "1,8"}, {"-only", "jwks,"}, {"-only", "none"}, {"rest"},
 		{"-store", "none"}, {"-growth", "-crowd"}, {"-growth", "-flood"}, {"-sessions", ""}, {"-sessions", "1000,x"}, {"-growth", "-sessions", "15"},
 	} {
 		_, err := parseOptions(arguments, io.Discard)

@@ -26,12 +26,12 @@ func enterFlood(ctx context.Context, o options, h *house) ([]*trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := signInAll(ctx, endpoint, h, 2*o.connections)
+	known, err := signInAll(ctx, endpoint, h, 2*o.connections[0])
 	if err != nil {
 		return nil, err
 	}
-	quiet := refreshWorkload(h, endpoint, known[:o.connections])
-	flooded := refreshWorkload(h, endpoint, known[o.connections:])
+	quiet := refreshWorkload(h, endpoint, known[:o.connections[0]])
+	flooded := refreshWorkload(h, endpoint, known[o.connections[0]:])
 	flooded.name = floodedName
 	flooded.beside = func(hash time.Duration) (stop func() error) { return h.flood(endpoint, hash/floodFactor) }
 	return []*trial{quiet.trial(h), flooded.trial(h)}, nil

@@ -27,7 +27,7 @@ func enterGrowth(ctx context.Context, o options, h *house) ([]*trial, error) {
 	if err != nil {
 		return nil, fmt.Errorf("filling the store: %w", err)
 	}
-	wanderers := make([]*wanderer, o.connections)
+	wanderers := make([]*wanderer, o.connections[0])
 	w := &workload{name: refreshName, target: endpoint, token: func() string { return sessions[0].AccessToken }}
 	for n := range wanderers {
 		wanderers[n] = &wanderer{}

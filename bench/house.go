@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -19,7 +16,9 @@ type house struct {
 	folder string
 	store  store
 	server *process
-	ready  ready
+	// address is the server's, and ready what lingpai dev told of what it seeded.
+	address string
+	ready   ready
 	// clientID and clientSecret are of a back end that gets tokens for itself.
 	clientID, clientSecret string
 	report                 houseReport
@@ -27,14 +26,13 @@ type house struct {
 
 // houseReport is what is told of a server beside its answers.
 type houseReport struct {
-	Store        string  `json:"store"`
-	Stored       int     `json:"stored_sessions,omitempty"` // -growth: how many sessions the store was given
-	FirstStartMS float64 `json:"first_start_ms"`
-	RestartMS    float64 `json:"restart_ms"`
-	IdleMemory   memory  `json:"idle_memory_bytes"`
-	LoadedMemory memory  `json:"loaded_memory_bytes"`
-	Sessions     int64   `json:"sessions_at_end"`
-	SessionBytes int64   `json:"session_bytes_at_end"` // with their indexes; 0: unknown
+	Store        string    `json:"store"`
+	Stored       int       `json:"stored_sessions,omitempty"` // -growth: how many sessions the store was given
+	StartsMS     []float64 `json:"start_to_first_token_ms"`   // of each start
+	IdleMemory   memory    `json:"idle_memory_bytes"`
+	LoadedMemory memory    `json:"loaded_memory_bytes"`
+	Sessions     int64     `json:"sessions_at_end"`
+	SessionBytes int64     `json:"session_bytes_at_end"` // with their indexes; 0: unknown
 }
 
 // ready is the line that lingpai dev prints when it is up.
@@ -63,48 +61,18 @@ func (s *site) openHouse(ctx context.Context, o options, kind string, stored int
 		return nil, err
 	}
 	s.houses = append(s.houses, h)
-	// The first start makes keys and tables; the second is what a restart is like, and its server takes the load.
-	for _, startup := range []*float64{&h.report.FirstStartMS, &h.report.RestartMS} {
-		fmt.Fprintf(progress, "starting the server, %s\n", kind)
-		if *startup, err = h.restart(ctx, o); err != nil {
-			return nil, err
-		}
+	fmt.Fprintf(progress, "starting the server, %s\n", kind)
+	if err := h.seed(ctx); err != nil {
+		return nil, err
 	}
-	h.report.IdleMemory = h.server.memory()
-	return h, h.createClient(ctx)
+	if err := h.createClient(ctx); err != nil {
+		return nil, err
+	}
+	return h, h.serve(ctx, o)
 }
 
 // environment is what every program of the house is told.
 func (h *house) environment() []string { return append(cleanEnvironment(), h.store.environment()...) }
-
-// restart starts the server, after ending one that runs, and returns how many milliseconds passed until it had given its first token.
-func (h *house) restart(ctx context.Context, o options) (float64, error) {
-	if h.server != nil {
-		h.server.stop()
-	}
-	command := h.cores.command(ctx, h.cores.server, h.program, "dev", "--data", h.folder, "--addr", "127.0.0.1:0", "--output", "json")
-	command.Env = append(h.environment(), "GOMAXPROCS=1", "LINGPAI_WECHAT_BASE_URL="+h.wechat, "LINGPAI_LOG_LEVEL="+o.logLevel,
-		"LINGPAI_PASSWORD_ADDRESS_ATTEMPTS=0", "LINGPAI_SESSION_LIMIT=0",
-		"LINGPAI_SERVER_TRUSTED_PROXIES=127.0.0.1/32")
-	reader, writer := io.Pipe()
-	began := time.Now()
-	server, err := start(command, h.folder+".log", writer)
-	if err != nil {
-		return 0, err
-	}
-	h.server = server
-	go func() { // server, not h.server: the next restart replaces that while this still waits
-		<-server.ended
-		writer.CloseWithError(errors.New("the server ended: " + server.lastWords()))
-	}()
-	line, err := bufio.NewReader(reader).ReadBytes('\n') // dev prints it once it has fetched and verified a token of its own
-	elapsed := time.Since(began)
-	go func() { _, _ = io.Copy(io.Discard, reader) }()
-	if err == nil {
-		err = json.Unmarshal(line, &h.ready)
-	}
-	return milliseconds(elapsed), err
-}
 
 // createClient registers a back end, as its operator would.
 func (h *house) createClient(ctx context.Context) error {

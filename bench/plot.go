@@ -17,6 +17,14 @@ const (
 	plotBottom = 34
 )
 
+// name tells a subject from the others of the run.
+func (r *result) name(s subject) string {
+	if len(r.Connections) > 1 {
+		return fmt.Sprintf("%s, %s, %d", s.Workload, s.Store, s.Connections)
+	}
+	return s.Workload + ", " + s.Store
+}
+
 // savePlot writes an SVG with a bar for each workload: what an answer costs in signatures, and the span of the runs as a line. A password is left out:
 // its hash is twenty times as long as all else.
 func (r *result) savePlot(path string) error {
@@ -37,7 +45,7 @@ func (r *result) savePlot(path string) error {
 	fmt.Fprintf(&b, `<text x="%d" y="24" font-weight="bold">The server's CPU for one answer, in RSA-2048 signatures</text>`+"\n", 12)
 	for n, s := range rows {
 		y, cost := plotTop+plotRow*n, r.over(s, signatures.figure)
-		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", plotLabel-10, y+14, html.EscapeString(s.Workload+", "+s.Store))
+		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", plotLabel-10, y+14, html.EscapeString(r.name(s)))
 		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="#4878a8"/>`+"\n", plotLabel, y, x(cost.median)-plotLabel, plotBar)
 		fmt.Fprintf(&b, `<path d="M%.1f %dH%.1f" stroke="#202020" stroke-width="2"/>`+"\n", x(cost.lowest), y+plotBar/2, x(cost.highest))
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d">%.2f</text>`+"\n", x(max(cost.highest, cost.median))+6, y+14, cost.median)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/lingpai/lingpai/keys"
 )
@@ -21,6 +20,8 @@ type result struct {
 	Experiment  string        `json:"experiment"`
 	Seconds     float64       `json:"seconds"`
 	LogLevel    string        `json:"log_level"`
+	Connections []int         `json:"connections"`
+	ProgramSize int64         `json:"program_bytes"` // stripped
 	Houses      []houseReport `json:"servers"`
 	Runs        []turn        `json:"runs"`
 }
@@ -51,7 +52,7 @@ func newResult(o options) *result {
 	_, measured := cpuTime(os.Getpid())
 	r := &result{
 		System:      fmt.Sprintf("%s %s/%s, %d cores", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
-		CPUMeasured: measured, Seconds: o.seconds, LogLevel: o.logLevel, Experiment: compareWorkloads,
+		CPUMeasured: measured, Seconds: o.seconds, LogLevel: o.logLevel, Connections: o.connections, Experiment: compareWorkloads,
 	}
 	switch {
 	case o.growth:
@@ -112,42 +113,9 @@ func (r *result) over(s subject, figure func(turn, phase) float64) spread {
 	return spreadOf(values)
 }
 
-// column is a figure in a table.
-type column struct {
-	title    string
-	decimals int
-	figure   func(turn, phase) float64
-	total    bool // the sum over all runs, rather than the median
-}
-
-// text is the cell of a subject. What could not be measured, and is zero everywhere, is a dash.
-func (c column) text(r *result, s subject) string {
-	values := r.over(s, c.figure)
-	switch {
-	case c.total:
-		return fmt.Sprintf("%.*f", c.decimals, values.sum)
-	case values.highest == 0:
-		return "–"
-	}
-	return values.text(c.decimals)
-}
-
-// The columns that more than one table has.
-var (
-	signatures  = column{"CPU in signatures", 3, func(_ turn, p phase) float64 { return p.microseconds() / p.Signature.microseconds() }, false}
-	cpu         = column{"CPU µs", 0, func(_ turn, p phase) float64 { return p.microseconds() }, false}
-	databaseCPU = column{"database's CPU µs", 0, func(_ turn, p phase) float64 { return p.DatabaseCPU / float64(max(1, p.Answered)) * 1e6 }, false}
-	rate        = column{"answers/s", 0, func(_ turn, p phase) float64 { return p.rate() }, false}
-	half        = column{"p50 ms", 2, func(_ turn, p phase) float64 { return p.P50 }, false}
-	nearlyAll   = column{"p99 ms", 2, func(_ turn, p phase) float64 { return p.P99 }, false}
-	busy        = column{"core busy", 2, func(_ turn, p phase) float64 { return p.busy() }, false}
-	answers     = column{"answers", 0, func(_ turn, p phase) float64 { return float64(p.Answered) }, true}
-	failed      = column{"failed", 0, func(_ turn, p phase) float64 { return float64(p.Failed) }, true}
-)
-
 func (r *result) print(out io.Writer) {
 	fmt.Fprintf(out, "%s; GOMAXPROCS=1; signatures by %s; %s\n", r.System, keys.BuiltBackend(), r.Placement)
-	fmt.Fprintf(out, "%d runs of %v s, log level %s; median [lowest–highest]\n", len(r.Runs), r.Seconds, r.LogLevel)
+	fmt.Fprintf(out, "%d runs of %v s, log level %s; median [lowest–highest]; the program has %s, stripped\n", len(r.Runs), r.Seconds, r.LogLevel, mebibytes(r.ProgramSize))
 	if !r.CPUMeasured {
 		fmt.Fprintln(out, "The server's CPU is measured on Linux only, so costs are missing here; that of a signature is elapsed time.")
 	}
@@ -184,21 +152,6 @@ func (r *result) printUnits(out io.Writer) {
 	}
 }
 
-// printTable has a row for each subject, which begins with what names says of it.
-func (r *result) printTable(out io.Writer, titles string, names func(subject) string, columns ...column) {
-	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(table, "\n%s", titles)
-	for _, c := range columns {
-		fmt.Fprint(table, "\t", c.title)
-	}
-	for _, s := range r.subjects() {
-		fmt.Fprintf(table, "\n%s", names(s))
-		for _, c := range columns {
-			fmt.Fprint(table, "\t", c.text(r, s))
-		}
-	}
-	fmt.Fprintln(table)
-	table.Flush()
-}
-
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
+
+func mebibytes(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }

@@ -3,13 +3,18 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 )
 
 // printWorkloads compares workloads, and stores.
 func (r *result) printWorkloads(out io.Writer) {
+	columns := []column{signatures, cpu, outside, databaseCPU, rate, half, nearlyAll, busy, answers, failed}
+	if withLibrary() {
+		columns = slices.Insert(columns, 1, libraries)
+	}
 	r.printTable(out, "workload\tstore\tconnections", func(s subject) string {
 		return fmt.Sprintf("%s\t%s\t%d", s.Workload, s.Store, s.Connections)
-	}, signatures, cpu, databaseCPU, rate, half, nearlyAll, busy, answers, failed)
+	}, columns...)
 	fmt.Fprintln(out)
 	for _, h := range r.Houses {
 		r.printHouse(out, h)
@@ -24,11 +29,10 @@ func (r *result) printHouse(out io.Writer, h houseReport) {
 			r.printExtra(out, s)
 		}
 	}
-	fmt.Fprintf(out, "  start to first token   %.0f ms with a new store, %.0f ms again (lingpai dev, which hashes a password and verifies the token)\n",
-		h.FirstStartMS, h.RestartMS)
+	fmt.Fprintf(out, "  start to first token   %s ms\n", spreadOf(h.StartsMS).text(0))
 	if h.IdleMemory.Now > 0 {
 		fmt.Fprintf(out, "  resident memory        %s idle, %s after the load, %s at most\n",
-			megabytes(h.IdleMemory.Now), megabytes(h.LoadedMemory.Now), megabytes(h.LoadedMemory.Peak))
+			mebibytes(h.IdleMemory.Now), mebibytes(h.LoadedMemory.Now), mebibytes(h.LoadedMemory.Peak))
 	}
 }
 

@@ -29,7 +29,7 @@ type site struct {
 	houses    []*house
 }
 
-// openSite builds lingpai, with the tags of this program, and starts the simulator. The caller closes the site.
+// openSite builds lingpai as for production, with the tags of this program, and starts the simulator. The caller closes the site.
 func openSite(ctx context.Context, o options) (*site, error) {
 	folder, err := os.MkdirTemp(o.folder, "lingpai-bench-")
 	if err != nil {
@@ -39,9 +39,17 @@ func openSite(ctx context.Context, o options) (*site, error) {
 	if runtime.GOOS == "windows" {
 		s.program += ".exe"
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-tags", buildTags(), "-o", s.program, "github.com/lingpai/lingpai/cmd/lingpai")
+	build := exec.CommandContext(ctx, "go", "build", "-tags", buildTags(), "-trimpath", "-ldflags", "-s -w", "-o", s.program,
+		"github.com/lingpai/lingpai/cmd/lingpai")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if withLibrary() {
+		build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	}
 	build.Stderr = os.Stderr
 	err = build.Run()
+	if err == nil {
+		err = dropFromCache(s.program)
+	}
 	if err == nil {
 		err = s.cores.moveSelf(ctx)
 	}

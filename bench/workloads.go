@@ -55,21 +55,25 @@ func enterWorkloads(ctx context.Context, o options, h *house) ([]*trial, error) 
 	if err != nil {
 		return nil, err
 	}
-	introspect, err := introspectWorkload(o.connections, h, endpoint)
+	asking, err := introspectRequest(h, endpoint)
 	if err != nil {
 		return nil, err
 	}
 	var trials []*trial
-	for _, w := range []*workload{
-		refreshWorkload(h, endpoint, known[:o.connections]),
-		clientCredentialsWorkload(o.connections, h, endpoint),
-		wechatWorkload(o.connections, h, endpoint, h.knownCodes()),
-		passwordWorkload(o.connections, h, endpoint),
-		introspect,
-		jwksWorkload(o.connections, keySet),
-	} {
-		if o.wants(w.name) {
-			trials = append(trials, w.trial(h))
+	for _, connections := range o.connections {
+		for _, w := range []*workload{
+			refreshWorkload(h, endpoint, known[:connections]),
+			clientCredentialsWorkload(connections, h, endpoint),
+			wechatWorkload(connections, h, endpoint, h.knownCodes()),
+			passwordWorkload(connections, h, endpoint),
+			introspectWorkload(connections, endpoint, asking),
+			jwksWorkload(connections, keySet),
+		} {
+			t := w.trial(h)
+			again := slices.ContainsFunc(trials, func(other *trial) bool { return other.subject == t.subject })
+			if o.wants(w.name) && !again {
+				trials = append(trials, t)
+			}
 		}
 	}
 	return trials, nil
@@ -81,11 +85,11 @@ func enterCrowd(ctx context.Context, o options, h *house) ([]*trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := signInAll(ctx, endpoint, h, max(people, o.connections*crowdFactor))
+	known, err := signInAll(ctx, endpoint, h, max(people, o.connections[0]*crowdFactor))
 	if err != nil {
 		return nil, err
 	}
-	sizes := []int{o.connections, o.connections * crowdFactor}
+	sizes := []int{o.connections[0], o.connections[0] * crowdFactor}
 	var trials []*trial
 	for _, connections := range sizes {
 		trials = append(trials, refreshWorkload(h, endpoint, known[:connections]).trial(h))
@@ -136,8 +140,8 @@ func passwordWorkload(connections int, h *house, endpoint *url.URL) *workload {
 	return tokenWorkload(passwordName, endpoint, holders, func(*holder) ([]byte, error) { return request, nil })
 }
 
-// introspectWorkload has a back end ask about one good access token of a user's again and again.
-func introspectWorkload(connections int, h *house, endpoint *url.URL) (*workload, error) {
+// introspectRequest has a back end ask about a good access token of a user's.
+func introspectRequest(h *house, endpoint *url.URL) ([]byte, error) {
 	asked := newHolders(1)[0]
 	backEnd, user := h.ready.Confidential, h.ready.User
 	asked.next = func(*holder) ([]byte, error) {
@@ -153,10 +157,14 @@ func introspectWorkload(connections int, h *house, endpoint *url.URL) (*workload
 		return nil, err
 	}
 	target := endpoint.ResolveReference(&url.URL{Path: "introspect"})
-	w := &workload{name: introspectName, target: target}
-	request := postRequest(target, backEnd.ClientID, backEnd.ClientSecret, url.Values{"token": {asked.AccessToken}})
+	return postRequest(target, backEnd.ClientID, backEnd.ClientSecret, url.Values{"token": {asked.AccessToken}}), nil
+}
+
+// introspectWorkload sends the same question again and again.
+func introspectWorkload(connections int, endpoint *url.URL, request []byte) *workload {
+	w := &workload{name: introspectName, target: endpoint}
 	w.clients = slices.Repeat([]client{activeReader(request)}, connections)
-	return w, nil
+	return w
 }
 
 // jwksWorkload reads the key set.
