@@ -36,6 +36,8 @@ func (h house) app(t *testing.T, platform, id string) identity.App {
 
 func appIsFound(t *testing.T, h house) {
 	app := newApp()
+	_, err := h.Apps.Find(t.Context(), app.Platform, app.ID)
+	require.ErrorIs(t, err, identity.ErrNotFound)
 	require.NoError(t, h.Apps.Add(t.Context(), app))
 	found := h.app(t, app.Platform, app.ID)
 	require.Equal(t, "simulator-secret", found.Secret.Reveal())
@@ -48,6 +50,7 @@ func appIsBound(t *testing.T, h house) {
 	app := newApp()
 	app.OpenPlatform = ""
 	require.NoError(t, h.Apps.Add(t.Context(), app))
+	require.Empty(t, h.app(t, app.Platform, app.ID).OpenPlatform)
 	require.NoError(t, h.Apps.SetOpenPlatform(t.Context(), app.Platform, app.ID, "op"))
 	found := h.app(t, app.Platform, app.ID)
 	require.Equal(t, "op", found.OpenPlatform)
@@ -89,6 +92,7 @@ func appSecretIsReplaced(t *testing.T, h house) {
 	app, bystander := newApp(), newApp()
 	require.NoError(t, h.Apps.Add(t.Context(), app))
 	require.NoError(t, h.Apps.Add(t.Context(), bystander))
+	require.Equal(t, "simulator-secret", h.app(t, app.Platform, app.ID).Secret.Reveal())
 	require.NoError(t, h.Apps.SetSecret(t.Context(), app.Platform, app.ID, "simulator-new"))
 	found := h.app(t, app.Platform, app.ID)
 	require.Equal(t, "simulator-new", found.Secret.Reveal())

@@ -24,11 +24,14 @@ func clients() []trial {
 	}
 }
 
-// newClient makes a client that may do what these tests do.
+// newClient makes a client that may do what these tests do. It was looked for before and after, so that a store that keeps copies has one of each answer.
 func (h house) newClient(t *testing.T) identity.Client {
 	t.Helper()
 	client := identity.Client{ID: identity.NewClientID(), Name: "Client", Grants: []string{"password", "refresh_token"}}
+	_, err := h.Clients.Find(t.Context(), client.ID)
+	require.ErrorIs(t, err, identity.ErrNotFound)
 	require.NoError(t, h.Clients.Create(t.Context(), client))
+	h.client(t, client.ID)
 	return client
 }
 
@@ -130,6 +133,8 @@ func clientIsDisabled(t *testing.T, h house) {
 }
 
 func listOfClients(t *testing.T, h house) {
+	_, err := h.Clients.List(t.Context())
+	require.NoError(t, err)
 	want := []identity.Client{h.newClient(t), h.newClient(t), h.newClient(t)}
 	listed, err := h.Clients.List(t.Context())
 	require.NoError(t, err)

@@ -44,41 +44,9 @@ func (r records[V]) find(ctx context.Context, key string, load func(context.Cont
 	return found.value, found.err
 }
 
-// cachedClients is identity.Clients whose look-ups may be as old as the cache's age.
-type cachedClients struct {
-	identity.Clients
-	byID records[identity.Client]
-	all  records[[]identity.Client]
-}
-
-// CacheClients spares the database a look-up at every request. A change is seen after age at the latest. Callers must not change the
-// slices of what they get.
-func CacheClients(clients identity.Clients, age time.Duration) identity.Clients {
-	return cachedClients{clients, newRecords[identity.Client](age), newRecords[[]identity.Client](age)}
-}
-
-// Find implements identity.Clients.
-func (c cachedClients) Find(ctx context.Context, id string) (identity.Client, error) {
-	return c.byID.find(ctx, id, func(ctx context.Context) (identity.Client, error) { return c.Clients.Find(ctx, id) })
-}
-
-// List implements identity.Clients.
-func (c cachedClients) List(ctx context.Context) ([]identity.Client, error) {
-	return c.all.find(ctx, "", c.Clients.List)
-}
-
-// cachedApps is identity.Apps whose look-ups may be as old as the cache's age.
-type cachedApps struct {
-	identity.Apps
-	byID records[identity.App]
-}
-
-// CacheApps spares the database a look-up, and the secret its opening, at every sign-in. A change is seen after age at the latest.
-func CacheApps(apps identity.Apps, age time.Duration) identity.Apps {
-	return cachedApps{apps, newRecords[identity.App](age)}
-}
-
-// Find implements identity.Apps.
-func (c cachedApps) Find(ctx context.Context, platform, id string) (identity.App, error) {
-	return c.byID.find(ctx, platform+"/"+id, func(ctx context.Context) (identity.App, error) { return c.Apps.Find(ctx, platform, id) })
+// forget drops what was read of a key, and what is just being read of it, after a change of it that ended with err. A change that failed may have
+// happened all the same.
+func (r records[V]) forget(err error, key string) error {
+	r.cache.Invalidate(key)
+	return err
 }

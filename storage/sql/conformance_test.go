@@ -9,9 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/storage/conformance"
+	"github.com/lingpai/lingpai/storage/memory"
 	"github.com/lingpai/lingpai/storage/servers"
 )
 
+// TestConformanceOfSQLite reads clients and apps through what a server keeps of them, for an hour: whoever changes one sees that at once.
 func TestConformanceOfSQLite(t *testing.T) {
 	t.Parallel()
 	ring := newRing(t)
@@ -19,7 +21,9 @@ func TestConformanceOfSQLite(t *testing.T) {
 		var ahead atomic.Int64
 		now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		url := "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db") + "?synchronous=off"
-		return openStores(t, Options{URL: url, Ring: ring, Now: now}), func(by time.Duration) { ahead.Add(int64(by)) }
+		stores := openStores(t, Options{URL: url, Ring: ring, Now: now})
+		stores.Clients, stores.Apps = memory.CacheClients(stores.Clients, time.Hour), memory.CacheApps(stores.Apps, time.Hour)
+		return stores, func(by time.Duration) { ahead.Add(int64(by)) }
 	})
 }
 

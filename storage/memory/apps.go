@@ -1,0 +1,47 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// cachedApps is identity.Apps whose look-ups may be as old as the cache's age.
+type cachedApps struct {
+	identity.Apps
+	byID records[identity.App]
+}
+
+// CacheApps spares the database a look-up, and the secret its opening, at every sign-in. A change is seen at once by whoever makes it here, and
+// after age at the latest by all others.
+func CacheApps(apps identity.Apps, age time.Duration) identity.Apps {
+	return cachedApps{apps, newRecords[identity.App](age)}
+}
+
+func appKey(platform, id string) string { return platform + "/" + id }
+
+// Find implements identity.Apps.
+func (c cachedApps) Find(ctx context.Context, platform, id string) (identity.App, error) {
+	return c.byID.find(ctx, appKey(platform, id), func(ctx context.Context) (identity.App, error) { return c.Apps.Find(ctx, platform, id) })
+}
+
+// Add implements identity.Apps.
+func (c cachedApps) Add(ctx context.Context, app identity.App) error {
+	return c.byID.forget(c.Apps.Add(ctx, app), appKey(app.Platform, app.ID))
+}
+
+// SetSecret implements identity.Apps.
+func (c cachedApps) SetSecret(ctx context.Context, platform, id string, secret identity.Secret) error {
+	return c.byID.forget(c.Apps.SetSecret(ctx, platform, id, secret), appKey(platform, id))
+}
+
+// SetOpenPlatform implements identity.Apps.
+func (c cachedApps) SetOpenPlatform(ctx context.Context, platform, id, openPlatform string) error {
+	return c.byID.forget(c.Apps.SetOpenPlatform(ctx, platform, id, openPlatform), appKey(platform, id))
+}
+
+// SetPhoneBudget implements identity.Apps.
+func (c cachedApps) SetPhoneBudget(ctx context.Context, platform, id string, budget int) error {
+	return c.byID.forget(c.Apps.SetPhoneBudget(ctx, platform, id, budget), appKey(platform, id))
+}

@@ -1,0 +1,50 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// cachedClients is identity.Clients whose look-ups may be as old as the cache's age.
+type cachedClients struct {
+	identity.Clients
+	byID records[identity.Client]
+	all  records[[]identity.Client]
+}
+
+// CacheClients spares the database a look-up at every request. A change is seen at once by whoever makes it here, and after age at the latest
+// by all others. Callers must not change the slices of what they get.
+func CacheClients(clients identity.Clients, age time.Duration) identity.Clients {
+	return cachedClients{clients, newRecords[identity.Client](age), newRecords[[]identity.Client](age)}
+}
+
+// Find implements identity.Clients.
+func (c cachedClients) Find(ctx context.Context, id string) (identity.Client, error) {
+	return c.byID.find(ctx, id, func(ctx context.Context) (identity.Client, error) { return c.Clients.Find(ctx, id) })
+}
+
+// List implements identity.Clients.
+func (c cachedClients) List(ctx context.Context) ([]identity.Client, error) {
+	return c.all.find(ctx, "", c.Clients.List)
+}
+
+// Create implements identity.Clients.
+func (c cachedClients) Create(ctx context.Context, client identity.Client) error {
+	return c.changed(client.ID, c.Clients.Create(ctx, client))
+}
+
+// SetSecret implements identity.Clients.
+func (c cachedClients) SetSecret(ctx context.Context, id string, hash []byte) error {
+	return c.changed(id, c.Clients.SetSecret(ctx, id, hash))
+}
+
+// Disable implements identity.Clients.
+func (c cachedClients) Disable(ctx context.Context, id string) error {
+	return c.changed(id, c.Clients.Disable(ctx, id))
+}
+
+func (c cachedClients) changed(id string, err error) error {
+	return c.all.forget(c.byID.forget(err, id), "")
+}
