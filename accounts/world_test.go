@@ -175,7 +175,7 @@ func (w *world) linked(c accounts.Caller) string {
 // events returns what the audit log has of a kind about a user.
 func (w *world) events(kind, userID string) []identity.Event {
 	w.t.Helper()
-	all, err := w.database.Events().List(context.Background(), 1000)
+	all, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
 	require.NoError(w.t, err)
 	var found []identity.Event
 	for _, event := range all {

@@ -244,7 +244,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	note(w.token(passwordForm("alice", testPassword)))
 	note(w.token(passwordForm("alice", "wrong-password-of-somebody")))
 	said.WriteString(w.log.String())
-	events, err := w.database.Events().List(context.Background(), 100)
+	events, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 100)
 	require.NoError(t, err)
 	fmt.Fprintf(&said, "%+v", events)
 	for _, secret := range secrets {

@@ -244,7 +244,7 @@ func (w *world) session(refresh string) identity.Session {
 // events returns what the audit log has of a kind.
 func (w *world) events(kind string) []identity.Event {
 	w.t.Helper()
-	all, err := w.database.Events().List(context.Background(), 1000)
+	all, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
 	require.NoError(w.t, err)
 	var found []identity.Event
 	for _, event := range all {

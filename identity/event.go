@@ -49,6 +49,9 @@ type Event struct {
 // Events is what a store does for the audit log.
 type Events interface {
 	Record(ctx context.Context, event Event) error
-	// List returns the newest events first, at most limit.
-	List(ctx context.Context, limit int) ([]Event, error)
+	// List returns the newest events of those asked for first, at most limit.
+	List(ctx context.Context, of EventsOf, limit int) ([]Event, error)
 }
+
+// EventsOf says which events are asked for. What is empty counts for all.
+type EventsOf struct{ Kind, UserID, ClientID, SessionID string }

@@ -395,7 +395,7 @@ func TestAppTokensInTheAuditLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	told := func() (found []identity.Event) {
-		events, err := w.database.Events().List(context.Background(), 1000)
+		events, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
 		require.NoError(t, err)
 		for _, event := range events {
 			if event.Kind == identity.EventAppTokenGiven {

@@ -31,7 +31,7 @@ func (w *world) userinfo(access string) answer {
 // eventKinds returns what the audit log has of a test, the newest first.
 func (w *world) eventKinds(t *testing.T) []string {
 	t.Helper()
-	events, err := w.database.Events().List(context.Background(), 1000)
+	events, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
 	require.NoError(t, err)
 	var kinds []string
 	for _, event := range events {

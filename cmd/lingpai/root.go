@@ -27,7 +27,7 @@ Configuration comes from a YAML file (--config), then LINGPAI_… variables, the
 		SilenceErrors: true,
 	}
 	root.AddCommand(newDevCommand(), newServeCommand(), newSimulatorCommand(), newMigrateCommand(), newAppsCommand(), newClientsCommand(),
-		newUsersCommand(), newSessionsCommand(), newKeysCommand(), newDoctorCommand(), newHealthcheckCommand(), newVersionCommand())
+		newUsersCommand(), newSessionsCommand(), newEventsCommand(), newKeysCommand(), newDoctorCommand(), newHealthcheckCommand(), newVersionCommand())
 	explainUse(root)
 	return root
 }

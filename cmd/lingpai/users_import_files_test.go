@@ -8,6 +8,8 @@ import (
 	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
 )
 
 // importing imports a text as a file of that name, and returns what was told of its rows.
@@ -189,7 +191,7 @@ func TestImportKeepsSecretsToItself(t *testing.T) {
 				written += line.sub + line.reason
 			}
 		}
-		events, err := o.opens().Events().List(t.Context(), 1000)
+		events, err := o.opens().Events().List(t.Context(), identity.EventsOf{}, 1000)
 		require.NoError(t, err)
 		written += fmt.Sprint(events)
 		for _, secret := range secrets {

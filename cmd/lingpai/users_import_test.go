@@ -25,7 +25,7 @@ func hashedElsewhere(t *testing.T, password string) string {
 
 func (o *operator) events(kind string) (details []string) {
 	o.t.Helper()
-	all, err := o.opens().Events().List(o.t.Context(), 1000)
+	all, err := o.opens().Events().List(o.t.Context(), identity.EventsOf{}, 1000)
 	require.NoError(o.t, err)
 	for _, event := range all {
 		if event.Kind == kind {
@@ -176,7 +176,7 @@ func (o *operator) tables() map[string]int {
 		require.NoError(o.t, err)
 		counts["accounts"] += len(accounts)
 	}
-	events, err := database.Events().List(o.t.Context(), 100_000)
+	events, err := database.Events().List(o.t.Context(), identity.EventsOf{}, 100_000)
 	require.NoError(o.t, err)
 	counts["events"] = len(events)
 	return counts

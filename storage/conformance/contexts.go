@@ -42,7 +42,7 @@ func contextEndsReads(t *testing.T, h house) {
 		"Sessions.Find":          func() error { _, _, err := h.Sessions.Find(ctx, h.witness); return err },
 		"Sessions.FindByOpening": func() error { _, _, err := h.Sessions.FindByOpening(ctx, []byte("a")); return err },
 		"Sessions.List":          func() error { _, err := h.Sessions.List(ctx, "u_a"); return err },
-		"Events.List":            func() error { _, err := h.Events.List(ctx, 10); return err },
+		"Events.List":            func() error { _, err := h.Events.List(ctx, identity.EventsOf{}, 10); return err },
 		"Keys.Keys":              func() error { _, err := h.Keys.Keys(ctx); return err },
 	} {
 		require.ErrorIs(t, read(), context.Canceled, name)

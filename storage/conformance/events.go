@@ -15,6 +15,7 @@ func events() []trial {
 	return []trial{
 		{"an event is listed as recorded, at the store's instant", eventIsListed},
 		{"the newest events come first and no more than asked for", newestEventsFirst},
+		{"events are asked for by what they tell of", eventsAreChosen},
 		{"parallel events are all kept", often(parallelEvents)},
 	}
 }
@@ -22,15 +23,9 @@ func events() []trial {
 // eventsOf returns what the audit log tells of a user.
 func (h house) eventsOf(t *testing.T, kind, userID string) []identity.Event {
 	t.Helper()
-	all, err := h.Events.List(t.Context(), math.MaxInt32)
+	listed, err := h.Events.List(t.Context(), identity.EventsOf{Kind: kind, UserID: userID}, math.MaxInt32)
 	require.NoError(t, err)
-	var of []identity.Event
-	for _, event := range all {
-		if event.Kind == kind && event.UserID == userID {
-			of = append(of, event)
-		}
-	}
-	return of
+	return listed
 }
 
 func eventIsListed(t *testing.T, h house) {
@@ -55,12 +50,38 @@ func newestEventsFirst(t *testing.T, h house) {
 		h.advance(time.Second)
 		require.NoError(t, h.Events.Record(t.Context(), identity.Event{Kind: "order", Detail: fmt.Sprint(n)}))
 	}
-	listed, err := h.Events.List(t.Context(), 3)
+	listed, err := h.Events.List(t.Context(), identity.EventsOf{}, 3)
 	require.NoError(t, err)
 	require.Len(t, listed, 3)
 	for n, event := range listed {
 		require.Equal(t, fmt.Sprint(4-n), event.Detail)
 	}
+}
+
+func eventsAreChosen(t *testing.T, h house) {
+	event := identity.Event{Kind: newName(), UserID: identity.NewUserID(), ClientID: newName(), SessionID: identity.NewSessionID()}
+	others := identity.Event{Kind: "other", UserID: "other", ClientID: "other", SessionID: "other"}
+	for range 3 {
+		require.NoError(t, h.Events.Record(t.Context(), event))
+		require.NoError(t, h.Events.Record(t.Context(), others))
+	}
+	for _, of := range []identity.EventsOf{
+		{Kind: event.Kind}, {UserID: event.UserID}, {ClientID: event.ClientID}, {SessionID: event.SessionID},
+		{Kind: event.Kind, UserID: event.UserID, ClientID: event.ClientID, SessionID: event.SessionID},
+	} {
+		listed, err := h.Events.List(t.Context(), of, 2)
+		require.NoError(t, err)
+		require.Len(t, listed, 2, of)
+		for _, found := range listed {
+			require.Equal(t, event.SessionID, found.SessionID, of)
+		}
+		all, err := h.Events.List(t.Context(), of, math.MaxInt32)
+		require.NoError(t, err)
+		require.Len(t, all, 3, of)
+	}
+	none, err := h.Events.List(t.Context(), identity.EventsOf{Kind: event.Kind, UserID: "other"}, 2)
+	require.NoError(t, err)
+	require.Empty(t, none, "all of it must be so")
 }
 
 func parallelEvents(t *testing.T, h house) {

@@ -60,6 +60,11 @@ func hostileLookups(t *testing.T, h house) {
 		require.ErrorIs(t, err, identity.ErrNotFound, "session %q", text)
 		_, _, err = h.Sessions.FindByOpening(ctx, []byte(text))
 		require.ErrorIs(t, err, identity.ErrNotFound, "opening %q", text)
+		for _, of := range []identity.EventsOf{{Kind: text}, {UserID: text}, {ClientID: text}, {SessionID: text}} {
+			listed, err := h.Events.List(ctx, of, 10)
+			require.NoError(t, err, "events of %q", text)
+			require.Empty(t, listed, "events of %q", text)
+		}
 		found, err := h.Sessions.List(ctx, text)
 		require.True(t, err != nil || len(found) == 0, "sessions of %q", text)
 	}

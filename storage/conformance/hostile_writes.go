@@ -147,7 +147,7 @@ func hostileEvents(t *testing.T, h house) {
 		event.At = found[0].At
 		require.Equal(t, event, found[0])
 	}
-	_, err := h.Events.List(t.Context(), math.MaxInt32)
+	_, err := h.Events.List(t.Context(), identity.EventsOf{}, math.MaxInt32)
 	require.NoError(t, err)
 }
 

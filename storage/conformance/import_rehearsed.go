@@ -15,7 +15,7 @@ func (h house) inventory(t *testing.T) (users, events, twins int) {
 	t.Helper()
 	all, err := h.Users.List(t.Context(), "", math.MaxInt32)
 	require.NoError(t, err)
-	told, err := h.Events.List(t.Context(), math.MaxInt32)
+	told, err := h.Events.List(t.Context(), identity.EventsOf{}, math.MaxInt32)
 	require.NoError(t, err)
 	pairs, err := h.Joins.Twins(t.Context(), identity.Twins{}, 1000)
 	require.NoError(t, err)

@@ -52,9 +52,13 @@ func recordEvent(tx *gorm.DB, now time.Time, event identity.Event) error {
 }
 
 // List implements identity.Events.
-func (e *Events) List(ctx context.Context, limit int) ([]identity.Event, error) {
+func (e *Events) List(ctx context.Context, of identity.EventsOf, limit int) ([]identity.Event, error) {
+	if storable(of.Kind, of.UserID, of.ClientID, of.SessionID) != nil {
+		return nil, nil
+	}
 	var rows []eventRow
-	err := e.db.read.WithContext(ctx).Raw("SELECT * FROM events ORDER BY id DESC LIMIT ?", limit).Scan(&rows).Error
+	asked := eventRow{Kind: of.Kind, UserID: of.UserID, ClientID: of.ClientID, SessionID: of.SessionID}
+	err := e.db.read.WithContext(ctx).Where(&asked).Order("id DESC").Limit(limit).Find(&rows).Error // conditions are the fields that are set
 	events := make([]identity.Event, len(rows))
 	for n, r := range rows {
 		events[n] = identity.Event{At: instant(&r.At), Kind: r.Kind, UserID: r.UserID, ClientID: r.ClientID, SessionID: r.SessionID, Detail: r.Detail}

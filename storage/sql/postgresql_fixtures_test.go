@@ -121,7 +121,7 @@ func calls(db *DB, session identity.Session) []call {
 		{"Clients.List", func(ctx context.Context) error { return errorOf(db.Clients().List(ctx)) }},
 		{"Apps.List", func(ctx context.Context) error { return errorOf(db.Apps().List(ctx)) }},
 		{"Keys.Keys", func(ctx context.Context) error { return errorOf(db.Keys().Keys(ctx)) }},
-		{"Events.List", func(ctx context.Context) error { return errorOf(db.Events().List(ctx, 10)) }},
+		{"Events.List", func(ctx context.Context) error { return errorOf(db.Events().List(ctx, identity.EventsOf{}, 10)) }},
 		{"Marks.Marked", func(ctx context.Context) error { return errorOf(db.Marks().Marked(ctx, "name")) }},
 	}
 	return append(reads[:firstWrite:firstWrite], []call{

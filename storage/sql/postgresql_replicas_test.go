@@ -101,7 +101,7 @@ func TestReplicasJudgeByOneClock(t *testing.T) {
 		require.WithinDuration(t, time.Now(), now, time.Minute)
 		require.WithinDuration(t, now, session.LastSeenAt, time.Minute)
 		require.NoError(t, db.Users().Disable(t.Context(), session.UserID))
-		events, err := db.Events().List(t.Context(), 1)
+		events, err := db.Events().List(t.Context(), identity.EventsOf{}, 1)
 		require.NoError(t, err)
 		require.WithinDuration(t, now, events[0].At, time.Minute)
 	}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+func TestEventsAreListed(t *testing.T) {
+	h := newHouse(t)
+	h.session()
+	h.ok("sessions", "revoke", h.listed("sessions", "list", "alice")[0]["sid"].(string))
+	h.ok("users", "disable", "alice")
+	sub := h.listed("users", "list")[0]["sub"].(string)
+	rows := h.listed("events", "list", "alice")
+	require.Equal(t, rows, h.listed("events", "list", sub))
+	require.Equal(t, identity.EventUserDisabled, rows[0]["kind"], "the newest first")
+	require.Equal(t, rows[:1], h.listed("events", "list", "--limit", "1"))
+	ended := h.listed("events", "list", "--kind", identity.EventSessionEnded)
+	require.Len(t, ended, 1)
+	require.Equal(t, identity.EndedByOperator, ended[0]["detail"])
+	require.Equal(t, ended, h.listed("events", "list", "--session", ended[0]["sid"].(string)))
+	require.Equal(t, ended, h.listed("events", "list", "alice", "--client", "backend", "--kind", identity.EventSessionEnded))
+	require.Empty(t, h.listed("events", "list", "--client", "nobody"))
+	require.Contains(t, h.ok("events", "list"), ended[0]["sid"])
+
+	h.ok("users", "delete", "alice", "--grace", "0s", "--yes")
+	require.Equal(t, 1, h.pruned())
+	require.Contains(t, h.refused("events", "list", "alice"), `there is no user "alice"`)
+	require.Equal(t, identity.EventUserDeleted, h.listed("events", "list", sub)[0]["kind"], "of somebody who is no more")
+	require.Contains(t, h.refused("events", "list", "--limit", "0"), "--limit: 1 to 100000")
+}
