@@ -34,7 +34,7 @@ func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error)
 	}
 	return id, k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) ([]Record, error) {
 		return PlanImport(now, p, r, g, Made{id, sealed})
-	})
+	}, "")
 }
 
 // parsePEM reads one private key and nothing else. Its errors repeat nothing of it.

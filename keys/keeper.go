@@ -23,30 +23,32 @@ type Keeper struct {
 	options Options
 	current atomic.Pointer[Set]
 
+	planning sync.Mutex // held while keys are planned
+	made     *maker     // has what was made for plans and is not used yet
+
 	mutex   sync.Mutex // held while the keys are read
 	records []Record   // that current was made of
 	until   time.Time  // when something in them changes by itself; zero: never
+	readAt  atomic.Pointer[time.Time]
 }
 
 // Open reads the keys, as Load does.
 func Open(ctx context.Context, store Store, ring *Ring, options Options) (*Keeper, error) {
+	k := Attach(store, ring, options)
+	if err := k.change(ctx, Plan, ""); err != nil {
+		return nil, err
+	}
+	return k, k.Reload(ctx)
+}
+
+// Attach returns a keeper for commands, which do what they are asked for and leave everything else to servers: it has read nothing, plans nothing by
+// itself, and has a current set only after Reload.
+func Attach(store Store, ring *Ring, options Options) *Keeper {
 	options.Logger = cmp.Or(options.Logger, slog.New(slog.DiscardHandler))
 	if options.library == nil {
 		options.library = builtLibrary()
 	}
-	k := &Keeper{store: store, ring: ring, options: options}
-	records, err := store.Keys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	// What is there is opened before anything is added, so that a wrong ring leaves no key that the right one cannot open.
-	if _, err := openRecords(records, ring, options.Now()); err != nil {
-		return nil, err
-	}
-	if err := k.change(ctx, Plan); err != nil {
-		return nil, err
-	}
-	return k, k.Reload(ctx)
+	return &Keeper{store: store, ring: ring, options: options, made: newMaker(ring, options)}
 }
 
 // Current returns the set of keys that is used now. Who does several things with one set calls it once.
@@ -54,6 +56,9 @@ func (k *Keeper) Current() *Set { return k.current.Load() }
 
 // PublicSet is that of the current set.
 func (k *Keeper) PublicSet() (jwks []byte, etag string) { return k.Current().PublicSet() }
+
+// Age is how long ago the keys were read and opened last.
+func (k *Keeper) Age() time.Duration { return k.options.Now().Sub(*k.readAt.Load()) }
 
 // Reload reads the keys, and changes the set if they have changed. On an error it stays as it was.
 func (k *Keeper) Reload(ctx context.Context) error {
@@ -68,6 +73,7 @@ func (k *Keeper) Reload(ctx context.Context) error {
 	})
 	now := k.options.Now()
 	if k.Current() != nil && reflect.DeepEqual(records, k.records) && !reached(k.until, now) {
+		k.readAt.Store(&now)
 		return nil
 	}
 	opened, err := openRecords(records, k.ring, now)
@@ -80,6 +86,7 @@ func (k *Keeper) Reload(ctx context.Context) error {
 	}
 	k.records, k.until = records, nextInstant(records, now)
 	k.current.Store(set)
+	k.readAt.Store(&now)
 	return nil
 }
 
@@ -109,37 +116,48 @@ func nextInstant(records []Record, now time.Time) (next time.Time) {
 // planner is [Plan], or one of its kind.
 type planner func(time.Time, Policy, []Record, func(Purpose) (Made, error)) ([]Record, error)
 
-// change does what is planned in one step of the store. What takes long, the making of keys, comes before it.
-func (k *Keeper) change(ctx context.Context, plan planner) error {
-	made := newMaker(k.ring, k.options)
+// change does what is planned in one step of the store. What takes long, the making of keys, comes before it; what the store's clock has no use for
+// yet stays for the next time. What is there is opened before anything is added, so that a wrong ring leaves no key that the right one cannot open;
+// but not the key that is to be revoked, which may be damaged.
+func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error {
+	k.planning.Lock()
+	defer k.planning.Unlock()
 	records, err := k.store.Keys(ctx)
 	if err != nil {
 		return err
 	}
-	if changes, err := plan(k.options.Now(), k.options.Policy, records, made.again()); err != nil || len(changes) == 0 {
+	others := slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.ID == revoked })
+	if _, err := openRecords(others, k.ring, k.options.Now()); err != nil {
 		return err
 	}
-	return k.store.Update(ctx, func(now time.Time, records []Record) ([]Record, error) {
-		return plan(now, k.options.Policy, records, made.again())
+	if changes, err := plan(k.options.Now(), k.options.Policy, records, k.made.again()); err != nil || len(changes) == 0 {
+		return err
+	}
+	err = k.store.Update(ctx, func(now time.Time, records []Record) ([]Record, error) {
+		return plan(now, k.options.Policy, records, k.made.again())
 	})
+	if err == nil && len(k.made.taken) > 0 {
+		k.made = newMaker(k.ring, k.options)
+	}
+	return err
 }
 
 // Rotate lets the next key of a purpose be used now.
 func (k *Keeper) Rotate(ctx context.Context, purpose Purpose) error {
 	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) ([]Record, error) {
 		return PlanRotation(now, p, r, g, purpose)
-	})
+	}, "")
 }
 
 // Revoke ends the key of an id; see [PlanRevocation].
 func (k *Keeper) Revoke(ctx context.Context, id string) error {
 	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) ([]Record, error) {
 		return PlanRevocation(now, p, r, g, id)
-	})
+	}, id)
 }
 
-func (k *Keeper) changeAndReload(ctx context.Context, plan planner) error {
-	if err := k.change(ctx, plan); err != nil {
+func (k *Keeper) changeAndReload(ctx context.Context, plan planner, revoked string) error {
+	if err := k.change(ctx, plan, revoked); err != nil || k.Current() == nil {
 		return err
 	}
 	return k.Reload(ctx)
@@ -167,7 +185,7 @@ func (k *Keeper) Run(ctx context.Context, logger *slog.Logger) {
 		before := k.Current()
 		err := k.Reload(ctx)
 		if err == nil && k.due() {
-			err = k.changeAndReload(ctx, Plan)
+			err = k.changeAndReload(ctx, Plan, "")
 		}
 		switch {
 		case ctx.Err() != nil:

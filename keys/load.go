@@ -47,7 +47,7 @@ func openRecords(records []Record, ring *Ring, now time.Time) ([]openKey, error)
 			continue
 		}
 		key := openKey{Record: record}
-		if !reached(record.GoneAt, now) {
+		if !record.gone(now) {
 			var err error
 			if key.plaintext, err = ring.Open(sealPurpose(record.Purpose), record.ID, record.Sealed); err != nil {
 				return nil, openingFailed(record, err)

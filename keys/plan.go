@@ -17,25 +17,23 @@ type Made struct {
 //
 // It decides by its arguments alone, so that any number of servers that plan agree, whoever comes first.
 func Plan(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error)) ([]Record, error) {
-	return plan(now, policy, records, generate, func(s *succession) error { return s.rotate(false) })
+	return plan(now, policy, records, generate, (*succession).rotateIfDue)
 }
 
-// PlanRotation is Plan, but the signing key gives way whatever its age. It refuses a next one that has not been announced long enough.
+// PlanRotation has the key of a purpose give way whatever its age. It refuses a next one that has not been announced long enough. Like the plans
+// below it is for whoever asks for it, and leaves to servers what only their policy says.
 func PlanRotation(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error), purpose Purpose) ([]Record, error) {
-	return plan(now, policy, records, generate, func(s *succession) error { return s.rotate(s.purpose == purpose) })
+	return plan(now, policy, records, generate, func(s *succession) error { return s.rotateIf(s.purpose == purpose) })
 }
 
-// PlanRevocation is Plan for the emergency: the key of that id is gone, and what was made with it counts no more. If it was in use, the next one is
+// PlanRevocation is for the emergency: the key of that id is gone, and what was made with it counts no more. If it was in use, the next one is
 // used at once, though it may not have been announced long enough; of several the one that has been.
 func PlanRevocation(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error), id string) ([]Record, error) {
 	found := false
 	changes, err := plan(now, policy, records, generate, func(s *succession) error {
 		revoked, err := s.revoke(id)
 		found = found || revoked
-		if err != nil || revoked {
-			return err
-		}
-		return s.rotate(false)
+		return err
 	})
 	if err == nil && !found {
 		return nil, fmt.Errorf("there is no key %q; list them with: lingpai keys list", id)
@@ -43,7 +41,7 @@ func PlanRevocation(now time.Time, policy Policy, records []Record, generate fun
 	return changes, err
 }
 
-// PlanImport is Plan with a signing key that somebody else made: it is announced, and the next to be used.
+// PlanImport adds a signing key that somebody else made: it is announced, and the next to be used.
 func PlanImport(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error), imported Made) ([]Record, error) {
 	for _, r := range records {
 		if r.ID == imported.ID {
@@ -54,7 +52,7 @@ func PlanImport(now time.Time, policy Policy, records []Record, generate func(Pu
 		if s.purpose == Signing {
 			s.announce(imported)
 		}
-		return s.rotate(false)
+		return nil
 	})
 }
 

@@ -22,8 +22,8 @@ func (k *Keeper) Rewrap(ctx context.Context) (count int, err error) {
 		count = len(changes)
 		return changes, err
 	})
-	if err != nil {
-		return 0, err
+	if err != nil || k.Current() == nil {
+		return count, err
 	}
 	return count, k.Reload(ctx)
 }

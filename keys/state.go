@@ -19,7 +19,7 @@ const (
 // state says where a record is, given the one in use.
 func (r Record) state(active Record, now time.Time) State {
 	switch {
-	case reached(r.GoneAt, now):
+	case r.gone(now):
 		return Gone
 	case r.SigningAt.IsZero():
 		return Announced
@@ -34,7 +34,12 @@ func (r Record) state(active Record, now time.Time) State {
 // counts says whether verifiers are told of the key, and what was made with it counts: from its announcement on, since another server may know
 // before us that it is used now. The instant itself does not matter: that server's clock may be ahead of ours.
 func (r Record) counts(now time.Time) bool {
-	return !(r.AnnouncedAt.IsZero() && r.SigningAt.IsZero()) && !reached(r.GoneAt, now)
+	return !(r.AnnouncedAt.IsZero() && r.SigningAt.IsZero()) && !r.gone(now)
+}
+
+// gone says whether the key does nothing any more. One that has lost its secret is gone whatever our clock says: the store's was ahead of it.
+func (r Record) gone(now time.Time) bool {
+	return reached(r.GoneAt, now) || !r.GoneAt.IsZero() && len(r.Sealed) == 0
 }
 
 func reached(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }

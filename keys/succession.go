@@ -85,25 +85,33 @@ func (s *succession) nextKnown() *Record {
 	return next
 }
 
-func (s *succession) waits(r Record) bool { return r.SigningAt.IsZero() && !reached(r.GoneAt, s.now) }
+func (s *succession) waits(r Record) bool { return r.SigningAt.IsZero() && !r.gone(s.now) }
 
 // known says whether everybody has had the time to learn of a key.
 func (s *succession) known(r Record) bool {
 	return !r.AnnouncedAt.IsZero() && !s.now.Before(r.AnnouncedAt.Add(s.life.Announce))
 }
 
-// rotate replaces the key in use by the next one, if it is due or somebody wants it.
-func (s *succession) rotate(wanted bool) error {
+// rotateIfDue replaces the key in use by the next one when it has been used for its interval, and everybody knows the next.
+func (s *succession) rotateIfDue() error {
 	current, next := s.inUse(), s.next()
 	due := current != nil && s.life.Interval > 0 && !s.now.Before(current.SigningAt.Add(s.life.Interval))
-	switch {
-	case current == nil || !due && !wanted:
-		return nil
-	case wanted && (next == nil || !s.known(*next)):
-		return s.tooSoon(next)
-	case next != nil && s.known(*next):
+	if due && next != nil && s.known(*next) {
 		s.use(next)
 	}
+	return nil
+}
+
+// rotateIf replaces the key in use by the next one because somebody wants it, or says why not.
+func (s *succession) rotateIf(wanted bool) error {
+	if !wanted || s.inUse() == nil {
+		return nil
+	}
+	next := s.next()
+	if next == nil || !s.known(*next) {
+		return s.tooSoon(next)
+	}
+	s.use(next)
 	return nil
 }
 
@@ -131,7 +139,7 @@ func (s *succession) revoke(id string) (bool, error) {
 	if n < 0 {
 		return false, nil
 	}
-	if r := s.records[n]; reached(r.GoneAt, s.now) {
+	if r := s.records[n]; r.gone(s.now) {
 		return true, fmt.Errorf("the key %q has been gone since %s", id, r.GoneAt.UTC().Format(time.RFC3339))
 	}
 	s.change(&s.records[n], func(r *Record) {

@@ -35,7 +35,7 @@ func onDatabase(cmd *cobra.Command, open func(context.Context, config) (*sql.DB,
 		defer database.Close()
 		return run(cmd, c, database, args)
 	}
-	cmd.Flags().String("config", "", "YAML file, of which database.url and master_key count here (also LINGPAI_CONFIG)")
+	cmd.Flags().String("config", "", "YAML file, of which database.url, master_key and keys.… count here (also LINGPAI_CONFIG)")
 	return cmd
 }
 

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -25,8 +26,26 @@ func TestReadinessTellsThatGoSignsInstead(t *testing.T) {
 	volatile, err := openVolatile(config{})
 	require.NoError(t, err)
 	defer volatile.Close()
-	checks := readiness(config{}, database, volatile, hasFallenBack)(t.Context())
+	checks := readiness(config{}, database, volatile, readAgo(0))(t.Context())
 	require.Contains(t, checks, provider.ReadyCheck{Name: "signatures", OK: true, Note: fallenBack})
+}
+
+// readAgo is keys that were read so long ago.
+type readAgo time.Duration
+
+func (readAgo) Backend() string      { return fallenBack }
+func (a readAgo) Age() time.Duration { return time.Duration(a) }
+
+// TestReadinessEndsWhenTheKeysCannotBeRead, as by a server that a change of master keys has left behind: others sign with keys that it does not know,
+// and a stolen one is still its own.
+func TestReadinessEndsWhenTheKeysCannotBeRead(t *testing.T) {
+	for announce, limit := range map[time.Duration]time.Duration{24 * time.Hour: 5 * time.Minute, 2 * time.Minute: time.Minute, 5 * time.Second: 30 * time.Second} {
+		c := config{KeyAnnounce: announce}
+		require.True(t, signatures(c, readAgo(limit)).OK, announce)
+		late := signatures(c, readAgo(limit+time.Second))
+		require.False(t, late.OK, announce)
+		require.Contains(t, late.Note, "the keys could not be read for "+(limit+time.Second).String())
+	}
 }
 
 func TestMetricsTellThatGoSignsInstead(t *testing.T) {

@@ -42,20 +42,17 @@ func (d *doctor) warnOfBackend(backend, built string) {
 	}
 }
 
-// opens says what signs with the keys, or why a master key does not open them, by loading them as serve does, from a store that takes nothing.
+// opens says what signs with the keys, or why a master key does not open them. It plans nothing: serve makes what is missing.
 func opens(ctx context.Context, records []keys.Record, masterKey string) (backend string, err error) {
 	ring, err := keys.ParseRing(masterKey)
 	if err != nil {
 		return "", err
 	}
-	set, err := keys.Load(ctx, keptKeys(records), ring, keys.Options{Now: time.Now})
-	switch {
-	case errors.Is(err, errKeptKeys): // all opened; serve makes what is missing
-		return keys.BuiltBackend(), nil
-	case err != nil:
+	keeper := keys.Attach(keptKeys(records), ring, keys.Options{Now: time.Now})
+	if err := keeper.Reload(ctx); err != nil {
 		return "", err
 	}
-	return set.Backend(), nil
+	return keeper.Backend(), nil
 }
 
 // firstEntry is the id of the master key that seals.

@@ -102,7 +102,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		Hasher: hasher, Prover: provider.NewProver(manager), Grace: c.DeletionGrace, Registrations: accounts.RegistrationPolicy{PerAddress: c.AddressRegistrations, Together: c.Registrations}, Now: time.Now, Logger: logger,
 	})
 	handler, err := provider.New(provider.Config{
-		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: keeper.PublicSet, KeySetAge: c.keySetAge(), Ready: readiness(c, database, volatile, keeper.Backend), TrustedProxies: c.TrustedProxies, Logger: logger,
+		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: keeper.PublicSet, KeySetAge: c.keySetAge(), Ready: readiness(c, database, volatile, keeper), TrustedProxies: c.TrustedProxies, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -119,12 +119,13 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 }
 
 // readiness says whether requests should come here: the database answers and still has the shape that we need. A Redis that is gone is told
-// of and does not count: it is gone for all replicas, and most of what they do goes on without it. What signs is told of too.
-func readiness(c config, database *sql.DB, volatile volatileStore, backend func() string) func(context.Context) []provider.ReadyCheck {
+// of and does not count: it is gone for all replicas, and most of what they do goes on without it. What signs is told of too, and counts when the keys
+// could not be read for so long that others may sign with one that is not known here.
+func readiness(c config, database *sql.DB, volatile volatileStore, keeper keyring) func(context.Context) []provider.ReadyCheck {
 	return func(ctx context.Context) []provider.ReadyCheck {
 		redis := make(chan error, 1)
 		go func() { redis <- volatile.Ping(ctx) }() // beside the database, which may take all the time there is
-		checks := []provider.ReadyCheck{{Name: "database", OK: database.CheckSchema(ctx) == nil}, {Name: "signatures", OK: true, Note: backend()}}
+		checks := []provider.ReadyCheck{{Name: "database", OK: database.CheckSchema(ctx) == nil}, signatures(c, keeper)}
 		if err := <-redis; c.RedisURL != "" {
 			check := provider.ReadyCheck{Name: "redis", OK: true}
 			if err != nil {
@@ -140,6 +141,20 @@ func readiness(c config, database *sql.DB, volatile volatileStore, backend func(
 		}
 		return checks
 	}
+}
+
+// keyring is a [keys.Keeper].
+type keyring interface {
+	Backend() string
+	Age() time.Duration
+}
+
+func signatures(c config, keeper keyring) provider.ReadyCheck {
+	check := provider.ReadyCheck{Name: "signatures", OK: true, Note: keeper.Backend()}
+	if age := keeper.Age(); age > c.keysStaleAfter() {
+		check.OK, check.Note = false, fmt.Sprintf("the keys could not be read for %s; the log and lingpai doctor say why", age.Round(time.Second))
+	}
+	return check
 }
 
 // guardedApps keeps real AppSecrets from anything but their platform. What may go to a simulator begins with its prefix, which no real one has:

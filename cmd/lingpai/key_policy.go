@@ -19,6 +19,10 @@ func (c config) keyPolicy() keys.Policy {
 // keySetAge is how long verifiers may keep the key set: they have read it again before the next key is used.
 func (c config) keySetAge() time.Duration { return min(5*time.Minute, c.KeyAnnounce/2) }
 
+// keysStaleAfter is how old what a server knows of the keys may be: well below the time for which the next key is announced, and more than a database
+// needs to fail over.
+func (c config) keysStaleAfter() time.Duration { return max(30*time.Second, c.keySetAge()) }
+
 // checkKeyLife holds the life of keys against that of what they sign, and of their own successors.
 func checkKeyLife(c config) error {
 	if c.KeyRetire < c.AccessTTL {

@@ -61,7 +61,10 @@ func exportPublicKeysCommand() *cobra.Command {
 		Long: `Print the public halves of the keys that verifiers should know, the one that signs first: as the key set that is served (RFC 7517), or as PEM.
 Whoever keeps a copy needs the next one before the next key signs: see lingpai keys list.`,
 		Args: cobra.NoArgs,
-	}, func(_ context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, _ *sql.DB, _ []string) error {
+	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, _ *sql.DB, _ []string) error {
+		if err := keeper.Reload(ctx); err != nil {
+			return err
+		}
 		switch format, _ := cmd.Flags().GetString("format"); format {
 		case "jwks":
 			jwks, _ := keeper.PublicSet()

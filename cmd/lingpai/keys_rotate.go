@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// onKeys makes a command that works on the keys of a database, which master_key opens.
+// onKeys makes a command that works on the keys of a database, which master_key opens, by the policy that its servers have.
 func onKeys(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB, args []string) error) *cobra.Command {
 	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
 		if err := requireMasterKey(c); err != nil {
@@ -23,11 +23,10 @@ func onKeys(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command
 		if err != nil {
 			return err
 		}
-		keeper, err := keys.Open(cmd.Context(), database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.keyPolicy()})
-		if err != nil {
-			return err
+		if err := errors.Join(checkKeyLife(c), checkKeyInterval(c)); err != nil {
+			return fmt.Errorf("keys.… must be as they are for servers: %w", err)
 		}
-		return run(cmd.Context(), cmd, c, keeper, database, args)
+		return run(cmd.Context(), cmd, c, keys.Attach(database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.keyPolicy()}), database, args)
 	})
 }
 

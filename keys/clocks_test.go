@@ -1,0 +1,114 @@
+package keys
+
+import (
+	"crypto/rsa"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAClockBehindTheStores: what the store erased cannot be opened, so it is gone, also for a server whose clock says that it is not yet. A stolen key
+// must go everywhere, and a replica must start in such a moment too.
+func TestAClockBehindTheStores(t *testing.T) {
+	for _, behind := range []time.Duration{50 * time.Millisecond, 5 * time.Minute} {
+		t.Run(behind.String(), func(t *testing.T) {
+			store, ring := &memoryStore{now: start}, newRing(t, entry("k1", 'a'))
+			slow := pooled(func() time.Time { return store.now.Add(-behind) })
+			replica, err := Open(t.Context(), store, ring, slow)
+			require.NoError(t, err)
+			store.now = start.Add(48 * time.Hour)
+			stolen := replica.Current().signer.id
+			require.NoError(t, replica.Revoke(t.Context(), stolen))
+			require.NotEqual(t, stolen, replica.Current().signer.id)
+			require.NotContains(t, replica.Current().publicIDs, stolen)
+			for range 120 * 24 { // whatever becomes of keys by themselves
+				store.now = store.now.Add(time.Hour)
+				require.NoError(t, replica.changeAndReload(t.Context(), Plan, ""))
+			}
+			_, err = Open(t.Context(), store, ring, slow)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// TestAClockAheadOfTheStores makes each key once, however often it is too early for it.
+func TestAClockAheadOfTheStores(t *testing.T) {
+	store, made := &memoryStore{now: start}, 0
+	options := pooled(func() time.Time { return store.now.Add(5 * time.Minute) })
+	fromPool := options.generateRSA
+	options.generateRSA = func() (*rsa.PrivateKey, error) {
+		made++
+		return fromPool()
+	}
+	keeper, err := Open(t.Context(), store, newRing(t, entry("k1", 'a')), options)
+	require.NoError(t, err)
+	store.now = start.Add(testPolicy().Signing.Interval - 4*time.Minute)
+	before, signer := made, keeper.Current().signer.id
+	for range 200 {
+		store.now = store.now.Add(2 * time.Second)
+		require.NoError(t, keeper.changeAndReload(t.Context(), Plan, ""))
+	}
+	require.NotEqual(t, signer, keeper.Current().signer.id, "it is past the interval by now")
+	require.Equal(t, 1, made-before)
+}
+
+// TestCommandsDoWhatTheyAreAskedForAndNothingElse: a rotation that servers would not do yet, by their policy, is none of theirs.
+func TestCommandsDoWhatTheyAreAskedForAndNothingElse(t *testing.T) {
+	store, ring := &memoryStore{now: start}, newRing(t, entry("k1", 'a'))
+	now := func() time.Time { return store.now }
+	_, err := Open(t.Context(), store, ring, pooled(now))
+	require.NoError(t, err)
+	store.now = start.AddDate(1, 0, 0) // all is due
+	before, err := store.Keys(t.Context())
+	require.NoError(t, err)
+
+	reading := Attach(store, ring, pooled(now))
+	require.NoError(t, reading.Reload(t.Context()))
+	_, err = Attach(store, ring, pooled(now)).Rewrap(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, before, store.records, "reading and sealing anew rotate nothing")
+
+	require.NoError(t, Attach(store, ring, pooled(now)).Rotate(t.Context(), Refresh))
+	for _, r := range store.records {
+		if r.Purpose == Signing {
+			require.Contains(t, before, r, "the other purpose is left alone")
+		}
+	}
+}
+
+// TestADamagedKeyCanBeRevoked, and with that servers start again. One that others damaged cannot hide behind it: all others must open.
+func TestADamagedKeyCanBeRevoked(t *testing.T) {
+	s := newServers(t)
+	ring, options := newRing(t, entry("k1", 'a')), pooled(func() time.Time { return s.store.now })
+	s.pass(testPolicy().Signing.Announce)
+	old := s.a.Current().signer.id
+	require.NoError(t, s.a.Rotate(t.Context(), Signing))
+	for n := range s.store.records {
+		if s.store.records[n].ID == old {
+			s.store.records[n].Sealed = append([]byte(nil), s.store.records[n].Sealed...)
+			s.store.records[n].Sealed[len(s.store.records[n].Sealed)-1] ^= 1
+		}
+	}
+	_, err := Open(t.Context(), s.store, ring, options)
+	require.ErrorIs(t, err, ErrSealBroken)
+	command := Attach(s.store, ring, options)
+	require.ErrorIs(t, command.Revoke(t.Context(), s.a.Current().signer.id), ErrSealBroken)
+	require.NoError(t, command.Revoke(t.Context(), old))
+	_, err = Open(t.Context(), s.store, ring, options)
+	require.NoError(t, err)
+}
+
+// TestAge is since the keys were read and opened last, whether they had changed or not.
+func TestAge(t *testing.T) {
+	s := newServers(t)
+	s.pass(time.Minute)
+	require.Equal(t, time.Minute, s.a.Age())
+	require.NoError(t, s.a.Reload(t.Context()))
+	require.Zero(t, s.a.Age())
+	s.pass(time.Minute)
+	s.store.err = errors.New("down")
+	require.Error(t, s.a.Reload(t.Context()))
+	require.Equal(t, time.Minute, s.a.Age())
+}
