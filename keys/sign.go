@@ -33,6 +33,9 @@ func (s *Set) Sign(typ string, payload []byte) ([]byte, error) {
 	return token, err
 }
 
+// KeyID is the kid of what the set signs.
+func (s *Set) KeyID() string { return s.signer.id }
+
 // SignDocument is Sign of what travels in a body, of any size. A header is the same for every token of its type, so it is written here and only
 // the signature is jwx's.
 func (s *Set) SignDocument(typ string, payload []byte) ([]byte, error) {

@@ -151,11 +151,6 @@ func (i *Issuer) sign(typ string, claims any) (string, error) {
 	return string(token), err
 }
 
-// signDocument signs what travels in a body.
-func (i *Issuer) signDocument(typ string, claims any) ([]byte, error) {
-	return written(claims, typ, i.config.Keys.Current().SignDocument)
-}
-
 func written(claims any, typ string, sign func(typ string, payload []byte) ([]byte, error)) ([]byte, error) {
 	var payload bytes.Buffer
 	encoder := json.NewEncoder(&payload)

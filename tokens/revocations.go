@@ -119,8 +119,8 @@ func (r *Revocations) readSoon(ctx context.Context, now time.Time, impatient boo
 
 var errSlowStore = errors.New("the store has not answered yet")
 
-// read asks the store, and signs if there is anything new to say, or another minute has begun. What it says, and the minute by the store's clock, are in
-// the ETag: so it is the same on every server.
+// read asks the store, and signs if there is anything new to say, another minute has begun, or another key signs: verifiers take no list by a key that was
+// revoked. What it says, the minute by the store's clock and the key are in the ETag: so it is the same on every server.
 func (r *Revocations) read(ctx context.Context, now time.Time) error {
 	config := r.issuer.config
 	endings, err := config.Sessions.Ended(ctx, config.AccessTTL, maxRevocations)
@@ -131,14 +131,15 @@ func (r *Revocations) read(ctx context.Context, now time.Time) error {
 		Issuer: config.Issuer, IssuedAt: now.Unix(), Expires: now.Add(revocationsLife).Unix(), Sequence: endings.ReadAt.UnixMilli(),
 		Sessions: listed(endings.SessionIDs), AllBefore: wholeSecondAfter(endings.MissingUntil),
 	}
-	etag := claims.etag(endings.ReadAt.Truncate(revocationsRenewed))
+	signer := config.Keys.Current()
+	etag := claims.etag(endings.ReadAt.Truncate(revocationsRenewed), signer.KeyID())
 	if last := r.latest.Load(); last != nil && last.etag == etag && now.Sub(last.signedAt).Abs() < 2*revocationsRenewed {
 		again := *last
 		again.readAt = now
 		r.latest.Store(&again)
 		return nil
 	}
-	body, err := r.issuer.signDocument(typeRevocations, claims)
+	body, err := written(claims, typeRevocations, signer.SignDocument)
 	if err != nil {
 		return err
 	}
@@ -146,8 +147,8 @@ func (r *Revocations) read(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-func (c revocationClaims) etag(minute time.Time) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d", c.Sessions, c.AllBefore, minute.Unix()))
+func (c revocationClaims) etag(minute time.Time, keyID string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d %s", c.Sessions, c.AllBefore, minute.Unix(), keyID))
 	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 

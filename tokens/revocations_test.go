@@ -67,6 +67,26 @@ func (w *revocationWorld) list(t testing.TB, later time.Duration) (body, etag st
 	return string(text), etag, claims
 }
 
+// TestTheListIsSignedByTheKeyInUse, a second after that has changed though the list says nothing new: verifiers take none by a key that was revoked.
+func TestTheListIsSignedByTheKeyInUse(t *testing.T) {
+	w := newRevocationWorld(t)
+	body, etag, _ := w.list(t, 0)
+	w.issuer.config.Keys = newIssuer(t).config.Keys
+	again, newETag, _ := w.list(t, time.Second)
+	require.NotEqual(t, etag, newETag)
+	require.NotEqual(t, kidOf(t, body), kidOf(t, again))
+	require.Equal(t, w.issuer.config.Keys.Current().KeyID(), kidOf(t, again))
+}
+
+func kidOf(t *testing.T, token string) string {
+	t.Helper()
+	header, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+	require.NoError(t, err)
+	var members struct{ Kid string }
+	require.NoError(t, json.Unmarshal(header, &members))
+	return members.Kid
+}
+
 func TestTheListOfRevocationsSaysWhoLeft(t *testing.T) {
 	w := newRevocationWorld(t)
 	body, etag, claims := w.list(t, 0)
@@ -168,6 +188,7 @@ func TestAStoreThatHangsHoldsNobodyUp(t *testing.T) {
 // TestServersAgreeOnTheETag: behind a load balancer who asks again is told that there is nothing new, whichever server he meets.
 func TestServersAgreeOnTheETag(t *testing.T) {
 	a, b := newRevocationWorld(t), newRevocationWorld(t)
+	b.issuer.config.Keys = a.issuer.config.Keys
 	a.store.endings.SessionIDs = []string{"x", "y"}
 	b.store.endings.SessionIDs = []string{"y", "x"}
 	_, etagA, _ := a.list(t, 0)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -139,7 +140,7 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 
 func (r *rotating) environment() []string {
 	return append(os.Environ(), "ISSUER="+r.issuer, "AUDIENCE="+audience, "SERVICE="+serviceClient, "SERVICE_SECRET="+r.secret,
-		"LINGPAI_TEST_ROTATING_ISSUER="+r.issuer, "LINGPAI_TEST_AUDIENCE="+audience, "LINGPAI_TEST_CLIENT="+serviceClient, "LINGPAI_TEST_SECRET="+r.secret,
+		"LINGPAI_TEST_ROTATING_ISSUER="+r.issuer, "LINGPAI_TEST_AUDIENCE="+audience,
 		"SECONDS="+strconv.Itoa(int(rotatingFor.Seconds())), "LINGPAI_TEST_SECONDS="+strconv.Itoa(int(rotatingFor.Seconds())), "GOWORK=off")
 }
 
@@ -160,7 +161,12 @@ func (r *rotating) joseVerifies(t *testing.T, node, folder string) {
 
 func (r *rotating) sdkVerifies(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-v", "-run", "TestAgainstARotatingIssuer", ".")
-	cmd.Dir, cmd.Env = filepath.Join("..", "..", "sdk", "verify"), r.environment()
+	refresh, err := r.ask("", "grant_type", "wechat_code", "code", r.code("reader"))
+	if err != nil {
+		t.Errorf("sdk/verify: %v", err)
+		return
+	}
+	cmd.Dir, cmd.Env = filepath.Join("..", "..", "sdk", "verify"), append(r.environment(), "LINGPAI_TEST_PUBLIC_CLIENT=shop", "LINGPAI_TEST_REFRESH_TOKEN="+refresh)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("sdk/verify: %v: %s", err, out)
 	} else {
@@ -226,11 +232,22 @@ func TestAStolenKeyIsRevoked(t *testing.T) {
 	elsewhere.fetched = time.Time{}
 	require.Error(t, elsewhere.verify(t.Context(), stolen))
 	for _, replica := range r.replicas {
+		require.Eventually(t, func() bool { return r.listSignedBy(t, replica) != kid }, patience, 100*time.Millisecond, "nobody takes a list by the stolen key")
 		response, err := http.Get("http://" + replica.addr + "/readyz")
 		require.NoError(t, err)
 		response.Body.Close()
 		require.Equal(t, http.StatusOK, response.StatusCode)
 	}
+}
+
+// listSignedBy names the key that signed a server's list of revocations.
+func (r *rotating) listSignedBy(t *testing.T, replica *replica) string {
+	response, err := http.Get("http://" + replica.addr + "/revocations")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	list, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return kidOf(t, string(list))
 }
 
 // kidOf names the key that signed a token.

@@ -27,8 +27,10 @@ func TestAgainstARotatingIssuer(t *testing.T) {
 		t.Fatal(err)
 	}
 	kids, tokens := map[string]bool{}, 0
+	refresh := os.Getenv("LINGPAI_TEST_REFRESH_TOKEN") // of a user, whose tokens the list may name
 	for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		token := newServiceToken(t, issuer)
+		var token string
+		token, refresh = refreshed(t, issuer, refresh)
 		header, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
 		if err != nil {
 			t.Fatal(err)
@@ -45,20 +47,21 @@ func TestAgainstARotatingIssuer(t *testing.T) {
 	t.Logf("%d tokens of %d keys, none refused", tokens, len(kids))
 }
 
-func newServiceToken(t *testing.T, issuer string) string {
+func refreshed(t *testing.T, issuer, refresh string) (accessToken, refreshToken string) {
 	t.Helper()
 	answer, err := http.PostForm(issuer+"/token", url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {os.Getenv("LINGPAI_TEST_CLIENT")}, "client_secret": {os.Getenv("LINGPAI_TEST_SECRET")},
+		"grant_type": {"refresh_token"}, "client_id": {os.Getenv("LINGPAI_TEST_PUBLIC_CLIENT")}, "refresh_token": {refresh},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	var members struct {
-		AccessToken string `json:"access_token"`
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&members); err != nil || members.AccessToken == "" {
 		t.Fatalf("%s: %v", answer.Status, err)
 	}
-	return members.AccessToken
+	return members.AccessToken, members.RefreshToken
 }
