@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -64,4 +65,27 @@ func TestTooManyAtOnceAreAskedToComeAgain(t *testing.T) {
 	}
 	w.slow.hold = nil
 	require.Equal(t, http.StatusOK, w.userinfo(access).status, "the places are free again, and nothing was revoked")
+}
+
+// TestWhoSendsSlowlyHoldsNoPlace: anybody can send a header and one byte, and needs no token for it.
+func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *settings) { s.inFlight = 3 })
+	refresh := w.signIn("alice").text("refresh_token")
+	for _, path := range []string{"/revoke", "/introspect", "/userinfo", "/token", "/wechat/app_token", "/wechat/data/decrypt", "/account/v1/users", "/verify"} {
+		for range 16 {
+			connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
+			require.NoError(t, err)
+			t.Cleanup(func() { connection.Close() })
+			_, err = connection.Write([]byte("POST " + path + " HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\na"))
+			require.NoError(t, err)
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // they have come in by then; were it later, this would see less, and fail no more
+	for range 5 {
+		a := w.token(refreshForm(refresh))
+		requireTokens(t, a)
+		refresh = a.text("refresh_token")
+		require.Equal(t, http.StatusOK, w.token(passwordForm("alice", testPassword)).status)
+	}
 }
