@@ -24,7 +24,7 @@ var ErrNotSigned = errors.New("a token could not be signed")
 // GrantRefreshToken is the grant that a client must have to be given refresh tokens.
 const GrantRefreshToken = "refresh_token"
 
-// Config says how tokens are made. All fields are required; SessionLimit 0 means no limit.
+// Config says how tokens are made. All fields but the last are required; SessionLimit 0 means no limit.
 type Config struct {
 	Issuer       string
 	Keys         Keys
@@ -36,6 +36,9 @@ type Config struct {
 	AbsoluteTTL  time.Duration
 	SessionLimit int // live sessions of a user at a client
 	Now          func() time.Time
+
+	// MaxAccessTTL bounds what a client's record says, since a key is gone some time after it signed; 0: nothing does.
+	MaxAccessTTL time.Duration
 }
 
 // Keys has the set of keys that is used now; see [keys.Keeper].
@@ -132,7 +135,11 @@ func (i *Issuer) Successor(presented RefreshToken, session identity.Session) (st
 func (i *Issuer) IdleTTL(client identity.Client) time.Duration { return i.lifetimes(client).Idle }
 
 func (i *Issuer) accessTTL(client identity.Client) time.Duration {
-	return cmp.Or(client.AccessTTL, i.config.AccessTTL)
+	ttl := cmp.Or(client.AccessTTL, i.config.AccessTTL)
+	if i.config.MaxAccessTTL > 0 {
+		ttl = min(ttl, i.config.MaxAccessTTL)
+	}
+	return ttl
 }
 
 // lifetimes of a session that nobody can refresh are those of its access token.

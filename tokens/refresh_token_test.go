@@ -146,3 +146,13 @@ func TestOpeningsDiffer(t *testing.T) {
 		require.NotContains(t, string(openings[0].By), string(openings[0].secret[:]), "the row does not tell the secret")
 	}
 }
+
+// TestNoAccessTokenOutlivesItsKey, though its client's record gives it longer.
+func TestNoAccessTokenOutlivesItsKey(t *testing.T) {
+	issuer := newIssuer(t)
+	require.Equal(t, 24*time.Hour, issuer.accessTTL(identity.Client{AccessTTL: 24 * time.Hour}))
+	issuer.config.MaxAccessTTL = 2 * time.Hour
+	require.Equal(t, 2*time.Hour, issuer.accessTTL(identity.Client{AccessTTL: 24 * time.Hour}))
+	require.Equal(t, time.Minute, issuer.accessTTL(identity.Client{AccessTTL: time.Minute}))
+	require.Equal(t, time.Hour, issuer.accessTTL(identity.Client{}))
+}

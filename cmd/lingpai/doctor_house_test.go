@@ -142,6 +142,7 @@ func TestDoctorLooksAtClients(t *testing.T) {
 	requireFinding(t, findings, "clients", statusFault, "mute: it is confidential and has no secret", "lingpai clients rotate-secret mute")
 	requireFinding(t, findings, "clients", statusFault, "idle: --grant: name wechat_code", "lingpai clients disable idle")
 	requireFinding(t, findings, "clients", statusWarning, "slow: its own record gives longer lives than the server's settings: 12h instead of token.access_ttl=1h", "if that is meant")
+	requireFinding(t, o.with("LINGPAI_KEYS_RETIRE=2h").examined(), "clients", statusWarning, "slow: its access tokens live 1h59m55s and not 12h", "set keys.retire to 12h0m5s or more")
 	for _, f := range findings {
 		require.NotContains(t, f.Found, "gone")
 	}

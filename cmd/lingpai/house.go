@@ -85,6 +85,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		Issuer: tokens.New(tokens.Config{
 			Issuer: c.Issuer, Keys: keeper, Sessions: database.Sessions(), Users: database.Users(), Profiles: database.Profiles(),
 			AccessTTL: c.AccessTTL, IdleTTL: c.SessionIdle, AbsoluteTTL: c.SessionAbsolute, SessionLimit: c.SessionLimit, Now: time.Now,
+			MaxAccessTTL: c.longestAccess(),
 		}),
 		Platforms: platforms.byGrant(),
 		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: platforms.wechat, Store: volatile, Sealer: ring}),
