@@ -90,7 +90,7 @@ func (v *Vault) Keep(ctx context.Context, account Account, key SessionKey, at ti
 	}
 	ctx, cancel := context.WithTimeout(ctx, keepPatience)
 	defer cancel()
-	unlock := v.lock(ctx, account)
+	unlock, _ := v.lock(ctx, account)
 	defer unlock()
 	versions, err := v.read(ctx, account)
 	if err != nil && !errors.Is(err, ErrNoSessionKey) {
@@ -146,24 +146,25 @@ func (v *Vault) writeFor(ctx context.Context, account Account, versions []versio
 }
 
 // lock keeps others from changing the account's keys between reading and
-// writing, and returns what ends that. If it takes long, the holder is gone, or
-// the store, so it goes on without: then the last writer wins.
-func (v *Vault) lock(ctx context.Context, account Account) (unlock func()) {
+// writing, and returns what ends that, and whether it does. If it takes long, the
+// holder is gone, or the store: then a login goes on without, and the last
+// writer wins.
+func (v *Vault) lock(ctx context.Context, account Account) (unlock func(), had bool) {
 	for range lockTries {
 		first, err := v.config.Store.PutIfAbsent(ctx, account.place("lock"), []byte{1}, keepPatience)
 		switch {
 		case err != nil:
-			return func() {}
+			return func() {}, false
 		case first:
-			return func() { _, _ = v.config.Store.Take(context.WithoutCancel(ctx), account.place("lock")) }
+			return func() { _, _ = v.config.Store.Take(context.WithoutCancel(ctx), account.place("lock")) }, true
 		}
 		select {
 		case <-ctx.Done():
-			return func() {}
+			return func() {}, false
 		case <-time.After(lockPoll):
 		}
 	}
-	return func() {}
+	return func() {}, false
 }
 
 const (

@@ -6,6 +6,11 @@ import (
 	"time"
 )
 
+// resealTries is how often Reseal tries to get at keys before it gives up. It
+// does not go on without, as a login does: it would put back what it has read
+// over what a login has written meanwhile.
+const resealTries = 4
+
 // Reseal seals the keys of an account anew if what is kept of them is
 // outdated, as after a change of master keys. They live no longer than before.
 // It reports whether it did. What does not open is left alone: the next login
@@ -20,9 +25,13 @@ func (v *Vault) Reseal(ctx context.Context, account Account, outdated func(seale
 	case !outdated(sealed):
 		return false, nil
 	}
-	locked, cancel := context.WithTimeout(ctx, keepPatience)
-	defer cancel()
-	unlock := v.lock(locked, account)
+	unlock, had := v.lock(ctx, account)
+	for try := 1; !had && try < resealTries; try++ { // whoever held it and is gone holds it no longer than that
+		unlock, had = v.lock(ctx, account)
+	}
+	if !had {
+		return false, errors.New("the session keys of an account are in use all the time; run it again")
+	}
 	defer unlock()
 	versions, err := v.read(ctx, account)
 	switch {

@@ -54,3 +54,18 @@ func TestWhatDoesNotOpenIsLeftAlone(t *testing.T) {
 	_, err = c.Reseal(t.Context(), account, func([]byte) bool { return true })
 	require.Error(t, err)
 }
+
+// TestKeysInUseAreNotPutBack: what a login writes meanwhile would be lost.
+func TestKeysInUseAreNotPutBack(t *testing.T) {
+	c := newCellar()
+	c.logIn(t, ada, numberedKey(t, 1))
+	before, err := c.Get(t.Context(), ada.place("keys"))
+	require.NoError(t, err)
+	require.NoError(t, c.Put(t.Context(), ada.place("lock"), []byte{1}, time.Hour))
+	done, err := c.Reseal(t.Context(), ada, func([]byte) bool { return true })
+	require.ErrorContains(t, err, "run it again")
+	require.False(t, done)
+	after, err := c.Get(t.Context(), ada.place("keys"))
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+}
