@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
@@ -60,6 +61,7 @@ type Manager struct {
 	Config
 	grants      map[string]grant
 	revocations *tokens.Revocations
+	known       atomic.Pointer[[]identity.Client] // as clients were read last, for AllowsOrigin
 }
 
 // grant proves the user of a request, if it has one, and has tokens issued.
@@ -139,12 +141,17 @@ func (m *Manager) GenerateAuthToken(context.Context, oauth2.ResponseType, *oauth
 	return nil, oautherrors.ErrUnsupportedResponseType
 }
 
-// AllowsOrigin says whether scripts of a web origin may call the endpoints: some enabled client has registered it.
+// AllowsOrigin says whether scripts of a web origin may call the endpoints: some enabled client has registered it. While clients cannot be read, those
+// known before count, so that scripts can read that we are out of order, and when to come again.
 func (m *Manager) AllowsOrigin(ctx context.Context, origin string) bool {
 	clients, err := m.Clients.List(ctx)
 	if err != nil {
-		m.Logger.ErrorContext(ctx, "cannot read the clients' origins", "error", err)
-		return false
+		m.Logger.ErrorContext(ctx, "cannot read the clients' origins; those known before count", "error", err)
+		if known := m.known.Load(); known != nil {
+			clients = *known
+		}
+	} else {
+		m.known.Store(&clients)
 	}
 	return slices.ContainsFunc(clients, func(client identity.Client) bool {
 		return !client.Disabled() && slices.Contains(client.Origins, origin)

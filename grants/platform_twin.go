@@ -2,7 +2,9 @@ package grants
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"time"
 
 	"github.com/lingpai/lingpai/tokens"
@@ -18,7 +20,7 @@ const (
 // the platform with a code that is used up. found says that there is an answer already. Otherwise the caller goes on, and calls land when it is
 // done; if that leaves no session, one of those who wait takes its place.
 func (m *Manager) takeOff(ctx context.Context, s signIn, openings []tokens.Opening) (set tokens.Set, found bool, land func(), err error) {
-	flight := "sign_in/" + base64.RawURLEncoding.EncodeToString(openings[0].By)
+	flight := s.flight()
 	deadline := time.After(twinWait)
 	for {
 		first, noted := m.Volatile.PutIfAbsent(ctx, flight, []byte{1}, signInTimeout)
@@ -42,6 +44,15 @@ func (m *Manager) takeOff(ctx context.Context, s signIn, openings []tokens.Openi
 		case <-time.After(twinPoll):
 		}
 	}
+}
+
+// flight names a sign-in, and not by what opens its session: the secret for that is another one on each replica while it rotates.
+func (s signIn) flight() string {
+	name := sha256.New()
+	for _, part := range []string{s.Client.ID, s.appID, s.code, s.Key} {
+		fmt.Fprintf(name, "%d %s", len(part), part)
+	}
+	return "sign_in/" + base64.RawURLEncoding.EncodeToString(name.Sum(nil))
 }
 
 func (m *Manager) land(ctx context.Context, flight string) {

@@ -85,3 +85,17 @@ func TestDocumentsMayBeReadByAnyScript(t *testing.T) {
 		require.Empty(t, w.get(path, http.Header{"Origin": {testOrigin}}).header.Get("Access-Control-Allow-Origin"), path)
 	}
 }
+
+// TestScriptsReadThatTheDatabaseIsDown, and when to come again: their origins are known from before.
+func TestScriptsReadThatTheDatabaseIsDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	refresh := w.signIn("alice").text("refresh_token")
+	require.Equal(t, testOrigin, w.ask(http.MethodOptions, "/token", nil, preflight(testOrigin, http.MethodPost, "")).header.Get("Access-Control-Allow-Origin"))
+	require.NoError(t, w.database.Close())
+	a := w.token(refreshForm(refresh).with(":Origin", testOrigin))
+	requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
+	require.Equal(t, testOrigin, a.header.Get("Access-Control-Allow-Origin"))
+	require.NotEmpty(t, a.header.Get("Retry-After"))
+	require.Empty(t, w.token(refreshForm(refresh).with(":Origin", "https://evil.example.com")).header.Get("Access-Control-Allow-Origin"))
+}
