@@ -94,6 +94,7 @@ func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 	require.Len(t, images, 2)
 	require.Equal(t, images[0], images[1], "both programs are built alike")
 	require.Regexp(t, `(?m)^USER [1-9]\d*:[1-9]\d*$`, dockerfile)
+	require.NotRegexp(t, `(?m)^ARG TARGET\w+=`, dockerfile, "or an image for arm64 has a program for amd64")
 	_, image, found := strings.Cut(dockerfile, "FROM scratch")
 	require.True(t, found)
 	require.Contains(t, image, "/etc/ssl/certs/ca-certificates.crt")
