@@ -16,6 +16,22 @@ func admin(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command,
 	})
 }
 
+// sealing is admin for commands that seal something with the master key, which must be the one of this installation.
+func sealing(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error) *cobra.Command {
+	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
+		records, err := database.Keys().Keys(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if len(records) > 0 && c.MasterKey != "" { // before the first start of serve there is nothing to compare it with
+			if _, err := opens(cmd.Context(), records, c.MasterKey.Reveal()); err != nil {
+				return err
+			}
+		}
+		return run(cmd.Context(), cmd, database, args)
+	})
+}
+
 // onDatabase makes a command that works on a database, opened in its own way, and ends.
 func onDatabase(cmd *cobra.Command, open func(context.Context, config) (*sql.DB, error),
 	run func(cmd *cobra.Command, c config, database *sql.DB, args []string) error,

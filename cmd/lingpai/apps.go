@@ -20,7 +20,7 @@ func newAppsCommand() *cobra.Command {
 
 func addAppCommand() *cobra.Command {
 	var app identity.App
-	cmd := admin(&cobra.Command{
+	cmd := sealing(&cobra.Command{
 		Use:   "add APPID",
 		Short: "Add an app of WeChat's or QQ's; its AppSecret comes from standard input or a file and is kept sealed",
 		Long: `Add an app of WeChat's or QQ's. The AppID tells whose it is: WeChat's are wx and 16 hexadecimal digits, QQ's are digits.
@@ -57,7 +57,7 @@ The AppSecret comes from standard input or a file and is kept sealed.`,
 }
 
 func rotateAppSecretCommand() *cobra.Command {
-	return addSecretFlag(admin(&cobra.Command{
+	return addSecretFlag(sealing(&cobra.Command{
 		Use: "rotate-secret APPID", Short: "Replace an app's AppSecret by the one that the platform's console just made", Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		platform := platformOf(args[0])

@@ -71,6 +71,9 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) error {
 	if err != nil {
 		return err
 	}
+	if _, port, _ := net.SplitHostPort(c.Addr); port != "0" && listener.Addr().String() != c.Addr {
+		cmd.PrintErrf("%s is taken, perhaps by another lingpai, so this one has %s\n", c.Addr, listener.Addr())
+	}
 	if c.Issuer == "" {
 		c.Issuer = "http://" + listener.Addr().String()
 	}

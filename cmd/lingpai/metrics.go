@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
@@ -105,9 +103,9 @@ func (m *metrics) watch(next http.Handler) http.Handler {
 
 // serve answers GET /metrics at an address until the context ends.
 func (m *metrics) serve(ctx context.Context, addr string, logger *slog.Logger) error {
-	listener, err := net.Listen("tcp", addr)
+	listener, err := listen("metrics.addr", addr)
 	if err != nil {
-		return fmt.Errorf("metrics.addr: %w", err)
+		return err
 	}
 	logger.Info("metrics", "addr", listener.Addr().String())
 	mux := http.NewServeMux()

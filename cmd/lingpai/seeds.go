@@ -52,7 +52,7 @@ func checkOwn(ctx context.Context, database *sql.DB, s seeds) error {
 	}
 	// A first start that was killed before it could mark the database leaves it empty.
 	if empty, err := isEmpty(ctx, database); err != nil || !empty {
-		return errors.Join(errors.New("this database was not made by lingpai dev, so dev does not touch it: give another --data or database.url"), err)
+		return errors.Join(errors.New("this database was not made by lingpai dev, so dev does not touch it: give another --data, and take database.url (LINGPAI_DATABASE_URL) away if it is set"), err)
 	}
 	return nil
 }

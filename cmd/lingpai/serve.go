@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,12 +71,24 @@ func serve(ctx context.Context, c config, logger *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.Addr)
+	listener, err := listen("server.addr", c.Addr)
 	if err != nil {
-		return fmt.Errorf("server.addr: %w", err)
+		return err
 	}
 	logger.Info("serving", "addr", listener.Addr().String(), "issuer", c.Issuer, "version", buildVersion())
 	return serveUntilDone(ctx, provider.NewHTTPServer(handler, logger), listener)
+}
+
+// listen listens at the address of a setting or flag, or says what to do.
+func listen(setting, addr string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s: %s is taken by another program, perhaps another lingpai: stop that, or give another address", setting, addr)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	return listener, nil
 }
 
 // serveUntilDone serves until the context ends, then lets requests in flight finish.

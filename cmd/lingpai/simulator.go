@@ -110,9 +110,5 @@ func listenLoopback(addr string) (net.Listener, error) {
 	if err != nil || !loopback(host) {
 		return nil, fmt.Errorf("--addr: %q is not host:port on loopback, such as 127.0.0.1:8081", addr)
 	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("--addr: %w", err)
-	}
-	return listener, nil
+	return listen("--addr", addr)
 }

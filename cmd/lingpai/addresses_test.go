@@ -1,0 +1,31 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAnAddressThatIsTakenIsToldOf, with what to do.
+func TestAnAddressThatIsTakenIsToldOf(t *testing.T) {
+	o := migrated(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	addr := taken.Addr().String()
+	require.Contains(t, o.with("LINGPAI_SERVER_ADDR="+addr, "LINGPAI_SERVER_ISSUER=http://"+addr).refused("serve"),
+		"server.addr: "+addr+" is taken by another program, perhaps another lingpai: stop that")
+	require.Contains(t, o.refused("wechat-simulator", "--addr", addr), "--addr: "+addr+" is taken by another program")
+}
+
+// TestAnAppSecretIsSealedByNoForeignMasterKey, such as one that was made by mistake over the first: the server could not open it.
+func TestAnAppSecretIsSealedByNoForeignMasterKey(t *testing.T) {
+	h := newHouse(t)
+	h.write("secret", simSecret)
+	stranger := h.with("LINGPAI_MASTER_KEY=" + strings.TrimSpace(h.ok("keys", "new-master-key")))
+	require.Contains(t, stranger.refused("apps", "add", "wx00000000000000aa", "--secret-file", "secret"), "master key")
+	require.Contains(t, stranger.refused("apps", "rotate-secret", appID, "--secret-file", "secret"), "master key")
+	h.ok("apps", "add", "wx00000000000000aa", "--secret-file", "secret")
+}
