@@ -11,7 +11,7 @@ type planner func(time.Time, Policy, []Record, func(Purpose) (Made, error)) ([]R
 
 // change does what is planned in one step of the store. What takes long, the making of keys, comes before it; what the store's clock has no use for
 // yet stays for the next time. What is there is opened before anything is added, so that a wrong ring leaves no key that the right one cannot open;
-// but not the key that is to be revoked, which may be damaged.
+// see opens.
 func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error {
 	k.planning.Lock()
 	defer k.planning.Unlock()
@@ -19,8 +19,7 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 	if err != nil {
 		return err
 	}
-	others := slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.ID == revoked })
-	if _, err := openRecords(others, k.ring, k.options.Now()); err != nil {
+	if err := k.opens(records, revoked); err != nil {
 		return err
 	}
 	if changes, err := plan(k.options.Now(), k.options.Policy, records, k.made.again()); err != nil || len(changes) == 0 {
@@ -29,9 +28,36 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 	err = k.store.Update(ctx, func(now time.Time, records []Record) ([]Record, error) {
 		return plan(now, k.options.Policy, records, k.made.again())
 	})
-	if err == nil && len(k.made.taken) > 0 {
+	if err != nil || len(k.made.taken) > 0 { // on an error the store may have taken them all the same
 		k.made = newMaker(k.ring, k.options)
 	}
+	return err
+}
+
+// opens opens what is there. For a revocation the other keys in use are enough: several that are damaged may have to go.
+func (k *Keeper) opens(records []Record, revoked string) error {
+	now := k.options.Now()
+	if revoked != "" {
+		records = inUse(records, now)
+	}
+	others := slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.ID == revoked })
+	_, err := openRecords(others, k.ring, now)
+	return err
+}
+
+func inUse(records []Record, now time.Time) []Record {
+	var active []Record
+	for _, purpose := range purposes {
+		if r, found := chooseActive(records, purpose, now); found {
+			active = append(active, r)
+		}
+	}
+	return active
+}
+
+// OpensKeysInUse says why a ring is not the one of a store, by the keys that are used now; nil also if there are none yet.
+func OpensKeysInUse(records []Record, ring *Ring, now time.Time) error {
+	_, err := openRecords(inUse(records, now), ring, now)
 	return err
 }
 

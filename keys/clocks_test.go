@@ -2,7 +2,9 @@ package keys
 
 import (
 	"crypto/rsa"
+	"encoding/hex"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,6 +56,24 @@ func TestAClockAheadOfTheStores(t *testing.T) {
 	require.Equal(t, 1, made-before)
 }
 
+// TestALostAnswerToACommit: what the store took all the same is not offered again, which it would refuse for ever.
+func TestALostAnswerToACommit(t *testing.T) {
+	store := &memoryStore{now: start, unique: true}
+	options := Options{Now: func() time.Time { return store.now }, Policy: testPolicy()} // each key is another one
+	keeper, err := Open(t.Context(), store, newRing(t, entry("k1", 'a')), options)
+	require.NoError(t, err)
+	store.now = store.now.Add(testPolicy().Signing.Interval)
+	store.lost = true
+	require.Error(t, keeper.changeAndReload(t.Context(), Plan, ""))
+	store.lost = false
+	for range 2 {
+		before := keeper.Current().signer.id
+		store.now = store.now.Add(testPolicy().Signing.Interval)
+		require.NoError(t, keeper.changeAndReload(t.Context(), Plan, ""))
+		require.NotEqual(t, before, keeper.Current().signer.id)
+	}
+}
+
 // TestCommandsDoWhatTheyAreAskedForAndNothingElse: a rotation that servers would not do yet, by their policy, is none of theirs.
 func TestCommandsDoWhatTheyAreAskedForAndNothingElse(t *testing.T) {
 	store, ring := &memoryStore{now: start}, newRing(t, entry("k1", 'a'))
@@ -78,24 +98,27 @@ func TestCommandsDoWhatTheyAreAskedForAndNothingElse(t *testing.T) {
 	}
 }
 
-// TestADamagedKeyCanBeRevoked, and with that servers start again. One that others damaged cannot hide behind it: all others must open.
-func TestADamagedKeyCanBeRevoked(t *testing.T) {
+// TestDamagedKeysCanBeRevoked, one after the other, and with that servers start again; but not by a ring that does not open those in use.
+func TestDamagedKeysCanBeRevoked(t *testing.T) {
 	s := newServers(t)
 	ring, options := newRing(t, entry("k1", 'a')), pooled(func() time.Time { return s.store.now })
 	s.pass(testPolicy().Signing.Announce)
-	old := s.a.Current().signer.id
+	signer, secret := s.a.Current().signer.id, hex.EncodeToString(s.a.Current().secretIDs[0][:])
 	require.NoError(t, s.a.Rotate(t.Context(), Signing))
-	for n := range s.store.records {
-		if s.store.records[n].ID == old {
-			s.store.records[n].Sealed = append([]byte(nil), s.store.records[n].Sealed...)
-			s.store.records[n].Sealed[len(s.store.records[n].Sealed)-1] ^= 1
+	require.NoError(t, s.a.Rotate(t.Context(), Refresh))
+	for n, r := range s.store.records {
+		if r.ID == signer || r.ID == secret {
+			s.store.records[n].Sealed = append(slices.Clone(r.Sealed[:len(r.Sealed)-1]), r.Sealed[len(r.Sealed)-1]^1)
 		}
 	}
 	_, err := Open(t.Context(), s.store, ring, options)
 	require.ErrorIs(t, err, ErrSealBroken)
+	stranger := Attach(s.store, newRing(t, entry("k1", 'b')), options)
+	require.ErrorIs(t, stranger.Revoke(t.Context(), signer), ErrSealBroken)
 	command := Attach(s.store, ring, options)
-	require.ErrorIs(t, command.Revoke(t.Context(), s.a.Current().signer.id), ErrSealBroken)
-	require.NoError(t, command.Revoke(t.Context(), old))
+	require.ErrorIs(t, command.Rotate(t.Context(), Signing), ErrSealBroken)
+	require.NoError(t, command.Revoke(t.Context(), signer))
+	require.NoError(t, command.Revoke(t.Context(), secret))
 	_, err = Open(t.Context(), s.store, ring, options)
 	require.NoError(t, err)
 }

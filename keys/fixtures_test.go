@@ -51,6 +51,8 @@ type memoryStore struct {
 	now     time.Time // zero: start
 	live    bool      // by the clock of the test
 	updates int       // that changed something
+	unique  bool      // ids are, as in a database; not where tests make keys of a small pool
+	lost    bool      // answers are, after the work
 }
 
 func (s *memoryStore) Keys(context.Context) ([]Record, error) {
@@ -67,6 +69,9 @@ func (s *memoryStore) Update(_ context.Context, plan func(time.Time, []Record) (
 		return errors.Join(err, s.err)
 	}
 	for _, changed := range changes {
+		if slices.ContainsFunc(s.records, func(r Record) bool { return r.ID == changed.ID && r.Sequence != changed.Sequence && s.unique }) {
+			return errors.New("ids are unique")
+		}
 		n := slices.IndexFunc(s.records, func(r Record) bool { return r.Purpose == changed.Purpose && r.Sequence == changed.Sequence })
 		if n < 0 {
 			s.records = append(s.records, changed)
@@ -75,6 +80,9 @@ func (s *memoryStore) Update(_ context.Context, plan func(time.Time, []Record) (
 		}
 	}
 	s.updates += min(len(changes), 1)
+	if s.lost {
+		return errors.New("the connection is lost")
+	}
 	return nil
 }
 

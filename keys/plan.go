@@ -41,7 +41,8 @@ func PlanRevocation(now time.Time, policy Policy, records []Record, generate fun
 	return changes, err
 }
 
-// PlanImport adds a signing key that somebody else made: it is announced, and the next to be used.
+// PlanImport adds a signing key that somebody else made: it is announced, and the next to be used, or the first
+// in an empty store.
 func PlanImport(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error), imported Made) ([]Record, error) {
 	for _, r := range records {
 		if r.ID == imported.ID {

@@ -31,6 +31,9 @@ func newSet(opened []openKey, now time.Time, ready signingKeyMaker) (*Set, error
 	}
 	signing, ok1 := chooseActive(records, Signing, now)
 	refresh, ok2 := chooseActive(records, Refresh, now)
+	if len(records) == 0 {
+		return nil, errors.New("there are no keys yet: the first start of lingpai serve makes them")
+	}
 	if !ok1 || !ok2 {
 		return nil, errors.New("all keys of a purpose in this database are retired or have not been announced: there is none to sign with")
 	}

@@ -60,12 +60,14 @@ func (f *inFlight) of(grant string) chan struct{} {
 // bounded answers 503 at once if there is no place for a request. Its body comes first: whoever sends one byte by byte, as anybody can, holds no place.
 func (f *inFlight) bounded(places chan struct{}, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := readBody(w, r)
-		if err != nil {
-			f.answers.refuse(w, r, err)
-			return
+		if r.Method != http.MethodGet && r.Method != http.MethodHead { // of those nobody reads a body
+			body, err := readBody(w, r)
+			if err != nil {
+				f.answers.refuse(w, r, err)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
 		leave, err := enter(places)
 		if err != nil {
 			f.answers.refuse(w, r, err)

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"bufio"
 	"context"
 	"net"
 	"net/http"
@@ -88,4 +89,19 @@ func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
 		refresh = a.text("refresh_token")
 		require.Equal(t, http.StatusOK, w.token(passwordForm("alice", testPassword)).status)
 	}
+}
+
+// TestNobodyWaitsForTheBodyOfAGET, which no endpoint reads: a gateway may pass on the header of a body that it has kept.
+func TestNobodyWaitsForTheBodyOfAGET(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	access := w.signIn("alice", "scope", "openid api").text("access_token")
+	connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer connection.Close()
+	_, err = connection.Write([]byte("GET /userinfo HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + access + "\r\nContent-Length: 5\r\n\r\n"))
+	require.NoError(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode)
 }

@@ -29,6 +29,9 @@ func (v *Vault) Reseal(ctx context.Context, account Account, outdated func(seale
 	for try := 1; !had && try < resealTries; try++ { // whoever held it and is gone holds it no longer than that
 		unlock, had = v.lock(ctx, account)
 	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	if !had {
 		return false, errors.New("the session keys of an account are in use all the time; run it again")
 	}

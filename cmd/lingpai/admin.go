@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -24,7 +26,11 @@ func sealing(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Comman
 			return err
 		}
 		if len(records) > 0 && c.MasterKey != "" { // before the first start of serve there is nothing to compare it with
-			if _, err := opens(cmd.Context(), records, c.MasterKey.Reveal()); err != nil {
+			ring, err := keys.ParseRing(c.MasterKey.Reveal())
+			if err != nil {
+				return err
+			}
+			if err := keys.OpensKeysInUse(records, ring, time.Now()); err != nil {
 				return err
 			}
 		}
@@ -51,7 +57,7 @@ func onDatabase(cmd *cobra.Command, open func(context.Context, config) (*sql.DB,
 		defer database.Close()
 		return run(cmd, c, database, args)
 	}
-	cmd.Flags().String("config", "", "YAML file, of which database.url, master_key and keys.… count here (also LINGPAI_CONFIG)")
+	cmd.Flags().String("config", "", "YAML file with the settings of the servers (also LINGPAI_CONFIG)")
 	return cmd
 }
 

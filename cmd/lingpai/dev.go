@@ -71,7 +71,8 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) error {
 	if err != nil {
 		return err
 	}
-	if _, port, _ := net.SplitHostPort(c.Addr); port != "0" && listener.Addr().String() != c.Addr {
+	_, wanted, _ := net.SplitHostPort(c.Addr)
+	if _, got, _ := net.SplitHostPort(listener.Addr().String()); wanted != "0" && got != wanted {
 		cmd.PrintErrf("%s is taken, perhaps by another lingpai, so this one has %s\n", c.Addr, listener.Addr())
 	}
 	if c.Issuer == "" {

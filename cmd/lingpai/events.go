@@ -43,6 +43,9 @@ Of a user who was deleted, ask by sub.`,
 			return errors.New("--limit: 1 to 100000")
 		}
 		var unknown error
+		if len(args) > 0 && args[0] == "" {
+			return errors.New("SUB|USERNAME is empty; leave it away for the events of all")
+		}
 		if len(args) > 0 {
 			var user identity.User
 			user, unknown = findUser(ctx, database, args[0])

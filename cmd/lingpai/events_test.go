@@ -30,5 +30,6 @@ func TestEventsAreListed(t *testing.T) {
 	require.Equal(t, 1, h.pruned())
 	require.Contains(t, h.refused("events", "list", "alice"), `there is no user "alice"`)
 	require.Equal(t, identity.EventUserDeleted, h.listed("events", "list", sub)[0]["kind"], "of somebody who is no more")
+	require.Contains(t, h.refused("events", "list", ""), "SUB|USERNAME is empty")
 	require.Contains(t, h.refused("events", "list", "--limit", "0"), "--limit: 1 to 100000")
 }

@@ -25,8 +25,8 @@ const noticed = 5 * time.Second
 // longestAccess is how long an access token may live at most, whatever its client's record says, if its key is not to be gone first.
 func (c config) longestAccess() time.Duration { return c.KeyRetire - noticed }
 
-// keysStaleAfter is how old what a server knows of the keys may be: well below the time for which the next key is announced, and more than a database
-// needs to fail over.
+// keysStaleAfter is how old what a server knows of the keys may be: well below the time for which the next key is announced, unless that is seconds, and
+// more than a database needs to fail over.
 func (c config) keysStaleAfter() time.Duration { return max(30*time.Second, c.keySetAge()) }
 
 // checkKeyLife holds the life of keys against that of what they sign, and of their own successors.

@@ -24,16 +24,21 @@ func importKeyCommand() *cobra.Command {
 next to sign: when the one in use gives way, or by lingpai keys rotate, and not before it was published for keys.announce.`,
 		Example: "  lingpai keys import signing.pem && shred -u signing.pem",
 		Args:    cobra.ExactArgs(1),
-	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, _ *sql.DB, args []string) error {
+	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, database *sql.DB, args []string) error {
 		text, err := readKeyFile(cmd, args[0])
 		if err != nil {
 			return err
 		}
 		id, err := keeper.Import(ctx, text)
-		if err == nil {
-			cmd.Printf("%s is published, and signs next; see: lingpai keys list\n", id)
+		if err != nil {
+			return err
 		}
-		return err
+		if inUse, err := keyInUse(ctx, database, keys.Signing); err == nil && inUse.ID == id {
+			cmd.Printf("%s signs from the first start on: there was no other key yet\n", id)
+			return nil
+		}
+		cmd.Printf("%s is published, and signs next; see: lingpai keys list\n", id)
+		return nil
 	})
 }
 
