@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -91,15 +92,15 @@ func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
 	}
 }
 
-// TestNobodyWaitsForTheBodyOfAGET, which no endpoint reads: a gateway may pass on the header of a body that it has kept.
-func TestNobodyWaitsForTheBodyOfAGET(t *testing.T) {
+// TestTheBodyOfAGETDecidesNothing: no endpoint reads one, and a gateway may pass on whatever its caller uploads.
+func TestTheBodyOfAGETDecidesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	access := w.signIn("alice", "scope", "openid api").text("access_token")
 	connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
 	require.NoError(t, err)
 	defer connection.Close()
-	_, err = connection.Write([]byte("GET /userinfo HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + access + "\r\nContent-Length: 5\r\n\r\n"))
+	_, err = connection.Write([]byte("GET /userinfo HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + access + "\r\nContent-Length: 70000\r\n\r\n" + strings.Repeat("x", 70_000)))
 	require.NoError(t, err)
 	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
 	require.NoError(t, err)
