@@ -73,19 +73,23 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 }
 
 // explainUse makes every command say, when its arguments or flags are wrong, what is right.
-func explainUse(root *cobra.Command) {
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+func explainUse(cmd *cobra.Command) {
+	help := func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())
-	})
-	for _, cmd := range root.Commands() {
-		explainUse(cmd)
-		if check := cmd.Args; check != nil {
-			cmd.Args = func(cmd *cobra.Command, args []string) error {
-				if err := check(cmd, args); err != nil {
-					return fmt.Errorf("%w; usage: %s", err, cmd.UseLine())
-				}
-				return nil
-			}
+	}
+	cmd.SetFlagErrorFunc(help)
+	check := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := check(cmd, args)
+		switch {
+		case err == nil:
+			return nil
+		case cmd.HasSubCommands():
+			return help(cmd, err)
 		}
+		return fmt.Errorf("%w; usage: %s", err, cmd.UseLine())
+	}
+	for _, held := range cmd.Commands() {
+		explainUse(held)
 	}
 }

@@ -12,22 +12,18 @@ import (
 var version = ""
 
 func newRootCommand() *cobra.Command {
-	root := &cobra.Command{
-		Use:   "lingpai",
-		Short: "OAuth 2 / OpenID Connect token provider for WeChat mini-programs and the web",
-		Long: `Lingpai trades a wx.login code, or a name and password, for tokens at a standard POST /token:
+	root := group("lingpai", "OAuth 2 / OpenID Connect token provider for WeChat mini-programs and the web",
+		newDevCommand(), newServeCommand(), newSimulatorCommand(), newMigrateCommand(), newAppsCommand(), newClientsCommand(),
+		newUsersCommand(), newSessionsCommand(), newEventsCommand(), newKeysCommand(), newDoctorCommand(), newHealthcheckCommand(), newVersionCommand())
+	root.Long = `Lingpai trades a wx.login code, or a name and password, for tokens at a standard POST /token:
 an RS256 access token that services verify offline, and a refresh token that rotates.
 
 Start with:        lingpai dev            (needs no WeChat account, no database, no configuration)
 Then, for real:    lingpai migrate up, lingpai apps add, lingpai clients create, lingpai serve
 
 Configuration comes from a YAML file (--config), then LINGPAI_… variables, then flags; later wins.
-"lingpai serve --help" lists every key.`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
-	root.AddCommand(newDevCommand(), newServeCommand(), newSimulatorCommand(), newMigrateCommand(), newAppsCommand(), newClientsCommand(),
-		newUsersCommand(), newSessionsCommand(), newEventsCommand(), newKeysCommand(), newDoctorCommand(), newHealthcheckCommand(), newVersionCommand())
+"lingpai serve --help" lists every key.`
+	root.SilenceUsage, root.SilenceErrors = true, true
 	explainUse(root)
 	return root
 }
