@@ -32,6 +32,11 @@ test('has what DevTools and Node look for, and depends on nothing', () => {
   assert.equal(manifest.peerDependencies, undefined);
 });
 
+// npm packs the LICENSE of the package's own folder, and no other.
+test('has the license with it', () => {
+  assert.equal(fs.readFileSync(path.join(root, 'LICENSE'), 'utf8'), fs.readFileSync(path.join(root, '../../LICENSE'), 'utf8'));
+});
+
 test('runs in a bare context that has nothing but wx', async () => {
   const { device, launch } = world();
   const app = launch({ bare: true });
