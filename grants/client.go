@@ -3,6 +3,7 @@ package grants
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -17,16 +18,11 @@ type credentials struct {
 	hasSecret  bool
 }
 
-var (
-	errInvalidClient = &Error{
-		Name:        oautherrors.ErrInvalidClient,
-		Description: "Client authentication failed: unknown or disabled client, wrong secret, or a secret where none belongs.",
-	}
-	// unknownHash is compared for unknown clients, so that they take the same way as known ones.
-	unknownHash = identity.HashSecret("")
-)
+// unknownHash is compared for unknown clients, so that they take the same way as known ones.
+var unknownHash = identity.HashSecret("")
 
-// authenticate returns the client that a request proves to be from. Unknown, disabled and wrongly authenticated clients look alike.
+// authenticate returns the client that a request proves to be from. Unknown, disabled and wrongly authenticated clients look alike, but
+// in the log.
 func authenticate(ctx context.Context, clients identity.Clients, r *http.Request) (identity.Client, error) {
 	c, err := readCredentials(r)
 	if err != nil {
@@ -44,9 +40,28 @@ func authenticate(ctx context.Context, clients identity.Clients, r *http.Request
 	proved := identity.SecretMatches(hash, c.secret) && client.Confidential && len(client.SecretHash) > 0
 	public := !client.Confidential && !c.hasSecret
 	if !known || !proved && !public {
-		return identity.Client{}, errInvalidClient
+		return identity.Client{}, &Error{
+			Name:        oautherrors.ErrInvalidClient,
+			Description: "Client authentication failed: unknown or disabled client, wrong secret, or a secret where none belongs.",
+			Cause:       unproved(client, c),
+		}
 	}
 	return client, nil
+}
+
+// unproved tells the log why a client is refused. What no client is called stays out of it: it could be a secret in the wrong place.
+func unproved(client identity.Client, c credentials) error {
+	switch {
+	case client.ID == "":
+		return errors.New("there is no such client")
+	case client.Disabled():
+		return fmt.Errorf("client %s is disabled", client.ID)
+	case !client.Confidential:
+		return fmt.Errorf("client %s is public, and has no secret", client.ID)
+	case !c.hasSecret:
+		return fmt.Errorf("client %s gave no secret", client.ID)
+	}
+	return fmt.Errorf("client %s gave a wrong secret", client.ID)
 }
 
 // findClient asks the store only for ids that a client can have: Basic can carry NUL, which databases choke on, and a form 64 KiB, which

@@ -43,7 +43,7 @@ func ParseRing(text string) (*Ring, error) {
 			return nil, fmt.Errorf("entry %d of the master keys: %w", n+1, err)
 		}
 		if ring.find(master.id) != nil {
-			return nil, fmt.Errorf("entry %d of the master keys has the id of an earlier entry; ids must differ", n+1)
+			return nil, fmt.Errorf("entry %d of the master keys has the id of an earlier entry; give the newer one another, before its colon", n+1)
 		}
 		ring.masters = append(ring.masters, master)
 	}
@@ -53,24 +53,23 @@ func ParseRing(text string) (*Ring, error) {
 func parseMasterKey(entry string) (*masterKey, error) {
 	id, encoded, _ := strings.Cut(entry, ":")
 	if !validKeyID(id) {
-		return nil, errors.New("want id:base64, where the id has 1 to 32 letters, digits, '_' and '-'; " +
-			"make one with: lingpai keys new-master-key")
+		return nil, errors.New("want id:base64, where the id has 1 to 32 letters, digits, '_' and '-'")
 	}
 	key, err := decodeBase64(encoded)
 	if err != nil || len(key) != masterKeySize {
-		return nil, errors.New("want the base64 of exactly 32 bytes behind the id; make one with: lingpai keys new-master-key")
+		return nil, errors.New("want the base64 of exactly 32 bytes behind the id, and a comma between entries")
 	}
 	secret, err := hkdf.Extract(sha256.New, key, nil) // RFC 5869 §2.2; once for all subkeys
 	return &masterKey{id: id, secret: secret}, err
 }
 
-// NewMasterKey makes an entry for a ring. Its id tells the day, since a ring is read by people.
+// NewMasterKey makes an entry for a ring. Its id tells the time in UTC, since a ring is read by people.
 func NewMasterKey(now time.Time) (string, error) {
 	key := make([]byte, masterKeySize)
 	if _, err := rand.Read(key); err != nil {
 		return "", err
 	}
-	return "k" + now.UTC().Format("20060102") + ":" + base64.StdEncoding.EncodeToString(key), nil
+	return "k" + now.UTC().Format("20060102T150405") + ":" + base64.StdEncoding.EncodeToString(key), nil
 }
 
 // Format implements fmt.Formatter: whatever prints a ring shows "***".

@@ -90,7 +90,15 @@ func TestClientsThatAreNotProved(t *testing.T) {
 	for id := range strings.Lines(w.asked.String()) {
 		require.NoError(t, identity.ValidClientID(strings.TrimSpace(id)), "an id that no client can have must reach neither caches nor databases")
 	}
-	require.NotContains(t, w.log.String(), testSecret)
+	log := w.log.String()
+	require.NotContains(t, log, testSecret)
+	require.NotContains(t, log, "nobody", "what no client is called may be a secret in the wrong place")
+	for _, cause := range []string{
+		"there is no such client", "client backend gave a wrong secret", "client backend gave no secret", "client mini is public, and has no secret",
+		"client disabled is disabled", "client disabled-backend is disabled",
+	} {
+		require.Contains(t, log, `"cause":"`+cause+`"`)
+	}
 }
 
 var requestIDs = regexp.MustCompile(`"request_id":"[^"]*"`)

@@ -66,8 +66,11 @@ func TestListingsAreTablesOrJSONAndNothingElse(t *testing.T) {
 
 func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
 	o := newOperator(t)
-	require.Contains(t, o.refused("users", "list"), "make one with: lingpai migrate up")
-	require.NoFileExists(t, filepath.Join(o.folder, "lingpai.db"))
+	for _, command := range []string{"users list", "migrate status", "migrate down"} {
+		require.Contains(t, o.refused(strings.Fields(command)...), "make one with: lingpai migrate up")
+		require.NoFileExists(t, filepath.Join(o.folder, "lingpai.db"), command)
+	}
+	o.write("lingpai.db", "")
 	require.NotContains(t, o.listed("migrate", "status")[0], "applied_at")
 	require.Contains(t, o.refused("users", "list"), `run "lingpai migrate up"`)
 	require.Contains(t, o.ok("migrate", "up"), "applied 0001_house.sql")
@@ -89,12 +92,12 @@ func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
 	var ids []any
 	for _, row := range rows {
 		require.Equal(t, []string{"created_at", "id", "master_key", "next", "purpose", "state"}, slices.Sorted(maps.Keys(row)))
-		require.Regexp(t, `^k\d{8}$`, row["master_key"], "only the master key's id is shown")
+		require.Regexp(t, `^k\d{8}T\d{6}$`, row["master_key"], "only the master key's id is shown")
 		ids = append(ids, row["id"])
 	}
 	require.Contains(t, ids, id)
 	key := o.ok("keys", "new-master-key")
-	require.Regexp(t, `^k\d{8}:[A-Za-z0-9+/]{43}=\n$`, key)
+	require.Regexp(t, `^k\d{8}T\d{6}:[A-Za-z0-9+/]{43}=\n$`, key)
 	require.NotEqual(t, key, o.ok("keys", "new-master-key"))
 }
 

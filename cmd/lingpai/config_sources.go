@@ -62,12 +62,17 @@ func (s setting) fromEnvironment() (value, from string, err error) {
 		return "", "", fmt.Errorf("%s_FILE is set, but only secrets are read from files", s.variable())
 	case set && inFile:
 		return "", "", fmt.Errorf("both %s and %s_FILE are set; unset one", s.variable(), s.variable())
+	case inFile && path == "":
+		return "", "", fmt.Errorf("%s_FILE is empty; name a file, or unset it", s.variable())
 	case inFile:
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return "", "", fmt.Errorf("%s_FILE: %w", s.variable(), err)
 		}
-		return strings.TrimSpace(strings.TrimPrefix(string(text), byteOrderMark)), s.variable() + "_FILE", nil
+		if value = strings.TrimSpace(strings.TrimPrefix(string(text), byteOrderMark)); value == "" {
+			return "", "", fmt.Errorf("%s_FILE: there is nothing in %s", s.variable(), path)
+		}
+		return value, s.variable() + "_FILE", nil
 	case set:
 		return value, s.variable(), nil
 	}

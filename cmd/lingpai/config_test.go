@@ -64,6 +64,12 @@ func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {
 	c, err := parsed(t)
 	require.NoError(t, err)
 	require.Equal(t, aKey, c.MasterKey.Reveal())
+	o.write("empty", "\n")
+	for file, says := range map[string]string{"": "name a file, or unset it", o.folder + "/empty": "there is nothing in", o.folder + "/gone": "no such file"} {
+		t.Setenv("LINGPAI_MASTER_KEY_FILE", file)
+		_, err := parsed(t)
+		require.ErrorContains(t, err, says)
+	}
 	cmd := &cobra.Command{}
 	addConfigFlags(cmd)
 	for _, s := range settings() {

@@ -40,13 +40,18 @@ func openDatabase(ctx context.Context, c config) (*sql.DB, error) {
 	return sql.Open(ctx, sql.Options{URL: c.DatabaseURL.Reveal(), Connections: c.DatabaseConnections, Ring: ring})
 }
 
-// openMigrated opens a database that is there, and has the shape that this version needs.
-func openMigrated(ctx context.Context, c config) (*sql.DB, error) {
+// openExisting opens a database that is there, whatever its shape.
+func openExisting(ctx context.Context, c config) (*sql.DB, error) {
 	path := c.databaseFile()
 	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) { // opening would make an empty one at what may be the wrong place
 		return nil, fmt.Errorf("there is no database at %s: check database.url (LINGPAI_DATABASE_URL), or make one with: lingpai migrate up", path)
 	}
-	database, err := openDatabase(ctx, c)
+	return openDatabase(ctx, c)
+}
+
+// openMigrated opens a database that is there, and has the shape that this version needs.
+func openMigrated(ctx context.Context, c config) (*sql.DB, error) {
+	database, err := openExisting(ctx, c)
 	if err != nil {
 		return nil, err
 	}

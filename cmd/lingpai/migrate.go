@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
@@ -10,7 +11,7 @@ import (
 
 func newMigrateCommand() *cobra.Command {
 	return group("migrate", "Bring the database to the shape that this version needs",
-		migration("up", "Apply all migrations that are missing; makes the database if there is none", func(cmd *cobra.Command, database *sql.DB) error {
+		migration("up", "Apply all migrations that are missing; makes the database if there is none", openDatabase, func(cmd *cobra.Command, database *sql.DB) error {
 			applied, err := database.MigrateUp(cmd.Context())
 			for _, name := range applied {
 				cmd.Println("applied " + name)
@@ -21,13 +22,13 @@ func newMigrateCommand() *cobra.Command {
 			return err
 		}),
 		migrateDownCommand(),
-		addOutputFlag(migration("status", "Show which migrations are applied", showMigrations)),
+		addOutputFlag(migration("status", "Show which migrations are applied", openExisting, showMigrations)),
 	)
 }
 
 func migrateDownCommand() *cobra.Command {
 	var loseData bool
-	cmd := migration("down", "Take the last migration back; what it created is lost", func(cmd *cobra.Command, database *sql.DB) error {
+	cmd := migration("down", "Take the last migration back; what it created is lost", openExisting, func(cmd *cobra.Command, database *sql.DB) error {
 		if !loseData {
 			if migrated, err := database.Migrated(cmd.Context()); err != nil {
 				return err
@@ -47,8 +48,8 @@ func migrateDownCommand() *cobra.Command {
 	return cmd
 }
 
-func migration(use, short string, run func(*cobra.Command, *sql.DB) error) *cobra.Command {
-	return onDatabase(&cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}, openDatabase,
+func migration(use, short string, open func(context.Context, config) (*sql.DB, error), run func(*cobra.Command, *sql.DB) error) *cobra.Command {
+	return onDatabase(&cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}, open,
 		func(cmd *cobra.Command, _ config, database *sql.DB, _ []string) error { return run(cmd, database) })
 }
 

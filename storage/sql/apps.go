@@ -71,7 +71,7 @@ func (a *Apps) Find(ctx context.Context, platform, id string) (identity.App, err
 	}
 	secret, err := a.db.ring.Open(sealAppSecret, platform+"/"+id, row.SealedSecret)
 	if err != nil {
-		return identity.App{}, fmt.Errorf("%w: cannot open the AppSecret of %s: %w", identity.ErrUnusable, id, err)
+		return identity.App{}, fmt.Errorf("%w: cannot open the AppSecret of %s, perhaps since master_key (LINGPAI_MASTER_KEY) is not the one it was kept with: %w", identity.ErrUnusable, id, err)
 	}
 	app.Secret = identity.Secret(secret)
 	return app, nil
