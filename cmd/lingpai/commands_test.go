@@ -109,22 +109,24 @@ func TestATableCannotBeForged(t *testing.T) {
 	require.Equal(t, []string{"a\ufffd[2Jb", "two\ufffdlines\ufffd", "令牌", ""}, cells([]string{"a\x1b[2Jb", "two\nlines\u202e", "令牌", ""}))
 }
 
-func TestAnInterruptEndsACommandThatWaitsForASecret(t *testing.T) {
+func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGTERM")
 	}
 	o := migrated(t)
-	reader, writer, err := os.Pipe()
-	require.NoError(t, err)
-	defer reader.Close()
-	defer writer.Close()
-	cmd := o.command(t.Context(), "users", "create", "alice")
-	stderr := newTranscript()
-	cmd.Stdin, cmd.Stderr = reader, stderr
-	require.NoError(t, cmd.Start())
-	time.Sleep(300 * time.Millisecond) // until it waits; earlier the signal would end it as well
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	require.Error(t, cmd.Wait())
-	require.Equal(t, 1, cmd.ProcessState.ExitCode())
-	require.Contains(t, stderr.String(), "no password was read: interrupt")
+	for command, says := range map[string]string{"users create alice": "no password was read: interrupt", "keys import -": "lingpai: interrupt"} {
+		reader, writer, err := os.Pipe()
+		require.NoError(t, err)
+		defer reader.Close()
+		defer writer.Close()
+		cmd := o.command(t.Context(), strings.Fields(command)...)
+		stderr := newTranscript()
+		cmd.Stdin, cmd.Stderr = reader, stderr
+		require.NoError(t, cmd.Start())
+		time.Sleep(300 * time.Millisecond) // until it waits; earlier the signal would end it as well
+		require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		require.Error(t, cmd.Wait())
+		require.Equal(t, 1, cmd.ProcessState.ExitCode())
+		require.Contains(t, stderr.String(), says)
+	}
 }

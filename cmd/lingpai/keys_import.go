@@ -25,7 +25,7 @@ next to sign: when the one in use gives way, or by lingpai keys rotate, and not 
 		Example: "  lingpai keys import signing.pem && shred -u signing.pem",
 		Args:    cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, database *sql.DB, args []string) error {
-		text, err := readKeyFile(cmd, args[0])
+		text, err := readKeyFile(ctx, cmd, args[0])
 		if err != nil {
 			return err
 		}
@@ -42,16 +42,15 @@ next to sign: when the one in use gives way, or by lingpai keys rotate, and not 
 	})
 }
 
-func readKeyFile(cmd *cobra.Command, name string) ([]byte, error) {
-	source := cmd.InOrStdin()
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		source = file
+func readKeyFile(ctx context.Context, cmd *cobra.Command, name string) ([]byte, error) {
+	var source io.ReadCloser
+	var err error
+	if name == "-" {
+		source = interruptible(ctx, cmd.InOrStdin())
+	} else if source, err = os.Open(name); err != nil {
+		return nil, err
 	}
+	defer source.Close()
 	text, err := io.ReadAll(io.LimitReader(source, maxKeyFile+1))
 	if err == nil && len(text) > maxKeyFile {
 		err = errors.New("it is larger than any private key: is this the right file?")

@@ -28,20 +28,14 @@ func addSecretFlag(cmd *cobra.Command) *cobra.Command {
 
 // readSecret reads one line from a file, or from standard input; never from the command line, which other users of a machine can see.
 func readSecret(ctx context.Context, cmd *cobra.Command, what string) (string, error) {
-	source := cmd.InOrStdin()
-	if path, _ := cmd.Flags().GetString("secret-file"); path != "" {
-		file, err := os.Open(path)
-		if err != nil {
-			return "", fmt.Errorf("--secret-file: %w", err)
-		}
-		defer file.Close()
-		source = file
-	} else if isTerminal(source) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s (one line; it is shown as you type): ", what)
+	source, err := openInput(ctx, cmd, "secret-file", what+" (one line; it is shown as you type): ")
+	if err != nil {
+		return "", err
 	}
-	line, err := readLine(ctx, source)
+	defer source.Close()
+	line, err := bufio.NewReader(io.LimitReader(source, maxSecretBytes+1)).ReadString('\n')
 	switch {
-	case err != nil:
+	case err != nil && !errors.Is(err, io.EOF):
 		return "", fmt.Errorf("no %s was read: %w", what, err)
 	case len(line) > maxSecretBytes:
 		return "", fmt.Errorf("the %s has more than %d bytes: is this the right file?", what, maxSecretBytes)
@@ -52,26 +46,19 @@ func readSecret(ctx context.Context, cmd *cobra.Command, what string) (string, e
 	return line, nil
 }
 
-// readLine reads a line, or until the context ends: a read from a terminal would not notice Ctrl-C.
-func readLine(ctx context.Context, source io.Reader) (string, error) {
-	type result struct {
-		line string
-		err  error
-	}
-	read := make(chan result, 1)
-	go func() {
-		line, err := bufio.NewReader(io.LimitReader(source, maxSecretBytes+1)).ReadString('\n')
-		if errors.Is(err, io.EOF) {
-			err = nil
+// openInput opens the file that a flag names, or else standard input, for which a terminal is asked.
+func openInput(ctx context.Context, cmd *cobra.Command, flag, ask string) (io.ReadCloser, error) {
+	if path, _ := cmd.Flags().GetString(flag); path != "" {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("--%s: %w", flag, err)
 		}
-		read <- result{line, err}
-	}()
-	select {
-	case r := <-read:
-		return r.line, r.err
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
+		return file, nil
 	}
+	if isTerminal(cmd.InOrStdin()) {
+		fmt.Fprint(cmd.ErrOrStderr(), ask)
+	}
+	return interruptible(ctx, cmd.InOrStdin()), nil
 }
 
 func isTerminal(source io.Reader) bool {

@@ -88,13 +88,13 @@ func (p passing) Read(into []byte) (int, error) {
 }
 
 // interruptible lets a read end with the context, which a read from a terminal or a pipe would not notice.
-func interruptible(ctx context.Context, r io.Reader) io.Reader {
+func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
 	reader, writer := io.Pipe()
 	go func() {
 		_, err := io.Copy(writer, r)
 		writer.CloseWithError(err)
 	}()
-	context.AfterFunc(ctx, func() { reader.CloseWithError(context.Cause(ctx)) })
+	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) })
 	return reader
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -69,35 +68,12 @@ const maxClaimsFile = 64 << 10
 
 // readAll reads a whole file, or all of standard input unless the context ends first.
 func readAll(ctx context.Context, cmd *cobra.Command) ([]byte, error) {
-	source := cmd.InOrStdin()
-	if path, _ := cmd.Flags().GetString("file"); path != "" {
-		file, err := os.Open(path)
-		if err != nil {
-			return nil, fmt.Errorf("--file: %w", err)
-		}
-		defer file.Close()
-		source = file
-	} else if isTerminal(source) {
-		fmt.Fprint(cmd.ErrOrStderr(), "claims (a JSON object, then the end of the input): ")
+	source, err := openInput(ctx, cmd, "file", "claims (a JSON object, then the end of the input): ")
+	if err != nil {
+		return nil, err
 	}
-	type result struct {
-		text []byte
-		err  error
-	}
-	read := make(chan result, 1)
-	go func() {
-		text, err := io.ReadAll(io.LimitReader(source, maxClaimsFile+1))
-		read <- result{text, err}
-	}()
-	select {
-	case r := <-read:
-		return checkRead(r.text, r.err)
-	case <-ctx.Done():
-		return checkRead(nil, context.Cause(ctx))
-	}
-}
-
-func checkRead(text []byte, err error) ([]byte, error) {
+	defer source.Close()
+	text, err := io.ReadAll(io.LimitReader(source, maxClaimsFile+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("no claims were read: %w", err)
