@@ -78,7 +78,7 @@ func (d *doctor) checks() []check {
 		{"keys", []string{"master_key"}, needsMigrated, d.checkKeys},
 		{"wechat", []string{"wechat.base_url"}, needsNothing, d.checkWechat},
 		{"clock", nil, needsNothing, d.checkClock},
-		{"apps", []string{"master_key", "wechat.base_url", "wechat.timeout"}, needsMigrated, d.checkApps},
+		{"apps", []string{"master_key", "wechat.base_url", "wechat.timeout", "qq.base_url"}, needsMigrated, d.checkApps},
 		{"clients", nil, needsMigrated, d.checkClients},
 	}
 }

@@ -22,7 +22,7 @@ func (d *doctor) checkApps(ctx context.Context) {
 		return
 	}
 	if len(apps) == 0 {
-		d.report.ok("none: nobody can sign in through WeChat; one is added with: lingpai apps add")
+		d.report.ok("none: nobody can sign in through WeChat or QQ; one is added with: lingpai apps add")
 	}
 	for _, app := range apps {
 		if ctx.Err() != nil {
@@ -41,14 +41,14 @@ func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 	switch {
 	case errors.Is(err, keys.ErrUnknownMasterKey), errors.Is(err, keys.ErrSealBroken):
 		d.report.fault(listed.ID+": master_key does not open its AppSecret",
-			"add the master key that sealed it to master_key (LINGPAI_MASTER_KEY) behind the first, or take the AppSecret from WeChat's console and "+rotate)
+			"add the master key that sealed it to master_key (LINGPAI_MASTER_KEY) behind the first, or take the AppSecret from the platform's console and "+rotate)
 	case errors.Is(err, identity.ErrUnusable):
 		d.report.fault(listed.ID+": its AppSecret is a real one, which is not sent to a simulator",
-			"unset wechat.base_url (LINGPAI_WECHAT_BASE_URL), or take a secret that begins with "+wechattest.SecretPrefix+" and "+rotate)
+			fmt.Sprintf("unset %s.base_url (LINGPAI_%s_BASE_URL)", listed.Platform, strings.ToUpper(listed.Platform))+", or take a secret that begins with "+wechattest.SecretPrefix+" and "+rotate)
 	case err != nil:
 		d.report.fault(listed.ID+": cannot be read: "+d.report.words(err), checkDatabaseURL)
 	case !d.config.simulates(app.Platform) && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
-		d.report.fault(app.ID+": its AppSecret is a simulator's, which WeChat does not know", "take the AppSecret from WeChat's console and "+rotate)
+		d.report.fault(app.ID+": its AppSecret is a simulator's, which its platform does not know", "take the AppSecret from the platform's console and "+rotate)
 	case app.Platform == identity.PlatformWechat && !d.wechat.answers:
 		d.report.skipped(app.ID + ": its AppSecret opens; not tried, since " + d.whoAnswers() + " cannot be reached")
 	default:
@@ -71,7 +71,7 @@ func (d *doctor) tryApp(ctx context.Context, app identity.App) {
 	_, err = platform.Trade(ctx, app, "lingpai-doctor")
 	var logged refusalLog
 	_ = json.NewDecoder(&log).Decode(&logged) // nothing was logged if the code was all that is wrong
-	d.judgeApp(app.ID, d.config.whoAnswers(platform), err, logged)
+	d.judgeApp(app.ID, platform.Title(), d.config.whoAnswers(platform), err, logged)
 }
 
 // refusalLog is what the client logs beyond its error.
@@ -80,13 +80,13 @@ type refusalLog struct {
 	Reason  string `json:"reason"`
 }
 
-func (d *doctor) judgeApp(id, who string, err error, logged refusalLog) {
+func (d *doctor) judgeApp(id, title, who string, err error, logged refusalLog) {
 	failed, _ := errors.AsType[*wechat.Error](err)
 	switch {
 	case errors.Is(err, wechat.ErrBadCode):
 		d.report.ok(id + ": " + who + " accepts the AppID, the AppSecret and this machine's address")
 	case errors.Is(err, wechat.ErrMisconfigured):
-		d.report.fault(refusedApp(id, failed.Errcode, logged.Address))
+		d.report.fault(refusedApp(id, title, failed.Errcode, logged.Address))
 	case errors.Is(err, wechat.ErrThrottled):
 		d.report.warning(fmt.Sprintf("%s: not known, since the app's calls are used up for now (errcode %d)", id, failed.Errcode),
 			fmt.Sprintf("wait %s and try: lingpai apps test %s", short(failed.RetryAfter), id))
@@ -96,8 +96,8 @@ func (d *doctor) judgeApp(id, who string, err error, logged refusalLog) {
 }
 
 // refusedApp says what WeChat has against an app, and how the operator sets it right.
-func refusedApp(id string, errcode int, address string) (found, advice string) {
-	found = fmt.Sprintf("%s: WeChat refuses the app (errcode %d)", id, errcode)
+func refusedApp(id, title string, errcode int, address string) (found, advice string) {
+	found = fmt.Sprintf("%s: %s refuses the app (errcode %d)", id, title, errcode)
 	switch errcode {
 	case 40125:
 		return fmt.Sprintf("%s: the AppSecret is wrong (errcode %d)", id, errcode), "take it from the mini-program's console and give it with: lingpai apps rotate-secret " + id

@@ -99,8 +99,8 @@ func TestClocksMayBeALittleApart(t *testing.T) {
 
 func TestWeChatThatAcceptsAnythingIsNotWeChat(t *testing.T) {
 	d := newDoctor(examiningCommand(t))
-	d.judgeApp(appID, "WeChat", nil, refusalLog{})
-	d.judgeApp(appID, "WeChat", &wechat.Error{Class: wechat.ErrUserBlocked, Errcode: 40226}, refusalLog{Reason: "errcode"})
+	d.judgeApp(appID, "WeChat", "WeChat", nil, refusalLog{})
+	d.judgeApp(appID, "WeChat", "WeChat", &wechat.Error{Class: wechat.ErrUserBlocked, Errcode: 40226}, refusalLog{Reason: "errcode"})
 	for _, f := range d.report.findings {
 		require.Equal(t, statusFault, f.Status)
 		require.Contains(t, f.Found, "gives no answer that can be used")
