@@ -114,7 +114,7 @@ func nextInstant(records []Record, now time.Time) (next time.Time) {
 }
 
 // Run reads the keys every two seconds, and does what is planned, until the context ends. What fails is tried again; the set stays what it was.
-func (k *Keeper) Run(ctx context.Context, logger *slog.Logger) {
+func (k *Keeper) Run(ctx context.Context) {
 	ticker := time.NewTicker(reloadInterval)
 	defer ticker.Stop()
 	failed := ""
@@ -136,10 +136,10 @@ func (k *Keeper) Run(ctx context.Context, logger *slog.Logger) {
 			failed = ""
 		case err.Error() != failed: // once, until it is another fault
 			failed = err.Error()
-			logger.WarnContext(ctx, "cannot read the keys; what is known of them stays in use", "error", err)
+			k.options.Logger.WarnContext(ctx, "cannot read the keys; what is known of them stays in use", "error", err)
 		}
 		if after := k.Current(); after != before {
-			logger.InfoContext(ctx, "the keys have changed", "signing", after.signer.id)
+			k.options.Logger.InfoContext(ctx, "the keys have changed", "signing", after.signer.id)
 		}
 	}
 }

@@ -188,14 +188,15 @@ func TestRunDoesWhatIsPlanned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, options := &memoryStore{live: true}, pooled(time.Now)
 		options.Policy.Signing.Interval, options.Policy.Signing.Announce = time.Hour, time.Minute
+		var log bytes.Buffer
+		options.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		keeper, err := Open(t.Context(), store, newRing(t, entry("k1", 'a')), options)
 		require.NoError(t, err)
-		var log bytes.Buffer
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			keeper.Run(ctx, slog.New(slog.NewTextHandler(&log, nil)))
+			keeper.Run(ctx)
 		}()
 		first := keeper.Current().signer.id
 		time.Sleep(time.Hour + time.Minute)

@@ -15,7 +15,7 @@ import (
 type Options struct {
 	Now    func() time.Time
 	Policy Policy       // zero: nothing rotates by itself, and what was retired is gone at once
-	Logger *slog.Logger // is told if a library that signs is not trusted any more; nil: nobody is
+	Logger *slog.Logger // is told what happens to the keys and to a library that signs; nil: nobody is
 
 	generateRSA func() (*rsa.PrivateKey, error) // tests bring their own, since a real one takes long; nil: rsa.GenerateKey
 	library     *library                        // tests bring faulty ones; nil: that of the build, if it has one

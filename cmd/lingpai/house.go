@@ -119,7 +119,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 			return nil, err
 		}
 	}
-	go keeper.Run(ctx, logger)
+	go keeper.Run(ctx)
 	go pruneRegularly(ctx, database.Sessions(), database.Users(), logger)
 	return handler, nil
 }
