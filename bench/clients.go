@@ -76,7 +76,7 @@ func signInAll(ctx context.Context, endpoint *url.URL, house *house, count int) 
 	defer connection.raw.Close()
 	holders := newHolders(count)
 	for _, h := range holders {
-		h.next = func(*holder) ([]byte, error) { return codes.signIn(endpoint, house) }
+		h.next = func(*holder) ([]byte, error) { return codes.signIn(endpoint) }
 		if err := h.ask(connection); err != nil {
 			return nil, err
 		}

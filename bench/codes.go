@@ -17,9 +17,9 @@ import (
 
 // codes are wx.login codes that nobody has traded yet, of one person after another.
 type codes struct {
-	simulator, appID string
-	person           func() string
-	ready            chan string
+	house  *house
+	person func() string
+	ready  chan string
 }
 
 // knownCodes are of people who come back.
@@ -30,13 +30,13 @@ func (h *house) newCodes() *codes { return h.codes("newcomer", math.MaxInt64) }
 
 func (h *house) codes(kind string, count int64) *codes {
 	var last atomic.Int64
-	return &codes{simulator: h.wechat, appID: h.ready.MiniProgram.AppID, person: func() string {
+	return &codes{house: h, person: func() string {
 		return fmt.Sprintf("%s-%d", kind, last.Add(1)%count)
 	}}
 }
 
 // signIn returns the request that trades a code. If there were fewer than are needed, it mints one, which costs the server nothing.
-func (c *codes) signIn(endpoint *url.URL, house *house) ([]byte, error) {
+func (c *codes) signIn(endpoint *url.URL) ([]byte, error) {
 	var code string
 	select {
 	case code = <-c.ready:
@@ -46,7 +46,7 @@ func (c *codes) signIn(endpoint *url.URL, house *house) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return postRequest(endpoint, house.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {wechatName}, "code": {code}}), nil
+	return postRequest(endpoint, c.house.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {wechatName}, "code": {code}}), nil
 }
 
 // prepare mints codes. Those left over are dropped, since a code lives for five minutes only.
@@ -70,8 +70,8 @@ func (c *codes) prepare(ctx context.Context, count int) error {
 }
 
 func (c *codes) mint(ctx context.Context) (string, error) {
-	body := fmt.Sprintf(`{"appid":%q,"user":%q}`, c.appID, c.person())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.simulator+"/_sim/codes", strings.NewReader(body))
+	body := fmt.Sprintf(`{"appid":%q,"user":%q}`, c.house.ready.MiniProgram.AppID, c.person())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.house.wechat+"/_sim/codes", strings.NewReader(body))
 	if err != nil {
 		return "", err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -43,12 +42,7 @@ func (c cores) command(ctx context.Context, on, program string, arguments ...str
 	return exec.CommandContext(ctx, "taskset", append([]string{"-c", on, program}, arguments...)...)
 }
 
-// moveSelf takes this process, with all its threads, off the server's core.
-func (c cores) moveSelf(ctx context.Context) error {
-	return c.move(ctx, os.Getpid())
-}
-
-// move takes a process off the server's core.
+// move takes a process, with all its threads, off the server's core.
 func (c cores) move(ctx context.Context, pid int) error {
 	if c.others == "" {
 		return nil

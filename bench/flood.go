@@ -40,9 +40,7 @@ func enterFlood(ctx context.Context, o options, h *house) ([]*trial, error) {
 // flood sends right passwords, each from another address, one in every interval whatever becomes of those before. What it returns ends it, and tells
 // whether it was one.
 func (h *house) flood(endpoint *url.URL, interval time.Duration) (stop func() error) {
-	client, user := h.ready.Confidential, h.ready.User
-	request := postRequest(endpoint, client.ClientID, client.ClientSecret,
-		url.Values{"grant_type": {passwordName}, "username": {user.Username}, "password": {user.Password}})
+	request := h.passwordRequest(endpoint)
 	ctx, cancel := context.WithCancel(context.Background())
 	turns := make(chan int, floodConnections)
 	var sent, late atomic.Int64

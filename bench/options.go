@@ -70,7 +70,6 @@ type options struct {
 	store         string
 	growth, crowd bool
 	flood         bool
-	sessions      string
 	sizes         []int // -growth: of sessions
 	logLevel      string
 	folder        string
@@ -81,7 +80,7 @@ type options struct {
 
 func parseOptions(arguments []string, help io.Writer) (options, error) {
 	var o options
-	var connections string
+	var connections, sessions string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(help)
 	flags.Usage = func() {
@@ -94,7 +93,7 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.only, "only", strings.Join(workloadNames(), ","), "workloads to run")
 	flags.StringVar(&o.store, "store", sqliteName, "where the server keeps users and sessions: sqlite, postgresql or all")
 	flags.BoolVar(&o.growth, "growth", false, "compare small and large stores instead")
-	flags.StringVar(&o.sessions, "sessions", "1000,10000,100000", "`sizes` of the stores that -growth compares")
+	flags.StringVar(&sessions, "sessions", "1000,10000,100000", "`sizes` of the stores that -growth compares")
 	flags.BoolVar(&o.crowd, "crowd", false, "compare few and many connections instead")
 	flags.BoolVar(&o.flood, "flood", false, "compare refreshes with and without a flood of passwords instead")
 	flags.StringVar(&o.logLevel, "log-level", "warn", "the server's log level; at info, the default of lingpai serve, it logs a line for every token")
@@ -111,7 +110,7 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 	if o.connections, err = parseNumbers("connections", connections, 1, 64); err != nil {
 		return o, err
 	}
-	if o.sizes, err = parseNumbers("sessions", o.sessions, 2, 100_000_000); err != nil {
+	if o.sizes, err = parseNumbers("sessions", sessions, 2, 100_000_000); err != nil {
 		return o, err
 	}
 	return o, o.check(flags.NArg())

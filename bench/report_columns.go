@@ -60,6 +60,11 @@ func outsideSigner(t turn, p phase) float64 {
 	return p.microseconds() - p.Signature.microseconds()
 }
 
+const workloadTitles = "workload\tstore\tconnections"
+
+// cells begin a row under workloadTitles.
+func (s subject) cells() string { return fmt.Sprintf("%s\t%s\t%d", s.Workload, s.Store, s.Connections) }
+
 // printTable has a row for each subject, which begins with what names says of it.
 func (r *result) printTable(out io.Writer, titles string, names func(subject) string, columns ...column) {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)

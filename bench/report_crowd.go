@@ -14,8 +14,6 @@ const crowdPatience = 4 * time.Second
 // printCrowd compares few connections with many.
 func (r *result) printCrowd(out io.Writer) {
 	slowest := column{"slowest ms", 0, func(_ turn, p phase) float64 { return p.Slowest }, false}
-	r.printTable(out, "workload\tstore\tconnections", func(s subject) string {
-		return fmt.Sprintf("%s\t%s\t%d", s.Workload, s.Store, s.Connections)
-	}, rate, half, nearlyAll, slowest, signatures, databaseCPU, answers, failed)
+	r.printTable(out, workloadTitles, subject.cells, rate, half, nearlyAll, slowest, signatures, databaseCPU, answers, failed)
 	fmt.Fprintf(out, "\nThe server has %d connections to PostgreSQL. No answer may take longer than %v.\n", poolSize, crowdPatience)
 }

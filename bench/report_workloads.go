@@ -12,9 +12,7 @@ func (r *result) printWorkloads(out io.Writer) {
 	if withLibrary() {
 		columns = slices.Insert(columns, 1, libraries)
 	}
-	r.printTable(out, "workload\tstore\tconnections", func(s subject) string {
-		return fmt.Sprintf("%s\t%s\t%d", s.Workload, s.Store, s.Connections)
-	}, columns...)
+	r.printTable(out, workloadTitles, subject.cells, columns...)
 	fmt.Fprintln(out)
 	for _, h := range r.Houses {
 		r.printHouse(out, h)

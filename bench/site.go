@@ -51,7 +51,7 @@ func openSite(ctx context.Context, o options) (*site, error) {
 		err = dropFromCache(s.program)
 	}
 	if err == nil {
-		err = s.cores.moveSelf(ctx)
+		err = s.cores.move(ctx, os.Getpid())
 	}
 	if err == nil {
 		err = s.startSimulator(ctx)

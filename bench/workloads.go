@@ -126,28 +126,29 @@ func clientCredentialsWorkload(connections int, h *house, endpoint *url.URL) *wo
 
 // wechatWorkload trades a fresh code in every request. The codes were minted before.
 func wechatWorkload(connections int, h *house, endpoint *url.URL, codes *codes) *workload {
-	w := tokenWorkload(wechatName, endpoint, newHolders(connections), func(*holder) ([]byte, error) { return codes.signIn(endpoint, h) })
+	w := tokenWorkload(wechatName, endpoint, newHolders(connections), func(*holder) ([]byte, error) { return codes.signIn(endpoint) })
 	w.prepare = codes.prepare
 	return w
 }
 
 // passwordWorkload sends the same right password again and again.
 func passwordWorkload(connections int, h *house, endpoint *url.URL) *workload {
-	client, user := h.ready.Confidential, h.ready.User
-	request := postRequest(endpoint, client.ClientID, client.ClientSecret,
-		url.Values{"grant_type": {passwordName}, "username": {user.Username}, "password": {user.Password}})
+	request := h.passwordRequest(endpoint)
 	holders := newHolders(min(connections, passwordConnections))
 	return tokenWorkload(passwordName, endpoint, holders, func(*holder) ([]byte, error) { return request, nil })
+}
+
+// passwordRequest signs the user in.
+func (h *house) passwordRequest(endpoint *url.URL) []byte {
+	client, user := h.ready.Confidential, h.ready.User
+	return postRequest(endpoint, client.ClientID, client.ClientSecret,
+		url.Values{"grant_type": {passwordName}, "username": {user.Username}, "password": {user.Password}})
 }
 
 // introspectRequest has a back end ask about a good access token of a user's.
 func introspectRequest(h *house, endpoint *url.URL) ([]byte, error) {
 	asked := newHolders(1)[0]
-	backEnd, user := h.ready.Confidential, h.ready.User
-	asked.next = func(*holder) ([]byte, error) {
-		return postRequest(endpoint, backEnd.ClientID, backEnd.ClientSecret,
-			url.Values{"grant_type": {passwordName}, "username": {user.Username}, "password": {user.Password}}), nil
-	}
+	asked.next = func(*holder) ([]byte, error) { return h.passwordRequest(endpoint), nil }
 	connection, err := dial(endpoint.Host)
 	if err != nil {
 		return nil, err
@@ -157,6 +158,7 @@ func introspectRequest(h *house, endpoint *url.URL) ([]byte, error) {
 		return nil, err
 	}
 	target := endpoint.ResolveReference(&url.URL{Path: "introspect"})
+	backEnd := h.ready.Confidential
 	return postRequest(target, backEnd.ClientID, backEnd.ClientSecret, url.Values{"token": {asked.AccessToken}}), nil
 }
 
