@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -19,4 +20,36 @@ type Volatile interface {
 	// Allow counts one use and returns 0, or counts nothing and returns how long to wait. A key may be used limit times at once and
 	// regains one use every per/limit. Counting is atomic, so a parallel burst gets no more than limit. Take of the key forgets the count.
 	Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error)
+}
+
+const (
+	maxVolatileKey   = 256
+	maxVolatileValue = 64 << 10
+)
+
+// CheckVolatileKey is what every store asks of a key before it looks.
+func CheckVolatileKey(ctx context.Context, key string) error {
+	if len(key) > maxVolatileKey {
+		return errors.New("a key has at most 256 bytes")
+	}
+	return ctx.Err()
+}
+
+// CheckVolatileValue is what every store asks of a value before it keeps it.
+func CheckVolatileValue(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	switch {
+	case len(value) > maxVolatileValue:
+		return errors.New("a value has at most 64 KiB")
+	case ttl <= 0:
+		return errors.New("a time to live is positive")
+	}
+	return CheckVolatileKey(ctx, key)
+}
+
+// CheckRate is what every store asks of a rate before it counts.
+func CheckRate(ctx context.Context, key string, limit int, per time.Duration) error {
+	if limit <= 0 || per < time.Duration(limit) {
+		return errors.New("a rate has at least one use, and a nanosecond for each")
+	}
+	return CheckVolatileKey(ctx, key)
 }

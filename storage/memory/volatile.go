@@ -3,7 +3,6 @@ package memory
 import (
 	"bytes"
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -13,11 +12,6 @@ import (
 // DefaultMaxEntries is as much as a machine of 1 GiB can spare: that many rates take some 65 MiB, and that many values of 1 KiB some
 // 320 MiB.
 const DefaultMaxEntries = 1 << 18
-
-const (
-	maxKey   = 256
-	maxValue = 64 << 10
-)
 
 // Options of a Store. The zero value is useful.
 type Options struct {
@@ -60,7 +54,7 @@ func New(options Options) *Store {
 
 // Put implements identity.Volatile.
 func (s *Store) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	if err := checkValue(ctx, key, value, ttl); err != nil {
+	if err := identity.CheckVolatileValue(ctx, key, value, ttl); err != nil {
 		return err
 	}
 	s.mutex.Lock()
@@ -72,7 +66,7 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, ttl time.Dura
 
 // Get implements identity.Volatile.
 func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
-	if err := checkKey(ctx, key); err != nil {
+	if err := identity.CheckVolatileKey(ctx, key); err != nil {
 		return nil, err
 	}
 	s.mutex.Lock()
@@ -86,7 +80,7 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Take implements identity.Volatile.
 func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
-	if err := checkKey(ctx, key); err != nil {
+	if err := identity.CheckVolatileKey(ctx, key); err != nil {
 		return nil, err
 	}
 	s.mutex.Lock()
@@ -102,7 +96,7 @@ func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 
 // PutIfAbsent implements identity.Volatile.
 func (s *Store) PutIfAbsent(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
-	if err := checkValue(ctx, key, value, ttl); err != nil {
+	if err := identity.CheckVolatileValue(ctx, key, value, ttl); err != nil {
 		return false, err
 	}
 	s.mutex.Lock()
@@ -118,11 +112,8 @@ func (s *Store) PutIfAbsent(ctx context.Context, key string, value []byte, ttl t
 // Allow implements identity.Volatile by GCRA: each use moves the instant at which the key has recovered all its uses, which may lie no
 // further ahead than limit uses.
 func (s *Store) Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error) {
-	if err := checkKey(ctx, key); err != nil {
+	if err := identity.CheckRate(ctx, key, limit, per); err != nil {
 		return 0, err
-	}
-	if limit <= 0 || per < time.Duration(limit) {
-		return 0, errors.New("a rate has at least one use, and a nanosecond for each")
 	}
 	each := per / time.Duration(limit)
 	s.mutex.Lock()
@@ -138,21 +129,4 @@ func (s *Store) Allow(ctx context.Context, key string, limit int, per time.Durat
 	}
 	s.rates.put(key, nil, recovered, now)
 	return 0, nil
-}
-
-func checkKey(ctx context.Context, key string) error {
-	if len(key) > maxKey {
-		return errors.New("a key has at most 256 bytes")
-	}
-	return ctx.Err()
-}
-
-func checkValue(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	switch {
-	case len(value) > maxValue:
-		return errors.New("a value has at most 64 KiB")
-	case ttl <= 0:
-		return errors.New("a time to live is positive")
-	}
-	return checkKey(ctx, key)
 }

@@ -14,11 +14,6 @@ import (
 // DefaultTimeout is long for Redis, and short for a person who waits for a sign-in.
 const DefaultTimeout = 500 * time.Millisecond
 
-const (
-	maxKey   = 256
-	maxValue = 64 << 10
-)
-
 // Options of a Store.
 type Options struct {
 	// URL says where Redis is; see CheckURL.
@@ -63,7 +58,7 @@ func (s *Store) Close() error { return s.client.Close() }
 
 // Put implements identity.Volatile.
 func (s *Store) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	if err := checkValue(ctx, key, value, ttl); err != nil {
+	if err := identity.CheckVolatileValue(ctx, key, value, ttl); err != nil {
 		return err
 	}
 	return told(ctx, s.send(ctx, "SET", s.valueName(key), value, "PX", countUp(ttl, time.Millisecond)).Err())
@@ -71,7 +66,7 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, ttl time.Dura
 
 // Get implements identity.Volatile.
 func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
-	if err := checkKey(ctx, key); err != nil {
+	if err := identity.CheckVolatileKey(ctx, key); err != nil {
 		return nil, err
 	}
 	value, err := s.send(ctx, "GET", s.valueName(key)).Text()
@@ -83,7 +78,7 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Take implements identity.Volatile.
 func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
-	if err := checkKey(ctx, key); err != nil {
+	if err := identity.CheckVolatileKey(ctx, key); err != nil {
 		return nil, err
 	}
 	value, err := s.run(ctx, taking, []string{s.valueName(key), s.rateName(key)}).Text()
@@ -95,7 +90,7 @@ func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 
 // PutIfAbsent implements identity.Volatile.
 func (s *Store) PutIfAbsent(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
-	if err := checkValue(ctx, key, value, ttl); err != nil {
+	if err := identity.CheckVolatileValue(ctx, key, value, ttl); err != nil {
 		return false, err
 	}
 	err := s.send(ctx, "SET", s.valueName(key), value, "PX", countUp(ttl, time.Millisecond), "NX").Err()
@@ -107,11 +102,8 @@ func (s *Store) PutIfAbsent(ctx context.Context, key string, value []byte, ttl t
 
 // Allow implements identity.Volatile. A share of less than a microsecond counts as one.
 func (s *Store) Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error) {
-	if err := checkKey(ctx, key); err != nil {
+	if err := identity.CheckRate(ctx, key, limit, per); err != nil {
 		return 0, err
-	}
-	if limit <= 0 || per < time.Duration(limit) {
-		return 0, errors.New("a rate has at least one use, and a nanosecond for each")
 	}
 	each := countUp(per/time.Duration(limit), time.Microsecond)
 	wait, err := s.run(ctx, counting, []string{s.rateName(key)}, each, limit).Int64()
@@ -130,21 +122,4 @@ func countUp(duration, unit time.Duration) int64 {
 		units++
 	}
 	return units
-}
-
-func checkKey(ctx context.Context, key string) error {
-	if len(key) > maxKey {
-		return errors.New("a key has at most 256 bytes")
-	}
-	return ctx.Err()
-}
-
-func checkValue(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	switch {
-	case len(value) > maxValue:
-		return errors.New("a value has at most 64 KiB")
-	case ttl <= 0:
-		return errors.New("a time to live is positive")
-	}
-	return checkKey(ctx, key)
 }
