@@ -87,17 +87,5 @@ func (n *Newcomers) together(ctx context.Context, newcomers []identity.Newcomer)
 // atOneInstant runs work in one transaction of a pool, all of which sees what was committed before it began: else who comes meanwhile would be
 // seen by half, his account and not yet his name, and contradict himself.
 func (db *DB) atOneInstant(ctx context.Context, pool *gorm.DB, work func(tx *gorm.DB, now time.Time) error) error {
-	var options *sql.TxOptions
-	if db.patience > 0 { // SQLite has nothing else
-		options = &sql.TxOptions{Isolation: sql.LevelRepeatableRead}
-	}
-	return db.again(ctx, func(ctx context.Context) error {
-		return ended(ctx, pool.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-			now, err := db.clock(tx)
-			if err != nil {
-				return err
-			}
-			return work(tx, now)
-		}, options))
-	})
+	return db.isolated(ctx, pool, sql.LevelRepeatableRead, work)
 }

@@ -24,8 +24,8 @@ var ErrSchema = errors.New("the database has another shape than this version of 
 
 // Migration is a step of the schema.
 type Migration struct {
-	Name      string    `json:"name"`
-	AppliedAt time.Time `json:"applied_at"` // zero: not yet
+	Name      string
+	AppliedAt time.Time // zero: not yet
 }
 
 // migrator refuses a database that is another program's.
@@ -146,11 +146,11 @@ func (db *DB) versions(ctx context.Context) (current, target int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	sources := migrator.ListSources()
+	target = sources[len(sources)-1].Version
 	if tables, err := db.tables(ctx); err != nil || len(tables) == 0 {
-		sources := migrator.ListSources()
-		return 0, sources[len(sources)-1].Version, err
+		return 0, target, err
 	}
 	err = db.read.WithContext(ctx).Raw("SELECT coalesce(max(version_id), 0) FROM " + versionTable + " WHERE is_applied").Scan(&current).Error
-	sources := migrator.ListSources()
-	return current, sources[len(sources)-1].Version, ended(ctx, err)
+	return current, target, ended(ctx, err)
 }

@@ -14,26 +14,27 @@ import (
 // maxTries bounds how often something is done again because others were changing the same rows or tables.
 const maxTries = 9
 
-// transaction runs work in one transaction of the write pool, with the store's clock.
+// transaction runs work in one transaction of the write pool, with the store's clock. Whatever a server's default is, a statement sees what was
+// committed before it began, so that who has waited for a row sees what it has become.
 func (db *DB) transaction(ctx context.Context, work func(tx *gorm.DB, now time.Time) error) error {
+	return db.isolated(ctx, db.write, sql.LevelReadCommitted, work)
+}
+
+// isolated runs work in one transaction of a pool. SQLite has one level only.
+func (db *DB) isolated(ctx context.Context, pool *gorm.DB, level sql.IsolationLevel, work func(tx *gorm.DB, now time.Time) error) error {
+	var options *sql.TxOptions
+	if db.patience > 0 {
+		options = &sql.TxOptions{Isolation: level}
+	}
 	return db.again(ctx, func(ctx context.Context) error {
-		return ended(ctx, db.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return ended(ctx, pool.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 			now, err := db.clock(tx)
 			if err != nil {
 				return err
 			}
 			return work(tx, now)
-		}, db.isolation()))
+		}, options))
 	})
-}
-
-// isolation is what our transactions are written for, whatever a server's default is: a statement sees what was committed before it began,
-// so that who has waited for a row sees what it has become.
-func (db *DB) isolation() *sql.TxOptions {
-	if db.patience == 0 {
-		return nil
-	}
-	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 }
 
 // again does something within our patience, and does it again if the database undid it.
