@@ -19,7 +19,7 @@ func TestListSessions(t *testing.T) {
 	sessions, err := w.accounts.ListSessions(context.Background(), alice)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []accounts.SessionInfo{
-		{ID: byWechat.SessionID, ClientID: client, Device: "a phone", Method: identity.MethodWechat, SignedIn: today(), LastSeen: today()},
+		{ID: byWechat.SessionID, ClientID: client, Device: "a phone", Method: identity.PlatformWechat, SignedIn: today(), LastSeen: today()},
 		{ID: alice.SessionID, ClientID: client, Device: "a phone", Method: identity.MethodPassword, SignedIn: today(), LastSeen: today(), Current: true},
 	}, sessions)
 }

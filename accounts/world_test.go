@@ -130,7 +130,7 @@ func (w *world) signedIn(user identity.User, account identity.AccountKey) accoun
 	w.t.Helper()
 	method := identity.MethodPassword
 	if account != (identity.AccountKey{}) {
-		method = identity.MethodWechat
+		method = identity.PlatformWechat
 	}
 	session, err := w.database.Sessions().Open(context.Background(), identity.Session{
 		ID: identity.NewSessionID(), UserID: user.ID, Account: account, ClientID: client, Scope: accounts.Scope, Method: method,

@@ -19,12 +19,8 @@ const (
 	EndedByJoin     = "joined"   // its user was joined into another
 )
 
-// How a user proved to be one; the values of "amr" (RFC 8176 has no name for WeChat).
-const (
-	MethodWechat   = "wechat"
-	MethodPassword = "pwd"
-	MethodQQ       = "qq"
-)
+// MethodPassword is how a user proved to be one, a value of "amr" (RFC 8176). The others are the names of platforms, for which that has none.
+const MethodPassword = "pwd"
 
 // MaxRotations is how many past rotations a session remembers.
 const MaxRotations = 8

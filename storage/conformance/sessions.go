@@ -88,7 +88,7 @@ func sessionIsFound(t *testing.T, h house) {
 	seen := sight("wx1", newName())
 	user, _ := h.see(t, seen)
 	want := newSession(user, h.newClient(t))
-	want.Account, want.Method = seen.AccountKey, identity.MethodWechat
+	want.Account, want.Method = seen.AccountKey, identity.PlatformWechat
 	want.OpenedBy = bytes.Repeat([]byte{0, 0xff}, 16)
 	want.AuthTime = h.now(t).Add(-time.Hour).Truncate(time.Millisecond) // proved by a request that is now repeated
 

@@ -69,11 +69,11 @@ var postgresServer = sync.OnceValue(func() string {
 	if standard := "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"; ci() && postgresAnswers(standard) {
 		return standard
 	}
-	server, err := StartPostgreSQL()
+	server, err := startPostgreSQL()
 	if err != nil {
 		return ""
 	}
-	atEnd(server.Remove)
+	atEnd(server.remove)
 	return server.URL()
 })
 
@@ -107,17 +107,17 @@ type PostgreSQLServer struct {
 // TemporaryPostgreSQL starts a server that is the test's own.
 func TemporaryPostgreSQL(t testing.TB) *PostgreSQLServer {
 	t.Helper()
-	server, err := StartPostgreSQL()
+	server, err := startPostgreSQL()
 	if err != nil {
 		t.Log(err)
 		unavailable(t, "installed PostgreSQL server (initdb, postgres)", "PATH")
 	}
-	t.Cleanup(server.Remove)
+	t.Cleanup(server.remove)
 	return server
 }
 
-// StartPostgreSQL starts a new server on loopback from the installed binaries. The caller removes it.
-func StartPostgreSQL() (*PostgreSQLServer, error) {
+// startPostgreSQL starts a new server on loopback from the installed binaries. The caller removes it.
+func startPostgreSQL() (*PostgreSQLServer, error) {
 	initdb := installed("initdb", "/usr/lib/postgresql/*/bin")
 	if initdb == "" {
 		return nil, exec.ErrNotFound
@@ -141,7 +141,7 @@ func StartPostgreSQL() (*PostgreSQLServer, error) {
 		err = s.Start()
 	}
 	if err != nil {
-		s.Remove()
+		s.remove()
 		return nil, err
 	}
 	return s, nil
@@ -170,9 +170,6 @@ func (s *PostgreSQLServer) Start() error {
 	return fmt.Errorf("%s does not answer", s.binary)
 }
 
-// Signal tells the server's first process something.
-func (s *PostgreSQLServer) Signal(signal os.Signal) error { return s.running.Process.Signal(signal) }
-
 // Stop ends the server and all its connections in an orderly way.
 func (s *PostgreSQLServer) Stop() {
 	if s.running == nil {
@@ -183,8 +180,8 @@ func (s *PostgreSQLServer) Stop() {
 	s.running = nil
 }
 
-// Remove stops the server and deletes what it kept.
-func (s *PostgreSQLServer) Remove() {
+// remove stops the server and deletes what it kept.
+func (s *PostgreSQLServer) remove() {
 	s.Stop()
 	_ = os.RemoveAll(s.folder)
 }
