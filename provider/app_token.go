@@ -30,13 +30,7 @@ func (e *appTokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *appTokenEndpoint) give(w http.ResponseWriter, r *http.Request) (grants.AppToken, error) {
-	if err := readForm(w, r); err != nil {
-		return grants.AppToken{}, err
-	}
-	if r.PostForm.Has("access_token") {
-		return grants.AppToken{}, badRequest("Send the access token in the Authorization header.")
-	}
-	bearer, err := headerBearer(r.Header)
+	bearer, err := readBearerAndForm(w, r)
 	if err != nil {
 		return grants.AppToken{}, err
 	}

@@ -67,6 +67,9 @@ func metadataJSON(issuer string) []byte {
 	return body
 }
 
+// maxAge is how long the metadata and the key set may be cached.
+const maxAge = 5 * time.Minute
+
 // Header values that never change are shared slices: setting them allocates nothing.
 var (
 	jsonType    = []string{"application/json"}
@@ -149,12 +152,5 @@ func (a answers) byMethod(handlers map[string]http.Handler) http.Handler {
 
 // readOnly refuses whatever is more than reading.
 func (a answers) readOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			a.refuse(w, r, refused(http.StatusMethodNotAllowed, "Use GET."))
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+	return a.byMethod(map[string]http.Handler{http.MethodGet: next, http.MethodHead: next})
 }

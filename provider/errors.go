@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"time"
 
 	oauth2 "github.com/go-oauth2/oauth2/v4/errors"
 
@@ -176,6 +175,3 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // the caller is gone; there is nobody to tell
 }
-
-// maxAge is how long the metadata and the key set may be cached.
-const maxAge = 5 * time.Minute

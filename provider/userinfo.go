@@ -60,6 +60,17 @@ func readBearer(w http.ResponseWriter, r *http.Request) (string, error) {
 	return inForm, nil
 }
 
+// readBearerAndForm reads a form, and takes the access token from the header only.
+func readBearerAndForm(w http.ResponseWriter, r *http.Request) (string, error) {
+	if err := readForm(w, r); err != nil {
+		return "", err
+	}
+	if r.PostForm.Has("access_token") {
+		return "", badRequest("Send the access token in the Authorization header.")
+	}
+	return headerBearer(r.Header)
+}
+
 // headerBearer takes the access token from the Authorization header (RFC 6750 §2.1).
 func headerBearer(header http.Header) (string, error) {
 	values := header.Values("Authorization")

@@ -38,13 +38,7 @@ func (e *dataEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *dataEndpoint) answer(w http.ResponseWriter, r *http.Request) (answer any, userID string, err error) {
-	if err := readForm(w, r); err != nil {
-		return nil, "", err
-	}
-	if r.PostForm.Has("access_token") {
-		return nil, "", badRequest("Send the access token in the Authorization header.")
-	}
-	bearer, err := headerBearer(r.Header)
+	bearer, err := readBearerAndForm(w, r)
 	if err != nil {
 		return nil, "", err
 	}
