@@ -116,6 +116,6 @@ func (s *checkedSigner) Sign(random io.Reader, digest []byte, opts crypto.Signer
 func (s *checkedSigner) giveUp(state *signerState, err error) {
 	after := &signerState{backend: fmt.Sprintf("%s, since %s failed: %v", goBackend, s.library, err)}
 	if s.state.CompareAndSwap(state, after) {
-		s.logger.Error("signatures are Go's from now on, which takes several times as long", "library", s.library, "error", err)
+		s.logger.Error("signatures are Go's from now on, which takes up to three times as long", "library", s.library, "error", err)
 	}
 }

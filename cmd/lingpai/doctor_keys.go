@@ -38,7 +38,7 @@ func (d *doctor) checkKeys(ctx context.Context) {
 func (d *doctor) warnOfBackend(backend, built string) {
 	if backend != built {
 		d.report.warning("this program was built to sign with "+built+", and would not: "+backend, "reinstall or update OpenSSL, and check this machine's memory and "+
-			"processor; tokens stay right, since each signature is checked, but cost several times as much")
+			"processor; tokens stay right, since each signature is checked, but cost up to three times as much")
 	}
 }
 

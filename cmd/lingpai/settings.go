@@ -26,7 +26,7 @@ func settings() []setting {
 		{key: "redis.url", usage: "redis://user:password@host:6379/0 or rediss://…, for several replicas; empty: one process keeps volatile state in memory", secret: true, parse: parseRedisURL},
 		{key: "redis.key_prefix", fallback: "lingpai:", usage: "begins every key in Redis: 1 to 64 letters, digits and .:_-", parse: parseKeyPrefix},
 		{key: "master_key", usage: "id:base64 of 32 bytes, several separated by commas, the first seals; make one with: lingpai keys new-master-key", secret: true, parse: parseMasterKey},
-		{key: "wechat.base_url", fallback: "https://api.weixin.qq.com", usage: "WeChat's API, or a simulator on loopback", parse: platformURL(func(c *config) *string { return &c.WechatBaseURL }, wechat.IsWechatHost)},
+		{key: "wechat.base_url", fallback: wechat.DefaultBaseURL, usage: "WeChat's API, or a simulator on loopback", parse: platformURL(func(c *config) *string { return &c.WechatBaseURL }, wechat.IsWechatHost)},
 		{key: "wechat.timeout", fallback: "3s", usage: "how long a call of WeChat may take, 100ms to 10s", parse: duration(func(c *config) *time.Duration { return &c.WechatTimeout }, 100*time.Millisecond, 10*time.Second)},
 		{key: "wechat.session_key_life", fallback: "72h", usage: "how long a session key is kept, sealed, after its sign-in, 1m to 720h", parse: duration(func(c *config) *time.Duration { return &c.SessionKeyLife }, time.Minute, 720*time.Hour)},
 		{key: "qq.base_url", fallback: qq.DefaultBaseURL, usage: "QQ's API, or a simulator on loopback", parse: platformURL(func(c *config) *string { return &c.QQBaseURL }, qq.IsHost)},
