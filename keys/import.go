@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 	"time"
 )
@@ -61,8 +62,16 @@ func parsePEM(text []byte) (*rsa.PrivateKey, error) {
 		return nil, fmt.Errorf("the key has %d bits, and each signature with more than %d would take too long", bits, maxImportedBits)
 	case key.E != publicExponent:
 		return nil, fmt.Errorf("the key's public exponent is %d, and verifiers expect %d", key.E, publicExponent)
+	case !halves(key.Primes):
+		return nil, errors.New("the key is no product of two primes of the same length, so it is weak, or signs wrongly")
 	}
 	return key, nil
+}
+
+// halves says whether there are two primes, and neither is short (FIPS 186-5 A.1.1). crypto/rsa checks their product only.
+func halves(primes []*big.Int) bool {
+	return len(primes) == 2 && max(primes[0].BitLen(), primes[1].BitLen())-min(primes[0].BitLen(), primes[1].BitLen()) <= 1 &&
+		primes[0].ProbablyPrime(20) && primes[1].ProbablyPrime(20)
 }
 
 func parseBlock(block *pem.Block) (*rsa.PrivateKey, error) {

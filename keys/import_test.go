@@ -7,7 +7,9 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +71,8 @@ func TestKeysThatAreNotImported(t *testing.T) {
 	require.NoError(t, err)
 	publicDER, err := x509.MarshalPKIXPublicKey(&firstRSA().PublicKey)
 	require.NoError(t, err)
+	threePrimes, err := rsa.GenerateMultiPrimeKey(rand.Reader, 3, 2048)
+	require.NoError(t, err)
 	good := pkcs8Of(secondRSA())
 	for name, test := range map[string]struct {
 		text []byte
@@ -84,6 +88,10 @@ func TestKeysThatAreNotImported(t *testing.T) {
 		"a certificate":     {pemOf("CERTIFICATE", publicDER, nil), "this is a certificate"},
 		"encrypted":         {pemOf("ENCRYPTED PRIVATE KEY", []byte("x"), nil), "is encrypted"},
 		"encrypted, PKCS#1": {pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"DEK-Info": "AES-128-CBC,00"}, Bytes: []byte("x")}), "is encrypted"},
+		"exponent 3":        {pemOf("RSA PRIVATE KEY", ofFactors(prime(t, 1024), prime(t, 1024), 3), nil), "exponent is 3"},
+		"three primes":      {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(threePrimes), nil), "no product of two primes"},
+		"a short prime":     {pemOf("RSA PRIVATE KEY", ofFactors(prime(t, 1920), prime(t, 128), publicExponent), nil), "no product of two primes"},
+		"a factor of two":   {pemOf("RSA PRIVATE KEY", ofFactors(new(big.Int).Mul(prime(t, 512), prime(t, 512)), prime(t, 1024), publicExponent), nil), "no product of two primes"},
 		"two keys":          {append(append([]byte{}, good...), good...), "more in it than one"},
 		"damaged":           {pemOf("PRIVATE KEY", []byte("junk"), nil), "cannot be read"},
 		"DER":               {publicDER, "no PEM"},
@@ -97,6 +105,32 @@ func TestKeysThatAreNotImported(t *testing.T) {
 			require.Len(t, s.store.records, before)
 		})
 	}
+}
+
+// prime returns one with which 3 and the usual exponent can be used.
+func prime(t *testing.T, bits int) *big.Int {
+	t.Helper()
+	for {
+		p, err := rand.Prime(rand.Reader, bits)
+		require.NoError(t, err)
+		if one := big.NewInt(1); new(big.Int).GCD(nil, nil, new(big.Int).Sub(p, one), big.NewInt(3*publicExponent)).Cmp(one) == 0 {
+			return p
+		}
+	}
+}
+
+// ofFactors is the PKCS #1 form of a key of two factors, prime or not, and an exponent.
+func ofFactors(p, q *big.Int, exponent int) []byte {
+	one := big.NewInt(1)
+	p1, q1 := new(big.Int).Sub(p, one), new(big.Int).Sub(q, one)
+	d := new(big.Int).ModInverse(big.NewInt(int64(exponent)), new(big.Int).Mul(p1, q1))
+	der, _ := asn1.Marshal(struct {
+		Version          int
+		N                *big.Int
+		E                int
+		D, P, Q, A, B, C *big.Int
+	}{0, new(big.Int).Mul(p, q), exponent, d, p, q, new(big.Int).Mod(d, p1), new(big.Int).Mod(d, q1), new(big.Int).ModInverse(q, p)})
+	return der
 }
 
 // bigKey is the PKCS #1 form of a key of more bits than are taken; making a real one would take a minute.

@@ -20,7 +20,7 @@ func importKeyCommand() *cobra.Command {
 	return onKeys(&cobra.Command{
 		Use:   "import FILE|-",
 		Short: "Add an RSA key of your own, which signs next",
-		Long: `Add an RSA key of 2048 to 4096 bits from a PEM file (PKCS #8 or PKCS #1, not encrypted; -: standard input). It is published at once and is the
+		Long: `Add an RSA key of 2048 to 4096 bits and two primes from a PEM file (PKCS #8 or PKCS #1, not encrypted; -: standard input). It is published at once and is the
 next to sign: when the one in use gives way, or by lingpai keys rotate, and not before it was published for keys.announce.`,
 		Example: "  lingpai keys import signing.pem && shred -u signing.pem",
 		Args:    cobra.ExactArgs(1),
