@@ -100,7 +100,7 @@ func openOpenSSL(pkcs8 []byte) (digestSigner, error) {
 		return nil, opensslFault(&fault)
 	}
 	opensslKeys.Add(1)
-	k := &opensslKey{int(C.EVP_PKEY_get_size(key)), make(chan *C.EVP_PKEY_CTX, processors())}
+	k := &opensslKey{int(C.EVP_PKEY_get_size(key)), make(chan *C.EVP_PKEY_CTX, processors)}
 	memory := opensslMemory{key: key}
 	for range cap(k.free) {
 		context := C.lingpai_context(key, &fault[0], faultRoom)
@@ -115,8 +115,8 @@ func openOpenSSL(pkcs8 []byte) (digestSigner, error) {
 	return k.sign, nil
 }
 
-// processors is how many there are for signatures: Go may be told of more, to leave room for what gives way.
-func processors() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU()) }
+// processors is how many there are for signatures, counted at the start: later Go may be told of more, to leave room for what gives way.
+var processors = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
 
 func (m opensslMemory) release() {
 	for _, context := range m.contexts {
