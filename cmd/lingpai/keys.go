@@ -31,8 +31,12 @@ func listKeysCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			now, err := database.Clock(cmd.Context())
+			if err != nil {
+				return err
+			}
 			var shown []shownKey
-			for _, k := range keys.Describe(records, time.Now()) {
+			for _, k := range keys.Describe(records, now) {
 				shown = append(shown, shownKey{k.ID, k.Purpose, k.State, k.MasterKey, moment(k.CreatedAt), c.nextOf(k)})
 			}
 			return printRows(cmd, shown, []string{"ID", "PURPOSE", "STATE", "NEXT", "MASTER KEY", "CREATED"}, func(k shownKey) []string {

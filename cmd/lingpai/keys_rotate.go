@@ -84,7 +84,11 @@ func tellRevoked(ctx context.Context, cmd *cobra.Command, c config, database *sq
 	if err != nil {
 		return err
 	}
-	infos := keys.Describe(records, time.Now())
+	now, err := database.Clock(ctx)
+	if err != nil {
+		return err
+	}
+	infos := keys.Describe(records, now)
 	revoked := infos[slices.IndexFunc(infos, func(k keys.Info) bool { return k.ID == id })]
 	cmd.Printf("%s is gone since %s; servers notice within seconds\n", id, moment(revoked.GoneAt))
 	inUse, err := keyInUse(ctx, database, revoked.Purpose)
@@ -95,7 +99,7 @@ func tellRevoked(ctx context.Context, cmd *cobra.Command, c config, database *sq
 	if revoked.Purpose == keys.Refresh {
 		return nil
 	}
-	if known := inUse.AnnouncedAt.Add(c.KeyAnnounce); inUse.SigningAt.Before(known) {
+	if known := inUse.AnnouncedAt.Add(c.KeyAnnounce); inUse.SigningAt.Equal(revoked.GoneAt) && inUse.SigningAt.Before(known) { // it is in use since this
 		cmd.Printf("it has not been published for keys.announce: until %s, verifiers that keep key sets for long may not know it\n", moment(known))
 	}
 	cmd.Printf("verifiers that keep the key set as long as it says refuse the revoked key from %s on; ask those that keep it for longer to fetch it\n",
@@ -103,12 +107,17 @@ func tellRevoked(ctx context.Context, cmd *cobra.Command, c config, database *sq
 	return nil
 }
 
+// keyInUse goes by the database's clock: by one that is behind, the key before would still be in use.
 func keyInUse(ctx context.Context, database *sql.DB, purpose keys.Purpose) (keys.Info, error) {
 	records, err := database.Keys().Keys(ctx)
 	if err != nil {
 		return keys.Info{}, err
 	}
-	for _, k := range keys.Describe(records, time.Now()) {
+	now, err := database.Clock(ctx)
+	if err != nil {
+		return keys.Info{}, err
+	}
+	for _, k := range keys.Describe(records, now) {
 		if k.Purpose == purpose && k.State == keys.Active {
 			return k, nil
 		}
