@@ -32,8 +32,11 @@ func BuiltBackend() string {
 	return goBackend
 }
 
-// Backend says what signs: "go", "openssl 3.0.22", or "go, since openssl 3.0.22 failed: " and how.
+// Backend says what signs: "go", "openssl 3.0.22", or "go, since openssl 3.0.22 failed: " and how; "" if nothing does.
 func (s *Set) Backend() string {
+	if s.signer == nil {
+		return ""
+	}
 	if checked, ok := s.signer.key.(*checkedSigner); ok {
 		return checked.state.Load().backend
 	}

@@ -2,7 +2,7 @@ package keys
 
 import (
 	"context"
-	"slices"
+	"fmt"
 	"time"
 )
 
@@ -22,27 +22,47 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 	if err := k.opens(records, revoked); err != nil {
 		return err
 	}
-	if changes, err := plan(k.options.Now(), k.options.Policy, records, k.made.again()); err != nil || len(changes) == 0 {
+	planned := func(now time.Time, records []Record) ([]Record, error) {
+		changes, err := plan(now, k.options.Policy, records, k.made.again())
+		if err == nil {
+			err = k.opensNext(changes, now)
+		}
+		return changes, err
+	}
+	if changes, err := planned(k.options.Now(), records); err != nil || len(changes) == 0 {
 		return err
 	}
-	err = k.store.Update(ctx, func(now time.Time, records []Record) ([]Record, error) {
-		return plan(now, k.options.Policy, records, k.made.again())
-	})
+	err = k.store.Update(ctx, planned)
 	if err != nil || len(k.made.taken) > 0 { // on an error the store may have taken them all the same
 		k.made = newMaker(k.ring, k.options)
 	}
 	return err
 }
 
-// opens opens what is there. For a revocation the other keys in use are enough: several that are damaged may have to go.
-func (k *Keeper) opens(records []Record, revoked string) error {
+// opens opens what is there. For a revocation any other key is enough, which shows that the ring is the right one: several that are damaged may have to go.
+func (k *Keeper) opens(records []Record, revoked string) (err error) {
 	now := k.options.Now()
-	if revoked != "" {
-		records = inUse(records, now)
+	if revoked == "" {
+		_, err = openRecords(records, k.ring, now)
+		return err
 	}
-	others := slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.ID == revoked })
-	_, err := openRecords(others, k.ring, now)
+	for _, r := range records {
+		if r.ID == revoked || r.gone(now) {
+			continue
+		}
+		if _, err = openRecords([]Record{r}, k.ring, now); err == nil {
+			return nil
+		}
+	}
 	return err
+}
+
+// opensNext opens what comes into use by a plan: what does not open would stop every server, and the revoked key would stay where it is.
+func (k *Keeper) opensNext(changes []Record, now time.Time) error {
+	if _, err := openRecords(inUse(changes, now), k.ring, now); err != nil {
+		return fmt.Errorf("nothing was changed, since the next key cannot be opened here; if it is damaged, revoke that one first: %w", err)
+	}
+	return nil
 }
 
 func inUse(records []Record, now time.Time) []Record {

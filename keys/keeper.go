@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rsa"
+	"errors"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -28,7 +29,8 @@ type Keeper struct {
 
 	mutex   sync.Mutex // held while the keys are read
 	records []Record   // that current was made of
-	until   time.Time  // when something in them changes by itself; zero: never
+	from    time.Time  // current was made for instants from here on; zero: for all before until
+	until   time.Time  // when something in the records changes by itself; zero: never
 	readAt  atomic.Pointer[time.Time]
 }
 
@@ -72,27 +74,44 @@ func (k *Keeper) Reload(ctx context.Context) error {
 		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Sequence, b.Sequence))
 	})
 	now := k.options.Now()
-	if k.Current() != nil && reflect.DeepEqual(records, k.records) && !reached(k.until, now) {
+	if k.Current() != nil && reflect.DeepEqual(records, k.records) && !now.Before(k.from) && !reached(k.until, now) {
 		k.readAt.Store(&now)
 		return nil
 	}
 	opened, err := openRecords(records, k.ring, now)
 	if err != nil {
-		return err
+		return errors.Join(err, k.forget(records, now))
 	}
 	set, err := newSet(opened, now, k.signingKey)
 	if err != nil {
 		return err
 	}
-	k.records, k.until = records, nextInstant(records, now)
+	k.records = records
+	k.from, k.until = lasting(records, now)
 	k.current.Store(set)
 	k.readAt.Store(&now)
 	return nil
 }
 
+// forget takes what is gone out of the set, for which nothing has to be opened: a stolen key does not stay until the others can be.
+func (k *Keeper) forget(records []Record, now time.Time) error {
+	current := k.Current()
+	if current == nil {
+		return nil
+	}
+	less, err := current.without(func(id string) bool {
+		return slices.ContainsFunc(records, func(r Record) bool { return r.ID == id && r.gone(now) })
+	})
+	if err == nil && less != current {
+		k.records = nil // so that the set is made anew as soon as that can be done
+		k.current.Store(less)
+	}
+	return err
+}
+
 // signingKey makes a key ready to sign. One that signs already stays as it is, and with it what has become of its library.
 func (k *Keeper) signingKey(id string, private *rsa.PrivateKey, pkcs8 []byte) *signingKey {
-	if current := k.Current(); current != nil && current.signer.id == id {
+	if current := k.Current(); current != nil && current.KeyID() == id {
 		return current.signer
 	}
 	if k.options.library == nil {
@@ -101,16 +120,20 @@ func (k *Keeper) signingKey(id string, private *rsa.PrivateKey, pkcs8 []byte) *s
 	return &signingKey{id, newCheckedSigner(private, pkcs8, k.options.library, k.options.Logger)}
 }
 
-// nextInstant returns the first instant of any record that is still to come.
-func nextInstant(records []Record, now time.Time) (next time.Time) {
+// lasting returns between which instants the states of records are what they are now. There is a first one too, since a clock that was ahead may be set
+// right.
+func lasting(records []Record, now time.Time) (from, until time.Time) {
 	for _, r := range records {
 		for _, at := range []time.Time{r.AnnouncedAt, r.SigningAt, r.RetiredAt, r.GoneAt} {
-			if at.After(now) && (next.IsZero() || at.Before(next)) {
-				next = at
+			switch {
+			case !at.After(now) && at.After(from):
+				from = at
+			case at.After(now) && (until.IsZero() || at.Before(until)):
+				until = at
 			}
 		}
 	}
-	return next
+	return from, until
 }
 
 // Run reads the keys every two seconds, and does what is planned, until the context ends. What fails is tried again; the set stays what it was.
@@ -139,7 +162,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			k.options.Logger.WarnContext(ctx, "cannot read the keys; what is known of them stays in use", "error", err)
 		}
 		if after := k.Current(); after != before {
-			k.options.Logger.InfoContext(ctx, "the keys have changed", "signing", after.signer.id)
+			k.options.Logger.InfoContext(ctx, "the keys have changed", "signing", after.KeyID())
 		}
 	}
 }

@@ -16,8 +16,13 @@ func newMACKey(secret []byte) *macKey {
 	return &macKey{sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
 }
 
-// SecretID returns the id of the refresh secret that new tokens are made with.
-func (s *Set) SecretID() [secretIDSize]byte { return s.secretIDs[0] }
+// SecretID returns the id of the refresh secret that new tokens are made with; one that there is not, if there is none.
+func (s *Set) SecretID() (id [secretIDSize]byte) {
+	if len(s.secretIDs) > 0 {
+		id = s.secretIDs[0]
+	}
+	return id
+}
 
 // SecretIDs returns the ids of all refresh secrets that count, the current first, then from newer to older.
 func (s *Set) SecretIDs() [][secretIDSize]byte { return slices.Clone(s.secretIDs) }

@@ -11,7 +11,7 @@ import (
 
 // Set is the keys that are in use, opened. It does not change, and is safe for parallel use. A [Keeper] has the current one.
 type Set struct {
-	signer    *signingKey
+	signer    *signingKey               // nil: it was revoked, and the next one could not be opened
 	verifiers map[string]*rsa.PublicKey // by kid
 	secrets   map[[secretIDSize]byte]*macKey
 	secretIDs [][secretIDSize]byte // the current first
@@ -102,6 +102,32 @@ func (s *Set) addSecret(key openKey, state State, now time.Time) error {
 		s.secretIDs = append(s.secretIDs, name)
 	}
 	return nil
+}
+
+// without returns the set without keys that are gone; itself, if none is. If that leaves nothing to sign or to make refresh tokens with, it makes none.
+func (s *Set) without(gone func(id string) bool) (*Set, error) {
+	less := &Set{signer: s.signer, verifiers: map[string]*rsa.PublicKey{}, secrets: map[[secretIDSize]byte]*macKey{}}
+	var published []publicKey
+	for _, id := range s.publicIDs {
+		if !gone(id) {
+			less.publicIDs, less.verifiers[id] = append(less.publicIDs, id), s.verifiers[id]
+			published = append(published, publicKeyOf(id, s.verifiers[id]))
+		}
+	}
+	for _, id := range s.secretIDs {
+		if !gone(hex.EncodeToString(id[:])) {
+			less.secretIDs, less.secrets[id] = append(less.secretIDs, id), s.secrets[id]
+		}
+	}
+	if len(less.publicIDs) == len(s.publicIDs) && len(less.secretIDs) == len(s.secretIDs) {
+		return s, nil
+	}
+	if gone(s.KeyID()) || len(less.secretIDs) == 0 {
+		less.signer = nil
+	}
+	var err error
+	less.jwks, less.etag, err = publish(published)
+	return less, err
 }
 
 // Current returns the set itself, for those who need keys that do not change.

@@ -15,7 +15,10 @@ import (
 
 const publicExponent = 65537
 
-var errTokenTooLarge = errors.New("a token of this size would be refused by our own endpoints")
+var (
+	errTokenTooLarge = errors.New("a token of this size would be refused by our own endpoints")
+	errNoSigner      = errors.New("the key in use was revoked, and the next one cannot be opened")
+)
 
 // signingKey is the key that signs. jwx is handed the raw key: with a jwk.Key it would redo RSA's precomputation at every signature.
 type signingKey struct {
@@ -33,12 +36,20 @@ func (s *Set) Sign(typ string, payload []byte) ([]byte, error) {
 	return token, err
 }
 
-// KeyID is the kid of what the set signs.
-func (s *Set) KeyID() string { return s.signer.id }
+// KeyID is the kid of what the set signs; "" if it signs nothing.
+func (s *Set) KeyID() string {
+	if s.signer == nil {
+		return ""
+	}
+	return s.signer.id
+}
 
 // SignDocument is Sign of what travels in a body, of any size. A header is the same for every token of its type, so it is written here and only
 // the signature is jwx's.
 func (s *Set) SignDocument(typ string, payload []byte) ([]byte, error) {
+	if s.signer == nil {
+		return nil, errNoSigner
+	}
 	header, err := json.Marshal(protectedHeader{Algorithm: jwa.RS256.String(), KeyID: s.signer.id, Type: typ})
 	if err != nil {
 		return nil, err

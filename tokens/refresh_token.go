@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -80,7 +81,10 @@ func (i *Issuer) writeRefreshToken(t RefreshToken) (string, error) {
 	b = append(b, session[:]...)
 	b = binary.BigEndian.AppendUint32(b, t.Generation)
 	b = append(b, t.secret[:]...)
-	mac, _ := set.MAC(id, macRefreshToken, b)
+	mac, ok := set.MAC(id, macRefreshToken, b)
+	if !ok {
+		return "", fmt.Errorf("%w: there is no refresh secret", ErrNotSigned)
+	}
 	b = append(b, mac[:]...)
 	return refreshPrefix + base64.RawURLEncoding.EncodeToString(b), nil
 }

@@ -48,6 +48,17 @@ func TestReadinessEndsWhenTheKeysCannotBeRead(t *testing.T) {
 	}
 }
 
+// nothingSigns is keys of which the one in use was revoked, and no other opens.
+type nothingSigns struct{ readAgo }
+
+func (nothingSigns) Backend() string { return "" }
+
+func TestReadinessEndsWhenNothingSigns(t *testing.T) {
+	check := signatures(config{KeyAnnounce: time.Hour}, nothingSigns{})
+	require.False(t, check.OK)
+	require.Contains(t, check.Note, "the key in use was revoked")
+}
+
 func TestMetricsTellThatGoSignsInstead(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	require.NoError(t, registry.Register(signingBackend(hasFallenBack)))

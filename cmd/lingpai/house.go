@@ -157,7 +157,10 @@ type keyring interface {
 
 func signatures(c config, keeper keyring) provider.ReadyCheck {
 	check := provider.ReadyCheck{Name: "signatures", OK: true, Note: keeper.Backend()}
-	if age := keeper.Age(); age > c.keysStaleAfter() {
+	switch age := keeper.Age(); {
+	case check.Note == "":
+		check.OK, check.Note = false, "the key in use was revoked, and the next one cannot be opened; the log and lingpai doctor say why"
+	case age > c.keysStaleAfter():
 		check.OK, check.Note = false, fmt.Sprintf("the keys could not be read for %s; the log and lingpai doctor say why", age.Round(time.Second))
 	}
 	return check

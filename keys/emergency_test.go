@@ -1,0 +1,108 @@
+package keys
+
+import (
+	"encoding/hex"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// damage changes the last bit of what is sealed in records.
+func (s *memoryStore) damage(ids ...string) {
+	for n, r := range s.records {
+		if slices.Contains(ids, r.ID) {
+			s.records[n].Sealed = append(slices.Clone(r.Sealed[:len(r.Sealed)-1]), r.Sealed[len(r.Sealed)-1]^1)
+		}
+	}
+}
+
+// TestDamagedKeysCanBeRevoked, one after the other, and with that servers start again; but not by a ring that does not open the others.
+func TestDamagedKeysCanBeRevoked(t *testing.T) {
+	for name, rotate := range map[string]bool{"retired": true, "in use": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newServers(t)
+			ring, options := newRing(t, entry("k1", 'a')), pooled(func() time.Time { return s.store.now })
+			s.pass(testPolicy().Signing.Announce)
+			signer, secret := s.a.Current().KeyID(), hex.EncodeToString(s.a.Current().secretIDs[0][:])
+			if rotate {
+				require.NoError(t, s.a.Rotate(t.Context(), Signing))
+				require.NoError(t, s.a.Rotate(t.Context(), Refresh))
+			}
+			s.store.damage(signer, secret)
+			_, err := Open(t.Context(), s.store, ring, options)
+			require.ErrorIs(t, err, ErrSealBroken)
+			stranger := Attach(s.store, newRing(t, entry("k1", 'b')), options)
+			require.ErrorIs(t, stranger.Revoke(t.Context(), signer), ErrSealBroken)
+			command := Attach(s.store, ring, options)
+			require.ErrorIs(t, command.Rotate(t.Context(), Signing), ErrSealBroken)
+			require.NoError(t, command.Revoke(t.Context(), signer))
+			require.NoError(t, command.Revoke(t.Context(), secret))
+			_, err = Open(t.Context(), s.store, ring, options)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// TestADamagedKeyIsNotPutIntoUse: then no server could start any more, and those that run would go on with the stolen one.
+func TestADamagedKeyIsNotPutIntoUse(t *testing.T) {
+	s := newServers(t)
+	s.pass(testPolicy().Signing.Announce)
+	stolen := s.a.Current().KeyID()
+	next := newSuccession(Signing, s.store.now, testPolicy().Signing, s.store.records).next().ID
+	s.store.damage(next)
+	damaged := slices.Clone(s.store.records)
+	options := Options{Now: func() time.Time { return s.store.now }, Policy: testPolicy()} // each key is another one
+	command := Attach(s.store, newRing(t, entry("k1", 'a')), options)
+	require.ErrorContains(t, command.Revoke(t.Context(), stolen), "revoke that one first")
+	require.Equal(t, damaged, s.store.records)
+	require.NoError(t, command.Revoke(t.Context(), next))
+	require.NoError(t, command.Revoke(t.Context(), stolen))
+	for _, server := range []*Keeper{s.a, s.b} {
+		require.NoError(t, server.Reload(t.Context()))
+		require.NotContains(t, []string{stolen, next}, server.Current().KeyID())
+	}
+}
+
+// TestAStolenKeyGoesWhereTheNextOneCannotBeOpened: on a server that lacks the master key by which the next one was sealed. It signs nothing until it has it.
+func TestAStolenKeyGoesWhereTheNextOneCannotBeOpened(t *testing.T) {
+	s := newServers(t)
+	s.pass(testPolicy().Signing.Announce)
+	stolen := s.b.Current().KeyID()
+	token, err := s.b.Current().Sign("JWT", []byte(`{}`))
+	require.NoError(t, err)
+	kept, known := s.b.Current().MAC(s.b.Current().SecretID(), "p")
+	require.True(t, known)
+	both := newRing(t, entry("k2", 'b'), entry("k1", 'a'))
+	command := Attach(s.store, both, pooled(func() time.Time { return s.store.now }))
+	require.NoError(t, command.Revoke(t.Context(), stolen))
+	for range 2 {
+		require.ErrorIs(t, s.b.Reload(t.Context()), ErrUnknownMasterKey)
+		set := s.b.Current()
+		require.Empty(t, set.KeyID())
+		require.Empty(t, set.Backend())
+		_, err = set.Verify(token, "JWT")
+		require.ErrorIs(t, err, ErrBadToken)
+		_, err = set.Sign("JWT", []byte(`{}`))
+		require.ErrorIs(t, err, errNoSigner)
+		jwks, _ := set.PublicSet()
+		require.NotContains(t, string(jwks), stolen)
+		again, _ := set.MAC(set.SecretID(), "p")
+		require.Equal(t, kept, again, "refresh tokens stay what they are")
+	}
+	s.a.ring, s.b.ring = both, both // both servers start again
+	require.NoError(t, s.a.Reload(t.Context()))
+	require.NoError(t, s.b.Reload(t.Context()))
+	s.requireAgreed(t)
+}
+
+// TestNoRefreshSecretIsLeft: then nothing is made with it, and nothing signed for whom it would be.
+func TestNoRefreshSecretIsLeft(t *testing.T) {
+	less, err := newTestSet(t).without(func(id string) bool { return len(id) == 2*secretIDSize })
+	require.NoError(t, err)
+	_, known := less.MAC(less.SecretID(), "p")
+	require.False(t, known)
+	_, err = less.Sign("JWT", []byte(`{}`))
+	require.ErrorIs(t, err, errNoSigner)
+}
