@@ -97,8 +97,11 @@ func TestAStolenKeyGoesWhereTheNextOneCannotBeOpened(t *testing.T) {
 	s.requireAgreed(t)
 }
 
-// TestNoRefreshSecretIsLeft: then nothing is made with it, and nothing signed for whom it would be.
-func TestNoRefreshSecretIsLeft(t *testing.T) {
+// TestNothingIsLeft: with no refresh secret nothing is made, and nothing signed for whom it would be.
+func TestNothingIsLeft(t *testing.T) {
+	none, err := newTestSet(t).without(func(string) bool { return true })
+	require.NoError(t, err)
+	require.JSONEq(t, `{"keys":[]}`, string(none.jwks))
 	less, err := newTestSet(t).without(func(id string) bool { return len(id) == 2*secretIDSize })
 	require.NoError(t, err)
 	_, known := less.MAC(less.SecretID(), "p")

@@ -107,7 +107,7 @@ func (s *Set) addSecret(key openKey, state State, now time.Time) error {
 // without returns the set without keys that are gone; itself, if none is. If that leaves nothing to sign or to make refresh tokens with, it makes none.
 func (s *Set) without(gone func(id string) bool) (*Set, error) {
 	less := &Set{signer: s.signer, verifiers: map[string]*rsa.PublicKey{}, secrets: map[[secretIDSize]byte]*macKey{}}
-	var published []publicKey
+	published := []publicKey{} // a list, also if nothing is left
 	for _, id := range s.publicIDs {
 		if !gone(id) {
 			less.publicIDs, less.verifiers[id] = append(less.publicIDs, id), s.verifiers[id]
