@@ -91,7 +91,7 @@ func TestKeysThatAreNotImported(t *testing.T) {
 		"exponent 3":        {pemOf("RSA PRIVATE KEY", ofFactors(prime(t, 1024), prime(t, 1024), 3), nil), "exponent is 3"},
 		"three primes":      {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(threePrimes), nil), "no product of two primes"},
 		"a short prime":     {pemOf("RSA PRIVATE KEY", ofFactors(prime(t, 1920), prime(t, 128), publicExponent), nil), "no product of two primes"},
-		"a factor of two":   {pemOf("RSA PRIVATE KEY", ofFactors(new(big.Int).Mul(prime(t, 512), prime(t, 512)), prime(t, 1024), publicExponent), nil), "no product of two primes"},
+		"a factor of two":   {pemOf("RSA PRIVATE KEY", ofFactors(new(big.Int).Mul(prime(t, 512), prime(t, 513)), prime(t, 1024), publicExponent), nil), "no product of two primes"},
 		"two keys":          {append(append([]byte{}, good...), good...), "more in it than one"},
 		"damaged":           {pemOf("PRIVATE KEY", []byte("junk"), nil), "cannot be read"},
 		"DER":               {publicDER, "no PEM"},

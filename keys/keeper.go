@@ -80,7 +80,7 @@ func (k *Keeper) Reload(ctx context.Context) error {
 	}
 	opened, err := openRecords(records, k.ring, now)
 	if err != nil {
-		return errors.Join(err, k.forget(records, now))
+		return errors.Join(err, k.forget(records, opened, now))
 	}
 	set, err := newSet(opened, now, k.signingKey)
 	if err != nil {
@@ -93,8 +93,9 @@ func (k *Keeper) Reload(ctx context.Context) error {
 	return nil
 }
 
-// forget takes what is gone out of the set, for which nothing has to be opened: a stolen key does not stay until the others can be.
-func (k *Keeper) forget(records []Record, now time.Time) error {
+// forget takes what is gone out of the set, though not all can be opened: a stolen key does not stay until then. If it was the one in use, the next one
+// signs, or nothing does.
+func (k *Keeper) forget(records []Record, opened []openKey, now time.Time) error {
 	current := k.Current()
 	if current == nil {
 		return nil
@@ -102,11 +103,30 @@ func (k *Keeper) forget(records []Record, now time.Time) error {
 	less, err := current.without(func(id string) bool {
 		return slices.ContainsFunc(records, func(r Record) bool { return r.ID == id && r.gone(now) })
 	})
-	if err == nil && less != current {
-		k.records = nil // so that the set is made anew as soon as that can be done
-		k.current.Store(less)
+	if err != nil || less == current {
+		return err
 	}
+	if less.signer == nil && len(less.secretIDs) > 0 {
+		less.signer, err = k.nextSigner(records, opened, now)
+	}
+	k.records = nil // so that the set is made anew as soon as that can be done
+	k.current.Store(less)
 	return err
+}
+
+// nextSigner makes the key that is used now ready to sign; nil if it could not be opened.
+func (k *Keeper) nextSigner(records []Record, opened []openKey, now time.Time) (*signingKey, error) {
+	active, _ := chooseActive(records, Signing, now)
+	n := slices.IndexFunc(opened, func(key openKey) bool { return key.ID == active.ID })
+	if n < 0 {
+		return nil, nil
+	}
+	defer clear(opened[n].plaintext)
+	private, err := parseSigningKey(active.ID, opened[n].plaintext)
+	if err != nil {
+		return nil, err
+	}
+	return k.signingKey(active.ID, private, opened[n].plaintext), nil
 }
 
 // signingKey makes a key ready to sign. One that signs already stays as it is, and with it what has become of its library.

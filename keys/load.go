@@ -39,9 +39,9 @@ type openKey struct {
 	plaintext []byte
 }
 
-// openRecords opens the records that are not gone, and returns all with the newest first. Purposes of a later version are left alone.
-func openRecords(records []Record, ring *Ring, now time.Time) ([]openKey, error) {
-	var opened []openKey
+// openRecords opens the records that are not gone, and returns all with the newest first; on an error those that can be opened. Purposes of a later
+// version are left alone.
+func openRecords(records []Record, ring *Ring, now time.Time) (opened []openKey, failed error) {
 	for _, record := range records {
 		if !slices.Contains(purposes, record.Purpose) {
 			continue
@@ -50,13 +50,14 @@ func openRecords(records []Record, ring *Ring, now time.Time) ([]openKey, error)
 		if !record.gone(now) {
 			var err error
 			if key.plaintext, err = ring.Open(sealPurpose(record.Purpose), record.ID, record.Sealed); err != nil {
-				return nil, openingFailed(record, err)
+				failed = cmp.Or(failed, openingFailed(record, err))
+				continue
 			}
 		}
 		opened = append(opened, key)
 	}
 	slices.SortFunc(opened, func(a, b openKey) int { return cmp.Compare(b.Sequence, a.Sequence) })
-	return opened, nil
+	return opened, failed
 }
 
 // openingFailed tells the operator which entry to look for.
