@@ -63,13 +63,14 @@ func parseMasterKey(entry string) (*masterKey, error) {
 	return &masterKey{id: id, secret: secret}, err
 }
 
-// NewMasterKey makes an entry for a ring. Its id tells the time in UTC, since a ring is read by people.
+// NewMasterKey makes an entry for a ring. Its id tells the day in UTC, since a ring is read by people; those of one day differ behind it.
 func NewMasterKey(now time.Time) (string, error) {
-	key := make([]byte, masterKeySize)
-	if _, err := rand.Read(key); err != nil {
+	random := make([]byte, masterKeySize+2)
+	if _, err := rand.Read(random); err != nil {
 		return "", err
 	}
-	return "k" + now.UTC().Format("20060102T150405") + ":" + base64.StdEncoding.EncodeToString(key), nil
+	key, unlike := random[:masterKeySize], random[masterKeySize:]
+	return fmt.Sprintf("k%s-%x:%s", now.UTC().Format("20060102"), unlike, base64.StdEncoding.EncodeToString(key)), nil
 }
 
 // Format implements fmt.Formatter: whatever prints a ring shows "***".

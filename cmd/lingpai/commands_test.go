@@ -92,12 +92,12 @@ func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
 	var ids []any
 	for _, row := range rows {
 		require.Equal(t, []string{"created_at", "id", "master_key", "next", "purpose", "state"}, slices.Sorted(maps.Keys(row)))
-		require.Regexp(t, `^k\d{8}T\d{6}$`, row["master_key"], "only the master key's id is shown")
+		require.Regexp(t, `^k\d{8}-[0-9a-f]{4}$`, row["master_key"], "only the master key's id is shown")
 		ids = append(ids, row["id"])
 	}
 	require.Contains(t, ids, id)
 	key := o.ok("keys", "new-master-key")
-	require.Regexp(t, `^k\d{8}T\d{6}:[A-Za-z0-9+/]{43}=\n$`, key)
+	require.Regexp(t, `^k\d{8}-[0-9a-f]{4}:[A-Za-z0-9+/]{43}=\n$`, key)
 	require.NotEqual(t, key, o.ok("keys", "new-master-key"))
 }
 

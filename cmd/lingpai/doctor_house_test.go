@@ -63,7 +63,7 @@ func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 	requireFinding(t, findings, "keys", statusFault, "which is not in master_key (LINGPAI_MASTER_KEY)", "add its entry behind the first")
 	requireFinding(t, findings, "apps", statusFault, appID+": master_key does not open its AppSecret", "lingpai apps rotate-secret "+appID)
 
-	id, _, _ := strings.Cut(strings.TrimSpace(o.ok("keys", "new-master-key")), ":")
+	id := o.listed("keys", "list")[0]["master_key"].(string)
 	_, other, _ := strings.Cut(aKey, ":")
 	findings = o.with("LINGPAI_MASTER_KEY=" + id + ":" + other).examined()
 	requireFinding(t, findings, "keys", statusFault, "does not open the", "not another key of the same id")
