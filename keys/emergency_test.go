@@ -106,6 +106,21 @@ func TestAStolenKeyGoesWhereNotAllCanBeOpened(t *testing.T) {
 	s.requireAgreed(t)
 }
 
+// TestNothingIsForgottenByAClock that is ahead, where not all can be opened: it could not be taken back when the clock is right again.
+func TestNothingIsForgottenByAClock(t *testing.T) {
+	s := newServers(t)
+	s.pass(testPolicy().Signing.Announce)
+	token, err := s.b.Current().Sign("JWT", []byte(`{}`))
+	require.NoError(t, err)
+	require.NoError(t, s.a.Rotate(t.Context(), Signing))
+	require.NoError(t, s.b.Reload(t.Context()))
+	s.store.damage(s.a.Current().KeyID())
+	s.pass(testPolicy().Signing.Retire)
+	require.ErrorIs(t, s.b.Reload(t.Context()), ErrSealBroken)
+	_, err = s.b.Current().Verify(token, "JWT")
+	require.NoError(t, err)
+}
+
 // TestNothingIsLeft: with no refresh secret nothing is made, and nothing signed for whom it would be.
 func TestNothingIsLeft(t *testing.T) {
 	none, err := newTestSet(t).without(func(string) bool { return true })

@@ -93,15 +93,15 @@ func (k *Keeper) Reload(ctx context.Context) error {
 	return nil
 }
 
-// forget takes what is gone out of the set, though not all can be opened: a stolen key does not stay until then. If it was the one in use, the next one
-// signs, or nothing does.
+// forget takes what was erased out of the set, though not all can be opened: a stolen key does not stay until then. If it was the one in use, the next one
+// signs, or nothing does. Our own clock has no say: what it believes to be gone could not be opened again.
 func (k *Keeper) forget(records []Record, opened []openKey, now time.Time) error {
 	current := k.Current()
 	if current == nil {
 		return nil
 	}
 	less, err := current.without(func(id string) bool {
-		return slices.ContainsFunc(records, func(r Record) bool { return r.ID == id && r.gone(now) })
+		return slices.ContainsFunc(records, func(r Record) bool { return r.ID == id && r.erased() })
 	})
 	if err != nil || less == current {
 		return err

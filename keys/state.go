@@ -39,8 +39,11 @@ func (r Record) counts(now time.Time) bool {
 
 // gone says whether the key does nothing any more. One that has lost its secret is gone whatever our clock says: the store's was ahead of it.
 func (r Record) gone(now time.Time) bool {
-	return reached(r.GoneAt, now) || !r.GoneAt.IsZero() && len(r.Sealed) == 0
+	return reached(r.GoneAt, now) || r.erased()
 }
+
+// erased says whether the store has let go of the secret of a key that is gone.
+func (r Record) erased() bool { return !r.GoneAt.IsZero() && len(r.Sealed) == 0 }
 
 func reached(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 
