@@ -114,7 +114,10 @@ func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
 		t.Skip("Windows has no SIGTERM")
 	}
 	o := migrated(t)
-	for command, says := range map[string]string{"users create alice": "no password was read: interrupt", "keys import -": "lingpai: interrupt"} {
+	o.okWith("a good password", "users", "create", "bob")
+	for command, says := range map[string]string{
+		"users create alice": "no password was read: interrupt", "users set-claims bob": "no claims were read: interrupt", "keys import -": "lingpai: interrupt",
+	} {
 		reader, writer, err := os.Pipe()
 		require.NoError(t, err)
 		defer reader.Close()

@@ -4,10 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -99,24 +97,4 @@ func TestRolesAndClaimsThatCannotBeAreRefused(t *testing.T) {
 		require.Contains(t, o.refusedWith("{}", append([]string{"users"}, args...)...), `there is no user "nobody"`)
 	}
 	require.Contains(t, o.refused("users", "grant-role", "alice"), "usage: lingpai users grant-role SUB|USERNAME ROLE")
-}
-
-func TestAnInterruptEndsACommandThatWaitsForClaims(t *testing.T) {
-	if os.PathSeparator == '\\' {
-		t.Skip("Windows has no SIGTERM")
-	}
-	o := migrated(t)
-	o.okWith("a good password", "users", "create", "alice")
-	reader, writer, err := os.Pipe()
-	require.NoError(t, err)
-	defer reader.Close()
-	defer writer.Close()
-	cmd := o.command(t.Context(), "users", "set-claims", "alice")
-	stderr := newTranscript()
-	cmd.Stdin, cmd.Stderr = reader, stderr
-	require.NoError(t, cmd.Start())
-	time.Sleep(500 * time.Millisecond) // until it waits; earlier the signal would end it as well
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	require.Error(t, cmd.Wait())
-	require.Contains(t, stderr.String(), "no claims were read: interrupt")
 }
