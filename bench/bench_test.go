@@ -25,38 +25,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestMedian(t *testing.T) {
-	require.Equal(t, 3.0, median([]float64{3}))
-	require.Equal(t, 2.5, median([]float64{1, 2, 3, 9}))
-	require.Equal(t, 2.0, median([]float64{1, 2, 9}))
-}
-
-func TestSpread(t *testing.T) {
-	values := []float64{5, 1, 3}
-	require.Equal(t, spread{median: 3, lowest: 1, highest: 5, sum: 9, count: 3}, spreadOf(values))
-	require.Equal(t, []float64{5, 1, 3}, values, "the values keep their order")
-	require.Equal(t, "3.0 [1.0–5.0]", spreadOf(values).text(1))
-	require.Equal(t, "7", spreadOf([]float64{7}).text(0))
-	require.Zero(t, spreadOf(nil))
-}
-
-func TestPercentile(t *testing.T) {
-	var hundred []time.Duration
-	for n := range 100 {
-		hundred = append(hundred, time.Duration(n+1))
-	}
-	for percent, want := range map[int]time.Duration{0: 1, 1: 1, 50: 50, 99: 99, 100: 100} {
-		require.Equal(t, want, percentile(hundred, percent), "%d", percent)
-	}
-	require.Equal(t, time.Duration(7), percentile([]time.Duration{7}, 99))
-	require.Equal(t, time.Duration(9), percentile([]time.Duration{7, 8, 9}, 99))
-	require.Zero(t, percentile(nil, 50))
-}
-
 func TestOptions(t *testing.T) {
 	for _, arguments := range [][]string{
 		{"-seconds", "0"}, {"-seconds", "NaN"}, {"-runs", "0"}, {"-connections", "0"}, {"-connections", "8,65"}, {"-flood", "-connections", "1,8"}, {"-only", "jwks,"}, {"-only", "none"}, {"rest"},
-		{"-store", "none"}, {"-growth", "-crowd"}, {"-growth", "-flood"}, {"-sessions", ""}, {"-sessions", "1000,x"}, {"-growth", "-sessions", "15"},
+		{"-store", "none"}, {"-growth", "-crowd"}, {"-growth", "-flood"}, {"-signers", "-crowd"}, {"-signers", "-plot", "x.svg"}, {"-sessions", ""}, {"-sessions", "1000,x"}, {"-growth", "-sessions", "15"},
 	} {
 		_, err := parseOptions(arguments, io.Discard)
 		require.Error(t, err, "%v", arguments)
@@ -165,6 +137,21 @@ func TestCrowd(t *testing.T) {
 		require.Positive(t, p.Slowest, p.subject)
 		require.GreaterOrEqual(t, p.Slowest, p.P99, p.subject)
 	}
+}
+
+func TestSigners(t *testing.T) {
+	if !withLibrary() {
+		_, err := parseOptions([]string{"-signers"}, io.Discard)
+		require.ErrorContains(t, err, "-tags openssl")
+		return
+	}
+	measured, table := short(t, "-signers", "-only", "client_credentials,refresh_token")
+	require.Len(t, measured.Houses, 2)
+	require.Len(t, measured.Runs[0].Phases, 4)
+	for n, p := range measured.Runs[0].Phases {
+		require.Equal(t, n%2 == 1, p.Signer == goSigner, "they take turns")
+	}
+	require.Contains(t, table, "÷ Go's")
 }
 
 func TestFlood(t *testing.T) {

@@ -13,9 +13,10 @@ import (
 // house is a server with a store of its own.
 type house struct {
 	*site
-	folder string
-	store  store
-	server *process
+	program program
+	folder  string
+	store   store
+	server  *process
 	// address is the server's, and ready what lingpai dev told of what it seeded.
 	address string
 	ready   ready
@@ -27,6 +28,7 @@ type house struct {
 // houseReport is what is told of a server beside its answers.
 type houseReport struct {
 	Store        string    `json:"store"`
+	Signer       string    `json:"signer"`
 	Stored       int       `json:"stored_sessions,omitempty"` // -growth: how many sessions the store was given
 	StartsMS     []float64 `json:"start_to_first_token_ms"`   // of each start
 	IdleMemory   memory    `json:"idle_memory_bytes"`
@@ -54,14 +56,15 @@ type ready struct {
 }
 
 // openHouse starts a server over a new store. The site closes it.
-func (s *site) openHouse(ctx context.Context, o options, kind string, stored int, progress io.Writer) (*house, error) {
-	h := &house{site: s, folder: filepath.Join(s.folder, fmt.Sprintf("house-%d", len(s.houses)+1)), report: houseReport{Store: kind, Stored: stored}}
+func (s *site) openHouse(ctx context.Context, o options, program program, kind string, stored int, progress io.Writer) (*house, error) {
+	h := &house{site: s, program: program, folder: filepath.Join(s.folder, fmt.Sprintf("house-%d", len(s.houses)+1))}
+	h.report = houseReport{Store: kind, Signer: program.signer, Stored: stored}
 	var err error
 	if h.store, err = s.openStore(ctx, kind, h.folder); err != nil {
 		return nil, err
 	}
 	s.houses = append(s.houses, h)
-	fmt.Fprintf(progress, "starting the server, %s\n", kind)
+	fmt.Fprintf(progress, "starting the server, %s, signatures by %s\n", kind, program.signer)
 	if err := h.seed(ctx); err != nil {
 		return nil, err
 	}
@@ -76,7 +79,7 @@ func (h *house) environment() []string { return append(cleanEnvironment(), h.sto
 
 // createClient registers a back end, as its operator would.
 func (h *house) createClient(ctx context.Context) error {
-	command := h.cores.command(ctx, h.cores.others, h.program, "clients", "create", "bench-service", "--grant", clientCredentialsName,
+	command := h.cores.command(ctx, h.cores.others, h.program.path, "clients", "create", "bench-service", "--grant", clientCredentialsName,
 		"--audience", "https://api.example.com", "--scope", "api", "--default-scope", "api")
 	command.Env = h.environment()
 	text, err := command.CombinedOutput()

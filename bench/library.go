@@ -14,9 +14,6 @@ import (
 	"github.com/lingpai/lingpai/keys"
 )
 
-// withLibrary says whether this program, and so the server, was built to sign with other code than Go's.
-func withLibrary() bool { return keys.BuiltBackend() != "go" }
-
 // librarySignature returns work that signs as the server does in this build, everything that it checks included.
 func librarySignature() (func() error, error) {
 	ring, err := keys.ParseRing("bench:" + base64.StdEncoding.EncodeToString(make([]byte, 32)))

@@ -68,7 +68,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (result *result
 		}
 		err = errors.Join(err, site.close())
 	}()
-	result.Placement, result.ProgramSize = site.cores.note, fileSize(site.program)
+	result.Placement, result.ProgramSize = site.cores.note, fileSize(site.programs[0].path)
 	trials, err := site.lineUp(ctx, o, progress)
 	if err != nil {
 		return nil, err

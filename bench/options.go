@@ -47,6 +47,8 @@ Instead of the workloads above, these compare one with itself:
   -crowd               refresh_token, and sign-ins of people known and new, over -connections and over eight times as
                        many: far more requests at once than the server has connections to PostgreSQL (10). Answers may
                        take longer then, but none may fail, and none may take longer than four seconds.
+  -signers             the workloads by servers of two builds, with the tag openssl and without: how many times more tokens the
+                       first gives, and how many times more signatures there are to be had, which no server can exceed.
   -flood               refresh_token with and without a flood of passwords beside it, each from another address and twice as
                        many as the core could hash. The p99 of refreshes should stay within three times its quiet one.
 
@@ -70,6 +72,7 @@ type options struct {
 	store         string
 	growth, crowd bool
 	flood         bool
+	signers       bool
 	sizes         []int // -growth: of sessions
 	logLevel      string
 	folder        string
@@ -96,6 +99,7 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 	flags.StringVar(&sessions, "sessions", "1000,10000,100000", "`sizes` of the stores that -growth compares")
 	flags.BoolVar(&o.crowd, "crowd", false, "compare few and many connections instead")
 	flags.BoolVar(&o.flood, "flood", false, "compare refreshes with and without a flood of passwords instead")
+	flags.BoolVar(&o.signers, "signers", false, "compare the builds with and without the tag openssl")
 	flags.StringVar(&o.logLevel, "log-level", "warn", "the server's log level; at info, the default of lingpai serve, it logs a line for every token")
 	flags.StringVar(&o.folder, "folder", "", "where SQLite's files are made; default the system's folder for temporary files")
 	flags.StringVar(&o.json, "json", "", "also write all figures to this `file`")
@@ -126,8 +130,12 @@ func (o options) check(rest int) error {
 		return errors.New("-runs: 1 to 1000")
 	case !slices.Contains([]string{sqliteName, postgresqlName, allName}, o.store):
 		return fmt.Errorf("-store: %q is none of sqlite, postgresql, all", o.store)
-	case o.growth && o.crowd || o.flood && (o.growth || o.crowd):
-		return errors.New("-growth, -crowd, -flood: one at a time")
+	case o.experiments() > 1:
+		return errors.New("-growth, -crowd, -flood, -signers: one at a time")
+	case o.signers && !withLibrary():
+		return errors.New("-signers: this build has Go's signer only; use go run -tags openssl ./bench -signers")
+	case o.signers && o.plot != "":
+		return errors.New("-plot: not with -signers")
 	case len(o.connections) > 1 && (o.growth || o.crowd || o.flood):
 		return errors.New("-connections: only workloads are compared over several")
 	case o.growth && o.sizes[0] < 2*o.connections[0]:
@@ -139,6 +147,16 @@ func (o options) check(rest int) error {
 		}
 	}
 	return nil
+}
+
+// experiments counts those that were asked for.
+func (o options) experiments() (count int) {
+	for _, asked := range []bool{o.growth, o.crowd, o.flood, o.signers} {
+		if asked {
+			count++
+		}
+	}
+	return count
 }
 
 // parseNumbers returns the numbers of a flag, the smallest first.

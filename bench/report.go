@@ -32,6 +32,7 @@ const (
 	compareSizes     = "growth"
 	compareCrowds    = "crowd"
 	compareFlood     = "flood"
+	compareSigners   = "signers"
 )
 
 // turn is one run of everything.
@@ -61,6 +62,8 @@ func newResult(o options) *result {
 		r.Experiment = compareCrowds
 	case o.flood:
 		r.Experiment = compareFlood
+	case o.signers:
+		r.Experiment = compareSigners
 	}
 	return r
 }
@@ -127,6 +130,8 @@ func (r *result) print(out io.Writer) {
 		r.printCrowd(out)
 	case compareFlood:
 		r.printFlood(out)
+	case compareSigners:
+		r.printSigners(out)
 	default:
 		r.printWorkloads(out)
 	}

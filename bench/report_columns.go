@@ -54,10 +54,10 @@ func outsideSigner(t turn, p phase) float64 {
 	switch {
 	case p.Workload != refreshName && p.Workload != clientCredentialsName && p.Workload != wechatName:
 		return 0
-	case withLibrary():
-		return p.microseconds() - t.Library.microseconds()
+	case p.Signer == goSigner:
+		return p.microseconds() - p.Signature.microseconds()
 	}
-	return p.microseconds() - p.Signature.microseconds()
+	return p.microseconds() - t.Library.microseconds()
 }
 
 const workloadTitles = "workload\tstore\tconnections"

@@ -26,7 +26,7 @@ func (h *house) seed(ctx context.Context) error {
 	if h.address, err = freeAddress(); err != nil {
 		return err
 	}
-	command := h.cores.command(ctx, h.cores.others, h.program, "dev", "--data", h.folder, "--addr", h.address, "--output", "json")
+	command := h.cores.command(ctx, h.cores.others, h.program.path, "dev", "--data", h.folder, "--addr", h.address, "--output", "json")
 	command.Env = append(h.environment(), "LINGPAI_WECHAT_BASE_URL="+h.wechat)
 	reader, writer := io.Pipe()
 	dev, err := start(command, h.folder+"-dev.log", writer)
@@ -65,7 +65,7 @@ func (h *house) restart(ctx context.Context, o options) (time.Duration, error) {
 	if h.server != nil {
 		h.server.stop()
 	}
-	command := h.cores.command(ctx, h.cores.server, h.program, "serve")
+	command := h.cores.command(ctx, h.cores.server, h.program.path, "serve")
 	command.Env = append(h.environment(), "GOMAXPROCS=1", "LINGPAI_SERVER_ADDR="+h.address, "LINGPAI_SERVER_ISSUER=http://"+h.address,
 		"LINGPAI_MASTER_KEY_FILE="+filepath.Join(h.folder, "master.key"), "LINGPAI_WECHAT_BASE_URL="+h.wechat, "LINGPAI_LOG_LEVEL="+o.logLevel,
 		"LINGPAI_PASSWORD_ADDRESS_ATTEMPTS=0", "LINGPAI_SESSION_LIMIT=0", "LINGPAI_SERVER_TRUSTED_PROXIES=127.0.0.1/32")

@@ -7,11 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 )
@@ -19,37 +15,24 @@ import (
 // startTimeout bounds how long a process may take until it answers.
 const startTimeout = 30 * time.Second
 
-// site is what all houses share: the program, the simulator, and who runs on which core.
+// site is what all houses share: the programs, the simulator, and who runs on which core.
 type site struct {
 	cores     cores
 	folder    string
-	program   string
+	programs  []program // of this build first
 	simulator *process
 	wechat    string // the simulator's URL
 	houses    []*house
 }
 
-// openSite builds lingpai as for production, with the tags of this program, and starts the simulator. The caller closes the site.
+// openSite builds lingpai and starts the simulator. The caller closes the site.
 func openSite(ctx context.Context, o options) (*site, error) {
 	folder, err := os.MkdirTemp(o.folder, "lingpai-bench-")
 	if err != nil {
 		return nil, err
 	}
-	s := &site{cores: planCores(), folder: folder, program: filepath.Join(folder, "lingpai")}
-	if runtime.GOOS == "windows" {
-		s.program += ".exe"
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-tags", buildTags(), "-trimpath", "-ldflags", "-s -w", "-o", s.program,
-		"github.com/lingpai/lingpai/cmd/lingpai")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if withLibrary() {
-		build.Env = append(os.Environ(), "CGO_ENABLED=1")
-	}
-	build.Stderr = os.Stderr
-	err = build.Run()
-	if err == nil {
-		err = dropFromCache(s.program)
-	}
+	s := &site{cores: planCores(), folder: folder}
+	s.programs, err = buildPrograms(ctx, o, folder)
 	if err == nil {
 		err = s.cores.move(ctx, os.Getpid())
 	}
@@ -62,19 +45,6 @@ func openSite(ctx context.Context, o options) (*site, error) {
 	return s, nil
 }
 
-// buildTags are those that this program was built with.
-func buildTags() string {
-	info, _ := debug.ReadBuildInfo()
-	if info == nil {
-		return ""
-	}
-	n := slices.IndexFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-tags" })
-	if n < 0 {
-		return ""
-	}
-	return info.Settings[n].Value
-}
-
 // startSimulator starts WeChat's simulator in a process of its own, so that its CPU is not the server's.
 func (s *site) startSimulator(ctx context.Context) error {
 	address, err := freeAddress()
@@ -82,7 +52,7 @@ func (s *site) startSimulator(ctx context.Context) error {
 		return err
 	}
 	s.wechat = "http://" + address
-	command := s.cores.command(ctx, s.cores.others, s.program, "wechat-simulator", "--addr", address)
+	command := s.cores.command(ctx, s.cores.others, s.programs[0].path, "wechat-simulator", "--addr", address)
 	command.Env = cleanEnvironment()
 	if s.simulator, err = start(command, filepath.Join(s.folder, "simulator.log"), nil); err != nil {
 		return err

@@ -12,13 +12,14 @@ import (
 type subject struct {
 	Workload    string `json:"workload"`
 	Store       string `json:"store"`
+	Signer      string `json:"signer"`
 	Stored      int    `json:"stored_sessions,omitempty"` // -growth: how many sessions the store was given
 	Connections int    `json:"connections"`
 }
 
 // String names the subject in messages.
 func (s subject) String() string {
-	name := fmt.Sprintf("%s, %s, %d connections", s.Workload, s.Store, s.Connections)
+	name := fmt.Sprintf("%s, %s, %s, %d connections", s.Workload, s.Store, s.Signer, s.Connections)
 	if s.Stored > 0 {
 		name += fmt.Sprintf(", %d sessions", s.Stored)
 	}
@@ -46,18 +47,20 @@ func (s *site) lineUp(ctx context.Context, o options, progress io.Writer) ([]*tr
 	var lanes [][]*trial
 	for _, kind := range o.stores() {
 		for _, size := range sizes {
-			house, err := s.openHouse(ctx, o, kind, size, progress)
-			if err != nil {
-				return nil, err
+			for _, program := range s.programs {
+				house, err := s.openHouse(ctx, o, program, kind, size, progress)
+				if err != nil {
+					return nil, err
+				}
+				if size > 0 {
+					fmt.Fprintf(progress, "filling the store with %d sessions\n", size)
+				}
+				lane, err := enter(ctx, o, house)
+				if err != nil {
+					return nil, err
+				}
+				lanes = append(lanes, lane)
 			}
-			if size > 0 {
-				fmt.Fprintf(progress, "filling the store with %d sessions\n", size)
-			}
-			lane, err := enter(ctx, o, house)
-			if err != nil {
-				return nil, err
-			}
-			lanes = append(lanes, lane)
 		}
 	}
 	var trials []*trial

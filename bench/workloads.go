@@ -41,7 +41,7 @@ type workload struct {
 
 // trial is the workload's at a house.
 func (w *workload) trial(h *house) *trial {
-	return &trial{subject{w.name, h.report.Store, h.report.Stored, len(w.clients)}, h, w}
+	return &trial{subject{w.name, h.report.Store, h.report.Signer, h.report.Stored, len(w.clients)}, h, w}
 }
 
 // enterWorkloads makes those that were asked for.
