@@ -147,39 +147,6 @@ func TestAStoreThatIsDownChangesNothing(t *testing.T) {
 	s.requireAgreed(t)
 }
 
-// TestMasterKeysAreReplacedStepByStep by servers that are restarted one after the other: those of two steps that follow each other understand each
-// other at any time.
-func TestMasterKeysAreReplacedStepByStep(t *testing.T) {
-	s := newServers(t)
-	old, added := entry("k1", 'a'), entry("k2", 'b')
-	steps := []*Ring{newRing(t, old), newRing(t, old, added), newRing(t, added, old), newRing(t, added)}
-	for n := 1; n < len(steps); n++ {
-		if n == len(steps)-1 {
-			s.a.ring = steps[n-1]
-			count, err := s.a.Rewrap(t.Context())
-			require.NoError(t, err)
-			require.NotZero(t, count)
-			again, err := s.a.Rewrap(t.Context())
-			require.NoError(t, err)
-			require.Zero(t, again)
-		}
-		for _, rings := range [][2]*Ring{{steps[n-1], steps[n]}, {steps[n], steps[n-1]}, {steps[n], steps[n]}} {
-			s.a.ring, s.b.ring = rings[0], rings[1]
-			s.pass(31 * 24 * time.Hour) // a rotation amid each step
-			for _, k := range []*Keeper{s.a, s.b, s.a} {
-				require.NoError(t, k.Reload(t.Context()))
-				require.NoError(t, k.changeAndReload(t.Context(), Plan, ""))
-			}
-			s.requireAgreed(t)
-		}
-	}
-	for _, r := range s.store.records {
-		if len(r.Sealed) > 0 {
-			require.False(t, steps[3].Outdated(r.Sealed))
-		}
-	}
-}
-
 // TestRunDoesWhatIsPlanned, and says each fault once.
 func TestRunDoesWhatIsPlanned(t *testing.T) {
 	secondRSA()
