@@ -25,7 +25,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	if d.faulty("master_key") { // most can be looked at without
 		c.MasterKey = ""
 	}
-	database, err := within(ctx, func(ctx context.Context) (*sql.DB, error) { return openDatabase(ctx, c) })
+	database, err := within(ctx, func(ctx context.Context) (*sql.DB, error) { return connectDatabase(ctx, c) })
 	if err != nil {
 		d.report.fault(c.databaseName()+" cannot be opened: "+d.report.words(err), databaseAdvice(file))
 		return

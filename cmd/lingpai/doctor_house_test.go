@@ -30,6 +30,7 @@ func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
 	requireFinding(t, o.examined(), "database", statusFault, "there is no database at lingpai.db", "")
 	o.write("lingpai.db", strings.Repeat("no database ", 100))
 	requireFinding(t, o.examined(), "database", statusFault, "lingpai.db cannot be opened", "LINGPAI_DATABASE_URL")
+	require.Contains(t, o.refused("keys", "list"), "that the user who runs this may read and write the file")
 }
 
 func TestDoctorMissesMigrations(t *testing.T) {
@@ -104,6 +105,7 @@ func TestDoctorLooksAtPostgreSQL(t *testing.T) {
 	requireFinding(t, findings, "clock", statusFault, "this machine's clock is 2m0s behind the database's", "NTP")
 	server.Stop()
 	requireFinding(t, o.examined(), "database", statusFault, "cannot be opened", "that the server runs")
+	require.Contains(t, o.refused("keys", "list"), "LINGPAI_DATABASE_URL): that the server runs")
 }
 
 // withClockAhead is a URL through which a database's clock is found two minutes ahead.

@@ -28,8 +28,17 @@ import (
 // clientAge is how old a client's or app's record may be when a request is judged by it.
 const clientAge = time.Second
 
-// openDatabase opens the configured database. Without master key app secrets stay closed, which most commands do not need.
+// openDatabase opens the configured database, or says what to look at.
 func openDatabase(ctx context.Context, c config) (*sql.DB, error) {
+	database, err := connectDatabase(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be opened: %w\n%s", c.databaseName(), err, databaseAdvice(c.databaseFile()))
+	}
+	return database, nil
+}
+
+// connectDatabase opens the configured database. Without master key app secrets stay closed, which most commands do not need.
+func connectDatabase(ctx context.Context, c config) (*sql.DB, error) {
 	var ring *keys.Ring
 	if c.MasterKey != "" {
 		var err error
