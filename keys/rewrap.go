@@ -16,6 +16,15 @@ func (r *Ring) Outdated(sealed []byte) bool {
 // First is the id of the master key that seals.
 func (r *Ring) First() string { return r.masters[0].id }
 
+// Others are the ids of the master keys that only open what they sealed before.
+func (r *Ring) Others() []string {
+	var ids []string
+	for _, m := range r.masters[1:] {
+		ids = append(ids, m.id)
+	}
+	return ids
+}
+
 // Rewrap seals anew, in one step, the keys that an older master key sealed, and returns how many. Whoever reads them meanwhile opens either: their
 // servers have both master keys. It changes nothing where a later version of this program has sealed a key that is not known here: the older master key
 // would seem to be needed no more.

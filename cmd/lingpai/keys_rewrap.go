@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,14 +20,18 @@ func rewrapCommand() *cobra.Command {
 		Short: "Seal everything anew with the first master key, so that an older one can be dropped",
 		Long: `Seal everything anew with the first entry of master_key, while servers go on serving. To replace a master key:
 
-  1. lingpai keys new-master-key; add the entry behind the old one, on all servers, and restart them one by one
-  2. put the new entry first, on all servers, and restart them one by one
-  3. lingpai keys rewrap, with the new entry first
+  1. lingpai keys new-master-key; add the entry behind the old one and a comma (old,new), on all servers, and restart them one by one
+  2. put the new entry first (new,old), on all servers, and restart them one by one
+  3. lingpai keys rewrap, with the new entry first and all settings of the servers, that of Redis too
   4. when it says so, take the old entry away, on all servers
 
 It can be broken off and run again.`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB, _ []string) error {
+		ring, err := keys.ParseRing(c.MasterKey.Reveal())
+		if err != nil {
+			return err
+		}
 		sealedKeys, err := keeper.Rewrap(ctx)
 		if err != nil {
 			return err
@@ -34,35 +40,33 @@ It can be broken off and run again.`,
 		if err != nil {
 			return err
 		}
-		ring, err := keys.ParseRing(c.MasterKey.Reveal())
-		if err != nil {
-			return err
-		}
 		cmd.Printf("sealed %s and %s anew with master key %s\n", plural(sealedKeys, "key"), plural(secrets, "AppSecret"), ring.First())
-		sessionKeys, err := rewrapVault(ctx, cmd, c, ring, database)
-		if err != nil {
-			return err
+		if sealedKeys+secrets == 0 {
+			cmd.Printf("%s, the first entry of master_key, had sealed all of them before; if it is the one to be replaced, put the new entry before it\n", ring.First())
 		}
-		cmd.Printf("sealed %s anew\n", plural(sessionKeys, "session key"))
-		cmd.Printf("older entries of master_key are not needed any more, if all servers have had %s first since before %s\n",
-			ring.First(), moment(time.Now()))
+		if c.RedisURL == "" { // then each server has session keys in its memory, and loses them when it is restarted
+			cmd.Println("session keys were not looked at, since redis.url (LINGPAI_REDIS_URL) is empty; if servers have one, run this again with their settings " +
+				"before an entry of master_key is taken away")
+		} else if err := rewrapVault(ctx, cmd, c, ring, database); err != nil {
+			return fmt.Errorf("not all session keys are sealed anew yet; keep all entries of master_key, and run lingpai keys rewrap again: %w", err)
+		}
+		if others := ring.Others(); len(others) > 0 {
+			cmd.Printf("%s can be taken out of master_key, if all servers have had %s first since before %s\n",
+				strings.Join(others, ", "), ring.First(), moment(time.Now()))
+		}
 		return nil
 	})
 }
 
-// rewrapVault seals the session keys of all WeChat accounts anew that are in Redis. Without Redis each server has its own in its memory, and loses them
-// when it is restarted.
-func rewrapVault(ctx context.Context, cmd *cobra.Command, c config, ring *keys.Ring, database *sql.DB) (resealed int, err error) {
-	if c.RedisURL == "" {
-		return 0, nil
-	}
+// rewrapVault seals the session keys of all WeChat accounts anew that are in Redis, and tells how many those were.
+func rewrapVault(ctx context.Context, cmd *cobra.Command, c config, ring *keys.Ring, database *sql.DB) error {
 	store, err := openVolatile(c)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer store.Close()
 	vault := wechat.NewVault(wechat.VaultConfig{Store: store, NotFound: identity.ErrNotFound, Sealer: ring, KeyLife: c.SessionKeyLife})
-	looked, told := 0, time.Now()
+	looked, resealed, told := 0, 0, time.Now()
 	err = database.Users().EachAccount(ctx, identity.PlatformWechat, func(key identity.AccountKey) error {
 		done, err := vault.Reseal(ctx, wechat.Account{AppID: key.App, OpenID: key.Subject}, ring.Outdated)
 		if done {
@@ -74,5 +78,8 @@ func rewrapVault(ctx context.Context, cmd *cobra.Command, c config, ring *keys.R
 		}
 		return err
 	})
-	return resealed, err
+	if err == nil {
+		cmd.Printf("sealed %s anew\n", plural(resealed, "session key"))
+	}
+	return err
 }
