@@ -15,18 +15,15 @@ func (u *Users) Accounts(ctx context.Context, userID string) ([]identity.Account
 	if storable(userID) != nil {
 		return nil, nil
 	}
-	rows, err := accountsOf(u.db.read.WithContext(ctx), "user_id = ?", userID)
-	accounts := make([]identity.Account, len(rows))
-	for n, row := range rows {
-		accounts[n] = row.account()
-	}
-	return accounts, ended(ctx, err)
+	return listed(u.db.read.WithContext(ctx), accountRow.account, accountsWhere("user_id = ?"), userID)
+}
+
+func accountsWhere(where string) string {
+	return "SELECT * FROM accounts WHERE " + where + " ORDER BY platform, app, subject"
 }
 
 func accountsOf(db *gorm.DB, where string, values ...any) ([]accountRow, error) {
-	var rows []accountRow
-	err := db.Raw("SELECT * FROM accounts WHERE "+where+" ORDER BY platform, app, subject", values...).Scan(&rows).Error
-	return rows, err
+	return scanAll[accountRow](db, accountsWhere(where), values...)
 }
 
 // Link implements identity.Users.

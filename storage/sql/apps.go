@@ -110,9 +110,9 @@ func (a *Apps) seal(platform, id string, secret identity.Secret) ([]byte, error)
 // Rewrap seals anew the AppSecrets that an older master key sealed, and returns how many. One that is replaced meanwhile is left as its new owner
 // sealed it.
 func (a *Apps) Rewrap(ctx context.Context) (count int, err error) {
-	var rows []appRow
-	if err := a.db.read.WithContext(ctx).Raw("SELECT * FROM apps ORDER BY platform, id").Scan(&rows).Error; err != nil {
-		return 0, ended(ctx, err)
+	rows, err := scanAll[appRow](a.db.read.WithContext(ctx), "SELECT * FROM apps ORDER BY platform, id")
+	if err != nil {
+		return 0, err
 	}
 	for _, row := range rows {
 		if a.db.ring != nil && !a.db.ring.Outdated(row.SealedSecret) {
@@ -138,11 +138,5 @@ func (a *Apps) Rewrap(ctx context.Context) (count int, err error) {
 
 // List implements identity.Apps.
 func (a *Apps) List(ctx context.Context) ([]identity.App, error) {
-	var rows []appRow
-	err := a.db.read.WithContext(ctx).Raw("SELECT * FROM apps ORDER BY platform, id").Scan(&rows).Error
-	apps := make([]identity.App, len(rows))
-	for n, row := range rows {
-		apps[n] = row.app()
-	}
-	return apps, ended(ctx, err)
+	return listed(a.db.read.WithContext(ctx), appRow.app, "SELECT * FROM apps ORDER BY platform, id")
 }

@@ -112,11 +112,5 @@ func (c *Clients) Disable(ctx context.Context, id string) error {
 
 // List implements identity.Clients.
 func (c *Clients) List(ctx context.Context) ([]identity.Client, error) {
-	var rows []clientRow
-	err := c.db.read.WithContext(ctx).Raw("SELECT * FROM clients ORDER BY id").Scan(&rows).Error
-	clients := make([]identity.Client, len(rows))
-	for n, row := range rows {
-		clients[n] = row.client()
-	}
-	return clients, ended(ctx, err)
+	return listed(c.db.read.WithContext(ctx), clientRow.client, "SELECT * FROM clients ORDER BY id")
 }

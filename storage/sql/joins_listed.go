@@ -34,12 +34,17 @@ func scanAll[V any](tx *gorm.DB, query string, values ...any) ([]V, error) {
 	return append([]V(nil), rows...), ended(result.Statement.Context, result.Error)
 }
 
+// listed scans all rows of a query, and returns what each of them tells of.
+func listed[R, V any](tx *gorm.DB, told func(R) V, query string, values ...any) ([]V, error) {
+	rows, err := scanAll[R](tx, query, values...)
+	all := make([]V, len(rows))
+	for n, row := range rows {
+		all[n] = told(row)
+	}
+	return all, err
+}
+
 // List implements identity.Joins.
 func (j *Joins) List(ctx context.Context, limit int) ([]identity.Join, error) {
-	rows, err := scanAll[joinRow](j.db.read.WithContext(ctx), "SELECT * FROM joins ORDER BY id DESC LIMIT ?", limit)
-	joins := make([]identity.Join, len(rows))
-	for n, row := range rows {
-		joins[n] = row.join()
-	}
-	return joins, err
+	return listed(j.db.read.WithContext(ctx), joinRow.join, "SELECT * FROM joins ORDER BY id DESC LIMIT ?", limit)
 }

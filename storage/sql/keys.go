@@ -54,13 +54,7 @@ func (k *Keys) Keys(ctx context.Context) ([]keys.Record, error) {
 }
 
 func readKeys(db *gorm.DB) ([]keys.Record, error) {
-	var rows []keyRow
-	err := db.Raw("SELECT * FROM keys ORDER BY purpose, sequence").Scan(&rows).Error
-	records := make([]keys.Record, len(rows))
-	for n, row := range rows {
-		records[n] = row.record()
-	}
-	return records, ended(db.Statement.Context, err)
+	return listed(db, keyRow.record, "SELECT * FROM keys ORDER BY purpose, sequence")
 }
 
 // Update implements keys.Store. Who locks the keys goes on alone. Two who find none have nothing to lock: both add the first, and who comes second

@@ -50,9 +50,7 @@ func (db *DB) migrator(ctx context.Context) (*goose.Provider, error) {
 
 // tables names what is in the database.
 func (db *DB) tables(ctx context.Context) ([]string, error) {
-	var names []string
-	err := db.read.WithContext(ctx).Raw(db.words.tables).Scan(&names).Error
-	return names, ended(ctx, err)
+	return scanAll[string](db.read.WithContext(ctx), db.words.tables)
 }
 
 // MigrateUp applies what is missing and returns its names. Each step is a transaction together with the note that it was taken. When several
@@ -80,8 +78,7 @@ func (db *DB) MigrateUp(ctx context.Context) ([]string, error) {
 
 // applied names the steps that were taken, also those before one that failed.
 func applied(results []*goose.MigrationResult, failure error) (names []string) {
-	var partial *goose.PartialError
-	if errors.As(failure, &partial) {
+	if partial, ok := errors.AsType[*goose.PartialError](failure); ok {
 		results = partial.Applied
 	}
 	for _, result := range results {

@@ -13,9 +13,6 @@ import (
 
 // End implements identity.Sessions.
 func (s *Sessions) End(ctx context.Context, id, reason string) (bool, error) {
-	if storable(id) != nil {
-		return false, nil
-	}
 	session, _, err := s.Find(ctx, id)
 	if errors.Is(err, identity.ErrNotFound) {
 		return false, nil
@@ -98,10 +95,9 @@ func (s *Sessions) endEverybodys(ctx context.Context, reason, where string, at t
 
 // lastOfBatch returns the last id of the next batch, and whether it is the last batch.
 func (s *Sessions) lastOfBatch(ctx context.Context, from string) (string, bool, error) {
-	var ids []string
-	err := s.db.read.WithContext(ctx).Raw("SELECT id FROM sessions WHERE id > ? ORDER BY id LIMIT ?", from, endBatch).Scan(&ids).Error
+	ids, err := scanAll[string](s.db.read.WithContext(ctx), "SELECT id FROM sessions WHERE id > ? ORDER BY id LIMIT ?", from, endBatch)
 	if err != nil || len(ids) == 0 {
-		return from, true, ended(ctx, err)
+		return from, true, err
 	}
 	return ids[len(ids)-1], len(ids) < endBatch, nil
 }

@@ -63,8 +63,8 @@ func (sqliteDialect) Explain(statement string, values ...any) string {
 
 // Translate implements gorm.ErrorTranslator.
 func (sqliteDialect) Translate(err error) error {
-	var failure *sqlite.Error
-	if !errors.As(err, &failure) {
+	failure, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
 		return err
 	}
 	switch failure.Code() {

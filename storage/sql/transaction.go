@@ -65,11 +65,8 @@ func repeat(ctx context.Context, do func() error) error {
 // undone says whether the database undid what it was doing, and would do it if asked again: PostgreSQL's serialization failures and
 // deadlocks, the optimistic conflicts of its relatives, and statements that a connection compiled before somebody migrated their tables.
 func undone(err error) bool {
-	var failure *pgconn.PgError
-	if !errors.As(err, &failure) {
-		return false
-	}
-	return failure.Code == "40001" || failure.Code == "40P01" || failure.Code == "0A000" && failure.Routine == "RevalidateCachedQuery"
+	failure, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (failure.Code == "40001" || failure.Code == "40P01" || failure.Code == "0A000" && failure.Routine == "RevalidateCachedQuery")
 }
 
 // carry bounds what waits for another process, by our patience or by its caller's if that ends sooner. It is carried through even if its caller

@@ -163,11 +163,5 @@ func (u *Users) List(ctx context.Context, after string, limit int) ([]identity.U
 	if err := storable(after); err != nil {
 		return nil, err
 	}
-	var rows []userRow
-	err := u.db.read.WithContext(ctx).Raw("SELECT * FROM users WHERE id > ? ORDER BY id LIMIT ?", after, limit).Scan(&rows).Error
-	users := make([]identity.User, len(rows))
-	for n, row := range rows {
-		users[n] = row.user()
-	}
-	return users, ended(ctx, err)
+	return listed(u.db.read.WithContext(ctx), userRow.user, "SELECT * FROM users WHERE id > ? ORDER BY id LIMIT ?", after, limit)
 }
