@@ -36,8 +36,8 @@ func (s *site) openStore(ctx context.Context, kind, folder string) (store, error
 }
 
 // count returns the one number that a query returns.
-func count(ctx context.Context, database *sql.DB, query string, arguments ...any) (n int64, err error) {
-	if err = database.QueryRowContext(ctx, query, arguments...).Scan(&n); err != nil {
+func count(ctx context.Context, database *sql.DB, query string) (n int64, err error) {
+	if err = database.QueryRowContext(ctx, query).Scan(&n); err != nil {
 		err = fmt.Errorf("looking at the database: %w", err)
 	}
 	return n, err

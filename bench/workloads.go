@@ -64,7 +64,7 @@ func enterWorkloads(ctx context.Context, o options, h *house) ([]*trial, error) 
 		for _, w := range []*workload{
 			refreshWorkload(h, endpoint, known[:connections]),
 			clientCredentialsWorkload(connections, h, endpoint),
-			wechatWorkload(connections, h, endpoint, h.knownCodes()),
+			wechatWorkload(connections, endpoint, h.knownCodes()),
 			passwordWorkload(connections, h, endpoint),
 			introspectWorkload(connections, endpoint, asking),
 			jwksWorkload(connections, keySet),
@@ -95,11 +95,11 @@ func enterCrowd(ctx context.Context, o options, h *house) ([]*trial, error) {
 		trials = append(trials, refreshWorkload(h, endpoint, known[:connections]).trial(h))
 	}
 	for _, connections := range sizes {
-		trials = append(trials, wechatWorkload(connections, h, endpoint, h.knownCodes()).trial(h))
+		trials = append(trials, wechatWorkload(connections, endpoint, h.knownCodes()).trial(h))
 	}
 	newcomers := h.newCodes()
 	for _, connections := range sizes {
-		w := wechatWorkload(connections, h, endpoint, newcomers)
+		w := wechatWorkload(connections, endpoint, newcomers)
 		w.name = newcomersName
 		trials = append(trials, w.trial(h))
 	}
@@ -125,7 +125,7 @@ func clientCredentialsWorkload(connections int, h *house, endpoint *url.URL) *wo
 }
 
 // wechatWorkload trades a fresh code in every request. The codes were minted before.
-func wechatWorkload(connections int, h *house, endpoint *url.URL, codes *codes) *workload {
+func wechatWorkload(connections int, endpoint *url.URL, codes *codes) *workload {
 	w := tokenWorkload(wechatName, endpoint, newHolders(connections), func(*holder) ([]byte, error) { return codes.signIn(endpoint) })
 	w.prepare = codes.prepare
 	return w

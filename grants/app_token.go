@@ -70,18 +70,12 @@ func (m *Manager) checkAppTokenClient(ctx context.Context, bearer string) (ident
 	if err != nil {
 		return identity.Client{}, errInvalidToken
 	}
-	if err := m.checkLife(ctx, claims); err != nil {
+	client, _, err := m.bearerOf(ctx, claims)
+	if err != nil {
 		return identity.Client{}, err
 	}
 	own := claims.Session == "" && claims.Subject == claims.ClientID && slices.Equal(claims.Audience, tokens.Audience{claims.Issuer})
-	if !own || !tokens.HasScope(claims.Scope, ScopeAppToken) {
-		return identity.Client{}, errNoAppTokenScope
-	}
-	client, err := m.Clients.Find(ctx, claims.ClientID)
-	if err != nil {
-		return identity.Client{}, storeFailed(err)
-	}
-	if !m.mayUse(client, ClientCredentials) || !slices.Contains(client.Scopes, ScopeAppToken) {
+	if !own || !tokens.HasScope(claims.Scope, ScopeAppToken) || !m.mayUse(client, ClientCredentials) || !slices.Contains(client.Scopes, ScopeAppToken) {
 		return identity.Client{}, errNoAppTokenScope
 	}
 	return client, nil

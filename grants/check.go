@@ -14,7 +14,6 @@ type Caller struct {
 	ClientID  string
 	SessionID string
 	Scope     string
-	AuthTime  time.Time
 	ExpiresAt time.Time
 }
 
@@ -45,7 +44,6 @@ func callerOf(claims tokens.AccessClaims) Caller {
 		ClientID:  claims.ClientID,
 		SessionID: claims.Session,
 		Scope:     claims.Scope,
-		AuthTime:  time.Unix(claims.AuthTime, 0),
 		ExpiresAt: time.Unix(claims.Expires, 0),
 	}
 }

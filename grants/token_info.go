@@ -15,24 +15,22 @@ import (
 
 // tokenInfo is a token set as go-oauth2 renders it. The ID token and remarks travel in the extension.
 func tokenInfo(client identity.Client, set tokens.Set) oauth2.TokenInfo {
-	info := &models.Token{
+	extension := url.Values{}
+	if set.IDToken != "" {
+		extension.Set("id_token", set.IDToken)
+	}
+	for name, remark := range set.Remarks {
+		extension.Set(name, remark)
+	}
+	return &models.Token{
 		ClientID:        client.ID,
 		UserID:          set.Session.UserID,
 		Scope:           set.Scope,
 		Access:          set.AccessToken,
 		AccessExpiresIn: set.ExpiresIn,
 		Refresh:         set.RefreshToken,
+		Extension:       extension,
 	}
-	if set.IDToken != "" {
-		info.Extension = url.Values{"id_token": {set.IDToken}}
-	}
-	for name, remark := range set.Remarks {
-		if info.Extension == nil {
-			info.Extension = url.Values{}
-		}
-		info.Extension.Set(name, remark)
-	}
-	return info
 }
 
 // clientInfo is a client as go-oauth2 knows it. Its secret is a hash, so there is none to return.
@@ -43,11 +41,6 @@ func (c clientInfo) GetSecret() string { return "" }
 func (c clientInfo) GetDomain() string { return "" }
 func (c clientInfo) GetUserID() string { return "" }
 func (c clientInfo) IsPublic() bool    { return !c.client.Confidential }
-
-// VerifyPassword implements oauth2.ClientPasswordVerifier.
-func (c clientInfo) VerifyPassword(secret string) bool {
-	return c.client.Confidential && identity.SecretMatches(c.client.SecretHash, secret)
-}
 
 // GetClient implements oauth2.Manager.
 func (m *Manager) GetClient(ctx context.Context, id string) (oauth2.ClientInfo, error) {
