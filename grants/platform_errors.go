@@ -18,9 +18,9 @@ const wechatRetry = 5 * time.Second
 // user's; its text never.
 func (m *Manager) platformRefused(ctx context.Context, client identity.Client, platform Platform, err error) error {
 	name := platform.Title()
-	var refusal *wechat.Error
-	if !errors.As(err, &refusal) {
-		refusal = &wechat.Error{Class: wechat.ErrUnavailable}
+	refusal, ok := errors.AsType[*wechat.Error](err)
+	if !ok {
+		refusal = &wechat.Error{}
 	}
 	retry := max(refusal.RetryAfter, wechatRetry)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -79,9 +80,7 @@ func TestRefreshByAnotherClientEndsNothing(t *testing.T) {
 	for _, stranger := range []form{{"client_id": "mini-2"}, {"client_id": "backend", "client_secret": testSecret}} {
 		for _, token := range []string{old, current.GetRefresh()} {
 			f := form{"grant_type": grants.RefreshToken, "refresh_token": token}
-			for name, value := range stranger {
-				f[name] = value
-			}
+			maps.Copy(f, stranger)
 			_, err := w.token(f)
 			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
 		}

@@ -3,6 +3,7 @@ package grants_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -125,9 +126,7 @@ func TestWechatCodeOfAnotherCannotBeRepeated(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := wechatCode(code, testKey)
-			for k, v := range change {
-				f[k] = v
-			}
+			maps.Copy(f, change)
 			if f[":Idempotency-Key"] == "" {
 				delete(f, ":Idempotency-Key")
 			}

@@ -18,14 +18,7 @@ const maxImportedBits = 4096
 // Import adds a signing key that somebody else made, as PEM (PKCS #8 or PKCS #1): it is announced, and the next to be used. It returns its id. Only RSA
 // keys of 2048 to 4096 bits with the usual exponent are taken; the error says why another is not.
 func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error) {
-	key, err := parsePEM(text)
-	if err != nil {
-		return "", err
-	}
-	if id, err = thumbprint(&key.PublicKey); err != nil {
-		return "", err
-	}
-	plaintext, err := x509.MarshalPKCS8PrivateKey(key)
+	id, plaintext, err := newSigningKey(func() (*rsa.PrivateKey, error) { return parsePEM(text) })
 	if err != nil {
 		return "", err
 	}

@@ -49,11 +49,7 @@ func (s *succession) inUse() *Record {
 	if !found {
 		return nil
 	}
-	return s.bySequence(active.Sequence)
-}
-
-func (s *succession) bySequence(sequence int) *Record {
-	n := slices.IndexFunc(s.records, func(r Record) bool { return r.Sequence == sequence })
+	n := slices.IndexFunc(s.records, func(r Record) bool { return r.Sequence == active.Sequence })
 	return &s.records[n]
 }
 

@@ -3,6 +3,7 @@ package provider_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -26,9 +27,7 @@ func (w *world) everyAccountCall() map[string]form {
 func (w *world) resigned(token string, change map[string]any) string {
 	w.t.Helper()
 	claims := claimsOf(w.t, token)
-	for name, value := range change {
-		claims[name] = value
-	}
+	maps.Copy(claims, change)
 	payload, err := json.Marshal(claims)
 	require.NoError(w.t, err)
 	signed, err := w.keys.Sign("at+jwt", payload)
@@ -96,16 +95,14 @@ func TestWhatIsNoAccessTokenOfAnAccount(t *testing.T) {
 	service := w.token(serviceForm())
 	requireTokens(t, service)
 	bad := w.forgeries(t, a)
-	for name, token := range map[string]string{
+	maps.Copy(bad, map[string]string{
 		"an ID token": a.text("id_token"), "a refresh token": a.text("refresh_token"), "a code": w.code("ada"), "of an ended session": ended.text("access_token"),
 		"of a disabled client": closed.text("access_token"), "of a disabled user": disabled.text("access_token"), "of a user who leaves": gone.text("access_token"),
 		"a client's own": service.text("access_token"), "expired": w.resigned(a.text("access_token"), map[string]any{"exp": w.clock.Now().Unix() - 1}),
 		"another user's session": w.resigned(a.text("access_token"), map[string]any{"sid": claimsOf(t, other.text("access_token"))["sid"]}),
 		"another user":           w.resigned(a.text("access_token"), map[string]any{"sub": w.subOf(other.text("access_token"))}),
 		"another client":         w.resigned(a.text("access_token"), map[string]any{"client_id": "mini"}),
-	} {
-		bad[name] = token
-	}
+	})
 	before := w.stateOf(a)
 	for name, token := range bad {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package provider_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -70,9 +71,7 @@ func (w *world) accountText(call, body string, header http.Header) answer {
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	a := w.send(request)
 	if err := requireDescribed(call, body, a); err != nil {
 		w.t.Errorf("%s answers what its description does not have: %v", call, err)

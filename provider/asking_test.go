@@ -3,6 +3,7 @@ package provider_test
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,9 +20,7 @@ type form map[string]string
 // with returns a copy with some parameters changed; an empty value takes one away.
 func (f form) with(pairs ...string) form {
 	changed := form{}
-	for name, value := range f {
-		changed[name] = value
-	}
+	maps.Copy(changed, f)
 	for n := 0; n < len(pairs); n += 2 {
 		changed[pairs[n]] = pairs[n+1]
 		if pairs[n+1] == "" {
@@ -76,9 +75,7 @@ func (w *world) ask(method, path string, body io.Reader, header http.Header) ans
 	if body != nil {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	return w.send(request)
 }
 

@@ -110,15 +110,13 @@ func (a answers) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // classify finds an error's name and status. An unknown error tells nothing of itself.
 func classify(err error) (*grants.Error, int) {
-	var withStatus statusError
-	if errors.As(err, &withStatus) {
+	if withStatus, ok := errors.AsType[statusError](err); ok {
 		return withStatus.refusal, withStatus.status
 	}
 	if refusal, ok := errors.AsType[*accounts.Error](err); ok { // before what it came of, which may be a refusal too
 		err = &grants.Error{Name: refusal.Name, Description: refusal.Description, RetryAfter: refusal.RetryAfter, Cause: refusal.Cause}
 	}
-	var refusal *grants.Error
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*grants.Error](err); ok {
 		if status, known := statuses()[refusal.Name]; known {
 			return refusal, status
 		}

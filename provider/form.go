@@ -25,7 +25,7 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.RawQuery != "" {
 		return badRequest("Send parameters in the form body: query strings end up in logs, so this endpoint reads none.")
 	}
-	if err := checkContentType(r.Header); err != nil {
+	if err := checkContentType(r.Header, formType); err != nil {
 		return err
 	}
 	body, err := readBody(w, r)
@@ -43,7 +43,7 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 // readBody reads all of a body that is not too large.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, refused(http.StatusRequestEntityTooLarge, "The body must not be larger than 64 KiB.")
 	} else if err != nil {
 		return nil, badRequest("The body could not be read.")
@@ -51,17 +51,17 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// checkContentType accepts forms only, and only as they are: no JSON, no multipart, no compression.
-func checkContentType(header http.Header) error {
+// checkContentType accepts one type only, and only as it is: in UTF-8, and not compressed.
+func checkContentType(header http.Header, wanted string) error {
 	mediaType, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	charset := params["charset"]
 	switch {
-	case err != nil || mediaType != formType || len(header.Values("Content-Type")) > 1:
-		return refused(http.StatusUnsupportedMediaType, "Content-Type must be "+formType+".")
+	case err != nil || mediaType != wanted || len(header.Values("Content-Type")) > 1:
+		return refused(http.StatusUnsupportedMediaType, "Content-Type must be "+wanted+".")
 	case charset != "" && !strings.EqualFold(charset, "utf-8"):
-		return refused(http.StatusUnsupportedMediaType, "The form must be encoded in UTF-8.")
+		return refused(http.StatusUnsupportedMediaType, "The body must be encoded in UTF-8.")
 	case header.Get("Content-Encoding") != "":
-		return refused(http.StatusUnsupportedMediaType, "The form must not be compressed.")
+		return refused(http.StatusUnsupportedMediaType, "The body must not be compressed.")
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,11 +13,8 @@ import (
 // readMembers reads a JSON object of strings, each member once and by its exact name, of those that are known. encoding/json alone would
 // take the last of two, "Password" for "password", and half a surrogate pair for a character.
 func readMembers(w http.ResponseWriter, r *http.Request, known []string) (map[string]string, error) {
-	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	charset := params["charset"]
-	if err != nil || mediaType != "application/json" || len(r.Header.Values("Content-Type")) > 1 ||
-		charset != "" && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
-		return nil, refused(http.StatusUnsupportedMediaType, "Content-Type must be application/json, in UTF-8 and not compressed.")
+	if err := checkContentType(r.Header, jsonType[0]); err != nil {
+		return nil, err
 	}
 	body, err := readBody(w, r)
 	if err != nil {

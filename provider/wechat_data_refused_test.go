@@ -24,9 +24,7 @@ func TestWhateverIsWrongWithDataIsOneAnswer(t *testing.T) {
 	good := func() form { return w.encrypted("phone", wechattest.Plaintext{User: "alice", Kind: "phone"}) }
 	user := func(change map[string]any) map[string]any {
 		data := map[string]any{"nickName": "a", "gender": 0}
-		for name, value := range change {
-			data[name] = value
-		}
+		maps.Copy(data, change)
 		return data
 	}
 	wrong := map[string]func() form{

@@ -67,7 +67,7 @@ func (i *Issuer) ReadRefreshToken(token string) (RefreshToken, error) {
 	}, nil
 }
 
-// write makes the token's text under the current refresh secret.
+// writeRefreshToken makes the token's text under the current refresh secret.
 func (i *Issuer) writeRefreshToken(t RefreshToken) (string, error) {
 	session, err := uuid.Parse(t.SessionID)
 	if err != nil {

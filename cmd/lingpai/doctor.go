@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,12 +122,7 @@ func (d *doctor) obstacle(c check) string {
 
 // faulty says whether a setting could not be taken.
 func (d *doctor) faulty(key string) bool {
-	for _, fault := range d.faults {
-		if strings.HasPrefix(fault.Error(), key+" (") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.faults, func(fault error) bool { return strings.HasPrefix(fault.Error(), key+" (") })
 }
 
 func (d *doctor) close(ctx context.Context) {

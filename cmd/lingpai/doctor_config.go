@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,12 +22,9 @@ func configFaults(err error) []error {
 
 // unreadable says whether the file could not be read: what the settings are is not known then, and the defaults are of no interest.
 func (d *doctor) unreadable() bool {
-	for _, fault := range d.faults {
-		if strings.HasPrefix(fault.Error(), "--config: ") || strings.HasPrefix(fault.Error(), "LINGPAI_CONFIG: ") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.faults, func(fault error) bool {
+		return strings.HasPrefix(fault.Error(), "--config: ") || strings.HasPrefix(fault.Error(), "LINGPAI_CONFIG: ")
+	})
 }
 
 func (d *doctor) checkConfiguration(context.Context) {

@@ -27,16 +27,12 @@ type shownKey struct {
 func listKeysCommand() *cobra.Command {
 	return addOutputFlag(onDatabase(&cobra.Command{Use: "list", Short: "List the keys in the database, never their secrets", Args: cobra.NoArgs}, openMigrated,
 		func(cmd *cobra.Command, c config, database *sql.DB, _ []string) error {
-			records, err := database.Keys().Keys(cmd.Context())
-			if err != nil {
-				return err
-			}
-			now, err := database.Clock(cmd.Context())
+			infos, err := describeKeys(cmd.Context(), database)
 			if err != nil {
 				return err
 			}
 			var shown []shownKey
-			for _, k := range keys.Describe(records, now) {
+			for _, k := range infos {
 				shown = append(shown, shownKey{k.ID, k.Purpose, k.State, k.MasterKey, moment(k.CreatedAt), c.nextOf(k)})
 			}
 			return printRows(cmd, shown, []string{"ID", "PURPOSE", "STATE", "NEXT", "MASTER KEY", "CREATED"}, func(k shownKey) []string {

@@ -80,15 +80,10 @@ has been published already. Users whose access token it signed refresh it; whoev
 
 // tellRevoked says what the emergency is followed by.
 func tellRevoked(ctx context.Context, cmd *cobra.Command, c config, database *sql.DB, id string) error {
-	records, err := database.Keys().Keys(ctx)
+	infos, err := describeKeys(ctx, database)
 	if err != nil {
 		return err
 	}
-	now, err := database.Clock(ctx)
-	if err != nil {
-		return err
-	}
-	infos := keys.Describe(records, now)
 	revoked := infos[slices.IndexFunc(infos, func(k keys.Info) bool { return k.ID == id })]
 	cmd.Printf("%s is gone since %s; servers notice within seconds\n", id, moment(revoked.GoneAt))
 	inUse, err := keyInUse(ctx, database, revoked.Purpose)
@@ -107,20 +102,24 @@ func tellRevoked(ctx context.Context, cmd *cobra.Command, c config, database *sq
 	return nil
 }
 
-// keyInUse goes by the database's clock: by one that is behind, the key before would still be in use.
-func keyInUse(ctx context.Context, database *sql.DB, purpose keys.Purpose) (keys.Info, error) {
+// describeKeys goes by the database's clock: by one that is behind, the key before would still be in use.
+func describeKeys(ctx context.Context, database *sql.DB) ([]keys.Info, error) {
 	records, err := database.Keys().Keys(ctx)
 	if err != nil {
-		return keys.Info{}, err
+		return nil, err
 	}
 	now, err := database.Clock(ctx)
+	return keys.Describe(records, now), err
+}
+
+func keyInUse(ctx context.Context, database *sql.DB, purpose keys.Purpose) (keys.Info, error) {
+	infos, err := describeKeys(ctx, database)
 	if err != nil {
 		return keys.Info{}, err
 	}
-	for _, k := range keys.Describe(records, now) {
-		if k.Purpose == purpose && k.State == keys.Active {
-			return k, nil
-		}
+	n := slices.IndexFunc(infos, func(k keys.Info) bool { return k.Purpose == purpose && k.State == keys.Active })
+	if n < 0 {
+		return keys.Info{}, fmt.Errorf("there is no %s key in use", purpose)
 	}
-	return keys.Info{}, fmt.Errorf("there is no %s key in use", purpose)
+	return infos[n], nil
 }

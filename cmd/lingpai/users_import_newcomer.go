@@ -52,8 +52,7 @@ func (f importFields) profile() (identity.Profile, error) {
 	profile, err := accounts.CheckProfile(identity.Profile{
 		Name: t["name"], Nickname: t["nickname"], Picture: t["picture"], Gender: t["gender"], Locale: t["locale"], Email: t["email"],
 	})
-	var refused *accounts.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*accounts.Error](err); ok {
 		return identity.Profile{}, errors.New(strings.TrimSuffix(refused.Description, "."))
 	}
 	return profile, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -130,13 +131,10 @@ func (c importCounts) print(cmd *cobra.Command, options importOptions) error {
 	} else {
 		cmd.Printf("%s %s, already there %s, refused %s\n", imported, grouped(c.Imported), grouped(c.AlreadyThere), grouped(c.Refused))
 	}
-	where := options.report
-	if where == "" {
-		where = "the lines above; --report FILE tells of all"
-	}
 	if c.Refused == 0 {
 		return nil
 	}
+	where := cmp.Or(options.report, "the lines above; --report FILE tells of all")
 	return fmt.Errorf("%s of %s rows were refused: see %s", grouped(c.Refused), grouped(c.rows()), where)
 }
 

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -206,10 +207,8 @@ func endingsRaceListing(t *testing.T, h house) {
 		if err != nil {
 			return err
 		}
-		for _, id := range endings.SessionIDs {
-			if id == session.ID {
-				return nil
-			}
+		if slices.Contains(endings.SessionIDs, session.ID) {
+			return nil
 		}
 		return identity.ErrNotFound
 	}) {
