@@ -99,3 +99,13 @@ func TestScriptsReadThatTheDatabaseIsDown(t *testing.T) {
 	require.NotEmpty(t, a.header.Get("Retry-After"))
 	require.Empty(t, w.token(refreshForm(refresh).with(":Origin", "https://evil.example.com")).header.Get("Access-Control-Allow-Origin"))
 }
+
+// TestWhoIsNoScriptCostsNoLookAtOrigins: it would come before the bound on requests in flight, and wait for a database that hangs.
+func TestWhoIsNoScriptCostsNoLookAtOrigins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.Equal(t, http.StatusOK, w.signIn("alice").status)
+	require.NotContains(t, w.asked.String(), "all\n")
+	w.token(refreshForm("x").with(":Origin", testOrigin))
+	require.Contains(t, w.asked.String(), "all\n")
+}

@@ -71,6 +71,11 @@ func (c *askedClients) Find(ctx context.Context, id string) (identity.Client, er
 	return c.Clients.Find(ctx, id)
 }
 
+func (c *askedClients) List(ctx context.Context) ([]identity.Client, error) {
+	_, _ = c.w.asked.Write([]byte("all\n"))
+	return c.Clients.List(ctx)
+}
+
 // touchedSessions writes down what is looked up and ended.
 type touchedSessions struct {
 	identity.Sessions
