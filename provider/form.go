@@ -60,7 +60,7 @@ func checkContentType(header http.Header, wanted string) error {
 		return refused(http.StatusUnsupportedMediaType, "Content-Type must be "+wanted+".")
 	case charset != "" && !strings.EqualFold(charset, "utf-8"):
 		return refused(http.StatusUnsupportedMediaType, "The body must be encoded in UTF-8.")
-	case header.Get("Content-Encoding") != "":
+	case strings.Join(header.Values("Content-Encoding"), "") != "":
 		return refused(http.StatusUnsupportedMediaType, "The body must not be compressed.")
 	}
 	return nil
