@@ -133,3 +133,24 @@ func TestNothingIsLeft(t *testing.T) {
 	_, err = less.Sign("JWT", []byte(`{}`))
 	require.ErrorIs(t, err, errNoSigner)
 }
+
+// TestAServerSignsWithNothingThatItDoesNotPublish, which no verifier would take: one that lacks a master key can open a key that came later, but publishes
+// what it knew.
+func TestAServerSignsWithNothingThatItDoesNotPublish(t *testing.T) {
+	s := newServers(t)
+	s.pass(testPolicy().Signing.Announce)
+	options := Options{Now: func() time.Time { return s.store.now }, Policy: testPolicy()} // each key is another one
+	next := func(purpose Purpose) string {
+		return newSuccession(purpose, s.store.now, testPolicy().of(purpose), s.store.records).next().ID
+	}
+	ours := Attach(s.store, newRing(t, entry("k1", 'a'), entry("k2", 'b')), options)
+	theirs := Attach(s.store, newRing(t, entry("k2", 'b'), entry("k1", 'a')), options)
+	require.NoError(t, theirs.Revoke(t.Context(), next(Refresh))) // what comes after it, b cannot open
+	require.NoError(t, ours.Revoke(t.Context(), next(Signing)))   // and this it can
+	require.ErrorIs(t, s.b.Reload(t.Context()), ErrUnknownMasterKey)
+	require.NoError(t, ours.Revoke(t.Context(), s.b.Current().KeyID()))
+	require.ErrorIs(t, s.b.Reload(t.Context()), ErrUnknownMasterKey)
+	require.Empty(t, s.b.Current().KeyID())
+	_, err := s.b.Current().Sign("at+jwt", []byte("{}"))
+	require.ErrorIs(t, err, errNoSigner)
+}

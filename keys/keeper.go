@@ -107,18 +107,18 @@ func (k *Keeper) forget(records []Record, opened []openKey, now time.Time) error
 		return err
 	}
 	if less.signer == nil && len(less.secretIDs) > 0 {
-		less.signer, err = k.nextSigner(records, opened, now)
+		less.signer, err = k.nextSigner(less, records, opened, now)
 	}
 	k.records = nil // so that the set is made anew as soon as that can be done
 	k.current.Store(less)
 	return err
 }
 
-// nextSigner makes the key that is used now ready to sign; nil if it could not be opened.
-func (k *Keeper) nextSigner(records []Record, opened []openKey, now time.Time) (*signingKey, error) {
+// nextSigner makes the key that is used now ready to sign; nil if it could not be opened, or is not one that the set publishes.
+func (k *Keeper) nextSigner(set *Set, records []Record, opened []openKey, now time.Time) (*signingKey, error) {
 	active, _ := chooseActive(records, Signing, now)
 	n := slices.IndexFunc(opened, func(key openKey) bool { return key.ID == active.ID })
-	if n < 0 {
+	if n < 0 || set.verifiers[active.ID] == nil {
 		return nil, nil
 	}
 	defer clear(opened[n].plaintext)
