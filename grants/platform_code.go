@@ -84,7 +84,10 @@ func (m *Manager) signInOnce(ctx context.Context, name string, s signIn) (tokens
 	// The store has its own patience: what the platform took so long for is not lost to what little time is left.
 	set, err := m.issue(context.WithoutCancel(ctx), authorization)
 	if errors.Is(err, identity.ErrExists) { // a twin on another replica got the same code accepted
-		set, _, err = m.repeat(ctx, s, openings)
+		var found bool
+		if set, found, err = m.repeat(ctx, s, openings); err == nil && !found { // its session is gone already
+			err = errCodeTwice
+		}
 	}
 	set.Remarks = remarks
 	return set, err

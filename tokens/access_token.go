@@ -75,7 +75,7 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, s
 	}
 	claims.UserClaims = userClaims(of.user, scope)
 	token, err := i.sign(typeAccessToken, claims)
-	return token, expires.Sub(now), err
+	return token, max(0, expires.Sub(now)), err // a session may be over by our clock that is not by the store's
 }
 
 // IssueToClient signs an access token for a client that acts for itself (RFC 6749 §4.4). It belongs to no session, so nothing is written.

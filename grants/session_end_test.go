@@ -1,0 +1,50 @@
+package grants_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// issuing replaces the manager by one over other sessions and another clock.
+func (w *world) issuing(sessions identity.Sessions, now func() time.Time) {
+	config := w.manager.Config
+	config.Sessions = sessions
+	config.Issuer = tokens.New(tokens.Config{
+		Issuer: testIssuer, Keys: w.keys, Sessions: sessions, Users: w.database.Users(), Profiles: w.database.Profiles(),
+		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute, SessionLimit: 20, Now: now,
+	})
+	w.manager = grants.New(config)
+}
+
+// TestNoLifeIsNegative, as it would be where our clock is ahead of the store's when a session ends: RFC 6749 §A.14 has digits only.
+func TestNoLifeIsNegative(t *testing.T) {
+	w := newWorld(t, func(w *world) { w.idle, w.absolute = time.Hour, time.Hour })
+	first := w.signIn("alice")
+	w.clock.Move(time.Hour - 2*time.Second)
+	w.issuing(w.database.Sessions(), func() time.Time { return w.clock.Now().Add(5 * time.Second) })
+	info, err := w.refresh(first.GetRefresh(), "")
+	require.NoError(t, err)
+	require.Zero(t, info.GetAccessExpiresIn())
+}
+
+// endedTwin is a store where a twin has opened the session, which is gone when it is looked for.
+type endedTwin struct{ identity.Sessions }
+
+func (endedTwin) Open(context.Context, identity.Session, int64, identity.Lifetimes, int) (identity.Session, error) {
+	return identity.Session{}, identity.ErrExists
+}
+
+// TestATwinWhoseSessionIsGoneHasNothingToRepeat, and an answer without tokens would look like a success.
+func TestATwinWhoseSessionIsGoneHasNothingToRepeat(t *testing.T) {
+	w := newWorld(t)
+	w.issuing(endedTwin{w.database.Sessions()}, w.clock.Now)
+	_, err := w.token(form{"grant_type": grants.WechatCode, "client_id": "mini", "code": w.code("alice"), ":Idempotency-Key": testKey})
+	require.ErrorContains(t, err, "Get a fresh code")
+}
