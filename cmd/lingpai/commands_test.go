@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"path/filepath"
@@ -132,4 +133,18 @@ func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
 		require.Equal(t, 1, cmd.ProcessState.ExitCode())
 		require.Contains(t, stderr.String(), says)
 	}
+}
+
+// TestAnswersThatAreLostAreNoSuccess: somebody would take an empty file for a master key.
+func TestAnswersThatAreLostAreNoSuccess(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("NOT RUN: there is no /dev/full")
+	}
+	defer full.Close()
+	var said bytes.Buffer
+	cmd := newOperator(t).command(t.Context(), "keys", "new-master-key")
+	cmd.Stdout, cmd.Stderr = full, &said
+	require.Error(t, cmd.Run())
+	require.Contains(t, said.String(), "lingpai: not all could be printed: ")
 }
