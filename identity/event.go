@@ -34,6 +34,10 @@ const (
 	EventJoinUndone     = "user.unjoined"       // likewise
 	EventPhoneBudget    = "wechat.phone_budget" // an app has used up its month; Detail: the app
 	EventUsersImported  = "users.imported"      // Detail: how many
+	EventKeyRotated     = "key.rotated"         // by command; Detail: the key in use now
+	EventKeyRevoked     = "key.revoked"         // Detail: the key; likewise the next
+	EventKeyImported    = "key.imported"
+	EventKeysRewrapped  = "keys.rewrapped" // Detail: the master key that seals them now
 )
 
 // Event is a line of the audit log. It holds no secret and no token.

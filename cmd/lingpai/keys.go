@@ -32,8 +32,15 @@ func listKeysCommand() *cobra.Command {
 				return err
 			}
 			var shown []shownKey
+			first := map[keys.Purpose]string{} // of those that wait, which is the newest: so do others when one was imported
 			for _, k := range infos {
-				shown = append(shown, shownKey{k.ID, k.Purpose, k.State, k.MasterKey, moment(k.CreatedAt), c.nextOf(k)})
+				next := c.nextOf(k)
+				if before := first[k.Purpose]; k.State == keys.Announced && before != "" {
+					next = "after " + before
+				} else if k.State == keys.Announced {
+					first[k.Purpose] = k.ID
+				}
+				shown = append(shown, shownKey{k.ID, k.Purpose, k.State, k.MasterKey, moment(k.CreatedAt), next})
 			}
 			return printRows(cmd, shown, []string{"ID", "PURPOSE", "STATE", "NEXT", "MASTER KEY", "CREATED"}, func(k shownKey) []string {
 				return []string{k.ID, string(k.Purpose), string(k.State), orDash(k.Next), orDash(k.MasterKey), k.CreatedAt}

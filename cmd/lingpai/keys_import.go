@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/storage/sql"
 )
@@ -24,7 +26,7 @@ func importKeyCommand() *cobra.Command {
 next to sign: when the one in use gives way, or by lingpai keys rotate, and not before it was published for keys.announce.`,
 		Example: "  lingpai keys import signing.pem && shred -u signing.pem",
 		Args:    cobra.ExactArgs(1),
-	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, database *sql.DB, args []string) error {
+	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB, args []string) error {
 		text, err := readKeyFile(ctx, cmd, args[0])
 		if err != nil {
 			return err
@@ -33,13 +35,33 @@ next to sign: when the one in use gives way, or by lingpai keys rotate, and not 
 		if err != nil {
 			return err
 		}
-		if inUse, err := keyInUse(ctx, database, keys.Signing); err == nil && inUse.ID == id {
-			cmd.Printf("%s signs from the first start on: there was no other key yet\n", id)
-			return nil
+		if err := recordKeys(ctx, database, identity.EventKeyImported, id); err != nil {
+			return err
 		}
-		cmd.Printf("%s is published, and signs next; see: lingpai keys list\n", id)
-		return nil
+		return tellImported(ctx, cmd, c, database, id)
 	})
+}
+
+// tellImported says when the key will sign.
+func tellImported(ctx context.Context, cmd *cobra.Command, c config, database *sql.DB, id string) error {
+	inUse, err := keyInUse(ctx, database, keys.Signing)
+	if err != nil {
+		return err
+	}
+	if inUse.ID == id {
+		cmd.Printf("%s signs from the first start on: there was no other key yet\n", id)
+		return nil
+	}
+	infos, err := describeKeys(ctx, database)
+	if err != nil {
+		return err
+	}
+	imported := infos[slices.IndexFunc(infos, func(k keys.Info) bool { return k.ID == id })]
+	cmd.Printf("%s is published and signs next; it %s, by: lingpai keys rotate\n", id, c.nextOf(imported))
+	if c.KeyInterval > 0 {
+		cmd.Printf("servers let it sign when %s %s\n", inUse.ID, c.nextOf(inUse))
+	}
+	return nil
 }
 
 func readKeyFile(ctx context.Context, cmd *cobra.Command, name string) ([]byte, error) {

@@ -54,7 +54,7 @@ It can be broken off and run again.`,
 			cmd.Printf("%s can be taken out of master_key, if all servers have had %s first since before %s\n",
 				strings.Join(others, ", "), ring.First(), moment(time.Now()))
 		}
-		return nil
+		return recordKeys(ctx, database, identity.EventKeysRewrapped, ring.First())
 	})
 }
 

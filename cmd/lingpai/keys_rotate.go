@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/storage/sql"
 )
@@ -48,10 +49,11 @@ nobody notices. The next key must have been announced for keys.announce; servers
 			return err
 		}
 		inUse, err := keyInUse(ctx, database, purpose)
-		if err == nil {
-			cmd.Printf("the %s key is %s now; servers use it within seconds\n", purpose, inUse.ID)
+		if err != nil {
+			return err
 		}
-		return err
+		cmd.Printf("the %s key is %s now; servers use it within seconds\n", purpose, inUse.ID)
+		return recordKeys(ctx, database, identity.EventKeyRotated, inUse.ID)
 	})
 	cmd.Flags().String("purpose", string(keys.Signing), "signing, or refresh for the secret of refresh tokens")
 	return cmd
@@ -72,10 +74,15 @@ has been published already. Users whose access token it signed refresh it; whoev
 		if err := keeper.Revoke(ctx, args[0]); err != nil {
 			return err
 		}
-		return tellRevoked(ctx, cmd, c, database, args[0])
+		return errors.Join(tellRevoked(ctx, cmd, c, database, args[0]), recordKeys(ctx, database, identity.EventKeyRevoked, args[0]))
 	})
 	cmd.Flags().Bool("now", false, "yes, now")
 	return cmd
+}
+
+// recordKeys writes into the audit log what a command has done to keys.
+func recordKeys(ctx context.Context, database *sql.DB, kind, detail string) error {
+	return database.Events().Record(context.WithoutCancel(ctx), identity.Event{Kind: kind, Detail: detail})
 }
 
 // tellRevoked says what the emergency is followed by.
@@ -90,11 +97,19 @@ func tellRevoked(ctx context.Context, cmd *cobra.Command, c config, database *sq
 	if err != nil {
 		return err
 	}
-	cmd.Printf("the %s key is %s now\n", inUse.Purpose, inUse.ID)
-	if revoked.Purpose == keys.Refresh {
+	replaced, word := inUse.SigningAt.Equal(revoked.GoneAt), "still"
+	if replaced {
+		word = "now"
+	}
+	cmd.Printf("the %s key is %s %s\n", inUse.Purpose, word, inUse.ID)
+	switch {
+	case revoked.SigningAt.IsZero(): // nobody has anything that it made
+		return nil
+	case revoked.Purpose == keys.Refresh:
+		cmd.Println("whoever has a refresh token of the revoked secret signs in again")
 		return nil
 	}
-	if known := inUse.AnnouncedAt.Add(c.KeyAnnounce); inUse.SigningAt.Equal(revoked.GoneAt) && inUse.SigningAt.Before(known) { // it is in use since this
+	if known := inUse.AnnouncedAt.Add(c.KeyAnnounce); replaced && inUse.SigningAt.Before(known) {
 		cmd.Printf("it has not been published for keys.announce: until %s, verifiers that keep key sets for long may not know it\n", moment(known))
 	}
 	cmd.Printf("verifiers that keep the key set as long as it says refuse the revoked key from %s on; ask those that keep it for longer to fetch it\n",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 )
 
@@ -17,16 +18,47 @@ func TestRevokeWarnsOfWhatItPutIntoUse(t *testing.T) {
 	p, _ := o.serves()
 	require.NoError(t, p.stop())
 	const warning = "has not been published for keys.announce"
-	require.NotContains(t, o.ok("keys", "revoke", o.keyIn(keys.Announced), "--now"), warning, "the key in use is what it was")
-	require.Contains(t, o.ok("keys", "revoke", o.keyIn(keys.Active), "--now"), warning, "the next one was made just now")
+	require.NotContains(t, o.ok("keys", "revoke", o.keyIn(keys.Signing, keys.Announced), "--now"), warning, "the key in use is what it was")
+	require.Contains(t, o.ok("keys", "revoke", o.keyIn(keys.Signing, keys.Active), "--now"), warning, "the next one was made just now")
 }
 
-// keyIn returns the id of the signing key in a state.
-func (o *operator) keyIn(state keys.State) string {
+// TestCommandsTellWhatBecomesOfKeys, and the audit log tells that they did.
+func TestCommandsTellWhatBecomesOfKeys(t *testing.T) {
+	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_KEYS_INTERVAL=720h")
+	p, _ := o.serves()
+	require.NoError(t, p.stop())
+	signer, standby := o.keyIn(keys.Signing, keys.Active), o.keyIn(keys.Signing, keys.Announced)
+	o.write("own.pem", string(pemOfNewKey(t)))
+	said := o.ok("keys", "import", "own.pem")
+	own := o.keyIn(keys.Signing, keys.Announced)
+	require.NotEqual(t, standby, own)
+	require.Contains(t, said, own+" is published and signs next; it may be used from 20")
+	require.Contains(t, said, "servers let it sign when "+signer+" gives way at 20")
+	require.Contains(t, o.ok("keys", "list"), "after "+own, "the standby")
+
+	said = o.ok("keys", "revoke", own, "--now")
+	require.Contains(t, said, "the signing key is still "+signer)
+	require.NotContains(t, said, "verifiers", "who made nothing is missed by nobody")
+	said = o.ok("keys", "revoke", signer, "--now")
+	require.Contains(t, said, "the signing key is now "+standby)
+	require.Contains(t, said, "verifiers that keep the key set")
+	said = o.ok("keys", "revoke", o.keyIn(keys.Refresh, keys.Active), "--now")
+	require.Contains(t, said, "whoever has a refresh token of the revoked secret signs in again")
+
+	o.ok("keys", "rewrap")
+	for kind, count := range map[string]int{
+		identity.EventKeyImported: 1, identity.EventKeyRevoked: 3, identity.EventKeyRotated: 0, identity.EventKeysRewrapped: 1,
+	} {
+		require.Len(t, o.listed("events", "list", "--kind", kind), count, kind)
+	}
+}
+
+// keyIn returns the id of the newest key in a state.
+func (o *operator) keyIn(purpose keys.Purpose, state keys.State) string {
 	o.t.Helper()
 	rows := o.listed("keys", "list")
 	n := slices.IndexFunc(rows, func(row map[string]any) bool {
-		return row["purpose"] == string(keys.Signing) && row["state"] == string(state)
+		return row["purpose"] == string(purpose) && row["state"] == string(state)
 	})
 	require.GreaterOrEqual(o.t, n, 0, "no key is %s", state)
 	return rows[n]["id"].(string)

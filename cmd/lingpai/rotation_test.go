@@ -22,6 +22,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
 )
 
 // rotating is a fleet whose keys rotate every few seconds, behind a load balancer.
@@ -209,6 +211,8 @@ func TestAStolenKeyIsRevoked(t *testing.T) {
 	kid := kidOf(t, stolen)
 	require.Contains(t, r.refused("keys", "revoke", kid), "say --now if that is meant")
 	require.Contains(t, r.refused("keys", "revoke", "x", "--now"), `there is no key "x"`)
+	require.Contains(t, r.ok("keys", "rotate", "--purpose", "refresh"), "the refresh key is ")
+	require.Len(t, r.listed("events", "list", "--kind", identity.EventKeyRotated), 1)
 	said := r.ok("keys", "revoke", kid, "--now")
 	require.Contains(t, said, kid+" is gone since ")
 	require.Contains(t, said, "refuse the revoked key from ")
