@@ -41,6 +41,7 @@ type Error struct {
 	WechatErrcode int           // WeChat's reason, where the fault is the code's or the user's; 0: none
 	Scope         string        // that would have sufficed, for ErrInsufficientScope
 	Cause         error
+	ClientID      string // whose request it was, for the log; empty: of nobody known
 }
 
 // Error implements error.

@@ -92,7 +92,7 @@ func New(config Config) *Manager {
 func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType, tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
 	grant, known := m.grants[string(name)]
 	if !known {
-		return nil, &Error{Name: oautherrors.ErrUnsupportedGrantType, Description: "This grant_type is not supported. The metadata lists those that are."}
+		return nil, &Error{Name: oautherrors.ErrUnsupportedGrantType, Description: "This grant_type is not supported. Those that are stand in /.well-known/openid-configuration."}
 	}
 	request, err := newRequest(tgr)
 	if err != nil {
@@ -101,20 +101,31 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 	if request.Client, err = authenticate(ctx, m.Clients, tgr.Request); err != nil {
 		return nil, err
 	}
-	if !m.mayUse(request.Client, string(name)) {
-		return nil, &Error{Name: oautherrors.ErrUnauthorizedClient, Description: "The client is not registered for this grant_type."}
+	set, err := m.answer(ctx, string(name), grant, request)
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		named := *refusal
+		named.ClientID = request.Client.ID
+		return nil, &named
 	}
-	request.Scope = request.Parameter("scope")
-	if name != RefreshToken {
-		if request.Scope, err = allowedScope(request.Client, string(name), request.Scope); err != nil {
-			return nil, err
-		}
-	}
-	set, err := grant(ctx, request)
 	if err != nil {
 		return nil, err
 	}
 	return tokenInfo(request.Client, set), nil
+}
+
+// answer is what a token request comes to once its client is known.
+func (m *Manager) answer(ctx context.Context, name string, grant grant, request Request) (tokens.Set, error) {
+	if !m.mayUse(request.Client, name) {
+		return tokens.Set{}, &Error{Name: oautherrors.ErrUnauthorizedClient, Description: "The client is not registered for this grant_type."}
+	}
+	request.Scope = request.Parameter("scope")
+	if name != RefreshToken {
+		var err error
+		if request.Scope, err = allowedScope(request.Client, name, request.Scope); err != nil {
+			return tokens.Set{}, err
+		}
+	}
+	return grant(ctx, request)
 }
 
 // mayUse says whether a client's record allows a grant. Passwords are shown to first-party clients only (RFC 9700 §2.4), and only a

@@ -101,6 +101,19 @@ func TestClientsThatAreNotProved(t *testing.T) {
 	}
 }
 
+func TestTheLogNamesWhoseRequestIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, f := range []form{w.wechatCode("alice").with("scope", "root"), passwordForm("alice", "x").with("client_id", "mini", "client_secret", ""), refreshForm("x")} {
+		w.log.Reset()
+		require.GreaterOrEqual(t, w.token(f).status, http.StatusBadRequest)
+		require.Contains(t, w.log.String(), `"client":"mini"`)
+	}
+	w.log.Reset()
+	w.token(refreshForm("x").with("client_id", "nobody"))
+	require.Contains(t, w.log.String(), `"client":""`, "what nobody is called is not repeated")
+}
+
 var requestIDs = regexp.MustCompile(`"request_id":"[^"]*"`)
 
 func withoutRequestID(a answer) string { return requestIDs.ReplaceAllString(a.body, "") }

@@ -92,7 +92,7 @@ func (a answers) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	a.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
-		"error", refusal.Name.Error(), "description", refusal.Description, "cause", cause(refusal))
+		"error", refusal.Name.Error(), "description", refusal.Description, "cause", cause(refusal), "client", refusal.ClientID)
 	header := w.Header()
 	header["Cache-Control"] = noStore
 	if refusal.RetryAfter > 0 {
@@ -165,7 +165,7 @@ func (a answers) recovering(next http.Handler) http.Handler {
 }
 
 func (a answers) notFound(w http.ResponseWriter, r *http.Request) {
-	a.refuse(w, r, refused(http.StatusNotFound, "There is no such endpoint. The metadata lists those that are."))
+	a.refuse(w, r, refused(http.StatusNotFound, "There is no such endpoint. Those that are stand in /.well-known/openid-configuration."))
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
