@@ -38,9 +38,9 @@ func parsePEM(text []byte) (*rsa.PrivateKey, error) {
 	case block == nil:
 		return nil, errors.New("this is no PEM: a private key begins with -----BEGIN PRIVATE KEY-----")
 	case strings.Contains(block.Type, "ENCRYPTED"), block.Headers["DEK-Info"] != "":
-		return nil, errors.New("the key is encrypted; decrypt it first: openssl pkey -in key.pem, and mind where you put it")
+		return nil, errors.New("the key is encrypted; decrypt it on the way: openssl pkey -in FILE | lingpai keys import -")
 	case !strings.HasSuffix(block.Type, "PRIVATE KEY"):
-		return nil, fmt.Errorf("this is a %s and no private key, without which nothing can be signed", strings.ToLower(block.Type))
+		return nil, fmt.Errorf("what comes first is a %s and no private key, without which nothing can be signed", strings.ToLower(block.Type))
 	case len(strings.TrimSpace(string(rest))) > 0:
 		return nil, errors.New("there is more in it than one private key; take out what does not belong to it")
 	}

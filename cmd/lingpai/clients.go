@@ -68,7 +68,7 @@ func createClient(ctx context.Context, cmd *cobra.Command, database *sql.DB, cli
 	}
 	if err := database.Clients().Create(ctx, client); err != nil {
 		if errors.Is(err, identity.ErrExists) {
-			return fmt.Errorf("the id %q is taken, now or in the past", client.ID)
+			return fmt.Errorf("the id %q is taken, now or in the past; see: lingpai clients show %s", client.ID, client.ID)
 		}
 		return err
 	}

@@ -43,8 +43,11 @@ func rotateClientSecretCommand() *cobra.Command {
 			if err != nil {
 				return unknown(err, "client", args[0])
 			}
-			if !client.Confidential {
+			switch {
+			case !client.Confidential:
 				return fmt.Errorf("%s is a public client: it has no secret", client.ID)
+			case client.Disabled():
+				return fmt.Errorf("%s is disabled since %s, with whatever secret", client.ID, moment(client.DisabledAt))
 			}
 			secret := identity.NewClientSecret()
 			if err := database.Clients().SetSecret(ctx, client.ID, identity.HashSecret(secret)); err != nil {
@@ -56,12 +59,12 @@ func rotateClientSecretCommand() *cobra.Command {
 }
 
 func disableClientCommand() *cobra.Command {
-	return admin(&cobra.Command{Use: "disable CLIENT_ID", Short: "Refuse a client from now on; its access tokens live on until they expire", Args: cobra.ExactArgs(1)},
+	return admin(&cobra.Command{Use: "disable CLIENT_ID", Short: "Refuse a client for good; its access tokens live on until they expire, and nobody else gets its id", Args: cobra.ExactArgs(1)},
 		func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 			if err := database.Clients().Disable(ctx, args[0]); err != nil {
 				return unknown(err, "client", args[0])
 			}
-			cmd.Printf("disabled %s; running servers refuse it within %s\n", args[0], clientAge)
+			cmd.Printf("disabled %s for good; running servers refuse it within %s\n", args[0], clientAge)
 			return nil
 		})
 }

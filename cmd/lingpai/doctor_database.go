@@ -46,7 +46,7 @@ func databaseAdvice(file string) string {
 	if file != "" {
 		return checkDatabaseURL + ", and that the user who runs this may read and write the file and its folder"
 	}
-	return checkDatabaseURL + ": that the server runs, that this machine may connect, and that the user and the password are right"
+	return checkDatabaseURL + ": that the server runs, that the database is there, that this machine may connect, and that user, password and sslmode are right"
 }
 
 func (d *doctor) checkMigrations(ctx context.Context) {

@@ -144,7 +144,7 @@ func readiness(c config, database *sql.DB, volatile volatileStore, keeper keyrin
 		if err := <-redis; c.RedisURL != "" {
 			check := provider.ReadyCheck{Name: "redis", OK: true}
 			if err != nil {
-				check.Note = "does not answer: passwords and what needs a session key are refused until it does, and all else goes on"
+				check.Note = "does not answer: passwords, registrations, phone numbers and what needs a session key are refused until it does, and all else goes on"
 			}
 			checks = append(checks, check)
 		}

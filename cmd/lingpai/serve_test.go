@@ -54,7 +54,7 @@ func TestServeRefusesToStartWithASentenceThatHelps(t *testing.T) {
 func TestServeTellsThatRedisDoesNotAnswer(t *testing.T) {
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_REDIS_URL=redis://user:hidden-password@127.0.0.1:1")
 	p, _ := o.serves()
-	p.logged("Redis does not answer: until it does, passwords and what needs a session key are refused")
+	p.logged("Redis does not answer: until it does, passwords, registrations, phone numbers and what needs a session key are refused")
 	require.NotContains(t, p.stderr.String(), "hidden-password")
 	require.NoError(t, p.stop())
 }
