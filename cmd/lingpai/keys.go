@@ -32,7 +32,7 @@ func listKeysCommand() *cobra.Command {
 				return err
 			}
 			var shown []shownKey
-			first := map[keys.Purpose]string{} // of those that wait, which is the newest: so do others when one was imported
+			first := map[keys.Purpose]string{} // of those that wait: the newest, as after an import
 			for _, k := range infos {
 				next := c.nextOf(k)
 				if before := first[k.Purpose]; k.State == keys.Announced && before != "" {

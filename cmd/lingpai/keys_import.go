@@ -35,10 +35,7 @@ next to sign: when the one in use gives way, or by lingpai keys rotate, and not 
 		if err != nil {
 			return err
 		}
-		if err := recordKeys(ctx, database, identity.EventKeyImported, id); err != nil {
-			return err
-		}
-		return tellImported(ctx, cmd, c, database, id)
+		return errors.Join(tellImported(ctx, cmd, c, database, id), recordKeys(ctx, database, identity.EventKeyImported, id))
 	})
 }
 
