@@ -32,6 +32,7 @@ It can be broken off and run again.`,
 		if err != nil {
 			return err
 		}
+		provided := fmt.Sprintf("if all servers have had %s first since before %s", ring.First(), moment(time.Now())) // what they seal from here on is not looked at again
 		sealedKeys, err := keeper.Rewrap(ctx)
 		if err != nil {
 			return err
@@ -45,14 +46,12 @@ It can be broken off and run again.`,
 			cmd.Printf("%s, the first entry of master_key, had sealed all of them before; if it is the one to be replaced, put the new entry before it\n", ring.First())
 		}
 		if c.RedisURL == "" { // then each server has session keys in its memory, and loses them when it is restarted
-			cmd.Println("session keys were not looked at, since redis.url (LINGPAI_REDIS_URL) is empty; if servers have one, run this again with their settings " +
-				"before an entry of master_key is taken away")
+			provided += " and none has a redis.url (LINGPAI_REDIS_URL), whose session keys were not looked at"
 		} else if err := rewrapVault(ctx, cmd, c, ring, database); err != nil {
 			return fmt.Errorf("not all session keys are sealed anew yet; keep all entries of master_key, and run lingpai keys rewrap again: %w", err)
 		}
 		if others := ring.Others(); len(others) > 0 {
-			cmd.Printf("%s can be taken out of master_key, if all servers have had %s first since before %s\n",
-				strings.Join(others, ", "), ring.First(), moment(time.Now()))
+			cmd.Printf("%s can be taken out of master_key, %s\n", strings.Join(others, ", "), provided)
 		}
 		return recordKeys(ctx, database, identity.EventKeysRewrapped, ring.First())
 	})
