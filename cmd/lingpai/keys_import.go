@@ -41,17 +41,17 @@ next to sign: when the one in use gives way, or by lingpai keys rotate, and not 
 
 // tellImported says when the key will sign.
 func tellImported(ctx context.Context, cmd *cobra.Command, c config, database *sql.DB, id string) error {
-	inUse, err := keyInUse(ctx, database, keys.Signing)
+	infos, err := describeKeys(ctx, database)
+	if err != nil {
+		return err
+	}
+	inUse, err := keyInUse(infos, keys.Signing)
 	if err != nil {
 		return err
 	}
 	if inUse.ID == id {
 		cmd.Printf("%s signs from the first start on: there was no other key yet\n", id)
 		return nil
-	}
-	infos, err := describeKeys(ctx, database)
-	if err != nil {
-		return err
 	}
 	imported := infos[slices.IndexFunc(infos, func(k keys.Info) bool { return k.ID == id })]
 	cmd.Printf("%s is published and signs next; it %s, by: lingpai keys rotate\n", id, c.nextOf(imported))

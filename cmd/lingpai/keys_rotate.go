@@ -48,7 +48,11 @@ nobody notices. The next key must have been announced for keys.announce; servers
 		if err := keeper.Rotate(ctx, purpose); err != nil {
 			return err
 		}
-		inUse, err := keyInUse(ctx, database, purpose)
+		infos, err := describeKeys(ctx, database)
+		if err != nil {
+			return err
+		}
+		inUse, err := keyInUse(infos, purpose)
 		if err != nil {
 			return err
 		}
@@ -93,7 +97,7 @@ func tellRevoked(ctx context.Context, cmd *cobra.Command, c config, database *sq
 	}
 	revoked := infos[slices.IndexFunc(infos, func(k keys.Info) bool { return k.ID == id })]
 	cmd.Printf("%s is gone since %s; servers notice within seconds\n", id, moment(revoked.GoneAt))
-	inUse, err := keyInUse(ctx, database, revoked.Purpose)
+	inUse, err := keyInUse(infos, revoked.Purpose)
 	if err != nil {
 		return err
 	}
@@ -127,11 +131,7 @@ func describeKeys(ctx context.Context, database *sql.DB) ([]keys.Info, error) {
 	return keys.Describe(records, now), err
 }
 
-func keyInUse(ctx context.Context, database *sql.DB, purpose keys.Purpose) (keys.Info, error) {
-	infos, err := describeKeys(ctx, database)
-	if err != nil {
-		return keys.Info{}, err
-	}
+func keyInUse(infos []keys.Info, purpose keys.Purpose) (keys.Info, error) {
 	n := slices.IndexFunc(infos, func(k keys.Info) bool { return k.Purpose == purpose && k.State == keys.Active })
 	if n < 0 {
 		return keys.Info{}, fmt.Errorf("there is no %s key in use", purpose)
