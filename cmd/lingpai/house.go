@@ -28,6 +28,9 @@ import (
 // clientAge is how old a client's or app's record may be when a request is judged by it.
 const clientAge = time.Second
 
+// withoutRedis is what becomes of requests while it does not answer.
+const withoutRedis = "passwords, registrations, phone numbers and what needs a session key are refused"
+
 // openDatabase opens the configured database, or says what to look at.
 func openDatabase(ctx context.Context, c config) (*sql.DB, error) {
 	database, err := connectDatabase(ctx, c)
@@ -144,7 +147,7 @@ func readiness(c config, database *sql.DB, volatile volatileStore, keeper keyrin
 		if err := <-redis; c.RedisURL != "" {
 			check := provider.ReadyCheck{Name: "redis", OK: true}
 			if err != nil {
-				check.Note = "does not answer: passwords, registrations, phone numbers and what needs a session key are refused until it does, and all else goes on"
+				check.Note = "does not answer: until it does, " + withoutRedis + ", and all else goes on"
 			}
 			checks = append(checks, check)
 		}

@@ -68,7 +68,7 @@ func serve(ctx context.Context, c config, logger *slog.Logger) error {
 	}
 	defer volatile.Close()
 	if err := volatile.Ping(ctx); err != nil {
-		logger.Warn("Redis does not answer: until it does, passwords, registrations, phone numbers and what needs a session key are refused", "error", err)
+		logger.Warn("Redis does not answer: until it does, "+withoutRedis, "error", err)
 	}
 	handler, err := openHouse(ctx, c, database, volatile, logger)
 	if err != nil {
