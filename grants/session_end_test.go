@@ -9,17 +9,12 @@ import (
 
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/tokens"
 )
 
 // issuing replaces the manager by one over other sessions and another clock.
 func (w *world) issuing(sessions identity.Sessions, now func() time.Time) {
 	config := w.manager.Config
-	config.Sessions = sessions
-	config.Issuer = tokens.New(tokens.Config{
-		Issuer: testIssuer, Keys: w.keys, Sessions: sessions, Users: w.database.Users(), Profiles: w.database.Profiles(),
-		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute, SessionLimit: 20, Now: now,
-	})
+	config.Sessions, config.Issuer = sessions, w.issuerOver(sessions, now)
 	w.manager = grants.New(config)
 }
 

@@ -115,10 +115,7 @@ func (w *world) open() {
 	w.database = database
 	w.keys, err = keys.Load(ctx, database.Keys(), w.ring, keys.Options{Now: w.clock.Now})
 	require.NoError(w.t, err)
-	w.issuer = tokens.New(tokens.Config{
-		Issuer: testIssuer, Keys: w.keys, Sessions: database.Sessions(), Users: database.Users(), Profiles: database.Profiles(),
-		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute, SessionLimit: 20, Now: w.clock.Now,
-	})
+	w.issuer = w.issuerOver(database.Sessions(), w.clock.Now)
 	logger := slog.New(slog.NewJSONHandler(w.log, nil))
 	weixin, err := wechat.NewClient(wechat.Config{BaseURL: w.wechatURL, Timeout: 3 * time.Second, Logger: logger})
 	require.NoError(w.t, err)
@@ -130,6 +127,13 @@ func (w *world) open() {
 		Volatile: volatile, Issuer: w.issuer, Profiles: database.Profiles(), Platforms: map[string]grants.Platform{grants.WechatCode: grants.WechatPlatform{Client: weixin}},
 		Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000}), Rotation: w.policy, Attempts: grants.AttemptPolicy{PerAddress: 300},
 		Now: w.clock.Now, Logger: logger,
+	})
+}
+
+func (w *world) issuerOver(sessions identity.Sessions, now func() time.Time) *tokens.Issuer {
+	return tokens.New(tokens.Config{
+		Issuer: testIssuer, Keys: w.keys, Sessions: sessions, Users: w.database.Users(), Profiles: w.database.Profiles(),
+		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute, SessionLimit: 20, Now: now,
 	})
 }
 
