@@ -32,7 +32,8 @@ func pages(t *testing.T) (english []string) {
 
 func chinese(page string) string { return strings.TrimSuffix(page, ".md") + ".zh-CN.md" }
 
-// TestPagesAreEqual holds the pages of both languages against each other: the same sections, tables, links, programs and commands.
+// TestPagesAreEqual holds the pages of both languages against each other: the same sections, tables, links,
+// programs and commands.
 func TestPagesAreEqual(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\|`)
 	for _, page := range pages(t) {
@@ -59,7 +60,8 @@ func levels(page string) (found []string) {
 
 // TestLinksLead follows the links of all documents, to files and to headings.
 func TestLinksLead(t *testing.T) {
-	documents := []string{"README.md", "README.zh-CN.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md", "docs/errors.md", "sdk/verify/README.md", "sdk/miniprogram/README.md"}
+	documents := []string{"README.md", "README.zh-CN.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md",
+		"docs/errors.md", "sdk/verify/README.md", "sdk/miniprogram/README.md"}
 	for _, page := range pages(t) {
 		documents = append(documents, page, chinese(page))
 	}

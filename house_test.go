@@ -19,36 +19,43 @@ import (
 
 const module = "github.com/lingpai/lingpai/"
 
-// rule says what a package may import of ours, and what it must not import of others' (by prefix). See docs/architecture.md.
+// rule says what a package may import of ours, and what it must not import of others' (by prefix). See
+// docs/architecture.md.
 type rule struct {
 	may   []string
 	never []string
 }
 
 func rules() map[string]rule {
-	engines := []string{"gorm.io/", "modernc.org/", "github.com/jackc/", "github.com/redis/", "github.com/go-oauth2/", "github.com/lestrrat-go/"}
+	engines := []string{"gorm.io/", "modernc.org/", "github.com/jackc/", "github.com/redis/",
+		"github.com/go-oauth2/", "github.com/lestrrat-go/"}
 	storage := []string{"identity", "keys"}
 	return map[string]rule{
-		"identity":            {nil, append(engines, "net/http")},
-		"keys":                {nil, []string{"gorm.io/", "github.com/redis/", "github.com/go-oauth2/", "net/http"}},
-		"password":            {nil, append(engines, "net/http")},
-		"wechat":              {nil, engines},
-		"wechat/wechattest":   {nil, engines},
-		"wechat/qq":           {[]string{"wechat"}, engines},
-		"wechat/qq/qqtest":    {nil, engines},
-		"tokens":              {[]string{"identity", "keys"}, append(engines, "net/http")},
-		"grants":              {[]string{"identity", "tokens", "wechat", "wechat/qq", "password"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
-		"accounts":            {[]string{"identity", "password"}, append(engines, "net/http")},
-		"grants/walk":         {nil, append(engines, "net/http")},
-		"storage/sql":         {storage, []string{"github.com/redis/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
-		"storage/redis":       {[]string{"identity"}, []string{"gorm.io/", "modernc.org/", "github.com/jackc/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
+		"identity":          {nil, append(engines, "net/http")},
+		"keys":              {nil, []string{"gorm.io/", "github.com/redis/", "github.com/go-oauth2/", "net/http"}},
+		"password":          {nil, append(engines, "net/http")},
+		"wechat":            {nil, engines},
+		"wechat/wechattest": {nil, engines},
+		"wechat/qq":         {[]string{"wechat"}, engines},
+		"wechat/qq/qqtest":  {nil, engines},
+		"tokens":            {[]string{"identity", "keys"}, append(engines, "net/http")},
+		"grants": {[]string{"identity", "tokens", "wechat", "wechat/qq", "password"},
+			[]string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
+		"accounts":    {[]string{"identity", "password"}, append(engines, "net/http")},
+		"grants/walk": {nil, append(engines, "net/http")},
+		"storage/sql": {storage, []string{"github.com/redis/", "github.com/go-oauth2/",
+			"github.com/lestrrat-go/", "net/http"}},
+		"storage/redis": {[]string{"identity"}, []string{"gorm.io/", "modernc.org/", "github.com/jackc/",
+			"github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
 		"storage/memory":      {[]string{"identity"}, append(engines, "net/http")},
 		"storage/conformance": {storage, engines},
-		"storage/servers":     {nil, []string{"gorm.io/", "modernc.org/", "github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
-		"provider":            {[]string{"grants", "accounts", "identity"}, []string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
-		"cmd/lingpai":         {[]string{"*"}, nil},
-		"bench":               {[]string{"password", "keys"}, nil},
-		"deploy":              {nil, nil}, // tests of what is there
+		"storage/servers": {nil, []string{"gorm.io/", "modernc.org/", "github.com/go-oauth2/",
+			"github.com/lestrrat-go/", "net/http"}},
+		"provider": {[]string{"grants", "accounts", "identity"},
+			[]string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
+		"cmd/lingpai": {[]string{"*"}, nil},
+		"bench":       {[]string{"password", "keys"}, nil},
+		"deploy":      {nil, nil}, // tests of what is there
 	}
 }
 
@@ -64,7 +71,8 @@ func TestArrowsOfTheHouse(t *testing.T) {
 		require.True(t, known, "%s is not in the plan of the house: give it a rule", name)
 		for _, imported := range p.Imports {
 			if ours, ok := strings.CutPrefix(imported, module); ok {
-				require.True(t, slices.Contains(rule.may, ours) || slices.Contains(rule.may, "*"), "%s must not import %s", name, ours)
+				require.True(t, slices.Contains(rule.may, ours) || slices.Contains(rule.may, "*"),
+					"%s must not import %s", name, ours)
 				continue
 			}
 			for _, prefix := range rule.never {
@@ -78,7 +86,8 @@ func TestArrowsOfTheHouse(t *testing.T) {
 func TestNamesOfTheHouse(t *testing.T) {
 	for _, p := range listPackages(t) {
 		for part := range strings.SplitSeq(p.ImportPath, "/") {
-			require.NotContains(t, []string{"util", "utils", "common", "pkg", "mocks", "config", "controllers", "helpers"}, part, p.ImportPath)
+			require.NotContains(t, []string{"util", "utils", "common", "pkg", "mocks", "config", "controllers",
+				"helpers"}, part, p.ImportPath)
 		}
 	}
 }
@@ -116,13 +125,15 @@ func TestDocumentsAreEqual(t *testing.T) {
 		}
 		return lines
 	}
-	require.Equal(t, withoutNames(commands.FindAllString(english, -1)), withoutNames(commands.FindAllString(chinese, -1)))
+	require.Equal(t, withoutNames(commands.FindAllString(english, -1)),
+		withoutNames(commands.FindAllString(chinese, -1)))
 }
 
 // TestDocumentsNameFilesThatExist looks for the files that documents tell of.
 func TestDocumentsNameFilesThatExist(t *testing.T) {
 	names := regexp.MustCompile("`([a-z]+(?:/[a-z_]+)*/[a-z_]+\\.go)`")
-	for _, document := range []string{"README.md", "README.zh-CN.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md", "docs/errors.md"} {
+	for _, document := range []string{"README.md", "README.zh-CN.md", "SECURITY.md", "CHANGELOG.md",
+		"docs/architecture.md", "docs/errors.md"} {
 		for _, name := range names.FindAllStringSubmatch(readDocument(t, document), -1) {
 			require.FileExists(t, filepath.FromSlash(name[1]), document)
 		}
@@ -136,12 +147,14 @@ func readDocument(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestTutorialsTableNamesTestsThatExist holds the table of what tutorials teach against the tests: what it says is tested by one that is there.
-// A test is a function, or a sentence: of JavaScript, or one by which storage/conformance names what must hold.
+// TestTutorialsTableNamesTestsThatExist holds the table of what tutorials teach against the tests: what it
+// says is tested by one that is there. A test is a function, or a sentence: of JavaScript, or one by which
+// storage/conformance names what must hold.
 func TestTutorialsTableNamesTestsThatExist(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \|.* \| ([^|]+) \|$`)
 	named := regexp.MustCompile("^\\[`([^:`]+): ([^`]+)`\\]\\(\\.\\./([^)]+)\\)$")
-	english, chinese := rows.FindAllStringSubmatch(readDocument(t, "docs/tutorials.md"), -1), rows.FindAllStringSubmatch(readDocument(t, "docs/tutorials.zh-CN.md"), -1)
+	english, chinese := rows.FindAllStringSubmatch(readDocument(t, "docs/tutorials.md"), -1),
+		rows.FindAllStringSubmatch(readDocument(t, "docs/tutorials.zh-CN.md"), -1)
 	require.Len(t, english, 34)
 	require.Len(t, chinese, 34)
 	for n, row := range english {

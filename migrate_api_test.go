@@ -76,7 +76,8 @@ type migrateAPI struct {
 func (m *migration) command(t *testing.T, shape, until string, env ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(migrateTool(t, "node"), filepath.Join(m.examples, "migrate", shape, "dual-run.mjs"))
-	cmd.Env = append(append(os.Environ(), "ISSUER="+m.Issuer, "AUDIENCE="+migrateAudience, "OLD_TOKENS_UNTIL="+until, "REPORT_SECONDS=1", "PORT=0"), env...)
+	cmd.Env = append(append(os.Environ(), "ISSUER="+m.Issuer, "AUDIENCE="+migrateAudience, "OLD_TOKENS_UNTIL="+
+		until, "REPORT_SECONDS=1", "PORT=0"), env...)
 	return cmd
 }
 
@@ -86,7 +87,8 @@ func (m *migration) api(t *testing.T, shape, until string, old migrateOld, env .
 	return migrateAPI{p, p.line(t), old}
 }
 
-// neverStarts says that the API of a page ends with an error, and serves nothing, if a variable is missing or the date is none.
+// neverStarts says that the API of a page ends with an error, and serves nothing, if a variable is missing or
+// the date is none.
 func (m *migration) neverStarts(t *testing.T, shape string, env []string) {
 	t.Helper()
 	ends := func(name string, cmd *exec.Cmd, says string) {
@@ -114,7 +116,8 @@ func (m *migration) neverStarts(t *testing.T, shape string, env []string) {
 		cmd.Env = slices.DeleteFunc(cmd.Env, func(set string) bool { return strings.HasPrefix(set, name+"=") })
 		ends("without "+name, cmd, name)
 	}
-	for _, until := range []string{"", "never 9999", "until 2099", "1.3.2027", "2027-02-31", "2027-02-31T00:00:00Z", "+012027-03-01T00:00:00Z"} {
+	for _, until := range []string{"", "never 9999", "until 2099", "1.3.2027", "2027-02-31", "2027-02-31T00:00:00Z",
+		"+012027-03-01T00:00:00Z"} {
 		ends("until "+until, m.command(t, shape, until, env...), "OLD_TOKENS_UNTIL")
 	}
 }
@@ -151,7 +154,8 @@ func (a migrateAPI) withNew(t *testing.T, path, token string) (int, string) {
 }
 
 // dualRun starts the API of a page and shows it both kinds of tokens, of one person, and tokens that are neither.
-func (m *migration) dualRun(t *testing.T, shape, id, fresh string, old migrateOld, forged map[string]string, env ...string) {
+func (m *migration) dualRun(t *testing.T, shape, id, fresh string, old migrateOld, forged map[string]string,
+	env ...string) {
 	t.Helper()
 	m.neverStarts(t, shape, env)
 	over := m.api(t, shape, migrateOver, old, env...)
@@ -160,7 +164,8 @@ func (m *migration) dualRun(t *testing.T, shape, id, fresh string, old migrateOl
 	status, user := over.withNew(t, "/me", fresh)
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, id, user)
-	// An ID token is right in all but its type where the API's name is the client's: Lingpai registers no such client, but the API cannot know.
+	// An ID token is right in all but its type where the API's name is the client's: Lingpai registers no
+	// such client, but the API cannot know.
 	named := m.api(t, shape, migrateOver, old, append(slices.Clone(env), "AUDIENCE="+m.MiniProgram.ClientID)...)
 	status, _ = named.withNew(t, "/me", m.idToken(t, "migrate-"+shape))
 	require.Equal(t, http.StatusUnauthorized, status, "an ID token")

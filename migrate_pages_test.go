@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMigratePagesShowTheProgramsThatAreTested holds the pages against docs/examples: each file stands on its page, letter by letter.
+// TestMigratePagesShowTheProgramsThatAreTested holds the pages against docs/examples: each file stands on its
+// page, letter by letter.
 func TestMigratePagesShowTheProgramsThatAreTested(t *testing.T) {
 	files, err := filepath.Glob("docs/examples/migrate/*/*")
 	require.NoError(t, err)
@@ -25,7 +26,8 @@ func TestMigratePagesShowTheProgramsThatAreTested(t *testing.T) {
 	}
 }
 
-// members holds the table of the import file against the command, which says what it knows when it is given something else.
+// members holds the table of the import file against the command, which says what it knows when it is given
+// something else.
 func (m *migration) members(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nothing.csv")
 	require.NoError(t, os.WriteFile(file, []byte("nothing\n"), 0o600))
@@ -40,7 +42,8 @@ func (m *migration) members(t *testing.T) {
 	for _, page := range []string{"docs/migrate/README.md", "docs/migrate/README.zh-CN.md"} {
 		text := readDocument(t, page)
 		var named []string
-		for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(text[strings.LastIndex(text, "\n|---|---|\n"):], -1) {
+		for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(
+			text[strings.LastIndex(text, "\n|---|---|\n"):], -1) {
 			named = append(named, row[1])
 		}
 		slices.Sort(named)

@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMigrate moves the people of each shape that docs/migrate tells of: their old tables are filled, the export of the page is run, the file
-// imported, people sign in, and the API of the page takes both kinds of tokens.
+// TestMigrate moves the people of each shape that docs/migrate tells of: their old tables are filled, the
+// export of the page is run, the file imported, people sign in, and the API of the page takes both kinds of
+// tokens.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	m := newMigration(t)
@@ -48,9 +49,11 @@ func newMigration(t *testing.T) *migration {
 	m.program = filepath.Join(m.folder, "lingpai.exe") // a name that every system runs
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", m.program, "./cmd/lingpai").CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	dev := exec.Command(m.program, "dev", "--addr", "127.0.0.1:0", "--data", filepath.Join(m.folder, "data"), "--output", "json")
+	dev := exec.Command(m.program, "dev", "--addr", "127.0.0.1:0", "--data", filepath.Join(m.folder, "data"),
+		"--output", "json")
 	require.NoError(t, json.Unmarshal([]byte(migrateStart(t, dev).line(t)), m))
-	m.run(t, "clients", "create", migrateOther, "--public", "--grant", "wechat_code", "--app", m.MiniProgram.AppID, "--audience", "https://other.example.com")
+	m.run(t, "clients", "create", migrateOther, "--public", "--grant", "wechat_code", "--app", m.MiniProgram.AppID,
+		"--audience", "https://other.example.com")
 	return m
 }
 
@@ -61,9 +64,11 @@ func migrateExamples(t *testing.T) string {
 	folder := t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(folder, "migrate"), os.DirFS("docs/examples/migrate")))
 	for _, name := range []string{"package.json", "package-lock.json"} {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(readDocument(t, "docs/examples/"+name)), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(readDocument(t, "docs/examples/"+name)),
+			0o600))
 	}
-	cmd := exec.CommandContext(t.Context(), npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
+	cmd := exec.CommandContext(t.Context(), npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit",
+		"--no-fund", "--fetch-retries=1")
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Logf("%s", out)
@@ -124,7 +129,8 @@ type migrateCounts struct {
 	DryRun       bool `json:"dry_run"`
 }
 
-// imports imports a file as the pages say: a dry run, which writes nothing, the import, and the same once more. It returns the report.
+// imports imports a file as the pages say: a dry run, which writes nothing, the import, and the same once
+// more. It returns the report.
 func (m *migration) imports(t *testing.T, name, text string, imported, refused int) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
@@ -140,7 +146,8 @@ func (m *migration) imports(t *testing.T, name, text string, imported, refused i
 		{nil, migrateCounts{AlreadyThere: imported, Refused: refused}},
 	} {
 		written := filepath.Join(t.TempDir(), "report.csv")
-		out, status := m.lingpai(t, append([]string{"users", "import", file, "--report", written, "--output", "json"}, run.args...)...)
+		out, status := m.lingpai(t, append([]string{"users", "import", file, "--report", written, "--output",
+			"json"}, run.args...)...)
 		report = readDocument(t, written)
 		require.Equal(t, min(refused, 1), status, "%s%s", out, report)
 		var counts migrateCounts
@@ -158,9 +165,11 @@ func (m *migration) bind(t *testing.T, openPlatform, website string) {
 	t.Helper()
 	var answer struct{ Error string }
 	body := fmt.Sprintf(`{"appid":%q,"open_platform":%q}`, m.MiniProgram.AppID, openPlatform)
-	require.Equal(t, http.StatusOK, migrateJSON(t, http.MethodPost, m.Simulator.URL+"/_sim/bind", "application/json", body, &answer), answer.Error)
+	require.Equal(t, http.StatusOK, migrateJSON(t, http.MethodPost, m.Simulator.URL+"/_sim/bind",
+		"application/json", body, &answer), answer.Error)
 	m.run(t, "apps", "set-open-platform", m.MiniProgram.AppID, openPlatform)
-	add := exec.CommandContext(t.Context(), m.program, "apps", "add", website, "--kind", "website", "--open-platform", openPlatform)
+	add := exec.CommandContext(t.Context(), m.program, "apps", "add", website, "--kind", "website",
+		"--open-platform", openPlatform)
 	add.Stdin, add.Env = strings.NewReader("simulator-secret"), append(os.Environ(), m.environment()...)
 	out, err := add.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -169,5 +178,6 @@ func (m *migration) bind(t *testing.T, openPlatform, website string) {
 // environment is what commands need to reach the database of the running server.
 func (m *migration) environment() []string {
 	data := filepath.Join(m.folder, "data")
-	return []string{"LINGPAI_DATABASE_URL=sqlite:" + filepath.ToSlash(filepath.Join(data, "lingpai.db")), "LINGPAI_MASTER_KEY_FILE=" + filepath.Join(data, "master.key")}
+	return []string{"LINGPAI_DATABASE_URL=sqlite:" + filepath.ToSlash(filepath.Join(data, "lingpai.db")),
+		"LINGPAI_MASTER_KEY_FILE=" + filepath.Join(data, "master.key")}
 }

@@ -24,7 +24,8 @@ func (m *migration) byPassword(t *testing.T, username, password string) string {
 // byWechat signs somebody in who shows WeChat's code, at the app whose openids were imported.
 func (m *migration) byWechat(t *testing.T, user, client string) string {
 	t.Helper()
-	return m.tokens(t, url.Values{"grant_type": {"wechat_code"}, "client_id": {client}, "code": {m.code(t, user)}}, "", "").AccessToken
+	return m.tokens(t, url.Values{"grant_type": {"wechat_code"}, "client_id": {client}, "code": {m.code(t, user)}},
+		"", "").AccessToken
 }
 
 // code is what wx.login gives to a mini-program.
@@ -32,14 +33,16 @@ func (m *migration) code(t *testing.T, user string) string {
 	t.Helper()
 	var minted struct{ Code string }
 	body, _ := json.Marshal(map[string]string{"appid": m.MiniProgram.AppID, "user": user})
-	require.Equal(t, http.StatusOK, migrateJSON(t, http.MethodPost, m.Simulator.URL+"/_sim/codes", "application/json", string(body), &minted))
+	require.Equal(t, http.StatusOK, migrateJSON(t, http.MethodPost, m.Simulator.URL+"/_sim/codes",
+		"application/json", string(body), &minted))
 	return minted.Code
 }
 
 // idToken signs somebody in at the mini-program, and returns the token that tells it who that is.
 func (m *migration) idToken(t *testing.T, user string) string {
 	t.Helper()
-	form := url.Values{"grant_type": {"wechat_code"}, "client_id": {m.MiniProgram.ClientID}, "code": {m.code(t, user)}, "scope": {"openid"}}
+	form := url.Values{"grant_type": {"wechat_code"}, "client_id": {m.MiniProgram.ClientID},
+		"code": {m.code(t, user)}, "scope": {"openid"}}
 	token := m.tokens(t, form, "", "").IDToken
 	require.NotEmpty(t, token)
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
@@ -57,7 +60,8 @@ func (m *migration) idToken(t *testing.T, user string) string {
 // byItself gets a token that no user signed in for.
 func (m *migration) byItself(t *testing.T) string {
 	t.Helper()
-	return m.tokens(t, url.Values{"grant_type": {"client_credentials"}}, m.Confidential.ClientID, m.Confidential.ClientSecret).AccessToken
+	return m.tokens(t, url.Values{"grant_type": {"client_credentials"}}, m.Confidential.ClientID,
+		m.Confidential.ClientSecret).AccessToken
 }
 
 // migrateTokens is what /token answers.
@@ -74,7 +78,8 @@ func (m *migration) tokens(t *testing.T, form url.Values, client, secret string)
 		target = strings.Replace(target, "://", "://"+url.UserPassword(client, secret).String()+"@", 1)
 	}
 	var answer migrateTokens
-	require.Equal(t, http.StatusOK, migrateJSON(t, http.MethodPost, target, "application/x-www-form-urlencoded", form.Encode(), &answer), answer.Description)
+	require.Equal(t, http.StatusOK, migrateJSON(t, http.MethodPost, target, "application/x-www-form-urlencoded",
+		form.Encode(), &answer), answer.Description)
 	return answer
 }
 
@@ -106,10 +111,12 @@ func migrateJSON(t *testing.T, method, target, contentType, body string, answer 
 // refused says that a password signs nobody in.
 func (m *migration) refused(t *testing.T, username, password, why string) {
 	t.Helper()
-	target := strings.Replace(m.Issuer, "://", "://"+url.UserPassword(m.Confidential.ClientID, m.Confidential.ClientSecret).String()+"@", 1) + "/token"
+	target := strings.Replace(m.Issuer, "://", "://"+url.UserPassword(m.Confidential.ClientID,
+		m.Confidential.ClientSecret).String()+"@", 1) + "/token"
 	var answer struct{ Error string }
 	form := url.Values{"grant_type": {"password"}, "username": {username}, "password": {password}}
-	require.Equal(t, http.StatusBadRequest, migrateJSON(t, http.MethodPost, target, "application/x-www-form-urlencoded", form.Encode(), &answer), why)
+	require.Equal(t, http.StatusBadRequest, migrateJSON(t, http.MethodPost, target,
+		"application/x-www-form-urlencoded", form.Encode(), &answer), why)
 	require.Equal(t, "invalid_grant", answer.Error, why)
 }
 
@@ -136,7 +143,8 @@ type migrateToken struct {
 	Type      string         `json:"typ,omitempty"`
 }
 
-func (m *migration) mint(t *testing.T, tokens map[string]migrateToken, passwords ...string) (map[string]string, []string) {
+func (m *migration) mint(t *testing.T, tokens map[string]migrateToken, passwords ...string) (map[string]string,
+	[]string) {
 	t.Helper()
 	wanted, err := json.Marshal(map[string]any{"tokens": tokens, "passwords": passwords, "issuer": m.Issuer})
 	require.NoError(t, err)
@@ -167,8 +175,9 @@ func (m *migration) node(t *testing.T, stdin string, env []string, args ...strin
 
 // thieves returns tokens that say what a good old one says, or a good new one, and that nobody signed who may.
 func (m *migration) thieves(good migrateToken, id string) map[string]migrateToken {
-	likeNew := map[string]any{"iss": m.Issuer, "aud": migrateAudience, "sub": id, "sid": "s", "scope": "api", "client_id": m.MiniProgram.ClientID,
-		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
+	likeNew := map[string]any{"iss": m.Issuer, "aud": migrateAudience, "sub": id, "sid": "s", "scope": "api",
+		"client_id": m.MiniProgram.ClientID,
+		"iat":       time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
 	tokens := map[string]migrateToken{
 		"HS256 with the server's public key":               {good.Claims, "PEM", "HS256", "LINGPAI", ""},
 		"HS256 with the server's public key, as a new one": {likeNew, "PEM", "HS256", "LINGPAI", "at+jwt"},
@@ -177,7 +186,8 @@ func (m *migration) thieves(good migrateToken, id string) map[string]migrateToke
 		"HS256 with another secret": {good.Claims, "a guess", "HS256", "", ""},
 	}
 	if good.Algorithm == "HS256" {
-		tokens["a new one that is signed with the old secret"] = migrateToken{likeNew, good.Key, "HS256", "LINGPAI", "at+jwt"}
+		tokens["a new one that is signed with the old secret"] = migrateToken{likeNew, good.Key, "HS256",
+			"LINGPAI", "at+jwt"}
 		tokens["another algorithm of the old secret"] = migrateToken{good.Claims, good.Key, "HS512", "", ""}
 	}
 	return tokens
@@ -186,7 +196,8 @@ func (m *migration) thieves(good migrateToken, id string) map[string]migrateToke
 // forged are the tokens that no API may take: what thieves signed, and what the server signed for somebody else.
 func (m *migration) forged(t *testing.T, user string, tokens map[string]string) map[string]string {
 	t.Helper()
-	forged := map[string]string{"of the server, for another API": m.byWechat(t, user, migrateOther), "of the server, for a client": m.byItself(t)}
+	forged := map[string]string{"of the server, for another API": m.byWechat(t, user, migrateOther),
+		"of the server, for a client": m.byItself(t)}
 	for name, token := range tokens {
 		if name != "good" {
 			forged[name] = token

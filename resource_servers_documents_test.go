@@ -11,7 +11,8 @@ import (
 
 const resourceServersPage = "docs/resource-servers.md"
 
-// TestResourceServersDocumentShowsWhatIsRun: each program stands in the page as it is, and says there and in itself if nobody ran it.
+// TestResourceServersDocumentShowsWhatIsRun: each program stands in the page as it is, and says there and in
+// itself if nobody ran it.
 func TestResourceServersDocumentShowsWhatIsRun(t *testing.T) {
 	files, err := os.ReadDir(exampleServers)
 	require.NoError(t, err)

@@ -25,7 +25,8 @@ type gateway struct {
 func gateways() []gateway {
 	return []gateway{
 		{"nginx.conf", "nginx", "nginx-light", func(file, folder string) []string {
-			own := "daemon off; master_process off; pid " + folder + "/pid; error_log stderr;" // nothing outside the folder
+			// nothing outside the folder
+			own := "daemon off; master_process off; pid " + folder + "/pid; error_log stderr;"
 			return []string{"-p", folder, "-e", "stderr", "-c", file, "-g", own}
 		}},
 		{"Caddyfile", "caddy", "caddy", func(file, _ string) []string {
@@ -34,7 +35,8 @@ func gateways() []gateway {
 	}
 }
 
-// TestGateways starts what deploy/gateways has for nginx and Caddy between a caller and an API that believes its headers.
+// TestGateways starts what deploy/gateways has for nginx and Caddy between a caller and an API that believes
+// its headers.
 func TestGateways(t *testing.T) {
 	t.Parallel()
 	i, api, running := startIssuer(t), startBelievingAPI(t), map[string]string{}
@@ -49,7 +51,9 @@ func TestGateways(t *testing.T) {
 			address := gateway.start(whole, t, i.Issuer, api, apiAudience) + "/orders"
 			requireSeen(t, get(t, address, good), good)
 			requireSeen(t, get(t, address, own), own)
-			for _, body := range []io.Reader{strings.NewReader("an order"), io.MultiReader(strings.NewReader("an order"))} { // the second without a length
+			// the second without a length
+			for _, body := range []io.Reader{strings.NewReader("an order"),
+				io.MultiReader(strings.NewReader("an order"))} {
 				a := ask(t, http.MethodPost, address, good, nil, body)
 				requireSeen(t, a, good)
 				require.Equal(t, "POST an order", a.members["request"])
@@ -78,13 +82,15 @@ func TestGateways(t *testing.T) {
 	for file, address := range running {
 		for name, token := range map[string]string{"a good one": good, "a forged one": "x", "none": ""} {
 			a := get(t, address, token)
-			require.GreaterOrEqual(t, a.status, http.StatusInternalServerError, "%s with %s, without Lingpai: %s", file, name, a.body)
+			require.GreaterOrEqual(t, a.status, http.StatusInternalServerError, "%s with %s, without Lingpai: %s",
+				file, name, a.body)
 			t.Logf("%s with %s, without Lingpai: %d", file, name, a.status)
 		}
 	}
 }
 
-// start writes the file into a folder with the addresses that its first lines name replaced, and starts it until the whole test ends.
+// start writes the file into a folder with the addresses that its first lines name replaced, and starts it
+// until the whole test ends.
 func (g gateway) start(whole, t *testing.T, issuer, api, audience string) string {
 	t.Helper()
 	program, err := exec.LookPath(g.program)
@@ -96,13 +102,15 @@ func (g gateway) start(whole, t *testing.T, issuer, api, audience string) string
 	}
 	folder, listen := whole.TempDir(), "127.0.0.1:"+freePort(t)
 	text := readDocument(t, filepath.Join("deploy", "gateways", g.file))
-	for from, to := range map[string]string{"127.0.0.1:8000": listen, "127.0.0.1:8080": hostOf(t, issuer), "127.0.0.1:9000": hostOf(t, api), apiAudience: audience} {
+	for from, to := range map[string]string{"127.0.0.1:8000": listen, "127.0.0.1:8080": hostOf(t, issuer),
+		"127.0.0.1:9000": hostOf(t, api), apiAudience: audience} {
 		require.Contains(t, text, from)
 		text = strings.ReplaceAll(text, from, to)
 	}
 	file := filepath.Join(folder, g.file)
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	startProgram(whole, nil, []string{"HOME=" + folder, "XDG_DATA_HOME=" + folder, "XDG_CONFIG_HOME=" + folder}, program, g.arguments(file, folder)...)
+	startProgram(whole, nil, []string{"HOME=" + folder, "XDG_DATA_HOME=" + folder, "XDG_CONFIG_HOME=" + folder},
+		program, g.arguments(file, folder)...)
 	waitFor(t, listen)
 	return "http://" + listen
 }
@@ -116,7 +124,8 @@ func hostOf(t *testing.T, address string) string {
 	return parsed.Host
 }
 
-// startBelievingAPI starts an API that says whom its headers name, and reads a header as PHP does: X_Auth.Subject is X-Auth-Subject.
+// startBelievingAPI starts an API that says whom its headers name, and reads a header as PHP does:
+// X_Auth.Subject is X-Auth-Subject.
 func startBelievingAPI(t *testing.T) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -137,7 +146,8 @@ func requireSeen(t *testing.T, a apiAnswer, token string) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	claims := claimsIn(t, token)
-	for name, claim := range map[string]string{"x-auth-subject": "sub", "x-auth-client": "client_id", "x-auth-session": "sid", "x-auth-scope": "scope"} {
+	for name, claim := range map[string]string{"x-auth-subject": "sub", "x-auth-client": "client_id",
+		"x-auth-session": "sid", "x-auth-scope": "scope"} {
 		want, _ := claims[claim].(string)
 		got, _ := a.members[name].(string) // none and an empty one are the same to an API
 		require.Equal(t, want, got, name)
@@ -146,10 +156,12 @@ func requireSeen(t *testing.T, a apiAnswer, token string) {
 	require.NotContains(t, a.members, "authorization")
 }
 
-// requireIdentityIsOurs: what a caller says of himself does not get through, however it is spelt; and not beside what Lingpai says.
+// requireIdentityIsOurs: what a caller says of himself does not get through, however it is spelt; and not
+// beside what Lingpai says.
 func requireIdentityIsOurs(t *testing.T, address, user, client string) {
 	t.Helper()
-	for _, spelt := range []string{"X-Auth-%", "x-auth-%", "X_Auth_%", "x_auth_%", "X-Auth_%", "X_Auth-%", "X-AUTH-%", "X.Auth.%", "x.auth-%", "X-Auth.%"} {
+	for _, spelt := range []string{"X-Auth-%", "x-auth-%", "X_Auth_%", "x_auth_%", "X-Auth_%", "X_Auth-%",
+		"X-AUTH-%", "X.Auth.%", "x.auth-%", "X-Auth.%"} {
 		header := http.Header{}
 		for _, name := range []string{"Subject", "Client", "Session", "Scope"} {
 			header[strings.ReplaceAll(spelt, "%", name)] = []string{"made-up", "made-up-too"}
@@ -161,7 +173,10 @@ func requireIdentityIsOurs(t *testing.T, address, user, client string) {
 		}
 		require.Equal(t, http.StatusUnauthorized, ask(t, http.MethodGet, address, "", header, nil).status, spelt)
 	}
-	for _, connection := range []string{"close, X-Auth-Session", "X-Auth-Subject, X-Auth-Client, X-Auth-Session, X-Auth-Scope", "Upgrade, X-Auth-Session"} {
-		requireSeen(t, ask(t, http.MethodGet, address, user, http.Header{"Connection": {connection}, "Upgrade": {"x"}}, nil), user) // nothing that we said is taken away
+	for _, connection := range []string{"close, X-Auth-Session",
+		"X-Auth-Subject, X-Auth-Client, X-Auth-Session, X-Auth-Scope", "Upgrade, X-Auth-Session"} {
+		// nothing that we said is taken away
+		requireSeen(t, ask(t, http.MethodGet, address, user, http.Header{"Connection": {connection},
+			"Upgrade": {"x"}}, nil), user)
 	}
 }

@@ -20,7 +20,8 @@ const (
 	debianForPython = "python3-jwt and python3-cryptography"
 )
 
-// resourceServer is a program of docs/examples/resource-servers, and how to start it; command leaves it out if that cannot be.
+// resourceServer is a program of docs/examples/resource-servers, and how to start it; command leaves it out
+// if that cannot be.
 type resourceServer struct {
 	file, path string
 	command    func(t *testing.T, folder string) (interpreter string)
@@ -43,7 +44,8 @@ func resourceServers() []resourceServer {
 		{"express.mjs", "/orders", node},
 		{"api.py", "/", func(t *testing.T, _ string) string {
 			t.Helper()
-			for _, name := range []string{"python3", "/usr/bin/python3"} { // the first may be one that Debian's packages are not for
+			// the first may be one that Debian's packages are not for
+			for _, name := range []string{"python3", "/usr/bin/python3"} {
 				if exec.CommandContext(t.Context(), name, "-c", "import jwt, cryptography").Run() == nil {
 					return name
 				}
@@ -64,7 +66,8 @@ func installExamples(t *testing.T, folder string) {
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		copyFile(t, filepath.Join(examples, name), filepath.Join(folder, name))
 	}
-	cmd := exec.CommandContext(t.Context(), npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
+	cmd := exec.CommandContext(t.Context(), npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit",
+		"--no-fund", "--fetch-retries=1")
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
 		leaveOutStack(t, "npm could not install "+examples+": "+string(out))
@@ -79,7 +82,8 @@ func copyFile(t *testing.T, from, to string) {
 	require.NoError(t, os.WriteFile(to, text, 0o600))
 }
 
-// TestResourceServers starts what docs/resource-servers.md shows, and lets in nothing but access tokens of Lingpai for this API.
+// TestResourceServers starts what docs/resource-servers.md shows, and lets in nothing but access tokens of
+// Lingpai for this API.
 func TestResourceServers(t *testing.T) {
 	t.Parallel()
 	i, folder, running := startIssuer(t), t.TempDir(), map[string]string{}
@@ -87,9 +91,10 @@ func TestResourceServers(t *testing.T) {
 	good, idToken := user["access_token"].(string), user["id_token"].(string)
 	withoutScope := i.signIn("openid profile")["access_token"].(string)
 	kinds := map[string]string{
-		"password":           good,
-		"wechat_code":        i.signInByCode("api")["access_token"].(string),
-		"client_credentials": i.post("/token", "grant_type", "client_credentials", "scope", "api")["access_token"].(string),
+		"password":    good,
+		"wechat_code": i.signInByCode("api")["access_token"].(string),
+		"client_credentials": i.post("/token", "grant_type", "client_credentials", "scope",
+			"api")["access_token"].(string),
 	}
 	forgeries, keySetOnly := i.forgeries(good), i.keySetOnly()
 	whole := t // what it starts lives on when a subtest is over
@@ -100,7 +105,8 @@ func TestResourceServers(t *testing.T) {
 			copyFile(t, filepath.Join(exampleServers, server.file), program)
 			start := func(issuer, audience string) string {
 				port := freePort(whole)
-				startProgram(whole, nil, []string{"ISSUER=" + issuer, "AUDIENCE=" + audience, "PORT=" + port}, interpreter, program)
+				startProgram(whole, nil, []string{"ISSUER=" + issuer, "AUDIENCE=" + audience, "PORT=" + port},
+					interpreter, program)
 				waitFor(t, "127.0.0.1:"+port)
 				return "http://127.0.0.1:" + port + server.path
 			}
@@ -110,7 +116,8 @@ func TestResourceServers(t *testing.T) {
 			for name, token := range kinds {
 				a := get(t, api, token)
 				require.Equal(t, http.StatusOK, a.status, "%s: %s", name, a.body)
-				require.Equal(t, map[string]any{"sub": claimsIn(t, token)["sub"], "user": name != "client_credentials"}, a.members, name)
+				require.Equal(t, map[string]any{"sub": claimsIn(t, token)["sub"],
+					"user": name != "client_credentials"}, a.members, name)
 			}
 			requireAsked(t, api, good)
 			a := get(t, api, withoutScope)
@@ -121,7 +128,8 @@ func TestResourceServers(t *testing.T) {
 				requireInvalid(t, get(t, api, token), name)
 			}
 			requireInvalid(t, get(t, start(i.Issuer, otherAudience), good), "another API's")
-			requireInvalid(t, get(t, start(i.Issuer, i.Confidential.ClientID), idToken), "an ID token, where the audience is the same")
+			requireInvalid(t, get(t, start(i.Issuer, i.Confidential.ClientID), idToken),
+				"an ID token, where the audience is the same")
 			requireInvalid(t, get(t, start(keySetOnly, apiAudience), good), "another issuer's, though the key is known")
 			a = get(t, start("http://127.0.0.1:"+freePort(t), apiAudience), good)
 			require.GreaterOrEqual(t, a.status, http.StatusBadRequest, "there were never any keys")
@@ -152,12 +160,16 @@ func requireNoStart(t *testing.T, interpreter, program, setting string) {
 // keySetOnly is another issuer, with the same keys.
 func (i *issuer) keySetOnly() string {
 	set := get(i.t, i.Issuer+"/.well-known/jwks.json", "").body
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, set) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = io.WriteString(w, set)
+	}))
 	i.t.Cleanup(server.Close)
 	return server.URL
 }
 
-// requireAsked: without a token in the header there is a challenge and no error (RFC 6750 §3.1), though a good one be elsewhere.
+// requireAsked: without a token in the header there is a challenge and no error (RFC 6750 §3.1), though a
+// good one be elsewhere.
 func requireAsked(t *testing.T, api, good string) {
 	t.Helper()
 	for name, header := range map[string]http.Header{

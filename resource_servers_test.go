@@ -39,7 +39,8 @@ type issuer struct {
 	stop func()
 }
 
-// startIssuer starts one until the test ends, with more variables than the machine has. Settings of Lingpai that the machine has do not reach it.
+// startIssuer starts one until the test ends, with more variables than the machine has. Settings of Lingpai
+// that the machine has do not reach it.
 func startIssuer(t *testing.T, env ...string) *issuer {
 	t.Helper()
 	folder := t.TempDir()
@@ -48,7 +49,8 @@ func startIssuer(t *testing.T, env ...string) *issuer {
 	require.NoError(t, err, "%s", out)
 	stdout, writer := io.Pipe()
 	i := &issuer{t: t}
-	i.stop = startProgram(t, writer, env, program, "dev", "--addr", "127.0.0.1:0", "--data", filepath.Join(folder, "data"), "--output", "json")
+	i.stop = startProgram(t, writer, env, program, "dev", "--addr", "127.0.0.1:0", "--data",
+		filepath.Join(folder, "data"), "--output", "json")
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	require.NoError(t, err)
 	go func() { _, _ = io.Copy(io.Discard, stdout) }()
@@ -56,7 +58,8 @@ func startIssuer(t *testing.T, env ...string) *issuer {
 	return i
 }
 
-// startProgram runs one until the test ends or it is stopped, and shows what it said if the test fails. Our settings do not reach it.
+// startProgram runs one until the test ends or it is stopped, and shows what it said if the test fails. Our
+// settings do not reach it.
 func startProgram(t *testing.T, stdout io.Writer, env []string, name string, args ...string) (stop func()) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -113,20 +116,23 @@ func (i *issuer) post(path string, pairs ...string) map[string]any {
 // signIn is the answer of the grant password.
 func (i *issuer) signIn(scope string) map[string]any {
 	i.t.Helper()
-	return i.post("/token", "grant_type", "password", "username", i.User.Username, "password", i.User.Password, "scope", scope)
+	return i.post("/token", "grant_type", "password", "username", i.User.Username, "password", i.User.Password,
+		"scope", scope)
 }
 
 // signInByCode is the answer of the grant wechat_code, to the mini-program.
 func (i *issuer) signInByCode(scope string) map[string]any {
 	i.t.Helper()
-	response, err := http.Post(i.Simulator.URL+"/_sim/codes", "application/json", strings.NewReader(`{"appid":"`+i.MiniProgram.AppID+`","user":"alice"}`))
+	response, err := http.Post(i.Simulator.URL+"/_sim/codes", "application/json",
+		strings.NewReader(`{"appid":"`+i.MiniProgram.AppID+`","user":"alice"}`))
 	require.NoError(i.t, err)
 	defer response.Body.Close()
 	var answer struct {
 		Code string `json:"code"`
 	}
 	require.NoError(i.t, json.NewDecoder(response.Body).Decode(&answer))
-	return i.post("/token", "client_id", i.MiniProgram.ClientID, "grant_type", "wechat_code", "code", answer.Code, "scope", scope)
+	return i.post("/token", "client_id", i.MiniProgram.ClientID, "grant_type", "wechat_code", "code", answer.Code,
+		"scope", scope)
 }
 
 // freePort is one that nothing listens on.

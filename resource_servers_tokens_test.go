@@ -72,7 +72,8 @@ func (i *issuer) forgeries(good string) map[string]string {
 		return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 	}
 	encode := base64.RawURLEncoding.EncodeToString
-	ownJWK := map[string]any{"kty": "RSA", "alg": "RS256", "n": encode(own.N.Bytes()), "e": encode(big.NewInt(int64(own.E)).Bytes())}
+	ownJWK := map[string]any{"kty": "RSA", "alg": "RS256", "n": encode(own.N.Bytes()),
+		"e": encode(big.NewInt(int64(own.E)).Bytes())}
 	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
 	require.NoError(t, err)
 	signature[7] ^= 1
@@ -112,7 +113,8 @@ func (i *issuer) publicKey() []byte {
 	require.NoError(t, err)
 	e, err := base64.RawURLEncoding.DecodeString(set.Keys[0].E)
 	require.NoError(t, err)
-	key, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())})
+	key, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: new(big.Int).SetBytes(n),
+		E: int(new(big.Int).SetBytes(e).Int64())})
 	require.NoError(t, err)
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: key})
 }

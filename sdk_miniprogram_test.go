@@ -17,8 +17,8 @@ var soakRefreshes = flag.Int("soak.refreshes", 5000, "how many refreshes the app
 
 const miniProgram = "sdk/miniprogram"
 
-// TestMiniProgram runs the tests of the mini-program SDK, which need Node and no server. With npm they include a parser of the oldest
-// syntax that phones have, and the TypeScript compiler.
+// TestMiniProgram runs the tests of the mini-program SDK, which need Node and no server. With npm they
+// include a parser of the oldest syntax that phones have, and the TypeScript compiler.
 func TestMiniProgram(t *testing.T) {
 	t.Parallel()
 	node := findNode(t)
@@ -29,10 +29,12 @@ func TestMiniProgram(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Regexp(t, `(?m)^# pass [1-9]`, string(out))
-	t.Logf("%s", bytes.Join(bytes.Split(bytes.TrimSpace(out), []byte("\n"))[max(0, bytes.Count(out, []byte("\n"))-8):], []byte(" ")))
+	t.Logf("%s", bytes.Join(bytes.Split(bytes.TrimSpace(out),
+		[]byte("\n"))[max(0, bytes.Count(out, []byte("\n"))-8):], []byte(" ")))
 }
 
-// TestMiniProgramWithServer runs the scripts that need a server. It forgives no used refresh token, so that only keys help against lost answers.
+// TestMiniProgramWithServer runs the scripts that need a server. It forgives no used refresh token, so that
+// only keys help against lost answers.
 func TestMiniProgramWithServer(t *testing.T) {
 	t.Parallel()
 	node := findNode(t)
@@ -43,7 +45,8 @@ func TestMiniProgramWithServer(t *testing.T) {
 	} {
 		t.Run(script.name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), node, filepath.Join(miniProgram, "test", script.file))
-			cmd.Env = append(os.Environ(), "ISSUER="+ready.Issuer, "SIMULATOR="+ready.Simulator.URL, "APP_ID="+ready.MiniProgram.AppID,
+			cmd.Env = append(os.Environ(), "ISSUER="+ready.Issuer, "SIMULATOR="+ready.Simulator.URL,
+				"APP_ID="+ready.MiniProgram.AppID,
 				"MINI_PROGRAM="+ready.MiniProgram.ClientID, "REFRESHES="+strconv.Itoa(*soakRefreshes))
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s", out)
@@ -74,7 +77,8 @@ func findNode(t *testing.T) string {
 	return node
 }
 
-// installCheckers puts the development dependencies of the SDK into a folder of the test. Without them the other tests run all the same.
+// installCheckers puts the development dependencies of the SDK into a folder of the test. Without them the
+// other tests run all the same.
 func installCheckers(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -84,7 +88,8 @@ func installCheckers(t *testing.T) string {
 		err = errors.Join(err, err2, os.WriteFile(filepath.Join(folder, name), text, 0o600))
 	}
 	if err == nil {
-		cmd := exec.CommandContext(t.Context(), npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
+		cmd := exec.CommandContext(t.Context(), npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit",
+			"--no-fund", "--fetch-retries=1")
 		cmd.Dir = folder
 		_, err = cmd.CombinedOutput()
 	}

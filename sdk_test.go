@@ -19,7 +19,8 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// TestSDKVerifiesWhatWeSign runs the tests of sdk/verify, all of them: the one against a real issuer gets one, with a token of its own.
+// TestSDKVerifiesWhatWeSign runs the tests of sdk/verify, all of them: the one against a real issuer gets
+// one, with a token of its own.
 func TestSDKVerifiesWhatWeSign(t *testing.T) {
 	i := startIssuer(t)
 	accessToken := i.signIn("openid api")["access_token"].(string)
@@ -29,7 +30,8 @@ func TestSDKVerifiesWhatWeSign(t *testing.T) {
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(accessToken, ".")[1])
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(payload, &claims))
-	out := inSDK(t, []string{"LINGPAI_TEST_ISSUER=" + i.Issuer, "LINGPAI_TEST_AUDIENCE=" + claims.Audience, "LINGPAI_TEST_TOKEN=" + accessToken,
+	out := inSDK(t, []string{"LINGPAI_TEST_ISSUER=" + i.Issuer, "LINGPAI_TEST_AUDIENCE=" + claims.Audience,
+		"LINGPAI_TEST_TOKEN=" + accessToken,
 		"LINGPAI_TEST_SECRET=" + i.Confidential.ClientSecret},
 		"test", "-count=1", "-v", "./...")
 	require.Contains(t, out, "--- PASS: TestAgainstARealIssuer")
@@ -58,7 +60,8 @@ func inSDK(t *testing.T, env []string, args ...string) string {
 	return string(out)
 }
 
-// TestSDKKnowsOurClaims: what we write into access tokens sdk/verify reads, under the same names; and beside it nbf, which RFC 7519 has.
+// TestSDKKnowsOurClaims: what we write into access tokens sdk/verify reads, under the same names; and beside
+// it nbf, which RFC 7519 has.
 func TestSDKKnowsOurClaims(t *testing.T) {
 	require.ElementsMatch(t, append(namesOf(reflect.TypeFor[tokens.AccessClaims]()), "nbf"), namesInSDK(t, "payload"))
 	require.ElementsMatch(t, namesOf(reflect.TypeFor[tokens.WechatClaims]()), namesInSDK(t, "wechat"))

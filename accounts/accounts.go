@@ -10,7 +10,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Scope is what an access token must reach for anything here. The other two it must reach to see or change what they are about.
+// Scope is what an access token must reach for anything here. The other two it must reach to see or change
+// what they are about.
 const (
 	Scope      = "account"
 	scopeEmail = "email"
@@ -40,8 +41,8 @@ type Hasher interface {
 	Hash(ctx context.Context, address, password string) (string, error)
 }
 
-// Accounts does what people ask for. Use New to make one. It is safe for parallel use. Every error of its methods is an [Error], or what a
-// [Prover] said.
+// Accounts does what people ask for. Use New to make one. It is safe for parallel use. Every error of its
+// methods is an [Error], or what a [Prover] said.
 type Accounts struct{ Config }
 
 // New makes accounts.
@@ -59,8 +60,8 @@ func New(config Config) *Accounts {
 	return &Accounts{config}
 }
 
-// Caller is the user whose access token this is, by which client and session. Whoever makes one has checked the token, that its session is
-// alive, and that it is for this server.
+// Caller is the user whose access token this is, by which client and session. Whoever makes one has checked
+// the token, that its session is alive, and that it is for this server.
 type Caller struct {
 	UserID    string
 	ClientID  string
@@ -72,11 +73,12 @@ type Caller struct {
 // may says whether the caller's scope names one.
 func (c Caller) may(scope string) bool { return slices.Contains(strings.Fields(c.Scope), scope) }
 
-// enter returns the caller's user as it is now. ErrInsufficientScope; ErrInvalidToken: the user is gone, disabled, leaving or joined into
-// another one, whatever the token still says.
+// enter returns the caller's user as it is now. ErrInsufficientScope; ErrInvalidToken: the user is gone,
+// disabled, leaving or joined into another one, whatever the token still says.
 func (a *Accounts) enter(ctx context.Context, c Caller) (identity.User, error) {
 	if !c.may(Scope) {
-		return identity.User{}, &Error{Name: ErrInsufficientScope, Description: "The access token lacks the scope account."}
+		return identity.User{}, &Error{Name: ErrInsufficientScope,
+			Description: "The access token lacks the scope account."}
 	}
 	user, err := a.Users.Find(ctx, c.UserID)
 	if err != nil {

@@ -17,7 +17,8 @@ var (
 	ErrInvalidToken = errors.New("invalid_token")
 	// ErrInsufficientScope says that the access token does not reach far enough (RFC 6750 §3.1).
 	ErrInsufficientScope = errors.New("insufficient_scope")
-	// ErrInsufficientAuthentication says that the token alone is not enough: there is no proof, or it proves nothing (RFC 9470 §3).
+	// ErrInsufficientAuthentication says that the token alone is not enough: there is no proof, or it proves
+	// nothing (RFC 9470 §3).
 	ErrInsufficientAuthentication = errors.New("insufficient_user_authentication")
 	// ErrInvalidGrant says that the code of an account that is to be linked is no good (RFC 6749 §5.2).
 	ErrInvalidGrant = errors.New("invalid_grant")
@@ -33,7 +34,8 @@ var (
 	ErrLastWayIn = errors.New("last_way_in")
 	// ErrUnknownSession says that the caller has no such session (any more).
 	ErrUnknownSession = errors.New("unknown_session")
-	// ErrTooManyRequests asks the caller to wait. It says the same as ErrUnavailable, of which it is not a case: here the caller is at fault.
+	// ErrTooManyRequests asks the caller to wait. It says the same as ErrUnavailable, of which it is not a
+	// case: here the caller is at fault.
 	ErrTooManyRequests = errors.New("temporarily_unavailable")
 	// ErrUnavailable says that the service cannot do its work right now.
 	ErrUnavailable = errors.New("temporarily_unavailable")

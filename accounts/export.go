@@ -7,8 +7,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Export is all that is held of a person and tells of him. Hashes and secrets are not in it, nor are the lines of the audit log, which are
-// the operator's; nor sessions that are over, which are on their way out.
+// Export is all that is held of a person and tells of him. Hashes and secrets are not in it, nor are the
+// lines of the audit log, which are the operator's; nor sessions that are over, which are on their way out.
 type Export struct {
 	At          time.Time         `json:"exported_at"`
 	Subject     string            `json:"sub"`
@@ -53,8 +53,8 @@ type ExportedSession struct {
 	ExpiresAt  time.Time `json:"expires_at"`
 }
 
-// Export returns all that is held of the caller. It leaves only after the audit log has it. The refusals of caller and proof;
-// ErrUnavailable.
+// Export returns all that is held of the caller. It leaves only after the audit log has it. The refusals of
+// caller and proof; ErrUnavailable.
 func (a *Accounts) Export(ctx context.Context, c Caller, p Proof) (Export, error) {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -76,8 +76,9 @@ func (a *Accounts) Export(ctx context.Context, c Caller, p Proof) (Export, error
 
 func newExport(now time.Time, user identity.User, h held) Export {
 	export := Export{
-		At: now.UTC(), Subject: user.ID, Username: user.Username, HasPassword: user.PasswordHash != "", Created: user.CreatedAt.UTC(),
-		Roles: append([]string{}, user.Roles...), Claims: user.Claims, Profile: h.details.Profile,
+		At: now.UTC(), Subject: user.ID, Username: user.Username, HasPassword: user.PasswordHash != "",
+		Created: user.CreatedAt.UTC(),
+		Roles:   append([]string{}, user.Roles...), Claims: user.Claims, Profile: h.details.Profile,
 		Accounts: make([]ExportedAccount, len(h.accounts)), Sessions: make([]ExportedSession, len(h.sessions)),
 	}
 	if phone := h.details.Phone; phone.Number != "" {
@@ -85,7 +86,8 @@ func newExport(now time.Time, user identity.User, h held) Export {
 	}
 	for n, account := range h.accounts {
 		export.Accounts[n] = ExportedAccount{
-			Platform: account.Platform, App: account.App, OpenID: account.Subject, UnionID: account.UnionID, LinkedAt: account.CreatedAt.UTC(),
+			Platform: account.Platform, App: account.App, OpenID: account.Subject, UnionID: account.UnionID,
+			LinkedAt: account.CreatedAt.UTC(),
 		}
 	}
 	for n, session := range h.sessions {
@@ -96,7 +98,8 @@ func newExport(now time.Time, user identity.User, h held) Export {
 
 func exportSession(s identity.Session) ExportedSession {
 	return ExportedSession{
-		ID: s.ID, ClientID: s.ClientID, Scope: s.Scope, Method: s.Method, Device: s.Device, Platform: s.Account.Platform, App: s.Account.App,
+		ID: s.ID, ClientID: s.ClientID, Scope: s.Scope, Method: s.Method, Device: s.Device,
+		Platform: s.Account.Platform, App: s.Account.App,
 		SignedInAt: s.AuthTime.UTC(), LastSeenAt: s.LastSeenAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
 	}
 }

@@ -17,12 +17,15 @@ func TestExport(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	alice := withBoth(w)
-	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-alice-2"), UnionID: "union-alice", OpenPlatform: openPlatform}
+	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-alice-2"), UnionID: "union-alice",
+		OpenPlatform: openPlatform}
 	require.NoError(t, w.database.Users().Link(ctx, alice.UserID, union))
 	require.NoError(t, w.database.Users().SetRoles(ctx, alice.UserID, []string{"editor"}))
 	require.NoError(t, w.database.Users().SetClaims(ctx, alice.UserID, `{"team":7}`))
-	require.NoError(t, w.database.Profiles().Choose(ctx, alice.UserID, identity.Profile{Name: "Alice", Email: "alice@example.com"}))
-	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000", SeenAt: time.Now()}))
+	require.NoError(t, w.database.Profiles().Choose(ctx, alice.UserID, identity.Profile{Name: "Alice",
+		Email: "alice@example.com"}))
+	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000",
+		SeenAt: time.Now()}))
 	w.seen("o-bob")
 
 	export, err := w.accounts.Export(ctx, alice, byPassword())
@@ -30,7 +33,8 @@ func TestExport(t *testing.T) {
 	text, err := json.Marshal(export)
 	require.NoError(t, err)
 	for _, held := range []string{
-		alice.UserID, `"alice"`, `"editor"`, `{"team":7}`, "alice@example.com", "+8613800000000", `"o-alice"`, `"o-alice-2"`, "union-alice", alice.SessionID, "a phone",
+		alice.UserID, `"alice"`, `"editor"`, `{"team":7}`, "alice@example.com", "+8613800000000", `"o-alice"`,
+		`"o-alice-2"`, "union-alice", alice.SessionID, "a phone",
 	} {
 		require.Contains(t, string(text), held)
 	}

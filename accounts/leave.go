@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Leave has the caller deleted after the time of grace, and returns when that is. It ends all sessions, this one too. The refusals of caller
-// and proof; ErrUnavailable.
+// Leave has the caller deleted after the time of grace, and returns when that is. It ends all sessions, this
+// one too. The refusals of caller and proof; ErrUnavailable.
 func (a *Accounts) Leave(ctx context.Context, c Caller, p Proof) (time.Time, error) {
 	user, err := a.enter(ctx, c)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 
 const maxCodeLength = 512
 
-// Link adds an account to the caller's ways to sign in. The code is the one of the account to be linked, which proves nothing about the
-// caller: the proof is another one, and comes first. An account that the caller has already stays as it is. ErrInvalidRequest,
-// ErrLinkedElsewhere, ErrInvalidGrant: the code to be linked is no good; the refusals of caller and proof; ErrUnavailable, or what the
-// [Prover] says.
+// Link adds an account to the caller's ways to sign in. The code is the one of the account to be linked,
+// which proves nothing about the caller: the proof is another one, and comes first. An account that the
+// caller has already stays as it is. ErrInvalidRequest, ErrLinkedElsewhere, ErrInvalidGrant: the code to be
+// linked is no good; the refusals of caller and proof; ErrUnavailable, or what the [Prover] says.
 func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code string) error {
 	if err := checkLinkCode(p, code); err != nil {
 		return err
@@ -39,7 +39,8 @@ func checkLinkCode(p Proof, code string) error {
 		return invalidRequest("The code of the account to link is missing or is not a code.")
 	}
 	if code == p.Code {
-		return invalidRequest("The code of the account to link is no proof: a code of an account that is linked already is.")
+		return invalidRequest("The code of the account to link is no proof: a code of an account that is " +
+			"linked already is.")
 	}
 	return nil
 }
@@ -47,7 +48,8 @@ func checkLinkCode(p Proof, code string) error {
 // linkCodeFailed says of a refused code which of the two it was: asking for the proof again would not help.
 func linkCodeFailed(err error) error {
 	if refused, ok := errors.AsType[*Error](err); ok && refused.Name == ErrInsufficientAuthentication {
-		return &Error{Name: ErrInvalidGrant, Description: "The code of the account to link is not accepted. Get a fresh one.", Cause: refused.Cause}
+		return &Error{Name: ErrInvalidGrant,
+			Description: "The code of the account to link is not accepted. Get a fresh one.", Cause: refused.Cause}
 	}
 	return err
 }
@@ -59,14 +61,16 @@ func linkFailed(err error) error {
 	case errors.Is(err, identity.ErrExists):
 		return &Error{
 			Name: ErrLinkedElsewhere, Cause: err,
-			Description: "This account belongs to another user, or you have linked another one of its app. Unlink that before.",
+			Description: "This account belongs to another user, or you have linked another one of its app. " +
+				"Unlink that before.",
 		}
 	}
 	return userFailed(err)
 }
 
-// Unlink takes the account at an app from the caller, and with it all that the platform calls the same person's, since they would lead
-// here again. It ends the sessions that they opened. ErrUnknownAccount, ErrLastWayIn, the refusals of caller and proof; ErrUnavailable.
+// Unlink takes the account at an app from the caller, and with it all that the platform calls the same
+// person's, since they would lead here again. It ends the sessions that they opened. ErrUnknownAccount,
+// ErrLastWayIn, the refusals of caller and proof; ErrUnavailable.
 func (a *Accounts) Unlink(ctx context.Context, c Caller, p Proof, platform, appID string) error {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -92,7 +96,8 @@ func unlinkFailed(err error) error {
 	case errors.Is(err, identity.ErrLastWayIn):
 		return &Error{
 			Name: ErrLastWayIn, Cause: err,
-			Description: "You could not sign in any more. Set a user name and password, or link another account, and try again.",
+			Description: "You could not sign in any more. Set a user name and password, or link another " +
+				"account, and try again.",
 		}
 	}
 	return storeFailed(err)

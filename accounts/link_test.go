@@ -30,12 +30,14 @@ func TestLink(t *testing.T) {
 	require.Len(t, w.events(identity.EventLinked, alice.UserID), 2)
 }
 
-// The thief has a token of Alice's, and a phone of her own: if her account could prove that it may be linked, she would be Alice from then on.
+// The thief has a token of Alice's, and a phone of her own: if her account could prove that it may be linked,
+// she would be Alice from then on.
 func TestTheAccountToBeLinkedProvesNothing(t *testing.T) {
 	w := newWorld(t)
 	alice := withBoth(w)
 	code := w.code(otherApp, "o-thief")
-	requireRefused(t, w.accounts.Link(context.Background(), alice, byCode(code), otherApp, code), accounts.ErrInvalidRequest)
+	requireRefused(t, w.accounts.Link(context.Background(), alice, byCode(code), otherApp, code),
+		accounts.ErrInvalidRequest)
 	require.True(t, w.fresh(code))
 	require.Zero(t, w.prover.asked)
 	err := w.accounts.Link(context.Background(), alice, byCode(w.code(otherApp, "o-thief")), otherApp, code)
@@ -49,7 +51,8 @@ func TestCodesThatCannotBeLinkedCostNoProof(t *testing.T) {
 	alice := withBoth(w)
 	proof := byCode(w.code(miniApp, "o-alice"))
 	for _, code := range []string{"", "two words", "line\nend", "漢字", strings.Repeat("a", 513)} {
-		requireRefused(t, w.accounts.Link(context.Background(), alice, proof, otherApp, code), accounts.ErrInvalidRequest)
+		requireRefused(t, w.accounts.Link(context.Background(), alice, proof, otherApp, code),
+			accounts.ErrInvalidRequest)
 	}
 	require.True(t, w.fresh(proof.Code))
 }
@@ -89,11 +92,13 @@ func TestLinkingWhatIsTaken(t *testing.T) {
 	requireRefused(t, err, accounts.ErrLinkedElsewhere)
 	err = w.accounts.Link(ctx, alice, byPassword(), miniApp, w.code(miniApp, "o-second"))
 	requireRefused(t, err, accounts.ErrLinkedElsewhere)
-	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-carol"), UnionID: "carol", OpenPlatform: openPlatform}
+	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-carol"), UnionID: "carol",
+		OpenPlatform: openPlatform}
 	_, _, err = w.database.Users().FindOrCreateByAccount(ctx, union)
 	require.NoError(t, err)
 	union.AccountKey = wechatAccount(otherApp, "o-carol-2")
-	requireRefused(t, w.accounts.Link(ctx, bob, byCode(w.code(miniApp, "o-bob")), "", w.codeOf(union)), accounts.ErrLinkedElsewhere)
+	requireRefused(t, w.accounts.Link(ctx, bob, byCode(w.code(miniApp, "o-bob")), "", w.codeOf(union)),
+		accounts.ErrLinkedElsewhere)
 	require.Equal(t, miniApp+"/o-alice", w.linked(alice))
 	require.Equal(t, miniApp+"/o-bob", w.linked(bob))
 }
@@ -139,8 +144,10 @@ func TestUnlinkingWhatIsNotLinkedCostsNoProof(t *testing.T) {
 	w := newWorld(t)
 	alice := withBoth(w)
 	proof := byCode(w.code(miniApp, "o-alice"))
-	for platform, app := range map[string]string{identity.PlatformWechat: otherApp, "": miniApp, identity.PlatformQQ: miniApp, "a\x00b": miniApp} {
-		requireRefused(t, w.accounts.Unlink(context.Background(), alice, proof, platform, app), accounts.ErrUnknownAccount)
+	for platform, app := range map[string]string{identity.PlatformWechat: otherApp, "": miniApp,
+		identity.PlatformQQ: miniApp, "a\x00b": miniApp} {
+		requireRefused(t, w.accounts.Unlink(context.Background(), alice, proof, platform, app),
+			accounts.ErrUnknownAccount)
 	}
 	require.True(t, w.fresh(proof.Code))
 }
@@ -161,7 +168,8 @@ func TestTheLastTwoWaysInAreNotUnlinkedAtOnce(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	bob := w.seen("o-bob")
-	require.NoError(t, w.database.Users().Link(ctx, bob.UserID, identity.Sighting{AccountKey: wechatAccount(otherApp, "o-bob-2")}))
+	require.NoError(t, w.database.Users().Link(ctx, bob.UserID,
+		identity.Sighting{AccountKey: wechatAccount(otherApp, "o-bob-2")}))
 	errs := make([]error, 2)
 	var group sync.WaitGroup
 	for n, app := range []string{miniApp, otherApp} {

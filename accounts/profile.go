@@ -43,8 +43,9 @@ func (a *Accounts) Profile(ctx context.Context, c Caller) (Me, error) {
 	return a.me(ctx, c, user)
 }
 
-// SetProfile replaces all of the profile by what the caller wants, in its composed form; from then on no platform's word changes it. A caller
-// without the scope email neither sees nor changes the address. ErrInvalidRequest, the refusals of the caller; ErrUnavailable.
+// SetProfile replaces all of the profile by what the caller wants, in its composed form; from then on no
+// platform's word changes it. A caller without the scope email neither sees nor changes the address.
+// ErrInvalidRequest, the refusals of the caller; ErrUnavailable.
 func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Profile) (Me, error) {
 	profile, err := CheckProfile(profile)
 	if err != nil {

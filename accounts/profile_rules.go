@@ -23,8 +23,9 @@ const (
 )
 
 var (
-	gender  = regexp.MustCompile(`^[a-z-]{1,32}$`)
-	picture = regexp.MustCompile("^https://[^\\x00-\\x20\\x7f-\\x{10ffff}\"<>\\\\^`{|}]+$") // what two programs could read differently is not in it
+	gender = regexp.MustCompile(`^[a-z-]{1,32}$`)
+	// what two programs could read differently is not in it
+	picture = regexp.MustCompile("^https://[^\\x00-\\x20\\x7f-\\x{10ffff}\"<>\\\\^`{|}]+$")
 )
 
 // CheckProfile returns a profile in the form that is kept. Every field may be empty. ErrInvalidRequest.
@@ -59,8 +60,9 @@ func cleanName(name string) (string, bool) {
 	return name, utf8.RuneCountInString(name) <= maxNameCodePoints && !deceives(name)
 }
 
-// deceives says whether a text has characters that are not seen, or that change how others are seen: controls, line separators, marks of
-// direction, zero-width ones, fillers. The joiner within an emoji is seen: it makes one picture of several.
+// deceives says whether a text has characters that are not seen, or that change how others are seen:
+// controls, line separators, marks of direction, zero-width ones, fillers. The joiner within an emoji is
+// seen: it makes one picture of several.
 func deceives(text string) bool {
 	runes := []rune(text)
 	for n, r := range runes {

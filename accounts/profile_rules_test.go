@@ -13,16 +13,22 @@ func TestProfilesThatMayBe(t *testing.T) {
 	for name, c := range map[string]struct{ given, kept identity.Profile }{
 		"nothing": {},
 		"all of it": {
-			identity.Profile{Name: "李雷", Nickname: "Lei 🌱", Picture: "https://cdn.example.com/a.png?s=1#x", Gender: "male", Locale: "zh-CN", Email: "lei@example.com"},
-			identity.Profile{Name: "李雷", Nickname: "Lei 🌱", Picture: "https://cdn.example.com/a.png?s=1#x", Gender: "male", Locale: "zh-CN", Email: "lei@example.com"},
+			identity.Profile{Name: "李雷", Nickname: "Lei 🌱", Picture: "https://cdn.example.com/a.png?s=1#x",
+				Gender: "male", Locale: "zh-CN", Email: "lei@example.com"},
+			identity.Profile{Name: "李雷", Nickname: "Lei 🌱", Picture: "https://cdn.example.com/a.png?s=1#x",
+				Gender: "male", Locale: "zh-CN", Email: "lei@example.com"},
 		},
-		"decomposed letters":        {identity.Profile{Name: "Jose\u0301"}, identity.Profile{Name: "José"}},
-		"spaces around":             {identity.Profile{Nickname: " \u3000Han Mei\t"}, identity.Profile{Nickname: "Han Mei"}},
-		"a family in one emoji":     {identity.Profile{Nickname: "👨\u200d👩\u200d👧"}, identity.Profile{Nickname: "👨\u200d👩\u200d👧"}},
-		"one shrugs in his colour":  {identity.Profile{Nickname: "🤷🏽\u200d♂\ufe0f"}, identity.Profile{Nickname: "🤷🏽\u200d♂\ufe0f"}},
-		"128 characters, 512 bytes": {identity.Profile{Name: strings.Repeat("😀", 128)}, identity.Profile{Name: strings.Repeat("😀", 128)}},
-		"WeChat's locale":           {identity.Profile{Locale: "zh_CN"}, identity.Profile{Locale: "zh-CN"}},
-		"another gender":            {identity.Profile{Gender: "non-binary"}, identity.Profile{Gender: "non-binary"}},
+		"decomposed letters": {identity.Profile{Name: "Jose\u0301"}, identity.Profile{Name: "José"}},
+		"spaces around": {identity.Profile{Nickname: " \u3000Han Mei\t"},
+			identity.Profile{Nickname: "Han Mei"}},
+		"a family in one emoji": {identity.Profile{Nickname: "👨\u200d👩\u200d👧"},
+			identity.Profile{Nickname: "👨\u200d👩\u200d👧"}},
+		"one shrugs in his colour": {identity.Profile{Nickname: "🤷🏽\u200d♂\ufe0f"},
+			identity.Profile{Nickname: "🤷🏽\u200d♂\ufe0f"}},
+		"128 characters, 512 bytes": {identity.Profile{Name: strings.Repeat("😀", 128)},
+			identity.Profile{Name: strings.Repeat("😀", 128)}},
+		"WeChat's locale": {identity.Profile{Locale: "zh_CN"}, identity.Profile{Locale: "zh-CN"}},
+		"another gender":  {identity.Profile{Gender: "non-binary"}, identity.Profile{Gender: "non-binary"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			kept, err := CheckProfile(c.given)

@@ -19,7 +19,8 @@ func TestProfile(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	alice := withBoth(w)
-	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000", SeenAt: time.Now(), Verified: true}))
+	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000",
+		SeenAt: time.Now(), Verified: true}))
 	me, err := w.accounts.Profile(ctx, alice)
 	require.NoError(t, err)
 	require.Equal(t, accounts.Me{
@@ -48,9 +49,11 @@ func TestSetProfileReplacesAll(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	bob := w.seen("o-bob")
-	me, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Nickname: "Bo\u0308b", Email: "bob@example.com", Locale: "zh_CN"})
+	me, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Nickname: "Bo\u0308b",
+		Email: "bob@example.com", Locale: "zh_CN"})
 	require.NoError(t, err)
-	require.Equal(t, identity.Profile{Name: "Bob", Nickname: "Böb", Email: "bob@example.com", Locale: "zh-CN"}, me.Profile)
+	require.Equal(t, identity.Profile{Name: "Bob", Nickname: "Böb", Email: "bob@example.com", Locale: "zh-CN"},
+		me.Profile)
 	require.False(t, me.EmailVerified)
 	me, err = w.accounts.SetProfile(ctx, bob, identity.Profile{Gender: "male"})
 	require.NoError(t, err)
@@ -78,7 +81,8 @@ func TestProfilesThatAreRefusedChangeNothing(t *testing.T) {
 	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob"})
 	require.NoError(t, err)
 	for _, p := range []identity.Profile{
-		{Picture: "javascript:alert(document.cookie)"}, {Nickname: "\u202egnp.exe"}, {Name: strings.Repeat("a", 1<<20)}, {Email: "<script>@example.com"},
+		{Picture: "javascript:alert(document.cookie)"}, {Nickname: "\u202egnp.exe"},
+		{Name: strings.Repeat("a", 1<<20)}, {Email: "<script>@example.com"},
 	} {
 		_, err := w.accounts.SetProfile(ctx, bob, p)
 		requireRefused(t, err, accounts.ErrInvalidRequest)
@@ -88,14 +92,16 @@ func TestProfilesThatAreRefusedChangeNothing(t *testing.T) {
 	require.Equal(t, identity.Profile{Name: "Bob"}, me.Profile)
 }
 
-// TestABorrowedTokenTellsNoMoreThanItsScope: it goes to other servers too, which were not to learn of numbers and addresses.
+// TestABorrowedTokenTellsNoMoreThanItsScope: it goes to other servers too, which were not to learn of numbers
+// and addresses.
 func TestABorrowedTokenTellsNoMoreThanItsScope(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	bob := w.seen("o-bob")
 	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Email: "bob@example.com"})
 	require.NoError(t, err)
-	require.NoError(t, w.database.Profiles().SetPhone(ctx, bob.UserID, identity.Phone{Number: "+8613812345678", SeenAt: time.Now()}))
+	require.NoError(t, w.database.Profiles().SetPhone(ctx, bob.UserID, identity.Phone{Number: "+8613812345678",
+		SeenAt: time.Now()}))
 	borrowed := bob
 	borrowed.Scope = accounts.Scope
 	me, err := w.accounts.Profile(ctx, borrowed)
@@ -109,6 +115,7 @@ func TestABorrowedTokenTellsNoMoreThanItsScope(t *testing.T) {
 	require.Equal(t, identity.Profile{Name: "Robert"}, me.Profile)
 	me, err = w.accounts.Profile(ctx, bob)
 	require.NoError(t, err)
-	require.Equal(t, identity.Profile{Name: "Robert", Email: "bob@example.com"}, me.Profile, "who may not see the address does not remove it")
+	require.Equal(t, identity.Profile{Name: "Robert", Email: "bob@example.com"}, me.Profile,
+		"who may not see the address does not remove it")
 	require.NotNil(t, me.Phone)
 }

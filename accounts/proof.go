@@ -7,16 +7,17 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Proof is what a request shows anew beside its token, which may be borrowed: the user's password, or a fresh code of an account that is
-// linked already. Exactly one of both.
+// Proof is what a request shows anew beside its token, which may be borrowed: the user's password, or a fresh
+// code of an account that is linked already. Exactly one of both.
 type Proof struct {
 	Password string
 	Code     string
 	AppID    string // whose code it is; may be empty if the client has one app
 }
 
-// Prover checks what a sign-in would check, and counts it with the sign-ins, so that guessing here is no way round their bounds. It makes
-// no user and no account. A password that is wrong and a code that is refused are [Unproved]; all other errors reach the caller untouched.
+// Prover checks what a sign-in would check, and counts it with the sign-ins, so that guessing here is no way
+// round their bounds. It makes no user and no account. A password that is wrong and a code that is refused
+// are [Unproved]; all other errors reach the caller untouched.
 type Prover interface {
 	// ProvePassword says whether a password is the user's.
 	ProvePassword(ctx context.Context, user identity.User, password, address string) error
@@ -28,7 +29,8 @@ type Prover interface {
 func Unproved(cause error) error {
 	return &Error{
 		Name: ErrInsufficientAuthentication, Cause: cause,
-		Description: "This needs the current password, or a fresh code of an account that is linked already, in the same request.",
+		Description: "This needs the current password, or a fresh code of an account that is linked " +
+			"already, in the same request.",
 	}
 }
 
@@ -45,7 +47,8 @@ func (a *Accounts) prove(ctx context.Context, c Caller, user identity.User, p Pr
 	return a.Prover.ProvePassword(ctx, user, p.Password, c.Address)
 }
 
-// proveCode refuses the code of an account that is not linked to this very user: whoever borrowed a token has a WeChat account, too.
+// proveCode refuses the code of an account that is not linked to this very user: whoever borrowed a token has
+// a WeChat account, too.
 func (a *Accounts) proveCode(ctx context.Context, c Caller, user identity.User, p Proof) error {
 	sighting, err := a.Prover.ProveCode(ctx, c.ClientID, p.AppID, p.Code, c.Address)
 	if err != nil {

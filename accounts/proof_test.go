@@ -16,8 +16,14 @@ import (
 func guarded(w *world, c accounts.Caller) map[string]func(accounts.Proof) error {
 	ctx := context.Background()
 	return map[string]func(accounts.Proof) error{
-		"link":         func(p accounts.Proof) error { return w.accounts.Link(ctx, c, p, otherApp, w.code(otherApp, "o-thief")) },
-		"unlink":       func(p accounts.Proof) error { return w.accounts.Unlink(ctx, c, p, identity.PlatformWechat, miniApp) },
+		"link": func(p accounts.Proof) error {
+			return w.accounts.Link(ctx, c, p, otherApp,
+				w.code(otherApp, "o-thief"))
+		},
+		"unlink": func(p accounts.Proof) error {
+			return w.accounts.Unlink(ctx, c, p, identity.PlatformWechat,
+				miniApp)
+		},
 		"set password": func(p accounts.Proof) error { return w.accounts.SetPassword(ctx, c, p, "", newPassword) },
 		"export":       func(p accounts.Proof) error { _, err := w.accounts.Export(ctx, c, p); return err },
 		"leave":        func(p accounts.Proof) error { _, err := w.accounts.Leave(ctx, c, p); return err },
@@ -28,7 +34,8 @@ func guarded(w *world, c accounts.Caller) map[string]func(accounts.Proof) error 
 func withBoth(w *world) accounts.Caller {
 	w.t.Helper()
 	c := w.named("alice")
-	require.NoError(w.t, w.database.Users().Link(context.Background(), c.UserID, identity.Sighting{AccountKey: wechatAccount(miniApp, "o-alice")}))
+	require.NoError(w.t, w.database.Users().Link(context.Background(), c.UserID,
+		identity.Sighting{AccountKey: wechatAccount(miniApp, "o-alice")}))
 	return c
 }
 
@@ -38,17 +45,25 @@ func TestBorrowedTokensProveNothing(t *testing.T) {
 	before := w.user(alice)
 	w.seen("o-thief")
 	for attack, proof := range map[string]func() accounts.Proof{
-		"no proof":                             func() accounts.Proof { return accounts.Proof{} },
-		"an app without code":                  func() accounts.Proof { return accounts.Proof{AppID: miniApp} },
-		"a wrong password":                     func() accounts.Proof { return accounts.Proof{Password: "wrong horse battery"} },
+		"no proof":            func() accounts.Proof { return accounts.Proof{} },
+		"an app without code": func() accounts.Proof { return accounts.Proof{AppID: miniApp} },
+		"a wrong password": func() accounts.Proof {
+			return accounts.Proof{Password: "wrong horse battery"}
+		},
 		"a code of a user of our own":          func() accounts.Proof { return byCode(w.code(miniApp, "o-thief")) },
 		"a code of nobody who was ever here":   func() accounts.Proof { return byCode(w.code(miniApp, "o-stranger")) },
 		"a code of the same id at another app": func() accounts.Proof { return byCode(w.code(otherApp, "o-alice")) },
 		"a code that WeChat refuses":           func() accounts.Proof { return byCode("guessed") },
-		"a code for another app than it is of": func() accounts.Proof { return accounts.Proof{Code: w.code(miniApp, "o-alice"), AppID: otherApp} },
+		"a code for another app than it is of": func() accounts.Proof {
+			return accounts.Proof{Code: w.code(miniApp,
+				"o-alice"), AppID: otherApp}
+		},
 	} {
 		for act, do := range guarded(w, alice) {
-			t.Run(act+" with "+attack, func(t *testing.T) { requireRefused(t, do(proof()), accounts.ErrInsufficientAuthentication) })
+			t.Run(act+" with "+attack, func(t *testing.T) {
+				requireRefused(t, do(proof()),
+					accounts.ErrInsufficientAuthentication)
+			})
 		}
 	}
 	require.Equal(t, before, w.user(alice))
@@ -89,7 +104,8 @@ func TestAPasswordThatIsNotThereProvesNothing(t *testing.T) {
 			requireRefused(t, do(byPassword()), accounts.ErrInsufficientAuthentication)
 		}
 	}
-	requireRefused(t, w.accounts.SetPassword(context.Background(), bob, byPassword(), "bob", newPassword), accounts.ErrInsufficientAuthentication)
+	requireRefused(t, w.accounts.SetPassword(context.Background(), bob, byPassword(), "bob", newPassword),
+		accounts.ErrInsufficientAuthentication)
 	require.Zero(t, w.prover.asked)
 }
 
@@ -124,7 +140,8 @@ func TestUsersWhoMayNotDoAnything(t *testing.T) {
 		})
 	}
 	w := newWorld(t)
-	requireOut(t, w, accounts.Caller{UserID: "u_nobody", ClientID: client, SessionID: "s", Scope: accounts.Scope}, accounts.ErrInvalidToken)
+	requireOut(t, w, accounts.Caller{UserID: "u_nobody", ClientID: client, SessionID: "s", Scope: accounts.Scope},
+		accounts.ErrInvalidToken)
 	alice := w.named("alice")
 	alice.Scope = "openid accounts my-account"
 	requireOut(t, w, alice, accounts.ErrInsufficientScope)

@@ -9,7 +9,8 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// RegistrationPolicy says how many people may register. Zero values are replaced by the defaults that stand behind them.
+// RegistrationPolicy says how many people may register. Zero values are replaced by the defaults that stand
+// behind them.
 type RegistrationPolicy struct {
 	PerAddress int // in an hour: 10
 	Together   int // in an hour, from all addresses: 1000
@@ -27,8 +28,8 @@ func (p RegistrationPolicy) orDefaults() RegistrationPolicy {
 	return p
 }
 
-// Register adds a user who signs in by name and password. Whoever calls has made sure that the client may. ErrInvalidRequest, ErrWeakPassword,
-// ErrTooManyRequests, ErrTaken, ErrUnavailable.
+// Register adds a user who signs in by name and password. Whoever calls has made sure that the client may.
+// ErrInvalidRequest, ErrWeakPassword, ErrTooManyRequests, ErrTaken, ErrUnavailable.
 func (a *Accounts) Register(ctx context.Context, clientID, address, username, secret string) (identity.User, error) {
 	if err := checkUsername(username); err != nil {
 		return identity.User{}, err
@@ -57,8 +58,9 @@ func (a *Accounts) Register(ctx context.Context, clientID, address, username, se
 	return user, nil
 }
 
-// countAddress counts before anything is looked up, so that names cannot be tried out in bulk. An address beyond its bound uses up nobody
-// else's. Callers whose address is unknown share no bound of ten: only the one of all together holds for them.
+// countAddress counts before anything is looked up, so that names cannot be tried out in bulk. An address
+// beyond its bound uses up nobody else's. Callers whose address is unknown share no bound of ten: only the
+// one of all together holds for them.
 func (a *Accounts) countAddress(ctx context.Context, address string) error {
 	if address == "" {
 		return nil
@@ -72,7 +74,8 @@ func (a *Accounts) allow(ctx context.Context, key string, limit int) error {
 		return storeFailed(err)
 	}
 	if wait > 0 {
-		return &Error{Name: ErrTooManyRequests, Description: "Too many people are registering. Wait before trying again.", RetryAfter: wait}
+		return &Error{Name: ErrTooManyRequests,
+			Description: "Too many people are registering. Wait before trying again.", RetryAfter: wait}
 	}
 	return nil
 }

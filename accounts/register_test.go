@@ -91,11 +91,15 @@ func TestMassRegistrationFromOneAddress(t *testing.T) {
 }
 
 func TestMassRegistrationInParallel(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) { c.Registrations = accounts.RegistrationPolicy{PerAddress: 2, Together: 3} })
+	w := newWorld(t, func(c *accounts.Config) {
+		c.Registrations = accounts.RegistrationPolicy{PerAddress: 2,
+			Together: 3}
+	})
 	var group sync.WaitGroup
 	for n := range 24 {
 		group.Go(func() {
-			_, err := w.accounts.Register(context.Background(), client, fmt.Sprintf("192.0.2.%d", n%12), fmt.Sprintf("bot-%d", n), newPassword)
+			_, err := w.accounts.Register(context.Background(), client, fmt.Sprintf("192.0.2.%d", n%12),
+				fmt.Sprintf("bot-%d", n), newPassword)
 			if err != nil {
 				requireRefused(t, err, accounts.ErrTooManyRequests)
 			}
@@ -108,7 +112,10 @@ func TestMassRegistrationInParallel(t *testing.T) {
 }
 
 func TestCallersOfUnknownAddressAreNotOne(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) { c.Registrations = accounts.RegistrationPolicy{PerAddress: 1, Together: 3} })
+	w := newWorld(t, func(c *accounts.Config) {
+		c.Registrations = accounts.RegistrationPolicy{PerAddress: 1,
+			Together: 3}
+	})
 	for n := range 3 {
 		_, err := w.accounts.Register(context.Background(), client, "", fmt.Sprintf("user-%d", n), newPassword)
 		require.NoError(t, err)

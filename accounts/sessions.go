@@ -18,14 +18,16 @@ type SessionInfo struct {
 	Current  bool   `json:"current"` // the one that asks
 }
 
-// ListSessions returns the caller's sessions that are alive, the most recently seen first. The refusals of the caller; ErrUnavailable.
+// ListSessions returns the caller's sessions that are alive, the most recently seen first. The refusals of
+// the caller; ErrUnavailable.
 func (a *Accounts) ListSessions(ctx context.Context, c Caller) ([]SessionInfo, error) {
 	sessions, err := a.sessionsOf(ctx, c)
 	infos := make([]SessionInfo, len(sessions))
 	for n, s := range sessions {
 		infos[n] = SessionInfo{
-			ID: s.ID, ClientID: s.ClientID, Device: s.Device, Method: s.Method, SignedIn: day(s.AuthTime), LastSeen: day(s.LastSeenAt),
-			Current: s.ID == c.SessionID,
+			ID: s.ID, ClientID: s.ClientID, Device: s.Device, Method: s.Method, SignedIn: day(s.AuthTime),
+			LastSeen: day(s.LastSeenAt),
+			Current:  s.ID == c.SessionID,
 		}
 	}
 	return infos, err
@@ -43,8 +45,9 @@ func (a *Accounts) sessionsOf(ctx context.Context, c Caller) ([]identity.Session
 	return sessions, nil
 }
 
-// EndSession ends a session of the caller's, which may be the current one. It needs no proof: whoever borrowed a token can only lessen
-// what it reaches. ErrUnknownSession: it is over, or another user's, which is not told apart; the refusals of the caller; ErrUnavailable.
+// EndSession ends a session of the caller's, which may be the current one. It needs no proof: whoever
+// borrowed a token can only lessen what it reaches. ErrUnknownSession: it is over, or another user's, which
+// is not told apart; the refusals of the caller; ErrUnavailable.
 func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -69,10 +72,11 @@ func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 	return nil
 }
 
-var errUnknownSession = &Error{Name: ErrUnknownSession, Description: "You have no such session. It may have ended already."}
+var errUnknownSession = &Error{Name: ErrUnknownSession,
+	Description: "You have no such session. It may have ended already."}
 
-// EndOtherSessions ends all sessions of the caller but the current one, and tells how many it ended, also if it could not end all of them.
-// The refusals of the caller; ErrUnavailable.
+// EndOtherSessions ends all sessions of the caller but the current one, and tells how many it ended, also if
+// it could not end all of them. The refusals of the caller; ErrUnavailable.
 func (a *Accounts) EndOtherSessions(ctx context.Context, c Caller) (int, error) {
 	sessions, err := a.sessionsOf(ctx, c)
 	if err != nil {

@@ -19,8 +19,10 @@ func TestListSessions(t *testing.T) {
 	sessions, err := w.accounts.ListSessions(context.Background(), alice)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []accounts.SessionInfo{
-		{ID: byWechat.SessionID, ClientID: client, Device: "a phone", Method: identity.PlatformWechat, SignedIn: today(), LastSeen: today()},
-		{ID: alice.SessionID, ClientID: client, Device: "a phone", Method: identity.MethodPassword, SignedIn: today(), LastSeen: today(), Current: true},
+		{ID: byWechat.SessionID, ClientID: client, Device: "a phone", Method: identity.PlatformWechat,
+			SignedIn: today(), LastSeen: today()},
+		{ID: alice.SessionID, ClientID: client, Device: "a phone", Method: identity.MethodPassword,
+			SignedIn: today(), LastSeen: today(), Current: true},
 	}, sessions)
 }
 
@@ -44,7 +46,8 @@ func TestAnothersSessionIsUnknown(t *testing.T) {
 	w := newWorld(t)
 	alice, bob := w.named("alice"), w.seen("o-bob")
 	theirs := w.accounts.EndSession(context.Background(), alice, bob.SessionID)
-	for _, id := range []string{"", identity.NewSessionID(), "a\x00b", strings.Repeat("a", 1<<20), bob.SessionID + " ", strings.ToUpper(alice.SessionID)} {
+	for _, id := range []string{"", identity.NewSessionID(), "a\x00b", strings.Repeat("a", 1<<20),
+		bob.SessionID + " ", strings.ToUpper(alice.SessionID)} {
 		requireRefused(t, w.accounts.EndSession(context.Background(), alice, id), accounts.ErrUnknownSession)
 	}
 	requireRefused(t, theirs, accounts.ErrUnknownSession)

@@ -8,7 +8,8 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// checkPassword says whether a password may be set. Besides what is guessed first of everybody, it refuses what is guessed first of one.
+// checkPassword says whether a password may be set. Besides what is guessed first of everybody, it refuses
+// what is guessed first of one.
 func checkPassword(username, secret string) error {
 	if err := password.CheckPolicy(secret); err != nil {
 		return &Error{Name: ErrWeakPassword, Description: sentence(err)}
@@ -19,12 +20,13 @@ func checkPassword(username, secret string) error {
 	return nil
 }
 
-// SetPassword adds a password or changes it, also one that was forgotten: the proof is then a code. A user who has no user name must choose
-// one; all others leave it empty, or repeat theirs. It ends all sessions, this one too. ErrInvalidRequest, ErrWeakPassword, ErrTaken, and
-// the refusals of caller and proof; ErrUnavailable.
+// SetPassword adds a password or changes it, also one that was forgotten: the proof is then a code. A user
+// who has no user name must choose one; all others leave it empty, or repeat theirs. It ends all sessions,
+// this one too. ErrInvalidRequest, ErrWeakPassword, ErrTaken, and the refusals of caller and proof;
+// ErrUnavailable.
 //
-// Name and password are two steps. If the second fails, the name stays: it lets nobody in without a password, and the same request
-// goes on from there.
+// Name and password are two steps. If the second fails, the name stays: it lets nobody in without a password,
+// and the same request goes on from there.
 func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username, newPassword string) error {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -41,7 +43,8 @@ func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username,
 			return err
 		}
 	}
-	hash, err := a.hash(ctx, c.Address, newPassword) // before the name: this is the step that fails when much is going on
+	// before the name: this is the step that fails when much is going on
+	hash, err := a.hash(ctx, c.Address, newPassword)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,8 @@ func TestSetAForgottenPasswordWithACode(t *testing.T) {
 	w := newWorld(t)
 	alice := withBoth(w)
 	proof := byCode(w.code(miniApp, "o-alice"))
-	require.NoError(t, w.accounts.SetPassword(context.Background(), alice, proof, "ALICE", newPassword), "her own name may be repeated")
+	require.NoError(t, w.accounts.SetPassword(context.Background(), alice, proof, "ALICE", newPassword),
+		"her own name may be repeated")
 	require.True(t, w.opens(alice, newPassword))
 	require.Equal(t, "alice", w.user(alice).Username)
 }
@@ -44,7 +45,8 @@ func TestSetAForgottenPasswordWithACode(t *testing.T) {
 func TestAddAPassword(t *testing.T) {
 	w := newWorld(t)
 	bob := w.seen("o-bob")
-	require.NoError(t, w.accounts.SetPassword(context.Background(), bob, byCode(w.code(miniApp, "o-bob")), "Bob", newPassword))
+	require.NoError(t, w.accounts.SetPassword(context.Background(), bob, byCode(w.code(miniApp, "o-bob")), "Bob",
+		newPassword))
 	found, err := w.database.Users().FindByUsername(context.Background(), "bob")
 	require.NoError(t, err)
 	require.Equal(t, bob.UserID, found.ID)
@@ -75,7 +77,8 @@ func TestWhatMayNotBeSetCostsNoProof(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			proof := byCode(w.code(miniApp, map[accounts.Caller]string{alice: "o-alice", bob: "o-bob"}[c.caller]))
-			requireRefused(t, w.accounts.SetPassword(context.Background(), c.caller, proof, c.username, c.secret), c.name)
+			requireRefused(t, w.accounts.SetPassword(context.Background(), c.caller, proof, c.username, c.secret),
+				c.name)
 			require.True(t, w.fresh(proof.Code))
 			require.True(t, w.alive(c.caller))
 		})
@@ -128,13 +131,15 @@ type busyHasher struct{}
 
 func (busyHasher) Hash(context.Context, string, string) (string, error) { return "", password.ErrBusy }
 
-// TestNamesCannotBeTriedOutWithATokenAlone: who has one, the own one even, would else learn of everybody who has a name.
+// TestNamesCannotBeTriedOutWithATokenAlone: who has one, the own one even, would else learn of everybody who
+// has a name.
 func TestNamesCannotBeTriedOutWithATokenAlone(t *testing.T) {
 	w := newWorld(t)
 	w.named("alice")
 	bob := w.seen("o-bob")
 	for _, name := range []string{"alice", "nobody-has-this"} {
-		requireRefused(t, w.accounts.SetPassword(context.Background(), bob, accounts.Proof{}, name, newPassword), accounts.ErrInsufficientAuthentication)
+		requireRefused(t, w.accounts.SetPassword(context.Background(), bob, accounts.Proof{}, name, newPassword),
+			accounts.ErrInsufficientAuthentication)
 	}
 	taken := w.accounts.SetPassword(context.Background(), bob, byCode(w.code(miniApp, "o-bob")), "ＡLICE", newPassword)
 	requireRefused(t, taken, accounts.ErrTaken)

@@ -11,20 +11,24 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// checkUsername says whether somebody may choose a user name. It is stricter than signing in, since names that are there stay.
+// checkUsername says whether somebody may choose a user name. It is stricter than signing in, since names
+// that are there stay.
 func checkUsername(username string) error {
 	if _, err := identity.CanonicalUsername(username); err != nil {
 		return invalidRequest(sentence(err))
 	}
 	if strings.ContainsFunc(norm.NFC.String(username), foreign) {
-		return invalidRequest("This user name could be taken for another one: use Latin letters, Chinese, Japanese or Korean, and digits.")
+		return invalidRequest("This user name could be taken for another one: use Latin letters, Chinese, " +
+			"Japanese or Korean, and digits.")
 	}
 	return nil
 }
 
-// foreign says whether a letter is of a script that is not written together with Latin, or of those parts of Latin that only look like others:
-// phonetic and mathematical letters, marks that go on top of one, and digits of others. Cyrillic, Greek, Lisu and Cherokee have whole words of look-alikes. It is
-// the rule of browsers for domain names in these languages (UTS 39 §5.2, "highly restrictive"), and like theirs it leaves l and 1 alone.
+// foreign says whether a letter is of a script that is not written together with Latin, or of those parts of
+// Latin that only look like others: phonetic and mathematical letters, marks that go on top of one, and
+// digits of others. Cyrillic, Greek, Lisu and Cherokee have whole words of look-alikes. It is the rule of
+// browsers for domain names in these languages (UTS 39 §5.2, "highly restrictive"), and like theirs it leaves
+// l and 1 alone.
 func foreign(r rune) bool {
 	switch {
 	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hangul):
@@ -55,7 +59,8 @@ func (a *Accounts) checkFree(ctx context.Context, username string) error {
 // nameFailed turns the store's refusal of a name into ours.
 func nameFailed(err error) error {
 	if errors.Is(err, identity.ErrExists) {
-		return &Error{Name: ErrTaken, Description: "Somebody has this user name, perhaps in another spelling. Choose another one."}
+		return &Error{Name: ErrTaken, Description: "Somebody has this user name, perhaps in another " +
+			"spelling. Choose another one."}
 	}
 	return userFailed(err)
 }

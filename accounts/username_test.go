@@ -9,7 +9,8 @@ import (
 
 func TestNamesThatMayBeChosen(t *testing.T) {
 	for _, name := range []string{
-		"alice", "Alice", "alice99", "a.b-c_d", "lei@example.com", "李雷", "李雷2024", "leiレイ雷", "한국kim", "ㄅㄆ李", "josé", "Jose\u0301", "ｌｅｉ",
+		"alice", "Alice", "alice99", "a.b-c_d", "lei@example.com", "李雷", "李雷2024", "leiレイ雷", "한국kim", "ㄅㄆ李", "josé",
+		"Jose\u0301", "ｌｅｉ",
 		"12345678", "1", "Ｌｅｉ",
 	} {
 		require.NoError(t, checkUsername(name), name)
@@ -46,8 +47,10 @@ func TestNamesThatLookLikeAnother(t *testing.T) {
 
 func TestNamesThatAreNone(t *testing.T) {
 	for what, name := range map[string]string{
-		"nothing": "", "spaces": "a b", "a zero-width space": "ad\u200bmin", "turned round": "\u202eadmin", "not UTF-8": "a\xff", "129 bytes": strings.Repeat("a", 129),
-		"1 MB": strings.Repeat("a", 1<<20), "an id": "u_0123456789", "an id in capitals": "U_0123456789", "a line end": "alice\n",
+		"nothing": "", "spaces": "a b", "a zero-width space": "ad\u200bmin", "turned round": "\u202eadmin",
+		"not UTF-8": "a\xff", "129 bytes": strings.Repeat("a", 129),
+		"1 MB": strings.Repeat("a", 1<<20), "an id": "u_0123456789", "an id in capitals": "U_0123456789",
+		"a line end": "alice\n",
 	} {
 		err := checkUsername(name)
 		require.ErrorIs(t, err, ErrInvalidRequest, what)

@@ -45,7 +45,8 @@ type world struct {
 func newWorld(t testing.TB, options ...func(*accounts.Config)) *world {
 	t.Helper()
 	ctx := context.Background()
-	database, err := sql.Open(ctx, sql.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db") + "?synchronous=off"})
+	database, err := sql.Open(ctx, sql.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db") +
+		"?synchronous=off"})
 	require.NoError(t, err)
 	t.Cleanup(func() { database.Close() })
 	_, err = database.MigrateUp(ctx)
@@ -54,7 +55,8 @@ func newWorld(t testing.TB, options ...func(*accounts.Config)) *world {
 	hasher := &countingHasher{Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000})}
 	prover := &playedSignIns{hasher: hasher.Hasher, codes: map[string]identity.Sighting{}}
 	config := accounts.Config{
-		Users: database.Users(), Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(),
+		Users: database.Users(), Profiles: database.Profiles(), Sessions: database.Sessions(),
+		Events:   database.Events(),
 		Volatile: memory.New(memory.Options{}), Hasher: hasher, Prover: prover,
 	}
 	for _, set := range options {
@@ -133,11 +135,13 @@ func (w *world) signedIn(user identity.User, account identity.AccountKey) accoun
 		method = identity.PlatformWechat
 	}
 	session, err := w.database.Sessions().Open(context.Background(), identity.Session{
-		ID: identity.NewSessionID(), UserID: user.ID, Account: account, ClientID: client, Scope: accounts.Scope, Method: method,
+		ID: identity.NewSessionID(), UserID: user.ID, Account: account, ClientID: client, Scope: accounts.Scope,
+		Method:   method,
 		AuthTime: time.Now(), Device: "a phone",
 	}, user.AuthEpoch, identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, 0)
 	require.NoError(w.t, err)
-	return accounts.Caller{UserID: user.ID, ClientID: client, SessionID: session.ID, Scope: "openid email phone " + accounts.Scope, Address: address}
+	return accounts.Caller{UserID: user.ID, ClientID: client, SessionID: session.ID, Scope: "openid email phone " +
+		accounts.Scope, Address: address}
 }
 
 // again signs the caller's user in once more.

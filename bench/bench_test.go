@@ -27,8 +27,10 @@ func TestMain(m *testing.M) {
 
 func TestOptions(t *testing.T) {
 	for _, arguments := range [][]string{
-		{"-seconds", "0"}, {"-seconds", "NaN"}, {"-runs", "0"}, {"-connections", "0"}, {"-connections", "8,65"}, {"-flood", "-connections", "1,8"}, {"-only", "jwks,"}, {"-only", "none"}, {"rest"},
-		{"-store", "none"}, {"-growth", "-crowd"}, {"-growth", "-flood"}, {"-signers", "-crowd"}, {"-signers", "-plot", "x.svg"}, {"-sessions", ""}, {"-sessions", "1000,x"}, {"-growth", "-sessions", "15"},
+		{"-seconds", "0"}, {"-seconds", "NaN"}, {"-runs", "0"}, {"-connections", "0"}, {"-connections", "8,65"},
+		{"-flood", "-connections", "1,8"}, {"-only", "jwks,"}, {"-only", "none"}, {"rest"},
+		{"-store", "none"}, {"-growth", "-crowd"}, {"-growth", "-flood"}, {"-signers", "-crowd"},
+		{"-signers", "-plot", "x.svg"}, {"-sessions", ""}, {"-sessions", "1000,x"}, {"-growth", "-sessions", "15"},
 	} {
 		_, err := parseOptions(arguments, io.Discard)
 		require.Error(t, err, "%v", arguments)
@@ -71,7 +73,8 @@ func short(t *testing.T, arguments ...string) (result, string) {
 	}
 	raw := filepath.Join(t.TempDir(), "raw.json")
 	var table bytes.Buffer
-	require.NoError(t, run(append([]string{"-seconds", "0.2", "-runs", "1", "-connections", "2", "-json", raw}, arguments...), &table, t.Output()))
+	require.NoError(t, run(append([]string{"-seconds", "0.2", "-runs", "1", "-connections", "2", "-json", raw},
+		arguments...), &table, t.Output()))
 	text, err := os.ReadFile(raw)
 	require.NoError(t, err)
 	var measured result
@@ -86,7 +89,8 @@ func short(t *testing.T, arguments ...string) (result, string) {
 	return measured, table.String()
 }
 
-// stores is -store for what is there, and how many that are. Where PostgreSQL or Redis is missing, one line tells of it.
+// stores is -store for what is there, and how many that are. Where PostgreSQL or Redis is missing, one line
+// tells of it.
 func stores(t *testing.T) (string, int) {
 	t.Helper()
 	s, err := openPostgreSQL(t.Context(), cores{})
@@ -108,7 +112,8 @@ func TestWorkloads(t *testing.T) {
 	for parts := xml.NewDecoder(bytes.NewReader(drawn)); err == nil; _, err = parts.Token() {
 	}
 	require.ErrorIs(t, err, io.EOF, "it is XML to its end")
-	require.Equal(t, count*(len(workloadNames())-1), strings.Count(string(drawn), "<rect x="), "a bar for each but passwords")
+	require.Equal(t, count*(len(workloadNames())-1), strings.Count(string(drawn), "<rect x="),
+		"a bar for each but passwords")
 	require.Len(t, measured.Runs[0].Phases, count*len(workloadNames()))
 	require.Len(t, measured.Houses, count)
 	for _, name := range workloadNames() {

@@ -18,15 +18,16 @@ type bulkWords struct {
 	second string // the second value
 }
 
-// likeAnother is what a bulk session has in common with a real one, which is all but its id, its user and what must be unique.
+// likeAnother is what a bulk session has in common with a real one, which is all but its id, its user and
+// what must be unique.
 const likeAnother = `account_platform, account_app, account_subject, client_id, scope, method, auth_time, generation, rotations, secret_hash,
 	idle_expires_at, expires_at, last_seen_at, device`
 
 // userOfSession makes a user's id of a session's, as long and as random as a real one.
 const userOfSession = `'u_' || substr(replace(made.value, '-', ''), 17, 16) || substr(replace(made.value, '-', ''), 7, 6)`
 
-// bulk writes sessions in great number beside real ones. The server cannot refresh them, since it did not make their tokens, but it has to
-// look past them.
+// bulk writes sessions in great number beside real ones. The server cannot refresh them, since it did not
+// make their tokens, but it has to look past them.
 type bulk struct {
 	database        *sql.DB
 	users, sessions string // statements
@@ -43,7 +44,8 @@ func newBulk(ctx context.Context, s store) (*bulk, error) {
 	b := &bulk{
 		database: database,
 		users:    "INSERT INTO users (id, created_at) SELECT " + userOfSession + ", auth_time" + from,
-		sessions: "INSERT INTO sessions (id, user_id, " + likeAnother + ") SELECT made.value, " + userOfSession + ", " + likeAnother + from,
+		sessions: "INSERT INTO sessions (id, user_id, " + likeAnother + ") SELECT made.value, " + userOfSession +
+			", " + likeAnother + from,
 	}
 	const fullest = "SELECT id FROM sessions ORDER BY generation DESC LIMIT 1"
 	if err := database.QueryRowContext(ctx, fullest).Scan(&b.like); err != nil {

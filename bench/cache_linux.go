@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dropFromCache has a file read from the disk when it is needed next, as after an installation. What a linker has just written lies in the
-// system's cache in pieces so large that all of a program would count as resident memory of its process.
+// dropFromCache has a file read from the disk when it is needed next, as after an installation. What a linker
+// has just written lies in the system's cache in pieces so large that all of a program would count as
+// resident memory of its process.
 func dropFromCache(path string) error {
 	file, err := os.Open(path)
 	if err != nil {

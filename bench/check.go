@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// checkTokens verifies one access token of each trial with nothing but the standard library and the published key set: a server that
-// signed with a shorter key, or not at all, would be fast.
+// checkTokens verifies one access token of each trial with nothing but the standard library and the published
+// key set: a server that signed with a shorter key, or not at all, would be fast.
 func checkTokens(trials []*trial) error {
 	for _, t := range trials {
 		if t.workload.token == nil {

@@ -84,7 +84,8 @@ func signInAll(ctx context.Context, endpoint *url.URL, house *house, count int) 
 	return holders, nil
 }
 
-// mostTries bounds how often the store may be out of reach while it is filled: a disk that has so much to write makes others wait.
+// mostTries bounds how often the store may be out of reach while it is filled: a disk that has so much to
+// write makes others wait.
 const mostTries = 10
 
 // ask makes the holder's next request and takes the answer. It is for what comes before anything is measured.

@@ -35,7 +35,8 @@ func (h *house) codes(kind string, count int64) *codes {
 	}}
 }
 
-// signIn returns the request that trades a code. If there were fewer than are needed, it mints one, which costs the server nothing.
+// signIn returns the request that trades a code. If there were fewer than are needed, it mints one, which
+// costs the server nothing.
 func (c *codes) signIn(endpoint *url.URL) ([]byte, error) {
 	var code string
 	select {
@@ -46,7 +47,8 @@ func (c *codes) signIn(endpoint *url.URL) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return postRequest(endpoint, c.house.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {wechatName}, "code": {code}}), nil
+	return postRequest(endpoint, c.house.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {wechatName},
+		"code": {code}}), nil
 }
 
 // prepare mints codes. Those left over are dropped, since a code lives for five minutes only.
@@ -71,7 +73,8 @@ func (c *codes) prepare(ctx context.Context, count int) error {
 
 func (c *codes) mint(ctx context.Context) (string, error) {
 	body := fmt.Sprintf(`{"appid":%q,"user":%q}`, c.house.ready.MiniProgram.AppID, c.person())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.house.wechat+"/_sim/codes", strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.house.wechat+"/_sim/codes",
+		strings.NewReader(body))
 	if err != nil {
 		return "", err
 	}

@@ -15,8 +15,8 @@ import (
 // exchangeTimeout is far beyond any answer that is worth waiting for.
 const exchangeTimeout = 30 * time.Second
 
-// connection is one keep-alive HTTP/1.1 connection. net/http's client would need more CPU than the server that it is to keep busy: it
-// hands every request to two other goroutines.
+// connection is one keep-alive HTTP/1.1 connection. net/http's client would need more CPU than the server
+// that it is to keep busy: it hands every request to two other goroutines.
 type connection struct {
 	raw    net.Conn
 	reader *bufio.Reader
@@ -53,7 +53,8 @@ func (c *connection) exchange(request []byte) (int, []byte, error) {
 
 // getRequest returns the bytes of a GET.
 func getRequest(target *url.URL) []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n\r\n", target.RequestURI(), target.Host)
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n\r\n", target.RequestURI(),
+		target.Host)
 }
 
 // postRequest returns the bytes of a POST of a form. With a secret the client authenticates by HTTP Basic.
@@ -66,6 +67,7 @@ func postRequest(target *url.URL, id, secret string, form url.Values) []byte {
 		form.Set("client_id", id)
 	}
 	body := form.Encode()
-	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n%sContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n%sContent-Type: "+
+		"application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
 		target.RequestURI(), target.Host, authorization, len(body), body)
 }

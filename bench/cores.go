@@ -34,7 +34,8 @@ var planCores = sync.OnceValue(func() cores {
 	return c
 })
 
-// command returns a command that will run on the given cores. The process that starts is the program itself: taskset gives its place to it.
+// command returns a command that will run on the given cores. The process that starts is the program itself:
+// taskset gives its place to it.
 func (c cores) command(ctx context.Context, on, program string, arguments ...string) *exec.Cmd {
 	if on == "" {
 		return exec.CommandContext(ctx, program, arguments...)

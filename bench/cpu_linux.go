@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// tick is the unit of times in /proc. It is a hundredth of a second on every architecture that Go supports, whatever the kernel's own is.
+// tick is the unit of times in /proc. It is a hundredth of a second on every architecture that Go supports,
+// whatever the kernel's own is.
 const tick = 10 * time.Millisecond
 
 // cpuTime returns how much CPU all threads of a process have used, and whether that can be told.
@@ -23,8 +24,9 @@ func cpuTime(pid int) (time.Duration, bool) {
 	return time.Duration(ticks) * tick, err == nil
 }
 
-// parseStat returns utime+stime, the fields 14 and 15 of proc_pid_stat(5). The second field is the program's name in parentheses, which
-// may itself have spaces and parentheses, so fields are counted from the last parenthesis.
+// parseStat returns utime+stime, the fields 14 and 15 of proc_pid_stat(5). The second field is the program's
+// name in parentheses, which may itself have spaces and parentheses, so fields are counted from the last
+// parenthesis.
 func parseStat(text []byte) (int64, error) {
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	if len(fields) < 13 {
@@ -41,7 +43,8 @@ func programName(pid int) string {
 	return strings.TrimSpace(string(name))
 }
 
-// residentMemory returns a process's resident memory in bytes, and the most that it ever was; zeros if that cannot be told.
+// residentMemory returns a process's resident memory in bytes, and the most that it ever was; zeros if that
+// cannot be told.
 func residentMemory(pid int) memory {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -37,8 +37,8 @@ func enterFlood(ctx context.Context, o options, h *house) ([]*trial, error) {
 	return []*trial{quiet.trial(h), flooded.trial(h)}, nil
 }
 
-// flood sends right passwords, each from another address, one in every interval whatever becomes of those before. What it returns ends it, and tells
-// whether it was one.
+// flood sends right passwords, each from another address, one in every interval whatever becomes of those
+// before. What it returns ends it, and tells whether it was one.
 func (h *house) flood(endpoint *url.URL, interval time.Duration) (stop func() error) {
 	request := h.passwordRequest(endpoint)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -50,7 +50,8 @@ func (h *house) flood(endpoint *url.URL, interval time.Duration) (stop func() er
 			for n := range turns {
 				from := fmt.Appendf(nil, "\r\nX-Forwarded-For: 10.%d.%d.%d\r\n", n>>16&255, n>>8&255, n&255)
 				if connection, err := dial(endpoint.Host); err == nil {
-					_, _, _ = connection.exchange(bytes.Replace(request, []byte("\r\n"), from, 1)) // whatever the answer is
+					// whatever the answer is
+					_, _, _ = connection.exchange(bytes.Replace(request, []byte("\r\n"), from, 1))
 					_ = connection.raw.Close()
 					sent.Add(1)
 				}

@@ -10,14 +10,15 @@ import (
 )
 
 const (
-	// mostMeasured is how many sessions of a store are refreshed at most. Each lies among others that are not, so that a large store has as
-	// many pages to find and to change.
+	// mostMeasured is how many sessions of a store are refreshed at most. Each lies among others that are
+	// not, so that a large store has as many pages to find and to change.
 	mostMeasured = 900
 	// rotations is how many refreshes a session remembers: its row has its full size after so many.
 	rotations = 8
 )
 
-// enterGrowth fills the house's store, and refreshes sessions at random all over it. Their number is the same in every store.
+// enterGrowth fills the house's store, and refreshes sessions at random all over it. Their number is the same
+// in every store.
 func enterGrowth(ctx context.Context, o options, h *house) ([]*trial, error) {
 	endpoint, err := h.endpoint()
 	if err != nil {

@@ -56,7 +56,8 @@ type ready struct {
 }
 
 // openHouse starts a server over a new store. The site closes it.
-func (s *site) openHouse(ctx context.Context, o options, program program, kind string, stored int, progress io.Writer) (*house, error) {
+func (s *site) openHouse(ctx context.Context, o options, program program, kind string, stored int,
+	progress io.Writer) (*house, error) {
 	h := &house{site: s, program: program, folder: filepath.Join(s.folder, fmt.Sprintf("house-%d", len(s.houses)+1))}
 	h.report = houseReport{Store: kind, Signer: program.signer, Stored: stored}
 	var err error
@@ -79,7 +80,8 @@ func (h *house) environment() []string { return append(cleanEnvironment(), h.sto
 
 // createClient registers a back end, as its operator would.
 func (h *house) createClient(ctx context.Context) error {
-	command := h.cores.command(ctx, h.cores.others, h.program.path, "clients", "create", "bench-service", "--grant", clientCredentialsName,
+	command := h.cores.command(ctx, h.cores.others, h.program.path, "clients", "create", "bench-service", "--grant",
+		clientCredentialsName,
 		"--audience", "https://api.example.com", "--scope", "api", "--default-scope", "api")
 	command.Env = h.environment()
 	text, err := command.CombinedOutput()

@@ -45,8 +45,10 @@ func (s *keyStore) Update(_ context.Context, plan func(time.Time, []keys.Record)
 	return err
 }
 
-// measureLibrary measures a signature of the build, and what OpenSSL's own program says that one takes; 0: it is not installed.
-func (s *site) measureLibrary(ctx context.Context, o options, progress io.Writer) (signature unit, speed float64, err error) {
+// measureLibrary measures a signature of the build, and what OpenSSL's own program says that one takes; 0: it
+// is not installed.
+func (s *site) measureLibrary(ctx context.Context, o options, progress io.Writer) (signature unit, speed float64,
+	err error) {
 	if signature, err = s.measureUnit(ctx, o, "-sign-library"); err != nil {
 		return unit{}, 0, err
 	}
@@ -65,7 +67,8 @@ func (s *site) measureLibrary(ctx context.Context, o options, progress io.Writer
 	return signature, speed, err
 }
 
-// parseSpeed reads the microseconds of a signature from the line for machines: +F2:number:bits:signatures in a second:verifications in a second.
+// parseSpeed reads the microseconds of a signature from the line for machines: +F2:number:bits:signatures in
+// a second:verifications in a second.
 func parseSpeed(text string) (float64, error) {
 	for line := range strings.Lines(text) {
 		if fields := strings.Split(line, ":"); fields[0] == "+F2" && len(fields) == 5 {

@@ -44,7 +44,8 @@ func (p phase) microseconds() float64 { return p.CPU / float64(max(1, p.Answered
 func (p phase) rate() float64         { return float64(p.Answered) / p.Wall }
 func (p phase) added() int64          { return p.After.Sessions - p.Before.Sessions }
 
-// busy is the part of its core that the server used. Well below one, the load, the database or the disk was what held it up.
+// busy is the part of its core that the server used. Well below one, the load, the database or the disk was
+// what held it up.
 func (p phase) busy() float64 { return p.CPU / p.Wall }
 
 // The stages of a phase.
@@ -70,7 +71,8 @@ type tally struct {
 }
 
 // drive runs one connection for each client, and measures after they have warmed up.
-func drive(ctx context.Context, address string, clients []client, warmUp, measured time.Duration, m meter) (phase, error) {
+func drive(ctx context.Context, address string, clients []client, warmUp, measured time.Duration, m meter) (phase,
+	error) {
 	l := &loop{address: address}
 	tallies := make([]tally, len(clients))
 	var running sync.WaitGroup
@@ -84,7 +86,8 @@ func drive(ctx context.Context, address string, clients []client, warmUp, measur
 	if err == nil {
 		err = pause(ctx, measured)
 	}
-	for late := time.Now().Add(exchangeTimeout); err == nil && !l.heard.Load() && time.Now().Before(late); { // a hash may take longer on a busy machine
+	// a hash may take longer on a busy machine
+	for late := time.Now().Add(exchangeTimeout); err == nil && !l.heard.Load() && time.Now().Before(late); {
 		err = pause(ctx, measured)
 	}
 	l.stage.Store(over)
@@ -171,7 +174,8 @@ func (p *phase) sum(tallies []tally) {
 	}
 	slices.Sort(latencies)
 	p.Answered = len(latencies)
-	p.P50, p.P99, p.Slowest = milliseconds(percentile(latencies, 50)), milliseconds(percentile(latencies, 99)), milliseconds(slowest)
+	p.P50, p.P99, p.Slowest = milliseconds(percentile(latencies, 50)), milliseconds(percentile(latencies, 99)),
+		milliseconds(slowest)
 }
 
 func pause(ctx context.Context, duration time.Duration) error {

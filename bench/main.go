@@ -1,5 +1,6 @@
-// Command bench measures what a token costs: the server's CPU per token, divided by the CPU of one RSA-2048 signature that is measured in
-// the same run on the same core. The quotient is nearly the same on a slow machine and on a fast one, since both grow together.
+// Command bench measures what a token costs: the server's CPU per token, divided by the CPU of one RSA-2048
+// signature that is measured in the same run on the same core. The quotient is nearly the same on a slow
+// machine and on a fast one, since both grow together.
 package main
 
 import (
@@ -88,8 +89,8 @@ func measure(ctx context.Context, o options, progress io.Writer) (result *result
 	return result, checkTokens(trials)
 }
 
-// addRun gives everything its turn once. A trial is compared with the signatures right before and after it, since a machine that others use
-// too changes its speed within seconds.
+// addRun gives everything its turn once. A trial is compared with the signatures right before and after it,
+// since a machine that others use too changes its speed within seconds.
 func (r *result) addRun(ctx context.Context, o options, site *site, trials []*trial, progress io.Writer) error {
 	before, err := site.measureSignature(ctx, o, progress)
 	if err != nil {
@@ -112,7 +113,8 @@ func (r *result) addRun(ctx context.Context, o options, site *site, trials []*tr
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.subject, err)
 		}
-		fmt.Fprintf(progress, "  %-58s %7.0f µs  %7.0f answers/s\n", t.subject, measured.microseconds(), measured.rate())
+		fmt.Fprintf(progress, "  %-58s %7.0f µs  %7.0f answers/s\n", t.subject, measured.microseconds(),
+			measured.rate())
 		after, err := site.measureSignature(ctx, o, progress)
 		if err != nil {
 			return err

@@ -90,22 +90,29 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 		fmt.Fprint(help, usage)
 		flags.PrintDefaults()
 	}
-	flags.Float64Var(&o.seconds, "seconds", 5, "measured `seconds` of a workload in each run; a fifth of them more warms up")
+	flags.Float64Var(&o.seconds, "seconds", 5,
+		"measured `seconds` of a workload in each run; a fifth of them more warms up")
 	flags.IntVar(&o.runs, "runs", 5, "how often everything takes its turn")
-	flags.StringVar(&connections, "connections", "8", "keep-alive `connections`, several numbers to compare them; password uses two at most, since a server hashes for one caller only so much")
+	flags.StringVar(&connections, "connections", "8",
+		"keep-alive `connections`, several numbers to compare them; password uses two at most, since a "+
+			"server hashes for one caller only so much")
 	flags.StringVar(&o.only, "only", strings.Join(workloadNames(), ","), "workloads to run")
-	flags.StringVar(&o.store, "store", sqliteName, "where the server keeps users and sessions: sqlite, postgresql or all")
+	flags.StringVar(&o.store, "store", sqliteName,
+		"where the server keeps users and sessions: sqlite, postgresql or all")
 	flags.BoolVar(&o.growth, "growth", false, "compare small and large stores instead")
 	flags.StringVar(&sessions, "sessions", "1000,10000,100000", "`sizes` of the stores that -growth compares")
 	flags.BoolVar(&o.crowd, "crowd", false, "compare few and many connections instead")
 	flags.BoolVar(&o.flood, "flood", false, "compare refreshes with and without a flood of passwords instead")
 	flags.BoolVar(&o.signers, "signers", false, "compare the builds with and without the tag openssl")
-	flags.StringVar(&o.logLevel, "log-level", "warn", "the server's log level; at info, the default of lingpai serve, it logs a line for every token")
-	flags.StringVar(&o.folder, "folder", "", "where SQLite's files are made; default the system's folder for temporary files")
+	flags.StringVar(&o.logLevel, "log-level", "warn",
+		"the server's log level; at info, the default of lingpai serve, it logs a line for every token")
+	flags.StringVar(&o.folder, "folder", "",
+		"where SQLite's files are made; default the system's folder for temporary files")
 	flags.StringVar(&o.json, "json", "", "also write all figures to this `file`")
 	flags.StringVar(&o.plot, "plot", "", "also draw what answers cost into this SVG `file`")
 	flags.BoolVar(&o.sign, "sign", false, "only measure signatures in this process; the program calls itself so")
-	flags.BoolVar(&o.signLibrary, "sign-library", false, "only measure signatures of this build in this process; the program calls itself so")
+	flags.BoolVar(&o.signLibrary, "sign-library", false,
+		"only measure signatures of this build in this process; the program calls itself so")
 	flags.BoolVar(&o.hash, "hash", false, "only measure password hashes in this process; the program calls itself so")
 	if err := flags.Parse(arguments); err != nil {
 		return o, err

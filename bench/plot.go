@@ -25,8 +25,8 @@ func (r *result) name(s subject) string {
 	return s.Workload + ", " + s.Store
 }
 
-// savePlot writes an SVG with a bar for each workload: what an answer costs in signatures, and the span of the runs as a line. A password is left out:
-// its hash is twenty times as long as all else.
+// savePlot writes an SVG with a bar for each workload: what an answer costs in signatures, and the span of
+// the runs as a line. A password is left out: its hash is twenty times as long as all else.
 func (r *result) savePlot(path string) error {
 	var rows []subject
 	longest := 1.0
@@ -45,15 +45,20 @@ func (r *result) savePlot(path string) error {
 	fmt.Fprintf(&b, `<text x="%d" y="24" font-weight="bold">The server's CPU for one answer, in RSA-2048 signatures</text>`+"\n", 12)
 	for n, s := range rows {
 		y, cost := plotTop+plotRow*n, r.over(s, signatures.figure)
-		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", plotLabel-10, y+14, html.EscapeString(r.name(s)))
-		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="#4878a8"/>`+"\n", plotLabel, y, x(cost.median)-plotLabel, plotBar)
-		fmt.Fprintf(&b, `<path d="M%.1f %dH%.1f" stroke="#202020" stroke-width="2"/>`+"\n", x(cost.lowest), y+plotBar/2, x(cost.highest))
-		fmt.Fprintf(&b, `<text x="%.1f" y="%d">%.2f</text>`+"\n", x(max(cost.highest, cost.median))+6, y+14, cost.median)
+		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", plotLabel-10, y+14,
+			html.EscapeString(r.name(s)))
+		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%.1f" height="%d" fill="#4878a8"/>`+"\n", plotLabel, y,
+			x(cost.median)-plotLabel, plotBar)
+		fmt.Fprintf(&b, `<path d="M%.1f %dH%.1f" stroke="#202020" stroke-width="2"/>`+"\n", x(cost.lowest),
+			y+plotBar/2, x(cost.highest))
+		fmt.Fprintf(&b, `<text x="%.1f" y="%d">%.2f</text>`+"\n", x(max(cost.highest, cost.median))+6,
+			y+14, cost.median)
 	}
 	end := plotTop + plotRow*len(rows)
 	fmt.Fprintf(&b, `<path d="M%.1f %dV%d" stroke="#c04030" stroke-dasharray="4 3"/>`+"\n", x(1), plotTop-8, end)
 	fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle" fill="#c04030">one signature</text>`+"\n", x(1), end+16)
 	fmt.Fprintf(&b, `<text x="12" y="%d" font-size="11" fill="#606060">%s</text>`+"\n</svg>\n", height-8,
-		html.EscapeString(fmt.Sprintf("%s, one core; medians of %d runs, line: lowest to highest", r.System, len(r.Runs))))
+		html.EscapeString(fmt.Sprintf("%s, one core; medians of %d runs, line: lowest to highest",
+			r.System, len(r.Runs))))
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }

@@ -35,7 +35,8 @@ type postgresqlStore struct {
 
 // openPostgreSQL makes a database. The caller removes it.
 func openPostgreSQL(ctx context.Context, cores cores) (store, error) {
-	s := &postgresqlStore{server: cmp.Or(os.Getenv(postgresqlVariable), postgresqlUsual), cores: cores, moved: map[int]bool{}}
+	s := &postgresqlStore{server: cmp.Or(os.Getenv(postgresqlVariable), postgresqlUsual), cores: cores,
+		moved: map[int]bool{}}
 	s.name = fmt.Sprintf("lingpai_bench_%016x", rand.Uint64())
 	address, err := url.Parse(s.server)
 	if err != nil {
@@ -45,7 +46,9 @@ func openPostgreSQL(ctx context.Context, cores cores) (store, error) {
 		return nil, err
 	}
 	if err := s.administer(ctx, "CREATE DATABASE "+s.name); err != nil {
-		return nil, errors.Join(fmt.Errorf("no PostgreSQL where a database can be made; start one, or name one as %s: %w", postgresqlVariable, err), s.redis.remove())
+		return nil, errors.Join(fmt.Errorf(
+			"no PostgreSQL where a database can be made; start one, or name one as %s: %w", postgresqlVariable,
+			err), s.redis.remove())
 	}
 	address.Path = "/" + s.name
 	s.url = address.String()
@@ -70,13 +73,15 @@ func (s *postgresqlStore) administer(ctx context.Context, statement string) erro
 }
 
 func (s *postgresqlStore) environment() []string {
-	return append(s.redis.environment(), "LINGPAI_DATABASE_URL="+s.url, "LINGPAI_DATABASE_CONNECTIONS="+strconv.Itoa(poolSize))
+	return append(s.redis.environment(), "LINGPAI_DATABASE_URL="+s.url, "LINGPAI_DATABASE_CONNECTIONS="+
+		strconv.Itoa(poolSize))
 }
 
 func (s *postgresqlStore) look(ctx context.Context) (seen state, err error) {
 	const query = `SELECT pg_database_size(current_database()), (SELECT count(*) FROM sessions), coalesce(n_tup_upd, 0), coalesce(n_tup_hot_upd, 0)
 		FROM pg_stat_user_tables WHERE relname = 'sessions'`
-	if err = s.own.QueryRowContext(ctx, query).Scan(&seen.Bytes, &seen.Sessions, &seen.Updates, &seen.HOTUpdates); err != nil {
+	if err = s.own.QueryRowContext(ctx, query).Scan(&seen.Bytes, &seen.Sessions, &seen.Updates,
+		&seen.HOTUpdates); err != nil {
 		err = fmt.Errorf("looking at the database: %w", err)
 	}
 	return seen, err
@@ -86,12 +91,14 @@ func (s *postgresqlStore) sessionBytes(ctx context.Context) (int64, error) {
 	return count(ctx, s.own, "SELECT pg_total_relation_size('sessions')")
 }
 
-// cpu reads what the processes of the server's connections have used, which are told from others by their name as PostgreSQL's: it may be on
-// another machine. It takes them off the server's core where that is allowed.
+// cpu reads what the processes of the server's connections have used, which are told from others by their
+// name as PostgreSQL's: it may be on another machine. It takes them off the server's core where that is
+// allowed.
 func (s *postgresqlStore) cpu() map[int]time.Duration {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	rows, err := s.own.QueryContext(ctx, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	rows, err := s.own.QueryContext(ctx,
+		"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
 	if err != nil {
 		return nil
 	}
@@ -138,5 +145,6 @@ func (s *postgresqlStore) remove() error {
 	if s.own != nil {
 		_ = s.own.Close()
 	}
-	return errors.Join(s.administer(context.Background(), "DROP DATABASE IF EXISTS "+s.name+" WITH (FORCE)"), s.redis.remove())
+	return errors.Join(s.administer(context.Background(), "DROP DATABASE IF EXISTS "+s.name+" WITH (FORCE)"),
+		s.redis.remove())
 }

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// process is a running program. Its log goes to a file, since a pipe would have somebody else read it while it is measured.
+// process is a running program. Its log goes to a file, since a pipe would have somebody else read it while
+// it is measured.
 type process struct {
 	command *exec.Cmd
 	log     *os.File

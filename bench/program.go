@@ -46,7 +46,8 @@ func (p program) build(ctx context.Context) error {
 	if p.signer == goSigner {
 		tags, cgo = "", "0"
 	}
-	command := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-trimpath", "-ldflags", "-s -w", "-o", p.path, "github.com/lingpai/lingpai/cmd/lingpai")
+	command := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-trimpath", "-ldflags", "-s -w", "-o",
+		p.path, "github.com/lingpai/lingpai/cmd/lingpai")
 	command.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 	command.Stderr = os.Stderr
 	if err := command.Run(); err != nil {

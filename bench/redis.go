@@ -32,7 +32,9 @@ func openRedis(ctx context.Context, name string) (*redisKeys, error) {
 	}
 	k.client = redis.NewClient(options)
 	if err := k.client.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(fmt.Errorf("no Redis, which several servers over one PostgreSQL share; start one, or name one as %s: %w", redisVariable, err), k.client.Close())
+		return nil, errors.Join(fmt.Errorf(
+			"no Redis, which several servers over one PostgreSQL share; start one, or name one as %s: %w",
+			redisVariable, err), k.client.Close())
 	}
 	return k, nil
 }

@@ -52,8 +52,10 @@ func (t turn) phase(s subject) phase {
 func newResult(o options) *result {
 	_, measured := cpuTime(os.Getpid())
 	r := &result{
-		System:      fmt.Sprintf("%s %s/%s, %d cores", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
-		CPUMeasured: measured, Seconds: o.seconds, LogLevel: o.logLevel, Connections: o.connections, Experiment: compareWorkloads,
+		System: fmt.Sprintf("%s %s/%s, %d cores", runtime.Version(), runtime.GOOS, runtime.GOARCH,
+			runtime.NumCPU()),
+		CPUMeasured: measured, Seconds: o.seconds, LogLevel: o.logLevel, Connections: o.connections,
+		Experiment: compareWorkloads,
 	}
 	switch {
 	case o.growth:
@@ -118,9 +120,11 @@ func (r *result) over(s subject, figure func(turn, phase) float64) spread {
 
 func (r *result) print(out io.Writer) {
 	fmt.Fprintf(out, "%s; GOMAXPROCS=1; signatures by %s; %s\n", r.System, keys.BuiltBackend(), r.Placement)
-	fmt.Fprintf(out, "%d runs of %v s, log level %s; median [lowest–highest]; the program has %s, stripped\n", len(r.Runs), r.Seconds, r.LogLevel, mebibytes(r.ProgramSize))
+	fmt.Fprintf(out, "%d runs of %v s, log level %s; median [lowest–highest]; the program has %s, stripped\n",
+		len(r.Runs), r.Seconds, r.LogLevel, mebibytes(r.ProgramSize))
 	if !r.CPUMeasured {
-		fmt.Fprintln(out, "The server's CPU is measured on Linux only, so costs are missing here; that of a signature is elapsed time.")
+		fmt.Fprintln(out, "The server's CPU is measured on Linux only, so costs are missing here; that of "+
+			"a signature is elapsed time.")
 	}
 	r.printUnits(out)
 	switch r.Experiment {

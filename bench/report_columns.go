@@ -28,17 +28,19 @@ func (c column) text(r *result, s subject) string {
 
 // The columns that more than one table has.
 var (
-	signatures  = column{"CPU in signatures", 3, func(_ turn, p phase) float64 { return p.microseconds() / p.Signature.microseconds() }, false}
+	signatures = column{"CPU in signatures", 3,
+		func(_ turn, p phase) float64 { return p.microseconds() / p.Signature.microseconds() }, false}
 	cpu         = column{"CPU µs", 0, func(_ turn, p phase) float64 { return p.microseconds() }, false}
 	libraries   = column{"in OpenSSL's", 3, inLibrarySignatures, false}
-	databaseCPU = column{"database's CPU µs", 0, func(_ turn, p phase) float64 { return p.DatabaseCPU / float64(max(1, p.Answered)) * 1e6 }, false}
-	outside     = column{"outside the signer µs", 0, outsideSigner, false}
-	rate        = column{"answers/s", 0, func(_ turn, p phase) float64 { return p.rate() }, false}
-	half        = column{"p50 ms", 2, func(_ turn, p phase) float64 { return p.P50 }, false}
-	nearlyAll   = column{"p99 ms", 2, func(_ turn, p phase) float64 { return p.P99 }, false}
-	busy        = column{"core busy", 2, func(_ turn, p phase) float64 { return p.busy() }, false}
-	answers     = column{"answers", 0, func(_ turn, p phase) float64 { return float64(p.Answered) }, true}
-	failed      = column{"failed", 0, func(_ turn, p phase) float64 { return float64(p.Failed) }, true}
+	databaseCPU = column{"database's CPU µs", 0,
+		func(_ turn, p phase) float64 { return p.DatabaseCPU / float64(max(1, p.Answered)) * 1e6 }, false}
+	outside   = column{"outside the signer µs", 0, outsideSigner, false}
+	rate      = column{"answers/s", 0, func(_ turn, p phase) float64 { return p.rate() }, false}
+	half      = column{"p50 ms", 2, func(_ turn, p phase) float64 { return p.P50 }, false}
+	nearlyAll = column{"p99 ms", 2, func(_ turn, p phase) float64 { return p.P99 }, false}
+	busy      = column{"core busy", 2, func(_ turn, p phase) float64 { return p.busy() }, false}
+	answers   = column{"answers", 0, func(_ turn, p phase) float64 { return float64(p.Answered) }, true}
+	failed    = column{"failed", 0, func(_ turn, p phase) float64 { return float64(p.Failed) }, true}
 )
 
 // inLibrarySignatures compares with what a signature takes openssl speed; 0: that was not measured.
@@ -49,7 +51,8 @@ func inLibrarySignatures(t turn, p phase) float64 {
 	return p.microseconds() / t.Speed
 }
 
-// outsideSigner is the CPU of a token without its signature, by whichever signer, and without the signer's own verification; 0: no token is signed.
+// outsideSigner is the CPU of a token without its signature, by whichever signer, and without the signer's
+// own verification; 0: no token is signed.
 func outsideSigner(t turn, p phase) float64 {
 	switch {
 	case p.Workload != refreshName && p.Workload != clientCredentialsName && p.Workload != wechatName:

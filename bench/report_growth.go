@@ -9,12 +9,14 @@ import (
 
 // printGrowth compares a store with one that holds less.
 func (r *result) printGrowth(out io.Writer) {
-	ratio := column{"p50 ÷ smallest's", 2, func(t turn, p phase) float64 { return p.P50 / t.phase(r.smallest(p.subject)).P50 }, false}
+	ratio := column{"p50 ÷ smallest's", 2,
+		func(t turn, p phase) float64 { return p.P50 / t.phase(r.smallest(p.subject)).P50 }, false}
 	added := column{"rows added", 0, func(_ turn, p phase) float64 { return float64(p.added()) }, true}
 	r.printTable(out, "store\tsessions", func(s subject) string { return fmt.Sprintf("%s\t%d", s.Store, s.Stored) },
 		signatures, databaseCPU, half, ratio, nearlyAll, rate, answers, failed, added)
 	r.printRows(out)
-	fmt.Fprintf(out, "\nrefresh_token over %d connections, of sessions chosen at random all over the table. Each ratio is of two turns of one run.\n",
+	fmt.Fprintf(out, "\nrefresh_token over %d connections, of sessions chosen at random all over the "+
+		"table. Each ratio is of two turns of one run.\n",
 		r.subjects()[0].Connections)
 }
 
@@ -33,7 +35,8 @@ func (r *result) printRows(out io.Writer) {
 		first, last := r.Runs[0].phase(s).Before, r.Runs[len(r.Runs)-1].phase(s).After
 		updates, hot := "–", "–"
 		if counted := last.Updates - first.Updates; counted > 0 {
-			updates, hot = fmt.Sprint(counted), fmt.Sprintf("%.4f", float64(last.HOTUpdates-first.HOTUpdates)/float64(counted))
+			updates, hot = fmt.Sprint(counted),
+				fmt.Sprintf("%.4f", float64(last.HOTUpdates-first.HOTUpdates)/float64(counted))
 		}
 		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%d\t%s\t%s\n", s.Store, s.Stored, h.Sessions, megabytes(h.SessionBytes),
 			h.SessionBytes/max(1, h.Sessions), updates, hot)

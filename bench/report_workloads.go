@@ -34,8 +34,8 @@ func (r *result) printHouse(out io.Writer, h houseReport) {
 	}
 }
 
-// printExtra says what the table hides: the hash in a password's cost, how many answers a whole core would give, and what refreshes leave
-// behind.
+// printExtra says what the table hides: the hash in a password's cost, how many answers a whole core would
+// give, and what refreshes leave behind.
 func (r *result) printExtra(out io.Writer, s subject) {
 	switch {
 	case s.Workload == passwordName && r.CPUMeasured:

@@ -20,13 +20,15 @@ const (
 	settling = 2 * time.Second
 )
 
-// seed has lingpai dev make a store with keys, an app, two clients and a user, and takes the line in which it tells of them.
+// seed has lingpai dev make a store with keys, an app, two clients and a user, and takes the line in which it
+// tells of them.
 func (h *house) seed(ctx context.Context) error {
 	var err error
 	if h.address, err = freeAddress(); err != nil {
 		return err
 	}
-	command := h.cores.command(ctx, h.cores.others, h.program.path, "dev", "--data", h.folder, "--addr", h.address, "--output", "json")
+	command := h.cores.command(ctx, h.cores.others, h.program.path, "dev", "--data", h.folder, "--addr",
+		h.address, "--output", "json")
 	command.Env = append(h.environment(), "LINGPAI_WECHAT_BASE_URL="+h.wechat)
 	reader, writer := io.Pipe()
 	dev, err := start(command, h.folder+"-dev.log", writer)
@@ -60,14 +62,17 @@ func (h *house) serve(ctx context.Context, o options) error {
 	return err
 }
 
-// restart starts the server, after ending one that runs, and returns how long it took until a client had its first token.
+// restart starts the server, after ending one that runs, and returns how long it took until a client had its
+// first token.
 func (h *house) restart(ctx context.Context, o options) (time.Duration, error) {
 	if h.server != nil {
 		h.server.stop()
 	}
 	command := h.cores.command(ctx, h.cores.server, h.program.path, "serve")
-	command.Env = append(h.environment(), "GOMAXPROCS=1", "LINGPAI_SERVER_ADDR="+h.address, "LINGPAI_SERVER_ISSUER=http://"+h.address,
-		"LINGPAI_MASTER_KEY_FILE="+filepath.Join(h.folder, "master.key"), "LINGPAI_WECHAT_BASE_URL="+h.wechat, "LINGPAI_LOG_LEVEL="+o.logLevel,
+	command.Env = append(h.environment(), "GOMAXPROCS=1", "LINGPAI_SERVER_ADDR="+h.address,
+		"LINGPAI_SERVER_ISSUER=http://"+h.address,
+		"LINGPAI_MASTER_KEY_FILE="+filepath.Join(h.folder, "master.key"), "LINGPAI_WECHAT_BASE_URL="+h.wechat,
+		"LINGPAI_LOG_LEVEL="+o.logLevel,
 		"LINGPAI_PASSWORD_ADDRESS_ATTEMPTS=0", "LINGPAI_SESSION_LIMIT=0", "LINGPAI_SERVER_TRUSTED_PROXIES=127.0.0.1/32")
 	endpoint, err := h.endpoint()
 	if err != nil {

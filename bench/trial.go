@@ -33,7 +33,8 @@ type trial struct {
 	workload *workload
 }
 
-// lineUp opens the houses and returns the trials in the order of their turns: what is compared comes one right after the other.
+// lineUp opens the houses and returns the trials in the order of their turns: what is compared comes one
+// right after the other.
 func (s *site) lineUp(ctx context.Context, o options, progress io.Writer) ([]*trial, error) {
 	sizes, enter := []int{0}, enterWorkloads
 	switch {
@@ -72,8 +73,8 @@ func (s *site) lineUp(ctx context.Context, o options, progress io.Writer) ([]*tr
 	return trials, nil
 }
 
-// run gives the trial its turn. A server with one core cannot answer more token requests than the signatures that the core could make, so
-// that many are prepared for.
+// run gives the trial its turn. A server with one core cannot answer more token requests than the signatures
+// that the core could make, so that many are prepared for.
 func (t *trial) run(ctx context.Context, o options, signature, hash unit) (phase, error) {
 	if t.workload.prepare != nil {
 		most := (o.duration() + o.warmUp()).Seconds() / (signature.CPU / float64(signature.Count))

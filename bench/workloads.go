@@ -35,8 +35,9 @@ type workload struct {
 	target  *url.URL
 	clients []client
 	prepare func(ctx context.Context, requests int) error // before each turn; nil: nothing to do
-	beside  func(hash time.Duration) (stop func() error)  // goes on while it has its turn, given the cost of a password's hash; nil: nothing does
-	token   func() string                                 // the last access token; nil: there are none
+	// goes on while it has its turn, given the cost of a password's hash; nil: nothing does
+	beside func(hash time.Duration) (stop func() error)
+	token  func() string // the last access token; nil: there are none
 }
 
 // trial is the workload's at a house.
@@ -114,19 +115,27 @@ func refreshWorkload(h *house, endpoint *url.URL, sessions []*holder) *workload 
 // refresh makes the request that trades a session's refresh token.
 func refresh(h *house, endpoint *url.URL) func(*holder) ([]byte, error) {
 	return func(session *holder) ([]byte, error) {
-		return postRequest(endpoint, h.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {refreshName}, "refresh_token": {session.RefreshToken}}), nil
+		return postRequest(endpoint, h.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {refreshName},
+			"refresh_token": {session.RefreshToken}}), nil
 	}
 }
 
 // clientCredentialsWorkload has a back end ask for a token for itself again and again.
 func clientCredentialsWorkload(connections int, h *house, endpoint *url.URL) *workload {
-	request := postRequest(endpoint, h.clientID, h.clientSecret, url.Values{"grant_type": {clientCredentialsName}, "scope": {"api"}})
-	return tokenWorkload(clientCredentialsName, endpoint, newHolders(connections), func(*holder) ([]byte, error) { return request, nil })
+	request := postRequest(endpoint, h.clientID, h.clientSecret, url.Values{"grant_type": {clientCredentialsName},
+		"scope": {"api"}})
+	return tokenWorkload(clientCredentialsName, endpoint, newHolders(connections), func(*holder) ([]byte,
+		error) {
+		return request, nil
+	})
 }
 
 // wechatWorkload trades a fresh code in every request. The codes were minted before.
 func wechatWorkload(connections int, endpoint *url.URL, codes *codes) *workload {
-	w := tokenWorkload(wechatName, endpoint, newHolders(connections), func(*holder) ([]byte, error) { return codes.signIn(endpoint) })
+	w := tokenWorkload(wechatName, endpoint, newHolders(connections), func(*holder) ([]byte,
+		error) {
+		return codes.signIn(endpoint)
+	})
 	w.prepare = codes.prepare
 	return w
 }

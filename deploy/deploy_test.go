@@ -26,7 +26,8 @@ func TestComposeFileIsHardened(t *testing.T) {
 		require.Equal(t, []any{"no-new-privileges:true"}, s["security_opt"], name)
 		require.NotContains(t, s, "privileged", name)
 		image := s["image"].(string)
-		require.Regexp(t, `^(lingpai:\$\{VERSION:\?.+\}|[a-z]+:\d+\.\d+[.\d]*-[a-z]+)$`, image, "%s: an image of a version, not the latest", name)
+		require.Regexp(t, `^(lingpai:\$\{VERSION:\?.+\}|[a-z]+:\d+\.\d+[.\d]*-[a-z]+)$`, image,
+			"%s: an image of a version, not the latest", name)
 		if !strings.HasPrefix(image, "lingpai:") {
 			require.Regexp(t, `^[1-9]\d*:[1-9]\d*$`, s["user"], "%s: not root", name)
 			require.Contains(t, s, "healthcheck", name)
@@ -89,7 +90,8 @@ func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 	dockerfile := text(t, "Dockerfile")
 	needed := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(text(t, "../go.mod"))
 	require.Len(t, needed, 2)
-	require.Regexp(t, `FROM --platform=\$BUILDPLATFORM golang:`+regexp.QuoteMeta(needed[1])+`\.\d+-\w+ AS build-static`, dockerfile)
+	require.Regexp(t, `FROM --platform=\$BUILDPLATFORM golang:`+regexp.QuoteMeta(needed[1])+
+		`\.\d+-\w+ AS build-static`, dockerfile)
 	images := regexp.MustCompile(`golang:\S+`).FindAllString(dockerfile, -1)
 	require.Len(t, images, 2)
 	require.Equal(t, images[0], images[1], "both programs are built alike")
@@ -101,7 +103,8 @@ func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 	require.NotContains(t, image, "\nRUN ", "there is no shell")
 }
 
-// TestImageSignsByOpenSSL unless somebody wants it static, and what it stands on has the C library that it was built with.
+// TestImageSignsByOpenSSL unless somebody wants it static, and what it stands on has the C library that it
+// was built with.
 func TestImageSignsByOpenSSL(t *testing.T) {
 	dockerfile := text(t, "Dockerfile")
 	require.Contains(t, dockerfile, "\nARG BUILD=openssl\n")
@@ -118,13 +121,15 @@ func TestImageSignsByOpenSSL(t *testing.T) {
 	}
 }
 
-// builtAsInTheImage runs a build command of the Dockerfile, on Linux as in the image, and returns the program's path and what it says of its version.
+// builtAsInTheImage runs a build command of the Dockerfile, on Linux as in the image, and returns the
+// program's path and what it says of its version.
 func builtAsInTheImage(t *testing.T, cgo string) (path, version string) {
 	t.Helper()
 	if os.Getenv("CI") != "true" {
 		t.Skip("NOT RUN: the Dockerfile's build command, which compiles everything once more; CI=true runs it")
 	}
-	command := regexp.MustCompile(`(?m)^RUN (CGO_ENABLED=` + cgo + ` .*go build .*)$`).FindStringSubmatch(text(t, "Dockerfile"))
+	command := regexp.MustCompile(`(?m)^RUN (CGO_ENABLED=` + cgo + ` .*go build .*)$`).FindStringSubmatch(text(t,
+		"Dockerfile"))
 	require.Len(t, command, 2)
 	folder := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(command[1], "/out/", folder+"/"))
@@ -147,7 +152,8 @@ func TestBuildCommandMakesAStaticProgram(t *testing.T) {
 	program, err := elf.Open(path)
 	require.NoError(t, err)
 	defer program.Close()
-	require.False(t, slices.ContainsFunc(program.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }), "it needs a loader, and the image has none")
+	require.False(t, slices.ContainsFunc(program.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }),
+		"it needs a loader, and the image has none")
 }
 
 // TestBuildCommandMakesAProgramThatSignsByOpenSSL and needs nothing else that the image could lack.

@@ -13,43 +13,49 @@ import (
 
 var (
 	errNoAccountScope = &Error{
-		Name:        ErrInsufficientScope,
-		Description: "This needs a token of a signed-in user for this server, with the scope account, which first-party clients may have.",
-		Scope:       tokens.ScopeAccount,
+		Name: ErrInsufficientScope,
+		Description: "This needs a token of a signed-in user for this server, with the scope account, " +
+			"which first-party clients may have.",
+		Scope: tokens.ScopeAccount,
 	}
 	errNotProved = &Error{
-		Name:        ErrInsufficientAuthentication,
-		Description: "That does not prove who you are. Send your current password, or a fresh code of an account that is linked already.",
+		Name: ErrInsufficientAuthentication,
+		Description: "That does not prove who you are. Send your current password, or a fresh code of an " +
+			"account that is linked already.",
 	}
 )
 
-// CheckAccount says which user is calling about the own account. The token must be for this server and its client one of ours, still: an
-// API that was shown one for itself cannot come here with it.
+// CheckAccount says which user is calling about the own account. The token must be for this server and its
+// client one of ours, still: an API that was shown one for itself cannot come here with it.
 func (m *Manager) CheckAccount(ctx context.Context, bearer string) (Caller, error) {
 	claims, client, _, err := m.userOf(ctx, bearer)
 	switch {
 	case err != nil:
 		return Caller{}, err
-	case !tokens.HasScope(claims.Scope, tokens.ScopeAccount) || !slices.Contains(claims.Audience, claims.Issuer) || !client.FirstParty:
+	case !tokens.HasScope(claims.Scope, tokens.ScopeAccount) || !slices.Contains(claims.Audience, claims.Issuer) ||
+		!client.FirstParty:
 		return Caller{}, errNoAccountScope
 	}
 	return callerOf(claims), nil
 }
 
-// CheckRegistrar returns the first-party client that a request proves to be from (its PostForm and headers are read, as at the token
-// endpoint), with which people may register: it must be able to sign them in by password.
+// CheckRegistrar returns the first-party client that a request proves to be from (its PostForm and headers
+// are read, as at the token endpoint), with which people may register: it must be able to sign them in by
+// password.
 func (m *Manager) CheckRegistrar(ctx context.Context, r *http.Request) (clientID string, err error) {
 	client, err := authenticate(ctx, m.Clients, r)
 	if err != nil {
 		return "", err
 	}
 	if !m.mayUse(client, Password) || !slices.Contains(client.Scopes, tokens.ScopeAccount) {
-		return "", &Error{Name: oautherrors.ErrUnauthorizedClient, Description: "The client may not register users: it needs the grant password and the scope account."}
+		return "", &Error{Name: oautherrors.ErrUnauthorizedClient,
+			Description: "The client may not register users: it needs the grant password and the scope account."}
 	}
 	return client.ID, nil
 }
 
-// ProvePassword says whether a password is a user's. It counts like a sign-in, so that guessing here is no way round its bounds.
+// ProvePassword says whether a password is a user's. It counts like a sign-in, so that guessing here is no
+// way round its bounds.
 func (m *Manager) ProvePassword(ctx context.Context, user identity.User, secret, address string) error {
 	if user.Username == "" || user.PasswordHash == "" {
 		return errNotProved
@@ -95,8 +101,8 @@ func (m *Manager) ProveCode(ctx context.Context, clientID, appID, code, address 
 	return identity.Sighting{AccountKey: key, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform}, nil
 }
 
-// tradeProof refuses codes that travel through browsers, whatever the client's record says: here it has not proved who it is, and its users
-// have its tokens.
+// tradeProof refuses codes that travel through browsers, whatever the client's record says: here it has not
+// proved who it is, and its users have its tokens.
 func (m *Manager) tradeProof(ctx context.Context, s signIn) (identity.App, Login, error) {
 	app, err := m.findApp(ctx, s.platform.Name(), s.appID)
 	if err == nil && app.InBrowser() {

@@ -12,7 +12,8 @@ import (
 
 // AttemptPolicy says how many password attempts may run.
 type AttemptPolicy struct {
-	// PerAddress is how many one address may make in ten minutes, for any users together; 0: no bound. Many people can share one.
+	// PerAddress is how many one address may make in ten minutes, for any users together; 0: no bound. Many
+	// people can share one.
 	PerAddress int
 }
 
@@ -22,8 +23,9 @@ type rate struct {
 	period time.Duration
 }
 
-// pairRates bound the attempts on one user from one address. Together they make the delay grow: none for five attempts, then twelve
-// seconds, ninety seconds, 48 minutes. They count by address, so that nobody is locked out by somebody elsewhere.
+// pairRates bound the attempts on one user from one address. Together they make the delay grow: none for five
+// attempts, then twelve seconds, ninety seconds, 48 minutes. They count by address, so that nobody is locked
+// out by somebody elsewhere.
 func pairRates() []rate {
 	return []rate{{5, time.Minute}, {10, 15 * time.Minute}, {30, 24 * time.Hour}}
 }
@@ -52,8 +54,8 @@ func (a attempt) pairKey(n int) string {
 func (a attempt) userKey() string    { return "attempts/user/" + a.user }
 func (a attempt) addressKey() string { return "attempts/address/" + a.address }
 
-// countAttempt counts an attempt, for unknown names as for known ones, or refuses it. It runs before the hash, and counting is atomic,
-// so a parallel burst gets no further than a slow one.
+// countAttempt counts an attempt, for unknown names as for known ones, or refuses it. It runs before the
+// hash, and counting is atomic, so a parallel burst gets no further than a slow one.
 func (m *Manager) countAttempt(ctx context.Context, a attempt) error {
 	if m.Attempts.PerAddress > 0 { // first, so that an address beyond its bound uses up nobody's attempts
 		if err := m.allow(ctx, a.addressKey(), rate{m.Attempts.PerAddress, addressPeriod}); err != nil {
@@ -74,13 +76,14 @@ func (m *Manager) allow(ctx context.Context, key string, r rate) error {
 		return storeFailed(err)
 	}
 	if wait > 0 {
-		return &Error{Name: ErrTooManyRequests, Description: "Too many attempts. Wait before trying again.", RetryAfter: wait}
+		return &Error{Name: ErrTooManyRequests, Description: "Too many attempts. Wait before trying again.",
+			RetryAfter: wait}
 	}
 	return nil
 }
 
-// forgetAttempts clears what was counted against a user who proved to be one. The address keeps its count: its owner may have an
-// account of his own and try others' between.
+// forgetAttempts clears what was counted against a user who proved to be one. The address keeps its count:
+// its owner may have an account of his own and try others' between.
 func (m *Manager) forgetAttempts(ctx context.Context, a attempt) {
 	keys := []string{a.userKey()}
 	for n := range pairRates() {

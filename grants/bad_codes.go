@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// badCodes is how many codes that WeChat refuses one address may send at once; it regains one every two seconds. Whoever makes codes up
-// would otherwise use up the app's quota at WeChat for everybody. Good codes count nothing, since many phones share an address.
+// badCodes is how many codes that WeChat refuses one address may send at once; it regains one every two
+// seconds. Whoever makes codes up would otherwise use up the app's quota at WeChat for everybody. Good codes
+// count nothing, since many phones share an address.
 func badCodes() rate { return rate{300, 10 * time.Minute} }
 
 // checkBadCodes refuses an address that has sent too many bad codes lately.
@@ -16,7 +17,8 @@ func (m *Manager) checkBadCodes(ctx context.Context, address string) error {
 		return nil
 	}
 	if at, err := time.Parse(time.RFC3339Nano, string(until)); err == nil && m.Now().Before(at) {
-		return &Error{Name: ErrTooManyRequests, Description: "Too many codes that WeChat refused. Wait before trying again.", RetryAfter: at.Sub(m.Now())}
+		return &Error{Name: ErrTooManyRequests,
+			Description: "Too many codes that WeChat refused. Wait before trying again.", RetryAfter: at.Sub(m.Now())}
 	}
 	return nil
 }

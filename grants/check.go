@@ -17,7 +17,8 @@ type Caller struct {
 	ExpiresAt time.Time
 }
 
-var errInvalidToken = &Error{Name: ErrInvalidToken, Description: "The access token is invalid, expired, or its session has ended."}
+var errInvalidToken = &Error{Name: ErrInvalidToken,
+	Description: "The access token is invalid, expired, or its session has ended."}
 
 // Check says which user is calling. A client's own token names none, so it is refused like one that is no good.
 func (m *Manager) Check(ctx context.Context, bearer string) (Caller, error) {
@@ -29,7 +30,8 @@ func (m *Manager) Check(ctx context.Context, bearer string) (Caller, error) {
 }
 
 // userOf returns what a user's access token says, and its client and session, which are alive.
-func (m *Manager) userOf(ctx context.Context, bearer string) (tokens.AccessClaims, identity.Client, identity.Session, error) {
+func (m *Manager) userOf(ctx context.Context, bearer string) (tokens.AccessClaims, identity.Client,
+	identity.Session, error) {
 	claims, err := m.Issuer.ReadAccessToken(bearer)
 	if err != nil || claims.Session == "" {
 		return claims, identity.Client{}, identity.Session{}, errInvalidToken
@@ -48,7 +50,8 @@ func callerOf(claims tokens.AccessClaims) Caller {
 	}
 }
 
-// checkLife refuses an access token whose session has ended or whose client is disabled. Unlike offline verifiers it sees either at once.
+// checkLife refuses an access token whose session has ended or whose client is disabled. Unlike offline
+// verifiers it sees either at once.
 func (m *Manager) checkLife(ctx context.Context, claims tokens.AccessClaims) error {
 	_, _, err := m.bearerOf(ctx, claims)
 	return err
@@ -70,7 +73,8 @@ func (m *Manager) bearerOf(ctx context.Context, claims tokens.AccessClaims) (ide
 	return client, session, nil
 }
 
-// checkSession refuses an access token whose session is not alive or not its own. A client's own token has none, so no store is asked.
+// checkSession refuses an access token whose session is not alive or not its own. A client's own token has
+// none, so no store is asked.
 func (m *Manager) checkSession(ctx context.Context, claims tokens.AccessClaims) (identity.Session, error) {
 	if claims.Session == "" {
 		if claims.Subject != claims.ClientID {
@@ -103,7 +107,8 @@ func (m *Manager) UserInfo(ctx context.Context, bearer string) (UserInfo, error)
 		return UserInfo{}, err
 	}
 	if !tokens.HasScope(caller.Scope, tokens.ScopeOpenID) {
-		return UserInfo{}, &Error{Name: ErrInsufficientScope, Description: "The access token lacks the scope openid.", Scope: tokens.ScopeOpenID}
+		return UserInfo{}, &Error{Name: ErrInsufficientScope,
+			Description: "The access token lacks the scope openid.", Scope: tokens.ScopeOpenID}
 	}
 	user, err := m.Users.Find(ctx, caller.UserID)
 	switch {

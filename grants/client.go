@@ -21,8 +21,8 @@ type credentials struct {
 // unknownHash is compared for unknown clients, so that they take the same way as known ones.
 var unknownHash = identity.HashSecret("")
 
-// authenticate returns the client that a request proves to be from. Unknown, disabled and wrongly authenticated clients look alike, but
-// in the log.
+// authenticate returns the client that a request proves to be from. Unknown, disabled and wrongly
+// authenticated clients look alike, but in the log.
 func authenticate(ctx context.Context, clients identity.Clients, r *http.Request) (identity.Client, error) {
 	c, err := readCredentials(r)
 	if err != nil {
@@ -41,15 +41,17 @@ func authenticate(ctx context.Context, clients identity.Clients, r *http.Request
 	public := !client.Confidential && !c.hasSecret
 	if !known || !proved && !public {
 		return identity.Client{}, &Error{
-			Name:        oautherrors.ErrInvalidClient,
-			Description: "Client authentication failed: unknown or disabled client, wrong secret, or a secret where none belongs.",
-			Cause:       unproved(client, c),
+			Name: oautherrors.ErrInvalidClient,
+			Description: "Client authentication failed: unknown or disabled client, wrong secret, or a " +
+				"secret where none belongs.",
+			Cause: unproved(client, c),
 		}
 	}
 	return client, nil
 }
 
-// unproved tells the log why a client is refused. What no client is called stays out of it: it could be a secret in the wrong place.
+// unproved tells the log why a client is refused. What no client is called stays out of it: it could be a
+// secret in the wrong place.
 func unproved(client identity.Client, c credentials) error {
 	switch {
 	case client.ID == "":
@@ -64,8 +66,8 @@ func unproved(client identity.Client, c credentials) error {
 	return fmt.Errorf("client %s gave a wrong secret", client.ID)
 }
 
-// findClient asks the store only for ids that a client can have: Basic can carry NUL, which databases choke on, and a form 64 KiB, which
-// caches should not keep.
+// findClient asks the store only for ids that a client can have: Basic can carry NUL, which databases choke
+// on, and a form 64 KiB, which caches should not keep.
 func findClient(ctx context.Context, clients identity.Clients, id string) (identity.Client, error) {
 	if identity.ValidClientID(id) != nil {
 		return identity.Client{}, identity.ErrNotFound
@@ -75,18 +77,21 @@ func findClient(ctx context.Context, clients identity.Clients, id string) (ident
 
 // readCredentials takes them from the Authorization header or from the form, never from both.
 func readCredentials(r *http.Request) (credentials, error) {
-	form := credentials{id: r.PostForm.Get("client_id"), secret: r.PostForm.Get("client_secret"), hasSecret: r.PostForm.Has("client_secret")}
+	form := credentials{id: r.PostForm.Get("client_id"), secret: r.PostForm.Get("client_secret"),
+		hasSecret: r.PostForm.Has("client_secret")}
 	headers := r.Header.Values("Authorization")
 	if len(headers) == 0 {
 		if form.id == "" {
-			return credentials{}, &Error{Name: oautherrors.ErrInvalidClient, Description: "Name the client: client_id in the form, or HTTP Basic."}
+			return credentials{}, &Error{Name: oautherrors.ErrInvalidClient,
+				Description: "Name the client: client_id in the form, or HTTP Basic."}
 		}
 		return form, nil
 	}
 	basic, err := readBasic(r)
 	switch {
 	case len(headers) > 1 || form.hasSecret:
-		return credentials{}, invalidRequest("Authenticate the client in one way: HTTP Basic, or client_id and client_secret in the form.")
+		return credentials{}, invalidRequest(
+			"Authenticate the client in one way: HTTP Basic, or client_id and client_secret in the form.")
 	case err != nil:
 		return credentials{}, err
 	case form.id != "" && form.id != basic.id:
@@ -102,8 +107,9 @@ func readBasic(r *http.Request) (credentials, error) {
 	secret, err2 := url.QueryUnescape(password)
 	if !ok || err1 != nil || err2 != nil || id == "" {
 		return credentials{}, &Error{
-			Name:        oautherrors.ErrInvalidClient,
-			Description: "The Authorization header must be HTTP Basic with form-encoded client id and secret (RFC 6749 2.3.1).",
+			Name: oautherrors.ErrInvalidClient,
+			Description: "The Authorization header must be HTTP Basic with form-encoded client id and " +
+				"secret (RFC 6749 2.3.1).",
 		}
 	}
 	return credentials{id: id, secret: secret, hasSecret: secret != ""}, nil

@@ -8,8 +8,8 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// clientCredentials is the grant of RFC 6749 §4.4: a confidential client acts for itself. There is no user to look up, no session to open
-// and nothing to refresh (§4.4.3), so an answer costs one signature.
+// clientCredentials is the grant of RFC 6749 §4.4: a confidential client acts for itself. There is no user to
+// look up, no session to open and nothing to refresh (§4.4.3), so an answer costs one signature.
 func (m *Manager) clientCredentials(_ context.Context, r Request) (tokens.Set, error) {
 	scope, err := ownScope(r)
 	if err != nil {
@@ -21,19 +21,24 @@ func (m *Manager) clientCredentials(_ context.Context, r Request) (tokens.Set, e
 	return m.Issuer.IssueToClient(r.Client, scope)
 }
 
-// ownScope is what a client gets for itself. Asking about a user is refused, for there is none and an answer without ID token would
-// surprise (OpenID Connect Core §3.1.2.1); defaults, which the client did not ask for, are left out instead. So is offline_access, as for
-// others who get nothing to refresh. The answer's scope tells of either (RFC 6749 §3.3).
+// ownScope is what a client gets for itself. Asking about a user is refused, for there is none and an answer
+// without ID token would surprise (OpenID Connect Core §3.1.2.1); defaults, which the client did not ask for,
+// are left out instead. So is offline_access, as for others who get nothing to refresh. The answer's scope
+// tells of either (RFC 6749 §3.3).
 func ownScope(r Request) (string, error) {
-	aboutUsers := []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeEmail, tokens.ScopePhone, tokens.ScopeRoles, tokens.ScopeClaims, tokens.ScopeAccount}
+	aboutUsers := []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeEmail, tokens.ScopePhone,
+		tokens.ScopeRoles, tokens.ScopeClaims, tokens.ScopeAccount}
 	var own []string
 	for _, name := range strings.Fields(r.Scope) {
 		switch {
 		case slices.Contains(aboutUsers, name) && r.Parameter("scope") != "":
-			return "", invalidScope("openid, profile, email, phone, roles, claims and account are about a user, and client_credentials has none.")
+			return "", invalidScope("openid, profile, email, phone, roles, claims and account are about a " +
+				"user, and client_credentials has none.")
 		case name == ScopeData && r.Parameter("scope") != "" && r.Scope != ScopeData:
-			return "", invalidScope("wechat.data reaches all users of the client: ask for it by client_credentials for nothing else.")
-		case name == ScopeData && r.Scope != ScopeData: // left out like those, so that no other server gets to see a token that has it
+			return "", invalidScope("wechat.data reaches all users of the client: ask for it by " +
+				"client_credentials for nothing else.")
+		// left out like those, so that no other server gets to see a token that has it
+		case name == ScopeData && r.Scope != ScopeData:
 		case slices.Contains(aboutUsers, name) || name == tokens.ScopeOfflineAccess:
 		default:
 			own = append(own, name)

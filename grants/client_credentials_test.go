@@ -13,7 +13,8 @@ import (
 func TestClientCredentialsNeedNoStore(t *testing.T) {
 	w := newWorld(t)
 	w.manager.Users, w.manager.Sessions, w.manager.Events, w.manager.Volatile, w.manager.Apps = nil, nil, nil, nil, nil
-	info, err := w.token(form{"grant_type": grants.ClientCredentials, "client_id": "service", "client_secret": testSecret})
+	info, err := w.token(form{"grant_type": grants.ClientCredentials, "client_id": "service",
+		"client_secret": testSecret})
 	require.NoError(t, err)
 	require.Empty(t, info.GetUserID())
 	need, err := grants.NewRequirement(testAudience, "api")
@@ -23,7 +24,8 @@ func TestClientCredentialsNeedNoStore(t *testing.T) {
 	require.Equal(t, grants.Verified{Subject: "service", ClientID: "service", Scope: "api"}, caller)
 }
 
-// TestNoThirdPartyGetsTheAccountScopeByDefault: a record from before there was a rule against it, or one that was written by hand.
+// TestNoThirdPartyGetsTheAccountScopeByDefault: a record from before there was a rule against it, or one that
+// was written by hand.
 func TestNoThirdPartyGetsTheAccountScopeByDefault(t *testing.T) {
 	w := newWorld(t)
 	client := publicClient("others", grants.WechatCode)

@@ -11,7 +11,8 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// What became of the extras of a sign-in. A client reads them beside its tokens: none of them decides whether it gets those.
+// What became of the extras of a sign-in. A client reads them beside its tokens: none of them decides whether
+// it gets those.
 const (
 	remarkKept        = "kept"
 	remarkVerified    = "verified"
@@ -46,13 +47,15 @@ func checkExtras(r Request) error {
 		return invalidRequest("encrypted_data and iv belong together.")
 	case has("raw_data") != has("signature"):
 		return invalidRequest("raw_data and signature belong together.")
-	case has("encrypted_data_kind") && !slices.Contains([]string{string(wechat.KindUserInfo), string(wechat.KindPhone)}, r.Parameter("encrypted_data_kind")):
+	case has("encrypted_data_kind") && !slices.Contains([]string{string(wechat.KindUserInfo),
+		string(wechat.KindPhone)}, r.Parameter("encrypted_data_kind")):
 		return invalidRequest("encrypted_data_kind is user_info, which it is if left out, or phone.")
 	}
 	return nil
 }
 
-// enrich keeps what came with a sign-in, or what the platform tells of its user, and says what became of it. It never keeps anybody out.
+// enrich keeps what came with a sign-in, or what the platform tells of its user, and says what became of it.
+// It never keeps anybody out.
 func (m *Manager) enrich(ctx context.Context, e enrichment) map[string]string {
 	if e.empty() {
 		return nil
@@ -76,10 +79,12 @@ func (m *Manager) enrich(ctx context.Context, e enrichment) map[string]string {
 
 // empty says that nothing came with the sign-in, as with most.
 func (e enrichment) empty() bool {
-	return e.login.Profile == nil && e.Parameter("encrypted_data") == "" && e.Parameter("raw_data") == "" && e.Parameter("phone_code") == ""
+	return e.login.Profile == nil && e.Parameter("encrypted_data") == "" && e.Parameter("raw_data") == "" &&
+		e.Parameter("phone_code") == ""
 }
 
-// takeProfile keeps what WeChat encrypted for the mini-program, or what it tells of the person itself if the client may ask for profiles.
+// takeProfile keeps what WeChat encrypted for the mini-program, or what it tells of the person itself if the
+// client may ask for profiles.
 func (m *Manager) takeProfile(ctx context.Context, e enrichment) string {
 	var profile identity.Profile
 	var err error
@@ -124,8 +129,8 @@ func suggested(p wechat.Profile) identity.Profile {
 	return identity.Profile{Nickname: p.Nickname, Picture: p.Picture, Gender: p.Gender}
 }
 
-// openAtSignIn opens what was encrypted with the key of this very sign-in, or with one that it replaced if those are kept: a user may have
-// tapped just before.
+// openAtSignIn opens what was encrypted with the key of this very sign-in, or with one that it replaced if
+// those are kept: a user may have tapped just before.
 func (m *Manager) openAtSignIn(ctx context.Context, e enrichment, kind wechat.Kind) (wechat.Opened, error) {
 	if e.login.SessionKey.Zero() {
 		return wechat.Opened{}, wechat.ErrBadData
@@ -141,12 +146,14 @@ func (m *Manager) openAtSignIn(ctx context.Context, e enrichment, kind wechat.Ki
 	return opened, err
 }
 
-// checkSignature says whether raw_data came through the user's WeChat. Nothing in it is kept: since 2021 it tells of nobody.
+// checkSignature says whether raw_data came through the user's WeChat. Nothing in it is kept: since 2021 it
+// tells of nobody.
 func (e enrichment) checkSignature() string {
 	switch rawData := e.Parameter("raw_data"); {
 	case rawData == "":
 		return ""
-	case e.login.SessionKey.Zero() || !wechat.SignedWith(e.login.SessionKey, rawData, strings.ToLower(e.Parameter("signature"))):
+	case e.login.SessionKey.Zero() || !wechat.SignedWith(e.login.SessionKey, rawData,
+		strings.ToLower(e.Parameter("signature"))):
 		return remarkRefused
 	}
 	return remarkVerified

@@ -36,9 +36,10 @@ var errPublicClient = &Error{
 	Description: "Only a confidential client can introspect: a public one does not prove who is asking (RFC 7662 2.1).",
 }
 
-// Introspect says what a token means right now, to its client and to the APIs it is for; for everybody else it is inactive (RFC 7662
-// §2.2, §4). An API is a confidential client whose id stands in the token's "aud": a client's record may name that id as an audience
-// beside the API's address. Nothing is written: asking about a retired refresh token neither rotates nor counts as theft.
+// Introspect says what a token means right now, to its client and to the APIs it is for; for everybody else
+// it is inactive (RFC 7662 §2.2, §4). An API is a confidential client whose id stands in the token's "aud": a
+// client's record may name that id as an audience beside the API's address. Nothing is written: asking about
+// a retired refresh token neither rotates nor counts as theft.
 func (m *Manager) Introspect(ctx context.Context, r *http.Request) (Introspection, error) {
 	asking, err := authenticate(ctx, m.Clients, r)
 	if err != nil {
@@ -62,7 +63,8 @@ func (m *Manager) Introspect(ctx context.Context, r *http.Request) (Introspectio
 }
 
 // introspectAccessToken returns ErrBadToken for what may be a refresh token.
-func (m *Manager) introspectAccessToken(ctx context.Context, asking identity.Client, token string) (Introspection, error) {
+func (m *Manager) introspectAccessToken(ctx context.Context, asking identity.Client, token string) (Introspection,
+	error) {
 	claims, err := m.Issuer.ReadAccessToken(token)
 	if err != nil {
 		return Introspection{}, err
@@ -74,15 +76,18 @@ func (m *Manager) introspectAccessToken(ctx context.Context, asking identity.Cli
 		return Introspection{}, err
 	}
 	return Introspection{
-		Active: true, TokenType: "Bearer", Issuer: claims.Issuer, Subject: claims.Subject, Audience: claims.Audience, ClientID: claims.ClientID,
+		Active: true, TokenType: "Bearer", Issuer: claims.Issuer, Subject: claims.Subject,
+		Audience: claims.Audience, ClientID: claims.ClientID,
 		Scope: claims.Scope, IssuedAt: claims.IssuedAt, Expires: claims.Expires, ID: claims.ID, Session: claims.Session,
 		AuthTime: claims.AuthTime, Methods: claims.Methods, Wechat: claims.Wechat, UserClaims: claims.UserClaims,
 	}, nil
 }
 
-// introspectRefreshToken finds a refresh token active if a refresh with it, without Idempotency-Key, would be answered now. The answer has
-// neither token_type nor aud, so that nobody takes it for that of an access token.
-func (m *Manager) introspectRefreshToken(ctx context.Context, asking identity.Client, token string) (Introspection, error) {
+// introspectRefreshToken finds a refresh token active if a refresh with it, without Idempotency-Key, would be
+// answered now. The answer has neither token_type nor aud, so that nobody takes it for that of an access
+// token.
+func (m *Manager) introspectRefreshToken(ctx context.Context, asking identity.Client, token string) (Introspection,
+	error) {
 	presented, session, now, err := m.presented(ctx, token)
 	if err != nil {
 		return Introspection{}, err
@@ -93,6 +98,7 @@ func (m *Manager) introspectRefreshToken(ctx context.Context, asking identity.Cl
 	}
 	return Introspection{
 		Active: true, Subject: session.UserID, ClientID: session.ClientID, Scope: session.Scope, Session: session.ID,
-		Expires: earlier(session.IdleExpiresAt, session.ExpiresAt).Unix(), AuthTime: session.AuthTime.Unix(), Methods: []string{session.Method},
+		Expires: earlier(session.IdleExpiresAt, session.ExpiresAt).Unix(), AuthTime: session.AuthTime.Unix(),
+		Methods: []string{session.Method},
 	}, nil
 }

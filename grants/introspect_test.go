@@ -14,7 +14,8 @@ import (
 // TestIntrospectionWithoutTheStore is no answer: not knowing is neither active nor inactive.
 func TestIntrospectionWithoutTheStore(t *testing.T) {
 	w := newWorld(t)
-	info, err := w.token(form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret, "username": "alice", "password": testPassword})
+	info, err := w.token(form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret,
+		"username": "alice", "password": testPassword})
 	require.NoError(t, err)
 	w.manager.Sessions = brokenSessions{find: errDisk}
 	for _, token := range []string{info.GetRefresh(), info.GetAccess()} {
@@ -26,11 +27,13 @@ func TestIntrospectionWithoutTheStore(t *testing.T) {
 // TestIntrospectionOfATokenAheadOfItsRow says what a refresh would be told, and leaves telling of it to the refresh.
 func TestIntrospectionOfATokenAheadOfItsRow(t *testing.T) {
 	w := newWorld(t)
-	f := form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret, "username": "alice", "password": testPassword}
+	f := form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret,
+		"username": "alice", "password": testPassword}
 	info, err := w.token(f)
 	require.NoError(t, err)
 	w.backup()
-	info, err = w.token(form{"grant_type": grants.RefreshToken, "client_id": "backend", "client_secret": testSecret, "refresh_token": info.GetRefresh()})
+	info, err = w.token(form{"grant_type": grants.RefreshToken, "client_id": "backend", "client_secret": testSecret,
+		"refresh_token": info.GetRefresh()})
 	require.NoError(t, err)
 	w.restore()
 	before := w.session(info.GetRefresh())

@@ -7,14 +7,16 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// checkLeaving refuses a user who asked to be deleted, unless the request says that he has changed his mind. Programs sign in by themselves,
-// so a sign-in alone says nothing; nor does a program of somebody else's, which could say so every time.
+// checkLeaving refuses a user who asked to be deleted, unless the request says that he has changed his mind.
+// Programs sign in by themselves, so a sign-in alone says nothing; nor does a program of somebody else's,
+// which could say so every time.
 func (m *Manager) checkLeaving(ctx context.Context, r Request, user identity.User) error {
 	if !user.Leaving() {
 		return nil
 	}
 	if user.Dismissed {
-		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) + ". Its operator can keep it.")
+		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) +
+			". Its operator can keep it.")
 	}
 	if !r.Client.FirstParty || r.Parameter("restore_account") != "true" {
 		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) + ". " +

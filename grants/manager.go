@@ -55,8 +55,8 @@ type Config struct {
 	Meter     Meter // nil: nothing is counted
 }
 
-// Manager is the engine behind go-oauth2's socket: it has the library's interface and none of its engine, which authenticates the
-// client after the user, refreshes anybody's token, and refuses custom grants.
+// Manager is the engine behind go-oauth2's socket: it has the library's interface and none of its engine,
+// which authenticates the client after the user, refreshes anybody's token, and refuses custom grants.
 type Manager struct {
 	Config
 	grants      map[string]grant
@@ -87,12 +87,14 @@ func New(config Config) *Manager {
 	return m
 }
 
-// GenerateAccessToken answers a token request. tgr.Request is all it reads: its PostForm, where every parameter stands once, and its
-// headers. An error is an *Error, or unknown.
-func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType, tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
+// GenerateAccessToken answers a token request. tgr.Request is all it reads: its PostForm, where every
+// parameter stands once, and its headers. An error is an *Error, or unknown.
+func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType,
+	tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
 	grant, known := m.grants[string(name)]
 	if !known {
-		return nil, &Error{Name: oautherrors.ErrUnsupportedGrantType, Description: "This grant_type is not supported. Those that are stand in /.well-known/openid-configuration."}
+		return nil, &Error{Name: oautherrors.ErrUnsupportedGrantType,
+			Description: "This grant_type is not supported. Those that are stand in /.well-known/openid-configuration."}
 	}
 	request, err := newRequest(tgr)
 	if err != nil {
@@ -116,7 +118,8 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 // answer is what a token request comes to once its client is known.
 func (m *Manager) answer(ctx context.Context, name string, grant grant, request Request) (tokens.Set, error) {
 	if !m.mayUse(request.Client, name) {
-		return tokens.Set{}, &Error{Name: oautherrors.ErrUnauthorizedClient, Description: "The client is not registered for this grant_type."}
+		return tokens.Set{}, &Error{Name: oautherrors.ErrUnauthorizedClient,
+			Description: "The client is not registered for this grant_type."}
 	}
 	request.Scope = request.Parameter("scope")
 	if name != RefreshToken {
@@ -128,8 +131,8 @@ func (m *Manager) answer(ctx context.Context, name string, grant grant, request 
 	return grant(ctx, request)
 }
 
-// mayUse says whether a client's record allows a grant. Passwords are shown to first-party clients only (RFC 9700 §2.4), and only a
-// client that has proved who it is may act for itself (RFC 6749 §4.4).
+// mayUse says whether a client's record allows a grant. Passwords are shown to first-party clients only (RFC
+// 9700 §2.4), and only a client that has proved who it is may act for itself (RFC 6749 §4.4).
 func (m *Manager) mayUse(client identity.Client, name string) bool {
 	switch name {
 	case wechatCodeURN:
@@ -148,12 +151,14 @@ func (m *Manager) RefreshAccessToken(ctx context.Context, tgr *oauth2.TokenGener
 }
 
 // GenerateAuthToken implements oauth2.Manager: there is no authorization endpoint.
-func (m *Manager) GenerateAuthToken(context.Context, oauth2.ResponseType, *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
+func (m *Manager) GenerateAuthToken(context.Context, oauth2.ResponseType,
+	*oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
 	return nil, oautherrors.ErrUnsupportedResponseType
 }
 
-// AllowsOrigin says whether scripts of a web origin may call the endpoints: some enabled client has registered it. While clients cannot be read, those
-// known before count, so that scripts can read that we are out of order, and when to come again.
+// AllowsOrigin says whether scripts of a web origin may call the endpoints: some enabled client has
+// registered it. While clients cannot be read, those known before count, so that scripts can read that we are
+// out of order, and when to come again.
 func (m *Manager) AllowsOrigin(ctx context.Context, origin string) bool {
 	clients, err := m.Clients.List(ctx)
 	if err != nil {

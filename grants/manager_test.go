@@ -60,9 +60,11 @@ func TestCheckRefusesWhatIsNoAccessToken(t *testing.T) {
 	require.NoError(t, err)
 	idToken := info.(oauth2.ExtendableTokenInfo).GetExtension().Get("id_token")
 	require.NotEmpty(t, idToken)
-	own, err := w.token(form{"grant_type": grants.ClientCredentials, "client_id": "service", "client_secret": testSecret})
+	own, err := w.token(form{"grant_type": grants.ClientCredentials, "client_id": "service",
+		"client_secret": testSecret})
 	require.NoError(t, err)
-	for name, token := range map[string]string{"an ID token": idToken, "a refresh token": info.GetRefresh(), "nothing": "", "a client's own": own.GetAccess()} {
+	for name, token := range map[string]string{"an ID token": idToken, "a refresh token": info.GetRefresh(),
+		"nothing": "", "a client's own": own.GetAccess()} {
 		_, err := w.manager.Check(context.Background(), token)
 		require.ErrorIs(t, err, grants.ErrInvalidToken, name)
 	}

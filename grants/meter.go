@@ -6,7 +6,8 @@ import "github.com/lingpai/lingpai/tokens"
 type Meter interface {
 	// Refreshed counts a presented refresh token by what it meant: rotate, repeat, refuse, theft, or ahead.
 	Refreshed(verdict string)
-	// PhoneAsked counts a phone number that was asked for at an app, by what became of it: verified, refused, over_budget or unavailable.
+	// PhoneAsked counts a phone number that was asked for at an app, by what became of it: verified, refused,
+	// over_budget or unavailable.
 	PhoneAsked(appID, outcome string)
 }
 

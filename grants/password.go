@@ -16,8 +16,8 @@ var errBadPassword = invalidGrant("The user name or the password is wrong.")
 // hashRetry is how long to wait when all places for hashing are taken.
 const hashRetry = 2 * time.Second
 
-// password is the grant of RFC 6749 §4.3. RFC 9700 §2.4 forbids it, so only first-party clients that are allowed it get here. Attempts
-// are counted before the hash runs, and the hash runs for unknown users too.
+// password is the grant of RFC 6749 §4.3. RFC 9700 §2.4 forbids it, so only first-party clients that are
+// allowed it get here. Attempts are counted before the hash runs, and the hash runs for unknown users too.
 func (m *Manager) password(ctx context.Context, r Request) (tokens.Set, error) {
 	username, secret := r.Parameter("username"), r.Parameter("password")
 	if username == "" || secret == "" {
@@ -36,7 +36,8 @@ func (m *Manager) password(ctx context.Context, r Request) (tokens.Set, error) {
 		return tokens.Set{}, err
 	}
 	return m.issue(ctx, tokens.Authorization{
-		Client: r.Client, User: user, Scope: r.Scope, Method: identity.MethodPassword, AuthTime: m.Now(), Device: r.Device,
+		Client: r.Client, User: user, Scope: r.Scope, Method: identity.MethodPassword, AuthTime: m.Now(),
+		Device: r.Device,
 	})
 }
 
@@ -61,20 +62,22 @@ func (m *Manager) proveUser(ctx context.Context, r Request, username, secret str
 
 func hasherFailed(err error) error {
 	if errors.Is(err, password.ErrBusy) {
-		return unavailable("Too many people are signing in with a password right now. Try again shortly.", hashRetry, err)
+		return unavailable("Too many people are signing in with a password right now. Try again shortly.",
+			hashRetry, err)
 	}
 	return err
 }
 
-// renewHash replaces a hash that was imported, or made with other parameters, by one of ours: only now is the password at hand. A sign-in
-// does not fail by it; the next one tries again.
+// renewHash replaces a hash that was imported, or made with other parameters, by one of ours: only now is the
+// password at hand. A sign-in does not fail by it; the next one tries again.
 func (m *Manager) renewHash(ctx context.Context, r Request, user identity.User, secret string) {
 	hash, err := m.Hasher.Hash(ctx, r.Address, secret)
 	if err == nil {
 		_, err = m.Users.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, hash)
 	}
 	if err != nil {
-		m.Logger.WarnContext(ctx, "cannot renew the hash of a password; its next sign-in tries again", "user", user.ID, "error", err)
+		m.Logger.WarnContext(ctx, "cannot renew the hash of a password; its next sign-in tries again", "user",
+			user.ID, "error", err)
 	}
 }
 

@@ -38,7 +38,8 @@ func TestPasswordRenewsAnImportedHashOnce(t *testing.T) {
 	for range 3 {
 		info, err := w.token(passwordForm("bob", "the old one"))
 		require.NoError(t, err)
-		_, err = w.token(form{"grant_type": "refresh_token", "client_id": "backend", "client_secret": testSecret, "refresh_token": info.GetRefresh()})
+		_, err = w.token(form{"grant_type": "refresh_token", "client_id": "backend", "client_secret": testSecret,
+			"refresh_token": info.GetRefresh()})
 		require.NoError(t, err)
 	}
 	renewed := w.user(bob.ID)

@@ -14,7 +14,8 @@ import (
 )
 
 func passwordForm(username, secret string) form {
-	return form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret, "username": username, "password": secret}
+	return form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret,
+		"username": username, "password": secret}
 }
 
 func TestPasswordSignsIn(t *testing.T) {
@@ -72,7 +73,8 @@ func TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt(t *testing.T) {
 	}
 }
 
-// TestPasswordGuessingSlowsDown: five guesses at once, then ever fewer; a guess that is refused is not hashed, and waiting helps.
+// TestPasswordGuessingSlowsDown: five guesses at once, then ever fewer; a guess that is refused is not
+// hashed, and waiting helps.
 func TestPasswordGuessingSlowsDown(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"alice", "nobody"} {
@@ -146,7 +148,8 @@ func TestPasswordThatIsRightForgetsTheGuesses(t *testing.T) {
 	}
 }
 
-// TestPasswordSprayingUsesUpNobodysAttempts: an address beyond its bound is refused before any user's attempts are counted.
+// TestPasswordSprayingUsesUpNobodysAttempts: an address beyond its bound is refused before any user's
+// attempts are counted.
 func TestPasswordSprayingUsesUpNobodysAttempts(t *testing.T) {
 	w := newWorld(t)
 	w.manager.Attempts = grants.AttemptPolicy{PerAddress: 1}

@@ -8,9 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPasswordTakesTheSameWorkForNamesThatNobodyHas: a stranger cannot tell by the time who has an account. The work is seen by the memory that
-// argon2id takes, which a busy machine does not change.
-func TestPasswordTakesTheSameWorkForNamesThatNobodyHas(t *testing.T) { // not in parallel: it counts what the process takes
+// TestPasswordTakesTheSameWorkForNamesThatNobodyHas: a stranger cannot tell by the time who has an account.
+// The work is seen by the memory that argon2id takes, which a busy machine does not change. not in parallel:
+// it counts what the process takes
+func TestPasswordTakesTheSameWorkForNamesThatNobodyHas(t *testing.T) {
 	w := newWorld(t)
 	const hash = 8 << 20 // bytes; a hash takes more, and all else a small part of it
 	for _, name := range []string{"alice", "nobody", "no body"} {

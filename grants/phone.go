@@ -18,12 +18,14 @@ import (
 
 var (
 	errOverBudget = &Error{
-		Name:        ErrOverBudget,
-		Description: "The app has got as many phone numbers this month as its operator allows. Its operator can raise the budget.",
+		Name: ErrOverBudget,
+		Description: "The app has got as many phone numbers this month as its operator allows. Its " +
+			"operator can raise the budget.",
 	}
 	errPhoneCode = &Error{
-		Name:        oautherrors.ErrInvalidGrant,
-		Description: "WeChat does not accept this code: it is expired, used, of somebody else, or no code of a getPhoneNumber button.",
+		Name: oautherrors.ErrInvalidGrant,
+		Description: "WeChat does not accept this code: it is expired, used, of somebody else, or no code " +
+			"of a getPhoneNumber button.",
 	}
 )
 
@@ -35,11 +37,13 @@ const budgetAudit = time.Hour
 
 // takePhone keeps the phone number that came with a sign-in: by a code, or encrypted in the older way.
 func (m *Manager) takePhone(ctx context.Context, e enrichment) string {
-	code, encrypted := e.Parameter("phone_code"), e.Parameter("encrypted_data_kind") == string(wechat.KindPhone) && e.Parameter("encrypted_data") != ""
+	code, encrypted := e.Parameter("phone_code"), e.Parameter("encrypted_data_kind") == string(wechat.KindPhone) &&
+		e.Parameter("encrypted_data") != ""
 	switch {
 	case code == "" && !encrypted:
 		return ""
-	case e.app.Platform != identity.PlatformWechat || e.app.Kind != identity.KindMiniProgram || !slices.Contains(e.Client.Scopes, tokens.ScopePhone):
+	case e.app.Platform != identity.PlatformWechat || e.app.Kind != identity.KindMiniProgram ||
+		!slices.Contains(e.Client.Scopes, tokens.ScopePhone):
 		return remarkNotAllowed
 	case code != "":
 		_, err := m.phoneByCode(ctx, e.app, e.account.Subject, e.userID, code)
@@ -62,7 +66,8 @@ func phoneRemark(err error) string {
 }
 
 // phoneByCode gets a number by the code of a button, and counts what became of it.
-func (m *Manager) phoneByCode(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone, error) {
+func (m *Manager) phoneByCode(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone,
+	error) {
 	phone, err := m.buyPhone(ctx, app, openID, userID, code)
 	m.Meter.PhoneAsked(app.ID, phoneRemark(err))
 	return phone, err
@@ -83,7 +88,8 @@ func (m *Manager) buyPhone(ctx context.Context, app identity.App, openID, userID
 	}
 	bought, err := m.AppTokens.PhoneNumber(ctx, credentialsFor(app), code, openID)
 	if err != nil {
-		if failed, ok := errors.AsType[*wechat.Error](err); ok && (failed.NotSent || failed.Class != wechat.ErrUnavailable) {
+		if failed, ok := errors.AsType[*wechat.Error](err); ok &&
+			(failed.NotSent || failed.Class != wechat.ErrUnavailable) {
 			err = errors.Join(err, m.Apps.RefundPhone(ctx, app.Platform, app.ID))
 		}
 		if errors.Is(err, wechat.ErrBadCode) {
@@ -110,7 +116,8 @@ func (m *Manager) phoneByData(ctx context.Context, e enrichment) string {
 	if err == nil && !genuine {
 		return remarkRefused
 	}
-	phone := identity.Phone{Number: "+" + info.CountryCode + info.PurePhoneNumber, SeenAt: m.Now(), Verified: err == nil}
+	phone := identity.Phone{Number: "+" + info.CountryCode + info.PurePhoneNumber, SeenAt: m.Now(),
+		Verified: err == nil}
 	if known, failed := m.Profiles.Find(ctx, e.userID); !phone.Verified && (failed != nil || known.Phone.Verified) {
 		return remarkUnavailable // what WeChat vouched for does not give way to what it could not be asked about
 	}
@@ -131,8 +138,8 @@ type BoundPhone struct {
 	UserID   string `json:"-"`
 }
 
-// BindPhone takes the code of a getPhoneNumber button from a signed-in user of a mini-program. Numbers pass on to other people, so it signs
-// nobody in and joins nobody.
+// BindPhone takes the code of a getPhoneNumber button from a signed-in user of a mini-program. Numbers pass
+// on to other people, so it signs nobody in and joins nobody.
 func (m *Manager) BindPhone(ctx context.Context, bearer string, form url.Values) (BoundPhone, error) {
 	claims, _, session, err := m.userOf(ctx, bearer)
 	if err != nil {
@@ -140,7 +147,8 @@ func (m *Manager) BindPhone(ctx context.Context, bearer string, form url.Values)
 	}
 	switch {
 	case !tokens.HasScope(claims.Scope, tokens.ScopePhone):
-		return BoundPhone{}, &Error{Name: ErrInsufficientScope, Description: "The access token lacks the scope phone.", Scope: tokens.ScopePhone}
+		return BoundPhone{}, &Error{Name: ErrInsufficientScope,
+			Description: "The access token lacks the scope phone.", Scope: tokens.ScopePhone}
 	case session.Account.Platform != identity.PlatformWechat:
 		return BoundPhone{}, errNotOfWechat
 	case form.Get("code") == "":
@@ -153,7 +161,8 @@ func (m *Manager) BindPhone(ctx context.Context, bearer string, form url.Values)
 	if app.Kind != identity.KindMiniProgram {
 		return BoundPhone{}, errNotOfWechat
 	}
-	phone, err := m.phoneByCode(context.WithoutCancel(ctx), app, session.Account.Subject, session.UserID, form.Get("code"))
+	phone, err := m.phoneByCode(context.WithoutCancel(ctx), app, session.Account.Subject, session.UserID,
+		form.Get("code"))
 	return BoundPhone{phone.Number, phone.Verified, session.UserID}, err
 }
 

@@ -8,14 +8,15 @@ import (
 	"github.com/lingpai/lingpai/wechat/qq"
 )
 
-// Platform trades codes for who signed in. It is all that a sibling of WeChat has to bring: the rest of a sign-in is the same for all.
+// Platform trades codes for who signed in. It is all that a sibling of WeChat has to bring: the rest of a
+// sign-in is the same for all.
 type Platform interface {
 	// Name is the platform of its accounts and apps, and how sessions say that their user was proved ("amr").
 	Name() string
 	// Owns says whether an AppID has the form of the platform's.
 	Owns(appID string) bool
-	// Trade asks the platform, once, whom a code of an app stands for. The code may be used up after an error. Errors are of package wechat's
-	// classes.
+	// Trade asks the platform, once, whom a code of an app stands for. The code may be used up after an
+	// error. Errors are of package wechat's classes.
 	Trade(ctx context.Context, app identity.App, code string) (Login, error)
 	// Title is what people call the platform, and Again tells a client how to get a fresh code.
 	Title() string

@@ -16,14 +16,16 @@ import (
 
 const (
 	maxCodeLength = 512
-	// signInTimeout bounds what a sign-in does until its tokens are issued; enrichTimeout, what is done with what came with it.
+	// signInTimeout bounds what a sign-in does until its tokens are issued; enrichTimeout, what is done with
+	// what came with it.
 	signInTimeout = 15 * time.Second
 	enrichTimeout = 5 * time.Second
 )
 
 var errInBrowser = &Error{
-	Name:        oautherrors.ErrUnauthorizedClient,
-	Description: "Codes of official accounts and websites travel through browsers: only a confidential client may trade them.",
+	Name: oautherrors.ErrUnauthorizedClient,
+	Description: "Codes of official accounts and websites travel through browsers: only a confidential " +
+		"client may trade them.",
 }
 
 // signIn is a sign-in by a code of a platform's.
@@ -55,8 +57,9 @@ func (m *Manager) platformCode(name string, platform Platform) grant {
 	}
 }
 
-// signInOnce trades a code. A mini-program proves itself by it: the platform accepted it for the app that the client is registered with. With
-// an Idempotency-Key a repeat gets the first answer, since the code itself works only once.
+// signInOnce trades a code. A mini-program proves itself by it: the platform accepted it for the app that the
+// client is registered with. With an Idempotency-Key a repeat gets the first answer, since the code itself
+// works only once.
 func (m *Manager) signInOnce(ctx context.Context, name string, s signIn) (tokens.Set, error) {
 	var openings []tokens.Opening
 	if s.Key != "" {
@@ -138,7 +141,8 @@ func (m *Manager) exchange(ctx context.Context, s signIn) (tokens.Authorization,
 	}
 	answered := m.Now()
 	account := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
-	user, created, err := m.Users.FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: account, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform})
+	user, created, err := m.Users.FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: account,
+		UnionID: login.UnionID, OpenPlatform: app.OpenPlatform})
 	if err != nil {
 		return tokens.Authorization{}, nil, storeFailed(err)
 	}
@@ -165,7 +169,8 @@ func (m *Manager) findApp(ctx context.Context, platform, id string) (identity.Ap
 	app, err := m.Apps.Find(ctx, platform, id)
 	switch {
 	case isNotFound(err):
-		return app, &Error{Name: oautherrors.ErrServerError, Description: "The client's app is not registered here. Its operator must add it."}
+		return app, &Error{Name: oautherrors.ErrServerError,
+			Description: "The client's app is not registered here. Its operator must add it."}
 	case err != nil:
 		return app, storeFailed(err)
 	}

@@ -14,8 +14,8 @@ import (
 // wechatRetry is how long to wait when WeChat does not say.
 const wechatRetry = 5 * time.Second
 
-// platformRefused says in OAuth's words why a platform did not name a user. Its errcode is told only where the fault is the code's or the
-// user's; its text never.
+// platformRefused says in OAuth's words why a platform did not name a user. Its errcode is told only where
+// the fault is the code's or the user's; its text never.
 func (m *Manager) platformRefused(ctx context.Context, client identity.Client, platform Platform, err error) error {
 	name := platform.Title()
 	refusal, ok := errors.AsType[*wechat.Error](err)
@@ -26,11 +26,15 @@ func (m *Manager) platformRefused(ctx context.Context, client identity.Client, p
 	switch {
 	case errors.Is(err, wechat.ErrBadCode):
 		return &Error{
-			Name: oautherrors.ErrInvalidGrant, Description: name + " does not accept this code: it is expired, used, or of another app. " + platform.Again(),
+			Name: oautherrors.ErrInvalidGrant,
+			Description: name + " does not accept this code: it is expired, used, or of another app. " +
+				platform.Again(),
 			WechatErrcode: refusal.Errcode, Cause: err,
 		}
 	case errors.Is(err, wechat.ErrSnapshotUser):
-		return &Error{Name: oautherrors.ErrInvalidGrant, Description: "This is a visitor whom WeChat does not name. Open the page in full and sign in again.", Cause: err}
+		return &Error{Name: oautherrors.ErrInvalidGrant,
+			Description: "This is a visitor whom WeChat does not name. Open the page in full and sign in again.",
+			Cause:       err}
 	case errors.Is(err, wechat.ErrUserBlocked):
 		m.record(ctx, identity.Event{Kind: identity.EventUserBlocked, ClientID: client.ID})
 		return &Error{
@@ -41,7 +45,9 @@ func (m *Manager) platformRefused(ctx context.Context, client identity.Client, p
 		return unavailable(name+" is limiting sign-ins of this user or app. Wait before trying again.", retry, err)
 	case errors.Is(err, wechat.ErrMisconfigured):
 		return &Error{
-			Name: oautherrors.ErrServerError, Description: name + " refuses this server's configuration (AppID, AppSecret or IP allow-list). Its operator must mend it.",
+			Name: oautherrors.ErrServerError,
+			Description: name + " refuses this server's configuration (AppID, AppSecret or IP allow-list). " +
+				"Its operator must mend it.",
 			Cause: err,
 		}
 	}

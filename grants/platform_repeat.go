@@ -9,7 +9,8 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-var errCodeTwice = invalidGrant("This code was traded before, with other parameters, or its session has moved on. Get a fresh code.")
+var errCodeTwice = invalidGrant("This code was traded before, with other parameters, or its session has " +
+	"moved on. Get a fresh code.")
 
 // repeat answers a sign-in that was answered before: with the same refresh token, as long as nobody has used it.
 func (m *Manager) repeat(ctx context.Context, s signIn, openings []tokens.Opening) (tokens.Set, bool, error) {

@@ -16,10 +16,12 @@ const (
 	twinPoll = 50 * time.Millisecond
 )
 
-// takeOff notes that a sign-in is in flight, here or on another replica, so that a repeat of it waits for the answer instead of asking
-// the platform with a code that is used up. found says that there is an answer already. Otherwise the caller goes on, and calls land when it is
-// done; if that leaves no session, one of those who wait takes its place.
-func (m *Manager) takeOff(ctx context.Context, s signIn, openings []tokens.Opening) (set tokens.Set, found bool, land func(), err error) {
+// takeOff notes that a sign-in is in flight, here or on another replica, so that a repeat of it waits for the
+// answer instead of asking the platform with a code that is used up. found says that there is an answer
+// already. Otherwise the caller goes on, and calls land when it is done; if that leaves no session, one of
+// those who wait takes its place.
+func (m *Manager) takeOff(ctx context.Context, s signIn, openings []tokens.Opening) (set tokens.Set,
+	found bool, land func(), err error) {
 	flight := s.flight()
 	deadline := time.After(twinWait)
 	for {
@@ -40,13 +42,15 @@ func (m *Manager) takeOff(ctx context.Context, s signIn, openings []tokens.Openi
 		}
 		select {
 		case <-deadline:
-			return set, false, nil, unavailable("The first request with this Idempotency-Key is still in flight. Repeat it.", time.Second, nil)
+			return set, false, nil, unavailable(
+				"The first request with this Idempotency-Key is still in flight. Repeat it.", time.Second, nil)
 		case <-time.After(twinPoll):
 		}
 	}
 }
 
-// flight names a sign-in, and not by what opens its session: the secret for that is another one on each replica while it rotates.
+// flight names a sign-in, and not by what opens its session: the secret for that is another one on each
+// replica while it rotates.
 func (s signIn) flight() string {
 	name := sha256.New()
 	for _, part := range []string{s.Client.ID, s.appID, s.code, s.Key} {

@@ -9,13 +9,15 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// maxRotationTries bounds how often a refresh reads and decides again because another one moved the row. The second reading finds the
-// presented token retired, so more than three tries mean that something else is wrong.
+// maxRotationTries bounds how often a refresh reads and decides again because another one moved the row. The
+// second reading finds the presented token retired, so more than three tries mean that something else is
+// wrong.
 const maxRotationTries = 5
 
 var errBadRefreshToken = invalidGrant("The refresh token is invalid, expired, or was used before. Sign in again.")
 
-// refreshToken is the grant of RFC 6749 §6 with rotation: read, decide, sign, write if nobody else has. No lock is held while signing.
+// refreshToken is the grant of RFC 6749 §6 with rotation: read, decide, sign, write if nobody else has. No
+// lock is held while signing.
 func (m *Manager) refreshToken(ctx context.Context, r Request) (tokens.Set, error) {
 	text := r.Parameter("refresh_token")
 	if text == "" {
@@ -27,7 +29,8 @@ func (m *Manager) refreshToken(ctx context.Context, r Request) (tokens.Set, erro
 		if err != nil {
 			return tokens.Set{}, err
 		}
-		if session.ClientID != r.Client.ID { // before anything is decided: a stranger's try must not end the owner's session
+		// before anything is decided: a stranger's try must not end the owner's session
+		if session.ClientID != r.Client.ID {
 			return tokens.Set{}, errBadRefreshToken
 		}
 		decision := tokens.Decide(session, presented.Generation, key, now, m.Rotation)
@@ -41,7 +44,8 @@ func (m *Manager) refreshToken(ctx context.Context, r Request) (tokens.Set, erro
 }
 
 // presented returns the live session that a genuine refresh token opens.
-func (m *Manager) presented(ctx context.Context, text string) (tokens.RefreshToken, identity.Session, time.Time, error) {
+func (m *Manager) presented(ctx context.Context, text string) (tokens.RefreshToken, identity.Session, time.Time,
+	error) {
 	token, session, now, err := m.opened(ctx, text)
 	if err == nil && !session.Alive(now) {
 		err = errBadRefreshToken
@@ -67,7 +71,8 @@ func (m *Manager) opened(ctx context.Context, text string) (tokens.RefreshToken,
 	return token, session, now, nil
 }
 
-// carryOut does what was decided. It reports false when the row moved in the meantime, so that all must be decided again.
+// carryOut does what was decided. It reports false when the row moved in the meantime, so that all must be
+// decided again.
 func (m *Manager) carryOut(ctx context.Context, r Request, presented tokens.RefreshToken, session identity.Session,
 	decision tokens.Decision, now time.Time,
 ) (tokens.Set, bool, error) {
@@ -81,7 +86,8 @@ func (m *Manager) carryOut(ctx context.Context, r Request, presented tokens.Refr
 		if _, err := m.Sessions.End(context.WithoutCancel(ctx), session.ID, identity.EndedByTheft); err != nil {
 			return tokens.Set{}, true, storeFailed(err)
 		}
-		m.Logger.WarnContext(ctx, "a retired refresh token was used again; its session was ended", "session", session.ID, "client", r.Client.ID)
+		m.Logger.WarnContext(ctx, "a retired refresh token was used again; its session was ended", "session",
+			session.ID, "client", r.Client.ID)
 		return tokens.Set{}, true, errBadRefreshToken
 	}
 	scope, err := narrowedScope(session.Scope, r.Scope)
@@ -120,7 +126,8 @@ func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, p
 	key := fmt.Sprintf("refused/%s/%d", session.ID, presented)
 	first, err := m.Volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
 	if err != nil { // it cannot be told from a repeat, of which there may be any number
-		m.Logger.WarnContext(ctx, "a refresh token was refused, and the audit log does not tell", "session", session.ID, "error", err)
+		m.Logger.WarnContext(ctx, "a refresh token was refused, and the audit log does not tell", "session",
+			session.ID, "error", err)
 	}
 	if err != nil || !first {
 		return
@@ -129,12 +136,14 @@ func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, p
 		m.recordAhead(ctx, session, presented)
 		return
 	}
-	m.record(ctx, identity.Event{Kind: identity.EventRefreshRefused, UserID: session.UserID, ClientID: session.ClientID, SessionID: session.ID})
+	m.record(ctx, identity.Event{Kind: identity.EventRefreshRefused, UserID: session.UserID,
+		ClientID: session.ClientID, SessionID: session.ID})
 }
 
 // recordAhead tells the operator that the store lost commits.
 func (m *Manager) recordAhead(ctx context.Context, session identity.Session, presented uint32) {
-	m.Logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits", "session", session.ID)
+	m.Logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits",
+		"session", session.ID)
 	m.record(ctx, identity.Event{
 		Kind: identity.EventRefreshAhead, UserID: session.UserID, ClientID: session.ClientID, SessionID: session.ID,
 		Detail: fmt.Sprintf("row at %d, token at %d", session.Generation, presented),

@@ -18,7 +18,8 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// TestRefreshInParallelMovesTheRowOnce: of many refreshes of one generation exactly one moves the row, and all get the same token.
+// TestRefreshInParallelMovesTheRowOnce: of many refreshes of one generation exactly one moves the row, and
+// all get the same token.
 func TestRefreshInParallelMovesTheRowOnce(t *testing.T) {
 	for _, key := range []string{"", testKey} {
 		t.Run("key="+key, func(t *testing.T) {
@@ -109,7 +110,8 @@ func TestRefreshWithAnotherKeyIsRefusedAndAudited(t *testing.T) {
 	require.Equal(t, current.GetRefresh(), again.GetRefresh())
 }
 
-// TestRefreshAfterTheStoreLostCommits: the client's token is newer than its row, and nobody is logged out; unless the policy says so.
+// TestRefreshAfterTheStoreLostCommits: the client's token is newer than its row, and nobody is logged out;
+// unless the policy says so.
 func TestRefreshAfterTheStoreLostCommits(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		t.Run(fmt.Sprintf("refuse=%t", refuse), func(t *testing.T) {
@@ -141,13 +143,20 @@ func TestRefreshAfterTheStoreLostCommits(t *testing.T) {
 func TestRefreshIsRefusedOnceTheSignInIsOver(t *testing.T) {
 	ctx := context.Background()
 	for name, end := range map[string]func(w *world, user, session string) error{
-		"user disabled":    func(w *world, user, _ string) error { return w.database.Users().Disable(ctx, user) },
-		"password changed": func(w *world, user, _ string) error { return w.database.Users().SetPassword(ctx, user, "") },
+		"user disabled": func(w *world, user, _ string) error { return w.database.Users().Disable(ctx, user) },
+		"password changed": func(w *world, user, _ string) error {
+			return w.database.Users().SetPassword(ctx, user,
+				"")
+		},
 		"session revoked": func(w *world, _, session string) error {
 			_, err := w.database.Sessions().End(ctx, session, identity.EndedByOperator)
 			return err
 		},
-		"idle for too long": func(w *world, _, _ string) error { w.clock.Move(7*24*time.Hour + time.Second); return nil },
+		"idle for too long": func(w *world, _, _ string) error {
+			w.clock.Move(7*24*time.Hour +
+				time.Second)
+			return nil
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -185,7 +194,8 @@ func TestRefreshNarrowsAndNeverWidensTheScope(t *testing.T) {
 	info, err := w.token(f)
 	require.NoError(t, err)
 	refresh := func(scope string) error {
-		f := form{"grant_type": grants.RefreshToken, "client_id": "mini", "refresh_token": info.GetRefresh(), "scope": scope}
+		f := form{"grant_type": grants.RefreshToken, "client_id": "mini", "refresh_token": info.GetRefresh(),
+			"scope": scope}
 		if scope == "" {
 			delete(f, "scope")
 		}
@@ -252,8 +262,8 @@ func TestSessionsBeyondTheLimitEnd(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRestoredDatabaseAndWhatWasEndedSince: a session that was ended after the backup is alive again, until the operator ends all that the
-// backup holds; who signs in afterwards is not touched.
+// TestRestoredDatabaseAndWhatWasEndedSince: a session that was ended after the backup is alive again, until
+// the operator ends all that the backup holds; who signs in afterwards is not touched.
 func TestRestoredDatabaseAndWhatWasEndedSince(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
@@ -298,7 +308,8 @@ func TestFaultsOfOursAreNotBlamedOnTheStorage(t *testing.T) {
 	require.NotErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable)
 }
 
-// forgedWithMAC is a refresh token of a genuine one's session, as somebody makes it who has the server's secret and not the session's.
+// forgedWithMAC is a refresh token of a genuine one's session, as somebody makes it who has the server's
+// secret and not the session's.
 func (w *world) forgedWithMAC(genuine string) string {
 	w.t.Helper()
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(genuine, "lp_rt_"))
@@ -312,8 +323,8 @@ func (w *world) forgedWithMAC(genuine string) string {
 	return forged
 }
 
-// TestStolenServerSecretRefreshesNothing: whoever can make the MAC, but does not know the session's own secret, is refused, and the
-// session goes on.
+// TestStolenServerSecretRefreshesNothing: whoever can make the MAC, but does not know the session's own
+// secret, is refused, and the session goes on.
 func TestStolenServerSecretRefreshesNothing(t *testing.T) {
 	w := newWorld(t)
 	genuine := w.signIn("alice").GetRefresh()

@@ -47,7 +47,8 @@ func newRequest(tgr *oauth2.TokenGenerateRequest) (Request, error) {
 	return request, err
 }
 
-// idempotencyKey returns the Idempotency-Key, or "" when there is none. Its randomness cannot be seen, but its length can.
+// idempotencyKey returns the Idempotency-Key, or "" when there is none. Its randomness cannot be seen, but
+// its length can.
 func idempotencyKey(header http.Header) (string, error) {
 	keys := header.Values("Idempotency-Key")
 	if len(keys) == 0 {
@@ -55,7 +56,8 @@ func idempotencyKey(header http.Header) (string, error) {
 	}
 	key := keys[0]
 	if len(keys) > 1 || len(key) < minKeyLength || len(key) > maxKeyLength || strings.ContainsFunc(key, notVisible) {
-		return "", invalidRequest("Idempotency-Key must be sent once and have 22 to 128 visible ASCII characters (at least 128 random bits).")
+		return "", invalidRequest("Idempotency-Key must be sent once and have 22 to 128 visible ASCII " +
+			"characters (at least 128 random bits).")
 	}
 	return key, nil
 }

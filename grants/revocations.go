@@ -2,7 +2,8 @@ package grants
 
 import "context"
 
-// Revocations returns the signed list of sessions that ended before their access tokens expired, and its ETag: see tokens.Revocations.
+// Revocations returns the signed list of sessions that ended before their access tokens expired, and its
+// ETag: see tokens.Revocations.
 func (m *Manager) Revocations(ctx context.Context) (list []byte, etag string, err error) {
 	if list, etag, err = m.revocations.List(ctx); err != nil {
 		return nil, "", storeFailed(err)

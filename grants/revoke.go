@@ -15,19 +15,20 @@ import (
 const revokeTimeout = 5 * time.Second
 
 var (
-	// Another client's token is refused and the client is told (RFC 7009 §2.1): an honest one would else believe that it had signed its user
-	// out. Whether the token's session still lives is not told.
+	// Another client's token is refused and the client is told (RFC 7009 §2.1): an honest one would else
+	// believe that it had signed its user out. Whether the token's session still lives is not told.
 	errForeignToken = invalidGrant("The token was issued to another client. Only that client can revoke it.")
 	errNoSession    = &Error{
-		Name:        ErrUnsupportedTokenType,
-		Description: "An access token of client_credentials has no session that could be ended: it is good until it expires.",
+		Name: ErrUnsupportedTokenType,
+		Description: "An access token of client_credentials has no session that could be ended: it is good " +
+			"until it expires.",
 	}
 )
 
-// Revoke ends the session that a token belongs to (RFC 7009), and with it every token of that session. A refresh token may be of any
-// generation: who gives one back does no theft. The two kinds are told apart by their form, so token_type_hint is not needed. A token that
-// is no good is as good as revoked, so it is no error; that goes for expired access tokens too, which lie around in logs and must have no
-// power.
+// Revoke ends the session that a token belongs to (RFC 7009), and with it every token of that session. A
+// refresh token may be of any generation: who gives one back does no theft. The two kinds are told apart by
+// their form, so token_type_hint is not needed. A token that is no good is as good as revoked, so it is no
+// error; that goes for expired access tokens too, which lie around in logs and must have no power.
 func (m *Manager) Revoke(ctx context.Context, r *http.Request) error {
 	// Who signs out often goes away at once, and means it all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)

@@ -43,7 +43,8 @@ func (s brokenSessions) Find(ctx context.Context, id string) (identity.Session, 
 
 func (brokenSessions) End(context.Context, string, string) (bool, error) { return false, errDisk }
 
-// TestRevocationThatIsNotWrittenIsNotReported: a client that is told 200 forgets the token, and nobody could end the session any more.
+// TestRevocationThatIsNotWrittenIsNotReported: a client that is told 200 forgets the token, and nobody could
+// end the session any more.
 func TestRevocationThatIsNotWrittenIsNotReported(t *testing.T) {
 	ctx := context.Background()
 	for name, broken := range map[string]brokenSessions{"not found out": {find: errDisk}, "not ended": {}} {

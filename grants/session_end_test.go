@@ -18,7 +18,8 @@ func (w *world) issuing(sessions identity.Sessions, now func() time.Time) {
 	w.manager = grants.New(config)
 }
 
-// TestNoLifeIsNegative, as it would be where our clock is ahead of the store's when a session ends: RFC 6749 §A.14 has digits only.
+// TestNoLifeIsNegative, as it would be where our clock is ahead of the store's when a session ends: RFC 6749
+// §A.14 has digits only.
 func TestNoLifeIsNegative(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.idle, w.absolute = time.Hour, time.Hour })
 	first := w.signIn("alice")
@@ -40,6 +41,7 @@ func (endedTwin) Open(context.Context, identity.Session, int64, identity.Lifetim
 func TestATwinWhoseSessionIsGoneHasNothingToRepeat(t *testing.T) {
 	w := newWorld(t)
 	w.issuing(endedTwin{w.database.Sessions()}, w.clock.Now)
-	_, err := w.token(form{"grant_type": grants.WechatCode, "client_id": "mini", "code": w.code("alice"), ":Idempotency-Key": testKey})
+	_, err := w.token(form{"grant_type": grants.WechatCode, "client_id": "mini", "code": w.code("alice"),
+		":Idempotency-Key": testKey})
 	require.ErrorContains(t, err, "Get a fresh code")
 }

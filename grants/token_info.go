@@ -72,8 +72,10 @@ func (m *Manager) LoadRefreshToken(ctx context.Context, refresh string) (oauth2.
 	}, nil
 }
 
-// errNobodyAsks refuses what does not say which client is asking: only a token's own client may revoke it, by [Manager.Revoke].
-var errNobodyAsks = &Error{Name: oautherrors.ErrUnauthorizedClient, Description: "A token can be revoked by its client only."}
+// errNobodyAsks refuses what does not say which client is asking: only a token's own client may revoke it, by
+// [Manager.Revoke].
+var errNobodyAsks = &Error{Name: oautherrors.ErrUnauthorizedClient,
+	Description: "A token can be revoked by its client only."}
 
 // RemoveAccessToken implements oauth2.Manager.
 func (m *Manager) RemoveAccessToken(context.Context, string) error { return errNobodyAsks }

@@ -29,7 +29,8 @@ func TestNoTokenIsHandedOutThatIsNotWritten(t *testing.T) {
 	first := w.signIn("alice")
 	w.manager.Sessions = unwritable{w.database.Sessions()}
 	w.manager.Issuer = tokens.New(tokens.Config{
-		Issuer: testIssuer, Keys: w.keys, Sessions: w.manager.Sessions, Users: w.database.Users(), AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute,
+		Issuer: testIssuer, Keys: w.keys, Sessions: w.manager.Sessions, Users: w.database.Users(),
+		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute,
 		SessionLimit: 20, Now: w.clock.Now,
 	})
 	info, err := w.refresh(first.GetRefresh(), "")

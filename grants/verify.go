@@ -14,10 +14,12 @@ type Requirement struct {
 	scopes   []string
 }
 
-// NewRequirement asks for an audience, which is the API behind the gateway, and for all of a space-separated scope, if there is one.
+// NewRequirement asks for an audience, which is the API behind the gateway, and for all of a space-separated
+// scope, if there is one.
 func NewRequirement(audience, scope string) (Requirement, error) {
 	if audience == "" {
-		return Requirement{}, invalidRequest("audience is missing: name the API behind the gateway, or tokens for every other API would pass too.")
+		return Requirement{}, invalidRequest(
+			"audience is missing: name the API behind the gateway, or tokens for every other API would pass too.")
 	}
 	if scope == "" {
 		return Requirement{audience: audience}, nil
@@ -34,8 +36,10 @@ type Verified struct {
 	Scope    string
 }
 
-// errWrongAudience is no invalid_token, as RFC 9068 §4 has it: that would send the client to refresh, which mends nothing.
-var errWrongAudience = &Error{Name: ErrInsufficientScope, Description: "The access token is good, but not for this API."}
+// errWrongAudience is no invalid_token, as RFC 9068 §4 has it: that would send the client to refresh, which
+// mends nothing.
+var errWrongAudience = &Error{Name: ErrInsufficientScope,
+	Description: "The access token is good, but not for this API."}
 
 // Verify says for a gateway whether an access token is good now, and good enough.
 func (m *Manager) Verify(ctx context.Context, bearer string, need Requirement) (Verified, error) {
@@ -52,9 +56,11 @@ func (m *Manager) Verify(ctx context.Context, bearer string, need Requirement) (
 	for _, name := range need.scopes {
 		if !tokens.HasScope(claims.Scope, name) {
 			return Verified{}, &Error{
-				Name: ErrInsufficientScope, Description: "The access token lacks a scope that is needed here.", Scope: strings.Join(need.scopes, " "),
+				Name: ErrInsufficientScope, Description: "The access token lacks a scope that is needed here.",
+				Scope: strings.Join(need.scopes, " "),
 			}
 		}
 	}
-	return Verified{Subject: claims.Subject, ClientID: claims.ClientID, Session: claims.Session, Scope: claims.Scope}, nil
+	return Verified{Subject: claims.Subject, ClientID: claims.ClientID, Session: claims.Session,
+		Scope: claims.Scope}, nil
 }

@@ -14,11 +14,13 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// walkSteps is how many refreshes the random walks make together. The full walk is: go test ./grants -run Walk -walk.steps 100000
+// walkSteps is how many refreshes the random walks make together. The full walk is: go test ./grants -run
+// Walk -walk.steps 100000
 var walkSteps = flag.Int("walk.steps", 4000, "refreshes that the random walks make together")
 
-// TestWalkHonestClientsLoseNoSession walks honest clients through everything that happens to them: answers are lost, several callers
-// refresh at once, repeats come late, the server restarts, the database is restored from an older copy.
+// TestWalkHonestClientsLoseNoSession walks honest clients through everything that happens to them: answers
+// are lost, several callers refresh at once, repeats come late, the server restarts, the database is restored
+// from an older copy.
 func TestWalkHonestClientsLoseNoSession(t *testing.T) {
 	for _, keyed := range []bool{true, false} {
 		for _, disturbed := range []bool{false, true} {
@@ -27,7 +29,8 @@ func TestWalkHonestClientsLoseNoSession(t *testing.T) {
 				steps, sessions := 0, 0
 				w := newWorld(t, withoutExpiry)
 				for seed := uint64(1); steps < *walkSteps/4; seed++ {
-					client := walk.Honest{House: walkedWorld{w, disturbed}, Random: rand.New(rand.NewPCG(seed, 2)), Keyed: keyed}
+					client := walk.Honest{House: walkedWorld{w, disturbed}, Random: rand.New(rand.NewPCG(seed, 2)),
+						Keyed: keyed}
 					requests, err := client.Run(fmt.Sprintf("user-%d", seed))
 					require.NoError(t, err, "seed %d: an honest client lost its session", seed)
 					steps += requests
@@ -40,8 +43,8 @@ func TestWalkHonestClientsLoseNoSession(t *testing.T) {
 	}
 }
 
-// TestWalkThievesAreSeen copies a refresh token and lets thief and owner both refresh. With keys not even a thief who follows within the
-// window stays unseen.
+// TestWalkThievesAreSeen copies a refresh token and lets thief and owner both refresh. With keys not even a
+// thief who follows within the window stays unseen.
 func TestWalkThievesAreSeen(t *testing.T) {
 	for _, kind := range []struct{ keyed, shadow bool }{{true, false}, {false, false}, {true, true}} {
 		t.Run(fmt.Sprintf("keyed=%t,shadowing=%t", kind.keyed, kind.shadow), func(t *testing.T) {
@@ -49,7 +52,8 @@ func TestWalkThievesAreSeen(t *testing.T) {
 			w := newWorld(t, withoutExpiry)
 			thieves, refreshes := max(20, *walkSteps/200), 0
 			for seed := range thieves {
-				thief := walk.Thief{House: walkedWorld{w, false}, Random: rand.New(rand.NewPCG(uint64(seed), 3)), Keyed: kind.keyed, Shadow: kind.shadow}
+				thief := walk.Thief{House: walkedWorld{w, false}, Random: rand.New(rand.NewPCG(uint64(seed), 3)),
+					Keyed: kind.keyed, Shadow: kind.shadow}
 				seenAfter, err := thief.Run(fmt.Sprintf("victim-%d", seed))
 				require.NoError(t, err)
 				require.NotZero(t, seenAfter, "thief %d was never seen", seed)

@@ -41,7 +41,8 @@ func TestWechatCodeSignsIn(t *testing.T) {
 	require.NotEqual(t, first.GetUserID(), w.signIn("bob").GetUserID())
 	require.NotEqual(t, first.GetRefresh(), second.GetRefresh())
 	require.Equal(t, "api", first.GetScope(), "asking for nothing gives the default scope")
-	require.Equal(t, identity.AccountKey{Platform: "wechat", App: testApp, Subject: w.session(first.GetRefresh()).Account.Subject}, w.session(first.GetRefresh()).Account)
+	require.Equal(t, identity.AccountKey{Platform: "wechat", App: testApp,
+		Subject: w.session(first.GetRefresh()).Account.Subject}, w.session(first.GetRefresh()).Account)
 
 	claims, err := w.issuer.ReadAccessToken(first.GetAccess())
 	require.NoError(t, err)
@@ -210,7 +211,8 @@ func TestWechatCodeFirstSightsInParallelMakeOneUser(t *testing.T) {
 func TestIdempotencyKeyThatIsNone(t *testing.T) {
 	w := newWorld(t)
 	for name, key := range map[string]string{
-		"too short": "short", "too long": strings.Repeat("k", 129), "with a space": "a key with spaces and enough length", "not ASCII": "钥匙钥匙钥匙钥匙钥匙钥匙",
+		"too short": "short", "too long": strings.Repeat("k", 129),
+		"with a space": "a key with spaces and enough length", "not ASCII": "钥匙钥匙钥匙钥匙钥匙钥匙",
 	} {
 		t.Run(name, func(t *testing.T) {
 			code := w.code("alice")
@@ -266,7 +268,8 @@ func TestWechatClaimsAreTheSameAfterARefresh(t *testing.T) {
 	first, err := w.issuer.ReadAccessToken(info.GetAccess())
 	require.NoError(t, err)
 	require.NotEmpty(t, first.Wechat.UnionID)
-	info, err = w.token(form{"grant_type": grants.RefreshToken, "client_id": "curious", "refresh_token": info.GetRefresh()})
+	info, err = w.token(form{"grant_type": grants.RefreshToken, "client_id": "curious",
+		"refresh_token": info.GetRefresh()})
 	require.NoError(t, err)
 	second, err := w.issuer.ReadAccessToken(info.GetAccess())
 	require.NoError(t, err)

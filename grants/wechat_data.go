@@ -18,18 +18,21 @@ type dataSubject struct {
 }
 
 var (
-	errNoDataScope = &Error{Name: ErrInsufficientScope, Description: "The access token lacks the scope wechat.data.", Scope: ScopeData}
+	errNoDataScope = &Error{Name: ErrInsufficientScope,
+		Description: "The access token lacks the scope wechat.data.", Scope: ScopeData}
 	errNoDataToken = &Error{
-		Name:        ErrInsufficientScope,
-		Description: "A back end needs a token that it got for this server alone: by client_credentials, with the scope wechat.data and no other.",
-		Scope:       ScopeData,
+		Name: ErrInsufficientScope,
+		Description: "A back end needs a token that it got for this server alone: by client_credentials, " +
+			"with the scope wechat.data and no other.",
+		Scope: ScopeData,
 	}
-	errNotOfWechat = &Error{Name: ErrLoginRequired, Description: "This session was not opened by WeChat. Sign in with a code of wx.login."}
+	errNotOfWechat = &Error{Name: ErrLoginRequired,
+		Description: "This session was not opened by WeChat. Sign in with a code of wx.login."}
 	errUnknownUser = &Error{Name: ErrUnknownUser, Description: "No user of this app has that sub."}
 )
 
-// dataSubject finds whom a call is about. The token of a signed-in user says so itself: by its session, whatever the form says. A back end
-// names the user.
+// dataSubject finds whom a call is about. The token of a signed-in user says so itself: by its session,
+// whatever the form says. A back end names the user.
 func (m *Manager) dataSubject(ctx context.Context, bearer string, form url.Values) (dataSubject, error) {
 	claims, err := m.Issuer.ReadAccessToken(bearer)
 	if err != nil {
@@ -54,9 +57,11 @@ func (m *Manager) dataSubject(ctx context.Context, bearer string, form url.Value
 	return dataSubject{wechat.Account{AppID: session.Account.App, OpenID: session.Account.Subject}, session.UserID}, nil
 }
 
-// namedSubject is the account that a user has at an app of a back end's. The token must be for this server alone, since an API that was shown
-// one for itself could come here with it (RFC 9068 §4), and the client's record must still allow what the token says.
-func (m *Manager) namedSubject(ctx context.Context, client identity.Client, claims tokens.AccessClaims, form url.Values) (dataSubject, error) {
+// namedSubject is the account that a user has at an app of a back end's. The token must be for this server
+// alone, since an API that was shown one for itself could come here with it (RFC 9068 §4), and the client's
+// record must still allow what the token says.
+func (m *Manager) namedSubject(ctx context.Context, client identity.Client, claims tokens.AccessClaims,
+	form url.Values) (dataSubject, error) {
 	own := slices.Equal(claims.Audience, tokens.Audience{claims.Issuer})
 	if !own || !m.mayUse(client, ClientCredentials) || !slices.Contains(client.Scopes, ScopeData) {
 		return dataSubject{}, errNoDataToken
@@ -110,11 +115,14 @@ func dataRefused(err error) error {
 	switch {
 	case errors.Is(err, wechat.ErrBadData):
 		return &Error{
-			Name:        ErrInvalidData,
-			Description: "This is not what WeChat made for this user and app just now. Call wx.login, sign in, have it made again, and send it once.",
+			Name: ErrInvalidData,
+			Description: "This is not what WeChat made for this user and app just now. Call wx.login, sign " +
+				"in, have it made again, and send it once.",
 		}
 	case errors.Is(err, wechat.ErrNoSessionKey), errors.Is(err, wechat.ErrStaleKey):
-		return &Error{Name: ErrLoginRequired, Description: "There is no session key of this user that can be used. Call wx.login and sign in.", Cause: err}
+		return &Error{Name: ErrLoginRequired,
+			Description: "There is no session key of this user that can be used. Call wx.login and sign in.",
+			Cause:       err}
 	}
 	return storeFailed(err)
 }

@@ -11,16 +11,17 @@ import (
 
 // WechatData is encrypted data that was opened: the known fields of its kind by WeChat's names, and no others.
 type WechatData struct {
-	Kind          wechat.Kind `json:"kind"`
-	AppID         string      `json:"appid"`
-	Timestamp     int64       `json:"timestamp"` // when WeChat made it
-	Data          any         `json:"data"`
-	PhoneVerified *bool       `json:"phone_number_verified,omitempty"` // for a phone: WeChat says that it made this itself
-	UserID        string      `json:"-"`
+	Kind      wechat.Kind `json:"kind"`
+	AppID     string      `json:"appid"`
+	Timestamp int64       `json:"timestamp"` // when WeChat made it
+	Data      any         `json:"data"`
+	// for a phone: WeChat says that it made this itself
+	PhoneVerified *bool  `json:"phone_number_verified,omitempty"`
+	UserID        string `json:"-"`
 }
 
-// DecryptData opens encryptedData with the session key of its user. What it says of a person changes nothing here: a unionid in it links no
-// users, and a phone number signs nobody in.
+// DecryptData opens encryptedData with the session key of its user. What it says of a person changes nothing
+// here: a unionid in it links no users, and a phone number signs nobody in.
 func (m *Manager) DecryptData(ctx context.Context, bearer string, form url.Values) (WechatData, error) {
 	subject, err := m.dataSubject(ctx, bearer, form)
 	if err != nil {
@@ -38,7 +39,8 @@ func (m *Manager) DecryptData(ctx context.Context, bearer string, form url.Value
 	if err != nil {
 		return WechatData{}, dataRefused(err)
 	}
-	data := WechatData{Kind: kind, AppID: subject.account.AppID, Timestamp: opened.Timestamp.Unix(), Data: opened.Fields, UserID: subject.userID}
+	data := WechatData{Kind: kind, AppID: subject.account.AppID, Timestamp: opened.Timestamp.Unix(),
+		Data: opened.Fields, UserID: subject.userID}
 	if kind == wechat.KindPhone {
 		data.PhoneVerified = &opened.Verified
 	}

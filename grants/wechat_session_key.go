@@ -16,19 +16,24 @@ import (
 // sessionKeyRate is how often WeChat is asked about the key of one account. Beyond some number of its own it refuses.
 func sessionKeyRate() rate { return rate{10, time.Minute} }
 
-// keepSessionKey keeps the session key that a sign-in came with, if anybody may ask for what it is needed for: what nobody needs is not kept,
-// not even sealed. Who signs in is certain without it, so no fault of the vault decides that.
-func (m *Manager) keepSessionKey(ctx context.Context, client identity.Client, appID string, login Login, answered time.Time) {
+// keepSessionKey keeps the session key that a sign-in came with, if anybody may ask for what it is needed
+// for: what nobody needs is not kept, not even sealed. Who signs in is certain without it, so no fault of the
+// vault decides that.
+func (m *Manager) keepSessionKey(ctx context.Context, client identity.Client, appID string, login Login,
+	answered time.Time) {
 	if login.SessionKey.Zero() || !m.dataIsWanted(ctx, client, appID) { // the log tells of the former already
 		return
 	}
-	if err := m.Vault.Keep(ctx, wechat.Account{AppID: appID, OpenID: login.Subject}, login.SessionKey, answered); err != nil {
-		m.Logger.WarnContext(ctx, "cannot keep a session key: encrypted data of this user does not open until the next sign-in", "appid", appID, "error", err)
+	if err := m.Vault.Keep(ctx, wechat.Account{AppID: appID, OpenID: login.Subject}, login.SessionKey,
+		answered); err != nil {
+		m.Logger.WarnContext(ctx, "cannot keep a session key: encrypted data of this user does not open "+
+			"until the next sign-in", "appid", appID, "error", err)
 	}
 }
 
-// dataIsWanted says whether some enabled client of an app may ask for the scope wechat.data. If that cannot be found out, it may. The client
-// that is signing somebody in comes first: the list of all may be a second old, and not have it yet.
+// dataIsWanted says whether some enabled client of an app may ask for the scope wechat.data. If that cannot
+// be found out, it may. The client that is signing somebody in comes first: the list of all may be a second
+// old, and not have it yet.
 func (m *Manager) dataIsWanted(ctx context.Context, client identity.Client, appID string) bool {
 	if slices.Contains(client.Scopes, ScopeData) {
 		return true
@@ -59,8 +64,8 @@ func (m *Manager) CheckSessionKey(ctx context.Context, bearer string, form url.V
 	return SessionKeyState{AppID: subject.account.AppID, Valid: valid, UserID: subject.userID}, nil
 }
 
-// ResetSessionKey has WeChat replace the session key of a user, and keeps the new one. Like a key that a login replaced, the old one is tried
-// for a while: the user may have tapped before.
+// ResetSessionKey has WeChat replace the session key of a user, and keeps the new one. Like a key that a
+// login replaced, the old one is tried for a while: the user may have tapped before.
 func (m *Manager) ResetSessionKey(ctx context.Context, bearer string, form url.Values) (SessionKeyState, error) {
 	subject, credentials, key, err := m.sessionKeyOf(ctx, bearer, form)
 	if err != nil {
@@ -78,7 +83,8 @@ func (m *Manager) ResetSessionKey(ctx context.Context, bearer string, form url.V
 }
 
 // sessionKeyOf returns what to ask WeChat about a user's session key with, unless it was asked too often.
-func (m *Manager) sessionKeyOf(ctx context.Context, bearer string, form url.Values) (dataSubject, wechat.Credentials, wechat.SessionKey, error) {
+func (m *Manager) sessionKeyOf(ctx context.Context, bearer string, form url.Values) (dataSubject,
+	wechat.Credentials, wechat.SessionKey, error) {
 	fail := func(err error) (dataSubject, wechat.Credentials, wechat.SessionKey, error) {
 		return dataSubject{}, wechat.Credentials{}, wechat.SessionKey{}, err
 	}
@@ -91,7 +97,8 @@ func (m *Manager) sessionKeyOf(ctx context.Context, bearer string, form url.Valu
 		return fail(dataRefused(err))
 	}
 	sum := sha256.Sum256([]byte(subject.account.AppID + " " + subject.account.OpenID))
-	if err := m.allow(ctx, "session_key/"+base64.RawURLEncoding.EncodeToString(sum[:16]), sessionKeyRate()); err != nil {
+	if err := m.allow(ctx, "session_key/"+base64.RawURLEncoding.EncodeToString(sum[:16]),
+		sessionKeyRate()); err != nil {
 		return fail(err)
 	}
 	credentials, err := m.credentialsOf(ctx, subject.account.AppID)

@@ -27,7 +27,8 @@ func (n noting) Put(ctx context.Context, key string, value []byte, ttl time.Dura
 func TestSessionKeysThatNobodyNeedsAreNotKept(t *testing.T) {
 	var put []string
 	w := newWorld(t)
-	w.manager.Vault = wechat.NewVault(wechat.VaultConfig{Store: noting{w.manager.Volatile, &put}, NotFound: identity.ErrNotFound, Sealer: w.ring})
+	w.manager.Vault = wechat.NewVault(wechat.VaultConfig{Store: noting{w.manager.Volatile, &put},
+		NotFound: identity.ErrNotFound, Sealer: w.ring})
 	kept := func() bool {
 		put = nil
 		w.signIn("alice")
@@ -54,7 +55,8 @@ func (stale) List(context.Context) ([]identity.Client, error) { return nil, nil 
 func TestAClientThatWasJustMadeHasItsSessionKeysKept(t *testing.T) {
 	var put []string
 	w := newWorld(t)
-	w.manager.Vault = wechat.NewVault(wechat.VaultConfig{Store: noting{w.manager.Volatile, &put}, NotFound: identity.ErrNotFound, Sealer: w.ring})
+	w.manager.Vault = wechat.NewVault(wechat.VaultConfig{Store: noting{w.manager.Volatile, &put},
+		NotFound: identity.ErrNotFound, Sealer: w.ring})
 	w.manager.Clients = stale{w.manager.Clients}
 	client := publicClient("just-made", grants.WechatCode)
 	client.Scopes = append(client.Scopes, grants.ScopeData)

@@ -12,8 +12,9 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// TestTwinsAfterAFirstThatFailed: WeChat was busy for the first of several requests with one code and key. One of those who waited takes
-// its place, and all of them get that one's answer; nobody hears "code been used".
+// TestTwinsAfterAFirstThatFailed: WeChat was busy for the first of several requests with one code and key.
+// One of those who waited takes its place, and all of them get that one's answer; nobody hears "code been
+// used".
 func TestTwinsAfterAFirstThatFailed(t *testing.T) {
 	w := newWorld(t)
 	for range 3 { // five failures would open the circuit breaker
@@ -38,7 +39,8 @@ func TestTwinsAfterAFirstThatFailed(t *testing.T) {
 		failed, answer := 0, ""
 		for n, err := range faults {
 			if err != nil {
-				require.ErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable, "the first, whom WeChat was too busy for")
+				require.ErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable,
+					"the first, whom WeChat was too busy for")
 				failed++
 				continue
 			}

@@ -51,8 +51,8 @@ func (c *clock) Move(by time.Duration) {
 	}
 }
 
-// world is a whole provider below HTTP: real SQLite, real keys, a WeChat simulator. It can be restarted on an older copy of its
-// database.
+// world is a whole provider below HTTP: real SQLite, real keys, a WeChat simulator. It can be restarted on an
+// older copy of its database.
 type world struct {
 	t         testing.TB
 	clock     *clock
@@ -82,7 +82,8 @@ func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	w := &world{
 		t: t, clock: &clock{}, log: &lockedBuffer{},
-		policy: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour, absolute: 90 * 24 * time.Hour,
+		policy: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour,
+		absolute: 90 * 24 * time.Hour,
 	}
 	for _, set := range options {
 		set(w)
@@ -121,18 +122,24 @@ func (w *world) open() {
 	require.NoError(w.t, err)
 	volatile := memory.New(memory.Options{Now: w.clock.Now})
 	w.manager = grants.New(grants.Config{
-		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: volatile, Sealer: w.ring, Now: w.clock.Now}),
-		Vault:     wechat.NewVault(wechat.VaultConfig{Store: volatile, NotFound: identity.ErrNotFound, Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
-		Clients:   database.Clients(), Apps: database.Apps(), Users: database.Users(), Sessions: database.Sessions(), Events: database.Events(),
-		Volatile: volatile, Issuer: w.issuer, Profiles: database.Profiles(), Platforms: map[string]grants.Platform{grants.WechatCode: grants.WechatPlatform{Client: weixin}},
-		Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000}), Rotation: w.policy, Attempts: grants.AttemptPolicy{PerAddress: 300},
-		Now: w.clock.Now, Logger: logger,
+		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: volatile, Sealer: w.ring,
+			Now: w.clock.Now}),
+		Vault: wechat.NewVault(wechat.VaultConfig{Store: volatile, NotFound: identity.ErrNotFound,
+			Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
+		Clients: database.Clients(), Apps: database.Apps(), Users: database.Users(),
+		Sessions: database.Sessions(), Events: database.Events(),
+		Volatile: volatile, Issuer: w.issuer, Profiles: database.Profiles(),
+		Platforms: map[string]grants.Platform{grants.WechatCode: grants.WechatPlatform{Client: weixin}},
+		Hasher:    password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000}), Rotation: w.policy,
+		Attempts: grants.AttemptPolicy{PerAddress: 300},
+		Now:      w.clock.Now, Logger: logger,
 	})
 }
 
 func (w *world) issuerOver(sessions identity.Sessions, now func() time.Time) *tokens.Issuer {
 	return tokens.New(tokens.Config{
-		Issuer: testIssuer, Keys: w.keys, Sessions: sessions, Users: w.database.Users(), Profiles: w.database.Profiles(),
+		Issuer: testIssuer, Keys: w.keys, Sessions: sessions, Users: w.database.Users(),
+		Profiles:  w.database.Profiles(),
 		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute, SessionLimit: 20, Now: now,
 	})
 }
@@ -141,7 +148,8 @@ func (w *world) seed() {
 	ctx := context.Background()
 	for _, app := range []string{testApp, otherApp} {
 		require.NoError(w.t, w.database.Apps().Add(ctx, identity.App{
-			Platform: identity.PlatformWechat, ID: app, Kind: identity.KindMiniProgram, Secret: identity.Secret("simulator-" + app),
+			Platform: identity.PlatformWechat, ID: app, Kind: identity.KindMiniProgram,
+			Secret: identity.Secret("simulator-" + app),
 		}))
 	}
 	for _, client := range []identity.Client{
@@ -209,7 +217,8 @@ func (w *world) tokenFrom(address string, f form) (oauth2.TokenInfo, error) {
 	}
 	request := httptest.NewRequest(http.MethodPost, "/token", nil)
 	request.Header, request.PostForm, request.RemoteAddr = header, values, address
-	return w.manager.GenerateAccessToken(context.Background(), oauth2.GrantType(f["grant_type"]), &oauth2.TokenGenerateRequest{Request: request})
+	return w.manager.GenerateAccessToken(context.Background(), oauth2.GrantType(f["grant_type"]),
+		&oauth2.TokenGenerateRequest{Request: request})
 }
 
 // code mints a login code, as wx.login would.

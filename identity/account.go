@@ -8,8 +8,8 @@ const PlatformWechat = "wechat"
 // PlatformQQ is the platform of QQ's mini-programs.
 const PlatformQQ = "qq"
 
-// AccountKey names an account: who somebody is at one app of one platform. Subject is WeChat's openid, which means nothing without
-// the app.
+// AccountKey names an account: who somebody is at one app of one platform. Subject is WeChat's openid, which
+// means nothing without the app.
 type AccountKey struct {
 	Platform string
 	App      string

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Kinds of apps. Codes of the first two never travel through a browser; those of the others do, so only confidential clients may trade them.
+// Kinds of apps. Codes of the first two never travel through a browser; those of the others do, so only
+// confidential clients may trade them.
 const (
 	KindMiniProgram     = "mini-program" // codes of wx.login, or of qq.login
 	KindMobileApp       = "mobile-app"
@@ -27,7 +28,8 @@ type App struct {
 	Secret       Secret // WeChat's AppSecret, sealed at rest; empty when the store was opened without master key
 	OpenPlatform string // the Open Platform account that it is bound to; empty: none
 	CreatedAt    time.Time
-	PhoneBudget  int // phone numbers that may be asked for in a month, since each costs money; 0: none, negative: no bound
+	// phone numbers that may be asked for in a month, since each costs money; 0: none, negative: no bound
+	PhoneBudget int
 }
 
 // InBrowser says whether the app's codes travel through a browser.
@@ -55,8 +57,8 @@ type Apps interface {
 	SetOpenPlatform(ctx context.Context, platform, id, openPlatform string) error
 	// SetPhoneBudget bounds how many phone numbers a month an app may get. ErrNotFound.
 	SetPhoneBudget(ctx context.Context, platform, id string, budget int) error
-	// SpendPhone counts one phone number in this month of the store's clock, unless the budget is used up. Of any number of parallel callers no more
-	// than the budget get one. ErrNotFound.
+	// SpendPhone counts one phone number in this month of the store's clock, unless the budget is used up. Of
+	// any number of parallel callers no more than the budget get one. ErrNotFound.
 	SpendPhone(ctx context.Context, platform, id string) (ok bool, err error)
 	// RefundPhone takes back what SpendPhone counted for a number that WeChat did not give.
 	RefundPhone(ctx context.Context, platform, id string) error

@@ -23,14 +23,15 @@ func NewUserID() string { return userPrefix + random(16) }
 // NewClientID makes the id of a client whose operator did not choose one.
 func NewClientID() string { return clientPrefix + random(16) }
 
-// NewClientSecret makes a secret of 256 random bits. It is shown once; the store keeps [HashSecret] of it. The prefix lets secret
-// scanners find one that was committed by mistake.
+// NewClientSecret makes a secret of 256 random bits. It is shown once; the store keeps [HashSecret] of it.
+// The prefix lets secret scanners find one that was committed by mistake.
 func NewClientSecret() string { return secretPrefix + random(32) }
 
 // NewSessionID makes a UUIDv7 (RFC 9562): ordered by time, so that the primary key's index grows at one end.
 func NewSessionID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// HashSecret is what the store keeps of a client secret. A generated secret has full entropy, so a slow hash would only slow us down.
+// HashSecret is what the store keeps of a client secret. A generated secret has full entropy, so a slow hash
+// would only slow us down.
 func HashSecret(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Newcomer is a person whom another program knew until now, as an operator brings him. All but what names him may be left out.
+// Newcomer is a person whom another program knew until now, as an operator brings him. All but what names him
+// may be left out.
 type Newcomer struct {
 	Line         int    // where he was read; tells those of one run apart
 	ID           string // the "sub" to keep; empty: a new one is made
@@ -26,8 +27,8 @@ type Newcomer struct {
 // MaxSightings is how many accounts a newcomer has at most.
 const MaxSightings = 32
 
-// ValidSubject refuses what cannot be the id of a user who comes from somewhere else. What begins as our own ids do must be of their form, so
-// that it is as hard to hit by chance.
+// ValidSubject refuses what cannot be the id of a user who comes from somewhere else. What begins as our own
+// ids do must be of their form, so that it is as hard to hit by chance.
 func ValidSubject(id string) error {
 	if id == "" || len(id) > 255 || strings.ContainsFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
 		return errors.New("sub is 1 to 255 printable ASCII characters without spaces")
@@ -78,8 +79,10 @@ func checkSightings(sightings []Sighting) error {
 			if earlier.Platform == s.Platform && earlier.App == s.App {
 				return errors.New("a person has one account at an app, not several")
 			}
-			if earlier.HasUnion() && s.HasUnion() && earlier.Platform == s.Platform && earlier.OpenPlatform == s.OpenPlatform && earlier.UnionID != s.UnionID {
-				return errors.New("a person has one unionid at an Open Platform account, and this row has two: it may be of two people")
+			if earlier.HasUnion() && s.HasUnion() && earlier.Platform == s.Platform &&
+				earlier.OpenPlatform == s.OpenPlatform && earlier.UnionID != s.UnionID {
+				return errors.New("a person has one unionid at an Open Platform account, and this row has " +
+					"two: it may be of two people")
 			}
 		}
 	}
@@ -106,16 +109,17 @@ type Arrival struct {
 
 // Newcomers is what a store does for people whom another program knew.
 type Newcomers interface {
-	// Import adds newcomers, of whom each comes wholly or not at all, and tells of them in their order. Whose sub, user name and accounts are all
-	// one user's is there already: so who imports the same again goes on where he was. Who shares only some of them with a user, or with an
-	// earlier newcomer, is refused, and so is a sub that is the id of a client or was a deleted user's. A union that is another user's stays that
+	// Import adds newcomers, of whom each comes wholly or not at all, and tells of them in their order. Whose
+	// sub, user name and accounts are all one user's is there already: so who imports the same again goes on
+	// where he was. Who shares only some of them with a user, or with an earlier newcomer, is refused, and so
+	// is a sub that is the id of a client or was a deleted user's. A union that is another user's stays that
 	// user's: an event and a warning tell of it, as at a sign-in.
 	//
-	// All are written at once, or each by itself if somebody else gets meanwhile what one of them brings. They should be a few hundred: those
-	// who sign in with the same accounts wait that long. With an error it returns what became of those before it.
+	// All are written at once, or each by itself if somebody else gets meanwhile what one of them brings.
+	// They should be a few hundred: those who sign in with the same accounts wait that long. With an error it
+	// returns what became of those before it.
 	Import(ctx context.Context, newcomers []Newcomer) ([]Arrival, error)
-	// Rehearse returns what answers as Import would, and writes nothing. It remembers who came before, in up to 100 bytes for each sub, name,
-	// account and union, and is for
-	// one caller.
+	// Rehearse returns what answers as Import would, and writes nothing. It remembers who came before, in up
+	// to 100 bytes for each sub, name, account and union, and is for one caller.
 	Rehearse() Newcomers
 }

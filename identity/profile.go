@@ -15,11 +15,13 @@ type Profile struct {
 	Email    string `json:"email,omitempty"`    // as written; nobody has checked that it is read by this person
 }
 
-// Phone is a number that a platform says belongs to a person. Numbers pass on to other people, so it signs nobody in and joins nobody.
+// Phone is a number that a platform says belongs to a person. Numbers pass on to other people, so it signs
+// nobody in and joins nobody.
 type Phone struct {
 	Number string    // E.164, such as +8613800000000; empty: none
 	SeenAt time.Time // when the platform said so last
-	// Verified says that the platform vouched for it at SeenAt. A number that was only decrypted, and that it could not be asked about, is not.
+	// Verified says that the platform vouched for it at SeenAt. A number that was only decrypted, and that it
+	// could not be asked about, is not.
 	Verified bool
 }
 
@@ -39,6 +41,7 @@ type Profiles interface {
 	Choose(ctx context.Context, userID string, profile Profile) error
 	// Suggest keeps what a platform says, until the person has chosen. It reports whether it did. ErrNotFound.
 	Suggest(ctx context.Context, userID string, profile Profile) (bool, error)
-	// SetPhone replaces the phone number; a zero Phone removes it. An event tells of it, without the number. ErrNotFound.
+	// SetPhone replaces the phone number; a zero Phone removes it. An event tells of it, without the number.
+	// ErrNotFound.
 	SetPhone(ctx context.Context, userID string, phone Phone) error
 }

@@ -6,7 +6,8 @@ import (
 	"log/slog"
 )
 
-// Secret is a text that must not reach a log, an error or an answer: whatever prints it shows "***". [Secret.Reveal] gives the text.
+// Secret is a text that must not reach a log, an error or an answer: whatever prints it shows "***".
+// [Secret.Reveal] gives the text.
 type Secret string
 
 const masked = "***"

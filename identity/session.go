@@ -19,7 +19,8 @@ const (
 	EndedByJoin     = "joined"   // its user was joined into another
 )
 
-// MethodPassword is how a user proved to be one, a value of "amr" (RFC 8176). The others are the names of platforms, for which that has none.
+// MethodPassword is how a user proved to be one, a value of "amr" (RFC 8176). The others are the names of
+// platforms, for which that has none.
 const MethodPassword = "pwd"
 
 // MaxRotations is how many past rotations a session remembers.
@@ -77,35 +78,38 @@ type Endings struct {
 	ReadAt       time.Time // by the store's clock: whatever ended before it is here
 }
 
-// Sessions is what a store does for sessions. It has the one clock by which all sessions are judged: a server whose own clock is wrong
-// decides nothing wrong.
+// Sessions is what a store does for sessions. It has the one clock by which all sessions are judged: a server
+// whose own clock is wrong decides nothing wrong.
 type Sessions interface {
-	// Open keeps a new session, sets its instants, and ends the least recently seen ones beyond limit (0: no limit) that the user has
-	// at the client. ErrStale: the user is disabled, or its epoch is no longer epoch. ErrExists: OpenedBy is taken.
+	// Open keeps a new session, sets its instants, and ends the least recently seen ones beyond limit (0: no
+	// limit) that the user has at the client. ErrStale: the user is disabled, or its epoch is no longer
+	// epoch. ErrExists: OpenedBy is taken.
 	Open(ctx context.Context, session Session, epoch int64, lifetimes Lifetimes, limit int) (Session, error)
 	// Find returns a session by id, alive or not, and the store's clock. ErrNotFound.
 	Find(ctx context.Context, id string) (Session, time.Time, error)
-	// FindByOpening returns the session that an idempotent sign-in opened, and the store's clock. It may be found by any of up to MaxOpenings values.
-	// ErrNotFound.
+	// FindByOpening returns the session that an idempotent sign-in opened, and the store's clock. It may be
+	// found by any of up to MaxOpenings values. ErrNotFound.
 	FindByOpening(ctx context.Context, openedBy ...[]byte) (Session, time.Time, error)
-	// Rotate writes Generation, Rotations, IdleExpiresAt and LastSeenAt of a session that is not ended and still at generation from.
-	// It reports false when it is not: somebody else moved it.
+	// Rotate writes Generation, Rotations, IdleExpiresAt and LastSeenAt of a session that is not ended and
+	// still at generation from. It reports false when it is not: somebody else moved it.
 	Rotate(ctx context.Context, session Session, from uint32) (bool, error)
 	// End ends a session and records why, in one transaction. False: it was ended already, or never was.
 	End(ctx context.Context, id, reason string) (bool, error)
-	// EndBefore ends all sessions whose user signed in at or before an instant and tells how many. After a restore from backup any of them
-	// may have been ended since the backup was made, and be alive again.
+	// EndBefore ends all sessions whose user signed in at or before an instant and tells how many. After a
+	// restore from backup any of them may have been ended since the backup was made, and be alive again.
 	EndBefore(ctx context.Context, before time.Time, reason string) (int64, error)
 	// EndSince ends all sessions that were opened or refreshed at or after an instant and tells how many.
 	EndSince(ctx context.Context, since time.Time, reason string) (int64, error)
 	// EndAll ends all sessions of a user and tells how many.
 	EndAll(ctx context.Context, userID, reason string) (int64, error)
-	// Ended returns the latest sessions, limit of them at most, that ended so recently that access tokens of theirs may live. accessTTL is the life
-	// of those whose client has none of its own; the longest of any client counts for all. Sessions of deleted users are among them; those that
-	// nobody ended, and that are over by their own time, are not.
+	// Ended returns the latest sessions, limit of them at most, that ended so recently that access tokens of
+	// theirs may live. accessTTL is the life of those whose client has none of its own; the longest of any
+	// client counts for all. Sessions of deleted users are among them; those that nobody ended, and that are
+	// over by their own time, are not.
 	Ended(ctx context.Context, accessTTL time.Duration, limit int) (Endings, error)
-	// Prune looks at the next batch of sessions, in the order of ids and from the start again at the end, and deletes those that have been
-	// over for longer than keep. It tells how many it deleted, and whether it came to the end.
+	// Prune looks at the next batch of sessions, in the order of ids and from the start again at the end, and
+	// deletes those that have been over for longer than keep. It tells how many it deleted, and whether it
+	// came to the end.
 	Prune(ctx context.Context, keep time.Duration, batch int) (pruned int, end bool, err error)
 	// List returns a user's sessions that are alive, the most recently seen first.
 	List(ctx context.Context, userID string) ([]Session, error)

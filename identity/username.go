@@ -11,8 +11,9 @@ import (
 
 const maxUsernameBytes = 128
 
-// CanonicalUsername is the form by which names are compared: RFC 8265 UsernameCaseMapped, so that full-width, upper-case and
-// decomposed spellings of one name are one name. It refuses spaces, control characters and mixed writing directions.
+// CanonicalUsername is the form by which names are compared: RFC 8265 UsernameCaseMapped, so that full-width,
+// upper-case and decomposed spellings of one name are one name. It refuses spaces, control characters and
+// mixed writing directions.
 func CanonicalUsername(name string) (string, error) {
 	if name == "" || len(name) > maxUsernameBytes {
 		return "", errors.New("a user name has 1 to 128 bytes")

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Volatile is a small store for what may be lost: attempts, rates, one-time codes. Losing all of it logs nobody out and opens no door
-// for longer than a rate's period. Keys are up to 256 bytes; values up to 64 KiB.
+// Volatile is a small store for what may be lost: attempts, rates, one-time codes. Losing all of it logs
+// nobody out and opens no door for longer than a rate's period. Keys are up to 256 bytes; values up to 64
+// KiB.
 type Volatile interface {
 	// Put keeps a value until its time to live is over.
 	Put(ctx context.Context, key string, value []byte, ttl time.Duration) error
@@ -17,8 +18,9 @@ type Volatile interface {
 	Take(ctx context.Context, key string) ([]byte, error)
 	// PutIfAbsent reports whether it kept the value: of any number of callers exactly one does.
 	PutIfAbsent(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error)
-	// Allow counts one use and returns 0, or counts nothing and returns how long to wait. A key may be used limit times at once and
-	// regains one use every per/limit. Counting is atomic, so a parallel burst gets no more than limit. Take of the key forgets the count.
+	// Allow counts one use and returns 0, or counts nothing and returns how long to wait. A key may be used
+	// limit times at once and regains one use every per/limit. Counting is atomic, so a parallel burst gets
+	// no more than limit. Take of the key forgets the count.
 	Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error)
 }
 

@@ -46,9 +46,9 @@ func (s *Set) Backend() string {
 // Backend is that of the current set.
 func (k *Keeper) Backend() string { return k.Current().Backend() }
 
-// checkedSigner has a library sign, and trusts it in nothing: at the beginning its signature must be Go's, byte by byte, and none is released that
-// Go has not verified, since a single faulty one gives an RSA key away (Boneh, DeMillo, Lipton 1997). After its first fault it is never asked again
-// for this key.
+// checkedSigner has a library sign, and trusts it in nothing: at the beginning its signature must be Go's,
+// byte by byte, and none is released that Go has not verified, since a single faulty one gives an RSA key
+// away (Boneh, DeMillo, Lipton 1997). After its first fault it is never asked again for this key.
 type checkedSigner struct {
 	own     *rsa.PrivateKey
 	library string
@@ -119,6 +119,7 @@ func (s *checkedSigner) Sign(random io.Reader, digest []byte, opts crypto.Signer
 func (s *checkedSigner) giveUp(state *signerState, err error) {
 	after := &signerState{backend: fmt.Sprintf("%s, since %s failed: %v", goBackend, s.library, err)}
 	if s.state.CompareAndSwap(state, after) {
-		s.logger.Error("signatures are Go's from now on, which takes up to three times as long", "library", s.library, "error", err)
+		s.logger.Error("signatures are Go's from now on, which takes up to three times as long", "library",
+			s.library, "error", err)
 	}
 }

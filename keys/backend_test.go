@@ -195,7 +195,10 @@ func TestThePlaintextOfASigningKeyIsOverwritten(t *testing.T) {
 	}
 	opened, err := openRecords(records, ring, start)
 	require.NoError(t, err)
-	_, err = newSet(opened, start, func(id string, private *rsa.PrivateKey, _ []byte) *signingKey { return &signingKey{id, private} })
+	_, err = newSet(opened, start, func(id string, private *rsa.PrivateKey,
+		_ []byte) *signingKey {
+		return &signingKey{id, private}
+	})
 	require.NoError(t, err)
 	for _, key := range opened {
 		if key.Purpose == Signing {

@@ -9,9 +9,9 @@ import (
 // planner is [Plan], or one of its kind.
 type planner func(time.Time, Policy, []Record, func(Purpose) (Made, error)) ([]Record, error)
 
-// change does what is planned in one step of the store. What takes long, the making of keys, comes before it; what the store's clock has no use for
-// yet stays for the next time. What is there is opened before anything is added, so that a wrong ring leaves no key that the right one cannot open;
-// see opens.
+// change does what is planned in one step of the store. What takes long, the making of keys, comes before it;
+// what the store's clock has no use for yet stays for the next time. What is there is opened before anything
+// is added, so that a wrong ring leaves no key that the right one cannot open; see opens.
 func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error {
 	k.planning.Lock()
 	defer k.planning.Unlock()
@@ -39,7 +39,8 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 	return err
 }
 
-// opens opens what is there. For a revocation any other key is enough, which shows that the ring is the right one: several that are damaged may have to go.
+// opens opens what is there. For a revocation any other key is enough, which shows that the ring is the right
+// one: several that are damaged may have to go.
 func (k *Keeper) opens(records []Record, revoked string) (err error) {
 	now := k.options.Now()
 	if revoked == "" {
@@ -57,10 +58,12 @@ func (k *Keeper) opens(records []Record, revoked string) (err error) {
 	return err
 }
 
-// opensNext opens what comes into use by a plan: what does not open would stop every server, and the revoked key would stay where it is.
+// opensNext opens what comes into use by a plan: what does not open would stop every server, and the revoked
+// key would stay where it is.
 func (k *Keeper) opensNext(changes []Record, now time.Time) error {
 	if _, err := openRecords(inUse(changes, now), k.ring, now); err != nil {
-		return fmt.Errorf("nothing was changed, since the next key cannot be opened here; if it is damaged, revoke that one first: %w", err)
+		return fmt.Errorf("nothing was changed, since the next key cannot be opened here; if it is "+
+			"damaged, revoke that one first: %w", err)
 	}
 	return nil
 }
@@ -75,7 +78,8 @@ func inUse(records []Record, now time.Time) []Record {
 	return active
 }
 
-// OpensKeysInUse says why a ring is not the one of a store, by the keys that are used now; nil also if there are none yet.
+// OpensKeysInUse says why a ring is not the one of a store, by the keys that are used now; nil also if there
+// are none yet.
 func OpensKeysInUse(records []Record, ring *Ring, now time.Time) error {
 	_, err := openRecords(inUse(records, now), ring, now)
 	return err
@@ -83,14 +87,16 @@ func OpensKeysInUse(records []Record, ring *Ring, now time.Time) error {
 
 // Rotate lets the next key of a purpose be used now.
 func (k *Keeper) Rotate(ctx context.Context, purpose Purpose) error {
-	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) ([]Record, error) {
+	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made,
+		error)) ([]Record, error) {
 		return PlanRotation(now, p, r, g, purpose)
 	}, "")
 }
 
 // Revoke ends the key of an id; see [PlanRevocation].
 func (k *Keeper) Revoke(ctx context.Context, id string) error {
-	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) ([]Record, error) {
+	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made,
+		error)) ([]Record, error) {
 		return PlanRevocation(now, p, r, g, id)
 	}, id)
 }
@@ -106,6 +112,9 @@ func (k *Keeper) changeAndReload(ctx context.Context, plan planner, revoked stri
 func (k *Keeper) due() bool {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
-	changes, err := Plan(k.options.Now(), k.options.Policy, k.records, func(Purpose) (Made, error) { return Made{}, nil })
+	changes, err := Plan(k.options.Now(), k.options.Policy, k.records, func(Purpose) (Made, error) {
+		return Made{},
+			nil
+	})
 	return err != nil || len(changes) > 0
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAClockBehindTheStores: what the store erased cannot be opened, so it is gone, also for a server whose clock says that it is not yet. A stolen key
-// must go everywhere, and a replica must start in such a moment too.
+// TestAClockBehindTheStores: what the store erased cannot be opened, so it is gone, also for a server whose
+// clock says that it is not yet. A stolen key must go everywhere, and a replica must start in such a moment
+// too.
 func TestAClockBehindTheStores(t *testing.T) {
 	for _, behind := range []time.Duration{50 * time.Millisecond, 5 * time.Minute} {
 		t.Run(behind.String(), func(t *testing.T) {
@@ -33,7 +34,8 @@ func TestAClockBehindTheStores(t *testing.T) {
 	}
 }
 
-// TestAClockThatIsSetRight: what a server believed to be gone while its clock was ahead counts again, without any change to the keys.
+// TestAClockThatIsSetRight: what a server believed to be gone while its clock was ahead counts again, without
+// any change to the keys.
 func TestAClockThatIsSetRight(t *testing.T) {
 	store, ring := &memoryStore{now: start}, newRing(t, entry("k1", 'a'))
 	var ahead time.Duration
@@ -103,7 +105,8 @@ func TestALostAnswerToACommit(t *testing.T) {
 	}
 }
 
-// TestCommandsDoWhatTheyAreAskedForAndNothingElse: a rotation that servers would not do yet, by their policy, is none of theirs.
+// TestCommandsDoWhatTheyAreAskedForAndNothingElse: a rotation that servers would not do yet, by their policy,
+// is none of theirs.
 func TestCommandsDoWhatTheyAreAskedForAndNothingElse(t *testing.T) {
 	store, ring := &memoryStore{now: start}, newRing(t, entry("k1", 'a'))
 	now := func() time.Time { return store.now }

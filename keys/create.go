@@ -13,8 +13,8 @@ const (
 	secretIDSize = 6
 )
 
-// maker makes keys for plans. What was made stays with it: a plan that is made again, because the store wants it so or has changed, gets the same
-// ones and not others.
+// maker makes keys for plans. What was made stays with it: a plan that is made again, because the store wants
+// it so or has changed, gets the same ones and not others.
 type maker struct {
 	ring        *Ring
 	generateRSA func() (*rsa.PrivateKey, error)

@@ -18,7 +18,8 @@ func (s *memoryStore) damage(ids ...string) {
 	}
 }
 
-// TestDamagedKeysCanBeRevoked, one after the other, and with that servers start again; but not by a ring that does not open the others.
+// TestDamagedKeysCanBeRevoked, one after the other, and with that servers start again; but not by a ring that
+// does not open the others.
 func TestDamagedKeysCanBeRevoked(t *testing.T) {
 	for name, rotate := range map[string]bool{"retired": true, "in use": false} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +46,8 @@ func TestDamagedKeysCanBeRevoked(t *testing.T) {
 	}
 }
 
-// TestADamagedKeyIsNotPutIntoUse: then no server could start any more, and those that run would go on with the stolen one.
+// TestADamagedKeyIsNotPutIntoUse: then no server could start any more, and those that run would go on with
+// the stolen one.
 func TestADamagedKeyIsNotPutIntoUse(t *testing.T) {
 	s := newServers(t)
 	s.pass(testPolicy().Signing.Announce)
@@ -65,8 +67,8 @@ func TestADamagedKeyIsNotPutIntoUse(t *testing.T) {
 	}
 }
 
-// TestAStolenKeyGoesWhereNotAllCanBeOpened: on a server that lacks the master key by which others seal. It goes on with the next key if it can open that,
-// and signs nothing otherwise, until it has the master key.
+// TestAStolenKeyGoesWhereNotAllCanBeOpened: on a server that lacks the master key by which others seal. It
+// goes on with the next key if it can open that, and signs nothing otherwise, until it has the master key.
 func TestAStolenKeyGoesWhereNotAllCanBeOpened(t *testing.T) {
 	s := newServers(t)
 	s.pass(testPolicy().Signing.Announce)
@@ -76,7 +78,8 @@ func TestAStolenKeyGoesWhereNotAllCanBeOpened(t *testing.T) {
 	kept, known := s.b.Current().MAC(s.b.Current().SecretID(), "p")
 	require.True(t, known)
 	both := newRing(t, entry("k2", 'b'), entry("k1", 'a'))
-	command := Attach(s.store, both, Options{Now: func() time.Time { return s.store.now }, Policy: testPolicy()}) // each key is another one
+	// each key is another one
+	command := Attach(s.store, both, Options{Now: func() time.Time { return s.store.now }, Policy: testPolicy()})
 	require.NoError(t, command.Revoke(t.Context(), stolen))
 	require.ErrorIs(t, s.b.Reload(t.Context()), ErrUnknownMasterKey)
 	next := s.b.Current().KeyID()
@@ -106,7 +109,8 @@ func TestAStolenKeyGoesWhereNotAllCanBeOpened(t *testing.T) {
 	s.requireAgreed(t)
 }
 
-// TestNothingIsForgottenByAClock that is ahead, where not all can be opened: it could not be taken back when the clock is right again.
+// TestNothingIsForgottenByAClock that is ahead, where not all can be opened: it could not be taken back when
+// the clock is right again.
 func TestNothingIsForgottenByAClock(t *testing.T) {
 	s := newServers(t)
 	s.pass(testPolicy().Signing.Announce)
@@ -134,8 +138,8 @@ func TestNothingIsLeft(t *testing.T) {
 	require.ErrorIs(t, err, errNoSigner)
 }
 
-// TestAServerSignsWithNothingThatItDoesNotPublish, which no verifier would take: one that lacks a master key can open a key that came later, but publishes
-// what it knew.
+// TestAServerSignsWithNothingThatItDoesNotPublish, which no verifier would take: one that lacks a master key
+// can open a key that came later, but publishes what it knew.
 func TestAServerSignsWithNothingThatItDoesNotPublish(t *testing.T) {
 	s := newServers(t)
 	s.pass(testPolicy().Signing.Announce)

@@ -69,10 +69,16 @@ func (s *memoryStore) Update(_ context.Context, plan func(time.Time, []Record) (
 		return errors.Join(err, s.err)
 	}
 	for _, changed := range changes {
-		if slices.ContainsFunc(s.records, func(r Record) bool { return r.ID == changed.ID && r.Sequence != changed.Sequence && s.unique }) {
+		if slices.ContainsFunc(s.records, func(r Record) bool {
+			return r.ID == changed.ID &&
+				r.Sequence != changed.Sequence && s.unique
+		}) {
 			return errors.New("ids are unique")
 		}
-		n := slices.IndexFunc(s.records, func(r Record) bool { return r.Purpose == changed.Purpose && r.Sequence == changed.Sequence })
+		n := slices.IndexFunc(s.records, func(r Record) bool {
+			return r.Purpose == changed.Purpose &&
+				r.Sequence == changed.Sequence
+		})
 		if n < 0 {
 			s.records = append(s.records, changed)
 		} else {

@@ -15,8 +15,9 @@ import (
 // maxImportedBits is where a signature grows so slow that it is no choice for tokens.
 const maxImportedBits = 4096
 
-// Import adds a signing key that somebody else made, as PEM (PKCS #8 or PKCS #1): it is announced, and the next to be used. It returns its id. Only RSA
-// keys of 2048 to 4096 bits with the usual exponent are taken; the error says why another is not.
+// Import adds a signing key that somebody else made, as PEM (PKCS #8 or PKCS #1): it is announced, and the
+// next to be used. It returns its id. Only RSA keys of 2048 to 4096 bits with the usual exponent are taken;
+// the error says why another is not.
 func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error) {
 	id, plaintext, err := newSigningKey(func() (*rsa.PrivateKey, error) { return parsePEM(text) })
 	if err != nil {
@@ -26,7 +27,8 @@ func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error)
 	if err != nil {
 		return "", err
 	}
-	return id, k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) ([]Record, error) {
+	return id, k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made,
+		error)) ([]Record, error) {
 		return PlanImport(now, p, r, g, Made{id, sealed})
 	}, "")
 }
@@ -38,9 +40,11 @@ func parsePEM(text []byte) (*rsa.PrivateKey, error) {
 	case block == nil:
 		return nil, errors.New("this is no PEM: a private key begins with -----BEGIN PRIVATE KEY-----")
 	case strings.Contains(block.Type, "ENCRYPTED"), block.Headers["DEK-Info"] != "":
-		return nil, errors.New("the key is encrypted; decrypt it on the way: openssl pkey -in FILE | lingpai keys import -")
+		return nil, errors.New("the key is encrypted; decrypt it on the way: openssl pkey -in FILE | " +
+			"lingpai keys import -")
 	case !strings.HasSuffix(block.Type, "PRIVATE KEY"):
-		return nil, fmt.Errorf("what comes first is a %s and no private key, without which nothing can be signed", strings.ToLower(block.Type))
+		return nil, fmt.Errorf("what comes first is a %s and no private key, without which nothing can be signed",
+			strings.ToLower(block.Type))
 	case len(strings.TrimSpace(string(rest))) > 0:
 		return nil, errors.New("there is more in it than one private key; take out what does not belong to it")
 	}
@@ -52,18 +56,22 @@ func parsePEM(text []byte) (*rsa.PrivateKey, error) {
 	case bits < signingBits:
 		return nil, fmt.Errorf("the key has %d bits, and less than %d are weak (RFC 7518 §3.3)", bits, signingBits)
 	case bits > maxImportedBits:
-		return nil, fmt.Errorf("the key has %d bits, and each signature with more than %d would take too long", bits, maxImportedBits)
+		return nil, fmt.Errorf("the key has %d bits, and each signature with more than %d would take too long",
+			bits, maxImportedBits)
 	case key.E != publicExponent:
 		return nil, fmt.Errorf("the key's public exponent is %d, and verifiers expect %d", key.E, publicExponent)
 	case !halves(key.Primes):
-		return nil, errors.New("the key is no product of two primes of the same length, so it is weak, or signs wrongly")
+		return nil, errors.New("the key is no product of two primes of the same length, so it is weak, or " +
+			"signs wrongly")
 	}
 	return key, nil
 }
 
-// halves says whether there are two primes, and neither is short (FIPS 186-5 A.1.1). crypto/rsa checks their product only.
+// halves says whether there are two primes, and neither is short (FIPS 186-5 A.1.1). crypto/rsa checks their
+// product only.
 func halves(primes []*big.Int) bool {
-	return len(primes) == 2 && max(primes[0].BitLen(), primes[1].BitLen())-min(primes[0].BitLen(), primes[1].BitLen()) <= 1 &&
+	return len(primes) == 2 && max(primes[0].BitLen(), primes[1].BitLen())-min(primes[0].BitLen(),
+		primes[1].BitLen()) <= 1 &&
 		primes[0].ProbablyPrime(20) && primes[1].ProbablyPrime(20)
 }
 
@@ -76,7 +84,8 @@ func parseBlock(block *pem.Block) (*rsa.PrivateKey, error) {
 		parsed, err = parseAs(x509.ParseECPrivateKey(block.Bytes))
 	}
 	if err != nil {
-		return nil, errors.New("the key cannot be read: it is damaged, or of a kind that is not known here; RSA in PKCS #8 or PKCS #1 is")
+		return nil, errors.New("the key cannot be read: it is damaged, or of a kind that is not known " +
+			"here; RSA in PKCS #8 or PKCS #1 is")
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok {

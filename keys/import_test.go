@@ -33,7 +33,8 @@ func TestAnImportedKeySignsNext(t *testing.T) {
 	theirs := mustGenerateRSA()
 	for name, text := range map[string][]byte{
 		"PKCS #8": pkcs8Of(theirs), "PKCS #1": pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(theirs), nil),
-		"text around it": append([]byte("Bag Attributes\n"), pkcs8Of(theirs)...), "CRLF": []byte(strings.ReplaceAll(string(pkcs8Of(theirs)), "\n", "\r\n")),
+		"text around it": append([]byte("Bag Attributes\n"), pkcs8Of(theirs)...),
+		"CRLF":           []byte(strings.ReplaceAll(string(pkcs8Of(theirs)), "\n", "\r\n")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServers(t)
@@ -78,24 +79,29 @@ func TestKeysThatAreNotImported(t *testing.T) {
 		text []byte
 		why  string
 	}{
-		"1024 bits":         {pkcs8Of(ofBits(1024)), "has 1024 bits"},
-		"2047 bits":         {pkcs8Of(ofBits(2047)), "has 2047 bits"},
-		"8192 bits":         {pemOf("RSA PRIVATE KEY", bigKey(t), nil), "4096"},
-		"elliptic":          {pkcs8Of(ec), "not an RSA key"},
-		"elliptic, SEC 1":   {pemOf("EC PRIVATE KEY", ecDER, nil), "not an RSA key"},
-		"Ed25519":           {pkcs8Of(edwards), "not an RSA key"},
-		"public":            {pemOf("PUBLIC KEY", publicDER, nil), "what comes first is a public key"},
-		"a certificate":     {pemOf("CERTIFICATE", publicDER, nil), "what comes first is a certificate"},
-		"encrypted":         {pemOf("ENCRYPTED PRIVATE KEY", []byte("x"), nil), "is encrypted"},
-		"encrypted, PKCS#1": {pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"DEK-Info": "AES-128-CBC,00"}, Bytes: []byte("x")}), "is encrypted"},
-		"exponent 3":        {pemOf("RSA PRIVATE KEY", ofFactors(prime(t, 1024), prime(t, 1024), 3), nil), "exponent is 3"},
-		"three primes":      {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(threePrimes), nil), "no product of two primes"},
-		"a short prime":     {pemOf("RSA PRIVATE KEY", ofFactors(prime(t, 1920), prime(t, 128), publicExponent), nil), "no product of two primes"},
-		"a factor of two":   {pemOf("RSA PRIVATE KEY", ofFactors(new(big.Int).Mul(prime(t, 512), prime(t, 513)), prime(t, 1024), publicExponent), nil), "no product of two primes"},
-		"two keys":          {append(append([]byte{}, good...), good...), "more in it than one"},
-		"damaged":           {pemOf("PRIVATE KEY", []byte("junk"), nil), "cannot be read"},
-		"DER":               {publicDER, "no PEM"},
-		"nothing":           {nil, "no PEM"},
+		"1024 bits":       {pkcs8Of(ofBits(1024)), "has 1024 bits"},
+		"2047 bits":       {pkcs8Of(ofBits(2047)), "has 2047 bits"},
+		"8192 bits":       {pemOf("RSA PRIVATE KEY", bigKey(t), nil), "4096"},
+		"elliptic":        {pkcs8Of(ec), "not an RSA key"},
+		"elliptic, SEC 1": {pemOf("EC PRIVATE KEY", ecDER, nil), "not an RSA key"},
+		"Ed25519":         {pkcs8Of(edwards), "not an RSA key"},
+		"public":          {pemOf("PUBLIC KEY", publicDER, nil), "what comes first is a public key"},
+		"a certificate":   {pemOf("CERTIFICATE", publicDER, nil), "what comes first is a certificate"},
+		"encrypted":       {pemOf("ENCRYPTED PRIVATE KEY", []byte("x"), nil), "is encrypted"},
+		"encrypted, PKCS#1": {pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
+			Headers: map[string]string{"DEK-Info": "AES-128-CBC,00"}, Bytes: []byte("x")}), "is encrypted"},
+		"exponent 3": {pemOf("RSA PRIVATE KEY", ofFactors(prime(t, 1024), prime(t, 1024), 3), nil),
+			"exponent is 3"},
+		"three primes": {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(threePrimes), nil),
+			"no product of two primes"},
+		"a short prime": {pemOf("RSA PRIVATE KEY", ofFactors(prime(t, 1920), prime(t, 128), publicExponent),
+			nil), "no product of two primes"},
+		"a factor of two": {pemOf("RSA PRIVATE KEY", ofFactors(new(big.Int).Mul(prime(t, 512), prime(t, 513)),
+			prime(t, 1024), publicExponent), nil), "no product of two primes"},
+		"two keys": {append(append([]byte{}, good...), good...), "more in it than one"},
+		"damaged":  {pemOf("PRIVATE KEY", []byte("junk"), nil), "cannot be read"},
+		"DER":      {publicDER, "no PEM"},
+		"nothing":  {nil, "no PEM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServers(t)
@@ -113,7 +119,8 @@ func prime(t *testing.T, bits int) *big.Int {
 	for {
 		p, err := rand.Prime(rand.Reader, bits)
 		require.NoError(t, err)
-		if one := big.NewInt(1); new(big.Int).GCD(nil, nil, new(big.Int).Sub(p, one), big.NewInt(3*publicExponent)).Cmp(one) == 0 {
+		if one := big.NewInt(1); new(big.Int).GCD(nil, nil, new(big.Int).Sub(p, one),
+			big.NewInt(3*publicExponent)).Cmp(one) == 0 {
 			return p
 		}
 	}
@@ -129,7 +136,8 @@ func ofFactors(p, q *big.Int, exponent int) []byte {
 		N                *big.Int
 		E                int
 		D, P, Q, A, B, C *big.Int
-	}{0, new(big.Int).Mul(p, q), exponent, d, p, q, new(big.Int).Mod(d, p1), new(big.Int).Mod(d, q1), new(big.Int).ModInverse(q, p)})
+	}{0, new(big.Int).Mul(p, q), exponent, d, p, q, new(big.Int).Mod(d, p1), new(big.Int).Mod(d, q1),
+		new(big.Int).ModInverse(q, p)})
 	return der
 }
 

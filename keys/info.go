@@ -18,7 +18,8 @@ type Info struct {
 	AnnouncedAt, SigningAt, GoneAt time.Time // zero: has not come
 }
 
-// Describe tells of all keys, also those that are gone, without opening any: signing keys first, the newest of each purpose before older ones.
+// Describe tells of all keys, also those that are gone, without opening any: signing keys first, the newest
+// of each purpose before older ones.
 func Describe(records []Record, now time.Time) []Info {
 	active := map[Purpose]Record{}
 	for _, purpose := range []Purpose{Signing, Refresh} {
@@ -28,7 +29,8 @@ func Describe(records []Record, now time.Time) []Info {
 	for n, r := range records {
 		master, _, _ := cutEnvelope(r.Sealed)
 		infos[n] = Info{
-			r.Purpose, r.Sequence, r.ID, r.state(active[r.Purpose], now), master, r.CreatedAt, r.AnnouncedAt, r.SigningAt, r.GoneAt,
+			r.Purpose, r.Sequence, r.ID, r.state(active[r.Purpose], now), master, r.CreatedAt, r.AnnouncedAt,
+			r.SigningAt, r.GoneAt,
 		}
 	}
 	slices.SortFunc(infos, func(a, b Info) int {

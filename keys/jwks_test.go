@@ -37,14 +37,16 @@ func TestPublicSetHasPublicMembersOnly(t *testing.T) {
 	n := base64.RawURLEncoding.EncodeToString(firstRSA().N.Bytes())
 	sum := sha256.Sum256(fmt.Appendf(nil, `{"e":"AQAB","kty":"RSA","n":"%s"}`, n)) // RFC 7638 §3.1
 	require.Equal(t, map[string]string{
-		"kty": "RSA", "use": "sig", "alg": "RS256", "n": n, "e": "AQAB", "kid": base64.RawURLEncoding.EncodeToString(sum[:]),
+		"kty": "RSA", "use": "sig", "alg": "RS256", "n": n, "e": "AQAB",
+		"kid": base64.RawURLEncoding.EncodeToString(sum[:]),
 	}, keys[0])
 }
 
 func TestThumbprintOfRFC7638Example(t *testing.T) {
-	n, err := base64.RawURLEncoding.DecodeString("0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCi" +
-		"FV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpb" +
-		"ISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw")
+	n, err := base64.RawURLEncoding.DecodeString(
+		"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCi" +
+			"FV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpb" +
+			"ISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw")
 	require.NoError(t, err)
 	got, err := thumbprint(&rsa.PublicKey{N: new(big.Int).SetBytes(n), E: 65537})
 	require.NoError(t, err)

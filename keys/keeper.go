@@ -16,8 +16,8 @@ import (
 // reloadInterval is how soon a server notices what others did to the keys.
 const reloadInterval = 2 * time.Second
 
-// Keeper has the current set of keys, and does what is planned for them when its time comes. Any number of servers keep the keys of one store,
-// without a leader. It is safe for parallel use.
+// Keeper has the current set of keys, and does what is planned for them when its time comes. Any number of
+// servers keep the keys of one store, without a leader. It is safe for parallel use.
 type Keeper struct {
 	store   Store
 	ring    *Ring
@@ -43,8 +43,8 @@ func Open(ctx context.Context, store Store, ring *Ring, options Options) (*Keepe
 	return k, k.Reload(ctx)
 }
 
-// Attach returns a keeper for commands, which do what they are asked for and leave everything else to servers: it has read nothing, plans nothing by
-// itself, and has a current set only after Reload.
+// Attach returns a keeper for commands, which do what they are asked for and leave everything else to
+// servers: it has read nothing, plans nothing by itself, and has a current set only after Reload.
 func Attach(store Store, ring *Ring, options Options) *Keeper {
 	options.Logger = cmp.Or(options.Logger, slog.New(slog.DiscardHandler))
 	if options.library == nil {
@@ -93,8 +93,9 @@ func (k *Keeper) Reload(ctx context.Context) error {
 	return nil
 }
 
-// forget takes what was erased out of the set, though not all can be opened: a stolen key does not stay until then. If it was the one in use, the next one
-// signs, or nothing does. Our own clock has no say: what it believes to be gone could not be opened again.
+// forget takes what was erased out of the set, though not all can be opened: a stolen key does not stay until
+// then. If it was the one in use, the next one signs, or nothing does. Our own clock has no say: what it
+// believes to be gone could not be opened again.
 func (k *Keeper) forget(records []Record, opened []openKey, now time.Time) error {
 	current := k.Current()
 	if current == nil {
@@ -114,7 +115,8 @@ func (k *Keeper) forget(records []Record, opened []openKey, now time.Time) error
 	return err
 }
 
-// nextSigner makes the key that is used now ready to sign; nil if it could not be opened, or is not one that the set publishes.
+// nextSigner makes the key that is used now ready to sign; nil if it could not be opened, or is not one that
+// the set publishes.
 func (k *Keeper) nextSigner(set *Set, records []Record, opened []openKey, now time.Time) (*signingKey, error) {
 	active, _ := chooseActive(records, Signing, now)
 	n := slices.IndexFunc(opened, func(key openKey) bool { return key.ID == active.ID })
@@ -129,7 +131,8 @@ func (k *Keeper) nextSigner(set *Set, records []Record, opened []openKey, now ti
 	return k.signingKey(active.ID, private, opened[n].plaintext), nil
 }
 
-// signingKey makes a key ready to sign. One that signs already stays as it is, and with it what has become of its library.
+// signingKey makes a key ready to sign. One that signs already stays as it is, and with it what has become of
+// its library.
 func (k *Keeper) signingKey(id string, private *rsa.PrivateKey, pkcs8 []byte) *signingKey {
 	if current := k.Current(); current != nil && current.KeyID() == id {
 		return current.signer
@@ -140,8 +143,8 @@ func (k *Keeper) signingKey(id string, private *rsa.PrivateKey, pkcs8 []byte) *s
 	return &signingKey{id, newCheckedSigner(private, pkcs8, k.options.library, k.options.Logger)}
 }
 
-// lasting returns between which instants the states of records are what they are now. There is a first one too, since a clock that was ahead may be set
-// right.
+// lasting returns between which instants the states of records are what they are now. There is a first one
+// too, since a clock that was ahead may be set right.
 func lasting(records []Record, now time.Time) (from, until time.Time) {
 	for _, r := range records {
 		for _, at := range []time.Time{r.AnnouncedAt, r.SigningAt, r.RetiredAt, r.GoneAt} {
@@ -156,7 +159,8 @@ func lasting(records []Record, now time.Time) (from, until time.Time) {
 	return from, until
 }
 
-// Run reads the keys every two seconds, and does what is planned, until the context ends. What fails is tried again; the set stays what it was.
+// Run reads the keys every two seconds, and does what is planned, until the context ends. What fails is tried
+// again; the set stays what it was.
 func (k *Keeper) Run(ctx context.Context) {
 	ticker := time.NewTicker(reloadInterval)
 	defer ticker.Stop()

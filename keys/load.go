@@ -17,12 +17,14 @@ type Options struct {
 	Policy Policy       // zero: nothing rotates by itself, and what was retired is gone at once
 	Logger *slog.Logger // is told what happens to the keys and to a library that signs; nil: nobody is
 
-	generateRSA func() (*rsa.PrivateKey, error) // tests bring their own, since a real one takes long; nil: rsa.GenerateKey
-	library     *library                        // tests bring faulty ones; nil: that of the build, if it has one
+	// tests bring their own, since a real one takes long; nil: rsa.GenerateKey
+	generateRSA func() (*rsa.PrivateKey, error)
+	library     *library // tests bring faulty ones; nil: that of the build, if it has one
 }
 
-// Load reads the keys, and does what is planned for them: in an empty store it makes the first ones, and of servers that start at once one wins and
-// all get its keys. A ring that cannot open the keys is refused with a sentence for the operator (ErrUnknownMasterKey, ErrSealBroken).
+// Load reads the keys, and does what is planned for them: in an empty store it makes the first ones, and of
+// servers that start at once one wins and all get its keys. A ring that cannot open the keys is refused with
+// a sentence for the operator (ErrUnknownMasterKey, ErrSealBroken).
 //
 // Which key signs is decided here and does not change while the set is used.
 func Load(ctx context.Context, store Store, ring *Ring, options Options) (*Set, error) {
@@ -39,8 +41,8 @@ type openKey struct {
 	plaintext []byte
 }
 
-// openRecords opens the records that are not gone, and returns all with the newest first; on an error those that can be opened. Purposes of a later
-// version are left alone.
+// openRecords opens the records that are not gone, and returns all with the newest first; on an error those
+// that can be opened. Purposes of a later version are left alone.
 func openRecords(records []Record, ring *Ring, now time.Time) (opened []openKey, failed error) {
 	for _, record := range records {
 		if !slices.Contains(purposes, record.Purpose) {
@@ -65,11 +67,14 @@ func openingFailed(record Record, err error) error {
 	master, _, _ := cutEnvelope(record.Sealed)
 	switch {
 	case errors.Is(err, ErrUnknownMasterKey):
-		return fmt.Errorf("the keys in this database were sealed with master key %q, which is not in master_key (LINGPAI_MASTER_KEY); "+
+		return fmt.Errorf("the keys in this database were sealed with master key %q, which is not in "+
+			"master_key (LINGPAI_MASTER_KEY); "+
 			"add its entry behind the first, or check that this is the right database: %w", master, err)
 	case errors.Is(err, ErrSealBroken):
-		return fmt.Errorf("master key %q does not open the %s key %q in this database; check that master_key (LINGPAI_MASTER_KEY) is "+
-			"the one of this installation, and not another key of the same id: %w", master, record.Purpose, record.ID, err)
+		return fmt.Errorf("master key %q does not open the %s key %q in this database; check that "+
+			"master_key (LINGPAI_MASTER_KEY) is "+
+			"the one of this installation, and not another key of the same id: %w", master, record.Purpose,
+			record.ID, err)
 	}
 	return fmt.Errorf("opening the %s key %q: %w", record.Purpose, record.ID, err)
 }

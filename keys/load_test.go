@@ -172,7 +172,8 @@ func TestLoadRefusesDamagedRecords(t *testing.T) {
 		"another key's thumbprint":  {seal("x", pkcs8(firstRSA())), "another key's id"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Load(t.Context(), &memoryStore{records: []Record{test.record, secret}}, ring, options(start, spareRSA))
+			_, err := Load(t.Context(), &memoryStore{records: []Record{test.record, secret}}, ring,
+				options(start, spareRSA))
 			require.ErrorContains(t, err, test.says)
 		})
 	}
@@ -186,7 +187,8 @@ func TestLoadRefusesDamagedRecords(t *testing.T) {
 }
 
 func TestLoadLeavesUnknownPurposesAlone(t *testing.T) {
-	store := &memoryStore{records: []Record{{Purpose: "of a later version", Sequence: 1, Sealed: []byte("in its own way")}}}
+	store := &memoryStore{records: []Record{{Purpose: "of a later version", Sequence: 1,
+		Sealed: []byte("in its own way")}}}
 	_, err := Load(t.Context(), store, newRing(t, entry("k1", 'a')), options(start, firstRSA))
 	require.NoError(t, err)
 	require.Len(t, store.records, 5)
@@ -213,23 +215,29 @@ func TestKeyLives(t *testing.T) {
 		state               State
 		published, verifies bool
 	}{
-		"not yet announced":      {Record{}, Announced, false, false},
-		"announced":              {Record{AnnouncedAt: hours(-1)}, Announced, true, true}, // another server may use it already
-		"about to sign":          {Record{AnnouncedAt: hours(-1), SigningAt: hours(1)}, Announced, true, true},
-		"has signed before":      {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98)}, Retired, true, true},
-		"retired":                {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98), RetiredAt: hours(-8)}, Retired, true, true},
-		"going":                  {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98), RetiredAt: hours(-8), GoneAt: hours(1)}, Retired, true, true},
-		"gone":                   {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98), RetiredAt: hours(-8), GoneAt: hours(0)}, Gone, false, false},
+		"not yet announced": {Record{}, Announced, false, false},
+		// another server may use it already
+		"announced":         {Record{AnnouncedAt: hours(-1)}, Announced, true, true},
+		"about to sign":     {Record{AnnouncedAt: hours(-1), SigningAt: hours(1)}, Announced, true, true},
+		"has signed before": {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98)}, Retired, true, true},
+		"retired": {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98), RetiredAt: hours(-8)},
+			Retired, true, true},
+		"going": {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98), RetiredAt: hours(-8),
+			GoneAt: hours(1)}, Retired, true, true},
+		"gone": {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98), RetiredAt: hours(-8),
+			GoneAt: hours(0)}, Gone, false, false},
 		"gone while it had time": {Record{AnnouncedAt: hours(-99), GoneAt: hours(-1)}, Gone, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := stored(t, ring, 2, secondRSA(), test.instants)
-			set, err := Load(t.Context(), &memoryStore{records: []Record{other, current, secret}}, ring, options(start, spareRSA))
+			set, err := Load(t.Context(), &memoryStore{records: []Record{other, current, secret}}, ring,
+				options(start, spareRSA))
 			require.NoError(t, err)
 			require.Equal(t, current.ID, set.signer.id)
 			require.Contains(t, Describe([]Record{other, current, secret}, start), Info{
 				Purpose: Signing, Sequence: 2, ID: other.ID, State: test.state, MasterKey: "k1",
-				AnnouncedAt: test.instants.AnnouncedAt, SigningAt: test.instants.SigningAt, GoneAt: test.instants.GoneAt,
+				AnnouncedAt: test.instants.AnnouncedAt, SigningAt: test.instants.SigningAt,
+				GoneAt: test.instants.GoneAt,
 			})
 			jwks, _ := set.PublicSet()
 			require.Equal(t, test.published, containsKey(t, jwks, other.ID))

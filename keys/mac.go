@@ -9,7 +9,8 @@ import (
 	"sync"
 )
 
-// macKey makes HMACs with one secret. Keyed hashes are kept and reset, which spares two of four compressions and the allocations.
+// macKey makes HMACs with one secret. Keyed hashes are kept and reset, which spares two of four compressions
+// and the allocations.
 type macKey struct{ pool sync.Pool }
 
 func newMACKey(secret []byte) *macKey {
@@ -27,8 +28,8 @@ func (s *Set) SecretID() (id [secretIDSize]byte) {
 // SecretIDs returns the ids of all refresh secrets that count, the current first, then from newer to older.
 func (s *Set) SecretIDs() [][secretIDSize]byte { return slices.Clone(s.secretIDs) }
 
-// MAC returns HMAC-SHA256 over purpose and parts with the refresh secret of an id; false if there is none. Each is preceded by its
-// length, so no two inputs look alike.
+// MAC returns HMAC-SHA256 over purpose and parts with the refresh secret of an id; false if there is none.
+// Each is preceded by its length, so no two inputs look alike.
 func (s *Set) MAC(id [secretIDSize]byte, purpose string, parts ...[]byte) ([sha256.Size]byte, bool) {
 	key, known := s.secrets[id]
 	if !known {

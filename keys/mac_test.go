@@ -37,7 +37,8 @@ func TestMACOfDifferentInputsDiffers(t *testing.T) {
 	set := newTestSet(t)
 	seen := map[[32]byte]string{}
 	for name, input := range map[string][]string{
-		"a|bc": {"a", "bc"}, "ab|c": {"ab", "c"}, "abc": {"abc"}, "abc|": {"abc", ""}, "|abc": {"", "abc"}, "a|b|c": {"a", "b", "c"},
+		"a|bc": {"a", "bc"}, "ab|c": {"ab", "c"}, "abc": {"abc"}, "abc|": {"abc", ""}, "|abc": {"", "abc"},
+		"a|b|c": {"a", "b", "c"},
 		"a||bc": {"a", "", "bc"}, "a|bc|": {"a", "bc", ""}, "empty": {""}, "empty|": {"", ""},
 	} {
 		var parts [][]byte

@@ -17,7 +17,8 @@ package keys
 #error OpenSSL 3 is needed
 #endif
 
-// What went wrong stands in a queue of the thread, and the next call may run in another one: so it is read here, and nothing is left behind.
+// What went wrong stands in a queue of the thread, and the next call may run in another one: so it is read
+// here, and nothing is left behind.
 static void lingpai_fault(char *text, size_t room) {
 	unsigned long code = ERR_get_error();
 	text[0] = 0;
@@ -70,11 +71,12 @@ const faultRoom = 256
 // opensslKeys counts the keys whose memory is not freed yet.
 var opensslKeys atomic.Int64
 
-// opensslKey is a private key in OpenSSL's memory. Threads may share it, but not a context, of which there are as many as processors.
+// opensslKey is a private key in OpenSSL's memory. Threads may share it, but not a context, of which there
+// are as many as processors.
 //
-// That they are few matters more than that they are made once. While a thread signs in C, Go hands its processor to another thread, which could
-// begin to sign too: then many threads share a processor, and some wait ten times as long as others. Here who finds no context waits for his turn in
-// Go.
+// That they are few matters more than that they are made once. While a thread signs in C, Go hands its
+// processor to another thread, which could begin to sign too: then many threads share a processor, and some
+// wait ten times as long as others. Here who finds no context waits for his turn in Go.
 type opensslKey struct {
 	size int
 	free chan *C.EVP_PKEY_CTX
@@ -115,7 +117,8 @@ func openOpenSSL(pkcs8 []byte) (digestSigner, error) {
 	return k.sign, nil
 }
 
-// processors is how many there are for signatures, counted at the start: later Go may be told of more, to leave room for what gives way.
+// processors is how many there are for signatures, counted at the start: later Go may be told of more, to
+// leave room for what gives way.
 var processors = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
 
 func (m opensslMemory) release() {

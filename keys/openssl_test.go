@@ -72,7 +72,8 @@ func TestOpenSSLRefuses(t *testing.T) {
 	require.NoError(t, err)
 	whole := pkcs8(t, firstRSA())
 	before := opensslKeys.Load()
-	refused := [][]byte{nil, {0x30}, []byte("no key"), whole[:len(whole)/2], bytes.Repeat([]byte{0x30, 0x80}, 1000), pkcs8(t, elliptic)}
+	refused := [][]byte{nil, {0x30}, []byte("no key"), whole[:len(whole)/2], bytes.Repeat([]byte{0x30, 0x80}, 1000),
+		pkcs8(t, elliptic)}
 	var why []string
 	for _, der := range refused {
 		_, err := openOpenSSL(der)
@@ -129,7 +130,8 @@ func requireFreed(t *testing.T, most int64) {
 	}, 10*time.Second, time.Millisecond)
 }
 
-// TestOpenSSLKeysAreFreed when their sets are dropped, and when a library is not trusted any more, but not while one signs.
+// TestOpenSSLKeysAreFreed when their sets are dropped, and when a library is not trusted any more, but not
+// while one signs.
 func TestOpenSSLKeysAreFreed(t *testing.T) {
 	requireFreed(t, 0)
 	s := newServers(t)
@@ -151,8 +153,8 @@ func TestOpenSSLKeysAreFreed(t *testing.T) {
 	runtime.KeepAlive(s)
 }
 
-// TestOpenSSLDoesNotLeak compares the memory of the process after a round and after four more of them. A leak of each thing would show: a key
-// takes kilobytes.
+// TestOpenSSLDoesNotLeak compares the memory of the process after a round and after four more of them. A leak
+// of each thing would show: a key takes kilobytes.
 func TestOpenSSLDoesNotLeak(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("NOT RUN: resident memory is read from /proc")
@@ -198,7 +200,8 @@ func residentPages(t *testing.T) int {
 	return pages
 }
 
-// BenchmarkBareOpenSSL against BenchmarkBareRSA shows what OpenSSL is for, and BenchmarkCheckedOpenSSL what distrust costs.
+// BenchmarkBareOpenSSL against BenchmarkBareRSA shows what OpenSSL is for, and BenchmarkCheckedOpenSSL what
+// distrust costs.
 func BenchmarkBareOpenSSL(b *testing.B) {
 	sign, digest := openedByOpenSSL(b, firstRSA()), digestOf(1)
 	b.ReportAllocs()

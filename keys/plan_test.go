@@ -30,11 +30,13 @@ func hoursAgo(n float64) time.Time { return start.Add(-time.Duration(n * float64
 
 // used is a signing key in use since some hours; next one that was announced some hours ago; old one that was retired.
 func used(sequence int, since float64) Record {
-	return Record{Purpose: Signing, Sequence: sequence, ID: fmt.Sprint("k", sequence), Sealed: []byte("s"), AnnouncedAt: hoursAgo(since + 24), SigningAt: hoursAgo(since)}
+	return Record{Purpose: Signing, Sequence: sequence, ID: fmt.Sprint("k", sequence), Sealed: []byte("s"),
+		AnnouncedAt: hoursAgo(since + 24), SigningAt: hoursAgo(since)}
 }
 
 func next(sequence int, since float64) Record {
-	return Record{Purpose: Signing, Sequence: sequence, ID: fmt.Sprint("k", sequence), Sealed: []byte("s"), AnnouncedAt: hoursAgo(since)}
+	return Record{Purpose: Signing, Sequence: sequence, ID: fmt.Sprint("k", sequence), Sealed: []byte("s"),
+		AnnouncedAt: hoursAgo(since)}
 }
 
 func old(sequence int, since float64) Record {
@@ -69,19 +71,27 @@ func TestPlan(t *testing.T) {
 		want []string
 	}{
 		"an empty store: one is used at once, one waits": {nil, []string{"1 announced used", "2 announced"}},
-		"nothing to do":                                       {[]Record{used(1, 100), next(2, 100)}, nil},
-		"there is always a next one":                          {[]Record{used(1, 100)}, []string{"2 announced"}},
-		"the month is over":                                   {[]Record{used(1, month), next(2, month)}, []string{"1 retired", "2 used", "3 announced"}},
-		"a second before":                                     {[]Record{used(1, month-0.001), next(2, month)}, nil},
-		"the next one is not known everywhere yet":            {[]Record{used(1, month), next(2, 23.9)}, nil},
-		"nor is the last one, if there are several":           {[]Record{used(1, month), next(2, 100), next(3, 1)}, nil},
-		"of several the last is used":                         {[]Record{used(1, month), next(2, 100), next(3, 24)}, []string{"1 retired", "3 used"}},
-		"what was retired is kept":                            {[]Record{old(1, 24.9), used(2, 24.9), next(3, 100)}, nil},
-		"and erased when it is gone":                          {[]Record{old(1, 25), used(2, 25), next(3, 100)}, []string{"1 gone erased"}},
-		"none is used: the next one is, known or not":         {[]Record{old(1, 25), next(2, 1)}, []string{"1 gone erased", "2 used", "3 announced"}},
-		"all are gone":                                        {[]Record{old(1, 26)}, []string{"1 erased", "2 announced used", "3 announced"}},
-		"a server's clock was ahead of the store's":           {[]Record{used(1, -0.1), next(2, 100)}, nil},
-		"of two in use, as a merge of histories may leave it": {[]Record{used(1, month+5), used(2, month), next(3, 100)}, []string{"1 retired", "2 retired", "3 used", "4 announced"}},
+		"nothing to do":              {[]Record{used(1, 100), next(2, 100)}, nil},
+		"there is always a next one": {[]Record{used(1, 100)}, []string{"2 announced"}},
+		"the month is over": {[]Record{used(1, month), next(2, month)},
+			[]string{"1 retired", "2 used", "3 announced"}},
+		"a second before":                          {[]Record{used(1, month-0.001), next(2, month)}, nil},
+		"the next one is not known everywhere yet": {[]Record{used(1, month), next(2, 23.9)}, nil},
+		"nor is the last one, if there are several": {[]Record{used(1, month), next(2, 100), next(3, 1)},
+			nil},
+		"of several the last is used": {[]Record{used(1, month), next(2, 100), next(3, 24)},
+			[]string{"1 retired", "3 used"}},
+		"what was retired is kept": {[]Record{old(1, 24.9), used(2, 24.9), next(3, 100)},
+			nil},
+		"and erased when it is gone": {[]Record{old(1, 25), used(2, 25), next(3, 100)},
+			[]string{"1 gone erased"}},
+		"none is used: the next one is, known or not": {[]Record{old(1, 25), next(2, 1)},
+			[]string{"1 gone erased", "2 used", "3 announced"}},
+		"all are gone": {[]Record{old(1, 26)},
+			[]string{"1 erased", "2 announced used", "3 announced"}},
+		"a server's clock was ahead of the store's": {[]Record{used(1, -0.1), next(2, 100)}, nil},
+		"of two in use, as a merge of histories may leave it": {[]Record{used(1, month+5), used(2, month),
+			next(3, 100)}, []string{"1 retired", "2 retired", "3 used", "4 announced"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changes, err := Plan(start, testPolicy(), test.keys, numbered())
@@ -120,8 +130,8 @@ func TestPlannedOnceIsPlanned(t *testing.T) {
 	}
 }
 
-// TestTenYearsOfKeys: at any time one key of each purpose is used, which had been announced long enough, and one waits; what a key signed is verified
-// for as long as it may be asked for.
+// TestTenYearsOfKeys: at any time one key of each purpose is used, which had been announced long enough, and
+// one waits; what a key signed is verified for as long as it may be asked for.
 func TestTenYearsOfKeys(t *testing.T) {
 	policy, generate := testPolicy(), numbered()
 	var records []Record
@@ -165,13 +175,18 @@ func TestPlanRevocation(t *testing.T) {
 		id   string
 		want []string
 	}{
-		"the one in use: the next is used at once":       {[]Record{used(1, 1), next(2, 100)}, "k1", []string{"1 retired gone erased", "2 used", "3 announced"}},
-		"though it is not known everywhere":              {[]Record{used(1, 1), next(2, 0.01)}, "k1", []string{"1 retired gone erased", "2 used", "3 announced"}},
-		"of several the one that is known everywhere":    {[]Record{used(1, 1), next(2, 100), next(3, 1)}, "k1", []string{"1 retired gone erased", "2 used"}},
-		"of several that are not, the longest announced": {[]Record{used(1, 1), next(2, 3), next(3, 1)}, "k1", []string{"1 retired gone erased", "2 used"}},
+		"the one in use: the next is used at once": {[]Record{used(1, 1), next(2, 100)}, "k1",
+			[]string{"1 retired gone erased", "2 used", "3 announced"}},
+		"though it is not known everywhere": {[]Record{used(1, 1), next(2, 0.01)}, "k1",
+			[]string{"1 retired gone erased", "2 used", "3 announced"}},
+		"of several the one that is known everywhere": {[]Record{used(1, 1), next(2, 100), next(3, 1)}, "k1",
+			[]string{"1 retired gone erased", "2 used"}},
+		"of several that are not, the longest announced": {[]Record{used(1, 1), next(2, 3), next(3, 1)}, "k1",
+			[]string{"1 retired gone erased", "2 used"}},
 		"the next one":  {[]Record{used(1, 1), next(2, 100)}, "k2", []string{"2 gone erased", "3 announced"}},
 		"a retired one": {[]Record{old(1, 3), used(2, 3), next(3, 100)}, "k1", []string{"1 gone erased"}},
-		"the only one":  {[]Record{used(1, 1)}, "k1", []string{"1 retired gone erased", "2 announced used", "3 announced"}},
+		"the only one": {[]Record{used(1, 1)}, "k1", []string{"1 retired gone erased", "2 announced used",
+			"3 announced"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changes, err := PlanRevocation(start, testPolicy(), test.keys, numbered(), test.id)
@@ -186,7 +201,8 @@ func TestPlanRevocation(t *testing.T) {
 }
 
 func TestPlanImport(t *testing.T) {
-	changes, err := PlanImport(start, testPolicy(), []Record{used(1, 1), next(2, 100)}, numbered(), Made{"theirs", []byte("s")})
+	changes, err := PlanImport(start, testPolicy(), []Record{used(1, 1), next(2, 100)}, numbered(),
+		Made{"theirs", []byte("s")})
 	require.NoError(t, err)
 	require.Equal(t, []string{"3 announced"}, told(changes))
 	_, err = PlanImport(start, testPolicy(), []Record{used(1, 1), next(2, 100)}, numbered(), Made{"k2", []byte("s")})

@@ -8,8 +8,8 @@ type Policy struct {
 	Refresh Life
 }
 
-// Life is how long keys of one purpose live. A key that is to be used next always exists, and is known before it is used: to verifiers, and to all
-// servers, which read the store every [reloadInterval].
+// Life is how long keys of one purpose live. A key that is to be used next always exists, and is known before
+// it is used: to verifiers, and to all servers, which read the store every [reloadInterval].
 type Life struct {
 	Interval time.Duration // a key is used for so long; 0: until somebody rotates it
 	Announce time.Duration // it is known for so long before it is used

@@ -25,9 +25,10 @@ func (r *Ring) Others() []string {
 	return ids
 }
 
-// Rewrap seals anew, in one step, the keys that an older master key sealed, and returns how many. Whoever reads them meanwhile opens either: their
-// servers have both master keys. It changes nothing where a later version of this program has sealed a key that is not known here: the older master key
-// would seem to be needed no more.
+// Rewrap seals anew, in one step, the keys that an older master key sealed, and returns how many. Whoever
+// reads them meanwhile opens either: their servers have both master keys. It changes nothing where a later
+// version of this program has sealed a key that is not known here: the older master key would seem to be
+// needed no more.
 func (k *Keeper) Rewrap(ctx context.Context) (count int, err error) {
 	err = k.store.Update(ctx, func(now time.Time, records []Record) ([]Record, error) {
 		changes, err := rewrapped(records, k.ring, now)
@@ -43,7 +44,8 @@ func (k *Keeper) Rewrap(ctx context.Context) (count int, err error) {
 func rewrapped(records []Record, ring *Ring, now time.Time) ([]Record, error) {
 	for _, record := range records {
 		if !slices.Contains(purposes, record.Purpose) && !record.gone(now) && ring.Outdated(record.Sealed) {
-			return nil, fmt.Errorf("a later version of lingpai has made the key %q for %q, and only that version can seal it anew; "+
+			return nil, fmt.Errorf("a later version of lingpai has made the key %q for %q, and only that "+
+				"version can seal it anew; "+
 				"run its: lingpai keys rewrap", record.ID, record.Purpose)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMasterKeysAreReplacedStepByStep by servers that are restarted one after the other: those of two steps that follow each other understand each
-// other at any time.
+// TestMasterKeysAreReplacedStepByStep by servers that are restarted one after the other: those of two steps
+// that follow each other understand each other at any time.
 func TestMasterKeysAreReplacedStepByStep(t *testing.T) {
 	s := newServers(t)
 	old, added := entry("k1", 'a'), entry("k2", 'b')
@@ -45,7 +45,8 @@ func TestMasterKeysAreReplacedStepByStep(t *testing.T) {
 func TestRewrapLeavesAFleetToItsLatestVersion(t *testing.T) {
 	s := newServers(t)
 	old, added := entry("k1", 'a'), entry("k2", 'b')
-	s.store.records = append(s.store.records, Record{ID: "theirs", Purpose: "of a later version", Sequence: 1, Sealed: seal(t, newRing(t, old))})
+	s.store.records = append(s.store.records, Record{ID: "theirs", Purpose: "of a later version", Sequence: 1,
+		Sealed: seal(t, newRing(t, old))})
 	before := slices.Clone(s.store.records)
 	s.a.ring = newRing(t, added, old)
 	_, err := s.a.Rewrap(t.Context())

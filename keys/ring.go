@@ -20,7 +20,8 @@ const (
 	idAlphabet    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 )
 
-// Ring is the master keys that seal what the database must not show: the first seals, all open. It is safe for parallel use.
+// Ring is the master keys that seal what the database must not show: the first seals, all open. It is safe
+// for parallel use.
 type Ring struct {
 	masters []*masterKey
 }
@@ -32,9 +33,9 @@ type masterKey struct {
 	sealers sync.Map // string to cipher.AEAD
 }
 
-// ParseRing reads entries "id:base64" separated by commas. Each key has 32 bytes, in standard or URL base64, padded or not; ids are
-// unique and have 1 to 32 letters, digits, '_' and '-'. Errors name an entry by its place only: what stands where the id should be may
-// be the key.
+// ParseRing reads entries "id:base64" separated by commas. Each key has 32 bytes, in standard or URL base64,
+// padded or not; ids are unique and have 1 to 32 letters, digits, '_' and '-'. Errors name an entry by its
+// place only: what stands where the id should be may be the key.
 func ParseRing(text string) (*Ring, error) {
 	ring := &Ring{}
 	for n, entry := range strings.Split(text, ",") {
@@ -43,7 +44,8 @@ func ParseRing(text string) (*Ring, error) {
 			return nil, fmt.Errorf("entry %d of the master keys: %w", n+1, err)
 		}
 		if ring.find(master.id) != nil {
-			return nil, fmt.Errorf("entry %d of the master keys has the id of an earlier entry; give the newer one another, before its colon", n+1)
+			return nil, fmt.Errorf("entry %d of the master keys has the id of an earlier entry; give the "+
+				"newer one another, before its colon", n+1)
 		}
 		ring.masters = append(ring.masters, master)
 	}
@@ -63,7 +65,8 @@ func parseMasterKey(entry string) (*masterKey, error) {
 	return &masterKey{id: id, secret: secret}, err
 }
 
-// NewMasterKey makes an entry for a ring. Its id tells the day in UTC, since a ring is read by people; those of one day differ behind it.
+// NewMasterKey makes an entry for a ring. Its id tells the day in UTC, since a ring is read by people; those
+// of one day differ behind it.
 func NewMasterKey(now time.Time) (string, error) {
 	random := make([]byte, masterKeySize+2)
 	if _, err := rand.Read(random); err != nil {

@@ -14,7 +14,8 @@ import (
 )
 
 func TestParseRingAccepts(t *testing.T) {
-	key := []byte(strings.Repeat("\xfb\xff", masterKeySize/2)) // its base64 has characters that differ between the alphabets
+	// its base64 has characters that differ between the alphabets
+	key := []byte(strings.Repeat("\xfb\xff", masterKeySize/2))
 	for name, text := range map[string]string{
 		"standard base64, padded":   "k1:" + base64.StdEncoding.EncodeToString(key),
 		"standard base64, unpadded": "k1:" + base64.RawStdEncoding.EncodeToString(key),
@@ -45,14 +46,16 @@ func TestParseRingRefuses(t *testing.T) {
 		"an id that is too long":      {strings.Repeat("k", 33) + ":" + material, "1 to 32"},
 		"an id with a space":          {"k 1:" + material, "letters, digits"},
 		"an id with a letter of ours": {"钥:" + material, "letters, digits"},
-		"a short key":                 {"k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("a", 31))), "exactly 32 bytes"},
-		"a long key":                  {"k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("a", 33))), "exactly 32 bytes"},
-		"no key":                      {"k1:", "exactly 32 bytes"},
-		"a key in hexadecimal":        {"k1:" + strings.Repeat("61", 32), "exactly 32 bytes"},
-		"too much padding":            {good + "=", "exactly 32 bytes"},
-		"bits behind the key":         {strings.TrimSuffix(good, "E=") + "F=", "exactly 32 bytes"},
-		"the same id twice":           {good + "," + entry("k1", 'b'), "entry 2"},
-		"a comma at the end":          {good + ",", "entry 2"},
+		"a short key": {"k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("a", 31))),
+			"exactly 32 bytes"},
+		"a long key": {"k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("a", 33))),
+			"exactly 32 bytes"},
+		"no key":               {"k1:", "exactly 32 bytes"},
+		"a key in hexadecimal": {"k1:" + strings.Repeat("61", 32), "exactly 32 bytes"},
+		"too much padding":     {good + "=", "exactly 32 bytes"},
+		"bits behind the key":  {strings.TrimSuffix(good, "E=") + "F=", "exactly 32 bytes"},
+		"the same id twice":    {good + "," + entry("k1", 'b'), "entry 2"},
+		"a comma at the end":   {good + ",", "entry 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseRing(test.text)
@@ -108,7 +111,8 @@ func TestNothingPrintsSecrets(t *testing.T) {
 
 func FuzzParseRing(f *testing.F) {
 	for _, seed := range []string{
-		"", ",", ":", "k1:", entry("k1", 'a'), entry("k1", 'a') + "," + entry("k2", 'b'), "k1:====", "k1:\n" + entry("", 'a')[1:],
+		"", ",", ":", "k1:", entry("k1", 'a'), entry("k1", 'a') + "," + entry("k2", 'b'), "k1:====",
+		"k1:\n" + entry("", 'a')[1:],
 	} {
 		f.Add(seed)
 	}

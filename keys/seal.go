@@ -10,7 +10,8 @@ import (
 var (
 	// ErrUnknownMasterKey says that a value was sealed with a master key that the ring does not have.
 	ErrUnknownMasterKey = errors.New("unknown master key")
-	// ErrSealBroken says that a sealed value was changed, moved to another place, or sealed with another key of the same id.
+	// ErrSealBroken says that a sealed value was changed, moved to another place, or sealed with another key
+	// of the same id.
 	ErrSealBroken = errors.New("the seal is broken")
 )
 
@@ -19,12 +20,14 @@ const (
 	subkeySize  = 32 // AES-256
 )
 
-// Seal encrypts a value for one purpose and one identity, which must be named again to open it: a value that is moved to another row or
-// column does not open. Purposes are constants of the program, since a subkey is kept for each. The result is
+// Seal encrypts a value for one purpose and one identity, which must be named again to open it: a value that
+// is moved to another row or column does not open. Purposes are constants of the program, since a subkey is
+// kept for each. The result is
 //
 //	version ‖ length of id ‖ id of the master key ‖ nonce ‖ ciphertext
 //
-// with AES-256-GCM. Nonces are random, so a master key should seal fewer than 2³² values of one purpose (NIST SP 800-38D §8.3).
+// with AES-256-GCM. Nonces are random, so a master key should seal fewer than 2³² values of one purpose (NIST
+// SP 800-38D §8.3).
 func (r *Ring) Seal(purpose, identity string, plaintext []byte) ([]byte, error) {
 	master := r.masters[0]
 	sealer, err := master.sealer(purpose)
@@ -35,7 +38,8 @@ func (r *Ring) Seal(purpose, identity string, plaintext []byte) ([]byte, error) 
 	return sealer.Seal(head, nil, plaintext, associatedData(purpose, identity)), nil
 }
 
-// Open decrypts what Seal made for the same purpose and identity. ErrUnknownMasterKey, which is followed by the key's id; ErrSealBroken.
+// Open decrypts what Seal made for the same purpose and identity. ErrUnknownMasterKey, which is followed by
+// the key's id; ErrSealBroken.
 func (r *Ring) Open(purpose, identity string, sealed []byte) ([]byte, error) {
 	return r.open(sealed, associatedData(purpose, identity), func(master *masterKey) (cipher.AEAD, error) {
 		return master.sealer(purpose)
@@ -76,7 +80,8 @@ func cutEnvelope(sealed []byte) (id string, rest []byte, err error) {
 	return id, sealed[end:], nil
 }
 
-// sealer returns AES-256-GCM under the subkey of a purpose (HKDF, RFC 5869). Deriving it costs more than using it, so it is kept.
+// sealer returns AES-256-GCM under the subkey of a purpose (HKDF, RFC 5869). Deriving it costs more than
+// using it, so it is kept.
 func (m *masterKey) sealer(purpose string) (cipher.AEAD, error) {
 	if sealer, ok := m.sealers.Load(purpose); ok {
 		return sealer.(cipher.AEAD), nil

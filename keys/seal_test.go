@@ -132,7 +132,8 @@ func FuzzOpen(f *testing.F) {
 	ring := newRing(f, entry("k1", 'a'))
 	sealed, err := hex.DecodeString(goldenSeal)
 	require.NoError(f, err)
-	for _, seed := range [][]byte{nil, {1}, {1, 255}, {1, 2, 'k', '1'}, {2, 2, 'k', '1'}, sealed, sealed[:len(sealed)-1]} {
+	for _, seed := range [][]byte{nil, {1}, {1, 255}, {1, 2, 'k', '1'}, {2, 2, 'k', '1'}, sealed,
+		sealed[:len(sealed)-1]} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Set is the keys that are in use, opened. It does not change, and is safe for parallel use. A [Keeper] has the current one.
+// Set is the keys that are in use, opened. It does not change, and is safe for parallel use. A [Keeper] has
+// the current one.
 type Set struct {
 	signer    *signingKey               // nil: it was revoked, and the next one could not be opened
 	verifiers map[string]*rsa.PublicKey // by kid
@@ -35,7 +36,8 @@ func newSet(opened []openKey, now time.Time, ready signingKeyMaker) (*Set, error
 		return nil, errors.New("there are no keys yet: the first start of lingpai serve makes them")
 	}
 	if !ok1 || !ok2 {
-		return nil, errors.New("all keys of a purpose in this database are retired or have not been announced: there is none to sign with")
+		return nil, errors.New("all keys of a purpose in this database are retired or have not been " +
+			"announced: there is none to sign with")
 	}
 	set := &Set{verifiers: map[string]*rsa.PublicKey{}, secrets: map[[secretIDSize]byte]*macKey{}}
 	var published []publicKey
@@ -63,7 +65,8 @@ func newSet(opened []openKey, now time.Time, ready signingKeyMaker) (*Set, error
 	return set, err
 }
 
-// add takes a key in, and returns what is to be published of it. It overwrites the plaintext of a signing key, which is not needed any more.
+// add takes a key in, and returns what is to be published of it. It overwrites the plaintext of a signing
+// key, which is not needed any more.
 func (s *Set) add(key openKey, state State, now time.Time, ready signingKeyMaker) ([]publicKey, error) {
 	switch {
 	case state == Gone:
@@ -104,7 +107,8 @@ func (s *Set) addSecret(key openKey, state State, now time.Time) error {
 	return nil
 }
 
-// without returns the set without keys that are gone; itself, if none is. If that leaves nothing to sign or to make refresh tokens with, it makes none.
+// without returns the set without keys that are gone; itself, if none is. If that leaves nothing to sign or
+// to make refresh tokens with, it makes none.
 func (s *Set) without(gone func(id string) bool) (*Set, error) {
 	less := &Set{signer: s.signer, verifiers: map[string]*rsa.PublicKey{}, secrets: map[[secretIDSize]byte]*macKey{}}
 	published := []publicKey{} // a list, also if nothing is left
@@ -133,7 +137,8 @@ func (s *Set) without(gone func(id string) bool) (*Set, error) {
 // Current returns the set itself, for those who need keys that do not change.
 func (s *Set) Current() *Set { return s }
 
-// PublicSet returns the JWK set (RFC 7517) with its strong ETag (RFC 9110 §8.8.3), both prepared. Callers must not change the bytes.
+// PublicSet returns the JWK set (RFC 7517) with its strong ETag (RFC 9110 §8.8.3), both prepared. Callers
+// must not change the bytes.
 func (s *Set) PublicSet() (jwks []byte, etag string) { return s.jwks, s.etag }
 
 // Format implements fmt.Formatter: whatever prints a set shows "***".

@@ -20,14 +20,15 @@ var (
 	errNoSigner      = errors.New("the key in use was revoked, and the next one cannot be opened")
 )
 
-// signingKey is the key that signs. jwx is handed the raw key: with a jwk.Key it would redo RSA's precomputation at every signature.
+// signingKey is the key that signs. jwx is handed the raw key: with a jwk.Key it would redo RSA's
+// precomputation at every signature.
 type signingKey struct {
 	id  string
 	key crypto.Signer
 }
 
-// Sign returns a payload, which is a JSON object, as a compact JWS (RFC 7515 §7.1): RS256, with the header members kid and typ. It is to travel in
-// a header of HTTP, so there is a limit to its size.
+// Sign returns a payload, which is a JSON object, as a compact JWS (RFC 7515 §7.1): RS256, with the header
+// members kid and typ. It is to travel in a header of HTTP, so there is a limit to its size.
 func (s *Set) Sign(typ string, payload []byte) ([]byte, error) {
 	token, err := s.SignDocument(typ, payload)
 	if err == nil && len(token) > maxTokenSize {
@@ -44,8 +45,8 @@ func (s *Set) KeyID() string {
 	return s.signer.id
 }
 
-// SignDocument is Sign of what travels in a body, of any size. A header is the same for every token of its type, so it is written here and only
-// the signature is jwx's.
+// SignDocument is Sign of what travels in a body, of any size. A header is the same for every token of its
+// type, so it is written here and only the signature is jwx's.
 func (s *Set) SignDocument(typ string, payload []byte) ([]byte, error) {
 	if s.signer == nil {
 		return nil, errNoSigner
@@ -81,7 +82,8 @@ type protectedHeader struct {
 // signatureRoom is a signature of the longest key that we take, and the dots.
 const signatureRoom = 4096/8 + 4
 
-// parseSigningKey reads the PKCS #8 form of a key and refuses one that is weak (RFC 8725 §3.5) or does not bear its own thumbprint.
+// parseSigningKey reads the PKCS #8 form of a key and refuses one that is weak (RFC 8725 §3.5) or does not
+// bear its own thumbprint.
 func parseSigningKey(id string, plaintext []byte) (*rsa.PrivateKey, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(plaintext) // validates and precomputes
 	if err != nil {
@@ -89,7 +91,8 @@ func parseSigningKey(id string, plaintext []byte) (*rsa.PrivateKey, error) {
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok || key.N.BitLen() < signingBits || key.E != publicExponent {
-		return nil, fmt.Errorf("the signing key %q in this database is not an RSA key of at least %d bits with exponent %d",
+		return nil, fmt.Errorf("the signing key %q in this database is not an RSA key of at least %d bits "+
+			"with exponent %d",
 			id, signingBits, publicExponent)
 	}
 	if computed, err := thumbprint(&key.PublicKey); err != nil || computed != id {

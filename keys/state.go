@@ -31,13 +31,15 @@ func (r Record) state(active Record, now time.Time) State {
 	return Announced
 }
 
-// counts says whether verifiers are told of the key, and what was made with it counts: from its announcement on, since another server may know
-// before us that it is used now. The instant itself does not matter: that server's clock may be ahead of ours.
+// counts says whether verifiers are told of the key, and what was made with it counts: from its announcement
+// on, since another server may know before us that it is used now. The instant itself does not matter: that
+// server's clock may be ahead of ours.
 func (r Record) counts(now time.Time) bool {
 	return !(r.AnnouncedAt.IsZero() && r.SigningAt.IsZero()) && !r.gone(now)
 }
 
-// gone says whether the key does nothing any more. One that has lost its secret is gone whatever our clock says: the store's was ahead of it.
+// gone says whether the key does nothing any more. One that has lost its secret is gone whatever our clock
+// says: the store's was ahead of it.
 func (r Record) gone(now time.Time) bool {
 	return reached(r.GoneAt, now) || r.erased()
 }
@@ -62,8 +64,8 @@ func chooseActive(records []Record, purpose Purpose, now time.Time) (Record, boo
 	return best, found
 }
 
-// preferred says whether a is used rather than b: the one that began last. If neither has begun, then the one that begins first: a
-// replica whose clock is behind the one that made the first key must start all the same.
+// preferred says whether a is used rather than b: the one that began last. If neither has begun, then the one
+// that begins first: a replica whose clock is behind the one that made the first key must start all the same.
 func preferred(a, b Record, now time.Time) bool {
 	begunA, begunB := reached(a.SigningAt, now), reached(b.SigningAt, now)
 	if begunA != begunB {

@@ -31,7 +31,8 @@ type Record struct {
 type Store interface {
 	// Keys returns all records, in no particular order.
 	Keys(ctx context.Context) ([]Record, error)
-	// Update shows all records to plan, and writes those that it returns, each in the place of its purpose and sequence. It is one step: nobody else
-	// changes a record meanwhile, and all of them are written or none. plan is given the store's clock, and may be called more than once.
+	// Update shows all records to plan, and writes those that it returns, each in the place of its purpose
+	// and sequence. It is one step: nobody else changes a record meanwhile, and all of them are written or
+	// none. plan is given the store's clock, and may be called more than once.
 	Update(ctx context.Context, plan func(now time.Time, records []Record) ([]Record, error)) error
 }

@@ -63,7 +63,8 @@ func (s *succession) next() *Record {
 	return nil
 }
 
-// nextKnown is next for an emergency: of several the last that has been announced long enough, or else the one that has been for longest.
+// nextKnown is next for an emergency: of several the last that has been announced long enough, or else the
+// one that has been for longest.
 func (s *succession) nextKnown() *Record {
 	next := s.next()
 	for n := len(s.records) - 1; n >= 0; n-- {
@@ -88,7 +89,8 @@ func (s *succession) known(r Record) bool {
 	return !r.AnnouncedAt.IsZero() && !s.now.Before(r.AnnouncedAt.Add(s.life.Announce))
 }
 
-// rotateIfDue replaces the key in use by the next one when it has been used for its interval, and everybody knows the next.
+// rotateIfDue replaces the key in use by the next one when it has been used for its interval, and everybody
+// knows the next.
 func (s *succession) rotateIfDue() error {
 	current, next := s.inUse(), s.next()
 	due := current != nil && s.life.Interval > 0 && !s.now.Before(current.SigningAt.Add(s.life.Interval))
@@ -115,7 +117,8 @@ func (s *succession) tooSoon(next *Record) error {
 	if next == nil {
 		return fmt.Errorf("there is no announced %s key yet; a running server adds one within seconds", s.purpose)
 	}
-	return fmt.Errorf("the next %s key, %s, is not known everywhere before %s; wait, or see keys revoke --help if the one in use was stolen",
+	return fmt.Errorf("the next %s key, %s, is not known everywhere before %s; wait, or see keys revoke "+
+		"--help if the one in use was stolen",
 		s.purpose, next.ID, next.AnnouncedAt.Add(s.life.Announce).UTC().Format(time.RFC3339))
 }
 

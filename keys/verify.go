@@ -19,11 +19,13 @@ var ErrBadToken = errors.New("bad token")
 // maxTokenSize is far beyond any token that we make, and within what servers and proxies take as a header.
 const maxTokenSize = 8 << 10
 
-// Verify returns the payload, a JSON object, of a compact JWS that one of our keys signed with RS256 under the type typ. Everything else
-// is ErrBadToken (RFC 8725 §3, RFC 9068 §4). The key is chosen by kid from our own set; jwk, jku, x5u and x5c are not even looked at, and
-// crit is refused, since we know no extension (RFC 7515 §4.1.11).
+// Verify returns the payload, a JSON object, of a compact JWS that one of our keys signed with RS256 under
+// the type typ. Everything else is ErrBadToken (RFC 8725 §3, RFC 9068 §4). The key is chosen by kid from our
+// own set; jwk, jku, x5u and x5c are not even looked at, and crit is refused, since we know no extension (RFC
+// 7515 §4.1.11).
 //
-// The token is taken apart here, strictly, and jwx checks the signature only: its own parser takes more shapes than we make.
+// The token is taken apart here, strictly, and jwx checks the signature only: its own parser takes more
+// shapes than we make.
 func (s *Set) Verify(token []byte, typ string) ([]byte, error) {
 	parts, ok := splitCompact(token)
 	if !ok {
@@ -69,7 +71,8 @@ func splitCompact(token []byte) (compact, bool) {
 	return compact{decoded[0], decoded[1], decoded[2], token[:bytes.LastIndexByte(token, '.')]}, true
 }
 
-// uniqueMembers decodes an object and refuses one that names a member twice (RFC 7515 §4): two readers could take different ones.
+// uniqueMembers decodes an object and refuses one that names a member twice (RFC 7515 §4): two readers could
+// take different ones.
 func uniqueMembers(text []byte) (map[string]any, bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {

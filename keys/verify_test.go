@@ -82,11 +82,13 @@ func TestTypeMustMatch(t *testing.T) {
 	set := newTestSet(t)
 	for typ, accepted := range map[string]bool{
 		`"at+jwt"`: true, `"AT+JWT"`: true, `"application/at+jwt"`: true, `"Application/At+Jwt"`: true,
-		`"JWT"`: false, `""`: false, `"at+jwt "`: false, `"text/at+jwt"`: false, `"application/application/at+jwt"`: false,
-		`null`: false, `1`: false, `["at+jwt"]`: false, `{"at+jwt":1}`: false,
+		`"JWT"`: false, `""`: false, `"at+jwt "`: false, `"text/at+jwt"`: false,
+		`"application/application/at+jwt"`: false,
+		`null`:                             false, `1`: false, `["at+jwt"]`: false, `{"at+jwt":1}`: false,
 	} {
 		t.Run(typ, func(t *testing.T) {
-			token := assemble(fmt.Sprintf(`{"alg":"RS256","kid":%q,"typ":%s}`, set.signer.id, typ), claims, rs256(firstRSA()))
+			token := assemble(fmt.Sprintf(`{"alg":"RS256","kid":%q,"typ":%s}`, set.signer.id, typ), claims,
+				rs256(firstRSA()))
 			_, err := set.Verify(token, accessType)
 			require.Equal(t, accepted, err == nil)
 		})
@@ -109,7 +111,8 @@ func TestWrongAlgorithmIsRefused(t *testing.T) {
 	asPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	pkcs1PEM := pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(public)})
 	jwks, _ := set.PublicSet()
-	for _, alg := range []string{"none", "None", "nOnE", "NONE", "", "rs256", "RS256 ", "RS384", "RS512", "PS256", "ES256", "EdDSA", "HS256"} {
+	for _, alg := range []string{"none", "None", "nOnE", "NONE", "", "rs256", "RS256 ", "RS384", "RS512", "PS256",
+		"ES256", "EdDSA", "HS256"} {
 		t.Run("alg "+alg+" without signature", func(t *testing.T) {
 			requireBad(t, set, assemble(headerOf(alg, set.signer.id, ""), claims, unsigned))
 		})
@@ -128,7 +131,8 @@ func TestWrongAlgorithmIsRefused(t *testing.T) {
 	}
 	for _, alg := range []string{`null`, `["RS256"]`, `{"RS256":1}`, `256`, `true`} {
 		t.Run("alg "+alg, func(t *testing.T) {
-			requireBad(t, set, assemble(fmt.Sprintf(`{"alg":%s,"kid":%q,"typ":"at+jwt"}`, alg, set.signer.id), claims, rs256(firstRSA())))
+			requireBad(t, set, assemble(fmt.Sprintf(`{"alg":%s,"kid":%q,"typ":"at+jwt"}`, alg, set.signer.id),
+				claims, rs256(firstRSA())))
 		})
 	}
 	t.Run("no alg", func(t *testing.T) {
@@ -147,10 +151,13 @@ func TestWrongAlgorithmIsRefused(t *testing.T) {
 func TestUnknownKeyIsRefused(t *testing.T) {
 	set := newTestSet(t)
 	for name, kid := range map[string]string{
-		"missing": ``, "empty": `,"kid":""`, "null": `,"kid":null`, "number": `,"kid":1`, "array": fmt.Sprintf(`,"kid":[%q]`, set.signer.id),
-		"object": `,"kid":{}`, "path traversal": `,"kid":"../../../../dev/null"`, "SQL": `,"kid":"' OR 1=1 --"`, "NUL": `,"kid":"` + set.signer.id + `\u0000"`,
+		"missing": ``, "empty": `,"kid":""`, "null": `,"kid":null`, "number": `,"kid":1`,
+		"array":  fmt.Sprintf(`,"kid":[%q]`, set.signer.id),
+		"object": `,"kid":{}`, "path traversal": `,"kid":"../../../../dev/null"`, "SQL": `,"kid":"' OR 1=1 --"`,
+		"NUL":            `,"kid":"` + set.signer.id + `\u0000"`,
 		"a space behind": `,"kid":"` + set.signer.id + ` "`, "case changed": `,"kid":"` + swapCase(set.signer.id) + `"`,
-		"long": `,"kid":"` + strings.Repeat("k", 4000) + `"`, "of a refresh secret": `,"kid":"` + hex.EncodeToString(set.secretIDs[0][:]) + `"`,
+		"long": `,"kid":"` + strings.Repeat("k", 4000) + `"`, "of a refresh secret": `,"kid":"` +
+			hex.EncodeToString(set.secretIDs[0][:]) + `"`,
 	} {
 		t.Run("kid "+name, func(t *testing.T) {
 			requireBad(t, set, assemble(`{"alg":"RS256","typ":"at+jwt"`+kid+`}`, claims, rs256(firstRSA())))
@@ -170,7 +177,8 @@ func swapCase(text string) string {
 
 func TestKeyInHeaderIsIgnored(t *testing.T) {
 	set := newTestSet(t)
-	jwk := fmt.Sprintf(`{"kty":"RSA","e":"AQAB","n":%q,"kid":%q}`, base64.RawURLEncoding.EncodeToString(secondRSA().N.Bytes()), set.signer.id)
+	jwk := fmt.Sprintf(`{"kty":"RSA","e":"AQAB","n":%q,"kid":%q}`,
+		base64.RawURLEncoding.EncodeToString(secondRSA().N.Bytes()), set.signer.id)
 	for name, member := range map[string]string{
 		"jwk": `,"jwk":` + jwk, "jku": `,"jku":"http://127.0.0.1:1/jwks"`, "x5u": `,"x5u":"http://127.0.0.1:1/x"`,
 		"x5c": `,"x5c":["MIIB"]`, "x5t": `,"x5t":"AAAA"`,
@@ -179,7 +187,8 @@ func TestKeyInHeaderIsIgnored(t *testing.T) {
 			requireBad(t, set, assemble(headerOf("RS256", set.signer.id, member), claims, rs256(secondRSA())))
 		})
 		t.Run(name+" beside ours changes nothing", func(t *testing.T) {
-			_, err := set.Verify(assemble(headerOf("RS256", set.signer.id, member), claims, rs256(firstRSA())), accessType)
+			_, err := set.Verify(assemble(headerOf("RS256", set.signer.id, member), claims, rs256(firstRSA())),
+				accessType)
 			require.NoError(t, err)
 		})
 	}
@@ -189,24 +198,25 @@ func TestHeaderIsReadStrictly(t *testing.T) {
 	set := newTestSet(t)
 	good := headerOf("RS256", set.signer.id, "")
 	for name, header := range map[string]string{
-		"crit":                            headerOf("RS256", set.signer.id, `,"crit":["x"],"x":1`),
-		"crit of what we might know":      headerOf("RS256", set.signer.id, `,"crit":["b64"],"b64":true`),
-		"crit empty":                      headerOf("RS256", set.signer.id, `,"crit":[]`),
-		"crit null":                       headerOf("RS256", set.signer.id, `,"crit":null`),
-		"alg twice":                       headerOf("RS256", set.signer.id, `,"alg":"RS256"`),
-		"alg twice, once in escapes":      headerOf("RS256", set.signer.id, `,"\u0061lg":"RS256"`),
-		"kid twice":                       headerOf("RS256", set.signer.id, `,"kid":"other"`),
-		"an unknown member twice":         headerOf("RS256", set.signer.id, `,"x":1,"x":1`),
-		"ALG for alg":                     strings.Replace(good, `"alg"`, `"ALG"`, 1),
-		"something behind the object":     good + "{}",
-		"a brace behind the object":       good + "}",
-		"not closed":                      strings.TrimSuffix(good, "}"),
-		"an array":                        "[" + good + "]",
-		"a string":                        `"` + b64(good) + `"`,
-		"nothing":                         "",
-		"null":                            "null",
-		"no JSON":                         "alg=RS256",
-		"an object that is deeply nested": headerOf("RS256", set.signer.id, `,"x":`+strings.Repeat("[", 3000)+strings.Repeat("]", 2999)),
+		"crit":                        headerOf("RS256", set.signer.id, `,"crit":["x"],"x":1`),
+		"crit of what we might know":  headerOf("RS256", set.signer.id, `,"crit":["b64"],"b64":true`),
+		"crit empty":                  headerOf("RS256", set.signer.id, `,"crit":[]`),
+		"crit null":                   headerOf("RS256", set.signer.id, `,"crit":null`),
+		"alg twice":                   headerOf("RS256", set.signer.id, `,"alg":"RS256"`),
+		"alg twice, once in escapes":  headerOf("RS256", set.signer.id, `,"\u0061lg":"RS256"`),
+		"kid twice":                   headerOf("RS256", set.signer.id, `,"kid":"other"`),
+		"an unknown member twice":     headerOf("RS256", set.signer.id, `,"x":1,"x":1`),
+		"ALG for alg":                 strings.Replace(good, `"alg"`, `"ALG"`, 1),
+		"something behind the object": good + "{}",
+		"a brace behind the object":   good + "}",
+		"not closed":                  strings.TrimSuffix(good, "}"),
+		"an array":                    "[" + good + "]",
+		"a string":                    `"` + b64(good) + `"`,
+		"nothing":                     "",
+		"null":                        "null",
+		"no JSON":                     "alg=RS256",
+		"an object that is deeply nested": headerOf("RS256", set.signer.id, `,"x":`+strings.Repeat("[", 3000)+
+			strings.Repeat("]", 2999)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireBad(t, set, assemble(header, claims, rs256(firstRSA())))
@@ -238,22 +248,24 @@ func TestOtherShapesAreRefused(t *testing.T) {
 	general, err := jws.Sign([]byte(claims), jws.WithJSON(), jws.WithKey(jwa.RS256, firstRSA()))
 	require.NoError(t, err)
 	for name, shape := range map[string]string{
-		"nothing":                           "",
-		"no dot":                            parts[0],
-		"two segments":                      parts[0] + "." + parts[1],
-		"an empty signature":                parts[0] + "." + parts[1] + ".",
-		"an empty payload":                  parts[0] + ".." + parts[2],
-		"an empty header":                   "." + parts[1] + "." + parts[2],
-		"two dots":                          "..",
-		"four segments":                     text + "." + parts[2],
-		"a dot behind":                      text + ".",
-		"a dot before":                      "." + text,
-		"a million dots":                    strings.Repeat(".", 1_000_000),
-		"a million dots behind":             text + strings.Repeat(".", 1_000_000),
-		"a megabyte":                        parts[0] + "." + strings.Repeat("A", 1<<20) + "." + parts[2],
-		"flattened JSON serialization":      fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0], parts[1], parts[2]),
-		"general JSON serialization":        string(general),
-		"JSON without protected header":     fmt.Sprintf(`{"header":{"alg":"none"},"payload":%q,"signature":""}`, parts[1]),
+		"nothing":               "",
+		"no dot":                parts[0],
+		"two segments":          parts[0] + "." + parts[1],
+		"an empty signature":    parts[0] + "." + parts[1] + ".",
+		"an empty payload":      parts[0] + ".." + parts[2],
+		"an empty header":       "." + parts[1] + "." + parts[2],
+		"two dots":              "..",
+		"four segments":         text + "." + parts[2],
+		"a dot behind":          text + ".",
+		"a dot before":          "." + text,
+		"a million dots":        strings.Repeat(".", 1_000_000),
+		"a million dots behind": text + strings.Repeat(".", 1_000_000),
+		"a megabyte":            parts[0] + "." + strings.Repeat("A", 1<<20) + "." + parts[2],
+		"flattened JSON serialization": fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0],
+			parts[1], parts[2]),
+		"general JSON serialization": string(general),
+		"JSON without protected header": fmt.Sprintf(`{"header":{"alg":"none"},"payload":%q,"signature":""}`,
+			parts[1]),
 		"a JWE":                             string(encrypted),
 		"padded header":                     parts[0] + "=." + parts[1] + "." + parts[2],
 		"padded payload":                    parts[0] + "." + parts[1] + "=." + parts[2],
@@ -306,7 +318,8 @@ func TestEveryChangeOfATokenIsRefused(t *testing.T) {
 			requireBad(t, set, token[:n])
 		}
 	})
-	t.Run("a bit flipped", func(t *testing.T) { // also the spare bits of a segment's last character, which lax decoders ignore
+	// also the spare bits of a segment's last character, which lax decoders ignore
+	t.Run("a bit flipped", func(t *testing.T) {
 		for n := range token {
 			for bit := range 7 {
 				changed := bytes.Clone(token)
@@ -327,8 +340,10 @@ func FuzzVerify(f *testing.F) {
 	token, err := set.Sign(accessType, []byte(claims))
 	require.NoError(f, err)
 	for _, seed := range []string{
-		"", "..", "a.b.c", string(token), string(token) + "=", string(token[:len(token)-1]), `{"protected":"","payload":"","signature":""}`,
-		string(assemble(headerOf("none", "", ""), claims, unsigned)), string(assemble(headerOf("RS256", "x", `,"crit":["b64"]`), claims, unsigned)),
+		"", "..", "a.b.c", string(token), string(token) + "=", string(token[:len(token)-1]),
+		`{"protected":"","payload":"","signature":""}`,
+		string(assemble(headerOf("none", "", ""), claims, unsigned)),
+		string(assemble(headerOf("RS256", "x", `,"crit":["b64"]`), claims, unsigned)),
 	} {
 		f.Add([]byte(seed))
 	}

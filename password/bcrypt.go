@@ -15,8 +15,9 @@ const (
 	bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 )
 
-// bcryptHash is one that another program made and an operator imported: "$2b$12$", 22 characters of salt, 31 of hash. The versions 2a, 2b
-// and 2y differ by faults of old programs with texts that no password of ours is; "$2x$" marks hashes made with such a fault.
+// bcryptHash is one that another program made and an operator imported: "$2b$12$", 22 characters of salt, 31
+// of hash. The versions 2a, 2b and 2y differ by faults of old programs with texts that no password of ours
+// is; "$2x$" marks hashes made with such a fault.
 type bcryptHash string
 
 func isBcrypt(encoded string) bool { return strings.HasPrefix(encoded, "$2") }
@@ -31,7 +32,8 @@ func parseBcrypt(encoded string) (bcryptHash, error) {
 			return "", errNotAHash
 		}
 	}
-	if strings.IndexByte(bcryptAlphabet, encoded[bcryptSize-1])%4 != 0 { // 184 bits in 31 characters: two are spare, and never set
+	// 184 bits in 31 characters: two are spare, and never set
+	if strings.IndexByte(bcryptAlphabet, encoded[bcryptSize-1])%4 != 0 {
 		return "", errNotAHash
 	}
 	if strings.ContainsAny(encoded[4:6], "+-") {
@@ -44,11 +46,11 @@ func parseBcrypt(encoded string) (bcryptHash, error) {
 	return bcryptHash(encoded), nil
 }
 
-// opens compares a password as it was written, which is what the other program hashed, and then in the form that we would have hashed: the
-// keyboard may be another one than at that time.
+// opens compares a password as it was written, which is what the other program hashed, and then in the form
+// that we would have hashed: the keyboard may be another one than at that time.
 //
-// bcrypt reads 72 bytes, so the hash does not tell longer passwords apart that share them. Whoever has such a one is let in, as the other
-// program did; the hash that replaces this one is of the whole password.
+// bcrypt reads 72 bytes, so the hash does not tell longer passwords apart that share them. Whoever has such a
+// one is let in, as the other program did; the hash that replaces this one is of the whole password.
 func (b bcryptHash) opens(written, normalized string) bool {
 	if bcrypt.CompareHashAndPassword([]byte(b), []byte(written)) == nil {
 		return true

@@ -47,9 +47,10 @@ func TestOnlyWhatIsNotOursIsOutdated(t *testing.T) {
 	require.NoError(t, err)
 	for encoded, want := range map[string]bool{
 		ours: false, imported(t, "correct horse"): true, "": false,
-		hashed{parameters: parameters{memory: 8 << 10, time: 2, threads: 1}, salt: make([]byte, 16), hash: argon2id(hashed{
-			parameters: parameters{memory: 8 << 10, time: 2, threads: 1}, salt: make([]byte, 16),
-		}, "correct horse", 32)}.String(): true,
+		hashed{parameters: parameters{memory: 8 << 10, time: 2, threads: 1}, salt: make([]byte, 16),
+			hash: argon2id(hashed{
+				parameters: parameters{memory: 8 << 10, time: 2, threads: 1}, salt: make([]byte, 16),
+			}, "correct horse", 32)}.String(): true,
 	} {
 		right, outdated, err := h.Check(t.Context(), "", encoded, "correct horse")
 		require.NoError(t, err)
@@ -66,7 +67,8 @@ func TestBcryptReadsSeventyTwoBytes(t *testing.T) {
 	h := New(Options{})
 	start := strings.Repeat("密", 24) // 72 bytes
 	encoded := imported(t, start)
-	for password, want := range map[string]bool{start: true, start + "x": true, start + start: true, start[:69] + "码": false, start[:69]: false} {
+	for password, want := range map[string]bool{start: true, start + "x": true, start + start: true,
+		start[:69] + "码": false, start[:69]: false} {
 		right, outdated, err := h.Check(t.Context(), "", encoded, password)
 		require.NoError(t, err)
 		require.Equal(t, want, right, "%d bytes", len(password))
@@ -110,12 +112,18 @@ func TestCheckHashRefuses(t *testing.T) {
 	for name, bad := range map[string]string{
 		"nothing": "", "text": "a good password", "DES": "rl.3StKT.4T8M", "MD5": "$1$28772684$iEwNOgGugqO9.bIz5sk8k/",
 		"SHA-512":         "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJuesI68OTLiBFdcbYEdFCoEOfaS35inz1",
-		"Django's prefix": "bcrypt$" + good, "the faulty version": strings.Replace(good, "$2b", "$2x", 1), "the first version": strings.Replace(good, "$2b", "$2", 1),
-		"a newer version": strings.Replace(good, "$2b", "$2c", 1), "another major version": strings.Replace(good, "$2b", "$3b", 1),
-		"little cost": strings.Replace(good, "$12", "$03", 1), "much cost": strings.Replace(good, "$12", "$15", 1), "endless cost": strings.Replace(good, "$12", "$31", 1),
-		"no cost": strings.Replace(good, "$12", "$xx", 1), "a sign": strings.Replace(good, "$12", "$+9", 1), "one digit": strings.Replace(good, "$12", "$9$", 1),
-		"cut": good[:59], "longer": good + "y", "a newline": good + "\n", "a space": " " + good[:59], "a letter of another alphabet": good[:30] + "+" + good[31:],
-		"NUL": good[:30] + "\x00" + good[31:], "not ASCII": good[:30] + "é" + good[32:], "spare bits": good[:59] + "z", "upper case": strings.ToUpper(good),
+		"Django's prefix": "bcrypt$" + good, "the faulty version": strings.Replace(good, "$2b", "$2x", 1),
+		"the first version": strings.Replace(good, "$2b", "$2", 1),
+		"a newer version":   strings.Replace(good, "$2b", "$2c", 1), "another major version": strings.Replace(good,
+			"$2b", "$3b", 1),
+		"little cost": strings.Replace(good, "$12", "$03", 1), "much cost": strings.Replace(good, "$12", "$15", 1),
+		"endless cost": strings.Replace(good, "$12", "$31", 1),
+		"no cost":      strings.Replace(good, "$12", "$xx", 1), "a sign": strings.Replace(good, "$12", "$+9", 1),
+		"one digit": strings.Replace(good, "$12", "$9$", 1),
+		"cut":       good[:59], "longer": good + "y", "a newline": good + "\n", "a space": " " + good[:59],
+		"a letter of another alphabet": good[:30] + "+" + good[31:],
+		"NUL":                          good[:30] + "\x00" + good[31:], "not ASCII": good[:30] + "é" + good[32:],
+		"spare bits": good[:59] + "z", "upper case": strings.ToUpper(good),
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, errNotAHash, CheckHash(bad))

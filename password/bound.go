@@ -9,7 +9,8 @@ import (
 // ErrBusy says that all places for hashing, or those of one address, are taken. Trying again shortly helps.
 var ErrBusy = errors.New("too many passwords are being checked")
 
-// bound lets few run and some wait. An address gets no more than its share of both, so that one flood leaves places to others.
+// bound lets few run and some wait. An address gets no more than its share of both, so that one flood leaves
+// places to others.
 type bound struct {
 	places  chan struct{}
 	mutex   sync.Mutex
@@ -20,7 +21,8 @@ type bound struct {
 }
 
 func newBound(running, waiting, share int) *bound {
-	return &bound{places: make(chan struct{}, running), byOwner: map[string]int{}, most: running + waiting, share: share}
+	return &bound{places: make(chan struct{}, running), byOwner: map[string]int{}, most: running + waiting,
+		share: share}
 }
 
 // run does work in its turn. ErrBusy, or the context's error: then nothing was done.

@@ -127,7 +127,8 @@ func TestFailedWorkLeavesItsPlace(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
-	for name, options := range map[string]Options{"zero": {}, "negative": {MaxConcurrent: -1, MaxWaiting: -1, MaxPerAddress: -1}} {
+	for name, options := range map[string]Options{"zero": {}, "negative": {MaxConcurrent: -1, MaxWaiting: -1,
+		MaxPerAddress: -1}} {
 		t.Run(name, func(t *testing.T) {
 			b := New(options).bound
 			require.Positive(t, cap(b.places))

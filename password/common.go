@@ -9,9 +9,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// commonText are the passwords that are guessed first, and may be set: 8 characters or more, folded, one a line, in the order of bytes
-// (LC_ALL=C sort -u). It is written by hand and by rule: digits, dates, walks over the keyboard, names and words with what people add to
-// them, and what is dear in Chinese (woaini1314: I love you for ever).
+// commonText are the passwords that are guessed first, and may be set: 8 characters or more, folded, one a
+// line, in the order of bytes (LC_ALL=C sort -u). It is written by hand and by rule: digits, dates, walks
+// over the keyboard, names and words with what people add to them, and what is dear in Chinese (woaini1314: I
+// love you for ever).
 //
 //go:embed common.txt
 var commonText string

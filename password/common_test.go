@@ -17,7 +17,8 @@ func TestCommonPasswordsAreAListThatCanBeSearched(t *testing.T) {
 	require.Greater(t, len(list), 2000)
 	require.Less(t, len(commonText), 128<<10)
 	for _, password := range list {
-		require.GreaterOrEqual(t, utf8.RuneCountInString(password), minCodePoints, "%q is too short to be set anyway", password)
+		require.GreaterOrEqual(t, utf8.RuneCountInString(password), minCodePoints,
+			"%q is too short to be set anyway", password)
 		require.Equal(t, password, fold(password))
 		normalized, err := Normalize(password)
 		require.NoError(t, err, "%q cannot be set anyway", password)
@@ -27,15 +28,20 @@ func TestCommonPasswordsAreAListThatCanBeSearched(t *testing.T) {
 
 func TestCheckPolicyRefusesWhatIsGuessedFirst(t *testing.T) {
 	for _, password := range []string{
-		"password", "Password", "PASSWORD1", "Passw0rd", "P@ssw0rd", "ｐａｓｓｗｏｒｄ", "12345678", "１２３４５６７８", "123456789", "1234567890", "87654321",
-		"11111111", "88888888", "00000000", "qwertyuiop", "Qwerty123", "1qaz2wsx", "1q2w3e4r", "asdfghjkl", "zxcvbnm123", "iloveyou", "sunshine",
-		"football", "baseball", "princess", "trustno1", "letmein123", "admin123", "Admin@123", "welcome1", "abc12345", "a1234567", "Aa123456", "qq123456",
-		"woaini1314", "WoAiNi1314", "woaini520", "5201314520", "52013140", "13145200", "7758521a", "woaini123", "wang123456", "li5201314", "zhang123",
+		"password", "Password", "PASSWORD1", "Passw0rd", "P@ssw0rd", "ｐａｓｓｗｏｒｄ", "12345678", "１２３４５６７８",
+		"123456789", "1234567890", "87654321",
+		"11111111", "88888888", "00000000", "qwertyuiop", "Qwerty123", "1qaz2wsx", "1q2w3e4r", "asdfghjkl",
+		"zxcvbnm123", "iloveyou", "sunshine",
+		"football", "baseball", "princess", "trustno1", "letmein123", "admin123", "Admin@123", "welcome1",
+		"abc12345", "a1234567", "Aa123456", "qq123456",
+		"woaini1314", "WoAiNi1314", "woaini520", "5201314520", "52013140", "13145200", "7758521a", "woaini123",
+		"wang123456", "li5201314", "zhang123",
 		"password123", "michael1", "19901990", "147258369", "123qweasd", "contraseña", "我爱你5201314",
 	} {
 		require.ErrorContains(t, CheckPolicy(password), "guessed first", password)
 	}
-	for _, password := range []string{"a good password", "correct horse battery staple", "password of mine", "woaini, not you", "vK8#qz!mPw", "  spaces around  "} {
+	for _, password := range []string{"a good password", "correct horse battery staple", "password of mine",
+		"woaini, not you", "vK8#qz!mPw", "  spaces around  "} {
 		require.NoError(t, CheckPolicy(password), password)
 	}
 	require.NotContains(t, CheckPolicy("password").Error(), `"password"`, "a password is not repeated")

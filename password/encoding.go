@@ -33,7 +33,8 @@ type hashed struct {
 	salt, hash []byte
 }
 
-var errNotAHash = errors.New("not a hash that is checked here: argon2id in PHC form with at most 64 MiB, 8 passes and 4 threads, " +
+var errNotAHash = errors.New("not a hash that is checked here: argon2id in PHC form with at most 64 MiB, 8 " +
+	"passes and 4 threads, " +
 	"or bcrypt that begins with $2a$, $2b$ or $2y$ and a cost of 04 to 14")
 
 // CheckHash says whether a hash that another program made can be taken over. Its error does not repeat the hash.
@@ -47,7 +48,8 @@ func CheckHash(encoded string) error {
 	return err
 }
 
-// parse reads "$argon2id$v=19$m=19456,t=2,p=1$salt$hash". It refuses parameters that would make checking it a denial of service.
+// parse reads "$argon2id$v=19$m=19456,t=2,p=1$salt$hash". It refuses parameters that would make checking it a
+// denial of service.
 func parse(encoded string) (hashed, error) {
 	var h hashed
 	parts := strings.Split(encoded, "$")
@@ -72,7 +74,8 @@ func parse(encoded string) (hashed, error) {
 	return h, nil
 }
 
-// bearable says whether checking a hash with these parameters is work that we do (RFC 9106 §3.1 gives the lower bounds).
+// bearable says whether checking a hash with these parameters is work that we do (RFC 9106 §3.1 gives the
+// lower bounds).
 func (p parameters) bearable() bool {
 	return p.threads >= 1 && p.threads <= maxThreads && p.time >= 1 && p.time <= maxTime &&
 		p.memory >= 8*uint32(p.threads) && p.memory <= maxMemory

@@ -58,10 +58,11 @@ func (h *Hasher) Hash(ctx context.Context, address, password string) (string, er
 	return fresh.String(), nil
 }
 
-// Check says whether a password is the one of an encoded hash, and whether the hash should then be replaced by a new one of [Hasher.Hash]:
-// it is another program's, or of parameters that are no longer ours. An empty hash stands for somebody who has none, or does not exist:
-// the same work is done as for a hash of ours, and the answer is no. What [Normalize] refuses is nobody's password, and so refused
-// without work. ErrBusy, the context's error, or an error that the hash is damaged.
+// Check says whether a password is the one of an encoded hash, and whether the hash should then be replaced
+// by a new one of [Hasher.Hash]: it is another program's, or of parameters that are no longer ours. An empty
+// hash stands for somebody who has none, or does not exist: the same work is done as for a hash of ours, and
+// the answer is no. What [Normalize] refuses is nobody's password, and so refused without work. ErrBusy, the
+// context's error, or an error that the hash is damaged.
 func (h *Hasher) Check(ctx context.Context, address, encoded, password string) (right, outdated bool, err error) {
 	normalized, err := Normalize(password)
 	if err != nil {

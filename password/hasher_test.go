@@ -30,7 +30,8 @@ func TestHashVerifies(t *testing.T) {
 	encoded, err := h.Hash(t.Context(), "192.0.2.1", "correct horse")
 	require.NoError(t, err)
 	require.Regexp(t, `^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$`, encoded)
-	for password, want := range map[string]bool{"correct horse": true, "correct Horse": false, "correct horse ": false, "": false} {
+	for password, want := range map[string]bool{"correct horse": true, "correct Horse": false,
+		"correct horse ": false, "": false} {
 		right, _, err := h.Check(t.Context(), "192.0.2.1", encoded, password)
 		require.NoError(t, err)
 		require.Equal(t, want, right, "%q", password)
@@ -53,7 +54,8 @@ func TestLongPasswordsThatShareTheirStartDiffer(t *testing.T) {
 	start := strings.Repeat("a", 72) // where bcrypt stops reading
 	encoded, err := h.Hash(t.Context(), "", start+"x")
 	require.NoError(t, err)
-	for password, want := range map[string]bool{start + "x": true, start + "y": false, start: false, start + "xy": false} {
+	for password, want := range map[string]bool{start + "x": true, start + "y": false, start: false,
+		start + "xy": false} {
 		right, _, err := h.Check(t.Context(), "", encoded, password)
 		require.NoError(t, err)
 		require.Equal(t, want, right, "%d bytes", len(password))
@@ -97,7 +99,8 @@ func TestImpossiblePasswordCostsNothing(t *testing.T) {
 	require.NoError(t, err)
 	calls.Store(0)
 	for name, password := range map[string]string{
-		"a megabyte": strings.Repeat("a", 1<<20), "1025 bytes": strings.Repeat("a", 1025), "not UTF-8": "correct \xff horse",
+		"a megabyte": strings.Repeat("a", 1<<20), "1025 bytes": strings.Repeat("a", 1025),
+		"not UTF-8":           "correct \xff horse",
 		"a control character": "correct\x00horse", "nothing": "",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +120,8 @@ func TestImpossiblePasswordCostsNothing(t *testing.T) {
 func TestDamagedHashIsAnError(t *testing.T) {
 	h := New(Options{})
 	calls := fake(h)
-	_, _, err := h.Check(t.Context(), "", "$argon2id$v=19$m=4294967295,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5Q", "correct horse")
+	_, _, err := h.Check(t.Context(), "", "$argon2id$v=19$m=4294967295,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5Q",
+		"correct horse")
 	require.ErrorIs(t, err, errNotAHash)
 	require.NotContains(t, err.Error(), "CTFh")
 	require.Zero(t, calls.Load())

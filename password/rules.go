@@ -16,9 +16,10 @@ const (
 
 var errTooLong = errors.New("a password has at most 1024 bytes")
 
-// Normalize returns the form of a password that is hashed: RFC 8265 OpaqueString, so that one password typed on different keyboards is
-// one: composed and decomposed letters (NFC), the spaces of all scripts. It refuses text that is not UTF-8, control and formatting
-// characters, and more than 1024 bytes, before any work that grows with the length. Normalizing twice changes nothing.
+// Normalize returns the form of a password that is hashed: RFC 8265 OpaqueString, so that one password typed
+// on different keyboards is one: composed and decomposed letters (NFC), the spaces of all scripts. It refuses
+// text that is not UTF-8, control and formatting characters, and more than 1024 bytes, before any work that
+// grows with the length. Normalizing twice changes nothing.
 func Normalize(password string) (string, error) {
 	if password == "" {
 		return "", errors.New("a password is not empty")
@@ -39,8 +40,9 @@ func Normalize(password string) (string, error) {
 	return normalized, nil
 }
 
-// CheckPolicy says whether a password may be set: 8 to 256 characters, none of them for control, and not one of those that everybody
-// tries first. There is no rule about kinds of characters (NIST SP 800-63B §5.1.1.2): it makes people write "Password1!".
+// CheckPolicy says whether a password may be set: 8 to 256 characters, none of them for control, and not one
+// of those that everybody tries first. There is no rule about kinds of characters (NIST SP 800-63B §5.1.1.2):
+// it makes people write "Password1!".
 func CheckPolicy(password string) error {
 	normalized, err := Normalize(password)
 	if err != nil {
@@ -50,7 +52,8 @@ func CheckPolicy(password string) error {
 		return errors.New("a password has 8 to 256 characters")
 	}
 	if isCommon(normalized) {
-		return errors.New("this password is one of those that are guessed first; choose another one, such as several words that do not belong together")
+		return errors.New("this password is one of those that are guessed first; choose another one, such " +
+			"as several words that do not belong together")
 	}
 	return nil
 }

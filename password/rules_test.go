@@ -56,9 +56,12 @@ func TestNormalizeRefuses(t *testing.T) {
 
 func TestCheckPolicyCountsCharacters(t *testing.T) {
 	for password, allowed := range map[string]bool{
-		"": false, "1234567": false, "tr0ub4d": false, "tr0ub4do": true, "密码密码密码密": false, "难记的密码很长吧": true, "🔑🔒🔑🔒🔑🔒🔑🔒": true,
-		strings.Repeat("a", 256): true, strings.Repeat("a", 257): false, strings.Repeat("🔑", 256): true, strings.Repeat("🔑", 257): false,
-		norm.NFD.String(strings.Repeat("한", 256)): true, norm.NFD.String("비밀번호하나둘"): false, // seven characters, however they come
+		"": false, "1234567": false, "tr0ub4d": false, "tr0ub4do": true, "密码密码密码密": false, "难记的密码很长吧": true,
+		"🔑🔒🔑🔒🔑🔒🔑🔒":               true,
+		strings.Repeat("a", 256): true, strings.Repeat("a", 257): false, strings.Repeat("🔑", 256): true,
+		strings.Repeat("🔑", 257): false,
+		// seven characters, however they come
+		norm.NFD.String(strings.Repeat("한", 256)): true, norm.NFD.String("비밀번호하나둘"): false,
 		strings.Repeat("\xff", 8): false, "eight\x00chars": false, "eight\u202echars": false,
 	} {
 		require.Equal(t, allowed, CheckPolicy(password) == nil, "%q", password)
@@ -66,7 +69,8 @@ func TestCheckPolicyCountsCharacters(t *testing.T) {
 }
 
 func FuzzNormalize(f *testing.F) {
-	for _, seed := range []string{"", "correct horse", "e\u0301", "\u1112\u1161\u11ab", "\xff", "a\u00a0b", "\u0344\u0f73"} {
+	for _, seed := range []string{"", "correct horse", "e\u0301", "\u1112\u1161\u11ab", "\xff",
+		"a\u00a0b", "\u0344\u0f73"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, password string) {

@@ -18,7 +18,8 @@ import (
 func niceOf(t *testing.T, stat string) string {
 	t.Helper()
 	text, err := os.ReadFile(stat)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) { // it has ended meanwhile, before or after it was opened
+	// it has ended meanwhile, before or after it was opened
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return "0"
 	}
 	require.NoError(t, err)
@@ -36,8 +37,10 @@ func TestHashesGiveWay(t *testing.T) {
 	require.Eventually(t, func() bool { // threads take a moment to end
 		stats, err := filepath.Glob("/proc/self/task/*/stat")
 		require.NoError(t, err)
-		own := fmt.Sprintf("/%d/stat", os.Getpid()) // of the first thread, which the runtime never ends: it sleeps for good once a hash was its last work
-		return len(stats) > 0 && !slices.ContainsFunc(stats, func(stat string) bool { return niceOf(t, stat) != "0" && !strings.HasSuffix(stat, own) })
+		// of the first thread, which the runtime never ends: it sleeps for good once a hash was its last work
+		own := fmt.Sprintf("/%d/stat", os.Getpid())
+		return len(stats) > 0 && !slices.ContainsFunc(stats,
+			func(stat string) bool { return niceOf(t, stat) != "0" && !strings.HasSuffix(stat, own) })
 	}, 10*time.Second, time.Millisecond)
 }
 

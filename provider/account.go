@@ -19,8 +19,8 @@ import (
 //go:embed account_openapi.json
 var accountOpenAPI []byte
 
-// accountAPI is what people do with their own account, below /account/v1. Bodies are JSON objects of strings; account_openapi.json tells of
-// all of it. PUT replaces, since wx.request has no PATCH.
+// accountAPI is what people do with their own account, below /account/v1. Bodies are JSON objects of strings;
+// account_openapi.json tells of all of it. PUT replaces, since wx.request has no PATCH.
 type accountAPI struct {
 	manager  *grants.Manager
 	accounts *accounts.Accounts
@@ -49,45 +49,57 @@ func withProof(members ...string) []string {
 }
 
 func (r accountRequest) proof() accounts.Proof {
-	return accounts.Proof{Password: r.body["current_password"], Code: r.body["proof_code"], AppID: r.body["proof_appid"]}
+	return accounts.Proof{Password: r.body["current_password"], Code: r.body["proof_code"],
+		AppID: r.body["proof_appid"]}
 }
 
 // calls are all that need a token, by method and path.
 func (a *accountAPI) calls() map[string]accountCall {
 	return map[string]accountCall{
-		"GET /profile": {"account read", nil, func(ctx context.Context, c accounts.Caller, _ accountRequest) (any, error) {
+		"GET /profile": {"account read", nil, func(ctx context.Context, c accounts.Caller, _ accountRequest) (any,
+			error) {
 			return a.accounts.Profile(ctx, c)
 		}},
-		"PUT /profile": {"profile chosen", []string{"name", "nickname", "picture", "gender", "locale", "email"}, func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
-			return a.accounts.SetProfile(ctx, c, identity.Profile{
-				Name: r.body["name"], Nickname: r.body["nickname"], Picture: r.body["picture"], Gender: r.body["gender"], Locale: r.body["locale"], Email: r.body["email"],
-			})
-		}},
-		"PUT /password": {"password set", withProof("username", "password"), func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
+		"PUT /profile": {"profile chosen", []string{"name", "nickname", "picture", "gender", "locale", "email"},
+			func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
+				return a.accounts.SetProfile(ctx, c, identity.Profile{
+					Name: r.body["name"], Nickname: r.body["nickname"], Picture: r.body["picture"],
+					Gender: r.body["gender"], Locale: r.body["locale"], Email: r.body["email"],
+				})
+			}},
+		"PUT /password": {"password set", withProof("username", "password"), func(ctx context.Context,
+			c accounts.Caller, r accountRequest) (any, error) {
 			return nil, a.accounts.SetPassword(ctx, c, r.proof(), r.body["username"], r.body["password"])
 		}},
-		"POST /links": {"account linked", withProof("code", "appid"), func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
+		"POST /links": {"account linked", withProof("code", "appid"), func(ctx context.Context, c accounts.Caller,
+			r accountRequest) (any, error) {
 			return nil, a.accounts.Link(ctx, c, r.proof(), r.body["appid"], r.body["code"])
 		}},
-		"POST /links/remove": {"account unlinked", withProof("platform", "appid"), func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
+		"POST /links/remove": {"account unlinked", withProof("platform", "appid"), func(ctx context.Context,
+			c accounts.Caller, r accountRequest) (any, error) {
 			return nil, a.accounts.Unlink(ctx, c, r.proof(), r.body["platform"], r.body["appid"])
 		}},
-		"POST /export": {"account exported", withProof(), func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
+		"POST /export": {"account exported", withProof(), func(ctx context.Context, c accounts.Caller,
+			r accountRequest) (any, error) {
 			return a.accounts.Export(ctx, c, r.proof())
 		}},
-		"POST /deletion": {"account leaving", withProof(), func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
+		"POST /deletion": {"account leaving", withProof(), func(ctx context.Context, c accounts.Caller,
+			r accountRequest) (any, error) {
 			at, err := a.accounts.Leave(ctx, c, r.proof())
 			return map[string]any{"deletes_at": at.UTC()}, err
 		}},
-		"GET /sessions": {"sessions listed", nil, func(ctx context.Context, c accounts.Caller, _ accountRequest) (any, error) {
+		"GET /sessions": {"sessions listed", nil, func(ctx context.Context, c accounts.Caller,
+			_ accountRequest) (any, error) {
 			sessions, err := a.accounts.ListSessions(ctx, c)
 			return map[string]any{"sessions": sessions}, err
 		}},
-		"DELETE /sessions": {"other sessions ended", nil, func(ctx context.Context, c accounts.Caller, _ accountRequest) (any, error) {
+		"DELETE /sessions": {"other sessions ended", nil, func(ctx context.Context, c accounts.Caller,
+			_ accountRequest) (any, error) {
 			ended, err := a.accounts.EndOtherSessions(ctx, c)
 			return map[string]any{"ended": ended}, err
 		}},
-		"DELETE /sessions/{id}": {"session ended", nil, func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
+		"DELETE /sessions/{id}": {"session ended", nil, func(ctx context.Context, c accounts.Caller,
+			r accountRequest) (any, error) {
 			return nil, a.accounts.EndSession(ctx, c, r.id)
 		}},
 	}
@@ -122,7 +134,8 @@ func (a *accountAPI) handler(call accountCall) http.HandlerFunc {
 			a.answers.refuse(w, r, err)
 			return
 		}
-		a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, call.does, slog.String("user", caller.UserID), slog.String("client", caller.ClientID))
+		a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, call.does, slog.String("user", caller.UserID),
+			slog.String("client", caller.ClientID))
 		if answer == nil {
 			w.WriteHeader(http.StatusNoContent)
 			return
@@ -132,7 +145,8 @@ func (a *accountAPI) handler(call accountCall) http.HandlerFunc {
 }
 
 // read checks the token before it reads the body, which may be large.
-func (a *accountAPI) read(w http.ResponseWriter, r *http.Request, call accountCall) (accounts.Caller, accountRequest, error) {
+func (a *accountAPI) read(w http.ResponseWriter, r *http.Request, call accountCall) (accounts.Caller,
+	accountRequest, error) {
 	if r.URL.RawQuery != "" {
 		return accounts.Caller{}, accountRequest{}, errQuery
 	}
@@ -149,7 +163,8 @@ func (a *accountAPI) read(w http.ResponseWriter, r *http.Request, call accountCa
 		request.body, err = readMembers(w, r, call.members)
 	}
 	return accounts.Caller{
-		UserID: caller.UserID, ClientID: caller.ClientID, SessionID: caller.SessionID, Scope: caller.Scope, Address: clientAddress(r, a.proxies),
+		UserID: caller.UserID, ClientID: caller.ClientID, SessionID: caller.SessionID, Scope: caller.Scope,
+		Address: clientAddress(r, a.proxies),
 	}, request, err
 }
 

@@ -34,14 +34,16 @@ func TestGuessingAtAnAccountCountsWithSignIns(t *testing.T) {
 			}
 			before := w.stateOf(a)
 			for _, tooMany := range []answer{
-				guess(w, a), w.token(ownPassword("ada", testPassword)), w.account("POST /export", a.text("access_token"), form{"current_password": testPassword}),
+				guess(w, a), w.token(ownPassword("ada", testPassword)), w.account("POST /export",
+					a.text("access_token"), form{"current_password": testPassword}),
 				w.account("POST /deletion", a.text("access_token"), form{"current_password": testPassword}),
 			} {
 				requireError(t, tooMany, http.StatusTooManyRequests, "temporarily_unavailable")
 				require.Regexp(t, `^([1-9]|1[0-2])$`, tooMany.header.Get("Retry-After"))
 			}
 			require.Equal(t, before, w.stateOf(a))
-			requireAccount(t, w.account("POST /export", a.text("access_token"), w.proofBy(testApp, "ada"))) // another proof stays open
+			// another proof stays open
+			requireAccount(t, w.account("POST /export", a.text("access_token"), w.proofBy(testApp, "ada")))
 			w.clock.Move(13 * time.Second)
 			requireAccount(t, w.account("POST /export", a.text("access_token"), form{"current_password": testPassword}))
 			requireTokens(t, w.token(ownPassword("ada", testPassword)))
@@ -58,12 +60,14 @@ func TestGuessingAtAnAccountInParallel(t *testing.T) {
 	var group sync.WaitGroup
 	for n := range statuses {
 		group.Go(func() {
-			statuses[n] = w.account("POST /export", a.text("access_token"), form{"current_password": newPassword}).status
+			statuses[n] = w.account("POST /export", a.text("access_token"),
+				form{"current_password": newPassword}).status
 		})
 	}
 	group.Wait()
 	slices.Sort(statuses)
-	require.Equal(t, slices.Concat(slices.Repeat([]int{http.StatusUnauthorized}, 5), slices.Repeat([]int{http.StatusTooManyRequests}, 25)), statuses)
+	require.Equal(t, slices.Concat(slices.Repeat([]int{http.StatusUnauthorized}, 5),
+		slices.Repeat([]int{http.StatusTooManyRequests}, 25)), statuses)
 }
 
 // TestTwoUsersLinkOneAccountAtOnce: it becomes one's, and the other is told.
@@ -73,7 +77,8 @@ func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 	for _, shared := range []string{"one", "two", "three", "four"} {
 		links := map[string]form{}
 		for _, user := range []string{"ada", "bob"} {
-			links[user+shared] = w.proofBy(testApp, user+shared).with("appid", otherApp, "code", w.codeOf(otherApp, shared))
+			links[user+shared] = w.proofBy(testApp, user+shared).with("appid", otherApp, "code",
+				w.codeOf(otherApp, shared))
 		}
 		var group sync.WaitGroup
 		answers := make(chan answer, len(links))
@@ -109,7 +114,8 @@ func TestLinkingWhatIsTakenFromAnAccount(t *testing.T) {
 	requireError(t, w.account("POST /links", a.text("access_token"), refused), http.StatusBadRequest, "invalid_grant")
 	for _, app := range []string{"wx0000000000000000", qqApp, "nonsense", ""} {
 		link := form{"current_password": testPassword, "code": w.codeOf(otherApp, "ada")}.with("appid", app)
-		requireError(t, w.account("POST /links", a.text("access_token"), link), http.StatusBadRequest, "invalid_request")
+		requireError(t, w.account("POST /links", a.text("access_token"), link), http.StatusBadRequest,
+			"invalid_request")
 	}
 	require.Equal(t, before, w.stateOf(a))
 	require.Equal(t, bobBefore, w.stateOf(bob))
@@ -122,13 +128,15 @@ func TestTheLastWayIntoAnAccount(t *testing.T) {
 	a := w.at(testApp, "ada")
 	before := w.stateOf(a)
 	unlink := func(app string) answer {
-		return w.account("POST /links/remove", a.text("access_token"), w.proofBy(testApp, "ada").with("platform", "wechat", "appid", app))
+		return w.account("POST /links/remove", a.text("access_token"), w.proofBy(testApp, "ada").with("platform",
+			"wechat", "appid", app))
 	}
 	requireError(t, unlink(testApp), http.StatusConflict, "last_way_in")
 	require.Equal(t, before, w.stateOf(a))
 	w.requireAlive(t, a)
 
-	requireNoContent(t, w.account("POST /links", a.text("access_token"), w.proofBy(testApp, "ada").with("appid", otherApp, "code", w.codeOf(otherApp, "ada"))))
+	requireNoContent(t, w.account("POST /links", a.text("access_token"), w.proofBy(testApp, "ada").with("appid",
+		otherApp, "code", w.codeOf(otherApp, "ada"))))
 	var group sync.WaitGroup
 	answers := make([]answer, 2)
 	for n, app := range []string{testApp, otherApp} {
@@ -139,7 +147,8 @@ func TestTheLastWayIntoAnAccount(t *testing.T) {
 	require.Len(t, left, 1, "%s %s", answers[0].body, answers[1].body)
 	signedIn := w.at(left[0].App, "ada")
 	require.Equal(t, before.User.ID, w.subOf(signedIn.text("access_token")))
-	requireNoContent(t, w.account("PUT /password", signedIn.text("access_token"), w.proofBy(left[0].App, "ada").with("username", "ada", "password", newPassword)))
+	requireNoContent(t, w.account("PUT /password", signedIn.text("access_token"), w.proofBy(left[0].App,
+		"ada").with("username", "ada", "password", newPassword)))
 	named := w.token(ownPassword("ada", newPassword))
 	requireTokens(t, named)
 	last := form{"current_password": newPassword, "platform": identity.PlatformWechat, "appid": left[0].App}
@@ -147,14 +156,16 @@ func TestTheLastWayIntoAnAccount(t *testing.T) {
 	w.requireAlive(t, named)
 }
 
-// TestNamesOfAccountsCannotBeTriedOutWithATokenAlone: the proof comes first, so who has a token only does not learn who has a name.
+// TestNamesOfAccountsCannotBeTriedOutWithATokenAlone: the proof comes first, so who has a token only does not
+// learn who has a name.
 func TestNamesOfAccountsCannotBeTriedOutWithATokenAlone(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
 	a := w.at(testApp, "ada")
 	before := w.stateOf(a)
 	for _, name := range []string{"alice", "ALICE", "nobody-has-this"} {
-		requireUnproved(t, w.account("PUT /password", a.text("access_token"), form{"username": name, "password": newPassword}))
+		requireUnproved(t, w.account("PUT /password", a.text("access_token"), form{"username": name,
+			"password": newPassword}))
 	}
 	taken := w.proofBy(testApp, "ada").with("username", "ａｌｉｃｅ", "password", newPassword)
 	requireError(t, w.account("PUT /password", a.text("access_token"), taken), http.StatusConflict, "username_taken")

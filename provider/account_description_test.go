@@ -88,8 +88,8 @@ func (d *description) operation(call string) []string {
 	return []string{"paths", path, strings.ToLower(method)}
 }
 
-// requireDescribed holds an answer against the description: its status, its headers, its body, the name of its error; and, if the request
-// was accepted, that too. What is no call of the API is answered as such.
+// requireDescribed holds an answer against the description: its status, its headers, its body, the name of
+// its error; and, if the request was accepted, that too. What is no call of the API is answered as such.
 func requireDescribed(call, sent string, a answer) error {
 	d := described()
 	place := d.operation(call)
@@ -147,7 +147,8 @@ func TestTheOpenAPIDescriptionHasEveryMember(t *testing.T) {
 	w := newAccountWorld(t)
 	token := w.at(testApp, "ada").text("access_token")
 	for _, call := range described().calls() {
-		schema, _ := described().follow(append(described().operation(call), "requestBody", "content", "application/json", "schema")...)
+		schema, _ := described().follow(append(described().operation(call), "requestBody", "content",
+			"application/json", "schema")...)
 		if schema == nil { // it takes none
 			continue
 		}

@@ -16,7 +16,8 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// TestTheExportOfAnAccountHasAllAndNoSecret: the password's hash, sessions' secrets and WeChat's session key are searched for.
+// TestTheExportOfAnAccountHasAllAndNoSecret: the password's hash, sessions' secrets and WeChat's session key
+// are searched for.
 func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -25,7 +26,8 @@ func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	a := w.at(testApp, "ada")
 	sub := w.subOf(a.text("access_token"))
 	key := w.trade(testApp, "ada") // the one that the sign-in brought, which WeChat repeats for a while
-	requireNoContent(t, w.account("PUT /password", a.text("access_token"), w.proofBy(testApp, "ada").with("username", "ada", "password", newPassword)))
+	requireNoContent(t, w.account("PUT /password", a.text("access_token"),
+		w.proofBy(testApp, "ada").with("username", "ada", "password", newPassword)))
 	w.knowAll(sub)
 	require.NoError(t, w.database.Users().SetRoles(ctx, sub, []string{"teller"}))
 	require.NoError(t, w.database.Users().SetClaims(ctx, sub, `{"branch":"7"}`))
@@ -47,13 +49,15 @@ func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 
 	user, err := w.database.Users().Find(ctx, sub)
 	require.NoError(t, err)
-	secrets := []string{key, user.PasswordHash, strings.Split(user.PasswordHash, "$")[len(strings.Split(user.PasswordHash, "$"))-1], "argon2", newPassword, "lp_rt_"}
+	secrets := []string{key, user.PasswordHash, strings.Split(user.PasswordHash,
+		"$")[len(strings.Split(user.PasswordHash, "$"))-1], "argon2", newPassword, "lp_rt_"}
 	for _, signedIn := range []answer{a, second} {
 		token := strings.TrimPrefix(signedIn.text("refresh_token"), "lp_rt_")
 		session, _, err := w.database.Sessions().Find(ctx, claimsOf(t, signedIn.text("access_token"))["sid"].(string))
 		require.NoError(t, err)
 		secrets = append(secrets, token, signedIn.text("access_token"), hex.EncodeToString(session.SecretHash[:]),
-			base64.StdEncoding.EncodeToString(session.SecretHash[:]), base64.RawURLEncoding.EncodeToString(session.SecretHash[:]))
+			base64.StdEncoding.EncodeToString(session.SecretHash[:]),
+			base64.RawURLEncoding.EncodeToString(session.SecretHash[:]))
 	}
 	for _, secret := range secrets {
 		require.Greater(t, len(secret), 5)
@@ -69,7 +73,8 @@ func TestLeavingAnAccountAndComingBack(t *testing.T) {
 	w := newAccountWorld(t)
 	a := w.registered("ada", testPassword)
 	sub := w.subOf(a.text("access_token"))
-	requireNoContent(t, w.account("POST /links", a.text("access_token"), form{"current_password": testPassword, "appid": testApp, "code": w.code("ada")}))
+	requireNoContent(t, w.account("POST /links", a.text("access_token"), form{"current_password": testPassword,
+		"appid": testApp, "code": w.code("ada")}))
 	leave := w.account("POST /deletion", a.text("access_token"), form{"current_password": testPassword})
 	requireAccount(t, leave)
 	at, err := time.Parse(time.RFC3339, leave.text("deletes_at"))
@@ -77,8 +82,10 @@ func TestLeavingAnAccountAndComingBack(t *testing.T) {
 	require.WithinDuration(t, w.clock.Now().Add(14*24*time.Hour), at, time.Minute)
 	w.requireOver(t, a)
 	requireError(t, w.token(ownPassword("ada", testPassword)), http.StatusBadRequest, "invalid_grant")
-	requireError(t, w.token(ownPassword("ada", testPassword).with("restore_account", "yes")), http.StatusBadRequest, "invalid_grant")
-	requireError(t, w.token(ownPassword("ada", newPassword).with("restore_account", "true")), http.StatusBadRequest, "invalid_grant")
+	requireError(t, w.token(ownPassword("ada", testPassword).with("restore_account", "yes")), http.StatusBadRequest,
+		"invalid_grant")
+	requireError(t, w.token(ownPassword("ada", newPassword).with("restore_account", "true")), http.StatusBadRequest,
+		"invalid_grant")
 	back := w.token(ownPassword("ada", testPassword).with("restore_account", "true"))
 	requireTokens(t, back)
 	require.Equal(t, sub, w.subOf(back.text("access_token")))
@@ -88,7 +95,8 @@ func TestLeavingAnAccountAndComingBack(t *testing.T) {
 	w.clock.Move(15 * 24 * time.Hour)
 	_, err = w.database.Users().DeleteLeft(context.Background(), 10)
 	require.NoError(t, err)
-	requireError(t, w.token(ownPassword("ada", testPassword).with("restore_account", "true")), http.StatusBadRequest, "invalid_grant")
+	requireError(t, w.token(ownPassword("ada", testPassword).with("restore_account", "true")),
+		http.StatusBadRequest, "invalid_grant")
 	require.NotEqual(t, sub, w.subOf(w.at(testApp, "ada").text("access_token")))
 }
 
@@ -120,7 +128,8 @@ func TestSessionsOfAnAccount(t *testing.T) {
 
 	requireNoContent(t, w.account("DELETE /sessions/"+sid(others[0]), a.text("access_token"), nil))
 	w.requireOver(t, others[0])
-	requireError(t, w.account("DELETE /sessions/"+sid(others[0]), a.text("access_token"), nil), http.StatusNotFound, "unknown_session")
+	requireError(t, w.account("DELETE /sessions/"+sid(others[0]), a.text("access_token"), nil), http.StatusNotFound,
+		"unknown_session")
 	require.Len(t, list(), 3)
 	ended := w.account("DELETE /sessions", a.text("access_token"), nil)
 	requireAccount(t, ended)
@@ -136,8 +145,10 @@ func TestSessionsOfOtherPeopleAreNotFoundByAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
 	a, bob := w.at(testApp, "ada"), w.at(testApp, "bob")
-	ids := append(hostileTexts(), claimsOf(t, bob.text("access_token"))["sid"].(string), "00000000-0000-0000-0000-000000000000", "\x00", "\xff", "%", "a/b",
-		strings.ToUpper(claimsOf(t, a.text("access_token"))["sid"].(string)), claimsOf(t, a.text("access_token"))["sid"].(string)+" ")
+	ids := append(hostileTexts(), claimsOf(t, bob.text("access_token"))["sid"].(string),
+		"00000000-0000-0000-0000-000000000000", "\x00", "\xff", "%", "a/b",
+		strings.ToUpper(claimsOf(t, a.text("access_token"))["sid"].(string)),
+		claimsOf(t, a.text("access_token"))["sid"].(string)+" ")
 	for _, id := range ids {
 		if strings.Contains(id, "长") {
 			id = id[:3000] // more is too much for a header

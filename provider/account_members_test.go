@@ -29,56 +29,76 @@ func TestBodiesOfAnAccountThatAreNone(t *testing.T) {
 		header http.Header
 		status int
 	}{
-		"a member twice":                {`{` + good + `,"password":"` + testPassword + `"}`, with(), http.StatusBadRequest},
-		"twice, once escaped":           {`{` + good + `,"p\u0061ssword":"` + testPassword + `"}`, with(), http.StatusBadRequest},
-		"twice the same":                {`{` + good + `,` + good + `}`, with(), http.StatusBadRequest},
-		"an unknown member":             {`{` + good + `,"admin":"true"}`, with(), http.StatusBadRequest},
-		"a member of another call":      {`{` + good + `,"nickname":"x"}`, with(), http.StatusBadRequest},
-		"the id of a user":              {`{` + good + `,"sub":"u_0123456789012345678901"}`, with(), http.StatusBadRequest},
-		"the name in capitals":          {`{"current_password":"` + testPassword + `","Password":"` + newPassword + `"}`, with(), http.StatusBadRequest},
-		"the name full of case":         {`{` + good + `,"PASSWORD":"` + newPassword + `"}`, with(), http.StatusBadRequest},
-		"a Kelvin sign for k":           {`{` + good + `,"to\u212aen":""}`, with(), http.StatusBadRequest},
-		"an empty name":                 {`{` + good + `,"":""}`, with(), http.StatusBadRequest},
-		"a number":                      {`{"current_password":"` + testPassword + `","password":123456789012}`, with(), http.StatusBadRequest},
-		"true":                          {`{` + good + `,"username":true}`, with(), http.StatusBadRequest},
-		"null":                          {`{` + good + `,"username":null}`, with(), http.StatusBadRequest},
-		"an array":                      {`{` + good + `,"username":["ada"]}`, with(), http.StatusBadRequest},
-		"an object":                     {`{` + good + `,"username":{"x":"ada"}}`, with(), http.StatusBadRequest},
-		"deep":                          {`{"password":` + strings.Repeat(`[`, 30000) + `}`, with(), http.StatusBadRequest},
-		"an array of it":                {`[{` + good + `}]`, with(), http.StatusBadRequest},
-		"a string of it":                {`"` + newPassword + `"`, with(), http.StatusBadRequest},
-		"null alone":                    {`null`, with(), http.StatusBadRequest},
-		"nothing but spaces":            {`   `, with(), http.StatusBadRequest},
-		"text behind":                   {`{` + good + `} x`, with(), http.StatusBadRequest},
-		"another object behind":         {`{` + good + `}{"password":"x"}`, with(), http.StatusBadRequest},
-		"a comma too many":              {`{` + good + `,}`, with(), http.StatusBadRequest},
-		"not closed":                    {`{` + good, with(), http.StatusBadRequest},
-		"a value not closed":            {`{"password":"` + newPassword, with(), http.StatusBadRequest},
-		"a comment":                     {`{/* x */` + good + `}`, with(), http.StatusBadRequest},
-		"single quotes":                 {`{'password':'` + newPassword + `'}`, with(), http.StatusBadRequest},
-		"no colon":                      {`{` + good + `,"username","ada"}`, with(), http.StatusBadRequest},
-		"a form as JSON":                {`password=` + newPassword, with(), http.StatusBadRequest},
-		"invalid UTF-8":                 {`{` + good + `,"username":"` + "\xff" + `"}`, with(), http.StatusBadRequest},
-		"overlong UTF-8":                {`{` + good + `,"username":"` + "\xc0\xaf" + `"}`, with(), http.StatusBadRequest},
-		"a byte order mark":             {"\ufeff" + `{` + good + `}`, with(), http.StatusBadRequest},
-		"half a surrogate pair":         {`{` + good + `,"username":"\ud800"}`, with(), http.StatusBadRequest},
-		"the other half":                {`{` + good + `,"username":"\udc00x"}`, with(), http.StatusBadRequest},
-		"halves in the wrong order":     {`{` + good + `,"username":"\udc00\ud800"}`, with(), http.StatusBadRequest},
-		"half a pair in a name":         {`{` + good + `,"\ud800":"x"}`, with(), http.StatusBadRequest},
-		"NUL":                           {`{"current_password":"` + testPassword + `","password":"` + newPassword + `\u0000"}`, with(), http.StatusBadRequest},
-		"a new line":                    {`{"current_password":"` + testPassword + `","password":"` + newPassword + `\n"}`, with(), http.StatusBadRequest},
-		"DEL":                           {`{"current_password":"` + testPassword + `","password":"` + newPassword + `\u007f"}`, with(), http.StatusBadRequest},
-		"a raw tab":                     {`{"current_password":"` + testPassword + `","password":"` + newPassword + "\t" + `"}`, with(), http.StatusBadRequest},
-		"65 KiB":                        {`{` + good + strings.Repeat(" ", 65<<10) + `}`, with(), http.StatusRequestEntityTooLarge},
-		"65 KiB of a password":          {`{"current_password":"` + testPassword + `","password":"` + strings.Repeat("p", 65<<10) + `"}`, with(), http.StatusRequestEntityTooLarge},
-		"a form":                        {`current_password=x&password=` + newPassword, with("Content-Type", formType), http.StatusUnsupportedMediaType},
-		"JSON that calls itself a form": {`{` + good + `}`, with("Content-Type", formType), http.StatusUnsupportedMediaType},
-		"JSON that calls itself text":   {`{` + good + `}`, with("Content-Type", "text/plain"), http.StatusUnsupportedMediaType},
-		"no content type":               {`{` + good + `}`, with("Content-Type", ""), http.StatusUnsupportedMediaType},
-		"two content types":             {`{` + good + `}`, with("Content-Type", "application/json", "Content-Type", formType), http.StatusUnsupportedMediaType},
-		"another charset":               {`{` + good + `}`, with("Content-Type", "application/json; charset=gbk"), http.StatusUnsupportedMediaType},
-		"compressed":                    {`{` + good + `}`, with("Content-Type", "application/json", "Content-Encoding", "gzip"), http.StatusUnsupportedMediaType},
-		"nothing at all":                {``, with(), http.StatusUnsupportedMediaType},
+		"a member twice": {`{` + good + `,"password":"` + testPassword + `"}`, with(),
+			http.StatusBadRequest},
+		"twice, once escaped": {`{` + good + `,"p\u0061ssword":"` + testPassword + `"}`, with(),
+			http.StatusBadRequest},
+		"twice the same":           {`{` + good + `,` + good + `}`, with(), http.StatusBadRequest},
+		"an unknown member":        {`{` + good + `,"admin":"true"}`, with(), http.StatusBadRequest},
+		"a member of another call": {`{` + good + `,"nickname":"x"}`, with(), http.StatusBadRequest},
+		"the id of a user": {`{` + good + `,"sub":"u_0123456789012345678901"}`, with(),
+			http.StatusBadRequest},
+		"the name in capitals": {`{"current_password":"` + testPassword + `","Password":"` + newPassword +
+			`"}`, with(), http.StatusBadRequest},
+		"the name full of case": {`{` + good + `,"PASSWORD":"` + newPassword + `"}`, with(),
+			http.StatusBadRequest},
+		"a Kelvin sign for k": {`{` + good + `,"to\u212aen":""}`, with(), http.StatusBadRequest},
+		"an empty name":       {`{` + good + `,"":""}`, with(), http.StatusBadRequest},
+		"a number": {`{"current_password":"` + testPassword + `","password":123456789012}`,
+			with(), http.StatusBadRequest},
+		"true":      {`{` + good + `,"username":true}`, with(), http.StatusBadRequest},
+		"null":      {`{` + good + `,"username":null}`, with(), http.StatusBadRequest},
+		"an array":  {`{` + good + `,"username":["ada"]}`, with(), http.StatusBadRequest},
+		"an object": {`{` + good + `,"username":{"x":"ada"}}`, with(), http.StatusBadRequest},
+		"deep": {`{"password":` + strings.Repeat(`[`, 30000) + `}`, with(),
+			http.StatusBadRequest},
+		"an array of it":        {`[{` + good + `}]`, with(), http.StatusBadRequest},
+		"a string of it":        {`"` + newPassword + `"`, with(), http.StatusBadRequest},
+		"null alone":            {`null`, with(), http.StatusBadRequest},
+		"nothing but spaces":    {`   `, with(), http.StatusBadRequest},
+		"text behind":           {`{` + good + `} x`, with(), http.StatusBadRequest},
+		"another object behind": {`{` + good + `}{"password":"x"}`, with(), http.StatusBadRequest},
+		"a comma too many":      {`{` + good + `,}`, with(), http.StatusBadRequest},
+		"not closed":            {`{` + good, with(), http.StatusBadRequest},
+		"a value not closed":    {`{"password":"` + newPassword, with(), http.StatusBadRequest},
+		"a comment":             {`{/* x */` + good + `}`, with(), http.StatusBadRequest},
+		"single quotes":         {`{'password':'` + newPassword + `'}`, with(), http.StatusBadRequest},
+		"no colon":              {`{` + good + `,"username","ada"}`, with(), http.StatusBadRequest},
+		"a form as JSON":        {`password=` + newPassword, with(), http.StatusBadRequest},
+		"invalid UTF-8":         {`{` + good + `,"username":"` + "\xff" + `"}`, with(), http.StatusBadRequest},
+		"overlong UTF-8": {`{` + good + `,"username":"` + "\xc0\xaf" + `"}`, with(),
+			http.StatusBadRequest},
+		"a byte order mark":         {"\ufeff" + `{` + good + `}`, with(), http.StatusBadRequest},
+		"half a surrogate pair":     {`{` + good + `,"username":"\ud800"}`, with(), http.StatusBadRequest},
+		"the other half":            {`{` + good + `,"username":"\udc00x"}`, with(), http.StatusBadRequest},
+		"halves in the wrong order": {`{` + good + `,"username":"\udc00\ud800"}`, with(), http.StatusBadRequest},
+		"half a pair in a name":     {`{` + good + `,"\ud800":"x"}`, with(), http.StatusBadRequest},
+		"NUL": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
+			`\u0000"}`, with(), http.StatusBadRequest},
+		"a new line": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
+			`\n"}`, with(), http.StatusBadRequest},
+		"DEL": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
+			`\u007f"}`, with(), http.StatusBadRequest},
+		"a raw tab": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
+			"\t" + `"}`, with(), http.StatusBadRequest},
+		"65 KiB": {`{` + good + strings.Repeat(" ", 65<<10) + `}`, with(),
+			http.StatusRequestEntityTooLarge},
+		"65 KiB of a password": {`{"current_password":"` + testPassword + `","password":"` +
+			strings.Repeat("p", 65<<10) + `"}`, with(), http.StatusRequestEntityTooLarge},
+		"a form": {`current_password=x&password=` + newPassword,
+			with("Content-Type", formType), http.StatusUnsupportedMediaType},
+		"JSON that calls itself a form": {`{` + good + `}`, with("Content-Type", formType),
+			http.StatusUnsupportedMediaType},
+		"JSON that calls itself text": {`{` + good + `}`, with("Content-Type", "text/plain"),
+			http.StatusUnsupportedMediaType},
+		"no content type": {`{` + good + `}`, with("Content-Type", ""), http.StatusUnsupportedMediaType},
+		"two content types": {`{` + good + `}`, with("Content-Type", "application/json", "Content-Type",
+			formType), http.StatusUnsupportedMediaType},
+		"another charset": {`{` + good + `}`, with("Content-Type", "application/json; charset=gbk"),
+			http.StatusUnsupportedMediaType},
+		"compressed": {`{` + good + `}`, with("Content-Type", "application/json",
+			"Content-Encoding", "gzip"), http.StatusUnsupportedMediaType},
+		"nothing at all": {``, with(), http.StatusUnsupportedMediaType},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireError(t, w.accountText("PUT /password", c.body, c.header), c.status, "invalid_request")
@@ -90,7 +110,8 @@ func TestBodiesOfAnAccountThatAreNone(t *testing.T) {
 	requireNoContent(t, w.accountText("PUT /password", exact, with("Content-Type", "Application/JSON; charset=UTF-8")))
 }
 
-// TestTextOfAnAccountIsData: what other languages would run is kept and told as it is, or refused, and a whole surrogate pair is a character.
+// TestTextOfAnAccountIsData: what other languages would run is kept and told as it is, or refused, and a
+// whole surrogate pair is a character.
 func TestTextOfAnAccountIsData(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
@@ -104,7 +125,9 @@ func TestTextOfAnAccountIsData(t *testing.T) {
 		}
 		require.Equal(t, strings.TrimSpace(text), told.members["profile"].(map[string]any)["nickname"])
 	}
-	for _, half := range []string{`\ud800`, `a\udc00b`, `\ude00\ud83d`, `\ud83d\u0041`, "\xff", "\xed\xa0\x80", "\xc0\xaf"} { // each would become a character that nobody sent
+	// each would become a character that nobody sent
+	for _, half := range []string{`\ud800`, `a\udc00b`, `\ude00\ud83d`, `\ud83d\u0041`, "\xff", "\xed\xa0\x80",
+		"\xc0\xaf"} {
 		refused := w.accountText("PUT /profile", `{"nickname":"`+half+`"}`, bearer(a.text("access_token")))
 		requireError(t, refused, http.StatusBadRequest, "invalid_request")
 	}
@@ -118,9 +141,11 @@ func TestMethodsOfAnAccount(t *testing.T) {
 	w := newAccountWorld(t)
 	a := w.both("ada")
 	before := w.stateOf(a)
-	every := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace, "LINK"}
+	every := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodOptions, http.MethodTrace, "LINK"}
 	for path, allowed := range map[string][]string{
-		"/users": {"POST"}, "/profile": {"GET", "PUT"}, "/password": {"PUT"}, "/links": {"POST"}, "/links/remove": {"POST"}, "/export": {"POST"},
+		"/users": {"POST"}, "/profile": {"GET", "PUT"}, "/password": {"PUT"}, "/links": {"POST"},
+		"/links/remove": {"POST"}, "/export": {"POST"},
 		"/deletion": {"POST"}, "/sessions": {"DELETE", "GET"}, "/sessions/x": {"DELETE"},
 	} {
 		body, err := json.Marshal(form{"current_password": testPassword})
@@ -132,13 +157,16 @@ func TestMethodsOfAnAccount(t *testing.T) {
 			refused := w.accountText(method+" "+path, string(body), bearer(a.text("access_token")))
 			require.Equal(t, http.StatusMethodNotAllowed, refused.status, method+" "+path)
 			require.Equal(t, strings.Join(allowed, ", "), refused.header.Get("Allow"), method+" "+path)
-			overridden := w.accountText(method+" "+path, string(body), http.Header{"X-Http-Method-Override": {allowed[0]}})
+			overridden := w.accountText(method+" "+path, string(body),
+				http.Header{"X-Http-Method-Override": {allowed[0]}})
 			require.Equal(t, http.StatusMethodNotAllowed, overridden.status)
 		}
 	}
-	for _, path := range []string{"", "/", "/profile/", "/sessions/", "/sessions/a/b", "/user", "/password/x", "/v2/profile"} {
+	for _, path := range []string{"", "/", "/profile/", "/sessions/", "/sessions/a/b", "/user", "/password/x",
+		"/v2/profile"} {
 		for _, method := range []string{http.MethodGet, http.MethodDelete} {
-			requireError(t, w.accountText(method+" "+path, "", bearer(a.text("access_token"))), http.StatusNotFound, "invalid_request")
+			requireError(t, w.accountText(method+" "+path, "", bearer(a.text("access_token"))), http.StatusNotFound,
+				"invalid_request")
 		}
 	}
 	require.Equal(t, before, w.stateOf(a))
@@ -148,8 +176,10 @@ func TestMethodsOfAnAccount(t *testing.T) {
 func TestScriptsMayLookAfterAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for path, method := range map[string]string{"/profile": http.MethodPut, "/sessions": http.MethodDelete, "/users": http.MethodPost} {
-		a := w.ask(http.MethodOptions, accountPath+path, nil, preflight(testOrigin, method, "authorization,content-type"))
+	for path, method := range map[string]string{"/profile": http.MethodPut, "/sessions": http.MethodDelete,
+		"/users": http.MethodPost} {
+		a := w.ask(http.MethodOptions, accountPath+path, nil, preflight(testOrigin, method,
+			"authorization,content-type"))
 		require.Equal(t, testOrigin, a.header.Get("Access-Control-Allow-Origin"))
 		require.Equal(t, method, a.header.Get("Access-Control-Allow-Methods"))
 		require.Empty(t, a.header.Get("Access-Control-Allow-Credentials"))
@@ -157,7 +187,8 @@ func TestScriptsMayLookAfterAnAccount(t *testing.T) {
 			if strings.Contains(origin, "\x00") { // net/http sends no such header
 				continue
 			}
-			a := w.ask(http.MethodOptions, accountPath+path, nil, preflight(origin, method, "authorization,content-type"))
+			a := w.ask(http.MethodOptions, accountPath+path, nil, preflight(origin, method,
+				"authorization,content-type"))
 			require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), origin)
 		}
 	}

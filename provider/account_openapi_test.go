@@ -25,11 +25,13 @@ func TestTheOpenAPIDescriptionIsServed(t *testing.T) {
 	require.Equal(t, string(text), a.body)
 	requireJSON(t, a)
 	require.Equal(t, "*", a.header.Get("Access-Control-Allow-Origin"))
-	require.Equal(t, http.StatusNotModified, w.get("/account/v1/openapi.json", http.Header{"If-None-Match": {a.header.Get("Etag")}}).status)
+	require.Equal(t, http.StatusNotModified, w.get("/account/v1/openapi.json",
+		http.Header{"If-None-Match": {a.header.Get("Etag")}}).status)
 	requireError(t, w.post("/account/v1/openapi.json", "{}", nil), http.StatusMethodNotAllowed, "invalid_request")
 }
 
-// TestTheOpenAPIDescriptionHasEveryCall that the server has, by what its source registers and by what it answers, and no others.
+// TestTheOpenAPIDescriptionHasEveryCall that the server has, by what its source registers and by what it
+// answers, and no others.
 func TestTheOpenAPIDescriptionHasEveryCall(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("account.go")
@@ -53,13 +55,15 @@ func TestTheOpenAPIDescriptionHasEveryCall(t *testing.T) {
 	}
 }
 
-// TestEveryCallOfTheOpenAPIDescriptionWorks: each is answered as the best of its answers says. What goes wrong is held against it by all the other tests.
+// TestEveryCallOfTheOpenAPIDescriptionWorks: each is answered as the best of its answers says. What goes
+// wrong is held against it by all the other tests.
 func TestEveryCallOfTheOpenAPIDescriptionWorks(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
 	w.shop(-1)
 	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "ada", PhoneNumber: "13812345678"}))
-	requireTokens(t, w.token(form{"grant_type": "wechat_code", "client_id": "shop", "scope": "phone", "code": w.code("ada"), "phone_code": w.phoneCode("ada")}))
+	requireTokens(t, w.token(form{"grant_type": "wechat_code", "client_id": "shop", "scope": "phone",
+		"code": w.code("ada"), "phone_code": w.phoneCode("ada")}))
 	a := w.at(testApp, "ada")
 	other := w.subOf(a.text("access_token"))
 	w.knowAll(other)
@@ -73,13 +77,16 @@ func TestEveryCallOfTheOpenAPIDescriptionWorks(t *testing.T) {
 		{"POST /users", form{"client_id": "own", "username": "bob", "password": newPassword}, http.StatusCreated},
 		{"GET /profile", nil, http.StatusOK},
 		{"PUT /profile", form{"nickname": "Ada", "email": "ada@example.com"}, http.StatusOK},
-		{"POST /links", w.proofBy(testApp, "ada").with("appid", otherApp, "code", w.codeOf(otherApp, "ada")), http.StatusNoContent},
+		{"POST /links", w.proofBy(testApp, "ada").with("appid", otherApp, "code", w.codeOf(otherApp, "ada")),
+			http.StatusNoContent},
 		{"GET /sessions", nil, http.StatusOK},
 		{"DELETE /sessions/" + session, nil, http.StatusNoContent},
 		{"DELETE /sessions", nil, http.StatusOK},
 		{"POST /export", w.proofBy(testApp, "ada"), http.StatusOK},
-		{"POST /links/remove", w.proofBy(testApp, "ada").with("platform", "wechat", "appid", otherApp), http.StatusNoContent},
-		{"PUT /password", w.proofBy(testApp, "ada").with("username", "ada", "password", newPassword), http.StatusNoContent},
+		{"POST /links/remove", w.proofBy(testApp, "ada").with("platform", "wechat", "appid", otherApp),
+			http.StatusNoContent},
+		{"PUT /password", w.proofBy(testApp, "ada").with("username", "ada", "password", newPassword),
+			http.StatusNoContent},
 		{"POST /deletion", form{"current_password": newPassword}, http.StatusOK},
 	} {
 		token := a.text("access_token")
@@ -97,8 +104,8 @@ func TestEveryCallOfTheOpenAPIDescriptionWorks(t *testing.T) {
 	require.Equal(t, described().calls(), made)
 }
 
-// openAPI is what OpenAPI 3.1 wants of a document that has what ours has: nothing that it does not know, all that it requires. Schemas are held
-// against JSON Schema 2020-12, whose dialect they have.
+// openAPI is what OpenAPI 3.1 wants of a document that has what ours has: nothing that it does not know, all
+// that it requires. Schemas are held against JSON Schema 2020-12, whose dialect they have.
 const openAPI = `{
 	"$ref": "#/$defs/document",
 	"$defs": {

@@ -29,14 +29,16 @@ func TestAnAccountWithoutStorage(t *testing.T) {
 	}
 }
 
-// TestAnAccountWhoseGuessesCannotBeCounted: passwords are refused and nobody registers; codes, which WeChat judges, go on.
+// TestAnAccountWhoseGuessesCannotBeCounted: passwords are refused and nobody registers; codes, which WeChat
+// judges, go on.
 func TestAnAccountWhoseGuessesCannotBeCounted(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
 	a := w.both("ada")
 	before := w.stateOf(a)
 	w.volatile.broken.Store(true)
-	requireError(t, w.account("POST /users", "", newcomer("bob")), http.StatusServiceUnavailable, "temporarily_unavailable")
+	requireError(t, w.account("POST /users", "", newcomer("bob")), http.StatusServiceUnavailable,
+		"temporarily_unavailable")
 	for call, body := range w.guarded() {
 		refused := w.account(call, a.text("access_token"), body.with("current_password", testPassword))
 		requireError(t, refused, http.StatusServiceUnavailable, "temporarily_unavailable")
@@ -59,8 +61,10 @@ func TestAnAccountWhenWeChatFails(t *testing.T) {
 		"wrong AppSecret": {wechattest.Fault{Errcode: 40125}, http.StatusInternalServerError, "server_error"},
 		"HTML":            {wechattest.Fault{Body: "html"}, http.StatusServiceUnavailable, "temporarily_unavailable"},
 		"a rate":          {wechattest.Fault{Errcode: 45011}, http.StatusServiceUnavailable, "temporarily_unavailable"},
-		"blocked":         {wechattest.Fault{Errcode: 40226}, http.StatusUnauthorized, "insufficient_user_authentication"},
-		"a used code":     {wechattest.Fault{Errcode: 40163}, http.StatusUnauthorized, "insufficient_user_authentication"},
+		"blocked": {wechattest.Fault{Errcode: 40226}, http.StatusUnauthorized,
+			"insufficient_user_authentication"},
+		"a used code": {wechattest.Fault{Errcode: 40163}, http.StatusUnauthorized,
+			"insufficient_user_authentication"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.fault.Errmsg = secretOfWechat

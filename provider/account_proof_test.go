@@ -16,7 +16,8 @@ import (
 func (w *world) both(user string) answer {
 	w.t.Helper()
 	a := w.registered(user, testPassword)
-	requireNoContent(w.t, w.account("POST /links", a.text("access_token"), form{"current_password": testPassword, "appid": testApp, "code": w.code(user)}))
+	requireNoContent(w.t, w.account("POST /links", a.text("access_token"), form{"current_password": testPassword,
+		"appid": testApp, "code": w.code(user)}))
 	return a
 }
 
@@ -61,7 +62,8 @@ func (w *world) stateOf(a answer) state {
 func requireUnproved(t testing.TB, a answer) {
 	t.Helper()
 	requireError(t, a, http.StatusUnauthorized, "insufficient_user_authentication")
-	require.Contains(t, a.header.Get("WWW-Authenticate"), `Bearer realm="lingpai", error="insufficient_user_authentication", error_description="`)
+	require.Contains(t, a.header.Get("WWW-Authenticate"),
+		`Bearer realm="lingpai", error="insufficient_user_authentication", error_description="`)
 }
 
 // TestBorrowedAccountTokensProveNothing: whoever got hold of a token has no password, and codes of other people only.
@@ -76,19 +78,34 @@ func TestBorrowedAccountTokensProveNothing(t *testing.T) {
 	requireTokens(t, w.token(form{"grant_type": "wechat_code", "client_id": "own", "appid": testApp, "code": used}))
 	before.Sessions = w.stateOf(a).Sessions
 	for name, proof := range map[string]func() form{
-		"nothing":                              func() form { return form{} },
-		"an app without code":                  func() form { return form{"proof_appid": testApp} },
-		"a wrong password":                     func() form { return form{"current_password": newPassword} },
-		"the name as password":                 func() form { return form{"current_password": "ada"} },
-		"a code of a user of ours":             func() form { return w.proofBy(testApp, "eve") },
-		"a code of nobody who was ever here":   func() form { return w.proofBy(testApp, "stranger") },
-		"a code of an app that is not linked":  func() form { return w.proofBy(otherApp, "ada") },
-		"a code that WeChat never gave":        func() form { return form{"proof_code": "guessed", "proof_appid": testApp} },
-		"a code that was used":                 func() form { return form{"proof_code": used, "proof_appid": testApp} },
-		"a code for another app than it is of": func() form { return w.proofBy(testApp, "ada").with("proof_appid", otherApp) },
-		"a phone code":                         func() form { return form{"proof_code": w.phoneCode("ada"), "proof_appid": testApp} },
-		"no code by its form":                  func() form { return form{"proof_code": strings.Repeat("a b", 200), "proof_appid": testApp} },
-		"the refresh token":                    func() form { return form{"proof_code": a.text("refresh_token"), "proof_appid": testApp} },
+		"nothing":                             func() form { return form{} },
+		"an app without code":                 func() form { return form{"proof_appid": testApp} },
+		"a wrong password":                    func() form { return form{"current_password": newPassword} },
+		"the name as password":                func() form { return form{"current_password": "ada"} },
+		"a code of a user of ours":            func() form { return w.proofBy(testApp, "eve") },
+		"a code of nobody who was ever here":  func() form { return w.proofBy(testApp, "stranger") },
+		"a code of an app that is not linked": func() form { return w.proofBy(otherApp, "ada") },
+		"a code that WeChat never gave": func() form {
+			return form{"proof_code": "guessed",
+				"proof_appid": testApp}
+		},
+		"a code that was used": func() form { return form{"proof_code": used, "proof_appid": testApp} },
+		"a code for another app than it is of": func() form {
+			return w.proofBy(testApp, "ada").with("proof_appid",
+				otherApp)
+		},
+		"a phone code": func() form {
+			return form{"proof_code": w.phoneCode("ada"),
+				"proof_appid": testApp}
+		},
+		"no code by its form": func() form {
+			return form{"proof_code": strings.Repeat("a b", 200),
+				"proof_appid": testApp}
+		},
+		"the refresh token": func() form {
+			return form{"proof_code": a.text("refresh_token"),
+				"proof_appid": testApp}
+		},
 	} {
 		w.clock.Move(2 * time.Minute) // beyond the reach of the rates
 		for call, body := range w.guarded() {
@@ -123,7 +140,8 @@ func TestTheCodeToLinkIsNoProofOfAnAccount(t *testing.T) {
 	before, code := w.stateOf(a), w.codeOf(otherApp, "eve")
 	for _, proof := range []string{testApp, otherApp, ""} {
 		link := form{"appid": otherApp, "code": code, "proof_code": code}.with("proof_appid", proof)
-		requireError(t, w.account("POST /links", a.text("access_token"), link), http.StatusBadRequest, "invalid_request")
+		requireError(t, w.account("POST /links", a.text("access_token"), link), http.StatusBadRequest,
+			"invalid_request")
 	}
 	twice := w.proofBy(otherApp, "eve").with("appid", otherApp, "code", code)
 	requireUnproved(t, w.account("POST /links", a.text("access_token"), twice))
@@ -165,11 +183,13 @@ func TestBadInputCostsNoProofOfAnAccount(t *testing.T) {
 		{"PUT /password", form{"username": "ada", "password": "short"}, http.StatusBadRequest, "weak_password"},
 		{"PUT /password", form{"username": "ada", "password": "password"}, http.StatusBadRequest, "weak_password"},
 		{"PUT /password", form{"username": "ada", "password": ""}, http.StatusBadRequest, "weak_password"},
-		{"PUT /password", form{"username": "adalovelace", "password": "AdaLovelace"}, http.StatusBadRequest, "weak_password"},
+		{"PUT /password", form{"username": "adalovelace", "password": "AdaLovelace"}, http.StatusBadRequest,
+			"weak_password"},
 		{"PUT /password", form{"password": newPassword}, http.StatusBadRequest, "invalid_request"},
 		{"PUT /password", form{"username": "a da", "password": newPassword}, http.StatusBadRequest, "invalid_request"},
 		{"PUT /password", form{"username": "аda", "password": newPassword}, http.StatusBadRequest, "invalid_request"},
-		{"PUT /password", form{"username": "ada", "password": newPassword, "Proof_code": "x"}, http.StatusBadRequest, "invalid_request"},
+		{"PUT /password", form{"username": "ada", "password": newPassword, "Proof_code": "x"},
+			http.StatusBadRequest, "invalid_request"},
 		{"POST /links", form{"appid": otherApp}, http.StatusBadRequest, "invalid_request"},
 		{"POST /links", form{"appid": otherApp, "code": "a b"}, http.StatusBadRequest, "invalid_request"},
 		{"POST /links/remove", form{"platform": "wechat", "appid": otherApp}, http.StatusNotFound, "unknown_account"},
@@ -178,5 +198,6 @@ func TestBadInputCostsNoProofOfAnAccount(t *testing.T) {
 		requireError(t, w.account(c.call, a.text("access_token"), proof.with(pairsOf(c.body)...)), c.status, c.name)
 	}
 	w.requireAlive(t, a)
-	requireNoContent(t, w.account("PUT /password", a.text("access_token"), proof.with("username", "ada", "password", newPassword)))
+	requireNoContent(t, w.account("PUT /password", a.text("access_token"), proof.with("username", "ada",
+		"password", newPassword)))
 }

@@ -16,7 +16,8 @@ import (
 
 // everyAccountCall is every call that needs a token, with a good proof where one is needed.
 func (w *world) everyAccountCall() map[string]form {
-	calls := map[string]form{"GET /profile": nil, "PUT /profile": {"name": "Eve"}, "GET /sessions": nil, "DELETE /sessions": nil, "DELETE /sessions/x": nil}
+	calls := map[string]form{"GET /profile": nil, "PUT /profile": {"name": "Eve"}, "GET /sessions": nil,
+		"DELETE /sessions": nil, "DELETE /sessions/x": nil}
 	for call, body := range w.guarded() {
 		calls[call] = body.with("current_password", testPassword)
 	}
@@ -43,19 +44,23 @@ func TestTokensThatDoNotReachAnAccount(t *testing.T) {
 	guest := func(c *identity.Client) { c.FirstParty = false }
 	w.addOwn("guest", guest) // from before there were rules against it, or ours until it was sold
 	guestForm := form{"grant_type": grants.WechatCode, "client_id": "guest", "appid": testApp}
-	requireError(t, w.token(guestForm.with("code", w.code("ada"), "scope", "account")), http.StatusBadRequest, "invalid_scope")
+	requireError(t, w.token(guestForm.with("code", w.code("ada"), "scope", "account")), http.StatusBadRequest,
+		"invalid_scope")
 	token := a.text("access_token")
 	before := w.stateOf(a)
 	for name, bearer := range map[string]string{
-		"no scope account":             w.token(ownPassword("ada", testPassword).with("scope", "openid profile")).text("access_token"),
-		"refreshed for less":           w.token(ownRefresh(w.token(ownPassword("ada", testPassword))).with("scope", "openid")).text("access_token"),
-		"no scope":                     w.resigned(token, map[string]any{"scope": ""}),
-		"a scope that begins alike":    w.resigned(token, map[string]any{"scope": "openid accounts"}),
-		"a scope that ends alike":      w.resigned(token, map[string]any{"scope": "openid my.account"}),
-		"for an API":                   w.resigned(token, map[string]any{"aud": testAudience}),
-		"for nobody":                   w.resigned(token, map[string]any{"aud": []string{}}),
-		"without audience":             w.resigned(token, map[string]any{"aud": nil}),
-		"for an address below ours":    w.resigned(token, map[string]any{"aud": []string{testAudience, w.issuer + "/"}}),
+		"no scope account": w.token(ownPassword("ada", testPassword).with("scope",
+			"openid profile")).text("access_token"),
+		"refreshed for less": w.token(ownRefresh(w.token(ownPassword("ada", testPassword))).with("scope",
+			"openid")).text("access_token"),
+		"no scope":                  w.resigned(token, map[string]any{"scope": ""}),
+		"a scope that begins alike": w.resigned(token, map[string]any{"scope": "openid accounts"}),
+		"a scope that ends alike":   w.resigned(token, map[string]any{"scope": "openid my.account"}),
+		"for an API":                w.resigned(token, map[string]any{"aud": testAudience}),
+		"for nobody":                w.resigned(token, map[string]any{"aud": []string{}}),
+		"without audience":          w.resigned(token, map[string]any{"aud": nil}),
+		"for an address below ours": w.resigned(token, map[string]any{"aud": []string{testAudience,
+			w.issuer + "/"}}),
 		"a client that is not ours":    w.session(t, "guest", "openid account").AccessToken,
 		"a client's default is not us": w.token(guestForm.with("code", w.code("ada"))).text("access_token"),
 	} {
@@ -96,12 +101,17 @@ func TestWhatIsNoAccessTokenOfAnAccount(t *testing.T) {
 	requireTokens(t, service)
 	bad := w.forgeries(t, a)
 	maps.Copy(bad, map[string]string{
-		"an ID token": a.text("id_token"), "a refresh token": a.text("refresh_token"), "a code": w.code("ada"), "of an ended session": ended.text("access_token"),
-		"of a disabled client": closed.text("access_token"), "of a disabled user": disabled.text("access_token"), "of a user who leaves": gone.text("access_token"),
-		"a client's own": service.text("access_token"), "expired": w.resigned(a.text("access_token"), map[string]any{"exp": w.clock.Now().Unix() - 1}),
-		"another user's session": w.resigned(a.text("access_token"), map[string]any{"sid": claimsOf(t, other.text("access_token"))["sid"]}),
-		"another user":           w.resigned(a.text("access_token"), map[string]any{"sub": w.subOf(other.text("access_token"))}),
-		"another client":         w.resigned(a.text("access_token"), map[string]any{"client_id": "mini"}),
+		"an ID token": a.text("id_token"), "a refresh token": a.text("refresh_token"), "a code": w.code("ada"),
+		"of an ended session":  ended.text("access_token"),
+		"of a disabled client": closed.text("access_token"), "of a disabled user": disabled.text("access_token"),
+		"of a user who leaves": gone.text("access_token"),
+		"a client's own":       service.text("access_token"), "expired": w.resigned(a.text("access_token"),
+			map[string]any{"exp": w.clock.Now().Unix() - 1}),
+		"another user's session": w.resigned(a.text("access_token"),
+			map[string]any{"sid": claimsOf(t, other.text("access_token"))["sid"]}),
+		"another user": w.resigned(a.text("access_token"),
+			map[string]any{"sub": w.subOf(other.text("access_token"))}),
+		"another client": w.resigned(a.text("access_token"), map[string]any{"client_id": "mini"}),
 	})
 	before := w.stateOf(a)
 	for name, token := range bad {
@@ -122,7 +132,8 @@ func TestClientsHaveNoAccountOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addOwn("own-backend", func(c *identity.Client) {
-		c.Confidential, c.SecretHash, c.Grants = true, identity.HashSecret(testSecret), []string{grants.ClientCredentials}
+		c.Confidential, c.SecretHash, c.Grants = true, identity.HashSecret(testSecret),
+			[]string{grants.ClientCredentials}
 		c.Audience = []string{w.issuer}
 	})
 	f := serviceForm().with("client_id", "own-backend")
@@ -146,22 +157,27 @@ func TestAccountTokensInTheWrongPlace(t *testing.T) {
 			requireError(t, w.account(call+query, token, body), http.StatusBadRequest, "invalid_request")
 		}
 		for _, header := range []http.Header{
-			{}, {"Cookie": {"access_token=" + token}}, {"Authorization": {"Bearer"}}, {"Authorization": {"Bearer "}}, {"Authorization": {token}},
+			{}, {"Cookie": {"access_token=" + token}}, {"Authorization": {"Bearer"}},
+			{"Authorization": {"Bearer "}}, {"Authorization": {token}},
 			{"Authorization": {basic("own", "")}}, {"X-Access-Token": {token}},
 		} {
 			refused := w.accountText(call, "", header)
 			requireError(t, refused, http.StatusUnauthorized, "invalid_token")
 			require.Equal(t, `Bearer realm="lingpai"`, refused.header.Get("WWW-Authenticate"))
 		}
-		requireError(t, w.accountText(call, "", http.Header{"Authorization": {"Bearer " + token, "Bearer " + token}}), http.StatusBadRequest, "invalid_request")
+		requireError(t, w.accountText(call, "", http.Header{"Authorization": {"Bearer " + token,
+			"Bearer " + token}}), http.StatusBadRequest, "invalid_request")
 	}
-	requireError(t, w.account("POST /export", "", form{"access_token": token, "current_password": testPassword}), http.StatusUnauthorized, "invalid_token")
-	requireError(t, w.account("POST /users?password=x", "", form{"client_id": "own", "username": "eve", "password": newPassword}), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.account("POST /export", "", form{"access_token": token, "current_password": testPassword}),
+		http.StatusUnauthorized, "invalid_token")
+	requireError(t, w.account("POST /users?password=x", "", form{"client_id": "own", "username": "eve",
+		"password": newPassword}), http.StatusBadRequest, "invalid_request")
 	require.Equal(t, before, w.stateOf(a))
 	w.requireNotLogged(t, token, testPassword)
 }
 
-// TestAnAccountTellsNoMoreThanTheScope: a token with account alone neither sees nor changes what has a scope of its own.
+// TestAnAccountTellsNoMoreThanTheScope: a token with account alone neither sees nor changes what has a scope
+// of its own.
 func TestAnAccountTellsNoMoreThanTheScope(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
@@ -172,7 +188,8 @@ func TestAnAccountTellsNoMoreThanTheScope(t *testing.T) {
 	requireAccount(t, me)
 	require.NotContains(t, me.body, "alice@example.com")
 	require.NotContains(t, me.body, "13812345678")
-	requireError(t, w.account("PUT /profile", narrow, form{"email": "eve@example.com"}), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.account("PUT /profile", narrow, form{"email": "eve@example.com"}), http.StatusBadRequest,
+		"invalid_request")
 	me = w.account("PUT /profile", narrow, form{"nickname": "A"})
 	requireAccount(t, me)
 	require.NotContains(t, me.body, "alice@example.com")

@@ -37,22 +37,37 @@ func TestWhoMayNotRegisterAccounts(t *testing.T) {
 		status int
 		error  string
 	}{
-		"a third party":                  {newcomer("eve", "client_id", "third-party", "client_secret", testSecret), http.StatusBadRequest, "unauthorized_client"},
-		"a third party with the scope":   {newcomer("eve", "client_id", "guest"), http.StatusBadRequest, "unauthorized_client"},
-		"ours without the grant":         {newcomer("eve", "client_id", "codes-of-ours"), http.StatusBadRequest, "unauthorized_client"},
-		"ours without the scope":         {newcomer("eve", "client_id", "no-account"), http.StatusBadRequest, "unauthorized_client"},
-		"unknown":                        {newcomer("eve", "client_id", "nobody"), http.StatusUnauthorized, "invalid_client"},
-		"unknown, hostile":               {newcomer("eve", "client_id", "' OR '1'='1"), http.StatusUnauthorized, "invalid_client"},
-		"none":                           {newcomer("eve", "client_id", ""), http.StatusUnauthorized, "invalid_client"},
-		"disabled":                       {newcomer("eve", "client_id", "closed"), http.StatusUnauthorized, "invalid_client"},
-		"a secret where none belongs":    {newcomer("eve", "client_secret", "x"), http.StatusUnauthorized, "invalid_client"},
-		"no secret":                      {newcomer("eve", "client_id", "house"), http.StatusUnauthorized, "invalid_client"},
-		"a wrong secret":                 {newcomer("eve", "client_id", "house", "client_secret", testSecret), http.StatusUnauthorized, "invalid_client"},
-		"a wrong secret by Basic":        {newcomer("eve", "client_id", "", ":Authorization", basic("house", testSecret)), http.StatusUnauthorized, "invalid_client"},
-		"Basic and another client":       {newcomer("eve", ":Authorization", basic("house", oddSecret)), http.StatusBadRequest, "invalid_request"},
-		"a secret in two places":         {newcomer("eve", "client_id", "house", "client_secret", oddSecret, ":Authorization", basic("house", oddSecret)), http.StatusBadRequest, "invalid_request"},
-		"a token for a client":           {newcomer("eve", ":Authorization", "Bearer x"), http.StatusUnauthorized, "invalid_client"},
-		"a proof, which is not for here": {newcomer("eve", "current_password", newPassword), http.StatusBadRequest, "invalid_request"},
+		"a third party": {newcomer("eve", "client_id", "third-party", "client_secret", testSecret),
+			http.StatusBadRequest, "unauthorized_client"},
+		"a third party with the scope": {newcomer("eve", "client_id", "guest"), http.StatusBadRequest,
+			"unauthorized_client"},
+		"ours without the grant": {newcomer("eve", "client_id", "codes-of-ours"), http.StatusBadRequest,
+			"unauthorized_client"},
+		"ours without the scope": {newcomer("eve", "client_id", "no-account"), http.StatusBadRequest,
+			"unauthorized_client"},
+		"unknown": {newcomer("eve", "client_id", "nobody"), http.StatusUnauthorized,
+			"invalid_client"},
+		"unknown, hostile": {newcomer("eve", "client_id", "' OR '1'='1"), http.StatusUnauthorized,
+			"invalid_client"},
+		"none": {newcomer("eve", "client_id", ""), http.StatusUnauthorized, "invalid_client"},
+		"disabled": {newcomer("eve", "client_id", "closed"), http.StatusUnauthorized,
+			"invalid_client"},
+		"a secret where none belongs": {newcomer("eve", "client_secret", "x"), http.StatusUnauthorized,
+			"invalid_client"},
+		"no secret": {newcomer("eve", "client_id", "house"), http.StatusUnauthorized,
+			"invalid_client"},
+		"a wrong secret": {newcomer("eve", "client_id", "house", "client_secret", testSecret),
+			http.StatusUnauthorized, "invalid_client"},
+		"a wrong secret by Basic": {newcomer("eve", "client_id", "", ":Authorization",
+			basic("house", testSecret)), http.StatusUnauthorized, "invalid_client"},
+		"Basic and another client": {newcomer("eve", ":Authorization", basic("house", oddSecret)),
+			http.StatusBadRequest, "invalid_request"},
+		"a secret in two places": {newcomer("eve", "client_id", "house", "client_secret", oddSecret,
+			":Authorization", basic("house", oddSecret)), http.StatusBadRequest, "invalid_request"},
+		"a token for a client": {newcomer("eve", ":Authorization", "Bearer x"), http.StatusUnauthorized,
+			"invalid_client"},
+		"a proof, which is not for here": {newcomer("eve", "current_password", newPassword), http.StatusBadRequest,
+			"invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := w.account("POST /users", "", c.body)
@@ -71,7 +86,8 @@ func TestWhoMayNotRegisterAccounts(t *testing.T) {
 	w.requireNotLogged(t, newPassword, testSecret, oddSecret, "mallory")
 }
 
-// TestNamesAndPasswordsOfAccountsThatAreRefused: what looks like another's name, and what is guessed first. Nobody is made, nothing is counted.
+// TestNamesAndPasswordsOfAccountsThatAreRefused: what looks like another's name, and what is guessed first.
+// Nobody is made, nothing is counted.
 func TestNamesAndPasswordsOfAccountsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
@@ -105,7 +121,8 @@ func TestNamesAndPasswordsOfAccountsThatAreRefused(t *testing.T) {
 		"a formatting character":    {"eve", newPassword + "\u200b", "weak_password"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireError(t, w.account("POST /users", "", form{"client_id": "own", "username": c.username, "password": c.secret}), http.StatusBadRequest, c.error)
+			requireError(t, w.account("POST /users", "", form{"client_id": "own", "username": c.username,
+				"password": c.secret}), http.StatusBadRequest, c.error)
 		})
 	}
 	require.Equal(t, before, w.users())
@@ -141,7 +158,8 @@ func TestTakenNamesOfAccounts(t *testing.T) {
 	require.Equal(t, before+1, w.users())
 }
 
-// TestMassRegistrationOfAccounts from one address is stopped, and another address goes on. Names cannot be tried out in bulk either.
+// TestMassRegistrationOfAccounts from one address is stopped, and another address goes on. Names cannot be
+// tried out in bulk either.
 func TestMassRegistrationOfAccounts(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t, func(s *settings) { s.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
@@ -171,7 +189,9 @@ func TestTheAddressOfAnAccountIsNotWhatItSays(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
 	for n := range 10 {
-		requireError(t, w.account("POST /users", "", newcomer("alice", ":X-Forwarded-For", fmt.Sprintf("192.0.2.%d", n))), http.StatusConflict, "username_taken")
+		requireError(t, w.account("POST /users", "", newcomer("alice", ":X-Forwarded-For", fmt.Sprintf("192.0.2.%d",
+			n))), http.StatusConflict, "username_taken")
 	}
-	requireError(t, w.account("POST /users", "", newcomer("eve", ":X-Forwarded-For", "192.0.2.99")), http.StatusTooManyRequests, "temporarily_unavailable")
+	requireError(t, w.account("POST /users", "", newcomer("eve", ":X-Forwarded-For", "192.0.2.99")),
+		http.StatusTooManyRequests, "temporarily_unavailable")
 }

@@ -62,7 +62,8 @@ func (w *world) account(call, token string, body form) answer {
 	return w.accountText(call, string(text), header)
 }
 
-// accountText sends a body as it is, as JSON unless the header says what else it is. Every answer is held against the API's description.
+// accountText sends a body as it is, as JSON unless the header says what else it is. Every answer is held
+// against the API's description.
 func (w *world) accountText(call, body string, header http.Header) answer {
 	w.t.Helper()
 	method, path, _ := strings.Cut(call, " ")
@@ -127,7 +128,8 @@ func (w *world) requireOver(t testing.TB, sessions ...answer) {
 	t.Helper()
 	for _, a := range sessions {
 		requireError(t, w.token(ownRefresh(a)), http.StatusBadRequest, "invalid_grant")
-		requireError(t, w.account("GET /profile", a.text("access_token"), nil), http.StatusUnauthorized, "invalid_token")
+		requireError(t, w.account("GET /profile", a.text("access_token"), nil), http.StatusUnauthorized,
+			"invalid_token")
 	}
 }
 
@@ -153,7 +155,8 @@ func TestRegisteringAnAccount(t *testing.T) {
 	requireAccount(t, me)
 	today := w.clock.Now().UTC().Format(time.DateOnly)
 	require.Equal(t, map[string]any{
-		"sub": a.text("sub"), "username": "Ada", "has_password": true, "profile": map[string]any{}, "email_verified": false, "accounts": []any{},
+		"sub": a.text("sub"), "username": "Ada", "has_password": true, "profile": map[string]any{},
+		"email_verified": false, "accounts": []any{},
 		"created": today, "last_seen": today,
 	}, me.members)
 	require.Equal(t, []string{identity.EventRegistered}, w.eventKinds(t))
@@ -165,7 +168,8 @@ func TestTheProfileOfAnAccountIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
 	a := w.at(testApp, "ada")
-	chosen := form{"name": "Ada Lovelace", "nickname": "The Countess", "picture": "https://example.com/a.png", "gender": "female", "locale": "zh_CN", "email": "ada@example.com"}
+	chosen := form{"name": "Ada Lovelace", "nickname": "The Countess", "picture": "https://example.com/a.png",
+		"gender": "female", "locale": "zh_CN", "email": "ada@example.com"}
 	me := w.account("PUT /profile", a.text("access_token"), chosen)
 	requireAccount(t, me)
 	kept := map[string]any{}
@@ -183,8 +187,11 @@ func TestTheProfileOfAnAccountIsReplaced(t *testing.T) {
 
 	me = w.account("PUT /profile", a.text("access_token"), form{"nickname": "A"})
 	require.Equal(t, map[string]any{"nickname": "A"}, me.members["profile"], "what is left out is removed")
-	requireError(t, w.account("PUT /profile", a.text("access_token"), form{"picture": "javascript:alert(1)"}), http.StatusBadRequest, "invalid_request")
-	require.Equal(t, map[string]any{"nickname": "A"}, w.account("PUT /profile", a.text("access_token"), form{"nickname": "A"}).members["profile"])
+	requireError(t, w.account("PUT /profile", a.text("access_token"), form{"picture": "javascript:alert(1)"}),
+		http.StatusBadRequest, "invalid_request")
+	require.Equal(t, map[string]any{"nickname": "A"}, w.account("PUT /profile", a.text("access_token"),
+		form{"nickname": "A"}).members["profile"])
 	require.NotContains(t, w.userinfoOf(a).members, "name")
-	require.Equal(t, "A", claimsOf(t, w.token(ownRefresh(a).with("scope", "openid profile")).text("id_token"))["nickname"])
+	require.Equal(t, "A", claimsOf(t, w.token(ownRefresh(a).with("scope", "openid profile")).text(
+		"id_token"))["nickname"])
 }

@@ -17,8 +17,10 @@ func TestAddingAPasswordToAnAccount(t *testing.T) {
 	w := newAccountWorld(t)
 	a, other := w.at(testApp, "ada"), w.at(testApp, "ada")
 	proof := w.proofBy(testApp, "ada")
-	requireError(t, w.account("PUT /password", a.text("access_token"), proof.with("password", newPassword)), http.StatusBadRequest, "invalid_request")
-	requireNoContent(t, w.account("PUT /password", a.text("access_token"), proof.with("username", "Ada", "password", newPassword)))
+	requireError(t, w.account("PUT /password", a.text("access_token"), proof.with("password", newPassword)),
+		http.StatusBadRequest, "invalid_request")
+	requireNoContent(t, w.account("PUT /password", a.text("access_token"), proof.with("username", "Ada",
+		"password", newPassword)))
 	w.requireOver(t, a, other)
 	back := w.token(ownPassword("ada", newPassword))
 	requireTokens(t, back)
@@ -37,7 +39,8 @@ func TestChangingThePasswordOfAnAccount(t *testing.T) {
 	a := w.registered("ada", testPassword)
 	other, bystander := w.token(ownPassword("ada", testPassword)), w.at(testApp, "bob")
 	change := form{"current_password": testPassword, "password": newPassword}
-	requireError(t, w.account("PUT /password", a.text("access_token"), change.with("username", "bob")), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.account("PUT /password", a.text("access_token"), change.with("username", "bob")),
+		http.StatusBadRequest, "invalid_request")
 	requireNoContent(t, w.account("PUT /password", a.text("access_token"), change.with("username", "ADA")))
 	w.requireOver(t, a, other)
 	w.requireAlive(t, bystander)
@@ -51,10 +54,12 @@ func TestAForgottenPasswordOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
 	a := w.registered("ada", testPassword)
-	requireNoContent(t, w.account("POST /links", a.text("access_token"), form{"current_password": testPassword, "appid": testApp, "code": w.code("ada")}))
+	requireNoContent(t, w.account("POST /links", a.text("access_token"), form{"current_password": testPassword,
+		"appid": testApp, "code": w.code("ada")}))
 	byCode := w.at(testApp, "ada")
 	require.Equal(t, w.subOf(a.text("access_token")), w.subOf(byCode.text("access_token")))
-	requireNoContent(t, w.account("PUT /password", byCode.text("access_token"), w.proofBy(testApp, "ada").with("password", newPassword)))
+	requireNoContent(t, w.account("PUT /password", byCode.text("access_token"),
+		w.proofBy(testApp, "ada").with("password", newPassword)))
 	w.requireOver(t, a, byCode)
 	requireError(t, w.token(ownPassword("ada", testPassword)), http.StatusBadRequest, "invalid_grant")
 	requireTokens(t, w.token(ownPassword("ada", newPassword)))
@@ -68,25 +73,30 @@ func TestLinkingASecondAccount(t *testing.T) {
 	sub := w.subOf(a.text("access_token"))
 	code := w.codeOf(otherApp, "ada")
 	link := form{"appid": otherApp, "code": code}
-	requireNoContent(t, w.account("POST /links", a.text("access_token"), w.proofBy(testApp, "ada").with("appid", otherApp, "code", code)))
+	requireNoContent(t, w.account("POST /links", a.text("access_token"), w.proofBy(testApp, "ada").with("appid",
+		otherApp, "code", code)))
 	second := w.at(otherApp, "ada")
 	require.Equal(t, sub, w.subOf(second.text("access_token")))
 	today := w.account("GET /profile", a.text("access_token"), nil).members["created"]
 	require.Equal(t, []any{
-		map[string]any{"platform": "wechat", "app": testApp, "since": today}, map[string]any{"platform": "wechat", "app": otherApp, "since": today},
+		map[string]any{"platform": "wechat", "app": testApp, "since": today}, map[string]any{"platform": "wechat",
+			"app": otherApp, "since": today},
 	}, w.account("GET /profile", a.text("access_token"), nil).members["accounts"])
 	again := w.proofBy(otherApp, "ada").with("appid", otherApp, "code", w.codeOf(otherApp, "ada"))
 	requireNoContent(t, w.account("POST /links", a.text("access_token"), again))
 	require.Len(t, w.account("GET /profile", a.text("access_token"), nil).members["accounts"], 2)
 
 	unlink := form{"platform": "wechat", "appid": otherApp}
-	requireNoContent(t, w.account("POST /links/remove", second.text("access_token"), w.proofBy(testApp, "ada").with("platform", "wechat", "appid", otherApp)))
+	requireNoContent(t, w.account("POST /links/remove", second.text("access_token"),
+		w.proofBy(testApp, "ada").with("platform", "wechat", "appid", otherApp)))
 	w.requireOver(t, second)
 	w.requireAlive(t, a)
 	require.Len(t, w.account("GET /profile", a.text("access_token"), nil).members["accounts"], 1)
-	requireError(t, w.account("POST /links/remove", a.text("access_token"), unlink), http.StatusNotFound, "unknown_account")
+	requireError(t, w.account("POST /links/remove", a.text("access_token"), unlink), http.StatusNotFound,
+		"unknown_account")
 	require.NotEqual(t, sub, w.subOf(w.at(otherApp, "ada").text("access_token")), "it leads here no more")
-	require.Subset(t, w.eventKinds(t), []string{identity.EventLinked + " wechat " + otherApp, identity.EventUnlinked + " wechat " + otherApp})
+	require.Subset(t, w.eventKinds(t), []string{identity.EventLinked + " wechat " + otherApp,
+		identity.EventUnlinked + " wechat " + otherApp})
 	w.requireNotLogged(t, link["code"], second.text("access_token"))
 }
 
@@ -102,8 +112,10 @@ func TestTheOnlyAppOfAnAccountsClientNeedsNoName(t *testing.T) {
 	w.addOwn("two", nil)
 	b := w.token(form{"grant_type": "wechat_code", "client_id": "two", "appid": testApp, "code": w.code("ada")})
 	code := w.code("ada")
-	requireError(t, w.account("POST /export", b.text("access_token"), form{"proof_code": code}), http.StatusBadRequest, "invalid_request")
-	requireAccount(t, w.account("POST /export", b.text("access_token"), form{"proof_code": code, "proof_appid": testApp}))
+	requireError(t, w.account("POST /export", b.text("access_token"), form{"proof_code": code}),
+		http.StatusBadRequest, "invalid_request")
+	requireAccount(t, w.account("POST /export", b.text("access_token"), form{"proof_code": code,
+		"proof_appid": testApp}))
 }
 
 // TestBrowserCodesProveNobodyToAnAccount and link nothing: whoever reads a browser's address could send them.
@@ -129,7 +141,8 @@ func TestBrowserCodesProveNobodyToAnAccount(t *testing.T) {
 		code := w.oauthCode(wechattest.OAuthCode{AppID: accountApp, User: "ada"})
 		for _, refused := range []answer{
 			w.account("POST /export", a.text("access_token"), form{"proof_code": code, "proof_appid": accountApp}),
-			w.account("POST /links", a.text("access_token"), w.proofBy(testApp, "ada").with("appid", accountApp, "code", code)),
+			w.account("POST /links", a.text("access_token"), w.proofBy(testApp, "ada").with("appid", accountApp,
+				"code", code)),
 		} {
 			requireError(t, refused, http.StatusBadRequest, "unauthorized_client")
 		}

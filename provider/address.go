@@ -10,8 +10,9 @@ import (
 // ipv6Site is what one IPv6 customer is given, so addresses within it count as one.
 const ipv6Site = 64
 
-// clientAddress says who is calling, for rates and for a share of the hashing: the connection's address, or, behind proxies that we
-// trust, the last address of X-Forwarded-For that is not theirs. What a stranger writes into the header counts for nothing.
+// clientAddress says who is calling, for rates and for a share of the hashing: the connection's address, or,
+// behind proxies that we trust, the last address of X-Forwarded-For that is not theirs. What a stranger
+// writes into the header counts for nothing.
 func clientAddress(r *http.Request, proxies []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -16,7 +16,8 @@ func hopeless(forwardedFor ...string) (string, http.Header) {
 	return body, header
 }
 
-// TestWhoIsCalling: two sign-ins count together if, and only if, they come from one address, as far as a header can be believed.
+// TestWhoIsCalling: two sign-ins count together if, and only if, they come from one address, as far as a
+// header can be believed.
 func TestWhoIsCalling(t *testing.T) {
 	t.Parallel()
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -26,28 +27,48 @@ func TestWhoIsCalling(t *testing.T) {
 		first, second []string
 		same          bool
 	}{
-		"a stranger's header is not believed":                     {nil, []string{"192.0.2.1"}, []string{"192.0.2.2"}, true},
-		"a stranger's header frames nobody":                       {nil, []string{"192.0.2.1"}, nil, true},
-		"a trusted proxy's header is":                             {loopback, []string{"192.0.2.1"}, []string{"192.0.2.2"}, false},
-		"the same by a trusted proxy":                             {loopback, []string{"192.0.2.1"}, []string{"192.0.2.1"}, true},
-		"what the caller wrote before the proxy counts for none":  {loopback, []string{"192.0.2.77, 192.0.2.1"}, []string{"192.0.2.78, 192.0.2.1"}, true},
-		"nor in a line of its own":                                {loopback, []string{"192.0.2.77", "192.0.2.1"}, []string{"192.0.2.78", "192.0.2.1"}, true},
-		"nor garbage":                                             {loopback, []string{"' OR 1=1, 192.0.2.1"}, []string{"unknown,,%00, 192.0.2.1"}, true},
-		"nor a trusted address":                                   {loopback, []string{"127.0.0.9, 192.0.2.1"}, []string{"192.0.2.1"}, true},
-		"through two proxies":                                     {chain, []string{"192.0.2.1, 10.1.2.3"}, []string{"192.0.2.2, 10.1.2.3"}, false},
-		"through two proxies, with something written before":      {chain, []string{"192.0.2.9, 192.0.2.1, 10.1.2.3"}, []string{"192.0.2.1, 10.4.5.6"}, true},
-		"an untrusted proxy between is the caller":                {loopback, []string{"192.0.2.1, 10.1.2.3"}, []string{"192.0.2.2, 10.1.2.3"}, true},
-		"IPv6 addresses of one customer":                          {loopback, []string{"2001:db8:1:2::1"}, []string{"2001:db8:1:2:ffff::9"}, true},
-		"IPv6 addresses of two":                                   {loopback, []string{"2001:db8:1:2::1"}, []string{"2001:db8:1:3::1"}, false},
-		"an address with its port":                                {loopback, []string{"192.0.2.1:1234"}, []string{"192.0.2.1:5678"}, true},
-		"two addresses with their ports":                          {loopback, []string{"192.0.2.1:1234"}, []string{"192.0.2.2:1234"}, false},
-		"IPv6 with zones":                                         {loopback, []string{"fe80::1%a"}, []string{"fe80::1%b"}, true},
-		"IPv4 in two spellings":                                   {loopback, []string{"192.0.2.1"}, []string{"::ffff:192.0.2.1"}, true},
-		"IPv4 in hexadecimal":                                     {loopback, []string{"192.0.2.1"}, []string{"::ffff:c000:201"}, true},
-		"no header from a trusted proxy is the proxy":             {loopback, nil, []string{""}, true},
-		"what is no address from a trusted proxy is the proxy":    {loopback, []string{"unknown"}, []string{"_hidden"}, true},
-		"IPv6 through a proxy with an IPv6 address":               {chain, []string{"2001:db8:1:2::1, fd00::7"}, []string{"2001:db8:1:2::5, fd00::8"}, true},
-		"a caller who names himself a proxy's neighbour is still": {chain, []string{"10.9.9.9, 192.0.2.1"}, []string{"10.8.8.8, 192.0.2.1"}, true},
+		"a stranger's header is not believed": {nil, []string{"192.0.2.1"},
+			[]string{"192.0.2.2"}, true},
+		"a stranger's header frames nobody": {nil, []string{"192.0.2.1"}, nil, true},
+		"a trusted proxy's header is": {loopback, []string{"192.0.2.1"},
+			[]string{"192.0.2.2"}, false},
+		"the same by a trusted proxy": {loopback, []string{"192.0.2.1"},
+			[]string{"192.0.2.1"}, true},
+		"what the caller wrote before the proxy counts for none": {loopback, []string{"192.0.2.77, 192.0.2.1"},
+			[]string{"192.0.2.78, 192.0.2.1"}, true},
+		"nor in a line of its own": {loopback, []string{"192.0.2.77", "192.0.2.1"},
+			[]string{"192.0.2.78", "192.0.2.1"}, true},
+		"nor garbage": {loopback, []string{"' OR 1=1, 192.0.2.1"},
+			[]string{"unknown,,%00, 192.0.2.1"}, true},
+		"nor a trusted address": {loopback, []string{"127.0.0.9, 192.0.2.1"},
+			[]string{"192.0.2.1"}, true},
+		"through two proxies": {chain, []string{"192.0.2.1, 10.1.2.3"},
+			[]string{"192.0.2.2, 10.1.2.3"}, false},
+		"through two proxies, with something written before": {chain,
+			[]string{"192.0.2.9, 192.0.2.1, 10.1.2.3"}, []string{"192.0.2.1, 10.4.5.6"}, true},
+		"an untrusted proxy between is the caller": {loopback, []string{"192.0.2.1, 10.1.2.3"},
+			[]string{"192.0.2.2, 10.1.2.3"}, true},
+		"IPv6 addresses of one customer": {loopback, []string{"2001:db8:1:2::1"},
+			[]string{"2001:db8:1:2:ffff::9"}, true},
+		"IPv6 addresses of two": {loopback, []string{"2001:db8:1:2::1"},
+			[]string{"2001:db8:1:3::1"}, false},
+		"an address with its port": {loopback, []string{"192.0.2.1:1234"},
+			[]string{"192.0.2.1:5678"}, true},
+		"two addresses with their ports": {loopback, []string{"192.0.2.1:1234"},
+			[]string{"192.0.2.2:1234"}, false},
+		"IPv6 with zones": {loopback, []string{"fe80::1%a"},
+			[]string{"fe80::1%b"}, true},
+		"IPv4 in two spellings": {loopback, []string{"192.0.2.1"},
+			[]string{"::ffff:192.0.2.1"}, true},
+		"IPv4 in hexadecimal": {loopback, []string{"192.0.2.1"},
+			[]string{"::ffff:c000:201"}, true},
+		"no header from a trusted proxy is the proxy": {loopback, nil, []string{""}, true},
+		"what is no address from a trusted proxy is the proxy": {loopback, []string{"unknown"},
+			[]string{"_hidden"}, true},
+		"IPv6 through a proxy with an IPv6 address": {chain, []string{"2001:db8:1:2::1, fd00::7"},
+			[]string{"2001:db8:1:2::5, fd00::8"}, true},
+		"a caller who names himself a proxy's neighbour is still": {chain, []string{"10.9.9.9, 192.0.2.1"},
+			[]string{"10.8.8.8, 192.0.2.1"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(s *settings) { s.proxies, s.perAddress = c.proxies, 1 })
@@ -72,7 +93,8 @@ func TestOtherHeadersSayNothingOfTheCaller(t *testing.T) {
 	})
 	body, header := hopeless("192.0.2.1")
 	requireError(t, w.post("/token", body, header), http.StatusBadRequest, "invalid_grant")
-	for n, name := range []string{"X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Originating-Ip"} {
+	for n, name := range []string{"X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip", "X-Client-Ip",
+		"X-Cluster-Client-Ip", "X-Originating-Ip"} {
 		body, header = hopeless("192.0.2.1")
 		header.Set(name, "192.0.2."+string(rune('2'+n)))
 		requireError(t, w.post("/token", body, header), http.StatusTooManyRequests, "temporarily_unavailable")

@@ -25,7 +25,8 @@ func (e *appTokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.answers.refuse(w, r, err)
 		return
 	}
-	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "app token given", slog.String("client", token.ClientID), slog.String("appid", token.AppID))
+	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "app token given", slog.String("client", token.ClientID),
+		slog.String("appid", token.AppID))
 	writeJSON(w, http.StatusOK, token)
 }
 

@@ -71,7 +71,8 @@ func TestBackEndsGetAppTokens(t *testing.T) {
 	require.Equal(t, first, requireAppToken(t, a, testApp))
 	require.InDelta(t, 3600, a.members["expires_in"], 5)
 	w.clock.Move(56 * time.Minute)
-	require.NotEqual(t, first, requireAppToken(t, w.appToken(w.brokerToken("broker")), testApp), "renewed before its end")
+	require.NotEqual(t, first, requireAppToken(t, w.appToken(w.brokerToken("broker")), testApp),
+		"renewed before its end")
 	w.requireLogOfNoSecrets(t)
 	require.NotContains(t, w.log.String(), first)
 	require.Contains(t, w.log.String(), `"msg":"app token given"`)
@@ -95,7 +96,8 @@ func TestParallelBackEndsMakeOneFetch(t *testing.T) {
 	require.Equal(t, 1, w.appTokenFetches())
 }
 
-// TestTheScopeOfAppTokens is given to a client itself, by name, and alone: its token is for this server and no other may see it.
+// TestTheScopeOfAppTokens is given to a client itself, by name, and alone: its token is for this server and
+// no other may see it.
 func TestTheScopeOfAppTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -111,9 +113,12 @@ func TestTheScopeOfAppTokens(t *testing.T) {
 		"with another scope":   brokerForm("broker").with("scope", grants.ScopeAppToken+" api"),
 		"behind another scope": brokerForm("broker").with("scope", "api "+grants.ScopeAppToken),
 		"not registered":       brokerForm("service"),
-		"a user by password":   passwordForm("alice", testPassword).with("client_id", "broker", "scope", grants.ScopeAppToken),
-		"a user by wechat":     w.wechatCode("alice").with("client_id", "broker", "client_secret", testSecret, "scope", "api "+grants.ScopeAppToken),
-		"a user by the URN": w.wechatCode("alice").with("client_id", "broker", "client_secret", testSecret, "scope", grants.ScopeAppToken,
+		"a user by password": passwordForm("alice", testPassword).with("client_id", "broker", "scope",
+			grants.ScopeAppToken),
+		"a user by wechat": w.wechatCode("alice").with("client_id", "broker", "client_secret", testSecret,
+			"scope", "api "+grants.ScopeAppToken),
+		"a user by the URN": w.wechatCode("alice").with("client_id", "broker", "client_secret", testSecret, "scope",
+			grants.ScopeAppToken,
 			"grant_type", "urn:lingpai:oauth:grant-type:wechat_code"),
 		"in capitals": brokerForm("broker").with("scope", "WECHAT.APP_TOKEN"),
 	} {
@@ -134,7 +139,8 @@ func TestRecordsGiveNoUserTheScope(t *testing.T) {
 	require.NoError(t, w.database.Clients().Create(ctx, old))
 	signedIn := w.signIn("alice", "client_id", "old")
 	require.Equal(t, "api", signedIn.text("scope"))
-	requireError(t, w.token(w.wechatCode("alice").with("client_id", "old", "scope", grants.ScopeAppToken)), http.StatusBadRequest, "invalid_scope")
+	requireError(t, w.token(w.wechatCode("alice").with("client_id", "old", "scope", grants.ScopeAppToken)),
+		http.StatusBadRequest, "invalid_scope")
 	requireError(t, w.token(brokerForm("old").with("client_secret", "")), http.StatusBadRequest, "unauthorized_client")
 	old.ID, old.Confidential, old.SecretHash = "old-service", true, identity.HashSecret(testSecret)
 	require.NoError(t, w.database.Clients().Create(ctx, old))
@@ -153,15 +159,18 @@ func (w *world) session(t *testing.T, client, scope string, audience ...string) 
 	record, err := w.database.Clients().Find(ctx, client)
 	require.NoError(t, err)
 	record.Audience = append(audience, record.Audience[len(audience):]...)
-	set, err := w.mint().Issue(ctx, tokens.Authorization{Client: record, User: user, Scope: scope, Method: identity.MethodPassword, AuthTime: w.clock.Now()})
+	set, err := w.mint().Issue(ctx, tokens.Authorization{Client: record, User: user, Scope: scope,
+		Method: identity.MethodPassword, AuthTime: w.clock.Now()})
 	require.NoError(t, err)
 	return set
 }
 
 func (w *world) mint() *tokens.Issuer {
 	return tokens.New(tokens.Config{
-		Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(), Profiles: w.database.Profiles(),
-		AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20, Now: w.clock.Now,
+		Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
+		Profiles:  w.database.Profiles(),
+		AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20,
+		Now: w.clock.Now,
 	})
 }
 
@@ -186,8 +195,9 @@ func TestWhoGetsNoAppToken(t *testing.T) {
 		require.NoError(t, w.database.Clients().Create(ctx, client))
 	}
 	for name, token := range map[string]string{
-		"a user":                            w.signIn("alice").text("access_token"),
-		"a user of the client":              w.token(passwordForm("alice", testPassword).with("client_id", "broker")).text("access_token"),
+		"a user": w.signIn("alice").text("access_token"),
+		"a user of the client": w.token(passwordForm("alice", testPassword).with("client_id",
+			"broker")).text("access_token"),
 		"a user with the scope, for us":     w.session(t, "broker", scope, w.issuer).AccessToken,
 		"the client without the scope":      w.token(brokerForm("broker").with("scope", "api")).text("access_token"),
 		"no scope":                          own("broker", "", w.issuer),
@@ -238,7 +248,8 @@ func TestAppsThatAreNotTheClients(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	one, two, none := w.brokerToken("broker"), w.brokerToken("broker-2"), w.brokerToken("broker-none")
-	for _, app := range append(hostileTexts()[:17], otherApp, "wx0000000000000000", testApp+" ", strings.ToUpper(testApp), testApp+","+otherApp) {
+	for _, app := range append(hostileTexts()[:17], otherApp, "wx0000000000000000", testApp+" ",
+		strings.ToUpper(testApp), testApp+","+otherApp) {
 		a := w.appToken(one, "appid", app)
 		requireError(t, a, http.StatusBadRequest, "invalid_request")
 		require.NotContains(t, a.body, app)
@@ -254,19 +265,22 @@ func TestAppTokenRequestsThatAreNone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	token := w.brokerToken("broker")
-	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodTrace} {
+	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodOptions,
+		http.MethodTrace} {
 		a := w.ask(method, "/wechat/app_token", nil, bearer(token))
 		requireError(t, a, http.StatusMethodNotAllowed, "invalid_request")
 		require.Equal(t, http.MethodPost, a.header.Get("Allow"))
 	}
-	require.Equal(t, http.StatusMethodNotAllowed, w.ask(http.MethodHead, "/wechat/app_token", nil, bearer(token)).status)
+	require.Equal(t, http.StatusMethodNotAllowed, w.ask(http.MethodHead, "/wechat/app_token", nil,
+		bearer(token)).status)
 	for name, a := range map[string]answer{
-		"token in the query":     w.post("/wechat/app_token?access_token="+token, "", nil),
-		"token there too":        w.post("/wechat/app_token?access_token="+token, "", bearer(token)),
-		"appid in the query":     w.post("/wechat/app_token?appid="+testApp, "", bearer(token)),
-		"token in the form":      w.post("/wechat/app_token", "access_token="+token, nil),
-		"token in the form too":  w.post("/wechat/app_token", "access_token="+token, bearer(token)),
-		"two tokens":             w.post("/wechat/app_token", "", http.Header{"Authorization": {"Bearer " + token, "Bearer " + token}}),
+		"token in the query":    w.post("/wechat/app_token?access_token="+token, "", nil),
+		"token there too":       w.post("/wechat/app_token?access_token="+token, "", bearer(token)),
+		"appid in the query":    w.post("/wechat/app_token?appid="+testApp, "", bearer(token)),
+		"token in the form":     w.post("/wechat/app_token", "access_token="+token, nil),
+		"token in the form too": w.post("/wechat/app_token", "access_token="+token, bearer(token)),
+		"two tokens": w.post("/wechat/app_token", "", http.Header{"Authorization": {"Bearer " + token,
+			"Bearer " + token}}),
 		"appid twice":            w.post("/wechat/app_token", "appid="+testApp+"&appid="+otherApp, bearer(token)),
 		"a control character":    w.post("/wechat/app_token", "appid=%00"+testApp, bearer(token)),
 		"a malformed form":       w.post("/wechat/app_token", "appid=%zz", bearer(token)),
@@ -277,17 +291,20 @@ func TestAppTokenRequestsThatAreNone(t *testing.T) {
 			require.Contains(t, []int{http.StatusBadRequest, http.StatusNotFound}, a.status)
 		})
 	}
-	requireError(t, w.post("/wechat/app_token", `{"appid":"`+testApp+`"}`, http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}),
+	requireError(t, w.post("/wechat/app_token", `{"appid":"`+testApp+`"}`,
+		http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}),
 		http.StatusUnsupportedMediaType, "invalid_request")
 	for name, header := range map[string]http.Header{
-		"none": {}, "Basic": {"Authorization": {basic("broker", testSecret)}}, "in a cookie": {"Cookie": {"access_token=" + token}}, "Bearer alone": {"Authorization": {"Bearer "}},
+		"none": {}, "Basic": {"Authorization": {basic("broker", testSecret)}},
+		"in a cookie": {"Cookie": {"access_token=" + token}}, "Bearer alone": {"Authorization": {"Bearer "}},
 	} {
 		a := w.post("/wechat/app_token", "client_id=broker&client_secret="+testSecret, header)
 		requireError(t, a, http.StatusUnauthorized, "invalid_token")
 		require.Equal(t, `Bearer realm="lingpai"`, a.header.Get("WWW-Authenticate"), name)
 	}
 	require.Zero(t, w.appTokenFetches())
-	require.Empty(t, w.ask(http.MethodOptions, "/wechat/app_token", nil, preflight(testOrigin, http.MethodPost, "authorization")).header.Get("Access-Control-Allow-Origin"), "scripts have no business here")
+	require.Empty(t, w.ask(http.MethodOptions, "/wechat/app_token", nil, preflight(testOrigin, http.MethodPost,
+		"authorization")).header.Get("Access-Control-Allow-Origin"), "scripts have no business here")
 	require.Empty(t, w.appToken(token, ":Origin", testOrigin).header.Get("Access-Control-Allow-Origin"))
 	require.NotContains(t, w.log.String(), token)
 }
@@ -299,7 +316,8 @@ func TestCallersCannotForceARefresh(t *testing.T) {
 	token := w.brokerToken("broker")
 	first := requireAppToken(t, w.appToken(token), testApp)
 	for _, name := range []string{"force_refresh", "force", "refresh", "forceRefresh", "grant_type"} {
-		require.Equal(t, first, requireAppToken(t, w.appToken(token, name, "true", ":Cache-Control", "no-cache"), testApp))
+		require.Equal(t, first, requireAppToken(t, w.appToken(token, name, "true", ":Cache-Control", "no-cache"),
+			testApp))
 	}
 	require.Equal(t, 1, w.appTokenFetches())
 }
@@ -316,13 +334,20 @@ func TestWechatGivesNoAppToken(t *testing.T) {
 		"wrong AppSecret":      {wechattest.Fault{Errcode: 40125}, http.StatusInternalServerError, "server_error", 0},
 		"wrong AppSecret, old": {wechattest.Fault{Errcode: 40001}, http.StatusInternalServerError, "server_error", 0},
 		"allow-list":           {wechattest.Fault{Errcode: 40164}, http.StatusInternalServerError, "server_error", 0},
-		"quota":                {wechattest.Fault{Errcode: 45009}, http.StatusServiceUnavailable, "temporarily_unavailable", 600},
-		"rate":                 {wechattest.Fault{Errcode: 45011}, http.StatusServiceUnavailable, "temporarily_unavailable", 60},
-		"busy":                 {wechattest.Fault{Errcode: -1}, http.StatusServiceUnavailable, "temporarily_unavailable", 5},
-		"a code's number":      {wechattest.Fault{Errcode: 40029}, http.StatusServiceUnavailable, "temporarily_unavailable", 5},
-		"slow":                 {wechattest.Fault{DelayMS: 10_000}, http.StatusServiceUnavailable, "temporarily_unavailable", 5},
-		"HTML":                 {wechattest.Fault{Body: "html"}, http.StatusServiceUnavailable, "temporarily_unavailable", 5},
-		"dropped":              {wechattest.Fault{Drop: true}, http.StatusServiceUnavailable, "temporarily_unavailable", 5},
+		"quota": {wechattest.Fault{Errcode: 45009}, http.StatusServiceUnavailable,
+			"temporarily_unavailable", 600},
+		"rate": {wechattest.Fault{Errcode: 45011}, http.StatusServiceUnavailable,
+			"temporarily_unavailable", 60},
+		"busy": {wechattest.Fault{Errcode: -1}, http.StatusServiceUnavailable,
+			"temporarily_unavailable", 5},
+		"a code's number": {wechattest.Fault{Errcode: 40029}, http.StatusServiceUnavailable,
+			"temporarily_unavailable", 5},
+		"slow": {wechattest.Fault{DelayMS: 10_000}, http.StatusServiceUnavailable,
+			"temporarily_unavailable", 5},
+		"HTML": {wechattest.Fault{Body: "html"}, http.StatusServiceUnavailable,
+			"temporarily_unavailable", 5},
+		"dropped": {wechattest.Fault{Drop: true}, http.StatusServiceUnavailable,
+			"temporarily_unavailable", 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -107,7 +107,8 @@ func (w *world) wechatCode(user string) form {
 }
 
 func passwordForm(username, secret string) form {
-	return form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret, "username": username, "password": secret}
+	return form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret,
+		"username": username, "password": secret}
 }
 
 func refreshForm(token string) form {
@@ -131,9 +132,11 @@ func requireTokens(t testing.TB, a answer) {
 	require.Equal(t, "Bearer", a.members["token_type"])
 	require.Len(t, strings.Split(a.text("access_token"), "."), 3)
 	seconds, isNumber := a.members["expires_in"].(float64)
-	require.True(t, isNumber && seconds > 0 && seconds == float64(int64(seconds)), "expires_in is a whole number: %v", a.members["expires_in"])
+	require.True(t, isNumber && seconds > 0 && seconds == float64(int64(seconds)),
+		"expires_in is a whole number: %v", a.members["expires_in"])
 	for name := range a.members {
-		require.Contains(t, []string{"access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token", "profile_status", "signature_status", "phone_status"}, name)
+		require.Contains(t, []string{"access_token", "token_type", "expires_in", "refresh_token", "scope",
+			"id_token", "profile_status", "signature_status", "phone_status"}, name)
 	}
 }
 
@@ -151,8 +154,10 @@ func requireError(t testing.TB, a answer, status int, name string) {
 	for member := range a.members {
 		require.Contains(t, []string{"error", "error_description", "error_uri", "request_id", "wechat_errcode"}, member)
 	}
-	require.Equal(t, status == http.StatusUnauthorized || status == http.StatusForbidden, a.header.Get("WWW-Authenticate") != "", "a challenge with 401 and 403 only")
-	require.Equal(t, status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable, a.header.Get("Retry-After") != "", "Retry-After where waiting helps")
+	require.Equal(t, status == http.StatusUnauthorized || status == http.StatusForbidden,
+		a.header.Get("WWW-Authenticate") != "", "a challenge with 401 and 403 only")
+	require.Equal(t, status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable,
+		a.header.Get("Retry-After") != "", "Retry-After where waiting helps")
 }
 
 func requireJSON(t testing.TB, a answer) {

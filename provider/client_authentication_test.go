@@ -27,17 +27,23 @@ func TestClientsAuthenticateByHeaderOrForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, pairs := range map[string][]string{
-		"public, client_id alone":                     {},
-		"public, Basic without secret":                {"client_id", "", ":Authorization", basic("mini", "")},
-		"public, empty secret counts as none":         {"client_secret", ""},
-		"secret in the form":                          {"client_id", "backend", "client_secret", testSecret, "appid", testApp},
-		"Basic":                                       {"client_id", "", ":Authorization", basic("backend", testSecret), "appid", testApp},
-		"Basic, any case":                             {"client_id", "", ":Authorization", strings.Replace(basic("backend", testSecret), "Basic", "bAsIc", 1), "appid", testApp},
-		"Basic and the same client_id":                {"client_id", "backend", ":Authorization", basic("backend", testSecret), "appid", testApp},
-		"odd secret in the form":                      {"client_id", "odd", "client_secret", oddSecret},
-		"odd secret by Basic, form-encoded":           {"client_id", "", ":Authorization", rawBasic("odd:a%3Ab%25%2Bc")},
+		"public, client_id alone":             {},
+		"public, Basic without secret":        {"client_id", "", ":Authorization", basic("mini", "")},
+		"public, empty secret counts as none": {"client_secret", ""},
+		"secret in the form": {"client_id", "backend", "client_secret", testSecret,
+			"appid", testApp},
+		"Basic": {"client_id", "", ":Authorization",
+			basic("backend", testSecret), "appid", testApp},
+		"Basic, any case": {"client_id", "", ":Authorization",
+			strings.Replace(basic("backend", testSecret), "Basic", "bAsIc", 1), "appid", testApp},
+		"Basic and the same client_id": {"client_id", "backend", ":Authorization",
+			basic("backend", testSecret), "appid", testApp},
+		"odd secret in the form": {"client_id", "odd", "client_secret", oddSecret},
+		"odd secret by Basic, form-encoded": {"client_id", "", ":Authorization",
+			rawBasic("odd:a%3Ab%25%2Bc")},
 		"odd secret by Basic, colon left as it stood": {"client_id", "", ":Authorization", rawBasic("odd:a:b%25%2Bc")},
-		"id with needless escapes":                    {"client_id", "", ":Authorization", rawBasic("%6fdd:a%3Ab%25%2Bc")},
+		"id with needless escapes": {"client_id", "", ":Authorization",
+			rawBasic("%6fdd:a%3Ab%25%2Bc")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireTokens(t, w.token(w.wechatCode("alice").with(pairs...)))
@@ -45,25 +51,30 @@ func TestClientsAuthenticateByHeaderOrForm(t *testing.T) {
 	}
 }
 
-// TestClientsThatAreNotProved all get one answer, byte for byte, whatever is wrong: it tells nobody which clients there are.
+// TestClientsThatAreNotProved all get one answer, byte for byte, whatever is wrong: it tells nobody which
+// clients there are.
 func TestClientsThatAreNotProved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	want := w.token(w.wechatCode("alice").with("client_id", "backend", "client_secret", "wrong"))
 	requireError(t, want, http.StatusUnauthorized, "invalid_client")
 	for name, pairs := range map[string][]string{
-		"unknown":                                {"client_id", "nobody"},
-		"unknown with a secret":                  {"client_id", "nobody", "client_secret", testSecret},
-		"unknown by Basic":                       {"client_id", "", ":Authorization", basic("nobody", testSecret)},
-		"wrong secret by Basic":                  {"client_id", "", ":Authorization", basic("backend", "wrong")},
-		"empty secret by Basic":                  {"client_id", "", ":Authorization", basic("backend", "")},
-		"secret left out":                        {"client_id", "backend"},
-		"another client's secret":                {"client_id", "backend", "client_secret", oddSecret},
-		"secret with something behind":           {"client_id", "backend", "client_secret", testSecret + "x"},
-		"secret cut short":                       {"client_id", "backend", "client_secret", testSecret[:len(testSecret)-1]},
-		"secret of 60 000 bytes":                 {"client_id", "backend", "client_secret", testSecret + strings.Repeat("x", 60_000)},
-		"secret in another case":                 {"client_id", "backend", "client_secret", strings.ToUpper(testSecret)},
-		"secret with NUL by Basic":               {"client_id", "", ":Authorization", basic("backend", testSecret+"\x00")},
+		"unknown":                      {"client_id", "nobody"},
+		"unknown with a secret":        {"client_id", "nobody", "client_secret", testSecret},
+		"unknown by Basic":             {"client_id", "", ":Authorization", basic("nobody", testSecret)},
+		"wrong secret by Basic":        {"client_id", "", ":Authorization", basic("backend", "wrong")},
+		"empty secret by Basic":        {"client_id", "", ":Authorization", basic("backend", "")},
+		"secret left out":              {"client_id", "backend"},
+		"another client's secret":      {"client_id", "backend", "client_secret", oddSecret},
+		"secret with something behind": {"client_id", "backend", "client_secret", testSecret + "x"},
+		"secret cut short": {"client_id", "backend", "client_secret",
+			testSecret[:len(testSecret)-1]},
+		"secret of 60 000 bytes": {"client_id", "backend", "client_secret",
+			testSecret + strings.Repeat("x", 60_000)},
+		"secret in another case": {"client_id", "backend", "client_secret",
+			strings.ToUpper(testSecret)},
+		"secret with NUL by Basic": {"client_id", "", ":Authorization",
+			basic("backend", testSecret+"\x00")},
 		"id in another case":                     {"client_id", "BACKEND", "client_secret", testSecret},
 		"id with a space":                        {"client_id", "backend ", "client_secret", testSecret},
 		"id with NUL by Basic":                   {"client_id", "", ":Authorization", basic("backend\x00", testSecret)},
@@ -88,13 +99,15 @@ func TestClientsThatAreNotProved(t *testing.T) {
 	}
 	require.Empty(t, w.simulator.Requests().Codes, "no code is spent for a client that is not proved")
 	for id := range strings.Lines(w.asked.String()) {
-		require.NoError(t, identity.ValidClientID(strings.TrimSpace(id)), "an id that no client can have must reach neither caches nor databases")
+		require.NoError(t, identity.ValidClientID(strings.TrimSpace(id)),
+			"an id that no client can have must reach neither caches nor databases")
 	}
 	log := w.log.String()
 	require.NotContains(t, log, testSecret)
 	require.NotContains(t, log, "nobody", "what no client is called may be a secret in the wrong place")
 	for _, cause := range []string{
-		"there is no such client", "client backend gave a wrong secret", "client backend gave no secret", "client mini is public, and has no secret",
+		"there is no such client", "client backend gave a wrong secret", "client backend gave no secret",
+		"client mini is public, and has no secret",
 		"client disabled is disabled", "client disabled-backend is disabled",
 	} {
 		require.Contains(t, log, `"cause":"`+cause+`"`)
@@ -104,7 +117,8 @@ func TestClientsThatAreNotProved(t *testing.T) {
 func TestTheLogNamesWhoseRequestIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, f := range []form{w.wechatCode("alice").with("scope", "root"), passwordForm("alice", "x").with("client_id", "mini", "client_secret", ""), refreshForm("x")} {
+	for _, f := range []form{w.wechatCode("alice").with("scope", "root"),
+		passwordForm("alice", "x").with("client_id", "mini", "client_secret", ""), refreshForm("x")} {
 		w.log.Reset()
 		require.GreaterOrEqual(t, w.token(f).status, http.StatusBadRequest)
 		require.Contains(t, w.log.String(), `"client":"mini"`)
@@ -152,13 +166,15 @@ func TestTwoWaysOfAuthentication(t *testing.T) {
 		headers []string
 		pairs   []string
 	}{
-		"Basic and secret":              {[]string{right}, []string{"client_id", "backend", "client_secret", testSecret}},
+		"Basic and secret": {[]string{right}, []string{"client_id", "backend", "client_secret",
+			testSecret}},
 		"Basic and secret without id":   {[]string{right}, []string{"client_id", "", "client_secret", testSecret}},
 		"Basic and another's client_id": {[]string{right}, []string{"client_id", "mini"}},
 		"another's Basic and client_id": {[]string{basic("mini", "")}, []string{"client_id", "backend"}},
-		"Bearer and secret":             {[]string{"Bearer x"}, []string{"client_id", "backend", "client_secret", testSecret}},
-		"Basic twice":                   {[]string{right, right}, []string{"client_id", ""}},
-		"two clients by Basic":          {[]string{right, basic("mini", "")}, []string{"client_id", ""}},
+		"Bearer and secret": {[]string{"Bearer x"}, []string{"client_id", "backend", "client_secret",
+			testSecret}},
+		"Basic twice":          {[]string{right, right}, []string{"client_id", ""}},
+		"two clients by Basic": {[]string{right, basic("mini", "")}, []string{"client_id", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body, headers := w.wechatCode("alice").with(c.pairs...).encode()
@@ -168,7 +184,8 @@ func TestTwoWaysOfAuthentication(t *testing.T) {
 	}
 }
 
-// TestClientsAreProvedBeforeUsers: a client that is not proved learns nothing about a password, a code or a refresh token.
+// TestClientsAreProvedBeforeUsers: a client that is not proved learns nothing about a password, a code or a
+// refresh token.
 func TestClientsAreProvedBeforeUsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -192,20 +209,26 @@ func TestClientsMayUseOnlyTheirGrants(t *testing.T) {
 	w := newWorld(t)
 	refresh := w.signIn("alice").text("refresh_token")
 	for name, f := range map[string]form{
-		"password at a public client":          passwordForm("alice", testPassword).with("client_id", "mini", "client_secret", ""),
-		"password at a third party":            passwordForm("alice", testPassword).with("client_id", "third-party"),
-		"password at a client without it":      passwordForm("alice", testPassword).with("client_id", "odd", "client_secret", oddSecret),
-		"refresh at a client without it":       refreshForm(refresh).with("client_id", "codes-only"),
-		"code at a client without it":          w.wechatCode("alice").with("client_id", "refresh-only"),
-		"code by its URN at one without it":    w.wechatCode("alice").with("client_id", "refresh-only", "grant_type", "urn:lingpai:oauth:grant-type:wechat_code"),
-		"refresh at a confidential without it": refreshForm(refresh).with("client_id", "odd", "client_secret", oddSecret),
+		"password at a public client": passwordForm("alice", testPassword).with("client_id", "mini",
+			"client_secret", ""),
+		"password at a third party": passwordForm("alice", testPassword).with("client_id", "third-party"),
+		"password at a client without it": passwordForm("alice", testPassword).with("client_id", "odd",
+			"client_secret", oddSecret),
+		"refresh at a client without it": refreshForm(refresh).with("client_id", "codes-only"),
+		"code at a client without it":    w.wechatCode("alice").with("client_id", "refresh-only"),
+		"code by its URN at one without it": w.wechatCode("alice").with("client_id", "refresh-only",
+			"grant_type", "urn:lingpai:oauth:grant-type:wechat_code"),
+		"refresh at a confidential without it": refreshForm(refresh).with("client_id", "odd", "client_secret",
+			oddSecret),
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireError(t, w.token(f), http.StatusBadRequest, "unauthorized_client")
 		})
 	}
-	for _, name := range []string{"authorization_code", "implicit", "CLIENT_CREDENTIALS", "__proto__", "WECHAT_CODE", " password", "password ", "urn:ietf:params:oauth:grant-type:jwt-bearer"} {
-		requireError(t, w.token(form{"grant_type": name, "client_id": "mini", "code": "x"}), http.StatusBadRequest, "unsupported_grant_type")
+	for _, name := range []string{"authorization_code", "implicit", "CLIENT_CREDENTIALS", "__proto__",
+		"WECHAT_CODE", " password", "password ", "urn:ietf:params:oauth:grant-type:jwt-bearer"} {
+		requireError(t, w.token(form{"grant_type": name, "client_id": "mini", "code": "x"}), http.StatusBadRequest,
+			"unsupported_grant_type")
 	}
 	require.Empty(t, len(w.simulator.Requests().Codes)-1, "only the sign-in was asked about")
 }

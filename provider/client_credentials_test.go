@@ -15,7 +15,8 @@ func serviceForm() form {
 	return form{"grant_type": grants.ClientCredentials, "client_id": "service", "client_secret": testSecret}
 }
 
-// TestClientsActForThemselves (RFC 6749 §4.4, RFC 9068 §2.2): an access token, and nothing that would speak of a user or of a session.
+// TestClientsActForThemselves (RFC 6749 §4.4, RFC 9068 §2.2): an access token, and nothing that would speak
+// of a user or of a session.
 func TestClientsActForThemselves(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -30,14 +31,16 @@ func TestClientsActForThemselves(t *testing.T) {
 	require.Equal(t, "service", claims["client_id"])
 	require.Equal(t, []any{testAudience, "orders-api"}, claims["aud"])
 	require.InDelta(t, 600, claims["exp"].(float64)-claims["iat"].(float64), 0)
-	other := w.token(serviceForm().with("client_id", "", "client_secret", "", ":Authorization", basic("service", testSecret)))
+	other := w.token(serviceForm().with("client_id", "", "client_secret", "", ":Authorization",
+		basic("service", testSecret)))
 	requireTokens(t, other)
 	require.NotEqual(t, claims["jti"], claimsOf(t, other.text("access_token"))["jti"])
 	require.Empty(t, w.touched.String())
 	require.Empty(t, w.eventKinds(t))
 }
 
-// TestClientsOwnScope: nothing about a user, who is not there. What was asked for is refused; what was not is left out, and told.
+// TestClientsOwnScope: nothing about a user, who is not there. What was asked for is refused; what was not is
+// left out, and told.
 func TestClientsOwnScope(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -52,7 +55,8 @@ func TestClientsOwnScope(t *testing.T) {
 		require.Equal(t, want, a.members["scope"], "asked for %q", scope)
 		require.Equal(t, want, claimsOf(t, a.text("access_token"))["scope"])
 	}
-	for _, scope := range []string{"openid", "profile", "api openid", "openid profile api", "admin", "api  api", `"`, "äpi"} {
+	for _, scope := range []string{"openid", "profile", "api openid", "openid profile api", "admin",
+		"api  api", `"`, "äpi"} {
 		requireError(t, w.token(serviceForm().with("scope", scope)), http.StatusBadRequest, "invalid_scope")
 	}
 }
@@ -66,13 +70,19 @@ func TestClientsThatMayNotActForThemselves(t *testing.T) {
 		status int
 		want   string
 	}{
-		"public, though its record says so": {[]string{"client_id", "public-service", "client_secret", ""}, http.StatusBadRequest, "unauthorized_client"},
-		"public, with a secret":             {[]string{"client_id", "public-service"}, http.StatusUnauthorized, "invalid_client"},
-		"public":                            {[]string{"client_id", "mini", "client_secret", ""}, http.StatusBadRequest, "unauthorized_client"},
-		"confidential without the grant":    {[]string{"client_id", "backend"}, http.StatusBadRequest, "unauthorized_client"},
-		"without its secret":                {[]string{"client_secret", ""}, http.StatusUnauthorized, "invalid_client"},
-		"with a wrong secret":               {[]string{"client_secret", "wrong"}, http.StatusUnauthorized, "invalid_client"},
-		"Basic without secret":              {[]string{"client_secret", "", ":Authorization", basic("service", "")}, http.StatusUnauthorized, "invalid_client"},
+		"public, though its record says so": {[]string{"client_id", "public-service", "client_secret", ""},
+			http.StatusBadRequest, "unauthorized_client"},
+		"public, with a secret": {[]string{"client_id", "public-service"}, http.StatusUnauthorized,
+			"invalid_client"},
+		"public": {[]string{"client_id", "mini", "client_secret", ""},
+			http.StatusBadRequest, "unauthorized_client"},
+		"confidential without the grant": {[]string{"client_id", "backend"}, http.StatusBadRequest,
+			"unauthorized_client"},
+		"without its secret": {[]string{"client_secret", ""}, http.StatusUnauthorized, "invalid_client"},
+		"with a wrong secret": {[]string{"client_secret", "wrong"}, http.StatusUnauthorized,
+			"invalid_client"},
+		"Basic without secret": {[]string{"client_secret", "", ":Authorization", basic("service", "")},
+			http.StatusUnauthorized, "invalid_client"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireError(t, w.token(serviceForm().with(c.pairs...)), c.status, c.want)
@@ -88,5 +98,6 @@ func TestClientsOwnTokensAreNoUsers(t *testing.T) {
 	w := newWorld(t)
 	token := w.token(serviceForm()).text("access_token")
 	requireError(t, w.userinfo(token), http.StatusUnauthorized, "invalid_token")
-	requireError(t, w.token(refreshForm(token).with("client_id", "service", "client_secret", testSecret)), http.StatusBadRequest, "invalid_grant")
+	requireError(t, w.token(refreshForm(token).with("client_id", "service", "client_secret", testSecret)),
+		http.StatusBadRequest, "invalid_grant")
 }

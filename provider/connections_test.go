@@ -31,7 +31,8 @@ func (w *world) raw(t *testing.T, text string) net.Conn {
 }
 
 func postHead(lines ...string) string {
-	return "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n" + strings.Join(append(lines, "", ""), "\r\n")
+	return "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
+		strings.Join(append(lines, "", ""), "\r\n")
 }
 
 // TestSlowRequestsAreCutOff: who sends a byte now and then holds a connection for seconds, not for ever.
@@ -89,14 +90,16 @@ func TestRequestsThatEndEarly(t *testing.T) {
 	require.Empty(t, w.simulator.Requests().Codes, "half a request is none")
 }
 
-// TestRequestsWithTwoLengths are one request each: what one of two readers takes for the next request is never answered.
+// TestRequestsWithTwoLengths are one request each: what one of two readers takes for the next request is
+// never answered.
 func TestRequestsWithTwoLengths(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	smuggled := "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 	for name, text := range map[string]string{
-		"length and chunks":      postHead("Content-Length: 5", "Transfer-Encoding: chunked") + "0\r\n\r\n" + smuggled,
-		"two different lengths":  postHead("Content-Length: 0", fmt.Sprintf("Content-Length: %d", len(smuggled))) + smuggled,
+		"length and chunks": postHead("Content-Length: 5", "Transfer-Encoding: chunked") + "0\r\n\r\n" + smuggled,
+		"two different lengths": postHead("Content-Length: 0", fmt.Sprintf("Content-Length: %d", len(smuggled))) +
+			smuggled,
 		"a signed length":        postHead("Content-Length: +0") + smuggled,
 		"an unknown encoding":    postHead("Transfer-Encoding: xchunked") + smuggled,
 		"chunks that are broken": postHead("Transfer-Encoding: chunked") + "zz\r\n\r\n" + smuggled,

@@ -8,8 +8,9 @@ import (
 	"github.com/lingpai/lingpai/grants"
 )
 
-// clientCORS lets scripts of origins that a client registered call an endpoint by its methods. There are no cookies, so credentials stay off. It is
-// asked about requests without an origin too, of which nothing is to be looked up.
+// clientCORS lets scripts of origins that a client registered call an endpoint by its methods. There are no
+// cookies, so credentials stay off. It is asked about requests without an origin too, of which nothing is to
+// be looked up.
 func clientCORS(manager *grants.Manager, methods ...string) *cors.Cors {
 	return cors.New(cors.Options{
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {

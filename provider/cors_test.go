@@ -9,14 +9,17 @@ import (
 )
 
 func preflight(origin, method, headers string) http.Header {
-	return http.Header{"Origin": {origin}, "Access-Control-Request-Method": {method}, "Access-Control-Request-Headers": {headers}}
+	return http.Header{"Origin": {origin}, "Access-Control-Request-Method": {method},
+		"Access-Control-Request-Headers": {headers}}
 }
 
 // foreignOrigins are none that a client registered, however much they look like it.
 func foreignOrigins() []string {
 	return []string{
-		"https://evil.example.com", "null", "", "*", "http://h5.example.com", "https://h5.example.com.evil.example", "https://evilh5.example.com",
-		"https://h5.example.com:8443", "https://H5.example.com", "https://h5.example.com/", "https://h5.example.com\x00", "https://disabled.example.com", "file://",
+		"https://evil.example.com", "null", "", "*", "http://h5.example.com", "https://h5.example.com.evil.example",
+		"https://evilh5.example.com",
+		"https://h5.example.com:8443", "https://H5.example.com", "https://h5.example.com/",
+		"https://h5.example.com\x00", "https://disabled.example.com", "file://",
 	}
 }
 
@@ -25,7 +28,8 @@ func TestScriptsOfRegisteredOriginsMayCall(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, path := range []string{"/token", "/userinfo", "/revoke"} {
-		a := w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodPost, "authorization,content-type,idempotency-key"))
+		a := w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodPost,
+			"authorization,content-type,idempotency-key"))
 		require.Less(t, a.status, 300)
 		require.Equal(t, testOrigin, a.header.Get("Access-Control-Allow-Origin"))
 		require.Equal(t, http.MethodPost, a.header.Get("Access-Control-Allow-Methods"))
@@ -81,8 +85,10 @@ func TestDocumentsMayBeReadByAnyScript(t *testing.T) {
 		require.Equal(t, "*", a.header.Get("Access-Control-Allow-Origin"), path)
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/nowhere", "/introspect", forTestAudience} {
-		require.Empty(t, w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodPost, "authorization")).header.Get("Access-Control-Allow-Origin"), path)
-		require.Empty(t, w.get(path, http.Header{"Origin": {testOrigin}}).header.Get("Access-Control-Allow-Origin"), path)
+		require.Empty(t, w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodPost,
+			"authorization")).header.Get("Access-Control-Allow-Origin"), path)
+		require.Empty(t, w.get(path, http.Header{"Origin": {testOrigin}}).header.Get("Access-Control-Allow-Origin"),
+			path)
 	}
 }
 
@@ -91,16 +97,19 @@ func TestScriptsReadThatTheDatabaseIsDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	refresh := w.signIn("alice").text("refresh_token")
-	require.Equal(t, testOrigin, w.ask(http.MethodOptions, "/token", nil, preflight(testOrigin, http.MethodPost, "")).header.Get("Access-Control-Allow-Origin"))
+	require.Equal(t, testOrigin, w.ask(http.MethodOptions, "/token", nil, preflight(testOrigin, http.MethodPost,
+		"")).header.Get("Access-Control-Allow-Origin"))
 	require.NoError(t, w.database.Close())
 	a := w.token(refreshForm(refresh).with(":Origin", testOrigin))
 	requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
 	require.Equal(t, testOrigin, a.header.Get("Access-Control-Allow-Origin"))
 	require.NotEmpty(t, a.header.Get("Retry-After"))
-	require.Empty(t, w.token(refreshForm(refresh).with(":Origin", "https://evil.example.com")).header.Get("Access-Control-Allow-Origin"))
+	require.Empty(t, w.token(refreshForm(refresh).with(":Origin", "https://evil.example.com")).header.Get(
+		"Access-Control-Allow-Origin"))
 }
 
-// TestWhoIsNoScriptCostsNoLookAtOrigins: it would come before the bound on requests in flight, and wait for a database that hangs.
+// TestWhoIsNoScriptCostsNoLookAtOrigins: it would come before the bound on requests in flight, and wait for a
+// database that hangs.
 func TestWhoIsNoScriptCostsNoLookAtOrigins(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/lingpai/lingpai/grants"
 )
 
-// metadata is RFC 8414 §2 and OpenID Connect Discovery §3: exactly what works. Without an authorization endpoint there is none, and
-// no response type.
+// metadata is RFC 8414 §2 and OpenID Connect Discovery §3: exactly what works. Without an authorization
+// endpoint there is none, and no response type.
 type metadata struct {
 	Issuer                string   `json:"issuer"`
 	TokenEndpoint         string   `json:"token_endpoint"`
@@ -28,16 +28,17 @@ type metadata struct {
 	GrantTypes            []string `json:"grant_types_supported"`
 	ResponseTypes         []string `json:"response_types_supported"` // required, so it is there though it is empty
 	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
-	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"` // left out it would mean client_secret_basic
-	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
-	SubjectTypes          []string `json:"subject_types_supported"`
-	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported"`
-	Scopes                []string `json:"scopes_supported"`
-	Claims                []string `json:"claims_supported"`
-	ClaimsParameter       bool     `json:"claims_parameter_supported"`
-	RequestParameter      bool     `json:"request_parameter_supported"`
-	RequestURIParameter   bool     `json:"request_uri_parameter_supported"` // left out it would mean true
-	ServiceDocumentation  string   `json:"service_documentation"`
+	// left out it would mean client_secret_basic
+	RevocationAuth       []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAuth    []string `json:"introspection_endpoint_auth_methods_supported"`
+	SubjectTypes         []string `json:"subject_types_supported"`
+	IDTokenAlgorithms    []string `json:"id_token_signing_alg_values_supported"`
+	Scopes               []string `json:"scopes_supported"`
+	Claims               []string `json:"claims_supported"`
+	ClaimsParameter      bool     `json:"claims_parameter_supported"`
+	RequestParameter     bool     `json:"request_parameter_supported"`
+	RequestURIParameter  bool     `json:"request_uri_parameter_supported"` // left out it would mean true
+	ServiceDocumentation string   `json:"service_documentation"`
 }
 
 func metadataJSON(issuer string) []byte {
@@ -60,7 +61,8 @@ func metadataJSON(issuer string) []byte {
 		IDTokenAlgorithms:     []string{"RS256"},
 		Scopes:                grants.Scopes(),
 		Claims: []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "is_new_user",
-			"preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at", "email", "email_verified",
+			"preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at", "email",
+			"email_verified",
 			"phone_number", "phone_number_verified", "phone_number_seen_at"},
 		ServiceDocumentation: "https://github.com/lingpai/lingpai",
 	})
@@ -125,7 +127,8 @@ func serveDocument(w http.ResponseWriter, r *http.Request, body []byte, etag str
 	}
 }
 
-// matches says whether an If-None-Match names an ETag. Weak ones count (RFC 9110 §13.1.2): a proxy that compresses makes ours weak.
+// matches says whether an If-None-Match names an ETag. Weak ones count (RFC 9110 §13.1.2): a proxy that
+// compresses makes ours weak.
 func matches(ifNoneMatch, etag string) bool {
 	etag = strings.TrimPrefix(etag, "W/")
 	for candidate := range strings.SplitSeq(ifNoneMatch, ",") {

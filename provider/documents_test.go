@@ -18,7 +18,8 @@ import (
 )
 
 func documentPaths() []string {
-	return []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json"}
+	return []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server",
+		"/.well-known/jwks.json"}
 }
 
 func TestDocumentsMayBeCachedAndAskedAgain(t *testing.T) {
@@ -69,14 +70,17 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 			require.NotEqual(t, http.StatusNotFound, w.get(path, nil).status, name)
 		}
 	}
-	for _, path := range []string{"/authorize", "/register", "/logout", "/debug/pprof/", "/debug/vars", "/metrics", "/.git/config", "/", "/token/", "/TOKEN", "/userinfo/", "/revoke/", "/introspect/", "/.well-known/", "/admin"} {
+	for _, path := range []string{"/authorize", "/register", "/logout", "/debug/pprof/", "/debug/vars", "/metrics",
+		"/.git/config", "/", "/token/", "/TOKEN", "/userinfo/", "/revoke/", "/introspect/", "/.well-known/", "/admin"} {
 		requireError(t, w.get(path, nil), http.StatusNotFound, "invalid_request")
 	}
 
-	refresh := w.token(passwordForm("alice", testPassword).with("scope", "openid profile offline_access")).text("refresh_token")
+	refresh := w.token(passwordForm("alice", testPassword).with("scope", "openid profile offline_access")).text(
+		"refresh_token")
 	work := map[string]form{
 		"wechat_code": w.wechatCode("alice"),
-		"urn:lingpai:oauth:grant-type:wechat_code": w.wechatCode("alice").with("grant_type", "urn:lingpai:oauth:grant-type:wechat_code"),
+		"urn:lingpai:oauth:grant-type:wechat_code": w.wechatCode("alice").with("grant_type",
+			"urn:lingpai:oauth:grant-type:wechat_code"),
 		"password":           passwordForm("alice", testPassword),
 		"refresh_token":      refreshForm(refresh).with("client_id", "backend", "client_secret", testSecret),
 		"client_credentials": serviceForm(),
@@ -96,7 +100,8 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 		requireTokens(t, w.token(w.wechatCode("alice").with(methods[name.(string)]...)))
 	}
 	requireAuthMethods(t, w, a.members)
-	requireError(t, w.token(w.wechatCode("alice").with("client_id", "", "client_assertion", "x", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")),
+	requireError(t, w.token(w.wechatCode("alice").with("client_id", "", "client_assertion", "x",
+		"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")),
 		http.StatusUnauthorized, "invalid_client")
 	for _, scope := range a.members["scopes_supported"].([]any) {
 		f := w.wechatCode("alice").with("scope", "openid "+scope.(string))
@@ -168,7 +173,8 @@ func TestKeySetIsPublicOnly(t *testing.T) {
 		require.False(t, kids[key["kid"].(string)])
 		kids[key["kid"].(string)] = true
 	}
-	require.True(t, kids[headerOf(t, w.signIn("alice").text("access_token"))["kid"].(string)], "the key that signs is published")
+	require.True(t, kids[headerOf(t, w.signIn("alice").text("access_token"))["kid"].(string)],
+		"the key that signs is published")
 }
 
 // TestIssuerWithPath: everything lies below it, but for the document that RFC 8414 §3.1 puts between host and path.
@@ -189,7 +195,8 @@ func TestIssuerWithPath(t *testing.T) {
 	requireInactive(t, w.introspect(token), "for another API")
 	requireRevoked(t, w.revoke(token))
 	requireError(t, w.verify(token, ""), http.StatusUnauthorized, "invalid_token")
-	for _, path := range []string{"/token", "/userinfo", "/revoke", "/introspect", "/verify", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"} {
+	for _, path := range []string{"/token", "/userinfo", "/revoke", "/introspect", "/verify",
+		"/.well-known/openid-configuration", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"} {
 		request, err := http.NewRequest(http.MethodGet, host+path, nil)
 		require.NoError(t, err)
 		requireError(t, w.send(request), http.StatusNotFound, "invalid_request")
@@ -201,7 +208,9 @@ func (w *world) knowAll(subject string) {
 	w.t.Helper()
 	ctx := context.Background()
 	require.NoError(w.t, w.database.Profiles().Choose(ctx, subject, identity.Profile{
-		Name: "Alice", Nickname: "Al", Picture: "https://example.com/a.png", Gender: "female", Locale: "zh-CN", Email: "alice@example.com",
+		Name: "Alice", Nickname: "Al", Picture: "https://example.com/a.png", Gender: "female", Locale: "zh-CN",
+		Email: "alice@example.com",
 	}))
-	require.NoError(w.t, w.database.Profiles().SetPhone(ctx, subject, identity.Phone{Number: "+8613812345678", SeenAt: w.clock.Now(), Verified: true}))
+	require.NoError(w.t, w.database.Profiles().SetPhone(ctx, subject, identity.Phone{Number: "+8613812345678",
+		SeenAt: w.clock.Now(), Verified: true}))
 }

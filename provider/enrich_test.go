@@ -37,7 +37,8 @@ func (w *world) tapped(plain wechattest.Plaintext) []string {
 	plain.AppID = testApp
 	sealed, err := w.simulator.Encrypt(plain)
 	require.NoError(w.t, err)
-	return []string{"encrypted_data", sealed.EncryptedData, "iv", sealed.IV, "raw_data", sealed.RawData, "signature", sealed.Signature}
+	return []string{"encrypted_data", sealed.EncryptedData, "iv", sealed.IV, "raw_data", sealed.RawData,
+		"signature", sealed.Signature}
 }
 
 func (w *world) userinfoOf(a answer) answer {
@@ -47,7 +48,8 @@ func (w *world) userinfoOf(a answer) answer {
 
 func ada() wechattest.Plaintext {
 	return wechattest.Plaintext{User: "ada", Data: map[string]any{
-		"nickName": "Ada", "gender": 2, "language": "zh_CN", "city": "", "province": "", "country": "", "avatarUrl": "https://example.com/ada.png",
+		"nickName": "Ada", "gender": 2, "language": "zh_CN", "city": "", "province": "", "country": "",
+		"avatarUrl": "https://example.com/ada.png",
 	}}
 }
 
@@ -83,7 +85,8 @@ func TestAProfileThatDoesNotOpenKeepsNobodyOut(t *testing.T) {
 		"another app's":   w.tapped(foreign),
 		"another openId":  w.tapped(another),
 		"garbage":         {"encrypted_data", "AAAA", "iv", "AAAA", "raw_data", "{}", "signature", "00"},
-		"URL alphabet":    {"encrypted_data", "-_-_-_-_-_-_-_-_-_-_-w==", "iv", "AAAAAAAAAAAAAAAAAAAAAA==", "raw_data", "x", "signature", "y"},
+		"URL alphabet": {"encrypted_data", "-_-_-_-_-_-_-_-_-_-_-w==", "iv", "AAAAAAAAAAAAAAAAAAAAAA==",
+			"raw_data", "x", "signature", "y"},
 	} {
 		a := w.token(shop.with("code", w.code("ada")).with(extras...))
 		requireTokens(t, a)
@@ -93,7 +96,8 @@ func TestAProfileThatDoesNotOpenKeepsNobodyOut(t *testing.T) {
 	code := w.code("ada")
 	half := shop.with("code", code, "encrypted_data", "AAAA")
 	requireError(t, w.token(half), http.StatusBadRequest, "invalid_request")
-	requireError(t, w.token(shop.with("code", code, "encrypted_data", "AAAA", "iv", "AAAA", "encrypted_data_kind", "run")), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.token(shop.with("code", code, "encrypted_data", "AAAA", "iv", "AAAA", "encrypted_data_kind",
+		"run")), http.StatusBadRequest, "invalid_request")
 	requireTokens(t, w.token(shop.with("code", code))) // neither cost the code
 }
 
@@ -105,7 +109,8 @@ func TestWhatTheUserChoseIsNotOverwritten(t *testing.T) {
 	a := w.token(shop.with("code", w.code("ada")))
 	requireTokens(t, a)
 	chosen := identity.Profile{Nickname: "The Countess"}
-	require.NoError(t, w.database.Profiles().Choose(context.Background(), claimsOf(t, a.text("access_token"))["sub"].(string), chosen))
+	require.NoError(t, w.database.Profiles().Choose(context.Background(),
+		claimsOf(t, a.text("access_token"))["sub"].(string), chosen))
 	a = w.token(shop.with("code", w.code("ada")).with(w.tapped(ada())...))
 	requireTokens(t, a)
 	require.Equal(t, "unchanged", a.members["profile_status"])
@@ -137,7 +142,8 @@ func TestAPhoneNumberByCode(t *testing.T) {
 	require.Equal(t, "+8613812345678", told["phone_number"])
 	require.Equal(t, true, told["phone_number_verified"])
 	require.InDelta(t, w.clock.Now().Unix(), told["phone_number_seen_at"], 2)
-	require.NotContains(t, w.userinfoOf(w.signInAt("shop", "ada", "openid profile")).members, "phone_number", "the scope phone is what tells")
+	require.NotContains(t, w.userinfoOf(w.signInAt("shop", "ada", "openid profile")).members, "phone_number",
+		"the scope phone is what tells")
 	require.NotContains(t, w.log.String(), "13812345678")
 }
 
@@ -212,7 +218,8 @@ func TestAnOldPhoneNumber(t *testing.T) {
 	a := send()
 	require.Equal(t, "not_verified", a.members["phone_status"])
 	require.Equal(t, false, w.userinfoOf(a).members["phone_number_verified"])
-	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path, Text: `{"errcode":0,"vaild":false,"create_time":0}`}))
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path,
+		Text: `{"errcode":0,"vaild":false,"create_time":0}`}))
 	require.Equal(t, "refused", send().members["phone_status"])
 	a = send()
 	require.Equal(t, "verified", a.members["phone_status"])
@@ -230,9 +237,11 @@ func TestBindingAPhoneNumberLater(t *testing.T) {
 	require.Equal(t, true, bound.members["phone_number_verified"])
 	require.Equal(t, bound.members["phone_number"], w.userinfoOf(a).members["phone_number"])
 
-	requireError(t, w.data("/wechat/phone", a.text("access_token"), form{"code": w.phoneCode("eve")}), http.StatusBadRequest, "invalid_grant")
+	requireError(t, w.data("/wechat/phone", a.text("access_token"), form{"code": w.phoneCode("eve")}),
+		http.StatusBadRequest, "invalid_grant")
 	without := w.signInAt("shop", "ada", "openid")
-	requireError(t, w.data("/wechat/phone", without.text("access_token"), form{"code": w.phoneCode("ada")}), http.StatusForbidden, "insufficient_scope")
+	requireError(t, w.data("/wechat/phone", without.text("access_token"), form{"code": w.phoneCode("ada")}),
+		http.StatusForbidden, "insufficient_scope")
 }
 
 // TestOnePhoneNumberJoinsNobody: numbers pass on to other people.

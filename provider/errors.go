@@ -20,8 +20,8 @@ import (
 // documentation is where error_uri points; every name has an entry there, in English and Chinese.
 const documentation = "https://github.com/lingpai/lingpai/blob/main/docs/errors.md#"
 
-// statuses is the one table from a refusal's name to its HTTP status (RFC 6749 §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1). Whatever is not in it
-// is a fault of ours.
+// statuses is the one table from a refusal's name to its HTTP status (RFC 6749 §5.2, RFC 6750 §3.1, RFC 7009
+// §2.2.1). Whatever is not in it is a fault of ours.
 func statuses() map[error]int {
 	return map[error]int{
 		oauth2.ErrInvalidRequest:         http.StatusBadRequest,
@@ -92,7 +92,8 @@ func (a answers) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	a.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
-		"error", refusal.Name.Error(), "description", refusal.Description, "cause", cause(refusal), "client", refusal.ClientID)
+		"error", refusal.Name.Error(), "description", refusal.Description, "cause", cause(refusal),
+		"client", refusal.ClientID)
 	header := w.Header()
 	header["Cache-Control"] = noStore
 	if refusal.RetryAfter > 0 {
@@ -114,7 +115,8 @@ func classify(err error) (*grants.Error, int) {
 		return withStatus.refusal, withStatus.status
 	}
 	if refusal, ok := errors.AsType[*accounts.Error](err); ok { // before what it came of, which may be a refusal too
-		err = &grants.Error{Name: refusal.Name, Description: refusal.Description, RetryAfter: refusal.RetryAfter, Cause: refusal.Cause}
+		err = &grants.Error{Name: refusal.Name, Description: refusal.Description, RetryAfter: refusal.RetryAfter,
+			Cause: refusal.Cause}
 	}
 	if refusal, ok := errors.AsType[*grants.Error](err); ok {
 		if status, known := statuses()[refusal.Name]; known {
@@ -140,7 +142,8 @@ func challenge(header http.Header, refusal *grants.Error) {
 	switch refusal.Name {
 	case oauth2.ErrInvalidClient:
 		header.Set("WWW-Authenticate", `Basic realm="lingpai"`)
-	case grants.ErrInvalidToken, grants.ErrInsufficientScope, accounts.ErrInvalidToken, accounts.ErrInsufficientScope, accounts.ErrInsufficientAuthentication:
+	case grants.ErrInvalidToken, grants.ErrInsufficientScope, accounts.ErrInvalidToken,
+		accounts.ErrInsufficientScope, accounts.ErrInsufficientAuthentication:
 		value := `Bearer realm="lingpai"`
 		if refusal != errNoToken {
 			value += fmt.Sprintf(`, error=%q, error_description=%q`, refusal.Name, refusal.Description)
@@ -165,7 +168,8 @@ func (a answers) recovering(next http.Handler) http.Handler {
 }
 
 func (a answers) notFound(w http.ResponseWriter, r *http.Request) {
-	a.refuse(w, r, refused(http.StatusNotFound, "There is no such endpoint. Those that are stand in /.well-known/openid-configuration."))
+	a.refuse(w, r, refused(http.StatusNotFound,
+		"There is no such endpoint. Those that are stand in /.well-known/openid-configuration."))
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -15,15 +15,17 @@ const (
 	maxBodyBytes = 64 << 10
 )
 
-// readForm reads a POST form into r.PostForm: from the body only, each parameter once, as UTF-8 without control characters. An empty
-// parameter counts as absent (RFC 6749 §3.1). net/http's own ParseForm mixes in the query string and keeps repetitions.
+// readForm reads a POST form into r.PostForm: from the body only, each parameter once, as UTF-8 without
+// control characters. An empty parameter counts as absent (RFC 6749 §3.1). net/http's own ParseForm mixes in
+// the query string and keeps repetitions.
 func readForm(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return refused(http.StatusMethodNotAllowed, "Use POST.")
 	}
 	if r.URL.RawQuery != "" {
-		return badRequest("Send parameters in the form body: query strings end up in logs, so this endpoint reads none.")
+		return badRequest("Send parameters in the form body: query strings end up in logs, so this " +
+			"endpoint reads none.")
 	}
 	if err := checkContentType(r.Header, formType); err != nil {
 		return err

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOtherFormsAreReadLikeTokenRequests: the endpoints that take a token take it from the body of a form, once and as text.
+// TestOtherFormsAreReadLikeTokenRequests: the endpoints that take a token take it from the body of a form,
+// once and as text.
 func TestOtherFormsAreReadLikeTokenRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -21,32 +22,38 @@ func TestOtherFormsAreReadLikeTokenRequests(t *testing.T) {
 			header http.Header
 			status int
 		}{
-			"no token":             {strings.Replace(good, "&token=", "&tokens=", 1), nil, http.StatusBadRequest},
-			"an empty token":       {strings.Replace(good, token, "", 1), nil, http.StatusBadRequest},
-			"token twice":          {good + "&token=" + token, nil, http.StatusBadRequest},
-			"an empty one more":    {good + "&token=", nil, http.StatusBadRequest},
-			"hint twice":           {good + "&token_type_hint=a&token_type_hint=b", nil, http.StatusBadRequest},
-			"client_id twice":      {good + "&client_id=service", nil, http.StatusBadRequest},
-			"NUL in the token":     {good + "%00", nil, http.StatusBadRequest},
-			"NUL in the hint":      {good + "&token_type_hint=%00", nil, http.StatusBadRequest},
-			"no UTF-8":             {good + "%ff%fe", nil, http.StatusBadRequest},
-			"overlong UTF-8":       {good + "&x=%c0%af", nil, http.StatusBadRequest},
-			"a broken escape":      {good + "%zz", nil, http.StatusBadRequest},
-			"semicolons":           {strings.ReplaceAll(good, "&", ";"), nil, http.StatusBadRequest},
-			"JSON":                 {`{"token":"` + token + `"}`, http.Header{"Content-Type": {"application/json"}}, http.StatusUnsupportedMediaType},
-			"compressed":           {good, http.Header{"Content-Encoding": {"gzip"}}, http.StatusUnsupportedMediaType},
-			"compressed in secret": {good, http.Header{"Content-Encoding": {"", "gzip"}}, http.StatusUnsupportedMediaType},
-			"one byte too many":    {good + "&x=" + strings.Repeat("x", 64<<10-len(good)-len("&x=")+1), nil, http.StatusRequestEntityTooLarge},
-			"a token of 100 kB":    {good + strings.Repeat("x", 100_000), nil, http.StatusRequestEntityTooLarge},
-			"100 000 parameters":   {good + strings.Repeat("&a=1", 100_000), nil, http.StatusRequestEntityTooLarge},
-			"two content types":    {good, http.Header{"Content-Type": {formType, formType}}, http.StatusUnsupportedMediaType},
-			"a charset not UTF-8":  {good, http.Header{"Content-Type": {formType + "; charset=gbk"}}, http.StatusUnsupportedMediaType},
+			"no token":          {strings.Replace(good, "&token=", "&tokens=", 1), nil, http.StatusBadRequest},
+			"an empty token":    {strings.Replace(good, token, "", 1), nil, http.StatusBadRequest},
+			"token twice":       {good + "&token=" + token, nil, http.StatusBadRequest},
+			"an empty one more": {good + "&token=", nil, http.StatusBadRequest},
+			"hint twice":        {good + "&token_type_hint=a&token_type_hint=b", nil, http.StatusBadRequest},
+			"client_id twice":   {good + "&client_id=service", nil, http.StatusBadRequest},
+			"NUL in the token":  {good + "%00", nil, http.StatusBadRequest},
+			"NUL in the hint":   {good + "&token_type_hint=%00", nil, http.StatusBadRequest},
+			"no UTF-8":          {good + "%ff%fe", nil, http.StatusBadRequest},
+			"overlong UTF-8":    {good + "&x=%c0%af", nil, http.StatusBadRequest},
+			"a broken escape":   {good + "%zz", nil, http.StatusBadRequest},
+			"semicolons":        {strings.ReplaceAll(good, "&", ";"), nil, http.StatusBadRequest},
+			"JSON": {`{"token":"` + token + `"}`, http.Header{"Content-Type": {"application/json"}},
+				http.StatusUnsupportedMediaType},
+			"compressed": {good, http.Header{"Content-Encoding": {"gzip"}}, http.StatusUnsupportedMediaType},
+			"compressed in secret": {good, http.Header{"Content-Encoding": {"", "gzip"}},
+				http.StatusUnsupportedMediaType},
+			"one byte too many": {good + "&x=" + strings.Repeat("x", 64<<10-len(good)-len("&x=")+1), nil,
+				http.StatusRequestEntityTooLarge},
+			"a token of 100 kB":  {good + strings.Repeat("x", 100_000), nil, http.StatusRequestEntityTooLarge},
+			"100 000 parameters": {good + strings.Repeat("&a=1", 100_000), nil, http.StatusRequestEntityTooLarge},
+			"two content types": {good, http.Header{"Content-Type": {formType, formType}},
+				http.StatusUnsupportedMediaType},
+			"a charset not UTF-8": {good, http.Header{"Content-Type": {formType + "; charset=gbk"}},
+				http.StatusUnsupportedMediaType},
 		} {
 			t.Run(path+" "+name, func(t *testing.T) {
 				requireError(t, w.post(path, c.body, c.header), c.status, "invalid_request")
 			})
 		}
-		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodOptions} {
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete,
+			http.MethodOptions} {
 			for _, query := range []string{"", "?" + good} {
 				refused := w.ask(method, path+query, nil, nil)
 				require.Equal(t, http.StatusMethodNotAllowed, refused.status)

@@ -9,7 +9,8 @@ import (
 // readyTimeout bounds how long all checks may take together.
 const readyTimeout = 3 * time.Second
 
-// ReadyCheck is one thing that must work before requests should come here. Note is shown as it is, so it holds no secret.
+// ReadyCheck is one thing that must work before requests should come here. Note is shown as it is, so it
+// holds no secret.
 type ReadyCheck struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`

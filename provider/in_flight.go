@@ -14,20 +14,24 @@ import (
 )
 
 const (
-	// quickPerProcessor is how many requests may be worked on at once for each processor. A token takes about a millisecond of it, so the last of them
-	// waits for half a second; more would only wait longer, and be given up by their clients when they are through.
+	// quickPerProcessor is how many requests may be worked on at once for each processor. A token takes about
+	// a millisecond of it, so the last of them waits for half a second; more would only wait longer, and be
+	// given up by their clients when they are through.
 	quickPerProcessor = 512
-	// waitingPerQuick is how many more may wait for others: for WeChat, or for their turn to have a password hashed. They need memory and nothing else.
+	// waitingPerQuick is how many more may wait for others: for WeChat, or for their turn to have a password
+	// hashed. They need memory and nothing else.
 	waitingPerQuick = 4
 )
 
 // errBusy asks to come again, before anything has been done.
 var errBusy = &grants.Error{
-	Name: errors.ErrTemporarilyUnavailable, Description: "The server has as many requests as it can answer in time. Try again shortly.", RetryAfter: time.Second,
+	Name:        errors.ErrTemporarilyUnavailable,
+	Description: "The server has as many requests as it can answer in time. Try again shortly.",
+	RetryAfter:  time.Second,
 }
 
-// inFlight bounds the requests that are worked on at once. Those that wait for others have a bound of their own, so that WeChat being slow, or a flood of
-// passwords, leaves room for the rest.
+// inFlight bounds the requests that are worked on at once. Those that wait for others have a bound of their
+// own, so that WeChat being slow, or a flood of passwords, leaves room for the rest.
 type inFlight struct {
 	quick, waiting chan struct{}
 	answers        answers
@@ -57,7 +61,8 @@ func (f *inFlight) of(grant string) chan struct{} {
 	return f.waiting
 }
 
-// bounded answers 503 at once if there is no place for a request. Its body comes first: whoever sends one byte by byte, as anybody can, holds no place.
+// bounded answers 503 at once if there is no place for a request. Its body comes first: whoever sends one
+// byte by byte, as anybody can, holds no place.
 func (f *inFlight) bounded(places chan struct{}, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead { // of those nobody reads a body

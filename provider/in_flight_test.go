@@ -30,8 +30,8 @@ func (s *slowSessions) Find(ctx context.Context, id string) (identity.Session, t
 	return s.Sessions.Find(ctx, id)
 }
 
-// TestTooManyAtOnceAreAskedToComeAgain: beyond the bound the answer is 503 at once, nothing is done, and nobody else is held up: not passwords, nor codes,
-// nor the key set.
+// TestTooManyAtOnceAreAskedToComeAgain: beyond the bound the answer is 503 at once, nothing is done, and
+// nobody else is held up: not passwords, nor codes, nor the key set.
 func TestTooManyAtOnceAreAskedToComeAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.inFlight = 3 })
@@ -79,16 +79,20 @@ func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.inFlight = 3 })
 	refresh := w.signIn("alice").text("refresh_token")
-	for _, path := range []string{"/revoke", "/introspect", "/userinfo", "/token", "/wechat/app_token", "/wechat/data/decrypt", "/account/v1/users", "/verify"} {
+	for _, path := range []string{"/revoke", "/introspect", "/userinfo", "/token", "/wechat/app_token",
+		"/wechat/data/decrypt", "/account/v1/users", "/verify"} {
 		for range 16 {
 			connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
 			require.NoError(t, err)
 			t.Cleanup(func() { connection.Close() })
-			_, err = connection.Write([]byte("POST " + path + " HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\na"))
+			_, err = connection.Write([]byte("POST " + path +
+				" HTTP/1.1\r\nHost: a\r\nContent-Type: " +
+				"application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\na"))
 			require.NoError(t, err)
 		}
 	}
-	time.Sleep(100 * time.Millisecond) // they have come in by then; were it later, this would see less, and fail no more
+	// they have come in by then; were it later, this would see less, and fail no more
+	time.Sleep(100 * time.Millisecond)
 	for range 5 {
 		a := w.token(refreshForm(refresh))
 		requireTokens(t, a)
@@ -105,7 +109,8 @@ func TestTheBodyOfAGETDecidesNothing(t *testing.T) {
 	connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
 	require.NoError(t, err)
 	defer connection.Close()
-	_, err = connection.Write([]byte("GET /userinfo HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + access + "\r\nContent-Length: 70000\r\n\r\n" + strings.Repeat("x", 70_000)))
+	_, err = connection.Write([]byte("GET /userinfo HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + access +
+		"\r\nContent-Length: 70000\r\n\r\n" + strings.Repeat("x", 70_000)))
 	require.NoError(t, err)
 	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
 	require.NoError(t, err)

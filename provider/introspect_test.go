@@ -28,7 +28,8 @@ func requireInactive(t testing.TB, a answer, name string) {
 	require.Equal(t, inactive, a.body, name)
 	requireJSON(t, a)
 	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
-	require.Equal(t, []string{"Cache-Control", "Content-Length", "Content-Type", "Date", "X-Request-Id"}, headerNames(a), name)
+	require.Equal(t, []string{"Cache-Control", "Content-Length", "Content-Type", "Date", "X-Request-Id"},
+		headerNames(a), name)
 }
 
 // userToken signs alice in at a client whose access tokens are for orders-api, among others.
@@ -67,12 +68,13 @@ func TestIntrospectionOfAccessTokens(t *testing.T) {
 	own := w.userToken().text("access_token")
 	require.Equal(t, true, w.introspect(own, as("service")...).members["active"], "its own client")
 	only := w.token(passwordForm("alice", testPassword)).text("access_token")
-	require.Equal(t, true, w.introspect(only, as("backend")...).members["active"], "its own client, which is not in aud")
+	require.Equal(t, true, w.introspect(only, as("backend")...).members["active"],
+		"its own client, which is not in aud")
 	requireInactive(t, w.introspect(only), "an API that is not in aud")
 }
 
-// TestIntrospectionOfRefreshTokens is for their client alone, and looks like no access token's: an API that is sent a refresh token must
-// not take it for one.
+// TestIntrospectionOfRefreshTokens is for their client alone, and looks like no access token's: an API that
+// is sent a refresh token must not take it for one.
 func TestIntrospectionOfRefreshTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -83,15 +85,16 @@ func TestIntrospectionOfRefreshTokens(t *testing.T) {
 	require.InDelta(t, float64(w.clock.Now().Add(7*24*time.Hour).Unix()), got.members["exp"], 5)
 	delete(got.members, "exp")
 	require.Equal(t, map[string]any{
-		"active": true, "client_id": "service", "scope": "openid api", "sub": claims["sub"], "sid": claims["sid"], "auth_time": claims["auth_time"],
-		"amr": []any{"pwd"},
+		"active": true, "client_id": "service", "scope": "openid api", "sub": claims["sub"], "sid": claims["sid"],
+		"auth_time": claims["auth_time"],
+		"amr":       []any{"pwd"},
 	}, got.members)
 	requireInactive(t, w.introspect(a.text("refresh_token")), "the API")
 	requireInactive(t, w.introspect(a.text("refresh_token"), as("backend")...), "another client")
 }
 
-// TestIntrospectionOfRetiredRefreshTokens only reads: within the window they would be answered, later they are not active, and asking is
-// no theft.
+// TestIntrospectionOfRetiredRefreshTokens only reads: within the window they would be answered, later they
+// are not active, and asking is no theft.
 func TestIntrospectionOfRetiredRefreshTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -100,7 +103,8 @@ func TestIntrospectionOfRetiredRefreshTokens(t *testing.T) {
 	}
 	first := w.userToken()
 	second := w.token(refresh(first.text("refresh_token")))
-	require.Equal(t, true, w.introspect(first.text("refresh_token"), as("service")...).members["active"], "its successor would be given again")
+	require.Equal(t, true, w.introspect(first.text("refresh_token"), as("service")...).members["active"],
+		"its successor would be given again")
 	w.clock.Move(31 * time.Second)
 	for range 3 {
 		requireInactive(t, w.introspect(first.text("refresh_token"), as("service")...), "retired")
@@ -110,7 +114,8 @@ func TestIntrospectionOfRetiredRefreshTokens(t *testing.T) {
 	require.NotContains(t, w.touched.String(), "end ")
 	third := w.token(refresh(second.text("refresh_token"), ":Idempotency-Key", testKey))
 	requireTokens(t, third)
-	requireInactive(t, w.introspect(second.text("refresh_token"), as("service")...), "retired by a key that is not sent")
+	requireInactive(t, w.introspect(second.text("refresh_token"), as("service")...),
+		"retired by a key that is not sent")
 	require.Empty(t, w.eventKinds(t), "nor is it a refusal to tell of")
 	requireTokens(t, w.token(refresh(second.text("refresh_token"), ":Idempotency-Key", testKey)))
 	requireTokens(t, w.token(refresh(third.text("refresh_token"))))
@@ -135,7 +140,8 @@ func TestIntrospectionOfForgedTokens(t *testing.T) {
 	require.Empty(t, w.touched.String(), "what is forged is refused before any store is asked")
 	requireInactive(t, w.introspect(a.text("refresh_token")), "refresh token")
 	elsewhere := newWorld(t)
-	requireInactive(t, w.introspect(elsewhere.signIn("alice", "client_id", "mini-orders").text("access_token")), "another issuer's, by the same key")
+	requireInactive(t, w.introspect(elsewhere.signIn("alice", "client_id", "mini-orders").text("access_token")),
+		"another issuer's, by the same key")
 }
 
 // TestIntrospectionSeesTheEnd of a token, of its session, its user and its client at once.
@@ -153,7 +159,8 @@ func TestIntrospectionSeesTheEnd(t *testing.T) {
 			require.NoError(w.t, w.database.Users().Disable(ctx, claimsOf(w.t, a.text("access_token"))["sub"].(string)))
 		},
 		"password changed": func(w *world, a answer) {
-			require.NoError(w.t, w.database.Users().SetPassword(ctx, claimsOf(w.t, a.text("access_token"))["sub"].(string), ""))
+			require.NoError(w.t, w.database.Users().SetPassword(ctx,
+				claimsOf(w.t, a.text("access_token"))["sub"].(string), ""))
 		},
 		"expired": func(w *world, _ answer) { w.clock.Move(8 * 24 * time.Hour) },
 	} {
@@ -178,7 +185,8 @@ func TestIntrospectionSeesTheEnd(t *testing.T) {
 	requireInactive(t, w.introspect(fresh), "access token expired, session alive")
 }
 
-// TestIntrospectionProvesWhoAsks first, and takes confidential clients only (RFC 7662 §2.1, §4): else it were an oracle for found tokens.
+// TestIntrospectionProvesWhoAsks first, and takes confidential clients only (RFC 7662 §2.1, §4): else it were
+// an oracle for found tokens.
 func TestIntrospectionProvesWhoAsks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -201,6 +209,7 @@ func TestIntrospectionProvesWhoAsks(t *testing.T) {
 			require.Equal(t, `Basic realm="lingpai"`, a.header.Get("WWW-Authenticate"), name)
 		}
 	}
-	requireError(t, w.introspect(token, ":Authorization", basic("orders-api", testSecret)), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.introspect(token, ":Authorization", basic("orders-api", testSecret)), http.StatusBadRequest,
+		"invalid_request")
 	require.Empty(t, w.touched.String())
 }

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// TestOrdinaryLibrariesWork: golang.org/x/oauth2 gets tokens by every grant, and go-oidc finds everything and verifies them.
+// TestOrdinaryLibrariesWork: golang.org/x/oauth2 gets tokens by every grant, and go-oidc finds everything and
+// verifies them.
 func TestOrdinaryLibrariesWork(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", "/login"} {
@@ -25,7 +26,8 @@ func TestOrdinaryLibrariesWork(t *testing.T) {
 			endpoint := found.Endpoint()
 			mini := &oauth2.Config{ClientID: "mini", Endpoint: endpoint, Scopes: []string{"openid"}}
 			scope := oauth2.SetAuthURLParam("scope", "openid profile")
-			token, err := mini.Exchange(ctx, w.code("alice"), oauth2.SetAuthURLParam("grant_type", "wechat_code"), scope)
+			token, err := mini.Exchange(ctx, w.code("alice"), oauth2.SetAuthURLParam("grant_type", "wechat_code"),
+				scope)
 			require.NoError(t, err)
 			require.Equal(t, "Bearer", token.Type())
 			require.InDelta(t, 3600, time.Until(token.Expiry).Seconds(), 5)
@@ -35,14 +37,16 @@ func TestOrdinaryLibrariesWork(t *testing.T) {
 			require.NoError(t, err)
 			require.NotEqual(t, token.RefreshToken, refreshed.RefreshToken)
 
-			for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
+			for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader,
+				oauth2.AuthStyleInParams} {
 				endpoint.AuthStyle = style
 				odd := &oauth2.Config{ClientID: "odd", ClientSecret: oddSecret, Endpoint: endpoint}
 				_, err := odd.Exchange(ctx, w.code("alice"), oauth2.SetAuthURLParam("grant_type", "wechat_code"))
 				require.NoError(t, err, "a secret of every kind of character")
 			}
 			endpoint.AuthStyle = oauth2.AuthStyleInHeader
-			backend := &oauth2.Config{ClientID: "backend", ClientSecret: testSecret, Endpoint: endpoint, Scopes: []string{"openid", "profile"}}
+			backend := &oauth2.Config{ClientID: "backend", ClientSecret: testSecret, Endpoint: endpoint,
+				Scopes: []string{"openid", "profile"}}
 			token, err = backend.PasswordCredentialsToken(ctx, "alice", testPassword)
 			require.NoError(t, err)
 			verifyByOIDC(t, ctx, found, "backend", token)
@@ -54,8 +58,10 @@ func TestOrdinaryLibrariesWork(t *testing.T) {
 			require.NoError(t, info.Claims(&profile))
 			require.Equal(t, "alice", profile.Name)
 
-			for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
-				service := &clientcredentials.Config{ClientID: "service", ClientSecret: testSecret, TokenURL: endpoint.TokenURL, Scopes: []string{"api"}, AuthStyle: style}
+			for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleAutoDetect, oauth2.AuthStyleInHeader,
+				oauth2.AuthStyleInParams} {
+				service := &clientcredentials.Config{ClientID: "service", ClientSecret: testSecret,
+					TokenURL: endpoint.TokenURL, Scopes: []string{"api"}, AuthStyle: style}
 				token, err := service.Token(ctx)
 				require.NoError(t, err)
 				require.Empty(t, token.RefreshToken)
@@ -76,8 +82,8 @@ func TestOrdinaryLibrariesWork(t *testing.T) {
 	}
 }
 
-// verifyByOIDC verifies the ID token with the published keys, and by at_hash that it goes with the access token; and the access token
-// as an API would.
+// verifyByOIDC verifies the ID token with the published keys, and by at_hash that it goes with the access
+// token; and the access token as an API would.
 func verifyByOIDC(t *testing.T, ctx context.Context, found *oidc.Provider, client string, token *oauth2.Token) {
 	t.Helper()
 	raw, _ := token.Extra("id_token").(string)

@@ -10,8 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// readMembers reads a JSON object of strings, each member once and by its exact name, of those that are known. encoding/json alone would
-// take the last of two, "Password" for "password", and half a surrogate pair for a character.
+// readMembers reads a JSON object of strings, each member once and by its exact name, of those that are
+// known. encoding/json alone would take the last of two, "Password" for "password", and half a surrogate pair
+// for a character.
 func readMembers(w http.ResponseWriter, r *http.Request, known []string) (map[string]string, error) {
 	if err := checkContentType(r.Header, jsonType[0]); err != nil {
 		return nil, err
@@ -41,7 +42,8 @@ func parseMembers(body []byte, known []string) (map[string]string, error) {
 			return nil, errMembers
 		}
 		if !slices.Contains(known, name) {
-			return nil, badRequest("The body has a member that this call does not know. It knows " + strings.Join(known, ", ") + ".")
+			return nil, badRequest("The body has a member that this call does not know. It knows " +
+				strings.Join(known, ", ") + ".")
 		}
 		value, err := decoder.Token()
 		text, isText := value.(string)

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestStorageGone: requests are told to come again, none is called wrong, and what needs no storage works on (RFC 6749 §4.1.2.1).
+// TestStorageGone: requests are told to come again, none is called wrong, and what needs no storage works on
+// (RFC 6749 §4.1.2.1).
 func TestStorageGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -15,7 +15,8 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// TestPasswordRefusalsTellNothing: unknown, disabled and passwordless users and wrong passwords look alike byte for byte.
+// TestPasswordRefusalsTellNothing: unknown, disabled and passwordless users and wrong passwords look alike
+// byte for byte.
 func TestPasswordRefusalsTellNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -66,7 +67,8 @@ func headerNames(a answer) []string {
 	return found
 }
 
-// TestGuessingIsSlowedDownAlike for users who are there and who are not, and the right password does not get through meanwhile.
+// TestGuessingIsSlowedDownAlike for users who are there and who are not, and the right password does not get
+// through meanwhile.
 func TestGuessingIsSlowedDownAlike(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -74,7 +76,8 @@ func TestGuessingIsSlowedDownAlike(t *testing.T) {
 	for _, name := range []string{"alice", "nobody"} {
 		for n := range 5 {
 			spelling := []string{name, strings.ToUpper(name)}[n%2]
-			requireError(t, w.token(passwordForm(spelling, strings.Repeat("p", 4000))), http.StatusBadRequest, "invalid_grant")
+			requireError(t, w.token(passwordForm(spelling, strings.Repeat("p", 4000))), http.StatusBadRequest,
+				"invalid_grant")
 		}
 		for range 3 {
 			a := w.token(passwordForm(name, testPassword))
@@ -96,7 +99,8 @@ func TestGuessingFromManyAddresses(t *testing.T) {
 		s.proxies, s.perAddress = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, 20
 	})
 	guess := func(name, address string) int { // of a name and a password that nobody can have, which cost no hash
-		return w.token(passwordForm(strings.Repeat(name, 1000), strings.Repeat("p", 4000)).with(":X-Forwarded-For", address)).status
+		return w.token(passwordForm(strings.Repeat(name, 1000), strings.Repeat("p", 4000)).with(":X-Forwarded-For",
+			address)).status
 	}
 	allowed := 0
 	for n := range 130 {
@@ -126,13 +130,17 @@ func TestGuessingInParallel(t *testing.T) {
 	}
 	group.Wait()
 	slices.Sort(statuses)
-	require.Equal(t, slices.Concat(slices.Repeat([]int{http.StatusBadRequest}, 5), slices.Repeat([]int{http.StatusTooManyRequests}, 95)), statuses)
+	require.Equal(t, slices.Concat(slices.Repeat([]int{http.StatusBadRequest}, 5),
+		slices.Repeat([]int{http.StatusTooManyRequests}, 95)), statuses)
 }
 
 // TestFloodOfPasswords is told to wait, and refreshes go on meanwhile.
 func TestFloodOfPasswords(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.hasher = password.Options{MaxConcurrent: 1, MaxWaiting: 2, MaxPerAddress: 2} })
+	w := newWorld(t, func(s *settings) {
+		s.hasher = password.Options{MaxConcurrent: 1, MaxWaiting: 2,
+			MaxPerAddress: 2}
+	})
 	refresh := w.signIn("alice").text("refresh_token")
 	answers := make([]answer, 12)
 	var group sync.WaitGroup

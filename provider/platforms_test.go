@@ -35,23 +35,27 @@ func (w *world) platforms(weixin *wechat.Client, logger *slog.Logger) map[string
 	client, err := qq.NewClient(wechat.Config{BaseURL: server.URL, Timeout: w.settings.wechatTimeout, Logger: logger})
 	require.NoError(w.t, err)
 	w.t.Cleanup(client.Close)
-	return map[string]grants.Platform{grants.WechatCode: grants.WechatPlatform{Client: weixin}, grants.QQCode: grants.QQPlatform{Client: client}}
+	return map[string]grants.Platform{grants.WechatCode: grants.WechatPlatform{Client: weixin},
+		grants.QQCode: grants.QQPlatform{Client: client}}
 }
 
 // addApp registers an app here and at its simulator, and clients of it: one public, one confidential.
 func (w *world) addApp(id, kind string) {
 	w.t.Helper()
 	ctx := context.Background()
-	app := identity.App{Platform: identity.PlatformWechat, ID: id, Kind: kind, Secret: identity.Secret("simulator-" + id), OpenPlatform: testOpenPlatform}
+	app := identity.App{Platform: identity.PlatformWechat, ID: id, Kind: kind,
+		Secret: identity.Secret("simulator-" + id), OpenPlatform: testOpenPlatform}
 	if qq.ValidAppID(id) {
 		app.Platform = identity.PlatformQQ
 		require.NoError(w.t, w.qq.AddApp(qqtest.App{AppID: id, Secret: "simulator-" + id}))
 	} else {
-		require.NoError(w.t, w.simulator.AddApp(wechattest.App{AppID: id, Secret: "simulator-" + id, Kind: kind, OpenPlatform: testOpenPlatform}))
+		require.NoError(w.t, w.simulator.AddApp(wechattest.App{AppID: id, Secret: "simulator-" + id, Kind: kind,
+			OpenPlatform: testOpenPlatform}))
 	}
 	require.NoError(w.t, w.database.Apps().Add(ctx, app))
 	names := []string{grants.WechatCode, grants.QQCode, grants.RefreshToken}
-	for _, client := range []identity.Client{publicClient("public-"+id, names...), confidentialClient("backend-"+id, names...)} {
+	for _, client := range []identity.Client{publicClient("public-"+id, names...),
+		confidentialClient("backend-"+id, names...)} {
 		client.Apps = []string{id}
 		require.NoError(w.t, w.database.Clients().Create(ctx, client))
 	}
@@ -66,14 +70,16 @@ func (w *world) oauthCode(code wechattest.OAuthCode) string {
 
 // backendCode is a sign-in at a confidential client of an app.
 func backendCode(app, code string) form {
-	return form{"grant_type": grants.WechatCode, "client_id": "backend-" + app, "client_secret": testSecret, "code": code}
+	return form{"grant_type": grants.WechatCode, "client_id": "backend-" + app, "client_secret": testSecret,
+		"code": code}
 }
 
 func publicCode(app, code string) form {
 	return form{"grant_type": grants.WechatCode, "client_id": "public-" + app, "code": code}
 }
 
-// TestEveryKindOfApp is signed in by the same grant, and one person is one user across the apps of an Open Platform account.
+// TestEveryKindOfApp is signed in by the same grant, and one person is one user across the apps of an Open
+// Platform account.
 func TestEveryKindOfApp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -91,11 +97,13 @@ func TestEveryKindOfApp(t *testing.T) {
 	}
 }
 
-// TestBrowserCodesOfPublicClients are refused before WeChat sees them: whoever reads a browser's address could trade them.
+// TestBrowserCodesOfPublicClients are refused before WeChat sees them: whoever reads a browser's address
+// could trade them.
 func TestBrowserCodesOfPublicClients(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for app, kind := range map[string]string{accountApp: identity.KindOfficialAccount, websiteApp: identity.KindWebsite} {
+	for app, kind := range map[string]string{accountApp: identity.KindOfficialAccount,
+		websiteApp: identity.KindWebsite} {
 		w.addApp(app, kind)
 		code := w.oauthCode(wechattest.OAuthCode{AppID: app, User: "ada"})
 		requireError(t, w.token(publicCode(app, code)), http.StatusBadRequest, "unauthorized_client")
@@ -128,12 +136,14 @@ func TestProfilesAreFetchedOnlyIfTheScopeAllows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addApp(accountApp, identity.KindOfficialAccount)
-	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "ada", Nickname: "Ada", Sex: 2, HeadImgURL: "http://thirdwx.qlogo.cn/ada"}))
+	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "ada", Nickname: "Ada", Sex: 2,
+		HeadImgURL: "http://thirdwx.qlogo.cn/ada"}))
 	fetched := func() int { return w.simulator.Requests().Paths["/sns/userinfo"] }
 	for _, c := range []struct {
 		theirs, ours string
 		fetches      int
-	}{{"snsapi_base", "openid profile", 0}, {"snsapi_userinfo", "openid", 0}, {"snsapi_userinfo", "openid profile", 1}} {
+	}{{"snsapi_base", "openid profile", 0}, {"snsapi_userinfo", "openid", 0}, {"snsapi_userinfo", "openid profile",
+		1}} {
 		before := fetched()
 		code := w.oauthCode(wechattest.OAuthCode{AppID: accountApp, User: "ada", Scope: c.theirs})
 		a := w.token(backendCode(accountApp, code).with("scope", c.ours))
@@ -148,7 +158,8 @@ func TestProfilesAreFetchedOnlyIfTheScopeAllows(t *testing.T) {
 		}
 	}
 	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: "/sns/userinfo", Body: "html"}))
-	a := w.token(backendCode(accountApp, w.oauthCode(wechattest.OAuthCode{AppID: accountApp, User: "ada", Scope: "snsapi_userinfo"})).with("scope", "openid profile"))
+	a := w.token(backendCode(accountApp, w.oauthCode(wechattest.OAuthCode{AppID: accountApp, User: "ada",
+		Scope: "snsapi_userinfo"})).with("scope", "openid profile"))
 	requireTokens(t, a)
 	require.Equal(t, "unavailable", a.members["profile_status"], "a profile that cannot be fetched keeps nobody out")
 }
@@ -188,7 +199,8 @@ func TestAQQMiniProgram(t *testing.T) {
 	claims := claimsOf(t, first.text("access_token"))
 	require.Equal(t, []any{"qq"}, claims["amr"])
 	require.Equal(t, claims["sub"], claimsOf(t, sign("ada").text("access_token"))["sub"])
-	require.NotEqual(t, claims["sub"], claimsOf(t, w.signIn("ada").text("access_token"))["sub"], "QQ's ada is not WeChat's")
+	require.NotEqual(t, claims["sub"], claimsOf(t, w.signIn("ada").text("access_token"))["sub"],
+		"QQ's ada is not WeChat's")
 	requireTokens(t, w.token(refreshForm(first.text("refresh_token")).with("client_id", "public-"+qqApp)))
 
 	keyed := w.qqCode("bob").with(":Idempotency-Key", testKey)
@@ -214,7 +226,8 @@ func TestParallelFirstLoginsThroughTwoAppsMakeOneUser(t *testing.T) {
 	var people sync.WaitGroup
 	for n := range crowd {
 		app := []string{testApp, otherApp}[n%2]
-		request := form{"grant_type": grants.WechatCode, "client_id": "backend", "client_secret": testSecret, "appid": app, "code": w.codeOf(app, "ada")}
+		request := form{"grant_type": grants.WechatCode, "client_id": "backend", "client_secret": testSecret,
+			"appid": app, "code": w.codeOf(app, "ada")}
 		people.Go(func() {
 			if a := w.token(request); a.status == http.StatusOK {
 				subjects[n] = claimsOf(t, a.text("access_token"))["sub"]
@@ -239,8 +252,11 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	require.NoError(t, err)
 	requireError(t, w.token(refreshForm(first.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
 	requireError(t, w.token(w.wechatCode("ada")), http.StatusBadRequest, "invalid_grant")
-	requireError(t, w.token(w.wechatCode("ada").with("restore_account", "true")), http.StatusBadRequest, "invalid_grant") // of no first party
-	ours := form{"grant_type": grants.WechatCode, "client_id": "backend", "client_secret": testSecret, "appid": testApp, "code": w.code("ada")}
+	// of no first party
+	requireError(t, w.token(w.wechatCode("ada").with("restore_account", "true")), http.StatusBadRequest,
+		"invalid_grant")
+	ours := form{"grant_type": grants.WechatCode, "client_id": "backend", "client_secret": testSecret,
+		"appid": testApp, "code": w.code("ada")}
 	back := w.token(ours.with("restore_account", "true"))
 	requireTokens(t, back)
 	require.Equal(t, subject, claimsOf(t, back.text("access_token"))["sub"])
@@ -249,7 +265,8 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	_, err = w.database.Users().Dismiss(context.Background(), subject, time.Hour)
 	require.NoError(t, err)
 	ours["code"] = w.code("ada")
-	requireError(t, w.token(ours.with("restore_account", "true")), http.StatusBadRequest, "invalid_grant") // that is not for its user to say
+	// that is not for its user to say
+	requireError(t, w.token(ours.with("restore_account", "true")), http.StatusBadRequest, "invalid_grant")
 	require.NoError(t, w.database.Users().Stay(context.Background(), subject))
 	_, err = w.database.Users().Leave(context.Background(), subject, time.Hour)
 	require.NoError(t, err)

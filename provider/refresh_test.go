@@ -72,7 +72,8 @@ func TestReuseAfterTheWindowEndsTheSession(t *testing.T) {
 	require.NotContains(t, w.log.String(), "lp_rt_")
 }
 
-// TestReuseWithinTheWindowForksNothing: the same token comes back to all, and there is one session and one line of descent.
+// TestReuseWithinTheWindowForksNothing: the same token comes back to all, and there is one session and one
+// line of descent.
 func TestReuseWithinTheWindowForksNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -105,10 +106,13 @@ func TestRefreshOfAnotherClientsToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	public := w.signIn("alice").text("refresh_token")
-	confidential := w.signIn("alice", "client_id", "backend", "client_secret", testSecret, "appid", testApp).text("refresh_token")
+	confidential := w.signIn("alice", "client_id", "backend", "client_secret", testSecret, "appid",
+		testApp).text("refresh_token")
 	for range 3 {
-		requireError(t, w.token(refreshForm(public).with("client_id", "mini-2")), http.StatusBadRequest, "invalid_grant")
-		requireError(t, w.token(refreshForm(public).with("client_id", "backend", "client_secret", testSecret)), http.StatusBadRequest, "invalid_grant")
+		requireError(t, w.token(refreshForm(public).with("client_id", "mini-2")), http.StatusBadRequest,
+			"invalid_grant")
+		requireError(t, w.token(refreshForm(public).with("client_id", "backend", "client_secret", testSecret)),
+			http.StatusBadRequest, "invalid_grant")
 		requireError(t, w.token(refreshForm(confidential)), http.StatusBadRequest, "invalid_grant")
 	}
 	next := w.token(refreshForm(public))
@@ -116,7 +120,8 @@ func TestRefreshOfAnotherClientsToken(t *testing.T) {
 	w.clock.Move(time.Hour)
 	requireError(t, w.token(refreshForm(public).with("client_id", "mini-2")), http.StatusBadRequest, "invalid_grant")
 	requireTokens(t, w.token(refreshForm(next.text("refresh_token")))) // a stranger's reuse is no theft either
-	requireError(t, w.token(refreshForm(confidential).with("client_id", "backend")), http.StatusUnauthorized, "invalid_client")
+	requireError(t, w.token(refreshForm(confidential).with("client_id", "backend")), http.StatusUnauthorized,
+		"invalid_client")
 	requireTokens(t, w.token(refreshForm(confidential).with("client_id", "backend", "client_secret", testSecret)))
 }
 
@@ -132,7 +137,8 @@ func TestRefreshScope(t *testing.T) {
 	requireTokens(t, narrow)
 	require.Equal(t, "api", claimsOf(t, narrow.text("access_token"))["scope"])
 	requireError(t, w.userinfo(narrow.text("access_token")), http.StatusForbidden, "insufficient_scope")
-	full := w.token(refreshForm(narrow.text("refresh_token")).with("resource", "https://evil.example", "audience", "https://evil.example"))
+	full := w.token(refreshForm(narrow.text("refresh_token")).with("resource", "https://evil.example", "audience",
+		"https://evil.example"))
 	requireTokens(t, full)
 	require.Equal(t, "api openid", claimsOf(t, full.text("access_token"))["scope"])
 	require.Equal(t, testAudience, claimsOf(t, full.text("access_token"))["aud"])
@@ -147,18 +153,23 @@ func TestRefreshTokensThatAreNotOurs(t *testing.T) {
 	good := a.text("refresh_token")
 	want := withoutRequestID(w.token(refreshForm("x")))
 	bad := map[string]string{
-		"access token": a.text("access_token"), "ID token": a.text("id_token"), "code": w.code("alice"), "prefix": "lp_rt_",
-		"cut": good[:len(good)-1], "longer": good + "A", "padded": good + "=", "space behind": good + " ", "no prefix": strings.TrimPrefix(good, "lp_rt_"),
-		"other prefix": strings.Replace(good, "lp_rt_", "LP_RT_", 1), "twice": good + good, "dots": strings.Repeat(".", 60_000),
+		"access token": a.text("access_token"), "ID token": a.text("id_token"), "code": w.code("alice"),
+		"prefix": "lp_rt_",
+		"cut":    good[:len(good)-1], "longer": good + "A", "padded": good + "=", "space behind": good + " ",
+		"no prefix":    strings.TrimPrefix(good, "lp_rt_"),
+		"other prefix": strings.Replace(good, "lp_rt_", "LP_RT_", 1), "twice": good + good,
+		"dots":                    strings.Repeat(".", 60_000),
 		"of another installation": elsewhere.signIn("alice").text("refresh_token"),
 	}
-	// The seed is shared by all worlds, and its keys with it, so the other installation's token has a good MAC and an unknown session.
+	// The seed is shared by all worlds, and its keys with it, so the other installation's token has a good
+	// MAC and an unknown session.
 	content, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(good, "lp_rt_"))
 	require.NoError(t, err)
 	for n := range content {
 		flipped := append([]byte(nil), content...)
 		flipped[n] ^= 1
-		bad["bit flipped in byte "+string(rune('0'+n/10))+string(rune('0'+n%10))] = "lp_rt_" + base64.RawURLEncoding.EncodeToString(flipped)
+		bad["bit flipped in byte "+string(rune('0'+n/10))+string(rune('0'+n%10))] = "lp_rt_" +
+			base64.RawURLEncoding.EncodeToString(flipped)
 	}
 	for name, token := range bad {
 		answer := w.token(refreshForm(token))
@@ -167,10 +178,12 @@ func TestRefreshTokensThatAreNotOurs(t *testing.T) {
 	}
 	requireTokens(t, w.token(refreshForm(good)))
 	requireError(t, w.token(w.wechatCode("alice").with("code", good)), http.StatusBadRequest, "invalid_grant")
-	requireError(t, w.token(w.wechatCode("alice").with("code", a.text("access_token"))), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.token(w.wechatCode("alice").with("code", a.text("access_token"))), http.StatusBadRequest,
+		"invalid_request")
 }
 
-// TestSessionsEndInTime: when nobody refreshes, and in any case (RFC 9700 §4.14.2), and no access token outlives its session.
+// TestSessionsEndInTime: when nobody refreshes, and in any case (RFC 9700 §4.14.2), and no access token
+// outlives its session.
 func TestSessionsEndInTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.idle, s.absolute = time.Hour, 150*time.Minute })

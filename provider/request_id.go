@@ -9,12 +9,15 @@ import (
 
 type requestIDKey struct{}
 
-// withRequestID names a request in all that is logged of it and in its answer, so that a person can find one from the other.
+// withRequestID names a request in all that is logged of it and in its answer, so that a person can find one
+// from the other.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
 		w.Header()["X-Request-Id"] = []string{id}
-		if len(r.TransferEncoding) > 0 { // perhaps beside a length, of which nothing is left to see here: what follows on the connection is not trusted
+		// perhaps beside a length, of which nothing is left to see here: what follows on the connection is
+		// not trusted
+		if len(r.TransferEncoding) > 0 {
 			w.Header()["Connection"] = []string{"close"}
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))

@@ -26,23 +26,25 @@ func TestTokenRequestsThatAreNoForms(t *testing.T) {
 		body   string
 		header http.Header
 	}{
-		"JSON":              {`{"grant_type":"wechat_code"}`, http.Header{"Content-Type": {"application/json"}}},
-		"multipart":         {"--x\r\n\r\n--x--", http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}},
-		"plain text":        {good, http.Header{"Content-Type": {"text/plain"}}},
-		"no content type":   {good, http.Header{"Content-Type": nil}},
-		"empty type":        {good, http.Header{"Content-Type": {""}}},
-		"malformed type":    {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset"}}},
-		"a longer type":     {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded-plus"}}},
-		"two content types": {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded", "application/json"}}},
-		"UTF-16":            {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-16"}}},
-		"compressed":        {zipped.String(), http.Header{"Content-Encoding": {"gzip"}}},
-		"said compressed":   {good, http.Header{"Content-Encoding": {"br"}}},
+		"JSON":            {`{"grant_type":"wechat_code"}`, http.Header{"Content-Type": {"application/json"}}},
+		"multipart":       {"--x\r\n\r\n--x--", http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}},
+		"plain text":      {good, http.Header{"Content-Type": {"text/plain"}}},
+		"no content type": {good, http.Header{"Content-Type": nil}},
+		"empty type":      {good, http.Header{"Content-Type": {""}}},
+		"malformed type":  {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset"}}},
+		"a longer type":   {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded-plus"}}},
+		"two content types": {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded",
+			"application/json"}}},
+		"UTF-16":          {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-16"}}},
+		"compressed":      {zipped.String(), http.Header{"Content-Encoding": {"gzip"}}},
+		"said compressed": {good, http.Header{"Content-Encoding": {"br"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireError(t, w.post("/token", c.body, c.header), http.StatusUnsupportedMediaType, "invalid_request")
 		})
 	}
-	for _, contentType := range []string{"application/x-www-form-urlencoded; charset=UTF-8", "Application/X-WWW-Form-Urlencoded"} {
+	for _, contentType := range []string{"application/x-www-form-urlencoded; charset=UTF-8",
+		"Application/X-WWW-Form-Urlencoded"} {
 		body, _ := w.wechatCode("alice").encode()
 		requireTokens(t, w.post("/token", body, http.Header{"Content-Type": {contentType}}))
 	}
@@ -51,7 +53,8 @@ func TestTokenRequestsThatAreNoForms(t *testing.T) {
 func TestTokenRequestsByOtherMethods(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodTrace, http.MethodOptions, "PROPFIND"} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodTrace, http.MethodOptions, "PROPFIND"} {
 		t.Run(method, func(t *testing.T) {
 			body, header := w.wechatCode("alice").encode()
 			header.Set("X-HTTP-Method-Override", http.MethodPost)
@@ -70,15 +73,17 @@ func TestTokenRequestsByOtherMethods(t *testing.T) {
 	requireTokens(t, w.post("/token", body, header))
 }
 
-// TestTokenRequestsWithQueryStrings: whatever stands in a URL stands in logs (RFC 6749 §2.3.1), so nothing of it is read, nor kept.
+// TestTokenRequestsWithQueryStrings: whatever stands in a URL stands in logs (RFC 6749 §2.3.1), so nothing of
+// it is read, nor kept.
 func TestTokenRequestsWithQueryStrings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	good, _ := passwordForm("alice", testPassword).encode()
 	for name, c := range map[string]struct{ query, body string }{
-		"everything":                {good, ""},
-		"the secret":                {"client_secret=" + testSecret, "grant_type=password&client_id=backend"},
-		"the password":              {"password=" + url.QueryEscape(testPassword), "grant_type=password&client_id=backend"},
+		"everything": {good, ""},
+		"the secret": {"client_secret=" + testSecret, "grant_type=password&client_id=backend"},
+		"the password": {"password=" + url.QueryEscape(testPassword),
+			"grant_type=password&client_id=backend"},
 		"a parameter of the body":   {"grant_type=password", good},
 		"something else":            {"utm_source=x", good},
 		"something that is no form": {"%zz;", good},
@@ -113,9 +118,12 @@ func TestTokenParametersThatAreEmptyOrUnknown(t *testing.T) {
 	require.Equal(t, "api", a.text("scope"))
 	requireError(t, w.post("/token", "", nil), http.StatusBadRequest, "invalid_request")
 	requireError(t, w.post("/token", "grant_type=&client_id=mini", nil), http.StatusBadRequest, "invalid_request")
-	requireError(t, w.token(form{"grant_type": "wechat_code", "code": w.code("alice")}), http.StatusUnauthorized, "invalid_client")
-	requireError(t, w.token(form{"grant_type": "wechat_code", "client_id": "mini"}), http.StatusBadRequest, "invalid_request")
-	requireError(t, w.token(form{"grant_type": "refresh_token", "client_id": "mini"}), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.token(form{"grant_type": "wechat_code", "code": w.code("alice")}), http.StatusUnauthorized,
+		"invalid_client")
+	requireError(t, w.token(form{"grant_type": "wechat_code", "client_id": "mini"}), http.StatusBadRequest,
+		"invalid_request")
+	requireError(t, w.token(form{"grant_type": "refresh_token", "client_id": "mini"}), http.StatusBadRequest,
+		"invalid_request")
 	requireError(t, w.token(passwordForm("alice", "x").with("username", "")), http.StatusBadRequest, "invalid_request")
 	requireError(t, w.token(passwordForm("alice", "x").with("password", "")), http.StatusBadRequest, "invalid_request")
 }

@@ -6,8 +6,9 @@ import (
 	"github.com/lingpai/lingpai/grants"
 )
 
-// revocationsEndpoint is the signed list of sessions that ended before their access tokens expired. Whoever may verify tokens may read it: it
-// holds hashes of session ids, and tells a stranger only how many people left.
+// revocationsEndpoint is the signed list of sessions that ended before their access tokens expired. Whoever
+// may verify tokens may read it: it holds hashes of session ids, and tells a stranger only how many people
+// left.
 type revocationsEndpoint struct {
 	manager *grants.Manager
 	answers answers
@@ -15,7 +16,8 @@ type revocationsEndpoint struct {
 
 var (
 	revocationsType = []string{"application/revocations+jwt"}
-	briefCache      = []string{"public, max-age=1"} // as old as what we serve may be: a cache between doubles it at most
+	// as old as what we serve may be: a cache between doubles it at most
+	briefCache = []string{"public, max-age=1"}
 )
 
 // ServeHTTP implements http.Handler.

@@ -49,7 +49,8 @@ func (l revocations) has(t testing.TB, accessToken string) bool {
 	return false
 }
 
-// TestOfflineVerifiersLearnOfALogout by a list that our keys sign, within a second, and until the last of its tokens has expired.
+// TestOfflineVerifiersLearnOfALogout by a list that our keys sign, within a second, and until the last of its
+// tokens has expired.
 func TestOfflineVerifiersLearnOfALogout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -102,13 +103,15 @@ func TestTheListIsAskedForAgainCheaply(t *testing.T) {
 	require.Empty(t, head.body)
 	refused := w.post("/revocations", "", nil)
 	requireError(t, refused, http.StatusMethodNotAllowed, "invalid_request")
-	require.Empty(t, w.get("/revocations", http.Header{"Origin": {testOrigin}}).header.Get("Access-Control-Allow-Origin"), "APIs are no scripts")
+	require.Empty(t, w.get("/revocations", http.Header{"Origin": {testOrigin}}).header.Get(
+		"Access-Control-Allow-Origin"), "APIs are no scripts")
 	w.revoke(w.signIn("alice").text("refresh_token"))
 	w.clock.Move(time.Second)
 	require.Equal(t, http.StatusOK, w.get("/revocations", http.Header{"If-None-Match": {etag}}).status)
 }
 
-// TestTheListIsNoToken (RFC 8725 §3.11): it is signed by the same keys, and its type keeps it from being taken for anything else.
+// TestTheListIsNoToken (RFC 8725 §3.11): it is signed by the same keys, and its type keeps it from being
+// taken for anything else.
 func TestTheListIsNoToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

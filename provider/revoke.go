@@ -6,7 +6,8 @@ import (
 	"github.com/lingpai/lingpai/grants"
 )
 
-// revocationEndpoint is RFC 7009. Its answer is the status: an empty body says neither whether there was such a token nor what became of it.
+// revocationEndpoint is RFC 7009. Its answer is the status: an empty body says neither whether there was such
+// a token nor what became of it.
 type revocationEndpoint struct {
 	manager *grants.Manager
 	answers answers

@@ -28,27 +28,50 @@ func requireRevoked(t testing.TB, a answer) {
 	require.Equal(t, []string{"Cache-Control", "Content-Length", "Date", "Vary", "X-Request-Id"}, headerNames(a))
 }
 
-// TestRevocationEndsTheSession, whichever of its tokens is given back and whatever the hint says (RFC 7009 §2.1): its access tokens and its
-// refresh tokens are dead together, and the user's other sessions live.
+// TestRevocationEndsTheSession, whichever of its tokens is given back and whatever the hint says (RFC 7009
+// §2.1): its access tokens and its refresh tokens are dead together, and the user's other sessions live.
 func TestRevocationEndsTheSession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		token func(w *world, first, second answer) string
 		pairs []string
 	}{
-		"refresh token":             {func(_ *world, _, second answer) string { return second.text("refresh_token") }, nil},
-		"refresh token, right hint": {func(_ *world, _, second answer) string { return second.text("refresh_token") }, []string{"token_type_hint", "refresh_token"}},
-		"refresh token, wrong hint": {func(_ *world, _, second answer) string { return second.text("refresh_token") }, []string{"token_type_hint", "access_token"}},
-		"access token":              {func(_ *world, _, second answer) string { return second.text("access_token") }, nil},
-		"access token, wrong hint":  {func(_ *world, _, second answer) string { return second.text("access_token") }, []string{"token_type_hint", "refresh_token"}},
-		"access token, odd hint":    {func(_ *world, _, second answer) string { return second.text("access_token") }, []string{"token_type_hint", "pct' OR 1"}},
-		"first access token":        {func(_ *world, first, _ answer) string { return first.text("access_token") }, nil},
-		"retired refresh token":     {func(_ *world, first, _ answer) string { return first.text("refresh_token") }, nil},
+		"refresh token": {func(_ *world, _,
+			second answer) string {
+			return second.text("refresh_token")
+		}, nil},
+		"refresh token, right hint": {func(_ *world, _,
+			second answer) string {
+			return second.text("refresh_token")
+		}, []string{"token_type_hint", "refresh_token"}},
+		"refresh token, wrong hint": {func(_ *world, _,
+			second answer) string {
+			return second.text("refresh_token")
+		}, []string{"token_type_hint", "access_token"}},
+		"access token": {func(_ *world, _,
+			second answer) string {
+			return second.text("access_token")
+		}, nil},
+		"access token, wrong hint": {func(_ *world, _,
+			second answer) string {
+			return second.text("access_token")
+		}, []string{"token_type_hint", "refresh_token"}},
+		"access token, odd hint": {func(_ *world, _,
+			second answer) string {
+			return second.text("access_token")
+		}, []string{"token_type_hint", "pct' OR 1"}},
+		"first access token": {func(_ *world, first, _ answer) string { return first.text("access_token") },
+			nil},
+		"retired refresh token": {func(_ *world, first, _ answer) string { return first.text("refresh_token") },
+			nil},
 		"long retired refresh token": {func(w *world, first, _ answer) string {
 			w.clock.Move(time.Minute)
 			return first.text("refresh_token")
 		}, nil},
-		"by a client that says so by Basic": {func(_ *world, first, _ answer) string { return first.text("access_token") }, []string{"client_id", "", ":Authorization", basic("mini", "")}},
+		"by a client that says so by Basic": {func(_ *world, first,
+			_ answer) string {
+			return first.text("access_token")
+		}, []string{"client_id", "", ":Authorization", basic("mini", "")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +80,8 @@ func TestRevocationEndsTheSession(t *testing.T) {
 			second := w.token(refreshForm(first.text("refresh_token")))
 			other := w.signIn("alice", "scope", "openid api")
 			requireRevoked(t, w.revoke(c.token(w, first, second), c.pairs...))
-			require.Equal(t, []string{identity.EventSessionEnded + " " + identity.EndedByClient}, w.eventKinds(t), "no theft")
+			require.Equal(t, []string{identity.EventSessionEnded + " " + identity.EndedByClient}, w.eventKinds(t),
+				"no theft")
 			w.requireEnded(t, first, second)
 			require.Equal(t, http.StatusOK, w.userinfo(other.text("access_token")).status)
 			requireTokens(t, w.token(refreshForm(other.text("refresh_token"))))
@@ -75,7 +99,8 @@ func TestRevocationByConfidentialClients(t *testing.T) {
 	} {
 		refresh := w.token(passwordForm("alice", testPassword)).text("refresh_token")
 		requireRevoked(t, w.revoke(refresh, pairs...))
-		requireError(t, w.token(refreshForm(refresh).with("client_id", "backend", "client_secret", testSecret)), http.StatusBadRequest, "invalid_grant")
+		requireError(t, w.token(refreshForm(refresh).with("client_id", "backend", "client_secret", testSecret)),
+			http.StatusBadRequest, "invalid_grant")
 	}
 }
 
@@ -89,7 +114,8 @@ func TestRevocationOfWhatIsNoToken(t *testing.T) {
 	delete(bad, "refresh token") // which is one to revoke
 	delete(bad, "tab in front")  // which no form may have
 	bad["refresh token, cut"], bad["refresh token, longer"] = refresh[:len(refresh)-1], refresh+"A"
-	bad["refresh token, other MAC"] = refresh[:len(refresh)-2] + strings.Map(func(r rune) rune { return r ^ 1 }, refresh[len(refresh)-2:])
+	bad["refresh token, other MAC"] = refresh[:len(refresh)-2] + strings.Map(func(r rune) rune { return r ^ 1 },
+		refresh[len(refresh)-2:])
 	bad["60 kB"] = "lp_rt_" + strings.Repeat("A", 60_000)
 	w.touched.Reset()
 	for _, token := range bad {
@@ -101,8 +127,8 @@ func TestRevocationOfWhatIsNoToken(t *testing.T) {
 	requireTokens(t, w.token(refreshForm(refresh)))
 }
 
-// TestRevocationOfWhatIsOver succeeds as well, and tells the audit log nothing twice. An expired access token, which may lie in anybody's
-// log, ends no session.
+// TestRevocationOfWhatIsOver succeeds as well, and tells the audit log nothing twice. An expired access
+// token, which may lie in anybody's log, ends no session.
 func TestRevocationOfWhatIsOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -112,7 +138,8 @@ func TestRevocationOfWhatIsOver(t *testing.T) {
 		requireRevoked(t, w.revoke(a.text("access_token")))
 	}
 	require.Len(t, w.eventKinds(t), 1)
-	elsewhere := newWorld(t).signIn("alice") // shares the keys, so its MAC and signature are good and its session is unknown
+	// shares the keys, so its MAC and signature are good and its session is unknown
+	elsewhere := newWorld(t).signIn("alice")
 	requireRevoked(t, w.revoke(elsewhere.text("refresh_token")))
 	alive := w.signIn("alice")
 	w.clock.Move(time.Hour + time.Second)
@@ -122,8 +149,8 @@ func TestRevocationOfWhatIsOver(t *testing.T) {
 	requireRevoked(t, w.revoke(alive.text("refresh_token")))
 }
 
-// TestRevocationOfAnotherClientsToken is refused and told (RFC 7009 §2.1). It ends nothing, a retired token is no theft, and whether the
-// session still lives is not told.
+// TestRevocationOfAnotherClientsToken is refused and told (RFC 7009 §2.1). It ends nothing, a retired token
+// is no theft, and whether the session still lives is not told.
 func TestRevocationOfAnotherClientsToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -141,7 +168,8 @@ func TestRevocationOfAnotherClientsToken(t *testing.T) {
 	want := w.revoke(current.text("refresh_token"), strangers["public"]...)
 	for name, stranger := range strangers {
 		for _, token := range []string{
-			retired.text("refresh_token"), current.text("refresh_token"), retired.text("access_token"), current.text("access_token"),
+			retired.text("refresh_token"), current.text("refresh_token"), retired.text("access_token"),
+			current.text("access_token"),
 			ended.text("refresh_token"), ended.text("access_token"), service,
 		} {
 			a := w.revoke(token, stranger...)
@@ -154,7 +182,8 @@ func TestRevocationOfAnotherClientsToken(t *testing.T) {
 	requireTokens(t, w.token(refreshForm(current.text("refresh_token"))))
 }
 
-// TestRevocationOfAClientsOwnToken: there is no session to end, and the client must not believe that there was (RFC 7009 §2.2.1).
+// TestRevocationOfAClientsOwnToken: there is no session to end, and the client must not believe that there
+// was (RFC 7009 §2.2.1).
 func TestRevocationOfAClientsOwnToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -185,7 +214,8 @@ func TestRevocationProvesTheClientFirst(t *testing.T) {
 			require.Equal(t, `Basic realm="lingpai"`, a.header.Get("WWW-Authenticate"), name)
 		}
 	}
-	both := w.revoke(theirs, "client_id", "backend", "client_secret", testSecret, ":Authorization", basic("backend", testSecret))
+	both := w.revoke(theirs, "client_id", "backend", "client_secret", testSecret, ":Authorization",
+		basic("backend", testSecret))
 	requireError(t, both, http.StatusBadRequest, "invalid_request")
 	require.Empty(t, w.touched.String())
 	requireTokens(t, w.token(refreshForm(theirs).with("client_id", "backend", "client_secret", testSecret)))

@@ -71,7 +71,8 @@ var seeded = sync.OnceValues(func() (seed, error) {
 func populate(ctx context.Context, database *sql.DB, passwordHash string) error {
 	for _, app := range []string{testApp, otherApp} {
 		err := database.Apps().Add(ctx, identity.App{
-			Platform: identity.PlatformWechat, ID: app, Kind: identity.KindMiniProgram, Secret: identity.Secret("simulator-" + app),
+			Platform: identity.PlatformWechat, ID: app, Kind: identity.KindMiniProgram,
+			Secret:       identity.Secret("simulator-" + app),
 			OpenPlatform: testOpenPlatform,
 		})
 		if err != nil {
@@ -118,9 +119,12 @@ func clients() []identity.Client {
 	orders := publicClient("mini-orders", grants.WechatCode, grants.RefreshToken)
 	orders.Audience = []string{testAudience, "orders-api"}
 	service := confidentialClient("service", grants.ClientCredentials, grants.Password, grants.RefreshToken)
-	service.Audience, service.AccessTTL, service.DefaultScopes = []string{testAudience, "orders-api"}, 10*time.Minute, []string{"openid", "api"}
+	service.Audience, service.AccessTTL, service.DefaultScopes = []string{testAudience, "orders-api"},
+		10*time.Minute, []string{"openid", "api"}
 	return []identity.Client{
-		orders, service, broker("broker", testApp), broker("broker-2", testApp, otherApp), broker("broker-none"), confidentialClient("orders-api", grants.ClientCredentials), publicClient("public-service", grants.ClientCredentials),
+		orders, service, broker("broker", testApp), broker("broker-2", testApp, otherApp), broker("broker-none"),
+		confidentialClient("orders-api", grants.ClientCredentials), publicClient("public-service",
+			grants.ClientCredentials),
 		publicClient("mini", grants.WechatCode, grants.RefreshToken),
 		publicClient("mini-2", grants.WechatCode, grants.RefreshToken),
 		publicClient("codes-only", grants.WechatCode),
@@ -140,7 +144,8 @@ func broker(id string, apps ...string) identity.Client {
 func publicClient(id string, names ...string) identity.Client {
 	return identity.Client{
 		ID: id, Grants: names, Apps: []string{testApp}, Audience: []string{testAudience},
-		Scopes: []string{"openid", "profile", "api", "api.write", "roles", "claims", "email", "phone", "account", grants.ScopeData}, DefaultScopes: []string{"api"},
+		Scopes: []string{"openid", "profile", "api", "api.write", "roles", "claims", "email", "phone", "account",
+			grants.ScopeData}, DefaultScopes: []string{"api"},
 	}
 }
 

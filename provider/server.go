@@ -41,14 +41,16 @@ func New(config Config) (http.Handler, error) {
 	places := newInFlight(config.InFlight, answers)
 	quick := func(next http.Handler) http.Handler { return places.bounded(places.quick, next) }
 	waiting := func(next http.Handler) http.Handler { return places.bounded(places.waiting, next) }
-	token := &tokenEndpoint{manager: config.Manager, library: library, proxies: config.TrustedProxies, places: places, answers: answers}
+	token := &tokenEndpoint{manager: config.Manager, library: library, proxies: config.TrustedProxies,
+		places: places, answers: answers}
 	userinfo := &userinfoEndpoint{manager: config.Manager, answers: answers}
 	revocation := &revocationEndpoint{manager: config.Manager, answers: answers}
 	introspection := &introspectionEndpoint{manager: config.Manager, answers: answers}
 	verify := answers.readOnly(&verifyEndpoint{manager: config.Manager, answers: answers})
 	appToken := &appTokenEndpoint{manager: config.Manager, answers: answers}
 	metadata := answers.readOnly(newDocument(metadataJSON(config.Issuer)))
-	keySet := answers.readOnly(&keySetEndpoint{keySet: config.KeySet, cache: []string{cachedFor(cmp.Or(config.KeySetAge, maxAge))}})
+	keySet := answers.readOnly(&keySetEndpoint{keySet: config.KeySet,
+		cache: []string{cachedFor(cmp.Or(config.KeySetAge, maxAge))}})
 	revocations := answers.readOnly(&revocationsEndpoint{manager: config.Manager, answers: answers})
 
 	forClients := clientCORS(config.Manager, http.MethodGet, http.MethodPost)
@@ -56,10 +58,11 @@ func New(config Config) (http.Handler, error) {
 	path := issuer.Path
 	mux := http.NewServeMux()
 	for pattern, handler := range map[string]http.Handler{
-		path + "/token":                                  forClients.Handler(token),
-		path + "/userinfo":                               forClients.Handler(quick(userinfo)),
-		path + "/revoke":                                 forClients.Handler(quick(revocation)),
-		path + "/introspect":                             quick(introspection), // no CORS here and below: APIs and gateways are no scripts
+		path + "/token":    forClients.Handler(token),
+		path + "/userinfo": forClients.Handler(quick(userinfo)),
+		path + "/revoke":   forClients.Handler(quick(revocation)),
+		// no CORS here and below: APIs and gateways are no scripts
+		path + "/introspect":                             quick(introspection),
 		path + "/verify":                                 quick(verify),
 		path + "/revocations":                            revocations,
 		path + "/wechat/app_token":                       waiting(appToken),
@@ -75,9 +78,11 @@ func New(config Config) (http.Handler, error) {
 	for pattern, handler := range dataEndpoints(config.Manager, answers) {
 		mux.Handle(path+pattern, forClients.Handler(waiting(handler)))
 	}
-	account := &accountAPI{manager: config.Manager, accounts: config.Accounts, proxies: config.TrustedProxies, answers: answers}
+	account := &accountAPI{manager: config.Manager, accounts: config.Accounts, proxies: config.TrustedProxies,
+		answers: answers}
 	forPeople := clientCORS(config.Manager, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete)
-	account.register(mux, path+"/account/v1", func(h http.Handler) http.Handler { return forPeople.Handler(waiting(h)) }, forAll.Handler)
+	account.register(mux, path+"/account/v1",
+		func(h http.Handler) http.Handler { return forPeople.Handler(waiting(h)) }, forAll.Handler)
 	return withRequestID(answers.recovering(mux)), nil
 }
 

@@ -20,7 +20,8 @@ func TestMain(m *testing.M) { servers.Run(m) }
 // onPostgreSQL runs all tests of the package on PostgreSQL: go test ./provider -postgresql
 var onPostgreSQL = flag.Bool("postgresql", false, "keep what lasts in PostgreSQL instead of SQLite")
 
-// openDatabase opens a copy of the seeded database. Keys and password hashes take long to make, so all worlds share them.
+// openDatabase opens a copy of the seeded database. Keys and password hashes take long to make, so all worlds
+// share them.
 func (w *world) openDatabase() {
 	seed, err := seeded()
 	require.NoError(w.t, err)
@@ -51,7 +52,10 @@ func (w *world) seedPostgreSQL(seed seed) *sql.DB {
 	require.NoError(w.t, err)
 	_, err = database.MigrateUp(ctx)
 	require.NoError(w.t, err)
-	require.NoError(w.t, database.Keys().Update(ctx, func(time.Time, []keys.Record) ([]keys.Record, error) { return seed.keys, nil }))
+	require.NoError(w.t, database.Keys().Update(ctx, func(time.Time, []keys.Record) ([]keys.Record,
+		error) {
+		return seed.keys, nil
+	}))
 	require.NoError(w.t, populate(ctx, database, seed.passwordHash))
 	return database
 }

@@ -30,7 +30,8 @@ func (e *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "token issued",
-		slog.String("grant", r.PostForm.Get("grant_type")), slog.String("client", info.GetClientID()), slog.String("user", info.GetUserID()))
+		slog.String("grant", r.PostForm.Get("grant_type")), slog.String("client", info.GetClientID()),
+		slog.String("user", info.GetUserID()))
 	writeJSON(w, http.StatusOK, e.library.GetTokenData(info))
 }
 
@@ -48,7 +49,8 @@ func (e *tokenEndpoint) token(w http.ResponseWriter, r *http.Request) (oauth2.To
 	}
 	defer leave()
 	r.RemoteAddr = clientAddress(r, e.proxies)
-	return e.manager.GenerateAccessToken(r.Context(), oauth2.GrantType(grantType), &oauth2.TokenGenerateRequest{Request: r})
+	return e.manager.GenerateAccessToken(r.Context(), oauth2.GrantType(grantType),
+		&oauth2.TokenGenerateRequest{Request: r})
 }
 
 // extensionFields adds the ID token (OpenID Connect Core §3.1.3.3) and remarks to go-oauth2's rendering.

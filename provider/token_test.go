@@ -54,12 +54,15 @@ func TestTokenAnswersHaveExactlyTheseMembers(t *testing.T) {
 		want  []string
 		scope string
 	}{
-		"wechat_code":                      {w.wechatCode("alice"), usual, "api"},
-		"wechat_code by its URN":           {w.wechatCode("alice").with("grant_type", "urn:lingpai:oauth:grant-type:wechat_code"), usual, "api"},
-		"wechat_code with openid":          {w.wechatCode("alice").with("scope", "openid"), withID, "openid"},
-		"wechat_code at codes-only":        {w.wechatCode("alice").with("client_id", "codes-only"), withoutRefresh, "api"},
-		"password":                         {passwordForm("alice", testPassword), usual, "api"},
-		"password with openid":             {passwordForm("alice", testPassword).with("scope", "openid profile"), withID, "openid profile"},
+		"wechat_code": {w.wechatCode("alice"), usual, "api"},
+		"wechat_code by its URN": {w.wechatCode("alice").with("grant_type",
+			"urn:lingpai:oauth:grant-type:wechat_code"), usual, "api"},
+		"wechat_code with openid": {w.wechatCode("alice").with("scope", "openid"), withID, "openid"},
+		"wechat_code at codes-only": {w.wechatCode("alice").with("client_id", "codes-only"), withoutRefresh,
+			"api"},
+		"password": {passwordForm("alice", testPassword), usual, "api"},
+		"password with openid": {passwordForm("alice", testPassword).with("scope", "openid profile"),
+			withID, "openid profile"},
 		"refresh_token":                    {refresh(), usual, "openid api"},
 		"refresh_token that asks for less": {refresh("scope", "api"), usual, "api"},
 		"refresh_token that asks for ID":   {refresh("scope", "api openid"), withID, "api openid"},
@@ -82,18 +85,20 @@ func TestScopeRules(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for scope, want := range map[string]string{
-		"":                      "api", // the default, not all
-		"api":                   "api",
-		"api.write api":         "api.write api",
-		"api api api":           "api",
-		"openid offline_access": "openid offline_access", // accepted of any client that may refresh, though not registered
+		"":              "api", // the default, not all
+		"api":           "api",
+		"api.write api": "api.write api",
+		"api api api":   "api",
+		// accepted of any client that may refresh, though not registered
+		"openid offline_access": "openid offline_access",
 		"profile":               "profile",
 	} {
 		a := w.token(w.wechatCode("alice").with("scope", scope))
 		requireTokens(t, a)
 		require.Equal(t, want, a.members["scope"], "asked for %q", scope)
 	}
-	for _, scope := range []string{"admin", "api admin", "API", "api  api.write", " api", "api ", `"api"`, `a\b`, "äpi", "api,api.write", "*", strings.Repeat("a", 1025), strings.Repeat("api ", 300) + "api"} {
+	for _, scope := range []string{"admin", "api admin", "API", "api  api.write", " api", "api ", `"api"`, `a\b`,
+		"äpi", "api,api.write", "*", strings.Repeat("a", 1025), strings.Repeat("api ", 300) + "api"} {
 		requireError(t, w.token(w.wechatCode("alice").with("scope", scope)), http.StatusBadRequest, "invalid_scope")
 	}
 	body, _ := w.wechatCode("alice").encode()
@@ -113,7 +118,8 @@ func TestAccessTokenClaims(t *testing.T) {
 	require.Equal(t, "RS256", headerOf(t, a.text("access_token"))["alg"])
 	require.Equal(t, "at+jwt", headerOf(t, a.text("access_token"))["typ"])
 	claims := claimsOf(t, a.text("access_token"))
-	require.Equal(t, []string{"amr", "aud", "auth_time", "client_id", "exp", "iat", "iss", "jti", "scope", "sid", "sub"}, names(claims), "nothing about the person")
+	require.Equal(t, []string{"amr", "aud", "auth_time", "client_id", "exp", "iat", "iss", "jti", "scope", "sid",
+		"sub"}, names(claims), "nothing about the person")
 	require.Equal(t, w.issuer, claims["iss"])
 	require.Equal(t, testAudience, claims["aud"], "the API, not the client")
 	require.Equal(t, "mini", claims["client_id"])
@@ -123,7 +129,8 @@ func TestAccessTokenClaims(t *testing.T) {
 	require.Equal(t, claims["sub"], other["sub"])
 	require.NotEqual(t, claims["jti"], other["jti"], "two tokens of one second differ")
 	require.NotEqual(t, claims["sid"], other["sid"])
-	backend := claimsOf(t, w.token(w.wechatCode("alice").with("client_id", "backend", "client_secret", testSecret, "appid", testApp)).text("access_token"))
+	backend := claimsOf(t, w.token(w.wechatCode("alice").with("client_id", "backend", "client_secret", testSecret,
+		"appid", testApp)).text("access_token"))
 	require.Equal(t, claims["sub"], backend["sub"], "one person at all clients of an app")
 }
 
@@ -133,7 +140,8 @@ func TestWechatClaimsOnlyForClientsThatAskedForThem(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.simulator.Bind(testApp, testOpenPlatform))
 	a := w.signIn("alice", "client_id", "web", "scope", "openid api")
-	want := map[string]any{"appid": testApp, "openid": wechattest.OpenID(testApp, "alice"), "unionid": wechattest.UnionID(testOpenPlatform, "alice")}
+	want := map[string]any{"appid": testApp, "openid": wechattest.OpenID(testApp, "alice"),
+		"unionid": wechattest.UnionID(testOpenPlatform, "alice")}
 	require.Equal(t, want, claimsOf(t, a.text("access_token"))["wechat"])
 	require.NotContains(t, claimsOf(t, a.text("id_token")), "wechat")
 	refreshed := w.token(refreshForm(a.text("refresh_token")).with("client_id", "web"))
@@ -148,7 +156,8 @@ func TestIDTokenClaims(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn("newcomer", "scope", "openid")
 	claims := claimsOf(t, first.text("id_token"))
-	require.Equal(t, []string{"amr", "at_hash", "aud", "auth_time", "exp", "iat", "is_new_user", "iss", "sid", "sub"}, names(claims))
+	require.Equal(t, []string{"amr", "at_hash", "aud", "auth_time", "exp", "iat", "is_new_user", "iss", "sid",
+		"sub"}, names(claims))
 	require.Equal(t, "RS256", headerOf(t, first.text("id_token"))["alg"])
 	require.Equal(t, "JWT", headerOf(t, first.text("id_token"))["typ"])
 	require.Equal(t, "mini", claims["aud"])
@@ -196,7 +205,8 @@ func TestRepeatedSignInGetsTheFirstAnswer(t *testing.T) {
 	requireTokens(t, first)
 	requireTokens(t, again)
 	require.Equal(t, first.text("refresh_token"), again.text("refresh_token"))
-	require.Equal(t, claimsOf(t, first.text("id_token"))["is_new_user"], claimsOf(t, again.text("id_token"))["is_new_user"])
+	require.Equal(t, claimsOf(t, first.text("id_token"))["is_new_user"],
+		claimsOf(t, again.text("id_token"))["is_new_user"])
 	require.Equal(t, 1, w.simulator.Requests().Codes[f["code"]])
 	for name, pairs := range map[string][]string{
 		"no key":       {":Idempotency-Key", ""},
@@ -207,7 +217,8 @@ func TestRepeatedSignInGetsTheFirstAnswer(t *testing.T) {
 		requireError(t, w.token(f.with(pairs...)), http.StatusBadRequest, "invalid_grant")
 		require.NotContains(t, w.log.String(), testKey, name)
 	}
-	for _, key := range []string{"short", strings.Repeat("k", 129), "with space in the middle of it", strings.Repeat("ü", 30)} {
+	for _, key := range []string{"short", strings.Repeat("k", 129), "with space in the middle of it",
+		strings.Repeat("ü", 30)} {
 		requireError(t, w.token(f.with(":Idempotency-Key", key)), http.StatusBadRequest, "invalid_request")
 	}
 	body, header := f.encode()

@@ -12,14 +12,17 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// answering signs somebody in whom WeChat knows by an openid and a session key of the test's choice; pairs change the form.
+// answering signs somebody in whom WeChat knows by an openid and a session key of the test's choice; pairs
+// change the form.
 func (w *world) answering(openID, sessionKey string, pairs ...string) answer {
 	w.t.Helper()
-	require.NoError(w.t, w.simulator.Fail(wechattest.Fault{Text: fmt.Sprintf(`{"openid":%q,"session_key":%q}`, openID, sessionKey)}))
+	require.NoError(w.t, w.simulator.Fail(wechattest.Fault{Text: fmt.Sprintf(`{"openid":%q,"session_key":%q}`,
+		openID, sessionKey)}))
 	return w.signIn("somebody", pairs...)
 }
 
-// TestOpenidsThatBeginAlikeAreUsersOfTheirOwn: openids of one app share their first characters, so no name is made of those.
+// TestOpenidsThatBeginAlikeAreUsersOfTheirOwn: openids of one app share their first characters, so no name is
+// made of those.
 func TestOpenidsThatBeginAlikeAreUsersOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -38,7 +41,8 @@ func TestOpenidsThatBeginAlikeAreUsersOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestTokensAreNoFunctionOfWhatWeChatSays: whoever has seen an openid and a session key cannot make the token of their sign-in.
+// TestTokensAreNoFunctionOfWhatWeChatSays: whoever has seen an openid and a session key cannot make the token
+// of their sign-in.
 func TestTokensAreNoFunctionOfWhatWeChatSays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -49,11 +53,13 @@ func TestTokensAreNoFunctionOfWhatWeChatSays(t *testing.T) {
 		require.NotEqual(t, first.text(name), second.text(name))
 	}
 	for _, name := range []string{"jti", "sid"} {
-		require.NotEqual(t, claimsOf(t, first.text("access_token"))[name], claimsOf(t, second.text("access_token"))[name])
+		require.NotEqual(t, claimsOf(t, first.text("access_token"))[name],
+			claimsOf(t, second.text("access_token"))[name])
 	}
 }
 
-// TestDevicesOfAUserKeepTheirOwnSessions: signing in on a second one, and refreshing there, takes nothing from the first.
+// TestDevicesOfAUserKeepTheirOwnSessions: signing in on a second one, and refreshing there, takes nothing
+// from the first.
 func TestDevicesOfAUserKeepTheirOwnSessions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -92,14 +98,18 @@ func TestASignInWritesNothingToItsUser(t *testing.T) {
 func TestNoPathSkipsTheGuard(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, guarded := range []string{"/userinfo", "/verify", "/introspect", "/wechat/app_token", decryptPath, verifyPath, checkPath, resetPath} {
+	for _, guarded := range []string{"/userinfo", "/verify", "/introspect", "/wechat/app_token", decryptPath,
+		verifyPath, checkPath, resetPath} {
 		for _, open := range []string{"/token", "/healthz", "/.well-known/jwks.json", "/user/login"} {
 			for _, path := range []string{
-				guarded, guarded + open, open + guarded, guarded + "?next=" + open, guarded + ";" + open, guarded + "%3f" + open, guarded + "%2f.." + open,
-				guarded + "/.." + open, open + "/.." + guarded, open + "%2f.." + guarded, "/" + guarded, "/." + guarded, guarded + "/", strings.ToUpper(guarded),
+				guarded, guarded + open, open + guarded, guarded + "?next=" + open, guarded + ";" + open,
+				guarded + "%3f" + open, guarded + "%2f.." + open,
+				guarded + "/.." + open, open + "/.." + guarded, open + "%2f.." + guarded, "/" + guarded,
+				"/." + guarded, guarded + "/", strings.ToUpper(guarded),
 			} {
 				for _, method := range []string{http.MethodGet, http.MethodPost} {
-					a := w.ask(method, path, nil, http.Header{"X-Original-Url": {open}, "X-Rewrite-Url": {open}, "X-Forwarded-Uri": {open}})
+					a := w.ask(method, path, nil, http.Header{"X-Original-Url": {open}, "X-Rewrite-Url": {open},
+						"X-Forwarded-Uri": {open}})
 					require.GreaterOrEqual(t, a.status, 300, "%s %s: %s", method, path, a.body)
 					require.Empty(t, a.header.Get("X-Auth-Subject"))
 				}

@@ -15,7 +15,8 @@ type userinfoEndpoint struct {
 
 var (
 	// errNoToken asks for a token without calling anything invalid (RFC 6750 §3.1).
-	errNoToken   = &grants.Error{Name: grants.ErrInvalidToken, Description: "Send the access token as Authorization: Bearer."}
+	errNoToken = &grants.Error{Name: grants.ErrInvalidToken,
+		Description: "Send the access token as Authorization: Bearer."}
 	errTwoTokens = badRequest("Send the access token in one way only.")
 )
 
@@ -35,7 +36,8 @@ func (e *userinfoEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, info)
 }
 
-// readBearer takes the access token from the header, or for POST from the form (RFC 6750 §2.1, §2.2), never from the query string.
+// readBearer takes the access token from the header, or for POST from the form (RFC 6750 §2.1, §2.2), never
+// from the query string.
 func readBearer(w http.ResponseWriter, r *http.Request) (string, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")

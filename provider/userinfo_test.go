@@ -31,7 +31,8 @@ func TestUserinfoByHeaderAndByForm(t *testing.T) {
 		require.Equal(t, map[string]any{"sub": sub, "preferred_username": "alice"}, got.members, name)
 	}
 	only := w.signIn("alice", "scope", "openid")
-	require.Equal(t, []string{"sub"}, names(w.userinfo(only.text("access_token")).members), "claims only for granted scopes")
+	require.Equal(t, []string{"sub"}, names(w.userinfo(only.text("access_token")).members),
+		"claims only for granted scopes")
 }
 
 // TestUserinfoWithoutToken is told what to send, and that nothing was invalid (RFC 6750 §3.1).
@@ -39,7 +40,8 @@ func TestUserinfoWithoutToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, header := range []http.Header{
-		{}, {"Authorization": {""}}, {"Authorization": {"Bearer"}}, {"Authorization": {"Bearer "}}, {"Authorization": {basic("mini", "")}}, {"Cookie": {"access_token=x"}},
+		{}, {"Authorization": {""}}, {"Authorization": {"Bearer"}}, {"Authorization": {"Bearer "}},
+		{"Authorization": {basic("mini", "")}}, {"Cookie": {"access_token=x"}},
 	} {
 		a := w.get("/userinfo", header)
 		requireError(t, a, http.StatusUnauthorized, "invalid_token")
@@ -65,7 +67,8 @@ func TestUserinfoWithTokensInTheWrongPlace(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, a.status, name)
 		requireError(t, a, http.StatusBadRequest, "invalid_request")
 	}
-	requireError(t, w.post("/userinfo", `{"access_token":"`+token+`"}`, http.Header{"Content-Type": {"application/json"}}), http.StatusUnsupportedMediaType, "invalid_request")
+	requireError(t, w.post("/userinfo", `{"access_token":"`+token+`"}`,
+		http.Header{"Content-Type": {"application/json"}}), http.StatusUnsupportedMediaType, "invalid_request")
 	a := w.ask(http.MethodDelete, "/userinfo", nil, bearer(token))
 	requireError(t, a, http.StatusMethodNotAllowed, "invalid_request")
 	require.Equal(t, "GET, POST", a.header.Get("Allow"))
@@ -85,7 +88,8 @@ func TestForgedAccessTokens(t *testing.T) {
 			got := w.userinfo(token)
 			requireError(t, got, http.StatusUnauthorized, "invalid_token")
 			require.Equal(t, withoutRequestID(want), withoutRequestID(got))
-			require.Contains(t, got.header.Get("WWW-Authenticate"), `Bearer realm="lingpai", error="invalid_token", error_description="`)
+			require.Contains(t, got.header.Get("WWW-Authenticate"),
+				`Bearer realm="lingpai", error="invalid_token", error_description="`)
 			require.Less(t, time.Since(begun), time.Second)
 		})
 	}

@@ -23,7 +23,8 @@ func TestVerifyTellsWhoIsCalling(t *testing.T) {
 	w := newWorld(t)
 	user := w.signIn("alice", "scope", "openid api").text("access_token")
 	sub, _ := claimsOf(t, user)["sub"].(string)
-	own, silent := w.token(serviceForm()).text("access_token"), w.token(serviceForm().with("scope", "offline_access")).text("access_token")
+	own, silent := w.token(serviceForm()).text("access_token"),
+		w.token(serviceForm().with("scope", "offline_access")).text("access_token")
 	sid, _ := claimsOf(t, user)["sid"].(string)
 	require.NotEmpty(t, sid)
 	for name, c := range map[string]struct{ token, query, subject, client, session, scope string }{
@@ -41,15 +42,18 @@ func TestVerifyTellsWhoIsCalling(t *testing.T) {
 			a := w.ask(method, forTestAudience+c.query, nil, header)
 			require.Equal(t, http.StatusNoContent, a.status, "%s: %s", name, a.body)
 			require.Empty(t, a.body)
-			require.Equal(t, []string{"Cache-Control", "Date", "X-Auth-Client", "X-Auth-Scope", "X-Auth-Session", "X-Auth-Subject", "X-Request-Id"}, headerNames(a))
+			require.Equal(t, []string{"Cache-Control", "Date", "X-Auth-Client", "X-Auth-Scope", "X-Auth-Session",
+				"X-Auth-Subject", "X-Request-Id"}, headerNames(a))
 			require.Equal(t, "no-store", a.header.Get("Cache-Control"))
 			require.Equal(t, []string{c.subject}, a.header.Values("X-Auth-Subject"))
 			require.Equal(t, []string{c.client}, a.header.Values("X-Auth-Client"))
-			require.Equal(t, []string{c.session}, a.header.Values("X-Auth-Session"), "by which a user is told from a client; there also when it is empty")
+			require.Equal(t, []string{c.session}, a.header.Values("X-Auth-Session"),
+				"by which a user is told from a client; there also when it is empty")
 			require.Equal(t, []string{c.scope}, a.header.Values("X-Auth-Scope"), "likewise")
 		}
 	}
-	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodTrace} {
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions,
+		http.MethodTrace} {
 		a := w.ask(method, forTestAudience, nil, bearer(user))
 		requireError(t, a, http.StatusMethodNotAllowed, "invalid_request")
 		require.Equal(t, "GET, HEAD", a.header.Get("Allow"))
@@ -64,19 +68,21 @@ func TestVerifyAsksNoSessionOfAClientsOwnToken(t *testing.T) {
 	require.Empty(t, w.touched.String())
 }
 
-// TestVerifyRefusesTokens that are missing (without calling anything invalid, RFC 6750 §3.1), forged, or of another kind.
+// TestVerifyRefusesTokens that are missing (without calling anything invalid, RFC 6750 §3.1), forged, or of
+// another kind.
 func TestVerifyRefusesTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.signIn("alice", "scope", "openid")
 	good := a.text("access_token")
 	for name, header := range map[string]http.Header{
-		"none":          {},
-		"empty":         {"Authorization": {""}},
-		"Bearer alone":  {"Authorization": {"Bearer "}},
-		"Basic":         {"Authorization": {basic("backend", testSecret)}},
-		"in a cookie":   {"Cookie": {"access_token=" + good}},
-		"other headers": {"X-Access-Token": {good}, "Proxy-Authorization": {"Bearer " + good}, "X-Forwarded-Uri": {"/?access_token=" + good}},
+		"none":         {},
+		"empty":        {"Authorization": {""}},
+		"Bearer alone": {"Authorization": {"Bearer "}},
+		"Basic":        {"Authorization": {basic("backend", testSecret)}},
+		"in a cookie":  {"Cookie": {"access_token=" + good}},
+		"other headers": {"X-Access-Token": {good}, "Proxy-Authorization": {"Bearer " + good},
+			"X-Forwarded-Uri": {"/?access_token=" + good}},
 	} {
 		for _, query := range []string{"", "&scope=openid"} {
 			a := w.get(forTestAudience+query, header)
@@ -120,12 +126,14 @@ func TestVerifySeesTheEnd(t *testing.T) {
 	requireError(t, w.verify(own, ""), http.StatusUnauthorized, "invalid_token")
 }
 
-// TestVerifyHoldsTokensAgainstTheAPI that they come to: another API's, or one with too little scope, is 403 and not a reason to refresh.
+// TestVerifyHoldsTokensAgainstTheAPI that they come to: another API's, or one with too little scope, is 403
+// and not a reason to refresh.
 func TestVerifyHoldsTokensAgainstTheAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	token := w.signIn("alice", "scope", "openid api").text("access_token")
-	for _, audience := range []string{"https://other.example.com", "https://api.example.com/", "https://API.example.com", "mini", "orders-api", "*", w.issuer} {
+	for _, audience := range []string{"https://other.example.com", "https://api.example.com/",
+		"https://API.example.com", "mini", "orders-api", "*", w.issuer} {
 		a := w.get("/verify?audience="+url.QueryEscape(audience), bearer(token))
 		requireError(t, a, http.StatusForbidden, "insufficient_scope")
 		require.NotContains(t, a.header.Get("WWW-Authenticate"), "scope=")
@@ -138,19 +146,25 @@ func TestVerifyHoldsTokensAgainstTheAPI(t *testing.T) {
 		require.Contains(t, a.header.Get("WWW-Authenticate"), `scope="`+scope+`"`)
 	}
 	service := w.token(serviceForm()).text("access_token")
-	require.Equal(t, http.StatusNoContent, w.get("/verify?audience=orders-api", bearer(service)).status, "one of several")
+	require.Equal(t, http.StatusNoContent, w.get("/verify?audience=orders-api", bearer(service)).status,
+		"one of several")
 }
 
-// TestVerifyRefusesGateways that ask wrongly, with a good token and without: a misspelt requirement must not count as none.
+// TestVerifyRefusesGateways that ask wrongly, with a good token and without: a misspelt requirement must not
+// count as none.
 func TestVerifyRefusesGateways(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	token := w.signIn("alice", "scope", "openid api").text("access_token")
 	for _, query := range []string{
-		"", "?", "?scope=api", "?audience=", "?audience", "?audience=https://api.example.com&audience=https://api.example.com",
-		"?audience=https://api.example.com&audience=", "?audience=https://api.example.com&scope=", "?audience=https://api.example.com&scope=api&scope=openid",
-		"?audience=https://api.example.com&scopes=api", "?audience=https://api.example.com&Scope=api", "?aud=https://api.example.com",
-		"?audience=https://api.example.com&access_token=" + token, "?audience=https://api.example.com%00", "?audience=https://api.example.com%ff",
+		"", "?", "?scope=api", "?audience=", "?audience",
+		"?audience=https://api.example.com&audience=https://api.example.com",
+		"?audience=https://api.example.com&audience=", "?audience=https://api.example.com&scope=",
+		"?audience=https://api.example.com&scope=api&scope=openid",
+		"?audience=https://api.example.com&scopes=api", "?audience=https://api.example.com&Scope=api",
+		"?aud=https://api.example.com",
+		"?audience=https://api.example.com&access_token=" + token, "?audience=https://api.example.com%00",
+		"?audience=https://api.example.com%ff",
 		"?audience=https://api.example.com&scope=a%0ab", "?audience=%zz", "?audience=https://api.example.com;scope=api",
 	} {
 		for _, header := range []http.Header{bearer(token), {}, bearer("x")} {

@@ -48,23 +48,28 @@ func (e *dataEndpoint) answer(w http.ResponseWriter, r *http.Request) (answer an
 // dataEndpoints are all of them, by path.
 func dataEndpoints(manager *grants.Manager, answers answers) map[string]http.Handler {
 	return map[string]http.Handler{
-		"/wechat/data/decrypt": &dataEndpoint{"wechat data decrypted", func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+		"/wechat/data/decrypt": &dataEndpoint{"wechat data decrypted", func(ctx context.Context, bearer string,
+			form url.Values) (any, string, error) {
 			data, err := manager.DecryptData(ctx, bearer, form)
 			return data, data.UserID, err
 		}, answers},
-		"/wechat/data/verify": &dataEndpoint{"wechat signature verified", func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+		"/wechat/data/verify": &dataEndpoint{"wechat signature verified", func(ctx context.Context, bearer string,
+			form url.Values) (any, string, error) {
 			data, err := manager.VerifyData(ctx, bearer, form)
 			return data, data.UserID, err
 		}, answers},
-		"/wechat/session_key/check": &dataEndpoint{"session key checked", func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+		"/wechat/session_key/check": &dataEndpoint{"session key checked", func(ctx context.Context, bearer string,
+			form url.Values) (any, string, error) {
 			state, err := manager.CheckSessionKey(ctx, bearer, form)
 			return state, state.UserID, err
 		}, answers},
-		"/wechat/phone": &dataEndpoint{"phone number bound", func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+		"/wechat/phone": &dataEndpoint{"phone number bound", func(ctx context.Context, bearer string,
+			form url.Values) (any, string, error) {
 			phone, err := manager.BindPhone(ctx, bearer, form)
 			return phone, phone.UserID, err
 		}, answers},
-		"/wechat/session_key/reset": &dataEndpoint{"session key reset", func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+		"/wechat/session_key/reset": &dataEndpoint{"session key reset", func(ctx context.Context, bearer string,
+			form url.Values) (any, string, error) {
 			state, err := manager.ResetSessionKey(ctx, bearer, form)
 			return state, state.UserID, err
 		}, answers},

@@ -54,7 +54,8 @@ func TestABackEndActsOnItsOwnAppsOnly(t *testing.T) {
 	share := w.encrypted("share", wechattest.Plaintext{User: "alice", Kind: "share"})
 	var first answer
 	for _, path := range []string{decryptPath, verifyPath, checkPath, resetPath} {
-		for _, f := range []form{share.with("user", alice), share.with("user", alice, "appid", otherApp), share.with("user", "u_nobody"), share.with("user", wechattest.OpenID(otherApp, "alice"))} {
+		for _, f := range []form{share.with("user", alice), share.with("user", alice, "appid", otherApp),
+			share.with("user", "u_nobody"), share.with("user", wechattest.OpenID(otherApp, "alice"))} {
 			a := w.data(path, w.backEndToken("other"), f.with("rawData", "{}", "signature", "x"))
 			requireError(t, a, http.StatusBadRequest, "unknown_user")
 			if first.body == "" {
@@ -62,16 +63,22 @@ func TestABackEndActsOnItsOwnAppsOnly(t *testing.T) {
 			}
 			require.Equal(t, withoutRequestID(first), withoutRequestID(a))
 		}
-		requireError(t, w.data(path, w.backEndToken("other"), share.with("user", alice, "appid", testApp)), http.StatusBadRequest, "invalid_request")
-		requireError(t, w.data(path, w.backEndToken("both"), share.with("user", alice)), http.StatusBadRequest, "invalid_request")
-		requireError(t, w.data(path, w.backEndToken("none"), share.with("user", alice)), http.StatusBadRequest, "invalid_request")
-		requireError(t, w.data(path, w.backEndToken("service"), share.with("user", gone)), http.StatusBadRequest, "unknown_user")
+		requireError(t, w.data(path, w.backEndToken("other"), share.with("user", alice, "appid", testApp)),
+			http.StatusBadRequest, "invalid_request")
+		requireError(t, w.data(path, w.backEndToken("both"), share.with("user", alice)), http.StatusBadRequest,
+			"invalid_request")
+		requireError(t, w.data(path, w.backEndToken("none"), share.with("user", alice)), http.StatusBadRequest,
+			"invalid_request")
+		requireError(t, w.data(path, w.backEndToken("service"), share.with("user", gone)), http.StatusBadRequest,
+			"unknown_user")
 	}
 	requireData(t, w.data(decryptPath, w.backEndToken("both"), share.with("user", alice, "appid", testApp)))
-	requireError(t, w.data(decryptPath, w.backEndToken("both"), share.with("user", alice, "appid", otherApp)), http.StatusBadRequest, "unknown_user")
+	requireError(t, w.data(decryptPath, w.backEndToken("both"), share.with("user", alice, "appid", otherApp)),
+		http.StatusBadRequest, "unknown_user")
 }
 
-// TestABackEndsTokenIsForHereAlone: an API that is shown a token for itself cannot come here with it, nor a client whose record does not say so.
+// TestABackEndsTokenIsForHereAlone: an API that is shown a token for itself cannot come here with it, nor a
+// client whose record does not say so.
 func TestABackEndsTokenIsForHereAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -82,11 +89,13 @@ func TestABackEndsTokenIsForHereAlone(t *testing.T) {
 	own := w.backEndToken("service")
 	claims := claimsOf(t, own)
 	require.Equal(t, w.issuer, claims["aud"])
-	requireError(t, w.token(serviceForm().with("client_id", "without", "scope", grants.ScopeData)), http.StatusBadRequest, "invalid_scope")
+	requireError(t, w.token(serviceForm().with("client_id", "without", "scope", grants.ScopeData)),
+		http.StatusBadRequest, "invalid_scope")
 	requireError(t, w.token(serviceForm().with("scope", "api wechat.data")), http.StatusBadRequest, "invalid_scope")
 	byDefault := w.token(serviceForm().with("client_id", "by-default"))
 	require.Equal(t, "api", byDefault.text("scope"), "what reaches all users is asked for by name")
-	requireError(t, w.data(decryptPath, byDefault.text("access_token"), share), http.StatusForbidden, "insufficient_scope")
+	requireError(t, w.data(decryptPath, byDefault.text("access_token"), share), http.StatusForbidden,
+		"insufficient_scope")
 	for name, change := range map[string]map[string]any{
 		"for an API":          {"aud": testAudience},
 		"for an API and us":   {"aud": []string{testAudience, w.issuer}},
@@ -116,13 +125,16 @@ func TestADecryptedUnionidLinksNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	require.NoError(t, w.simulator.Bind(otherApp, testOpenPlatform))
-	w.signIn("bob", "client_id", "backend", "client_secret", testSecret, "appid", otherApp, "code", w.codeOf(otherApp, "bob"))
+	w.signIn("bob", "client_id", "backend", "client_secret", testSecret, "appid", otherApp, "code",
+		w.codeOf(otherApp, "bob"))
 	token := w.dataToken("alice")
 	a := w.data(decryptPath, token, w.encrypted("user_info", wechattest.Plaintext{User: "alice", Data: map[string]any{
 		"nickName": "a", "gender": 0, "unionId": wechattest.UnionID(testOpenPlatform, "bob"),
 	}}))
 	requireData(t, a)
-	account, err := w.database.Users().FindAccount(t.Context(), identity.AccountKey{Platform: identity.PlatformWechat, App: testApp, Subject: wechattest.OpenID(testApp, "alice")})
+	account, err := w.database.Users().FindAccount(t.Context(),
+		identity.AccountKey{Platform: identity.PlatformWechat, App: testApp, Subject: wechattest.OpenID(testApp,
+			"alice")})
 	require.NoError(t, err)
 	require.Empty(t, account.UnionID)
 	require.Equal(t, w.subOf(token), account.UserID)
@@ -143,7 +155,8 @@ func TestAVaultOutOfReachFailsNoSignIn(t *testing.T) {
 	}
 	w.volatile.broken.Store(false)
 	requireData(t, w.data(decryptPath, token, share))
-	require.NoError(t, w.simulator.Fail(wechattest.Fault{Text: `{"openid":"` + wechattest.OpenID(testApp, "carol") + `","session_key":"odd"}`}))
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Text: `{"openid":"` + wechattest.OpenID(testApp, "carol") +
+		`","session_key":"odd"}`}))
 	carol := w.dataToken("carol")
 	require.Contains(t, w.log.String(), "no usable session key")
 	requireError(t, w.data(decryptPath, carol, share), http.StatusBadRequest, "login_required")

@@ -19,7 +19,8 @@ func TestWhateverIsWrongWithDataIsOneAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.dataToken("bob")
-	w.signIn("alice", "client_id", "backend", "client_secret", testSecret, "appid", otherApp, "code", w.codeOf(otherApp, "alice"))
+	w.signIn("alice", "client_id", "backend", "client_secret", testSecret, "appid", otherApp, "code",
+		w.codeOf(otherApp, "alice"))
 	day := 24 * 3600
 	good := func() form { return w.encrypted("phone", wechattest.Plaintext{User: "alice", Kind: "phone"}) }
 	user := func(change map[string]any) map[string]any {
@@ -51,10 +52,12 @@ func TestWhateverIsWrongWithDataIsOneAnswer(t *testing.T) {
 			return w.encrypted("phone", wechattest.Plaintext{AppID: otherApp, User: "alice", Kind: "phone"})
 		},
 		"bob's openId": func() form {
-			return w.encrypted("user_info", wechattest.Plaintext{User: "alice", Data: user(map[string]any{"openId": wechattest.OpenID(testApp, "bob")})})
+			return w.encrypted("user_info", wechattest.Plaintext{User: "alice",
+				Data: user(map[string]any{"openId": wechattest.OpenID(testApp, "bob")})})
 		},
 		"an unknown member": func() form {
-			return w.encrypted("user_info", wechattest.Plaintext{User: "alice", Data: user(map[string]any{"isAdmin": true})})
+			return w.encrypted("user_info", wechattest.Plaintext{User: "alice",
+				Data: user(map[string]any{"isAdmin": true})})
 		},
 	}
 	var first answer
@@ -70,7 +73,8 @@ func TestWhateverIsWrongWithDataIsOneAnswer(t *testing.T) {
 	}
 	token := w.dataToken("alice")
 	raw := w.signed("alice")
-	for _, f := range []form{raw.with("rawData", raw["rawData"]+" "), raw.with("signature", strings.Repeat("0", 40)), w.signed("bob")} {
+	for _, f := range []form{raw.with("rawData", raw["rawData"]+" "),
+		raw.with("signature", strings.Repeat("0", 40)), w.signed("bob")} {
 		require.Equal(t, withoutRequestID(first), withoutRequestID(w.data(verifyPath, token, f)))
 	}
 }
@@ -108,13 +112,17 @@ func TestDataNeedsAUsersTokenWithItsScope(t *testing.T) {
 		requireError(t, w.data(path, token[:len(token)-2], share), http.StatusUnauthorized, "invalid_token")
 		requireError(t, w.data(path, token, share.with("user", "u_somebody")), http.StatusBadRequest, "invalid_request")
 		requireError(t, w.data(path, token, share.with("appid", testApp)), http.StatusBadRequest, "invalid_request")
-		requireError(t, w.data(path, token, share.with("access_token", token)), http.StatusBadRequest, "invalid_request")
+		requireError(t, w.data(path, token, share.with("access_token", token)), http.StatusBadRequest,
+			"invalid_request")
 		requireError(t, w.get(path, bearer(token)), http.StatusMethodNotAllowed, "invalid_request")
 		requireError(t, w.data(path+"?kind=share", token, share), http.StatusBadRequest, "invalid_request")
-		withPassword := w.token(passwordForm("alice", testPassword).with("scope", grants.ScopeData)).text("access_token")
-		requireError(t, w.data(path, withPassword, share.with("rawData", "{}", "signature", "x")), http.StatusBadRequest, "login_required")
+		withPassword := w.token(passwordForm("alice", testPassword).with("scope",
+			grants.ScopeData)).text("access_token")
+		requireError(t, w.data(path, withPassword, share.with("rawData", "{}", "signature", "x")),
+			http.StatusBadRequest, "login_required")
 	}
-	for _, f := range []form{share.with("kind", ""), share.with("kind", "Share"), share.with("iv", ""), share.with("encryptedData", ""), {}} {
+	for _, f := range []form{share.with("kind", ""), share.with("kind", "Share"), share.with("iv", ""),
+		share.with("encryptedData", ""), {}} {
 		requireError(t, w.data(decryptPath, token, f), http.StatusBadRequest, "invalid_request")
 	}
 	requireError(t, w.data(verifyPath, token, form{"rawData": "{}"}), http.StatusBadRequest, "invalid_request")
@@ -124,8 +132,10 @@ func TestDataNeedsAUsersTokenWithItsScope(t *testing.T) {
 	other := w.dataToken("bob")
 	claims, foreign := claimsOf(t, token), claimsOf(t, other)
 	for name, change := range map[string]map[string]any{
-		"somebody else's session": {"sid": foreign["sid"]}, "a session that never was": {"sid": "01900000-0000-7000-8000-000000000000"},
-		"no session": {"sid": nil}, "somebody else's sub": {"sub": foreign["sub"]}, "another client": {"client_id": "mini-2"}, "the client's own": {"sid": nil, "sub": "mini"},
+		"somebody else's session":  {"sid": foreign["sid"]},
+		"a session that never was": {"sid": "01900000-0000-7000-8000-000000000000"},
+		"no session":               {"sid": nil}, "somebody else's sub": {"sub": foreign["sub"]},
+		"another client": {"client_id": "mini-2"}, "the client's own": {"sid": nil, "sub": "mini"},
 	} {
 		changed := maps.Clone(claims)
 		maps.Copy(changed, change)
@@ -144,7 +154,8 @@ func TestDataNeedsAUsersTokenWithItsScope(t *testing.T) {
 // ended ends the session of an access token.
 func (w *world) ended(token string) {
 	w.t.Helper()
-	ended, err := w.database.Sessions().End(w.t.Context(), claimsOf(w.t, token)["sid"].(string), identity.EndedByOperator)
+	ended, err := w.database.Sessions().End(w.t.Context(), claimsOf(w.t, token)["sid"].(string),
+		identity.EndedByOperator)
 	require.NoError(w.t, err)
 	require.True(w.t, ended)
 }

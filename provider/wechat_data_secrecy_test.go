@@ -43,7 +43,8 @@ func (r remembering) Allow(ctx context.Context, key string, limit int, per time.
 	return r.Volatile.Allow(ctx, key, limit, per)
 }
 
-// TestNoSessionKeyLeavesTheServer runs every flow, and searches all that was answered, logged and stored for every secret that was used.
+// TestNoSessionKeyLeavesTheServer runs every flow, and searches all that was answered, logged and stored for
+// every secret that was used.
 func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -57,7 +58,8 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 	}
 	signIn := func(scope string) answer {
 		code := w.code("alice")
-		a := say(w.token(w.wechatCode("alice").with("code", code, "client_id", "web", "scope", scope, ":Idempotency-Key", testKey+code)))
+		a := say(w.token(w.wechatCode("alice").with("code", code, "client_id", "web", "scope", scope,
+			":Idempotency-Key", testKey+code)))
 		requireTokens(t, a)
 		say(w.token(form{"grant_type": "wechat_code", "client_id": "web", "code": code})) // used up
 		secrets = append(secrets, code)
@@ -77,7 +79,8 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 	say(w.token(refreshForm(signedIn.text("refresh_token")).with("client_id", "web")))
 	say(w.introspect(token))
 	for range 12 {
-		say(w.data(decryptPath, token, form{"kind": "phone", "encryptedData": first, "iv": second})) // the keys themselves as data
+		// the keys themselves as data
+		say(w.data(decryptPath, token, form{"kind": "phone", "encryptedData": first, "iv": second}))
 		say(w.data(verifyPath, token, form{"rawData": first, "signature": second}))
 	}
 	signIn("wechat.data")
@@ -89,12 +92,15 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 	for _, key := range []string{first, second, w.trade(testApp, "alice")} {
 		raw, err := base64.StdEncoding.DecodeString(key)
 		require.NoError(t, err)
-		secrets = append(secrets, key, string(raw), hex.EncodeToString(raw), strings.TrimRight(key, "="), url.QueryEscape(key),
-			base64.RawURLEncoding.EncodeToString(raw), base64.StdEncoding.EncodeToString([]byte(key)), fmt.Sprint(raw), signatureOfNothing(key))
+		secrets = append(secrets, key, string(raw), hex.EncodeToString(raw), strings.TrimRight(key, "="),
+			url.QueryEscape(key),
+			base64.RawURLEncoding.EncodeToString(raw), base64.StdEncoding.EncodeToString([]byte(key)),
+			fmt.Sprint(raw), signatureOfNothing(key))
 	}
 	secrets = append(secrets, "simulator-"+testApp, `"session_key":`)
 	stored := storedBytes(t)
-	for name, output := range map[string]string{"answers": answers.String(), "log": w.log.String(), "volatile store": kept.String(), "database": stored} {
+	for name, output := range map[string]string{"answers": answers.String(), "log": w.log.String(),
+		"volatile store": kept.String(), "database": stored} {
 		require.NotEmpty(t, output)
 		for _, secret := range secrets {
 			require.False(t, strings.Contains(output, secret), "a secret is in the %s", name)
@@ -109,8 +115,10 @@ func (w *world) everySignIn(say func(answer) answer) (secrets []string) {
 	require.NoError(w.t, w.database.Apps().SetPhoneBudget(context.Background(), identity.PlatformWechat, testApp, -1))
 	extras := func(kind, phoneCode string) answer {
 		code := w.code("alice")
-		f := w.wechatCode("alice").with("code", code, "client_id", "web", "scope", "openid profile phone", "phone_code", phoneCode)
-		f = f.with(w.tapped(wechattest.Plaintext{User: "alice", Kind: kind})...).with("encrypted_data_kind", map[string]string{"phone": "phone"}[kind])
+		f := w.wechatCode("alice").with("code", code, "client_id", "web", "scope", "openid profile phone",
+			"phone_code", phoneCode)
+		f = f.with(w.tapped(wechattest.Plaintext{User: "alice", Kind: kind})...).with("encrypted_data_kind",
+			map[string]string{"phone": "phone"}[kind])
 		secrets = append(secrets, code, f["encrypted_data"])
 		return say(w.token(f))
 	}
@@ -145,7 +153,8 @@ func (w *world) everyDataFlow(token string, who form, say func(answer) answer) {
 	data(verifyPath, w.signed("alice"))
 	data(verifyPath, w.signed("alice").with("signature", "x"))
 	data(checkPath, form{})
-	for _, fault := range []wechattest.Fault{{}, {Body: "html"}, {Drop: true}, {Errcode: 40001}, {Errcode: 87009}, {Errcode: 45011}, {Body: "truncated"}} {
+	for _, fault := range []wechattest.Fault{{}, {Body: "html"}, {Drop: true}, {Errcode: 40001}, {Errcode: 87009},
+		{Errcode: 45011}, {Body: "truncated"}} {
 		if fault != (wechattest.Fault{}) {
 			fault.Path = "/wxa/resetusersessionkey"
 			require.NoError(w.t, w.simulator.Fail(fault))
@@ -157,7 +166,8 @@ func (w *world) everyDataFlow(token string, who form, say func(answer) answer) {
 	require.Equal(w.t, http.StatusOK, w.get("/healthz", nil).status)
 }
 
-// signatureOfNothing is what the key signs for checkSessionKey. It is as good as a password for that, so it stays here too.
+// signatureOfNothing is what the key signs for checkSessionKey. It is as good as a password for that, so it
+// stays here too.
 func signatureOfNothing(key string) string {
 	return hex.EncodeToString(hmac.New(sha256.New, []byte(key)).Sum(nil))
 }
@@ -169,7 +179,8 @@ func storedBytes(t *testing.T) string {
 		return "none on disk"
 	}
 	var all strings.Builder
-	require.NoError(t, filepath.WalkDir(filepath.Dir(t.TempDir()), func(path string, entry fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(filepath.Dir(t.TempDir()), func(path string, entry fs.DirEntry,
+		err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}

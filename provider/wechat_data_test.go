@@ -84,10 +84,12 @@ func TestDataOfASignedInUser(t *testing.T) {
 		want map[string]any
 	}{
 		"user_info": {"user", map[string]any{
-			"openId": wechattest.OpenID(testApp, "alice"), "unionId": wechattest.UnionID(testOpenPlatform, "alice"), "nickName": "微信用户",
-			"gender": 0.0, "language": "", "city": "", "province": "", "country": "", "avatarUrl": "",
+			"openId": wechattest.OpenID(testApp, "alice"), "unionId": wechattest.UnionID(testOpenPlatform, "alice"),
+			"nickName": "微信用户",
+			"gender":   0.0, "language": "", "city": "", "province": "", "country": "", "avatarUrl": "",
 		}},
-		"phone": {"phone", map[string]any{"phoneNumber": "13812345678", "purePhoneNumber": "13812345678", "countryCode": "86"}},
+		"phone": {"phone", map[string]any{"phoneNumber": "13812345678", "purePhoneNumber": "13812345678",
+			"countryCode": "86"}},
 		"share": {"share", nil},
 		"group": {"share", nil},
 		"run":   {"steps", nil},
@@ -122,7 +124,8 @@ func TestAPhoneIsVerifiedOnlyByWeChat(t *testing.T) {
 	a := w.data(decryptPath, token, phone)
 	requireData(t, a)
 	require.Equal(t, false, a.members["phone_number_verified"], "WeChat could not be asked")
-	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path, Text: `{"errcode":0,"vaild":false,"create_time":0}`}))
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path,
+		Text: `{"errcode":0,"vaild":false,"create_time":0}`}))
 	requireInvalidData(t, w.data(decryptPath, token, phone))
 	a = w.data(decryptPath, token, phone)
 	requireData(t, a)

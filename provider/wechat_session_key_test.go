@@ -22,7 +22,8 @@ func TestAKeyThatChangedBetweenTapAndCall(t *testing.T) {
 	reset := w.data(resetPath, token, nil)
 	requireData(t, reset)
 	require.Equal(t, true, reset.members["valid"])
-	require.NotEqual(t, tapped["encryptedData"], w.encrypted("phone", wechattest.Plaintext{User: "alice", Kind: "phone"})["encryptedData"])
+	require.NotEqual(t, tapped["encryptedData"], w.encrypted("phone", wechattest.Plaintext{User: "alice",
+		Kind: "phone"})["encryptedData"])
 	requireData(t, w.data(decryptPath, token, tapped))
 	requireData(t, w.data(decryptPath, token, w.encrypted("phone", wechattest.Plaintext{User: "alice", Kind: "phone"})))
 	w.clock.Move(9 * time.Minute)
@@ -64,7 +65,8 @@ func TestCheckingAndResettingTheKey(t *testing.T) {
 // trade trades a login code at WeChat as somebody who is not us, and returns the session key.
 func (w *world) trade(app, user string) string {
 	w.t.Helper()
-	query := url.Values{"appid": {app}, "secret": {"simulator-" + app}, "js_code": {w.codeOf(app, user)}, "grant_type": {"authorization_code"}}
+	query := url.Values{"appid": {app}, "secret": {"simulator-" + app}, "js_code": {w.codeOf(app, user)},
+		"grant_type": {"authorization_code"}}
 	recorder := httptest.NewRecorder()
 	w.simulator.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/sns/jscode2session?"+query.Encode(), nil))
 	var answer struct {

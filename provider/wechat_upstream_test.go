@@ -28,7 +28,8 @@ func (w *world) userCount(t *testing.T) int {
 // requireNothingOfWechat: neither its words nor its request ids nor a secret.
 func requireNothingOfWechat(t *testing.T, a answer) {
 	t.Helper()
-	for _, secret := range []string{"simulator-", "rid", "6512-5e3c", "session_key", "errmsg", "js_code", "appsecret", testApp, "nginx"} {
+	for _, secret := range []string{"simulator-", "rid", "6512-5e3c", "session_key", "errmsg", "js_code",
+		"appsecret", testApp, "nginx"} {
 		require.NotContains(t, a.body, secret)
 	}
 }
@@ -109,7 +110,8 @@ func (w *world) requireLogOfNoSecrets(t *testing.T) {
 	}
 }
 
-// TestWechatRefusals: who is at fault is told rightly, with WeChat's number where a person can act on it and its words never.
+// TestWechatRefusals: who is at fault is told rightly, with WeChat's number where a person can act on it and
+// its words never.
 func TestWechatRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -178,16 +180,19 @@ func TestCodesWorkOnceAndAtTheirOwnApp(t *testing.T) {
 	backend := form{"grant_type": "wechat_code", "client_id": "backend", "client_secret": testSecret}
 	foreign := w.codeOf(otherApp, "alice")
 	requireError(t, w.token(w.wechatCode("alice").with("code", foreign)), http.StatusBadRequest, "invalid_grant")
-	requireError(t, w.token(w.wechatCode("alice").with("code", foreign, "appid", otherApp)), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.token(w.wechatCode("alice").with("code", foreign, "appid", otherApp)), http.StatusBadRequest,
+		"invalid_request")
 	requireError(t, w.token(backend.with("code", foreign)), http.StatusBadRequest, "invalid_request")
 	requireError(t, w.token(backend.with("code", foreign, "appid", testApp)), http.StatusBadRequest, "invalid_grant")
-	requireError(t, w.token(backend.with("code", foreign, "appid", "wx0000000000000000")), http.StatusBadRequest, "invalid_request")
+	requireError(t, w.token(backend.with("code", foreign, "appid", "wx0000000000000000")), http.StatusBadRequest,
+		"invalid_request")
 	requireTokens(t, w.token(backend.with("code", foreign, "appid", otherApp)))
 	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "rogue", HighRisk: true}))
 	requireError(t, w.token(w.wechatCode("rogue")), http.StatusBadRequest, "invalid_grant")
 }
 
-// TestUnionIDsLinkAndNeverMove: a union id that appears, changes or is claimed by another never gives anybody another's user.
+// TestUnionIDsLinkAndNeverMove: a union id that appears, changes or is claimed by another never gives anybody
+// another's user.
 func TestUnionIDsLinkAndNeverMove(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -195,7 +200,8 @@ func TestUnionIDsLinkAndNeverMove(t *testing.T) {
 	alice, mallory := sub(w.signIn("alice")), sub(w.signIn("mallory"))
 	require.NotEqual(t, alice, mallory)
 	says := func(user, union string) string {
-		require.NoError(t, w.simulator.Fail(wechattest.Fault{Text: `{"openid":"` + wechattest.OpenID(testApp, user) + `","unionid":"` + union + `","session_key":"k"}`}))
+		require.NoError(t, w.simulator.Fail(wechattest.Fault{Text: `{"openid":"` + wechattest.OpenID(testApp,
+			user) + `","unionid":"` + union + `","session_key":"k"}`}))
 		return sub(w.token(w.wechatCode(user)))
 	}
 	require.Equal(t, alice, says("alice", "union-of-alice"))

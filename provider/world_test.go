@@ -41,7 +41,8 @@ const (
 	testKey          = "a-key-of-at-least-128-random-bits"
 )
 
-// world is a whole provider as strangers see it: a real HTTP server, real SQLite, real keys, WeChat's simulator behind HTTP.
+// world is a whole provider as strangers see it: a real HTTP server, real SQLite, real keys, WeChat's
+// simulator behind HTTP.
 type world struct {
 	t         testing.TB
 	clock     *clock
@@ -124,10 +125,12 @@ func (c *clock) Move(by time.Duration) {
 
 func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{}, settings: settings{
-		perAddress: 1000, rotation: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour, absolute: 90 * 24 * time.Hour,
-		wechatTimeout: 3 * time.Second, hasher: password.Options{MaxWaiting: 1000, MaxPerAddress: 1000},
-	}}
+	w := &world{t: t, clock: &clock{}, log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{},
+		settings: settings{
+			perAddress: 1000, rotation: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour,
+			absolute:      90 * 24 * time.Hour,
+			wechatTimeout: 3 * time.Second, hasher: password.Options{MaxWaiting: 1000, MaxPerAddress: 1000},
+		}}
 	for _, set := range options {
 		set(&w.settings)
 	}
@@ -139,7 +142,8 @@ func newWorld(t testing.TB, options ...option) *world {
 func (w *world) startSimulator() string {
 	w.simulator = wechattest.New(wechattest.Options{Now: w.clock.Now})
 	server := httptest.NewUnstartedServer(w.simulator)
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug) // broken connections are ordered ones
+	// broken connections are ordered ones
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	server.Start()
 	w.t.Cleanup(server.Close)
 	for _, app := range []string{testApp, otherApp} {
@@ -154,29 +158,37 @@ func (w *world) serve(wechatURL string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(w.t, err)
 	w.issuer = "http://" + listener.Addr().String() + w.settings.path
-	weixin, err := wechat.NewClient(wechat.Config{BaseURL: wechatURL, Timeout: w.settings.wechatTimeout, OpenFor: 300 * time.Millisecond, Logger: logger})
+	weixin, err := wechat.NewClient(wechat.Config{BaseURL: wechatURL, Timeout: w.settings.wechatTimeout,
+		OpenFor: 300 * time.Millisecond, Logger: logger})
 	require.NoError(w.t, err)
 	w.t.Cleanup(weixin.Close)
 	w.volatile = &breakable{Volatile: memory.New(memory.Options{Now: w.clock.Now})}
 	w.slow = &slowSessions{Sessions: &touchedSessions{w.database.Sessions(), w}}
 	manager := grants.New(grants.Config{
-		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: w.volatile, Sealer: w.ring, Now: w.clock.Now}),
-		Vault:     wechat.NewVault(wechat.VaultConfig{Store: w.volatile, NotFound: identity.ErrNotFound, Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
-		Clients:   &askedClients{w.database.Clients(), w}, Apps: w.database.Apps(), Users: w.database.Users(),
+		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: w.volatile, Sealer: w.ring,
+			Now: w.clock.Now}),
+		Vault: wechat.NewVault(wechat.VaultConfig{Store: w.volatile, NotFound: identity.ErrNotFound,
+			Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
+		Clients: &askedClients{w.database.Clients(), w}, Apps: w.database.Apps(), Users: w.database.Users(),
 		Sessions: w.slow, Events: w.database.Events(), Volatile: w.volatile,
 		Issuer: tokens.New(tokens.Config{
-			Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(), Profiles: w.database.Profiles(),
-			AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20, Now: w.clock.Now,
+			Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
+			Profiles:  w.database.Profiles(),
+			AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20,
+			Now: w.clock.Now,
 		}),
-		Profiles: w.database.Profiles(), Platforms: w.platforms(weixin, logger), Hasher: password.New(w.settings.hasher), Rotation: w.settings.rotation,
+		Profiles: w.database.Profiles(), Platforms: w.platforms(weixin, logger),
+		Hasher: password.New(w.settings.hasher), Rotation: w.settings.rotation,
 		Attempts: grants.AttemptPolicy{PerAddress: w.settings.perAddress}, Now: w.clock.Now, Logger: logger,
 	})
 	people := accounts.New(accounts.Config{
-		Users: w.database.Users(), Profiles: w.database.Profiles(), Sessions: w.database.Sessions(), Events: w.database.Events(), Volatile: w.volatile,
+		Users: w.database.Users(), Profiles: w.database.Profiles(), Sessions: w.database.Sessions(),
+		Events: w.database.Events(), Volatile: w.volatile,
 		Hasher: password.New(w.settings.hasher), Prover: provider.NewProver(manager), Now: w.clock.Now, Logger: logger,
 	})
 	handler, err := provider.New(provider.Config{
-		Issuer: w.issuer, Manager: manager, Accounts: people, KeySet: w.keys.PublicSet, InFlight: w.settings.inFlight, TrustedProxies: w.settings.proxies, Logger: logger,
+		Issuer: w.issuer, Manager: manager, Accounts: people, KeySet: w.keys.PublicSet,
+		InFlight: w.settings.inFlight, TrustedProxies: w.settings.proxies, Logger: logger,
 		Ready: func(ctx context.Context) []provider.ReadyCheck {
 			return []provider.ReadyCheck{{Name: "database", OK: w.database.Ping(ctx) == nil}}
 		},

@@ -59,7 +59,8 @@ func (a *Audience) UnmarshalJSON(b []byte) error {
 }
 
 // accessToken signs an access token for a session. It never outlives the session.
-func (i *Issuer) accessToken(client identity.Client, session identity.Session, scope string, of owner) (string, time.Duration, error) {
+func (i *Issuer) accessToken(client identity.Client, session identity.Session, scope string, of owner) (string,
+	time.Duration, error) {
 	now := i.config.Now()
 	expires := now.Add(i.accessTTL(client))
 	if !session.ExpiresAt.IsZero() && expires.After(session.ExpiresAt) {
@@ -78,7 +79,8 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, s
 	return token, max(0, expires.Sub(now)), err // a session may be over by our clock that is not by the store's
 }
 
-// IssueToClient signs an access token for a client that acts for itself (RFC 6749 §4.4). It belongs to no session, so nothing is written.
+// IssueToClient signs an access token for a client that acts for itself (RFC 6749 §4.4). It belongs to no
+// session, so nothing is written.
 func (i *Issuer) IssueToClient(client identity.Client, scope string) (Set, error) {
 	now := i.config.Now()
 	expires := now.Add(i.accessTTL(client))
@@ -106,7 +108,8 @@ func (i *Issuer) accessClaims(client identity.Client, subject, scope string, now
 	}
 }
 
-// ReadAccessToken verifies an access token of ours and returns its claims, or ErrBadToken. It does not look at the session.
+// ReadAccessToken verifies an access token of ours and returns its claims, or ErrBadToken. It does not look
+// at the session.
 func (i *Issuer) ReadAccessToken(token string) (AccessClaims, error) {
 	var claims AccessClaims
 	payload, err := i.config.Keys.Current().Verify([]byte(token), typeAccessToken)

@@ -30,5 +30,6 @@ type Set struct {
 	IDToken      string
 	Scope        string
 	Session      identity.Session
-	Remarks      map[string]string // members of the answer that tell what became of the request's extras; nil: it had none
+	// members of the answer that tell what became of the request's extras; nil: it had none
+	Remarks map[string]string
 }

@@ -38,7 +38,8 @@ type idClaims struct {
 }
 
 // idToken signs an ID token that goes with an access token.
-func (i *Issuer) idToken(ctx context.Context, client identity.Client, session identity.Session, user identity.User, scope, accessToken string, isNew bool) (string, error) {
+func (i *Issuer) idToken(ctx context.Context, client identity.Client, session identity.Session, user identity.User,
+	scope, accessToken string, isNew bool) (string, error) {
 	profile, err := ReadProfile(ctx, i.config.Profiles, user, scope)
 	if err != nil {
 		return "", err

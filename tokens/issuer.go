@@ -52,8 +52,9 @@ type Issuer struct {
 // New makes an issuer.
 func New(config Config) *Issuer { return &Issuer{config: config} }
 
-// Issue signs the tokens of a new sign-in and then opens its session, so that nothing is written unless there is an answer to give.
-// identity.ErrStale: the user was disabled or changed since it was proved. identity.ErrExists: a twin request opened it first.
+// Issue signs the tokens of a new sign-in and then opens its session, so that nothing is written unless there
+// is an answer to give. identity.ErrStale: the user was disabled or changed since it was proved.
+// identity.ErrExists: a twin request opened it first.
 func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 	secret, openedBy := a.sessionSecret()
 	session := identity.Session{
@@ -73,7 +74,8 @@ func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	set.Session, err = i.config.Sessions.Open(ctx, session, a.User.AuthEpoch, i.lifetimes(a.Client), i.config.SessionLimit)
+	set.Session, err = i.config.Sessions.Open(ctx, session, a.User.AuthEpoch, i.lifetimes(a.Client),
+		i.config.SessionLimit)
 	return set, err
 }
 
@@ -84,14 +86,17 @@ func (i *Issuer) Reissue(ctx context.Context, a Authorization, session identity.
 }
 
 // mint makes the tokens of a session's generation 0.
-func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Session, secret [sessionSecretSize]byte) (Set, error) {
+func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Session,
+	secret [sessionSecretSize]byte) (Set, error) {
 	set := Set{Scope: a.Scope, Session: session}
 	var err error
-	if set.AccessToken, set.ExpiresIn, err = i.accessToken(a.Client, session, a.Scope, owner{a.User, a.UnionID}); err != nil {
+	if set.AccessToken, set.ExpiresIn, err = i.accessToken(a.Client, session, a.Scope,
+		owner{a.User, a.UnionID}); err != nil {
 		return Set{}, err
 	}
 	if HasScope(a.Scope, ScopeOpenID) {
-		if set.IDToken, err = i.idToken(ctx, a.Client, session, a.User, a.Scope, set.AccessToken, a.newUser()); err != nil {
+		if set.IDToken, err = i.idToken(ctx, a.Client, session, a.User, a.Scope, set.AccessToken,
+			a.newUser()); err != nil {
 			return Set{}, err
 		}
 	}
@@ -109,8 +114,8 @@ type Renewal struct {
 	WithIDToken bool
 }
 
-// Renew signs the access token, and the ID token if one was asked for, of a refresh. It writes nothing and makes no refresh token:
-// see Successor.
+// Renew signs the access token, and the ID token if one was asked for, of a refresh. It writes nothing and
+// makes no refresh token: see Successor.
 func (i *Issuer) Renew(ctx context.Context, r Renewal) (Set, error) {
 	set := Set{Scope: r.Scope, Session: r.Session}
 	of, err := i.owner(ctx, r)
@@ -128,7 +133,8 @@ func (i *Issuer) Renew(ctx context.Context, r Renewal) (Set, error) {
 
 // Successor is the current refresh token of the session that presented belongs to.
 func (i *Issuer) Successor(presented RefreshToken, session identity.Session) (string, error) {
-	return i.writeRefreshToken(RefreshToken{SessionID: session.ID, Generation: session.Generation, secret: presented.secret})
+	return i.writeRefreshToken(RefreshToken{SessionID: session.ID, Generation: session.Generation,
+		secret: presented.secret})
 }
 
 // IdleTTL is how long a session of a client lives on after a refresh.
@@ -161,7 +167,8 @@ func (i *Issuer) sign(typ string, claims any) (string, error) {
 func written(claims any, typ string, sign func(typ string, payload []byte) ([]byte, error)) ([]byte, error) {
 	var payload bytes.Buffer
 	encoder := json.NewEncoder(&payload)
-	encoder.SetEscapeHTML(false) // a token is in no page, and six bytes for each & would make one of a long profile too large
+	// a token is in no page, and six bytes for each & would make one of a long profile too large
+	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(claims); err != nil {
 		return nil, err
 	}

@@ -6,15 +6,17 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Opening makes a sign-in repeatable: who sends the same proof with the same idempotency key again finds the session that the first
-// request opened, and its first refresh token, which is stored nowhere and so is made from the same input.
+// Opening makes a sign-in repeatable: who sends the same proof with the same idempotency key again finds the
+// session that the first request opened, and its first refresh token, which is stored nowhere and so is made
+// from the same input.
 type Opening struct {
 	By     []byte // identity.Session.OpenedBy
 	secret [sessionSecretSize]byte
 }
 
-// Openings returns what a sign-in with these parts may have been opened by: under the current refresh secret first, then under the next, which another
-// server may use already, and the last. Codes do not live as long as the secrets before those.
+// Openings returns what a sign-in with these parts may have been opened by: under the current refresh secret
+// first, then under the next, which another server may use already, and the last. Codes do not live as long
+// as the secrets before those.
 func (i *Issuer) Openings(parts ...string) []Opening {
 	input := make([][]byte, len(parts))
 	for n, part := range parts {

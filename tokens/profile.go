@@ -6,7 +6,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Profile are the claims about a user that its scopes allow (OpenID Connect Core §5.1 and §5.4), in ID tokens and at userinfo.
+// Profile are the claims about a user that its scopes allow (OpenID Connect Core §5.1 and §5.4), in ID tokens
+// and at userinfo.
 type Profile struct {
 	PreferredUsername string `json:"preferred_username,omitempty"`
 	Name              string `json:"name,omitempty"`
@@ -50,7 +51,8 @@ func profileOf(user identity.User, details identity.Details, scope string) Profi
 		told.Email, told.EmailVerified = details.Email, new(bool) // nobody has checked it
 	}
 	if phone := details.Phone; HasScope(scope, ScopePhone) && phone.Number != "" {
-		told.PhoneNumber, told.PhoneNumberVerified, told.PhoneNumberSeenAt = phone.Number, &phone.Verified, phone.SeenAt.Unix()
+		told.PhoneNumber, told.PhoneNumberVerified, told.PhoneNumberSeenAt = phone.Number, &phone.Verified,
+			phone.SeenAt.Unix()
 	}
 	return told
 }

@@ -17,8 +17,9 @@ import (
 //
 //	version 1 ‖ refresh secret's id 6 ‖ session id 16 ‖ generation 4 ‖ session secret 16 ‖ HMAC-SHA256 32 bytes
 //
-// where the HMAC is taken over all before it with the refresh secret of that id. The server's secret alone forges nothing, since the
-// session secret is kept as a hash only; the database alone forges nothing, for want of the server's secret.
+// where the HMAC is taken over all before it with the refresh secret of that id. The server's secret alone
+// forges nothing, since the session secret is kept as a hash only; the database alone forges nothing, for
+// want of the server's secret.
 const (
 	refreshPrefix  = "lp_rt_"
 	refreshVersion = 1
@@ -44,7 +45,8 @@ func (t RefreshToken) Opens(session identity.Session) bool {
 	return subtle.ConstantTimeCompare(sum[:], session.SecretHash[:]) == 1
 }
 
-// ReadRefreshToken takes a refresh token apart, or returns ErrBadToken: a forgery is refused without touching the database.
+// ReadRefreshToken takes a refresh token apart, or returns ErrBadToken: a forgery is refused without touching
+// the database.
 func (i *Issuer) ReadRefreshToken(token string) (RefreshToken, error) {
 	encoded, ok := strings.CutPrefix(token, refreshPrefix)
 	if !ok || len(encoded) != base64.RawURLEncoding.EncodedLen(refreshSize) {

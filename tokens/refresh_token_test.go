@@ -59,7 +59,8 @@ func TestRefreshTokenSaysWhatItWasMadeOf(t *testing.T) {
 
 	successor, err := issuer.Successor(read, session)
 	require.NoError(t, err)
-	require.Equal(t, token, successor, "the same session and generation make the same string, so nothing needs to be stored")
+	require.Equal(t, token, successor, "the same session and generation make the same string, so nothing "+
+		"needs to be stored")
 }
 
 // TestRefreshTokenHasOneSpelling: any change of any character is refused, so no token has a twin.
@@ -83,8 +84,8 @@ func TestRefreshTokenHasOneSpelling(t *testing.T) {
 	}
 }
 
-// TestStolenDatabaseMakesNoRefreshToken: its rows have the session's id, its generation and the hash of its secret, but not what the
-// MAC is made with.
+// TestStolenDatabaseMakesNoRefreshToken: its rows have the session's id, its generation and the hash of its
+// secret, but not what the MAC is made with.
 func TestStolenDatabaseMakesNoRefreshToken(t *testing.T) {
 	issuer, thief := newIssuer(t), newIssuer(t)
 	_, session := newToken(t, issuer)
@@ -106,7 +107,8 @@ func TestStolenDatabaseMakesNoRefreshToken(t *testing.T) {
 func TestStolenServerSecretMakesNoRefreshToken(t *testing.T) {
 	issuer := newIssuer(t)
 	_, session := newToken(t, issuer)
-	guess := RefreshToken{SessionID: session.ID, Generation: session.Generation, secret: [sessionSecretSize]byte(session.SecretHash[:])}
+	guess := RefreshToken{SessionID: session.ID, Generation: session.Generation,
+		secret: [sessionSecretSize]byte(session.SecretHash[:])}
 	forged, err := issuer.writeRefreshToken(guess)
 	require.NoError(t, err)
 	read, err := issuer.ReadRefreshToken(forged)
@@ -137,13 +139,15 @@ func TestRefreshTokenFormat(t *testing.T) {
 func TestOpeningsDiffer(t *testing.T) {
 	issuer := newIssuer(t)
 	seen := map[string]bool{}
-	for _, parts := range [][]string{{"a", "b", "c"}, {"ab", "c"}, {"a", "bc"}, {"abc"}, {"a", "b", "c", ""}, {"", "a", "b", "c"}} {
+	for _, parts := range [][]string{{"a", "b", "c"}, {"ab", "c"}, {"a", "bc"}, {"abc"}, {"a", "b", "c", ""},
+		{"", "a", "b", "c"}} {
 		openings := issuer.Openings(parts...)
 		require.Len(t, openings, 2, "under the current secret, and the next, which another server may use already")
 		require.False(t, seen[string(openings[0].By)])
 		seen[string(openings[0].By)] = true
 		require.Equal(t, openings[0], issuer.Openings(parts...)[0], "it can be made again")
-		require.NotContains(t, string(openings[0].By), string(openings[0].secret[:]), "the row does not tell the secret")
+		require.NotContains(t, string(openings[0].By), string(openings[0].secret[:]),
+			"the row does not tell the secret")
 	}
 }
 

@@ -67,7 +67,8 @@ func (w *revocationWorld) list(t testing.TB, later time.Duration) (body, etag st
 	return string(text), etag, claims
 }
 
-// TestTheListIsSignedByTheKeyInUse, a second after that has changed though the list says nothing new: verifiers take none by a key that was revoked.
+// TestTheListIsSignedByTheKeyInUse, a second after that has changed though the list says nothing new:
+// verifiers take none by a key that was revoked.
 func TestTheListIsSignedByTheKeyInUse(t *testing.T) {
 	w := newRevocationWorld(t)
 	body, etag, _ := w.list(t, 0)
@@ -91,7 +92,8 @@ func TestTheListOfRevocationsSaysWhoLeft(t *testing.T) {
 	w := newRevocationWorld(t)
 	body, etag, claims := w.list(t, 0)
 	require.Equal(t, revocationClaims{
-		Issuer: "https://login.example.com", IssuedAt: w.now.Unix(), Expires: w.now.Add(5 * time.Minute).Unix(), Sequence: w.now.Add(time.Hour).UnixMilli(),
+		Issuer: "https://login.example.com", IssuedAt: w.now.Unix(), Expires: w.now.Add(5 * time.Minute).Unix(),
+		Sequence: w.now.Add(time.Hour).UnixMilli(),
 	}, claims)
 	again, sameETag, _ := w.list(t, 15*time.Second)
 	require.Equal(t, body, again, "it says nothing new")
@@ -185,7 +187,8 @@ func TestAStoreThatHangsHoldsNobodyUp(t *testing.T) {
 	w.store.gate = nil
 }
 
-// TestServersAgreeOnTheETag: behind a load balancer who asks again is told that there is nothing new, whichever server he meets.
+// TestServersAgreeOnTheETag: behind a load balancer who asks again is told that there is nothing new,
+// whichever server he meets.
 func TestServersAgreeOnTheETag(t *testing.T) {
 	a, b := newRevocationWorld(t), newRevocationWorld(t)
 	b.issuer.config.Keys = a.issuer.config.Keys

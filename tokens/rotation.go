@@ -15,7 +15,8 @@ type Verdict int
 const (
 	// Rotate moves the session on by one generation.
 	Rotate Verdict = iota + 1
-	// Repeat answers the current token again and writes nothing: an answer was lost, or several callers refreshed at once.
+	// Repeat answers the current token again and writes nothing: an answer was lost, or several callers
+	// refreshed at once.
 	Repeat
 	// Refuse answers invalid_grant and leaves the session alive.
 	Refuse
@@ -25,10 +26,11 @@ const (
 
 // RotationPolicy says how forgiving a refresh is.
 type RotationPolicy struct {
-	// Window is how long a retired token is answered with its successor; 0: never. RFC 9700 §4.14.2 asks to detect reuse and leaves
-	// open how parallel callers and lost answers are told from it.
+	// Window is how long a retired token is answered with its successor; 0: never. RFC 9700 §4.14.2 asks to
+	// detect reuse and leaves open how parallel callers and lost answers are told from it.
 	Window time.Duration
-	// RefuseAhead refuses tokens that are newer than their row, which appear when a failover or a restored backup lost commits.
+	// RefuseAhead refuses tokens that are newer than their row, which appear when a failover or a restored
+	// backup lost commits.
 	RefuseAhead bool
 }
 
@@ -39,8 +41,8 @@ type Decision struct {
 	Ahead   bool // the row had lost its last commits
 }
 
-// Decide says what presenting a generation's token means. It is pure: session is a live session whose secret the token carries, now is
-// its store's clock, keyHash is HashKey of the request's idempotency key or nil.
+// Decide says what presenting a generation's token means. It is pure: session is a live session whose secret
+// the token carries, now is its store's clock, keyHash is HashKey of the request's idempotency key or nil.
 func Decide(session identity.Session, presented uint32, keyHash []byte, now time.Time, policy RotationPolicy) Decision {
 	switch {
 	case presented == math.MaxUint32:
@@ -59,7 +61,8 @@ func Decide(session identity.Session, presented uint32, keyHash []byte, now time
 }
 
 // retired judges a token that some rotation has retired.
-func retired(rotations []identity.Rotation, presented uint32, keyHash []byte, now time.Time, policy RotationPolicy) Verdict {
+func retired(rotations []identity.Rotation, presented uint32, keyHash []byte, now time.Time,
+	policy RotationPolicy) Verdict {
 	for n, rotation := range rotations {
 		if presented < rotation.Lowest || presented > rotation.Highest {
 			continue
@@ -79,7 +82,8 @@ func retired(rotations []identity.Rotation, presented uint32, keyHash []byte, no
 
 // rotate retires every generation up to the presented one.
 func rotate(session identity.Session, presented uint32, keyHash []byte, now time.Time, sheltered bool) Decision {
-	retired := identity.Rotation{Lowest: session.Generation, Highest: presented, At: now, KeyHash: keyHash, Sheltered: sheltered}
+	retired := identity.Rotation{Lowest: session.Generation, Highest: presented, At: now, KeyHash: keyHash,
+		Sheltered: sheltered}
 	kept := min(len(session.Rotations), identity.MaxRotations-1)
 	session.Rotations = append([]identity.Rotation{retired}, session.Rotations[:kept]...)
 	session.Generation = presented + 1

@@ -35,16 +35,23 @@ func TestDecide(t *testing.T) {
 		{"current, with key", at(7), 7, key, policy, Rotate},
 		{"current, strict", at(7), 7, nil, strict, Rotate},
 		{"retired without key, within the window", at(8, one(7, ago(30*time.Second), nil)), 7, nil, policy, Repeat},
-		{"retired without key, within the window, asked with a key", at(8, one(7, ago(time.Second), nil)), 7, key, policy, Repeat},
-		{"retired without key, just after the window", at(8, one(7, ago(30*time.Second+time.Millisecond), nil)), 7, nil, policy, Theft},
+		{"retired without key, within the window, asked with a key", at(8, one(7, ago(time.Second), nil)), 7,
+			key, policy, Repeat},
+		{"retired without key, just after the window", at(8, one(7, ago(30*time.Second+time.Millisecond), nil)), 7,
+			nil, policy, Theft},
 		{"retired without key, strict", at(8, one(7, now, nil)), 7, nil, strict, Theft},
-		{"retired without key, several rotations ago, within the window", at(9, one(8, ago(time.Second), nil), one(7, ago(2*time.Second), nil)), 7, nil, policy, Repeat},
+		{"retired without key, several rotations ago, within the window", at(9, one(8, ago(time.Second), nil),
+			one(7, ago(2*time.Second), nil)), 7, nil, policy, Repeat},
 		{"retired with a key, same key, at once", at(8, one(7, now, key)), 7, key, policy, Repeat},
 		{"retired with a key, same key, a year later", at(8, one(7, ago(8760*time.Hour), key)), 7, key, policy, Repeat},
-		{"retired with a key, same key, a year later, strict", at(8, one(7, ago(8760*time.Hour), key)), 7, key, strict, Repeat},
-		{"retired with a key, same key, no longer the predecessor, within the window", at(9, one(8, now, other), one(7, ago(time.Second), key)), 7, key, policy, Repeat},
-		{"retired with a key, same key, no longer the predecessor, later", at(9, one(8, now, other), one(7, ago(time.Minute), key)), 7, key, policy, Theft},
-		{"retired with a key, another key, within the window", at(8, one(7, ago(time.Second), key)), 7, other, policy, Refuse},
+		{"retired with a key, same key, a year later, strict", at(8, one(7, ago(8760*time.Hour), key)), 7,
+			key, strict, Repeat},
+		{"retired with a key, same key, no longer the predecessor, within the window", at(9, one(8, now, other),
+			one(7, ago(time.Second), key)), 7, key, policy, Repeat},
+		{"retired with a key, same key, no longer the predecessor, later", at(9, one(8, now, other),
+			one(7, ago(time.Minute), key)), 7, key, policy, Theft},
+		{"retired with a key, another key, within the window", at(8, one(7, ago(time.Second), key)), 7,
+			other, policy, Refuse},
 		{"retired with a key, no key, within the window", at(8, one(7, ago(time.Second), key)), 7, nil, policy, Refuse},
 		{"retired with a key, another key, later", at(8, one(7, ago(time.Minute), key)), 7, other, policy, Theft},
 		{"retired with a key, no key, later", at(8, one(7, ago(time.Minute), key)), 7, nil, policy, Theft},
@@ -52,7 +59,8 @@ func TestDecide(t *testing.T) {
 		{"retired with nothing remembered", at(5), 4, nil, policy, Theft},
 		{"ahead of the row", at(7, one(6, ago(time.Hour), nil)), 9, nil, policy, Rotate},
 		{"ahead of the row, with a key", at(7), 8, key, policy, Rotate},
-		{"ahead of the row, refused by policy", at(7), 8, nil, RotationPolicy{Window: time.Second, RefuseAhead: true}, Refuse},
+		{"ahead of the row, refused by policy", at(7), 8, nil, RotationPolicy{Window: time.Second,
+			RefuseAhead: true}, Refuse},
 		{"the last generation there is", at(math.MaxUint32), math.MaxUint32, nil, policy, Refuse},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,7 +80,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestDecideShelteringOfLostCommits: after a failover every caller of the lost stretch is honest, with and without keys.
+// TestDecideShelteringOfLostCommits: after a failover every caller of the lost stretch is honest, with and
+// without keys.
 func TestDecideShelteringOfLostCommits(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	policy := RotationPolicy{Window: 30 * time.Second}
@@ -80,7 +89,8 @@ func TestDecideShelteringOfLostCommits(t *testing.T) {
 	require.True(t, decision.Ahead)
 	require.EqualValues(t, 7, decision.Session.Generation)
 	for g := uint32(3); g <= 6; g++ {
-		require.Equal(t, Repeat, Decide(decision.Session, g, nil, now.Add(29*time.Second), policy).Verdict, "generation %d", g)
+		require.Equal(t, Repeat, Decide(decision.Session, g, nil, now.Add(29*time.Second), policy).Verdict,
+			"generation %d", g)
 	}
 	require.Equal(t, Theft, Decide(decision.Session, 2, nil, now, policy).Verdict)
 	require.Equal(t, Theft, Decide(decision.Session, 4, nil, now.Add(31*time.Second), policy).Verdict)

@@ -13,11 +13,12 @@ const (
 	ScopeClaims = "claims"
 )
 
-// ScopeAccount lets a program of ours do what its user may do with the account. Its tokens have the issuer in "aud" beside the client's audience.
+// ScopeAccount lets a program of ours do what its user may do with the account. Its tokens have the issuer in
+// "aud" beside the client's audience.
 const ScopeAccount = "account"
 
-// UserClaims are what an operator says of a user. Claims stand within one member of their own, so that none of them can pass for a
-// registered claim or one of ours.
+// UserClaims are what an operator says of a user. Claims stand within one member of their own, so that none
+// of them can pass for a registered claim or one of ours.
 type UserClaims struct {
 	Roles []string        `json:"roles,omitempty"` // RFC 9068 §2.2.3.1
 	Ext   identity.Claims `json:"ext,omitempty"`
@@ -41,8 +42,8 @@ type owner struct {
 	unionID string
 }
 
-// owner looks up whom a refresh tells of: most tell nothing that the session does not know, and cost no look-up. What is said of a user is
-// read anew each time, so that a change takes effect at the next refresh.
+// owner looks up whom a refresh tells of: most tell nothing that the session does not know, and cost no
+// look-up. What is said of a user is read anew each time, so that a change takes effect at the next refresh.
 func (i *Issuer) owner(ctx context.Context, r Renewal) (owner, error) {
 	var of owner
 	var err error

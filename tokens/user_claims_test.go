@@ -30,7 +30,8 @@ func (a *asked) Find(context.Context, string) (identity.User, error) {
 // opened opens every session.
 type opened struct{ identity.Sessions }
 
-func (opened) Open(_ context.Context, session identity.Session, _ int64, _ identity.Lifetimes, _ int) (identity.Session, error) {
+func (opened) Open(_ context.Context, session identity.Session, _ int64, _ identity.Lifetimes,
+	_ int) (identity.Session, error) {
 	return session, nil
 }
 
@@ -44,7 +45,8 @@ func (unknown) Find(context.Context, string) (identity.Details, error) {
 func newRoleIssuer(t *testing.T) (*Issuer, *asked) {
 	t.Helper()
 	issuer := newIssuer(t)
-	users := &asked{user: identity.User{ID: "u_a", Roles: []string{"admin", "shop:write"}, Claims: `{"sub":"u_b","roles":["root"],"名":"<令牌>"}`}}
+	users := &asked{user: identity.User{ID: "u_a", Roles: []string{"admin", "shop:write"},
+		Claims: `{"sub":"u_b","roles":["root"],"名":"<令牌>"}`}}
 	issuer.config.Users, issuer.config.Profiles, issuer.config.Sessions = users, unknown{}, opened{}
 	return issuer, users
 }
@@ -63,12 +65,15 @@ func TestUserClaimsStandInAccessTokensOnlyIfTheScopeAsks(t *testing.T) {
 	issuer, users := newRoleIssuer(t)
 	roles, ext := []any{"admin", "shop:write"}, map[string]any{"sub": "u_b", "roles": []any{"root"}, "名": "<令牌>"}
 	for scope, want := range map[string]struct{ roles, ext any }{
-		"": {}, "openid profile": {}, "roles": {roles, nil}, "claims": {nil, ext}, "openid roles api claims": {roles, ext}, "role claim roles2": {},
+		"": {}, "openid profile": {}, "roles": {roles, nil}, "claims": {nil, ext},
+		"openid roles api claims": {roles, ext}, "role claim roles2": {},
 	} {
 		client := identity.Client{ID: "client", Audience: []string{"https://api.example.com"}}
-		issued, err := issuer.Issue(t.Context(), Authorization{Client: client, User: users.user, Scope: scope, Method: identity.MethodPassword, AuthTime: time.Now()})
+		issued, err := issuer.Issue(t.Context(), Authorization{Client: client, User: users.user, Scope: scope,
+			Method: identity.MethodPassword, AuthTime: time.Now()})
 		require.NoError(t, err)
-		renewed, err := issuer.Renew(t.Context(), Renewal{Client: client, Session: issued.Session, Scope: scope, WithIDToken: true})
+		renewed, err := issuer.Renew(t.Context(), Renewal{Client: client, Session: issued.Session, Scope: scope,
+			WithIDToken: true})
 		require.NoError(t, err)
 		for _, set := range []Set{issued, renewed} {
 			claims := payload(t, set.AccessToken)
@@ -94,7 +99,8 @@ func TestARefreshAsksForTheUserOnlyIfItsScopeDoes(t *testing.T) {
 		users.times = 0
 		return issuer.Renew(t.Context(), Renewal{Session: identity.Session{UserID: "u_a"}, Scope: scope})
 	}
-	for scope, times := range map[string]int{"": 0, "openid profile offline_access api": 0, "roles": 1, "claims": 1, "roles claims": 1} {
+	for scope, times := range map[string]int{"": 0, "openid profile offline_access api": 0, "roles": 1, "claims": 1,
+		"roles claims": 1} {
 		_, err := renew(scope)
 		require.NoError(t, err)
 		require.Equal(t, times, users.times, scope)
@@ -135,7 +141,8 @@ type verbose struct{ identity.Profiles }
 
 func (verbose) Find(context.Context, string) (identity.Details, error) {
 	return identity.Details{Profile: identity.Profile{
-		Name: strings.Repeat("&", 128), Nickname: strings.Repeat("<", 128), Picture: "https://a.b/?" + strings.Repeat("&", 499), Gender: strings.Repeat("g", 32),
+		Name: strings.Repeat("&", 128), Nickname: strings.Repeat("<", 128), Picture: "https://a.b/?" +
+			strings.Repeat("&", 499), Gender: strings.Repeat("g", 32),
 		Email: strings.Repeat("&", 249) + "@a.b",
 	}, Phone: identity.Phone{Number: "+861234567890123"}}, nil
 }
@@ -148,7 +155,8 @@ func TestTheLongestProfileDoesNotKeepItsUserOut(t *testing.T) {
 	users.user.Claims = identity.Claims(`{"a":"` + strings.Repeat("&", 1000) + `"}`)
 	client := identity.Client{ID: "client", Audience: []string{"https://api.example.com"}}
 	_, err := issuer.Issue(t.Context(), Authorization{
-		Client: client, User: users.user, Scope: "openid profile email phone roles claims", Method: identity.MethodPassword, AuthTime: time.Now(),
+		Client: client, User: users.user, Scope: "openid profile email phone roles claims",
+		Method: identity.MethodPassword, AuthTime: time.Now(),
 	})
 	require.NoError(t, err)
 }

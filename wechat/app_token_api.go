@@ -19,7 +19,8 @@ const (
 // administrator of the app has not allowed, the 5000 ones a frozen account.
 func stableTokenClasses() map[int]error {
 	return map[int]error{
-		40001: ErrMisconfigured, 89501: ErrMisconfigured, 89503: ErrMisconfigured, 89506: ErrMisconfigured, 89507: ErrMisconfigured,
+		40001: ErrMisconfigured, 89501: ErrMisconfigured, 89503: ErrMisconfigured, 89506: ErrMisconfigured,
+		89507: ErrMisconfigured,
 		50004: ErrMisconfigured, 50007: ErrMisconfigured,
 	}
 }

@@ -34,7 +34,10 @@ func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
 		fmt.Fprintf(&said, "%v %+v %#v %q %+v %#v\n", err, err, err, fmt.Sprint(err), of, of)
 	}
 	ask := func(w *appWorld) {
-		tokens, ctx, openID := w.replica(func(c *wechat.Config) { c.Timeout, c.Logger = shortTimeout/2, written.logger(slog.LevelDebug) }), context.Background(), "oAda"
+		tokens, ctx, openID := w.replica(func(c *wechat.Config) {
+			c.Timeout, c.Logger = shortTimeout/2,
+				written.logger(slog.LevelDebug)
+		}), context.Background(), "oAda"
 		token, err := tokens.Token(ctx, credentials())
 		say(token, err)
 		phone, err := tokens.PhoneNumber(ctx, credentials(), secretCode, openID)
@@ -47,11 +50,13 @@ func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
 		say(genuine, err)
 	}
 	named := wechattest.Fault{Path: tokenPath, Text: `{"access_token":"` + secretToken + `","expires_in":7200}`}
-	phoned := wechattest.Fault{Path: phonePath, Text: `{"phone_info":{"phoneNumber":"` + secretPhone + `","purePhoneNumber":"` + secretPhone +
+	phoned := wechattest.Fault{Path: phonePath, Text: `{"phone_info":{"phoneNumber":"` + secretPhone +
+		`","purePhoneNumber":"` + secretPhone +
 		`","countryCode":"86","watermark":{"appid":"` + appID + `"}}}`}
 	faults := append(secrecyFaults(), phoned)
 	for _, errcode := range []int{40001, 40014, 42001, 40003, 87009} {
-		faults = append(faults, wechattest.Fault{Errcode: errcode, Errmsg: "tsk " + secretToken + " " + secretPhone + ", rid: <script>"})
+		faults = append(faults, wechattest.Fault{Errcode: errcode, Errmsg: "tsk " + secretToken + " " +
+			secretPhone + ", rid: <script>"})
 	}
 	for _, fault := range faults {
 		w := newAppWorld(t)
@@ -78,11 +83,13 @@ func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
 	}
 
 	text := written.String() + said.String()
-	for _, failed := range []string{"getStableAccessToken failed", "getPhoneNumber failed", "checkSessionKey failed", "ResetUserSessionKey failed", "checkEncryptedData failed", "203.0.113.7"} {
+	for _, failed := range []string{"getStableAccessToken failed", "getPhoneNumber failed",
+		"checkSessionKey failed", "ResetUserSessionKey failed", "checkEncryptedData failed", "203.0.113.7"} {
 		require.True(t, strings.Contains(written.String(), failed), failed)
 	}
 	for _, hidden := range []string{
-		secret, secretCode, sessionKey, secretToken, secretPhone, "http://", "access_token", "signature=", "tsk ", "<script>", "purePhone",
+		secret, secretCode, sessionKey, secretToken, secretPhone, "http://", "access_token", "signature=", "tsk ",
+		"<script>", "purePhone",
 	} {
 		require.False(t, strings.Contains(text, hidden), hidden) // the text would fill the screen
 		require.False(t, strings.Contains(text, url.QueryEscape(hidden)), hidden)
@@ -100,7 +107,8 @@ func TestAppTokensAndPhonesPrintThemselvesNowhere(t *testing.T) {
 	encoded, err := json.Marshal([]any{token, phone})
 	require.NoError(t, err)
 	text.Write(encoded)
-	for _, hidden := range []string{secretToken, secretPhone, fmt.Sprintf("%x", secretToken), fmt.Sprintf("%x", secretPhone)} {
+	for _, hidden := range []string{secretToken, secretPhone, fmt.Sprintf("%x", secretToken),
+		fmt.Sprintf("%x", secretPhone)} {
 		require.NotContains(t, text.String(), hidden)
 	}
 }

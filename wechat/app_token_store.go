@@ -69,13 +69,15 @@ func (s shelf) read(ctx context.Context, appID string) (appToken, bool) {
 	}
 	return appToken{
 		Text:    Secret(record.Text),
-		expires: time.UnixMilli(record.Expires), renew: time.UnixMilli(record.Renew), confirmed: time.UnixMilli(record.Confirmed),
+		expires: time.UnixMilli(record.Expires), renew: time.UnixMilli(record.Renew),
+		confirmed: time.UnixMilli(record.Confirmed),
 	}, true
 }
 
 // write keeps a token until its life is over.
 func (s shelf) write(ctx context.Context, appID string, token appToken, life time.Duration) error {
-	plain, err := json.Marshal(appTokenRecord{token.Text.Reveal(), token.expires.UnixMilli(), token.renew.UnixMilli(), token.confirmed.UnixMilli()})
+	plain, err := json.Marshal(appTokenRecord{token.Text.Reveal(), token.expires.UnixMilli(),
+		token.renew.UnixMilli(), token.confirmed.UnixMilli()})
 	if err != nil {
 		return err
 	}

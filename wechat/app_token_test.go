@@ -109,7 +109,8 @@ func TestATokenThatCannotBeRenewedIsUsedToItsEnd(t *testing.T) {
 	require.NotEqual(t, old, tokenOf(t, tokens))
 }
 
-// TestARefusedTokenIsReplacedOnce: 40001 is what a token answers that somebody replaced, the others are one that is broken or too old.
+// TestARefusedTokenIsReplacedOnce: 40001 is what a token answers that somebody replaced, the others are one
+// that is broken or too old.
 func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	w := newAppWorld(t)
 	tokens, twin := w.replica(), w.replica()
@@ -249,8 +250,10 @@ func TestWhyThereIsNoToken(t *testing.T) {
 		class error
 		retry time.Duration
 	}{
-		"wrong secret":     {func(w *appWorld) { w.App(wechattest.App{AppID: appID, Secret: "simulator-new"}) }, wechat.ErrMisconfigured, 0},
-		"not allowed here": {func(w *appWorld) { require.NoError(w.t, w.AllowOnly(appID, local)) }, wechat.ErrMisconfigured, 0},
+		"wrong secret": {func(w *appWorld) { w.App(wechattest.App{AppID: appID, Secret: "simulator-new"}) },
+			wechat.ErrMisconfigured, 0},
+		"not allowed here": {func(w *appWorld) { require.NoError(w.t, w.AllowOnly(appID, local)) },
+			wechat.ErrMisconfigured, 0},
 		"40001":            {failing(wechattest.Fault{Errcode: 40001}), wechat.ErrMisconfigured, 0},
 		"admin must agree": {failing(wechattest.Fault{Errcode: 89503}), wechat.ErrMisconfigured, 0},
 		"frozen":           {failing(wechattest.Fault{Errcode: 50007}), wechat.ErrMisconfigured, 0},
@@ -261,11 +264,15 @@ func TestWhyThereIsNoToken(t *testing.T) {
 		"dropped":          {failing(wechattest.Fault{Drop: true}), wechat.ErrUnavailable, 0},
 		"HTML":             {failing(wechattest.Fault{Body: "html"}), wechat.ErrUnavailable, 0},
 		"no token":         {failing(wechattest.Fault{Text: `{"expires_in":7200}`}), wechat.ErrUnavailable, 0},
-		"empty token":      {failing(wechattest.Fault{Text: `{"access_token":"","expires_in":7200}`}), wechat.ErrUnavailable, 0},
-		"a space in it":    {failing(wechattest.Fault{Text: `{"access_token":"a b","expires_in":7200}`}), wechat.ErrUnavailable, 0},
-		"no life":          {failing(wechattest.Fault{Text: `{"access_token":"a"}`}), wechat.ErrUnavailable, 0},
-		"negative life":    {failing(wechattest.Fault{Text: `{"access_token":"a","expires_in":-1}`}), wechat.ErrUnavailable, 0},
-		"a day's life":     {failing(wechattest.Fault{Text: `{"access_token":"a","expires_in":86400}`}), wechat.ErrUnavailable, 0},
+		"empty token": {failing(wechattest.Fault{Text: `{"access_token":"","expires_in":7200}`}),
+			wechat.ErrUnavailable, 0},
+		"a space in it": {failing(wechattest.Fault{Text: `{"access_token":"a b","expires_in":7200}`}),
+			wechat.ErrUnavailable, 0},
+		"no life": {failing(wechattest.Fault{Text: `{"access_token":"a"}`}), wechat.ErrUnavailable, 0},
+		"negative life": {failing(wechattest.Fault{Text: `{"access_token":"a","expires_in":-1}`}),
+			wechat.ErrUnavailable, 0},
+		"a day's life": {failing(wechattest.Fault{Text: `{"access_token":"a","expires_in":86400}`}),
+			wechat.ErrUnavailable, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newAppWorld(t)

@@ -35,7 +35,8 @@ type appWorld struct {
 func newAppWorld(t *testing.T) *appWorld {
 	t.Helper()
 	clock := &clock{}
-	return &appWorld{simulate(t, wechattest.Options{Now: clock.Now}), t, &store{values: map[string][]byte{}, clock: clock}, clock}
+	return &appWorld{simulate(t, wechattest.Options{Now: clock.Now}), t, &store{values: map[string][]byte{},
+		clock: clock}, clock}
 }
 
 // replica starts another process.
@@ -45,7 +46,8 @@ func (w *appWorld) replica(changes ...func(*wechat.Config)) *wechat.AppTokens {
 	for _, change := range changes {
 		change(&config)
 	}
-	return wechat.NewAppTokens(wechat.AppTokensConfig{Client: newClient(w.t, config), Store: w.store, Sealer: sealer{}, Now: w.clock.Now})
+	return wechat.NewAppTokens(wechat.AppTokensConfig{Client: newClient(w.t, config), Store: w.store,
+		Sealer: sealer{}, Now: w.clock.Now})
 }
 
 // fetches is how often WeChat was asked for a token.
@@ -54,7 +56,8 @@ func (w *appWorld) fetches() int { return w.Requests().Paths[tokenPath] }
 // sessionKey logs a user in.
 func (w *appWorld) sessionKey(user string) wechat.SessionKey {
 	w.t.Helper()
-	response, err := http.Get(w.URL + "/sns/jscode2session?grant_type=authorization_code&appid=" + appID + "&secret=" + secret + "&js_code=" + w.Code(appID, user))
+	response, err := http.Get(w.URL + "/sns/jscode2session?grant_type=authorization_code&appid=" + appID +
+		"&secret=" + secret + "&js_code=" + w.Code(appID, user))
 	require.NoError(w.t, err)
 	key, err := wechat.ParseSessionKey(readMember(w.t, response, "session_key"))
 	require.NoError(w.t, err)
@@ -64,7 +67,8 @@ func (w *appWorld) sessionKey(user string) wechat.SessionKey {
 // force replaces the app's token, as somebody else may who has the AppSecret.
 func (w *appWorld) force() string {
 	w.t.Helper()
-	body, err := json.Marshal(map[string]any{"grant_type": "client_credential", "appid": appID, "secret": secret, "force_refresh": true})
+	body, err := json.Marshal(map[string]any{"grant_type": "client_credential", "appid": appID, "secret": secret,
+		"force_refresh": true})
 	require.NoError(w.t, err)
 	response, err := http.Post(w.URL+tokenPath, "application/json", bytes.NewReader(body))
 	require.NoError(w.t, err)

@@ -50,7 +50,8 @@ func (c *Client) CodeToSession(ctx context.Context, credentials Credentials, cod
 		}
 		login, err := parseLogin(body)
 		if err == nil && login.SessionKey.Zero() {
-			c.logger.LogAttrs(ctx, slog.LevelWarn, c.platform.Name+": code2Session answered no usable session key", slog.String("appid", c.platform.printableAppID(credentials.AppID)))
+			c.logger.LogAttrs(ctx, slog.LevelWarn, c.platform.Name+": code2Session answered no usable session key",
+				slog.String("appid", c.platform.printableAppID(credentials.AppID)))
 		}
 		return login, err
 	})

@@ -167,7 +167,8 @@ func TestACodeWorksOnce(t *testing.T) {
 func TestImplausibleCodesAreNotSent(t *testing.T) {
 	server := simulate(t)
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
-	for _, code := range []string{"", "the code is a mock one", "a&secret=x", "a\r\nb", "ключ", strings.Repeat("a", 513)} {
+	for _, code := range []string{"", "the code is a mock one", "a&secret=x", "a\r\nb", "ключ",
+		strings.Repeat("a", 513)} {
 		_, failed := logIn(t, client, code)
 		require.ErrorIs(t, failed, wechat.ErrBadCode)
 	}
@@ -217,7 +218,8 @@ func TestEveryQueryValueIsEncoded(t *testing.T) {
 	given := wechat.Credentials{AppID: "wx&a=b", Secret: "s#&% +"}
 	_, err := client.CodeToSession(context.Background(), given, "a+b/c=~")
 	require.NoError(t, err)
-	require.Equal(t, "appid=wx%26a%3Db&grant_type=authorization_code&js_code=a%2Bb%2Fc%3D~&secret=s%23%26%25+%2B", query)
+	require.Equal(t, "appid=wx%26a%3Db&grant_type=authorization_code&js_code=a%2Bb%2Fc%3D~&secret=s%23%26%25+%2B",
+		query)
 }
 
 func TestACallerWhoLeaves(t *testing.T) {

@@ -50,7 +50,8 @@ func (e EncryptedData) decode() decodedData {
 	iv, err1 := decodeBase64(e.IV)
 	ciphertext, err2 := decodeBase64(e.Data)
 	size := len(ciphertext)
-	if err1 != nil || err2 != nil || len(iv) != aes.BlockSize || size == 0 || size > maxCiphertext || size%aes.BlockSize != 0 {
+	if err1 != nil || err2 != nil || len(iv) != aes.BlockSize || size == 0 || size > maxCiphertext ||
+		size%aes.BlockSize != 0 {
 		return decodedData{ciphertext: make([]byte, aes.BlockSize)}
 	}
 	return decodedData{[aes.BlockSize]byte(iv), ciphertext, true}

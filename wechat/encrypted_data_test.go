@@ -31,8 +31,10 @@ func TestEveryKindIsOpened(t *testing.T) {
 		"getUserProfile": {KindUserInfo,
 			`{"nickName":"a\ud83d\ude00","gender":0,"city":"","province":"","country":"","avatarUrl":""`,
 			`{"nickName":"a😀","gender":0,"language":"","city":"","province":"","country":"","avatarUrl":""}`},
-		"phone":            {KindPhone, `{"phoneNumber":"13800000000","purePhoneNumber":"13800000000","countryCode":"86"`, `{"phoneNumber":"13800000000","purePhoneNumber":"13800000000","countryCode":"86"}`},
-		"phone abroad":     {KindPhone, `{"phoneNumber":"+15550100","purePhoneNumber":"5550100","countryCode":1`, `{"phoneNumber":"+15550100","purePhoneNumber":"5550100","countryCode":"1"}`},
+		"phone": {KindPhone, `{"phoneNumber":"13800000000","purePhoneNumber":"13800000000","countryCode":"86"`,
+			`{"phoneNumber":"13800000000","purePhoneNumber":"13800000000","countryCode":"86"}`},
+		"phone abroad": {KindPhone, `{"phoneNumber":"+15550100","purePhoneNumber":"5550100","countryCode":1`,
+			`{"phoneNumber":"+15550100","purePhoneNumber":"5550100","countryCode":"1"}`},
 		"share":            {KindShare, `{"openGId":"tGroup"`, `{"openGId":"tGroup"}`},
 		"group":            {KindGroup, `{"openGId":"tGroup"`, `{"openGId":"tGroup"}`},
 		"run":              {KindRun, `{"stepInfoList":[{"timestamp":1445866601,"step":100},{"step":0,"timestamp":1445876601}]`, `{"stepInfoList":[{"timestamp":1445866601,"step":100},{"timestamp":1445876601,"step":0}]}`},
@@ -54,7 +56,8 @@ func TestEveryKindIsOpened(t *testing.T) {
 
 // goodPhone is what is opened, so that what differs from it is all that is wrong.
 func goodPhone() string {
-	return `{"phoneNumber":"13800000000","purePhoneNumber":"13800000000","countryCode":"86",` + mark(ada.AppID, time.Now()) + "}"
+	return `{"phoneNumber":"13800000000","purePhoneNumber":"13800000000","countryCode":"86",` + mark(ada.AppID,
+		time.Now()) + "}"
 }
 
 // TestWhateverIsWrongIsOneError, and gives nothing.
@@ -95,12 +98,17 @@ func wrongTexts(t *testing.T, key SessionKey, good EncryptedData) map[string]Enc
 	data := func(text string) EncryptedData { return EncryptedData{text, good.IV} }
 	iv := func(text string) EncryptedData { return EncryptedData{good.Data, text} }
 	wrong := map[string]EncryptedData{
-		"nothing": {}, "no data": data(""), "no iv": iv(""), "not Base64": data("***"), "unpadded Base64": data(strings.TrimRight(standard(raw[:16]), "=")),
-		"spaces for plusses": data(" " + good.Data[1:]), "line end": data(good.Data + "\n"), "line end within": data(good.Data[:64] + "\n" + good.Data[64:]), "URL alphabet": data("-_" + good.Data[2:]),
+		"nothing": {}, "no data": data(""), "no iv": iv(""), "not Base64": data("***"),
+		"unpadded Base64":    data(strings.TrimRight(standard(raw[:16]), "=")),
+		"spaces for plusses": data(" " + good.Data[1:]), "line end": data(good.Data + "\n"),
+		"line end within": data(good.Data[:64] + "\n" + good.Data[64:]), "URL alphabet": data("-_" + good.Data[2:]),
 		"NUL": data(good.Data[:8] + "\x00" + good.Data[9:]), "two texts": data(good.Data + good.Data),
-		"15 bytes": data(standard(raw[:15])), "17 bytes": data(standard(raw[:17])), "a block less": data(standard(raw[:len(raw)-16])), "the first block gone": data(standard(raw[16:])),
-		"one block": data(standard(raw[:16])), "too long": data(standard(make([]byte, maxCiphertext+16))), "far too long": data(strings.Repeat("A", 1<<20)),
-		"iv of 15": iv(standard(make([]byte, 15))), "iv of 17": iv(standard(make([]byte, 17))), "iv of 32": iv(standard(make([]byte, 32))), "iv of zeros": iv(standard(make([]byte, 16))),
+		"15 bytes": data(standard(raw[:15])), "17 bytes": data(standard(raw[:17])),
+		"a block less": data(standard(raw[:len(raw)-16])), "the first block gone": data(standard(raw[16:])),
+		"one block": data(standard(raw[:16])), "too long": data(standard(make([]byte, maxCiphertext+16))),
+		"far too long": data(strings.Repeat("A", 1<<20)),
+		"iv of 15":     iv(standard(make([]byte, 15))), "iv of 17": iv(standard(make([]byte, 17))),
+		"iv of 32": iv(standard(make([]byte, 32))), "iv of zeros": iv(standard(make([]byte, 16))),
 		"iv with space": iv(" " + good.IV[1:]), "iv with line end": iv(good.IV + "\r\n"),
 		"blocks swapped": data(standard(append(append(append([]byte{}, raw[16:32]...), raw[:16]...), raw[32:]...))),
 	}
@@ -119,8 +127,10 @@ func wrongPhones() map[string]string {
 	phone := `{"phoneNumber":"13800000000","purePhoneNumber":"13800000000","countryCode":"86"`
 	watermark := mark(ada.AppID, now)
 	wrong := map[string]string{
-		"no watermark": phone + "}", "watermark null": phone + `,"watermark":null}`, "watermark empty": phone + `,"watermark":{}}`, "watermark a text": phone + `,"watermark":"x"}`,
-		"foreign watermark": phone + "," + mark("wxfedcba9876543210", now) + "}", "watermark twice": phone + "," + watermark + "," + watermark + "}",
+		"no watermark": phone + "}", "watermark null": phone + `,"watermark":null}`, "watermark empty": phone +
+			`,"watermark":{}}`, "watermark a text": phone + `,"watermark":"x"}`,
+		"foreign watermark": phone + "," + mark("wxfedcba9876543210", now) + "}", "watermark twice": phone + "," +
+			watermark + "," + watermark + "}",
 		"old":             phone + "," + mark(ada.AppID, now.Add(-72*time.Hour-time.Minute)) + "}",
 		"years old":       phone + "," + mark(ada.AppID, time.Unix(1477314187, 0)) + "}",
 		"of the future":   phone + "," + mark(ada.AppID, now.Add(6*time.Minute)) + "}",
@@ -128,18 +138,29 @@ func wrongPhones() map[string]string {
 		"below zero":      phone + `,"watermark":{"appid":"` + ada.AppID + `","timestamp":-1}}`,
 		"time a text":     phone + fmt.Sprintf(`,"watermark":{"appid":"%s","timestamp":"%d"}}`, ada.AppID, now.Unix()),
 		"time a fraction": phone + fmt.Sprintf(`,"watermark":{"appid":"%s","timestamp":%d.0}}`, ada.AppID, now.Unix()),
-		"time twice":      phone + fmt.Sprintf(`,"watermark":{"appid":"%s","timestamp":%d,"timestamp":%d}}`, ada.AppID, now.Unix(), now.Unix()),
-		"appid twice":     phone + fmt.Sprintf(`,"watermark":{"appid":"%s","appid":"%s","timestamp":%d}}`, ada.AppID, ada.AppID, now.Unix()),
-		"more in it":      phone + fmt.Sprintf(`,"watermark":{"appid":"%s","timestamp":%d,"x":1}}`, ada.AppID, now.Unix()),
-		"two objects":     phone + "," + watermark + "}{}", "text after": phone + "," + watermark + "} x", "NUL after": phone + "," + watermark + "}\x00",
-		"array": "[" + phone + "," + watermark + "}]", "cut": phone + "," + watermark, "null": "null", "empty": "", "deep": strings.Repeat(`{"a":`, 9000),
-		"invalid UTF-8": phone[:18] + "\xff" + phone[19:] + "," + watermark + "}", "BOM": "\ufeff" + phone + "," + watermark + "}",
-		"unknown member": phone + `,"x":1,` + watermark + "}", "another case": strings.Replace(phone, "phoneNumber", "PhoneNumber", 1) + "," + watermark + "}",
-		"member twice": phone + `,"countryCode":"86",` + watermark + "}", "twice by an escape": phone + `,"country\u0043ode":"86",` + watermark + "}",
+		"time twice": phone + fmt.Sprintf(`,"watermark":{"appid":"%s","timestamp":%d,"timestamp":%d}}`,
+			ada.AppID, now.Unix(), now.Unix()),
+		"appid twice": phone + fmt.Sprintf(`,"watermark":{"appid":"%s","appid":"%s","timestamp":%d}}`,
+			ada.AppID, ada.AppID, now.Unix()),
+		"more in it": phone + fmt.Sprintf(`,"watermark":{"appid":"%s","timestamp":%d,"x":1}}`,
+			ada.AppID, now.Unix()),
+		"two objects": phone + "," + watermark + "}{}", "text after": phone + "," + watermark + "} x",
+		"NUL after": phone + "," + watermark + "}\x00",
+		"array":     "[" + phone + "," + watermark + "}]", "cut": phone + "," + watermark, "null": "null", "empty": "",
+		"deep":          strings.Repeat(`{"a":`, 9000),
+		"invalid UTF-8": phone[:18] + "\xff" + phone[19:] + "," + watermark + "}", "BOM": "\ufeff" + phone +
+			"," + watermark + "}",
+		"unknown member": phone + `,"x":1,` + watermark + "}", "another case": strings.Replace(phone, "phoneNumber",
+			"PhoneNumber", 1) + "," + watermark + "}",
+		"member twice": phone + `,"countryCode":"86",` + watermark + "}", "twice by an escape": phone +
+			`,"country\u0043ode":"86",` + watermark + "}",
 	}
-	for _, number := range []string{`"countryCode":"","purePhoneNumber":"13800000000"`, `"countryCode":null,"purePhoneNumber":"13800000000"`,
-		`"countryCode":true,"purePhoneNumber":"13800000000"`, `"countryCode":8.6,"purePhoneNumber":"13800000000"`, `"countryCode":"086","purePhoneNumber":"13800000000"`,
-		`"countryCode":"86","purePhoneNumber":""`, `"countryCode":"86","purePhoneNumber":null`, `"countryCode":"86","purePhoneNumber":"13800000001"`,
+	for _, number := range []string{`"countryCode":"","purePhoneNumber":"13800000000"`,
+		`"countryCode":null,"purePhoneNumber":"13800000000"`,
+		`"countryCode":true,"purePhoneNumber":"13800000000"`, `"countryCode":8.6,"purePhoneNumber":"13800000000"`,
+		`"countryCode":"086","purePhoneNumber":"13800000000"`,
+		`"countryCode":"86","purePhoneNumber":""`, `"countryCode":"86","purePhoneNumber":null`,
+		`"countryCode":"86","purePhoneNumber":"13800000001"`,
 		`"countryCode":"86","purePhoneNumber":13800000000`, `"countryCode":"86"`, `"purePhoneNumber":"13800000000"`} {
 		wrong["number "+number] = `{"phoneNumber":"13800000000",` + number + "," + watermark + "}"
 	}
@@ -152,21 +173,31 @@ func wrongFields() map[Kind][]string {
 	}
 	return map[Kind][]string{
 		KindUserInfo: {
-			user(`"nickName":"a","openId":"oBob"`), user(`"nickName":"a","openId":""`), user(`"nickName":"a","openId":null`), user(`"nickName":"a","unionId":""`), user(`"nickName":"a","unionId":"a b"`),
-			user(`"nickName":7`), user(`"nickName":null`), user(`"avatarUrl":""`), user(`"nickName":"\ud800"`), user(`"nickName":"a\u0000"`), user(`"nickName":"` + strings.Repeat("x", maxFieldText+1) + `"`),
-			user(`"nickName":"a","avatarUrl":"javascript:alert(1)"`), user(`"nickName":"a","avatarUrl":"//evil.example"`), user(`"nickName":"a","avatarUrl":"http://evil.example"`),
-			user(`"nickName":"a","phoneNumber":"13800000000"`), user(`"nickName":"a","gender":1`), `{"nickName":"a","gender":"1"`, `{"nickName":"a","gender":-1`,
+			user(`"nickName":"a","openId":"oBob"`), user(`"nickName":"a","openId":""`),
+			user(`"nickName":"a","openId":null`), user(`"nickName":"a","unionId":""`),
+			user(`"nickName":"a","unionId":"a b"`),
+			user(`"nickName":7`), user(`"nickName":null`), user(`"avatarUrl":""`), user(`"nickName":"\ud800"`),
+			user(`"nickName":"a\u0000"`), user(`"nickName":"` + strings.Repeat("x", maxFieldText+1) + `"`),
+			user(`"nickName":"a","avatarUrl":"javascript:alert(1)"`),
+			user(`"nickName":"a","avatarUrl":"//evil.example"`),
+			user(`"nickName":"a","avatarUrl":"http://evil.example"`),
+			user(`"nickName":"a","phoneNumber":"13800000000"`), user(`"nickName":"a","gender":1`),
+			`{"nickName":"a","gender":"1"`, `{"nickName":"a","gender":-1`,
 		},
-		KindShare: {`{"openGId":""`, `{"openGId":7`, `{"openGId":"a b"`, `{"opengid":"tGroup"`, `{"openGId":"tGroup","openId":"oAda"`},
+		KindShare: {`{"openGId":""`, `{"openGId":7`, `{"openGId":"a b"`, `{"opengid":"tGroup"`,
+			`{"openGId":"tGroup","openId":"oAda"`},
 		KindRun: {
-			`{"stepInfoList":null`, `{"stepInfoList":{}`, `{"stepInfoList":[null]`, `{"stepInfoList":[{}]`, `{"stepInfoList":[{"timestamp":1,"step":1,"x":1}]`, `{"stepInfoList":[{"timestamp":1,"step":-1}]`,
-			`{"stepInfoList":[{"timestamp":1,"step":1,"step":1}]`, `{"stepInfoList":[{"timestamp":1,"step":1.5}]`, `{"stepInfoList":[` + strings.Repeat(`{"timestamp":1,"step":1},`, maxSteps) + `{"timestamp":1,"step":1}]`,
+			`{"stepInfoList":null`, `{"stepInfoList":{}`, `{"stepInfoList":[null]`, `{"stepInfoList":[{}]`,
+			`{"stepInfoList":[{"timestamp":1,"step":1,"x":1}]`, `{"stepInfoList":[{"timestamp":1,"step":-1}]`,
+			`{"stepInfoList":[{"timestamp":1,"step":1,"step":1}]`, `{"stepInfoList":[{"timestamp":1,"step":1.5}]`,
+			`{"stepInfoList":[` + strings.Repeat(`{"timestamp":1,"step":1},`, maxSteps) + `{"timestamp":1,"step":1}]`,
 		},
 	}
 }
 
-// TestNoFlippedBitIsWorseThanRefused: CBC lets a bit of the plaintext be flipped by one of the block before it, and the iv is such a block. What
-// is opened all the same differs in the text of a known field only, and WeChat disowns it.
+// TestNoFlippedBitIsWorseThanRefused: CBC lets a bit of the plaintext be flipped by one of the block before
+// it, and the iv is such a block. What is opened all the same differs in the text of a known field only, and
+// WeChat disowns it.
 func TestNoFlippedBitIsWorseThanRefused(t *testing.T) {
 	key := parseKey(t, keyText)
 	good := encrypt(key, goodPhone())
@@ -189,7 +220,8 @@ func TestSignatures(t *testing.T) {
 	raw := `{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong","country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/1vZvI39NWFQ9XM4LtQpFrQJ1xlgZxx3w7bQxKARol6503Iuswjjn6nIGBiaycAjAtpujxyzYsrztuuICqIM5ibXQ/0"}`
 	signature := "75e81ceda165f4ffa64f4068af58c64b8f54b88c"
 	require.True(t, signatureMatches(raw, signature, key))
-	for _, wrong := range []string{"", signature[:39], signature + "0", strings.ToUpper(signature), strings.Repeat("0", 40), " " + signature} {
+	for _, wrong := range []string{"", signature[:39], signature + "0", strings.ToUpper(signature),
+		strings.Repeat("0", 40), " " + signature} {
 		require.False(t, signatureMatches(raw, wrong, key), wrong)
 	}
 	require.False(t, signatureMatches(raw+" ", signature, key))
@@ -204,7 +236,8 @@ func FuzzDecrypt(f *testing.F) {
 	f.Add("AAAA", good.IV, "run", []byte(`{"stepInfoList":[null,[],{}],"watermark":[]}`))
 	f.Add(good.Data, "=", "user_info", []byte(`{"openId":{},"nickName":[],"watermark":{"appid":1,"timestamp":1e9}}`))
 	f.Fuzz(func(t *testing.T, data, iv, kind string, plain []byte) {
-		for _, tried := range []EncryptedData{{data, iv}, encrypt(key, string(plain)), encryptBlocks(key, append(plain, make([]byte, 16)...)[:len(plain)/16*16+16])} {
+		for _, tried := range []EncryptedData{{data, iv}, encrypt(key, string(plain)),
+			encryptBlocks(key, append(plain, make([]byte, 16)...)[:len(plain)/16*16+16])} {
 			opened, err := open(tried, key, Kind(kind))
 			if err != nil {
 				require.True(t, err == ErrBadData)

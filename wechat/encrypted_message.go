@@ -11,11 +11,13 @@ import (
 // the last three days, and when (checkEncryptedData, POST
 // /wxa/business/checkencryptedmsg). The message is named by the hexadecimal
 // SHA-256 of its encryptedData.
-func (a *AppTokens) CheckEncryptedMessage(ctx context.Context, credentials Credentials, sha256Hex string) (genuine bool, createdAt time.Time, err error) {
+func (a *AppTokens) CheckEncryptedMessage(ctx context.Context, credentials Credentials,
+	sha256Hex string) (genuine bool, createdAt time.Time, err error) {
 	if digest, err := hex.DecodeString(sha256Hex); err != nil || len(digest) != 32 {
 		return false, time.Time{}, &Error{Class: ErrUnavailable, reason: "not a SHA-256"}
 	}
-	created, err := withAppToken(ctx, a, "checkEncryptedData", credentials, func(ctx context.Context, token Secret) (time.Time, error) {
+	created, err := withAppToken(ctx, a, "checkEncryptedData", credentials, func(ctx context.Context,
+		token Secret) (time.Time, error) {
 		body, err := a.client.post(ctx, "/wxa/business/checkencryptedmsg", withToken(token, nil),
 			map[string]string{"encrypted_msg_hash": strings.ToLower(sha256Hex)})
 		if err != nil {

@@ -47,7 +47,8 @@ func (r *fieldReader) finish() error {
 func (r *fieldReader) text(name string) string {
 	var text string
 	raw := r.take(name)
-	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &text) != nil || len(text) > maxFieldText || strings.ContainsFunc(text, unfit) {
+	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &text) != nil || len(text) > maxFieldText ||
+		strings.ContainsFunc(text, unfit) {
 		r.fail()
 		return ""
 	}

@@ -26,7 +26,8 @@ type OAuthLogin struct {
 
 // TellsProfile says whether the person let the app see the profile.
 func (l OAuthLogin) TellsProfile() bool {
-	return l.accessToken != nil && (slices.Contains(l.scope, "snsapi_userinfo") || slices.Contains(l.scope, "snsapi_login"))
+	return l.accessToken != nil && (slices.Contains(l.scope, "snsapi_userinfo") ||
+		slices.Contains(l.scope, "snsapi_login"))
 }
 
 // OAuthCode trades the code with which WeChat sent a browser or a mobile app
@@ -53,7 +54,9 @@ func (c *Client) OAuthCode(ctx context.Context, credentials Credentials, code st
 		}
 		login, err := parseOAuthLogin(body)
 		if err == nil && login.accessToken == nil {
-			c.logger.LogAttrs(ctx, slog.LevelWarn, c.platform.Name+": snsAccessToken answered no usable token of the user", slog.String("appid", c.platform.printableAppID(credentials.AppID)))
+			c.logger.LogAttrs(ctx, slog.LevelWarn,
+				c.platform.Name+": snsAccessToken answered no usable token of the user",
+				slog.String("appid", c.platform.printableAppID(credentials.AppID)))
 		}
 		return login, err
 	})

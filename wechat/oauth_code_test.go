@@ -34,7 +34,8 @@ func TestAnOAuthLoginIsTheUsers(t *testing.T) {
 	})
 	t.Run("its scope says whether it tells a profile", func(t *testing.T) {
 		for scope, tells := range map[string]bool{
-			"snsapi_base": false, "snsapi_userinfo": true, "snsapi_login": true, "snsapi_base,snsapi_userinfo": true, "snsapi_login,snsapi_base": true,
+			"snsapi_base": false, "snsapi_userinfo": true, "snsapi_login": true,
+			"snsapi_base,snsapi_userinfo": true, "snsapi_login,snsapi_base": true,
 		} {
 			login, failed := authorize(t, client, oauthCode(server, "ada", scope))
 			require.Nil(t, failed)
@@ -61,9 +62,12 @@ func TestAnOddTokenFailsNoLogin(t *testing.T) {
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
 	const scope = `,"scope":"snsapi_login"`
 	for _, members := range []string{
-		``, scope, `,"access_token":""` + scope, `,"access_token":null` + scope, `,"access_token":7` + scope, `,"access_token":"a b"` + scope,
-		`,"access_token":"` + strings.Repeat("a", 2049) + `"` + scope, `,"access_token":"t"`, `,"access_token":"t","scope":7`,
-		`,"access_token":"t","scope":["snsapi_login"]`, `,"access_token":"t","scope":"SNSAPI_LOGIN"`, `,"access_token":"t","scope":"snsapi_login2,xsnsapi_userinfo"`,
+		``, scope, `,"access_token":""` + scope, `,"access_token":null` + scope, `,"access_token":7` + scope,
+		`,"access_token":"a b"` + scope,
+		`,"access_token":"` + strings.Repeat("a", 2049) + `"` + scope, `,"access_token":"t"`,
+		`,"access_token":"t","scope":7`,
+		`,"access_token":"t","scope":["snsapi_login"]`, `,"access_token":"t","scope":"SNSAPI_LOGIN"`,
+		`,"access_token":"t","scope":"snsapi_login2,xsnsapi_userinfo"`,
 	} {
 		server.Fault(wechattest.Fault{Text: `{"openid":"o1"` + members + `}`})
 		login, failed := authorize(t, client, "code")
@@ -82,8 +86,10 @@ func TestAVirtualVisitorIsNobody(t *testing.T) {
 	require.NotErrorIs(t, failed, wechat.ErrBadCode)
 	for member, class := range map[string]error{
 		`1`: wechat.ErrSnapshotUser, `"1"`: wechat.ErrSnapshotUser, `0`: nil, `"0"`: nil,
-		`2`: wechat.ErrUnavailable, `-1`: wechat.ErrUnavailable, `"2"`: wechat.ErrUnavailable, `1.0`: wechat.ErrUnavailable, `0.5`: wechat.ErrUnavailable,
-		`true`: wechat.ErrUnavailable, `false`: wechat.ErrUnavailable, `null`: wechat.ErrUnavailable, `""`: wechat.ErrUnavailable, `"no"`: wechat.ErrUnavailable,
+		`2`: wechat.ErrUnavailable, `-1`: wechat.ErrUnavailable, `"2"`: wechat.ErrUnavailable,
+		`1.0`: wechat.ErrUnavailable, `0.5`: wechat.ErrUnavailable,
+		`true`: wechat.ErrUnavailable, `false`: wechat.ErrUnavailable, `null`: wechat.ErrUnavailable,
+		`""`: wechat.ErrUnavailable, `"no"`: wechat.ErrUnavailable,
 		`[]`: wechat.ErrUnavailable, `{}`: wechat.ErrUnavailable, `99999999999999999999`: wechat.ErrUnavailable,
 	} {
 		client := newClient(t, wechat.Config{BaseURL: server.URL})
@@ -109,7 +115,8 @@ func TestEveryErrcodeOfAnOAuthCodeHasItsClass(t *testing.T) {
 		{wechat.ErrUserBlocked, 0, []int{40226}},
 		{wechat.ErrThrottled, time.Minute, []int{45011}},
 		{wechat.ErrThrottled, 10 * time.Minute, []int{45009}},
-		{wechat.ErrMisconfigured, 0, []int{40002, 40013, 40125, 40164, 40243, 41002, 41004, 48001, 50002, 50004, 50007}},
+		{wechat.ErrMisconfigured, 0, []int{40002, 40013, 40125, 40164, 40243, 41002, 41004, 48001, 50002, 50004,
+			50007}},
 		{wechat.ErrUnavailable, time.Second, []int{-1, -1000}},
 		{wechat.ErrUnavailable, 0, []int{40001, 40003, 99999}},
 	} {
@@ -154,7 +161,8 @@ func TestAnOAuthCodeWorksOnce(t *testing.T) {
 		server.Advance(5 * time.Minute)
 		foreign := server.OAuthCode(wechattest.OAuthCode{AppID: otherApp, User: "ada"})
 		miniProgram := server.App(wechattest.App{AppID: "wx1111111111111111", Secret: secret})
-		for _, code := range []string{expired, foreign, server.Code(miniProgram.AppID, "ada"), server.PhoneCode(miniProgram.AppID, "ada"), "forged"} {
+		for _, code := range []string{expired, foreign, server.Code(miniProgram.AppID, "ada"),
+			server.PhoneCode(miniProgram.AppID, "ada"), "forged"} {
 			_, failed := authorize(t, client, code)
 			require.Equal(t, wechat.ErrBadCode, failed.Class)
 		}
@@ -162,10 +170,12 @@ func TestAnOAuthCodeWorksOnce(t *testing.T) {
 		require.Equal(t, wechat.ErrBadCode, failed.Class, "nor is it a login code")
 	})
 	t.Run("one that upset WeChat is not sent again", func(t *testing.T) {
-		for _, fault := range []wechattest.Fault{{Errcode: -1}, {Status: http.StatusBadGateway}, {Drop: true}, {Drop: true, Consume: true}} {
+		for _, fault := range []wechattest.Fault{{Errcode: -1}, {Status: http.StatusBadGateway}, {Drop: true},
+			{Drop: true, Consume: true}} {
 			server := simulateOAuth(t)
 			client := newClient(t, wechat.Config{BaseURL: server.URL})
-			_, failed := authorize(t, client, oauthCode(server, "ada", "snsapi_base")) // leaves a connection to be reused
+			// leaves a connection to be reused
+			_, failed := authorize(t, client, oauthCode(server, "ada", "snsapi_base"))
 			require.Nil(t, failed)
 			server.Fault(fault)
 			code := oauthCode(server, "ada", "snsapi_base")
@@ -184,17 +194,27 @@ func TestAnOAuthCodeWorksOnce(t *testing.T) {
 	})
 }
 
-// TestAnOAuthAnswerThatIsNoneIsUnavailable: none may become an account, be blamed on the code, or take longer than the timeout.
+// TestAnOAuthAnswerThatIsNoneIsUnavailable: none may become an account, be blamed on the code, or take longer
+// than the timeout.
 func TestAnOAuthAnswerThatIsNoneIsUnavailable(t *testing.T) {
 	for name, fault := range map[string]wechattest.Fault{
-		"HTML": {Body: "html"}, "no body": {Body: "empty"}, "half of the JSON": {Body: "truncated"}, "a broken connection": {Body: "cut"},
-		"an array": {Text: `[{"openid":"o1"}]`}, "null": {Text: `null`}, "a tail": {Text: `{"openid":"o1"}x`},
-		"openid twice": {Text: `{"openid":"o1","openid":"o2"}`}, "snapshot twice": {Text: `{"openid":"o1","is_snapshotuser":0,"is_snapshotuser":1}`},
-		"a number for the openid": {Text: `{"openid":123}`}, "an empty openid": {Body: "empty_openid"}, "no openid": {Text: `{"access_token":"t","unionid":"o2"}`},
-		"a space in the openid": {Text: `{"openid":"o 1"}`}, "a long unionid": {Text: `{"openid":"o1","unionid":"` + strings.Repeat("o", 129) + `"}`},
-		"a number for the unionid": {Text: `{"openid":"o1","unionid":7}`}, "OpenID in other case": {Text: `{"OpenID":"o1"}`},
-		"an endless body": {Body: "huge"}, "a gzip bomb": {Body: "gzip"}, "a byte now and then": {Body: "trickle", DelayMS: 20}, "silence": {DelayMS: 5000},
-		"a redirect": {Redirect: "https://evil.example/"}, "status 500": {Status: 500}, "status 201": {Status: 201, Text: `{"openid":"o1"}`},
+		"HTML": {Body: "html"}, "no body": {Body: "empty"}, "half of the JSON": {Body: "truncated"},
+		"a broken connection": {Body: "cut"},
+		"an array":            {Text: `[{"openid":"o1"}]`}, "null": {Text: `null`},
+		"a tail":                  {Text: `{"openid":"o1"}x`},
+		"openid twice":            {Text: `{"openid":"o1","openid":"o2"}`},
+		"snapshot twice":          {Text: `{"openid":"o1","is_snapshotuser":0,"is_snapshotuser":1}`},
+		"a number for the openid": {Text: `{"openid":123}`}, "an empty openid": {Body: "empty_openid"},
+		"no openid":             {Text: `{"access_token":"t","unionid":"o2"}`},
+		"a space in the openid": {Text: `{"openid":"o 1"}`}, "a long unionid": {Text: `{"openid":"o1","unionid":"` +
+			strings.Repeat("o", 129) + `"}`},
+		"a number for the unionid": {Text: `{"openid":"o1","unionid":7}`},
+		"OpenID in other case":     {Text: `{"OpenID":"o1"}`},
+		"an endless body":          {Body: "huge"}, "a gzip bomb": {Body: "gzip"},
+		"a byte now and then": {Body: "trickle",
+			DelayMS: 20}, "silence": {DelayMS: 5000},
+		"a redirect": {Redirect: "https://evil.example/"}, "status 500": {Status: 500}, "status 201": {Status: 201,
+			Text: `{"openid":"o1"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := simulateOAuth(t)

@@ -43,7 +43,8 @@ func (c *Client) OAuthProfile(ctx context.Context, appID string, login OAuthLogi
 		return Profile{}, &Error{Class: ErrUnavailable, reason: "no scope for a profile"}
 	}
 	return call(ctx, c, "snsUserInfo", appID, func(ctx context.Context) (Profile, error) {
-		body, err := c.get(ctx, "/sns/userinfo", withToken(*login.accessToken, url.Values{"openid": {login.OpenID}, "lang": {"zh_CN"}}))
+		body, err := c.get(ctx, "/sns/userinfo", withToken(*login.accessToken, url.Values{"openid": {login.OpenID},
+			"lang": {"zh_CN"}}))
 		if err != nil {
 			return Profile{}, err
 		}
@@ -96,7 +97,8 @@ func cleanNickname(text string) string {
 		return ""
 	}
 	text = strings.TrimSpace(strings.Map(func(char rune) rune {
-		if unicode.In(char, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point) {
+		if unicode.In(char, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp,
+			unicode.Other_Default_Ignorable_Code_Point) {
 			return -1
 		}
 		return char

@@ -15,15 +15,18 @@ func TestAProfileIsOfWhoSignedIn(t *testing.T) {
 	server := simulateOAuth(t)
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
 	require.NoError(t, server.Bind(appID, "platform"))
-	require.NoError(t, server.SetUser(wechattest.User{User: "ada", Nickname: "微信 \u202eAda\u0007 👩‍🚀", HeadImgURL: "http://thirdwx.qlogo.cn/mmopen/a/132", Sex: 2}))
-	for _, variant := range []wechattest.Variant{{}, {Errcode: "zero"}, {Errcode: "quoted"}, {EscapedSlashes: true, ExtraFields: true}} {
+	require.NoError(t, server.SetUser(wechattest.User{User: "ada", Nickname: "微信 \u202eAda\u0007 👩‍🚀",
+		HeadImgURL: "http://thirdwx.qlogo.cn/mmopen/a/132", Sex: 2}))
+	for _, variant := range []wechattest.Variant{{}, {Errcode: "zero"}, {Errcode: "quoted"},
+		{EscapedSlashes: true, ExtraFields: true}} {
 		server.SetVariant(variant)
 		login, failed := authorize(t, client, oauthCode(server, "ada", "snsapi_userinfo"))
 		require.Nil(t, failed)
 		profile, failed := profileOf(t, client, login)
 		require.Nil(t, failed)
 		require.Equal(t, wechat.Profile{
-			Nickname: "微信 Ada 👩🚀", Picture: "https://thirdwx.qlogo.cn/mmopen/a/132", Gender: "female", UnionID: wechattest.UnionID("platform", "ada"),
+			Nickname: "微信 Ada 👩🚀", Picture: "https://thirdwx.qlogo.cn/mmopen/a/132", Gender: "female",
+			UnionID: wechattest.UnionID("platform", "ada"),
 		}, profile)
 	}
 	t.Run("without the person's consent WeChat is not asked", func(t *testing.T) {
@@ -48,12 +51,14 @@ func TestAProfileIsOfWhoSignedIn(t *testing.T) {
 	})
 }
 
-// profileFrom asks for a profile that WeChat answers with a text, after a login whose openid is o1 and whose unionid is u1.
+// profileFrom asks for a profile that WeChat answers with a text, after a login whose openid is o1 and whose
+// unionid is u1.
 func profileFrom(t *testing.T, fault wechattest.Fault) (wechat.Profile, *wechat.Error) {
 	t.Helper()
 	server := simulateOAuth(t)
 	client := newClient(t, wechat.Config{BaseURL: server.URL, Timeout: shortTimeout})
-	server.Fault(wechattest.Fault{Text: `{"openid":"o1","unionid":"u1","access_token":"` + userToken + `","scope":"snsapi_login"}`})
+	server.Fault(wechattest.Fault{Text: `{"openid":"o1","unionid":"u1","access_token":"` + userToken +
+		`","scope":"snsapi_login"}`})
 	login, failed := authorize(t, client, "code")
 	require.Nil(t, failed)
 	server.Fault(fault)
@@ -66,12 +71,18 @@ func profileFrom(t *testing.T, fault wechattest.Fault) (wechat.Profile, *wechat.
 
 func TestAProfileOfNobodyIsUnavailable(t *testing.T) {
 	for name, fault := range map[string]wechattest.Fault{
-		"another's": {Text: `{"openid":"o2"}`}, "no openid": {Text: `{"nickname":"Ada"}`}, "an empty openid": {Text: `{"openid":""}`},
-		"a number for the openid": {Text: `{"openid":1}`}, "openid twice": {Text: `{"openid":"o1","openid":"o2"}`}, "in another case": {Text: `{"OpenID":"o1"}`},
-		"another's unionid": {Text: `{"openid":"o1","unionid":"u2"}`}, "a unionid with a space": {Text: `{"openid":"o1","unionid":"u 1"}`},
-		"a long unionid": {Text: `{"openid":"o1","unionid":"` + strings.Repeat("u", 129) + `"}`}, "a number for the unionid": {Text: `{"openid":"o1","unionid":1}`},
-		"an array": {Text: `[{"openid":"o1"}]`}, "HTML": {Body: "html"}, "no body": {Body: "empty"}, "a tail": {Text: `{"openid":"o1"}{}`},
-		"an endless body": {Text: `{"openid":"o1","nickname":"` + strings.Repeat("x", 64<<10) + `"}`}, "silence": {DelayMS: 5000}, "status 502": {Status: 502},
+		"another's": {Text: `{"openid":"o2"}`}, "no openid": {Text: `{"nickname":"Ada"}`},
+		"an empty openid":         {Text: `{"openid":""}`},
+		"a number for the openid": {Text: `{"openid":1}`}, "openid twice": {Text: `{"openid":"o1","openid":"o2"}`},
+		"in another case":          {Text: `{"OpenID":"o1"}`},
+		"another's unionid":        {Text: `{"openid":"o1","unionid":"u2"}`},
+		"a unionid with a space":   {Text: `{"openid":"o1","unionid":"u 1"}`},
+		"a long unionid":           {Text: `{"openid":"o1","unionid":"` + strings.Repeat("u", 129) + `"}`},
+		"a number for the unionid": {Text: `{"openid":"o1","unionid":1}`},
+		"an array":                 {Text: `[{"openid":"o1"}]`}, "HTML": {Body: "html"}, "no body": {Body: "empty"},
+		"a tail":          {Text: `{"openid":"o1"}{}`},
+		"an endless body": {Text: `{"openid":"o1","nickname":"` + strings.Repeat("x", 64<<10) + `"}`},
+		"silence":         {DelayMS: 5000}, "status 502": {Status: 502},
 		"a redirect": {Redirect: "https://evil.example/"}, "a dropped connection": {Drop: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,9 +96,12 @@ func TestAProfileOfNobodyIsUnavailable(t *testing.T) {
 // TestNoProfileBlamesTheCode: there is none any more.
 func TestNoProfileBlamesTheCode(t *testing.T) {
 	for errcode, class := range map[int]error{
-		40001: wechat.ErrUnavailable, 40014: wechat.ErrUnavailable, 42001: wechat.ErrUnavailable, 40003: wechat.ErrUnavailable, 48001: wechat.ErrUnavailable,
-		40029: wechat.ErrUnavailable, 40163: wechat.ErrUnavailable, 42003: wechat.ErrUnavailable, 41008: wechat.ErrUnavailable, -1: wechat.ErrUnavailable, 99999: wechat.ErrUnavailable,
-		45009: wechat.ErrThrottled, 45011: wechat.ErrThrottled, 40226: wechat.ErrUserBlocked, 40164: wechat.ErrMisconfigured, 50002: wechat.ErrMisconfigured,
+		40001: wechat.ErrUnavailable, 40014: wechat.ErrUnavailable, 42001: wechat.ErrUnavailable,
+		40003: wechat.ErrUnavailable, 48001: wechat.ErrUnavailable,
+		40029: wechat.ErrUnavailable, 40163: wechat.ErrUnavailable, 42003: wechat.ErrUnavailable,
+		41008: wechat.ErrUnavailable, -1: wechat.ErrUnavailable, 99999: wechat.ErrUnavailable,
+		45009: wechat.ErrThrottled, 45011: wechat.ErrThrottled, 40226: wechat.ErrUserBlocked,
+		40164: wechat.ErrMisconfigured, 50002: wechat.ErrMisconfigured,
 	} {
 		_, failed := profileFrom(t, wechattest.Fault{Errcode: errcode})
 		require.NotNil(t, failed)

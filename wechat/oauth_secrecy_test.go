@@ -21,9 +21,11 @@ import (
 const refreshToken = "SecretRefreshToken_SecretRefreshToken"
 
 // oauthAnswer is a success that has all there is to hide.
-const oauthAnswer = `{"openid":"o1","access_token":"` + userToken + `","refresh_token":"` + refreshToken + `","scope":"snsapi_userinfo","expires_in":7200}`
+const oauthAnswer = `{"openid":"o1","access_token":"` + userToken + `","refresh_token":"` + refreshToken +
+	`","scope":"snsapi_userinfo","expires_in":7200}`
 
-// TestNothingSecretIsSaidOfOAuth makes every kind of failure happen at both calls, as TestNothingSecretIsSaid does at code2Session.
+// TestNothingSecretIsSaidOfOAuth makes every kind of failure happen at both calls, as TestNothingSecretIsSaid
+// does at code2Session.
 func TestNothingSecretIsSaidOfOAuth(t *testing.T) {
 	written := &log{}
 	var said strings.Builder
@@ -31,7 +33,8 @@ func TestNothingSecretIsSaidOfOAuth(t *testing.T) {
 		fmt.Fprintf(&said, "%v %+v %#v %q %+v %#v\n", err, err, err, fmt.Sprint(err), of, of)
 	}
 	newTalkative := func(baseURL string) *wechat.Client {
-		return newClient(t, wechat.Config{BaseURL: baseURL, Timeout: shortTimeout, Logger: written.logger(slog.LevelDebug)})
+		return newClient(t, wechat.Config{BaseURL: baseURL, Timeout: shortTimeout,
+			Logger: written.logger(slog.LevelDebug)})
 	}
 	server := simulateOAuth(t)
 	server.Fault(wechattest.Fault{Text: oauthAnswer})
@@ -43,8 +46,10 @@ func TestNothingSecretIsSaidOfOAuth(t *testing.T) {
 		profile, err := newTalkative(baseURL).OAuthProfile(context.Background(), appID, login)
 		say(profile, err)
 	}
-	faults := append(secrecyFaults(), wechattest.Fault{Text: oauthAnswer}, wechattest.Fault{Text: strings.Replace(oauthAnswer, "o1", "", 1)},
-		wechattest.Fault{Text: strings.Replace(oauthAnswer, "{", `{"is_snapshotuser":1,`, 1)}, wechattest.Fault{Text: oauthAnswer + oauthAnswer})
+	faults := append(secrecyFaults(), wechattest.Fault{Text: oauthAnswer},
+		wechattest.Fault{Text: strings.Replace(oauthAnswer, "o1", "", 1)},
+		wechattest.Fault{Text: strings.Replace(oauthAnswer, "{", `{"is_snapshotuser":1,`, 1)},
+		wechattest.Fault{Text: oauthAnswer + oauthAnswer})
 	for _, errcode := range []int{40001, 40003, 42001, 48001} {
 		faults = append(faults, wechattest.Fault{Errcode: errcode, Errmsg: "tsk " + userToken + ", rid: <script>"})
 	}
@@ -62,11 +67,13 @@ func TestNothingSecretIsSaidOfOAuth(t *testing.T) {
 	}
 
 	text := written.String() + said.String()
-	for _, told := range []string{"snsAccessToken failed", "snsUserInfo failed", "answered no usable token", "203.0.113.7", "connection refused", "a virtual visitor"} {
+	for _, told := range []string{"snsAccessToken failed", "snsUserInfo failed", "answered no usable token",
+		"203.0.113.7", "connection refused", "a virtual visitor"} {
 		require.True(t, strings.Contains(text, told), told)
 	}
 	for _, hidden := range []string{
-		secret, secretCode, sessionKey, userToken, refreshToken, "http://", "oauth2", "access_token", "openid=", "&code=", "?code=", "tsk ", "<script>",
+		secret, secretCode, sessionKey, userToken, refreshToken, "http://", "oauth2", "access_token", "openid=",
+		"&code=", "?code=", "tsk ", "<script>",
 	} {
 		require.False(t, strings.Contains(text, hidden), hidden) // the text would fill the screen
 		require.False(t, strings.Contains(text, url.QueryEscape(hidden)), hidden)
@@ -89,7 +96,8 @@ func TestAnOAuthLoginPrintsItsTokenNowhere(t *testing.T) {
 	encoded, err := json.Marshal([]any{login, &login})
 	require.NoError(t, err)
 	text.Write(encoded)
-	for _, hidden := range []string{userToken, fmt.Sprintf("%x", userToken), fmt.Sprintf("%X", userToken), refreshToken} {
+	for _, hidden := range []string{userToken, fmt.Sprintf("%x", userToken), fmt.Sprintf("%X", userToken),
+		refreshToken} {
 		require.NotContains(t, text.String(), hidden)
 	}
 }

@@ -18,7 +18,8 @@ func TestWhatComesWithASignInIsOpened(t *testing.T) {
 	opened, err := OpenWith(key, ada, encrypt(key, goodPhone()), KindPhone, now)
 	require.NoError(t, err)
 	require.Equal(t, KindPhone, opened.Kind)
-	require.Equal(t, &PhoneInfo{PhoneNumber: "13800000000", PurePhoneNumber: "13800000000", CountryCode: "86"}, opened.Fields)
+	require.Equal(t, &PhoneInfo{PhoneNumber: "13800000000", PurePhoneNumber: "13800000000", CountryCode: "86"},
+		opened.Fields)
 	require.False(t, opened.Verified, "WeChat was not asked")
 
 	user := encrypt(key, `{"openId":"oAda","nickName":"Ada","avatarUrl":"",`+
@@ -31,7 +32,8 @@ func TestWhatComesWithASignInIsOpened(t *testing.T) {
 func TestWhatDoesNotBelongToTheSignInIsOneError(t *testing.T) {
 	key, now := parseKey(t, keyText), time.Now()
 	good := encrypt(key, goodPhone())
-	user := encrypt(key, `{"openId":"oAda","nickName":"Ada","avatarUrl":"",`+`"gender":0,"city":"","province":"","country":"",`+mark(ada.AppID, now)+"}")
+	user := encrypt(key, `{"openId":"oAda","nickName":"Ada","avatarUrl":"",`+
+		`"gender":0,"city":"","province":"","country":"",`+mark(ada.AppID, now)+"}")
 	for name, c := range map[string]struct {
 		key     SessionKey
 		account Account
@@ -73,7 +75,8 @@ func TestNoLengthPanics(t *testing.T) {
 	}
 	for _, size := range slices.Compact(sizes) {
 		for _, iv := range []int{0, 1, 15, 16, 17, 32} {
-			sealed := EncryptedData{base64.StdEncoding.EncodeToString(raw[:size]), base64.StdEncoding.EncodeToString(make([]byte, iv))}
+			sealed := EncryptedData{base64.StdEncoding.EncodeToString(raw[:size]),
+				base64.StdEncoding.EncodeToString(make([]byte, iv))}
 			_, err := OpenWith(key, ada, sealed, KindPhone, time.Now())
 			require.True(t, err == ErrBadData, "%d, %d", size, iv)
 		}

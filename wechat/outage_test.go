@@ -81,7 +81,8 @@ func TestAnAnswerJustWithinTheLimitIsRead(t *testing.T) {
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
 	answer := `{"openid":"o1","padding":""}`
 	for size, fits := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
-		server.Fault(wechattest.Fault{Text: strings.Replace(answer, `""`, `"`+strings.Repeat("x", size-len(answer))+`"`, 1)})
+		server.Fault(wechattest.Fault{Text: strings.Replace(answer, `""`, `"`+strings.Repeat("x", size-len(answer))+
+			`"`, 1)})
 		_, failed := logIn(t, client, "code")
 		require.Equal(t, fits, failed == nil)
 	}

@@ -43,9 +43,11 @@ func (a *AppTokens) PhoneNumber(ctx context.Context, credentials Credentials, co
 	}
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
-	phone, err := withAppToken(ctx, a, "getPhoneNumber", credentials, func(ctx context.Context, token Secret) (Phone, error) {
+	phone, err := withAppToken(ctx, a, "getPhoneNumber", credentials, func(ctx context.Context,
+		token Secret) (Phone, error) {
 		ctx = httptrace.WithClientTrace(ctx, trace)
-		body, err := a.client.post(ctx, "/wxa/business/getuserphonenumber", withToken(token, nil), map[string]string{"code": code, "openid": openID})
+		body, err := a.client.post(ctx, "/wxa/business/getuserphonenumber", withToken(token, nil),
+			map[string]string{"code": code, "openid": openID})
 		if err != nil {
 			return Phone{}, err
 		}

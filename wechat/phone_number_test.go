@@ -21,7 +21,8 @@ func TestThePhoneNumberIsTheUsers(t *testing.T) {
 	trade := func(code, user string) (wechat.Phone, error) {
 		return tokens.PhoneNumber(context.Background(), credentials(), code, wechattest.OpenID(appID, user))
 	}
-	for _, variant := range []wechattest.Variant{{}, {CountryCodeNumber: true}, {Errcode: "quoted"}, {EscapedSlashes: true, ExtraFields: true}} {
+	for _, variant := range []wechattest.Variant{{}, {CountryCodeNumber: true}, {Errcode: "quoted"},
+		{EscapedSlashes: true, ExtraFields: true}} {
 		w.SetVariant(variant)
 		phone, err := trade(w.PhoneCode(appID, "ada"), "ada")
 		require.NoError(t, err)
@@ -63,28 +64,30 @@ func TestAPhoneNumberThatIsNone(t *testing.T) {
 		text string
 		fits bool
 	}{
-		"good":                      {phone(good + watermark), true},
-		"no watermark":              {phone(good), false},
-		"watermark of another":      {phone(good + `,"watermark":{"appid":"` + otherApp + `"}`), false},
-		"watermark without appid":   {phone(good + `,"watermark":{}`), false},
-		"watermark a text":          {phone(good + `,"watermark":"` + appID + `"`), false},
-		"two watermarks":            {phone(good + watermark + watermark), false},
-		"no phone_info":             {`{"errcode":0}`, false},
-		"phone_info null":           {`{"phone_info":null}`, false},
-		"phone_info an array":       {`{"phone_info":[]}`, false},
-		"no number":                 {phone(`"countryCode":"86"` + watermark), false},
-		"empty number":              {phone(`"purePhoneNumber":"","countryCode":"86"` + watermark), false},
-		"short number":              {phone(`"purePhoneNumber":"123","countryCode":"86"` + watermark), false},
-		"long number":               {phone(`"purePhoneNumber":"123456789012345","countryCode":"86"` + watermark), false},
-		"letters":                   {phone(`"purePhoneNumber":"1380000000o","countryCode":"86"` + watermark), false},
-		"digits of elsewhere":       {phone(`"purePhoneNumber":"１３８００００００００","countryCode":"86"` + watermark), false},
-		"negative":                  {phone(`"purePhoneNumber":"13800000000","countryCode":-86` + watermark), false},
-		"a fraction":                {phone(`"purePhoneNumber":"13800000000","countryCode":8.6` + watermark), false},
-		"a plus":                    {phone(`"purePhoneNumber":"13800000000","countryCode":"+86"` + watermark), false},
-		"no country code":           {phone(`"purePhoneNumber":"13800000000"` + watermark), false},
-		"country code null":         {phone(`"purePhoneNumber":"13800000000","countryCode":null` + watermark), false},
-		"country code 0":            {phone(`"purePhoneNumber":"13800000000","countryCode":0` + watermark), false},
-		"country code of five":      {phone(`"purePhoneNumber":"13800000000","countryCode":"86868"` + watermark), false},
+		"good":                    {phone(good + watermark), true},
+		"no watermark":            {phone(good), false},
+		"watermark of another":    {phone(good + `,"watermark":{"appid":"` + otherApp + `"}`), false},
+		"watermark without appid": {phone(good + `,"watermark":{}`), false},
+		"watermark a text":        {phone(good + `,"watermark":"` + appID + `"`), false},
+		"two watermarks":          {phone(good + watermark + watermark), false},
+		"no phone_info":           {`{"errcode":0}`, false},
+		"phone_info null":         {`{"phone_info":null}`, false},
+		"phone_info an array":     {`{"phone_info":[]}`, false},
+		"no number":               {phone(`"countryCode":"86"` + watermark), false},
+		"empty number":            {phone(`"purePhoneNumber":"","countryCode":"86"` + watermark), false},
+		"short number":            {phone(`"purePhoneNumber":"123","countryCode":"86"` + watermark), false},
+		"long number": {phone(`"purePhoneNumber":"123456789012345","countryCode":"86"` + watermark),
+			false},
+		"letters":             {phone(`"purePhoneNumber":"1380000000o","countryCode":"86"` + watermark), false},
+		"digits of elsewhere": {phone(`"purePhoneNumber":"１３８００００００００","countryCode":"86"` + watermark), false},
+		"negative":            {phone(`"purePhoneNumber":"13800000000","countryCode":-86` + watermark), false},
+		"a fraction":          {phone(`"purePhoneNumber":"13800000000","countryCode":8.6` + watermark), false},
+		"a plus":              {phone(`"purePhoneNumber":"13800000000","countryCode":"+86"` + watermark), false},
+		"no country code":     {phone(`"purePhoneNumber":"13800000000"` + watermark), false},
+		"country code null":   {phone(`"purePhoneNumber":"13800000000","countryCode":null` + watermark), false},
+		"country code 0":      {phone(`"purePhoneNumber":"13800000000","countryCode":0` + watermark), false},
+		"country code of five": {phone(`"purePhoneNumber":"13800000000","countryCode":"86868"` + watermark),
+			false},
 		"a failure and a number":    {`{"errcode":-1,"phone_info":{` + good + watermark + `}}`, false},
 		"the members one floor up":  {`{` + good + watermark + `}`, false},
 		"something behind the body": {phone(good+watermark) + "x", false},
@@ -92,7 +95,8 @@ func TestAPhoneNumberThatIsNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newAppWorld(t)
 			w.Fault(wechattest.Fault{Path: phonePath, Text: c.text})
-			got, err := w.replica().PhoneNumber(context.Background(), credentials(), "code", wechattest.OpenID(appID, "ada"))
+			got, err := w.replica().PhoneNumber(context.Background(), credentials(), "code",
+				wechattest.OpenID(appID, "ada"))
 			if c.fits {
 				require.NoError(t, err)
 				require.Equal(t, wechat.Phone{CountryCode: "86", Number: "13800000000"}, got)
@@ -107,7 +111,8 @@ func TestAPhoneNumberThatIsNone(t *testing.T) {
 // TestAPhoneCodeIsSentTwiceOnlyIfItsTokenWasRefused: whatever else goes wrong may have used it up.
 func TestAPhoneCodeIsSentTwiceOnlyIfItsTokenWasRefused(t *testing.T) {
 	for name, fault := range map[string]wechattest.Fault{
-		"dropped": {Drop: true, Consume: true}, "busy": {Errcode: -1}, "slow": {DelayMS: 5000}, "too often": {Errcode: 45011}, "500": {Status: 500},
+		"dropped": {Drop: true, Consume: true}, "busy": {Errcode: -1}, "slow": {DelayMS: 5000},
+		"too often": {Errcode: 45011}, "500": {Status: 500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newAppWorld(t)

@@ -49,7 +49,8 @@ func TestNothingSecretIsSaid(t *testing.T) {
 	text := written.String() + said.String()
 	require.Contains(t, written.String(), "203.0.113.7", "the operator needs the address to allow")
 	require.Contains(t, written.String(), "connection refused")
-	for _, hidden := range []string{secret, secretCode, sessionKey, "http://", "jscode2session?", "js_code", "invalid code", "<script>"} {
+	for _, hidden := range []string{secret, secretCode, sessionKey, "http://", "jscode2session?", "js_code",
+		"invalid code", "<script>"} {
 		require.NotContains(t, text, hidden)
 		require.NotContains(t, text, url.QueryEscape(hidden))
 	}

@@ -17,7 +17,8 @@ func sessionClasses() map[int]error {
 
 // CheckSession asks whether a session key is still the user's at the app
 // (checkSessionKey, GET /wxa/checksession).
-func (a *AppTokens) CheckSession(ctx context.Context, credentials Credentials, openID string, key SessionKey) (bool, error) {
+func (a *AppTokens) CheckSession(ctx context.Context, credentials Credentials, openID string, key SessionKey) (bool,
+	error) {
 	question := sessionQuestion{"checkSessionKey", "/wxa/checksession", credentials, openID, key}
 	_, err := askSession(ctx, a, question, func(object) (bool, error) { return true, nil })
 	if errors.Is(err, ErrStaleKey) {
@@ -30,7 +31,8 @@ func (a *AppTokens) CheckSession(ctx context.Context, credentials Credentials, o
 // /wxa/resetusersessionkey). The old key ends at once, and the new one lives no
 // longer than the old one would have. ErrStaleKey: the old one was not valid.
 // After ErrUnavailable it may have been replaced all the same.
-func (a *AppTokens) ResetSession(ctx context.Context, credentials Credentials, openID string, key SessionKey) (SessionKey, error) {
+func (a *AppTokens) ResetSession(ctx context.Context, credentials Credentials, openID string,
+	key SessionKey) (SessionKey, error) {
 	question := sessionQuestion{"ResetUserSessionKey", "/wxa/resetusersessionkey", credentials, openID, key}
 	return askSession(ctx, a, question, func(members object) (SessionKey, error) {
 		if named, err := members.text("openid"); err != nil || named != openID {

@@ -47,7 +47,8 @@ func TestASessionKeyIsCheckedAndReset(t *testing.T) {
 	w.Fault(wechattest.Fault{Path: sessionPath, Errcode: 87007})
 	requireValid(false, second)
 	for errcode, class := range map[int]error{
-		87008: wechat.ErrUnavailable, 45011: wechat.ErrThrottled, -1: wechat.ErrUnavailable, 48001: wechat.ErrMisconfigured, 50007: wechat.ErrMisconfigured,
+		87008: wechat.ErrUnavailable, 45011: wechat.ErrThrottled, -1: wechat.ErrUnavailable,
+		48001: wechat.ErrMisconfigured, 50007: wechat.ErrMisconfigured,
 	} {
 		w.Fault(wechattest.Fault{Path: sessionPath, Errcode: errcode})
 		valid, err := tokens.CheckSession(ctx, credentials(), openID, second)
@@ -119,8 +120,10 @@ func TestWhetherWeChatEncryptedAMessage(t *testing.T) {
 	}
 	require.Equal(t, before, w.Requests().Paths["/wxa/business/checkencryptedmsg"])
 	for _, text := range []string{
-		`{"errcode":0}`, `{"vaild":"true","create_time":1700000000}`, `{"vaild":1,"create_time":1700000000}`, `{"vaild":true}`,
-		`{"vaild":true,"create_time":-1}`, `{"valid":true,"create_time":1700000000}`, `{"Vaild":true,"create_time":1700000000}`,
+		`{"errcode":0}`, `{"vaild":"true","create_time":1700000000}`, `{"vaild":1,"create_time":1700000000}`,
+		`{"vaild":true}`,
+		`{"vaild":true,"create_time":-1}`, `{"valid":true,"create_time":1700000000}`,
+		`{"Vaild":true,"create_time":1700000000}`,
 	} {
 		w.Fault(wechattest.Fault{Path: "/wxa/business/checkencryptedmsg", Text: text})
 		genuine, _, err := tokens.CheckEncryptedMessage(ctx, credentials(), hash)

@@ -30,9 +30,12 @@ func TestASessionKeyHasOneText(t *testing.T) {
 	require.False(t, parseKey(t, "AAAAAAAAAAAAAAAAAAAAAA==").equal(SessionKey{}), "a key of zeros is one")
 	require.True(t, SessionKey{}.Zero())
 	for _, text := range []string{
-		"", " ", "AAECAwQFBgf/+/79+vn4+A", "AAECAwQFBgf/+/79+vn4+A=", "AAECAwQFBgf_-_79-vn4-A==", "AAECAwQFBgf/ /79 vn4 A==",
-		"AAECAwQFBgf/+/79+vn4+B==" /* bits beyond the bytes */, "AAECAwQFBgf/+/79+vn4\n===", "AAECAwQFBgf/+/79+vn4\r\n==", "AAECAwQFBgf/+/79+vn4+AAA",
-		base64.StdEncoding.EncodeToString(make([]byte, 15)), base64.StdEncoding.EncodeToString(make([]byte, 17)), base64.StdEncoding.EncodeToString(make([]byte, 32)),
+		"", " ", "AAECAwQFBgf/+/79+vn4+A", "AAECAwQFBgf/+/79+vn4+A=", "AAECAwQFBgf_-_79-vn4-A==",
+		"AAECAwQFBgf/ /79 vn4 A==",
+		"AAECAwQFBgf/+/79+vn4+B==" /* bits beyond the bytes */, "AAECAwQFBgf/+/79+vn4\n===",
+		"AAECAwQFBgf/+/79+vn4\r\n==", "AAECAwQFBgf/+/79+vn4+AAA",
+		base64.StdEncoding.EncodeToString(make([]byte, 15)), base64.StdEncoding.EncodeToString(make([]byte, 17)),
+		base64.StdEncoding.EncodeToString(make([]byte, 32)),
 	} {
 		key, err := ParseSessionKey(text)
 		require.Error(t, err, "%q", text)
@@ -57,7 +60,8 @@ func TestASessionKeyPrintsItselfNowhere(t *testing.T) {
 	require.NoError(t, err)
 	text.Write(encoded)
 	require.Contains(t, text.String(), redacted)
-	for _, secret := range []string{keyText, string(raw[:]), hex.EncodeToString(raw[:]), fmt.Sprintf("%v", raw), fmt.Sprintf("%X", raw)} {
+	for _, secret := range []string{keyText, string(raw[:]), hex.EncodeToString(raw[:]), fmt.Sprintf("%v", raw),
+		fmt.Sprintf("%X", raw)} {
 		require.NotContains(t, text.String(), secret)
 	}
 	_, err = ParseSessionKey(keyText + "x")
@@ -66,7 +70,8 @@ func TestASessionKeyPrintsItselfNowhere(t *testing.T) {
 
 // TestAnOddSessionKeyFailsNoLogin: who signed in is certain without it.
 func TestAnOddSessionKeyFailsNoLogin(t *testing.T) {
-	for _, member := range []string{``, `,"session_key":""`, `,"session_key":null`, `,"session_key":7`, `,"session_key":"k"`, `,"session_key":{}`, `,"session_key":"` + keyText + `x"`} {
+	for _, member := range []string{``, `,"session_key":""`, `,"session_key":null`, `,"session_key":7`,
+		`,"session_key":"k"`, `,"session_key":{}`, `,"session_key":"` + keyText + `x"`} {
 		login, err := parseLogin([]byte(`{"openid":"o1"` + member + `}`))
 		require.NoError(t, err)
 		require.Equal(t, "o1", login.OpenID)

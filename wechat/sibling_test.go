@@ -27,7 +27,8 @@ func TestASiblingsSecretsGoToItself(t *testing.T) {
 		"": true, "https://api.cousin.example": true, "https://api.cousin.example:8443/v2/": true,
 		"http://127.0.0.1:8089": true, "http://localhost:8089": true, "https://[::1]:8089": true,
 		"http://api.cousin.example": false, "https://api.weixin.qq.com": false, "https://gateway.example": false,
-		"https://api.cousin.example.evil.example": false, "https://api.cousin.example@evil.example": false, "https://10.0.0.1": false,
+		"https://api.cousin.example.evil.example": false, "https://api.cousin.example@evil.example": false,
+		"https://10.0.0.1": false,
 	} {
 		client, err := wechat.NewSiblingClient(sibling(), wechat.Config{BaseURL: text})
 		require.Equal(t, fits, err == nil, text)
@@ -58,7 +59,8 @@ func TestASiblingsLogNamesItself(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	written := &log{}
-	client, err := wechat.NewSiblingClient(sibling(), wechat.Config{BaseURL: server.URL, Logger: written.logger(slog.LevelDebug)})
+	client, err := wechat.NewSiblingClient(sibling(), wechat.Config{BaseURL: server.URL,
+		Logger: written.logger(slog.LevelDebug)})
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	for _, id := range []string{"cousin-1", appID} {

@@ -76,7 +76,8 @@ func (c *Client) post(ctx context.Context, path string, query url.Values, member
 		return nil, outage("request not encoded")
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
-	request := &http.Request{Method: http.MethodPost, Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}
+	request := &http.Request{Method: http.MethodPost, Header: header, Body: io.NopCloser(bytes.NewReader(body)),
+		ContentLength: int64(len(body))}
 	return c.send(ctx, request, path, query)
 }
 

@@ -123,7 +123,8 @@ func (v *Vault) read(ctx context.Context, account Account) ([]version, error) {
 		versions, err = parseVersions(plain)
 	}
 	if err != nil { // as after a master key was taken away; the next login mends it
-		v.config.Logger.LogAttrs(ctx, slog.LevelWarn, "wechat: a kept session key does not open", slog.String("appid", weixin().printableAppID(account.AppID)))
+		v.config.Logger.LogAttrs(ctx, slog.LevelWarn, "wechat: a kept session key does not open",
+			slog.String("appid", weixin().printableAppID(account.AppID)))
 		return nil, ErrNoSessionKey
 	}
 	return v.remembered(versions), nil

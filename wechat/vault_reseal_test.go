@@ -46,7 +46,8 @@ func TestKeysAreSealedAnew(t *testing.T) {
 func TestWhatDoesNotOpenIsLeftAlone(t *testing.T) {
 	c := newCellar()
 	account := ada
-	require.NoError(t, c.Put(t.Context(), account.place("keys"), []byte("sealed by nobody we know, and long enough"), time.Hour))
+	require.NoError(t, c.Put(t.Context(), account.place("keys"),
+		[]byte("sealed by nobody we know, and long enough"), time.Hour))
 	done, err := c.Reseal(t.Context(), account, func([]byte) bool { return true })
 	require.NoError(t, err)
 	require.False(t, done)

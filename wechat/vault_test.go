@@ -91,7 +91,8 @@ func TestTheNewestExchangeHasTheCurrentKey(t *testing.T) {
 	require.True(t, current.equal(fresh))
 	require.NoError(t, c.opens(t, ada, old))
 
-	require.NoError(t, c.Keep(t.Context(), ada, old, at.Add(-time.Hour))) // the clock of a replica is wrong, and a login is a login
+	// the clock of a replica is wrong, and a login is a login
+	require.NoError(t, c.Keep(t.Context(), ada, old, at.Add(-time.Hour)))
 	current, err = c.Current(t.Context(), ada)
 	require.NoError(t, err)
 	require.True(t, current.equal(old))
@@ -106,7 +107,8 @@ func TestNoKeyIsLostToATwin(t *testing.T) {
 		at := c.now()
 		for n := 1; n <= 2; n++ {
 			all.Go(func() {
-				require.NoError(t, c.Keep(context.Background(), ada, numberedKey(t, n), at.Add(time.Duration(n)*time.Second)))
+				require.NoError(t, c.Keep(context.Background(), ada, numberedKey(t, n),
+					at.Add(time.Duration(n)*time.Second)))
 			})
 		}
 		all.Wait()

@@ -26,7 +26,8 @@ type Confirm func(ctx context.Context, sha256Hex string) (genuine bool, err erro
 // whatever is wrong with it; ErrNoSessionKey. What needs it, which is a phone
 // number, is verified if confirm says so; what WeChat disowns is ErrBadData; and
 // while WeChat cannot be asked it stays unverified.
-func (v *Vault) Decrypt(ctx context.Context, account Account, sealed EncryptedData, kind Kind, confirm Confirm) (Opened, error) {
+func (v *Vault) Decrypt(ctx context.Context, account Account, sealed EncryptedData, kind Kind,
+	confirm Confirm) (Opened, error) {
 	var opened Opened
 	err := v.use(ctx, account, func(keys []SessionKey) error {
 		decoded := sealed.decode()

@@ -81,7 +81,8 @@ func TestAPhoneIsVerifiedByWeChatOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, opened.Verified)
 	require.Len(t, asked, 64)
-	for name, confirm := range map[string]Confirm{"nobody to ask": nil, "WeChat is out of reach": says(false, errors.New("outage")), "a contradiction": says(true, errors.New("outage"))} {
+	for name, confirm := range map[string]Confirm{"nobody to ask": nil, "WeChat is out of reach": says(false,
+		errors.New("outage")), "a contradiction": says(true, errors.New("outage"))} {
 		opened, err = c.Decrypt(t.Context(), ada, sealed, KindPhone, confirm)
 		require.NoError(t, err, name)
 		require.False(t, opened.Verified, name)
@@ -138,7 +139,8 @@ func TestTheStoreShowsNothing(t *testing.T) {
 	for _, secret := range []string{keyText, string(raw[:]), strings.TrimRight(keyText, "="), ada.OpenID} {
 		require.NotContains(t, c.written.String(), secret)
 	}
-	for _, other := range []Account{bob, {AppID: "wxfedcba9876543210", OpenID: ada.OpenID}, {AppID: ada.AppID + ` "oAda`, OpenID: ""}} {
+	for _, other := range []Account{bob, {AppID: "wxfedcba9876543210", OpenID: ada.OpenID},
+		{AppID: ada.AppID + ` "oAda`, OpenID: ""}} {
 		c.values[other.place("keys")] = c.values[ada.place("keys")]
 		require.ErrorIs(t, c.opens(t, other, key), ErrNoSessionKey, "moved to another account it does not open")
 	}

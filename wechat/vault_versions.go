@@ -78,7 +78,8 @@ type versionRecord struct {
 func encodeVersions(versions []version) ([]byte, error) {
 	var records []versionRecord
 	for _, version := range versions {
-		records = append(records, versionRecord{version.id, version.key.text(), version.at.UnixMilli(), version.replaced.UnixMilli()})
+		records = append(records, versionRecord{version.id, version.key.text(), version.at.UnixMilli(),
+			version.replaced.UnixMilli()})
 	}
 	return json.Marshal(records)
 }

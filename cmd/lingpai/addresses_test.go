@@ -20,7 +20,8 @@ func TestAnAddressThatIsTakenIsToldOf(t *testing.T) {
 	require.Contains(t, o.refused("wechat-simulator", "--addr", addr), "--addr: "+addr+" is taken by another program")
 }
 
-// TestAnAppSecretIsSealedByNoForeignMasterKey, such as one that was made by mistake over the first: the server could not open it.
+// TestAnAppSecretIsSealedByNoForeignMasterKey, such as one that was made by mistake over the first: the
+// server could not open it.
 func TestAnAppSecretIsSealedByNoForeignMasterKey(t *testing.T) {
 	h := newHouse(t)
 	h.write("secret", simSecret)

@@ -12,20 +12,23 @@ import (
 )
 
 // admin makes a command that works on the migrated database and ends.
-func admin(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error) *cobra.Command {
+func admin(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, database *sql.DB,
+	args []string) error) *cobra.Command {
 	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, _ config, database *sql.DB, args []string) error {
 		return run(cmd.Context(), cmd, database, args)
 	})
 }
 
 // sealing is admin for commands that seal something with the master key, which must be the one of this installation.
-func sealing(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error) *cobra.Command {
+func sealing(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, database *sql.DB,
+	args []string) error) *cobra.Command {
 	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
 		records, err := database.Keys().Keys(cmd.Context())
 		if err != nil {
 			return err
 		}
-		if len(records) > 0 && c.MasterKey != "" { // before the first start of serve there is nothing to compare it with
+		// before the first start of serve there is nothing to compare it with
+		if len(records) > 0 && c.MasterKey != "" {
 			ring, err := keys.ParseRing(c.MasterKey.Reveal())
 			if err != nil {
 				return err

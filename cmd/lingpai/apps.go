@@ -14,7 +14,8 @@ import (
 )
 
 func newAppsCommand() *cobra.Command {
-	return group("apps", "Apps of WeChat and QQ whose codes can be traded", addAppCommand(), listAppsCommand(), rotateAppSecretCommand(),
+	return group("apps", "Apps of WeChat and QQ whose codes can be traded", addAppCommand(), listAppsCommand(),
+		rotateAppSecretCommand(),
 		setOpenPlatformCommand(), setPhoneBudgetCommand(), testAppCommand())
 }
 
@@ -41,7 +42,8 @@ The AppSecret comes from standard input or a file and is kept sealed.`,
 		}
 		err = database.Apps().Add(ctx, app)
 		if errors.Is(err, identity.ErrExists) {
-			return fmt.Errorf("app %s is there already; to change its secret use: lingpai apps rotate-secret %s", app.ID, app.ID)
+			return fmt.Errorf("app %s is there already; to change its secret use: lingpai apps rotate-secret %s",
+				app.ID, app.ID)
 		}
 		if err == nil {
 			cmd.Printf("added %s; check it with: lingpai apps test %s\n", app.ID, app.ID)
@@ -49,16 +51,20 @@ The AppSecret comes from standard input or a file and is kept sealed.`,
 		return err
 	})
 	flags := cmd.Flags()
-	flags.StringVar(&app.Kind, "kind", identity.KindMiniProgram, "what the app is: "+strings.Join(identity.Kinds(), ", "))
+	flags.StringVar(&app.Kind, "kind", identity.KindMiniProgram, "what the app is: "+strings.Join(identity.Kinds(),
+		", "))
 	flags.StringVar(&app.Name, "name", "", "what people call the app")
-	flags.StringVar(&app.OpenPlatform, "open-platform", "", "a name of yours for the Open Platform account that the app is bound to; apps with the same name share unionids")
+	flags.StringVar(&app.OpenPlatform, "open-platform", "",
+		"a name of yours for the Open Platform account that the app is bound to; apps with the same name "+
+			"share unionids")
 	flags.IntVar(&app.PhoneBudget, "phone-budget", 0, phoneBudgetUsage)
 	return addSecretFlag(cmd)
 }
 
 func rotateAppSecretCommand() *cobra.Command {
 	return addSecretFlag(sealing(&cobra.Command{
-		Use: "rotate-secret APPID", Short: "Replace an app's AppSecret by the one that the platform's console just made", Args: cobra.ExactArgs(1),
+		Use: "rotate-secret APPID", Short: "Replace an app's AppSecret by the one that the platform's " +
+			"console just made", Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		platform := platformOf(args[0])
 		secret, err := readAppSecret(ctx, cmd, platform)
@@ -75,7 +81,9 @@ func rotateAppSecretCommand() *cobra.Command {
 
 func setOpenPlatformCommand() *cobra.Command {
 	return admin(&cobra.Command{
-		Use: "set-open-platform APPID NAME", Short: "Say which Open Platform account an app was bound to; from then on its unionids link", Args: cobra.ExactArgs(2),
+		Use:   "set-open-platform APPID NAME",
+		Short: "Say which Open Platform account an app was bound to; from then on its unionids link",
+		Args:  cobra.ExactArgs(2),
 		Long: `Say which Open Platform account an app was bound to, by a name of yours that all apps of that account share. From then
 on a user's unionid links accounts at the next sign-in; users that exist already are not joined, but listed by
 "lingpai users twins". "" takes the name back.`,
@@ -83,7 +91,8 @@ on a user's unionid links accounts at the next sign-in; users that exist already
 		if err := database.Apps().SetOpenPlatform(ctx, platformOf(args[0]), args[0], args[1]); err != nil {
 			return unknown(err, "app", args[0])
 		}
-		cmd.Printf("%s belongs to Open Platform account %q; running servers know within %s\n", args[0], args[1], clientAge)
+		cmd.Printf("%s belongs to Open Platform account %q; running servers know within %s\n", args[0],
+			args[1], clientAge)
 		return nil
 	})
 }
@@ -96,10 +105,13 @@ func readAppSecret(ctx context.Context, cmd *cobra.Command, platform string) (id
 	}
 	secret := strings.TrimSpace(line)
 	if secret == "" || strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", errors.New("that is no AppSecret: it is empty or has spaces or characters outside ASCII; is this the right file, and is it plain text?")
+		return "", errors.New("that is no AppSecret: it is empty or has spaces or characters outside " +
+			"ASCII; is this the right file, and is it plain text?")
 	}
-	if platform == identity.PlatformWechat && !strings.HasPrefix(secret, wechattest.SecretPrefix) && (len(secret) != 32 || strings.Trim(secret, "0123456789abcdef") != "") {
-		cmd.PrintErrf("warning: AppSecrets have 32 hexadecimal digits (a simulator's begin with %q), and this one does not look so\n", wechattest.SecretPrefix)
+	if platform == identity.PlatformWechat && !strings.HasPrefix(secret, wechattest.SecretPrefix) &&
+		(len(secret) != 32 || strings.Trim(secret, "0123456789abcdef") != "") {
+		cmd.PrintErrf("warning: AppSecrets have 32 hexadecimal digits (a simulator's begin with %q), and "+
+			"this one does not look so\n", wechattest.SecretPrefix)
 	}
 	return identity.Secret(secret), nil
 }

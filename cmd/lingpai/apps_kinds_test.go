@@ -13,7 +13,8 @@ import (
 
 func TestAppsAreOfAKindAndAPlatform(t *testing.T) {
 	o := migrated(t)
-	for id, kind := range map[string]string{"wx1111111111111111": "mobile-app", "wx2222222222222222": "official-account", "wx3333333333333333": "website"} {
+	for id, kind := range map[string]string{"wx1111111111111111": "mobile-app",
+		"wx2222222222222222": "official-account", "wx3333333333333333": "website"} {
 		o.okWith(realSecret, "apps", "add", id, "--kind", kind)
 	}
 	o.okWith("QQ's-secrets-look-otherwise", "apps", "add", "1112345678")
@@ -23,7 +24,8 @@ func TestAppsAreOfAKindAndAPlatform(t *testing.T) {
 		shown = append(shown, [2]any{row["platform"], row["kind"]})
 	}
 	require.Equal(t, [][2]any{
-		{"qq", "mini-program"}, {"wechat", "mini-program"}, {"wechat", "mobile-app"}, {"wechat", "official-account"}, {"wechat", "website"},
+		{"qq", "mini-program"}, {"wechat", "mini-program"}, {"wechat", "mobile-app"},
+		{"wechat", "official-account"}, {"wechat", "website"},
 	}, shown)
 	require.Contains(t, o.ok("apps", "list"), "official-account")
 
@@ -35,15 +37,21 @@ func TestAppsAreOfAKindAndAPlatform(t *testing.T) {
 
 func TestAnAppOfNoKindIsRefused(t *testing.T) {
 	o := migrated(t)
-	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID, "--kind", "game"), `--kind: there is no kind "game"; give one of mini-program, mobile-app`)
-	require.Contains(t, o.refusedWith(realSecret, "apps", "add", "1112345678", "--kind", "website"), "of QQ's apps only those of kind mini-program")
-	for _, id := range []string{"12345", "123456789012345678901", "1112345678 ", "wx1112345678", "WX0123456789ABCDEF", "１１１２３４５６７８"} {
+	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID, "--kind", "game"),
+		`--kind: there is no kind "game"; give one of mini-program, mobile-app`)
+	require.Contains(t, o.refusedWith(realSecret, "apps", "add", "1112345678", "--kind", "website"),
+		"of QQ's apps only those of kind mini-program")
+	for _, id := range []string{"12345", "123456789012345678901", "1112345678 ", "wx1112345678",
+		"WX0123456789ABCDEF", "１１１２３４５６７８"} {
 		require.Contains(t, o.refusedWith(realSecret, "apps", "add", id), "is not an AppID", id)
 	}
-	for _, args := range [][]string{{"1112345678", "--phone-budget", "5"}, {appID, "--kind", "website", "--phone-budget", "-1"}} {
-		require.Contains(t, o.refusedWith(realSecret, append([]string{"apps", "add"}, args...)...), "phone numbers come from WeChat's mini-programs only")
+	for _, args := range [][]string{{"1112345678", "--phone-budget", "5"}, {appID, "--kind", "website",
+		"--phone-budget", "-1"}} {
+		require.Contains(t, o.refusedWith(realSecret, append([]string{"apps", "add"}, args...)...),
+			"phone numbers come from WeChat's mini-programs only")
 	}
-	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID, "--phone-budget", "-2"), "--phone-budget: a number")
+	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID, "--phone-budget", "-2"),
+		"--phone-budget: a number")
 	require.Empty(t, o.listed("apps", "list"))
 }
 
@@ -69,11 +77,13 @@ func TestPhoneBudgetsAreSetAndShown(t *testing.T) {
 	require.Contains(t, o.ok("apps", "list"), " 12/1000 ")
 	require.Equal(t, 12.0, o.listed("apps", "list")[0]["phone_numbers"].(map[string]any)["used"])
 
-	require.Contains(t, o.ok("apps", "set-phone-budget", appID, "-1"), "may ask for any number of phone numbers a month")
+	require.Contains(t, o.ok("apps", "set-phone-budget", appID, "-1"),
+		"may ask for any number of phone numbers a month")
 	require.Contains(t, o.ok("apps", "list"), " 12/no bound ")
 	require.Contains(t, o.ok("apps", "set-phone-budget", appID, "0"), "may ask for no phone numbers a month")
 	require.Contains(t, o.ok("apps", "list"), " 12/0 ")
-	require.Contains(t, o.ok("apps", "set-phone-budget", "wx1111111111111111", "7"), "may ask for 7 phone numbers a month")
+	require.Contains(t, o.ok("apps", "set-phone-budget", "wx1111111111111111", "7"),
+		"may ask for 7 phone numbers a month")
 	require.Equal(t, []any{0.0, 7.0}, budgets())
 	for _, n := range []string{"-2", "many", "1.5", "", "99999999999"} {
 		o.refused("apps", "set-phone-budget", appID, n)
@@ -92,7 +102,8 @@ func TestAppsTestAsksByTheAppsKindAndPlatform(t *testing.T) {
 	o = o.with("LINGPAI_WECHAT_BASE_URL="+simulator, "LINGPAI_QQ_BASE_URL="+simulator+"/qq")
 	o.okWith(simSecret, "apps", "add", "1112345678")
 	require.Contains(t, o.refused("apps", "test", "1112345678"), "there is no such AppID")
-	_, err := post(t.Context(), simulator+"/qq/_sim/apps", "application/json", `{"appid":"1112345678","secret":"`+simSecret+`"}`)
+	_, err := post(t.Context(), simulator+"/qq/_sim/apps", "application/json", `{"appid":"1112345678","secret":"`+
+		simSecret+`"}`)
 	require.NoError(t, err)
 	require.Contains(t, o.ok("apps", "test", "1112345678"), "1112345678 works")
 	require.Contains(t, o.refused("apps", "test", "1112345679"), `there is no app "1112345679"`)

@@ -12,14 +12,17 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-const phoneBudgetUsage = "how many phone numbers a month the app may ask WeChat for, which charges for each: 0 none, -1 no bound"
+const phoneBudgetUsage = "how many phone numbers a month the app may ask WeChat for, which charges for " +
+	"each: 0 none, -1 no bound"
 
 func setPhoneBudgetCommand() *cobra.Command {
 	cmd := admin(&cobra.Command{
-		Use: "set-phone-budget APPID N", Short: "Bound how many phone numbers a month a mini-program may ask WeChat for", Args: cobra.RangeArgs(1, 2),
+		Use:   "set-phone-budget APPID N",
+		Short: "Bound how many phone numbers a month a mini-program may ask WeChat for", Args: cobra.RangeArgs(1, 2),
 		Long: `Bound how many phone numbers a month a mini-program may ask WeChat for. WeChat charges for each number. 0, as every app has
 at first, is none; -1 is no bound. A month is one in Beijing, and what the app has used of it counts on.`,
-		Example: "  lingpai apps set-phone-budget wx0123456789abcdef 1000\n  lingpai apps set-phone-budget wx0123456789abcdef -1",
+		Example: "  lingpai apps set-phone-budget wx0123456789abcdef 1000\n  lingpai apps set-phone-budget " +
+			"wx0123456789abcdef -1",
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		budget, err := phoneBudgetArgument(cmd, args)
 		if err != nil {
@@ -36,7 +39,8 @@ at first, is none; -1 is no bound. A month is one in Beijing, and what the app h
 		if err != nil {
 			return unknown(err, "app", args[0])
 		}
-		cmd.Printf("%s may ask for %s phone numbers a month; running servers know within %s\n", app.ID, tellBudget(budget), clientAge)
+		cmd.Printf("%s may ask for %s phone numbers a month; running servers know within %s\n", app.ID,
+			tellBudget(budget), clientAge)
 		return nil
 	})
 	// To the parser of flags -1 is a flag, so it is one.
@@ -63,7 +67,8 @@ func phoneBudgetFault(app identity.App) error {
 	case app.PhoneBudget < -1:
 		return errors.New("--phone-budget: a number of phone numbers, 0 for none, or -1 for no bound")
 	case app.PhoneBudget != 0 && (app.Platform != identity.PlatformWechat || app.Kind != identity.KindMiniProgram):
-		return errors.New("a phone budget is of no use to this app: phone numbers come from WeChat's mini-programs only")
+		return errors.New("a phone budget is of no use to this app: phone numbers come from WeChat's " +
+			"mini-programs only")
 	}
 	return nil
 }

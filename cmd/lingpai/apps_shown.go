@@ -34,14 +34,17 @@ func validAppID(platform, id string) bool {
 // appFaults says all that is wrong with what is to be added.
 func appFaults(app identity.App) (faults []error) {
 	if !validAppID(app.Platform, app.ID) {
-		faults = append(faults, fmt.Errorf("%q is not an AppID: WeChat's are wx and 16 lower-case hexadecimal digits, QQ's are 6 to 20 digits; "+
-			"it is shown in the app's console", app.ID))
+		faults = append(faults, fmt.Errorf(
+			"%q is not an AppID: WeChat's are wx and 16 lower-case hexadecimal digits, QQ's are 6 to 20 digits; "+
+				"it is shown in the app's console", app.ID))
 	}
 	switch {
 	case !slices.Contains(identity.Kinds(), app.Kind):
-		faults = append(faults, fmt.Errorf("--kind: there is no kind %q; give one of %s", app.Kind, strings.Join(identity.Kinds(), ", ")))
+		faults = append(faults, fmt.Errorf("--kind: there is no kind %q; give one of %s", app.Kind,
+			strings.Join(identity.Kinds(), ", ")))
 	case app.Platform == identity.PlatformQQ && app.Kind != identity.KindMiniProgram:
-		faults = append(faults, errors.New("--kind: of QQ's apps only those of kind "+identity.KindMiniProgram+" can be added"))
+		faults = append(faults, errors.New("--kind: of QQ's apps only those of kind "+identity.KindMiniProgram+
+			" can be added"))
 	}
 	if err := phoneBudgetFault(app); err != nil {
 		faults = append(faults, err)
@@ -61,7 +64,8 @@ type shownApp struct {
 }
 
 func listAppsCommand() *cobra.Command {
-	return addOutputFlag(admin(&cobra.Command{Use: "list", Short: "List all apps, and the phone numbers that each has got in this month", Args: cobra.NoArgs},
+	return addOutputFlag(admin(&cobra.Command{Use: "list",
+		Short: "List all apps, and the phone numbers that each has got in this month", Args: cobra.NoArgs},
 		func(ctx context.Context, cmd *cobra.Command, database *sql.DB, _ []string) error {
 			apps, err := database.Apps().List(ctx)
 			if err != nil {
@@ -73,10 +77,13 @@ func listAppsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				shown[n] = shownApp{a.ID, a.Platform, a.Kind, a.Name, a.OpenPlatform, shownPhoneUse(use), moment(a.CreatedAt)}
+				shown[n] = shownApp{a.ID, a.Platform, a.Kind, a.Name, a.OpenPlatform, shownPhoneUse(use),
+					moment(a.CreatedAt)}
 			}
-			return printRows(cmd, shown, []string{"APPID", "PLATFORM", "KIND", "NAME", "OPEN PLATFORM", "PHONE NUMBERS", "ADDED"}, func(a shownApp) []string {
-				return []string{a.ID, a.Platform, a.Kind, orDash(a.Name), orDash(a.OpenPlatform), a.Phones.cell(), a.CreatedAt}
+			return printRows(cmd, shown, []string{"APPID", "PLATFORM", "KIND", "NAME", "OPEN PLATFORM",
+				"PHONE NUMBERS", "ADDED"}, func(a shownApp) []string {
+				return []string{a.ID, a.Platform, a.Kind, orDash(a.Name), orDash(a.OpenPlatform), a.Phones.cell(),
+					a.CreatedAt}
 			})
 		}))
 }

@@ -23,7 +23,8 @@ func (o *operator) listed(args ...string) []map[string]any {
 func TestAnAppSecretIsSealedAndNeverShown(t *testing.T) {
 	o := migrated(t)
 	require.Empty(t, o.listed("apps", "list"))
-	require.Contains(t, o.okWith(realSecret+"\r\n", "apps", "add", appID, "--name", "My shop", "--open-platform", "main"), "lingpai apps test "+appID)
+	require.Contains(t, o.okWith(realSecret+"\r\n", "apps", "add", appID, "--name", "My shop", "--open-platform",
+		"main"), "lingpai apps test "+appID)
 	o.write("secret.txt", "\ufeff"+simSecret+"\n")
 	o.ok("apps", "add", "wx1111111111111111", "--secret-file", "secret.txt")
 
@@ -54,7 +55,8 @@ func TestWhatIsNoAppIsRefused(t *testing.T) {
 	require.Contains(t, o.refusedWith("two words", "apps", "add", appID), "is no AppSecret")
 	require.Contains(t, o.refusedWith("\xff\xfea\x00b\x00", "apps", "add", appID), "is no AppSecret")
 	require.Contains(t, o.refused("apps", "add", appID, "--secret-file", "none"), "--secret-file: open none")
-	require.Contains(t, o.refused("apps", "add", appID, realSecret), "usage: lingpai apps add APPID", "a secret is no argument")
+	require.Contains(t, o.refused("apps", "add", appID, realSecret), "usage: lingpai apps add APPID",
+		"a secret is no argument")
 	require.Contains(t, o.refusedWith(realSecret, "apps", "rotate-secret", appID), `there is no app "`+appID+`"`)
 	require.Contains(t, o.refused("apps", "test", appID), `there is no app "`+appID+`"`)
 	require.Empty(t, o.listed("apps", "list"))
@@ -64,9 +66,11 @@ func TestWhatIsNoAppIsRefused(t *testing.T) {
 	require.Contains(t, a.stderr, "warning: AppSecrets have 32 hexadecimal digits")
 	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID), "lingpai apps rotate-secret "+appID)
 	closed := o.with("LINGPAI_MASTER_KEY=")
-	require.Contains(t, closed.refusedWith(realSecret, "apps", "rotate-secret", appID), "master_key (LINGPAI_MASTER_KEY)")
+	require.Contains(t, closed.refusedWith(realSecret, "apps", "rotate-secret", appID),
+		"master_key (LINGPAI_MASTER_KEY)")
 	require.Contains(t, closed.refused("apps", "test", appID), "master_key (LINGPAI_MASTER_KEY)")
-	require.Contains(t, closed.with("LINGPAI_WECHAT_BASE_URL=http://127.0.0.1:1").refused("apps", "test", appID), "master_key (LINGPAI_MASTER_KEY)")
+	require.Contains(t, closed.with("LINGPAI_WECHAT_BASE_URL=http://127.0.0.1:1").refused("apps", "test", appID),
+		"master_key (LINGPAI_MASTER_KEY)")
 }
 
 func TestAppsTestSaysWhatToDo(t *testing.T) {
@@ -76,7 +80,8 @@ func TestAppsTestSaysWhatToDo(t *testing.T) {
 	o.okWith(simSecret, "apps", "add", appID)
 	require.Contains(t, o.ok("apps", "test", appID), appID+" works")
 
-	require.Equal(t, http.StatusOK, postJSON(t, simulator+"/_sim/allow_list", `{"appid":"`+appID+`","addresses":["203.0.113.7"]}`).status)
+	require.Equal(t, http.StatusOK, postJSON(t, simulator+"/_sim/allow_list",
+		`{"appid":"`+appID+`","addresses":["203.0.113.7"]}`).status)
 	a := o.types("", "apps", "test", appID)
 	require.Equal(t, 1, a.code)
 	require.Contains(t, a.stderr, "our_address=127.0.0.1")
@@ -91,5 +96,6 @@ func TestAppsTestSaysWhatToDo(t *testing.T) {
 
 	o.okWith(simSecret, "apps", "add", "wx1111111111111111")
 	require.Contains(t, o.refused("apps", "test", "wx1111111111111111"), "errcode 40013")
-	require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL=http://127.0.0.1:1").refused("apps", "test", appID), "try again")
+	require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL=http://127.0.0.1:1").refused("apps", "test", appID),
+		"try again")
 }

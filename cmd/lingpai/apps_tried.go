@@ -12,11 +12,12 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// testAppCommand finds out whether a platform knows AppID, AppSecret and address: it trades a code that cannot be one, which it refuses
-// as a code only after it has accepted all the rest.
+// testAppCommand finds out whether a platform knows AppID, AppSecret and address: it trades a code that
+// cannot be one, which it refuses as a code only after it has accepted all the rest.
 func testAppCommand() *cobra.Command {
 	return onDatabase(&cobra.Command{
-		Use: "test APPID", Short: "Ask the app's platform whether it accepts the AppID, the AppSecret and this machine's address", Args: cobra.ExactArgs(1),
+		Use: "test APPID", Short: "Ask the app's platform whether it accepts the AppID, the AppSecret and " +
+			"this machine's address", Args: cobra.ExactArgs(1),
 	}, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
 		app, err := guardedApps{database.Apps(), c}.Find(cmd.Context(), platformOf(args[0]), args[0])
 		if err != nil {
@@ -57,7 +58,8 @@ func reportAppTest(cmd *cobra.Command, who, appID string, err error) error {
 	case ok && errors.Is(err, wechat.ErrMisconfigured):
 		return fmt.Errorf("%s refuses %s: %w; %s", who, appID, err, remedy(failed.Errcode))
 	}
-	return fmt.Errorf("%s cannot be reached or is busy (the line above says why), so nothing is known about %s; check the network and try again. "+
+	return fmt.Errorf("%s cannot be reached or is busy (the line above says why), so nothing is known "+
+		"about %s; check the network and try again. "+
 		"Without a network see: lingpai wechat-simulator --help (%w)", who, appID, err)
 }
 
@@ -69,7 +71,8 @@ func remedy(errcode int) string {
 	case 40125:
 		return "the AppSecret is wrong: give the one from the mini-program's console with: lingpai apps rotate-secret"
 	case 40164:
-		return "this machine's address is not allowed: add our_address of the log line above to the IP allow-list in the mini-program's console"
+		return "this machine's address is not allowed: add our_address of the log line above to the IP " +
+			"allow-list in the mini-program's console"
 	}
 	return "compare the app's settings in the mini-program's console"
 }

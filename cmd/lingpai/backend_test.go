@@ -36,10 +36,11 @@ type readAgo time.Duration
 func (readAgo) Backend() string      { return fallenBack }
 func (a readAgo) Age() time.Duration { return time.Duration(a) }
 
-// TestReadinessEndsWhenTheKeysCannotBeRead, as by a server that a change of master keys has left behind: others sign with keys that it does not know,
-// and a stolen one is still its own.
+// TestReadinessEndsWhenTheKeysCannotBeRead, as by a server that a change of master keys has left behind:
+// others sign with keys that it does not know, and a stolen one is still its own.
 func TestReadinessEndsWhenTheKeysCannotBeRead(t *testing.T) {
-	for announce, limit := range map[time.Duration]time.Duration{24 * time.Hour: 5 * time.Minute, 2 * time.Minute: time.Minute, 5 * time.Second: 30 * time.Second} {
+	for announce, limit := range map[time.Duration]time.Duration{24 * time.Hour: 5 * time.Minute,
+		2 * time.Minute: time.Minute, 5 * time.Second: 30 * time.Second} {
 		c := config{KeyAnnounce: announce}
 		require.True(t, signatures(c, readAgo(limit)).OK, announce)
 		late := signatures(c, readAgo(limit+time.Second))

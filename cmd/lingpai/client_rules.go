@@ -43,7 +43,8 @@ func clientFaults(client identity.Client, apps []identity.App) []error {
 	}
 	for _, scope := range client.Scopes {
 		if !validScope(scope) {
-			fault("--scope: %q is empty or has characters that a scope must not have (RFC 6749 §3.3); give one scope per --scope", scope)
+			fault("--scope: %q is empty or has characters that a scope must not have (RFC 6749 §3.3); give "+
+				"one scope per --scope", scope)
 		}
 	}
 	for _, scope := range client.DefaultScopes {
@@ -55,13 +56,15 @@ func clientFaults(client identity.Client, apps []identity.App) []error {
 	faults = append(faults, reachFaults(client, apps)...)
 	for _, origin := range client.Origins {
 		if !validOrigin(origin) {
-			fault("--origin: %q is not an origin as a browser sends it, such as https://shop.example.com: scheme, host in lower case, no path, no default port, no wildcard", origin)
+			fault("--origin: %q is not an origin as a browser sends it, such as https://shop.example.com: "+
+				"scheme, host in lower case, no path, no default port, no wildcard", origin)
 		}
 	}
 	for _, life := range []struct {
 		flag      string
 		ttl, most time.Duration
-	}{{"access-ttl", client.AccessTTL, maxAccessTTL}, {"idle-ttl", client.IdleTTL, maxIdleTTL}, {"absolute-ttl", client.AbsoluteTTL, maxAbsoluteTTL}} {
+	}{{"access-ttl", client.AccessTTL, maxAccessTTL}, {"idle-ttl", client.IdleTTL, maxIdleTTL},
+		{"absolute-ttl", client.AbsoluteTTL, maxAbsoluteTTL}} {
 		if life.ttl != 0 && (life.ttl < time.Second || life.ttl > life.most) {
 			fault("--%s: %s is not within 1s and %s, nor 0 for the server's default", life.flag, life.ttl, life.most)
 		}
@@ -75,23 +78,29 @@ func grantFaults(client identity.Client) []error {
 	known := []string{grants.WechatCode, grants.QQCode, grants.Password, grants.RefreshToken, grants.ClientCredentials}
 	for _, name := range client.Grants {
 		if !slices.Contains(known, name) {
-			faults = append(faults, fmt.Errorf("--grant: there is no grant %q; give one of %s per --grant", name, strings.Join(known, ", ")))
+			faults = append(faults, fmt.Errorf("--grant: there is no grant %q; give one of %s per --grant", name,
+				strings.Join(known, ", ")))
 		}
 	}
 	usersSignIn := client.Allows(grants.WechatCode) || client.Allows(grants.QQCode) || client.Allows(grants.Password)
 	if !usersSignIn && (!client.Allows(grants.ClientCredentials) || client.Allows(grants.RefreshToken)) {
-		faults = append(faults, errors.New("--grant: name wechat_code, qq_code or password, with which users sign in, or client_credentials alone, "+
-			"with which the client acts for itself; refresh_token alone gets no token"))
+		faults = append(faults, errors.New(
+			"--grant: name wechat_code, qq_code or password, with which users sign in, or client_credentials alone, "+
+				"with which the client acts for itself; refresh_token alone gets no token"))
 	}
 	if client.Allows(grants.ClientCredentials) && !client.Confidential {
-		faults = append(faults, errors.New("--grant client_credentials is not for a --public client: it must prove who it is (RFC 6749 §4.4)"))
+		faults = append(faults, errors.New(
+			"--grant client_credentials is not for a --public client: it must prove who it is (RFC 6749 §4.4)"))
 	}
 	if client.Allows(grants.Password) && !client.FirstParty {
-		faults = append(faults, errors.New("--grant password needs --first-party: only our own programs may see passwords (RFC 9700 §2.4)"))
+		faults = append(faults, errors.New(
+			"--grant password needs --first-party: only our own programs may see passwords (RFC 9700 §2.4)"))
 	}
-	for name, owns := range map[string]func(string) bool{grants.WechatCode: grants.WechatPlatform{}.Owns, grants.QQCode: grants.QQPlatform{}.Owns} {
+	for name, owns := range map[string]func(string) bool{grants.WechatCode: grants.WechatPlatform{}.Owns,
+		grants.QQCode: grants.QQPlatform{}.Owns} {
 		if client.Allows(name) && !slices.ContainsFunc(client.Apps, owns) {
-			faults = append(faults, errors.New("--grant "+name+" needs --app: the AppID whose codes the client may trade"))
+			faults = append(faults, errors.New("--grant "+name+
+				" needs --app: the AppID whose codes the client may trade"))
 		}
 	}
 	return faults
@@ -101,11 +110,14 @@ func grantFaults(client identity.Client) []error {
 func reachFaults(client identity.Client, apps []identity.App) []error {
 	var faults []error
 	if slices.Contains(client.Scopes, tokens.ScopeAccount) && !client.FirstParty {
-		faults = append(faults, errors.New("--scope account needs --first-party: its tokens reach all that a user may do with the account"))
+		faults = append(faults, errors.New(
+			"--scope account needs --first-party: its tokens reach all that a user may do with the account"))
 	}
 	for _, app := range apps {
 		if !client.Confidential && app.InBrowser() && slices.Contains(client.Apps, app.ID) {
-			faults = append(faults, fmt.Errorf("--app %s is not for a --public client: codes of an app of kind %s travel through browsers", app.ID, app.Kind))
+			faults = append(faults, fmt.Errorf(
+				"--app %s is not for a --public client: codes of an app of kind %s travel through browsers", app.ID,
+				app.Kind))
 		}
 	}
 	return faults
@@ -128,13 +140,17 @@ func appTokenFaults(client identity.Client) []error {
 		fault("needs --app: the AppID whose tokens the client may have")
 	}
 	if slices.Contains(client.DefaultScopes, grants.ScopeAppToken) {
-		faults = append(faults, errors.New("--default-scope "+grants.ScopeAppToken+": it is given only if it is asked for by name"))
+		faults = append(faults, errors.New("--default-scope "+grants.ScopeAppToken+
+			": it is given only if it is asked for by name"))
 	}
 	return faults
 }
 
 func validScope(scope string) bool {
-	return scope != "" && !strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+	return scope != "" && !strings.ContainsFunc(scope, func(r rune) bool {
+		return r <= ' ' || r > '~' ||
+			r == '"' || r == '\\'
+	})
 }
 
 // validOrigin takes what browsers send as Origin, since that is compared letter by letter.
@@ -147,8 +163,8 @@ func validOrigin(origin string) bool {
 	return web && u.Port() != defaultPort && origin == u.Scheme+"://"+strings.ToLower(u.Host)
 }
 
-// warnSharedApps tells when public clients of one app differ: whoever has a code of the app can choose among them, so they are one
-// security domain.
+// warnSharedApps tells when public clients of one app differ: whoever has a code of the app can choose among
+// them, so they are one security domain.
 func warnSharedApps(ctx context.Context, cmd *cobra.Command, database *sql.DB, client identity.Client) error {
 	if client.Confidential {
 		return nil
@@ -160,7 +176,8 @@ func warnSharedApps(ctx context.Context, cmd *cobra.Command, database *sql.DB, c
 	for _, other := range others {
 		shares := slices.ContainsFunc(other.Apps, func(app string) bool { return slices.Contains(client.Apps, app) })
 		if other.ID != client.ID && !other.Confidential && !other.Disabled() && shares && !sameRights(other, client) {
-			cmd.PrintErrf("warning: %s is a public client of the same app with other grants, scopes, audiences, lives or claims; whoever has a code of the app can use either\n", other.ID)
+			cmd.PrintErrf("warning: %s is a public client of the same app with other grants, scopes, "+
+				"audiences, lives or claims; whoever has a code of the app can use either\n", other.ID)
 		}
 	}
 	return nil
@@ -168,10 +185,13 @@ func warnSharedApps(ctx context.Context, cmd *cobra.Command, database *sql.DB, c
 
 // sameRights says whether two clients' users get the same tokens.
 func sameRights(a, b identity.Client) bool {
-	return sameSet(a.Grants, b.Grants) && sameSet(a.Scopes, b.Scopes) && sameSet(a.DefaultScopes, b.DefaultScopes) && sameSet(a.Audience, b.Audience) &&
-		a.AccessTTL == b.AccessTTL && a.IdleTTL == b.IdleTTL && a.AbsoluteTTL == b.AbsoluteTTL && a.WechatClaims == b.WechatClaims
+	return sameSet(a.Grants, b.Grants) && sameSet(a.Scopes, b.Scopes) && sameSet(a.DefaultScopes,
+		b.DefaultScopes) && sameSet(a.Audience, b.Audience) &&
+		a.AccessTTL == b.AccessTTL && a.IdleTTL == b.IdleTTL && a.AbsoluteTTL == b.AbsoluteTTL &&
+		a.WechatClaims == b.WechatClaims
 }
 
 func sameSet(a, b []string) bool {
-	return slices.Equal(slices.Compact(slices.Sorted(slices.Values(a))), slices.Compact(slices.Sorted(slices.Values(b))))
+	return slices.Equal(slices.Compact(slices.Sorted(slices.Values(a))),
+		slices.Compact(slices.Sorted(slices.Values(b))))
 }

@@ -12,7 +12,8 @@ import (
 )
 
 func newClientsCommand() *cobra.Command {
-	return group("clients", "Programs that may ask for tokens", createClientCommand(), listClientsCommand(), showClientCommand(),
+	return group("clients", "Programs that may ask for tokens", createClientCommand(), listClientsCommand(),
+		showClientCommand(),
 		rotateClientSecretCommand(), disableClientCommand())
 }
 
@@ -38,14 +39,20 @@ secret is made here, printed once, and kept as a hash. Without CLIENT_ID one is 
 	})
 	flags := cmd.Flags()
 	flags.StringVar(&client.Name, "name", "", "what people call the client")
-	flags.BoolVar(&public, "public", false, "the client runs where it can keep no secret: a mini-program, a page, an app")
-	flags.BoolVar(&client.FirstParty, "first-party", false, "the client is ours; only such may be allowed the grant password")
-	flags.StringArrayVar(&client.Grants, "grant", nil, "grant that it may use: wechat_code, qq_code, password, refresh_token, client_credentials (repeatable)")
+	flags.BoolVar(&public, "public", false,
+		"the client runs where it can keep no secret: a mini-program, a page, an app")
+	flags.BoolVar(&client.FirstParty, "first-party", false,
+		"the client is ours; only such may be allowed the grant password")
+	flags.StringArrayVar(&client.Grants, "grant", nil,
+		"grant that it may use: wechat_code, qq_code, password, refresh_token, client_credentials (repeatable)")
 	flags.StringArrayVar(&client.Scopes, "scope", nil, "scope that it may ask for (repeatable)")
-	flags.StringArrayVar(&client.DefaultScopes, "default-scope", nil, "scope that it gets when it asks for none (repeatable)")
-	flags.StringArrayVar(&client.Audience, "audience", nil, "\"aud\" of its access tokens: the API they are for (repeatable, required)")
+	flags.StringArrayVar(&client.DefaultScopes, "default-scope", nil,
+		"scope that it gets when it asks for none (repeatable)")
+	flags.StringArrayVar(&client.Audience, "audience", nil,
+		"\"aud\" of its access tokens: the API they are for (repeatable, required)")
 	flags.StringArrayVar(&client.Apps, "app", nil, "AppID whose codes it may trade (repeatable)")
-	flags.StringArrayVar(&client.Origins, "origin", nil, "web origin whose scripts may call the endpoints, such as https://shop.example.com (repeatable)")
+	flags.StringArrayVar(&client.Origins, "origin", nil,
+		"web origin whose scripts may call the endpoints, such as https://shop.example.com (repeatable)")
 	flags.BoolVar(&client.WechatClaims, "wechat-claims", false, "put appid, openid and unionid into its access tokens")
 	flags.DurationVar(&client.AccessTTL, "access-ttl", 0, "life of its access tokens; 0: token.access_ttl")
 	flags.DurationVar(&client.IdleTTL, "idle-ttl", 0, "a session ends when not refreshed for so long; 0: session.idle")
@@ -68,7 +75,8 @@ func createClient(ctx context.Context, cmd *cobra.Command, database *sql.DB, cli
 	}
 	if err := database.Clients().Create(ctx, client); err != nil {
 		if errors.Is(err, identity.ErrExists) {
-			return fmt.Errorf("the id %q is taken, now or in the past; see: lingpai clients show %s", client.ID, client.ID)
+			return fmt.Errorf("the id %q is taken, now or in the past; see: lingpai clients show %s",
+				client.ID, client.ID)
 		}
 		return err
 	}

@@ -19,14 +19,17 @@ func listClientsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printRows(cmd, shownClients(clients), []string{"CLIENT_ID", "TYPE", "GRANTS", "APPS", "NAME", "DISABLED"}, func(c shownClient) []string {
-				return []string{c.ID, c.Type, strings.Join(c.Grants, " "), orDash(strings.Join(c.Apps, " ")), orDash(c.Name), orDash(c.DisabledAt)}
+			return printRows(cmd, shownClients(clients), []string{"CLIENT_ID", "TYPE", "GRANTS", "APPS", "NAME",
+				"DISABLED"}, func(c shownClient) []string {
+				return []string{c.ID, c.Type, strings.Join(c.Grants, " "), orDash(strings.Join(c.Apps, " ")),
+					orDash(c.Name), orDash(c.DisabledAt)}
 			})
 		}))
 }
 
 func showClientCommand() *cobra.Command {
-	return admin(&cobra.Command{Use: "show CLIENT_ID", Short: "Show all of a client's record but its secret", Args: cobra.ExactArgs(1)},
+	return admin(&cobra.Command{Use: "show CLIENT_ID", Short: "Show all of a client's record but its secret",
+		Args: cobra.ExactArgs(1)},
 		func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 			client, err := database.Clients().Find(ctx, args[0])
 			if err != nil {
@@ -37,7 +40,8 @@ func showClientCommand() *cobra.Command {
 }
 
 func rotateClientSecretCommand() *cobra.Command {
-	return admin(&cobra.Command{Use: "rotate-secret CLIENT_ID", Short: "Make a new secret for a confidential client; the old one stops working", Args: cobra.ExactArgs(1)},
+	return admin(&cobra.Command{Use: "rotate-secret CLIENT_ID",
+		Short: "Make a new secret for a confidential client; the old one stops working", Args: cobra.ExactArgs(1)},
 		func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 			client, err := database.Clients().Find(ctx, args[0])
 			if err != nil {
@@ -53,13 +57,16 @@ func rotateClientSecretCommand() *cobra.Command {
 			if err := database.Clients().SetSecret(ctx, client.ID, identity.HashSecret(secret)); err != nil {
 				return err
 			}
-			cmd.Printf("client_secret  %s\n(shown this once; within %s running servers take it, and no longer the old one)\n", secret, clientAge)
+			cmd.Printf("client_secret  %s\n(shown this once; within %s running servers take it, and no "+
+				"longer the old one)\n", secret, clientAge)
 			return nil
 		})
 }
 
 func disableClientCommand() *cobra.Command {
-	return admin(&cobra.Command{Use: "disable CLIENT_ID", Short: "Refuse a client for good; its access tokens live on until they expire, and nobody else gets its id", Args: cobra.ExactArgs(1)},
+	return admin(&cobra.Command{Use: "disable CLIENT_ID",
+		Short: "Refuse a client for good; its access tokens live on until they expire, and nobody else gets its id",
+		Args:  cobra.ExactArgs(1)},
 		func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 			if err := database.Clients().Disable(ctx, args[0]); err != nil {
 				return unknown(err, "client", args[0])
@@ -94,9 +101,11 @@ func shownClients(clients []identity.Client) []shownClient {
 	for n, c := range clients {
 		shown[n] = shownClient{
 			ID: c.ID, Name: c.Name, Type: clientType(c), FirstParty: c.FirstParty, Grants: c.Grants, Scopes: c.Scopes,
-			DefaultScopes: c.DefaultScopes, Audience: c.Audience, Apps: c.Apps, Origins: c.Origins, WechatClaims: c.WechatClaims,
-			AccessTTL: optionalDuration(c.AccessTTL), IdleTTL: optionalDuration(c.IdleTTL), AbsoluteTTL: optionalDuration(c.AbsoluteTTL),
-			CreatedAt: moment(c.CreatedAt), DisabledAt: moment(c.DisabledAt),
+			DefaultScopes: c.DefaultScopes, Audience: c.Audience, Apps: c.Apps, Origins: c.Origins,
+			WechatClaims: c.WechatClaims,
+			AccessTTL:    optionalDuration(c.AccessTTL), IdleTTL: optionalDuration(c.IdleTTL),
+			AbsoluteTTL: optionalDuration(c.AbsoluteTTL),
+			CreatedAt:   moment(c.CreatedAt), DisabledAt: moment(c.DisabledAt),
 		}
 	}
 	return shown

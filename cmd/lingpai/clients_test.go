@@ -31,7 +31,8 @@ func TestAClientSecretIsPrintedOnceAndKeptAsAHash(t *testing.T) {
 	require.Contains(t, printed, "client_id      backend")
 	hash := identity.HashSecret(secret)
 	shown := o.ok("clients", "list") + o.ok("clients", "list", "--output", "json") + o.ok("clients", "show", "backend")
-	for _, form := range []string{secret, string(hash), hex.EncodeToString(hash), base64.StdEncoding.EncodeToString(hash), base64.RawURLEncoding.EncodeToString(hash), "secret", "hash"} {
+	for _, form := range []string{secret, string(hash), hex.EncodeToString(hash),
+		base64.StdEncoding.EncodeToString(hash), base64.RawURLEncoding.EncodeToString(hash), "secret", "hash"} {
 		require.NotContains(t, shown, form)
 	}
 	for _, name := range []string{"lingpai.db", "lingpai.db-wal"} {
@@ -43,15 +44,18 @@ func TestAClientSecretIsPrintedOnceAndKeptAsAHash(t *testing.T) {
 func TestAPublicClientHasNoSecret(t *testing.T) {
 	o := migrated(t)
 	o.okWith(realSecret, "apps", "add", appID)
-	require.NotContains(t, o.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--app", appID, "--audience", audience), "secret")
+	require.NotContains(t, o.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--app", appID,
+		"--audience", audience), "secret")
 	require.Contains(t, o.refused("clients", "rotate-secret", "shop"), "public client")
 }
 
 func TestAClientIsShownAsItWasCreated(t *testing.T) {
 	o := migrated(t)
 	o.okWith(realSecret, "apps", "add", appID)
-	o.ok("clients", "create", "shop", "--name", "My shop", "--public", "--first-party", "--grant", "wechat_code", "--grant", "password", "--grant", "refresh_token",
-		"--app", appID, "--audience", audience, "--scope", "openid", "--scope", "api", "--default-scope", "api", "--origin", "https://shop.example.com:8443",
+	o.ok("clients", "create", "shop", "--name", "My shop", "--public", "--first-party", "--grant", "wechat_code",
+		"--grant", "password", "--grant", "refresh_token",
+		"--app", appID, "--audience", audience, "--scope", "openid", "--scope", "api", "--default-scope", "api",
+		"--origin", "https://shop.example.com:8443",
 		"--wechat-claims", "--access-ttl", "5m", "--idle-ttl", "24h", "--absolute-ttl", "48h")
 	var shown map[string]any
 	require.NoError(t, json.Unmarshal([]byte(o.ok("clients", "show", "shop")), &shown))
@@ -60,9 +64,12 @@ func TestAClientIsShownAsItWasCreated(t *testing.T) {
 	require.WithinDuration(t, time.Now(), created, time.Minute)
 	delete(shown, "created_at")
 	require.Equal(t, map[string]any{
-		"client_id": "shop", "name": "My shop", "type": "public", "first_party": true, "grants": []any{"wechat_code", "password", "refresh_token"},
-		"apps": []any{appID}, "audience": []any{audience}, "scopes": []any{"openid", "api"}, "default_scopes": []any{"api"},
-		"origins": []any{"https://shop.example.com:8443"}, "wechat_claims": true, "access_ttl": "5m0s", "idle_ttl": "24h0m0s", "absolute_ttl": "48h0m0s",
+		"client_id": "shop", "name": "My shop", "type": "public", "first_party": true,
+		"grants": []any{"wechat_code", "password", "refresh_token"},
+		"apps":   []any{appID}, "audience": []any{audience}, "scopes": []any{"openid", "api"},
+		"default_scopes": []any{"api"},
+		"origins":        []any{"https://shop.example.com:8443"}, "wechat_claims": true, "access_ttl": "5m0s",
+		"idle_ttl": "24h0m0s", "absolute_ttl": "48h0m0s",
 	}, shown)
 	require.Len(t, o.listed("clients", "list"), 1)
 }
@@ -76,10 +83,12 @@ func TestAClientWithoutIDGetsOne(t *testing.T) {
 func TestASecretThatWasRotatedOutStopsWorkingAndADisabledClientDoesToo(t *testing.T) {
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
 	o.okWith("a good password", "users", "create", "alice")
-	old := secretIn(t, o.ok("clients", "create", "backend", "--first-party", "--grant", "password", "--audience", audience))
+	old := secretIn(t, o.ok("clients", "create", "backend", "--first-party", "--grant", "password", "--audience",
+		audience))
 	_, base := o.serves()
 	signIn := func(secret string) int {
-		return postForm(t, base+"/token", "backend", secret, "grant_type", "password", "username", "alice", "password", "a good password").status
+		return postForm(t, base+"/token", "backend", secret, "grant_type", "password", "username", "alice",
+			"password", "a good password").status
 	}
 	require.Equal(t, http.StatusOK, signIn(old))
 	fresh := secretIn(t, o.ok("clients", "rotate-secret", "backend"))
@@ -89,10 +98,12 @@ func TestASecretThatWasRotatedOutStopsWorkingAndADisabledClientDoesToo(t *testin
 
 	require.Contains(t, o.ok("clients", "disable", "backend"), "disabled backend")
 	require.Contains(t, o.refused("clients", "rotate-secret", "backend"), "backend is disabled since ")
-	require.Eventually(t, func() bool { return signIn(fresh) == http.StatusUnauthorized }, 3*clientAge, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return signIn(fresh) == http.StatusUnauthorized }, 3*clientAge,
+		100*time.Millisecond)
 	require.NotEmpty(t, o.listed("clients", "list")[0]["disabled_at"])
 	for _, command := range []string{"disable", "rotate-secret", "show"} {
 		require.Contains(t, o.refused("clients", command, "nobody"), `there is no client "nobody"`)
 	}
-	require.Contains(t, o.refused("clients", "create", "backend", "--first-party", "--grant", "password", "--audience", audience), "is taken")
+	require.Contains(t, o.refused("clients", "create", "backend", "--first-party", "--grant", "password",
+		"--audience", audience), "is taken")
 }

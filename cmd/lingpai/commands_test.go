@@ -32,7 +32,8 @@ func TestEveryCommandAnswersHelpAndExplainsWrongUse(t *testing.T) {
 	for _, cmd := range commands(newRootCommand()) {
 		args := strings.Fields(cmd.CommandPath())[1:]
 		require.Contains(t, o.ok(append(args, "--help")...), "Usage:\n  "+cmd.CommandPath(), cmd.CommandPath())
-		require.Contains(t, o.refused(append(args, "--no-such-flag")...), "unknown flag: --no-such-flag; see: "+cmd.CommandPath()+" --help")
+		require.Contains(t, o.refused(append(args, "--no-such-flag")...), "unknown flag: --no-such-flag; see: "+
+			cmd.CommandPath()+" --help")
 		right := "usage: " + cmd.CommandPath()
 		if cmd.HasSubCommands() {
 			right = "see: " + cmd.CommandPath() + " --help"
@@ -57,11 +58,13 @@ func TestServeHelpListsEveryKey(t *testing.T) {
 func TestListingsAreTablesOrJSONAndNothingElse(t *testing.T) {
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
-	for _, listing := range []string{"apps list", "clients list", "users list", "users twins", "users joins", "sessions list alice", "keys list", "migrate status"} {
+	for _, listing := range []string{"apps list", "clients list", "users list", "users twins", "users joins",
+		"sessions list alice", "keys list", "migrate status"} {
 		args := strings.Fields(listing)
 		o.listed(args...)
 		require.Equal(t, strings.ToUpper(o.ok(args...))[:1], o.ok(args...)[:1], "a table has a head")
-		require.Contains(t, o.refused(append(args, "--output", "yaml")...), `--output: "yaml" is neither table nor json`)
+		require.Contains(t, o.refused(append(args, "--output", "yaml")...),
+			`--output: "yaml" is neither table nor json`)
 	}
 }
 
@@ -92,7 +95,8 @@ func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
 	require.Len(t, rows, 4)
 	var ids []any
 	for _, row := range rows {
-		require.Equal(t, []string{"created_at", "id", "master_key", "next", "purpose", "state"}, slices.Sorted(maps.Keys(row)))
+		require.Equal(t, []string{"created_at", "id", "master_key", "next", "purpose", "state"},
+			slices.Sorted(maps.Keys(row)))
 		require.Regexp(t, `^k\d{8}-[0-9a-f]{4}$`, row["master_key"], "only the master key's id is shown")
 		ids = append(ids, row["id"])
 	}
@@ -103,11 +107,13 @@ func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
 }
 
 func TestVersionIsOneLine(t *testing.T) {
-	require.Regexp(t, `^lingpai \S+ \(signatures: `+regexp.QuoteMeta(keys.BuiltBackend())+`\)\n$`, newOperator(t).ok("version"))
+	require.Regexp(t, `^lingpai \S+ \(signatures: `+regexp.QuoteMeta(keys.BuiltBackend())+`\)\n$`,
+		newOperator(t).ok("version"))
 }
 
 func TestATableCannotBeForged(t *testing.T) {
-	require.Equal(t, []string{"a\ufffd[2Jb", "two\ufffdlines\ufffd", "令牌", ""}, cells([]string{"a\x1b[2Jb", "two\nlines\u202e", "令牌", ""}))
+	require.Equal(t, []string{"a\ufffd[2Jb", "two\ufffdlines\ufffd", "令牌", ""},
+		cells([]string{"a\x1b[2Jb", "two\nlines\u202e", "令牌", ""}))
 }
 
 func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
@@ -117,7 +123,8 @@ func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "bob")
 	for command, says := range map[string]string{
-		"users create alice": "no password was read: interrupt", "users set-claims bob": "no claims were read: interrupt", "keys import -": "lingpai: interrupt",
+		"users create alice":   "no password was read: interrupt",
+		"users set-claims bob": "no claims were read: interrupt", "keys import -": "lingpai: interrupt",
 	} {
 		reader, writer, err := os.Pipe()
 		require.NoError(t, err)

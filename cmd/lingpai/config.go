@@ -48,8 +48,8 @@ type config struct {
 	LogFormat                           string
 }
 
-// setting is one key: in the file as it is, in the environment as LINGPAI_ and the key in capitals with underscores, as a flag with
-// dashes. Its usage says what is allowed.
+// setting is one key: in the file as it is, in the environment as LINGPAI_ and the key in capitals with
+// underscores, as a flag with dashes. Its usage says what is allowed.
 type setting struct {
 	key, fallback, usage string
 	secret               bool // may be read from a file named by …_FILE; has no flag, since flags show in process lists

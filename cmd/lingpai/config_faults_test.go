@@ -9,7 +9,8 @@ import (
 )
 
 func TestAllFaultsAreToldAtOnceByKeyVariableAndWhatIsAllowed(t *testing.T) {
-	o := newOperator(t, "LINGPAI_SESSION_IDLE=4", "LINGPAI_TYPO=1", "LINGPAI_MASTER_KEY=hidden-master", "LINGPAI_DATABASE_URL=mysql://u:hidden-password@h/d")
+	o := newOperator(t, "LINGPAI_SESSION_IDLE=4", "LINGPAI_TYPO=1", "LINGPAI_MASTER_KEY=hidden-master",
+		"LINGPAI_DATABASE_URL=mysql://u:hidden-password@h/d")
 	o.write("c.yaml", "log: {level: loud}\nsession: {idel: 1h}\n")
 	message := o.refused("serve", "--config", "c.yaml", "--session-limit", "x")
 	for _, text := range []string{
@@ -33,16 +34,22 @@ func TestEveryCommandThatHasAConfigurationRefusesUnknownKeysAndVariables(t *test
 	o := newOperator(t)
 	o.write("c.yaml", "server: {adr: x}\n")
 	for _, command := range []string{
-		"serve", "migrate up", "migrate down", "migrate status", "apps list", "apps add " + appID, "apps test " + appID, "apps rotate-secret " + appID,
-		"clients list", "clients create x", "clients show x", "clients disable x", "clients rotate-secret x", "users list", "users create x",
-		"users disable x", "users enable x", "users set-password x", "sessions list x", "sessions revoke x", "keys list",
+		"serve", "migrate up", "migrate down", "migrate status", "apps list", "apps add " + appID,
+		"apps test " + appID, "apps rotate-secret " + appID,
+		"clients list", "clients create x", "clients show x", "clients disable x", "clients rotate-secret x",
+		"users list", "users create x",
+		"users disable x", "users enable x", "users set-password x", "sessions list x", "sessions revoke x",
+		"keys list",
 	} {
 		args := strings.Fields(command)
-		require.Contains(t, o.with("LINGPAI_SERVER_ADR=x").refused(args...), "LINGPAI_SERVER_ADR: there is no such key", command)
-		require.Contains(t, o.refused(append(args, "--config", "c.yaml")...), "server.adr (in c.yaml): there is no such key", command)
+		require.Contains(t, o.with("LINGPAI_SERVER_ADR=x").refused(args...),
+			"LINGPAI_SERVER_ADR: there is no such key", command)
+		require.Contains(t, o.refused(append(args, "--config", "c.yaml")...),
+			"server.adr (in c.yaml): there is no such key", command)
 	}
 	require.Contains(t, o.with("LINGPAI_SERVER_ADR=x").refused("dev"), "LINGPAI_SERVER_ADR: there is no such key")
-	require.NoDirExists(t, filepath.Join(o.folder, ".lingpai"), "nothing is made before the configuration is known to be right")
+	require.NoDirExists(t, filepath.Join(o.folder, ".lingpai"),
+		"nothing is made before the configuration is known to be right")
 }
 
 func TestAFileThatIsNoConfigurationIsToldWithoutQuotingIt(t *testing.T) {
@@ -62,7 +69,8 @@ func TestAFileThatIsNoConfigurationIsToldWithoutQuotingIt(t *testing.T) {
 		require.NotContains(t, message, "AAAA")
 	}
 	require.Contains(t, o.refused("keys", "list", "--config", "none.yaml"), "--config: cannot read none.yaml")
-	require.Contains(t, o.with("LINGPAI_CONFIG=none.yaml").refused("keys", "list"), "LINGPAI_CONFIG: cannot read none.yaml")
+	require.Contains(t, o.with("LINGPAI_CONFIG=none.yaml").refused("keys", "list"),
+		"LINGPAI_CONFIG: cannot read none.yaml")
 }
 
 func TestASecretComesFromOnePlaceAndOnlySecretsFromFiles(t *testing.T) {
@@ -70,8 +78,12 @@ func TestASecretComesFromOnePlaceAndOnlySecretsFromFiles(t *testing.T) {
 	o.write("key", aKey)
 	require.Contains(t, o.with("LINGPAI_MASTER_KEY="+aKey, "LINGPAI_MASTER_KEY_FILE=key").refused("keys", "list"),
 		"master_key (LINGPAI_MASTER_KEY): both LINGPAI_MASTER_KEY and LINGPAI_MASTER_KEY_FILE are set; unset one")
-	require.Contains(t, o.with("LINGPAI_MASTER_KEY_FILE=none").refused("keys", "list"), "LINGPAI_MASTER_KEY_FILE: open none")
-	require.Contains(t, o.with("LINGPAI_LOG_LEVEL_FILE=key").refused("keys", "list"), "LINGPAI_LOG_LEVEL_FILE is set, but only secrets are read from files")
-	require.Contains(t, o.with("LINGPAI_DATABASE_URL=sqlite:x.db?cache=shared").refused("migrate", "up"), "database.url")
-	require.Contains(t, o.with("LINGPAI_DATABASE_URL=sqlite:no/such/folder/x.db").refused("migrate", "up"), "database.url")
+	require.Contains(t, o.with("LINGPAI_MASTER_KEY_FILE=none").refused("keys", "list"),
+		"LINGPAI_MASTER_KEY_FILE: open none")
+	require.Contains(t, o.with("LINGPAI_LOG_LEVEL_FILE=key").refused("keys", "list"),
+		"LINGPAI_LOG_LEVEL_FILE is set, but only secrets are read from files")
+	require.Contains(t, o.with("LINGPAI_DATABASE_URL=sqlite:x.db?cache=shared").refused("migrate", "up"),
+		"database.url")
+	require.Contains(t, o.with("LINGPAI_DATABASE_URL=sqlite:no/such/folder/x.db").refused("migrate", "up"),
+		"database.url")
 }

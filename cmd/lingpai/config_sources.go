@@ -91,7 +91,8 @@ func unknownVariables() []error {
 	var faults []error
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "LINGPAI_") && !strings.HasPrefix(name, testVariables) && !slices.Contains(known, name) {
+		if strings.HasPrefix(name, "LINGPAI_") && !strings.HasPrefix(name, testVariables) &&
+			!slices.Contains(known, name) {
 			faults = append(faults, fmt.Errorf("%s: %w", name, errNoKey))
 		}
 	}

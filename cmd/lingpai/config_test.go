@@ -43,7 +43,8 @@ func TestDefaultsAreAllowed(t *testing.T) {
 
 func TestFlagsWinOverEnvironmentAndThatOverFile(t *testing.T) {
 	o := newOperator(t)
-	o.write("c.yaml", "session: {idle: 1h, absolute: 2h, refresh_grace: 0s}\nserver:\n  trusted_proxies: [10.0.0.1, 192.168.0.0/16]\nmaster_key: "+aKey+"\nwechat.timeout: 2s\n")
+	o.write("c.yaml", "session: {idle: 1h, absolute: 2h, refresh_grace: 0s}\nserver:\n  trusted_proxies: "+
+		"[10.0.0.1, 192.168.0.0/16]\nmaster_key: "+aKey+"\nwechat.timeout: 2s\n")
 	t.Setenv("LINGPAI_CONFIG", o.folder+"/c.yaml")
 	t.Setenv("LINGPAI_SESSION_IDLE", "3h")
 	t.Setenv("LINGPAI_SESSION_ABSOLUTE", "4h")
@@ -54,7 +55,8 @@ func TestFlagsWinOverEnvironmentAndThatOverFile(t *testing.T) {
 	require.Zero(t, c.RefreshGrace)
 	require.Equal(t, 2*time.Second, c.WechatTimeout, "a key in one piece is the key too")
 	require.Equal(t, aKey, c.MasterKey.Reveal())
-	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("192.168.0.0/16")}, c.TrustedProxies)
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("192.168.0.0/16")},
+		c.TrustedProxies)
 }
 
 func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {
@@ -65,7 +67,8 @@ func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, aKey, c.MasterKey.Reveal())
 	o.write("empty", "\n")
-	for file, says := range map[string]string{"": "name a file, or unset it", o.folder + "/empty": "there is nothing in", o.folder + "/gone": "no such file"} {
+	for file, says := range map[string]string{"": "name a file, or unset it",
+		o.folder + "/empty": "there is nothing in", o.folder + "/gone": "no such file"} {
 		t.Setenv("LINGPAI_MASTER_KEY_FILE", file)
 		_, err := parsed(t)
 		require.ErrorContains(t, err, says)
@@ -79,19 +82,24 @@ func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {
 
 func TestEachSettingSaysWhatItDoesNotTake(t *testing.T) {
 	tests := map[string][]string{
-		"server.addr":                   {"", "8080", "localhost", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", "127.0.0.1:-1"},
-		"server.issuer":                 {"login.example.com", "ftp://x", "https://x/", "https://x?a=b", "https://x#f", "https://u:p@x", "https://"},
-		"server.trusted_proxies":        {"proxy", "10.0.0.0/33", "10.0.0.1,x"},
-		"server.allow_insecure_http":    {"", "yes", "2"},
-		"database.url":                  {"", "lingpai.db", "sqlite:", "mysql://h/d", "postgres://", "postgres://h", "host=h dbname=d", "postgres://h/d?sslmode=maybe"},
-		"database.connections":          {"", "1", "1001", "many"},
-		"redis.url":                     {"h:6379", "http://h", "redis://"},
-		"redis.key_prefix":              {"", "a b", "lingpai:{tag}", strings.Repeat("x", 65)},
-		"master_key":                    {"k1", "AAAA", "k1:AAAA", aKey + "," + aKey},
-		"wechat.base_url":               {"", "api.weixin.qq.com", "http://api.weixin.qq.com", "https://example.com", "http://10.0.0.1", "ftp://127.0.0.1", "http://u:p@127.0.0.1", "http://127.0.0.1?x"},
-		"wechat.timeout":                {"", "3", "99ms", "11s", "-1s"},
-		"wechat.session_key_life":       {"", "72", "59s", "721h"},
-		"qq.base_url":                   {"", "api.q.qq.com", "http://api.q.qq.com", "https://api.weixin.qq.com", "http://10.0.0.1", "http://u:p@127.0.0.1"},
+		"server.addr": {"", "8080", "localhost", "127.0.0.1:", "127.0.0.1:http",
+			"127.0.0.1:65536", "127.0.0.1:-1"},
+		"server.issuer": {"login.example.com", "ftp://x", "https://x/", "https://x?a=b",
+			"https://x#f", "https://u:p@x", "https://"},
+		"server.trusted_proxies":     {"proxy", "10.0.0.0/33", "10.0.0.1,x"},
+		"server.allow_insecure_http": {"", "yes", "2"},
+		"database.url": {"", "lingpai.db", "sqlite:", "mysql://h/d", "postgres://", "postgres://h",
+			"host=h dbname=d", "postgres://h/d?sslmode=maybe"},
+		"database.connections": {"", "1", "1001", "many"},
+		"redis.url":            {"h:6379", "http://h", "redis://"},
+		"redis.key_prefix":     {"", "a b", "lingpai:{tag}", strings.Repeat("x", 65)},
+		"master_key":           {"k1", "AAAA", "k1:AAAA", aKey + "," + aKey},
+		"wechat.base_url": {"", "api.weixin.qq.com", "http://api.weixin.qq.com",
+			"https://example.com", "http://10.0.0.1", "ftp://127.0.0.1", "http://u:p@127.0.0.1", "http://127.0.0.1?x"},
+		"wechat.timeout":          {"", "3", "99ms", "11s", "-1s"},
+		"wechat.session_key_life": {"", "72", "59s", "721h"},
+		"qq.base_url": {"", "api.q.qq.com", "http://api.q.qq.com", "https://api.weixin.qq.com",
+			"http://10.0.0.1", "http://u:p@127.0.0.1"},
 		"account.deletion_grace":        {"", "59s", "2161h"},
 		"account.address_registrations": {"", "0", "1000001"},
 		"account.registrations":         {"", "0", "1000001"},
@@ -141,7 +149,8 @@ func TestIssuerIsHTTPSUnlessNobodyElseCanListen(t *testing.T) {
 		{"", false, false, false},
 	} {
 		require.Equal(t, test.allowed, checkIssuer(config{Issuer: test.issuer}) == nil, test.issuer)
-		require.Equal(t, test.allowedInsecure, checkIssuer(config{Issuer: test.issuer, AllowInsecureHTTP: true}) == nil, test.issuer)
+		require.Equal(t, test.allowedInsecure,
+			checkIssuer(config{Issuer: test.issuer, AllowInsecureHTTP: true}) == nil, test.issuer)
 		require.Equal(t, test.everybodyListens, config{Issuer: test.issuer}.insecure(), test.issuer)
 	}
 }

@@ -37,7 +37,8 @@ All LINGPAI_… variables of "lingpai serve --help" count here too, within these
 			return runDev(cmd.Context(), cmd, o)
 		},
 	}
-	cmd.Flags().StringVar(&o.addr, "addr", "127.0.0.1:8080", "loopback host:port to listen on; when not given, the next free port is taken")
+	cmd.Flags().StringVar(&o.addr, "addr", "127.0.0.1:8080",
+		"loopback host:port to listen on; when not given, the next free port is taken")
 	cmd.Flags().StringVar(&o.data, "data", ".lingpai", "folder for the database, the master key and the seeded secrets")
 	cmd.Flags().StringVar(&o.output, "output", "text", "text, or json: one line when ready, for scripts")
 	return cmd
@@ -126,7 +127,8 @@ func devConfig(cmd *cobra.Command, o devOptions) (config, error) {
 		demands: []demand{
 			{"server.addr", func(c config) error {
 				if host, _, _ := net.SplitHostPort(c.Addr); !loopback(host) {
-					return fmt.Errorf("lingpai dev listens on loopback only, not on %q, since its secrets are for this machine; use lingpai serve", c.Addr)
+					return fmt.Errorf("lingpai dev listens on loopback only, not on %q, since its secrets "+
+						"are for this machine; use lingpai serve", c.Addr)
 				}
 				return nil
 			}},

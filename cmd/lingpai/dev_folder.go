@@ -17,8 +17,8 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// seeds are the secrets of a dev folder. They are kept beside the database in a file that only its owner reads, so that a second start
-// prints the same; they open nothing but this folder's database.
+// seeds are the secrets of a dev folder. They are kept beside the database in a file that only its owner
+// reads, so that a second start prints the same; they open nothing but this folder's database.
 type seeds struct {
 	AppID        string `json:"appid"`
 	AppSecret    string `json:"app_secret"`
@@ -32,7 +32,8 @@ func openFolder(folder string, c *config) (seeds, error) {
 		return seeds{}, fmt.Errorf("--data: %w", err)
 	}
 	if c.MasterKey == "" {
-		text, err := readOrMake(filepath.Join(folder, "master.key"), func() (string, error) { return keys.NewMasterKey(time.Now()) })
+		text, err := readOrMake(filepath.Join(folder, "master.key"),
+			func() (string, error) { return keys.NewMasterKey(time.Now()) })
 		if err != nil {
 			return seeds{}, fmt.Errorf("--data: %w", err)
 		}

@@ -31,7 +31,8 @@ type devReady struct {
 }
 
 func printDev(w io.Writer, output string, c config, s seeds, d demo) error {
-	ready := devReady{Issuer: c.Issuer, TokenEndpoint: c.Issuer + "/token", JWKSURI: c.Issuer + "/.well-known/jwks.json"}
+	ready := devReady{Issuer: c.Issuer, TokenEndpoint: c.Issuer + "/token",
+		JWKSURI: c.Issuer + "/.well-known/jwks.json"}
 	ready.MiniProgram.ClientID, ready.MiniProgram.AppID = devMiniProgram, s.AppID
 	ready.Confidential.ClientID, ready.Confidential.ClientSecret = devConfidential, s.ClientSecret
 	ready.User.Username, ready.User.Password = devUsername, s.Password
@@ -41,7 +42,8 @@ func printDev(w io.Writer, output string, c config, s seeds, d demo) error {
 	}
 	// Not by text/template: it calls methods by name, for which the linker keeps every method of everything.
 	_, err := strings.NewReplacer(
-		"{issuer}", ready.Issuer, "{token_endpoint}", ready.TokenEndpoint, "{jwks_uri}", ready.JWKSURI, "{database}", c.databaseName(),
+		"{issuer}", ready.Issuer, "{token_endpoint}", ready.TokenEndpoint, "{jwks_uri}", ready.JWKSURI,
+		"{database}", c.databaseName(),
 		"{header}", indented(d.header), "{claims}", indented(d.claims), "{refresh_token}", d.RefreshToken,
 		"{simulator}", ready.Simulator.URL, "{appid}", s.AppID, "{mini_program}", devMiniProgram,
 		"{client}", devConfidential+":"+s.ClientSecret, "{username}", devUsername, "{password}", s.Password,

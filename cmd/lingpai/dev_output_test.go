@@ -51,7 +51,8 @@ func TestDevShowsTheTokenThatItFetchedAndSaysThatItIsForDevelopment(t *testing.T
 	for !strings.Contains(printed.String(), "Stop with Ctrl-C") {
 		printed.WriteString(p.line())
 	}
-	for _, text := range []string{"DEVELOPMENT", `"typ": "at+jwt"`, `"alg": "RS256"`, `"client_id": "dev-mini-program"`, `"https://api.example.com"`} {
+	for _, text := range []string{"DEVELOPMENT", `"typ": "at+jwt"`, `"alg": "RS256"`,
+		`"client_id": "dev-mini-program"`, `"https://api.example.com"`} {
 		require.Contains(t, printed.String(), text)
 	}
 }

@@ -29,6 +29,7 @@ func startSimulator(ctx context.Context, c config, seeds seeds, cmd *cobra.Comma
 
 // registerApp tells a simulator that is not ours of the seeded app.
 func registerApp(ctx context.Context, simulator string, s seeds) error {
-	_, err := post(ctx, simulator+"/_sim/apps", "application/json", fmt.Sprintf(`{"appid":%q,"secret":%q}`, s.AppID, s.AppSecret))
+	_, err := post(ctx, simulator+"/_sim/apps", "application/json", fmt.Sprintf(`{"appid":%q,"secret":%q}`,
+		s.AppID, s.AppSecret))
 	return err
 }

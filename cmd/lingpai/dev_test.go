@@ -42,7 +42,8 @@ func (d development) code() string {
 
 func (d development) refresh(token string) reply {
 	d.t.Helper()
-	return postForm(d.t, d.TokenEndpoint, d.MiniProgram.ClientID, "", "grant_type", "refresh_token", "refresh_token", token)
+	return postForm(d.t, d.TokenEndpoint, d.MiniProgram.ClientID, "", "grant_type", "refresh_token",
+		"refresh_token", token)
 }
 
 // backend asks as the confidential client.
@@ -72,9 +73,11 @@ func TestDevSaysInOneLineOfJSONWhatScriptsNeedAndStaysUp(t *testing.T) {
 	line := p.line()
 	var members map[string]any
 	require.NoError(t, json.Unmarshal([]byte(line), &members))
-	require.Equal(t, []string{"confidential", "issuer", "jwks_uri", "mini_program", "simulator", "token_endpoint", "user"}, slices.Sorted(maps.Keys(members)))
+	require.Equal(t, []string{"confidential", "issuer", "jwks_uri", "mini_program", "simulator", "token_endpoint",
+		"user"}, slices.Sorted(maps.Keys(members)))
 	for name, want := range map[string][]string{
-		"mini_program": {"appid", "client_id"}, "confidential": {"client_id", "client_secret"}, "user": {"password", "username"}, "simulator": {"url"},
+		"mini_program": {"appid", "client_id"}, "confidential": {"client_id", "client_secret"},
+		"user": {"password", "username"}, "simulator": {"url"},
 	} {
 		inner := members[name].(map[string]any)
 		require.Equal(t, want, slices.Sorted(maps.Keys(inner)))
@@ -92,7 +95,8 @@ func TestDevSaysInOneLineOfJSONWhatScriptsNeedAndStaysUp(t *testing.T) {
 	require.Equal(t, http.StatusOK, d.signIn().status)
 	ready := get(t, d.Issuer+"/readyz")
 	require.Equal(t, http.StatusOK, ready.status)
-	require.Contains(t, ready.members["checks"], map[string]any{"name": "wechat", "ok": true, "note": "a simulator, not WeChat"})
+	require.Contains(t, ready.members["checks"], map[string]any{"name": "wechat", "ok": true,
+		"note": "a simulator, not WeChat"})
 	require.NoError(t, p.stop())
 	require.Empty(t, p.rest(), "one line is all")
 	require.Empty(t, p.stderr.String())
@@ -102,7 +106,8 @@ func TestDevsConfidentialClientHasEveryGrantAndTheSameApp(t *testing.T) {
 	d := newOperator(t).develop("data")
 	signedIn := d.backend("grant_type", "wechat_code", "code", d.code())
 	require.Equal(t, http.StatusOK, signedIn.status, signedIn.members)
-	require.Equal(t, http.StatusOK, d.backend("grant_type", "refresh_token", "refresh_token", signedIn.text("refresh_token")).status)
+	require.Equal(t, http.StatusOK, d.backend("grant_type", "refresh_token", "refresh_token",
+		signedIn.text("refresh_token")).status)
 	require.Equal(t, http.StatusOK, d.passwordGrant().status)
 }
 
@@ -111,14 +116,16 @@ func TestDevHonoursTheUsualVariables(t *testing.T) {
 	require.NoError(t, err)
 	addr := listener.Addr().String()
 	listener.Close()
-	o := newOperator(t, "LINGPAI_TOKEN_ACCESS_TTL=2m", "LINGPAI_SESSION_REFRESH_GRACE=0s", "LINGPAI_DATABASE_URL=sqlite:elsewhere.db", "LINGPAI_SERVER_ADDR="+addr)
+	o := newOperator(t, "LINGPAI_TOKEN_ACCESS_TTL=2m", "LINGPAI_SESSION_REFRESH_GRACE=0s",
+		"LINGPAI_DATABASE_URL=sqlite:elsewhere.db", "LINGPAI_SERVER_ADDR="+addr)
 	d := development{process: o.start("dev", "--data", "data", "--output", "json")}
 	require.NoError(t, json.Unmarshal([]byte(d.line()), &d.devReady))
 	require.Equal(t, "http://"+addr, d.Issuer)
 	signedIn := d.signIn()
 	require.EqualValues(t, 120, signedIn.members["expires_in"])
 	require.Equal(t, http.StatusOK, d.refresh(signedIn.text("refresh_token")).status)
-	require.Equal(t, "invalid_grant", d.refresh(signedIn.text("refresh_token")).text("error"), "without a window a repeat is theft")
+	require.Equal(t, "invalid_grant", d.refresh(signedIn.text("refresh_token")).text("error"),
+		"without a window a repeat is theft")
 	require.FileExists(t, filepath.Join(o.folder, "elsewhere.db"))
 	require.NoFileExists(t, filepath.Join(o.folder, "data", "lingpai.db"))
 }
@@ -144,8 +151,10 @@ func TestDevStaysOnThisMachine(t *testing.T) {
 		require.Contains(t, o.refused("dev", "--addr", addr), "on loopback only", addr)
 		require.Contains(t, o.with("LINGPAI_SERVER_ADDR="+addr).refused("dev"), "on loopback only", addr)
 	}
-	require.Contains(t, o.refused("dev", "--addr", "8080"), `server.addr (LINGPAI_SERVER_ADDR): "8080" from --addr: not host:port`)
-	require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL=https://api.weixin.qq.com").refused("dev"), "does not talk to WeChat")
+	require.Contains(t, o.refused("dev", "--addr", "8080"),
+		`server.addr (LINGPAI_SERVER_ADDR): "8080" from --addr: not host:port`)
+	require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL=https://api.weixin.qq.com").refused("dev"),
+		"does not talk to WeChat")
 	require.Contains(t, o.with("LINGPAI_SERVER_ISSUER=https://login.example.com").refused("dev"), "is not on loopback")
 	require.Contains(t, o.refused("dev", "--output", "yaml"), "--output")
 	require.NoDirExists(t, filepath.Join(o.folder, ".lingpai"), "a refusal leaves nothing")
@@ -162,5 +171,6 @@ func TestDevUsesASimulatorThatIsRunningAlready(t *testing.T) {
 		require.NoError(t, d.stop())
 	}
 	require.NoError(t, p.stop())
-	require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL="+base).refused("dev", "--addr", "127.0.0.1:0", "--data", "data"), base+"/_sim/apps")
+	require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL="+base).refused("dev", "--addr", "127.0.0.1:0", "--data",
+		"data"), base+"/_sim/apps")
 }

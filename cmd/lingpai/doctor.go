@@ -49,7 +49,8 @@ type doctor struct {
 }
 
 func newDoctor(cmd *cobra.Command) *doctor {
-	c, err := loadConfig(cmd, terms{demands: []demand{{"server.issuer", checkIssuer}, {"master_key", requireMasterKey}}})
+	c, err := loadConfig(cmd, terms{demands: []demand{{"server.issuer", checkIssuer},
+		{"master_key", requireMasterKey}}})
 	return &doctor{config: c, faults: configFaults(err), report: newReport(cmd, c)}
 }
 
@@ -79,7 +80,8 @@ func (d *doctor) checks() []check {
 		{"keys", []string{"master_key"}, needsMigrated, d.checkKeys},
 		{"wechat", []string{"wechat.base_url"}, needsNothing, d.checkWechat},
 		{"clock", nil, needsNothing, d.checkClock},
-		{"apps", []string{"master_key", "wechat.base_url", "wechat.timeout", "qq.base_url"}, needsMigrated, d.checkApps},
+		{"apps", []string{"master_key", "wechat.base_url", "wechat.timeout", "qq.base_url"}, needsMigrated,
+			d.checkApps},
 		{"clients", nil, needsMigrated, d.checkClients},
 	}
 }
@@ -133,7 +135,8 @@ func (d *doctor) close(ctx context.Context) {
 
 var errNoAnswer = errors.New("no answer within " + answerTime.String())
 
-// within gives a question its time. It waits no longer even for what does not look at its context, such as a driver that connects.
+// within gives a question its time. It waits no longer even for what does not look at its context, such as a
+// driver that connects.
 func within[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, errNoAnswer)
 	defer cancel()

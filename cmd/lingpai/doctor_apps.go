@@ -41,14 +41,18 @@ func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 	switch {
 	case errors.Is(err, keys.ErrUnknownMasterKey), errors.Is(err, keys.ErrSealBroken):
 		d.report.fault(listed.ID+": master_key does not open its AppSecret",
-			"add the master key that sealed it to master_key (LINGPAI_MASTER_KEY) behind the first, or take the AppSecret from the platform's console and "+rotate)
+			"add the master key that sealed it to master_key (LINGPAI_MASTER_KEY) behind the first, or "+
+				"take the AppSecret from the platform's console and "+rotate)
 	case errors.Is(err, identity.ErrUnusable):
 		d.report.fault(listed.ID+": its AppSecret is a real one, which is not sent to a simulator",
-			fmt.Sprintf("unset %s.base_url (LINGPAI_%s_BASE_URL)", listed.Platform, strings.ToUpper(listed.Platform))+", or take a secret that begins with "+wechattest.SecretPrefix+" and "+rotate)
+			fmt.Sprintf("unset %s.base_url (LINGPAI_%s_BASE_URL)", listed.Platform,
+				strings.ToUpper(listed.Platform))+", or take a secret that begins with "+wechattest.SecretPrefix+
+				" and "+rotate)
 	case err != nil:
 		d.report.fault(listed.ID+": cannot be read: "+d.report.words(err), checkDatabaseURL)
 	case !d.config.simulates(app.Platform) && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
-		d.report.fault(app.ID+": its AppSecret is a simulator's, which its platform does not know", "take the AppSecret from the platform's console and "+rotate)
+		d.report.fault(app.ID+": its AppSecret is a simulator's, which its platform does not know",
+			"take the AppSecret from the platform's console and "+rotate)
 	case app.Platform == identity.PlatformWechat && !d.wechat.answers:
 		d.report.skipped(app.ID + ": its AppSecret opens; not tried, since " + d.whoAnswers() + " cannot be reached")
 	default:
@@ -63,7 +67,8 @@ func (d *doctor) tryApp(ctx context.Context, app identity.App) {
 	c.WechatTimeout = min(c.WechatTimeout, answerTime)
 	platforms, err := openPlatforms(c, slog.New(slog.NewJSONHandler(&log, nil)))
 	if err != nil {
-		d.report.fault(app.ID+": "+err.Error(), "check wechat.base_url (LINGPAI_WECHAT_BASE_URL) and qq.base_url (LINGPAI_QQ_BASE_URL)")
+		d.report.fault(app.ID+": "+err.Error(),
+			"check wechat.base_url (LINGPAI_WECHAT_BASE_URL) and qq.base_url (LINGPAI_QQ_BASE_URL)")
 		return
 	}
 	defer platforms.close()
@@ -88,10 +93,12 @@ func (d *doctor) judgeApp(id, title, who string, err error, logged refusalLog) {
 	case errors.Is(err, wechat.ErrMisconfigured):
 		d.report.fault(refusedApp(id, title, failed.Errcode, logged.Address))
 	case errors.Is(err, wechat.ErrThrottled):
-		d.report.warning(fmt.Sprintf("%s: not known, since the app's calls are used up for now (errcode %d)", id, failed.Errcode),
+		d.report.warning(fmt.Sprintf("%s: not known, since the app's calls are used up for now (errcode %d)",
+			id, failed.Errcode),
 			fmt.Sprintf("wait %s and try: lingpai apps test %s", short(failed.RetryAfter), id))
 	default:
-		d.report.fault(id+": "+who+" gives no answer that can be used: "+orDash(logged.Reason), "try again with: lingpai apps test "+id)
+		d.report.fault(id+": "+who+" gives no answer that can be used: "+orDash(logged.Reason),
+			"try again with: lingpai apps test "+id)
 	}
 }
 
@@ -100,9 +107,11 @@ func refusedApp(id, title string, errcode int, address string) (found, advice st
 	found = fmt.Sprintf("%s: %s refuses the app (errcode %d)", id, title, errcode)
 	switch errcode {
 	case 40125:
-		return fmt.Sprintf("%s: the AppSecret is wrong (errcode %d)", id, errcode), "take it from the mini-program's console and give it with: lingpai apps rotate-secret " + id
+		return fmt.Sprintf("%s: the AppSecret is wrong (errcode %d)", id, errcode),
+			"take it from the mini-program's console and give it with: lingpai apps rotate-secret " + id
 	case 40164:
-		return fmt.Sprintf("%s: calls from this machine's address %s are not allowed (errcode %d)", id, address, errcode),
+		return fmt.Sprintf("%s: calls from this machine's address %s are not allowed (errcode %d)", id,
+				address, errcode),
 			"add " + address + " to the IP allow-list (IP白名单) in the mini-program's console"
 	}
 	return found, remedy(errcode)

@@ -21,7 +21,8 @@ func (d *doctor) checkClients(ctx context.Context) {
 	}
 	clients = slices.DeleteFunc(clients, identity.Client.Disabled)
 	if len(clients) == 0 {
-		d.report.warning("none that is enabled: nobody can ask for tokens", "make one; examples are in: lingpai clients create --help")
+		d.report.warning("none that is enabled: nobody can ask for tokens",
+			"make one; examples are in: lingpai clients create --help")
 		return
 	}
 	before := len(d.report.findings)
@@ -38,7 +39,8 @@ func (d *doctor) checkClients(ctx context.Context) {
 
 // instead is how a record is changed that cannot be.
 func instead(id string) string {
-	return "make another client with lingpai clients create --help, let the program use that one, and then: lingpai clients disable " + id
+	return "make another client with lingpai clients create --help, let the program use that one, and " +
+		"then: lingpai clients disable " + id
 }
 
 func (d *doctor) checkClient(client identity.Client, apps []identity.App) {
@@ -50,17 +52,22 @@ func (d *doctor) checkClient(client identity.Client, apps []identity.App) {
 		d.report.fault(client.ID+": "+found, advice)
 	}
 	if client.Confidential && len(client.SecretHash) == 0 {
-		d.report.fault(client.ID+": it is confidential and has no secret, so it cannot prove who it is", "lingpai clients rotate-secret "+client.ID)
+		d.report.fault(client.ID+": it is confidential and has no secret, so it cannot prove who it is",
+			"lingpai clients rotate-secret "+client.ID)
 	}
 	if !client.Confidential && client.Allows(grants.Password) {
-		d.report.warning(client.ID+": it is public and may use passwords, so any program can try passwords in its name", instead(client.ID))
+		d.report.warning(client.ID+": it is public and may use passwords, so any program can try passwords "+
+			"in its name", instead(client.ID))
 	}
 	if most := d.config.longestAccess(); client.AccessTTL > most && !d.faulty("keys.retire") {
-		d.report.warning(fmt.Sprintf("%s: its access tokens live %s and not %s, since keys are published for keys.retire=%s after they signed", client.ID,
-			short(most), short(client.AccessTTL), short(d.config.KeyRetire)), fmt.Sprintf("set keys.retire to %s or more", short(client.AccessTTL+noticed)))
+		d.report.warning(fmt.Sprintf("%s: its access tokens live %s and not %s, since keys are published "+
+			"for keys.retire=%s after they signed", client.ID,
+			short(most), short(client.AccessTTL), short(d.config.KeyRetire)),
+			fmt.Sprintf("set keys.retire to %s or more", short(client.AccessTTL+noticed)))
 	}
 	if longer := d.longerLives(client); len(longer) > 0 {
-		d.report.warning(client.ID+": its own record gives longer lives than the server's settings: "+strings.Join(longer, ", "),
+		d.report.warning(client.ID+": its own record gives longer lives than the server's settings: "+
+			strings.Join(longer, ", "),
 			"nothing, if that is meant; else "+instead(client.ID))
 	}
 }
@@ -100,8 +107,12 @@ func (d *doctor) checkSharedApps(clients []identity.Client, apps []identity.App)
 			differ = differ || !sameRights(first, client)
 		}
 		if differ {
-			d.report.warning(fmt.Sprintf("%s: public clients of app %s with different grants, scopes, audiences, lives or claims; whoever has a code of the app can use any of them",
-				strings.Join(ids, ", "), app.ID), "compare them with lingpai clients show, and disable those that are not needed: lingpai clients disable "+ids[len(ids)-1])
+			d.report.warning(fmt.Sprintf(
+				"%s: public clients of app %s with different grants, scopes, audiences, lives or claims; "+
+					"whoever has a code of the app can use any of them",
+				strings.Join(ids, ", "), app.ID),
+				"compare them with lingpai clients show, and disable those that are not needed: lingpai "+
+					"clients disable "+ids[len(ids)-1])
 		}
 	}
 }

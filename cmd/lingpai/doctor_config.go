@@ -20,7 +20,8 @@ func configFaults(err error) []error {
 	return []error{err}
 }
 
-// unreadable says whether the file could not be read: what the settings are is not known then, and the defaults are of no interest.
+// unreadable says whether the file could not be read: what the settings are is not known then, and the
+// defaults are of no interest.
 func (d *doctor) unreadable() bool {
 	return slices.ContainsFunc(d.faults, func(fault error) bool {
 		return strings.HasPrefix(fault.Error(), "--config: ") || strings.HasPrefix(fault.Error(), "LINGPAI_CONFIG: ")
@@ -49,8 +50,10 @@ func (d *doctor) checkExposure() {
 			"for anything but development set server.issuer (LINGPAI_SERVER_ISSUER) to an https URL")
 	}
 	if strings.HasPrefix(c.Issuer, "https:") && len(c.TrustedProxies) == 0 && !d.faulty("server.trusted_proxies") {
-		d.report.warning("server.trusted_proxies is empty: all callers behind the proxy that terminates TLS count as one address, and share one limit on passwords",
-			"set server.trusted_proxies (LINGPAI_SERVER_TRUSTED_PROXIES) to the proxy's address, such as 127.0.0.1, and let the proxy set X-Forwarded-For")
+		d.report.warning("server.trusted_proxies is empty: all callers behind the proxy that terminates "+
+			"TLS count as one address, and share one limit on passwords",
+			"set server.trusted_proxies (LINGPAI_SERVER_TRUSTED_PROXIES) to the proxy's address, such as "+
+				"127.0.0.1, and let the proxy set X-Forwarded-For")
 	}
 }
 
@@ -58,11 +61,13 @@ func (d *doctor) checkExposure() {
 func (d *doctor) checkLives() {
 	c := d.config
 	if !d.faulty("session.idle") && !d.faulty("session.absolute") && c.SessionIdle > c.SessionAbsolute {
-		d.report.warning(fmt.Sprintf("session.idle (%s) is longer than session.absolute (%s), so it never counts", short(c.SessionIdle), short(c.SessionAbsolute)),
+		d.report.warning(fmt.Sprintf("session.idle (%s) is longer than session.absolute (%s), so it never counts",
+			short(c.SessionIdle), short(c.SessionAbsolute)),
 			"set session.idle (LINGPAI_SESSION_IDLE) to less than session.absolute (LINGPAI_SESSION_ABSOLUTE)")
 	}
 	if !d.faulty("session.refresh_grace") && c.RefreshGrace == 0 {
-		d.report.ok("note: session.refresh_grace is 0s, so an app that refreshes twice at once, or again after a lost answer, must send an Idempotency-Key or is signed out")
+		d.report.ok("note: session.refresh_grace is 0s, so an app that refreshes twice at once, or again " +
+			"after a lost answer, must send an Idempotency-Key or is signed out")
 	}
 }
 
@@ -70,7 +75,8 @@ func (d *doctor) checkLives() {
 func configAdvice(fault error) (found, advice string) {
 	if errors.Is(fault, errNoKey) {
 		name, _, _ := strings.Cut(fault.Error(), ": ")
-		return name + ": there is no such setting", "correct or remove it; all settings are listed by: lingpai serve --help"
+		return name + ": there is no such setting",
+			"correct or remove it; all settings are listed by: lingpai serve --help"
 	}
 	found, allowed, ok := strings.Cut(fault.Error(), "; allowed: ")
 	if !ok {

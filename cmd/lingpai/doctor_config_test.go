@@ -9,9 +9,11 @@ import (
 
 func TestDoctorTellsAllFaultsOfTheConfigurationAndGoesOn(t *testing.T) {
 	o, _ := healthy(t)
-	findings := o.with("LINGPAI_SERVER_ISSUER=http://login.example.com", "LINGPAI_TYPO=1", "LINGPAI_MASTER_KEY=hidden-master",
+	findings := o.with("LINGPAI_SERVER_ISSUER=http://login.example.com", "LINGPAI_TYPO=1",
+		"LINGPAI_MASTER_KEY=hidden-master",
 		"LINGPAI_REDIS_URL=hidden-redis").examined("--session-idle", "3", "--log-level", "loud")
-	requireFinding(t, findings, "configuration", statusFault, "must be https", "set server.issuer (LINGPAI_SERVER_ISSUER); allowed: ")
+	requireFinding(t, findings, "configuration", statusFault, "must be https",
+		"set server.issuer (LINGPAI_SERVER_ISSUER); allowed: ")
 	requireFinding(t, findings, "configuration", statusFault, "LINGPAI_TYPO", "lingpai serve --help")
 	requireFinding(t, findings, "configuration", statusFault, "master_key (", "lingpai keys new-master-key")
 	requireFinding(t, findings, "configuration", statusFault, "redis.url (", "set redis.url (LINGPAI_REDIS_URL)")
@@ -32,13 +34,20 @@ func TestDoctorTellsAllFaultsOfTheConfigurationAndGoesOn(t *testing.T) {
 
 func TestDoctorWarnsOfSettingsThatAreAllowedAndOdd(t *testing.T) {
 	o, _ := healthy(t)
-	o = o.with("LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_SESSION_IDLE=48h", "LINGPAI_SESSION_ABSOLUTE=24h", "LINGPAI_SESSION_REFRESH_GRACE=0s")
+	o = o.with("LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_SESSION_IDLE=48h",
+		"LINGPAI_SESSION_ABSOLUTE=24h", "LINGPAI_SESSION_REFRESH_GRACE=0s")
 	findings := o.examined()
-	requireFinding(t, findings, "configuration", statusWarning, "server.trusted_proxies is empty", "LINGPAI_SERVER_TRUSTED_PROXIES")
-	requireFinding(t, findings, "configuration", statusWarning, "session.idle (48h) is longer than session.absolute (24h)", "LINGPAI_SESSION_IDLE")
+	requireFinding(t, findings, "configuration", statusWarning, "server.trusted_proxies is empty",
+		"LINGPAI_SERVER_TRUSTED_PROXIES")
+	requireFinding(t, findings, "configuration", statusWarning,
+		"session.idle (48h) is longer than session.absolute (24h)", "LINGPAI_SESSION_IDLE")
 	requireFinding(t, findings, "configuration", statusOK, "session.refresh_grace is 0s", "")
 	requireFinding(t, findings, "wechat", statusWarning, "it is a simulator", "unset wechat.base_url")
-	requireFinding(t, o.with("LINGPAI_TYPO=1").examined(), "configuration", statusWarning, "server.trusted_proxies is empty", "") // a fault hides no warning
-	insecure := o.with("LINGPAI_SERVER_ISSUER=http://192.168.1.20:8080", "LINGPAI_SERVER_ALLOW_INSECURE_HTTP=true").examined()
-	requireFinding(t, insecure, "configuration", statusWarning, "everybody on this network can read tokens", "https URL")
+	// a fault hides no warning
+	requireFinding(t, o.with("LINGPAI_TYPO=1").examined(), "configuration", statusWarning,
+		"server.trusted_proxies is empty", "")
+	insecure := o.with("LINGPAI_SERVER_ISSUER=http://192.168.1.20:8080",
+		"LINGPAI_SERVER_ALLOW_INSECURE_HTTP=true").examined()
+	requireFinding(t, insecure, "configuration", statusWarning, "everybody on this network can read tokens",
+		"https URL")
 }

@@ -18,7 +18,8 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	file := d.config.databaseFile()
 	info, err := os.Stat(file)
 	if file != "" && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) { // opening would make one
-		d.report.fault("there is no database at "+file, checkDatabaseURL+", or make a database with: lingpai migrate up")
+		d.report.fault("there is no database at "+file,
+			checkDatabaseURL+", or make a database with: lingpai migrate up")
 		return
 	}
 	c := d.config
@@ -38,7 +39,8 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	}
 	d.report.ok(fmt.Sprintf("SQLite in %s (%s) answers", file, size(info.Size())))
 	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o007 != 0 { // Windows has no such bits
-		d.report.warning(fmt.Sprintf("every user of this machine can read or write %s (mode %04o)", file, mode), "chmod o-rwx "+file)
+		d.report.warning(fmt.Sprintf("every user of this machine can read or write %s (mode %04o)", file, mode),
+			"chmod o-rwx "+file)
 	}
 }
 
@@ -46,7 +48,8 @@ func databaseAdvice(file string) string {
 	if file != "" {
 		return checkDatabaseURL + ", and that the user who runs this may read and write the file and its folder"
 	}
-	return checkDatabaseURL + ": that the server runs, that the database is there, that this machine may connect, and that user, password and sslmode are right"
+	return checkDatabaseURL + ": that the server runs, that the database is there, that this machine may " +
+		"connect, and that user, password and sslmode are right"
 }
 
 func (d *doctor) checkMigrations(ctx context.Context) {

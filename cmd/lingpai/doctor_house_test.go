@@ -23,7 +23,8 @@ func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
 	for _, check := range []string{"migrations", "keys", "apps", "clients"} {
 		require.Contains(t, findings, finding{check, statusSkipped, "not checked, since the database is not open", ""})
 	}
-	requireFinding(t, findings, "wechat", statusFault, "https://api.weixin.qq.com cannot be reached: proxyconnect tcp", "curl -I https://api.weixin.qq.com")
+	requireFinding(t, findings, "wechat", statusFault,
+		"https://api.weixin.qq.com cannot be reached: proxyconnect tcp", "curl -I https://api.weixin.qq.com")
 	requireFinding(t, findings, "clock", statusSkipped, "no other clock within reach", "")
 	require.NoFileExists(t, filepath.Join(o.folder, "lingpai.db"))
 	o.write("lingpai.db", "")
@@ -45,7 +46,8 @@ func TestDoctorMissesMigrations(t *testing.T) {
 	f := found(t, findings, "it is at version ")
 	require.Equal(t, finding{"migrations", statusFault, f.Found, "lingpai migrate up"}, f)
 	for _, check := range []string{"keys", "apps", "clients"} {
-		require.Contains(t, findings, finding{check, statusSkipped, "not checked, since the database does not have the shape that is needed", ""})
+		require.Contains(t, findings, finding{check, statusSkipped,
+			"not checked, since the database does not have the shape that is needed", ""})
 	}
 }
 
@@ -55,14 +57,17 @@ func TestDoctorSeesWhoMayReadTheDatabase(t *testing.T) {
 	}
 	o, _ := healthy(t)
 	require.NoError(t, os.Chmod(filepath.Join(o.folder, "lingpai.db"), 0o644))
-	requireFinding(t, o.examined(), "database", statusWarning, "every user of this machine can read or write lingpai.db (mode 0644)", "chmod o-rwx lingpai.db")
+	requireFinding(t, o.examined(), "database", statusWarning,
+		"every user of this machine can read or write lingpai.db (mode 0644)", "chmod o-rwx lingpai.db")
 }
 
 func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 	o, _ := healthy(t)
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
-	requireFinding(t, findings, "keys", statusFault, "which is not in master_key (LINGPAI_MASTER_KEY)", "add its entry behind the first")
-	requireFinding(t, findings, "apps", statusFault, appID+": master_key does not open its AppSecret", "lingpai apps rotate-secret "+appID)
+	requireFinding(t, findings, "keys", statusFault, "which is not in master_key (LINGPAI_MASTER_KEY)",
+		"add its entry behind the first")
+	requireFinding(t, findings, "apps", statusFault, appID+": master_key does not open its AppSecret",
+		"lingpai apps rotate-secret "+appID)
 
 	id := o.listed("keys", "list")[0]["master_key"].(string)
 	_, other, _ := strings.Cut(aKey, ":")
@@ -70,7 +75,8 @@ func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 	requireFinding(t, findings, "keys", statusFault, "does not open the", "not another key of the same id")
 
 	findings = o.with("LINGPAI_MASTER_KEY=").examined()
-	requireFinding(t, findings, "configuration", statusFault, "master_key (LINGPAI_MASTER_KEY): it is required", "lingpai keys new-master-key")
+	requireFinding(t, findings, "configuration", statusFault, "master_key (LINGPAI_MASTER_KEY): it is required",
+		"lingpai keys new-master-key")
 	for _, check := range []string{"keys", "apps"} {
 		require.Contains(t, findings, finding{check, statusSkipped, "not checked, since master_key is not right", ""})
 	}
@@ -85,7 +91,8 @@ func TestDoctorTriesRedis(t *testing.T) {
 	o = o.with("LINGPAI_REDIS_URL=" + server.URL())
 	requireFinding(t, o.examined(), "redis", statusOK, "keeps and gives back; a command takes", "")
 	full := servers.RestartableRedis(t, "--maxmemory", "1", "--maxmemory-policy", "noeviction")
-	requireFinding(t, o.with("LINGPAI_REDIS_URL="+full.URL()).examined(), "redis", statusFault, "does not keep what it is given", "has memory left")
+	requireFinding(t, o.with("LINGPAI_REDIS_URL="+full.URL()).examined(), "redis", statusFault,
+		"does not keep what it is given", "has memory left")
 	require.NoError(t, server.Pause())
 	requireFinding(t, o.examined(), "redis", statusFault, "does not answer", "LINGPAI_REDIS_URL")
 }
@@ -121,7 +128,8 @@ func withClockAhead(t *testing.T, url string) string {
 
 func TestDoctorLooksAtClients(t *testing.T) {
 	o, _ := healthy(t)
-	o.ok("clients", "create", "slow", "--grant", "wechat_code", "--app", appID, "--audience", audience, "--access-ttl", "12h", "--idle-ttl", "1h")
+	o.ok("clients", "create", "slow", "--grant", "wechat_code", "--app", appID, "--audience", audience,
+		"--access-ttl", "12h", "--idle-ttl", "1h")
 	create := func(client identity.Client) {
 		client.Audience = []string{audience}
 		database, err := sql.Open(t.Context(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
@@ -129,22 +137,33 @@ func TestDoctorLooksAtClients(t *testing.T) {
 		defer database.Close()
 		require.NoError(t, database.Clients().Create(t.Context(), client))
 	}
-	create(identity.Client{ID: "twin", Grants: []string{grants.WechatCode}, Apps: []string{appID}, Scopes: []string{"admin"}})
+	create(identity.Client{ID: "twin", Grants: []string{grants.WechatCode}, Apps: []string{appID},
+		Scopes: []string{"admin"}})
 	create(identity.Client{ID: "lost", Grants: []string{grants.WechatCode}, Apps: []string{"wx9999999999999999"}})
 	create(identity.Client{ID: "open", Grants: []string{grants.Password}, FirstParty: true})
 	create(identity.Client{ID: "mute", Grants: []string{grants.Password}, FirstParty: true, Confidential: true})
-	create(identity.Client{ID: "idle", Grants: []string{grants.RefreshToken}, Confidential: true, SecretHash: identity.HashSecret("x")})
-	create(identity.Client{ID: "gone", Grants: []string{grants.WechatCode}, Apps: []string{appID}, Scopes: []string{"other"}})
+	create(identity.Client{ID: "idle", Grants: []string{grants.RefreshToken}, Confidential: true,
+		SecretHash: identity.HashSecret("x")})
+	create(identity.Client{ID: "gone", Grants: []string{grants.WechatCode}, Apps: []string{appID},
+		Scopes: []string{"other"}})
 	o.ok("clients", "disable", "gone")
 
 	findings := o.examined()
-	requireFinding(t, findings, "clients", statusWarning, "shop, twin: public clients of app "+appID, "lingpai clients disable twin")
-	requireFinding(t, findings, "clients", statusFault, `lost: --app: there is no app "wx9999999999999999"`, "lingpai apps add wx9999999999999999")
-	requireFinding(t, findings, "clients", statusWarning, "open: it is public and may use passwords", "lingpai clients disable open")
-	requireFinding(t, findings, "clients", statusFault, "mute: it is confidential and has no secret", "lingpai clients rotate-secret mute")
-	requireFinding(t, findings, "clients", statusFault, "idle: --grant: name wechat_code", "lingpai clients disable idle")
-	requireFinding(t, findings, "clients", statusWarning, "slow: its own record gives longer lives than the server's settings: 12h instead of token.access_ttl=1h", "if that is meant")
-	requireFinding(t, o.with("LINGPAI_KEYS_RETIRE=2h").examined(), "clients", statusWarning, "slow: its access tokens live 1h59m55s and not 12h", "set keys.retire to 12h0m5s or more")
+	requireFinding(t, findings, "clients", statusWarning, "shop, twin: public clients of app "+appID,
+		"lingpai clients disable twin")
+	requireFinding(t, findings, "clients", statusFault, `lost: --app: there is no app "wx9999999999999999"`,
+		"lingpai apps add wx9999999999999999")
+	requireFinding(t, findings, "clients", statusWarning, "open: it is public and may use passwords",
+		"lingpai clients disable open")
+	requireFinding(t, findings, "clients", statusFault, "mute: it is confidential and has no secret",
+		"lingpai clients rotate-secret mute")
+	requireFinding(t, findings, "clients", statusFault, "idle: --grant: name wechat_code",
+		"lingpai clients disable idle")
+	requireFinding(t, findings, "clients", statusWarning,
+		"slow: its own record gives longer lives than the server's settings: 12h instead of token.access_ttl=1h",
+		"if that is meant")
+	requireFinding(t, o.with("LINGPAI_KEYS_RETIRE=2h").examined(), "clients", statusWarning,
+		"slow: its access tokens live 1h59m55s and not 12h", "set keys.retire to 12h0m5s or more")
 	for _, f := range findings {
 		require.NotContains(t, f.Found, "gone")
 	}

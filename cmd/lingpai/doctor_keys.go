@@ -27,7 +27,8 @@ func (d *doctor) checkKeys(ctx context.Context) {
 		return
 	}
 	d.report.ok("master_key opens all; " + describeSigning(records, time.Now()) + "; signatures are made by " + backend)
-	if first := firstEntry(d.config); slices.ContainsFunc(keys.Describe(records, time.Now()), func(k keys.Info) bool { return k.MasterKey != "" && k.MasterKey != first }) {
+	if first := firstEntry(d.config); slices.ContainsFunc(keys.Describe(records, time.Now()),
+		func(k keys.Info) bool { return k.MasterKey != "" && k.MasterKey != first }) {
 		d.report.warning("some keys are sealed with another entry of master_key than the first, "+first,
 			"if the change of master keys is through, seal them anew: lingpai keys rewrap")
 	}
@@ -37,12 +38,14 @@ func (d *doctor) checkKeys(ctx context.Context) {
 // warnOfBackend warns if what signs is not what this program was built to sign with.
 func (d *doctor) warnOfBackend(backend, built string) {
 	if backend != built {
-		d.report.warning("this program was built to sign with "+built+", and would not: "+backend, "reinstall or update OpenSSL, and check this machine's memory and "+
-			"processor; tokens stay right, since each signature is checked, but cost up to three times as much")
+		d.report.warning("this program was built to sign with "+built+", and would not: "+backend,
+			"reinstall or update OpenSSL, and check this machine's memory and "+
+				"processor; tokens stay right, since each signature is checked, but cost up to three times as much")
 	}
 }
 
-// opens says what signs with the keys, or why a master key does not open them. It plans nothing: serve makes what is missing.
+// opens says what signs with the keys, or why a master key does not open them. It plans nothing: serve makes
+// what is missing.
 func opens(ctx context.Context, records []keys.Record, masterKey string) (backend string, err error) {
 	ring, err := keys.ParseRing(masterKey)
 	if err != nil {

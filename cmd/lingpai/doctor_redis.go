@@ -15,17 +15,20 @@ const (
 	// slowRedis is a round trip that people would feel: every sign-in with a password makes several.
 	slowRedis = 50 * time.Millisecond
 
-	checkRedisURL = "check redis.url (LINGPAI_REDIS_URL): that the server runs, that this machine may connect, and that the user and the password are right"
+	checkRedisURL = "check redis.url (LINGPAI_REDIS_URL): that the server runs, that this machine may " +
+		"connect, and that the user and the password are right"
 )
 
 func (d *doctor) checkRedis(ctx context.Context) {
 	if d.config.RedisURL == "" {
 		if d.config.databaseFile() == "" && !d.faulty("database.url") {
-			d.report.warning("redis.url is empty: if several processes share this PostgreSQL, each counts password attempts for itself",
+			d.report.warning("redis.url is empty: if several processes share this PostgreSQL, each counts "+
+				"password attempts for itself",
 				"set redis.url (LINGPAI_REDIS_URL) if there are several; with a single one leave it as it is")
 			return
 		}
-		d.report.ok("none: counts of attempts and the like are in the memory of the one process; several replicas need redis.url")
+		d.report.ok("none: counts of attempts and the like are in the memory of the one process; several " +
+			"replicas need redis.url")
 		return
 	}
 	d.warnUnprotected(d.config.RedisURL, "write rediss:// into redis.url (LINGPAI_REDIS_URL), without skip_verify")
@@ -47,9 +50,11 @@ func (d *doctor) askRedis(ctx context.Context, store volatileStore) {
 	switch {
 	case err != nil:
 		d.report.fault("answers, but does not keep what it is given: "+d.report.words(err),
-			"let the user in redis.url read, write and run scripts under redis.key_prefix, on a server that is no read-only replica and has memory left")
+			"let the user in redis.url read, write and run scripts under redis.key_prefix, on a server "+
+				"that is no read-only replica and has memory left")
 	case took > slowRedis:
-		d.report.warning(fmt.Sprintf("answers, but a command takes %s", took), "run Redis in the same region and network as lingpai")
+		d.report.warning(fmt.Sprintf("answers, but a command takes %s", took),
+			"run Redis in the same region and network as lingpai")
 	default:
 		d.report.ok(fmt.Sprintf("keeps and gives back; a command takes %s", took))
 	}

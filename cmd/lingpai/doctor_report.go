@@ -38,7 +38,8 @@ type report struct {
 
 func newReport(cmd *cobra.Command, c config) *report {
 	output, _ := cmd.Flags().GetString("output")
-	return &report{cmd: cmd, json: output == "json", findings: []finding{}, secrets: hiding(c.MasterKey, c.DatabaseURL, c.RedisURL)}
+	return &report{cmd: cmd, json: output == "json", findings: []finding{}, secrets: hiding(c.MasterKey,
+		c.DatabaseURL, c.RedisURL)}
 }
 
 func (r *report) ok(found string)              { r.add(finding{r.check, statusOK, found, ""}) }

@@ -20,8 +20,10 @@ func examiningCommand(t *testing.T) *cobra.Command {
 
 func TestASecretThatALibraryQuotesIsMasked(t *testing.T) {
 	d := newDoctor(examiningCommand(t))
-	d.report.secrets = hiding("postgres://user:hidden%20one@h/d", "redis://h?password=hidden-two", "sqlite:lingpai.db", "redis://:pw@h", "")
-	text := d.report.words(errors.New("cannot connect as user:hidden one (hidden%20one, hidden+one) with hidden-two to sqlite:lingpai.db: no pwd"))
+	d.report.secrets = hiding("postgres://user:hidden%20one@h/d", "redis://h?password=hidden-two",
+		"sqlite:lingpai.db", "redis://:pw@h", "")
+	text := d.report.words(errors.New("cannot connect as user:hidden one (hidden%20one, hidden+one) with " +
+		"hidden-two to sqlite:lingpai.db: no pwd"))
 	require.Equal(t, "cannot connect as user:*** (***, ***) with *** to sqlite:lingpai.db: no pwd", text)
 }
 

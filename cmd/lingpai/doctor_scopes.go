@@ -28,8 +28,9 @@ func (d *doctor) closedApps(ctx context.Context, apps []identity.App) []string {
 	return closed
 }
 
-// checkScopes looks whether a client that may have something of WeChat's can get it, which takes an app and its AppSecret. That
-// wechat.app_token takes an app is a rule for records, which is looked at with the others.
+// checkScopes looks whether a client that may have something of WeChat's can get it, which takes an app and
+// its AppSecret. That wechat.app_token takes an app is a rule for records, which is looked at with the
+// others.
 func (d *doctor) checkScopes(client identity.Client, closed []string) {
 	var asked []string
 	for _, scope := range []string{grants.ScopeAppToken, grants.ScopeData} {
@@ -41,11 +42,13 @@ func (d *doctor) checkScopes(client identity.Client, closed []string) {
 		return
 	}
 	if len(client.Apps) == 0 && slices.Contains(asked, grants.ScopeData) {
-		d.report.warning(client.ID+": it may ask for "+grants.ScopeData+" and has no app, so there is nobody whose data it could have opened", instead(client.ID))
+		d.report.warning(client.ID+": it may ask for "+grants.ScopeData+
+			" and has no app, so there is nobody whose data it could have opened", instead(client.ID))
 	}
 	for _, id := range client.Apps {
 		if slices.Contains(closed, id) {
-			d.report.warning(client.ID+": it may ask for "+strings.Join(asked, " and ")+", and WeChat cannot be asked: master_key does not open the AppSecret of "+id,
+			d.report.warning(client.ID+": it may ask for "+strings.Join(asked, " and ")+
+				", and WeChat cannot be asked: master_key does not open the AppSecret of "+id,
 				"do what is said of the app, or give its AppSecret anew with: lingpai apps rotate-secret "+id)
 		}
 	}

@@ -13,29 +13,38 @@ import (
 
 func TestDoctorLooksWhetherScopesCanBeUsed(t *testing.T) {
 	o, _ := healthy(t)
-	o.ok("clients", "create", "both", "--grant", "client_credentials", "--app", appID, "--audience", audience, "--scope", "wechat.app_token", "--scope", "wechat.data")
-	o.ok("clients", "create", "data", "--grant", "client_credentials", "--app", appID, "--audience", audience, "--scope", "wechat.data")
+	o.ok("clients", "create", "both", "--grant", "client_credentials", "--app", appID, "--audience", audience,
+		"--scope", "wechat.app_token", "--scope", "wechat.data")
+	o.ok("clients", "create", "data", "--grant", "client_credentials", "--app", appID, "--audience", audience,
+		"--scope", "wechat.data")
 	for _, f := range o.examined() {
 		require.Equal(t, statusOK, f.Status, "%+v", f)
 	}
-	o.ok("clients", "create", "appless", "--grant", "client_credentials", "--audience", audience, "--scope", "wechat.data")
+	o.ok("clients", "create", "appless", "--grant", "client_credentials", "--audience", audience,
+		"--scope", "wechat.data")
 	database, err := sql.Open(t.Context(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
 	require.NoError(t, err)
-	require.NoError(t, database.Clients().Create(t.Context(), identity.Client{ID: "tokenless", Grants: []string{grants.ClientCredentials}, Confidential: true,
+	require.NoError(t, database.Clients().Create(t.Context(), identity.Client{ID: "tokenless",
+		Grants: []string{grants.ClientCredentials}, Confidential: true,
 		SecretHash: identity.HashSecret("x"), Audience: []string{audience}, Scopes: []string{grants.ScopeAppToken}}))
 	require.NoError(t, database.Close())
 
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
-	requireFinding(t, findings, "clients", statusWarning, "appless: it may ask for wechat.data and has no app", "lingpai clients disable appless")
-	requireFinding(t, findings, "clients", statusFault, "tokenless: --scope wechat.app_token needs --app", "lingpai clients disable tokenless")
+	requireFinding(t, findings, "clients", statusWarning, "appless: it may ask for wechat.data and has no app",
+		"lingpai clients disable appless")
+	requireFinding(t, findings, "clients", statusFault, "tokenless: --scope wechat.app_token needs --app",
+		"lingpai clients disable tokenless")
 	requireFinding(t, findings, "clients", statusWarning,
-		"both: it may ask for wechat.app_token and wechat.data, and WeChat cannot be asked: master_key does not open the AppSecret of "+appID, "lingpai apps rotate-secret "+appID)
-	requireFinding(t, findings, "clients", statusWarning, "data: it may ask for wechat.data, and WeChat cannot be asked", "lingpai apps rotate-secret "+appID)
+		"both: it may ask for wechat.app_token and wechat.data, and WeChat cannot be asked: master_key "+
+			"does not open the AppSecret of "+appID, "lingpai apps rotate-secret "+appID)
+	requireFinding(t, findings, "clients", statusWarning,
+		"data: it may ask for wechat.data, and WeChat cannot be asked", "lingpai apps rotate-secret "+appID)
 	for _, f := range findings {
 		require.NotContains(t, f.Found, "shop: ", "it has none of the scopes")
 	}
 
 	for _, f := range o.with("LINGPAI_MASTER_KEY=").examined() {
-		require.NotContains(t, f.Found, "WeChat cannot be asked", "without a master key there is another fault, which is told once")
+		require.NotContains(t, f.Found, "WeChat cannot be asked",
+			"without a master key there is another fault, which is told once")
 	}
 }

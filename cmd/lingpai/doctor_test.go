@@ -35,7 +35,8 @@ func healthy(t *testing.T) (o *operator, simulator string) {
 	return o, simulator
 }
 
-// examined is what doctor finds. Whatever that is: it names commands that exist and shows no secret, and the status is 1 if there is a fault.
+// examined is what doctor finds. Whatever that is: it names commands that exist and shows no secret, and the
+// status is 1 if there is a fault.
 func (o *operator) examined(args ...string) []finding {
 	o.t.Helper()
 	a := o.types("", append([]string{"doctor", "--output", "json"}, args...)...)
@@ -106,7 +107,8 @@ func TestDoctorFindsAHouseInOrder(t *testing.T) {
 	require.NoError(t, err)
 	text := o.ok("doctor")
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	for n, name := range []string{"configuration", "database", "migrations", "redis", "keys", "wechat", "clock", "apps", "clients"} {
+	for n, name := range []string{"configuration", "database", "migrations", "redis", "keys", "wechat",
+		"clock", "apps", "clients"} {
 		require.Regexp(t, `^ok +`+name+` +\S`, lines[n])
 	}
 	require.Equal(t, "no faults, no warnings", lines[len(lines)-1])
@@ -149,7 +151,8 @@ func TestDoctorWaitsForNobodyForLong(t *testing.T) {
 	findings := o.examined()
 	require.Less(t, time.Since(began), 3*answerTime)
 	requireFinding(t, findings, "database", statusFault, "PostgreSQL at ", "LINGPAI_DATABASE_URL")
-	requireFinding(t, findings, "wechat", statusFault, "cannot be reached: no answer within 5s", "lingpai wechat-simulator")
+	requireFinding(t, findings, "wechat", statusFault, "cannot be reached: no answer within 5s",
+		"lingpai wechat-simulator")
 }
 
 func TestDoctorStopsAtAnInterrupt(t *testing.T) {

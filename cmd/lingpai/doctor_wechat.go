@@ -40,9 +40,11 @@ func (d *doctor) checkWechat(ctx context.Context) {
 
 // unreachable is no fault for who signs in with passwords only.
 func (d *doctor) unreachable(ctx context.Context, found string) {
-	advice := "let this machine connect there: name server, firewall, HTTPS_PROXY; it can when this answers: curl -I " + d.config.WechatBaseURL
+	advice := "let this machine connect there: name server, firewall, HTTPS_PROXY; it can when this " +
+		"answers: curl -I " + d.config.WechatBaseURL
 	if d.config.simulated() {
-		advice = "start the simulator with: lingpai wechat-simulator, or for real users unset wechat.base_url (LINGPAI_WECHAT_BASE_URL)"
+		advice = "start the simulator with: lingpai wechat-simulator, or for real users unset " +
+			"wechat.base_url (LINGPAI_WECHAT_BASE_URL)"
 	}
 	if d.migrated {
 		if apps, err := within(ctx, d.database.Apps().List); err == nil && len(apps) == 0 {
@@ -59,7 +61,8 @@ func callUpstream(ctx context.Context, base string) (upstream, error) {
 	if err != nil {
 		return upstream{}, err
 	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
 	began := time.Now()
 	response, err := transport.RoundTrip(request)
 	if err != nil {

@@ -21,20 +21,25 @@ func TestDoctorAsksWeChatOnceAboutEachApp(t *testing.T) {
 	require.EqualValues(t, 1, paths["/sns/jscode2session"])
 
 	order("/_sim/allow_list", `{"appid":"`+appID+`","addresses":["203.0.113.7"]}`)
-	requireFinding(t, o.examined(), "apps", statusFault, appID+": calls from this machine's address 127.0.0.1 are not allowed (errcode 40164)", "add 127.0.0.1 to the IP allow-list")
+	requireFinding(t, o.examined(), "apps", statusFault,
+		appID+": calls from this machine's address 127.0.0.1 are not allowed (errcode 40164)",
+		"add 127.0.0.1 to the IP allow-list")
 	order("/_sim/allow_list", `{"appid":"`+appID+`","addresses":[]}`)
 	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":45011}`)
 	requireFinding(t, o.examined(), "apps", statusWarning, "errcode 45011", "lingpai apps test "+appID)
 	order("/_sim/faults", `{"path":"/sns/jscode2session","drop":true}`)
-	requireFinding(t, o.examined(), "apps", statusFault, "gives no answer that can be used: connection closed", "lingpai apps test "+appID)
+	requireFinding(t, o.examined(), "apps", statusFault, "gives no answer that can be used: connection closed",
+		"lingpai apps test "+appID)
 	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":40243}`)
 	requireFinding(t, o.examined(), "apps", statusFault, "WeChat refuses the app (errcode 40243)", "console")
 
 	o.okWith("simulator-of-somebody-else", "apps", "rotate-secret", appID)
 	o.okWith(simSecret, "apps", "add", "wx1111111111111111")
 	findings := o.examined()
-	requireFinding(t, findings, "apps", statusFault, appID+": the AppSecret is wrong (errcode 40125)", "lingpai apps rotate-secret "+appID)
-	requireFinding(t, findings, "apps", statusFault, "wx1111111111111111: WeChat refuses the app (errcode 40013)", "there is no such AppID")
+	requireFinding(t, findings, "apps", statusFault, appID+": the AppSecret is wrong (errcode 40125)",
+		"lingpai apps rotate-secret "+appID)
+	requireFinding(t, findings, "apps", statusFault, "wx1111111111111111: WeChat refuses the app (errcode 40013)",
+		"there is no such AppID")
 }
 
 func TestDoctorSendsSecretsOnlyWhereTheyBelong(t *testing.T) {
@@ -42,14 +47,18 @@ func TestDoctorSendsSecretsOnlyWhereTheyBelong(t *testing.T) {
 	somebody := newRecorder(t)
 	o.okWith(realSecret, "apps", "add", "wx1111111111111111")
 	findings := o.with("LINGPAI_WECHAT_BASE_URL=" + somebody.URL).examined()
-	requireFinding(t, findings, "apps", statusFault, "wx1111111111111111: its AppSecret is a real one, which is not sent to a simulator", "lingpai apps rotate-secret wx1111111111111111")
+	requireFinding(t, findings, "apps", statusFault,
+		"wx1111111111111111: its AppSecret is a real one, which is not sent to a simulator",
+		"lingpai apps rotate-secret wx1111111111111111")
 	_, sent := somebody.record()
 	require.NotContains(t, sent, realSecret)
 
 	findings = o.with("LINGPAI_WECHAT_BASE_URL=https://api.weixin.qq.com").examined()
 	requireFinding(t, findings, "wechat", statusFault, "https://api.weixin.qq.com cannot be reached", "HTTPS_PROXY")
-	requireFinding(t, findings, "apps", statusFault, appID+": its AppSecret is a simulator's", "lingpai apps rotate-secret "+appID)
-	requireFinding(t, findings, "apps", statusSkipped, "wx1111111111111111: its AppSecret opens; not tried, since WeChat cannot be reached", "")
+	requireFinding(t, findings, "apps", statusFault, appID+": its AppSecret is a simulator's",
+		"lingpai apps rotate-secret "+appID)
+	requireFinding(t, findings, "apps", statusSkipped,
+		"wx1111111111111111: its AppSecret opens; not tried, since WeChat cannot be reached", "")
 }
 
 // misdated is a server with another clock that answers as WeChat does a wrong code.
@@ -88,7 +97,8 @@ func TestClocksMayBeALittleApart(t *testing.T) {
 		ahead  time.Duration
 		status string
 	}{
-		{0, statusOK}, {5 * time.Second, statusOK}, {-5 * time.Second, statusOK}, {5001 * time.Millisecond, statusWarning},
+		{0, statusOK}, {5 * time.Second, statusOK}, {-5 * time.Second, statusOK},
+		{5001 * time.Millisecond, statusWarning},
 		{-time.Minute, statusWarning}, {61 * time.Second, statusFault}, {-time.Hour, statusFault},
 	} {
 		d := newDoctor(examiningCommand(t))
@@ -100,7 +110,8 @@ func TestClocksMayBeALittleApart(t *testing.T) {
 func TestWeChatThatAcceptsAnythingIsNotWeChat(t *testing.T) {
 	d := newDoctor(examiningCommand(t))
 	d.judgeApp(appID, "WeChat", "WeChat", nil, refusalLog{})
-	d.judgeApp(appID, "WeChat", "WeChat", &wechat.Error{Class: wechat.ErrUserBlocked, Errcode: 40226}, refusalLog{Reason: "errcode"})
+	d.judgeApp(appID, "WeChat", "WeChat", &wechat.Error{Class: wechat.ErrUserBlocked, Errcode: 40226},
+		refusalLog{Reason: "errcode"})
 	for _, f := range d.report.findings {
 		require.Equal(t, statusFault, f.Status)
 		require.Contains(t, f.Found, "gives no answer that can be used")

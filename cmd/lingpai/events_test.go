@@ -22,14 +22,16 @@ func TestEventsAreListed(t *testing.T) {
 	require.Len(t, ended, 1)
 	require.Equal(t, identity.EndedByOperator, ended[0]["detail"])
 	require.Equal(t, ended, h.listed("events", "list", "--session", ended[0]["sid"].(string)))
-	require.Equal(t, ended, h.listed("events", "list", "alice", "--client", "backend", "--kind", identity.EventSessionEnded))
+	require.Equal(t, ended, h.listed("events", "list", "alice", "--client", "backend", "--kind",
+		identity.EventSessionEnded))
 	require.Empty(t, h.listed("events", "list", "--client", "nobody"))
 	require.Contains(t, h.ok("events", "list"), ended[0]["sid"])
 
 	h.ok("users", "delete", "alice", "--grace", "0s", "--yes")
 	require.Equal(t, 1, h.pruned())
 	require.Contains(t, h.refused("events", "list", "alice"), `there is no user "alice"`)
-	require.Equal(t, identity.EventUserDeleted, h.listed("events", "list", sub)[0]["kind"], "of somebody who is no more")
+	require.Equal(t, identity.EventUserDeleted, h.listed("events", "list", sub)[0]["kind"],
+		"of somebody who is no more")
 	require.Contains(t, h.refused("events", "list", ""), "SUB|USERNAME is empty")
 	require.Contains(t, h.refused("events", "list", "--limit", "0"), "--limit: 1 to 100000")
 }

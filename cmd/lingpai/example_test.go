@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestExampleFileHasEveryKeyWithItsDefault, but for the issuer, which has none, and the master key, which does not belong in a file that
-// people copy around.
+// TestExampleFileHasEveryKeyWithItsDefault, but for the issuer, which has none, and the master key, which
+// does not belong in a file that people copy around.
 func TestExampleFileHasEveryKeyWithItsDefault(t *testing.T) {
 	example := filepath.Join("..", "..", "deploy", "lingpai.example.yaml")
 	c, err := parsed(t, "--config", example)

@@ -17,11 +17,13 @@ import (
 
 // appToken asks a replica for the token of the fleet's app, as a back end does. It may be called from any goroutine.
 func (r *replica) appToken(secret string) (string, error) {
-	own, err := r.token("", "client_id", "back-end", "client_secret", secret, "grant_type", "client_credentials", "scope", "wechat.app_token")
+	own, err := r.token("", "client_id", "back-end", "client_secret", secret, "grant_type", "client_credentials",
+		"scope", "wechat.app_token")
 	if err != nil {
 		return "", err
 	}
-	request, err := http.NewRequest(http.MethodPost, "http://"+r.addr+"/wechat/app_token", strings.NewReader("appid="+appID))
+	request, err := http.NewRequest(http.MethodPost, "http://"+r.addr+"/wechat/app_token",
+		strings.NewReader("appid="+appID))
 	if err != nil {
 		return "", err
 	}
@@ -40,10 +42,12 @@ func (r *replica) appToken(secret string) (string, error) {
 	return given.members.AccessToken, err
 }
 
-// TestReplicasShareAppTokens: WeChat is asked once for all, Redis does not see the token, and does not stop it when it is gone.
+// TestReplicasShareAppTokens: WeChat is asked once for all, Redis does not see the token, and does not stop
+// it when it is gone.
 func TestReplicasShareAppTokens(t *testing.T) {
 	f, _, server := onOwnServers(t)
-	secret := secretIn(t, f.ok("clients", "create", "back-end", "--grant", "client_credentials", "--app", appID, "--audience", audience, "--scope", "wechat.app_token"))
+	secret := secretIn(t, f.ok("clients", "create", "back-end", "--grant", "client_credentials", "--app", appID,
+		"--audience", audience, "--scope", "wechat.app_token"))
 	given, errs := make([]string, 10), make([]error, 10)
 	var asking sync.WaitGroup
 	for n := range given {

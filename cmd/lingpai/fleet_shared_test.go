@@ -61,11 +61,13 @@ func TestReplicasShareEverything(t *testing.T) {
 		}
 	})
 	t.Run("how often a password was guessed", func(t *testing.T) {
-		f.ok("clients", "create", "back-office", "--public", "--first-party", "--grant", "password", "--audience", audience)
+		f.ok("clients", "create", "back-office", "--public", "--first-party", "--grant", "password", "--audience",
+			audience)
 		f.okWith("a good password", "users", "create", "bob")
 		statuses := map[int]int{}
 		for n := range 40 {
-			a, err := f.replicas[n%2].token("", "client_id", "back-office", "grant_type", "password", "username", "bob", "password", "wrong")
+			a, err := f.replicas[n%2].token("", "client_id", "back-office", "grant_type", "password", "username",
+				"bob", "password", "wrong")
 			require.NoError(t, err)
 			statuses[a.status]++
 		}
@@ -87,13 +89,14 @@ func TestRedisThatForgets(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRedisGone: what must be counted is asked to come again, all else goes on; and it heals by itself. A Redis that hangs is as good as
-// gone.
+// TestRedisGone: what must be counted is asked to come again, all else goes on; and it heals by itself. A
+// Redis that hangs is as good as gone.
 func TestRedisGone(t *testing.T) {
 	f, _, redis := onOwnServers(t)
 	f.ok("clients", "create", "back-office", "--public", "--first-party", "--grant", "password", "--audience", audience)
 	f.okWith("a good password", "users", "create", "bob")
-	password := []string{"client_id", "back-office", "grant_type", "password", "username", "bob", "password", "a good password"}
+	password := []string{"client_id", "back-office", "grant_type", "password", "username", "bob",
+		"password", "a good password"}
 	refresh, err := f.ask("", "grant_type", "wechat_code", "code", f.code("alice"))
 	require.NoError(t, err)
 	for name, fault := range map[string]struct {
@@ -108,7 +111,8 @@ func TestRedisGone(t *testing.T) {
 			for _, r := range f.replicas {
 				refused := f.token(t, r, password...)
 				require.True(t, refused.unavailable(), "%d %s", refused.status, refused.members.Error)
-				require.Equal(t, http.StatusOK, f.token(t, r, "grant_type", "wechat_code", "code", f.code("carol")).status)
+				require.Equal(t, http.StatusOK, f.token(t, r, "grant_type", "wechat_code", "code",
+					f.code("carol")).status)
 				refreshed := f.token(t, r, "grant_type", "refresh_token", "refresh_token", refresh)
 				require.Equal(t, http.StatusOK, refreshed.status)
 				refresh = refreshed.members.RefreshToken

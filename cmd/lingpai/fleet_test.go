@@ -47,10 +47,13 @@ func newFleet(t *testing.T, database, redis, keyPrefix string, env ...string) *f
 	require.NoError(t, f.simulator.AddApp(wechattest.App{AppID: appID, Secret: simSecret}))
 	simulator := httptest.NewServer(f.simulator)
 	t.Cleanup(simulator.Close)
-	f.operator = migrated(t, append([]string{"LINGPAI_SERVER_ISSUER=" + fleetIssuer, "LINGPAI_DATABASE_URL=" + database, "LINGPAI_REDIS_URL=" + redis,
-		"LINGPAI_REDIS_KEY_PREFIX=" + keyPrefix, "LINGPAI_WECHAT_BASE_URL=" + simulator.URL, "LINGPAI_LOG_LEVEL=warn"}, env...)...)
+	f.operator = migrated(t, append([]string{"LINGPAI_SERVER_ISSUER=" + fleetIssuer, "LINGPAI_DATABASE_URL=" +
+		database, "LINGPAI_REDIS_URL=" + redis,
+		"LINGPAI_REDIS_KEY_PREFIX=" + keyPrefix, "LINGPAI_WECHAT_BASE_URL=" + simulator.URL,
+		"LINGPAI_LOG_LEVEL=warn"}, env...)...)
 	f.okWith(simSecret, "apps", "add", appID)
-	f.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--grant", "refresh_token", "--app", appID, "--audience", audience)
+	f.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--grant", "refresh_token", "--app",
+		appID, "--audience", audience)
 	for n := range f.replicas {
 		f.replicas[n] = &replica{o: f.operator, addr: freeAddr(t)}
 		require.NoError(t, f.replicas[n].start())
@@ -142,7 +145,8 @@ type answered struct {
 
 // unavailable says whether the answer is to come again later, said properly.
 func (a answered) unavailable() bool {
-	return a.status == http.StatusServiceUnavailable && a.members.Error == "temporarily_unavailable" && a.retryAfter != ""
+	return a.status == http.StatusServiceUnavailable && a.members.Error == "temporarily_unavailable" &&
+		a.retryAfter != ""
 }
 
 // ask asks the replicas in turn until one answers, as a client behind a load balancer does.
@@ -179,5 +183,6 @@ func (f *fleet) house() (*sql.DB, *tokens.Issuer) {
 	f.t.Cleanup(func() { db.Close() })
 	set, err := keys.Load(context.Background(), db.Keys(), ring, keys.Options{Now: time.Now})
 	require.NoError(f.t, err)
-	return db, tokens.New(tokens.Config{Issuer: fleetIssuer, Keys: set, Sessions: db.Sessions(), Users: db.Users(), Profiles: db.Profiles(), Now: time.Now})
+	return db, tokens.New(tokens.Config{Issuer: fleetIssuer, Keys: set, Sessions: db.Sessions(), Users: db.Users(),
+		Profiles: db.Profiles(), Now: time.Now})
 }

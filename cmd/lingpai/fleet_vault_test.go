@@ -24,7 +24,8 @@ type dataUser struct {
 
 func newDataUser(t *testing.T, f *fleet, name string) *dataUser {
 	t.Helper()
-	return &dataUser{f: f, name: name, secret: secretIn(t, f.ok("clients", "create", "data", "--grant", "wechat_code", "--grant", "refresh_token",
+	return &dataUser{f: f, name: name, secret: secretIn(t, f.ok("clients", "create", "data", "--grant",
+		"wechat_code", "--grant", "refresh_token",
 		"--app", appID, "--audience", audience, "--scope", "wechat.data"))}
 }
 
@@ -32,7 +33,8 @@ func newDataUser(t *testing.T, f *fleet, name string) *dataUser {
 func (u *dataUser) signIn(t *testing.T, r *replica) {
 	t.Helper()
 	u.code = u.f.code(u.name)
-	a, err := r.token("the-key-of-sign-in-"+u.code, "client_id", "data", "client_secret", u.secret, "grant_type", "wechat_code", "code", u.code,
+	a, err := r.token("the-key-of-sign-in-"+u.code, "client_id", "data", "client_secret", u.secret, "grant_type",
+		"wechat_code", "code", u.code,
 		"scope", "wechat.data")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, a.status, a.members.Error)
@@ -42,7 +44,8 @@ func (u *dataUser) signIn(t *testing.T, r *replica) {
 // refresh goes on with the session at one replica.
 func (u *dataUser) refresh(t *testing.T, r *replica) {
 	t.Helper()
-	a, err := r.token("", "client_id", "data", "client_secret", u.secret, "grant_type", "refresh_token", "refresh_token", u.refreshing)
+	a, err := r.token("", "client_id", "data", "client_secret", u.secret, "grant_type", "refresh_token",
+		"refresh_token", u.refreshing)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, a.status, a.members.Error)
 	u.access, u.refreshing = a.members.AccessToken, a.members.RefreshToken
@@ -60,17 +63,20 @@ func (u *dataUser) phone(t *testing.T) wechattest.Encrypted {
 func (u *dataUser) decrypt(t *testing.T, r *replica, sealed wechattest.Encrypted) reply {
 	t.Helper()
 	form := url.Values{"kind": {"phone"}, "encryptedData": {sealed.EncryptedData}, "iv": {sealed.IV}}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+r.addr+"/wechat/data/decrypt", strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+		"http://"+r.addr+"/wechat/data/decrypt", strings.NewReader(form.Encode()))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Authorization", "Bearer "+u.access)
 	return ask(t, request)
 }
 
-// sessionKey is the key that WeChat encrypts with for the user now: another login, which we know nothing of, is answered with the same one.
+// sessionKey is the key that WeChat encrypts with for the user now: another login, which we know nothing of,
+// is answered with the same one.
 func (u *dataUser) sessionKey(t *testing.T) string {
 	t.Helper()
-	query := url.Values{"appid": {appID}, "secret": {simSecret}, "js_code": {u.f.code(u.name)}, "grant_type": {"authorization_code"}}
+	query := url.Values{"appid": {appID}, "secret": {simSecret}, "js_code": {u.f.code(u.name)},
+		"grant_type": {"authorization_code"}}
 	key := get(t, u.f.variable("LINGPAI_WECHAT_BASE_URL")+"/sns/jscode2session?"+query.Encode()).text("session_key")
 	require.Len(t, key, 24)
 	sealed := u.phone(t)
@@ -94,8 +100,8 @@ func redisContent(t *testing.T, client *goredis.Client) string {
 	}
 }
 
-// TestReplicasShareSessionKeys: what one replica was told when a user signed in opens data at the other, and Redis shows neither the key nor
-// whose it is. A Redis that forgets costs the next sign-in, and no session.
+// TestReplicasShareSessionKeys: what one replica was told when a user signed in opens data at the other, and
+// Redis shows neither the key nor whose it is. A Redis that forgets costs the next sign-in, and no session.
 func TestReplicasShareSessionKeys(t *testing.T) {
 	f, _, server := onOwnServers(t)
 	first, second := f.replicas[0], f.replicas[1]
@@ -114,7 +120,8 @@ func TestReplicasShareSessionKeys(t *testing.T) {
 	}
 	damaged := tapped
 	damaged.IV = base64.StdEncoding.EncodeToString(make([]byte, 16))
-	require.Equal(t, "invalid_data", alice.decrypt(t, second, damaged).text("error"), "so that a failure is counted too")
+	require.Equal(t, "invalid_data", alice.decrypt(t, second, damaged).text("error"),
+		"so that a failure is counted too")
 
 	key := alice.sessionKey(t)
 	raw, err := base64.StdEncoding.DecodeString(key)
@@ -124,7 +131,8 @@ func TestReplicasShareSessionKeys(t *testing.T) {
 	require.Contains(t, content, "wechat/vault/", "it was looked for where it is")
 	for _, secret := range []string{
 		key, strings.TrimRight(key, "="), url.QueryEscape(key), string(raw), hex.EncodeToString(raw),
-		base64.RawURLEncoding.EncodeToString(raw), base64.StdEncoding.EncodeToString([]byte(key)), openID, base64.StdEncoding.EncodeToString([]byte(openID)),
+		base64.RawURLEncoding.EncodeToString(raw), base64.StdEncoding.EncodeToString([]byte(key)), openID,
+		base64.StdEncoding.EncodeToString([]byte(openID)),
 		hex.EncodeToString([]byte(openID)), alice.code, alice.access, alice.refreshing, simSecret,
 	} {
 		require.False(t, strings.Contains(content, secret), "a secret is in Redis")

@@ -20,11 +20,13 @@ import (
 // walkSteps is how many refreshes the walks make together: go test ./cmd/lingpai -run Walk -walk.steps 100000
 var walkSteps = flag.Int("walk.steps", 2000, "refreshes that the random walks make together")
 
-// TestWalkOverTwoReplicas walks honest clients and thieves over two processes, one of which is killed and started again all the while.
+// TestWalkOverTwoReplicas walks honest clients and thieves over two processes, one of which is killed and
+// started again all the while.
 func TestWalkOverTwoReplicas(t *testing.T) {
 	database, clock := servers.MovableClock(t, servers.PostgreSQL(t))
 	redis, keyPrefix := servers.Redis(t)
-	f := newFleet(t, database, redis, keyPrefix, "LINGPAI_SESSION_IDLE=8760h", "LINGPAI_SESSION_ABSOLUTE=87600h", "LINGPAI_SESSION_LIMIT=0")
+	f := newFleet(t, database, redis, keyPrefix, "LINGPAI_SESSION_IDLE=8760h", "LINGPAI_SESSION_ABSOLUTE=87600h",
+		"LINGPAI_SESSION_LIMIT=0")
 	db, issuer := f.house()
 	house := walkedFleet{f, clock, db, issuer}
 	deaths := killOverAndOver(t, f.replicas[1])
@@ -43,7 +45,8 @@ func TestWalkOverTwoReplicas(t *testing.T) {
 		t.Run(fmt.Sprintf("thieves,keyed=%t", keyed), func(t *testing.T) {
 			thieves := max(5, *walkSteps/1000)
 			for seed := range thieves {
-				thief := walk.Thief{House: house, Random: rand.New(rand.NewPCG(uint64(seed), 5)), Keyed: keyed, Shadow: keyed && seed%2 == 1}
+				thief := walk.Thief{House: house, Random: rand.New(rand.NewPCG(uint64(seed), 5)), Keyed: keyed,
+					Shadow: keyed && seed%2 == 1}
 				seenAfter, err := thief.Run(fmt.Sprintf("victim-%t-%d", keyed, seed))
 				require.NoError(t, err)
 				require.NotZero(t, seenAfter, "thief %d was never seen", seed)
@@ -56,7 +59,8 @@ func TestWalkOverTwoReplicas(t *testing.T) {
 	require.Positive(t, died)
 }
 
-// killOverAndOver kills a replica and starts it again until the function that it returns is called, which tells how often.
+// killOverAndOver kills a replica and starts it again until the function that it returns is called, which
+// tells how often.
 func killOverAndOver(t *testing.T, r *replica) func() int {
 	t.Helper()
 	stop, ended := make(chan struct{}), make(chan error, 1)
@@ -95,7 +99,8 @@ type walkedFleet struct {
 // SignIn takes another code if a replica died between WeChat, where a code works once, and the database.
 func (w walkedFleet) SignIn(user string) (token string, err error) {
 	for try := range 10 {
-		token, err = w.ask(fmt.Sprintf("the-key-of-sign-in-%d-of-%s", try, user), "grant_type", "wechat_code", "code", w.code(user))
+		token, err = w.ask(fmt.Sprintf("the-key-of-sign-in-%d-of-%s", try, user), "grant_type", "wechat_code",
+			"code", w.code(user))
 		if err == nil {
 			return token, nil
 		}

@@ -46,7 +46,8 @@ func TestARealAppSecretIsSentToNobodyButWeChat(t *testing.T) {
 	o.okWith(realSecret, "apps", "add", appID)
 	o.okWith(simSecret, "apps", "add", simulated)
 	for _, app := range []string{appID, simulated} {
-		o.ok("clients", "create", "client-"+app, "--public", "--grant", "wechat_code", "--app", app, "--audience", audience)
+		o.ok("clients", "create", "client-"+app, "--public", "--grant", "wechat_code", "--app", app, "--audience",
+			audience)
 	}
 	p, base := o.serves()
 	p.logged("wechat.base_url is not WeChat: only simulated apps can sign in")
@@ -59,7 +60,8 @@ func TestARealAppSecretIsSentToNobodyButWeChat(t *testing.T) {
 	count, _ := somebody.record()
 	require.Zero(t, count, "not even the code was sent")
 
-	require.Equal(t, "invalid_grant", postForm(t, base+"/token", "client-"+simulated, "", "grant_type", "wechat_code", "code", "x").text("error"))
+	require.Equal(t, "invalid_grant", postForm(t, base+"/token", "client-"+simulated, "", "grant_type",
+		"wechat_code", "code", "x").text("error"))
 	count, sent := somebody.record()
 	require.Equal(t, 1, count)
 	require.Contains(t, sent, simSecret)
@@ -70,14 +72,17 @@ func TestARealAppSecretIsSentToNobodyButWeChat(t *testing.T) {
 
 func TestWeChatIsNowhereButAtWeChatOrOnThisMachine(t *testing.T) {
 	o := newOperator(t)
-	for _, base := range []string{"https://api.weixin.qq.com.example.com", "https://example.com", "http://192.168.1.20:8081", "http://api.weixin.qq.com"} {
-		require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL="+base).refused("apps", "test", appID), "neither the platform over https nor on loopback", base)
+	for _, base := range []string{"https://api.weixin.qq.com.example.com", "https://example.com",
+		"http://192.168.1.20:8081", "http://api.weixin.qq.com"} {
+		require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL="+base).refused("apps", "test", appID),
+			"neither the platform over https nor on loopback", base)
 	}
 }
 
 func TestTheSimulatorTakesNoRealSecretsAndNoStrangers(t *testing.T) {
 	o := newOperator(t)
-	require.Contains(t, o.refused("wechat-simulator", "--addr", "127.0.0.1:0", "--app", appID+":"+realSecret), `must begin with "simulator-"`)
+	require.Contains(t, o.refused("wechat-simulator", "--addr", "127.0.0.1:0", "--app", appID+":"+realSecret),
+		`must begin with "simulator-"`)
 	require.Contains(t, o.refused("wechat-simulator", "--addr", "127.0.0.1:0", "--app", appID), "is not APPID:SECRET")
 	for _, addr := range []string{"0.0.0.0:0", ":0", "192.168.1.20:0", "x"} {
 		require.Contains(t, o.refused("wechat-simulator", "--addr", addr), "on loopback", addr)

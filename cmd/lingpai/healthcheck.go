@@ -58,7 +58,8 @@ func askReadiness(ctx context.Context, target string) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("no server answers: %w; start lingpai serve, or give its server.addr (LINGPAI_SERVER_ADDR)", err)
+		return fmt.Errorf("no server answers: %w; start lingpai serve, or give its server.addr "+
+			"(LINGPAI_SERVER_ADDR)", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusOK {

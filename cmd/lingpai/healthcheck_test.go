@@ -19,10 +19,12 @@ func TestHealthcheckAsksTheServerOfItsConfiguration(t *testing.T) {
 
 func TestHealthcheckAsksOnThisMachine(t *testing.T) {
 	for addr, want := range map[string]string{
-		"0.0.0.0:8080": "http://localhost:8080/readyz", "[::]:8080": "http://localhost:8080/readyz", ":8080": "http://localhost:8080/readyz",
+		"0.0.0.0:8080": "http://localhost:8080/readyz", "[::]:8080": "http://localhost:8080/readyz",
+		":8080":          "http://localhost:8080/readyz",
 		"127.0.0.1:8080": "http://127.0.0.1:8080/readyz", "[::1]:8080": "http://[::1]:8080/readyz",
 	} {
 		require.Equal(t, want, readyURL(config{Addr: addr, Issuer: "https://login.example.com"}))
 	}
-	require.Equal(t, "http://localhost:80/login/readyz", readyURL(config{Addr: ":80", Issuer: "https://login.example.com/login"}))
+	require.Equal(t, "http://localhost:80/login/readyz",
+		readyURL(config{Addr: ":80", Issuer: "https://login.example.com/login"}))
 }

@@ -40,7 +40,8 @@ func openDatabase(ctx context.Context, c config) (*sql.DB, error) {
 	return database, nil
 }
 
-// connectDatabase opens the configured database. Without master key app secrets stay closed, which most commands do not need.
+// connectDatabase opens the configured database. Without master key app secrets stay closed, which most
+// commands do not need.
 func connectDatabase(ctx context.Context, c config) (*sql.DB, error) {
 	var ring *keys.Ring
 	if c.MasterKey != "" {
@@ -55,8 +56,10 @@ func connectDatabase(ctx context.Context, c config) (*sql.DB, error) {
 // openExisting opens a database that is there, whatever its shape.
 func openExisting(ctx context.Context, c config) (*sql.DB, error) {
 	path := c.databaseFile()
-	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) { // opening would make an empty one at what may be the wrong place
-		return nil, fmt.Errorf("there is no database at %s: check database.url (LINGPAI_DATABASE_URL), or make one with: lingpai migrate up", path)
+	// opening would make an empty one at what may be the wrong place
+	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no database at %s: check database.url (LINGPAI_DATABASE_URL), or "+
+			"make one with: lingpai migrate up", path)
 	}
 	return openDatabase(ctx, c)
 }
@@ -73,14 +76,16 @@ func openMigrated(ctx context.Context, c config) (*sql.DB, error) {
 	return database, nil
 }
 
-// openHouse wires everything behind one handler, and prunes sessions until the context ends. The database is migrated; the caller closes
-// both stores.
-func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatileStore, logger *slog.Logger) (http.Handler, error) {
+// openHouse wires everything behind one handler, and prunes sessions until the context ends. The database is
+// migrated; the caller closes both stores.
+func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatileStore,
+	logger *slog.Logger) (http.Handler, error) {
 	ring, err := keys.ParseRing(c.MasterKey.Reveal())
 	if err != nil {
 		return nil, err
 	}
-	keeper, err := keys.Open(ctx, database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.keyPolicy(), Logger: logger})
+	keeper, err := keys.Open(ctx, database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.keyPolicy(),
+		Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +105,10 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		Events:   database.Events(),
 		Volatile: volatile,
 		Issuer: tokens.New(tokens.Config{
-			Issuer: c.Issuer, Keys: keeper, Sessions: database.Sessions(), Users: database.Users(), Profiles: database.Profiles(),
-			AccessTTL: c.AccessTTL, IdleTTL: c.SessionIdle, AbsoluteTTL: c.SessionAbsolute, SessionLimit: c.SessionLimit, Now: time.Now,
+			Issuer: c.Issuer, Keys: keeper, Sessions: database.Sessions(), Users: database.Users(),
+			Profiles:  database.Profiles(),
+			AccessTTL: c.AccessTTL, IdleTTL: c.SessionIdle, AbsoluteTTL: c.SessionAbsolute,
+			SessionLimit: c.SessionLimit, Now: time.Now,
 			MaxAccessTTL: c.longestAccess(),
 		}),
 		Platforms: platforms.byGrant(),
@@ -116,11 +123,15 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		Logger:   logger,
 	})
 	people := accounts.New(accounts.Config{
-		Users: database.Users(), Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(), Volatile: volatile,
-		Hasher: hasher, Prover: provider.NewProver(manager), Grace: c.DeletionGrace, Registrations: accounts.RegistrationPolicy{PerAddress: c.AddressRegistrations, Together: c.Registrations}, Now: time.Now, Logger: logger,
+		Users: database.Users(), Profiles: database.Profiles(), Sessions: database.Sessions(),
+		Events: database.Events(), Volatile: volatile,
+		Hasher: hasher, Prover: provider.NewProver(manager), Grace: c.DeletionGrace,
+		Registrations: accounts.RegistrationPolicy{PerAddress: c.AddressRegistrations, Together: c.Registrations},
+		Now:           time.Now, Logger: logger,
 	})
 	handler, err := provider.New(provider.Config{
-		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: keeper.PublicSet, KeySetAge: c.keySetAge(), Ready: readiness(c, database, volatile, keeper), TrustedProxies: c.TrustedProxies, Logger: logger,
+		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: keeper.PublicSet, KeySetAge: c.keySetAge(),
+		Ready: readiness(c, database, volatile, keeper), TrustedProxies: c.TrustedProxies, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -136,10 +147,12 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	return handler, nil
 }
 
-// readiness says whether requests should come here: the database answers and still has the shape that we need. A Redis that is gone is told
-// of and does not count: it is gone for all replicas, and most of what they do goes on without it. What signs is told of too, and counts when the keys
-// could not be read for so long that others may sign with one that is not known here.
-func readiness(c config, database *sql.DB, volatile volatileStore, keeper keyring) func(context.Context) []provider.ReadyCheck {
+// readiness says whether requests should come here: the database answers and still has the shape that we
+// need. A Redis that is gone is told of and does not count: it is gone for all replicas, and most of what
+// they do goes on without it. What signs is told of too, and counts when the keys could not be read for so
+// long that others may sign with one that is not known here.
+func readiness(c config, database *sql.DB, volatile volatileStore,
+	keeper keyring) func(context.Context) []provider.ReadyCheck {
 	return func(ctx context.Context) []provider.ReadyCheck {
 		redis := make(chan error, 1)
 		go func() { redis <- volatile.Ping(ctx) }() // beside the database, which may take all the time there is
@@ -171,15 +184,17 @@ func signatures(c config, keeper keyring) provider.ReadyCheck {
 	check := provider.ReadyCheck{Name: "signatures", OK: true, Note: keeper.Backend()}
 	switch age := keeper.Age(); {
 	case check.Note == "":
-		check.OK, check.Note = false, "the key in use was revoked, and the next one cannot be opened; the log and lingpai doctor say why"
+		check.OK, check.Note = false, "the key in use was revoked, and the next one cannot be opened; the "+
+			"log and lingpai doctor say why"
 	case age > c.keysStaleAfter():
-		check.OK, check.Note = false, fmt.Sprintf("the keys could not be read for %s; the log and lingpai doctor say why", age.Round(time.Second))
+		check.OK, check.Note = false, fmt.Sprintf(
+			"the keys could not be read for %s; the log and lingpai doctor say why", age.Round(time.Second))
 	}
 	return check
 }
 
-// guardedApps keeps real AppSecrets from anything but their platform. What may go to a simulator begins with its prefix, which no real one has:
-// those are 32 hexadecimal digits.
+// guardedApps keeps real AppSecrets from anything but their platform. What may go to a simulator begins with
+// its prefix, which no real one has: those are 32 hexadecimal digits.
 type guardedApps struct {
 	identity.Apps
 	config config
@@ -188,8 +203,11 @@ type guardedApps struct {
 // Find implements identity.Apps.
 func (a guardedApps) Find(ctx context.Context, platform, id string) (identity.App, error) {
 	app, err := a.Apps.Find(ctx, platform, id)
-	if secret := app.Secret.Reveal(); err == nil && a.config.simulates(platform) && secret != "" && !strings.HasPrefix(secret, wechattest.SecretPrefix) {
-		return identity.App{}, fmt.Errorf("%w: the AppSecret of %s does not begin with %q, and its platform is not at its base_url: it is not sent there",
+	if secret := app.Secret.Reveal(); err == nil && a.config.simulates(platform) && secret != "" &&
+		!strings.HasPrefix(secret, wechattest.SecretPrefix) {
+		return identity.App{}, fmt.Errorf(
+			"%w: the AppSecret of %s does not begin with %q, and its platform is not at its base_url: it "+
+				"is not sent there",
 			identity.ErrUnusable, id, wechattest.SecretPrefix)
 	}
 	return app, err

@@ -10,7 +10,8 @@ import (
 )
 
 func newKeysCommand() *cobra.Command {
-	return group("keys", "Signing keys and master keys", listKeysCommand(), rotateKeysCommand(), revokeKeyCommand(), importKeyCommand(),
+	return group("keys", "Signing keys and master keys", listKeysCommand(), rotateKeysCommand(), revokeKeyCommand(),
+		importKeyCommand(),
 		exportPublicKeysCommand(), rewrapCommand(), newMasterKeyCommand())
 }
 
@@ -25,7 +26,8 @@ type shownKey struct {
 }
 
 func listKeysCommand() *cobra.Command {
-	return addOutputFlag(onDatabase(&cobra.Command{Use: "list", Short: "List the keys in the database, never their secrets", Args: cobra.NoArgs}, openMigrated,
+	return addOutputFlag(onDatabase(&cobra.Command{Use: "list",
+		Short: "List the keys in the database, never their secrets", Args: cobra.NoArgs}, openMigrated,
 		func(cmd *cobra.Command, c config, database *sql.DB, _ []string) error {
 			infos, err := describeKeys(cmd.Context(), database)
 			if err != nil {
@@ -42,9 +44,11 @@ func listKeysCommand() *cobra.Command {
 				}
 				shown = append(shown, shownKey{k.ID, k.Purpose, k.State, k.MasterKey, moment(k.CreatedAt), next})
 			}
-			return printRows(cmd, shown, []string{"ID", "PURPOSE", "STATE", "NEXT", "MASTER KEY", "CREATED"}, func(k shownKey) []string {
-				return []string{k.ID, string(k.Purpose), string(k.State), orDash(k.Next), orDash(k.MasterKey), k.CreatedAt}
-			})
+			return printRows(cmd, shown, []string{"ID", "PURPOSE", "STATE", "NEXT", "MASTER KEY", "CREATED"},
+				func(k shownKey) []string {
+					return []string{k.ID, string(k.Purpose), string(k.State), orDash(k.Next), orDash(k.MasterKey),
+						k.CreatedAt}
+				})
 		}))
 }
 
@@ -67,8 +71,9 @@ func newMasterKeyCommand() *cobra.Command {
 		Short: "Print a fresh master key for master_key (LINGPAI_MASTER_KEY)",
 		Long: `Print a fresh master key. It seals the signing key and the AppSecrets in the database: keep it apart from the
 database and its backups, and do not lose it.`,
-		Example: "  [ -s master.key ] || (umask 077; lingpai keys new-master-key > master.key)\n  LINGPAI_MASTER_KEY_FILE=master.key lingpai serve",
-		Args:    cobra.NoArgs,
+		Example: "  [ -s master.key ] || (umask 077; lingpai keys new-master-key > master.key)\n  " +
+			"LINGPAI_MASTER_KEY_FILE=master.key lingpai serve",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			key, err := keys.NewMasterKey(time.Now())
 			if err == nil {

@@ -26,7 +26,8 @@ func importKeyCommand() *cobra.Command {
 next to sign: when the one in use gives way, or by lingpai keys rotate, and not before it was published for keys.announce.`,
 		Example: "  lingpai keys import signing.pem && shred -u signing.pem",
 		Args:    cobra.ExactArgs(1),
-	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB, args []string) error {
+	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB,
+		args []string) error {
 		text, err := readKeyFile(ctx, cmd, args[0])
 		if err != nil {
 			return err
@@ -35,7 +36,8 @@ next to sign: when the one in use gives way, or by lingpai keys rotate, and not 
 		if err != nil {
 			return err
 		}
-		return errors.Join(tellImported(ctx, cmd, c, database, id), recordKeys(ctx, database, identity.EventKeyImported, id))
+		return errors.Join(tellImported(ctx, cmd, c, database, id), recordKeys(ctx, database,
+			identity.EventKeyImported, id))
 	})
 }
 

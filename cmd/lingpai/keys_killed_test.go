@@ -25,8 +25,8 @@ func (o *operator) killed(within time.Duration, args ...string) {
 	_ = cmd.Wait()
 }
 
-// TestKillingRotationsHarmsNothing: commands that rotate, import and revoke, and servers that rotate by themselves, are killed all the time. What is left
-// serves.
+// TestKillingRotationsHarmsNothing: commands that rotate, import and revoke, and servers that rotate by
+// themselves, are killed all the time. What is left serves.
 func TestKillingRotationsHarmsNothing(t *testing.T) {
 	r := newRotating(t, "LINGPAI_KEYS_INTERVAL=6s")
 	require.NoError(t, os.WriteFile(filepath.Join(r.folder, "own.pem"), pemOfNewKey(t), 0o600))
@@ -65,14 +65,16 @@ func (r *rotating) announced() string {
 	return "none"
 }
 
-// TestKillingRewrapsHarmsNothing: master keys go back and forth while servers that have both serve, and each rewrap is killed. One that is let through
-// makes the other master key unnecessary.
+// TestKillingRewrapsHarmsNothing: master keys go back and forth while servers that have both serve, and each
+// rewrap is killed. One that is let through makes the other master key unnecessary.
 func TestKillingRewrapsHarmsNothing(t *testing.T) {
 	f := onSharedServers(t)
 	first := f.variable("LINGPAI_MASTER_KEY")
 	second := strings.TrimSpace(f.ok("keys", "new-master-key"))
 	second = "another" + second[strings.Index(second, ":"):]
-	f.ok("clients", "create", "data", "--grant", "wechat_code", "--app", appID, "--audience", audience, "--scope", "wechat.data") // keeps session keys
+	// keeps session keys
+	f.ok("clients", "create", "data", "--grant", "wechat_code", "--app", appID, "--audience", audience,
+		"--scope", "wechat.data")
 	r := f.replicas[0]
 	r.kill()
 	r.o = f.with("LINGPAI_MASTER_KEY=" + first + "," + second)
@@ -99,10 +101,12 @@ func TestKillingRewrapsHarmsNothing(t *testing.T) {
 	require.Contains(t, halfway.stderr, "keep all entries of master_key")
 	said := both.with("LINGPAI_REDIS_URL=").ok("keys", "rewrap")
 	require.Contains(t, said, "another, the first entry of master_key, had sealed all of them before")
-	require.Regexp(t, `can be taken out of master_key, if all servers .* and none has a redis.url`, said, "session keys there are sealed with it still")
+	require.Regexp(t, `can be taken out of master_key, if all servers .* and none has a redis.url`, said,
+		"session keys there are sealed with it still")
 	said = both.ok("keys", "rewrap")
 	require.Contains(t, said, "\nsealed 1 session key anew\n")
-	require.Contains(t, said, strings.Split(first, ":")[0]+" can be taken out of master_key, if all servers have had another first")
+	require.Contains(t, said, strings.Split(first,
+		":")[0]+" can be taken out of master_key, if all servers have had another first")
 	require.NotContains(t, said, "redis.url")
 	r.kill()
 	r.o = f.with("LINGPAI_MASTER_KEY=" + second)

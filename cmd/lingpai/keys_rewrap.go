@@ -27,12 +27,14 @@ func rewrapCommand() *cobra.Command {
 
 It can be broken off and run again.`,
 		Args: cobra.NoArgs,
-	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB, _ []string) error {
+	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB,
+		_ []string) error {
 		ring, err := keys.ParseRing(c.MasterKey.Reveal())
 		if err != nil {
 			return err
 		}
-		provided := fmt.Sprintf("if all servers have had %s first since before %s", ring.First(), moment(time.Now())) // what they seal from here on is not looked at again
+		// what they seal from here on is not looked at again
+		provided := fmt.Sprintf("if all servers have had %s first since before %s", ring.First(), moment(time.Now()))
 		sealedKeys, err := keeper.Rewrap(ctx)
 		if err != nil {
 			return err
@@ -41,14 +43,17 @@ It can be broken off and run again.`,
 		if err != nil {
 			return err
 		}
-		cmd.Printf("sealed %s and %s anew with master key %s\n", plural(sealedKeys, "key"), plural(secrets, "AppSecret"), ring.First())
+		cmd.Printf("sealed %s and %s anew with master key %s\n", plural(sealedKeys, "key"),
+			plural(secrets, "AppSecret"), ring.First())
 		if sealedKeys+secrets == 0 {
-			cmd.Printf("%s, the first entry of master_key, had sealed all of them before; if it is the one to be replaced, put the new entry before it\n", ring.First())
+			cmd.Printf("%s, the first entry of master_key, had sealed all of them before; if it is the one "+
+				"to be replaced, put the new entry before it\n", ring.First())
 		}
 		if c.RedisURL == "" { // then each server has session keys in its memory, and loses them when it is restarted
 			provided += " and none has a redis.url (LINGPAI_REDIS_URL), whose session keys were not looked at"
 		} else if err := rewrapVault(ctx, cmd, c, ring, database); err != nil {
-			return fmt.Errorf("not all session keys are sealed anew yet; keep all entries of master_key, and run lingpai keys rewrap again: %w", err)
+			return fmt.Errorf("not all session keys are sealed anew yet; keep all entries of master_key, "+
+				"and run lingpai keys rewrap again: %w", err)
 		}
 		if others := ring.Others(); len(others) > 0 {
 			cmd.Printf("%s can be taken out of master_key, %s\n", strings.Join(others, ", "), provided)
@@ -64,7 +69,8 @@ func rewrapVault(ctx context.Context, cmd *cobra.Command, c config, ring *keys.R
 		return err
 	}
 	defer store.Close()
-	vault := wechat.NewVault(wechat.VaultConfig{Store: store, NotFound: identity.ErrNotFound, Sealer: ring, KeyLife: c.SessionKeyLife})
+	vault := wechat.NewVault(wechat.VaultConfig{Store: store, NotFound: identity.ErrNotFound, Sealer: ring,
+		KeyLife: c.SessionKeyLife})
 	looked, resealed, told := 0, 0, time.Now()
 	err = database.Users().EachAccount(ctx, identity.PlatformWechat, func(key identity.AccountKey) error {
 		done, err := vault.Reseal(ctx, wechat.Account{AppID: key.App, OpenID: key.Subject}, ring.Outdated)

@@ -14,8 +14,10 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// onKeys makes a command that works on the keys of a database, which master_key opens, by the policy that its servers have.
-func onKeys(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB, args []string) error) *cobra.Command {
+// onKeys makes a command that works on the keys of a database, which master_key opens, by the policy that its
+// servers have.
+func onKeys(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper,
+	database *sql.DB, args []string) error) *cobra.Command {
 	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
 		if err := requireMasterKey(c); err != nil {
 			return fmt.Errorf("master_key (LINGPAI_MASTER_KEY): %w", err)
@@ -27,7 +29,8 @@ func onKeys(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command
 		if err := errors.Join(checkKeyLife(c), checkKeyInterval(c)); err != nil {
 			return fmt.Errorf("keys.… must be as they are for servers: %w", err)
 		}
-		return run(cmd.Context(), cmd, c, keys.Attach(database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.keyPolicy()}), database, args)
+		return run(cmd.Context(), cmd, c, keys.Attach(database.Keys(), ring, keys.Options{Now: time.Now,
+			Policy: c.keyPolicy()}), database, args)
 	})
 }
 
@@ -39,7 +42,8 @@ func rotateKeysCommand() *cobra.Command {
 nobody notices. The next key must have been announced for keys.announce; servers rotate by themselves each keys.interval.`,
 		Example: "  lingpai keys rotate\n  lingpai keys rotate --purpose refresh",
 		Args:    cobra.NoArgs,
-	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, database *sql.DB, _ []string) error {
+	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, database *sql.DB,
+		_ []string) error {
 		name, _ := cmd.Flags().GetString("purpose")
 		purpose := keys.Purpose(name)
 		if purpose != keys.Signing && purpose != keys.Refresh {
@@ -71,14 +75,17 @@ func revokeKeyCommand() *cobra.Command {
 has been published already. Users whose access token it signed refresh it; whoever has a refresh token of a revoked secret signs in again.`,
 		Example: "  lingpai keys list\n  lingpai keys revoke 8pO4…Qk --now",
 		Args:    cobra.ExactArgs(1),
-	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB, args []string) error {
+	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB,
+		args []string) error {
 		if now, _ := cmd.Flags().GetBool("now"); !now {
-			return errors.New("nothing was done: what the key made counts no more from the moment it is revoked; say --now if that is meant, or use: lingpai keys rotate")
+			return errors.New("nothing was done: what the key made counts no more from the moment it is " +
+				"revoked; say --now if that is meant, or use: lingpai keys rotate")
 		}
 		if err := keeper.Revoke(ctx, args[0]); err != nil {
 			return err
 		}
-		return errors.Join(tellRevoked(ctx, cmd, c, database, args[0]), recordKeys(ctx, database, identity.EventKeyRevoked, args[0]))
+		return errors.Join(tellRevoked(ctx, cmd, c, database, args[0]), recordKeys(ctx, database,
+			identity.EventKeyRevoked, args[0]))
 	})
 	cmd.Flags().Bool("now", false, "yes, now")
 	return cmd
@@ -114,9 +121,11 @@ func tellRevoked(ctx context.Context, cmd *cobra.Command, c config, database *sq
 		return nil
 	}
 	if known := inUse.AnnouncedAt.Add(c.KeyAnnounce); replaced && inUse.SigningAt.Before(known) {
-		cmd.Printf("it has not been published for keys.announce: until %s, verifiers that keep key sets for long may not know it\n", moment(known))
+		cmd.Printf("it has not been published for keys.announce: until %s, verifiers that keep key sets "+
+			"for long may not know it\n", moment(known))
 	}
-	cmd.Printf("verifiers that keep the key set as long as it says refuse the revoked key from %s on; ask those that keep it for longer to fetch it\n",
+	cmd.Printf("verifiers that keep the key set as long as it says refuse the revoked key from %s on; ask "+
+		"those that keep it for longer to fetch it\n",
 		moment(revoked.GoneAt.Add(c.keySetAge())))
 	return nil
 }

@@ -18,8 +18,10 @@ func TestRevokeWarnsOfWhatItPutIntoUse(t *testing.T) {
 	p, _ := o.serves()
 	require.NoError(t, p.stop())
 	const warning = "has not been published for keys.announce"
-	require.NotContains(t, o.ok("keys", "revoke", o.keyIn(keys.Signing, keys.Announced), "--now"), warning, "the key in use is what it was")
-	require.Contains(t, o.ok("keys", "revoke", o.keyIn(keys.Signing, keys.Active), "--now"), warning, "the next one was made just now")
+	require.NotContains(t, o.ok("keys", "revoke", o.keyIn(keys.Signing, keys.Announced), "--now"), warning,
+		"the key in use is what it was")
+	require.Contains(t, o.ok("keys", "revoke", o.keyIn(keys.Signing, keys.Active), "--now"), warning,
+		"the next one was made just now")
 }
 
 // TestCommandsTellWhatBecomesOfKeys, and the audit log tells that they did.
@@ -47,7 +49,8 @@ func TestCommandsTellWhatBecomesOfKeys(t *testing.T) {
 
 	o.ok("keys", "rewrap")
 	for kind, count := range map[string]int{
-		identity.EventKeyImported: 1, identity.EventKeyRevoked: 3, identity.EventKeyRotated: 0, identity.EventKeysRewrapped: 1,
+		identity.EventKeyImported: 1, identity.EventKeyRevoked: 3, identity.EventKeyRotated: 0,
+		identity.EventKeysRewrapped: 1,
 	} {
 		require.Len(t, o.listed("events", "list", "--kind", kind), count, kind)
 	}
@@ -66,8 +69,10 @@ func (o *operator) keyIn(purpose keys.Purpose, state keys.State) string {
 
 // TestNoAccessTokenOutlivesItsKey, whatever its client's record says.
 func TestNoAccessTokenOutlivesItsKey(t *testing.T) {
-	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_KEYS_RETIRE=10m", "LINGPAI_TOKEN_ACCESS_TTL=1m")
-	secret := secretIn(t, o.ok("clients", "create", "backend", "--grant", "client_credentials", "--audience", audience, "--access-ttl", "1h"))
+	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_KEYS_RETIRE=10m",
+		"LINGPAI_TOKEN_ACCESS_TTL=1m")
+	secret := secretIn(t, o.ok("clients", "create", "backend", "--grant", "client_credentials", "--audience",
+		audience, "--access-ttl", "1h"))
 	_, base := o.serves()
 	a := postForm(t, base+"/token", "backend", secret, "grant_type", "client_credentials")
 	require.Equal(t, http.StatusOK, a.status)

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestJavaScriptLibrariesWork: openid-client, oauth4webapi and jose, which know nothing of us but the issuer, get tokens by every grant and
-// verify them. The scripts are in testdata/libraries.
+// TestJavaScriptLibrariesWork: openid-client, oauth4webapi and jose, which know nothing of us but the issuer,
+// get tokens by every grant and verify them. The scripts are in testdata/libraries.
 func TestJavaScriptLibrariesWork(t *testing.T) {
 	node, folder := installLibraries(t)
 	for _, path := range []string{"", "/login"} {
@@ -23,9 +23,12 @@ func TestJavaScriptLibrariesWork(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=tap")
 			cmd.Dir = folder
 			cmd.Env = append(os.Environ(),
-				"ISSUER="+d.Issuer, "AUDIENCE="+devAudience, "SIMULATOR="+d.Simulator.URL, "APP_ID="+d.MiniProgram.AppID,
-				"MINI_PROGRAM="+d.MiniProgram.ClientID, "BACKEND="+d.Confidential.ClientID, "BACKEND_SECRET="+d.Confidential.ClientSecret,
-				"SERVICE="+serviceClient, "SERVICE_SECRET="+service, "DEMO_NAME="+d.User.Username, "DEMO_PASSWORD="+d.User.Password,
+				"ISSUER="+d.Issuer, "AUDIENCE="+devAudience, "SIMULATOR="+d.Simulator.URL,
+				"APP_ID="+d.MiniProgram.AppID,
+				"MINI_PROGRAM="+d.MiniProgram.ClientID, "BACKEND="+d.Confidential.ClientID,
+				"BACKEND_SECRET="+d.Confidential.ClientSecret,
+				"SERVICE="+serviceClient, "SERVICE_SECRET="+service, "DEMO_NAME="+d.User.Username,
+				"DEMO_PASSWORD="+d.User.Password,
 			)
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s\n%s", out, d.stderr)
@@ -41,7 +44,8 @@ func (o *operator) developAt(path string) development {
 	require.NoError(o.t, err)
 	addr := listener.Addr().String()
 	require.NoError(o.t, listener.Close())
-	d := development{process: o.with("LINGPAI_SERVER_ISSUER=http://"+addr+path).start("dev", "--addr", addr, "--data", "data", "--output", "json")}
+	d := development{process: o.with("LINGPAI_SERVER_ISSUER=http://"+addr+path).start("dev", "--addr", addr,
+		"--data", "data", "--output", "json")}
 	require.NoError(o.t, json.Unmarshal([]byte(d.line()), &d.devReady))
 	return d
 }
@@ -49,15 +53,17 @@ func (o *operator) developAt(path string) development {
 // serviceClient acts for itself; dev seeds none that does.
 const serviceClient = "nightly-report"
 
-// createService adds a client while dev is running, and returns its secret. Its tokens are for dev's API, and for the confidential client,
-// which may therefore ask about them.
+// createService adds a client while dev is running, and returns its secret. Its tokens are for dev's API, and
+// for the confidential client, which may therefore ask about them.
 func (o *operator) createService(d development) string {
 	o.t.Helper()
 	return secretIn(o.t, o.with("LINGPAI_DATABASE_URL=sqlite:data/lingpai.db").ok("clients", "create", serviceClient,
-		"--grant", "client_credentials", "--audience", devAudience, "--audience", d.Confidential.ClientID, "--scope", "api"))
+		"--grant", "client_credentials", "--audience", devAudience, "--audience", d.Confidential.ClientID,
+		"--scope", "api"))
 }
 
-// installLibraries puts the scripts and the libraries that they use, at the versions of the lock file, into a folder of the test.
+// installLibraries puts the scripts and the libraries that they use, at the versions of the lock file, into a
+// folder of the test.
 func installLibraries(t *testing.T) (node, folder string) {
 	t.Helper()
 	node, err := exec.LookPath("node")
@@ -67,7 +73,8 @@ func installLibraries(t *testing.T) (node, folder string) {
 	}
 	folder = t.TempDir()
 	require.NoError(t, os.CopyFS(folder, os.DirFS(filepath.Join("testdata", "libraries"))))
-	cmd := exec.CommandContext(t.Context(), npm, "ci", "--engine-strict", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1")
+	cmd := exec.CommandContext(t.Context(), npm, "ci", "--engine-strict", "--prefer-offline", "--ignore-scripts",
+		"--no-audit", "--no-fund", "--fetch-retries=1")
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Logf("%s", out)

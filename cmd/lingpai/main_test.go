@@ -144,7 +144,8 @@ func (o *operator) okWith(stdin string, args ...string) string {
 	return a.stdout
 }
 
-// refused runs a command that must fail: exit code 1, nothing on standard output, a message on standard error, which it returns.
+// refused runs a command that must fail: exit code 1, nothing on standard output, a message on standard
+// error, which it returns.
 func (o *operator) refused(args ...string) string {
 	o.t.Helper()
 	return o.refusedWith("", args...)

@@ -33,13 +33,17 @@ func newMetrics(apps identity.Apps, backend func() string) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "lingpai_refresh_tokens_presented_total", Help: "Genuine refresh tokens of live sessions, by what they meant: rotate, repeat (a lost answer or a parallel caller), refuse, theft, ahead (the database lost commits).",
+			Name: "lingpai_refresh_tokens_presented_total",
+			Help: "Genuine refresh tokens of live sessions, by what they meant: rotate, repeat (a lost " +
+				"answer or a parallel caller), refuse, theft, ahead (the database lost commits).",
 		}, []string{"verdict"}),
 		phones: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "lingpai_phone_numbers_asked_total", Help: "Phone numbers that WeChat was to be asked for by code, by what became of it.",
+			Name: "lingpai_phone_numbers_asked_total",
+			Help: "Phone numbers that WeChat was to be asked for by code, by what became of it.",
 		}, []string{"appid", "outcome"}),
 		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "lingpai_http_request_duration_seconds", Help: "Requests by status and method.", Buckets: prometheus.DefBuckets,
+			Name: "lingpai_http_request_duration_seconds", Help: "Requests by status and method.",
+			Buckets: prometheus.DefBuckets,
 		}, []string{"code", "method"}),
 	}
 	m.registry.MustRegister(m.refreshes, m.phones, m.answers, phoneUses{apps}, signingBackend(backend),
@@ -57,8 +61,10 @@ func (m *metrics) PhoneAsked(appID, outcome string) { m.phones.WithLabelValues(a
 type phoneUses struct{ apps identity.Apps }
 
 var (
-	phonesUsed   = prometheus.NewDesc("lingpai_phone_numbers_used", "Phone numbers that an app has got this month, in Beijing.", []string{"appid"}, nil)
-	phonesBudget = prometheus.NewDesc("lingpai_phone_numbers_budget", "Phone numbers that an app may get in a month; -1: no bound.", []string{"appid"}, nil)
+	phonesUsed = prometheus.NewDesc("lingpai_phone_numbers_used",
+		"Phone numbers that an app has got this month, in Beijing.", []string{"appid"}, nil)
+	phonesBudget = prometheus.NewDesc("lingpai_phone_numbers_budget",
+		"Phone numbers that an app may get in a month; -1: no bound.", []string{"appid"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -85,7 +91,8 @@ func (p phoneUses) Collect(into chan<- prometheus.Metric) {
 // signingBackend tells at each scrape what signs.
 type signingBackend func() string
 
-var signsNow = prometheus.NewDesc("lingpai_signing_backend", `What signs tokens: 1 for "go", "openssl" with its version, or "go, since openssl" and how that failed.`,
+var signsNow = prometheus.NewDesc("lingpai_signing_backend",
+	`What signs tokens: 1 for "go", "openssl" with its version, or "go, since openssl" and how that failed.`,
 	[]string{"backend"}, nil)
 
 // Describe implements prometheus.Collector.
@@ -109,9 +116,11 @@ func (m *metrics) serve(ctx context.Context, addr string, logger *slog.Logger) e
 	}
 	logger.Info("metrics", "addr", listener.Addr().String())
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry,
+		promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	go func() {
-		if err := serveUntilDone(ctx, provider.NewHTTPServer(mux, logger), listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := serveUntilDone(ctx, provider.NewHTTPServer(mux, logger), listener); err != nil &&
+			!errors.Is(err, http.ErrServerClosed) {
 			logger.Error("metrics are not served any more", "error", err)
 		}
 	}()

@@ -16,7 +16,8 @@ import (
 // TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers at an address of their own, and nowhere else.
 func TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers(t *testing.T) {
 	simulator := newOperator(t).simulates()
-	o := migrated(t, "LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080", "LINGPAI_WECHAT_BASE_URL="+simulator, "LINGPAI_METRICS_ADDR=127.0.0.1:0")
+	o := migrated(t, "LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080", "LINGPAI_WECHAT_BASE_URL="+simulator,
+		"LINGPAI_METRICS_ADDR=127.0.0.1:0")
 	o.okWith(simSecret, "apps", "add", appID, "--phone-budget", "1")
 	o.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--grant", "refresh_token", "--app", appID,
 		"--audience", "https://api.example.com", "--scope", "openid", "--scope", "phone")
@@ -40,7 +41,8 @@ func TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers(t *testing.T) {
 		return tokens
 	}
 	signIn := func() url.Values {
-		return url.Values{"grant_type": {"wechat_code"}, "client_id": {"shop"}, "code": {mint("/_sim/codes")}, "phone_code": {mint("/_sim/phone_codes")}}
+		return url.Values{"grant_type": {"wechat_code"}, "client_id": {"shop"}, "code": {mint("/_sim/codes")},
+			"phone_code": {mint("/_sim/phone_codes")}}
 	}
 	first := ask(signIn())
 	ask(signIn()) // over budget
@@ -50,7 +52,8 @@ func TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers(t *testing.T) {
 
 	text := fetch(t, watched, http.StatusOK)
 	for _, line := range []string{
-		`lingpai_refresh_tokens_presented_total{verdict="rotate"} 1`, `lingpai_refresh_tokens_presented_total{verdict="repeat"} 1`,
+		`lingpai_refresh_tokens_presented_total{verdict="rotate"} 1`,
+		`lingpai_refresh_tokens_presented_total{verdict="repeat"} 1`,
 		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="verified"} 1`,
 		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="over_budget"} 1`,
 		`lingpai_phone_numbers_used{appid="` + appID + `"} 1`, `lingpai_phone_numbers_budget{appid="` + appID + `"} 1`,

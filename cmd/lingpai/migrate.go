@@ -11,16 +11,17 @@ import (
 
 func newMigrateCommand() *cobra.Command {
 	return group("migrate", "Bring the database to the shape that this version needs",
-		migration("up", "Apply all migrations that are missing; makes the database if there is none", openDatabase, func(cmd *cobra.Command, database *sql.DB) error {
-			applied, err := database.MigrateUp(cmd.Context())
-			for _, name := range applied {
-				cmd.Println("applied " + name)
-			}
-			if err == nil && len(applied) == 0 {
-				cmd.Println("nothing to do: the database is up to date")
-			}
-			return err
-		}),
+		migration("up", "Apply all migrations that are missing; makes the database if there is none", openDatabase,
+			func(cmd *cobra.Command, database *sql.DB) error {
+				applied, err := database.MigrateUp(cmd.Context())
+				for _, name := range applied {
+					cmd.Println("applied " + name)
+				}
+				if err == nil && len(applied) == 0 {
+					cmd.Println("nothing to do: the database is up to date")
+				}
+				return err
+			}),
 		migrateDownCommand(),
 		addOutputFlag(migration("status", "Show which migrations are applied", openExisting, showMigrations)),
 	)
@@ -28,27 +29,31 @@ func newMigrateCommand() *cobra.Command {
 
 func migrateDownCommand() *cobra.Command {
 	var loseData bool
-	cmd := migration("down", "Take the last migration back; what it created is lost", openExisting, func(cmd *cobra.Command, database *sql.DB) error {
-		if !loseData {
-			if migrated, err := database.Migrated(cmd.Context()); err != nil {
-				return err
-			} else if migrated {
-				if empty, err := isEmpty(cmd.Context(), database); err != nil || !empty {
-					return errors.Join(errors.New("taking the migration back deletes what is in its tables: users, clients, apps, sessions, keys; say --lose-data if you mean it"), err)
+	cmd := migration("down", "Take the last migration back; what it created is lost", openExisting,
+		func(cmd *cobra.Command, database *sql.DB) error {
+			if !loseData {
+				if migrated, err := database.Migrated(cmd.Context()); err != nil {
+					return err
+				} else if migrated {
+					if empty, err := isEmpty(cmd.Context(), database); err != nil || !empty {
+						return errors.Join(errors.New(
+							"taking the migration back deletes what is in its tables: users, clients, "+
+								"apps, sessions, keys; say --lose-data if you mean it"), err)
+					}
 				}
 			}
-		}
-		name, err := database.MigrateDown(cmd.Context())
-		if err == nil {
-			cmd.Println("taken back " + name)
-		}
-		return err
-	})
+			name, err := database.MigrateDown(cmd.Context())
+			if err == nil {
+				cmd.Println("taken back " + name)
+			}
+			return err
+		})
 	cmd.Flags().BoolVar(&loseData, "lose-data", false, "delete what the migration's tables hold")
 	return cmd
 }
 
-func migration(use, short string, open func(context.Context, config) (*sql.DB, error), run func(*cobra.Command, *sql.DB) error) *cobra.Command {
+func migration(use, short string, open func(context.Context, config) (*sql.DB, error), run func(*cobra.Command,
+	*sql.DB) error) *cobra.Command {
 	return onDatabase(&cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}, open,
 		func(cmd *cobra.Command, _ config, database *sql.DB, _ []string) error { return run(cmd, database) })
 }

@@ -20,7 +20,8 @@ func addOutputFlag(cmd *cobra.Command) *cobra.Command {
 
 // checkOutput refuses a format that does not exist, before anything is done.
 func checkOutput(cmd *cobra.Command) error {
-	if flag := cmd.Flags().Lookup("output"); flag != nil && flag.Value.String() != "table" && flag.Value.String() != "json" {
+	if flag := cmd.Flags().Lookup("output"); flag != nil && flag.Value.String() != "table" &&
+		flag.Value.String() != "json" {
 		return fmt.Errorf("--output: %q is neither table nor json", flag.Value)
 	}
 	return nil
@@ -39,8 +40,8 @@ func printRows[T any](cmd *cobra.Command, rows []T, header []string, row func(T)
 	return table.Flush()
 }
 
-// cells makes texts fit for a table on a terminal. A name or a User-Agent may hold control characters, which would forge other rows or
-// give the terminal orders.
+// cells makes texts fit for a table on a terminal. A name or a User-Agent may hold control characters, which
+// would forge other rows or give the terminal orders.
 func cells(texts []string) []string {
 	for n, text := range texts {
 		texts[n] = strings.Map(func(r rune) rune {

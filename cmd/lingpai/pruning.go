@@ -8,8 +8,9 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Sessions that are over are kept for a day, so that an operator can see why, and until the last of their access tokens has expired everywhere;
-// then they are deleted in small batches, so that pruning never holds anybody up.
+// Sessions that are over are kept for a day, so that an operator can see why, and until the last of their
+// access tokens has expired everywhere; then they are deleted in small batches, so that pruning never holds
+// anybody up.
 const (
 	pruneKeep     = maxAccessTTL + time.Hour
 	pruneBatch    = 500

@@ -13,8 +13,10 @@ var version = ""
 
 func newRootCommand() *cobra.Command {
 	root := group("lingpai", "OAuth 2 / OpenID Connect token provider for WeChat mini-programs and the web",
-		newDevCommand(), newServeCommand(), newSimulatorCommand(), newMigrateCommand(), newAppsCommand(), newClientsCommand(),
-		newUsersCommand(), newSessionsCommand(), newEventsCommand(), newKeysCommand(), newDoctorCommand(), newHealthcheckCommand(), newVersionCommand())
+		newDevCommand(), newServeCommand(), newSimulatorCommand(), newMigrateCommand(), newAppsCommand(),
+		newClientsCommand(),
+		newUsersCommand(), newSessionsCommand(), newEventsCommand(), newKeysCommand(), newDoctorCommand(),
+		newHealthcheckCommand(), newVersionCommand())
 	root.Long = `Lingpai trades a wx.login code, or a name and password, for tokens at a standard POST /token:
 an RS256 access token that services verify offline, and a refresh token that rotates.
 

@@ -46,14 +46,17 @@ func newRotating(t *testing.T, env ...string) *rotating {
 	}))
 	t.Cleanup(balancer.Close)
 	r.issuer = balancer.URL
-	r.fleet = onSharedServers(t, append(env, "LINGPAI_SERVER_ISSUER="+r.issuer, "LINGPAI_KEYS_ANNOUNCE=5s", "LINGPAI_KEYS_RETIRE=10s", "LINGPAI_TOKEN_ACCESS_TTL=5s")...)
-	r.secret = secretIn(t, r.ok("clients", "create", serviceClient, "--grant", "client_credentials", "--audience", audience))
+	r.fleet = onSharedServers(t, append(env, "LINGPAI_SERVER_ISSUER="+r.issuer, "LINGPAI_KEYS_ANNOUNCE=5s",
+		"LINGPAI_KEYS_RETIRE=10s", "LINGPAI_TOKEN_ACCESS_TTL=5s")...)
+	r.secret = secretIn(t, r.ok("clients", "create", serviceClient, "--grant", "client_credentials", "--audience",
+		audience))
 	return r
 }
 
 // token is an access token of the service, of either replica.
 func (r *rotating) token() (string, error) {
-	a, err := r.replicas[r.turn.Add(1)%2].token("", "client_id", serviceClient, "client_secret", r.secret, "grant_type", "client_credentials")
+	a, err := r.replicas[r.turn.Add(1)%2].token("", "client_id", serviceClient, "client_secret", r.secret,
+		"grant_type", "client_credentials")
 	if err == nil && a.status != http.StatusOK {
 		err = fmt.Errorf("%d %s", a.status, a.members.Error)
 	}
@@ -86,8 +89,9 @@ func (o *once) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestKeysRotateUnderLoad: two servers that rotate every eight seconds, and verifiers that cache as their libraries do. From a key's announcement to its
-// end no token is refused, each rotation happens once, and the secret of refresh tokens rotates along and loses no session.
+// TestKeysRotateUnderLoad: two servers that rotate every eight seconds, and verifiers that cache as their
+// libraries do. From a key's announcement to its end no token is refused, each rotation happens once, and the
+// secret of refresh tokens rotates along and loses no session.
 func TestKeysRotateUnderLoad(t *testing.T) {
 	node, folder := installLibraries(t)
 	r := newRotating(t, "LINGPAI_KEYS_INTERVAL=8s")
@@ -99,7 +103,11 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 		"keeps the set": (&kept{url: r.issuer + "/.well-known/jwks.json"}).verify,
 		"go-oidc": func() func(context.Context, string) error {
 			keys := oidc.NewRemoteKeySet(t.Context(), r.issuer+"/.well-known/jwks.json")
-			return func(ctx context.Context, token string) error { _, err := keys.VerifySignature(ctx, token); return err }
+			return func(ctx context.Context, token string) error {
+				_, err := keys.VerifySignature(ctx,
+					token)
+				return err
+			}
 		}(),
 	} {
 		running.Go(func() {
@@ -141,9 +149,11 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 }
 
 func (r *rotating) environment() []string {
-	return append(os.Environ(), "ISSUER="+r.issuer, "AUDIENCE="+audience, "SERVICE="+serviceClient, "SERVICE_SECRET="+r.secret,
+	return append(os.Environ(), "ISSUER="+r.issuer, "AUDIENCE="+audience, "SERVICE="+serviceClient,
+		"SERVICE_SECRET="+r.secret,
 		"LINGPAI_TEST_ROTATING_ISSUER="+r.issuer, "LINGPAI_TEST_AUDIENCE="+audience,
-		"SECONDS="+strconv.Itoa(int(rotatingFor.Seconds())), "LINGPAI_TEST_SECONDS="+strconv.Itoa(int(rotatingFor.Seconds())), "GOWORK=off")
+		"SECONDS="+strconv.Itoa(int(rotatingFor.Seconds())), "LINGPAI_TEST_SECONDS="+
+			strconv.Itoa(int(rotatingFor.Seconds())), "GOWORK=off")
 }
 
 func (r *rotating) joseVerifies(t *testing.T, node, folder string) {
@@ -168,7 +178,8 @@ func (r *rotating) sdkVerifies(t *testing.T) {
 		t.Errorf("sdk/verify: %v", err)
 		return
 	}
-	cmd.Dir, cmd.Env = filepath.Join("..", "..", "sdk", "verify"), append(r.environment(), "LINGPAI_TEST_PUBLIC_CLIENT=shop", "LINGPAI_TEST_REFRESH_TOKEN="+refresh)
+	cmd.Dir, cmd.Env = filepath.Join("..", "..", "sdk", "verify"), append(r.environment(),
+		"LINGPAI_TEST_PUBLIC_CLIENT=shop", "LINGPAI_TEST_REFRESH_TOKEN="+refresh)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("sdk/verify: %v: %s", err, out)
 	} else {
@@ -197,13 +208,14 @@ func (r *rotating) requireEachOnce(t *testing.T) {
 	}
 }
 
-// TestAStolenKeyIsRevoked: within seconds both servers sign with a key that verifiers knew before, and what the stolen one signed counts nowhere once
-// their key sets have grown old.
+// TestAStolenKeyIsRevoked: within seconds both servers sign with a key that verifiers knew before, and what
+// the stolen one signed counts nowhere once their key sets have grown old.
 func TestAStolenKeyIsRevoked(t *testing.T) {
 	r := newRotating(t)
 	stolen, err := r.token()
 	require.NoError(t, err)
-	strict, elsewhere := &kept{url: r.issuer + "/.well-known/jwks.json"}, &kept{url: r.issuer + "/.well-known/jwks.json"}
+	strict, elsewhere := &kept{url: r.issuer + "/.well-known/jwks.json"},
+		&kept{url: r.issuer + "/.well-known/jwks.json"}
 	require.NoError(t, strict.verify(t.Context(), stolen))
 	require.NoError(t, elsewhere.verify(t.Context(), stolen))
 	time.Sleep(5 * time.Second) // keys.announce: the standby is known everywhere
@@ -236,7 +248,8 @@ func TestAStolenKeyIsRevoked(t *testing.T) {
 	elsewhere.fetched = time.Time{}
 	require.Error(t, elsewhere.verify(t.Context(), stolen))
 	for _, replica := range r.replicas {
-		require.Eventually(t, func() bool { return r.listSignedBy(t, replica) != kid }, patience, 100*time.Millisecond, "nobody takes a list by the stolen key")
+		require.Eventually(t, func() bool { return r.listSignedBy(t, replica) != kid }, patience,
+			100*time.Millisecond, "nobody takes a list by the stolen key")
 		response, err := http.Get("http://" + replica.addr + "/readyz")
 		require.NoError(t, err)
 		response.Body.Close()

@@ -26,7 +26,8 @@ func addSecretFlag(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// readSecret reads one line from a file, or from standard input; never from the command line, which other users of a machine can see.
+// readSecret reads one line from a file, or from standard input; never from the command line, which other
+// users of a machine can see.
 func readSecret(ctx context.Context, cmd *cobra.Command, what string) (string, error) {
 	source, err := openInput(ctx, cmd, "secret-file", what+" (one line; it is shown as you type): ")
 	if err != nil {
@@ -41,7 +42,8 @@ func readSecret(ctx context.Context, cmd *cobra.Command, what string) (string, e
 		return "", fmt.Errorf("the %s has more than %d bytes: is this the right file?", what, maxSecretBytes)
 	}
 	if line = strings.TrimRight(strings.TrimPrefix(line, byteOrderMark), "\r\n"); line == "" {
-		return "", fmt.Errorf("no %s was given: write it as one line to standard input, or name a file with --secret-file", what)
+		return "", fmt.Errorf("no %s was given: write it as one line to standard input, or name a file "+
+			"with --secret-file", what)
 	}
 	return line, nil
 }

@@ -48,11 +48,13 @@ func checkOwn(ctx context.Context, database *sql.DB, s seeds) error {
 	case mark == s.AppID:
 		return nil
 	case mark != "":
-		return errors.New("lingpai dev made this database with another folder, whose dev.json holds its secrets: give that folder as --data, or another database.url")
+		return errors.New("lingpai dev made this database with another folder, whose dev.json holds its " +
+			"secrets: give that folder as --data, or another database.url")
 	}
 	// A first start that was killed before it could mark the database leaves it empty.
 	if empty, err := isEmpty(ctx, database); err != nil || !empty {
-		return errors.Join(errors.New("this database was not made by lingpai dev, so dev does not touch it: give another --data, and take database.url (LINGPAI_DATABASE_URL) away if it is set"), err)
+		return errors.Join(errors.New("this database was not made by lingpai dev, so dev does not touch "+
+			"it: give another --data, and take database.url (LINGPAI_DATABASE_URL) away if it is set"), err)
 	}
 	return nil
 }
@@ -76,10 +78,12 @@ func seed(ctx context.Context, database *sql.DB, s seeds) error {
 	for _, err := range []error{
 		err,
 		database.Apps().Add(ctx, identity.App{
-			Platform: identity.PlatformWechat, ID: s.AppID, Kind: identity.KindMiniProgram, Name: "Simulated mini-program", Secret: identity.Secret(s.AppSecret),
+			Platform: identity.PlatformWechat, ID: s.AppID, Kind: identity.KindMiniProgram,
+			Name: "Simulated mini-program", Secret: identity.Secret(s.AppSecret),
 		}),
 		database.Clients().Create(ctx, devClient(s, devMiniProgram, "", grants.WechatCode, grants.RefreshToken)),
-		database.Clients().Create(ctx, devClient(s, devConfidential, s.ClientSecret, grants.WechatCode, grants.Password, grants.RefreshToken, grants.ClientCredentials)),
+		database.Clients().Create(ctx, devClient(s, devConfidential, s.ClientSecret, grants.WechatCode,
+			grants.Password, grants.RefreshToken, grants.ClientCredentials)),
 	} {
 		if err != nil && !errors.Is(err, identity.ErrExists) {
 			return err
@@ -90,8 +94,10 @@ func seed(ctx context.Context, database *sql.DB, s seeds) error {
 
 func devClient(s seeds, id, secret string, grantNames ...string) identity.Client {
 	client := identity.Client{
-		ID: id, Name: id, FirstParty: true, Grants: grantNames, Apps: []string{s.AppID}, Audience: []string{devAudience},
-		Scopes:        []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeEmail, tokens.ScopePhone, tokens.ScopeOfflineAccess, tokens.ScopeAccount, devScope},
+		ID: id, Name: id, FirstParty: true, Grants: grantNames, Apps: []string{s.AppID},
+		Audience: []string{devAudience},
+		Scopes: []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeEmail, tokens.ScopePhone,
+			tokens.ScopeOfflineAccess, tokens.ScopeAccount, devScope},
 		DefaultScopes: []string{devScope},
 	}
 	if secret != "" {

@@ -28,7 +28,8 @@ needs a master key (lingpai keys new-master-key); the signing key is made at the
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd, terms{demands: []demand{
-				{"server.issuer", checkIssuer}, {"master_key", requireMasterKey}, {"keys.retire", checkKeyLife}, {"keys.interval", checkKeyInterval},
+				{"server.issuer", checkIssuer}, {"master_key", requireMasterKey}, {"keys.retire", checkKeyLife},
+				{"keys.interval", checkKeyInterval},
 			}})
 			if err != nil {
 				return err
@@ -42,17 +43,20 @@ needs a master key (lingpai keys new-master-key); the signing key is made at the
 
 func requireMasterKey(c config) error {
 	if c.MasterKey == "" {
-		return errors.New("it is required, since it seals the signing key; an installation that is there already needs the key that it was made with, mostly as LINGPAI_MASTER_KEY_FILE")
+		return errors.New("it is required, since it seals the signing key; an installation that is there " +
+			"already needs the key that it was made with, mostly as LINGPAI_MASTER_KEY_FILE")
 	}
 	return nil
 }
 
 func serve(ctx context.Context, c config, logger *slog.Logger) error {
 	if c.insecure() {
-		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; for development only", "issuer", c.Issuer)
+		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; "+
+			"for development only", "issuer", c.Issuer)
 	}
 	if c.simulated() {
-		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url", c.WechatBaseURL)
+		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url",
+			c.WechatBaseURL)
 	}
 	if c.simulates(identity.PlatformQQ) {
 		logger.Warn("qq.base_url is not QQ: only simulated apps can sign in", "qq.base_url", c.QQBaseURL)
@@ -87,7 +91,8 @@ func listen(setting, addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s: %s is taken by another program, perhaps another lingpai: stop that, or give another address", setting, addr)
+		return nil, fmt.Errorf("%s: %s is taken by another program, perhaps another lingpai: stop that, or "+
+			"give another address", setting, addr)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", setting, err)
 	}

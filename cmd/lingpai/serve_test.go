@@ -52,9 +52,11 @@ func TestServeRefusesToStartWithASentenceThatHelps(t *testing.T) {
 }
 
 func TestServeTellsThatRedisDoesNotAnswer(t *testing.T) {
-	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_REDIS_URL=redis://user:hidden-password@127.0.0.1:1")
+	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com",
+		"LINGPAI_REDIS_URL=redis://user:hidden-password@127.0.0.1:1")
 	p, _ := o.serves()
-	p.logged("Redis does not answer: until it does, passwords, registrations, phone numbers and what needs a session key are refused")
+	p.logged("Redis does not answer: until it does, passwords, registrations, phone numbers and what needs " +
+		"a session key are refused")
 	require.NotContains(t, p.stderr.String(), "hidden-password")
 	require.NoError(t, p.stop())
 }
@@ -74,7 +76,8 @@ func TestServeSaysAtEveryStartThatEverybodyOnTheNetworkCanListen(t *testing.T) {
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=http://192.168.1.20:8080")
 	for range 2 {
 		p, base := o.serves("--server-allow-insecure-http", "true")
-		p.logged("the issuer is http on a private address: everybody on this network can read tokens; for development only")
+		p.logged("the issuer is http on a private address: everybody on this network can read tokens; for " +
+			"development only")
 		require.Equal(t, "http://192.168.1.20:8080", get(t, base+"/.well-known/openid-configuration").text("issuer"))
 		require.NoError(t, p.stop())
 	}
@@ -136,7 +139,8 @@ func TestHealthAndReadiness(t *testing.T) {
 	require.Equal(t, http.StatusOK, get(t, base+"/healthz").status)
 	ready := get(t, base+"/readyz")
 	require.Equal(t, http.StatusOK, ready.status)
-	require.Contains(t, ready.members["checks"], map[string]any{"name": "signatures", "ok": true, "note": keys.BuiltBackend()})
+	require.Contains(t, ready.members["checks"], map[string]any{"name": "signatures", "ok": true,
+		"note": keys.BuiltBackend()})
 	for _, check := range ready.members["checks"].([]any) {
 		require.NotEqual(t, "wechat", check.(map[string]any)["name"], "nothing is said of WeChat when it is WeChat")
 	}

@@ -30,7 +30,8 @@ type shownSession struct {
 }
 
 func listSessionsCommand() *cobra.Command {
-	return addOutputFlag(admin(&cobra.Command{Use: "list SUB|USERNAME", Short: "List a user's live sessions", Args: cobra.ExactArgs(1)},
+	return addOutputFlag(admin(&cobra.Command{Use: "list SUB|USERNAME", Short: "List a user's live sessions",
+		Args: cobra.ExactArgs(1)},
 		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
 			sessions, err := database.Sessions().List(ctx, id)
 			if err != nil {
@@ -38,10 +39,13 @@ func listSessionsCommand() *cobra.Command {
 			}
 			shown := make([]shownSession, len(sessions))
 			for n, s := range sessions {
-				shown[n] = shownSession{s.ID, s.ClientID, s.Method, s.Scope, s.Device, moment(s.AuthTime), moment(s.LastSeenAt), s.Generation, moment(s.ExpiresAt)}
+				shown[n] = shownSession{s.ID, s.ClientID, s.Method, s.Scope, s.Device, moment(s.AuthTime),
+					moment(s.LastSeenAt), s.Generation, moment(s.ExpiresAt)}
 			}
-			return printRows(cmd, shown, []string{"SID", "CLIENT", "METHOD", "SIGNED IN", "LAST SEEN", "REFRESHES", "EXPIRES", "DEVICE"}, func(s shownSession) []string {
-				return []string{s.ID, s.ClientID, s.Method, s.AuthTime, s.LastSeenAt, fmt.Sprint(s.Refreshes), s.ExpiresAt, orDash(s.Device)}
+			return printRows(cmd, shown, []string{"SID", "CLIENT", "METHOD", "SIGNED IN", "LAST SEEN", "REFRESHES",
+				"EXPIRES", "DEVICE"}, func(s shownSession) []string {
+				return []string{s.ID, s.ClientID, s.Method, s.AuthTime, s.LastSeenAt, fmt.Sprint(s.Refreshes),
+					s.ExpiresAt, orDash(s.Device)}
 			})
 		})))
 }
@@ -88,7 +92,8 @@ with --before and the present time. Mini-programs sign in again by themselves.`,
 	return cmd
 }
 
-func revokeByTime(ctx context.Context, cmd *cobra.Command, flag, text string, end func(context.Context, time.Time, string) (int64, error)) error {
+func revokeByTime(ctx context.Context, cmd *cobra.Command, flag, text string, end func(context.Context, time.Time,
+	string) (int64, error)) error {
 	instant, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return fmt.Errorf("--%s: %q is not an instant such as 2026-11-20T08:00:00Z", flag, text)

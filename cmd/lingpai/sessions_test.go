@@ -47,8 +47,10 @@ func TestSessionsUsedSinceAnInstantAreRevoked(t *testing.T) {
 
 func TestWhatIsRevokedMustBeSaidOnceAndClearly(t *testing.T) {
 	o := migrated(t)
-	for _, args := range [][]string{nil, {"--user", ""}, {"x", "--user", "alice"}, {"--user", "alice", "--since", "2026-11-20T08:00:00Z"}} {
-		require.Contains(t, o.refused(append([]string{"sessions", "revoke"}, args...)...), "say which: a SID, --user, --before, or --since")
+	for _, args := range [][]string{nil, {"--user", ""}, {"x", "--user", "alice"}, {"--user", "alice", "--since",
+		"2026-11-20T08:00:00Z"}} {
+		require.Contains(t, o.refused(append([]string{"sessions", "revoke"}, args...)...),
+			"say which: a SID, --user, --before, or --since")
 	}
 	require.Contains(t, o.refused("sessions", "revoke", "--since", "yesterday"), "--since: ")
 }

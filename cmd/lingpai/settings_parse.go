@@ -40,7 +40,8 @@ func parseIssuer(c *config, value string) error {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("not an http or https URL")
-	case u.RawQuery != "" || u.ForceQuery || strings.Contains(value, "#") || strings.HasSuffix(value, "/") || u.User != nil:
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(value, "#") || strings.HasSuffix(value, "/") ||
+		u.User != nil:
 		return errors.New("has a trailing slash, query, fragment or user")
 	case !plainPath(u):
 		return errors.New("has a path of other than letters, digits, '.', '_', '~' and '-'")
@@ -66,7 +67,8 @@ func checkIssuer(c config) error {
 	case u.Scheme == "https", loopback(u.Hostname()), c.insecure() && c.AllowInsecureHTTP:
 		return nil
 	}
-	return fmt.Errorf("%q must be https; http is for loopback, or for a private address with server.allow_insecure_http during development", c.Issuer)
+	return fmt.Errorf("%q must be https; http is for loopback, or for a private address with "+
+		"server.allow_insecure_http during development", c.Issuer)
 }
 
 // insecure says whether the issuer is http on a private address, where others can listen.

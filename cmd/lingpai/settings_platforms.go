@@ -16,7 +16,8 @@ func platformURL(field func(*config) *string, known func(string) bool) func(*con
 	return func(c *config, value string) error {
 		u, err := url.Parse(value)
 		switch {
-		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil ||
+			u.RawQuery != "" || u.Fragment != "":
 			return errors.New("not an http or https URL without user, query and fragment")
 		case known(u.Hostname()) && u.Scheme == "https", loopback(u.Hostname()):
 			*field(c) = strings.TrimSuffix(value, "/")

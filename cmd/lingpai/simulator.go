@@ -28,8 +28,9 @@ POST /_sim/oauth_codes.
 
 Mint a code, as wx.login would:
   curl -s -X POST http://127.0.0.1:8081/_sim/codes -d '{"appid":"wx0123456789abcdef","user":"alice"}'`,
-		Example: "  lingpai wechat-simulator --app wx0123456789abcdef:simulator-secret\n  LINGPAI_WECHAT_BASE_URL=http://127.0.0.1:8081 lingpai serve",
-		Args:    cobra.NoArgs,
+		Example: "  lingpai wechat-simulator --app wx0123456789abcdef:simulator-secret\n  " +
+			"LINGPAI_WECHAT_BASE_URL=http://127.0.0.1:8081 lingpai serve",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			listener, err := listenLoopback(addr)
 			if err != nil {
@@ -39,12 +40,14 @@ Mint a code, as wx.login would:
 			if err := simulators.add(apps); err != nil {
 				return err
 			}
-			cmd.Printf("WeChat simulator: http://%s\nQQ simulator: http://%s%s\n", listener.Addr(), listener.Addr(), qqPath)
+			cmd.Printf("WeChat simulator: http://%s\nQQ simulator: http://%s%s\n", listener.Addr(), listener.Addr(),
+				qqPath)
 			return serveSimulators(cmd.Context(), cmd, simulators, listener)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8081", "loopback host:port to listen on")
-	cmd.Flags().StringArrayVar(&apps, "app", nil, "APPID:SECRET of a simulated app (repeatable); apps can also be added with POST /_sim/apps")
+	cmd.Flags().StringArrayVar(&apps, "app", nil,
+		"APPID:SECRET of a simulated app (repeatable); apps can also be added with POST /_sim/apps")
 	return cmd
 }
 
@@ -89,7 +92,8 @@ func serveSimulators(ctx context.Context, cmd *cobra.Command, s simulators, list
 	return serveUntilDone(ctx, provider.NewHTTPServer(fromThisMachine(mux), logger), listener)
 }
 
-// fromThisMachine keeps pages out that a browser on this machine shows: they could mint codes, or make the simulator fail.
+// fromThisMachine keeps pages out that a browser on this machine shows: they could mint codes, or make the
+// simulator fail.
 func fromThisMachine(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host

@@ -27,14 +27,16 @@ type demo struct {
 	claims       json.RawMessage
 }
 
-// tryOut does over HTTP what a mini-program and a resource server do: get a code, trade it, verify the token against the key set. The
-// verifier is an independent library, so it proves more than that we agree with ourselves.
+// tryOut does over HTTP what a mini-program and a resource server do: get a code, trade it, verify the token
+// against the key set. The verifier is an independent library, so it proves more than that we agree with
+// ourselves.
 func tryOut(ctx context.Context, c config, s seeds) (demo, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
 	var d demo
 	var minted struct{ Code string }
-	body, err := post(ctx, c.WechatBaseURL+"/_sim/codes", "application/json", fmt.Sprintf(`{"appid":%q,"user":"alice"}`, s.AppID))
+	body, err := post(ctx, c.WechatBaseURL+"/_sim/codes", "application/json",
+		fmt.Sprintf(`{"appid":%q,"user":"alice"}`, s.AppID))
 	if err == nil {
 		err = json.Unmarshal(body, &minted)
 	}

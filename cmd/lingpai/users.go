@@ -12,14 +12,17 @@ import (
 )
 
 func newUsersCommand() *cobra.Command {
-	return group("users", "People who sign in", createUserCommand(), listUsersCommand(), showUserCommand(), disableUserCommand(), enableUserCommand(),
-		deleteUserCommand(), keepUserCommand(), setPasswordCommand(), grantRoleCommand(), revokeRoleCommand(), setClaimsCommand(),
+	return group("users", "People who sign in", createUserCommand(), listUsersCommand(), showUserCommand(),
+		disableUserCommand(), enableUserCommand(),
+		deleteUserCommand(), keepUserCommand(), setPasswordCommand(), grantRoleCommand(), revokeRoleCommand(),
+		setClaimsCommand(),
 		twinsCommand(), joinCommand(), listJoinsCommand(), unjoinCommand(), importUsersCommand())
 }
 
 func createUserCommand() *cobra.Command {
 	return addPasswordFlags(admin(&cobra.Command{
-		Use: "create USERNAME", Short: "Add a user with a password, read from standard input or a file", Args: cobra.ExactArgs(1),
+		Use: "create USERNAME", Short: "Add a user with a password, read from standard input or a file",
+		Args:    cobra.ExactArgs(1),
 		Example: "  lingpai users create alice < password.txt",
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		if _, err := identity.CanonicalUsername(args[0]); err != nil {
@@ -43,7 +46,8 @@ func createUserCommand() *cobra.Command {
 func listUsersCommand() *cobra.Command {
 	var after string
 	var limit int
-	cmd := addOutputFlag(admin(&cobra.Command{Use: "list", Short: "List users in the order of their ids", Args: cobra.NoArgs},
+	cmd := addOutputFlag(admin(&cobra.Command{Use: "list", Short: "List users in the order of their ids",
+		Args: cobra.NoArgs},
 		func(ctx context.Context, cmd *cobra.Command, database *sql.DB, _ []string) error {
 			if limit < 1 {
 				return errors.New("--limit: at least 1")
@@ -59,9 +63,10 @@ func listUsersCommand() *cobra.Command {
 			for n, user := range users {
 				shown[n] = showUser(user)
 			}
-			return printRows(cmd, shown, []string{"SUB", "USERNAME", "PASSWORD", "CREATED", "DISABLED"}, func(u shownUser) []string {
-				return []string{u.ID, orDash(u.Username), yesNo(u.Password), u.CreatedAt, orDash(u.keptOut())}
-			})
+			return printRows(cmd, shown, []string{"SUB", "USERNAME", "PASSWORD", "CREATED", "DISABLED"},
+				func(u shownUser) []string {
+					return []string{u.ID, orDash(u.Username), yesNo(u.Password), u.CreatedAt, orDash(u.keptOut())}
+				})
 		}))
 	cmd.Flags().StringVar(&after, "after", "", "show users whose id follows this one")
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many to show at most")
@@ -76,7 +81,9 @@ func yesNo(yes bool) string {
 }
 
 func disableUserCommand() *cobra.Command {
-	return admin(&cobra.Command{Use: "disable SUB|USERNAME", Short: "Keep a user out and end all sessions; access tokens live on until they expire", Args: cobra.ExactArgs(1)},
+	return admin(&cobra.Command{Use: "disable SUB|USERNAME",
+		Short: "Keep a user out and end all sessions; access tokens live on until they expire",
+		Args:  cobra.ExactArgs(1)},
 		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
 			if err := database.Users().Disable(ctx, id); err != nil {
 				return err
@@ -87,7 +94,8 @@ func disableUserCommand() *cobra.Command {
 }
 
 func enableUserCommand() *cobra.Command {
-	return admin(&cobra.Command{Use: "enable SUB|USERNAME", Short: "Let a disabled user sign in again", Args: cobra.ExactArgs(1)},
+	return admin(&cobra.Command{Use: "enable SUB|USERNAME", Short: "Let a disabled user sign in again",
+		Args: cobra.ExactArgs(1)},
 		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
 			if err := database.Users().Enable(ctx, id); err != nil {
 				return err
@@ -99,7 +107,9 @@ func enableUserCommand() *cobra.Command {
 
 func setPasswordCommand() *cobra.Command {
 	return addPasswordFlags(admin(&cobra.Command{
-		Use: "set-password SUB|USERNAME", Short: "Replace a user's password, read from standard input or a file, and end all sessions", Args: cobra.ExactArgs(1),
+		Use:   "set-password SUB|USERNAME",
+		Short: "Replace a user's password, read from standard input or a file, and end all sessions",
+		Args:  cobra.ExactArgs(1),
 	}, onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
 		user, err := database.Users().Find(ctx, id)
 		if err != nil {
@@ -124,7 +134,8 @@ func setPasswordCommand() *cobra.Command {
 }
 
 // onUser finds the user that a command's argument names.
-func onUser(run func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error) func(context.Context, *cobra.Command, *sql.DB, []string) error {
+func onUser(run func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error) func(
+	context.Context, *cobra.Command, *sql.DB, []string) error {
 	return func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		user, err := findUser(ctx, database, args[0])
 		if err != nil {
@@ -145,7 +156,8 @@ func findUser(ctx context.Context, database *sql.DB, name string) (identity.User
 	case errors.Is(err, identity.ErrNotFound):
 		return named, unknown(err2, "user", name)
 	case err2 == nil && named.ID != user.ID:
-		return identity.User{}, fmt.Errorf("%q is the id of one user and the user name of another, %s; nothing was done", name, named.ID)
+		return identity.User{}, fmt.Errorf(
+			"%q is the id of one user and the user name of another, %s; nothing was done", name, named.ID)
 	}
 	return user, nil
 }

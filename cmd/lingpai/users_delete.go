@@ -16,7 +16,8 @@ func deleteUserCommand() *cobra.Command {
 	var yes bool
 	var grace time.Duration
 	cmd := admin(&cobra.Command{
-		Use: "delete SUB|USERNAME", Short: "Delete a user after a time of grace; shows what would happen, and does it with --yes", Args: cobra.ExactArgs(1),
+		Use: "delete SUB|USERNAME", Short: "Delete a user after a time of grace; shows what would happen, " +
+			"and does it with --yes", Args: cobra.ExactArgs(1),
 		Long: `Delete a user, with its accounts, profile and sessions, and with all users who were joined into it. Its sessions end at once,
 and the rest goes when --grace is over, at the next pruning of a server that runs. Until then "lingpai users keep" takes it
 back; so does the person, unless disabled, with restore_account at a sign-in. The sub is nobody else's ever.
@@ -43,12 +44,14 @@ a new user afterwards, whom nobody has disabled: to keep somebody out, leave the
 			return fmt.Errorf("%s was deleted or joined into another user meanwhile", user.ID)
 		}
 		if err == nil {
-			cmd.Printf("ended all sessions of %s; the rest goes at %s; take it back with: lingpai users keep %s\n", user.ID, moment(at), user.ID)
+			cmd.Printf("ended all sessions of %s; the rest goes at %s; take it back with: lingpai users keep %s\n",
+				user.ID, moment(at), user.ID)
 		}
 		return err
 	})
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it, rather than show what would happen")
-	cmd.Flags().DurationVar(&grace, "grace", 14*24*time.Hour, "how long it can be taken back; 0s: gone at the next pruning")
+	cmd.Flags().DurationVar(&grace, "grace", 14*24*time.Hour,
+		"how long it can be taken back; 0s: gone at the next pruning")
 	return cmd
 }
 
@@ -62,9 +65,11 @@ func previewDeletion(ctx context.Context, cmd *cobra.Command, database *sql.DB, 
 	if err != nil {
 		return err
 	}
-	cmd.Printf("%s would be deleted, with %d account(s), and %d session(s) would end\n", naming(user), len(accounts), len(sessions))
+	cmd.Printf("%s would be deleted, with %d account(s), and %d session(s) would end\n", naming(user),
+		len(accounts), len(sessions))
 	if user.Leaving() {
-		cmd.Printf("  beware   %s is leaving already: all goes at %s, or sooner if you say so\n", user.ID, moment(user.DeletesAt))
+		cmd.Printf("  beware   %s is leaving already: all goes at %s, or sooner if you say so\n", user.ID,
+			moment(user.DeletesAt))
 	}
 	if user.Disabled() {
 		cmd.Printf("  beware   %s is disabled, and its accounts would make a new user who is not\n", user.ID)
@@ -74,7 +79,8 @@ func previewDeletion(ctx context.Context, cmd *cobra.Command, database *sql.DB, 
 }
 
 func keepUserCommand() *cobra.Command {
-	return admin(&cobra.Command{Use: "keep SUB|USERNAME", Short: "Take a deletion back, whoever wished it, until the user is gone", Args: cobra.ExactArgs(1)},
+	return admin(&cobra.Command{Use: "keep SUB|USERNAME",
+		Short: "Take a deletion back, whoever wished it, until the user is gone", Args: cobra.ExactArgs(1)},
 		func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 			user, err := findUser(ctx, database, args[0])
 			switch {
@@ -95,5 +101,6 @@ func keepUserCommand() *cobra.Command {
 
 // joined says why nothing is done to a user who is another one by now.
 func joined(user identity.User) error {
-	return fmt.Errorf("%s was joined into %s: name that one, or part them with lingpai users unjoin", user.ID, user.JoinedInto)
+	return fmt.Errorf("%s was joined into %s: name that one, or part them with lingpai users unjoin",
+		user.ID, user.JoinedInto)
 }

@@ -25,7 +25,8 @@ func (o *operator) pruned() (deleted int) {
 func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
 	o := migrated(t)
 	sub := o.seen(atApp("wx1", "openid", ""))[0]
-	require.Contains(t, o.ok("users", "delete", sub), sub+" would be deleted, with 1 account(s), and 0 session(s) would end")
+	require.Contains(t, o.ok("users", "delete", sub),
+		sub+" would be deleted, with 1 account(s), and 0 session(s) would end")
 	user, _ := o.shown(sub)
 	require.NotContains(t, user, "deletes_at", "it was a preview")
 	require.Contains(t, o.refused("users", "keep", sub), sub+" is not leaving")
@@ -65,7 +66,8 @@ func TestAUserWhoCannotBeDeletedStays(t *testing.T) {
 	o.okWith("a good password", "users", "create", "alice")
 	retired, survivor := o.twins("UNION")
 	o.ok("users", "join", retired, survivor, "--yes")
-	for _, command := range [][]string{{"delete", retired}, {"delete", retired, "--yes"}, {"keep", retired}, {"set-password", retired}} {
+	for _, command := range [][]string{{"delete", retired}, {"delete", retired, "--yes"}, {"keep", retired},
+		{"set-password", retired}} {
 		message := o.refusedWith("a good password", append([]string{"users"}, command...)...)
 		require.Contains(t, message, retired+" was joined into "+survivor+": name that one")
 	}

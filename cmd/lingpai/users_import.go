@@ -14,7 +14,8 @@ import (
 func importUsersCommand() *cobra.Command {
 	var options importOptions
 	cmd := addOutputFlag(admin(&cobra.Command{
-		Use: "import FILE|-", Short: "Add the people of another program, from CSV or JSON lines", Args: cobra.ExactArgs(1),
+		Use: "import FILE|-", Short: "Add the people of another program, from CSV or JSON lines",
+		Args: cobra.ExactArgs(1),
 		Long: `Add the people of another program, from a file of CSV or JSON lines, or from standard input ("-"). One row is one person:
 
   sub            the id to keep as "sub" of every token; left out: a new one is made
@@ -36,8 +37,10 @@ and unionid, in up to 100 bytes of memory each; an import needs the same memory 
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		return importUsers(ctx, cmd, database, args[0], options)
 	}))
-	cmd.Flags().StringVar(&options.format, "format", "", "csv or jsonl; default: as the file's name ends (.csv, .jsonl, .ndjson)")
-	cmd.Flags().StringVar(&options.report, "report", "", "file to make, as CSV: line, outcome (refused or warned), sub and reason of each such row")
+	cmd.Flags().StringVar(&options.format, "format", "",
+		"csv or jsonl; default: as the file's name ends (.csv, .jsonl, .ndjson)")
+	cmd.Flags().StringVar(&options.report, "report", "",
+		"file to make, as CSV: line, outcome (refused or warned), sub and reason of each such row")
 	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "check everything and write nothing")
 	return cmd
 }
@@ -61,7 +64,8 @@ func importUsers(ctx context.Context, cmd *cobra.Command, database *sql.DB, path
 	if err != nil {
 		return err
 	}
-	run := importRun{newcomers: database.Newcomers(), progress: newImportProgress(cmd.ErrOrStderr(), source.size), dryRun: options.dryRun}
+	run := importRun{newcomers: database.Newcomers(), progress: newImportProgress(cmd.ErrOrStderr(), source.size),
+		dryRun: options.dryRun}
 	if run.report, err = newImportReport(options.report, run.progress); err != nil {
 		return err
 	}

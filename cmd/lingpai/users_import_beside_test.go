@@ -28,7 +28,8 @@ func importBesideSignIns(t *testing.T, o *operator) {
 	var waits []time.Duration
 	for n := 0; len(imported) == 0; n++ {
 		begun := time.Now()
-		_, created, err := database.Users().FindOrCreateByAccount(t.Context(), atApp(appID, fmt.Sprint("visitor-", n), ""))
+		_, created, err := database.Users().FindOrCreateByAccount(t.Context(),
+			atApp(appID, fmt.Sprint("visitor-", n), ""))
 		require.NoError(t, err)
 		require.True(t, created)
 		waits = append(waits, time.Since(begun))
@@ -37,5 +38,6 @@ func importBesideSignIns(t *testing.T, o *operator) {
 	a := <-imported
 	require.Zero(t, a.code, a.stderr)
 	slices.Sort(waits)
-	t.Logf("%s beside %d sign-ins, of which half took %s, and the longest %s", a.figures(killedRows), len(waits), waits[len(waits)/2], waits[len(waits)-1])
+	t.Logf("%s beside %d sign-ins, of which half took %s, and the longest %s", a.figures(killedRows), len(waits),
+		waits[len(waits)/2], waits[len(waits)-1])
 }

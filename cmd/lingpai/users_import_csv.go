@@ -47,7 +47,8 @@ func checkColumns(columns []string) error {
 	known := append(slices.Clone(importTexts), "roles", "disabled")
 	for n, column := range columns {
 		if !slices.Contains(known, column) {
-			return fmt.Errorf("column %d has a name %s, which is not known: the first line names the columns, separated by commas, and each is one of %s",
+			return fmt.Errorf("column %d has a name %s, which is not known: the first line names the "+
+				"columns, separated by commas, and each is one of %s",
 				n+1, quotedName(column), strings.Join(known, ", "))
 		}
 		if slices.Contains(columns[:n], column) {
@@ -71,7 +72,8 @@ func (r *csvRows) next() (importFields, error) {
 	case errors.Is(err, io.EOF):
 		return importFields{}, err
 	case errors.Is(err, errRowTooLong):
-		return importFields{}, fmt.Errorf("the row after line %d does not end within 64 KiB: is a quote not closed?", r.line)
+		return importFields{}, fmt.Errorf(
+			"the row after line %d does not end within 64 KiB: is a quote not closed?", r.line)
 	case errors.As(err, &wrong) && !errors.Is(err, csv.ErrFieldCount):
 		return r.misquoted(wrong)
 	case err != nil && wrong == nil:
@@ -96,7 +98,8 @@ func (r *csvRows) next() (importFields, error) {
 func (r *csvRows) misquoted(wrong *csv.ParseError) (importFields, error) {
 	const right = "a field with quotes, commas or line ends stands in quotes, and each quote within it is written twice"
 	if wrong.StartLine != wrong.Line {
-		return importFields{}, fmt.Errorf("the quotes of the row from line %d to %d are wrong: %s", wrong.StartLine, wrong.Line, right)
+		return importFields{}, fmt.Errorf("the quotes of the row from line %d to %d are wrong: %s", wrong.StartLine,
+			wrong.Line, right)
 	}
 	r.line, r.offset = wrong.Line, r.reader.InputOffset()
 	return importFields{line: wrong.Line, fault: errors.New("the quotes are wrong: " + right)}, nil

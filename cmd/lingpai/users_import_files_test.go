@@ -59,7 +59,8 @@ func TestImportTellsLinesOfCSVWhateverIsInQuotes(t *testing.T) {
 		a, lines := o.importing("people.csv", byteOrderMark+strings.Join(rows, end))
 		require.Equal(t, 1, a.code)
 		require.Regexp(t, "^imported (3, already there 0|0, already there 3), refused 7\n$", a.stdout)
-		const quotes = "the quotes are wrong: a field with quotes, commas or line ends stands in quotes, and each quote within it is written twice"
+		const quotes = "the quotes are wrong: a field with quotes, commas or line ends stands in quotes, " +
+			"and each quote within it is written twice"
 		require.Equal(t, []told{
 			{3, "refused", "b", "name has at most 128 characters, and none that are invisible or turn text round"},
 			{6, "refused", "", "sub is 1 to 255 printable ASCII characters without spaces"},
@@ -112,24 +113,29 @@ func TestImportRefusesAFileThatItCannotRead(t *testing.T) {
 		"--format: say csv or jsonl, since the name does not end": {"people.txt"},
 		`--format: "xml" is neither csv nor jsonl`:                {"people.txt", "--format", "xml"},
 		"missing.csv: no such file":                               {"missing.csv"},
-		"--report: people.txt is there already":                   {"people.txt", "--format", "csv", "--report", "people.txt"},
-		"--report: open none/x.csv":                               {"people.txt", "--format", "csv", "--report", "none/x.csv"},
-		"usage: lingpai users import FILE|-":                      {},
+		"--report: people.txt is there already": {"people.txt", "--format", "csv",
+			"--report", "people.txt"},
+		"--report: open none/x.csv": {"people.txt", "--format", "csv",
+			"--report", "none/x.csv"},
+		"usage: lingpai users import FILE|-": {},
 	} {
 		require.Contains(t, o.refused(append([]string{"users", "import"}, args...)...), says)
 	}
 	require.Contains(t, o.refusedWith("sub\nx\n", "users", "import", "-"), "--format: say csv or jsonl")
 	require.Contains(t, o.refusedWith("", "users", "import", "-", "--format", "csv"), "standard input is empty")
 	require.Empty(t, o.subs())
-	require.Equal(t, "imported 0, already there 0, refused 0\n", o.okWith("sub,name\n", "users", "import", "-", "--format", "csv"))
-	require.Equal(t, "imported 1, already there 0, refused 0\n", o.ok("users", "import", "people.txt", "--format", "csv"))
+	require.Equal(t, "imported 0, already there 0, refused 0\n", o.okWith("sub,name\n", "users", "import",
+		"-", "--format", "csv"))
+	require.Equal(t, "imported 1, already there 0, refused 0\n", o.ok("users", "import", "people.txt", "--format",
+		"csv"))
 }
 
 // TestImportSurvivesHostileRows has them in the middle of a file, so that what is before them and behind them counts.
 func TestImportSurvivesHostileRows(t *testing.T) {
 	o := migrated(t)
 	filler := strings.Repeat(`{"sub":"filler"}`+"\n", 5000) // more than is looked at before
-	a, lines := o.importing("people.jsonl", filler+"{\"sub\":\"bytes\",\"name\":\"\xff\"}\n"+`{"sub":"long","name":"`+strings.Repeat("x", 10<<20)+"\"}\n"+
+	a, lines := o.importing("people.jsonl", filler+"{\"sub\":\"bytes\",\"name\":\"\xff\"}\n"+
+		`{"sub":"long","name":"`+strings.Repeat("x", 10<<20)+"\"}\n"+
 		"\x00\n"+strings.Repeat("[", 60_000)+"\n"+`{"sub":"after"}`+"\n"+strings.Repeat(" ", 70_000))
 	require.Equal(t, "imported 2, already there 4 999, refused 5\n", a.stdout)
 	require.Equal(t, []told{
@@ -141,7 +147,8 @@ func TestImportSurvivesHostileRows(t *testing.T) {
 	}, lines)
 	require.Equal(t, []string{"after", "filler"}, o.subs())
 
-	a, lines = o.importing("people.csv", "sub,name\n"+strings.Repeat("filler,\n", 10_000)+"bytes,\xff\nnul,\x00\n"+"long,"+strings.Repeat("x", 66_000)+"\nlater,\n")
+	a, lines = o.importing("people.csv", "sub,name\n"+strings.Repeat("filler,\n", 10_000)+"bytes,\xff\nnul,\x00\n"+
+		"long,"+strings.Repeat("x", 66_000)+"\nlater,\n")
 	require.Equal(t, "imported 1, already there 10 000, refused 3\n", a.stdout)
 	require.Equal(t, []told{
 		{10_002, "refused", "bytes", "the row is not UTF-8: convert the file, as with: iconv -f GBK -t UTF-8"},
@@ -150,8 +157,10 @@ func TestImportSurvivesHostileRows(t *testing.T) {
 	}, lines)
 
 	for says, rest := range map[string]string{
-		"the row after line 2 does not end within 64 KiB: is a quote not closed?":     strings.Repeat("x", 10<<20) + "\n",
-		"the row after line 2 does not end within 64 KiB":                             `"` + strings.Repeat("x\n", 5<<20),
+		"the row after line 2 does not end within 64 KiB: is a quote not closed?": strings.Repeat("x", 10<<20) +
+			"\n",
+		"the row after line 2 does not end within 64 KiB": `"` + strings.Repeat("x\n",
+			5<<20),
 		"the quotes of the row from line 3 to 4 are wrong: a field with quotes":       "two,\"\n\"lines\nthree,\n",
 		"the quotes of the row from line 3 to 5 are wrong: a field with quotes, comm": "two,\"\n\nunclosed",
 	} {
@@ -173,10 +182,12 @@ func TestImportKeepsSecretsToItself(t *testing.T) {
 	fmt.Fprintf(&file, `{"sub":"first","username":"first","app":"%s","openid":"o-first"}`+"\n", appID)
 	for _, r := range refusals() {
 		if row, isObject := strings.CutSuffix(r.row, "}"); isObject && !strings.Contains(row, "password_hash") {
-			file.WriteString(row + `,"password_hash":"` + goodHash + `","phone":"13812345678","email":"private@example.com"}` + "\n")
+			file.WriteString(row + `,"password_hash":"` + goodHash +
+				`","phone":"13812345678","email":"private@example.com"}` + "\n")
 		}
 	}
-	for _, name := range []string{"app", "openid", "sub", "name", "username", "roles", "created_at", "disabled", "locale", goodHash, "13812345678", "private@example.com"} {
+	for _, name := range []string{"app", "openid", "sub", "name", "username", "roles", "created_at", "disabled",
+		"locale", goodHash, "13812345678", "private@example.com"} {
 		for _, secret := range secrets {
 			fmt.Fprintf(&file, `{%q:%q,"username":"first","sub":""}`+"\n", name, secret+" ")
 		}

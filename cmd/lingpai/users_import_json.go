@@ -128,7 +128,8 @@ func (f *importFields) parseAccounts(value json.RawMessage) error {
 	return nil
 }
 
-// eachMember goes through a JSON object, in which every name stands once. encoding/json would take the last of several, and any capitals.
+// eachMember goes through a JSON object, in which every name stands once. encoding/json would take the last
+// of several, and any capitals.
 func eachMember(text []byte, member func(name string, value json.RawMessage) error) error {
 	errObject := errors.New("the row is not one JSON object")
 	decoder := json.NewDecoder(bytes.NewReader(text))

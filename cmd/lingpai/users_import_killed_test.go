@@ -48,11 +48,13 @@ func importKilled(t *testing.T, o *operator) {
 		require.Zero(t, there%maxImportBatch, "whole batches")
 	}
 	require.Less(t, there, killedRows, "it was over before it was killed")
-	require.Equal(t, fmt.Sprintf("imported %s, already there %s, refused 0\n", grouped(killedRows-there), grouped(there)), o.importsAll("people.jsonl"))
+	require.Equal(t, fmt.Sprintf("imported %s, already there %s, refused 0\n", grouped(killedRows-there),
+		grouped(there)), o.importsAll("people.jsonl"))
 	users := everybody(t, database)
 	require.Len(t, users, killedRows)
 	for n := 0; n < killedRows; n += 501 {
-		account, err := database.Users().FindAccount(t.Context(), atApp(appID, fmt.Sprintf("o-%026d", n), "").AccountKey)
+		account, err := database.Users().FindAccount(t.Context(), atApp(appID, fmt.Sprintf("o-%026d", n),
+			"").AccountKey)
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprint("legacy-", n), account.UserID)
 	}
@@ -88,7 +90,8 @@ func TestAnInterruptEndsAnImportAfterTheBatch(t *testing.T) {
 	there := len(everybody(t, database))
 	require.Equal(t, strconv.Itoa(there), says[1])
 	require.Equal(t, fmt.Sprintf("imported %s, already there 0, refused 0\n", grouped(there)), p.rest())
-	require.Equal(t, []string{fmt.Sprintf("imported %d, already there 0, refused 0, warned 0", there)}, o.events(identity.EventUsersImported))
+	require.Equal(t, []string{fmt.Sprintf("imported %d, already there 0, refused 0, warned 0", there)},
+		o.events(identity.EventUsersImported))
 	require.Contains(t, o.importsAll("people.jsonl"), "already there "+grouped(there))
 }
 
@@ -97,7 +100,8 @@ func TestAnInterruptEndsAnImportThatWaitsForRows(t *testing.T) {
 		t.Skip("Windows has no SIGTERM")
 	}
 	o := migrated(t)
-	for text, says := range map[string]string{"": "nothing was read", strings.Repeat(`{"sub":"a"}`+"\n", 10_000): "stopped after line"} {
+	for text, says := range map[string]string{"": "nothing was read", strings.Repeat(`{"sub":"a"}`+"\n",
+		10_000): "stopped after line"} {
 		reader, writer, err := os.Pipe()
 		require.NoError(t, err)
 		cmd := o.command(t.Context(), "users", "import", "-", "--format", "jsonl")

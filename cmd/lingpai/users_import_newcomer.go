@@ -24,10 +24,12 @@ func newImportApps(list []identity.App) importApps {
 	return apps
 }
 
-// newcomer checks what can be checked of a row without the database. A row that is refused has its id too, by which it is told of.
+// newcomer checks what can be checked of a row without the database. A row that is refused has its id too, by
+// which it is told of.
 func (f importFields) newcomer(apps importApps) (identity.Newcomer, error) {
 	t := f.texts
-	n := identity.Newcomer{ID: t["sub"], Username: t["username"], PasswordHash: t["password_hash"], Roles: f.roles, Disabled: f.disabled}
+	n := identity.Newcomer{ID: t["sub"], Username: t["username"], PasswordHash: t["password_hash"], Roles: f.roles,
+		Disabled: f.disabled}
 	if n.PasswordHash != "" {
 		if err := password.CheckHash(n.PasswordHash); err != nil {
 			return n, fmt.Errorf("password_hash: %w", err)
@@ -50,7 +52,8 @@ func (f importFields) newcomer(apps importApps) (identity.Newcomer, error) {
 func (f importFields) profile() (identity.Profile, error) {
 	t := f.texts
 	profile, err := accounts.CheckProfile(identity.Profile{
-		Name: t["name"], Nickname: t["nickname"], Picture: t["picture"], Gender: t["gender"], Locale: t["locale"], Email: t["email"],
+		Name: t["name"], Nickname: t["nickname"], Picture: t["picture"], Gender: t["gender"], Locale: t["locale"],
+		Email: t["email"],
 	})
 	if refused, ok := errors.AsType[*accounts.Error](err); ok {
 		return identity.Profile{}, errors.New(strings.TrimSuffix(refused.Description, "."))
@@ -70,7 +73,8 @@ func parsePhone(text string) (string, error) {
 	case text == "" || phoneE164.MatchString(text):
 		return text, nil
 	}
-	return "", errors.New("phone is + with country code and number, without spaces, or 11 digits of China that begin with 1")
+	return "", errors.New("phone is + with country code and number, without spaces, or 11 digits of China " +
+		"that begin with 1")
 }
 
 // firstMilliseconds is from where on a number counts milliseconds: as seconds it would be the year 5138.
@@ -90,7 +94,8 @@ func parseCreatedAt(text string) (time.Time, error) {
 		}
 	}
 	if err != nil || at.Unix() < 0 {
-		return time.Time{}, errors.New("created_at is a time such as 2024-05-06T07:08:09+08:00, or whole seconds or milliseconds since 1970")
+		return time.Time{}, errors.New("created_at is a time such as 2024-05-06T07:08:09+08:00, or whole " +
+			"seconds or milliseconds since 1970")
 	}
 	return at, nil
 }
@@ -100,7 +105,8 @@ func (f importFields) sightings(apps importApps) (sightings []identity.Sighting,
 	all := f.accounts
 	if f.texts["app"] != "" || f.texts["openid"] != "" || f.texts["unionid"] != "" {
 		if len(all) > 0 {
-			return nil, errors.New("the row has accounts, and app, openid or unionid beside them: write all into accounts")
+			return nil, errors.New("the row has accounts, and app, openid or unionid beside them: write " +
+				"all into accounts")
 		}
 		all = []map[string]string{f.texts}
 	}
@@ -125,7 +131,8 @@ func (a importApps) sighting(platform, app, openid, unionid string) (identity.Si
 	case platform != identity.PlatformWechat && platform != identity.PlatformQQ:
 		return identity.Sighting{}, errors.New(`the platform of an account is "wechat" or "qq"`)
 	case !platformID.MatchString(openid) || unionid != "" && !platformID.MatchString(unionid):
-		return identity.Sighting{}, errors.New("openid, and unionid if there is one, are 1 to 128 printable ASCII characters without spaces")
+		return identity.Sighting{}, errors.New(
+			"openid, and unionid if there is one, are 1 to 128 printable ASCII characters without spaces")
 	case !validAppID(platform, app):
 		return identity.Sighting{}, fmt.Errorf("app is not an AppID of %s", platform)
 	}
@@ -134,8 +141,10 @@ func (a importApps) sighting(platform, app, openid, unionid string) (identity.Si
 	case !there:
 		return identity.Sighting{}, fmt.Errorf("app %s is not there: add it with: lingpai apps add %s", app, app)
 	case unionid != "" && known.OpenPlatform == "":
-		return identity.Sighting{}, fmt.Errorf("app %s has no Open Platform account, so a unionid says nothing: add it with --open-platform, or name it with: "+
-			"lingpai apps set-open-platform %s NAME", app, app)
+		return identity.Sighting{}, fmt.Errorf(
+			"app %s has no Open Platform account, so a unionid says nothing: add it with --open-platform, "+
+				"or name it with: "+
+				"lingpai apps set-open-platform %s NAME", app, app)
 	}
 	key := identity.AccountKey{Platform: platform, App: app, Subject: openid}
 	return identity.Sighting{AccountKey: key, UnionID: unionid, OpenPlatform: known.OpenPlatform}, nil

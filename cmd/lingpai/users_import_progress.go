@@ -34,8 +34,10 @@ type barProgress struct {
 }
 
 func newBarProgress(w io.Writer, size int64) *barProgress {
-	return &barProgress{w, progressbar.NewOptions64(size, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("importing"),
-		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(30))}
+	return &barProgress{w, progressbar.NewOptions64(size, progressbar.OptionSetWriter(w),
+		progressbar.OptionSetDescription("importing"),
+		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetWidth(30))}
 }
 
 func (p *barProgress) moved(rows int, read int64) {

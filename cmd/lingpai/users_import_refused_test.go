@@ -73,8 +73,10 @@ func (o *operator) report(name string) (lines []told) {
 
 // refusals are rows of JSON lines, and why each is refused. Of a row that cannot be told by its sub none is told.
 func refusals() []struct{ row, sub, reason string } {
-	const notJSON, created = "the row is not one JSON object", "created_at is a time such as 2024-05-06T07:08:09+08:00, or whole seconds or milliseconds since 1970"
-	const phone, ids = "phone is + with country code", "openid, and unionid if there is one, are 1 to 128 printable ASCII"
+	const notJSON, created = "the row is not one JSON object",
+		"created_at is a time such as 2024-05-06T07:08:09+08:00, or whole seconds or milliseconds since 1970"
+	const phone, ids = "phone is + with country code",
+		"openid, and unionid if there is one, are 1 to 128 printable ASCII"
 	const accounts = "accounts is a list of objects with app, openid and, if need be, unionid and platform"
 	next := time.Now().Add(time.Hour)
 	return []struct{ row, sub, reason string }{
@@ -86,7 +88,8 @@ func refusals() []struct{ row, sub, reason string } {
 		{`{"sub":"a5","sub":"a6"}`, "a5", `the row has a member "sub" twice`},
 		{`{"sub":"a7","s\u0075b":"a8"}`, "a7", `the row has a member "sub" twice`},
 		{`{"sub":"a9","Sub":"a10"}`, "a9", `the row has a member "Sub", which is not known`},
-		{`{"sub":"a11","$2y$10$secret":1}`, "a11", `the row has a member that cannot be repeated here, which is not known`},
+		{`{"sub":"a11","$2y$10$secret":1}`, "a11",
+			`the row has a member that cannot be repeated here, which is not known`},
 		{`{"sub":12}`, "", "sub is a text, in quotes"},
 		{`{"sub":"b1","email":["x@example.com"]}`, "b1", "email is a text, in quotes"},
 		{`{"sub":"b2","roles":"admin"}`, "b2", "roles is a list of texts"},
@@ -104,8 +107,10 @@ func refusals() []struct{ row, sub, reason string } {
 		{`{"sub":"c1","username":"two words"}`, "c1", "a user name has no spaces"},
 		{`{"username":"u_me"}`, "", `a user name must not begin with "u_"`},
 		{`{"sub":"c2","password_hash":"` + goodHash + `"}`, "c2", "password_hash is of no use without username"},
-		{`{"username":"c3","password_hash":"$1$28772684$iEwNOgGugqO9.bIz5sk8k/"}`, "", "password_hash: not a hash that is checked here"},
-		{`{"username":"c4","password_hash":"` + strings.Replace(goodHash, "$04$", "$15$", 1) + `"}`, "", "password_hash: not a hash that is checked here"},
+		{`{"username":"c3","password_hash":"$1$28772684$iEwNOgGugqO9.bIz5sk8k/"}`, "",
+			"password_hash: not a hash that is checked here"},
+		{`{"username":"c4","password_hash":"` + strings.Replace(goodHash, "$04$", "$15$", 1) + `"}`, "",
+			"password_hash: not a hash that is checked here"},
 		{`{"sub":"d1","name":"a\u200bb"}`, "d1", "name has at most 128 characters"},
 		{`{"sub":"d2","nickname":"` + strings.Repeat("x", 129) + `"}`, "d2", "nickname has at most 128 characters"},
 		{`{"sub":"d3","picture":"http://example.com/a.png"}`, "d3", "picture is an https URL"},
@@ -130,24 +135,34 @@ func refusals() []struct{ row, sub, reason string } {
 		{`{"sub":"f2","accounts":[1]}`, "f2", accounts},
 		{`{"sub":"f3","accounts":[{"appid":"` + appID + `"}]}`, "f3", accounts},
 		{`{"sub":"f4","accounts":[{"app":"` + appID + `","openid":"o","openid":"p"}]}`, "f4", accounts},
-		{`{"sub":"f5","app":"` + appID + `","openid":"o1","accounts":[{"app":"` + appID + `","openid":"o1"}]}`, "f5", "write all into accounts"},
+		{`{"sub":"f5","app":"` + appID + `","openid":"o1","accounts":[{"app":"` + appID + `","openid":"o1"}]}`,
+			"f5", "write all into accounts"},
 		{`{"app":"` + appID + `"}`, "", ids},
 		{`{"sub":"f6","openid":"o1"}`, "f6", "app is not an AppID of wechat"},
 		{`{"sub":"f7","app":"` + appID + `","openid":"o 1"}`, "f7", ids},
 		{`{"sub":"f8","app":"` + appID + `","openid":"o1","unionid":"u 1"}`, "f8", ids},
 		{`{"sub":"f9","app":"+8613800000000","openid":"o1"}`, "f9", "app is not an AppID of wechat"},
-		{`{"sub":"f10","accounts":[{"platform":"alipay","app":"` + appID + `","openid":"o1"}]}`, "f10", `the platform of an account is "wechat" or "qq"`},
-		{`{"sub":"f11","accounts":[{"platform":"qq","app":"` + appID + `","openid":"o1"}]}`, "f11", "app is not an AppID of qq"},
-		{`{"sub":"f12","app":"wx00000000000000ff","openid":"o1"}`, "f12", "app wx00000000000000ff is not there: add it with: lingpai apps add wx00000000000000ff"},
+		{`{"sub":"f10","accounts":[{"platform":"alipay","app":"` + appID + `","openid":"o1"}]}`, "f10",
+			`the platform of an account is "wechat" or "qq"`},
+		{`{"sub":"f11","accounts":[{"platform":"qq","app":"` + appID + `","openid":"o1"}]}`, "f11",
+			"app is not an AppID of qq"},
+		{`{"sub":"f12","app":"wx00000000000000ff","openid":"o1"}`, "f12",
+			"app wx00000000000000ff is not there: add it with: lingpai apps add wx00000000000000ff"},
 		{`{"sub":"f13","app":"1112345678","openid":"o1"}`, "f13", "app 1112345678 is not there"},
-		{`{"sub":"f14","app":"` + looseApp + `","openid":"o1","unionid":"u1"}`, "f14", "has no Open Platform account, so a unionid says nothing: add it with --open-platform"},
-		{`{"sub":"f15","accounts":[{"app":"` + appID + `","openid":"o1"},{"app":"` + appID + `","openid":"o2"}]}`, "f15", "a person has one account at an app"},
-		{`{"sub":"f16","accounts":[` + strings.Repeat(`{"app":"`+appID+`","openid":"o1"},`, 32) + `{"app":"` + appID + `","openid":"o1"}]}`, "f16", "a person has at most 32 accounts"},
+		{`{"sub":"f14","app":"` + looseApp + `","openid":"o1","unionid":"u1"}`, "f14",
+			"has no Open Platform account, so a unionid says nothing: add it with --open-platform"},
+		{`{"sub":"f15","accounts":[{"app":"` + appID + `","openid":"o1"},{"app":"` + appID + `","openid":"o2"}]}`,
+			"f15", "a person has one account at an app"},
+		{`{"sub":"f16","accounts":[` + strings.Repeat(`{"app":"`+appID+`","openid":"o1"},`, 32) + `{"app":"` +
+			appID + `","openid":"o1"}]}`, "f16", "a person has at most 32 accounts"},
 		{`{"sub":"g1","username":"ALICE"}`, "g1", "the user name belongs to u_"},
 		{`{"sub":"first","username":"another"}`, "first", "the sub belongs to first, and the user name does not"},
-		{`{"sub":"g2","app":"` + appID + `","openid":"o-first"}`, "g2", "the account at " + appID + " belongs to first, and the sub does not"},
-		{`{"username":"alice","app":"` + appID + `","openid":"o-first"}`, "", ", and the account at " + appID + " to first"},
-		{`{"sub":"first","app":"` + looseApp + `","openid":"o-new"}`, "first", "the sub belongs to first, and the account at " + looseApp + " does not"},
+		{`{"sub":"g2","app":"` + appID + `","openid":"o-first"}`, "g2", "the account at " + appID +
+			" belongs to first, and the sub does not"},
+		{`{"username":"alice","app":"` + appID + `","openid":"o-first"}`, "", ", and the account at " +
+			appID + " to first"},
+		{`{"sub":"first","app":"` + looseApp + `","openid":"o-new"}`, "first",
+			"the sub belongs to first, and the account at " + looseApp + " does not"},
 	}
 }
 
@@ -156,29 +171,35 @@ const goodHash = "$2y$04$abcdefghijklmnopqrstuu012345678901234567890123456789."
 func TestImportRefusesEachRowWithItsReason(t *testing.T) {
 	o := newImporter(t)
 	var file strings.Builder
-	fmt.Fprintf(&file, `{"sub":"first","username":"first","app":"%s","openid":"o-first","unionid":"u-first"}`+"\n", appID)
+	fmt.Fprintf(&file, `{"sub":"first","username":"first","app":"%s","openid":"o-first","unionid":"u-first"}`+"\n",
+		appID)
 	for _, r := range refusals() {
 		file.WriteString(r.row + "\n\n")
 	}
-	file.WriteString(`{"sub":"last","username":null,"email":"","app":"` + looseApp + `","openid":"o-last"}`) // no line end
+	// no line end
+	file.WriteString(`{"sub":"last","username":null,"email":"","app":"` + looseApp + `","openid":"o-last"}`)
 	o.write("people.jsonl", file.String())
 	for n, dry := range [][]string{{"--dry-run"}, nil} {
 		report := fmt.Sprint("report", n, ".csv")
 		a := o.types("", append([]string{"users", "import", "people.jsonl", "--report", report}, dry...)...)
 		require.Equal(t, 1, a.code, a.stderr)
-		require.Contains(t, a.stdout, fmt.Sprintf("imported 2, already there 0, refused %d\n", len(refusals())), a.stderr)
-		require.Equal(t, fmt.Sprintf("lingpai: %d of %d rows were refused: see %s\n", len(refusals()), len(refusals())+2, report), a.stderr)
+		require.Contains(t, a.stdout, fmt.Sprintf("imported 2, already there 0, refused %d\n", len(refusals())),
+			a.stderr)
+		require.Equal(t, fmt.Sprintf("lingpai: %d of %d rows were refused: see %s\n", len(refusals()),
+			len(refusals())+2, report), a.stderr)
 		lines := o.report(report)
 		require.Len(t, lines, len(refusals()))
 		for k, r := range refusals() {
 			reason := r.reason
 			if n == 0 {
-				reason = strings.Replace(strings.Replace(reason, "belongs to first", "belongs to line 1", 1), " to first", " to line 1", 1)
+				reason = strings.Replace(strings.Replace(reason, "belongs to first", "belongs to line 1", 1),
+					" to first", " to line 1", 1)
 			}
 			require.Equal(t, told{2 + 2*k, "refused", r.sub, lines[k].reason}, lines[k], r.row)
 			require.Contains(t, lines[k].reason, reason, r.row)
 		}
 	}
 	require.Len(t, o.listed("users", "list"), 3)
-	require.Equal(t, "first", o.seen(identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat, App: appID, Subject: "o-first"}})[0])
+	require.Equal(t, "first", o.seen(identity.Sighting{AccountKey: identity.AccountKey{
+		Platform: identity.PlatformWechat, App: appID, Subject: "o-first"}})[0])
 }

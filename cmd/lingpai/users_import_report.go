@@ -65,7 +65,8 @@ func (r *importReport) tell(row importedRow, arrival identity.Arrival) {
 func (r *importReport) write(row importedRow, outcome, reason string) {
 	switch {
 	case r.rows != nil:
-		_ = r.rows.Write([]string{strconv.Itoa(row.Line), outcome, harmless(row.ID), reason}) // flush says whether it failed
+		// flush says whether it failed
+		_ = r.rows.Write([]string{strconv.Itoa(row.Line), outcome, harmless(row.ID), reason})
 	case r.told < maxTold:
 		r.told++
 		r.progress.say(fmt.Sprintf("line %d %s: %s", row.Line, outcome, reason))
@@ -114,7 +115,8 @@ func (c importCounts) rows() int { return c.Imported + c.AlreadyThere + c.Refuse
 
 // detail is what the audit log says of a run.
 func (c importCounts) detail() string {
-	return fmt.Sprintf("imported %d, already there %d, refused %d, warned %d", c.Imported, c.AlreadyThere, c.Refused, c.Warned)
+	return fmt.Sprintf("imported %d, already there %d, refused %d, warned %d", c.Imported, c.AlreadyThere,
+		c.Refused, c.Warned)
 }
 
 // print ends a run: it is a failure if rows were refused.
@@ -129,7 +131,8 @@ func (c importCounts) print(cmd *cobra.Command, options importOptions) error {
 			return err
 		}
 	} else {
-		cmd.Printf("%s %s, already there %s, refused %s\n", imported, grouped(c.Imported), grouped(c.AlreadyThere), grouped(c.Refused))
+		cmd.Printf("%s %s, already there %s, refused %s\n", imported, grouped(c.Imported), grouped(c.AlreadyThere),
+			grouped(c.Refused))
 	}
 	if c.Refused == 0 {
 		return nil

@@ -8,8 +8,9 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// maxImportBatch is how many rows are imported in one transaction, and maxImportAccounts how many accounts end a batch sooner: who signs in
-// with one of them at the same time, and with SQLite everybody who signs in, waits that long.
+// maxImportBatch is how many rows are imported in one transaction, and maxImportAccounts how many accounts
+// end a batch sooner: who signs in with one of them at the same time, and with SQLite everybody who signs in,
+// waits that long.
 const maxImportBatch, maxImportAccounts = 500, 1000
 
 // importRows reads the rows of a file. io.EOF: that was all. Another error: the rest cannot be read.
@@ -29,7 +30,8 @@ type importFields struct {
 
 // importTexts are the members of a row that are text. In CSV all are.
 var importTexts = []string{
-	"sub", "username", "password_hash", "name", "nickname", "picture", "gender", "locale", "email", "phone", "created_at", "app", "openid", "unionid",
+	"sub", "username", "password_hash", "name", "nickname", "picture", "gender", "locale", "email", "phone",
+	"created_at", "app", "openid", "unionid",
 }
 
 // importedRow is a row that was read: a newcomer, or why there is none.
@@ -53,7 +55,8 @@ func (b importBatch) fault() error {
 	return fmt.Errorf("%w; what stands before it is done, and the rest was not read", b.end)
 }
 
-// readImport reads a batch while another one is written. The last batch has an end, and nobody waits for one that is not fetched.
+// readImport reads a batch while another one is written. The last batch has an end, and nobody waits for one
+// that is not fetched.
 func readImport(source *importSource, rows importRows, apps importApps) <-chan importBatch {
 	batches := make(chan importBatch)
 	go func() {

@@ -17,7 +17,8 @@ import (
 	"github.com/lingpai/lingpai/storage/servers"
 )
 
-// importSize is how many rows the large imports have: go test ./cmd/lingpai -run ImportOfMany -v -timeout 1h -import.rows 1000000
+// importSize is how many rows the large imports have: go test ./cmd/lingpai -run ImportOfMany -v -timeout 1h
+// -import.rows 1000000
 var importSize = flag.Int("import.rows", 50_000, "rows that are imported at once")
 
 // maxImportMemory is what an import may have in memory at most, in MiB, however many rows it has.
@@ -29,7 +30,8 @@ func TestImportOfManyRowsIntoPostgreSQL(t *testing.T) {
 	importMany(t, migrated(t, "LINGPAI_DATABASE_URL="+servers.PostgreSQL(t)))
 }
 
-// importMany imports a file of rows that are as full as they may be, and again, and wants the same memory for a file of any size.
+// importMany imports a file of rows that are as full as they may be, and again, and wants the same memory for
+// a file of any size.
 func importMany(t *testing.T, o *operator) {
 	t.Helper()
 	o.okWith(simSecret, "apps", "add", appID, "--open-platform", "main")
@@ -60,7 +62,8 @@ func (o *operator) generate(name string, rows int) {
 	for n := range rows {
 		fmt.Fprintf(w, `{"sub":"legacy-%d","username":"user%d","password_hash":"%s","name":"用户 %d","nickname":"nick%d","picture":"https://img.example.com/%d.png",`+
 			`"gender":"female","locale":"zh-CN","email":"user%d@example.com","phone":"138%08d","roles":["member","shop:read"],"created_at":%d,`+
-			`"app":"%s","openid":"o-%026d","unionid":"u-%026d"}`+"\n", n, n, hash, n, n, n, n, n, 1_500_000_000+n, appID, n, n)
+			`"app":"%s","openid":"o-%026d","unionid":"u-%026d"}`+"\n", n, n, hash, n, n, n, n, n, 1_500_000_000+n,
+			appID, n, n)
 	}
 	require.NoError(o.t, w.Flush())
 }
@@ -73,7 +76,8 @@ type importAnswer struct {
 }
 
 func (a importAnswer) figures(rows int) string {
-	return fmt.Sprintf("%d rows in %s, %.0f rows/s, at most %d MiB", rows, a.took.Round(time.Millisecond), float64(rows)/a.took.Seconds(), a.peak>>10)
+	return fmt.Sprintf("%d rows in %s, %.0f rows/s, at most %d MiB", rows, a.took.Round(time.Millisecond),
+		float64(rows)/a.took.Seconds(), a.peak>>10)
 }
 
 // imports runs an import for as long as it takes.

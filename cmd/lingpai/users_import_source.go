@@ -111,11 +111,13 @@ func (s *importSource) checkText() error {
 	if len(sample) == 0 {
 		return fmt.Errorf("%s is empty", name)
 	}
-	if bytes.HasPrefix(sample, []byte("\xff\xfe")) || bytes.HasPrefix(sample, []byte("\xfe\xff")) || bytes.ContainsRune(sample[:min(2, len(sample))], 0) {
+	if bytes.HasPrefix(sample, []byte("\xff\xfe")) || bytes.HasPrefix(sample, []byte("\xfe\xff")) ||
+		bytes.ContainsRune(sample[:min(2, len(sample))], 0) {
 		return fmt.Errorf("%s is UTF-16: convert it to UTF-8, as with: iconv -f UTF-16 -t UTF-8", name)
 	}
 	if at := notUTF8(sample, err == nil); at >= 0 {
-		return fmt.Errorf("%s is not UTF-8 in line %d: convert it to UTF-8, as with: iconv -f GBK -t UTF-8", name, 1+bytes.Count(sample[:at], []byte("\n")))
+		return fmt.Errorf("%s is not UTF-8 in line %d: convert it to UTF-8, as with: iconv -f GBK -t UTF-8", name,
+			1+bytes.Count(sample[:at], []byte("\n")))
 	}
 	if bytes.HasPrefix(sample, []byte(byteOrderMark)) {
 		_, err = s.Discard(len(byteOrderMark))
@@ -142,7 +144,8 @@ func notUTF8(text []byte, cut bool) int {
 // rows reads the rows of a format, or of that which the file's name tells.
 func (s *importSource) rows(format string) (importRows, error) {
 	if format == "" {
-		format = map[string]string{".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}[strings.ToLower(filepath.Ext(s.path))]
+		format = map[string]string{".csv": "csv", ".jsonl": "jsonl",
+			".ndjson": "jsonl"}[strings.ToLower(filepath.Ext(s.path))]
 	}
 	switch format {
 	case "csv":

@@ -20,7 +20,8 @@ func hashedElsewhere(t *testing.T, password string) string {
 	t.Helper()
 	salt := []byte("somesaltsomesalt")
 	hash := argon2.IDKey([]byte(password), salt, 1, 1024, 1, 32)
-	return "$argon2id$v=19$m=1024,t=1,p=1$" + base64.RawStdEncoding.EncodeToString(salt) + "$" + base64.RawStdEncoding.EncodeToString(hash)
+	return "$argon2id$v=19$m=1024,t=1,p=1$" + base64.RawStdEncoding.EncodeToString(salt) + "$" +
+		base64.RawStdEncoding.EncodeToString(hash)
 }
 
 func (o *operator) events(kind string) (details []string) {
@@ -42,8 +43,10 @@ func newHouseOfImported(t *testing.T, people string) (h house, simulator string)
 	simulator = o.simulates()
 	o = o.with("LINGPAI_WECHAT_BASE_URL=" + simulator)
 	o.okWith(simSecret, "apps", "add", appID, "--open-platform", "main")
-	h = house{operator: o, secret: secretIn(t, o.ok("clients", "create", "asking", "--first-party", "--grant", "password", "--grant", "wechat_code", "--app", appID,
-		"--audience", audience, "--scope", "openid", "--scope", "profile", "--scope", "email", "--scope", "phone", "--scope", "roles"))}
+	h = house{operator: o, secret: secretIn(t, o.ok("clients", "create", "asking", "--first-party", "--grant",
+		"password", "--grant", "wechat_code", "--app", appID,
+		"--audience", audience, "--scope", "openid", "--scope", "profile", "--scope", "email", "--scope", "phone",
+		"--scope", "roles"))}
 	o.write("people.jsonl", people)
 	o.ok("users", "import", "people.jsonl")
 	_, h.base = o.serves()
@@ -56,9 +59,11 @@ func TestImportedPeopleSignIn(t *testing.T) {
 		`"locale":"zh_CN","email":"zoe@example.com","phone":"13812345678","roles":["b","a"],"created_at":"2019-01-02T03:04:05+08:00","app":%q,"openid":%q}
 		{"username":"bob","password_hash":%q,"created_at":1546369445000}
 		{"sub":"barred","username":"carol","password_hash":%q,"disabled":true,"app":%q,"openid":%q}`,
-		imported(t, "the old one"), appID, wechattest.OpenID(appID, "zoe"), hashedElsewhere(t, "the old one"), goodHash, appID, wechattest.OpenID(appID, "carol")))
+		imported(t, "the old one"), appID, wechattest.OpenID(appID, "zoe"), hashedElsewhere(t, "the old one"),
+		goodHash, appID, wechattest.OpenID(appID, "carol")))
 
-	r, claims := h.asks("grant_type", "password", "username", "ZOË", "password", "the old one", "scope", "openid profile email phone roles")
+	r, claims := h.asks("grant_type", "password", "username", "ZOË", "password", "the old one", "scope",
+		"openid profile email phone roles")
 	require.Equal(t, "legacy-1", claims["sub"])
 	require.Equal(t, []any{"a", "b"}, claims["roles"])
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.base+"/userinfo", http.NoBody)
@@ -66,8 +71,10 @@ func TestImportedPeopleSignIn(t *testing.T) {
 	request.Header.Set("Authorization", "Bearer "+r.text("access_token"))
 	info := ask(t, request).members
 	for name, want := range map[string]any{
-		"sub": "legacy-1", "name": "Zoë 令", "nickname": "z", "picture": "https://img.example.com/z.png", "gender": "female", "locale": "zh-CN",
-		"email": "zoe@example.com", "email_verified": false, "phone_number": "+8613812345678", "phone_number_verified": false, "preferred_username": "Zoë",
+		"sub": "legacy-1", "name": "Zoë 令", "nickname": "z", "picture": "https://img.example.com/z.png",
+		"gender": "female", "locale": "zh-CN",
+		"email": "zoe@example.com", "email_verified": false, "phone_number": "+8613812345678",
+		"phone_number_verified": false, "preferred_username": "Zoë",
 	} {
 		require.Equal(t, want, info[name], name)
 	}
@@ -89,7 +96,8 @@ func TestImportedPeopleSignIn(t *testing.T) {
 	require.Equal(t, "invalid_grant", signIn("carol").text("error"))
 	h.ok("users", "enable", "barred")
 	require.Equal(t, http.StatusOK, signIn("carol").status)
-	require.Equal(t, "invalid_grant", postForm(t, h.base+"/token", "asking", h.secret, "grant_type", "password", "username", "bob", "password", "another").text("error"))
+	require.Equal(t, "invalid_grant", postForm(t, h.base+"/token", "asking", h.secret, "grant_type", "password",
+		"username", "bob", "password", "another").text("error"))
 }
 
 func TestImportAgainChangesNothing(t *testing.T) {
@@ -99,33 +107,41 @@ func TestImportAgainChangesNothing(t *testing.T) {
 		{"app":%q,"openid":"oc"}
 		{"username":"alice","password_hash":%q}`, appID, looseApp, goodHash, appID, goodHash)
 	o.write("people.ndjson", people)
-	require.Equal(t, "dry run: would have imported 3, already there 1, refused 0\n", o.ok("users", "import", "people.ndjson", "--dry-run"))
+	require.Equal(t, "dry run: would have imported 3, already there 1, refused 0\n", o.ok("users", "import",
+		"people.ndjson", "--dry-run"))
 	require.Len(t, o.subs(), 1)
 	require.Len(t, o.events(identity.EventUsersImported), 1, "newImporter's")
-	require.JSONEq(t, `{"imported":3,"already_there":1,"refused":0,"warned":0,"dry_run":false}`, o.ok("users", "import", "people.ndjson", "--output", "json"))
+	require.JSONEq(t, `{"imported":3,"already_there":1,"refused":0,"warned":0,"dry_run":false}`,
+		o.ok("users", "import", "people.ndjson", "--output", "json"))
 	require.Equal(t, "imported 3, already there 1, refused 0, warned 0", o.events(identity.EventUsersImported)[0])
-	require.Equal(t, "a", o.seen(identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat, App: looseApp, Subject: "ob"}})[0])
+	require.Equal(t, "a", o.seen(identity.Sighting{AccountKey: identity.AccountKey{
+		Platform: identity.PlatformWechat, App: looseApp, Subject: "ob"}})[0])
 
 	o.okWith("a better password", "users", "set-password", "bea")
 	o.ok("users", "revoke-role", "bea", "x")
 	before := o.ok("users", "list", "--output", "json")
 	for _, dry := range []string{"--dry-run=false", "--dry-run"} {
-		require.Contains(t, o.okWith(people, "users", "import", "-", "--format", "jsonl", dry), "imported 0, already there 4, refused 0\n")
+		require.Contains(t, o.okWith(people, "users", "import", "-", "--format", "jsonl", dry),
+			"imported 0, already there 4, refused 0\n")
 	}
 	require.Equal(t, before, o.ok("users", "list", "--output", "json"))
-	require.Contains(t, o.refused("users", "import", "people.ndjson", "--output", "yaml"), `--output: "yaml" is neither table nor json`)
+	require.Contains(t, o.refused("users", "import", "people.ndjson", "--output", "yaml"),
+		`--output: "yaml" is neither table nor json`)
 }
 
 func TestImportWarnsOfUnionsOfOthers(t *testing.T) {
 	o := newImporter(t)
-	a, lines := o.importing("people.csv", fmt.Sprintf("sub,app,openid,unionid\na,%[1]s,oa,u1\nb,%[1]s,ob,u1\nc,%[1]s,oc,u2\n", appID))
+	a, lines := o.importing("people.csv",
+		fmt.Sprintf("sub,app,openid,unionid\na,%[1]s,oa,u1\nb,%[1]s,ob,u1\nc,%[1]s,oc,u2\n", appID))
 	require.Zero(t, a.code, a.stderr)
 	require.Equal(t, "imported 3, already there 0, refused 0\n", a.stdout)
-	require.Equal(t, []told{{3, "warned", "b", "imported, but the union id of an account at " + appID + " belongs to a"}}, lines)
+	require.Equal(t, []told{{3, "warned", "b", "imported, but the union id of an account at " + appID +
+		" belongs to a"}}, lines)
 	twins := o.listed("users", "twins")
 	require.Len(t, twins, 1)
 	require.Equal(t, []any{"a", "b"}, []any{twins[0]["survivor"], twins[0]["retired"]})
-	require.Equal(t, []string{"the union id of an account at " + appID + " belongs to a"}, o.events(identity.EventUnionConflict))
+	require.Equal(t, []string{"the union id of an account at " + appID + " belongs to a"},
+		o.events(identity.EventUnionConflict))
 	require.Equal(t, "imported 3, already there 0, refused 0, warned 1", o.events(identity.EventUsersImported)[0])
 	require.Contains(t, o.ok("users", "import", "people.csv"), "already there 3")
 	require.Len(t, o.events(identity.EventUnionConflict), 1)
@@ -138,7 +154,8 @@ func TestImportTellsTheFirstRefusedWithoutAReport(t *testing.T) {
 	require.Equal(t, 1, a.code)
 	require.Equal(t, 20, strings.Count(a.stderr, "refused: sub is 1 to 255"), a.stderr)
 	require.Contains(t, a.stderr, "line 2 refused: ")
-	require.Contains(t, a.stderr, "there are more; --report FILE tells of all\nlingpai: 30 of 30 rows were refused: see the lines above")
+	require.Contains(t, a.stderr, "there are more; --report FILE tells of all\nlingpai: 30 of 30 rows were "+
+		"refused: see the lines above")
 }
 
 // TestDryRunCountsAsTheImportDoes has rows of all kinds, in several batches, that meet each other.
@@ -146,7 +163,8 @@ func TestDryRunCountsAsTheImportDoes(t *testing.T) {
 	o := newImporter(t)
 	var file strings.Builder
 	for n := range 3000 {
-		fmt.Fprintf(&file, `{"sub":"s%d","username":"n%d","app":%q,"openid":"o%d","unionid":"u%d"}`+"\n", n%2500, n%2300, appID, n%2400, n%1000)
+		fmt.Fprintf(&file, `{"sub":"s%d","username":"n%d","app":%q,"openid":"o%d","unionid":"u%d"}`+"\n", n%2500,
+			n%2300, appID, n%2400, n%1000)
 	}
 	o.write("people.jsonl", file.String())
 	before := o.tables()

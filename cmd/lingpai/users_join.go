@@ -15,7 +15,8 @@ import (
 func joinCommand() *cobra.Command {
 	var yes bool
 	cmd := admin(&cobra.Command{
-		Use: "join RETIRED SURVIVOR", Short: "Make one user of two who are the same person; shows what would happen, and does it with --yes", Args: cobra.ExactArgs(2),
+		Use: "join RETIRED SURVIVOR", Short: "Make one user of two who are the same person; shows what " +
+			"would happen, and does it with --yes", Args: cobra.ExactArgs(2),
 		Long: `Make one user of two who are the same person, each named by sub or user name. All accounts of RETIRED lead to SURVIVOR
 from then on, and so do user name and password, if SURVIVOR has neither. The sub of RETIRED is nobody else's ever. Roles,
 claims, profile and phone number stay behind: what a person may do is not the sum of what two could.
@@ -36,7 +37,8 @@ Without --yes nothing is done but shown. "lingpai users unjoin" takes a join bac
 			if err != nil {
 				return notJoined(err)
 			}
-			cmd.Printf("joined %s into %s: %s; take it back with: lingpai users unjoin %s\n", retired.ID, survivor.ID, tellMoved(join.Moved), join.ID)
+			cmd.Printf("joined %s into %s: %s; take it back with: lingpai users unjoin %s\n", retired.ID,
+				survivor.ID, tellMoved(join.Moved), join.ID)
 			return nil
 		}
 		join, err := database.Joins().Preview(ctx, retired.ID, survivor.ID)
@@ -70,7 +72,8 @@ func preview(cmd *cobra.Command, retired, survivor identity.User, moved identity
 		cmd.Printf("  stays    user name %q, with which nobody can sign in any more\n", retired.Username)
 	}
 	if len(retired.Roles) > 0 || retired.Claims != "" {
-		cmd.Printf("  stays    roles and claims of %s: %s %s\n", retired.ID, orDash(strings.Join(retired.Roles, " ")), retired.Claims)
+		cmd.Printf("  stays    roles and claims of %s: %s %s\n", retired.ID,
+			orDash(strings.Join(retired.Roles, " ")), retired.Claims)
 	}
 	cmd.Printf("  ends     %d session(s) of %s\n", sessions, retired.ID)
 	if retired.Disabled() {
@@ -101,7 +104,8 @@ func tellMoved(m identity.Moved) string {
 
 // notJoined says why two users stay two, or one stays one.
 func notJoined(err error) error {
-	if reason, refused := strings.CutPrefix(err.Error(), identity.ErrExists.Error()+": "); refused && errors.Is(err, identity.ErrExists) {
+	if reason, refused := strings.CutPrefix(err.Error(), identity.ErrExists.Error()+": "); refused &&
+		errors.Is(err, identity.ErrExists) {
 		return errors.New("that cannot be: " + reason)
 	}
 	if errors.Is(err, identity.ErrNotFound) {

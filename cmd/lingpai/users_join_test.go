@@ -27,7 +27,8 @@ func (o *operator) seen(sightings ...identity.Sighting) (subs []string) {
 }
 
 func atApp(app, openid, union string) identity.Sighting {
-	s := identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat, App: app, Subject: openid}}
+	s := identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
+		App: app, Subject: openid}}
 	if union != "" {
 		s.OpenPlatform, s.UnionID = "main/自家", union
 	}
@@ -37,7 +38,8 @@ func atApp(app, openid, union string) identity.Sighting {
 // twins are two users who turn out to be one person when the first one's app is bound.
 func (o *operator) twins(union string) (retired, survivor string) {
 	o.t.Helper()
-	subs := o.seen(atApp("wx1", "one of "+union, ""), atApp("wx2", "two of "+union, union), atApp("wx1", "one of "+union, union))
+	subs := o.seen(atApp("wx1", "one of "+union, ""), atApp("wx2", "two of "+union, union),
+		atApp("wx1", "one of "+union, union))
 	return subs[0], subs[1]
 }
 
@@ -63,14 +65,16 @@ func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
 
 	preview := o.ok("users", "join", retired, survivor)
 	for _, says := range []string{
-		retired + " would be retired", "moves    account wechat wx1 one of UNION", "roles and claims of " + retired + ": admin",
+		retired + " would be retired", "moves    account wechat wx1 one of UNION", "roles and claims of " +
+			retired + ": admin",
 		"0 session(s)", "go on with: lingpai users join " + retired + " " + survivor + " --yes",
 	} {
 		require.Contains(t, preview, says)
 	}
 	require.Empty(t, o.listed("users", "joins"), "it was a preview")
 
-	require.Contains(t, o.ok("users", "join", retired, survivor, "--yes"), "joined "+retired+" into "+survivor+": 1 account(s), 0 union(s)")
+	require.Contains(t, o.ok("users", "join", retired, survivor, "--yes"), "joined "+retired+" into "+survivor+
+		": 1 account(s), 0 union(s)")
 	require.Empty(t, o.listed("users", "twins"))
 	joins := o.listed("users", "joins")
 	require.Len(t, joins, 1)
@@ -109,19 +113,23 @@ func TestANameMovesToWhoHasNone(t *testing.T) {
 	require.Contains(t, o.ok("users", "join", "bob", "alice"), `stays    user name "bob"`)
 	o.ok("users", "disable", "bob")
 	require.Contains(t, o.ok("users", "join", "bob", "alice"), "is disabled, and could sign in again as "+nameless)
-	require.Contains(t, o.ok("users", "join", "alice", "bob"), "is disabled, so "+nameless+" could not sign in any more either")
+	require.Contains(t, o.ok("users", "join", "alice", "bob"), "is disabled, so "+nameless+
+		" could not sign in any more either")
 }
 
-// TestUnjoinTellsWhatMayBeTheWrongPersons parts two people whose join was a mistake, after each has signed in somewhere else.
+// TestUnjoinTellsWhatMayBeTheWrongPersons parts two people whose join was a mistake, after each has signed in
+// somewhere else.
 func TestUnjoinTellsWhatMayBeTheWrongPersons(t *testing.T) {
 	o := migrated(t)
 	subs := o.seen(atApp("wx1", "theirs", "THEIRS"), atApp("wx2", "own", "OWN"))
 	wrong, survivor := subs[0], subs[1]
 	o.ok("users", "join", wrong, survivor, "--yes")
-	require.Equal(t, []string{survivor, survivor}, o.seen(atApp("wx3", "third", "THEIRS"), atApp("wx4", "fo\nurth", "OWN")))
+	require.Equal(t, []string{survivor, survivor}, o.seen(atApp("wx3", "third", "THEIRS"),
+		atApp("wx4", "fo\nurth", "OWN")))
 	told := o.ok("users", "unjoin", o.listed("users", "joins")[0]["id"].(string))
 	require.Contains(t, told, wrong+" is a user again and got back 2 account(s), 1 union(s)")
-	require.Contains(t, told, "  beware   "+survivor+" keeps the account wechat wx4 fo\ufffdurth, which came since the join")
+	require.Contains(t, told, "  beware   "+survivor+
+		" keeps the account wechat wx4 fo\ufffdurth, which came since the join")
 	require.NotContains(t, told, "wx3")
 	require.Equal(t, []string{wrong, survivor}, o.seen(atApp("wx5", "fifth", "THEIRS"), atApp("wx5", "sixth", "OWN")))
 }
@@ -143,12 +151,14 @@ func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
 	require.Empty(t, o.listed("users", "joins"))
 
 	o.ok("users", "join", retired, survivor, "--yes")
-	require.Contains(t, o.refused("users", "join", retired, heir), "that cannot be: "+retired+" was joined into "+survivor+" before")
+	require.Contains(t, o.refused("users", "join", retired, heir), "that cannot be: "+retired+" was joined into "+
+		survivor+" before")
 	o.ok("users", "join", survivor, heir, "--yes")
 	user, _ := o.shown(retired)
 	require.Equal(t, heir, user["joined_into"])
 	joins := o.listed("users", "joins")
-	require.Contains(t, o.refused("users", "unjoin", joins[1]["id"].(string)), "that cannot be: join "+joins[0]["id"].(string)+" was made later and must be undone before")
+	require.Contains(t, o.refused("users", "unjoin", joins[1]["id"].(string)), "that cannot be: join "+
+		joins[0]["id"].(string)+" was made later and must be undone before")
 	o.ok("users", "unjoin", joins[0]["id"].(string))
 	o.ok("users", "unjoin", joins[1]["id"].(string))
 }

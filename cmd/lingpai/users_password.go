@@ -11,11 +11,13 @@ import (
 
 // addPasswordFlags gives the flags of readPasswordHash to a command.
 func addPasswordFlags(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().Bool("hash", false, "what is read is not a password but another program's hash of one: bcrypt ($2a$, $2b$ or $2y$, cost 4 to 14), or argon2id in PHC form")
+	cmd.Flags().Bool("hash", false, "what is read is not a password but another program's hash of one: "+
+		"bcrypt ($2a$, $2b$ or $2y$, cost 4 to 14), or argon2id in PHC form")
 	return addSecretFlag(cmd)
 }
 
-// readPasswordHash reads a password and hashes it, or reads a hash. A hash does not show whether its password is a good one.
+// readPasswordHash reads a password and hashes it, or reads a hash. A hash does not show whether its password
+// is a good one.
 func readPasswordHash(ctx context.Context, cmd *cobra.Command) (string, error) {
 	if hashed, _ := cmd.Flags().GetBool("hash"); hashed {
 		hash, err := readSecret(ctx, cmd, "hash")

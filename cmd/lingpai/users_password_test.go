@@ -19,7 +19,8 @@ func imported(t *testing.T, password string) string {
 
 func (h house) signsIn(username, password string) bool {
 	h.t.Helper()
-	r := postForm(h.t, h.base+"/token", "backend", h.secret, "grant_type", "password", "username", username, "password", password)
+	r := postForm(h.t, h.base+"/token", "backend", h.secret, "grant_type", "password", "username",
+		username, "password", password)
 	return r.status == http.StatusOK
 }
 
@@ -53,7 +54,8 @@ func TestAnImportedHashSignsInAndIsRenewedWithoutEndingASession(t *testing.T) {
 	require.True(t, h.signsIn("bob", "the old one"))
 }
 
-// TestAnImportedHashOfALongPassword: bcrypt reads 72 bytes of it, and so does the first sign-in; from then on all of it counts.
+// TestAnImportedHashOfALongPassword: bcrypt reads 72 bytes of it, and so does the first sign-in; from then on
+// all of it counts.
 func TestAnImportedHashOfALongPassword(t *testing.T) {
 	h := newHouse(t)
 	start := strings.Repeat("0123456789ab", 6)
@@ -68,7 +70,8 @@ func TestAHashThatCannotBeCheckedIsRefused(t *testing.T) {
 	o := migrated(t)
 	good := imported(t, "the old one")
 	for _, hash := range []string{
-		"a good password", "$1$28772684$iEwNOgGugqO9.bIz5sk8k/", strings.Replace(good, "$04$", "$15$", 1), strings.Replace(good, "$2y", "$2x", 1), good[:59], good + "x",
+		"a good password", "$1$28772684$iEwNOgGugqO9.bIz5sk8k/", strings.Replace(good, "$04$", "$15$", 1),
+		strings.Replace(good, "$2y", "$2x", 1), good[:59], good + "x",
 		"$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
 	} {
 		message := o.refusedWith(hash, "users", "create", "alice", "--hash")
@@ -78,6 +81,7 @@ func TestAHashThatCannotBeCheckedIsRefused(t *testing.T) {
 	require.Contains(t, o.refusedWith("", "users", "create", "alice", "--hash"), "no hash was given")
 	require.Contains(t, o.refusedWith(good, "users", "create", "alice"), "say --hash")
 	require.Empty(t, o.listed("users", "list"))
-	o.okWith("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "users", "create", "alice", "--hash")
+	o.okWith("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"users", "create", "alice", "--hash")
 	require.Equal(t, true, o.listed("users", "list")[0]["has_password"])
 }

@@ -17,14 +17,17 @@ import (
 const whenSeen = "tokens tell of it from the next sign-in or refresh on"
 
 func grantRoleCommand() *cobra.Command {
-	return roleCommand("grant-role", "Give a user a role, which access tokens with the scope roles tell of", "granted", (*sql.Users).GrantRole)
+	return roleCommand("grant-role", "Give a user a role, which access tokens with the scope roles tell of",
+		"granted", (*sql.Users).GrantRole)
 }
 
 func revokeRoleCommand() *cobra.Command {
-	return roleCommand("revoke-role", "Take a role from a user; access tokens that tell of it live on until they expire", "revoked", (*sql.Users).RevokeRole)
+	return roleCommand("revoke-role", "Take a role from a user; access tokens that tell of it live on "+
+		"until they expire", "revoked", (*sql.Users).RevokeRole)
 }
 
-func roleCommand(use, short, done string, change func(*sql.Users, context.Context, string, string) error) *cobra.Command {
+func roleCommand(use, short, done string, change func(*sql.Users, context.Context, string,
+	string) error) *cobra.Command {
 	return admin(&cobra.Command{Use: use + " SUB|USERNAME ROLE", Short: short, Args: cobra.ExactArgs(2)},
 		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
 			role := cmd.Flags().Arg(1)
@@ -42,8 +45,10 @@ func roleCommand(use, short, done string, change func(*sql.Users, context.Contex
 func setClaimsCommand() *cobra.Command {
 	cmd := admin(&cobra.Command{
 		Use: "set-claims SUB|USERNAME", Args: cobra.ExactArgs(1),
-		Short:   "Replace what access tokens with the scope claims tell of a user as ext: a JSON object of at most 1 KiB",
-		Example: "  echo '{\"tenant\":\"t-1\"}' | lingpai users set-claims alice\n  echo '{}' | lingpai users set-claims alice",
+		Short: "Replace what access tokens with the scope claims tell of a user as ext: a JSON object of " +
+			"at most 1 KiB",
+		Example: "  echo '{\"tenant\":\"t-1\"}' | lingpai users set-claims alice\n  echo '{}' | lingpai " +
+			"users set-claims alice",
 	}, onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
 		text, err := readAll(ctx, cmd)
 		if err != nil {
@@ -81,7 +86,8 @@ func readAll(ctx context.Context, cmd *cobra.Command) ([]byte, error) {
 		return nil, fmt.Errorf("the claims have more than %d bytes: is this the right file?", maxClaimsFile)
 	}
 	if text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte(byteOrderMark))); len(text) == 0 {
-		return nil, errors.New("no claims were given: write a JSON object to standard input, or name a file with --file; {} takes all away")
+		return nil, errors.New("no claims were given: write a JSON object to standard input, or name a " +
+			"file with --file; {} takes all away")
 	}
 	return text, nil
 }

@@ -14,7 +14,8 @@ import (
 func newHouseOfRoles(t *testing.T) house {
 	t.Helper()
 	h := newHouse(t)
-	h.secret = secretIn(t, h.ok("clients", "create", "asking", "--first-party", "--grant", "password", "--grant", "refresh_token", "--audience", audience,
+	h.secret = secretIn(t, h.ok("clients", "create", "asking", "--first-party", "--grant", "password", "--grant",
+		"refresh_token", "--audience", audience,
 		"--scope", "roles", "--scope", "claims", "--scope", "api"))
 	return h
 }
@@ -39,13 +40,15 @@ func (h house) refreshed(r reply, pairs ...string) (reply, map[string]any) {
 func TestRolesAndClaimsTakeEffectAtTheNextRefresh(t *testing.T) {
 	h := newHouseOfRoles(t)
 	require.Contains(t, h.ok("users", "grant-role", "alice", "admin"), "granted admin: u_")
-	r, claims := h.asks("grant_type", "password", "username", "alice", "password", "a good password", "scope", "roles claims api")
+	r, claims := h.asks("grant_type", "password", "username", "alice", "password", "a good password",
+		"scope", "roles claims api")
 	require.Equal(t, []any{"admin"}, claims["roles"])
 	require.NotContains(t, claims, "ext")
 
 	require.Contains(t, h.ok("users", "grant-role", "ALICE", "shop:write"), "from the next sign-in or refresh on")
 	require.Contains(t, h.ok("users", "revoke-role", "alice", "admin"), "revoked admin: u_")
-	require.Contains(t, h.okWith(` {"tenant": "t-1", "roles": ["root"], "sub": "u_x"} `+"\n", "users", "set-claims", "alice"), "replaced the claims of u_")
+	require.Contains(t, h.okWith(` {"tenant": "t-1", "roles": ["root"], "sub": "u_x"} `+"\n", "users", "set-claims",
+		"alice"), "replaced the claims of u_")
 	r, claims = h.refreshed(r)
 	require.Equal(t, []any{"shop:write"}, claims["roles"])
 	require.Equal(t, map[string]any{"tenant": "t-1", "roles": []any{"root"}, "sub": "u_x"}, claims["ext"])
@@ -86,14 +89,18 @@ func TestRolesAndClaimsThatCannotBeAreRefused(t *testing.T) {
 		require.Contains(t, o.refused("users", "revoke-role", "alice", role), "ROLE: a role is 1 to 64", "%q", role)
 	}
 	for text, says := range map[string]string{
-		"": "no claims were given", " \n": "no claims were given", "null": "one JSON object", "[]": "one JSON object", `{"a":1`: "one JSON object",
-		`{"a":1,"a":2}`: "every name stands once", `{"a":"` + strings.Repeat("x", 1024) + `"}`: "at most 1024 bytes", strings.Repeat(" ", 70_000): "is this the right file?",
+		"": "no claims were given", " \n": "no claims were given", "null": "one JSON object",
+		"[]": "one JSON object", `{"a":1`: "one JSON object",
+		`{"a":1,"a":2}`: "every name stands once", `{"a":"` + strings.Repeat("x", 1024) +
+			`"}`: "at most 1024 bytes", strings.Repeat(" ", 70_000): "is this the right file?",
 	} {
 		require.Contains(t, o.refusedWith(text, "users", "set-claims", "alice"), says, "%.20q", text)
 	}
-	require.Contains(t, o.refused("users", "set-claims", "alice", "--file", "missing.json"), "--file: open missing.json")
+	require.Contains(t, o.refused("users", "set-claims", "alice", "--file", "missing.json"),
+		"--file: open missing.json")
 	require.NotContains(t, o.listed("users", "list")[0], "claims")
-	for _, args := range [][]string{{"grant-role", "nobody", "r"}, {"revoke-role", "nobody", "r"}, {"set-claims", "nobody"}} {
+	for _, args := range [][]string{{"grant-role", "nobody", "r"}, {"revoke-role", "nobody", "r"},
+		{"set-claims", "nobody"}} {
 		require.Contains(t, o.refusedWith("{}", append([]string{"users"}, args...)...), `there is no user "nobody"`)
 	}
 	require.Contains(t, o.refused("users", "grant-role", "alice"), "usage: lingpai users grant-role SUB|USERNAME ROLE")

@@ -24,8 +24,9 @@ type shownUser struct {
 
 func showUser(user identity.User) shownUser {
 	return shownUser{
-		ID: user.ID, Username: user.Username, Password: user.PasswordHash != "", CreatedAt: moment(user.CreatedAt), DisabledAt: moment(user.DisabledAt),
-		DeletesAt: moment(user.DeletesAt), JoinedInto: user.JoinedInto, Roles: user.Roles, Claims: user.Claims,
+		ID: user.ID, Username: user.Username, Password: user.PasswordHash != "", CreatedAt: moment(user.CreatedAt),
+		DisabledAt: moment(user.DisabledAt),
+		DeletesAt:  moment(user.DeletesAt), JoinedInto: user.JoinedInto, Roles: user.Roles, Claims: user.Claims,
 	}
 }
 
@@ -54,7 +55,8 @@ type wholeUser struct {
 
 func showUserCommand() *cobra.Command {
 	return admin(&cobra.Command{
-		Use: "show SUB|USERNAME", Short: "Show a user with the accounts that lead to it, or into whom it was joined", Args: cobra.ExactArgs(1),
+		Use: "show SUB|USERNAME", Short: "Show a user with the accounts that lead to it, or into whom it " +
+			"was joined", Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		user, err := findUser(ctx, database, args[0])
 		if err != nil {
@@ -69,7 +71,8 @@ func showUserCommand() *cobra.Command {
 			whole.Accounts[n] = shownAccount{a.Platform, a.App, a.Subject, a.UnionID, moment(a.CreatedAt)}
 		}
 		if user.JoinedInto != "" {
-			cmd.PrintErrf("%s was joined into %s: that is whom to look at with lingpai users show\n", user.ID, user.JoinedInto)
+			cmd.PrintErrf("%s was joined into %s: that is whom to look at with lingpai users show\n", user.ID,
+				user.JoinedInto)
 		}
 		return printJSON(cmd, whole)
 	})

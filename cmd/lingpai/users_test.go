@@ -10,14 +10,16 @@ import (
 
 func TestAPasswordHas8To256Characters(t *testing.T) {
 	o := migrated(t)
-	for _, password := range []string{"", "1234567", strings.Repeat("a", 257), strings.Repeat("a", 5000), "eight\x01chars", "\xff\xfe\xff\xfe\xff\xfe\xff\xfe"} {
+	for _, password := range []string{"", "1234567", strings.Repeat("a", 257), strings.Repeat("a", 5000),
+		"eight\x01chars", "\xff\xfe\xff\xfe\xff\xfe\xff\xfe"} {
 		require.Contains(t, o.refusedWith(password, "users", "create", "alice"), "password")
 	}
 	require.Empty(t, o.listed("users", "list"))
 	o.okWith("tr0ub4do", "users", "create", "alice")
 	o.okWith(strings.Repeat("界", 256), "users", "create", "bob")
 	require.Contains(t, o.refusedWith("1234567", "users", "set-password", "alice"), "8 to 256")
-	require.Contains(t, o.refused("users", "create", "carol", "a good password"), "usage: lingpai users create USERNAME", "a password is no argument")
+	require.Contains(t, o.refused("users", "create", "carol", "a good password"),
+		"usage: lingpai users create USERNAME", "a password is no argument")
 }
 
 func TestAUserNameIsTakenInEverySpelling(t *testing.T) {
@@ -56,14 +58,16 @@ func newHouse(t *testing.T) house {
 	t.Helper()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
 	o.okWith("a good password", "users", "create", "alice")
-	h := house{operator: o, secret: secretIn(t, o.ok("clients", "create", "backend", "--first-party", "--grant", "password", "--grant", "refresh_token", "--audience", audience))}
+	h := house{operator: o, secret: secretIn(t, o.ok("clients", "create", "backend", "--first-party", "--grant",
+		"password", "--grant", "refresh_token", "--audience", audience))}
 	_, h.base = o.serves()
 	return h
 }
 
 func (h house) signIn(password string) reply {
 	h.t.Helper()
-	return postForm(h.t, h.base+"/token", "backend", h.secret, "grant_type", "password", "username", "alice", "password", password)
+	return postForm(h.t, h.base+"/token", "backend", h.secret, "grant_type", "password", "username",
+		"alice", "password", password)
 }
 
 // session signs in and returns the refresh token.
@@ -76,7 +80,8 @@ func (h house) session() string {
 
 func (h house) refreshes(token string) bool {
 	h.t.Helper()
-	return postForm(h.t, h.base+"/token", "backend", h.secret, "grant_type", "refresh_token", "refresh_token", token).status == http.StatusOK
+	return postForm(h.t, h.base+"/token", "backend", h.secret, "grant_type", "refresh_token", "refresh_token",
+		token).status == http.StatusOK
 }
 
 func TestADisabledUserIsOutUntilEnabled(t *testing.T) {
@@ -108,6 +113,7 @@ func TestANameThatIsAnothersIDIsNobodys(t *testing.T) {
 	o.okWith("a good password", "users", "create", "bob")
 	o.write("people.jsonl", `{"sub":"bob","username":"robert"}`+"\n")
 	o.ok("users", "import", "people.jsonl")
-	require.Contains(t, o.refused("users", "disable", "bob"), `"bob" is the id of one user and the user name of another, u_`)
+	require.Contains(t, o.refused("users", "disable", "bob"),
+		`"bob" is the id of one user and the user name of another, u_`)
 	o.ok("users", "disable", "robert")
 }

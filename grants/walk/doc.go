@@ -1,5 +1,6 @@
-// Package walk walks clients of all kinds at random through the refreshing of tokens: honest ones, to whom everything happens that does
-// happen, and thieves. Tests let them walk over whatever refreshes: a manager, or servers behind HTTP.
+// Package walk walks clients of all kinds at random through the refreshing of tokens: honest ones, to whom
+// everything happens that does happen, and thieves. Tests let them walk over whatever refreshes: a manager,
+// or servers behind HTTP.
 package walk
 
 import (

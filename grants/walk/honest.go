@@ -13,8 +13,8 @@ const (
 	lostShare    = 0.6 // of answers that never arrive
 )
 
-// Honest is a client that never does wrong. Its answers are lost, several callers refresh at once, and repeats come late: with a key at any
-// later time, without one within the window of 30 seconds.
+// Honest is a client that never does wrong. Its answers are lost, several callers refresh at once, and
+// repeats come late: with a key at any later time, without one within the window of 30 seconds.
 type Honest struct {
 	House  House
 	Random *rand.Rand
@@ -98,7 +98,8 @@ func (h Honest) later(a, b string) string {
 // pause is how long a client waits before it repeats.
 func (h Honest) pause() time.Duration {
 	if h.Keyed {
-		return h.pass(pick(h.Random, time.Second, 5*time.Second, 29*time.Second, 31*time.Second, 10*time.Minute, 10*time.Hour))
+		return h.pass(pick(h.Random, time.Second, 5*time.Second, 29*time.Second, 31*time.Second, 10*time.Minute,
+			10*time.Hour))
 	}
 	return h.pass(pick(h.Random, time.Second, 2*time.Second, 3*time.Second))
 }

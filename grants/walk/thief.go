@@ -8,8 +8,8 @@ import (
 
 const thiefLength = 200 // refreshes until a thief who was not seen has got away
 
-// Thief is an owner and a thief who copied the refresh token. The keys, which are made with each token, the thief has not. A shadow knows
-// when the owner refreshes, and follows within the window.
+// Thief is an owner and a thief who copied the refresh token. The keys, which are made with each token, the
+// thief has not. A shadow knows when the owner refreshes, and follows within the window.
 type Thief struct {
 	House         House
 	Random        *rand.Rand
@@ -18,8 +18,8 @@ type Thief struct {
 	keys int
 }
 
-// Run returns after how many refreshes the theft showed: the session ended, or the owner was refused, which is how an owner learns of it.
-// 0: it never did.
+// Run returns after how many refreshes the theft showed: the session ended, or the owner was refused, which
+// is how an owner learns of it. 0: it never did.
 func (h *Thief) Run(user string) (int, error) {
 	mine, err := h.House.SignIn(user)
 	if err != nil {

@@ -20,7 +20,8 @@ func TestOtherAlgorithmsAreRefused(t *testing.T) {
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	with := func(alg string, signature func(input string) []byte) string {
-		input := b64([]byte(strings.Replace(headerOf("first", ""), `"RS256"`, alg, 1))) + "." + b64([]byte(w.claims(nil)))
+		input := b64([]byte(strings.Replace(headerOf("first", ""), `"RS256"`, alg, 1))) + "." +
+			b64([]byte(w.claims(nil)))
 		return input + "." + b64(signature(input))
 	}
 	none := func(string) []byte { return nil }
@@ -62,8 +63,9 @@ func TestOtherAlgorithmsAreRefused(t *testing.T) {
 		"null":                             {with(`null`, rs256), badHeader},
 		"a list":                           {with(`["RS256"]`, rs256), badHeader},
 		"a number":                         {with(`256`, rs256), badHeader},
-		"missing":                          {sign(`{"kid":"first","typ":"at+jwt"}`, w.claims(nil), firstRSA()), badAlgorithm},
-		"RS256 without signature":          {with(`"RS256"`, none), badSignature},
+		"missing": {sign(`{"kid":"first","typ":"at+jwt"}`, w.claims(nil), firstRSA()),
+			badAlgorithm},
+		"RS256 without signature": {with(`"RS256"`, none), badSignature},
 	} {
 		t.Run(name, func(t *testing.T) { requireRefused(t, w, attack.token, attack.why) })
 	}

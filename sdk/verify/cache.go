@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// cache remembers tokens whose signatures were right. It has a fixed number of places, and each token has four of them where it may stand, so
-// that it never grows, and neither reading nor writing takes a lock. Only verified tokens come in: who has none cannot push others out.
+// cache remembers tokens whose signatures were right. It has a fixed number of places, and each token has
+// four of them where it may stand, so that it never grows, and neither reading nor writing takes a lock. Only
+// verified tokens come in: who has none cannot push others out.
 //
-// An entry is good only together with the very key that checked it, and never beyond the token's own expiry; both are the reader's to look at.
+// An entry is good only together with the very key that checked it, and never beyond the token's own expiry;
+// both are the reader's to look at.
 type cache struct{ places []atomic.Pointer[verified] }
 
 // verified is a token whose signature is right. It does not change.
@@ -47,8 +49,9 @@ func (c cache) find(sum *[sha256.Size]byte) *verified {
 	return nil
 }
 
-// keep takes an entry in: at the first place where nothing stands, or the same token, or what expired before a time, else at any. So what find
-// meets first is the newest. Of two that are kept at once for one place the later stays, which is as good.
+// keep takes an entry in: at the first place where nothing stands, or the same token, or what expired before
+// a time, else at any. So what find meets first is the newest. Of two that are kept at once for one place the
+// later stays, which is as good.
 func (c cache) keep(entry *verified, expiredBefore time.Time) {
 	set := c.set(&entry.sum)
 	if set == nil {

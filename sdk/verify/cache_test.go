@@ -19,7 +19,8 @@ func TestOnlyGoodTokensAreRemembered(t *testing.T) {
 	requireGood(t, w, good)
 	requireEqual(t, true, w.remembered(good))
 	for _, bad := range []string{
-		w.tokenOf("first", secondRSA()), w.tokenOf("second", secondRSA()), w.token(map[string]any{"exp": 1}), w.token(map[string]any{"aud": "x"}), good + "A",
+		w.tokenOf("first", secondRSA()), w.tokenOf("second", secondRSA()), w.token(map[string]any{"exp": 1}),
+		w.token(map[string]any{"aud": "x"}), good + "A",
 	} {
 		requireEqual(t, false, w.verify(bad) == nil)
 		requireEqual(t, false, w.remembered(bad))

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Claims are what an access token says (RFC 9068 §2.2). Its instants have whole seconds. Strings and lists that the token does not have are
-// empty, instants zero. They are the caller's to change.
+// Claims are what an access token says (RFC 9068 §2.2). Its instants have whole seconds. Strings and lists
+// that the token does not have are empty, instants zero. They are the caller's to change.
 type Claims struct {
 	Issuer    string
 	Subject   string // the user, or the client itself if IsUser is false
@@ -34,7 +34,8 @@ type Wechat struct {
 	UnionID string // empty if WeChat gave none
 }
 
-// IsUser says whether a user signed in. If not, the client acts for itself, and Subject is the client's id: it must not be taken for a user's.
+// IsUser says whether a user signed in. If not, the client acts for itself, and Subject is the client's id:
+// it must not be taken for a user's.
 func (c Claims) IsUser() bool { return c.Session != "" }
 
 // Scopes returns the members of Scope (RFC 6749 §3.3).
@@ -49,7 +50,8 @@ func (c Claims) HasRole(name string) bool { return slices.Contains(c.Roles, name
 // clone shares nothing that can be changed.
 func (c *Claims) clone() Claims {
 	claims := *c
-	claims.Audience, claims.Methods, claims.Roles = slices.Clone(c.Audience), slices.Clone(c.Methods), slices.Clone(c.Roles)
+	claims.Audience, claims.Methods, claims.Roles = slices.Clone(c.Audience), slices.Clone(c.Methods),
+		slices.Clone(c.Roles)
 	claims.Ext = slices.Clone(c.Ext)
 	return claims
 }
@@ -126,13 +128,16 @@ func readClaims(text []byte) (*Claims, error) {
 	if p.Ext != nil && p.Ext[0] != '{' {
 		return nil, badClaims
 	}
-	if p.Issuer == "" || p.Subject == "" || len(p.Audience) == 0 || p.ClientID == "" || p.ID == "" || p.IssuedAt == 0 || p.Expires == 0 {
+	if p.Issuer == "" || p.Subject == "" || len(p.Audience) == 0 || p.ClientID == "" || p.ID == "" ||
+		p.IssuedAt == 0 || p.Expires == 0 {
 		return nil, missingClaim
 	}
 	return &Claims{
-		Issuer: p.Issuer, Subject: p.Subject, Audience: p.Audience, ClientID: p.ClientID, Scope: p.Scope, ID: p.ID, Session: p.Session,
-		IssuedAt: p.IssuedAt.time(), Expires: p.Expires.time(), NotBefore: p.NotBefore.time(), AuthTime: p.AuthTime.time(),
-		Methods: p.Methods, Roles: p.Roles, Ext: p.Ext, Wechat: Wechat(p.Wechat),
+		Issuer: p.Issuer, Subject: p.Subject, Audience: p.Audience, ClientID: p.ClientID, Scope: p.Scope, ID: p.ID,
+		Session:  p.Session,
+		IssuedAt: p.IssuedAt.time(), Expires: p.Expires.time(), NotBefore: p.NotBefore.time(),
+		AuthTime: p.AuthTime.time(),
+		Methods:  p.Methods, Roles: p.Roles, Ext: p.Ext, Wechat: Wechat(p.Wechat),
 	}, nil
 }
 

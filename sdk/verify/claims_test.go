@@ -17,14 +17,18 @@ func TestClaimsAreTyped(t *testing.T) {
 			t.Fatal(err)
 		}
 		requireEqual(t, Claims{
-			Issuer: w.issuer.URL, Subject: "u_1", Audience: []string{testAudience}, ClientID: "app", Scope: "orders.read roles", ID: "t_1",
-			Session: "s_1", IssuedAt: time.Unix(now.Unix(), 0), Expires: time.Unix(now.Unix()+3600, 0), AuthTime: time.Unix(now.Unix()-60, 0),
-			Methods: []string{"wechat"}, Roles: []string{"editor"}, Ext: json.RawMessage(`{"tenant":7}`), Wechat: Wechat{"wx1", "o1", "n1"},
+			Issuer: w.issuer.URL, Subject: "u_1", Audience: []string{testAudience}, ClientID: "app",
+			Scope: "orders.read roles", ID: "t_1",
+			Session: "s_1", IssuedAt: time.Unix(now.Unix(), 0), Expires: time.Unix(now.Unix()+3600, 0),
+			AuthTime: time.Unix(now.Unix()-60, 0),
+			Methods:  []string{"wechat"}, Roles: []string{"editor"}, Ext: json.RawMessage(`{"tenant":7}`),
+			Wechat: Wechat{"wx1", "o1", "n1"},
 		}, claims)
 		requireEqual(t, true, claims.IsUser())
 		requireEqual(t, []string{"orders.read", "roles"}, claims.Scopes())
 		requireEqual(t, []bool{true, false, false, false}, []bool{
-			claims.HasScope("roles"), claims.HasScope("orders"), claims.HasScope(""), claims.HasScope("orders.read roles"),
+			claims.HasScope("roles"), claims.HasScope("orders"), claims.HasScope(""),
+			claims.HasScope("orders.read roles"),
 		})
 		requireEqual(t, []bool{true, false}, []bool{claims.HasRole("editor"), claims.HasRole("Editor")})
 	}
@@ -138,7 +142,10 @@ func TestPayloadsAreReadStrictly(t *testing.T) {
 		"a byte order mark":       "\ufeff" + good,
 		"nested deeply":           with(`"x":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000)),
 	} {
-		t.Run(name, func(t *testing.T) { requireRefused(t, w, sign(headerOf("first", ""), payload, firstRSA()), badClaims) })
+		t.Run(name, func(t *testing.T) {
+			requireRefused(t, w, sign(headerOf("first", ""), payload, firstRSA()),
+				badClaims)
+		})
 	}
 }
 

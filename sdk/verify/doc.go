@@ -1,12 +1,13 @@
 // Package verify checks Lingpai's access tokens in a Go API, without asking Lingpai about each.
 //
-// [New] reads the issuer's metadata and key set, [Verifier.Middleware] lets only requests with a good token through, [FromContext] tells a
-// handler whose it is, and [RequireScope] and [RequireRole] ask for more. What is refused is answered as RFC 6750 §3 says.
+// [New] reads the issuer's metadata and key set, [Verifier.Middleware] lets only requests with a good token
+// through, [FromContext] tells a handler whose it is, and [RequireScope] and [RequireRole] ask for more. What
+// is refused is answered as RFC 6750 §3 says.
 //
-// A token is good if it is a compact JWS of RS256 and of type at+jwt (RFC 9068 §4) that a key of the issuer's present key set signed, for this
-// audience, and its time has come and is not over. Everything else is refused, and nothing in a token decides where a key comes from
-// (RFC 8725 §3).
+// A token is good if it is a compact JWS of RS256 and of type at+jwt (RFC 9068 §4) that a key of the issuer's
+// present key set signed, for this audience, and its time has come and is not over. Everything else is
+// refused, and nothing in a token decides where a key comes from (RFC 8725 §3).
 //
-// What it does not do: it does not see that a session was ended before its access token expires, it takes tokens from the Authorization
-// header only, and it knows no other algorithm and no other issuer.
+// What it does not do: it does not see that a session was ended before its access token expires, it takes
+// tokens from the Authorization header only, and it knows no other algorithm and no other issuer.
 package verify

@@ -3,8 +3,9 @@ package verify
 import "errors"
 
 var (
-	// ErrInvalidToken says that a token is not a good one for this API. The text of an error that is it (errors.Is) gives the reason, for logs:
-	// who presented the token should not learn more than that it is invalid.
+	// ErrInvalidToken says that a token is not a good one for this API. The text of an error that is it
+	// (errors.Is) gives the reason, for logs: who presented the token should not learn more than that it is
+	// invalid.
 	ErrInvalidToken = errors.New("invalid token")
 
 	// ErrUnavailable says that no token can be judged, because the issuer's keys, or its list of

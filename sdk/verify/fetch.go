@@ -37,7 +37,8 @@ func newFetcher(issuer string, client *http.Client) fetcher {
 	return fetcher{issuer: issuer, client: &own}
 }
 
-// fetch reads the key set, and the metadata before it if it was not read yet or the last fetch failed: the key set may have moved.
+// fetch reads the key set, and the metadata before it if it was not read yet or the last fetch failed: the
+// key set may have moved.
 func (f *fetcher) fetch(ctx context.Context, last fetched) (fetched, error) {
 	if f.jwks == "" {
 		found, err := f.discover(ctx)
@@ -64,8 +65,8 @@ type metadata struct {
 	Revocations string `json:"revocations_uri"`
 }
 
-// discover reads the metadata (OpenID Connect Discovery §4, RFC 8414 §3). That the issuer in it is the one we asked for is what ties all else in
-// it to the issuer (§4.3, §3.3).
+// discover reads the metadata (OpenID Connect Discovery §4, RFC 8414 §3). That the issuer in it is the one we
+// asked for is what ties all else in it to the issuer (§4.3, §3.3).
 func (f *fetcher) discover(ctx context.Context) (found metadata, err error) {
 	_, body, err := f.get(ctx, f.metadataURL(), "", maxDocumentSize)
 	if err == nil {
@@ -136,7 +137,8 @@ func (f *fetcher) get(ctx context.Context, url, etag string, limit int) (http.He
 	return response.Header, body, err
 }
 
-// lifetimeOf is the max-age of Cache-Control (RFC 9111 §5.2.2.1), an hour at most: a key that was taken out of the set is believed so long.
+// lifetimeOf is the max-age of Cache-Control (RFC 9111 §5.2.2.1), an hour at most: a key that was taken out
+// of the set is believed so long.
 func lifetimeOf(header http.Header) time.Duration {
 	for _, directive := range strings.Split(strings.Join(header.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")

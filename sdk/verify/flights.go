@@ -10,7 +10,8 @@ import (
 // waitForFetch is how long a caller waits for a fetch; what takes longer goes on without it.
 const waitForFetch = 2 * time.Second
 
-// flights are fetches of one document. Whatever calls for them, they are one at a time, and begin no sooner than the floor after each other.
+// flights are fetches of one document. Whatever calls for them, they are one at a time, and begin no sooner
+// than the floor after each other.
 type flights struct {
 	floor time.Duration
 	load  func(context.Context) error // one at a time
@@ -55,11 +56,12 @@ func (s *flights) fetch(now time.Time) *flight {
 	return under
 }
 
-// tooSoon says whether the last fetch began less than the floor ago, or after now: callers read the clock before they come here. A clock that was set
-// back by more does not stop fetches.
+// tooSoon says whether the last fetch began less than the floor ago, or after now: callers read the clock
+// before they come here. A clock that was set back by more does not stop fetches.
 func (s *flights) tooSoon(now time.Time) bool { return since(&s.last, now) < s.floor }
 
-// failing says whether the last fetch but the one that is under way failed, and not long ago: then nobody waits for the next one.
+// failing says whether the last fetch but the one that is under way failed, and not long ago: then nobody
+// waits for the next one.
 func (s *flights) failing(now time.Time) bool { return since(&s.failed, now) < 2*s.floor }
 
 func since(instant *atomic.Int64, now time.Time) time.Duration {

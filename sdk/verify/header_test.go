@@ -20,10 +20,12 @@ func TestGoodTokensPass(t *testing.T) {
 
 func TestOtherTypesAreRefused(t *testing.T) {
 	w := newWorld(t)
-	for _, typ := range []string{"JWT", "jwt", "", "at+jws", "at jwt", "application/", "text/at+jwt", "application/application/at+jwt", "at+jwt;v=1",
+	for _, typ := range []string{"JWT", "jwt", "", "at+jws", "at jwt", "application/", "text/at+jwt",
+		"application/application/at+jwt", "at+jwt;v=1",
 		"logout+jwt", "dpop+jwt", "at+jwt ", "\u0131t+jwt"} {
 		t.Run(typ, func(t *testing.T) {
-			requireRefused(t, w, sign(fmt.Sprintf(`{"alg":"RS256","kid":"first","typ":%q}`, typ), w.claims(nil), firstRSA()), badType)
+			requireRefused(t, w, sign(fmt.Sprintf(`{"alg":"RS256","kid":"first","typ":%q}`, typ), w.claims(nil),
+				firstRSA()), badType)
 		})
 	}
 	t.Run("missing, as in many an ID token", func(t *testing.T) {
@@ -54,13 +56,15 @@ func TestKeyIDsThatAreNoneAreRefused(t *testing.T) {
 		"true":              {`true`, badHeader},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireRefused(t, w, sign(`{"alg":"RS256","typ":"at+jwt","kid":`+attack.kid+`}`, w.claims(nil), firstRSA()), attack.why)
+			requireRefused(t, w, sign(`{"alg":"RS256","typ":"at+jwt","kid":`+attack.kid+`}`, w.claims(nil),
+				firstRSA()), attack.why)
 		})
 	}
 	t.Run("missing", func(t *testing.T) {
 		requireRefused(t, w, sign(`{"alg":"RS256","typ":"at+jwt"}`, w.claims(nil), firstRSA()), badKeyID)
 	})
-	t.Run("of ours, signed by another key", func(t *testing.T) { requireRefused(t, w, w.tokenOf("first", secondRSA()), badSignature) })
+	t.Run("of ours, signed by another key",
+		func(t *testing.T) { requireRefused(t, w, w.tokenOf("first", secondRSA()), badSignature) })
 }
 
 func TestHeadersAreReadStrictly(t *testing.T) {
@@ -90,6 +94,7 @@ func TestHeadersAreReadStrictly(t *testing.T) {
 	t.Run("names count as they are written", func(t *testing.T) {
 		requireRefused(t, w, sign(strings.Replace(good, "alg", "ALG", 1), w.claims(nil), firstRSA()), badAlgorithm)
 		requireRefused(t, w, sign(strings.Replace(good, "kid", "Kid", 1), w.claims(nil), firstRSA()), badKeyID)
-		requireRefused(t, w, sign(strings.Replace(good, "kid", "\u212aid", 1), w.claims(nil), firstRSA()), badKeyID) // folds to k
+		// folds to k
+		requireRefused(t, w, sign(strings.Replace(good, "kid", "\u212aid", 1), w.claims(nil), firstRSA()), badKeyID)
 	})
 }

@@ -38,8 +38,9 @@ var (
 	errNoKeys   = errors.New("it has no RSA key for RS256 signatures of 2048 to 8192 bits with exponent 65537")
 )
 
-// parseKeys reads a JWK set (RFC 7517 §5) and returns the keys by which access tokens may be signed, with those of known that are still
-// there. Keys of other kinds are ignored; a set that has none of ours is no good one.
+// parseKeys reads a JWK set (RFC 7517 §5) and returns the keys by which access tokens may be signed, with
+// those of known that are still there. Keys of other kinds are ignored; a set that has none of ours is no
+// good one.
 func parseKeys(text []byte, known map[string]*publicKey) (map[string]*publicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -83,7 +84,8 @@ func parseKey(text []byte) *publicKey {
 		return nil
 	}
 	modulus, power := new(big.Int).SetBytes(n), new(big.Int).SetBytes(e)
-	if bits := modulus.BitLen(); bits < minKeyBits || bits > maxKeyBits || modulus.Bit(0) == 0 || power.Cmp(big.NewInt(exponent)) != 0 {
+	if bits := modulus.BitLen(); bits < minKeyBits || bits > maxKeyBits || modulus.Bit(0) == 0 ||
+		power.Cmp(big.NewInt(exponent)) != 0 {
 		return nil
 	}
 	return &publicKey{id: k.ID, rsa: &rsa.PublicKey{N: modulus, E: exponent}}

@@ -89,11 +89,13 @@ func TestKeySetsThatAreNoneAreRefused(t *testing.T) {
 }
 
 func TestKeysThatStayAreTheSame(t *testing.T) {
-	before, err := parseKeys([]byte(`{"keys":[`+jwkOf("a", &firstRSA().PublicKey)+`,`+jwkOf("b", &firstRSA().PublicKey)+`]}`), nil)
+	before, err := parseKeys([]byte(`{"keys":[`+jwkOf("a", &firstRSA().PublicKey)+`,`+jwkOf("b",
+		&firstRSA().PublicKey)+`]}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := parseKeys([]byte(`{"keys":[`+jwkOf("a", &firstRSA().PublicKey)+`,`+jwkOf("b", &secondRSA().PublicKey)+`]}`), before)
+	after, err := parseKeys([]byte(`{"keys":[`+jwkOf("a", &firstRSA().PublicKey)+`,`+jwkOf("b",
+		&secondRSA().PublicKey)+`]}`), before)
 	if err != nil {
 		t.Fatal(err)
 	}

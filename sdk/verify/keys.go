@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// keySource finds the keys of tokens. Between fetches it is read without a lock. Tokens with made-up kids are no lever against the issuer: no
-// fetch begins sooner than the floor after the last one. One that fails changes nothing but the time of the next.
+// keySource finds the keys of tokens. Between fetches it is read without a lock. Tokens with made-up kids are
+// no lever against the issuer: no fetch begins sooner than the floor after the last one. One that fails
+// changes nothing but the time of the next.
 type keySource struct {
 	flights
 	now    func() time.Time
@@ -30,7 +31,8 @@ type keySet struct {
 
 func newKeySource(issuer string, s settings) *keySource {
 	source := &keySource{
-		now: s.now, logger: s.logger, fetcher: newFetcher(issuer, s.client), unknown: unknownKeys{seed: maphash.MakeSeed()},
+		now: s.now, logger: s.logger, fetcher: newFetcher(issuer, s.client),
+		unknown: unknownKeys{seed: maphash.MakeSeed()},
 	}
 	source.flights = flights{floor: s.floor, load: source.load}
 	return source
@@ -51,7 +53,8 @@ func (s *keySource) find(ctx context.Context, id string, now time.Time) (*public
 	return s.findLater(ctx, id, now)
 }
 
-// renew begins a fetch if there may be one. Nobody waits for it unless the set has aged, and not even then while the issuer is down.
+// renew begins a fetch if there may be one. Nobody waits for it unless the set has aged, and not even then
+// while the issuer is down.
 func (s *keySource) renew(ctx context.Context, set *keySet, now time.Time) *keySet {
 	under := s.fetch(now)
 	if under == nil || now.Before(set.aged) || s.failing(now) {
@@ -96,7 +99,8 @@ func (s *keySource) load(ctx context.Context) error {
 	}
 	found, err := s.fetcher.fetch(ctx, last)
 	if err != nil {
-		s.logger.LogAttrs(ctx, slog.LevelWarn, "cannot fetch the issuer's keys", slog.Any("error", err), slog.Int("keys", len(last.keys)))
+		s.logger.LogAttrs(ctx, slog.LevelWarn, "cannot fetch the issuer's keys", slog.Any("error", err),
+			slog.Int("keys", len(last.keys)))
 		return err
 	}
 	lifetime, now := max(found.lifetime, s.floor), s.now()

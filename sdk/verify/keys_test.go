@@ -21,7 +21,8 @@ func TestANewKeyIsFetchedWhenATokenNeedsIt(t *testing.T) {
 	requireEqual(t, []int64{1, 2}, []int64{w.issuer.asked.Load(), w.issuer.fetched.Load()})
 }
 
-// TestAKeyThatIsGoneEndsItsTokens also those that are remembered, as soon as a key set without it was fetched; the others stay remembered.
+// TestAKeyThatIsGoneEndsItsTokens also those that are remembered, as soon as a key set without it was
+// fetched; the others stay remembered.
 func TestAKeyThatIsGoneEndsItsTokens(t *testing.T) {
 	w := newWorld(t)
 	w.issuer.publish(jwkOf("first", &firstRSA().PublicKey), jwkOf("second", &secondRSA().PublicKey))
@@ -83,7 +84,8 @@ func TestTheKeySetIsRenewedInItsTime(t *testing.T) {
 			w.clock.advance(time.Second)
 			requireGood(t, w, w.token(nil))
 			w.settle(t)
-			requireEqual(t, []int64{1, 2, 1}, []int64{w.issuer.asked.Load(), w.issuer.fetched.Load(), w.issuer.notAgain.Load()})
+			requireEqual(t, []int64{1, 2, 1}, []int64{w.issuer.asked.Load(), w.issuer.fetched.Load(),
+				w.issuer.notAgain.Load()})
 		})
 	}
 }
@@ -98,7 +100,8 @@ func TestAnAPIThatWasIdleDoesNotTrustItsOldKeys(t *testing.T) {
 	requireRefused(t, w, token, unknownKey)
 }
 
-// TestEverythingAtOnce is for the race detector: good tokens pass while keys rotate, the clock runs and others make up kids.
+// TestEverythingAtOnce is for the race detector: good tokens pass while keys rotate, the clock runs and
+// others make up kids.
 func TestEverythingAtOnce(t *testing.T) {
 	w := newWorld(t, WithCache(8))
 	tokens := make([]string, 16)
@@ -117,7 +120,8 @@ func TestEverythingAtOnce(t *testing.T) {
 				_ = w.verify(tokens[n][:60] + fmt.Sprint(m) + tokens[n][60:])
 				if n == 0 {
 					w.clock.advance(time.Minute)
-					w.issuer.publish(jwkOf(fmt.Sprint("second", m%3), &secondRSA().PublicKey), jwkOf("first", &firstRSA().PublicKey))
+					w.issuer.publish(jwkOf(fmt.Sprint("second", m%3), &secondRSA().PublicKey),
+						jwkOf("first", &firstRSA().PublicKey))
 				}
 			}
 		}()

@@ -8,11 +8,13 @@ import (
 	"strings"
 )
 
-// Middleware lets requests with a good access token through to next, whose handlers find its claims with FromContext. All others are answered
-// with 401, or 400 if the token is sent in a wrong way, or 503 with Retry-After if there are no keys yet (RFC 6750 §3.1).
+// Middleware lets requests with a good access token through to next, whose handlers find its claims with
+// FromContext. All others are answered with 401, or 400 if the token is sent in a wrong way, or 503 with
+// Retry-After if there are no keys yet (RFC 6750 §3.1).
 //
-// The token is taken from one Authorization header only (§2.1). A form field or query parameter of the name access_token is as good as no
-// token: those end up in logs (§5.3). Let CORS preflights be answered before: they carry no token.
+// The token is taken from one Authorization header only (§2.1). A form field or query parameter of the name
+// access_token is as good as no token: those end up in logs (§5.3). Let CORS preflights be answered before:
+// they carry no token.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, fault := bearer(r.Header)

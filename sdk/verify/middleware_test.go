@@ -45,7 +45,8 @@ func requireAnswer(t *testing.T, got *httptest.ResponseRecorder, status int, cha
 		t.Fatal(err)
 	}
 	requireEqual(t, []any{status, challenge, name}, []any{got.Code, got.Header().Get("WWW-Authenticate"), body.Error})
-	requireEqual(t, []string{"application/json", "no-store"}, []string{got.Header().Get("Content-Type"), got.Header().Get("Cache-Control")})
+	requireEqual(t, []string{"application/json", "no-store"}, []string{got.Header().Get("Content-Type"),
+		got.Header().Get("Cache-Control")})
 }
 
 const (
@@ -58,13 +59,15 @@ func TestAGoodTokenReachesTheHandler(t *testing.T) {
 	w := newWorld(t)
 	for _, scheme := range []string{"Bearer ", "bearer ", "BEARER "} { // RFC 9110 §11.1
 		got := ask(w.api(), scheme+w.token(nil))
-		requireEqual(t, []any{200, "u_1 true", ""}, []any{got.Code, got.Body.String(), got.Header().Get("WWW-Authenticate")})
+		requireEqual(t, []any{200, "u_1 true", ""}, []any{got.Code, got.Body.String(),
+			got.Header().Get("WWW-Authenticate")})
 	}
 }
 
 func TestWithoutATokenThereIsNoErrorCode(t *testing.T) {
 	w := newWorld(t)
-	for _, authorization := range []string{"", "Bearer", "Bearer ", "Basic YTpi", "DPoP " + w.token(nil), w.token(nil)} {
+	for _, authorization := range []string{"", "Bearer", "Bearer ", "Basic YTpi", "DPoP " + w.token(nil),
+		w.token(nil)} {
 		requireAnswer(t, ask(w.api(), authorization), 401, realm, "")
 	}
 	requireAnswer(t, ask(w.api()), 401, realm, "")
@@ -104,7 +107,8 @@ func TestBadTokensAreAnsweredAlike(t *testing.T) {
 		})
 	}
 	t.Run("two headers", func(t *testing.T) {
-		requireAnswer(t, ask(w.api(), "Bearer "+w.token(nil), "Bearer "+w.token(nil)), 400, invalidRequest, "invalid_request")
+		requireAnswer(t, ask(w.api(), "Bearer "+w.token(nil), "Bearer "+w.token(nil)), 400, invalidRequest,
+			"invalid_request")
 		requireAnswer(t, ask(w.api(), "Bearer "+w.token(nil), "Basic YTpi"), 400, invalidRequest, "invalid_request")
 	})
 }
@@ -127,9 +131,11 @@ func TestScopesAreRequired(t *testing.T) {
 	requireEqual(t, 200, ask(w.api(RequireScope("orders.read")), token).Code)
 	requireEqual(t, 200, ask(w.api(RequireScope("orders.write", "orders.read")), token).Code)
 	requireEqual(t, 200, ask(w.api(RequireScope("orders.write"), RequireScope("orders.read")), token).Code)
-	for _, scopes := range [][]string{{"orders"}, {"orders.read orders.write"}, {"ORDERS.READ"}, {"orders.read", "admin"}, {`x"y\`}} {
+	for _, scopes := range [][]string{{"orders"}, {"orders.read orders.write"}, {"ORDERS.READ"},
+		{"orders.read", "admin"}, {`x"y\`}} {
 		got := ask(w.api(RequireScope(scopes[0], scopes[1:]...)), token)
-		requireAnswer(t, got, 403, lacks(strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(strings.Join(scopes, " "))), "insufficient_scope")
+		requireAnswer(t, got, 403, lacks(strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(strings.Join(scopes,
+			" "))), "insufficient_scope")
 	}
 	requireEqual(t, 403, ask(w.api(RequireScope("")), token).Code)
 	requireEqual(t, 403, ask(w.api(RequireScope("orders.read")), "Bearer "+w.token(map[string]any{"scope": nil})).Code)
@@ -144,7 +150,8 @@ func TestRolesAreRequired(t *testing.T) {
 	lacks := realm + `, error="insufficient_scope", error_description="The user lacks a role."`
 	requireAnswer(t, ask(w.api(RequireRole("admin")), token), 403, lacks, "insufficient_scope")
 	requireAnswer(t, ask(w.api(RequireRole("admin"), RequireRole("editor")), token), 403, lacks, "insufficient_scope")
-	requireAnswer(t, ask(w.api(RequireRole("editor")), "Bearer "+w.token(map[string]any{"roles": nil})), 403, lacks, "insufficient_scope")
+	requireAnswer(t, ask(w.api(RequireRole("editor")), "Bearer "+w.token(map[string]any{"roles": nil})), 403,
+		lacks, "insufficient_scope")
 }
 
 // TestAHandlerThatIsNotBehindTheMiddlewareIsClosed.
@@ -164,7 +171,8 @@ func TestReasonsGoToTheLog(t *testing.T) {
 	token := w.tokenOf("first", secondRSA())
 	got := ask(w.api(), "Bearer "+token)
 	requireEqual(t, []bool{true, false}, []bool{
-		strings.Contains(log.String(), string(badSignature)), strings.Contains(got.Body.String()+fmt.Sprint(got.Header()), "signature"),
+		strings.Contains(log.String(), string(badSignature)),
+		strings.Contains(got.Body.String()+fmt.Sprint(got.Header()), "signature"),
 	})
 	for _, segment := range strings.Split(token, ".") {
 		requireEqual(t, false, strings.Contains(log.String()+got.Body.String(), segment))

@@ -16,9 +16,10 @@ var (
 	errNull     = errors.New("a member is null")
 )
 
-// readObject fills the fields of a struct, each of which has a json tag, from the members of an object. Other than encoding/json, it refuses
-// what two readers could read differently: a name that stands twice, at any depth (RFC 7515 §4, RFC 7519 §4), and text that is not UTF-8. Names
-// count as they are written: "ISS" is not "iss". Members that have no field are ignored, and null is no value.
+// readObject fills the fields of a struct, each of which has a json tag, from the members of an object. Other
+// than encoding/json, it refuses what two readers could read differently: a name that stands twice, at any
+// depth (RFC 7515 §4, RFC 7519 §4), and text that is not UTF-8. Names count as they are written: "ISS" is not
+// "iss". Members that have no field are ignored, and null is no value.
 func readObject(text []byte, into any) error {
 	if !utf8.Valid(text) || !json.Valid(text) {
 		return errNotJSON

@@ -59,7 +59,8 @@ func TestObjectsAreRead(t *testing.T) {
 
 // FuzzReadObject holds the scanner against encoding/json: what both take they read alike.
 func FuzzReadObject(f *testing.F) {
-	for _, text := range []string{`{"a":"x","b":[1,{"c":"\"\\"}]}`, `{"\u0061":"x"}`, "{ \"b\" :\n-1e5 , \"a\":\"\"}", `{"b":{"":{"":[[]]}}}`} {
+	for _, text := range []string{`{"a":"x","b":[1,{"c":"\"\\"}]}`, `{"\u0061":"x"}`,
+		"{ \"b\" :\n-1e5 , \"a\":\"\"}", `{"b":{"":{"":[[]]}}}`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

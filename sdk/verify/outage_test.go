@@ -48,7 +48,8 @@ func TestTheLastGoodKeySetIsKept(t *testing.T) {
 	})
 }
 
-// TestAnOutageDelaysNobody: while fetches fail, callers go on with what there is, however old it is. An API that was idle meanwhile waits once.
+// TestAnOutageDelaysNobody: while fetches fail, callers go on with what there is, however old it is. An API
+// that was idle meanwhile waits once.
 func TestAnOutageDelaysNobody(t *testing.T) {
 	w := newWorld(t)
 	w.issuer.change(func() { w.issuer.status = http.StatusInternalServerError })

@@ -11,9 +11,11 @@ import (
 
 // TestAgainstARealIssuer verifies a token that a running Lingpai made. The tests of Lingpai itself run it so.
 func TestAgainstARealIssuer(t *testing.T) {
-	issuer, audience, token := os.Getenv("LINGPAI_TEST_ISSUER"), os.Getenv("LINGPAI_TEST_AUDIENCE"), os.Getenv("LINGPAI_TEST_TOKEN")
+	issuer, audience, token := os.Getenv("LINGPAI_TEST_ISSUER"), os.Getenv("LINGPAI_TEST_AUDIENCE"),
+		os.Getenv("LINGPAI_TEST_TOKEN")
 	if issuer == "" {
-		t.Skip("NOT RUN: LINGPAI_TEST_ISSUER, LINGPAI_TEST_AUDIENCE, LINGPAI_TEST_TOKEN and LINGPAI_TEST_SECRET name no issuer, API, access token and secret of its client")
+		t.Skip("NOT RUN: LINGPAI_TEST_ISSUER, LINGPAI_TEST_AUDIENCE, LINGPAI_TEST_TOKEN and " +
+			"LINGPAI_TEST_SECRET name no issuer, API, access token and secret of its client")
 	}
 	v, err := New(context.Background(), issuer, audience)
 	if err != nil {
@@ -24,7 +26,8 @@ func TestAgainstARealIssuer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !claims.IsUser() || claims.Subject == "" || claims.AuthTime.IsZero() || len(claims.Methods) != 1 || claims.Scope == "" {
+	if !claims.IsUser() || claims.Subject == "" || claims.AuthTime.IsZero() || len(claims.Methods) != 1 ||
+		claims.Scope == "" {
 		t.Fatalf("%+v", claims)
 	}
 	if key := v.keys.set.Load(); key.etag == "" || key.lifetime != defaultLifetime {
@@ -49,7 +52,8 @@ func (w *world) seesALogout(t *testing.T, issuer, audience, token, client string
 	}
 	w.verifier = v
 	requireGood(t, w, token)
-	answer, err := http.PostForm(issuer+"/revoke", url.Values{"client_id": {client}, "client_secret": {os.Getenv("LINGPAI_TEST_SECRET")}, "token": {token}})
+	answer, err := http.PostForm(issuer+"/revoke", url.Values{"client_id": {client},
+		"client_secret": {os.Getenv("LINGPAI_TEST_SECRET")}, "token": {token}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,20 +20,24 @@ func noToken() *refusal {
 }
 
 func twoTokens() *refusal {
-	return &refusal{status: http.StatusBadRequest, Error: "invalid_request", Description: "Send one Authorization header."}
+	return &refusal{status: http.StatusBadRequest, Error: "invalid_request",
+		Description: "Send one Authorization header."}
 }
 
 func badToken() *refusal {
-	return &refusal{status: http.StatusUnauthorized, Error: "invalid_token", Description: "The access token is not valid here, or not any more."}
+	return &refusal{status: http.StatusUnauthorized, Error: "invalid_token",
+		Description: "The access token is not valid here, or not any more."}
 }
 
 func unavailable() *refusal {
-	return &refusal{status: http.StatusServiceUnavailable, Error: "temporarily_unavailable", Description: "Tokens cannot be checked at the moment."}
+	return &refusal{status: http.StatusServiceUnavailable, Error: "temporarily_unavailable",
+		Description: "Tokens cannot be checked at the moment."}
 }
 
 // notWired is for a handler that was not put behind Middleware: a fault of the API, which no token mends.
 func notWired() *refusal {
-	return &refusal{status: http.StatusInternalServerError, Error: "server_error", Description: "This API does not check tokens as it should."}
+	return &refusal{status: http.StatusInternalServerError, Error: "server_error",
+		Description: "This API does not check tokens as it should."}
 }
 
 func lacksScope(scopes []string) *refusal {
@@ -59,7 +63,8 @@ func (f *refusal) answer(w http.ResponseWriter, realm string) {
 	_ = json.NewEncoder(w).Encode(f) // if the caller is gone there is nobody to tell
 }
 
-// challenge is the value of WWW-Authenticate (RFC 6750 §3). The realm is the audience, so there is at least one parameter always.
+// challenge is the value of WWW-Authenticate (RFC 6750 §3). The realm is the audience, so there is at least
+// one parameter always.
 func (f *refusal) challenge(realm string) string {
 	value := "Bearer realm=" + quoted(realm)
 	if f.Error != "" {

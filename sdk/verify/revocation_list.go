@@ -12,7 +12,8 @@ const (
 	hashSize    = 16      // bytes of the SHA-256 of a session id that the list has
 	maxListSize = 1 << 20 // bytes; Lingpai makes none beyond 600 KB
 
-	// maxListLife is how long a list may be good; Lingpai's are for 5 minutes. One that were good for ever would be the last.
+	// maxListLife is how long a list may be good; Lingpai's are for 5 minutes. One that were good for ever
+	// would be the last.
 	maxListLife = time.Hour
 )
 
@@ -47,8 +48,8 @@ var (
 	errListOrder  = errors.New("its entries are not whole, or not in order")
 )
 
-// read checks a list as strictly as a token: by RS256, its type, a key of the issuer's, its issuer and its time. Its errors are no ErrInvalidToken:
-// the fault is not of whoever presents one.
+// read checks a list as strictly as a token: by RS256, its type, a key of the issuer's, its issuer and its
+// time. Its errors are no ErrInvalidToken: the fault is not of whoever presents one.
 func (s *revocationSource) read(ctx context.Context, body []byte) (*revocations, error) {
 	now := s.now()
 	signed, err := parseToken(string(body), typeRevocations)
@@ -63,14 +64,17 @@ func (s *revocationSource) read(ctx context.Context, body []byte) (*revocations,
 		return nil, errNoList
 	}
 	var p listPayload
-	if readObject(signed.payload, &p) != nil || p.Sessions == nil || p.Sequence <= 0 || p.AllBefore < 0 || p.AllBefore > lastInstant {
+	if readObject(signed.payload, &p) != nil || p.Sessions == nil || p.Sequence <= 0 || p.AllBefore < 0 ||
+		p.AllBefore > lastInstant {
 		return nil, errListClaims
 	}
 	if p.Issuer != s.fetcher.issuer {
 		return nil, errListIssuer
 	}
-	list := &revocations{key: key, url: s.url, allBefore: p.AllBefore.time(), sequence: p.Sequence, expires: time.Unix(int64(p.Expires), 0)}
-	if !s.good(list, now) || time.Unix(int64(p.IssuedAt), 0).After(now.Add(s.leeway)) || list.expires.After(now.Add(maxListLife)) {
+	list := &revocations{key: key, url: s.url, allBefore: p.AllBefore.time(), sequence: p.Sequence,
+		expires: time.Unix(int64(p.Expires), 0)}
+	if !s.good(list, now) || time.Unix(int64(p.IssuedAt), 0).After(now.Add(s.leeway)) ||
+		list.expires.After(now.Add(maxListLife)) {
 		return nil, errListTime
 	}
 	list.hashes, err = base64.RawURLEncoding.Strict().DecodeString(*p.Sessions)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestListsThatAreNoneAreRefused (RFC 8725): what is not the issuer's list, whole and of now, changes nothing, and New does not begin with it.
+// TestListsThatAreNoneAreRefused (RFC 8725): what is not the issuer's list, whole and of now, changes
+// nothing, and New does not begin with it.
 func TestListsThatAreNoneAreRefused(t *testing.T) {
 	w := newListWorld(t, RefuseWithoutList)
 	token := w.token(nil)
@@ -21,10 +22,12 @@ func TestListsThatAreNoneAreRefused(t *testing.T) {
 		"an access token":      w.token(nil),
 		"typ of access tokens": sign(headerOf("first", ""), w.listOf(nil), firstRSA()),
 		"no typ":               sign(`{"alg":"RS256","kid":"first"}`, w.listOf(nil), firstRSA()),
-		"alg none":             b64([]byte(`{"alg":"none","kid":"first","typ":"revocations+jwt"}`)) + "." + b64([]byte(w.listOf(nil))) + ".",
-		"an unknown key":       sign(strings.Replace(listHeader, "first", "second", 1), w.listOf(nil), secondRSA()),
-		"another key":          sign(listHeader, w.listOf(nil), secondRSA()),
-		"a key of its own":     sign(strings.Replace(listHeader, "{", `{"jku":"https://attacker.example/keys",`, 1), w.listOf(nil), firstRSA()),
+		"alg none": b64([]byte(`{"alg":"none","kid":"first","typ":"revocations+jwt"}`)) + "." +
+			b64([]byte(w.listOf(nil))) + ".",
+		"an unknown key": sign(strings.Replace(listHeader, "first", "second", 1), w.listOf(nil), secondRSA()),
+		"another key":    sign(listHeader, w.listOf(nil), secondRSA()),
+		"a key of its own": sign(strings.Replace(listHeader, "{", `{"jku":"https://attacker.example/keys",`, 1),
+			w.listOf(nil), firstRSA()),
 		"changed":              good[:len(good)-8] + "AAAAAAAA",
 		"cut off":              good[:len(good)/2],
 		"HTML":                 "<html>",
@@ -38,15 +41,17 @@ func TestListsThatAreNoneAreRefused(t *testing.T) {
 		"no sids":              w.signedList(map[string]any{"sids": nil}),
 		"half an entry":        w.signedList(map[string]any{"sids": "AAAA"}),
 		"not base64url":        w.signedList(map[string]any{"sids": "+++="}),
-		"not in order":         w.signedList(map[string]any{"sids": b64(append(make([]byte, hashSize-1), append([]byte{1}, make([]byte, hashSize)...)...))}),
-		"all before ever":      w.signedList(map[string]any{"all_before": -1}),
-		"1 MiB":                good + strings.Repeat("A", maxListSize),
+		"not in order": w.signedList(map[string]any{"sids": b64(append(make([]byte, hashSize-1),
+			append([]byte{1}, make([]byte, hashSize)...)...))}),
+		"all before ever": w.signedList(map[string]any{"all_before": -1}),
+		"1 MiB":           good + strings.Repeat("A", maxListSize),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.publishList(list)
 			requireEqual(t, true, w.verifier.revocations.load(context.Background()) != nil)
 			requireRefused(t, w, token, sessionEnded)
-			v, err := New(context.Background(), w.issuer.URL, testAudience, WithClock(w.clock.now), WithRevocations(testInterval, AcceptWithoutList))
+			v, err := New(context.Background(), w.issuer.URL, testAudience, WithClock(w.clock.now),
+				WithRevocations(testInterval, AcceptWithoutList))
 			requireEqual(t, []bool{true, false}, []bool{err != nil && v == nil, errors.Is(err, ErrInvalidToken)})
 		})
 	}
@@ -58,7 +63,9 @@ func TestAListEndsWithItsKey(t *testing.T) {
 	w.issuer.publish(jwkOf("first", &firstRSA().PublicKey), jwkOf("second", &secondRSA().PublicKey))
 	w.clock.advance(defaultFloor)
 	token := w.tokenOf("second", secondRSA())
-	w.publishList(w.signedList(map[string]any{"seq": w.clock.now().UnixMilli() + 1<<40, "exp": w.clock.now().Unix() + 3600})) // the thief's
+	// the thief's
+	w.publishList(w.signedList(map[string]any{"seq": w.clock.now().UnixMilli() + 1<<40,
+		"exp": w.clock.now().Unix() + 3600}))
 	requireGood(t, w, token)
 	w.issuer.publish(jwkOf("second", &secondRSA().PublicKey))
 	w.publishList("")
@@ -72,7 +79,8 @@ func TestAListEndsWithItsKey(t *testing.T) {
 	requireRefused(t, w, token, sessionEnded)
 }
 
-// TestAnOlderListChangesNothing: replicas, caches and attackers have some. When the newer one is over anyway, it is as good as any.
+// TestAnOlderListChangesNothing: replicas, caches and attackers have some. When the newer one is over anyway,
+// it is as good as any.
 func TestAnOlderListChangesNothing(t *testing.T) {
 	w := newListWorld(t, RefuseWithoutList)
 	token := w.token(nil)

@@ -15,9 +15,11 @@ import (
 type RevocationPolicy int
 
 const (
-	// RefuseWithoutList makes it ErrUnavailable: nobody whose session has ended gets in, and nobody else either until the issuer answers.
+	// RefuseWithoutList makes it ErrUnavailable: nobody whose session has ended gets in, and nobody else
+	// either until the issuer answers.
 	RefuseWithoutList RevocationPolicy = iota + 1
-	// AcceptWithoutList goes by the last list, however old it is, and by none if there never was one: tokens then live until they expire.
+	// AcceptWithoutList goes by the last list, however old it is, and by none if there never was one: tokens
+	// then live until they expire.
 	AcceptWithoutList
 )
 
@@ -26,9 +28,10 @@ const (
 	maxInterval = 5 * time.Minute
 )
 
-// WithRevocations refuses tokens of sessions that have ended, by the list that the issuer publishes: signed, one for all sessions, and asked for
-// at most once in an interval, from 1 s to 5 min, while tokens come. Each second asked sooner is a second that somebody who logged out is not
-// taken for logged in; 5 s is a good interval. The list is good for 5 minutes after the issuer signed it; policy says what happens then.
+// WithRevocations refuses tokens of sessions that have ended, by the list that the issuer publishes: signed,
+// one for all sessions, and asked for at most once in an interval, from 1 s to 5 min, while tokens come. Each
+// second asked sooner is a second that somebody who logged out is not taken for logged in; 5 s is a good
+// interval. The list is good for 5 minutes after the issuer signed it; policy says what happens then.
 //
 // Tokens of clients that act for themselves have no session and are not concerned.
 func WithRevocations(interval time.Duration, policy RevocationPolicy) Option {
@@ -50,7 +53,8 @@ type revocationSource struct {
 
 func newRevocationSource(issuer string, s settings, keys *keySource) *revocationSource {
 	source := &revocationSource{
-		now: s.now, leeway: s.leeway, policy: s.withoutList, logger: s.logger, keys: keys, fetcher: newFetcher(issuer, s.client),
+		now: s.now, leeway: s.leeway, policy: s.withoutList, logger: s.logger, keys: keys,
+		fetcher: newFetcher(issuer, s.client),
 	}
 	source.flights = flights{floor: s.interval, load: source.load}
 	return source
@@ -71,8 +75,8 @@ func (s *revocationSource) check(ctx context.Context, claims *Claims, now time.T
 	return nil
 }
 
-// current returns the list that there is, and fetches the next one. Only who comes long after the last fetch waits for it, and nobody does while
-// the issuer is down.
+// current returns the list that there is, and fetches the next one. Only who comes long after the last fetch
+// waits for it, and nobody does while the issuer is down.
 func (s *revocationSource) current(ctx context.Context, now time.Time) *revocations {
 	list := s.list.Load()
 	if list != nil && now.Before(list.readAt.Add(s.floor)) && !now.Before(list.readAt) {
@@ -85,13 +89,15 @@ func (s *revocationSource) current(ctx context.Context, now time.Time) *revocati
 	return s.list.Load()
 }
 
-// good says whether a list has not expired, and the issuer still has the key that signed it: one that was stolen ends its lists with its tokens.
+// good says whether a list has not expired, and the issuer still has the key that signed it: one that was
+// stolen ends its lists with its tokens.
 func (s *revocationSource) good(list *revocations, now time.Time) bool {
 	keys := s.keys.set.Load()
 	return now.Before(list.expires.Add(s.leeway)) && keys != nil && keys.keys[list.key.id] == list.key
 }
 
-// load fetches the list. One that is older than a good one that is there, as a cache or an attacker may keep it, changes nothing.
+// load fetches the list. One that is older than a good one that is there, as a cache or an attacker may keep
+// it, changes nothing.
 func (s *revocationSource) load(ctx context.Context) error {
 	list, err := s.next(ctx, s.list.Load())
 	if err != nil {

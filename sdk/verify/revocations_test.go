@@ -34,7 +34,8 @@ func (w *world) listOf(changes map[string]any, sessions ...string) string {
 	}
 	slices.Sort(hashes)
 	claims := map[string]any{
-		"iss": w.issuer.URL, "iat": now.Unix(), "exp": now.Unix() + 300, "seq": now.UnixMilli(), "sids": b64([]byte(strings.Join(hashes, ""))),
+		"iss": w.issuer.URL, "iat": now.Unix(), "exp": now.Unix() + 300, "seq": now.UnixMilli(),
+		"sids": b64([]byte(strings.Join(hashes, ""))),
 	}
 	for name, value := range changes {
 		claims[name] = value
@@ -202,7 +203,8 @@ func TestCallersWithOlderClocksFetchNothing(t *testing.T) {
 func TestNewSaysWhatIsWrongAboutRevocations(t *testing.T) {
 	issuer := newIssuer(t)
 	for _, option := range []Option{
-		WithRevocations(0, RefuseWithoutList), WithRevocations(time.Hour, RefuseWithoutList), WithRevocations(testInterval, 0),
+		WithRevocations(0, RefuseWithoutList), WithRevocations(time.Hour, RefuseWithoutList),
+		WithRevocations(testInterval, 0),
 	} {
 		_, err := New(context.Background(), issuer.URL, testAudience, option)
 		requireEqual(t, true, err != nil && strings.Contains(err.Error(), "WithRevocations"))

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// TestAgainstARotatingIssuer verifies tokens of a running Lingpai whose keys rotate. The tests of Lingpai itself run it so.
+// TestAgainstARotatingIssuer verifies tokens of a running Lingpai whose keys rotate. The tests of Lingpai
+// itself run it so.
 func TestAgainstARotatingIssuer(t *testing.T) {
 	issuer, life := os.Getenv("LINGPAI_TEST_ROTATING_ISSUER"), os.Getenv("LINGPAI_TEST_SECONDS")
 	if issuer == "" {
@@ -22,7 +23,8 @@ func TestAgainstARotatingIssuer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := New(context.Background(), issuer, os.Getenv("LINGPAI_TEST_AUDIENCE"), WithRefreshFloor(time.Second), WithRevocations(time.Second, RefuseWithoutList))
+	v, err := New(context.Background(), issuer, os.Getenv("LINGPAI_TEST_AUDIENCE"), WithRefreshFloor(time.Second),
+		WithRevocations(time.Second, RefuseWithoutList))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,8 @@ func TestAgainstARotatingIssuer(t *testing.T) {
 func refreshed(t *testing.T, issuer, refresh string) (accessToken, refreshToken string) {
 	t.Helper()
 	answer, err := http.PostForm(issuer+"/token", url.Values{
-		"grant_type": {"refresh_token"}, "client_id": {os.Getenv("LINGPAI_TEST_PUBLIC_CLIENT")}, "refresh_token": {refresh},
+		"grant_type": {"refresh_token"}, "client_id": {os.Getenv("LINGPAI_TEST_PUBLIC_CLIENT")},
+		"refresh_token": {refresh},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -30,30 +30,34 @@ func TestOtherShapesAreRefused(t *testing.T) {
 		"no signature":            {parts[0] + "." + parts[1] + ".", badSignature},
 		"no payload":              {parts[0] + ".." + parts[2], badSignature},
 		"no header":               {"." + parts[1] + "." + parts[2], badHeader},
-		"flattened JSON":          {fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0], parts[1], parts[2]), badForm},
-		"general JSON":            {fmt.Sprintf(`{"payload":%q,"signatures":[{"protected":%q,"signature":%q}]}`, parts[1], parts[0], parts[2]), badForm},
-		"a padded header":         {parts[0] + "=." + parts[1] + "." + parts[2], badForm},
-		"a padded payload":        {parts[0] + "." + parts[1] + "=." + parts[2], badForm},
-		"a padded signature":      {token + "==", badForm},
-		"a space behind":          {token + " ", badForm},
-		"a space before":          {" " + token, badForm},
-		"a tab behind":            {token + "\t", badForm},
-		"a line end behind":       {token + "\n", badForm},
-		"a line end within":       {token[:20] + "\r\n" + token[20:], badForm},
-		"a NUL behind":            {token + "\x00", badForm},
-		"Bearer before":           {"Bearer " + token, badForm},
-		"quoted":                  {`"` + token + `"`, badForm},
-		"segments exchanged":      {parts[1] + "." + parts[0] + "." + parts[2], badAlgorithm},
-		"another payload":         {parts[0] + "." + b64([]byte(w.claims(map[string]any{"sub": "u_2"}))) + "." + parts[2], badSignature},
-		"a signature of zeros":    {parts[0] + "." + parts[1] + "." + b64(make([]byte, 256)), badSignature},
-		"a signature of ones":     {parts[0] + "." + parts[1] + "." + b64(append(make([]byte, 255), 1)), badSignature},
-		"a longer signature":      {parts[0] + "." + parts[1] + "." + b64(make([]byte, 257)), badSignature},
+		"flattened JSON": {fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0], parts[1],
+			parts[2]), badForm},
+		"general JSON": {fmt.Sprintf(`{"payload":%q,"signatures":[{"protected":%q,"signature":%q}]}`,
+			parts[1], parts[0], parts[2]), badForm},
+		"a padded header":    {parts[0] + "=." + parts[1] + "." + parts[2], badForm},
+		"a padded payload":   {parts[0] + "." + parts[1] + "=." + parts[2], badForm},
+		"a padded signature": {token + "==", badForm},
+		"a space behind":     {token + " ", badForm},
+		"a space before":     {" " + token, badForm},
+		"a tab behind":       {token + "\t", badForm},
+		"a line end behind":  {token + "\n", badForm},
+		"a line end within":  {token[:20] + "\r\n" + token[20:], badForm},
+		"a NUL behind":       {token + "\x00", badForm},
+		"Bearer before":      {"Bearer " + token, badForm},
+		"quoted":             {`"` + token + `"`, badForm},
+		"segments exchanged": {parts[1] + "." + parts[0] + "." + parts[2], badAlgorithm},
+		"another payload": {parts[0] + "." + b64([]byte(w.claims(map[string]any{"sub": "u_2"}))) + "." +
+			parts[2], badSignature},
+		"a signature of zeros": {parts[0] + "." + parts[1] + "." + b64(make([]byte, 256)), badSignature},
+		"a signature of ones":  {parts[0] + "." + parts[1] + "." + b64(append(make([]byte, 255), 1)), badSignature},
+		"a longer signature":   {parts[0] + "." + parts[1] + "." + b64(make([]byte, 257)), badSignature},
 	} {
 		t.Run(name, func(t *testing.T) { requireRefused(t, w, attack.token, attack.why) })
 	}
 }
 
-// TestEveryChangeOfATokenIsRefused, also of one that is remembered, and of the spare bits at the end of a segment, which lax decoders ignore.
+// TestEveryChangeOfATokenIsRefused, also of one that is remembered, and of the spare bits at the end of a
+// segment, which lax decoders ignore.
 func TestEveryChangeOfATokenIsRefused(t *testing.T) {
 	w := newWorld(t)
 	token := []byte(w.token(map[string]any{"ext": nil, "wechat": nil, "roles": nil}))

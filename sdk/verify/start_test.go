@@ -13,19 +13,23 @@ import (
 )
 
 func TestNewSaysAllThatIsWrong(t *testing.T) {
-	_, err := New(context.Background(), "http://login.example.com", "", WithLeeway(time.Hour), WithRefreshFloor(0), WithCache(-1), WithClock(nil))
+	_, err := New(context.Background(), "http://login.example.com", "", WithLeeway(time.Hour), WithRefreshFloor(0),
+		WithCache(-1), WithClock(nil))
 	for _, part := range []string{"https", "audience", "WithLeeway", "WithRefreshFloor", "WithCache", "WithClock"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Fatalf("%q is not in: %v", part, err)
 		}
 	}
-	for _, issuer := range []string{"", "login.example.com", "https://", "https:login", "ftp://login.example.com", "https://u:p@login.example.com",
-		"https://login.example.com?x", "https://login.example.com/#x", "http://127.0.0.1.example.com", "http://10.0.0.1", "http://[::2]"} {
+	for _, issuer := range []string{"", "login.example.com", "https://", "https:login", "ftp://login.example.com",
+		"https://u:p@login.example.com",
+		"https://login.example.com?x", "https://login.example.com/#x", "http://127.0.0.1.example.com",
+		"http://10.0.0.1", "http://[::2]"} {
 		if _, err := New(context.Background(), issuer, testAudience, WithLazyStart()); err == nil {
 			t.Fatalf("%q was taken", issuer)
 		}
 	}
-	for _, issuer := range []string{"https://login.example.com", "https://login.example.com/tenant", "http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1"} {
+	for _, issuer := range []string{"https://login.example.com", "https://login.example.com/tenant",
+		"http://localhost:1", "http://127.0.0.9:1", "http://[::1]:1"} {
 		if _, err := New(context.Background(), issuer, testAudience, WithLazyStart()); err != nil {
 			t.Fatal(err)
 		}
@@ -37,13 +41,24 @@ func TestNewFailsWithoutAGoodIssuer(t *testing.T) {
 		fault func(*testIssuer)
 		why   string
 	}{
-		"another issuer":        {func(i *testIssuer) { i.metadata = strings.Replace(i.metadata, `{"issuer":"`, `{"issuer":"x`, 1) }, "its issuer is"},
-		"an issuer with slash":  {func(i *testIssuer) { i.metadata = strings.Replace(i.metadata, i.URL+`"`, i.URL+`/"`, 1) }, "its issuer is"},
-		"two issuers":           {func(i *testIssuer) { i.metadata = strings.Replace(i.metadata, `{`, `{"issuer":"x",`, 1) }, "twice"},
-		"no key set":            {func(i *testIssuer) { i.metadata = fmt.Sprintf(`{"issuer":%q}`, i.URL) }, "jwks_uri"},
-		"keys over http":        {func(i *testIssuer) { i.metadata = keysAt(i, "http://keys.example.com") }, "must be https"},
-		"keys in a file":        {func(i *testIssuer) { i.metadata = keysAt(i, "file:///etc/passwd") }, "not a URL"},
-		"metadata of 256 KiB":   {func(i *testIssuer) { i.metadata += strings.Repeat(" ", maxDocumentSize) }, "256 KiB"},
+		"another issuer": {func(i *testIssuer) {
+			i.metadata = strings.Replace(i.metadata, `{"issuer":"`,
+				`{"issuer":"x`, 1)
+		}, "its issuer is"},
+		"an issuer with slash": {func(i *testIssuer) {
+			i.metadata = strings.Replace(i.metadata, i.URL+`"`,
+				i.URL+`/"`, 1)
+		}, "its issuer is"},
+		"two issuers": {func(i *testIssuer) {
+			i.metadata = strings.Replace(i.metadata, `{`,
+				`{"issuer":"x",`, 1)
+		}, "twice"},
+		"no key set": {func(i *testIssuer) { i.metadata = fmt.Sprintf(`{"issuer":%q}`, i.URL) }, "jwks_uri"},
+		"keys over http": {func(i *testIssuer) { i.metadata = keysAt(i, "http://keys.example.com") },
+			"must be https"},
+		"keys in a file": {func(i *testIssuer) { i.metadata = keysAt(i, "file:///etc/passwd") }, "not a URL"},
+		"metadata of 256 KiB": {func(i *testIssuer) { i.metadata += strings.Repeat(" ", maxDocumentSize) },
+			"256 KiB"},
 		"metadata that is HTML": {func(i *testIssuer) { i.metadata = "<html>" }, "not JSON"},
 		"no good key":           {func(i *testIssuer) { i.jwks = `{"keys":[]}` }, "no RSA key"},
 		"no answer of keys":     {func(i *testIssuer) { i.status = http.StatusServiceUnavailable }, "503"},
@@ -97,7 +112,10 @@ func TestTheKeySetMayBeElsewhere(t *testing.T) {
 	w.verifier = w.verifierOf(t)
 	requireGood(t, w, w.token(nil))
 	t.Run("and move", func(t *testing.T) {
-		w.issuer.change(func() { w.issuer.metadata = strings.ReplaceAll(w.issuer.metadata, elsewhere.URL, w.issuer.URL) })
+		w.issuer.change(func() {
+			w.issuer.metadata = strings.ReplaceAll(w.issuer.metadata, elsewhere.URL,
+				w.issuer.URL)
+		})
 		elsewhere.Close()
 		for range 2 { // the first fetch fails, the second reads the metadata again
 			w.clock.advance(defaultFloor)

@@ -21,15 +21,17 @@ const (
 	typeRevocations = "revocations+jwt"
 )
 
-// signedToken is a compact JWS (RFC 7515 §7.1) whose header is one of its type. Nothing about its signature is known yet.
+// signedToken is a compact JWS (RFC 7515 §7.1) whose header is one of its type. Nothing about its signature
+// is known yet.
 type signedToken struct {
 	keyID              string
 	payload, signature []byte
 	input              string // what was signed: the first two segments as they came
 }
 
-// header is what counts in a JOSE header (RFC 7515 §4.1, RFC 7797 §3, RFC 7516 §4.1). The members after KeyID are refused if they are there,
-// whatever they say: crit and b64 change how a token is read, the others name a key, and the key is never the token's choice.
+// header is what counts in a JOSE header (RFC 7515 §4.1, RFC 7797 §3, RFC 7516 §4.1). The members after KeyID
+// are refused if they are there, whatever they say: crit and b64 change how a token is read, the others name
+// a key, and the key is never the token's choice.
 type header struct {
 	Algorithm       string          `json:"alg"`
 	Type            string          `json:"typ"`
@@ -91,7 +93,8 @@ func readHeader(text []byte, typ string) (keyID string, err error) {
 	return h.KeyID, nil
 }
 
-// sameType compares media types: case does not count, and "application/" may be there or not (RFC 9068 §4, RFC 7515 §4.1.9).
+// sameType compares media types: case does not count, and "application/" may be there or not (RFC 9068 §4,
+// RFC 7515 §4.1.9).
 func sameType(named, typ string) bool {
 	return strings.TrimPrefix(strings.ToLower(named), "application/") == typ
 }

@@ -11,9 +11,10 @@ const (
 	unknownPlaces = 256
 )
 
-// unknownKeys remembers kids that a key set did not have when it was fetched for them, so that tokens of a key that is gone do not call for
-// the key set again and again. It has a fixed number of places: whoever makes up kids overwrites his own, and is stopped by the floor anyway.
-// A kid that is in the key set is never looked up here, so nothing that is remembered wrongly does harm.
+// unknownKeys remembers kids that a key set did not have when it was fetched for them, so that tokens of a
+// key that is gone do not call for the key set again and again. It has a fixed number of places: whoever
+// makes up kids overwrites his own, and is stopped by the floor anyway. A kid that is in the key set is never
+// looked up here, so nothing that is remembered wrongly does harm.
 type unknownKeys struct {
 	places [unknownPlaces]atomic.Pointer[unknownID]
 	seed   maphash.Seed // so that nobody can choose whose place he takes

@@ -23,7 +23,8 @@ func TestAFloodOfUnknownKeysIsNoLever(t *testing.T) {
 			go func() {
 				defer group.Done()
 				for m := range 25 {
-					token := b64([]byte(headerOf(fmt.Sprint(round, "-", n, "-", m), ""))) + "." + b64([]byte(payload)) + ".AAAA"
+					token := b64([]byte(headerOf(fmt.Sprint(round, "-", n, "-", m), ""))) + "." +
+						b64([]byte(payload)) + ".AAAA"
 					if err := w.verify(token); !errors.Is(err, unknownKey) {
 						t.Error(err)
 					}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Verifier checks access tokens of one issuer for one audience. It is safe for parallel use, and needs no closing: it runs nothing in the
-// background but fetches that tokens called for, of 5 s at most.
+// Verifier checks access tokens of one issuer for one audience. It is safe for parallel use, and needs no
+// closing: it runs nothing in the background but fetches that tokens called for, of 5 s at most.
 type Verifier struct {
 	issuer, audience string
 	leeway           time.Duration
@@ -22,11 +22,13 @@ type Verifier struct {
 	cache            cache
 }
 
-// New returns a verifier of the tokens that the issuer makes for the audience. issuer is compared with the iss of tokens and of the metadata
-// exactly as it is given; audience is the name of this API, and must be among the aud of a token.
+// New returns a verifier of the tokens that the issuer makes for the audience. issuer is compared with the
+// iss of tokens and of the metadata exactly as it is given; audience is the name of this API, and must be
+// among the aud of a token.
 //
-// New reads the metadata and the keys, and the list of revocations if it is asked for, for as long as ctx lasts and 5 s at most, and fails if it
-// cannot, unless WithLazyStart is given. It returns all that is wrong with its arguments, joined.
+// New reads the metadata and the keys, and the list of revocations if it is asked for, for as long as ctx
+// lasts and 5 s at most, and fails if it cannot, unless WithLazyStart is given. It returns all that is wrong
+// with its arguments, joined.
 func New(ctx context.Context, issuer, audience string, options ...Option) (*Verifier, error) {
 	s := newSettings(options)
 	if err := s.check(issuer, audience); err != nil {
@@ -60,9 +62,10 @@ func (v *Verifier) start(ctx context.Context) error {
 	return err
 }
 
-// Verify returns the claims of a good token. Every other token is ErrInvalidToken; ErrUnavailable if there are no keys yet. It asks the issuer
-// only if the key of the token is unknown or the key set is old, waits for the answer 2 s at most and no longer than ctx lasts, and so decides
-// by the last good key set while the issuer is down. WithRevocations says what it does about sessions that have ended.
+// Verify returns the claims of a good token. Every other token is ErrInvalidToken; ErrUnavailable if there
+// are no keys yet. It asks the issuer only if the key of the token is unknown or the key set is old, waits
+// for the answer 2 s at most and no longer than ctx lasts, and so decides by the last good key set while the
+// issuer is down. WithRevocations says what it does about sessions that have ended.
 func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	claims, err := v.verify(ctx, token)
 	if err != nil {

@@ -44,7 +44,8 @@ func newWorld(t testing.TB, options ...Option) *world {
 
 func (w *world) verifierOf(t testing.TB, options ...Option) *Verifier {
 	t.Helper()
-	v, err := New(context.Background(), w.issuer.URL, testAudience, append([]Option{WithClock(w.clock.now)}, options...)...)
+	v, err := New(context.Background(), w.issuer.URL, testAudience, append([]Option{WithClock(w.clock.now)},
+		options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,8 +56,10 @@ func (w *world) verifierOf(t testing.TB, options ...Option) *Verifier {
 func (w *world) claims(changes map[string]any) string {
 	now := w.clock.now().Unix()
 	claims := map[string]any{
-		"iss": w.issuer.URL, "sub": "u_1", "aud": testAudience, "client_id": "app", "scope": "orders.read roles", "jti": "t_1",
-		"iat": now, "exp": now + 3600, "sid": "s_1", "auth_time": now - 60, "amr": []string{"wechat"}, "roles": []string{"editor"},
+		"iss": w.issuer.URL, "sub": "u_1", "aud": testAudience, "client_id": "app", "scope": "orders.read roles",
+		"jti": "t_1",
+		"iat": now, "exp": now + 3600, "sid": "s_1", "auth_time": now - 60, "amr": []string{"wechat"},
+		"roles":  []string{"editor"},
 		"ext":    map[string]any{"tenant": 7},
 		"wechat": map[string]any{"appid": "wx1", "openid": "o1", "unionid": "n1"},
 	}

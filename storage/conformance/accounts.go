@@ -21,7 +21,8 @@ func accounts() []trial {
 
 // sight tells of somebody at an app; no union.
 func sight(app, subject string) identity.Sighting {
-	return identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat, App: app, Subject: subject}}
+	return identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
+		App: app, Subject: subject}}
 }
 
 // see signs somebody in and returns who it is.
@@ -65,7 +66,8 @@ func firstSight(t *testing.T, h house) {
 	account, err := h.Users.FindAccount(t.Context(), seen.AccountKey)
 	require.NoError(t, err)
 	between(t, before, h.now(t), account.CreatedAt)
-	require.Equal(t, identity.Account{AccountKey: seen.AccountKey, UserID: user.ID, CreatedAt: account.CreatedAt}, account)
+	require.Equal(t, identity.Account{AccountKey: seen.AccountKey, UserID: user.ID, CreatedAt: account.CreatedAt},
+		account)
 }
 
 func parallelSights(t *testing.T, h house) {
@@ -100,7 +102,8 @@ func subjectIsLocal(t *testing.T, h house) {
 func unknownAccount(t *testing.T, h house) {
 	subject := newName()
 	h.requireNew(t, sight("wx1", subject))
-	for _, unknown := range []identity.Sighting{sight("wx1", newName()), sight("wx2", subject), sight("wx1", ""), sight("", subject)} {
+	for _, unknown := range []identity.Sighting{sight("wx1", newName()), sight("wx2", subject), sight("wx1", ""),
+		sight("", subject)} {
 		_, err := h.Users.FindAccount(t.Context(), unknown.AccountKey)
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
@@ -123,8 +126,10 @@ func accountOfUser(t *testing.T, h house) {
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	for _, unknown := range [][3]string{
-		{user.ID, identity.PlatformWechat, "wx2"}, {other.ID, identity.PlatformWechat, "wx1"}, {user.ID, "elsewhere", "wx1"}, {user.ID, identity.PlatformWechat, ""},
-		{"u_nobody", identity.PlatformWechat, "wx1"}, {"", identity.PlatformWechat, "wx1"}, {one.Subject, identity.PlatformWechat, "wx1"},
+		{user.ID, identity.PlatformWechat, "wx2"}, {other.ID, identity.PlatformWechat, "wx1"},
+		{user.ID, "elsewhere", "wx1"}, {user.ID, identity.PlatformWechat, ""},
+		{"u_nobody", identity.PlatformWechat, "wx1"}, {"", identity.PlatformWechat, "wx1"},
+		{one.Subject, identity.PlatformWechat, "wx1"},
 	} {
 		_, err := h.Users.FindAccountOf(t.Context(), unknown[0], unknown[1], unknown[2])
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", unknown)

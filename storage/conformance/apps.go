@@ -22,7 +22,8 @@ func apps() []trial {
 
 func newApp() identity.App {
 	return identity.App{
-		Platform: identity.PlatformWechat, ID: newName(), Kind: identity.KindMiniProgram, Name: "小程序", Secret: "simulator-secret",
+		Platform: identity.PlatformWechat, ID: newName(), Kind: identity.KindMiniProgram, Name: "小程序",
+		Secret:       "simulator-secret",
 		OpenPlatform: "op",
 	}
 }

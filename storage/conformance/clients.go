@@ -24,7 +24,8 @@ func clients() []trial {
 	}
 }
 
-// newClient makes a client that may do what these tests do. It was looked for before and after, so that a store that keeps copies has one of each answer.
+// newClient makes a client that may do what these tests do. It was looked for before and after, so that a
+// store that keeps copies has one of each answer.
 func (h house) newClient(t *testing.T) identity.Client {
 	t.Helper()
 	client := identity.Client{ID: identity.NewClientID(), Name: "Client", Grants: []string{"password", "refresh_token"}}
@@ -73,7 +74,8 @@ func bareClientIsFound(t *testing.T, h house) {
 	found := h.client(t, id)
 	require.False(t, found.Confidential || found.FirstParty || found.WechatClaims || found.Disabled())
 	require.False(t, identity.SecretMatches(found.SecretHash, ""))
-	for _, list := range [][]string{found.Grants, found.Scopes, found.DefaultScopes, found.Audience, found.Apps, found.Origins} {
+	for _, list := range [][]string{found.Grants, found.Scopes, found.DefaultScopes, found.Audience,
+		found.Apps, found.Origins} {
 		require.Empty(t, list)
 	}
 	require.Zero(t, found.AccessTTL+found.IdleTTL+found.AbsoluteTTL)

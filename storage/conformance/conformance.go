@@ -51,8 +51,8 @@ type noun struct {
 	trials []trial
 }
 
-// Run tests stores over a database. open returns them on a fresh, empty, migrated database, and a function that moves the store's
-// clock forward. It is called for each noun, in parallel.
+// Run tests stores over a database. open returns them on a fresh, empty, migrated database, and a function
+// that moves the store's clock forward. It is called for each noun, in parallel.
 func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 	run(t, open, testing.Short(), append([]noun{
 		{"users", users()},
@@ -82,13 +82,15 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 	}, races()...))
 }
 
-// RunRaces runs the races alone, and briefly, for a database that differs only by its settings from one that passed Run.
+// RunRaces runs the races alone, and briefly, for a database that differs only by its settings from one that
+// passed Run.
 func RunRaces(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 	run(t, open, true, races())
 }
 
 func races() []noun {
-	return []noun{{"races of users", userRaces()}, {"races of sessions", sessionRaces()}, {"races of people", peopleRaces()}, {"races of newcomers", newcomerRaces()}}
+	return []noun{{"races of users", userRaces()}, {"races of sessions", sessionRaces()},
+		{"races of people", peopleRaces()}, {"races of newcomers", newcomerRaces()}}
 }
 
 func run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)), briefly bool, nouns []noun) {
@@ -137,7 +139,8 @@ func often(hold func(t *testing.T, h house)) func(t *testing.T, h house) {
 	}
 }
 
-// together makes n calls at once and returns what each answered. A call must not end the test: it runs in a goroutine of its own.
+// together makes n calls at once and returns what each answered. A call must not end the test: it runs in a
+// goroutine of its own.
 func together[V any](n int, call func(n int) V) []V {
 	answers := make([]V, n)
 	gate := make(chan struct{})

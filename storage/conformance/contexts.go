@@ -27,15 +27,31 @@ func cancelled(t *testing.T) context.Context {
 func contextEndsReads(t *testing.T, h house) {
 	ctx := cancelled(t)
 	for name, read := range map[string]func() error{
-		"Users.Find":             func() error { _, err := h.Users.Find(ctx, "u_a"); return err },
-		"Users.FindByUsername":   func() error { _, err := h.Users.FindByUsername(ctx, "alice"); return err },
-		"Users.FindAccount":      func() error { _, err := h.Users.FindAccount(ctx, sight("wx1", "a").AccountKey); return err },
-		"Users.FindAccountOf":    func() error { _, err := h.Users.FindAccountOf(ctx, "u_a", identity.PlatformWechat, "wx1"); return err },
-		"Users.List":             func() error { _, err := h.Users.List(ctx, "", 10); return err },
-		"Users.Accounts":         func() error { _, err := h.Users.Accounts(ctx, "u_a"); return err },
-		"Profiles.Find":          func() error { _, err := h.Profiles.Find(ctx, "u_a"); return err },
-		"Apps.PhoneUse":          func() error { _, err := h.Apps.PhoneUse(ctx, identity.PlatformWechat, "wx1"); return err },
-		"Apps.Find":              func() error { _, err := h.Apps.Find(ctx, identity.PlatformWechat, "wx1"); return err },
+		"Users.Find":           func() error { _, err := h.Users.Find(ctx, "u_a"); return err },
+		"Users.FindByUsername": func() error { _, err := h.Users.FindByUsername(ctx, "alice"); return err },
+		"Users.FindAccount": func() error {
+			_, err := h.Users.FindAccount(ctx,
+				sight("wx1", "a").AccountKey)
+			return err
+		},
+		"Users.FindAccountOf": func() error {
+			_, err := h.Users.FindAccountOf(ctx, "u_a",
+				identity.PlatformWechat, "wx1")
+			return err
+		},
+		"Users.List":     func() error { _, err := h.Users.List(ctx, "", 10); return err },
+		"Users.Accounts": func() error { _, err := h.Users.Accounts(ctx, "u_a"); return err },
+		"Profiles.Find":  func() error { _, err := h.Profiles.Find(ctx, "u_a"); return err },
+		"Apps.PhoneUse": func() error {
+			_, err := h.Apps.PhoneUse(ctx, identity.PlatformWechat,
+				"wx1")
+			return err
+		},
+		"Apps.Find": func() error {
+			_, err := h.Apps.Find(ctx, identity.PlatformWechat,
+				"wx1")
+			return err
+		},
 		"Apps.List":              func() error { _, err := h.Apps.List(ctx); return err },
 		"Clients.Find":           func() error { _, err := h.Clients.Find(ctx, "c_a"); return err },
 		"Clients.List":           func() error { _, err := h.Clients.List(ctx); return err },
@@ -60,45 +76,89 @@ func contextEndsWrites(t *testing.T, h house) {
 	h.leave(t, left, 0)
 	session, seen, name := h.signIn(t, user, client), sight("wx1", newName()), newName()
 	for name, write := range map[string]func() error{
-		"Users.Create":                func() error { _, err := h.Users.Create(ctx, name, "hash"); return err },
-		"Users.FindOrCreateByAccount": func() error { _, _, err := h.Users.FindOrCreateByAccount(ctx, seen); return err },
-		"Users.Disable":               func() error { return h.Users.Disable(ctx, user.ID) },
-		"Users.Enable":                func() error { return h.Users.Enable(ctx, user.ID) },
-		"Users.SetPassword":           func() error { return h.Users.SetPassword(ctx, user.ID, "new hash") },
-		"Users.Name":                  func() error { return h.Users.Name(ctx, user.ID, name) },
-		"Users.Link":                  func() error { return h.Users.Link(ctx, user.ID, seen) },
-		"Users.Unlink":                func() error { _, err := h.Users.Unlink(ctx, user.ID, linked.AccountKey); return err },
-		"Users.Leave":                 func() error { _, err := h.Users.Leave(ctx, user.ID, 0); return err },
-		"Users.Dismiss":               func() error { _, err := h.Users.Dismiss(ctx, user.ID, 0); return err },
-		"Users.Stay":                  func() error { return h.Users.Stay(ctx, left.ID) },
-		"Users.DeleteLeft":            func() error { _, err := h.Users.DeleteLeft(ctx, 10); return err },
-		"Profiles.Choose":             func() error { return h.Profiles.Choose(ctx, user.ID, fullProfile()) },
-		"Profiles.Suggest":            func() error { _, err := h.Profiles.Suggest(ctx, user.ID, fullProfile()); return err },
-		"Profiles.SetPhone":           func() error { return h.Profiles.SetPhone(ctx, user.ID, identity.Phone{Number: "+8613800000000"}) },
-		"Apps.SetPhoneBudget":         func() error { return h.Apps.SetPhoneBudget(ctx, app.Platform, app.ID, 5) },
-		"Apps.SpendPhone":             func() error { _, err := h.Apps.SpendPhone(ctx, app.Platform, app.ID); return err },
-		"Apps.RefundPhone":            func() error { return h.Apps.RefundPhone(ctx, app.Platform, app.ID) },
-		"Apps.Add":                    func() error { return h.Apps.Add(ctx, newApp()) },
-		"Apps.SetSecret":              func() error { return h.Apps.SetSecret(ctx, app.Platform, app.ID, "simulator-new") },
-		"Clients.Create":              func() error { return h.Clients.Create(ctx, identity.Client{ID: name}) },
-		"Clients.SetSecret":           func() error { return h.Clients.SetSecret(ctx, client.ID, identity.HashSecret("new")) },
-		"Clients.Disable":             func() error { return h.Clients.Disable(ctx, client.ID) },
+		"Users.Create": func() error { _, err := h.Users.Create(ctx, name, "hash"); return err },
+		"Users.FindOrCreateByAccount": func() error {
+			_, _, err := h.Users.FindOrCreateByAccount(ctx,
+				seen)
+			return err
+		},
+		"Users.Disable":     func() error { return h.Users.Disable(ctx, user.ID) },
+		"Users.Enable":      func() error { return h.Users.Enable(ctx, user.ID) },
+		"Users.SetPassword": func() error { return h.Users.SetPassword(ctx, user.ID, "new hash") },
+		"Users.Name":        func() error { return h.Users.Name(ctx, user.ID, name) },
+		"Users.Link":        func() error { return h.Users.Link(ctx, user.ID, seen) },
+		"Users.Unlink": func() error {
+			_, err := h.Users.Unlink(ctx, user.ID,
+				linked.AccountKey)
+			return err
+		},
+		"Users.Leave":      func() error { _, err := h.Users.Leave(ctx, user.ID, 0); return err },
+		"Users.Dismiss":    func() error { _, err := h.Users.Dismiss(ctx, user.ID, 0); return err },
+		"Users.Stay":       func() error { return h.Users.Stay(ctx, left.ID) },
+		"Users.DeleteLeft": func() error { _, err := h.Users.DeleteLeft(ctx, 10); return err },
+		"Profiles.Choose":  func() error { return h.Profiles.Choose(ctx, user.ID, fullProfile()) },
+		"Profiles.Suggest": func() error {
+			_, err := h.Profiles.Suggest(ctx, user.ID,
+				fullProfile())
+			return err
+		},
+		"Profiles.SetPhone": func() error {
+			return h.Profiles.SetPhone(ctx, user.ID,
+				identity.Phone{Number: "+8613800000000"})
+		},
+		"Apps.SetPhoneBudget": func() error { return h.Apps.SetPhoneBudget(ctx, app.Platform, app.ID, 5) },
+		"Apps.SpendPhone": func() error {
+			_, err := h.Apps.SpendPhone(ctx, app.Platform,
+				app.ID)
+			return err
+		},
+		"Apps.RefundPhone": func() error { return h.Apps.RefundPhone(ctx, app.Platform, app.ID) },
+		"Apps.Add":         func() error { return h.Apps.Add(ctx, newApp()) },
+		"Apps.SetSecret": func() error {
+			return h.Apps.SetSecret(ctx, app.Platform, app.ID,
+				"simulator-new")
+		},
+		"Clients.Create": func() error { return h.Clients.Create(ctx, identity.Client{ID: name}) },
+		"Clients.SetSecret": func() error {
+			return h.Clients.SetSecret(ctx, client.ID,
+				identity.HashSecret("new"))
+		},
+		"Clients.Disable": func() error { return h.Clients.Disable(ctx, client.ID) },
 		"Sessions.Open": func() error {
 			_, err := h.Sessions.Open(ctx, newSession(user, client), user.AuthEpoch, lifetimes(), 1)
 			return err
 		},
-		"Sessions.Rotate":      func() error { _, err := h.Sessions.Rotate(ctx, rotated(session, h.now(t), nil), 0); return err },
-		"Sessions.End":         func() error { _, err := h.Sessions.End(ctx, session.ID, identity.EndedByTheft); return err },
+		"Sessions.Rotate": func() error {
+			_, err := h.Sessions.Rotate(ctx, rotated(session, h.now(t), nil),
+				0)
+			return err
+		},
+		"Sessions.End": func() error {
+			_, err := h.Sessions.End(ctx, session.ID,
+				identity.EndedByTheft)
+			return err
+		},
 		"Apps.SetOpenPlatform": func() error { return h.Apps.SetOpenPlatform(ctx, "platform", "app", "open") },
 		"Sessions.EndBefore": func() error {
 			_, err := h.Sessions.EndBefore(ctx, time.Time{}, identity.EndedByTheft)
 			return err
 		},
-		"Sessions.EndSince": func() error { _, err := h.Sessions.EndSince(ctx, time.Time{}, identity.EndedByTheft); return err },
-		"Sessions.EndAll":   func() error { _, err := h.Sessions.EndAll(ctx, user.ID, identity.EndedByTheft); return err },
-		"Sessions.Prune":    func() error { _, _, err := h.Sessions.Prune(ctx, 0, 10); return err },
-		"Events.Record":     func() error { return h.Events.Record(ctx, identity.Event{Kind: "kind", UserID: user.ID}) },
-		"Keys.Update":       func() error { return h.Keys.Update(ctx, adding(key)) },
+		"Sessions.EndSince": func() error {
+			_, err := h.Sessions.EndSince(ctx, time.Time{},
+				identity.EndedByTheft)
+			return err
+		},
+		"Sessions.EndAll": func() error {
+			_, err := h.Sessions.EndAll(ctx, user.ID,
+				identity.EndedByTheft)
+			return err
+		},
+		"Sessions.Prune": func() error { _, _, err := h.Sessions.Prune(ctx, 0, 10); return err },
+		"Events.Record": func() error {
+			return h.Events.Record(ctx, identity.Event{Kind: "kind",
+				UserID: user.ID})
+		},
+		"Keys.Update": func() error { return h.Keys.Update(ctx, adding(key)) },
 	} {
 		require.ErrorIs(t, write(), context.Canceled, name)
 	}

@@ -16,7 +16,8 @@ func (h house) dismiss(t *testing.T, user identity.User, grace time.Duration) ti
 	return at.UTC()
 }
 
-// disabledStays is about who asks to be deleted before an operator shuts him out, and signs in as somebody new afterwards.
+// disabledStays is about who asks to be deleted before an operator shuts him out, and signs in as somebody
+// new afterwards.
 func disabledStays(t *testing.T, h house) {
 	h.deleteLeft(t)
 	s := sight("wx1", newName())

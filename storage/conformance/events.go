@@ -26,15 +26,17 @@ func (h house) eventsOf(t *testing.T, kind, userID string) []identity.Event {
 	t.Helper()
 	listed, err := h.Events.List(t.Context(), identity.EventsOf{Kind: kind, UserID: userID}, math.MaxInt32)
 	require.NoError(t, err)
-	return slices.DeleteFunc(listed, func(e identity.Event) bool { return e.UserID != userID }) // no user's, if it is empty
+	// no user's, if it is empty
+	return slices.DeleteFunc(listed, func(e identity.Event) bool { return e.UserID != userID })
 }
 
 func eventIsListed(t *testing.T, h house) {
 	before := h.now(t)
 	event := identity.Event{
 		At:   before.AddDate(-1, 0, 0), // the store knows better
-		Kind: identity.EventRefreshAhead, UserID: identity.NewUserID(), ClientID: newName(), SessionID: identity.NewSessionID(),
-		Detail: "generation 3 → 5",
+		Kind: identity.EventRefreshAhead, UserID: identity.NewUserID(), ClientID: newName(),
+		SessionID: identity.NewSessionID(),
+		Detail:    "generation 3 → 5",
 	}
 	require.NoError(t, h.Events.Record(t.Context(), event))
 	listed := h.eventsOf(t, event.Kind, event.UserID)
@@ -60,7 +62,8 @@ func newestEventsFirst(t *testing.T, h house) {
 }
 
 func eventsAreChosen(t *testing.T, h house) {
-	event := identity.Event{Kind: newName(), UserID: identity.NewUserID(), ClientID: newName(), SessionID: identity.NewSessionID()}
+	event := identity.Event{Kind: newName(), UserID: identity.NewUserID(), ClientID: newName(),
+		SessionID: identity.NewSessionID()}
 	others := identity.Event{Kind: "other", UserID: "other", ClientID: "other", SessionID: "other"}
 	for range 3 {
 		require.NoError(t, h.Events.Record(t.Context(), event))

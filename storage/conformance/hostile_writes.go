@@ -93,7 +93,8 @@ func hostileClients(t *testing.T, h house) {
 	for _, text := range texts() {
 		list := []string{text, "between", text + text}
 		client := identity.Client{
-			ID: newName() + text, Name: text, Grants: list, Scopes: list, DefaultScopes: list, Audience: list, Apps: list, Origins: list,
+			ID: newName() + text, Name: text, Grants: list, Scopes: list, DefaultScopes: list, Audience: list,
+			Apps: list, Origins: list,
 		}
 		err := h.Clients.Create(t.Context(), client)
 		found, missing := h.Clients.Find(t.Context(), client.ID)

@@ -56,7 +56,8 @@ func (h house) requireImported(t *testing.T, newcomers ...identity.Newcomer) (us
 // fullNewcomer brings all there is. No two bring the same.
 func fullNewcomer() identity.Newcomer {
 	return identity.Newcomer{
-		ID: "legacy-" + newName(), Username: "Zo\u00eb-" + newName(), PasswordHash: "$2y$hash", Roles: []string{"b", "a", "b"}, Profile: fullProfile(),
+		ID: "legacy-" + newName(), Username: "Zo\u00eb-" + newName(), PasswordHash: "$2y$hash",
+		Roles: []string{"b", "a", "b"}, Profile: fullProfile(),
 		Phone: "+8613800000000", CreatedAt: time.Date(2019, 2, 3, 4, 5, 6, 7e6, time.UTC),
 		Sightings: []identity.Sighting{sight("wx1", newName()), in("op", newName(), sight("wx2", newName()))},
 	}
@@ -101,7 +102,8 @@ func newcomerIsUser(t *testing.T, h house) {
 
 func newcomerWithLittle(t *testing.T, h house) {
 	before := h.now(t)
-	users := h.requireImported(t, identity.Newcomer{Username: newName()}, identity.Newcomer{Sightings: []identity.Sighting{sight("wx1", newName())}},
+	users := h.requireImported(t, identity.Newcomer{Username: newName()},
+		identity.Newcomer{Sightings: []identity.Sighting{sight("wx1", newName())}},
 		identity.Newcomer{ID: newName()}, identity.Newcomer{ID: identity.NewUserID(), Phone: "+8613800000000"})
 	for _, user := range users {
 		between(t, before, h.now(t), user.CreatedAt)
@@ -126,7 +128,8 @@ func newcomerSignsIn(t *testing.T, h house) {
 	h.requireSeen(t, user, in("op", n.Sightings[1].UnionID, sight("wx3", newName())))
 	h.requireConflicts(t, user, 0)
 
-	two := identity.Newcomer{ID: newName(), Sightings: []identity.Sighting{in("op", newName(), sight("wx1", newName())), sight("wx2", newName())}}
+	two := identity.Newcomer{ID: newName(), Sightings: []identity.Sighting{in("op", newName(),
+		sight("wx1", newName())), sight("wx2", newName())}}
 	two.Sightings[1] = in("op", two.Sightings[0].UnionID, two.Sightings[1])
 	user = h.requireImported(t, two)[0]
 	h.requireSeen(t, user, two.Sightings[1])

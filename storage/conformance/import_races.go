@@ -23,7 +23,8 @@ func newcomerRaces() []trial {
 // group makes newcomers who are known by accounts of one app.
 func group(size int) (newcomers []identity.Newcomer) {
 	for n := range size {
-		newcomers = append(newcomers, identity.Newcomer{Line: n + 1, Sightings: []identity.Sighting{in("op", newName(), sight("wx1", newName()))}})
+		newcomers = append(newcomers, identity.Newcomer{Line: n + 1,
+			Sightings: []identity.Sighting{in("op", newName(), sight("wx1", newName()))}})
 	}
 	return newcomers
 }
@@ -122,7 +123,8 @@ func importRacesCreations(t *testing.T, h house) {
 			continue
 		}
 		require.Equal(t, created[n].ID, named.ID)
-		require.Equal(t, fmt.Sprintf("the user name belongs to %s, and the account at wx1 does not", named.ID), arrival.Reason)
+		require.Equal(t, fmt.Sprintf("the user name belongs to %s, and the account at wx1 does not", named.ID),
+			arrival.Reason)
 	}
 }
 

@@ -19,7 +19,8 @@ func newcomerIsThere(t *testing.T, h house) {
 	require.NoError(t, h.Users.SetRoles(t.Context(), user.ID, nil))
 	changed, details := h.user(t, user.ID), h.details(t, user.ID)
 	nameless, shouting, partly := n, n, n
-	nameless.ID, shouting.Username, partly.Sightings, partly.Username, partly.PasswordHash = "", strings.ToUpper(n.Username), n.Sightings[1:], "", ""
+	nameless.ID, shouting.Username, partly.Sightings, partly.Username, partly.PasswordHash = "",
+		strings.ToUpper(n.Username), n.Sightings[1:], "", ""
 	for _, again := range []identity.Newcomer{n, nameless, shouting, partly} {
 		require.Equal(t, []identity.Arrival{{Outcome: identity.AlreadyThere, UserID: user.ID}}, h.bring(t, again))
 	}
@@ -50,17 +51,21 @@ func contradictions(t *testing.T, h house) {
 	twice := fresh
 	twice.Username = newName()
 	for reason, newcomers := range map[string][]identity.Newcomer{
-		"the sub belongs to " + n.ID + ", and the user name does not": {change(func(n *identity.Newcomer) { n.Username = newName() })},
+		"the sub belongs to " + n.ID + ", and the user name does not": {change(
+			func(n *identity.Newcomer) { n.Username = newName() })},
 		"the user name belongs to " + n.ID + ", and the account at wx1 does not": {change(func(n *identity.Newcomer) {
 			n.ID, n.Sightings[0].Subject = "", newName()
 		})},
-		"the user name belongs to " + n.ID + ", and the sub does not": {change(func(n *identity.Newcomer) { n.ID = newName() })},
+		"the user name belongs to " + n.ID +
+			", and the sub does not": {change(func(n *identity.Newcomer) { n.ID = newName() })},
 		"the sub belongs to " + n.ID + ", and the account at wx1 does not": {change(func(n *identity.Newcomer) {
 			n.Sightings[0].Subject = newName()
 		})},
-		"the sub belongs to " + n.ID + ", and the user name to " + other.ID:      {change(func(n *identity.Newcomer) { n.Username = strings.ToUpper(other.Username) })},
-		"the sub belongs to " + n.ID + ", and the account at wx1 to " + other.ID: {change(func(n *identity.Newcomer) { n.Sightings = other.Sightings })},
-		"the sub belongs to " + fresh.ID + ", and the user name does not":        {fresh, twice},
+		"the sub belongs to " + n.ID + ", and the user name to " +
+			other.ID: {change(func(n *identity.Newcomer) { n.Username = strings.ToUpper(other.Username) })},
+		"the sub belongs to " + n.ID + ", and the account at wx1 to " +
+			other.ID: {change(func(n *identity.Newcomer) { n.Sightings = other.Sightings })},
+		"the sub belongs to " + fresh.ID + ", and the user name does not": {fresh, twice},
 	} {
 		arrivals := h.bring(t, newcomers...)
 		require.Equal(t, identity.Arrival{Reason: reason}, arrivals[len(arrivals)-1])
@@ -79,7 +84,8 @@ func takenSubjects(t *testing.T, h house) {
 		{Reason: "the sub was a deleted user's, and is nobody else's ever"},
 		{Outcome: identity.Imported, UserID: n.ID},
 	}, h.bring(t, identity.Newcomer{ID: client.ID}, gone, n))
-	require.ErrorIs(t, h.Clients.Create(t.Context(), identity.Client{ID: n.ID}), identity.ErrExists, "nor the other way round")
+	require.ErrorIs(t, h.Clients.Create(t.Context(), identity.Client{ID: n.ID}), identity.ErrExists,
+		"nor the other way round")
 	gone.ID = ""
 	h.requireImported(t, gone)
 }
@@ -118,7 +124,8 @@ func newcomerOfAnothersUnion(t *testing.T, h house) {
 	owner := h.requireNew(t, in("op", union, sight("wx1", newName())))
 	n := identity.Newcomer{ID: newName(), Sightings: []identity.Sighting{in("op", union, sight("wx2", newName()))}}
 	warning := "the union id of an account at wx2 belongs to " + owner.ID
-	require.Equal(t, []identity.Arrival{{Outcome: identity.Imported, UserID: n.ID, Warnings: []string{warning}}}, h.bring(t, n))
+	require.Equal(t, []identity.Arrival{{Outcome: identity.Imported, UserID: n.ID, Warnings: []string{warning}}},
+		h.bring(t, n))
 	for range 2 {
 		events := h.eventsOf(t, identity.EventUnionConflict, n.ID)
 		require.Len(t, events, 1)
@@ -129,7 +136,8 @@ func newcomerOfAnothersUnion(t *testing.T, h house) {
 	h.requireSeen(t, owner, in("op", union, sight("wx3", newName())))
 	twins, err := h.Joins.Twins(t.Context(), identity.Twins{}, 1000)
 	require.NoError(t, err)
-	require.Contains(t, twins, identity.Twins{Platform: identity.PlatformWechat, OpenPlatform: "op", UnionID: union, Owner: owner.ID, Other: n.ID})
+	require.Contains(t, twins, identity.Twins{Platform: identity.PlatformWechat, OpenPlatform: "op", UnionID: union,
+		Owner: owner.ID, Other: n.ID})
 
 	union = newName() // of two who bring one union together the first has it
 	pair := []identity.Newcomer{

@@ -33,12 +33,14 @@ func rehearsal(t *testing.T, h house) {
 	ofUnion.Sightings = []identity.Sighting{in("op", first.Sightings[1].UnionID, sight("wx3", newName()))}
 	ofThere := fullNewcomer()
 	ofThere.Sightings = []identity.Sighting{in("op", there.Sightings[1].UnionID, sight("wx3", newName()))}
-	all := []identity.Newcomer{there, first, second, first, second, renamed, moved, ofUnion, ofUnion, ofThere, nameless, {Line: 99}, fullNewcomer()}
+	all := []identity.Newcomer{there, first, second, first, second, renamed, moved, ofUnion, ofUnion, ofThere,
+		nameless, {Line: 99}, fullNewcomer()}
 	for n := range all {
 		all[n].Line = n + 1
 	}
 	const refused, imported, known = identity.Refused, identity.Imported, identity.AlreadyThere
-	want := []identity.Outcome{known, imported, imported, known, known, refused, refused, imported, known, imported, known, refused, imported}
+	want := []identity.Outcome{known, imported, imported, known, known, refused, refused, imported, known, imported,
+		known, refused, imported}
 	users, events, twins := h.inventory(t)
 	for _, size := range []int{1, 4, len(all)} {
 		rehearsed := h.Newcomers.Rehearse()
@@ -84,7 +86,8 @@ func hostileNewcomers(t *testing.T, h house) {
 		n := fullNewcomer()
 		n.PasswordHash, n.Phone = text, text
 		n.Profile = identity.Profile{Name: text, Nickname: text, Picture: text, Gender: text, Locale: text, Email: text}
-		n.Sightings = []identity.Sighting{in("op"+text, innocent.Sightings[1].UnionID+text, sight("wx1"+text, innocent.Sightings[0].Subject+text))}
+		n.Sightings = []identity.Sighting{in("op"+text, innocent.Sightings[1].UnionID+text,
+			sight("wx1"+text, innocent.Sightings[0].Subject+text))}
 		arrival := h.bring(t, n)[0]
 		if arrival.Outcome == identity.Refused {
 			_, err := h.Users.Find(t.Context(), n.ID)
@@ -97,7 +100,8 @@ func hostileNewcomers(t *testing.T, h house) {
 		h.requireSeen(t, h.user(t, n.ID), n.Sightings[0])
 	}
 	for _, text := range texts() {
-		for _, n := range []identity.Newcomer{{ID: innocent.ID + text}, {Username: innocent.Username + text}, {ID: newName(), Roles: []string{text}}} {
+		for _, n := range []identity.Newcomer{{ID: innocent.ID + text}, {Username: innocent.Username + text},
+			{ID: newName(), Roles: []string{text}}} {
 			arrival := h.bring(t, n)[0]
 			require.NotEqual(t, innocent.ID, arrival.UserID, "%q", text)
 		}

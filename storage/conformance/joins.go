@@ -24,7 +24,8 @@ func joins() []trial {
 	}, twins(), joinsUndone(), joinsParted(), joinRaces())
 }
 
-// couple is one person who became two users: one app was bound to its Open Platform account only after both had signed in.
+// couple is one person who became two users: one app was bound to its Open Platform account only after both
+// had signed in.
 type couple struct {
 	retired, survivor identity.User
 	of, own           identity.Sighting // what they signed in with, as the platform tells of it now
@@ -35,7 +36,8 @@ func (h house) newCouple(t *testing.T) couple {
 	t.Helper()
 	op, union := newName(), newName()
 	c := couple{
-		of: in(op, union, sight("wx1", newName())), own: in(op, union, sight("wx2", newName())), alone: in(newName(), newName(), sight("wx3", newName())),
+		of: in(op, union, sight("wx1", newName())), own: in(op, union, sight("wx2", newName())),
+		alone: in(newName(), newName(), sight("wx3", newName())),
 	}
 	c.retired = h.requireNew(t, c.alone)
 	require.NoError(t, h.Users.Link(t.Context(), c.retired.ID, sight("wx1", c.of.Subject)))
@@ -69,10 +71,12 @@ func joinMoves(t *testing.T, h house) {
 	before := h.now(t)
 	join := h.join(t, c.retired, c.survivor)
 	between(t, before, h.now(t), join.At)
-	require.Equal(t, identity.Join{ID: join.ID, Retired: c.retired.ID, Survivor: c.survivor.ID, At: join.At, Moved: identity.Moved{
-		Accounts: []identity.AccountKey{c.of.AccountKey, c.alone.AccountKey},
-		Unions:   []identity.Union{{Platform: c.alone.Platform, OpenPlatform: c.alone.OpenPlatform, UnionID: c.alone.UnionID}},
-	}}, join)
+	require.Equal(t, identity.Join{ID: join.ID, Retired: c.retired.ID, Survivor: c.survivor.ID, At: join.At,
+		Moved: identity.Moved{
+			Accounts: []identity.AccountKey{c.of.AccountKey, c.alone.AccountKey},
+			Unions: []identity.Union{{Platform: c.alone.Platform, OpenPlatform: c.alone.OpenPlatform,
+				UnionID: c.alone.UnionID}},
+		}}, join)
 
 	h.requireJoined(t, c.retired, c.survivor)
 	survivor := h.user(t, c.survivor.ID)
@@ -111,7 +115,8 @@ func joinMovesName(t *testing.T, h house) {
 	require.True(t, h.join(t, named, nameless).Moved.Username)
 	found, err := h.Users.FindByUsername(t.Context(), strings.ToUpper(named.Username))
 	require.NoError(t, err)
-	require.Equal(t, []string{nameless.ID, named.Username, named.PasswordHash}, []string{found.ID, found.Username, found.PasswordHash})
+	require.Equal(t, []string{nameless.ID, named.Username, named.PasswordHash}, []string{found.ID, found.Username,
+		found.PasswordHash})
 	retired := h.user(t, named.ID)
 	require.Empty(t, retired.Username+retired.PasswordHash)
 
@@ -154,7 +159,8 @@ func noJoin(t *testing.T, h house) {
 	_, err := h.Users.Leave(t.Context(), leaving.ID, lifetimes().Idle)
 	require.NoError(t, err)
 	h.join(t, gone, h.newUser(t))
-	all := []identity.User{h.user(t, c.retired.ID), h.user(t, c.survivor.ID), h.user(t, rival.ID), h.user(t, leaving.ID), h.user(t, gone.ID)}
+	all := []identity.User{h.user(t, c.retired.ID), h.user(t, c.survivor.ID), h.user(t, rival.ID),
+		h.user(t, leaving.ID), h.user(t, gone.ID)}
 	session := h.signIn(t, c.retired, client)
 	before := h.listJoins(t, 1)
 	refused := func(retired, survivor string) error {
@@ -176,7 +182,8 @@ func noJoin(t *testing.T, h house) {
 		require.ErrorIs(t, err, identity.ErrExists)
 		require.ErrorContains(t, err, name)
 	}
-	for _, pair := range [][2]string{{identity.NewUserID(), c.survivor.ID}, {c.retired.ID, identity.NewUserID()}, {"", ""}} {
+	for _, pair := range [][2]string{{identity.NewUserID(), c.survivor.ID}, {c.retired.ID, identity.NewUserID()},
+		{"", ""}} {
 		require.ErrorIs(t, refused(pair[0], pair[1]), identity.ErrNotFound)
 	}
 	for _, user := range all {

@@ -62,7 +62,8 @@ func (h house) twinsIn(t *testing.T, openPlatform string, limit int) []identity.
 func twinsAreFound(t *testing.T, h house) {
 	c := h.newCouple(t)
 	want := identity.Twins{
-		Platform: identity.PlatformWechat, OpenPlatform: c.of.OpenPlatform, UnionID: c.of.UnionID, Owner: c.survivor.ID, Other: c.retired.ID,
+		Platform: identity.PlatformWechat, OpenPlatform: c.of.OpenPlatform, UnionID: c.of.UnionID,
+		Owner: c.survivor.ID, Other: c.retired.ID,
 	}
 	h.requireSeen(t, c.survivor, in(c.of.OpenPlatform, c.of.UnionID, sight("wx4", newName())))
 	another := sight("wx5", newName())
@@ -117,7 +118,8 @@ func pagesOfTwins(t *testing.T, h house) {
 	require.Len(t, all, 10)
 	for n, pair := range all[1:] {
 		before := all[n]
-		require.Less(t, before.UnionID+" "+before.Other, pair.UnionID+" "+pair.Other, "bytewise, whatever the database's collation")
+		require.Less(t, before.UnionID+" "+before.Other, pair.UnionID+" "+pair.Other,
+			"bytewise, whatever the database's collation")
 	}
 	for _, limit := range []int{1, 3, 10} {
 		require.Equal(t, all, h.twinsIn(t, op, limit), limit)
@@ -129,7 +131,8 @@ func hostileJoins(t *testing.T, h house) {
 	join := h.join(t, c.retired, c.survivor)
 	alice := h.newUser(t)
 	for _, text := range texts() {
-		for _, pair := range [][2]string{{text, alice.ID}, {alice.ID, text}, {text, text}, {alice.ID + text, alice.ID}} {
+		for _, pair := range [][2]string{{text, alice.ID}, {alice.ID, text}, {text, text},
+			{alice.ID + text, alice.ID}} {
 			_, err := h.Joins.Join(t.Context(), pair[0], pair[1])
 			require.ErrorIs(t, err, identity.ErrNotFound, "%q", pair)
 			_, err = h.Joins.Preview(t.Context(), pair[0], pair[1])
@@ -139,7 +142,8 @@ func hostileJoins(t *testing.T, h house) {
 			_, err := h.Joins.Undo(t.Context(), id)
 			require.ErrorIs(t, err, identity.ErrNotFound, "%q", id)
 		}
-		pairs, err := h.Joins.Twins(t.Context(), identity.Twins{Platform: "~" + text, OpenPlatform: text, UnionID: text, Other: text}, 10)
+		pairs, err := h.Joins.Twins(t.Context(), identity.Twins{Platform: "~" + text, OpenPlatform: text,
+			UnionID: text, Other: text}, 10)
 		require.True(t, err != nil || len(pairs) == 0, "%q", text)
 	}
 	require.Equal(t, inUTC(alice), h.user(t, alice.ID))
@@ -155,7 +159,11 @@ func contextEndsJoins(t *testing.T, h house) {
 			_, err := h.Joins.Preview(ctx, c.retired.ID, c.survivor.ID)
 			return err
 		},
-		"Join": func(ctx context.Context) error { _, err := h.Joins.Join(ctx, c.retired.ID, c.survivor.ID); return err },
+		"Join": func(ctx context.Context) error {
+			_, err := h.Joins.Join(ctx, c.retired.ID,
+				c.survivor.ID)
+			return err
+		},
 		"Undo": func(ctx context.Context) error { _, err := h.Joins.Undo(ctx, join.ID); return err },
 		"List": func(ctx context.Context) error { _, err := h.Joins.List(ctx, 10); return err },
 	} {

@@ -8,7 +8,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// joinsParted are about joins of two people: what either did meanwhile must not be in the other's account when they part.
+// joinsParted are about joins of two people: what either did meanwhile must not be in the other's account
+// when they part.
 func joinsParted() []trial {
 	return []trial{
 		{"an account that came by a union which goes back does not stay with the survivor", newcomerGoesBack},
@@ -29,7 +30,8 @@ func blank(join identity.Join) identity.Join {
 		join.Moved.Accounts = append(join.Moved.Accounts, identity.AccountKey{Platform: a.Platform, App: a.App})
 	}
 	for _, u := range of.Unions {
-		join.Moved.Unions = append(join.Moved.Unions, identity.Union{Platform: u.Platform, OpenPlatform: u.OpenPlatform})
+		join.Moved.Unions = append(join.Moved.Unions, identity.Union{Platform: u.Platform,
+			OpenPlatform: u.OpenPlatform})
 	}
 	return join
 }
@@ -74,7 +76,8 @@ func newUnionGoesBack(t *testing.T, h house) {
 	}
 	undone := h.undo(t, join)
 	require.Equal(t, []identity.AccountKey{theirs.AccountKey, third.AccountKey}, undone.Moved.Accounts)
-	require.Equal(t, []identity.Union{{Platform: theirs.Platform, OpenPlatform: "op", UnionID: theirs.UnionID}}, undone.Moved.Unions)
+	require.Equal(t, []identity.Union{{Platform: theirs.Platform, OpenPlatform: "op", UnionID: theirs.UnionID}},
+		undone.Moved.Unions)
 	require.Empty(t, undone.Doubts)
 	for _, s := range []identity.Sighting{theirs, third, atAnotherApp("wx4", theirs)} {
 		h.requireSeen(t, h.user(t, wrong.ID), s)
@@ -135,7 +138,8 @@ func passwordStaysOut(t *testing.T, h house) {
 }
 
 func ownPasswordIsDoubted(t *testing.T, h house) {
-	named, nameless, survivor, newly := h.newUser(t), h.requireNew(t, sight("wx1", newName())), h.newUser(t), h.requireNew(t, sight("wx2", newName()))
+	named, nameless, survivor, newly := h.newUser(t), h.requireNew(t, sight("wx1", newName())), h.newUser(t),
+		h.requireNew(t, sight("wx2", newName()))
 	join := h.join(t, named, survivor)
 	require.NoError(t, h.Users.SetPassword(t.Context(), survivor.ID, "perhaps the wrong person's"))
 	undone := h.undo(t, join)

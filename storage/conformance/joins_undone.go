@@ -85,7 +85,8 @@ func undoWhatIsLeft(t *testing.T, h house) {
 	added := sight("wx7", newName())
 	require.NoError(t, h.Users.Link(t.Context(), c.survivor.ID, added))
 
-	require.Equal(t, identity.Moved{Accounts: []identity.AccountKey{c.of.AccountKey}, Username: true}, h.undo(t, join).Moved)
+	require.Equal(t, identity.Moved{Accounts: []identity.AccountKey{c.of.AccountKey}, Username: true},
+		h.undo(t, join).Moved)
 	h.requireSeen(t, stranger, c.alone)
 	h.requireSeen(t, h.user(t, c.retired.ID), c.of)
 	h.requireSeen(t, h.user(t, c.survivor.ID), added)
@@ -105,7 +106,8 @@ func undoOnce(t *testing.T, h house) {
 
 func undoOrder(t *testing.T, h house) {
 	survivor := h.newUser(t)
-	first, second, third := h.join(t, h.newUser(t), survivor), h.join(t, h.newUser(t), survivor), h.join(t, h.newUser(t), survivor)
+	first, second, third := h.join(t, h.newUser(t), survivor), h.join(t, h.newUser(t), survivor),
+		h.join(t, h.newUser(t), survivor)
 	h.requireNotYet(t, first, third)
 	h.requireNotYet(t, second, third)
 	h.undo(t, third)

@@ -72,7 +72,8 @@ func (h house) addKeys(t *testing.T, records ...keys.Record) {
 
 func keyComesBack(t *testing.T, h house) {
 	planned, unplanned := newKey(1), newKey(1)
-	unplanned.AnnouncedAt, unplanned.SigningAt, unplanned.RetiredAt, unplanned.GoneAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	unplanned.AnnouncedAt, unplanned.SigningAt, unplanned.RetiredAt, unplanned.GoneAt = time.Time{}, time.Time{},
+		time.Time{}, time.Time{}
 	second := newKey(2)
 	second.Purpose = planned.Purpose
 	h.addKeys(t, planned, unplanned)

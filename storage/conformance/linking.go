@@ -93,7 +93,8 @@ func accountIsLinked(t *testing.T, h house) {
 
 func unionIsLinked(t *testing.T, h house) {
 	user, union := h.newUser(t), newName()
-	one, two, three := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName())), in("op", union, sight("wx3", newName()))
+	one, two, three := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName())),
+		in("op", union, sight("wx3", newName()))
 	h.link(t, user, one)
 	h.requireSeen(t, inUTC(user), two)
 	h.link(t, user, three)
@@ -143,7 +144,8 @@ func linkOfNobody(t *testing.T, h house) {
 	}
 	user := h.newUser(t)
 	for _, cut := range []func(s *identity.Sighting){
-		func(s *identity.Sighting) { s.Platform = "" }, func(s *identity.Sighting) { s.App = "" }, func(s *identity.Sighting) { s.Subject = "" },
+		func(s *identity.Sighting) { s.Platform = "" }, func(s *identity.Sighting) { s.App = "" },
+		func(s *identity.Sighting) { s.Subject = "" },
 	} {
 		incomplete := s
 		cut(&incomplete)

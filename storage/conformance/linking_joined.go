@@ -19,8 +19,9 @@ func nobodyIsJoined(t *testing.T, h house) {
 	require.Equal(t, joined, h.user(t, user.ID))
 }
 
-// changesOfJoined: who calls has looked for the user before an operator joined it. A retired user who leaves would take what his person has as the
-// survivor along; a password, a name or an account that he is given would be there when the join is undone.
+// changesOfJoined: who calls has looked for the user before an operator joined it. A retired user who leaves
+// would take what his person has as the survivor along; a password, a name or an account that he is given
+// would be there when the join is undone.
 func changesOfJoined(t *testing.T, h house) {
 	ctx, user, survivor := t.Context(), h.requireNew(t, sight("wx1", newName())), h.newUser(t)
 	join := h.join(t, user, survivor)
@@ -35,7 +36,10 @@ func changesOfJoined(t *testing.T, h house) {
 		"Stay":        func() error { return h.Users.Stay(ctx, user.ID) },
 		"Choose":      func() error { return h.Profiles.Choose(ctx, user.ID, fullProfile()) },
 		"Suggest":     func() error { _, err := h.Profiles.Suggest(ctx, user.ID, fullProfile()); return err },
-		"SetPhone":    func() error { return h.Profiles.SetPhone(ctx, user.ID, identity.Phone{Number: "+8613800000000"}) },
+		"SetPhone": func() error {
+			return h.Profiles.SetPhone(ctx, user.ID,
+				identity.Phone{Number: "+8613800000000"})
+		},
 	} {
 		require.ErrorIs(t, change(), identity.ErrNotFound, name)
 		require.Equal(t, joined, h.user(t, user.ID), name)

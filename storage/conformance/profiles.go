@@ -34,7 +34,8 @@ func (h house) details(t *testing.T, userID string) identity.Details {
 
 func fullProfile() identity.Profile {
 	return identity.Profile{
-		Name: "王 小明", Nickname: "小明 🐼", Picture: "https://example.com/a.png?b=c", Gender: "male", Locale: "zh-CN", Email: "Xiao.Ming@example.com",
+		Name: "王 小明", Nickname: "小明 🐼", Picture: "https://example.com/a.png?b=c", Gender: "male", Locale: "zh-CN",
+		Email: "Xiao.Ming@example.com",
 	}
 }
 
@@ -86,7 +87,8 @@ func phoneIsSet(t *testing.T, h house) {
 	user, seenAt := h.newUser(t), h.now(t).Add(-time.Hour).UTC()
 	want := identity.Details{}
 	for n, phone := range []identity.Phone{
-		{Number: "+8613800000000", SeenAt: seenAt, Verified: true}, {Number: "+8613800000001"}, {Number: "+8613800000001", SeenAt: seenAt}, {},
+		{Number: "+8613800000000", SeenAt: seenAt, Verified: true}, {Number: "+8613800000001"},
+		{Number: "+8613800000001", SeenAt: seenAt}, {},
 		{Number: "+8613800000002", SeenAt: seenAt.Add(time.Second), Verified: true},
 	} {
 		if n == 1 { // neither takes the other along
@@ -118,7 +120,8 @@ func phoneIsToldOf(t *testing.T, h house) {
 	require.NoError(t, h.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{}), "there is none to remove")
 	require.Zero(t, h.details(t, user.ID))
 	require.Empty(t, h.eventsOf(t, identity.EventPhoneSet, user.ID))
-	for _, phone := range []identity.Phone{{Number: "+8613800000000", Verified: true}, {Number: "+8613800000000"}, {}, {}} {
+	for _, phone := range []identity.Phone{{Number: "+8613800000000", Verified: true}, {Number: "+8613800000000"},
+		{}, {}} {
 		h.advance(time.Millisecond)
 		require.NoError(t, h.Profiles.SetPhone(t.Context(), user.ID, phone))
 	}
@@ -150,7 +153,8 @@ func parallelProfiles(t *testing.T, h house) {
 		case 0:
 			return h.at(n/4).Profiles.Choose(t.Context(), user.ID, fullProfile())
 		case 1:
-			return h.at(n/4).Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: "+8613800000000", Verified: true})
+			return h.at(n/4).Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: "+8613800000000",
+				Verified: true})
 		}
 		_, err := h.at(n).Profiles.Suggest(t.Context(), user.ID, identity.Profile{Name: fmt.Sprint("platform ", n)})
 		return err
@@ -176,7 +180,8 @@ func hostileProfiles(t *testing.T, h house) {
 			want.Profile, want.Chosen, want.Phone.Number = profile, true, text
 		}
 		require.Equal(t, err == nil, h.Profiles.Choose(t.Context(), user.ID, profile) == nil, "%q", text)
-		require.Equal(t, err == nil, h.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: text}) == nil, "%q", text)
+		require.Equal(t, err == nil, h.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: text}) == nil,
+			"%q", text)
 		found := h.details(t, user.ID)
 		want.UpdatedAt = found.UpdatedAt
 		require.Equal(t, want, found)

@@ -27,14 +27,18 @@ func sessionRaces() []trial {
 	}
 }
 
-// pairs is how many races run side by side, each with a user of its own: they disturb each other, and a server's database works on all.
+// pairs is how many races run side by side, each with a user of its own: they disturb each other, and a
+// server's database works on all.
 const pairs = 8
 
-// perUser is how many rounds use one user: the second finds what the first left, and nobody has so many dead sessions that it takes long.
+// perUser is how many rounds use one user: the second finds what the first left, and nobody has so many dead
+// sessions that it takes long.
 const perUser = 2
 
-// race repeats a round, a tenth as often if it is to be brief. A round must not end the test: it runs in a goroutine of its own.
-func (h house) race(t *testing.T, rounds int, round func(t *testing.T, user identity.User, client identity.Client) error) {
+// race repeats a round, a tenth as often if it is to be brief. A round must not end the test: it runs in a
+// goroutine of its own.
+func (h house) race(t *testing.T, rounds int, round func(t *testing.T, user identity.User,
+	client identity.Client) error) {
 	t.Helper()
 	if h.briefly {
 		rounds /= 10
@@ -80,7 +84,8 @@ func (h house) live(t *testing.T, user identity.User, want int) error {
 }
 
 // raceOpen races the opening of a session with a rival that must not leave any alive.
-func (h house) raceOpen(t *testing.T, user identity.User, client identity.Client, rival func(ctx context.Context, id string) error) error {
+func (h house) raceOpen(t *testing.T, user identity.User, client identity.Client,
+	rival func(ctx context.Context, id string) error) error {
 	user, err := h.Users.Find(t.Context(), user.ID)
 	if err != nil {
 		return err
@@ -134,7 +139,8 @@ func endRacesRotate(t *testing.T, h house) {
 				_, err := h.Sessions.End(t.Context(), session.ID, identity.EndedByClient)
 				return err
 			}
-			_, err := h.at(n).Sessions.Rotate(t.Context(), rotated(session, session.LastSeenAt.Add(time.Second), nil), session.Generation)
+			_, err := h.at(n).Sessions.Rotate(t.Context(), rotated(session, session.LastSeenAt.Add(time.Second),
+				nil), session.Generation)
 			return err
 		})
 		return errors.Join(append(answers, h.live(t, user, 0))...)

@@ -21,7 +21,10 @@ func parallelLinksOfAccount(t *testing.T, h house) {
 	for n, user := range users {
 		require.Equal(t, n == winner, len(h.eventsOf(t, identity.EventLinked, user.ID)) == 1)
 	}
-	for _, err := range together(crowd, func(n int) error { return h.at(n).Users.Link(t.Context(), users[winner].ID, s) }) {
+	for _, err := range together(crowd, func(n int) error {
+		return h.at(n).Users.Link(t.Context(), users[winner].ID,
+			s)
+	}) {
 		require.NoError(t, err, "one's own")
 	}
 }
@@ -87,7 +90,8 @@ func unlinkRacesOpen(t *testing.T, h house) {
 				_, err := h.Users.Unlink(t.Context(), user.ID, s.AccountKey)
 				return err
 			}
-			if _, err := h.at(n).Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(), 0); !errors.Is(err, identity.ErrStale) {
+			if _, err := h.at(n).Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(),
+				0); !errors.Is(err, identity.ErrStale) {
 				return err
 			}
 			return nil
@@ -96,8 +100,8 @@ func unlinkRacesOpen(t *testing.T, h house) {
 	})
 }
 
-// unlinkRacesSight unlinks a union while its person signs in at another app. Whoever comes first, no account of it is left with the user
-// whose union is gone.
+// unlinkRacesSight unlinks a union while its person signs in at another app. Whoever comes first, no account
+// of it is left with the user whose union is gone.
 func unlinkRacesSight(t *testing.T, h house) {
 	union := newName()
 	known, fresh := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName()))

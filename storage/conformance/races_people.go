@@ -54,7 +54,8 @@ func deletionRacesGifts(t *testing.T, h house) {
 		case 1:
 			err = at.Users.Link(ctx, user.ID, sight(fmt.Sprint("link", n), newName()))
 		case 2:
-			seen[n], _, err = at.Users.FindOrCreateByAccount(ctx, in("op", union, sight(fmt.Sprint("see", n), newName())))
+			seen[n], _, err = at.Users.FindOrCreateByAccount(ctx,
+				in("op", union, sight(fmt.Sprint("see", n), newName())))
 		case 3:
 			err = at.Profiles.Choose(ctx, user.ID, fullProfile())
 		case 4:

@@ -9,7 +9,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// rates are the trials of identity.Volatile's Allow. Their periods are hours, so that the time that a trial takes does not matter.
+// rates are the trials of identity.Volatile's Allow. Their periods are hours, so that the time that a trial
+// takes does not matter.
 func rates() []volatileTrial {
 	return []volatileTrial{
 		{"a key may be used limit times at once", rateBurst},
@@ -42,7 +43,8 @@ func (l larder) requireRefused(t *testing.T, key string, limit int, per time.Dur
 	t.Helper()
 	wait := l.allow(t, key, limit, per)
 	require.Positive(t, wait)
-	require.LessOrEqual(t, wait, per/time.Duration(limit)+time.Millisecond, "the next use is never further away than one share")
+	require.LessOrEqual(t, wait, per/time.Duration(limit)+time.Millisecond,
+		"the next use is never further away than one share")
 	return wait
 }
 

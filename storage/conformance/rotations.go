@@ -25,7 +25,8 @@ func rotations() []trial {
 // rotated is the session as a refresh writes it.
 func rotated(session identity.Session, at time.Time, keyHash []byte) identity.Session {
 	at = at.Truncate(time.Millisecond).UTC()
-	latest := identity.Rotation{Lowest: session.Generation, Highest: session.Generation, At: at, KeyHash: keyHash, Sheltered: keyHash == nil}
+	latest := identity.Rotation{Lowest: session.Generation, Highest: session.Generation, At: at, KeyHash: keyHash,
+		Sheltered: keyHash == nil}
 	kept := min(len(session.Rotations), identity.MaxRotations-1)
 	session.Rotations = append([]identity.Rotation{latest}, session.Rotations[:kept]...)
 	session.Generation++
@@ -60,7 +61,8 @@ func rotationWrites(t *testing.T, h house) {
 	h.advance(time.Minute)
 	next := rotated(session, h.now(t), keyHash(1))
 	tampered := next
-	tampered.UserID, tampered.ClientID, tampered.Scope, tampered.Method = identity.NewUserID(), "other", "admin", "other"
+	tampered.UserID, tampered.ClientID, tampered.Scope, tampered.Method = identity.NewUserID(), "other", "admin",
+		"other"
 	tampered.Account = identity.AccountKey{Platform: "other", App: "other", Subject: "other"}
 	tampered.AuthTime, tampered.ExpiresAt = h.now(t), h.now(t).AddDate(1, 0, 0)
 	tampered.OpenedBy, tampered.SecretHash, tampered.Device = []byte("other"), [32]byte{1}, "other"

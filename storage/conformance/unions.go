@@ -126,7 +126,8 @@ func unionTakesNothingOver(t *testing.T, h house) {
 	h.requireSeen(t, user, in("op", first.UnionID, sight("wx3", newName())))
 }
 
-// unionMoves: the union ids of two open platforms have nothing to do with each other, so a new one is no change of the old one.
+// unionMoves: the union ids of two open platforms have nothing to do with each other, so a new one is no
+// change of the old one.
 func unionMoves(t *testing.T, h house) {
 	app, before, after := sight("wx1", newName()), newName(), newName()
 	user := h.requireNew(t, in("op", before, app))
@@ -168,7 +169,8 @@ func parallelLink(t *testing.T, h house) {
 	}) {
 		require.NoError(t, err)
 	}
-	// Whether the new account joins the known user or makes its own is a matter of who came first; afterwards it is settled.
+	// Whether the new account joins the known user or makes its own is a matter of who came first; afterwards
+	// it is settled.
 	for n, got := range users {
 		require.Equal(t, users[n%2].ID, got.ID)
 	}

@@ -44,7 +44,8 @@ func accountIsUnlinked(t *testing.T, h house) {
 
 func unionIsUnlinked(t *testing.T, h house) {
 	union := newName()
-	one, two, three := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName())), in("op", union, sight("wx3", newName()))
+	one, two, three := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName())),
+		in("op", union, sight("wx3", newName()))
 	elsewhere, loose := in("another op", union, sight("wx4", newName())), in("", union, sight("wx5", newName()))
 	user := h.requireNew(t, two)
 	for _, s := range []identity.Sighting{one, elsewhere, loose} {
@@ -74,11 +75,13 @@ func unionOfAnotherStays(t *testing.T, h house) {
 	h.requireSeen(t, owner, in("op", union, mine))
 }
 
-// formerUnionsGo has accounts whose union id changed, and whose app moved to another Open Platform account. The unions from before led to the user
-// for good, though nothing named them that he is shown or can take away.
+// formerUnionsGo has accounts whose union id changed, and whose app moved to another Open Platform account.
+// The unions from before led to the user for good, though nothing named them that he is shown or can take
+// away.
 func formerUnionsGo(t *testing.T, h house) {
 	for _, taken := range []identity.Sighting{sight("wx1", newName()), in("op", newName(), sight("wx1", newName()))} {
-		changed, moved, user := in("op", newName(), sight("wx2", newName())), in("op", newName(), sight("wx3", newName())), h.newUser(t)
+		changed, moved, user := in("op", newName(), sight("wx2", newName())),
+			in("op", newName(), sight("wx3", newName())), h.newUser(t)
 		elsewhere := in("op", newName(), sight("wx2", newName()))
 		elsewhere.Platform = identity.PlatformQQ
 		for _, s := range []identity.Sighting{taken, changed, moved, elsewhere} {
@@ -100,7 +103,8 @@ func formerUnionsGo(t *testing.T, h house) {
 
 func unlinkEndsSessions(t *testing.T, h house) {
 	client, union := h.newClient(t), newName()
-	one, two, spare := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName())), sight("wx3", newName())
+	one, two, spare := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName())),
+		sight("wx3", newName())
 	user := h.requireNew(t, one)
 	h.link(t, user, two)
 	h.link(t, user, spare)
@@ -109,7 +113,8 @@ func unlinkEndsSessions(t *testing.T, h house) {
 		session.Account = s.AccountKey
 		return h.open(t, session, of, 0)
 	}
-	first, second, kept, named := openedBy(user, one), openedBy(user, two), openedBy(user, spare), h.signIn(t, user, client)
+	first, second, kept, named := openedBy(user, one), openedBy(user, two), openedBy(user, spare),
+		h.signIn(t, user, client)
 	bystander := h.newUser(t)
 	theirs := openedBy(bystander, one) // which no user does, and no condition but one's own relies on
 	h.unlink(t, user, one, one.AccountKey, two.AccountKey)
@@ -165,7 +170,8 @@ func unlinkOfAnothers(t *testing.T, h house) {
 	h.link(t, user, mine)
 	other := h.requireNew(t, theirs)
 	h.link(t, other, sight("wx3", newName()))
-	for _, key := range []identity.AccountKey{theirs.AccountKey, sight("wx1", theirs.Subject).AccountKey, {}, {Platform: "elsewhere", App: "wx1", Subject: mine.Subject}} {
+	for _, key := range []identity.AccountKey{theirs.AccountKey, sight("wx1", theirs.Subject).AccountKey, {},
+		{Platform: "elsewhere", App: "wx1", Subject: mine.Subject}} {
 		_, err := h.Users.Unlink(t.Context(), user.ID, key)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%v", key)
 	}

@@ -47,7 +47,8 @@ func otherHashesStay(t *testing.T, h house) {
 		{identity.NewUserID(), user.PasswordHash}, {"", user.PasswordHash}, {user.Username, user.PasswordHash},
 	}
 	for _, text := range texts() {
-		cases = append(cases, struct{ id, old string }{user.ID, text}, struct{ id, old string }{text, user.PasswordHash})
+		cases = append(cases, struct{ id, old string }{user.ID, text}, struct{ id, old string }{text,
+			user.PasswordHash})
 	}
 	for _, c := range cases {
 		replaced, err := h.Users.ReplacePasswordHash(ctx, c.id, c.old, "renewed")
@@ -65,7 +66,8 @@ func otherHashesStay(t *testing.T, h house) {
 func parallelRenewals(t *testing.T, h house) {
 	user := h.newUser(t)
 	winner := requireOneWinner(t, together(crowd, func(n int) (w won) {
-		w.won, w.err = h.at(n).Users.ReplacePasswordHash(t.Context(), user.ID, user.PasswordHash, fmt.Sprint("renewed ", n))
+		w.won, w.err = h.at(n).Users.ReplacePasswordHash(t.Context(), user.ID, user.PasswordHash,
+			fmt.Sprint("renewed ", n))
 		return w
 	}))
 	require.Equal(t, fmt.Sprint("renewed ", winner), h.user(t, user.ID).PasswordHash)

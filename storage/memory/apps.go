@@ -13,8 +13,8 @@ type cachedApps struct {
 	byID records[identity.App]
 }
 
-// CacheApps spares the database a look-up, and the secret its opening, at every sign-in. A change is seen at once by whoever makes it here, and
-// after age at the latest by all others.
+// CacheApps spares the database a look-up, and the secret its opening, at every sign-in. A change is seen at
+// once by whoever makes it here, and after age at the latest by all others.
 func CacheApps(apps identity.Apps, age time.Duration) identity.Apps {
 	return cachedApps{apps, newRecords[identity.App](age)}
 }
@@ -23,7 +23,10 @@ func appKey(platform, id string) string { return platform + "/" + id }
 
 // Find implements identity.Apps.
 func (c cachedApps) Find(ctx context.Context, platform, id string) (identity.App, error) {
-	return c.byID.find(ctx, appKey(platform, id), func(ctx context.Context) (identity.App, error) { return c.Apps.Find(ctx, platform, id) })
+	return c.byID.find(ctx, appKey(platform, id), func(ctx context.Context) (identity.App,
+		error) {
+		return c.Apps.Find(ctx, platform, id)
+	})
 }
 
 // Add implements identity.Apps.

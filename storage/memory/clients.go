@@ -14,8 +14,8 @@ type cachedClients struct {
 	all  records[[]identity.Client]
 }
 
-// CacheClients spares the database a look-up at every request. A change is seen at once by whoever makes it here, and after age at the latest
-// by all others. Callers must not change the slices of what they get.
+// CacheClients spares the database a look-up at every request. A change is seen at once by whoever makes it
+// here, and after age at the latest by all others. Callers must not change the slices of what they get.
 func CacheClients(clients identity.Clients, age time.Duration) identity.Clients {
 	return cachedClients{clients, newRecords[identity.Client](age), newRecords[[]identity.Client](age)}
 }

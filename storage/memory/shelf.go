@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// shelf is a map of bounded size whose entries expire. It takes a moving clock from its caller, who also keeps others out.
+// shelf is a map of bounded size whose entries expire. It takes a moving clock from its caller, who also
+// keeps others out.
 //
-// It is not built on otter, as the copies of records are: a cache that admits and evicts by frequency may drop a one-time code at once,
-// lets an attacker choose what is dropped, and promises nothing about how long an entry stays.
+// It is not built on otter, as the copies of records are: a cache that admits and evicts by frequency may
+// drop a one-time code at once, lets an attacker choose what is dropped, and promises nothing about how long
+// an entry stays.
 type shelf struct {
 	capacity int
 	weight   int
@@ -27,7 +29,8 @@ type entry struct {
 	age     *list.Element // in byAge
 }
 
-// collected is how many expired entries one call removes at most: more than it adds, and never so many that others wait for it.
+// collected is how many expired entries one call removes at most: more than it adds, and never so many that
+// others wait for it.
 const collected = 8
 
 func newShelf(capacity int, victim func(*shelf) *entry) *shelf {

@@ -9,24 +9,24 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// DefaultMaxEntries is as much as a machine of 1 GiB can spare: that many rates take some 65 MiB, and that many values of 1 KiB some
-// 320 MiB.
+// DefaultMaxEntries is as much as a machine of 1 GiB can spare: that many rates take some 65 MiB, and that
+// many values of 1 KiB some 320 MiB.
 const DefaultMaxEntries = 1 << 18
 
 // Options of a Store. The zero value is useful.
 type Options struct {
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
-	// MaxEntries bounds the values and, apart from them, the rates, so that neither can displace the other. A value counts once more
-	// for every full KiB of it. 0: DefaultMaxEntries.
+	// MaxEntries bounds the values and, apart from them, the rates, so that neither can displace the other. A
+	// value counts once more for every full KiB of it. 0: DefaultMaxEntries.
 	MaxEntries int
 }
 
 // Store is identity.Volatile in the process. Use New to make one.
 //
-// When there is no room, what has expired goes first. Then the value that was written longest ago goes, so that any value outlives
-// MaxEntries later writes whatever its time to live; and the rate that is the least used up, so that a flood of new names displaces
-// itself and not the name under attack.
+// When there is no room, what has expired goes first. Then the value that was written longest ago goes, so
+// that any value outlives MaxEntries later writes whatever its time to live; and the rate that is the least
+// used up, so that a flood of new names displaces itself and not the name under attack.
 type Store struct {
 	now func() time.Time
 
@@ -109,8 +109,8 @@ func (s *Store) PutIfAbsent(ctx context.Context, key string, value []byte, ttl t
 	return true, nil
 }
 
-// Allow implements identity.Volatile by GCRA: each use moves the instant at which the key has recovered all its uses, which may lie no
-// further ahead than limit uses.
+// Allow implements identity.Volatile by GCRA: each use moves the instant at which the key has recovered all
+// its uses, which may lie no further ahead than limit uses.
 func (s *Store) Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error) {
 	if err := identity.CheckRate(ctx, key, limit, per); err != nil {
 		return 0, err

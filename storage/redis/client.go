@@ -15,10 +15,12 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// connect makes a client that gives up in time and repeats nothing. It keeps quiet: what goes wrong is told by the call that it happens to.
+// connect makes a client that gives up in time and repeats nothing. It keeps quiet: what goes wrong is told
+// by the call that it happens to.
 func connect(address *redis.UniversalOptions, timeout time.Duration) redis.UniversalClient {
 	logging.Disable()
-	address.DialTimeout, address.ReadTimeout, address.WriteTimeout, address.PoolTimeout = timeout, timeout, timeout, timeout
+	address.DialTimeout, address.ReadTimeout, address.WriteTimeout, address.PoolTimeout = timeout, timeout, timeout,
+		timeout
 	address.DialerRetries, address.MaxRetries = 1, -1
 	address.ContextTimeoutEnabled = true
 	address.DisableIdentity = true // older servers refuse it, and what comes after
@@ -32,7 +34,8 @@ func connect(address *redis.UniversalOptions, timeout time.Duration) redis.Unive
 	return redis.NewClusterClient(cluster)
 }
 
-// once is a command that go-redis sends no second time when its answer is lost, as it does on a Cluster unless told. It follows redirections.
+// once is a command that go-redis sends no second time when its answer is lost, as it does on a Cluster
+// unless told. It follows redirections.
 type once struct{ *redis.Cmd }
 
 // NoRetry implements redis.Cmder.
@@ -47,8 +50,9 @@ func (s *Store) send(ctx context.Context, words ...any) *redis.Cmd {
 	return command
 }
 
-// told makes of go-redis's error one that may be logged: without a key, a value or a password. A server's words may repeat those of the
-// command, so only the first, its code, is told. The end of the store's time is not told as that of the caller's context.
+// told makes of go-redis's error one that may be logged: without a key, a value or a password. A server's
+// words may repeat those of the command, so only the first, its code, is told. The end of the store's time is
+// not told as that of the caller's context.
 func told(ctx context.Context, err error) error {
 	var refusal redis.Error
 	var slow net.Error

@@ -18,13 +18,16 @@ import (
 	"github.com/lingpai/lingpai/storage/servers"
 )
 
-// TestConformanceOfACluster proves that every command keeps to one hash slot, whatever the key: a Cluster refuses all others, be it of one
-// node.
+// TestConformanceOfACluster proves that every command keeps to one hash slot, whatever the key: a Cluster
+// refuses all others, be it of one node.
 func TestConformanceOfACluster(t *testing.T) {
 	node := servers.RestartableRedis(t, "--cluster-enabled", "yes")
 	client := dial(t, node.URL())
 	require.NoError(t, client.ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
-	requireEventually(t, func() bool { return strings.Contains(client.ClusterInfo(t.Context()).Val(), "cluster_state:ok") })
+	requireEventually(t, func() bool {
+		return strings.Contains(client.ClusterInfo(t.Context()).Val(),
+			"cluster_state:ok")
+	})
 	url := node.URL() + "?addr=" + node.Address()
 	trial := 0
 	conformance.RunVolatile(t, func(t *testing.T) (identity.Volatile, func(time.Duration)) {
@@ -44,7 +47,8 @@ func TestConformanceOfACluster(t *testing.T) {
 }
 
 func TestTwoNodesOfACluster(t *testing.T) {
-	first, second := servers.RestartableRedis(t, "--cluster-enabled", "yes"), servers.RestartableRedis(t, "--cluster-enabled", "yes")
+	first, second := servers.RestartableRedis(t, "--cluster-enabled", "yes"), servers.RestartableRedis(t,
+		"--cluster-enabled", "yes")
 	clients := []*goredis.Client{dial(t, first.URL()), dial(t, second.URL())}
 	require.NoError(t, clients[0].ClusterAddSlotsRange(t.Context(), 0, 8191).Err())
 	require.NoError(t, clients[1].ClusterAddSlotsRange(t.Context(), 8192, 16383).Err())
@@ -52,7 +56,10 @@ func TestTwoNodesOfACluster(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, clients[0].ClusterMeet(t.Context(), host, port).Err())
 	for _, client := range clients {
-		requireEventually(t, func() bool { return strings.Contains(client.ClusterInfo(t.Context()).Val(), "cluster_state:ok") })
+		requireEventually(t, func() bool {
+			return strings.Contains(client.ClusterInfo(t.Context()).Val(),
+				"cluster_state:ok")
+		})
 	}
 	store := open(t, first.URL()+"?addr="+second.Address(), "")
 	for n := range 50 {

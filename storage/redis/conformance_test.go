@@ -50,7 +50,8 @@ func dial(t *testing.T, url string) *goredis.Client {
 	return client
 }
 
-// older moves a key back in time: what is left of its life, and the instant that a rate is. It fails on a key that lives forever.
+// older moves a key back in time: what is left of its life, and the instant that a rate is. It fails on a key
+// that lives forever.
 var older = goredis.NewScript(`
 local left = redis.call('PTTL', KEYS[1])
 if left == -1 then

@@ -32,7 +32,8 @@ func TestAPassword(t *testing.T) {
 	require.NoError(t, dial(t, server.URL()).ConfigSet(t.Context(), "requirepass", "the/password").Err())
 	require.NoError(t, open(t, "redis://:the%2Fpassword@"+server.Address(), "").Ping(t.Context()))
 	require.NoError(t, open(t, "redis://default:the%2Fpassword@"+server.Address(), "").Ping(t.Context()))
-	for user, code := range map[string]string{"": "NOAUTH", ":another%2Fpassword@": "WRONGPASS", "other:the%2Fpassword@": "WRONGPASS"} {
+	for user, code := range map[string]string{"": "NOAUTH", ":another%2Fpassword@": "WRONGPASS",
+		"other:the%2Fpassword@": "WRONGPASS"} {
 		err := open(t, "redis://"+user+server.Address(), "").Ping(t.Context())
 		require.ErrorContains(t, err, code)
 		require.NotContains(t, err.Error(), "password")

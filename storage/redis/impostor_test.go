@@ -16,7 +16,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// impersonate answers commands as a test wants a Redis to; an empty answer ends the connection. It returns host and port.
+// impersonate answers commands as a test wants a Redis to; an empty answer ends the connection. It returns
+// host and port.
 func impersonate(t *testing.T, answer func(words []string) string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -70,7 +71,8 @@ func readCommand(reader *bufio.Reader) ([]string, error) {
 	return words, nil
 }
 
-// TestALostAnswerIsNotAskedForAgain makes the server do the command and not say so. A second try would find the value taken, or there.
+// TestALostAnswerIsNotAskedForAgain makes the server do the command and not say so. A second try would find
+// the value taken, or there.
 func TestALostAnswerIsNotAskedForAgain(t *testing.T) {
 	var done atomic.Int32
 	var self string
@@ -103,7 +105,8 @@ func TestALostAnswerIsNotAskedForAgain(t *testing.T) {
 	}
 }
 
-// TestErrorsRepeatNothing lets a server say in its errors all that it was sent, as Redis does with a command that it does not know.
+// TestErrorsRepeatNothing lets a server say in its errors all that it was sent, as Redis does with a command
+// that it does not know.
 func TestErrorsRepeatNothing(t *testing.T) {
 	secrets := []string{"the key", "the value", "the-user", "the-password"}
 	for _, helloes := range []bool{false, true} {
@@ -111,9 +114,11 @@ func TestErrorsRepeatNothing(t *testing.T) {
 			if helloes && words[0] == "hello" {
 				return "%1\r\n$5\r\nproto\r\n:3"
 			}
-			return "-ERR unknown command, with args beginning with: " + strings.NewReplacer("\r", "", "\n", "").Replace(strings.Join(words, " "))
+			return "-ERR unknown command, with args beginning with: " + strings.NewReplacer("\r", "", "\n",
+				"").Replace(strings.Join(words, " "))
 		})
-		for _, parameters := range []string{"", "?addr=" + self, "?master_name=name&username=the-user&password=the-password"} {
+		for _, parameters := range []string{"", "?addr=" + self,
+			"?master_name=name&username=the-user&password=the-password"} {
 			store := open(t, "redis://the-user:the-password@"+self+parameters, "")
 			for name, call := range calls(t, store) {
 				err := call()

@@ -54,7 +54,8 @@ func TestRedisIsDownWhenAStoreIsOpened(t *testing.T) {
 }
 
 func TestNobodyAnswers(t *testing.T) {
-	silent, nowhere := listenSilently(t), "192.0.2.1:6379" // an address for documentation: packets to it are lost, or refused on the way
+	// an address for documentation: packets to it are lost, or refused on the way
+	silent, nowhere := listenSilently(t), "192.0.2.1:6379"
 	for name, address := range map[string]string{
 		"a server that hangs":     "redis://" + silent,
 		"TLS that hangs":          "rediss://" + silent,
@@ -71,7 +72,8 @@ func TestNobodyAnswers(t *testing.T) {
 			require.NoError(t, err)
 			requireFailsInTime(t, store)
 			require.NoError(t, store.Close())
-			require.Eventually(t, func() bool { return goleak.Find(before) == nil }, 10*time.Second, 10*time.Millisecond, "goroutines are left behind")
+			require.Eventually(t, func() bool { return goleak.Find(before) == nil }, 10*time.Second,
+				10*time.Millisecond, "goroutines are left behind")
 		})
 	}
 }
@@ -107,7 +109,8 @@ func TestAnOutageInTheMiddleOfABurst(t *testing.T) {
 	requireWorksSoon(t, store)
 	require.NoError(t, store.Close())
 	server.Kill() // is waited for in a goroutine
-	require.Eventually(t, func() bool { return goleak.Find(before) == nil }, 10*time.Second, 10*time.Millisecond, "goroutines are left behind")
+	require.Eventually(t, func() bool { return goleak.Find(before) == nil }, 10*time.Second, 10*time.Millisecond,
+		"goroutines are left behind")
 }
 
 func TestTheCallersContextEndsACall(t *testing.T) {
@@ -142,12 +145,16 @@ func silentNodes(t *testing.T, count int) string {
 func calls(t *testing.T, store *redis.Store) map[string]func() error {
 	ctx := t.Context()
 	return map[string]func() error{
-		"Ping":        func() error { return store.Ping(ctx) },
-		"Put":         func() error { return store.Put(ctx, "the key", []byte("the value"), time.Hour) },
-		"Get":         func() error { _, err := store.Get(ctx, "the key"); return err },
-		"Take":        func() error { _, err := store.Take(ctx, "the key"); return err },
-		"PutIfAbsent": func() error { _, err := store.PutIfAbsent(ctx, "the key", []byte("the value"), time.Hour); return err },
-		"Allow":       func() error { _, err := store.Allow(ctx, "the key", 1000, time.Hour); return err },
+		"Ping": func() error { return store.Ping(ctx) },
+		"Put":  func() error { return store.Put(ctx, "the key", []byte("the value"), time.Hour) },
+		"Get":  func() error { _, err := store.Get(ctx, "the key"); return err },
+		"Take": func() error { _, err := store.Take(ctx, "the key"); return err },
+		"PutIfAbsent": func() error {
+			_, err := store.PutIfAbsent(ctx, "the key", []byte("the value"),
+				time.Hour)
+			return err
+		},
+		"Allow": func() error { _, err := store.Allow(ctx, "the key", 1000, time.Hour); return err },
 	}
 }
 

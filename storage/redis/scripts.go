@@ -17,9 +17,10 @@ local value = redis.call('GET', KEYS[1])
 redis.call('DEL', KEYS[1], KEYS[2])
 return value`)
 
-// counting is GCRA: each use moves the instant at which the key has recovered all its uses, which may lie no further ahead than limit uses.
-// Instants are microseconds of the server's clock, which all share; a double holds them exactly. An instant that lies further ahead is of a
-// larger limit or of a clock that was set back, and keeps nobody waiting for more than one use.
+// counting is GCRA: each use moves the instant at which the key has recovered all its uses, which may lie no
+// further ahead than limit uses. Instants are microseconds of the server's clock, which all share; a double
+// holds them exactly. An instant that lies further ahead is of a larger limit or of a clock that was set
+// back, and keeps nobody waiting for more than one use.
 var counting = newScript(`
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]

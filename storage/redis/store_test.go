@@ -99,7 +99,8 @@ func TestACountIsForgottenWhenAllIsRegained(t *testing.T) {
 	require.InDelta(t, 3*time.Hour, left, float64(time.Minute))
 	_, err = store.Allow(t.Context(), "brief", 1, time.Nanosecond) // rounds up, and is over at once
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return client.Exists(t.Context(), prefix+"{.brief}r").Val() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return client.Exists(t.Context(), prefix+"{.brief}r").Val() == 0 },
+		10*time.Second, time.Millisecond)
 }
 
 func TestASmallerLimitIsNotWaitedForTwice(t *testing.T) {

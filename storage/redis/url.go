@@ -10,10 +10,13 @@ import (
 )
 
 // allowed is told with every refusal. What was refused is not: it may hold a password.
-const allowed = "it is redis://[user:password@]host:port[/db], or rediss:// for TLS, or unix:///path/to/socket[?db=N]; " +
+const allowed = "it is redis://[user:password@]host:port[/db], or rediss:// for TLS, or " +
+	"unix:///path/to/socket[?db=N]; " +
 	"for a Cluster without db, and with ?addr=host:port for each further node; " +
-	"for Sentinels with ?master_name=NAME, &addr=host:port for each further Sentinel, and &username=&password= of the servers behind them " +
-	"(the others are the Sentinels'); with &skip_verify=true for one server or Sentinels whose certificates are not to be checked. " +
+	"for Sentinels with ?master_name=NAME, &addr=host:port for each further Sentinel, and " +
+	"&username=&password= of the servers behind them " +
+	"(the others are the Sentinels'); with &skip_verify=true for one server or Sentinels whose " +
+	"certificates are not to be checked. " +
 	"In a user, a password or a parameter, write what is not a letter or a digit as %XX"
 
 // CheckURL reports what is wrong with the URL of a Redis, without repeating any of it.
@@ -65,7 +68,8 @@ func parseServer(text string) (*redis.UniversalOptions, error) {
 		return nil, err
 	}
 	return &redis.UniversalOptions{
-		Addrs: []string{server.Addr}, Username: server.Username, Password: server.Password, DB: server.DB, TLSConfig: server.TLSConfig,
+		Addrs: []string{server.Addr}, Username: server.Username, Password: server.Password, DB: server.DB,
+		TLSConfig: server.TLSConfig,
 	}, nil
 }
 
@@ -91,8 +95,9 @@ func parseSentinels(text string) (*redis.UniversalOptions, error) {
 		return nil, errors.New("no name of a master")
 	}
 	return &redis.UniversalOptions{
-		Addrs: behind.SentinelAddrs, MasterName: behind.MasterName, SentinelUsername: behind.SentinelUsername, SentinelPassword: behind.SentinelPassword,
-		Username: behind.Username, Password: behind.Password, DB: behind.DB, TLSConfig: behind.TLSConfig,
+		Addrs: behind.SentinelAddrs, MasterName: behind.MasterName, SentinelUsername: behind.SentinelUsername,
+		SentinelPassword: behind.SentinelPassword,
+		Username:         behind.Username, Password: behind.Password, DB: behind.DB, TLSConfig: behind.TLSConfig,
 	}, nil
 }
 

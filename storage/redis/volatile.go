@@ -18,7 +18,8 @@ const DefaultTimeout = 500 * time.Millisecond
 type Options struct {
 	// URL says where Redis is; see CheckURL.
 	URL string
-	// KeyPrefix begins the name of every key, so that others may use the same Redis. It has no braces: they choose the hash slot.
+	// KeyPrefix begins the name of every key, so that others may use the same Redis. It has no braces: they
+	// choose the hash slot.
 	KeyPrefix string
 	// Timeout bounds one call. 0: DefaultTimeout.
 	Timeout time.Duration
@@ -110,8 +111,9 @@ func (s *Store) Allow(ctx context.Context, key string, limit int, per time.Durat
 	return time.Duration(wait) * time.Microsecond, told(ctx, err)
 }
 
-// valueName and rateName are of the same hash slot, so that one script may touch both. The dot keeps what is between the braces from being
-// empty, also when the key is, or begins with a brace: Redis would choose the slot by the whole name then.
+// valueName and rateName are of the same hash slot, so that one script may touch both. The dot keeps what is
+// between the braces from being empty, also when the key is, or begins with a brace: Redis would choose the
+// slot by the whole name then.
 func (s *Store) valueName(key string) string { return s.prefix + "{." + key + "}v" }
 func (s *Store) rateName(key string) string  { return s.prefix + "{." + key + "}r" }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clockSchema has a clock_timestamp() that is found before PostgreSQL's own. A sequence holds how far it is ahead, in milliseconds, so that
-// all connections see a move at once, also within transactions.
+// clockSchema has a clock_timestamp() that is found before PostgreSQL's own. A sequence holds how far it is
+// ahead, in milliseconds, so that all connections see a move at once, also within transactions.
 const clockSchema = `CREATE SCHEMA moved;
 	CREATE SEQUENCE moved.ahead MINVALUE 0 START 0;
 	CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
@@ -42,7 +42,8 @@ func MovableClock(t testing.TB, database string) (string, *Clock) {
 	return own.String(), clock
 }
 
-// Move moves the clock on. A database that was brought back from a copy goes on from where the clock was, even if it is moved by nothing.
+// Move moves the clock on. A database that was brought back from a copy goes on from where the clock was,
+// even if it is moved by nothing.
 func (c *Clock) Move(by time.Duration) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -57,7 +58,8 @@ func (c *Clock) Move(by time.Duration) {
 	require.NoError(c.t, err)
 }
 
-// Leave disconnects from the database until the next move: as long as anybody is there it can neither be copied nor dropped.
+// Leave disconnects from the database until the next move: as long as anybody is there it can neither be
+// copied nor dropped.
 func (c *Clock) Leave() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

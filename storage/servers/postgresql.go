@@ -61,7 +61,8 @@ func databaseName(t testing.TB, database string) string {
 	return strings.TrimPrefix(u.Path, "/")
 }
 
-// postgresServer is the URL of a database from which others can be made; found, or started, once for all tests of the process.
+// postgresServer is the URL of a database from which others can be made; found, or started, once for all
+// tests of the process.
 var postgresServer = sync.OnceValue(func() string {
 	if named := os.Getenv(postgresVariable); named != "" {
 		return named
@@ -131,7 +132,8 @@ func startPostgreSQL() (*PostgreSQLServer, error) {
 		err = handOver(folder)
 	}
 	if err == nil {
-		create := unprivileged(exec.Command(initdb, "--pgdata", s.data(), "--username", "postgres", "--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"))
+		create := unprivileged(exec.Command(initdb, "--pgdata", s.data(), "--username", "postgres", "--auth",
+			"trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"))
 		create.Dir = folder
 		if out, failure := create.CombinedOutput(); failure != nil {
 			err = fmt.Errorf("%w: %s", failure, out)
@@ -156,7 +158,8 @@ func (s *PostgreSQLServer) URL() string {
 
 // Start starts the server, and waits until it answers.
 func (s *PostgreSQLServer) Start() error {
-	s.running = unprivileged(exec.Command(s.binary, "-D", s.data(), "-p", s.port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+	s.running = unprivileged(exec.Command(s.binary, "-D", s.data(), "-p", s.port, "-c",
+		"listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
 		"-c", "logging_collector=off"))
 	s.running.Dir = s.folder
 	if err := s.running.Start(); err != nil {

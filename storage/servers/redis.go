@@ -116,7 +116,8 @@ func startRedis(arguments ...string) (*RedisServer, error) {
 	}
 	s := &RedisServer{folder: folder}
 	if s.port, err = portOfNode(); err == nil {
-		s.arguments = append(arguments, "--port", s.port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no")
+		s.arguments = append(arguments, "--port", s.port, "--bind", "127.0.0.1", "--dir", folder, "--save", "",
+			"--appendonly", "no")
 		err = s.Start()
 	}
 	if err != nil {
@@ -126,7 +127,8 @@ func startRedis(arguments ...string) (*RedisServer, error) {
 	return s, nil
 }
 
-// portOfNode is a free port that a node of a Cluster takes too: its neighbours speak to it on the one that is 10000 higher.
+// portOfNode is a free port that a node of a Cluster takes too: its neighbours speak to it on the one that is
+// 10000 higher.
 func portOfNode() (string, error) {
 	for {
 		port, err := freePort()

@@ -52,7 +52,8 @@ func (t Tests) Run() int {
 // Run is TestMain for a package that has nothing else to do there.
 func Run(m *testing.M) { os.Exit(Tests{m}.Run()) }
 
-// installed finds a binary on the path, or where Debian keeps what is not meant for it. The newest wins. "": there is none.
+// installed finds a binary on the path, or where Debian keeps what is not meant for it. The newest wins. "":
+// there is none.
 func installed(name, elsewhere string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path

@@ -54,7 +54,8 @@ func findAccount(db *gorm.DB, key identity.AccountKey, lock string) (accountRow,
 	if storable(key.Platform, key.App, key.Subject) != nil {
 		return row, identity.ErrNotFound
 	}
-	err := one(db.Raw("SELECT * FROM accounts WHERE platform = ? AND app = ? AND subject = ?"+lock, key.Platform, key.App, key.Subject), &row)
+	err := one(db.Raw("SELECT * FROM accounts WHERE platform = ? AND app = ? AND subject = ?"+lock, key.Platform,
+		key.App, key.Subject), &row)
 	return row, err
 }
 
@@ -64,7 +65,8 @@ func (u *Users) FindAccountOf(ctx context.Context, userID, platform, app string)
 		return identity.Account{}, identity.ErrNotFound
 	}
 	var row accountRow
-	err := one(u.db.read.WithContext(ctx).Raw("SELECT * FROM accounts WHERE user_id = ? AND platform = ? AND app = ?", userID, platform, app), &row)
+	err := one(u.db.read.WithContext(ctx).Raw(
+		"SELECT * FROM accounts WHERE user_id = ? AND platform = ? AND app = ?", userID, platform, app), &row)
 	if err != nil {
 		return identity.Account{}, err
 	}
@@ -108,15 +110,17 @@ const knownUser = "SELECT " + userColumns + `, a.union_id, a.open_platform FROM 
 func (u *Users) knownUser(ctx context.Context, s identity.Sighting) (identity.User, error) {
 	var user userRow
 	var account accountRow
-	err := u.db.hot.knownUser.row(ctx, append(user.targets(), &account.UnionID, &account.OpenPlatform), s.Platform, s.App, s.Subject)
+	err := u.db.hot.knownUser.row(ctx, append(user.targets(), &account.UnionID, &account.OpenPlatform),
+		s.Platform, s.App, s.Subject)
 	if err == nil && !account.settled(s) {
 		err = identity.ErrNotFound
 	}
 	return user.user(), err
 }
 
-// see writes what a sighting tells that is new. It keeps the account's user for itself, so that a conflict is told of once, and nobody takes
-// the account or its union away meanwhile. ErrExists: somebody did, and it is to start over.
+// see writes what a sighting tells that is new. It keeps the account's user for itself, so that a conflict is
+// told of once, and nobody takes the account or its union away meanwhile. ErrExists: somebody did, and it is
+// to start over.
 func (u *Users) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
 	seen, err := findAccount(tx, s.AccountKey, "")
 	switch {
@@ -152,7 +156,8 @@ func (u *Users) firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (ide
 	}
 	if owner != "" {
 		var taken int64
-		if err := tx.Raw("SELECT count(*) FROM accounts WHERE user_id = ? AND platform = ? AND app = ?", owner, s.Platform, s.App).Scan(&taken).Error; err != nil {
+		if err := tx.Raw("SELECT count(*) FROM accounts WHERE user_id = ? AND platform = ? AND app = ?", owner,
+			s.Platform, s.App).Scan(&taken).Error; err != nil {
 			return identity.User{}, false, err
 		}
 		if taken == 0 {
@@ -181,7 +186,8 @@ func (u *Users) firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (ide
 
 func addAccount(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
 	row := accountRow{
-		Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: userID, UnionID: s.UnionID, OpenPlatform: s.OpenPlatform, CreatedAt: now.UnixMilli(),
+		Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: userID, UnionID: s.UnionID,
+		OpenPlatform: s.OpenPlatform, CreatedAt: now.UnixMilli(),
 	}
 	return tx.Create(&row).Error
 }

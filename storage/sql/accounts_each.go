@@ -9,7 +9,8 @@ import (
 // accountPage is how many accounts are read at once.
 const accountPage = 1000
 
-// EachAccount calls do for every account at a platform, in the order of their keys. What is added meanwhile may be missed.
+// EachAccount calls do for every account at a platform, in the order of their keys. What is added meanwhile
+// may be missed.
 func (u *Users) EachAccount(ctx context.Context, platform string, do func(identity.AccountKey) error) error {
 	after := accountRow{}
 	for {

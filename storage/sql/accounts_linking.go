@@ -51,7 +51,8 @@ func (u *Users) Link(ctx context.Context, userID string, s identity.Sighting) er
 	})
 }
 
-// linkTo leaves it to the keys of the tables to refuse what somebody else has got since, and a second account at one app.
+// linkTo leaves it to the keys of the tables to refuse what somebody else has got since, and a second account
+// at one app.
 func linkTo(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
 	owner, err := unionOwner(tx, s)
 	if err != nil {
@@ -68,11 +69,13 @@ func linkTo(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) erro
 			return err
 		}
 	}
-	return recordEvent(tx, now, identity.Event{Kind: identity.EventLinked, UserID: userID, Detail: s.Platform + " " + s.App})
+	return recordEvent(tx, now, identity.Event{Kind: identity.EventLinked, UserID: userID,
+		Detail: s.Platform + " " + s.App})
 }
 
 // Unlink implements identity.Users.
-func (u *Users) Unlink(ctx context.Context, userID string, key identity.AccountKey) (taken []identity.AccountKey, err error) {
+func (u *Users) Unlink(ctx context.Context, userID string, key identity.AccountKey) (taken []identity.AccountKey,
+	err error) {
 	if storable(userID) != nil {
 		return nil, identity.ErrNotFound
 	}
@@ -103,7 +106,8 @@ func (u *Users) Unlink(ctx context.Context, userID string, key identity.AccountK
 	return taken, nil
 }
 
-// takeAccounts deletes an account of a user's, and the rest of its union, and leaves no union behind that nothing names.
+// takeAccounts deletes an account of a user's, and the rest of its union, and leaves no union behind that
+// nothing names.
 func takeAccounts(tx *gorm.DB, userID string, key identity.AccountKey) ([]accountRow, error) {
 	account, err := findAccount(tx, key, "")
 	if err != nil {
@@ -149,7 +153,8 @@ func endLinked(tx *gorm.DB, now time.Time, userID string, taken []identity.Accou
 	}
 	for _, key := range taken {
 		const opened = "user_id = ? AND account_platform = ? AND account_app = ? AND account_subject = ?"
-		if _, err := endSessions(tx, now, identity.EndedByUnlink, opened, userID, key.Platform, key.App, key.Subject); err != nil {
+		if _, err := endSessions(tx, now, identity.EndedByUnlink, opened, userID, key.Platform, key.App,
+			key.Subject); err != nil {
 			return err
 		}
 		event := identity.Event{Kind: identity.EventUnlinked, UserID: userID, Detail: key.Platform + " " + key.App}

@@ -34,7 +34,8 @@ func (appRow) TableName() string { return "apps" }
 
 func (r appRow) app() identity.App {
 	return identity.App{
-		Platform: r.Platform, ID: r.ID, Kind: r.Kind, Name: r.Name, OpenPlatform: r.OpenPlatform, CreatedAt: instant(&r.CreatedAt),
+		Platform: r.Platform, ID: r.ID, Kind: r.Kind, Name: r.Name, OpenPlatform: r.OpenPlatform,
+		CreatedAt:   instant(&r.CreatedAt),
 		PhoneBudget: int(r.PhoneBudget),
 	}
 }
@@ -52,7 +53,8 @@ func (a *Apps) Add(ctx context.Context, app identity.App) error {
 	if err != nil {
 		return err
 	}
-	row := appRow{app.Platform, app.ID, app.Kind, app.Name, sealed, app.OpenPlatform, now.UnixMilli(), int64(app.PhoneBudget)}
+	row := appRow{app.Platform, app.ID, app.Kind, app.Name, sealed, app.OpenPlatform, now.UnixMilli(),
+		int64(app.PhoneBudget)}
 	return wrote(a.db.write.WithContext(ctx).Create(&row))
 }
 
@@ -62,7 +64,8 @@ func (a *Apps) Find(ctx context.Context, platform, id string) (identity.App, err
 	if storable(platform, id) != nil {
 		return identity.App{}, identity.ErrNotFound
 	}
-	if err := one(a.db.read.WithContext(ctx).Raw("SELECT * FROM apps WHERE platform = ? AND id = ?", platform, id), &row); err != nil {
+	if err := one(a.db.read.WithContext(ctx).Raw("SELECT * FROM apps WHERE platform = ? AND id = ?", platform, id),
+		&row); err != nil {
 		return identity.App{}, err
 	}
 	app := row.app()
@@ -71,7 +74,9 @@ func (a *Apps) Find(ctx context.Context, platform, id string) (identity.App, err
 	}
 	secret, err := a.db.ring.Open(sealAppSecret, platform+"/"+id, row.SealedSecret)
 	if err != nil {
-		return identity.App{}, fmt.Errorf("%w: cannot open the AppSecret of %s, perhaps since master_key (LINGPAI_MASTER_KEY) is not the one it was kept with: %w", identity.ErrUnusable, id, err)
+		return identity.App{}, fmt.Errorf(
+			"%w: cannot open the AppSecret of %s, perhaps since master_key (LINGPAI_MASTER_KEY) is not the "+
+				"one it was kept with: %w", identity.ErrUnusable, id, err)
 	}
 	app.Secret = identity.Secret(secret)
 	return app, nil
@@ -86,7 +91,8 @@ func (a *Apps) SetSecret(ctx context.Context, platform, id string, secret identi
 	if err != nil {
 		return err
 	}
-	return changed(a.db.write.WithContext(ctx).Exec("UPDATE apps SET sealed_secret = ? WHERE platform = ? AND id = ?", sealed, platform, id))
+	return changed(a.db.write.WithContext(ctx).Exec(
+		"UPDATE apps SET sealed_secret = ? WHERE platform = ? AND id = ?", sealed, platform, id))
 }
 
 // SetOpenPlatform implements identity.Apps.
@@ -97,7 +103,8 @@ func (a *Apps) SetOpenPlatform(ctx context.Context, platform, id, openPlatform s
 	if err := storable(openPlatform); err != nil {
 		return err
 	}
-	return changed(a.db.write.WithContext(ctx).Exec("UPDATE apps SET open_platform = ? WHERE platform = ? AND id = ?", openPlatform, platform, id))
+	return changed(a.db.write.WithContext(ctx).Exec(
+		"UPDATE apps SET open_platform = ? WHERE platform = ? AND id = ?", openPlatform, platform, id))
 }
 
 func (a *Apps) seal(platform, id string, secret identity.Secret) ([]byte, error) {
@@ -107,8 +114,8 @@ func (a *Apps) seal(platform, id string, secret identity.Secret) ([]byte, error)
 	return a.db.ring.Seal(sealAppSecret, platform+"/"+id, []byte(secret.Reveal()))
 }
 
-// Rewrap seals anew the AppSecrets that an older master key sealed, and returns how many. One that is replaced meanwhile is left as its new owner
-// sealed it.
+// Rewrap seals anew the AppSecrets that an older master key sealed, and returns how many. One that is
+// replaced meanwhile is left as its new owner sealed it.
 func (a *Apps) Rewrap(ctx context.Context) (count int, err error) {
 	rows, err := scanAll[appRow](a.db.read.WithContext(ctx), "SELECT * FROM apps ORDER BY platform, id")
 	if err != nil {
@@ -126,7 +133,8 @@ func (a *Apps) Rewrap(ctx context.Context) (count int, err error) {
 		if err != nil {
 			return count, err
 		}
-		result := a.db.write.WithContext(ctx).Exec("UPDATE apps SET sealed_secret = ? WHERE platform = ? AND id = ? AND sealed_secret = ?",
+		result := a.db.write.WithContext(ctx).Exec(
+			"UPDATE apps SET sealed_secret = ? WHERE platform = ? AND id = ? AND sealed_secret = ?",
 			sealed, row.Platform, row.ID, row.SealedSecret)
 		if err := wrote(result); err != nil {
 			return count, err

@@ -15,7 +15,8 @@ func (a *Apps) SetPhoneBudget(ctx context.Context, platform, id string, budget i
 	if storable(platform, id) != nil {
 		return identity.ErrNotFound
 	}
-	return changed(a.db.write.WithContext(ctx).Exec("UPDATE apps SET phone_budget = ? WHERE platform = ? AND id = ?", int64(budget), platform, id))
+	return changed(a.db.write.WithContext(ctx).Exec(
+		"UPDATE apps SET phone_budget = ? WHERE platform = ? AND id = ?", int64(budget), platform, id))
 }
 
 // spendPhone counts and judges in one statement: of parallel ones each sees what the one before it has counted.
@@ -54,7 +55,8 @@ func (a *Apps) RefundPhone(ctx context.Context, platform, id string) error {
 	if err != nil {
 		return err
 	}
-	return wrote(a.db.write.WithContext(ctx).Exec("UPDATE phone_uses SET used = used - 1 WHERE platform = ? AND app = ? AND month = ? AND used > 0",
+	return wrote(a.db.write.WithContext(ctx).Exec(
+		"UPDATE phone_uses SET used = used - 1 WHERE platform = ? AND app = ? AND month = ? AND used > 0",
 		platform, id, month))
 }
 

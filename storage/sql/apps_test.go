@@ -81,7 +81,8 @@ func TestAppSecretsDoNotOpenWithAnotherRing(t *testing.T) {
 func TestAppSecretsDoNotOpenInAnotherRow(t *testing.T) {
 	db, _ := openSealed(t, newRing(t))
 	require.NoError(t, db.Apps().Add(t.Context(), newApp("wx2")))
-	require.NoError(t, db.write.Exec("UPDATE apps SET sealed_secret = (SELECT sealed_secret FROM apps WHERE id = 'wx1') WHERE id = 'wx2'").Error)
+	require.NoError(t, db.write.Exec("UPDATE apps SET sealed_secret = (SELECT sealed_secret FROM apps "+
+		"WHERE id = 'wx1') WHERE id = 'wx2'").Error)
 	_, err := db.Apps().Find(t.Context(), identity.PlatformWechat, "wx2")
 	require.ErrorIs(t, err, keys.ErrSealBroken)
 }
@@ -131,16 +132,20 @@ func ringOf(t *testing.T, text string) *keys.Ring {
 func TestEachAccount(t *testing.T) {
 	db, _ := openSealed(t, newRing(t))
 	o := db.write.WithContext(t.Context())
-	require.NoError(t, o.Exec("INSERT INTO users (id, created_at) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 2500) SELECT 'u' || i, 0 FROM n").Error)
-	require.NoError(t, o.Exec("INSERT INTO accounts SELECT 'wechat', 'wx' || (substr(id, 2) % 2), id, id, '', '', 0 FROM users").Error)
+	require.NoError(t, o.Exec("INSERT INTO users (id, created_at) WITH RECURSIVE n(i) AS (SELECT 1 UNION "+
+		"ALL SELECT i+1 FROM n WHERE i < 2500) SELECT 'u' || i, 0 FROM n").Error)
+	require.NoError(t, o.Exec("INSERT INTO accounts SELECT 'wechat', 'wx' || (substr(id, 2) % 2), id, id, "+
+		"'', '', 0 FROM users").Error)
 	require.NoError(t, o.Exec("INSERT INTO accounts SELECT 'qq', 'q', id, id, '', '', 0 FROM users").Error)
 	seen := map[identity.AccountKey]bool{}
-	require.NoError(t, db.Users().EachAccount(t.Context(), identity.PlatformWechat, func(key identity.AccountKey) error {
-		require.Equal(t, identity.PlatformWechat, key.Platform)
-		seen[key] = true
-		return nil
-	}))
+	require.NoError(t, db.Users().EachAccount(t.Context(), identity.PlatformWechat,
+		func(key identity.AccountKey) error {
+			require.Equal(t, identity.PlatformWechat, key.Platform)
+			seen[key] = true
+			return nil
+		}))
 	require.Len(t, seen, 2500)
 	stop := errors.New("stop")
-	require.ErrorIs(t, db.Users().EachAccount(t.Context(), identity.PlatformWechat, func(identity.AccountKey) error { return stop }), stop)
+	require.ErrorIs(t, db.Users().EachAccount(t.Context(), identity.PlatformWechat,
+		func(identity.AccountKey) error { return stop }), stop)
 }

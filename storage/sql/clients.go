@@ -43,27 +43,35 @@ func (clientRow) TableName() string { return "clients" }
 func (r clientRow) client() identity.Client {
 	return identity.Client{
 		ID: r.ID, Name: r.Name, Confidential: r.Confidential, SecretHash: r.SecretHash, FirstParty: r.FirstParty,
-		Grants: r.Grants, Scopes: r.Scopes, DefaultScopes: r.DefaultScopes, Audience: r.Audience, Apps: r.Apps, Origins: r.Origins,
-		WechatClaims: r.WechatClaims, AccessTTL: time.Duration(r.AccessTTL) * time.Millisecond, IdleTTL: time.Duration(r.IdleTTL) * time.Millisecond,
-		AbsoluteTTL: time.Duration(r.AbsoluteTTL) * time.Millisecond, CreatedAt: instant(&r.CreatedAt), DisabledAt: instant(r.DisabledAt),
+		Grants: r.Grants, Scopes: r.Scopes, DefaultScopes: r.DefaultScopes, Audience: r.Audience, Apps: r.Apps,
+		Origins:      r.Origins,
+		WechatClaims: r.WechatClaims, AccessTTL: time.Duration(r.AccessTTL) * time.Millisecond,
+		IdleTTL:     time.Duration(r.IdleTTL) * time.Millisecond,
+		AbsoluteTTL: time.Duration(r.AbsoluteTTL) * time.Millisecond, CreatedAt: instant(&r.CreatedAt),
+		DisabledAt: instant(r.DisabledAt),
 	}
 }
 
 // Create implements identity.Clients.
 func (c *Clients) Create(ctx context.Context, client identity.Client) error {
-	if err := storable(slices.Concat([]string{client.ID, client.Name}, client.Grants, client.Scopes, client.DefaultScopes, client.Audience, client.Apps, client.Origins)...); err != nil {
+	if err := storable(slices.Concat([]string{client.ID, client.Name}, client.Grants, client.Scopes,
+		client.DefaultScopes, client.Audience, client.Apps, client.Origins)...); err != nil {
 		return err
 	}
 	row := clientRow{
-		ID: client.ID, Name: client.Name, Confidential: client.Confidential, SecretHash: client.SecretHash, FirstParty: client.FirstParty,
-		Grants: list(client.Grants), Scopes: list(client.Scopes), DefaultScopes: list(client.DefaultScopes), Audience: list(client.Audience),
-		Apps: list(client.Apps), Origins: list(client.Origins), WechatClaims: client.WechatClaims,
-		AccessTTL: client.AccessTTL.Milliseconds(), IdleTTL: client.IdleTTL.Milliseconds(), AbsoluteTTL: client.AbsoluteTTL.Milliseconds(),
+		ID: client.ID, Name: client.Name, Confidential: client.Confidential, SecretHash: client.SecretHash,
+		FirstParty: client.FirstParty,
+		Grants:     list(client.Grants), Scopes: list(client.Scopes), DefaultScopes: list(client.DefaultScopes),
+		Audience: list(client.Audience),
+		Apps:     list(client.Apps), Origins: list(client.Origins), WechatClaims: client.WechatClaims,
+		AccessTTL: client.AccessTTL.Milliseconds(), IdleTTL: client.IdleTTL.Milliseconds(),
+		AbsoluteTTL: client.AbsoluteTTL.Milliseconds(),
 	}
 	return c.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		row.CreatedAt = now.UnixMilli()
 		var taken int64
-		err := tx.Raw("SELECT (SELECT count(*) FROM users WHERE id = ?) + (SELECT count(*) FROM retired_subjects WHERE hash = ?)", client.ID, subjectHash(client.ID)).Scan(&taken).Error
+		err := tx.Raw("SELECT (SELECT count(*) FROM users WHERE id = ?) + (SELECT count(*) FROM "+
+			"retired_subjects WHERE hash = ?)", client.ID, subjectHash(client.ID)).Scan(&taken).Error
 		if err != nil {
 			return err
 		}
@@ -107,7 +115,8 @@ func (c *Clients) Disable(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return changed(c.db.write.WithContext(ctx).Exec("UPDATE clients SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?", now.UnixMilli(), id))
+	return changed(c.db.write.WithContext(ctx).Exec(
+		"UPDATE clients SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?", now.UnixMilli(), id))
 }
 
 // List implements identity.Clients.

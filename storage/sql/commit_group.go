@@ -11,8 +11,8 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// commitGroup lets hot statements that write to SQLite at the same time share one transaction, and so one flush to the disk: nobody is
-// answered before the flush, and under load it is a third of a statement's cost.
+// commitGroup lets hot statements that write to SQLite at the same time share one transaction, and so one
+// flush to the disk: nobody is answered before the flush, and under load it is a third of a statement's cost.
 type commitGroup struct {
 	pool    *sql.DB
 	turn    sync.Mutex // held by who runs a group
@@ -29,7 +29,8 @@ type groupedWrite struct {
 
 var errNotRun = errors.New("the statement was not run: another one of its group broke off")
 
-// run runs a write with those that are waiting with it. SQLite undoes a single statement that breaks a constraint, and leaves the others.
+// run runs a write with those that are waiting with it. SQLite undoes a single statement that breaks a
+// constraint, and leaves the others.
 func (g *commitGroup) run(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) error {
 	write := &groupedWrite{do: do, done: make(chan struct{})}
 	g.mutex.Lock()

@@ -72,7 +72,8 @@ func without(unwanted error, faults []error) (kept []error) {
 	return kept
 }
 
-// TestFullDiskFailsTheWholeGroup: SQLite undoes a transaction as it likes when the disk is full, so none of the group may be told that it is in.
+// TestFullDiskFailsTheWholeGroup: SQLite undoes a transaction as it likes when the disk is full, so none of
+// the group may be told that it is in.
 func TestFullDiskFailsTheWholeGroup(t *testing.T) {
 	db := openMigrated(t)
 	user, err := db.Users().Create(t.Context(), "alice", "hash")
@@ -102,7 +103,10 @@ func TestGroupWaitsForAnothersTransaction(t *testing.T) {
 	faults := make([]error, 4)
 	require.NoError(t, db.write.Transaction(func(tx *gorm.DB) error {
 		for n, session := range newSessions(user, len(faults)) {
-			opened.Go(func() { _, faults[n] = db.Sessions().Open(t.Context(), session, user.AuthEpoch, lifetimes(), 0) })
+			opened.Go(func() {
+				_, faults[n] = db.Sessions().Open(t.Context(), session, user.AuthEpoch, lifetimes(),
+					0)
+			})
 		}
 		return tx.Exec("UPDATE users SET disabled_at = 1 WHERE id = ?", user.ID).Error
 	}))

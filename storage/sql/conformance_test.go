@@ -13,7 +13,8 @@ import (
 	"github.com/lingpai/lingpai/storage/servers"
 )
 
-// TestConformanceOfSQLite reads clients and apps through what a server keeps of them, for an hour: whoever changes one sees that at once.
+// TestConformanceOfSQLite reads clients and apps through what a server keeps of them, for an hour: whoever
+// changes one sees that at once.
 func TestConformanceOfSQLite(t *testing.T) {
 	t.Parallel()
 	ring := newRing(t)
@@ -22,13 +23,14 @@ func TestConformanceOfSQLite(t *testing.T) {
 		now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		url := "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db") + "?synchronous=off"
 		stores := openStores(t, Options{URL: url, Ring: ring, Now: now})
-		stores.Clients, stores.Apps = memory.CacheClients(stores.Clients, time.Hour), memory.CacheApps(stores.Apps, time.Hour)
+		stores.Clients, stores.Apps = memory.CacheClients(stores.Clients, time.Hour),
+			memory.CacheApps(stores.Apps, time.Hour)
 		return stores, func(by time.Duration) { ahead.Add(int64(by)) }
 	})
 }
 
-// TestConformanceOfPostgreSQL has two servers on one database, and wants it to refuse nothing but what is taken, and what is done again:
-// no text that cannot be stored comes to it.
+// TestConformanceOfPostgreSQL has two servers on one database, and wants it to refuse nothing but what is
+// taken, and what is done again: no text that cannot be stored comes to it.
 func TestConformanceOfPostgreSQL(t *testing.T) {
 	t.Parallel()
 	ring := newRing(t)
@@ -76,7 +78,8 @@ func openStores(t *testing.T, options Options) conformance.Stores {
 
 func storesOf(db *DB) conformance.Stores {
 	return conformance.Stores{
-		Users: db.Users(), Profiles: db.Profiles(), Apps: db.Apps(), Clients: db.Clients(), Sessions: db.Sessions(), Events: db.Events(), Keys: db.Keys(),
+		Users: db.Users(), Profiles: db.Profiles(), Apps: db.Apps(), Clients: db.Clients(), Sessions: db.Sessions(),
+		Events: db.Events(), Keys: db.Keys(),
 		Joins: db.Joins(), Newcomers: db.Newcomers(),
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// TestWritersDoNotWaitForEachOtherInACircle writes the same rows inside and outside of transactions on a database that was just opened:
-// a cache of prepared statements would let a transaction wait for a statement whose preparation waits for the transaction's connection.
+// TestWritersDoNotWaitForEachOtherInACircle writes the same rows inside and outside of transactions on a
+// database that was just opened: a cache of prepared statements would let a transaction wait for a statement
+// whose preparation waits for the transaction's connection.
 func TestWritersDoNotWaitForEachOtherInACircle(t *testing.T) {
 	for range 10 {
 		db := openMigrated(t)
@@ -46,8 +47,8 @@ func TestOneCallersDeadlineFailsNobodyElse(t *testing.T) {
 	require.NoError(t, <-patient)
 }
 
-// TestContextsThatEndInTheMidst cancels at every moment of a call. Whatever is said to be done is done, a transaction is done wholly or
-// not at all, and every refusal is the context's.
+// TestContextsThatEndInTheMidst cancels at every moment of a call. Whatever is said to be done is done, a
+// transaction is done wholly or not at all, and every refusal is the context's.
 func TestContextsThatEndInTheMidst(t *testing.T) {
 	contextsEndInTheMidst(t, openMigrated(t), 2*time.Second, 100*time.Nanosecond)
 }

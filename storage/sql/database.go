@@ -41,12 +41,13 @@ func (db *DB) newHotStatements() hotStatements {
 	reading := func(text string) *statement { return newStatement(db, db.read, text) }
 	writing := func(text string) *statement { return newStatement(db, db.write, text) }
 	return hotStatements{
-		findSession:          reading("SELECT {clock}, " + sessionColumns + " FROM sessions WHERE id = ?"),
-		findSessionByOpening: reading("SELECT {clock}, " + sessionColumns + " FROM sessions WHERE opened_by IN (?, ?, ?)"),
-		openSession:          writing(openSession),
-		sessionsBeyond:       reading(sessionsBeyond),
-		rotateSession:        writing(rotateSession),
-		knownUser:            reading(knownUser),
+		findSession: reading("SELECT {clock}, " + sessionColumns + " FROM sessions WHERE id = ?"),
+		findSessionByOpening: reading("SELECT {clock}, " + sessionColumns +
+			" FROM sessions WHERE opened_by IN (?, ?, ?)"),
+		openSession:    writing(openSession),
+		sessionsBeyond: reading(sessionsBeyond),
+		rotateSession:  writing(rotateSession),
+		knownUser:      reading(knownUser),
 	}
 }
 
@@ -112,10 +113,12 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // settings of gorm: single statements are transactions by themselves, and values never reach a log.
 //
-// gorm's cache of prepared statements is off: whoever meets a statement that somebody else prepares waits for it, so a transaction on the
-// one write connection would wait forever for one who waits for that connection. See statement.go for what is compiled once.
+// gorm's cache of prepared statements is off: whoever meets a statement that somebody else prepares waits for
+// it, so a transaction on the one write connection would wait forever for one who waits for that connection.
+// See statement.go for what is compiled once.
 func settings() *gorm.Config {
-	return &gorm.Config{SkipDefaultTransaction: true, TranslateError: true, Logger: logger.Discard, DisableAutomaticPing: true}
+	return &gorm.Config{SkipDefaultTransaction: true, TranslateError: true, Logger: logger.Discard,
+		DisableAutomaticPing: true}
 }
 
 // Clock is the store's, by which sessions are judged.

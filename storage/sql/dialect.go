@@ -33,16 +33,17 @@ var postgresWords = dialect{
 	goose:      goose.DialectPostgres,
 	migrations: "migrations/postgresql",
 	tables:     "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
-	clock:      "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)", // unlike now(), not the transaction's begin
-	bytes:      "BYTEA",
-	forShare:   " FOR SHARE",
-	forUpdate:  " FOR NO KEY UPDATE", // rows that refer to it may still be written
-	bytewise:   ` COLLATE "C"`,
-	value:      func(n int) string { return "$" + strconv.Itoa(n) },
+	// unlike now(), not the transaction's begin
+	clock:     "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+	bytes:     "BYTEA",
+	forShare:  " FOR SHARE",
+	forUpdate: " FOR NO KEY UPDATE", // rows that refer to it may still be written
+	bytewise:  ` COLLATE "C"`,
+	value:     func(n int) string { return "$" + strconv.Itoa(n) },
 }
 
-// statement writes one that is given to the driver as it is: {clock}, which comes before all values, {bytes} and {share} are the dialect's,
-// and so is the way to write each ?.
+// statement writes one that is given to the driver as it is: {clock}, which comes before all values, {bytes}
+// and {share} are the dialect's, and so is the way to write each ?.
 func (d dialect) statement(text string) string {
 	text = strings.NewReplacer("{clock}", d.clock, "{bytes}", d.bytes, "{share}", d.forShare).Replace(text)
 	var b strings.Builder

@@ -48,7 +48,8 @@ func recordEvent(tx *gorm.DB, now time.Time, event identity.Event) error {
 	if err != nil {
 		return err
 	}
-	return wrote(tx.Create(&eventRow{id.String(), now.UnixMilli(), event.Kind, event.UserID, event.ClientID, event.SessionID, event.Detail}))
+	return wrote(tx.Create(&eventRow{id.String(), now.UnixMilli(), event.Kind, event.UserID, event.ClientID,
+		event.SessionID, event.Detail}))
 }
 
 // List implements identity.Events.
@@ -58,10 +59,12 @@ func (e *Events) List(ctx context.Context, of identity.EventsOf, limit int) ([]i
 	}
 	var rows []eventRow
 	asked := eventRow{Kind: of.Kind, UserID: of.UserID, ClientID: of.ClientID, SessionID: of.SessionID}
-	err := e.db.read.WithContext(ctx).Where(&asked).Order("id DESC").Limit(limit).Find(&rows).Error // conditions are the fields that are set
+	// conditions are the fields that are set
+	err := e.db.read.WithContext(ctx).Where(&asked).Order("id DESC").Limit(limit).Find(&rows).Error
 	events := make([]identity.Event, len(rows))
 	for n, r := range rows {
-		events[n] = identity.Event{At: instant(&r.At), Kind: r.Kind, UserID: r.UserID, ClientID: r.ClientID, SessionID: r.SessionID, Detail: r.Detail}
+		events[n] = identity.Event{At: instant(&r.At), Kind: r.Kind, UserID: r.UserID, ClientID: r.ClientID,
+			SessionID: r.SessionID, Detail: r.Detail}
 	}
 	return events, ended(ctx, err)
 }

@@ -51,7 +51,8 @@ func signIn(t testing.TB, db *DB, username string) identity.Session {
 }
 
 func newSession(user identity.User) identity.Session {
-	return identity.Session{ID: identity.NewSessionID(), UserID: user.ID, ClientID: "client", Scope: "openid", AuthTime: time.Now()}
+	return identity.Session{ID: identity.NewSessionID(), UserID: user.ID, ClientID: "client", Scope: "openid",
+		AuthTime: time.Now()}
 }
 
 func lifetimes() identity.Lifetimes {
@@ -61,7 +62,8 @@ func lifetimes() identity.Lifetimes {
 // rotated is a session as a refresh with a key writes it.
 func rotated(session identity.Session) identity.Session {
 	now := time.UnixMilli(time.Now().UnixMilli())
-	latest := identity.Rotation{Lowest: session.Generation, Highest: session.Generation, At: now, KeyHash: make([]byte, identity.KeyHashSize)}
+	latest := identity.Rotation{Lowest: session.Generation, Highest: session.Generation, At: now,
+		KeyHash: make([]byte, identity.KeyHashSize)}
 	kept := min(len(session.Rotations), identity.MaxRotations-1)
 	session.Rotations = append([]identity.Rotation{latest}, session.Rotations[:kept]...)
 	session.Generation++

@@ -37,15 +37,16 @@ func (n *Newcomers) Import(ctx context.Context, newcomers []identity.Newcomer) (
 	return arrivals, nil
 }
 
-// yield gives other processes a turn, in SQLite. Who waits there looks now and then whether nobody writes: of one batch right after another
-// some would not see the end.
+// yield gives other processes a turn, in SQLite. Who waits there looks now and then whether nobody writes: of
+// one batch right after another some would not see the end.
 func (n *Newcomers) yield(begun time.Time) {
 	if n.db.patience == 0 {
 		time.Sleep(time.Since(begun) / 2)
 	}
 }
 
-// alone starts over while others get what the newcomer brings. He is judged anew each time, and what they got is theirs, so that ends soon.
+// alone starts over while others get what the newcomer brings. He is judged anew each time, and what they got
+// is theirs, so that ends soon.
 func (n *Newcomers) alone(ctx context.Context, newcomer []identity.Newcomer) ([]identity.Arrival, error) {
 	for range maxSightingTries {
 		if arrivals, err := n.together(ctx, newcomer); !errors.Is(err, identity.ErrExists) {
@@ -55,8 +56,10 @@ func (n *Newcomers) alone(ctx context.Context, newcomer []identity.Newcomer) ([]
 	return nil, errors.New("what a newcomer brings is being changed over and over")
 }
 
-// together imports all in one transaction. ErrExists: somebody else got meanwhile what one of them brings, and nothing was written.
-func (n *Newcomers) together(ctx context.Context, newcomers []identity.Newcomer) (arrivals []identity.Arrival, err error) {
+// together imports all in one transaction. ErrExists: somebody else got meanwhile what one of them brings,
+// and nothing was written.
+func (n *Newcomers) together(ctx context.Context, newcomers []identity.Newcomer) (arrivals []identity.Arrival,
+	err error) {
 	arriving := newArrivals(newcomers)
 	err = n.db.atOneInstant(ctx, n.db.write, func(tx *gorm.DB, now time.Time) error {
 		known, err := lookUp(tx, arriving)
@@ -84,8 +87,8 @@ func (n *Newcomers) together(ctx context.Context, newcomers []identity.Newcomer)
 	return arrivals, nil
 }
 
-// atOneInstant runs work in one transaction of a pool, all of which sees what was committed before it began: else who comes meanwhile would be
-// seen by half, his account and not yet his name, and contradict himself.
+// atOneInstant runs work in one transaction of a pool, all of which sees what was committed before it began:
+// else who comes meanwhile would be seen by half, his account and not yet his name, and contradict himself.
 func (db *DB) atOneInstant(ctx context.Context, pool *gorm.DB, work func(tx *gorm.DB, now time.Time) error) error {
 	return db.isolated(ctx, pool, sql.LevelRepeatableRead, work)
 }

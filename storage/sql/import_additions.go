@@ -31,7 +31,8 @@ type unionRow struct {
 
 func (unionRow) TableName() string { return "unions" }
 
-// add takes in a newcomer who has an id by now, and the unions that are his. The accounts are as old as the user: he came with them.
+// add takes in a newcomer who has an id by now, and the unions that are his. The accounts are as old as the
+// user: he came with them.
 func (r *additions) add(a arriving, conflicts []string, unions []claim) {
 	createdAt := a.CreatedAt.UnixMilli()
 	if a.CreatedAt.IsZero() {
@@ -41,7 +42,8 @@ func (r *additions) add(a arriving, conflicts []string, unions []claim) {
 	r.addProfile(a)
 	for _, s := range a.Sightings {
 		r.accounts = append(r.accounts, accountRow{
-			Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: a.ID, UnionID: s.UnionID, OpenPlatform: s.OpenPlatform, CreatedAt: createdAt,
+			Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: a.ID, UnionID: s.UnionID,
+			OpenPlatform: s.OpenPlatform, CreatedAt: createdAt,
 		})
 	}
 	for _, u := range unions {
@@ -65,15 +67,16 @@ func (r *additions) addUser(a arriving, createdAt int64) {
 	r.users = append(r.users, row)
 }
 
-// addProfile takes a profile for the person's own choice, since the other program had it from him. The phone number was seen now, by whoever
-// says so.
+// addProfile takes a profile for the person's own choice, since the other program had it from him. The phone
+// number was seen now, by whoever says so.
 func (r *additions) addProfile(a arriving) {
 	if a.Profile == (identity.Profile{}) && a.Phone == "" {
 		return
 	}
 	p := a.Profile
 	row := profileRow{
-		UserID: a.ID, Name: p.Name, Nickname: p.Nickname, Picture: p.Picture, Gender: p.Gender, Locale: p.Locale, Email: p.Email,
+		UserID: a.ID, Name: p.Name, Nickname: p.Nickname, Picture: p.Picture, Gender: p.Gender, Locale: p.Locale,
+		Email:  p.Email,
 		Chosen: p != (identity.Profile{}), PhoneNumber: a.Phone, UpdatedAt: r.now.UnixMilli(),
 	}
 	if a.Phone != "" {

@@ -18,9 +18,9 @@ type holding struct {
 
 // Whose something is that may be a user's who was retired: the survivor's. Accounts and unions have moved to that one.
 //
-// Each value is looked up by itself, by its whole key. Of a list of values PostgreSQL might read a table from end to end, or all accounts of
-// an app: while a table grows from nothing to a million rows, it goes by plans that were made, and by statistics that were taken, when it was
-// small.
+// Each value is looked up by itself, by its whole key. Of a list of values PostgreSQL might read a table from
+// end to end, or all accounts of an app: while a table grows from nothing to a million rows, it goes by plans
+// that were made, and by statistics that were taken, when it was small.
 const (
 	whoseSubjects  = "SELECT coalesce(joined_into, id) FROM users WHERE id = value"
 	whoseUsernames = "SELECT coalesce(joined_into, id) FROM users WHERE username_key = value"
@@ -35,7 +35,8 @@ func whose(tx *gorm.DB, question string, place []any, values []string) ([]holdin
 		parameters = append(parameters, value)
 	}
 	listed := "(?)" + strings.Repeat(", (?)", len(values)-1)
-	return scanAll[holding](tx, "WITH wanted (value) AS (VALUES "+listed+") SELECT value, ("+question+") AS owner FROM wanted", append(parameters, place...)...)
+	return scanAll[holding](tx, "WITH wanted (value) AS (VALUES "+listed+") SELECT value, ("+question+
+		") AS owner FROM wanted", append(parameters, place...)...)
 }
 
 // lookUp reads what there is of all that newcomers claim.

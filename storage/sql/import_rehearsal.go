@@ -13,8 +13,9 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// rehearsal imports into its memory. It keeps hashes, since what is claimed may be long: two of a million newcomers are taken for each other less
-// than once in a million rehearsals, and nobody can tell beforehand which.
+// rehearsal imports into its memory. It keeps hashes, since what is claimed may be long: two of a million
+// newcomers are taken for each other less than once in a million rehearsals, and nobody can tell beforehand
+// which.
 type rehearsal struct {
 	db    *DB
 	seed  maphash.Seed

@@ -13,13 +13,16 @@ import (
 // twoNewcomers bring all that is looked up.
 func twoNewcomers() (newcomers []identity.Newcomer) {
 	for _, name := range []string{"ann", "bob"} {
-		s := identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name}, UnionID: name, OpenPlatform: "o"}
-		newcomers = append(newcomers, identity.Newcomer{ID: "legacy-" + name, Username: name, Sightings: []identity.Sighting{s}})
+		s := identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name},
+			UnionID: name, OpenPlatform: "o"}
+		newcomers = append(newcomers, identity.Newcomer{ID: "legacy-" + name, Username: name,
+			Sightings: []identity.Sighting{s}})
 	}
 	return newcomers
 }
 
-// TestImportLooksUpByWholeKeys asks for the plans of tables that have grown since anybody looked at them: those that an import has to go by.
+// TestImportLooksUpByWholeKeys asks for the plans of tables that have grown since anybody looked at them:
+// those that an import has to go by.
 func TestImportLooksUpByWholeKeys(t *testing.T) {
 	database := servers.PostgreSQL(t)
 	tapped, wire := tap(t, database)

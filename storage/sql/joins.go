@@ -64,8 +64,8 @@ type joinPlan struct {
 	row               joinRow
 }
 
-// planJoin finds what a join moves, and whether it may be. A lock keeps all of that as it is until the transaction is over: both users, so
-// that whoever gives them something waits, and what they have.
+// planJoin finds what a join moves, and whether it may be. A lock keeps all of that as it is until the
+// transaction is over: both users, so that whoever gives them something waits, and what they have.
 func planJoin(tx *gorm.DB, lock, retired, survivor string) (joinPlan, error) {
 	p := joinPlan{row: joinRow{Retired: retired, Survivor: survivor}}
 	var err error
@@ -159,13 +159,15 @@ func (p joinPlan) carryOut(tx *gorm.DB, now time.Time, row joinRow) error {
 		return err
 	}
 	return recordEvent(tx, now, identity.Event{
-		Kind: identity.EventUserJoined, UserID: row.Retired, Detail: "into " + row.Survivor + ": " + row.Moved.summary(),
+		Kind: identity.EventUserJoined, UserID: row.Retired, Detail: "into " + row.Survivor + ": " +
+			row.Moved.summary(),
 	})
 }
 
 // newEpochs keeps sessions from opening for who was known before a join or its undoing.
 func newEpochs(tx *gorm.DB, row joinRow) error {
-	return changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id IN (?, ?)", row.Retired, row.Survivor))
+	return changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id IN (?, ?)", row.Retired,
+		row.Survivor))
 }
 
 // redirect makes all who were joined into a user before, and into those, resolve to another one in a single look-up.

@@ -23,11 +23,13 @@ func belongingsOf(tx *gorm.DB, lock, userID string) (b belongings, err error) {
 	}
 	// After the accounts: a sign-in that holds one of them may be adding its union.
 	b.Unions, err = scanAll[identity.Union](tx,
-		"SELECT platform, open_platform, union_id FROM unions WHERE user_id = ? ORDER BY platform, open_platform, union_id"+lock, userID)
+		"SELECT platform, open_platform, union_id FROM unions WHERE user_id = ? ORDER BY platform, "+
+			"open_platform, union_id"+lock, userID)
 	return b, err
 }
 
-// keepOnly blanks out who is meant, of all that is not among what somebody has. That it moved, and at which app, may be told of longer.
+// keepOnly blanks out who is meant, of all that is not among what somebody has. That it moved, and at which
+// app, may be told of longer.
 func (m *moved) keepOnly(has belongings) (blanked bool) {
 	for _, accounts := range [][]identity.AccountKey{m.Accounts, m.Own.Accounts} {
 		for n, a := range accounts {
@@ -46,9 +48,11 @@ func (m *moved) keepOnly(has belongings) (blanked bool) {
 	return blanked
 }
 
-// forget keeps joins from remembering what a user has no more. Whatever moved by a join that holds is with the last survivor.
+// forget keeps joins from remembering what a user has no more. Whatever moved by a join that holds is with
+// the last survivor.
 func forget(tx *gorm.DB, survivor string) error {
-	rows, err := scanAll[joinRow](tx, withRetired("SELECT * FROM joins WHERE undone_at IS NULL AND survivor IN (SELECT id FROM family)"), survivor)
+	rows, err := scanAll[joinRow](tx, withRetired(
+		"SELECT * FROM joins WHERE undone_at IS NULL AND survivor IN (SELECT id FROM family)"), survivor)
 	if err != nil || len(rows) == 0 {
 		return err
 	}

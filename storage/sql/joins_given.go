@@ -10,8 +10,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// giveBack returns to the retired user what the survivor still has, and what came to it since by what the retired one had. It says what that
-// was, and what only an operator can judge.
+// giveBack returns to the retired user what the survivor still has, and what came to it since by what the
+// retired one had. It says what that was, and what only an operator can judge.
 func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.Moved, doubts []string, err error) {
 	if given, err = hand(tx, survivor.ID, retired.ID, m.Moved); err != nil {
 		return given, nil, err
@@ -25,7 +25,9 @@ func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.M
 	}
 	given.Accounts, given.Unions = append(given.Accounts, since.Accounts...), append(given.Unions, since.Unions...)
 	for _, a := range stays {
-		doubts = append(doubts, fmt.Sprintf("%s keeps the account %s %s %s, which came since the join: look whose it is", survivor.ID, a.Platform, a.App, a.Subject))
+		doubts = append(doubts, fmt.Sprintf(
+			"%s keeps the account %s %s %s, which came since the join: look whose it is", survivor.ID, a.Platform,
+			a.App, a.Subject))
 	}
 	if survivor.DeletesAt != nil {
 		doubts = append(doubts, survivor.ID+" asked to be deleted since the join: look which of the two did")
@@ -37,11 +39,14 @@ func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.M
 	return given, doubts, err
 }
 
-// cameSince tells apart what the survivor has and did not have before the join: what came by the retired user goes with it, and of the other
-// accounts nobody knows. It looks when the retired user has got back what moved.
+// cameSince tells apart what the survivor has and did not have before the join: what came by the retired user
+// goes with it, and of the other accounts nobody knows. It looks when the retired user has got back what
+// moved.
 //
-// A union is the retired user's if an account of it is in it, and none that was the survivor's own; an account is, if its union is.
-func cameSince(tx *gorm.DB, before belongings, given identity.Moved, retired, survivor string) (goes identity.Moved, stays []accountRow, err error) {
+// A union is the retired user's if an account of it is in it, and none that was the survivor's own; an
+// account is, if its union is.
+func cameSince(tx *gorm.DB, before belongings, given identity.Moved, retired, survivor string) (goes identity.Moved,
+	stays []accountRow, err error) {
 	back, err := accountsOf(tx, "user_id = ?", retired)
 	if err != nil {
 		return goes, nil, err
@@ -66,7 +71,8 @@ func cameSince(tx *gorm.DB, before belongings, given identity.Moved, retired, su
 		atOneApp := func(b accountRow) bool { return a.Platform == b.Platform && a.App == b.App }
 		switch {
 		case isOwn(a):
-		case (slices.Contains(given.Unions, a.union()) || slices.Contains(goes.Unions, a.union())) && !slices.ContainsFunc(back, atOneApp):
+		case (slices.Contains(given.Unions, a.union()) || slices.Contains(goes.Unions, a.union())) &&
+			!slices.ContainsFunc(back, atOneApp):
 			goes.Accounts = append(goes.Accounts, a.account().AccountKey)
 		default:
 			stays = append(stays, a)
@@ -75,18 +81,22 @@ func cameSince(tx *gorm.DB, before belongings, given identity.Moved, retired, su
 	return goes, stays, nil
 }
 
-// giveNameBack returns a name that moved, unless it was changed since, or the retired user was given another one. A password that was set
-// meanwhile may be the wrong person's: with the name it goes nowhere, and of the survivor's own nobody knows.
+// giveNameBack returns a name that moved, unless it was changed since, or the retired user was given another
+// one. A password that was set meanwhile may be the wrong person's: with the name it goes nowhere, and of the
+// survivor's own nobody knows.
 func giveNameBack(tx *gorm.DB, m moved, retired, survivor userRow) (given bool, doubt string, err error) {
-	if !m.Username || survivor.UsernameKey == nil || *survivor.UsernameKey != m.UsernameKey || retired.UsernameKey != nil {
+	if !m.Username || survivor.UsernameKey == nil || *survivor.UsernameKey != m.UsernameKey ||
+		retired.UsernameKey != nil {
 		if survivor.PasswordHash != "" && !bytes.Equal(digest(survivor.PasswordHash), m.Own.Password) {
-			doubt = "the password of " + survivor.ID + " was set or hashed anew since the join: if the other person may have set it, replace it"
+			doubt = "the password of " + survivor.ID +
+				" was set or hashed anew since the join: if the other person may have set it, replace it"
 		}
 		return false, doubt, nil
 	}
 	if !bytes.Equal(digest(survivor.PasswordHash), m.Password) {
 		survivor.PasswordHash = ""
-		doubt = "the user name of " + retired.ID + " is back without a password, for that was set or hashed anew since the join: set one"
+		doubt = "the user name of " + retired.ID +
+			" is back without a password, for that was set or hashed anew since the join: set one"
 	}
 	return true, doubt, handName(tx, survivor, retired.ID)
 }

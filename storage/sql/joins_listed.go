@@ -20,7 +20,8 @@ type joinRow struct {
 func (joinRow) TableName() string { return "joins" }
 
 func (r joinRow) join() identity.Join {
-	join := identity.Join{ID: r.ID, Retired: r.Retired, Survivor: r.Survivor, Moved: r.Moved.Moved, UndoneAt: instant(r.UndoneAt)}
+	join := identity.Join{ID: r.ID, Retired: r.Retired, Survivor: r.Survivor, Moved: r.Moved.Moved,
+		UndoneAt: instant(r.UndoneAt)}
 	if r.At != 0 { // else it is a preview
 		join.At = instant(&r.At)
 	}

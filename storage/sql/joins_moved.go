@@ -68,7 +68,8 @@ func (m moved) summary() string {
 // hand gives one user what another one has of what is named, and returns what that was.
 func hand(tx *gorm.DB, from, to string, m identity.Moved) (given identity.Moved, err error) {
 	for _, a := range m.Accounts {
-		result := tx.Exec("UPDATE accounts SET user_id = ? WHERE platform = ? AND app = ? AND subject = ? AND user_id = ?",
+		result := tx.Exec("UPDATE accounts SET user_id = ? WHERE platform = ? AND app = ? AND subject = ? "+
+			"AND user_id = ?",
 			to, a.Platform, a.App, a.Subject, from)
 		if err := wrote(result); errors.Is(err, identity.ErrExists) {
 			return given, bothAt(a.App) // since a moment ago
@@ -80,7 +81,8 @@ func hand(tx *gorm.DB, from, to string, m identity.Moved) (given identity.Moved,
 		}
 	}
 	for _, u := range m.Unions {
-		result := tx.Exec("UPDATE unions SET user_id = ? WHERE platform = ? AND open_platform = ? AND union_id = ? AND user_id = ?",
+		result := tx.Exec("UPDATE unions SET user_id = ? WHERE platform = ? AND open_platform = ? AND "+
+			"union_id = ? AND user_id = ?",
 			to, u.Platform, u.OpenPlatform, u.UnionID, from)
 		if err := wrote(result); err != nil {
 			return given, err
@@ -99,15 +101,16 @@ func bothAt(app string) error {
 
 // handName gives a user another one's name and password, which he loses first: a name is nobody's twice.
 func handName(tx *gorm.DB, from userRow, to string) error {
-	if err := changed(tx.Exec("UPDATE users SET username = NULL, username_key = NULL, password_hash = '' WHERE id = ?", from.ID)); err != nil {
+	if err := changed(tx.Exec("UPDATE users SET username = NULL, username_key = NULL, password_hash = '' "+
+		"WHERE id = ?", from.ID)); err != nil {
 		return err
 	}
 	return changed(tx.Exec("UPDATE users SET username = ?, username_key = ?, password_hash = ? WHERE id = ?",
 		from.Username, from.UsernameKey, from.PasswordHash, to))
 }
 
-// heldOwner returns the user of a sighting's union, or "", and holds him until the transaction is over: a join that came between would take the
-// union along, and not the account that is about to be added.
+// heldOwner returns the user of a sighting's union, or "", and holds him until the transaction is over: a
+// join that came between would take the union along, and not the account that is about to be added.
 func (db *DB) heldOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
 	owner, err := unionOwner(tx, s)
 	if err != nil || owner == "" {

@@ -13,7 +13,8 @@ import (
 
 // account is somebody at an app, in a union if that has a name.
 func account(app, subject, union string) identity.Sighting {
-	s := identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat, App: app, Subject: subject}}
+	s := identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
+		App: app, Subject: subject}}
 	if union != "" {
 		s.OpenPlatform, s.UnionID = "op", union
 	}
@@ -23,7 +24,8 @@ func account(app, subject, union string) identity.Sighting {
 // newTwins makes two users whose accounts are in one union.
 func newTwins(t *testing.T, db *DB, union string) (retired, survivor identity.User) {
 	t.Helper()
-	for _, s := range []identity.Sighting{account("wx1", union, ""), account("wx2", union, union), account("wx1", union, union)} {
+	for _, s := range []identity.Sighting{account("wx1", union, ""), account("wx2", union, union),
+		account("wx1", union, union)} {
 		user, _, err := db.Users().FindOrCreateByAccount(t.Context(), s)
 		require.NoError(t, err)
 		if s.App == "wx1" {
@@ -87,7 +89,8 @@ func TestTwinsAreFoundInBatches(t *testing.T) {
 	o.do("SET enable_bitmapscan = off") // it is by key too, but would make this depend on numbers of rows
 	for _, statement := range executed {
 		steps := o.plan(statement)
-		require.Contains(t, steps, "Index Scan using accounts_of_union on accounts a; Index Cond: (ROW(platform, ", statement)
+		require.Contains(t, steps, "Index Scan using accounts_of_union on accounts a; Index Cond: (ROW(platform, ",
+			statement)
 		require.NotContains(t, steps, "Seq Scan on accounts", statement)
 	}
 }
@@ -108,7 +111,8 @@ func TestAJoinThatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
 		o.undo(maxTries-1, "40001", table)
 		join, err := db.Joins().Join(t.Context(), retired.ID, survivor.ID)
 		require.NoError(t, err, table)
-		require.Equal(t, identity.Moved{Accounts: []identity.AccountKey{account("wx1", "union", "").AccountKey}}, join.Moved)
+		require.Equal(t, identity.Moved{Accounts: []identity.AccountKey{account("wx1", "union", "").AccountKey}},
+			join.Moved)
 		o.undo(maxTries-1, "40001", table)
 		undone, err := db.Joins().Undo(t.Context(), join.ID)
 		require.NoError(t, err, table)
@@ -131,11 +135,14 @@ func TestAJoinTakesAUnionThatIsBeingAdded(t *testing.T) {
 		joined <- join
 	}()
 	require.Eventually(t, func() bool {
-		return watch.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 1
+		return watch.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
+			"wait_event_type = 'Lock'") == 1
 	}, patience, 5*time.Millisecond)
-	busy.do("INSERT INTO unions (platform, open_platform, union_id, user_id, created_at) VALUES ('wechat', 'another op', 'added', $1, 0)", retired.ID)
+	busy.do("INSERT INTO unions (platform, open_platform, union_id, user_id, created_at) VALUES ('wechat', "+
+		"'another op', 'added', $1, 0)", retired.ID)
 	busy.do("COMMIT")
-	require.Equal(t, []identity.Union{{Platform: "wechat", OpenPlatform: "another op", UnionID: "added"}}, (<-joined).Moved.Unions)
+	require.Equal(t, []identity.Union{{Platform: "wechat", OpenPlatform: "another op", UnionID: "added"}},
+		(<-joined).Moved.Unions)
 	require.Zero(t, watch.number("SELECT count(*) FROM unions WHERE user_id = $1", retired.ID))
 }
 

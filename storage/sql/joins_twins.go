@@ -8,11 +8,12 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// twinsBatch is how many accounts are looked at in one statement: few enough to be answered long before our patience ends.
+// twinsBatch is how many accounts are looked at in one statement: few enough to be answered long before our
+// patience ends.
 const twinsBatch = 5000
 
-// Twins implements identity.Joins. It walks the accounts that are in a union. Users who asked to be deleted are not shown, since they cannot
-// be joined.
+// Twins implements identity.Joins. It walks the accounts that are in a union. Users who asked to be deleted
+// are not shown, since they cannot be joined.
 func (j *Joins) Twins(ctx context.Context, after identity.Twins, limit int) (found []identity.Twins, err error) {
 	if err := storable(after.Platform, after.OpenPlatform, after.UnionID, after.Other); err != nil {
 		return nil, err
@@ -23,7 +24,8 @@ func (j *Joins) Twins(ctx context.Context, after identity.Twins, limit int) (fou
 		if err != nil {
 			return nil, err
 		}
-		page, err := scanAll[identity.Twins](j.db.read.WithContext(ctx), j.inBytes(twins), append(place, limit-len(found))...)
+		page, err := scanAll[identity.Twins](j.db.read.WithContext(ctx), j.inBytes(twins),
+			append(place, limit-len(found))...)
 		if err != nil {
 			return nil, err
 		}
@@ -49,8 +51,9 @@ const inUnion = `SELECT a.platform, a.open_platform{bytewise} AS open_platform, 
 var (
 	lastInUnion = fmt.Sprintf(inUnion+"LIMIT 1 OFFSET %d", twinsBatch-1)
 
-	// twins finds accounts whose user is not the owner of their union. A union that nobody owns, since an account's union id changed or its owner
-	// unlinked it, is the oldest user's of those who have an account in it.
+	// twins finds accounts whose user is not the owner of their union. A union that nobody owns, since an
+	// account's union id changed or its owner unlinked it, is the oldest user's of those who have an account
+	// in it.
 	twins = fmt.Sprintf(`SELECT DISTINCT a.platform, a.open_platform, a.union_id, owner.id AS owner, a.other
 	FROM (`+inUnion+`LIMIT %d) a
 		LEFT JOIN unions n ON n.platform = a.platform AND n.open_platform = a.open_platform AND n.union_id = a.union_id

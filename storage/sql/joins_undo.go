@@ -41,8 +41,8 @@ func (j *Joins) Undo(ctx context.Context, id string) (identity.Join, error) {
 	return undone, nil
 }
 
-// held finds a join that holds, and keeps its users as they are. They come first, as for all who change what a user has: of two who undo one
-// join the second waits for them, and finds it undone.
+// held finds a join that holds, and keeps its users as they are. They come first, as for all who change what
+// a user has: of two who undo one join the second waits for them, and finds it undone.
 func (j *Joins) held(tx *gorm.DB, id string) (row joinRow, retired, survivor userRow, err error) {
 	const holds = "SELECT * FROM joins WHERE id = ? AND undone_at IS NULL"
 	var found joinRow
@@ -55,10 +55,12 @@ func (j *Joins) held(tx *gorm.DB, id string) (row joinRow, retired, survivor use
 	return row, retired, survivor, one(tx.Raw(holds, id), &row)
 }
 
-// nothingLater says which join must be undone before. Whoever was joined into the survivor's own survivor has left with what this one moved.
+// nothingLater says which join must be undone before. Whoever was joined into the survivor's own survivor has
+// left with what this one moved.
 func nothingLater(tx *gorm.DB, row joinRow) error {
 	var later string
-	err := one(tx.Raw("SELECT id FROM joins WHERE undone_at IS NULL AND (retired = ? OR survivor = ? AND id > ?) ORDER BY id DESC LIMIT 1",
+	err := one(tx.Raw("SELECT id FROM joins WHERE undone_at IS NULL AND (retired = ? OR survivor = ? AND "+
+		"id > ?) ORDER BY id DESC LIMIT 1",
 		row.Survivor, row.Survivor, row.ID), &later)
 	if errors.Is(err, identity.ErrNotFound) {
 		return nil
@@ -83,10 +85,12 @@ func part(tx *gorm.DB, now time.Time, row joinRow, given identity.Moved) error {
 	if _, err := endSessions(tx, now, identity.EndedByJoin, "user_id = ?", row.Survivor); err != nil {
 		return err
 	}
-	if err := changed(tx.Exec("UPDATE joins SET undone_at = ?, moved = ? WHERE id = ?", row.UndoneAt, row.Moved.parted(), row.ID)); err != nil {
+	if err := changed(tx.Exec("UPDATE joins SET undone_at = ?, moved = ? WHERE id = ?", row.UndoneAt,
+		row.Moved.parted(), row.ID)); err != nil {
 		return err
 	}
 	return recordEvent(tx, now, identity.Event{
-		Kind: identity.EventJoinUndone, UserID: row.Retired, Detail: "from " + row.Survivor + ": " + moved{Moved: given}.summary(),
+		Kind: identity.EventJoinUndone, UserID: row.Retired, Detail: "from " + row.Survivor + ": " +
+			moved{Moved: given}.summary(),
 	})
 }

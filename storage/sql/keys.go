@@ -36,15 +36,19 @@ func (keyRow) TableName() string { return "keys" }
 
 func newKeyRow(r keys.Record) keyRow {
 	return keyRow{
-		Purpose: string(r.Purpose), Sequence: r.Sequence, ID: r.ID, Sealed: append([]byte{}, r.Sealed...), CreatedAt: r.CreatedAt.UnixMilli(),
-		AnnouncedAt: millis(r.AnnouncedAt), SigningAt: millis(r.SigningAt), RetiredAt: millis(r.RetiredAt), GoneAt: millis(r.GoneAt),
+		Purpose: string(r.Purpose), Sequence: r.Sequence, ID: r.ID, Sealed: append([]byte{}, r.Sealed...),
+		CreatedAt:   r.CreatedAt.UnixMilli(),
+		AnnouncedAt: millis(r.AnnouncedAt), SigningAt: millis(r.SigningAt), RetiredAt: millis(r.RetiredAt),
+		GoneAt: millis(r.GoneAt),
 	}
 }
 
 func (r keyRow) record() keys.Record {
 	return keys.Record{
-		Purpose: keys.Purpose(r.Purpose), Sequence: r.Sequence, ID: r.ID, Sealed: r.Sealed, CreatedAt: instant(&r.CreatedAt),
-		AnnouncedAt: instant(r.AnnouncedAt), SigningAt: instant(r.SigningAt), RetiredAt: instant(r.RetiredAt), GoneAt: instant(r.GoneAt),
+		Purpose: keys.Purpose(r.Purpose), Sequence: r.Sequence, ID: r.ID, Sealed: r.Sealed,
+		CreatedAt:   instant(&r.CreatedAt),
+		AnnouncedAt: instant(r.AnnouncedAt), SigningAt: instant(r.SigningAt), RetiredAt: instant(r.RetiredAt),
+		GoneAt: instant(r.GoneAt),
 	}
 }
 
@@ -57,9 +61,10 @@ func readKeys(db *gorm.DB) ([]keys.Record, error) {
 	return listed(db, keyRow.record, "SELECT * FROM keys ORDER BY purpose, sequence")
 }
 
-// Update implements keys.Store. Who locks the keys goes on alone. Two who find none have nothing to lock: both add the first, and who comes second
-// starts over.
-func (k *Keys) Update(ctx context.Context, plan func(now time.Time, records []keys.Record) ([]keys.Record, error)) error {
+// Update implements keys.Store. Who locks the keys goes on alone. Two who find none have nothing to lock:
+// both add the first, and who comes second starts over.
+func (k *Keys) Update(ctx context.Context, plan func(now time.Time, records []keys.Record) ([]keys.Record,
+	error)) error {
 	for try := 1; ; try++ {
 		err := k.db.transaction(ctx, func(tx *gorm.DB, _ time.Time) error { return k.update(tx, plan) })
 		if !errors.Is(err, identity.ErrExists) || try == maxTries {
@@ -90,7 +95,10 @@ func (k *Keys) update(tx *gorm.DB, plan func(now time.Time, records []keys.Recor
 		if err := storable(string(r.Purpose), r.ID); err != nil {
 			return err
 		}
-		known := slices.ContainsFunc(records, func(old keys.Record) bool { return old.Purpose == r.Purpose && old.Sequence == r.Sequence })
+		known := slices.ContainsFunc(records, func(old keys.Record) bool {
+			return old.Purpose == r.Purpose &&
+				old.Sequence == r.Sequence
+		})
 		if err := writeKey(tx, newKeyRow(r), known); err != nil {
 			return err
 		}
@@ -104,5 +112,6 @@ func writeKey(tx *gorm.DB, row keyRow, known bool) error {
 	}
 	return changed(tx.Exec(`UPDATE keys SET id = ?, sealed = ?, created_at = ?, announced_at = ?, signing_at = ?, retired_at = ?, gone_at = ?
 		WHERE purpose = ? AND sequence = ?`,
-		row.ID, row.Sealed, row.CreatedAt, row.AnnouncedAt, row.SigningAt, row.RetiredAt, row.GoneAt, row.Purpose, row.Sequence))
+		row.ID, row.Sealed, row.CreatedAt, row.AnnouncedAt, row.SigningAt, row.RetiredAt, row.GoneAt, row.Purpose,
+		row.Sequence))
 }

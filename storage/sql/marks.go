@@ -21,7 +21,8 @@ func (m *Marks) Mark(ctx context.Context, name, value string) error {
 }
 
 func mark(db *gorm.DB, name, value string) error {
-	return wrote(db.Exec("INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value))
+	return wrote(db.Exec("INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "+
+		"value = excluded.value", name, value))
 }
 
 // Marked returns the value of a name, or "".

@@ -16,7 +16,8 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// versionTable says which steps were taken. It has a name of our own: another program's database that goose migrates too is not ours.
+// versionTable says which steps were taken. It has a name of our own: another program's database that goose
+// migrates too is not ours.
 const versionTable = "lingpai_migrations"
 
 // ErrSchema says that the database has another shape than this version needs.
@@ -53,9 +54,10 @@ func (db *DB) tables(ctx context.Context) ([]string, error) {
 	return scanAll[string](db.read.WithContext(ctx), db.words.tables)
 }
 
-// MigrateUp applies what is missing and returns its names. Each step is a transaction together with the note that it was taken. When several
-// servers do this at once, the one that comes late waits for the other's tables and fails, since they are there already; it looks again for
-// as long as the database moves on. So no lock needs to be held beside the transactions.
+// MigrateUp applies what is missing and returns its names. Each step is a transaction together with the note
+// that it was taken. When several servers do this at once, the one that comes late waits for the other's
+// tables and fails, since they are there already; it looks again for as long as the database moves on. So no
+// lock needs to be held beside the transactions.
 func (db *DB) MigrateUp(ctx context.Context) ([]string, error) {
 	migrator, err := db.migrator(ctx)
 	if err != nil {
@@ -132,12 +134,14 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 	case current < target:
 		return fmt.Errorf("%w: run \"lingpai migrate up\" (it is at version %d of %d)", ErrSchema, current, target)
 	case current > target:
-		return fmt.Errorf("%w: it was migrated by a newer version (%d, this one knows %d); use that version, or take its migrations back with it", ErrSchema, current, target)
+		return fmt.Errorf("%w: it was migrated by a newer version (%d, this one knows %d); use that "+
+			"version, or take its migrations back with it", ErrSchema, current, target)
 	}
 	return nil
 }
 
-// versions returns the newest step that was applied and the newest that there is. It writes nothing into an empty database.
+// versions returns the newest step that was applied and the newest that there is. It writes nothing into an
+// empty database.
 func (db *DB) versions(ctx context.Context) (current, target int64, err error) {
 	migrator, err := db.migrator(ctx)
 	if err != nil {
@@ -148,6 +152,7 @@ func (db *DB) versions(ctx context.Context) (current, target int64, err error) {
 	if tables, err := db.tables(ctx); err != nil || len(tables) == 0 {
 		return 0, target, err
 	}
-	err = db.read.WithContext(ctx).Raw("SELECT coalesce(max(version_id), 0) FROM " + versionTable + " WHERE is_applied").Scan(&current).Error
+	err = db.read.WithContext(ctx).Raw("SELECT coalesce(max(version_id), 0) FROM " + versionTable +
+		" WHERE is_applied").Scan(&current).Error
 	return current, target, ended(ctx, err)
 }

@@ -32,7 +32,10 @@ func tables(t *testing.T, db *DB) []string {
 	t.Helper()
 	all, err := db.tables(t.Context())
 	require.NoError(t, err)
-	all = slices.DeleteFunc(all, func(name string) bool { return name == versionTable || strings.HasPrefix(name, "sqlite_") })
+	all = slices.DeleteFunc(all, func(name string) bool {
+		return name == versionTable ||
+			strings.HasPrefix(name, "sqlite_")
+	})
 	slices.Sort(all)
 	return all
 }
@@ -51,7 +54,8 @@ func migrationsGoUpAndDownAndUp(t *testing.T, open func() *DB) {
 	require.Equal(t, all, requireStatus(t, db, true))
 	made := tables(t, db)
 	require.Equal(t, []string{
-		"accounts", "apps", "clients", "ended_sessions", "events", "joins", "keys", "marks", "phone_uses", "profiles", "retired_subjects", "sessions", "unions", "users",
+		"accounts", "apps", "clients", "ended_sessions", "events", "joins", "keys", "marks", "phone_uses",
+		"profiles", "retired_subjects", "sessions", "unions", "users",
 	}, made)
 
 	again, err := db.MigrateUp(ctx)
@@ -105,7 +109,8 @@ func schemaThatDoesNotFitIsRefused(t *testing.T, open func() *DB) {
 	require.NoError(t, err)
 	require.NoError(t, db.CheckSchema(ctx))
 
-	require.NoError(t, db.write.Exec("INSERT INTO lingpai_migrations (version_id, is_applied) VALUES (9999, TRUE)").Error)
+	require.NoError(t, db.write.Exec("INSERT INTO lingpai_migrations (version_id, is_applied) VALUES "+
+		"(9999, TRUE)").Error)
 	err = db.CheckSchema(ctx)
 	require.ErrorIs(t, err, ErrSchema)
 	require.ErrorContains(t, err, "newer version")
@@ -136,7 +141,8 @@ func manyMigrateAtOnce(t *testing.T, open func() *DB) {
 	require.NoError(t, errors.Join(failures...))
 	db := open()
 	require.NoError(t, db.CheckSchema(t.Context()))
-	require.ElementsMatch(t, requireStatus(t, db, true), slices.Concat(done...), "each step is taken, and told of, once")
+	require.ElementsMatch(t, requireStatus(t, db, true), slices.Concat(done...),
+		"each step is taken, and told of, once")
 	requireOnce(t, db)
 }
 
@@ -144,7 +150,8 @@ func manyMigrateAtOnce(t *testing.T, open func() *DB) {
 func requireOnce(t *testing.T, db *DB) {
 	t.Helper()
 	var twice []int64
-	require.NoError(t, db.read.Raw("SELECT version_id FROM lingpai_migrations GROUP BY version_id HAVING count(*) > 1").Scan(&twice).Error)
+	require.NoError(t, db.read.Raw("SELECT version_id FROM lingpai_migrations GROUP BY version_id HAVING "+
+		"count(*) > 1").Scan(&twice).Error)
 	require.Empty(t, twice)
 }
 
@@ -166,7 +173,8 @@ func twoHandlesWriteAtOnce(t *testing.T, open func() *DB) {
 		running.Go(func() {
 			db := handles[n%2]
 			for m := range each {
-				sighting := identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: fmt.Sprint(m)}}
+				sighting := identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a",
+					Subject: fmt.Sprint(m)}}
 				_, _, seen := db.Users().FindOrCreateByAccount(t.Context(), sighting)
 				current, _, found := db.Sessions().Find(t.Context(), session.ID)
 				moved, rotate := db.Sessions().Rotate(t.Context(), rotated(current), current.Generation)
@@ -197,7 +205,8 @@ func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
 func anotherProgramsDatabaseIsLeftAlone(t *testing.T, open func() *DB) {
 	t.Helper()
 	db := open()
-	require.NoError(t, db.write.Exec("CREATE TABLE goose_db_version (version_id INTEGER)").Error) // theirs, with the usual name of its kind
+	// theirs, with the usual name of its kind
+	require.NoError(t, db.write.Exec("CREATE TABLE goose_db_version (version_id INTEGER)").Error)
 	require.NoError(t, db.write.Exec("CREATE TABLE theirs (id INTEGER PRIMARY KEY)").Error)
 	_, err := db.MigrateUp(t.Context())
 	require.ErrorIs(t, err, ErrSchema)

@@ -16,7 +16,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// DefaultConnections to PostgreSQL are enough for a process on a few cores: a refresh holds one for two short statements.
+// DefaultConnections to PostgreSQL are enough for a process on a few cores: a refresh holds one for two short
+// statements.
 const DefaultConnections = 10
 
 const (
@@ -36,7 +37,8 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	}
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
-		return nil, errors.Join(errors.New("PostgreSQL's driver does not understand the URL, or cannot read a file that it names"), errURL)
+		return nil, errors.Join(errors.New(
+			"PostgreSQL's driver does not understand the URL, or cannot read a file that it names"), errURL)
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectPatience
@@ -44,7 +46,8 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-var errUnprotected = errors.New("the URL does not say how the connection is protected: add sslmode=verify-full; sslmode=disable is for private networks")
+var errUnprotected = errors.New("the URL does not say how the connection is protected: add " +
+	"sslmode=verify-full; sslmode=disable is for private networks")
 
 func onThisMachine(host string) bool {
 	address, err := netip.ParseAddr(host)
@@ -67,22 +70,25 @@ func (db *DB) openPostgreSQL(options Options) error {
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxLifetime(connectionLife)
 	db.words, db.patience = postgresWords, patience
-	db.read, err = gorm.Open(postgres.New(postgres.Config{Conn: patientPool{pool, db}, WithoutReturning: true}), settings())
+	db.read, err = gorm.Open(postgres.New(postgres.Config{Conn: patientPool{pool, db}, WithoutReturning: true}),
+		settings())
 	db.write = db.read
 	return err
 }
 
-// connectionSettings spare single statements what a server's stricter default would undo without need, and have the server let go of the
-// rows that a process held which vanished without a word. Nothing is wrong without them: behind a pooler they may be on another connection.
-const connectionSettings = "SET default_transaction_isolation = 'read committed'; SET idle_in_transaction_session_timeout = '10s'"
+// connectionSettings spare single statements what a server's stricter default would undo without need, and
+// have the server let go of the rows that a process held which vanished without a word. Nothing is wrong
+// without them: behind a pooler they may be on another connection.
+const connectionSettings = "SET default_transaction_isolation = 'read committed'; SET " +
+	"idle_in_transaction_session_timeout = '10s'"
 
 func setConnection(ctx context.Context, connection *pgconn.PgConn) error {
 	_, err := connection.Exec(ctx, connectionSettings).ReadAll()
 	return err
 }
 
-// patientPool bounds gorm's single statements, and repeats those that the database undid. Transactions are bounded as a whole, in
-// DB.transaction.
+// patientPool bounds gorm's single statements, and repeats those that the database undid. Transactions are
+// bounded as a whole, in DB.transaction.
 type patientPool struct {
 	*sql.DB
 	db *DB

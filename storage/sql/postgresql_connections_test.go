@@ -16,7 +16,8 @@ import (
 	"github.com/lingpai/lingpai/storage/servers"
 )
 
-// TestARowThatSomebodyHoldsIsNotWaitedForForever: who gave up has not written, does not write later, and leaves nobody behind who waits.
+// TestARowThatSomebodyHoldsIsNotWaitedForForever: who gave up has not written, does not write later, and
+// leaves nobody behind who waits.
 func TestARowThatSomebodyHoldsIsNotWaitedForForever(t *testing.T) {
 	t.Parallel()
 	db, database := openPostgreSQL(t)
@@ -44,7 +45,8 @@ func TestARowThatSomebodyHoldsIsNotWaitedForForever(t *testing.T) {
 	}
 	requireRefusals(t, waiting)
 	require.Eventually(t, func() bool {
-		return o.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0
+		return o.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
+			"wait_event_type = 'Lock'") == 0
 	}, 2*time.Second, 10*time.Millisecond)
 	holder.do("ROLLBACK")
 	require.Equal(t, before, o.content())
@@ -98,7 +100,8 @@ func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
 	}
 	var ended int64
 	for ctx.Err() == nil {
-		ended += o.number("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		ended += o.number("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = " +
+			"current_database() AND pid <> pg_backend_pid()")
 		time.Sleep(30 * time.Millisecond)
 	}
 	running.Wait()

@@ -102,7 +102,8 @@ func errorOf[V any](_ V, err error) error { return err }
 
 func errorOfTwo[V, W any](_ V, _ W, err error) error { return err }
 
-// calls are all that a database is asked for while it serves, each of them good for any number of times. They share one user's session.
+// calls are all that a database is asked for while it serves, each of them good for any number of times. They
+// share one user's session.
 func calls(db *DB, session identity.Session) []call {
 	seen := func() identity.Sighting {
 		account := identity.AccountKey{Platform: "p", App: "a", Subject: identity.NewSessionID()}
@@ -114,14 +115,20 @@ func calls(db *DB, session identity.Session) []call {
 		{"CheckSchema", db.CheckSchema},
 		{"Users.Find", func(ctx context.Context) error { return errorOf(db.Users().Find(ctx, session.UserID)) }},
 		{"Users.List", func(ctx context.Context) error { return errorOf(db.Users().List(ctx, "", 10)) }},
-		{"Users.Accounts", func(ctx context.Context) error { return errorOf(db.Users().Accounts(ctx, session.UserID)) }},
+		{"Users.Accounts", func(ctx context.Context) error {
+			return errorOf(db.Users().Accounts(ctx,
+				session.UserID))
+		}},
 		{"Profiles.Find", func(ctx context.Context) error { return errorOf(db.Profiles().Find(ctx, session.UserID)) }},
 		{"Sessions.Find", func(ctx context.Context) error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) }},
 		{"Sessions.List", func(ctx context.Context) error { return errorOf(db.Sessions().List(ctx, session.UserID)) }},
 		{"Clients.List", func(ctx context.Context) error { return errorOf(db.Clients().List(ctx)) }},
 		{"Apps.List", func(ctx context.Context) error { return errorOf(db.Apps().List(ctx)) }},
 		{"Keys.Keys", func(ctx context.Context) error { return errorOf(db.Keys().Keys(ctx)) }},
-		{"Events.List", func(ctx context.Context) error { return errorOf(db.Events().List(ctx, identity.EventsOf{}, 10)) }},
+		{"Events.List", func(ctx context.Context) error {
+			return errorOf(db.Events().List(ctx, identity.EventsOf{},
+				10))
+		}},
 		{"Marks.Marked", func(ctx context.Context) error { return errorOf(db.Marks().Marked(ctx, "name")) }},
 	}
 	return append(reads[:firstWrite:firstWrite], []call{
@@ -151,7 +158,8 @@ func calls(db *DB, session identity.Session) []call {
 		}},
 		{"Users.Enable", func(ctx context.Context) error { return db.Users().Enable(ctx, session.UserID) }},
 		{"Sessions.Open", func(ctx context.Context) error {
-			return errorOf(db.Sessions().Open(ctx, newSession(identity.User{ID: session.UserID}), session0Epoch, lifetimes(), 5))
+			return errorOf(db.Sessions().Open(ctx, newSession(identity.User{ID: session.UserID}), session0Epoch,
+				lifetimes(), 5))
 		}},
 		{"Sessions.Rotate", func(ctx context.Context) error {
 			return errorOf(db.Sessions().Rotate(ctx, rotated(session), session.Generation))
@@ -159,13 +167,22 @@ func calls(db *DB, session identity.Session) []call {
 		{"Sessions.EndSince", func(ctx context.Context) error {
 			return errorOf(db.Sessions().EndSince(ctx, time.Now().Add(time.Hour), identity.EndedByOperator))
 		}},
-		{"Sessions.Prune", func(ctx context.Context) error { return errorOfTwo(db.Sessions().Prune(ctx, time.Hour, 3)) }},
+		{"Sessions.Prune", func(ctx context.Context) error {
+			return errorOfTwo(db.Sessions().Prune(ctx,
+				time.Hour, 3))
+		}},
 		{"Clients.Create", func(ctx context.Context) error {
 			return db.Clients().Create(ctx, identity.Client{ID: identity.NewClientID()})
 		}},
 		{"Apps.Add", func(ctx context.Context) error { return db.Apps().Add(ctx, newApp(identity.NewClientID())) }},
-		{"Events.Record", func(ctx context.Context) error { return db.Events().Record(ctx, identity.Event{Kind: "kind"}) }},
-		{"Marks.Mark", func(ctx context.Context) error { return db.Marks().Mark(ctx, "name", identity.NewSessionID()) }},
+		{"Events.Record", func(ctx context.Context) error {
+			return db.Events().Record(ctx,
+				identity.Event{Kind: "kind"})
+		}},
+		{"Marks.Mark", func(ctx context.Context) error {
+			return db.Marks().Mark(ctx, "name",
+				identity.NewSessionID())
+		}},
 	}...)
 }
 

@@ -69,7 +69,8 @@ func TestASchemaOfOnesOwn(t *testing.T) {
 	o.do("CREATE SCHEMA first")
 	o.do("CREATE SCHEMA second")
 	o.do("CREATE TABLE theirs (id integer PRIMARY KEY)")
-	first, second := openURL(t, with(t, database, "search_path", "first"), 0), openURL(t, with(t, database, "search_path", "second"), 0)
+	first, second := openURL(t, with(t, database, "search_path", "first"), 0),
+		openURL(t, with(t, database, "search_path", "second"), 0)
 	_, err := first.MigrateUp(t.Context())
 	require.NoError(t, err)
 	require.ErrorIs(t, second.CheckSchema(t.Context()), ErrSchema)

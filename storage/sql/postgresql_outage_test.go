@@ -126,7 +126,8 @@ func crowd(t *testing.T, database string) (others []*pgx.Conn) {
 	return nil
 }
 
-// TestLostAnswersAreErrors loses the answers of writes that PostgreSQL has made: nobody can say what became of them, and nothing does.
+// TestLostAnswersAreErrors loses the answers of writes that PostgreSQL has made: nobody can say what became
+// of them, and nothing does.
 func TestLostAnswersAreErrors(t *testing.T) {
 	tapped, wire := tap(t, servers.PostgreSQL(t))
 	db := openHouse(t, tapped, 0)

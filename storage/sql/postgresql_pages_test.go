@@ -50,8 +50,8 @@ func refreshAll(t *testing.T, db *DB, sessions []identity.Session, times int) {
 	}
 }
 
-// TestARefreshWritesOnePage holds the promise of heap-only tuples: no index is written, nothing is left for a vacuum to clear away, and the
-// table does not grow with the refreshes.
+// TestARefreshWritesOnePage holds the promise of heap-only tuples: no index is written, nothing is left for a
+// vacuum to clear away, and the table does not grow with the refreshes.
 func TestARefreshWritesOnePage(t *testing.T) {
 	db, database := openPostgreSQL(t)
 	o := newOperator(t, database)
@@ -84,7 +84,8 @@ func TestConnectionsArePooled(t *testing.T) {
 	session := signIn(t, db, "alice")
 	burst := make([]call, 4*DefaultConnections)
 	for n := range burst {
-		burst[n] = call{identity.NewSessionID(), func(ctx context.Context) error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) }}
+		burst[n] = call{identity.NewSessionID(),
+			func(ctx context.Context) error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) }}
 	}
 	pool, err := db.read.DB()
 	require.NoError(t, err)

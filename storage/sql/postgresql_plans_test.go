@@ -38,13 +38,14 @@ func (o operator) plan(statement string) string {
 	return regexp.MustCompile(`\$\d+`).ReplaceAllString(strings.Join(used, "; "), "?")
 }
 
-// TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL about what came over the wire. The plans are
-// those for any values, and of tables that are large enough.
+// TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL about what came over
+// the wire. The plans are those for any values, and of tables that are large enough.
 func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 	ctx, database := t.Context(), servers.PostgreSQL(t)
 	tapped, wire := tap(t, database)
 	db := openHouse(t, tapped, 0)
-	user, _, err := db.Users().FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+	user, _, err := db.Users().FindOrCreateByAccount(ctx,
+		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
 	session, err := db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 0)
 	require.NoError(t, err)
@@ -84,20 +85,24 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 				return errorOf(db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 20))
 			},
 			[]string{
-				"Insert on sessions; Subquery Scan on \"*SELECT*\"; Index Scan using users_pkey on users; Index Cond: (id = ?); CTE Scan on clock",
+				"Insert on sessions; Subquery Scan on \"*SELECT*\"; Index Scan using users_pkey on users; " +
+					"Index Cond: (id = ?); CTE Scan on clock",
 				"Index Scan using sessions_pkey on sessions own; Index Cond: (id = ?); " +
-					"Index Scan using sessions_of_user on sessions; Index Cond: ((user_id = ?) AND (ended_at IS NULL) AND (client_id = ?))",
+					"Index Scan using sessions_of_user on sessions; Index Cond: ((user_id = ?) AND " +
+					"(ended_at IS NULL) AND (client_id = ?))",
 			},
 		},
 		"Users.FindOrCreateByAccount": {
 			func() error {
-				_, created, err := db.Users().FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+				_, created, err := db.Users().FindOrCreateByAccount(ctx,
+					identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 				if created {
 					return fmt.Errorf("%s was created again", user.ID)
 				}
 				return err
 			},
-			[]string{"Index Scan using accounts_pkey on accounts a; Index Cond: ((platform = ?) AND (app = ?) AND (subject = ?)); " +
+			[]string{"Index Scan using accounts_pkey on accounts a; Index Cond: ((platform = ?) AND (app = " +
+				"?) AND (subject = ?)); " +
 				"Index Scan using users_pkey on users u; Index Cond: (id = a.user_id)"},
 		},
 		"Sessions.Ended": {
@@ -105,7 +110,8 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 			[]string{
 				"",
 				"Seq Scan on clients",
-				"Index Scan Backward using sessions_ended on sessions; Index Cond: (ended_at > ?); Index Scan Backward using ended_sessions_of_time on ended_sessions; Index Cond: (ended_at > ?)",
+				"Index Scan Backward using sessions_ended on sessions; Index Cond: (ended_at > ?); Index " +
+					"Scan Backward using ended_sessions_of_time on ended_sessions; Index Cond: (ended_at > ?)",
 			},
 		},
 		"Clients.Find": {
@@ -145,7 +151,8 @@ func TestARefreshIsTwoStatementsOnOneConnection(t *testing.T) {
 		require.True(t, moved)
 		executed := wire.take()
 		require.Len(t, executed, 2, "no transaction around them: %s", executed)
-		require.True(t, strings.HasPrefix(executed[0], "SELECT CAST(extract(epoch FROM clock_timestamp())"), executed[0])
+		require.True(t, strings.HasPrefix(executed[0], "SELECT CAST(extract(epoch FROM clock_timestamp())"),
+			executed[0])
 		require.True(t, strings.HasPrefix(executed[1], "UPDATE sessions"), executed[1])
 	}
 	require.Equal(t, before, wire.connections)

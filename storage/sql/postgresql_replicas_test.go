@@ -15,7 +15,8 @@ import (
 	"github.com/lingpai/lingpai/storage/servers"
 )
 
-// TestPruningWalksInTheOrderOfBytes, whatever the database's collation: a cursor in another order than the walk's leaves sessions out.
+// TestPruningWalksInTheOrderOfBytes, whatever the database's collation: a cursor in another order than the
+// walk's leaves sessions out.
 func TestPruningWalksInTheOrderOfBytes(t *testing.T) {
 	db, database := openPostgreSQL(t)
 	o := newOperator(t, database)
@@ -40,7 +41,8 @@ func TestPruningWalksInTheOrderOfBytes(t *testing.T) {
 	require.EqualValues(t, 1, count(t, db, "sessions"), "but the live one")
 }
 
-// TestReplicasPruneAtOnce has two servers walk over the same sessions, while others refresh what lives and end what they like.
+// TestReplicasPruneAtOnce has two servers walk over the same sessions, while others refresh what lives and
+// end what they like.
 func TestReplicasPruneAtOnce(t *testing.T) {
 	t.Parallel()
 	database := servers.PostgreSQL(t)

@@ -17,11 +17,12 @@ import (
 )
 
 // house is every table that a store writes.
-var house = []string{"users", "accounts", "unions", "sessions", "clients", "apps", "events", "keys", "marks", "profiles", "phone_uses",
+var house = []string{"users", "accounts", "unions", "sessions", "clients", "apps", "events", "keys",
+	"marks", "profiles", "phone_uses",
 	"joins", "retired_subjects"}
 
-// undo has PostgreSQL undo the first writes to some tables, as it does with those that others came between. A sequence counts them: what it
-// counted is not undone.
+// undo has PostgreSQL undo the first writes to some tables, as it does with those that others came between. A
+// sequence counts them: what it counted is not undone.
 func (o operator) undo(times int, code string, tables ...string) {
 	o.t.Helper()
 	o.do("CREATE SEQUENCE IF NOT EXISTS undone")
@@ -32,7 +33,8 @@ func (o operator) undo(times int, code string, tables ...string) {
 		o.do("DROP TRIGGER IF EXISTS undo ON " + table)
 	}
 	for _, table := range tables {
-		o.do("CREATE TRIGGER undo AFTER INSERT OR UPDATE OR DELETE ON " + table + " FOR EACH STATEMENT EXECUTE FUNCTION undo()")
+		o.do("CREATE TRIGGER undo AFTER INSERT OR UPDATE OR DELETE ON " + table +
+			" FOR EACH STATEMENT EXECUTE FUNCTION undo()")
 	}
 }
 
@@ -53,16 +55,23 @@ func (o operator) content() (content map[string]string) {
 func writes(db *DB, session identity.Session) []call {
 	return append(calls(db, session)[firstWrite:], []call{
 		{"Clients.Disable", func(ctx context.Context) error { return db.Clients().Disable(ctx, session.ClientID) }},
-		{"Clients.SetSecret", func(ctx context.Context) error { return db.Clients().SetSecret(ctx, session.ClientID, []byte("hash")) }},
+		{"Clients.SetSecret", func(ctx context.Context) error {
+			return db.Clients().SetSecret(ctx, session.ClientID,
+				[]byte("hash"))
+		}},
 		{"Sessions.End", func(ctx context.Context) error {
 			return errorOf(db.Sessions().End(ctx, session.ID, identity.EndedByClient))
 		}},
 		{"Users.Disable", func(ctx context.Context) error { return db.Users().Disable(ctx, session.UserID) }},
-		{"Users.SetPassword", func(ctx context.Context) error { return db.Users().SetPassword(ctx, session.UserID, "new hash") }},
+		{"Users.SetPassword", func(ctx context.Context) error {
+			return db.Users().SetPassword(ctx, session.UserID,
+				"new hash")
+		}},
 	}...)
 }
 
-// requireDoneAgain wants a call to write nothing while PostgreSQL undoes all that it does, and to have done its work once if it does not.
+// requireDoneAgain wants a call to write nothing while PostgreSQL undoes all that it does, and to have done
+// its work once if it does not.
 func (o operator) requireDoneAgain(write call, code string) {
 	o.t.Helper()
 	o.undo(1_000_000, code, house...)
@@ -103,7 +112,8 @@ func TestWhatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
 	}
 }
 
-// TestALimitThatCouldNotBeKeptIsKeptNextTime: who signed in is told so, whatever becomes of the session beyond the limit.
+// TestALimitThatCouldNotBeKeptIsKeptNextTime: who signed in is told so, whatever becomes of the session
+// beyond the limit.
 func TestALimitThatCouldNotBeKeptIsKeptNextTime(t *testing.T) {
 	db, database := openPostgreSQL(t)
 	o := newOperator(t, database)

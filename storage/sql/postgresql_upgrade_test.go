@@ -9,8 +9,8 @@ import (
 	"github.com/lingpai/lingpai/storage/servers"
 )
 
-// TestTheNextVersionsColumnsDisturbNobody is what servers of this version see while the next one migrates: PostgreSQL refuses statements
-// that it compiled for a table as it was.
+// TestTheNextVersionsColumnsDisturbNobody is what servers of this version see while the next one migrates:
+// PostgreSQL refuses statements that it compiled for a table as it was.
 func TestTheNextVersionsColumnsDisturbNobody(t *testing.T) {
 	database := servers.PostgreSQL(t)
 	db := openHouse(t, database, 2)
@@ -37,10 +37,12 @@ func TestEveryWayOfPgxToExecute(t *testing.T) {
 	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
 			db := openHouse(t, with(t, servers.PostgreSQL(t), "default_query_exec_mode", mode), 0)
-			user, _, err := db.Users().FindOrCreateByAccount(t.Context(), identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: `s'"\`}})
+			user, _, err := db.Users().FindOrCreateByAccount(t.Context(),
+				identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: `s'"\`}})
 			require.NoError(t, err)
 			session := newSession(user)
-			session.OpenedBy, session.SecretHash, session.Device = []byte{0, 0xff, '\''}, [32]byte{0, 0xff, '\\'}, `'; DROP TABLE users; --`
+			session.OpenedBy, session.SecretHash, session.Device = []byte{0, 0xff, '\''}, [32]byte{0, 0xff, '\\'},
+				`'; DROP TABLE users; --`
 			session.Account = identity.AccountKey{Platform: "p", App: "a", Subject: `s'"\`}
 			opened, err := db.Sessions().Open(t.Context(), session, user.AuthEpoch, lifetimes(), 20)
 			require.NoError(t, err)
@@ -57,7 +59,8 @@ func TestEveryWayOfPgxToExecute(t *testing.T) {
 			require.Equal(t, session.SecretHash, found.SecretHash)
 			require.Equal(t, session.Device, found.Device)
 			require.Equal(t, session.Account, found.Account)
-			client := identity.Client{ID: identity.NewClientID(), Confidential: true, SecretHash: []byte{0, 0xff}, Grants: []string{`"a"`, "b'"}}
+			client := identity.Client{ID: identity.NewClientID(), Confidential: true, SecretHash: []byte{0, 0xff},
+				Grants: []string{`"a"`, "b'"}}
 			require.NoError(t, db.Clients().Create(t.Context(), client))
 			kept, err := db.Clients().Find(t.Context(), client.ID)
 			require.NoError(t, err)

@@ -16,12 +16,18 @@ const password = "hunter2"
 func TestWrongURLsOfPostgreSQLAreRefused(t *testing.T) {
 	secret := "u:" + password + "@"
 	for _, url := range []string{
-		"postgres://", "postgres:", "postgresql", "postgres://" + secret + "/db", "postgres://" + secret + "host", "postgres://" + secret + "host/",
-		"postgres://" + secret + "host:port/db", "postgres://" + secret + "host:99999999/db", "postgres://" + secret + "host/db?sslmode=" + password,
-		"postgres://" + secret + "host/db?connect_timeout=" + password, "postgres://" + secret + "host/db?sslrootcert=/" + password,
-		"postgres://" + secret + "host/db?default_query_exec_mode=" + password, "postgres://" + secret + "host/db?target_session_attrs=" + password,
-		"postgres://u:" + password + "%zz@host/db", "postgres://u:" + password + " @host/db", "postgres://u:" + password + "\x00@host/db",
-		"mysql://" + secret + "host/db", "POSTGRES//" + secret + "host/db", "host=localhost password=" + password + " dbname=db",
+		"postgres://", "postgres:", "postgresql", "postgres://" + secret + "/db", "postgres://" + secret + "host",
+		"postgres://" + secret + "host/",
+		"postgres://" + secret + "host:port/db", "postgres://" + secret + "host:99999999/db",
+		"postgres://" + secret + "host/db?sslmode=" + password,
+		"postgres://" + secret + "host/db?connect_timeout=" + password, "postgres://" + secret +
+			"host/db?sslrootcert=/" + password,
+		"postgres://" + secret + "host/db?default_query_exec_mode=" + password, "postgres://" + secret +
+			"host/db?target_session_attrs=" + password,
+		"postgres://u:" + password + "%zz@host/db", "postgres://u:" + password + " @host/db",
+		"postgres://u:" + password + "\x00@host/db",
+		"mysql://" + secret + "host/db", "POSTGRES//" + secret + "host/db", "host=localhost password=" +
+			password + " dbname=db",
 		" postgres://" + secret + "host/db", "postgres://" + secret + "ho st/db", "postgres://" + secret + "[::1/db",
 		"postgres://" + secret + "db.example.com/db", // without TLS if the server, or somebody between, says so
 	} {
@@ -52,7 +58,8 @@ func TestPasswordsAreNotInTheErrorsOfConnecting(t *testing.T) {
 		current_setting('hba_file')); END $$`) // all but the operator need a password
 	o.do("SELECT pg_reload_conf()")
 
-	right := strings.Replace(strings.Replace(server.URL(), "postgres@", "lingpai:right-"+password+"@", 1), "/postgres?", "/lingpai?", 1)
+	right := strings.Replace(strings.Replace(server.URL(), "postgres@", "lingpai:right-"+password+"@", 1),
+		"/postgres?", "/lingpai?", 1)
 	wrong := strings.Replace(right, "right-", "wrong-", 1)
 	require.Eventually(t, func() bool { // as soon as the server has read it
 		db, err := Open(t.Context(), Options{URL: wrong})

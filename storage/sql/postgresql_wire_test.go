@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wire stands between a handle and PostgreSQL. It writes down the statements that are executed, and what is refused; it can lose answers,
-// and be silent.
+// wire stands between a handle and PostgreSQL. It writes down the statements that are executed, and what is
+// refused; it can lose answers, and be silent.
 type wire struct {
 	listener net.Listener
 	server   string
@@ -167,7 +167,8 @@ func message(from io.Reader, before int) ([]byte, error) {
 func (w *wire) take() []string {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	taken := slices.DeleteFunc(w.statements, func(statement string) bool { return statement == "-- ping" }) // of a connection that was idle for a second
+	// of a connection that was idle for a second
+	taken := slices.DeleteFunc(w.statements, func(statement string) bool { return statement == "-- ping" })
 	w.statements = nil
 	return taken
 }

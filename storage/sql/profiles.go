@@ -35,9 +35,11 @@ type profileRow struct {
 
 func (r profileRow) details() identity.Details {
 	return identity.Details{
-		Profile: identity.Profile{Name: r.Name, Nickname: r.Nickname, Picture: r.Picture, Gender: r.Gender, Locale: r.Locale, Email: r.Email},
-		Chosen:  r.Chosen,
-		Phone:   identity.Phone{Number: r.PhoneNumber, SeenAt: instant(r.PhoneSeenAt), Verified: r.PhoneVerified}, UpdatedAt: instant(&r.UpdatedAt),
+		Profile: identity.Profile{Name: r.Name, Nickname: r.Nickname, Picture: r.Picture, Gender: r.Gender,
+			Locale: r.Locale, Email: r.Email},
+		Chosen:    r.Chosen,
+		Phone:     identity.Phone{Number: r.PhoneNumber, SeenAt: instant(r.PhoneSeenAt), Verified: r.PhoneVerified},
+		UpdatedAt: instant(&r.UpdatedAt),
 	}
 }
 
@@ -74,12 +76,15 @@ func (p *Profiles) Suggest(ctx context.Context, userID string, profile identity.
 	return p.set(ctx, setProfile+" WHERE NOT profiles.chosen", userID, profile, false)
 }
 
-func (p *Profiles) set(ctx context.Context, statement, userID string, profile identity.Profile, chosen bool) (written bool, err error) {
-	if err := storable(profile.Name, profile.Nickname, profile.Picture, profile.Gender, profile.Locale, profile.Email); err != nil {
+func (p *Profiles) set(ctx context.Context, statement, userID string, profile identity.Profile,
+	chosen bool) (written bool, err error) {
+	if err := storable(profile.Name, profile.Nickname, profile.Picture, profile.Gender, profile.Locale,
+		profile.Email); err != nil {
 		return false, err
 	}
 	err = p.change(ctx, userID, func(tx *gorm.DB, now time.Time) error {
-		result := tx.Exec(statement, userID, profile.Name, profile.Nickname, profile.Picture, profile.Gender, profile.Locale, profile.Email,
+		result := tx.Exec(statement, userID, profile.Name, profile.Nickname, profile.Picture, profile.Gender,
+			profile.Locale, profile.Email,
 			chosen, now.UnixMilli())
 		written = result.RowsAffected > 0
 		return result.Error

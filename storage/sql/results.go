@@ -9,8 +9,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// ended says a fault that came of an ending context in the context's words; the driver calls it an interruption, database/sql a
-// transaction that is over.
+// ended says a fault that came of an ending context in the context's words; the driver calls it an
+// interruption, database/sql a transaction that is over.
 func ended(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()

@@ -73,7 +73,8 @@ func TestDamagedRotationsAreRefused(t *testing.T) {
 func TestSessionWithDamagedRotationsIsAnError(t *testing.T) {
 	db := openMigrated(t)
 	session := signIn(t, db, "alice")
-	require.NoError(t, db.write.Exec("UPDATE sessions SET rotations = ? WHERE id = ?", []byte("sensitive"), session.ID).Error)
+	require.NoError(t, db.write.Exec("UPDATE sessions SET rotations = ? WHERE id = ?", []byte("sensitive"),
+		session.ID).Error)
 	_, _, err := db.Sessions().Find(t.Context(), session.ID)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, identity.ErrNotFound)

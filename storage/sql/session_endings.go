@@ -20,7 +20,8 @@ func (s *Sessions) End(ctx context.Context, id, reason string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	event := identity.Event{Kind: identity.EventSessionEnded, UserID: session.UserID, ClientID: session.ClientID, SessionID: id, Detail: reason}
+	event := identity.Event{Kind: identity.EventSessionEnded, UserID: session.UserID, ClientID: session.ClientID,
+		SessionID: id, Detail: reason}
 	ended, err := s.end(ctx, event, reason, "id = ?", id)
 	return ended > 0, err
 }
@@ -44,7 +45,8 @@ func (s *Sessions) EndSince(ctx context.Context, since time.Time, reason string)
 }
 
 // end ends sessions and tells of it in one event.
-func (s *Sessions) end(ctx context.Context, event identity.Event, reason, where string, value any) (ended int64, err error) {
+func (s *Sessions) end(ctx context.Context, event identity.Event, reason, where string, value any) (ended int64,
+	err error) {
 	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		if ended, err = endSessions(tx, now, reason, where, value); err != nil || ended == 0 {
 			return err
@@ -66,11 +68,12 @@ func endSessions(tx *gorm.DB, now time.Time, reason, where string, values ...any
 	return result.RowsAffected, result.Error
 }
 
-// endBatch is how many sessions are looked at in one transaction: few enough to be over long before anybody who waits for them gives up.
+// endBatch is how many sessions are looked at in one transaction: few enough to be over long before anybody
+// who waits for them gives up.
 const endBatch = 5000
 
-// endEverybodys walks all sessions in the order of ids, and ends those that a condition on an instant holds for. If it is broken off, what it
-// ended stays ended, and the next try goes through the rest.
+// endEverybodys walks all sessions in the order of ids, and ends those that a condition on an instant holds
+// for. If it is broken off, what it ended stays ended, and the next try goes through the rest.
 func (s *Sessions) endEverybodys(ctx context.Context, reason, where string, at time.Time) (total int64, err error) {
 	for from, last, done := "", "", false; !done; from = last {
 		if last, done, err = s.lastOfBatch(ctx, from); err != nil {
@@ -95,7 +98,8 @@ func (s *Sessions) endEverybodys(ctx context.Context, reason, where string, at t
 
 // lastOfBatch returns the last id of the next batch, and whether it is the last batch.
 func (s *Sessions) lastOfBatch(ctx context.Context, from string) (string, bool, error) {
-	ids, err := scanAll[string](s.db.read.WithContext(ctx), "SELECT id FROM sessions WHERE id > ? ORDER BY id LIMIT ?", from, endBatch)
+	ids, err := scanAll[string](s.db.read.WithContext(ctx),
+		"SELECT id FROM sessions WHERE id > ? ORDER BY id LIMIT ?", from, endBatch)
 	if err != nil || len(ids) == 0 {
 		return from, true, err
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// TestAllSessionsEndHoweverManyThereAre: after a restore, which brings back what thieves held, nothing may depend on one statement being done in
-// time.
+// TestAllSessionsEndHoweverManyThereAre: after a restore, which brings back what thieves held, nothing may
+// depend on one statement being done in time.
 func TestAllSessionsEndHoweverManyThereAre(t *testing.T) { everywhere(t, allSessionsEnd) }
 
 func allSessionsEnd(t *testing.T, open func() *DB) {

@@ -34,8 +34,10 @@ const sessionColumns = `id, user_id, account_platform, account_app, account_subj
 
 func (r *sessionRow) targets() []any {
 	return []any{
-		&r.ID, &r.UserID, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.ClientID, &r.Scope, &r.Method, &r.AuthTime, &r.Generation,
-		&r.Rotations, &r.OpenedBy, &r.SecretHash, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.Device, &r.EndedAt, &r.EndReason,
+		&r.ID, &r.UserID, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.ClientID, &r.Scope, &r.Method,
+		&r.AuthTime, &r.Generation,
+		&r.Rotations, &r.OpenedBy, &r.SecretHash, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.Device,
+		&r.EndedAt, &r.EndReason,
 	}
 }
 
@@ -48,13 +50,16 @@ func (r *sessionRow) session() (identity.Session, error) {
 		return identity.Session{}, err
 	}
 	session := identity.Session{
-		ID: r.ID, UserID: r.UserID, ClientID: r.ClientID, Scope: r.Scope, Method: r.Method, AuthTime: instant(&r.AuthTime),
-		Generation: uint32(r.Generation), Rotations: rotations, OpenedBy: r.OpenedBy, SecretHash: [32]byte(r.SecretHash),
+		ID: r.ID, UserID: r.UserID, ClientID: r.ClientID, Scope: r.Scope, Method: r.Method,
+		AuthTime:   instant(&r.AuthTime),
+		Generation: uint32(r.Generation), Rotations: rotations, OpenedBy: r.OpenedBy,
+		SecretHash:    [32]byte(r.SecretHash),
 		IdleExpiresAt: instant(&r.IdleExpiresAt), ExpiresAt: instant(&r.ExpiresAt), LastSeenAt: instant(&r.LastSeenAt),
 		Device: r.Device, EndedAt: instant(r.EndedAt), EndReason: r.EndReason,
 	}
 	if r.AccountPlatform != nil && r.AccountApp != nil && r.AccountSubject != nil {
-		session.Account = identity.AccountKey{Platform: *r.AccountPlatform, App: *r.AccountApp, Subject: *r.AccountSubject}
+		session.Account = identity.AccountKey{Platform: *r.AccountPlatform, App: *r.AccountApp,
+			Subject: *r.AccountSubject}
 	}
 	return session, nil
 }

@@ -18,7 +18,8 @@ var _ identity.Sessions = (*Sessions)(nil)
 func (db *DB) Sessions() *Sessions { return &Sessions{db} }
 
 // Open implements identity.Sessions.
-func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int64, lifetimes identity.Lifetimes, limit int) (identity.Session, error) {
+func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int64, lifetimes identity.Lifetimes,
+	limit int) (identity.Session, error) {
 	if err := storable(session.ID, session.UserID, session.ClientID, session.Scope, session.Method, session.Device,
 		session.Account.Platform, session.Account.App, session.Account.Subject); err != nil {
 		return identity.Session{}, err
@@ -33,13 +34,14 @@ func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int
 	if limit <= 0 {
 		return session, nil
 	}
-	// The session is open, and its caller is to be told so. A limit that could not be enforced now is enforced at the next sign-in.
+	// The session is open, and its caller is to be told so. A limit that could not be enforced now is
+	// enforced at the next sign-in.
 	_ = s.endBeyond(context.WithoutCancel(ctx), session, limit)
 	return session, nil
 }
 
-// openSession inserts only where the user is as the caller knew it, and keeps the user's row so until it is done: what disables a user comes
-// before it and is seen, or after it and sees the session.
+// openSession inserts only where the user is as the caller knew it, and keeps the user's row so until it is
+// done: what disables a user comes before it and is seen, or after it and sees the session.
 const openSession = `WITH clock AS (SELECT {clock} AS now)
 	INSERT INTO sessions (id, user_id, account_platform, account_app, account_subject, client_id, scope, method, auth_time, generation, rotations,
 		opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device)
@@ -49,7 +51,8 @@ const openSession = `WITH clock AS (SELECT {clock} AS now)
 	FROM users, clock WHERE users.id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?{share}
 	RETURNING last_seen_at`
 
-func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch int64, lifetimes identity.Lifetimes) (time.Time, error) {
+func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch int64,
+	lifetimes identity.Lifetimes) (time.Time, error) {
 	var platform, app, subject *string
 	if session.Account != (identity.AccountKey{}) {
 		platform, app, subject = &session.Account.Platform, &session.Account.App, &session.Account.Subject
@@ -60,8 +63,10 @@ func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch i
 	}
 	var now int64
 	err := s.db.hot.openSession.row(ctx, []any{&now}, append(s.db.clockValue(),
-		session.ID, platform, app, subject, session.ClientID, session.Scope, session.Method, session.AuthTime.UnixMilli(),
-		session.Generation, encodeRotations(session.Rotations), openedBy, session.SecretHash[:], min(lifetimes.Idle, lifetimes.Absolute).Milliseconds(),
+		session.ID, platform, app, subject, session.ClientID, session.Scope, session.Method,
+		session.AuthTime.UnixMilli(),
+		session.Generation, encodeRotations(session.Rotations), openedBy, session.SecretHash[:],
+		min(lifetimes.Idle, lifetimes.Absolute).Milliseconds(),
 		lifetimes.Absolute.Milliseconds(), session.Device, session.UserID, epoch)...)
 	if errors.Is(err, identity.ErrNotFound) {
 		return time.Time{}, identity.ErrStale
@@ -80,7 +85,8 @@ func (s *Sessions) Find(ctx context.Context, id string) (identity.Session, time.
 // FindByOpening implements identity.Sessions.
 func (s *Sessions) FindByOpening(ctx context.Context, openedBy ...[]byte) (identity.Session, time.Time, error) {
 	if len(openedBy) == 0 || len(openedBy) > identity.MaxOpenings {
-		return identity.Session{}, time.Time{}, fmt.Errorf("a session is looked for by 1 to %d values", identity.MaxOpenings)
+		return identity.Session{}, time.Time{}, fmt.Errorf("a session is looked for by 1 to %d values",
+			identity.MaxOpenings)
 	}
 	var values [identity.MaxOpenings]any // the statement is one, so what is missing is asked for twice
 	for n := range values {
@@ -92,7 +98,8 @@ func (s *Sessions) FindByOpening(ctx context.Context, openedBy ...[]byte) (ident
 func (s *Sessions) find(ctx context.Context, query *statement, values ...any) (identity.Session, time.Time, error) {
 	var row sessionRow
 	var now int64
-	if err := query.row(ctx, append([]any{&now}, row.targets()...), append(s.db.clockValue(), values...)...); err != nil {
+	if err := query.row(ctx, append([]any{&now}, row.targets()...), append(s.db.clockValue(),
+		values...)...); err != nil {
 		return identity.Session{}, time.Time{}, err
 	}
 	session, err := row.session()

@@ -11,7 +11,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// readers is how many connections read at once; writers are one, so that Go queues them instead of SQLite making them sleep.
+// readers is how many connections read at once; writers are one, so that Go queues them instead of SQLite
+// making them sleep.
 const readers = 8
 
 // parseSQLite reads the path of the file, and how a commit is kept.

@@ -16,8 +16,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// sqliteDialect is gorm's view of SQLite, over modernc.org/sqlite's own driver, which keeps compiled statements. It knows what our
-// statements need and no more: goose migrates, so gorm's migrator is never asked. See docs/adr/0004.
+// sqliteDialect is gorm's view of SQLite, over modernc.org/sqlite's own driver, which keeps compiled
+// statements. It knows what our statements need and no more: goose migrates, so gorm's migrator is never
+// asked. See docs/adr/0004.
 type sqliteDialect struct{ pool *sql.DB }
 
 var (

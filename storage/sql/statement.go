@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// statement is one that every token request makes: it is compiled once for each connection, by us for SQLite and by pgx for PostgreSQL, and
-// goes past gorm, whose work would be a third of its cost.
+// statement is one that every token request makes: it is compiled once for each connection, by us for SQLite
+// and by pgx for PostgreSQL, and goes past gorm, whose work would be a third of its cost.
 type statement struct {
 	db   *DB
 	pool *gorm.DB
@@ -26,8 +26,8 @@ func newStatement(db *DB, pool *gorm.DB, text string) *statement {
 	return &statement{db: db, pool: pool, text: db.words.statement(text)}
 }
 
-// row scans the first row into targets, or returns identity.ErrNotFound. ErrExists: it was to be written. The rows are read to their end:
-// SQLite commits there.
+// row scans the first row into targets, or returns identity.ErrNotFound. ErrExists: it was to be written. The
+// rows are read to their end: SQLite commits there.
 func (s *statement) row(ctx context.Context, targets []any, values ...any) error {
 	return s.carried(ctx, func(ctx context.Context, on executor) error {
 		rows, err := on.query(ctx, values)
@@ -61,15 +61,17 @@ func (s *statement) exec(ctx context.Context, values ...any) (changed int64, err
 	return changed, err
 }
 
-// carried is carried through, also if the caller leaves: nobody learns of a write half done, and in SQLite it is over sooner than a watch
-// for the context's end would be set up.
+// carried is carried through, also if the caller leaves: nobody learns of a write half done, and in SQLite it
+// is over sooner than a watch for the context's end would be set up.
 func (s *statement) carried(ctx context.Context, do func(context.Context, executor) error) error {
 	err := s.db.again(ctx, func(ctx context.Context) error {
 		pool, err := s.pool.DB()
 		if err != nil {
 			return err
 		}
-		if s.db.patience > 0 { // pgx compiles by itself, in the way that its URL says; poolers before PostgreSQL need another than the usual
+		// pgx compiles by itself, in the way that its URL says; poolers before PostgreSQL need another than
+		// the usual
+		if s.db.patience > 0 {
 			return do(ctx, executor{text: s.text, pool: pool})
 		}
 		ctx = context.WithoutCancel(ctx)

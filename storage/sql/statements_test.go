@@ -88,7 +88,8 @@ func TestPreparedStatementsSearchByKey(t *testing.T) {
 		db.hot.findSession:          "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (id=?)",
 		db.hot.findSessionByOpening: "SEARCH sessions USING INDEX sessions_opened_by (opened_by=?)",
 		db.hot.rotateSession:        "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (id=?)",
-		db.hot.knownUser:            "SEARCH a USING PRIMARY KEY (platform=? AND app=? AND subject=?); SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)",
+		db.hot.knownUser: "SEARCH a USING PRIMARY KEY (platform=? AND app=? AND subject=?); " +
+			"SEARCH u USING INDEX sqlite_autoindex_users_1 (id=?)",
 	} {
 		require.Equal(t, want, plan(t, db, strings.ReplaceAll(statement.text, "?", "'x'")))
 	}

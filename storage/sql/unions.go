@@ -8,7 +8,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// link notes a union id that an account did not have. It never moves the account, and never takes a union from another user.
+// link notes a union id that an account did not have. It never moves the account, and never takes a union
+// from another user.
 func link(tx *gorm.DB, now time.Time, s identity.Sighting, account accountRow) error {
 	owner, err := unionOwner(tx, s)
 	if err != nil {
@@ -36,7 +37,8 @@ func unionOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
 		return "", nil
 	}
 	var owner string
-	err := tx.Raw("SELECT user_id FROM unions WHERE platform = ? AND open_platform = ? AND union_id = ?", s.Platform, s.OpenPlatform, s.UnionID).Scan(&owner).Error
+	err := tx.Raw("SELECT user_id FROM unions WHERE platform = ? AND open_platform = ? AND union_id = ?",
+		s.Platform, s.OpenPlatform, s.UnionID).Scan(&owner).Error
 	return owner, err
 }
 
@@ -45,8 +47,9 @@ func addUnion(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) er
 		s.Platform, s.OpenPlatform, s.UnionID, userID, now.UnixMilli()).Error
 }
 
-// dropUnions takes the unions from a user that none of his accounts names any more: of accounts that are gone, or of which the platform says
-// something else by now. Somebody may be in them, and first seen would be this user.
+// dropUnions takes the unions from a user that none of his accounts names any more: of accounts that are
+// gone, or of which the platform says something else by now. Somebody may be in them, and first seen would be
+// this user.
 func dropUnions(tx *gorm.DB, userID, platform string) error {
 	return tx.Exec(`DELETE FROM unions WHERE user_id = ? AND platform = ? AND NOT EXISTS (SELECT 1 FROM accounts a
 		WHERE a.user_id = unions.user_id AND a.platform = unions.platform AND a.open_platform = unions.open_platform AND a.union_id = unions.union_id)`,

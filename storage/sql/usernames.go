@@ -26,7 +26,8 @@ func (u *Users) Create(ctx context.Context, username, passwordHash string) (iden
 	if err != nil {
 		return identity.User{}, err
 	}
-	row := userRow{ID: identity.NewUserID(), Username: &shown, UsernameKey: &canonical, PasswordHash: passwordHash, CreatedAt: now.UnixMilli()}
+	row := userRow{ID: identity.NewUserID(), Username: &shown, UsernameKey: &canonical, PasswordHash: passwordHash,
+		CreatedAt: now.UnixMilli()}
 	if err := addUser(u.db.write.WithContext(ctx), row); err != nil {
 		return identity.User{}, err
 	}
@@ -75,7 +76,8 @@ func (u *Users) Name(ctx context.Context, id, username string) error {
 		if _, err := u.db.heldUser(tx, id); err != nil {
 			return err
 		}
-		err := changed(tx.Exec("UPDATE users SET username = ?, username_key = ? WHERE id = ? AND (username_key IS NULL OR username_key = ?)",
+		err := changed(tx.Exec("UPDATE users SET username = ?, username_key = ? WHERE id = ? AND "+
+			"(username_key IS NULL OR username_key = ?)",
 			shown, canonical, id, canonical))
 		if errors.Is(err, identity.ErrNotFound) { // but he is there, so he has another name
 			return identity.ErrExists

@@ -36,19 +36,22 @@ type userRow struct {
 func (userRow) TableName() string { return "users" }
 
 // userColumns are read in the order of targets.
-const userColumns = "u.id, u.username, u.username_key, u.password_hash, u.auth_epoch, u.created_at, u.disabled_at, u.roles, u.claims, " +
+const userColumns = "u.id, u.username, u.username_key, u.password_hash, u.auth_epoch, u.created_at, " +
+	"u.disabled_at, u.roles, u.claims, " +
 	"u.deletes_at, u.dismissed, u.joined_into"
 
 func (r *userRow) targets() []any {
 	return []any{
-		&r.ID, &r.Username, &r.UsernameKey, &r.PasswordHash, &r.AuthEpoch, &r.CreatedAt, &r.DisabledAt, &r.Roles, &r.Claims, &r.DeletesAt, &r.Dismissed, &r.JoinedInto,
+		&r.ID, &r.Username, &r.UsernameKey, &r.PasswordHash, &r.AuthEpoch, &r.CreatedAt, &r.DisabledAt, &r.Roles,
+		&r.Claims, &r.DeletesAt, &r.Dismissed, &r.JoinedInto,
 	}
 }
 
 func (r userRow) user() identity.User {
 	user := identity.User{
-		ID: r.ID, PasswordHash: r.PasswordHash, AuthEpoch: r.AuthEpoch, CreatedAt: instant(&r.CreatedAt), DisabledAt: instant(r.DisabledAt),
-		Roles: r.Roles, Claims: identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt), Dismissed: r.Dismissed,
+		ID: r.ID, PasswordHash: r.PasswordHash, AuthEpoch: r.AuthEpoch, CreatedAt: instant(&r.CreatedAt),
+		DisabledAt: instant(r.DisabledAt),
+		Roles:      r.Roles, Claims: identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt), Dismissed: r.Dismissed,
 	}
 	if r.Username != nil {
 		user.Username = *r.Username
@@ -75,9 +78,11 @@ func findUser(db *gorm.DB, column, value string) (identity.User, error) {
 
 // Disable implements identity.Users.
 func (u *Users) Disable(ctx context.Context, id string) error {
-	return u.keepOut(ctx, id, identity.EndedByDisable, identity.EventUserDisabled, func(tx *gorm.DB, now time.Time) *gorm.DB {
-		return tx.Exec("UPDATE users SET disabled_at = coalesce(disabled_at, ?), auth_epoch = auth_epoch + 1 WHERE id = ?", now.UnixMilli(), id)
-	})
+	return u.keepOut(ctx, id, identity.EndedByDisable, identity.EventUserDisabled,
+		func(tx *gorm.DB, now time.Time) *gorm.DB {
+			return tx.Exec("UPDATE users SET disabled_at = coalesce(disabled_at, ?), auth_epoch = "+
+				"auth_epoch + 1 WHERE id = ?", now.UnixMilli(), id)
+		})
 }
 
 // SetPassword implements identity.Users.
@@ -85,9 +90,11 @@ func (u *Users) SetPassword(ctx context.Context, id, passwordHash string) error 
 	if err := storable(passwordHash); err != nil {
 		return err
 	}
-	return u.keepOut(ctx, id, identity.EndedByPassword, identity.EventPasswordSet, func(tx *gorm.DB, _ time.Time) *gorm.DB {
-		return tx.Exec("UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 WHERE id = ? AND joined_into IS NULL", passwordHash, id)
-	})
+	return u.keepOut(ctx, id, identity.EndedByPassword, identity.EventPasswordSet,
+		func(tx *gorm.DB, _ time.Time) *gorm.DB {
+			return tx.Exec("UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 WHERE id = ? "+
+				"AND joined_into IS NULL", passwordHash, id)
+		})
 }
 
 // ReplacePasswordHash implements identity.Users.
@@ -99,7 +106,8 @@ func (u *Users) ReplacePasswordHash(ctx context.Context, id, old, passwordHash s
 		return false, nil
 	}
 	err := u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		err := changed(tx.Exec("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ? AND disabled_at IS NULL AND joined_into IS NULL",
+		err := changed(tx.Exec("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ? AND "+
+			"disabled_at IS NULL AND joined_into IS NULL",
 			passwordHash, id, old))
 		if err != nil {
 			return err
@@ -112,8 +120,8 @@ func (u *Users) ReplacePasswordHash(ctx context.Context, id, old, passwordHash s
 	return err == nil, err
 }
 
-// keepOut changes a user and ends all sessions, in one transaction. The epoch moves first: a session that is being opened meanwhile
-// either is there to be ended, or finds that its epoch is over.
+// keepOut changes a user and ends all sessions, in one transaction. The epoch moves first: a session that is
+// being opened meanwhile either is there to be ended, or finds that its epoch is over.
 func (u *Users) keepOut(ctx context.Context, id, reason, kind string, change func(*gorm.DB, time.Time) *gorm.DB) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
@@ -137,8 +145,9 @@ func (db *DB) lockUser(tx *gorm.DB, id string) error {
 	return tx.Exec("SELECT 1 FROM users WHERE id = ?"+db.words.forUpdate, id).Error
 }
 
-// heldUser locks a user likewise and returns what nobody else changes until the transaction is over. ErrNotFound, also for who was joined into
-// another one, perhaps since the caller looked: what such a user is given reaches nobody, and what is taken takes from the other one.
+// heldUser locks a user likewise and returns what nobody else changes until the transaction is over.
+// ErrNotFound, also for who was joined into another one, perhaps since the caller looked: what such a user is
+// given reaches nobody, and what is taken takes from the other one.
 func (db *DB) heldUser(tx *gorm.DB, id string) (identity.User, error) {
 	var row userRow
 	err := one(tx.Raw("SELECT * FROM users WHERE id = ? AND joined_into IS NULL"+db.words.forUpdate, id), &row)
@@ -163,5 +172,6 @@ func (u *Users) List(ctx context.Context, after string, limit int) ([]identity.U
 	if err := storable(after); err != nil {
 		return nil, err
 	}
-	return listed(u.db.read.WithContext(ctx), userRow.user, "SELECT * FROM users WHERE id > ? ORDER BY id LIMIT ?", after, limit)
+	return listed(u.db.read.WithContext(ctx), userRow.user, "SELECT * FROM users WHERE id > ? ORDER BY id LIMIT ?",
+		after, limit)
 }

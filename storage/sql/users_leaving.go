@@ -20,7 +20,8 @@ func (u *Users) Dismiss(ctx context.Context, id string, grace time.Duration) (ti
 	return u.leave(ctx, id, grace, true)
 }
 
-func (u *Users) leave(ctx context.Context, id string, grace time.Duration, dismissed bool) (deletesAt time.Time, err error) {
+func (u *Users) leave(ctx context.Context, id string, grace time.Duration, dismissed bool) (deletesAt time.Time,
+	err error) {
 	if storable(id) != nil {
 		return time.Time{}, identity.ErrNotFound
 	}
@@ -42,7 +43,8 @@ func (u *Users) leave(ctx context.Context, id string, grace time.Duration, dismi
 			return nil
 		}
 		deletesAt = instant(&ms)
-		if err := changed(tx.Exec("UPDATE users SET deletes_at = ?, dismissed = ?, auth_epoch = auth_epoch + 1 WHERE id = ?", ms, dismissed, id)); err != nil {
+		if err := changed(tx.Exec("UPDATE users SET deletes_at = ?, dismissed = ?, auth_epoch = auth_epoch "+
+			"+ 1 WHERE id = ?", ms, dismissed, id)); err != nil {
 			return err
 		}
 		if _, err := endSessions(tx, now, identity.EndedByLeaving, "user_id = ?", id); err != nil {
@@ -66,25 +68,27 @@ func (u *Users) Stay(ctx context.Context, id string) error {
 		if err != nil || !user.Leaving() {
 			return err
 		}
-		if err := changed(tx.Exec("UPDATE users SET deletes_at = NULL, dismissed = ? WHERE id = ?", false, id)); err != nil {
+		if err := changed(tx.Exec("UPDATE users SET deletes_at = NULL, dismissed = ? WHERE id = ?", false,
+			id)); err != nil {
 			return err
 		}
 		return recordEvent(tx, now, identity.Event{Kind: identity.EventStaying, UserID: id})
 	})
 }
 
-// due are users who may be deleted, and whose time has come. One who was disabled meanwhile stays: the accounts of who is gone make a new user,
-// whom nobody has disabled.
+// due are users who may be deleted, and whose time has come. One who was disabled meanwhile stays: the
+// accounts of who is gone make a new user, whom nobody has disabled.
 const due = "deletes_at <= ? AND (disabled_at IS NULL OR dismissed) AND joined_into IS NULL"
 
-// DeleteLeft implements identity.Users. Each user goes in a transaction of its own: none is long, and one who cannot be deleted keeps no
-// one else.
+// DeleteLeft implements identity.Users. Each user goes in a transaction of its own: none is long, and one who
+// cannot be deleted keeps no one else.
 func (u *Users) DeleteLeft(ctx context.Context, batch int) (deleted int, err error) {
 	now, err := u.db.Clock(ctx)
 	if err != nil {
 		return 0, err
 	}
-	leaving, err := scanAll[string](u.db.read.WithContext(ctx), "SELECT id FROM users WHERE "+due+" ORDER BY deletes_at, id LIMIT ?", now.UnixMilli(), batch)
+	leaving, err := scanAll[string](u.db.read.WithContext(ctx), "SELECT id FROM users WHERE "+due+
+		" ORDER BY deletes_at, id LIMIT ?", now.UnixMilli(), batch)
 	if err != nil {
 		return 0, err
 	}
@@ -96,14 +100,16 @@ func (u *Users) DeleteLeft(ctx context.Context, batch int) (deleted int, err err
 		switch err := u.deleteLeft(ctx, id); {
 		case err == nil:
 			deleted++
-		case !errors.Is(err, identity.ErrNotFound): // who changed his mind or was disabled meanwhile, or whom another server deleted
+		// who changed his mind or was disabled meanwhile, or whom another server deleted
+		case !errors.Is(err, identity.ErrNotFound):
 			faults = append(faults, err)
 		}
 	}
 	return deleted, errors.Join(faults...)
 }
 
-// withRetired lets a query know a user and all who were retired into it, and into them: their ids lead nowhere without it.
+// withRetired lets a query know a user and all who were retired into it, and into them: their ids lead
+// nowhere without it.
 func withRetired(query string) string {
 	return `WITH RECURSIVE family (id) AS (
 		SELECT id FROM users WHERE id = ?
@@ -121,11 +127,13 @@ var deletions = []string{
 	"DELETE FROM users WHERE id IN ?",
 }
 
-// deleteLeft keeps the user for itself, as do all who give a user anything: they come before it and are seen, or wait and find nobody.
+// deleteLeft keeps the user for itself, as do all who give a user anything: they come before it and are seen,
+// or wait and find nobody.
 func (u *Users) deleteLeft(ctx context.Context, id string) error {
 	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		var held string
-		if err := one(tx.Raw("SELECT id FROM users WHERE id = ? AND "+due+u.db.words.forUpdate, id, now.UnixMilli()), &held); err != nil {
+		if err := one(tx.Raw("SELECT id FROM users WHERE id = ? AND "+due+u.db.words.forUpdate, id,
+			now.UnixMilli()), &held); err != nil {
 			return err
 		}
 		var gone []string
@@ -147,7 +155,8 @@ func (u *Users) deleteLeft(ctx context.Context, id string) error {
 		}
 		for _, id := range gone {
 			// gorm takes bytes right after a parenthesis for a list.
-			if err := tx.Exec("INSERT INTO retired_subjects (retired_at, hash) VALUES (?, ?)", now.UnixMilli(), subjectHash(id)).Error; err != nil {
+			if err := tx.Exec("INSERT INTO retired_subjects (retired_at, hash) VALUES (?, ?)", now.UnixMilli(),
+				subjectHash(id)).Error; err != nil {
 				return err
 			}
 			if err := recordEvent(tx, now, identity.Event{Kind: identity.EventUserDeleted, UserID: id}); err != nil {

@@ -32,7 +32,8 @@ func TestAnIDIsGivenOnce(t *testing.T) {
 		_, err := db.MigrateUp(t.Context())
 		require.NoError(t, err)
 		id, name := leave(t, db, "alice")[0], "bob"
-		require.ErrorIs(t, addUser(db.write, userRow{ID: id, Username: &name, UsernameKey: &name}), identity.ErrExists, "while it is somebody's")
+		require.ErrorIs(t, addUser(db.write, userRow{ID: id, Username: &name, UsernameKey: &name}),
+			identity.ErrExists, "while it is somebody's")
 		deleted, err := db.Users().DeleteLeft(t.Context(), 1)
 		require.NoError(t, err)
 		require.Equal(t, 1, deleted)
@@ -98,7 +99,8 @@ func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
 	for _, code := range []string{"40001", "40P01"} {
 		session := signIn(t, db, "alice"+code)
 		sighting := identity.Sighting{
-			AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: code}, UnionID: "union" + code, OpenPlatform: "op",
+			AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: code}, UnionID: "union" + code,
+			OpenPlatform: "op",
 		}
 		for _, write := range []call{
 			{"Users.Link", func(ctx context.Context) error { return db.Users().Link(ctx, session.UserID, sighting) }},
@@ -108,13 +110,28 @@ func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
 			{"Profiles.Suggest", func(ctx context.Context) error {
 				return errorOf(db.Profiles().Suggest(ctx, session.UserID, identity.Profile{Name: "alice"}))
 			}},
-			{"Apps.SpendPhone", func(ctx context.Context) error { return errorOf(db.Apps().SpendPhone(ctx, app.Platform, app.ID)) }},
-			{"Apps.RefundPhone", func(ctx context.Context) error { return db.Apps().RefundPhone(ctx, app.Platform, app.ID) }},
-			{"Users.Leave", func(ctx context.Context) error { return errorOf(db.Users().Leave(ctx, session.UserID, 0)) }},
+			{"Apps.SpendPhone", func(ctx context.Context) error {
+				return errorOf(db.Apps().SpendPhone(ctx,
+					app.Platform, app.ID))
+			}},
+			{"Apps.RefundPhone", func(ctx context.Context) error {
+				return db.Apps().RefundPhone(ctx, app.Platform,
+					app.ID)
+			}},
+			{"Users.Leave", func(ctx context.Context) error {
+				return errorOf(db.Users().Leave(ctx, session.UserID,
+					0))
+			}},
 			{"Users.Stay", func(ctx context.Context) error { return db.Users().Stay(ctx, session.UserID) }},
-			{"Users.Dismiss", func(ctx context.Context) error { return errorOf(db.Users().Dismiss(ctx, session.UserID, 0)) }},
+			{"Users.Dismiss", func(ctx context.Context) error {
+				return errorOf(db.Users().Dismiss(ctx,
+					session.UserID, 0))
+			}},
 			{"Users.Stay again", func(ctx context.Context) error { return db.Users().Stay(ctx, session.UserID) }},
-			{"Users.Leave again", func(ctx context.Context) error { return errorOf(db.Users().Leave(ctx, session.UserID, 0)) }},
+			{"Users.Leave again", func(ctx context.Context) error {
+				return errorOf(db.Users().Leave(ctx,
+					session.UserID, 0))
+			}},
 			{"Users.DeleteLeft", func(ctx context.Context) error { return errorOf(db.Users().DeleteLeft(ctx, 10)) }},
 		} {
 			o.requireDoneAgain(write, code)

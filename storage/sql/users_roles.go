@@ -49,12 +49,14 @@ func (u *Users) SetRoles(ctx context.Context, id string, roles []string) error {
 	if err != nil {
 		return err
 	}
-	return u.changeRoles(ctx, id, identity.EventRolesSet, strings.Join(wanted, " "), func([]string) []string { return wanted })
+	return u.changeRoles(ctx, id, identity.EventRolesSet, strings.Join(wanted, " "),
+		func([]string) []string { return wanted })
 }
 
 // GrantRole implements identity.Users.
 func (u *Users) GrantRole(ctx context.Context, id, role string) error {
-	return u.changeRoles(ctx, id, identity.EventRoleGranted, role, func(roles []string) []string { return append(roles, role) })
+	return u.changeRoles(ctx, id, identity.EventRoleGranted, role,
+		func(roles []string) []string { return append(roles, role) })
 }
 
 // RevokeRole implements identity.Users.

@@ -29,7 +29,8 @@ func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
 	ctx, db := t.Context(), open()
 	_, err := db.MigrateUp(ctx)
 	require.NoError(t, err)
-	user, _, err := db.Users().FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+	user, _, err := db.Users().FindOrCreateByAccount(ctx,
+		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
 	require.NoError(t, db.Users().GrantRole(ctx, user.ID, "admin"))
 	downTo(t, db, "0002_roles.sql")
@@ -40,7 +41,8 @@ func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
 	require.Equal(t, user, found)
 	require.NoError(t, db.Users().GrantRole(ctx, user.ID, "admin"))
 	require.NoError(t, db.Users().SetClaims(ctx, user.ID, `{"a":1}`))
-	known, _, err := db.Users().FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+	known, _, err := db.Users().FindOrCreateByAccount(ctx,
+		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
 	require.Equal(t, []string{"admin"}, known.Roles)
 	require.EqualValues(t, `{"a":1}`, known.Claims)

@@ -44,7 +44,8 @@ type Client struct {
 // base URL is QQ's own, or on loopback. When the client is no longer needed,
 // call Close.
 func NewClient(config wechat.Config) (*Client, error) {
-	calls, err := wechat.NewSiblingClient(wechat.Sibling{Name: "qq", BaseURL: DefaultBaseURL, IsHost: IsHost, ValidAppID: ValidAppID}, config)
+	calls, err := wechat.NewSiblingClient(wechat.Sibling{Name: "qq", BaseURL: DefaultBaseURL, IsHost: IsHost,
+		ValidAppID: ValidAppID}, config)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,10 @@ type world struct {
 func simulate(t *testing.T) *world {
 	t.Helper()
 	w := &world{}
-	w.Simulator = qqtest.New(qqtest.Options{Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }})
+	w.Simulator = qqtest.New(qqtest.Options{Now: func() time.Time {
+		return time.Now().Add(
+			time.Duration(w.ahead.Load()))
+	}})
 	require.NoError(t, w.AddApp(qqtest.App{AppID: appID, Secret: secret}))
 	require.NoError(t, w.AddApp(qqtest.App{AppID: otherApp, Secret: secret, Union: "union"}))
 	server := httptest.NewServer(w)
@@ -86,7 +89,8 @@ func TestALoginIsTheUsers(t *testing.T) {
 	require.Empty(t, login.UnionID)
 	require.False(t, login.SessionKey.Zero())
 
-	bound, err := client.CodeToSession(context.Background(), wechat.Credentials{AppID: otherApp, Secret: secret}, w.code(t, otherApp, "ada"))
+	bound, err := client.CodeToSession(context.Background(), wechat.Credentials{AppID: otherApp, Secret: secret},
+		w.code(t, otherApp, "ada"))
 	require.NoError(t, err)
 	require.Equal(t, qqtest.UnionID("union", "ada"), bound.UnionID)
 	require.NotEqual(t, login.OpenID, bound.OpenID)
@@ -119,8 +123,10 @@ func TestACodeWorksOnceAndIsSentOnce(t *testing.T) {
 func TestEveryErrcodeHasItsClass(t *testing.T) {
 	w := simulate(t)
 	for errcode, class := range map[int]error{
-		-1: wechat.ErrUnavailable, 99999: wechat.ErrUnavailable, 40029: wechat.ErrBadCode, 40163: wechat.ErrCodeUsed, 45011: wechat.ErrThrottled,
-		40002: wechat.ErrMisconfigured, 40013: wechat.ErrMisconfigured, 40125: wechat.ErrMisconfigured, 41002: wechat.ErrMisconfigured, 41004: wechat.ErrMisconfigured,
+		-1: wechat.ErrUnavailable, 99999: wechat.ErrUnavailable, 40029: wechat.ErrBadCode,
+		40163: wechat.ErrCodeUsed, 45011: wechat.ErrThrottled,
+		40002: wechat.ErrMisconfigured, 40013: wechat.ErrMisconfigured, 40125: wechat.ErrMisconfigured,
+		41002: wechat.ErrMisconfigured, 41004: wechat.ErrMisconfigured,
 	} {
 		require.NoError(t, w.Fail(qqtest.Fault{Errcode: errcode}))
 		_, failed := logIn(t, newClient(t, wechat.Config{BaseURL: w.url}), "code")
@@ -151,7 +157,8 @@ func TestAnAnswerThatIsNoneIsUnavailable(t *testing.T) {
 			server := httptest.NewServer(answer)
 			defer server.Close()
 			started := time.Now()
-			_, failed := logIn(t, newClient(t, wechat.Config{BaseURL: server.URL, Timeout: 200 * time.Millisecond}), "code")
+			_, failed := logIn(t, newClient(t, wechat.Config{BaseURL: server.URL, Timeout: 200 * time.Millisecond}),
+				"code")
 			require.NotNil(t, failed)
 			require.Equal(t, wechat.ErrUnavailable, failed.Class)
 			require.Less(t, time.Since(started), 2*time.Second)
@@ -168,7 +175,8 @@ func TestNothingSecretIsSaid(t *testing.T) {
 	const code, key = "0a1SecretLoginCodeSecretLogin0a1", "U2Vzc2lvbktleVNlY3JldA=="
 	var written, said bytes.Buffer
 	ask := func(baseURL string) {
-		client := newClient(t, wechat.Config{BaseURL: baseURL, Logger: slog.New(slog.NewTextHandler(&written, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		client := newClient(t, wechat.Config{BaseURL: baseURL, Logger: slog.New(slog.NewTextHandler(&written,
+			&slog.HandlerOptions{Level: slog.LevelDebug}))})
 		login, err := client.CodeToSession(context.Background(), wechat.Credentials{AppID: appID, Secret: secret}, code)
 		fmt.Fprintf(&said, "%v %+v %#v %+v\n", err, err, err, login)
 	}
@@ -177,7 +185,8 @@ func TestNothingSecretIsSaid(t *testing.T) {
 		require.NoError(t, w.Fail(qqtest.Fault{Errcode: errcode}))
 		ask(w.url)
 	}
-	for _, text := range []string{`{"openid":"O1","session_key":"` + key + `"}`, key, `{"errcode":40029,"errmsg":"` + secret + code + `"}`} {
+	for _, text := range []string{`{"openid":"O1","session_key":"` + key + `"}`, key,
+		`{"errcode":40029,"errmsg":"` + secret + code + `"}`} {
 		server := httptest.NewServer(say(text))
 		ask(server.URL)
 		server.Close()
@@ -193,8 +202,10 @@ func TestNothingSecretIsSaid(t *testing.T) {
 
 func TestTheBaseURLIsQQsOrLoopback(t *testing.T) {
 	for text, fits := range map[string]bool{
-		"": true, qq.DefaultBaseURL: true, "https://API.q.qq.com/": true, "http://127.0.0.1:8089": true, "http://localhost:1": true,
-		"http://api.q.qq.com": false, "https://api.weixin.qq.com": false, "https://q.qq.com": false, "https://api.q.qq.com.evil.example": false,
+		"": true, qq.DefaultBaseURL: true, "https://API.q.qq.com/": true, "http://127.0.0.1:8089": true,
+		"http://localhost:1":  true,
+		"http://api.q.qq.com": false, "https://api.weixin.qq.com": false, "https://q.qq.com": false,
+		"https://api.q.qq.com.evil.example": false,
 		"https://user:hunter2@api.q.qq.com": false, "https://hunter2.example": false,
 	} {
 		client, err := qq.NewClient(wechat.Config{BaseURL: text})

@@ -12,13 +12,16 @@ import (
 // A Variant is a shape of answers that the real platform was seen to have.
 // The zero value is the usual one.
 type Variant struct {
-	Errcode           string `json:"errcode"`             // of a success: "absent", "zero" or "quoted"; "quoted" is for failures too
-	RID               string `json:"rid"`                 // in errmsg: "" (", rid: x"), "space" (" rid: x"), "hints" or "hint"
+	// of a success: "absent", "zero" or "quoted"; "quoted" is for failures too
+	Errcode string `json:"errcode"`
+	// in errmsg: "" (", rid: x"), "space" (" rid: x"), "hints" or "hint"
+	RID               string `json:"rid"`
 	EscapedSlashes    bool   `json:"escaped_slashes"`     // "/" is written as "\/"
 	ExtraFields       bool   `json:"extra_fields"`        // members nobody knows
 	EmptyOpenID       bool   `json:"empty_openid"`        // a success without an openid
 	CountryCodeNumber bool   `json:"country_code_number"` // countryCode is a number
-	UsedThenExpired   int    `json:"used_then_expired"`   // errcode for a used code after its five minutes; default 40029
+	// errcode for a used code after its five minutes; default 40029
+	UsedThenExpired int `json:"used_then_expired"`
 }
 
 // An answer is what an endpoint has to say. WeChat's failures are answers of

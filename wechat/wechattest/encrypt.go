@@ -16,9 +16,10 @@ import (
 // A Plaintext is what a mini-program would get encrypted for a user. It needs
 // a login of the user before, as that makes the session key.
 type Plaintext struct {
-	AppID            string         `json:"appid"`
-	User             string         `json:"user"`
-	Kind             string         `json:"kind"`              // "phone", "user", "share" or "steps"; ignored if Data is set
+	AppID string `json:"appid"`
+	User  string `json:"user"`
+	// "phone", "user", "share" or "steps"; ignored if Data is set
+	Kind             string         `json:"kind"`
 	Data             map[string]any `json:"data"`              // the payload itself, without watermark
 	WatermarkAppID   string         `json:"watermark_appid"`   // default AppID
 	WatermarkAge     int            `json:"watermark_age"`     // seconds into the past
@@ -82,7 +83,8 @@ func (s *Simulator) payload(plain Plaintext) (map[string]any, error) {
 		payload["openGId"] = identifier("group", plain.AppID, plain.User)
 	case plain.Kind == "steps":
 		day := now.Truncate(24 * time.Hour).Unix()
-		payload["stepInfoList"] = []map[string]any{{"timestamp": day - 86400, "step": 4200}, {"timestamp": day, "step": 1700}}
+		payload["stepInfoList"] = []map[string]any{{"timestamp": day - 86400, "step": 4200},
+			{"timestamp": day, "step": 1700}}
 	default:
 		return nil, fmt.Errorf("kind: %q is none of phone, user, share, steps", plain.Kind)
 	}

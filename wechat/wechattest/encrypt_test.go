@@ -54,7 +54,8 @@ func TestEncryptedPayloadsOpenWithTheSessionKey(t *testing.T) {
 		require.Contains(t, payload, member)
 		require.Equal(t, appID, payload["watermark"].(map[string]any)["appid"])
 	}
-	_, payload := encrypt(wechattest.Plaintext{Data: map[string]any{"a": "b"}, WatermarkAppID: otherApp, WatermarkAge: 60})
+	_, payload := encrypt(wechattest.Plaintext{Data: map[string]any{"a": "b"}, WatermarkAppID: otherApp,
+		WatermarkAge: 60})
 	require.Equal(t, otherApp, payload["watermark"].(map[string]any)["appid"])
 	require.InDelta(t, w.Now().Unix()-60, payload["watermark"].(map[string]any)["timestamp"], 2)
 	_, payload = encrypt(wechattest.Plaintext{Data: map[string]any{"a": "b"}, WithoutWatermark: true})

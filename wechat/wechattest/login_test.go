@@ -103,7 +103,8 @@ func TestLogin(t *testing.T) {
 		require.NoError(t, w.AllowOnly(appID, netip.MustParseAddr("203.0.113.7")))
 		answered := w.logIn("x")
 		require.Equal(t, 40164, answered.errcode())
-		require.Contains(t, answered.textOf("errmsg"), "invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist, rid: ")
+		require.Contains(t, answered.textOf("errmsg"),
+			"invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist, rid: ")
 		require.NoError(t, w.AllowOnly(appID, netip.MustParseAddr("::ffff:127.0.0.1")))
 		require.Equal(t, 40029, w.logIn("x").errcode())
 		require.NoError(t, w.AllowOnly(appID))

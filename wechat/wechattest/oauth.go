@@ -13,9 +13,10 @@ const userTokenLife = 7200 * time.Second
 
 // An OAuthCode is what a person agreed to on a page of WeChat's, or in its app.
 type OAuthCode struct {
-	AppID    string `json:"appid"` // of an official account, a website or a mobile app
-	User     string `json:"user"`
-	Scope    string `json:"scope"`    // comma-separated, of snsapi_base, snsapi_userinfo and snsapi_login; default snsapi_base
+	AppID string `json:"appid"` // of an official account, a website or a mobile app
+	User  string `json:"user"`
+	// comma-separated, of snsapi_base, snsapi_userinfo and snsapi_login; default snsapi_base
+	Scope    string `json:"scope"`
 	Snapshot bool   `json:"snapshot"` // the page was opened in snapshot mode: it is a virtual visitor's
 }
 
@@ -40,7 +41,8 @@ func (s *Simulator) MintOAuthCode(minted OAuthCode) (string, error) {
 			return "", fmt.Errorf("scope: %q is not known", scope)
 		}
 	}
-	return s.mint(code{kind: oauthCode, appID: minted.AppID, user: minted.User, scope: minted.Scope, snapshot: minted.Snapshot})
+	return s.mint(code{kind: oauthCode, appID: minted.AppID, user: minted.User, scope: minted.Scope,
+		snapshot: minted.Snapshot})
 }
 
 func tellsProfile(scope string) bool { return scope == "snsapi_userinfo" || scope == "snsapi_login" }

@@ -20,7 +20,8 @@ const (
 func startOAuth(t *testing.T) *world {
 	t.Helper()
 	w := start(t)
-	w.App(wechattest.App{AppID: account, Secret: secret, Kind: wechattest.KindOfficialAccount, OpenPlatform: "platform"})
+	w.App(wechattest.App{AppID: account, Secret: secret, Kind: wechattest.KindOfficialAccount,
+		OpenPlatform: "platform"})
 	w.App(wechattest.App{AppID: website, Secret: secret, Kind: wechattest.KindWebsite})
 	w.App(wechattest.App{AppID: mobile, Secret: secret, Kind: wechattest.KindMobileApp})
 	return w
@@ -28,7 +29,8 @@ func startOAuth(t *testing.T) *world {
 
 func (w *world) trade(app, code string) reply {
 	w.t.Helper()
-	return w.get("/sns/oauth2/access_token", "appid", app, "secret", secret, "code", code, "grant_type", "authorization_code")
+	return w.get("/sns/oauth2/access_token", "appid", app, "secret", secret, "code", code, "grant_type",
+		"authorization_code")
 }
 
 func (w *world) profile(token, openID string) reply {
@@ -40,7 +42,8 @@ func TestAnOAuthCodeStandsForAPerson(t *testing.T) {
 	w := startOAuth(t)
 
 	t.Run("a success has WeChat's form", func(t *testing.T) {
-		answered := w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada", Scope: "snsapi_userinfo"}))
+		answered := w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada",
+			Scope: "snsapi_userinfo"}))
 		require.Equal(t, http.StatusOK, answered.status)
 		require.Equal(t, "text/plain", answered.contentType)
 		require.NotContains(t, answered.members, "errcode")
@@ -54,7 +57,8 @@ func TestAnOAuthCodeStandsForAPerson(t *testing.T) {
 		require.Equal(t, wechattest.UnionID("platform", "ada"), answered.textOf("unionid"))
 	})
 	t.Run("an app without Open Platform account has no unionid", func(t *testing.T) {
-		answered := w.trade(website, w.OAuthCode(wechattest.OAuthCode{AppID: website, User: "ada", Scope: "snsapi_login"}))
+		answered := w.trade(website, w.OAuthCode(wechattest.OAuthCode{AppID: website, User: "ada",
+			Scope: "snsapi_login"}))
 		require.NotEmpty(t, answered.textOf("openid"))
 		require.NotContains(t, answered.members, "unionid")
 	})
@@ -64,7 +68,8 @@ func TestAnOAuthCodeStandsForAPerson(t *testing.T) {
 		require.Equal(t, "snsapi_base", answered.textOf("scope"))
 	})
 	t.Run("codes work once, for their time, at their app", func(t *testing.T) {
-		for app, life := range map[string]time.Duration{account: 5 * time.Minute, website: 10 * time.Minute, mobile: 10 * time.Minute} {
+		for app, life := range map[string]time.Duration{account: 5 * time.Minute, website: 10 * time.Minute,
+			mobile: 10 * time.Minute} {
 			expired := w.OAuthCode(wechattest.OAuthCode{AppID: app, User: "ada"})
 			w.Advance(time.Second)
 			fresh := w.OAuthCode(wechattest.OAuthCode{AppID: app, User: "ada"})
@@ -74,7 +79,8 @@ func TestAnOAuthCodeStandsForAPerson(t *testing.T) {
 			require.Equal(t, 40163, w.trade(app, fresh).errcode())
 			require.Equal(t, 2, w.Requests().Codes[fresh])
 		}
-		require.Equal(t, 40029, w.trade(website, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada"})).errcode())
+		require.Equal(t, 40029, w.trade(website, w.OAuthCode(wechattest.OAuthCode{AppID: account,
+			User: "ada"})).errcode())
 		require.Equal(t, 40029, w.trade(account, "forged").errcode())
 	})
 	t.Run("parameters are checked", func(t *testing.T) {
@@ -89,7 +95,8 @@ func TestAnOAuthCodeStandsForAPerson(t *testing.T) {
 	})
 	t.Run("a high-risk user is blocked", func(t *testing.T) {
 		require.NoError(t, w.SetUser(wechattest.User{User: "mallory", HighRisk: true}))
-		require.Equal(t, 40226, w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "mallory"})).errcode())
+		require.Equal(t, 40226, w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account,
+			User: "mallory"})).errcode())
 	})
 }
 
@@ -104,14 +111,16 @@ func TestCodesOfEachKindAreRefusedForEachOther(t *testing.T) {
 		for _, code := range []string{login, phone} {
 			require.Equal(t, 40029, w.trade(app, code).errcode())
 		}
-		require.Equal(t, 40029, w.get("/sns/jscode2session", "appid", app, "secret", secret, "js_code", oauth, "grant_type", "authorization_code").errcode())
+		require.Equal(t, 40029, w.get("/sns/jscode2session", "appid", app, "secret", secret, "js_code", oauth,
+			"grant_type", "authorization_code").errcode())
 		_, err := w.MintCode(app, "ada")
 		require.Error(t, err)
 		_, err = w.MintPhoneCode(app, "ada")
 		require.Error(t, err)
 	}
 	require.Equal(t, 40029, w.logIn(oauth).errcode())
-	require.Equal(t, 40029, w.post("/wxa/business/getuserphonenumber", `{"code":"`+oauth+`"}`, "access_token", token).errcode())
+	require.Equal(t, 40029, w.post("/wxa/business/getuserphonenumber", `{"code":"`+oauth+`"}`, "access_token",
+		token).errcode())
 	for _, code := range []string{login, phone, oauth} {
 		require.Equal(t, 40029, w.trade(appID, code).errcode())
 	}
@@ -147,14 +156,17 @@ func TestTheProfileIsWhatItsPersonAllowed(t *testing.T) {
 		require.Empty(t, answered.members["privilege"])
 	})
 	t.Run("it is the user's", func(t *testing.T) {
-		require.NoError(t, w.SetUser(wechattest.User{User: "bob", Nickname: "鲍勃", HeadImgURL: "https://example.com/bob", Sex: 1}))
+		require.NoError(t, w.SetUser(wechattest.User{User: "bob", Nickname: "鲍勃",
+			HeadImgURL: "https://example.com/bob", Sex: 1}))
 		answered := w.profile(sign(website, "bob", "snsapi_base,snsapi_login"))
 		require.Equal(t, []any{"鲍勃", "https://example.com/bob", 1.0, nil},
-			[]any{answered.members["nickname"], answered.members["headimgurl"], answered.members["sex"], answered.members["unionid"]})
+			[]any{answered.members["nickname"], answered.members["headimgurl"], answered.members["sex"],
+				answered.members["unionid"]})
 	})
 	t.Run("without the scope it is refused, and so it is for virtual visitors", func(t *testing.T) {
 		require.Equal(t, 48001, w.profile(sign(account, "ada", "snsapi_base")).errcode())
-		virtual := w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada", Scope: "snsapi_userinfo", Snapshot: true}))
+		virtual := w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada",
+			Scope: "snsapi_userinfo", Snapshot: true}))
 		require.Equal(t, 48001, w.profile(virtual.textOf("access_token"), virtual.textOf("openid")).errcode())
 	})
 	t.Run("tokens are the user's, live for two hours, and go with one openid", func(t *testing.T) {
@@ -162,8 +174,10 @@ func TestTheProfileIsWhatItsPersonAllowed(t *testing.T) {
 		require.Equal(t, 40003, w.profile(token, wechattest.OpenID(account, "bob")).errcode())
 		require.Equal(t, 40003, w.profile(token, wechattest.OpenID(website, "ada")).errcode())
 		require.Equal(t, 40001, w.profile("made-up", openID).errcode())
-		require.Equal(t, 40001, w.profile(w.stableToken(false).textOf("access_token"), openID).errcode(), "an app's token is no user's")
-		require.Equal(t, 40014, w.post("/wxa/business/getuserphonenumber", `{"code":"x"}`, "access_token", token).errcode(), "nor the other way round")
+		require.Equal(t, 40001, w.profile(w.stableToken(false).textOf("access_token"), openID).errcode(),
+			"an app's token is no user's")
+		require.Equal(t, 40014, w.post("/wxa/business/getuserphonenumber", `{"code":"x"}`, "access_token",
+			token).errcode(), "nor the other way round")
 		require.Equal(t, 41001, w.profile("", openID).errcode())
 		require.Equal(t, 41009, w.profile(token, "").errcode())
 		require.Equal(t, 43001, w.post("/sns/userinfo", "{}").errcode())
@@ -175,8 +189,10 @@ func TestTheProfileIsWhatItsPersonAllowed(t *testing.T) {
 func TestOAuthCodesCanBeOrderedOverHTTP(t *testing.T) {
 	w := startOAuth(t)
 	mint := func(body string) reply { return w.post("/_sim/oauth_codes", body) }
-	require.Equal(t, http.StatusOK, w.post("/_sim/apps", `{"appid":"wxdddddddddddddddd","secret":"simulator-x","kind":"website"}`).status)
-	require.Equal(t, http.StatusOK, w.post("/_sim/users", `{"user":"ada","nickname":"Ada","headimgurl":"http://example.com/a","sex":2}`).status)
+	require.Equal(t, http.StatusOK, w.post("/_sim/apps",
+		`{"appid":"wxdddddddddddddddd","secret":"simulator-x","kind":"website"}`).status)
+	require.Equal(t, http.StatusOK, w.post("/_sim/users",
+		`{"user":"ada","nickname":"Ada","headimgurl":"http://example.com/a","sex":2}`).status)
 	code := mint(`{"appid":"` + account + `","user":"ada","scope":"snsapi_userinfo","snapshot":false}`).textOf("code")
 	require.Regexp(t, `^[A-Za-z0-9]{32}$`, code)
 	answered := w.trade(account, code)
@@ -184,10 +200,13 @@ func TestOAuthCodesCanBeOrderedOverHTTP(t *testing.T) {
 	require.Equal(t, "Ada", answered.textOf("nickname"))
 	require.EqualValues(t, 2, answered.members["sex"])
 
-	require.Equal(t, http.StatusBadRequest, w.post("/_sim/apps", `{"appid":"wxdddddddddddddddd","secret":"simulator-x","kind":"Website"}`).status)
+	require.Equal(t, http.StatusBadRequest,
+		w.post("/_sim/apps", `{"appid":"wxdddddddddddddddd","secret":"simulator-x","kind":"Website"}`).status)
 	for _, wrong := range []string{
-		`{}`, `{"appid":"` + account + `"}`, `{"appid":"` + appID + `","user":"ada"}`, `{"appid":"wx9999999999999999","user":"ada"}`,
-		`{"appid":"` + account + `","user":"ada","scope":"openid"}`, `{"appid":"` + account + `","user":"ada","scope":"snsapi_base,"}`,
+		`{}`, `{"appid":"` + account + `"}`, `{"appid":"` + appID + `","user":"ada"}`,
+		`{"appid":"wx9999999999999999","user":"ada"}`,
+		`{"appid":"` + account + `","user":"ada","scope":"openid"}`, `{"appid":"` + account +
+			`","user":"ada","scope":"snsapi_base,"}`,
 		`{"appid":"` + account + `","user":"ada","snapshot":1}`,
 	} {
 		require.Equal(t, http.StatusBadRequest, mint(wrong).status, wrong)

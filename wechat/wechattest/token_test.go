@@ -85,7 +85,8 @@ func TestTokenRequestsAreChecked(t *testing.T) {
 	const path = "/cgi-bin/stable_token"
 	body := `{"grant_type":"client_credential","appid":"` + appID + `","secret":"` + secret + `"}`
 	require.Zero(t, w.post(path, body).errcode())
-	require.Equal(t, 41002, w.ask(http.MethodPost, path, nil, "application/x-www-form-urlencoded", "appid="+appID).errcode())
+	require.Equal(t, 41002, w.ask(http.MethodPost, path, nil, "application/x-www-form-urlencoded",
+		"appid="+appID).errcode())
 	require.Equal(t, 43002, w.get(path).errcode())
 	require.Equal(t, 44002, w.post(path, "").errcode())
 	require.Equal(t, 47001, w.post(path, "{").errcode())

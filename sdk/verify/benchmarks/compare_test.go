@@ -29,7 +29,8 @@ const audience = "https://api.example.com"
 // check verifies a token, and reads its scope.
 type check func(ctx context.Context, token string) (scope string, err error)
 
-// BenchmarkTokens checks one token again and again, each library with its keys in memory: signature, issuer, audience, expiry.
+// BenchmarkTokens checks one token again and again, each library with its keys in memory: signature, issuer,
+// audience, expiry.
 func BenchmarkTokens(b *testing.B) {
 	issuer, token, set := newIssuer(b)
 	b.Run("signature-alone", func(b *testing.B) { signatureAlone(b, token, set) })
@@ -90,7 +91,8 @@ func goOIDC(b *testing.B, issuer string) check {
 	if err != nil {
 		b.Fatal(err)
 	}
-	verifier := provider.VerifierContext(context.Background(), &oidc.Config{ClientID: audience, SupportedSigningAlgs: []string{oidc.RS256}})
+	verifier := provider.VerifierContext(context.Background(), &oidc.Config{ClientID: audience,
+		SupportedSigningAlgs: []string{oidc.RS256}})
 	return func(ctx context.Context, token string) (string, error) {
 		checked, err := verifier.Verify(ctx, token)
 		if err != nil {
@@ -107,7 +109,8 @@ func goOIDC(b *testing.B, issuer string) check {
 // plainJWX checks no typ either.
 func plainJWX(issuer string, set jwk.Set) check {
 	return func(_ context.Context, token string) (string, error) {
-		checked, err := jwt.ParseString(token, jwt.WithKeySet(set), jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithValidate(true))
+		checked, err := jwt.ParseString(token, jwt.WithKeySet(set), jwt.WithIssuer(issuer),
+			jwt.WithAudience(audience), jwt.WithValidate(true))
 		if err != nil {
 			return "", err
 		}

@@ -13,7 +13,10 @@ func (s *Simulator) table() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /sns/jscode2session", s.serveLogin)
 	mux.HandleFunc("POST /_sim/apps", administer(func(app App) (struct{}, error) { return struct{}{}, s.AddApp(app) }))
-	mux.HandleFunc("POST /_sim/faults", administer(func(fault Fault) (struct{}, error) { return struct{}{}, s.Fail(fault) }))
+	mux.HandleFunc("POST /_sim/faults", administer(func(fault Fault) (struct{}, error) {
+		return struct{}{},
+			s.Fail(fault)
+	}))
 	mux.HandleFunc("POST /_sim/codes", administer(func(asked codeRequest) (codeReply, error) {
 		text, err := s.MintCode(asked.AppID, asked.User)
 		return codeReply{text}, err
@@ -86,7 +89,8 @@ func (s *Simulator) logIn(query url.Values) map[string]any {
 		return refusal(40029)
 	}
 	login.used = true
-	members := map[string]any{"errcode": 0, "errmsg": "", "openid": OpenID(app.AppID, login.user), "session_key": sessionKey()}
+	members := map[string]any{"errcode": 0, "errmsg": "", "openid": OpenID(app.AppID, login.user),
+		"session_key": sessionKey()}
 	if app.Union != "" {
 		members["unionid"] = UnionID(app.Union, login.user)
 	}

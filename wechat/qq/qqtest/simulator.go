@@ -135,7 +135,8 @@ func (s *Simulator) Fail(faults ...Fault) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for _, fault := range faults {
-		if fault.Count < 0 || fault.Status != 0 && (fault.Status < 200 || fault.Status > 599) || fault.Status == 0 && fault.Errcode == 0 {
+		if fault.Count < 0 || fault.Status != 0 && (fault.Status < 200 || fault.Status > 599) ||
+			fault.Status == 0 && fault.Errcode == 0 {
 			return errors.New("a fault needs an errcode or a status from 200 to 599")
 		}
 		if len(s.faults) >= maxFaults {

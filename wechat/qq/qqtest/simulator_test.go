@@ -61,7 +61,8 @@ func TestALogin(t *testing.T) {
 	expired, foreign := mint(appID), mint("1108292103")
 	now = now.Add(5 * time.Minute)
 	for errcode, changes := range map[int][]string{
-		41002: {"appid", ""}, 41004: {"secret", ""}, 41008: {"js_code", ""}, 40013: {"appid", "999999"}, 40125: {"secret", "simulator-x"}, 40002: {"grant_type", "x"},
+		41002: {"appid", ""}, 41004: {"secret", ""}, 41008: {"js_code", ""}, 40013: {"appid", "999999"},
+		40125: {"secret", "simulator-x"}, 40002: {"grant_type", "x"},
 	} {
 		require.EqualValues(t, errcode, logIn(t, s, changes...)["errcode"])
 	}
