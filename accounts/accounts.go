@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // Scope is what an access token must reach for anything here. The other two it must reach to see or change
@@ -73,11 +74,11 @@ type Caller struct {
 // may says whether the caller's scope names one.
 func (c Caller) may(scope string) bool { return slices.Contains(strings.Fields(c.Scope), scope) }
 
-// enter returns the caller's user as it is now. ErrInsufficientScope; ErrInvalidToken: the user is gone,
+// enter returns the caller's user as it is now. oauth.InsufficientScope; oauth.InvalidToken: the user is gone,
 // disabled, leaving or joined into another one, whatever the token still says.
 func (a *Accounts) enter(ctx context.Context, c Caller) (identity.User, error) {
 	if !c.may(Scope) {
-		return identity.User{}, &Error{Name: ErrInsufficientScope,
+		return identity.User{}, &oauth.Error{Code: oauth.InsufficientScope,
 			Description: "The access token lacks the scope account."}
 	}
 	user, err := a.Users.Find(ctx, c.UserID)

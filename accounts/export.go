@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // Export is all that is held of a person and tells of him. Hashes and secrets are not in it, nor are the
@@ -54,7 +55,7 @@ type ExportedSession struct {
 }
 
 // Export returns all that is held of the caller. It leaves only after the audit log has it. The refusals of
-// caller and proof; ErrUnavailable.
+// caller and proof; oauth.TemporarilyUnavailable.
 func (a *Accounts) Export(ctx context.Context, c Caller, p Proof) (Export, error) {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -69,7 +70,7 @@ func (a *Accounts) Export(ctx context.Context, c Caller, p Proof) (Export, error
 	}
 	event := identity.Event{Kind: identity.EventExported, UserID: user.ID, ClientID: c.ClientID, SessionID: c.SessionID}
 	if err := a.Events.Record(ctx, event); err != nil {
-		return Export{}, storeFailed(err)
+		return Export{}, oauth.StoreFailed(err)
 	}
 	return newExport(a.Now(), user, held), nil
 }

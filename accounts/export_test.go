@@ -11,6 +11,7 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 func TestExport(t *testing.T) {
@@ -60,7 +61,7 @@ func TestAnExportOfNothingHasListsAllTheSame(t *testing.T) {
 func TestNoDataLeavesUnaudited(t *testing.T) {
 	w := newWorld(t, func(c *accounts.Config) { c.Events = deafEvents{c.Events} })
 	export, err := w.accounts.Export(context.Background(), w.named("alice"), byPassword())
-	requireRefused(t, err, accounts.ErrUnavailable)
+	requireRefused(t, err, oauth.TemporarilyUnavailable)
 	require.Empty(t, export)
 }
 
@@ -77,7 +78,7 @@ func TestLeave(t *testing.T) {
 	require.False(t, w.alive(elsewhere))
 	require.Len(t, w.events(identity.EventLeaving, alice.UserID), 1)
 	_, err = w.accounts.Leave(ctx, alice, byPassword())
-	requireRefused(t, err, accounts.ErrInvalidToken)
+	requireRefused(t, err, oauth.InvalidToken)
 }
 
 func TestWhoLeftIsGone(t *testing.T) {
@@ -92,7 +93,7 @@ func TestWhoLeftIsGone(t *testing.T) {
 		return deleted == 1
 	}, time.Second, time.Millisecond)
 	_, err = w.accounts.Profile(ctx, alice)
-	requireRefused(t, err, accounts.ErrInvalidToken)
+	requireRefused(t, err, oauth.InvalidToken)
 	_, err = w.accounts.Register(ctx, client, address, "alice", newPassword)
 	require.NoError(t, err, "the name is free, and its new owner another user")
 }

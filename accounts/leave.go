@@ -6,7 +6,7 @@ import (
 )
 
 // Leave has the caller deleted after the time of grace, and returns when that is. It ends all sessions, this
-// one too. The refusals of caller and proof; ErrUnavailable.
+// one too. The refusals of caller and proof; oauth.TemporarilyUnavailable.
 func (a *Accounts) Leave(ctx context.Context, c Caller, p Proof) (time.Time, error) {
 	user, err := a.enter(ctx, c)
 	if err != nil {

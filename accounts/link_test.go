@@ -11,6 +11,7 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 func TestLink(t *testing.T) {
@@ -37,11 +38,11 @@ func TestTheAccountToBeLinkedProvesNothing(t *testing.T) {
 	alice := withBoth(w)
 	code := w.code(otherApp, "o-thief")
 	requireRefused(t, w.accounts.Link(context.Background(), alice, byCode(code), otherApp, code),
-		accounts.ErrInvalidRequest)
+		oauth.InvalidRequest)
 	require.True(t, w.fresh(code))
 	require.Zero(t, w.prover.asked)
 	err := w.accounts.Link(context.Background(), alice, byCode(w.code(otherApp, "o-thief")), otherApp, code)
-	requireRefused(t, err, accounts.ErrInsufficientAuthentication)
+	requireRefused(t, err, oauth.InsufficientUserAuthentication)
 	require.True(t, w.fresh(code), "the proof comes first")
 	require.Equal(t, miniApp+"/o-alice", w.linked(alice))
 }
@@ -52,7 +53,7 @@ func TestCodesThatCannotBeLinkedCostNoProof(t *testing.T) {
 	proof := byCode(w.code(miniApp, "o-alice"))
 	for _, code := range []string{"", "two words", "line\nend", "漢字", strings.Repeat("a", 513)} {
 		requireRefused(t, w.accounts.Link(context.Background(), alice, proof, otherApp, code),
-			accounts.ErrInvalidRequest)
+			oauth.InvalidRequest)
 	}
 	require.True(t, w.fresh(proof.Code))
 }
@@ -61,9 +62,9 @@ func TestACodeToBeLinkedThatIsRefused(t *testing.T) {
 	w := newWorld(t)
 	alice := withBoth(w)
 	err := w.accounts.Link(context.Background(), alice, byPassword(), otherApp, "used-before")
-	requireRefused(t, err, accounts.ErrInvalidGrant)
+	requireRefused(t, err, oauth.InvalidGrant)
 	require.ErrorIs(t, err, errBadCode)
-	require.NotErrorIs(t, err, accounts.ErrInsufficientAuthentication, "proving once more would not help")
+	require.NotErrorIs(t, err, oauth.InsufficientUserAuthentication, "proving once more would not help")
 }
 
 func TestACodeToBeLinkedThatNobodyCanJudge(t *testing.T) {
@@ -89,16 +90,16 @@ func TestLinkingWhatIsTaken(t *testing.T) {
 	alice := withBoth(w)
 	bob := w.seen("o-bob")
 	err := w.accounts.Link(ctx, alice, byPassword(), miniApp, w.code(miniApp, "o-bob"))
-	requireRefused(t, err, accounts.ErrLinkedElsewhere)
+	requireRefused(t, err, oauth.AlreadyLinked)
 	err = w.accounts.Link(ctx, alice, byPassword(), miniApp, w.code(miniApp, "o-second"))
-	requireRefused(t, err, accounts.ErrLinkedElsewhere)
+	requireRefused(t, err, oauth.AlreadyLinked)
 	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-carol"), UnionID: "carol",
 		OpenPlatform: openPlatform}
 	_, _, err = w.database.Users().FindOrCreateByAccount(ctx, union)
 	require.NoError(t, err)
 	union.AccountKey = wechatAccount(otherApp, "o-carol-2")
 	requireRefused(t, w.accounts.Link(ctx, bob, byCode(w.code(miniApp, "o-bob")), "", w.codeOf(union)),
-		accounts.ErrLinkedElsewhere)
+		oauth.AlreadyLinked)
 	require.Equal(t, miniApp+"/o-alice", w.linked(alice))
 	require.Equal(t, miniApp+"/o-bob", w.linked(bob))
 }
@@ -122,7 +123,7 @@ func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 				require.NoError(t, errs[n])
 				continue
 			}
-			requireRefused(t, errs[n], accounts.ErrLinkedElsewhere)
+			requireRefused(t, errs[n], oauth.AlreadyLinked)
 		}
 	}
 }
@@ -137,7 +138,7 @@ func TestUnlink(t *testing.T) {
 	require.True(t, w.alive(alice))
 	require.Len(t, w.events(identity.EventUnlinked, alice.UserID), 1)
 	err := w.accounts.Unlink(context.Background(), alice, byPassword(), identity.PlatformWechat, miniApp)
-	requireRefused(t, err, accounts.ErrUnknownAccount)
+	requireRefused(t, err, oauth.UnknownAccount)
 }
 
 func TestUnlinkingWhatIsNotLinkedCostsNoProof(t *testing.T) {
@@ -147,7 +148,7 @@ func TestUnlinkingWhatIsNotLinkedCostsNoProof(t *testing.T) {
 	for platform, app := range map[string]string{identity.PlatformWechat: otherApp, "": miniApp,
 		identity.PlatformQQ: miniApp, "a\x00b": miniApp} {
 		requireRefused(t, w.accounts.Unlink(context.Background(), alice, proof, platform, app),
-			accounts.ErrUnknownAccount)
+			oauth.UnknownAccount)
 	}
 	require.True(t, w.fresh(proof.Code))
 }
@@ -157,9 +158,9 @@ func TestTheLastWayInStays(t *testing.T) {
 	ctx := context.Background()
 	bob := w.seen("o-bob")
 	proof := func() accounts.Proof { return byCode(w.code(miniApp, "o-bob")) }
-	requireRefused(t, w.accounts.Unlink(ctx, bob, proof(), identity.PlatformWechat, miniApp), accounts.ErrLastWayIn)
+	requireRefused(t, w.accounts.Unlink(ctx, bob, proof(), identity.PlatformWechat, miniApp), oauth.LastWayIn)
 	require.NoError(t, w.database.Users().Name(ctx, bob.UserID, "bob")) // a name without password lets nobody in
-	requireRefused(t, w.accounts.Unlink(ctx, bob, proof(), identity.PlatformWechat, miniApp), accounts.ErrLastWayIn)
+	requireRefused(t, w.accounts.Unlink(ctx, bob, proof(), identity.PlatformWechat, miniApp), oauth.LastWayIn)
 	require.Equal(t, miniApp+"/o-bob", w.linked(bob))
 	require.True(t, w.alive(bob))
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // Me is what people see of themselves. Days are enough for that, and they are UTC's.
@@ -34,7 +35,7 @@ type Linked struct {
 	Since    string `json:"since"`
 }
 
-// Profile tells the caller what is known of him. The refusals of the caller; ErrUnavailable.
+// Profile tells the caller what is known of him. The refusals of the caller; oauth.TemporarilyUnavailable.
 func (a *Accounts) Profile(ctx context.Context, c Caller) (Me, error) {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -45,7 +46,7 @@ func (a *Accounts) Profile(ctx context.Context, c Caller) (Me, error) {
 
 // SetProfile replaces all of the profile by what the caller wants, in its composed form; from then on no
 // platform's word changes it. A caller without the scope email neither sees nor changes the address.
-// ErrInvalidRequest, the refusals of the caller; ErrUnavailable.
+// oauth.InvalidRequest, the refusals of the caller; oauth.TemporarilyUnavailable.
 func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Profile) (Me, error) {
 	profile, err := CheckProfile(profile)
 	if err != nil {
@@ -57,11 +58,11 @@ func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Pr
 	}
 	if !c.may(scopeEmail) {
 		if profile.Email != "" {
-			return Me{}, invalidRequest("To set email the access token needs the scope email.")
+			return Me{}, oauth.NewError(oauth.InvalidRequest, "To set email the access token needs the scope email.")
 		}
 		known, err := a.Profiles.Find(ctx, user.ID)
 		if err != nil {
-			return Me{}, storeFailed(err)
+			return Me{}, oauth.StoreFailed(err)
 		}
 		profile.Email = known.Email
 	}
@@ -105,13 +106,13 @@ type held struct {
 
 func (a *Accounts) gather(ctx context.Context, user identity.User) (h held, err error) {
 	if h.details, err = a.Profiles.Find(ctx, user.ID); err != nil {
-		return held{}, storeFailed(err)
+		return held{}, oauth.StoreFailed(err)
 	}
 	if h.accounts, err = a.Users.Accounts(ctx, user.ID); err != nil {
-		return held{}, storeFailed(err)
+		return held{}, oauth.StoreFailed(err)
 	}
 	if h.sessions, err = a.Sessions.List(ctx, user.ID); err != nil {
-		return held{}, storeFailed(err)
+		return held{}, oauth.StoreFailed(err)
 	}
 	return h, nil
 }

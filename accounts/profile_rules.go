@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 const (
@@ -28,7 +29,7 @@ var (
 	picture = regexp.MustCompile("^https://[^\\x00-\\x20\\x7f-\\x{10ffff}\"<>\\\\^`{|}]+$")
 )
 
-// CheckProfile returns a profile in the form that is kept. Every field may be empty. ErrInvalidRequest.
+// CheckProfile returns a profile in the form that is kept. Every field may be empty. oauth.InvalidRequest.
 func CheckProfile(p identity.Profile) (identity.Profile, error) {
 	var okName, okNickname, okLocale bool
 	p.Name, okName = cleanName(p.Name)
@@ -36,17 +37,21 @@ func CheckProfile(p identity.Profile) (identity.Profile, error) {
 	p.Locale, okLocale = cleanLocale(p.Locale)
 	switch {
 	case !okName:
-		return p, invalidRequest("name has at most 128 characters, and none that are invisible or turn text round.")
+		return p, oauth.NewError(oauth.InvalidRequest,
+			"name has at most 128 characters, and none that are invisible or turn text round.")
 	case !okNickname:
-		return p, invalidRequest("nickname has at most 128 characters, and none that are invisible or turn text round.")
+		return p, oauth.NewError(oauth.InvalidRequest,
+			"nickname has at most 128 characters, and none that are invisible or turn text round.")
 	case !validPicture(p.Picture):
-		return p, invalidRequest("picture is an https URL of at most 512 bytes, without a user in it.")
+		return p, oauth.NewError(oauth.InvalidRequest,
+			"picture is an https URL of at most 512 bytes, without a user in it.")
 	case p.Gender != "" && !gender.MatchString(p.Gender):
-		return p, invalidRequest("gender is female, male, or another word of at most 32 small letters and hyphens.")
+		return p, oauth.NewError(oauth.InvalidRequest,
+			"gender is female, male, or another word of at most 32 small letters and hyphens.")
 	case !okLocale:
-		return p, invalidRequest("locale is a BCP 47 language tag, such as zh-CN.")
+		return p, oauth.NewError(oauth.InvalidRequest, "locale is a BCP 47 language tag, such as zh-CN.")
 	case !validEmail(p.Email):
-		return p, invalidRequest("email is one bare address of at most 254 bytes.")
+		return p, oauth.NewError(oauth.InvalidRequest, "email is one bare address of at most 254 bytes.")
 	}
 	return p, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 func TestProfilesThatMayBe(t *testing.T) {
@@ -95,7 +96,7 @@ func TestProfilesThatMayNotBe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := CheckProfile(p)
-			require.ErrorIs(t, err, ErrInvalidRequest)
+			require.ErrorIs(t, err, oauth.InvalidRequest)
 			requirePlain(t, err)
 
 		})
@@ -105,7 +106,7 @@ func TestProfilesThatMayNotBe(t *testing.T) {
 // requirePlain holds an error against RFC 6749 §5.2: printable ASCII, no double quotes, no backslashes.
 func requirePlain(t *testing.T, err error) {
 	t.Helper()
-	var refusal *Error
+	var refusal *oauth.Error
 	require.ErrorAs(t, err, &refusal)
 	require.Regexp(t, `^[A-Za-z][ !#-\[\]-~]+\.$`, refusal.Description)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 func today() string { return time.Now().UTC().Format(time.DateOnly) }
@@ -85,7 +86,7 @@ func TestProfilesThatAreRefusedChangeNothing(t *testing.T) {
 		{Name: strings.Repeat("a", 1<<20)}, {Email: "<script>@example.com"},
 	} {
 		_, err := w.accounts.SetProfile(ctx, bob, p)
-		requireRefused(t, err, accounts.ErrInvalidRequest)
+		requireRefused(t, err, oauth.InvalidRequest)
 	}
 	me, err := w.accounts.Profile(ctx, bob)
 	require.NoError(t, err)
@@ -109,7 +110,7 @@ func TestABorrowedTokenTellsNoMoreThanItsScope(t *testing.T) {
 	require.Nil(t, me.Phone)
 	require.Equal(t, identity.Profile{Name: "Bob"}, me.Profile)
 	_, err = w.accounts.SetProfile(ctx, borrowed, identity.Profile{Email: "thief@example.com"})
-	requireRefused(t, err, accounts.ErrInvalidRequest)
+	requireRefused(t, err, oauth.InvalidRequest)
 	me, err = w.accounts.SetProfile(ctx, borrowed, identity.Profile{Name: "Robert"})
 	require.NoError(t, err)
 	require.Equal(t, identity.Profile{Name: "Robert"}, me.Profile)

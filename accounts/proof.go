@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // Proof is what a request shows anew beside its token, which may be borrowed: the user's password, or a fresh
@@ -27,18 +28,19 @@ type Prover interface {
 
 // Unproved is the one answer to every proof that is missing or proves nothing, so that it does not tell why.
 func Unproved(cause error) error {
-	return &Error{
-		Name: ErrInsufficientAuthentication, Cause: cause,
+	return &oauth.Error{
+		Code: oauth.InsufficientUserAuthentication, Cause: cause,
 		Description: "This needs the current password, or a fresh code of an account that is linked " +
 			"already, in the same request.",
 	}
 }
 
-// prove says whether a proof is the user's. ErrInvalidRequest: there are two. Unproved, or what the Prover says.
+// prove says whether a proof is the user's. oauth.InvalidRequest: there are two. Unproved, or what the Prover says.
 func (a *Accounts) prove(ctx context.Context, c Caller, user identity.User, p Proof) error {
 	switch {
 	case p.Password != "" && (p.Code != "" || p.AppID != ""):
-		return invalidRequest("Prove it is you by the password or by a code of an app, not by both.")
+		return oauth.NewError(oauth.InvalidRequest,
+			"Prove it is you by the password or by a code of an app, not by both.")
 	case p.Code != "":
 		return a.proveCode(ctx, c, user, p)
 	case p.Password == "" || user.PasswordHash == "":
@@ -59,7 +61,7 @@ func (a *Accounts) proveCode(ctx context.Context, c Caller, user identity.User, 
 	case errors.Is(err, identity.ErrNotFound):
 		return Unproved(err)
 	case err != nil:
-		return storeFailed(err)
+		return oauth.StoreFailed(err)
 	case account.UserID != user.ID:
 		return Unproved(nil)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // guarded is everything that needs a proof, as somebody would ask who has a token.
@@ -62,7 +63,7 @@ func TestBorrowedTokensProveNothing(t *testing.T) {
 		for act, do := range guarded(w, alice) {
 			t.Run(act+" with "+attack, func(t *testing.T) {
 				requireRefused(t, do(proof()),
-					accounts.ErrInsufficientAuthentication)
+					oauth.InsufficientUserAuthentication)
 			})
 		}
 	}
@@ -80,7 +81,7 @@ func TestOneCodeProvesOnce(t *testing.T) {
 	_, err := w.accounts.Export(context.Background(), alice, proof)
 	require.NoError(t, err)
 	_, err = w.accounts.Leave(context.Background(), alice, proof)
-	requireRefused(t, err, accounts.ErrInsufficientAuthentication)
+	requireRefused(t, err, oauth.InsufficientUserAuthentication)
 	require.False(t, w.user(alice).Leaving())
 }
 
@@ -89,8 +90,8 @@ func TestTwoProofsAreNone(t *testing.T) {
 	alice := withBoth(w)
 	code := w.code(miniApp, "o-alice")
 	for act, do := range guarded(w, alice) {
-		requireRefused(t, do(accounts.Proof{Password: oldPassword, Code: code}), accounts.ErrInvalidRequest)
-		requireRefused(t, do(accounts.Proof{Password: oldPassword, AppID: miniApp}), accounts.ErrInvalidRequest)
+		requireRefused(t, do(accounts.Proof{Password: oldPassword, Code: code}), oauth.InvalidRequest)
+		requireRefused(t, do(accounts.Proof{Password: oldPassword, AppID: miniApp}), oauth.InvalidRequest)
 		require.True(t, w.fresh(code), act)
 	}
 	require.Zero(t, w.prover.asked)
@@ -101,11 +102,11 @@ func TestAPasswordThatIsNotThereProvesNothing(t *testing.T) {
 	bob := w.seen("o-bob")
 	for act, do := range guarded(w, bob) {
 		if act != "set password" { // which asks for a name before
-			requireRefused(t, do(byPassword()), accounts.ErrInsufficientAuthentication)
+			requireRefused(t, do(byPassword()), oauth.InsufficientUserAuthentication)
 		}
 	}
 	requireRefused(t, w.accounts.SetPassword(context.Background(), bob, byPassword(), "bob", newPassword),
-		accounts.ErrInsufficientAuthentication)
+		oauth.InsufficientUserAuthentication)
 	require.Zero(t, w.prover.asked)
 }
 
@@ -136,34 +137,34 @@ func TestUsersWhoMayNotDoAnything(t *testing.T) {
 			w := newWorld(t)
 			c := w.named("alice")
 			require.NoError(t, stop(w, c))
-			requireOut(t, w, c, accounts.ErrInvalidToken)
+			requireOut(t, w, c, oauth.InvalidToken)
 		})
 	}
 	w := newWorld(t)
 	requireOut(t, w, accounts.Caller{UserID: "u_nobody", ClientID: client, SessionID: "s", Scope: accounts.Scope},
-		accounts.ErrInvalidToken)
+		oauth.InvalidToken)
 	alice := w.named("alice")
 	alice.Scope = "openid accounts my-account"
-	requireOut(t, w, alice, accounts.ErrInsufficientScope)
+	requireOut(t, w, alice, oauth.InsufficientScope)
 }
 
 // requireOut asks for everything.
-func requireOut(t *testing.T, w *world, c accounts.Caller, name error) {
+func requireOut(t *testing.T, w *world, c accounts.Caller, code oauth.Code) {
 	t.Helper()
 	ctx := context.Background()
 	w.prover.asked = 0
 	for _, do := range guarded(w, c) {
-		requireRefused(t, do(byPassword()), name)
+		requireRefused(t, do(byPassword()), code)
 	}
 	_, err := w.accounts.Profile(ctx, c)
-	requireRefused(t, err, name)
+	requireRefused(t, err, code)
 	_, err = w.accounts.SetProfile(ctx, c, identity.Profile{})
-	requireRefused(t, err, name)
+	requireRefused(t, err, code)
 	_, err = w.accounts.ListSessions(ctx, c)
-	requireRefused(t, err, name)
+	requireRefused(t, err, code)
 	_, err = w.accounts.EndOtherSessions(ctx, c)
-	requireRefused(t, err, name)
-	requireRefused(t, w.accounts.EndSession(ctx, c, c.SessionID), name)
+	requireRefused(t, err, code)
+	requireRefused(t, w.accounts.EndSession(ctx, c, c.SessionID), code)
 	require.Zero(t, w.prover.asked)
 }
 
@@ -171,10 +172,10 @@ func TestStoresThatAreGone(t *testing.T) {
 	w := newWorld(t)
 	alice := withBoth(w)
 	require.NoError(t, w.database.Close())
-	requireOut(t, w, alice, accounts.ErrUnavailable)
+	requireOut(t, w, alice, oauth.TemporarilyUnavailable)
 	_, err := w.accounts.Register(context.Background(), client, address, "lei", newPassword)
-	requireRefused(t, err, accounts.ErrUnavailable)
-	refusal, _ := errors.AsType[*accounts.Error](err)
+	requireRefused(t, err, oauth.TemporarilyUnavailable)
+	refusal, _ := errors.AsType[*oauth.Error](err)
 	require.Positive(t, refusal.RetryAfter)
 	require.Error(t, refusal.Cause)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 )
 
@@ -29,7 +30,7 @@ func (p RegistrationPolicy) orDefaults() RegistrationPolicy {
 }
 
 // Register adds a user who signs in by name and password. Whoever calls has made sure that the client may.
-// ErrInvalidRequest, ErrWeakPassword, ErrTooManyRequests, ErrTaken, ErrUnavailable.
+// oauth.InvalidRequest, oauth.WeakPassword, oauth.TooManyRequests, oauth.UsernameTaken, oauth.TemporarilyUnavailable.
 func (a *Accounts) Register(ctx context.Context, clientID, address, username, secret string) (identity.User, error) {
 	if err := checkUsername(username); err != nil {
 		return identity.User{}, err
@@ -71,10 +72,10 @@ func (a *Accounts) countAddress(ctx context.Context, address string) error {
 func (a *Accounts) allow(ctx context.Context, key string, limit int) error {
 	wait, err := a.Volatile.Allow(ctx, key, limit, registrationPeriod)
 	if err != nil {
-		return storeFailed(err)
+		return oauth.StoreFailed(err)
 	}
 	if wait > 0 {
-		return &Error{Name: ErrTooManyRequests,
+		return &oauth.Error{Code: oauth.TooManyRequests,
 			Description: "Too many people are registering. Wait before trying again.", RetryAfter: wait}
 	}
 	return nil
@@ -92,9 +93,10 @@ func (a *Accounts) hash(ctx context.Context, address, secret string) (string, er
 	hash, err := a.Hasher.Hash(ctx, address, secret)
 	switch {
 	case errors.Is(err, password.ErrBusy):
-		return "", unavailable("Too many passwords are being checked right now. Try again shortly.", err)
+		return "", oauth.Unavailable("Too many passwords are being checked right now. Try again shortly.",
+			hashRetry, err)
 	case err != nil:
-		return "", unavailable("The password could not be set right now. Try again shortly.", err)
+		return "", oauth.Unavailable("The password could not be set right now. Try again shortly.", hashRetry, err)
 	}
 	return hash, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 func TestRegister(t *testing.T) {
@@ -48,21 +49,21 @@ func TestRegisterRefusesWithoutHashing(t *testing.T) {
 	w.named("alice")
 	for attack, c := range map[string]struct {
 		username, secret string
-		name             error
+		name             oauth.Code
 	}{
-		"a name that is taken":              {"alice", newPassword, accounts.ErrTaken},
-		"the same in capitals, full width":  {"ＡＬＩＣＥ", newPassword, accounts.ErrTaken},
-		"a look-alike":                      {"\u0430lice", newPassword, accounts.ErrInvalidRequest},
-		"an id":                             {identity.NewUserID(), newPassword, accounts.ErrInvalidRequest},
-		"no name":                           {"", newPassword, accounts.ErrInvalidRequest},
-		"no password":                       {"bob", "", accounts.ErrWeakPassword},
-		"7 characters":                      {"bob", "漢字漢字漢字漢", accounts.ErrWeakPassword},
-		"257 characters":                    {"bob", strings.Repeat("é", 257), accounts.ErrWeakPassword},
-		"1 MB":                              {"bob", strings.Repeat("a", 1<<20), accounts.ErrWeakPassword},
-		"a common password":                 {"bob", "password", accounts.ErrWeakPassword},
-		"the same in capitals, full width.": {"bob", "ＰＡＳＳＷＯＲＤ", accounts.ErrWeakPassword},
-		"woaini1314":                        {"bob", "woaini1314", accounts.ErrWeakPassword},
-		"the name as password":              {"bobthebuilder", "BobTheBuilder", accounts.ErrWeakPassword},
+		"a name that is taken":              {"alice", newPassword, oauth.UsernameTaken},
+		"the same in capitals, full width":  {"ＡＬＩＣＥ", newPassword, oauth.UsernameTaken},
+		"a look-alike":                      {"\u0430lice", newPassword, oauth.InvalidRequest},
+		"an id":                             {identity.NewUserID(), newPassword, oauth.InvalidRequest},
+		"no name":                           {"", newPassword, oauth.InvalidRequest},
+		"no password":                       {"bob", "", oauth.WeakPassword},
+		"7 characters":                      {"bob", "漢字漢字漢字漢", oauth.WeakPassword},
+		"257 characters":                    {"bob", strings.Repeat("é", 257), oauth.WeakPassword},
+		"1 MB":                              {"bob", strings.Repeat("a", 1<<20), oauth.WeakPassword},
+		"a common password":                 {"bob", "password", oauth.WeakPassword},
+		"the same in capitals, full width.": {"bob", "ＰＡＳＳＷＯＲＤ", oauth.WeakPassword},
+		"woaini1314":                        {"bob", "woaini1314", oauth.WeakPassword},
+		"the name as password":              {"bobthebuilder", "BobTheBuilder", oauth.WeakPassword},
 	} {
 		t.Run(attack, func(t *testing.T) {
 			_, err := w.accounts.Register(context.Background(), client, address, c.username, c.secret)
@@ -80,11 +81,11 @@ func TestMassRegistrationFromOneAddress(t *testing.T) {
 		return err
 	}
 	for range 10 { // trying out names counts like registering
-		requireRefused(t, register(address, "alice"), accounts.ErrTaken)
+		requireRefused(t, register(address, "alice"), oauth.UsernameTaken)
 	}
 	err := register(address, "bob")
-	requireRefused(t, err, accounts.ErrTooManyRequests)
-	refusal, _ := errors.AsType[*accounts.Error](err)
+	requireRefused(t, err, oauth.TooManyRequests)
+	refusal, _ := errors.AsType[*oauth.Error](err)
 	require.InDelta(t, 6*time.Minute, refusal.RetryAfter, float64(time.Minute))
 	require.Zero(t, w.hasher.hashes.Load(), "it is counted before it is hashed")
 	require.NoError(t, register("192.0.2.2", "bob"), "others are not kept out")
@@ -101,7 +102,7 @@ func TestMassRegistrationInParallel(t *testing.T) {
 			_, err := w.accounts.Register(context.Background(), client, fmt.Sprintf("192.0.2.%d", n%12),
 				fmt.Sprintf("bot-%d", n), newPassword)
 			if err != nil {
-				requireRefused(t, err, accounts.ErrTooManyRequests)
+				requireRefused(t, err, oauth.TooManyRequests)
 			}
 		})
 	}
@@ -121,7 +122,7 @@ func TestCallersOfUnknownAddressAreNotOne(t *testing.T) {
 		require.NoError(t, err)
 	}
 	_, err := w.accounts.Register(context.Background(), client, "", "user-3", newPassword)
-	requireRefused(t, err, accounts.ErrTooManyRequests)
+	requireRefused(t, err, oauth.TooManyRequests)
 }
 
 func TestOneNameRegisteredTwiceAtOnce(t *testing.T) {
@@ -138,7 +139,7 @@ func TestOneNameRegisteredTwiceAtOnce(t *testing.T) {
 			won++
 			continue
 		}
-		requireRefused(t, err, accounts.ErrTaken)
+		requireRefused(t, err, oauth.UsernameTaken)
 	}
 	require.Equal(t, 1, won)
 }
@@ -146,7 +147,7 @@ func TestOneNameRegisteredTwiceAtOnce(t *testing.T) {
 func TestNothingRegistersWithoutCounting(t *testing.T) {
 	w := newWorld(t, func(c *accounts.Config) { c.Volatile = goneVolatile{c.Volatile} })
 	_, err := w.accounts.Register(context.Background(), client, address, "lei", newPassword)
-	requireRefused(t, err, accounts.ErrUnavailable)
+	requireRefused(t, err, oauth.TemporarilyUnavailable)
 	require.Zero(t, w.hasher.hashes.Load())
 }
 

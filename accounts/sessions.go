@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // SessionInfo is what people see of a sign-in of theirs. Days are enough to know it again, and they are UTC's.
@@ -19,7 +20,7 @@ type SessionInfo struct {
 }
 
 // ListSessions returns the caller's sessions that are alive, the most recently seen first. The refusals of
-// the caller; ErrUnavailable.
+// the caller; oauth.TemporarilyUnavailable.
 func (a *Accounts) ListSessions(ctx context.Context, c Caller) ([]SessionInfo, error) {
 	sessions, err := a.sessionsOf(ctx, c)
 	infos := make([]SessionInfo, len(sessions))
@@ -40,14 +41,14 @@ func (a *Accounts) sessionsOf(ctx context.Context, c Caller) ([]identity.Session
 	}
 	sessions, err := a.Sessions.List(ctx, user.ID)
 	if err != nil {
-		return nil, storeFailed(err)
+		return nil, oauth.StoreFailed(err)
 	}
 	return sessions, nil
 }
 
 // EndSession ends a session of the caller's, which may be the current one. It needs no proof: whoever
-// borrowed a token can only lessen what it reaches. ErrUnknownSession: it is over, or another user's, which
-// is not told apart; the refusals of the caller; ErrUnavailable.
+// borrowed a token can only lessen what it reaches. oauth.UnknownSession: it is over, or another user's, which
+// is not told apart; the refusals of the caller; oauth.TemporarilyUnavailable.
 func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -58,25 +59,25 @@ func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 	case errors.Is(err, identity.ErrNotFound):
 		return errUnknownSession
 	case err != nil:
-		return storeFailed(err)
+		return oauth.StoreFailed(err)
 	case session.UserID != user.ID || !session.Alive(now):
 		return errUnknownSession
 	}
 	ended, err := a.Sessions.End(ctx, id, identity.EndedByUser)
 	switch {
 	case err != nil:
-		return storeFailed(err)
+		return oauth.StoreFailed(err)
 	case !ended:
 		return errUnknownSession
 	}
 	return nil
 }
 
-var errUnknownSession = &Error{Name: ErrUnknownSession,
+var errUnknownSession = &oauth.Error{Code: oauth.UnknownSession,
 	Description: "You have no such session. It may have ended already."}
 
 // EndOtherSessions ends all sessions of the caller but the current one, and tells how many it ended, also if
-// it could not end all of them. The refusals of the caller; ErrUnavailable.
+// it could not end all of them. The refusals of the caller; oauth.TemporarilyUnavailable.
 func (a *Accounts) EndOtherSessions(ctx context.Context, c Caller) (int, error) {
 	sessions, err := a.sessionsOf(ctx, c)
 	if err != nil {
@@ -89,7 +90,7 @@ func (a *Accounts) EndOtherSessions(ctx context.Context, c Caller) (int, error) 
 		}
 		ended, err := a.Sessions.End(ctx, s.ID, identity.EndedByUser)
 		if err != nil {
-			return count, storeFailed(err)
+			return count, oauth.StoreFailed(err)
 		}
 		if ended {
 			count++

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 func TestListSessions(t *testing.T) {
@@ -37,7 +38,7 @@ func TestEndSession(t *testing.T) {
 	events := w.events(identity.EventSessionEnded, alice.UserID)
 	require.Len(t, events, 1)
 	require.Equal(t, identity.EndedByUser, events[0].Detail)
-	requireRefused(t, w.accounts.EndSession(ctx, alice, elsewhere.SessionID), accounts.ErrUnknownSession)
+	requireRefused(t, w.accounts.EndSession(ctx, alice, elsewhere.SessionID), oauth.UnknownSession)
 	require.NoError(t, w.accounts.EndSession(ctx, alice, alice.SessionID))
 	require.False(t, w.alive(alice))
 }
@@ -48,9 +49,9 @@ func TestAnothersSessionIsUnknown(t *testing.T) {
 	theirs := w.accounts.EndSession(context.Background(), alice, bob.SessionID)
 	for _, id := range []string{"", identity.NewSessionID(), "a\x00b", strings.Repeat("a", 1<<20),
 		bob.SessionID + " ", strings.ToUpper(alice.SessionID)} {
-		requireRefused(t, w.accounts.EndSession(context.Background(), alice, id), accounts.ErrUnknownSession)
+		requireRefused(t, w.accounts.EndSession(context.Background(), alice, id), oauth.UnknownSession)
 	}
-	requireRefused(t, theirs, accounts.ErrUnknownSession)
+	requireRefused(t, theirs, oauth.UnknownSession)
 	require.True(t, w.alive(bob))
 	require.True(t, w.alive(alice))
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 )
 
@@ -12,18 +13,18 @@ import (
 // what is guessed first of one.
 func checkPassword(username, secret string) error {
 	if err := password.CheckPolicy(secret); err != nil {
-		return &Error{Name: ErrWeakPassword, Description: sentence(err)}
+		return &oauth.Error{Code: oauth.WeakPassword, Description: sentence(err)}
 	}
 	if strings.EqualFold(username, secret) {
-		return &Error{Name: ErrWeakPassword, Description: "The password is the user name. Choose another one."}
+		return &oauth.Error{Code: oauth.WeakPassword, Description: "The password is the user name. Choose another one."}
 	}
 	return nil
 }
 
 // SetPassword adds a password or changes it, also one that was forgotten: the proof is then a code. A user
 // who has no user name must choose one; all others leave it empty, or repeat theirs. It ends all sessions,
-// this one too. ErrInvalidRequest, ErrWeakPassword, ErrTaken, and the refusals of caller and proof;
-// ErrUnavailable.
+// this one too. oauth.InvalidRequest, oauth.WeakPassword, oauth.UsernameTaken, and the refusals of caller and proof;
+// oauth.TemporarilyUnavailable.
 //
 // Name and password are two steps. If the second fails, the name stays: it lets nobody in without a password,
 // and the same request goes on from there.
@@ -63,7 +64,8 @@ func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username,
 func checkChange(user identity.User, username, newPassword string) error {
 	if user.Username == "" {
 		if username == "" {
-			return invalidRequest("Choose a user name: without one nobody signs in with a password.")
+			return oauth.NewError(oauth.InvalidRequest,
+				"Choose a user name: without one nobody signs in with a password.")
 		}
 		if err := checkUsername(username); err != nil {
 			return err
@@ -71,7 +73,7 @@ func checkChange(user identity.User, username, newPassword string) error {
 		return checkPassword(username, newPassword)
 	}
 	if username != "" && !sameName(username, user.Username) {
-		return invalidRequest("This user has another user name, which stays. Leave it out.")
+		return oauth.NewError(oauth.InvalidRequest, "This user has another user name, which stays. Leave it out.")
 	}
 	return checkPassword(user.Username, newPassword)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 )
 
@@ -62,18 +63,18 @@ func TestWhatMayNotBeSetCostsNoProof(t *testing.T) {
 	for fault, c := range map[string]struct {
 		caller           accounts.Caller
 		username, secret string
-		name             error
+		name             oauth.Code
 	}{
-		"no name":                       {bob, "", newPassword, accounts.ErrInvalidRequest},
-		"a look-alike":                  {bob, "\u0430lice", newPassword, accounts.ErrInvalidRequest},
-		"an id":                         {bob, "u_bob", newPassword, accounts.ErrInvalidRequest},
-		"another name":                  {alice, "alice2", newPassword, accounts.ErrInvalidRequest},
-		"no name at all":                {alice, "a b", newPassword, accounts.ErrInvalidRequest},
-		"no password":                   {alice, "", "", accounts.ErrWeakPassword},
-		"a short password":              {alice, "", "2 short", accounts.ErrWeakPassword},
-		"a common password":             {alice, "", "qwertyuiop", accounts.ErrWeakPassword},
-		"a common password for a new":   {bob, "bob", "12345678", accounts.ErrWeakPassword},
-		"the name that is being chosen": {bob, "bobthebuilder", "bobthebuilder", accounts.ErrWeakPassword},
+		"no name":                       {bob, "", newPassword, oauth.InvalidRequest},
+		"a look-alike":                  {bob, "\u0430lice", newPassword, oauth.InvalidRequest},
+		"an id":                         {bob, "u_bob", newPassword, oauth.InvalidRequest},
+		"another name":                  {alice, "alice2", newPassword, oauth.InvalidRequest},
+		"no name at all":                {alice, "a b", newPassword, oauth.InvalidRequest},
+		"no password":                   {alice, "", "", oauth.WeakPassword},
+		"a short password":              {alice, "", "2 short", oauth.WeakPassword},
+		"a common password":             {alice, "", "qwertyuiop", oauth.WeakPassword},
+		"a common password for a new":   {bob, "bob", "12345678", oauth.WeakPassword},
+		"the name that is being chosen": {bob, "bobthebuilder", "bobthebuilder", oauth.WeakPassword},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			proof := byCode(w.code(miniApp, map[accounts.Caller]string{alice: "o-alice", bob: "o-bob"}[c.caller]))
@@ -97,7 +98,7 @@ func TestAPasswordWithoutItsNameGoesOnFromThere(t *testing.T) {
 	set := func() error {
 		return w.accounts.SetPassword(context.Background(), bob, byCode(w.code(miniApp, "o-bob")), "bob", newPassword)
 	}
-	requireRefused(t, set(), accounts.ErrUnavailable)
+	requireRefused(t, set(), oauth.TemporarilyUnavailable)
 	require.Equal(t, "bob", w.user(bob).Username)
 	require.Empty(t, w.user(bob).PasswordHash)
 	require.NoError(t, set())
@@ -121,7 +122,7 @@ func TestNoNameIsTakenWhileHashingIsBusy(t *testing.T) {
 	w := newWorld(t, func(c *accounts.Config) { c.Hasher = busyHasher{} })
 	bob := w.seen("o-bob")
 	err := w.accounts.SetPassword(context.Background(), bob, byCode(w.code(miniApp, "o-bob")), "bob", newPassword)
-	requireRefused(t, err, accounts.ErrUnavailable)
+	requireRefused(t, err, oauth.TemporarilyUnavailable)
 	require.ErrorIs(t, err, password.ErrBusy)
 	require.Empty(t, w.user(bob).Username)
 }
@@ -139,9 +140,9 @@ func TestNamesCannotBeTriedOutWithATokenAlone(t *testing.T) {
 	bob := w.seen("o-bob")
 	for _, name := range []string{"alice", "nobody-has-this"} {
 		requireRefused(t, w.accounts.SetPassword(context.Background(), bob, accounts.Proof{}, name, newPassword),
-			accounts.ErrInsufficientAuthentication)
+			oauth.InsufficientUserAuthentication)
 	}
 	taken := w.accounts.SetPassword(context.Background(), bob, byCode(w.code(miniApp, "o-bob")), "ＡLICE", newPassword)
-	requireRefused(t, taken, accounts.ErrTaken)
+	requireRefused(t, taken, oauth.UsernameTaken)
 	require.True(t, w.alive(bob))
 }

@@ -9,17 +9,19 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // checkUsername says whether somebody may choose a user name. It is stricter than signing in, since names
 // that are there stay.
 func checkUsername(username string) error {
 	if _, err := identity.CanonicalUsername(username); err != nil {
-		return invalidRequest(sentence(err))
+		return oauth.NewError(oauth.InvalidRequest, sentence(err))
 	}
 	if strings.ContainsFunc(norm.NFC.String(username), foreign) {
-		return invalidRequest("This user name could be taken for another one: use Latin letters, Chinese, " +
-			"Japanese or Korean, and digits.")
+		return oauth.NewError(oauth.InvalidRequest,
+			"This user name could be taken for another one: use Latin letters, Chinese, "+
+				"Japanese or Korean, and digits.")
 	}
 	return nil
 }
@@ -44,7 +46,7 @@ const lastLatinExtendedB = 0x24f
 // fullWidth letters become plain ones in the canonical name.
 func fullWidth(r rune) bool { return unicode.Is(unicode.Latin, r) && r >= 0xff21 && r <= 0xff5a }
 
-// checkFree says early what the store would say late. ErrTaken.
+// checkFree says early what the store would say late. oauth.UsernameTaken.
 func (a *Accounts) checkFree(ctx context.Context, username string) error {
 	_, err := a.Users.FindByUsername(ctx, username)
 	switch {
@@ -53,13 +55,13 @@ func (a *Accounts) checkFree(ctx context.Context, username string) error {
 	case errors.Is(err, identity.ErrNotFound):
 		return nil
 	}
-	return storeFailed(err)
+	return oauth.StoreFailed(err)
 }
 
 // nameFailed turns the store's refusal of a name into ours.
 func nameFailed(err error) error {
 	if errors.Is(err, identity.ErrExists) {
-		return &Error{Name: ErrTaken, Description: "Somebody has this user name, perhaps in another " +
+		return &oauth.Error{Code: oauth.UsernameTaken, Description: "Somebody has this user name, perhaps in another " +
 			"spelling. Choose another one."}
 	}
 	return userFailed(err)

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/oauth"
 )
 
 func TestNamesThatMayBeChosen(t *testing.T) {
@@ -40,7 +42,7 @@ func TestNamesThatLookLikeAnother(t *testing.T) {
 		"twins behind capitals":           "\u0410\u0420\u0420\u04c0\u0415",
 	} {
 		err := checkUsername(name)
-		require.ErrorIs(t, err, ErrInvalidRequest, attack)
+		require.ErrorIs(t, err, oauth.InvalidRequest, attack)
 		requirePlain(t, err)
 	}
 }
@@ -53,7 +55,7 @@ func TestNamesThatAreNone(t *testing.T) {
 		"a line end": "alice\n",
 	} {
 		err := checkUsername(name)
-		require.ErrorIs(t, err, ErrInvalidRequest, what)
+		require.ErrorIs(t, err, oauth.InvalidRequest, what)
 		requirePlain(t, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/storage/memory"
 	"github.com/lingpai/lingpai/storage/servers"
@@ -190,12 +191,12 @@ func (w *world) events(kind, userID string) []identity.Event {
 	return found
 }
 
-// requireRefused holds an error against its name and what RFC 6749 §5.2 says of descriptions.
-func requireRefused(t testing.TB, err, name error) {
+// requireRefused holds an error against its code and what RFC 6749 §5.2 says of descriptions.
+func requireRefused(t testing.TB, err error, code oauth.Code) {
 	t.Helper()
-	refusal, ok := errors.AsType[*accounts.Error](err)
+	refusal, ok := errors.AsType[*oauth.Error](err)
 	require.True(t, ok, "%v", err)
-	require.Same(t, name, refusal.Name, "%v", err) // two names say the same
+	require.Equal(t, code, refusal.Code, "%v", err)
 	require.Regexp(t, `^[A-Za-z][ !#-\[\]-~]+\.$`, refusal.Description)
 }
 

@@ -5,21 +5,19 @@ import (
 	"net/http"
 	"slices"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
-
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 var (
-	errNoAccountScope = &Error{
-		Name: ErrInsufficientScope,
+	errNoAccountScope = &oauth.Error{
+		Code: oauth.InsufficientScope,
 		Description: "This needs a token of a signed-in user for this server, with the scope account, " +
 			"which first-party clients may have.",
-		Scope: tokens.ScopeAccount,
+		Scope: oauth.ScopeAccount,
 	}
-	errNotProved = &Error{
-		Name: ErrInsufficientAuthentication,
+	errNotProved = &oauth.Error{
+		Code: oauth.InsufficientUserAuthentication,
 		Description: "That does not prove who you are. Send your current password, or a fresh code of an " +
 			"account that is linked already.",
 	}
@@ -32,7 +30,7 @@ func (m *Manager) CheckAccount(ctx context.Context, bearer string) (Caller, erro
 	switch {
 	case err != nil:
 		return Caller{}, err
-	case !tokens.HasScope(claims.Scope, tokens.ScopeAccount) || !slices.Contains(claims.Audience, claims.Issuer) ||
+	case !oauth.HasScope(claims.Scope, oauth.ScopeAccount) || !slices.Contains(claims.Audience, claims.Issuer) ||
 		!client.FirstParty:
 		return Caller{}, errNoAccountScope
 	}
@@ -47,8 +45,8 @@ func (m *Manager) CheckRegistrar(ctx context.Context, r *http.Request) (clientID
 	if err != nil {
 		return "", err
 	}
-	if !m.mayUse(client, Password) || !slices.Contains(client.Scopes, tokens.ScopeAccount) {
-		return "", &Error{Name: oautherrors.ErrUnauthorizedClient,
+	if !m.mayUse(client, oauth.GrantPassword) || !slices.Contains(client.Scopes, oauth.ScopeAccount) {
+		return "", &oauth.Error{Code: oauth.UnauthorizedClient,
 			Description: "The client may not register users: it needs the grant password and the scope account."}
 	}
 	return client.ID, nil
@@ -79,7 +77,7 @@ func (m *Manager) ProvePassword(ctx context.Context, user identity.User, secret,
 func (m *Manager) ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.Sighting, error) {
 	client, err := m.Clients.Find(ctx, clientID)
 	if err != nil {
-		return identity.Sighting{}, storeFailed(err)
+		return identity.Sighting{}, oauth.StoreFailed(err)
 	}
 	if appID == "" && len(client.Apps) == 1 {
 		appID = client.Apps[0]
@@ -117,12 +115,13 @@ func (m *Manager) tradeProof(ctx context.Context, s signIn) (identity.App, Login
 // platformOf returns the platform of an app whose codes a client may trade.
 func (m *Manager) platformOf(client identity.Client, appID string) (Platform, error) {
 	if appID == "" {
-		return nil, invalidRequest("The client has several apps or none: name the one whose code it is.")
+		return nil, oauth.NewError(oauth.InvalidRequest,
+			"The client has several apps or none: name the one whose code it is.")
 	}
 	for name, platform := range m.Platforms {
 		if client.Allows(name) && platform.Owns(appID) && slices.Contains(client.Apps, appID) {
 			return platform, nil
 		}
 	}
-	return nil, invalidRequest("The client may not trade codes of that app.")
+	return nil, oauth.NewError(oauth.InvalidRequest, "The client may not trade codes of that app.")
 }

@@ -10,9 +10,8 @@ import (
 	"slices"
 	"time"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
-
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat"
 )
@@ -34,10 +33,10 @@ func appTokenRate() rate { return rate{60, time.Minute} }
 // grow with every call else.
 const appTokenAudit = time.Hour
 
-var errNoAppTokenScope = &Error{
-	Name: ErrInsufficientScope, Description: "This needs a token that the client got for itself, by " +
+var errNoAppTokenScope = &oauth.Error{
+	Code: oauth.InsufficientScope, Description: "This needs a token that the client got for itself, by " +
 		"client_credentials with the scope wechat.app_token.",
-	Scope: ScopeAppToken,
+	Scope: oauth.ScopeWechatAppToken,
 }
 
 // AppToken gives a client the token of one of its apps, which appid in the form names if there are several.
@@ -47,7 +46,7 @@ func (m *Manager) AppToken(ctx context.Context, bearer string, form url.Values) 
 	if err != nil {
 		return AppToken{}, err
 	}
-	appID, err := chooseApp(Request{Client: client, form: form}, m.Platforms[WechatCode])
+	appID, err := chooseApp(Request{Client: client, form: form}, m.Platforms[oauth.GrantWechatCode])
 	if err != nil {
 		return AppToken{}, err
 	}
@@ -82,8 +81,9 @@ func (m *Manager) checkAppTokenClient(ctx context.Context, bearer string) (ident
 	}
 	own := claims.Session == "" && claims.Subject == claims.ClientID && slices.Equal(claims.Audience,
 		tokens.Audience{claims.Issuer})
-	if !own || !tokens.HasScope(claims.Scope, ScopeAppToken) || !m.mayUse(client, ClientCredentials) ||
-		!slices.Contains(client.Scopes, ScopeAppToken) {
+	if !own || !oauth.HasScope(claims.Scope, oauth.ScopeWechatAppToken) ||
+		!m.mayUse(client, oauth.GrantClientCredentials) ||
+		!slices.Contains(client.Scopes, oauth.ScopeWechatAppToken) {
 		return identity.Client{}, errNoAppTokenScope
 	}
 	return client, nil
@@ -98,7 +98,7 @@ func (m *Manager) countAppToken(ctx context.Context, client, appID string) error
 	case err != nil:
 		m.Logger.WarnContext(ctx, "cannot count who asks for app tokens", "error", err)
 	case wait > 0:
-		return &Error{Name: ErrTooManyRequests,
+		return &oauth.Error{Code: oauth.TooManyRequests,
 			Description: "Too many requests for the token of this app. Keep it for as long as expires_in says.",
 			RetryAfter:  wait}
 	}
@@ -131,15 +131,15 @@ func appTokenRefused(err error) error {
 	}
 	switch {
 	case errors.Is(err, wechat.ErrMisconfigured):
-		return &Error{
-			Name: oautherrors.ErrServerError,
+		return &oauth.Error{
+			Code: oauth.ServerError,
 			Description: "WeChat refuses this server's configuration (AppID, AppSecret or IP allow-list). " +
 				"Its operator must mend it.",
 			Cause: err,
 		}
 	case errors.Is(err, wechat.ErrThrottled):
-		return unavailable("WeChat is limiting requests for the token of this app. Wait before asking again.",
+		return oauth.Unavailable("WeChat is limiting requests for the token of this app. Wait before asking again.",
 			retry, err)
 	}
-	return unavailable("WeChat cannot be reached right now. Try again shortly.", retry, err)
+	return oauth.Unavailable("WeChat cannot be reached right now. Try again shortly.", retry, err)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // AttemptPolicy says how many password attempts may run.
@@ -73,10 +74,10 @@ func (m *Manager) countAttempt(ctx context.Context, a attempt) error {
 func (m *Manager) allow(ctx context.Context, key string, r rate) error {
 	wait, err := m.Volatile.Allow(ctx, key, r.uses, r.period)
 	if err != nil {
-		return storeFailed(err)
+		return oauth.StoreFailed(err)
 	}
 	if wait > 0 {
-		return &Error{Name: ErrTooManyRequests, Description: "Too many attempts. Wait before trying again.",
+		return &oauth.Error{Code: oauth.TooManyRequests, Description: "Too many attempts. Wait before trying again.",
 			RetryAfter: wait}
 	}
 	return nil

@@ -3,6 +3,8 @@ package grants
 import (
 	"context"
 	"time"
+
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // badCodes is how many codes that WeChat refuses one address may send at once; it regains one every two
@@ -17,7 +19,7 @@ func (m *Manager) checkBadCodes(ctx context.Context, address string) error {
 		return nil
 	}
 	if at, err := time.Parse(time.RFC3339Nano, string(until)); err == nil && m.Now().Before(at) {
-		return &Error{Name: ErrTooManyRequests,
+		return &oauth.Error{Code: oauth.TooManyRequests,
 			Description: "Too many codes that WeChat refused. Wait before trying again.", RetryAfter: at.Sub(m.Now())}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
 
@@ -17,7 +18,7 @@ type Caller struct {
 	ExpiresAt time.Time
 }
 
-var errInvalidToken = &Error{Name: ErrInvalidToken,
+var errInvalidToken = &oauth.Error{Code: oauth.InvalidToken,
 	Description: "The access token is invalid, expired, or its session has ended."}
 
 // Check says which user is calling. A client's own token names none, so it is refused like one that is no good.
@@ -68,7 +69,7 @@ func (m *Manager) bearerOf(ctx context.Context, claims tokens.AccessClaims) (ide
 	case isNotFound(err) || err == nil && client.Disabled():
 		return identity.Client{}, identity.Session{}, errInvalidToken
 	case err != nil:
-		return identity.Client{}, identity.Session{}, storeFailed(err)
+		return identity.Client{}, identity.Session{}, oauth.StoreFailed(err)
 	}
 	return client, session, nil
 }
@@ -87,7 +88,7 @@ func (m *Manager) checkSession(ctx context.Context, claims tokens.AccessClaims) 
 	case isNotFound(err):
 		return identity.Session{}, errInvalidToken
 	case err != nil:
-		return identity.Session{}, storeFailed(err)
+		return identity.Session{}, oauth.StoreFailed(err)
 	case !session.Alive(now) || session.UserID != claims.Subject || session.ClientID != claims.ClientID:
 		return identity.Session{}, errInvalidToken
 	}
@@ -106,20 +107,20 @@ func (m *Manager) UserInfo(ctx context.Context, bearer string) (UserInfo, error)
 	if err != nil {
 		return UserInfo{}, err
 	}
-	if !tokens.HasScope(caller.Scope, tokens.ScopeOpenID) {
-		return UserInfo{}, &Error{Name: ErrInsufficientScope,
-			Description: "The access token lacks the scope openid.", Scope: tokens.ScopeOpenID}
+	if !oauth.HasScope(caller.Scope, oauth.ScopeOpenID) {
+		return UserInfo{}, &oauth.Error{Code: oauth.InsufficientScope,
+			Description: "The access token lacks the scope openid.", Scope: oauth.ScopeOpenID}
 	}
 	user, err := m.Users.Find(ctx, caller.UserID)
 	switch {
 	case isNotFound(err):
 		return UserInfo{}, errInvalidToken
 	case err != nil:
-		return UserInfo{}, storeFailed(err)
+		return UserInfo{}, oauth.StoreFailed(err)
 	}
 	profile, err := tokens.ReadProfile(ctx, m.Profiles, user, caller.Scope)
 	if err != nil {
-		return UserInfo{}, storeFailed(err)
+		return UserInfo{}, oauth.StoreFailed(err)
 	}
 	return UserInfo{Subject: user.ID, Profile: profile}, nil
 }

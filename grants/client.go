@@ -7,9 +7,8 @@ import (
 	"net/http"
 	"net/url"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
-
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // credentials are what a request says of its client (RFC 6749 §2.3).
@@ -30,7 +29,7 @@ func authenticate(ctx context.Context, clients identity.Clients, r *http.Request
 	}
 	client, err := findClient(ctx, clients, c.id)
 	if err != nil && !errors.Is(err, identity.ErrNotFound) {
-		return identity.Client{}, storeFailed(err)
+		return identity.Client{}, oauth.StoreFailed(err)
 	}
 	known := err == nil && !client.Disabled()
 	hash := client.SecretHash
@@ -40,8 +39,8 @@ func authenticate(ctx context.Context, clients identity.Clients, r *http.Request
 	proved := identity.SecretMatches(hash, c.secret) && client.Confidential && len(client.SecretHash) > 0
 	public := !client.Confidential && !c.hasSecret
 	if !known || !proved && !public {
-		return identity.Client{}, &Error{
-			Name: oautherrors.ErrInvalidClient,
+		return identity.Client{}, &oauth.Error{
+			Code: oauth.InvalidClient,
 			Description: "Client authentication failed: unknown or disabled client, wrong secret, or a " +
 				"secret where none belongs.",
 			Cause: unproved(client, c),
@@ -82,7 +81,7 @@ func readCredentials(r *http.Request) (credentials, error) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) == 0 {
 		if form.id == "" {
-			return credentials{}, &Error{Name: oautherrors.ErrInvalidClient,
+			return credentials{}, &oauth.Error{Code: oauth.InvalidClient,
 				Description: "Name the client: client_id in the form, or HTTP Basic."}
 		}
 		return form, nil
@@ -90,12 +89,13 @@ func readCredentials(r *http.Request) (credentials, error) {
 	basic, err := readBasic(r)
 	switch {
 	case len(headers) > 1 || form.hasSecret:
-		return credentials{}, invalidRequest(
+		return credentials{}, oauth.NewError(oauth.InvalidRequest,
 			"Authenticate the client in one way: HTTP Basic, or client_id and client_secret in the form.")
 	case err != nil:
 		return credentials{}, err
 	case form.id != "" && form.id != basic.id:
-		return credentials{}, invalidRequest("client_id in the form is not the client of the Authorization header.")
+		return credentials{}, oauth.NewError(oauth.InvalidRequest,
+			"client_id in the form is not the client of the Authorization header.")
 	}
 	return basic, nil
 }
@@ -106,8 +106,8 @@ func readBasic(r *http.Request) (credentials, error) {
 	id, err1 := url.QueryUnescape(user)
 	secret, err2 := url.QueryUnescape(password)
 	if !ok || err1 != nil || err2 != nil || id == "" {
-		return credentials{}, &Error{
-			Name: oautherrors.ErrInvalidClient,
+		return credentials{}, &oauth.Error{
+			Code: oauth.InvalidClient,
 			Description: "The Authorization header must be HTTP Basic with form-encoded client id and " +
 				"secret (RFC 6749 2.3.1).",
 		}

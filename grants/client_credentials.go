@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
 
@@ -15,7 +16,7 @@ func (m *Manager) clientCredentials(_ context.Context, r Request) (tokens.Set, e
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	if scope == ScopeAppToken || scope == ScopeData {
+	if scope == oauth.ScopeWechatAppToken || scope == oauth.ScopeWechatData {
 		return m.Issuer.IssueToClientForUs(r.Client, scope)
 	}
 	return m.Issuer.IssueToClient(r.Client, scope)
@@ -26,20 +27,21 @@ func (m *Manager) clientCredentials(_ context.Context, r Request) (tokens.Set, e
 // are left out instead. So is offline_access, as for others who get nothing to refresh. The answer's scope
 // tells of either (RFC 6749 §3.3).
 func ownScope(r Request) (string, error) {
-	aboutUsers := []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeEmail, tokens.ScopePhone,
-		tokens.ScopeRoles, tokens.ScopeClaims, tokens.ScopeAccount}
+	aboutUsers := []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopePhone,
+		oauth.ScopeRoles, oauth.ScopeClaims, oauth.ScopeAccount}
 	var own []string
 	for _, name := range strings.Fields(r.Scope) {
 		switch {
 		case slices.Contains(aboutUsers, name) && r.Parameter("scope") != "":
-			return "", invalidScope("openid, profile, email, phone, roles, claims and account are about a " +
-				"user, and client_credentials has none.")
-		case name == ScopeData && r.Parameter("scope") != "" && r.Scope != ScopeData:
-			return "", invalidScope("wechat.data reaches all users of the client: ask for it by " +
+			return "", oauth.NewError(oauth.InvalidScope,
+				"openid, profile, email, phone, roles, claims and account are about a "+
+					"user, and client_credentials has none.")
+		case name == oauth.ScopeWechatData && r.Parameter("scope") != "" && r.Scope != oauth.ScopeWechatData:
+			return "", oauth.NewError(oauth.InvalidScope, "wechat.data reaches all users of the client: ask for it by "+
 				"client_credentials for nothing else.")
 		// left out like those, so that no other server gets to see a token that has it
-		case name == ScopeData && r.Scope != ScopeData:
-		case slices.Contains(aboutUsers, name) || name == tokens.ScopeOfflineAccess:
+		case name == oauth.ScopeWechatData && r.Scope != oauth.ScopeWechatData:
+		case slices.Contains(aboutUsers, name) || name == oauth.ScopeOfflineAccess:
 		default:
 			own = append(own, name)
 		}

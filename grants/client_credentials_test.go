@@ -7,13 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // TestClientCredentialsNeedNoStore but the client's record, which is cached.
 func TestClientCredentialsNeedNoStore(t *testing.T) {
 	w := newWorld(t)
 	w.manager.Users, w.manager.Sessions, w.manager.Events, w.manager.Volatile, w.manager.Apps = nil, nil, nil, nil, nil
-	info, err := w.token(form{"grant_type": grants.ClientCredentials, "client_id": "service",
+	info, err := w.token(form{"grant_type": oauth.GrantClientCredentials, "client_id": "service",
 		"client_secret": testSecret})
 	require.NoError(t, err)
 	require.Empty(t, info.GetUserID())
@@ -28,10 +29,10 @@ func TestClientCredentialsNeedNoStore(t *testing.T) {
 // was written by hand.
 func TestNoThirdPartyGetsTheAccountScopeByDefault(t *testing.T) {
 	w := newWorld(t)
-	client := publicClient("others", grants.WechatCode)
+	client := publicClient("others", oauth.GrantWechatCode)
 	client.Scopes, client.DefaultScopes = []string{"api", "account"}, []string{"api", "account"}
 	require.NoError(t, w.database.Clients().Create(t.Context(), client))
-	info, err := w.token(form{"grant_type": grants.WechatCode, "client_id": "others", "code": w.code("alice")})
+	info, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "others", "code": w.code("alice")})
 	require.NoError(t, err)
 	require.Equal(t, "api", info.GetScope())
 }

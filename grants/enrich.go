@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 )
 
@@ -44,12 +44,13 @@ type enrichment struct {
 func checkExtras(r Request) error {
 	switch has := func(name string) bool { return r.Parameter(name) != "" }; {
 	case has("encrypted_data") != has("iv"):
-		return invalidRequest("encrypted_data and iv belong together.")
+		return oauth.NewError(oauth.InvalidRequest, "encrypted_data and iv belong together.")
 	case has("raw_data") != has("signature"):
-		return invalidRequest("raw_data and signature belong together.")
+		return oauth.NewError(oauth.InvalidRequest, "raw_data and signature belong together.")
 	case has("encrypted_data_kind") && !slices.Contains([]string{string(wechat.KindUserInfo),
 		string(wechat.KindPhone)}, r.Parameter("encrypted_data_kind")):
-		return invalidRequest("encrypted_data_kind is user_info, which it is if left out, or phone.")
+		return oauth.NewError(oauth.InvalidRequest,
+			"encrypted_data_kind is user_info, which it is if left out, or phone.")
 	}
 	return nil
 }
@@ -91,7 +92,7 @@ func (m *Manager) takeProfile(ctx context.Context, e enrichment) string {
 	switch {
 	case e.Parameter("encrypted_data") != "" && e.Parameter("encrypted_data_kind") != string(wechat.KindPhone):
 		profile, err = m.openProfile(ctx, e)
-	case e.login.Profile != nil && tokens.HasScope(e.Scope, tokens.ScopeProfile):
+	case e.login.Profile != nil && oauth.HasScope(e.Scope, oauth.ScopeProfile):
 		profile, err = e.login.Profile(ctx)
 	default:
 		return ""

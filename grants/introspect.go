@@ -6,9 +6,8 @@ import (
 	"net/http"
 	"slices"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
-
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
 
@@ -31,8 +30,8 @@ type Introspection struct {
 	tokens.UserClaims
 }
 
-var errPublicClient = &Error{
-	Name:        oautherrors.ErrInvalidClient,
+var errPublicClient = &oauth.Error{
+	Code:        oauth.InvalidClient,
 	Description: "Only a confidential client can introspect: a public one does not prove who is asking (RFC 7662 2.1).",
 }
 
@@ -50,13 +49,13 @@ func (m *Manager) Introspect(ctx context.Context, r *http.Request) (Introspectio
 	}
 	token := r.PostForm.Get("token")
 	if token == "" {
-		return Introspection{}, invalidRequest("token is missing.")
+		return Introspection{}, oauth.NewError(oauth.InvalidRequest, "token is missing.")
 	}
 	answer, err := m.introspectAccessToken(ctx, asking, token)
 	if errors.Is(err, tokens.ErrBadToken) {
 		answer, err = m.introspectRefreshToken(ctx, asking, token)
 	}
-	if errors.Is(err, ErrInvalidToken) || errors.Is(err, oautherrors.ErrInvalidGrant) {
+	if errors.Is(err, oauth.InvalidToken) || errors.Is(err, oauth.InvalidGrant) {
 		return Introspection{}, nil
 	}
 	return answer, err

@@ -4,35 +4,35 @@ import (
 	"context"
 	"testing"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // TestIntrospectionWithoutTheStore is no answer: not knowing is neither active nor inactive.
 func TestIntrospectionWithoutTheStore(t *testing.T) {
 	w := newWorld(t)
-	info, err := w.token(form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret,
+	info, err := w.token(form{"grant_type": oauth.GrantPassword, "client_id": "backend", "client_secret": testSecret,
 		"username": "alice", "password": testPassword})
 	require.NoError(t, err)
 	w.manager.Sessions = brokenSessions{find: errDisk}
 	for _, token := range []string{info.GetRefresh(), info.GetAccess()} {
 		_, err := w.manager.Introspect(context.Background(), tokenRequest("backend", testSecret, token))
-		require.ErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable)
+		require.ErrorIs(t, err, oauth.TemporarilyUnavailable)
 	}
 }
 
 // TestIntrospectionOfATokenAheadOfItsRow says what a refresh would be told, and leaves telling of it to the refresh.
 func TestIntrospectionOfATokenAheadOfItsRow(t *testing.T) {
 	w := newWorld(t)
-	f := form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret,
+	f := form{"grant_type": oauth.GrantPassword, "client_id": "backend", "client_secret": testSecret,
 		"username": "alice", "password": testPassword}
 	info, err := w.token(f)
 	require.NoError(t, err)
 	w.backup()
-	info, err = w.token(form{"grant_type": grants.RefreshToken, "client_id": "backend", "client_secret": testSecret,
+	info, err = w.token(form{"grant_type": oauth.GrantRefreshToken, "client_id": "backend", "client_secret": testSecret,
 		"refresh_token": info.GetRefresh()})
 	require.NoError(t, err)
 	w.restore()

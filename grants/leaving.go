@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // checkLeaving refuses a user who asked to be deleted, unless the request says that he has changed his mind.
@@ -15,18 +16,20 @@ func (m *Manager) checkLeaving(ctx context.Context, r Request, user identity.Use
 		return nil
 	}
 	if user.Dismissed {
-		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) +
+		return oauth.NewError(oauth.InvalidGrant, "This account will be deleted at "+
+			user.DeletesAt.UTC().Format(time.RFC3339)+
 			". Its operator can keep it.")
 	}
 	if !r.Client.FirstParty || r.Parameter("restore_account") != "true" {
-		return invalidGrant("This account will be deleted at " + user.DeletesAt.UTC().Format(time.RFC3339) + ". " +
+		return oauth.NewError(oauth.InvalidGrant, "This account will be deleted at "+
+			user.DeletesAt.UTC().Format(time.RFC3339)+". "+
 			"Sign in with restore_account=true to keep it.")
 	}
 	switch err := m.Users.Stay(ctx, user.ID); {
 	case isNotFound(err):
-		return invalidGrant("This account has been deleted.")
+		return oauth.NewError(oauth.InvalidGrant, "This account has been deleted.")
 	case err != nil:
-		return storeFailed(err)
+		return oauth.StoreFailed(err)
 	}
 	return nil
 }

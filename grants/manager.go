@@ -9,29 +9,17 @@ import (
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// Names of the grants, as in "grant_type" and in a client's record.
-const (
-	WechatCode        = "wechat_code"
-	QQCode            = "qq_code"
-	Password          = "password"
-	RefreshToken      = tokens.GrantRefreshToken
-	ClientCredentials = "client_credentials"
-
-	// wechatCodeURN is an alias for those who follow RFC 6749 §4.5, which asks for a URI.
-	wechatCodeURN = "urn:lingpai:oauth:grant-type:wechat_code"
-)
-
 // Names lists the grants that work.
 func Names() []string {
-	return []string{WechatCode, QQCode, Password, RefreshToken, ClientCredentials, wechatCodeURN}
+	return append(oauth.GrantTypes(), oauth.GrantWechatCodeURN)
 }
 
 // Config is what a Manager works with. All fields but Meter are required.
@@ -44,7 +32,7 @@ type Config struct {
 	Events    identity.Events
 	Volatile  identity.Volatile
 	Issuer    *tokens.Issuer
-	Platforms map[string]Platform // by the grant that trades their codes: WechatCode and QQCode
+	Platforms map[string]Platform // by the grant that trades their codes: oauth.GrantWechatCode and oauth.GrantQQCode
 	AppTokens *wechat.AppTokens
 	Vault     *wechat.Vault
 	Hasher    *password.Hasher
@@ -76,24 +64,24 @@ func New(config Config) *Manager {
 		m.Meter = noMeter{}
 	}
 	m.grants = map[string]grant{
-		Password:          m.password,
-		RefreshToken:      m.refreshToken,
-		ClientCredentials: m.clientCredentials,
+		oauth.GrantPassword:          m.password,
+		oauth.GrantRefreshToken:      m.refreshToken,
+		oauth.GrantClientCredentials: m.clientCredentials,
 	}
 	for name, platform := range config.Platforms {
 		m.grants[name] = m.platformCode(name, platform)
 	}
-	m.grants[wechatCodeURN] = m.grants[WechatCode]
+	m.grants[oauth.GrantWechatCodeURN] = m.grants[oauth.GrantWechatCode]
 	return m
 }
 
 // GenerateAccessToken answers a token request. tgr.Request is all it reads: its PostForm, where every
-// parameter stands once, and its headers. An error is an *Error, or unknown.
+// parameter stands once, and its headers. An error is an *oauth.Error, or unknown.
 func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType,
 	tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
 	grant, known := m.grants[string(name)]
 	if !known {
-		return nil, &Error{Name: oautherrors.ErrUnsupportedGrantType,
+		return nil, &oauth.Error{Code: oauth.UnsupportedGrantType,
 			Description: "This grant_type is not supported. Those that are stand in /.well-known/openid-configuration."}
 	}
 	request, err := newRequest(tgr)
@@ -104,7 +92,7 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 		return nil, err
 	}
 	set, err := m.answer(ctx, string(name), grant, request)
-	if refusal, ok := errors.AsType[*Error](err); ok {
+	if refusal, ok := errors.AsType[*oauth.Error](err); ok {
 		named := *refusal
 		named.ClientID = request.Client.ID
 		return nil, &named
@@ -118,11 +106,11 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 // answer is what a token request comes to once its client is known.
 func (m *Manager) answer(ctx context.Context, name string, grant grant, request Request) (tokens.Set, error) {
 	if !m.mayUse(request.Client, name) {
-		return tokens.Set{}, &Error{Name: oautherrors.ErrUnauthorizedClient,
+		return tokens.Set{}, &oauth.Error{Code: oauth.UnauthorizedClient,
 			Description: "The client is not registered for this grant_type."}
 	}
 	request.Scope = request.Parameter("scope")
-	if name != RefreshToken {
+	if name != oauth.GrantRefreshToken {
 		var err error
 		if request.Scope, err = allowedScope(request.Client, name, request.Scope); err != nil {
 			return tokens.Set{}, err
@@ -135,25 +123,25 @@ func (m *Manager) answer(ctx context.Context, name string, grant grant, request 
 // 9700 §2.4), and only a client that has proved who it is may act for itself (RFC 6749 §4.4).
 func (m *Manager) mayUse(client identity.Client, name string) bool {
 	switch name {
-	case wechatCodeURN:
-		name = WechatCode
-	case Password:
-		return client.FirstParty && client.Allows(Password)
-	case ClientCredentials:
-		return client.Confidential && client.Allows(ClientCredentials)
+	case oauth.GrantWechatCodeURN:
+		name = oauth.GrantWechatCode
+	case oauth.GrantPassword:
+		return client.FirstParty && client.Allows(oauth.GrantPassword)
+	case oauth.GrantClientCredentials:
+		return client.Confidential && client.Allows(oauth.GrantClientCredentials)
 	}
 	return client.Allows(name)
 }
 
 // RefreshAccessToken implements oauth2.Manager; a refresh is a grant like the others.
 func (m *Manager) RefreshAccessToken(ctx context.Context, tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
-	return m.GenerateAccessToken(ctx, RefreshToken, tgr)
+	return m.GenerateAccessToken(ctx, oauth.GrantRefreshToken, tgr)
 }
 
 // GenerateAuthToken implements oauth2.Manager: there is no authorization endpoint.
 func (m *Manager) GenerateAuthToken(context.Context, oauth2.ResponseType,
 	*oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
-	return nil, oautherrors.ErrUnsupportedResponseType
+	return nil, oauth.NewError(oauth.InvalidRequest, "There is no authorization endpoint.")
 }
 
 // AllowsOrigin says whether scripts of a web origin may call the endpoints: some enabled client has

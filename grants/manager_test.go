@@ -6,10 +6,9 @@ import (
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // TestManagerAsTheLibraryKnowsIt drives the manager through go-oauth2's interface alone.
@@ -37,7 +36,7 @@ func TestManagerAsTheLibraryKnowsIt(t *testing.T) {
 	require.Equal(t, info.GetUserID(), refresh.GetUserID())
 
 	_, err = manager.GenerateAuthToken(ctx, oauth2.Code, nil)
-	require.ErrorIs(t, err, oautherrors.ErrUnsupportedResponseType)
+	require.ErrorIs(t, err, oauth.InvalidRequest)
 }
 
 // TestManagerRemovesForNobody who does not say which client is asking: holding a token is not enough to revoke it.
@@ -45,8 +44,8 @@ func TestManagerRemovesForNobody(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
 	info := w.signIn("alice")
-	require.ErrorIs(t, w.manager.RemoveAccessToken(ctx, info.GetAccess()), oautherrors.ErrUnauthorizedClient)
-	require.ErrorIs(t, w.manager.RemoveRefreshToken(ctx, info.GetRefresh()), oautherrors.ErrUnauthorizedClient)
+	require.ErrorIs(t, w.manager.RemoveAccessToken(ctx, info.GetAccess()), oauth.UnauthorizedClient)
+	require.ErrorIs(t, w.manager.RemoveRefreshToken(ctx, info.GetRefresh()), oauth.UnauthorizedClient)
 	_, err := w.manager.LoadAccessToken(ctx, info.GetAccess())
 	require.NoError(t, err)
 }
@@ -60,17 +59,17 @@ func TestCheckRefusesWhatIsNoAccessToken(t *testing.T) {
 	require.NoError(t, err)
 	idToken := info.(oauth2.ExtendableTokenInfo).GetExtension().Get("id_token")
 	require.NotEmpty(t, idToken)
-	own, err := w.token(form{"grant_type": grants.ClientCredentials, "client_id": "service",
+	own, err := w.token(form{"grant_type": oauth.GrantClientCredentials, "client_id": "service",
 		"client_secret": testSecret})
 	require.NoError(t, err)
 	for name, token := range map[string]string{"an ID token": idToken, "a refresh token": info.GetRefresh(),
 		"nothing": "", "a client's own": own.GetAccess()} {
 		_, err := w.manager.Check(context.Background(), token)
-		require.ErrorIs(t, err, grants.ErrInvalidToken, name)
+		require.ErrorIs(t, err, oauth.InvalidToken, name)
 	}
 	w.clock.Move(time.Hour + time.Second)
 	_, err = w.manager.Check(context.Background(), info.GetAccess())
-	require.ErrorIs(t, err, grants.ErrInvalidToken, "expired")
+	require.ErrorIs(t, err, oauth.InvalidToken, "expired")
 }
 
 // TestCheckRefusesADisabledClientsTokens at once; offline verifiers see it when the access token expires.
@@ -79,5 +78,5 @@ func TestCheckRefusesADisabledClientsTokens(t *testing.T) {
 	info := w.signIn("alice")
 	require.NoError(t, w.database.Clients().Disable(context.Background(), "mini"))
 	_, err := w.manager.Check(context.Background(), info.GetAccess())
-	require.ErrorIs(t, err, grants.ErrInvalidToken)
+	require.ErrorIs(t, err, oauth.InvalidToken)
 }

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/tokens"
 )
 
 // One answer for an unknown user, a wrong password, a user without password and a disabled one.
-var errBadPassword = invalidGrant("The user name or the password is wrong.")
+var errBadPassword = oauth.NewError(oauth.InvalidGrant, "The user name or the password is wrong.")
 
 // hashRetry is how long to wait when all places for hashing are taken.
 const hashRetry = 2 * time.Second
@@ -21,7 +22,7 @@ const hashRetry = 2 * time.Second
 func (m *Manager) password(ctx context.Context, r Request) (tokens.Set, error) {
 	username, secret := r.Parameter("username"), r.Parameter("password")
 	if username == "" || secret == "" {
-		return tokens.Set{}, invalidRequest("username and password are both required.")
+		return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "username and password are both required.")
 	}
 	attempt := newAttempt(username, r.Address)
 	if err := m.countAttempt(ctx, attempt); err != nil {
@@ -45,7 +46,7 @@ func (m *Manager) password(ctx context.Context, r Request) (tokens.Set, error) {
 func (m *Manager) proveUser(ctx context.Context, r Request, username, secret string) (identity.User, error) {
 	user, err := m.Users.FindByUsername(ctx, username)
 	if err != nil && !isNotFound(err) {
-		return identity.User{}, storeFailed(err)
+		return identity.User{}, oauth.StoreFailed(err)
 	}
 	right, outdated, err := m.Hasher.Check(ctx, r.Address, user.PasswordHash, secret)
 	switch {
@@ -62,7 +63,7 @@ func (m *Manager) proveUser(ctx context.Context, r Request, username, secret str
 
 func hasherFailed(err error) error {
 	if errors.Is(err, password.ErrBusy) {
-		return unavailable("Too many people are signing in with a password right now. Try again shortly.",
+		return oauth.Unavailable("Too many people are signing in with a password right now. Try again shortly.",
 			hashRetry, err)
 	}
 	return err
@@ -88,7 +89,8 @@ func (m *Manager) issue(ctx context.Context, authorization tokens.Authorization)
 	case err == nil || errors.Is(err, identity.ErrExists):
 		return set, err
 	case errors.Is(err, identity.ErrStale):
-		return tokens.Set{}, invalidGrant("The user was disabled or changed during this sign-in. Sign in again.")
+		return tokens.Set{}, oauth.NewError(oauth.InvalidGrant,
+			"The user was disabled or changed during this sign-in. Sign in again.")
 	}
-	return tokens.Set{}, storeFailed(err)
+	return tokens.Set{}, tokens.Failed(err)
 }

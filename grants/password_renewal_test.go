@@ -5,11 +5,11 @@ import (
 	"testing"
 	"time"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // importBob adds a user whose hash another program made.
@@ -33,7 +33,7 @@ func TestPasswordRenewsAnImportedHashOnce(t *testing.T) {
 	w := newWorld(t)
 	bob := importBob(t, w)
 	_, err := w.token(passwordForm("bob", "the old two"))
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.ErrorIs(t, err, oauth.InvalidGrant)
 	require.Equal(t, bob.PasswordHash, w.user(bob.ID).PasswordHash, "a wrong password renews nothing")
 	for range 3 {
 		info, err := w.token(passwordForm("bob", "the old one"))
@@ -56,7 +56,7 @@ func TestPasswordOfADisabledUserRenewsNothing(t *testing.T) {
 	bob := importBob(t, w)
 	require.NoError(t, w.database.Users().Disable(context.Background(), bob.ID))
 	_, err := w.token(passwordForm("bob", "the old one"))
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.ErrorIs(t, err, oauth.InvalidGrant)
 	require.Equal(t, bob.PasswordHash, w.user(bob.ID).PasswordHash)
 }
 
@@ -85,7 +85,7 @@ func TestPasswordThatIsChangedMeanwhileStaysChanged(t *testing.T) {
 	bob := importBob(t, w)
 	w.manager.Users = changing{w.manager.Users, bob.ID}
 	_, err := w.token(passwordForm("bob", "the old one"))
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant, "the epoch that was proved is over")
+	require.ErrorIs(t, err, oauth.InvalidGrant, "the epoch that was proved is over")
 	require.Equal(t, "changed", w.user(bob.ID).PasswordHash)
 	w.clock.Move(time.Second)
 	require.Empty(t, w.events(identity.EventHashRenewed))

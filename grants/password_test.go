@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 func passwordForm(username, secret string) form {
-	return form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret,
+	return form{"grant_type": oauth.GrantPassword, "client_id": "backend", "client_secret": testSecret,
 		"username": username, "password": secret}
 }
 
@@ -51,7 +51,7 @@ func TestPasswordAnswersAlike(t *testing.T) {
 		"password of 1 000 bytes":     passwordForm("alice", string(make([]byte, 1000))),
 	} {
 		_, err := w.token(f)
-		require.ErrorIs(t, err, oautherrors.ErrInvalidGrant, name)
+		require.ErrorIs(t, err, oauth.InvalidGrant, name)
 		require.Equal(t, want.Error(), err.Error(), name)
 	}
 }
@@ -59,7 +59,7 @@ func TestPasswordAnswersAlike(t *testing.T) {
 // TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt (RFC 9700 §2.4).
 func TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt(t *testing.T) {
 	w := newWorld(t)
-	stranger := confidentialClient("stranger", grants.Password)
+	stranger := confidentialClient("stranger", oauth.GrantPassword)
 	stranger.FirstParty = false
 	require.NoError(t, w.database.Clients().Create(context.Background(), stranger))
 	for _, id := range []string{"stranger", "mini"} {
@@ -69,7 +69,7 @@ func TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt(t *testing.T) {
 			delete(f, "client_secret")
 		}
 		_, err := w.token(f)
-		require.ErrorIs(t, err, oautherrors.ErrUnauthorizedClient, id)
+		require.ErrorIs(t, err, oauth.UnauthorizedClient, id)
 	}
 }
 
@@ -80,15 +80,15 @@ func TestPasswordGuessingSlowsDown(t *testing.T) {
 	for _, name := range []string{"alice", "nobody"} {
 		for range 5 {
 			_, err := w.token(passwordForm(name, "a guess"))
-			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+			require.ErrorIs(t, err, oauth.InvalidGrant)
 		}
 		_, err := w.token(passwordForm(name, "a guess"))
-		require.ErrorIs(t, err, grants.ErrTooManyRequests, "unknown names too")
+		require.ErrorIs(t, err, oauth.TooManyRequests, "unknown names too")
 		wait := refusal(t, err).RetryAfter
 		require.Positive(t, wait)
 		w.clock.Move(wait)
 		_, err = w.token(passwordForm(name, "a guess"))
-		require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+		require.ErrorIs(t, err, oauth.InvalidGrant)
 	}
 }
 
@@ -101,7 +101,7 @@ func TestPasswordGuessingInParallelGetsNoFurther(t *testing.T) {
 	for range 50 {
 		group.Go(func() {
 			_, err := w.token(passwordForm("alice", "a guess"))
-			if refusal(t, err).Name == oautherrors.ErrInvalidGrant {
+			if refusal(t, err).Code == oauth.InvalidGrant {
 				mutex.Lock()
 				hashed++
 				mutex.Unlock()
@@ -129,10 +129,10 @@ func TestPasswordSprayingIsBoundByAddress(t *testing.T) {
 	w.manager.Attempts = grants.AttemptPolicy{PerAddress: 10}
 	for n := range 10 {
 		_, err := w.token(passwordForm(fmt.Sprintf("user-%d", n), "a guess"))
-		require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+		require.ErrorIs(t, err, oauth.InvalidGrant)
 	}
 	_, err := w.token(passwordForm("user-10", "a guess"))
-	require.ErrorIs(t, err, grants.ErrTooManyRequests)
+	require.ErrorIs(t, err, oauth.TooManyRequests)
 }
 
 // TestPasswordThatIsRightForgetsTheGuesses: who mistypes a few times is not slowed down after signing in.
@@ -141,7 +141,7 @@ func TestPasswordThatIsRightForgetsTheGuesses(t *testing.T) {
 	for range 4 {
 		for range 4 {
 			_, err := w.token(passwordForm("alice", "a guess"))
-			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+			require.ErrorIs(t, err, oauth.InvalidGrant)
 		}
 		_, err := w.token(passwordForm("alice", testPassword))
 		require.NoError(t, err)
@@ -154,10 +154,10 @@ func TestPasswordSprayingUsesUpNobodysAttempts(t *testing.T) {
 	w := newWorld(t)
 	w.manager.Attempts = grants.AttemptPolicy{PerAddress: 1}
 	_, err := w.token(passwordForm("nobody", "a guess"))
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.ErrorIs(t, err, oauth.InvalidGrant)
 	for range 150 {
 		_, err = w.token(passwordForm("alice", "a guess"))
-		require.ErrorIs(t, err, grants.ErrTooManyRequests)
+		require.ErrorIs(t, err, oauth.TooManyRequests)
 	}
 	_, err = w.tokenFrom("198.51.100.7", passwordForm("alice", testPassword))
 	require.NoError(t, err)

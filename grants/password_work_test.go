@@ -4,8 +4,9 @@ import (
 	"runtime"
 	"testing"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // TestPasswordTakesTheSameWorkForNamesThatNobodyHas: a stranger cannot tell by the time who has an account.
@@ -19,7 +20,7 @@ func TestPasswordTakesTheSameWorkForNamesThatNobodyHas(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		_, err := w.token(passwordForm(name, "not the password"))
 		runtime.ReadMemStats(&after)
-		require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+		require.ErrorIs(t, err, oauth.InvalidGrant)
 		require.Greater(t, after.TotalAlloc-before.TotalAlloc, uint64(hash), name)
 	}
 	var before, after runtime.MemStats

@@ -9,21 +9,19 @@ import (
 	"slices"
 	"time"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
-
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 )
 
 var (
-	errOverBudget = &Error{
-		Name: ErrOverBudget,
+	errOverBudget = &oauth.Error{
+		Code: oauth.OverBudget,
 		Description: "The app has got as many phone numbers this month as its operator allows. Its " +
 			"operator can raise the budget.",
 	}
-	errPhoneCode = &Error{
-		Name: oautherrors.ErrInvalidGrant,
+	errPhoneCode = &oauth.Error{
+		Code: oauth.InvalidGrant,
 		Description: "WeChat does not accept this code: it is expired, used, of somebody else, or no code " +
 			"of a getPhoneNumber button.",
 	}
@@ -43,7 +41,7 @@ func (m *Manager) takePhone(ctx context.Context, e enrichment) string {
 	case code == "" && !encrypted:
 		return ""
 	case e.app.Platform != identity.PlatformWechat || e.app.Kind != identity.KindMiniProgram ||
-		!slices.Contains(e.Client.Scopes, tokens.ScopePhone):
+		!slices.Contains(e.Client.Scopes, oauth.ScopePhone):
 		return remarkNotAllowed
 	case code != "":
 		_, err := m.phoneByCode(ctx, e.app, e.account.Subject, e.userID, code)
@@ -53,13 +51,13 @@ func (m *Manager) takePhone(ctx context.Context, e enrichment) string {
 }
 
 func phoneRemark(err error) string {
-	refusal, _ := errors.AsType[*Error](err)
+	refusal, _ := errors.AsType[*oauth.Error](err)
 	switch {
 	case err == nil:
 		return remarkVerified
-	case refusal != nil && refusal.Name == ErrOverBudget:
+	case refusal != nil && refusal.Code == oauth.OverBudget:
 		return remarkOverBudget
-	case refusal != nil && refusal.Name == oautherrors.ErrInvalidGrant:
+	case refusal != nil && refusal.Code == oauth.InvalidGrant:
 		return remarkRefused
 	}
 	return remarkUnavailable
@@ -80,7 +78,7 @@ func (m *Manager) buyPhone(ctx context.Context, app identity.App, openID, userID
 	}
 	within, err := m.Apps.SpendPhone(ctx, app.Platform, app.ID)
 	if err != nil {
-		return identity.Phone{}, storeFailed(err)
+		return identity.Phone{}, oauth.StoreFailed(err)
 	}
 	if !within {
 		m.tellOverBudget(ctx, app.ID)
@@ -99,7 +97,7 @@ func (m *Manager) buyPhone(ctx context.Context, app identity.App, openID, userID
 	}
 	phone := identity.Phone{Number: "+" + bought.CountryCode + bought.Number.Reveal(), SeenAt: m.Now(), Verified: true}
 	if err := m.Profiles.SetPhone(ctx, userID, phone); err != nil {
-		return identity.Phone{}, storeFailed(err)
+		return identity.Phone{}, oauth.StoreFailed(err)
 	}
 	return phone, nil
 }
@@ -146,13 +144,14 @@ func (m *Manager) BindPhone(ctx context.Context, bearer string, form url.Values)
 		return BoundPhone{}, err
 	}
 	switch {
-	case !tokens.HasScope(claims.Scope, tokens.ScopePhone):
-		return BoundPhone{}, &Error{Name: ErrInsufficientScope,
-			Description: "The access token lacks the scope phone.", Scope: tokens.ScopePhone}
+	case !oauth.HasScope(claims.Scope, oauth.ScopePhone):
+		return BoundPhone{}, &oauth.Error{Code: oauth.InsufficientScope,
+			Description: "The access token lacks the scope phone.", Scope: oauth.ScopePhone}
 	case session.Account.Platform != identity.PlatformWechat:
 		return BoundPhone{}, errNotOfWechat
 	case form.Get("code") == "":
-		return BoundPhone{}, invalidRequest("code is missing: it is what a getPhoneNumber button gives, not wx.login.")
+		return BoundPhone{}, oauth.NewError(oauth.InvalidRequest,
+			"code is missing: it is what a getPhoneNumber button gives, not wx.login.")
 	}
 	app, err := m.findApp(ctx, session.Account.Platform, session.Account.App)
 	if err != nil {

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
-
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat"
 )
@@ -22,8 +21,8 @@ const (
 	enrichTimeout = 5 * time.Second
 )
 
-var errInBrowser = &Error{
-	Name: oautherrors.ErrUnauthorizedClient,
+var errInBrowser = &oauth.Error{
+	Code: oauth.UnauthorizedClient,
 	Description: "Codes of official accounts and websites travel through browsers: only a confidential " +
 		"client may trade them.",
 }
@@ -41,7 +40,8 @@ func (m *Manager) platformCode(name string, platform Platform) grant {
 	return func(ctx context.Context, r Request) (tokens.Set, error) {
 		s := signIn{Request: r, platform: platform, code: r.Parameter("code")}
 		if s.code == "" || len(s.code) > maxCodeLength || strings.ContainsFunc(s.code, notVisible) {
-			return tokens.Set{}, invalidRequest("code is missing or is not a code. " + platform.Again())
+			return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "code is missing or is not a code. "+
+				platform.Again())
 		}
 		if err := checkExtras(r); err != nil {
 			return tokens.Set{}, err
@@ -104,9 +104,9 @@ func chooseApp(r Request, platform Platform) (string, error) {
 	case named == "" && len(apps) == 1:
 		return apps[0], nil
 	case named == "":
-		return "", invalidRequest("The client has several apps or none: name one with appid.")
+		return "", oauth.NewError(oauth.InvalidRequest, "The client has several apps or none: name one with appid.")
 	case !slices.Contains(apps, named):
-		return "", invalidRequest("appid is not an app of this client.")
+		return "", oauth.NewError(oauth.InvalidRequest, "appid is not an app of this client.")
 	}
 	return named, nil
 }
@@ -144,10 +144,10 @@ func (m *Manager) exchange(ctx context.Context, s signIn) (tokens.Authorization,
 	user, created, err := m.Users.FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: account,
 		UnionID: login.UnionID, OpenPlatform: app.OpenPlatform})
 	if err != nil {
-		return tokens.Authorization{}, nil, storeFailed(err)
+		return tokens.Authorization{}, nil, oauth.StoreFailed(err)
 	}
 	if user.Disabled() {
-		return tokens.Authorization{}, nil, invalidGrant("This user is disabled.")
+		return tokens.Authorization{}, nil, oauth.NewError(oauth.InvalidGrant, "This user is disabled.")
 	}
 	if err := m.checkLeaving(ctx, s.Request, user); err != nil {
 		return tokens.Authorization{}, nil, err
@@ -169,10 +169,10 @@ func (m *Manager) findApp(ctx context.Context, platform, id string) (identity.Ap
 	app, err := m.Apps.Find(ctx, platform, id)
 	switch {
 	case isNotFound(err):
-		return app, &Error{Name: oautherrors.ErrServerError,
+		return app, &oauth.Error{Code: oauth.ServerError,
 			Description: "The client's app is not registered here. Its operator must add it."}
 	case err != nil:
-		return app, storeFailed(err)
+		return app, oauth.StoreFailed(err)
 	}
 	return app, nil
 }

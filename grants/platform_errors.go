@@ -5,9 +5,8 @@ import (
 	"errors"
 	"time"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
-
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 )
 
@@ -25,31 +24,40 @@ func (m *Manager) platformRefused(ctx context.Context, client identity.Client, p
 	retry := max(refusal.RetryAfter, wechatRetry)
 	switch {
 	case errors.Is(err, wechat.ErrBadCode):
-		return &Error{
-			Name: oautherrors.ErrInvalidGrant,
+		return &oauth.Error{
+			Code: oauth.InvalidGrant,
 			Description: name + " does not accept this code: it is expired, used, or of another app. " +
 				platform.Again(),
-			WechatErrcode: refusal.Errcode, Cause: err,
+			Members: errcodeMember(refusal.Errcode), Cause: err,
 		}
 	case errors.Is(err, wechat.ErrSnapshotUser):
-		return &Error{Name: oautherrors.ErrInvalidGrant,
+		return &oauth.Error{Code: oauth.InvalidGrant,
 			Description: "This is a visitor whom WeChat does not name. Open the page in full and sign in again.",
 			Cause:       err}
 	case errors.Is(err, wechat.ErrUserBlocked):
 		m.record(ctx, identity.Event{Kind: identity.EventUserBlocked, ClientID: client.ID})
-		return &Error{
-			Name: oautherrors.ErrInvalidGrant, Description: name + " has blocked this user as a high risk.",
-			WechatErrcode: refusal.Errcode, Cause: err,
+		return &oauth.Error{
+			Code: oauth.InvalidGrant, Description: name + " has blocked this user as a high risk.",
+			Members: errcodeMember(refusal.Errcode), Cause: err,
 		}
 	case errors.Is(err, wechat.ErrThrottled):
-		return unavailable(name+" is limiting sign-ins of this user or app. Wait before trying again.", retry, err)
+		return oauth.Unavailable(name+" is limiting sign-ins of this user or app. Wait before trying again.", retry,
+			err)
 	case errors.Is(err, wechat.ErrMisconfigured):
-		return &Error{
-			Name: oautherrors.ErrServerError,
+		return &oauth.Error{
+			Code: oauth.ServerError,
 			Description: name + " refuses this server's configuration (AppID, AppSecret or IP allow-list). " +
 				"Its operator must mend it.",
 			Cause: err,
 		}
 	}
-	return unavailable(name+" cannot be reached right now. "+platform.Again(), retry, err)
+	return oauth.Unavailable(name+" cannot be reached right now. "+platform.Again(), retry, err)
+}
+
+// errcodeMember tells the client WeChat's reason, where the fault is the code's or the user's.
+func errcodeMember(errcode int) map[string]any {
+	if errcode == 0 {
+		return nil
+	}
+	return map[string]any{"wechat_errcode": errcode}
 }

@@ -6,11 +6,13 @@ import (
 	"slices"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
 
-var errCodeTwice = invalidGrant("This code was traded before, with other parameters, or its session has " +
-	"moved on. Get a fresh code.")
+var errCodeTwice = oauth.NewError(oauth.InvalidGrant,
+	"This code was traded before, with other parameters, or its session has "+
+		"moved on. Get a fresh code.")
 
 // repeat answers a sign-in that was answered before: with the same refresh token, as long as nobody has used it.
 func (m *Manager) repeat(ctx context.Context, s signIn, openings []tokens.Opening) (tokens.Set, bool, error) {
@@ -26,7 +28,7 @@ func (m *Manager) repeat(ctx context.Context, s signIn, openings []tokens.Openin
 		return tokens.Set{}, false, nil
 	}
 	if err != nil {
-		return tokens.Set{}, false, storeFailed(err)
+		return tokens.Set{}, false, oauth.StoreFailed(err)
 	}
 	if !session.Alive(now) || session.Generation != 0 || session.Scope != s.Scope || session.Account.App != s.appID {
 		return tokens.Set{}, true, errCodeTwice
@@ -36,7 +38,7 @@ func (m *Manager) repeat(ctx context.Context, s signIn, openings []tokens.Openin
 		return tokens.Set{}, true, errCodeTwice
 	}
 	if err != nil {
-		return tokens.Set{}, true, storeFailed(err)
+		return tokens.Set{}, true, oauth.StoreFailed(err)
 	}
 	found := slices.IndexFunc(openings, func(o tokens.Opening) bool { return bytes.Equal(o.By, session.OpenedBy) })
 	authorization.Opening = &openings[found]

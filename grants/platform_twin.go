@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
 
@@ -42,7 +43,7 @@ func (m *Manager) takeOff(ctx context.Context, s signIn, openings []tokens.Openi
 		}
 		select {
 		case <-deadline:
-			return set, false, nil, unavailable(
+			return set, false, nil, oauth.Unavailable(
 				"The first request with this Idempotency-Key is still in flight. Repeat it.", time.Second, nil)
 		case <-time.After(twinPoll):
 		}

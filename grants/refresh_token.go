@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
 
@@ -14,14 +15,15 @@ import (
 // wrong.
 const maxRotationTries = 5
 
-var errBadRefreshToken = invalidGrant("The refresh token is invalid, expired, or was used before. Sign in again.")
+var errBadRefreshToken = oauth.NewError(oauth.InvalidGrant,
+	"The refresh token is invalid, expired, or was used before. Sign in again.")
 
 // refreshToken is the grant of RFC 6749 §6 with rotation: read, decide, sign, write if nobody else has. No
 // lock is held while signing.
 func (m *Manager) refreshToken(ctx context.Context, r Request) (tokens.Set, error) {
 	text := r.Parameter("refresh_token")
 	if text == "" {
-		return tokens.Set{}, invalidRequest("refresh_token is missing.")
+		return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "refresh_token is missing.")
 	}
 	key := tokens.HashKey(r.Key)
 	for range maxRotationTries {
@@ -40,7 +42,7 @@ func (m *Manager) refreshToken(ctx context.Context, r Request) (tokens.Set, erro
 			return set, err
 		}
 	}
-	return tokens.Set{}, unavailable("Too many refreshes of this session at once. Try again.", time.Second, nil)
+	return tokens.Set{}, oauth.Unavailable("Too many refreshes of this session at once. Try again.", time.Second, nil)
 }
 
 // presented returns the live session that a genuine refresh token opens.
@@ -64,7 +66,7 @@ func (m *Manager) opened(ctx context.Context, text string) (tokens.RefreshToken,
 	case isNotFound(err):
 		return token, session, now, errBadRefreshToken
 	case err != nil:
-		return token, session, now, storeFailed(err)
+		return token, session, now, oauth.StoreFailed(err)
 	case !token.Opens(session):
 		return token, session, now, errBadRefreshToken
 	}
@@ -84,7 +86,7 @@ func (m *Manager) carryOut(ctx context.Context, r Request, presented tokens.Refr
 	case tokens.Theft:
 		// The verdict stands, also when the presenter hangs up.
 		if _, err := m.Sessions.End(context.WithoutCancel(ctx), session.ID, identity.EndedByTheft); err != nil {
-			return tokens.Set{}, true, storeFailed(err)
+			return tokens.Set{}, true, oauth.StoreFailed(err)
 		}
 		m.Logger.WarnContext(ctx, "a retired refresh token was used again; its session was ended", "session",
 			session.ID, "client", r.Client.ID)
@@ -96,16 +98,16 @@ func (m *Manager) carryOut(ctx context.Context, r Request, presented tokens.Refr
 	}
 	set, err := m.Issuer.Renew(ctx, tokens.Renewal{
 		Client: r.Client, Session: session, Scope: scope,
-		WithIDToken: tokens.HasScope(r.Scope, tokens.ScopeOpenID), // asked for in this request
+		WithIDToken: oauth.HasScope(r.Scope, oauth.ScopeOpenID), // asked for in this request
 	})
 	if err != nil {
-		return tokens.Set{}, true, storeFailed(err)
+		return tokens.Set{}, true, tokens.Failed(err)
 	}
 	if decision.Verdict == tokens.Rotate {
 		decision.Session.IdleExpiresAt = earlier(now.Add(m.Issuer.IdleTTL(r.Client)), session.ExpiresAt)
 		moved, err := m.Sessions.Rotate(ctx, decision.Session, session.Generation)
 		if err != nil {
-			return tokens.Set{}, true, storeFailed(err)
+			return tokens.Set{}, true, oauth.StoreFailed(err)
 		}
 		if !moved {
 			return tokens.Set{}, false, nil

@@ -10,11 +10,10 @@ import (
 	"testing"
 	"time"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
 
@@ -60,11 +59,11 @@ func TestRefreshOfARetiredTokenIsTheft(t *testing.T) {
 	w.clock.Move(31 * time.Second)
 
 	_, err = w.refresh(old.GetRefresh(), "")
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.ErrorIs(t, err, oauth.InvalidGrant)
 	_, err = w.refresh(current.GetRefresh(), "")
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant, "the newest token is dead too")
+	require.ErrorIs(t, err, oauth.InvalidGrant, "the newest token is dead too")
 	_, err = w.manager.Check(context.Background(), current.GetAccess())
-	require.ErrorIs(t, err, grants.ErrInvalidToken)
+	require.ErrorIs(t, err, oauth.InvalidToken)
 	require.Equal(t, identity.EndedByTheft, w.session(old.GetRefresh()).EndReason)
 	require.Len(t, w.events(identity.EventSessionEnded), 1)
 	_, err = w.refresh(w.signIn("alice").GetRefresh(), "")
@@ -80,10 +79,10 @@ func TestRefreshByAnotherClientEndsNothing(t *testing.T) {
 	w.clock.Move(time.Hour)
 	for _, stranger := range []form{{"client_id": "mini-2"}, {"client_id": "backend", "client_secret": testSecret}} {
 		for _, token := range []string{old, current.GetRefresh()} {
-			f := form{"grant_type": grants.RefreshToken, "refresh_token": token}
+			f := form{"grant_type": oauth.GrantRefreshToken, "refresh_token": token}
 			maps.Copy(f, stranger)
 			_, err := w.token(f)
-			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+			require.ErrorIs(t, err, oauth.InvalidGrant)
 		}
 	}
 	_, err = w.refresh(current.GetRefresh(), "")
@@ -98,7 +97,7 @@ func TestRefreshWithAnotherKeyIsRefusedAndAudited(t *testing.T) {
 	require.NoError(t, err)
 	for _, key := range []string{"", "another-key-of-128-random-bits"} {
 		_, err = w.refresh(old, key)
-		require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+		require.ErrorIs(t, err, oauth.InvalidGrant)
 	}
 	require.Len(t, w.events(identity.EventRefreshRefused), 1, "told once, so that nobody fills the log with it")
 	again, err := w.refresh(old, testKey)
@@ -127,7 +126,7 @@ func TestRefreshAfterTheStoreLostCommits(t *testing.T) {
 			w.restore()
 			_, err := w.refresh(held, "")
 			if refuse {
-				require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+				require.ErrorIs(t, err, oauth.InvalidGrant)
 				require.Zero(t, w.session(held).EndedAt, "refused, not ended")
 				require.Len(t, w.events(identity.EventRefreshAhead), 1)
 				return
@@ -163,7 +162,7 @@ func TestRefreshIsRefusedOnceTheSignInIsOver(t *testing.T) {
 			info := w.signIn("alice")
 			require.NoError(t, end(w, info.GetUserID(), w.session(info.GetRefresh()).ID))
 			_, err := w.refresh(info.GetRefresh(), "")
-			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+			require.ErrorIs(t, err, oauth.InvalidGrant)
 			_, garbled := w.refresh("lp_rt_garbled", "")
 			require.Equal(t, garbled.Error(), err.Error())
 		})
@@ -178,7 +177,7 @@ func TestRefreshingForEverEndsAtTheAbsoluteLifetime(t *testing.T) {
 		w.clock.Move(24 * time.Hour)
 		info, err := w.refresh(held, "")
 		if day >= 89 {
-			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+			require.ErrorIs(t, err, oauth.InvalidGrant)
 			return
 		}
 		require.NoError(t, err, "day %d", day)
@@ -194,7 +193,7 @@ func TestRefreshNarrowsAndNeverWidensTheScope(t *testing.T) {
 	info, err := w.token(f)
 	require.NoError(t, err)
 	refresh := func(scope string) error {
-		f := form{"grant_type": grants.RefreshToken, "client_id": "mini", "refresh_token": info.GetRefresh(),
+		f := form{"grant_type": oauth.GrantRefreshToken, "client_id": "mini", "refresh_token": info.GetRefresh(),
 			"scope": scope}
 		if scope == "" {
 			delete(f, "scope")
@@ -205,7 +204,7 @@ func TestRefreshNarrowsAndNeverWidensTheScope(t *testing.T) {
 		}
 		return err
 	}
-	require.ErrorIs(t, refresh("api api.write"), oautherrors.ErrInvalidScope)
+	require.ErrorIs(t, refresh("api api.write"), oauth.InvalidScope)
 	require.EqualValues(t, 0, w.session(info.GetRefresh()).Generation, "a refusal moves nothing")
 	require.NoError(t, refresh("api"))
 	require.Equal(t, "api", info.GetScope())
@@ -235,7 +234,7 @@ func TestRefreshTokenThatIsNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := w.refresh(token, "")
-			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+			require.ErrorIs(t, err, oauth.InvalidGrant)
 		})
 	}
 	_, err := w.refresh(good, "")
@@ -256,7 +255,7 @@ func TestSessionsBeyondTheLimitEnd(t *testing.T) {
 		w.signIn("alice")
 	}
 	_, err = w.refresh(second, "")
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.ErrorIs(t, err, oauth.InvalidGrant)
 	require.Equal(t, identity.EndedByLimit, w.session(second).EndReason)
 	_, err = w.refresh(info.GetRefresh(), "")
 	require.NoError(t, err)
@@ -279,7 +278,7 @@ func TestRestoredDatabaseAndWhatWasEndedSince(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, ended)
 	_, err = w.refresh(stolen, "")
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.ErrorIs(t, err, oauth.InvalidGrant)
 	_, err = w.refresh(fresh, "")
 	require.NoError(t, err)
 }
@@ -298,14 +297,14 @@ func TestAccessTokenNeverOutlivesItsSession(t *testing.T) {
 // TestFaultsOfOursAreNotBlamedOnTheStorage: trying again would not mend them, so nobody is told to.
 func TestFaultsOfOursAreNotBlamedOnTheStorage(t *testing.T) {
 	w := newWorld(t)
-	huge := publicClient("huge", grants.WechatCode, grants.RefreshToken)
+	huge := publicClient("huge", oauth.GrantWechatCode, oauth.GrantRefreshToken)
 	huge.Audience = []string{strings.Repeat("https://api.example.com/", 500)}
 	require.NoError(t, w.database.Clients().Create(context.Background(), huge))
 	f := wechatCode(w.code("alice"), "")
 	f["client_id"] = "huge"
 	_, err := w.token(f)
 	require.ErrorIs(t, err, tokens.ErrNotSigned)
-	require.NotErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable)
+	require.NotErrorIs(t, err, oauth.TemporarilyUnavailable)
 }
 
 // forgedWithMAC is a refresh token of a genuine one's session, as somebody makes it who has the server's
@@ -329,7 +328,7 @@ func TestStolenServerSecretRefreshesNothing(t *testing.T) {
 	w := newWorld(t)
 	genuine := w.signIn("alice").GetRefresh()
 	_, err := w.refresh(w.forgedWithMAC(genuine), "")
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.ErrorIs(t, err, oauth.InvalidGrant)
 	_, err = w.refresh(genuine, "")
 	require.NoError(t, err)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/go-oauth2/oauth2/v4"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // Request is a token request of a client that has been authenticated and may use the grant.
@@ -56,8 +57,9 @@ func idempotencyKey(header http.Header) (string, error) {
 	}
 	key := keys[0]
 	if len(keys) > 1 || len(key) < minKeyLength || len(key) > maxKeyLength || strings.ContainsFunc(key, notVisible) {
-		return "", invalidRequest("Idempotency-Key must be sent once and have 22 to 128 visible ASCII " +
-			"characters (at least 128 random bits).")
+		return "", oauth.NewError(oauth.InvalidRequest,
+			"Idempotency-Key must be sent once and have 22 to 128 visible ASCII "+
+				"characters (at least 128 random bits).")
 	}
 	return key, nil
 }

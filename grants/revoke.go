@@ -6,9 +6,8 @@ import (
 	"net/http"
 	"time"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
-
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // revokeTimeout bounds a revocation, storage included.
@@ -17,9 +16,10 @@ const revokeTimeout = 5 * time.Second
 var (
 	// Another client's token is refused and the client is told (RFC 7009 §2.1): an honest one would else
 	// believe that it had signed its user out. Whether the token's session still lives is not told.
-	errForeignToken = invalidGrant("The token was issued to another client. Only that client can revoke it.")
-	errNoSession    = &Error{
-		Name: ErrUnsupportedTokenType,
+	errForeignToken = oauth.NewError(oauth.InvalidGrant,
+		"The token was issued to another client. Only that client can revoke it.")
+	errNoSession = &oauth.Error{
+		Code: oauth.UnsupportedTokenType,
 		Description: "An access token of client_credentials has no session that could be ended: it is good " +
 			"until it expires.",
 	}
@@ -39,7 +39,7 @@ func (m *Manager) Revoke(ctx context.Context, r *http.Request) error {
 	}
 	token := r.PostForm.Get("token")
 	if token == "" {
-		return invalidRequest("token is missing.")
+		return oauth.NewError(oauth.InvalidRequest, "token is missing.")
 	}
 	session, err := m.sessionToEnd(ctx, client, token)
 	if err != nil || session == "" {
@@ -47,7 +47,7 @@ func (m *Manager) Revoke(ctx context.Context, r *http.Request) error {
 	}
 	// Also if it has expired: a refresh that read it before may be about to prolong it.
 	if _, err := m.Sessions.End(ctx, session, identity.EndedByClient); err != nil {
-		return storeFailed(err)
+		return oauth.StoreFailed(err)
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (m *Manager) sessionToEnd(ctx context.Context, client identity.Client, toke
 	}
 	_, session, _, err := m.opened(ctx, token)
 	switch {
-	case errors.Is(err, oautherrors.ErrInvalidGrant):
+	case errors.Is(err, oauth.InvalidGrant):
 		return "", nil
 	case err != nil:
 		return "", err

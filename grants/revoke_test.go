@@ -9,11 +9,10 @@ import (
 	"testing"
 	"time"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // tokenRequest is a request about a token, as /revoke and /introspect have it.
@@ -54,9 +53,9 @@ func TestRevocationThatIsNotWrittenIsNotReported(t *testing.T) {
 		w.manager.Sessions = broken
 		for _, token := range []string{info.GetRefresh(), info.GetAccess()} {
 			err := w.manager.Revoke(ctx, tokenRequest("mini", "", token))
-			require.ErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable, name)
+			require.ErrorIs(t, err, oauth.TemporarilyUnavailable, name)
 			require.ErrorIs(t, err, errDisk, "the log is told why")
-			var refusal *grants.Error
+			var refusal *oauth.Error
 			require.ErrorAs(t, err, &refusal)
 			require.NotZero(t, refusal.RetryAfter)
 		}

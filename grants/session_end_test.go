@@ -9,6 +9,7 @@ import (
 
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // issuing replaces the manager by one over other sessions and another clock.
@@ -41,7 +42,7 @@ func (endedTwin) Open(context.Context, identity.Session, int64, identity.Lifetim
 func TestATwinWhoseSessionIsGoneHasNothingToRepeat(t *testing.T) {
 	w := newWorld(t)
 	w.issuing(endedTwin{w.database.Sessions()}, w.clock.Now)
-	_, err := w.token(form{"grant_type": grants.WechatCode, "client_id": "mini", "code": w.code("alice"),
+	_, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code("alice"),
 		":Idempotency-Key": testKey})
 	require.ErrorContains(t, err, "Get a fresh code")
 }

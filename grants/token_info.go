@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/go-oauth2/oauth2/v4/models"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
 
@@ -74,7 +74,7 @@ func (m *Manager) LoadRefreshToken(ctx context.Context, refresh string) (oauth2.
 
 // errNobodyAsks refuses what does not say which client is asking: only a token's own client may revoke it, by
 // [Manager.Revoke].
-var errNobodyAsks = &Error{Name: oautherrors.ErrUnauthorizedClient,
+var errNobodyAsks = &oauth.Error{Code: oauth.UnauthorizedClient,
 	Description: "A token can be revoked by its client only."}
 
 // RemoveAccessToken implements oauth2.Manager.

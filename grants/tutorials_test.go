@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
 
@@ -34,10 +34,10 @@ func TestNoTokenIsHandedOutThatIsNotWritten(t *testing.T) {
 		SessionLimit: 20, Now: w.clock.Now,
 	})
 	info, err := w.refresh(first.GetRefresh(), "")
-	require.ErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable)
+	require.ErrorIs(t, err, oauth.TemporarilyUnavailable)
 	require.Nil(t, info)
 	info, err = w.token(wechatCode(w.code("alice"), ""))
-	require.ErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable)
+	require.ErrorIs(t, err, oauth.TemporarilyUnavailable)
 	require.Nil(t, info)
 
 	w.manager.Sessions, w.manager.Issuer = w.database.Sessions(), w.issuer

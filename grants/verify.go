@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // Requirement is what a gateway asks of the access tokens that it lets pass.
@@ -18,13 +18,13 @@ type Requirement struct {
 // scope, if there is one.
 func NewRequirement(audience, scope string) (Requirement, error) {
 	if audience == "" {
-		return Requirement{}, invalidRequest(
+		return Requirement{}, oauth.NewError(oauth.InvalidRequest,
 			"audience is missing: name the API behind the gateway, or tokens for every other API would pass too.")
 	}
 	if scope == "" {
 		return Requirement{audience: audience}, nil
 	}
-	scopes, err := parseScope(scope)
+	scopes, err := oauth.ParseScope(scope)
 	return Requirement{audience, scopes}, err
 }
 
@@ -38,7 +38,7 @@ type Verified struct {
 
 // errWrongAudience is no invalid_token, as RFC 9068 §4 has it: that would send the client to refresh, which
 // mends nothing.
-var errWrongAudience = &Error{Name: ErrInsufficientScope,
+var errWrongAudience = &oauth.Error{Code: oauth.InsufficientScope,
 	Description: "The access token is good, but not for this API."}
 
 // Verify says for a gateway whether an access token is good now, and good enough.
@@ -54,9 +54,9 @@ func (m *Manager) Verify(ctx context.Context, bearer string, need Requirement) (
 		return Verified{}, errWrongAudience
 	}
 	for _, name := range need.scopes {
-		if !tokens.HasScope(claims.Scope, name) {
-			return Verified{}, &Error{
-				Name: ErrInsufficientScope, Description: "The access token lacks a scope that is needed here.",
+		if !oauth.HasScope(claims.Scope, name) {
+			return Verified{}, &oauth.Error{
+				Code: oauth.InsufficientScope, Description: "The access token lacks a scope that is needed here.",
 				Scope: strings.Join(need.scopes, " "),
 			}
 		}

@@ -4,19 +4,19 @@ import (
 	"context"
 	"testing"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // TestRequirementOfNothingLetsNothingPass: an unset requirement is a mistake.
 func TestRequirementOfNothingLetsNothingPass(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.manager.Verify(context.Background(), w.signIn("alice").GetAccess(), grants.Requirement{})
-	require.ErrorIs(t, err, grants.ErrInsufficientScope)
+	require.ErrorIs(t, err, oauth.InsufficientScope)
 	_, err = grants.NewRequirement("", "api")
-	require.ErrorIs(t, err, oautherrors.ErrInvalidRequest)
+	require.ErrorIs(t, err, oauth.InvalidRequest)
 }
 
 // TestVerifyWithoutTheStore neither lets pass nor calls the token invalid.
@@ -27,5 +27,5 @@ func TestVerifyWithoutTheStore(t *testing.T) {
 	need, err := grants.NewRequirement(testAudience, "")
 	require.NoError(t, err)
 	_, err = w.manager.Verify(context.Background(), info.GetAccess(), need)
-	require.ErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable)
+	require.ErrorIs(t, err, oauth.TemporarilyUnavailable)
 }

@@ -9,17 +9,16 @@ import (
 	"testing"
 
 	"github.com/go-oauth2/oauth2/v4"
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 const testKey = "a-key-of-at-least-128-random-bits"
 
 func wechatCode(code, key string) form {
-	f := form{"grant_type": grants.WechatCode, "client_id": "mini", "code": code}
+	f := form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": code}
 	if key != "" {
 		f[":Idempotency-Key"] = key
 	}
@@ -27,9 +26,9 @@ func wechatCode(code, key string) form {
 }
 
 // refusal returns what a request was refused with.
-func refusal(t *testing.T, err error) *grants.Error {
+func refusal(t *testing.T, err error) *oauth.Error {
 	t.Helper()
-	var refusal *grants.Error
+	var refusal *oauth.Error
 	require.ErrorAs(t, err, &refusal)
 	return refusal
 }
@@ -87,7 +86,7 @@ func TestWechatCodeRepeatedWithItsKeyGetsTheFirstAnswer(t *testing.T) {
 	_, err = w.refresh(first.GetRefresh(), "")
 	require.NoError(t, err)
 	_, err = w.token(wechatCode(code, testKey))
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant, "once it was refreshed, its first answer is no longer good")
+	require.ErrorIs(t, err, oauth.InvalidGrant, "once it was refreshed, its first answer is no longer good")
 }
 
 func TestWechatCodeRepeatedInParallelOpensOneSession(t *testing.T) {
@@ -132,7 +131,7 @@ func TestWechatCodeOfAnotherCannotBeRepeated(t *testing.T) {
 				delete(f, ":Idempotency-Key")
 			}
 			_, err := w.token(f)
-			require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+			require.ErrorIs(t, err, oauth.InvalidGrant)
 		})
 	}
 }
@@ -148,12 +147,12 @@ func TestWechatCodeThatIsNoGood(t *testing.T) {
 		code string
 		want error
 	}{
-		"used":          {used, oautherrors.ErrInvalidGrant},
-		"never minted":  {"not-a-code-of-wechat", oautherrors.ErrInvalidGrant},
-		"another app's": {foreign, oautherrors.ErrInvalidGrant},
-		"missing":       {"", oautherrors.ErrInvalidRequest},
-		"with a space":  {"a code", oautherrors.ErrInvalidRequest},
-		"oversized":     {strings.Repeat("c", 513), oautherrors.ErrInvalidRequest},
+		"used":          {used, oauth.InvalidGrant},
+		"never minted":  {"not-a-code-of-wechat", oauth.InvalidGrant},
+		"another app's": {foreign, oauth.InvalidGrant},
+		"missing":       {"", oauth.InvalidRequest},
+		"with a space":  {"a code", oauth.InvalidRequest},
+		"oversized":     {strings.Repeat("c", 513), oauth.InvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := wechatCode(c.code, "")
@@ -162,8 +161,8 @@ func TestWechatCodeThatIsNoGood(t *testing.T) {
 			}
 			_, err := w.token(f)
 			require.ErrorIs(t, err, c.want)
-			if c.want == oautherrors.ErrInvalidGrant {
-				require.Contains(t, []int{40029, 40163}, refusal(t, err).WechatErrcode)
+			if c.want == oauth.InvalidGrant {
+				require.Contains(t, []any{40029, 40163}, refusal(t, err).Members["wechat_errcode"])
 			}
 		})
 	}
@@ -176,7 +175,7 @@ func TestWechatCodeOfAnAppThatTheClientDoesNotHave(t *testing.T) {
 	f := wechatCode(code, "")
 	f["appid"] = otherApp
 	_, err = w.token(f)
-	require.ErrorIs(t, err, oautherrors.ErrInvalidRequest)
+	require.ErrorIs(t, err, oauth.InvalidRequest)
 }
 
 func TestWechatCodeOfADisabledUser(t *testing.T) {
@@ -184,7 +183,7 @@ func TestWechatCodeOfADisabledUser(t *testing.T) {
 	user := w.signIn("alice").GetUserID()
 	require.NoError(t, w.database.Users().Disable(context.Background(), user))
 	_, err := w.token(wechatCode(w.code("alice"), ""))
-	require.ErrorIs(t, err, oautherrors.ErrInvalidGrant)
+	require.ErrorIs(t, err, oauth.InvalidGrant)
 	require.NoError(t, w.database.Users().Enable(context.Background(), user))
 	require.Equal(t, user, w.signIn("alice").GetUserID())
 }
@@ -217,7 +216,7 @@ func TestIdempotencyKeyThatIsNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			code := w.code("alice")
 			_, err := w.token(wechatCode(code, key))
-			require.ErrorIs(t, err, oautherrors.ErrInvalidRequest)
+			require.ErrorIs(t, err, oauth.InvalidRequest)
 			_, err = w.token(wechatCode(code, ""))
 			require.NoError(t, err, "the code was not used up")
 		})
@@ -257,7 +256,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 // TestWechatClaimsAreTheSameAfterARefresh, also where the app's record names no Open Platform account.
 func TestWechatClaimsAreTheSameAfterARefresh(t *testing.T) {
 	w := newWorld(t)
-	curious := publicClient("curious", grants.WechatCode, grants.RefreshToken)
+	curious := publicClient("curious", oauth.GrantWechatCode, oauth.GrantRefreshToken)
 	curious.WechatClaims = true
 	require.NoError(t, w.database.Clients().Create(context.Background(), curious))
 	require.NoError(t, w.simulator.Bind(testApp, "an-open-platform-account"))
@@ -268,7 +267,7 @@ func TestWechatClaimsAreTheSameAfterARefresh(t *testing.T) {
 	first, err := w.issuer.ReadAccessToken(info.GetAccess())
 	require.NoError(t, err)
 	require.NotEmpty(t, first.Wechat.UnionID)
-	info, err = w.token(form{"grant_type": grants.RefreshToken, "client_id": "curious",
+	info, err = w.token(form{"grant_type": oauth.GrantRefreshToken, "client_id": "curious",
 		"refresh_token": info.GetRefresh()})
 	require.NoError(t, err)
 	second, err := w.issuer.ReadAccessToken(info.GetAccess())

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat"
 )
@@ -18,17 +19,17 @@ type dataSubject struct {
 }
 
 var (
-	errNoDataScope = &Error{Name: ErrInsufficientScope,
-		Description: "The access token lacks the scope wechat.data.", Scope: ScopeData}
-	errNoDataToken = &Error{
-		Name: ErrInsufficientScope,
+	errNoDataScope = &oauth.Error{Code: oauth.InsufficientScope,
+		Description: "The access token lacks the scope wechat.data.", Scope: oauth.ScopeWechatData}
+	errNoDataToken = &oauth.Error{
+		Code: oauth.InsufficientScope,
 		Description: "A back end needs a token that it got for this server alone: by client_credentials, " +
 			"with the scope wechat.data and no other.",
-		Scope: ScopeData,
+		Scope: oauth.ScopeWechatData,
 	}
-	errNotOfWechat = &Error{Name: ErrLoginRequired,
+	errNotOfWechat = &oauth.Error{Code: oauth.LoginRequired,
 		Description: "This session was not opened by WeChat. Sign in with a code of wx.login."}
-	errUnknownUser = &Error{Name: ErrUnknownUser, Description: "No user of this app has that sub."}
+	errUnknownUser = &oauth.Error{Code: oauth.UnknownUser, Description: "No user of this app has that sub."}
 )
 
 // dataSubject finds whom a call is about. The token of a signed-in user says so itself: by its session,
@@ -42,7 +43,7 @@ func (m *Manager) dataSubject(ctx context.Context, bearer string, form url.Value
 	if err != nil {
 		return dataSubject{}, err
 	}
-	if !tokens.HasScope(claims.Scope, ScopeData) {
+	if !oauth.HasScope(claims.Scope, oauth.ScopeWechatData) {
 		return dataSubject{}, errNoDataScope
 	}
 	if claims.Session == "" {
@@ -50,7 +51,8 @@ func (m *Manager) dataSubject(ctx context.Context, bearer string, form url.Value
 	}
 	switch {
 	case form.Has("user") || form.Has("appid"):
-		return dataSubject{}, invalidRequest("user and appid are for back ends: the token of a user names both.")
+		return dataSubject{}, oauth.NewError(oauth.InvalidRequest,
+			"user and appid are for back ends: the token of a user names both.")
 	case session.Account.Platform != identity.PlatformWechat:
 		return dataSubject{}, errNotOfWechat
 	}
@@ -63,16 +65,18 @@ func (m *Manager) dataSubject(ctx context.Context, bearer string, form url.Value
 func (m *Manager) namedSubject(ctx context.Context, client identity.Client, claims tokens.AccessClaims,
 	form url.Values) (dataSubject, error) {
 	own := slices.Equal(claims.Audience, tokens.Audience{claims.Issuer})
-	if !own || !m.mayUse(client, ClientCredentials) || !slices.Contains(client.Scopes, ScopeData) {
+	if !own || !m.mayUse(client, oauth.GrantClientCredentials) || !slices.Contains(client.Scopes,
+		oauth.ScopeWechatData) {
 		return dataSubject{}, errNoDataToken
 	}
-	appID, err := chooseApp(Request{Client: client, form: form}, m.Platforms[WechatCode])
+	appID, err := chooseApp(Request{Client: client, form: form}, m.Platforms[oauth.GrantWechatCode])
 	if err != nil {
 		return dataSubject{}, err
 	}
 	userID := form.Get("user")
 	if userID == "" {
-		return dataSubject{}, invalidRequest("user is missing: name the sub of the user whose data this is.")
+		return dataSubject{}, oauth.NewError(oauth.InvalidRequest,
+			"user is missing: name the sub of the user whose data this is.")
 	}
 	user, err := m.findUser(ctx, userID)
 	switch {
@@ -101,7 +105,7 @@ func userRefused(err error) error {
 	if isNotFound(err) {
 		return errUnknownUser
 	}
-	return storeFailed(err)
+	return oauth.StoreFailed(err)
 }
 
 // credentialsOf returns what to ask WeChat with.
@@ -114,15 +118,15 @@ func (m *Manager) credentialsOf(ctx context.Context, appID string) (wechat.Crede
 func dataRefused(err error) error {
 	switch {
 	case errors.Is(err, wechat.ErrBadData):
-		return &Error{
-			Name: ErrInvalidData,
+		return &oauth.Error{
+			Code: oauth.InvalidData,
 			Description: "This is not what WeChat made for this user and app just now. Call wx.login, sign " +
 				"in, have it made again, and send it once.",
 		}
 	case errors.Is(err, wechat.ErrNoSessionKey), errors.Is(err, wechat.ErrStaleKey):
-		return &Error{Name: ErrLoginRequired,
+		return &oauth.Error{Code: oauth.LoginRequired,
 			Description: "There is no session key of this user that can be used. Call wx.login and sign in.",
 			Cause:       err}
 	}
-	return storeFailed(err)
+	return oauth.StoreFailed(err)
 }

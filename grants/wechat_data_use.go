@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 )
 
@@ -31,9 +32,9 @@ func (m *Manager) DecryptData(ctx context.Context, bearer string, form url.Value
 	sealed := wechat.EncryptedData{Data: form.Get("encryptedData"), IV: form.Get("iv")}
 	switch {
 	case !slices.Contains(wechat.Kinds(), kind):
-		return WechatData{}, invalidRequest("kind must be one of " + kindNames() + ".")
+		return WechatData{}, oauth.NewError(oauth.InvalidRequest, "kind must be one of "+kindNames()+".")
 	case sealed.Data == "" || sealed.IV == "":
-		return WechatData{}, invalidRequest("encryptedData or iv is missing.")
+		return WechatData{}, oauth.NewError(oauth.InvalidRequest, "encryptedData or iv is missing.")
 	}
 	opened, err := m.Vault.Decrypt(ctx, subject.account, sealed, kind, m.confirmer(subject.account.AppID))
 	if err != nil {
@@ -82,7 +83,7 @@ func (m *Manager) VerifyData(ctx context.Context, bearer string, form url.Values
 	}
 	rawData, signature := form.Get("rawData"), form.Get("signature")
 	if rawData == "" || signature == "" {
-		return VerifiedData{}, invalidRequest("rawData or signature is missing.")
+		return VerifiedData{}, oauth.NewError(oauth.InvalidRequest, "rawData or signature is missing.")
 	}
 	if err := m.Vault.Verify(ctx, subject.account, rawData, signature); err != nil {
 		return VerifiedData{}, dataRefused(err)

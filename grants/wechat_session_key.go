@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 )
 
@@ -35,12 +36,13 @@ func (m *Manager) keepSessionKey(ctx context.Context, client identity.Client, ap
 // be found out, it may. The client that is signing somebody in comes first: the list of all may be a second
 // old, and not have it yet.
 func (m *Manager) dataIsWanted(ctx context.Context, client identity.Client, appID string) bool {
-	if slices.Contains(client.Scopes, ScopeData) {
+	if slices.Contains(client.Scopes, oauth.ScopeWechatData) {
 		return true
 	}
 	clients, err := m.Clients.List(ctx)
 	return err != nil || slices.ContainsFunc(clients, func(client identity.Client) bool {
-		return slices.Contains(client.Scopes, ScopeData) && slices.Contains(client.Apps, appID) && !client.Disabled()
+		return slices.Contains(client.Scopes, oauth.ScopeWechatData) && slices.Contains(client.Apps, appID) &&
+			!client.Disabled()
 	})
 }
 
@@ -77,7 +79,7 @@ func (m *Manager) ResetSessionKey(ctx context.Context, bearer string, form url.V
 		return SessionKeyState{}, sessionKeyRefused(err)
 	}
 	if err := m.Vault.Keep(ctx, subject.account, fresh, m.Now()); err != nil {
-		return SessionKeyState{}, storeFailed(err)
+		return SessionKeyState{}, oauth.StoreFailed(err)
 	}
 	return SessionKeyState{AppID: subject.account.AppID, Valid: true, UserID: subject.userID}, nil
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 )
 
@@ -35,8 +35,8 @@ func TestSessionKeysThatNobodyNeedsAreNotKept(t *testing.T) {
 		return len(put) > 0
 	}
 	require.False(t, kept(), "no client may ask for data")
-	backend := confidentialClient("data-backend", grants.ClientCredentials)
-	backend.Apps, backend.Scopes = []string{otherApp}, []string{grants.ScopeData}
+	backend := confidentialClient("data-backend", oauth.GrantClientCredentials)
+	backend.Apps, backend.Scopes = []string{otherApp}, []string{oauth.ScopeWechatData}
 	require.NoError(t, w.database.Clients().Create(t.Context(), backend))
 	require.False(t, kept(), "only one of another app")
 	backend.ID, backend.Apps = "data-backend-2", []string{testApp}
@@ -58,10 +58,10 @@ func TestAClientThatWasJustMadeHasItsSessionKeysKept(t *testing.T) {
 	w.manager.Vault = wechat.NewVault(wechat.VaultConfig{Store: noting{w.manager.Volatile, &put},
 		NotFound: identity.ErrNotFound, Sealer: w.ring})
 	w.manager.Clients = stale{w.manager.Clients}
-	client := publicClient("just-made", grants.WechatCode)
-	client.Scopes = append(client.Scopes, grants.ScopeData)
+	client := publicClient("just-made", oauth.GrantWechatCode)
+	client.Scopes = append(client.Scopes, oauth.ScopeWechatData)
 	require.NoError(t, w.database.Clients().Create(t.Context(), client))
-	_, err := w.token(form{"grant_type": grants.WechatCode, "client_id": "just-made", "code": w.code("alice")})
+	_, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "just-made", "code": w.code("alice")})
 	require.NoError(t, err)
 	require.NotEmpty(t, put)
 }

@@ -5,10 +5,9 @@ import (
 	"sync"
 	"testing"
 
-	oautherrors "github.com/go-oauth2/oauth2/v4/errors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -39,7 +38,7 @@ func TestTwinsAfterAFirstThatFailed(t *testing.T) {
 		failed, answer := 0, ""
 		for n, err := range faults {
 			if err != nil {
-				require.ErrorIs(t, err, oautherrors.ErrTemporarilyUnavailable,
+				require.ErrorIs(t, err, oauth.TemporarilyUnavailable,
 					"the first, whom WeChat was too busy for")
 				failed++
 				continue
@@ -60,7 +59,7 @@ func TestCodesThatAreMadeUpAreBoundByAddress(t *testing.T) {
 		w.signIn("alice")
 	}
 	var err error
-	for tries := 0; !errors.Is(err, grants.ErrTooManyRequests); tries++ {
+	for tries := 0; !errors.Is(err, oauth.TooManyRequests); tries++ {
 		_, err = w.token(wechatCode("a-code-that-was-made-up", ""))
 		require.Less(t, tries, 1000)
 	}
@@ -68,7 +67,7 @@ func TestCodesThatAreMadeUpAreBoundByAddress(t *testing.T) {
 	require.Positive(t, wait)
 	asked := w.simulator.Requests().Paths["/sns/jscode2session"]
 	_, err = w.token(wechatCode("a-code-that-was-made-up", ""))
-	require.ErrorIs(t, err, grants.ErrTooManyRequests)
+	require.ErrorIs(t, err, oauth.TooManyRequests)
 	require.Equal(t, asked, w.simulator.Requests().Paths["/sns/jscode2session"], "WeChat is not asked")
 	_, err = w.tokenFrom("198.51.100.7", wechatCode(w.code("bob"), ""))
 	require.NoError(t, err, "other addresses sign in")

@@ -18,6 +18,7 @@ import (
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/storage/memory"
 	"github.com/lingpai/lingpai/storage/servers"
@@ -129,7 +130,7 @@ func (w *world) open() {
 		Clients: database.Clients(), Apps: database.Apps(), Users: database.Users(),
 		Sessions: database.Sessions(), Events: database.Events(),
 		Volatile: volatile, Issuer: w.issuer, Profiles: database.Profiles(),
-		Platforms: map[string]grants.Platform{grants.WechatCode: grants.WechatPlatform{Client: weixin}},
+		Platforms: map[string]grants.Platform{oauth.GrantWechatCode: grants.WechatPlatform{Client: weixin}},
 		Hasher:    password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000}), Rotation: w.policy,
 		Attempts: grants.AttemptPolicy{PerAddress: 300},
 		Now:      w.clock.Now, Logger: logger,
@@ -153,11 +154,11 @@ func (w *world) seed() {
 		}))
 	}
 	for _, client := range []identity.Client{
-		publicClient("mini", grants.WechatCode, grants.RefreshToken),
-		publicClient("mini-2", grants.WechatCode, grants.RefreshToken),
-		publicClient("codes-only", grants.WechatCode),
-		confidentialClient("backend", grants.WechatCode, grants.Password, grants.RefreshToken),
-		confidentialClient("service", grants.ClientCredentials),
+		publicClient("mini", oauth.GrantWechatCode, oauth.GrantRefreshToken),
+		publicClient("mini-2", oauth.GrantWechatCode, oauth.GrantRefreshToken),
+		publicClient("codes-only", oauth.GrantWechatCode),
+		confidentialClient("backend", oauth.GrantWechatCode, oauth.GrantPassword, oauth.GrantRefreshToken),
+		confidentialClient("service", oauth.GrantClientCredentials),
 	} {
 		require.NoError(w.t, w.database.Clients().Create(ctx, client))
 	}
@@ -231,13 +232,13 @@ func (w *world) code(user string) string {
 
 func (w *world) signIn(user string) oauth2.TokenInfo {
 	w.t.Helper()
-	info, err := w.token(form{"grant_type": grants.WechatCode, "client_id": "mini", "code": w.code(user)})
+	info, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code(user)})
 	require.NoError(w.t, err)
 	return info
 }
 
 func (w *world) refresh(token, key string) (oauth2.TokenInfo, error) {
-	f := form{"grant_type": grants.RefreshToken, "client_id": "mini", "refresh_token": token}
+	f := form{"grant_type": oauth.GrantRefreshToken, "client_id": "mini", "refresh_token": token}
 	if key != "" {
 		f[":Idempotency-Key"] = key
 	}

@@ -131,7 +131,7 @@ func (a *accountAPI) handler(call accountCall) http.HandlerFunc {
 			answer, err = call.act(r.Context(), caller, request)
 		}
 		if err != nil {
-			a.answers.refuse(w, r, err)
+			a.answers.writeError(w, r, err)
 			return
 		}
 		a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, call.does, slog.String("user", caller.UserID),
@@ -173,7 +173,7 @@ func (a *accountAPI) serveUsers(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Cache-Control"] = noStore
 	user, err := a.newUser(w, r)
 	if err != nil {
-		a.answers.refuse(w, r, err)
+		a.answers.writeError(w, r, err)
 		return
 	}
 	a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "user registered", slog.String("user", user.ID))

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // everyAccountCall is every call that needs a token, with a good proof where one is needed.
@@ -43,7 +43,7 @@ func TestTokensThatDoNotReachAnAccount(t *testing.T) {
 	a := w.both("ada")
 	guest := func(c *identity.Client) { c.FirstParty = false }
 	w.addOwn("guest", guest) // from before there were rules against it, or ours until it was sold
-	guestForm := form{"grant_type": grants.WechatCode, "client_id": "guest", "appid": testApp}
+	guestForm := form{"grant_type": oauth.GrantWechatCode, "client_id": "guest", "appid": testApp}
 	requireError(t, w.token(guestForm.with("code", w.code("ada"), "scope", "account")), http.StatusBadRequest,
 		"invalid_scope")
 	token := a.text("access_token")
@@ -133,7 +133,7 @@ func TestClientsHaveNoAccountOfTheirOwn(t *testing.T) {
 	w := newWorld(t)
 	w.addOwn("own-backend", func(c *identity.Client) {
 		c.Confidential, c.SecretHash, c.Grants = true, identity.HashSecret(testSecret),
-			[]string{grants.ClientCredentials}
+			[]string{oauth.GrantClientCredentials}
 		c.Audience = []string{w.issuer}
 	})
 	f := serviceForm().with("client_id", "own-backend")

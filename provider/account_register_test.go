@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // newcomer is a registration at the client own.
@@ -26,7 +26,7 @@ func TestWhoMayNotRegisterAccounts(t *testing.T) {
 	t.Parallel()
 	w := newAccountWorld(t)
 	w.addOwn("guest", func(c *identity.Client) { c.FirstParty = false })
-	w.addOwn("codes-of-ours", func(c *identity.Client) { c.Grants = []string{grants.WechatCode} })
+	w.addOwn("codes-of-ours", func(c *identity.Client) { c.Grants = []string{oauth.GrantWechatCode} })
 	w.addOwn("no-account", func(c *identity.Client) { c.Scopes = []string{"openid"} })
 	w.addOwn("closed", nil)
 	require.NoError(t, w.database.Clients().Disable(context.Background(), "closed"))

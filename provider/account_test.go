@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 const (
@@ -30,7 +30,7 @@ func newAccountWorld(t testing.TB, options ...option) *world {
 
 func (w *world) addOwn(id string, change func(*identity.Client)) {
 	w.t.Helper()
-	client := publicClient(id, grants.WechatCode, grants.Password, grants.RefreshToken)
+	client := publicClient(id, oauth.GrantWechatCode, oauth.GrantPassword, oauth.GrantRefreshToken)
 	client.FirstParty, client.Apps = true, []string{testApp, otherApp}
 	client.Scopes = []string{"openid", "profile", "email", "phone", "account"}
 	client.DefaultScopes = client.Scopes
@@ -97,13 +97,14 @@ func requireAccount(t testing.TB, a answer) {
 // at signs a WeChat user in at the client own, by an app.
 func (w *world) at(app, user string) answer {
 	w.t.Helper()
-	a := w.token(form{"grant_type": grants.WechatCode, "client_id": "own", "appid": app, "code": w.codeOf(app, user)})
+	a := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "own", "appid": app,
+		"code": w.codeOf(app, user)})
 	requireTokens(w.t, a)
 	return a
 }
 
 func ownPassword(username, secret string) form {
-	return form{"grant_type": grants.Password, "client_id": "own", "username": username, "password": secret}
+	return form{"grant_type": oauth.GrantPassword, "client_id": "own", "username": username, "password": secret}
 }
 
 func ownRefresh(a answer) form { return refreshForm(a.text("refresh_token")).with("client_id", "own") }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -131,7 +131,7 @@ func TestBrowserCodesProveNobodyToAnAccount(t *testing.T) {
 				c.SecretHash = identity.HashSecret(testSecret)
 			}
 		})
-		f := form{"grant_type": grants.WechatCode, "client_id": id, "appid": testApp, "code": w.code("ada")}
+		f := form{"grant_type": oauth.GrantWechatCode, "client_id": id, "appid": testApp, "code": w.code("ada")}
 		if confidential {
 			f["client_secret"] = testSecret
 		}

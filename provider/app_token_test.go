@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
@@ -23,7 +23,7 @@ const stableToken = "/cgi-bin/stable_token"
 
 // brokerForm asks for a token with which a back end can ask for app tokens.
 func brokerForm(client string) form {
-	return serviceForm().with("client_id", client, "scope", grants.ScopeAppToken)
+	return serviceForm().with("client_id", client, "scope", oauth.ScopeWechatAppToken)
 }
 
 // brokerToken is an access token with the scope wechat.app_token.
@@ -102,7 +102,7 @@ func TestTheScopeOfAppTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	claims := claimsOf(t, w.brokerToken("broker"))
-	require.Equal(t, grants.ScopeAppToken, claims["scope"])
+	require.Equal(t, oauth.ScopeWechatAppToken, claims["scope"])
 	require.Equal(t, w.issuer, claims["aud"])
 	require.NotContains(t, claims, "sid")
 	usual := w.token(brokerForm("broker").with("scope", "api"))
@@ -110,15 +110,15 @@ func TestTheScopeOfAppTokens(t *testing.T) {
 	requireError(t, w.verify(w.brokerToken("broker"), ""), http.StatusForbidden, "insufficient_scope")
 
 	for name, f := range map[string]form{
-		"with another scope":   brokerForm("broker").with("scope", grants.ScopeAppToken+" api"),
-		"behind another scope": brokerForm("broker").with("scope", "api "+grants.ScopeAppToken),
+		"with another scope":   brokerForm("broker").with("scope", oauth.ScopeWechatAppToken+" api"),
+		"behind another scope": brokerForm("broker").with("scope", "api "+oauth.ScopeWechatAppToken),
 		"not registered":       brokerForm("service"),
 		"a user by password": passwordForm("alice", testPassword).with("client_id", "broker", "scope",
-			grants.ScopeAppToken),
+			oauth.ScopeWechatAppToken),
 		"a user by wechat": w.wechatCode("alice").with("client_id", "broker", "client_secret", testSecret,
-			"scope", "api "+grants.ScopeAppToken),
+			"scope", "api "+oauth.ScopeWechatAppToken),
 		"a user by the URN": w.wechatCode("alice").with("client_id", "broker", "client_secret", testSecret, "scope",
-			grants.ScopeAppToken,
+			oauth.ScopeWechatAppToken,
 			"grant_type", "urn:lingpai:oauth:grant-type:wechat_code"),
 		"in capitals": brokerForm("broker").with("scope", "WECHAT.APP_TOKEN"),
 	} {
@@ -133,13 +133,13 @@ func TestRecordsGiveNoUserTheScope(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
-	old := publicClient("old", grants.WechatCode, grants.RefreshToken, grants.ClientCredentials)
-	old.Scopes = append(old.Scopes, grants.ScopeAppToken)
-	old.DefaultScopes = []string{grants.ScopeAppToken, "api"}
+	old := publicClient("old", oauth.GrantWechatCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials)
+	old.Scopes = append(old.Scopes, oauth.ScopeWechatAppToken)
+	old.DefaultScopes = []string{oauth.ScopeWechatAppToken, "api"}
 	require.NoError(t, w.database.Clients().Create(ctx, old))
 	signedIn := w.signIn("alice", "client_id", "old")
 	require.Equal(t, "api", signedIn.text("scope"))
-	requireError(t, w.token(w.wechatCode("alice").with("client_id", "old", "scope", grants.ScopeAppToken)),
+	requireError(t, w.token(w.wechatCode("alice").with("client_id", "old", "scope", oauth.ScopeWechatAppToken)),
 		http.StatusBadRequest, "invalid_scope")
 	requireError(t, w.token(brokerForm("old").with("client_secret", "")), http.StatusBadRequest, "unauthorized_client")
 	old.ID, old.Confidential, old.SecretHash = "old-service", true, identity.HashSecret(testSecret)
@@ -188,9 +188,9 @@ func TestWhoGetsNoAppToken(t *testing.T) {
 		require.NoError(t, err)
 		return set.AccessToken
 	}
-	const scope = grants.ScopeAppToken
+	const scope = oauth.ScopeWechatAppToken
 	public, without := broker("public-broker", testApp), broker("broker-without-grant", testApp)
-	public.Confidential, public.SecretHash, without.Grants = false, nil, []string{grants.WechatCode}
+	public.Confidential, public.SecretHash, without.Grants = false, nil, []string{oauth.GrantWechatCode}
 	for _, client := range []identity.Client{public, without} { // from before there were rules against them
 		require.NoError(t, w.database.Clients().Create(ctx, client))
 	}

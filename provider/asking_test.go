@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // form is a request with a form; names that begin with ":" are headers.
@@ -103,16 +103,16 @@ func (w *world) codeOf(app, user string) string {
 
 // wechatCode is a sign-in of a user at the public client.
 func (w *world) wechatCode(user string) form {
-	return form{"grant_type": grants.WechatCode, "client_id": "mini", "code": w.code(user)}
+	return form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code(user)}
 }
 
 func passwordForm(username, secret string) form {
-	return form{"grant_type": grants.Password, "client_id": "backend", "client_secret": testSecret,
+	return form{"grant_type": oauth.GrantPassword, "client_id": "backend", "client_secret": testSecret,
 		"username": username, "password": secret}
 }
 
 func refreshForm(token string) form {
-	return form{"grant_type": grants.RefreshToken, "client_id": "mini", "refresh_token": token}
+	return form{"grant_type": oauth.GrantRefreshToken, "client_id": "mini", "refresh_token": token}
 }
 
 // signIn returns the answer to a sign-in that must succeed; pairs change its form.

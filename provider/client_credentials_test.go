@@ -7,12 +7,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // serviceForm is a confidential client that asks for a token of its own.
 func serviceForm() form {
-	return form{"grant_type": grants.ClientCredentials, "client_id": "service", "client_secret": testSecret}
+	return form{"grant_type": oauth.GrantClientCredentials, "client_id": "service", "client_secret": testSecret}
 }
 
 // TestClientsActForThemselves (RFC 6749 §4.4, RFC 9068 §2.2): an access token, and nothing that would speak

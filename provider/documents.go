@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // metadata is RFC 8414 §2 and OpenID Connect Discovery §3: exactly what works. Without an authorization
@@ -59,7 +60,7 @@ func metadataJSON(issuer string) []byte {
 		IntrospectionAuth:     withSecret,
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgorithms:     []string{"RS256"},
-		Scopes:                grants.Scopes(),
+		Scopes:                oauth.Scopes(),
 		Claims: []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "amr", "sid", "at_hash", "is_new_user",
 			"preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at", "email",
 			"email_verified",
@@ -149,7 +150,7 @@ func (a answers) byMethod(handlers map[string]http.Handler) http.Handler {
 			return
 		}
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		a.refuse(w, r, refused(http.StatusMethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
+		a.writeError(w, r, oauth.NewError(oauth.MethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
 	})
 }
 

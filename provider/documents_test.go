@@ -12,9 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 func documentPaths() []string {
@@ -106,9 +105,9 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 	for _, scope := range a.members["scopes_supported"].([]any) {
 		f := w.wechatCode("alice").with("scope", "openid "+scope.(string))
 		switch scope {
-		case grants.ScopeAppToken:
+		case oauth.ScopeWechatAppToken:
 			f = brokerForm("broker")
-		case tokens.ScopeAccount:
+		case oauth.ScopeAccount:
 			f = passwordForm("alice", testPassword).with("scope", "account")
 		}
 		requireTokens(t, w.token(f))

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -18,10 +18,10 @@ import (
 func (w *world) shop(budget int) form {
 	w.t.Helper()
 	ctx := context.Background()
-	client := publicClient("shop", grants.WechatCode, grants.RefreshToken)
+	client := publicClient("shop", oauth.GrantWechatCode, oauth.GrantRefreshToken)
 	require.NoError(w.t, w.database.Clients().Create(ctx, client))
 	require.NoError(w.t, w.database.Apps().SetPhoneBudget(ctx, identity.PlatformWechat, testApp, budget))
-	return form{"grant_type": grants.WechatCode, "client_id": "shop", "scope": "openid profile phone"}
+	return form{"grant_type": oauth.GrantWechatCode, "client_id": "shop", "scope": "openid profile phone"}
 }
 
 func (w *world) phoneCode(user string) string {
@@ -193,7 +193,7 @@ func TestAPhoneNumberNeedsThePermissionOfTheClient(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.shop(-1)
-	client := publicClient("without-phone", grants.WechatCode)
+	client := publicClient("without-phone", oauth.GrantWechatCode)
 	client.Scopes = []string{"api"}
 	require.NoError(t, w.database.Clients().Create(context.Background(), client))
 	a := w.token(w.wechatCode("ada").with("client_id", "without-phone", "phone_code", w.phoneCode("ada")))
@@ -262,7 +262,7 @@ func TestOnePhoneNumberJoinsNobody(t *testing.T) {
 
 func (w *world) signInAt(client, user, scope string) answer {
 	w.t.Helper()
-	a := w.token(form{"grant_type": grants.WechatCode, "client_id": client, "code": w.code(user), "scope": scope})
+	a := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": client, "code": w.code(user), "scope": scope})
 	requireTokens(w.t, a)
 	return a
 }

@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // TestEveryErrorIsExplained: error_uri points at an entry that is there.
 func TestEveryErrorIsExplained(t *testing.T) {
 	text, err := os.ReadFile("../docs/errors.md")
 	require.NoError(t, err)
-	for name := range statuses() {
-		require.Contains(t, string(text), "\n## "+name.Error()+"\n")
+	for _, code := range oauth.Codes() {
+		require.Contains(t, string(text), "\n## "+code.Error()+"\n")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/lingpai/lingpai/oauth"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 func readForm(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return refused(http.StatusMethodNotAllowed, "Use POST.")
+		return oauth.NewError(oauth.MethodNotAllowed, "Use POST.")
 	}
 	if r.URL.RawQuery != "" {
 		return badRequest("Send parameters in the form body: query strings end up in logs, so this " +
@@ -46,7 +48,7 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, refused(http.StatusRequestEntityTooLarge, "The body must not be larger than 64 KiB.")
+		return nil, oauth.NewError(oauth.ContentTooLarge, "The body must not be larger than 64 KiB.")
 	} else if err != nil {
 		return nil, badRequest("The body could not be read.")
 	}
@@ -59,11 +61,11 @@ func checkContentType(header http.Header, wanted string) error {
 	charset := params["charset"]
 	switch {
 	case err != nil || mediaType != wanted || len(header.Values("Content-Type")) > 1:
-		return refused(http.StatusUnsupportedMediaType, "Content-Type must be "+wanted+".")
+		return oauth.NewError(oauth.UnsupportedMediaType, "Content-Type must be "+wanted+".")
 	case charset != "" && !strings.EqualFold(charset, "utf-8"):
-		return refused(http.StatusUnsupportedMediaType, "The body must be encoded in UTF-8.")
+		return oauth.NewError(oauth.UnsupportedMediaType, "The body must be encoded in UTF-8.")
 	case strings.Join(header.Values("Content-Encoding"), "") != "":
-		return refused(http.StatusUnsupportedMediaType, "The body must not be compressed.")
+		return oauth.NewError(oauth.UnsupportedMediaType, "The body must not be compressed.")
 	}
 	return nil
 }

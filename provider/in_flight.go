@@ -8,9 +8,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/go-oauth2/oauth2/v4/errors"
-
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 const (
@@ -24,8 +22,8 @@ const (
 )
 
 // errBusy asks to come again, before anything has been done.
-var errBusy = &grants.Error{
-	Name:        errors.ErrTemporarilyUnavailable,
+var errBusy = &oauth.Error{
+	Code:        oauth.TemporarilyUnavailable,
 	Description: "The server has as many requests as it can answer in time. Try again shortly.",
 	RetryAfter:  time.Second,
 }
@@ -55,7 +53,7 @@ func enter(places chan struct{}) (leave func(), err error) {
 
 // of returns the places for a grant.
 func (f *inFlight) of(grant string) chan struct{} {
-	if grant == grants.RefreshToken || grant == grants.ClientCredentials {
+	if grant == oauth.GrantRefreshToken || grant == oauth.GrantClientCredentials {
 		return f.quick
 	}
 	return f.waiting
@@ -68,14 +66,14 @@ func (f *inFlight) bounded(places chan struct{}, next http.Handler) http.Handler
 		if r.Method != http.MethodGet && r.Method != http.MethodHead { // of those nobody reads a body
 			body, err := readBody(w, r)
 			if err != nil {
-				f.answers.refuse(w, r, err)
+				f.answers.writeError(w, r, err)
 				return
 			}
 			r.Body = io.NopCloser(bytes.NewReader(body))
 		}
 		leave, err := enter(places)
 		if err != nil {
-			f.answers.refuse(w, r, err)
+			f.answers.writeError(w, r, err)
 			return
 		}
 		defer leave()

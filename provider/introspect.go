@@ -17,7 +17,7 @@ func (e *introspectionEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request
 	w.Header()["Cache-Control"] = noStore
 	answer, err := e.introspect(w, r)
 	if err != nil {
-		e.answers.refuse(w, r, err)
+		e.answers.writeError(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, answer)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/qq"
 	"github.com/lingpai/lingpai/wechat/qq/qqtest"
@@ -35,8 +36,8 @@ func (w *world) platforms(weixin *wechat.Client, logger *slog.Logger) map[string
 	client, err := qq.NewClient(wechat.Config{BaseURL: server.URL, Timeout: w.settings.wechatTimeout, Logger: logger})
 	require.NoError(w.t, err)
 	w.t.Cleanup(client.Close)
-	return map[string]grants.Platform{grants.WechatCode: grants.WechatPlatform{Client: weixin},
-		grants.QQCode: grants.QQPlatform{Client: client}}
+	return map[string]grants.Platform{oauth.GrantWechatCode: grants.WechatPlatform{Client: weixin},
+		oauth.GrantQQCode: grants.QQPlatform{Client: client}}
 }
 
 // addApp registers an app here and at its simulator, and clients of it: one public, one confidential.
@@ -53,7 +54,7 @@ func (w *world) addApp(id, kind string) {
 			OpenPlatform: testOpenPlatform}))
 	}
 	require.NoError(w.t, w.database.Apps().Add(ctx, app))
-	names := []string{grants.WechatCode, grants.QQCode, grants.RefreshToken}
+	names := []string{oauth.GrantWechatCode, oauth.GrantQQCode, oauth.GrantRefreshToken}
 	for _, client := range []identity.Client{publicClient("public-"+id, names...),
 		confidentialClient("backend-"+id, names...)} {
 		client.Apps = []string{id}
@@ -70,12 +71,12 @@ func (w *world) oauthCode(code wechattest.OAuthCode) string {
 
 // backendCode is a sign-in at a confidential client of an app.
 func backendCode(app, code string) form {
-	return form{"grant_type": grants.WechatCode, "client_id": "backend-" + app, "client_secret": testSecret,
+	return form{"grant_type": oauth.GrantWechatCode, "client_id": "backend-" + app, "client_secret": testSecret,
 		"code": code}
 }
 
 func publicCode(app, code string) form {
-	return form{"grant_type": grants.WechatCode, "client_id": "public-" + app, "code": code}
+	return form{"grant_type": oauth.GrantWechatCode, "client_id": "public-" + app, "code": code}
 }
 
 // TestEveryKindOfApp is signed in by the same grant, and one person is one user across the apps of an Open
@@ -185,7 +186,7 @@ func (w *world) qqCode(user string) form {
 	w.t.Helper()
 	code, err := w.qq.MintCode(qqApp, user)
 	require.NoError(w.t, err)
-	return form{"grant_type": grants.QQCode, "client_id": "public-" + qqApp, "code": code}
+	return form{"grant_type": oauth.GrantQQCode, "client_id": "public-" + qqApp, "code": code}
 }
 
 // TestAQQMiniProgram goes through the same seam: idempotent, refreshed, and a platform of its own.
@@ -209,7 +210,7 @@ func TestAQQMiniProgram(t *testing.T) {
 	require.Equal(t, once.text("refresh_token"), again.text("refresh_token"))
 	requireError(t, w.token(keyed.with(":Idempotency-Key", "")), http.StatusBadRequest, "invalid_grant")
 
-	requireError(t, sign("ada", "grant_type", grants.WechatCode), http.StatusBadRequest, "invalid_request")
+	requireError(t, sign("ada", "grant_type", oauth.GrantWechatCode), http.StatusBadRequest, "invalid_request")
 	require.NoError(t, w.qq.Fail(qqtest.Fault{Errcode: -1}))
 	requireError(t, sign("ada"), http.StatusServiceUnavailable, "temporarily_unavailable")
 }
@@ -226,7 +227,7 @@ func TestParallelFirstLoginsThroughTwoAppsMakeOneUser(t *testing.T) {
 	var people sync.WaitGroup
 	for n := range crowd {
 		app := []string{testApp, otherApp}[n%2]
-		request := form{"grant_type": grants.WechatCode, "client_id": "backend", "client_secret": testSecret,
+		request := form{"grant_type": oauth.GrantWechatCode, "client_id": "backend", "client_secret": testSecret,
 			"appid": app, "code": w.codeOf(app, "ada")}
 		people.Go(func() {
 			if a := w.token(request); a.status == http.StatusOK {
@@ -255,7 +256,7 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	// of no first party
 	requireError(t, w.token(w.wechatCode("ada").with("restore_account", "true")), http.StatusBadRequest,
 		"invalid_grant")
-	ours := form{"grant_type": grants.WechatCode, "client_id": "backend", "client_secret": testSecret,
+	ours := form{"grant_type": oauth.GrantWechatCode, "client_id": "backend", "client_secret": testSecret,
 		"appid": testApp, "code": w.code("ada")}
 	back := w.token(ours.with("restore_account", "true"))
 	requireTokens(t, back)

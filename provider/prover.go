@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 
-	oauth2 "github.com/go-oauth2/oauth2/v4/errors"
-
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // prover lets accounts ask what a sign-in would find out.
@@ -29,7 +28,7 @@ func (p prover) ProveCode(ctx context.Context, clientID, appID, code, address st
 }
 
 func unproved(err error) error {
-	if errors.Is(err, grants.ErrInsufficientAuthentication) || errors.Is(err, oauth2.ErrInvalidGrant) {
+	if errors.Is(err, oauth.InsufficientUserAuthentication) || errors.Is(err, oauth.InvalidGrant) {
 		return accounts.Unproved(err)
 	}
 	return err

@@ -24,7 +24,7 @@ var (
 func (e *revocationsEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	list, etag, err := e.manager.Revocations(r.Context())
 	if err != nil {
-		e.answers.refuse(w, r, err)
+		e.answers.writeError(w, r, err)
 		return
 	}
 	serveDocument(w, r, list, etag, revocationsType, briefCache)

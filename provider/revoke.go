@@ -21,7 +21,7 @@ func (e *revocationEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = e.manager.Revoke(r.Context(), r)
 	}
 	if err != nil {
-		e.answers.refuse(w, r, err)
+		e.answers.writeError(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusOK)

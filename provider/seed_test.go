@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/storage/sql"
 )
@@ -104,40 +104,41 @@ func populate(ctx context.Context, database *sql.DB, passwordHash string) error 
 }
 
 func clients() []identity.Client {
-	backend := confidentialClient("backend", grants.WechatCode, grants.Password, grants.RefreshToken)
+	backend := confidentialClient("backend", oauth.GrantWechatCode, oauth.GrantPassword, oauth.GrantRefreshToken)
 	backend.Apps = []string{testApp, otherApp}
-	odd := confidentialClient("odd", grants.WechatCode)
+	odd := confidentialClient("odd", oauth.GrantWechatCode)
 	odd.SecretHash = identity.HashSecret(oddSecret)
-	thirdParty := confidentialClient("third-party", grants.Password)
+	thirdParty := confidentialClient("third-party", oauth.GrantPassword)
 	thirdParty.FirstParty = false
-	without := confidentialClient("without-secret", grants.WechatCode)
+	without := confidentialClient("without-secret", oauth.GrantWechatCode)
 	without.SecretHash = nil
-	web := publicClient("web", grants.WechatCode, grants.RefreshToken)
+	web := publicClient("web", oauth.GrantWechatCode, oauth.GrantRefreshToken)
 	web.Origins, web.WechatClaims = []string{testOrigin}, true
-	closed := publicClient("disabled", grants.WechatCode, grants.RefreshToken)
+	closed := publicClient("disabled", oauth.GrantWechatCode, oauth.GrantRefreshToken)
 	closed.Origins = []string{"https://disabled.example.com"}
-	orders := publicClient("mini-orders", grants.WechatCode, grants.RefreshToken)
+	orders := publicClient("mini-orders", oauth.GrantWechatCode, oauth.GrantRefreshToken)
 	orders.Audience = []string{testAudience, "orders-api"}
-	service := confidentialClient("service", grants.ClientCredentials, grants.Password, grants.RefreshToken)
+	service := confidentialClient("service", oauth.GrantClientCredentials, oauth.GrantPassword, oauth.GrantRefreshToken)
 	service.Audience, service.AccessTTL, service.DefaultScopes = []string{testAudience, "orders-api"},
 		10*time.Minute, []string{"openid", "api"}
 	return []identity.Client{
 		orders, service, broker("broker", testApp), broker("broker-2", testApp, otherApp), broker("broker-none"),
-		confidentialClient("orders-api", grants.ClientCredentials), publicClient("public-service",
-			grants.ClientCredentials),
-		publicClient("mini", grants.WechatCode, grants.RefreshToken),
-		publicClient("mini-2", grants.WechatCode, grants.RefreshToken),
-		publicClient("codes-only", grants.WechatCode),
-		publicClient("refresh-only", grants.RefreshToken),
+		confidentialClient("orders-api", oauth.GrantClientCredentials), publicClient("public-service",
+			oauth.GrantClientCredentials),
+		publicClient("mini", oauth.GrantWechatCode, oauth.GrantRefreshToken),
+		publicClient("mini-2", oauth.GrantWechatCode, oauth.GrantRefreshToken),
+		publicClient("codes-only", oauth.GrantWechatCode),
+		publicClient("refresh-only", oauth.GrantRefreshToken),
 		backend, odd, thirdParty, without, web, closed,
-		confidentialClient("disabled-backend", grants.WechatCode),
+		confidentialClient("disabled-backend", oauth.GrantWechatCode),
 	}
 }
 
 // broker is a client that may have the app tokens of its apps.
 func broker(id string, apps ...string) identity.Client {
-	client := confidentialClient(id, grants.ClientCredentials, grants.WechatCode, grants.Password, grants.RefreshToken)
-	client.Apps, client.Scopes = apps, append(client.Scopes, grants.ScopeAppToken)
+	client := confidentialClient(id, oauth.GrantClientCredentials, oauth.GrantWechatCode, oauth.GrantPassword,
+		oauth.GrantRefreshToken)
+	client.Apps, client.Scopes = apps, append(client.Scopes, oauth.ScopeWechatAppToken)
 	return client
 }
 
@@ -145,7 +146,7 @@ func publicClient(id string, names ...string) identity.Client {
 	return identity.Client{
 		ID: id, Grants: names, Apps: []string{testApp}, Audience: []string{testAudience},
 		Scopes: []string{"openid", "profile", "api", "api.write", "roles", "claims", "email", "phone", "account",
-			grants.ScopeData}, DefaultScopes: []string{"api"},
+			oauth.ScopeWechatData}, DefaultScopes: []string{"api"},
 	}
 }
 

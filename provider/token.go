@@ -26,7 +26,7 @@ func (e *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Pragma"] = noCache // RFC 6749 §5.1
 	info, err := e.token(w, r)
 	if err != nil {
-		e.answers.refuse(w, r, err)
+		e.answers.writeError(w, r, err)
 		return
 	}
 	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "token issued",

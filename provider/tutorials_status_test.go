@@ -7,18 +7,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // TestNoErrorIsToldWithStatus200: whoever looks at the status alone knows that it went wrong, and whose fault it is.
 func TestNoErrorIsToldWithStatus200(t *testing.T) {
-	for name, status := range statuses() {
-		require.GreaterOrEqual(t, status, http.StatusBadRequest, name)
-		require.NotEmpty(t, http.StatusText(status), name)
-		_, classified := classify(&grants.Error{Name: name})
-		require.Equal(t, status, classified, name)
+	for _, code := range oauth.Codes() {
+		require.GreaterOrEqual(t, code.Status(), http.StatusBadRequest, code)
+		require.NotEmpty(t, http.StatusText(code.Status()), code)
+		require.Equal(t, code, asError(oauth.NewError(code, "")).Code)
 	}
-	refusal, status := classify(errors.New("a raw error that nobody may see"))
-	require.Equal(t, http.StatusInternalServerError, status)
-	require.NotContains(t, refusal.Name.Error()+refusal.Description, "raw")
+	unknown := asError(errors.New("a raw error that nobody may see"))
+	require.Equal(t, http.StatusInternalServerError, unknown.Code.Status())
+	require.NotContains(t, unknown.Code.Error()+unknown.Description, "raw")
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // userinfoEndpoint is OpenID Connect Core §5.3.
@@ -15,7 +16,7 @@ type userinfoEndpoint struct {
 
 var (
 	// errNoToken asks for a token without calling anything invalid (RFC 6750 §3.1).
-	errNoToken = &grants.Error{Name: grants.ErrInvalidToken,
+	errNoToken = &oauth.Error{Code: oauth.InvalidToken,
 		Description: "Send the access token as Authorization: Bearer."}
 	errTwoTokens = badRequest("Send the access token in one way only.")
 )
@@ -25,12 +26,12 @@ func (e *userinfoEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Cache-Control"] = noStore
 	bearer, err := readBearer(w, r)
 	if err != nil {
-		e.answers.refuse(w, r, err)
+		e.answers.writeError(w, r, err)
 		return
 	}
 	info, err := e.manager.UserInfo(r.Context(), bearer)
 	if err != nil {
-		e.answers.refuse(w, r, err)
+		e.answers.writeError(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, info)
@@ -41,7 +42,7 @@ func (e *userinfoEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func readBearer(w http.ResponseWriter, r *http.Request) (string, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
-		return "", refused(http.StatusMethodNotAllowed, "Use GET or POST.")
+		return "", oauth.NewError(oauth.MethodNotAllowed, "Use GET or POST.")
 	}
 	if r.URL.Query().Has("access_token") {
 		return "", badRequest("Send the access token in the Authorization header: query strings end up in logs.")

@@ -27,7 +27,7 @@ func (e *verifyEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header["Cache-Control"] = noStore
 	caller, err := e.verify(r)
 	if err != nil {
-		e.answers.refuse(w, r, err)
+		e.answers.writeError(w, r, err)
 		return
 	}
 	header.Set("X-Auth-Subject", caller.Subject)

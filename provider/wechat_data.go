@@ -30,7 +30,7 @@ func (e *dataEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Cache-Control"] = noStore
 	answer, userID, err := e.answer(w, r)
 	if err != nil {
-		e.answers.refuse(w, r, err)
+		e.answers.writeError(w, r, err)
 		return
 	}
 	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, e.name, slog.String("user", userID))

@@ -7,15 +7,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
 // newBackEnd registers a confidential client with apps.
 func (w *world) newBackEnd(id string, scopes []string, apps ...string) {
 	w.t.Helper()
-	client := confidentialClient(id, grants.ClientCredentials)
+	client := confidentialClient(id, oauth.GrantClientCredentials)
 	client.Apps, client.Scopes, client.DefaultScopes = apps, scopes, scopes
 	require.NoError(w.t, w.database.Clients().Create(w.t.Context(), client))
 }
@@ -45,9 +45,9 @@ func TestABackEndNamesTheUser(t *testing.T) {
 func TestABackEndActsOnItsOwnAppsOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.newBackEnd("other", []string{grants.ScopeData}, otherApp)
-	w.newBackEnd("both", []string{grants.ScopeData}, testApp, otherApp)
-	w.newBackEnd("none", []string{grants.ScopeData})
+	w.newBackEnd("other", []string{oauth.ScopeWechatData}, otherApp)
+	w.newBackEnd("both", []string{oauth.ScopeWechatData}, testApp, otherApp)
+	w.newBackEnd("none", []string{oauth.ScopeWechatData})
 	alice := w.subOf(w.dataToken("alice"))
 	gone := w.subOf(w.dataToken("gone"))
 	require.NoError(t, w.database.Users().Disable(t.Context(), gone))
@@ -83,13 +83,13 @@ func TestABackEndsTokenIsForHereAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.newBackEnd("without", []string{"api"}, testApp)
-	w.newBackEnd("by-default", []string{"api", grants.ScopeData}, testApp)
+	w.newBackEnd("by-default", []string{"api", oauth.ScopeWechatData}, testApp)
 	alice := w.subOf(w.dataToken("alice"))
 	share := w.encrypted("share", wechattest.Plaintext{User: "alice", Kind: "share"}).with("user", alice)
 	own := w.backEndToken("service")
 	claims := claimsOf(t, own)
 	require.Equal(t, w.issuer, claims["aud"])
-	requireError(t, w.token(serviceForm().with("client_id", "without", "scope", grants.ScopeData)),
+	requireError(t, w.token(serviceForm().with("client_id", "without", "scope", oauth.ScopeWechatData)),
 		http.StatusBadRequest, "invalid_scope")
 	requireError(t, w.token(serviceForm().with("scope", "api wechat.data")), http.StatusBadRequest, "invalid_scope")
 	byDefault := w.token(serviceForm().with("client_id", "by-default"))

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -117,7 +117,7 @@ func TestDataNeedsAUsersTokenWithItsScope(t *testing.T) {
 		requireError(t, w.get(path, bearer(token)), http.StatusMethodNotAllowed, "invalid_request")
 		requireError(t, w.data(path+"?kind=share", token, share), http.StatusBadRequest, "invalid_request")
 		withPassword := w.token(passwordForm("alice", testPassword).with("scope",
-			grants.ScopeData)).text("access_token")
+			oauth.ScopeWechatData)).text("access_token")
 		requireError(t, w.data(path, withPassword, share.with("rawData", "{}", "signature", "x")),
 			http.StatusBadRequest, "login_required")
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -26,7 +26,7 @@ func (w *world) dataToken(user string, pairs ...string) string {
 // backEndToken is a client's own token for our data endpoints.
 func (w *world) backEndToken(client string) string {
 	w.t.Helper()
-	a := w.token(serviceForm().with("client_id", client, "scope", grants.ScopeData))
+	a := w.token(serviceForm().with("client_id", client, "scope", oauth.ScopeWechatData))
 	requireTokens(w.t, a)
 	return a.text("access_token")
 }

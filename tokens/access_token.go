@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 const (
@@ -67,7 +68,7 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, s
 		expires = session.ExpiresAt
 	}
 	claims := i.accessClaims(client, session.UserID, scope, now, expires)
-	if HasScope(scope, ScopeAccount) { // with which its user may come to us
+	if oauth.HasScope(scope, oauth.ScopeAccount) { // with which its user may come to us
 		claims.Audience = append(slices.Clone(claims.Audience), i.config.Issuer)
 	}
 	claims.Session, claims.AuthTime, claims.Methods = session.ID, session.AuthTime.Unix(), []string{session.Method}

@@ -4,23 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"slices"
-	"strings"
 
 	"github.com/lingpai/lingpai/identity"
 )
-
-// Scopes that OpenID Connect Core §5.4 and §11 define and we serve.
-const (
-	ScopeOpenID        = "openid"
-	ScopeProfile       = "profile"
-	ScopeEmail         = "email"
-	ScopePhone         = "phone"
-	ScopeOfflineAccess = "offline_access"
-)
-
-// HasScope says whether a space-separated scope names one.
-func HasScope(scope, name string) bool { return slices.Contains(strings.Fields(scope), name) }
 
 // idClaims are the claims of an ID token (OpenID Connect Core §2).
 type idClaims struct {

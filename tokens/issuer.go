@@ -13,6 +13,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // ErrBadToken says that a token is not one of ours, or not one any more.
@@ -21,8 +22,14 @@ var ErrBadToken = errors.New("bad token")
 // ErrNotSigned says that a token could not be signed: a fault of ours, which trying again does not mend.
 var ErrNotSigned = errors.New("a token could not be signed")
 
-// GrantRefreshToken is the grant that a client must have to be given refresh tokens.
-const GrantRefreshToken = "refresh_token"
+// Failed turns an error of an [Issuer] or of [Revocations] into one for the client: a store's own failure may be
+// tried again, ErrNotSigned stays an internal error.
+func Failed(err error) error {
+	if errors.Is(err, ErrNotSigned) {
+		return err
+	}
+	return oauth.StoreFailed(err)
+}
 
 // Config says how tokens are made. All fields but the last are required; SessionLimit 0 means no limit.
 type Config struct {
@@ -94,13 +101,13 @@ func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Ses
 		owner{a.User, a.UnionID}); err != nil {
 		return Set{}, err
 	}
-	if HasScope(a.Scope, ScopeOpenID) {
+	if oauth.HasScope(a.Scope, oauth.ScopeOpenID) {
 		if set.IDToken, err = i.idToken(ctx, a.Client, session, a.User, a.Scope, set.AccessToken,
 			a.newUser()); err != nil {
 			return Set{}, err
 		}
 	}
-	if a.Client.Allows(GrantRefreshToken) {
+	if a.Client.Allows(oauth.GrantRefreshToken) {
 		set.RefreshToken, err = i.writeRefreshToken(RefreshToken{SessionID: session.ID, secret: secret})
 	}
 	return set, err
@@ -150,7 +157,7 @@ func (i *Issuer) accessTTL(client identity.Client) time.Duration {
 
 // lifetimes of a session that nobody can refresh are those of its access token.
 func (i *Issuer) lifetimes(client identity.Client) identity.Lifetimes {
-	if !client.Allows(GrantRefreshToken) {
+	if !client.Allows(oauth.GrantRefreshToken) {
 		return identity.Lifetimes{Idle: i.accessTTL(client), Absolute: i.accessTTL(client)}
 	}
 	return identity.Lifetimes{

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // Profile are the claims about a user that its scopes allow (OpenID Connect Core §5.1 and §5.4), in ID tokens
@@ -27,7 +28,8 @@ type Profile struct {
 
 // ReadProfile returns what a scope allows to tell of a user. Only a scope that allows something costs a look-up.
 func ReadProfile(ctx context.Context, profiles identity.Profiles, user identity.User, scope string) (Profile, error) {
-	if !HasScope(scope, ScopeProfile) && !HasScope(scope, ScopeEmail) && !HasScope(scope, ScopePhone) {
+	if !oauth.HasScope(scope, oauth.ScopeProfile) && !oauth.HasScope(scope, oauth.ScopeEmail) &&
+		!oauth.HasScope(scope, oauth.ScopePhone) {
 		return Profile{}, nil
 	}
 	details, err := profiles.Find(ctx, user.ID)
@@ -39,7 +41,7 @@ func ReadProfile(ctx context.Context, profiles identity.Profiles, user identity.
 
 func profileOf(user identity.User, details identity.Details, scope string) Profile {
 	var told Profile
-	if HasScope(scope, ScopeProfile) {
+	if oauth.HasScope(scope, oauth.ScopeProfile) {
 		told.PreferredUsername = user.Username
 		told.Name, told.Nickname, told.Picture = details.Name, details.Nickname, details.Picture
 		told.Gender, told.Locale = details.Gender, details.Locale
@@ -47,10 +49,10 @@ func profileOf(user identity.User, details identity.Details, scope string) Profi
 			told.UpdatedAt = details.UpdatedAt.Unix()
 		}
 	}
-	if HasScope(scope, ScopeEmail) && details.Email != "" {
+	if oauth.HasScope(scope, oauth.ScopeEmail) && details.Email != "" {
 		told.Email, told.EmailVerified = details.Email, new(bool) // nobody has checked it
 	}
-	if phone := details.Phone; HasScope(scope, ScopePhone) && phone.Number != "" {
+	if phone := details.Phone; oauth.HasScope(scope, oauth.ScopePhone) && phone.Number != "" {
 		told.PhoneNumber, told.PhoneNumberVerified, told.PhoneNumberSeenAt = phone.Number, &phone.Verified,
 			phone.SeenAt.Unix()
 	}

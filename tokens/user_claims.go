@@ -5,17 +5,8 @@ import (
 	"errors"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
-
-// Scopes of what an operator says of a user, for access tokens only: APIs decide by it, not clients.
-const (
-	ScopeRoles  = "roles"
-	ScopeClaims = "claims"
-)
-
-// ScopeAccount lets a program of ours do what its user may do with the account. Its tokens have the issuer in
-// "aud" beside the client's audience.
-const ScopeAccount = "account"
 
 // UserClaims are what an operator says of a user. Claims stand within one member of their own, so that none
 // of them can pass for a registered claim or one of ours.
@@ -27,10 +18,10 @@ type UserClaims struct {
 // userClaims returns what a scope asks for.
 func userClaims(user identity.User, scope string) UserClaims {
 	var claims UserClaims
-	if HasScope(scope, ScopeRoles) {
+	if oauth.HasScope(scope, oauth.ScopeRoles) {
 		claims.Roles = user.Roles
 	}
-	if HasScope(scope, ScopeClaims) {
+	if oauth.HasScope(scope, oauth.ScopeClaims) {
 		claims.Ext = user.Claims
 	}
 	return claims
@@ -47,7 +38,7 @@ type owner struct {
 func (i *Issuer) owner(ctx context.Context, r Renewal) (owner, error) {
 	var of owner
 	var err error
-	if r.WithIDToken || HasScope(r.Scope, ScopeRoles) || HasScope(r.Scope, ScopeClaims) {
+	if r.WithIDToken || oauth.HasScope(r.Scope, oauth.ScopeRoles) || oauth.HasScope(r.Scope, oauth.ScopeClaims) {
 		if of.user, err = i.config.Users.Find(ctx, r.Session.UserID); err != nil {
 			return owner{}, err
 		}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/storage/sql"
-	"github.com/lingpai/lingpai/tokens"
 )
 
 // clientFaults says all that is wrong with a client's record, flag by flag.
@@ -75,29 +75,31 @@ func clientFaults(client identity.Client, apps []identity.App) []error {
 // grantFaults says which grants the client cannot have, or not so.
 func grantFaults(client identity.Client) []error {
 	var faults []error
-	known := []string{grants.WechatCode, grants.QQCode, grants.Password, grants.RefreshToken, grants.ClientCredentials}
+	known := []string{oauth.GrantWechatCode, oauth.GrantQQCode, oauth.GrantPassword, oauth.GrantRefreshToken,
+		oauth.GrantClientCredentials}
 	for _, name := range client.Grants {
 		if !slices.Contains(known, name) {
 			faults = append(faults, fmt.Errorf("--grant: there is no grant %q; give one of %s per --grant", name,
 				strings.Join(known, ", ")))
 		}
 	}
-	usersSignIn := client.Allows(grants.WechatCode) || client.Allows(grants.QQCode) || client.Allows(grants.Password)
-	if !usersSignIn && (!client.Allows(grants.ClientCredentials) || client.Allows(grants.RefreshToken)) {
+	usersSignIn := client.Allows(oauth.GrantWechatCode) || client.Allows(oauth.GrantQQCode) ||
+		client.Allows(oauth.GrantPassword)
+	if !usersSignIn && (!client.Allows(oauth.GrantClientCredentials) || client.Allows(oauth.GrantRefreshToken)) {
 		faults = append(faults, errors.New(
 			"--grant: name wechat_code, qq_code or password, with which users sign in, or client_credentials alone, "+
 				"with which the client acts for itself; refresh_token alone gets no token"))
 	}
-	if client.Allows(grants.ClientCredentials) && !client.Confidential {
+	if client.Allows(oauth.GrantClientCredentials) && !client.Confidential {
 		faults = append(faults, errors.New(
 			"--grant client_credentials is not for a --public client: it must prove who it is (RFC 6749 §4.4)"))
 	}
-	if client.Allows(grants.Password) && !client.FirstParty {
+	if client.Allows(oauth.GrantPassword) && !client.FirstParty {
 		faults = append(faults, errors.New(
 			"--grant password needs --first-party: only our own programs may see passwords (RFC 9700 §2.4)"))
 	}
-	for name, owns := range map[string]func(string) bool{grants.WechatCode: grants.WechatPlatform{}.Owns,
-		grants.QQCode: grants.QQPlatform{}.Owns} {
+	for name, owns := range map[string]func(string) bool{oauth.GrantWechatCode: grants.WechatPlatform{}.Owns,
+		oauth.GrantQQCode: grants.QQPlatform{}.Owns} {
 		if client.Allows(name) && !slices.ContainsFunc(client.Apps, owns) {
 			faults = append(faults, errors.New("--grant "+name+
 				" needs --app: the AppID whose codes the client may trade"))
@@ -109,7 +111,7 @@ func grantFaults(client identity.Client) []error {
 // reachFaults says what the client could reach and must not.
 func reachFaults(client identity.Client, apps []identity.App) []error {
 	var faults []error
-	if slices.Contains(client.Scopes, tokens.ScopeAccount) && !client.FirstParty {
+	if slices.Contains(client.Scopes, oauth.ScopeAccount) && !client.FirstParty {
 		faults = append(faults, errors.New(
 			"--scope account needs --first-party: its tokens reach all that a user may do with the account"))
 	}
@@ -125,22 +127,22 @@ func reachFaults(client identity.Client, apps []identity.App) []error {
 
 // appTokenFaults says why the client cannot have the app tokens of its apps, if it is to have them.
 func appTokenFaults(client identity.Client) []error {
-	if !slices.Contains(client.Scopes, grants.ScopeAppToken) {
+	if !slices.Contains(client.Scopes, oauth.ScopeWechatAppToken) {
 		return nil
 	}
 	var faults []error
-	fault := func(text string) { faults = append(faults, errors.New("--scope "+grants.ScopeAppToken+" "+text)) }
+	fault := func(text string) { faults = append(faults, errors.New("--scope "+oauth.ScopeWechatAppToken+" "+text)) }
 	if !client.Confidential {
 		fault("is not for a --public client: whoever has such a token can act as the app")
 	}
-	if !client.Allows(grants.ClientCredentials) {
+	if !client.Allows(oauth.GrantClientCredentials) {
 		fault("needs --grant client_credentials: it is for the client itself, and no user's token has it")
 	}
 	if len(client.Apps) == 0 {
 		fault("needs --app: the AppID whose tokens the client may have")
 	}
-	if slices.Contains(client.DefaultScopes, grants.ScopeAppToken) {
-		faults = append(faults, errors.New("--default-scope "+grants.ScopeAppToken+
+	if slices.Contains(client.DefaultScopes, oauth.ScopeWechatAppToken) {
+		faults = append(faults, errors.New("--default-scope "+oauth.ScopeWechatAppToken+
 			": it is given only if it is asked for by name"))
 	}
 	return faults

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 func (d *doctor) checkClients(ctx context.Context) {
@@ -55,7 +55,7 @@ func (d *doctor) checkClient(client identity.Client, apps []identity.App) {
 		d.report.fault(client.ID+": it is confidential and has no secret, so it cannot prove who it is",
 			"lingpai clients rotate-secret "+client.ID)
 	}
-	if !client.Confidential && client.Allows(grants.Password) {
+	if !client.Confidential && client.Allows(oauth.GrantPassword) {
 		d.report.warning(client.ID+": it is public and may use passwords, so any program can try passwords "+
 			"in its name", instead(client.ID))
 	}

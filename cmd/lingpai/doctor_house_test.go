@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/storage/servers"
 	"github.com/lingpai/lingpai/storage/sql"
 )
@@ -137,14 +137,14 @@ func TestDoctorLooksAtClients(t *testing.T) {
 		defer database.Close()
 		require.NoError(t, database.Clients().Create(t.Context(), client))
 	}
-	create(identity.Client{ID: "twin", Grants: []string{grants.WechatCode}, Apps: []string{appID},
+	create(identity.Client{ID: "twin", Grants: []string{oauth.GrantWechatCode}, Apps: []string{appID},
 		Scopes: []string{"admin"}})
-	create(identity.Client{ID: "lost", Grants: []string{grants.WechatCode}, Apps: []string{"wx9999999999999999"}})
-	create(identity.Client{ID: "open", Grants: []string{grants.Password}, FirstParty: true})
-	create(identity.Client{ID: "mute", Grants: []string{grants.Password}, FirstParty: true, Confidential: true})
-	create(identity.Client{ID: "idle", Grants: []string{grants.RefreshToken}, Confidential: true,
+	create(identity.Client{ID: "lost", Grants: []string{oauth.GrantWechatCode}, Apps: []string{"wx9999999999999999"}})
+	create(identity.Client{ID: "open", Grants: []string{oauth.GrantPassword}, FirstParty: true})
+	create(identity.Client{ID: "mute", Grants: []string{oauth.GrantPassword}, FirstParty: true, Confidential: true})
+	create(identity.Client{ID: "idle", Grants: []string{oauth.GrantRefreshToken}, Confidential: true,
 		SecretHash: identity.HashSecret("x")})
-	create(identity.Client{ID: "gone", Grants: []string{grants.WechatCode}, Apps: []string{appID},
+	create(identity.Client{ID: "gone", Grants: []string{oauth.GrantWechatCode}, Apps: []string{appID},
 		Scopes: []string{"other"}})
 	o.ok("clients", "disable", "gone")
 

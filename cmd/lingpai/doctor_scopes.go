@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // closedApps are the apps whose AppSecret master_key does not open; none if it is the master key that is not right.
@@ -33,7 +33,7 @@ func (d *doctor) closedApps(ctx context.Context, apps []identity.App) []string {
 // others.
 func (d *doctor) checkScopes(client identity.Client, closed []string) {
 	var asked []string
-	for _, scope := range []string{grants.ScopeAppToken, grants.ScopeData} {
+	for _, scope := range []string{oauth.ScopeWechatAppToken, oauth.ScopeWechatData} {
 		if slices.Contains(client.Scopes, scope) {
 			asked = append(asked, scope)
 		}
@@ -41,8 +41,8 @@ func (d *doctor) checkScopes(client identity.Client, closed []string) {
 	if len(asked) == 0 {
 		return
 	}
-	if len(client.Apps) == 0 && slices.Contains(asked, grants.ScopeData) {
-		d.report.warning(client.ID+": it may ask for "+grants.ScopeData+
+	if len(client.Apps) == 0 && slices.Contains(asked, oauth.ScopeWechatData) {
+		d.report.warning(client.ID+": it may ask for "+oauth.ScopeWechatData+
 			" and has no app, so there is nobody whose data it could have opened", instead(client.ID))
 	}
 	for _, id := range client.Apps {

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -25,8 +25,9 @@ func TestDoctorLooksWhetherScopesCanBeUsed(t *testing.T) {
 	database, err := sql.Open(t.Context(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
 	require.NoError(t, err)
 	require.NoError(t, database.Clients().Create(t.Context(), identity.Client{ID: "tokenless",
-		Grants: []string{grants.ClientCredentials}, Confidential: true,
-		SecretHash: identity.HashSecret("x"), Audience: []string{audience}, Scopes: []string{grants.ScopeAppToken}}))
+		Grants: []string{oauth.GrantClientCredentials}, Confidential: true,
+		SecretHash: identity.HashSecret("x"), Audience: []string{audience},
+		Scopes: []string{oauth.ScopeWechatAppToken}}))
 	require.NoError(t, database.Close())
 
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/qq"
 )
@@ -26,8 +27,8 @@ func openPlatforms(c config, logger *slog.Logger) (platforms, error) {
 
 // byGrant are the platforms under the grants that trade their codes.
 func (p platforms) byGrant() map[string]grants.Platform {
-	return map[string]grants.Platform{grants.WechatCode: grants.WechatPlatform{Client: p.wechat},
-		grants.QQCode: grants.QQPlatform{Client: p.qq}}
+	return map[string]grants.Platform{oauth.GrantWechatCode: grants.WechatPlatform{Client: p.wechat},
+		oauth.GrantQQCode: grants.QQPlatform{Client: p.qq}}
 }
 
 // of returns the platform of an app.

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/storage/sql"
-	"github.com/lingpai/lingpai/tokens"
 )
 
 const (
@@ -81,9 +80,10 @@ func seed(ctx context.Context, database *sql.DB, s seeds) error {
 			Platform: identity.PlatformWechat, ID: s.AppID, Kind: identity.KindMiniProgram,
 			Name: "Simulated mini-program", Secret: identity.Secret(s.AppSecret),
 		}),
-		database.Clients().Create(ctx, devClient(s, devMiniProgram, "", grants.WechatCode, grants.RefreshToken)),
-		database.Clients().Create(ctx, devClient(s, devConfidential, s.ClientSecret, grants.WechatCode,
-			grants.Password, grants.RefreshToken, grants.ClientCredentials)),
+		database.Clients().Create(ctx, devClient(s, devMiniProgram, "", oauth.GrantWechatCode,
+			oauth.GrantRefreshToken)),
+		database.Clients().Create(ctx, devClient(s, devConfidential, s.ClientSecret, oauth.GrantWechatCode,
+			oauth.GrantPassword, oauth.GrantRefreshToken, oauth.GrantClientCredentials)),
 	} {
 		if err != nil && !errors.Is(err, identity.ErrExists) {
 			return err
@@ -96,8 +96,8 @@ func devClient(s seeds, id, secret string, grantNames ...string) identity.Client
 	client := identity.Client{
 		ID: id, Name: id, FirstParty: true, Grants: grantNames, Apps: []string{s.AppID},
 		Audience: []string{devAudience},
-		Scopes: []string{tokens.ScopeOpenID, tokens.ScopeProfile, tokens.ScopeEmail, tokens.ScopePhone,
-			tokens.ScopeOfflineAccess, tokens.ScopeAccount, devScope},
+		Scopes: []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopePhone,
+			oauth.ScopeOfflineAccess, oauth.ScopeAccount, devScope},
 		DefaultScopes: []string{devScope},
 	}
 	if secret != "" {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/oauth"
 )
 
 // tryTimeout bounds the whole try-out.
@@ -43,7 +43,7 @@ func tryOut(ctx context.Context, c config, s seeds) (demo, error) {
 	if err != nil {
 		return d, fmt.Errorf("the simulator gave no code: %w", err)
 	}
-	form := url.Values{"grant_type": {grants.WechatCode}, "client_id": {devMiniProgram}, "code": {minted.Code}}
+	form := url.Values{"grant_type": {oauth.GrantWechatCode}, "client_id": {devMiniProgram}, "code": {minted.Code}}
 	body, err = post(ctx, c.Issuer+"/token", "application/x-www-form-urlencoded", form.Encode())
 	if err == nil {
 		err = json.Unmarshal(body, &d)

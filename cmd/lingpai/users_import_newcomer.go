@@ -10,6 +10,7 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 )
 
@@ -55,7 +56,7 @@ func (f importFields) profile() (identity.Profile, error) {
 		Name: t["name"], Nickname: t["nickname"], Picture: t["picture"], Gender: t["gender"], Locale: t["locale"],
 		Email: t["email"],
 	})
-	if refused, ok := errors.AsType[*accounts.Error](err); ok {
+	if refused, ok := errors.AsType[*oauth.Error](err); ok {
 		return identity.Profile{}, errors.New(strings.TrimSuffix(refused.Description, "."))
 	}
 	return profile, err

@@ -1,0 +1,18 @@
+package oauth
+
+// Grant types, as in "grant_type" and in a client's record.
+const (
+	GrantWechatCode        = "wechat_code"
+	GrantQQCode            = "qq_code"
+	GrantPassword          = "password"           // RFC 6749 §4.3
+	GrantRefreshToken      = "refresh_token"      // RFC 6749 §6
+	GrantClientCredentials = "client_credentials" // RFC 6749 §4.4
+
+	// GrantWechatCodeURN is an alias for those who follow RFC 6749 §4.5, which asks for a URI.
+	GrantWechatCodeURN = "urn:lingpai:oauth:grant-type:wechat_code"
+)
+
+// GrantTypes lists those that a client's record may have.
+func GrantTypes() []string {
+	return []string{GrantWechatCode, GrantQQCode, GrantPassword, GrantRefreshToken, GrantClientCredentials}
+}
