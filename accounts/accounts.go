@@ -25,6 +25,8 @@ const defaultGrace = 14 * 24 * time.Hour
 // Config is what people's accounts need.
 type Config struct {
 	Users         identity.Users
+	Accounts      identity.Accounts
+	Deletions     identity.Deletions
 	Profiles      identity.Profiles
 	Sessions      identity.Sessions
 	Events        identity.Events

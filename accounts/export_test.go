@@ -20,9 +20,9 @@ func TestExport(t *testing.T) {
 	alice := withBoth(w)
 	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-alice-2"), UnionID: "union-alice",
 		OpenPlatform: openPlatform}
-	require.NoError(t, w.database.Users().Link(ctx, alice.UserID, union))
-	require.NoError(t, w.database.Users().SetRoles(ctx, alice.UserID, []string{"editor"}))
-	require.NoError(t, w.database.Users().SetClaims(ctx, alice.UserID, `{"team":7}`))
+	require.NoError(t, w.database.Accounts().Link(ctx, alice.UserID, union))
+	require.NoError(t, w.database.Entitlements().SetRoles(ctx, alice.UserID, []string{"editor"}))
+	require.NoError(t, w.database.Entitlements().SetClaims(ctx, alice.UserID, `{"team":7}`))
 	require.NoError(t, w.database.Profiles().Choose(ctx, alice.UserID, identity.Profile{Name: "Alice",
 		Email: "alice@example.com"}))
 	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000",
@@ -88,7 +88,7 @@ func TestWhoLeftIsGone(t *testing.T) {
 	_, err := w.accounts.Leave(ctx, alice, byCode(w.code(miniApp, "o-alice")))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		deleted, err := w.database.Users().DeleteLeft(ctx, 10)
+		deleted, err := w.database.Deletions().DeleteLeft(ctx, 10)
 		require.NoError(t, err)
 		return deleted == 1
 	}, time.Second, time.Millisecond)

@@ -30,7 +30,7 @@ func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code stri
 	if err != nil {
 		return linkCodeFailed(err)
 	}
-	return linkFailed(a.Users.Link(ctx, user.ID, sighting))
+	return linkFailed(a.Accounts.Link(ctx, user.ID, sighting))
 }
 
 // checkLinkCode refuses what need not cost a proof: no code, and the one code as both.
@@ -78,14 +78,14 @@ func (a *Accounts) Unlink(ctx context.Context, c Caller, p Proof, platform, appI
 	if err != nil {
 		return err
 	}
-	account, err := a.Users.FindAccountOf(ctx, user.ID, platform, appID)
+	account, err := a.Accounts.FindByUser(ctx, user.ID, platform, appID)
 	if err != nil {
 		return unlinkFailed(err)
 	}
 	if err := a.prove(ctx, c, user, p); err != nil {
 		return err
 	}
-	_, err = a.Users.Unlink(ctx, user.ID, account.AccountKey)
+	_, err = a.Accounts.Unlink(ctx, user.ID, account.AccountKey)
 	return unlinkFailed(err)
 }
 

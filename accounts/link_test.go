@@ -95,7 +95,7 @@ func TestLinkingWhatIsTaken(t *testing.T) {
 	requireRefused(t, err, oauth.AlreadyLinked)
 	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-carol"), UnionID: "carol",
 		OpenPlatform: openPlatform}
-	_, _, err = w.database.Users().FindOrCreateByAccount(ctx, union)
+	_, _, err = w.database.Accounts().FindOrCreateUser(ctx, union)
 	require.NoError(t, err)
 	union.AccountKey = wechatAccount(otherApp, "o-carol-2")
 	requireRefused(t, w.accounts.Link(ctx, bob, byCode(w.code(miniApp, "o-bob")), "", w.codeOf(union)),
@@ -116,7 +116,7 @@ func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 			group.Go(func() { errs[n] = w.accounts.Link(context.Background(), caller, proof, otherApp, code) })
 		}
 		group.Wait()
-		account, err := w.database.Users().FindAccount(context.Background(), wechatAccount(otherApp, openID))
+		account, err := w.database.Accounts().Find(context.Background(), wechatAccount(otherApp, openID))
 		require.NoError(t, err)
 		for n, caller := range callers {
 			if caller.UserID == account.UserID {
@@ -169,7 +169,7 @@ func TestTheLastTwoWaysInAreNotUnlinkedAtOnce(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	bob := w.seen("o-bob")
-	require.NoError(t, w.database.Users().Link(ctx, bob.UserID,
+	require.NoError(t, w.database.Accounts().Link(ctx, bob.UserID,
 		identity.Sighting{AccountKey: wechatAccount(otherApp, "o-bob-2")}))
 	errs := make([]error, 2)
 	var group sync.WaitGroup

@@ -108,7 +108,7 @@ func (a *Accounts) gather(ctx context.Context, user identity.User) (h held, err 
 	if h.details, err = a.Profiles.Find(ctx, user.ID); err != nil {
 		return held{}, oauth.StoreFailed(err)
 	}
-	if h.accounts, err = a.Users.Accounts(ctx, user.ID); err != nil {
+	if h.accounts, err = a.Accounts.List(ctx, user.ID); err != nil {
 		return held{}, oauth.StoreFailed(err)
 	}
 	if h.sessions, err = a.Sessions.List(ctx, user.ID); err != nil {

@@ -56,7 +56,7 @@ func (a *Accounts) proveCode(ctx context.Context, c Caller, user identity.User, 
 	if err != nil {
 		return err
 	}
-	account, err := a.Users.FindAccount(ctx, sighting.AccountKey)
+	account, err := a.Accounts.Find(ctx, sighting.AccountKey)
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
 		return Unproved(err)

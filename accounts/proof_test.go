@@ -35,7 +35,7 @@ func guarded(w *world, c accounts.Caller) map[string]func(accounts.Proof) error 
 func withBoth(w *world) accounts.Caller {
 	w.t.Helper()
 	c := w.named("alice")
-	require.NoError(w.t, w.database.Users().Link(context.Background(), c.UserID,
+	require.NoError(w.t, w.database.Accounts().Link(context.Background(), c.UserID,
 		identity.Sighting{AccountKey: wechatAccount(miniApp, "o-alice")}))
 	return c
 }
@@ -125,7 +125,7 @@ func TestUsersWhoMayNotDoAnything(t *testing.T) {
 	for who, stop := range map[string]func(w *world, c accounts.Caller) error{
 		"disabled": func(w *world, c accounts.Caller) error { return w.database.Users().Disable(ctx, c.UserID) },
 		"leaving": func(w *world, c accounts.Caller) error {
-			_, err := w.database.Users().Leave(ctx, c.UserID, time.Hour)
+			_, err := w.database.Deletions().Leave(ctx, c.UserID, time.Hour)
 			return err
 		},
 		"joined": func(w *world, c accounts.Caller) error {

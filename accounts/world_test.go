@@ -57,6 +57,7 @@ func newWorld(t testing.TB, options ...func(*accounts.Config)) *world {
 	prover := &playedSignIns{hasher: hasher.Hasher, codes: map[string]identity.Sighting{}}
 	config := accounts.Config{
 		Users: database.Users(), Profiles: database.Profiles(), Sessions: database.Sessions(),
+		Accounts: database.Accounts(), Deletions: database.Deletions(),
 		Events:   database.Events(),
 		Volatile: memory.New(memory.Options{}), Hasher: hasher, Prover: prover,
 	}
@@ -123,7 +124,7 @@ func (w *world) named(username string) accounts.Caller {
 func (w *world) seen(openID string) accounts.Caller {
 	w.t.Helper()
 	key := wechatAccount(miniApp, openID)
-	user, _, err := w.database.Users().FindOrCreateByAccount(context.Background(), identity.Sighting{AccountKey: key})
+	user, _, err := w.database.Accounts().FindOrCreateUser(context.Background(), identity.Sighting{AccountKey: key})
 	require.NoError(w.t, err)
 	return w.signedIn(user, key)
 }
@@ -168,7 +169,7 @@ func (w *world) alive(c accounts.Caller) bool {
 // linked names the apps where the caller has accounts.
 func (w *world) linked(c accounts.Caller) string {
 	w.t.Helper()
-	found, err := w.database.Users().Accounts(context.Background(), c.UserID)
+	found, err := w.database.Accounts().List(context.Background(), c.UserID)
 	require.NoError(w.t, err)
 	var apps []string
 	for _, account := range found {

@@ -93,7 +93,7 @@ func (m *Manager) ProveCode(ctx context.Context, clientID, appID, code, address 
 		return identity.Sighting{}, err
 	}
 	key := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
-	if _, err := m.Users.FindAccount(ctx, key); err == nil { // the key before it is stale now
+	if _, err := m.Accounts.Find(ctx, key); err == nil { // the key before it is stale now
 		m.keepSessionKey(ctx, client, app.ID, login, m.Now())
 	}
 	return identity.Sighting{AccountKey: key, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform}, nil

@@ -25,7 +25,7 @@ func (m *Manager) checkLeaving(ctx context.Context, r Request, user identity.Use
 			user.DeletesAt.UTC().Format(time.RFC3339)+". "+
 			"Sign in with restore_account=true to keep it.")
 	}
-	switch err := m.Users.Stay(ctx, user.ID); {
+	switch err := m.Deletions.Stay(ctx, user.ID); {
 	case isNotFound(err):
 		return oauth.NewError(oauth.InvalidGrant, "This account has been deleted.")
 	case err != nil:

@@ -27,6 +27,8 @@ type Config struct {
 	Clients   identity.Clients
 	Apps      identity.Apps
 	Users     identity.Users
+	Accounts  identity.Accounts
+	Deletions identity.Deletions
 	Profiles  identity.Profiles
 	Sessions  identity.Sessions
 	Events    identity.Events

@@ -141,7 +141,7 @@ func (m *Manager) exchange(ctx context.Context, s signIn) (tokens.Authorization,
 	}
 	answered := m.Now()
 	account := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
-	user, created, err := m.Users.FindOrCreateByAccount(ctx, identity.Sighting{AccountKey: account,
+	user, created, err := m.Accounts.FindOrCreateUser(ctx, identity.Sighting{AccountKey: account,
 		UnionID: login.UnionID, OpenPlatform: app.OpenPlatform})
 	if err != nil {
 		return tokens.Authorization{}, nil, oauth.StoreFailed(err)

@@ -52,7 +52,7 @@ func (m *Manager) reauthorize(ctx context.Context, r Request, session identity.S
 	if err != nil {
 		return tokens.Authorization{}, err
 	}
-	account, err := m.Users.FindAccount(ctx, session.Account)
+	account, err := m.Accounts.Find(ctx, session.Account)
 	if err != nil {
 		return tokens.Authorization{}, err
 	}

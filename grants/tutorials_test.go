@@ -30,6 +30,7 @@ func TestNoTokenIsHandedOutThatIsNotWritten(t *testing.T) {
 	w.manager.Sessions = unwritable{w.database.Sessions()}
 	w.manager.Issuer = tokens.New(tokens.Config{
 		Issuer: testIssuer, Keys: w.keys, Sessions: w.manager.Sessions, Users: w.database.Users(),
+		Accounts:  w.database.Accounts(),
 		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute,
 		SessionLimit: 20, Now: w.clock.Now,
 	})

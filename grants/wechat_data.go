@@ -85,7 +85,7 @@ func (m *Manager) namedSubject(ctx context.Context, client identity.Client, clai
 	case user.Disabled() || user.Leaving():
 		return dataSubject{}, errUnknownUser
 	}
-	account, err := m.Users.FindAccountOf(ctx, user.ID, identity.PlatformWechat, appID)
+	account, err := m.Accounts.FindByUser(ctx, user.ID, identity.PlatformWechat, appID)
 	if err != nil {
 		return dataSubject{}, userRefused(err)
 	}

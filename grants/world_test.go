@@ -128,6 +128,7 @@ func (w *world) open() {
 		Vault: wechat.NewVault(wechat.VaultConfig{Store: volatile, NotFound: identity.ErrNotFound,
 			Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
 		Clients: database.Clients(), Apps: database.Apps(), Users: database.Users(),
+		Accounts: database.Accounts(), Deletions: database.Deletions(),
 		Sessions: database.Sessions(), Events: database.Events(),
 		Volatile: volatile, Issuer: w.issuer, Profiles: database.Profiles(),
 		Platforms: map[string]grants.Platform{oauth.GrantWechatCode: grants.WechatPlatform{Client: weixin}},
@@ -140,6 +141,7 @@ func (w *world) open() {
 func (w *world) issuerOver(sessions identity.Sessions, now func() time.Time) *tokens.Issuer {
 	return tokens.New(tokens.Config{
 		Issuer: testIssuer, Keys: w.keys, Sessions: sessions, Users: w.database.Users(),
+		Accounts:  w.database.Accounts(),
 		Profiles:  w.database.Profiles(),
 		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute, SessionLimit: 20, Now: now,
 	})

@@ -1,6 +1,9 @@
 package identity
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // PlatformWechat is the platform of every app that api.weixin.qq.com vouches for.
 const PlatformWechat = "wechat"
@@ -34,3 +37,28 @@ type Sighting struct {
 
 // HasUnion says whether the sighting names a union.
 func (s Sighting) HasUnion() bool { return s.UnionID != "" && s.OpenPlatform != "" }
+
+// Accounts is what a store does for the accounts that users have at platforms.
+type Accounts interface {
+	// FindOrCreateUser returns the user of an account that a platform vouched for, and makes both at
+	// first sight; created says so. Any number of parallel first sights make one user. A union id links an
+	// account's user to the union if that is free; it never moves an account, and a conflict is recorded as
+	// an event.
+	FindOrCreateUser(ctx context.Context, sighting Sighting) (user User, created bool, err error)
+	// Find returns ErrNotFound for an account that never signed in.
+	Find(ctx context.Context, key AccountKey) (Account, error)
+	// FindByUser returns the one account that a user has at an app. ErrNotFound.
+	FindByUser(ctx context.Context, userID, platform, app string) (Account, error)
+	// List returns a user's accounts, in the order of their keys.
+	List(ctx context.Context, userID string) ([]Account, error)
+	// Link adds an account that a platform vouched for to a user, and its union if that is free; nothing, if
+	// he has it already. ErrExists: the account or its union is another user's, or the user has another
+	// account at that app. ErrNotFound. Of two users who link one account at once, one wins.
+	Link(ctx context.Context, userID string, sighting Sighting) error
+	// Unlink takes an account from a user, with all others of its union and the union itself, so that none of
+	// them leads to this user again by itself. Neither does any other union at that platform that no account
+	// of the user's names any more. It ends the sessions that they opened, in one transaction, no join
+	// remembers them any more, and it returns what it took. ErrNotFound: the account is not the user's.
+	// ErrLastWayIn: the user has neither another account nor user name and password.
+	Unlink(ctx context.Context, userID string, key AccountKey) ([]AccountKey, error)
+}

@@ -29,8 +29,8 @@ func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	requireNoContent(t, w.account("PUT /password", a.text("access_token"),
 		w.proofBy(testApp, "ada").with("username", "ada", "password", newPassword)))
 	w.knowAll(sub)
-	require.NoError(t, w.database.Users().SetRoles(ctx, sub, []string{"teller"}))
-	require.NoError(t, w.database.Users().SetClaims(ctx, sub, `{"branch":"7"}`))
+	require.NoError(t, w.database.Entitlements().SetRoles(ctx, sub, []string{"teller"}))
+	require.NoError(t, w.database.Entitlements().SetClaims(ctx, sub, `{"branch":"7"}`))
 	a = w.token(ownPassword("ada", newPassword).with(":User-Agent", "a phone"))
 	second := w.at(testApp, "ada")
 	export := w.account("POST /export", a.text("access_token"), form{"current_password": newPassword})
@@ -93,7 +93,7 @@ func TestLeavingAnAccountAndComingBack(t *testing.T) {
 
 	requireAccount(t, w.account("POST /deletion", back.text("access_token"), w.proofBy(testApp, "ada")))
 	w.clock.Move(15 * 24 * time.Hour)
-	_, err = w.database.Users().DeleteLeft(context.Background(), 10)
+	_, err = w.database.Deletions().DeleteLeft(context.Background(), 10)
 	require.NoError(t, err)
 	requireError(t, w.token(ownPassword("ada", testPassword).with("restore_account", "true")),
 		http.StatusBadRequest, "invalid_grant")

@@ -49,7 +49,7 @@ func (w *world) stateOf(a answer) state {
 	require.NoError(w.t, err)
 	s.Details, err = w.database.Profiles().Find(ctx, sub)
 	require.NoError(w.t, err)
-	s.Accounts, err = w.database.Users().Accounts(ctx, sub)
+	s.Accounts, err = w.database.Accounts().List(ctx, sub)
 	require.NoError(w.t, err)
 	sessions, err := w.database.Sessions().List(ctx, sub)
 	require.NoError(w.t, err)

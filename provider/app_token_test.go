@@ -168,6 +168,7 @@ func (w *world) session(t *testing.T, client, scope string, audience ...string) 
 func (w *world) mint() *tokens.Issuer {
 	return tokens.New(tokens.Config{
 		Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
+		Accounts:  w.database.Accounts(),
 		Profiles:  w.database.Profiles(),
 		AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20,
 		Now: w.clock.Now,

@@ -132,7 +132,7 @@ func TestADecryptedUnionidLinksNothing(t *testing.T) {
 		"nickName": "a", "gender": 0, "unionId": wechattest.UnionID(testOpenPlatform, "bob"),
 	}}))
 	requireData(t, a)
-	account, err := w.database.Users().FindAccount(t.Context(),
+	account, err := w.database.Accounts().Find(t.Context(),
 		identity.AccountKey{Platform: identity.PlatformWechat, App: testApp, Subject: wechattest.OpenID(testApp,
 			"alice")})
 	require.NoError(t, err)

@@ -170,9 +170,11 @@ func (w *world) serve(wechatURL string) {
 		Vault: wechat.NewVault(wechat.VaultConfig{Store: w.volatile, NotFound: identity.ErrNotFound,
 			Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
 		Clients: &askedClients{w.database.Clients(), w}, Apps: w.database.Apps(), Users: w.database.Users(),
+		Accounts: w.database.Accounts(), Deletions: w.database.Deletions(),
 		Sessions: w.slow, Events: w.database.Events(), Volatile: w.volatile,
 		Issuer: tokens.New(tokens.Config{
 			Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
+			Accounts:  w.database.Accounts(),
 			Profiles:  w.database.Profiles(),
 			AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20,
 			Now: w.clock.Now,
@@ -183,6 +185,7 @@ func (w *world) serve(wechatURL string) {
 	})
 	people := accounts.New(accounts.Config{
 		Users: w.database.Users(), Profiles: w.database.Profiles(), Sessions: w.database.Sessions(),
+		Accounts: w.database.Accounts(), Deletions: w.database.Deletions(),
 		Events: w.database.Events(), Volatile: w.volatile,
 		Hasher: password.New(w.settings.hasher), Prover: provider.NewProver(manager), Now: w.clock.Now, Logger: logger,
 	})

@@ -37,6 +37,7 @@ type Config struct {
 	Keys         Keys
 	Sessions     identity.Sessions
 	Users        identity.Users
+	Accounts     identity.Accounts
 	Profiles     identity.Profiles
 	AccessTTL    time.Duration // where the client's record says nothing; likewise the next two
 	IdleTTL      time.Duration

@@ -52,7 +52,7 @@ func (i *Issuer) unionID(ctx context.Context, r Renewal) (string, error) {
 	if !r.Client.WechatClaims || r.Session.Account == (identity.AccountKey{}) {
 		return "", nil
 	}
-	account, err := i.config.Users.FindAccount(ctx, r.Session.Account)
+	account, err := i.config.Accounts.Find(ctx, r.Session.Account)
 	if errors.Is(err, identity.ErrNotFound) {
 		return "", nil
 	}

@@ -184,5 +184,6 @@ func (f *fleet) house() (*sql.DB, *tokens.Issuer) {
 	set, err := keys.Load(context.Background(), db.Keys(), ring, keys.Options{Now: time.Now})
 	require.NoError(f.t, err)
 	return db, tokens.New(tokens.Config{Issuer: fleetIssuer, Keys: set, Sessions: db.Sessions(), Users: db.Users(),
+		Accounts: db.Accounts(),
 		Profiles: db.Profiles(), Now: time.Now})
 }

@@ -96,16 +96,19 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	hasher := password.New(password.Options{}) // one bound for all who have passwords hashed
 	watched := newMetrics(database.Apps(), keeper.Backend)
 	manager := grants.New(grants.Config{
-		Meter:    watched,
-		Clients:  memory.CacheClients(database.Clients(), clientAge),
-		Apps:     memory.CacheApps(guardedApps{database.Apps(), c}, clientAge),
-		Users:    database.Users(),
-		Profiles: database.Profiles(),
-		Sessions: database.Sessions(),
-		Events:   database.Events(),
-		Volatile: volatile,
+		Meter:     watched,
+		Clients:   memory.CacheClients(database.Clients(), clientAge),
+		Apps:      memory.CacheApps(guardedApps{database.Apps(), c}, clientAge),
+		Users:     database.Users(),
+		Accounts:  database.Accounts(),
+		Deletions: database.Deletions(),
+		Profiles:  database.Profiles(),
+		Sessions:  database.Sessions(),
+		Events:    database.Events(),
+		Volatile:  volatile,
 		Issuer: tokens.New(tokens.Config{
 			Issuer: c.Issuer, Keys: keeper, Sessions: database.Sessions(), Users: database.Users(),
+			Accounts:  database.Accounts(),
 			Profiles:  database.Profiles(),
 			AccessTTL: c.AccessTTL, IdleTTL: c.SessionIdle, AbsoluteTTL: c.SessionAbsolute,
 			SessionLimit: c.SessionLimit, Now: time.Now,
@@ -124,6 +127,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	})
 	people := accounts.New(accounts.Config{
 		Users: database.Users(), Profiles: database.Profiles(), Sessions: database.Sessions(),
+		Accounts: database.Accounts(), Deletions: database.Deletions(),
 		Events: database.Events(), Volatile: volatile,
 		Hasher: hasher, Prover: provider.NewProver(manager), Grace: c.DeletionGrace,
 		Registrations: accounts.RegistrationPolicy{PerAddress: c.AddressRegistrations, Together: c.Registrations},
@@ -143,7 +147,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		}
 	}
 	go keeper.Run(ctx)
-	go pruneRegularly(ctx, database.Sessions(), database.Users(), logger)
+	go pruneRegularly(ctx, database.Sessions(), database.Deletions(), logger)
 	return handler, nil
 }
 

@@ -72,7 +72,7 @@ func rewrapVault(ctx context.Context, cmd *cobra.Command, c config, ring *keys.R
 	vault := wechat.NewVault(wechat.VaultConfig{Store: store, NotFound: identity.ErrNotFound, Sealer: ring,
 		KeyLife: c.SessionKeyLife})
 	looked, resealed, told := 0, 0, time.Now()
-	err = database.Users().EachAccount(ctx, identity.PlatformWechat, func(key identity.AccountKey) error {
+	err = database.Accounts().Each(ctx, identity.PlatformWechat, func(key identity.AccountKey) error {
 		done, err := vault.Reseal(ctx, wechat.Account{AppID: key.App, OpenID: key.Subject}, ring.Outdated)
 		if done {
 			resealed++

@@ -19,7 +19,7 @@ const (
 )
 
 // pruneRegularly deletes sessions that are over, and users whose time has come, until the context ends.
-func pruneRegularly(ctx context.Context, sessions identity.Sessions, users identity.Users, logger *slog.Logger) {
+func pruneRegularly(ctx context.Context, sessions identity.Sessions, deletions identity.Deletions, logger *slog.Logger) {
 	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()
 	for {
@@ -28,7 +28,7 @@ func pruneRegularly(ctx context.Context, sessions identity.Sessions, users ident
 			return
 		case <-ticker.C:
 			prune(ctx, sessions, logger)
-			deleteLeft(ctx, users, logger)
+			deleteLeft(ctx, deletions, logger)
 		}
 	}
 }
@@ -58,8 +58,8 @@ func prune(ctx context.Context, sessions identity.Sessions, logger *slog.Logger)
 const deleteBatch = 100
 
 // deleteLeft deletes users who asked for it, or whom the operator dismissed.
-func deleteLeft(ctx context.Context, users identity.Users, logger *slog.Logger) {
-	deleted, err := users.DeleteLeft(ctx, deleteBatch)
+func deleteLeft(ctx context.Context, deletions identity.Deletions, logger *slog.Logger) {
+	deleted, err := deletions.DeleteLeft(ctx, deleteBatch)
 	if err != nil && ctx.Err() == nil {
 		logger.WarnContext(ctx, "cannot delete users whose time has come; the next round tries again", "error", err)
 	}

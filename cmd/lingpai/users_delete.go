@@ -39,7 +39,7 @@ a new user afterwards, whom nobody has disabled: to keep somebody out, leave the
 		if !yes {
 			return previewDeletion(ctx, cmd, database, user)
 		}
-		at, err := database.Users().Dismiss(ctx, user.ID, grace)
+		at, err := database.Deletions().Dismiss(ctx, user.ID, grace)
 		if errors.Is(err, identity.ErrNotFound) {
 			return fmt.Errorf("%s was deleted or joined into another user meanwhile", user.ID)
 		}
@@ -57,7 +57,7 @@ a new user afterwards, whom nobody has disabled: to keep somebody out, leave the
 
 // previewDeletion says what would go, and what an operator may not have thought of.
 func previewDeletion(ctx context.Context, cmd *cobra.Command, database *sql.DB, user identity.User) error {
-	accounts, err := database.Users().Accounts(ctx, user.ID)
+	accounts, err := database.Accounts().List(ctx, user.ID)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func keepUserCommand() *cobra.Command {
 			case !user.Leaving():
 				return fmt.Errorf("%s is not leaving", user.ID)
 			}
-			if err := unknown(database.Users().Stay(ctx, user.ID), "user", user.ID); err != nil {
+			if err := unknown(database.Deletions().Stay(ctx, user.ID), "user", user.ID); err != nil {
 				return err
 			}
 			cmd.Printf("%s stays\n", user.ID)

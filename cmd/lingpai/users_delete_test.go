@@ -17,7 +17,7 @@ func (o *operator) pruned() (deleted int) {
 	database, err := sql.Open(context.Background(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
 	require.NoError(o.t, err)
 	defer database.Close()
-	deleted, err = database.Users().DeleteLeft(context.Background(), 10)
+	deleted, err = database.Deletions().DeleteLeft(context.Background(), 10)
 	require.NoError(o.t, err)
 	return deleted
 }

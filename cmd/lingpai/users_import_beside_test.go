@@ -28,7 +28,7 @@ func importBesideSignIns(t *testing.T, o *operator) {
 	var waits []time.Duration
 	for n := 0; len(imported) == 0; n++ {
 		begun := time.Now()
-		_, created, err := database.Users().FindOrCreateByAccount(t.Context(),
+		_, created, err := database.Accounts().FindOrCreateUser(t.Context(),
 			atApp(appID, fmt.Sprint("visitor-", n), ""))
 		require.NoError(t, err)
 		require.True(t, created)

@@ -53,7 +53,7 @@ func importKilled(t *testing.T, o *operator) {
 	users := everybody(t, database)
 	require.Len(t, users, killedRows)
 	for n := 0; n < killedRows; n += 501 {
-		account, err := database.Users().FindAccount(t.Context(), atApp(appID, fmt.Sprintf("o-%026d", n),
+		account, err := database.Accounts().Find(t.Context(), atApp(appID, fmt.Sprintf("o-%026d", n),
 			"").AccountKey)
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprint("legacy-", n), account.UserID)

@@ -29,9 +29,9 @@ func newImporter(t *testing.T) *operator {
 	o.write("gone.jsonl", `{"sub":"gone"}`)
 	o.ok("users", "import", "gone.jsonl")
 	database := o.opens()
-	_, err := database.Users().Dismiss(t.Context(), "gone", 0)
+	_, err := database.Deletions().Dismiss(t.Context(), "gone", 0)
 	require.NoError(t, err)
-	_, err = database.Users().DeleteLeft(t.Context(), 1)
+	_, err = database.Deletions().DeleteLeft(t.Context(), 1)
 	require.NoError(t, err)
 	return o
 }

@@ -190,7 +190,7 @@ func (o *operator) tables() map[string]int {
 	counts := map[string]int{"users": len(users), "twins": len(o.listed("users", "twins", "--limit", "100000"))}
 	database := o.opens()
 	for _, user := range users {
-		accounts, err := database.Users().Accounts(o.t.Context(), user["sub"].(string))
+		accounts, err := database.Accounts().List(o.t.Context(), user["sub"].(string))
 		require.NoError(o.t, err)
 		counts["accounts"] += len(accounts)
 	}

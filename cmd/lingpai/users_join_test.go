@@ -19,7 +19,7 @@ func (o *operator) seen(sightings ...identity.Sighting) (subs []string) {
 	require.NoError(o.t, err)
 	defer database.Close()
 	for _, s := range sightings {
-		user, _, err := database.Users().FindOrCreateByAccount(context.Background(), s)
+		user, _, err := database.Accounts().FindOrCreateUser(context.Background(), s)
 		require.NoError(o.t, err)
 		subs = append(subs, user.ID)
 	}

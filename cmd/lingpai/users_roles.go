@@ -18,15 +18,15 @@ const whenSeen = "tokens tell of it from the next sign-in or refresh on"
 
 func grantRoleCommand() *cobra.Command {
 	return roleCommand("grant-role", "Give a user a role, which access tokens with the scope roles tell of",
-		"granted", (*sql.Users).GrantRole)
+		"granted", (*sql.Entitlements).GrantRole)
 }
 
 func revokeRoleCommand() *cobra.Command {
 	return roleCommand("revoke-role", "Take a role from a user; access tokens that tell of it live on "+
-		"until they expire", "revoked", (*sql.Users).RevokeRole)
+		"until they expire", "revoked", (*sql.Entitlements).RevokeRole)
 }
 
-func roleCommand(use, short, done string, change func(*sql.Users, context.Context, string,
+func roleCommand(use, short, done string, change func(*sql.Entitlements, context.Context, string,
 	string) error) *cobra.Command {
 	return admin(&cobra.Command{Use: use + " SUB|USERNAME ROLE", Short: short, Args: cobra.ExactArgs(2)},
 		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
@@ -34,7 +34,7 @@ func roleCommand(use, short, done string, change func(*sql.Users, context.Contex
 			if _, err := identity.NormalizeRoles([]string{role}); err != nil {
 				return fmt.Errorf("ROLE: %w", err)
 			}
-			if err := change(database.Users(), ctx, id, role); err != nil {
+			if err := change(database.Entitlements(), ctx, id, role); err != nil {
 				return err
 			}
 			cmd.Printf("%s %s: %s; %s\n", done, role, id, whenSeen)
@@ -58,7 +58,7 @@ func setClaimsCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := database.Users().SetClaims(ctx, id, claims); err != nil {
+		if err := database.Entitlements().SetClaims(ctx, id, claims); err != nil {
 			return err
 		}
 		cmd.Printf("replaced the claims of %s; %s\n", id, whenSeen)

@@ -62,7 +62,7 @@ func showUserCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		accounts, err := database.Users().Accounts(ctx, user.ID)
+		accounts, err := database.Accounts().List(ctx, user.ID)
 		if err != nil {
 			return err
 		}

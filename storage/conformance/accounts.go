@@ -28,7 +28,7 @@ func sight(app, subject string) identity.Sighting {
 // see signs somebody in and returns who it is.
 func (h house) see(t *testing.T, s identity.Sighting) (identity.User, bool) {
 	t.Helper()
-	user, created, err := h.Users.FindOrCreateByAccount(t.Context(), s)
+	user, created, err := h.Accounts.FindOrCreateUser(t.Context(), s)
 	require.NoError(t, err)
 	return inUTC(user), created
 }
@@ -39,7 +39,7 @@ func (h house) requireSeen(t *testing.T, want identity.User, s identity.Sighting
 	got, created := h.see(t, s)
 	require.False(t, created)
 	require.Equal(t, want, got)
-	account, err := h.Users.FindAccount(t.Context(), s.AccountKey)
+	account, err := h.Accounts.Find(t.Context(), s.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, want.ID, account.UserID)
 }
@@ -63,7 +63,7 @@ func firstSight(t *testing.T, h house) {
 	between(t, before, h.now(t), user.CreatedAt)
 	h.requireSeen(t, user, seen)
 
-	account, err := h.Users.FindAccount(t.Context(), seen.AccountKey)
+	account, err := h.Accounts.Find(t.Context(), seen.AccountKey)
 	require.NoError(t, err)
 	between(t, before, h.now(t), account.CreatedAt)
 	require.Equal(t, identity.Account{AccountKey: seen.AccountKey, UserID: user.ID, CreatedAt: account.CreatedAt},
@@ -80,7 +80,7 @@ func (h house) requireOneUser(t *testing.T, sightOf func(n int) identity.Sightin
 	t.Helper()
 	users := make([]identity.User, crowd)
 	requireOneWinner(t, together(crowd, func(n int) (made won) {
-		users[n], made.won, made.err = h.at(n).Users.FindOrCreateByAccount(t.Context(), sightOf(n))
+		users[n], made.won, made.err = h.at(n).Accounts.FindOrCreateUser(t.Context(), sightOf(n))
 		return made
 	}))
 	for _, user := range users {
@@ -104,7 +104,7 @@ func unknownAccount(t *testing.T, h house) {
 	h.requireNew(t, sight("wx1", subject))
 	for _, unknown := range []identity.Sighting{sight("wx1", newName()), sight("wx2", subject), sight("wx1", ""),
 		sight("", subject)} {
-		_, err := h.Users.FindAccount(t.Context(), unknown.AccountKey)
+		_, err := h.Accounts.Find(t.Context(), unknown.AccountKey)
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
 }
@@ -120,9 +120,9 @@ func accountOfUser(t *testing.T, h house) {
 	one, two := sight("wx1", newName()), sight("wx2", newName())
 	user := h.requireNew(t, in("op", newName(), one))
 	other := h.requireNew(t, two)
-	want, err := h.Users.FindAccount(t.Context(), one.AccountKey)
+	want, err := h.Accounts.Find(t.Context(), one.AccountKey)
 	require.NoError(t, err)
-	got, err := h.Users.FindAccountOf(t.Context(), user.ID, identity.PlatformWechat, "wx1")
+	got, err := h.Accounts.FindByUser(t.Context(), user.ID, identity.PlatformWechat, "wx1")
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	for _, unknown := range [][3]string{
@@ -131,7 +131,7 @@ func accountOfUser(t *testing.T, h house) {
 		{"u_nobody", identity.PlatformWechat, "wx1"}, {"", identity.PlatformWechat, "wx1"},
 		{one.Subject, identity.PlatformWechat, "wx1"},
 	} {
-		_, err := h.Users.FindAccountOf(t.Context(), unknown[0], unknown[1], unknown[2])
+		_, err := h.Accounts.FindByUser(t.Context(), unknown[0], unknown[1], unknown[2])
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", unknown)
 	}
 }

@@ -14,14 +14,17 @@ import (
 
 // Stores are what a database offers.
 type Stores struct {
-	Users    identity.Users
-	Profiles identity.Profiles
-	Apps     identity.Apps
-	Clients  identity.Clients
-	Sessions identity.Sessions
-	Events   identity.Events
-	Joins    identity.Joins
-	Keys     keys.Store
+	Users        identity.Users
+	Accounts     identity.Accounts
+	Entitlements identity.Entitlements
+	Deletions    identity.Deletions
+	Profiles     identity.Profiles
+	Apps         identity.Apps
+	Clients      identity.Clients
+	Sessions     identity.Sessions
+	Events       identity.Events
+	Joins        identity.Joins
+	Keys         keys.Store
 
 	Newcomers identity.Newcomers
 

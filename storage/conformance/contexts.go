@@ -29,19 +29,19 @@ func contextEndsReads(t *testing.T, h house) {
 	for name, read := range map[string]func() error{
 		"Users.Find":           func() error { _, err := h.Users.Find(ctx, "u_a"); return err },
 		"Users.FindByUsername": func() error { _, err := h.Users.FindByUsername(ctx, "alice"); return err },
-		"Users.FindAccount": func() error {
-			_, err := h.Users.FindAccount(ctx,
+		"Accounts.Find": func() error {
+			_, err := h.Accounts.Find(ctx,
 				sight("wx1", "a").AccountKey)
 			return err
 		},
-		"Users.FindAccountOf": func() error {
-			_, err := h.Users.FindAccountOf(ctx, "u_a",
+		"Accounts.FindByUser": func() error {
+			_, err := h.Accounts.FindByUser(ctx, "u_a",
 				identity.PlatformWechat, "wx1")
 			return err
 		},
-		"Users.List":     func() error { _, err := h.Users.List(ctx, "", 10); return err },
-		"Users.Accounts": func() error { _, err := h.Users.Accounts(ctx, "u_a"); return err },
-		"Profiles.Find":  func() error { _, err := h.Profiles.Find(ctx, "u_a"); return err },
+		"Users.List":    func() error { _, err := h.Users.List(ctx, "", 10); return err },
+		"Accounts.List": func() error { _, err := h.Accounts.List(ctx, "u_a"); return err },
+		"Profiles.Find": func() error { _, err := h.Profiles.Find(ctx, "u_a"); return err },
 		"Apps.PhoneUse": func() error {
 			_, err := h.Apps.PhoneUse(ctx, identity.PlatformWechat,
 				"wx1")
@@ -77,8 +77,8 @@ func contextEndsWrites(t *testing.T, h house) {
 	session, seen, name := h.signIn(t, user, client), sight("wx1", newName()), newName()
 	for name, write := range map[string]func() error{
 		"Users.Create": func() error { _, err := h.Users.Create(ctx, name, "hash"); return err },
-		"Users.FindOrCreateByAccount": func() error {
-			_, _, err := h.Users.FindOrCreateByAccount(ctx,
+		"Accounts.FindOrCreateUser": func() error {
+			_, _, err := h.Accounts.FindOrCreateUser(ctx,
 				seen)
 			return err
 		},
@@ -86,17 +86,17 @@ func contextEndsWrites(t *testing.T, h house) {
 		"Users.Enable":      func() error { return h.Users.Enable(ctx, user.ID) },
 		"Users.SetPassword": func() error { return h.Users.SetPassword(ctx, user.ID, "new hash") },
 		"Users.Name":        func() error { return h.Users.Name(ctx, user.ID, name) },
-		"Users.Link":        func() error { return h.Users.Link(ctx, user.ID, seen) },
-		"Users.Unlink": func() error {
-			_, err := h.Users.Unlink(ctx, user.ID,
+		"Accounts.Link":     func() error { return h.Accounts.Link(ctx, user.ID, seen) },
+		"Accounts.Unlink": func() error {
+			_, err := h.Accounts.Unlink(ctx, user.ID,
 				linked.AccountKey)
 			return err
 		},
-		"Users.Leave":      func() error { _, err := h.Users.Leave(ctx, user.ID, 0); return err },
-		"Users.Dismiss":    func() error { _, err := h.Users.Dismiss(ctx, user.ID, 0); return err },
-		"Users.Stay":       func() error { return h.Users.Stay(ctx, left.ID) },
-		"Users.DeleteLeft": func() error { _, err := h.Users.DeleteLeft(ctx, 10); return err },
-		"Profiles.Choose":  func() error { return h.Profiles.Choose(ctx, user.ID, fullProfile()) },
+		"Deletions.Leave":      func() error { _, err := h.Deletions.Leave(ctx, user.ID, 0); return err },
+		"Deletions.Dismiss":    func() error { _, err := h.Deletions.Dismiss(ctx, user.ID, 0); return err },
+		"Deletions.Stay":       func() error { return h.Deletions.Stay(ctx, left.ID) },
+		"Deletions.DeleteLeft": func() error { _, err := h.Deletions.DeleteLeft(ctx, 10); return err },
+		"Profiles.Choose":      func() error { return h.Profiles.Choose(ctx, user.ID, fullProfile()) },
 		"Profiles.Suggest": func() error {
 			_, err := h.Profiles.Suggest(ctx, user.ID,
 				fullProfile())
@@ -173,7 +173,7 @@ func contextEndsWrites(t *testing.T, h house) {
 	h.requireUse(t, app, 1, 2)
 	require.Empty(t, h.eventsOf(t, "kind", user.ID))
 	require.Empty(t, h.keysFor(t, key.Purpose))
-	_, err := h.Users.FindAccount(t.Context(), seen.AccountKey)
+	_, err := h.Accounts.Find(t.Context(), seen.AccountKey)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 

@@ -29,7 +29,7 @@ func deleting() []trial {
 func (h house) deleteLeft(t *testing.T) (deleted int) {
 	t.Helper()
 	for {
-		n, err := h.Users.DeleteLeft(t.Context(), 10)
+		n, err := h.Deletions.DeleteLeft(t.Context(), 10)
 		require.NoError(t, err)
 		if n == 0 {
 			return deleted
@@ -62,8 +62,8 @@ func timeComes(t *testing.T, h house) {
 	require.Equal(t, 1, h.deleteLeft(t))
 	h.requireGone(t, user)
 	require.Equal(t, inUTC(stays), h.user(t, stays.ID))
-	require.ErrorIs(t, h.Users.Stay(t.Context(), user.ID), identity.ErrNotFound)
-	_, err := h.Users.Leave(t.Context(), user.ID, grace)
+	require.ErrorIs(t, h.Deletions.Stay(t.Context(), user.ID), identity.ErrNotFound)
+	_, err := h.Deletions.Leave(t.Context(), user.ID, grace)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
@@ -75,7 +75,7 @@ func (h house) settle(t *testing.T, client identity.Client) (identity.User, iden
 	h.link(t, user, sight("wx2", newName()))
 	require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, fullProfile()))
 	require.NoError(t, h.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: "+8613800000000"}))
-	require.NoError(t, h.Users.GrantRole(t.Context(), user.ID, "role"))
+	require.NoError(t, h.Entitlements.GrantRole(t.Context(), user.ID, "role"))
 	ended, live := h.signIn(t, user, client), h.signIn(t, user, client)
 	_, err := h.Sessions.End(t.Context(), ended.ID, identity.EndedByClient)
 	require.NoError(t, err)
@@ -86,7 +86,7 @@ func allGoes(t *testing.T, h house) {
 	client := h.newClient(t)
 	user, seen, sessions := h.settle(t, client)
 	other, theirs, kept := h.settle(t, client)
-	accounts, err := h.Users.Accounts(t.Context(), other.ID)
+	accounts, err := h.Accounts.List(t.Context(), other.ID)
 	require.NoError(t, err)
 	stays, known := h.user(t, other.ID), h.details(t, other.ID)
 	h.leave(t, user, 0)
@@ -97,7 +97,7 @@ func allGoes(t *testing.T, h house) {
 	h.requireGone(t, user)
 	_, err = h.Users.FindByUsername(t.Context(), user.Username)
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	_, err = h.Users.FindAccount(t.Context(), seen.AccountKey)
+	_, err = h.Accounts.Find(t.Context(), seen.AccountKey)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 	h.requireAccounts(t, user)
 	require.Zero(t, h.details(t, user.ID))
@@ -112,7 +112,7 @@ func allGoes(t *testing.T, h house) {
 	for _, session := range kept {
 		require.Equal(t, session, h.session(t, session.ID))
 	}
-	left, err := h.Users.Accounts(t.Context(), other.ID)
+	left, err := h.Accounts.List(t.Context(), other.ID)
 	require.NoError(t, err)
 	require.Equal(t, accounts, left)
 	h.requireSeen(t, stays, in("op", theirs.UnionID, sight("wx3", newName())))
@@ -153,7 +153,7 @@ func oldestFirst(t *testing.T, h house) {
 	}
 	h.advance(time.Hour)
 	for n := 0; n < len(users); n += 2 {
-		deleted, err := h.Users.DeleteLeft(t.Context(), 2)
+		deleted, err := h.Deletions.DeleteLeft(t.Context(), 2)
 		require.NoError(t, err)
 		require.Equal(t, min(2, len(users)-n), deleted)
 		for m, user := range users {
@@ -175,7 +175,7 @@ func parallelDeletions(t *testing.T, h house) {
 		deleted int
 		err     error
 	}) {
-		answer.deleted, answer.err = h.at(n).Users.DeleteLeft(t.Context(), crowd)
+		answer.deleted, answer.err = h.at(n).Deletions.DeleteLeft(t.Context(), crowd)
 		return answer
 	}) {
 		require.NoError(t, answer.err)

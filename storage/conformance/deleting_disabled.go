@@ -11,7 +11,7 @@ import (
 
 func (h house) dismiss(t *testing.T, user identity.User, grace time.Duration) time.Time {
 	t.Helper()
-	at, err := h.Users.Dismiss(t.Context(), user.ID, grace)
+	at, err := h.Deletions.Dismiss(t.Context(), user.ID, grace)
 	require.NoError(t, err)
 	return at.UTC()
 }
@@ -34,7 +34,7 @@ func disabledStays(t *testing.T, h house) {
 	h.leave(t, late, 0)
 	behind := h.newUser(t)
 	h.leave(t, behind, 0)
-	deleted, err := h.Users.DeleteLeft(t.Context(), 1)
+	deleted, err := h.Deletions.DeleteLeft(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, deleted, "who stays keeps nobody else from going")
 	h.requireGone(t, behind)
@@ -43,7 +43,7 @@ func disabledStays(t *testing.T, h house) {
 	require.NoError(t, h.Users.Enable(t.Context(), user.ID))
 	require.Equal(t, 1, h.deleteLeft(t), "as he asked")
 	h.requireGone(t, user)
-	require.NoError(t, h.Users.Stay(t.Context(), late.ID))
+	require.NoError(t, h.Deletions.Stay(t.Context(), late.ID))
 }
 
 func dismissedGoes(t *testing.T, h house) {
@@ -65,7 +65,7 @@ func dismissedGoes(t *testing.T, h house) {
 	require.True(t, h.dismiss(t, left, 0).Before(asked))
 	h.dismiss(t, kept, 0)
 	require.NoError(t, h.Users.Disable(t.Context(), kept.ID))
-	require.NoError(t, h.Users.Stay(t.Context(), kept.ID))
+	require.NoError(t, h.Deletions.Stay(t.Context(), kept.ID))
 	h.leave(t, kept, 0)
 
 	require.Equal(t, 1, h.deleteLeft(t))
@@ -77,9 +77,9 @@ func dismissedGoes(t *testing.T, h house) {
 	require.Equal(t, 1, h.deleteLeft(t))
 	h.requireGone(t, disabled)
 	require.True(t, h.user(t, kept.ID).Leaving(), "that an operator once meant it is over")
-	require.NoError(t, h.Users.Stay(t.Context(), kept.ID))
+	require.NoError(t, h.Deletions.Stay(t.Context(), kept.ID))
 	for _, id := range append(texts(), "", identity.NewUserID()) {
-		_, err := h.Users.Dismiss(t.Context(), id, 0)
+		_, err := h.Deletions.Dismiss(t.Context(), id, 0)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", id)
 	}
 }

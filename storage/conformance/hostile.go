@@ -45,12 +45,12 @@ func hostileLookups(t *testing.T, h house) {
 			{Platform: text, App: "wx1", Subject: "a"}, {Platform: identity.PlatformWechat, App: text,
 				Subject: "a"}, sight("wx1", text).AccountKey,
 		} {
-			_, err = h.Users.FindAccount(ctx, key)
+			_, err = h.Accounts.Find(ctx, key)
 			require.ErrorIs(t, err, identity.ErrNotFound, "account %q", text)
 		}
 		for _, of := range [][3]string{{text, identity.PlatformWechat, "wx1"}, {user.ID, text, "wx1"},
 			{user.ID, identity.PlatformWechat, text}} {
-			_, err = h.Users.FindAccountOf(ctx, of[0], of[1], of[2])
+			_, err = h.Accounts.FindByUser(ctx, of[0], of[1], of[2])
 			require.ErrorIs(t, err, identity.ErrNotFound, "account of %q", text)
 		}
 		_, err = h.Apps.Find(ctx, identity.PlatformWechat, text)

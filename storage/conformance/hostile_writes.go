@@ -33,9 +33,9 @@ func hostileAccounts(t *testing.T, h house) {
 			hostile := innocent
 			hostile.UnionID = ""
 			*place(&hostile) += text // what is cut off at the text's beginning is the innocent's
-			user, created, err := h.Users.FindOrCreateByAccount(t.Context(), hostile)
+			user, created, err := h.Accounts.FindOrCreateUser(t.Context(), hostile)
 			if err != nil {
-				_, err = h.Users.FindAccount(t.Context(), hostile.AccountKey)
+				_, err = h.Accounts.Find(t.Context(), hostile.AccountKey)
 				require.ErrorIs(t, err, identity.ErrNotFound, "refused %s %q", name, text)
 				continue
 			}
@@ -61,7 +61,7 @@ func hostileUnions(t *testing.T, h house) {
 			hostile := innocent
 			hostile.App, hostile.Subject = "wx2", newName()
 			*place(&hostile) += text
-			user, _, err := h.Users.FindOrCreateByAccount(t.Context(), hostile)
+			user, _, err := h.Accounts.FindOrCreateUser(t.Context(), hostile)
 			if err != nil {
 				continue
 			}

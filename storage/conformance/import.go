@@ -83,7 +83,7 @@ func newcomerIsUser(t *testing.T, h house) {
 	between(t, before, h.now(t), details.Phone.SeenAt)
 	between(t, before, h.now(t), details.UpdatedAt)
 
-	accounts, err := h.Users.Accounts(t.Context(), n.ID)
+	accounts, err := h.Accounts.List(t.Context(), n.ID)
 	require.NoError(t, err)
 	require.Len(t, accounts, 2)
 	for k, account := range accounts {

@@ -37,7 +37,7 @@ func importRacesSights(t *testing.T, h house) {
 			arrivals[n-crowd], err = h.at(n).Newcomers.Import(t.Context(), newcomers)
 			return err
 		}
-		seen[n], _, err = h.at(n).Users.FindOrCreateByAccount(t.Context(), newcomers[n].Sightings[0])
+		seen[n], _, err = h.at(n).Accounts.FindOrCreateUser(t.Context(), newcomers[n].Sightings[0])
 		return err
 	}) {
 		require.NoError(t, err)
@@ -139,7 +139,7 @@ func importRacesDeletion(t *testing.T, h house) {
 	arrivals := make([][]identity.Arrival, 4)
 	for _, err := range together(len(arrivals), func(n int) (err error) {
 		if n == 0 {
-			_, err = h.Users.DeleteLeft(t.Context(), crowd)
+			_, err = h.Deletions.DeleteLeft(t.Context(), crowd)
 			return err
 		}
 		arrivals[n], err = h.at(n).Newcomers.Import(t.Context(), newcomers)

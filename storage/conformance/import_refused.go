@@ -16,7 +16,7 @@ func newcomerIsThere(t *testing.T, h house) {
 	user := h.requireImported(t, n)[0]
 	require.NoError(t, h.Users.SetPassword(t.Context(), user.ID, "new hash"))
 	require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, identity.Profile{Name: "new"}))
-	require.NoError(t, h.Users.SetRoles(t.Context(), user.ID, nil))
+	require.NoError(t, h.Entitlements.SetRoles(t.Context(), user.ID, nil))
 	changed, details := h.user(t, user.ID), h.details(t, user.ID)
 	nameless, shouting, partly := n, n, n
 	nameless.ID, shouting.Username, partly.Sightings, partly.Username, partly.PasswordHash = "",
@@ -77,7 +77,7 @@ func takenSubjects(t *testing.T, h house) {
 	client, gone, n := h.newClient(t), fullNewcomer(), fullNewcomer()
 	h.requireImported(t, gone)
 	h.leave(t, h.user(t, gone.ID), 0)
-	_, err := h.Users.DeleteLeft(t.Context(), 10)
+	_, err := h.Deletions.DeleteLeft(t.Context(), 10)
 	require.NoError(t, err)
 	require.Equal(t, []identity.Arrival{
 		{Reason: "the sub is the id of a client, for which the user could be taken"},

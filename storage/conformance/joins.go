@@ -40,7 +40,7 @@ func (h house) newCouple(t *testing.T) couple {
 		alone: in(newName(), newName(), sight("wx3", newName())),
 	}
 	c.retired = h.requireNew(t, c.alone)
-	require.NoError(t, h.Users.Link(t.Context(), c.retired.ID, sight("wx1", c.of.Subject)))
+	require.NoError(t, h.Accounts.Link(t.Context(), c.retired.ID, sight("wx1", c.of.Subject)))
 	c.survivor = h.requireNew(t, c.own)
 	h.requireSeen(t, c.retired, c.of)
 	return c
@@ -131,8 +131,8 @@ func joinMovesName(t *testing.T, h house) {
 
 func joinMovesNoRights(t *testing.T, h house) {
 	c := h.newCouple(t)
-	require.NoError(t, h.Users.GrantRole(t.Context(), c.retired.ID, "admin"))
-	require.NoError(t, h.Users.SetClaims(t.Context(), c.retired.ID, `{"tenant":"t-1"}`))
+	require.NoError(t, h.Entitlements.GrantRole(t.Context(), c.retired.ID, "admin"))
+	require.NoError(t, h.Entitlements.SetClaims(t.Context(), c.retired.ID, `{"tenant":"t-1"}`))
 	h.join(t, c.retired, c.survivor)
 	survivor := h.user(t, c.survivor.ID)
 	require.Empty(t, survivor.Roles)
@@ -156,7 +156,7 @@ func noJoin(t *testing.T, h house) {
 	c, client := h.newCouple(t), h.newClient(t)
 	rival := h.requireNew(t, sight("wx2", newName())) // at the survivor's app
 	leaving, gone := h.newUser(t), h.newUser(t)
-	_, err := h.Users.Leave(t.Context(), leaving.ID, lifetimes().Idle)
+	_, err := h.Deletions.Leave(t.Context(), leaving.ID, lifetimes().Idle)
 	require.NoError(t, err)
 	h.join(t, gone, h.newUser(t))
 	all := []identity.User{h.user(t, c.retired.ID), h.user(t, c.survivor.ID), h.user(t, rival.ID),

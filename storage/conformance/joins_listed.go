@@ -67,7 +67,7 @@ func twinsAreFound(t *testing.T, h house) {
 	}
 	h.requireSeen(t, c.survivor, in(c.of.OpenPlatform, c.of.UnionID, sight("wx4", newName())))
 	another := sight("wx5", newName())
-	require.NoError(t, h.Users.Link(t.Context(), c.retired.ID, another))
+	require.NoError(t, h.Accounts.Link(t.Context(), c.retired.ID, another))
 	h.requireSeen(t, c.retired, in(c.of.OpenPlatform, c.of.UnionID, another))
 	require.Equal(t, []identity.Twins{want}, h.twinsIn(t, c.of.OpenPlatform, 10), "once, whatever they have")
 	require.Empty(t, h.twinsIn(t, c.alone.OpenPlatform, 10))
@@ -76,10 +76,10 @@ func twinsAreFound(t *testing.T, h house) {
 	require.NoError(t, err)
 	require.Len(t, anywhere, 1)
 
-	_, err = h.Users.Leave(t.Context(), c.retired.ID, lifetimes().Idle)
+	_, err = h.Deletions.Leave(t.Context(), c.retired.ID, lifetimes().Idle)
 	require.NoError(t, err)
 	require.Empty(t, h.twinsIn(t, c.of.OpenPlatform, 10), "who is leaving cannot be joined")
-	require.NoError(t, h.Users.Stay(t.Context(), c.retired.ID))
+	require.NoError(t, h.Deletions.Stay(t.Context(), c.retired.ID))
 	require.Equal(t, []identity.Twins{want}, h.twinsIn(t, c.of.OpenPlatform, 10))
 
 	other := h.newCouple(t)

@@ -58,7 +58,7 @@ func raceJoin(t *testing.T, h house, sightings func(c couple) []identity.Sightin
 				_, err := h.Joins.Join(t.Context(), c.retired.ID, c.survivor.ID)
 				return err
 			}
-			_, _, err := h.at(n).Users.FindOrCreateByAccount(t.Context(), seen[n])
+			_, _, err := h.at(n).Accounts.FindOrCreateUser(t.Context(), seen[n])
 			return err
 		}) {
 			require.NoError(t, err)
@@ -95,7 +95,7 @@ func joinRacesLeave(t *testing.T, h house) {
 			_, err := h.Joins.Join(t.Context(), user.ID, survivor.ID)
 			return wonUnless(err, identity.ErrExists)
 		}
-		_, err := h.at(n).Users.Leave(t.Context(), user.ID, grace)
+		_, err := h.at(n).Deletions.Leave(t.Context(), user.ID, grace)
 		return wonUnless(err, identity.ErrNotFound)
 	})) == 1
 	found := h.user(t, user.ID)
@@ -112,7 +112,7 @@ func undoRacesUnlink(t *testing.T, h house) {
 			_, err := h.Joins.Undo(t.Context(), join.ID)
 			return err
 		}
-		_, err := h.at(n).Users.Unlink(t.Context(), c.survivor.ID, c.alone.AccountKey)
+		_, err := h.at(n).Accounts.Unlink(t.Context(), c.survivor.ID, c.alone.AccountKey)
 		answer := wonUnless(err, identity.ErrNotFound)
 		unlinked = answer.won
 		return answer.err

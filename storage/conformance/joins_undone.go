@@ -78,12 +78,12 @@ func undoWhatIsLeft(t *testing.T, h house) {
 	c := h.newCouple(t)
 	require.NoError(t, h.Users.Name(t.Context(), c.retired.ID, newName()))
 	join := h.join(t, c.retired, c.survivor)
-	taken, err := h.Users.Unlink(t.Context(), c.survivor.ID, c.alone.AccountKey)
+	taken, err := h.Accounts.Unlink(t.Context(), c.survivor.ID, c.alone.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, []identity.AccountKey{c.alone.AccountKey}, taken)
 	stranger := h.requireNew(t, c.alone) // whose it is from now on
 	added := sight("wx7", newName())
-	require.NoError(t, h.Users.Link(t.Context(), c.survivor.ID, added))
+	require.NoError(t, h.Accounts.Link(t.Context(), c.survivor.ID, added))
 
 	require.Equal(t, identity.Moved{Accounts: []identity.AccountKey{c.of.AccountKey}, Username: true},
 		h.undo(t, join).Moved)
@@ -123,9 +123,9 @@ func undoOrder(t *testing.T, h house) {
 
 func joinChain(t *testing.T, h house) {
 	a, b, c, beside := h.requireNew(t, sight("wx1", newName())), h.newCouple(t), h.newUser(t), h.newUser(t)
-	account, err := h.Users.Accounts(t.Context(), a.ID)
+	account, err := h.Accounts.List(t.Context(), a.ID)
 	require.NoError(t, err)
-	_, err = h.Users.Unlink(t.Context(), b.retired.ID, b.of.AccountKey) // else it were in the way
+	_, err = h.Accounts.Unlink(t.Context(), b.retired.ID, b.of.AccountKey) // else it were in the way
 	require.NoError(t, err)
 	toB, besideB := h.join(t, a, b.retired), h.join(t, beside, b.retired)
 	toC := h.join(t, b.retired, c)

@@ -24,7 +24,7 @@ const grace = 15 * 24 * time.Hour
 
 func (h house) leave(t *testing.T, user identity.User, grace time.Duration) time.Time {
 	t.Helper()
-	at, err := h.Users.Leave(t.Context(), user.ID, grace)
+	at, err := h.Deletions.Leave(t.Context(), user.ID, grace)
 	require.NoError(t, err)
 	return at.UTC()
 }
@@ -72,13 +72,13 @@ func userLeavesTwice(t *testing.T, h house) {
 
 func userStays(t *testing.T, h house) {
 	user := h.newUser(t)
-	require.NoError(t, h.Users.Stay(t.Context(), user.ID), "he never left")
+	require.NoError(t, h.Deletions.Stay(t.Context(), user.ID), "he never left")
 	require.Equal(t, inUTC(user), h.user(t, user.ID))
 	require.Empty(t, h.eventsOf(t, identity.EventStaying, user.ID))
 	h.leave(t, user, grace)
 	session := h.signIn(t, h.user(t, user.ID), h.newClient(t))
 	for range 2 {
-		require.NoError(t, h.Users.Stay(t.Context(), user.ID))
+		require.NoError(t, h.Deletions.Stay(t.Context(), user.ID))
 		require.False(t, h.user(t, user.ID).Leaving())
 		require.Len(t, h.eventsOf(t, identity.EventStaying, user.ID), 1)
 	}
@@ -94,10 +94,10 @@ func userStays(t *testing.T, h house) {
 func nobodyLeaves(t *testing.T, h house) {
 	bystander := h.newUser(t)
 	for _, id := range append(texts(), "", identity.NewUserID(), bystander.ID+"x") {
-		at, err := h.Users.Leave(t.Context(), id, grace)
+		at, err := h.Deletions.Leave(t.Context(), id, grace)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", id)
 		require.Zero(t, at)
-		require.ErrorIs(t, h.Users.Stay(t.Context(), id), identity.ErrNotFound, "%q", id)
+		require.ErrorIs(t, h.Deletions.Stay(t.Context(), id), identity.ErrNotFound, "%q", id)
 	}
 	require.Equal(t, inUTC(bystander), h.user(t, bystander.ID))
 }

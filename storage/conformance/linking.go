@@ -28,13 +28,13 @@ func linking() []trial {
 // link gives a user an account.
 func (h house) link(t *testing.T, user identity.User, s identity.Sighting) {
 	t.Helper()
-	require.NoError(t, h.Users.Link(t.Context(), user.ID, s))
+	require.NoError(t, h.Accounts.Link(t.Context(), user.ID, s))
 }
 
 // requireAccounts says which accounts a user has.
 func (h house) requireAccounts(t *testing.T, user identity.User, want ...identity.AccountKey) {
 	t.Helper()
-	listed, err := h.Users.Accounts(t.Context(), user.ID)
+	listed, err := h.Accounts.List(t.Context(), user.ID)
 	require.NoError(t, err)
 	keys := []identity.AccountKey{}
 	for _, account := range listed {
@@ -64,10 +64,10 @@ func accountsAreListed(t *testing.T, h house) {
 	}
 	h.requireNew(t, sight("c", newName()))
 	h.requireAccounts(t, user, keys...)
-	listed, err := h.Users.Accounts(t.Context(), user.ID)
+	listed, err := h.Accounts.List(t.Context(), user.ID)
 	require.NoError(t, err)
 	for _, account := range listed {
-		found, err := h.Users.FindAccount(t.Context(), account.AccountKey)
+		found, err := h.Accounts.Find(t.Context(), account.AccountKey)
 		require.NoError(t, err)
 		require.Equal(t, found, account)
 	}
@@ -81,7 +81,7 @@ func accountIsLinked(t *testing.T, h house) {
 	session := h.signIn(t, user, client)
 	before, s := h.now(t), sight("wx1", newName())
 	h.link(t, user, s)
-	account, err := h.Users.FindAccount(t.Context(), s.AccountKey)
+	account, err := h.Accounts.Find(t.Context(), s.AccountKey)
 	require.NoError(t, err)
 	between(t, before, h.now(t), account.CreatedAt)
 	h.requireSeen(t, inUTC(user), s)
@@ -116,10 +116,10 @@ func linkedTwice(t *testing.T, h house) {
 func linkOfAnothers(t *testing.T, h house) {
 	user, theirs := h.newUser(t), in("op", newName(), sight("wx1", newName()))
 	other := h.requireNew(t, theirs)
-	require.ErrorIs(t, h.Users.Link(t.Context(), user.ID, theirs), identity.ErrExists)
-	require.ErrorIs(t, h.Users.Link(t.Context(), user.ID, sight("wx1", theirs.Subject)), identity.ErrExists)
+	require.ErrorIs(t, h.Accounts.Link(t.Context(), user.ID, theirs), identity.ErrExists)
+	require.ErrorIs(t, h.Accounts.Link(t.Context(), user.ID, sight("wx1", theirs.Subject)), identity.ErrExists)
 	ofTheirUnion := in("op", theirs.UnionID, sight("wx2", newName()))
-	require.ErrorIs(t, h.Users.Link(t.Context(), user.ID, ofTheirUnion), identity.ErrExists)
+	require.ErrorIs(t, h.Accounts.Link(t.Context(), user.ID, ofTheirUnion), identity.ErrExists)
 	h.requireAccounts(t, user)
 	h.requireSeen(t, other, theirs)
 	h.requireSeen(t, other, ofTheirUnion)
@@ -129,7 +129,7 @@ func linkOfAnothers(t *testing.T, h house) {
 func linkAtOneApp(t *testing.T, h house) {
 	first, second := sight("wx1", newName()), in("op", newName(), sight("wx1", newName()))
 	user := h.requireNew(t, first)
-	require.ErrorIs(t, h.Users.Link(t.Context(), user.ID, second), identity.ErrExists)
+	require.ErrorIs(t, h.Accounts.Link(t.Context(), user.ID, second), identity.ErrExists)
 	h.requireAccounts(t, user, first.AccountKey)
 	h.requireNew(t, in("op", second.UnionID, sight("wx2", newName()))) // what was refused took no union
 	elsewhere := first
@@ -140,7 +140,7 @@ func linkAtOneApp(t *testing.T, h house) {
 func linkOfNobody(t *testing.T, h house) {
 	s := in("op", newName(), sight("wx1", newName()))
 	for _, id := range append(texts(), "", identity.NewUserID()) {
-		require.ErrorIs(t, h.Users.Link(t.Context(), id, s), identity.ErrNotFound, "%q", id)
+		require.ErrorIs(t, h.Accounts.Link(t.Context(), id, s), identity.ErrNotFound, "%q", id)
 	}
 	user := h.newUser(t)
 	for _, cut := range []func(s *identity.Sighting){
@@ -149,7 +149,7 @@ func linkOfNobody(t *testing.T, h house) {
 	} {
 		incomplete := s
 		cut(&incomplete)
-		require.Error(t, h.Users.Link(t.Context(), user.ID, incomplete))
+		require.Error(t, h.Accounts.Link(t.Context(), user.ID, incomplete))
 	}
 	h.requireAccounts(t, user)
 	h.requireNew(t, s)
@@ -173,13 +173,13 @@ func hostileLinks(t *testing.T, h house) {
 				hostile.UnionID = ""
 			}
 			*place(&hostile) += text
-			if h.Users.Link(t.Context(), user.ID, hostile) != nil {
+			if h.Accounts.Link(t.Context(), user.ID, hostile) != nil {
 				h.requireAccounts(t, user)
 				continue
 			}
 			h.requireAccounts(t, user, hostile.AccountKey)
 			h.requireSeen(t, inUTC(user), hostile)
-			taken, err := h.Users.Unlink(t.Context(), user.ID, hostile.AccountKey)
+			taken, err := h.Accounts.Unlink(t.Context(), user.ID, hostile.AccountKey)
 			require.NoError(t, err, "%s %q", name, text)
 			require.Equal(t, []identity.AccountKey{hostile.AccountKey}, taken)
 		}

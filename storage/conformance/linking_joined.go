@@ -27,13 +27,13 @@ func changesOfJoined(t *testing.T, h house) {
 	join := h.join(t, user, survivor)
 	joined := h.user(t, user.ID)
 	for name, change := range map[string]func() error{
-		"Link":        func() error { return h.Users.Link(ctx, user.ID, sight("wx2", newName())) },
-		"Unlink":      func() error { _, err := h.Users.Unlink(ctx, user.ID, join.Moved.Accounts[0]); return err },
+		"Link":        func() error { return h.Accounts.Link(ctx, user.ID, sight("wx2", newName())) },
+		"Unlink":      func() error { _, err := h.Accounts.Unlink(ctx, user.ID, join.Moved.Accounts[0]); return err },
 		"Name":        func() error { return h.Users.Name(ctx, user.ID, newName()) },
 		"SetPassword": func() error { return h.Users.SetPassword(ctx, user.ID, "hash") },
-		"Leave":       func() error { _, err := h.Users.Leave(ctx, user.ID, 0); return err },
-		"Dismiss":     func() error { _, err := h.Users.Dismiss(ctx, user.ID, 0); return err },
-		"Stay":        func() error { return h.Users.Stay(ctx, user.ID) },
+		"Leave":       func() error { _, err := h.Deletions.Leave(ctx, user.ID, 0); return err },
+		"Dismiss":     func() error { _, err := h.Deletions.Dismiss(ctx, user.ID, 0); return err },
+		"Stay":        func() error { return h.Deletions.Stay(ctx, user.ID) },
 		"Choose":      func() error { return h.Profiles.Choose(ctx, user.ID, fullProfile()) },
 		"Suggest":     func() error { _, err := h.Profiles.Suggest(ctx, user.ID, fullProfile()); return err },
 		"SetPhone": func() error {

@@ -15,14 +15,14 @@ func parallelLinksOfAccount(t *testing.T, h house) {
 		users[n] = h.newUser(t)
 	}
 	winner := requireOneWinner(t, together(len(users), func(n int) won {
-		return wonUnless(h.at(n).Users.Link(t.Context(), users[n].ID, s), identity.ErrExists)
+		return wonUnless(h.at(n).Accounts.Link(t.Context(), users[n].ID, s), identity.ErrExists)
 	}))
 	h.requireSeen(t, inUTC(users[winner]), s)
 	for n, user := range users {
 		require.Equal(t, n == winner, len(h.eventsOf(t, identity.EventLinked, user.ID)) == 1)
 	}
 	for _, err := range together(crowd, func(n int) error {
-		return h.at(n).Users.Link(t.Context(), users[winner].ID,
+		return h.at(n).Accounts.Link(t.Context(), users[winner].ID,
 			s)
 	}) {
 		require.NoError(t, err, "one's own")
@@ -36,7 +36,7 @@ func parallelLinksOfUnion(t *testing.T, h house) {
 		users[n], sights[n] = h.newUser(t), in("op", union, sight("wx1", newName()))
 	}
 	winner := requireOneWinner(t, together(len(users), func(n int) won {
-		return wonUnless(h.at(n).Users.Link(t.Context(), users[n].ID, sights[n]), identity.ErrExists)
+		return wonUnless(h.at(n).Accounts.Link(t.Context(), users[n].ID, sights[n]), identity.ErrExists)
 	}))
 	for n, user := range users {
 		if n != winner {
@@ -51,10 +51,10 @@ func linkRacesSight(t *testing.T, h house) {
 	var seen identity.User
 	answers := together(2, func(n int) won {
 		if n == 0 {
-			return wonUnless(h.Users.Link(t.Context(), user.ID, s), identity.ErrExists)
+			return wonUnless(h.Accounts.Link(t.Context(), user.ID, s), identity.ErrExists)
 		}
 		var err error
-		seen, _, err = h.at(n).Users.FindOrCreateByAccount(t.Context(), s)
+		seen, _, err = h.at(n).Accounts.FindOrCreateUser(t.Context(), s)
 		return won{err: err}
 	})
 	require.NoError(t, errors.Join(answers[0].err, answers[1].err))
@@ -67,7 +67,7 @@ func lastWaysRace(t *testing.T, h house) {
 	user := h.requireNew(t, ways[0])
 	h.link(t, user, ways[1])
 	winner := requireOneWinner(t, together(2, func(n int) won {
-		_, err := h.at(n).Users.Unlink(t.Context(), user.ID, ways[n].AccountKey)
+		_, err := h.at(n).Accounts.Unlink(t.Context(), user.ID, ways[n].AccountKey)
 		return wonUnless(err, identity.ErrLastWayIn)
 	}))
 	h.requireAccounts(t, user, ways[1-winner].AccountKey)
@@ -76,7 +76,7 @@ func lastWaysRace(t *testing.T, h house) {
 func unlinkRacesOpen(t *testing.T, h house) {
 	h.race(t, 250, func(t *testing.T, user identity.User, client identity.Client) error {
 		s := sight("wx1", newName())
-		if err := h.Users.Link(t.Context(), user.ID, s); err != nil {
+		if err := h.Accounts.Link(t.Context(), user.ID, s); err != nil {
 			return err
 		}
 		user, err := h.Users.Find(t.Context(), user.ID)
@@ -87,7 +87,7 @@ func unlinkRacesOpen(t *testing.T, h house) {
 		session.Account = s.AccountKey
 		answers := together(2, func(n int) error {
 			if n == 0 {
-				_, err := h.Users.Unlink(t.Context(), user.ID, s.AccountKey)
+				_, err := h.Accounts.Unlink(t.Context(), user.ID, s.AccountKey)
 				return err
 			}
 			if _, err := h.at(n).Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(),
@@ -110,10 +110,10 @@ func unlinkRacesSight(t *testing.T, h house) {
 	var seen identity.User
 	for _, err := range together(2, func(n int) (err error) {
 		if n == 0 {
-			_, err = h.Users.Unlink(t.Context(), user.ID, known.AccountKey)
+			_, err = h.Accounts.Unlink(t.Context(), user.ID, known.AccountKey)
 			return err
 		}
-		seen, _, err = h.at(n).Users.FindOrCreateByAccount(t.Context(), fresh)
+		seen, _, err = h.at(n).Accounts.FindOrCreateUser(t.Context(), fresh)
 		return err
 	}) {
 		require.NoError(t, err)

@@ -29,11 +29,11 @@ func peopleRaces() []trial {
 
 func leaveRacesOpen(t *testing.T, h house) {
 	h.race(t, 250, func(t *testing.T, user identity.User, client identity.Client) error {
-		if err := h.Users.Stay(t.Context(), user.ID); err != nil {
+		if err := h.Deletions.Stay(t.Context(), user.ID); err != nil {
 			return err
 		}
 		return h.raceOpen(t, user, client, func(ctx context.Context, id string) error {
-			_, err := h.Users.Leave(ctx, id, grace)
+			_, err := h.Deletions.Leave(ctx, id, grace)
 			return err
 		})
 	})
@@ -43,18 +43,18 @@ func leaveRacesOpen(t *testing.T, h house) {
 func deletionRacesGifts(t *testing.T, h house) {
 	ctx, user, client, union := t.Context(), h.newUser(t), h.newClient(t), newName()
 	h.link(t, user, in("op", union, sight("wx1", newName())))
-	_, err := h.Users.Leave(ctx, user.ID, 0)
+	_, err := h.Deletions.Leave(ctx, user.ID, 0)
 	require.NoError(t, err)
 	user = h.user(t, user.ID)
 	seen := make([]identity.User, crowd)
 	for n, err := range together(crowd, func(n int) (err error) {
 		switch at := h.at(n / 8); n % 8 {
 		case 0:
-			_, err = at.Users.DeleteLeft(ctx, 10)
+			_, err = at.Deletions.DeleteLeft(ctx, 10)
 		case 1:
-			err = at.Users.Link(ctx, user.ID, sight(fmt.Sprint("link", n), newName()))
+			err = at.Accounts.Link(ctx, user.ID, sight(fmt.Sprint("link", n), newName()))
 		case 2:
-			seen[n], _, err = at.Users.FindOrCreateByAccount(ctx,
+			seen[n], _, err = at.Accounts.FindOrCreateUser(ctx,
 				in("op", union, sight(fmt.Sprint("see", n), newName())))
 		case 3:
 			err = at.Profiles.Choose(ctx, user.ID, fullProfile())
@@ -65,7 +65,7 @@ func deletionRacesGifts(t *testing.T, h house) {
 		case 6:
 			err = at.Users.Name(ctx, user.ID, strings.ToUpper(user.Username))
 		case 7:
-			err = at.Users.GrantRole(ctx, user.ID, fmt.Sprint("role", n))
+			err = at.Entitlements.GrantRole(ctx, user.ID, fmt.Sprint("role", n))
 		}
 		return err
 	}) {
@@ -74,7 +74,7 @@ func deletionRacesGifts(t *testing.T, h house) {
 		}
 		require.NoError(t, err, "%d", n)
 	}
-	_, err = h.Users.DeleteLeft(ctx, 10)
+	_, err = h.Deletions.DeleteLeft(ctx, 10)
 	require.NoError(t, err)
 	h.requireGone(t, user)
 	h.requireAccounts(t, user)
@@ -89,14 +89,14 @@ func deletionRacesGifts(t *testing.T, h house) {
 
 func stayRacesDeletion(t *testing.T, h house) {
 	user := h.newUser(t)
-	_, err := h.Users.Leave(t.Context(), user.ID, 0)
+	_, err := h.Deletions.Leave(t.Context(), user.ID, 0)
 	require.NoError(t, err)
 	answers := together(2, func(n int) won {
 		if n == 0 {
-			deleted, err := h.Users.DeleteLeft(t.Context(), 10)
+			deleted, err := h.Deletions.DeleteLeft(t.Context(), 10)
 			return won{deleted == 1, err}
 		}
-		return wonUnless(h.at(n).Users.Stay(t.Context(), user.ID), identity.ErrNotFound)
+		return wonUnless(h.at(n).Deletions.Stay(t.Context(), user.ID), identity.ErrNotFound)
 	})
 	stayed := requireOneWinner(t, answers) == 1
 	found, err := h.Users.Find(t.Context(), user.ID)

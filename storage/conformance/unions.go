@@ -42,7 +42,7 @@ func unionJoins(t *testing.T, h house) {
 	user := h.requireNew(t, first)
 	h.requireSeen(t, user, second)
 	h.requireSeen(t, user, first)
-	account, err := h.Users.FindAccount(t.Context(), second.AccountKey)
+	account, err := h.Accounts.Find(t.Context(), second.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, union, account.UnionID)
 	h.requireConflicts(t, user, 0)
@@ -72,7 +72,7 @@ func unionAppearsLater(t *testing.T, h house) {
 	user := h.requireNew(t, first)
 	h.requireSeen(t, user, in("op", union, first))
 	h.requireSeen(t, user, in("op", union, second))
-	account, err := h.Users.FindAccount(t.Context(), first.AccountKey)
+	account, err := h.Accounts.Find(t.Context(), first.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, union, account.UnionID)
 	h.requireConflicts(t, user, 0)
@@ -82,7 +82,7 @@ func unionNotTold(t *testing.T, h house) {
 	union, first := newName(), sight("wx1", newName())
 	user := h.requireNew(t, in("op", union, first))
 	h.requireSeen(t, user, first)
-	account, err := h.Users.FindAccount(t.Context(), first.AccountKey)
+	account, err := h.Accounts.Find(t.Context(), first.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, union, account.UnionID, "as last seen")
 	h.requireSeen(t, user, in("op", union, sight("wx2", newName())))
@@ -164,7 +164,7 @@ func parallelLink(t *testing.T, h house) {
 	apps := []identity.Sighting{in("op", union, known), in("op", union, sight("wx2", newName()))}
 	users := make([]identity.User, crowd)
 	for _, err := range together(crowd, func(n int) (err error) {
-		users[n], _, err = h.at(n).Users.FindOrCreateByAccount(t.Context(), apps[n%2])
+		users[n], _, err = h.at(n).Accounts.FindOrCreateUser(t.Context(), apps[n%2])
 		return err
 	}) {
 		require.NoError(t, err)

@@ -23,7 +23,7 @@ func unlinking() []trial {
 // unlink takes an account from a user and wants exactly these to go.
 func (h house) unlink(t *testing.T, user identity.User, s identity.Sighting, want ...identity.AccountKey) {
 	t.Helper()
-	taken, err := h.Users.Unlink(t.Context(), user.ID, s.AccountKey)
+	taken, err := h.Accounts.Unlink(t.Context(), user.ID, s.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, want, taken)
 }
@@ -139,7 +139,7 @@ func lastWayIn(t *testing.T, h house) {
 	refused := func() {
 		t.Helper()
 		before := h.user(t, user.ID)
-		taken, err := h.Users.Unlink(t.Context(), user.ID, one.AccountKey)
+		taken, err := h.Accounts.Unlink(t.Context(), user.ID, one.AccountKey)
 		require.ErrorIs(t, err, identity.ErrLastWayIn)
 		require.Empty(t, taken)
 		h.requireAccounts(t, user, one.AccountKey, two.AccountKey)
@@ -153,7 +153,7 @@ func lastWayIn(t *testing.T, h house) {
 	spare := sight("wx3", newName())
 	h.link(t, user, spare)
 	h.unlink(t, user, one, one.AccountKey, two.AccountKey)
-	_, err := h.Users.Unlink(t.Context(), user.ID, spare.AccountKey)
+	_, err := h.Accounts.Unlink(t.Context(), user.ID, spare.AccountKey)
 	require.ErrorIs(t, err, identity.ErrLastWayIn)
 	require.NoError(t, h.Users.SetPassword(t.Context(), user.ID, "hash"))
 	h.unlink(t, user, spare, spare.AccountKey)
@@ -161,7 +161,7 @@ func lastWayIn(t *testing.T, h house) {
 
 	nameless := h.requireNew(t, one)
 	require.NoError(t, h.Users.SetPassword(t.Context(), nameless.ID, "hash"))
-	_, err = h.Users.Unlink(t.Context(), nameless.ID, one.AccountKey)
+	_, err = h.Accounts.Unlink(t.Context(), nameless.ID, one.AccountKey)
 	require.ErrorIs(t, err, identity.ErrLastWayIn, "nor is a password without name")
 }
 
@@ -172,13 +172,13 @@ func unlinkOfAnothers(t *testing.T, h house) {
 	h.link(t, other, sight("wx3", newName()))
 	for _, key := range []identity.AccountKey{theirs.AccountKey, sight("wx1", theirs.Subject).AccountKey, {},
 		{Platform: "elsewhere", App: "wx1", Subject: mine.Subject}} {
-		_, err := h.Users.Unlink(t.Context(), user.ID, key)
+		_, err := h.Accounts.Unlink(t.Context(), user.ID, key)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%v", key)
 	}
 	for _, text := range append(texts(), "", identity.NewUserID()) {
-		_, err := h.Users.Unlink(t.Context(), text, mine.AccountKey)
+		_, err := h.Accounts.Unlink(t.Context(), text, mine.AccountKey)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", text)
-		_, err = h.Users.Unlink(t.Context(), user.ID, sight("wx1", mine.Subject+"."+text).AccountKey)
+		_, err = h.Accounts.Unlink(t.Context(), user.ID, sight("wx1", mine.Subject+"."+text).AccountKey)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", text)
 	}
 	h.requireSeen(t, inUTC(user), mine)

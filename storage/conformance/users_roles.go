@@ -48,15 +48,15 @@ func (h house) detailsOf(t *testing.T, kind, userID string) []string {
 func rolesChange(t *testing.T, h house) {
 	ctx, user, other := t.Context(), h.newUser(t), h.newUser(t)
 	require.Empty(t, user.Roles)
-	require.NoError(t, h.Users.GrantRole(ctx, other.ID, "bystander"))
-	require.NoError(t, h.Users.GrantRole(ctx, user.ID, "shop:write"))
-	require.NoError(t, h.Users.GrantRole(ctx, user.ID, "Admin"))
+	require.NoError(t, h.Entitlements.GrantRole(ctx, other.ID, "bystander"))
+	require.NoError(t, h.Entitlements.GrantRole(ctx, user.ID, "shop:write"))
+	require.NoError(t, h.Entitlements.GrantRole(ctx, user.ID, "Admin"))
 	h.requireRoles(t, user, "Admin", "shop:write")
-	require.NoError(t, h.Users.RevokeRole(ctx, user.ID, "shop:write"))
+	require.NoError(t, h.Entitlements.RevokeRole(ctx, user.ID, "shop:write"))
 	h.requireRoles(t, user, "Admin")
-	require.NoError(t, h.Users.SetRoles(ctx, user.ID, []string{"c", "a", "b-1._x"}))
+	require.NoError(t, h.Entitlements.SetRoles(ctx, user.ID, []string{"c", "a", "b-1._x"}))
 	h.requireRoles(t, user, "a", "b-1._x", "c")
-	require.NoError(t, h.Users.SetRoles(ctx, user.ID, nil))
+	require.NoError(t, h.Entitlements.SetRoles(ctx, user.ID, nil))
 	require.Equal(t, inUTC(user), h.user(t, user.ID), "as at the beginning, the epoch too")
 	require.Equal(t, []string{"shop:write", "Admin"}, h.detailsOf(t, identity.EventRoleGranted, user.ID))
 	require.Equal(t, []string{"shop:write"}, h.detailsOf(t, identity.EventRoleRevoked, user.ID))
@@ -66,12 +66,12 @@ func rolesChange(t *testing.T, h house) {
 
 func rolesAreASet(t *testing.T, h house) {
 	ctx, user := t.Context(), h.newUser(t)
-	require.NoError(t, h.Users.RevokeRole(ctx, user.ID, "admin"))
-	require.NoError(t, h.Users.SetRoles(ctx, user.ID, []string{}))
-	require.NoError(t, h.Users.SetRoles(ctx, user.ID, []string{"a", "b", "a"}))
-	require.NoError(t, h.Users.SetRoles(ctx, user.ID, []string{"b", "a"}))
-	require.NoError(t, h.Users.GrantRole(ctx, user.ID, "a"))
-	require.NoError(t, h.Users.RevokeRole(ctx, user.ID, "A"), "another one: case counts")
+	require.NoError(t, h.Entitlements.RevokeRole(ctx, user.ID, "admin"))
+	require.NoError(t, h.Entitlements.SetRoles(ctx, user.ID, []string{}))
+	require.NoError(t, h.Entitlements.SetRoles(ctx, user.ID, []string{"a", "b", "a"}))
+	require.NoError(t, h.Entitlements.SetRoles(ctx, user.ID, []string{"b", "a"}))
+	require.NoError(t, h.Entitlements.GrantRole(ctx, user.ID, "a"))
+	require.NoError(t, h.Entitlements.RevokeRole(ctx, user.ID, "A"), "another one: case counts")
 	h.requireRoles(t, user, "a", "b")
 	require.Empty(t, h.eventsOf(t, identity.EventRoleGranted, user.ID), "nothing happened, so nothing is told")
 	require.Empty(t, h.eventsOf(t, identity.EventRoleRevoked, user.ID))
@@ -90,14 +90,14 @@ func manyRoles() []string {
 func rolesAreBounded(t *testing.T, h house) {
 	ctx, user := t.Context(), h.newUser(t)
 	roles := manyRoles()
-	require.NoError(t, h.Users.SetRoles(ctx, user.ID, roles))
-	require.Error(t, h.Users.GrantRole(ctx, user.ID, "one-more"))
-	require.Error(t, h.Users.SetRoles(ctx, user.ID, append(roles, "one-more")))
-	require.NoError(t, h.Users.GrantRole(ctx, user.ID, roles[7]), "it is there already")
+	require.NoError(t, h.Entitlements.SetRoles(ctx, user.ID, roles))
+	require.Error(t, h.Entitlements.GrantRole(ctx, user.ID, "one-more"))
+	require.Error(t, h.Entitlements.SetRoles(ctx, user.ID, append(roles, "one-more")))
+	require.NoError(t, h.Entitlements.GrantRole(ctx, user.ID, roles[7]), "it is there already")
 	for _, role := range []string{"", "a b", "a,b", `a"b`, "a/b", "ä", "a\n", strings.Repeat("r", 65)} {
-		require.Error(t, h.Users.GrantRole(ctx, user.ID, role), "%q", role)
-		require.Error(t, h.Users.SetRoles(ctx, user.ID, []string{"good", role}), "%q", role)
-		require.NoError(t, h.Users.RevokeRole(ctx, user.ID, role), "%q: nobody has it", role)
+		require.Error(t, h.Entitlements.GrantRole(ctx, user.ID, role), "%q", role)
+		require.Error(t, h.Entitlements.SetRoles(ctx, user.ID, []string{"good", role}), "%q", role)
+		require.NoError(t, h.Entitlements.RevokeRole(ctx, user.ID, role), "%q: nobody has it", role)
 	}
 	h.requireRoles(t, user, roles...)
 }
@@ -105,7 +105,7 @@ func rolesAreBounded(t *testing.T, h house) {
 func parallelGrants(t *testing.T, h house) {
 	user, roles := h.newUser(t), manyRoles()
 	require.NoError(t, errors.Join(together(crowd, func(n int) error {
-		return h.at(n).Users.GrantRole(t.Context(), user.ID, roles[n%len(roles)])
+		return h.at(n).Entitlements.GrantRole(t.Context(), user.ID, roles[n%len(roles)])
 	})...))
 	h.requireRoles(t, user, roles...)
 	require.Len(t, h.eventsOf(t, identity.EventRoleGranted, user.ID), len(roles), "each is told of once")
@@ -114,12 +114,12 @@ func parallelGrants(t *testing.T, h house) {
 func parallelGrantsAndRevocations(t *testing.T, h house) {
 	user, roles := h.newUser(t), manyRoles()
 	old, fresh := roles[:crowd/2], roles[crowd/2:]
-	require.NoError(t, h.Users.SetRoles(t.Context(), user.ID, old))
+	require.NoError(t, h.Entitlements.SetRoles(t.Context(), user.ID, old))
 	require.NoError(t, errors.Join(together(crowd, func(n int) error {
-		if users := h.at(n / 2).Users; n%2 == 0 {
-			return users.GrantRole(t.Context(), user.ID, fresh[n/2])
+		if entitlements := h.at(n / 2).Entitlements; n%2 == 0 {
+			return entitlements.GrantRole(t.Context(), user.ID, fresh[n/2])
 		} else {
-			return users.RevokeRole(t.Context(), user.ID, old[n/2])
+			return entitlements.RevokeRole(t.Context(), user.ID, old[n/2])
 		}
 	})...))
 	h.requireRoles(t, user, fresh...)
@@ -127,10 +127,10 @@ func parallelGrantsAndRevocations(t *testing.T, h house) {
 
 func parallelGrantsStayBounded(t *testing.T, h house) {
 	user, roles := h.newUser(t), manyRoles()
-	require.NoError(t, h.Users.SetRoles(t.Context(), user.ID, roles[1:]))
+	require.NoError(t, h.Entitlements.SetRoles(t.Context(), user.ID, roles[1:]))
 	granted := 0
 	for _, err := range together(crowd, func(n int) error {
-		return h.at(n).Users.GrantRole(t.Context(), user.ID, fmt.Sprint("racer-", n))
+		return h.at(n).Entitlements.GrantRole(t.Context(), user.ID, fmt.Sprint("racer-", n))
 	}) {
 		if err == nil {
 			granted++
@@ -143,15 +143,15 @@ func parallelGrantsStayBounded(t *testing.T, h house) {
 func claimsChange(t *testing.T, h house) {
 	ctx, user := t.Context(), h.newUser(t)
 	require.Empty(t, user.Claims)
-	require.NoError(t, h.Users.SetClaims(ctx, user.ID, `{"tenant":"t-1","levels":[1,2.5,null],"名":"令牌"}`))
+	require.NoError(t, h.Entitlements.SetClaims(ctx, user.ID, `{"tenant":"t-1","levels":[1,2.5,null],"名":"令牌"}`))
 	require.EqualValues(t, `{"tenant":"t-1","levels":[1,2.5,null],"名":"令牌"}`, h.user(t, user.ID).Claims)
-	require.NoError(t, h.Users.SetClaims(ctx, user.ID, identity.Claims(`{"a": "`+strings.Repeat("x", 1015)+`"}`)),
+	require.NoError(t, h.Entitlements.SetClaims(ctx, user.ID, identity.Claims(`{"a": "`+strings.Repeat("x", 1015)+`"}`)),
 		"1 KiB without its space")
 	require.Len(t, h.user(t, user.ID).Claims, 1023)
-	require.Error(t, h.Users.SetClaims(ctx, user.ID, identity.Claims(`{"a":"`+strings.Repeat("x", 1017)+`"}`)))
+	require.Error(t, h.Entitlements.SetClaims(ctx, user.ID, identity.Claims(`{"a":"`+strings.Repeat("x", 1017)+`"}`)))
 	require.Len(t, h.user(t, user.ID).Claims, 1023)
-	require.NoError(t, h.Users.SetClaims(ctx, user.ID, "{}"))
+	require.NoError(t, h.Entitlements.SetClaims(ctx, user.ID, "{}"))
 	require.Equal(t, inUTC(user), h.user(t, user.ID), "{} is none")
-	require.NoError(t, h.Users.SetClaims(ctx, user.ID, ""))
+	require.NoError(t, h.Entitlements.SetClaims(ctx, user.ID, ""))
 	require.Equal(t, []string{"", "", "", ""}, h.detailsOf(t, identity.EventClaimsSet, user.ID))
 }

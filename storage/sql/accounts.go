@@ -11,6 +11,14 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
+// Accounts implements identity.Accounts.
+type Accounts struct{ db *DB }
+
+var _ identity.Accounts = (*Accounts)(nil)
+
+// Accounts returns the accounts of the database's users.
+func (db *DB) Accounts() *Accounts { return &Accounts{db} }
+
 // maxSightingTries bounds how often a sighting starts over because another one made the same rows.
 const maxSightingTries = 5
 
@@ -40,9 +48,9 @@ func (r accountRow) settled(s identity.Sighting) bool {
 	return s.UnionID == "" || r.UnionID == s.UnionID && r.OpenPlatform == s.OpenPlatform
 }
 
-// FindAccount implements identity.Users.
-func (u *Users) FindAccount(ctx context.Context, key identity.AccountKey) (identity.Account, error) {
-	row, err := findAccount(u.db.read.WithContext(ctx), key, "")
+// Find implements identity.Accounts.
+func (a *Accounts) Find(ctx context.Context, key identity.AccountKey) (identity.Account, error) {
+	row, err := findAccount(a.db.read.WithContext(ctx), key, "")
 	if err != nil {
 		return identity.Account{}, err
 	}
@@ -59,13 +67,13 @@ func findAccount(db *gorm.DB, key identity.AccountKey, lock string) (accountRow,
 	return row, err
 }
 
-// FindAccountOf implements identity.Users.
-func (u *Users) FindAccountOf(ctx context.Context, userID, platform, app string) (identity.Account, error) {
+// FindByUser implements identity.Accounts.
+func (a *Accounts) FindByUser(ctx context.Context, userID, platform, app string) (identity.Account, error) {
 	if storable(userID, platform, app) != nil {
 		return identity.Account{}, identity.ErrNotFound
 	}
 	var row accountRow
-	err := one(u.db.read.WithContext(ctx).Raw(
+	err := one(a.db.read.WithContext(ctx).Raw(
 		"SELECT * FROM accounts WHERE user_id = ? AND platform = ? AND app = ?", userID, platform, app), &row)
 	if err != nil {
 		return identity.Account{}, err
@@ -73,20 +81,20 @@ func (u *Users) FindAccountOf(ctx context.Context, userID, platform, app string)
 	return row.account(), nil
 }
 
-// FindOrCreateByAccount implements identity.Users.
-func (u *Users) FindOrCreateByAccount(ctx context.Context, s identity.Sighting) (identity.User, bool, error) {
+// FindOrCreateUser implements identity.Accounts.
+func (a *Accounts) FindOrCreateUser(ctx context.Context, s identity.Sighting) (identity.User, bool, error) {
 	if err := validSighting(s); err != nil {
 		return identity.User{}, false, err
 	}
-	if user, err := u.knownUser(ctx, s); !errors.Is(err, identity.ErrNotFound) {
+	if user, err := a.knownUser(ctx, s); !errors.Is(err, identity.ErrNotFound) {
 		return user, false, err
 	}
 	var user identity.User
 	var created bool
 	for range maxSightingTries {
-		err := u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		err := a.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 			var err error
-			user, created, err = u.see(tx, now, s)
+			user, created, err = a.see(tx, now, s)
 			return exists(err)
 		})
 		if !errors.Is(err, identity.ErrExists) {
@@ -107,10 +115,10 @@ const knownUser = "SELECT " + userColumns + `, a.union_id, a.open_platform FROM 
 	WHERE a.platform = ? AND a.app = ? AND a.subject = ?`
 
 // knownUser is the way of almost every sign-in: the account is there, its union too, and nothing is written.
-func (u *Users) knownUser(ctx context.Context, s identity.Sighting) (identity.User, error) {
+func (a *Accounts) knownUser(ctx context.Context, s identity.Sighting) (identity.User, error) {
 	var user userRow
 	var account accountRow
-	err := u.db.hot.knownUser.row(ctx, append(user.targets(), &account.UnionID, &account.OpenPlatform),
+	err := a.db.hot.knownUser.row(ctx, append(user.targets(), &account.UnionID, &account.OpenPlatform),
 		s.Platform, s.App, s.Subject)
 	if err == nil && !account.settled(s) {
 		err = identity.ErrNotFound
@@ -121,18 +129,18 @@ func (u *Users) knownUser(ctx context.Context, s identity.Sighting) (identity.Us
 // see writes what a sighting tells that is new. It keeps the account's user for itself, so that a conflict is
 // told of once, and nobody takes the account or its union away meanwhile. ErrExists: somebody did, and it is
 // to start over.
-func (u *Users) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
+func (a *Accounts) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
 	seen, err := findAccount(tx, s.AccountKey, "")
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
-		return u.firstSight(tx, now, s)
+		return a.firstSight(tx, now, s)
 	case err != nil:
 		return identity.User{}, false, err
 	}
-	if err := u.db.lockUser(tx, seen.UserID); err != nil {
+	if err := a.db.lockUser(tx, seen.UserID); err != nil {
 		return identity.User{}, false, err
 	}
-	account, err := findAccount(tx, s.AccountKey, u.db.words.forUpdate)
+	account, err := findAccount(tx, s.AccountKey, a.db.words.forUpdate)
 	switch {
 	case errors.Is(err, identity.ErrNotFound) || err == nil && account.UserID != seen.UserID:
 		return identity.User{}, false, identity.ErrExists
@@ -149,8 +157,8 @@ func (u *Users) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.U
 }
 
 // firstSight gives a new account to the user of its union, or to a new one.
-func (u *Users) firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
-	owner, err := u.db.heldOwner(tx, s)
+func (a *Accounts) firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
+	owner, err := a.db.heldOwner(tx, s)
 	if err != nil {
 		return identity.User{}, false, err
 	}

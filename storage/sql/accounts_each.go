@@ -9,13 +9,13 @@ import (
 // accountPage is how many accounts are read at once.
 const accountPage = 1000
 
-// EachAccount calls do for every account at a platform, in the order of their keys. What is added meanwhile
+// Each calls do for every account at a platform, in the order of their keys. What is added meanwhile
 // may be missed.
-func (u *Users) EachAccount(ctx context.Context, platform string, do func(identity.AccountKey) error) error {
+func (a *Accounts) Each(ctx context.Context, platform string, do func(identity.AccountKey) error) error {
 	after := accountRow{}
 	for {
 		var rows []accountRow
-		err := u.db.read.WithContext(ctx).Raw(`SELECT app, subject FROM accounts WHERE platform = ? AND (app, subject) > (?, ?)
+		err := a.db.read.WithContext(ctx).Raw(`SELECT app, subject FROM accounts WHERE platform = ? AND (app, subject) > (?, ?)
 			ORDER BY app, subject LIMIT ?`, platform, after.App, after.Subject, accountPage).Scan(&rows).Error
 		if err != nil {
 			return ended(ctx, err)

@@ -10,12 +10,12 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Accounts implements identity.Users.
-func (u *Users) Accounts(ctx context.Context, userID string) ([]identity.Account, error) {
+// List implements identity.Accounts.
+func (a *Accounts) List(ctx context.Context, userID string) ([]identity.Account, error) {
 	if storable(userID) != nil {
 		return nil, nil
 	}
-	return listed(u.db.read.WithContext(ctx), accountRow.account, accountsWhere("user_id = ?"), userID)
+	return listed(a.db.read.WithContext(ctx), accountRow.account, accountsWhere("user_id = ?"), userID)
 }
 
 func accountsWhere(where string) string {
@@ -26,16 +26,16 @@ func accountsOf(db *gorm.DB, where string, values ...any) ([]accountRow, error) 
 	return scanAll[accountRow](db, accountsWhere(where), values...)
 }
 
-// Link implements identity.Users.
-func (u *Users) Link(ctx context.Context, userID string, s identity.Sighting) error {
+// Link implements identity.Accounts.
+func (a *Accounts) Link(ctx context.Context, userID string, s identity.Sighting) error {
 	if err := validSighting(s); err != nil {
 		return err
 	}
 	if storable(userID) != nil {
 		return identity.ErrNotFound
 	}
-	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if _, err := u.db.heldUser(tx, userID); err != nil {
+	return a.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		if _, err := a.db.heldUser(tx, userID); err != nil {
 			return err
 		}
 		account, err := findAccount(tx, s.AccountKey, "")
@@ -73,14 +73,14 @@ func linkTo(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) erro
 		Detail: s.Platform + " " + s.App})
 }
 
-// Unlink implements identity.Users.
-func (u *Users) Unlink(ctx context.Context, userID string, key identity.AccountKey) (taken []identity.AccountKey,
+// Unlink implements identity.Accounts.
+func (a *Accounts) Unlink(ctx context.Context, userID string, key identity.AccountKey) (taken []identity.AccountKey,
 	err error) {
 	if storable(userID) != nil {
 		return nil, identity.ErrNotFound
 	}
-	err = u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		user, err := u.db.heldUser(tx, userID)
+	err = a.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		user, err := a.db.heldUser(tx, userID)
 		if err != nil {
 			return err
 		}

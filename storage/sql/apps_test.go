@@ -138,7 +138,7 @@ func TestEachAccount(t *testing.T) {
 		"'', '', 0 FROM users").Error)
 	require.NoError(t, o.Exec("INSERT INTO accounts SELECT 'qq', 'q', id, id, '', '', 0 FROM users").Error)
 	seen := map[identity.AccountKey]bool{}
-	require.NoError(t, db.Users().EachAccount(t.Context(), identity.PlatformWechat,
+	require.NoError(t, db.Accounts().Each(t.Context(), identity.PlatformWechat,
 		func(key identity.AccountKey) error {
 			require.Equal(t, identity.PlatformWechat, key.Platform)
 			seen[key] = true
@@ -146,6 +146,6 @@ func TestEachAccount(t *testing.T) {
 		}))
 	require.Len(t, seen, 2500)
 	stop := errors.New("stop")
-	require.ErrorIs(t, db.Users().EachAccount(t.Context(), identity.PlatformWechat,
+	require.ErrorIs(t, db.Accounts().Each(t.Context(), identity.PlatformWechat,
 		func(identity.AccountKey) error { return stop }), stop)
 }

@@ -79,6 +79,7 @@ func openStores(t *testing.T, options Options) conformance.Stores {
 func storesOf(db *DB) conformance.Stores {
 	return conformance.Stores{
 		Users: db.Users(), Profiles: db.Profiles(), Apps: db.Apps(), Clients: db.Clients(), Sessions: db.Sessions(),
+		Accounts: db.Accounts(), Entitlements: db.Entitlements(), Deletions: db.Deletions(),
 		Events: db.Events(), Keys: db.Keys(),
 		Joins: db.Joins(), Newcomers: db.Newcomers(),
 	}

@@ -26,7 +26,7 @@ func newTwins(t *testing.T, db *DB, union string) (retired, survivor identity.Us
 	t.Helper()
 	for _, s := range []identity.Sighting{account("wx1", union, ""), account("wx2", union, union),
 		account("wx1", union, union)} {
-		user, _, err := db.Users().FindOrCreateByAccount(t.Context(), s)
+		user, _, err := db.Accounts().FindOrCreateUser(t.Context(), s)
 		require.NoError(t, err)
 		if s.App == "wx1" {
 			retired = user
@@ -156,9 +156,9 @@ func aUserDeletedTakesItsJoinsAlong(t *testing.T, open func() *DB) {
 	retired, survivor := newTwins(t, db, "union")
 	join, err := db.Joins().Join(ctx, retired.ID, survivor.ID)
 	require.NoError(t, err)
-	_, err = db.Users().Leave(ctx, survivor.ID, 0)
+	_, err = db.Deletions().Leave(ctx, survivor.ID, 0)
 	require.NoError(t, err)
-	deleted, err := db.Users().DeleteLeft(ctx, 10)
+	deleted, err := db.Deletions().DeleteLeft(ctx, 10)
 	require.NoError(t, err)
 	require.Equal(t, 1, deleted)
 	_, err = db.Joins().Undo(ctx, join.ID)

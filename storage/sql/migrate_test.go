@@ -175,7 +175,7 @@ func twoHandlesWriteAtOnce(t *testing.T, open func() *DB) {
 			for m := range each {
 				sighting := identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a",
 					Subject: fmt.Sprint(m)}}
-				_, _, seen := db.Users().FindOrCreateByAccount(t.Context(), sighting)
+				_, _, seen := db.Accounts().FindOrCreateUser(t.Context(), sighting)
 				current, _, found := db.Sessions().Find(t.Context(), session.ID)
 				moved, rotate := db.Sessions().Rotate(t.Context(), rotated(current), current.Generation)
 				if moved {

@@ -115,8 +115,8 @@ func calls(db *DB, session identity.Session) []call {
 		{"CheckSchema", db.CheckSchema},
 		{"Users.Find", func(ctx context.Context) error { return errorOf(db.Users().Find(ctx, session.UserID)) }},
 		{"Users.List", func(ctx context.Context) error { return errorOf(db.Users().List(ctx, "", 10)) }},
-		{"Users.Accounts", func(ctx context.Context) error {
-			return errorOf(db.Users().Accounts(ctx,
+		{"Accounts.List", func(ctx context.Context) error {
+			return errorOf(db.Accounts().List(ctx,
 				session.UserID))
 		}},
 		{"Profiles.Find", func(ctx context.Context) error { return errorOf(db.Profiles().Find(ctx, session.UserID)) }},
@@ -135,8 +135,8 @@ func calls(db *DB, session identity.Session) []call {
 		{"Users.Create", func(ctx context.Context) error {
 			return errorOf(db.Users().Create(ctx, identity.NewSessionID(), "hash"))
 		}},
-		{"Users.FindOrCreateByAccount", func(ctx context.Context) error {
-			return errorOfTwo(db.Users().FindOrCreateByAccount(ctx, seen()))
+		{"Accounts.FindOrCreateUser", func(ctx context.Context) error {
+			return errorOfTwo(db.Accounts().FindOrCreateUser(ctx, seen()))
 		}},
 		{"Users.Name", func(ctx context.Context) error {
 			user, err := db.Users().Find(ctx, session.UserID)
@@ -145,10 +145,10 @@ func calls(db *DB, session identity.Session) []call {
 			}
 			return db.Users().Name(ctx, user.ID, cmp.Or(user.Username, "n"+identity.NewSessionID()))
 		}},
-		{"Users.Link", func(ctx context.Context) error {
+		{"Accounts.Link", func(ctx context.Context) error {
 			link := seen()
 			link.App = link.Subject // of which a user has one account
-			return db.Users().Link(ctx, session.UserID, link)
+			return db.Accounts().Link(ctx, session.UserID, link)
 		}},
 		{"Profiles.Choose", func(ctx context.Context) error {
 			return db.Profiles().Choose(ctx, session.UserID, identity.Profile{Name: identity.NewSessionID()})

@@ -44,7 +44,7 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 	ctx, database := t.Context(), servers.PostgreSQL(t)
 	tapped, wire := tap(t, database)
 	db := openHouse(t, tapped, 0)
-	user, _, err := db.Users().FindOrCreateByAccount(ctx,
+	user, _, err := db.Accounts().FindOrCreateUser(ctx,
 		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
 	session, err := db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 0)
@@ -92,9 +92,9 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 					"(ended_at IS NULL) AND (client_id = ?))",
 			},
 		},
-		"Users.FindOrCreateByAccount": {
+		"Accounts.FindOrCreateUser": {
 			func() error {
-				_, created, err := db.Users().FindOrCreateByAccount(ctx,
+				_, created, err := db.Accounts().FindOrCreateUser(ctx,
 					identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 				if created {
 					return fmt.Errorf("%s was created again", user.ID)

@@ -37,7 +37,7 @@ func TestEveryWayOfPgxToExecute(t *testing.T) {
 	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
 			db := openHouse(t, with(t, servers.PostgreSQL(t), "default_query_exec_mode", mode), 0)
-			user, _, err := db.Users().FindOrCreateByAccount(t.Context(),
+			user, _, err := db.Accounts().FindOrCreateUser(t.Context(),
 				identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: `s'"\`}})
 			require.NoError(t, err)
 			session := newSession(user)

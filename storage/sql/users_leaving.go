@@ -10,23 +10,31 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Leave implements identity.Users.
-func (u *Users) Leave(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
-	return u.leave(ctx, id, grace, false)
+// Deletions implements identity.Deletions.
+type Deletions struct{ db *DB }
+
+var _ identity.Deletions = (*Deletions)(nil)
+
+// Deletions returns the deletions of the database's users.
+func (db *DB) Deletions() *Deletions { return &Deletions{db} }
+
+// Leave implements identity.Deletions.
+func (d *Deletions) Leave(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
+	return d.leave(ctx, id, grace, false)
 }
 
-// Dismiss implements identity.Users.
-func (u *Users) Dismiss(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
-	return u.leave(ctx, id, grace, true)
+// Dismiss implements identity.Deletions.
+func (d *Deletions) Dismiss(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
+	return d.leave(ctx, id, grace, true)
 }
 
-func (u *Users) leave(ctx context.Context, id string, grace time.Duration, dismissed bool) (deletesAt time.Time,
+func (d *Deletions) leave(ctx context.Context, id string, grace time.Duration, dismissed bool) (deletesAt time.Time,
 	err error) {
 	if storable(id) != nil {
 		return time.Time{}, identity.ErrNotFound
 	}
-	err = u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		user, err := u.db.heldUser(tx, id)
+	err = d.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		user, err := d.db.heldUser(tx, id)
 		if err != nil {
 			return err
 		}
@@ -58,13 +66,13 @@ func (u *Users) leave(ctx context.Context, id string, grace time.Duration, dismi
 	return deletesAt, nil
 }
 
-// Stay implements identity.Users.
-func (u *Users) Stay(ctx context.Context, id string) error {
+// Stay implements identity.Deletions.
+func (d *Deletions) Stay(ctx context.Context, id string) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
-	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		user, err := u.db.heldUser(tx, id)
+	return d.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		user, err := d.db.heldUser(tx, id)
 		if err != nil || !user.Leaving() {
 			return err
 		}
@@ -80,14 +88,14 @@ func (u *Users) Stay(ctx context.Context, id string) error {
 // accounts of who is gone make a new user, whom nobody has disabled.
 const due = "deletes_at <= ? AND (disabled_at IS NULL OR dismissed) AND joined_into IS NULL"
 
-// DeleteLeft implements identity.Users. Each user goes in a transaction of its own: none is long, and one who
+// DeleteLeft implements identity.Deletions. Each user goes in a transaction of its own: none is long, and one who
 // cannot be deleted keeps no one else.
-func (u *Users) DeleteLeft(ctx context.Context, batch int) (deleted int, err error) {
-	now, err := u.db.Clock(ctx)
+func (d *Deletions) DeleteLeft(ctx context.Context, batch int) (deleted int, err error) {
+	now, err := d.db.Clock(ctx)
 	if err != nil {
 		return 0, err
 	}
-	leaving, err := scanAll[string](u.db.read.WithContext(ctx), "SELECT id FROM users WHERE "+due+
+	leaving, err := scanAll[string](d.db.read.WithContext(ctx), "SELECT id FROM users WHERE "+due+
 		" ORDER BY deletes_at, id LIMIT ?", now.UnixMilli(), batch)
 	if err != nil {
 		return 0, err
@@ -97,7 +105,7 @@ func (u *Users) DeleteLeft(ctx context.Context, batch int) (deleted int, err err
 		if ctx.Err() != nil {
 			return deleted, errors.Join(append(faults, ctx.Err())...)
 		}
-		switch err := u.deleteLeft(ctx, id); {
+		switch err := d.deleteLeft(ctx, id); {
 		case err == nil:
 			deleted++
 		// who changed his mind or was disabled meanwhile, or whom another server deleted
@@ -129,10 +137,10 @@ var deletions = []string{
 
 // deleteLeft keeps the user for itself, as do all who give a user anything: they come before it and are seen,
 // or wait and find nobody.
-func (u *Users) deleteLeft(ctx context.Context, id string) error {
-	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+func (d *Deletions) deleteLeft(ctx context.Context, id string) error {
+	return d.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		var held string
-		if err := one(tx.Raw("SELECT id FROM users WHERE id = ? AND "+due+u.db.words.forUpdate, id,
+		if err := one(tx.Raw("SELECT id FROM users WHERE id = ? AND "+due+d.db.words.forUpdate, id,
 			now.UnixMilli()), &held); err != nil {
 			return err
 		}
@@ -141,7 +149,7 @@ func (u *Users) deleteLeft(ctx context.Context, id string) error {
 			return err
 		}
 		for _, id := range gone {
-			if err := u.db.lockUser(tx, id); err != nil {
+			if err := d.db.lockUser(tx, id); err != nil {
 				return err
 			}
 		}

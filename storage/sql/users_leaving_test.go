@@ -19,7 +19,7 @@ func leave(t *testing.T, db *DB, names ...string) (ids []string) {
 	for n, name := range names {
 		user, err := db.Users().Create(t.Context(), name, "hash")
 		require.NoError(t, err)
-		_, err = db.Users().Leave(t.Context(), user.ID, time.Duration(n-len(names))*time.Minute)
+		_, err = db.Deletions().Leave(t.Context(), user.ID, time.Duration(n-len(names))*time.Minute)
 		require.NoError(t, err)
 		ids = append(ids, user.ID)
 	}
@@ -34,7 +34,7 @@ func TestAnIDIsGivenOnce(t *testing.T) {
 		id, name := leave(t, db, "alice")[0], "bob"
 		require.ErrorIs(t, addUser(db.write, userRow{ID: id, Username: &name, UsernameKey: &name}),
 			identity.ErrExists, "while it is somebody's")
-		deleted, err := db.Users().DeleteLeft(t.Context(), 1)
+		deleted, err := db.Deletions().DeleteLeft(t.Context(), 1)
 		require.NoError(t, err)
 		require.Equal(t, 1, deleted)
 		require.ErrorIs(t, addUser(db.write, userRow{ID: id, Username: &name, UsernameKey: &name}), identity.ErrExists)
@@ -48,7 +48,7 @@ func TestADeletionLooksUpByKey(t *testing.T) {
 	plain := openMigrated(t)
 	leave(t, plain, "alice")
 	db, executed := recorded(plain)
-	deleted, err := db.Users().DeleteLeft(t.Context(), 1)
+	deleted, err := db.Deletions().DeleteLeft(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, deleted)
 	var looked []string
@@ -79,7 +79,7 @@ func TestDeletingStopsBetweenUsers(t *testing.T) {
 		return false
 	}
 	wire.mutex.Unlock()
-	deleted, err := db.Users().DeleteLeft(ctx, 10)
+	deleted, err := db.Deletions().DeleteLeft(ctx, 10)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, deleted)
 	_, err = db.Users().Find(t.Context(), ids[0])
@@ -103,9 +103,9 @@ func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
 			OpenPlatform: "op",
 		}
 		for _, write := range []call{
-			{"Users.Link", func(ctx context.Context) error { return db.Users().Link(ctx, session.UserID, sighting) }},
-			{"Users.Unlink", func(ctx context.Context) error {
-				return errorOf(db.Users().Unlink(ctx, session.UserID, sighting.AccountKey))
+			{"Accounts.Link", func(ctx context.Context) error { return db.Accounts().Link(ctx, session.UserID, sighting) }},
+			{"Accounts.Unlink", func(ctx context.Context) error {
+				return errorOf(db.Accounts().Unlink(ctx, session.UserID, sighting.AccountKey))
 			}},
 			{"Profiles.Suggest", func(ctx context.Context) error {
 				return errorOf(db.Profiles().Suggest(ctx, session.UserID, identity.Profile{Name: "alice"}))
@@ -118,21 +118,21 @@ func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
 				return db.Apps().RefundPhone(ctx, app.Platform,
 					app.ID)
 			}},
-			{"Users.Leave", func(ctx context.Context) error {
-				return errorOf(db.Users().Leave(ctx, session.UserID,
+			{"Deletions.Leave", func(ctx context.Context) error {
+				return errorOf(db.Deletions().Leave(ctx, session.UserID,
 					0))
 			}},
-			{"Users.Stay", func(ctx context.Context) error { return db.Users().Stay(ctx, session.UserID) }},
-			{"Users.Dismiss", func(ctx context.Context) error {
-				return errorOf(db.Users().Dismiss(ctx,
+			{"Deletions.Stay", func(ctx context.Context) error { return db.Deletions().Stay(ctx, session.UserID) }},
+			{"Deletions.Dismiss", func(ctx context.Context) error {
+				return errorOf(db.Deletions().Dismiss(ctx,
 					session.UserID, 0))
 			}},
-			{"Users.Stay again", func(ctx context.Context) error { return db.Users().Stay(ctx, session.UserID) }},
-			{"Users.Leave again", func(ctx context.Context) error {
-				return errorOf(db.Users().Leave(ctx,
+			{"Deletions.Stay again", func(ctx context.Context) error { return db.Deletions().Stay(ctx, session.UserID) }},
+			{"Deletions.Leave again", func(ctx context.Context) error {
+				return errorOf(db.Deletions().Leave(ctx,
 					session.UserID, 0))
 			}},
-			{"Users.DeleteLeft", func(ctx context.Context) error { return errorOf(db.Users().DeleteLeft(ctx, 10)) }},
+			{"Deletions.DeleteLeft", func(ctx context.Context) error { return errorOf(db.Deletions().DeleteLeft(ctx, 10)) }},
 		} {
 			o.requireDoneAgain(write, code)
 		}

@@ -14,6 +14,14 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
+// Entitlements implements identity.Entitlements.
+type Entitlements struct{ db *DB }
+
+var _ identity.Entitlements = (*Entitlements)(nil)
+
+// Entitlements returns the entitlements of the database's users.
+func (db *DB) Entitlements() *Entitlements { return &Entitlements{db} }
+
 // roleSet is stored as a JSON array, by gorm and by the statements that go past it. Nearly all users have none.
 type roleSet []string
 
@@ -43,36 +51,36 @@ func (r *roleSet) Scan(value any) error {
 	return fmt.Errorf("roles are stored as text, not as %T", value)
 }
 
-// SetRoles implements identity.Users.
-func (u *Users) SetRoles(ctx context.Context, id string, roles []string) error {
+// SetRoles implements identity.Entitlements.
+func (e *Entitlements) SetRoles(ctx context.Context, id string, roles []string) error {
 	wanted, err := identity.NormalizeRoles(roles)
 	if err != nil {
 		return err
 	}
-	return u.changeRoles(ctx, id, identity.EventRolesSet, strings.Join(wanted, " "),
+	return e.changeRoles(ctx, id, identity.EventRolesSet, strings.Join(wanted, " "),
 		func([]string) []string { return wanted })
 }
 
-// GrantRole implements identity.Users.
-func (u *Users) GrantRole(ctx context.Context, id, role string) error {
-	return u.changeRoles(ctx, id, identity.EventRoleGranted, role,
+// GrantRole implements identity.Entitlements.
+func (e *Entitlements) GrantRole(ctx context.Context, id, role string) error {
+	return e.changeRoles(ctx, id, identity.EventRoleGranted, role,
 		func(roles []string) []string { return append(roles, role) })
 }
 
-// RevokeRole implements identity.Users.
-func (u *Users) RevokeRole(ctx context.Context, id, role string) error {
-	return u.changeRoles(ctx, id, identity.EventRoleRevoked, role, func(roles []string) []string {
+// RevokeRole implements identity.Entitlements.
+func (e *Entitlements) RevokeRole(ctx context.Context, id, role string) error {
+	return e.changeRoles(ctx, id, identity.EventRoleRevoked, role, func(roles []string) []string {
 		return slices.DeleteFunc(roles, func(r string) bool { return r == role })
 	})
 }
 
 // changeRoles lets one change of a user's roles through at a time, and tells of it if it changed any.
-func (u *Users) changeRoles(ctx context.Context, id, kind, detail string, change func(roles []string) []string) error {
+func (e *Entitlements) changeRoles(ctx context.Context, id, kind, detail string, change func(roles []string) []string) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
-	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if err := u.db.lockUser(tx, id); err != nil {
+	return e.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		if err := e.db.lockUser(tx, id); err != nil {
 			return err
 		}
 		user, err := findUser(tx, "id", id)
@@ -90,8 +98,8 @@ func (u *Users) changeRoles(ctx context.Context, id, kind, detail string, change
 	})
 }
 
-// SetClaims implements identity.Users.
-func (u *Users) SetClaims(ctx context.Context, id string, claims identity.Claims) error {
+// SetClaims implements identity.Entitlements.
+func (e *Entitlements) SetClaims(ctx context.Context, id string, claims identity.Claims) error {
 	if claims != "" {
 		var err error
 		if claims, err = identity.ParseClaims([]byte(claims)); err != nil {
@@ -101,7 +109,7 @@ func (u *Users) SetClaims(ctx context.Context, id string, claims identity.Claims
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
-	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+	return e.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		if err := changed(tx.Exec("UPDATE users SET claims = ? WHERE id = ?", string(claims), id)); err != nil {
 			return err
 		}

@@ -29,19 +29,19 @@ func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
 	ctx, db := t.Context(), open()
 	_, err := db.MigrateUp(ctx)
 	require.NoError(t, err)
-	user, _, err := db.Users().FindOrCreateByAccount(ctx,
+	user, _, err := db.Accounts().FindOrCreateUser(ctx,
 		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
-	require.NoError(t, db.Users().GrantRole(ctx, user.ID, "admin"))
+	require.NoError(t, db.Entitlements().GrantRole(ctx, user.ID, "admin"))
 	downTo(t, db, "0002_roles.sql")
 	_, err = db.MigrateUp(ctx)
 	require.NoError(t, err)
 	found, err := db.Users().Find(ctx, user.ID)
 	require.NoError(t, err)
 	require.Equal(t, user, found)
-	require.NoError(t, db.Users().GrantRole(ctx, user.ID, "admin"))
-	require.NoError(t, db.Users().SetClaims(ctx, user.ID, `{"a":1}`))
-	known, _, err := db.Users().FindOrCreateByAccount(ctx,
+	require.NoError(t, db.Entitlements().GrantRole(ctx, user.ID, "admin"))
+	require.NoError(t, db.Entitlements().SetClaims(ctx, user.ID, `{"a":1}`))
+	known, _, err := db.Accounts().FindOrCreateUser(ctx,
 		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
 	require.Equal(t, []string{"admin"}, known.Roles)
