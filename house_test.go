@@ -54,6 +54,8 @@ func rules() map[string]rule {
 			"github.com/lestrrat-go/", "net/http"}},
 		"provider": {[]string{"grants", "accounts", "oauth", "identity"},
 			[]string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
+		"server/settings": {[]string{"identity", "keys", "wechat", "wechat/qq", "storage/sql", "storage/redis"},
+			[]string{"net/http"}},
 		"cmd/lingpai": {[]string{"*"}, nil},
 		"bench":       {[]string{"password", "keys"}, nil},
 		"deploy":      {nil, nil}, // tests of what is there

@@ -34,13 +34,13 @@ func testAppCommand() *cobra.Command {
 		defer platforms.close()
 		platform := platforms.of(app)
 		_, err = platform.Trade(cmd.Context(), app, "lingpai-apps-test")
-		return reportAppTest(cmd, c.whoAnswers(platform), app.ID, err)
+		return reportAppTest(cmd, whoAnswers(c, platform), app.ID, err)
 	})
 }
 
 // whoAnswers says who stands behind a platform's address.
-func (c config) whoAnswers(platform grants.Platform) string {
-	if !c.simulates(platform.Name()) {
+func whoAnswers(c config, platform grants.Platform) string {
+	if !c.Simulates(platform.Name()) {
 		return platform.Title()
 	}
 	if platform.Name() == identity.PlatformQQ {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 // commands is every command of the program.
@@ -49,9 +50,9 @@ func TestEveryCommandAnswersHelpAndExplainsWrongUse(t *testing.T) {
 
 func TestServeHelpListsEveryKey(t *testing.T) {
 	help := newOperator(t).ok("serve", "--help")
-	for _, s := range settings() {
-		require.Contains(t, help, s.variable())
-		require.Contains(t, help, s.usage)
+	for _, key := range settings.Keys() {
+		require.Contains(t, help, key.Variable)
+		require.Contains(t, help, key.Usage)
 	}
 }
 

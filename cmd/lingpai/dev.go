@@ -13,6 +13,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 type devOptions struct {
@@ -115,7 +116,7 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) error {
 // devConfig is the usual configuration within the limits of dev.
 func devConfig(cmd *cobra.Command, o devOptions) (config, error) {
 	return loadConfig(cmd, terms{
-		defaults: map[string]string{
+		Defaults: map[string]string{
 			"server.addr":     o.addr,
 			"database.url":    "sqlite:" + filepath.ToSlash(filepath.Join(o.data, "lingpai.db")),
 			"wechat.base_url": inProcess,
@@ -123,31 +124,32 @@ func devConfig(cmd *cobra.Command, o devOptions) (config, error) {
 			"log.level":       "warn",
 			"log.format":      "text",
 		},
-		flags: map[string]string{"server.addr": "addr"},
-		demands: []demand{
-			{"server.addr", func(c config) error {
-				if host, _, _ := net.SplitHostPort(c.Addr); !loopback(host) {
+		Flags: map[string]string{"server.addr": "addr"},
+		Demands: []settings.Demand{
+			{Key: "server.addr", Check: func(c config) error {
+				if host, _, _ := net.SplitHostPort(c.Addr); !settings.IsLoopback(host) {
 					return fmt.Errorf("lingpai dev listens on loopback only, not on %q, since its secrets "+
 						"are for this machine; use lingpai serve", c.Addr)
 				}
 				return nil
 			}},
-			{"server.issuer", func(c config) error {
-				if issuer, err := url.Parse(c.Issuer); c.Issuer != "" && (err != nil || !loopback(issuer.Hostname())) {
+			{Key: "server.issuer", Check: func(c config) error {
+				if issuer, err := url.Parse(c.Issuer); c.Issuer != "" &&
+					(err != nil || !settings.IsLoopback(issuer.Hostname())) {
 					return fmt.Errorf("lingpai dev is for this machine only, and %q is not on loopback", c.Issuer)
 				}
 				return nil
 			}},
-			{"keys.retire", checkKeyLife},
-			{"keys.interval", checkKeyInterval},
-			{"qq.base_url", func(c config) error {
-				if !c.simulates(identity.PlatformQQ) {
+			{Key: "keys.retire", Check: settings.CheckKeyLifetime},
+			{Key: "keys.interval", Check: settings.CheckKeyInterval},
+			{Key: "qq.base_url", Check: func(c config) error {
+				if !c.Simulates(identity.PlatformQQ) {
 					return errors.New("lingpai dev does not talk to QQ, only to a simulator on loopback")
 				}
 				return nil
 			}},
-			{"wechat.base_url", func(c config) error {
-				if !c.simulated() {
+			{Key: "wechat.base_url", Check: func(c config) error {
+				if !c.Simulates(identity.PlatformWechat) {
 					return errors.New("lingpai dev does not talk to WeChat, only to a simulator on loopback")
 				}
 				return nil

@@ -43,7 +43,7 @@ func printDev(w io.Writer, output string, c config, s seeds, d demo) error {
 	// Not by text/template: it calls methods by name, for which the linker keeps every method of everything.
 	_, err := strings.NewReplacer(
 		"{issuer}", ready.Issuer, "{token_endpoint}", ready.TokenEndpoint, "{jwks_uri}", ready.JWKSURI,
-		"{database}", c.databaseName(),
+		"{database}", c.DatabaseName(),
 		"{header}", indented(d.header), "{claims}", indented(d.claims), "{refresh_token}", d.RefreshToken,
 		"{simulator}", ready.Simulator.URL, "{appid}", s.AppID, "{mini_program}", devMiniProgram,
 		"{client}", devConfidential+":"+s.ClientSecret, "{username}", devUsername, "{password}", s.Password,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -34,7 +35,7 @@ moment. The exit status is 1 if there is a fault.`,
 			return examine(cmd.Context(), newDoctor(cmd))
 		},
 	}
-	addConfigFlags(cmd)
+	settings.AddFlags(cmd)
 	return addOutputFlag(cmd)
 }
 
@@ -49,9 +50,9 @@ type doctor struct {
 }
 
 func newDoctor(cmd *cobra.Command) *doctor {
-	c, err := loadConfig(cmd, terms{demands: []demand{{"server.issuer", checkIssuer},
-		{"master_key", requireMasterKey}}})
-	return &doctor{config: c, faults: configFaults(err), report: newReport(cmd, c)}
+	c, err := loadConfig(cmd, terms{Demands: []settings.Demand{{Key: "server.issuer", Check: settings.CheckIssuer},
+		{Key: "master_key", Check: settings.RequireMasterKey}}})
+	return &doctor{config: c, faults: settings.Problems(err), report: newReport(cmd, c)}
 }
 
 // check is one thing to look at, and what must be right before that can be done.

@@ -50,7 +50,7 @@ func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 				" and "+rotate)
 	case err != nil:
 		d.report.fault(listed.ID+": cannot be read: "+d.report.words(err), checkDatabaseURL)
-	case !d.config.simulates(app.Platform) && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
+	case !d.config.Simulates(app.Platform) && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
 		d.report.fault(app.ID+": its AppSecret is a simulator's, which its platform does not know",
 			"take the AppSecret from the platform's console and "+rotate)
 	case app.Platform == identity.PlatformWechat && !d.wechat.answers:
@@ -76,7 +76,7 @@ func (d *doctor) tryApp(ctx context.Context, app identity.App) {
 	_, err = platform.Trade(ctx, app, "lingpai-doctor")
 	var logged refusalLog
 	_ = json.NewDecoder(&log).Decode(&logged) // nothing was logged if the code was all that is wrong
-	d.judgeApp(app.ID, platform.Title(), d.config.whoAnswers(platform), err, logged)
+	d.judgeApp(app.ID, platform.Title(), whoAnswers(d.config, platform), err, logged)
 }
 
 // refusalLog is what the client logs beyond its error.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 func (d *doctor) checkClients(ctx context.Context) {
@@ -59,11 +60,11 @@ func (d *doctor) checkClient(client identity.Client, apps []identity.App) {
 		d.report.warning(client.ID+": it is public and may use passwords, so any program can try passwords "+
 			"in its name", instead(client.ID))
 	}
-	if most := d.config.longestAccess(); client.AccessTTL > most && !d.faulty("keys.retire") {
+	if most := d.config.AccessTTLBound(); client.AccessTTL > most && !d.faulty("keys.retire") {
 		d.report.warning(fmt.Sprintf("%s: its access tokens live %s and not %s, since keys are published "+
 			"for keys.retire=%s after they signed", client.ID,
 			short(most), short(client.AccessTTL), short(d.config.KeyRetire)),
-			fmt.Sprintf("set keys.retire to %s or more", short(client.AccessTTL+noticed)))
+			fmt.Sprintf("set keys.retire to %s or more", short(client.AccessTTL+settings.RotationDelay)))
 	}
 	if longer := d.longerLives(client); len(longer) > 0 {
 		d.report.warning(client.ID+": its own record gives longer lives than the server's settings: "+

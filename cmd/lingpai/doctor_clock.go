@@ -15,7 +15,7 @@ const (
 // checkClock compares this machine's clock with every other one within reach. SQLite has no clock of its own.
 func (d *doctor) checkClock(ctx context.Context) {
 	compared := false
-	if d.database != nil && d.config.databaseFile() == "" {
+	if d.database != nil && d.config.DatabaseFile() == "" {
 		compared = true
 		if ahead, err := within(ctx, d.aheadOfDatabase); err != nil {
 			d.report.fault("the database does not tell the time: "+d.report.words(err), checkDatabaseURL)

@@ -7,18 +7,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-)
 
-// configFaults takes apart what loadConfig says in one error.
-func configFaults(err error) []error {
-	if err == nil {
-		return nil
-	}
-	if all, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok {
-		return all.Unwrap()
-	}
-	return []error{err}
-}
+	"github.com/lingpai/lingpai/server/settings"
+)
 
 // unreadable says whether the file could not be read: what the settings are is not known then, and the
 // defaults are of no interest.
@@ -45,7 +36,7 @@ func (d *doctor) checkExposure() {
 	if d.unreadable() || d.faulty("server.issuer") {
 		return
 	}
-	if c.insecure() {
+	if c.Insecure() {
 		d.report.warning("the issuer is http on a private address: everybody on this network can read tokens",
 			"for anything but development set server.issuer (LINGPAI_SERVER_ISSUER) to an https URL")
 	}
@@ -73,7 +64,7 @@ func (d *doctor) checkLives() {
 
 // configAdvice parts what is wrong with a setting from what is allowed.
 func configAdvice(fault error) (found, advice string) {
-	if errors.Is(fault, errNoKey) {
+	if errors.Is(fault, settings.ErrUnknownKey) {
 		name, _, _ := strings.Cut(fault.Error(), ": ")
 		return name + ": there is no such setting",
 			"correct or remove it; all settings are listed by: lingpai serve --help"

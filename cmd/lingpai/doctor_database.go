@@ -15,7 +15,7 @@ import (
 const checkDatabaseURL = "check database.url (LINGPAI_DATABASE_URL)"
 
 func (d *doctor) checkDatabase(ctx context.Context) {
-	file := d.config.databaseFile()
+	file := d.config.DatabaseFile()
 	info, err := os.Stat(file)
 	if file != "" && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) { // opening would make one
 		d.report.fault("there is no database at "+file,
@@ -28,12 +28,12 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	}
 	database, err := within(ctx, func(ctx context.Context) (*sql.DB, error) { return connectDatabase(ctx, c) })
 	if err != nil {
-		d.report.fault(c.databaseName()+" cannot be opened: "+d.report.words(err), databaseAdvice(file))
+		d.report.fault(c.DatabaseName()+" cannot be opened: "+d.report.words(err), databaseAdvice(file))
 		return
 	}
 	d.database = database
 	if file == "" {
-		d.report.ok(c.databaseName() + " answers")
+		d.report.ok(c.DatabaseName() + " answers")
 		d.warnUnprotected(c.DatabaseURL, "write sslmode=verify-full into database.url (LINGPAI_DATABASE_URL)")
 		return
 	}

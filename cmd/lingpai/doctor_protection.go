@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 // unprotected says how others could listen on the way to a server, or pass for it; "" if they cannot, or if
 // there is no way that leaves this machine.
 func unprotected(server identity.Secret) string {
 	u, err := url.Parse(server.Reveal())
-	if err != nil || u.Host == "" || loopback(u.Hostname()) {
+	if err != nil || u.Host == "" || settings.IsLoopback(u.Hostname()) {
 		return ""
 	}
 	mode := u.Query().Get("sslmode")

@@ -21,7 +21,7 @@ const (
 
 func (d *doctor) checkRedis(ctx context.Context) {
 	if d.config.RedisURL == "" {
-		if d.config.databaseFile() == "" && !d.faulty("database.url") {
+		if d.config.DatabaseFile() == "" && !d.faulty("database.url") {
 			d.report.warning("redis.url is empty: if several processes share this PostgreSQL, each counts "+
 				"password attempts for itself",
 				"set redis.url (LINGPAI_REDIS_URL) if there are several; with a single one leave it as it is")

@@ -125,7 +125,8 @@ func TestDoctorFindsAHouseInOrder(t *testing.T) {
 func TestDoctorNamesOnlyCommandsThatExist(t *testing.T) {
 	files, err := filepath.Glob("doctor*.go")
 	require.NoError(t, err)
-	for _, file := range append(files, "apps.go", "client_rules.go", "settings.go") {
+	for _, file := range append(files, "apps.go", "client_rules.go", filepath.Join("..", "..", "server",
+		"settings", "table.go")) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 // upstream is what was learnt of WeChat.
@@ -28,9 +30,9 @@ func (d *doctor) checkWechat(ctx context.Context) {
 	d.wechat = u
 	issuer, _ := url.Parse(d.config.Issuer)
 	switch {
-	case !d.config.simulated():
+	case !d.config.Simulates(identity.PlatformWechat):
 		d.report.ok(base + " answers")
-	case d.faulty("server.issuer") || loopback(issuer.Hostname()):
+	case d.faulty("server.issuer") || settings.IsLoopback(issuer.Hostname()):
 		d.report.ok(base + " answers; it is a simulator, not WeChat: only simulated apps can sign in")
 	default:
 		d.report.warning(base+" answers; it is a simulator, not WeChat: only simulated apps can sign in",
@@ -42,7 +44,7 @@ func (d *doctor) checkWechat(ctx context.Context) {
 func (d *doctor) unreachable(ctx context.Context, found string) {
 	advice := "let this machine connect there: name server, firewall, HTTPS_PROXY; it can when this " +
 		"answers: curl -I " + d.config.WechatBaseURL
-	if d.config.simulated() {
+	if d.config.Simulates(identity.PlatformWechat) {
 		advice = "start the simulator with: lingpai wechat-simulator, or for real users unset " +
 			"wechat.base_url (LINGPAI_WECHAT_BASE_URL)"
 	}
@@ -96,5 +98,5 @@ func upstreamFault(err error) string {
 
 // whoAnswers names WeChat, or what stands for it.
 func (d *doctor) whoAnswers() string {
-	return d.config.whoAnswers(grants.WechatPlatform{})
+	return whoAnswers(d.config, grants.WechatPlatform{})
 }

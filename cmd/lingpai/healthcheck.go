@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 // healthcheckTime is how long the server has for its answer; its own checks take three seconds at most.
@@ -32,7 +34,7 @@ func newHealthcheckCommand() *cobra.Command {
 			return askReadiness(cmd.Context(), readyURL(c))
 		},
 	}
-	addConfigFlags(cmd)
+	settings.AddFlags(cmd)
 	return cmd
 }
 

@@ -35,7 +35,7 @@ const withoutRedis = "passwords, registrations, phone numbers and what needs a s
 func openDatabase(ctx context.Context, c config) (*sql.DB, error) {
 	database, err := connectDatabase(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be opened: %w\n%s", c.databaseName(), err, databaseAdvice(c.databaseFile()))
+		return nil, fmt.Errorf("%s cannot be opened: %w\n%s", c.DatabaseName(), err, databaseAdvice(c.DatabaseFile()))
 	}
 	return database, nil
 }
@@ -55,7 +55,7 @@ func connectDatabase(ctx context.Context, c config) (*sql.DB, error) {
 
 // openExisting opens a database that is there, whatever its shape.
 func openExisting(ctx context.Context, c config) (*sql.DB, error) {
-	path := c.databaseFile()
+	path := c.DatabaseFile()
 	// opening would make an empty one at what may be the wrong place
 	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database at %s: check database.url (LINGPAI_DATABASE_URL), or "+
@@ -84,7 +84,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 	if err != nil {
 		return nil, err
 	}
-	keeper, err := keys.Open(ctx, database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.keyPolicy(),
+	keeper, err := keys.Open(ctx, database.Keys(), ring, keys.Options{Now: time.Now, Policy: c.KeyPolicy(),
 		Logger: logger})
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 			Profiles:  database.Profiles(),
 			AccessTTL: c.AccessTTL, IdleTTL: c.SessionIdle, AbsoluteTTL: c.SessionAbsolute,
 			SessionLimit: c.SessionLimit, Now: time.Now,
-			MaxAccessTTL: c.longestAccess(),
+			MaxAccessTTL: c.AccessTTLBound(),
 		}),
 		Platforms: platforms.byGrant(),
 		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: platforms.wechat, Store: volatile, Sealer: ring}),
@@ -134,7 +134,7 @@ func openHouse(ctx context.Context, c config, database *sql.DB, volatile volatil
 		Now:           time.Now, Logger: logger,
 	})
 	handler, err := provider.New(provider.Config{
-		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: keeper.PublicSet, KeySetAge: c.keySetAge(),
+		Issuer: c.Issuer, Manager: manager, Accounts: people, KeySet: keeper.PublicSet, KeySetAge: c.KeySetAge(),
 		Ready: readiness(c, database, volatile, keeper), TrustedProxies: c.TrustedProxies, Logger: logger,
 	})
 	if err != nil {
@@ -168,10 +168,10 @@ func readiness(c config, database *sql.DB, volatile volatileStore,
 			}
 			checks = append(checks, check)
 		}
-		if c.simulated() {
+		if c.Simulates(identity.PlatformWechat) {
 			checks = append(checks, provider.ReadyCheck{Name: "wechat", OK: true, Note: "a simulator, not WeChat"})
 		}
-		if c.simulates(identity.PlatformQQ) {
+		if c.Simulates(identity.PlatformQQ) {
 			checks = append(checks, provider.ReadyCheck{Name: "qq", OK: true, Note: "a simulator, not QQ"})
 		}
 		return checks
@@ -190,7 +190,7 @@ func signatures(c config, keeper keyring) provider.ReadyCheck {
 	case check.Note == "":
 		check.OK, check.Note = false, "the key in use was revoked, and the next one cannot be opened; the "+
 			"log and lingpai doctor say why"
-	case age > c.keysStaleAfter():
+	case age > c.KeysStaleAfter():
 		check.OK, check.Note = false, fmt.Sprintf(
 			"the keys could not be read for %s; the log and lingpai doctor say why", age.Round(time.Second))
 	}
@@ -207,7 +207,7 @@ type guardedApps struct {
 // Find implements identity.Apps.
 func (a guardedApps) Find(ctx context.Context, platform, id string) (identity.App, error) {
 	app, err := a.Apps.Find(ctx, platform, id)
-	if secret := app.Secret.Reveal(); err == nil && a.config.simulates(platform) && secret != "" &&
+	if secret := app.Secret.Reveal(); err == nil && a.config.Simulates(platform) && secret != "" &&
 		!strings.HasPrefix(secret, wechattest.SecretPrefix) {
 		return identity.App{}, fmt.Errorf(
 			"%w: the AppSecret of %s does not begin with %q, and its platform is not at its base_url: it "+

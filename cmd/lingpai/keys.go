@@ -36,7 +36,7 @@ func listKeysCommand() *cobra.Command {
 			var shown []shownKey
 			first := map[keys.Purpose]string{} // of those that wait: the newest, as after an import
 			for _, k := range infos {
-				next := c.nextOf(k)
+				next := nextOf(c, k)
 				if before := first[k.Purpose]; k.State == keys.Announced && before != "" {
 					next = "after " + before
 				} else if k.State == keys.Announced {
@@ -53,7 +53,7 @@ func listKeysCommand() *cobra.Command {
 }
 
 // nextOf says what becomes of a key, and when.
-func (c config) nextOf(k keys.Info) string {
+func nextOf(c config, k keys.Info) string {
 	switch {
 	case k.State == keys.Announced:
 		return "may be used from " + moment(k.AnnouncedAt.Add(c.KeyAnnounce))

@@ -56,9 +56,9 @@ func tellImported(ctx context.Context, cmd *cobra.Command, c config, database *s
 		return nil
 	}
 	imported := infos[slices.IndexFunc(infos, func(k keys.Info) bool { return k.ID == id })]
-	cmd.Printf("%s is published and signs next; it %s, by: lingpai keys rotate\n", id, c.nextOf(imported))
+	cmd.Printf("%s is published and signs next; it %s, by: lingpai keys rotate\n", id, nextOf(c, imported))
 	if c.KeyInterval > 0 {
-		cmd.Printf("servers let it sign when %s %s\n", inUse.ID, c.nextOf(inUse))
+		cmd.Printf("servers let it sign when %s %s\n", inUse.ID, nextOf(c, inUse))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -19,18 +20,18 @@ import (
 func onKeys(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper,
 	database *sql.DB, args []string) error) *cobra.Command {
 	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
-		if err := requireMasterKey(c); err != nil {
+		if err := settings.RequireMasterKey(c); err != nil {
 			return fmt.Errorf("master_key (LINGPAI_MASTER_KEY): %w", err)
 		}
 		ring, err := keys.ParseRing(c.MasterKey.Reveal())
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(checkKeyLife(c), checkKeyInterval(c)); err != nil {
+		if err := errors.Join(settings.CheckKeyLifetime(c), settings.CheckKeyInterval(c)); err != nil {
 			return fmt.Errorf("keys.… must be as they are for servers: %w", err)
 		}
 		return run(cmd.Context(), cmd, c, keys.Attach(database.Keys(), ring, keys.Options{Now: time.Now,
-			Policy: c.keyPolicy()}), database, args)
+			Policy: c.KeyPolicy()}), database, args)
 	})
 }
 
@@ -126,7 +127,7 @@ func tellRevoked(ctx context.Context, cmd *cobra.Command, c config, database *sq
 	}
 	cmd.Printf("verifiers that keep the key set as long as it says refuse the revoked key from %s on; ask "+
 		"those that keep it for longer to fetch it\n",
-		moment(revoked.GoneAt.Add(c.keySetAge())))
+		moment(revoked.GoneAt.Add(c.KeySetAge())))
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 // TestRevokeWarnsOfWhatItPutIntoUse, and of nothing else.
@@ -76,5 +77,5 @@ func TestNoAccessTokenOutlivesItsKey(t *testing.T) {
 	_, base := o.serves()
 	a := postForm(t, base+"/token", "backend", secret, "grant_type", "client_credentials")
 	require.Equal(t, http.StatusOK, a.status)
-	require.Equal(t, (10*time.Minute - noticed).Seconds(), a.members["expires_in"])
+	require.Equal(t, (10*time.Minute - settings.RotationDelay).Seconds(), a.members["expires_in"])
 }

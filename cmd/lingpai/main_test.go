@@ -25,6 +25,9 @@ const (
 	audience   = "https://api.example.com"
 )
 
+// aKey is a master key of no worth.
+const aKey = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 // patience bounds every wait of the tests for a process.
 const patience = 20 * time.Second
 

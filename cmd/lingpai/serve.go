@@ -14,6 +14,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 // drainTime is how long requests in flight may take after the signal to stop.
@@ -27,9 +28,11 @@ func newServeCommand() *cobra.Command {
 needs a master key (lingpai keys new-master-key); the signing key is made at the first start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(cmd, terms{demands: []demand{
-				{"server.issuer", checkIssuer}, {"master_key", requireMasterKey}, {"keys.retire", checkKeyLife},
-				{"keys.interval", checkKeyInterval},
+			c, err := loadConfig(cmd, terms{Demands: []settings.Demand{
+				{Key: "server.issuer", Check: settings.CheckIssuer},
+				{Key: "master_key", Check: settings.RequireMasterKey},
+				{Key: "keys.retire", Check: settings.CheckKeyLifetime},
+				{Key: "keys.interval", Check: settings.CheckKeyInterval},
 			}})
 			if err != nil {
 				return err
@@ -37,28 +40,20 @@ needs a master key (lingpai keys new-master-key); the signing key is made at the
 			return serve(cmd.Context(), c, newLogger(c, cmd.ErrOrStderr()))
 		},
 	}
-	addConfigFlags(cmd)
+	settings.AddFlags(cmd)
 	return cmd
 }
 
-func requireMasterKey(c config) error {
-	if c.MasterKey == "" {
-		return errors.New("it is required, since it seals the signing key; an installation that is there " +
-			"already needs the key that it was made with, mostly as LINGPAI_MASTER_KEY_FILE")
-	}
-	return nil
-}
-
 func serve(ctx context.Context, c config, logger *slog.Logger) error {
-	if c.insecure() {
+	if c.Insecure() {
 		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; "+
 			"for development only", "issuer", c.Issuer)
 	}
-	if c.simulated() {
+	if c.Simulates(identity.PlatformWechat) {
 		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url",
 			c.WechatBaseURL)
 	}
-	if c.simulates(identity.PlatformQQ) {
+	if c.Simulates(identity.PlatformQQ) {
 		logger.Warn("qq.base_url is not QQ: only simulated apps can sign in", "qq.base_url", c.QQBaseURL)
 	}
 	database, err := openMigrated(ctx, c)

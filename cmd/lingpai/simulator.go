@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/wechat/qq"
 	"github.com/lingpai/lingpai/wechat/qq/qqtest"
 	"github.com/lingpai/lingpai/wechat/wechattest"
@@ -100,7 +101,7 @@ func fromThisMachine(next http.Handler) http.Handler {
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
-		if r.Header.Get("Origin") != "" || !loopback(strings.Trim(host, "[]")) {
+		if r.Header.Get("Origin") != "" || !settings.IsLoopback(strings.Trim(host, "[]")) {
 			http.Error(w, "the simulator is for programs on this machine, not for pages", http.StatusForbidden)
 			return
 		}
@@ -111,7 +112,7 @@ func fromThisMachine(next http.Handler) http.Handler {
 // listenLoopback listens where only this machine can call.
 func listenLoopback(addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil || !loopback(host) {
+	if err != nil || !settings.IsLoopback(host) {
 		return nil, fmt.Errorf("--addr: %q is not host:port on loopback, such as 127.0.0.1:8081", addr)
 	}
 	return listen("--addr", addr)

@@ -1,29 +1,39 @@
-package main
+package settings
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
 )
 
 // aKey is a master key of no worth.
 const aKey = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 // parsed loads the configuration of a serve command with arguments.
-func parsed(t *testing.T, args ...string) (config, error) {
+func parsed(t *testing.T, args ...string) (Settings, error) {
 	t.Helper()
 	cmd := &cobra.Command{}
-	addConfigFlags(cmd)
+	AddFlags(cmd)
 	require.NoError(t, cmd.ParseFlags(args))
-	return loadConfig(cmd, terms{})
+	return Load(cmd.Flags(), Terms{})
+}
+
+// write puts a file into a folder.
+func write(t *testing.T, folder, name, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
 }
 
 func TestEveryKeyHasTheVariableAndFlagThatItsNameSays(t *testing.T) {
-	for _, s := range settings() {
+	for _, s := range table() {
 		require.Regexp(t, `^[a-z_]+(\.[a-z_]+)?$`, s.key)
 		require.Equal(t, "LINGPAI_"+strings.ToUpper(strings.ReplaceAll(s.key, ".", "_")), s.variable())
 		require.NotEmpty(t, s.usage, s.key)
@@ -37,15 +47,16 @@ func TestDefaultsAreAllowed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:8080", c.Addr)
 	require.Equal(t, 30*time.Second, c.RefreshGrace)
-	require.Equal(t, "lingpai.db", c.databaseFile())
-	require.False(t, c.simulated())
+	require.Equal(t, "lingpai.db", c.DatabaseFile())
+	require.False(t, c.Simulates(identity.PlatformWechat))
+	require.Equal(t, Defaults(), c)
 }
 
 func TestFlagsWinOverEnvironmentAndThatOverFile(t *testing.T) {
-	o := newOperator(t)
-	o.write("c.yaml", "session: {idle: 1h, absolute: 2h, refresh_grace: 0s}\nserver:\n  trusted_proxies: "+
+	folder := t.TempDir()
+	write(t, folder, "c.yaml", "session: {idle: 1h, absolute: 2h, refresh_grace: 0s}\nserver:\n  trusted_proxies: "+
 		"[10.0.0.1, 192.168.0.0/16]\nmaster_key: "+aKey+"\nwechat.timeout: 2s\n")
-	t.Setenv("LINGPAI_CONFIG", o.folder+"/c.yaml")
+	t.Setenv("LINGPAI_CONFIG", folder+"/c.yaml")
 	t.Setenv("LINGPAI_SESSION_IDLE", "3h")
 	t.Setenv("LINGPAI_SESSION_ABSOLUTE", "4h")
 	c, err := parsed(t, "--session-absolute", "5h")
@@ -60,22 +71,22 @@ func TestFlagsWinOverEnvironmentAndThatOverFile(t *testing.T) {
 }
 
 func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {
-	o := newOperator(t)
-	o.write("key", "\ufeff"+aKey+"\r\n")
-	t.Setenv("LINGPAI_MASTER_KEY_FILE", o.folder+"/key")
+	folder := t.TempDir()
+	write(t, folder, "key", "\ufeff"+aKey+"\r\n")
+	t.Setenv("LINGPAI_MASTER_KEY_FILE", folder+"/key")
 	c, err := parsed(t)
 	require.NoError(t, err)
 	require.Equal(t, aKey, c.MasterKey.Reveal())
-	o.write("empty", "\n")
+	write(t, folder, "empty", "\n")
 	for file, says := range map[string]string{"": "name a file, or unset it",
-		o.folder + "/empty": "there is nothing in", o.folder + "/gone": "no such file"} {
+		folder + "/empty": "there is nothing in", folder + "/gone": "no such file"} {
 		t.Setenv("LINGPAI_MASTER_KEY_FILE", file)
 		_, err := parsed(t)
 		require.ErrorContains(t, err, says)
 	}
 	cmd := &cobra.Command{}
-	addConfigFlags(cmd)
-	for _, s := range settings() {
+	AddFlags(cmd)
+	for _, s := range table() {
 		require.Equal(t, s.secret, cmd.Flags().Lookup(s.flag()) == nil, s.key)
 	}
 }
@@ -117,7 +128,7 @@ func TestEachSettingSaysWhatItDoesNotTake(t *testing.T) {
 		"log.level":                     {"", "loud", "INFO+2"},
 		"log.format":                    {"", "xml"},
 	}
-	for _, s := range settings() {
+	for _, s := range table() {
 		require.NotEmpty(t, tests[s.key], "no test says what %s refuses", s.key)
 		for _, value := range tests[s.key] {
 			t.Run(s.key+"="+value, func(t *testing.T) {
@@ -148,9 +159,9 @@ func TestIssuerIsHTTPSUnlessNobodyElseCanListen(t *testing.T) {
 		{"http://192.168.1.20.example.com", false, false, false},
 		{"", false, false, false},
 	} {
-		require.Equal(t, test.allowed, checkIssuer(config{Issuer: test.issuer}) == nil, test.issuer)
+		require.Equal(t, test.allowed, CheckIssuer(Settings{Issuer: test.issuer}) == nil, test.issuer)
 		require.Equal(t, test.allowedInsecure,
-			checkIssuer(config{Issuer: test.issuer, AllowInsecureHTTP: true}) == nil, test.issuer)
-		require.Equal(t, test.everybodyListens, config{Issuer: test.issuer}.insecure(), test.issuer)
+			CheckIssuer(Settings{Issuer: test.issuer, AllowInsecureHTTP: true}) == nil, test.issuer)
+		require.Equal(t, test.everybodyListens, Settings{Issuer: test.issuer}.Insecure(), test.issuer)
 	}
 }

@@ -1,9 +1,10 @@
-package main
+package settings
 
 import (
 	"path/filepath"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,9 +19,9 @@ func TestExampleFileHasEveryKeyWithItsDefault(t *testing.T) {
 	require.Equal(t, defaults, c)
 
 	t.Setenv("LINGPAI_CONFIG", example)
-	file, faults := readConfigFile(newServeCommand())
+	file, faults := readFile(pflag.NewFlagSet("serve", pflag.ContinueOnError))
 	require.Empty(t, faults)
-	for _, s := range settings() {
+	for _, s := range table() {
 		require.Equal(t, s.key != "master_key", file.Exists(s.key), s.key)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"errors"
@@ -10,13 +10,16 @@ import (
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// readConfigFile reads the YAML file, if one is named, and refuses keys that do not exist.
-func readConfigFile(cmd *cobra.Command) (*koanf.Koanf, []error) {
+// byteOrderMark begins the text files of some editors and shells, and belongs to no secret.
+const byteOrderMark = "\ufeff"
+
+// readFile reads the YAML file, if one is named, and refuses keys that do not exist.
+func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 	k := koanf.New(".")
-	path, _ := cmd.Flags().GetString("config")
+	path, _ := flags.GetString("config")
 	source := "--config"
 	if path == "" {
 		path, source = os.Getenv("LINGPAI_CONFIG"), "LINGPAI_CONFIG"
@@ -32,14 +35,15 @@ func readConfigFile(cmd *cobra.Command) (*koanf.Koanf, []error) {
 	}
 	var faults []error
 	for _, key := range k.Keys() {
-		if !slices.ContainsFunc(settings(), func(s setting) bool { return s.key == key }) {
-			faults = append(faults, fmt.Errorf("%s (in %s): %w", key, path, errNoKey))
+		if !slices.ContainsFunc(table(), func(s setting) bool { return s.key == key }) {
+			faults = append(faults, fmt.Errorf("%s (in %s): %w", key, path, ErrUnknownKey))
 		}
 	}
 	return k, faults
 }
 
-var errNoKey = errors.New("there is no such key; \"lingpai serve --help\" lists all")
+// ErrUnknownKey reports a key or a variable of no setting, such as a misspelt one.
+var ErrUnknownKey = errors.New("there is no such key; \"lingpai serve --help\" lists all")
 
 // fileValue writes a YAML value as the environment would have it: lists are separated by commas.
 func fileValue(k *koanf.Koanf, key string) string {
@@ -85,7 +89,7 @@ const testVariables = "LINGPAI_TEST_"
 // unknownVariables finds misspelt variables, which would otherwise be defaults without anybody noticing.
 func unknownVariables() []error {
 	known := []string{"LINGPAI_CONFIG"}
-	for _, s := range settings() {
+	for _, s := range table() {
 		known = append(known, s.variable(), s.variable()+"_FILE")
 	}
 	var faults []error
@@ -93,7 +97,7 @@ func unknownVariables() []error {
 		name, _, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(name, "LINGPAI_") && !strings.HasPrefix(name, testVariables) &&
 			!slices.Contains(known, name) {
-			faults = append(faults, fmt.Errorf("%s: %w", name, errNoKey))
+			faults = append(faults, fmt.Errorf("%s: %w", name, ErrUnknownKey))
 		}
 	}
 	return faults

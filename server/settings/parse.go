@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"errors"
@@ -19,7 +19,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-func parseAddr(c *config, value string) error {
+func parseAddr(c *Settings, value string) error {
 	_, port, err := net.SplitHostPort(value)
 	if err != nil {
 		return errors.New("not host:port")
@@ -31,8 +31,8 @@ func parseAddr(c *config, value string) error {
 	return nil
 }
 
-// parseIssuer checks the form only; whether http will do is decided by checkIssuer, which knows the other keys.
-func parseIssuer(c *config, value string) error {
+// parseIssuer checks the form only; whether http will do is decided by CheckIssuer, which knows the other keys.
+func parseIssuer(c *Settings, value string) error {
 	if value == "" {
 		return nil // only serve needs one
 	}
@@ -50,30 +50,39 @@ func parseIssuer(c *config, value string) error {
 	return nil
 }
 
-// plainPath says whether a path means the same to whoever reads it: no escapes, no empty or dotted segments.
+// plainPath reports whether a path means the same to whoever reads it: no escapes, no empty or dotted segments.
 func plainPath(u *url.URL) bool {
 	return u.RawPath == "" && !strings.ContainsFunc(u.Path, func(r rune) bool {
 		return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-/", r)
 	}) && (u.Path == "" || path.Clean(u.Path) == u.Path)
 }
 
-// checkIssuer refuses tokens over an open network (RFC 6749 §1.6).
-func checkIssuer(c config) error {
-	switch u, err := url.Parse(c.Issuer); {
-	case c.Issuer == "":
+// CheckIssuer refuses tokens over an open network (RFC 6749 §1.6).
+func CheckIssuer(s Settings) error {
+	switch u, err := url.Parse(s.Issuer); {
+	case s.Issuer == "":
 		return errors.New("it is required, since it stands in every token")
 	case err != nil:
 		return err
-	case u.Scheme == "https", loopback(u.Hostname()), c.insecure() && c.AllowInsecureHTTP:
+	case u.Scheme == "https", IsLoopback(u.Hostname()), s.Insecure() && s.AllowInsecureHTTP:
 		return nil
 	}
 	return fmt.Errorf("%q must be https; http is for loopback, or for a private address with "+
-		"server.allow_insecure_http during development", c.Issuer)
+		"server.allow_insecure_http during development", s.Issuer)
 }
 
-// insecure says whether the issuer is http on a private address, where others can listen.
-func (c config) insecure() bool {
-	u, err := url.Parse(c.Issuer)
+// RequireMasterKey is a demand of commands that open or seal keys.
+func RequireMasterKey(s Settings) error {
+	if s.MasterKey == "" {
+		return errors.New("it is required, since it seals the signing key; an installation that is there " +
+			"already needs the key that it was made with, mostly as LINGPAI_MASTER_KEY_FILE")
+	}
+	return nil
+}
+
+// Insecure reports whether the issuer is http on a private address, where others can listen.
+func (s Settings) Insecure() bool {
+	u, err := url.Parse(s.Issuer)
 	if err != nil || u.Scheme != "http" {
 		return false
 	}
@@ -81,7 +90,7 @@ func (c config) insecure() bool {
 	return err == nil && address.IsPrivate()
 }
 
-func parseProxies(c *config, value string) error {
+func parseProxies(c *Settings, value string) error {
 	for text := range strings.SplitSeq(value, ",") {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
@@ -98,12 +107,12 @@ func parseProxies(c *config, value string) error {
 	return nil
 }
 
-func parseDatabaseURL(c *config, value string) error {
+func parseDatabaseURL(c *Settings, value string) error {
 	c.DatabaseURL = identity.Secret(value)
 	return sql.CheckURL(value)
 }
 
-func parseRedisURL(c *config, value string) error {
+func parseRedisURL(c *Settings, value string) error {
 	c.RedisURL = identity.Secret(value)
 	if value == "" {
 		return nil
@@ -111,7 +120,7 @@ func parseRedisURL(c *config, value string) error {
 	return redis.CheckURL(value)
 }
 
-func parseKeyPrefix(c *config, value string) error {
+func parseKeyPrefix(c *Settings, value string) error {
 	c.RedisKeyPrefix = value
 	if !regexp.MustCompile(`^[A-Za-z0-9.:_-]{1,64}$`).MatchString(value) {
 		return errors.New("not a prefix")
@@ -119,7 +128,7 @@ func parseKeyPrefix(c *config, value string) error {
 	return nil
 }
 
-func parseMasterKey(c *config, value string) error {
+func parseMasterKey(c *Settings, value string) error {
 	c.MasterKey = identity.Secret(value)
 	if value == "" {
 		return nil // only what opens sealed values needs one
@@ -128,7 +137,7 @@ func parseMasterKey(c *config, value string) error {
 	return err
 }
 
-func parseMetricsAddr(c *config, value string) error {
+func parseMetricsAddr(c *Settings, value string) error {
 	if value == "" {
 		return nil
 	}
@@ -140,7 +149,7 @@ func parseMetricsAddr(c *config, value string) error {
 	return nil
 }
 
-func parseAhead(c *config, value string) error {
+func parseAhead(c *Settings, value string) error {
 	if value != "accept" && value != "refuse" {
 		return errors.New("neither accept nor refuse")
 	}
@@ -148,14 +157,14 @@ func parseAhead(c *config, value string) error {
 	return nil
 }
 
-func parseLogLevel(c *config, value string) error {
+func parseLogLevel(c *Settings, value string) error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, value) {
 		return errors.New("not a level") // slog would take INFO+2 as well
 	}
 	return c.LogLevel.UnmarshalText([]byte(value))
 }
 
-func parseLogFormat(c *config, value string) error {
+func parseLogFormat(c *Settings, value string) error {
 	if value != "json" && value != "text" {
 		return errors.New("neither json nor text")
 	}
@@ -163,16 +172,16 @@ func parseLogFormat(c *config, value string) error {
 	return nil
 }
 
-func boolean(field func(*config) *bool) func(*config, string) error {
-	return func(c *config, value string) error {
+func boolean(field func(*Settings) *bool) func(*Settings, string) error {
+	return func(c *Settings, value string) error {
 		parsed, err := strconv.ParseBool(value)
 		*field(c) = parsed
 		return plain(err, "neither true nor false")
 	}
 }
 
-func integer(field func(*config) *int, least, most int) func(*config, string) error {
-	return func(c *config, value string) error {
+func integer(field func(*Settings) *int, least, most int) func(*Settings, string) error {
+	return func(c *Settings, value string) error {
 		parsed, err := strconv.Atoi(value)
 		*field(c) = parsed
 		if parsed < least || parsed > most {
@@ -182,8 +191,8 @@ func integer(field func(*config) *int, least, most int) func(*config, string) er
 	}
 }
 
-func duration(field func(*config) *time.Duration, least, most time.Duration) func(*config, string) error {
-	return func(c *config, value string) error {
+func duration(field func(*Settings) *time.Duration, least, most time.Duration) func(*Settings, string) error {
+	return func(c *Settings, value string) error {
 		parsed, err := time.ParseDuration(value)
 		*field(c) = parsed
 		if err == nil && (parsed < least || parsed > most) {

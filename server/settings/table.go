@@ -1,21 +1,27 @@
-package main
+package settings
 
 import (
+	"slices"
 	"time"
 
 	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/qq"
 )
 
-// The longest lives that the server or a client's record may give.
+// The longest lifetimes that the server or a client's record may give.
 const (
-	maxAccessTTL   = 24 * time.Hour
-	maxIdleTTL     = 8760 * time.Hour
-	maxAbsoluteTTL = 87600 * time.Hour
+	MaxAccessTTL   = 24 * time.Hour
+	MaxIdleTTL     = 8760 * time.Hour
+	MaxAbsoluteTTL = 87600 * time.Hour
 )
 
-// settings is every key there is, in the order of the documentation.
-func settings() []setting {
+// table is every key there is, in the order of the documentation.
+func table() []setting {
+	return slices.Concat(serverSettings(), storageSettings(), platformSettings(), accountSettings(),
+		tokenSettings(), sessionSettings(), observationSettings())
+}
+
+func serverSettings() []setting {
 	return []setting{
 		{key: "server.addr", fallback: "127.0.0.1:8080",
 			usage: "host:port to listen on, port 0 to 65535 (0: any free one)", parse: parseAddr},
@@ -25,66 +31,97 @@ func settings() []setting {
 			"X-Forwarded-For is believed", parse: parseProxies},
 		{key: "server.allow_insecure_http", fallback: "false",
 			usage: "true lets the issuer be http on a private address, for phones on the same network " +
-				"during development", parse: boolean(func(c *config) *bool { return &c.AllowInsecureHTTP })},
+				"during development", parse: boolean(func(c *Settings) *bool { return &c.AllowInsecureHTTP })},
+	}
+}
+
+func storageSettings() []setting {
+	return []setting{
 		{key: "database.url", fallback: "sqlite:lingpai.db",
 			usage: "sqlite:PATH, or postgres://user:password@host:5432/name?sslmode=verify-full", secret: true,
 			parse: parseDatabaseURL},
 		{key: "database.connections", fallback: "10",
 			usage: "connections to PostgreSQL that this process opens at most, 2 to 1000",
-			parse: integer(func(c *config) *int { return &c.DatabaseConnections }, 2, 1000)},
+			parse: integer(func(c *Settings) *int { return &c.DatabaseConnections }, 2, 1000)},
 		{key: "redis.url", usage: "redis://user:password@host:6379/0 or rediss://…, for several replicas; " +
 			"empty: one process keeps volatile state in memory", secret: true, parse: parseRedisURL},
 		{key: "redis.key_prefix", fallback: "lingpai:",
 			usage: "begins every key in Redis: 1 to 64 letters, digits and .:_-", parse: parseKeyPrefix},
 		{key: "master_key", usage: "id:base64 of 32 bytes, several separated by commas, the first seals; " +
 			"make one with: lingpai keys new-master-key", secret: true, parse: parseMasterKey},
+	}
+}
+
+func platformSettings() []setting {
+	return []setting{
 		{key: "wechat.base_url", fallback: wechat.DefaultBaseURL, usage: "WeChat's API, or a simulator on loopback",
-			parse: platformURL(func(c *config) *string { return &c.WechatBaseURL }, wechat.IsWechatHost)},
+			parse: platformURL(func(c *Settings) *string { return &c.WechatBaseURL }, wechat.IsWechatHost)},
 		{key: "wechat.timeout", fallback: "3s", usage: "how long a call of WeChat may take, 100ms to 10s",
-			parse: duration(func(c *config) *time.Duration { return &c.WechatTimeout }, 100*time.Millisecond,
+			parse: duration(func(c *Settings) *time.Duration { return &c.WechatTimeout }, 100*time.Millisecond,
 				10*time.Second)},
 		{key: "wechat.session_key_life", fallback: "72h",
 			usage: "how long a session key is kept, sealed, after its sign-in, 1m to 720h",
-			parse: duration(func(c *config) *time.Duration { return &c.SessionKeyLife }, time.Minute, 720*time.Hour)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.SessionKeyLife }, time.Minute, 720*time.Hour)},
 		{key: "qq.base_url", fallback: qq.DefaultBaseURL, usage: "QQ's API, or a simulator on loopback",
-			parse: platformURL(func(c *config) *string { return &c.QQBaseURL }, qq.IsHost)},
+			parse: platformURL(func(c *Settings) *string { return &c.QQBaseURL }, qq.IsHost)},
+	}
+}
+
+func accountSettings() []setting {
+	return []setting{
 		{key: "account.deletion_grace", fallback: "336h",
 			usage: "how long users who deleted their account can take it back, 1m to 2160h",
-			parse: duration(func(c *config) *time.Duration { return &c.DeletionGrace }, time.Minute, 2160*time.Hour)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.DeletionGrace }, time.Minute, 2160*time.Hour)},
 		{key: "account.address_registrations", fallback: "10",
 			usage: "users who may register from one address in an hour, 1 to 1000000",
-			parse: integer(func(c *config) *int { return &c.AddressRegistrations }, 1, 1000000)},
+			parse: integer(func(c *Settings) *int { return &c.AddressRegistrations }, 1, 1000000)},
 		{key: "account.registrations", fallback: "1000", usage: "users who may register in an hour, 1 to 1000000",
-			parse: integer(func(c *config) *int { return &c.Registrations }, 1, 1000000)},
+			parse: integer(func(c *Settings) *int { return &c.Registrations }, 1, 1000000)},
+	}
+}
+
+func tokenSettings() []setting {
+	return []setting{
 		{key: "token.access_ttl", fallback: "1h",
 			usage: "life of an access token, 1s to 24h, where the client's record says nothing",
-			parse: duration(func(c *config) *time.Duration { return &c.AccessTTL }, time.Second, maxAccessTTL)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.AccessTTL }, time.Second, MaxAccessTTL)},
 		{key: "keys.interval", fallback: "720h",
 			usage: "how long a signing key is used before the next one, 0s (only by lingpai keys rotate) to 8760h",
-			parse: duration(func(c *config) *time.Duration { return &c.KeyInterval }, 0, 8760*time.Hour)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.KeyInterval }, 0, 8760*time.Hour)},
 		{key: "keys.announce", fallback: "24h",
 			usage: "how long a signing key is published before it is used, 5s to 720h",
-			parse: duration(func(c *config) *time.Duration { return &c.KeyAnnounce }, 5*time.Second, 720*time.Hour)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.KeyAnnounce }, 5*time.Second, 720*time.Hour)},
 		{key: "keys.retire", fallback: "25h",
 			usage: "how long a signing key is published after it was used, 1s to 8760h, and 5s more than " +
 				"token.access_ttl; no client's access token lives longer",
-			parse: duration(func(c *config) *time.Duration { return &c.KeyRetire }, time.Second, 8760*time.Hour)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.KeyRetire }, time.Second, 8760*time.Hour)},
+	}
+}
+
+func sessionSettings() []setting {
+	return []setting{
 		{key: "session.refresh_grace", fallback: "30s",
 			usage: "how long a used refresh token is answered with its successor, 0s (strict) to 10m",
-			parse: duration(func(c *config) *time.Duration { return &c.RefreshGrace }, 0, 10*time.Minute)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.RefreshGrace }, 0, 10*time.Minute)},
 		{key: "session.ahead", fallback: "accept",
 			usage: "accept or refuse refresh tokens newer than the database, as after a failover that lost commits",
 			parse: parseAhead},
 		{key: "session.idle", fallback: "168h",
 			usage: "a session ends when it is not refreshed for so long, 1s to 8760h",
-			parse: duration(func(c *config) *time.Duration { return &c.SessionIdle }, time.Second, maxIdleTTL)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.SessionIdle }, time.Second, MaxIdleTTL)},
 		{key: "session.absolute", fallback: "2160h", usage: "a session ends in any case, 1s to 87600h",
-			parse: duration(func(c *config) *time.Duration { return &c.SessionAbsolute }, time.Second, maxAbsoluteTTL)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.SessionAbsolute }, time.Second,
+				MaxAbsoluteTTL)},
 		{key: "session.limit", fallback: "20", usage: "live sessions of a user at a client, 0 (no limit) to 10000",
-			parse: integer(func(c *config) *int { return &c.SessionLimit }, 0, 10000)},
+			parse: integer(func(c *Settings) *int { return &c.SessionLimit }, 0, 10000)},
 		{key: "password.address_attempts", fallback: "300",
 			usage: "password attempts from one address in ten minutes, 0 (no limit) to 1000000",
-			parse: integer(func(c *config) *int { return &c.AddressAttempts }, 0, 1000000)},
+			parse: integer(func(c *Settings) *int { return &c.AddressAttempts }, 0, 1000000)},
+	}
+}
+
+func observationSettings() []setting {
+	return []setting{
 		{key: "metrics.addr", usage: "host:port where GET /metrics answers Prometheus, such as " +
 			"127.0.0.1:9090; empty: nowhere", parse: parseMetricsAddr},
 		{key: "log.level", fallback: "info", usage: "debug, info, warn or error", parse: parseLogLevel},

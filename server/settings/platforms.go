@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"errors"
@@ -12,14 +12,14 @@ import (
 )
 
 // platformURL lets nothing but a platform and this machine see its AppSecrets.
-func platformURL(field func(*config) *string, known func(string) bool) func(*config, string) error {
-	return func(c *config, value string) error {
+func platformURL(field func(*Settings) *string, known func(string) bool) func(*Settings, string) error {
+	return func(c *Settings, value string) error {
 		u, err := url.Parse(value)
 		switch {
 		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil ||
 			u.RawQuery != "" || u.Fragment != "":
 			return errors.New("not an http or https URL without user, query and fragment")
-		case known(u.Hostname()) && u.Scheme == "https", loopback(u.Hostname()):
+		case known(u.Hostname()) && u.Scheme == "https", IsLoopback(u.Hostname()):
 			*field(c) = strings.TrimSuffix(value, "/")
 			return nil
 		}
@@ -27,23 +27,18 @@ func platformURL(field func(*config) *string, known func(string) bool) func(*con
 	}
 }
 
-// loopback says whether a host can only be this machine.
-func loopback(host string) bool {
+// IsLoopback reports whether a host can only be this machine.
+func IsLoopback(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
 }
 
-// simulated says whether WeChat is a simulator on this machine.
-func (c config) simulated() bool {
-	return !isHost(c.WechatBaseURL, wechat.IsWechatHost)
-}
-
-// simulates says whether a platform is a simulator on this machine.
-func (c config) simulates(platform string) bool {
+// Simulates reports whether a platform is a simulator on this machine.
+func (s Settings) Simulates(platform string) bool {
 	if platform == identity.PlatformQQ {
-		return !isHost(c.QQBaseURL, qq.IsHost)
+		return !isHost(s.QQBaseURL, qq.IsHost)
 	}
-	return c.simulated()
+	return !isHost(s.WechatBaseURL, wechat.IsWechatHost)
 }
 
 func isHost(address string, known func(string) bool) bool {

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/server/settings"
+)
+
+// Short names for what the commands use of other packages.
+type (
+	config = settings.Settings
+	terms  = settings.Terms
+)
+
+const (
+	maxAccessTTL   = settings.MaxAccessTTL
+	maxIdleTTL     = settings.MaxIdleTTL
+	maxAbsoluteTTL = settings.MaxAbsoluteTTL
+)
+
+func loadConfig(cmd *cobra.Command, t terms) (config, error) { return settings.Load(cmd.Flags(), t) }

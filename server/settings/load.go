@@ -1,0 +1,155 @@
+package settings
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// setting is one key: in the file as it is, in the environment as LINGPAI_ and the key in capitals with
+// underscores, as a flag with dashes. Its usage says what is allowed.
+type setting struct {
+	key, fallback, usage string
+	secret               bool // may be read from a file named by …_FILE; has no flag, since flags show in process lists
+	parse                func(c *Settings, value string) error
+}
+
+func (s setting) variable() string {
+	return "LINGPAI_" + strings.ToUpper(strings.ReplaceAll(s.key, ".", "_"))
+}
+
+func (s setting) flag() string { return strings.NewReplacer(".", "-", "_", "-").Replace(s.key) }
+
+// fault says what is wrong with a setting, and what is allowed.
+func (s setting) fault(err error) error {
+	return fmt.Errorf("%s (%s): %w; allowed: %s", s.key, s.variable(), err, s.usage)
+}
+
+// Key describes one setting for documentation.
+type Key struct {
+	Name, Variable, Usage string
+	Secret                bool // has no flag
+}
+
+// Keys lists every setting in the order of the documentation.
+func Keys() []Key {
+	var keys []Key
+	for _, s := range table() {
+		keys = append(keys, Key{Name: s.key, Variable: s.variable(), Usage: s.usage, Secret: s.secret})
+	}
+	return keys
+}
+
+// AddFlags gives a command --config and a flag for every key that is no secret, and explains keys in its long help.
+func AddFlags(cmd *cobra.Command) {
+	cmd.Flags().String("config", "", "YAML file with any of the keys (also LINGPAI_CONFIG)")
+	var secrets strings.Builder
+	for _, s := range table() {
+		if s.secret {
+			fmt.Fprintf(&secrets, "\n  %-14s %-22s %s", s.key, s.variable(), s.usage)
+			continue
+		}
+		cmd.Flags().String(s.flag(), s.fallback, fmt.Sprintf("%s (%s)", s.usage, s.variable()))
+	}
+	cmd.Long += `
+
+A key is written in three ways. In the file: "session: {refresh_grace: 30s}"; in the environment:
+LINGPAI_SESSION_REFRESH_GRACE=30s; as a flag: --session-refresh-grace 30s. Flags win over the environment, and that
+over the file. Secrets have no flag, since other users of a machine can see flags; instead, each can be read from a file
+that its variable with _FILE behind it names:
+` + secrets.String()
+}
+
+// Terms are what a command asks of the configuration beyond the form of each setting.
+type Terms struct {
+	Defaults map[string]string // by key, instead of the settings' own
+	Flags    map[string]string // by key, names of flags other than the usual
+	Demands  []Demand
+}
+
+// Demand is a rule for a setting that holds for one command, or that needs to know other settings.
+type Demand struct {
+	Key   string
+	Check func(s Settings) error
+}
+
+// Defaults are the settings of a process for which nobody has set any. They come from no file, environment or flag.
+func Defaults() Settings {
+	var s Settings
+	for _, entry := range table() {
+		if err := entry.parse(&s, entry.fallback); err != nil {
+			panic(fmt.Sprintf("settings: the default of %s: %v", entry.key, err)) // a test reads all of them
+		}
+	}
+	return s
+}
+
+// Load reads file, environment and the flags of [AddFlags], as far as a command has them. Its error lists every
+// problem at once; [Problems] takes it apart.
+func Load(flags *pflag.FlagSet, terms Terms) (Settings, error) {
+	var loaded Settings
+	fromFile, faults := readFile(flags)
+	faults = append(faults, unknownVariables()...)
+	byKey := map[string]error{}
+	for _, s := range table() {
+		byKey[s.key] = s.read(&loaded, flags, fromFile, terms)
+	}
+	for _, d := range terms.Demands { // after all is read, since a demand may look at several settings
+		if byKey[d.Key] == nil {
+			byKey[d.Key] = d.Check(loaded)
+		}
+	}
+	for _, s := range table() {
+		if err := byKey[s.key]; err != nil {
+			faults = append(faults, s.fault(err))
+		}
+	}
+	if len(faults) > 0 {
+		return loaded, fmt.Errorf("the configuration has %d fault(s):\n%w", len(faults), errors.Join(faults...))
+	}
+	return loaded, nil
+}
+
+// Problems takes apart what [Load] reports in one error.
+func Problems(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if all, ok := errors.Unwrap(err).(interface{ Unwrap() []error }); ok {
+		return all.Unwrap()
+	}
+	return []error{err}
+}
+
+// read finds a setting's value where it counts most, and parses it.
+func (s setting) read(c *Settings, flags *pflag.FlagSet, fromFile *koanf.Koanf, terms Terms) error {
+	value, source := s.fallback, "the default"
+	if other, ok := terms.Defaults[s.key]; ok {
+		value = other
+	}
+	if fromFile.Exists(s.key) {
+		value, source = fileValue(fromFile, s.key), "the file"
+	}
+	if v, from, err := s.fromEnvironment(); err != nil {
+		return err
+	} else if from != "" {
+		value, source = v, from
+	}
+	name := cmp.Or(terms.Flags[s.key], s.flag())
+	if f := flags.Lookup(name); f != nil && f.Changed && !s.secret {
+		value, source = f.Value.String(), "--"+name
+	}
+	err := s.parse(c, value)
+	switch {
+	case err == nil:
+		return nil
+	case s.secret:
+		return fmt.Errorf("the value from %s: %w", source, err)
+	}
+	return fmt.Errorf("%q from %s: %w", value, source, err)
+}

@@ -1,0 +1,67 @@
+// Package settings reads the configuration of a process: a YAML file, then the environment, then flags; later
+// wins. It parses each setting, holds settings against each other, and reports all problems at once.
+package settings
+
+import (
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Settings is everything that can be configured, parsed. [Defaults] has the values of those that nobody sets.
+type Settings struct {
+	Addr                string
+	Issuer              string
+	TrustedProxies      []netip.Prefix
+	AllowInsecureHTTP   bool
+	DatabaseURL         identity.Secret
+	DatabaseConnections int
+	RedisURL            identity.Secret
+	RedisKeyPrefix      string
+	MasterKey           identity.Secret
+	WechatBaseURL       string
+	WechatTimeout       time.Duration
+	SessionKeyLife      time.Duration
+	QQBaseURL           string
+	DeletionGrace       time.Duration
+
+	KeyInterval, KeyAnnounce, KeyRetire time.Duration
+
+	AddressRegistrations, Registrations int
+	AccessTTL                           time.Duration
+	RefreshGrace                        time.Duration
+	RefuseAhead                         bool
+	SessionIdle                         time.Duration
+	SessionAbsolute                     time.Duration
+	SessionLimit                        int
+	AddressAttempts                     int
+	MetricsAddr                         string
+	LogLevel                            slog.Level
+	LogFormat                           string
+}
+
+// DatabaseFile is the file in which the database is, or "" if it is not in one.
+func (s Settings) DatabaseFile() string {
+	path, ok := strings.CutPrefix(s.DatabaseURL.Reveal(), "sqlite:")
+	if !ok {
+		return ""
+	}
+	path, _, _ = strings.Cut(path, "?")
+	return path
+}
+
+// DatabaseName names the database for people, without the password.
+func (s Settings) DatabaseName() string {
+	if file := s.DatabaseFile(); file != "" {
+		return file
+	}
+	u, err := url.Parse(s.DatabaseURL.Reveal())
+	if err != nil {
+		return "PostgreSQL"
+	}
+	return "PostgreSQL at " + u.Host + u.Path
+}
