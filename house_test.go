@@ -56,9 +56,11 @@ func rules() map[string]rule {
 			[]string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},
 		"server/settings": {[]string{"identity", "keys", "wechat", "wechat/qq", "storage/sql", "storage/redis"},
 			[]string{"net/http"}},
-		"cmd/lingpai": {[]string{"*"}, nil},
-		"bench":       {[]string{"password", "keys"}, nil},
-		"deploy":      {nil, nil}, // tests of what is there
+		"server/telemetry": {[]string{"identity", "grants"}, engines},
+		"server":           {[]string{"*"}, nil},
+		"cmd/lingpai":      {[]string{"*"}, nil},
+		"bench":            {[]string{"password", "keys"}, nil},
+		"deploy":           {nil, nil}, // tests of what is there
 	}
 }
 

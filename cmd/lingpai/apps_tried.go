@@ -8,6 +8,7 @@ import (
 
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/wechat"
 )
@@ -19,7 +20,7 @@ func testAppCommand() *cobra.Command {
 		Use: "test APPID", Short: "Ask the app's platform whether it accepts the AppID, the AppSecret and " +
 			"this machine's address", Args: cobra.ExactArgs(1),
 	}, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
-		app, err := guardedApps{database.Apps(), c}.Find(cmd.Context(), platformOf(args[0]), args[0])
+		app, err := server.GuardApps(database.Apps(), c).Find(cmd.Context(), platformOf(args[0]), args[0])
 		if err != nil {
 			return unknown(err, "app", args[0])
 		}
@@ -27,12 +28,12 @@ func testAppCommand() *cobra.Command {
 			return errors.New("the AppSecret is sealed: give master_key (LINGPAI_MASTER_KEY)")
 		}
 		c.LogFormat = "text" // a person reads it
-		platforms, err := openPlatforms(c, newLogger(c, cmd.ErrOrStderr()))
+		platforms, err := server.OpenPlatforms(c, server.NewLogger(c, cmd.ErrOrStderr()))
 		if err != nil {
 			return err
 		}
-		defer platforms.close()
-		platform := platforms.of(app)
+		defer platforms.Close()
+		platform := platforms.Of(app)
 		_, err = platform.Trade(cmd.Context(), app, "lingpai-apps-test")
 		return reportAppTest(cmd, whoAnswers(c, platform), app.ID, err)
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
 )
 
@@ -57,8 +58,8 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) error {
 	if err != nil {
 		return err
 	}
-	logger := newLogger(c, cmd.ErrOrStderr())
-	database, err := openDatabase(ctx, c)
+	logger := server.NewLogger(c, cmd.ErrOrStderr())
+	database, err := server.OpenDatabase(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -88,17 +89,24 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) error {
 	if c.QQBaseURL == inProcess {
 		c.QQBaseURL = c.WechatBaseURL + qqPath
 	}
-	volatile, err := openVolatile(c)
+	volatile, err := server.OpenVolatile(c)
 	if err != nil {
 		return err
 	}
 	defer volatile.Close()
-	handler, err := openHouse(ctx, c, database, volatile, logger)
+	process, err := server.New(ctx, server.Config{Settings: c, Stores: server.StoresOf(database), Volatile: volatile,
+		Logger: logger})
 	if err != nil {
 		return err
 	}
+	defer process.Close()
+	if err := process.Start(ctx); err != nil {
+		return err
+	}
 	served := make(chan error, 1)
-	go func() { served <- serveUntilDone(ctx, provider.NewHTTPServer(handler, logger), listener) }()
+	go func() {
+		served <- server.ServeUntilDone(ctx, provider.NewHTTPServer(process.Handler(), logger), listener)
+	}()
 	demo, err := tryOut(ctx, c, seeds)
 	if ctx.Err() != nil { // stopped before it was ready
 		return <-served

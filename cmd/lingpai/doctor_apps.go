@@ -11,6 +11,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
@@ -35,7 +36,7 @@ func (d *doctor) checkApps(ctx context.Context) {
 // checkApp opens the AppSecret, and lets WeChat try it, unless that is known to fail.
 func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 	app, err := within(ctx, func(ctx context.Context) (identity.App, error) {
-		return guardedApps{d.database.Apps(), d.config}.Find(ctx, listed.Platform, listed.ID)
+		return server.GuardApps(d.database.Apps(), d.config).Find(ctx, listed.Platform, listed.ID)
 	})
 	rotate := "give it anew with: lingpai apps rotate-secret " + listed.ID
 	switch {
@@ -65,14 +66,14 @@ func (d *doctor) tryApp(ctx context.Context, app identity.App) {
 	var log bytes.Buffer
 	c := d.config
 	c.WechatTimeout = min(c.WechatTimeout, answerTime)
-	platforms, err := openPlatforms(c, slog.New(slog.NewJSONHandler(&log, nil)))
+	platforms, err := server.OpenPlatforms(c, slog.New(slog.NewJSONHandler(&log, nil)))
 	if err != nil {
 		d.report.fault(app.ID+": "+err.Error(),
 			"check wechat.base_url (LINGPAI_WECHAT_BASE_URL) and qq.base_url (LINGPAI_QQ_BASE_URL)")
 		return
 	}
-	defer platforms.close()
-	platform := platforms.of(app)
+	defer platforms.Close()
+	platform := platforms.Of(app)
 	_, err = platform.Trade(ctx, app, "lingpai-doctor")
 	var logged refusalLog
 	_ = json.NewDecoder(&log).Decode(&logged) // nothing was logged if the code was all that is wrong

@@ -9,10 +9,11 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-const checkDatabaseURL = "check database.url (LINGPAI_DATABASE_URL)"
+const checkDatabaseURL = server.CheckDatabaseURL
 
 func (d *doctor) checkDatabase(ctx context.Context) {
 	file := d.config.DatabaseFile()
@@ -26,9 +27,9 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	if d.faulty("master_key") { // most can be looked at without
 		c.MasterKey = ""
 	}
-	database, err := within(ctx, func(ctx context.Context) (*sql.DB, error) { return connectDatabase(ctx, c) })
+	database, err := within(ctx, func(ctx context.Context) (*sql.DB, error) { return server.ConnectDatabase(ctx, c) })
 	if err != nil {
-		d.report.fault(c.DatabaseName()+" cannot be opened: "+d.report.words(err), databaseAdvice(file))
+		d.report.fault(c.DatabaseName()+" cannot be opened: "+d.report.words(err), server.DatabaseAdvice(file))
 		return
 	}
 	d.database = database
@@ -42,14 +43,6 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 		d.report.warning(fmt.Sprintf("every user of this machine can read or write %s (mode %04o)", file, mode),
 			"chmod o-rwx "+file)
 	}
-}
-
-func databaseAdvice(file string) string {
-	if file != "" {
-		return checkDatabaseURL + ", and that the user who runs this may read and write the file and its folder"
-	}
-	return checkDatabaseURL + ": that the server runs, that the database is there, that this machine may " +
-		"connect, and that user, password and sslmode are right"
 }
 
 func (d *doctor) checkMigrations(ctx context.Context) {

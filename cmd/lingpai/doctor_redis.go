@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/server"
 )
 
 const (
@@ -32,7 +33,7 @@ func (d *doctor) checkRedis(ctx context.Context) {
 		return
 	}
 	d.warnUnprotected(d.config.RedisURL, "write rediss:// into redis.url (LINGPAI_REDIS_URL), without skip_verify")
-	store, err := within(ctx, func(context.Context) (volatileStore, error) { return openVolatile(d.config) })
+	store, err := within(ctx, func(context.Context) (server.Volatile, error) { return server.OpenVolatile(d.config) })
 	if err != nil {
 		d.report.fault("cannot be opened: "+d.report.words(err), checkRedisURL)
 		return
@@ -41,7 +42,7 @@ func (d *doctor) checkRedis(ctx context.Context) {
 	d.askRedis(ctx, store)
 }
 
-func (d *doctor) askRedis(ctx context.Context, store volatileStore) {
+func (d *doctor) askRedis(ctx context.Context, store server.Volatile) {
 	if _, err := within(ctx, func(ctx context.Context) (any, error) { return nil, store.Ping(ctx) }); err != nil {
 		d.report.fault("does not answer: "+d.report.words(err), checkRedisURL)
 		return

@@ -1,5 +1,5 @@
-// Command lingpai is the token provider and the tool of the people who operate it. It is the only place that
-// wires the house together.
+// Command lingpai is the token provider and the tool of the people who operate it. Its commands
+// parse, call and print; package server wires the process.
 package main
 
 import (

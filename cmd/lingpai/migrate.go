@@ -6,12 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func newMigrateCommand() *cobra.Command {
 	return group("migrate", "Bring the database to the shape that this version needs",
-		migration("up", "Apply all migrations that are missing; makes the database if there is none", openDatabase,
+		migration("up", "Apply all migrations that are missing; makes the database if there is none",
+			server.OpenDatabase,
 			func(cmd *cobra.Command, database *sql.DB) error {
 				applied, err := database.MigrateUp(cmd.Context())
 				for _, name := range applied {
@@ -23,19 +25,20 @@ func newMigrateCommand() *cobra.Command {
 				return err
 			}),
 		migrateDownCommand(),
-		addOutputFlag(migration("status", "Show which migrations are applied", openExisting, showMigrations)),
+		addOutputFlag(migration("status", "Show which migrations are applied", server.OpenExistingDatabase,
+			showMigrations)),
 	)
 }
 
 func migrateDownCommand() *cobra.Command {
 	var loseData bool
-	cmd := migration("down", "Take the last migration back; what it created is lost", openExisting,
+	cmd := migration("down", "Take the last migration back; what it created is lost", server.OpenExistingDatabase,
 		func(cmd *cobra.Command, database *sql.DB) error {
 			if !loseData {
 				if migrated, err := database.Migrated(cmd.Context()); err != nil {
 					return err
 				} else if migrated {
-					if empty, err := isEmpty(cmd.Context(), database); err != nil || !empty {
+					if empty, err := server.IsEmpty(cmd.Context(), database); err != nil || !empty {
 						return errors.Join(errors.New(
 							"taking the migration back deletes what is in its tables: users, clients, "+
 								"apps, sessions, keys; say --lose-data if you mean it"), err)

@@ -7,6 +7,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -51,20 +52,11 @@ func checkOwn(ctx context.Context, database *sql.DB, s seeds) error {
 			"secrets: give that folder as --data, or another database.url")
 	}
 	// A first start that was killed before it could mark the database leaves it empty.
-	if empty, err := isEmpty(ctx, database); err != nil || !empty {
+	if empty, err := server.IsEmpty(ctx, database); err != nil || !empty {
 		return errors.Join(errors.New("this database was not made by lingpai dev, so dev does not touch "+
 			"it: give another --data, and take database.url (LINGPAI_DATABASE_URL) away if it is set"), err)
 	}
 	return nil
-}
-
-// isEmpty says whether nothing that somebody could miss is in a database.
-func isEmpty(ctx context.Context, database *sql.DB) (bool, error) {
-	users, err := database.Users().List(ctx, "", 1)
-	apps, err2 := database.Apps().List(ctx)
-	clients, err3 := database.Clients().List(ctx)
-	keys, err4 := database.Keys().Keys(ctx)
-	return len(users)+len(apps)+len(clients)+len(keys) == 0, errors.Join(err, err2, err3, err4)
 }
 
 // seed makes what is missing of the app, the clients and the user.

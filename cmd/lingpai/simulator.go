@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/wechat/qq"
 	"github.com/lingpai/lingpai/wechat/qq/qqtest"
@@ -89,8 +90,8 @@ func serveSimulators(ctx context.Context, cmd *cobra.Command, s simulators, list
 	mux := http.NewServeMux()
 	mux.Handle("/", s.wechat)
 	mux.Handle(qqPath+"/", http.StripPrefix(qqPath, s.qq))
-	logger := newLogger(config{LogFormat: "text"}, cmd.ErrOrStderr())
-	return serveUntilDone(ctx, provider.NewHTTPServer(fromThisMachine(mux), logger), listener)
+	logger := server.NewLogger(settings.Settings{LogFormat: "text"}, cmd.ErrOrStderr())
+	return server.ServeUntilDone(ctx, provider.NewHTTPServer(fromThisMachine(mux), logger), listener)
 }
 
 // fromThisMachine keeps pages out that a browser on this machine shows: they could mint codes, or make the
@@ -115,5 +116,5 @@ func listenLoopback(addr string) (net.Listener, error) {
 	if err != nil || !settings.IsLoopback(host) {
 		return nil, fmt.Errorf("--addr: %q is not host:port on loopback, such as 127.0.0.1:8081", addr)
 	}
-	return listen("--addr", addr)
+	return server.Listen("--addr", addr)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
 )
 
@@ -19,3 +20,9 @@ const (
 )
 
 func loadConfig(cmd *cobra.Command, t terms) (config, error) { return settings.Load(cmd.Flags(), t) }
+
+const clientAge = server.RecordAge
+
+var openMigrated = server.OpenMigratedDatabase
+
+func openVolatile(c config) (server.Volatile, error) { return server.OpenVolatile(c) }

@@ -145,7 +145,8 @@ func claimsChange(t *testing.T, h house) {
 	require.Empty(t, user.Claims)
 	require.NoError(t, h.Entitlements.SetClaims(ctx, user.ID, `{"tenant":"t-1","levels":[1,2.5,null],"名":"令牌"}`))
 	require.EqualValues(t, `{"tenant":"t-1","levels":[1,2.5,null],"名":"令牌"}`, h.user(t, user.ID).Claims)
-	require.NoError(t, h.Entitlements.SetClaims(ctx, user.ID, identity.Claims(`{"a": "`+strings.Repeat("x", 1015)+`"}`)),
+	require.NoError(t, h.Entitlements.SetClaims(ctx, user.ID,
+		identity.Claims(`{"a": "`+strings.Repeat("x", 1015)+`"}`)),
 		"1 KiB without its space")
 	require.Len(t, h.user(t, user.ID).Claims, 1023)
 	require.Error(t, h.Entitlements.SetClaims(ctx, user.ID, identity.Claims(`{"a":"`+strings.Repeat("x", 1017)+`"}`)))

@@ -57,7 +57,8 @@ func hostileRoles(t *testing.T, h house) {
 			if err != nil {
 				want = `{"innocent":true}`
 			}
-			require.Equal(t, err == nil, h.Entitlements.SetClaims(ctx, user.ID, identity.Claims(claims)) == nil, "%q", claims)
+			require.Equal(t, err == nil, h.Entitlements.SetClaims(ctx, user.ID, identity.Claims(claims)) == nil,
+				"%q", claims)
 			require.Equal(t, want, h.user(t, user.ID).Claims)
 		}
 	}

@@ -103,7 +103,10 @@ func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
 			OpenPlatform: "op",
 		}
 		for _, write := range []call{
-			{"Accounts.Link", func(ctx context.Context) error { return db.Accounts().Link(ctx, session.UserID, sighting) }},
+			{"Accounts.Link", func(ctx context.Context) error {
+				return db.Accounts().Link(ctx, session.UserID,
+					sighting)
+			}},
 			{"Accounts.Unlink", func(ctx context.Context) error {
 				return errorOf(db.Accounts().Unlink(ctx, session.UserID, sighting.AccountKey))
 			}},
@@ -127,12 +130,18 @@ func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
 				return errorOf(db.Deletions().Dismiss(ctx,
 					session.UserID, 0))
 			}},
-			{"Deletions.Stay again", func(ctx context.Context) error { return db.Deletions().Stay(ctx, session.UserID) }},
+			{"Deletions.Stay again", func(ctx context.Context) error {
+				return db.Deletions().Stay(ctx,
+					session.UserID)
+			}},
 			{"Deletions.Leave again", func(ctx context.Context) error {
 				return errorOf(db.Deletions().Leave(ctx,
 					session.UserID, 0))
 			}},
-			{"Deletions.DeleteLeft", func(ctx context.Context) error { return errorOf(db.Deletions().DeleteLeft(ctx, 10)) }},
+			{"Deletions.DeleteLeft", func(ctx context.Context) error {
+				return errorOf(db.Deletions().DeleteLeft(ctx,
+					10))
+			}},
 		} {
 			o.requireDoneAgain(write, code)
 		}

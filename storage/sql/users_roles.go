@@ -75,7 +75,8 @@ func (e *Entitlements) RevokeRole(ctx context.Context, id, role string) error {
 }
 
 // changeRoles lets one change of a user's roles through at a time, and tells of it if it changed any.
-func (e *Entitlements) changeRoles(ctx context.Context, id, kind, detail string, change func(roles []string) []string) error {
+func (e *Entitlements) changeRoles(ctx context.Context, id, kind, detail string,
+	change func(roles []string) []string) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}

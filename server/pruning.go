@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"context"
@@ -20,7 +20,8 @@ const (
 )
 
 // pruneRegularly deletes sessions that are over, and users whose time has come, until the context ends.
-func pruneRegularly(ctx context.Context, sessions identity.Sessions, deletions identity.Deletions, logger *slog.Logger) {
+func pruneRegularly(ctx context.Context, sessions identity.Sessions, deletions identity.Deletions,
+	logger *slog.Logger) {
 	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()
 	for {

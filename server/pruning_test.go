@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 // prunable is sessions of which so many are over, or that cannot be read.
@@ -27,7 +28,7 @@ func (p *prunable) Prune(_ context.Context, _ time.Duration, batch int) (int, bo
 
 func TestPruningGoesOnUntilNothingIsLeftAndTellsWhatItDid(t *testing.T) {
 	var log bytes.Buffer
-	logger := newLogger(config{LogFormat: "text"}, &log)
+	logger := NewLogger(settings.Settings{LogFormat: "text"}, &log)
 	prune(t.Context(), &prunable{}, logger)
 	require.Empty(t, log.String(), "nothing to do is nothing to tell")
 
@@ -39,7 +40,7 @@ func TestPruningGoesOnUntilNothingIsLeftAndTellsWhatItDid(t *testing.T) {
 
 func TestPruningThatFailsIsToldUnlessTheProcessEnds(t *testing.T) {
 	var log bytes.Buffer
-	logger := newLogger(config{LogFormat: "text"}, &log)
+	logger := NewLogger(settings.Settings{LogFormat: "text"}, &log)
 	ended, end := context.WithCancel(t.Context())
 	end()
 	prune(ended, &prunable{over: 1, err: errors.New("no")}, logger)

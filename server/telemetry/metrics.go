@@ -1,9 +1,9 @@
-package main
+// Package telemetry counts what operators watch, for Prometheus.
+package telemetry
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -13,24 +13,25 @@ import (
 
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/provider"
 )
 
 // scrapeTime bounds what a scrape asks the database.
 const scrapeTime = 3 * time.Second
 
-// metrics are what Prometheus asks for, at an address of its own: they are nobody's business but the operator's.
-type metrics struct {
+// Metrics are what Prometheus asks for, at an address of its own: they are nobody's business but the operator's.
+type Metrics struct {
 	registry  *prometheus.Registry
 	refreshes *prometheus.CounterVec
 	phones    *prometheus.CounterVec
 	answers   *prometheus.HistogramVec
 }
 
-var _ grants.Meter = (*metrics)(nil)
+var _ grants.Meter = (*Metrics)(nil)
 
-func newMetrics(apps identity.Apps, backend func() string) *metrics {
-	m := &metrics{
+// New returns metrics that count requests and what grants report, and that ask at each scrape for what the apps have
+// used and for what signs.
+func New(apps identity.Apps, backend func() string) *Metrics {
+	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lingpai_refresh_tokens_presented_total",
@@ -52,10 +53,10 @@ func newMetrics(apps identity.Apps, backend func() string) *metrics {
 }
 
 // Refreshed implements grants.Meter.
-func (m *metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdict).Inc() }
+func (m *Metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdict).Inc() }
 
 // PhoneAsked implements grants.Meter.
-func (m *metrics) PhoneAsked(appID, outcome string) { m.phones.WithLabelValues(appID, outcome).Inc() }
+func (m *Metrics) PhoneAsked(appID, outcome string) { m.phones.WithLabelValues(appID, outcome).Inc() }
 
 // phoneUses tells at each scrape how much of their budgets the apps have used, whichever replica did.
 type phoneUses struct{ apps identity.Apps }
@@ -103,26 +104,15 @@ func (b signingBackend) Collect(into chan<- prometheus.Metric) {
 	into <- prometheus.MustNewConstMetric(signsNow, prometheus.GaugeValue, 1, b())
 }
 
-// watch counts the answers of a handler.
-func (m *metrics) watch(next http.Handler) http.Handler {
+// Watch counts the answers of a handler.
+func (m *Metrics) Watch(next http.Handler) http.Handler {
 	return promhttp.InstrumentHandlerDuration(m.answers, next)
 }
 
-// serve answers GET /metrics at an address until the context ends.
-func (m *metrics) serve(ctx context.Context, addr string, logger *slog.Logger) error {
-	listener, err := listen("metrics.addr", addr)
-	if err != nil {
-		return err
-	}
-	logger.Info("metrics", "addr", listener.Addr().String())
+// Handler answers GET /metrics.
+func (m *Metrics) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry,
 		promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
-	go func() {
-		if err := serveUntilDone(ctx, provider.NewHTTPServer(mux, logger), listener); err != nil &&
-			!errors.Is(err, http.ErrServerClosed) {
-			logger.Error("metrics are not served any more", "error", err)
-		}
-	}()
-	return nil
+	return mux
 }

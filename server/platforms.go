@@ -1,0 +1,56 @@
+package server
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/wechat/qq"
+)
+
+// Platforms are those whose codes can be traded. Each has bounds and a circuit breaker of its own.
+type Platforms struct {
+	wechat *wechat.Client
+	qq     *qq.Client
+}
+
+// OpenPlatforms makes a client for each platform; it connects to none.
+func OpenPlatforms(s settings.Settings, logger *slog.Logger) (Platforms, error) {
+	return openPlatforms(s, 0, logger)
+}
+
+// openPlatforms is OpenPlatforms with the time that WeChat is left alone when it fails; 0: the default.
+func openPlatforms(s settings.Settings, wechatOpenFor time.Duration, logger *slog.Logger) (Platforms, error) {
+	weixin, err := wechat.NewClient(wechat.Config{BaseURL: s.WechatBaseURL, Timeout: s.WechatTimeout,
+		OpenFor: wechatOpenFor, Logger: logger})
+	if err != nil {
+		return Platforms{}, err
+	}
+	sibling, err := qq.NewClient(wechat.Config{BaseURL: s.QQBaseURL, Timeout: s.WechatTimeout, Logger: logger})
+	return Platforms{weixin, sibling}, err
+}
+
+// byGrant are the platforms under the grants that trade their codes.
+func (p Platforms) byGrant() map[string]grants.Platform {
+	return map[string]grants.Platform{oauth.GrantWechatCode: grants.WechatPlatform{Client: p.wechat},
+		oauth.GrantQQCode: grants.QQPlatform{Client: p.qq}}
+}
+
+// Of returns the platform of an app.
+func (p Platforms) Of(app identity.App) grants.Platform {
+	if app.Platform == identity.PlatformQQ {
+		return grants.QQPlatform{Client: p.qq}
+	}
+	return grants.WechatPlatform{Client: p.wechat}
+}
+
+// Close gives up the connections to all platforms.
+func (p Platforms) Close() error {
+	p.wechat.Close()
+	p.qq.Close()
+	return nil
+}

@@ -1,0 +1,104 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server/settings"
+)
+
+// drainTime is how long requests in flight may take after the signal to stop.
+const drainTime = 20 * time.Second
+
+// withoutRedis is what becomes of requests while it does not answer.
+const withoutRedis = "passwords, registrations, phone numbers and what needs a session key are refused"
+
+// Serve serves requests as the settings say until the context ends, and logs the version that it is.
+func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, version string) error {
+	if s.Insecure() {
+		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; "+
+			"for development only", "issuer", s.Issuer)
+	}
+	if s.Simulates(identity.PlatformWechat) {
+		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url",
+			s.WechatBaseURL)
+	}
+	if s.Simulates(identity.PlatformQQ) {
+		logger.Warn("qq.base_url is not QQ: only simulated apps can sign in", "qq.base_url", s.QQBaseURL)
+	}
+	database, err := OpenMigratedDatabase(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	volatile, err := OpenVolatile(s)
+	if err != nil {
+		return err
+	}
+	defer volatile.Close()
+	if err := volatile.Ping(ctx); err != nil {
+		logger.Warn("Redis does not answer: until it does, "+withoutRedis, "error", err)
+	}
+	server, err := New(ctx, Config{Settings: s, Stores: StoresOf(database), Volatile: volatile, Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	if err := server.Start(ctx); err != nil {
+		return err
+	}
+	listener, err := Listen("server.addr", s.Addr)
+	if err != nil {
+		return err
+	}
+	logger.Info("serving", "addr", listener.Addr().String(), "issuer", s.Issuer, "version", version)
+	return ServeUntilDone(ctx, provider.NewHTTPServer(server.Handler(), logger), listener)
+}
+
+// Listen listens at the address of a setting or flag, or says what to do.
+func Listen(setting, addr string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s: %s is taken by another program, perhaps another lingpai: stop that, or "+
+			"give another address", setting, addr)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	return listener, nil
+}
+
+// ServeUntilDone serves until the context ends, then lets requests in flight finish.
+func ServeUntilDone(ctx context.Context, server *http.Server, listener net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		return errors.Join(errors.New("requests were still running when the time to finish them was over"), err)
+	}
+	return nil
+}
+
+// NewLogger returns the logger of the configured level and format; its lines have the ids of requests.
+func NewLogger(s settings.Settings, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: s.LogLevel}
+	if s.LogFormat == "text" {
+		return slog.New(provider.LogRequestIDs(slog.NewTextHandler(w, options)))
+	}
+	return slog.New(provider.LogRequestIDs(slog.NewJSONHandler(w, options)))
+}

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server/telemetry"
+	"github.com/lingpai/lingpai/storage/memory"
+	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/wechat"
+)
+
+// RecordAge is how old a client's or app's record may be when a request is judged by it.
+const RecordAge = time.Second
+
+// New wires a process. The context bounds only its start, in which keys are made if there are none. What New opened
+// is closed by [Server.Close].
+func New(ctx context.Context, c Config) (*Server, error) {
+	w, err := open(ctx, c)
+	if err != nil {
+		return nil, errors.Join(err, w.server.Close())
+	}
+	w.wire()
+	if w.server.handler, err = w.handler(); err != nil {
+		return nil, errors.Join(err, w.server.Close())
+	}
+	return w.server, nil
+}
+
+// wiring is a configuration without anything left to default, and what was made of it so far.
+type wiring struct {
+	Config
+	platforms Platforms
+	hasher    *password.Hasher
+	server    *Server
+}
+
+// open fills in the defaults, and opens what has to be.
+func open(ctx context.Context, c Config) (w wiring, err error) {
+	if c.Logger == nil {
+		c.Logger = NewLogger(c.Settings, os.Stderr)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.RecordAge = cmp.Or(c.RecordAge, RecordAge)
+	w = wiring{Config: c, server: &Server{settings: c.Settings, stores: c.Stores, logger: c.Logger}}
+	if w.Ring == nil {
+		if w.Ring, err = keys.ParseRing(c.Settings.MasterKey.Reveal()); err != nil {
+			return w, err
+		}
+	}
+	if w.Keys == nil {
+		w.Keys, err = keys.Open(ctx, c.Stores.Keys, w.Ring,
+			keys.Options{Now: c.Now, Policy: c.Settings.KeyPolicy(), Logger: c.Logger})
+		if err != nil {
+			return w, err
+		}
+	}
+	if w.platforms, err = openPlatforms(c.Settings, c.WechatOpenFor, c.Logger); err != nil {
+		return w, err
+	}
+	w.server.close = append(w.server.close, w.platforms.Close)
+	if w.Volatile == nil {
+		store, err := openVolatile(c.Settings, c.Now)
+		if err != nil {
+			return w, err
+		}
+		w.Volatile = store
+		w.server.close = append(w.server.close, store.Close)
+	}
+	w.hasher = password.New(c.Hasher) // one bound for all who have passwords hashed
+	return w, nil
+}
+
+// wire makes the services.
+func (w wiring) wire() {
+	s, stores := w.Settings, w.Stores
+	w.server.Keys = w.Keys
+	w.server.Metrics = telemetry.New(stores.Apps, w.Keys.Backend)
+	w.server.Issuer = tokens.New(tokens.Config{
+		Issuer: s.Issuer, Keys: w.Keys, Sessions: stores.Sessions, Users: stores.Users, Accounts: stores.Accounts,
+		Profiles:  stores.Profiles,
+		AccessTTL: s.AccessTTL, IdleTTL: s.SessionIdle, AbsoluteTTL: s.SessionAbsolute,
+		SessionLimit: s.SessionLimit, Now: w.Now, MaxAccessTTL: s.AccessTTLBound(),
+	})
+	clients, apps := stores.Clients, GuardApps(stores.Apps, s)
+	if w.RecordAge > 0 {
+		clients, apps = memory.CacheClients(clients, w.RecordAge), memory.CacheApps(apps, w.RecordAge)
+	}
+	w.server.Grants = grants.New(grants.Config{
+		Meter: w.server.Metrics, Clients: clients, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
+		Deletions: stores.Deletions, Profiles: stores.Profiles,
+		Sessions: stores.Sessions, Events: stores.Events, Volatile: w.Volatile, Issuer: w.server.Issuer,
+		Platforms: w.platforms.byGrant(),
+		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: w.platforms.wechat, Store: w.Volatile,
+			Sealer: w.Ring, Now: w.Now}),
+		Vault: wechat.NewVault(wechat.VaultConfig{Store: w.Volatile, NotFound: identity.ErrNotFound, Sealer: w.Ring,
+			KeyLife: s.SessionKeyLife, Now: w.Now, Logger: w.Logger}),
+		Hasher:   w.hasher,
+		Rotation: tokens.RotationPolicy{Window: s.RefreshGrace, RefuseAhead: s.RefuseAhead},
+		Attempts: grants.AttemptPolicy{PerAddress: s.AddressAttempts},
+		Now:      w.Now, Logger: w.Logger,
+	})
+	w.server.Accounts = accounts.New(accounts.Config{
+		Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions, Profiles: stores.Profiles,
+		Sessions: stores.Sessions, Events: stores.Events,
+		Volatile: w.Volatile, Hasher: w.hasher, Prover: provider.NewProver(w.server.Grants), Grace: s.DeletionGrace,
+		Registrations: accounts.RegistrationPolicy{PerAddress: s.AddressRegistrations, Together: s.Registrations},
+		Now:           w.Now, Logger: w.Logger,
+	})
+}
+
+// handler answers requests with the services; they are counted if anybody can see the counts.
+func (w wiring) handler() (http.Handler, error) {
+	ready := w.Ready
+	if ready == nil {
+		ready = readiness(w.Settings, w.Stores.CheckSchema, w.Volatile, w.Keys)
+	}
+	handler, err := provider.New(provider.Config{
+		Issuer: w.Settings.Issuer, Manager: w.server.Grants, Accounts: w.server.Accounts,
+		KeySet: w.Keys.PublicSet, KeySetAge: w.Settings.KeySetAge(), Ready: ready, InFlight: w.InFlight,
+		TrustedProxies: w.Settings.TrustedProxies, Logger: w.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if w.Settings.MetricsAddr != "" {
+		handler = w.server.Metrics.Watch(handler)
+	}
+	return handler, nil
+}
