@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
 )
 
@@ -44,23 +45,40 @@ type Hasher interface {
 	Hash(ctx context.Context, address, password string) (string, error)
 }
 
-// Accounts does what people ask for. Use New to make one. It is safe for parallel use. Every error of its
-// methods is an [Error], or what a [Prover] said.
-type Accounts struct{ Config }
+// Accounts does what people ask for. Use New to make one. It is safe for parallel use. Every error of its methods is
+// an [oauth.Error].
+type Accounts struct {
+	users         identity.Users
+	links         identity.Accounts
+	deletions     identity.Deletions
+	profiles      identity.Profiles
+	sessions      identity.Sessions
+	events        identity.Events
+	limiter       *limits.Limiter
+	hasher        Hasher
+	prover        Prover
+	registrations RegistrationPolicy
+	grace         time.Duration
+	now           func() time.Time
+	logger        *slog.Logger
+}
 
 // New makes accounts.
-func New(config Config) *Accounts {
-	if config.Grace <= 0 {
-		config.Grace = defaultGrace
+func New(c Config) *Accounts {
+	if c.Grace <= 0 {
+		c.Grace = defaultGrace
 	}
-	if config.Now == nil {
-		config.Now = time.Now
+	if c.Now == nil {
+		c.Now = time.Now
 	}
-	if config.Logger == nil {
-		config.Logger = slog.New(slog.DiscardHandler)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	config.Registrations = config.Registrations.orDefaults()
-	return &Accounts{config}
+	return &Accounts{
+		users: c.Users, links: c.Accounts, deletions: c.Deletions, profiles: c.Profiles, sessions: c.Sessions,
+		events: c.Events, limiter: limits.New(c.Volatile), hasher: c.Hasher, prover: c.Prover,
+		registrations: c.Registrations.orDefaults(), grace: c.Grace, now: c.Now, logger: c.Logger,
+	}
 }
 
 // Caller is the user whose access token this is, by which client and session. Whoever makes one has checked
@@ -83,7 +101,7 @@ func (a *Accounts) enter(ctx context.Context, c Caller) (identity.User, error) {
 		return identity.User{}, &oauth.Error{Code: oauth.InsufficientScope,
 			Description: "The access token lacks the scope account."}
 	}
-	user, err := a.Users.Find(ctx, c.UserID)
+	user, err := a.users.Find(ctx, c.UserID)
 	if err != nil {
 		return identity.User{}, userFailed(err)
 	}

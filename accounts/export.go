@@ -69,10 +69,10 @@ func (a *Accounts) Export(ctx context.Context, c Caller, p Proof) (Export, error
 		return Export{}, err
 	}
 	event := identity.Event{Kind: identity.EventExported, UserID: user.ID, ClientID: c.ClientID, SessionID: c.SessionID}
-	if err := a.Events.Record(ctx, event); err != nil {
+	if err := a.events.Record(ctx, event); err != nil {
 		return Export{}, oauth.StoreFailed(err)
 	}
-	return newExport(a.Now(), user, held), nil
+	return newExport(a.now(), user, held), nil
 }
 
 func newExport(now time.Time, user identity.User, h held) Export {

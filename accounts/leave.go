@@ -15,7 +15,7 @@ func (a *Accounts) Leave(ctx context.Context, c Caller, p Proof) (time.Time, err
 	if err := a.prove(ctx, c, user, p); err != nil {
 		return time.Time{}, err
 	}
-	deletesAt, err := a.Deletions.Leave(ctx, user.ID, a.Grace)
+	deletesAt, err := a.deletions.Leave(ctx, user.ID, a.grace)
 	if err != nil {
 		return time.Time{}, userFailed(err)
 	}

@@ -26,11 +26,11 @@ func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code stri
 	if err := a.prove(ctx, c, user, p); err != nil {
 		return err
 	}
-	sighting, err := a.Prover.ProveCode(ctx, c.ClientID, appID, code, c.Address)
+	sighting, err := a.prover.ProveCode(ctx, c.ClientID, appID, code, c.Address)
 	if err != nil {
-		return linkCodeFailed(err)
+		return linkCodeFailed(proved(err))
 	}
-	return linkFailed(a.Accounts.Link(ctx, user.ID, sighting))
+	return linkFailed(a.links.Link(ctx, user.ID, sighting))
 }
 
 // checkLinkCode refuses what need not cost a proof: no code, and the one code as both.
@@ -78,14 +78,14 @@ func (a *Accounts) Unlink(ctx context.Context, c Caller, p Proof, platform, appI
 	if err != nil {
 		return err
 	}
-	account, err := a.Accounts.FindByUser(ctx, user.ID, platform, appID)
+	account, err := a.links.FindByUser(ctx, user.ID, platform, appID)
 	if err != nil {
 		return unlinkFailed(err)
 	}
 	if err := a.prove(ctx, c, user, p); err != nil {
 		return err
 	}
-	_, err = a.Accounts.Unlink(ctx, user.ID, account.AccountKey)
+	_, err = a.links.Unlink(ctx, user.ID, account.AccountKey)
 	return unlinkFailed(err)
 }
 

@@ -60,13 +60,13 @@ func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Pr
 		if profile.Email != "" {
 			return Me{}, oauth.NewError(oauth.InvalidRequest, "To set email the access token needs the scope email.")
 		}
-		known, err := a.Profiles.Find(ctx, user.ID)
+		known, err := a.profiles.Find(ctx, user.ID)
 		if err != nil {
 			return Me{}, oauth.StoreFailed(err)
 		}
 		profile.Email = known.Email
 	}
-	if err := a.Profiles.Choose(ctx, user.ID, profile); err != nil {
+	if err := a.profiles.Choose(ctx, user.ID, profile); err != nil {
 		return Me{}, userFailed(err)
 	}
 	return a.me(ctx, c, user)
@@ -105,13 +105,13 @@ type held struct {
 }
 
 func (a *Accounts) gather(ctx context.Context, user identity.User) (h held, err error) {
-	if h.details, err = a.Profiles.Find(ctx, user.ID); err != nil {
+	if h.details, err = a.profiles.Find(ctx, user.ID); err != nil {
 		return held{}, oauth.StoreFailed(err)
 	}
-	if h.accounts, err = a.Accounts.List(ctx, user.ID); err != nil {
+	if h.accounts, err = a.links.List(ctx, user.ID); err != nil {
 		return held{}, oauth.StoreFailed(err)
 	}
-	if h.sessions, err = a.Sessions.List(ctx, user.ID); err != nil {
+	if h.sessions, err = a.sessions.List(ctx, user.ID); err != nil {
 		return held{}, oauth.StoreFailed(err)
 	}
 	return h, nil

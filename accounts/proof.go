@@ -16,11 +16,12 @@ type Proof struct {
 	AppID    string // whose code it is; may be empty if the client has one app
 }
 
-// Prover checks what a sign-in would check, and counts it with the sign-ins, so that guessing here is no way
-// round their bounds. It makes no user and no account. A password that is wrong and a code that is refused
-// are [Unproved]; all other errors reach the caller untouched.
+// Prover checks what a sign-in would check, and counts it with the sign-ins, so that guessing here is no way round
+// their bounds: signin.Service. It makes no user and no account. A password that is wrong has the code
+// [oauth.InsufficientUserAuthentication], a code that is refused [oauth.InvalidGrant]; all other errors reach the
+// caller untouched.
 type Prover interface {
-	// ProvePassword says whether a password is the user's.
+	// ProvePassword checks that a password is the user's.
 	ProvePassword(ctx context.Context, user identity.User, password, address string) error
 	// ProveCode trades a code at an app of the client and returns whose it is, whoever that may be here.
 	ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.Sighting, error)
@@ -30,9 +31,17 @@ type Prover interface {
 func Unproved(cause error) error {
 	return &oauth.Error{
 		Code: oauth.InsufficientUserAuthentication, Cause: cause,
-		Description: "This needs the current password, or a fresh code of an account that is linked " +
-			"already, in the same request.",
+		Description: "This needs the current password, or a fresh code of an account that is linked already, in " +
+			"the same request.",
 	}
+}
+
+// proved turns the Prover's ways to say that a proof proves nothing into the one.
+func proved(err error) error {
+	if errors.Is(err, oauth.InsufficientUserAuthentication) || errors.Is(err, oauth.InvalidGrant) {
+		return Unproved(err)
+	}
+	return err
 }
 
 // prove says whether a proof is the user's. oauth.InvalidRequest: there are two. Unproved, or what the Prover says.
@@ -46,17 +55,17 @@ func (a *Accounts) prove(ctx context.Context, c Caller, user identity.User, p Pr
 	case p.Password == "" || user.PasswordHash == "":
 		return Unproved(nil)
 	}
-	return a.Prover.ProvePassword(ctx, user, p.Password, c.Address)
+	return proved(a.prover.ProvePassword(ctx, user, p.Password, c.Address))
 }
 
 // proveCode refuses the code of an account that is not linked to this very user: whoever borrowed a token has
 // a WeChat account, too.
 func (a *Accounts) proveCode(ctx context.Context, c Caller, user identity.User, p Proof) error {
-	sighting, err := a.Prover.ProveCode(ctx, c.ClientID, p.AppID, p.Code, c.Address)
+	sighting, err := a.prover.ProveCode(ctx, c.ClientID, p.AppID, p.Code, c.Address)
 	if err != nil {
-		return err
+		return proved(err)
 	}
-	account, err := a.Accounts.Find(ctx, sighting.AccountKey)
+	account, err := a.links.Find(ctx, sighting.AccountKey)
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
 		return Unproved(err)

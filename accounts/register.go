@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 )
@@ -44,18 +45,20 @@ func (a *Accounts) Register(ctx context.Context, clientID, address, username, se
 	if err := a.checkFree(ctx, username); err != nil { // before hashing, so that a taken name costs nothing
 		return identity.User{}, err
 	}
-	if err := a.allow(ctx, "registrations/together", a.Registrations.Together); err != nil {
+	if err := a.allow(ctx, "registrations/together", a.registrations.Together); err != nil {
 		return identity.User{}, err
 	}
 	hash, err := a.hash(ctx, address, secret)
 	if err != nil {
 		return identity.User{}, err
 	}
-	user, err := a.Users.Create(ctx, username, hash)
+	user, err := a.users.Create(ctx, username, hash)
 	if err != nil {
 		return identity.User{}, nameFailed(err)
 	}
-	a.recordRegistered(ctx, identity.Event{Kind: identity.EventRegistered, UserID: user.ID, ClientID: clientID})
+	// It does not decide: the user is there, and who was told otherwise would find the name taken.
+	event := identity.Event{Kind: identity.EventRegistered, UserID: user.ID, ClientID: clientID}
+	identity.RecordOrLog(ctx, a.events, a.logger, event)
 	return user, nil
 }
 
@@ -66,31 +69,17 @@ func (a *Accounts) countAddress(ctx context.Context, address string) error {
 	if address == "" {
 		return nil
 	}
-	return a.allow(ctx, "registrations/address/"+address, a.Registrations.PerAddress)
+	return a.allow(ctx, "registrations/address/"+address, a.registrations.PerAddress)
 }
 
 func (a *Accounts) allow(ctx context.Context, key string, limit int) error {
-	wait, err := a.Volatile.Allow(ctx, key, limit, registrationPeriod)
-	if err != nil {
-		return oauth.StoreFailed(err)
-	}
-	if wait > 0 {
-		return &oauth.Error{Code: oauth.TooManyRequests,
-			Description: "Too many people are registering. Wait before trying again.", RetryAfter: wait}
-	}
-	return nil
-}
-
-// recordRegistered does not decide: the user is there, and whoever were told otherwise would find the name taken.
-func (a *Accounts) recordRegistered(ctx context.Context, event identity.Event) {
-	if err := a.Events.Record(context.WithoutCancel(ctx), event); err != nil {
-		a.Logger.ErrorContext(ctx, "cannot write the audit log", "kind", event.Kind, "user", event.UserID, "error", err)
-	}
+	rate := limits.Rate{Uses: limit, Period: registrationPeriod}
+	return a.limiter.Allow(ctx, key, rate, "Too many people are registering. Wait before trying again.")
 }
 
 // hash returns the hash of a password that checkPassword let pass.
 func (a *Accounts) hash(ctx context.Context, address, secret string) (string, error) {
-	hash, err := a.Hasher.Hash(ctx, address, secret)
+	hash, err := a.hasher.Hash(ctx, address, secret)
 	switch {
 	case errors.Is(err, password.ErrBusy):
 		return "", oauth.Unavailable("Too many passwords are being checked right now. Try again shortly.",

@@ -39,7 +39,7 @@ func (a *Accounts) sessionsOf(ctx context.Context, c Caller) ([]identity.Session
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := a.Sessions.List(ctx, user.ID)
+	sessions, err := a.sessions.List(ctx, user.ID)
 	if err != nil {
 		return nil, oauth.StoreFailed(err)
 	}
@@ -54,7 +54,7 @@ func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 	if err != nil {
 		return err
 	}
-	session, now, err := a.Sessions.Find(ctx, id)
+	session, now, err := a.sessions.Find(ctx, id)
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
 		return errUnknownSession
@@ -63,7 +63,7 @@ func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 	case session.UserID != user.ID || !session.Alive(now):
 		return errUnknownSession
 	}
-	ended, err := a.Sessions.End(ctx, id, identity.EndedByUser)
+	ended, err := a.sessions.End(ctx, id, identity.EndedByUser)
 	switch {
 	case err != nil:
 		return oauth.StoreFailed(err)
@@ -88,7 +88,7 @@ func (a *Accounts) EndOtherSessions(ctx context.Context, c Caller) (int, error) 
 		if s.ID == c.SessionID {
 			continue
 		}
-		ended, err := a.Sessions.End(ctx, s.ID, identity.EndedByUser)
+		ended, err := a.sessions.End(ctx, s.ID, identity.EndedByUser)
 		if err != nil {
 			return count, oauth.StoreFailed(err)
 		}

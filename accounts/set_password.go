@@ -50,11 +50,11 @@ func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username,
 		return err
 	}
 	if user.Username == "" {
-		if err := a.Users.Name(ctx, user.ID, username); err != nil {
+		if err := a.users.Name(ctx, user.ID, username); err != nil {
 			return nameFailed(err)
 		}
 	}
-	if err := a.Users.SetPassword(ctx, user.ID, hash); err != nil {
+	if err := a.users.SetPassword(ctx, user.ID, hash); err != nil {
 		return userFailed(err)
 	}
 	return nil

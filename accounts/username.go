@@ -48,7 +48,7 @@ func fullWidth(r rune) bool { return unicode.Is(unicode.Latin, r) && r >= 0xff21
 
 // checkFree says early what the store would say late. oauth.UsernameTaken.
 func (a *Accounts) checkFree(ctx context.Context, username string) error {
-	_, err := a.Users.FindByUsername(ctx, username)
+	_, err := a.users.FindByUsername(ctx, username)
 	switch {
 	case err == nil:
 		return nameFailed(identity.ErrExists)

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -55,6 +56,14 @@ type Events interface {
 	Record(ctx context.Context, event Event) error
 	// List returns the newest events of those asked for first, at most limit.
 	List(ctx context.Context, of EventsOf, limit int) ([]Event, error)
+}
+
+// RecordOrLog writes an event that must not decide the request, whose outcome is decided already: a failure goes to
+// the log. It does not end with the context.
+func RecordOrLog(ctx context.Context, events Events, logger *slog.Logger, event Event) {
+	if err := events.Record(context.WithoutCancel(ctx), event); err != nil {
+		logger.ErrorContext(ctx, "cannot write the audit log", "kind", event.Kind, "user", event.UserID, "error", err)
+	}
 }
 
 // EventsOf says which events are asked for. What is empty counts for all.

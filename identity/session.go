@@ -58,6 +58,14 @@ func (s Session) Alive(now time.Time) bool {
 	return s.EndedAt.IsZero() && now.Before(s.IdleExpiresAt) && now.Before(s.ExpiresAt)
 }
 
+// Expiry is when the session is over unless it is refreshed: the earlier of its two instants.
+func (s Session) Expiry() time.Time {
+	if s.IdleExpiresAt.Before(s.ExpiresAt) {
+		return s.IdleExpiresAt
+	}
+	return s.ExpiresAt
+}
+
 // Rotation remembers which generations one refresh retired, so that a repeat of it can be told from a theft.
 type Rotation struct {
 	Lowest, Highest uint32 // differ only when the row had lost its last commits
