@@ -6,23 +6,24 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server"
 )
 
 // TestClientCredentialsNeedNoStore but the client's record, which is cached.
 func TestClientCredentialsNeedNoStore(t *testing.T) {
 	w := newWorld(t)
-	w.manager.Users, w.manager.Sessions, w.manager.Events, w.manager.Volatile, w.manager.Apps = nil, nil, nil, nil, nil
+	w.rewire(func(c *server.Config) { c.Stores = server.Stores{Clients: c.Stores.Clients} })
 	info, err := w.token(form{"grant_type": oauth.GrantClientCredentials, "client_id": "service",
 		"client_secret": testSecret})
 	require.NoError(t, err)
 	require.Empty(t, info.GetUserID())
-	need, err := grants.NewRequirement(testAudience, "api")
+	need, err := access.NewRequirement(testAudience, "api")
 	require.NoError(t, err)
-	caller, err := w.manager.Verify(context.Background(), info.GetAccess(), need)
+	caller, err := w.access.Verify(context.Background(), info.GetAccess(), need)
 	require.NoError(t, err)
-	require.Equal(t, grants.Verified{Subject: "service", ClientID: "service", Scope: "api"}, caller)
+	require.Equal(t, access.Verified{Subject: "service", ClientID: "service", Scope: "api"}, caller)
 }
 
 // TestNoThirdPartyGetsTheAccountScopeByDefault: a record from before there was a rule against it, or one that

@@ -1,7 +1,6 @@
-// Package grants decides who may have tokens: it authenticates the client, lets one grant prove the user, and
-// has tokens issued. One file a grant; a token request is read from top to bottom in
-// [Manager.GenerateAccessToken].
+// Package grants is the token endpoint: it authenticates the client, lets one grant prove the user, and has tokens
+// issued. One file a grant; a token request is read from top to bottom in [Manager.GenerateAccessToken].
 //
-// It owns the OAuth names of refusals ([Error]) and every check that stands between a request and a token. It
-// does not own HTTP (provider), the formats of tokens (tokens), nor where anything is kept.
+// It owns the order of the checks between a request and a token. It does not own HTTP (provider), who clients and
+// people are (clients, signin), the formats of tokens (tokens), nor where anything is kept.
 package grants

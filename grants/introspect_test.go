@@ -6,9 +6,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server"
 )
 
 // TestIntrospectionWithoutTheStore is no answer: not knowing is neither active nor inactive.
@@ -17,9 +18,9 @@ func TestIntrospectionWithoutTheStore(t *testing.T) {
 	info, err := w.token(form{"grant_type": oauth.GrantPassword, "client_id": "backend", "client_secret": testSecret,
 		"username": "alice", "password": testPassword})
 	require.NoError(t, err)
-	w.manager.Sessions = brokenSessions{find: errDisk}
+	w.rewire(func(c *server.Config) { c.Stores.Sessions = brokenSessions{find: errDisk} })
 	for _, token := range []string{info.GetRefresh(), info.GetAccess()} {
-		_, err := w.manager.Introspect(context.Background(), tokenRequest("backend", testSecret, token))
+		_, err := w.access.Introspect(context.Background(), tokenRequest("backend", testSecret, token))
 		require.ErrorIs(t, err, oauth.TemporarilyUnavailable)
 	}
 }
@@ -37,13 +38,13 @@ func TestIntrospectionOfATokenAheadOfItsRow(t *testing.T) {
 	require.NoError(t, err)
 	w.restore()
 	before := w.session(info.GetRefresh())
-	answer, err := w.manager.Introspect(context.Background(), tokenRequest("backend", testSecret, info.GetRefresh()))
+	answer, err := w.access.Introspect(context.Background(), tokenRequest("backend", testSecret, info.GetRefresh()))
 	require.NoError(t, err)
 	require.True(t, answer.Active)
 	require.Equal(t, before, w.session(info.GetRefresh()))
 	require.Empty(t, w.events(identity.EventRefreshAhead))
-	w.manager.Rotation.RefuseAhead = true
-	answer, err = w.manager.Introspect(context.Background(), tokenRequest("backend", testSecret, info.GetRefresh()))
+	w.rewire(func(c *server.Config) { c.Settings.RefuseAhead = true })
+	answer, err = w.access.Introspect(context.Background(), tokenRequest("backend", testSecret, info.GetRefresh()))
 	require.NoError(t, err)
-	require.Equal(t, grants.Introspection{}, answer)
+	require.Equal(t, access.Introspection{}, answer)
 }

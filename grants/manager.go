@@ -4,171 +4,148 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4"
 
+	"github.com/lingpai/lingpai/access"
+	"github.com/lingpai/lingpai/access/wechatdata"
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
-	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/tokens"
-	"github.com/lingpai/lingpai/wechat"
 )
 
-// Names lists the grants that work.
-func Names() []string {
-	return append(oauth.GrantTypes(), oauth.GrantWechatCodeURN)
-}
+// Types lists the grant types that work.
+func Types() []string { return append(oauth.GrantTypes(), oauth.GrantWechatCodeURN) }
 
 // Config is what a Manager works with. All fields but Meter are required.
 type Config struct {
-	Clients   identity.Clients
-	Apps      identity.Apps
-	Users     identity.Users
-	Accounts  identity.Accounts
-	Deletions identity.Deletions
-	Profiles  identity.Profiles
-	Sessions  identity.Sessions
-	Events    identity.Events
-	Volatile  identity.Volatile
-	Issuer    *tokens.Issuer
-	Platforms map[string]Platform // by the grant that trades their codes: oauth.GrantWechatCode and oauth.GrantQQCode
-	AppTokens *wechat.AppTokens
-	Vault     *wechat.Vault
-	Hasher    *password.Hasher
-	Rotation  tokens.RotationPolicy
-	Attempts  AttemptPolicy
-	Now       func() time.Time
-	Logger    *slog.Logger
-	Meter     Meter // nil: nothing is counted
+	Clients    *clients.Registry
+	SignIn     *signin.Service
+	Access     *access.Service
+	WechatData *wechatdata.Service
+	Issuer     *tokens.Issuer
+	Users      identity.Users
+	Accounts   identity.Accounts
+	Sessions   identity.Sessions
+	Events     identity.Events
+	Volatile   identity.Volatile
+	Rotation   tokens.RotationPolicy
+	Now        func() time.Time
+	Logger     *slog.Logger
+	Meter      Meter // nil: nothing is counted
 }
 
-// Manager is the engine behind go-oauth2's socket: it has the library's interface and none of its engine,
-// which authenticates the client after the user, refreshes anybody's token, and refuses custom grants.
+// Manager answers token requests. It is the engine behind go-oauth2's socket: it has the library's interface and
+// none of its engine, which authenticates the client after the user, refreshes anybody's token, and refuses custom
+// grants.
 type Manager struct {
-	Config
-	grants      map[string]grant
-	revocations *tokens.Revocations
-	known       atomic.Pointer[[]identity.Client] // as clients were read last, for AllowsOrigin
+	clients    *clients.Registry
+	signIn     *signin.Service
+	access     *access.Service
+	wechatData *wechatdata.Service
+	issuer     *tokens.Issuer
+	users      identity.Users
+	accounts   identity.Accounts
+	sessions   identity.Sessions
+	events     identity.Events
+	volatile   identity.Volatile
+	rotation   tokens.RotationPolicy
+	now        func() time.Time
+	logger     *slog.Logger
+	meter      Meter
+	grants     map[string]grant // by grant type
 }
 
 // grant proves the user of a request, if it has one, and has tokens issued.
-type grant func(ctx context.Context, r Request) (tokens.Set, error)
+type grant func(ctx context.Context, r request) (tokens.Set, error)
 
 var _ oauth2.Manager = (*Manager)(nil)
 
 // New makes a manager.
-func New(config Config) *Manager {
-	m := &Manager{Config: config, revocations: tokens.NewRevocations(config.Issuer)}
-	if m.Meter == nil {
-		m.Meter = noMeter{}
+func New(c Config) *Manager {
+	if c.Meter == nil {
+		c.Meter = noMeter{}
+	}
+	m := &Manager{
+		clients: c.Clients, signIn: c.SignIn, access: c.Access, wechatData: c.WechatData, issuer: c.Issuer,
+		users: c.Users, accounts: c.Accounts, sessions: c.Sessions, events: c.Events, volatile: c.Volatile,
+		rotation: c.Rotation, now: c.Now, logger: c.Logger, meter: c.Meter,
 	}
 	m.grants = map[string]grant{
 		oauth.GrantPassword:          m.password,
 		oauth.GrantRefreshToken:      m.refreshToken,
 		oauth.GrantClientCredentials: m.clientCredentials,
 	}
-	for name, platform := range config.Platforms {
+	for name, platform := range c.SignIn.Platforms() {
 		m.grants[name] = m.platformCode(name, platform)
 	}
 	m.grants[oauth.GrantWechatCodeURN] = m.grants[oauth.GrantWechatCode]
 	return m
 }
 
-// GenerateAccessToken answers a token request. tgr.Request is all it reads: its PostForm, where every
-// parameter stands once, and its headers. An error is an *oauth.Error, or unknown.
+// GenerateAccessToken answers a token request. tgr.Request is all it reads: its PostForm, where every parameter
+// stands once, and its headers. An error is an [oauth.Error], or an internal one.
 func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType,
 	tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
 	grant, known := m.grants[string(name)]
 	if !known {
-		return nil, &oauth.Error{Code: oauth.UnsupportedGrantType,
-			Description: "This grant_type is not supported. Those that are stand in /.well-known/openid-configuration."}
+		return nil, oauth.NewError(oauth.UnsupportedGrantType, "This grant_type is not supported. Those that are "+
+			"stand in /.well-known/openid-configuration.")
 	}
-	request, err := newRequest(tgr)
+	r, err := newRequest(tgr)
 	if err != nil {
 		return nil, err
 	}
-	if request.Client, err = authenticate(ctx, m.Clients, tgr.Request); err != nil {
+	if r.Client, err = m.clients.Authenticate(ctx, tgr.Request); err != nil {
 		return nil, err
 	}
-	set, err := m.answer(ctx, string(name), grant, request)
+	set, err := m.answer(ctx, string(name), grant, r)
 	if refusal, ok := errors.AsType[*oauth.Error](err); ok {
 		named := *refusal
-		named.ClientID = request.Client.ID
+		named.ClientID = r.Client.ID
 		return nil, &named
 	}
 	if err != nil {
 		return nil, err
 	}
-	return tokenInfo(request.Client, set), nil
+	return tokenInfo(r.Client, set), nil
 }
 
 // answer is what a token request comes to once its client is known.
-func (m *Manager) answer(ctx context.Context, name string, grant grant, request Request) (tokens.Set, error) {
-	if !m.mayUse(request.Client, name) {
-		return tokens.Set{}, &oauth.Error{Code: oauth.UnauthorizedClient,
-			Description: "The client is not registered for this grant_type."}
+func (m *Manager) answer(ctx context.Context, name string, grant grant, r request) (tokens.Set, error) {
+	if !r.Client.MayUse(name) {
+		return tokens.Set{}, oauth.NewError(oauth.UnauthorizedClient,
+			"The client is not registered for this grant_type.")
 	}
-	request.Scope = request.Parameter("scope")
+	r.Scope = r.Parameters.Get("scope")
 	if name != oauth.GrantRefreshToken {
 		var err error
-		if request.Scope, err = allowedScope(request.Client, name, request.Scope); err != nil {
+		if r.Scope, err = r.Client.Scope(name, r.Scope); err != nil {
 			return tokens.Set{}, err
 		}
 	}
-	return grant(ctx, request)
+	return grant(ctx, r)
 }
 
-// mayUse says whether a client's record allows a grant. Passwords are shown to first-party clients only (RFC
-// 9700 §2.4), and only a client that has proved who it is may act for itself (RFC 6749 §4.4).
-func (m *Manager) mayUse(client identity.Client, name string) bool {
-	switch name {
-	case oauth.GrantWechatCodeURN:
-		name = oauth.GrantWechatCode
-	case oauth.GrantPassword:
-		return client.FirstParty && client.Allows(oauth.GrantPassword)
-	case oauth.GrantClientCredentials:
-		return client.Confidential && client.Allows(oauth.GrantClientCredentials)
+// issue opens the session of a user who was proved. identity.ErrExists: a duplicate request opened it first.
+func (m *Manager) issue(ctx context.Context, authorization tokens.Authorization) (tokens.Set, error) {
+	set, err := m.issuer.Issue(ctx, authorization)
+	switch {
+	case err == nil || errors.Is(err, identity.ErrExists):
+		return set, err
+	case errors.Is(err, identity.ErrStale):
+		return tokens.Set{}, oauth.NewError(oauth.InvalidGrant,
+			"The user was disabled or changed during this sign-in. Sign in again.")
 	}
-	return client.Allows(name)
+	return tokens.Set{}, tokens.Failed(err)
 }
 
-// RefreshAccessToken implements oauth2.Manager; a refresh is a grant like the others.
-func (m *Manager) RefreshAccessToken(ctx context.Context, tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
-	return m.GenerateAccessToken(ctx, oauth.GrantRefreshToken, tgr)
-}
-
-// GenerateAuthToken implements oauth2.Manager: there is no authorization endpoint.
-func (m *Manager) GenerateAuthToken(context.Context, oauth2.ResponseType,
-	*oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
-	return nil, oauth.NewError(oauth.InvalidRequest, "There is no authorization endpoint.")
-}
-
-// AllowsOrigin says whether scripts of a web origin may call the endpoints: some enabled client has
-// registered it. While clients cannot be read, those known before count, so that scripts can read that we are
-// out of order, and when to come again.
-func (m *Manager) AllowsOrigin(ctx context.Context, origin string) bool {
-	clients, err := m.Clients.List(ctx)
-	if err != nil {
-		m.Logger.ErrorContext(ctx, "cannot read the clients' origins; those known before count", "error", err)
-		if known := m.known.Load(); known != nil {
-			clients = *known
-		}
-	} else {
-		m.known.Store(&clients)
-	}
-	return slices.ContainsFunc(clients, func(client identity.Client) bool {
-		return !client.Disabled() && slices.Contains(client.Origins, origin)
-	})
-}
-
-// record writes an event that must not decide the request: what it tells of has been decided already.
+// record writes an event that must not decide the request.
 func (m *Manager) record(ctx context.Context, event identity.Event) {
-	if err := m.Events.Record(context.WithoutCancel(ctx), event); err != nil {
-		m.Logger.ErrorContext(ctx, "cannot write the audit log", "kind", event.Kind, "error", err)
-	}
+	identity.RecordOrLog(ctx, m.events, m.logger, event)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, identity.ErrNotFound) }

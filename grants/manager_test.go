@@ -64,11 +64,11 @@ func TestCheckRefusesWhatIsNoAccessToken(t *testing.T) {
 	require.NoError(t, err)
 	for name, token := range map[string]string{"an ID token": idToken, "a refresh token": info.GetRefresh(),
 		"nothing": "", "a client's own": own.GetAccess()} {
-		_, err := w.manager.Check(context.Background(), token)
+		_, err := w.access.Check(context.Background(), token)
 		require.ErrorIs(t, err, oauth.InvalidToken, name)
 	}
 	w.clock.Move(time.Hour + time.Second)
-	_, err = w.manager.Check(context.Background(), info.GetAccess())
+	_, err = w.access.Check(context.Background(), info.GetAccess())
 	require.ErrorIs(t, err, oauth.InvalidToken, "expired")
 }
 
@@ -77,6 +77,6 @@ func TestCheckRefusesADisabledClientsTokens(t *testing.T) {
 	w := newWorld(t)
 	info := w.signIn("alice")
 	require.NoError(t, w.database.Clients().Disable(context.Background(), "mini"))
-	_, err := w.manager.Check(context.Background(), info.GetAccess())
+	_, err := w.access.Check(context.Background(), info.GetAccess())
 	require.ErrorIs(t, err, oauth.InvalidToken)
 }

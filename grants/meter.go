@@ -6,16 +6,12 @@ import "github.com/lingpai/lingpai/tokens"
 type Meter interface {
 	// Refreshed counts a presented refresh token by what it meant: rotate, repeat, refuse, theft, or ahead.
 	Refreshed(verdict string)
-	// PhoneAsked counts a phone number that was asked for at an app, by what became of it: verified, refused,
-	// over_budget or unavailable.
-	PhoneAsked(appID, outcome string)
 }
 
 // noMeter counts nothing.
 type noMeter struct{}
 
-func (noMeter) Refreshed(string)          {}
-func (noMeter) PhoneAsked(string, string) {}
+func (noMeter) Refreshed(string) {}
 
 // verdictName is what a decision is counted as.
 func verdictName(d tokens.Decision) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server"
 )
 
 // importBob adds a user whose hash another program made.
@@ -70,7 +71,7 @@ func (full) ReplacePasswordHash(context.Context, string, string, string) (bool, 
 func TestPasswordSignsInAlsoIfItsHashCannotBeRenewed(t *testing.T) {
 	w := newWorld(t)
 	bob := importBob(t, w)
-	w.manager.Users = full{w.manager.Users}
+	w.rewire(func(c *server.Config) { c.Stores.Users = full{c.Stores.Users} })
 	_, err := w.token(passwordForm("bob", "the old one"))
 	require.NoError(t, err)
 	require.Equal(t, bob.PasswordHash, w.user(bob.ID).PasswordHash)
@@ -83,7 +84,7 @@ func TestPasswordSignsInAlsoIfItsHashCannotBeRenewed(t *testing.T) {
 func TestPasswordThatIsChangedMeanwhileStaysChanged(t *testing.T) {
 	w := newWorld(t)
 	bob := importBob(t, w)
-	w.manager.Users = changing{w.manager.Users, bob.ID}
+	w.rewire(func(c *server.Config) { c.Stores.Users = changing{c.Stores.Users, bob.ID} })
 	_, err := w.token(passwordForm("bob", "the old one"))
 	require.ErrorIs(t, err, oauth.InvalidGrant, "the epoch that was proved is over")
 	require.Equal(t, "changed", w.user(bob.ID).PasswordHash)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server"
 )
 
 func passwordForm(username, secret string) form {
@@ -126,7 +126,7 @@ func TestPasswordGuessingElsewhereDoesNotLockOut(t *testing.T) {
 // TestPasswordSprayingIsBoundByAddress: one address tries many users.
 func TestPasswordSprayingIsBoundByAddress(t *testing.T) {
 	w := newWorld(t)
-	w.manager.Attempts = grants.AttemptPolicy{PerAddress: 10}
+	w.rewire(func(c *server.Config) { c.Settings.AddressAttempts = 10 })
 	for n := range 10 {
 		_, err := w.token(passwordForm(fmt.Sprintf("user-%d", n), "a guess"))
 		require.ErrorIs(t, err, oauth.InvalidGrant)
@@ -152,7 +152,7 @@ func TestPasswordThatIsRightForgetsTheGuesses(t *testing.T) {
 // attempts are counted.
 func TestPasswordSprayingUsesUpNobodysAttempts(t *testing.T) {
 	w := newWorld(t)
-	w.manager.Attempts = grants.AttemptPolicy{PerAddress: 1}
+	w.rewire(func(c *server.Config) { c.Settings.AddressAttempts = 1 })
 	_, err := w.token(passwordForm("nobody", "a guess"))
 	require.ErrorIs(t, err, oauth.InvalidGrant)
 	for range 150 {

@@ -3,8 +3,10 @@ package grants
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
@@ -15,97 +17,67 @@ import (
 // wrong.
 const maxRotationTries = 5
 
-var errBadRefreshToken = oauth.NewError(oauth.InvalidGrant,
-	"The refresh token is invalid, expired, or was used before. Sign in again.")
-
-// refreshToken is the grant of RFC 6749 §6 with rotation: read, decide, sign, write if nobody else has. No
-// lock is held while signing.
-func (m *Manager) refreshToken(ctx context.Context, r Request) (tokens.Set, error) {
-	text := r.Parameter("refresh_token")
+// refreshToken is the grant of RFC 6749 §6 with rotation: read, decide, sign, write if nobody else has. No lock is
+// held while signing.
+func (m *Manager) refreshToken(ctx context.Context, r request) (tokens.Set, error) {
+	text := r.Parameters.Get("refresh_token")
 	if text == "" {
 		return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "refresh_token is missing.")
 	}
 	key := tokens.HashKey(r.Key)
 	for range maxRotationTries {
-		presented, session, now, err := m.presented(ctx, text)
+		presented, err := m.access.RefreshToken(ctx, text)
 		if err != nil {
 			return tokens.Set{}, err
 		}
 		// before anything is decided: a stranger's try must not end the owner's session
-		if session.ClientID != r.Client.ID {
-			return tokens.Set{}, errBadRefreshToken
+		if presented.Session.ClientID != r.Client.ID {
+			return tokens.Set{}, access.ErrBadRefreshToken
 		}
-		decision := tokens.Decide(session, presented.Generation, key, now, m.Rotation)
-		set, moved, err := m.carryOut(ctx, r, presented, session, decision, now)
+		decision := tokens.Decide(presented.Session, presented.Token.Generation, key, presented.Now, m.rotation)
+		set, moved, err := m.apply(ctx, r, presented, decision)
 		if err != nil || moved {
-			m.Meter.Refreshed(verdictName(decision))
+			m.meter.Refreshed(verdictName(decision))
 			return set, err
 		}
 	}
 	return tokens.Set{}, oauth.Unavailable("Too many refreshes of this session at once. Try again.", time.Second, nil)
 }
 
-// presented returns the live session that a genuine refresh token opens.
-func (m *Manager) presented(ctx context.Context, text string) (tokens.RefreshToken, identity.Session, time.Time,
-	error) {
-	token, session, now, err := m.opened(ctx, text)
-	if err == nil && !session.Alive(now) {
-		err = errBadRefreshToken
-	}
-	return token, session, now, err
-}
-
-// opened returns the session that a genuine refresh token opens, alive or not.
-func (m *Manager) opened(ctx context.Context, text string) (tokens.RefreshToken, identity.Session, time.Time, error) {
-	token, err := m.Issuer.ReadRefreshToken(text)
-	if err != nil {
-		return token, identity.Session{}, time.Time{}, errBadRefreshToken
-	}
-	session, now, err := m.Sessions.Find(ctx, token.SessionID)
-	switch {
-	case isNotFound(err):
-		return token, session, now, errBadRefreshToken
-	case err != nil:
-		return token, session, now, oauth.StoreFailed(err)
-	case !token.Opens(session):
-		return token, session, now, errBadRefreshToken
-	}
-	return token, session, now, nil
-}
-
-// carryOut does what was decided. It reports false when the row moved in the meantime, so that all must be
-// decided again.
-func (m *Manager) carryOut(ctx context.Context, r Request, presented tokens.RefreshToken, session identity.Session,
-	decision tokens.Decision, now time.Time,
+// apply does what was decided. It reports false when the row moved in the meantime, so that all must be decided
+// again.
+func (m *Manager) apply(ctx context.Context, r request, presented access.RefreshToken, decision tokens.Decision,
 ) (tokens.Set, bool, error) {
+	session := presented.Session
 	switch decision.Verdict {
 	case tokens.Rotate, tokens.Repeat:
 	case tokens.Refuse:
-		m.recordRefusal(ctx, session, presented.Generation, decision.Ahead)
-		return tokens.Set{}, true, errBadRefreshToken
+		m.recordRefusal(ctx, session, presented.Token.Generation, decision.Ahead)
+		return tokens.Set{}, true, access.ErrBadRefreshToken
 	case tokens.Theft:
 		// The verdict stands, also when the presenter hangs up.
-		if _, err := m.Sessions.End(context.WithoutCancel(ctx), session.ID, identity.EndedByTheft); err != nil {
+		if _, err := m.sessions.End(context.WithoutCancel(ctx), session.ID, identity.EndedByTheft); err != nil {
 			return tokens.Set{}, true, oauth.StoreFailed(err)
 		}
-		m.Logger.WarnContext(ctx, "a retired refresh token was used again; its session was ended", "session",
+		m.logger.WarnContext(ctx, "a retired refresh token was used again; its session was ended", "session",
 			session.ID, "client", r.Client.ID)
-		return tokens.Set{}, true, errBadRefreshToken
+		return tokens.Set{}, true, access.ErrBadRefreshToken
 	}
 	scope, err := narrowedScope(session.Scope, r.Scope)
 	if err != nil {
 		return tokens.Set{}, true, err
 	}
-	set, err := m.Issuer.Renew(ctx, tokens.Renewal{
-		Client: r.Client, Session: session, Scope: scope,
+	set, err := m.issuer.Renew(ctx, tokens.Renewal{
+		Client: r.Client.Client, Session: session, Scope: scope,
 		WithIDToken: oauth.HasScope(r.Scope, oauth.ScopeOpenID), // asked for in this request
 	})
 	if err != nil {
 		return tokens.Set{}, true, tokens.Failed(err)
 	}
 	if decision.Verdict == tokens.Rotate {
-		decision.Session.IdleExpiresAt = earlier(now.Add(m.Issuer.IdleTTL(r.Client)), session.ExpiresAt)
-		moved, err := m.Sessions.Rotate(ctx, decision.Session, session.Generation)
+		decision.Session.IdleExpiresAt = presented.Now.Add(m.issuer.IdleTTL(r.Client.Client))
+		decision.Session.IdleExpiresAt = decision.Session.Expiry()
+		moved, err := m.sessions.Rotate(ctx, decision.Session, session.Generation)
 		if err != nil {
 			return tokens.Set{}, true, oauth.StoreFailed(err)
 		}
@@ -114,10 +86,27 @@ func (m *Manager) carryOut(ctx context.Context, r Request, presented tokens.Refr
 		}
 	}
 	if decision.Ahead {
-		m.recordAhead(ctx, session, presented.Generation)
+		m.recordAhead(ctx, session, presented.Token.Generation)
 	}
-	set.RefreshToken, err = m.Issuer.Successor(presented, decision.Session)
+	set.RefreshToken, err = m.issuer.Successor(presented.Token, decision.Session)
 	return set, true, err
+}
+
+// narrowedScope is what a refresh gets: the session's scope, or a part of it (RFC 6749 §6).
+func narrowedScope(granted, requested string) (string, error) {
+	if requested == "" {
+		return granted, nil
+	}
+	names, err := oauth.ParseScope(requested)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		if !oauth.HasScope(granted, name) {
+			return "", oauth.NewError(oauth.InvalidScope, "A refresh cannot ask for more than the sign-in was granted.")
+		}
+	}
+	return strings.Join(names, " "), nil
 }
 
 // refusalPeriod is how long refusals of one token are told once.
@@ -126,9 +115,9 @@ const refusalPeriod = time.Minute
 // recordRefusal tells of a refused token once in a while: who has one could fill the audit log with it.
 func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, presented uint32, ahead bool) {
 	key := fmt.Sprintf("refused/%s/%d", session.ID, presented)
-	first, err := m.Volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
+	first, err := m.volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
 	if err != nil { // it cannot be told from a repeat, of which there may be any number
-		m.Logger.WarnContext(ctx, "a refresh token was refused, and the audit log does not tell", "session",
+		m.logger.WarnContext(ctx, "a refresh token was refused, and the audit log does not tell", "session",
 			session.ID, "error", err)
 	}
 	if err != nil || !first {
@@ -144,17 +133,10 @@ func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, p
 
 // recordAhead tells the operator that the store lost commits.
 func (m *Manager) recordAhead(ctx context.Context, session identity.Session, presented uint32) {
-	m.Logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits",
+	m.logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits",
 		"session", session.ID)
 	m.record(ctx, identity.Event{
 		Kind: identity.EventRefreshAhead, UserID: session.UserID, ClientID: session.ClientID, SessionID: session.ID,
 		Detail: fmt.Sprintf("row at %d, token at %d", session.Generation, presented),
 	})
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

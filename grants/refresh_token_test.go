@@ -62,7 +62,7 @@ func TestRefreshOfARetiredTokenIsTheft(t *testing.T) {
 	require.ErrorIs(t, err, oauth.InvalidGrant)
 	_, err = w.refresh(current.GetRefresh(), "")
 	require.ErrorIs(t, err, oauth.InvalidGrant, "the newest token is dead too")
-	_, err = w.manager.Check(context.Background(), current.GetAccess())
+	_, err = w.access.Check(context.Background(), current.GetAccess())
 	require.ErrorIs(t, err, oauth.InvalidToken)
 	require.Equal(t, identity.EndedByTheft, w.session(old.GetRefresh()).EndReason)
 	require.Len(t, w.events(identity.EventSessionEnded), 1)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/server"
 )
 
 // forgetful is a volatile store that is gone.
@@ -29,7 +30,7 @@ func TestRefusedTokensDoNotFillTheAuditLog(t *testing.T) {
 		require.Error(t, err)
 	}
 	require.Len(t, w.events(identity.EventRefreshRefused), 1)
-	w.manager.Volatile = forgetful{w.manager.Volatile}
+	w.rewire(func(c *server.Config) { c.Volatile = forgetful{c.Volatile} })
 	for range 10 {
 		_, err := w.refresh(first, "")
 		require.Error(t, err)

@@ -7,27 +7,26 @@ import (
 
 	"github.com/go-oauth2/oauth2/v4"
 
-	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/signin"
 )
 
-// Request is a token request of a client that has been authenticated and may use the grant.
-type Request struct {
-	Client  identity.Client
-	Scope   string // that the client may have; for a refresh as it was asked for
-	Key     string // of the Idempotency-Key header; empty: none
-	Address string // of the caller, as the server believes it
-	Device  string // what the caller says of itself
-
-	form map[string][]string
+// request is a token request of a client that has been authenticated and may use the grant.
+type request struct {
+	Client     clients.Client
+	Parameters oauth.Parameters
+	Scope      string // that the client may have; for a refresh as it was asked for
+	Key        string // of the Idempotency-Key header; empty: none
+	Address    string // of the caller, as the server believes it
+	Device     string // what the caller says of itself
 }
 
-// Parameter returns a form parameter, or "". The provider refuses repeated and empty ones.
-func (r Request) Parameter(name string) string {
-	if values := r.form[name]; len(values) > 0 {
-		return values[0]
+// signIn is the request as package signin needs it.
+func (r request) signIn() signin.Request {
+	return signin.Request{
+		Client: r.Client, Address: r.Address, RestoreAccount: r.Parameters.Get("restore_account") == "true",
 	}
-	return ""
 }
 
 const (
@@ -37,15 +36,15 @@ const (
 )
 
 // newRequest reads what is common to all grants.
-func newRequest(tgr *oauth2.TokenGenerateRequest) (Request, error) {
-	request := Request{
-		Address: tgr.Request.RemoteAddr,
-		Device:  deviceLabel(tgr.Request.UserAgent()),
-		form:    tgr.Request.PostForm,
+func newRequest(tgr *oauth2.TokenGenerateRequest) (request, error) {
+	r := request{
+		Address:    tgr.Request.RemoteAddr,
+		Device:     deviceLabel(tgr.Request.UserAgent()),
+		Parameters: oauth.Parameters(tgr.Request.PostForm),
 	}
 	var err error
-	request.Key, err = idempotencyKey(tgr.Request.Header)
-	return request, err
+	r.Key, err = idempotencyKey(tgr.Request.Header)
+	return r, err
 }
 
 // idempotencyKey returns the Idempotency-Key, or "" when there is none. Its randomness cannot be seen, but
@@ -56,15 +55,13 @@ func idempotencyKey(header http.Header) (string, error) {
 		return "", nil
 	}
 	key := keys[0]
-	if len(keys) > 1 || len(key) < minKeyLength || len(key) > maxKeyLength || strings.ContainsFunc(key, notVisible) {
+	if len(keys) > 1 || len(key) < minKeyLength || len(key) > maxKeyLength || !oauth.Visible(key) {
 		return "", oauth.NewError(oauth.InvalidRequest,
 			"Idempotency-Key must be sent once and have 22 to 128 visible ASCII "+
 				"characters (at least 128 random bits).")
 	}
 	return key, nil
 }
-
-func notVisible(r rune) bool { return r < '!' || r > '~' }
 
 // deviceLabel keeps what a person can recognise of a User-Agent.
 func deviceLabel(userAgent string) string {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server"
 )
 
 // tokenRequest is a request about a token, as /revoke and /introspect have it.
@@ -50,16 +51,16 @@ func TestRevocationThatIsNotWrittenIsNotReported(t *testing.T) {
 		w := newWorld(t)
 		info := w.signIn("alice")
 		broken.Sessions = w.database.Sessions()
-		w.manager.Sessions = broken
+		w.rewire(func(c *server.Config) { c.Stores.Sessions = broken })
 		for _, token := range []string{info.GetRefresh(), info.GetAccess()} {
-			err := w.manager.Revoke(ctx, tokenRequest("mini", "", token))
+			err := w.access.Revoke(ctx, tokenRequest("mini", "", token))
 			require.ErrorIs(t, err, oauth.TemporarilyUnavailable, name)
 			require.ErrorIs(t, err, errDisk, "the log is told why")
 			var refusal *oauth.Error
 			require.ErrorAs(t, err, &refusal)
 			require.NotZero(t, refusal.RetryAfter)
 		}
-		w.manager.Sessions = w.database.Sessions()
+		w.rewire(func(c *server.Config) { c.Stores.Sessions = w.database.Sessions() })
 		_, err := w.refresh(info.GetRefresh(), "")
 		require.NoError(t, err)
 	}
@@ -71,7 +72,7 @@ func TestRevocationOutlivesItsRequest(t *testing.T) {
 	info := w.signIn("alice")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.NoError(t, w.manager.Revoke(ctx, tokenRequest("mini", "", info.GetRefresh())))
+	require.NoError(t, w.access.Revoke(ctx, tokenRequest("mini", "", info.GetRefresh())))
 	require.Equal(t, identity.EndedByClient, w.session(info.GetRefresh()).EndReason)
 }
 
@@ -81,7 +82,7 @@ func TestRevocationEndsAnExpiredSessionToo(t *testing.T) {
 	info := w.signIn("alice")
 	read := w.session(info.GetRefresh())
 	w.clock.Move(7*24*time.Hour + time.Second)
-	require.NoError(t, w.manager.Revoke(context.Background(), tokenRequest("mini", "", info.GetRefresh())))
+	require.NoError(t, w.access.Revoke(context.Background(), tokenRequest("mini", "", info.GetRefresh())))
 	require.Equal(t, identity.EndedByClient, w.session(info.GetRefresh()).EndReason)
 	moved, err := w.database.Sessions().Rotate(context.Background(), read, read.Generation)
 	require.NoError(t, err)
@@ -94,7 +95,7 @@ func TestRevocationNeedsTheSessionsSecret(t *testing.T) {
 	genuine := w.signIn("alice").GetRefresh()
 	forged := w.forgedWithMAC(genuine)
 	for _, client := range []string{"mini", "mini-2"} {
-		require.NoError(t, w.manager.Revoke(context.Background(), tokenRequest(client, "", forged)))
+		require.NoError(t, w.access.Revoke(context.Background(), tokenRequest(client, "", forged)))
 	}
 	_, err := w.refresh(genuine, "")
 	require.NoError(t, err)

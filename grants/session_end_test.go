@@ -7,17 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server"
 )
-
-// issuing replaces the manager by one over other sessions and another clock.
-func (w *world) issuing(sessions identity.Sessions, now func() time.Time) {
-	config := w.manager.Config
-	config.Sessions, config.Issuer = sessions, w.issuerOver(sessions, now)
-	w.manager = grants.New(config)
-}
 
 // TestNoLifeIsNegative, as it would be where our clock is ahead of the store's when a session ends: RFC 6749
 // §A.14 has digits only.
@@ -25,7 +18,7 @@ func TestNoLifeIsNegative(t *testing.T) {
 	w := newWorld(t, func(w *world) { w.idle, w.absolute = time.Hour, time.Hour })
 	first := w.signIn("alice")
 	w.clock.Move(time.Hour - 2*time.Second)
-	w.issuing(w.database.Sessions(), func() time.Time { return w.clock.Now().Add(5 * time.Second) })
+	w.rewire(func(c *server.Config) { c.Now = func() time.Time { return w.clock.Now().Add(5 * time.Second) } })
 	info, err := w.refresh(first.GetRefresh(), "")
 	require.NoError(t, err)
 	require.Zero(t, info.GetAccessExpiresIn())
@@ -41,7 +34,7 @@ func (endedTwin) Open(context.Context, identity.Session, int64, identity.Lifetim
 // TestATwinWhoseSessionIsGoneHasNothingToRepeat, and an answer without tokens would look like a success.
 func TestATwinWhoseSessionIsGoneHasNothingToRepeat(t *testing.T) {
 	w := newWorld(t)
-	w.issuing(endedTwin{w.database.Sessions()}, w.clock.Now)
+	w.rewire(func(c *server.Config) { c.Stores.Sessions = endedTwin{c.Stores.Sessions} })
 	_, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code("alice"),
 		":Idempotency-Key": testKey})
 	require.ErrorContains(t, err, "Get a fresh code")

@@ -3,13 +3,12 @@ package grants_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
-	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/server"
 )
 
 // unwritable has sessions that can be read and not written.
@@ -27,13 +26,8 @@ func (unwritable) Rotate(context.Context, identity.Session, uint32) (bool, error
 func TestNoTokenIsHandedOutThatIsNotWritten(t *testing.T) {
 	w := newWorld(t)
 	first := w.signIn("alice")
-	w.manager.Sessions = unwritable{w.database.Sessions()}
-	w.manager.Issuer = tokens.New(tokens.Config{
-		Issuer: testIssuer, Keys: w.keys, Sessions: w.manager.Sessions, Users: w.database.Users(),
-		Accounts:  w.database.Accounts(),
-		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute,
-		SessionLimit: 20, Now: w.clock.Now,
-	})
+	sessions := w.config.Stores.Sessions
+	w.rewire(func(c *server.Config) { c.Stores.Sessions = unwritable{sessions} })
 	info, err := w.refresh(first.GetRefresh(), "")
 	require.ErrorIs(t, err, oauth.TemporarilyUnavailable)
 	require.Nil(t, info)
@@ -41,11 +35,11 @@ func TestNoTokenIsHandedOutThatIsNotWritten(t *testing.T) {
 	require.ErrorIs(t, err, oauth.TemporarilyUnavailable)
 	require.Nil(t, info)
 
-	w.manager.Sessions, w.manager.Issuer = w.database.Sessions(), w.issuer
+	w.rewire(func(c *server.Config) { c.Stores.Sessions = sessions })
 	require.Zero(t, w.session(first.GetRefresh()).Generation)
-	sessions, err := w.database.Sessions().List(context.Background(), first.GetUserID())
+	kept, err := w.database.Sessions().List(context.Background(), first.GetUserID())
 	require.NoError(t, err)
-	require.Len(t, sessions, 1)
+	require.Len(t, kept, 1)
 	_, err = w.refresh(first.GetRefresh(), "")
 	require.NoError(t, err)
 }

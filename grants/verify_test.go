@@ -6,16 +6,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server"
 )
 
 // TestRequirementOfNothingLetsNothingPass: an unset requirement is a mistake.
 func TestRequirementOfNothingLetsNothingPass(t *testing.T) {
 	w := newWorld(t)
-	_, err := w.manager.Verify(context.Background(), w.signIn("alice").GetAccess(), grants.Requirement{})
+	_, err := w.access.Verify(context.Background(), w.signIn("alice").GetAccess(), access.Requirement{})
 	require.ErrorIs(t, err, oauth.InsufficientScope)
-	_, err = grants.NewRequirement("", "api")
+	_, err = access.NewRequirement("", "api")
 	require.ErrorIs(t, err, oauth.InvalidRequest)
 }
 
@@ -23,9 +24,9 @@ func TestRequirementOfNothingLetsNothingPass(t *testing.T) {
 func TestVerifyWithoutTheStore(t *testing.T) {
 	w := newWorld(t)
 	info := w.signIn("alice")
-	w.manager.Sessions = brokenSessions{find: errDisk}
-	need, err := grants.NewRequirement(testAudience, "")
+	w.rewire(func(c *server.Config) { c.Stores.Sessions = brokenSessions{find: errDisk} })
+	need, err := access.NewRequirement(testAudience, "")
 	require.NoError(t, err)
-	_, err = w.manager.Verify(context.Background(), info.GetAccess(), need)
+	_, err = w.access.Verify(context.Background(), info.GetAccess(), need)
 	require.ErrorIs(t, err, oauth.TemporarilyUnavailable)
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
-	"github.com/lingpai/lingpai/wechat"
+	"github.com/lingpai/lingpai/server"
 )
 
 // noting is a volatile store that notes which keys were written.
@@ -27,8 +27,7 @@ func (n noting) Put(ctx context.Context, key string, value []byte, ttl time.Dura
 func TestSessionKeysThatNobodyNeedsAreNotKept(t *testing.T) {
 	var put []string
 	w := newWorld(t)
-	w.manager.Vault = wechat.NewVault(wechat.VaultConfig{Store: noting{w.manager.Volatile, &put},
-		NotFound: identity.ErrNotFound, Sealer: w.ring})
+	w.rewire(func(c *server.Config) { c.Volatile = noting{c.Volatile, &put} })
 	kept := func() bool {
 		put = nil
 		w.signIn("alice")
@@ -55,9 +54,8 @@ func (stale) List(context.Context) ([]identity.Client, error) { return nil, nil 
 func TestAClientThatWasJustMadeHasItsSessionKeysKept(t *testing.T) {
 	var put []string
 	w := newWorld(t)
-	w.manager.Vault = wechat.NewVault(wechat.VaultConfig{Store: noting{w.manager.Volatile, &put},
-		NotFound: identity.ErrNotFound, Sealer: w.ring})
-	w.manager.Clients = stale{w.manager.Clients}
+	w.rewire(func(c *server.Config) { c.Volatile = noting{c.Volatile, &put} })
+	w.rewire(func(c *server.Config) { c.Stores.Clients = stale{c.Stores.Clients} })
 	client := publicClient("just-made", oauth.GrantWechatCode)
 	client.Scopes = append(client.Scopes, oauth.ScopeWechatData)
 	require.NoError(t, w.database.Clients().Create(t.Context(), client))

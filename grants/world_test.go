@@ -15,16 +15,18 @@ import (
 	"github.com/go-oauth2/oauth2/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/server"
+	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/memory"
 	"github.com/lingpai/lingpai/storage/servers"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
-	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -68,8 +70,10 @@ type world struct {
 
 	database *sql.DB
 	keys     *keys.Set
+	config   server.Config
 	issuer   *tokens.Issuer
 	manager  *grants.Manager
+	access   *access.Service
 }
 
 type option func(*world)
@@ -117,34 +121,26 @@ func (w *world) open() {
 	w.database = database
 	w.keys, err = keys.Load(ctx, database.Keys(), w.ring, keys.Options{Now: w.clock.Now})
 	require.NoError(w.t, err)
-	w.issuer = w.issuerOver(database.Sessions(), w.clock.Now)
-	logger := slog.New(slog.NewJSONHandler(w.log, nil))
-	weixin, err := wechat.NewClient(wechat.Config{BaseURL: w.wechatURL, Timeout: 3 * time.Second, Logger: logger})
-	require.NoError(w.t, err)
-	volatile := memory.New(memory.Options{Now: w.clock.Now})
-	w.manager = grants.New(grants.Config{
-		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: volatile, Sealer: w.ring,
-			Now: w.clock.Now}),
-		Vault: wechat.NewVault(wechat.VaultConfig{Store: volatile, NotFound: identity.ErrNotFound,
-			Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
-		Clients: database.Clients(), Apps: database.Apps(), Users: database.Users(),
-		Accounts: database.Accounts(), Deletions: database.Deletions(),
-		Sessions: database.Sessions(), Events: database.Events(),
-		Volatile: volatile, Issuer: w.issuer, Profiles: database.Profiles(),
-		Platforms: map[string]grants.Platform{oauth.GrantWechatCode: grants.WechatPlatform{Client: weixin}},
-		Hasher:    password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000}), Rotation: w.policy,
-		Attempts: grants.AttemptPolicy{PerAddress: 300},
-		Now:      w.clock.Now, Logger: logger,
-	})
+	c := settings.Defaults()
+	c.Issuer, c.WechatBaseURL, c.RefreshGrace, c.RefuseAhead = testIssuer, w.wechatURL, w.policy.Window,
+		w.policy.RefuseAhead
+	c.SessionIdle, c.SessionAbsolute = w.idle, w.absolute
+	w.config = server.Config{
+		Settings: c, Stores: server.StoresOf(database), Volatile: memory.New(memory.Options{Now: w.clock.Now}),
+		Ring: w.ring, Keys: w.keys, Now: w.clock.Now, Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
+		Hasher: password.Options{MaxWaiting: 1000, MaxPerAddress: 1000}, RecordAge: server.NoCache,
+	}
+	w.rewire(func(*server.Config) {})
 }
 
-func (w *world) issuerOver(sessions identity.Sessions, now func() time.Time) *tokens.Issuer {
-	return tokens.New(tokens.Config{
-		Issuer: testIssuer, Keys: w.keys, Sessions: sessions, Users: w.database.Users(),
-		Accounts:  w.database.Accounts(),
-		Profiles:  w.database.Profiles(),
-		AccessTTL: time.Hour, IdleTTL: w.idle, AbsoluteTTL: w.absolute, SessionLimit: 20, Now: now,
-	})
+// rewire changes what the services are made of, and makes them anew.
+func (w *world) rewire(change func(*server.Config)) {
+	w.t.Helper()
+	change(&w.config)
+	process, err := server.New(context.Background(), w.config)
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { require.NoError(w.t, process.Close()) })
+	w.issuer, w.manager, w.access = process.Issuer, process.Grants, process.Access
 }
 
 func (w *world) seed() {

@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 
+	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/accounts"
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 )
 
@@ -22,7 +22,8 @@ var accountOpenAPI []byte
 // accountAPI is what people do with their own account, below /account/v1. Bodies are JSON objects of strings;
 // account_openapi.json tells of all of it. PUT replaces, since wx.request has no PATCH.
 type accountAPI struct {
-	manager  *grants.Manager
+	access   *access.Service
+	clients  *clients.Registry
 	accounts *accounts.Accounts
 	proxies  []netip.Prefix
 	answers  answers
@@ -32,10 +33,14 @@ var errQuery = badRequest("This call has no query: query strings end up in logs.
 
 // accountCall is one of its calls: what it may be sent, and what it does.
 type accountCall struct {
-	does    string   // in the log
-	members []string // of the body; nil: it has none
-	act     func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error)
+	name, method, below string   // a row of the table of routes
+	does                string   // in the log
+	members             []string // of the body; nil: it has none
+	act                 accountAction
 }
+
+// accountAction returns its answer; nil: there is nothing to tell.
+type accountAction func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error)
 
 // accountRequest is a request that was read.
 type accountRequest struct {
@@ -53,95 +58,57 @@ func (r accountRequest) proof() accounts.Proof {
 		AppID: r.body["proof_appid"]}
 }
 
-// calls are all that need a token, by method and path.
-func (a *accountAPI) calls() map[string]accountCall {
-	return map[string]accountCall{
-		"GET /profile": {"account read", nil, func(ctx context.Context, c accounts.Caller, _ accountRequest) (any,
-			error) {
-			return a.accounts.Profile(ctx, c)
-		}},
-		"PUT /profile": {"profile chosen", []string{"name", "nickname", "picture", "gender", "locale", "email"},
-			func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
-				return a.accounts.SetProfile(ctx, c, identity.Profile{
-					Name: r.body["name"], Nickname: r.body["nickname"], Picture: r.body["picture"],
-					Gender: r.body["gender"], Locale: r.body["locale"], Email: r.body["email"],
-				})
-			}},
-		"PUT /password": {"password set", withProof("username", "password"), func(ctx context.Context,
-			c accounts.Caller, r accountRequest) (any, error) {
-			return nil, a.accounts.SetPassword(ctx, c, r.proof(), r.body["username"], r.body["password"])
-		}},
-		"POST /links": {"account linked", withProof("code", "appid"), func(ctx context.Context, c accounts.Caller,
-			r accountRequest) (any, error) {
-			return nil, a.accounts.Link(ctx, c, r.proof(), r.body["appid"], r.body["code"])
-		}},
-		"POST /links/remove": {"account unlinked", withProof("platform", "appid"), func(ctx context.Context,
-			c accounts.Caller, r accountRequest) (any, error) {
-			return nil, a.accounts.Unlink(ctx, c, r.proof(), r.body["platform"], r.body["appid"])
-		}},
-		"POST /export": {"account exported", withProof(), func(ctx context.Context, c accounts.Caller,
-			r accountRequest) (any, error) {
-			return a.accounts.Export(ctx, c, r.proof())
-		}},
-		"POST /deletion": {"account leaving", withProof(), func(ctx context.Context, c accounts.Caller,
-			r accountRequest) (any, error) {
-			at, err := a.accounts.Leave(ctx, c, r.proof())
-			return map[string]any{"deletes_at": at.UTC()}, err
-		}},
-		"GET /sessions": {"sessions listed", nil, func(ctx context.Context, c accounts.Caller,
-			_ accountRequest) (any, error) {
-			sessions, err := a.accounts.ListSessions(ctx, c)
-			return map[string]any{"sessions": sessions}, err
-		}},
-		"DELETE /sessions": {"other sessions ended", nil, func(ctx context.Context, c accounts.Caller,
-			_ accountRequest) (any, error) {
-			ended, err := a.accounts.EndOtherSessions(ctx, c)
-			return map[string]any{"ended": ended}, err
-		}},
-		"DELETE /sessions/{id}": {"session ended", nil, func(ctx context.Context, c accounts.Caller,
-			r accountRequest) (any, error) {
-			return nil, a.accounts.EndSession(ctx, c, r.id)
-		}},
+// calls are all that need a token.
+func (a *accountAPI) calls() []accountCall {
+	profile := []string{"name", "nickname", "picture", "gender", "locale", "email"}
+	return []accountCall{
+		{"account_profile", http.MethodGet, "/profile", "account read", nil, a.profile},
+		{"account_profile_set", http.MethodPut, "/profile", "profile chosen", profile, a.setProfile},
+		{"account_password", http.MethodPut, "/password", "password set", withProof("username", "password"),
+			a.setPassword},
+		{"account_link", http.MethodPost, "/links", "account linked", withProof("code", "appid"), a.link},
+		{"account_unlink", http.MethodPost, "/links/remove", "account unlinked", withProof("platform", "appid"),
+			a.unlink},
+		{"account_export", http.MethodPost, "/export", "account exported", withProof(), a.export},
+		{"account_deletion", http.MethodPost, "/deletion", "account leaving", withProof(), a.leave},
+		{"account_sessions", http.MethodGet, "/sessions", "sessions listed", nil, a.listSessions},
+		{"account_sessions_end", http.MethodDelete, "/sessions", "other sessions ended", nil, a.endOtherSessions},
+		{"account_session_end", http.MethodDelete, "/sessions/{id}", "session ended", nil, a.endSession},
 	}
 }
 
-// register adds all calls to a mux, and refuses other methods at their paths.
-func (a *accountAPI) register(mux *http.ServeMux, path string, forClients, forAll func(http.Handler) http.Handler) {
-	handlers := map[string]map[string]http.Handler{"/users": {http.MethodPost: http.HandlerFunc(a.serveUsers)}}
-	for pattern, call := range a.calls() {
-		method, below, _ := strings.Cut(pattern, " ")
-		if handlers[below] == nil {
-			handlers[below] = map[string]http.Handler{}
-		}
-		handlers[below][method] = a.handler(call)
+// routes are the rows of the API, below a path.
+func (a *accountAPI) routes(path string) []route {
+	rows := []route{
+		{"account_register", postMethod, path + "/users", corsRegistered, slotWaiting,
+			a.answers.endpoint(a.register)},
+		{"account_openapi", readMethods, path + "/openapi.json", corsAny, slotNone, newDocument(accountOpenAPI)},
 	}
-	for below, byMethod := range handlers {
-		mux.Handle(path+below, forClients(a.answers.byMethod(byMethod)))
+	for _, call := range a.calls() {
+		rows = append(rows, route{call.name, []string{call.method}, path + call.below, corsRegistered, slotWaiting,
+			a.answers.endpoint(func(w http.ResponseWriter, r *http.Request) error { return a.serve(w, r, call) })})
 	}
-	mux.Handle(path+"/openapi.json", forAll(a.answers.readOnly(newDocument(accountOpenAPI))))
+	return rows
 }
 
-// handler answers a call whose token and body are good.
-func (a *accountAPI) handler(call accountCall) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header()["Cache-Control"] = noStore
-		caller, request, err := a.read(w, r, call)
-		var answer any
-		if err == nil {
-			answer, err = call.act(r.Context(), caller, request)
-		}
-		if err != nil {
-			a.answers.writeError(w, r, err)
-			return
-		}
-		a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, call.does, slog.String("user", caller.UserID),
-			slog.String("client", caller.ClientID))
-		if answer == nil {
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		writeJSON(w, http.StatusOK, answer)
+// serve answers a call whose token and body are good.
+func (a *accountAPI) serve(w http.ResponseWriter, r *http.Request, call accountCall) error {
+	caller, request, err := a.read(w, r, call)
+	if err != nil {
+		return err
 	}
+	answer, err := call.act(r.Context(), caller, request)
+	if err != nil {
+		return err
+	}
+	a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, call.does, slog.String("user", caller.UserID),
+		slog.String("client", caller.ClientID))
+	if answer == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	writeJSON(w, http.StatusOK, answer)
+	return nil
 }
 
 // read checks the token before it reads the body, which may be large.
@@ -154,7 +121,7 @@ func (a *accountAPI) read(w http.ResponseWriter, r *http.Request, call accountCa
 	if err != nil {
 		return accounts.Caller{}, accountRequest{}, err
 	}
-	caller, err := a.manager.CheckAccount(r.Context(), bearer)
+	caller, err := a.access.CheckAccount(r.Context(), bearer)
 	if err != nil {
 		return accounts.Caller{}, accountRequest{}, err
 	}
@@ -168,16 +135,15 @@ func (a *accountAPI) read(w http.ResponseWriter, r *http.Request, call accountCa
 	}, request, err
 }
 
-// serveUsers is POST /users: there is no token yet, so the client proves itself as at the token endpoint.
-func (a *accountAPI) serveUsers(w http.ResponseWriter, r *http.Request) {
-	w.Header()["Cache-Control"] = noStore
+// register is POST /users: there is no token yet, so the client proves itself as at the token endpoint.
+func (a *accountAPI) register(w http.ResponseWriter, r *http.Request) error {
 	user, err := a.newUser(w, r)
 	if err != nil {
-		a.answers.writeError(w, r, err)
-		return
+		return err
 	}
 	a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "user registered", slog.String("user", user.ID))
 	writeJSON(w, http.StatusCreated, map[string]string{"sub": user.ID, "username": user.Username})
+	return nil
 }
 
 func (a *accountAPI) newUser(w http.ResponseWriter, r *http.Request) (identity.User, error) {
@@ -194,9 +160,9 @@ func (a *accountAPI) newUser(w http.ResponseWriter, r *http.Request) (identity.U
 			r.PostForm.Set(name, value)
 		}
 	}
-	client, err := a.manager.CheckRegistrar(r.Context(), r)
+	client, err := a.clients.AuthenticateRegistrar(r.Context(), r)
 	if err != nil {
 		return identity.User{}, err
 	}
-	return a.accounts.Register(r.Context(), client, clientAddress(r, a.proxies), body["username"], body["password"])
+	return a.accounts.Register(r.Context(), client.ID, clientAddress(r, a.proxies), body["username"], body["password"])
 }

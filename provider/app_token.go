@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/access/wechatdata"
 )
 
 // appTokenEndpoint gives back ends the app-level access token of an app, so that no AppSecret need lie about:
@@ -13,27 +13,21 @@ import (
 //	Authorization: Bearer …
 //	appid=wx0123456789abcdef
 type appTokenEndpoint struct {
-	manager *grants.Manager
-	answers answers
+	tokens *wechatdata.AppTokens
+	logger *slog.Logger
 }
 
-// ServeHTTP implements http.Handler.
-func (e *appTokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header()["Cache-Control"] = noStore
-	token, err := e.give(w, r)
-	if err != nil {
-		e.answers.writeError(w, r, err)
-		return
-	}
-	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "app token given", slog.String("client", token.ClientID),
-		slog.String("appid", token.AppID))
-	writeJSON(w, http.StatusOK, token)
-}
-
-func (e *appTokenEndpoint) give(w http.ResponseWriter, r *http.Request) (grants.AppToken, error) {
+func (e appTokenEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	bearer, err := readBearerAndForm(w, r)
 	if err != nil {
-		return grants.AppToken{}, err
+		return err
 	}
-	return e.manager.AppToken(r.Context(), bearer, r.PostForm)
+	token, err := e.tokens.AppToken(r.Context(), bearer, r.PostForm)
+	if err != nil {
+		return err
+	}
+	e.logger.LogAttrs(r.Context(), slog.LevelInfo, "app token given", slog.String("client", token.ClientID),
+		slog.String("appid", token.AppID))
+	writeJSON(w, http.StatusOK, token)
+	return nil
 }

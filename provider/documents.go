@@ -5,12 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/oauth"
@@ -53,7 +48,7 @@ func metadataJSON(issuer string) []byte {
 		RevocationEndpoint:    issuer + "/revoke",
 		IntrospectionEndpoint: issuer + "/introspect",
 		RevocationsURI:        issuer + "/revocations",
-		GrantTypes:            grants.Names(),
+		GrantTypes:            grants.Types(),
 		ResponseTypes:         []string{},
 		TokenAuth:             anyClient,
 		RevocationAuth:        anyClient,
@@ -70,36 +65,17 @@ func metadataJSON(issuer string) []byte {
 	return body
 }
 
-// maxAge is how long the metadata and the key set may be cached.
-const maxAge = 5 * time.Minute
-
-// Header values that never change are shared slices: setting them allocates nothing.
-var (
-	jsonType    = []string{"application/json"}
-	noStore     = []string{"no-store"}
-	noCache     = []string{"no-cache"}
-	publicCache = []string{cachedFor(maxAge)}
-)
-
-func cachedFor(age time.Duration) string {
-	return "public, max-age=" + strconv.Itoa(int(age.Seconds()))
-}
-
 // document is a JSON text that is the same for every caller.
-type document struct {
-	body []byte
-	etag string
-}
+type document struct{ content }
 
-func newDocument(body []byte) *document {
+func newDocument(body []byte) document {
 	sum := sha256.Sum256(body)
-	return &document{body: body, etag: fmt.Sprintf("%q", base64.RawURLEncoding.EncodeToString(sum[:12]))}
+	etag := fmt.Sprintf("%q", base64.RawURLEncoding.EncodeToString(sum[:12]))
+	return document{content{body, etag, jsonType, publicCache}}
 }
 
 // ServeHTTP implements http.Handler.
-func (d *document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serveDocument(w, r, d.body, d.etag, jsonType, publicCache)
-}
+func (d document) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.serve(w, r) }
 
 // keySetEndpoint is the JWK set of RFC 7517.
 type keySetEndpoint struct {
@@ -110,51 +86,5 @@ type keySetEndpoint struct {
 // ServeHTTP implements http.Handler.
 func (e *keySetEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, etag := e.keySet()
-	serveDocument(w, r, body, etag, jsonType, e.cache)
-}
-
-func serveDocument(w http.ResponseWriter, r *http.Request, body []byte, etag string, contentType, cache []string) {
-	header := w.Header()
-	header["Cache-Control"] = cache
-	header["Etag"] = []string{etag}
-	if matches(r.Header.Get("If-None-Match"), etag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	header["Content-Type"] = contentType
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	if r.Method == http.MethodGet {
-		_, _ = w.Write(body)
-	}
-}
-
-// matches says whether an If-None-Match names an ETag. Weak ones count (RFC 9110 §13.1.2): a proxy that
-// compresses makes ours weak.
-func matches(ifNoneMatch, etag string) bool {
-	etag = strings.TrimPrefix(etag, "W/")
-	for candidate := range strings.SplitSeq(ifNoneMatch, ",") {
-		candidate = strings.TrimSpace(candidate)
-		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == etag {
-			return true
-		}
-	}
-	return false
-}
-
-// byMethod hands a request to the handler of its method, and tells all others which there are.
-func (a answers) byMethod(handlers map[string]http.Handler) http.Handler {
-	methods := slices.Sorted(maps.Keys(handlers))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if handler, found := handlers[r.Method]; found {
-			handler.ServeHTTP(w, r)
-			return
-		}
-		w.Header().Set("Allow", strings.Join(methods, ", "))
-		a.writeError(w, r, oauth.NewError(oauth.MethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
-	})
-}
-
-// readOnly refuses whatever is more than reading.
-func (a answers) readOnly(next http.Handler) http.Handler {
-	return a.byMethod(map[string]http.Handler{http.MethodGet: next, http.MethodHead: next})
+	content{body, etag, jsonType, e.cache}.serve(w, r)
 }

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -92,7 +91,18 @@ func challenge(header http.Header, e *oauth.Error) {
 	}
 }
 
-// recovering answers a panic like any other fault of ours.
+// endpoint makes a handler of a function that answers, or returns why not. Nothing that it answers may be kept by a
+// cache.
+func (a answers) endpoint(serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Cache-Control"] = noStore
+		if err := serve(w, r); err != nil {
+			a.writeError(w, r, err)
+		}
+	})
+}
+
+// recovering answers a panic like any other internal error.
 func (a answers) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -107,10 +117,4 @@ func (a answers) recovering(next http.Handler) http.Handler {
 func (a answers) notFound(w http.ResponseWriter, r *http.Request) {
 	a.writeError(w, r, oauth.NewError(oauth.UnknownEndpoint,
 		"There is no such endpoint. Those that are stand in /.well-known/openid-configuration."))
-}
-
-func writeJSON(w http.ResponseWriter, status int, body any) {
-	w.Header()["Content-Type"] = jsonType
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the caller is gone; there is nobody to tell
 }

@@ -21,10 +21,6 @@ const (
 // control characters. An empty parameter counts as absent (RFC 6749 §3.1). net/http's own ParseForm mixes in
 // the query string and keeps repetitions.
 func readForm(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return oauth.NewError(oauth.MethodNotAllowed, "Use POST.")
-	}
 	if r.URL.RawQuery != "" {
 		return badRequest("Send parameters in the form body: query strings end up in logs, so this " +
 			"endpoint reads none.")

@@ -2,7 +2,6 @@ package provider_test
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -11,10 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
-	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/qq"
 	"github.com/lingpai/lingpai/wechat/qq/qqtest"
 	"github.com/lingpai/lingpai/wechat/wechattest"
@@ -27,17 +24,13 @@ const (
 	qqApp      = "1109123456"
 )
 
-// platforms are WeChat's simulator and QQ's.
-func (w *world) platforms(weixin *wechat.Client, logger *slog.Logger) map[string]grants.Platform {
+// startQQ starts QQ's simulator.
+func (w *world) startQQ() string {
 	w.t.Helper()
 	w.qq = qqtest.New(qqtest.Options{Now: w.clock.Now})
 	server := httptest.NewServer(w.qq)
 	w.t.Cleanup(server.Close)
-	client, err := qq.NewClient(wechat.Config{BaseURL: server.URL, Timeout: w.settings.wechatTimeout, Logger: logger})
-	require.NoError(w.t, err)
-	w.t.Cleanup(client.Close)
-	return map[string]grants.Platform{oauth.GrantWechatCode: grants.WechatPlatform{Client: weixin},
-		oauth.GrantQQCode: grants.QQPlatform{Client: client}}
+	return server.URL
 }
 
 // addApp registers an app here and at its simulator, and clients of it: one public, one confidential.

@@ -3,16 +3,12 @@ package provider
 import (
 	"net/http"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/access"
 )
 
-// revocationsEndpoint is the signed list of sessions that ended before their access tokens expired. Whoever
-// may verify tokens may read it: it holds hashes of session ids, and tells a stranger only how many people
-// left.
-type revocationsEndpoint struct {
-	manager *grants.Manager
-	answers answers
-}
+// revocationsEndpoint is the signed list of sessions that ended before their access tokens expired. Whoever may
+// verify tokens may read it: it holds hashes of session ids, and tells a stranger only how many people left.
+type revocationsEndpoint struct{ access *access.Service }
 
 var (
 	revocationsType = []string{"application/revocations+jwt"}
@@ -20,12 +16,11 @@ var (
 	briefCache = []string{"public, max-age=1"}
 )
 
-// ServeHTTP implements http.Handler.
-func (e *revocationsEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	list, etag, err := e.manager.Revocations(r.Context())
+func (e revocationsEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
+	list, etag, err := e.access.Revocations(r.Context())
 	if err != nil {
-		e.answers.writeError(w, r, err)
-		return
+		return err
 	}
-	serveDocument(w, r, list, etag, revocationsType, briefCache)
+	content{list, etag, revocationsType, briefCache}.serve(w, r)
+	return nil
 }

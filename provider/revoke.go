@@ -3,26 +3,20 @@ package provider
 import (
 	"net/http"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/access"
 )
 
-// revocationEndpoint is RFC 7009. Its answer is the status: an empty body says neither whether there was such
-// a token nor what became of it.
-type revocationEndpoint struct {
-	manager *grants.Manager
-	answers answers
-}
+// revocationEndpoint is RFC 7009. Its answer is the status: an empty body says neither whether there was such a
+// token nor what became of it.
+type revocationEndpoint struct{ access *access.Service }
 
-// ServeHTTP implements http.Handler.
-func (e *revocationEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header()["Cache-Control"] = noStore
-	err := readForm(w, r)
-	if err == nil {
-		err = e.manager.Revoke(r.Context(), r)
+func (e revocationEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
+	if err := readForm(w, r); err != nil {
+		return err
 	}
-	if err != nil {
-		e.answers.writeError(w, r, err)
-		return
+	if err := e.access.Revoke(r.Context(), r); err != nil {
+		return err
 	}
 	w.WriteHeader(http.StatusOK)
+	return nil
 }

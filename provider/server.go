@@ -7,18 +7,26 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/go-oauth2/oauth2/v4/server"
 
+	"github.com/lingpai/lingpai/access"
+	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/grants"
 )
 
 // Config is what a provider works with. All fields are required except those that say otherwise.
 type Config struct {
 	Issuer         string // https://host[/path]; every endpoint lives below it
-	Manager        *grants.Manager
+	Clients        *clients.Registry
+	Grants         *grants.Manager
+	Access         *access.Service
+	WechatData     *wechatdata.Service
+	AppTokens      *wechatdata.AppTokens
 	Accounts       *accounts.Accounts
 	KeySet         func() (jwks []byte, etag string)
 	KeySetAge      time.Duration // how long the key set may be cached; 0: 5 minutes
@@ -29,61 +37,56 @@ type Config struct {
 }
 
 // New returns the handler of all endpoints.
-func New(config Config) (http.Handler, error) {
-	issuer, err := url.Parse(config.Issuer)
+func New(c Config) (http.Handler, error) {
+	issuer, err := url.Parse(c.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	library := server.NewServer(&server.Config{TokenType: "Bearer"}, config.Manager)
-	library.ExtensionFieldsHandler = extensionFields
-	answers := answers{logger: config.Logger}
-
-	places := newInFlight(config.InFlight, answers)
-	quick := func(next http.Handler) http.Handler { return places.bounded(places.quick, next) }
-	waiting := func(next http.Handler) http.Handler { return places.bounded(places.waiting, next) }
-	token := &tokenEndpoint{manager: config.Manager, library: library, proxies: config.TrustedProxies,
-		places: places, answers: answers}
-	userinfo := &userinfoEndpoint{manager: config.Manager, answers: answers}
-	revocation := &revocationEndpoint{manager: config.Manager, answers: answers}
-	introspection := &introspectionEndpoint{manager: config.Manager, answers: answers}
-	verify := answers.readOnly(&verifyEndpoint{manager: config.Manager, answers: answers})
-	appToken := &appTokenEndpoint{manager: config.Manager, answers: answers}
-	metadata := answers.readOnly(newDocument(metadataJSON(config.Issuer)))
-	keySet := answers.readOnly(&keySetEndpoint{keySet: config.KeySet,
-		cache: []string{cachedFor(cmp.Or(config.KeySetAge, maxAge))}})
-	revocations := answers.readOnly(&revocationsEndpoint{manager: config.Manager, answers: answers})
-
-	forClients := clientCORS(config.Manager, http.MethodGet, http.MethodPost)
-	forAll := publicCORS()
-	path := issuer.Path
-	mux := http.NewServeMux()
-	for pattern, handler := range map[string]http.Handler{
-		path + "/token":    forClients.Handler(token),
-		path + "/userinfo": forClients.Handler(quick(userinfo)),
-		path + "/revoke":   forClients.Handler(quick(revocation)),
-		// no CORS here and below: APIs and gateways are no scripts
-		path + "/introspect":                             quick(introspection),
-		path + "/verify":                                 quick(verify),
-		path + "/revocations":                            revocations,
-		path + "/wechat/app_token":                       waiting(appToken),
-		path + "/.well-known/jwks.json":                  forAll.Handler(keySet),
-		path + "/.well-known/openid-configuration":       forAll.Handler(metadata), // OpenID Connect Discovery §4
-		"/.well-known/oauth-authorization-server" + path: forAll.Handler(metadata), // RFC 8414 §3.1
-		path + "/healthz":                                http.HandlerFunc(alive),
-		path + "/readyz":                                 &readyEndpoint{check: config.Ready},
-		"/":                                              http.HandlerFunc(answers.notFound),
-	} {
-		mux.Handle(pattern, handler)
-	}
-	for pattern, handler := range dataEndpoints(config.Manager, answers) {
-		mux.Handle(path+pattern, forClients.Handler(waiting(handler)))
-	}
-	account := &accountAPI{manager: config.Manager, accounts: config.Accounts, proxies: config.TrustedProxies,
+	answers := answers{logger: c.Logger}
+	slots := newSlots(c.InFlight, answers)
+	router := router{clients: c.Clients, slots: slots, answers: answers}
+	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, proxies: c.TrustedProxies,
 		answers: answers}
-	forPeople := clientCORS(config.Manager, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete)
-	account.register(mux, path+"/account/v1",
-		func(h http.Handler) http.Handler { return forPeople.Handler(waiting(h)) }, forAll.Handler)
-	return withRequestID(answers.recovering(mux)), nil
+	rows := slices.Concat(
+		c.routes(issuer.Path, slots, answers),
+		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, answers),
+		account.routes(issuer.Path+"/account/v1"),
+	)
+	return withRequestID(answers.recovering(router.handler(rows))), nil
+}
+
+// routes are the rows of OAuth 2.0, OpenID Connect and what operators need; below a path, but for the one document
+// that RFC 8414 puts elsewhere.
+func (c Config) routes(path string, slots *slots, answers answers) []route {
+	library := server.NewServer(&server.Config{TokenType: "Bearer"}, c.Grants)
+	library.ExtensionFieldsHandler = extensionFields
+	token := &tokenEndpoint{manager: c.Grants, library: library, proxies: c.TrustedProxies, slots: slots,
+		logger: c.Logger}
+	metadata := newDocument(metadataJSON(c.Issuer))
+	keySet := &keySetEndpoint{keySet: c.KeySet, cache: []string{cachedFor(cmp.Or(c.KeySetAge, maxAge))}}
+	getOrPost := []string{http.MethodGet, http.MethodPost}
+	do := answers.endpoint
+	return []route{
+		// the token endpoint acquires its slot itself, by the grant
+		{"token", postMethod, path + "/token", corsRegistered, slotNone, do(token.serve)},
+		{"userinfo", getOrPost, path + "/userinfo", corsRegistered, slotQuick, do(userinfoEndpoint{c.Access}.serve)},
+		{"revoke", postMethod, path + "/revoke", corsRegistered, slotQuick, do(revocationEndpoint{c.Access}.serve)},
+		{"introspect", postMethod, path + "/introspect", corsNone, slotQuick,
+			do(introspectionEndpoint{c.Access}.serve)},
+		{"verify", readMethods, path + "/verify", corsNone, slotQuick, do(verifyEndpoint{c.Access}.serve)},
+		{"revocations", readMethods, path + "/revocations", corsNone, slotNone,
+			do(revocationsEndpoint{c.Access}.serve)},
+		{"wechat_app_token", postMethod, path + "/wechat/app_token", corsNone, slotWaiting,
+			do(appTokenEndpoint{c.AppTokens, c.Logger}.serve)},
+		{"jwks", readMethods, path + "/.well-known/jwks.json", corsAny, slotNone, keySet},
+		// OpenID Connect Discovery §4
+		{"openid_configuration", readMethods, path + "/.well-known/openid-configuration", corsAny, slotNone, metadata},
+		// RFC 8414 §3.1
+		{"oauth_authorization_server", readMethods, "/.well-known/oauth-authorization-server" + path, corsAny,
+			slotNone, metadata},
+		{"healthz", nil, path + "/healthz", corsNone, slotNone, http.HandlerFunc(alive)},
+		{"readyz", nil, path + "/readyz", corsNone, slotNone, &readyEndpoint{check: c.Ready}},
+	}
 }
 
 // Limits of a connection. A token request is small and quick, so whatever is slower is not one.

@@ -16,23 +16,21 @@ type tokenEndpoint struct {
 	manager *grants.Manager
 	library *server.Server
 	proxies []netip.Prefix
-	places  *inFlight
-	answers answers
+	slots   *slots
+	logger  *slog.Logger
 }
 
-// ServeHTTP implements http.Handler.
-func (e *tokenEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header()["Cache-Control"] = noStore
+func (e *tokenEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header()["Pragma"] = noCache // RFC 6749 §5.1
 	info, err := e.token(w, r)
 	if err != nil {
-		e.answers.writeError(w, r, err)
-		return
+		return err
 	}
-	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "token issued",
+	e.logger.LogAttrs(r.Context(), slog.LevelInfo, "token issued",
 		slog.String("grant", r.PostForm.Get("grant_type")), slog.String("client", info.GetClientID()),
 		slog.String("user", info.GetUserID()))
 	writeJSON(w, http.StatusOK, e.library.GetTokenData(info))
+	return nil
 }
 
 func (e *tokenEndpoint) token(w http.ResponseWriter, r *http.Request) (oauth2.TokenInfo, error) {
@@ -43,11 +41,11 @@ func (e *tokenEndpoint) token(w http.ResponseWriter, r *http.Request) (oauth2.To
 	if grantType == "" {
 		return nil, badRequest("grant_type is missing.")
 	}
-	leave, err := enter(e.places.of(grantType))
+	release, err := e.slots.acquire(slotOf(grantType))
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer release()
 	r.RemoteAddr = clientAddress(r, e.proxies)
 	return e.manager.GenerateAccessToken(r.Context(), oauth2.GrantType(grantType),
 		&oauth2.TokenGenerateRequest{Request: r})

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/access"
 )
 
 // verifyEndpoint answers gateways (nginx's auth_request, Traefik's and Caddy's forward auth) that ask before
@@ -16,55 +16,51 @@ import (
 // audience is required: without it a token that any client got for any other API would pass (RFC 9068 §4). So
 // is the right spelling: a misspelt requirement must not pass for none. What the gateway got wrong is 400,
 // and is found before anything of the caller's is looked at, so it shows at the very first request.
-type verifyEndpoint struct {
-	manager *grants.Manager
-	answers answers
-}
+type verifyEndpoint struct{ access *access.Service }
 
-// ServeHTTP implements http.Handler.
-func (e *verifyEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header["Cache-Control"] = noStore
+func (e verifyEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	caller, err := e.verify(r)
 	if err != nil {
-		e.answers.writeError(w, r, err)
-		return
+		return err
 	}
+	header := w.Header()
 	header.Set("X-Auth-Subject", caller.Subject)
 	header.Set("X-Auth-Client", caller.ClientID)
-	header.Set("X-Auth-Session", caller.Session) // empty for a client that acts for itself: then the subject is no user
+	// empty for a client that acts for itself: then the subject is no user
+	header.Set("X-Auth-Session", caller.Session)
 	// these two are there though they be empty, for the gateway to overwrite what the caller made up
 	header.Set("X-Auth-Scope", caller.Scope)
 	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
-func (e *verifyEndpoint) verify(r *http.Request) (grants.Verified, error) {
+func (e verifyEndpoint) verify(r *http.Request) (access.Verified, error) {
 	need, err := readRequirement(r.URL.RawQuery)
 	if err != nil {
-		return grants.Verified{}, err
+		return access.Verified{}, err
 	}
 	bearer, err := headerBearer(r.Header)
 	if err != nil {
-		return grants.Verified{}, err
+		return access.Verified{}, err
 	}
-	return e.manager.Verify(r.Context(), bearer, need)
+	return e.access.Verify(r.Context(), bearer, need)
 }
 
 // readRequirement takes what a gateway asks for: audience, and scope if any is needed, each once and nothing
 // else. An empty value is a variable that its configuration forgot to set, so it counts as wrong and not as
 // absent.
-func readRequirement(rawQuery string) (grants.Requirement, error) {
+func readRequirement(rawQuery string) (access.Requirement, error) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return grants.Requirement{}, errBadRequirement
+		return access.Requirement{}, errBadRequirement
 	}
 	for name, values := range query {
 		known := name == "audience" || name == "scope"
 		if !known || len(values) > 1 || values[0] == "" || !cleanText(values[0]) {
-			return grants.Requirement{}, errBadRequirement
+			return access.Requirement{}, errBadRequirement
 		}
 	}
-	return grants.NewRequirement(query.Get("audience"), query.Get("scope"))
+	return access.NewRequirement(query.Get("audience"), query.Get("scope"))
 }
 
 var errBadRequirement = badRequest("Ask with audience, and with scope if one is needed: each once, not " +

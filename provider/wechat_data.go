@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/access/wechatdata"
 )
 
 // dataEndpoint does what needs the session key of a user, which does not leave the server:
@@ -20,58 +20,59 @@ import (
 //
 // The token of a signed-in user says whose it is. A back end adds user, and appid if it has several apps.
 type dataEndpoint struct {
-	name    string // in the log
-	act     func(ctx context.Context, bearer string, form url.Values) (answer any, userID string, err error)
-	answers answers
+	does   string // in the log
+	act    dataAction
+	logger *slog.Logger
 }
 
-// ServeHTTP implements http.Handler.
-func (e *dataEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header()["Cache-Control"] = noStore
-	answer, userID, err := e.answer(w, r)
-	if err != nil {
-		e.answers.writeError(w, r, err)
-		return
-	}
-	e.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, e.name, slog.String("user", userID))
-	writeJSON(w, http.StatusOK, answer)
-}
+// dataAction returns its answer, and whom it was about.
+type dataAction func(ctx context.Context, bearer string, form url.Values) (answer any, userID string, err error)
 
-func (e *dataEndpoint) answer(w http.ResponseWriter, r *http.Request) (answer any, userID string, err error) {
+func (e dataEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	bearer, err := readBearerAndForm(w, r)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
-	return e.act(r.Context(), bearer, r.PostForm)
+	answer, userID, err := e.act(r.Context(), bearer, r.PostForm)
+	if err != nil {
+		return err
+	}
+	e.logger.LogAttrs(r.Context(), slog.LevelInfo, e.does, slog.String("user", userID))
+	writeJSON(w, http.StatusOK, answer)
+	return nil
 }
 
-// dataEndpoints are all of them, by path.
-func dataEndpoints(manager *grants.Manager, answers answers) map[string]http.Handler {
-	return map[string]http.Handler{
-		"/wechat/data/decrypt": &dataEndpoint{"wechat data decrypted", func(ctx context.Context, bearer string,
-			form url.Values) (any, string, error) {
-			data, err := manager.DecryptData(ctx, bearer, form)
-			return data, data.UserID, err
-		}, answers},
-		"/wechat/data/verify": &dataEndpoint{"wechat signature verified", func(ctx context.Context, bearer string,
-			form url.Values) (any, string, error) {
-			data, err := manager.VerifyData(ctx, bearer, form)
-			return data, data.UserID, err
-		}, answers},
-		"/wechat/session_key/check": &dataEndpoint{"session key checked", func(ctx context.Context, bearer string,
-			form url.Values) (any, string, error) {
-			state, err := manager.CheckSessionKey(ctx, bearer, form)
-			return state, state.UserID, err
-		}, answers},
-		"/wechat/phone": &dataEndpoint{"phone number bound", func(ctx context.Context, bearer string,
-			form url.Values) (any, string, error) {
-			phone, err := manager.BindPhone(ctx, bearer, form)
-			return phone, phone.UserID, err
-		}, answers},
-		"/wechat/session_key/reset": &dataEndpoint{"session key reset", func(ctx context.Context, bearer string,
-			form url.Values) (any, string, error) {
-			state, err := manager.ResetSessionKey(ctx, bearer, form)
-			return state, state.UserID, err
-		}, answers},
+// wechatDataRoutes are the rows of these endpoints, below a path.
+func wechatDataRoutes(path string, data *wechatdata.Service, answers answers) []route {
+	row := func(name, below, does string, act dataAction) route {
+		endpoint := dataEndpoint{does, act, answers.logger}
+		return route{name, postMethod, path + below, corsRegistered, slotWaiting, answers.endpoint(endpoint.serve)}
+	}
+	return []route{
+		row("wechat_data_decrypt", "/data/decrypt", "wechat data decrypted",
+			func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+				opened, err := data.DecryptData(ctx, bearer, form)
+				return opened, opened.UserID, err
+			}),
+		row("wechat_data_verify", "/data/verify", "wechat signature verified",
+			func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+				verified, err := data.VerifyData(ctx, bearer, form)
+				return verified, verified.UserID, err
+			}),
+		row("wechat_session_key_check", "/session_key/check", "session key checked",
+			func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+				state, err := data.CheckSessionKey(ctx, bearer, form)
+				return state, state.UserID, err
+			}),
+		row("wechat_session_key_reset", "/session_key/reset", "session key reset",
+			func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+				state, err := data.ResetSessionKey(ctx, bearer, form)
+				return state, state.UserID, err
+			}),
+		row("wechat_phone", "/phone", "phone number bound",
+			func(ctx context.Context, bearer string, form url.Values) (any, string, error) {
+				phone, err := data.BindPhone(ctx, bearer, form)
+				return phone, phone.UserID, err
+			}),
 	}
 }

@@ -14,17 +14,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/accounts"
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server"
+	serversettings "github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/memory"
 	"github.com/lingpai/lingpai/storage/servers"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
-	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/qq/qqtest"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
@@ -152,54 +151,40 @@ func (w *world) startSimulator() string {
 	return server.URL
 }
 
-// serve wires the provider as the command does, and serves it on loopback.
+// serve serves the process that the command would, on loopback, over stores that write down what they are asked.
 func (w *world) serve(wechatURL string) {
-	logger := slog.New(provider.LogRequestIDs(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	logger := slog.New(provider.LogRequestIDs(slog.NewJSONHandler(w.log,
+		&slog.HandlerOptions{Level: slog.LevelDebug})))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(w.t, err)
 	w.issuer = "http://" + listener.Addr().String() + w.settings.path
-	weixin, err := wechat.NewClient(wechat.Config{BaseURL: wechatURL, Timeout: w.settings.wechatTimeout,
-		OpenFor: 300 * time.Millisecond, Logger: logger})
-	require.NoError(w.t, err)
-	w.t.Cleanup(weixin.Close)
 	w.volatile = &breakable{Volatile: memory.New(memory.Options{Now: w.clock.Now})}
-	w.slow = &slowSessions{Sessions: &touchedSessions{w.database.Sessions(), w}}
-	manager := grants.New(grants.Config{
-		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: weixin, Store: w.volatile, Sealer: w.ring,
-			Now: w.clock.Now}),
-		Vault: wechat.NewVault(wechat.VaultConfig{Store: w.volatile, NotFound: identity.ErrNotFound,
-			Sealer: w.ring, Now: w.clock.Now, Logger: logger}),
-		Clients: &askedClients{w.database.Clients(), w}, Apps: w.database.Apps(), Users: w.database.Users(),
-		Accounts: w.database.Accounts(), Deletions: w.database.Deletions(),
-		Sessions: w.slow, Events: w.database.Events(), Volatile: w.volatile,
-		Issuer: tokens.New(tokens.Config{
-			Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
-			Accounts:  w.database.Accounts(),
-			Profiles:  w.database.Profiles(),
-			AccessTTL: time.Hour, IdleTTL: w.settings.idle, AbsoluteTTL: w.settings.absolute, SessionLimit: 20,
-			Now: w.clock.Now,
-		}),
-		Profiles: w.database.Profiles(), Platforms: w.platforms(weixin, logger),
-		Hasher: password.New(w.settings.hasher), Rotation: w.settings.rotation,
-		Attempts: grants.AttemptPolicy{PerAddress: w.settings.perAddress}, Now: w.clock.Now, Logger: logger,
-	})
-	people := accounts.New(accounts.Config{
-		Users: w.database.Users(), Profiles: w.database.Profiles(), Sessions: w.database.Sessions(),
-		Accounts: w.database.Accounts(), Deletions: w.database.Deletions(),
-		Events: w.database.Events(), Volatile: w.volatile,
-		Hasher: password.New(w.settings.hasher), Prover: provider.NewProver(manager), Now: w.clock.Now, Logger: logger,
-	})
-	handler, err := provider.New(provider.Config{
-		Issuer: w.issuer, Manager: manager, Accounts: people, KeySet: w.keys.PublicSet,
-		InFlight: w.settings.inFlight, TrustedProxies: w.settings.proxies, Logger: logger,
+	stores := server.StoresOf(w.database)
+	w.slow = &slowSessions{Sessions: &touchedSessions{stores.Sessions, w}}
+	stores.Clients, stores.Sessions = &askedClients{stores.Clients, w}, w.slow
+	process, err := server.New(context.Background(), server.Config{
+		Settings: w.configuration(wechatURL), Stores: stores, Volatile: w.volatile, Ring: w.ring, Keys: w.keys,
+		Now: w.clock.Now, Logger: logger, Hasher: w.settings.hasher, InFlight: w.settings.inFlight,
+		RecordAge: server.NoCache, WechatOpenFor: 300 * time.Millisecond,
 		Ready: func(ctx context.Context) []provider.ReadyCheck {
 			return []provider.ReadyCheck{{Name: "database", OK: w.database.Ping(ctx) == nil}}
 		},
 	})
 	require.NoError(w.t, err)
-	w.server = &httptest.Server{Listener: listener, Config: provider.NewHTTPServer(handler, logger)}
+	w.t.Cleanup(func() { require.NoError(w.t, process.Close()) })
+	w.server = &httptest.Server{Listener: listener, Config: provider.NewHTTPServer(process.Handler(), logger)}
 	w.server.Start()
 	w.t.Cleanup(w.server.Close)
+}
+
+// configuration is what an operator would have configured.
+func (w *world) configuration(wechatURL string) serversettings.Settings {
+	c := serversettings.Defaults()
+	c.Issuer, c.TrustedProxies, c.AddressAttempts = w.issuer, w.settings.proxies, w.settings.perAddress
+	c.WechatBaseURL, c.QQBaseURL, c.WechatTimeout = wechatURL, w.startQQ(), w.settings.wechatTimeout
+	c.RefreshGrace, c.RefuseAhead = w.settings.rotation.Window, w.settings.rotation.RefuseAhead
+	c.SessionIdle, c.SessionAbsolute = w.settings.idle, w.settings.absolute
+	return c
 }
 
 // lockedBuffer keeps a log that several goroutines write.

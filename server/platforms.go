@@ -4,10 +4,10 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/qq"
 )
@@ -35,17 +35,17 @@ func openPlatforms(s settings.Settings, wechatOpenFor time.Duration, logger *slo
 }
 
 // byGrant are the platforms under the grants that trade their codes.
-func (p Platforms) byGrant() map[string]grants.Platform {
-	return map[string]grants.Platform{oauth.GrantWechatCode: grants.WechatPlatform{Client: p.wechat},
-		oauth.GrantQQCode: grants.QQPlatform{Client: p.qq}}
+func (p Platforms) byGrant() map[string]signin.Platform {
+	return map[string]signin.Platform{oauth.GrantWechatCode: signin.WechatPlatform{Client: p.wechat},
+		oauth.GrantQQCode: signin.QQPlatform{Client: p.qq}}
 }
 
 // Of returns the platform of an app.
-func (p Platforms) Of(app identity.App) grants.Platform {
+func (p Platforms) Of(app identity.App) signin.Platform {
 	if app.Platform == identity.PlatformQQ {
-		return grants.QQPlatform{Client: p.qq}
+		return signin.QQPlatform{Client: p.qq}
 	}
-	return grants.WechatPlatform{Client: p.wechat}
+	return signin.WechatPlatform{Client: p.wechat}
 }
 
 // Close gives up the connections to all platforms.

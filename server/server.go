@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lingpai/lingpai/access"
+	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
@@ -17,6 +19,7 @@ import (
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/server/telemetry"
+	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
 )
@@ -77,11 +80,14 @@ type Keys interface {
 
 // Server is one process, wired. Its services share the stores that it was given.
 type Server struct {
-	Grants   *grants.Manager
-	Accounts *accounts.Accounts
-	Issuer   *tokens.Issuer
-	Keys     Keys
-	Metrics  *telemetry.Metrics
+	Grants     *grants.Manager
+	SignIn     *signin.Service
+	Access     *access.Service
+	WechatData *wechatdata.Service
+	Accounts   *accounts.Accounts
+	Issuer     *tokens.Issuer
+	Keys       Keys
+	Metrics    *telemetry.Metrics
 
 	handler  http.Handler
 	settings settings.Settings

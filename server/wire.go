@@ -8,13 +8,17 @@ import (
 	"os"
 	"time"
 
+	"github.com/lingpai/lingpai/access"
+	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/server/telemetry"
+	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/storage/memory"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat"
@@ -30,8 +34,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.server.Close())
 	}
-	w.wire()
-	if w.server.handler, err = w.handler(); err != nil {
+	if w.server.handler, err = w.handler(w.wire()); err != nil {
 		return nil, errors.Join(err, w.server.Close())
 	}
 	return w.server, nil
@@ -83,52 +86,70 @@ func open(ctx context.Context, c Config) (w wiring, err error) {
 	return w, nil
 }
 
-// wire makes the services.
-func (w wiring) wire() {
+// services are what the handler asks; server has those that others may ask too.
+type services struct {
+	clients   *clients.Registry
+	appTokens *wechatdata.AppTokens
+}
+
+// wire makes the services, from the floor up.
+func (w wiring) wire() services {
 	s, stores := w.Settings, w.Stores
-	w.server.Keys = w.Keys
-	w.server.Metrics = telemetry.New(stores.Apps, w.Keys.Backend)
-	w.server.Issuer = tokens.New(tokens.Config{
+	records, apps := stores.Clients, GuardApps(stores.Apps, s)
+	if w.RecordAge > 0 {
+		records, apps = memory.CacheClients(records, w.RecordAge), memory.CacheApps(apps, w.RecordAge)
+	}
+	registry := clients.NewRegistry(records, w.Logger)
+	metrics := telemetry.New(stores.Apps, w.Keys.Backend)
+	rotation := tokens.RotationPolicy{Window: s.RefreshGrace, RefuseAhead: s.RefuseAhead}
+	vault := wechat.NewVault(wechat.VaultConfig{Store: w.Volatile, NotFound: identity.ErrNotFound, Sealer: w.Ring,
+		KeyLife: s.SessionKeyLife, Now: w.Now, Logger: w.Logger})
+	issuer := tokens.New(tokens.Config{
 		Issuer: s.Issuer, Keys: w.Keys, Sessions: stores.Sessions, Users: stores.Users, Accounts: stores.Accounts,
-		Profiles:  stores.Profiles,
-		AccessTTL: s.AccessTTL, IdleTTL: s.SessionIdle, AbsoluteTTL: s.SessionAbsolute,
+		Profiles: stores.Profiles, AccessTTL: s.AccessTTL, IdleTTL: s.SessionIdle, AbsoluteTTL: s.SessionAbsolute,
 		SessionLimit: s.SessionLimit, Now: w.Now, MaxAccessTTL: s.AccessTTLBound(),
 	})
-	clients, apps := stores.Clients, GuardApps(stores.Apps, s)
-	if w.RecordAge > 0 {
-		clients, apps = memory.CacheClients(clients, w.RecordAge), memory.CacheApps(apps, w.RecordAge)
-	}
-	w.server.Grants = grants.New(grants.Config{
-		Meter: w.server.Metrics, Clients: clients, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
-		Deletions: stores.Deletions, Profiles: stores.Profiles,
-		Sessions: stores.Sessions, Events: stores.Events, Volatile: w.Volatile, Issuer: w.server.Issuer,
-		Platforms: w.platforms.byGrant(),
+	signIn := signin.New(signin.Config{
+		Clients: registry, Apps: apps, Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions,
+		Events: stores.Events, Volatile: w.Volatile, Platforms: w.platforms.byGrant(), Vault: vault, Hasher: w.hasher,
+		Attempts: signin.AttemptPolicy{PerAddress: s.AddressAttempts}, Now: w.Now, Logger: w.Logger,
+	})
+	checks := access.New(access.Config{
+		Clients: registry, Users: stores.Users, Profiles: stores.Profiles, Sessions: stores.Sessions, Issuer: issuer,
+		Rotation: rotation,
+	})
+	data := wechatdata.Config{
+		Access: checks, SignIn: signIn, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
+		Profiles: stores.Profiles, Events: stores.Events, Volatile: w.Volatile, Vault: vault,
 		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: w.platforms.wechat, Store: w.Volatile,
 			Sealer: w.Ring, Now: w.Now}),
-		Vault: wechat.NewVault(wechat.VaultConfig{Store: w.Volatile, NotFound: identity.ErrNotFound, Sealer: w.Ring,
-			KeyLife: s.SessionKeyLife, Now: w.Now, Logger: w.Logger}),
-		Hasher:   w.hasher,
-		Rotation: tokens.RotationPolicy{Window: s.RefreshGrace, RefuseAhead: s.RefuseAhead},
-		Attempts: grants.AttemptPolicy{PerAddress: s.AddressAttempts},
-		Now:      w.Now, Logger: w.Logger,
+		Meter: metrics, Now: w.Now, Logger: w.Logger,
+	}
+	w.server.Keys, w.server.Metrics, w.server.Issuer = w.Keys, metrics, issuer
+	w.server.SignIn, w.server.Access, w.server.WechatData = signIn, checks, wechatdata.New(data)
+	w.server.Grants = grants.New(grants.Config{
+		Clients: registry, SignIn: signIn, Access: checks, WechatData: w.server.WechatData, Issuer: issuer,
+		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
+		Volatile: w.Volatile, Rotation: rotation, Now: w.Now, Logger: w.Logger, Meter: metrics,
 	})
 	w.server.Accounts = accounts.New(accounts.Config{
 		Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions, Profiles: stores.Profiles,
-		Sessions: stores.Sessions, Events: stores.Events,
-		Volatile: w.Volatile, Hasher: w.hasher, Prover: provider.NewProver(w.server.Grants), Grace: s.DeletionGrace,
+		Sessions: stores.Sessions, Events: stores.Events, Volatile: w.Volatile, Hasher: w.hasher, Prover: signIn,
 		Registrations: accounts.RegistrationPolicy{PerAddress: s.AddressRegistrations, Together: s.Registrations},
-		Now:           w.Now, Logger: w.Logger,
+		Grace:         s.DeletionGrace, Now: w.Now, Logger: w.Logger,
 	})
+	return services{registry, wechatdata.NewAppTokens(data)}
 }
 
 // handler answers requests with the services; they are counted if anybody can see the counts.
-func (w wiring) handler() (http.Handler, error) {
+func (w wiring) handler(s services) (http.Handler, error) {
 	ready := w.Ready
 	if ready == nil {
 		ready = readiness(w.Settings, w.Stores.CheckSchema, w.Volatile, w.Keys)
 	}
 	handler, err := provider.New(provider.Config{
-		Issuer: w.Settings.Issuer, Manager: w.server.Grants, Accounts: w.server.Accounts,
+		Issuer: w.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
+		WechatData: w.server.WechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
 		KeySet: w.Keys.PublicSet, KeySetAge: w.Settings.KeySetAge(), Ready: ready, InFlight: w.InFlight,
 		TrustedProxies: w.Settings.TrustedProxies, Logger: w.Logger,
 	})

@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server"
+	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/wechat"
 )
@@ -40,7 +40,7 @@ func testAppCommand() *cobra.Command {
 }
 
 // whoAnswers says who stands behind a platform's address.
-func whoAnswers(c config, platform grants.Platform) string {
+func whoAnswers(c config, platform signin.Platform) string {
 	if !c.Simulates(platform.Name()) {
 		return platform.Title()
 	}

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -98,8 +98,8 @@ func grantFaults(client identity.Client) []error {
 		faults = append(faults, errors.New(
 			"--grant password needs --first-party: only our own programs may see passwords (RFC 9700 §2.4)"))
 	}
-	for name, owns := range map[string]func(string) bool{oauth.GrantWechatCode: grants.WechatPlatform{}.Owns,
-		oauth.GrantQQCode: grants.QQPlatform{}.Owns} {
+	for name, owns := range map[string]func(string) bool{oauth.GrantWechatCode: signin.WechatPlatform{}.Owns,
+		oauth.GrantQQCode: signin.QQPlatform{}.Owns} {
 		if client.Allows(name) && !slices.ContainsFunc(client.Apps, owns) {
 			faults = append(faults, errors.New("--grant "+name+
 				" needs --app: the AppID whose codes the client may trade"))

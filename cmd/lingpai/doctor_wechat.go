@@ -9,9 +9,9 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/signin"
 )
 
 // upstream is what was learnt of WeChat.
@@ -98,5 +98,5 @@ func upstreamFault(err error) string {
 
 // whoAnswers names WeChat, or what stands for it.
 func (d *doctor) whoAnswers() string {
-	return whoAnswers(d.config, grants.WechatPlatform{})
+	return whoAnswers(d.config, signin.WechatPlatform{})
 }

@@ -1,4 +1,4 @@
-package grants
+package access
 
 import (
 	"context"
@@ -42,12 +42,12 @@ var errWrongAudience = &oauth.Error{Code: oauth.InsufficientScope,
 	Description: "The access token is good, but not for this API."}
 
 // Verify says for a gateway whether an access token is good now, and good enough.
-func (m *Manager) Verify(ctx context.Context, bearer string, need Requirement) (Verified, error) {
-	claims, err := m.Issuer.ReadAccessToken(bearer)
+func (s *Service) Verify(ctx context.Context, bearer string, need Requirement) (Verified, error) {
+	claims, err := s.issuer.ReadAccessToken(bearer)
 	if err != nil {
 		return Verified{}, errInvalidToken
 	}
-	if err := m.checkLife(ctx, claims); err != nil {
+	if _, err := s.bearerOf(ctx, claims); err != nil {
 		return Verified{}, err
 	}
 	if !slices.Contains(claims.Audience, need.audience) {

@@ -1,4 +1,4 @@
-package grants
+package signin
 
 import (
 	"context"
@@ -8,10 +8,10 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// checkLeaving refuses a user who asked to be deleted, unless the request says that he has changed his mind.
+// checkDeletion refuses a user who asked to be deleted, unless the request says that he has changed his mind.
 // Programs sign in by themselves, so a sign-in alone says nothing; nor does a program of somebody else's,
 // which could say so every time.
-func (m *Manager) checkLeaving(ctx context.Context, r Request, user identity.User) error {
+func (s *Service) checkDeletion(ctx context.Context, r Request, user identity.User) error {
 	if !user.Leaving() {
 		return nil
 	}
@@ -20,12 +20,12 @@ func (m *Manager) checkLeaving(ctx context.Context, r Request, user identity.Use
 			user.DeletesAt.UTC().Format(time.RFC3339)+
 			". Its operator can keep it.")
 	}
-	if !r.Client.FirstParty || r.Parameter("restore_account") != "true" {
+	if !r.Client.FirstParty || !r.RestoreAccount {
 		return oauth.NewError(oauth.InvalidGrant, "This account will be deleted at "+
 			user.DeletesAt.UTC().Format(time.RFC3339)+". "+
 			"Sign in with restore_account=true to keep it.")
 	}
-	switch err := m.Deletions.Stay(ctx, user.ID); {
+	switch err := s.deletions.Stay(ctx, user.ID); {
 	case isNotFound(err):
 		return oauth.NewError(oauth.InvalidGrant, "This account has been deleted.")
 	case err != nil:

@@ -1,4 +1,4 @@
-package grants
+package signin
 
 import (
 	"context"
@@ -49,7 +49,7 @@ func (WechatPlatform) Again() string { return "Call wx.login again." }
 
 // Trade implements Platform.
 func (p WechatPlatform) Trade(ctx context.Context, app identity.App, code string) (Login, error) {
-	credentials := credentialsFor(app)
+	credentials := Credentials(app)
 	if app.Kind == identity.KindMiniProgram {
 		login, err := p.Client.CodeToSession(ctx, credentials, code)
 		return Login{Subject: login.OpenID, UnionID: login.UnionID, SessionKey: login.SessionKey}, err
@@ -59,7 +59,7 @@ func (p WechatPlatform) Trade(ctx context.Context, app identity.App, code string
 	if err == nil && login.TellsProfile() {
 		traded.Profile = func(ctx context.Context) (identity.Profile, error) {
 			profile, err := p.Client.OAuthProfile(ctx, app.ID, login)
-			return suggested(profile), err
+			return SuggestedProfile(profile), err
 		}
 	}
 	return traded, err
@@ -82,10 +82,16 @@ func (QQPlatform) Again() string { return "Call qq.login again." }
 
 // Trade implements Platform. Nobody has asked for what QQ's session key opens, so it is not kept.
 func (p QQPlatform) Trade(ctx context.Context, app identity.App, code string) (Login, error) {
-	login, err := p.Client.CodeToSession(ctx, credentialsFor(app), code)
+	login, err := p.Client.CodeToSession(ctx, Credentials(app), code)
 	return Login{Subject: login.OpenID, UnionID: login.UnionID}, err
 }
 
-func credentialsFor(app identity.App) wechat.Credentials {
+// Credentials are what an app is known by at its platform.
+func Credentials(app identity.App) wechat.Credentials {
 	return wechat.Credentials{AppID: app.ID, Secret: wechat.Secret(app.Secret.Reveal())}
+}
+
+// SuggestedProfile is what a platform says of a person, in our words.
+func SuggestedProfile(p wechat.Profile) identity.Profile {
+	return identity.Profile{Nickname: p.Nickname, Picture: p.Picture, Gender: p.Gender}
 }

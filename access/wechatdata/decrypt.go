@@ -1,4 +1,4 @@
-package grants
+package wechatdata
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 )
 
@@ -23,8 +22,8 @@ type WechatData struct {
 
 // DecryptData opens encryptedData with the session key of its user. What it says of a person changes nothing
 // here: a unionid in it links no users, and a phone number signs nobody in.
-func (m *Manager) DecryptData(ctx context.Context, bearer string, form url.Values) (WechatData, error) {
-	subject, err := m.dataSubject(ctx, bearer, form)
+func (s *Service) DecryptData(ctx context.Context, bearer string, form url.Values) (WechatData, error) {
+	subject, err := s.dataSubject(ctx, bearer, form)
 	if err != nil {
 		return WechatData{}, err
 	}
@@ -32,13 +31,13 @@ func (m *Manager) DecryptData(ctx context.Context, bearer string, form url.Value
 	sealed := wechat.EncryptedData{Data: form.Get("encryptedData"), IV: form.Get("iv")}
 	switch {
 	case !slices.Contains(wechat.Kinds(), kind):
-		return WechatData{}, oauth.NewError(oauth.InvalidRequest, "kind must be one of "+kindNames()+".")
+		return WechatData{}, invalidRequest("kind must be one of " + kindNames() + ".")
 	case sealed.Data == "" || sealed.IV == "":
-		return WechatData{}, oauth.NewError(oauth.InvalidRequest, "encryptedData or iv is missing.")
+		return WechatData{}, invalidRequest("encryptedData or iv is missing.")
 	}
-	opened, err := m.Vault.Decrypt(ctx, subject.account, sealed, kind, m.confirmer(subject.account.AppID))
+	opened, err := s.vault.Decrypt(ctx, subject.account, sealed, kind, s.confirmer(subject.account.AppID))
 	if err != nil {
-		return WechatData{}, dataRefused(err)
+		return WechatData{}, vaultFailed(err)
 	}
 	data := WechatData{Kind: kind, AppID: subject.account.AppID, Timestamp: opened.Timestamp.Unix(),
 		Data: opened.Fields, UserID: subject.userID}
@@ -57,13 +56,13 @@ func kindNames() string {
 }
 
 // confirmer asks WeChat whether it encrypted something for an app itself.
-func (m *Manager) confirmer(appID string) wechat.Confirm {
+func (s *Service) confirmer(appID string) wechat.Confirm {
 	return func(ctx context.Context, sha256Hex string) (bool, error) {
-		credentials, err := m.credentialsOf(ctx, appID)
+		credentials, err := s.credentialsOf(ctx, appID)
 		if err != nil {
 			return false, err
 		}
-		genuine, _, err := m.AppTokens.CheckEncryptedMessage(ctx, credentials, sha256Hex)
+		genuine, _, err := s.appTokens.CheckEncryptedMessage(ctx, credentials, sha256Hex)
 		return genuine, err
 	}
 }
@@ -76,17 +75,17 @@ type VerifiedData struct {
 }
 
 // VerifyData checks the signature of rawData. It says only that the text came through its user's WeChat.
-func (m *Manager) VerifyData(ctx context.Context, bearer string, form url.Values) (VerifiedData, error) {
-	subject, err := m.dataSubject(ctx, bearer, form)
+func (s *Service) VerifyData(ctx context.Context, bearer string, form url.Values) (VerifiedData, error) {
+	subject, err := s.dataSubject(ctx, bearer, form)
 	if err != nil {
 		return VerifiedData{}, err
 	}
 	rawData, signature := form.Get("rawData"), form.Get("signature")
 	if rawData == "" || signature == "" {
-		return VerifiedData{}, oauth.NewError(oauth.InvalidRequest, "rawData or signature is missing.")
+		return VerifiedData{}, invalidRequest("rawData or signature is missing.")
 	}
-	if err := m.Vault.Verify(ctx, subject.account, rawData, signature); err != nil {
-		return VerifiedData{}, dataRefused(err)
+	if err := s.vault.Verify(ctx, subject.account, rawData, signature); err != nil {
+		return VerifiedData{}, vaultFailed(err)
 	}
 	return VerifiedData{AppID: subject.account.AppID, Verified: true, UserID: subject.userID}, nil
 }

@@ -1,4 +1,4 @@
-package grants
+package access
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
 )
@@ -39,8 +39,8 @@ var errPublicClient = &oauth.Error{
 // it is inactive (RFC 7662 §2.2, §4). An API is a confidential client whose id stands in the token's "aud": a
 // client's record may name that id as an audience beside the API's address. Nothing is written: asking about
 // a retired refresh token neither rotates nor counts as theft.
-func (m *Manager) Introspect(ctx context.Context, r *http.Request) (Introspection, error) {
-	asking, err := authenticate(ctx, m.Clients, r)
+func (s *Service) Introspect(ctx context.Context, r *http.Request) (Introspection, error) {
+	asking, err := s.clients.Authenticate(ctx, r)
 	if err != nil {
 		return Introspection{}, err
 	}
@@ -51,9 +51,9 @@ func (m *Manager) Introspect(ctx context.Context, r *http.Request) (Introspectio
 	if token == "" {
 		return Introspection{}, oauth.NewError(oauth.InvalidRequest, "token is missing.")
 	}
-	answer, err := m.introspectAccessToken(ctx, asking, token)
+	answer, err := s.introspectAccessToken(ctx, asking, token)
 	if errors.Is(err, tokens.ErrBadToken) {
-		answer, err = m.introspectRefreshToken(ctx, asking, token)
+		answer, err = s.introspectRefreshToken(ctx, asking, token)
 	}
 	if errors.Is(err, oauth.InvalidToken) || errors.Is(err, oauth.InvalidGrant) {
 		return Introspection{}, nil
@@ -62,16 +62,16 @@ func (m *Manager) Introspect(ctx context.Context, r *http.Request) (Introspectio
 }
 
 // introspectAccessToken returns ErrBadToken for what may be a refresh token.
-func (m *Manager) introspectAccessToken(ctx context.Context, asking identity.Client, token string) (Introspection,
+func (s *Service) introspectAccessToken(ctx context.Context, asking clients.Client, token string) (Introspection,
 	error) {
-	claims, err := m.Issuer.ReadAccessToken(token)
+	claims, err := s.issuer.ReadAccessToken(token)
 	if err != nil {
 		return Introspection{}, err
 	}
 	if claims.ClientID != asking.ID && !slices.Contains(claims.Audience, asking.ID) {
 		return Introspection{}, errInvalidToken
 	}
-	if err := m.checkLife(ctx, claims); err != nil {
+	if _, err := s.bearerOf(ctx, claims); err != nil {
 		return Introspection{}, err
 	}
 	return Introspection{
@@ -85,19 +85,20 @@ func (m *Manager) introspectAccessToken(ctx context.Context, asking identity.Cli
 // introspectRefreshToken finds a refresh token active if a refresh with it, without Idempotency-Key, would be
 // answered now. The answer has neither token_type nor aud, so that nobody takes it for that of an access
 // token.
-func (m *Manager) introspectRefreshToken(ctx context.Context, asking identity.Client, token string) (Introspection,
+func (s *Service) introspectRefreshToken(ctx context.Context, asking clients.Client, token string) (Introspection,
 	error) {
-	presented, session, now, err := m.presented(ctx, token)
+	presented, err := s.RefreshToken(ctx, token)
 	if err != nil {
 		return Introspection{}, err
 	}
-	verdict := tokens.Decide(session, presented.Generation, nil, now, m.Rotation).Verdict
+	session := presented.Session
+	verdict := tokens.Decide(session, presented.Token.Generation, nil, presented.Now, s.rotation).Verdict
 	if session.ClientID != asking.ID || verdict != tokens.Rotate && verdict != tokens.Repeat {
-		return Introspection{}, errBadRefreshToken
+		return Introspection{}, ErrBadRefreshToken
 	}
 	return Introspection{
 		Active: true, Subject: session.UserID, ClientID: session.ClientID, Scope: session.Scope, Session: session.ID,
-		Expires: earlier(session.IdleExpiresAt, session.ExpiresAt).Unix(), AuthTime: session.AuthTime.Unix(),
+		Expires: session.Expiry().Unix(), AuthTime: session.AuthTime.Unix(),
 		Methods: []string{session.Method},
 	}, nil
 }

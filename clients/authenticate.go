@@ -1,4 +1,4 @@
-package grants
+package clients
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
@@ -20,16 +21,17 @@ type credentials struct {
 // unknownHash is compared for unknown clients, so that they take the same way as known ones.
 var unknownHash = identity.HashSecret("")
 
-// authenticate returns the client that a request proves to be from. Unknown, disabled and wrongly
-// authenticated clients look alike, but in the log.
-func authenticate(ctx context.Context, clients identity.Clients, r *http.Request) (identity.Client, error) {
-	c, err := readCredentials(r)
+// Authenticate returns the client that a request proves to be from: its headers and its PostForm, where every
+// parameter stands once, are read (RFC 6749 §2.3). Unknown, disabled and wrongly authenticated clients look alike,
+// but in the log.
+func (r *Registry) Authenticate(ctx context.Context, request *http.Request) (Client, error) {
+	c, err := readCredentials(request)
 	if err != nil {
-		return identity.Client{}, err
+		return Client{}, err
 	}
-	client, err := findClient(ctx, clients, c.id)
+	client, err := r.find(ctx, c.id)
 	if err != nil && !errors.Is(err, identity.ErrNotFound) {
-		return identity.Client{}, oauth.StoreFailed(err)
+		return Client{}, oauth.StoreFailed(err)
 	}
 	known := err == nil && !client.Disabled()
 	hash := client.SecretHash
@@ -39,12 +41,26 @@ func authenticate(ctx context.Context, clients identity.Clients, r *http.Request
 	proved := identity.SecretMatches(hash, c.secret) && client.Confidential && len(client.SecretHash) > 0
 	public := !client.Confidential && !c.hasSecret
 	if !known || !proved && !public {
-		return identity.Client{}, &oauth.Error{
+		return Client{}, &oauth.Error{
 			Code: oauth.InvalidClient,
 			Description: "Client authentication failed: unknown or disabled client, wrong secret, or a " +
 				"secret where none belongs.",
 			Cause: unproved(client, c),
 		}
+	}
+	return Client{client}, nil
+}
+
+// AuthenticateRegistrar returns the first-party client that a request proves to be from, with which people may
+// register: it must be able to sign them in by password.
+func (r *Registry) AuthenticateRegistrar(ctx context.Context, request *http.Request) (Client, error) {
+	client, err := r.Authenticate(ctx, request)
+	if err != nil {
+		return Client{}, err
+	}
+	if !client.MayUse(oauth.GrantPassword) || !slices.Contains(client.Scopes, oauth.ScopeAccount) {
+		return Client{}, oauth.NewError(oauth.UnauthorizedClient,
+			"The client may not register users: it needs the grant password and the scope account.")
 	}
 	return client, nil
 }
@@ -65,13 +81,13 @@ func unproved(client identity.Client, c credentials) error {
 	return fmt.Errorf("client %s gave a wrong secret", client.ID)
 }
 
-// findClient asks the store only for ids that a client can have: Basic can carry NUL, which databases choke
+// find asks the store only for ids that a client can have: Basic can carry NUL, which databases choke
 // on, and a form 64 KiB, which caches should not keep.
-func findClient(ctx context.Context, clients identity.Clients, id string) (identity.Client, error) {
+func (r *Registry) find(ctx context.Context, id string) (identity.Client, error) {
 	if identity.ValidClientID(id) != nil {
 		return identity.Client{}, identity.ErrNotFound
 	}
-	return clients.Find(ctx, id)
+	return r.store.Find(ctx, id)
 }
 
 // readCredentials takes them from the Authorization header or from the form, never from both.

@@ -1,4 +1,4 @@
-package grants
+package access
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 )
@@ -29,11 +30,11 @@ var (
 // refresh token may be of any generation: who gives one back does no theft. The two kinds are told apart by
 // their form, so token_type_hint is not needed. A token that is no good is as good as revoked, so it is no
 // error; that goes for expired access tokens too, which lie around in logs and must have no power.
-func (m *Manager) Revoke(ctx context.Context, r *http.Request) error {
+func (s *Service) Revoke(ctx context.Context, r *http.Request) error {
 	// Who signs out often goes away at once, and means it all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
-	client, err := authenticate(ctx, m.Clients, r)
+	client, err := s.clients.Authenticate(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -41,20 +42,20 @@ func (m *Manager) Revoke(ctx context.Context, r *http.Request) error {
 	if token == "" {
 		return oauth.NewError(oauth.InvalidRequest, "token is missing.")
 	}
-	session, err := m.sessionToEnd(ctx, client, token)
+	session, err := s.sessionToEnd(ctx, client, token)
 	if err != nil || session == "" {
 		return err
 	}
 	// Also if it has expired: a refresh that read it before may be about to prolong it.
-	if _, err := m.Sessions.End(ctx, session, identity.EndedByClient); err != nil {
+	if _, err := s.sessions.End(ctx, session, identity.EndedByClient); err != nil {
 		return oauth.StoreFailed(err)
 	}
 	return nil
 }
 
 // sessionToEnd returns the id of the session that a client's token belongs to, or "" for what is no token of ours.
-func (m *Manager) sessionToEnd(ctx context.Context, client identity.Client, token string) (string, error) {
-	if claims, err := m.Issuer.ReadAccessToken(token); err == nil {
+func (s *Service) sessionToEnd(ctx context.Context, client clients.Client, token string) (string, error) {
+	if claims, err := s.issuer.ReadAccessToken(token); err == nil {
 		switch {
 		case claims.ClientID != client.ID:
 			return "", errForeignToken
@@ -63,14 +64,14 @@ func (m *Manager) sessionToEnd(ctx context.Context, client identity.Client, toke
 		}
 		return claims.Session, nil
 	}
-	_, session, _, err := m.opened(ctx, token)
+	presented, err := s.openRefreshToken(ctx, token)
 	switch {
 	case errors.Is(err, oauth.InvalidGrant):
 		return "", nil
 	case err != nil:
 		return "", err
-	case session.ClientID != client.ID:
+	case presented.Session.ClientID != client.ID:
 		return "", errForeignToken
 	}
-	return session.ID, nil
+	return presented.Session.ID, nil
 }

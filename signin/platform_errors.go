@@ -1,10 +1,11 @@
-package grants
+package signin
 
 import (
 	"context"
 	"errors"
 	"time"
 
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
@@ -13,9 +14,9 @@ import (
 // wechatRetry is how long to wait when WeChat does not say.
 const wechatRetry = 5 * time.Second
 
-// platformRefused says in OAuth's words why a platform did not name a user. Its errcode is told only where
+// platformFailed says in OAuth's words why a platform did not name a user. Its errcode is told only where
 // the fault is the code's or the user's; its text never.
-func (m *Manager) platformRefused(ctx context.Context, client identity.Client, platform Platform, err error) error {
+func (s *Service) platformFailed(ctx context.Context, client clients.Client, platform Platform, err error) error {
 	name := platform.Title()
 	refusal, ok := errors.AsType[*wechat.Error](err)
 	if !ok {
@@ -35,7 +36,8 @@ func (m *Manager) platformRefused(ctx context.Context, client identity.Client, p
 			Description: "This is a visitor whom WeChat does not name. Open the page in full and sign in again.",
 			Cause:       err}
 	case errors.Is(err, wechat.ErrUserBlocked):
-		m.record(ctx, identity.Event{Kind: identity.EventUserBlocked, ClientID: client.ID})
+		identity.RecordOrLog(ctx, s.events, s.logger, identity.Event{Kind: identity.EventUserBlocked,
+			ClientID: client.ID})
 		return &oauth.Error{
 			Code: oauth.InvalidGrant, Description: name + " has blocked this user as a high risk.",
 			Members: errcodeMember(refusal.Errcode), Cause: err,

@@ -1,4 +1,4 @@
-package grants
+package wechatdata
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
@@ -34,25 +35,21 @@ var (
 
 // dataSubject finds whom a call is about. The token of a signed-in user says so itself: by its session,
 // whatever the form says. A back end names the user.
-func (m *Manager) dataSubject(ctx context.Context, bearer string, form url.Values) (dataSubject, error) {
-	claims, err := m.Issuer.ReadAccessToken(bearer)
-	if err != nil {
-		return dataSubject{}, errInvalidToken
-	}
-	client, session, err := m.bearerOf(ctx, claims)
+func (s *Service) dataSubject(ctx context.Context, bearer string, form url.Values) (dataSubject, error) {
+	presented, err := s.access.Bearer(ctx, bearer)
 	if err != nil {
 		return dataSubject{}, err
 	}
-	if !oauth.HasScope(claims.Scope, oauth.ScopeWechatData) {
+	if !oauth.HasScope(presented.Claims.Scope, oauth.ScopeWechatData) {
 		return dataSubject{}, errNoDataScope
 	}
-	if claims.Session == "" {
-		return m.namedSubject(ctx, client, claims, form)
+	if presented.Claims.Session == "" {
+		return s.namedSubject(ctx, presented, form)
 	}
+	session := presented.Session
 	switch {
 	case form.Has("user") || form.Has("appid"):
-		return dataSubject{}, oauth.NewError(oauth.InvalidRequest,
-			"user and appid are for back ends: the token of a user names both.")
+		return dataSubject{}, invalidRequest("user and appid are for back ends: the token of a user names both.")
 	case session.Account.Platform != identity.PlatformWechat:
 		return dataSubject{}, errNotOfWechat
 	}
@@ -62,60 +59,57 @@ func (m *Manager) dataSubject(ctx context.Context, bearer string, form url.Value
 // namedSubject is the account that a user has at an app of a back end's. The token must be for this server
 // alone, since an API that was shown one for itself could come here with it (RFC 9068 §4), and the client's
 // record must still allow what the token says.
-func (m *Manager) namedSubject(ctx context.Context, client identity.Client, claims tokens.AccessClaims,
-	form url.Values) (dataSubject, error) {
-	own := slices.Equal(claims.Audience, tokens.Audience{claims.Issuer})
-	if !own || !m.mayUse(client, oauth.GrantClientCredentials) || !slices.Contains(client.Scopes,
-		oauth.ScopeWechatData) {
+func (s *Service) namedSubject(ctx context.Context, backEnd access.Bearer, form url.Values) (dataSubject, error) {
+	client := backEnd.Client
+	if !forUsAlone(backEnd.Claims) || !client.MayUse(oauth.GrantClientCredentials) ||
+		!slices.Contains(client.Scopes, oauth.ScopeWechatData) {
 		return dataSubject{}, errNoDataToken
 	}
-	appID, err := chooseApp(Request{Client: client, form: form}, m.Platforms[oauth.GrantWechatCode])
+	appID, err := client.App(form.Get("appid"), wechat.ValidAppID)
 	if err != nil {
 		return dataSubject{}, err
 	}
 	userID := form.Get("user")
 	if userID == "" {
-		return dataSubject{}, oauth.NewError(oauth.InvalidRequest,
-			"user is missing: name the sub of the user whose data this is.")
+		return dataSubject{}, invalidRequest("user is missing: name the sub of the user whose data this is.")
 	}
-	user, err := m.findUser(ctx, userID)
+	user, err := s.findUser(ctx, userID)
 	switch {
 	case err != nil:
-		return dataSubject{}, userRefused(err)
+		return dataSubject{}, userFailed(err)
 	case user.Disabled() || user.Leaving():
 		return dataSubject{}, errUnknownUser
 	}
-	account, err := m.Accounts.FindByUser(ctx, user.ID, identity.PlatformWechat, appID)
+	account, err := s.accounts.FindByUser(ctx, user.ID, identity.PlatformWechat, appID)
 	if err != nil {
-		return dataSubject{}, userRefused(err)
+		return dataSubject{}, userFailed(err)
 	}
 	return dataSubject{wechat.Account{AppID: account.App, OpenID: account.Subject}, account.UserID}, nil
 }
 
+// forUsAlone reports whether a token is for this server and no other.
+func forUsAlone(claims tokens.AccessClaims) bool {
+	return slices.Equal(claims.Audience, tokens.Audience{claims.Issuer})
+}
+
 // findUser returns the user of a "sub", or the one that he turned out to be.
-func (m *Manager) findUser(ctx context.Context, id string) (identity.User, error) {
-	user, err := m.Users.Find(ctx, id)
+func (s *Service) findUser(ctx context.Context, id string) (identity.User, error) {
+	user, err := s.users.Find(ctx, id)
 	if err == nil && user.JoinedInto != "" {
-		return m.Users.Find(ctx, user.JoinedInto)
+		return s.users.Find(ctx, user.JoinedInto)
 	}
 	return user, err
 }
 
-func userRefused(err error) error {
+func userFailed(err error) error {
 	if isNotFound(err) {
 		return errUnknownUser
 	}
 	return oauth.StoreFailed(err)
 }
 
-// credentialsOf returns what to ask WeChat with.
-func (m *Manager) credentialsOf(ctx context.Context, appID string) (wechat.Credentials, error) {
-	app, err := m.findApp(ctx, identity.PlatformWechat, appID)
-	return credentialsFor(app), err
-}
-
-// dataRefused says why the vault did not do what it was asked. Of data that it refuses nobody learns more than that.
-func dataRefused(err error) error {
+// vaultFailed says why the vault did not do what it was asked. Of data that it refuses nobody learns more than that.
+func vaultFailed(err error) error {
 	switch {
 	case errors.Is(err, wechat.ErrBadData):
 		return &oauth.Error{

@@ -1,4 +1,4 @@
-package grants
+package wechatdata
 
 import (
 	"context"
@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/wechat"
 )
 
@@ -28,26 +30,26 @@ var (
 )
 
 // phoneRate is how often a user may try: nobody has so many numbers, and each that is right costs money.
-func phoneRate() rate { return rate{3, 24 * time.Hour} }
+func phoneRate() limits.Rate { return limits.Rate{Uses: 3, Period: 24 * time.Hour} }
 
 // budgetAudit is how long after one event no other tells that an app is over its budget.
 const budgetAudit = time.Hour
 
 // takePhone keeps the phone number that came with a sign-in: by a code, or encrypted in the older way.
-func (m *Manager) takePhone(ctx context.Context, e enrichment) string {
-	code, encrypted := e.Parameter("phone_code"), e.Parameter("encrypted_data_kind") == string(wechat.KindPhone) &&
-		e.Parameter("encrypted_data") != ""
+func (s *Service) takePhone(ctx context.Context, e SignIn) string {
+	code, encrypted := e.parameter("phone_code"), e.parameter("encrypted_data_kind") == string(wechat.KindPhone) &&
+		e.parameter("encrypted_data") != ""
 	switch {
 	case code == "" && !encrypted:
 		return ""
-	case e.app.Platform != identity.PlatformWechat || e.app.Kind != identity.KindMiniProgram ||
+	case e.Person.App.Platform != identity.PlatformWechat || e.Person.App.Kind != identity.KindMiniProgram ||
 		!slices.Contains(e.Client.Scopes, oauth.ScopePhone):
 		return remarkNotAllowed
 	case code != "":
-		_, err := m.phoneByCode(ctx, e.app, e.account.Subject, e.userID, code)
+		_, err := s.phoneByCode(ctx, e.Person.App, e.Person.Account.Subject, e.Person.User.ID, code)
 		return phoneRemark(err)
 	}
-	return m.phoneByData(ctx, e)
+	return s.phoneByData(ctx, e)
 }
 
 func phoneRemark(err error) string {
@@ -64,64 +66,65 @@ func phoneRemark(err error) string {
 }
 
 // phoneByCode gets a number by the code of a button, and counts what became of it.
-func (m *Manager) phoneByCode(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone,
+func (s *Service) phoneByCode(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone,
 	error) {
-	phone, err := m.buyPhone(ctx, app, openID, userID, code)
-	m.Meter.PhoneAsked(app.ID, phoneRemark(err))
+	phone, err := s.buyPhone(ctx, app, openID, userID, code)
+	s.meter.PhoneAsked(app.ID, phoneRemark(err))
 	return phone, err
 }
 
 // buyPhone gets a number from WeChat and keeps it. What certainly cost nothing is given back to the budget.
-func (m *Manager) buyPhone(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone, error) {
-	if err := m.allow(ctx, "phone/"+userID, phoneRate()); err != nil {
+func (s *Service) buyPhone(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone, error) {
+	if err := s.allow(ctx, "phone/"+userID, phoneRate()); err != nil {
 		return identity.Phone{}, err
 	}
-	within, err := m.Apps.SpendPhone(ctx, app.Platform, app.ID)
+	within, err := s.apps.SpendPhone(ctx, app.Platform, app.ID)
 	if err != nil {
 		return identity.Phone{}, oauth.StoreFailed(err)
 	}
 	if !within {
-		m.tellOverBudget(ctx, app.ID)
+		s.tellOverBudget(ctx, app.ID)
 		return identity.Phone{}, errOverBudget
 	}
-	bought, err := m.AppTokens.PhoneNumber(ctx, credentialsFor(app), code, openID)
+	bought, err := s.appTokens.PhoneNumber(ctx, signin.Credentials(app), code, openID)
 	if err != nil {
 		if failed, ok := errors.AsType[*wechat.Error](err); ok &&
 			(failed.NotSent || failed.Class != wechat.ErrUnavailable) {
-			err = errors.Join(err, m.Apps.RefundPhone(ctx, app.Platform, app.ID))
+			err = errors.Join(err, s.apps.RefundPhone(ctx, app.Platform, app.ID))
 		}
 		if errors.Is(err, wechat.ErrBadCode) {
 			return identity.Phone{}, errPhoneCode
 		}
-		return identity.Phone{}, appTokenRefused(err)
+		return identity.Phone{}, wechatFailed(err)
 	}
-	phone := identity.Phone{Number: "+" + bought.CountryCode + bought.Number.Reveal(), SeenAt: m.Now(), Verified: true}
-	if err := m.Profiles.SetPhone(ctx, userID, phone); err != nil {
+	phone := identity.Phone{Number: "+" + bought.CountryCode + bought.Number.Reveal(), SeenAt: s.now(), Verified: true}
+	if err := s.profiles.SetPhone(ctx, userID, phone); err != nil {
 		return identity.Phone{}, oauth.StoreFailed(err)
 	}
 	return phone, nil
 }
 
 // phoneByData opens a number with the session key, and asks WeChat whether it made it: the format has no MAC.
-func (m *Manager) phoneByData(ctx context.Context, e enrichment) string {
-	opened, err := m.openAtSignIn(ctx, e, wechat.KindPhone)
+func (s *Service) phoneByData(ctx context.Context, e SignIn) string {
+	opened, err := s.openAtSignIn(ctx, e, wechat.KindPhone)
 	info, ok := opened.Fields.(*wechat.PhoneInfo)
 	if err != nil || !ok {
 		return remarkRefused
 	}
-	sum := sha256.Sum256([]byte(e.Parameter("encrypted_data")))
-	genuine, err := m.confirmer(e.app.ID)(ctx, hex.EncodeToString(sum[:]))
+	sum := sha256.Sum256([]byte(e.parameter("encrypted_data")))
+	genuine, err := s.confirmer(e.Person.App.ID)(ctx, hex.EncodeToString(sum[:]))
 	if err == nil && !genuine {
 		return remarkRefused
 	}
-	phone := identity.Phone{Number: "+" + info.CountryCode + info.PurePhoneNumber, SeenAt: m.Now(),
+	phone := identity.Phone{Number: "+" + info.CountryCode + info.PurePhoneNumber, SeenAt: s.now(),
 		Verified: err == nil}
-	if known, failed := m.Profiles.Find(ctx, e.userID); !phone.Verified && (failed != nil || known.Phone.Verified) {
+	if known, failed := s.profiles.Find(ctx, e.Person.User.ID); !phone.Verified &&
+		(failed != nil || known.Phone.Verified) {
 		return remarkUnavailable // what WeChat vouched for does not give way to what it could not be asked about
 	}
-	switch err := m.Profiles.SetPhone(ctx, e.userID, phone); {
+	switch err := s.profiles.SetPhone(ctx, e.Person.User.ID, phone); {
 	case err != nil:
-		m.Logger.WarnContext(ctx, "cannot keep a phone number", "user", e.userID, "error", err)
+		s.logger.WarnContext(ctx, "cannot keep a phone number", "user", e.Person.User.ID, "error", err)
 		return remarkUnavailable
 	case !phone.Verified:
 		return remarkNotVerified
@@ -138,40 +141,40 @@ type BoundPhone struct {
 
 // BindPhone takes the code of a getPhoneNumber button from a signed-in user of a mini-program. Numbers pass
 // on to other people, so it signs nobody in and joins nobody.
-func (m *Manager) BindPhone(ctx context.Context, bearer string, form url.Values) (BoundPhone, error) {
-	claims, _, session, err := m.userOf(ctx, bearer)
+func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values) (BoundPhone, error) {
+	presented, err := s.access.UserBearer(ctx, bearer)
 	if err != nil {
 		return BoundPhone{}, err
 	}
+	session := presented.Session
 	switch {
-	case !oauth.HasScope(claims.Scope, oauth.ScopePhone):
+	case !oauth.HasScope(presented.Claims.Scope, oauth.ScopePhone):
 		return BoundPhone{}, &oauth.Error{Code: oauth.InsufficientScope,
 			Description: "The access token lacks the scope phone.", Scope: oauth.ScopePhone}
 	case session.Account.Platform != identity.PlatformWechat:
 		return BoundPhone{}, errNotOfWechat
 	case form.Get("code") == "":
-		return BoundPhone{}, oauth.NewError(oauth.InvalidRequest,
-			"code is missing: it is what a getPhoneNumber button gives, not wx.login.")
+		return BoundPhone{}, invalidRequest("code is missing: it is what a getPhoneNumber button gives, not wx.login.")
 	}
-	app, err := m.findApp(ctx, session.Account.Platform, session.Account.App)
+	app, err := s.signIn.FindApp(ctx, session.Account.Platform, session.Account.App)
 	if err != nil {
 		return BoundPhone{}, err
 	}
 	if app.Kind != identity.KindMiniProgram {
 		return BoundPhone{}, errNotOfWechat
 	}
-	phone, err := m.phoneByCode(context.WithoutCancel(ctx), app, session.Account.Subject, session.UserID,
+	phone, err := s.phoneByCode(context.WithoutCancel(ctx), app, session.Account.Subject, session.UserID,
 		form.Get("code"))
 	return BoundPhone{phone.Number, phone.Verified, session.UserID}, err
 }
 
 // tellOverBudget tells the operator once in a while; clients ask on.
-func (m *Manager) tellOverBudget(ctx context.Context, appID string) {
-	first, err := m.Volatile.PutIfAbsent(ctx, "phone_budget/told/"+appID, []byte{1}, budgetAudit)
+func (s *Service) tellOverBudget(ctx context.Context, appID string) {
+	first, err := s.volatile.PutIfAbsent(ctx, "phone_budget/told/"+appID, []byte{1}, budgetAudit)
 	if err != nil || first {
-		m.Logger.WarnContext(ctx, "an app has used up its budget of phone numbers for this month", "appid", appID)
+		s.logger.WarnContext(ctx, "an app has used up its budget of phone numbers for this month", "appid", appID)
 	}
 	if first {
-		m.record(ctx, identity.Event{Kind: identity.EventPhoneBudget, Detail: appID})
+		identity.RecordOrLog(ctx, s.events, s.logger, identity.Event{Kind: identity.EventPhoneBudget, Detail: appID})
 	}
 }

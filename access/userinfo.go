@@ -1,0 +1,38 @@
+package access
+
+import (
+	"context"
+
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/tokens"
+)
+
+// UserInfo is the answer of the userinfo endpoint (OpenID Connect Core §5.3.2).
+type UserInfo struct {
+	Subject string `json:"sub"`
+	tokens.Profile
+}
+
+// UserInfo tells what a bearer's scope allows to know of its user.
+func (s *Service) UserInfo(ctx context.Context, token string) (UserInfo, error) {
+	caller, err := s.Check(ctx, token)
+	if err != nil {
+		return UserInfo{}, err
+	}
+	if !oauth.HasScope(caller.Scope, oauth.ScopeOpenID) {
+		return UserInfo{}, &oauth.Error{Code: oauth.InsufficientScope,
+			Description: "The access token lacks the scope openid.", Scope: oauth.ScopeOpenID}
+	}
+	user, err := s.users.Find(ctx, caller.UserID)
+	switch {
+	case isNotFound(err):
+		return UserInfo{}, errInvalidToken
+	case err != nil:
+		return UserInfo{}, oauth.StoreFailed(err)
+	}
+	profile, err := tokens.ReadProfile(ctx, s.profiles, user, caller.Scope)
+	if err != nil {
+		return UserInfo{}, oauth.StoreFailed(err)
+	}
+	return UserInfo{Subject: user.ID, Profile: profile}, nil
+}

@@ -1,0 +1,96 @@
+package wechatdata
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/lingpai/lingpai/access"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/signin"
+	"github.com/lingpai/lingpai/wechat"
+)
+
+// Config is what a Service and AppTokens work with. All fields but Meter are required.
+type Config struct {
+	Access    *access.Service
+	SignIn    *signin.Service
+	Apps      identity.Apps
+	Users     identity.Users
+	Accounts  identity.Accounts
+	Profiles  identity.Profiles
+	Events    identity.Events
+	Volatile  identity.Volatile
+	AppTokens *wechat.AppTokens
+	Vault     *wechat.Vault
+	Meter     Meter // nil: nothing is counted
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Meter counts what operators watch.
+type Meter interface {
+	// PhoneAsked counts a phone number that was asked for at an app, by what became of it: verified, refused,
+	// over_budget or unavailable.
+	PhoneAsked(appID, outcome string)
+}
+
+// noMeter counts nothing.
+type noMeter struct{}
+
+func (noMeter) PhoneAsked(string, string) {}
+
+// Service does what needs the session key or the phone number of a user. Use New to make one. It is safe for
+// parallel use.
+type Service struct {
+	access    *access.Service
+	signIn    *signin.Service
+	apps      identity.Apps
+	users     identity.Users
+	accounts  identity.Accounts
+	profiles  identity.Profiles
+	events    identity.Events
+	volatile  identity.Volatile
+	limiter   *limits.Limiter
+	appTokens *wechat.AppTokens
+	vault     *wechat.Vault
+	meter     Meter
+	now       func() time.Time
+	logger    *slog.Logger
+}
+
+// New makes a service.
+func New(c Config) *Service {
+	if c.Meter == nil {
+		c.Meter = noMeter{}
+	}
+	return &Service{
+		access: c.Access, signIn: c.SignIn, apps: c.Apps, users: c.Users, accounts: c.Accounts, profiles: c.Profiles,
+		events: c.Events, volatile: c.Volatile, limiter: limits.New(c.Volatile), appTokens: c.AppTokens,
+		vault: c.Vault, meter: c.Meter, now: c.Now, logger: c.Logger,
+	}
+}
+
+// allow counts an attempt of a user, or refuses it.
+func (s *Service) allow(ctx context.Context, key string, rate limits.Rate) error {
+	return s.limiter.Allow(ctx, key, rate, "Too many attempts. Wait before trying again.")
+}
+
+// credentialsOf returns what to ask WeChat with.
+func (s *Service) credentialsOf(ctx context.Context, appID string) (wechat.Credentials, error) {
+	return credentialsOf(ctx, s.signIn, appID)
+}
+
+func credentialsOf(ctx context.Context, signIn *signin.Service, appID string) (wechat.Credentials, error) {
+	app, err := signIn.FindApp(ctx, identity.PlatformWechat, appID)
+	return signin.Credentials(app), err
+}
+
+func isNotFound(err error) bool { return errors.Is(err, identity.ErrNotFound) }
+
+func invalidRequest(description string) error {
+	return oauth.NewError(oauth.InvalidRequest, description)
+}

@@ -1,0 +1,96 @@
+package grants
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lingpai/lingpai/access/wechatdata"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/signin"
+	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/wechat"
+)
+
+// maxCodeLength bounds a platform's code, in bytes.
+const maxCodeLength = 512
+
+// codeRequest is a token request with a code of a platform's.
+type codeRequest struct {
+	request
+	grantType string
+	code      signin.Code
+}
+
+// platformCode is the grant of one platform, under the name that clients are registered for.
+func (m *Manager) platformCode(grantType string, platform signin.Platform) grant {
+	return func(ctx context.Context, r request) (tokens.Set, error) {
+		code := r.Parameters.Get("code")
+		if code == "" || len(code) > maxCodeLength || !oauth.Visible(code) {
+			return tokens.Set{}, oauth.NewError(oauth.InvalidRequest,
+				"code is missing or is not a code. "+platform.Again())
+		}
+		if err := wechatdata.CheckExtras(r.Parameters); err != nil {
+			return tokens.Set{}, err
+		}
+		appID, err := r.Client.App(r.Parameters.Get("appid"), platform.Owns)
+		if err != nil {
+			return tokens.Set{}, err
+		}
+		// A client that disconnects must not stop what the platform has taken the code for: its duplicate wants the
+		// answer.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signin.CodeTimeout)
+		defer cancel()
+		return m.tradeOnce(ctx, codeRequest{r, grantType, signin.Code{Platform: platform, AppID: appID, Text: code}})
+	}
+}
+
+// tradeOnce trades a code. With an Idempotency-Key a duplicate gets the first answer, since the code itself works
+// only once.
+func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, error) {
+	openings := m.openings(r)
+	if len(openings) > 0 {
+		first, err := m.awaitDuplicate(ctx, r, openings)
+		if first.answered || err != nil {
+			return first.set, err
+		}
+		defer first.release()
+	}
+	authorization, remarks, err := m.authorize(ctx, r)
+	if errors.Is(err, wechat.ErrCodeUsed) { // perhaps by a duplicate whose lock was lost
+		if set, found, err2 := m.repeat(ctx, r, openings); found || err2 != nil {
+			return set, err2
+		}
+	}
+	if err != nil {
+		return tokens.Set{}, err
+	}
+	if len(openings) > 0 {
+		authorization.Opening = &openings[0]
+	}
+	// The store has its own patience: what the platform took so long for is not lost to what little time is left.
+	set, err := m.issue(context.WithoutCancel(ctx), authorization)
+	if errors.Is(err, identity.ErrExists) { // a duplicate on another replica got the same code accepted
+		var found bool
+		if set, found, err = m.repeat(ctx, r, openings); err == nil && !found { // its session is gone already
+			err = errCodeTwice
+		}
+	}
+	set.Remarks = remarks
+	return set, err
+}
+
+// authorize has the person signed in, and keeps what came beside the code, which never decides it.
+func (m *Manager) authorize(ctx context.Context, r codeRequest) (tokens.Authorization, map[string]string, error) {
+	person, err := m.signIn.Code(ctx, r.signIn(), r.code)
+	if err != nil {
+		return tokens.Authorization{}, nil, err
+	}
+	remarks := m.wechatData.Enrich(ctx, wechatdata.SignIn{
+		Client: r.Client, Scope: r.Scope, Parameters: r.Parameters, Person: person,
+	})
+	return tokens.Authorization{
+		Client: r.Client.Client, User: person.User, Account: person.Account, UnionID: person.Login.UnionID,
+		Scope: r.Scope, Method: r.code.Platform.Name(), AuthTime: person.AuthTime, Device: r.Device,
+	}, remarks, nil
+}
