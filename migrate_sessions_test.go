@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -57,7 +57,7 @@ func (m *migration) koaMongo(t *testing.T) {
 }
 
 func (m *migration) redis3rdSession(t *testing.T) {
-	address, prefix := servers.Redis(t)
+	address, prefix := dbtest.Redis(t)
 	options, err := redis.ParseURL(address)
 	require.NoError(t, err)
 	client := redis.NewClient(options)

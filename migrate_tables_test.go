@@ -19,11 +19,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-func TestMain(m *testing.M) { servers.Run(m) }
+func TestMain(m *testing.M) { dbtest.Run(m) }
 
 // migrateSQL runs a script on a PostgreSQL database, as the pages say, and returns what it wrote.
 func migrateSQL(t *testing.T, database, script string, args ...string) string {
@@ -55,7 +55,7 @@ func (m *migration) express(t *testing.T) {
 	wanted["without an end"] = migrateToken{Claims: claims(map[string]any{"iat": now}), Key: secret, Algorithm: "HS256"}
 	tokens, hashes := m.mint(t, wanted, "ada's old password", "secret") // the second is shorter than new ones may be
 
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	migrateSQL(t, database, fmt.Sprintf(`
 		create table users (id serial primary key, username varchar(64) unique, email text, password_hash text, openid text, session_key text,
 			nickname text, avatar text, refresh_token text, is_active boolean default true, created_at timestamptz not null default now());
@@ -110,7 +110,7 @@ func (m *migration) hapi(t *testing.T) {
 		Algorithm: "HS256"}
 	tokens, _ := m.mint(t, wanted)
 
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	openid := wechattest.OpenID(m.MiniProgram.AppID, "migrate-hapi")
 	migrateSQL(t, database, fmt.Sprintf(`
 		create table users (id integer primary key, open_id varchar(64), session_key varchar(64), nick_name varchar(64), avatar_url varchar(255), gender integer,
@@ -188,7 +188,7 @@ func (m *migration) casdoor(t *testing.T) {
 	extra, _ := json.Marshal(map[string]string{"wechat_openid_" + website: wechattest.OpenID(website, "migrate-web")})
 	web, _ := json.Marshal(map[string]string{"oauth_WeChat_id": wechattest.UnionID("migrate", "migrate-web"),
 		"oauth_WeChat_extra": string(extra)})
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	migrateSQL(t, database, fmt.Sprintf(`
 		create table organization (owner varchar(100), name varchar(100), password_type varchar(100), password_salt varchar(100));
 		create table "user" (owner varchar(100), name varchar(255), created_time varchar(100), id varchar(100), password varchar(100), password_salt varchar(100),

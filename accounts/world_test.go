@@ -17,12 +17,12 @@ import (
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/memory"
-	"github.com/lingpai/lingpai/storage/servers"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-func TestMain(m *testing.M) { servers.Run(m) }
+func TestMain(m *testing.M) { dbtest.Run(m) }
 
 const (
 	miniApp      = "wx0123456789abcdef"

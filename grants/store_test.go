@@ -8,10 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-func TestMain(m *testing.M) { servers.Run(m) }
+func TestMain(m *testing.M) { dbtest.Run(m) }
 
 // onPostgreSQL runs all tests of the package on PostgreSQL: go test ./grants -postgresql
 var onPostgreSQL = flag.Bool("postgresql", false, "keep what lasts in PostgreSQL instead of SQLite")
@@ -28,8 +28,8 @@ func newStore(t testing.TB, clock *clock) store {
 	if !*onPostgreSQL {
 		return sqliteFile{t, t.TempDir()}
 	}
-	database := servers.PostgreSQL(t)
-	url, moving := servers.MovableClock(t, database)
+	database := dbtest.PostgreSQL(t)
+	url, moving := dbtest.MovableClock(t, database)
 	clock.database = moving
 	return &postgresDatabase{t: t, database: database, clockedURL: url, clock: moving}
 }
@@ -61,7 +61,7 @@ func (f sqliteFile) copy(from, to string) {
 type postgresDatabase struct {
 	t                    testing.TB
 	database, clockedURL string
-	clock                *servers.Clock
+	clock                *dbtest.Clock
 	copied               string
 }
 
@@ -70,13 +70,13 @@ func (d *postgresDatabase) url() string { return d.clockedURL }
 func (d *postgresDatabase) backup() {
 	d.clock.Leave()
 	if d.copied == "" {
-		d.copied = servers.CopyPostgreSQL(d.t, d.database)
+		d.copied = dbtest.CopyPostgreSQL(d.t, d.database)
 		return
 	}
-	servers.RestorePostgreSQL(d.t, d.copied, d.database)
+	dbtest.RestorePostgreSQL(d.t, d.copied, d.database)
 }
 
 func (d *postgresDatabase) restore() {
 	d.clock.Leave()
-	servers.RestorePostgreSQL(d.t, d.database, d.copied)
+	dbtest.RestorePostgreSQL(d.t, d.database, d.copied)
 }

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants/walk"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/tokens/refreshtest"
 )
 
 // walkSteps is how many refreshes the random walks make together. The full walk is: go test ./grants -run
@@ -29,7 +29,7 @@ func TestWalkHonestClientsLoseNoSession(t *testing.T) {
 				steps, sessions := 0, 0
 				w := newWorld(t, withoutExpiry)
 				for seed := uint64(1); steps < *walkSteps/4; seed++ {
-					client := walk.Honest{House: walkedWorld{w, disturbed}, Random: rand.New(rand.NewPCG(seed, 2)),
+					client := refreshtest.Honest{Target: walkedWorld{w, disturbed}, Random: rand.New(rand.NewPCG(seed, 2)),
 						Keyed: keyed}
 					requests, err := client.Run(fmt.Sprintf("user-%d", seed))
 					require.NoError(t, err, "seed %d: an honest client lost its session", seed)
@@ -52,7 +52,7 @@ func TestWalkThievesAreSeen(t *testing.T) {
 			w := newWorld(t, withoutExpiry)
 			thieves, refreshes := max(20, *walkSteps/200), 0
 			for seed := range thieves {
-				thief := walk.Thief{House: walkedWorld{w, false}, Random: rand.New(rand.NewPCG(uint64(seed), 3)),
+				thief := refreshtest.Thief{Target: walkedWorld{w, false}, Random: rand.New(rand.NewPCG(uint64(seed), 3)),
 					Keyed: kind.keyed, Shadow: kind.shadow}
 				seenAfter, err := thief.Run(fmt.Sprintf("victim-%d", seed))
 				require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestWalkThievesAreSeen(t *testing.T) {
 	}
 }
 
-// walkedWorld is a world as walk.House.
+// walkedWorld is a world as refreshtest.Target.
 type walkedWorld struct {
 	*world
 	disturbed bool

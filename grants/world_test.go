@@ -23,8 +23,8 @@ import (
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/memory"
-	"github.com/lingpai/lingpai/storage/servers"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat/wechattest"
@@ -42,7 +42,7 @@ const (
 // clock is a clock that tests move. It runs besides, so that nothing happens twice in one instant.
 type clock struct {
 	ahead    atomic.Int64
-	database *servers.Clock // nil: the database has none of its own
+	database *dbtest.Clock // nil: the database has none of its own
 }
 
 func (c *clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }

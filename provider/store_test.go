@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/keys"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-func TestMain(m *testing.M) { servers.Run(m) }
+func TestMain(m *testing.M) { dbtest.Run(m) }
 
 // onPostgreSQL runs all tests of the package on PostgreSQL: go test ./provider -postgresql
 var onPostgreSQL = flag.Bool("postgresql", false, "keep what lasts in PostgreSQL instead of SQLite")
@@ -46,7 +46,7 @@ func openSQLite(path string, ring *keys.Ring, now func() time.Time) (*sql.DB, er
 // seedPostgreSQL puts into a new database what the seeded one holds.
 func (w *world) seedPostgreSQL(seed seed) *sql.DB {
 	ctx := context.Background()
-	url, clock := servers.MovableClock(w.t, servers.PostgreSQL(w.t))
+	url, clock := dbtest.MovableClock(w.t, dbtest.PostgreSQL(w.t))
 	w.clock.database = clock
 	database, err := sql.Open(ctx, sql.Options{URL: url, Ring: seed.ring})
 	require.NoError(w.t, err)

@@ -20,8 +20,8 @@ import (
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/server"
 	serversettings "github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/memory"
-	"github.com/lingpai/lingpai/storage/servers"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat/qq/qqtest"
@@ -110,7 +110,7 @@ type option func(*settings)
 // clock is a clock that tests move.
 type clock struct {
 	ahead    atomic.Int64
-	database *servers.Clock // nil: the database has none of its own
+	database *dbtest.Clock // nil: the database has none of its own
 }
 
 func (c *clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -87,10 +87,10 @@ func TestDoctorTriesRedis(t *testing.T) {
 	findings := o.with("LINGPAI_REDIS_URL=redis://user:hidden-password@127.0.0.1:1").examined()
 	requireFinding(t, findings, "redis", statusFault, "does not answer", "LINGPAI_REDIS_URL")
 
-	server := servers.RestartableRedis(t)
+	server := dbtest.RestartableRedis(t)
 	o = o.with("LINGPAI_REDIS_URL=" + server.URL())
 	requireFinding(t, o.examined(), "redis", statusOK, "keeps and gives back; a command takes", "")
-	full := servers.RestartableRedis(t, "--maxmemory", "1", "--maxmemory-policy", "noeviction")
+	full := dbtest.RestartableRedis(t, "--maxmemory", "1", "--maxmemory-policy", "noeviction")
 	requireFinding(t, o.with("LINGPAI_REDIS_URL="+full.URL()).examined(), "redis", statusFault,
 		"does not keep what it is given", "has memory left")
 	require.NoError(t, server.Pause())
@@ -98,7 +98,7 @@ func TestDoctorTriesRedis(t *testing.T) {
 }
 
 func TestDoctorLooksAtPostgreSQL(t *testing.T) {
-	server := servers.TemporaryPostgreSQL(t)
+	server := dbtest.TemporaryPostgreSQL(t)
 	o := newOperator(t, loopbackIssuer, nowhere, "LINGPAI_MASTER_KEY="+aKey, "LINGPAI_DATABASE_URL="+server.URL())
 	requireFinding(t, o.examined(), "migrations", statusFault, "at version 0 of ", "lingpai migrate up")
 	o.ok("migrate", "up")

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/keys"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
 	"github.com/lingpai/lingpai/wechat/wechattest"
@@ -63,17 +63,17 @@ func newFleet(t *testing.T, database, redis, keyPrefix string, env ...string) *f
 }
 
 // onOwnServers is a fleet over servers that its test may stop.
-func onOwnServers(t *testing.T) (*fleet, *servers.PostgreSQLServer, *servers.RedisServer) {
+func onOwnServers(t *testing.T) (*fleet, *dbtest.PostgreSQLServer, *dbtest.RedisServer) {
 	t.Helper()
-	postgres, redis := servers.TemporaryPostgreSQL(t), servers.RestartableRedis(t)
+	postgres, redis := dbtest.TemporaryPostgreSQL(t), dbtest.RestartableRedis(t)
 	return newFleet(t, postgres.URL(), redis.URL(), "lingpai:"), postgres, redis
 }
 
 // onSharedServers is a fleet in a database, and under a prefix, of its own.
 func onSharedServers(t *testing.T, env ...string) *fleet {
 	t.Helper()
-	redis, keyPrefix := servers.Redis(t)
-	return newFleet(t, servers.PostgreSQL(t), redis, keyPrefix, env...)
+	redis, keyPrefix := dbtest.Redis(t)
+	return newFleet(t, dbtest.PostgreSQL(t), redis, keyPrefix, env...)
 }
 
 func freeAddr(t *testing.T) string {

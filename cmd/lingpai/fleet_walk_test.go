@@ -10,11 +10,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/grants/walk"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
+	"github.com/lingpai/lingpai/tokens/refreshtest"
 )
 
 // walkSteps is how many refreshes the walks make together: go test ./cmd/lingpai -run Walk -walk.steps 100000
@@ -23,8 +23,8 @@ var walkSteps = flag.Int("walk.steps", 2000, "refreshes that the random walks ma
 // TestWalkOverTwoReplicas walks honest clients and thieves over two processes, one of which is killed and
 // started again all the while.
 func TestWalkOverTwoReplicas(t *testing.T) {
-	database, clock := servers.MovableClock(t, servers.PostgreSQL(t))
-	redis, keyPrefix := servers.Redis(t)
+	database, clock := dbtest.MovableClock(t, dbtest.PostgreSQL(t))
+	redis, keyPrefix := dbtest.Redis(t)
 	f := newFleet(t, database, redis, keyPrefix, "LINGPAI_SESSION_IDLE=8760h", "LINGPAI_SESSION_ABSOLUTE=87600h",
 		"LINGPAI_SESSION_LIMIT=0")
 	db, issuer := f.house()
@@ -34,7 +34,7 @@ func TestWalkOverTwoReplicas(t *testing.T) {
 		t.Run(fmt.Sprintf("honest,keyed=%t", keyed), func(t *testing.T) {
 			steps, sessions := 0, 0
 			for seed := uint64(1); steps < *walkSteps/2; seed++ {
-				client := walk.Honest{House: house, Random: rand.New(rand.NewPCG(seed, 4)), Keyed: keyed}
+				client := refreshtest.Honest{Target: house, Random: rand.New(rand.NewPCG(seed, 4)), Keyed: keyed}
 				requests, err := client.Run(fmt.Sprintf("user-%t-%d", keyed, seed))
 				require.NoError(t, err, "seed %d: an honest client lost its session", seed)
 				steps += requests
@@ -45,7 +45,7 @@ func TestWalkOverTwoReplicas(t *testing.T) {
 		t.Run(fmt.Sprintf("thieves,keyed=%t", keyed), func(t *testing.T) {
 			thieves := max(5, *walkSteps/1000)
 			for seed := range thieves {
-				thief := walk.Thief{House: house, Random: rand.New(rand.NewPCG(uint64(seed), 5)), Keyed: keyed,
+				thief := refreshtest.Thief{Target: house, Random: rand.New(rand.NewPCG(uint64(seed), 5)), Keyed: keyed,
 					Shadow: keyed && seed%2 == 1}
 				seenAfter, err := thief.Run(fmt.Sprintf("victim-%t-%d", keyed, seed))
 				require.NoError(t, err)
@@ -88,10 +88,10 @@ func killOverAndOver(t *testing.T, r *replica) func() int {
 	}
 }
 
-// walkedFleet is a fleet as walk.House.
+// walkedFleet is a fleet as refreshtest.Target.
 type walkedFleet struct {
 	*fleet
-	clock    *servers.Clock
+	clock    *dbtest.Clock
 	database *sql.DB
 	issuer   *tokens.Issuer
 }

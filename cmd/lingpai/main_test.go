@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/keys"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 const (
@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	if out, err := exec.Command("go", "build", "-tags", tags, "-o", binary, ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build the program: %v\n%s", err, out)
 	} else {
-		code = servers.Tests{M: m}.Run()
+		code = dbtest.Tests{M: m}.Run()
 	}
 	os.RemoveAll(folder)
 	os.Exit(code)

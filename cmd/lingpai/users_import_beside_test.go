@@ -8,13 +8,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 func TestImportLetsOthersSignInIntoSQLite(t *testing.T) { importBesideSignIns(t, migrated(t)) }
 
 func TestImportLetsOthersSignInIntoPostgreSQL(t *testing.T) {
-	importBesideSignIns(t, migrated(t, "LINGPAI_DATABASE_URL="+servers.PostgreSQL(t)))
+	importBesideSignIns(t, migrated(t, "LINGPAI_DATABASE_URL="+dbtest.PostgreSQL(t)))
 }
 
 // importBesideSignIns has new people sign in all the while, at a server that is another process than the import.

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -27,7 +27,7 @@ const killedRows = 20_000
 func TestImportGoesOnAfterItWasKilledWithSQLite(t *testing.T) { importKilled(t, migrated(t)) }
 
 func TestImportGoesOnAfterItWasKilledWithPostgreSQL(t *testing.T) {
-	importKilled(t, migrated(t, "LINGPAI_DATABASE_URL="+servers.PostgreSQL(t)))
+	importKilled(t, migrated(t, "LINGPAI_DATABASE_URL="+dbtest.PostgreSQL(t)))
 }
 
 // importKilled kills an import over and over, wherever it is, and runs the same command again.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // importSize is how many rows the large imports have: go test ./cmd/lingpai -run ImportOfMany -v -timeout 1h
@@ -27,7 +27,7 @@ const maxImportMemory = 200
 func TestImportOfManyRowsIntoSQLite(t *testing.T) { importMany(t, migrated(t)) }
 
 func TestImportOfManyRowsIntoPostgreSQL(t *testing.T) {
-	importMany(t, migrated(t, "LINGPAI_DATABASE_URL="+servers.PostgreSQL(t)))
+	importMany(t, migrated(t, "LINGPAI_DATABASE_URL="+dbtest.PostgreSQL(t)))
 }
 
 // importMany imports a file of rows that are as full as they may be, and again, and wants the same memory for

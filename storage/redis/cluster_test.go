@@ -15,13 +15,13 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/storage/conformance"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // TestConformanceOfACluster proves that every command keeps to one hash slot, whatever the key: a Cluster
 // refuses all others, be it of one node.
 func TestConformanceOfACluster(t *testing.T) {
-	node := servers.RestartableRedis(t, "--cluster-enabled", "yes")
+	node := dbtest.RestartableRedis(t, "--cluster-enabled", "yes")
 	client := dial(t, node.URL())
 	require.NoError(t, client.ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
 	requireEventually(t, func() bool {
@@ -47,7 +47,7 @@ func TestConformanceOfACluster(t *testing.T) {
 }
 
 func TestTwoNodesOfACluster(t *testing.T) {
-	first, second := servers.RestartableRedis(t, "--cluster-enabled", "yes"), servers.RestartableRedis(t,
+	first, second := dbtest.RestartableRedis(t, "--cluster-enabled", "yes"), dbtest.RestartableRedis(t,
 		"--cluster-enabled", "yes")
 	clients := []*goredis.Client{dial(t, first.URL()), dial(t, second.URL())}
 	require.NoError(t, clients[0].ClusterAddSlotsRange(t.Context(), 0, 8191).Err())
@@ -78,7 +78,7 @@ func TestTwoNodesOfACluster(t *testing.T) {
 
 // TestSentinels has a Sentinel name the server, and then another one.
 func TestSentinels(t *testing.T) {
-	first, second := servers.RestartableRedis(t), servers.RestartableRedis(t)
+	first, second := dbtest.RestartableRedis(t), dbtest.RestartableRedis(t)
 	sentinel := startSentinel(t, first)
 	store := openWithin(t, sentinel.URL()+"?master_name=mine", "", time.Second)
 	require.NoError(t, store.Put(t.Context(), "key", nil, time.Hour))
@@ -92,23 +92,23 @@ func TestSentinels(t *testing.T) {
 	require.NotZero(t, dial(t, second.URL()).DBSize(t.Context()).Val())
 }
 
-func startSentinel(t *testing.T, master *servers.RedisServer) *servers.RedisServer {
+func startSentinel(t *testing.T, master *dbtest.RedisServer) *dbtest.RedisServer {
 	t.Helper()
 	configuration := filepath.Join(t.TempDir(), "sentinel.conf") // a Sentinel writes to it
 	require.NoError(t, os.WriteFile(configuration, nil, 0o600))
-	sentinel := servers.RestartableRedis(t, configuration, "--sentinel")
+	sentinel := dbtest.RestartableRedis(t, configuration, "--sentinel")
 	monitor(t, sentinel, master)
 	return sentinel
 }
 
-func monitor(t *testing.T, sentinel, master *servers.RedisServer) {
+func monitor(t *testing.T, sentinel, master *dbtest.RedisServer) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(master.Address())
 	require.NoError(t, err)
 	tell(t, sentinel, "SENTINEL", "MONITOR", "mine", host, port, 1)
 }
 
-func tell(t *testing.T, sentinel *servers.RedisServer, words ...any) {
+func tell(t *testing.T, sentinel *dbtest.RedisServer, words ...any) {
 	t.Helper()
 	require.NoError(t, dial(t, sentinel.URL()).Do(context.WithoutCancel(t.Context()), words...).Err())
 }

@@ -10,15 +10,15 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/storage/conformance"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/redis"
-	"github.com/lingpai/lingpai/storage/servers"
 )
 
-func TestMain(m *testing.M) { servers.Run(m) }
+func TestMain(m *testing.M) { dbtest.Run(m) }
 
 func TestConformance(t *testing.T) {
 	conformance.RunVolatile(t, func(t *testing.T) (identity.Volatile, func(time.Duration)) {
-		url, prefix := servers.Redis(t)
+		url, prefix := dbtest.Redis(t)
 		client := dial(t, url)
 		return open(t, url, prefix), func(by time.Duration) { advance(t, client, prefix, by) }
 	})

@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 func TestASocketAndADatabase(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "redis.sock")
-	server := servers.RestartableRedis(t, "--unixsocket", socket)
+	server := dbtest.RestartableRedis(t, "--unixsocket", socket)
 	third := open(t, "unix://"+socket+"?db=3", "")
 	require.NoError(t, third.Put(t.Context(), "key", []byte("value"), time.Hour))
 	value, err := open(t, server.URL()+"/3", "").Get(t.Context(), "key")
@@ -28,7 +28,7 @@ func TestASocketAndADatabase(t *testing.T) {
 }
 
 func TestAPassword(t *testing.T) {
-	server := servers.RestartableRedis(t)
+	server := dbtest.RestartableRedis(t)
 	require.NoError(t, dial(t, server.URL()).ConfigSet(t.Context(), "requirepass", "the/password").Err())
 	require.NoError(t, open(t, "redis://:the%2Fpassword@"+server.Address(), "").Ping(t.Context()))
 	require.NoError(t, open(t, "redis://default:the%2Fpassword@"+server.Address(), "").Ping(t.Context()))
@@ -41,7 +41,7 @@ func TestAPassword(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	url := "rediss://" + encrypt(t, servers.RestartableRedis(t).Address())
+	url := "rediss://" + encrypt(t, dbtest.RestartableRedis(t).Address())
 	requireWorks(t, open(t, url+"?skip_verify=true", ""))
 	require.ErrorContains(t, open(t, url, "").Ping(t.Context()), "certificate")
 }

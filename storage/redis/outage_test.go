@@ -12,8 +12,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/redis"
-	"github.com/lingpai/lingpai/storage/servers"
 )
 
 // A call takes its time twice at most. A busy machine gets five times that.
@@ -23,7 +23,7 @@ const (
 )
 
 func TestRedisIsKilledAndStartedAgain(t *testing.T) {
-	server := servers.RestartableRedis(t)
+	server := dbtest.RestartableRedis(t)
 	store := openWithin(t, server.URL(), "", impatience)
 	requireWorks(t, store)
 	for range 2 {
@@ -35,7 +35,7 @@ func TestRedisIsKilledAndStartedAgain(t *testing.T) {
 }
 
 func TestRedisHangsAndGoesOn(t *testing.T) {
-	server := servers.RestartableRedis(t)
+	server := dbtest.RestartableRedis(t)
 	store := openWithin(t, server.URL(), "", impatience)
 	requireWorks(t, store)
 	require.NoError(t, server.Pause())
@@ -45,7 +45,7 @@ func TestRedisHangsAndGoesOn(t *testing.T) {
 }
 
 func TestRedisIsDownWhenAStoreIsOpened(t *testing.T) {
-	server := servers.RestartableRedis(t)
+	server := dbtest.RestartableRedis(t)
 	server.Kill()
 	store := openWithin(t, server.URL(), "", impatience)
 	requireFailsInTime(t, store)
@@ -79,7 +79,7 @@ func TestNobodyAnswers(t *testing.T) {
 }
 
 func TestAnOutageInTheMiddleOfABurst(t *testing.T) {
-	server := servers.RestartableRedis(t)
+	server := dbtest.RestartableRedis(t)
 	before := goleak.IgnoreCurrent()
 	store, err := redis.Open(redis.Options{URL: server.URL(), Timeout: impatience})
 	require.NoError(t, err)

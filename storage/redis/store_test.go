@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/redis"
-	"github.com/lingpai/lingpai/storage/servers"
 )
 
 func TestReplicasShareWhatTheyKeep(t *testing.T) {
-	url, prefix := servers.Redis(t)
+	url, prefix := dbtest.Redis(t)
 	replicas := []*redis.Store{open(t, url, prefix), open(t, url, prefix)}
 
 	t.Run("a burst through both gets no more than limit", func(t *testing.T) {
@@ -71,7 +71,7 @@ func wins(replicas []*redis.Store, call func(*redis.Store) bool) int {
 
 // TestFractionsOfAMillisecond holds a rate whose share is shorter than what a key's time to live can tell.
 func TestFractionsOfAMillisecond(t *testing.T) {
-	url, prefix := servers.Redis(t)
+	url, prefix := dbtest.Redis(t)
 	store := open(t, url, prefix)
 	const limit, per, share = 5, 2 * time.Millisecond, 400 * time.Microsecond
 	began, used := time.Now(), 0
@@ -88,7 +88,7 @@ func TestFractionsOfAMillisecond(t *testing.T) {
 }
 
 func TestACountIsForgottenWhenAllIsRegained(t *testing.T) {
-	url, prefix := servers.Redis(t)
+	url, prefix := dbtest.Redis(t)
 	store, client := open(t, url, prefix), dial(t, url)
 	for range 3 {
 		_, err := store.Allow(t.Context(), "key", 10, 10*time.Hour)
@@ -104,7 +104,7 @@ func TestACountIsForgottenWhenAllIsRegained(t *testing.T) {
 }
 
 func TestASmallerLimitIsNotWaitedForTwice(t *testing.T) {
-	url, prefix := servers.Redis(t)
+	url, prefix := dbtest.Redis(t)
 	store := open(t, url, prefix)
 	for range 100 {
 		_, err := store.Allow(t.Context(), "key", 100, 100*time.Hour)
@@ -117,7 +117,7 @@ func TestASmallerLimitIsNotWaitedForTwice(t *testing.T) {
 }
 
 func TestStoresWithOtherPrefixesAreApart(t *testing.T) {
-	url, prefix := servers.Redis(t)
+	url, prefix := dbtest.Redis(t)
 	one, other := open(t, url, prefix), open(t, url, prefix+"other:")
 	require.NoError(t, one.Put(t.Context(), "key", []byte("value"), time.Hour))
 	requireUsed(t, one, "key")
@@ -137,7 +137,7 @@ func TestStoresWithOtherPrefixesAreApart(t *testing.T) {
 }
 
 func TestRedisForgets(t *testing.T) {
-	server := servers.RestartableRedis(t) // of our own: others are not to be flushed
+	server := dbtest.RestartableRedis(t) // of our own: others are not to be flushed
 	store, client := open(t, server.URL(), ""), dial(t, server.URL())
 	for _, forget := range []func(context.Context) error{
 		func(ctx context.Context) error { return client.ScriptFlush(ctx).Err() },

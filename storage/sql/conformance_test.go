@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/storage/conformance"
+	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/memory"
-	"github.com/lingpai/lingpai/storage/servers"
 )
 
 // TestConformanceOfSQLite reads clients and apps through what a server keeps of them, for an hour: whoever
@@ -35,7 +35,7 @@ func TestConformanceOfPostgreSQL(t *testing.T) {
 	t.Parallel()
 	ring := newRing(t)
 	conformance.Run(t, func(t *testing.T) (conformance.Stores, func(time.Duration)) {
-		url, clock := servers.MovableClock(t, servers.PostgreSQL(t))
+		url, clock := dbtest.MovableClock(t, dbtest.PostgreSQL(t))
 		tapped, wire := tap(t, url)
 		t.Cleanup(func() { wire.requireRefused(t, "23505", "40P01") })
 		options := Options{URL: tapped, Ring: ring, Connections: DefaultConnections / 2}
@@ -51,7 +51,7 @@ func TestRacesOnAServerWithAStricterDefault(t *testing.T) {
 	for _, level := range []string{"repeatable read", "serializable"} {
 		t.Run(level, func(t *testing.T) {
 			conformance.RunRaces(t, func(t *testing.T) (conformance.Stores, func(time.Duration)) {
-				database := servers.PostgreSQL(t)
+				database := dbtest.PostgreSQL(t)
 				var replicas [2]conformance.Stores
 				for n := range replicas {
 					db := openHouse(t, database, DefaultConnections)

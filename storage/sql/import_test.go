@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // twoNewcomers bring all that is looked up.
@@ -24,7 +24,7 @@ func twoNewcomers() (newcomers []identity.Newcomer) {
 // TestImportLooksUpByWholeKeys asks for the plans of tables that have grown since anybody looked at them:
 // those that an import has to go by.
 func TestImportLooksUpByWholeKeys(t *testing.T) {
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	tapped, wire := tap(t, database)
 	db := openHouse(t, tapped, 0)
 	o := newOperator(t, database)

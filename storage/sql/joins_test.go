@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // account is somebody at an app, in a union if that has a name.
@@ -54,7 +54,7 @@ func TestTwinsAreFoundByTheIndexOfUnions(t *testing.T) {
 
 // TestTwinsAreFoundInBatches has so many accounts that no batch holds all, and pairs in several.
 func TestTwinsAreFoundInBatches(t *testing.T) {
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	tapped, wire := tap(t, database)
 	db, o := openHouse(t, tapped, 0), newOperator(t, database)
 	o.do(`INSERT INTO users (id, created_at) SELECT 'n' || n, 0 FROM generate_series(1, 12000) n`)

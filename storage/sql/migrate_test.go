@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // everywhere runs a test on an empty database of each kind, which it may open several times.
@@ -22,7 +22,7 @@ func everywhere(t *testing.T, test func(t *testing.T, open func() *DB)) {
 		test(t, func() *DB { return openAt(t, path, nil) })
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
-		database := servers.PostgreSQL(t)
+		database := dbtest.PostgreSQL(t)
 		test(t, func() *DB { return openURL(t, database, 0) })
 	})
 }

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // TestARowThatSomebodyHoldsIsNotWaitedForForever: who gave up has not written, does not write later, and
@@ -55,7 +55,7 @@ func TestARowThatSomebodyHoldsIsNotWaitedForForever(t *testing.T) {
 
 // TestEveryConnectionOfPostgreSQLHasItsSettings whatever the database's are.
 func TestEveryConnectionOfPostgreSQLHasItsSettings(t *testing.T) {
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	newOperator(t, database).do(`DO $$ BEGIN
 		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$`)
 	db := openURL(t, database, 3)
@@ -66,7 +66,7 @@ func TestEveryConnectionOfPostgreSQLHasItsSettings(t *testing.T) {
 
 // TestEndedConnectionsLoseNothingAcknowledged ends all connections over and over while sessions are refreshed.
 func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	o := newOperator(t, database)
 	leaks := goleak.IgnoreCurrent()
 	db, err := Open(t.Context(), Options{URL: database})
@@ -121,7 +121,7 @@ func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
 // TestNoTransactionWaitsForASecondConnection makes all calls over one connection, and then many at once over few.
 func TestNoTransactionWaitsForASecondConnection(t *testing.T) {
 	t.Parallel()
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	single := openHouse(t, database, 1)
 	_, err := single.MigrateDown(t.Context())
 	require.NoError(t, err)

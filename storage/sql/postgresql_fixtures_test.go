@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // openURL opens a PostgreSQL database. connections 0: as many as is usual.
@@ -36,7 +36,7 @@ func openHouse(t testing.TB, database string, connections int) *DB {
 // openPostgreSQL opens and migrates a database of the test's own, and returns its URL.
 func openPostgreSQL(t testing.TB) (*DB, string) {
 	t.Helper()
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	return openHouse(t, database, 0), database
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // TestMigrationsThatAreKilledAreTakenUpAgain ends the connections of those who migrate one empty database at once.
@@ -29,7 +29,7 @@ func TestMigrationsThatAreKilledAreTakenUpAgain(t *testing.T) {
 
 func migrationsAreKilled(t *testing.T, killed *atomic.Int64) {
 	t.Helper()
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	o := newOperator(t, database)
 	var running sync.WaitGroup
 	for range 4 {
@@ -64,7 +64,7 @@ func migrationsAreKilled(t *testing.T, killed *atomic.Int64) {
 
 // TestASchemaOfOnesOwn keeps several programs apart in one database.
 func TestASchemaOfOnesOwn(t *testing.T) {
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	o := newOperator(t, database)
 	o.do("CREATE SCHEMA first")
 	o.do("CREATE SCHEMA second")
@@ -97,7 +97,7 @@ func TestASchemaOfOnesOwn(t *testing.T) {
 
 // TestAMigrationIsTakenWhollyOrNotAtAll has a table in the way that PostgreSQL comes to last.
 func TestAMigrationIsTakenWhollyOrNotAtAll(t *testing.T) {
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	db, o := openURL(t, database, 0), newOperator(t, database)
 	o.do("CREATE VIEW marks AS SELECT 1 AS name")
 	_, err := db.MigrateUp(t.Context())

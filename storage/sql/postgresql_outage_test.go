@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // shortPatience is enough for calls that nobody holds up, and tests do not wait long for those that somebody does.
@@ -54,7 +54,7 @@ func requireRecovery(t *testing.T, calls []call) {
 
 func TestOutagesOfPostgreSQLAreOverWhenTheyEnd(t *testing.T) {
 	t.Parallel()
-	server := servers.TemporaryPostgreSQL(t)
+	server := dbtest.TemporaryPostgreSQL(t)
 	database := server.URL()
 	tapped, wire := tap(t, database)
 	db, over := openHouse(t, database, 0), openURL(t, tapped, 0)
@@ -129,7 +129,7 @@ func crowd(t *testing.T, database string) (others []*pgx.Conn) {
 // TestLostAnswersAreErrors loses the answers of writes that PostgreSQL has made: nobody can say what became
 // of them, and nothing does.
 func TestLostAnswersAreErrors(t *testing.T) {
-	tapped, wire := tap(t, servers.PostgreSQL(t))
+	tapped, wire := tap(t, dbtest.PostgreSQL(t))
 	db := openHouse(t, tapped, 0)
 	session := signIn(t, db, "alice")
 	user, err := db.Users().Find(t.Context(), session.UserID)

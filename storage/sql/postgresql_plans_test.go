@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // plan says how PostgreSQL finds the rows of a statement whatever its values are: which index for which condition.
@@ -41,7 +41,7 @@ func (o operator) plan(statement string) string {
 // TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL about what came over
 // the wire. The plans are those for any values, and of tables that are large enough.
 func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
-	ctx, database := t.Context(), servers.PostgreSQL(t)
+	ctx, database := t.Context(), dbtest.PostgreSQL(t)
 	tapped, wire := tap(t, database)
 	db := openHouse(t, tapped, 0)
 	user, _, err := db.Accounts().FindOrCreateUser(ctx,
@@ -138,7 +138,7 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 
 // TestARefreshIsTwoStatementsOnOneConnection counts what comes over the wire, however a pool was used before.
 func TestARefreshIsTwoStatementsOnOneConnection(t *testing.T) {
-	tapped, wire := tap(t, servers.PostgreSQL(t))
+	tapped, wire := tap(t, dbtest.PostgreSQL(t))
 	db := openHouse(t, tapped, 0)
 	session := signIn(t, db, "alice")
 	wire.take()

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // TestPruningWalksInTheOrderOfBytes, whatever the database's collation: a cursor in another order than the
@@ -45,7 +45,7 @@ func TestPruningWalksInTheOrderOfBytes(t *testing.T) {
 // end what they like.
 func TestReplicasPruneAtOnce(t *testing.T) {
 	t.Parallel()
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	replicas := []*DB{openHouse(t, database, 0), openURL(t, database, 0)}
 	live := signInMany(t, replicas[0], 20)
 	o := newOperator(t, database)
@@ -89,7 +89,7 @@ func TestReplicasPruneAtOnce(t *testing.T) {
 
 // TestReplicasJudgeByOneClock has servers whose own clocks disagree; nothing of them comes into a row.
 func TestReplicasJudgeByOneClock(t *testing.T) {
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	astray := func() time.Time { return time.Unix(0, 0) }
 	for n := range 2 {
 		db, err := Open(t.Context(), Options{URL: database, Now: astray})

@@ -13,7 +13,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // house is every table that a store writes.
@@ -139,7 +139,7 @@ func TestALimitThatCouldNotBeKeptIsKeptNextTime(t *testing.T) {
 // TestADeadlockIsResolvedForBoth has two transactions take two rows in opposite orders. PostgreSQL undoes one of them.
 func TestADeadlockIsResolvedForBoth(t *testing.T) {
 	t.Parallel()
-	database := with(t, servers.PostgreSQL(t), "deadlock_timeout", "20ms")
+	database := with(t, dbtest.PostgreSQL(t), "deadlock_timeout", "20ms")
 	db, users := openHouse(t, database, 0), [2]identity.User{}
 	for n := range users {
 		var err error

@@ -6,13 +6,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // TestTheNextVersionsColumnsDisturbNobody is what servers of this version see while the next one migrates:
 // PostgreSQL refuses statements that it compiled for a table as it was.
 func TestTheNextVersionsColumnsDisturbNobody(t *testing.T) {
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	db := openHouse(t, database, 2)
 	o := newOperator(t, database)
 	session := signIn(t, db, "alice")
@@ -36,7 +36,7 @@ func TestEveryWayOfPgxToExecute(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
-			db := openHouse(t, with(t, servers.PostgreSQL(t), "default_query_exec_mode", mode), 0)
+			db := openHouse(t, with(t, dbtest.PostgreSQL(t), "default_query_exec_mode", mode), 0)
 			user, _, err := db.Accounts().FindOrCreateUser(t.Context(),
 				identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: `s'"\`}})
 			require.NoError(t, err)

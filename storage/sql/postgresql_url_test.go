@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 const password = "hunter2"
@@ -50,7 +50,7 @@ func TestWrongURLsOfPostgreSQLAreRefused(t *testing.T) {
 // TestPasswordsAreNotInTheErrorsOfConnecting has every reason not to be let in.
 func TestPasswordsAreNotInTheErrorsOfConnecting(t *testing.T) {
 	t.Parallel()
-	server := servers.TemporaryPostgreSQL(t)
+	server := dbtest.TemporaryPostgreSQL(t)
 	o := newOperator(t, server.URL())
 	o.do("CREATE ROLE lingpai LOGIN PASSWORD 'right-" + password + "'")
 	o.do("CREATE DATABASE lingpai OWNER lingpai")

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // leave has new users leave, the first one first, and their time come.
@@ -67,7 +67,7 @@ func TestADeletionLooksUpByKey(t *testing.T) {
 
 // TestDeletingStopsBetweenUsers has a server stop while it deletes the first of two.
 func TestDeletingStopsBetweenUsers(t *testing.T) {
-	tapped, wire := tap(t, servers.PostgreSQL(t))
+	tapped, wire := tap(t, dbtest.PostgreSQL(t))
 	db := openHouse(t, tapped, 0)
 	ids := leave(t, db, "alice", "bob")
 	ctx, stop := context.WithCancel(t.Context())

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // downTo takes back the migrations behind one of them.
@@ -50,7 +50,7 @@ func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
 
 // TestRolesAreAddedWithoutWritingARow: PostgreSQL makes a table a new file when it writes all of its rows anew.
 func TestRolesAreAddedWithoutWritingARow(t *testing.T) {
-	database := servers.PostgreSQL(t)
+	database := dbtest.PostgreSQL(t)
 	db, o := openHouse(t, database, 0), newOperator(t, database)
 	downTo(t, db, "0002_roles.sql")
 	before := o.number("SELECT pg_relation_filenode('users')::bigint")

@@ -1,4 +1,4 @@
-package servers_test
+package dbtest_test
 
 import (
 	"testing"
@@ -6,13 +6,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-func TestMain(m *testing.M) { servers.Run(m) }
+func TestMain(m *testing.M) { dbtest.Run(m) }
 
 func TestTestsHaveDatabasesOfTheirOwn(t *testing.T) {
-	first, second := servers.PostgreSQL(t), servers.PostgreSQL(t)
+	first, second := dbtest.PostgreSQL(t), dbtest.PostgreSQL(t)
 	require.NotEqual(t, first, second)
 	for _, database := range []string{first, second} {
 		connection, err := pgx.Connect(t.Context(), database)
@@ -24,7 +24,7 @@ func TestTestsHaveDatabasesOfTheirOwn(t *testing.T) {
 }
 
 func TestATemporaryServerKeepsWhatIsCommitted(t *testing.T) {
-	server := servers.TemporaryPostgreSQL(t)
+	server := dbtest.TemporaryPostgreSQL(t)
 	connection, err := pgx.Connect(t.Context(), server.URL())
 	require.NoError(t, err)
 	_, err = connection.Exec(t.Context(), "CREATE TABLE kept (id text)")

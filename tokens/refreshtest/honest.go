@@ -1,4 +1,4 @@
-package walk
+package refreshtest
 
 import (
 	"errors"
@@ -16,19 +16,19 @@ const (
 // Honest is a client that never does wrong. Its answers are lost, several callers refresh at once, and
 // repeats come late: with a key at any later time, without one within the window of 30 seconds.
 type Honest struct {
-	House  House
+	Target Target
 	Random *rand.Rand
 	Keyed  bool
 }
 
 // Run signs a user in and refreshes. It returns how many requests that took, and why the session was lost, if it was.
 func (h Honest) Run(user string) (requests int, err error) {
-	held, err := h.House.SignIn(user)
+	held, err := h.Target.SignIn(user)
 	if err != nil {
 		return 0, err
 	}
 	for attempt := range honestLength {
-		h.House.Move(pick(h.Random, 10*time.Minute, time.Hour, 10*time.Hour))
+		h.Target.Move(pick(h.Random, 10*time.Minute, time.Hour, 10*time.Hour))
 		key := ""
 		if h.Keyed { // one key per refresh token, shared by all callers on that storage
 			key = fmt.Sprintf("%s-attempt-%d-of-a-random-key", user, attempt)
@@ -59,7 +59,7 @@ func (h Honest) refresh(held, key string) (arrived string, requests int, err err
 				arrived = h.later(arrived, answer)
 			}
 		}
-		h.House.Disturb(h.Random)
+		h.Target.Disturb(h.Random)
 		if arrived == "" {
 			waited += h.pause()
 		}
@@ -73,7 +73,7 @@ func (h Honest) callers(held, key string) ([]string, error) {
 	faults := make([]error, len(answers))
 	var group sync.WaitGroup
 	for c := range answers {
-		group.Go(func() { answers[c], faults[c] = h.House.Refresh(held, key) })
+		group.Go(func() { answers[c], faults[c] = h.Target.Refresh(held, key) })
 	}
 	group.Wait()
 	if err := errors.Join(faults...); err != nil {
@@ -89,7 +89,7 @@ func (h Honest) callers(held, key string) ([]string, error) {
 
 // later returns the token of the higher generation: a client keeps the newest that it was given.
 func (h Honest) later(a, b string) string {
-	if a != "" && h.House.Generation(a) > h.House.Generation(b) {
+	if a != "" && h.Target.Generation(a) > h.Target.Generation(b) {
 		return a
 	}
 	return b
@@ -105,6 +105,6 @@ func (h Honest) pause() time.Duration {
 }
 
 func (h Honest) pass(by time.Duration) time.Duration {
-	h.House.Move(by)
+	h.Target.Move(by)
 	return by
 }

@@ -1,4 +1,4 @@
-package servers_test
+package dbtest_test
 
 import (
 	"testing"
@@ -6,17 +6,17 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/storage/servers"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 func TestTestsHaveKeysOfTheirOwn(t *testing.T) {
-	url, prefix := servers.Redis(t)
+	url, prefix := dbtest.Redis(t)
 	client := redis.NewClient(mustParse(t, url))
 	defer client.Close()
 	require.NoError(t, client.Set(t.Context(), prefix+"key", "mine", 0).Err())
 	var others string
 	t.Run("and leave no others", func(t *testing.T) {
-		same, prefix := servers.Redis(t)
+		same, prefix := dbtest.Redis(t)
 		require.Equal(t, url, same)
 		others = prefix + "key"
 		require.NoError(t, client.Set(t.Context(), others, "other", 0).Err())
@@ -26,7 +26,7 @@ func TestTestsHaveKeysOfTheirOwn(t *testing.T) {
 }
 
 func TestATemporaryRedisForgetsWhenItIsKilled(t *testing.T) {
-	server := servers.RestartableRedis(t)
+	server := dbtest.RestartableRedis(t)
 	client := redis.NewClient(mustParse(t, server.URL()))
 	defer client.Close()
 	require.NoError(t, client.Set(t.Context(), "key", "value", 0).Err())

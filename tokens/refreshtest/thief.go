@@ -1,4 +1,4 @@
-package walk
+package refreshtest
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ const thiefLength = 200 // refreshes until a thief who was not seen has got away
 // Thief is an owner and a thief who copied the refresh token. The keys, which are made with each token, the
 // thief has not. A shadow knows when the owner refreshes, and follows within the window.
 type Thief struct {
-	House         House
+	Target        Target
 	Random        *rand.Rand
 	Keyed, Shadow bool
 
@@ -21,24 +21,24 @@ type Thief struct {
 // Run returns after how many refreshes the theft showed: the session ended, or the owner was refused, which
 // is how an owner learns of it. 0: it never did.
 func (h *Thief) Run(user string) (int, error) {
-	mine, err := h.House.SignIn(user)
+	mine, err := h.Target.SignIn(user)
 	if err != nil {
 		return 0, err
 	}
 	for range 1 + h.Random.IntN(10) {
-		h.House.Move(pick(h.Random, 10*time.Minute, time.Hour))
-		if mine, err = h.House.Refresh(mine, h.newKey(user)); err != nil {
+		h.Target.Move(pick(h.Random, 10*time.Minute, time.Hour))
+		if mine, err = h.Target.Refresh(mine, h.newKey(user)); err != nil {
 			return 0, err
 		}
 	}
 	held := map[string]string{"owner": mine, "thief": mine}
 	for n := 1; n <= thiefLength; n++ {
 		who := h.next(n)
-		token, err := h.House.Refresh(held[who], h.newKey(user))
+		token, err := h.Target.Refresh(held[who], h.newKey(user))
 		if err == nil {
 			held[who] = token
 		}
-		if err != nil && who == "owner" || h.House.Theft(mine) {
+		if err != nil && who == "owner" || h.Target.Theft(mine) {
 			return n, nil
 		}
 	}
@@ -49,13 +49,13 @@ func (h *Thief) Run(user string) (int, error) {
 func (h *Thief) next(n int) string {
 	switch {
 	case h.Shadow && n%2 == 1:
-		h.House.Move(time.Hour)
+		h.Target.Move(time.Hour)
 		return "owner"
 	case h.Shadow:
-		h.House.Move(10 * time.Second)
+		h.Target.Move(10 * time.Second)
 		return "thief"
 	}
-	h.House.Move(pick(h.Random, 70*time.Second, 10*time.Minute, time.Hour, 10*time.Hour))
+	h.Target.Move(pick(h.Random, 70*time.Second, 10*time.Minute, time.Hour, 10*time.Hour))
 	return pick(h.Random, "owner", "thief")
 }
 
