@@ -56,7 +56,7 @@ func rules() map[string]rule {
 		"storage/redis": {[]string{"identity"}, []string{"gorm.io/", "modernc.org/", "github.com/jackc/",
 			"github.com/go-oauth2/", "github.com/lestrrat-go/", "net/http"}},
 		"storage/memory":      {[]string{"identity"}, append(engines, "net/http")},
-		"storage/conformance": {storage, engines},
+		"storage/storagetest": {storage, engines},
 		"storage/dbtest": {nil, []string{"gorm.io/", "modernc.org/", "github.com/go-oauth2/",
 			"github.com/lestrrat-go/", "net/http"}},
 		"provider": {[]string{"grants", "access", "access/wechatdata", "accounts", "clients", "oauth", "identity"},
@@ -161,7 +161,7 @@ func readDocument(t *testing.T, path string) string {
 
 // TestTutorialsTableNamesTestsThatExist holds the table of what tutorials teach against the tests: what it
 // says is tested by one that is there. A test is a function, or a sentence: of JavaScript, or one by which
-// storage/conformance names what must hold.
+// storage/storagetest names what must hold.
 func TestTutorialsTableNamesTestsThatExist(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \|.* \| ([^|]+) \|$`)
 	named := regexp.MustCompile("^\\[`([^:`]+): ([^`]+)`\\]\\(\\.\\./([^)]+)\\)$")

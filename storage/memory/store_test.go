@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/conformance"
 	"github.com/lingpai/lingpai/storage/memory"
+	"github.com/lingpai/lingpai/storage/storagetest"
 )
 
 // clock moves when it is told to.
@@ -36,7 +36,7 @@ func (c *clock) Advance(by time.Duration) {
 }
 
 func TestConformance(t *testing.T) {
-	conformance.RunVolatile(t, func(*testing.T) (identity.Volatile, func(time.Duration)) {
+	storagetest.RunVolatile(t, func(*testing.T) (identity.Volatile, func(time.Duration)) {
 		clock := newClock()
 		return memory.New(memory.Options{Now: clock.Now}), clock.Advance
 	})

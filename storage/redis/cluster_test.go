@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/conformance"
 	"github.com/lingpai/lingpai/storage/dbtest"
+	"github.com/lingpai/lingpai/storage/storagetest"
 )
 
 // TestConformanceOfACluster proves that every command keeps to one hash slot, whatever the key: a Cluster
@@ -30,7 +30,7 @@ func TestConformanceOfACluster(t *testing.T) {
 	})
 	url := node.URL() + "?addr=" + node.Address()
 	trial := 0
-	conformance.RunVolatile(t, func(t *testing.T) (identity.Volatile, func(time.Duration)) {
+	storagetest.RunVolatile(t, func(t *testing.T) (identity.Volatile, func(time.Duration)) {
 		trial++
 		prefix := fmt.Sprint("trial ", trial, ":")
 		return open(t, url, prefix), func(by time.Duration) { advance(t, client, prefix, by) }

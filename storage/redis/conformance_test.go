@@ -9,15 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/conformance"
 	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/redis"
+	"github.com/lingpai/lingpai/storage/storagetest"
 )
 
 func TestMain(m *testing.M) { dbtest.Run(m) }
 
 func TestConformance(t *testing.T) {
-	conformance.RunVolatile(t, func(t *testing.T) (identity.Volatile, func(time.Duration)) {
+	storagetest.RunVolatile(t, func(t *testing.T) (identity.Volatile, func(time.Duration)) {
 		url, prefix := dbtest.Redis(t)
 		client := dial(t, url)
 		return open(t, url, prefix), func(by time.Duration) { advance(t, client, prefix, by) }

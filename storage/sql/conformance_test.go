@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/storage/conformance"
 	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/memory"
+	"github.com/lingpai/lingpai/storage/storagetest"
 )
 
 // TestConformanceOfSQLite reads clients and apps through what a server keeps of them, for an hour: whoever
@@ -18,7 +18,7 @@ import (
 func TestConformanceOfSQLite(t *testing.T) {
 	t.Parallel()
 	ring := newRing(t)
-	conformance.Run(t, func(t *testing.T) (conformance.Stores, func(time.Duration)) {
+	storagetest.Run(t, func(t *testing.T) (storagetest.Stores, func(time.Duration)) {
 		var ahead atomic.Int64
 		now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		url := "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db") + "?synchronous=off"
@@ -34,7 +34,7 @@ func TestConformanceOfSQLite(t *testing.T) {
 func TestConformanceOfPostgreSQL(t *testing.T) {
 	t.Parallel()
 	ring := newRing(t)
-	conformance.Run(t, func(t *testing.T) (conformance.Stores, func(time.Duration)) {
+	storagetest.Run(t, func(t *testing.T) (storagetest.Stores, func(time.Duration)) {
 		url, clock := dbtest.MovableClock(t, dbtest.PostgreSQL(t))
 		tapped, wire := tap(t, url)
 		t.Cleanup(func() { wire.requireRefused(t, "23505", "40P01") })
@@ -50,9 +50,9 @@ func TestRacesOnAServerWithAStricterDefault(t *testing.T) {
 	t.Parallel()
 	for _, level := range []string{"repeatable read", "serializable"} {
 		t.Run(level, func(t *testing.T) {
-			conformance.RunRaces(t, func(t *testing.T) (conformance.Stores, func(time.Duration)) {
+			storagetest.RunRaces(t, func(t *testing.T) (storagetest.Stores, func(time.Duration)) {
 				database := dbtest.PostgreSQL(t)
-				var replicas [2]conformance.Stores
+				var replicas [2]storagetest.Stores
 				for n := range replicas {
 					db := openHouse(t, database, DefaultConnections)
 					onEveryConnection(t, db, "SET default_transaction_isolation = '"+level+"'")
@@ -66,7 +66,7 @@ func TestRacesOnAServerWithAStricterDefault(t *testing.T) {
 }
 
 // openStores opens a database, and migrates it unless another server has done so.
-func openStores(t *testing.T, options Options) conformance.Stores {
+func openStores(t *testing.T, options Options) storagetest.Stores {
 	t.Helper()
 	db, err := Open(t.Context(), options)
 	require.NoError(t, err)
@@ -76,8 +76,8 @@ func openStores(t *testing.T, options Options) conformance.Stores {
 	return storesOf(db)
 }
 
-func storesOf(db *DB) conformance.Stores {
-	return conformance.Stores{
+func storesOf(db *DB) storagetest.Stores {
+	return storagetest.Stores{
 		Users: db.Users(), Profiles: db.Profiles(), Apps: db.Apps(), Clients: db.Clients(), Sessions: db.Sessions(),
 		Accounts: db.Accounts(), Entitlements: db.Entitlements(), Deletions: db.Deletions(),
 		Events: db.Events(), Keys: db.Keys(),

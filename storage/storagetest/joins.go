@@ -1,0 +1,195 @@
+package storagetest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+func joins() []trial {
+	return slices.Concat([]trial{
+		{"what leads to the retired user leads to the survivor from then on", joinMoves},
+		{"a preview says what a join does, and does nothing", previewDoesNothing},
+		{"name and password go to a survivor who has neither", joinMovesName},
+		{"what a person may do is not the sum of what two could", joinMovesNoRights},
+		{"the retired user's sessions end, and none opens as of before", joinEndsSessions},
+		{"users who cannot be joined are as they were", noJoin},
+		{"joins are listed, the newest first", listOfJoins},
+		{"hostile ids join nothing", hostileJoins},
+		{"ended contexts join nothing", contextEndsJoins},
+	}, twins(), joinsUndone(), joinsParted(), joinRaces())
+}
+
+// couple is one person who became two users: one app was bound to its Open Platform account only after both
+// had signed in.
+type couple struct {
+	retired, survivor identity.User
+	of, own           identity.Sighting // what they signed in with, as the platform tells of it now
+	alone             identity.Sighting // of the retired user, who had a union elsewhere that nobody else is in
+}
+
+func (h house) newCouple(t *testing.T) couple {
+	t.Helper()
+	op, union := newName(), newName()
+	c := couple{
+		of: in(op, union, sight("wx1", newName())), own: in(op, union, sight("wx2", newName())),
+		alone: in(newName(), newName(), sight("wx3", newName())),
+	}
+	c.retired = h.requireNew(t, c.alone)
+	require.NoError(t, h.Accounts.Link(t.Context(), c.retired.ID, sight("wx1", c.of.Subject)))
+	c.survivor = h.requireNew(t, c.own)
+	h.requireSeen(t, c.retired, c.of)
+	return c
+}
+
+func (h house) join(t *testing.T, retired, survivor identity.User) identity.Join {
+	t.Helper()
+	join, err := h.Joins.Join(t.Context(), retired.ID, survivor.ID)
+	require.NoError(t, err)
+	return joinInUTC(join)
+}
+
+func joinInUTC(join identity.Join) identity.Join {
+	join.At, join.UndoneAt = join.At.UTC(), join.UndoneAt.UTC()
+	return join
+}
+
+// requireJoined wants a user to resolve to another one.
+func (h house) requireJoined(t *testing.T, retired, survivor identity.User) {
+	t.Helper()
+	found := h.user(t, retired.ID)
+	require.Equal(t, survivor.ID, found.JoinedInto)
+	require.True(t, found.Disabled())
+}
+
+func joinMoves(t *testing.T, h house) {
+	c := h.newCouple(t)
+	before := h.now(t)
+	join := h.join(t, c.retired, c.survivor)
+	between(t, before, h.now(t), join.At)
+	require.Equal(t, identity.Join{ID: join.ID, Retired: c.retired.ID, Survivor: c.survivor.ID, At: join.At,
+		Moved: identity.Moved{
+			Accounts: []identity.AccountKey{c.of.AccountKey, c.alone.AccountKey},
+			Unions: []identity.Union{{Platform: c.alone.Platform, OpenPlatform: c.alone.OpenPlatform,
+				UnionID: c.alone.UnionID}},
+		}}, join)
+
+	h.requireJoined(t, c.retired, c.survivor)
+	survivor := h.user(t, c.survivor.ID)
+	require.False(t, survivor.Disabled())
+	require.Greater(t, survivor.AuthEpoch, c.survivor.AuthEpoch)
+	require.Greater(t, h.user(t, c.retired.ID).AuthEpoch, c.retired.AuthEpoch)
+	for _, s := range []identity.Sighting{c.of, c.own, c.alone} {
+		h.requireSeen(t, survivor, s)
+		newcomer := s
+		newcomer.App, newcomer.Subject = "app of "+s.App, newName()
+		h.requireSeen(t, survivor, newcomer) // and never the retired one
+	}
+	told := h.eventsOf(t, identity.EventUserJoined, c.retired.ID)
+	require.Len(t, told, 1)
+	require.Contains(t, told[0].Detail, "into "+c.survivor.ID+": 2 accounts, 1 unions")
+	require.NotContains(t, told[0].Detail, c.of.Subject)
+}
+
+func previewDoesNothing(t *testing.T, h house) {
+	c := h.newCouple(t)
+	preview, err := h.Joins.Preview(t.Context(), c.retired.ID, c.survivor.ID)
+	require.NoError(t, err)
+	require.Zero(t, preview.ID)
+	require.Zero(t, preview.At)
+	h.requireSeen(t, c.retired, c.of)
+	h.requireSeen(t, c.survivor, c.own)
+	require.Empty(t, h.eventsOf(t, identity.EventUserJoined, c.retired.ID))
+
+	join := h.join(t, c.retired, c.survivor)
+	preview.ID, preview.At = join.ID, join.At
+	require.Equal(t, join, joinInUTC(preview))
+}
+
+func joinMovesName(t *testing.T, h house) {
+	named, nameless := h.newUser(t), h.requireNew(t, sight("wx1", newName()))
+	require.True(t, h.join(t, named, nameless).Moved.Username)
+	found, err := h.Users.FindByUsername(t.Context(), strings.ToUpper(named.Username))
+	require.NoError(t, err)
+	require.Equal(t, []string{nameless.ID, named.Username, named.PasswordHash}, []string{found.ID, found.Username,
+		found.PasswordHash})
+	retired := h.user(t, named.ID)
+	require.Empty(t, retired.Username+retired.PasswordHash)
+
+	another := h.newUser(t)
+	require.False(t, h.join(t, another, nameless).Moved.Username, "who has a name keeps it")
+	require.Equal(t, named.Username, h.user(t, nameless.ID).Username)
+	kept := h.user(t, another.ID)
+	require.Equal(t, []string{another.Username, another.PasswordHash}, []string{kept.Username, kept.PasswordHash})
+	require.True(t, kept.Disabled())
+	require.False(t, h.join(t, h.requireNew(t, sight("wx2", newName())), nameless).Moved.Username, "there is none")
+}
+
+func joinMovesNoRights(t *testing.T, h house) {
+	c := h.newCouple(t)
+	require.NoError(t, h.Entitlements.GrantRole(t.Context(), c.retired.ID, "admin"))
+	require.NoError(t, h.Entitlements.SetClaims(t.Context(), c.retired.ID, `{"tenant":"t-1"}`))
+	h.join(t, c.retired, c.survivor)
+	survivor := h.user(t, c.survivor.ID)
+	require.Empty(t, survivor.Roles)
+	require.Empty(t, survivor.Claims)
+}
+
+func joinEndsSessions(t *testing.T, h house) {
+	c, client := h.newCouple(t), h.newClient(t)
+	session, kept := h.signIn(t, c.retired, client), h.signIn(t, c.survivor, client)
+	h.join(t, c.retired, c.survivor)
+	require.Equal(t, identity.EndedByJoin, h.session(t, session.ID).EndReason)
+	h.requireLive(t, c.retired)
+	h.requireLive(t, c.survivor, kept.ID)
+	h.requireStale(t, newSession(c.retired, client), c.retired.AuthEpoch)
+	h.requireStale(t, newSession(c.survivor, client), c.survivor.AuthEpoch)
+	again := h.signIn(t, h.user(t, c.survivor.ID), client)
+	h.requireLive(t, c.survivor, again.ID, kept.ID)
+}
+
+func noJoin(t *testing.T, h house) {
+	c, client := h.newCouple(t), h.newClient(t)
+	rival := h.requireNew(t, sight("wx2", newName())) // at the survivor's app
+	leaving, gone := h.newUser(t), h.newUser(t)
+	_, err := h.Deletions.Leave(t.Context(), leaving.ID, lifetimes().Idle)
+	require.NoError(t, err)
+	h.join(t, gone, h.newUser(t))
+	all := []identity.User{h.user(t, c.retired.ID), h.user(t, c.survivor.ID), h.user(t, rival.ID),
+		h.user(t, leaving.ID), h.user(t, gone.ID)}
+	session := h.signIn(t, c.retired, client)
+	before := h.listJoins(t, 1)
+	refused := func(retired, survivor string) error {
+		_, err := h.Joins.Join(t.Context(), retired, survivor)
+		_, preview := h.Joins.Preview(t.Context(), retired, survivor)
+		require.Error(t, err)
+		require.EqualError(t, preview, err.Error())
+		return err
+	}
+	for name, pair := range map[string][2]string{
+		"needs two":                             {c.retired.ID, c.retired.ID},
+		`an account at "wx2"`:                   {rival.ID, c.survivor.ID},
+		leaving.ID + " asked to be deleted":     {leaving.ID, c.survivor.ID},
+		gone.ID + " was joined into":            {gone.ID, c.survivor.ID},
+		"deleted and is waiting":                {c.retired.ID, leaving.ID},
+		"into " + h.user(t, gone.ID).JoinedInto: {c.retired.ID, gone.ID},
+	} {
+		err := refused(pair[0], pair[1])
+		require.ErrorIs(t, err, identity.ErrExists)
+		require.ErrorContains(t, err, name)
+	}
+	for _, pair := range [][2]string{{identity.NewUserID(), c.survivor.ID}, {c.retired.ID, identity.NewUserID()},
+		{"", ""}} {
+		require.ErrorIs(t, refused(pair[0], pair[1]), identity.ErrNotFound)
+	}
+	for _, user := range all {
+		require.Equal(t, user, h.user(t, user.ID))
+	}
+	h.requireSeen(t, c.retired, c.of)
+	h.requireLive(t, c.retired, session.ID)
+	require.Equal(t, before, h.listJoins(t, 1))
+}

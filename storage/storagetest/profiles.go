@@ -1,0 +1,190 @@
+package storagetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+func profiles() []trial {
+	return []trial{
+		{"nothing is known of who said nothing", nothingKnown},
+		{"what a person chose is found, and replaced as a whole", profileIsChosen},
+		{"what a platform says is kept until the person has chosen", profileIsSuggested},
+		{"a phone number is kept, replaced and removed beside the profile", phoneIsSet},
+		{"an event tells of a phone number without it", phoneIsToldOf},
+		{"nothing is kept for an unknown user", profileOfNobody},
+		{"what a platform says meanwhile does not undo a choice", often(parallelProfiles)},
+		{"hostile texts in a profile are data or refused", hostileProfiles},
+	}
+}
+
+// details are what is known of a user, as values that can be compared.
+func (h house) details(t *testing.T, userID string) identity.Details {
+	t.Helper()
+	found, err := h.Profiles.Find(t.Context(), userID)
+	require.NoError(t, err)
+	found.Phone.SeenAt, found.UpdatedAt = found.Phone.SeenAt.UTC(), found.UpdatedAt.UTC()
+	return found
+}
+
+func fullProfile() identity.Profile {
+	return identity.Profile{
+		Name: "王 小明", Nickname: "小明 🐼", Picture: "https://example.com/a.png?b=c", Gender: "male", Locale: "zh-CN",
+		Email: "Xiao.Ming@example.com",
+	}
+}
+
+func nothingKnown(t *testing.T, h house) {
+	require.NoError(t, h.Profiles.Choose(t.Context(), h.newUser(t).ID, fullProfile()))
+	require.Zero(t, h.details(t, h.newUser(t).ID))
+	require.Zero(t, h.details(t, identity.NewUserID()))
+	for _, text := range texts() {
+		require.Zero(t, h.details(t, text), "%q", text)
+	}
+}
+
+func profileIsChosen(t *testing.T, h house) {
+	user, bystander := h.newUser(t), h.newUser(t)
+	session := h.signIn(t, user, h.newClient(t))
+	for _, want := range []identity.Profile{fullProfile(), {Nickname: "other"}, {}} {
+		h.advance(time.Minute)
+		before := h.now(t)
+		require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, want))
+		found := h.details(t, user.ID)
+		between(t, before, h.now(t), found.UpdatedAt)
+		require.Equal(t, identity.Details{Profile: want, Chosen: true, UpdatedAt: found.UpdatedAt}, found)
+	}
+	require.Zero(t, h.details(t, bystander.ID))
+	require.Equal(t, inUTC(user), h.user(t, user.ID))
+	h.requireLive(t, user, session.ID)
+}
+
+func profileIsSuggested(t *testing.T, h house) {
+	user := h.newUser(t)
+	for _, want := range []identity.Profile{fullProfile(), {Nickname: "as the platform says now"}} {
+		did, err := h.Profiles.Suggest(t.Context(), user.ID, want)
+		require.NoError(t, err)
+		require.True(t, did)
+		found := h.details(t, user.ID)
+		require.Equal(t, want, found.Profile)
+		require.False(t, found.Chosen)
+		require.False(t, found.UpdatedAt.IsZero())
+	}
+	require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, identity.Profile{}))
+	chosen := h.details(t, user.ID)
+	did, err := h.Profiles.Suggest(t.Context(), user.ID, fullProfile())
+	require.NoError(t, err)
+	require.False(t, did, "an empty profile is a choice too")
+	require.Equal(t, chosen, h.details(t, user.ID))
+}
+
+func phoneIsSet(t *testing.T, h house) {
+	user, seenAt := h.newUser(t), h.now(t).Add(-time.Hour).UTC()
+	want := identity.Details{}
+	for n, phone := range []identity.Phone{
+		{Number: "+8613800000000", SeenAt: seenAt, Verified: true}, {Number: "+8613800000001"},
+		{Number: "+8613800000001", SeenAt: seenAt}, {},
+		{Number: "+8613800000002", SeenAt: seenAt.Add(time.Second), Verified: true},
+	} {
+		if n == 1 { // neither takes the other along
+			want.Profile, want.Chosen = fullProfile(), true
+			require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, want.Profile))
+		}
+		h.advance(time.Minute)
+		before := h.now(t)
+		require.NoError(t, h.Profiles.SetPhone(t.Context(), user.ID, phone))
+		found := h.details(t, user.ID)
+		between(t, before, h.now(t), found.UpdatedAt)
+		want.Phone, want.UpdatedAt = phone, found.UpdatedAt
+		want.Phone.SeenAt = phone.SeenAt.UTC()
+		require.Equal(t, want, found)
+	}
+	require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, identity.Profile{}))
+	require.Equal(t, want.Phone, h.details(t, user.ID).Phone)
+
+	suggested := h.newUser(t)
+	require.NoError(t, h.Profiles.SetPhone(t.Context(), suggested.ID, want.Phone))
+	did, err := h.Profiles.Suggest(t.Context(), suggested.ID, fullProfile())
+	require.NoError(t, err)
+	require.True(t, did, "to have a phone is not to have chosen")
+	require.Equal(t, want.Phone, h.details(t, suggested.ID).Phone)
+}
+
+func phoneIsToldOf(t *testing.T, h house) {
+	user := h.newUser(t)
+	require.NoError(t, h.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{}), "there is none to remove")
+	require.Zero(t, h.details(t, user.ID))
+	require.Empty(t, h.eventsOf(t, identity.EventPhoneSet, user.ID))
+	for _, phone := range []identity.Phone{{Number: "+8613800000000", Verified: true}, {Number: "+8613800000000"},
+		{}, {}} {
+		h.advance(time.Millisecond)
+		require.NoError(t, h.Profiles.SetPhone(t.Context(), user.ID, phone))
+	}
+	var told []string
+	for _, event := range h.eventsOf(t, identity.EventPhoneSet, user.ID) {
+		told = append(told, event.Detail)
+	}
+	require.Equal(t, []string{"removed", "unverified", "verified"}, told)
+}
+
+func profileOfNobody(t *testing.T, h house) {
+	for _, id := range append(texts(), "", identity.NewUserID()) {
+		require.ErrorIs(t, h.Profiles.Choose(t.Context(), id, fullProfile()), identity.ErrNotFound, "%q", id)
+		did, err := h.Profiles.Suggest(t.Context(), id, fullProfile())
+		require.ErrorIs(t, err, identity.ErrNotFound, "%q", id)
+		require.False(t, did)
+		for _, phone := range []identity.Phone{{Number: "+8613800000000"}, {}} {
+			require.ErrorIs(t, h.Profiles.SetPhone(t.Context(), id, phone), identity.ErrNotFound, "%q", id)
+		}
+		require.Zero(t, h.details(t, id))
+		require.Empty(t, h.eventsOf(t, identity.EventPhoneSet, id))
+	}
+}
+
+func parallelProfiles(t *testing.T, h house) {
+	user := h.newUser(t)
+	for _, err := range together(crowd, func(n int) error {
+		switch n % 4 {
+		case 0:
+			return h.at(n/4).Profiles.Choose(t.Context(), user.ID, fullProfile())
+		case 1:
+			return h.at(n/4).Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: "+8613800000000",
+				Verified: true})
+		}
+		_, err := h.at(n).Profiles.Suggest(t.Context(), user.ID, identity.Profile{Name: fmt.Sprint("platform ", n)})
+		return err
+	}) {
+		require.NoError(t, err)
+	}
+	found := h.details(t, user.ID)
+	require.Equal(t, fullProfile(), found.Profile)
+	require.True(t, found.Chosen)
+	require.Equal(t, identity.Phone{Number: "+8613800000000", Verified: true}, found.Phone)
+}
+
+func hostileProfiles(t *testing.T, h house) {
+	innocent := h.newUser(t)
+	require.NoError(t, h.Profiles.Choose(t.Context(), innocent.ID, fullProfile()))
+	untouched := h.details(t, innocent.ID)
+	for _, text := range texts() {
+		user, want := h.newUser(t), identity.Details{}
+		profile := identity.Profile{Name: text, Nickname: text, Picture: text, Gender: text, Locale: text, Email: text}
+		did, err := h.Profiles.Suggest(t.Context(), user.ID, profile)
+		require.Equal(t, err == nil, did, "%q", text)
+		if err == nil {
+			want.Profile, want.Chosen, want.Phone.Number = profile, true, text
+		}
+		require.Equal(t, err == nil, h.Profiles.Choose(t.Context(), user.ID, profile) == nil, "%q", text)
+		require.Equal(t, err == nil, h.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: text}) == nil,
+			"%q", text)
+		found := h.details(t, user.ID)
+		want.UpdatedAt = found.UpdatedAt
+		require.Equal(t, want, found)
+	}
+	require.Equal(t, untouched, h.details(t, innocent.ID))
+}

@@ -1,0 +1,201 @@
+package storagetest
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+)
+
+// Stores are what a database offers.
+type Stores struct {
+	Users        identity.Users
+	Accounts     identity.Accounts
+	Entitlements identity.Entitlements
+	Deletions    identity.Deletions
+	Profiles     identity.Profiles
+	Apps         identity.Apps
+	Clients      identity.Clients
+	Sessions     identity.Sessions
+	Events       identity.Events
+	Joins        identity.Joins
+	Keys         keys.Store
+
+	Newcomers identity.Newcomers
+
+	Replica *Stores // the same database as another server sees it, for races; nil: there is none
+}
+
+// crowd is how many callers do the same thing at once.
+const crowd = 32
+
+// house is a database under test, and its clock.
+type house struct {
+	Stores
+	advance func(time.Duration) // moves the store's clock forward
+	witness string              // id of a session that is there only to be asked for the store's clock
+	briefly bool                // races have a tenth of their rounds
+}
+
+// trial is one thing that must hold.
+type trial struct {
+	must string
+	hold func(t *testing.T, h house)
+}
+
+// noun is a group of trials that share a database.
+type noun struct {
+	name   string
+	trials []trial
+}
+
+// Run tests stores over a database. open returns them on a fresh, empty, migrated database, and a function
+// that moves the store's clock forward. It is called for each noun, in parallel.
+func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
+	run(t, open, testing.Short(), append([]noun{
+		{"users", users()},
+		{"user names", usernames()},
+		{"accounts", accounts()},
+		{"unions", unions()},
+		{"joins", joins()},
+		{"linking", linking()},
+		{"leaving", leaving()},
+		{"profiles", profiles()},
+		{"newcomers", newcomers()},
+		{"apps", apps()},
+		{"phone budgets", phoneBudgets()},
+		{"clients", clients()},
+		{"sessions", sessions()},
+		{"openings", openings()},
+		{"rotations", rotations()},
+		{"endings", endings()},
+		{"endings listed", endingsListed()},
+		{"limits", limits()},
+		{"prunings", prunings()},
+		{"keys", signingKeys()},
+		{"events", events()},
+		{"hostile texts looked up", hostileTexts()},
+		{"hostile texts written", hostileWrites()},
+		{"ended contexts", endedContexts()},
+	}, races()...))
+}
+
+// RunRaces runs the races alone, and briefly, for a database that differs only by its settings from one that
+// passed Run.
+func RunRaces(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
+	run(t, open, true, races())
+}
+
+func races() []noun {
+	return []noun{{"races of users", userRaces()}, {"races of sessions", sessionRaces()},
+		{"races of people", peopleRaces()}, {"races of newcomers", newcomerRaces()}}
+}
+
+func run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)), briefly bool, nouns []noun) {
+	t.Helper()
+	for _, noun := range nouns {
+		t.Run(noun.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, briefly, open)
+			for _, trial := range noun.trials {
+				t.Run(trial.must, func(t *testing.T) { trial.hold(t, h) })
+			}
+		})
+	}
+}
+
+func newHouse(t *testing.T, briefly bool, open func(t *testing.T) (Stores, func(time.Duration))) house {
+	t.Helper()
+	h := house{briefly: briefly}
+	h.Stores, h.advance = open(t)
+	h.witness = h.signIn(t, h.newUser(t), h.newClient(t)).ID
+	return h
+}
+
+// at is the house as one of several parallel callers sees it: half of them are another server's, if there is one.
+func (h house) at(caller int) house {
+	if h.Replica != nil && caller%2 == 1 {
+		h.Stores = *h.Replica
+	}
+	return h
+}
+
+// now reads the store's clock.
+func (h house) now(t *testing.T) time.Time {
+	t.Helper()
+	_, now, err := h.Sessions.Find(t.Context(), h.witness)
+	require.NoError(t, err)
+	return now
+}
+
+// often repeats a trial of parallel callers: one round may pass by luck.
+func often(hold func(t *testing.T, h house)) func(t *testing.T, h house) {
+	return func(t *testing.T, h house) {
+		for range 5 {
+			hold(t, h)
+		}
+	}
+}
+
+// together makes n calls at once and returns what each answered. A call must not end the test: it runs in a
+// goroutine of its own.
+func together[V any](n int, call func(n int) V) []V {
+	answers := make([]V, n)
+	gate := make(chan struct{})
+	var running sync.WaitGroup
+	for i := range n {
+		running.Go(func() {
+			<-gate
+			answers[i] = call(i)
+		})
+	}
+	close(gate)
+	running.Wait()
+	return answers
+}
+
+// won is what one of many parallel calls answered.
+type won struct {
+	won bool
+	err error
+}
+
+// wonUnless takes one error for a loser's; every other one is a failure.
+func wonUnless(err, lost error) won {
+	if errors.Is(err, lost) {
+		return won{}
+	}
+	return won{err == nil, err}
+}
+
+// requireOneWinner returns which call won.
+func requireOneWinner(t *testing.T, answers []won) int {
+	t.Helper()
+	winner := -1
+	for n, answer := range answers {
+		require.NoError(t, answer.err)
+		if answer.won {
+			require.Equal(t, -1, winner, "more than one winner")
+			winner = n
+		}
+	}
+	require.NotEqual(t, -1, winner, "no winner")
+	return winner
+}
+
+// sameInstant allows for a store's rounding to the millisecond.
+func sameInstant(t *testing.T, want, got time.Time) {
+	t.Helper()
+	require.WithinDuration(t, want, got, time.Millisecond)
+}
+
+// between allows for the same rounding.
+func between(t *testing.T, from, to, got time.Time) {
+	t.Helper()
+	require.WithinRange(t, got, from.Add(-time.Millisecond), to.Add(time.Millisecond))
+}
