@@ -10,8 +10,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func clients() []trial {
-	return []trial{
+func clients() []testCase {
+	return []testCase{
 		{"a client is found as created", clientIsFound},
 		{"a client of which little is said is found as created", bareClientIsFound},
 		{"a client's id is taken once", clientIsTaken},
@@ -26,24 +26,24 @@ func clients() []trial {
 
 // newClient makes a client that may do what these tests do. It was looked for before and after, so that a
 // store that keeps copies has one of each answer.
-func (h house) newClient(t *testing.T) identity.Client {
+func (f fixture) newClient(t *testing.T) identity.Client {
 	t.Helper()
 	client := identity.Client{ID: identity.NewClientID(), Name: "Client", Grants: []string{"password", "refresh_token"}}
-	_, err := h.Clients.Find(t.Context(), client.ID)
+	_, err := f.Clients.Find(t.Context(), client.ID)
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	require.NoError(t, h.Clients.Create(t.Context(), client))
-	h.client(t, client.ID)
+	require.NoError(t, f.Clients.Create(t.Context(), client))
+	f.client(t, client.ID)
 	return client
 }
 
-func (h house) client(t *testing.T, id string) identity.Client {
+func (f fixture) client(t *testing.T, id string) identity.Client {
 	t.Helper()
-	found, err := h.Clients.Find(t.Context(), id)
+	found, err := f.Clients.Find(t.Context(), id)
 	require.NoError(t, err)
 	return found
 }
 
-func clientIsFound(t *testing.T, h house) {
+func clientIsFound(t *testing.T, f fixture) {
 	client := identity.Client{
 		ID:            identity.NewClientID(),
 		Name:          "令牌 \"quoted\", and, commas",
@@ -61,17 +61,17 @@ func clientIsFound(t *testing.T, h house) {
 		IdleTTL:       36 * time.Hour,
 		AbsoluteTTL:   365 * 24 * time.Hour,
 	}
-	require.NoError(t, h.Clients.Create(t.Context(), client))
-	found := h.client(t, client.ID)
+	require.NoError(t, f.Clients.Create(t.Context(), client))
+	found := f.client(t, client.ID)
 	require.False(t, found.CreatedAt.IsZero())
 	client.CreatedAt = found.CreatedAt
 	require.Equal(t, client, found)
 }
 
-func bareClientIsFound(t *testing.T, h house) {
+func bareClientIsFound(t *testing.T, f fixture) {
 	id := identity.NewClientID()
-	require.NoError(t, h.Clients.Create(t.Context(), identity.Client{ID: id}))
-	found := h.client(t, id)
+	require.NoError(t, f.Clients.Create(t.Context(), identity.Client{ID: id}))
+	found := f.client(t, id)
 	require.False(t, found.Confidential || found.FirstParty || found.WechatClaims || found.Disabled())
 	require.False(t, identity.SecretMatches(found.SecretHash, ""))
 	for _, list := range [][]string{found.Grants, found.Scopes, found.DefaultScopes, found.Audience,
@@ -81,68 +81,68 @@ func bareClientIsFound(t *testing.T, h house) {
 	require.Zero(t, found.AccessTTL+found.IdleTTL+found.AbsoluteTTL)
 }
 
-func clientIsTaken(t *testing.T, h house) {
-	client := h.newClient(t)
-	require.ErrorIs(t, h.Clients.Create(t.Context(), identity.Client{ID: client.ID, Name: "again"}), identity.ErrExists)
-	require.Equal(t, client.Name, h.client(t, client.ID).Name)
+func clientIsTaken(t *testing.T, f fixture) {
+	client := f.newClient(t)
+	require.ErrorIs(t, f.Clients.Create(t.Context(), identity.Client{ID: client.ID, Name: "again"}), identity.ErrExists)
+	require.Equal(t, client.Name, f.client(t, client.ID).Name)
 }
 
-func clientIsNoUser(t *testing.T, h house) {
-	user := h.newUser(t)
-	require.ErrorIs(t, h.Clients.Create(t.Context(), identity.Client{ID: user.ID}), identity.ErrExists)
-	_, err := h.Clients.Find(t.Context(), user.ID)
+func clientIsNoUser(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	require.ErrorIs(t, f.Clients.Create(t.Context(), identity.Client{ID: user.ID}), identity.ErrExists)
+	_, err := f.Clients.Find(t.Context(), user.ID)
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	_, err = h.Users.Find(t.Context(), h.newClient(t).ID)
+	_, err = f.Users.Find(t.Context(), f.newClient(t).ID)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
-func parallelClients(t *testing.T, h house) {
+func parallelClients(t *testing.T, f fixture) {
 	id := identity.NewClientID()
 	requireOneWinner(t, together(crowd, func(n int) won {
-		return wonUnless(h.at(n).Clients.Create(t.Context(), identity.Client{ID: id}), identity.ErrExists)
+		return wonUnless(f.at(n).Clients.Create(t.Context(), identity.Client{ID: id}), identity.ErrExists)
 	}))
 }
 
-func unknownClient(t *testing.T, h house) {
-	h.newClient(t)
+func unknownClient(t *testing.T, f fixture) {
+	f.newClient(t)
 	id := identity.NewClientID()
-	_, err := h.Clients.Find(t.Context(), id)
+	_, err := f.Clients.Find(t.Context(), id)
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	require.ErrorIs(t, h.Clients.SetSecret(t.Context(), id, identity.HashSecret("new")), identity.ErrNotFound)
-	require.ErrorIs(t, h.Clients.Disable(t.Context(), id), identity.ErrNotFound)
+	require.ErrorIs(t, f.Clients.SetSecret(t.Context(), id, identity.HashSecret("new")), identity.ErrNotFound)
+	require.ErrorIs(t, f.Clients.Disable(t.Context(), id), identity.ErrNotFound)
 }
 
-func clientSecretIsReplaced(t *testing.T, h house) {
-	client, bystander := h.newClient(t), h.newClient(t)
-	require.NoError(t, h.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("old")))
-	require.NoError(t, h.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("new")))
-	found := h.client(t, client.ID)
+func clientSecretIsReplaced(t *testing.T, f fixture) {
+	client, bystander := f.newClient(t), f.newClient(t)
+	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("old")))
+	require.NoError(t, f.Clients.SetSecret(t.Context(), client.ID, identity.HashSecret("new")))
+	found := f.client(t, client.ID)
 	require.True(t, identity.SecretMatches(found.SecretHash, "new"))
 	require.False(t, identity.SecretMatches(found.SecretHash, "old"))
 	require.Equal(t, client.Grants, found.Grants)
-	require.Empty(t, h.client(t, bystander.ID).SecretHash)
+	require.Empty(t, f.client(t, bystander.ID).SecretHash)
 }
 
-func clientIsDisabled(t *testing.T, h house) {
-	before := h.now(t)
-	client, bystander := h.newClient(t), h.newClient(t)
-	require.NoError(t, h.Clients.Disable(t.Context(), client.ID))
-	require.NoError(t, h.Clients.Disable(t.Context(), client.ID), "once more")
-	disabled := h.client(t, client.ID)
+func clientIsDisabled(t *testing.T, f fixture) {
+	before := f.now(t)
+	client, bystander := f.newClient(t), f.newClient(t)
+	require.NoError(t, f.Clients.Disable(t.Context(), client.ID))
+	require.NoError(t, f.Clients.Disable(t.Context(), client.ID), "once more")
+	disabled := f.client(t, client.ID)
 	require.True(t, disabled.Disabled())
-	between(t, before, h.now(t), disabled.DisabledAt)
-	require.False(t, h.client(t, bystander.ID).Disabled())
+	between(t, before, f.now(t), disabled.DisabledAt)
+	require.False(t, f.client(t, bystander.ID).Disabled())
 }
 
-func listOfClients(t *testing.T, h house) {
-	_, err := h.Clients.List(t.Context())
+func listOfClients(t *testing.T, f fixture) {
+	_, err := f.Clients.List(t.Context())
 	require.NoError(t, err)
-	want := []identity.Client{h.newClient(t), h.newClient(t), h.newClient(t)}
-	listed, err := h.Clients.List(t.Context())
+	want := []identity.Client{f.newClient(t), f.newClient(t), f.newClient(t)}
+	listed, err := f.Clients.List(t.Context())
 	require.NoError(t, err)
 	var ids []string
 	for _, client := range listed {
-		require.Equal(t, h.client(t, client.ID), client)
+		require.Equal(t, f.client(t, client.ID), client)
 		ids = append(ids, client.ID)
 	}
 	for _, client := range want {

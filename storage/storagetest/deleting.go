@@ -9,8 +9,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func deleting() []trial {
-	return []trial{
+func deleting() []testCase {
+	return []testCase{
 		{"who left is deleted when his time has come, and not before", timeComes},
 		{"with a user goes all that is his, and nothing else", allGoes},
 		{"the id of a deleted user is nobody's ever", idIsNobodys},
@@ -26,10 +26,10 @@ func deleting() []trial {
 }
 
 // deleteLeft deletes whose time has come.
-func (h house) deleteLeft(t *testing.T) (deleted int) {
+func (f fixture) deleteLeft(t *testing.T) (deleted int) {
 	t.Helper()
 	for {
-		n, err := h.Deletions.DeleteLeft(t.Context(), 10)
+		n, err := f.Deletions.DeleteLeft(t.Context(), 10)
 		require.NoError(t, err)
 		if n == 0 {
 			return deleted
@@ -38,144 +38,144 @@ func (h house) deleteLeft(t *testing.T) (deleted int) {
 	}
 }
 
-func (h house) requireGone(t *testing.T, user identity.User) {
+func requireGone(t *testing.T, f fixture, user identity.User) {
 	t.Helper()
-	_, err := h.Users.Find(t.Context(), user.ID)
+	_, err := f.Users.Find(t.Context(), user.ID)
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	require.Len(t, h.eventsOf(t, identity.EventUserDeleted, user.ID), 1)
+	require.Len(t, f.eventsOf(t, identity.EventUserDeleted, user.ID), 1)
 }
 
-func timeComes(t *testing.T, h house) {
-	h.advance(2 * grace)
-	h.deleteLeft(t) // whom other trials left
-	user, sooner, stays := h.newUser(t), h.newUser(t), h.newUser(t)
-	h.leave(t, sooner, grace/2)
-	at := h.leave(t, user, grace)
-	require.Zero(t, h.deleteLeft(t))
-	h.advance(grace / 2)
-	require.Equal(t, 1, h.deleteLeft(t))
-	h.requireGone(t, sooner)
-	h.advance(at.Sub(h.now(t)) - time.Minute)
-	require.Zero(t, h.deleteLeft(t))
-	require.True(t, h.user(t, user.ID).Leaving())
-	h.advance(time.Minute)
-	require.Equal(t, 1, h.deleteLeft(t))
-	h.requireGone(t, user)
-	require.Equal(t, inUTC(stays), h.user(t, stays.ID))
-	require.ErrorIs(t, h.Deletions.Stay(t.Context(), user.ID), identity.ErrNotFound)
-	_, err := h.Deletions.Leave(t.Context(), user.ID, grace)
+func timeComes(t *testing.T, f fixture) {
+	f.advance(2 * grace)
+	f.deleteLeft(t) // whom other test cases left
+	user, sooner, stays := f.newUser(t), f.newUser(t), f.newUser(t)
+	f.leave(t, sooner, grace/2)
+	at := f.leave(t, user, grace)
+	require.Zero(t, f.deleteLeft(t))
+	f.advance(grace / 2)
+	require.Equal(t, 1, f.deleteLeft(t))
+	requireGone(t, f, sooner)
+	f.advance(at.Sub(f.now(t)) - time.Minute)
+	require.Zero(t, f.deleteLeft(t))
+	require.True(t, f.user(t, user.ID).Leaving())
+	f.advance(time.Minute)
+	require.Equal(t, 1, f.deleteLeft(t))
+	requireGone(t, f, user)
+	require.Equal(t, inUTC(stays), f.user(t, stays.ID))
+	require.ErrorIs(t, f.Deletions.Stay(t.Context(), user.ID), identity.ErrNotFound)
+	_, err := f.Deletions.Leave(t.Context(), user.ID, grace)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
 // settle gives a user everything that one can have.
-func (h house) settle(t *testing.T, client identity.Client) (identity.User, identity.Sighting, []identity.Session) {
+func settle(t *testing.T, f fixture, client identity.Client) (identity.User, identity.Sighting, []identity.Session) {
 	t.Helper()
-	user, seen := h.newUser(t), in("op", newName(), sight("wx1", newName()))
-	h.link(t, user, seen)
-	h.link(t, user, sight("wx2", newName()))
-	require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, fullProfile()))
-	require.NoError(t, h.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: "+8613800000000"}))
-	require.NoError(t, h.Entitlements.GrantRole(t.Context(), user.ID, "role"))
-	ended, live := h.signIn(t, user, client), h.signIn(t, user, client)
-	_, err := h.Sessions.End(t.Context(), ended.ID, identity.EndedByClient)
+	user, seen := f.newUser(t), in("op", newName(), sight("wx1", newName()))
+	f.link(t, user, seen)
+	f.link(t, user, sight("wx2", newName()))
+	require.NoError(t, f.Profiles.Choose(t.Context(), user.ID, fullProfile()))
+	require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: "+8613800000000"}))
+	require.NoError(t, f.Entitlements.GrantRole(t.Context(), user.ID, "role"))
+	ended, live := f.signIn(t, user, client), f.signIn(t, user, client)
+	_, err := f.Sessions.End(t.Context(), ended.ID, identity.EndedByClient)
 	require.NoError(t, err)
-	return user, seen, []identity.Session{h.session(t, ended.ID), live}
+	return user, seen, []identity.Session{f.session(t, ended.ID), live}
 }
 
-func allGoes(t *testing.T, h house) {
-	client := h.newClient(t)
-	user, seen, sessions := h.settle(t, client)
-	other, theirs, kept := h.settle(t, client)
-	accounts, err := h.Accounts.List(t.Context(), other.ID)
+func allGoes(t *testing.T, f fixture) {
+	client := f.newClient(t)
+	user, seen, sessions := settle(t, f, client)
+	other, theirs, kept := settle(t, f, client)
+	accounts, err := f.Accounts.List(t.Context(), other.ID)
 	require.NoError(t, err)
-	stays, known := h.user(t, other.ID), h.details(t, other.ID)
-	h.leave(t, user, 0)
-	again := h.signIn(t, h.user(t, user.ID), client)
-	linked := len(h.eventsOf(t, identity.EventLinked, user.ID))
-	require.Equal(t, 1, h.deleteLeft(t))
+	stays, known := f.user(t, other.ID), f.details(t, other.ID)
+	f.leave(t, user, 0)
+	again := f.signIn(t, f.user(t, user.ID), client)
+	linked := len(f.eventsOf(t, identity.EventLinked, user.ID))
+	require.Equal(t, 1, f.deleteLeft(t))
 
-	h.requireGone(t, user)
-	_, err = h.Users.FindByUsername(t.Context(), user.Username)
+	requireGone(t, f, user)
+	_, err = f.Users.FindByUsername(t.Context(), user.Username)
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	_, err = h.Accounts.Find(t.Context(), seen.AccountKey)
+	_, err = f.Accounts.Find(t.Context(), seen.AccountKey)
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	h.requireAccounts(t, user)
-	require.Zero(t, h.details(t, user.ID))
+	f.requireAccounts(t, user)
+	require.Zero(t, f.details(t, user.ID))
 	for _, session := range append(sessions, again) {
-		_, _, err := h.Sessions.Find(t.Context(), session.ID)
+		_, _, err := f.Sessions.Find(t.Context(), session.ID)
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
-	require.Len(t, h.eventsOf(t, identity.EventLinked, user.ID), linked, "events stay")
+	require.Len(t, f.eventsOf(t, identity.EventLinked, user.ID), linked, "events stay")
 
-	require.Equal(t, stays, h.user(t, other.ID))
-	require.Equal(t, known, h.details(t, other.ID))
+	require.Equal(t, stays, f.user(t, other.ID))
+	require.Equal(t, known, f.details(t, other.ID))
 	for _, session := range kept {
-		require.Equal(t, session, h.session(t, session.ID))
+		require.Equal(t, session, f.session(t, session.ID))
 	}
-	left, err := h.Accounts.List(t.Context(), other.ID)
+	left, err := f.Accounts.List(t.Context(), other.ID)
 	require.NoError(t, err)
 	require.Equal(t, accounts, left)
-	h.requireSeen(t, stays, in("op", theirs.UnionID, sight("wx3", newName())))
+	f.requireSeen(t, stays, in("op", theirs.UnionID, sight("wx3", newName())))
 }
 
-func idIsNobodys(t *testing.T, h house) {
-	user := h.newUser(t)
-	require.ErrorIs(t, h.Clients.Create(t.Context(), identity.Client{ID: user.ID}), identity.ErrExists)
-	h.leave(t, user, 0)
-	require.Equal(t, 1, h.deleteLeft(t))
-	h.requireGone(t, user)
-	require.ErrorIs(t, h.Clients.Create(t.Context(), identity.Client{ID: user.ID}), identity.ErrExists)
-	never := h.Clients.Create(t.Context(), identity.Client{ID: identity.NewUserID()})
+func idIsNobodys(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	require.ErrorIs(t, f.Clients.Create(t.Context(), identity.Client{ID: user.ID}), identity.ErrExists)
+	f.leave(t, user, 0)
+	require.Equal(t, 1, f.deleteLeft(t))
+	requireGone(t, f, user)
+	require.ErrorIs(t, f.Clients.Create(t.Context(), identity.Client{ID: user.ID}), identity.ErrExists)
+	never := f.Clients.Create(t.Context(), identity.Client{ID: identity.NewUserID()})
 	require.Error(t, never)
 	require.NotErrorIs(t, never, identity.ErrExists, "what is refused is that id, not its kind")
 }
 
-func accountsMakeOthers(t *testing.T, h house) {
-	user, seen, _ := h.settle(t, h.newClient(t))
-	h.leave(t, user, 0)
-	require.Equal(t, 1, h.deleteLeft(t))
-	other := h.requireNew(t, in("op", seen.UnionID, sight("wx4", newName())))
+func accountsMakeOthers(t *testing.T, f fixture) {
+	user, seen, _ := settle(t, f, f.newClient(t))
+	f.leave(t, user, 0)
+	require.Equal(t, 1, f.deleteLeft(t))
+	other := f.requireNew(t, in("op", seen.UnionID, sight("wx4", newName())))
 	require.NotEqual(t, user.ID, other.ID)
-	h.requireSeen(t, other, seen)
-	require.NoError(t, h.Users.Name(t.Context(), other.ID, user.Username))
-	require.Zero(t, h.details(t, other.ID))
+	f.requireSeen(t, other, seen)
+	require.NoError(t, f.Users.Name(t.Context(), other.ID, user.Username))
+	require.Zero(t, f.details(t, other.ID))
 	require.Empty(t, other.Roles)
 }
 
-func oldestFirst(t *testing.T, h house) {
-	h.deleteLeft(t)
+func oldestFirst(t *testing.T, f fixture) {
+	f.deleteLeft(t)
 	users := make([]identity.User, 5)
 	for n := range users {
-		users[n] = h.newUser(t)
+		users[n] = f.newUser(t)
 	}
 	for _, n := range []int{3, 0, 4, 2, 1} {
-		h.leave(t, users[n], time.Duration(n)*time.Minute)
+		f.leave(t, users[n], time.Duration(n)*time.Minute)
 	}
-	h.advance(time.Hour)
+	f.advance(time.Hour)
 	for n := 0; n < len(users); n += 2 {
-		deleted, err := h.Deletions.DeleteLeft(t.Context(), 2)
+		deleted, err := f.Deletions.DeleteLeft(t.Context(), 2)
 		require.NoError(t, err)
 		require.Equal(t, min(2, len(users)-n), deleted)
 		for m, user := range users {
-			_, err := h.Users.Find(t.Context(), user.ID)
+			_, err := f.Users.Find(t.Context(), user.ID)
 			require.Equal(t, m >= n+2, err == nil, "%d after %d", m, n)
 		}
 	}
 }
 
-func parallelDeletions(t *testing.T, h house) {
-	h.deleteLeft(t)
+func parallelDeletions(t *testing.T, f fixture) {
+	f.deleteLeft(t)
 	users := make([]identity.User, crowd)
 	for n := range users {
-		users[n] = h.newUser(t)
-		h.leave(t, users[n], 0)
+		users[n] = f.newUser(t)
+		f.leave(t, users[n], 0)
 	}
 	total := 0
 	for _, answer := range together(8, func(n int) (answer struct {
 		deleted int
 		err     error
 	}) {
-		answer.deleted, answer.err = h.at(n).Deletions.DeleteLeft(t.Context(), crowd)
+		answer.deleted, answer.err = f.at(n).Deletions.DeleteLeft(t.Context(), crowd)
 		return answer
 	}) {
 		require.NoError(t, answer.err)
@@ -183,6 +183,6 @@ func parallelDeletions(t *testing.T, h house) {
 	}
 	require.Equal(t, crowd, total)
 	for _, user := range users {
-		h.requireGone(t, user)
+		requireGone(t, f, user)
 	}
 }

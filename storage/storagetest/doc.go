@@ -6,6 +6,6 @@
 // store. A store's own test calls [Run] or [RunVolatile] and nothing else, or [RunRaces] for another setting
 // of the same database.
 //
-// Sub-tests of one noun share a database, one after the other; each makes its own users and clients in it.
-// Nouns run in parallel. The races run up to 1000 rounds each; a tenth of that with -short.
+// Sub-tests of one group share a database, one after the other; each makes its own users and clients in it.
+// Groups run in parallel. The races run up to 1000 rounds each; a tenth of that with -short.
 package storagetest

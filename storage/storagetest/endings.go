@@ -9,8 +9,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func endings() []trial {
-	return []trial{
+func endings() []testCase {
+	return []testCase{
 		{"a session ends once and says why", endsOnce},
 		{"of parallel endings one ends the session", often(parallelEndings)},
 		{"all sessions of a user end and no other's", allEnd},
@@ -20,132 +20,132 @@ func endings() []trial {
 	}
 }
 
-func endsOnce(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	session, bystander := h.signIn(t, user, client), h.signIn(t, user, client)
-	before := h.now(t)
-	ended, err := h.Sessions.End(t.Context(), session.ID, identity.EndedByTheft)
+func endsOnce(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	session, bystander := f.signIn(t, user, client), f.signIn(t, user, client)
+	before := f.now(t)
+	ended, err := f.Sessions.End(t.Context(), session.ID, identity.EndedByTheft)
 	require.NoError(t, err)
 	require.True(t, ended)
-	after := h.now(t)
-	h.advance(time.Minute)
-	ended, err = h.Sessions.End(t.Context(), session.ID, identity.EndedByClient)
+	after := f.now(t)
+	f.advance(time.Minute)
+	ended, err = f.Sessions.End(t.Context(), session.ID, identity.EndedByClient)
 	require.NoError(t, err)
 	require.False(t, ended, "ended already")
 
-	found := h.session(t, session.ID)
+	found := f.session(t, session.ID)
 	between(t, before, after, found.EndedAt)
 	require.Equal(t, identity.EndedByTheft, found.EndReason)
-	h.requireLive(t, user, bystander.ID)
-	told := h.eventsOf(t, identity.EventSessionEnded, user.ID)
+	f.requireLive(t, user, bystander.ID)
+	told := f.eventsOf(t, identity.EventSessionEnded, user.ID)
 	require.Len(t, told, 1)
 	require.Equal(t, session.ID, told[0].SessionID)
 	require.Equal(t, client.ID, told[0].ClientID)
 	require.Contains(t, told[0].Detail, identity.EndedByTheft)
 
-	ended, err = h.Sessions.End(t.Context(), identity.NewSessionID(), identity.EndedByTheft)
+	ended, err = f.Sessions.End(t.Context(), identity.NewSessionID(), identity.EndedByTheft)
 	require.NoError(t, err)
 	require.False(t, ended, "never was")
 }
 
-func parallelEndings(t *testing.T, h house) {
-	user := h.newUser(t)
-	session := h.signIn(t, user, h.newClient(t))
+func parallelEndings(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	session := f.signIn(t, user, f.newClient(t))
 	reasons := []string{identity.EndedByTheft, identity.EndedByClient}
 	winner := requireOneWinner(t, together(crowd, func(n int) (ended won) {
-		ended.won, ended.err = h.at(n).Sessions.End(t.Context(), session.ID, reasons[n%2])
+		ended.won, ended.err = f.at(n).Sessions.End(t.Context(), session.ID, reasons[n%2])
 		return ended
 	}))
-	require.Equal(t, reasons[winner%2], h.session(t, session.ID).EndReason)
-	require.Len(t, h.eventsOf(t, identity.EventSessionEnded, user.ID), 1)
+	require.Equal(t, reasons[winner%2], f.session(t, session.ID).EndReason)
+	require.Len(t, f.eventsOf(t, identity.EventSessionEnded, user.ID), 1)
 }
 
-func allEnd(t *testing.T, h house) {
-	user, other, client := h.newUser(t), h.newUser(t), h.newClient(t)
-	ids := append(h.openMany(t, user, client, 3), h.openMany(t, user, h.newClient(t), 2)...)
-	bystander := h.signIn(t, other, client)
-	_, err := h.Sessions.End(t.Context(), ids[0], identity.EndedByTheft)
+func allEnd(t *testing.T, f fixture) {
+	user, other, client := f.newUser(t), f.newUser(t), f.newClient(t)
+	ids := append(openMany(t, f, user, client, 3), openMany(t, f, user, f.newClient(t), 2)...)
+	bystander := f.signIn(t, other, client)
+	_, err := f.Sessions.End(t.Context(), ids[0], identity.EndedByTheft)
 	require.NoError(t, err)
 
-	count, err := h.Sessions.EndAll(t.Context(), user.ID, identity.EndedByOperator)
+	count, err := f.Sessions.EndAll(t.Context(), user.ID, identity.EndedByOperator)
 	require.NoError(t, err)
 	require.EqualValues(t, 4, count)
-	h.requireLive(t, user)
-	h.requireLive(t, other, bystander.ID)
-	require.Equal(t, identity.EndedByTheft, h.session(t, ids[0]).EndReason)
+	f.requireLive(t, user)
+	f.requireLive(t, other, bystander.ID)
+	require.Equal(t, identity.EndedByTheft, f.session(t, ids[0]).EndReason)
 	for _, id := range ids[1:] {
-		require.Equal(t, identity.EndedByOperator, h.session(t, id).EndReason)
+		require.Equal(t, identity.EndedByOperator, f.session(t, id).EndReason)
 	}
 	for _, id := range []string{user.ID, identity.NewUserID(), ""} {
-		count, err = h.Sessions.EndAll(t.Context(), id, identity.EndedByOperator)
+		count, err = f.Sessions.EndAll(t.Context(), id, identity.EndedByOperator)
 		require.NoError(t, err)
 		require.Zero(t, count)
 	}
-	again := h.signIn(t, user, client) // its epoch did not change
-	h.requireLive(t, user, again.ID)
+	again := f.signIn(t, user, client) // its epoch did not change
+	f.requireLive(t, user, again.ID)
 }
 
-func endSince(t *testing.T, h house) {
-	user, other, client := h.newUser(t), h.newUser(t), h.newClient(t)
-	ids := h.openMany(t, user, client, 3)
-	h.advance(time.Hour)
-	opened := h.signIn(t, other, client)
+func endSince(t *testing.T, f fixture) {
+	user, other, client := f.newUser(t), f.newUser(t), f.newClient(t)
+	ids := openMany(t, f, user, client, 3)
+	f.advance(time.Hour)
+	opened := f.signIn(t, other, client)
 	since := opened.LastSeenAt
-	h.advance(time.Minute)
-	h.touch(t, ids[1])
-	later := h.signIn(t, user, client)
-	_, err := h.Sessions.End(t.Context(), later.ID, identity.EndedByTheft)
+	f.advance(time.Minute)
+	touch(t, f, ids[1])
+	later := f.signIn(t, user, client)
+	_, err := f.Sessions.End(t.Context(), later.ID, identity.EndedByTheft)
 	require.NoError(t, err)
 
-	count, err := h.Sessions.EndSince(t.Context(), h.now(t).Add(time.Hour), identity.EndedByOperator)
+	count, err := f.Sessions.EndSince(t.Context(), f.now(t).Add(time.Hour), identity.EndedByOperator)
 	require.NoError(t, err)
 	require.Zero(t, count, "the future")
-	count, err = h.Sessions.EndSince(t.Context(), since, identity.EndedByOperator)
+	count, err = f.Sessions.EndSince(t.Context(), since, identity.EndedByOperator)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, count, "the one opened then and the one refreshed later")
-	h.requireLive(t, other)
-	h.requireLive(t, user, ids[2], ids[0])
-	require.Equal(t, identity.EndedByOperator, h.session(t, ids[1]).EndReason)
-	require.Equal(t, identity.EndedByTheft, h.session(t, later.ID).EndReason)
+	f.requireLive(t, other)
+	f.requireLive(t, user, ids[2], ids[0])
+	require.Equal(t, identity.EndedByOperator, f.session(t, ids[1]).EndReason)
+	require.Equal(t, identity.EndedByTheft, f.session(t, later.ID).EndReason)
 }
 
-func endBefore(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
+func endBefore(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
 	old := newSession(user, client)
-	old.AuthTime = h.now(t)
-	_, err := h.Sessions.Open(t.Context(), old, user.AuthEpoch, lifetimes(), 0)
+	old.AuthTime = f.now(t)
+	_, err := f.Sessions.Open(t.Context(), old, user.AuthEpoch, lifetimes(), 0)
 	require.NoError(t, err)
-	h.advance(time.Hour)
+	f.advance(time.Hour)
 	fresh := newSession(user, client)
-	fresh.AuthTime = h.now(t)
-	_, err = h.Sessions.Open(t.Context(), fresh, user.AuthEpoch, lifetimes(), 0)
+	fresh.AuthTime = f.now(t)
+	_, err = f.Sessions.Open(t.Context(), fresh, user.AuthEpoch, lifetimes(), 0)
 	require.NoError(t, err)
-	h.touch(t, old.ID)
+	touch(t, f, old.ID)
 
-	_, err = h.Sessions.EndBefore(t.Context(), old.AuthTime, identity.EndedByOperator)
+	_, err = f.Sessions.EndBefore(t.Context(), old.AuthTime, identity.EndedByOperator)
 	require.NoError(t, err)
-	h.requireLive(t, user, fresh.ID)
-	require.Equal(t, identity.EndedByOperator, h.session(t, old.ID).EndReason, "though it was refreshed since")
+	f.requireLive(t, user, fresh.ID)
+	require.Equal(t, identity.EndedByOperator, f.session(t, old.ID).EndReason, "though it was refreshed since")
 }
 
-func listOfSessions(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	ids := h.openMany(t, user, client, 4)
-	_, err := h.Sessions.End(t.Context(), ids[2], identity.EndedByClient)
+func listOfSessions(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	ids := openMany(t, f, user, client, 4)
+	_, err := f.Sessions.End(t.Context(), ids[2], identity.EndedByClient)
 	require.NoError(t, err)
-	h.touch(t, ids[0])
-	h.requireLive(t, user, ids[0], ids[3], ids[1])
-	listed, err := h.Sessions.List(t.Context(), user.ID)
+	touch(t, f, ids[0])
+	f.requireLive(t, user, ids[0], ids[3], ids[1])
+	listed, err := f.Sessions.List(t.Context(), user.ID)
 	require.NoError(t, err)
 	for _, session := range listed {
-		require.Equal(t, h.session(t, session.ID), plain(session))
+		require.Equal(t, f.session(t, session.ID), plain(session))
 	}
 
-	h.advance(lifetimes().Idle - time.Minute)
-	fresh := h.signIn(t, user, client)
-	h.advance(time.Minute)
-	h.requireLive(t, user, fresh.ID)
-	h.advance(lifetimes().Absolute)
-	h.requireLive(t, user)
-	h.requireLive(t, h.newUser(t))
+	f.advance(lifetimes().Idle - time.Minute)
+	fresh := f.signIn(t, user, client)
+	f.advance(time.Minute)
+	f.requireLive(t, user, fresh.ID)
+	f.advance(lifetimes().Absolute)
+	f.requireLive(t, user)
+	f.requireLive(t, f.newUser(t))
 }

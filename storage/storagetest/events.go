@@ -12,8 +12,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func events() []trial {
-	return []trial{
+func events() []testCase {
+	return []testCase{
 		{"an event is listed as recorded, at the store's instant", eventIsListed},
 		{"the newest events come first and no more than asked for", newestEventsFirst},
 		{"events are asked for by what they tell of", eventsAreChosen},
@@ -22,38 +22,38 @@ func events() []trial {
 }
 
 // eventsOf returns what the audit log tells of a user.
-func (h house) eventsOf(t *testing.T, kind, userID string) []identity.Event {
+func (f fixture) eventsOf(t *testing.T, kind, userID string) []identity.Event {
 	t.Helper()
-	listed, err := h.Events.List(t.Context(), identity.EventsOf{Kind: kind, UserID: userID}, math.MaxInt32)
+	listed, err := f.Events.List(t.Context(), identity.EventsOf{Kind: kind, UserID: userID}, math.MaxInt32)
 	require.NoError(t, err)
 	// no user's, if it is empty
 	return slices.DeleteFunc(listed, func(e identity.Event) bool { return e.UserID != userID })
 }
 
-func eventIsListed(t *testing.T, h house) {
-	before := h.now(t)
+func eventIsListed(t *testing.T, f fixture) {
+	before := f.now(t)
 	event := identity.Event{
 		At:   before.AddDate(-1, 0, 0), // the store knows better
 		Kind: identity.EventRefreshAhead, UserID: identity.NewUserID(), ClientID: newName(),
 		SessionID: identity.NewSessionID(),
 		Detail:    "generation 3 → 5",
 	}
-	require.NoError(t, h.Events.Record(t.Context(), event))
-	listed := h.eventsOf(t, event.Kind, event.UserID)
+	require.NoError(t, f.Events.Record(t.Context(), event))
+	listed := f.eventsOf(t, event.Kind, event.UserID)
 	require.Len(t, listed, 1)
-	between(t, before, h.now(t), listed[0].At)
+	between(t, before, f.now(t), listed[0].At)
 	event.At = listed[0].At
 	require.Equal(t, event, listed[0])
 
-	require.NoError(t, h.Events.Record(t.Context(), identity.Event{Kind: identity.EventUserBlocked}), "only a kind")
+	require.NoError(t, f.Events.Record(t.Context(), identity.Event{Kind: identity.EventUserBlocked}), "only a kind")
 }
 
-func newestEventsFirst(t *testing.T, h house) {
+func newestEventsFirst(t *testing.T, f fixture) {
 	for n := range 5 {
-		h.advance(time.Second)
-		require.NoError(t, h.Events.Record(t.Context(), identity.Event{Kind: "order", Detail: fmt.Sprint(n)}))
+		f.advance(time.Second)
+		require.NoError(t, f.Events.Record(t.Context(), identity.Event{Kind: "order", Detail: fmt.Sprint(n)}))
 	}
-	listed, err := h.Events.List(t.Context(), identity.EventsOf{}, 3)
+	listed, err := f.Events.List(t.Context(), identity.EventsOf{}, 3)
 	require.NoError(t, err)
 	require.Len(t, listed, 3)
 	for n, event := range listed {
@@ -61,42 +61,42 @@ func newestEventsFirst(t *testing.T, h house) {
 	}
 }
 
-func eventsAreChosen(t *testing.T, h house) {
+func eventsAreChosen(t *testing.T, f fixture) {
 	event := identity.Event{Kind: newName(), UserID: identity.NewUserID(), ClientID: newName(),
 		SessionID: identity.NewSessionID()}
 	others := identity.Event{Kind: "other", UserID: "other", ClientID: "other", SessionID: "other"}
 	for range 3 {
-		require.NoError(t, h.Events.Record(t.Context(), event))
-		require.NoError(t, h.Events.Record(t.Context(), others))
+		require.NoError(t, f.Events.Record(t.Context(), event))
+		require.NoError(t, f.Events.Record(t.Context(), others))
 	}
 	for _, of := range []identity.EventsOf{
 		{Kind: event.Kind}, {UserID: event.UserID}, {ClientID: event.ClientID}, {SessionID: event.SessionID},
 		{Kind: event.Kind, UserID: event.UserID, ClientID: event.ClientID, SessionID: event.SessionID},
 	} {
-		listed, err := h.Events.List(t.Context(), of, 2)
+		listed, err := f.Events.List(t.Context(), of, 2)
 		require.NoError(t, err)
 		require.Len(t, listed, 2, of)
 		for _, found := range listed {
 			require.Equal(t, event.SessionID, found.SessionID, of)
 		}
-		all, err := h.Events.List(t.Context(), of, math.MaxInt32)
+		all, err := f.Events.List(t.Context(), of, math.MaxInt32)
 		require.NoError(t, err)
 		require.Len(t, all, 3, of)
 	}
-	none, err := h.Events.List(t.Context(), identity.EventsOf{Kind: event.Kind, UserID: "other"}, 2)
+	none, err := f.Events.List(t.Context(), identity.EventsOf{Kind: event.Kind, UserID: "other"}, 2)
 	require.NoError(t, err)
 	require.Empty(t, none, "all of it must be so")
 }
 
-func parallelEvents(t *testing.T, h house) {
+func parallelEvents(t *testing.T, f fixture) {
 	userID := identity.NewUserID()
 	for _, err := range together(crowd, func(n int) error {
-		return h.Events.Record(t.Context(), identity.Event{Kind: "parallel", UserID: userID, Detail: fmt.Sprint(n)})
+		return f.Events.Record(t.Context(), identity.Event{Kind: "parallel", UserID: userID, Detail: fmt.Sprint(n)})
 	}) {
 		require.NoError(t, err)
 	}
 	details := map[string]bool{}
-	for _, event := range h.eventsOf(t, "parallel", userID) {
+	for _, event := range f.eventsOf(t, "parallel", userID) {
 		details[event.Detail] = true
 	}
 	require.Len(t, details, crowd)

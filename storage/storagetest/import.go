@@ -9,8 +9,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func newcomers() []trial {
-	return []trial{
+func newcomers() []testCase {
+	return []testCase{
 		{"a newcomer is a user with all that was brought", newcomerIsUser},
 		{"a newcomer who brings only a name, an account or a sub is a user", newcomerWithLittle},
 		{"a newcomer's account signs in, and links the union that came with it", newcomerSignsIn},
@@ -28,12 +28,12 @@ func newcomers() []trial {
 }
 
 // bring imports newcomers, as lines 1 and following of a file.
-func (h house) bring(t *testing.T, newcomers ...identity.Newcomer) []identity.Arrival {
+func bring(t *testing.T, f fixture, newcomers ...identity.Newcomer) []identity.Arrival {
 	t.Helper()
 	for n := range newcomers {
 		newcomers[n].Line = n + 1
 	}
-	arrivals, err := h.Newcomers.Import(t.Context(), newcomers)
+	arrivals, err := f.Newcomers.Import(t.Context(), newcomers)
 	require.NoError(t, err)
 	require.Len(t, arrivals, len(newcomers))
 	for _, arrival := range arrivals {
@@ -44,11 +44,11 @@ func (h house) bring(t *testing.T, newcomers ...identity.Newcomer) []identity.Ar
 }
 
 // requireImported brings newcomers who must all come without a warning.
-func (h house) requireImported(t *testing.T, newcomers ...identity.Newcomer) (users []identity.User) {
+func requireImported(t *testing.T, f fixture, newcomers ...identity.Newcomer) (users []identity.User) {
 	t.Helper()
-	for _, arrival := range h.bring(t, newcomers...) {
+	for _, arrival := range bring(t, f, newcomers...) {
 		require.Equal(t, identity.Arrival{Outcome: identity.Imported, UserID: arrival.UserID}, arrival)
-		users = append(users, h.user(t, arrival.UserID))
+		users = append(users, f.user(t, arrival.UserID))
 	}
 	return users
 }
@@ -63,27 +63,27 @@ func fullNewcomer() identity.Newcomer {
 	}
 }
 
-func newcomerIsUser(t *testing.T, h house) {
+func newcomerIsUser(t *testing.T, f fixture) {
 	n := fullNewcomer()
-	before := h.now(t)
-	got := h.requireImported(t, n)[0]
+	before := f.now(t)
+	got := requireImported(t, f, n)[0]
 	require.Equal(t, identity.User{
 		ID: n.ID, Username: n.Username, PasswordHash: n.PasswordHash, Roles: []string{"a", "b"}, CreatedAt: n.CreatedAt,
 		DisabledAt: time.Time{}.UTC(), DeletesAt: time.Time{}.UTC(),
 	}, got)
-	named, err := h.Users.FindByUsername(t.Context(), n.Username)
+	named, err := f.Users.FindByUsername(t.Context(), n.Username)
 	require.NoError(t, err)
 	require.Equal(t, n.ID, named.ID)
 
-	details := h.details(t, n.ID)
+	details := f.details(t, n.ID)
 	require.Equal(t, n.Profile, details.Profile)
 	require.True(t, details.Chosen)
 	require.Equal(t, n.Phone, details.Phone.Number)
 	require.False(t, details.Phone.Verified)
-	between(t, before, h.now(t), details.Phone.SeenAt)
-	between(t, before, h.now(t), details.UpdatedAt)
+	between(t, before, f.now(t), details.Phone.SeenAt)
+	between(t, before, f.now(t), details.UpdatedAt)
 
-	accounts, err := h.Accounts.List(t.Context(), n.ID)
+	accounts, err := f.Accounts.List(t.Context(), n.ID)
 	require.NoError(t, err)
 	require.Len(t, accounts, 2)
 	for k, account := range accounts {
@@ -91,52 +91,52 @@ func newcomerIsUser(t *testing.T, h house) {
 		require.Equal(t, n.Sightings[k].UnionID, account.UnionID)
 		sameInstant(t, n.CreatedAt, account.CreatedAt)
 	}
-	session := h.signIn(t, got, h.newClient(t))
-	h.requireLive(t, got, session.ID)
+	session := f.signIn(t, got, f.newClient(t))
+	f.requireLive(t, got, session.ID)
 
 	disabled := fullNewcomer()
 	disabled.Disabled = true
-	barred := h.requireImported(t, disabled)[0]
-	between(t, before, h.now(t), barred.DisabledAt)
+	barred := requireImported(t, f, disabled)[0]
+	between(t, before, f.now(t), barred.DisabledAt)
 }
 
-func newcomerWithLittle(t *testing.T, h house) {
-	before := h.now(t)
-	users := h.requireImported(t, identity.Newcomer{Username: newName()},
+func newcomerWithLittle(t *testing.T, f fixture) {
+	before := f.now(t)
+	users := requireImported(t, f, identity.Newcomer{Username: newName()},
 		identity.Newcomer{Sightings: []identity.Sighting{sight("wx1", newName())}},
 		identity.Newcomer{ID: newName()}, identity.Newcomer{ID: identity.NewUserID(), Phone: "+8613800000000"})
 	for _, user := range users {
-		between(t, before, h.now(t), user.CreatedAt)
+		between(t, before, f.now(t), user.CreatedAt)
 		require.Empty(t, user.PasswordHash)
 		require.Empty(t, user.Roles)
 		require.False(t, user.Disabled())
 	}
 	require.True(t, identity.ValidSubject(users[0].ID) == nil && users[0].ID[:2] == "u_")
 	for _, user := range users[:3] {
-		require.Zero(t, h.details(t, user.ID))
+		require.Zero(t, f.details(t, user.ID))
 	}
-	require.False(t, h.details(t, users[3].ID).Chosen, "a phone number is no profile")
-	require.Empty(t, h.bring(t), "nobody")
+	require.False(t, f.details(t, users[3].ID).Chosen, "a phone number is no profile")
+	require.Empty(t, bring(t, f), "nobody")
 }
 
-func newcomerSignsIn(t *testing.T, h house) {
+func newcomerSignsIn(t *testing.T, f fixture) {
 	n := fullNewcomer()
-	user := h.requireImported(t, n)[0]
+	user := requireImported(t, f, n)[0]
 	for _, s := range n.Sightings {
-		h.requireSeen(t, user, s)
+		f.requireSeen(t, user, s)
 	}
-	h.requireSeen(t, user, in("op", n.Sightings[1].UnionID, sight("wx3", newName())))
-	h.requireConflicts(t, user, 0)
+	f.requireSeen(t, user, in("op", n.Sightings[1].UnionID, sight("wx3", newName())))
+	requireConflicts(t, f, user, 0)
 
 	two := identity.Newcomer{ID: newName(), Sightings: []identity.Sighting{in("op", newName(),
 		sight("wx1", newName())), sight("wx2", newName())}}
 	two.Sightings[1] = in("op", two.Sightings[0].UnionID, two.Sightings[1])
-	user = h.requireImported(t, two)[0]
-	h.requireSeen(t, user, two.Sightings[1])
-	h.requireConflicts(t, user, 0)
+	user = requireImported(t, f, two)[0]
+	f.requireSeen(t, user, two.Sightings[1])
+	requireConflicts(t, f, user, 0)
 }
 
-func manyNewcomers(t *testing.T, h house) {
+func manyNewcomers(t *testing.T, f fixture) {
 	var many []identity.Newcomer
 	for range 1100 {
 		n := fullNewcomer()
@@ -145,10 +145,10 @@ func manyNewcomers(t *testing.T, h house) {
 		}
 		many = append(many, n)
 	}
-	for _, arrival := range h.bring(t, many...) {
+	for _, arrival := range bring(t, f, many...) {
 		require.Equal(t, identity.Imported, arrival.Outcome)
 	}
-	for n, arrival := range h.bring(t, many...) {
+	for n, arrival := range bring(t, f, many...) {
 		require.Equal(t, identity.Arrival{Outcome: identity.AlreadyThere, UserID: many[n].ID}, arrival)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func newcomerRaces() []trial {
-	return []trial{
+func newcomerRaces() []testCase {
+	return []testCase{
 		{"accounts that sign in while they are imported are one user's each", often(importRacesSights)},
 		{"of imports of the same newcomers at once each newcomer comes once", often(importRacesItself)},
 		{"a name that is taken while it is imported is one user's", often(importRacesCreations)},
@@ -20,8 +20,8 @@ func newcomerRaces() []trial {
 	}
 }
 
-// group makes newcomers who are known by accounts of one app.
-func group(size int) (newcomers []identity.Newcomer) {
+// newNewcomers makes newcomers who are known by accounts of one app.
+func newNewcomers(size int) (newcomers []identity.Newcomer) {
 	for n := range size {
 		newcomers = append(newcomers, identity.Newcomer{Line: n + 1,
 			Sightings: []identity.Sighting{in("op", newName(), sight("wx1", newName()))}})
@@ -29,23 +29,23 @@ func group(size int) (newcomers []identity.Newcomer) {
 	return newcomers
 }
 
-func importRacesSights(t *testing.T, h house) {
-	newcomers := group(crowd)
+func importRacesSights(t *testing.T, f fixture) {
+	newcomers := newNewcomers(crowd)
 	arrivals, seen := make([][]identity.Arrival, 2), make([]identity.User, crowd)
 	for _, err := range together(crowd+2, func(n int) (err error) {
 		if n >= crowd {
-			arrivals[n-crowd], err = h.at(n).Newcomers.Import(t.Context(), newcomers)
+			arrivals[n-crowd], err = f.at(n).Newcomers.Import(t.Context(), newcomers)
 			return err
 		}
-		seen[n], _, err = h.at(n).Accounts.FindOrCreateUser(t.Context(), newcomers[n].Sightings[0])
+		seen[n], _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), newcomers[n].Sightings[0])
 		return err
 	}) {
 		require.NoError(t, err)
 	}
 	for n, newcomer := range newcomers {
-		user := h.user(t, seen[n].ID)
-		h.requireSeen(t, user, newcomer.Sightings[0])
-		h.requireConflicts(t, user, 0)
+		user := f.user(t, seen[n].ID)
+		f.requireSeen(t, user, newcomer.Sightings[0])
+		requireConflicts(t, f, user, 0)
 		for _, arrival := range arrivals {
 			require.Equal(t, user.ID, arrival[n].UserID)
 			require.NotEqual(t, identity.Refused, arrival[n].Outcome)
@@ -54,8 +54,8 @@ func importRacesSights(t *testing.T, h house) {
 	}
 }
 
-func importRacesItself(t *testing.T, h house) {
-	newcomers := group(crowd)
+func importRacesItself(t *testing.T, f fixture) {
+	newcomers := newNewcomers(crowd)
 	for n := range newcomers {
 		newcomers[n].Username = newName()
 		newcomers[n].Profile = fullProfile()
@@ -69,7 +69,7 @@ func importRacesItself(t *testing.T, h house) {
 		if n >= imports/2 {
 			brought = backwards
 		}
-		arrivals[n], err = h.at(n).Newcomers.Import(t.Context(), brought)
+		arrivals[n], err = f.at(n).Newcomers.Import(t.Context(), brought)
 		return err
 	}) {
 		require.NoError(t, err)
@@ -88,15 +88,15 @@ func importRacesItself(t *testing.T, h house) {
 			}
 		}
 		require.Equal(t, 1, imported)
-		user := h.user(t, arrivals[0][n].UserID)
+		user := f.user(t, arrivals[0][n].UserID)
 		require.Equal(t, newcomers[n].Username, user.Username)
-		require.Equal(t, fullProfile(), h.details(t, user.ID).Profile)
-		h.requireSeen(t, user, newcomers[n].Sightings[0])
+		require.Equal(t, fullProfile(), f.details(t, user.ID).Profile)
+		f.requireSeen(t, user, newcomers[n].Sightings[0])
 	}
 }
 
-func importRacesCreations(t *testing.T, h house) {
-	newcomers := group(crowd)
+func importRacesCreations(t *testing.T, f fixture) {
+	newcomers := newNewcomers(crowd)
 	for n := range newcomers {
 		newcomers[n].Username = newName()
 	}
@@ -104,10 +104,10 @@ func importRacesCreations(t *testing.T, h house) {
 	created := make([]identity.User, crowd)
 	for _, err := range together(crowd+1, func(n int) (err error) {
 		if n == crowd {
-			arrivals, err = h.at(n).Newcomers.Import(t.Context(), newcomers)
+			arrivals, err = f.at(n).Newcomers.Import(t.Context(), newcomers)
 			return err
 		}
-		created[n], err = h.at(n).Users.Create(t.Context(), newcomers[n].Username, "hash")
+		created[n], err = f.at(n).Users.Create(t.Context(), newcomers[n].Username, "hash")
 		if errors.Is(err, identity.ErrExists) {
 			return nil
 		}
@@ -116,7 +116,7 @@ func importRacesCreations(t *testing.T, h house) {
 		require.NoError(t, err)
 	}
 	for n, arrival := range arrivals {
-		named, err := h.Users.FindByUsername(t.Context(), newcomers[n].Username)
+		named, err := f.Users.FindByUsername(t.Context(), newcomers[n].Username)
 		require.NoError(t, err)
 		if created[n].ID == "" {
 			require.Equal(t, identity.Arrival{Outcome: identity.Imported, UserID: named.ID}, arrival)
@@ -128,21 +128,21 @@ func importRacesCreations(t *testing.T, h house) {
 	}
 }
 
-func importRacesDeletion(t *testing.T, h house) {
+func importRacesDeletion(t *testing.T, f fixture) {
 	var newcomers []identity.Newcomer
 	for n := range crowd {
 		newcomers = append(newcomers, identity.Newcomer{Line: n + 1, ID: newName()})
 	}
-	for _, user := range h.requireImported(t, newcomers...) {
-		h.leave(t, user, 0)
+	for _, user := range requireImported(t, f, newcomers...) {
+		f.leave(t, user, 0)
 	}
 	arrivals := make([][]identity.Arrival, 4)
 	for _, err := range together(len(arrivals), func(n int) (err error) {
 		if n == 0 {
-			_, err = h.Deletions.DeleteLeft(t.Context(), crowd)
+			_, err = f.Deletions.DeleteLeft(t.Context(), crowd)
 			return err
 		}
-		arrivals[n], err = h.at(n).Newcomers.Import(t.Context(), newcomers)
+		arrivals[n], err = f.at(n).Newcomers.Import(t.Context(), newcomers)
 		return err
 	}) {
 		require.NoError(t, err)
@@ -151,7 +151,7 @@ func importRacesDeletion(t *testing.T, h house) {
 		for _, arrival := range arrivals[1:] {
 			require.NotEqual(t, identity.Imported, arrival[n].Outcome)
 		}
-		_, err := h.Users.Find(t.Context(), newcomer.ID)
+		_, err := f.Users.Find(t.Context(), newcomer.ID)
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
 }

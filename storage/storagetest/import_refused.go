@@ -11,36 +11,36 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func newcomerIsThere(t *testing.T, h house) {
+func newcomerIsThere(t *testing.T, f fixture) {
 	n := fullNewcomer()
-	user := h.requireImported(t, n)[0]
-	require.NoError(t, h.Users.SetPassword(t.Context(), user.ID, "new hash"))
-	require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, identity.Profile{Name: "new"}))
-	require.NoError(t, h.Entitlements.SetRoles(t.Context(), user.ID, nil))
-	changed, details := h.user(t, user.ID), h.details(t, user.ID)
+	user := requireImported(t, f, n)[0]
+	require.NoError(t, f.Users.SetPassword(t.Context(), user.ID, "new hash"))
+	require.NoError(t, f.Profiles.Choose(t.Context(), user.ID, identity.Profile{Name: "new"}))
+	require.NoError(t, f.Entitlements.SetRoles(t.Context(), user.ID, nil))
+	changed, details := f.user(t, user.ID), f.details(t, user.ID)
 	nameless, shouting, partly := n, n, n
 	nameless.ID, shouting.Username, partly.Sightings, partly.Username, partly.PasswordHash = "",
 		strings.ToUpper(n.Username), n.Sightings[1:], "", ""
 	for _, again := range []identity.Newcomer{n, nameless, shouting, partly} {
-		require.Equal(t, []identity.Arrival{{Outcome: identity.AlreadyThere, UserID: user.ID}}, h.bring(t, again))
+		require.Equal(t, []identity.Arrival{{Outcome: identity.AlreadyThere, UserID: user.ID}}, bring(t, f, again))
 	}
-	require.Equal(t, changed, h.user(t, user.ID))
-	require.Equal(t, details, h.details(t, user.ID))
-	require.Equal(t, identity.AlreadyThere, h.bring(t, fullNewcomer(), n, fullNewcomer())[1].Outcome)
+	require.Equal(t, changed, f.user(t, user.ID))
+	require.Equal(t, details, f.details(t, user.ID))
+	require.Equal(t, identity.AlreadyThere, bring(t, f, fullNewcomer(), n, fullNewcomer())[1].Outcome)
 }
 
-func newcomerWasJoined(t *testing.T, h house) {
+func newcomerWasJoined(t *testing.T, f fixture) {
 	n := fullNewcomer()
-	h.requireImported(t, n)
-	survivor := h.newUser(t)
-	_, err := h.Joins.Join(t.Context(), n.ID, survivor.ID)
+	requireImported(t, f, n)
+	survivor := f.newUser(t)
+	_, err := f.Joins.Join(t.Context(), n.ID, survivor.ID)
 	require.NoError(t, err)
-	require.Equal(t, []identity.Arrival{{Outcome: identity.AlreadyThere, UserID: survivor.ID}}, h.bring(t, n))
+	require.Equal(t, []identity.Arrival{{Outcome: identity.AlreadyThere, UserID: survivor.ID}}, bring(t, f, n))
 }
 
-func contradictions(t *testing.T, h house) {
+func contradictions(t *testing.T, f fixture) {
 	n, other := fullNewcomer(), fullNewcomer()
-	h.requireImported(t, n, other)
+	requireImported(t, f, n, other)
 	change := func(change func(n *identity.Newcomer)) identity.Newcomer {
 		changed := n
 		changed.Sightings = append([]identity.Sighting{}, n.Sightings...)
@@ -67,32 +67,32 @@ func contradictions(t *testing.T, h house) {
 			other.ID: {change(func(n *identity.Newcomer) { n.Sightings = other.Sightings })},
 		"the sub belongs to " + fresh.ID + ", and the user name does not": {fresh, twice},
 	} {
-		arrivals := h.bring(t, newcomers...)
+		arrivals := bring(t, f, newcomers...)
 		require.Equal(t, identity.Arrival{Reason: reason}, arrivals[len(arrivals)-1])
 	}
-	require.Len(t, h.bring(t, fullNewcomer(), twice, fullNewcomer()), 3)
+	require.Len(t, bring(t, f, fullNewcomer(), twice, fullNewcomer()), 3)
 }
 
-func takenSubjects(t *testing.T, h house) {
-	client, gone, n := h.newClient(t), fullNewcomer(), fullNewcomer()
-	h.requireImported(t, gone)
-	h.leave(t, h.user(t, gone.ID), 0)
-	_, err := h.Deletions.DeleteLeft(t.Context(), 10)
+func takenSubjects(t *testing.T, f fixture) {
+	client, gone, n := f.newClient(t), fullNewcomer(), fullNewcomer()
+	requireImported(t, f, gone)
+	f.leave(t, f.user(t, gone.ID), 0)
+	_, err := f.Deletions.DeleteLeft(t.Context(), 10)
 	require.NoError(t, err)
 	require.Equal(t, []identity.Arrival{
 		{Reason: "the sub is the id of a client, for which the user could be taken"},
 		{Reason: "the sub was a deleted user's, and is nobody else's ever"},
 		{Outcome: identity.Imported, UserID: n.ID},
-	}, h.bring(t, identity.Newcomer{ID: client.ID}, gone, n))
-	require.ErrorIs(t, h.Clients.Create(t.Context(), identity.Client{ID: n.ID}), identity.ErrExists,
+	}, bring(t, f, identity.Newcomer{ID: client.ID}, gone, n))
+	require.ErrorIs(t, f.Clients.Create(t.Context(), identity.Client{ID: n.ID}), identity.ErrExists,
 		"nor the other way round")
 	gone.ID = ""
-	h.requireImported(t, gone)
+	requireImported(t, f, gone)
 }
 
-func impossibleNewcomers(t *testing.T, h house) {
+func impossibleNewcomers(t *testing.T, f fixture) {
 	future := fullNewcomer()
-	future.CreatedAt = h.now(t).Add(2 * time.Minute)
+	future.CreatedAt = f.now(t).Add(2 * time.Minute)
 	var lots []identity.Sighting
 	for n := range identity.MaxSightings + 1 {
 		lots = append(lots, sight(fmt.Sprint("wx", n), newName()))
@@ -109,32 +109,32 @@ func impossibleNewcomers(t *testing.T, h house) {
 		"a person has one account at an app, not several":                                                {Sightings: []identity.Sighting{sight("wx1", newName()), sight("wx1", newName())}},
 		"created_at is in the future":                                                                    future,
 	} {
-		arrivals := h.bring(t, fullNewcomer(), n, fullNewcomer())
+		arrivals := bring(t, f, fullNewcomer(), n, fullNewcomer())
 		require.Equal(t, identity.Arrival{Reason: reason}, arrivals[1])
 		require.Equal(t, identity.Imported, arrivals[2].Outcome)
 		if n.ID != "" {
-			_, err := h.Users.Find(t.Context(), n.ID)
+			_, err := f.Users.Find(t.Context(), n.ID)
 			require.ErrorIs(t, err, identity.ErrNotFound)
 		}
 	}
 }
 
-func newcomerOfAnothersUnion(t *testing.T, h house) {
+func newcomerOfAnothersUnion(t *testing.T, f fixture) {
 	union := newName()
-	owner := h.requireNew(t, in("op", union, sight("wx1", newName())))
+	owner := f.requireNew(t, in("op", union, sight("wx1", newName())))
 	n := identity.Newcomer{ID: newName(), Sightings: []identity.Sighting{in("op", union, sight("wx2", newName()))}}
 	warning := "the union id of an account at wx2 belongs to " + owner.ID
 	require.Equal(t, []identity.Arrival{{Outcome: identity.Imported, UserID: n.ID, Warnings: []string{warning}}},
-		h.bring(t, n))
+		bring(t, f, n))
 	for range 2 {
-		events := h.eventsOf(t, identity.EventUnionConflict, n.ID)
+		events := f.eventsOf(t, identity.EventUnionConflict, n.ID)
 		require.Len(t, events, 1)
 		require.Equal(t, warning, events[0].Detail)
-		h.requireSeen(t, h.user(t, n.ID), n.Sightings[0])
-		require.Equal(t, identity.AlreadyThere, h.bring(t, n)[0].Outcome)
+		f.requireSeen(t, f.user(t, n.ID), n.Sightings[0])
+		require.Equal(t, identity.AlreadyThere, bring(t, f, n)[0].Outcome)
 	}
-	h.requireSeen(t, owner, in("op", union, sight("wx3", newName())))
-	twins, err := h.Joins.Twins(t.Context(), identity.Twins{}, 1000)
+	f.requireSeen(t, owner, in("op", union, sight("wx3", newName())))
+	twins, err := f.Joins.Twins(t.Context(), identity.Twins{}, 1000)
 	require.NoError(t, err)
 	require.Contains(t, twins, identity.Twins{Platform: identity.PlatformWechat, OpenPlatform: "op", UnionID: union,
 		Owner: owner.ID, Other: n.ID})
@@ -144,7 +144,7 @@ func newcomerOfAnothersUnion(t *testing.T, h house) {
 		{ID: newName(), Sightings: []identity.Sighting{in("op", union, sight("wx1", newName()))}},
 		{ID: newName(), Sightings: []identity.Sighting{in("op", union, sight("wx2", newName()))}},
 	}
-	arrivals := h.bring(t, pair...)
+	arrivals := bring(t, f, pair...)
 	require.Empty(t, arrivals[0].Warnings)
 	require.Equal(t, []string{"the union id of an account at wx2 belongs to " + pair[0].ID}, arrivals[1].Warnings)
 }

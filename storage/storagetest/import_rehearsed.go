@@ -11,21 +11,21 @@ import (
 )
 
 // inventory counts what a rehearsal could have written.
-func (h house) inventory(t *testing.T) (users, events, twins int) {
+func inventory(t *testing.T, f fixture) (users, events, twins int) {
 	t.Helper()
-	all, err := h.Users.List(t.Context(), "", math.MaxInt32)
+	all, err := f.Users.List(t.Context(), "", math.MaxInt32)
 	require.NoError(t, err)
-	told, err := h.Events.List(t.Context(), identity.EventsOf{}, math.MaxInt32)
+	told, err := f.Events.List(t.Context(), identity.EventsOf{}, math.MaxInt32)
 	require.NoError(t, err)
-	pairs, err := h.Joins.Twins(t.Context(), identity.Twins{}, 1000)
+	pairs, err := f.Joins.Twins(t.Context(), identity.Twins{}, 1000)
 	require.NoError(t, err)
 	return len(all), len(told), len(pairs)
 }
 
 // rehearsal has users and earlier newcomers whom others contradict, within one call and over several.
-func rehearsal(t *testing.T, h house) {
+func rehearsal(t *testing.T, f fixture) {
 	there, first, second := fullNewcomer(), fullNewcomer(), fullNewcomer()
-	h.requireImported(t, there)
+	requireImported(t, f, there)
 	first.ID = ""
 	renamed, moved, ofUnion, nameless := first, second, fullNewcomer(), second
 	renamed.Username, nameless.ID = newName(), ""
@@ -41,9 +41,9 @@ func rehearsal(t *testing.T, h house) {
 	const refused, imported, known = identity.Refused, identity.Imported, identity.AlreadyThere
 	want := []identity.Outcome{known, imported, imported, known, known, refused, refused, imported, known, imported,
 		known, refused, imported}
-	users, events, twins := h.inventory(t)
+	users, events, twins := inventory(t, f)
 	for _, size := range []int{1, 4, len(all)} {
-		rehearsed := h.Newcomers.Rehearse()
+		rehearsed := f.Newcomers.Rehearse()
 		var arrivals []identity.Arrival
 		for batch := range slices.Chunk(all, size) {
 			answered, err := rehearsed.Import(t.Context(), batch)
@@ -59,12 +59,12 @@ func rehearsal(t *testing.T, h house) {
 			arrivals[0].UserID, arrivals[1].UserID, arrivals[2].UserID, arrivals[3].UserID, arrivals[4].UserID,
 		}, "no id is made up")
 	}
-	usersAfter, eventsAfter, twinsAfter := h.inventory(t)
+	usersAfter, eventsAfter, twinsAfter := inventory(t, f)
 	require.Equal(t, []int{users, events, twins}, []int{usersAfter, eventsAfter, twinsAfter})
-	_, err := h.Users.FindByUsername(t.Context(), first.Username)
+	_, err := f.Users.FindByUsername(t.Context(), first.Username)
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	requireOutcomes(t, want, h.bring(t, all...))
-	fresh, err := h.Newcomers.Rehearse().Rehearse().Import(t.Context(), all[1:2])
+	requireOutcomes(t, want, bring(t, f, all...))
+	fresh, err := f.Newcomers.Rehearse().Rehearse().Import(t.Context(), all[1:2])
 	require.NoError(t, err)
 	requireOutcomes(t, []identity.Outcome{known}, fresh)
 }
@@ -78,43 +78,43 @@ func requireOutcomes(t *testing.T, want []identity.Outcome, arrivals []identity.
 	require.Equal(t, want, got)
 }
 
-func hostileNewcomers(t *testing.T, h house) {
+func hostileNewcomers(t *testing.T, f fixture) {
 	innocent := fullNewcomer()
-	h.requireImported(t, innocent)
-	before := h.user(t, innocent.ID)
+	requireImported(t, f, innocent)
+	before := f.user(t, innocent.ID)
 	for _, text := range texts() {
 		n := fullNewcomer()
 		n.PasswordHash, n.Phone = text, text
 		n.Profile = identity.Profile{Name: text, Nickname: text, Picture: text, Gender: text, Locale: text, Email: text}
 		n.Sightings = []identity.Sighting{in("op"+text, innocent.Sightings[1].UnionID+text,
 			sight("wx1"+text, innocent.Sightings[0].Subject+text))}
-		arrival := h.bring(t, n)[0]
+		arrival := bring(t, f, n)[0]
 		if arrival.Outcome == identity.Refused {
-			_, err := h.Users.Find(t.Context(), n.ID)
+			_, err := f.Users.Find(t.Context(), n.ID)
 			require.ErrorIs(t, err, identity.ErrNotFound, "refused %q", text)
 			continue
 		}
 		require.Equal(t, identity.Arrival{Outcome: identity.Imported, UserID: n.ID}, arrival, "%q", text)
-		require.Equal(t, n.PasswordHash, h.user(t, n.ID).PasswordHash)
-		require.Equal(t, n.Profile, h.details(t, n.ID).Profile)
-		h.requireSeen(t, h.user(t, n.ID), n.Sightings[0])
+		require.Equal(t, n.PasswordHash, f.user(t, n.ID).PasswordHash)
+		require.Equal(t, n.Profile, f.details(t, n.ID).Profile)
+		f.requireSeen(t, f.user(t, n.ID), n.Sightings[0])
 	}
 	for _, text := range texts() {
 		for _, n := range []identity.Newcomer{{ID: innocent.ID + text}, {Username: innocent.Username + text},
 			{ID: newName(), Roles: []string{text}}} {
-			arrival := h.bring(t, n)[0]
+			arrival := bring(t, f, n)[0]
 			require.NotEqual(t, innocent.ID, arrival.UserID, "%q", text)
 		}
 	}
-	require.Equal(t, before, h.user(t, innocent.ID))
+	require.Equal(t, before, f.user(t, innocent.ID))
 }
 
-func contextEndsImport(t *testing.T, h house) {
+func contextEndsImport(t *testing.T, f fixture) {
 	n := fullNewcomer()
-	for _, newcomers := range []identity.Newcomers{h.Newcomers, h.Newcomers.Rehearse()} {
+	for _, newcomers := range []identity.Newcomers{f.Newcomers, f.Newcomers.Rehearse()} {
 		_, err := newcomers.Import(cancelled(t), []identity.Newcomer{n})
 		require.ErrorIs(t, err, cancelled(t).Err())
 	}
-	_, err := h.Users.Find(t.Context(), n.ID)
+	_, err := f.Users.Find(t.Context(), n.ID)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }

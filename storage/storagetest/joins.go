@@ -10,8 +10,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func joins() []trial {
-	return slices.Concat([]trial{
+func joins() []testCase {
+	return slices.Concat([]testCase{
 		{"what leads to the retired user leads to the survivor from then on", joinMoves},
 		{"a preview says what a join does, and does nothing", previewDoesNothing},
 		{"name and password go to a survivor who has neither", joinMovesName},
@@ -32,23 +32,23 @@ type couple struct {
 	alone             identity.Sighting // of the retired user, who had a union elsewhere that nobody else is in
 }
 
-func (h house) newCouple(t *testing.T) couple {
+func newCouple(t *testing.T, f fixture) couple {
 	t.Helper()
 	op, union := newName(), newName()
 	c := couple{
 		of: in(op, union, sight("wx1", newName())), own: in(op, union, sight("wx2", newName())),
 		alone: in(newName(), newName(), sight("wx3", newName())),
 	}
-	c.retired = h.requireNew(t, c.alone)
-	require.NoError(t, h.Accounts.Link(t.Context(), c.retired.ID, sight("wx1", c.of.Subject)))
-	c.survivor = h.requireNew(t, c.own)
-	h.requireSeen(t, c.retired, c.of)
+	c.retired = f.requireNew(t, c.alone)
+	require.NoError(t, f.Accounts.Link(t.Context(), c.retired.ID, sight("wx1", c.of.Subject)))
+	c.survivor = f.requireNew(t, c.own)
+	f.requireSeen(t, c.retired, c.of)
 	return c
 }
 
-func (h house) join(t *testing.T, retired, survivor identity.User) identity.Join {
+func (f fixture) join(t *testing.T, retired, survivor identity.User) identity.Join {
 	t.Helper()
-	join, err := h.Joins.Join(t.Context(), retired.ID, survivor.ID)
+	join, err := f.Joins.Join(t.Context(), retired.ID, survivor.ID)
 	require.NoError(t, err)
 	return joinInUTC(join)
 }
@@ -59,18 +59,18 @@ func joinInUTC(join identity.Join) identity.Join {
 }
 
 // requireJoined wants a user to resolve to another one.
-func (h house) requireJoined(t *testing.T, retired, survivor identity.User) {
+func requireJoined(t *testing.T, f fixture, retired, survivor identity.User) {
 	t.Helper()
-	found := h.user(t, retired.ID)
+	found := f.user(t, retired.ID)
 	require.Equal(t, survivor.ID, found.JoinedInto)
 	require.True(t, found.Disabled())
 }
 
-func joinMoves(t *testing.T, h house) {
-	c := h.newCouple(t)
-	before := h.now(t)
-	join := h.join(t, c.retired, c.survivor)
-	between(t, before, h.now(t), join.At)
+func joinMoves(t *testing.T, f fixture) {
+	c := newCouple(t, f)
+	before := f.now(t)
+	join := f.join(t, c.retired, c.survivor)
+	between(t, before, f.now(t), join.At)
 	require.Equal(t, identity.Join{ID: join.ID, Retired: c.retired.ID, Survivor: c.survivor.ID, At: join.At,
 		Moved: identity.Moved{
 			Accounts: []identity.AccountKey{c.of.AccountKey, c.alone.AccountKey},
@@ -78,94 +78,94 @@ func joinMoves(t *testing.T, h house) {
 				UnionID: c.alone.UnionID}},
 		}}, join)
 
-	h.requireJoined(t, c.retired, c.survivor)
-	survivor := h.user(t, c.survivor.ID)
+	requireJoined(t, f, c.retired, c.survivor)
+	survivor := f.user(t, c.survivor.ID)
 	require.False(t, survivor.Disabled())
 	require.Greater(t, survivor.AuthEpoch, c.survivor.AuthEpoch)
-	require.Greater(t, h.user(t, c.retired.ID).AuthEpoch, c.retired.AuthEpoch)
+	require.Greater(t, f.user(t, c.retired.ID).AuthEpoch, c.retired.AuthEpoch)
 	for _, s := range []identity.Sighting{c.of, c.own, c.alone} {
-		h.requireSeen(t, survivor, s)
+		f.requireSeen(t, survivor, s)
 		newcomer := s
 		newcomer.App, newcomer.Subject = "app of "+s.App, newName()
-		h.requireSeen(t, survivor, newcomer) // and never the retired one
+		f.requireSeen(t, survivor, newcomer) // and never the retired one
 	}
-	told := h.eventsOf(t, identity.EventUserJoined, c.retired.ID)
+	told := f.eventsOf(t, identity.EventUserJoined, c.retired.ID)
 	require.Len(t, told, 1)
 	require.Contains(t, told[0].Detail, "into "+c.survivor.ID+": 2 accounts, 1 unions")
 	require.NotContains(t, told[0].Detail, c.of.Subject)
 }
 
-func previewDoesNothing(t *testing.T, h house) {
-	c := h.newCouple(t)
-	preview, err := h.Joins.Preview(t.Context(), c.retired.ID, c.survivor.ID)
+func previewDoesNothing(t *testing.T, f fixture) {
+	c := newCouple(t, f)
+	preview, err := f.Joins.Preview(t.Context(), c.retired.ID, c.survivor.ID)
 	require.NoError(t, err)
 	require.Zero(t, preview.ID)
 	require.Zero(t, preview.At)
-	h.requireSeen(t, c.retired, c.of)
-	h.requireSeen(t, c.survivor, c.own)
-	require.Empty(t, h.eventsOf(t, identity.EventUserJoined, c.retired.ID))
+	f.requireSeen(t, c.retired, c.of)
+	f.requireSeen(t, c.survivor, c.own)
+	require.Empty(t, f.eventsOf(t, identity.EventUserJoined, c.retired.ID))
 
-	join := h.join(t, c.retired, c.survivor)
+	join := f.join(t, c.retired, c.survivor)
 	preview.ID, preview.At = join.ID, join.At
 	require.Equal(t, join, joinInUTC(preview))
 }
 
-func joinMovesName(t *testing.T, h house) {
-	named, nameless := h.newUser(t), h.requireNew(t, sight("wx1", newName()))
-	require.True(t, h.join(t, named, nameless).Moved.Username)
-	found, err := h.Users.FindByUsername(t.Context(), strings.ToUpper(named.Username))
+func joinMovesName(t *testing.T, f fixture) {
+	named, nameless := f.newUser(t), f.requireNew(t, sight("wx1", newName()))
+	require.True(t, f.join(t, named, nameless).Moved.Username)
+	found, err := f.Users.FindByUsername(t.Context(), strings.ToUpper(named.Username))
 	require.NoError(t, err)
 	require.Equal(t, []string{nameless.ID, named.Username, named.PasswordHash}, []string{found.ID, found.Username,
 		found.PasswordHash})
-	retired := h.user(t, named.ID)
+	retired := f.user(t, named.ID)
 	require.Empty(t, retired.Username+retired.PasswordHash)
 
-	another := h.newUser(t)
-	require.False(t, h.join(t, another, nameless).Moved.Username, "who has a name keeps it")
-	require.Equal(t, named.Username, h.user(t, nameless.ID).Username)
-	kept := h.user(t, another.ID)
+	another := f.newUser(t)
+	require.False(t, f.join(t, another, nameless).Moved.Username, "who has a name keeps it")
+	require.Equal(t, named.Username, f.user(t, nameless.ID).Username)
+	kept := f.user(t, another.ID)
 	require.Equal(t, []string{another.Username, another.PasswordHash}, []string{kept.Username, kept.PasswordHash})
 	require.True(t, kept.Disabled())
-	require.False(t, h.join(t, h.requireNew(t, sight("wx2", newName())), nameless).Moved.Username, "there is none")
+	require.False(t, f.join(t, f.requireNew(t, sight("wx2", newName())), nameless).Moved.Username, "there is none")
 }
 
-func joinMovesNoRights(t *testing.T, h house) {
-	c := h.newCouple(t)
-	require.NoError(t, h.Entitlements.GrantRole(t.Context(), c.retired.ID, "admin"))
-	require.NoError(t, h.Entitlements.SetClaims(t.Context(), c.retired.ID, `{"tenant":"t-1"}`))
-	h.join(t, c.retired, c.survivor)
-	survivor := h.user(t, c.survivor.ID)
+func joinMovesNoRights(t *testing.T, f fixture) {
+	c := newCouple(t, f)
+	require.NoError(t, f.Entitlements.GrantRole(t.Context(), c.retired.ID, "admin"))
+	require.NoError(t, f.Entitlements.SetClaims(t.Context(), c.retired.ID, `{"tenant":"t-1"}`))
+	f.join(t, c.retired, c.survivor)
+	survivor := f.user(t, c.survivor.ID)
 	require.Empty(t, survivor.Roles)
 	require.Empty(t, survivor.Claims)
 }
 
-func joinEndsSessions(t *testing.T, h house) {
-	c, client := h.newCouple(t), h.newClient(t)
-	session, kept := h.signIn(t, c.retired, client), h.signIn(t, c.survivor, client)
-	h.join(t, c.retired, c.survivor)
-	require.Equal(t, identity.EndedByJoin, h.session(t, session.ID).EndReason)
-	h.requireLive(t, c.retired)
-	h.requireLive(t, c.survivor, kept.ID)
-	h.requireStale(t, newSession(c.retired, client), c.retired.AuthEpoch)
-	h.requireStale(t, newSession(c.survivor, client), c.survivor.AuthEpoch)
-	again := h.signIn(t, h.user(t, c.survivor.ID), client)
-	h.requireLive(t, c.survivor, again.ID, kept.ID)
+func joinEndsSessions(t *testing.T, f fixture) {
+	c, client := newCouple(t, f), f.newClient(t)
+	session, kept := f.signIn(t, c.retired, client), f.signIn(t, c.survivor, client)
+	f.join(t, c.retired, c.survivor)
+	require.Equal(t, identity.EndedByJoin, f.session(t, session.ID).EndReason)
+	f.requireLive(t, c.retired)
+	f.requireLive(t, c.survivor, kept.ID)
+	requireStale(t, f, newSession(c.retired, client), c.retired.AuthEpoch)
+	requireStale(t, f, newSession(c.survivor, client), c.survivor.AuthEpoch)
+	again := f.signIn(t, f.user(t, c.survivor.ID), client)
+	f.requireLive(t, c.survivor, again.ID, kept.ID)
 }
 
-func noJoin(t *testing.T, h house) {
-	c, client := h.newCouple(t), h.newClient(t)
-	rival := h.requireNew(t, sight("wx2", newName())) // at the survivor's app
-	leaving, gone := h.newUser(t), h.newUser(t)
-	_, err := h.Deletions.Leave(t.Context(), leaving.ID, lifetimes().Idle)
+func noJoin(t *testing.T, f fixture) {
+	c, client := newCouple(t, f), f.newClient(t)
+	rival := f.requireNew(t, sight("wx2", newName())) // at the survivor's app
+	leaving, gone := f.newUser(t), f.newUser(t)
+	_, err := f.Deletions.Leave(t.Context(), leaving.ID, lifetimes().Idle)
 	require.NoError(t, err)
-	h.join(t, gone, h.newUser(t))
-	all := []identity.User{h.user(t, c.retired.ID), h.user(t, c.survivor.ID), h.user(t, rival.ID),
-		h.user(t, leaving.ID), h.user(t, gone.ID)}
-	session := h.signIn(t, c.retired, client)
-	before := h.listJoins(t, 1)
+	f.join(t, gone, f.newUser(t))
+	all := []identity.User{f.user(t, c.retired.ID), f.user(t, c.survivor.ID), f.user(t, rival.ID),
+		f.user(t, leaving.ID), f.user(t, gone.ID)}
+	session := f.signIn(t, c.retired, client)
+	before := listJoins(t, f, 1)
 	refused := func(retired, survivor string) error {
-		_, err := h.Joins.Join(t.Context(), retired, survivor)
-		_, preview := h.Joins.Preview(t.Context(), retired, survivor)
+		_, err := f.Joins.Join(t.Context(), retired, survivor)
+		_, preview := f.Joins.Preview(t.Context(), retired, survivor)
 		require.Error(t, err)
 		require.EqualError(t, preview, err.Error())
 		return err
@@ -176,7 +176,7 @@ func noJoin(t *testing.T, h house) {
 		leaving.ID + " asked to be deleted":     {leaving.ID, c.survivor.ID},
 		gone.ID + " was joined into":            {gone.ID, c.survivor.ID},
 		"deleted and is waiting":                {c.retired.ID, leaving.ID},
-		"into " + h.user(t, gone.ID).JoinedInto: {c.retired.ID, gone.ID},
+		"into " + f.user(t, gone.ID).JoinedInto: {c.retired.ID, gone.ID},
 	} {
 		err := refused(pair[0], pair[1])
 		require.ErrorIs(t, err, identity.ErrExists)
@@ -187,9 +187,9 @@ func noJoin(t *testing.T, h house) {
 		require.ErrorIs(t, refused(pair[0], pair[1]), identity.ErrNotFound)
 	}
 	for _, user := range all {
-		require.Equal(t, user, h.user(t, user.ID))
+		require.Equal(t, user, f.user(t, user.ID))
 	}
-	h.requireSeen(t, c.retired, c.of)
-	h.requireLive(t, c.retired, session.ID)
-	require.Equal(t, before, h.listJoins(t, 1))
+	f.requireSeen(t, c.retired, c.of)
+	f.requireLive(t, c.retired, session.ID)
+	require.Equal(t, before, listJoins(t, f, 1))
 }

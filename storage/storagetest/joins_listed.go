@@ -9,17 +9,17 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func twins() []trial {
-	return []trial{
+func twins() []testCase {
+	return []testCase{
 		{"pairs of users in one union are found until they are joined", twinsAreFound},
 		{"a union without owner is the oldest user's", twinsWithoutOwner},
 		{"pages of pairs are complete and in order", pagesOfTwins},
 	}
 }
 
-func (h house) listJoins(t *testing.T, limit int) []identity.Join {
+func listJoins(t *testing.T, f fixture, limit int) []identity.Join {
 	t.Helper()
-	listed, err := h.Joins.List(t.Context(), limit)
+	listed, err := f.Joins.List(t.Context(), limit)
 	require.NoError(t, err)
 	for n := range listed {
 		listed[n] = joinInUTC(listed[n])
@@ -27,23 +27,23 @@ func (h house) listJoins(t *testing.T, limit int) []identity.Join {
 	return listed
 }
 
-func listOfJoins(t *testing.T, h house) {
+func listOfJoins(t *testing.T, f fixture) {
 	var want []identity.Join
 	for range 3 {
-		c := h.newCouple(t)
-		want = append([]identity.Join{h.join(t, c.retired, c.survivor)}, want...)
+		c := newCouple(t, f)
+		want = append([]identity.Join{f.join(t, c.retired, c.survivor)}, want...)
 	}
-	require.Equal(t, want, h.listJoins(t, 3))
-	require.Equal(t, want[:2], h.listJoins(t, 2))
+	require.Equal(t, want, listJoins(t, f, 3))
+	require.Equal(t, want[:2], listJoins(t, f, 2))
 }
 
 // twinsIn returns the pairs of one Open Platform account, and wants no page to be larger than asked for.
-func (h house) twinsIn(t *testing.T, openPlatform string, limit int) []identity.Twins {
+func twinsIn(t *testing.T, f fixture, openPlatform string, limit int) []identity.Twins {
 	t.Helper()
 	var found []identity.Twins
 	after := identity.Twins{Platform: identity.PlatformWechat, OpenPlatform: openPlatform}
 	for {
-		page, err := h.Joins.Twins(t.Context(), after, limit)
+		page, err := f.Joins.Twins(t.Context(), after, limit)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(page), limit)
 		for _, pair := range page {
@@ -59,62 +59,62 @@ func (h house) twinsIn(t *testing.T, openPlatform string, limit int) []identity.
 	}
 }
 
-func twinsAreFound(t *testing.T, h house) {
-	c := h.newCouple(t)
+func twinsAreFound(t *testing.T, f fixture) {
+	c := newCouple(t, f)
 	want := identity.Twins{
 		Platform: identity.PlatformWechat, OpenPlatform: c.of.OpenPlatform, UnionID: c.of.UnionID,
 		Owner: c.survivor.ID, Other: c.retired.ID,
 	}
-	h.requireSeen(t, c.survivor, in(c.of.OpenPlatform, c.of.UnionID, sight("wx4", newName())))
+	f.requireSeen(t, c.survivor, in(c.of.OpenPlatform, c.of.UnionID, sight("wx4", newName())))
 	another := sight("wx5", newName())
-	require.NoError(t, h.Accounts.Link(t.Context(), c.retired.ID, another))
-	h.requireSeen(t, c.retired, in(c.of.OpenPlatform, c.of.UnionID, another))
-	require.Equal(t, []identity.Twins{want}, h.twinsIn(t, c.of.OpenPlatform, 10), "once, whatever they have")
-	require.Empty(t, h.twinsIn(t, c.alone.OpenPlatform, 10))
+	require.NoError(t, f.Accounts.Link(t.Context(), c.retired.ID, another))
+	f.requireSeen(t, c.retired, in(c.of.OpenPlatform, c.of.UnionID, another))
+	require.Equal(t, []identity.Twins{want}, twinsIn(t, f, c.of.OpenPlatform, 10), "once, whatever they have")
+	require.Empty(t, twinsIn(t, f, c.alone.OpenPlatform, 10))
 
-	anywhere, err := h.Joins.Twins(t.Context(), identity.Twins{}, 1)
+	anywhere, err := f.Joins.Twins(t.Context(), identity.Twins{}, 1)
 	require.NoError(t, err)
 	require.Len(t, anywhere, 1)
 
-	_, err = h.Deletions.Leave(t.Context(), c.retired.ID, lifetimes().Idle)
+	_, err = f.Deletions.Leave(t.Context(), c.retired.ID, lifetimes().Idle)
 	require.NoError(t, err)
-	require.Empty(t, h.twinsIn(t, c.of.OpenPlatform, 10), "who is leaving cannot be joined")
-	require.NoError(t, h.Deletions.Stay(t.Context(), c.retired.ID))
-	require.Equal(t, []identity.Twins{want}, h.twinsIn(t, c.of.OpenPlatform, 10))
+	require.Empty(t, twinsIn(t, f, c.of.OpenPlatform, 10), "who is leaving cannot be joined")
+	require.NoError(t, f.Deletions.Stay(t.Context(), c.retired.ID))
+	require.Equal(t, []identity.Twins{want}, twinsIn(t, f, c.of.OpenPlatform, 10))
 
-	other := h.newCouple(t)
-	h.join(t, other.retired, other.survivor)
-	require.Empty(t, h.twinsIn(t, other.of.OpenPlatform, 10))
+	other := newCouple(t, f)
+	f.join(t, other.retired, other.survivor)
+	require.Empty(t, twinsIn(t, f, other.of.OpenPlatform, 10))
 }
 
 // twinsWithoutOwner: a changed union id becomes nobody's, so two accounts may have it, and no user.
-func twinsWithoutOwner(t *testing.T, h house) {
+func twinsWithoutOwner(t *testing.T, f fixture) {
 	op, union := newName(), newName()
 	var users []identity.User
 	for _, app := range []string{"wx1", "wx2"} {
 		account := sight(app, newName())
-		users = append(users, h.requireNew(t, in(op, newName(), account)))
-		h.advance(lifetimes().Idle)
-		h.requireSeen(t, users[len(users)-1], in(op, union, account))
+		users = append(users, f.requireNew(t, in(op, newName(), account)))
+		f.advance(lifetimes().Idle)
+		f.requireSeen(t, users[len(users)-1], in(op, union, account))
 	}
 	require.Equal(t, []identity.Twins{{
 		Platform: identity.PlatformWechat, OpenPlatform: op, UnionID: union, Owner: users[0].ID, Other: users[1].ID,
-	}}, h.twinsIn(t, op, 10))
-	h.join(t, users[1], users[0])
-	require.Empty(t, h.twinsIn(t, op, 10))
+	}}, twinsIn(t, f, op, 10))
+	f.join(t, users[1], users[0])
+	require.Empty(t, twinsIn(t, f, op, 10))
 }
 
-func pagesOfTwins(t *testing.T, h house) {
+func pagesOfTwins(t *testing.T, f fixture) {
 	op := newName()
 	for _, union := range []string{"a", "B", "á", "_", "z"} {
-		owner := h.requireNew(t, in(op, op+union, sight("owner's", newName())))
+		owner := f.requireNew(t, in(op, op+union, sight("owner's", newName())))
 		for _, app := range []string{"wx1", "wx2"} {
 			account := sight(app, newName())
-			h.requireSeen(t, h.requireNew(t, account), in(op, op+union, account))
+			f.requireSeen(t, f.requireNew(t, account), in(op, op+union, account))
 		}
 		require.NotEmpty(t, owner.ID)
 	}
-	all := h.twinsIn(t, op, 100)
+	all := twinsIn(t, f, op, 100)
 	require.Len(t, all, 10)
 	for n, pair := range all[1:] {
 		before := all[n]
@@ -122,53 +122,53 @@ func pagesOfTwins(t *testing.T, h house) {
 			"bytewise, whatever the database's collation")
 	}
 	for _, limit := range []int{1, 3, 10} {
-		require.Equal(t, all, h.twinsIn(t, op, limit), limit)
+		require.Equal(t, all, twinsIn(t, f, op, limit), limit)
 	}
 }
 
-func hostileJoins(t *testing.T, h house) {
-	c := h.newCouple(t)
-	join := h.join(t, c.retired, c.survivor)
-	alice := h.newUser(t)
+func hostileJoins(t *testing.T, f fixture) {
+	c := newCouple(t, f)
+	join := f.join(t, c.retired, c.survivor)
+	alice := f.newUser(t)
 	for _, text := range texts() {
 		for _, pair := range [][2]string{{text, alice.ID}, {alice.ID, text}, {text, text},
 			{alice.ID + text, alice.ID}} {
-			_, err := h.Joins.Join(t.Context(), pair[0], pair[1])
+			_, err := f.Joins.Join(t.Context(), pair[0], pair[1])
 			require.ErrorIs(t, err, identity.ErrNotFound, "%q", pair)
-			_, err = h.Joins.Preview(t.Context(), pair[0], pair[1])
+			_, err = f.Joins.Preview(t.Context(), pair[0], pair[1])
 			require.ErrorIs(t, err, identity.ErrNotFound, "%q", pair)
 		}
 		for _, id := range []string{text, join.ID + text} {
-			_, err := h.Joins.Undo(t.Context(), id)
+			_, err := f.Joins.Undo(t.Context(), id)
 			require.ErrorIs(t, err, identity.ErrNotFound, "%q", id)
 		}
-		pairs, err := h.Joins.Twins(t.Context(), identity.Twins{Platform: "~" + text, OpenPlatform: text,
+		pairs, err := f.Joins.Twins(t.Context(), identity.Twins{Platform: "~" + text, OpenPlatform: text,
 			UnionID: text, Other: text}, 10)
 		require.True(t, err != nil || len(pairs) == 0, "%q", text)
 	}
-	require.Equal(t, inUTC(alice), h.user(t, alice.ID))
-	require.Equal(t, []identity.Join{join}, h.listJoins(t, 1))
+	require.Equal(t, inUTC(alice), f.user(t, alice.ID))
+	require.Equal(t, []identity.Join{join}, listJoins(t, f, 1))
 }
 
-func contextEndsJoins(t *testing.T, h house) {
-	ctx, c, other := cancelled(t), h.newCouple(t), h.newCouple(t)
-	join := h.join(t, other.retired, other.survivor)
+func contextEndsJoins(t *testing.T, f fixture) {
+	ctx, c, other := cancelled(t), newCouple(t, f), newCouple(t, f)
+	join := f.join(t, other.retired, other.survivor)
 	for name, call := range map[string]func(context.Context) error{
-		"Twins": func(ctx context.Context) error { _, err := h.Joins.Twins(ctx, identity.Twins{}, 10); return err },
+		"Twins": func(ctx context.Context) error { _, err := f.Joins.Twins(ctx, identity.Twins{}, 10); return err },
 		"Preview": func(ctx context.Context) error {
-			_, err := h.Joins.Preview(ctx, c.retired.ID, c.survivor.ID)
+			_, err := f.Joins.Preview(ctx, c.retired.ID, c.survivor.ID)
 			return err
 		},
 		"Join": func(ctx context.Context) error {
-			_, err := h.Joins.Join(ctx, c.retired.ID,
+			_, err := f.Joins.Join(ctx, c.retired.ID,
 				c.survivor.ID)
 			return err
 		},
-		"Undo": func(ctx context.Context) error { _, err := h.Joins.Undo(ctx, join.ID); return err },
-		"List": func(ctx context.Context) error { _, err := h.Joins.List(ctx, 10); return err },
+		"Undo": func(ctx context.Context) error { _, err := f.Joins.Undo(ctx, join.ID); return err },
+		"List": func(ctx context.Context) error { _, err := f.Joins.List(ctx, 10); return err },
 	} {
 		require.ErrorIs(t, call(ctx), context.Canceled, name)
 	}
-	h.requireSeen(t, c.retired, c.of)
-	h.requireJoined(t, other.retired, other.survivor)
+	f.requireSeen(t, c.retired, c.of)
+	requireJoined(t, f, other.retired, other.survivor)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/lingpai/lingpai/keys"
 )
 
-func signingKeys() []trial {
-	return []trial{
+func signingKeys() []testCase {
+	return []testCase{
 		{"a store without keys has none", noKeys},
 		{"a key comes back as added", keyComesBack},
 		{"a key is changed in its place, and nothing else is", keyIsChanged},
@@ -32,9 +32,9 @@ func newKey(sequence int) keys.Record {
 }
 
 // keysFor returns the records of one purpose.
-func (h house) keysFor(t *testing.T, purpose keys.Purpose) []keys.Record {
+func keysFor(t *testing.T, f fixture, purpose keys.Purpose) []keys.Record {
 	t.Helper()
-	all, err := h.Keys.Keys(t.Context())
+	all, err := f.Keys.Keys(t.Context())
 	require.NoError(t, err)
 	var found []keys.Record
 	for _, record := range all {
@@ -54,8 +54,8 @@ func keyInUTC(record keys.Record) keys.Record {
 	return record
 }
 
-func noKeys(t *testing.T, h house) {
-	all, err := h.Keys.Keys(t.Context())
+func noKeys(t *testing.T, f fixture) {
+	all, err := f.Keys.Keys(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, all)
 }
@@ -65,40 +65,40 @@ func adding(records ...keys.Record) func(time.Time, []keys.Record) ([]keys.Recor
 	return func(time.Time, []keys.Record) ([]keys.Record, error) { return records, nil }
 }
 
-func (h house) addKeys(t *testing.T, records ...keys.Record) {
+func addKeys(t *testing.T, f fixture, records ...keys.Record) {
 	t.Helper()
-	require.NoError(t, h.Keys.Update(t.Context(), adding(records...)))
+	require.NoError(t, f.Keys.Update(t.Context(), adding(records...)))
 }
 
-func keyComesBack(t *testing.T, h house) {
+func keyComesBack(t *testing.T, f fixture) {
 	planned, unplanned := newKey(1), newKey(1)
 	unplanned.AnnouncedAt, unplanned.SigningAt, unplanned.RetiredAt, unplanned.GoneAt = time.Time{}, time.Time{},
 		time.Time{}, time.Time{}
 	second := newKey(2)
 	second.Purpose = planned.Purpose
-	h.addKeys(t, planned, unplanned)
-	h.addKeys(t, second)
-	require.ElementsMatch(t, []keys.Record{planned, second}, h.keysFor(t, planned.Purpose))
-	require.Equal(t, []keys.Record{unplanned}, h.keysFor(t, unplanned.Purpose))
+	addKeys(t, f, planned, unplanned)
+	addKeys(t, f, second)
+	require.ElementsMatch(t, []keys.Record{planned, second}, keysFor(t, f, planned.Purpose))
+	require.Equal(t, []keys.Record{unplanned}, keysFor(t, f, unplanned.Purpose))
 }
 
-func keyIsChanged(t *testing.T, h house) {
+func keyIsChanged(t *testing.T, f fixture) {
 	first, bystander := newKey(1), newKey(1)
-	h.addKeys(t, first, bystander)
+	addKeys(t, f, first, bystander)
 	changed := newKey(1)
 	changed.Purpose, changed.GoneAt, changed.Sealed = first.Purpose, time.Time{}, []byte{}
-	before := h.now(t)
-	require.NoError(t, h.Keys.Update(t.Context(), func(now time.Time, records []keys.Record) ([]keys.Record, error) {
+	before := f.now(t)
+	require.NoError(t, f.Keys.Update(t.Context(), func(now time.Time, records []keys.Record) ([]keys.Record, error) {
 		between(t, before, now, now)
 		require.Contains(t, keysInUTC(records), first)
 		return []keys.Record{changed}, nil
 	}))
-	found := h.keysFor(t, first.Purpose)
+	found := keysFor(t, f, first.Purpose)
 	require.Len(t, found, 1)
 	require.Empty(t, found[0].Sealed)
 	found[0].Sealed = changed.Sealed
 	require.Equal(t, changed, found[0])
-	require.Equal(t, []keys.Record{bystander}, h.keysFor(t, bystander.Purpose))
+	require.Equal(t, []keys.Record{bystander}, keysFor(t, f, bystander.Purpose))
 }
 
 func keysInUTC(records []keys.Record) []keys.Record {
@@ -109,23 +109,23 @@ func keysInUTC(records []keys.Record) []keys.Record {
 	return utc
 }
 
-func planFails(t *testing.T, h house) {
+func planFails(t *testing.T, f fixture) {
 	first, second := newKey(1), newKey(1)
 	broken := errors.New("broken")
-	require.ErrorIs(t, h.Keys.Update(t.Context(), func(time.Time, []keys.Record) ([]keys.Record, error) {
+	require.ErrorIs(t, f.Keys.Update(t.Context(), func(time.Time, []keys.Record) ([]keys.Record, error) {
 		return []keys.Record{first}, broken
 	}), broken)
 	second.ID = "not\x00storable"
-	require.Error(t, h.Keys.Update(t.Context(), adding(first, second)))
-	require.Empty(t, h.keysFor(t, first.Purpose), "all or nothing")
-	require.NoError(t, h.Keys.Update(t.Context(), adding()))
+	require.Error(t, f.Keys.Update(t.Context(), adding(first, second)))
+	require.Empty(t, keysFor(t, f, first.Purpose), "all or nothing")
+	require.NoError(t, f.Keys.Update(t.Context(), adding()))
 }
 
 // parallelPlans counts in the number of records: each of the crowd adds one behind the last that it sees.
-func parallelPlans(t *testing.T, h house) {
+func parallelPlans(t *testing.T, f fixture) {
 	purpose := newKey(1).Purpose
 	for n, err := range together(crowd, func(n int) error {
-		return h.at(n).Keys.Update(t.Context(), func(_ time.Time, records []keys.Record) ([]keys.Record, error) {
+		return f.at(n).Keys.Update(t.Context(), func(_ time.Time, records []keys.Record) ([]keys.Record, error) {
 			next := newKey(1)
 			next.Purpose = purpose
 			for _, r := range records {
@@ -138,14 +138,14 @@ func parallelPlans(t *testing.T, h house) {
 	}) {
 		require.NoError(t, err, "caller %d", n)
 	}
-	require.Len(t, h.keysFor(t, purpose), crowd)
+	require.Len(t, keysFor(t, f, purpose), crowd)
 }
 
 // firstPlans adds a first key each, if there is none: one does.
-func firstPlans(t *testing.T, h house) {
+func firstPlans(t *testing.T, f fixture) {
 	purpose := newKey(1).Purpose
 	for n, err := range together(crowd, func(n int) error {
-		return h.at(n).Keys.Update(t.Context(), func(_ time.Time, records []keys.Record) ([]keys.Record, error) {
+		return f.at(n).Keys.Update(t.Context(), func(_ time.Time, records []keys.Record) ([]keys.Record, error) {
 			for _, r := range records {
 				if r.Purpose == purpose {
 					return nil, nil
@@ -158,5 +158,5 @@ func firstPlans(t *testing.T, h house) {
 	}) {
 		require.NoError(t, err, "caller %d", n)
 	}
-	require.Len(t, h.keysFor(t, purpose), 1)
+	require.Len(t, keysFor(t, f, purpose), 1)
 }

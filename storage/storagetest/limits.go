@@ -10,8 +10,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func limits() []trial {
-	return []trial{
+func limits() []testCase {
+	return []testCase{
 		{"the limit ends exactly the least recently seen", limitEndsLeastSeen},
 		{"a lowered limit ends all that are too many", loweredLimit},
 		{"no limit ends nothing", noLimit},
@@ -22,87 +22,87 @@ func limits() []trial {
 }
 
 // openMany opens sessions a minute apart, the first one the least recently seen, and returns their ids.
-func (h house) openMany(t *testing.T, user identity.User, client identity.Client, count int) []string {
+func openMany(t *testing.T, f fixture, user identity.User, client identity.Client, count int) []string {
 	t.Helper()
 	var ids []string
 	for range count {
-		ids = append(ids, h.signIn(t, user, client).ID)
-		h.advance(time.Minute)
+		ids = append(ids, f.signIn(t, user, client).ID)
+		f.advance(time.Minute)
 	}
 	return ids
 }
 
 // touch refreshes a session.
-func (h house) touch(t *testing.T, id string) {
+func touch(t *testing.T, f fixture, id string) {
 	t.Helper()
-	session := h.session(t, id)
+	session := f.session(t, id)
 	from := session.Generation
-	session.Generation, session.LastSeenAt = from+1, h.now(t)
-	moved, err := h.Sessions.Rotate(t.Context(), session, from)
+	session.Generation, session.LastSeenAt = from+1, f.now(t)
+	moved, err := f.Sessions.Rotate(t.Context(), session, from)
 	require.NoError(t, err)
 	require.True(t, moved)
 }
 
-func limitEndsLeastSeen(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	ids := h.openMany(t, user, client, 3)
-	h.touch(t, ids[0])
-	h.advance(time.Minute)
-	opened := h.open(t, newSession(user, client), user, 3)
-	h.requireLive(t, user, opened.ID, ids[0], ids[2])
+func limitEndsLeastSeen(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	ids := openMany(t, f, user, client, 3)
+	touch(t, f, ids[0])
+	f.advance(time.Minute)
+	opened := f.open(t, newSession(user, client), user, 3)
+	f.requireLive(t, user, opened.ID, ids[0], ids[2])
 
-	ended := h.session(t, ids[1])
+	ended := f.session(t, ids[1])
 	require.Equal(t, identity.EndedByLimit, ended.EndReason)
-	between(t, opened.LastSeenAt, h.now(t), ended.EndedAt)
-	require.NotEmpty(t, h.eventsOf(t, identity.EventSessionEnded, user.ID))
+	between(t, opened.LastSeenAt, f.now(t), ended.EndedAt)
+	require.NotEmpty(t, f.eventsOf(t, identity.EventSessionEnded, user.ID))
 }
 
-func loweredLimit(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	ids := h.openMany(t, user, client, 5)
-	opened := h.open(t, newSession(user, client), user, 2)
-	h.requireLive(t, user, opened.ID, ids[4])
+func loweredLimit(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	ids := openMany(t, f, user, client, 5)
+	opened := f.open(t, newSession(user, client), user, 2)
+	f.requireLive(t, user, opened.ID, ids[4])
 }
 
-func noLimit(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	ids := h.openMany(t, user, client, 25)
+func noLimit(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	ids := openMany(t, f, user, client, 25)
 	slices.Reverse(ids)
-	h.requireLive(t, user, ids...)
+	f.requireLive(t, user, ids...)
 }
 
 // limitSparesNew opens sessions faster than the clock ticks, so that all are equally recent.
-func limitSparesNew(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
+func limitSparesNew(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
 	for range 20 {
-		opened := h.open(t, newSession(user, client), user, 1)
-		h.requireLive(t, user, opened.ID)
+		opened := f.open(t, newSession(user, client), user, 1)
+		f.requireLive(t, user, opened.ID)
 	}
 }
 
-func limitCountsPair(t *testing.T, h house) {
-	user, other, client, elsewhere := h.newUser(t), h.newUser(t), h.newClient(t), h.newClient(t)
-	first := h.signIn(t, user, elsewhere)
-	h.advance(time.Minute)
-	second := h.signIn(t, other, client)
-	third := h.open(t, newSession(user, client), user, 1)
-	h.requireLive(t, user, third.ID, first.ID)
-	h.requireLive(t, other, second.ID)
+func limitCountsPair(t *testing.T, f fixture) {
+	user, other, client, elsewhere := f.newUser(t), f.newUser(t), f.newClient(t), f.newClient(t)
+	first := f.signIn(t, user, elsewhere)
+	f.advance(time.Minute)
+	second := f.signIn(t, other, client)
+	third := f.open(t, newSession(user, client), user, 1)
+	f.requireLive(t, user, third.ID, first.ID)
+	f.requireLive(t, other, second.ID)
 }
 
-func limitCountsLive(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	oldest := h.openMany(t, user, client, 1)[0]
-	short, err := h.Sessions.Open(t.Context(), newSession(user, client), user.AuthEpoch,
+func limitCountsLive(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	oldest := openMany(t, f, user, client, 1)[0]
+	short, err := f.Sessions.Open(t.Context(), newSession(user, client), user.AuthEpoch,
 		identity.Lifetimes{Idle: time.Minute, Absolute: time.Hour}, 0)
 	require.NoError(t, err)
-	ended := h.openMany(t, user, client, 1)[0]
-	done, err := h.Sessions.End(t.Context(), ended, identity.EndedByClient)
+	ended := openMany(t, f, user, client, 1)[0]
+	done, err := f.Sessions.End(t.Context(), ended, identity.EndedByClient)
 	require.NoError(t, err)
 	require.True(t, done)
 
-	opened := h.open(t, newSession(user, client), user, 2)
-	h.requireLive(t, user, opened.ID, oldest)
-	require.True(t, h.session(t, short.ID).EndedAt.IsZero(), "it expired, nobody ended it")
-	require.Equal(t, identity.EndedByClient, h.session(t, ended).EndReason)
+	opened := f.open(t, newSession(user, client), user, 2)
+	f.requireLive(t, user, opened.ID, oldest)
+	require.True(t, f.session(t, short.ID).EndedAt.IsZero(), "it expired, nobody ended it")
+	require.Equal(t, identity.EndedByClient, f.session(t, ended).EndReason)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func profiles() []trial {
-	return []trial{
+func profiles() []testCase {
+	return []testCase{
 		{"nothing is known of who said nothing", nothingKnown},
 		{"what a person chose is found, and replaced as a whole", profileIsChosen},
 		{"what a platform says is kept until the person has chosen", profileIsSuggested},
@@ -24,9 +24,9 @@ func profiles() []trial {
 }
 
 // details are what is known of a user, as values that can be compared.
-func (h house) details(t *testing.T, userID string) identity.Details {
+func (f fixture) details(t *testing.T, userID string) identity.Details {
 	t.Helper()
-	found, err := h.Profiles.Find(t.Context(), userID)
+	found, err := f.Profiles.Find(t.Context(), userID)
 	require.NoError(t, err)
 	found.Phone.SeenAt, found.UpdatedAt = found.Phone.SeenAt.UTC(), found.UpdatedAt.UTC()
 	return found
@@ -39,52 +39,52 @@ func fullProfile() identity.Profile {
 	}
 }
 
-func nothingKnown(t *testing.T, h house) {
-	require.NoError(t, h.Profiles.Choose(t.Context(), h.newUser(t).ID, fullProfile()))
-	require.Zero(t, h.details(t, h.newUser(t).ID))
-	require.Zero(t, h.details(t, identity.NewUserID()))
+func nothingKnown(t *testing.T, f fixture) {
+	require.NoError(t, f.Profiles.Choose(t.Context(), f.newUser(t).ID, fullProfile()))
+	require.Zero(t, f.details(t, f.newUser(t).ID))
+	require.Zero(t, f.details(t, identity.NewUserID()))
 	for _, text := range texts() {
-		require.Zero(t, h.details(t, text), "%q", text)
+		require.Zero(t, f.details(t, text), "%q", text)
 	}
 }
 
-func profileIsChosen(t *testing.T, h house) {
-	user, bystander := h.newUser(t), h.newUser(t)
-	session := h.signIn(t, user, h.newClient(t))
+func profileIsChosen(t *testing.T, f fixture) {
+	user, bystander := f.newUser(t), f.newUser(t)
+	session := f.signIn(t, user, f.newClient(t))
 	for _, want := range []identity.Profile{fullProfile(), {Nickname: "other"}, {}} {
-		h.advance(time.Minute)
-		before := h.now(t)
-		require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, want))
-		found := h.details(t, user.ID)
-		between(t, before, h.now(t), found.UpdatedAt)
+		f.advance(time.Minute)
+		before := f.now(t)
+		require.NoError(t, f.Profiles.Choose(t.Context(), user.ID, want))
+		found := f.details(t, user.ID)
+		between(t, before, f.now(t), found.UpdatedAt)
 		require.Equal(t, identity.Details{Profile: want, Chosen: true, UpdatedAt: found.UpdatedAt}, found)
 	}
-	require.Zero(t, h.details(t, bystander.ID))
-	require.Equal(t, inUTC(user), h.user(t, user.ID))
-	h.requireLive(t, user, session.ID)
+	require.Zero(t, f.details(t, bystander.ID))
+	require.Equal(t, inUTC(user), f.user(t, user.ID))
+	f.requireLive(t, user, session.ID)
 }
 
-func profileIsSuggested(t *testing.T, h house) {
-	user := h.newUser(t)
+func profileIsSuggested(t *testing.T, f fixture) {
+	user := f.newUser(t)
 	for _, want := range []identity.Profile{fullProfile(), {Nickname: "as the platform says now"}} {
-		did, err := h.Profiles.Suggest(t.Context(), user.ID, want)
+		did, err := f.Profiles.Suggest(t.Context(), user.ID, want)
 		require.NoError(t, err)
 		require.True(t, did)
-		found := h.details(t, user.ID)
+		found := f.details(t, user.ID)
 		require.Equal(t, want, found.Profile)
 		require.False(t, found.Chosen)
 		require.False(t, found.UpdatedAt.IsZero())
 	}
-	require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, identity.Profile{}))
-	chosen := h.details(t, user.ID)
-	did, err := h.Profiles.Suggest(t.Context(), user.ID, fullProfile())
+	require.NoError(t, f.Profiles.Choose(t.Context(), user.ID, identity.Profile{}))
+	chosen := f.details(t, user.ID)
+	did, err := f.Profiles.Suggest(t.Context(), user.ID, fullProfile())
 	require.NoError(t, err)
 	require.False(t, did, "an empty profile is a choice too")
-	require.Equal(t, chosen, h.details(t, user.ID))
+	require.Equal(t, chosen, f.details(t, user.ID))
 }
 
-func phoneIsSet(t *testing.T, h house) {
-	user, seenAt := h.newUser(t), h.now(t).Add(-time.Hour).UTC()
+func phoneIsSet(t *testing.T, f fixture) {
+	user, seenAt := f.newUser(t), f.now(t).Add(-time.Hour).UTC()
 	want := identity.Details{}
 	for n, phone := range []identity.Phone{
 		{Number: "+8613800000000", SeenAt: seenAt, Verified: true}, {Number: "+8613800000001"},
@@ -93,98 +93,98 @@ func phoneIsSet(t *testing.T, h house) {
 	} {
 		if n == 1 { // neither takes the other along
 			want.Profile, want.Chosen = fullProfile(), true
-			require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, want.Profile))
+			require.NoError(t, f.Profiles.Choose(t.Context(), user.ID, want.Profile))
 		}
-		h.advance(time.Minute)
-		before := h.now(t)
-		require.NoError(t, h.Profiles.SetPhone(t.Context(), user.ID, phone))
-		found := h.details(t, user.ID)
-		between(t, before, h.now(t), found.UpdatedAt)
+		f.advance(time.Minute)
+		before := f.now(t)
+		require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, phone))
+		found := f.details(t, user.ID)
+		between(t, before, f.now(t), found.UpdatedAt)
 		want.Phone, want.UpdatedAt = phone, found.UpdatedAt
 		want.Phone.SeenAt = phone.SeenAt.UTC()
 		require.Equal(t, want, found)
 	}
-	require.NoError(t, h.Profiles.Choose(t.Context(), user.ID, identity.Profile{}))
-	require.Equal(t, want.Phone, h.details(t, user.ID).Phone)
+	require.NoError(t, f.Profiles.Choose(t.Context(), user.ID, identity.Profile{}))
+	require.Equal(t, want.Phone, f.details(t, user.ID).Phone)
 
-	suggested := h.newUser(t)
-	require.NoError(t, h.Profiles.SetPhone(t.Context(), suggested.ID, want.Phone))
-	did, err := h.Profiles.Suggest(t.Context(), suggested.ID, fullProfile())
+	suggested := f.newUser(t)
+	require.NoError(t, f.Profiles.SetPhone(t.Context(), suggested.ID, want.Phone))
+	did, err := f.Profiles.Suggest(t.Context(), suggested.ID, fullProfile())
 	require.NoError(t, err)
 	require.True(t, did, "to have a phone is not to have chosen")
-	require.Equal(t, want.Phone, h.details(t, suggested.ID).Phone)
+	require.Equal(t, want.Phone, f.details(t, suggested.ID).Phone)
 }
 
-func phoneIsToldOf(t *testing.T, h house) {
-	user := h.newUser(t)
-	require.NoError(t, h.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{}), "there is none to remove")
-	require.Zero(t, h.details(t, user.ID))
-	require.Empty(t, h.eventsOf(t, identity.EventPhoneSet, user.ID))
+func phoneIsToldOf(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{}), "there is none to remove")
+	require.Zero(t, f.details(t, user.ID))
+	require.Empty(t, f.eventsOf(t, identity.EventPhoneSet, user.ID))
 	for _, phone := range []identity.Phone{{Number: "+8613800000000", Verified: true}, {Number: "+8613800000000"},
 		{}, {}} {
-		h.advance(time.Millisecond)
-		require.NoError(t, h.Profiles.SetPhone(t.Context(), user.ID, phone))
+		f.advance(time.Millisecond)
+		require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, phone))
 	}
 	var told []string
-	for _, event := range h.eventsOf(t, identity.EventPhoneSet, user.ID) {
+	for _, event := range f.eventsOf(t, identity.EventPhoneSet, user.ID) {
 		told = append(told, event.Detail)
 	}
 	require.Equal(t, []string{"removed", "unverified", "verified"}, told)
 }
 
-func profileOfNobody(t *testing.T, h house) {
+func profileOfNobody(t *testing.T, f fixture) {
 	for _, id := range append(texts(), "", identity.NewUserID()) {
-		require.ErrorIs(t, h.Profiles.Choose(t.Context(), id, fullProfile()), identity.ErrNotFound, "%q", id)
-		did, err := h.Profiles.Suggest(t.Context(), id, fullProfile())
+		require.ErrorIs(t, f.Profiles.Choose(t.Context(), id, fullProfile()), identity.ErrNotFound, "%q", id)
+		did, err := f.Profiles.Suggest(t.Context(), id, fullProfile())
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", id)
 		require.False(t, did)
 		for _, phone := range []identity.Phone{{Number: "+8613800000000"}, {}} {
-			require.ErrorIs(t, h.Profiles.SetPhone(t.Context(), id, phone), identity.ErrNotFound, "%q", id)
+			require.ErrorIs(t, f.Profiles.SetPhone(t.Context(), id, phone), identity.ErrNotFound, "%q", id)
 		}
-		require.Zero(t, h.details(t, id))
-		require.Empty(t, h.eventsOf(t, identity.EventPhoneSet, id))
+		require.Zero(t, f.details(t, id))
+		require.Empty(t, f.eventsOf(t, identity.EventPhoneSet, id))
 	}
 }
 
-func parallelProfiles(t *testing.T, h house) {
-	user := h.newUser(t)
+func parallelProfiles(t *testing.T, f fixture) {
+	user := f.newUser(t)
 	for _, err := range together(crowd, func(n int) error {
 		switch n % 4 {
 		case 0:
-			return h.at(n/4).Profiles.Choose(t.Context(), user.ID, fullProfile())
+			return f.at(n/4).Profiles.Choose(t.Context(), user.ID, fullProfile())
 		case 1:
-			return h.at(n/4).Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: "+8613800000000",
+			return f.at(n/4).Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: "+8613800000000",
 				Verified: true})
 		}
-		_, err := h.at(n).Profiles.Suggest(t.Context(), user.ID, identity.Profile{Name: fmt.Sprint("platform ", n)})
+		_, err := f.at(n).Profiles.Suggest(t.Context(), user.ID, identity.Profile{Name: fmt.Sprint("platform ", n)})
 		return err
 	}) {
 		require.NoError(t, err)
 	}
-	found := h.details(t, user.ID)
+	found := f.details(t, user.ID)
 	require.Equal(t, fullProfile(), found.Profile)
 	require.True(t, found.Chosen)
 	require.Equal(t, identity.Phone{Number: "+8613800000000", Verified: true}, found.Phone)
 }
 
-func hostileProfiles(t *testing.T, h house) {
-	innocent := h.newUser(t)
-	require.NoError(t, h.Profiles.Choose(t.Context(), innocent.ID, fullProfile()))
-	untouched := h.details(t, innocent.ID)
+func hostileProfiles(t *testing.T, f fixture) {
+	innocent := f.newUser(t)
+	require.NoError(t, f.Profiles.Choose(t.Context(), innocent.ID, fullProfile()))
+	untouched := f.details(t, innocent.ID)
 	for _, text := range texts() {
-		user, want := h.newUser(t), identity.Details{}
+		user, want := f.newUser(t), identity.Details{}
 		profile := identity.Profile{Name: text, Nickname: text, Picture: text, Gender: text, Locale: text, Email: text}
-		did, err := h.Profiles.Suggest(t.Context(), user.ID, profile)
+		did, err := f.Profiles.Suggest(t.Context(), user.ID, profile)
 		require.Equal(t, err == nil, did, "%q", text)
 		if err == nil {
 			want.Profile, want.Chosen, want.Phone.Number = profile, true, text
 		}
-		require.Equal(t, err == nil, h.Profiles.Choose(t.Context(), user.ID, profile) == nil, "%q", text)
-		require.Equal(t, err == nil, h.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: text}) == nil,
+		require.Equal(t, err == nil, f.Profiles.Choose(t.Context(), user.ID, profile) == nil, "%q", text)
+		require.Equal(t, err == nil, f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: text}) == nil,
 			"%q", text)
-		found := h.details(t, user.ID)
+		found := f.details(t, user.ID)
 		want.UpdatedAt = found.UpdatedAt
 		require.Equal(t, want, found)
 	}
-	require.Equal(t, untouched, h.details(t, innocent.ID))
+	require.Equal(t, untouched, f.details(t, innocent.ID))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func prunings() []trial {
-	return []trial{
+func prunings() []testCase {
+	return []testCase{
 		{"what has been over for long is deleted, however it came to be over", pruneDeletes},
 		{"what lives or has not been over for long is kept", pruneKeeps},
 		{"batches walk over all sessions and begin again", pruneWalks},
@@ -19,11 +19,11 @@ func prunings() []trial {
 }
 
 // prune goes on to the end of the walk and returns how many sessions it deleted.
-func (h house) prune(t *testing.T, keep time.Duration, batch int) int {
+func prune(t *testing.T, f fixture, keep time.Duration, batch int) int {
 	t.Helper()
 	deleted := 0
 	for range 1000 {
-		pruned, end, err := h.Sessions.Prune(t.Context(), keep, batch)
+		pruned, end, err := f.Sessions.Prune(t.Context(), keep, batch)
 		require.NoError(t, err)
 		require.LessOrEqual(t, pruned, batch)
 		deleted += pruned
@@ -35,95 +35,95 @@ func (h house) prune(t *testing.T, keep time.Duration, batch int) int {
 	return 0
 }
 
-func (h house) requirePruned(t *testing.T, ids ...string) {
+func requirePruned(t *testing.T, f fixture, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		_, _, err := h.Sessions.Find(t.Context(), id)
+		_, _, err := f.Sessions.Find(t.Context(), id)
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
 }
 
 // openFor opens a session with lifetimes of its own.
-func (h house) openFor(t *testing.T, user identity.User, client identity.Client, idle, absolute time.Duration) string {
+func openFor(t *testing.T, f fixture, user identity.User, client identity.Client, idle, absolute time.Duration) string {
 	t.Helper()
-	opened, err := h.Sessions.Open(t.Context(), newSession(user, client), user.AuthEpoch,
+	opened, err := f.Sessions.Open(t.Context(), newSession(user, client), user.AuthEpoch,
 		identity.Lifetimes{Idle: idle, Absolute: absolute}, 0)
 	require.NoError(t, err)
 	return opened.ID
 }
 
-func (h house) end(t *testing.T, id string) {
+func (f fixture) end(t *testing.T, id string) {
 	t.Helper()
-	ended, err := h.Sessions.End(t.Context(), id, identity.EndedByClient)
+	ended, err := f.Sessions.End(t.Context(), id, identity.EndedByClient)
 	require.NoError(t, err)
 	require.True(t, ended)
 }
 
-func pruneDeletes(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	idled := h.openFor(t, user, client, time.Minute, 1000*time.Hour)
-	expired := h.openFor(t, user, client, time.Minute, time.Minute)
-	ended := h.signIn(t, user, client).ID
-	h.end(t, ended)
-	live := h.signIn(t, user, client)
-	h.advance(24*time.Hour + 2*time.Minute)
-	require.Equal(t, 3, h.prune(t, 24*time.Hour, 100))
-	h.requirePruned(t, idled, expired, ended)
-	h.requireLive(t, user, live.ID)
-	require.Zero(t, h.prune(t, 24*time.Hour, 100))
+func pruneDeletes(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	idled := openFor(t, f, user, client, time.Minute, 1000*time.Hour)
+	expired := openFor(t, f, user, client, time.Minute, time.Minute)
+	ended := f.signIn(t, user, client).ID
+	f.end(t, ended)
+	live := f.signIn(t, user, client)
+	f.advance(24*time.Hour + 2*time.Minute)
+	require.Equal(t, 3, prune(t, f, 24*time.Hour, 100))
+	requirePruned(t, f, idled, expired, ended)
+	f.requireLive(t, user, live.ID)
+	require.Zero(t, prune(t, f, 24*time.Hour, 100))
 }
 
-func pruneKeeps(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	idled := h.openFor(t, user, client, time.Minute, 1000*time.Hour)
-	ended := h.signIn(t, user, client).ID
-	h.end(t, ended)
-	live := h.signIn(t, user, client)
-	h.advance(23 * time.Hour)
-	require.Zero(t, h.prune(t, 24*time.Hour, 100))
-	require.Equal(t, identity.EndedByClient, h.session(t, ended).EndReason)
-	h.session(t, idled)
-	require.Equal(t, live, h.session(t, live.ID))
-	h.advance(2 * time.Hour)
-	require.Equal(t, 2, h.prune(t, 24*time.Hour, 100), "it has been over for long now")
+func pruneKeeps(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	idled := openFor(t, f, user, client, time.Minute, 1000*time.Hour)
+	ended := f.signIn(t, user, client).ID
+	f.end(t, ended)
+	live := f.signIn(t, user, client)
+	f.advance(23 * time.Hour)
+	require.Zero(t, prune(t, f, 24*time.Hour, 100))
+	require.Equal(t, identity.EndedByClient, f.session(t, ended).EndReason)
+	f.session(t, idled)
+	require.Equal(t, live, f.session(t, live.ID))
+	f.advance(2 * time.Hour)
+	require.Equal(t, 2, prune(t, f, 24*time.Hour, 100), "it has been over for long now")
 }
 
-func pruneWalks(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
+func pruneWalks(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
 	var over, live []string
 	for range 10 {
-		over = append(over, h.openFor(t, user, client, time.Minute, time.Hour))
-		live = append([]string{h.signIn(t, user, client).ID}, live...)
-		h.advance(time.Second)
+		over = append(over, openFor(t, f, user, client, time.Minute, time.Hour))
+		live = append([]string{f.signIn(t, user, client).ID}, live...)
+		f.advance(time.Second)
 	}
-	h.advance(2 * time.Hour)
-	pruned, end, err := h.Sessions.Prune(t.Context(), time.Hour, 3)
+	f.advance(2 * time.Hour)
+	pruned, end, err := f.Sessions.Prune(t.Context(), time.Hour, 3)
 	require.NoError(t, err)
 	require.False(t, end, "there are more than three")
-	require.Equal(t, 10, pruned+h.prune(t, time.Hour, 3))
-	h.requirePruned(t, over...)
-	h.requireLive(t, user, live...)
+	require.Equal(t, 10, pruned+prune(t, f, time.Hour, 3))
+	requirePruned(t, f, over...)
+	f.requireLive(t, user, live...)
 
 	for _, id := range live { // what the walk has passed
-		h.end(t, id)
+		f.end(t, id)
 	}
-	h.advance(2 * time.Hour)
-	require.Equal(t, 10, h.prune(t, time.Hour, 1))
+	f.advance(2 * time.Hour)
+	require.Equal(t, 10, prune(t, f, time.Hour, 1))
 }
 
-func pruneRacesRotate(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
+func pruneRacesRotate(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
 	sessions := make([]identity.Session, crowd)
 	for n := range sessions {
-		sessions[n] = h.signIn(t, user, client)
+		sessions[n] = f.signIn(t, user, client)
 	}
 	answers := together(crowd+1, func(n int) (moved won) {
 		if n == crowd {
-			_, _, moved.err = h.Sessions.Prune(t.Context(), 0, 1000)
+			_, _, moved.err = f.Sessions.Prune(t.Context(), 0, 1000)
 			return moved
 		}
 		next := rotated(sessions[n], sessions[n].LastSeenAt, nil)
-		moved.won, moved.err = h.Sessions.Rotate(t.Context(), next, 0)
+		moved.won, moved.err = f.Sessions.Rotate(t.Context(), next, 0)
 		return moved
 	})
 	for n, moved := range answers {
@@ -131,6 +131,6 @@ func pruneRacesRotate(t *testing.T, h house) {
 		require.Equal(t, n < crowd, moved.won)
 	}
 	for _, session := range sessions {
-		require.EqualValues(t, 1, h.session(t, session.ID).Generation)
+		require.EqualValues(t, 1, f.session(t, session.ID).Generation)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func peopleRaces() []trial {
-	return []trial{
+func peopleRaces() []testCase {
+	return []testCase{
 		{"of users who link one account at once one gets it", often(parallelLinksOfAccount)},
 		{"of users who link accounts of one union at once one gets it", often(parallelLinksOfUnion)},
 		{"an account that is linked while it signs in is one user's", often(linkRacesSight)},
@@ -27,28 +27,28 @@ func peopleRaces() []trial {
 	}
 }
 
-func leaveRacesOpen(t *testing.T, h house) {
-	h.race(t, 250, func(t *testing.T, user identity.User, client identity.Client) error {
-		if err := h.Deletions.Stay(t.Context(), user.ID); err != nil {
+func leaveRacesOpen(t *testing.T, f fixture) {
+	race(t, f, 250, func(t *testing.T, user identity.User, client identity.Client) error {
+		if err := f.Deletions.Stay(t.Context(), user.ID); err != nil {
 			return err
 		}
-		return h.raceOpen(t, user, client, func(ctx context.Context, id string) error {
-			_, err := h.Deletions.Leave(ctx, id, grace)
+		return raceOpen(t, f, user, client, func(ctx context.Context, id string) error {
+			_, err := f.Deletions.Leave(ctx, id, grace)
 			return err
 		})
 	})
 }
 
 // deletionRacesGifts gives a user all kinds of things while he is deleted.
-func deletionRacesGifts(t *testing.T, h house) {
-	ctx, user, client, union := t.Context(), h.newUser(t), h.newClient(t), newName()
-	h.link(t, user, in("op", union, sight("wx1", newName())))
-	_, err := h.Deletions.Leave(ctx, user.ID, 0)
+func deletionRacesGifts(t *testing.T, f fixture) {
+	ctx, user, client, union := t.Context(), f.newUser(t), f.newClient(t), newName()
+	f.link(t, user, in("op", union, sight("wx1", newName())))
+	_, err := f.Deletions.Leave(ctx, user.ID, 0)
 	require.NoError(t, err)
-	user = h.user(t, user.ID)
+	user = f.user(t, user.ID)
 	seen := make([]identity.User, crowd)
 	for n, err := range together(crowd, func(n int) (err error) {
-		switch at := h.at(n / 8); n % 8 {
+		switch at := f.at(n / 8); n % 8 {
 		case 0:
 			_, err = at.Deletions.DeleteLeft(ctx, 10)
 		case 1:
@@ -61,7 +61,7 @@ func deletionRacesGifts(t *testing.T, h house) {
 		case 4:
 			err = at.Profiles.SetPhone(ctx, user.ID, identity.Phone{Number: "+8613800000000"})
 		case 5:
-			err = at.tryOpen(t, user, client, 1)
+			err = tryOpen(t, at, user, client, 1)
 		case 6:
 			err = at.Users.Name(ctx, user.ID, strings.ToUpper(user.Username))
 		case 7:
@@ -74,42 +74,42 @@ func deletionRacesGifts(t *testing.T, h house) {
 		}
 		require.NoError(t, err, "%d", n)
 	}
-	_, err = h.Deletions.DeleteLeft(ctx, 10)
+	_, err = f.Deletions.DeleteLeft(ctx, 10)
 	require.NoError(t, err)
-	h.requireGone(t, user)
-	h.requireAccounts(t, user)
-	require.Zero(t, h.details(t, user.ID))
-	h.requireLive(t, user)
+	requireGone(t, f, user)
+	f.requireAccounts(t, user)
+	require.Zero(t, f.details(t, user.ID))
+	f.requireLive(t, user)
 	for _, seen := range seen {
 		if seen.ID != "" && seen.ID != user.ID {
-			require.Equal(t, seen.ID, h.user(t, seen.ID).ID, "who was seen after the deletion is there")
+			require.Equal(t, seen.ID, f.user(t, seen.ID).ID, "who was seen after the deletion is there")
 		}
 	}
 }
 
-func stayRacesDeletion(t *testing.T, h house) {
-	user := h.newUser(t)
-	_, err := h.Deletions.Leave(t.Context(), user.ID, 0)
+func stayRacesDeletion(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	_, err := f.Deletions.Leave(t.Context(), user.ID, 0)
 	require.NoError(t, err)
 	answers := together(2, func(n int) won {
 		if n == 0 {
-			deleted, err := h.Deletions.DeleteLeft(t.Context(), 10)
+			deleted, err := f.Deletions.DeleteLeft(t.Context(), 10)
 			return won{deleted == 1, err}
 		}
-		return wonUnless(h.at(n).Deletions.Stay(t.Context(), user.ID), identity.ErrNotFound)
+		return wonUnless(f.at(n).Deletions.Stay(t.Context(), user.ID), identity.ErrNotFound)
 	})
 	stayed := requireOneWinner(t, answers) == 1
-	found, err := h.Users.Find(t.Context(), user.ID)
+	found, err := f.Users.Find(t.Context(), user.ID)
 	require.Equal(t, stayed, err == nil)
 	require.False(t, found.Leaving())
 }
 
-func parallelSpending(t *testing.T, h house) {
+func parallelSpending(t *testing.T, f fixture) {
 	const budget = 5
-	app := h.newBudget(t, budget)
+	app := newBudget(t, f, budget)
 	spent := 0
 	for _, answer := range together(crowd, func(n int) (answer won) {
-		answer.won, answer.err = h.at(n).Apps.SpendPhone(t.Context(), app.Platform, app.ID)
+		answer.won, answer.err = f.at(n).Apps.SpendPhone(t.Context(), app.Platform, app.ID)
 		return answer
 	}) {
 		require.NoError(t, answer.err)
@@ -118,5 +118,5 @@ func parallelSpending(t *testing.T, h house) {
 		}
 	}
 	require.Equal(t, budget, spent)
-	h.requireUse(t, app, budget, budget)
+	requireUse(t, f, app, budget, budget)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func rotations() []trial {
-	return []trial{
+func rotations() []testCase {
+	return []testCase{
 		{"a rotation writes its four fields and no other", rotationWrites},
 		{"rotations come back exactly", rotationsComeBack},
 		{"a rotation from another generation moves nothing", rotationFromElsewhere},
@@ -39,43 +39,43 @@ func keyHash(n int) []byte {
 	return fmt.Appendf(nil, "\x00%0*d", identity.KeyHashSize-1, n)
 }
 
-func (h house) requireUnmoved(t *testing.T, next identity.Session, from uint32) {
+func requireUnmoved(t *testing.T, f fixture, next identity.Session, from uint32) {
 	t.Helper()
-	moved, err := h.Sessions.Rotate(t.Context(), next, from)
+	moved, err := f.Sessions.Rotate(t.Context(), next, from)
 	require.NoError(t, err)
 	require.False(t, moved)
 }
 
-func (h house) requireMoved(t *testing.T, next identity.Session, from uint32) {
+func requireMoved(t *testing.T, f fixture, next identity.Session, from uint32) {
 	t.Helper()
-	moved, err := h.Sessions.Rotate(t.Context(), next, from)
+	moved, err := f.Sessions.Rotate(t.Context(), next, from)
 	require.NoError(t, err)
 	require.True(t, moved)
 }
 
-func rotationWrites(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	session, bystander := newSession(user, client), h.signIn(t, user, client)
+func rotationWrites(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	session, bystander := newSession(user, client), f.signIn(t, user, client)
 	session.OpenedBy = []byte(newName())
-	session = h.open(t, session, user, 0)
-	h.advance(time.Minute)
-	next := rotated(session, h.now(t), keyHash(1))
+	session = f.open(t, session, user, 0)
+	f.advance(time.Minute)
+	next := rotated(session, f.now(t), keyHash(1))
 	tampered := next
 	tampered.UserID, tampered.ClientID, tampered.Scope, tampered.Method = identity.NewUserID(), "other", "admin",
 		"other"
 	tampered.Account = identity.AccountKey{Platform: "other", App: "other", Subject: "other"}
-	tampered.AuthTime, tampered.ExpiresAt = h.now(t), h.now(t).AddDate(1, 0, 0)
+	tampered.AuthTime, tampered.ExpiresAt = f.now(t), f.now(t).AddDate(1, 0, 0)
 	tampered.OpenedBy, tampered.SecretHash, tampered.Device = []byte("other"), [32]byte{1}, "other"
-	tampered.EndedAt, tampered.EndReason = h.now(t), "other"
-	h.requireMoved(t, tampered, session.Generation)
-	require.Equal(t, plain(next), h.session(t, session.ID))
-	require.Equal(t, bystander, h.session(t, bystander.ID))
-	h.requireLive(t, user, session.ID, bystander.ID)
+	tampered.EndedAt, tampered.EndReason = f.now(t), "other"
+	requireMoved(t, f, tampered, session.Generation)
+	require.Equal(t, plain(next), f.session(t, session.ID))
+	require.Equal(t, bystander, f.session(t, bystander.ID))
+	f.requireLive(t, user, session.ID, bystander.ID)
 }
 
-func rotationsComeBack(t *testing.T, h house) {
-	session := h.signIn(t, h.newUser(t), h.newClient(t))
-	at := h.now(t).Truncate(time.Millisecond).UTC()
+func rotationsComeBack(t *testing.T, f fixture) {
+	session := f.signIn(t, f.newUser(t), f.newClient(t))
+	at := f.now(t).Truncate(time.Millisecond).UTC()
 	for n := range identity.MaxRotations + 3 {
 		at = at.Add(1234567 * time.Millisecond)
 		from := session.Generation
@@ -90,57 +90,57 @@ func rotationsComeBack(t *testing.T, h house) {
 		case 3:
 			session.Rotations[0].Sheltered = false
 		}
-		h.requireMoved(t, session, from)
-		require.Equal(t, plain(session), h.session(t, session.ID))
+		requireMoved(t, f, session, from)
+		require.Equal(t, plain(session), f.session(t, session.ID))
 	}
 	require.Len(t, session.Rotations, identity.MaxRotations)
 }
 
-func rotationFromElsewhere(t *testing.T, h house) {
-	session := h.signIn(t, h.newUser(t), h.newClient(t))
-	first := rotated(session, h.now(t), nil)
-	h.requireMoved(t, first, 0)
-	h.requireUnmoved(t, rotated(session, h.now(t), keyHash(2)), 0)
-	h.requireUnmoved(t, rotated(first, h.now(t), keyHash(2)), 2)
-	h.requireUnmoved(t, rotated(first, h.now(t), keyHash(2)), math.MaxUint32)
-	require.Equal(t, plain(first), h.session(t, session.ID))
+func rotationFromElsewhere(t *testing.T, f fixture) {
+	session := f.signIn(t, f.newUser(t), f.newClient(t))
+	first := rotated(session, f.now(t), nil)
+	requireMoved(t, f, first, 0)
+	requireUnmoved(t, f, rotated(session, f.now(t), keyHash(2)), 0)
+	requireUnmoved(t, f, rotated(first, f.now(t), keyHash(2)), 2)
+	requireUnmoved(t, f, rotated(first, f.now(t), keyHash(2)), math.MaxUint32)
+	require.Equal(t, plain(first), f.session(t, session.ID))
 }
 
-func rotationOfEnded(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	session := h.signIn(t, user, client)
-	_, err := h.Sessions.End(t.Context(), session.ID, identity.EndedByTheft)
+func rotationOfEnded(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	session := f.signIn(t, user, client)
+	_, err := f.Sessions.End(t.Context(), session.ID, identity.EndedByTheft)
 	require.NoError(t, err)
-	ended := h.session(t, session.ID)
-	h.requireUnmoved(t, rotated(session, h.now(t), nil), 0)
-	require.Equal(t, ended, h.session(t, session.ID))
-	h.requireUnmoved(t, rotated(newSession(user, client), h.now(t), nil), 0)
+	ended := f.session(t, session.ID)
+	requireUnmoved(t, f, rotated(session, f.now(t), nil), 0)
+	require.Equal(t, ended, f.session(t, session.ID))
+	requireUnmoved(t, f, rotated(newSession(user, client), f.now(t), nil), 0)
 }
 
-func parallelRotations(t *testing.T, h house) {
-	session := h.signIn(t, h.newUser(t), h.newClient(t))
+func parallelRotations(t *testing.T, f fixture) {
+	session := f.signIn(t, f.newUser(t), f.newClient(t))
 	next := make([]identity.Session, crowd)
-	now := h.now(t)
+	now := f.now(t)
 	for n := range next {
 		next[n] = rotated(session, now.Add(time.Duration(n)*time.Second), keyHash(n))
 	}
 	winner := requireOneWinner(t, together(crowd, func(n int) (moved won) {
-		moved.won, moved.err = h.at(n).Sessions.Rotate(t.Context(), next[n], session.Generation)
+		moved.won, moved.err = f.at(n).Sessions.Rotate(t.Context(), next[n], session.Generation)
 		return moved
 	}))
-	require.Equal(t, plain(next[winner]), h.session(t, session.ID))
+	require.Equal(t, plain(next[winner]), f.session(t, session.ID))
 }
 
-func largestGeneration(t *testing.T, h house) {
-	session := h.signIn(t, h.newUser(t), h.newClient(t))
+func largestGeneration(t *testing.T, f fixture) {
+	session := f.signIn(t, f.newUser(t), f.newClient(t))
 	for _, generation := range []uint32{math.MaxInt32, math.MaxInt32 + 1, math.MaxUint32 - 1, math.MaxUint32} {
 		from := session.Generation
-		session = rotated(session, h.now(t), nil)
+		session = rotated(session, f.now(t), nil)
 		session.Rotations[0].Highest, session.Generation = generation-1, generation
-		h.requireMoved(t, session, from)
-		require.Equal(t, plain(session), h.session(t, session.ID))
+		requireMoved(t, f, session, from)
+		require.Equal(t, plain(session), f.session(t, session.ID))
 	}
-	h.requireUnmoved(t, rotated(session, h.now(t), nil), 0)
-	h.requireUnmoved(t, rotated(session, h.now(t), nil), math.MaxUint32-1)
-	require.Equal(t, plain(session), h.session(t, session.ID))
+	requireUnmoved(t, f, rotated(session, f.now(t), nil), 0)
+	requireUnmoved(t, f, rotated(session, f.now(t), nil), math.MaxUint32-1)
+	require.Equal(t, plain(session), f.session(t, session.ID))
 }

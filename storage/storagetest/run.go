@@ -34,30 +34,30 @@ type Stores struct {
 // crowd is how many callers do the same thing at once.
 const crowd = 32
 
-// house is a database under test, and its clock.
-type house struct {
+// fixture is a database under test, and its clock.
+type fixture struct {
 	Stores
 	advance func(time.Duration) // moves the store's clock forward
 	witness string              // id of a session that is there only to be asked for the store's clock
 	briefly bool                // races have a tenth of their rounds
 }
 
-// trial is one thing that must hold.
-type trial struct {
-	must string
-	hold func(t *testing.T, h house)
+// testCase is one thing that a store must do; its name says what.
+type testCase struct {
+	name string
+	run  func(t *testing.T, f fixture)
 }
 
-// noun is a group of trials that share a database.
-type noun struct {
-	name   string
-	trials []trial
+// group is test cases that share a database.
+type group struct {
+	name  string
+	cases []testCase
 }
 
 // Run tests stores over a database. open returns them on a fresh, empty, migrated database, and a function
-// that moves the store's clock forward. It is called for each noun, in parallel.
+// that moves the store's clock forward. It is called for each group, in parallel.
 func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
-	run(t, open, testing.Short(), append([]noun{
+	run(t, open, testing.Short(), append([]group{
 		{"users", users()},
 		{"user names", usernames()},
 		{"accounts", accounts()},
@@ -91,53 +91,53 @@ func RunRaces(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)
 	run(t, open, true, races())
 }
 
-func races() []noun {
-	return []noun{{"races of users", userRaces()}, {"races of sessions", sessionRaces()},
+func races() []group {
+	return []group{{"races of users", userRaces()}, {"races of sessions", sessionRaces()},
 		{"races of people", peopleRaces()}, {"races of newcomers", newcomerRaces()}}
 }
 
-func run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)), briefly bool, nouns []noun) {
+func run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)), briefly bool, groups []group) {
 	t.Helper()
-	for _, noun := range nouns {
-		t.Run(noun.name, func(t *testing.T) {
+	for _, group := range groups {
+		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, briefly, open)
-			for _, trial := range noun.trials {
-				t.Run(trial.must, func(t *testing.T) { trial.hold(t, h) })
+			f := newFixture(t, briefly, open)
+			for _, c := range group.cases {
+				t.Run(c.name, func(t *testing.T) { c.run(t, f) })
 			}
 		})
 	}
 }
 
-func newHouse(t *testing.T, briefly bool, open func(t *testing.T) (Stores, func(time.Duration))) house {
+func newFixture(t *testing.T, briefly bool, open func(t *testing.T) (Stores, func(time.Duration))) fixture {
 	t.Helper()
-	h := house{briefly: briefly}
-	h.Stores, h.advance = open(t)
-	h.witness = h.signIn(t, h.newUser(t), h.newClient(t)).ID
-	return h
+	f := fixture{briefly: briefly}
+	f.Stores, f.advance = open(t)
+	f.witness = f.signIn(t, f.newUser(t), f.newClient(t)).ID
+	return f
 }
 
-// at is the house as one of several parallel callers sees it: half of them are another server's, if there is one.
-func (h house) at(caller int) house {
-	if h.Replica != nil && caller%2 == 1 {
-		h.Stores = *h.Replica
+// at is the fixture as one of several parallel callers sees it: half of them are another server's, if there is one.
+func (f fixture) at(caller int) fixture {
+	if f.Replica != nil && caller%2 == 1 {
+		f.Stores = *f.Replica
 	}
-	return h
+	return f
 }
 
 // now reads the store's clock.
-func (h house) now(t *testing.T) time.Time {
+func (f fixture) now(t *testing.T) time.Time {
 	t.Helper()
-	_, now, err := h.Sessions.Find(t.Context(), h.witness)
+	_, now, err := f.Sessions.Find(t.Context(), f.witness)
 	require.NoError(t, err)
 	return now
 }
 
-// often repeats a trial of parallel callers: one round may pass by luck.
-func often(hold func(t *testing.T, h house)) func(t *testing.T, h house) {
-	return func(t *testing.T, h house) {
+// often repeats a test of parallel callers: one round may pass by luck.
+func often(run func(t *testing.T, f fixture)) func(t *testing.T, f fixture) {
+	return func(t *testing.T, f fixture) {
 		for range 5 {
-			hold(t, h)
+			run(t, f)
 		}
 	}
 }

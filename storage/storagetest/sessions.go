@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func sessions() []trial {
-	return []trial{
+func sessions() []testCase {
+	return []testCase{
 		{"a session is found as opened", sessionIsFound},
 		{"a session's instants come from the store's clock", sessionInstants},
 		{"idle expiry never exceeds the absolute one", idleWithinAbsolute},
@@ -36,29 +36,29 @@ func newSession(user identity.User, client identity.Client) identity.Session {
 }
 
 // signIn opens a session without limit.
-func (h house) signIn(t *testing.T, user identity.User, client identity.Client) identity.Session {
+func (f fixture) signIn(t *testing.T, user identity.User, client identity.Client) identity.Session {
 	t.Helper()
-	return h.open(t, newSession(user, client), user, 0)
+	return f.open(t, newSession(user, client), user, 0)
 }
 
-func (h house) open(t *testing.T, session identity.Session, user identity.User, limit int) identity.Session {
+func (f fixture) open(t *testing.T, session identity.Session, user identity.User, limit int) identity.Session {
 	t.Helper()
-	opened, err := h.Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(), limit)
+	opened, err := f.Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(), limit)
 	require.NoError(t, err)
 	return plain(opened)
 }
 
-func (h house) session(t *testing.T, id string) identity.Session {
+func (f fixture) session(t *testing.T, id string) identity.Session {
 	t.Helper()
-	session, _, err := h.Sessions.Find(t.Context(), id)
+	session, _, err := f.Sessions.Find(t.Context(), id)
 	require.NoError(t, err)
 	return plain(session)
 }
 
 // requireLive says which sessions of a user are alive, the most recently seen first.
-func (h house) requireLive(t *testing.T, user identity.User, want ...string) {
+func (f fixture) requireLive(t *testing.T, user identity.User, want ...string) {
 	t.Helper()
-	live, err := h.Sessions.List(t.Context(), user.ID)
+	live, err := f.Sessions.List(t.Context(), user.ID)
 	require.NoError(t, err)
 	ids := []string{}
 	for _, session := range live {
@@ -84,63 +84,63 @@ func plain(session identity.Session) identity.Session {
 	return session
 }
 
-func sessionIsFound(t *testing.T, h house) {
+func sessionIsFound(t *testing.T, f fixture) {
 	seen := sight("wx1", newName())
-	user, _ := h.see(t, seen)
-	want := newSession(user, h.newClient(t))
+	user, _ := f.see(t, seen)
+	want := newSession(user, f.newClient(t))
 	want.Account, want.Method = seen.AccountKey, identity.PlatformWechat
 	want.OpenedBy = bytes.Repeat([]byte{0, 0xff}, 16)
-	want.AuthTime = h.now(t).Add(-time.Hour).Truncate(time.Millisecond) // proved by a request that is now repeated
+	want.AuthTime = f.now(t).Add(-time.Hour).Truncate(time.Millisecond) // proved by a request that is now repeated
 
-	opened := h.open(t, want, user, 0)
+	opened := f.open(t, want, user, 0)
 	want.IdleExpiresAt, want.ExpiresAt, want.LastSeenAt = opened.IdleExpiresAt, opened.ExpiresAt, opened.LastSeenAt
 	require.Equal(t, plain(want), opened)
-	require.Equal(t, opened, h.session(t, opened.ID))
-	found, now, err := h.Sessions.FindByOpening(t.Context(), want.OpenedBy)
+	require.Equal(t, opened, f.session(t, opened.ID))
+	found, now, err := f.Sessions.FindByOpening(t.Context(), want.OpenedBy)
 	require.NoError(t, err)
 	require.Equal(t, opened, plain(found))
 	require.True(t, found.Alive(now))
 }
 
-func sessionInstants(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	h.advance(30 * 24 * time.Hour) // far from this process's clock
-	before := h.now(t)
+func sessionInstants(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	f.advance(30 * 24 * time.Hour) // far from this process's clock
+	before := f.now(t)
 	session := newSession(user, client)
 	session.IdleExpiresAt, session.ExpiresAt, session.LastSeenAt = time.Now(), time.Now(), time.Now()
-	opened := h.open(t, session, user, 0)
-	between(t, before, h.now(t), opened.LastSeenAt)
+	opened := f.open(t, session, user, 0)
+	between(t, before, f.now(t), opened.LastSeenAt)
 	sameInstant(t, opened.LastSeenAt.Add(lifetimes().Idle), opened.IdleExpiresAt)
 	sameInstant(t, opened.LastSeenAt.Add(lifetimes().Absolute), opened.ExpiresAt)
-	_, now, err := h.Sessions.Find(t.Context(), opened.ID)
+	_, now, err := f.Sessions.Find(t.Context(), opened.ID)
 	require.NoError(t, err)
 	require.True(t, opened.Alive(now))
 }
 
-func idleWithinAbsolute(t *testing.T, h house) {
-	user, client := h.newUser(t), h.newClient(t)
-	opened, err := h.Sessions.Open(t.Context(), newSession(user, client), user.AuthEpoch,
+func idleWithinAbsolute(t *testing.T, f fixture) {
+	user, client := f.newUser(t), f.newClient(t)
+	opened, err := f.Sessions.Open(t.Context(), newSession(user, client), user.AuthEpoch,
 		identity.Lifetimes{Idle: 7 * 24 * time.Hour, Absolute: time.Hour}, 0)
 	require.NoError(t, err)
 	require.Equal(t, opened.ExpiresAt.UTC(), opened.IdleExpiresAt.UTC())
 	sameInstant(t, opened.LastSeenAt.Add(time.Hour), opened.ExpiresAt)
 }
 
-func unknownSession(t *testing.T, h house) {
-	h.signIn(t, h.newUser(t), h.newClient(t))
-	_, _, err := h.Sessions.Find(t.Context(), identity.NewSessionID())
+func unknownSession(t *testing.T, f fixture) {
+	f.signIn(t, f.newUser(t), f.newClient(t))
+	_, _, err := f.Sessions.Find(t.Context(), identity.NewSessionID())
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	_, _, err = h.Sessions.FindByOpening(t.Context(), []byte(newName()))
+	_, _, err = f.Sessions.FindByOpening(t.Context(), []byte(newName()))
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
-func expiredSession(t *testing.T, h house) {
-	user := h.newUser(t)
-	opened := h.signIn(t, user, h.newClient(t))
-	h.advance(lifetimes().Idle)
-	found, now, err := h.Sessions.Find(t.Context(), opened.ID)
+func expiredSession(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	opened := f.signIn(t, user, f.newClient(t))
+	f.advance(lifetimes().Idle)
+	found, now, err := f.Sessions.Find(t.Context(), opened.ID)
 	require.NoError(t, err)
 	require.Equal(t, opened, plain(found))
 	require.False(t, found.Alive(now))
-	h.requireLive(t, user)
+	f.requireLive(t, user)
 }
