@@ -1,6 +1,8 @@
 package storagetest
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -143,4 +145,225 @@ func pagesOfUsers(t *testing.T, f fixture) {
 		}
 	}
 	require.Subset(t, got, want)
+}
+
+// userHashes are the test cases of replacing the hash of a password that stays the same.
+func userHashes() []testCase {
+	return []testCase{
+		{"a renewed hash ends no session", hashIsRenewed},
+		{"a hash that is not the one that was checked is not replaced", otherHashesStay},
+		{"of parallel renewals one is kept", often(parallelRenewals)},
+		{"a new password wins over a renewed hash of the old one", passwordRacesRenewal},
+	}
+}
+
+func hashIsRenewed(t *testing.T, f fixture) {
+	user, other := f.newUser(t), f.newUser(t)
+	session := f.signIn(t, user, f.newClient(t))
+	replaced, err := f.Users.ReplacePasswordHash(t.Context(), user.ID, user.PasswordHash, "$argon2id$renewed")
+	require.NoError(t, err)
+	require.True(t, replaced)
+	want := inUTC(user)
+	want.PasswordHash = "$argon2id$renewed"
+	require.Equal(t, want, f.user(t, user.ID), "nothing else, the epoch too")
+	require.Equal(t, inUTC(other), f.user(t, other.ID), "whose hash was the same")
+	f.requireLive(t, user, session.ID)
+	require.Len(t, f.eventsOf(t, identity.EventHashRenewed, user.ID), 1)
+	require.Empty(t, f.eventsOf(t, identity.EventPasswordSet, user.ID))
+}
+
+func otherHashesStay(t *testing.T, f fixture) {
+	ctx, user := t.Context(), f.newUser(t)
+	without, err := f.Users.Create(ctx, newName(), "")
+	require.NoError(t, err)
+	disabled := f.newUser(t)
+	require.NoError(t, f.Users.Disable(ctx, disabled.ID))
+	disabled = f.user(t, disabled.ID)
+	cases := []struct{ id, old string }{
+		{user.ID, user.PasswordHash + " "}, {user.ID, ""}, {without.ID, ""}, {disabled.ID, disabled.PasswordHash},
+		{identity.NewUserID(), user.PasswordHash}, {"", user.PasswordHash}, {user.Username, user.PasswordHash},
+	}
+	for _, text := range texts() {
+		cases = append(cases, struct{ id, old string }{user.ID, text}, struct{ id, old string }{text,
+			user.PasswordHash})
+	}
+	for _, c := range cases {
+		replaced, err := f.Users.ReplacePasswordHash(ctx, c.id, c.old, "renewed")
+		require.NoError(t, err, "%q %q", c.id, c.old)
+		require.False(t, replaced, "%q %q", c.id, c.old)
+	}
+	_, err = f.Users.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, "\x00")
+	require.Error(t, err)
+	for _, u := range []identity.User{user, without, disabled} {
+		require.Equal(t, inUTC(u), f.user(t, u.ID))
+		require.Empty(t, f.eventsOf(t, identity.EventHashRenewed, u.ID))
+	}
+}
+
+func parallelRenewals(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	winner := requireOneWinner(t, together(crowd, func(n int) (w won) {
+		w.won, w.err = f.at(n).Users.ReplacePasswordHash(t.Context(), user.ID, user.PasswordHash,
+			fmt.Sprint("renewed ", n))
+		return w
+	}))
+	require.Equal(t, fmt.Sprint("renewed ", winner), f.user(t, user.ID).PasswordHash)
+	require.Len(t, f.eventsOf(t, identity.EventHashRenewed, user.ID), 1)
+}
+
+func passwordRacesRenewal(t *testing.T, f fixture) {
+	race(t, f, 250, func(t *testing.T, user identity.User, _ identity.Client) error {
+		user, err := f.Users.Find(t.Context(), user.ID)
+		if err != nil {
+			return err
+		}
+		changed := newName()
+		answers := together(2, func(n int) error {
+			if n == 0 {
+				return f.Users.SetPassword(t.Context(), user.ID, changed)
+			}
+			_, err := f.at(n).Users.ReplacePasswordHash(t.Context(), user.ID, user.PasswordHash, "renewed")
+			return err
+		})
+		after, err := f.Users.Find(t.Context(), user.ID)
+		if err == nil && after.PasswordHash != changed {
+			err = fmt.Errorf("%s has the hash %q of the old password", user.ID, after.PasswordHash)
+		}
+		return errors.Join(append(answers, err)...)
+	})
+}
+
+func usernames() []testCase {
+	return []testCase{
+		{"a user name is shown as written", usernameAsWritten},
+		{"spellings of one name are one name", spellings},
+		{"what cannot be a name is refused", noNames},
+		{"of parallel creations of one name one wins", often(parallelCreations)},
+		{"a user without a name gets one, in another spelling later", userIsNamed},
+		{"a name is not replaced by another one that was asked for at the same time", often(parallelNamesOfOne)},
+		{"a user is not given what cannot be a name, or is another's", userIsNotNamed},
+		{"of users who are given one name at once one gets it", often(parallelNames)},
+	}
+}
+
+func usernameAsWritten(t *testing.T, f fixture) {
+	created, err := f.Users.Create(t.Context(), "Andre\u0301-"+newName(), "hash")
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(f.user(t, created.ID).Username, "André-"), "composed, but in its own case")
+}
+
+func spellings(t *testing.T, f fixture) {
+	for _, spelled := range []struct{ first, other string }{
+		{"Alice", "aLICE"},
+		{"Müller", "Mu\u0308ller"},
+		{"bob42", "ｂｏｂ４２"},
+		{"Ｃａｒｏｌ", "carol"},
+		{"Ångström", "A\u030angstro\u0308m"},
+		{"令牌Maker", "令牌ｍａｋｅｒ"},
+	} {
+		created, err := f.Users.Create(t.Context(), spelled.first, "first")
+		require.NoError(t, err)
+		_, err = f.Users.Create(t.Context(), spelled.other, "other")
+		require.ErrorIs(t, err, identity.ErrExists, spelled.other)
+		for _, name := range []string{spelled.first, spelled.other} {
+			found, err := f.Users.FindByUsername(t.Context(), name)
+			require.NoError(t, err, name)
+			require.Equal(t, inUTC(created), inUTC(found))
+		}
+	}
+}
+
+func noNames(t *testing.T, f fixture) {
+	bystander := f.newUser(t)
+	for _, name := range []string{
+		"", " ", "two words", bystander.Username + " ", "\tname", "na\nme", "nul\x00", "\u200bname", "na\u200dme",
+		"na\ufeffme",
+		"\u202eeman", "na\u00adme", "na\u3000me", "\xff\xfe", "u_" + newName(), "U_" + newName(),
+		strings.Repeat("n", 129),
+	} {
+		_, err := f.Users.Create(t.Context(), name, "hash")
+		require.Error(t, err, "%q", name)
+		require.NotErrorIs(t, err, identity.ErrExists, "%q", name)
+		_, err = f.Users.FindByUsername(t.Context(), name)
+		require.ErrorIs(t, err, identity.ErrNotFound, "%q", name)
+	}
+	require.Equal(t, inUTC(bystander), f.user(t, bystander.ID))
+}
+
+func parallelCreations(t *testing.T, f fixture) {
+	name := newName()
+	winner := requireOneWinner(t, together(crowd, func(n int) won {
+		spelling := name
+		if n%2 == 1 {
+			spelling = strings.ToUpper(name)
+		}
+		_, err := f.at(n).Users.Create(t.Context(), spelling, fmt.Sprint("hash ", n))
+		return wonUnless(err, identity.ErrExists)
+	}))
+	found, err := f.Users.FindByUsername(t.Context(), name)
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprint("hash ", winner), found.PasswordHash)
+}
+
+func userIsNamed(t *testing.T, f fixture) {
+	user := f.requireNew(t, sight("wx1", newName()))
+	session := f.signIn(t, user, f.newClient(t))
+	first := "Zo\u00eb-" + newName()
+	for n, name := range []string{first, strings.ToUpper(first)} {
+		require.NoError(t, f.Users.Name(t.Context(), user.ID, name))
+		require.Len(t, f.eventsOf(t, identity.EventUserNamed, user.ID), n+1)
+		found, err := f.Users.FindByUsername(t.Context(), name)
+		require.NoError(t, err)
+		user.Username = name
+		require.Equal(t, user, inUTC(found), "and nothing else of the user changes")
+	}
+	second := newName()
+	require.ErrorIs(t, f.Users.Name(t.Context(), user.ID, second), identity.ErrExists, "he has one")
+	require.Equal(t, user, f.user(t, user.ID))
+	require.Len(t, f.eventsOf(t, identity.EventUserNamed, user.ID), 2)
+	_, err := f.Users.Create(t.Context(), second, "hash")
+	require.NoError(t, err, "anybody may have it")
+	f.requireLive(t, user, session.ID)
+}
+
+func userIsNotNamed(t *testing.T, f fixture) {
+	user, other := f.newUser(t), f.newUser(t)
+	require.ErrorIs(t, f.Users.Name(t.Context(), user.ID, strings.ToUpper(other.Username)), identity.ErrExists)
+	require.ErrorIs(t, f.Users.Name(t.Context(), identity.NewUserID(), newName()), identity.ErrNotFound)
+	for _, name := range []string{"", "two words", "nul\x00", "\xff\xfe", "u_" + newName(), strings.Repeat("n", 129)} {
+		err := f.Users.Name(t.Context(), user.ID, name)
+		require.Error(t, err, "%q", name)
+		require.NotErrorIs(t, err, identity.ErrExists, "%q", name)
+		require.NotErrorIs(t, err, identity.ErrNotFound, "%q", name)
+	}
+	for _, text := range texts() {
+		require.ErrorIs(t, f.Users.Name(t.Context(), text, newName()), identity.ErrNotFound, "%q", text)
+	}
+	require.Equal(t, inUTC(user), f.user(t, user.ID))
+	require.Equal(t, inUTC(other), f.user(t, other.ID))
+	require.Empty(t, f.eventsOf(t, identity.EventUserNamed, user.ID))
+}
+
+func parallelNames(t *testing.T, f fixture) {
+	name, users := newName(), make([]identity.User, 8)
+	for n := range users {
+		users[n] = f.requireNew(t, sight("wx1", newName()))
+	}
+	winner := requireOneWinner(t, together(len(users), func(n int) won {
+		return wonUnless(f.at(n).Users.Name(t.Context(), users[n].ID, name), identity.ErrExists)
+	}))
+	found, err := f.Users.FindByUsername(t.Context(), name)
+	require.NoError(t, err)
+	require.Equal(t, users[winner].ID, found.ID)
+}
+
+// parallelNamesOfOne has a user choose two names at once, of which one is told to be his: it must stay so.
+func parallelNamesOfOne(t *testing.T, f fixture) {
+	user, names := f.requireNew(t, sight("wx1", newName())), []string{newName(), newName()}
+	winner := requireOneWinner(t, together(len(names), func(n int) won {
+		return wonUnless(f.at(n).Users.Name(t.Context(), user.ID, names[n]), identity.ErrExists)
+	}))
+	require.Equal(t, names[winner], f.user(t, user.ID).Username)
+	_, err := f.Users.FindByUsername(t.Context(), names[1-winner])
+	require.ErrorIs(t, err, identity.ErrNotFound)
 }

@@ -1,7 +1,10 @@
 package storagetest
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,4 +80,181 @@ func (f volatileFixture) requireNothingOrRefused(t *testing.T, key string) {
 	require.Error(t, err, "%q", key)
 	_, err = f.Take(t.Context(), key)
 	require.Error(t, err, "%q", key)
+}
+
+// values are the test cases of all that identity.Volatile does but Allow.
+func values() []volatileCase {
+	return []volatileCase{
+		{"a value is kept until its time is over", valueExpires},
+		{"a value put again replaces the old one and lives anew", valueIsReplaced},
+		{"a value is the store's own", valueIsCopied},
+		{"any bytes are a value", anyValue},
+		{"any text is a key of its own or refused", anyKey},
+		{"what is too large is refused", tooLarge},
+		{"no time to live keeps nothing", noTimeToLive},
+		{"of parallel takers one gets the value", parallelTakes},
+		{"what was taken is gone", takenIsGone},
+		{"of parallel first puts one is kept", parallelPuts},
+		{"an expired or taken value is absent", absentAgain},
+		{"a refused first put changes nothing", refusedPut},
+		{"an ended context keeps from answering and writing", volatileContext},
+	}
+}
+
+func valueExpires(t *testing.T, f volatileFixture) {
+	f.requireNothing(t, "key")
+	f.put(t, "key", "value", time.Hour)
+	f.put(t, "longer", "value", 2*time.Hour)
+	f.advance(59 * time.Minute)
+	f.requireValue(t, "key", "value")
+	f.requireValue(t, "key", "value")
+	f.advance(time.Minute)
+	f.requireNothing(t, "key")
+	f.requireValue(t, "longer", "value")
+}
+
+func valueIsReplaced(t *testing.T, f volatileFixture) {
+	f.put(t, "key", "first", time.Hour)
+	f.advance(50 * time.Minute)
+	f.put(t, "key", "second", time.Hour)
+	f.advance(50 * time.Minute)
+	f.requireValue(t, "key", "second")
+	f.put(t, "key", "third", time.Minute) // sooner than before
+	f.advance(time.Minute)
+	f.requireNothing(t, "key")
+}
+
+func valueIsCopied(t *testing.T, f volatileFixture) {
+	value := []byte("value")
+	require.NoError(t, f.Put(t.Context(), "key", value, time.Hour))
+	kept, err := f.PutIfAbsent(t.Context(), "absent", value, time.Hour)
+	require.NoError(t, err)
+	require.True(t, kept)
+	value[0] = 'X'
+	got, err := f.Get(t.Context(), "key")
+	require.NoError(t, err)
+	got[0] = 'Y'
+	f.requireValue(t, "key", "value")
+	f.requireValue(t, "absent", "value")
+}
+
+func anyValue(t *testing.T, f volatileFixture) {
+	for _, value := range []string{"", "\x00", "\xff\xfe", "12", strings.Repeat("\x00", 64<<10)} {
+		f.put(t, "key", value, time.Hour)
+		f.requireValue(t, "key", value)
+		taken, err := f.Take(t.Context(), "key")
+		require.NoError(t, err)
+		require.Equal(t, value, string(taken))
+	}
+	require.NoError(t, f.Put(t.Context(), "key", nil, time.Hour))
+	f.requireValue(t, "key", "")
+}
+
+func anyKey(t *testing.T, f volatileFixture) {
+	kept := map[string]string{"innocent": "innocent"}
+	f.put(t, "innocent", "innocent", time.Hour)
+	for n, text := range append(texts(), "", strings.Repeat("k", 256)) {
+		for _, key := range []string{text, "innocent" + text} {
+			if _, taken := kept[key]; taken {
+				continue // "innocent" and an empty text
+			}
+			f.requireNothingOrRefused(t, key)
+			value := fmt.Sprint(n, len(key))
+			if f.Put(t.Context(), key, []byte(value), time.Hour) == nil {
+				kept[key] = value
+			}
+			_, err := f.Allow(t.Context(), "rate/"+key, 1, time.Hour)
+			require.True(t, err == nil || len(key) > 250 || kept[key] == "", "%q", key)
+		}
+	}
+	for key, value := range kept {
+		f.requireValue(t, key, value)
+	}
+}
+
+func tooLarge(t *testing.T, f volatileFixture) {
+	long := strings.Repeat("k", 257)
+	require.Error(t, f.Put(t.Context(), long, []byte("value"), time.Hour))
+	_, err := f.PutIfAbsent(t.Context(), long, []byte("value"), time.Hour)
+	require.Error(t, err)
+	_, err = f.Allow(t.Context(), long, 1, time.Hour)
+	require.Error(t, err)
+	f.requireNothingOrRefused(t, long)
+
+	large := bytes.Repeat([]byte{1}, 64<<10+1)
+	require.Error(t, f.Put(t.Context(), "key", large, time.Hour))
+	_, err = f.PutIfAbsent(t.Context(), "key", large, time.Hour)
+	require.Error(t, err)
+	f.requireNothing(t, "key")
+}
+
+// noTimeToLive keeps a caller's arithmetic from making a value immortal, which is what Redis makes of no time to live.
+func noTimeToLive(t *testing.T, f volatileFixture) {
+	for _, ttl := range []time.Duration{0, -time.Nanosecond, -time.Hour} {
+		_ = f.Put(t.Context(), "key", []byte("value"), ttl) // refused or over already
+		f.requireNothing(t, "key")
+		_, _ = f.PutIfAbsent(t.Context(), "key", []byte("value"), ttl)
+		f.requireNothing(t, "key")
+	}
+	f.put(t, "key", "value", time.Nanosecond) // kept as shortly as the store can
+	f.advance(time.Second)
+	f.requireNothing(t, "key")
+}
+
+func parallelTakes(t *testing.T, f volatileFixture) {
+	for range 50 {
+		f.put(t, "key", "value", time.Hour)
+		requireOneWinner(t, together(crowd, func(int) won {
+			value, err := f.Take(t.Context(), "key")
+			if err == nil && string(value) != "value" {
+				err = fmt.Errorf("took %q", value)
+			}
+			return wonUnless(err, identity.ErrNotFound)
+		}))
+	}
+}
+
+func takenIsGone(t *testing.T, f volatileFixture) {
+	f.put(t, "key", "value", time.Hour)
+	taken, err := f.Take(t.Context(), "key")
+	require.NoError(t, err)
+	require.Equal(t, "value", string(taken))
+	f.requireNothing(t, "key")
+	f.put(t, "key", "again", time.Hour)
+	f.requireValue(t, "key", "again")
+}
+
+func parallelPuts(t *testing.T, f volatileFixture) {
+	for round := range 50 {
+		key := fmt.Sprint("key ", round)
+		winner := requireOneWinner(t, together(crowd, func(n int) (kept won) {
+			kept.won, kept.err = f.PutIfAbsent(t.Context(), key, fmt.Append(nil, n), time.Hour)
+			return kept
+		}))
+		f.requireValue(t, key, fmt.Sprint(winner))
+	}
+}
+
+func absentAgain(t *testing.T, f volatileFixture) {
+	for _, lose := range []func(){
+		func() { f.advance(time.Hour) },
+		func() { _, _ = f.Take(t.Context(), "key") },
+	} {
+		kept, err := f.PutIfAbsent(t.Context(), "key", []byte("value"), time.Hour)
+		require.NoError(t, err)
+		require.True(t, kept)
+		lose()
+		f.requireNothing(t, "key")
+	}
+}
+
+func refusedPut(t *testing.T, f volatileFixture) {
+	f.put(t, "key", "first", time.Hour)
+	f.advance(50 * time.Minute)
+	kept, err := f.PutIfAbsent(t.Context(), "key", []byte("second"), time.Hour)
+	require.NoError(t, err)
+	require.False(t, kept)
+	f.requireValue(t, "key", "first")
+	f.advance(10 * time.Minute)
+	f.requireNothing(t, "key") // it did not live anew either
 }
