@@ -50,7 +50,7 @@ func newWorld(t testing.TB, options ...func(*accounts.Config)) *world {
 		"?synchronous=off"})
 	require.NoError(t, err)
 	t.Cleanup(func() { database.Close() })
-	_, err = database.MigrateUp(ctx)
+	_, err = database.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	require.NoError(t, database.Clients().Create(ctx, identity.Client{ID: client, Apps: []string{miniApp, otherApp}}))
 	hasher := &countingHasher{Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000})}

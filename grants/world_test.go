@@ -116,7 +116,7 @@ func (w *world) open() {
 	ctx := context.Background()
 	database, err := sql.Open(ctx, sql.Options{URL: w.store.url(), Ring: w.ring, Now: w.clock.Now})
 	require.NoError(w.t, err)
-	_, err = database.MigrateUp(ctx)
+	_, err = database.Schema().MigrateUp(ctx)
 	require.NoError(w.t, err)
 	w.database = database
 	w.keys, err = keys.Load(ctx, database.Keys(), w.ring, keys.Options{Now: w.clock.Now})

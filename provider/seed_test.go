@@ -43,7 +43,7 @@ var seeded = sync.OnceValues(func() (seed, error) {
 	if err != nil {
 		return seed{}, err
 	}
-	if _, err := database.MigrateUp(ctx); err != nil {
+	if _, err := database.Schema().MigrateUp(ctx); err != nil {
 		return seed{}, err
 	}
 	if _, err := keys.Load(ctx, database.Keys(), ring, keys.Options{Now: time.Now}); err != nil {

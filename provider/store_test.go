@@ -50,7 +50,7 @@ func (w *world) seedPostgreSQL(seed seed) *sql.DB {
 	w.clock.database = clock
 	database, err := sql.Open(ctx, sql.Options{URL: url, Ring: seed.ring})
 	require.NoError(w.t, err)
-	_, err = database.MigrateUp(ctx)
+	_, err = database.Schema().MigrateUp(ctx)
 	require.NoError(w.t, err)
 	require.NoError(w.t, database.Keys().Update(ctx, func(time.Time, []keys.Record) ([]keys.Record,
 		error) {

@@ -54,7 +54,7 @@ func OpenMigratedDatabase(ctx context.Context, s settings.Settings) (*sql.DB, er
 	if err != nil {
 		return nil, err
 	}
-	if err := database.CheckSchema(ctx); err != nil {
+	if err := database.Schema().Check(ctx); err != nil {
 		return nil, errors.Join(err, database.Close())
 	}
 	return database, nil

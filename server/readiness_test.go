@@ -19,12 +19,12 @@ func TestReadinessTellsThatGoSignsInstead(t *testing.T) {
 	database, err := sql.Open(t.Context(), sql.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db")})
 	require.NoError(t, err)
 	defer database.Close()
-	_, err = database.MigrateUp(t.Context())
+	_, err = database.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	volatile, err := OpenVolatile(settings.Settings{})
 	require.NoError(t, err)
 	defer volatile.Close()
-	checks := readiness(settings.Settings{}, database.CheckSchema, volatile, readAgo(0))(t.Context())
+	checks := readiness(settings.Settings{}, database.Schema().Check, volatile, readAgo(0))(t.Context())
 	require.Contains(t, checks, provider.ReadyCheck{Name: "signatures", OK: true, Note: fallenBack})
 }
 

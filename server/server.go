@@ -67,7 +67,7 @@ func StoresOf(database *sql.DB) Stores {
 		Clients: database.Clients(), Apps: database.Apps(), Users: database.Users(),
 		Accounts: database.Accounts(), Deletions: database.Deletions(),
 		Profiles: database.Profiles(), Sessions: database.Sessions(), Events: database.Events(),
-		Keys: database.Keys(), CheckSchema: database.CheckSchema,
+		Keys: database.Keys(), CheckSchema: database.Schema().Check,
 	}
 }
 

@@ -31,7 +31,7 @@ func configured(t *testing.T) server.Config {
 	database, err := server.OpenDatabase(t.Context(), s)
 	require.NoError(t, err)
 	t.Cleanup(func() { database.Close() })
-	_, err = database.MigrateUp(t.Context())
+	_, err = database.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	return server.Config{Settings: s, Stores: server.StoresOf(database), Logger: slog.New(slog.DiscardHandler)}
 }

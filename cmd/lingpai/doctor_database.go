@@ -46,7 +46,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 }
 
 func (d *doctor) checkMigrations(ctx context.Context) {
-	_, err := within(ctx, func(ctx context.Context) (any, error) { return nil, d.database.CheckSchema(ctx) })
+	_, err := within(ctx, func(ctx context.Context) (any, error) { return nil, d.database.Schema().Check(ctx) })
 	if err == nil {
 		d.migrated = true
 		d.report.ok("the database has the shape that this version needs")

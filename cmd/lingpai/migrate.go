@@ -15,7 +15,7 @@ func newMigrateCommand() *cobra.Command {
 		migration("up", "Apply all migrations that are missing; makes the database if there is none",
 			server.OpenDatabase,
 			func(cmd *cobra.Command, database *sql.DB) error {
-				applied, err := database.MigrateUp(cmd.Context())
+				applied, err := database.Schema().MigrateUp(cmd.Context())
 				for _, name := range applied {
 					cmd.Println("applied " + name)
 				}
@@ -35,7 +35,7 @@ func migrateDownCommand() *cobra.Command {
 	cmd := migration("down", "Take the last migration back; what it created is lost", server.OpenExistingDatabase,
 		func(cmd *cobra.Command, database *sql.DB) error {
 			if !loseData {
-				if migrated, err := database.Migrated(cmd.Context()); err != nil {
+				if migrated, err := database.Schema().Migrated(cmd.Context()); err != nil {
 					return err
 				} else if migrated {
 					if empty, err := server.IsEmpty(cmd.Context(), database); err != nil || !empty {
@@ -45,7 +45,7 @@ func migrateDownCommand() *cobra.Command {
 					}
 				}
 			}
-			name, err := database.MigrateDown(cmd.Context())
+			name, err := database.Schema().MigrateDown(cmd.Context())
 			if err == nil {
 				cmd.Println("taken back " + name)
 			}
@@ -68,7 +68,7 @@ type shownMigration struct {
 }
 
 func showMigrations(cmd *cobra.Command, database *sql.DB) error {
-	migrations, err := database.MigrationStatus(cmd.Context())
+	migrations, err := database.Schema().Status(cmd.Context())
 	if err != nil {
 		return err
 	}

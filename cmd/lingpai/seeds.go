@@ -25,7 +25,7 @@ const (
 
 // claimDatabase migrates and marks a database that is empty or was made with these seeds, and refuses any other.
 func claimDatabase(ctx context.Context, database *sql.DB, s seeds) error {
-	migrated, err := database.Migrated(ctx)
+	migrated, err := database.Schema().Migrated(ctx)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func claimDatabase(ctx context.Context, database *sql.DB, s seeds) error {
 			return err
 		}
 	}
-	if _, err := database.MigrateUp(ctx); err != nil {
+	if _, err := database.Schema().MigrateUp(ctx); err != nil {
 		return err
 	}
 	return database.Marks().Mark(ctx, devMark, s.AppID)

@@ -137,7 +137,7 @@ func (a *Accounts) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identit
 	case err != nil:
 		return identity.User{}, false, err
 	}
-	if err := a.db.lockUser(tx, seen.UserID); err != nil {
+	if err := a.db.words.lockUser(tx, seen.UserID); err != nil {
 		return identity.User{}, false, err
 	}
 	account, err := findAccount(tx, s.AccountKey, a.db.words.forUpdate)
@@ -158,7 +158,7 @@ func (a *Accounts) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identit
 
 // firstSight gives a new account to the user of its union, or to a new one.
 func (a *Accounts) firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
-	owner, err := a.db.heldOwner(tx, s)
+	owner, err := a.db.words.heldOwner(tx, s)
 	if err != nil {
 		return identity.User{}, false, err
 	}

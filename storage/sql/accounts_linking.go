@@ -35,7 +35,7 @@ func (a *Accounts) Link(ctx context.Context, userID string, s identity.Sighting)
 		return identity.ErrNotFound
 	}
 	return a.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if _, err := a.db.heldUser(tx, userID); err != nil {
+		if _, err := a.db.words.heldUser(tx, userID); err != nil {
 			return err
 		}
 		account, err := findAccount(tx, s.AccountKey, "")
@@ -80,7 +80,7 @@ func (a *Accounts) Unlink(ctx context.Context, userID string, key identity.Accou
 		return nil, identity.ErrNotFound
 	}
 	err = a.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		user, err := a.db.heldUser(tx, userID)
+		user, err := a.db.words.heldUser(tx, userID)
 		if err != nil {
 			return err
 		}

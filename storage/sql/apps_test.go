@@ -27,7 +27,7 @@ func openSealed(t *testing.T, ring *keys.Ring) (*DB, string) {
 	t.Helper()
 	path := databasePath(t)
 	db := openAt(t, path, ring)
-	_, err := db.MigrateUp(t.Context())
+	_, err := db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, db.Apps().Add(t.Context(), newApp("wx1")))
 	return db, path

@@ -71,7 +71,7 @@ func openStores(t *testing.T, options Options) storagetest.Stores {
 	db, err := Open(t.Context(), options)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, err = db.MigrateUp(t.Context())
+	_, err = db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	return storesOf(db)
 }

@@ -37,7 +37,7 @@ type hotStatements struct {
 	findSession, findSessionByOpening, openSession, sessionsBeyond, rotateSession, knownUser *statement
 }
 
-func (db *DB) newHotStatements() hotStatements {
+func newHotStatements(db *DB) hotStatements {
 	reading := func(text string) *statement { return newStatement(db, db.read, text) }
 	writing := func(text string) *statement { return newStatement(db, db.write, text) }
 	return hotStatements{
@@ -63,17 +63,18 @@ func CheckURL(databaseURL string) error {
 	return err
 }
 
-// Open opens a database and does not migrate it; see CheckSchema.
+// Open opens a database and does not migrate it; see [Schema.Check].
 func Open(ctx context.Context, options Options) (*DB, error) {
-	db := &DB{ring: options.Ring}
-	open := db.openPostgreSQL
+	open := newPostgreSQL
 	if strings.HasPrefix(options.URL, "sqlite:") {
-		open = db.openSQLite
+		open = newSQLite
 	}
-	if err := open(options); err != nil {
+	db, err := open(options)
+	if err != nil {
 		return nil, fmt.Errorf("database.url: %w", err)
 	}
-	db.hot = db.newHotStatements()
+	db.ring = options.Ring
+	db.hot = newHotStatements(db)
 	if err := db.Ping(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

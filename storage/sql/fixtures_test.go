@@ -26,7 +26,7 @@ func openAt(t testing.TB, path string, ring *keys.Ring) *DB {
 func openMigrated(t testing.TB) *DB {
 	t.Helper()
 	db := openAt(t, databasePath(t), nil)
-	_, err := db.MigrateUp(t.Context())
+	_, err := db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	return db
 }

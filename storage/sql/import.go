@@ -61,7 +61,7 @@ func (n *Newcomers) alone(ctx context.Context, newcomer []identity.Newcomer) ([]
 func (n *Newcomers) together(ctx context.Context, newcomers []identity.Newcomer) (arrivals []identity.Arrival,
 	err error) {
 	arriving := newArrivals(newcomers)
-	err = n.db.atOneInstant(ctx, n.db.write, func(tx *gorm.DB, now time.Time) error {
+	err = atOneInstant(ctx, n.db, n.db.write, func(tx *gorm.DB, now time.Time) error {
 		known, err := lookUp(tx, arriving)
 		if err != nil {
 			return err
@@ -89,6 +89,6 @@ func (n *Newcomers) together(ctx context.Context, newcomers []identity.Newcomer)
 
 // atOneInstant runs work in one transaction of a pool, all of which sees what was committed before it began:
 // else who comes meanwhile would be seen by half, his account and not yet his name, and contradict himself.
-func (db *DB) atOneInstant(ctx context.Context, pool *gorm.DB, work func(tx *gorm.DB, now time.Time) error) error {
+func atOneInstant(ctx context.Context, db *DB, pool *gorm.DB, work func(tx *gorm.DB, now time.Time) error) error {
 	return db.isolated(ctx, pool, sql.LevelRepeatableRead, work)
 }

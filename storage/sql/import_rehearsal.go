@@ -35,7 +35,7 @@ func (r *rehearsal) Import(ctx context.Context, newcomers []identity.Newcomer) (
 	arriving := newArrivals(newcomers)
 	var there known
 	var at time.Time
-	err := r.db.atOneInstant(ctx, r.db.read, func(tx *gorm.DB, now time.Time) (err error) {
+	err := atOneInstant(ctx, r.db, r.db.read, func(tx *gorm.DB, now time.Time) (err error) {
 		at = now
 		there, err = lookUp(tx, arriving)
 		return err

@@ -111,12 +111,12 @@ func handName(tx *gorm.DB, from userRow, to string) error {
 
 // heldOwner returns the user of a sighting's union, or "", and holds him until the transaction is over: a
 // join that came between would take the union along, and not the account that is about to be added.
-func (db *DB) heldOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
+func (d dialect) heldOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
 	owner, err := unionOwner(tx, s)
 	if err != nil || owner == "" {
 		return owner, err
 	}
-	if err := db.lockUser(tx, owner); err != nil {
+	if err := d.lockUser(tx, owner); err != nil {
 		return "", err
 	}
 	held, err := unionOwner(tx, s)

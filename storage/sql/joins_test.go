@@ -151,7 +151,7 @@ func TestAUserDeletedTakesItsJoinsAlong(t *testing.T) { everywhere(t, aUserDelet
 func aUserDeletedTakesItsJoinsAlong(t *testing.T, open func() *DB) {
 	t.Helper()
 	ctx, db := t.Context(), open()
-	_, err := db.MigrateUp(ctx)
+	_, err := db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	retired, survivor := newTwins(t, db, "union")
 	join, err := db.Joins().Join(ctx, retired.ID, survivor.ID)

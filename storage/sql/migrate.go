@@ -23,6 +23,12 @@ const versionTable = "lingpai_migrations"
 // ErrSchema says that the database has another shape than this version needs.
 var ErrSchema = errors.New("the database has another shape than this version of lingpai needs")
 
+// Schema is the shape of a database, and the migrations that make it.
+type Schema struct{ db *DB }
+
+// Schema returns the database's schema.
+func (db *DB) Schema() *Schema { return &Schema{db} }
+
 // Migration is a step of the schema.
 type Migration struct {
 	Name      string
@@ -30,36 +36,36 @@ type Migration struct {
 }
 
 // migrator refuses a database that is another program's.
-func (db *DB) migrator(ctx context.Context) (*goose.Provider, error) {
-	tables, err := db.tables(ctx)
+func (s *Schema) migrator(ctx context.Context) (*goose.Provider, error) {
+	tables, err := s.tables(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if len(tables) > 0 && !slices.Contains(tables, versionTable) {
 		return nil, fmt.Errorf("%w: it holds the tables of another program", ErrSchema)
 	}
-	folder, err := fs.Sub(migrations, db.words.migrations)
+	folder, err := fs.Sub(migrations, s.db.words.migrations)
 	if err != nil {
 		return nil, err
 	}
-	connections, err := db.write.DB()
+	connections, err := s.db.write.DB()
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(db.words.goose, connections, folder, goose.WithTableName(versionTable))
+	return goose.NewProvider(s.db.words.goose, connections, folder, goose.WithTableName(versionTable))
 }
 
 // tables names what is in the database.
-func (db *DB) tables(ctx context.Context) ([]string, error) {
-	return scanAll[string](db.read.WithContext(ctx), db.words.tables)
+func (s *Schema) tables(ctx context.Context) ([]string, error) {
+	return scanAll[string](s.db.read.WithContext(ctx), s.db.words.tables)
 }
 
 // MigrateUp applies what is missing and returns its names. Each step is a transaction together with the note
 // that it was taken. When several servers do this at once, the one that comes late waits for the other's
 // tables and fails, since they are there already; it looks again for as long as the database moves on. So no
 // lock needs to be held beside the transactions.
-func (db *DB) MigrateUp(ctx context.Context) ([]string, error) {
-	migrator, err := db.migrator(ctx)
+func (s *Schema) MigrateUp(ctx context.Context) ([]string, error) {
+	migrator, err := s.migrator(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +96,8 @@ func applied(results []*goose.MigrationResult, failure error) (names []string) {
 }
 
 // MigrateDown takes the last step back and returns its name.
-func (db *DB) MigrateDown(ctx context.Context) (string, error) {
-	migrator, err := db.migrator(ctx)
+func (s *Schema) MigrateDown(ctx context.Context) (string, error) {
+	migrator, err := s.migrator(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -105,9 +111,9 @@ func (db *DB) MigrateDown(ctx context.Context) (string, error) {
 	return path.Base(result.Source.Path), nil
 }
 
-// MigrationStatus tells of every step whether it was applied.
-func (db *DB) MigrationStatus(ctx context.Context) ([]Migration, error) {
-	migrator, err := db.migrator(ctx)
+// Status tells of every step whether it was applied.
+func (s *Schema) Status(ctx context.Context) ([]Migration, error) {
+	migrator, err := s.migrator(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -120,14 +126,14 @@ func (db *DB) MigrationStatus(ctx context.Context) ([]Migration, error) {
 }
 
 // Migrated says whether any step was ever applied.
-func (db *DB) Migrated(ctx context.Context) (bool, error) {
-	current, _, err := db.versions(ctx)
+func (s *Schema) Migrated(ctx context.Context) (bool, error) {
+	current, _, err := s.versions(ctx)
 	return current > 0, err
 }
 
-// CheckSchema returns ErrSchema, with what to do, unless the database has exactly the shape that this version needs.
-func (db *DB) CheckSchema(ctx context.Context) error {
-	current, target, err := db.versions(ctx)
+// Check returns ErrSchema, with what to do, unless the database has exactly the shape that this version needs.
+func (s *Schema) Check(ctx context.Context) error {
+	current, target, err := s.versions(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -142,17 +148,17 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 
 // versions returns the newest step that was applied and the newest that there is. It writes nothing into an
 // empty database.
-func (db *DB) versions(ctx context.Context) (current, target int64, err error) {
-	migrator, err := db.migrator(ctx)
+func (s *Schema) versions(ctx context.Context) (current, target int64, err error) {
+	migrator, err := s.migrator(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
 	sources := migrator.ListSources()
 	target = sources[len(sources)-1].Version
-	if tables, err := db.tables(ctx); err != nil || len(tables) == 0 {
+	if tables, err := s.tables(ctx); err != nil || len(tables) == 0 {
 		return 0, target, err
 	}
-	err = db.read.WithContext(ctx).Raw("SELECT coalesce(max(version_id), 0) FROM " + versionTable +
+	err = s.db.read.WithContext(ctx).Raw("SELECT coalesce(max(version_id), 0) FROM " + versionTable +
 		" WHERE is_applied").Scan(&current).Error
 	return current, target, ended(ctx, err)
 }

@@ -30,7 +30,7 @@ func everywhere(t *testing.T, test func(t *testing.T, open func() *DB)) {
 // tables lists what the migrations made, without what goose and SQLite keep for themselves.
 func tables(t *testing.T, db *DB) []string {
 	t.Helper()
-	all, err := db.tables(t.Context())
+	all, err := db.Schema().tables(t.Context())
 	require.NoError(t, err)
 	all = slices.DeleteFunc(all, func(name string) bool {
 		return name == versionTable ||
@@ -48,7 +48,7 @@ func migrationsGoUpAndDownAndUp(t *testing.T, open func() *DB) {
 	require.Empty(t, tables(t, db), "opening does not migrate")
 	all := requireStatus(t, db, false)
 
-	applied, err := db.MigrateUp(ctx)
+	applied, err := db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	require.Equal(t, all, applied)
 	require.Equal(t, all, requireStatus(t, db, true))
@@ -58,31 +58,31 @@ func migrationsGoUpAndDownAndUp(t *testing.T, open func() *DB) {
 		"profiles", "retired_subjects", "sessions", "unions", "users",
 	}, made)
 
-	again, err := db.MigrateUp(ctx)
+	again, err := db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	require.Empty(t, again, "nothing to do")
 	signIn(t, db, "alice")
 
 	for n := len(all) - 1; n >= 0; n-- {
-		name, err := db.MigrateDown(ctx)
+		name, err := db.Schema().MigrateDown(ctx)
 		require.NoError(t, err)
 		require.Equal(t, all[n], name)
 	}
 	requireStatus(t, db, false)
 	require.Empty(t, tables(t, db), "also with rows that refer to each other")
-	_, err = db.MigrateDown(ctx)
+	_, err = db.Schema().MigrateDown(ctx)
 	require.Error(t, err, "there is nothing to take back")
 
-	_, err = db.MigrateUp(ctx)
+	_, err = db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	require.Equal(t, made, tables(t, db))
-	require.NoError(t, db.CheckSchema(ctx))
+	require.NoError(t, db.Schema().Check(ctx))
 }
 
 // requireStatus wants all migrations applied or none, and returns their names.
 func requireStatus(t *testing.T, db *DB, applied bool) []string {
 	t.Helper()
-	status, err := db.MigrationStatus(t.Context())
+	status, err := db.Schema().Status(t.Context())
 	require.NoError(t, err)
 	require.NotEmpty(t, status)
 	var names []string
@@ -90,7 +90,7 @@ func requireStatus(t *testing.T, db *DB, applied bool) []string {
 		require.Equal(t, applied, !migration.AppliedAt.IsZero(), migration.Name)
 		names = append(names, migration.Name)
 	}
-	migrated, err := db.Migrated(t.Context())
+	migrated, err := db.Schema().Migrated(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, applied, migrated)
 	return names
@@ -101,17 +101,17 @@ func TestSchemaThatDoesNotFitIsRefused(t *testing.T) { everywhere(t, schemaThatD
 func schemaThatDoesNotFitIsRefused(t *testing.T, open func() *DB) {
 	t.Helper()
 	ctx, db := t.Context(), open()
-	err := db.CheckSchema(ctx)
+	err := db.Schema().Check(ctx)
 	require.ErrorIs(t, err, ErrSchema)
 	require.ErrorContains(t, err, "lingpai migrate up")
 
-	_, err = db.MigrateUp(ctx)
+	_, err = db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
-	require.NoError(t, db.CheckSchema(ctx))
+	require.NoError(t, db.Schema().Check(ctx))
 
 	require.NoError(t, db.write.Exec("INSERT INTO lingpai_migrations (version_id, is_applied) VALUES "+
 		"(9999, TRUE)").Error)
-	err = db.CheckSchema(ctx)
+	err = db.Schema().Check(ctx)
 	require.ErrorIs(t, err, ErrSchema)
 	require.ErrorContains(t, err, "newer version")
 	require.NotContains(t, err.Error(), "migrate up")
@@ -135,12 +135,12 @@ func manyMigrateAtOnce(t *testing.T, open func() *DB) {
 	var running sync.WaitGroup
 	for n := range handles {
 		db := open()
-		running.Go(func() { done[n], failures[n] = db.MigrateUp(t.Context()) })
+		running.Go(func() { done[n], failures[n] = db.Schema().MigrateUp(t.Context()) })
 	}
 	running.Wait()
 	require.NoError(t, errors.Join(failures...))
 	db := open()
-	require.NoError(t, db.CheckSchema(t.Context()))
+	require.NoError(t, db.Schema().Check(t.Context()))
 	require.ElementsMatch(t, requireStatus(t, db, true), slices.Concat(done...),
 		"each step is taken, and told of, once")
 	requireOnce(t, db)
@@ -161,7 +161,7 @@ func TestTwoHandlesWriteAtOnce(t *testing.T) { everywhere(t, twoHandlesWriteAtOn
 func twoHandlesWriteAtOnce(t *testing.T, open func() *DB) {
 	t.Helper()
 	handles := []*DB{open(), open()}
-	_, err := handles[0].MigrateUp(t.Context())
+	_, err := handles[0].Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	session := signIn(t, handles[0], "alice")
 
@@ -208,10 +208,10 @@ func anotherProgramsDatabaseIsLeftAlone(t *testing.T, open func() *DB) {
 	// theirs, with the usual name of its kind
 	require.NoError(t, db.write.Exec("CREATE TABLE goose_db_version (version_id INTEGER)").Error)
 	require.NoError(t, db.write.Exec("CREATE TABLE theirs (id INTEGER PRIMARY KEY)").Error)
-	_, err := db.MigrateUp(t.Context())
+	_, err := db.Schema().MigrateUp(t.Context())
 	require.ErrorIs(t, err, ErrSchema)
-	require.ErrorIs(t, db.CheckSchema(t.Context()), ErrSchema)
-	tables, err := db.tables(t.Context())
+	require.ErrorIs(t, db.Schema().Check(t.Context()), ErrSchema)
+	tables, err := db.Schema().tables(t.Context())
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"goose_db_version", "theirs"}, tables)
 }
@@ -223,11 +223,11 @@ func TestLookingAtAnEmptyDatabaseWritesNothing(t *testing.T) {
 func lookingAtAnEmptyDatabaseWritesNothing(t *testing.T, open func() *DB) {
 	t.Helper()
 	db := open()
-	require.ErrorIs(t, db.CheckSchema(t.Context()), ErrSchema)
-	migrated, err := db.Migrated(t.Context())
+	require.ErrorIs(t, db.Schema().Check(t.Context()), ErrSchema)
+	migrated, err := db.Schema().Migrated(t.Context())
 	require.NoError(t, err)
 	require.False(t, migrated)
-	tables, err := db.tables(t.Context())
+	tables, err := db.Schema().tables(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, tables)
 }

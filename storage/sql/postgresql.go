@@ -54,11 +54,11 @@ func onThisMachine(host string) bool {
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// openPostgreSQL makes the one pool. It does not connect.
-func (db *DB) openPostgreSQL(options Options) error {
+// newPostgreSQL makes the one pool. It does not connect.
+func newPostgreSQL(options Options) (*DB, error) {
 	config, err := parsePostgreSQL(options.URL)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	config.AfterConnect = setConnection
 	pool := stdlib.OpenDB(*config)
@@ -69,11 +69,11 @@ func (db *DB) openPostgreSQL(options Options) error {
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxLifetime(connectionLife)
-	db.words, db.patience = postgresWords, patience
+	db := &DB{words: postgresWords, patience: patience}
 	db.read, err = gorm.Open(postgres.New(postgres.Config{Conn: patientPool{pool, db}, WithoutReturning: true}),
 		settings())
 	db.write = db.read
-	return err
+	return db, err
 }
 
 // connectionSettings spare single statements what a server's stricter default would undo without need, and

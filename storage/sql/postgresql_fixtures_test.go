@@ -28,7 +28,7 @@ func openURL(t testing.TB, database string, connections int) *DB {
 func openHouse(t testing.TB, database string, connections int) *DB {
 	t.Helper()
 	db := openURL(t, database, connections)
-	_, err := db.MigrateUp(t.Context())
+	_, err := db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	return db
 }
@@ -112,7 +112,7 @@ func calls(db *DB, session identity.Session) []call {
 	reads := []call{
 		{"Ping", db.Ping},
 		{"Clock", func(ctx context.Context) error { return errorOf(db.Clock(ctx)) }},
-		{"CheckSchema", db.CheckSchema},
+		{"Schema.Check", db.Schema().Check},
 		{"Users.Find", func(ctx context.Context) error { return errorOf(db.Users().Find(ctx, session.UserID)) }},
 		{"Users.List", func(ctx context.Context) error { return errorOf(db.Users().List(ctx, "", 10)) }},
 		{"Accounts.List", func(ctx context.Context) error {

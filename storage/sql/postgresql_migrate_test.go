@@ -34,7 +34,7 @@ func migrationsAreKilled(t *testing.T, killed *atomic.Int64) {
 	var running sync.WaitGroup
 	for range 4 {
 		db := openURL(t, database, 2)
-		running.Go(func() { _, _ = db.MigrateUp(t.Context()) })
+		running.Go(func() { _, _ = db.Schema().MigrateUp(t.Context()) })
 	}
 	over := make(chan struct{})
 	go func() {
@@ -54,9 +54,9 @@ func migrationsAreKilled(t *testing.T, killed *atomic.Int64) {
 	}
 	<-over
 	db := openURL(t, database, 0)
-	_, err := db.MigrateUp(t.Context())
+	_, err := db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, db.CheckSchema(t.Context()))
+	require.NoError(t, db.Schema().Check(t.Context()))
 	requireStatus(t, db, true)
 	requireOnce(t, db)
 	signIn(t, db, "alice")
@@ -71,26 +71,26 @@ func TestASchemaOfOnesOwn(t *testing.T) {
 	o.do("CREATE TABLE theirs (id integer PRIMARY KEY)")
 	first, second := openURL(t, with(t, database, "search_path", "first"), 0),
 		openURL(t, with(t, database, "search_path", "second"), 0)
-	_, err := first.MigrateUp(t.Context())
+	_, err := first.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
-	require.ErrorIs(t, second.CheckSchema(t.Context()), ErrSchema)
+	require.ErrorIs(t, second.Schema().Check(t.Context()), ErrSchema)
 	require.Empty(t, tables(t, second))
-	_, err = second.MigrateUp(t.Context())
+	_, err = second.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	signIn(t, first, "alice")
 	signIn(t, second, "alice")
 	require.Equal(t, tables(t, first), tables(t, second))
-	require.ErrorIs(t, openURL(t, database, 0).CheckSchema(t.Context()), ErrSchema, "it is another program's")
+	require.ErrorIs(t, openURL(t, database, 0).Schema().Check(t.Context()), ErrSchema, "it is another program's")
 	for range requireStatus(t, first, true) {
-		_, err = first.MigrateDown(t.Context())
+		_, err = first.Schema().MigrateDown(t.Context())
 		require.NoError(t, err)
 	}
 	require.Empty(t, tables(t, first))
 	require.EqualValues(t, 1, count(t, second, "sessions"))
 
 	missing := openURL(t, with(t, database, "search_path", "missing"), 0)
-	require.ErrorIs(t, missing.CheckSchema(t.Context()), ErrSchema)
-	_, err = missing.MigrateUp(t.Context())
+	require.ErrorIs(t, missing.Schema().Check(t.Context()), ErrSchema)
+	_, err = missing.Schema().MigrateUp(t.Context())
 	require.Error(t, err)
 	require.EqualValues(t, 1, count(t, second, "sessions"))
 }
@@ -100,12 +100,12 @@ func TestAMigrationIsTakenWhollyOrNotAtAll(t *testing.T) {
 	database := dbtest.PostgreSQL(t)
 	db, o := openURL(t, database, 0), newOperator(t, database)
 	o.do("CREATE VIEW marks AS SELECT 1 AS name")
-	_, err := db.MigrateUp(t.Context())
+	_, err := db.Schema().MigrateUp(t.Context())
 	require.Error(t, err)
 	require.Empty(t, tables(t, db))
 	requireStatus(t, db, false)
 	o.do("DROP VIEW marks")
-	_, err = db.MigrateUp(t.Context())
+	_, err = db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, db.CheckSchema(t.Context()))
+	require.NoError(t, db.Schema().Check(t.Context()))
 }

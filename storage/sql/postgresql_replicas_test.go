@@ -95,7 +95,7 @@ func TestReplicasJudgeByOneClock(t *testing.T) {
 		db, err := Open(t.Context(), Options{URL: database, Now: astray})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
-		_, err = db.MigrateUp(t.Context())
+		_, err = db.Schema().MigrateUp(t.Context())
 		require.NoError(t, err)
 		session := signIn(t, db, fmt.Sprint("user", n))
 		_, now, err := db.Sessions().Find(t.Context(), session.ID)

@@ -152,7 +152,7 @@ func TestADeadlockIsResolvedForBoth(t *testing.T) {
 		go func() {
 			done <- db.transaction(t.Context(), func(tx *gorm.DB, _ time.Time) error {
 				tries[n]++
-				if err := db.lockUser(tx, users[n].ID); err != nil {
+				if err := db.words.lockUser(tx, users[n].ID); err != nil {
 					return err
 				}
 				if tries[n] == 1 {

@@ -131,7 +131,7 @@ func (p *Profiles) change(ctx context.Context, userID string, write func(tx *gor
 		return identity.ErrNotFound
 	}
 	return p.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if _, err := p.db.heldUser(tx, userID); err != nil {
+		if _, err := p.db.words.heldUser(tx, userID); err != nil {
 			return err
 		}
 		return write(tx, now)

@@ -16,7 +16,7 @@ func TestAllSessionsEndHoweverManyThereAre(t *testing.T) { everywhere(t, allSess
 func allSessionsEnd(t *testing.T, open func() *DB) {
 	t.Helper()
 	db := open()
-	_, err := db.MigrateUp(t.Context())
+	_, err := db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	first := signIn(t, db, "alice")
 	const more = 2*endBatch - 1 // so that the last batch is full

@@ -31,7 +31,7 @@ func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limi
 		return err
 	}
 	return s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if err := s.db.lockUser(tx, session.UserID); err != nil {
+		if err := s.db.words.lockUser(tx, session.UserID); err != nil {
 			return err
 		}
 		var beyond []string

@@ -29,16 +29,16 @@ func parseSQLite(databaseURL string) (path, synchronous string, err error) {
 	return "", "", errors.New("the only option of sqlite: is synchronous=off")
 }
 
-// openSQLite opens the two pools over one file.
-func (db *DB) openSQLite(options Options) error {
+// newSQLite opens the two pools over one file.
+func newSQLite(options Options) (*DB, error) {
 	path, synchronous, err := parseSQLite(options.URL)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := createPrivate(path); err != nil {
-		return err
+		return nil, err
 	}
-	db.words, db.now = sqliteWords, options.Now
+	db := &DB{words: sqliteWords, now: options.Now}
 	if db.now == nil {
 		db.now = time.Now
 	}
@@ -46,14 +46,14 @@ func (db *DB) openSQLite(options Options) error {
 		"journal_mode(wal)", "foreign_keys(on)", "busy_timeout(5000)", "synchronous(" + synchronous + ")",
 	}}
 	if db.read, err = openPool(path, pragmas, readers); err != nil {
-		return err
+		return nil, err
 	}
 	pragmas.Set("_txlock", "immediate") // a transaction that will write says so at once, and never has to be undone
 	if db.write, err = openPool(path, pragmas, 1); err != nil {
-		return err
+		return nil, err
 	}
 	db.group.pool, err = db.write.DB()
-	return err
+	return db, err
 }
 
 func openPool(path string, options url.Values, connections int) (*gorm.DB, error) {

@@ -62,7 +62,7 @@ func TestOneConnectionWritesAndSeveralRead(t *testing.T) {
 func TestFilesAreTheOwnersOnly(t *testing.T) {
 	path := databasePath(t)
 	db := openAt(t, path, nil)
-	_, err := db.MigrateUp(t.Context())
+	_, err := db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)

@@ -73,7 +73,7 @@ func (u *Users) Name(ctx context.Context, id, username string) error {
 	}
 	shown := identity.DisplayUsername(username)
 	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if _, err := u.db.heldUser(tx, id); err != nil {
+		if _, err := u.db.words.heldUser(tx, id); err != nil {
 			return err
 		}
 		err := changed(tx.Exec("UPDATE users SET username = ?, username_key = ? WHERE id = ? AND "+

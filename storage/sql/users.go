@@ -138,19 +138,19 @@ func (u *Users) keepOut(ctx context.Context, id, reason, kind string, change fun
 }
 
 // lockUser lets one transaction through at a time that changes what a user has. In SQLite there is only ever one.
-func (db *DB) lockUser(tx *gorm.DB, id string) error {
-	if db.words.forUpdate == "" {
+func (d dialect) lockUser(tx *gorm.DB, id string) error {
+	if d.forUpdate == "" {
 		return nil
 	}
-	return tx.Exec("SELECT 1 FROM users WHERE id = ?"+db.words.forUpdate, id).Error
+	return tx.Exec("SELECT 1 FROM users WHERE id = ?"+d.forUpdate, id).Error
 }
 
 // heldUser locks a user likewise and returns what nobody else changes until the transaction is over.
 // ErrNotFound, also for who was joined into another one, perhaps since the caller looked: what such a user is
 // given reaches nobody, and what is taken takes from the other one.
-func (db *DB) heldUser(tx *gorm.DB, id string) (identity.User, error) {
+func (d dialect) heldUser(tx *gorm.DB, id string) (identity.User, error) {
 	var row userRow
-	err := one(tx.Raw("SELECT * FROM users WHERE id = ? AND joined_into IS NULL"+db.words.forUpdate, id), &row)
+	err := one(tx.Raw("SELECT * FROM users WHERE id = ? AND joined_into IS NULL"+d.forUpdate, id), &row)
 	return row.user(), err
 }
 

@@ -34,7 +34,7 @@ func (d *Deletions) leave(ctx context.Context, id string, grace time.Duration, d
 		return time.Time{}, identity.ErrNotFound
 	}
 	err = d.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		user, err := d.db.heldUser(tx, id)
+		user, err := d.db.words.heldUser(tx, id)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (d *Deletions) Stay(ctx context.Context, id string) error {
 		return identity.ErrNotFound
 	}
 	return d.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		user, err := d.db.heldUser(tx, id)
+		user, err := d.db.words.heldUser(tx, id)
 		if err != nil || !user.Leaving() {
 			return err
 		}
@@ -149,7 +149,7 @@ func (d *Deletions) deleteLeft(ctx context.Context, id string) error {
 			return err
 		}
 		for _, id := range gone {
-			if err := d.db.lockUser(tx, id); err != nil {
+			if err := d.db.words.lockUser(tx, id); err != nil {
 				return err
 			}
 		}

@@ -29,7 +29,7 @@ func leave(t *testing.T, db *DB, names ...string) (ids []string) {
 func TestAnIDIsGivenOnce(t *testing.T) {
 	everywhere(t, func(t *testing.T, open func() *DB) {
 		db := open()
-		_, err := db.MigrateUp(t.Context())
+		_, err := db.Schema().MigrateUp(t.Context())
 		require.NoError(t, err)
 		id, name := leave(t, db, "alice")[0], "bob"
 		require.ErrorIs(t, addUser(db.write, userRow{ID: id, Username: &name, UsernameKey: &name}),

@@ -81,7 +81,7 @@ func (e *Entitlements) changeRoles(ctx context.Context, id, kind, detail string,
 		return identity.ErrNotFound
 	}
 	return e.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if err := e.db.lockUser(tx, id); err != nil {
+		if err := e.db.words.lockUser(tx, id); err != nil {
 			return err
 		}
 		user, err := findUser(tx, "id", id)

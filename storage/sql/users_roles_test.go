@@ -13,7 +13,7 @@ import (
 func downTo(t *testing.T, db *DB, name string) {
 	t.Helper()
 	for n := len(requireStatus(t, db, true)); n > 0; n-- {
-		taken, err := db.MigrateDown(t.Context())
+		taken, err := db.Schema().MigrateDown(t.Context())
 		require.NoError(t, err)
 		if taken == name {
 			return
@@ -27,14 +27,14 @@ func TestUsersFromBeforeRolesHaveNone(t *testing.T) { everywhere(t, usersFromBef
 func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
 	t.Helper()
 	ctx, db := t.Context(), open()
-	_, err := db.MigrateUp(ctx)
+	_, err := db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	user, _, err := db.Accounts().FindOrCreateUser(ctx,
 		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
 	require.NoError(t, db.Entitlements().GrantRole(ctx, user.ID, "admin"))
 	downTo(t, db, "0002_roles.sql")
-	_, err = db.MigrateUp(ctx)
+	_, err = db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	found, err := db.Users().Find(ctx, user.ID)
 	require.NoError(t, err)
@@ -54,7 +54,7 @@ func TestRolesAreAddedWithoutWritingARow(t *testing.T) {
 	db, o := openHouse(t, database, 0), newOperator(t, database)
 	downTo(t, db, "0002_roles.sql")
 	before := o.number("SELECT pg_relation_filenode('users')::bigint")
-	_, err := db.MigrateUp(t.Context())
+	_, err := db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, before, o.number("SELECT pg_relation_filenode('users')::bigint"))
 }
