@@ -199,3 +199,81 @@ func addAccount(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) 
 	}
 	return tx.Create(&row).Error
 }
+
+// accountPage is how many accounts are read at once.
+const accountPage = 1000
+
+// Each calls do for every account at a platform, in the order of their keys. What is added meanwhile
+// may be missed.
+func (a *Accounts) Each(ctx context.Context, platform string, do func(identity.AccountKey) error) error {
+	after := accountRow{}
+	for {
+		var rows []accountRow
+		err := a.db.read.WithContext(ctx).Raw(`SELECT app, subject FROM accounts WHERE platform = ? AND (app, subject) > (?, ?)
+			ORDER BY app, subject LIMIT ?`, platform, after.App, after.Subject, accountPage).Scan(&rows).Error
+		if err != nil {
+			return ended(ctx, err)
+		}
+		for _, row := range rows {
+			if err := do(identity.AccountKey{Platform: platform, App: row.App, Subject: row.Subject}); err != nil {
+				return err
+			}
+		}
+		if len(rows) < accountPage {
+			return nil
+		}
+		after = rows[len(rows)-1]
+	}
+}
+
+// link notes a union id that an account did not have. It never moves the account, and never takes a union
+// from another user.
+func link(tx *gorm.DB, now time.Time, s identity.Sighting, account accountRow) error {
+	owner, err := unionOwner(tx, s)
+	if err != nil {
+		return err
+	}
+	switch {
+	case account.UnionID != "" && account.OpenPlatform == s.OpenPlatform:
+		err = recordConflict(tx, now, account.UserID, "the union id of an account at "+s.App+" changed")
+	case owner == "" && s.HasUnion():
+		err = addUnion(tx, now, s, account.UserID)
+	case owner != "" && owner != account.UserID:
+		err = recordConflict(tx, now, account.UserID, "the union id of an account at "+s.App+" belongs to "+owner)
+	}
+	if err != nil {
+		return err
+	}
+	// Also after a conflict, so that it is told once and not at every sign-in.
+	return tx.Exec("UPDATE accounts SET union_id = ?, open_platform = ? WHERE platform = ? AND app = ? AND subject = ?",
+		s.UnionID, s.OpenPlatform, s.Platform, s.App, s.Subject).Error
+}
+
+// unionOwner returns the user of a sighting's union, or "".
+func unionOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
+	if !s.HasUnion() {
+		return "", nil
+	}
+	var owner string
+	err := tx.Raw("SELECT user_id FROM unions WHERE platform = ? AND open_platform = ? AND union_id = ?",
+		s.Platform, s.OpenPlatform, s.UnionID).Scan(&owner).Error
+	return owner, err
+}
+
+func addUnion(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
+	return tx.Exec("INSERT INTO unions (platform, open_platform, union_id, user_id, created_at) VALUES (?, ?, ?, ?, ?)",
+		s.Platform, s.OpenPlatform, s.UnionID, userID, now.UnixMilli()).Error
+}
+
+// dropUnions takes the unions from a user that none of his accounts names any more: of accounts that are
+// gone, or of which the platform says something else by now. Somebody may be in them, and first seen would be
+// this user.
+func dropUnions(tx *gorm.DB, userID, platform string) error {
+	return tx.Exec(`DELETE FROM unions WHERE user_id = ? AND platform = ? AND NOT EXISTS (SELECT 1 FROM accounts a
+		WHERE a.user_id = unions.user_id AND a.platform = unions.platform AND a.open_platform = unions.open_platform AND a.union_id = unions.union_id)`,
+		userID, platform).Error
+}
+
+func recordConflict(tx *gorm.DB, now time.Time, userID, detail string) error {
+	return recordEvent(tx, now, identity.Event{Kind: identity.EventUnionConflict, UserID: userID, Detail: detail})
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // databasePath is where a test keeps its file.
@@ -78,3 +79,5 @@ func count(t testing.TB, db *DB, table string) int64 {
 	require.NoError(t, db.read.Table(table).Count(&rows).Error)
 	return rows
 }
+
+func TestMain(m *testing.M) { dbtest.Run(m) }

@@ -3,6 +3,9 @@ package sql
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 
@@ -16,6 +19,23 @@ func ended(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	return err
+}
+
+// scanAll scans all rows of a query. None is nil, as it is once it was kept as JSON.
+func scanAll[V any](tx *gorm.DB, query string, values ...any) ([]V, error) {
+	var rows []V
+	result := tx.Raw(query, values...).Scan(&rows)
+	return append([]V(nil), rows...), ended(result.Statement.Context, result.Error)
+}
+
+// listed scans all rows of a query, and returns what each of them tells of.
+func listed[R, V any](tx *gorm.DB, told func(R) V, query string, values ...any) ([]V, error) {
+	rows, err := scanAll[R](tx, query, values...)
+	all := make([]V, len(rows))
+	for n, row := range rows {
+		all[n] = told(row)
+	}
+	return all, err
 }
 
 // one scans the first row of a query, or returns ErrNotFound.
@@ -50,4 +70,31 @@ func exists(err error) error {
 		return identity.ErrExists
 	}
 	return err
+}
+
+// storable refuses texts that a database would: NUL and invalid UTF-8.
+func storable(texts ...string) error {
+	for _, text := range texts {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return errors.New("a text to store has a NUL or is not UTF-8")
+		}
+	}
+	return nil
+}
+
+// millis is an instant as it is stored: NULL for zero.
+func millis(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	ms := t.UnixMilli()
+	return &ms
+}
+
+// instant is the inverse of millis.
+func instant(ms *int64) time.Time {
+	if ms == nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(*ms)
 }

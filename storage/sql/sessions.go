@@ -2,9 +2,12 @@ package sql
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
+
+	"gorm.io/gorm"
 
 	"github.com/lingpai/lingpai/identity"
 )
@@ -141,4 +144,177 @@ func (s *Sessions) List(ctx context.Context, userID string) ([]identity.Session,
 		sessions = append(sessions, session)
 	}
 	return sessions, ended(ctx, err)
+}
+
+type sessionRow struct {
+	ID              string
+	UserID          string
+	AccountPlatform *string
+	AccountApp      *string
+	AccountSubject  *string
+	ClientID        string
+	Scope           string
+	Method          string
+	AuthTime        int64
+	Generation      int64
+	Rotations       []byte
+	OpenedBy        []byte
+	SecretHash      []byte
+	IdleExpiresAt   int64
+	ExpiresAt       int64
+	LastSeenAt      int64
+	Device          string
+	EndedAt         *int64
+	EndReason       string
+}
+
+// sessionColumns are read in the order of targets.
+const sessionColumns = `id, user_id, account_platform, account_app, account_subject, client_id, scope, method, auth_time, generation, rotations,
+	opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device, ended_at, end_reason`
+
+func (r *sessionRow) targets() []any {
+	return []any{
+		&r.ID, &r.UserID, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.ClientID, &r.Scope, &r.Method,
+		&r.AuthTime, &r.Generation,
+		&r.Rotations, &r.OpenedBy, &r.SecretHash, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.Device,
+		&r.EndedAt, &r.EndReason,
+	}
+}
+
+func (r *sessionRow) session() (identity.Session, error) {
+	rotations, err := decodeRotations(r.Rotations)
+	if err == nil && (len(r.SecretHash) != 32 || r.Generation < 0 || r.Generation > 1<<32-1) {
+		err = errors.New("the row of a session is damaged")
+	}
+	if err != nil {
+		return identity.Session{}, err
+	}
+	session := identity.Session{
+		ID: r.ID, UserID: r.UserID, ClientID: r.ClientID, Scope: r.Scope, Method: r.Method,
+		AuthTime:   instant(&r.AuthTime),
+		Generation: uint32(r.Generation), Rotations: rotations, OpenedBy: r.OpenedBy,
+		SecretHash:    [32]byte(r.SecretHash),
+		IdleExpiresAt: instant(&r.IdleExpiresAt), ExpiresAt: instant(&r.ExpiresAt), LastSeenAt: instant(&r.LastSeenAt),
+		Device: r.Device, EndedAt: instant(r.EndedAt), EndReason: r.EndReason,
+	}
+	if r.AccountPlatform != nil && r.AccountApp != nil && r.AccountSubject != nil {
+		session.Account = identity.AccountKey{Platform: *r.AccountPlatform, App: *r.AccountApp,
+			Subject: *r.AccountSubject}
+	}
+	return session, nil
+}
+
+// sessionsBeyond finds, from the most recently seen on, the other live sessions that a user has at a client
+// beyond a number; none if the session in question has been ended itself.
+const sessionsBeyond = `SELECT id FROM sessions WHERE user_id = ? AND client_id = ? AND id <> ? AND ended_at IS NULL
+		AND idle_expires_at > ? AND expires_at > ? AND EXISTS (SELECT 1 FROM sessions own WHERE own.id = ? AND own.ended_at IS NULL)
+	ORDER BY last_seen_at DESC, id DESC LIMIT 1000000 OFFSET ?`
+
+// endBeyond ends what is beyond the limit once a session is open. Almost always there is nothing, which a
+// glance tells; otherwise it looks again in a transaction. Of sessions that open at once, the one whose
+// transaction is last ends the others; one that was ended so ends nobody.
+func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limit int) error {
+	now := session.LastSeenAt // which is when it was opened
+	values := []any{session.UserID, session.ClientID, session.ID, now.UnixMilli(), now.UnixMilli(),
+		session.ID, limit - 1}
+	var first string
+	if err := s.db.hot.sessionsBeyond.row(ctx, []any{&first}, values...); err != nil {
+		if errors.Is(err, identity.ErrNotFound) {
+			return nil
+		}
+		return err
+	}
+	return s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		if err := s.db.words.lockUser(tx, session.UserID); err != nil {
+			return err
+		}
+		var beyond []string
+		if err := tx.Raw(sessionsBeyond, values...).Scan(&beyond).Error; err != nil {
+			return err
+		}
+		for _, id := range beyond {
+			if _, err := endSessions(tx, now, identity.EndedByLimit, "id = ?", id); err != nil {
+				return err
+			}
+			event := identity.Event{
+				Kind: identity.EventSessionEnded, UserID: session.UserID, ClientID: session.ClientID, SessionID: id,
+				Detail: identity.EndedByLimit,
+			}
+			if err := recordEvent(tx, now, event); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// The column sessions.rotations is a version byte and then, newest first, for each rotation
+//
+//	lowest 4 ‖ highest 4 ‖ instant 8 (milliseconds) ‖ flags 1 [‖ key hash 16]
+const (
+	rotationsVersion = 1
+	rotationSize     = 17
+	flagSheltered    = 1
+	flagKeyed        = 2
+)
+
+var errRotations = errors.New("the rotations of a session are damaged")
+
+func encodeRotations(rotations []identity.Rotation) []byte {
+	if len(rotations) == 0 {
+		return nil
+	}
+	b := make([]byte, 0, 1+len(rotations)*(rotationSize+identity.KeyHashSize))
+	b = append(b, rotationsVersion)
+	for _, r := range rotations {
+		b = binary.BigEndian.AppendUint32(b, r.Lowest)
+		b = binary.BigEndian.AppendUint32(b, r.Highest)
+		b = binary.BigEndian.AppendUint64(b, uint64(r.At.UnixMilli()))
+		var flags byte
+		if r.Sheltered {
+			flags |= flagSheltered
+		}
+		if len(r.KeyHash) == identity.KeyHashSize {
+			flags |= flagKeyed
+		}
+		b = append(b, flags)
+		if flags&flagKeyed != 0 {
+			b = append(b, r.KeyHash...)
+		}
+	}
+	return b
+}
+
+func decodeRotations(b []byte) ([]identity.Rotation, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	if b[0] != rotationsVersion {
+		return nil, errRotations
+	}
+	var rotations []identity.Rotation
+	for b = b[1:]; len(b) > 0; {
+		if len(b) < rotationSize || len(rotations) == identity.MaxRotations {
+			return nil, errRotations
+		}
+		flags := b[16]
+		r := identity.Rotation{
+			Lowest:    binary.BigEndian.Uint32(b),
+			Highest:   binary.BigEndian.Uint32(b[4:]),
+			At:        time.UnixMilli(int64(binary.BigEndian.Uint64(b[8:]))),
+			Sheltered: flags&flagSheltered != 0,
+		}
+		b = b[rotationSize:]
+		if flags&flagKeyed != 0 {
+			if len(b) < identity.KeyHashSize {
+				return nil, errRotations
+			}
+			r.KeyHash, b = b[:identity.KeyHashSize:identity.KeyHashSize], b[identity.KeyHashSize:]
+		}
+		if flags&^(flagSheltered|flagKeyed) != 0 || r.Lowest > r.Highest {
+			return nil, errRotations
+		}
+		rotations = append(rotations, r)
+	}
+	return rotations, nil
 }

@@ -178,3 +178,28 @@ func redirect(tx *gorm.DB, before, to string) error {
 			UNION SELECT j.retired FROM joins j JOIN below ON j.survivor = below.id WHERE j.undone_at IS NULL)
 		SELECT id FROM below)`, to, before))
 }
+
+type joinRow struct {
+	ID       string
+	Retired  string
+	Survivor string
+	Moved    moved
+	At       int64
+	UndoneAt *int64
+}
+
+func (joinRow) TableName() string { return "joins" }
+
+func (r joinRow) join() identity.Join {
+	join := identity.Join{ID: r.ID, Retired: r.Retired, Survivor: r.Survivor, Moved: r.Moved.Moved,
+		UndoneAt: instant(r.UndoneAt)}
+	if r.At != 0 { // else it is a preview
+		join.At = instant(&r.At)
+	}
+	return join
+}
+
+// List implements identity.Joins.
+func (j *Joins) List(ctx context.Context, limit int) ([]identity.Join, error) {
+	return listed(j.db.read.WithContext(ctx), joinRow.join, "SELECT * FROM joins ORDER BY id DESC LIMIT ?", limit)
+}
