@@ -66,8 +66,11 @@ func rules() map[string]rule {
 		"server/telemetry": {[]string{"identity", "grants"}, engines},
 		"server":           {[]string{"*"}, nil},
 		"cmd/lingpai":      {[]string{"*"}, nil},
-		"bench":            {[]string{"password", "keys"}, nil},
-		"deploy":           {nil, nil}, // tests of what is there
+		"cmd/lingpai/doctor": {[]string{"cmd/lingpai/terminal", "server", "server/settings", "grants", "identity",
+			"keys", "storage/sql", "wechat", "wechat/wechattest"}, engines},
+		"cmd/lingpai/terminal": {nil, append(engines, "net/http")},
+		"bench":                {[]string{"password", "keys"}, nil},
+		"deploy":               {nil, nil}, // tests of what is there
 	}
 }
 

@@ -6,9 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/cmd/lingpai/doctor"
 	"github.com/lingpai/lingpai/server"
-	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/wechat"
 )
@@ -35,19 +34,8 @@ func testAppCommand() *cobra.Command {
 		defer platforms.Close()
 		platform := platforms.Of(app)
 		_, err = platform.Trade(cmd.Context(), app, "lingpai-apps-test")
-		return reportAppTest(cmd, whoAnswers(c, platform), app.ID, err)
+		return reportAppTest(cmd, doctor.WhoAnswers(c, platform), app.ID, err)
 	})
-}
-
-// whoAnswers says who stands behind a platform's address.
-func whoAnswers(c config, platform signin.Platform) string {
-	if !c.Simulates(platform.Name()) {
-		return platform.Title()
-	}
-	if platform.Name() == identity.PlatformQQ {
-		return "the simulator at " + c.QQBaseURL
-	}
-	return "the simulator at " + c.WechatBaseURL
 }
 
 func reportAppTest(cmd *cobra.Command, who, appID string, err error) error {
@@ -57,23 +45,9 @@ func reportAppTest(cmd *cobra.Command, who, appID string, err error) error {
 		cmd.Printf("%s works: %s accepted the AppID, the AppSecret and this machine's address\n", appID, who)
 		return nil
 	case ok && errors.Is(err, wechat.ErrMisconfigured):
-		return fmt.Errorf("%s refuses %s: %w; %s", who, appID, err, remedy(failed.Errcode))
+		return fmt.Errorf("%s refuses %s: %w; %s", who, appID, err, doctor.Remedy(failed.Errcode))
 	}
 	return fmt.Errorf("%s cannot be reached or is busy (the line above says why), so nothing is known "+
 		"about %s; check the network and try again. "+
 		"Without a network see: lingpai wechat-simulator --help (%w)", who, appID, err)
-}
-
-// remedy says what to do about an errcode that the operator can help.
-func remedy(errcode int) string {
-	switch errcode {
-	case 40013:
-		return "there is no such AppID: compare it with the mini-program's console"
-	case 40125:
-		return "the AppSecret is wrong: give the one from the mini-program's console with: lingpai apps rotate-secret"
-	case 40164:
-		return "this machine's address is not allowed: add our_address of the log line above to the IP " +
-			"allow-list in the mini-program's console"
-	}
-	return "compare the app's settings in the mini-program's console"
 }

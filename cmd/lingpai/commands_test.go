@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/server/settings"
 )
@@ -114,7 +115,7 @@ func TestVersionIsOneLine(t *testing.T) {
 
 func TestATableCannotBeForged(t *testing.T) {
 	require.Equal(t, []string{"a\ufffd[2Jb", "two\ufffdlines\ufffd", "令牌", ""},
-		cells([]string{"a\x1b[2Jb", "two\nlines\u202e", "令牌", ""}))
+		terminal.Printable([]string{"a\x1b[2Jb", "two\nlines\u202e", "令牌", ""}))
 }
 
 func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {

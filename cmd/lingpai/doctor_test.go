@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/doctor"
 	"github.com/lingpai/lingpai/keys"
 )
 
@@ -22,7 +23,16 @@ const loopbackIssuer = "LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080"
 // nowhere keeps what a test calls from reaching anything outside this machine. Loopback needs no proxy.
 const nowhere = "HTTPS_PROXY=http://user:hidden-proxy@127.0.0.1:1"
 
-// healthy is an operator whose house is in order, with keys, an app and a client, and a simulator.
+type finding = doctor.Finding
+
+const (
+	statusOK      = doctor.StatusOK
+	statusWarning = doctor.StatusWarning
+	statusFault   = doctor.StatusFault
+	statusSkipped = doctor.StatusSkipped
+)
+
+// healthy is an operator whose installation is in order, with keys, an app and a client, and a simulator.
 func healthy(t *testing.T) (o *operator, simulator string) {
 	t.Helper()
 	o = migrated(t, loopbackIssuer, nowhere)
@@ -123,10 +133,11 @@ func TestDoctorFindsAHouseInOrder(t *testing.T) {
 }
 
 func TestDoctorNamesOnlyCommandsThatExist(t *testing.T) {
-	files, err := filepath.Glob("doctor*.go")
+	files, err := filepath.Glob(filepath.Join("doctor", "*.go"))
 	require.NoError(t, err)
-	for _, file := range append(files, "apps.go", "client_rules.go", filepath.Join("..", "..", "server",
-		"settings", "table.go")) {
+	for _, file := range append(files, "doctor.go", "apps.go", "apps_tried.go", "client_rules.go",
+		filepath.Join("..", "..", "server",
+			"settings", "table.go"), filepath.Join("..", "..", "server", "database.go")) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
@@ -150,7 +161,7 @@ func TestDoctorWaitsForNobodyForLong(t *testing.T) {
 	o := newOperator(t, loopbackIssuer, "LINGPAI_MASTER_KEY="+aKey, "LINGPAI_WECHAT_BASE_URL=http://"+silent(t),
 		"LINGPAI_DATABASE_URL=postgres://user:hidden-password@"+silent(t)+"/lingpai?sslmode=disable&connect_timeout=60")
 	findings := o.examined()
-	require.Less(t, time.Since(began), 3*answerTime)
+	require.Less(t, time.Since(began), 3*doctor.AnswerTime)
 	requireFinding(t, findings, "database", statusFault, "PostgreSQL at ", "LINGPAI_DATABASE_URL")
 	requireFinding(t, findings, "wechat", statusFault, "cannot be reached: no answer within 5s",
 		"lingpai wechat-simulator")

@@ -1,15 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 )
 
 // addOutputFlag gives a listing command --output.
@@ -35,23 +35,9 @@ func printRows[T any](cmd *cobra.Command, rows []T, header []string, row func(T)
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, strings.Join(header, "\t"))
 	for _, r := range rows {
-		fmt.Fprintln(table, strings.Join(cells(row(r)), "\t"))
+		fmt.Fprintln(table, strings.Join(terminal.Printable(row(r)), "\t"))
 	}
 	return table.Flush()
-}
-
-// cells makes texts fit for a table on a terminal. A name or a User-Agent may hold control characters, which
-// would forge other rows or give the terminal orders.
-func cells(texts []string) []string {
-	for n, text := range texts {
-		texts[n] = strings.Map(func(r rune) rune {
-			if unicode.IsPrint(r) {
-				return r
-			}
-			return unicode.ReplacementChar
-		}, text)
-	}
-	return texts
 }
 
 // printJSON prints one thing for people and scripts alike.
@@ -69,6 +55,3 @@ func moment(t time.Time) string {
 	}
 	return t.UTC().Format(time.RFC3339)
 }
-
-// orDash fills a cell that would be empty.
-func orDash(text string) string { return cmp.Or(text, "-") }

@@ -10,15 +10,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 )
 
-const (
-	// maxSecretBytes bounds what is read as a secret: more than that is the wrong file.
-	maxSecretBytes = 4096
-
-	// byteOrderMark begins the text files of some editors and shells, and belongs to no secret.
-	byteOrderMark = "\ufeff"
-)
+// maxSecretBytes bounds what is read as a secret: more than that is the wrong file.
+const maxSecretBytes = 4096
 
 // addSecretFlag gives --secret-file to a command that calls readSecret.
 func addSecretFlag(cmd *cobra.Command) *cobra.Command {
@@ -41,7 +38,7 @@ func readSecret(ctx context.Context, cmd *cobra.Command, what string) (string, e
 	case len(line) > maxSecretBytes:
 		return "", fmt.Errorf("the %s has more than %d bytes: is this the right file?", what, maxSecretBytes)
 	}
-	if line = strings.TrimRight(strings.TrimPrefix(line, byteOrderMark), "\r\n"); line == "" {
+	if line = strings.TrimRight(strings.TrimPrefix(line, terminal.ByteOrderMark), "\r\n"); line == "" {
 		return "", fmt.Errorf("no %s was given: write it as one line to standard input, or name a file "+
 			"with --secret-file", what)
 	}
@@ -57,17 +54,8 @@ func openInput(ctx context.Context, cmd *cobra.Command, flag, ask string) (io.Re
 		}
 		return file, nil
 	}
-	if isTerminal(cmd.InOrStdin()) {
+	if terminal.IsTerminal(cmd.InOrStdin()) {
 		fmt.Fprint(cmd.ErrOrStderr(), ask)
 	}
-	return interruptible(ctx, cmd.InOrStdin()), nil
-}
-
-func isTerminal(source io.Reader) bool {
-	file, ok := source.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return terminal.Interruptible(ctx, cmd.InOrStdin()), nil
 }

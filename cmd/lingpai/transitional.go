@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+	"io"
+
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
 )
@@ -26,3 +30,17 @@ const clientAge = server.RecordAge
 var openMigrated = server.OpenMigratedDatabase
 
 func openVolatile(c config) (server.Volatile, error) { return server.OpenVolatile(c) }
+
+const byteOrderMark = terminal.ByteOrderMark
+
+func cells(texts []string) []string { return terminal.Printable(texts) }
+
+func orDash(text string) string { return terminal.OrDash(text) }
+
+func plural(n int, noun string) string { return terminal.Plural(n, noun) }
+
+func isTerminal(stream any) bool { return terminal.IsTerminal(stream) }
+
+func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
+	return terminal.Interruptible(ctx, r)
+}

@@ -87,17 +87,6 @@ func (p passing) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// interruptible lets a read end with the context, which a read from a terminal or a pipe would not notice.
-func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
-	reader, writer := io.Pipe()
-	go func() {
-		_, err := io.Copy(writer, r)
-		writer.CloseWithError(err)
-	}()
-	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) })
-	return reader
-}
-
 // checkText looks at the beginning. A byte order mark is left out.
 func (s *importSource) checkText() error {
 	sample, err := s.Peek(maxImportRow)

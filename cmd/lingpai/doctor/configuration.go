@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -11,20 +11,20 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// unreadable says whether the file could not be read: what the settings are is not known then, and the
+// unreadable reports whether the file could not be read: what the settings are is not known then, and the
 // defaults are of no interest.
 func (d *doctor) unreadable() bool {
-	return slices.ContainsFunc(d.faults, func(fault error) bool {
+	return slices.ContainsFunc(d.problems, func(fault error) bool {
 		return strings.HasPrefix(fault.Error(), "--config: ") || strings.HasPrefix(fault.Error(), "LINGPAI_CONFIG: ")
 	})
 }
 
 func (d *doctor) checkConfiguration(context.Context) {
-	for _, fault := range d.faults {
+	for _, fault := range d.problems {
 		d.report.fault(configAdvice(fault))
 	}
-	if len(d.faults) == 0 {
-		d.report.ok("every setting has a value that is allowed; the issuer is " + d.config.Issuer)
+	if len(d.problems) == 0 {
+		d.report.ok("every setting has a value that is allowed; the issuer is " + d.settings.Issuer)
 	}
 	d.checkExposure()
 	d.checkLives()
@@ -32,7 +32,7 @@ func (d *doctor) checkConfiguration(context.Context) {
 
 // checkExposure looks at what lies between callers and the server.
 func (d *doctor) checkExposure() {
-	c := d.config
+	c := d.settings
 	if d.unreadable() || d.faulty("server.issuer") {
 		return
 	}
@@ -50,7 +50,7 @@ func (d *doctor) checkExposure() {
 
 // checkLives looks at how long sessions live, and what ends them before.
 func (d *doctor) checkLives() {
-	c := d.config
+	c := d.settings
 	if !d.faulty("session.idle") && !d.faulty("session.absolute") && c.SessionIdle > c.SessionAbsolute {
 		d.report.warning(fmt.Sprintf("session.idle (%s) is longer than session.absolute (%s), so it never counts",
 			short(c.SessionIdle), short(c.SessionAbsolute)),

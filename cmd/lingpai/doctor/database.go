@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 const checkDatabaseURL = server.CheckDatabaseURL
 
 func (d *doctor) checkDatabase(ctx context.Context) {
-	file := d.config.DatabaseFile()
+	file := d.settings.DatabaseFile()
 	info, err := os.Stat(file)
 	if file != "" && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) { // opening would make one
 		d.report.fault("there is no database at "+file,
 			checkDatabaseURL+", or make a database with: lingpai migrate up")
 		return
 	}
-	c := d.config
+	c := d.settings
 	if d.faulty("master_key") { // most can be looked at without
 		c.MasterKey = ""
 	}
@@ -35,7 +35,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	d.database = database
 	if file == "" {
 		d.report.ok(c.DatabaseName() + " answers")
-		d.warnUnprotected(c.DatabaseURL, "write sslmode=verify-full into database.url (LINGPAI_DATABASE_URL)")
+		d.report.warnUnprotected(c.DatabaseURL, "write sslmode=verify-full into database.url (LINGPAI_DATABASE_URL)")
 		return
 	}
 	d.report.ok(fmt.Sprintf("SQLite in %s (%s) answers", file, size(info.Size())))
@@ -52,13 +52,13 @@ func (d *doctor) checkMigrations(ctx context.Context) {
 		d.report.ok("the database has the shape that this version needs")
 		return
 	}
-	d.report.fault(d.schemaAdvice(err))
+	d.report.fault(schemaAdvice(d.report, err))
 }
 
 // schemaAdvice parts what CheckSchema says from what it says to do.
-func (d *doctor) schemaAdvice(err error) (found, advice string) {
+func schemaAdvice(report *report, err error) (found, advice string) {
 	if !errors.Is(err, sql.ErrSchema) {
-		return "the database's shape is not known: " + d.report.words(err), checkDatabaseURL
+		return "the database's shape is not known: " + report.words(err), checkDatabaseURL
 	}
 	text := err.Error()
 	if _, state, ok := strings.Cut(text, `run "lingpai migrate up" (`); ok {

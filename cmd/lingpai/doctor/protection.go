@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"net/url"
@@ -8,7 +8,7 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// unprotected says how others could listen on the way to a server, or pass for it; "" if they cannot, or if
+// unprotected is how others could listen on the way to a server, or pass for it; "" if they cannot, or if
 // there is no way that leaves this machine.
 func unprotected(server identity.Secret) string {
 	u, err := url.Parse(server.Reveal())
@@ -26,9 +26,9 @@ func unprotected(server identity.Secret) string {
 }
 
 // warnUnprotected warns of an open way to a server. advice is how to close it.
-func (d *doctor) warnUnprotected(server identity.Secret, advice string) {
+func (r *report) warnUnprotected(server identity.Secret, advice string) {
 	if how := unprotected(server); how != "" {
-		d.report.warning(how, strings.TrimSpace(advice)+
+		r.warning(how, strings.TrimSpace(advice)+
 			"; on a private network that nobody else is on, leave it as it is")
 	}
 }

@@ -1,9 +1,11 @@
-package main
+package doctor
 
 import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/lingpai/lingpai/storage/sql"
 )
 
 // How far clocks may be apart: verifiers mostly allow a minute, and one that is a little wrong gets worse.
@@ -15,16 +17,19 @@ const (
 // checkClock compares this machine's clock with every other one within reach. SQLite has no clock of its own.
 func (d *doctor) checkClock(ctx context.Context) {
 	compared := false
-	if d.database != nil && d.config.DatabaseFile() == "" {
+	if d.database != nil && d.settings.DatabaseFile() == "" {
 		compared = true
-		if ahead, err := within(ctx, d.aheadOfDatabase); err != nil {
+		if ahead, err := within(ctx, func(ctx context.Context) (time.Duration, error) {
+			return aheadOf(ctx,
+				d.database)
+		}); err != nil {
 			d.report.fault("the database does not tell the time: "+d.report.words(err), checkDatabaseURL)
 		} else {
-			d.judgeClock("the database's", ahead)
+			d.report.judgeClock("the database's", ahead)
 		}
 	}
 	if d.wechat.ahead != nil {
-		d.judgeClock("that of "+d.whoAnswers(), *d.wechat.ahead)
+		d.report.judgeClock("that of "+d.whoAnswers(), *d.wechat.ahead)
 		compared = true
 	}
 	if !compared {
@@ -32,13 +37,13 @@ func (d *doctor) checkClock(ctx context.Context) {
 	}
 }
 
-func (d *doctor) aheadOfDatabase(ctx context.Context) (time.Duration, error) {
+func aheadOf(ctx context.Context, database *sql.DB) (time.Duration, error) {
 	began := time.Now()
-	now, err := d.database.Clock(ctx)
+	now, err := database.Clock(ctx)
 	return middle(began, time.Now()).Sub(now), err
 }
 
-func (d *doctor) judgeClock(other string, ahead time.Duration) {
+func (r *report) judgeClock(other string, ahead time.Duration) {
 	skew, direction := ahead.Abs(), "ahead of"
 	if ahead < 0 {
 		direction = "behind"
@@ -47,10 +52,10 @@ func (d *doctor) judgeClock(other string, ahead time.Duration) {
 	const advice = "let NTP set the clocks (on Linux: timedatectl set-ntp true)"
 	switch {
 	case skew > brokenSkew:
-		d.report.fault(found+": services would refuse tokens as expired or not yet valid", advice)
+		r.fault(found+": services would refuse tokens as expired or not yet valid", advice)
 	case skew > oddSkew:
-		d.report.warning(found, advice)
+		r.warning(found, advice)
 	default:
-		d.report.ok("this machine's clock agrees with " + other)
+		r.ok("this machine's clock agrees with " + other)
 	}
 }

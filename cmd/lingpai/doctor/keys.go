@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 func (d *doctor) checkKeys(ctx context.Context) {
@@ -21,24 +23,24 @@ func (d *doctor) checkKeys(ctx context.Context) {
 		d.report.ok("none yet: the first start of serve makes them")
 		return
 	}
-	backend, err := opens(ctx, records, d.config.MasterKey.Reveal())
+	backend, err := opens(ctx, records, d.settings.MasterKey.Reveal())
 	if err != nil {
 		d.report.fault(keyAdvice(err))
 		return
 	}
 	d.report.ok("master_key opens all; " + describeSigning(records, time.Now()) + "; signatures are made by " + backend)
-	if first := firstEntry(d.config); slices.ContainsFunc(keys.Describe(records, time.Now()),
+	if first := firstEntry(d.settings); slices.ContainsFunc(keys.Describe(records, time.Now()),
 		func(k keys.Info) bool { return k.MasterKey != "" && k.MasterKey != first }) {
 		d.report.warning("some keys are sealed with another entry of master_key than the first, "+first,
 			"if the change of master keys is through, seal them anew: lingpai keys rewrap")
 	}
-	d.warnOfBackend(backend, keys.BuiltBackend())
+	warnOfBackend(d.report, backend, keys.BuiltBackend())
 }
 
 // warnOfBackend warns if what signs is not what this program was built to sign with.
-func (d *doctor) warnOfBackend(backend, built string) {
+func warnOfBackend(report *report, backend, built string) {
 	if backend != built {
-		d.report.warning("this program was built to sign with "+built+", and would not: "+backend,
+		report.warning("this program was built to sign with "+built+", and would not: "+backend,
 			"reinstall or update OpenSSL, and check this machine's memory and "+
 				"processor; tokens stay right, since each signature is checked, but cost up to three times as much")
 	}
@@ -59,7 +61,7 @@ func opens(ctx context.Context, records []keys.Record, masterKey string) (backen
 }
 
 // firstEntry is the id of the master key that seals.
-func firstEntry(c config) string {
+func firstEntry(c settings.Settings) string {
 	id, _, _ := strings.Cut(c.MasterKey.Reveal(), ":")
 	return strings.TrimSpace(id)
 }
@@ -108,5 +110,5 @@ func age(d time.Duration) string {
 	if d < 24*time.Hour {
 		return "less than a day"
 	}
-	return plural(int(d/(24*time.Hour)), "day")
+	return terminal.Plural(int(d/(24*time.Hour)), "day")
 }

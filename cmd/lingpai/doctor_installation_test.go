@@ -21,7 +21,8 @@ func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
 	findings := o.examined()
 	requireFinding(t, findings, "database", statusFault, "there is no database at lingpai.db", "lingpai migrate up")
 	for _, check := range []string{"migrations", "keys", "apps", "clients"} {
-		require.Contains(t, findings, finding{check, statusSkipped, "not checked, since the database is not open", ""})
+		require.Contains(t, findings, finding{Check: check, Status: statusSkipped,
+			Found: "not checked, since the database is not open", Advice: ""})
 	}
 	requireFinding(t, findings, "wechat", statusFault,
 		"https://api.weixin.qq.com cannot be reached: proxyconnect tcp", "curl -I https://api.weixin.qq.com")
@@ -44,10 +45,11 @@ func TestDoctorMissesMigrations(t *testing.T) {
 	o.ok("migrate", "down")
 	findings = o.examined()
 	f := found(t, findings, "it is at version ")
-	require.Equal(t, finding{"migrations", statusFault, f.Found, "lingpai migrate up"}, f)
+	require.Equal(t, finding{Check: "migrations", Status: statusFault,
+		Found: f.Found, Advice: "lingpai migrate up"}, f)
 	for _, check := range []string{"keys", "apps", "clients"} {
-		require.Contains(t, findings, finding{check, statusSkipped,
-			"not checked, since the database does not have the shape that is needed", ""})
+		require.Contains(t, findings, finding{Check: check, Status: statusSkipped,
+			Found: "not checked, since the database does not have the shape that is needed", Advice: ""})
 	}
 }
 
@@ -78,7 +80,8 @@ func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 	requireFinding(t, findings, "configuration", statusFault, "master_key (LINGPAI_MASTER_KEY): it is required",
 		"lingpai keys new-master-key")
 	for _, check := range []string{"keys", "apps"} {
-		require.Contains(t, findings, finding{check, statusSkipped, "not checked, since master_key is not right", ""})
+		require.Contains(t, findings, finding{Check: check, Status: statusSkipped,
+			Found: "not checked, since master_key is not right", Advice: ""})
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"bytes"
@@ -21,8 +21,8 @@ const (
 )
 
 func (d *doctor) checkRedis(ctx context.Context) {
-	if d.config.RedisURL == "" {
-		if d.config.DatabaseFile() == "" && !d.faulty("database.url") {
+	if d.settings.RedisURL == "" {
+		if d.settings.DatabaseFile() == "" && !d.faulty("database.url") {
 			d.report.warning("redis.url is empty: if several processes share this PostgreSQL, each counts "+
 				"password attempts for itself",
 				"set redis.url (LINGPAI_REDIS_URL) if there are several; with a single one leave it as it is")
@@ -32,32 +32,33 @@ func (d *doctor) checkRedis(ctx context.Context) {
 			"replicas need redis.url")
 		return
 	}
-	d.warnUnprotected(d.config.RedisURL, "write rediss:// into redis.url (LINGPAI_REDIS_URL), without skip_verify")
-	store, err := within(ctx, func(context.Context) (server.Volatile, error) { return server.OpenVolatile(d.config) })
+	d.report.warnUnprotected(d.settings.RedisURL,
+		"write rediss:// into redis.url (LINGPAI_REDIS_URL), without skip_verify")
+	store, err := within(ctx, func(context.Context) (server.Volatile, error) { return server.OpenVolatile(d.settings) })
 	if err != nil {
 		d.report.fault("cannot be opened: "+d.report.words(err), checkRedisURL)
 		return
 	}
 	defer within(context.WithoutCancel(ctx), func(context.Context) (any, error) { return nil, store.Close() })
-	d.askRedis(ctx, store)
+	askRedis(ctx, d.report, store)
 }
 
-func (d *doctor) askRedis(ctx context.Context, store server.Volatile) {
+func askRedis(ctx context.Context, report *report, store server.Volatile) {
 	if _, err := within(ctx, func(ctx context.Context) (any, error) { return nil, store.Ping(ctx) }); err != nil {
-		d.report.fault("does not answer: "+d.report.words(err), checkRedisURL)
+		report.fault("does not answer: "+report.words(err), checkRedisURL)
 		return
 	}
 	took, err := within(ctx, func(ctx context.Context) (time.Duration, error) { return roundTrip(ctx, store) })
 	switch {
 	case err != nil:
-		d.report.fault("answers, but does not keep what it is given: "+d.report.words(err),
+		report.fault("answers, but does not keep what it is given: "+report.words(err),
 			"let the user in redis.url read, write and run scripts under redis.key_prefix, on a server "+
 				"that is no read-only replica and has memory left")
 	case took > slowRedis:
-		d.report.warning(fmt.Sprintf("answers, but a command takes %s", took),
+		report.warning(fmt.Sprintf("answers, but a command takes %s", took),
 			"run Redis in the same region and network as lingpai")
 	default:
-		d.report.ok(fmt.Sprintf("keeps and gives back; a command takes %s", took))
+		report.ok(fmt.Sprintf("keeps and gives back; a command takes %s", took))
 	}
 }
 
@@ -65,7 +66,7 @@ func (d *doctor) askRedis(ctx context.Context, store server.Volatile) {
 func roundTrip(ctx context.Context, store identity.Volatile) (time.Duration, error) {
 	key, value := "doctor:"+rand.Text(), []byte(rand.Text())
 	began := time.Now()
-	if err := store.Put(ctx, key, value, 2*answerTime); err != nil {
+	if err := store.Put(ctx, key, value, 2*AnswerTime); err != nil {
 		return 0, fmt.Errorf("put: %w", err)
 	}
 	for _, read := range []func(context.Context, string) ([]byte, error){store.Get, store.Take} {

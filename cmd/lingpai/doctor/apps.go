@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"bytes"
@@ -9,9 +9,12 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/server"
+	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
@@ -36,7 +39,7 @@ func (d *doctor) checkApps(ctx context.Context) {
 // checkApp opens the AppSecret, and lets WeChat try it, unless that is known to fail.
 func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 	app, err := within(ctx, func(ctx context.Context) (identity.App, error) {
-		return server.GuardApps(d.database.Apps(), d.config).Find(ctx, listed.Platform, listed.ID)
+		return server.GuardApps(d.database.Apps(), d.settings).Find(ctx, listed.Platform, listed.ID)
 	})
 	rotate := "give it anew with: lingpai apps rotate-secret " + listed.ID
 	switch {
@@ -51,7 +54,7 @@ func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 				" and "+rotate)
 	case err != nil:
 		d.report.fault(listed.ID+": cannot be read: "+d.report.words(err), checkDatabaseURL)
-	case !d.config.Simulates(app.Platform) && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
+	case !d.settings.Simulates(app.Platform) && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
 		d.report.fault(app.ID+": its AppSecret is a simulator's, which its platform does not know",
 			"take the AppSecret from the platform's console and "+rotate)
 	case app.Platform == identity.PlatformWechat && !d.wechat.answers:
@@ -64,8 +67,8 @@ func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 // tryApp makes the call of "lingpai apps test". The address that WeChat saw is only in what the client logs.
 func (d *doctor) tryApp(ctx context.Context, app identity.App) {
 	var log bytes.Buffer
-	c := d.config
-	c.WechatTimeout = min(c.WechatTimeout, answerTime)
+	c := d.settings
+	c.WechatTimeout = min(c.WechatTimeout, AnswerTime)
 	platforms, err := server.OpenPlatforms(c, slog.New(slog.NewJSONHandler(&log, nil)))
 	if err != nil {
 		d.report.fault(app.ID+": "+err.Error(),
@@ -77,7 +80,7 @@ func (d *doctor) tryApp(ctx context.Context, app identity.App) {
 	_, err = platform.Trade(ctx, app, "lingpai-doctor")
 	var logged refusalLog
 	_ = json.NewDecoder(&log).Decode(&logged) // nothing was logged if the code was all that is wrong
-	d.judgeApp(app.ID, platform.Title(), whoAnswers(d.config, platform), err, logged)
+	d.report.judgeApp(app.ID, platform.Title(), WhoAnswers(d.settings, platform), err, logged)
 }
 
 // refusalLog is what the client logs beyond its error.
@@ -86,19 +89,19 @@ type refusalLog struct {
 	Reason  string `json:"reason"`
 }
 
-func (d *doctor) judgeApp(id, title, who string, err error, logged refusalLog) {
+func (r *report) judgeApp(id, title, who string, err error, logged refusalLog) {
 	failed, _ := errors.AsType[*wechat.Error](err)
 	switch {
 	case errors.Is(err, wechat.ErrBadCode):
-		d.report.ok(id + ": " + who + " accepts the AppID, the AppSecret and this machine's address")
+		r.ok(id + ": " + who + " accepts the AppID, the AppSecret and this machine's address")
 	case errors.Is(err, wechat.ErrMisconfigured):
-		d.report.fault(refusedApp(id, title, failed.Errcode, logged.Address))
+		r.fault(refusedApp(id, title, failed.Errcode, logged.Address))
 	case errors.Is(err, wechat.ErrThrottled):
-		d.report.warning(fmt.Sprintf("%s: not known, since the app's calls are used up for now (errcode %d)",
+		r.warning(fmt.Sprintf("%s: not known, since the app's calls are used up for now (errcode %d)",
 			id, failed.Errcode),
 			fmt.Sprintf("wait %s and try: lingpai apps test %s", short(failed.RetryAfter), id))
 	default:
-		d.report.fault(id+": "+who+" gives no answer that can be used: "+orDash(logged.Reason),
+		r.fault(id+": "+who+" gives no answer that can be used: "+terminal.OrDash(logged.Reason),
 			"try again with: lingpai apps test "+id)
 	}
 }
@@ -115,5 +118,30 @@ func refusedApp(id, title string, errcode int, address string) (found, advice st
 				address, errcode),
 			"add " + address + " to the IP allow-list (IP白名单) in the mini-program's console"
 	}
-	return found, remedy(errcode)
+	return found, Remedy(errcode)
+}
+
+// WhoAnswers names who stands behind a platform's address.
+func WhoAnswers(c settings.Settings, platform signin.Platform) string {
+	if !c.Simulates(platform.Name()) {
+		return platform.Title()
+	}
+	if platform.Name() == identity.PlatformQQ {
+		return "the simulator at " + c.QQBaseURL
+	}
+	return "the simulator at " + c.WechatBaseURL
+}
+
+// Remedy is what to do about an errcode that the operator can help.
+func Remedy(errcode int) string {
+	switch errcode {
+	case 40013:
+		return "there is no such AppID: compare it with the mini-program's console"
+	case 40125:
+		return "the AppSecret is wrong: give the one from the mini-program's console with: lingpai apps rotate-secret"
+	case 40164:
+		return "this machine's address is not allowed: add our_address of the log line above to the IP " +
+			"allow-list in the mini-program's console"
+	}
+	return "compare the app's settings in the mini-program's console"
 }

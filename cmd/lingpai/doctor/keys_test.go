@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"strings"
@@ -10,13 +10,13 @@ import (
 const fallenBack = "go, since openssl 3.0.22 failed: it made a signature that does not verify"
 
 func TestDoctorWarnsThatGoWouldSignInstead(t *testing.T) {
-	d := newDoctor(examiningCommand(t))
+	d := examination(t)
 	d.report.check = "keys"
-	d.warnOfBackend("openssl 3.0.22", "openssl 3.0.22")
+	warnOfBackend(d.report, "openssl 3.0.22", "openssl 3.0.22")
 	require.Empty(t, d.report.findings)
-	d.warnOfBackend(fallenBack, "openssl 3.0.22")
+	warnOfBackend(d.report, fallenBack, "openssl 3.0.22")
 	require.Len(t, d.report.findings, 1)
-	require.Equal(t, statusWarning, d.report.findings[0].Status)
+	require.Equal(t, StatusWarning, d.report.findings[0].Status)
 	require.True(t, strings.HasSuffix(d.report.findings[0].Found, fallenBack))
 	require.Contains(t, d.report.findings[0].Advice, "OpenSSL")
 }

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -21,16 +21,16 @@ type upstream struct {
 }
 
 func (d *doctor) checkWechat(ctx context.Context) {
-	base := d.config.WechatBaseURL
+	base := d.settings.WechatBaseURL
 	u, err := within(ctx, func(ctx context.Context) (upstream, error) { return callUpstream(ctx, base) })
 	if err != nil {
 		d.unreachable(ctx, base+" cannot be reached: "+upstreamFault(err))
 		return
 	}
 	d.wechat = u
-	issuer, _ := url.Parse(d.config.Issuer)
+	issuer, _ := url.Parse(d.settings.Issuer)
 	switch {
-	case !d.config.Simulates(identity.PlatformWechat):
+	case !d.settings.Simulates(identity.PlatformWechat):
 		d.report.ok(base + " answers")
 	case d.faulty("server.issuer") || settings.IsLoopback(issuer.Hostname()):
 		d.report.ok(base + " answers; it is a simulator, not WeChat: only simulated apps can sign in")
@@ -43,8 +43,8 @@ func (d *doctor) checkWechat(ctx context.Context) {
 // unreachable is no fault for who signs in with passwords only.
 func (d *doctor) unreachable(ctx context.Context, found string) {
 	advice := "let this machine connect there: name server, firewall, HTTPS_PROXY; it can when this " +
-		"answers: curl -I " + d.config.WechatBaseURL
-	if d.config.Simulates(identity.PlatformWechat) {
+		"answers: curl -I " + d.settings.WechatBaseURL
+	if d.settings.Simulates(identity.PlatformWechat) {
 		advice = "start the simulator with: lingpai wechat-simulator, or for real users unset " +
 			"wechat.base_url (LINGPAI_WECHAT_BASE_URL)"
 	}
@@ -98,5 +98,5 @@ func upstreamFault(err error) string {
 
 // whoAnswers names WeChat, or what stands for it.
 func (d *doctor) whoAnswers() string {
-	return whoAnswers(d.config, signin.WechatPlatform{})
+	return WhoAnswers(d.settings, signin.WechatPlatform{})
 }

@@ -1,25 +1,22 @@
-package main
+package doctor
 
 import (
-	"bytes"
 	"errors"
 	"testing"
 
-	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/server/settings"
 )
 
-// examiningCommand is a doctor command that a test asks parts of.
-func examiningCommand(t *testing.T) *cobra.Command {
+// examination is one that a test makes parts of.
+func examination(t *testing.T) *doctor {
 	t.Helper()
-	cmd := newDoctorCommand()
-	cmd.SetContext(t.Context())
-	require.NoError(t, cmd.ParseFlags([]string{"--output", "json"}))
-	return cmd
+	return newDoctor(t.Context(), Config{Settings: settings.Defaults()})
 }
 
 func TestASecretThatALibraryQuotesIsMasked(t *testing.T) {
-	d := newDoctor(examiningCommand(t))
+	d := examination(t)
 	d.report.secrets = hiding("postgres://user:hidden%20one@h/d", "redis://h?password=hidden-two",
 		"sqlite:lingpai.db", "redis://:pw@h", "")
 	text := d.report.words(errors.New("cannot connect as user:hidden one (hidden%20one, hidden+one) with " +
@@ -28,12 +25,9 @@ func TestASecretThatALibraryQuotesIsMasked(t *testing.T) {
 }
 
 func TestAFindingIsOneLine(t *testing.T) {
-	cmd := examiningCommand(t)
-	require.NoError(t, cmd.Flags().Set("output", "table"))
-	var shown bytes.Buffer
-	cmd.SetOut(&shown)
-	d := newDoctor(cmd)
+	var shown string
+	d := newDoctor(t.Context(), Config{Show: func(f Finding) { shown += f.String() }})
 	d.report.check = "clients"
 	d.report.fault("forged\nok       keys\t\x1b[2Jall", "do\r\nthis")
-	require.Equal(t, "fault    clients        forged ok keys \ufffd[2Jall\n         to do: do this\n", shown.String())
+	require.Equal(t, "fault    clients        forged ok keys \ufffd[2Jall\n         to do: do this\n", shown)
 }

@@ -1,0 +1,176 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server/settings"
+)
+
+func (d *doctor) checkClients(ctx context.Context) {
+	clients, err := within(ctx, d.database.Clients().List)
+	apps, err2 := within(ctx, d.database.Apps().List)
+	if err := errors.Join(err, err2); err != nil {
+		d.report.fault("cannot be listed: "+d.report.words(err), checkDatabaseURL)
+		return
+	}
+	clients = slices.DeleteFunc(clients, identity.Client.Disabled)
+	if len(clients) == 0 {
+		d.report.warning("none that is enabled: nobody can ask for tokens",
+			"make one; examples are in: lingpai clients create --help")
+		return
+	}
+	before := len(d.report.findings)
+	check := clientCheck{report: d.report, settings: d.settings, rules: d.rules, faulty: d.faulty, apps: apps,
+		closed: d.closedApps(ctx, apps)}
+	for _, client := range clients {
+		check.record(client)
+		check.scopes(client)
+	}
+	check.sharedApps(clients)
+	if len(d.report.findings) == before {
+		d.report.ok(terminal.Plural(len(clients), "enabled client") + ": nothing wrong")
+	}
+}
+
+// closedApps are the apps whose AppSecret master_key does not open; none if it is the master key that is not right.
+func (d *doctor) closedApps(ctx context.Context, apps []identity.App) []string {
+	var closed []string
+	for _, app := range apps {
+		if d.faulty("master_key") {
+			continue
+		}
+		_, err := within(ctx, func(ctx context.Context) (identity.App, error) {
+			return d.database.Apps().Find(ctx, app.Platform, app.ID)
+		})
+		if errors.Is(err, keys.ErrUnknownMasterKey) || errors.Is(err, keys.ErrSealBroken) {
+			closed = append(closed, app.ID)
+		}
+	}
+	return closed
+}
+
+// clientCheck looks at records of clients.
+type clientCheck struct {
+	report   *report
+	settings settings.Settings
+	rules    Rules
+	faulty   func(key string) bool // reports whether a setting could not be taken
+	apps     []identity.App
+	closed   []string // ids of apps whose AppSecret does not open
+}
+
+// instead is how a record is changed that cannot be.
+func instead(id string) string {
+	return "make another client with lingpai clients create --help, let the program use that one, and " +
+		"then: lingpai clients disable " + id
+}
+
+// record looks at one by itself.
+func (c clientCheck) record(client identity.Client) {
+	for _, fault := range c.rules.ClientFaults(client, c.apps) {
+		found, advice, ok := strings.Cut(fault.Error(), "; add it with: ")
+		if !ok {
+			advice = instead(client.ID)
+		}
+		c.report.fault(client.ID+": "+found, advice)
+	}
+	if client.Confidential && len(client.SecretHash) == 0 {
+		c.report.fault(client.ID+": it is confidential and has no secret, so it cannot prove who it is",
+			"lingpai clients rotate-secret "+client.ID)
+	}
+	if !client.Confidential && client.Allows(oauth.GrantPassword) {
+		c.report.warning(client.ID+": it is public and may use passwords, so any program can try passwords "+
+			"in its name", instead(client.ID))
+	}
+	if most := c.settings.AccessTTLBound(); client.AccessTTL > most && !c.faulty("keys.retire") {
+		c.report.warning(fmt.Sprintf("%s: its access tokens live %s and not %s, since keys are published "+
+			"for keys.retire=%s after they signed", client.ID,
+			short(most), short(client.AccessTTL), short(c.settings.KeyRetire)),
+			fmt.Sprintf("set keys.retire to %s or more", short(client.AccessTTL+settings.RotationDelay)))
+	}
+	if longer := c.longerLifetimes(client); len(longer) > 0 {
+		c.report.warning(client.ID+": its own record gives longer lives than the server's settings: "+
+			strings.Join(longer, ", "),
+			"nothing, if that is meant; else "+instead(client.ID))
+	}
+}
+
+// longerLifetimes tells where a client's record outlives the settings, which one forgets when those are lowered.
+func (c clientCheck) longerLifetimes(client identity.Client) []string {
+	var longer []string
+	for _, life := range []struct {
+		key         string
+		own, server time.Duration
+	}{
+		{"token.access_ttl", client.AccessTTL, c.settings.AccessTTL},
+		{"session.idle", client.IdleTTL, c.settings.SessionIdle},
+		{"session.absolute", client.AbsoluteTTL, c.settings.SessionAbsolute},
+	} {
+		if !c.faulty(life.key) && life.own > life.server {
+			longer = append(longer, fmt.Sprintf("%s instead of %s=%s", short(life.own), life.key, short(life.server)))
+		}
+	}
+	return longer
+}
+
+// sharedApps looks for public clients of one app that differ: whoever has a code of the app can choose among them.
+func (c clientCheck) sharedApps(clients []identity.Client) {
+	for _, app := range c.apps {
+		var ids []string
+		differ := false
+		var first identity.Client
+		for _, client := range clients {
+			if client.Confidential || !slices.Contains(client.Apps, app.ID) {
+				continue
+			}
+			if len(ids) == 0 {
+				first = client
+			}
+			ids = append(ids, client.ID)
+			differ = differ || !c.rules.SameRights(first, client)
+		}
+		if differ {
+			c.report.warning(fmt.Sprintf(
+				"%s: public clients of app %s with different grants, scopes, audiences, lives or claims; "+
+					"whoever has a code of the app can use any of them",
+				strings.Join(ids, ", "), app.ID),
+				"compare them with lingpai clients show, and disable those that are not needed: lingpai "+
+					"clients disable "+ids[len(ids)-1])
+		}
+	}
+}
+
+// scopes looks whether a client that may have something of WeChat's can get it, which takes an app and
+// its AppSecret. That wechat.app_token takes an app is a rule for records, which is looked at with the
+// others.
+func (c clientCheck) scopes(client identity.Client) {
+	var asked []string
+	for _, scope := range []string{oauth.ScopeWechatAppToken, oauth.ScopeWechatData} {
+		if slices.Contains(client.Scopes, scope) {
+			asked = append(asked, scope)
+		}
+	}
+	if len(asked) == 0 {
+		return
+	}
+	if len(client.Apps) == 0 && slices.Contains(asked, oauth.ScopeWechatData) {
+		c.report.warning(client.ID+": it may ask for "+oauth.ScopeWechatData+
+			" and has no app, so there is nobody whose data it could have opened", instead(client.ID))
+	}
+	for _, id := range client.Apps {
+		if slices.Contains(c.closed, id) {
+			c.report.warning(client.ID+": it may ask for "+strings.Join(asked, " and ")+
+				", and WeChat cannot be asked: master_key does not open the AppSecret of "+id,
+				"do what is said of the app, or give its AppSecret anew with: lingpai apps rotate-secret "+id)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
+	"github.com/lingpai/lingpai/identity"
+)
+
+// What a finding can be.
+const (
+	StatusOK      = "ok"
+	StatusWarning = "warning" // works, but not as one would want
+	StatusFault   = "fault"   // does not work
+	StatusSkipped = "skipped" // a fault was in the way
+)
+
+// Finding is what a check found, and what to do about it. Each text is one line.
+type Finding struct {
+	Check  string `json:"check"`
+	Status string `json:"status"`
+	Found  string `json:"found"`
+	Advice string `json:"advice"`
+}
+
+// String is a finding for a terminal: a line, and one of advice if there is any.
+func (f Finding) String() string {
+	shown := terminal.Printable([]string{f.Found, f.Advice})
+	text := fmt.Sprintf("%-8s %-14s %s\n", f.Status, f.Check, shown[0])
+	if f.Advice != "" {
+		text += fmt.Sprintf("         to do: %s\n", shown[1])
+	}
+	return text
+}
+
+// Findings are all that an examination found, in the order of the checks; none is [], not null.
+type Findings []Finding
+
+// Summary counts them in a line.
+func (f Findings) Summary() string {
+	text := terminal.Plural(f.Count(StatusFault), "fault") + ", " + terminal.Plural(f.Count(StatusWarning), "warning")
+	if skipped := f.Count(StatusSkipped); skipped > 0 {
+		text += fmt.Sprintf(", %d not checked", skipped)
+	}
+	return text
+}
+
+// Count is how many have a status.
+func (f Findings) Count(status string) int {
+	n := 0
+	for _, finding := range f {
+		if finding.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+// report takes findings, and shows each at once.
+type report struct {
+	interrupted func() bool
+	show        func(Finding)
+	check       string // that is being made
+	findings    Findings
+	secrets     *strings.Replacer
+}
+
+func newReport(ctx context.Context, c Config) *report {
+	r := &report{interrupted: func() bool { return ctx.Err() != nil }, show: c.Show, findings: Findings{},
+		secrets: hiding(c.Settings.MasterKey, c.Settings.DatabaseURL, c.Settings.RedisURL)}
+	if r.show == nil {
+		r.show = func(Finding) {}
+	}
+	return r
+}
+
+func (r *report) ok(found string)              { r.add(Finding{r.check, StatusOK, found, ""}) }
+func (r *report) skipped(found string)         { r.add(Finding{r.check, StatusSkipped, found, ""}) }
+func (r *report) warning(found, advice string) { r.add(Finding{r.check, StatusWarning, found, advice}) }
+func (r *report) fault(found, advice string)   { r.add(Finding{r.check, StatusFault, found, advice}) }
+
+// add keeps a finding on one line, whatever a library wrote into an error.
+func (r *report) add(f Finding) {
+	if r.interrupted() { // which made it
+		return
+	}
+	for _, text := range []*string{&f.Found, &f.Advice} {
+		*text = strings.Join(strings.Fields(*text), " ")
+	}
+	r.findings = append(r.findings, f)
+	r.show(f)
+}
+
+// words are those of an error of a library, which may quote what it was given.
+func (r *report) words(err error) string { return r.secrets.Replace(err.Error()) }
+
+// minSecret is the length below which a text is no secret, and masking it would only make errors unreadable.
+const minSecret = 4
+
+// hiding masks secrets and the passwords in them.
+func hiding(secrets ...identity.Secret) *strings.Replacer {
+	var pairs []string
+	hide := func(text string) {
+		if len(text) >= minSecret {
+			pairs = append(pairs, text, "***")
+		}
+	}
+	for _, secret := range secrets {
+		if text := secret.Reveal(); !strings.HasPrefix(text, "sqlite:") { // a path is no secret
+			hide(text)
+		}
+		if u, err := url.Parse(secret.Reveal()); err == nil {
+			password, _ := u.User.Password()
+			for _, word := range append(u.Query()["password"], password) {
+				hide(word)
+				hide(url.QueryEscape(word))
+				hide(url.PathEscape(word))
+			}
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
