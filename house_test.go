@@ -68,6 +68,8 @@ func rules() map[string]rule {
 		"cmd/lingpai":      {[]string{"*"}, nil},
 		"cmd/lingpai/doctor": {[]string{"cmd/lingpai/terminal", "server", "server/settings", "grants", "identity",
 			"keys", "storage/sql", "wechat", "wechat/wechattest"}, engines},
+		"cmd/lingpai/userimport": {[]string{"cmd/lingpai/terminal", "accounts", "identity", "password"},
+			append(engines, "net/http")},
 		"cmd/lingpai/terminal": {nil, append(engines, "net/http")},
 		"bench":                {[]string{"password", "keys"}, nil},
 		"deploy":               {nil, nil}, // tests of what is there

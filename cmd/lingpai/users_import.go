@@ -1,18 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
+	"github.com/lingpai/lingpai/cmd/lingpai/userimport"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func importUsersCommand() *cobra.Command {
-	var options importOptions
+	var options userimport.Config
 	cmd := addOutputFlag(admin(&cobra.Command{
 		Use: "import FILE|-", Short: "Add the people of another program, from CSV or JSON lines",
 		Args: cobra.ExactArgs(1),
@@ -35,114 +37,51 @@ and unionid, in up to 100 bytes of memory each; an import needs the same memory 
   lingpai users import people.jsonl --report refused.csv
   zcat people.jsonl.gz | lingpai users import - --format jsonl`,
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
-		return importUsers(ctx, cmd, database, args[0], options)
+		options.Path = args[0]
+		return importUsers(ctx, cmd, database, options)
 	}))
-	cmd.Flags().StringVar(&options.format, "format", "",
+	cmd.Flags().StringVar(&options.Format, "format", "",
 		"csv or jsonl; default: as the file's name ends (.csv, .jsonl, .ndjson)")
-	cmd.Flags().StringVar(&options.report, "report", "",
+	cmd.Flags().StringVar(&options.Report, "report", "",
 		"file to make, as CSV: line, outcome (refused or warned), sub and reason of each such row")
-	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "check everything and write nothing")
+	cmd.Flags().BoolVar(&options.DryRun, "dry-run", false, "check everything and write nothing")
 	return cmd
 }
 
-type importOptions struct {
-	format, report string
-	dryRun         bool
-}
-
-func importUsers(ctx context.Context, cmd *cobra.Command, database *sql.DB, path string, options importOptions) error {
-	apps, err := database.Apps().List(ctx)
+func importUsers(ctx context.Context, cmd *cobra.Command, database *sql.DB, options userimport.Config) (err error) {
+	if options.Apps, err = database.Apps().List(ctx); err != nil {
+		return err
+	}
+	options.Newcomers, options.Events = database.Newcomers(), database.Events()
+	options.AppIDs = userimport.AppIDs{PlatformOf: platformOf, Valid: validAppID}
+	options.Stdin, options.Stderr = cmd.InOrStdin(), cmd.ErrOrStderr()
+	run, err := userimport.Open(ctx, options)
 	if err != nil {
 		return err
 	}
-	source, err := openImport(ctx, cmd.InOrStdin(), path)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	rows, err := source.rows(options.format)
-	if err != nil {
-		return err
-	}
-	run := importRun{newcomers: database.Newcomers(), progress: newImportProgress(cmd.ErrOrStderr(), source.size),
-		dryRun: options.dryRun}
-	if run.report, err = newImportReport(options.report, run.progress); err != nil {
-		return err
-	}
-	if options.dryRun {
-		run.newcomers = run.newcomers.Rehearse()
-	}
-	fault := run.all(ctx, readImport(source, rows, newImportApps(apps)))
-	run.progress.end()
-	if !options.dryRun {
-		event := identity.Event{Kind: identity.EventUsersImported, Detail: run.report.counts.detail()}
-		fault = errors.Join(fault, database.Events().Record(context.WithoutCancel(ctx), event))
-	}
-	return errors.Join(fault, run.report.close(), run.report.counts.print(cmd, options))
+	defer run.Close()
+	counts, err := run.All(ctx)
+	return errors.Join(err, printImport(cmd, counts, options.Report))
 }
 
-// importRun is one run of the command.
-type importRun struct {
-	newcomers identity.Newcomers
-	report    *importReport
-	progress  importProgress
-	dryRun    bool
-}
-
-// all imports batch after batch, until the file or the context ends.
-func (r importRun) all(ctx context.Context, batches <-chan importBatch) error {
-	last := 0
-	for {
-		var batch importBatch
-		select {
-		case batch = <-batches:
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil {
-			return r.stopped(last, context.Cause(ctx))
-		}
-		if err := r.one(context.WithoutCancel(ctx), batch); err != nil { // what has begun is carried through
-			return r.stopped(last, err)
-		}
-		if batch.end != nil {
-			return batch.fault()
-		}
-		last = batch.rows[len(batch.rows)-1].Line
+// printImport ends a run: it is a failure if rows were refused.
+func printImport(cmd *cobra.Command, counts userimport.Counts, report string) error {
+	imported := "imported"
+	if counts.DryRun {
+		imported = "dry run: would have imported"
 	}
-}
-
-// one imports a batch, and tells of its rows in their order.
-func (r importRun) one(ctx context.Context, batch importBatch) error {
-	var newcomers []identity.Newcomer
-	for _, row := range batch.rows {
-		if row.fault == nil {
-			newcomers = append(newcomers, row.Newcomer)
+	if output, _ := cmd.Flags().GetString("output"); output == "json" {
+		if err := printJSON(cmd, counts); err != nil {
+			return err
 		}
+	} else {
+		cmd.Printf("%s %s, already there %s, refused %s\n", imported, terminal.Grouped(counts.Imported),
+			terminal.Grouped(counts.AlreadyThere), terminal.Grouped(counts.Refused))
 	}
-	arrivals, err := r.newcomers.Import(ctx, newcomers)
-	for _, row := range batch.rows {
-		arrival := identity.Arrival{}
-		switch {
-		case row.fault != nil:
-			arrival.Reason = row.fault.Error()
-		case len(arrivals) == 0: // from here on nothing was done
-			return errors.Join(err, r.report.flush())
-		default:
-			arrival, arrivals = arrivals[0], arrivals[1:]
-		}
-		r.report.tell(row, arrival)
+	if counts.Refused == 0 {
+		return nil
 	}
-	r.progress.moved(r.report.counts.rows(), batch.read)
-	return errors.Join(err, r.report.flush())
-}
-
-// stopped says how to go on.
-func (r importRun) stopped(line int, cause error) error {
-	text := "the same command goes on from there"
-	if r.dryRun {
-		text = "nothing was written"
-	} else if r.report.path != "" {
-		text += " (with another --report)"
-	}
-	return fmt.Errorf("stopped after line %d: %w; %s", line, cause, text)
+	where := cmp.Or(report, "the lines above; --report FILE tells of all")
+	return fmt.Errorf("%s of %s rows were refused: see %s", terminal.Grouped(counts.Refused),
+		terminal.Grouped(counts.Rows()), where)
 }

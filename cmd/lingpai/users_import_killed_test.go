@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -13,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
+	"github.com/lingpai/lingpai/cmd/lingpai/userimport"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,11 +47,11 @@ func importKilled(t *testing.T, o *operator) {
 		before := there
 		there = len(everybody(t, database))
 		require.Greater(t, there, before)
-		require.Zero(t, there%maxImportBatch, "whole batches")
+		require.Zero(t, there%userimport.MaxBatch, "whole batches")
 	}
 	require.Less(t, there, killedRows, "it was over before it was killed")
-	require.Equal(t, fmt.Sprintf("imported %s, already there %s, refused 0\n", grouped(killedRows-there),
-		grouped(there)), o.importsAll("people.jsonl"))
+	require.Equal(t, fmt.Sprintf("imported %s, already there %s, refused 0\n", terminal.Grouped(killedRows-there),
+		terminal.Grouped(there)), o.importsAll("people.jsonl"))
 	users := everybody(t, database)
 	require.Len(t, users, killedRows)
 	for n := 0; n < killedRows; n += 501 {
@@ -89,10 +91,10 @@ func TestAnInterruptEndsAnImportAfterTheBatch(t *testing.T) {
 	require.NotNil(t, says, p.stderr.String())
 	there := len(everybody(t, database))
 	require.Equal(t, strconv.Itoa(there), says[1])
-	require.Equal(t, fmt.Sprintf("imported %s, already there 0, refused 0\n", grouped(there)), p.rest())
+	require.Equal(t, fmt.Sprintf("imported %s, already there 0, refused 0\n", terminal.Grouped(there)), p.rest())
 	require.Equal(t, []string{fmt.Sprintf("imported %d, already there 0, refused 0, warned 0", there)},
 		o.events(identity.EventUsersImported))
-	require.Contains(t, o.importsAll("people.jsonl"), "already there "+grouped(there))
+	require.Contains(t, o.importsAll("people.jsonl"), "already there "+terminal.Grouped(there))
 }
 
 func TestAnInterruptEndsAnImportThatWaitsForRows(t *testing.T) {
@@ -118,27 +120,4 @@ func TestAnInterruptEndsAnImportThatWaitsForRows(t *testing.T) {
 		reader.Close()
 		writer.Close()
 	}
-}
-
-func TestProgressIsABarOrALineNowAndThen(t *testing.T) {
-	var w bytes.Buffer
-	bar := newBarProgress(&w, 1000)
-	bar.moved(12_345, 500)
-	bar.say("line 7 refused: because")
-	bar.moved(24_690, 2000) // standard input may have grown
-	bar.end()
-	require.Contains(t, w.String(), "\nline 7 refused: because\n"[1:])
-	require.Contains(t, w.String(), "100%")
-	require.Contains(t, w.String(), "24 690 rows")
-
-	w.Reset()
-	plain := newImportProgress(&w, 1000).(*plainProgress)
-	plain.moved(1, 1)
-	require.Empty(t, w.String(), "not yet")
-	plain.every = 0
-	plain.moved(12_345, 500)
-	plain.size = 0
-	plain.moved(12_345, 500)
-	plain.end()
-	require.Regexp(t, `^12 345 rows, [0-9 ]+ rows/s, 50 %\n12 345 rows, [0-9 ]+ rows/s\n$`, w.String())
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
@@ -38,11 +39,13 @@ func importMany(t *testing.T, o *operator) {
 	o.generate("people.jsonl", *importSize)
 	first := o.imports("people.jsonl")
 	require.Zero(t, first.code, first.stderr)
-	require.Equal(t, fmt.Sprintf("imported %s, already there 0, refused 0\n", grouped(*importSize)), first.stdout)
+	require.Equal(t, fmt.Sprintf("imported %s, already there 0, refused 0\n", terminal.Grouped(*importSize)),
+		first.stdout)
 	t.Logf("first: %s", first.figures(*importSize))
 	again := o.imports("people.jsonl")
 	require.Zero(t, again.code, again.stderr)
-	require.Equal(t, fmt.Sprintf("imported 0, already there %s, refused 0\n", grouped(*importSize)), again.stdout)
+	require.Equal(t, fmt.Sprintf("imported 0, already there %s, refused 0\n", terminal.Grouped(*importSize)),
+		again.stdout)
 	t.Logf("again: %s", again.figures(*importSize))
 	for _, run := range []importAnswer{first, again} {
 		require.Less(t, run.peak, maxImportMemory<<10, "KiB in memory")

@@ -1,4 +1,4 @@
-package main
+package userimport
 
 import (
 	"bufio"
@@ -12,13 +12,15 @@ import (
 	"strings"
 	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 )
 
-// maxImportRow bounds a row: more than that is no person, but a quote that is not closed or the wrong file.
-const maxImportRow = 64 << 10
+// maxRow bounds a row: more than that is no person, but a quote that is not closed or the wrong file.
+const maxRow = 64 << 10
 
-// importSource is a file that is imported, or standard input.
-type importSource struct {
+// inputFile is a file that is imported, or standard input.
+type inputFile struct {
 	*bufio.Reader
 	file   io.Closer
 	path   string
@@ -27,11 +29,11 @@ type importSource struct {
 	bound  atomic.Int64 // of passed, after which reading fails; 0: none
 }
 
-// openImport opens what is to be imported, and refuses what is not UTF-8 from the start.
-func openImport(ctx context.Context, stdin io.Reader, path string) (*importSource, error) {
-	s := &importSource{path: path}
+// openInput opens what is to be imported, and refuses what is not UTF-8 from the start.
+func openInput(ctx context.Context, stdin io.Reader, path string) (*inputFile, error) {
+	s := &inputFile{path: path}
 	if path == "-" {
-		s.begin(interruptible(ctx, stdin))
+		s.begin(terminal.Interruptible(ctx, stdin))
 		if file, ok := stdin.(*os.File); ok {
 			s.measure(file)
 		}
@@ -50,19 +52,19 @@ func openImport(ctx context.Context, stdin io.Reader, path string) (*importSourc
 	return s, nil
 }
 
-func (s *importSource) begin(r io.Reader) {
-	s.Reader = bufio.NewReaderSize(passing{r, s}, maxImportRow)
+func (s *inputFile) begin(r io.Reader) {
+	s.Reader = bufio.NewReaderSize(passing{r, s}, maxRow)
 }
 
 // measure learns how long the file is, if it is one and not a pipe.
-func (s *importSource) measure(file *os.File) {
+func (s *inputFile) measure(file *os.File) {
 	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
 		s.size = info.Size()
 	}
 }
 
 // Close closes a file that was opened; standard input is not ours.
-func (s *importSource) Close() error {
+func (s *inputFile) Close() error {
 	if s.file == nil {
 		return nil
 	}
@@ -72,7 +74,7 @@ func (s *importSource) Close() error {
 // passing counts what is read.
 type passing struct {
 	io.Reader
-	source *importSource
+	source *inputFile
 }
 
 var errRowTooLong = errors.New("the row is too long")
@@ -88,8 +90,8 @@ func (p passing) Read(into []byte) (int, error) {
 }
 
 // checkText looks at the beginning. A byte order mark is left out.
-func (s *importSource) checkText() error {
-	sample, err := s.Peek(maxImportRow)
+func (s *inputFile) checkText() error {
+	sample, err := s.Peek(maxRow)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("nothing was read: %w", err)
 	}
@@ -108,8 +110,8 @@ func (s *importSource) checkText() error {
 		return fmt.Errorf("%s is not UTF-8 in line %d: convert it to UTF-8, as with: iconv -f GBK -t UTF-8", name,
 			1+bytes.Count(sample[:at], []byte("\n")))
 	}
-	if bytes.HasPrefix(sample, []byte(byteOrderMark)) {
-		_, err = s.Discard(len(byteOrderMark))
+	if bytes.HasPrefix(sample, []byte(terminal.ByteOrderMark)) {
+		_, err = s.Discard(len(terminal.ByteOrderMark))
 		return err
 	}
 	return nil
@@ -131,7 +133,7 @@ func notUTF8(text []byte, cut bool) int {
 }
 
 // rows reads the rows of a format, or of that which the file's name tells.
-func (s *importSource) rows(format string) (importRows, error) {
+func (s *inputFile) rows(format string) (rowReader, error) {
 	if format == "" {
 		format = map[string]string{".csv": "csv", ".jsonl": "jsonl",
 			".ndjson": "jsonl"}[strings.ToLower(filepath.Ext(s.path))]

@@ -1,4 +1,4 @@
-package main
+package userimport
 
 import (
 	"encoding/csv"
@@ -12,14 +12,14 @@ import (
 
 // csvRows reads CSV as RFC 4180 has it, whose first line names the columns.
 type csvRows struct {
-	source  *importSource
+	source  *inputFile
 	reader  *csv.Reader
 	columns []string
 	line    int   // of the row before
 	offset  int64 // where it ended
 }
 
-func newCSVRows(source *importSource) (*csvRows, error) {
+func newCSVRows(source *inputFile) (*csvRows, error) {
 	r := &csvRows{source: source, reader: csv.NewReader(source)}
 	r.reader.ReuseRecord = true
 	header, err := r.read()
@@ -44,7 +44,7 @@ func quotedName(name string) string {
 }
 
 func checkColumns(columns []string) error {
-	known := append(slices.Clone(importTexts), "roles", "disabled")
+	known := Columns()
 	for n, column := range columns {
 		if !slices.Contains(known, column) {
 			return fmt.Errorf("column %d has a name %s, which is not known: the first line names the "+
@@ -60,33 +60,33 @@ func checkColumns(columns []string) error {
 
 // read reads a record, of which no more is kept in memory than a row may have.
 func (r *csvRows) read() ([]string, error) {
-	r.source.bound.Store(r.source.passed.Load() + maxImportRow)
+	r.source.bound.Store(r.source.passed.Load() + maxRow)
 	return r.reader.Read()
 }
 
-// next implements importRows.
-func (r *csvRows) next() (importFields, error) {
+// next implements rowReader.
+func (r *csvRows) next() (rowFields, error) {
 	record, err := r.read()
 	var wrong *csv.ParseError
 	switch {
 	case errors.Is(err, io.EOF):
-		return importFields{}, err
+		return rowFields{}, err
 	case errors.Is(err, errRowTooLong):
-		return importFields{}, fmt.Errorf(
+		return rowFields{}, fmt.Errorf(
 			"the row after line %d does not end within 64 KiB: is a quote not closed?", r.line)
 	case errors.As(err, &wrong) && !errors.Is(err, csv.ErrFieldCount):
 		return r.misquoted(wrong)
 	case err != nil && wrong == nil:
-		return importFields{}, err
+		return rowFields{}, err
 	}
 	r.line, _ = r.reader.FieldPos(0)
-	fields := importFields{line: r.line}
+	fields := rowFields{line: r.line}
 	size := r.reader.InputOffset() - r.offset
 	r.offset = r.reader.InputOffset()
 	switch {
 	case err != nil:
 		fields.fault = fmt.Errorf("the row has %d columns, and the first line names %d", len(record), len(r.columns))
-	case size > maxImportRow:
+	case size > maxRow:
 		fields.fault = fmt.Errorf("%w, with the empty lines before it", errTooLong)
 	default:
 		r.fill(&fields, record)
@@ -95,17 +95,17 @@ func (r *csvRows) next() (importFields, error) {
 }
 
 // misquoted refuses a row whose quotes are wrong. If it went over several lines, nobody knows which of them begin rows.
-func (r *csvRows) misquoted(wrong *csv.ParseError) (importFields, error) {
+func (r *csvRows) misquoted(wrong *csv.ParseError) (rowFields, error) {
 	const right = "a field with quotes, commas or line ends stands in quotes, and each quote within it is written twice"
 	if wrong.StartLine != wrong.Line {
-		return importFields{}, fmt.Errorf("the quotes of the row from line %d to %d are wrong: %s", wrong.StartLine,
+		return rowFields{}, fmt.Errorf("the quotes of the row from line %d to %d are wrong: %s", wrong.StartLine,
 			wrong.Line, right)
 	}
 	r.line, r.offset = wrong.Line, r.reader.InputOffset()
-	return importFields{line: wrong.Line, fault: errors.New("the quotes are wrong: " + right)}, nil
+	return rowFields{line: wrong.Line, fault: errors.New("the quotes are wrong: " + right)}, nil
 }
 
-func (r *csvRows) fill(fields *importFields, record []string) {
+func (r *csvRows) fill(fields *rowFields, record []string) {
 	fields.texts = make(map[string]string, len(record))
 	for n, text := range record {
 		if fields.fault = checkText(text); fields.fault != nil {

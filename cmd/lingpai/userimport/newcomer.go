@@ -1,4 +1,4 @@
-package main
+package userimport
 
 import (
 	"errors"
@@ -14,20 +14,23 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// importApps are the apps that are there, by platform and id.
-type importApps map[[2]string]identity.App
+// knownApps are the apps that are there, by platform and id.
+type knownApps struct {
+	byID map[[2]string]identity.App
+	ids  AppIDs
+}
 
-func newImportApps(list []identity.App) importApps {
-	apps := importApps{}
+func newKnownApps(list []identity.App, ids AppIDs) knownApps {
+	apps := knownApps{byID: map[[2]string]identity.App{}, ids: ids}
 	for _, app := range list {
-		apps[[2]string{app.Platform, app.ID}] = app
+		apps.byID[[2]string{app.Platform, app.ID}] = app
 	}
 	return apps
 }
 
 // newcomer checks what can be checked of a row without the database. A row that is refused has its id too, by
 // which it is told of.
-func (f importFields) newcomer(apps importApps) (identity.Newcomer, error) {
+func (f rowFields) newcomer(apps knownApps) (identity.Newcomer, error) {
 	t := f.texts
 	n := identity.Newcomer{ID: t["sub"], Username: t["username"], PasswordHash: t["password_hash"], Roles: f.roles,
 		Disabled: f.disabled}
@@ -50,7 +53,7 @@ func (f importFields) newcomer(apps importApps) (identity.Newcomer, error) {
 	return n, err
 }
 
-func (f importFields) profile() (identity.Profile, error) {
+func (f rowFields) profile() (identity.Profile, error) {
 	t := f.texts
 	profile, err := accounts.CheckProfile(identity.Profile{
 		Name: t["name"], Nickname: t["nickname"], Picture: t["picture"], Gender: t["gender"], Locale: t["locale"],
@@ -102,7 +105,7 @@ func parseCreatedAt(text string) (time.Time, error) {
 }
 
 // sightings are the accounts of a row, with the Open Platform accounts that their apps are bound to.
-func (f importFields) sightings(apps importApps) (sightings []identity.Sighting, err error) {
+func (f rowFields) sightings(apps knownApps) (sightings []identity.Sighting, err error) {
 	all := f.accounts
 	if f.texts["app"] != "" || f.texts["openid"] != "" || f.texts["unionid"] != "" {
 		if len(all) > 0 {
@@ -124,9 +127,9 @@ func (f importFields) sightings(apps importApps) (sightings []identity.Sighting,
 var platformID = regexp.MustCompile(`^[!-~]{1,128}$`)
 
 // sighting leaves it to the AppID whose it is, if the row does not say so, as "apps add" does.
-func (a importApps) sighting(platform, app, openid, unionid string) (identity.Sighting, error) {
+func (a knownApps) sighting(platform, app, openid, unionid string) (identity.Sighting, error) {
 	if platform == "" {
-		platform = platformOf(app)
+		platform = a.ids.PlatformOf(app)
 	}
 	switch {
 	case platform != identity.PlatformWechat && platform != identity.PlatformQQ:
@@ -134,10 +137,10 @@ func (a importApps) sighting(platform, app, openid, unionid string) (identity.Si
 	case !platformID.MatchString(openid) || unionid != "" && !platformID.MatchString(unionid):
 		return identity.Sighting{}, errors.New(
 			"openid, and unionid if there is one, are 1 to 128 printable ASCII characters without spaces")
-	case !validAppID(platform, app):
+	case !a.ids.Valid(platform, app):
 		return identity.Sighting{}, fmt.Errorf("app is not an AppID of %s", platform)
 	}
-	known, there := a[[2]string{platform, app}]
+	known, there := a.byID[[2]string{platform, app}]
 	switch {
 	case !there:
 		return identity.Sighting{}, fmt.Errorf("app %s is not there: add it with: lingpai apps add %s", app, app)

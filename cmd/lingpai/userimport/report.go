@@ -1,7 +1,6 @@
-package main
+package userimport
 
 import (
-	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -10,27 +9,25 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"github.com/lingpai/lingpai/identity"
 )
 
 // maxTold is how many rows are told of on standard error, if there is no report.
 const maxTold = 20
 
-// importReport tells of rows that were refused, or came otherwise than as they were brought.
-type importReport struct {
+// report tells of rows that were refused, or came otherwise than as they were brought.
+type report struct {
 	path     string // empty: standard error
-	progress importProgress
+	progress progress
 	file     *os.File
 	rows     *csv.Writer
 	told     int
-	counts   importCounts
+	counts   Counts
 }
 
-// newImportReport makes the file, which must not be there yet: it may be the only account of another import.
-func newImportReport(path string, progress importProgress) (*importReport, error) {
-	r := &importReport{path: path, progress: progress}
+// newReport makes the file, which must not be there yet: it may be the only account of another import.
+func newReport(path string, progress progress) (*report, error) {
+	r := &report{path: path, progress: progress}
 	if path == "" {
 		return r, nil
 	}
@@ -45,7 +42,7 @@ func newImportReport(path string, progress importProgress) (*importReport, error
 }
 
 // tell counts a row, and tells of it if there is something to tell.
-func (r *importReport) tell(row importedRow, arrival identity.Arrival) {
+func (r *report) tell(row parsedRow, arrival identity.Arrival) {
 	switch arrival.Outcome {
 	case identity.Imported:
 		r.counts.Imported++
@@ -62,7 +59,7 @@ func (r *importReport) tell(row importedRow, arrival identity.Arrival) {
 	}
 }
 
-func (r *importReport) write(row importedRow, outcome, reason string) {
+func (r *report) write(row parsedRow, outcome, reason string) {
 	switch {
 	case r.rows != nil:
 		// flush says whether it failed
@@ -87,7 +84,7 @@ func harmless(id string) string {
 	return id
 }
 
-func (r *importReport) flush() error {
+func (r *report) flush() error {
 	if r.rows == nil {
 		return nil
 	}
@@ -95,15 +92,15 @@ func (r *importReport) flush() error {
 	return r.rows.Error()
 }
 
-func (r *importReport) close() error {
+func (r *report) close() error {
 	if r.file == nil {
 		return nil
 	}
 	return errors.Join(r.flush(), r.file.Close())
 }
 
-// importCounts is what became of the rows. Those that came with a warning are imported too.
-type importCounts struct {
+// Counts are what became of the rows. Those that came with a warning are imported too.
+type Counts struct {
 	Imported     int  `json:"imported"`
 	AlreadyThere int  `json:"already_there"`
 	Refused      int  `json:"refused"`
@@ -111,41 +108,11 @@ type importCounts struct {
 	DryRun       bool `json:"dry_run"`
 }
 
-func (c importCounts) rows() int { return c.Imported + c.AlreadyThere + c.Refused }
+// Rows counts all rows.
+func (c Counts) Rows() int { return c.Imported + c.AlreadyThere + c.Refused }
 
 // detail is what the audit log says of a run.
-func (c importCounts) detail() string {
+func (c Counts) detail() string {
 	return fmt.Sprintf("imported %d, already there %d, refused %d, warned %d", c.Imported, c.AlreadyThere,
 		c.Refused, c.Warned)
-}
-
-// print ends a run: it is a failure if rows were refused.
-func (c importCounts) print(cmd *cobra.Command, options importOptions) error {
-	c.DryRun = options.dryRun
-	imported := "imported"
-	if c.DryRun {
-		imported = "dry run: would have imported"
-	}
-	if output, _ := cmd.Flags().GetString("output"); output == "json" {
-		if err := printJSON(cmd, c); err != nil {
-			return err
-		}
-	} else {
-		cmd.Printf("%s %s, already there %s, refused %s\n", imported, grouped(c.Imported), grouped(c.AlreadyThere),
-			grouped(c.Refused))
-	}
-	if c.Refused == 0 {
-		return nil
-	}
-	where := cmp.Or(options.report, "the lines above; --report FILE tells of all")
-	return fmt.Errorf("%s of %s rows were refused: see %s", grouped(c.Refused), grouped(c.rows()), where)
-}
-
-// grouped writes a number for people: 1 000 000.
-func grouped(n int) string {
-	text := strconv.Itoa(n)
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + " " + text[at:]
-	}
-	return text
 }

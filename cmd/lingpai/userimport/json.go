@@ -1,4 +1,4 @@
-package main
+package userimport
 
 import (
 	"bufio"
@@ -22,23 +22,23 @@ var (
 
 // jsonRows reads JSON lines: an object on each.
 type jsonRows struct {
-	source *importSource
+	source *inputFile
 	line   int
 }
 
-// next implements importRows. Lines without anything on them are left out.
-func (r *jsonRows) next() (importFields, error) {
+// next implements rowReader. Lines without anything on them are left out.
+func (r *jsonRows) next() (rowFields, error) {
 	for {
 		text, err := r.source.ReadSlice('\n')
 		r.line++
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-			return importFields{line: r.line, fault: errTooLong}, r.skip()
+			return rowFields{line: r.line, fault: errTooLong}, r.skip()
 		case err != nil && (!errors.Is(err, io.EOF) || len(text) == 0):
-			return importFields{}, err
+			return rowFields{}, err
 		}
 		if len(bytes.TrimSpace(text)) > 0 {
-			fields := importFields{line: r.line, texts: map[string]string{}}
+			fields := rowFields{line: r.line, texts: map[string]string{}}
 			fields.fault = fields.parse(text)
 			return fields, nil
 		}
@@ -58,7 +58,7 @@ func (r *jsonRows) skip() error {
 	}
 }
 
-func (f *importFields) parse(text []byte) error {
+func (f *rowFields) parse(text []byte) error {
 	switch {
 	case !utf8.Valid(text):
 		return errNotUTF8
@@ -76,7 +76,7 @@ func (f *importFields) parse(text []byte) error {
 		case name == "created_at" && value[0] != '"' && value[0] != 'n':
 			f.texts[name] = string(value)
 			return nil
-		case !slices.Contains(importTexts, name):
+		case !slices.Contains(textColumns, name):
 			return fmt.Errorf("the row has a member %s, which is not known", quotedName(name))
 		}
 		return parseText(f.texts, name, value)
@@ -107,7 +107,7 @@ func hasHalves(text []byte) bool {
 	return false
 }
 
-func (f *importFields) parseAccounts(value json.RawMessage) error {
+func (f *rowFields) parseAccounts(value json.RawMessage) error {
 	var accounts []json.RawMessage
 	if err := parseInto(value, &accounts, errAccounts); err != nil {
 		return err

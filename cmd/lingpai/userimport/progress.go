@@ -1,4 +1,4 @@
-package main
+package userimport
 
 import (
 	"fmt"
@@ -7,21 +7,23 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 )
 
 // plainEvery is how often a log is told of an import.
 const plainEvery = 5 * time.Second
 
-// importProgress shows how far an import is.
-type importProgress interface {
+// progress shows how far an import is.
+type progress interface {
 	moved(rows int, read int64)
 	say(line string) // says something beside
 	end()
 }
 
-// newImportProgress shows a bar on a terminal, if it is known how long it will become, and else a line now and then.
-func newImportProgress(w io.Writer, size int64) importProgress {
-	if file, ok := w.(*os.File); ok && isTerminal(file) && size > 0 {
+// newProgress shows a bar on a terminal, if it is known how long it will become, and else a line now and then.
+func newProgress(w io.Writer, size int64) progress {
+	if file, ok := w.(*os.File); ok && terminal.IsTerminal(file) && size > 0 {
 		return newBarProgress(w, size)
 	}
 	return &plainProgress{w: w, size: size, every: plainEvery, begun: time.Now(), told: time.Now()}
@@ -41,7 +43,7 @@ func newBarProgress(w io.Writer, size int64) *barProgress {
 }
 
 func (p *barProgress) moved(rows int, read int64) {
-	p.bar.Describe(grouped(rows) + " rows")
+	p.bar.Describe(terminal.Grouped(rows) + " rows")
 	_ = p.bar.Set64(min(read, p.bar.GetMax64())) // a terminal that is gone stops no import
 }
 
@@ -69,7 +71,7 @@ func (p *plainProgress) moved(rows int, read int64) {
 	}
 	p.told = time.Now()
 	rate := int(float64(rows) / time.Since(p.begun).Seconds())
-	line := fmt.Sprintf("%s rows, %s rows/s", grouped(rows), grouped(rate))
+	line := fmt.Sprintf("%s rows, %s rows/s", terminal.Grouped(rows), terminal.Grouped(rate))
 	if p.size > 0 {
 		line += fmt.Sprintf(", %d %%", min(100, 100*read/p.size))
 	}
