@@ -70,6 +70,10 @@ func rules() map[string]rule {
 			"keys", "storage/sql", "wechat", "wechat/wechattest"}, engines},
 		"cmd/lingpai/userimport": {[]string{"cmd/lingpai/terminal", "accounts", "identity", "password"},
 			append(engines, "net/http")},
+		"cmd/lingpai/dev": {[]string{"cmd/lingpai/simulator", "server", "server/settings", "provider", "grants",
+			"identity", "keys", "password", "storage/sql", "tokens", "wechat/wechattest"}, engines},
+		"cmd/lingpai/simulator": {[]string{"provider", "server", "server/settings", "wechat/qq", "wechat/qq/qqtest",
+			"wechat/wechattest"}, engines},
 		"cmd/lingpai/terminal": {nil, append(engines, "net/http")},
 		"bench":                {[]string{"password", "keys"}, nil},
 		"deploy":               {nil, nil}, // tests of what is there

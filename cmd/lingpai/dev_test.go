@@ -12,8 +12,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/dev"
+
 	"github.com/stretchr/testify/require"
 )
+
+type devReady = dev.Ready
 
 // development is a running "lingpai dev" that is ready.
 type development struct {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/dev"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,7 +25,7 @@ func TestJavaScriptLibrariesWork(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=tap")
 			cmd.Dir = folder
 			cmd.Env = append(os.Environ(),
-				"ISSUER="+d.Issuer, "AUDIENCE="+devAudience, "SIMULATOR="+d.Simulator.URL,
+				"ISSUER="+d.Issuer, "AUDIENCE="+dev.Audience, "SIMULATOR="+d.Simulator.URL,
 				"APP_ID="+d.MiniProgram.AppID,
 				"MINI_PROGRAM="+d.MiniProgram.ClientID, "BACKEND="+d.Confidential.ClientID,
 				"BACKEND_SECRET="+d.Confidential.ClientSecret,
@@ -58,7 +60,7 @@ const serviceClient = "nightly-report"
 func (o *operator) createService(d development) string {
 	o.t.Helper()
 	return secretIn(o.t, o.with("LINGPAI_DATABASE_URL=sqlite:data/lingpai.db").ok("clients", "create", serviceClient,
-		"--grant", "client_credentials", "--audience", devAudience, "--audience", d.Confidential.ClientID,
+		"--grant", "client_credentials", "--audience", dev.Audience, "--audience", d.Confidential.ClientID,
 		"--scope", "api"))
 }
 

@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -191,4 +193,23 @@ func ask(t *testing.T, request *http.Request) reply {
 	r := reply{status: response.StatusCode}
 	require.NoError(t, json.NewDecoder(response.Body).Decode(&r.members))
 	return r
+}
+
+// post returns the body of a 200 answer; any other is an error that shows it.
+func post(ctx context.Context, target, contentType, body string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", contentType)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answered %s: %s", target, response.Status, bytes.TrimSpace(answer))
+	}
+	return answer, err
 }

@@ -1,4 +1,4 @@
-package main
+package dev
 
 import (
 	"bytes"
@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+
+	"github.com/lingpai/lingpai/server/settings"
 )
 
-// devReady is the line that scripts wait for. Its members are a promise.
-type devReady struct {
+// Ready is the line that scripts wait for. Its members are a promise.
+type Ready struct {
 	Issuer        string `json:"issuer"`
 	TokenEndpoint string `json:"token_endpoint"`
 	JWKSURI       string `json:"jwks_uri"`
@@ -30,14 +32,14 @@ type devReady struct {
 	} `json:"simulator"`
 }
 
-func printDev(w io.Writer, output string, c config, s seeds, d demo) error {
-	ready := devReady{Issuer: c.Issuer, TokenEndpoint: c.Issuer + "/token",
+func printReady(w io.Writer, asJSON bool, c settings.Settings, s seeds, d demo) error {
+	ready := Ready{Issuer: c.Issuer, TokenEndpoint: c.Issuer + "/token",
 		JWKSURI: c.Issuer + "/.well-known/jwks.json"}
-	ready.MiniProgram.ClientID, ready.MiniProgram.AppID = devMiniProgram, s.AppID
-	ready.Confidential.ClientID, ready.Confidential.ClientSecret = devConfidential, s.ClientSecret
-	ready.User.Username, ready.User.Password = devUsername, s.Password
+	ready.MiniProgram.ClientID, ready.MiniProgram.AppID = miniProgram, s.AppID
+	ready.Confidential.ClientID, ready.Confidential.ClientSecret = confidential, s.ClientSecret
+	ready.User.Username, ready.User.Password = username, s.Password
 	ready.Simulator.URL = c.WechatBaseURL
-	if output == "json" {
+	if asJSON {
 		return json.NewEncoder(w).Encode(ready)
 	}
 	// Not by text/template: it calls methods by name, for which the linker keeps every method of everything.
@@ -45,14 +47,14 @@ func printDev(w io.Writer, output string, c config, s seeds, d demo) error {
 		"{issuer}", ready.Issuer, "{token_endpoint}", ready.TokenEndpoint, "{jwks_uri}", ready.JWKSURI,
 		"{database}", c.DatabaseName(),
 		"{header}", indented(d.header), "{claims}", indented(d.claims), "{refresh_token}", d.RefreshToken,
-		"{simulator}", ready.Simulator.URL, "{appid}", s.AppID, "{mini_program}", devMiniProgram,
-		"{client}", devConfidential+":"+s.ClientSecret, "{username}", devUsername, "{password}", s.Password,
-	).WriteString(w, devText)
+		"{simulator}", ready.Simulator.URL, "{appid}", s.AppID, "{mini_program}", miniProgram,
+		"{client}", confidential+":"+s.ClientSecret, "{username}", username, "{password}", s.Password,
+	).WriteString(w, readyText)
 	return err
 }
 
-// devText shows a token that was just fetched and verified, and how to fetch more.
-const devText = `
+// readyText shows a token that was just fetched and verified, and how to fetch more.
+const readyText = `
 Lingpai is up: {issuer}          (DEVELOPMENT: simulated WeChat, this machine only)
 Its data is in {database}
 

@@ -1,4 +1,4 @@
-package main
+package dev
 
 import (
 	"crypto/rand"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -27,7 +28,7 @@ type seeds struct {
 }
 
 // openFolder reads the secrets of a folder, or makes both. A master key that was configured counts before the folder's.
-func openFolder(folder string, c *config) (seeds, error) {
+func openFolder(folder string, c *settings.Settings) (seeds, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return seeds{}, fmt.Errorf("--data: %w", err)
 	}

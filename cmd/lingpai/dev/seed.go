@@ -1,4 +1,4 @@
-package main
+package dev
 
 import (
 	"context"
@@ -12,15 +12,16 @@ import (
 )
 
 const (
-	// devMark marks a database as made by dev. Its value is the AppID in dev.json, which says whose secrets open it.
-	devMark = "lingpai dev"
+	// databaseMark marks a database as made by dev. Its value is the AppID in dev.json, which says whose
+	// secrets open it.
+	databaseMark = "lingpai dev"
 
-	devMiniProgram  = "dev-mini-program"
-	devConfidential = "dev-confidential"
-	devUsername     = "demo"
-	// devAudience is the API that dev's access tokens are for.
-	devAudience = "https://api.example.com"
-	devScope    = "api"
+	miniProgram  = "dev-mini-program"
+	confidential = "dev-confidential"
+	username     = "demo"
+	// Audience is the API that dev's access tokens are for.
+	Audience = "https://api.example.com"
+	scope    = "api"
 )
 
 // claimDatabase migrates and marks a database that is empty or was made with these seeds, and refuses any other.
@@ -37,11 +38,11 @@ func claimDatabase(ctx context.Context, database *sql.DB, s seeds) error {
 	if _, err := database.Schema().MigrateUp(ctx); err != nil {
 		return err
 	}
-	return database.Marks().Mark(ctx, devMark, s.AppID)
+	return database.Marks().Mark(ctx, databaseMark, s.AppID)
 }
 
 func checkOwn(ctx context.Context, database *sql.DB, s seeds) error {
-	mark, err := database.Marks().Marked(ctx, devMark)
+	mark, err := database.Marks().Marked(ctx, databaseMark)
 	switch {
 	case err != nil:
 		return err
@@ -65,16 +66,15 @@ func seed(ctx context.Context, database *sql.DB, s seeds) error {
 	if err != nil {
 		return err
 	}
-	_, err = database.Users().Create(ctx, devUsername, hash)
+	_, err = database.Users().Create(ctx, username, hash)
 	for _, err := range []error{
 		err,
 		database.Apps().Add(ctx, identity.App{
 			Platform: identity.PlatformWechat, ID: s.AppID, Kind: identity.KindMiniProgram,
 			Name: "Simulated mini-program", Secret: identity.Secret(s.AppSecret),
 		}),
-		database.Clients().Create(ctx, devClient(s, devMiniProgram, "", oauth.GrantWechatCode,
-			oauth.GrantRefreshToken)),
-		database.Clients().Create(ctx, devClient(s, devConfidential, s.ClientSecret, oauth.GrantWechatCode,
+		database.Clients().Create(ctx, newClient(s, miniProgram, "", oauth.GrantWechatCode, oauth.GrantRefreshToken)),
+		database.Clients().Create(ctx, newClient(s, confidential, s.ClientSecret, oauth.GrantWechatCode,
 			oauth.GrantPassword, oauth.GrantRefreshToken, oauth.GrantClientCredentials)),
 	} {
 		if err != nil && !errors.Is(err, identity.ErrExists) {
@@ -84,13 +84,13 @@ func seed(ctx context.Context, database *sql.DB, s seeds) error {
 	return nil
 }
 
-func devClient(s seeds, id, secret string, grantNames ...string) identity.Client {
+func newClient(s seeds, id, secret string, grantNames ...string) identity.Client {
 	client := identity.Client{
 		ID: id, Name: id, FirstParty: true, Grants: grantNames, Apps: []string{s.AppID},
-		Audience: []string{devAudience},
+		Audience: []string{Audience},
 		Scopes: []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopePhone,
-			oauth.ScopeOfflineAccess, oauth.ScopeAccount, devScope},
-		DefaultScopes: []string{devScope},
+			oauth.ScopeOfflineAccess, oauth.ScopeAccount, scope},
+		DefaultScopes: []string{scope},
 	}
 	if secret != "" {
 		client.Confidential, client.SecretHash = true, identity.HashSecret(secret)

@@ -1,4 +1,4 @@
-package main
+package dev
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 // tryTimeout bounds the whole try-out.
@@ -30,7 +31,7 @@ type demo struct {
 // tryOut does over HTTP what a mini-program and a resource server do: get a code, trade it, verify the token
 // against the key set. The verifier is an independent library, so it proves more than that we agree with
 // ourselves.
-func tryOut(ctx context.Context, c config, s seeds) (demo, error) {
+func tryOut(ctx context.Context, c settings.Settings, s seeds) (demo, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
 	var d demo
@@ -43,7 +44,7 @@ func tryOut(ctx context.Context, c config, s seeds) (demo, error) {
 	if err != nil {
 		return d, fmt.Errorf("the simulator gave no code: %w", err)
 	}
-	form := url.Values{"grant_type": {oauth.GrantWechatCode}, "client_id": {devMiniProgram}, "code": {minted.Code}}
+	form := url.Values{"grant_type": {oauth.GrantWechatCode}, "client_id": {miniProgram}, "code": {minted.Code}}
 	body, err = post(ctx, c.Issuer+"/token", "application/x-www-form-urlencoded", form.Encode())
 	if err == nil {
 		err = json.Unmarshal(body, &d)
@@ -55,7 +56,7 @@ func tryOut(ctx context.Context, c config, s seeds) (demo, error) {
 	if err != nil {
 		return d, err
 	}
-	verified, err := issuer.Verifier(&oidc.Config{ClientID: devAudience}).Verify(ctx, d.AccessToken)
+	verified, err := issuer.Verifier(&oidc.Config{ClientID: Audience}).Verify(ctx, d.AccessToken)
 	if err != nil {
 		return d, err
 	}

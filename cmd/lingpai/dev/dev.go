@@ -1,0 +1,191 @@
+// Package dev runs everything on this machine for development: a provider with an SQLite file, a simulator, and what is
+// seeded. It touches only databases that it made itself, and no real AppSecret.
+package dev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+
+	"github.com/lingpai/lingpai/cmd/lingpai/simulator"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server"
+	"github.com/lingpai/lingpai/server/settings"
+)
+
+// Options are how a development provider is run.
+type Options struct {
+	Settings settings.Settings // within the limits of [Terms]
+	Data     string            // folder for the database, the master key and the seeded secrets
+	Fixed    bool              // fail rather than take the next free port
+	JSON     bool              // print one line when ready, for scripts
+
+	Stdout, Stderr io.Writer
+}
+
+// Run runs a provider until the context ends, and prints how to use it when a token was fetched and verified.
+func Run(ctx context.Context, o Options) error {
+	c := o.Settings
+	seeds, err := openFolder(o.Data, &c)
+	if err != nil {
+		return err
+	}
+	logger := server.NewLogger(c, o.Stderr)
+	database, err := server.OpenDatabase(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	if err := claimDatabase(ctx, database, seeds); err != nil {
+		return err
+	}
+	if err := seed(ctx, database, seeds); err != nil {
+		return err
+	}
+	listener, err := listen(c.Addr, o.Fixed)
+	if err != nil {
+		return err
+	}
+	_, wanted, _ := net.SplitHostPort(c.Addr)
+	if _, got, _ := net.SplitHostPort(listener.Addr().String()); wanted != "0" && got != wanted {
+		fmt.Fprintf(o.Stderr, "%s is taken, perhaps by another lingpai, so this one has %s\n", c.Addr, listener.Addr())
+	}
+	if c.Issuer == "" {
+		c.Issuer = "http://" + listener.Addr().String()
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if c.WechatBaseURL, err = startSimulator(ctx, c, seeds, o.Stderr); err != nil {
+		return err
+	}
+	if c.QQBaseURL == inProcess {
+		c.QQBaseURL = c.WechatBaseURL + simulator.QQPath
+	}
+	volatile, err := server.OpenVolatile(c)
+	if err != nil {
+		return err
+	}
+	defer volatile.Close()
+	process, err := server.New(ctx, server.Config{Settings: c, Stores: server.StoresOf(database), Volatile: volatile,
+		Logger: logger})
+	if err != nil {
+		return err
+	}
+	defer process.Close()
+	if err := process.Start(ctx); err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() {
+		served <- server.ServeUntilDone(ctx, provider.NewHTTPServer(process.Handler(), logger), listener)
+	}()
+	demo, err := tryOut(ctx, c, seeds)
+	if ctx.Err() != nil { // stopped before it was ready
+		return <-served
+	}
+	if err != nil {
+		stop()
+		return errors.Join(fmt.Errorf("the provider is up but its first token failed: %w", err), <-served)
+	}
+	if err := printReady(o.Stdout, o.JSON, c, seeds, demo); err != nil {
+		return err
+	}
+	return <-served
+}
+
+// Terms are the usual configuration within the limits of dev, with an address to listen on and a folder for data.
+func Terms(addr, data string) settings.Terms {
+	return settings.Terms{
+		Defaults: map[string]string{
+			"server.addr":     addr,
+			"database.url":    "sqlite:" + filepath.ToSlash(filepath.Join(data, "lingpai.db")),
+			"wechat.base_url": inProcess,
+			"qq.base_url":     inProcess,
+			"log.level":       "warn",
+			"log.format":      "text",
+		},
+		Flags: map[string]string{"server.addr": "addr"},
+		Demands: []settings.Demand{
+			{Key: "server.addr", Check: func(c settings.Settings) error {
+				if host, _, _ := net.SplitHostPort(c.Addr); !settings.IsLoopback(host) {
+					return fmt.Errorf("lingpai dev listens on loopback only, not on %q, since its secrets "+
+						"are for this machine; use lingpai serve", c.Addr)
+				}
+				return nil
+			}},
+			{Key: "server.issuer", Check: func(c settings.Settings) error {
+				if issuer, err := url.Parse(c.Issuer); c.Issuer != "" &&
+					(err != nil || !settings.IsLoopback(issuer.Hostname())) {
+					return fmt.Errorf("lingpai dev is for this machine only, and %q is not on loopback", c.Issuer)
+				}
+				return nil
+			}},
+			{Key: "keys.retire", Check: settings.CheckKeyLifetime},
+			{Key: "keys.interval", Check: settings.CheckKeyInterval},
+			{Key: "qq.base_url", Check: func(c settings.Settings) error {
+				if !c.Simulates(identity.PlatformQQ) {
+					return errors.New("lingpai dev does not talk to QQ, only to a simulator on loopback")
+				}
+				return nil
+			}},
+			{Key: "wechat.base_url", Check: func(c settings.Settings) error {
+				if !c.Simulates(identity.PlatformWechat) {
+					return errors.New("lingpai dev does not talk to WeChat, only to a simulator on loopback")
+				}
+				return nil
+			}},
+		},
+	}
+}
+
+// inProcess stands for a simulator of our own, whose port is not known yet.
+const inProcess = "http://127.0.0.1:0"
+
+// startSimulator runs a simulator that knows the seeded app, unless another one is configured, and returns its URL.
+func startSimulator(ctx context.Context, c settings.Settings, seeds seeds, w io.Writer) (string, error) {
+	if c.WechatBaseURL != inProcess {
+		return c.WechatBaseURL, registerApp(ctx, c.WechatBaseURL, seeds)
+	}
+	listener, err := simulator.Listen("127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	simulators := simulator.New()
+	if err := simulators.Add([]string{seeds.AppID + ":" + seeds.AppSecret}); err != nil {
+		return "", err
+	}
+	go func() { _ = simulators.Serve(ctx, w, listener) }()
+	return "http://" + listener.Addr().String(), nil
+}
+
+// registerApp tells a simulator that is not ours of the seeded app.
+func registerApp(ctx context.Context, base string, s seeds) error {
+	_, err := post(ctx, base+"/_sim/apps", "application/json", fmt.Sprintf(`{"appid":%q,"secret":%q}`,
+		s.AppID, s.AppSecret))
+	return err
+}
+
+// listen takes the next free port unless the address was asked for.
+func listen(addr string, fixed bool) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
+	switch {
+	case err == nil:
+		return listener, nil
+	case fixed:
+		return nil, fmt.Errorf("--addr: %w; without --addr the next free port is taken", err)
+	}
+	host, text, _ := net.SplitHostPort(addr)
+	port, _ := strconv.Atoi(text)
+	for next := port + 1; next < port+100; next++ {
+		if listener, err2 := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(next))); err2 == nil {
+			return listener, nil
+		}
+	}
+	return nil, fmt.Errorf("server.addr: %w, and so are the ports after it", err)
+}

@@ -1,0 +1,86 @@
+// Package simulator serves simulators of WeChat and of QQ to programs on this machine.
+package simulator
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/server"
+	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/wechat/qq"
+	"github.com/lingpai/lingpai/wechat/qq/qqtest"
+	"github.com/lingpai/lingpai/wechat/wechattest"
+)
+
+// QQPath is where QQ's simulator is beside WeChat's.
+const QQPath = "/qq"
+
+// Simulators are those of all platforms.
+type Simulators struct {
+	wechat *wechattest.Simulator
+	qq     *qqtest.Simulator
+}
+
+// New returns simulators that know no app.
+func New() Simulators {
+	return Simulators{wechattest.New(wechattest.Options{}), qqtest.New(qqtest.Options{})}
+}
+
+// Add registers APPID:SECRET pairs of mini-programs, each at the platform that has such AppIDs.
+func (s Simulators) Add(pairs []string) error {
+	for _, pair := range pairs {
+		id, secret, ok := strings.Cut(pair, ":")
+		if !ok {
+			return fmt.Errorf("--app: %q is not APPID:SECRET", pair)
+		}
+		var err error
+		if qq.ValidAppID(id) {
+			err = s.qq.AddApp(qqtest.App{AppID: id, Secret: secret})
+		} else {
+			err = s.wechat.AddApp(wechattest.App{AppID: id, Secret: secret})
+		}
+		if err != nil {
+			return fmt.Errorf("--app: %w", err)
+		}
+	}
+	return nil
+}
+
+// Serve answers at a listener until the context ends, and logs to w.
+func (s Simulators) Serve(ctx context.Context, w io.Writer, listener net.Listener) error {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.wechat)
+	mux.Handle(QQPath+"/", http.StripPrefix(QQPath, s.qq))
+	logger := server.NewLogger(settings.Settings{LogFormat: "text"}, w)
+	return server.ServeUntilDone(ctx, provider.NewHTTPServer(onlyThisMachine(mux), logger), listener)
+}
+
+// onlyThisMachine keeps pages out that a browser on this machine shows: they could mint codes, or make the
+// simulator fail.
+func onlyThisMachine(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if r.Header.Get("Origin") != "" || !settings.IsLoopback(strings.Trim(host, "[]")) {
+			http.Error(w, "the simulator is for programs on this machine, not for pages", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Listen listens where only this machine can call.
+func Listen(addr string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil || !settings.IsLoopback(host) {
+		return nil, fmt.Errorf("--addr: %q is not host:port on loopback, such as 127.0.0.1:8081", addr)
+	}
+	return server.Listen("--addr", addr)
+}
