@@ -24,8 +24,8 @@ func addAppCommand() *cobra.Command {
 	cmd := sealing(&cobra.Command{
 		Use:   "add APPID",
 		Short: "Add an app of WeChat's or QQ's; its AppSecret comes from standard input or a file and is kept sealed",
-		Long: `Add an app of WeChat's or QQ's. The AppID tells whose it is: WeChat's are wx and 16 hexadecimal digits, QQ's are digits.
-The AppSecret comes from standard input or a file and is kept sealed.`,
+		Long: `Add an app of WeChat's or QQ's. The AppID tells whose it is: WeChat's are wx and 16 hexadecimal
+digits, QQ's are digits. The AppSecret comes from standard input or a file and is kept sealed.`,
 		Example: `  lingpai apps add wx0123456789abcdef --name "My shop" < appsecret.txt
   lingpai apps add wx0123456789abcdef --secret-file appsecret.txt --open-platform main --phone-budget 1000
   lingpai apps add wxfedcba9876543210 --kind website --secret-file appsecret.txt --open-platform main
@@ -84,9 +84,9 @@ func setOpenPlatformCommand() *cobra.Command {
 		Use:   "set-open-platform APPID NAME",
 		Short: "Say which Open Platform account an app was bound to; from then on its unionids link",
 		Args:  cobra.ExactArgs(2),
-		Long: `Say which Open Platform account an app was bound to, by a name of yours that all apps of that account share. From then
-on a user's unionid links accounts at the next sign-in; users that exist already are not joined, but listed by
-"lingpai users twins". "" takes the name back.`,
+		Long: `Say which Open Platform account an app was bound to, by a name of yours that all apps of that
+account share. From then on a user's unionid links accounts at the next sign-in; users that exist already are
+not joined, but listed by "lingpai users twins". "" takes the name back.`,
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		if err := database.Apps().SetOpenPlatform(ctx, platformOf(args[0]), args[0], args[1]); err != nil {
 			return unknown(err, "app", args[0])

@@ -19,8 +19,9 @@ func setPhoneBudgetCommand() *cobra.Command {
 	cmd := admin(&cobra.Command{
 		Use:   "set-phone-budget APPID N",
 		Short: "Bound how many phone numbers a month a mini-program may ask WeChat for", Args: cobra.RangeArgs(1, 2),
-		Long: `Bound how many phone numbers a month a mini-program may ask WeChat for. WeChat charges for each number. 0, as every app has
-at first, is none; -1 is no bound. A month is one in Beijing, and what the app has used of it counts on.`,
+		Long: `Bound how many phone numbers a month a mini-program may ask WeChat for. WeChat charges for each
+number. 0, as every app has at first, is none; -1 is no bound. A month is one in Beijing, and what the app has
+used of it counts on.`,
 		Example: "  lingpai apps set-phone-budget wx0123456789abcdef 1000\n  lingpai apps set-phone-budget " +
 			"wx0123456789abcdef -1",
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {

@@ -23,11 +23,12 @@ func createClientCommand() *cobra.Command {
 	cmd := admin(&cobra.Command{
 		Use:   "create [CLIENT_ID]",
 		Short: "Register a client; the secret of a confidential one is printed once",
-		Long: `Register a client. A mini-program or a page is --public: it can keep no secret. A back end is confidential: its
-secret is made here, printed once, and kept as a hash. Without CLIENT_ID one is made.`,
+		Long: `Register a client. A mini-program or a page is --public: it can keep no secret. A back end is
+confidential: its secret is made here, printed once, and kept as a hash. Without CLIENT_ID one is made.`,
 		Example: `  lingpai clients create shop-mini-program --public --grant wechat_code --grant refresh_token \
       --app wx0123456789abcdef --audience https://api.example.com --scope openid --scope profile
-  lingpai clients create shop-backend --first-party --grant password --grant refresh_token --audience https://api.example.com`,
+  lingpai clients create shop-backend --first-party --grant password --grant refresh_token` +
+			" --audience https://api.example.com",
 		Args: cobra.MaximumNArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		client.Confidential = !public

@@ -20,7 +20,8 @@ func TestAllFaultsAreToldAtOnceByKeyVariableAndWhatIsAllowed(t *testing.T) {
 		`server.issuer (LINGPAI_SERVER_ISSUER): it is required`,
 		"database.url (LINGPAI_DATABASE_URL): the value from LINGPAI_DATABASE_URL: ",
 		"master_key (LINGPAI_MASTER_KEY): the value from LINGPAI_MASTER_KEY: ",
-		`session.idle (LINGPAI_SESSION_IDLE): "4" from LINGPAI_SESSION_IDLE: not a duration such as 30s, 10m or 168h; allowed: `,
+		`session.idle (LINGPAI_SESSION_IDLE): "4" from LINGPAI_SESSION_IDLE: ` +
+			`not a duration such as 30s, 10m or 168h; allowed: `,
 		`session.limit (LINGPAI_SESSION_LIMIT): "x" from --session-limit: `,
 		`log.level (LINGPAI_LOG_LEVEL): "loud" from the file: not a level; allowed: debug, info, warn or error`,
 	} {

@@ -13,8 +13,9 @@ func newDoctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look at all that serve needs, and say what to do where something is wrong",
-		Long: `Look at all that "lingpai serve" needs, with the same configuration: settings, database, Redis, keys, WeChat, clocks, apps
-and clients. Each finding is one line: ok, warning, fault, or skipped. Below a warning or a fault stands what to do.
+		Long: `Look at all that "lingpai serve" needs, with the same configuration: settings, database, Redis,
+keys, WeChat, clocks, apps and clients. Each finding is one line: ok, warning, fault, or skipped. Below a
+warning or a fault stands what to do.
 
 Nothing is changed. WeChat is called once for each app, with a code that cannot be one; Redis keeps one random key for a
 moment. The exit status is 1 if there is a fault.`,

@@ -123,7 +123,8 @@ func withClockAhead(t *testing.T, url string) string {
 	database, err := stdsql.Open("pgx", url)
 	require.NoError(t, err)
 	defer database.Close()
-	_, err = database.ExecContext(t.Context(), `CREATE SCHEMA moved; CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+	_, err = database.ExecContext(t.Context(), `CREATE SCHEMA moved;
+		CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
 		$$ SELECT pg_catalog.clock_timestamp() + interval '2 minutes' $$`)
 	require.NoError(t, err)
 	return url + "&search_path=public,moved,pg_catalog"

@@ -69,8 +69,8 @@ func newMasterKeyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "new-master-key",
 		Short: "Print a fresh master key for master_key (LINGPAI_MASTER_KEY)",
-		Long: `Print a fresh master key. It seals the signing key and the AppSecrets in the database: keep it apart from the
-database and its backups, and do not lose it.`,
+		Long: `Print a fresh master key. It seals the signing key and the AppSecrets in the database: keep it
+apart from the database and its backups, and do not lose it.`,
 		Example: "  [ -s master.key ] || (umask 077; lingpai keys new-master-key > master.key)\n  " +
 			"LINGPAI_MASTER_KEY_FILE=master.key lingpai serve",
 		Args: cobra.NoArgs,

@@ -22,8 +22,9 @@ func importKeyCommand() *cobra.Command {
 	return onKeys(&cobra.Command{
 		Use:   "import FILE|-",
 		Short: "Add an RSA key of your own, which signs next",
-		Long: `Add an RSA key of 2048 to 4096 bits and two primes from a PEM file (PKCS #8 or PKCS #1, not encrypted; -: standard input). It is published at once and is the
-next to sign: when the one in use gives way, or by lingpai keys rotate, and not before it was published for keys.announce.`,
+		Long: `Add an RSA key of 2048 to 4096 bits and two primes from a PEM file (PKCS #8 or PKCS #1, not
+encrypted; -: standard input). It is published at once and is the next to sign: when the one in use gives way,
+or by lingpai keys rotate, and not before it was published for keys.announce.`,
 		Example: "  lingpai keys import signing.pem && shred -u signing.pem",
 		Args:    cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB,
@@ -83,8 +84,9 @@ func exportPublicKeysCommand() *cobra.Command {
 	cmd := onKeys(&cobra.Command{
 		Use:   "export-public",
 		Short: "Print the public keys, for verifiers that cannot fetch them",
-		Long: `Print the public halves of the keys that verifiers should know, the one that signs first: as the key set that is served (RFC 7517), or as PEM.
-Whoever keeps a copy needs the next one before the next key signs: see lingpai keys list.`,
+		Long: `Print the public halves of the keys that verifiers should know, the one that signs first: as
+the key set that is served (RFC 7517), or as PEM. Whoever keeps a copy needs the next one before the next key
+signs: see lingpai keys list.`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, _ *sql.DB, _ []string) error {
 		if err := keeper.Reload(ctx); err != nil {

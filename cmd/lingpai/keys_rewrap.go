@@ -18,9 +18,11 @@ func rewrapCommand() *cobra.Command {
 	return onKeys(&cobra.Command{
 		Use:   "rewrap",
 		Short: "Seal everything anew with the first master key, so that an older one can be dropped",
-		Long: `Seal everything anew with the first entry of master_key, while servers go on serving. To replace a master key:
+		Long: `Seal everything anew with the first entry of master_key, while servers go on serving. To
+replace a master key:
 
-  1. lingpai keys new-master-key; add the entry behind the old one and a comma (old,new), on all servers, and restart them one by one
+  1. lingpai keys new-master-key; add the entry behind the old one and a comma (old,new), on all servers,
+     and restart them one by one
   2. put the new entry first (new,old), on all servers, and restart them one by one
   3. lingpai keys rewrap, with the new entry first and all settings of the servers, that of Redis too
   4. when it says so, take the old entry away, on all servers

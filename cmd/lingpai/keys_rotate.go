@@ -39,8 +39,9 @@ func rotateKeysCommand() *cobra.Command {
 	cmd := onKeys(&cobra.Command{
 		Use:   "rotate",
 		Short: "Let the next key be used now",
-		Long: `Let the next key be used now, whatever the age of the one in use. That one goes on verifying what it made until keys.retire is over, so
-nobody notices. The next key must have been announced for keys.announce; servers rotate by themselves each keys.interval.`,
+		Long: `Let the next key be used now, whatever the age of the one in use. That one goes on verifying
+what it made until keys.retire is over, so nobody notices. The next key must have been announced for
+keys.announce; servers rotate by themselves each keys.interval.`,
 		Example: "  lingpai keys rotate\n  lingpai keys rotate --purpose refresh",
 		Args:    cobra.NoArgs,
 	}, func(ctx context.Context, cmd *cobra.Command, _ config, keeper *keys.Keeper, database *sql.DB,
@@ -72,8 +73,9 @@ func revokeKeyCommand() *cobra.Command {
 	cmd := onKeys(&cobra.Command{
 		Use:   "revoke ID",
 		Short: "End a key at once, for the emergency that somebody else has it",
-		Long: `End a key at once: it is published no more, and nothing that it made counts. If it was the one in use, the next key is used from now on, which
-has been published already. Users whose access token it signed refresh it; whoever has a refresh token of a revoked secret signs in again.`,
+		Long: `End a key at once: it is published no more, and nothing that it made counts. If it was the one
+in use, the next key is used from now on, which has been published already. Users whose access token it signed
+refresh it; whoever has a refresh token of a revoked secret signs in again.`,
 		Example: "  lingpai keys list\n  lingpai keys revoke 8pO4…Qk --now",
 		Args:    cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, c config, keeper *keys.Keeper, database *sql.DB,

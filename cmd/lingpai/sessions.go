@@ -55,9 +55,9 @@ func revokeSessionsCommand() *cobra.Command {
 	cmd := admin(&cobra.Command{
 		Use:   "revoke [SID]",
 		Short: "End one session, all of a user, or all that were opened before or used since an instant",
-		Long: `End one session (SID), all sessions of a user (--user), all that were opened at or before an instant (--before), or all
-that were opened or refreshed at or after one (--since). Access tokens that services verify offline live on until they
-expire.
+		Long: `End one session (SID), all sessions of a user (--user), all that were opened at or before an
+instant (--before), or all that were opened or refreshed at or after one (--since). Access tokens that
+services verify offline live on until they expire.
 
 After restoring a backup, what was ended since it was made is alive again, and nobody knows which: end all that it holds
 with --before and the present time. Mini-programs sign in again by themselves.`,

@@ -18,9 +18,10 @@ func deleteUserCommand() *cobra.Command {
 	cmd := admin(&cobra.Command{
 		Use: "delete SUB|USERNAME", Short: "Delete a user after a time of grace; shows what would happen, " +
 			"and does it with --yes", Args: cobra.ExactArgs(1),
-		Long: `Delete a user, with its accounts, profile and sessions, and with all users who were joined into it. Its sessions end at once,
-and the rest goes when --grace is over, at the next pruning of a server that runs. Until then "lingpai users keep" takes it
-back; so does the person, unless disabled, with restore_account at a sign-in. The sub is nobody else's ever.
+		Long: `Delete a user, with its accounts, profile and sessions, and with all users who were joined into
+it. Its sessions end at once, and the rest goes when --grace is over, at the next pruning of a server that
+runs. Until then "lingpai users keep" takes it back; so does the person, unless disabled, with restore_account
+at a sign-in. The sub is nobody else's ever.
 
 A disabled user who asked for deletion before is not deleted until enabled, or named here. The same WeChat account makes
 a new user afterwards, whom nobody has disabled: to keep somebody out, leave the user disabled.`,

@@ -18,21 +18,25 @@ func importUsersCommand() *cobra.Command {
 	cmd := addOutputFlag(admin(&cobra.Command{
 		Use: "import FILE|-", Short: "Add the people of another program, from CSV or JSON lines",
 		Args: cobra.ExactArgs(1),
-		Long: `Add the people of another program, from a file of CSV or JSON lines, or from standard input ("-"). One row is one person:
+		Long: `Add the people of another program, from a file of CSV or JSON lines, or from standard input
+("-"). One row is one person:
 
   sub            the id to keep as "sub" of every token; left out: a new one is made
   username, password_hash (bcrypt or argon2id, as "users create --hash" takes it)
-  name, nickname, picture, gender, locale, email, phone, created_at, disabled (true: cannot sign in until "users enable")
+  name, nickname, picture, gender, locale, email, phone, created_at,
+                 disabled (true: cannot sign in until "users enable")
   roles          a JSON array; in CSV separated by spaces
   app, openid, unionid: an account at WeChat or QQ. JSON lines may have several: "accounts": [{"app": …, "openid": …}]
 
 A row has sub, username or an account; all else may be left out. Apps are added before (lingpai apps add).
 
-Who is there already is left as he is, so the same command goes on where an import stopped. A row that contradicts a user
-or an earlier row is refused, and keeps no other row out; --report tells of each with its line.
+Who is there already is left as he is, so the same command goes on where an import stopped. A row that
+contradicts a user or an earlier row is refused, and keeps no other row out; --report tells of each with its
+line.
 
---dry-run checks everything and writes nothing. To find who is twice in the file, it remembers every sub, user name, account
-and unionid, in up to 100 bytes of memory each; an import needs the same memory for files of any size.`,
+--dry-run checks everything and writes nothing. To find who is twice in the file, it remembers every sub, user
+name, account and unionid, in up to 100 bytes of memory each; an import needs the same memory for files of any
+size.`,
 		Example: `  lingpai users import people.csv --dry-run --report rehearsal.csv
   lingpai users import people.jsonl --report refused.csv
   zcat people.jsonl.gz | lingpai users import - --format jsonl`,

@@ -87,7 +87,8 @@ func TestAnInterruptEndsAnImportAfterTheBatch(t *testing.T) {
 	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
 	require.Error(t, p.wait())
 	require.Equal(t, 1, p.cmd.ProcessState.ExitCode())
-	says := regexp.MustCompile(`(?m)^lingpai: stopped after line (\d+): interrupt.*; the same command goes on from there \(with another --report\)\n$`).FindStringSubmatch(p.stderr.String())
+	says := regexp.MustCompile(`(?m)^lingpai: stopped after line (\d+): interrupt.*; ` +
+		`the same command goes on from there \(with another --report\)\n$`).FindStringSubmatch(p.stderr.String())
 	require.NotNil(t, says, p.stderr.String())
 	there := len(everybody(t, database))
 	require.Equal(t, strconv.Itoa(there), says[1])

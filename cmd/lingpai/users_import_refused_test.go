@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -71,15 +72,17 @@ func (o *operator) report(name string) (lines []told) {
 	return lines
 }
 
-// refusals are rows of JSON lines, and why each is refused. Of a row that cannot be told by its sub none is told.
-func refusals() []struct{ row, sub, reason string } {
-	const notJSON, created = "the row is not one JSON object",
-		"created_at is a time such as 2024-05-06T07:08:09+08:00, or whole seconds or milliseconds since 1970"
-	const phone, ids = "phone is + with country code",
-		"openid, and unionid if there is one, are 1 to 128 printable ASCII"
-	const accounts = "accounts is a list of objects with app, openid and, if need be, unionid and platform"
-	next := time.Now().Add(time.Hour)
-	return []struct{ row, sub, reason string }{
+// refusal is a row of JSON lines, and why it is refused. Of a row that cannot be told by its sub none is told.
+type refusal struct{ row, sub, reason string }
+
+func refusals() []refusal {
+	return slices.Concat(refusalsOfForm(), refusalsOfValues(), refusalsOfAccounts())
+}
+
+// refusalsOfForm are rows that are no rows, and ones of which nobody knows who is meant.
+func refusalsOfForm() []refusal {
+	const notJSON = "the row is not one JSON object"
+	return []refusal{
 		{`not JSON`, "", notJSON},
 		{`["sub"]`, "", notJSON},
 		{`{"sub":"a1"} {"sub":"a2"}`, "a1", notJSON},
@@ -104,6 +107,16 @@ func refusals() []struct{ row, sub, reason string } {
 		{`{"sub":"u_AAAAAAAAAAAAAAAAAAAAAB"}`, "", `sub must not begin with "u_"`}, // bits that no id of ours has
 		{`{"sub":"shop"}`, "shop", "the sub is the id of a client"},
 		{`{"sub":"gone"}`, "gone", "the sub was a deleted user's, and is nobody else's ever"},
+	}
+}
+
+// refusalsOfValues are rows of which one value is wrong.
+func refusalsOfValues() []refusal {
+	const created = "created_at is a time such as 2024-05-06T07:08:09+08:00, " +
+		"or whole seconds or milliseconds since 1970"
+	const phone = "phone is + with country code"
+	next := time.Now().Add(time.Hour)
+	return []refusal{
 		{`{"sub":"c1","username":"two words"}`, "c1", "a user name has no spaces"},
 		{`{"username":"u_me"}`, "", `a user name must not begin with "u_"`},
 		{`{"sub":"c2","password_hash":"` + goodHash + `"}`, "c2", "password_hash is of no use without username"},
@@ -131,6 +144,14 @@ func refusals() []struct{ row, sub, reason string } {
 		{`{"sub":"h2","nickname":"\udc00"}`, "", "half of a character"},
 		{`{"sub":"h3","nickname":"\ud83d\ud83d\ude00"}`, "", "half of a character"},
 		{`{"sub":"e11","created_at":` + fmt.Sprint(next.UnixMilli()) + `}`, "e11", "created_at is in the future"},
+	}
+}
+
+// refusalsOfAccounts are rows whose accounts are wrong, or whose names belong to others.
+func refusalsOfAccounts() []refusal {
+	const ids = "openid, and unionid if there is one, are 1 to 128 printable ASCII"
+	const accounts = "accounts is a list of objects with app, openid and, if need be, unionid and platform"
+	return []refusal{
 		{`{"sub":"f1","accounts":{}}`, "f1", accounts},
 		{`{"sub":"f2","accounts":[1]}`, "f2", accounts},
 		{`{"sub":"f3","accounts":[{"appid":"` + appID + `"}]}`, "f3", accounts},

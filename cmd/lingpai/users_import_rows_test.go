@@ -63,8 +63,10 @@ func (o *operator) generate(name string, rows int) {
 	w := bufio.NewWriter(file)
 	hash := imported(o.t, "the old one")
 	for n := range rows {
-		fmt.Fprintf(w, `{"sub":"legacy-%d","username":"user%d","password_hash":"%s","name":"用户 %d","nickname":"nick%d","picture":"https://img.example.com/%d.png",`+
-			`"gender":"female","locale":"zh-CN","email":"user%d@example.com","phone":"138%08d","roles":["member","shop:read"],"created_at":%d,`+
+		fmt.Fprintf(w, `{"sub":"legacy-%d","username":"user%d","password_hash":"%s","name":"用户 %d",`+
+			`"nickname":"nick%d","picture":"https://img.example.com/%d.png",`+
+			`"gender":"female","locale":"zh-CN","email":"user%d@example.com","phone":"138%08d",`+
+			`"roles":["member","shop:read"],"created_at":%d,`+
 			`"app":"%s","openid":"o-%026d","unionid":"u-%026d"}`+"\n", n, n, hash, n, n, n, n, n, 1_500_000_000+n,
 			appID, n, n)
 	}

@@ -56,8 +56,10 @@ func newHouseOfImported(t *testing.T, people string) (h house, simulator string)
 
 func TestImportedPeopleSignIn(t *testing.T) {
 	h, simulator := newHouseOfImported(t, fmt.Sprintf(`
-		{"sub":"legacy-1","username":"Zoë","password_hash":%q,"name":"Zoë 令","nickname":"z","picture":"https://img.example.com/z.png","gender":"female",`+
-		`"locale":"zh_CN","email":"zoe@example.com","phone":"13812345678","roles":["b","a"],"created_at":"2019-01-02T03:04:05+08:00","app":%q,"openid":%q}
+		{"sub":"legacy-1","username":"Zoë","password_hash":%q,"name":"Zoë 令",`+
+		`"nickname":"z","picture":"https://img.example.com/z.png","gender":"female",`+
+		`"locale":"zh_CN","email":"zoe@example.com","phone":"13812345678",`+
+		`"roles":["b","a"],"created_at":"2019-01-02T03:04:05+08:00","app":%q,"openid":%q}
 		{"username":"bob","password_hash":%q,"created_at":1546369445000}
 		{"sub":"barred","username":"carol","password_hash":%q,"disabled":true,"app":%q,"openid":%q}`,
 		imported(t, "the old one"), appID, wechattest.OpenID(appID, "zoe"), hashedElsewhere(t, "the old one"),
@@ -103,7 +105,8 @@ func TestImportedPeopleSignIn(t *testing.T) {
 
 func TestImportAgainChangesNothing(t *testing.T) {
 	o := newImporter(t)
-	people := fmt.Sprintf(`{"sub":"a","username":"ann","name":"Ann","accounts":[{"app":%q,"openid":"oa","unionid":"ua"},{"platform":"wechat","app":%q,"openid":"ob"}]}
+	people := fmt.Sprintf(`{"sub":"a","username":"ann","name":"Ann",`+
+		`"accounts":[{"app":%q,"openid":"oa","unionid":"ua"},{"platform":"wechat","app":%q,"openid":"ob"}]}
 		{"username":"bea","password_hash":%q,"roles":["x"]}
 		{"app":%q,"openid":"oc"}
 		{"username":"alice","password_hash":%q}`, appID, looseApp, goodHash, appID, goodHash)

@@ -17,9 +17,10 @@ func joinCommand() *cobra.Command {
 	cmd := admin(&cobra.Command{
 		Use: "join RETIRED SURVIVOR", Short: "Make one user of two who are the same person; shows what " +
 			"would happen, and does it with --yes", Args: cobra.ExactArgs(2),
-		Long: `Make one user of two who are the same person, each named by sub or user name. All accounts of RETIRED lead to SURVIVOR
-from then on, and so do user name and password, if SURVIVOR has neither. The sub of RETIRED is nobody else's ever. Roles,
-claims, profile and phone number stay behind: what a person may do is not the sum of what two could.
+		Long: `Make one user of two who are the same person, each named by sub or user name. All accounts of
+RETIRED lead to SURVIVOR from then on, and so do user name and password, if SURVIVOR has neither. The sub of
+RETIRED is nobody else's ever. Roles, claims, profile and phone number stay behind: what a person may do is
+not the sum of what two could.
 
 Without --yes nothing is done but shown. "lingpai users unjoin" takes a join back.`,
 		Example: "  lingpai users join u_8fK2mQ carol\n  lingpai users join u_8fK2mQ carol --yes",

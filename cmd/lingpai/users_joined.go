@@ -28,8 +28,9 @@ func twinsCommand() *cobra.Command {
 	cmd := addOutputFlag(admin(&cobra.Command{
 		Use: "twins", Short: "List pairs of users whom a platform calls one person, in the order that " +
 			"\"users join\" takes them", Args: cobra.NoArgs,
-		Long: `List pairs of users whom a platform calls one person: their accounts have the same unionid, but an app was bound to its Open
-Platform account only after both had signed in. The columns RETIRED and SURVIVOR are the arguments of "lingpai users join".`,
+		Long: `List pairs of users whom a platform calls one person: their accounts have the same unionid, but
+an app was bound to its Open Platform account only after both had signed in. The columns RETIRED and SURVIVOR
+are the arguments of "lingpai users join".`,
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, _ []string) error {
 		if limit < 1 {
 			return errors.New("--limit: at least 1")
@@ -125,10 +126,10 @@ func unjoinCommand() *cobra.Command {
 	return admin(&cobra.Command{
 		Use: "unjoin JOIN_ID", Short: "Take a join back: give the retired user what the survivor still has " +
 			"of it, and end the survivor's sessions", Args: cobra.ExactArgs(1),
-		Long: `Take a join back: give the retired user what the survivor still has of it, and what came by that since, such as an account
-at another app of the same Open Platform account. A user name goes back without its password if that is not the one that
-moved. All sessions of the survivor end. Lines that begin with "beware" tell what else came since the join and may be the
-wrong person's: nobody but you can judge it.`,
+		Long: `Take a join back: give the retired user what the survivor still has of it, and what came by
+that since, such as an account at another app of the same Open Platform account. A user name goes back without
+its password if that is not the one that moved. All sessions of the survivor end. Lines that begin with
+"beware" tell what else came since the join and may be the wrong person's: nobody but you can judge it.`,
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		join, err := database.Joins().Undo(ctx, args[0])
 		if errors.Is(err, identity.ErrNotFound) {

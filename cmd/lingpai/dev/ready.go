@@ -72,11 +72,13 @@ Try it yourself.
   # wechat_code: the mini-program, a public client, trades it
   curl -s {token_endpoint} -d grant_type=wechat_code -d client_id={mini_program} -d "code=$CODE"
 
-  # refresh_token: of the sign-in above. Use each once: a repeat within 30 s gets the same refresh token, later it ends the session
+  # refresh_token: of the sign-in above. Use each once: a repeat within 30 s gets the same refresh token,` +
+	` later it ends the session
   curl -s {token_endpoint} -d grant_type=refresh_token -d client_id={mini_program} -d refresh_token={refresh_token}
 
   # password: a first-party back end, a confidential client
-  curl -s {token_endpoint} -u {client} -d grant_type=password -d username={username} -d password={password} -d scope="openid profile"
+  curl -s {token_endpoint} -u {client} -d grant_type=password -d username={username} -d password={password}` +
+	` -d scope="openid profile"
 
   # client_credentials: the back end for itself
   curl -s {token_endpoint} -u {client} -d grant_type=client_credentials
