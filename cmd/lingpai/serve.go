@@ -1,6 +1,17 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/server"
@@ -11,8 +22,9 @@ func newServeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve tokens",
-		Long: `Serve tokens, behind a reverse proxy that terminates TLS. The database must be migrated (lingpai migrate up) and
-needs a master key (lingpai keys new-master-key); the signing key is made at the first start.`,
+		Long: `Serve tokens, behind a reverse proxy that terminates TLS. The database must be migrated
+(lingpai migrate up) and needs a master key (lingpai keys new-master-key); the signing key is made at the
+first start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd, terms{Demands: []settings.Demand{
@@ -29,4 +41,76 @@ needs a master key (lingpai keys new-master-key); the signing key is made at the
 	}
 	settings.AddFlags(cmd)
 	return cmd
+}
+
+// healthcheckTime is how long the server has for its answer; its own checks take three seconds at most.
+const healthcheckTime = 5 * time.Second
+
+func newHealthcheckCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Ask a server that runs on this machine whether it is ready; for containers, which have no curl",
+		Long: `Ask GET /readyz of the "lingpai serve" that runs here with the same configuration. The exit
+status is 1 if it is not ready.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(cmd, terms{})
+			if err != nil {
+				return err
+			}
+			return askReadiness(cmd.Context(), readyURL(c))
+		},
+	}
+	settings.AddFlags(cmd)
+	return cmd
+}
+
+// readyURL is where the server of a configuration is asked from its own machine.
+func readyURL(c config) string {
+	host, port, _ := net.SplitHostPort(c.Addr) // was checked
+	if address, err := netip.ParseAddr(host); host == "" || err == nil && address.IsUnspecified() {
+		host = "localhost"
+	}
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil {
+		issuer = &url.URL{}
+	}
+	return "http://" + net.JoinHostPort(host, port) + issuer.Path + "/readyz"
+}
+
+func askReadiness(ctx context.Context, target string) error {
+	ctx, cancel := context.WithTimeout(ctx, healthcheckTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("no server answers: %w; start lingpai serve, or give its server.addr "+
+			"(LINGPAI_SERVER_ADDR)", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusOK {
+		return nil
+	}
+	return fmt.Errorf("the server is not ready: %s %s", response.Status, failedChecks(response.Body))
+}
+
+// failedChecks names what the server says does not work.
+func failedChecks(body io.Reader) string {
+	var answer struct {
+		Checks []struct {
+			Name string
+			OK   bool
+		}
+	}
+	_ = json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&answer) // another program may answer there
+	var failed []string
+	for _, check := range answer.Checks {
+		if !check.OK {
+			failed = append(failed, check.Name)
+		}
+	}
+	return strings.Join(failed, ", ")
 }
