@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/lingpai/lingpai/internal/e2e"
 )
 
 // house is a server with a store of its own.
@@ -19,7 +21,7 @@ type house struct {
 	server  *process
 	// address is the server's, and ready what lingpai dev told of what it seeded.
 	address string
-	ready   ready
+	ready   e2e.Ready
 	// clientID and clientSecret are of a back end that gets tokens for itself.
 	clientID, clientSecret string
 	report                 houseReport
@@ -35,24 +37,6 @@ type houseReport struct {
 	LoadedMemory memory    `json:"loaded_memory_bytes"`
 	Sessions     int64     `json:"sessions_at_end"`
 	SessionBytes int64     `json:"session_bytes_at_end"` // with their indexes; 0: unknown
-}
-
-// ready is the line that lingpai dev prints when it is up.
-type ready struct {
-	TokenEndpoint string `json:"token_endpoint"`
-	JWKSURI       string `json:"jwks_uri"`
-	MiniProgram   struct {
-		ClientID string `json:"client_id"`
-		AppID    string `json:"appid"`
-	} `json:"mini_program"`
-	Confidential struct {
-		ClientID     string `json:"client_id"`
-		ClientSecret string `json:"client_secret"`
-	} `json:"confidential"`
-	User struct {
-		Username string `json:"username"`
-		Password string `json:"password"`
-	} `json:"user"`
 }
 
 // openHouse starts a server over a new store. The site closes it.
@@ -126,7 +110,7 @@ func (h *house) databaseCPU() map[int]time.Duration { return h.store.cpu() }
 // close ends the server and removes its store.
 func (h *house) close() error {
 	if h.server != nil {
-		h.server.stop()
+		h.server.Stop()
 	}
 	return h.store.remove()
 }

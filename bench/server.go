@@ -1,16 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"time"
+
+	"github.com/lingpai/lingpai/internal/e2e"
 )
 
 const (
@@ -27,25 +26,15 @@ func (h *house) seed(ctx context.Context) error {
 	if h.address, err = freeAddress(); err != nil {
 		return err
 	}
-	command := h.cores.command(ctx, h.cores.others, h.program.path, "dev", "--data", h.folder, "--addr",
-		h.address, "--output", "json")
+	command := h.cores.command(ctx, h.cores.others, h.program.path, e2e.DevArguments(h.address, h.folder)...)
 	command.Env = append(h.environment(), "LINGPAI_WECHAT_BASE_URL="+h.wechat)
-	reader, writer := io.Pipe()
-	dev, err := start(command, h.folder+"-dev.log", writer)
+	dev, ready, err := e2e.StartDev(command, h.folder+"-dev.log")
 	if err != nil {
 		return err
 	}
-	go func() {
-		<-dev.ended
-		writer.CloseWithError(errors.New("lingpai dev ended: " + dev.lastWords()))
-	}()
-	line, err := bufio.NewReader(reader).ReadBytes('\n')
-	_ = reader.Close()
-	dev.stop()
-	if err == nil {
-		err = json.Unmarshal(line, &h.ready)
-	}
-	return err
+	dev.Stop()
+	h.ready = ready
+	return nil
 }
 
 // serve starts the server over what was seeded a few times, and looks at the memory of the last.
@@ -66,7 +55,7 @@ func (h *house) serve(ctx context.Context, o options) error {
 // first token.
 func (h *house) restart(ctx context.Context, o options) (time.Duration, error) {
 	if h.server != nil {
-		h.server.stop()
+		h.server.Stop()
 	}
 	command := h.cores.command(ctx, h.cores.server, h.program.path, "serve")
 	command.Env = append(h.environment(), "GOMAXPROCS=1", "LINGPAI_SERVER_ADDR="+h.address,
@@ -80,13 +69,13 @@ func (h *house) restart(ctx context.Context, o options) (time.Duration, error) {
 	}
 	request := postRequest(endpoint, h.clientID, h.clientSecret, url.Values{"grant_type": {clientCredentialsName}})
 	began := time.Now()
-	if h.server, err = start(command, h.folder+".log", nil); err != nil {
+	if h.server, err = start(command, h.folder+".log"); err != nil {
 		return 0, err
 	}
 	for ; time.Since(began) < startTimeout; time.Sleep(200 * time.Microsecond) {
 		select {
-		case <-h.server.ended:
-			return 0, errors.New("lingpai serve ended: " + h.server.lastWords())
+		case <-h.server.Ended():
+			return 0, errors.New("lingpai serve ended: " + h.server.LogTail())
 		default:
 		}
 		connection, err := dial(h.address)
@@ -101,5 +90,5 @@ func (h *house) restart(ctx context.Context, o options) (time.Duration, error) {
 		}
 		return elapsed, err
 	}
-	return 0, errors.New("lingpai serve does not answer: " + h.server.lastWords())
+	return 0, errors.New("lingpai serve does not answer: " + h.server.LogTail())
 }

@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/lingpai/lingpai/internal/e2e"
 )
 
 // startTimeout bounds how long a process may take until it answers.
@@ -54,7 +57,7 @@ func (s *site) startSimulator(ctx context.Context) error {
 	s.wechat = "http://" + address
 	command := s.cores.command(ctx, s.cores.others, s.programs[0].path, "wechat-simulator", "--addr", address)
 	command.Env = cleanEnvironment()
-	if s.simulator, err = start(command, filepath.Join(s.folder, "simulator.log"), nil); err != nil {
+	if s.simulator, err = start(command, filepath.Join(s.folder, "simulator.log")); err != nil {
 		return err
 	}
 	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
@@ -73,20 +76,16 @@ func (s *site) close() error {
 		faults = append(faults, h.close())
 	}
 	if s.simulator != nil {
-		s.simulator.stop()
+		s.simulator.Stop()
 	}
 	return errors.Join(append(faults, os.RemoveAll(s.folder))...)
 }
 
 // cleanEnvironment is our environment without settings of lingpai, which would change what is measured.
 func cleanEnvironment() []string {
-	var kept []string
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "LINGPAI_") && !strings.HasPrefix(variable, "GOMAXPROCS=") {
-			kept = append(kept, variable)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(e2e.Environment(), func(variable string) bool {
+		return strings.HasPrefix(variable, "GOMAXPROCS=")
+	})
 }
 
 func freeAddress() (string, error) {

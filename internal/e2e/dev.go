@@ -1,0 +1,59 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"os/exec"
+)
+
+// Ready is the line that "lingpai dev --output json" prints when it answers requests.
+type Ready struct {
+	Issuer        string `json:"issuer"`
+	TokenEndpoint string `json:"token_endpoint"`
+	JWKSURI       string `json:"jwks_uri"`
+	MiniProgram   struct {
+		ClientID string `json:"client_id"`
+		AppID    string `json:"appid"`
+	} `json:"mini_program"`
+	Confidential struct {
+		ClientID     string `json:"client_id"`
+		ClientSecret string `json:"client_secret"`
+	} `json:"confidential"`
+	User struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	} `json:"user"`
+	Simulator struct {
+		URL string `json:"url"`
+	} `json:"simulator"`
+}
+
+// DevArguments are those of "lingpai dev" that listens on an address and keeps what it stores in a folder, and
+// says so in one line of JSON. Port 0 is any that is free.
+func DevArguments(address, folder string) []string {
+	return []string{"dev", "--addr", address, "--data", folder, "--output", "json"}
+}
+
+// StartDev starts a command that has DevArguments, and waits until it answers requests.
+func StartDev(command *exec.Cmd, logName string) (*Process, Ready, error) {
+	var ready Ready
+	stdout, writer := io.Pipe()
+	command.Stdout = writer
+	p, err := Start(command, logName)
+	if err != nil {
+		return nil, ready, err
+	}
+	go p.endedWith(writer, "lingpai dev")
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &ready)
+	}
+	if err != nil {
+		_ = stdout.Close() // or the process's end would wait for whoever reads it
+		p.Kill()
+		return nil, ready, err
+	}
+	go func() { _, _ = io.Copy(io.Discard, stdout) }()
+	return p, ready, nil
+}
