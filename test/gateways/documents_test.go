@@ -1,12 +1,13 @@
-package lingpai
+package gateways_test
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/test/harness"
 )
 
 const resourceServersPage = "docs/resource-servers.md"
@@ -14,14 +15,14 @@ const resourceServersPage = "docs/resource-servers.md"
 // TestResourceServersDocumentShowsWhatIsRun: each program stands in the page as it is, and says there and in
 // itself if nobody ran it.
 func TestResourceServersDocumentShowsWhatIsRun(t *testing.T) {
-	files, err := os.ReadDir(exampleServers)
+	files, err := os.ReadDir(harness.Path(exampleServers))
 	require.NoError(t, err)
-	shown, run := fenced(readDocument(t, resourceServersPage)), map[string]bool{}
+	shown, run := harness.Fenced(harness.Document(t, resourceServersPage)), map[string]bool{}
 	for _, server := range resourceServers() {
 		run[server.file] = true
 	}
 	for _, file := range files {
-		text := readDocument(t, filepath.Join(exampleServers, file.Name()))
+		text := harness.Document(t, exampleServers+"/"+file.Name())
 		require.Contains(t, shown, text, file.Name())
 		require.Equal(t, !run[file.Name()], strings.Contains(text, "Not run by us"), file.Name())
 	}
@@ -30,14 +31,14 @@ func TestResourceServersDocumentShowsWhatIsRun(t *testing.T) {
 
 // TestGatewaysSayWhetherTheyWereRun in their first line; and every one is in the page.
 func TestGatewaysSayWhetherTheyWereRun(t *testing.T) {
-	files, err := os.ReadDir("deploy/gateways")
+	files, err := os.ReadDir(harness.Path("deploy/gateways"))
 	require.NoError(t, err)
-	page, run := readDocument(t, resourceServersPage), map[string]bool{}
+	page, run := harness.Document(t, resourceServersPage), map[string]bool{}
 	for _, gateway := range gateways() {
 		run[gateway.file] = true
 	}
 	for _, file := range files {
-		first, _, _ := strings.Cut(readDocument(t, filepath.Join("deploy/gateways", file.Name())), "\n")
+		first, _, _ := strings.Cut(harness.Document(t, "deploy/gateways/"+file.Name()), "\n")
 		want := "# Not run by us"
 		if run[file.Name()] {
 			want = "# Run in a test, with "

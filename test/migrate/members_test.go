@@ -1,4 +1,4 @@
-package lingpai
+package migrate_test
 
 import (
 	"os"
@@ -10,29 +10,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-// TestMigratePagesShowTheProgramsThatAreTested holds the pages against docs/examples: each file stands on its
-// page, letter by letter.
-func TestMigratePagesShowTheProgramsThatAreTested(t *testing.T) {
-	files, err := filepath.Glob("docs/examples/migrate/*/*")
-	require.NoError(t, err)
-	require.Len(t, files, 11)
-	for _, file := range files {
-		page := "docs/migrate/" + filepath.Base(filepath.Dir(file)) + ".md"
-		text := readDocument(t, file)
-		require.Contains(t, fenced(readDocument(t, page)), text, "%s does not show %s", page, file)
-		require.LessOrEqual(t, strings.Count(text, "\n"), 62, "%s is to be read", file)
-	}
-}
+	"github.com/lingpai/lingpai/test/harness"
+)
 
 // members holds the table of the import file against the command, which says what it knows when it is given
 // something else.
 func (m *migration) members(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nothing.csv")
 	require.NoError(t, os.WriteFile(file, []byte("nothing\n"), 0o600))
-	cmd := exec.CommandContext(t.Context(), m.program, "users", "import", file)
-	cmd.Env = append(os.Environ(), m.environment()...)
+	cmd := exec.CommandContext(t.Context(), m.Program, "users", "import", file)
+	cmd.Env = m.environment()
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
 	listed := regexp.MustCompile(`each is one of ([a-z_, ]+)`).FindSubmatch(out)
@@ -40,7 +28,7 @@ func (m *migration) members(t *testing.T) {
 	known := append(strings.Split(string(listed[1]), ", "), "accounts") // which CSV has not
 	slices.Sort(known)
 	for _, page := range []string{"docs/migrate/README.md", "docs/migrate/README.zh-CN.md"} {
-		text := readDocument(t, page)
+		text := harness.Document(t, page)
 		var named []string
 		for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(
 			text[strings.LastIndex(text, "\n|---|---|\n"):], -1) {

@@ -1,4 +1,4 @@
-package lingpai
+package migrate_test
 
 import (
 	"bufio"
@@ -15,41 +15,41 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/test/harness"
 )
 
-// migrateProcess is a program that stays up until the test ends.
-type migrateProcess struct{ lines chan string }
+// process is a program that stays up until the test ends.
+type process struct{ lines chan string }
 
-func migrateStart(t *testing.T, cmd *exec.Cmd) migrateProcess {
+// start starts a program and reads its lines.
+func start(t *testing.T, cmd *exec.Cmd) process {
 	t.Helper()
-	log, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
-	require.NoError(t, err)
-	cmd.Stderr = log
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	p := migrateProcess{make(chan string, 1000)}
+	stdout, writer := io.Pipe()
+	cmd.Stdout = writer
+	p := process{make(chan string, 1000)}
+	running := harness.Start(t, cmd)
+	t.Cleanup(func() { // before it is killed, since it ends when all that it wrote was read
+		go func() {
+			for range p.lines {
+			}
+		}()
+	})
+	go func() {
+		<-running.Ended()
+		writer.Close()
+	}()
 	go func() {
 		defer close(p.lines)
 		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
 			p.lines <- scanner.Text()
 		}
 	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		for range p.lines { // to its end, before Wait closes the pipe
-		}
-		_ = cmd.Wait()
-		log.Close()
-		if t.Failed() {
-			t.Logf("%s", readDocument(t, log.Name()))
-		}
-	})
 	return p
 }
 
 // line waits for the next line of standard output.
-func (p migrateProcess) line(t *testing.T) string {
+func (p process) line(t *testing.T) string {
 	t.Helper()
 	select {
 	case line, ok := <-p.lines:
@@ -61,30 +61,30 @@ func (p migrateProcess) line(t *testing.T) string {
 	}
 }
 
-const migrateOver = "2020-01-31T00:00:00Z" // an end that has come
+const overDate = "2020-01-31T00:00:00Z" // an end that has come
 
 // old is what an old mini-program shows to an API.
-type migrateOld struct{ header, scheme, good string }
+type oldToken struct{ header, scheme, good string }
 
-// migrateAPI is an API of a page, which runs.
-type migrateAPI struct {
-	migrateProcess
+// dualRunAPI is an API of a page, which runs.
+type dualRunAPI struct {
+	process
 	url string
-	old migrateOld
+	old oldToken
 }
 
 func (m *migration) command(t *testing.T, shape, until string, env ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(migrateTool(t, "node"), filepath.Join(m.examples, "migrate", shape, "dual-run.mjs"))
-	cmd.Env = append(append(os.Environ(), "ISSUER="+m.Issuer, "AUDIENCE="+migrateAudience, "OLD_TOKENS_UNTIL="+
+	cmd := exec.Command(tool(t, "node"), filepath.Join(m.examples, "migrate", shape, "dual-run.mjs"))
+	cmd.Env = append(append(os.Environ(), "ISSUER="+m.Issuer, "AUDIENCE="+harness.Audience, "OLD_TOKENS_UNTIL="+
 		until, "REPORT_SECONDS=1", "PORT=0"), env...)
 	return cmd
 }
 
-func (m *migration) api(t *testing.T, shape, until string, old migrateOld, env ...string) migrateAPI {
+func (m *migration) api(t *testing.T, shape, until string, old oldToken, env ...string) dualRunAPI {
 	t.Helper()
-	p := migrateStart(t, m.command(t, shape, until, env...))
-	return migrateAPI{p, p.line(t), old}
+	p := start(t, m.command(t, shape, until, env...))
+	return dualRunAPI{p, p.line(t), old}
 }
 
 // neverStarts says that the API of a page ends with an error, and serves nothing, if a variable is missing or
@@ -123,7 +123,7 @@ func (m *migration) neverStarts(t *testing.T, shape string, env []string) {
 }
 
 // get asks the API with a header, and returns the status and who the API takes the caller for.
-func (a migrateAPI) get(t *testing.T, path, header, value string) (int, string) {
+func (a dualRunAPI) get(t *testing.T, path, header, value string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+path, http.NoBody)
 	require.NoError(t, err)
@@ -143,22 +143,22 @@ func (a migrateAPI) get(t *testing.T, path, header, value string) (int, string) 
 	return response.StatusCode, user.ID
 }
 
-func (a migrateAPI) withOld(t *testing.T, path, token string) (int, string) {
+func (a dualRunAPI) withOld(t *testing.T, path, token string) (int, string) {
 	t.Helper()
 	return a.get(t, path, a.old.header, a.old.scheme+token)
 }
 
-func (a migrateAPI) withNew(t *testing.T, path, token string) (int, string) {
+func (a dualRunAPI) withNew(t *testing.T, path, token string) (int, string) {
 	t.Helper()
 	return a.get(t, path, "Authorization", "Bearer "+token)
 }
 
 // dualRun starts the API of a page and shows it both kinds of tokens, of one person, and tokens that are neither.
-func (m *migration) dualRun(t *testing.T, shape, id, fresh string, old migrateOld, forged map[string]string,
+func (m *migration) dualRun(t *testing.T, shape, id, fresh string, old oldToken, forged map[string]string,
 	env ...string) {
 	t.Helper()
 	m.neverStarts(t, shape, env)
-	over := m.api(t, shape, migrateOver, old, env...)
+	over := m.api(t, shape, overDate, old, env...)
 	status, _ := over.withOld(t, "/me", old.good)
 	require.Equal(t, http.StatusUnauthorized, status, "it is over")
 	status, user := over.withNew(t, "/me", fresh)
@@ -166,7 +166,7 @@ func (m *migration) dualRun(t *testing.T, shape, id, fresh string, old migrateOl
 	require.Equal(t, id, user)
 	// An ID token is right in all but its type where the API's name is the client's: Lingpai registers no
 	// such client, but the API cannot know.
-	named := m.api(t, shape, migrateOver, old, append(slices.Clone(env), "AUDIENCE="+m.MiniProgram.ClientID)...)
+	named := m.api(t, shape, overDate, old, append(slices.Clone(env), "AUDIENCE="+m.MiniProgram.ClientID)...)
 	status, _ = named.withNew(t, "/me", m.idToken(t, "migrate-"+shape))
 	require.Equal(t, http.StatusUnauthorized, status, "an ID token")
 	a := m.api(t, shape, time.Now().Add(time.Hour).UTC().Format(time.RFC3339), old, env...)

@@ -1,4 +1,4 @@
-package lingpai
+package sdk_test
 
 import (
 	"encoding/base64"
@@ -8,7 +8,6 @@ import (
 	"go/token"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -16,14 +15,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/test/harness"
 	"github.com/lingpai/lingpai/tokens"
 )
 
 // TestSDKVerifiesWhatWeSign runs the tests of sdk/verify, all of them: the one against a real issuer gets
 // one, with a token of its own.
 func TestSDKVerifiesWhatWeSign(t *testing.T) {
-	i := startIssuer(t)
-	accessToken := i.signIn("openid api")["access_token"].(string)
+	i := harness.StartDev(t)
+	accessToken := i.SignIn("openid api")["access_token"].(string)
 	var claims struct {
 		Audience string `json:"aud"`
 	}
@@ -52,8 +52,10 @@ func TestSDKAsksForNothing(t *testing.T) {
 // inSDK runs the go command in sdk/verify, which is a module of its own.
 func inSDK(t *testing.T, env []string, args ...string) string {
 	t.Helper()
+	folder := harness.Path("sdk/verify")
+	harness.DependsOn(t, folder)
 	cmd := exec.CommandContext(t.Context(), "go", args...)
-	cmd.Dir = filepath.Join("sdk", "verify")
+	cmd.Dir = folder
 	cmd.Env = append(append(os.Environ(), "GOWORK=off"), env...)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -85,7 +87,7 @@ func namesOf(of reflect.Type) []string {
 // namesInSDK is the JSON names of a struct in sdk/verify/claims.go, read as text: it is another module's.
 func namesInSDK(t *testing.T, name string) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("sdk", "verify", "claims.go"), nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), harness.Path("sdk/verify/claims.go"), nil, 0)
 	require.NoError(t, err)
 	var names []string
 	ast.Inspect(file, func(node ast.Node) bool {

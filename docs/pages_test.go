@@ -1,7 +1,8 @@
-package lingpai
+package docs_test
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -9,20 +10,21 @@ import (
 	"unicode"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/test/harness"
 )
 
-var (
-	fence   = regexp.MustCompile("(?ms)^ *```\\w+\n(.*?)^ *```$") // its group is what stands in the block
-	heading = regexp.MustCompile(`(?m)^(#+) (.*)$`)
-)
+var heading = regexp.MustCompile(`(?m)^(#+) (.*)$`)
 
 // pages are all documents in two languages but the front page, by the English one.
 func pages(t *testing.T) (english []string) {
 	t.Helper()
 	for _, pattern := range []string{"docs/*.zh-CN.md", "docs/migrate/*.zh-CN.md", "deploy/*.zh-CN.md"} {
-		found, err := filepath.Glob(pattern)
+		found, err := filepath.Glob(harness.Path(pattern))
 		require.NoError(t, err)
 		for _, page := range found {
+			page, err := filepath.Rel(harness.Path("."), page)
+			require.NoError(t, err)
 			english = append(english, filepath.ToSlash(strings.TrimSuffix(page, ".zh-CN.md")+".md"))
 		}
 	}
@@ -37,22 +39,15 @@ func chinese(page string) string { return strings.TrimSuffix(page, ".md") + ".zh
 func TestPagesAreEqual(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\|`)
 	for _, page := range pages(t) {
-		one, other := readDocument(t, page), readDocument(t, chinese(page))
-		require.Equal(t, fenced(one), fenced(other), page)
+		one, other := harness.Document(t, page), harness.Document(t, chinese(page))
+		require.Equal(t, harness.Fenced(one), harness.Fenced(other), page)
 		require.Equal(t, levels(one), levels(other), page)
 		require.Len(t, rows.FindAllString(other, -1), len(rows.FindAllString(one, -1)), page)
 	}
 }
 
-func fenced(page string) (blocks []string) {
-	for _, block := range fence.FindAllStringSubmatch(page, -1) {
-		blocks = append(blocks, block[1])
-	}
-	return blocks
-}
-
 func levels(page string) (found []string) {
-	for _, h := range heading.FindAllStringSubmatch(fence.ReplaceAllString(page, ""), -1) {
+	for _, h := range heading.FindAllStringSubmatch(harness.Prose(page), -1) {
 		found = append(found, h[1])
 	}
 	return found
@@ -67,12 +62,12 @@ func TestLinksLead(t *testing.T) {
 	}
 	links := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]+))?\)`)
 	for _, page := range documents {
-		for _, link := range links.FindAllStringSubmatch(fence.ReplaceAllString(readDocument(t, page), ""), -1) {
-			target := filepath.Join(filepath.Dir(page), filepath.FromSlash(link[1]))
+		for _, link := range links.FindAllStringSubmatch(harness.Prose(harness.Document(t, page)), -1) {
+			target := path.Join(path.Dir(page), link[1])
 			if link[1] == "" {
 				target = page
 			}
-			_, err := os.Stat(target)
+			_, err := os.Stat(harness.Path(target))
 			require.NoError(t, err, page)
 			if link[2] != "" {
 				require.Contains(t, anchors(t, target), link[2], page)
@@ -84,7 +79,7 @@ func TestLinksLead(t *testing.T) {
 // anchors are the names by which a page's headings are linked to.
 func anchors(t *testing.T, page string) (names []string) {
 	t.Helper()
-	for _, h := range heading.FindAllStringSubmatch(readDocument(t, page), -1) {
+	for _, h := range heading.FindAllStringSubmatch(harness.Document(t, page), -1) {
 		names = append(names, strings.Map(func(r rune) rune {
 			switch {
 			case r == ' ':

@@ -1,4 +1,4 @@
-package lingpai
+package gateways_test
 
 import (
 	"bytes"
@@ -11,13 +11,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"io"
 	"math/big"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/test/harness"
 )
 
 // claimsIn is what a JWT says, unchecked.
@@ -42,9 +43,8 @@ func encodePart(t *testing.T, members map[string]any) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// forgeries are what nobody may take for the good token that they are made of, each with the claims of that one.
-func (i *issuer) forgeries(good string) map[string]string {
-	t := i.t
+// forgeriesOf are what nobody may take for the good token that they are made of, each with the claims of that one.
+func forgeriesOf(t *testing.T, i *harness.Dev, good string) map[string]string {
 	t.Helper()
 	parts := strings.Split(good, ".")
 	header, payload := decodePart(t, parts[0]), parts[1]
@@ -79,7 +79,7 @@ func (i *issuer) forgeries(good string) map[string]string {
 	signature[7] ^= 1
 	claims := claimsIn(t, good)
 	claims["sub"] = "somebody-else"
-	publicKey := i.publicKey()
+	publicKey := publicKey(t, i)
 	return map[string]string{
 		"a bit of the signature changed":       parts[0] + "." + payload + "." + encode(signature),
 		"no signature":                         parts[0] + "." + payload + ".",
@@ -98,8 +98,7 @@ func (i *issuer) forgeries(good string) map[string]string {
 }
 
 // publicKey is that of the only key, as those who confuse algorithms take it for a secret.
-func (i *issuer) publicKey() []byte {
-	t := i.t
+func publicKey(t *testing.T, i *harness.Dev) []byte {
 	t.Helper()
 	response, err := http.Get(i.Issuer + "/.well-known/jwks.json")
 	require.NoError(t, err)
@@ -117,38 +116,4 @@ func (i *issuer) publicKey() []byte {
 		E: int(new(big.Int).SetBytes(e).Int64())})
 	require.NoError(t, err)
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: key})
-}
-
-// apiAnswer is what an API or a gateway answered.
-type apiAnswer struct {
-	status    int
-	challenge string
-	body      string
-	members   map[string]any
-}
-
-// ask sends a request with a bearer token, or without if it is empty.
-func ask(t *testing.T, method, address, token string, header http.Header, body io.Reader) apiAnswer {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, address, body)
-	require.NoError(t, err)
-	for name := range header { // as it is spelt
-		request.Header[name] = header[name]
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	a := apiAnswer{status: response.StatusCode, challenge: response.Header.Get("WWW-Authenticate"), body: string(text)}
-	_ = json.Unmarshal(text, &a.members) // not every refusal is JSON
-	return a
-}
-
-func get(t *testing.T, address, token string) apiAnswer {
-	t.Helper()
-	return ask(t, http.MethodGet, address, token, nil, nil)
 }

@@ -1,4 +1,4 @@
-package lingpai
+package gateways_test
 
 import (
 	"context"
@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/internal/e2e"
+	"github.com/lingpai/lingpai/test/harness"
 )
 
 const (
@@ -32,10 +35,12 @@ func resourceServers() []resourceServer {
 		t.Helper()
 		program, err := exec.LookPath("node")
 		if err != nil {
-			leaveOutStack(t, "Node.js 20 is not installed (Debian's packages: nodejs and npm)")
+			harness.Skip(t, "Node.js 20 is not installed (Debian's packages: nodejs and npm)")
 		}
 		if _, err := os.Stat(filepath.Join(folder, "node_modules")); err != nil {
-			installExamples(t, folder)
+			if err := harness.UseNodeModules(t, harness.Path(examples), folder); err != nil {
+				harness.Skip(t, err.Error())
+			}
 		}
 		return program
 	}
@@ -50,69 +55,43 @@ func resourceServers() []resourceServer {
 					return name
 				}
 			}
-			leaveOutStack(t, "Python has no PyJWT (Debian's packages: "+debianForPython+")")
+			harness.Skip(t, "Python has no PyJWT (Debian's packages: "+debianForPython+")")
 			return ""
 		}},
 	}
-}
-
-// installExamples puts the programs and what they import into a folder of the test, where no other test reinstalls it.
-func installExamples(t *testing.T, folder string) {
-	t.Helper()
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		leaveOutStack(t, "npm is not installed (Debian's package: npm)")
-	}
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		copyFile(t, filepath.Join(examples, name), filepath.Join(folder, name))
-	}
-	cmd := exec.CommandContext(t.Context(), npm, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit",
-		"--no-fund", "--fetch-retries=1")
-	cmd.Dir = folder
-	if out, err := cmd.CombinedOutput(); err != nil {
-		leaveOutStack(t, "npm could not install "+examples+": "+string(out))
-	}
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	text, err := os.ReadFile(from)
-	require.NoError(t, err)
-	require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
-	require.NoError(t, os.WriteFile(to, text, 0o600))
 }
 
 // TestResourceServers starts what docs/resource-servers.md shows, and lets in nothing but access tokens of
 // Lingpai for this API.
 func TestResourceServers(t *testing.T) {
 	t.Parallel()
-	i, folder, running := startIssuer(t), t.TempDir(), map[string]string{}
-	user := i.signIn("openid api")
+	i, folder, running := harness.StartDev(t), t.TempDir(), map[string]string{}
+	user := i.SignIn("openid api")
 	good, idToken := user["access_token"].(string), user["id_token"].(string)
-	withoutScope := i.signIn("openid profile")["access_token"].(string)
+	withoutScope := i.SignIn("openid profile")["access_token"].(string)
 	kinds := map[string]string{
 		"password":    good,
-		"wechat_code": i.signInByCode("api")["access_token"].(string),
-		"client_credentials": i.post("/token", "grant_type", "client_credentials", "scope",
+		"wechat_code": i.SignInByCode("api")["access_token"].(string),
+		"client_credentials": i.Post("/token", "grant_type", "client_credentials", "scope",
 			"api")["access_token"].(string),
 	}
-	forgeries, keySetOnly := i.forgeries(good), i.keySetOnly()
+	forgeries, keySetOnly := forgeriesOf(t, i, good), keySetOnly(t, i)
 	whole := t // what it starts lives on when a subtest is over
 	for _, server := range resourceServers() {
 		t.Run(server.file, func(t *testing.T) {
 			interpreter := server.command(t, folder)
 			program := filepath.Join(folder, "resource-servers", server.file)
-			copyFile(t, filepath.Join(exampleServers, server.file), program)
+			harness.CopyFile(t, harness.Path(exampleServers+"/"+server.file), program)
 			start := func(issuer, audience string) string {
-				port := freePort(whole)
-				startProgram(whole, nil, []string{"ISSUER=" + issuer, "AUDIENCE=" + audience, "PORT=" + port},
-					interpreter, program)
-				waitFor(t, "127.0.0.1:"+port)
+				port := harness.FreePort(whole)
+				command := exec.Command(interpreter, program)
+				command.Env = e2e.Environment("ISSUER="+issuer, "AUDIENCE="+audience, "PORT="+port)
+				harness.WaitFor(t, harness.Start(whole, command), "127.0.0.1:"+port)
 				return "http://127.0.0.1:" + port + server.path
 			}
 			requireNoStart(t, interpreter, program, "ISSUER="+i.Issuer)
-			requireNoStart(t, interpreter, program, "AUDIENCE="+apiAudience)
-			api := start(i.Issuer, apiAudience)
+			requireNoStart(t, interpreter, program, "AUDIENCE="+harness.Audience)
+			api := start(i.Issuer, harness.Audience)
 			for name, token := range kinds {
 				a := get(t, api, token)
 				require.Equal(t, http.StatusOK, a.status, "%s: %s", name, a.body)
@@ -130,14 +109,15 @@ func TestResourceServers(t *testing.T) {
 			requireInvalid(t, get(t, start(i.Issuer, otherAudience), good), "another API's")
 			requireInvalid(t, get(t, start(i.Issuer, i.Confidential.ClientID), idToken),
 				"an ID token, where the audience is the same")
-			requireInvalid(t, get(t, start(keySetOnly, apiAudience), good), "another issuer's, though the key is known")
-			a = get(t, start("http://127.0.0.1:"+freePort(t), apiAudience), good)
+			requireInvalid(t, get(t, start(keySetOnly, harness.Audience), good),
+				"another issuer's, though the key is known")
+			a = get(t, start("http://127.0.0.1:"+harness.FreePort(t), harness.Audience), good)
 			require.GreaterOrEqual(t, a.status, http.StatusBadRequest, "there were never any keys")
 			t.Logf("without any keys: %d %s", a.status, a.body)
 			running[server.file] = api
 		})
 	}
-	i.stop()
+	i.Stop()
 	for file, api := range running {
 		require.Equal(t, http.StatusOK, get(t, api, good).status, "%s needs Lingpai for its keys only", file)
 		requireInvalid(t, get(t, api, idToken), file)
@@ -151,20 +131,19 @@ func requireNoStart(t *testing.T, interpreter, program, setting string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // it would run for ever
 	defer cancel()
 	cmd := exec.CommandContext(ctx, interpreter, program)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PORT=" + freePort(t), setting}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PORT=" + harness.FreePort(t), setting}
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
 	require.Positive(t, cmd.ProcessState.ExitCode(), "%s", out)
 }
 
 // keySetOnly is another issuer, with the same keys.
-func (i *issuer) keySetOnly() string {
-	set := get(i.t, i.Issuer+"/.well-known/jwks.json", "").body
+func keySetOnly(t *testing.T, i *harness.Dev) string {
+	set := get(t, i.Issuer+"/.well-known/jwks.json", "").body
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_,
-			_ = io.WriteString(w, set)
+		_, _ = io.WriteString(w, set)
 	}))
-	i.t.Cleanup(server.Close)
+	t.Cleanup(server.Close)
 	return server.URL
 }
 

@@ -1,4 +1,4 @@
-package lingpai
+package gateways_test
 
 import (
 	"encoding/json"
@@ -14,6 +14,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/internal/e2e"
+	"github.com/lingpai/lingpai/test/harness"
 )
 
 // gateway is a file of deploy/gateways that we can run.
@@ -39,16 +42,16 @@ func gateways() []gateway {
 // its headers.
 func TestGateways(t *testing.T) {
 	t.Parallel()
-	i, api, running := startIssuer(t), startBelievingAPI(t), map[string]string{}
-	user := i.signIn("openid api")
+	i, api, running := harness.StartDev(t), startBelievingAPI(t), map[string]string{}
+	user := i.SignIn("openid api")
 	good, idToken := user["access_token"].(string), user["id_token"].(string)
-	own := i.post("/token", "grant_type", "client_credentials", "scope", "api")["access_token"].(string)
-	withoutScope := i.signIn("openid profile")["access_token"].(string)
-	forgeries := i.forgeries(good)
+	own := i.Post("/token", "grant_type", "client_credentials", "scope", "api")["access_token"].(string)
+	withoutScope := i.SignIn("openid profile")["access_token"].(string)
+	forgeries := forgeriesOf(t, i, good)
 	whole := t
 	for _, gateway := range gateways() {
 		t.Run(gateway.file, func(t *testing.T) {
-			address := gateway.start(whole, t, i.Issuer, api, apiAudience) + "/orders"
+			address := gateway.start(whole, t, i.Issuer, api, harness.Audience) + "/orders"
 			requireSeen(t, get(t, address, good), good)
 			requireSeen(t, get(t, address, own), own)
 			// the second without a length
@@ -69,16 +72,16 @@ func TestGateways(t *testing.T) {
 			other := gateway.start(whole, t, i.Issuer, api, otherAudience)
 			require.Equal(t, http.StatusForbidden, get(t, other, good).status, "another API's")
 
-			session := i.signIn("api")
+			session := i.SignIn("api")
 			ended := session["access_token"].(string)
 			requireSeen(t, get(t, address, ended), ended)
-			i.post("/revoke", "token", session["refresh_token"].(string))
+			i.Post("/revoke", "token", session["refresh_token"].(string))
 			requireInvalid(t, get(t, address, ended), "the session ended, and nothing was remembered")
 			requireSeen(t, get(t, address, good), good)
 			running[gateway.file] = address
 		})
 	}
-	i.stop()
+	i.Stop()
 	for file, address := range running {
 		for name, token := range map[string]string{"a good one": good, "a forged one": "x", "none": ""} {
 			a := get(t, address, token)
@@ -98,20 +101,20 @@ func (g gateway) start(whole, t *testing.T, issuer, api, audience string) string
 		program, err = exec.LookPath("/usr/sbin/" + g.program) // where Debian has nginx, outside the path of most users
 	}
 	if err != nil {
-		leaveOutStack(t, g.program+" is not installed (Debian's package: "+g.debian+")")
+		harness.Skip(t, g.program+" is not installed (Debian's package: "+g.debian+")")
 	}
-	folder, listen := whole.TempDir(), "127.0.0.1:"+freePort(t)
-	text := readDocument(t, filepath.Join("deploy", "gateways", g.file))
+	folder, listen := whole.TempDir(), "127.0.0.1:"+harness.FreePort(t)
+	text := harness.Document(t, "deploy/gateways/"+g.file)
 	for from, to := range map[string]string{"127.0.0.1:8000": listen, "127.0.0.1:8080": hostOf(t, issuer),
-		"127.0.0.1:9000": hostOf(t, api), apiAudience: audience} {
+		"127.0.0.1:9000": hostOf(t, api), harness.Audience: audience} {
 		require.Contains(t, text, from)
 		text = strings.ReplaceAll(text, from, to)
 	}
 	file := filepath.Join(folder, g.file)
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	startProgram(whole, nil, []string{"HOME=" + folder, "XDG_DATA_HOME=" + folder, "XDG_CONFIG_HOME=" + folder},
-		program, g.arguments(file, folder)...)
-	waitFor(t, listen)
+	command := exec.Command(program, g.arguments(file, folder)...)
+	command.Env = e2e.Environment("HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)
+	harness.WaitFor(t, harness.Start(whole, command), listen)
 	return "http://" + listen
 }
 

@@ -1,0 +1,70 @@
+package archtest_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+// goFile is a file of Go, of this module or of one that stands in a folder of it.
+type goFile struct {
+	name   string // from the root, with slashes
+	lines  []string
+	syntax *ast.File
+}
+
+func (f goFile) folder() string { return path.Dir(f.name) }
+
+func (f goFile) isTest() bool { return strings.HasSuffix(f.name, "_test.go") }
+
+var (
+	positions = token.NewFileSet()
+	parsed    = sync.OnceValues(parseAll)
+)
+
+// goFiles returns all files of Go in the repository.
+func goFiles(t *testing.T) []goFile {
+	t.Helper()
+	files, err := parsed()
+	require.NoError(t, err)
+	require.Greater(t, len(files), 400)
+	return files
+}
+
+func parseAll() (files []goFile, err error) {
+	err = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := entry.Name()
+		if entry.IsDir() && name != root && (strings.HasPrefix(base, ".") || base == "node_modules" || base == "testdata") {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || filepath.Ext(base) != ".go" {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		syntax, err := parser.ParseFile(positions, name, text, 0)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, name)
+		files = append(files, goFile{filepath.ToSlash(relative), strings.Split(string(text), "\n"), syntax})
+		return err
+	})
+	return files, err
+}

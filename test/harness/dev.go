@@ -1,0 +1,90 @@
+package harness
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/internal/e2e"
+)
+
+// Audience is the API that the clients of "lingpai dev" are for.
+const Audience = "https://api.example.com"
+
+// Dev is a "lingpai dev" that a test can stop.
+type Dev struct {
+	e2e.Ready
+	// Program is the path of lingpai, and Data the folder where this one keeps what it stores.
+	Program, Data string
+
+	t       *testing.T
+	process *e2e.Process
+}
+
+// StartDev starts one until the test ends, with more variables than the machine has. Settings of Lingpai
+// that the machine has do not reach it.
+func StartDev(t *testing.T, env ...string) *Dev {
+	t.Helper()
+	d := &Dev{t: t, Program: Program(t), Data: filepath.Join(t.TempDir(), "data")}
+	command := exec.Command(d.Program, e2e.DevArguments("127.0.0.1:0", d.Data)...)
+	command.Env = e2e.Environment(env...)
+	log := filepath.Join(t.TempDir(), "log")
+	var err error
+	d.process, d.Ready, err = e2e.StartDev(command, log)
+	require.NoError(t, err)
+	killAtEnd(t, d.process, "lingpai dev")
+	return d
+}
+
+// Stop ends it at once, before the test does.
+func (d *Dev) Stop() { d.process.Kill() }
+
+// Post asks an endpoint as the confidential client, unless the form names another.
+func (d *Dev) Post(path string, pairs ...string) map[string]any {
+	d.t.Helper()
+	form := url.Values{"client_id": {d.Confidential.ClientID}, "client_secret": {d.Confidential.ClientSecret}}
+	for n := 0; n < len(pairs); n += 2 {
+		form.Set(pairs[n], pairs[n+1])
+	}
+	if form.Get("client_id") != d.Confidential.ClientID {
+		form.Del("client_secret")
+	}
+	response, err := http.PostForm(d.Issuer+path, form)
+	require.NoError(d.t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(d.t, err)
+	require.Equal(d.t, http.StatusOK, response.StatusCode, "%s", body)
+	var answer map[string]any
+	_ = json.Unmarshal(body, &answer) // /revoke says nothing
+	return answer
+}
+
+// SignIn is the answer of the grant password.
+func (d *Dev) SignIn(scope string) map[string]any {
+	d.t.Helper()
+	return d.Post("/token", "grant_type", "password", "username", d.User.Username, "password", d.User.Password,
+		"scope", scope)
+}
+
+// SignInByCode is the answer of the grant wechat_code, to the mini-program.
+func (d *Dev) SignInByCode(scope string) map[string]any {
+	d.t.Helper()
+	response, err := http.Post(d.Simulator.URL+"/_sim/codes", "application/json",
+		strings.NewReader(`{"appid":"`+d.MiniProgram.AppID+`","user":"alice"}`))
+	require.NoError(d.t, err)
+	defer response.Body.Close()
+	var answer struct {
+		Code string `json:"code"`
+	}
+	require.NoError(d.t, json.NewDecoder(response.Body).Decode(&answer))
+	return d.Post("/token", "client_id", d.MiniProgram.ClientID, "grant_type", "wechat_code", "code", answer.Code,
+		"scope", scope)
+}

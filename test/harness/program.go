@@ -1,0 +1,149 @@
+package harness
+
+import (
+	"context"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/internal/e2e"
+	"github.com/lingpai/lingpai/storage/dbtest"
+)
+
+// Main is TestMain of packages that run lingpai: it removes the program, and stops the servers that tests started.
+func Main(m *testing.M) {
+	status := dbtest.Tests{M: m}.Run()
+	if folder, err := programs(); err == nil {
+		_ = os.RemoveAll(folder)
+	}
+	os.Exit(status)
+}
+
+// programs is the folder of what is built for the tests of this process.
+var programs = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "lingpai-test-") })
+
+var built = sync.OnceValues(func() (string, error) {
+	folder, err := programs()
+	if err != nil {
+		return "", err
+	}
+	return e2e.Build(context.Background(), folder, "lingpai", []string{"-tags", e2e.Tags()})
+})
+
+// Program returns the path of lingpai, which is built once for all tests of the process. A result of the test
+// is cached until the source of lingpai changes.
+func Program(t *testing.T) string {
+	t.Helper()
+	path, err := built()
+	require.NoError(t, err)
+	command := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", e2e.Tags(), "-f",
+		"{{if not .Standard}}{{if .Module.Main}}{{.Dir}}{{end}}{{end}}", e2e.Package)
+	folders, err := command.Output()
+	require.NoError(t, err)
+	for folder := range strings.FieldsFuncSeq(string(folders), func(r rune) bool { return r == '\n' || r == '\r' }) {
+		files, err := os.ReadDir(folder)
+		require.NoError(t, err)
+		for _, file := range files {
+			if !strings.HasSuffix(file.Name(), "_test.go") {
+				_, _ = os.Stat(filepath.Join(folder, file.Name()))
+			}
+		}
+	}
+	return path
+}
+
+// DependsOn says that other programs read the files of a folder in this test: "go test" takes its result from
+// the cache only as long as they are what they were.
+func DependsOn(t *testing.T, folder string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == "node_modules" {
+			return fs.SkipDir
+		}
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		return err
+	}))
+}
+
+// Start runs a command until the test ends, and shows its log if the test fails. Without an environment of its
+// own it has that of the machine without settings of Lingpai.
+func Start(t *testing.T, command *exec.Cmd) *e2e.Process {
+	t.Helper()
+	if command.Env == nil {
+		command.Env = e2e.Environment()
+	}
+	p, err := e2e.Start(command, filepath.Join(t.TempDir(), "log"))
+	require.NoError(t, err)
+	killAtEnd(t, p, filepath.Base(command.Path))
+	return p
+}
+
+func killAtEnd(t *testing.T, p *e2e.Process, name string) {
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Logf("%s said:\n%s", name, p.Log())
+		}
+	})
+}
+
+// FreePort is one that nothing listens on.
+func FreePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+}
+
+// WaitFor waits until something listens there, or the process that should has ended.
+func WaitFor(t *testing.T, p *e2e.Process, address string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		select {
+		case <-p.Ended():
+			return true
+		default:
+		}
+		connection, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = connection.Close()
+		}
+		return err == nil
+	}, time.Minute, 20*time.Millisecond, address)
+	select {
+	case <-p.Ended():
+		require.Fail(t, "it ended", "%s", p.LogTail())
+	default:
+	}
+}
+
+// Skip skips what needs more than Go, since people may have nothing else; but CI has all there is.
+func Skip(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(reason)
+	}
+	t.Skip("NOT RUN: " + reason)
+}
+
+// Tool finds a program that is to be run, and skips the test without it; hint says how to get it.
+func Tool(t *testing.T, name, hint string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		Skip(t, name+" is not installed"+hint)
+	}
+	return path
+}

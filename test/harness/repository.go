@@ -1,0 +1,54 @@
+package harness
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// root is the folder of the repository, the nearest above a test that holds lingpai's module.
+var root = sync.OnceValue(func() string {
+	folder := "."
+	for range 9 {
+		if _, err := os.Stat(filepath.Join(folder, "cmd", "lingpai")); err == nil {
+			return folder
+		}
+		folder = filepath.Join(folder, "..")
+	}
+	return "."
+})
+
+// Path is where a file of the repository is, given with slashes.
+func Path(name string) string { return filepath.Join(root(), filepath.FromSlash(name)) }
+
+// Document is the text of a file of the repository.
+func Document(t *testing.T, name string) string {
+	t.Helper()
+	return Text(t, Path(name))
+}
+
+// Text is the text of a file.
+func Text(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// fence is a block of code in Markdown, its group what stands in it.
+var fence = regexp.MustCompile("(?ms)^ *```\\w+\n(.*?)^ *```$")
+
+// Fenced is what stands in the blocks of code of a page.
+func Fenced(page string) (blocks []string) {
+	for _, block := range fence.FindAllStringSubmatch(page, -1) {
+		blocks = append(blocks, block[1])
+	}
+	return blocks
+}
+
+// Prose is a page without its blocks of code.
+func Prose(page string) string { return fence.ReplaceAllString(page, "") }

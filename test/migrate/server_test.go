@@ -1,0 +1,106 @@
+package migrate_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/internal/e2e"
+	"github.com/lingpai/lingpai/test/harness"
+)
+
+// server is the Lingpai that people move to.
+type server struct{ *harness.Dev }
+
+// lingpai runs a command on the database of the running server, and returns what it wrote, and its status.
+func (s *server) lingpai(t *testing.T, args ...string) (string, int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), s.Program, args...)
+	cmd.Env = s.environment()
+	var errors bytes.Buffer
+	cmd.Stderr = &errors
+	out, err := cmd.Output()
+	if errors.Len() > 0 {
+		t.Logf("%s: %s", strings.Join(args, " "), errors.String())
+	}
+	if cmd.ProcessState == nil {
+		require.NoError(t, err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func (s *server) run(t *testing.T, args ...string) string {
+	t.Helper()
+	out, status := s.lingpai(t, args...)
+	require.Zero(t, status, "%s", out)
+	return out
+}
+
+// importCounts is what an import says of itself.
+type importCounts struct {
+	Imported     int  `json:"imported"`
+	AlreadyThere int  `json:"already_there"`
+	Refused      int  `json:"refused"`
+	Warned       int  `json:"warned"`
+	DryRun       bool `json:"dry_run"`
+}
+
+// imports imports a file as the pages say: a dry run, which writes nothing, the import, and the same once
+// more. It returns the report.
+func (s *server) imports(t *testing.T, name, text string, imported, refused int) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	before := s.run(t, "users", "list")
+	report := ""
+	for _, run := range []struct {
+		args []string
+		want importCounts
+	}{
+		{[]string{"--dry-run"}, importCounts{Imported: imported, Refused: refused, DryRun: true}},
+		{nil, importCounts{Imported: imported, Refused: refused}},
+		{nil, importCounts{AlreadyThere: imported, Refused: refused}},
+	} {
+		written := filepath.Join(t.TempDir(), "report.csv")
+		out, status := s.lingpai(t, append([]string{"users", "import", file, "--report", written, "--output",
+			"json"}, run.args...)...)
+		report = harness.Text(t, written)
+		require.Equal(t, min(refused, 1), status, "%s%s", out, report)
+		var counts importCounts
+		require.NoError(t, json.Unmarshal([]byte(out), &counts), "%s", out)
+		require.Equal(t, run.want, counts, report)
+		if run.want.DryRun {
+			require.Equal(t, before, s.run(t, "users", "list"), "a dry run writes nothing")
+		}
+	}
+	return report
+}
+
+// bind says that dev's app and one of a website belong to one Open Platform account, to WeChat and to the server.
+func (s *server) bind(t *testing.T, openPlatform, website string) {
+	t.Helper()
+	var answer struct{ Error string }
+	body := fmt.Sprintf(`{"appid":%q,"open_platform":%q}`, s.MiniProgram.AppID, openPlatform)
+	require.Equal(t, http.StatusOK, sendJSON(t, http.MethodPost, s.Simulator.URL+"/_sim/bind",
+		"application/json", body, &answer), answer.Error)
+	s.run(t, "apps", "set-open-platform", s.MiniProgram.AppID, openPlatform)
+	add := exec.CommandContext(t.Context(), s.Program, "apps", "add", website, "--kind", "website",
+		"--open-platform", openPlatform)
+	add.Stdin, add.Env = strings.NewReader("simulator-secret"), s.environment()
+	out, err := add.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// environment is what commands need to reach the database of the running server.
+func (s *server) environment() []string {
+	return e2e.Environment("LINGPAI_DATABASE_URL=sqlite:"+filepath.ToSlash(filepath.Join(s.Data, "lingpai.db")),
+		"LINGPAI_MASTER_KEY_FILE="+filepath.Join(s.Data, "master.key"))
+}

@@ -1,0 +1,9 @@
+package sdk_test
+
+import (
+	"testing"
+
+	"github.com/lingpai/lingpai/test/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
