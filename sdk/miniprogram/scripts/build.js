@@ -1,8 +1,8 @@
 'use strict';
 
-// Joins src into the one file that ships, without its comments. Comments have lines of their own in src, so that this needs no parser. The
-// file is kept in the repository, since go test uses it without npm, and once more where DevTools would put it for the demo; a test holds
-// both against src.
+// Joins src into the one file that ships, without its comments. Comments have lines of their own in src, so that
+// this needs no parser. The file is kept in the repository, since go test uses it without npm; a test holds it
+// against src. Where DevTools would put it for the demo there is a copy, which is not kept.
 
 const fs = require('fs');
 const path = require('path');
@@ -20,11 +20,17 @@ exports.build = () => {
   return `'use strict';\n// Made of src by scripts/build.js.\nconst parts = {};\n${joined.join('')}module.exports = parts.index;\n`;
 };
 
-exports.files = ['dist/index.js', 'demo/miniprogram_npm/@lingpai/miniprogram/index.js'].map(file => path.join(root, file));
+exports.dist = path.join(root, 'dist', 'index.js');
+
+const write = file => {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, exports.build());
+};
+
+// Puts the package where a mini-program in a folder looks for it.
+exports.install = folder => write(path.join(folder, 'miniprogram_npm', '@lingpai', 'miniprogram', 'index.js'));
 
 if (require.main === module) {
-  for (const file of exports.files) {
-    fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.writeFileSync(file, exports.build());
-  }
+  write(exports.dist);
+  exports.install(path.join(root, 'demo'));
 }

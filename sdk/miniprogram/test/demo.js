@@ -4,12 +4,18 @@
 
 const assert = require('node:assert/strict');
 const fs = require('fs');
+const os = require('os');
 const path = require('path');
 const vm = require('vm');
 const { Device } = require('./support/runtime');
 const { send, server, claims } = require('./support/server');
+const { install } = require('../scripts/build');
 
-const root = path.join(__dirname, '..', 'demo');
+// The demo is built as its README says, but in a folder of this test.
+const root = fs.mkdtempSync(path.join(os.tmpdir(), 'lingpai-demo-'));
+process.on('exit', () => fs.rmSync(root, { recursive: true, force: true }));
+fs.cpSync(path.join(__dirname, '..', 'demo'), root, { recursive: true });
+install(root);
 
 class Phone extends Device {
   // Starts the demo as WeChat does, and returns its page.
