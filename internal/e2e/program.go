@@ -15,14 +15,19 @@ import (
 // Package is the import path of what is built.
 const Package = "github.com/lingpai/lingpai/cmd/lingpai"
 
-// Build builds lingpai into a folder, under a name to which the system's suffix of programs is added, with the
-// arguments of "go build" that are given and variables that the environment of the caller does not have. It
-// returns the path of the program. The working directory must be within the module.
-func Build(ctx context.Context, folder, name string, args []string, env ...string) (string, error) {
-	path := filepath.Join(folder, name)
+// ProgramPath is where Build puts a program: the name gets the suffix that the system's programs have.
+func ProgramPath(folder, name string) string {
 	if runtime.GOOS == "windows" {
-		path += ".exe"
+		name += ".exe"
 	}
+	return filepath.Join(folder, name)
+}
+
+// Build builds lingpai into a folder under a name, with the arguments of "go build" that are given and variables
+// that the environment of the caller does not have. It returns the path of the program. The working directory
+// must be within the module.
+func Build(ctx context.Context, folder, name string, args []string, env ...string) (string, error) {
+	path := ProgramPath(folder, name)
 	command := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, args, []string{"-o", path, Package})...)
 	command.Env = append(os.Environ(), env...)
 	if out, err := command.CombinedOutput(); err != nil {

@@ -29,11 +29,7 @@ func NodeModules(t *testing.T, manifest string) (string, error) {
 	for _, name := range manifests {
 		fmt.Fprintf(sum, "%s\n%s\n", name, Text(t, filepath.Join(manifest, name)))
 	}
-	caches, err := os.UserCacheDir()
-	if err != nil {
-		caches = os.TempDir()
-	}
-	caches = filepath.Join(caches, "lingpai-test")
+	caches := cacheFolder()
 	kept := filepath.Join(caches, fmt.Sprintf("node-%s-%s-%x", runtime.GOOS, runtime.GOARCH, sum.Sum(nil)[:8]))
 	if _, err := os.Stat(kept); err == nil {
 		return kept, nil
@@ -54,6 +50,15 @@ func NodeModules(t *testing.T, manifest string) (string, error) {
 		return "", err
 	}
 	return kept, nil
+}
+
+// cacheFolder is where things are kept from one run of the tests to the next.
+func cacheFolder() string {
+	caches, err := os.UserCacheDir()
+	if err != nil {
+		caches = os.TempDir()
+	}
+	return filepath.Join(caches, "lingpai-test")
 }
 
 func npmInstall(t *testing.T, npm, manifest, folder string) error {

@@ -2,6 +2,9 @@ package harness
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -31,13 +34,58 @@ func Main(m *testing.M) {
 // programs is the folder of what is built for the tests of this process.
 var programs = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "lingpai-test-") })
 
+// built is the program's path. It is linked anew only if its source has changed since the last run of any test, whose
+// program is kept among the user's caches: then "go build" finds it up to date.
 var built = sync.OnceValues(func() (string, error) {
 	folder, err := programs()
 	if err != nil {
 		return "", err
 	}
-	return e2e.Build(context.Background(), folder, "lingpai", []string{"-tags", e2e.Tags()})
+	path, kept := e2e.ProgramPath(folder, "lingpai"), keptProgram()
+	_ = copyProgram(kept, path)
+	before, _ := os.Stat(path)
+	if _, err := e2e.Build(context.Background(), folder, "lingpai", []string{"-tags", e2e.Tags()}); err != nil {
+		return "", err
+	}
+	if after, err := os.Stat(path); err == nil && !unchanged(before, after) {
+		_ = copyProgram(path, kept)
+	}
+	return path, nil
 })
+
+// keptProgram is where the last program of this working tree and these build tags is kept.
+func keptProgram() string {
+	tree, _ := filepath.Abs(root())
+	sum := sha256.Sum256([]byte(tree + "\n" + e2e.Tags()))
+	return filepath.Join(cacheFolder(), fmt.Sprintf("lingpai-%x", sum[:8]))
+}
+
+// unchanged reports whether a file was written by nobody between two looks at it, at the first of which it may not
+// have been there.
+func unchanged(before, after os.FileInfo) bool {
+	return before != nil && os.SameFile(before, after) && before.ModTime().Equal(after.ModTime())
+}
+
+// copyProgram copies a program in such a way that nobody sees half of it.
+func copyProgram(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(to), "copying-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Chmod(0o755), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), to)
+}
 
 // Program returns the path of lingpai, which is built once for all tests of the process. A result of the test
 // is cached until the source of lingpai changes.
