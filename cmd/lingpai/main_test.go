@@ -7,14 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/internal/e2e"
 	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
@@ -40,17 +40,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	binary = filepath.Join(folder, "lingpai")
-	if runtime.GOOS == "windows" {
-		binary += ".exe"
-	}
-	tags := ""
-	if keys.BuiltBackend() != "go" { // the program is built as its tests are
-		tags = "openssl"
-	}
 	code := 1
-	if out, err := exec.Command("go", "build", "-tags", tags, "-o", binary, ".").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "cannot build the program: %v\n%s", err, out)
+	binary, err = e2e.Build(context.Background(), folder, "lingpai", []string{"-tags", e2e.Tags()})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "cannot build the program: %v\n", err)
 	} else {
 		code = dbtest.Tests{M: m}.Run()
 	}
@@ -67,13 +60,7 @@ type operator struct {
 
 func newOperator(t *testing.T, env ...string) *operator {
 	t.Helper()
-	o := &operator{t: t, folder: t.TempDir(), env: env}
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "LINGPAI_") {
-			o.env = append(o.env, entry)
-		}
-	}
-	return o
+	return &operator{t: t, folder: t.TempDir(), env: append(slices.Clone(env), e2e.Environment()...)}
 }
 
 // with is the same operator with more variables.
