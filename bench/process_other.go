@@ -2,7 +2,9 @@
 
 package main
 
-import "time"
+import (
+	"time"
+)
 
 // cpuTime cannot tell here.
 func cpuTime(int) (time.Duration, bool) { return 0, false }
@@ -15,3 +17,6 @@ func residentMemory(int) memory { return memory{} }
 
 // allowedCores is unknown here, and so nothing is pinned.
 func allowedCores() []int { return nil }
+
+// dropFromCache is for the resident memory that is measured on Linux.
+func dropFromCache(string) error { return nil }

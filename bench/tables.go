@@ -1,0 +1,235 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/lingpai/lingpai/keys"
+)
+
+// column is a figure in a table.
+type column struct {
+	title    string
+	decimals int
+	figure   func(turn, phase) float64
+	total    bool // the sum over all runs, rather than the median
+}
+
+// text is the cell of a subject. What could not be measured, and is zero everywhere, is a dash.
+func (c column) text(r *result, s subject) string {
+	values := r.over(s, c.figure)
+	switch {
+	case c.total:
+		return fmt.Sprintf("%.*f", c.decimals, values.sum)
+	case values.highest == 0:
+		return "–"
+	}
+	return values.text(c.decimals)
+}
+
+// The columns that more than one table has.
+var (
+	signatures = column{"CPU in signatures", 3,
+		func(_ turn, p phase) float64 { return p.microseconds() / p.Signature.microseconds() }, false}
+	cpu         = column{"CPU µs", 0, func(_ turn, p phase) float64 { return p.microseconds() }, false}
+	libraries   = column{"in OpenSSL's", 3, inLibrarySignatures, false}
+	databaseCPU = column{"database's CPU µs", 0,
+		func(_ turn, p phase) float64 { return p.DatabaseCPU / float64(max(1, p.Answered)) * 1e6 }, false}
+	outside   = column{"outside the signer µs", 0, outsideSigner, false}
+	rate      = column{"answers/s", 0, func(_ turn, p phase) float64 { return p.rate() }, false}
+	half      = column{"p50 ms", 2, func(_ turn, p phase) float64 { return p.P50 }, false}
+	nearlyAll = column{"p99 ms", 2, func(_ turn, p phase) float64 { return p.P99 }, false}
+	busy      = column{"core busy", 2, func(_ turn, p phase) float64 { return p.busy() }, false}
+	answers   = column{"answers", 0, func(_ turn, p phase) float64 { return float64(p.Answered) }, true}
+	failed    = column{"failed", 0, func(_ turn, p phase) float64 { return float64(p.Failed) }, true}
+)
+
+// inLibrarySignatures compares with what a signature takes openssl speed; 0: that was not measured.
+func inLibrarySignatures(t turn, p phase) float64 {
+	if t.Speed == 0 {
+		return 0
+	}
+	return p.microseconds() / t.Speed
+}
+
+// outsideSigner is the CPU of a token without its signature, by whichever signer, and without the signer's
+// own verification; 0: no token is signed.
+func outsideSigner(t turn, p phase) float64 {
+	switch {
+	case p.Workload != refreshName && p.Workload != clientCredentialsName && p.Workload != wechatName:
+		return 0
+	case p.Signer == goSigner:
+		return p.microseconds() - p.Signature.microseconds()
+	}
+	return p.microseconds() - t.Library.microseconds()
+}
+
+const workloadTitles = "workload\tstore\tconnections"
+
+// cells begin a row under workloadTitles.
+func (s subject) cells() string { return fmt.Sprintf("%s\t%s\t%d", s.Workload, s.Store, s.Connections) }
+
+// printTable has a row for each subject, which begins with what names says of it.
+func (r *result) printTable(out io.Writer, titles string, names func(subject) string, columns ...column) {
+	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(table, "\n%s", titles)
+	for _, c := range columns {
+		fmt.Fprint(table, "\t", c.title)
+	}
+	for _, s := range r.subjects() {
+		fmt.Fprintf(table, "\n%s", names(s))
+		for _, c := range columns {
+			fmt.Fprint(table, "\t", c.text(r, s))
+		}
+	}
+	fmt.Fprintln(table)
+	table.Flush()
+}
+
+// printWorkloads compares workloads, and stores.
+func (r *result) printWorkloads(out io.Writer) {
+	columns := []column{signatures, cpu, outside, databaseCPU, rate, half, nearlyAll, busy, answers, failed}
+	if withLibrary() {
+		columns = slices.Insert(columns, 1, libraries)
+	}
+	r.printTable(out, workloadTitles, subject.cells, columns...)
+	fmt.Fprintln(out)
+	for _, h := range r.Houses {
+		r.printHouse(out, h)
+	}
+}
+
+// printHouse tells what else there is to know of a server.
+func (r *result) printHouse(out io.Writer, h houseReport) {
+	fmt.Fprintf(out, "%s\n", h.Store)
+	for _, s := range r.subjects() {
+		if s.Store == h.Store {
+			r.printExtra(out, s)
+		}
+	}
+	fmt.Fprintf(out, "  start to first token   %s ms\n", spreadOf(h.StartsMS).text(0))
+	if h.IdleMemory.Now > 0 {
+		fmt.Fprintf(out, "  resident memory        %s idle, %s after the load, %s at most\n",
+			mebibytes(h.IdleMemory.Now), mebibytes(h.LoadedMemory.Now), mebibytes(h.LoadedMemory.Peak))
+	}
+}
+
+// printExtra says what the table hides: the hash in a password's cost, how many answers a whole core would
+// give, and what refreshes leave behind.
+func (r *result) printExtra(out io.Writer, s subject) {
+	switch {
+	case s.Workload == passwordName && r.CPUMeasured:
+		beside := r.over(s, func(t turn, p phase) float64 {
+			return (p.microseconds() - t.Hash.microseconds()) / p.Signature.microseconds()
+		})
+		fmt.Fprintf(out, "  password beside hash   %s signatures\n", beside.text(2))
+	case s.Workload == jwksName && r.CPUMeasured:
+		full := r.over(s, func(_ turn, p phase) float64 { return p.rate() / p.busy() })
+		fmt.Fprintf(out, "  jwks on a whole core   %s answers/s (answers/s over core busy)\n", full.text(0))
+	case s.Workload == refreshName:
+		r.printRefreshes(out, "first", r.Runs[0].phase(s))
+		r.printRefreshes(out, "last ", r.Runs[len(r.Runs)-1].phase(s))
+	}
+}
+
+func (r *result) printRefreshes(out io.Writer, which string, p phase) {
+	fmt.Fprintf(out, "  refreshes, %s run   %d refreshes: %d → %d sessions, database %s → %s", which, p.Answered,
+		p.Before.Sessions, p.After.Sessions, megabytes(p.Before.Bytes), megabytes(p.After.Bytes))
+	if p.After.LogBytes > 0 {
+		fmt.Fprintf(out, ", write-ahead log %s → %s", megabytes(p.Before.LogBytes), megabytes(p.After.LogBytes))
+	}
+	fmt.Fprintln(out)
+}
+
+// printGrowth compares a store with one that holds less.
+func (r *result) printGrowth(out io.Writer) {
+	ratio := column{"p50 ÷ smallest's", 2,
+		func(t turn, p phase) float64 { return p.P50 / t.phase(r.smallest(p.subject)).P50 }, false}
+	added := column{"rows added", 0, func(_ turn, p phase) float64 { return float64(p.added()) }, true}
+	r.printTable(out, "store\tsessions", func(s subject) string { return fmt.Sprintf("%s\t%d", s.Store, s.Stored) },
+		signatures, databaseCPU, half, ratio, nearlyAll, rate, answers, failed, added)
+	r.printRows(out)
+	fmt.Fprintf(out, "\nrefresh_token over %d connections, of sessions chosen at random all over the "+
+		"table. Each ratio is of two turns of one run.\n",
+		r.subjects()[0].Connections)
+}
+
+// smallest is the same store with the fewest sessions.
+func (r *result) smallest(of subject) subject {
+	subjects := r.subjects()
+	return subjects[slices.IndexFunc(subjects, func(s subject) bool { return s.Store == of.Store })]
+}
+
+// printRows tells what the sessions take, and how they are updated.
+func (r *result) printRows(out io.Writer) {
+	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "\nstore\tsessions\trows at the end\twith indexes\tbytes a row\tupdates\tHOT")
+	for n, s := range r.subjects() {
+		h := r.Houses[n]
+		first, last := r.Runs[0].phase(s).Before, r.Runs[len(r.Runs)-1].phase(s).After
+		updates, hot := "–", "–"
+		if counted := last.Updates - first.Updates; counted > 0 {
+			updates, hot = fmt.Sprint(counted),
+				fmt.Sprintf("%.4f", float64(last.HOTUpdates-first.HOTUpdates)/float64(counted))
+		}
+		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%d\t%s\t%s\n", s.Store, s.Stored, h.Sessions, megabytes(h.SessionBytes),
+			h.SessionBytes/max(1, h.Sessions), updates, hot)
+	}
+	table.Flush()
+}
+
+// crowdPatience is how long an answer may take in a crowd. A server that has more requests than connections
+// to its database is to answer later, all of them. One that waits for itself answers when its patience with
+// the database is over, which is five seconds; a disk that others use too may make anybody wait for two.
+const crowdPatience = 4 * time.Second
+
+// printCrowd compares few connections with many.
+func (r *result) printCrowd(out io.Writer) {
+	slowest := column{"slowest ms", 0, func(_ turn, p phase) float64 { return p.Slowest }, false}
+	r.printTable(out, workloadTitles, subject.cells, rate, half, nearlyAll, slowest, signatures, databaseCPU,
+		answers, failed)
+	fmt.Fprintf(out, "\nThe server has %d connections to PostgreSQL. No answer may take longer than %v.\n",
+		poolSize, crowdPatience)
+}
+
+// printFlood compares refreshes with and without a flood of passwords beside them.
+func (r *result) printFlood(out io.Writer) {
+	ratio := column{"p99 ÷ quiet", 2, func(t turn,
+		p phase) float64 {
+		return p.P99 / t.phase(quiet(p.subject)).P99
+	}, false}
+	r.printTable(out, workloadTitles, subject.cells, half, nearlyAll, ratio, rate, answers, failed)
+	fmt.Fprintf(out, "\nThe flood is of right passwords, each from another address, %d times as many as "+
+		"one core could hash.\n", floodFactor)
+}
+
+// quiet is the same without the flood.
+func quiet(of subject) subject {
+	of.Workload = refreshName
+	return of
+}
+
+// printSigners compares servers of two builds. Each run has a ratio of its own, of two turns that came right
+// after each other.
+func (r *result) printSigners(out io.Writer) {
+	gain := column{"÷ Go's", 2, func(t turn, p phase) float64 { return p.rate() / t.phase(byGo(p.subject)).rate() },
+		false}
+	names := func(s subject) string { return s.cells() + "\t" + s.Signer }
+	r.printTable(out, workloadTitles+"\tsignatures by", names, signatures, cpu, outside, rate, gain, half,
+		nearlyAll, busy, answers, failed)
+	var most []float64
+	for _, t := range r.Runs {
+		most = append(most, t.Signature.microseconds()/t.Library.microseconds())
+	}
+	fmt.Fprintf(out, "\nOf one signature by Go, %s verified ones by %s can be made: no server gains more.\n",
+		spreadOf(most).text(2), keys.BuiltBackend())
+}
+
+// byGo is the same with Go's signatures.
+func byGo(of subject) subject {
+	of.Signer = goSigner
+	return of
+}
