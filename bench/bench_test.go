@@ -2,18 +2,28 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
+
+// long has every part take its usual time: servers start as often as in a real run, and are left alone before their
+// memory is read.
+var long = flag.Bool("long", false, "start servers as often, and let them settle as long, as a real run does")
+
+// shared is the folder of what several tests build only once.
+var shared string
 
 // TestMain lets the program call itself to measure a unit, as it does when it is not a test.
 func TestMain(m *testing.M) {
@@ -22,8 +32,23 @@ func TestMain(m *testing.M) {
 		return
 	}
 	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // with -race each of those would sleep for a second when it has ended
-	os.Exit(m.Run())
+	flag.Parse()
+	os.Exit(runAll(m))
 }
+
+func runAll(m *testing.M) int {
+	var err error
+	if shared, err = os.MkdirTemp("", "lingpai-bench-test-"); err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(shared)
+	return m.Run()
+}
+
+// builtPrograms builds what all tests measure, and at the first call only.
+var builtPrograms = sync.OnceValues(func() ([]program, error) {
+	return buildPrograms(context.Background(), options{signers: withLibrary()}, shared)
+})
 
 func TestOptions(t *testing.T) {
 	for _, arguments := range [][]string{
@@ -72,9 +97,19 @@ func short(t *testing.T, arguments ...string) (result, string) {
 		t.Skip("builds lingpai and runs it")
 	}
 	raw := filepath.Join(t.TempDir(), "raw.json")
+	o, err := parseOptions(append([]string{"-seconds", "0.2", "-runs", "1", "-connections", "2", "-json", raw},
+		arguments...), t.Output())
+	require.NoError(t, err)
+	if !*long {
+		o.starts, o.settling = 1, 0
+		o.built, err = builtPrograms()
+		require.NoError(t, err)
+		if !o.signers {
+			o.built = o.built[:1]
+		}
+	}
 	var table bytes.Buffer
-	require.NoError(t, run(append([]string{"-seconds", "0.2", "-runs", "1", "-connections", "2", "-json", raw},
-		arguments...), &table, t.Output()))
+	require.NoError(t, o.run(&table, t.Output()))
 	text, err := os.ReadFile(raw)
 	require.NoError(t, err)
 	var measured result
@@ -115,7 +150,7 @@ func TestWorkloads(t *testing.T) {
 	require.Equal(t, count*(len(workloadNames())-1), strings.Count(string(drawn), "<rect x="),
 		"a bar for each but passwords")
 	require.Len(t, measured.Runs[0].Phases, count*len(workloadNames()))
-	require.Len(t, measured.Houses, count)
+	require.Len(t, measured.Servers, count)
 	for _, name := range workloadNames() {
 		require.Contains(t, table, name)
 	}
@@ -124,8 +159,8 @@ func TestWorkloads(t *testing.T) {
 func TestGrowth(t *testing.T) {
 	kinds, count := stores(t)
 	measured, _ := short(t, "-store", kinds, "-growth", "-sessions", "120,20")
-	require.Len(t, measured.Houses, count*2)
-	for n, h := range measured.Houses {
+	require.Len(t, measured.Servers, count*2)
+	for n, h := range measured.Servers {
 		require.EqualValues(t, []int{20, 120}[n%2], h.Sessions, h.Store)
 		require.Positive(t, h.SessionBytes, h.Store)
 	}
@@ -151,7 +186,7 @@ func TestSigners(t *testing.T) {
 		return
 	}
 	measured, table := short(t, "-signers", "-only", "client_credentials,refresh_token")
-	require.Len(t, measured.Houses, 2)
+	require.Len(t, measured.Servers, 2)
 	require.Len(t, measured.Runs[0].Phases, 4)
 	for n, p := range measured.Runs[0].Phases {
 		require.Equal(t, n%2 == 1, p.Signer == goSigner, "they take turns")
@@ -175,7 +210,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	s := opened.(*postgresqlStore)
 	require.NoError(t, s.redis.client.Set(t.Context(), s.redis.prefix+"x", "", time.Minute).Err())
 	require.NoError(t, s.remove())
-	_, err = s.look(t.Context())
+	_, err = s.readState(t.Context())
 	require.Error(t, err)
 	again, err := openRedis(t.Context(), s.name)
 	require.NoError(t, err)

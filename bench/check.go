@@ -20,7 +20,7 @@ func checkTokens(trials []*trial) error {
 		if t.workload.token == nil {
 			continue
 		}
-		keys, err := fetchKeys(t.house.ready.JWKSURI)
+		keys, err := fetchKeys(t.server.ready.JWKSURI)
 		if err != nil {
 			return err
 		}

@@ -64,8 +64,8 @@ func (r activeReader) answered(body []byte) error {
 }
 
 // signInAll signs so many sessions in, so that the database knows their people.
-func signInAll(ctx context.Context, endpoint *url.URL, house *house, count int) ([]*holder, error) {
-	codes := house.knownCodes()
+func signInAll(ctx context.Context, endpoint *url.URL, server *server, count int) ([]*holder, error) {
+	codes := server.knownCodes()
 	if err := codes.prepare(ctx, count); err != nil {
 		return nil, err
 	}
@@ -84,9 +84,9 @@ func signInAll(ctx context.Context, endpoint *url.URL, house *house, count int) 
 	return holders, nil
 }
 
-// mostTries bounds how often the store may be out of reach while it is filled: a disk that has so much to
+// maxTries bounds how often the store may be out of reach while it is filled: a disk that has so much to
 // write makes others wait.
-const mostTries = 10
+const maxTries = 10
 
 // ask makes the holder's next request and takes the answer. It is for what comes before anything is measured.
 func (h *holder) ask(connection *connection) error {
@@ -99,7 +99,7 @@ func (h *holder) ask(connection *connection) error {
 		switch {
 		case err != nil:
 			return err
-		case status == http.StatusServiceUnavailable && try < mostTries:
+		case status == http.StatusServiceUnavailable && try < maxTries:
 			time.Sleep(time.Second)
 		case status != http.StatusOK:
 			return fmt.Errorf("a request was answered with %d: %s", status, body)

@@ -17,20 +17,20 @@ import (
 
 // codes are wx.login codes that nobody has traded yet, of one person after another.
 type codes struct {
-	house  *house
+	server *server
 	person func() string
 	ready  chan string
 }
 
 // knownCodes are of people who come back.
-func (h *house) knownCodes() *codes { return h.codes("person", people) }
+func (s *server) knownCodes() *codes { return s.codes("person", people) }
 
 // newCodes are of people who never come back.
-func (h *house) newCodes() *codes { return h.codes("newcomer", math.MaxInt64) }
+func (s *server) newCodes() *codes { return s.codes("new-person", math.MaxInt64) }
 
-func (h *house) codes(kind string, count int64) *codes {
+func (s *server) codes(kind string, count int64) *codes {
 	var last atomic.Int64
-	return &codes{house: h, person: func() string {
+	return &codes{server: s, person: func() string {
 		return fmt.Sprintf("%s-%d", kind, last.Add(1)%count)
 	}}
 }
@@ -47,7 +47,7 @@ func (c *codes) signIn(endpoint *url.URL) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return postRequest(endpoint, c.house.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {wechatName},
+	return postRequest(endpoint, c.server.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {wechatName},
 		"code": {code}}), nil
 }
 
@@ -55,25 +55,25 @@ func (c *codes) signIn(endpoint *url.URL) ([]byte, error) {
 func (c *codes) prepare(ctx context.Context, count int) error {
 	c.ready = make(chan string, count)
 	const minters = 4
-	faults := make([]error, minters)
+	problems := make([]error, minters)
 	var running sync.WaitGroup
 	for n := range minters {
 		running.Go(func() {
-			for minted := n; minted < count && faults[n] == nil; minted += minters {
+			for minted := n; minted < count && problems[n] == nil; minted += minters {
 				var code string
-				if code, faults[n] = c.mint(ctx); faults[n] == nil {
+				if code, problems[n] = c.mint(ctx); problems[n] == nil {
 					c.ready <- code
 				}
 			}
 		})
 	}
 	running.Wait()
-	return errors.Join(faults...)
+	return errors.Join(problems...)
 }
 
 func (c *codes) mint(ctx context.Context) (string, error) {
-	body := fmt.Sprintf(`{"appid":%q,"user":%q}`, c.house.ready.MiniProgram.AppID, c.person())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.house.wechat+"/_sim/codes",
+	body := fmt.Sprintf(`{"appid":%q,"user":%q}`, c.server.ready.MiniProgram.AppID, c.person())
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.server.wechat+"/_sim/codes",
 		strings.NewReader(body))
 	if err != nil {
 		return "", err

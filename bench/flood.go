@@ -20,27 +20,27 @@ const (
 	floodConnections = 160
 )
 
-// enterFlood makes what is compared with and without a flood of passwords beside it.
-func enterFlood(ctx context.Context, o options, h *house) ([]*trial, error) {
-	endpoint, err := h.endpoint()
+// floodTrials makes what is compared with and without a flood of passwords beside it.
+func floodTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+	endpoint, err := s.endpoint()
 	if err != nil {
 		return nil, err
 	}
-	known, err := signInAll(ctx, endpoint, h, 2*o.connections[0])
+	known, err := signInAll(ctx, endpoint, s, 2*o.connections[0])
 	if err != nil {
 		return nil, err
 	}
-	quiet := refreshWorkload(h, endpoint, known[:o.connections[0]])
-	flooded := refreshWorkload(h, endpoint, known[o.connections[0]:])
+	quiet := refreshWorkload(s, endpoint, known[:o.connections[0]])
+	flooded := refreshWorkload(s, endpoint, known[o.connections[0]:])
 	flooded.name = floodedName
-	flooded.beside = func(hash time.Duration) (stop func() error) { return h.flood(endpoint, hash/floodFactor) }
-	return []*trial{quiet.trial(h), flooded.trial(h)}, nil
+	flooded.background = func(hash time.Duration) (stop func() error) { return s.flood(endpoint, hash/floodFactor) }
+	return []*trial{quiet.trial(s), flooded.trial(s)}, nil
 }
 
 // flood sends right passwords, each from another address, one in every interval whatever becomes of those
-// before. What it returns ends it, and tells whether it was one.
-func (h *house) flood(endpoint *url.URL, interval time.Duration) (stop func() error) {
-	request := h.passwordRequest(endpoint)
+// before. What it returns ends it, and returns an error if it was none.
+func (s *server) flood(endpoint *url.URL, interval time.Duration) (stop func() error) {
+	request := s.passwordRequest(endpoint)
 	ctx, cancel := context.WithCancel(context.Background())
 	turns := make(chan int, floodConnections)
 	var sent, late atomic.Int64

@@ -15,66 +15,66 @@ import (
 )
 
 const (
-	// mostMeasured is how many sessions of a store are refreshed at most. Each lies among others that are
+	// maxMeasured is how many sessions of a store are refreshed at most. Each lies among others that are
 	// not, so that a large store has as many pages to find and to change.
-	mostMeasured = 900
+	maxMeasured = 900
 	// rotations is how many refreshes a session remembers: its row has its full size after so many.
 	rotations = 8
 )
 
-// enterGrowth fills the house's store, and refreshes sessions at random all over it. Their number is the same
+// growthTrials fills the server's store, and refreshes sessions at random all over it. Their number is the same
 // in every store.
-func enterGrowth(ctx context.Context, o options, h *house) ([]*trial, error) {
-	endpoint, err := h.endpoint()
+func growthTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+	endpoint, err := s.endpoint()
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := h.fill(ctx, endpoint, min(mostMeasured, o.sizes[0]*9/10))
+	sessions, err := s.fill(ctx, endpoint, min(maxMeasured, o.sizes[0]*9/10))
 	if err != nil {
 		return nil, fmt.Errorf("filling the store: %w", err)
 	}
-	wanderers := make([]*wanderer, o.connections[0])
+	refreshers := make([]*randomRefresher, o.connections[0])
 	w := &workload{name: refreshName, target: endpoint, token: func() string { return sessions[0].AccessToken }}
-	for n := range wanderers {
-		wanderers[n] = &wanderer{}
-		w.clients = append(w.clients, wanderers[n])
+	for n := range refreshers {
+		refreshers[n] = &randomRefresher{}
+		w.clients = append(w.clients, refreshers[n])
 	}
 	for n, session := range sessions {
-		session.next = refresh(h, endpoint)
-		own := wanderers[n%len(wanderers)]
+		session.next = refresh(s, endpoint)
+		own := refreshers[n%len(refreshers)]
 		own.sessions = append(own.sessions, session)
 	}
-	if err := ripen(endpoint, wanderers); err != nil {
+	if err := growRows(endpoint, refreshers); err != nil {
 		return nil, err
 	}
-	return []*trial{w.trial(h)}, h.store.tidy(ctx)
+	return []*trial{w.trial(s)}, s.store.maintain(ctx)
 }
 
-// wanderer refreshes one of its sessions after another, chosen at random.
-type wanderer struct {
+// randomRefresher refreshes one of its sessions after another, chosen at random.
+type randomRefresher struct {
 	sessions []*holder
 	current  *holder
 }
 
-func (w *wanderer) request() ([]byte, error) {
+func (w *randomRefresher) request() ([]byte, error) {
 	w.current = w.sessions[rand.IntN(len(w.sessions))]
 	return w.current.request()
 }
 
-func (w *wanderer) answered(body []byte) error { return w.current.answered(body) }
+func (w *randomRefresher) answered(body []byte) error { return w.current.answered(body) }
 
-// ripen refreshes every session until its row has its full size.
-func ripen(endpoint *url.URL, wanderers []*wanderer) error {
-	faults := make([]error, len(wanderers))
+// growRows refreshes every session until its row has its full size.
+func growRows(endpoint *url.URL, refreshers []*randomRefresher) error {
+	problems := make([]error, len(refreshers))
 	var running sync.WaitGroup
-	for n, w := range wanderers {
-		running.Go(func() { faults[n] = w.refreshAll(endpoint) })
+	for n, w := range refreshers {
+		running.Go(func() { problems[n] = w.refreshAll(endpoint) })
 	}
 	running.Wait()
-	return errors.Join(faults...)
+	return errors.Join(problems...)
 }
 
-func (w *wanderer) refreshAll(endpoint *url.URL) error {
+func (w *randomRefresher) refreshAll(endpoint *url.URL) error {
 	connection, err := dial(endpoint.Host)
 	if err != nil {
 		return err
@@ -96,10 +96,10 @@ type bulkWords struct {
 	second string // the second value
 }
 
-// likeAnother is what a bulk session has in common with a real one, which is all but its id, its user and
+// sharedColumns is what a bulk session has in common with a real one, which is all but its id, its user and
 // what must be unique.
-const likeAnother = `account_platform, account_app, account_subject, client_id, scope, method, auth_time, generation, rotations, secret_hash,
-	idle_expires_at, expires_at, last_seen_at, device`
+const sharedColumns = `account_platform, account_app, account_subject, client_id, scope, method,
+	auth_time, generation, rotations, secret_hash, idle_expires_at, expires_at, last_seen_at, device`
 
 // userOfSession makes a user's id of a session's, as long and as random as a real one.
 const userOfSession = `'u_' || substr(replace(made.value, '-', ''), 17, 16) || substr(replace(made.value, '-', ''), 7, 6)`
@@ -122,8 +122,8 @@ func newBulk(ctx context.Context, s store) (*bulk, error) {
 	b := &bulk{
 		database: database,
 		users:    "INSERT INTO users (id, created_at) SELECT " + userOfSession + ", auth_time" + from,
-		sessions: "INSERT INTO sessions (id, user_id, " + likeAnother + ") SELECT made.value, " + userOfSession +
-			", " + likeAnother + from,
+		sessions: "INSERT INTO sessions (id, user_id, " + sharedColumns + ") SELECT made.value, " + userOfSession +
+			", " + sharedColumns + from,
 	}
 	const fullest = "SELECT id FROM sessions ORDER BY generation DESC LIMIT 1"
 	if err := database.QueryRowContext(ctx, fullest).Scan(&b.like); err != nil {
@@ -159,31 +159,31 @@ func (b *bulk) write(ctx context.Context, count int) error {
 }
 
 // fill signs sessions in, with as many bulk sessions between them as the store is to have, and returns the real ones.
-func (h *house) fill(ctx context.Context, endpoint *url.URL, measured int) ([]*holder, error) {
-	first, err := signInAll(ctx, endpoint, h, 1)
+func (s *server) fill(ctx context.Context, endpoint *url.URL, measured int) ([]*holder, error) {
+	first, err := signInAll(ctx, endpoint, s, 1)
 	if err != nil {
 		return nil, err
 	}
-	first[0].next = refresh(h, endpoint)
-	if err := (&wanderer{sessions: first}).refreshAll(endpoint); err != nil {
+	first[0].next = refresh(s, endpoint)
+	if err := (&randomRefresher{sessions: first}).refreshAll(endpoint); err != nil {
 		return nil, err
 	}
-	bulk, err := newBulk(ctx, h.store)
+	bulk, err := newBulk(ctx, s.store)
 	if err != nil {
 		return nil, err
 	}
 	defer bulk.database.Close()
-	there, err := h.store.look(ctx)
+	there, err := s.store.readState(ctx)
 	if err != nil {
 		return nil, err
 	}
-	missing := max(0, h.report.Stored-int(there.Sessions)-measured+1)
+	missing := max(0, s.report.Stored-int(there.Sessions)-measured+1)
 	sessions := first
 	for n := 1; n < measured; n++ {
 		if err := bulk.write(ctx, missing*n/(measured-1)-missing*(n-1)/(measured-1)); err != nil {
 			return nil, err
 		}
-		next, err := signInAll(ctx, endpoint, h, 1)
+		next, err := signInAll(ctx, endpoint, s, 1)
 		if err != nil {
 			return nil, err
 		}

@@ -27,6 +27,11 @@ func run(arguments []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
+	return o.run(out, progress)
+}
+
+// run does what the options ask for.
+func (o options) run(out, progress io.Writer) error {
 	switch {
 	case o.sign:
 		return measureUnit(out, o.duration(), signature)
@@ -52,14 +57,14 @@ func run(arguments []string, out, progress io.Writer) error {
 			return err
 		}
 	}
-	return result.faults()
+	return result.problems()
 }
 
 // measure is the order of work.
 func measure(ctx context.Context, o options, progress io.Writer) (result *result, err error) {
 	result = newResult(o)
 	fmt.Fprintln(progress, "building lingpai")
-	site, err := openSite(ctx, o)
+	testbed, err := openTestbed(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -67,44 +72,44 @@ func measure(ctx context.Context, o options, progress io.Writer) (result *result
 		if ctx.Err() != nil { // whatever failed did so because of that
 			err = errors.New("interrupted")
 		}
-		err = errors.Join(err, site.close())
+		err = errors.Join(err, testbed.close())
 	}()
-	result.Placement, result.ProgramSize = site.cores.note, fileSize(site.programs[0].path)
-	trials, err := site.lineUp(ctx, o, progress)
+	result.Placement, result.ProgramSize = testbed.cores.note, fileSize(testbed.programs[0].path)
+	trials, err := testbed.openTrials(ctx, o, progress)
 	if err != nil {
 		return nil, err
 	}
 	for n := range o.runs {
 		fmt.Fprintf(progress, "run %d of %d\n", n+1, o.runs)
-		if err := result.addRun(ctx, o, site, trials, progress); err != nil {
+		if err := result.addRun(ctx, o, testbed, trials, progress); err != nil {
 			return nil, err
 		}
 	}
-	for _, h := range site.houses {
-		if err := h.takeLeave(ctx); err != nil {
+	for _, s := range testbed.servers {
+		if err := s.recordFinalState(ctx); err != nil {
 			return nil, err
 		}
-		result.Houses = append(result.Houses, h.report)
+		result.Servers = append(result.Servers, s.report)
 	}
 	return result, checkTokens(trials)
 }
 
 // addRun gives everything its turn once. A trial is compared with the signatures right before and after it,
 // since a machine that others use too changes its speed within seconds.
-func (r *result) addRun(ctx context.Context, o options, site *site, trials []*trial, progress io.Writer) error {
-	before, err := site.measureSignature(ctx, o, progress)
+func (r *result) addRun(ctx context.Context, o options, testbed *testbed, trials []*trial, progress io.Writer) error {
+	before, err := testbed.measureSignature(ctx, o, progress)
 	if err != nil {
 		return err
 	}
 	turn := turn{Signature: before}
 	if o.wants(passwordName) || o.flood {
-		if turn.Hash, err = site.measureUnit(ctx, o, "-hash"); err != nil {
+		if turn.Hash, err = testbed.measureUnit(ctx, o, "-hash"); err != nil {
 			return err
 		}
 		fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "argon2id hash", turn.Hash.microseconds())
 	}
 	if withLibrary() {
-		if turn.Library, turn.Speed, err = site.measureLibrary(ctx, o, progress); err != nil {
+		if turn.Library, turn.Speed, err = testbed.measureLibrary(ctx, o, progress); err != nil {
 			return err
 		}
 	}
@@ -115,7 +120,7 @@ func (r *result) addRun(ctx context.Context, o options, site *site, trials []*tr
 		}
 		fmt.Fprintf(progress, "  %-58s %7.0f µs  %7.0f answers/s\n", t.subject, measured.microseconds(),
 			measured.rate())
-		after, err := site.measureSignature(ctx, o, progress)
+		after, err := testbed.measureSignature(ctx, o, progress)
 		if err != nil {
 			return err
 		}

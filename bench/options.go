@@ -14,9 +14,9 @@ import (
 
 const usage = `Usage: go run ./bench [flags]
 
-Builds lingpai, runs it as a process of its own beside a WeChat simulator, and asks for tokens in a closed loop: every
-connection sends its next request when it has the answer to the last. It prints, for each workload, the server's CPU for
-one answer and how many RSA-2048 signatures that would have paid for.
+Builds lingpai, runs it as a process of its own beside a WeChat simulator, and asks for tokens in a closed
+loop: every connection sends its next request when it has the answer to the last. It prints, for each
+workload, the server's CPU for one answer and how many RSA-2048 signatures that would have paid for.
 
   refresh_token        each connection holds a session and refreshes it over and over
   client_credentials   a back end gets tokens for itself: there is no user, and nothing is written
@@ -25,32 +25,38 @@ one answer and how many RSA-2048 signatures that would have paid for.
   introspect           a back end asks about an access token: the signature is checked, and its session looked up
   jwks                 GET of the key set, as resource servers do
 
-No ID token is asked for, so a token is one signature. The server has one core (GOMAXPROCS=1, and pinned where taskset
-exists); the simulator, this program and, where that is allowed, the connections of PostgreSQL have the others. CPU is
-measured on Linux only. What is compared takes turns, so that a machine that gets slower or busier does so for all of it;
-tables have medians, and lowest and highest in brackets. With "go run -tags openssl ./bench" the server is built with that
-tag too, and its signature is also measured; the unit stays a signature by Go. What we aim for, in signatures of the server's
-signer, its own verification of each included: client_credentials 1.15 with Go, refresh_token on PostgreSQL 1.30; in signatures
-of OpenSSL alone, with OpenSSL: 1.6 and 2.2.
+No ID token is asked for, so a token is one signature. The server has one core (GOMAXPROCS=1, and pinned where
+taskset exists); the simulator, this program and, where that is allowed, the connections of PostgreSQL have
+the others. CPU is measured on Linux only. What is compared takes turns, so that a machine that gets slower or
+busier does so for all of it; tables have medians, and lowest and highest in brackets. With "go run -tags
+openssl ./bench" the server is built with that tag too, and its signature is also measured; the unit stays a
+signature by Go. What we aim for, in signatures of the server's signer, its own verification of each included:
+client_credentials 1.15 with Go, refresh_token on PostgreSQL 1.30; in signatures of OpenSSL alone, with
+OpenSSL: 1.6 and 2.2.
 
-  -store postgresql    PostgreSQL and Redis instead of an SQLite file; all: each has a server of its own, in one table.
-                       They are named by LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS, or answer at their usual ports on
-                       this machine. The bench makes databases and keys of its own, and removes them when it ends, also
-                       when it is interrupted. PostgreSQL's CPU is another process's and has a column of its own.
+  -store postgresql    PostgreSQL and Redis instead of an SQLite file; all: each has a server of its own, in
+                       one table. They are named by LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS, or answer at
+                       their usual ports on this machine. The bench makes databases and keys of its own, and
+                       removes them when it ends, also when it is interrupted. PostgreSQL's CPU is another
+                       process's and has a column of its own.
 
 Instead of the workloads above, these compare one with itself:
 
-  -growth              refresh_token with 1000, 10000 and 100000 sessions in the store (-sessions 1000,1000000 for other
-                       sizes), refreshed at random all over the table. A refresh should take as long in a large store
-                       as in a small one (median within 1.2 times), add no row, and find place on its page: the share of
-                       updates that PostgreSQL calls HOT, which touch no index, should be 0.95 or more.
-  -crowd               refresh_token, and sign-ins of people known and new, over -connections and over eight times as
-                       many: far more requests at once than the server has connections to PostgreSQL (10). Answers may
-                       take longer then, but none may fail, and none may take longer than four seconds.
-  -signers             the workloads by servers of two builds, with the tag openssl and without: how many times more tokens the
-                       first gives, and how many times more signatures there are to be had, which no server can exceed.
-  -flood               refresh_token with and without a flood of passwords beside it, each from another address and twice as
-                       many as the core could hash. The p99 of refreshes should stay within three times its quiet one.
+  -growth              refresh_token with 1000, 10000 and 100000 sessions in the store (-sessions 1000,1000000
+                       for other sizes), refreshed at random all over the table. A refresh should take as long
+                       in a large store as in a small one (median within 1.2 times), add no row, and find
+                       place on its page: the share of updates that PostgreSQL calls HOT, which touch no
+                       index, should be 0.95 or more.
+  -crowd               refresh_token, and sign-ins of people known and new, over -connections and over eight
+                       times as many: far more requests at once than the server has connections to PostgreSQL
+                       (10). Answers may take longer then, but none may fail, and none may take longer than
+                       four seconds.
+  -signers             the workloads by servers of two builds, with the tag openssl and without: how many
+                       times more tokens the first gives, and how many times more signatures there are to be
+                       had, which no server can exceed.
+  -flood               refresh_token with and without a flood of passwords beside it, each from another
+                       address and twice as many as the core could hash. The p99 of refreshes should stay
+                       within three times its quiet one.
 
 Flags:
 `
@@ -79,10 +85,16 @@ type options struct {
 	json, plot    string
 	sign, hash    bool
 	signLibrary   bool
+
+	// What only tests change: how often a server starts, how long it is left alone then, and programs that are
+	// built already; nil: they are built.
+	starts   int
+	settling time.Duration
+	built    []program
 }
 
 func parseOptions(arguments []string, help io.Writer) (options, error) {
-	var o options
+	o := options{starts: usualStarts, settling: usualSettling}
 	var connections, sessions string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(help)
@@ -193,7 +205,7 @@ func (o options) stores() []string {
 	return []string{o.store}
 }
 
-// wants says whether a workload takes part.
+// wants reports whether a workload takes part.
 func (o options) wants(name string) bool {
 	return !o.growth && !o.crowd && !o.flood && slices.Contains(strings.Split(o.only, ","), name)
 }

@@ -40,9 +40,11 @@ func (r *result) savePlot(path string) error {
 	height := plotTop + plotRow*len(rows) + plotBottom
 	x := func(value float64) float64 { return plotLabel + value/longest*(plotWidth-plotLabel-70) }
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n", plotWidth, height, plotWidth, height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" `+
+		`font-family="sans-serif" font-size="13">`+"\n", plotWidth, height, plotWidth, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/>`+"\n", plotWidth, height)
-	fmt.Fprintf(&b, `<text x="%d" y="24" font-weight="bold">The server's CPU for one answer, in RSA-2048 signatures</text>`+"\n", 12)
+	fmt.Fprintf(&b, `<text x="%d" y="24" font-weight="bold">`+
+		"The server's CPU for one answer, in RSA-2048 signatures</text>\n", 12)
 	for n, s := range rows {
 		y, cost := plotTop+plotRow*n, r.over(s, signatures.figure)
 		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", plotLabel-10, y+14,

@@ -22,8 +22,8 @@ const (
 	postgresqlUsual    = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
 	// poolSize is how many connections the server may have, its default.
 	poolSize = 10
-	// patience bounds what is asked of PostgreSQL and Redis when the bench begins and ends.
-	patience = 30 * time.Second
+	// adminTimeout bounds what is asked of PostgreSQL and Redis when the bench begins and ends.
+	adminTimeout = 30 * time.Second
 )
 
 // postgresqlStore is a database that the bench made, and a prefix of keys in Redis.
@@ -63,7 +63,7 @@ func openPostgreSQL(ctx context.Context, cores cores) (store, error) {
 
 // administer does something beside the database, which nobody may be connected with.
 func (s *postgresqlStore) administer(ctx context.Context, statement string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	server, err := sql.Open("pgx", s.server)
 	if err != nil {
@@ -79,8 +79,9 @@ func (s *postgresqlStore) environment() []string {
 		strconv.Itoa(poolSize))
 }
 
-func (s *postgresqlStore) look(ctx context.Context) (seen state, err error) {
-	const query = `SELECT pg_database_size(current_database()), (SELECT count(*) FROM sessions), coalesce(n_tup_upd, 0), coalesce(n_tup_hot_upd, 0)
+func (s *postgresqlStore) readState(ctx context.Context) (seen state, err error) {
+	const query = `SELECT pg_database_size(current_database()), (SELECT count(*) FROM sessions),
+			coalesce(n_tup_upd, 0), coalesce(n_tup_hot_upd, 0)
 		FROM pg_stat_user_tables WHERE relname = 'sessions'`
 	if err = s.own.QueryRowContext(ctx, query).Scan(&seen.Bytes, &seen.Sessions, &seen.Updates,
 		&seen.HOTUpdates); err != nil {
@@ -97,7 +98,7 @@ func (s *postgresqlStore) sessionBytes(ctx context.Context) (int64, error) {
 // name as PostgreSQL's: it may be on another machine. It takes them off the server's core where that is
 // allowed.
 func (s *postgresqlStore) cpu() map[int]time.Duration {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
 	defer cancel()
 	rows, err := s.own.QueryContext(ctx,
 		"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
@@ -135,8 +136,8 @@ func (s *postgresqlStore) open(context.Context) (*sql.DB, bulkWords, error) {
 	return database, bulkWords{list: "json_array_elements_text($1)", second: "$2"}, err
 }
 
-// tidy does what autovacuum would do. A checkpoint needs a right that not everybody has.
-func (s *postgresqlStore) tidy(ctx context.Context) error {
+// maintain does what autovacuum would do. A checkpoint needs a right that not everybody has.
+func (s *postgresqlStore) maintain(ctx context.Context) error {
 	_, err := s.own.ExecContext(ctx, "VACUUM (ANALYZE)")
 	_, _ = s.own.ExecContext(ctx, "CHECKPOINT")
 	return err
@@ -185,12 +186,12 @@ func (k *redisKeys) environment() []string {
 
 // remove deletes the keys and disconnects.
 func (k *redisKeys) remove() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
 	defer cancel()
 	found := k.client.Scan(ctx, 0, k.prefix+"*", 1000).Iterator()
-	var faults []error
+	var problems []error
 	for found.Next(ctx) {
-		faults = append(faults, k.client.Unlink(ctx, found.Val()).Err())
+		problems = append(problems, k.client.Unlink(ctx, found.Val()).Err())
 	}
-	return errors.Join(append(faults, found.Err(), k.client.Close())...)
+	return errors.Join(append(problems, found.Err(), k.client.Close())...)
 }

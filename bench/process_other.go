@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// cpuTime cannot tell here.
+// cpuTime is unknown here.
 func cpuTime(int) (time.Duration, bool) { return 0, false }
 
-// programName cannot tell here.
+// programName is unknown here.
 func programName(int) string { return "" }
 
-// residentMemory cannot tell here.
+// residentMemory is unknown here.
 func residentMemory(int) memory { return memory{} }
 
 // allowedCores is unknown here, and so nothing is pinned.

@@ -14,16 +14,16 @@ import (
 
 // result is everything that was measured, as -json writes it.
 type result struct {
-	System      string        `json:"system"`
-	Placement   string        `json:"placement"`
-	CPUMeasured bool          `json:"cpu_measured"`
-	Experiment  string        `json:"experiment"`
-	Seconds     float64       `json:"seconds"`
-	LogLevel    string        `json:"log_level"`
-	Connections []int         `json:"connections"`
-	ProgramSize int64         `json:"program_bytes"` // stripped
-	Houses      []houseReport `json:"servers"`
-	Runs        []turn        `json:"runs"`
+	System      string         `json:"system"`
+	Placement   string         `json:"placement"`
+	CPUMeasured bool           `json:"cpu_measured"`
+	Experiment  string         `json:"experiment"`
+	Seconds     float64        `json:"seconds"`
+	LogLevel    string         `json:"log_level"`
+	Connections []int          `json:"connections"`
+	ProgramSize int64          `json:"program_bytes"` // stripped
+	Servers     []serverReport `json:"servers"`
+	Runs        []turn         `json:"runs"`
 }
 
 // The experiments.
@@ -78,26 +78,27 @@ func (r *result) save(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
-// faults tells of answers that were not what they should be: then the figures are not what they seem.
-func (r *result) faults() error {
-	var faults []error
+// problems returns the answers that were not what they should be: then the figures are not what they seem.
+func (r *result) problems() error {
+	var problems []error
 	for n, turn := range r.Runs {
 		for _, p := range turn.Phases {
-			fault := func(format string, arguments ...any) {
-				faults = append(faults, fmt.Errorf("run %d, %s: %w", n+1, p.subject, fmt.Errorf(format, arguments...)))
+			problem := func(format string, arguments ...any) {
+				problems = append(problems, fmt.Errorf("run %d, %s: %w", n+1, p.subject,
+					fmt.Errorf(format, arguments...)))
 			}
 			if p.Failed > 0 {
-				fault("%d requests failed, the first with %s", p.Failed, p.FirstFailure)
+				problem("%d requests failed, the first with %s", p.Failed, p.FirstFailure)
 			}
 			if p.Workload == refreshName && p.added() != 0 {
-				fault("refreshes added %d sessions", p.added())
+				problem("refreshes added %d sessions", p.added())
 			}
-			if r.Experiment == compareCrowds && p.Slowest > milliseconds(crowdPatience) {
-				fault("an answer took %.0f ms, and none may take longer than %v", p.Slowest, crowdPatience)
+			if r.Experiment == compareCrowds && p.Slowest > milliseconds(crowdLimit) {
+				problem("an answer took %.0f ms, and none may take longer than %v", p.Slowest, crowdLimit)
 			}
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(problems...)
 }
 
 // subjects are what was measured, in the order of their turns.

@@ -14,23 +14,23 @@ import (
 	"github.com/lingpai/lingpai/internal/e2e"
 )
 
-// house is a server with a store of its own.
-type house struct {
-	*site
+// server is the server under test, with a store of its own.
+type server struct {
+	*testbed
 	program program
 	folder  string
 	store   store
-	server  *process
+	process *process
 	// address is the server's, and ready what lingpai dev told of what it seeded.
 	address string
 	ready   e2e.Ready
 	// clientID and clientSecret are of a back end that gets tokens for itself.
 	clientID, clientSecret string
-	report                 houseReport
+	report                 serverReport
 }
 
-// houseReport is what is told of a server beside its answers.
-type houseReport struct {
+// serverReport is what is told of a server beside its answers.
+type serverReport struct {
 	Store        string    `json:"store"`
 	Signer       string    `json:"signer"`
 	Stored       int       `json:"stored_sessions,omitempty"` // -growth: how many sessions the store was given
@@ -41,35 +41,36 @@ type houseReport struct {
 	SessionBytes int64     `json:"session_bytes_at_end"` // with their indexes; 0: unknown
 }
 
-// openHouse starts a server over a new store. The site closes it.
-func (s *site) openHouse(ctx context.Context, o options, program program, kind string, stored int,
-	progress io.Writer) (*house, error) {
-	h := &house{site: s, program: program, folder: filepath.Join(s.folder, fmt.Sprintf("house-%d", len(s.houses)+1))}
-	h.report = houseReport{Store: kind, Signer: program.signer, Stored: stored}
+// startServer starts a server over a new store. The testbed closes it.
+func (b *testbed) startServer(ctx context.Context, o options, program program, kind string, stored int,
+	progress io.Writer) (*server, error) {
+	opened := &server{testbed: b, program: program, folder: filepath.Join(b.folder,
+		fmt.Sprintf("server-%d", len(b.servers)+1))}
+	opened.report = serverReport{Store: kind, Signer: program.signer, Stored: stored}
 	var err error
-	if h.store, err = s.openStore(ctx, kind, h.folder); err != nil {
+	if opened.store, err = b.openStore(ctx, kind, opened.folder); err != nil {
 		return nil, err
 	}
-	s.houses = append(s.houses, h)
+	b.servers = append(b.servers, opened)
 	fmt.Fprintf(progress, "starting the server, %s, signatures by %s\n", kind, program.signer)
-	if err := h.seed(ctx); err != nil {
+	if err := opened.seed(ctx); err != nil {
 		return nil, err
 	}
-	if err := h.createClient(ctx); err != nil {
+	if err := opened.createClient(ctx); err != nil {
 		return nil, err
 	}
-	return h, h.serve(ctx, o)
+	return opened, opened.serve(ctx, o)
 }
 
-// environment is what every program of the house is told.
-func (h *house) environment() []string { return append(cleanEnvironment(), h.store.environment()...) }
+// environment is what every program of the server is told.
+func (s *server) environment() []string { return append(cleanEnvironment(), s.store.environment()...) }
 
 // createClient registers a back end, as its operator would.
-func (h *house) createClient(ctx context.Context) error {
-	command := h.cores.command(ctx, h.cores.others, h.program.path, "clients", "create", "bench-service", "--grant",
+func (s *server) createClient(ctx context.Context) error {
+	command := s.cores.command(ctx, s.cores.others, s.program.path, "clients", "create", "bench-service", "--grant",
 		clientCredentialsName,
 		"--audience", "https://api.example.com", "--scope", "api", "--default-scope", "api")
-	command.Env = h.environment()
+	command.Env = s.environment()
 	text, err := command.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("lingpai clients create: %w: %s", err, text)
@@ -78,112 +79,112 @@ func (h *house) createClient(ctx context.Context) error {
 		switch fields := strings.Fields(line); {
 		case len(fields) != 2:
 		case fields[0] == "client_id":
-			h.clientID = fields[1]
+			s.clientID = fields[1]
 		case fields[0] == "client_secret":
-			h.clientSecret = fields[1]
+			s.clientSecret = fields[1]
 		}
 	}
-	if h.clientID == "" || h.clientSecret == "" {
+	if s.clientID == "" || s.clientSecret == "" {
 		return fmt.Errorf("lingpai clients create printed no secret: %s", text)
 	}
 	return nil
 }
 
 // endpoint is where tokens are given.
-func (h *house) endpoint() (*url.URL, error) { return url.Parse(h.ready.TokenEndpoint) }
+func (s *server) endpoint() (*url.URL, error) { return url.Parse(s.ready.TokenEndpoint) }
 
-// takeLeave looks at the house when all is measured.
-func (h *house) takeLeave(ctx context.Context) error {
-	h.report.LoadedMemory = h.server.memory()
-	state, err := h.store.look(ctx)
+// recordFinalState looks at the server when all is measured.
+func (s *server) recordFinalState(ctx context.Context) error {
+	s.report.LoadedMemory = s.process.memory()
+	state, err := s.store.readState(ctx)
 	if err == nil {
-		h.report.Sessions = state.Sessions
-		h.report.SessionBytes, err = h.store.sessionBytes(ctx)
+		s.report.Sessions = state.Sessions
+		s.report.SessionBytes, err = s.store.sessionBytes(ctx)
 	}
 	return err
 }
 
 // cpu implements meter.
-func (h *house) cpu() time.Duration { return h.server.cpu() }
+func (s *server) cpu() time.Duration { return s.process.cpu() }
 
 // databaseCPU implements meter.
-func (h *house) databaseCPU() map[int]time.Duration { return h.store.cpu() }
+func (s *server) databaseCPU() map[int]time.Duration { return s.store.cpu() }
 
 // close ends the server and removes its store.
-func (h *house) close() error {
-	if h.server != nil {
-		h.server.Stop()
+func (s *server) close() error {
+	if s.process != nil {
+		s.process.Stop()
 	}
-	return h.store.remove()
+	return s.store.remove()
 }
 
 const (
-	// starts is how often the server is started before the last of them takes the load.
-	starts = 5
-	// settling is how long a server that has started is left alone before its memory is looked at.
-	settling = 2 * time.Second
+	// usualStarts is how often the server is started before the last of them takes the load.
+	usualStarts = 5
+	// usualSettling is how long a server that has started is left alone before its memory is read.
+	usualSettling = 2 * time.Second
 )
 
 // seed has lingpai dev make a store with keys, an app, two clients and a user, and takes the line in which it
 // tells of them.
-func (h *house) seed(ctx context.Context) error {
+func (s *server) seed(ctx context.Context) error {
 	var err error
-	if h.address, err = freeAddress(); err != nil {
+	if s.address, err = freeAddress(); err != nil {
 		return err
 	}
-	command := h.cores.command(ctx, h.cores.others, h.program.path, e2e.DevArguments(h.address, h.folder)...)
-	command.Env = append(h.environment(), "LINGPAI_WECHAT_BASE_URL="+h.wechat)
-	dev, ready, err := e2e.StartDev(command, h.folder+"-dev.log")
+	command := s.cores.command(ctx, s.cores.others, s.program.path, e2e.DevArguments(s.address, s.folder)...)
+	command.Env = append(s.environment(), "LINGPAI_WECHAT_BASE_URL="+s.wechat)
+	dev, ready, err := e2e.StartDev(command, s.folder+"-dev.log")
 	if err != nil {
 		return err
 	}
 	dev.Stop()
-	h.ready = ready
+	s.ready = ready
 	return nil
 }
 
 // serve starts the server over what was seeded a few times, and looks at the memory of the last.
-func (h *house) serve(ctx context.Context, o options) error {
-	for range starts {
-		elapsed, err := h.restart(ctx, o)
+func (s *server) serve(ctx context.Context, o options) error {
+	for range o.starts {
+		elapsed, err := s.restart(ctx, o)
 		if err != nil {
 			return err
 		}
-		h.report.StartsMS = append(h.report.StartsMS, milliseconds(elapsed))
+		s.report.StartsMS = append(s.report.StartsMS, milliseconds(elapsed))
 	}
-	err := pause(ctx, settling)
-	h.report.IdleMemory = h.server.memory()
+	err := pause(ctx, o.settling)
+	s.report.IdleMemory = s.process.memory()
 	return err
 }
 
 // restart starts the server, after ending one that runs, and returns how long it took until a client had its
 // first token.
-func (h *house) restart(ctx context.Context, o options) (time.Duration, error) {
-	if h.server != nil {
-		h.server.Stop()
+func (s *server) restart(ctx context.Context, o options) (time.Duration, error) {
+	if s.process != nil {
+		s.process.Stop()
 	}
-	command := h.cores.command(ctx, h.cores.server, h.program.path, "serve")
-	command.Env = append(h.environment(), "GOMAXPROCS=1", "LINGPAI_SERVER_ADDR="+h.address,
-		"LINGPAI_SERVER_ISSUER=http://"+h.address,
-		"LINGPAI_MASTER_KEY_FILE="+filepath.Join(h.folder, "master.key"), "LINGPAI_WECHAT_BASE_URL="+h.wechat,
+	command := s.cores.command(ctx, s.cores.server, s.program.path, "serve")
+	command.Env = append(s.environment(), "GOMAXPROCS=1", "LINGPAI_SERVER_ADDR="+s.address,
+		"LINGPAI_SERVER_ISSUER=http://"+s.address,
+		"LINGPAI_MASTER_KEY_FILE="+filepath.Join(s.folder, "master.key"), "LINGPAI_WECHAT_BASE_URL="+s.wechat,
 		"LINGPAI_LOG_LEVEL="+o.logLevel,
 		"LINGPAI_PASSWORD_ADDRESS_ATTEMPTS=0", "LINGPAI_SESSION_LIMIT=0", "LINGPAI_SERVER_TRUSTED_PROXIES=127.0.0.1/32")
-	endpoint, err := h.endpoint()
+	endpoint, err := s.endpoint()
 	if err != nil {
 		return 0, err
 	}
-	request := postRequest(endpoint, h.clientID, h.clientSecret, url.Values{"grant_type": {clientCredentialsName}})
+	request := postRequest(endpoint, s.clientID, s.clientSecret, url.Values{"grant_type": {clientCredentialsName}})
 	began := time.Now()
-	if h.server, err = start(command, h.folder+".log"); err != nil {
+	if s.process, err = start(command, s.folder+".log"); err != nil {
 		return 0, err
 	}
 	for ; time.Since(began) < startTimeout; time.Sleep(200 * time.Microsecond) {
 		select {
-		case <-h.server.Ended():
-			return 0, errors.New("lingpai serve ended: " + h.server.LogTail())
+		case <-s.process.Ended():
+			return 0, errors.New("lingpai serve ended: " + s.process.LogTail())
 		default:
 		}
-		connection, err := dial(h.address)
+		connection, err := dial(s.address)
 		if err != nil { // nobody listens yet
 			continue
 		}
@@ -195,5 +196,5 @@ func (h *house) restart(ctx context.Context, o options) (time.Duration, error) {
 		}
 		return elapsed, err
 	}
-	return 0, errors.New("lingpai serve does not answer: " + h.server.LogTail())
+	return 0, errors.New("lingpai serve does not answer: " + s.process.LogTail())
 }

@@ -14,13 +14,13 @@ import (
 
 // store is where a server keeps what lasts.
 type store interface {
-	environment() []string                   // what the server is told of it
-	look(ctx context.Context) (state, error) // between two phases
+	environment() []string                        // what the server is told of it
+	readState(ctx context.Context) (state, error) // between two phases
 	sessionBytes(ctx context.Context) (int64, error)
 	cpu() map[int]time.Duration // of the database's own processes so far; empty: it has none, or it cannot be told
 	// open returns a connection for writing many sessions, and the dialect's words for it.
 	open(ctx context.Context) (*sql.DB, bulkWords, error)
-	tidy(ctx context.Context) error // does what a database does by itself, sooner or later, after much was written
+	maintain(ctx context.Context) error // does what a database does by itself, sooner or later, after much was written
 	remove() error
 }
 
@@ -33,9 +33,9 @@ type state struct {
 	HOTUpdates int64 `json:"hot_updates,omitempty"`
 }
 
-func (s *site) openStore(ctx context.Context, kind, folder string) (store, error) {
+func (b *testbed) openStore(ctx context.Context, kind, folder string) (store, error) {
 	if kind == postgresqlName {
-		return openPostgreSQL(ctx, s.cores)
+		return openPostgreSQL(ctx, b.cores)
 	}
 	return newSQLite(folder)
 }
@@ -59,8 +59,8 @@ func (s sqliteStore) environment() []string {
 	return []string{"LINGPAI_DATABASE_URL=sqlite:" + filepath.ToSlash(s.path)}
 }
 
-// look uses a connection that can only read.
-func (s sqliteStore) look(ctx context.Context) (state, error) {
+// readState uses a connection that can only read.
+func (s sqliteStore) readState(ctx context.Context) (state, error) {
 	database, err := s.connect("mode=ro")
 	if err != nil {
 		return state{}, err
@@ -77,7 +77,8 @@ func (s sqliteStore) sessionBytes(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	defer database.Close()
-	return count(ctx, database, `SELECT sum(pgsize) FROM dbstat WHERE aggregate = TRUE AND name IN (SELECT name FROM sqlite_schema WHERE tbl_name = 'sessions')`)
+	return count(ctx, database, `SELECT sum(pgsize) FROM dbstat WHERE aggregate = TRUE
+		AND name IN (SELECT name FROM sqlite_schema WHERE tbl_name = 'sessions')`)
 }
 
 // cpu knows of no process: SQLite runs in the server's.
@@ -85,11 +86,12 @@ func (s sqliteStore) cpu() map[int]time.Duration { return nil }
 
 // open gives durability up, which matters to nobody who begins anew after a crash.
 func (s sqliteStore) open(context.Context) (*sql.DB, bulkWords, error) {
-	database, err := s.connect("mode=rw&_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=foreign_keys(on)&_pragma=synchronous(off)")
+	database, err := s.connect("mode=rw&_txlock=immediate&_pragma=busy_timeout(10000)" +
+		"&_pragma=foreign_keys(on)&_pragma=synchronous(off)")
 	return database, bulkWords{list: "json_each(?)", second: "?"}, err
 }
 
-func (s sqliteStore) tidy(ctx context.Context) error {
+func (s sqliteStore) maintain(ctx context.Context) error {
 	database, err := s.connect("mode=rw&_pragma=busy_timeout(10000)")
 	if err != nil {
 		return err

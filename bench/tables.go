@@ -38,13 +38,13 @@ var (
 	libraries   = column{"in OpenSSL's", 3, inLibrarySignatures, false}
 	databaseCPU = column{"database's CPU µs", 0,
 		func(_ turn, p phase) float64 { return p.DatabaseCPU / float64(max(1, p.Answered)) * 1e6 }, false}
-	outside   = column{"outside the signer µs", 0, outsideSigner, false}
-	rate      = column{"answers/s", 0, func(_ turn, p phase) float64 { return p.rate() }, false}
-	half      = column{"p50 ms", 2, func(_ turn, p phase) float64 { return p.P50 }, false}
-	nearlyAll = column{"p99 ms", 2, func(_ turn, p phase) float64 { return p.P99 }, false}
-	busy      = column{"core busy", 2, func(_ turn, p phase) float64 { return p.busy() }, false}
-	answers   = column{"answers", 0, func(_ turn, p phase) float64 { return float64(p.Answered) }, true}
-	failed    = column{"failed", 0, func(_ turn, p phase) float64 { return float64(p.Failed) }, true}
+	outside = column{"outside the signer µs", 0, outsideSigner, false}
+	rate    = column{"answers/s", 0, func(_ turn, p phase) float64 { return p.rate() }, false}
+	p50     = column{"p50 ms", 2, func(_ turn, p phase) float64 { return p.P50 }, false}
+	p99     = column{"p99 ms", 2, func(_ turn, p phase) float64 { return p.P99 }, false}
+	busy    = column{"core busy", 2, func(_ turn, p phase) float64 { return p.busy() }, false}
+	answers = column{"answers", 0, func(_ turn, p phase) float64 { return float64(p.Answered) }, true}
+	failed  = column{"failed", 0, func(_ turn, p phase) float64 { return float64(p.Failed) }, true}
 )
 
 // inLibrarySignatures compares with what a signature takes openssl speed; 0: that was not measured.
@@ -91,23 +91,23 @@ func (r *result) printTable(out io.Writer, titles string, names func(subject) st
 
 // printWorkloads compares workloads, and stores.
 func (r *result) printWorkloads(out io.Writer) {
-	columns := []column{signatures, cpu, outside, databaseCPU, rate, half, nearlyAll, busy, answers, failed}
+	columns := []column{signatures, cpu, outside, databaseCPU, rate, p50, p99, busy, answers, failed}
 	if withLibrary() {
 		columns = slices.Insert(columns, 1, libraries)
 	}
 	r.printTable(out, workloadTitles, subject.cells, columns...)
 	fmt.Fprintln(out)
-	for _, h := range r.Houses {
-		r.printHouse(out, h)
+	for _, h := range r.Servers {
+		r.printServer(out, h)
 	}
 }
 
-// printHouse tells what else there is to know of a server.
-func (r *result) printHouse(out io.Writer, h houseReport) {
+// printServer prints what else was measured of a server.
+func (r *result) printServer(out io.Writer, h serverReport) {
 	fmt.Fprintf(out, "%s\n", h.Store)
 	for _, s := range r.subjects() {
 		if s.Store == h.Store {
-			r.printExtra(out, s)
+			r.printWorkloadDetails(out, s)
 		}
 	}
 	fmt.Fprintf(out, "  start to first token   %s ms\n", spreadOf(h.StartsMS).text(0))
@@ -117,9 +117,9 @@ func (r *result) printHouse(out io.Writer, h houseReport) {
 	}
 }
 
-// printExtra says what the table hides: the hash in a password's cost, how many answers a whole core would
+// printWorkloadDetails says what the table hides: the hash in a password's cost, how many answers a whole core would
 // give, and what refreshes leave behind.
-func (r *result) printExtra(out io.Writer, s subject) {
+func (r *result) printWorkloadDetails(out io.Writer, s subject) {
 	switch {
 	case s.Workload == passwordName && r.CPUMeasured:
 		beside := r.over(s, func(t turn, p phase) float64 {
@@ -150,7 +150,7 @@ func (r *result) printGrowth(out io.Writer) {
 		func(t turn, p phase) float64 { return p.P50 / t.phase(r.smallest(p.subject)).P50 }, false}
 	added := column{"rows added", 0, func(_ turn, p phase) float64 { return float64(p.added()) }, true}
 	r.printTable(out, "store\tsessions", func(s subject) string { return fmt.Sprintf("%s\t%d", s.Store, s.Stored) },
-		signatures, databaseCPU, half, ratio, nearlyAll, rate, answers, failed, added)
+		signatures, databaseCPU, p50, ratio, p99, rate, answers, failed, added)
 	r.printRows(out)
 	fmt.Fprintf(out, "\nrefresh_token over %d connections, of sessions chosen at random all over the "+
 		"table. Each ratio is of two turns of one run.\n",
@@ -163,12 +163,12 @@ func (r *result) smallest(of subject) subject {
 	return subjects[slices.IndexFunc(subjects, func(s subject) bool { return s.Store == of.Store })]
 }
 
-// printRows tells what the sessions take, and how they are updated.
+// printRows prints what the sessions take, and how they are updated.
 func (r *result) printRows(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "\nstore\tsessions\trows at the end\twith indexes\tbytes a row\tupdates\tHOT")
 	for n, s := range r.subjects() {
-		h := r.Houses[n]
+		h := r.Servers[n]
 		first, last := r.Runs[0].phase(s).Before, r.Runs[len(r.Runs)-1].phase(s).After
 		updates, hot := "–", "–"
 		if counted := last.Updates - first.Updates; counted > 0 {
@@ -181,18 +181,18 @@ func (r *result) printRows(out io.Writer) {
 	table.Flush()
 }
 
-// crowdPatience is how long an answer may take in a crowd. A server that has more requests than connections
+// crowdLimit is how long an answer may take in a crowd. A server that has more requests than connections
 // to its database is to answer later, all of them. One that waits for itself answers when its patience with
 // the database is over, which is five seconds; a disk that others use too may make anybody wait for two.
-const crowdPatience = 4 * time.Second
+const crowdLimit = 4 * time.Second
 
 // printCrowd compares few connections with many.
 func (r *result) printCrowd(out io.Writer) {
 	slowest := column{"slowest ms", 0, func(_ turn, p phase) float64 { return p.Slowest }, false}
-	r.printTable(out, workloadTitles, subject.cells, rate, half, nearlyAll, slowest, signatures, databaseCPU,
+	r.printTable(out, workloadTitles, subject.cells, rate, p50, p99, slowest, signatures, databaseCPU,
 		answers, failed)
 	fmt.Fprintf(out, "\nThe server has %d connections to PostgreSQL. No answer may take longer than %v.\n",
-		poolSize, crowdPatience)
+		poolSize, crowdLimit)
 }
 
 // printFlood compares refreshes with and without a flood of passwords beside them.
@@ -201,7 +201,7 @@ func (r *result) printFlood(out io.Writer) {
 		p phase) float64 {
 		return p.P99 / t.phase(quiet(p.subject)).P99
 	}, false}
-	r.printTable(out, workloadTitles, subject.cells, half, nearlyAll, ratio, rate, answers, failed)
+	r.printTable(out, workloadTitles, subject.cells, p50, p99, ratio, rate, answers, failed)
 	fmt.Fprintf(out, "\nThe flood is of right passwords, each from another address, %d times as many as "+
 		"one core could hash.\n", floodFactor)
 }
@@ -218,8 +218,8 @@ func (r *result) printSigners(out io.Writer) {
 	gain := column{"÷ Go's", 2, func(t turn, p phase) float64 { return p.rate() / t.phase(byGo(p.subject)).rate() },
 		false}
 	names := func(s subject) string { return s.cells() + "\t" + s.Signer }
-	r.printTable(out, workloadTitles+"\tsignatures by", names, signatures, cpu, outside, rate, gain, half,
-		nearlyAll, busy, answers, failed)
+	r.printTable(out, workloadTitles+"\tsignatures by", names, signatures, cpu, outside, rate, gain, p50,
+		p99, busy, answers, failed)
 	var most []float64
 	for _, t := range r.Runs {
 		most = append(most, t.Signature.microseconds()/t.Library.microseconds())

@@ -18,50 +18,53 @@ import (
 // startTimeout bounds how long a process may take until it answers.
 const startTimeout = 30 * time.Second
 
-// site is what all houses share: the programs, the simulator, and who runs on which core.
-type site struct {
+// testbed is what all servers share: the programs, the simulator, and who runs on which core.
+type testbed struct {
 	cores     cores
 	folder    string
 	programs  []program // of this build first
 	simulator *process
 	wechat    string // the simulator's URL
-	houses    []*house
+	servers   []*server
 }
 
-// openSite builds lingpai and starts the simulator. The caller closes the site.
-func openSite(ctx context.Context, o options) (*site, error) {
+// openTestbed builds lingpai and starts the simulator. The caller closes the testbed.
+func openTestbed(ctx context.Context, o options) (*testbed, error) {
 	folder, err := os.MkdirTemp(o.folder, "lingpai-bench-")
 	if err != nil {
 		return nil, err
 	}
-	s := &site{cores: planCores(), folder: folder}
-	s.programs, err = buildPrograms(ctx, o, folder)
-	if err == nil {
-		err = s.cores.move(ctx, os.Getpid())
+	b := &testbed{cores: planCores(), folder: folder}
+	b.programs = o.built
+	if b.programs == nil {
+		b.programs, err = buildPrograms(ctx, o, folder)
 	}
 	if err == nil {
-		err = s.startSimulator(ctx)
+		err = b.cores.move(ctx, os.Getpid())
+	}
+	if err == nil {
+		err = b.startSimulator(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, errors.Join(err, b.close())
 	}
-	return s, nil
+	return b, nil
 }
 
 // startSimulator starts WeChat's simulator in a process of its own, so that its CPU is not the server's.
-func (s *site) startSimulator(ctx context.Context) error {
+func (b *testbed) startSimulator(ctx context.Context) error {
 	address, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	s.wechat = "http://" + address
-	command := s.cores.command(ctx, s.cores.others, s.programs[0].path, "wechat-simulator", "--addr", address)
+	b.wechat = "http://" + address
+	command := b.cores.command(ctx, b.cores.others, b.programs[0].path, "wechat-simulator", "--addr", address)
 	command.Env = cleanEnvironment()
-	if s.simulator, err = start(command, filepath.Join(s.folder, "simulator.log")); err != nil {
+	if b.simulator, err = start(command, filepath.Join(b.folder, "simulator.log")); err != nil {
 		return err
 	}
 	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		response, err := http.Get(s.wechat + "/_sim/requests")
+		response, err := http.Get(b.wechat + "/_sim/requests")
 		if err == nil {
 			return response.Body.Close()
 		}
@@ -70,15 +73,15 @@ func (s *site) startSimulator(ctx context.Context) error {
 }
 
 // close ends all processes, and removes all that was made.
-func (s *site) close() error {
-	var faults []error
-	for _, h := range s.houses {
-		faults = append(faults, h.close())
+func (b *testbed) close() error {
+	var problems []error
+	for _, s := range b.servers {
+		problems = append(problems, s.close())
 	}
-	if s.simulator != nil {
-		s.simulator.Stop()
+	if b.simulator != nil {
+		b.simulator.Stop()
 	}
-	return errors.Join(append(faults, os.RemoveAll(s.folder))...)
+	return errors.Join(append(problems, os.RemoveAll(b.folder))...)
 }
 
 // cleanEnvironment is our environment without settings of lingpai, which would change what is measured.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// subject says what is measured, and tells it from all else in a run.
+// subject is what is measured; it is unique within a run.
 type subject struct {
 	Workload    string `json:"workload"`
 	Store       string `json:"store"`
@@ -29,45 +29,45 @@ func (s subject) String() string {
 // trial is a subject with what is needed to measure it.
 type trial struct {
 	subject
-	house    *house
+	server   *server
 	workload *workload
 }
 
-// lineUp opens the houses and returns the trials in the order of their turns: what is compared comes one
+// openTrials opens the servers and returns the trials in the order of their turns: what is compared comes one
 // right after the other.
-func (s *site) lineUp(ctx context.Context, o options, progress io.Writer) ([]*trial, error) {
-	sizes, enter := []int{0}, enterWorkloads
+func (b *testbed) openTrials(ctx context.Context, o options, progress io.Writer) ([]*trial, error) {
+	sizes, openTrialsOf := []int{0}, workloadTrials
 	switch {
 	case o.growth:
-		sizes, enter = o.sizes, enterGrowth
+		sizes, openTrialsOf = o.sizes, growthTrials
 	case o.crowd:
-		enter = enterCrowd
+		openTrialsOf = crowdTrials
 	case o.flood:
-		enter = enterFlood
+		openTrialsOf = floodTrials
 	}
-	var lanes [][]*trial
+	var perServer [][]*trial
 	for _, kind := range o.stores() {
 		for _, size := range sizes {
-			for _, program := range s.programs {
-				house, err := s.openHouse(ctx, o, program, kind, size, progress)
+			for _, program := range b.programs {
+				server, err := b.startServer(ctx, o, program, kind, size, progress)
 				if err != nil {
 					return nil, err
 				}
 				if size > 0 {
 					fmt.Fprintf(progress, "filling the store with %d sessions\n", size)
 				}
-				lane, err := enter(ctx, o, house)
+				trialsHere, err := openTrialsOf(ctx, o, server)
 				if err != nil {
 					return nil, err
 				}
-				lanes = append(lanes, lane)
+				perServer = append(perServer, trialsHere)
 			}
 		}
 	}
 	var trials []*trial
-	for n := range lanes[0] {
-		for _, lane := range lanes {
-			trials = append(trials, lane[n])
+	for n := range perServer[0] {
+		for _, trialsHere := range perServer {
+			trials = append(trials, trialsHere[n])
 		}
 	}
 	return trials, nil
@@ -78,23 +78,23 @@ func (s *site) lineUp(ctx context.Context, o options, progress io.Writer) ([]*tr
 func (t *trial) run(ctx context.Context, o options, signature, hash unit) (phase, error) {
 	if t.workload.prepare != nil {
 		most := (o.duration() + o.warmUp()).Seconds() / (signature.CPU / float64(signature.Count))
-		if err := t.workload.prepare(ctx, min(int(most)+t.Connections, mostCodes)); err != nil {
+		if err := t.workload.prepare(ctx, min(int(most)+t.Connections, maxCodes)); err != nil {
 			return phase{}, err
 		}
 	}
-	before, err := t.house.store.look(ctx)
+	before, err := t.server.store.readState(ctx)
 	if err != nil {
 		return phase{}, err
 	}
 	stop := func() error { return nil }
-	if t.workload.beside != nil {
-		stop = t.workload.beside(time.Duration(hash.microseconds() * float64(time.Microsecond)))
+	if t.workload.background != nil {
+		stop = t.workload.background(time.Duration(hash.microseconds() * float64(time.Microsecond)))
 	}
-	p, err := drive(ctx, t.workload.target.Host, t.workload.clients, o.warmUp(), o.duration(), t.house)
+	p, err := drive(ctx, t.workload.target.Host, t.workload.clients, o.warmUp(), o.duration(), t.server)
 	if err = errors.Join(err, stop()); err != nil {
 		return phase{}, err
 	}
 	p.subject, p.Before = t.subject, before
-	p.After, err = t.house.store.look(ctx)
+	p.After, err = t.server.store.readState(ctx)
 	return p, err
 }

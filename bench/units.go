@@ -98,21 +98,21 @@ func repeat(work func() error, duration time.Duration, count *int) error {
 	return nil
 }
 
-func (s *site) measureSignature(ctx context.Context, o options, progress io.Writer) (unit, error) {
+func (b *testbed) measureSignature(ctx context.Context, o options, progress io.Writer) (unit, error) {
 	o.seconds /= 2 // it is measured twice as often as anything else
-	u, err := s.measureUnit(ctx, o, "-sign")
+	u, err := b.measureUnit(ctx, o, "-sign")
 	fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "signature", u.microseconds())
 	return u, err
 }
 
 // measureUnit has a child of this program measure a unit on the server's core, with the server idle.
-func (s *site) measureUnit(ctx context.Context, o options, flag string) (unit, error) {
+func (b *testbed) measureUnit(ctx context.Context, o options, flag string) (unit, error) {
 	var u unit
 	self, err := os.Executable()
 	if err != nil {
 		return u, err
 	}
-	child := s.cores.command(ctx, s.cores.server, self, flag, "-seconds", strconv.FormatFloat(o.seconds, 'f', -1, 64))
+	child := b.cores.command(ctx, b.cores.server, self, flag, "-seconds", strconv.FormatFloat(o.seconds, 'f', -1, 64))
 	child.Env = append(cleanEnvironment(), "GOMAXPROCS=1")
 	child.Stderr = os.Stderr
 	text, err := child.Output()
@@ -158,9 +158,9 @@ func (s *keyStore) Update(_ context.Context, plan func(time.Time, []keys.Record)
 
 // measureLibrary measures a signature of the build, and what OpenSSL's own program says that one takes; 0: it
 // is not installed.
-func (s *site) measureLibrary(ctx context.Context, o options, progress io.Writer) (signature unit, speed float64,
+func (b *testbed) measureLibrary(ctx context.Context, o options, progress io.Writer) (signature unit, speed float64,
 	err error) {
-	if signature, err = s.measureUnit(ctx, o, "-sign-library"); err != nil {
+	if signature, err = b.measureUnit(ctx, o, "-sign-library"); err != nil {
 		return unit{}, 0, err
 	}
 	fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "signature by "+keys.BuiltBackend(), signature.microseconds())
@@ -169,7 +169,7 @@ func (s *site) measureLibrary(ctx context.Context, o options, progress io.Writer
 		return signature, 0, nil
 	}
 	seconds := strconv.Itoa(int(math.Ceil(o.seconds)))
-	text, err := s.cores.command(ctx, s.cores.server, program, "speed", "-mr", "-seconds", seconds, "rsa2048").Output()
+	text, err := b.cores.command(ctx, b.cores.server, program, "speed", "-mr", "-seconds", seconds, "rsa2048").Output()
 	if err != nil {
 		return unit{}, 0, fmt.Errorf("openssl speed: %w", err)
 	}

@@ -12,7 +12,7 @@ const (
 	refreshName           = "refresh_token"
 	clientCredentialsName = "client_credentials"
 	wechatName            = "wechat_code"
-	newcomersName         = "wechat_code, new people" // of a crowd only: the database would grow
+	newPeopleName         = "wechat_code, new people" // of a crowd only: the database would grow
 	passwordName          = "password"
 	jwksName              = "jwks"
 	introspectName        = "introspect"
@@ -21,8 +21,8 @@ const (
 	people = 200
 	// passwordConnections is below what the server lets one address have hashed or waiting, which is four.
 	passwordConnections = 2
-	// mostCodes is below what the simulator remembers.
-	mostCodes = 200_000
+	// maxCodes is below what the simulator remembers.
+	maxCodes = 200_000
 )
 
 func workloadNames() []string {
@@ -36,41 +36,41 @@ type workload struct {
 	clients []client
 	prepare func(ctx context.Context, requests int) error // before each turn; nil: nothing to do
 	// goes on while it has its turn, given the cost of a password's hash; nil: nothing does
-	beside func(hash time.Duration) (stop func() error)
-	token  func() string // the last access token; nil: there are none
+	background func(hash time.Duration) (stop func() error)
+	token      func() string // the last access token; nil: there are none
 }
 
-// trial is the workload's at a house.
-func (w *workload) trial(h *house) *trial {
-	return &trial{subject{w.name, h.report.Store, h.report.Signer, h.report.Stored, len(w.clients)}, h, w}
+// trial is the workload's at a server.
+func (w *workload) trial(s *server) *trial {
+	return &trial{subject{w.name, s.report.Store, s.report.Signer, s.report.Stored, len(w.clients)}, s, w}
 }
 
-// enterWorkloads makes those that were asked for.
-func enterWorkloads(ctx context.Context, o options, h *house) ([]*trial, error) {
-	endpoint, err1 := h.endpoint()
-	keySet, err2 := url.Parse(h.ready.JWKSURI)
+// workloadTrials makes those that were asked for.
+func workloadTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+	endpoint, err1 := s.endpoint()
+	keySet, err2 := url.Parse(s.ready.JWKSURI)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	known, err := signInAll(ctx, endpoint, h, people)
+	known, err := signInAll(ctx, endpoint, s, people)
 	if err != nil {
 		return nil, err
 	}
-	asking, err := introspectRequest(h, endpoint)
+	asking, err := introspectRequest(s, endpoint)
 	if err != nil {
 		return nil, err
 	}
 	var trials []*trial
 	for _, connections := range o.connections {
 		for _, w := range []*workload{
-			refreshWorkload(h, endpoint, known[:connections]),
-			clientCredentialsWorkload(connections, h, endpoint),
-			wechatWorkload(connections, endpoint, h.knownCodes()),
-			passwordWorkload(connections, h, endpoint),
+			refreshWorkload(s, endpoint, known[:connections]),
+			clientCredentialsWorkload(connections, s, endpoint),
+			wechatWorkload(connections, endpoint, s.knownCodes()),
+			passwordWorkload(connections, s, endpoint),
 			introspectWorkload(connections, endpoint, asking),
 			jwksWorkload(connections, keySet),
 		} {
-			t := w.trial(h)
+			t := w.trial(s)
 			again := slices.ContainsFunc(trials, func(other *trial) bool { return other.subject == t.subject })
 			if o.wants(w.name) && !again {
 				trials = append(trials, t)
@@ -80,49 +80,49 @@ func enterWorkloads(ctx context.Context, o options, h *house) ([]*trial, error) 
 	return trials, nil
 }
 
-// enterCrowd makes what is compared over few and many connections.
-func enterCrowd(ctx context.Context, o options, h *house) ([]*trial, error) {
-	endpoint, err := h.endpoint()
+// crowdTrials makes what is compared over few and many connections.
+func crowdTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+	endpoint, err := s.endpoint()
 	if err != nil {
 		return nil, err
 	}
-	known, err := signInAll(ctx, endpoint, h, max(people, o.connections[0]*crowdFactor))
+	known, err := signInAll(ctx, endpoint, s, max(people, o.connections[0]*crowdFactor))
 	if err != nil {
 		return nil, err
 	}
 	sizes := []int{o.connections[0], o.connections[0] * crowdFactor}
 	var trials []*trial
 	for _, connections := range sizes {
-		trials = append(trials, refreshWorkload(h, endpoint, known[:connections]).trial(h))
+		trials = append(trials, refreshWorkload(s, endpoint, known[:connections]).trial(s))
 	}
 	for _, connections := range sizes {
-		trials = append(trials, wechatWorkload(connections, endpoint, h.knownCodes()).trial(h))
+		trials = append(trials, wechatWorkload(connections, endpoint, s.knownCodes()).trial(s))
 	}
-	newcomers := h.newCodes()
+	newPeople := s.newCodes()
 	for _, connections := range sizes {
-		w := wechatWorkload(connections, endpoint, newcomers)
-		w.name = newcomersName
-		trials = append(trials, w.trial(h))
+		w := wechatWorkload(connections, endpoint, newPeople)
+		w.name = newPeopleName
+		trials = append(trials, w.trial(s))
 	}
 	return trials, nil
 }
 
 // refreshWorkload has every connection chain the refresh tokens of a session of its own.
-func refreshWorkload(h *house, endpoint *url.URL, sessions []*holder) *workload {
-	return tokenWorkload(refreshName, endpoint, sessions, refresh(h, endpoint))
+func refreshWorkload(s *server, endpoint *url.URL, sessions []*holder) *workload {
+	return tokenWorkload(refreshName, endpoint, sessions, refresh(s, endpoint))
 }
 
 // refresh makes the request that trades a session's refresh token.
-func refresh(h *house, endpoint *url.URL) func(*holder) ([]byte, error) {
+func refresh(s *server, endpoint *url.URL) func(*holder) ([]byte, error) {
 	return func(session *holder) ([]byte, error) {
-		return postRequest(endpoint, h.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {refreshName},
+		return postRequest(endpoint, s.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {refreshName},
 			"refresh_token": {session.RefreshToken}}), nil
 	}
 }
 
 // clientCredentialsWorkload has a back end ask for a token for itself again and again.
-func clientCredentialsWorkload(connections int, h *house, endpoint *url.URL) *workload {
-	request := postRequest(endpoint, h.clientID, h.clientSecret, url.Values{"grant_type": {clientCredentialsName},
+func clientCredentialsWorkload(connections int, s *server, endpoint *url.URL) *workload {
+	request := postRequest(endpoint, s.clientID, s.clientSecret, url.Values{"grant_type": {clientCredentialsName},
 		"scope": {"api"}})
 	return tokenWorkload(clientCredentialsName, endpoint, newHolders(connections), func(*holder) ([]byte,
 		error) {
@@ -141,23 +141,23 @@ func wechatWorkload(connections int, endpoint *url.URL, codes *codes) *workload 
 }
 
 // passwordWorkload sends the same right password again and again.
-func passwordWorkload(connections int, h *house, endpoint *url.URL) *workload {
-	request := h.passwordRequest(endpoint)
+func passwordWorkload(connections int, s *server, endpoint *url.URL) *workload {
+	request := s.passwordRequest(endpoint)
 	holders := newHolders(min(connections, passwordConnections))
 	return tokenWorkload(passwordName, endpoint, holders, func(*holder) ([]byte, error) { return request, nil })
 }
 
 // passwordRequest signs the user in.
-func (h *house) passwordRequest(endpoint *url.URL) []byte {
-	client, user := h.ready.Confidential, h.ready.User
+func (s *server) passwordRequest(endpoint *url.URL) []byte {
+	client, user := s.ready.Confidential, s.ready.User
 	return postRequest(endpoint, client.ClientID, client.ClientSecret,
 		url.Values{"grant_type": {passwordName}, "username": {user.Username}, "password": {user.Password}})
 }
 
 // introspectRequest has a back end ask about a good access token of a user's.
-func introspectRequest(h *house, endpoint *url.URL) ([]byte, error) {
+func introspectRequest(s *server, endpoint *url.URL) ([]byte, error) {
 	asked := newHolders(1)[0]
-	asked.next = func(*holder) ([]byte, error) { return h.passwordRequest(endpoint), nil }
+	asked.next = func(*holder) ([]byte, error) { return s.passwordRequest(endpoint), nil }
 	connection, err := dial(endpoint.Host)
 	if err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func introspectRequest(h *house, endpoint *url.URL) ([]byte, error) {
 		return nil, err
 	}
 	target := endpoint.ResolveReference(&url.URL{Path: "introspect"})
-	backEnd := h.ready.Confidential
+	backEnd := s.ready.Confidential
 	return postRequest(target, backEnd.ClientID, backEnd.ClientSecret, url.Values{"token": {asked.AccessToken}}), nil
 }
 
