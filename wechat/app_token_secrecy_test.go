@@ -26,6 +26,7 @@ const (
 // TestNothingSecretIsSaidOfAppTokens makes every kind of failure happen at
 // every call with an app token, as TestNothingSecretIsSaid does at the login.
 func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
+	t.Parallel()
 	written := &log{}
 	var said strings.Builder
 	key, err := wechat.ParseSessionKey(sessionKey)

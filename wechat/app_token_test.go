@@ -192,6 +192,7 @@ func TestATokenThatWasJustRefusedIsNotUsed(t *testing.T) {
 }
 
 func TestTokensWithoutTheStore(t *testing.T) {
+	t.Parallel()
 	for name, breakIt := range map[string]func(*store){
 		"gone":  func(s *store) { s.broken = true },
 		"hangs": func(s *store) { s.hangs = true },
@@ -240,10 +241,11 @@ func TestAReplicaThatDiesAskingHoldsNobodyUp(t *testing.T) {
 	require.NoError(t, err)
 	began := time.Now()
 	tokenOf(t, w.replica(func(c *wechat.Config) { c.Timeout = shortTimeout }))
-	require.Less(t, time.Since(began), 5*shortTimeout)
+	require.Less(t, time.Since(began), 40*shortTimeout)
 }
 
 func TestWhyThereIsNoToken(t *testing.T) {
+	t.Parallel()
 	local := netip.MustParseAddr("203.0.113.7")
 	for name, c := range map[string]struct {
 		spoil func(*appWorld)
@@ -260,7 +262,7 @@ func TestWhyThereIsNoToken(t *testing.T) {
 		"quota":            {failing(wechattest.Fault{Errcode: 45009}), wechat.ErrThrottled, 10 * time.Minute},
 		"too often":        {failing(wechattest.Fault{Errcode: 45011}), wechat.ErrThrottled, time.Minute},
 		"busy":             {failing(wechattest.Fault{Errcode: -1}), wechat.ErrUnavailable, time.Second},
-		"slow":             {failing(wechattest.Fault{DelayMS: 5000}), wechat.ErrUnavailable, 0},
+		"slow":             {failing(wechattest.Fault{DelayMS: 60_000}), wechat.ErrUnavailable, 0},
 		"dropped":          {failing(wechattest.Fault{Drop: true}), wechat.ErrUnavailable, 0},
 		"HTML":             {failing(wechattest.Fault{Body: "html"}), wechat.ErrUnavailable, 0},
 		"no token":         {failing(wechattest.Fault{Text: `{"expires_in":7200}`}), wechat.ErrUnavailable, 0},
@@ -281,7 +283,7 @@ func TestWhyThereIsNoToken(t *testing.T) {
 			began := time.Now()
 			_, err := tokens.Token(context.Background(), credentials())
 			require.Equal(t, c.retry, requireClass(t, err, c.class).RetryAfter)
-			require.Less(t, time.Since(began), 10*shortTimeout)
+			require.Less(t, time.Since(began), 40*shortTimeout)
 			require.Equal(t, 1, w.fetches())
 			require.NotContains(t, w.store.values, "wechat/app_token/asking/"+appID, "the next replica need not wait")
 		})
@@ -296,16 +298,17 @@ func failing(fault wechattest.Fault) func(*appWorld) {
 
 // TestACallerWhoLeavesSpoilsNothing for those who wait for the same token.
 func TestACallerWhoLeavesSpoilsNothing(t *testing.T) {
+	t.Parallel()
 	w := newAppWorld(t)
 	tokens := w.replica()
-	w.Fault(wechattest.Fault{Path: tokenPath, DelayMS: 200})
+	w.Fault(wechattest.Fault{Path: tokenPath, DelayMS: 1000})
 	ctx, leave := context.WithCancel(context.Background())
 	left := make(chan error)
 	go func() {
 		_, err := tokens.Token(ctx, credentials())
 		left <- err
 	}()
-	require.Eventually(t, func() bool { return w.fetches() == 1 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.fetches() == 1 }, 20*time.Second, time.Millisecond)
 	leave()
 	requireClass(t, <-left, wechat.ErrUnavailable)
 	tokenOf(t, tokens)

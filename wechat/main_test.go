@@ -87,4 +87,4 @@ func (l *log) logger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level}))
 }
 
-const shortTimeout = 200 * time.Millisecond
+const shortTimeout = 500 * time.Millisecond

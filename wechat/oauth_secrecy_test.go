@@ -27,6 +27,7 @@ const oauthAnswer = `{"openid":"o1","access_token":"` + userToken + `","refresh_
 // TestNothingSecretIsSaidOfOAuth makes every kind of failure happen at both calls, as TestNothingSecretIsSaid
 // does at code2Session.
 func TestNothingSecretIsSaidOfOAuth(t *testing.T) {
+	t.Parallel()
 	written := &log{}
 	var said strings.Builder
 	say := func(of any, err error) {

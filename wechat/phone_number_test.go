@@ -110,6 +110,7 @@ func TestAPhoneNumberThatIsNone(t *testing.T) {
 
 // TestAPhoneCodeIsSentTwiceOnlyIfItsTokenWasRefused: whatever else goes wrong may have used it up.
 func TestAPhoneCodeIsSentTwiceOnlyIfItsTokenWasRefused(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]wechattest.Fault{
 		"dropped": {Drop: true, Consume: true}, "busy": {Errcode: -1}, "slow": {DelayMS: 5000},
 		"too often": {Errcode: 45011}, "500": {Status: 500},

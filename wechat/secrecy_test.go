@@ -26,6 +26,7 @@ const (
 // TestNothingSecretIsSaid makes every kind of failure happen and then searches
 // the log at its most talkative, and all error texts.
 func TestNothingSecretIsSaid(t *testing.T) {
+	t.Parallel()
 	written := &log{}
 	var said strings.Builder
 	call := func(baseURL string) {

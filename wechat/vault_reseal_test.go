@@ -3,6 +3,7 @@ package wechat
 import (
 	"bytes"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -58,15 +59,17 @@ func TestWhatDoesNotOpenIsLeftAlone(t *testing.T) {
 
 // TestKeysInUseAreNotPutBack: what a login writes meanwhile would be lost.
 func TestKeysInUseAreNotPutBack(t *testing.T) {
-	c := newCellar()
-	c.logIn(t, ada, numberedKey(t, 1))
-	before, err := c.Get(t.Context(), ada.place("keys"))
-	require.NoError(t, err)
-	require.NoError(t, c.Put(t.Context(), ada.place("lock"), []byte{1}, time.Hour))
-	done, err := c.Reseal(t.Context(), ada, func([]byte) bool { return true })
-	require.ErrorContains(t, err, "run it again")
-	require.False(t, done)
-	after, err := c.Get(t.Context(), ada.place("keys"))
-	require.NoError(t, err)
-	require.Equal(t, before, after)
+	synctest.Test(t, func(t *testing.T) {
+		c := newCellar()
+		c.logIn(t, ada, numberedKey(t, 1))
+		before, err := c.Get(t.Context(), ada.place("keys"))
+		require.NoError(t, err)
+		require.NoError(t, c.Put(t.Context(), ada.place("lock"), []byte{1}, time.Hour))
+		done, err := c.Reseal(t.Context(), ada, func([]byte) bool { return true })
+		require.ErrorContains(t, err, "run it again")
+		require.False(t, done)
+		after, err := c.Get(t.Context(), ada.place("keys"))
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+	})
 }

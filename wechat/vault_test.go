@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -122,10 +123,12 @@ func TestNoKeyIsLostToATwin(t *testing.T) {
 
 // TestAVaultThatIsStuckHoldsNobodyUp: whoever locked it is gone.
 func TestAVaultThatIsStuckHoldsNobodyUp(t *testing.T) {
-	c := newCellar()
-	require.NoError(t, c.Put(t.Context(), ada.place("lock"), []byte{1}, time.Hour))
-	begun := time.Now()
-	c.logIn(t, ada, numberedKey(t, 1))
-	require.Less(t, time.Since(begun), keepPatience)
-	require.NoError(t, c.opens(t, ada, numberedKey(t, 1)))
+	synctest.Test(t, func(t *testing.T) {
+		c := newCellar()
+		require.NoError(t, c.Put(t.Context(), ada.place("lock"), []byte{1}, time.Hour))
+		begun := time.Now()
+		c.logIn(t, ada, numberedKey(t, 1))
+		require.Less(t, time.Since(begun), keepPatience)
+		require.NoError(t, c.opens(t, ada, numberedKey(t, 1)))
+	})
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -46,23 +45,32 @@ func TestTenFailures(t *testing.T) {
 func TestABurstGetsNoMoreThanTen(t *testing.T) {
 	c := newCellar()
 	c.logIn(t, ada, numberedKey(t, 1))
-	var tried, closed atomic.Int32
-	var all sync.WaitGroup
-	for range 60 {
-		all.Go(func() {
+	const callers = 60
+	var tried, closed, decided atomic.Int32
+	all := make(chan struct{})
+	decide := func() { // that a caller tries, or was turned away; those who try wait until all have
+		if decided.Add(1) == callers {
+			close(all)
+		}
+	}
+	var running sync.WaitGroup
+	for range callers {
+		running.Go(func() {
 			err := c.use(t.Context(), ada, func([]SessionKey) error {
 				tried.Add(1)
-				time.Sleep(20 * time.Millisecond)
+				decide()
+				<-all
 				return ErrBadData
 			})
 			if errors.Is(err, ErrNoSessionKey) {
 				closed.Add(1)
+				decide()
 			}
 		})
 	}
-	all.Wait()
+	running.Wait()
 	require.EqualValues(t, maxFailures, tried.Load())
-	require.EqualValues(t, 60-maxFailures, closed.Load())
+	require.EqualValues(t, callers-maxFailures, closed.Load())
 }
 
 func TestAPhoneIsVerifiedByWeChatOnly(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 
 // try logs in where there may be no answer; it returns what was read.
 func (w *world) try(code string) (read int64, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+"/sns/jscode2session?appid="+appID+
 		"&secret="+secret+"&grant_type=authorization_code&js_code="+code, nil)
@@ -44,11 +44,12 @@ func TestFaultsConsumeTheCodeOrNot(t *testing.T) {
 		"cut":              {wechattest.Fault{Body: "cut"}, true},
 		"empty openid":     {wechattest.Fault{Body: "empty_openid"}, true},
 		"late":             {wechattest.Fault{DelayMS: 10}, true},
-		"too late":         {wechattest.Fault{DelayMS: 5000}, false},
-		"too late, though": {wechattest.Fault{DelayMS: 5000, Consume: true}, true},
+		"too late":         {wechattest.Fault{DelayMS: 60_000}, false},
+		"too late, though": {wechattest.Fault{DelayMS: 60_000, Consume: true}, true},
 		"redirect":         {wechattest.Fault{Redirect: "https://example.com/"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := start(t)
 			code := w.Code(appID, "ada")
 			w.Fault(test.fault)
