@@ -47,7 +47,7 @@ func TestARowThatSomebodyHoldsIsNotWaitedForForever(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return o.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
 			"wait_event_type = 'Lock'") == 0
-	}, 2*time.Second, 10*time.Millisecond)
+	}, 20*time.Second, 10*time.Millisecond)
 	holder.do("ROLLBACK")
 	require.Equal(t, before, o.content())
 	requireRecovery(t, waiting[3:4])
@@ -74,7 +74,7 @@ func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
 	_, err = db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	sessions := signInMany(t, db, 8)
-	ctx, stop := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	acknowledged, faults := make([]int, len(sessions)), make([]int, len(sessions))
 	var running sync.WaitGroup
@@ -99,13 +99,13 @@ func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
 		})
 	}
 	var ended int64
-	for ctx.Err() == nil {
+	for begun := time.Now(); ended <= 20 || time.Since(begun) < 1500*time.Millisecond; {
 		ended += o.number("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = " +
 			"current_database() AND pid <> pg_backend_pid()")
 		time.Sleep(30 * time.Millisecond)
 	}
+	stop()
 	running.Wait()
-	require.Greater(t, ended, int64(20))
 	require.Positive(t, slices.Max(faults), "nobody noticed")
 	for n, session := range sessions {
 		found, _, err := db.Sessions().Find(t.Context(), session.ID)

@@ -64,7 +64,7 @@ func TestPasswordsAreNotInTheErrorsOfConnecting(t *testing.T) {
 	require.Eventually(t, func() bool { // as soon as the server has read it
 		db, err := Open(t.Context(), Options{URL: wrong})
 		return err != nil || db.Close() != nil
-	}, 5*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 	signIn(t, openHouse(t, right, 0), "alice") // who is no superuser and owns the database
 	for name, url := range map[string]string{
 		"a wrong password":    wrong,
