@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
@@ -136,7 +135,9 @@ func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
 		stderr := newTranscript()
 		cmd.Stdin, cmd.Stderr = reader, stderr
 		require.NoError(t, cmd.Start())
-		time.Sleep(300 * time.Millisecond) // until it waits; earlier the signal would end it as well
+		_, err = writer.WriteString("{") // the beginning of a line: when it is read, the command waits for the rest
+		require.NoError(t, err)
+		awaitRead(t, reader)
 		require.NoError(t, cmd.Process.Signal(os.Interrupt))
 		require.Error(t, cmd.Wait())
 		require.Equal(t, 1, cmd.ProcessState.ExitCode())

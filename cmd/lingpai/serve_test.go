@@ -124,12 +124,12 @@ func TestServeAnswersWhatIsInFlightBeforeItEnds(t *testing.T) {
 }
 
 func TestASecondSignalEndsServeAtOnce(t *testing.T) {
-	p, answered := inFlight(t, 2500*time.Millisecond)
+	p, answered := inFlight(t, time.Minute)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	require.Eventually(t, func() bool {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 		return len(p.ended) > 0
-	}, 2*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 	require.Zero(t, <-answered)
 }
 
