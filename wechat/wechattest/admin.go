@@ -9,28 +9,31 @@ import (
 	"time"
 )
 
-// adminRoutes is the table of what the real platform does not offer. All
+// control is the interface under /_sim/, by which programs that are no tests of Go order what the simulator does.
+type control struct{ *Simulator }
+
+// handler is the table of what the real platform does not offer. All
 // bodies are JSON; a mistake is answered with status 400 and {"error"}.
-func (s *Simulator) adminRoutes() *http.ServeMux {
+func (c control) handler() *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /_sim/codes", administer(s.adminCodes(s.MintCode)))
-	mux.HandleFunc("POST /_sim/phone_codes", administer(s.adminCodes(s.MintPhoneCode)))
-	mux.HandleFunc("POST /_sim/oauth_codes", administer(s.adminOAuthCodes))
-	mux.HandleFunc("POST /_sim/apps", administer(s.adminApps))
-	mux.HandleFunc("POST /_sim/bind", administer(s.adminBind))
-	mux.HandleFunc("POST /_sim/unbind", administer(s.adminUnbind))
-	mux.HandleFunc("POST /_sim/clock", administer(s.adminClock))
-	mux.HandleFunc("POST /_sim/faults", administer(s.adminFaults))
+	mux.HandleFunc("POST /_sim/codes", administer(c.mintCode(c.MintCode)))
+	mux.HandleFunc("POST /_sim/phone_codes", administer(c.mintCode(c.MintPhoneCode)))
+	mux.HandleFunc("POST /_sim/oauth_codes", administer(c.mintOAuthCode))
+	mux.HandleFunc("POST /_sim/apps", administer(c.addApp))
+	mux.HandleFunc("POST /_sim/bind", administer(c.bind))
+	mux.HandleFunc("POST /_sim/unbind", administer(c.unbind))
+	mux.HandleFunc("POST /_sim/clock", administer(c.advance))
+	mux.HandleFunc("POST /_sim/faults", administer(c.fail))
 	mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) {
-		s.Heal()
+		c.Heal()
 		reply(w, http.StatusOK, struct{}{})
 	})
-	mux.HandleFunc("POST /_sim/users", administer(s.adminUsers))
-	mux.HandleFunc("POST /_sim/allow_list", administer(s.adminAllowList))
-	mux.HandleFunc("POST /_sim/variant", administer(s.adminVariant))
-	mux.HandleFunc("POST /_sim/encrypt", administer(s.Encrypt))
+	mux.HandleFunc("POST /_sim/users", administer(c.setUser))
+	mux.HandleFunc("POST /_sim/allow_list", administer(c.allowOnly))
+	mux.HandleFunc("POST /_sim/variant", administer(c.setVariant))
+	mux.HandleFunc("POST /_sim/encrypt", administer(c.Encrypt))
 	mux.HandleFunc("GET /_sim/requests", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusOK, s.Requests())
+		reply(w, http.StatusOK, c.Requests())
 	})
 	return mux
 }
@@ -46,38 +49,38 @@ type codeReply struct {
 	Code string `json:"code"`
 }
 
-func (s *Simulator) adminCodes(mint func(appID, user string) (string, error)) func(codeRequest) (codeReply, error) {
+func (c control) mintCode(mint func(appID, user string) (string, error)) func(codeRequest) (codeReply, error) {
 	return func(request codeRequest) (codeReply, error) {
 		text, err := mint(request.AppID, request.User)
 		return codeReply{text}, err
 	}
 }
 
-func (s *Simulator) adminOAuthCodes(minted OAuthCode) (codeReply, error) {
-	text, err := s.MintOAuthCode(minted)
+func (c control) mintOAuthCode(minted OAuthCode) (codeReply, error) {
+	text, err := c.MintOAuthCode(minted)
 	return codeReply{text}, err
 }
 
-func (s *Simulator) adminApps(added App) (empty, error) { return empty{}, s.AddApp(added) }
+func (c control) addApp(added App) (empty, error) { return empty{}, c.AddApp(added) }
 
 type bindRequest struct {
 	AppID        string `json:"appid"`
 	OpenPlatform string `json:"open_platform"`
 }
 
-func (s *Simulator) adminBind(request bindRequest) (empty, error) {
+func (c control) bind(request bindRequest) (empty, error) {
 	if request.OpenPlatform == "" {
 		return empty{}, errors.New("open_platform: must not be empty")
 	}
-	return empty{}, s.Bind(request.AppID, request.OpenPlatform)
+	return empty{}, c.Bind(request.AppID, request.OpenPlatform)
 }
 
 type unbindRequest struct {
 	AppID string `json:"appid"`
 }
 
-func (s *Simulator) adminUnbind(request unbindRequest) (empty, error) {
-	return empty{}, s.Bind(request.AppID, "")
+func (c control) unbind(request unbindRequest) (empty, error) {
+	return empty{}, c.Bind(request.AppID, "")
 }
 
 type clockRequest struct {
@@ -88,30 +91,30 @@ type clockReply struct {
 	Now time.Time `json:"now"`
 }
 
-func (s *Simulator) adminClock(request clockRequest) (clockReply, error) {
+func (c control) advance(request clockRequest) (clockReply, error) {
 	by, err := time.ParseDuration(request.Advance)
 	if err != nil || by < 0 {
 		return clockReply{}, errors.New(`advance: must be a duration such as "5m"`)
 	}
-	s.Advance(by)
-	return clockReply{s.Now()}, nil
+	c.Advance(by)
+	return clockReply{c.Now()}, nil
 }
 
-func (s *Simulator) adminFaults(fault Fault) (empty, error) { return empty{}, s.Fail(fault) }
+func (c control) fail(fault Fault) (empty, error) { return empty{}, c.Fail(fault) }
 
-func (s *Simulator) adminUsers(user User) (empty, error) { return empty{}, s.SetUser(user) }
+func (c control) setUser(user User) (empty, error) { return empty{}, c.SetUser(user) }
 
 type allowListRequest struct {
 	AppID     string       `json:"appid"`
 	Addresses []netip.Addr `json:"addresses"`
 }
 
-func (s *Simulator) adminAllowList(request allowListRequest) (empty, error) {
-	return empty{}, s.AllowOnly(request.AppID, request.Addresses...)
+func (c control) allowOnly(request allowListRequest) (empty, error) {
+	return empty{}, c.AllowOnly(request.AppID, request.Addresses...)
 }
 
-func (s *Simulator) adminVariant(variant Variant) (empty, error) {
-	s.SetVariant(variant)
+func (c control) setVariant(variant Variant) (empty, error) {
+	c.SetVariant(variant)
 	return empty{}, nil
 }
 

@@ -46,7 +46,7 @@ func refuseAddress(remote netip.Addr) *answer {
 }
 
 // encode returns the body of an answer.
-func (s *Simulator) encode(given *answer) []byte {
+func (s *platform) encode(given *answer) []byte {
 	members := map[string]any{}
 	for name, value := range given.members {
 		members[name] = value
@@ -69,7 +69,7 @@ func (s *Simulator) encode(given *answer) []byte {
 	return text
 }
 
-func (s *Simulator) encodeErrcode(members map[string]any, given *answer) {
+func (s *platform) encodeErrcode(members map[string]any, given *answer) {
 	style := s.variant.Errcode
 	switch {
 	case given.errcode != 0:
@@ -86,7 +86,7 @@ func (s *Simulator) encodeErrcode(members map[string]any, given *answer) {
 }
 
 // requestID returns the end of an errmsg, with a fresh id.
-func (s *Simulator) requestID() string {
+func (s *platform) requestID() string {
 	drawn := s.bytes(8)
 	id := fmt.Sprintf("%08x-%08x-%08x", uint32(s.now().Unix()), drawn[:4], drawn[4:])
 	switch s.variant.RID {

@@ -36,7 +36,7 @@ type app struct {
 }
 
 // AddApp makes an app known, or replaces its secret and binding.
-func (s *Simulator) AddApp(added App) error {
+func (s *platform) AddApp(added App) error {
 	if !validAppID(added.AppID) {
 		return errors.New(`appid: must be "wx" and 16 lower-case hexadecimal digits`)
 	}
@@ -60,13 +60,13 @@ func (s *Simulator) AddApp(added App) error {
 
 // Bind binds an app to an Open Platform account, whose unionids its logins
 // have from then on. An empty name unbinds it.
-func (s *Simulator) Bind(appID, openPlatform string) error {
+func (s *platform) Bind(appID, openPlatform string) error {
 	return s.changeApp(appID, func(known *app) { known.OpenPlatform = openPlatform })
 }
 
 // AllowOnly restricts who may call with the app's secret, by address of the
 // connection. Without addresses the restriction ends.
-func (s *Simulator) AllowOnly(appID string, addresses ...netip.Addr) error {
+func (s *platform) AllowOnly(appID string, addresses ...netip.Addr) error {
 	allowed := make([]netip.Addr, 0, len(addresses))
 	for _, address := range addresses {
 		allowed = append(allowed, address.Unmap())
@@ -74,7 +74,7 @@ func (s *Simulator) AllowOnly(appID string, addresses ...netip.Addr) error {
 	return s.changeApp(appID, func(known *app) { known.allowed = allowed })
 }
 
-func (s *Simulator) changeApp(appID string, change func(*app)) error {
+func (s *platform) changeApp(appID string, change func(*app)) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	known, err := s.app(appID)
@@ -85,7 +85,7 @@ func (s *Simulator) changeApp(appID string, change func(*app)) error {
 	return nil
 }
 
-func (s *Simulator) app(appID string) (*app, error) {
+func (s *platform) app(appID string) (*app, error) {
 	known, found := s.apps.get(appID)
 	if !found {
 		return nil, fmt.Errorf("appid: %q is not registered", appID)
@@ -121,7 +121,7 @@ type credentials struct {
 }
 
 // authenticate checks parameters in the order that WeChat was observed to.
-func (s *Simulator) authenticate(given credentials) (*app, *answer) {
+func (s *platform) authenticate(given credentials) (*app, *answer) {
 	switch {
 	case given.appID == "":
 		return nil, refuse(41002)

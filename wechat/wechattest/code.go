@@ -33,19 +33,25 @@ type code struct {
 	snapshot bool
 }
 
+// A codeStore keeps the codes of all kinds.
+type codeStore struct {
+	*platform
+	codes *shelf[string, *code]
+}
+
 // MintCode returns what wx.login would return to the app's mini-program in
 // the user's hands: 32 letters and digits that live five minutes.
-func (s *Simulator) MintCode(appID, user string) (string, error) {
+func (s *codeStore) MintCode(appID, user string) (string, error) {
 	return s.mint(code{kind: loginCode, appID: appID, user: user})
 }
 
 // MintPhoneCode returns what the button getPhoneNumber would return: 64
 // hexadecimal digits that live five minutes.
-func (s *Simulator) MintPhoneCode(appID, user string) (string, error) {
+func (s *codeStore) MintPhoneCode(appID, user string) (string, error) {
 	return s.mint(code{kind: phoneCode, appID: appID, user: user})
 }
 
-func (s *Simulator) mint(minted code) (string, error) {
+func (s *codeStore) mint(minted code) (string, error) {
 	if minted.user == "" {
 		return "", errors.New("user: must not be empty")
 	}
@@ -73,7 +79,7 @@ func (s *Simulator) mint(minted code) (string, error) {
 // answers instead. What WeChat answers where an app of another kind asks is not
 // documented. Such an app has no code of this kind, so whatever it shows is a
 // foreign one, for which 40029 is.
-func (s *Simulator) lookUp(kind codeKind, appID, text string) (*code, int) {
+func (s *codeStore) lookUp(kind codeKind, appID, text string) (*code, int) {
 	found, known := s.codes.get(text)
 	if !known || found.kind != kind || found.appID != appID {
 		return nil, 40029
@@ -93,13 +99,13 @@ func (s *Simulator) lookUp(kind codeKind, appID, text string) (*code, int) {
 	return found, 0
 }
 
-func (s *Simulator) bytes(count int) []byte {
+func (s *platform) bytes(count int) []byte {
 	drawn := make([]byte, count)
 	_, _ = s.random.Read(drawn)
 	return drawn
 }
 
-func (s *Simulator) alphanumeric(count int) string {
+func (s *platform) alphanumeric(count int) string {
 	const alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	text := s.bytes(count)
 	for i, drawn := range text {

@@ -22,7 +22,7 @@ type counter struct {
 }
 
 // allow counts a call and reports whether its quota had room for it.
-func (s *Simulator) allow(of quota, kind ...string) bool {
+func (s *platform) allow(of quota, kind ...string) bool {
 	key := strings.Join(append(kind, of.window.String()), "\x00")
 	now := s.now()
 	current, found := s.counters.get(key)
@@ -37,6 +37,13 @@ func (s *Simulator) allow(of quota, kind ...string) bool {
 	return true
 }
 
+// A requestLog counts what the simulator is asked.
+type requestLog struct {
+	*platform
+	paths *shelf[string, int]
+	asked *shelf[string, int]
+}
+
 // Requests is how often the simulator was asked, failures included.
 type Requests struct {
 	Paths map[string]int `json:"paths"`
@@ -44,13 +51,13 @@ type Requests struct {
 }
 
 // Requests returns how often the simulator was asked so far.
-func (s *Simulator) Requests() Requests {
+func (s *requestLog) Requests() Requests {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return Requests{Paths: maps.Clone(s.paths.values), Codes: maps.Clone(s.asked.values)}
 }
 
-func (s *Simulator) count(received call) {
+func (s *requestLog) count(received call) {
 	text := received.query.Get("js_code") + received.query.Get("code") // no call has both
 	if text == "" {
 		var body struct{ Code string }

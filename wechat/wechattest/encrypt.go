@@ -34,8 +34,17 @@ type Encrypted struct {
 	Signature     string `json:"signature"` // hexadecimal SHA-1 of RawData and the session key as text
 }
 
+// encryption is what mini-programs get encrypted, and what WeChat remembers of it.
+type encryption struct {
+	*platform
+	*appTokens
+	*logins
+	*phoneNumbers
+	sealed *shelf[ciphertext, time.Time]
+}
+
 // Encrypt encrypts a payload with the user's current session key.
-func (s *Simulator) Encrypt(plain Plaintext) (Encrypted, error) {
+func (s *encryption) Encrypt(plain Plaintext) (Encrypted, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	current, found := s.sessions.get(subject{plain.AppID, OpenID(plain.AppID, plain.User)})
@@ -67,7 +76,7 @@ func (s *Simulator) Encrypt(plain Plaintext) (Encrypted, error) {
 	}, nil
 }
 
-func (s *Simulator) payload(plain Plaintext) (map[string]any, error) {
+func (s *encryption) payload(plain Plaintext) (map[string]any, error) {
 	now := s.now().Add(-time.Duration(plain.WatermarkAge) * time.Second)
 	payload := map[string]any{}
 	switch {
@@ -100,7 +109,7 @@ func (s *Simulator) payload(plain Plaintext) (map[string]any, error) {
 }
 
 // userPayload is anonymous but for the ids, as it has been since 2021.
-func (s *Simulator) userPayload(appID, user string) map[string]any {
+func (s *encryption) userPayload(appID, user string) map[string]any {
 	payload := map[string]any{
 		"openId": OpenID(appID, user), "nickName": "微信用户", "gender": 0, "language": "",
 		"city": "", "province": "", "country": "", "avatarUrl": "",

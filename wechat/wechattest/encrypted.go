@@ -20,7 +20,7 @@ func newCiphertext(appID, encryptedData string) ciphertext {
 
 // checkEncryptedMessage is checkEncryptedData, POST
 // /wxa/business/checkencryptedmsg.
-func (s *Simulator) checkEncryptedMessage(received call) *answer {
+func (s *encryption) checkEncryptedMessage(received call) *answer {
 	var body struct {
 		Hash string `json:"encrypted_msg_hash"`
 	}

@@ -30,8 +30,14 @@ type Fault struct {
 	Body string `json:"body"`
 }
 
+// A faultQueue keeps the faults that wait for their turn.
+type faultQueue struct {
+	*platform
+	faults []Fault
+}
+
 // Fail orders faults. They strike in the order in which they were ordered.
-func (s *Simulator) Fail(faults ...Fault) error {
+func (s *faultQueue) Fail(faults ...Fault) error {
 	for _, fault := range faults {
 		if err := fault.validate(); err != nil {
 			return err
@@ -47,7 +53,7 @@ func (s *Simulator) Fail(faults ...Fault) error {
 }
 
 // Heal forgets the faults that have not struck yet.
-func (s *Simulator) Heal() {
+func (s *faultQueue) Heal() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.faults = nil
@@ -68,7 +74,7 @@ func (f Fault) validate() error {
 	return nil
 }
 
-func (s *Simulator) nextFault(path string) (Fault, bool) {
+func (s *faultQueue) nextFault(path string) (Fault, bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for i := range s.faults {

@@ -3,7 +3,7 @@ package wechattest
 import "net/http"
 
 // codeToSession is code2Session, GET /sns/jscode2session.
-func (s *Simulator) codeToSession(received call) *answer {
+func (s *logins) codeToSession(received call) *answer {
 	if received.method != http.MethodGet {
 		return refuse(41002) // the query of a POST was seen to be ignored
 	}
@@ -34,7 +34,7 @@ func (s *Simulator) codeToSession(received call) *answer {
 	return s.logIn(known, redeemed.user)
 }
 
-func (s *Simulator) logIn(known *app, user string) *answer {
+func (s *logins) logIn(known *app, user string) *answer {
 	openID := OpenID(known.AppID, user)
 	members := map[string]any{
 		"openid":      openID,

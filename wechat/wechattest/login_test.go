@@ -60,6 +60,17 @@ func TestLogin(t *testing.T) {
 		w.Advance(6 * time.Minute)
 		require.Equal(t, 40163, w.logIn(used).errcode())
 	})
+	t.Run("a binding makes the unionid and its end unmakes it", func(t *testing.T) {
+		require.NoError(t, w.Bind(appID, ""))
+		require.NotContains(t, w.logIn(w.Code(appID, "ada")).members, "unionid")
+		require.NoError(t, w.Bind(appID, "another"))
+		require.Equal(t, wechattest.UnionID("another", "ada"), w.logIn(w.Code(appID, "ada")).textOf("unionid"))
+	})
+}
+
+func TestLoginsThatAreRefused(t *testing.T) {
+	w := start(t)
+
 	t.Run("parameters are checked in order", func(t *testing.T) {
 		good := map[string]string{
 			"appid": appID, "secret": secret, "js_code": "x", "grant_type": "authorization_code",
@@ -88,12 +99,6 @@ func TestLogin(t *testing.T) {
 	})
 	t.Run("a POST is not understood", func(t *testing.T) {
 		require.Equal(t, 41002, w.post("/sns/jscode2session", "{}", "appid", appID).errcode())
-	})
-	t.Run("a binding makes the unionid and its end unmakes it", func(t *testing.T) {
-		require.NoError(t, w.Bind(appID, ""))
-		require.NotContains(t, w.logIn(w.Code(appID, "ada")).members, "unionid")
-		require.NoError(t, w.Bind(appID, "another"))
-		require.Equal(t, wechattest.UnionID("another", "ada"), w.logIn(w.Code(appID, "ada")).textOf("unionid"))
 	})
 	t.Run("a high-risk user is blocked at every app", func(t *testing.T) {
 		require.NoError(t, w.SetUser(wechattest.User{User: "mallory", HighRisk: true}))

@@ -29,10 +29,17 @@ type visit struct {
 	expires  time.Time
 }
 
+// oauthLogins are those of official accounts, websites and mobile apps.
+type oauthLogins struct {
+	*platform
+	*codeStore
+	visits *shelf[string, visit]
+}
+
 // MintOAuthCode returns what WeChat's pages would send a browser back with, and
 // its SDK a mobile app: 32 letters and digits that live five minutes at official
 // accounts and ten at the others.
-func (s *Simulator) MintOAuthCode(minted OAuthCode) (string, error) {
+func (s *oauthLogins) MintOAuthCode(minted OAuthCode) (string, error) {
 	if minted.Scope == "" {
 		minted.Scope = "snsapi_base"
 	}
@@ -48,7 +55,7 @@ func (s *Simulator) MintOAuthCode(minted OAuthCode) (string, error) {
 func tellsProfile(scope string) bool { return scope == "snsapi_userinfo" || scope == "snsapi_login" }
 
 // oauthToken is GET /sns/oauth2/access_token.
-func (s *Simulator) oauthToken(received call) *answer {
+func (s *oauthLogins) oauthToken(received call) *answer {
 	if received.method != http.MethodGet {
 		return refuse(41002) // as at code2Session
 	}
@@ -76,7 +83,7 @@ func (s *Simulator) oauthToken(received call) *answer {
 }
 
 // visit begins one. Nothing takes its refresh token, so that is not remembered.
-func (s *Simulator) visit(known *app, redeemed *code) *answer {
+func (s *oauthLogins) visit(known *app, redeemed *code) *answer {
 	now := s.now()
 	s.visits.dropWhile(func(old visit) bool { return now.Sub(old.expires) > userTokenLife })
 	text := s.alphanumeric(tokenLength)
@@ -99,7 +106,7 @@ func (s *Simulator) visit(known *app, redeemed *code) *answer {
 
 // userInfo is GET /sns/userinfo. Its token is a user's: an app's is an unknown
 // one here, as a user's is where an app's is needed.
-func (s *Simulator) userInfo(received call) *answer {
+func (s *oauthLogins) userInfo(received call) *answer {
 	text, openID := received.query.Get("access_token"), received.query.Get("openid")
 	switch {
 	case received.method != http.MethodGet:

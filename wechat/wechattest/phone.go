@@ -2,8 +2,15 @@ package wechattest
 
 import "strconv"
 
+// phoneNumbers are told for the codes of a button.
+type phoneNumbers struct {
+	*platform
+	*codeStore
+	*appTokens
+}
+
 // phoneNumber is getPhoneNumber, POST /wxa/business/getuserphonenumber.
-func (s *Simulator) phoneNumber(received call) *answer {
+func (s *phoneNumbers) phoneNumber(received call) *answer {
 	var body struct {
 		Code   string `json:"code"`
 		OpenID string `json:"openid"`
@@ -33,7 +40,7 @@ func (s *Simulator) phoneNumber(received call) *answer {
 }
 
 // phonePayload is phone_info, which the older encrypted way has as plaintext.
-func (s *Simulator) phonePayload(appID, name string) map[string]any {
+func (s *phoneNumbers) phonePayload(appID, name string) map[string]any {
 	user := s.user(name)
 	full := user.PhoneNumber
 	if user.CountryCode != "86" {

@@ -23,9 +23,17 @@ type session struct {
 	logins  int
 }
 
+// logins are those of mini-programs, with the session keys that they make.
+type logins struct {
+	*platform
+	*codeStore
+	*appTokens
+	sessions *shelf[subject, *session]
+}
+
 // sessionAfterLogin keeps the session key or changes it. WeChat may do either
 // and does not say when; each login makes a live one last longer.
-func (s *Simulator) sessionAfterLogin(appID, openID string) *session {
+func (s *logins) sessionAfterLogin(appID, openID string) *session {
 	now := s.now()
 	current, found := s.sessions.get(subject{appID, openID})
 	if !found {
@@ -42,12 +50,12 @@ func (s *Simulator) sessionAfterLogin(appID, openID string) *session {
 	return current
 }
 
-func (s *Simulator) sessionKey() string {
+func (s *logins) sessionKey() string {
 	return base64.StdEncoding.EncodeToString(s.bytes(16))
 }
 
 // checkSession is checkSessionKey, GET /wxa/checksession.
-func (s *Simulator) checkSession(received call) *answer {
+func (s *logins) checkSession(received call) *answer {
 	if _, _, refused := s.signedSession(received); refused != nil {
 		return refused
 	}
@@ -56,7 +64,7 @@ func (s *Simulator) checkSession(received call) *answer {
 
 // resetSessionKey is ResetUserSessionKey, GET /wxa/resetusersessionkey. The
 // new key expires when the old one would have.
-func (s *Simulator) resetSessionKey(received call) *answer {
+func (s *logins) resetSessionKey(received call) *answer {
 	appID, current, refused := s.signedSession(received)
 	if refused != nil {
 		return refused
@@ -73,7 +81,7 @@ func (s *Simulator) resetSessionKey(received call) *answer {
 // signedSession returns the session that a call's signature proves knowledge
 // of. The signature's key is the session key as Base64 text, not its bytes,
 // and its message is empty.
-func (s *Simulator) signedSession(received call) (appID string, current *session, refused *answer) {
+func (s *logins) signedSession(received call) (appID string, current *session, refused *answer) {
 	if received.method != http.MethodGet {
 		return "", nil, refuse(43001)
 	}

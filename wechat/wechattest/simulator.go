@@ -32,26 +32,33 @@ type Options struct {
 }
 
 // A Simulator is WeChat as an [http.Handler]. It is safe for concurrent use.
+// What it does is divided by story; all parts share one platform.
 type Simulator struct {
-	options   Options
+	*platform
+	*codeStore
+	*appTokens
+	*logins
+	*oauthLogins
+	*phoneNumbers
+	*encryption
+	*faultQueue
+	*requestLog
 	endpoints map[string]endpoint
 	admin     *http.ServeMux
+}
 
-	mutex    sync.Mutex // guards all below
+// A platform is what all of WeChat's services know: apps, users, the time, and
+// the shape of answers.
+type platform struct {
+	options Options
+
+	mutex    sync.Mutex // guards all below, and what the parts of a simulator keep
 	random   *rand.ChaCha8
 	advanced time.Duration
 	variant  Variant
 	apps     *shelf[string, *app]
-	codes    *shelf[string, *code]
-	sessions *shelf[subject, *session]
-	sealed   *shelf[ciphertext, time.Time]
-	tokens   *shelf[string, *token]
-	visits   *shelf[string, visit]
 	users    *shelf[string, User]
 	counters *shelf[string, *counter]
-	paths    *shelf[string, int]
-	asked    *shelf[string, int]
-	faults   []Fault
 }
 
 // New returns a simulator that knows no app yet.
@@ -65,23 +72,34 @@ func New(options Options) *Simulator {
 	if options.SessionKeyLife == 0 {
 		options.SessionKeyLife = 72 * time.Hour
 	}
-	simulator := &Simulator{
+	shared := &platform{
 		options:  options,
 		random:   rand.NewChaCha8(seed(options.Seed)),
 		variant:  options.Variant,
 		apps:     newShelf[string, *app](maxApps),
-		codes:    newShelf[string, *code](maxCodes),
-		sessions: newShelf[subject, *session](maxSessions),
-		sealed:   newShelf[ciphertext, time.Time](maxSealed),
-		tokens:   newShelf[string, *token](maxTokens),
-		visits:   newShelf[string, visit](maxTokens),
 		users:    newShelf[string, User](maxUsers),
 		counters: newShelf[string, *counter](maxCounters),
-		paths:    newShelf[string, int](maxCounters),
-		asked:    newShelf[string, int](maxCounters),
+	}
+	codes := &codeStore{platform: shared, codes: newShelf[string, *code](maxCodes)}
+	tokens := &appTokens{platform: shared, tokens: newShelf[string, *token](maxTokens)}
+	logins := &logins{platform: shared, codeStore: codes, appTokens: tokens,
+		sessions: newShelf[subject, *session](maxSessions)}
+	phones := &phoneNumbers{platform: shared, codeStore: codes, appTokens: tokens}
+	simulator := &Simulator{
+		platform:     shared,
+		codeStore:    codes,
+		appTokens:    tokens,
+		logins:       logins,
+		oauthLogins:  &oauthLogins{platform: shared, codeStore: codes, visits: newShelf[string, visit](maxTokens)},
+		phoneNumbers: phones,
+		encryption: &encryption{platform: shared, appTokens: tokens, logins: logins, phoneNumbers: phones,
+			sealed: newShelf[ciphertext, time.Time](maxSealed)},
+		faultQueue: &faultQueue{platform: shared},
+		requestLog: &requestLog{platform: shared, paths: newShelf[string, int](maxCounters),
+			asked: newShelf[string, int](maxCounters)},
 	}
 	simulator.endpoints = simulator.routes()
-	simulator.admin = simulator.adminRoutes()
+	simulator.admin = control{simulator}.handler()
 	return simulator
 }
 
@@ -95,23 +113,23 @@ func seed(chosen uint64) (material [32]byte) {
 }
 
 // Advance moves the simulator's clock forward.
-func (s *Simulator) Advance(by time.Duration) {
+func (s *platform) Advance(by time.Duration) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.advanced += by
 }
 
 // Now returns the time by the simulator's clock.
-func (s *Simulator) Now() time.Time {
+func (s *platform) Now() time.Time {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.now()
 }
 
-func (s *Simulator) now() time.Time { return s.options.Now().Add(s.advanced) }
+func (s *platform) now() time.Time { return s.options.Now().Add(s.advanced) }
 
 // SetVariant changes the shape of answers from now on.
-func (s *Simulator) SetVariant(variant Variant) {
+func (s *platform) SetVariant(variant Variant) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.variant = variant

@@ -19,7 +19,7 @@ const (
 
 // strike answers a request as the fault says. Work is what the endpoint would
 // have done and said.
-func (s *Simulator) strike(w http.ResponseWriter, r *http.Request, fault Fault, work func() []byte) {
+func (s *faultQueue) strike(w http.ResponseWriter, r *http.Request, fault Fault, work func() []byte) {
 	var body []byte
 	if fault.Consume {
 		body = work()
@@ -42,7 +42,7 @@ func (s *Simulator) strike(w http.ResponseWriter, r *http.Request, fault Fault, 
 }
 
 // spoil returns what is written instead of the true answer.
-func (s *Simulator) spoil(fault Fault, body []byte) []byte {
+func (s *faultQueue) spoil(fault Fault, body []byte) []byte {
 	switch {
 	case fault.Text != "":
 		return []byte(fault.Text)
@@ -60,7 +60,7 @@ func (s *Simulator) spoil(fault Fault, body []byte) []byte {
 	return body
 }
 
-func (s *Simulator) failure(fault Fault) []byte {
+func (s *faultQueue) failure(fault Fault) []byte {
 	failed := refuse(fault.Errcode)
 	if fault.Errmsg != "" {
 		failed.errmsg = fault.Errmsg

@@ -36,9 +36,15 @@ type tokenPair struct {
 	forced time.Time
 }
 
+// appTokens are the access tokens of apps, of both kinds.
+type appTokens struct {
+	*platform
+	tokens *shelf[string, *token]
+}
+
 // classicToken is getAccessToken, GET /cgi-bin/token: every call replaces the
 // token, and the one before it works for five more minutes.
-func (s *Simulator) classicToken(received call) *answer {
+func (s *appTokens) classicToken(received call) *answer {
 	if received.method != http.MethodGet {
 		return refuse(43001)
 	}
@@ -60,7 +66,7 @@ func (s *Simulator) classicToken(received call) *answer {
 }
 
 // stableToken is getStableAccessToken, POST /cgi-bin/stable_token.
-func (s *Simulator) stableToken(received call) *answer {
+func (s *appTokens) stableToken(received call) *answer {
 	var body struct {
 		GrantType    string `json:"grant_type"`
 		AppID        string `json:"appid"`
@@ -94,7 +100,7 @@ func (s *Simulator) stableToken(received call) *answer {
 // renewStable keeps the token unless it is near its end or a forced renewal
 // is due. A forced one ends the old token at once; where the quota of forced
 // ones is exhausted, nothing happens.
-func (s *Simulator) renewStable(known *app, force bool) {
+func (s *appTokens) renewStable(known *app, force bool) {
 	latest := known.stable.latest
 	switch {
 	case latest == nil || s.now().Add(tokenOverlap).After(latest.expires):
@@ -106,7 +112,7 @@ func (s *Simulator) renewStable(known *app, force bool) {
 	}
 }
 
-func (s *Simulator) replace(appID string, pair *tokenPair, overlap time.Duration) {
+func (s *appTokens) replace(appID string, pair *tokenPair, overlap time.Duration) {
 	now := s.now()
 	if pair.latest != nil {
 		pair.latest.dead = now.Add(overlap)
@@ -119,7 +125,7 @@ func (s *Simulator) replace(appID string, pair *tokenPair, overlap time.Duration
 	s.tokens.put(pair.latest.text, pair.latest)
 }
 
-func (s *Simulator) tell(latest *token) *answer {
+func (s *appTokens) tell(latest *token) *answer {
 	remaining := (latest.expires.Sub(s.now()) + time.Second - 1) / time.Second
 	return &answer{
 		members: map[string]any{"access_token": latest.text, "expires_in": int(remaining)},
@@ -128,7 +134,7 @@ func (s *Simulator) tell(latest *token) *answer {
 }
 
 // bearer returns the app whose access token a call carries.
-func (s *Simulator) bearer(received call) (appID string, refused *answer) {
+func (s *appTokens) bearer(received call) (appID string, refused *answer) {
 	text := received.query.Get("access_token")
 	if text == "" {
 		return "", refuse(41001)

@@ -24,7 +24,7 @@ type User struct {
 }
 
 // SetUser changes what is known of a user.
-func (s *Simulator) SetUser(user User) error {
+func (s *platform) SetUser(user User) error {
 	if user.User == "" {
 		return errors.New("user: must not be empty")
 	}
@@ -34,7 +34,7 @@ func (s *Simulator) SetUser(user User) error {
 	return nil
 }
 
-func (s *Simulator) user(name string) User {
+func (s *platform) user(name string) User {
 	user, _ := s.users.get(name)
 	user.User = name
 	if user.CountryCode == "" {
