@@ -102,7 +102,8 @@ const sharedColumns = `account_platform, account_app, account_subject, client_id
 	auth_time, generation, rotations, secret_hash, idle_expires_at, expires_at, last_seen_at, device`
 
 // userOfSession makes a user's id of a session's, as long and as random as a real one.
-const userOfSession = `'u_' || substr(replace(made.value, '-', ''), 17, 16) || substr(replace(made.value, '-', ''), 7, 6)`
+const userOfSession = `'u_' || substr(replace(made.value, '-', ''), 17, 16) ||
+	substr(replace(made.value, '-', ''), 7, 6)`
 
 // bulk writes sessions in great number beside real ones. The server cannot refresh them, since it did not
 // make their tokens, but it has to look past them.

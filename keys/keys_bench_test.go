@@ -8,8 +8,10 @@ import (
 	"testing"
 )
 
-const benchmarkPayload = `{"iss":"https://id.example.com","sub":"u_abcdefghijklmnopqrstuv","aud":"https://api.example.com",` +
-	`"client_id":"c_abcdefghijklmnopqrstuv","scope":"openid profile","iat":1794000000,"exp":1794003600,"jti":"abcdefghijklmnopqrstuv",` +
+const benchmarkPayload = `{"iss":"https://id.example.com",` +
+	`"sub":"u_abcdefghijklmnopqrstuv","aud":"https://api.example.com",` +
+	`"client_id":"c_abcdefghijklmnopqrstuv","scope":"openid profile","iat":1794000000,` +
+	`"exp":1794003600,"jti":"abcdefghijklmnopqrstuv",` +
 	`"sid":"0199a1c5-0000-7000-8000-000000000000","auth_time":1794000000,"amr":["wechat"]}`
 
 // BenchmarkSign against BenchmarkBareRSA shows what a token costs beyond its signature.

@@ -37,7 +37,8 @@ static EVP_PKEY *lingpai_open(const unsigned char *der, long length, char *fault
 static EVP_PKEY_CTX *lingpai_context(EVP_PKEY *key, char *fault, size_t room) {
 	ERR_clear_error();
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-	if (context != NULL && EVP_PKEY_sign_init(context) > 0 && EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) > 0
+	if (context != NULL && EVP_PKEY_sign_init(context) > 0
+			&& EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) > 0
 			&& EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) > 0)
 		return context;
 	lingpai_fault(fault, room);
@@ -46,8 +47,8 @@ static EVP_PKEY_CTX *lingpai_context(EVP_PKEY *key, char *fault, size_t room) {
 }
 
 // lingpai_sign returns the length of the signature; 0: there is none.
-static size_t lingpai_sign(EVP_PKEY_CTX *context, unsigned char *signature, size_t length, const unsigned char *digest, size_t digest_length,
-		char *fault, size_t room) {
+static size_t lingpai_sign(EVP_PKEY_CTX *context, unsigned char *signature, size_t length,
+		const unsigned char *digest, size_t digest_length, char *fault, size_t room) {
 	ERR_clear_error();
 	if (EVP_PKEY_sign(context, signature, &length, digest, digest_length) > 0) return length;
 	lingpai_fault(fault, room);

@@ -111,7 +111,8 @@ func TestCheckHashRefuses(t *testing.T) {
 	require.NoError(t, CheckHash(goodHash))
 	for name, bad := range map[string]string{
 		"nothing": "", "text": "a good password", "DES": "rl.3StKT.4T8M", "MD5": "$1$28772684$iEwNOgGugqO9.bIz5sk8k/",
-		"SHA-512":         "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJuesI68OTLiBFdcbYEdFCoEOfaS35inz1",
+		"SHA-512": "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJues" +
+			"I68OTLiBFdcbYEdFCoEOfaS35inz1",
 		"Django's prefix": "bcrypt$" + good, "the faulty version": strings.Replace(good, "$2b", "$2x", 1),
 		"the first version": strings.Replace(good, "$2b", "$2", 1),
 		"a newer version":   strings.Replace(good, "$2b", "$2c", 1), "another major version": strings.Replace(good,

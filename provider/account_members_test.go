@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +10,100 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+// badBody is a body that PUT /password refuses, with what its headers are beside the bearer token, and the status.
+type badBody struct {
+	body   string
+	header []string
+	status int
+}
+
+// goodMembers are those of a change of the password.
+const goodMembers = `"current_password":"` + testPassword + `","password":"` + newPassword + `"`
+
+// noJSONObjects are bodies that two programs could read differently, or that have what is not asked for.
+func noJSONObjects() map[string]badBody {
+	const good = goodMembers
+	return map[string]badBody{
+		"a member twice": {`{` + good + `,"password":"` + testPassword + `"}`, nil,
+			http.StatusBadRequest},
+		"twice, once escaped": {`{` + good + `,"p\u0061ssword":"` + testPassword + `"}`, nil,
+			http.StatusBadRequest},
+		"twice the same":           {`{` + good + `,` + good + `}`, nil, http.StatusBadRequest},
+		"an unknown member":        {`{` + good + `,"admin":"true"}`, nil, http.StatusBadRequest},
+		"a member of another call": {`{` + good + `,"nickname":"x"}`, nil, http.StatusBadRequest},
+		"the id of a user": {`{` + good + `,"sub":"u_0123456789012345678901"}`, nil,
+			http.StatusBadRequest},
+		"the name in capitals": {`{"current_password":"` + testPassword + `","Password":"` + newPassword +
+			`"}`, nil, http.StatusBadRequest},
+		"the name full of case": {`{` + good + `,"PASSWORD":"` + newPassword + `"}`, nil,
+			http.StatusBadRequest},
+		"a Kelvin sign for k": {`{` + good + `,"to\u212aen":""}`, nil, http.StatusBadRequest},
+		"an empty name":       {`{` + good + `,"":""}`, nil, http.StatusBadRequest},
+		"a number": {`{"current_password":"` + testPassword + `","password":123456789012}`,
+			nil, http.StatusBadRequest},
+		"true":      {`{` + good + `,"username":true}`, nil, http.StatusBadRequest},
+		"null":      {`{` + good + `,"username":null}`, nil, http.StatusBadRequest},
+		"an array":  {`{` + good + `,"username":["ada"]}`, nil, http.StatusBadRequest},
+		"an object": {`{` + good + `,"username":{"x":"ada"}}`, nil, http.StatusBadRequest},
+		"deep": {`{"password":` + strings.Repeat(`[`, 30000) + `}`, nil,
+			http.StatusBadRequest},
+		"an array of it":        {`[{` + good + `}]`, nil, http.StatusBadRequest},
+		"a string of it":        {`"` + newPassword + `"`, nil, http.StatusBadRequest},
+		"null alone":            {`null`, nil, http.StatusBadRequest},
+		"nothing but spaces":    {`   `, nil, http.StatusBadRequest},
+		"text behind":           {`{` + good + `} x`, nil, http.StatusBadRequest},
+		"another object behind": {`{` + good + `}{"password":"x"}`, nil, http.StatusBadRequest},
+		"a comma too many":      {`{` + good + `,}`, nil, http.StatusBadRequest},
+		"not closed":            {`{` + good, nil, http.StatusBadRequest},
+		"a value not closed":    {`{"password":"` + newPassword, nil, http.StatusBadRequest},
+		"a comment":             {`{/* x */` + good + `}`, nil, http.StatusBadRequest},
+		"single quotes":         {`{'password':'` + newPassword + `'}`, nil, http.StatusBadRequest},
+		"no colon":              {`{` + good + `,"username","ada"}`, nil, http.StatusBadRequest},
+		"a form as JSON":        {`password=` + newPassword, nil, http.StatusBadRequest},
+		"invalid UTF-8":         {`{` + good + `,"username":"` + "\xff" + `"}`, nil, http.StatusBadRequest},
+		"overlong UTF-8": {`{` + good + `,"username":"` + "\xc0\xaf" + `"}`, nil,
+			http.StatusBadRequest},
+		"a byte order mark":         {"\ufeff" + `{` + good + `}`, nil, http.StatusBadRequest},
+		"half a surrogate pair":     {`{` + good + `,"username":"\ud800"}`, nil, http.StatusBadRequest},
+		"the other half":            {`{` + good + `,"username":"\udc00x"}`, nil, http.StatusBadRequest},
+		"halves in the wrong order": {`{` + good + `,"username":"\udc00\ud800"}`, nil, http.StatusBadRequest},
+		"half a pair in a name":     {`{` + good + `,"\ud800":"x"}`, nil, http.StatusBadRequest},
+		"NUL": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
+			`\u0000"}`, nil, http.StatusBadRequest},
+		"a new line": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
+			`\n"}`, nil, http.StatusBadRequest},
+		"DEL": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
+			`\u007f"}`, nil, http.StatusBadRequest},
+		"a raw tab": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
+			"\t" + `"}`, nil, http.StatusBadRequest},
+	}
+}
+
+// bodiesOfTheWrongKind are too large, or call themselves something else than JSON.
+func bodiesOfTheWrongKind() map[string]badBody {
+	const good = goodMembers
+	return map[string]badBody{
+		"65 KiB": {`{` + good + strings.Repeat(" ", 65<<10) + `}`, nil,
+			http.StatusRequestEntityTooLarge},
+		"65 KiB of a password": {`{"current_password":"` + testPassword + `","password":"` +
+			strings.Repeat("p", 65<<10) + `"}`, nil, http.StatusRequestEntityTooLarge},
+		"a form": {`current_password=x&password=` + newPassword,
+			[]string{"Content-Type", formType}, http.StatusUnsupportedMediaType},
+		"JSON that calls itself a form": {`{` + good + `}`, []string{"Content-Type", formType},
+			http.StatusUnsupportedMediaType},
+		"JSON that calls itself text": {`{` + good + `}`, []string{"Content-Type", "text/plain"},
+			http.StatusUnsupportedMediaType},
+		"no content type": {`{` + good + `}`, []string{"Content-Type", ""}, http.StatusUnsupportedMediaType},
+		"two content types": {`{` + good + `}`, []string{"Content-Type", "application/json", "Content-Type",
+			formType}, http.StatusUnsupportedMediaType},
+		"another charset": {`{` + good + `}`, []string{"Content-Type", "application/json; charset=gbk"},
+			http.StatusUnsupportedMediaType},
+		"compressed": {`{` + good + `}`, []string{"Content-Type", "application/json",
+			"Content-Encoding", "gzip"}, http.StatusUnsupportedMediaType},
+		"nothing at all": {``, nil, http.StatusUnsupportedMediaType},
+	}
+}
 
 // TestBodiesOfAnAccountThatAreNone: whatever two programs could read differently is refused, and changes nothing.
 func TestBodiesOfAnAccountThatAreNone(t *testing.T) {
@@ -23,85 +118,12 @@ func TestBodiesOfAnAccountThatAreNone(t *testing.T) {
 		}
 		return header
 	}
-	const good = `"current_password":"` + testPassword + `","password":"` + newPassword + `"`
-	for name, c := range map[string]struct {
-		body   string
-		header http.Header
-		status int
-	}{
-		"a member twice": {`{` + good + `,"password":"` + testPassword + `"}`, with(),
-			http.StatusBadRequest},
-		"twice, once escaped": {`{` + good + `,"p\u0061ssword":"` + testPassword + `"}`, with(),
-			http.StatusBadRequest},
-		"twice the same":           {`{` + good + `,` + good + `}`, with(), http.StatusBadRequest},
-		"an unknown member":        {`{` + good + `,"admin":"true"}`, with(), http.StatusBadRequest},
-		"a member of another call": {`{` + good + `,"nickname":"x"}`, with(), http.StatusBadRequest},
-		"the id of a user": {`{` + good + `,"sub":"u_0123456789012345678901"}`, with(),
-			http.StatusBadRequest},
-		"the name in capitals": {`{"current_password":"` + testPassword + `","Password":"` + newPassword +
-			`"}`, with(), http.StatusBadRequest},
-		"the name full of case": {`{` + good + `,"PASSWORD":"` + newPassword + `"}`, with(),
-			http.StatusBadRequest},
-		"a Kelvin sign for k": {`{` + good + `,"to\u212aen":""}`, with(), http.StatusBadRequest},
-		"an empty name":       {`{` + good + `,"":""}`, with(), http.StatusBadRequest},
-		"a number": {`{"current_password":"` + testPassword + `","password":123456789012}`,
-			with(), http.StatusBadRequest},
-		"true":      {`{` + good + `,"username":true}`, with(), http.StatusBadRequest},
-		"null":      {`{` + good + `,"username":null}`, with(), http.StatusBadRequest},
-		"an array":  {`{` + good + `,"username":["ada"]}`, with(), http.StatusBadRequest},
-		"an object": {`{` + good + `,"username":{"x":"ada"}}`, with(), http.StatusBadRequest},
-		"deep": {`{"password":` + strings.Repeat(`[`, 30000) + `}`, with(),
-			http.StatusBadRequest},
-		"an array of it":        {`[{` + good + `}]`, with(), http.StatusBadRequest},
-		"a string of it":        {`"` + newPassword + `"`, with(), http.StatusBadRequest},
-		"null alone":            {`null`, with(), http.StatusBadRequest},
-		"nothing but spaces":    {`   `, with(), http.StatusBadRequest},
-		"text behind":           {`{` + good + `} x`, with(), http.StatusBadRequest},
-		"another object behind": {`{` + good + `}{"password":"x"}`, with(), http.StatusBadRequest},
-		"a comma too many":      {`{` + good + `,}`, with(), http.StatusBadRequest},
-		"not closed":            {`{` + good, with(), http.StatusBadRequest},
-		"a value not closed":    {`{"password":"` + newPassword, with(), http.StatusBadRequest},
-		"a comment":             {`{/* x */` + good + `}`, with(), http.StatusBadRequest},
-		"single quotes":         {`{'password':'` + newPassword + `'}`, with(), http.StatusBadRequest},
-		"no colon":              {`{` + good + `,"username","ada"}`, with(), http.StatusBadRequest},
-		"a form as JSON":        {`password=` + newPassword, with(), http.StatusBadRequest},
-		"invalid UTF-8":         {`{` + good + `,"username":"` + "\xff" + `"}`, with(), http.StatusBadRequest},
-		"overlong UTF-8": {`{` + good + `,"username":"` + "\xc0\xaf" + `"}`, with(),
-			http.StatusBadRequest},
-		"a byte order mark":         {"\ufeff" + `{` + good + `}`, with(), http.StatusBadRequest},
-		"half a surrogate pair":     {`{` + good + `,"username":"\ud800"}`, with(), http.StatusBadRequest},
-		"the other half":            {`{` + good + `,"username":"\udc00x"}`, with(), http.StatusBadRequest},
-		"halves in the wrong order": {`{` + good + `,"username":"\udc00\ud800"}`, with(), http.StatusBadRequest},
-		"half a pair in a name":     {`{` + good + `,"\ud800":"x"}`, with(), http.StatusBadRequest},
-		"NUL": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
-			`\u0000"}`, with(), http.StatusBadRequest},
-		"a new line": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
-			`\n"}`, with(), http.StatusBadRequest},
-		"DEL": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
-			`\u007f"}`, with(), http.StatusBadRequest},
-		"a raw tab": {`{"current_password":"` + testPassword + `","password":"` + newPassword +
-			"\t" + `"}`, with(), http.StatusBadRequest},
-		"65 KiB": {`{` + good + strings.Repeat(" ", 65<<10) + `}`, with(),
-			http.StatusRequestEntityTooLarge},
-		"65 KiB of a password": {`{"current_password":"` + testPassword + `","password":"` +
-			strings.Repeat("p", 65<<10) + `"}`, with(), http.StatusRequestEntityTooLarge},
-		"a form": {`current_password=x&password=` + newPassword,
-			with("Content-Type", formType), http.StatusUnsupportedMediaType},
-		"JSON that calls itself a form": {`{` + good + `}`, with("Content-Type", formType),
-			http.StatusUnsupportedMediaType},
-		"JSON that calls itself text": {`{` + good + `}`, with("Content-Type", "text/plain"),
-			http.StatusUnsupportedMediaType},
-		"no content type": {`{` + good + `}`, with("Content-Type", ""), http.StatusUnsupportedMediaType},
-		"two content types": {`{` + good + `}`, with("Content-Type", "application/json", "Content-Type",
-			formType), http.StatusUnsupportedMediaType},
-		"another charset": {`{` + good + `}`, with("Content-Type", "application/json; charset=gbk"),
-			http.StatusUnsupportedMediaType},
-		"compressed": {`{` + good + `}`, with("Content-Type", "application/json",
-			"Content-Encoding", "gzip"), http.StatusUnsupportedMediaType},
-		"nothing at all": {``, with(), http.StatusUnsupportedMediaType},
-	} {
+	const good = goodMembers
+	bodies := noJSONObjects()
+	maps.Copy(bodies, bodiesOfTheWrongKind())
+	for name, c := range bodies {
 		t.Run(name, func(t *testing.T) {
-			requireError(t, w.accountText("PUT /password", c.body, c.header), c.status, "invalid_request")
+			requireError(t, w.accountText("PUT /password", c.body, with(c.header...)), c.status, "invalid_request")
 		})
 	}
 	require.Equal(t, before, w.stateOf(a))

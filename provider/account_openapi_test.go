@@ -111,40 +111,58 @@ const openAPI = `{
 	"$ref": "#/$defs/document",
 	"$defs": {
 		"text": {"type": "string", "minLength": 1},
-		"reference": {"type": "object", "required": ["$ref"], "properties": {"$ref": {"type": "string", "pattern": "^#/components/"}}, "additionalProperties": false},
+		"reference": {"type": "object", "required": ["$ref"], "properties": {"$ref": {"type": "string",
+			"pattern": "^#/components/"}}, "additionalProperties": false},
 		"schema": {"$ref": "https://json-schema.org/draft/2020-12/schema"},
-		"security": {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}},
+		"security": {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "array",
+			"items": {"type": "string"}}}},
 		"content": {"type": "object", "minProperties": 1, "additionalProperties": {
-			"type": "object", "required": ["schema"], "properties": {"schema": {"$ref": "#/$defs/schema"}}, "additionalProperties": false}},
+			"type": "object", "required": ["schema"], "properties": {"schema": {"$ref": "#/$defs/schema"}},
+				"additionalProperties": false}},
 		"header": {"type": "object", "required": ["schema"], "additionalProperties": false, "properties": {
-			"description": {"$ref": "#/$defs/text"}, "required": {"type": "boolean"}, "schema": {"$ref": "#/$defs/schema"}}},
+			"description": {"$ref": "#/$defs/text"}, "required": {"type": "boolean"},
+				"schema": {"$ref": "#/$defs/schema"}}},
 		"response": {"type": "object", "required": ["description"], "additionalProperties": false, "properties": {
 			"description": {"$ref": "#/$defs/text"}, "content": {"$ref": "#/$defs/content"},
 			"headers": {"type": "object", "additionalProperties": {"$ref": "#/$defs/header"}}}},
-		"operation": {"type": "object", "required": ["operationId", "summary", "responses"], "additionalProperties": false, "properties": {
-			"operationId": {"$ref": "#/$defs/text"}, "summary": {"$ref": "#/$defs/text"}, "description": {"$ref": "#/$defs/text"},
+		"operation": {"type": "object", "required": ["operationId", "summary", "responses"],
+			"additionalProperties": false, "properties": {
+			"operationId": {"$ref": "#/$defs/text"}, "summary": {"$ref": "#/$defs/text"},
+				"description": {"$ref": "#/$defs/text"},
 			"security": {"$ref": "#/$defs/security"},
-			"parameters": {"type": "array", "items": {"type": "object", "required": ["name", "in", "required", "schema"], "additionalProperties": false, "properties": {
-				"name": {"$ref": "#/$defs/text"}, "in": {"const": "path"}, "required": {"const": true}, "schema": {"$ref": "#/$defs/schema"}}}},
-			"requestBody": {"type": "object", "required": ["content"], "additionalProperties": false, "properties": {
+			"parameters": {"type": "array", "items": {"type": "object", "required": ["name", "in", "required",
+				"schema"], "additionalProperties": false, "properties": {
+				"name": {"$ref": "#/$defs/text"}, "in": {"const": "path"}, "required": {"const": true},
+					"schema": {"$ref": "#/$defs/schema"}}}},
+			"requestBody": {"type": "object", "required": ["content"], "additionalProperties": false,
+				"properties": {
 				"required": {"const": true}, "content": {"$ref": "#/$defs/content"}}},
-			"responses": {"type": "object", "minProperties": 1, "additionalProperties": false, "patternProperties": {
-				"^[1-5][0-9][0-9]$": {"if": {"required": ["$ref"]}, "then": {"$ref": "#/$defs/reference"}, "else": {"$ref": "#/$defs/response"}}}}}},
-		"document": {"type": "object", "required": ["openapi", "info", "paths"], "additionalProperties": false, "properties": {
+			"responses": {"type": "object", "minProperties": 1, "additionalProperties": false,
+				"patternProperties": {
+				"^[1-5][0-9][0-9]$": {"if": {"required": ["$ref"]}, "then": {"$ref": "#/$defs/reference"},
+					"else": {"$ref": "#/$defs/response"}}}}}},
+		"document": {"type": "object", "required": ["openapi", "info", "paths"], "additionalProperties": false,
+			"properties": {
 			"openapi": {"type": "string", "pattern": "^3\\.1\\.[0-9]+$"},
-			"info": {"type": "object", "required": ["title", "version"], "additionalProperties": false, "properties": {
-				"title": {"$ref": "#/$defs/text"}, "version": {"$ref": "#/$defs/text"}, "description": {"$ref": "#/$defs/text"},
+			"info": {"type": "object", "required": ["title", "version"], "additionalProperties": false,
+				"properties": {
+				"title": {"$ref": "#/$defs/text"}, "version": {"$ref": "#/$defs/text"},
+					"description": {"$ref": "#/$defs/text"},
 				"license": {"type": "object", "required": ["name"], "additionalProperties": false, "properties": {
 					"name": {"$ref": "#/$defs/text"}, "identifier": {"$ref": "#/$defs/text"}}}}},
-			"servers": {"type": "array", "items": {"type": "object", "required": ["url"], "additionalProperties": false, "properties": {"url": {"type": "string"}}}},
+			"servers": {"type": "array", "items": {"type": "object", "required": ["url"],
+				"additionalProperties": false, "properties": {"url": {"type": "string"}}}},
 			"security": {"$ref": "#/$defs/security"},
 			"paths": {"type": "object", "additionalProperties": false, "patternProperties": {"^/": {
-				"type": "object", "additionalProperties": false, "patternProperties": {"^(get|put|post|delete)$": {"$ref": "#/$defs/operation"}}}}},
+				"type": "object", "additionalProperties": false,
+					"patternProperties": {"^(get|put|post|delete)$": {"$ref": "#/$defs/operation"}}}}},
 			"components": {"type": "object", "additionalProperties": false, "properties": {
 				"schemas": {"type": "object", "additionalProperties": {"$ref": "#/$defs/schema"}},
 				"responses": {"type": "object", "additionalProperties": {"$ref": "#/$defs/response"}},
-				"securitySchemes": {"type": "object", "additionalProperties": {"type": "object", "required": ["type", "scheme"], "additionalProperties": false, "properties": {
-					"type": {"const": "http"}, "scheme": {"enum": ["bearer", "basic"]}, "bearerFormat": {"$ref": "#/$defs/text"}, "description": {"$ref": "#/$defs/text"}}}}}}}}
+				"securitySchemes": {"type": "object", "additionalProperties": {"type": "object",
+					"required": ["type", "scheme"], "additionalProperties": false, "properties": {
+					"type": {"const": "http"}, "scheme": {"enum": ["bearer", "basic"]},
+						"bearerFormat": {"$ref": "#/$defs/text"}, "description": {"$ref": "#/$defs/text"}}}}}}}}
 	}
 }`
 

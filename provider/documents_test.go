@@ -112,19 +112,25 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 		}
 		requireTokens(t, w.token(f))
 	}
+	requireClaims(t, w, a.members)
+}
+
+// requireClaims wants ID tokens to have the claims that the metadata names, and no others.
+func requireClaims(t *testing.T, w *world, metadata map[string]any) {
+	t.Helper()
 	told := map[string]bool{}
 	first := w.token(w.wechatCode("newcomer").with("scope", "openid")).text("id_token")
 	alice := w.token(passwordForm("alice", testPassword))
 	w.knowAll(claimsOf(t, alice.text("access_token"))["sub"].(string))
 	named := w.token(passwordForm("alice", testPassword).with("scope", "openid profile email phone")).text("id_token")
 	for _, token := range []string{first, named} {
-		require.Contains(t, a.members["id_token_signing_alg_values_supported"], headerOf(t, token)["alg"])
+		require.Contains(t, metadata["id_token_signing_alg_values_supported"], headerOf(t, token)["alg"])
 		for claim := range claimsOf(t, token) {
 			told[claim] = true
 		}
 	}
-	require.Len(t, a.members["claims_supported"], len(told))
-	for _, claim := range a.members["claims_supported"].([]any) {
+	require.Len(t, metadata["claims_supported"], len(told))
+	for _, claim := range metadata["claims_supported"].([]any) {
 		require.True(t, told[claim.(string)], "%s is never told", claim)
 	}
 }

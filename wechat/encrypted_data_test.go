@@ -26,8 +26,12 @@ func TestEveryKindIsOpened(t *testing.T) {
 		text, want string
 	}{
 		"getUserInfo": {KindUserInfo,
-			`{"openId":"oAda","nickName":"微信用户<script>","gender":1,"language":"zh_CN","city":"","province":"","country":"","avatarUrl":"https:\/\/thirdwx.qlogo.cn\/1","unionId":"oUnion"`,
-			`{"openId":"oAda","unionId":"oUnion","nickName":"微信用户\u003cscript\u003e","gender":1,"language":"zh_CN","city":"","province":"","country":"","avatarUrl":"https://thirdwx.qlogo.cn/1"}`},
+			`{"openId":"oAda","nickName":"微信用户<script>","gender":1,"language":"zh_CN",` +
+				`"city":"","province":"","country":"",` +
+				`"avatarUrl":"https:\/\/thirdwx.qlogo.cn\/1","unionId":"oUnion"`,
+			`{"openId":"oAda","unionId":"oUnion","nickName":"微信用户\u003cscript\u003e","gender":1,` +
+				`"language":"zh_CN","city":"","province":"","country":"",` +
+				`"avatarUrl":"https://thirdwx.qlogo.cn/1"}`},
 		"getUserProfile": {KindUserInfo,
 			`{"nickName":"a\ud83d\ude00","gender":0,"city":"","province":"","country":"","avatarUrl":""`,
 			`{"nickName":"a😀","gender":0,"language":"","city":"","province":"","country":"","avatarUrl":""}`},
@@ -35,9 +39,11 @@ func TestEveryKindIsOpened(t *testing.T) {
 			`{"phoneNumber":"13800000000","purePhoneNumber":"13800000000","countryCode":"86"}`},
 		"phone abroad": {KindPhone, `{"phoneNumber":"+15550100","purePhoneNumber":"5550100","countryCode":1`,
 			`{"phoneNumber":"+15550100","purePhoneNumber":"5550100","countryCode":"1"}`},
-		"share":            {KindShare, `{"openGId":"tGroup"`, `{"openGId":"tGroup"}`},
-		"group":            {KindGroup, `{"openGId":"tGroup"`, `{"openGId":"tGroup"}`},
-		"run":              {KindRun, `{"stepInfoList":[{"timestamp":1445866601,"step":100},{"step":0,"timestamp":1445876601}]`, `{"stepInfoList":[{"timestamp":1445866601,"step":100},{"timestamp":1445876601,"step":0}]}`},
+		"share": {KindShare, `{"openGId":"tGroup"`, `{"openGId":"tGroup"}`},
+		"group": {KindGroup, `{"openGId":"tGroup"`, `{"openGId":"tGroup"}`},
+		"run": {KindRun,
+			`{"stepInfoList":[{"timestamp":1445866601,"step":100},{"step":0,"timestamp":1445876601}]`,
+			`{"stepInfoList":[{"timestamp":1445866601,"step":100},{"timestamp":1445876601,"step":0}]}`},
 		"run of a new day": {KindRun, `{"stepInfoList":[]`, `{"stepInfoList":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -217,7 +223,9 @@ func TestNoFlippedBitIsWorseThanRefused(t *testing.T) {
 
 func TestSignatures(t *testing.T) {
 	key := parseKey(t, "HyVFkGl5F5OQWJZZaNzBBg==") // the sample of WeChat's documentation
-	raw := `{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong","country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/1vZvI39NWFQ9XM4LtQpFrQJ1xlgZxx3w7bQxKARol6503Iuswjjn6nIGBiaycAjAtpujxyzYsrztuuICqIM5ibXQ/0"}`
+	raw := `{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou",` +
+		`"province":"Guangdong","country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/` +
+		`1vZvI39NWFQ9XM4LtQpFrQJ1xlgZxx3w7bQxKARol6503Iuswjjn6nIGBiaycAjAtpujxyzYsrztuuICqIM5ibXQ/0"}`
 	signature := "75e81ceda165f4ffa64f4068af58c64b8f54b88c"
 	require.True(t, signatureMatches(raw, signature, key))
 	for _, wrong := range []string{"", signature[:39], signature + "0", strings.ToUpper(signature),

@@ -50,8 +50,9 @@ func requireAnswer(t *testing.T, got *httptest.ResponseRecorder, status int, cha
 }
 
 const (
-	realm          = `Bearer realm="https://api.example.com"`
-	invalidToken   = realm + `, error="invalid_token", error_description="The access token is not valid here, or not any more."`
+	realm        = `Bearer realm="https://api.example.com"`
+	invalidToken = realm + `, error="invalid_token", ` +
+		`error_description="The access token is not valid here, or not any more."`
 	invalidRequest = realm + `, error="invalid_request", error_description="Send one Authorization header."`
 )
 
@@ -126,7 +127,8 @@ func TestScopesAreRequired(t *testing.T) {
 	w := newWorld(t)
 	token := "Bearer " + w.token(map[string]any{"scope": "orders.read orders.write"})
 	lacks := func(scope string) string {
-		return realm + `, error="insufficient_scope", error_description="The access token lacks a scope.", scope="` + scope + `"`
+		return realm + `, error="insufficient_scope", error_description="The access token lacks a scope.", ` +
+			`scope="` + scope + `"`
 	}
 	requireEqual(t, 200, ask(w.api(RequireScope("orders.read")), token).Code)
 	requireEqual(t, 200, ask(w.api(RequireScope("orders.write", "orders.read")), token).Code)

@@ -140,7 +140,8 @@ func newIssuer(b *testing.B) (issuer, token string, set jwk.Set) {
 	})
 	handler.HandleFunc("/jwks", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(set) })
 	now := time.Now().Unix()
-	payload := fmt.Sprintf(`{"iss":%q,"sub":"u_1","aud":%q,"client_id":"app","scope":"orders.read","iat":%d,"exp":%d,"jti":"t_1","sid":"s_1","auth_time":%d,"amr":["wechat"]}`,
+	payload := fmt.Sprintf(`{"iss":%q,"sub":"u_1","aud":%q,"client_id":"app","scope":"orders.read",`+
+		`"iat":%d,"exp":%d,"jti":"t_1","sid":"s_1","auth_time":%d,"amr":["wechat"]}`,
 		server.URL, audience, now, now+36000, now)
 	header := jws.NewHeaders()
 	must(b, header.Set(jws.KeyIDKey, "k"))
