@@ -11,8 +11,8 @@ import (
 )
 
 // readiness reports whether requests should come here: the database answers and still has the shape that we
-// need. A Redis that is gone is told of and does not count: it is gone for all replicas, and most of what
-// they do goes on without it. What signs is told of too, and counts when the keys could not be read for so
+// need. A Redis that is gone is noted and does not count: it is gone for all replicas, and most of what
+// they do goes on without it. What signs is noted too, and counts when the keys could not be read for so
 // long that others may sign with one that is not known here.
 func readiness(s settings.Settings, checkSchema func(context.Context) error, volatile identity.Volatile,
 	signer backend) func(context.Context) []provider.ReadyCheck {

@@ -92,7 +92,7 @@ func keyAdvice(err error) (found, advice string) {
 	return found, advice
 }
 
-// describeSigning tells of the signing keys that still do something.
+// describeSigning lists the signing keys that still do something.
 func describeSigning(records []keys.Record, now time.Time) string {
 	var texts []string
 	for _, key := range keys.Describe(records, now) {

@@ -15,7 +15,7 @@ import (
 // maxTold is how many rows are told of on standard error, if there is no report.
 const maxTold = 20
 
-// report tells of rows that were refused, or came otherwise than as they were brought.
+// report lists rows that were refused, or came otherwise than as they were brought.
 type report struct {
 	path     string // empty: standard error
 	progress progress
@@ -41,7 +41,7 @@ func newReport(path string, progress progress) (*report, error) {
 	return r, errors.Join(r.rows.Write([]string{"line", "outcome", "sub", "reason"}), r.flush())
 }
 
-// tell counts a row, and tells of it if there is something to tell.
+// tell counts a row, and lists it if there is something to say.
 func (r *report) tell(row parsedRow, arrival identity.Arrival) {
 	switch arrival.Outcome {
 	case identity.Imported:
@@ -62,7 +62,7 @@ func (r *report) tell(row parsedRow, arrival identity.Arrival) {
 func (r *report) write(row parsedRow, outcome, reason string) {
 	switch {
 	case r.rows != nil:
-		// flush says whether it failed
+		// flush reports whether it failed
 		_ = r.rows.Write([]string{strconv.Itoa(row.Line), outcome, harmless(row.ID), reason})
 	case r.told < maxTold:
 		r.told++

@@ -103,7 +103,7 @@ func (r *Run) batches(ctx context.Context, read <-chan rowBatch) error {
 	}
 }
 
-// one imports a batch, and tells of its rows in their order.
+// one imports a batch, and reports its rows in their order.
 func (r *Run) one(ctx context.Context, batch rowBatch) error {
 	var newcomers []identity.Newcomer
 	for _, row := range batch.rows {
