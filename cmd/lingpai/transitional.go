@@ -39,8 +39,6 @@ func orDash(text string) string { return terminal.OrDash(text) }
 
 func plural(n int, noun string) string { return terminal.Plural(n, noun) }
 
-func isTerminal(stream any) bool { return terminal.IsTerminal(stream) }
-
 func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
 	return terminal.Interruptible(ctx, r)
 }
