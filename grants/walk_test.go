@@ -29,8 +29,9 @@ func TestWalkHonestClientsLoseNoSession(t *testing.T) {
 				steps, sessions := 0, 0
 				w := newWorld(t, withoutExpiry)
 				for seed := uint64(1); steps < *walkSteps/4; seed++ {
-					client := refreshtest.Honest{Target: walkedWorld{w, disturbed}, Random: rand.New(rand.NewPCG(seed, 2)),
-						Keyed: keyed}
+					client := refreshtest.Honest{Target: walkedWorld{w, disturbed},
+						Random: rand.New(rand.NewPCG(seed, 2)),
+						Keyed:  keyed}
 					requests, err := client.Run(fmt.Sprintf("user-%d", seed))
 					require.NoError(t, err, "seed %d: an honest client lost its session", seed)
 					steps += requests
@@ -52,8 +53,9 @@ func TestWalkThievesAreSeen(t *testing.T) {
 			w := newWorld(t, withoutExpiry)
 			thieves, refreshes := max(20, *walkSteps/200), 0
 			for seed := range thieves {
-				thief := refreshtest.Thief{Target: walkedWorld{w, false}, Random: rand.New(rand.NewPCG(uint64(seed), 3)),
-					Keyed: kind.keyed, Shadow: kind.shadow}
+				thief := refreshtest.Thief{Target: walkedWorld{w, false},
+					Random: rand.New(rand.NewPCG(uint64(seed), 3)),
+					Keyed:  kind.keyed, Shadow: kind.shadow}
 				seenAfter, err := thief.Run(fmt.Sprintf("victim-%d", seed))
 				require.NoError(t, err)
 				require.NotZero(t, seenAfter, "thief %d was never seen", seed)

@@ -42,7 +42,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 
 // wiring is a configuration without anything left to default, and what was made of it so far.
 type wiring struct {
-	Config
+	config    Config
 	platforms Platforms
 	hasher    *password.Hasher
 	server    *Server
@@ -57,14 +57,14 @@ func open(ctx context.Context, c Config) (w wiring, err error) {
 		c.Now = time.Now
 	}
 	c.RecordAge = cmp.Or(c.RecordAge, RecordAge)
-	w = wiring{Config: c, server: &Server{settings: c.Settings, stores: c.Stores, logger: c.Logger}}
-	if w.Ring == nil {
-		if w.Ring, err = keys.ParseRing(c.Settings.MasterKey.Reveal()); err != nil {
+	w = wiring{config: c, server: &Server{settings: c.Settings, stores: c.Stores, logger: c.Logger}}
+	if w.config.Ring == nil {
+		if w.config.Ring, err = keys.ParseRing(c.Settings.MasterKey.Reveal()); err != nil {
 			return w, err
 		}
 	}
-	if w.Keys == nil {
-		w.Keys, err = keys.Open(ctx, c.Stores.Keys, w.Ring,
+	if w.config.Keys == nil {
+		w.config.Keys, err = keys.Open(ctx, c.Stores.Keys, w.config.Ring,
 			keys.Options{Now: c.Now, Policy: c.Settings.KeyPolicy(), Logger: c.Logger})
 		if err != nil {
 			return w, err
@@ -74,12 +74,12 @@ func open(ctx context.Context, c Config) (w wiring, err error) {
 		return w, err
 	}
 	w.server.close = append(w.server.close, w.platforms.Close)
-	if w.Volatile == nil {
+	if w.config.Volatile == nil {
 		store, err := openVolatile(c.Settings, c.Now)
 		if err != nil {
 			return w, err
 		}
-		w.Volatile = store
+		w.config.Volatile = store
 		w.server.close = append(w.server.close, store.Close)
 	}
 	w.hasher = password.New(c.Hasher) // one bound for all who have passwords hashed
@@ -94,25 +94,28 @@ type services struct {
 
 // wire makes the services, from the floor up.
 func (w wiring) wire() services {
-	s, stores := w.Settings, w.Stores
+	s, stores := w.config.Settings, w.config.Stores
 	records, apps := stores.Clients, GuardApps(stores.Apps, s)
-	if w.RecordAge > 0 {
-		records, apps = memory.CacheClients(records, w.RecordAge), memory.CacheApps(apps, w.RecordAge)
+	if w.config.RecordAge > 0 {
+		records, apps = memory.CacheClients(records, w.config.RecordAge), memory.CacheApps(apps, w.config.RecordAge)
 	}
-	registry := clients.NewRegistry(records, w.Logger)
-	metrics := telemetry.New(stores.Apps, w.Keys.Backend)
+	registry := clients.NewRegistry(records, w.config.Logger)
+	metrics := telemetry.New(stores.Apps, w.config.Keys.Backend)
 	rotation := tokens.RotationPolicy{Window: s.RefreshGrace, RefuseAhead: s.RefuseAhead}
-	vault := wechat.NewVault(wechat.VaultConfig{Store: w.Volatile, NotFound: identity.ErrNotFound, Sealer: w.Ring,
-		KeyLife: s.SessionKeyLife, Now: w.Now, Logger: w.Logger})
+	vault := wechat.NewVault(wechat.VaultConfig{Store: w.config.Volatile, NotFound: identity.ErrNotFound,
+		Sealer:  w.config.Ring,
+		KeyLife: s.SessionKeyLife, Now: w.config.Now, Logger: w.config.Logger})
 	issuer := tokens.New(tokens.Config{
-		Issuer: s.Issuer, Keys: w.Keys, Sessions: stores.Sessions, Users: stores.Users, Accounts: stores.Accounts,
+		Issuer: s.Issuer, Keys: w.config.Keys, Sessions: stores.Sessions, Users: stores.Users,
+		Accounts: stores.Accounts,
 		Profiles: stores.Profiles, AccessTTL: s.AccessTTL, IdleTTL: s.SessionIdle, AbsoluteTTL: s.SessionAbsolute,
-		SessionLimit: s.SessionLimit, Now: w.Now, MaxAccessTTL: s.AccessTTLBound(),
+		SessionLimit: s.SessionLimit, Now: w.config.Now, MaxAccessTTL: s.AccessTTLBound(),
 	})
 	signIn := signin.New(signin.Config{
 		Clients: registry, Apps: apps, Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions,
-		Events: stores.Events, Volatile: w.Volatile, Platforms: w.platforms.byGrant(), Vault: vault, Hasher: w.hasher,
-		Attempts: signin.AttemptPolicy{PerAddress: s.AddressAttempts}, Now: w.Now, Logger: w.Logger,
+		Events: stores.Events, Volatile: w.config.Volatile, Platforms: w.platforms.byGrant(), Vault: vault,
+		Hasher:   w.hasher,
+		Attempts: signin.AttemptPolicy{PerAddress: s.AddressAttempts}, Now: w.config.Now, Logger: w.config.Logger,
 	})
 	checks := access.New(access.Config{
 		Clients: registry, Users: stores.Users, Profiles: stores.Profiles, Sessions: stores.Sessions, Issuer: issuer,
@@ -120,43 +123,44 @@ func (w wiring) wire() services {
 	})
 	data := wechatdata.Config{
 		Access: checks, SignIn: signIn, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
-		Profiles: stores.Profiles, Events: stores.Events, Volatile: w.Volatile, Vault: vault,
-		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: w.platforms.wechat, Store: w.Volatile,
-			Sealer: w.Ring, Now: w.Now}),
-		Meter: metrics, Now: w.Now, Logger: w.Logger,
+		Profiles: stores.Profiles, Events: stores.Events, Volatile: w.config.Volatile, Vault: vault,
+		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: w.platforms.wechat, Store: w.config.Volatile,
+			Sealer: w.config.Ring, Now: w.config.Now}),
+		Meter: metrics, Now: w.config.Now, Logger: w.config.Logger,
 	}
-	w.server.Keys, w.server.Metrics, w.server.Issuer = w.Keys, metrics, issuer
+	w.server.Keys, w.server.Metrics, w.server.Issuer = w.config.Keys, metrics, issuer
 	w.server.SignIn, w.server.Access, w.server.WechatData = signIn, checks, wechatdata.New(data)
 	w.server.Grants = grants.New(grants.Config{
 		Clients: registry, SignIn: signIn, Access: checks, WechatData: w.server.WechatData, Issuer: issuer,
 		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
-		Volatile: w.Volatile, Rotation: rotation, Now: w.Now, Logger: w.Logger, Meter: metrics,
+		Volatile: w.config.Volatile, Rotation: rotation, Now: w.config.Now, Logger: w.config.Logger, Meter: metrics,
 	})
 	w.server.Accounts = accounts.New(accounts.Config{
 		Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions, Profiles: stores.Profiles,
-		Sessions: stores.Sessions, Events: stores.Events, Volatile: w.Volatile, Hasher: w.hasher, Prover: signIn,
+		Sessions: stores.Sessions, Events: stores.Events, Volatile: w.config.Volatile, Hasher: w.hasher, Prover: signIn,
 		Registrations: accounts.RegistrationPolicy{PerAddress: s.AddressRegistrations, Together: s.Registrations},
-		Grace:         s.DeletionGrace, Now: w.Now, Logger: w.Logger,
+		Grace:         s.DeletionGrace, Now: w.config.Now, Logger: w.config.Logger,
 	})
 	return services{registry, wechatdata.NewAppTokens(data)}
 }
 
 // handler answers requests with the services; they are counted if anybody can see the counts.
 func (w wiring) handler(s services) (http.Handler, error) {
-	ready := w.Ready
+	ready := w.config.Ready
 	if ready == nil {
-		ready = readiness(w.Settings, w.Stores.CheckSchema, w.Volatile, w.Keys)
+		ready = readiness(w.config.Settings, w.config.Stores.CheckSchema, w.config.Volatile, w.config.Keys)
 	}
 	handler, err := provider.New(provider.Config{
-		Issuer: w.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
+		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
 		WechatData: w.server.WechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
-		KeySet: w.Keys.PublicSet, KeySetAge: w.Settings.KeySetAge(), Ready: ready, InFlight: w.InFlight,
-		TrustedProxies: w.Settings.TrustedProxies, Logger: w.Logger,
+		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(), Ready: ready,
+		InFlight:       w.config.InFlight,
+		TrustedProxies: w.config.Settings.TrustedProxies, Logger: w.config.Logger,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if w.Settings.MetricsAddr != "" {
+	if w.config.Settings.MetricsAddr != "" {
 		handler = w.server.Metrics.Watch(handler)
 	}
 	return handler, nil

@@ -48,7 +48,8 @@ func parseAll() (files []goFile, err error) {
 			return err
 		}
 		base := entry.Name()
-		if entry.IsDir() && name != root && (strings.HasPrefix(base, ".") || base == "node_modules" || base == "testdata") {
+		if entry.IsDir() && name != root && (strings.HasPrefix(base, ".") || base == "node_modules" ||
+			base == "testdata") {
 			return fs.SkipDir
 		}
 		if entry.IsDir() || filepath.Ext(base) != ".go" {

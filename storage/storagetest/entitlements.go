@@ -146,7 +146,8 @@ func claimsChange(t *testing.T, f fixture) {
 	require.Empty(t, user.Claims)
 	require.NoError(t, f.Entitlements.SetClaims(ctx, user.ID, `{"tenant":"t-1","levels":[1,2.5,null],"名":"令牌"}`))
 	require.EqualValues(t, `{"tenant":"t-1","levels":[1,2.5,null],"名":"令牌"}`, f.user(t, user.ID).Claims)
-	require.NoError(t, f.Entitlements.SetClaims(ctx, user.ID, identity.Claims(`{"a": "`+strings.Repeat("x", 1015)+`"}`)),
+	require.NoError(t, f.Entitlements.SetClaims(ctx, user.ID,
+		identity.Claims(`{"a": "`+strings.Repeat("x", 1015)+`"}`)),
 		"1 KiB without its space")
 	require.Len(t, f.user(t, user.ID).Claims, 1023)
 	require.Error(t, f.Entitlements.SetClaims(ctx, user.ID, identity.Claims(`{"a":"`+strings.Repeat("x", 1017)+`"}`)))
@@ -204,7 +205,8 @@ func hostileRoles(t *testing.T, f fixture) {
 			if err != nil {
 				want = `{"innocent":true}`
 			}
-			require.Equal(t, err == nil, f.Entitlements.SetClaims(ctx, user.ID, identity.Claims(claims)) == nil, "%q", claims)
+			require.Equal(t, err == nil, f.Entitlements.SetClaims(ctx, user.ID, identity.Claims(claims)) == nil,
+				"%q", claims)
 			require.Equal(t, want, f.user(t, user.ID).Claims)
 		}
 	}

@@ -59,7 +59,8 @@ func race(t *testing.T, f fixture, rounds int, round func(t *testing.T, user ide
 }
 
 // raceUser repeats a round with a user of its own.
-func raceUser(t *testing.T, f fixture, rounds int, client identity.Client, round func(*testing.T, identity.User, identity.Client) error,
+func raceUser(t *testing.T, f fixture, rounds int, client identity.Client, round func(*testing.T, identity.User,
+	identity.Client) error,
 ) error {
 	user, err := f.Users.Create(t.Context(), newName(), "hash")
 	for n := 0; n < rounds && err == nil; n++ {
