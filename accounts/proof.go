@@ -27,8 +27,8 @@ type Prover interface {
 	ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.Sighting, error)
 }
 
-// Unproved is the one answer to every proof that is missing or proves nothing, so that it does not tell why.
-func Unproved(cause error) error {
+// unproved is the one answer to every proof that is missing or proves nothing, so that it does not tell why.
+func unproved(cause error) error {
 	return &oauth.Error{
 		Code: oauth.InsufficientUserAuthentication, Cause: cause,
 		Description: "This needs the current password, or a fresh code of an account that is linked already, in " +
@@ -39,12 +39,12 @@ func Unproved(cause error) error {
 // proved turns the Prover's ways to say that a proof proves nothing into the one.
 func proved(err error) error {
 	if errors.Is(err, oauth.InsufficientUserAuthentication) || errors.Is(err, oauth.InvalidGrant) {
-		return Unproved(err)
+		return unproved(err)
 	}
 	return err
 }
 
-// prove says whether a proof is the user's. oauth.InvalidRequest: there are two. Unproved, or what the Prover says.
+// prove says whether a proof is the user's. oauth.InvalidRequest: there are two. unproved, or what the Prover says.
 func (a *Accounts) prove(ctx context.Context, c Caller, user identity.User, p Proof) error {
 	switch {
 	case p.Password != "" && (p.Code != "" || p.AppID != ""):
@@ -53,7 +53,7 @@ func (a *Accounts) prove(ctx context.Context, c Caller, user identity.User, p Pr
 	case p.Code != "":
 		return a.proveCode(ctx, c, user, p)
 	case p.Password == "" || user.PasswordHash == "":
-		return Unproved(nil)
+		return unproved(nil)
 	}
 	return proved(a.prover.ProvePassword(ctx, user, p.Password, c.Address))
 }
@@ -68,11 +68,11 @@ func (a *Accounts) proveCode(ctx context.Context, c Caller, user identity.User, 
 	account, err := a.links.Find(ctx, sighting.AccountKey)
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
-		return Unproved(err)
+		return unproved(err)
 	case err != nil:
 		return oauth.StoreFailed(err)
 	case account.UserID != user.ID:
-		return Unproved(nil)
+		return unproved(nil)
 	}
 	return nil
 }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 )
 
@@ -26,7 +26,7 @@ func (p *playedSignIns) ProvePassword(ctx context.Context, user identity.User, s
 	}
 	right, _, err := p.hasher.Check(ctx, address, user.PasswordHash, secret)
 	if err == nil && !right {
-		return accounts.Unproved(nil)
+		return oauth.NewError(oauth.InsufficientUserAuthentication, "no proof")
 	}
 	return err
 }
@@ -39,7 +39,7 @@ func (p *playedSignIns) ProveCode(_ context.Context, clientID, appID, code, _ st
 	defer p.mutex.Unlock()
 	sighting, fresh := p.codes[code]
 	if !fresh || clientID != client || appID != "" && appID != sighting.App {
-		return identity.Sighting{}, accounts.Unproved(errBadCode)
+		return identity.Sighting{}, &oauth.Error{Code: oauth.InvalidGrant, Cause: errBadCode}
 	}
 	delete(p.codes, code)
 	return sighting, nil

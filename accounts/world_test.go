@@ -3,6 +3,7 @@ package accounts_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,10 +16,12 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/server"
+	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/dbtest"
-	"github.com/lingpai/lingpai/storage/memory"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -53,19 +56,35 @@ func newWorld(t testing.TB, options ...func(*accounts.Config)) *world {
 	_, err = database.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	require.NoError(t, database.Clients().Create(ctx, identity.Client{ID: client, Apps: []string{miniApp, otherApp}}))
+	master, err := keys.NewMasterKey(time.Now())
+	require.NoError(t, err)
+	ring, err := keys.ParseRing(master)
+	require.NoError(t, err)
 	hasher := &countingHasher{Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000})}
 	prover := &playedSignIns{hasher: hasher.Hasher, codes: map[string]identity.Sighting{}}
-	config := accounts.Config{
-		Users: database.Users(), Profiles: database.Profiles(), Sessions: database.Sessions(),
-		Accounts: database.Accounts(), Deletions: database.Deletions(),
-		Events:   database.Events(),
-		Volatile: memory.New(memory.Options{}), Hasher: hasher, Prover: prover,
-	}
-	for _, set := range options {
-		set(&config)
-	}
-	return &world{t, database, hasher, prover, accounts.New(config)}
+	configured := settings.Defaults()
+	configured.Issuer = "https://login.example.com"
+	process, err := server.New(ctx, server.Config{
+		Settings: configured, Stores: server.StoresOf(database), Ring: ring, Keys: noKeys{},
+		Logger: slog.New(slog.DiscardHandler),
+		Accounts: func(c *accounts.Config) {
+			c.Hasher, c.Prover = hasher, prover
+			for _, set := range options {
+				set(c)
+			}
+		},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, process.Close()) })
+	return &world{t, database, hasher, prover, process.Accounts}
 }
+
+// noKeys sign nothing: no token is made here.
+type noKeys struct{}
+
+func (noKeys) Current() *keys.Set          { return nil }
+func (noKeys) PublicSet() ([]byte, string) { return nil, "" }
+func (noKeys) Backend() string             { return "" }
 
 // countingHasher counts what costs.
 type countingHasher struct {

@@ -43,6 +43,9 @@ type Config struct {
 	RecordAge time.Duration                               // of a client's or app's record; 0: 1 s, or NoCache
 	Ready     func(context.Context) []provider.ReadyCheck // nil: database, keys, Redis and simulators
 
+	// Accounts changes what people's accounts are made of, as their tests do; nil: nothing.
+	Accounts func(*accounts.Config)
+
 	WechatOpenFor time.Duration // how long WeChat is left alone when it fails; see [wechat.Config]
 }
 

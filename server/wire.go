@@ -135,12 +135,16 @@ func (w wiring) wire() services {
 		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
 		Volatile: w.config.Volatile, Rotation: rotation, Now: w.config.Now, Logger: w.config.Logger, Meter: metrics,
 	})
-	w.server.Accounts = accounts.New(accounts.Config{
+	people := accounts.Config{
 		Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions, Profiles: stores.Profiles,
 		Sessions: stores.Sessions, Events: stores.Events, Volatile: w.config.Volatile, Hasher: w.hasher, Prover: signIn,
 		Registrations: accounts.RegistrationPolicy{PerAddress: s.AddressRegistrations, Together: s.Registrations},
 		Grace:         s.DeletionGrace, Now: w.config.Now, Logger: w.config.Logger,
-	})
+	}
+	if w.config.Accounts != nil {
+		w.config.Accounts(&people)
+	}
+	w.server.Accounts = accounts.New(people)
 	return services{registry, wechatdata.NewAppTokens(data)}
 }
 
