@@ -1,0 +1,25 @@
+package identity
+
+import "context"
+
+// Actor is who acts: a person, or a command at a terminal. The zero value is nobody in particular: the server itself,
+// or a user who acts for themself.
+type Actor struct {
+	Name      string // of a person, or a command and who ran it, such as "lingpai clients disable (root)"
+	Address   string // the IP address that the request came from; empty: this machine
+	RequestID string // of the HTTP request; empty: there was none
+}
+
+type actorKey struct{}
+
+// WithActor returns a context that carries who acts. Stores are to write it into the audit events of what is done
+// with that context; until they do, nothing reads it.
+func WithActor(ctx context.Context, actor Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, actor)
+}
+
+// ActorFrom returns who acts, or the zero Actor if the context does not say.
+func ActorFrom(ctx context.Context) Actor {
+	actor, _ := ctx.Value(actorKey{}).(Actor)
+	return actor
+}
