@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/storage/sql"
-	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
 func newAppsCommand() *cobra.Command {
@@ -33,7 +33,7 @@ digits, QQ's are digits. The AppSecret comes from standard input or a file and i
 		Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
 		app.ID, app.Platform = args[0], platformOf(args[0])
-		err := errors.Join(appFaults(app)...)
+		err := inFlags(clients.CheckApp(app), func(string) bool { return true })
 		if err == nil {
 			app.Secret, err = readAppSecret(ctx, cmd, app.Platform)
 		}
@@ -103,17 +103,12 @@ func readAppSecret(ctx context.Context, cmd *cobra.Command, platform string) (id
 	if err != nil {
 		return "", err
 	}
-	secret := strings.TrimSpace(line)
-	if secret == "" || strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", errors.New("that is no AppSecret: it is empty or has spaces or characters outside " +
-			"ASCII; is this the right file, and is it plain text?")
-	}
-	if platform == identity.PlatformWechat && !strings.HasPrefix(secret, wechattest.SecretPrefix) &&
-		(len(secret) != 32 || strings.Trim(secret, "0123456789abcdef") != "") {
+	secret, err := clients.ParseAppSecret(line)
+	if err == nil && !clients.UsualAppSecret(platform, secret) {
 		cmd.PrintErrf("warning: AppSecrets have 32 hexadecimal digits (a simulator's begin with %q), and "+
-			"this one does not look so\n", wechattest.SecretPrefix)
+			"this one does not look so\n", clients.SimulatorSecretPrefix)
 	}
-	return identity.Secret(secret), nil
+	return secret, inFlags(err, func(string) bool { return true })
 }
 
 // unknown says in a sentence that something is not there.

@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -32,8 +31,8 @@ used of it counts on.`,
 		app, err := database.Apps().Find(ctx, platformOf(args[0]), args[0])
 		if err == nil {
 			app.PhoneBudget = budget
-			if err := phoneBudgetFault(app); err != nil {
-				return err
+			if err := clients.CheckPhoneBudget(app); err != nil {
+				return inFlags(err, func(string) bool { return false })
 			}
 			err = database.Apps().SetPhoneBudget(ctx, app.Platform, app.ID, budget)
 		}
@@ -60,18 +59,6 @@ func phoneBudgetArgument(cmd *cobra.Command, args []string) (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("say once how many phone numbers: a number, or -1 for no bound; usage: %s", cmd.UseLine())
-}
-
-// phoneBudgetFault says why an app cannot have its budget.
-func phoneBudgetFault(app identity.App) error {
-	switch {
-	case app.PhoneBudget < -1:
-		return errors.New("--phone-budget: a number of phone numbers, 0 for none, or -1 for no bound")
-	case app.PhoneBudget != 0 && (app.Platform != identity.PlatformWechat || app.Kind != identity.KindMiniProgram):
-		return errors.New("a phone budget is of no use to this app: phone numbers come from WeChat's " +
-			"mini-programs only")
-	}
-	return nil
 }
 
 func tellBudget(budget int) string {

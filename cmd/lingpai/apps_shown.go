@@ -2,55 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/storage/sql"
-	"github.com/lingpai/lingpai/wechat"
-	"github.com/lingpai/lingpai/wechat/qq"
 )
-
-// platformOf tells by its shape whose AppID it is; WeChat's, if it is nobody's.
-func platformOf(id string) string {
-	if validAppID(identity.PlatformQQ, id) {
-		return identity.PlatformQQ
-	}
-	return identity.PlatformWechat
-}
-
-// validAppID says whether an AppID has the form of a platform's.
-func validAppID(platform, id string) bool {
-	if platform == identity.PlatformQQ {
-		return qq.ValidAppID(id)
-	}
-	return wechat.ValidAppID(id)
-}
-
-// appFaults says all that is wrong with what is to be added.
-func appFaults(app identity.App) (faults []error) {
-	if !validAppID(app.Platform, app.ID) {
-		faults = append(faults, fmt.Errorf(
-			"%q is not an AppID: WeChat's are wx and 16 lower-case hexadecimal digits, QQ's are 6 to 20 digits; "+
-				"it is shown in the app's console", app.ID))
-	}
-	switch {
-	case !slices.Contains(identity.Kinds(), app.Kind):
-		faults = append(faults, fmt.Errorf("--kind: there is no kind %q; give one of %s", app.Kind,
-			strings.Join(identity.Kinds(), ", ")))
-	case app.Platform == identity.PlatformQQ && app.Kind != identity.KindMiniProgram:
-		faults = append(faults, errors.New("--kind: of QQ's apps only those of kind "+identity.KindMiniProgram+
-			" can be added"))
-	}
-	if err := phoneBudgetFault(app); err != nil {
-		faults = append(faults, err)
-	}
-	return faults
-}
 
 // shownApp is what an operator is shown of an app.
 type shownApp struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -86,4 +87,24 @@ func createClient(ctx context.Context, cmd *cobra.Command, database *sql.DB, cli
 		cmd.Printf("client_secret  %s\n(shown this once; it is kept as a hash)\n", secret)
 	}
 	return warnSharedApps(ctx, cmd, database, client)
+}
+
+// warnSharedApps tells when public clients of one app differ: whoever has a code of the app can choose among
+// them, so they are one security domain.
+func warnSharedApps(ctx context.Context, cmd *cobra.Command, database *sql.DB, client identity.Client) error {
+	if client.Confidential {
+		return nil
+	}
+	others, err := database.Clients().List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		shares := slices.ContainsFunc(other.Apps, func(app string) bool { return slices.Contains(client.Apps, app) })
+		if other.ID != client.ID && !other.Confidential && !other.Disabled() && shares && !sameRights(other, client) {
+			cmd.PrintErrf("warning: %s is a public client of the same app with other grants, scopes, "+
+				"audiences, lives or claims; whoever has a code of the app can use either\n", other.ID)
+		}
+	}
+	return nil
 }

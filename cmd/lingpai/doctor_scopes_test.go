@@ -33,7 +33,7 @@ func TestDoctorLooksWhetherScopesCanBeUsed(t *testing.T) {
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
 	requireFinding(t, findings, "clients", statusWarning, "appless: it may ask for wechat.data and has no app",
 		"lingpai clients disable appless")
-	requireFinding(t, findings, "clients", statusFault, "tokenless: --scope wechat.app_token needs --app",
+	requireFinding(t, findings, "clients", statusFault, "tokenless: --scope: wechat.app_token needs an app",
 		"lingpai clients disable tokenless")
 	requireFinding(t, findings, "clients", statusWarning,
 		"both: it may ask for wechat.app_token and wechat.data, and WeChat cannot be asked: master_key "+

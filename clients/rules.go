@@ -1,0 +1,190 @@
+package clients
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
+)
+
+// The longest lives that the server's settings or a client's record may give: of an access token, of a session that
+// is not refreshed, and of a session in any case.
+const (
+	MaxAccessTTL   = 24 * time.Hour
+	MaxIdleTTL     = 8760 * time.Hour
+	MaxAbsoluteTTL = 87600 * time.Hour
+)
+
+// checker collects what is wrong with a record.
+type checker struct{ errs FieldErrors }
+
+func (c *checker) reject(field, format string, args ...any) {
+	c.errs = append(c.errs, FieldError{Field: field, Reason: fmt.Sprintf(format, args...)})
+}
+
+// Check returns everything that is wrong with a client's record, as FieldErrors; apps are all that are registered.
+func Check(client identity.Client, apps []identity.App) error {
+	var c checker
+	if err := identity.ValidClientID(client.ID); err != nil {
+		c.reject("client_id", "%v", err)
+	}
+	c.checkGrants(client)
+	c.checkAppsExist(client, apps)
+	c.checkAudience(client)
+	c.checkScopes(client)
+	c.checkAppTokens(client)
+	c.checkReach(client, apps)
+	for _, origin := range client.Origins {
+		if !ValidOrigin(origin) {
+			c.reject("origins", "%q is not an origin as a browser sends it, such as https://shop.example.com: "+
+				"scheme, host in lower case, no path, no default port, no wildcard", origin)
+		}
+	}
+	c.checkLives(client)
+	return c.errs.asError()
+}
+
+// checkGrants rejects grants that the client cannot have, or not so.
+func (c *checker) checkGrants(client identity.Client) {
+	for _, name := range client.Grants {
+		if !slices.Contains(oauth.GrantTypes(), name) {
+			c.reject("grants", "there is no grant %q; give one of %s, each by itself", name,
+				strings.Join(oauth.GrantTypes(), ", "))
+		}
+	}
+	usersSignIn := client.Allows(oauth.GrantWechatCode) || client.Allows(oauth.GrantQQCode) ||
+		client.Allows(oauth.GrantPassword)
+	if !usersSignIn && (!client.Allows(oauth.GrantClientCredentials) || client.Allows(oauth.GrantRefreshToken)) {
+		c.reject("grants", "name wechat_code, qq_code or password, with which users sign in, or "+
+			"client_credentials alone, "+
+			"with which the client acts for itself; refresh_token alone gets no token")
+	}
+	if client.Allows(oauth.GrantClientCredentials) && !client.Confidential {
+		c.reject("grants", "client_credentials is not for a public client: it must prove who it is (RFC 6749 §4.4)")
+	}
+	if client.Allows(oauth.GrantPassword) && !client.FirstParty {
+		c.reject("grants", "password needs a first-party client: only our own programs may see passwords "+
+			"(RFC 9700 §2.4)")
+	}
+	for _, grant := range []struct{ name, platform string }{
+		{oauth.GrantWechatCode, identity.PlatformWechat}, {oauth.GrantQQCode, identity.PlatformQQ},
+	} {
+		owns := func(id string) bool { return ValidAppID(grant.platform, id) }
+		if client.Allows(grant.name) && !slices.ContainsFunc(client.Apps, owns) {
+			c.reject("grants", "%s needs an app: the AppID whose codes the client may trade", grant.name)
+		}
+	}
+}
+
+func (c *checker) checkAppsExist(client identity.Client, apps []identity.App) {
+	for _, id := range client.Apps {
+		if !slices.ContainsFunc(apps, func(app identity.App) bool { return app.ID == id }) {
+			c.reject("apps", "there is no app %q; add it with: lingpai apps add %s", id, id)
+		}
+	}
+}
+
+func (c *checker) checkAudience(client identity.Client) {
+	if len(client.Audience) == 0 {
+		c.reject("audience", "name the API that the access tokens are for, such as https://api.example.com")
+	}
+	for _, audience := range client.Audience {
+		if audience == client.ID {
+			c.reject("audience", "%q is the client's own id, and ID tokens are for that; name the API", audience)
+		}
+		if audience == "" || strings.ContainsFunc(audience, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			c.reject("audience", "%q is empty or has spaces or characters outside ASCII", audience)
+		}
+	}
+}
+
+func (c *checker) checkScopes(client identity.Client) {
+	for _, scope := range client.Scopes {
+		if !oauth.ValidScopeName(scope) {
+			c.reject("scopes", "%q is empty or has characters that a scope must not have (RFC 6749 §3.3); give "+
+				"each scope by itself", scope)
+		}
+	}
+	for _, scope := range client.DefaultScopes {
+		if !slices.Contains(client.Scopes, scope) {
+			c.reject("default_scopes", "%q is not among the client's scopes", scope)
+		}
+	}
+}
+
+// checkAppTokens rejects a client that cannot have the app-level tokens of its apps, if it is to have them.
+func (c *checker) checkAppTokens(client identity.Client) {
+	const scope = oauth.ScopeWechatAppToken
+	if !slices.Contains(client.Scopes, scope) {
+		return
+	}
+	if !client.Confidential {
+		c.reject("scopes", scope+" is not for a public client: whoever has such a token can act as the app")
+	}
+	if !client.Allows(oauth.GrantClientCredentials) {
+		c.reject("scopes", scope+" needs the grant client_credentials: it is for the client itself, and no "+
+			"user's token has it")
+	}
+	if len(client.Apps) == 0 {
+		c.reject("scopes", scope+" needs an app: the AppID whose tokens the client may have")
+	}
+	if slices.Contains(client.DefaultScopes, scope) {
+		c.reject("default_scopes", scope+" is given only if it is asked for by name")
+	}
+}
+
+// checkReach rejects what the client could reach and must not.
+func (c *checker) checkReach(client identity.Client, apps []identity.App) {
+	if slices.Contains(client.Scopes, oauth.ScopeAccount) && !client.FirstParty {
+		c.reject("scopes", "account needs a first-party client: its tokens reach all that a user may do "+
+			"with the account")
+	}
+	for _, app := range apps {
+		if !client.Confidential && app.InBrowser() && slices.Contains(client.Apps, app.ID) {
+			c.reject("apps", "%s is not for a public client: codes of an app of kind %s travel through browsers",
+				app.ID,
+				app.Kind)
+		}
+	}
+}
+
+func (c *checker) checkLives(client identity.Client) {
+	for _, life := range []struct {
+		field     string
+		ttl, most time.Duration
+	}{{"access_ttl", client.AccessTTL, MaxAccessTTL}, {"idle_ttl", client.IdleTTL, MaxIdleTTL},
+		{"absolute_ttl", client.AbsoluteTTL, MaxAbsoluteTTL}} {
+		if life.ttl != 0 && (life.ttl < time.Second || life.ttl > life.most) {
+			c.reject(life.field, "%s is not within 1s and %s, nor 0 for the server's default", life.ttl, life.most)
+		}
+	}
+}
+
+// ValidOrigin reports whether a text is an origin as browsers send it (RFC 6454 §6.2), since that is compared letter
+// by letter.
+func ValidOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Hostname() == "" || strings.Contains(u.Host, "*") || strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	defaultPort, web := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	return web && u.Port() != defaultPort && origin == u.Scheme+"://"+strings.ToLower(u.Host)
+}
+
+// SameRights reports whether two clients' users get the same tokens. Whoever has a code of an app can choose among its
+// public clients, so those are one security domain and should not differ.
+func SameRights(a, b identity.Client) bool {
+	return sameSet(a.Grants, b.Grants) && sameSet(a.Scopes, b.Scopes) && sameSet(a.DefaultScopes,
+		b.DefaultScopes) && sameSet(a.Audience, b.Audience) &&
+		a.AccessTTL == b.AccessTTL && a.IdleTTL == b.IdleTTL && a.AbsoluteTTL == b.AbsoluteTTL &&
+		a.WechatClaims == b.WechatClaims
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Compact(slices.Sorted(slices.Values(a))),
+		slices.Compact(slices.Sorted(slices.Values(b))))
+}
