@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func newClientsCommand() *cobra.Command {
@@ -21,23 +19,23 @@ func newClientsCommand() *cobra.Command {
 func createClientCommand() *cobra.Command {
 	client := identity.Client{}
 	var public bool
-	cmd := admin(&cobra.Command{
+	cmd := operate(&cobra.Command{
 		Use:   "create [CLIENT_ID]",
 		Short: "Register a client; the secret of a confidential one is printed once",
 		Long: `Register a client. A mini-program or a page is --public: it can keep no secret. A back end is
 confidential: its secret is made here, printed once, and kept as a hash. Without CLIENT_ID one is made.`,
 		Example: `  lingpai clients create shop-mini-program --public --grant wechat_code --grant refresh_token \
       --app wx0123456789abcdef --audience https://api.example.com --scope openid --scope profile
-  lingpai clients create shop-backend --first-party --grant password --grant refresh_token` +
-			" --audience https://api.example.com",
+  lingpai clients create shop-backend --first-party --grant password --grant refresh_token --audience ` +
+			`https://api.example.com`,
 		Args: cobra.MaximumNArgs(1),
-	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
+	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		client.Confidential = !public
 		client.ID = identity.NewClientID()
 		if len(args) == 1 {
 			client.ID = args[0]
 		}
-		return createClient(ctx, cmd, database, client)
+		return createClient(ctx, cmd, o, client)
 	})
 	flags := cmd.Flags()
 	flags.StringVar(&client.Name, "name", "", "what people call the client")
@@ -62,49 +60,74 @@ confidential: its secret is made here, printed once, and kept as a hash. Without
 	return cmd
 }
 
-func createClient(ctx context.Context, cmd *cobra.Command, database *sql.DB, client identity.Client) error {
-	apps, err := database.Apps().List(ctx)
+func createClient(ctx context.Context, cmd *cobra.Command, o operation, client identity.Client) error {
+	secret, err := o.clients().Create(ctx, o.actor, client)
 	if err != nil {
-		return err
-	}
-	if err := errors.Join(clientFaults(client, apps)...); err != nil {
-		return err
-	}
-	secret := ""
-	if client.Confidential {
-		secret = identity.NewClientSecret()
-		client.SecretHash = identity.HashSecret(secret)
-	}
-	if err := database.Clients().Create(ctx, client); err != nil {
-		if errors.Is(err, identity.ErrExists) {
-			return fmt.Errorf("the id %q is taken, now or in the past; see: lingpai clients show %s",
-				client.ID, client.ID)
-		}
 		return err
 	}
 	cmd.Printf("client_id      %s\n", client.ID)
 	if secret != "" {
-		cmd.Printf("client_secret  %s\n(shown this once; it is kept as a hash)\n", secret)
+		cmd.Printf("client_secret  %s\n(shown this once; it is kept as a hash)\n", secret.Reveal())
 	}
-	return warnSharedApps(ctx, cmd, database, client)
+	differing, err := o.clients().DifferingPublic(ctx, o.actor, client)
+	for _, other := range differing {
+		cmd.PrintErrf("warning: %s is a public client of the same app with other grants, scopes, "+
+			"audiences, lives or claims; whoever has a code of the app can use either\n", other.ID)
+	}
+	return err
 }
 
-// warnSharedApps tells when public clients of one app differ: whoever has a code of the app can choose among
-// them, so they are one security domain.
-func warnSharedApps(ctx context.Context, cmd *cobra.Command, database *sql.DB, client identity.Client) error {
-	if client.Confidential {
-		return nil
-	}
-	others, err := database.Clients().List(ctx)
-	if err != nil {
-		return err
-	}
-	for _, other := range others {
-		shares := slices.ContainsFunc(other.Apps, func(app string) bool { return slices.Contains(client.Apps, app) })
-		if other.ID != client.ID && !other.Confidential && !other.Disabled() && shares && !sameRights(other, client) {
-			cmd.PrintErrf("warning: %s is a public client of the same app with other grants, scopes, "+
-				"audiences, lives or claims; whoever has a code of the app can use either\n", other.ID)
-		}
-	}
-	return nil
+func listClientsCommand() *cobra.Command {
+	return addOutputFlag(operate(&cobra.Command{Use: "list", Short: "List all clients", Args: cobra.NoArgs},
+		func(ctx context.Context, cmd *cobra.Command, o operation, _ []string) error {
+			clients, err := o.clients().List(ctx, o.actor)
+			if err != nil {
+				return err
+			}
+			return printRows(cmd, views(clients, admin.ViewClient), []string{"CLIENT_ID", "TYPE", "GRANTS",
+				"APPS", "NAME",
+				"DISABLED"}, func(c admin.ClientView) []string {
+				return []string{c.ID, c.Type, strings.Join(c.Grants, " "), orDash(strings.Join(c.Apps, " ")),
+					orDash(c.Name), orDash(c.DisabledAt)}
+			})
+		}))
+}
+
+func showClientCommand() *cobra.Command {
+	return operate(&cobra.Command{Use: "show CLIENT_ID", Short: "Show all of a client's record but its secret",
+		Args: cobra.ExactArgs(1)},
+		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
+			client, err := o.clients().Find(ctx, o.actor, args[0])
+			if err != nil {
+				return err
+			}
+			return printJSON(cmd, admin.ViewClient(client))
+		})
+}
+
+func rotateClientSecretCommand() *cobra.Command {
+	return operate(&cobra.Command{Use: "rotate-secret CLIENT_ID",
+		Short: "Make a new secret for a confidential client; the old one stops working", Args: cobra.ExactArgs(1)},
+		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
+			secret, err := o.clients().RotateSecret(ctx, o.actor, args[0])
+			if err != nil {
+				return err
+			}
+			cmd.Printf("client_secret  %s\n(shown this once; within %s running servers take it, and no "+
+				"longer the old one)\n", secret.Reveal(), clientAge)
+			return nil
+		})
+}
+
+func disableClientCommand() *cobra.Command {
+	return operate(&cobra.Command{Use: "disable CLIENT_ID",
+		Short: "Refuse a client for good; its access tokens live on until they expire, and nobody else gets its id",
+		Args:  cobra.ExactArgs(1)},
+		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
+			if err := o.clients().Disable(ctx, o.actor, args[0]); err != nil {
+				return err
+			}
+			cmd.Printf("disabled %s for good; running servers refuse it within %s\n", args[0], clientAge)
+			return nil
+		})
 }

@@ -1,34 +1,23 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func newEventsCommand() *cobra.Command {
 	return group("events", "What the audit log tells", listEventsCommand())
 }
 
-// shownEvent is what an operator is shown of an event.
-type shownEvent struct {
-	At        string `json:"at"`
-	Kind      string `json:"kind"`
-	UserID    string `json:"sub,omitempty"`
-	ClientID  string `json:"client_id,omitempty"`
-	SessionID string `json:"sid,omitempty"`
-	Detail    string `json:"detail,omitempty"`
-}
-
 func listEventsCommand() *cobra.Command {
 	var of identity.EventsOf
 	limit := 50
-	cmd := addOutputFlag(admin(&cobra.Command{
+	cmd := addOutputFlag(operate(&cobra.Command{
 		Use:   "list [SUB|USERNAME]",
 		Short: "List the newest events, of all or of one user",
 		Long: `List the newest events first: sessions that ended and why, refresh tokens that were refused,
@@ -38,25 +27,16 @@ holds no secret and no token. Of a user who was deleted, ask by sub.`,
   lingpai events list --kind session.ended --limit 10
   lingpai events list --session 0199f2c4-7f6e-7000-8000-3f1c5a2b9d10 --output json`,
 		Args: cobra.MaximumNArgs(1),
-	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
-		if limit < 1 || limit > 100_000 {
-			return errors.New("--limit: 1 to 100000")
-		}
-		var unknown error
+	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		if len(args) > 0 && args[0] == "" {
 			return errors.New("SUB|USERNAME is empty; leave it away for the events of all")
 		}
 		if len(args) > 0 {
-			var user identity.User
-			user, unknown = findUser(ctx, database, args[0])
-			of.UserID = cmp.Or(user.ID, args[0])
+			of.UserID = args[0]
 		}
-		events, err := database.Events().List(ctx, of, limit)
+		events, err := o.events().List(ctx, o.actor, of, limit)
 		if err != nil {
 			return err
-		}
-		if len(events) == 0 && unknown != nil { // whoever was deleted is in the log all the same
-			return unknown
 		}
 		return printEvents(cmd, events)
 	}))
@@ -68,11 +48,8 @@ holds no secret and no token. Of a user who was deleted, ask by sub.`,
 }
 
 func printEvents(cmd *cobra.Command, events []identity.Event) error {
-	shown := make([]shownEvent, len(events))
-	for n, e := range events {
-		shown[n] = shownEvent{moment(e.At), e.Kind, e.UserID, e.ClientID, e.SessionID, e.Detail}
-	}
-	return printRows(cmd, shown, []string{"AT", "KIND", "SUB", "CLIENT", "SID", "DETAIL"}, func(e shownEvent) []string {
-		return []string{e.At, e.Kind, orDash(e.UserID), orDash(e.ClientID), orDash(e.SessionID), orDash(e.Detail)}
-	})
+	return printRows(cmd, views(events, admin.ViewEvent), []string{"AT", "KIND", "SUB", "CLIENT", "SID", "DETAIL"},
+		func(e admin.EventView) []string {
+			return []string{e.At, e.Kind, orDash(e.UserID), orDash(e.ClientID), orDash(e.SessionID), orDash(e.Detail)}
+		})
 }

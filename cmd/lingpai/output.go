@@ -40,6 +40,15 @@ func printRows[T any](cmd *cobra.Command, rows []T, header []string, row func(T)
 	return table.Flush()
 }
 
+// views shows each of several things.
+func views[T, V any](things []T, view func(T) V) []V {
+	shown := make([]V, len(things))
+	for n, thing := range things {
+		shown[n] = view(thing)
+	}
+	return shown
+}
+
 // printJSON prints one thing for people and scripts alike.
 func printJSON(cmd *cobra.Command, value any) error {
 	encoder := json.NewEncoder(cmd.OutOrStdout())

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func newUsersCommand() *cobra.Command {
@@ -20,52 +20,42 @@ func newUsersCommand() *cobra.Command {
 }
 
 func createUserCommand() *cobra.Command {
-	return addPasswordFlags(admin(&cobra.Command{
+	return addPasswordFlags(operate(&cobra.Command{
 		Use: "create USERNAME", Short: "Add a user with a password, read from standard input or a file",
 		Args:    cobra.ExactArgs(1),
 		Example: "  lingpai users create alice < password.txt",
-	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
-		if _, err := identity.CanonicalUsername(args[0]); err != nil {
+	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
+		if _, err := identity.CanonicalUsername(args[0]); err != nil { // before a password is asked for
 			return err
 		}
-		hash, err := readPasswordHash(ctx, cmd)
+		secret, err := readPassword(ctx, cmd)
 		if err != nil {
 			return err
 		}
-		user, err := database.Users().Create(ctx, args[0], hash)
-		if errors.Is(err, identity.ErrExists) {
-			return fmt.Errorf("the name %q is taken, perhaps in another spelling", args[0])
-		}
+		user, err := o.users().Create(ctx, o.actor, args[0], secret)
 		if err == nil {
 			cmd.Printf("created %s\n", user.ID)
 		}
-		return err
+		return sayHash(err)
 	}))
 }
 
 func listUsersCommand() *cobra.Command {
 	var after string
 	var limit int
-	cmd := addOutputFlag(admin(&cobra.Command{Use: "list", Short: "List users in the order of their ids",
+	cmd := addOutputFlag(operate(&cobra.Command{Use: "list", Short: "List users in the order of their ids",
 		Args: cobra.NoArgs},
-		func(ctx context.Context, cmd *cobra.Command, database *sql.DB, _ []string) error {
-			if limit < 1 {
-				return errors.New("--limit: at least 1")
-			}
-			users, err := database.Users().List(ctx, after, limit)
+		func(ctx context.Context, cmd *cobra.Command, o operation, _ []string) error {
+			users, err := o.users().List(ctx, o.actor, after, limit)
 			if err != nil {
 				return err
 			}
 			if len(users) == limit {
 				cmd.PrintErrf("there may be more: go on with --after %s\n", users[limit-1].ID)
 			}
-			shown := make([]shownUser, len(users))
-			for n, user := range users {
-				shown[n] = showUser(user)
-			}
-			return printRows(cmd, shown, []string{"SUB", "USERNAME", "PASSWORD", "CREATED", "DISABLED"},
-				func(u shownUser) []string {
-					return []string{u.ID, orDash(u.Username), yesNo(u.Password), u.CreatedAt, orDash(u.keptOut())}
+			return printRows(cmd, views(users, admin.ViewUser),
+				[]string{"SUB", "USERNAME", "PASSWORD", "CREATED", "DISABLED"}, func(u admin.UserView) []string {
+					return []string{u.ID, orDash(u.Username), yesNo(u.Password), u.CreatedAt, orDash(keptOut(u))}
 				})
 		}))
 	cmd.Flags().StringVar(&after, "after", "", "show users whose id follows this one")
@@ -80,84 +70,111 @@ func yesNo(yes bool) string {
 	return "no"
 }
 
+// keptOut says why a user cannot sign in.
+func keptOut(u admin.UserView) string {
+	if u.JoinedInto != "" {
+		return "joined into " + u.JoinedInto
+	}
+	return u.DisabledAt
+}
+
+func showUserCommand() *cobra.Command {
+	return operate(&cobra.Command{
+		Use: "show SUB|USERNAME", Short: "Show a user with the accounts that lead to it, or into whom it " +
+			"was joined", Args: cobra.ExactArgs(1),
+	}, onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
+		accounts, err := o.users().Accounts(ctx, o.actor, user.ID)
+		if err != nil {
+			return err
+		}
+		if user.JoinedInto != "" {
+			cmd.PrintErrf("%s was joined into %s: that is whom to look at with lingpai users show\n", user.ID,
+				user.JoinedInto)
+		}
+		return printJSON(cmd, admin.ViewUserWithAccounts(user, accounts))
+	}))
+}
+
 func disableUserCommand() *cobra.Command {
-	return admin(&cobra.Command{Use: "disable SUB|USERNAME",
+	return operate(&cobra.Command{Use: "disable SUB|USERNAME",
 		Short: "Keep a user out and end all sessions; access tokens live on until they expire",
 		Args:  cobra.ExactArgs(1)},
-		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
-			if err := database.Users().Disable(ctx, id); err != nil {
+		onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
+			if err := o.users().Disable(ctx, o.actor, user.ID); err != nil {
 				return err
 			}
-			cmd.Printf("disabled %s and ended all sessions\n", id)
+			cmd.Printf("disabled %s and ended all sessions\n", user.ID)
 			return nil
 		}))
 }
 
 func enableUserCommand() *cobra.Command {
-	return admin(&cobra.Command{Use: "enable SUB|USERNAME", Short: "Let a disabled user sign in again",
+	return operate(&cobra.Command{Use: "enable SUB|USERNAME", Short: "Let a disabled user sign in again",
 		Args: cobra.ExactArgs(1)},
-		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
-			if err := database.Users().Enable(ctx, id); err != nil {
+		onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
+			if err := o.users().Enable(ctx, o.actor, user.ID); err != nil {
 				return err
 			}
-			cmd.Printf("enabled %s\n", id)
+			cmd.Printf("enabled %s\n", user.ID)
 			return nil
 		}))
 }
 
 func setPasswordCommand() *cobra.Command {
-	return addPasswordFlags(admin(&cobra.Command{
+	return addPasswordFlags(operate(&cobra.Command{
 		Use:   "set-password SUB|USERNAME",
 		Short: "Replace a user's password, read from standard input or a file, and end all sessions",
 		Args:  cobra.ExactArgs(1),
-	}, onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
-		user, err := database.Users().Find(ctx, id)
+	}, onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
+		if err := admin.CheckMayHavePassword(user); err != nil { // before a password is asked for
+			return err
+		}
+		secret, err := readPassword(ctx, cmd)
 		if err != nil {
 			return err
 		}
-		if user.JoinedInto != "" {
-			return joined(user)
+		if err := o.users().SetPassword(ctx, o.actor, user.ID, secret); err != nil {
+			return sayHash(err)
 		}
-		if user.Username == "" {
-			return fmt.Errorf("%s has no user name to sign in with, so a password would be of no use", id)
-		}
-		hash, err := readPasswordHash(ctx, cmd)
-		if err != nil {
-			return err
-		}
-		if err := database.Users().SetPassword(ctx, id, hash); err != nil {
-			return err
-		}
-		cmd.Printf("replaced the password of %s and ended all sessions\n", id)
+		cmd.Printf("replaced the password of %s and ended all sessions\n", user.ID)
 		return nil
 	})))
 }
 
 // onUser finds the user that a command's argument names.
-func onUser(run func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error) func(
-	context.Context, *cobra.Command, *sql.DB, []string) error {
-	return func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
-		user, err := findUser(ctx, database, args[0])
+func onUser(run func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error) func(
+	context.Context, *cobra.Command, operation, []string) error {
+	return func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
+		user, err := o.users().Find(ctx, o.actor, args[0])
 		if err != nil {
 			return err
 		}
-		return run(ctx, cmd, database, user.ID)
+		return run(ctx, cmd, o, user)
 	}
 }
 
-// findUser finds a user by id or by user name. The id of one may be the name of another, if it was imported.
-func findUser(ctx context.Context, database *sql.DB, name string) (identity.User, error) {
-	user, err := database.Users().Find(ctx, name)
-	if err != nil && !errors.Is(err, identity.ErrNotFound) {
-		return user, err
+// addPasswordFlags gives the flags of readPassword to a command.
+func addPasswordFlags(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().Bool("hash", false, "what is read is not a password but another program's hash of one: "+
+		"bcrypt ($2a$, $2b$ or $2y$, cost 4 to 14), or argon2id in PHC form")
+	return addSecretFlag(cmd)
+}
+
+// readPassword reads a password, or a hash of one.
+func readPassword(ctx context.Context, cmd *cobra.Command) (admin.NewPassword, error) {
+	hashed, _ := cmd.Flags().GetBool("hash")
+	what := "password"
+	if hashed {
+		what = "hash"
 	}
-	named, err2 := database.Users().FindByUsername(ctx, name)
-	switch {
-	case errors.Is(err, identity.ErrNotFound):
-		return named, unknown(err2, "user", name)
-	case err2 == nil && named.ID != user.ID:
-		return identity.User{}, fmt.Errorf(
-			"%q is the id of one user and the user name of another, %s; nothing was done", name, named.ID)
+	text, err := readSecret(ctx, cmd, what)
+	return admin.NewPassword{Text: identity.Secret(text), Hashed: hashed}, err
+}
+
+// sayHash says how a hash is given that was taken for a password.
+func sayHash(err error) error {
+	if errors.Is(err, admin.ErrHashGiven) {
+		return fmt.Errorf("%w: say --hash to take it over", err)
 	}
-	return user, nil
+	return err
 }

@@ -15,7 +15,7 @@ import (
 
 func importUsersCommand() *cobra.Command {
 	var options userimport.Config
-	cmd := addOutputFlag(admin(&cobra.Command{
+	cmd := addOutputFlag(onMigrated(&cobra.Command{
 		Use: "import FILE|-", Short: "Add the people of another program, from CSV or JSON lines",
 		Args: cobra.ExactArgs(1),
 		Long: `Add the people of another program, from a file of CSV or JSON lines, or from standard input

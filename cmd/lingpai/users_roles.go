@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/sql"
 )
 
 // whenSeen says when a change reaches APIs, which read access tokens and not the database.
@@ -18,50 +18,43 @@ const whenSeen = "tokens tell of it from the next sign-in or refresh on"
 
 func grantRoleCommand() *cobra.Command {
 	return roleCommand("grant-role", "Give a user a role, which access tokens with the scope roles tell of",
-		"granted", (*sql.Entitlements).GrantRole)
+		"granted", (*admin.Users).GrantRole)
 }
 
 func revokeRoleCommand() *cobra.Command {
 	return roleCommand("revoke-role", "Take a role from a user; access tokens that tell of it live on "+
-		"until they expire", "revoked", (*sql.Entitlements).RevokeRole)
+		"until they expire", "revoked", (*admin.Users).RevokeRole)
 }
 
-func roleCommand(use, short, done string, change func(*sql.Entitlements, context.Context, string,
-	string) error) *cobra.Command {
-	return admin(&cobra.Command{Use: use + " SUB|USERNAME ROLE", Short: short, Args: cobra.ExactArgs(2)},
-		onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
+func roleCommand(use, short, done string, change func(u *admin.Users, ctx context.Context,
+	actor identity.Actor, id, role string) error) *cobra.Command {
+	return operate(&cobra.Command{Use: use + " SUB|USERNAME ROLE", Short: short, Args: cobra.ExactArgs(2)},
+		onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
 			role := cmd.Flags().Arg(1)
-			if _, err := identity.NormalizeRoles([]string{role}); err != nil {
-				return fmt.Errorf("ROLE: %w", err)
-			}
-			if err := change(database.Entitlements(), ctx, id, role); err != nil {
+			if err := change(o.users(), ctx, o.actor, user.ID, role); err != nil {
 				return err
 			}
-			cmd.Printf("%s %s: %s; %s\n", done, role, id, whenSeen)
+			cmd.Printf("%s %s: %s; %s\n", done, role, user.ID, whenSeen)
 			return nil
 		}))
 }
 
 func setClaimsCommand() *cobra.Command {
-	cmd := admin(&cobra.Command{
+	cmd := operate(&cobra.Command{
 		Use: "set-claims SUB|USERNAME", Args: cobra.ExactArgs(1),
 		Short: "Replace what access tokens with the scope claims tell of a user as ext: a JSON object of " +
 			"at most 1 KiB",
 		Example: "  echo '{\"tenant\":\"t-1\"}' | lingpai users set-claims alice\n  echo '{}' | lingpai " +
 			"users set-claims alice",
-	}, onUser(func(ctx context.Context, cmd *cobra.Command, database *sql.DB, id string) error {
+	}, onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
 		text, err := readAll(ctx, cmd)
 		if err != nil {
 			return err
 		}
-		claims, err := identity.ParseClaims(text)
-		if err != nil {
+		if err := o.users().SetClaims(ctx, o.actor, user.ID, text); err != nil {
 			return err
 		}
-		if err := database.Entitlements().SetClaims(ctx, id, claims); err != nil {
-			return err
-		}
-		cmd.Printf("replaced the claims of %s; %s\n", id, whenSeen)
+		cmd.Printf("replaced the claims of %s; %s\n", user.ID, whenSeen)
 		return nil
 	}))
 	cmd.Flags().String("file", "", "file with the JSON object; default: standard input")

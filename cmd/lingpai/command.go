@@ -4,44 +4,89 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/user"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// admin makes a command that works on the migrated database and ends.
-func admin(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, database *sql.DB,
+// operation is what an operator's command works with: the migrated database that its configuration names.
+type operation struct {
+	config   config
+	database *sql.DB
+	actor    identity.Actor
+}
+
+// operate makes a command that does something to the migrated database and ends.
+func operate(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, o operation,
 	args []string) error) *cobra.Command {
-	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, _ config, database *sql.DB, args []string) error {
-		return run(cmd.Context(), cmd, database, args)
+	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
+		err := run(cmd.Context(), cmd, operation{c, database, actor(cmd)}, args)
+		return inFlags(err, func(flag string) bool { return cmd.Flags().Lookup(flag) != nil })
 	})
 }
 
-// sealing is admin for commands that seal something with the master key, which must be the one of this installation.
-func sealing(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, database *sql.DB,
-	args []string) error) *cobra.Command {
-	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
-		records, err := database.Keys().Keys(cmd.Context())
-		if err != nil {
-			return err
-		}
-		// before the first start of serve there is nothing to compare it with
-		if len(records) > 0 && c.MasterKey != "" {
-			ring, err := keys.ParseRing(c.MasterKey.Reveal())
-			if err != nil {
-				return err
-			}
-			if err := keys.OpensKeysInUse(records, ring, time.Now()); err != nil {
-				return err
-			}
-		}
-		return run(cmd.Context(), cmd, database, args)
+// actor is the command, and who runs it on this machine.
+func actor(cmd *cobra.Command) identity.Actor {
+	name := "uid " + strconv.Itoa(os.Getuid())
+	if who, err := user.Current(); err == nil {
+		name = who.Username
+	}
+	return identity.Actor{Name: fmt.Sprintf("%s (%s)", cmd.CommandPath(), name)}
+}
+
+func (o operation) clients() *admin.Clients {
+	return admin.NewClients(o.database.Clients(), o.database.Apps())
+}
+
+func (o operation) apps() *admin.Apps { return admin.NewApps(o.database.Apps()) }
+
+func (o operation) users() *admin.Users {
+	return admin.NewUsers(admin.UsersConfig{
+		Users: o.database.Users(), Accounts: o.database.Accounts(), Entitlements: o.database.Entitlements(),
+		Deletions: o.database.Deletions(), Sessions: o.database.Sessions(), Hasher: password.New(password.Options{}),
 	})
+}
+
+func (o operation) merges() *admin.Merges {
+	return admin.NewMerges(o.database.Joins(), o.database.Sessions())
+}
+
+func (o operation) sessions() *admin.Sessions { return admin.NewSessions(o.database.Sessions()) }
+
+func (o operation) events() *admin.Events { return admin.NewEvents(o.database.Events(), o.users()) }
+
+// keys opens keys with the master key of the configuration, if it has one.
+func (o operation) keys() (*admin.Keys, error) {
+	var ring *keys.Ring
+	if o.config.MasterKey != "" {
+		var err error
+		if ring, err = keys.ParseRing(o.config.MasterKey.Reveal()); err != nil {
+			return nil, err
+		}
+	}
+	return admin.NewKeys(admin.KeysConfig{
+		Store: o.database.Keys(), Clock: o.database.Clock, Policy: o.config.KeyPolicy(), Events: o.database.Events(),
+		Ring: ring, Secrets: o.database.Apps(), Accounts: o.database.Accounts(),
+	}), nil
+}
+
+// checkMasterKey refuses a master key that is not the one of this installation, before it seals something.
+func (o operation) checkMasterKey(ctx context.Context) error {
+	k, err := o.keys()
+	if err != nil {
+		return err
+	}
+	return k.CheckMasterKey(ctx, o.actor)
 }
 
 // labels are how commands name the fields of records: by flag, or by argument. What is empty needs no name.

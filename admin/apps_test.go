@@ -1,0 +1,77 @@
+package admin_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+func newApp(id string) identity.App {
+	return identity.App{ID: id, Kind: identity.KindMiniProgram, Secret: secret}
+}
+
+func TestAnAppIsKeptAtThePlatformOfItsAppID(t *testing.T) {
+	e := newEnv(t)
+	ctx := t.Context()
+	app := newApp(appID)
+	app.Name, app.PhoneBudget, app.Secret = "Shop", 3, " "+secret+" \r"
+	require.NoError(t, e.apps.Add(ctx, operator, app))
+	require.NoError(t, e.apps.Add(ctx, operator, newApp(qqID)))
+	kept, err := e.database.Apps().Find(ctx, identity.PlatformWechat, appID)
+	require.NoError(t, err)
+	require.Equal(t, secret, kept.Secret.Reveal())
+
+	require.NoError(t, e.apps.RotateSecret(ctx, operator, qqID, "another-secret"))
+	require.NoError(t, e.apps.SetOpenPlatform(ctx, operator, appID, "main"))
+	require.NoError(t, e.apps.SetPhoneBudget(ctx, operator, appID, -1))
+	qq, err := e.database.Apps().Find(ctx, identity.PlatformQQ, qqID)
+	require.NoError(t, err)
+	require.Equal(t, "another-secret", qq.Secret.Reveal())
+
+	shown, err := e.apps.List(ctx, operator)
+	require.NoError(t, err)
+	require.Len(t, shown, 2)
+	for _, view := range shown {
+		if view.ID == appID {
+			require.Equal(t, "main", view.OpenPlatform)
+			require.Equal(t, "Shop", view.Name)
+			require.Equal(t, -1, view.Phones.Budget)
+		} else {
+			require.Equal(t, identity.PlatformQQ, view.Platform)
+		}
+	}
+}
+
+func TestAppsThatAreRefused(t *testing.T) {
+	e := newEnv(t)
+	ctx := t.Context()
+	requireFieldOf(t, e.apps.Add(ctx, operator, newApp("wx1")), "appid")
+	website := newApp(qqID)
+	website.Kind = identity.KindWebsite
+	requireFieldOf(t, e.apps.Add(ctx, operator, website), "kind")
+	costly := newApp(qqID)
+	costly.PhoneBudget = 1
+	requireFieldOf(t, e.apps.Add(ctx, operator, costly), "phone_budget")
+	secretless := newApp(appID)
+	secretless.Secret = "two words"
+	requireField(t, e.apps.Add(ctx, operator, secretless), "secret", "that is no AppSecret")
+	shown, err := e.apps.List(ctx, operator)
+	require.NoError(t, err)
+	require.Empty(t, shown)
+
+	require.NoError(t, e.apps.Add(ctx, operator, newApp(appID)))
+	err = e.apps.Add(ctx, operator, newApp(appID))
+	requireRefused(t, err, "app "+appID+" is there already; to change its secret use: lingpai apps rotate-secret "+
+		appID)
+	require.ErrorIs(t, err, identity.ErrExists)
+	requireField(t, e.apps.RotateSecret(ctx, operator, appID, ""), "secret", "that is no AppSecret")
+	require.NoError(t, e.apps.Add(ctx, operator, newApp(qqID)))
+	requireField(t, e.apps.SetPhoneBudget(ctx, operator, qqID, 5), "phone_budget", "WeChat's mini-programs only")
+	requireField(t, e.apps.SetPhoneBudget(ctx, operator, appID, -2), "phone_budget", "or -1 for no bound")
+
+	requireUnknown(t, e.apps.RotateSecret(ctx, operator, otherApp, secret), "app", otherApp)
+	requireUnknown(t, e.apps.SetOpenPlatform(ctx, operator, otherApp, "main"), "app", otherApp)
+	requireUnknown(t, e.apps.SetPhoneBudget(ctx, operator, otherApp, 1), "app", otherApp)
+}

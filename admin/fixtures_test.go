@@ -1,0 +1,167 @@
+package admin_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/admin"
+	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/storage/sql"
+)
+
+const (
+	appID    = "wx0123456789abcdef"
+	otherApp = "wx00000000000000aa"
+	qqID     = "1112345678"
+	audience = "https://api.example.com"
+	secret   = "0123456789abcdef0123456789abcdef"
+	good     = "a good password" // for a user
+)
+
+// operator is who acts in tests.
+var operator = identity.Actor{Name: "lingpai test (root)", Address: "192.0.2.7", RequestID: "r-1"}
+
+// env is a migrated database, and what manages it through stores that check who acts.
+type env struct {
+	database *sql.DB
+	seen     *recorder
+	clients  *admin.Clients
+	apps     *admin.Apps
+	users    *admin.Users
+	merges   *admin.Merges
+	sessions *admin.Sessions
+	events   *admin.Events
+	keys     *admin.Keys
+	ring     *keys.Ring
+	policy   keys.Policy
+}
+
+func newEnv(t *testing.T) *env {
+	t.Helper()
+	e := &env{ring: newRing(t), seen: &recorder{t: t}, policy: keys.Policy{
+		Signing: keys.Life{Interval: 720 * time.Hour, Announce: 24 * time.Hour, Retire: 25 * time.Hour},
+		Refresh: keys.Life{Interval: 720 * time.Hour, Announce: 24 * time.Hour, Retire: 9000 * time.Hour},
+	}}
+	var err error
+	e.database, err = sql.Open(t.Context(), sql.Options{URL: "sqlite:" + t.TempDir() + "/test.db?synchronous=off",
+		Ring: e.ring})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.database.Close()) })
+	_, err = e.database.Schema().MigrateUp(t.Context())
+	require.NoError(t, err)
+	db, r := e.database, e.seen
+	sessions := seenSessions{db.Sessions(), r}
+	e.clients = admin.NewClients(seenClients{db.Clients(), r}, seenApps{db.Apps(), r})
+	e.apps = admin.NewApps(seenApps{db.Apps(), r})
+	e.users = admin.NewUsers(admin.UsersConfig{
+		Users: seenUsers{db.Users(), r}, Accounts: seenAccounts{db.Accounts(), r},
+		Entitlements: seenEntitlements{db.Entitlements(), r}, Deletions: seenDeletions{db.Deletions(), r},
+		Sessions: sessions, Hasher: quickHasher{},
+	})
+	e.merges = admin.NewMerges(seenJoins{db.Joins(), r}, sessions)
+	e.sessions = admin.NewSessions(sessions)
+	e.events = admin.NewEvents(seenEvents{db.Events(), r}, e.users)
+	e.keys = e.newKeys(e.ring)
+	return e
+}
+
+func (e *env) newKeys(ring *keys.Ring) *admin.Keys {
+	return admin.NewKeys(admin.KeysConfig{
+		Store: seenKeys{e.database.Keys(), e.seen}, Clock: e.database.Clock, Policy: e.policy,
+		Events: seenEvents{e.database.Events(), e.seen}, Ring: ring,
+		Secrets: seenRest{e.database, e.seen}, Accounts: seenRest{e.database, e.seen},
+	})
+}
+
+func newRing(t *testing.T) *keys.Ring {
+	t.Helper()
+	master, err := keys.NewMasterKey(time.Now())
+	require.NoError(t, err)
+	ring, err := keys.ParseRing(master)
+	require.NoError(t, err)
+	return ring
+}
+
+// quickHasher hashes nothing, since tests of rules need no slow hash.
+type quickHasher struct{}
+
+func (quickHasher) Hash(_ context.Context, _, password string) (string, error) {
+	return "hash of " + password, nil
+}
+
+func (e *env) addUser(t *testing.T, username string) identity.User {
+	t.Helper()
+	user, err := e.database.Users().Create(t.Context(), username, "hash")
+	require.NoError(t, err)
+	return user
+}
+
+// signIn opens a session of a user.
+func (e *env) signIn(t *testing.T, user identity.User) identity.Session {
+	t.Helper()
+	user, err := e.database.Users().Find(t.Context(), user.ID)
+	require.NoError(t, err)
+	session, err := e.database.Sessions().Open(t.Context(), identity.Session{ID: identity.NewSessionID(),
+		UserID:   user.ID,
+		ClientID: "shop", Scope: "openid", Method: identity.MethodPassword, AuthTime: time.Now()}, user.AuthEpoch,
+		identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, 0)
+	require.NoError(t, err)
+	return session
+}
+
+// duplicates makes two users whom WeChat calls one person: the retired one and the survivor.
+func (e *env) duplicates(t *testing.T, name string) (retired, survivor identity.User) {
+	t.Helper()
+	sight := func(app, union string) identity.User {
+		s := identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
+			App: app, Subject: name}}
+		if union != "" {
+			s.UnionID, s.OpenPlatform = union, "main/shop"
+		}
+		user, _, err := e.database.Accounts().FindOrCreateUser(t.Context(), s)
+		require.NoError(t, err)
+		return user
+	}
+	survivor, retired = sight(appID, "union-"+name), sight(otherApp, "")
+	require.NotEqual(t, survivor.ID, retired.ID)
+	sight(otherApp, "union-"+name) // the app was bound to its Open Platform account by now
+	return retired, survivor
+}
+
+// recorded returns the kinds of the events of a user, or of all, the newest first.
+func (e *env) recorded(t *testing.T, userID string) []string {
+	t.Helper()
+	events, err := e.database.Events().List(t.Context(), identity.EventsOf{UserID: userID}, 100)
+	require.NoError(t, err)
+	kinds := make([]string, len(events))
+	for n, event := range events {
+		kinds[n] = event.Kind
+	}
+	return kinds
+}
+
+func requireUnknown(t *testing.T, err error, what, name string) {
+	t.Helper()
+	require.Equal(t, admin.UnknownError{What: what, Name: name}, err)
+	require.ErrorIs(t, err, identity.ErrNotFound)
+}
+
+func requireRefused(t *testing.T, err error, text string) {
+	t.Helper()
+	var refused admin.RefusedError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, text, err.Error())
+}
+
+func requireField(t *testing.T, err error, field, reason string) {
+	t.Helper()
+	var wrong clients.FieldError
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, field, wrong.Field)
+	require.Contains(t, wrong.Reason, reason)
+}

@@ -1,0 +1,72 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/wechat"
+)
+
+// SecretRewrapper seals anew the AppSecrets that an older master key sealed, and returns how many.
+type SecretRewrapper interface {
+	Rewrap(ctx context.Context) (int, error)
+}
+
+// AccountLister calls do for every account at a platform.
+type AccountLister interface {
+	Each(ctx context.Context, platform string, do func(identity.AccountKey) error) error
+}
+
+// Rewrapped is what was sealed anew.
+type Rewrapped struct {
+	Keys    int
+	Secrets int // AppSecrets
+}
+
+// Rewrap seals the keys and AppSecrets anew that an older master key sealed, has rest do the same for what is kept
+// elsewhere, as RewrapSessionKeys does, and then writes the audit event: an error of rest means that older master keys
+// are still needed.
+func (k *Keys) Rewrap(ctx context.Context, actor identity.Actor, rest func(context.Context, Rewrapped) error) error {
+	ctx = identity.WithActor(ctx, actor)
+	sealed, err := k.keeper.Rewrap(ctx)
+	if err != nil {
+		return err
+	}
+	secrets, err := k.secrets.Rewrap(ctx)
+	if err != nil {
+		return err
+	}
+	if err := rest(ctx, Rewrapped{sealed, secrets}); err != nil {
+		return err
+	}
+	return k.record(ctx, identity.EventKeysRewrapped, k.ring.First())
+}
+
+// reportEvery is how often RewrapSessionKeys reports its progress.
+const reportEvery = 5 * time.Second
+
+// SessionKeyResealer is a [wechat.Vault].
+type SessionKeyResealer interface {
+	Reseal(ctx context.Context, account wechat.Account, outdated func(sealed []byte) bool) (bool, error)
+}
+
+// RewrapSessionKeys seals the session keys of all WeChat accounts anew that an older master key sealed, and returns how
+// many those were. It calls progress every few seconds. It can be broken off and run again.
+func (k *Keys) RewrapSessionKeys(ctx context.Context, actor identity.Actor, vault SessionKeyResealer,
+	progress func(looked, resealed int)) (resealed int, err error) {
+	ctx = identity.WithActor(ctx, actor)
+	looked, reported := 0, time.Now()
+	err = k.accounts.Each(ctx, identity.PlatformWechat, func(key identity.AccountKey) error {
+		done, err := vault.Reseal(ctx, wechat.Account{AppID: key.App, OpenID: key.Subject}, k.ring.Outdated)
+		if done {
+			resealed++
+		}
+		if looked++; time.Since(reported) > reportEvery {
+			reported = time.Now()
+			progress(looked, resealed)
+		}
+		return err
+	})
+	return resealed, err
+}
