@@ -5,15 +5,15 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/server/settings"
 )
 
 // Sessions that are over are kept for a day, so that an operator can see why, and until the last of their
 // access tokens has expired everywhere; then they are deleted in small batches, so that pruning never holds
 // anybody up.
 const (
-	pruneKeep     = settings.MaxAccessTTL + time.Hour
+	pruneKeep     = clients.MaxAccessTTL + time.Hour
 	pruneBatch    = 500
 	pruneBatches  = 20 // in one go
 	pruneInterval = time.Minute

@@ -12,6 +12,7 @@ import (
 	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/cmd/lingpai/doctor"
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/wechat"
@@ -74,7 +75,8 @@ func listAppsCommand() *cobra.Command {
 			}
 			return printRows(cmd, apps, []string{"APPID", "PLATFORM", "KIND", "NAME", "OPEN PLATFORM",
 				"PHONE NUMBERS", "ADDED"}, func(a admin.AppView) []string {
-				return []string{a.ID, a.Platform, a.Kind, orDash(a.Name), orDash(a.OpenPlatform), phonesCell(a.Phones),
+				return []string{a.ID, a.Platform, a.Kind, terminal.OrDash(a.Name), terminal.OrDash(a.OpenPlatform),
+					phonesCell(a.Phones),
 					a.CreatedAt}
 			})
 		}))
@@ -95,7 +97,7 @@ func rotateAppSecretCommand() *cobra.Command {
 		if err := o.apps().RotateSecret(ctx, o.actor, args[0], secret); err != nil {
 			return err
 		}
-		cmd.Printf("replaced the AppSecret of %s; running servers use it within %s\n", args[0], clientAge)
+		cmd.Printf("replaced the AppSecret of %s; running servers use it within %s\n", args[0], server.RecordAge)
 		return nil
 	}))
 }
@@ -113,7 +115,7 @@ not joined, but listed by "lingpai users twins". "" takes the name back.`,
 			return err
 		}
 		cmd.Printf("%s belongs to Open Platform account %q; running servers know within %s\n", args[0],
-			args[1], clientAge)
+			args[1], server.RecordAge)
 		return nil
 	})
 }
@@ -153,7 +155,7 @@ used of it counts on.`,
 			return err
 		}
 		cmd.Printf("%s may ask for %s phone numbers a month; running servers know within %s\n", args[0],
-			tellBudget(budget), clientAge)
+			tellBudget(budget), server.RecordAge)
 		return nil
 	})
 	// To the parser of flags -1 is a flag, so it is one.

@@ -7,7 +7,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/admin"
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/server"
 )
 
 func newClientsCommand() *cobra.Command {
@@ -87,8 +89,8 @@ func listClientsCommand() *cobra.Command {
 			return printRows(cmd, views(clients, admin.ViewClient), []string{"CLIENT_ID", "TYPE", "GRANTS",
 				"APPS", "NAME",
 				"DISABLED"}, func(c admin.ClientView) []string {
-				return []string{c.ID, c.Type, strings.Join(c.Grants, " "), orDash(strings.Join(c.Apps, " ")),
-					orDash(c.Name), orDash(c.DisabledAt)}
+				return []string{c.ID, c.Type, strings.Join(c.Grants, " "), terminal.OrDash(strings.Join(c.Apps, " ")),
+					terminal.OrDash(c.Name), terminal.OrDash(c.DisabledAt)}
 			})
 		}))
 }
@@ -114,7 +116,7 @@ func rotateClientSecretCommand() *cobra.Command {
 				return err
 			}
 			cmd.Printf("client_secret  %s\n(shown this once; within %s running servers take it, and no "+
-				"longer the old one)\n", secret.Reveal(), clientAge)
+				"longer the old one)\n", secret.Reveal(), server.RecordAge)
 			return nil
 		})
 }
@@ -127,7 +129,7 @@ func disableClientCommand() *cobra.Command {
 			if err := o.clients().Disable(ctx, o.actor, args[0]); err != nil {
 				return err
 			}
-			cmd.Printf("disabled %s for good; running servers refuse it within %s\n", args[0], clientAge)
+			cmd.Printf("disabled %s for good; running servers refuse it within %s\n", args[0], server.RecordAge)
 			return nil
 		})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 )
 
@@ -27,11 +28,11 @@ func appsOfClients() []identity.App {
 }
 
 func TestGoodClientsAreTaken(t *testing.T) {
-	require.Empty(t, clientFaults(goodClient(), appsOfClients()))
-	require.Empty(t, clientFaults(identity.Client{ID: "service", Confidential: true,
+	require.Empty(t, terminal.ClientProblems(goodClient(), appsOfClients()))
+	require.Empty(t, terminal.ClientProblems(identity.Client{ID: "service", Confidential: true,
 		Grants: []string{"client_credentials"}, Audience: []string{audience}}, nil),
 		"a client that acts for itself needs no app")
-	require.Empty(t, clientFaults(identity.Client{
+	require.Empty(t, terminal.ClientProblems(identity.Client{
 		ID: "back-end", Confidential: true, Grants: []string{"client_credentials"}, Apps: []string{appID},
 		Audience: []string{audience}, Scopes: []string{"api", "wechat.app_token"},
 	}, appsOfClients()))
@@ -48,7 +49,7 @@ func (tests spoilt) check(t *testing.T) {
 	for name, test := range tests {
 		client := goodClient()
 		test.spoil(&client)
-		faults := clientFaults(client, appsOfClients())
+		faults := terminal.ClientProblems(client, appsOfClients())
 		require.NotEmpty(t, faults, name)
 		require.ErrorContains(t, errors.Join(faults...), test.want, name)
 	}

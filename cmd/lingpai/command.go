@@ -2,26 +2,26 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/admin"
-	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/server"
+	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
 // operation is what an operator's command works with: the migrated database that its configuration names.
 type operation struct {
-	config   config
+	config   settings.Settings
 	database *sql.DB
 	actor    identity.Actor
 }
@@ -29,9 +29,10 @@ type operation struct {
 // operate makes a command that does something to the migrated database and ends.
 func operate(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, o operation,
 	args []string) error) *cobra.Command {
-	return onDatabase(cmd, openMigrated, func(cmd *cobra.Command, c config, database *sql.DB, args []string) error {
+	return onDatabase(cmd, server.OpenMigratedDatabase, func(cmd *cobra.Command, c settings.Settings,
+		database *sql.DB, args []string) error {
 		err := run(cmd.Context(), cmd, operation{c, database, actor(cmd)}, args)
-		return inFlags(err, func(flag string) bool { return cmd.Flags().Lookup(flag) != nil })
+		return terminal.NameFlags(err, func(flag string) bool { return cmd.Flags().Lookup(flag) != nil })
 	})
 }
 
@@ -89,48 +90,15 @@ func (o operation) checkMasterKey(ctx context.Context) error {
 	return k.CheckMasterKey(ctx, o.actor)
 }
 
-// labels are how commands name the fields of records: by flag, or by argument. What is empty needs no name.
-var labels = map[string]string{
-	"client_id": "CLIENT_ID", "grants": "--grant", "scopes": "--scope", "default_scopes": "--default-scope",
-	"audience": "--audience", "apps": "--app", "origins": "--origin", "access_ttl": "--access-ttl",
-	"idle_ttl": "--idle-ttl", "absolute_ttl": "--absolute-ttl",
-	"appid": "", "secret": "", "kind": "--kind", "phone_budget": "--phone-budget",
-	"limit": "--limit", "after": "--after", "grace": "--grace", "role": "ROLE", "purpose": "--purpose",
-}
-
-// inFlags names the flag or argument that is wrong, where an error names a field of a record. It names no flag that has
-// does not report.
-func inFlags(err error, has func(flag string) bool) error {
-	switch err := err.(type) { // what wraps a field's error has words of its own
-	case clients.FieldErrors:
-		lines := make([]error, len(err))
-		for n, one := range err {
-			lines[n] = inFlags(one, has)
-		}
-		return errors.Join(lines...)
-	case clients.FieldError:
-		label, known := labels[err.Field]
-		flag, isFlag := strings.CutPrefix(label, "--")
-		switch {
-		case !known:
-			return err
-		case label == "" || isFlag && !has(flag):
-			return errors.New(err.Reason)
-		}
-		return fmt.Errorf("%s: %s", label, err.Reason)
-	}
-	return err
-}
-
 // onDatabase makes a command that works on a database, opened in its own way, and ends.
-func onDatabase(cmd *cobra.Command, open func(context.Context, config) (*sql.DB, error),
-	run func(cmd *cobra.Command, c config, database *sql.DB, args []string) error,
+func onDatabase(cmd *cobra.Command, open func(context.Context, settings.Settings) (*sql.DB, error),
+	run func(cmd *cobra.Command, c settings.Settings, database *sql.DB, args []string) error,
 ) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkOutput(cmd); err != nil {
 			return err
 		}
-		c, err := loadConfig(cmd, terms{})
+		c, err := settings.Load(cmd.Flags(), settings.Terms{})
 		if err != nil {
 			return err
 		}

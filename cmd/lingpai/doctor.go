@@ -37,8 +37,7 @@ func examine(cmd *cobra.Command) error {
 	c, err := settings.Load(cmd.Flags(), settings.Terms{Demands: []settings.Demand{
 		{Key: "server.issuer", Check: settings.CheckIssuer}, {Key: "master_key", Check: settings.RequireMasterKey},
 	}})
-	examination := doctor.Config{Settings: c, Problems: settings.Problems(err),
-		Rules: doctor.Rules{ClientFaults: clientFaults, SameRights: sameRights}}
+	examination := doctor.Config{Settings: c, Problems: settings.Problems(err)}
 	output, _ := cmd.Flags().GetString("output")
 	if output != "json" {
 		examination.Show = func(f doctor.Finding) { cmd.Print(f.String()) }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/admin"
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 )
 
@@ -50,6 +51,7 @@ holds no secret and no token. Of a user who was deleted, ask by sub.`,
 func printEvents(cmd *cobra.Command, events []identity.Event) error {
 	return printRows(cmd, views(events, admin.ViewEvent), []string{"AT", "KIND", "SUB", "CLIENT", "SID", "DETAIL"},
 		func(e admin.EventView) []string {
-			return []string{e.At, e.Kind, orDash(e.UserID), orDash(e.ClientID), orDash(e.SessionID), orDash(e.Detail)}
+			return []string{e.At, e.Kind, terminal.OrDash(e.UserID), terminal.OrDash(e.ClientID),
+				terminal.OrDash(e.SessionID), terminal.OrDash(e.Detail)}
 		})
 }

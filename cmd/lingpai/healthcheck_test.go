@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/server/settings"
 )
 
 func TestHealthcheckAsksTheServerOfItsConfiguration(t *testing.T) {
@@ -23,8 +25,8 @@ func TestHealthcheckAsksOnThisMachine(t *testing.T) {
 		":8080":          "http://localhost:8080/readyz",
 		"127.0.0.1:8080": "http://127.0.0.1:8080/readyz", "[::1]:8080": "http://[::1]:8080/readyz",
 	} {
-		require.Equal(t, want, readyURL(config{Addr: addr, Issuer: "https://login.example.com"}))
+		require.Equal(t, want, readyURL(settings.Settings{Addr: addr, Issuer: "https://login.example.com"}))
 	}
 	require.Equal(t, "http://localhost:80/login/readyz",
-		readyURL(config{Addr: ":80", Issuer: "https://login.example.com/login"}))
+		readyURL(settings.Settings{Addr: ":80", Issuer: "https://login.example.com/login"}))
 }

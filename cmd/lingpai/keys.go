@@ -12,8 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/admin"
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/wechat"
 )
@@ -57,7 +59,8 @@ func listKeysCommand() *cobra.Command {
 			}
 			return printRows(cmd, shown, []string{"ID", "PURPOSE", "STATE", "NEXT", "MASTER KEY", "CREATED"},
 				func(k admin.KeyView) []string {
-					return []string{k.ID, string(k.Purpose), string(k.State), orDash(k.Next), orDash(k.MasterKey),
+					return []string{k.ID, string(k.Purpose), string(k.State), terminal.OrDash(k.Next),
+						terminal.OrDash(k.MasterKey),
 						k.CreatedAt}
 				})
 		}))
@@ -108,7 +111,7 @@ refresh it; whoever has a refresh token of a revoked secret signs in again.`,
 }
 
 // tellRevoked says what the emergency is followed by, as far as it is known.
-func tellRevoked(cmd *cobra.Command, c config, revoked admin.RevokedKey) {
+func tellRevoked(cmd *cobra.Command, c settings.Settings, revoked admin.RevokedKey) {
 	key, inUse, word := revoked.Key, revoked.InUse, "still"
 	if key.ID != "" {
 		cmd.Printf("%s is gone since %s; servers notice within seconds\n", key.ID, moment(key.GoneAt))
@@ -178,7 +181,7 @@ func readKeyFile(ctx context.Context, cmd *cobra.Command, name string) ([]byte, 
 	var source io.ReadCloser
 	var err error
 	if name == "-" {
-		source = interruptible(ctx, cmd.InOrStdin())
+		source = terminal.Interruptible(ctx, cmd.InOrStdin())
 	} else if source, err = os.Open(name); err != nil {
 		return nil, err
 	}
@@ -241,8 +244,8 @@ It can be broken off and run again.`,
 		// what they seal from here on is not looked at again
 		provided := fmt.Sprintf("if all servers have had %s first since before %s", ring.First(), moment(time.Now()))
 		return k.Rewrap(ctx, o.actor, func(ctx context.Context, sealed admin.Rewrapped) error {
-			cmd.Printf("sealed %s and %s anew with master key %s\n", plural(sealed.Keys, "key"),
-				plural(sealed.Secrets, "AppSecret"), ring.First())
+			cmd.Printf("sealed %s and %s anew with master key %s\n", terminal.Plural(sealed.Keys, "key"),
+				terminal.Plural(sealed.Secrets, "AppSecret"), ring.First())
 			if sealed.Keys+sealed.Secrets == 0 {
 				cmd.Printf("%s, the first entry of master_key, had sealed all of them before; if it is the one "+
 					"to be replaced, put the new entry before it\n", ring.First())
@@ -264,7 +267,7 @@ It can be broken off and run again.`,
 
 // rewrapVault seals the session keys of all WeChat accounts anew that are in Redis, and tells how many those were.
 func rewrapVault(ctx context.Context, cmd *cobra.Command, o operation, k *admin.Keys, ring *keys.Ring) error {
-	store, err := openVolatile(o.config)
+	store, err := server.OpenVolatile(o.config)
 	if err != nil {
 		return err
 	}
@@ -272,10 +275,11 @@ func rewrapVault(ctx context.Context, cmd *cobra.Command, o operation, k *admin.
 	vault := wechat.NewVault(wechat.VaultConfig{Store: store, NotFound: identity.ErrNotFound, Sealer: ring,
 		KeyLife: o.config.SessionKeyLife})
 	resealed, err := k.RewrapSessionKeys(ctx, o.actor, vault, func(looked, resealed int) {
-		cmd.PrintErrf("looked at the session keys of %s, and sealed %d anew\n", plural(looked, "account"), resealed)
+		cmd.PrintErrf("looked at the session keys of %s, and sealed %d anew\n", terminal.Plural(looked, "account"),
+			resealed)
 	})
 	if err == nil {
-		cmd.Printf("sealed %s anew\n", plural(resealed, "session key"))
+		cmd.Printf("sealed %s anew\n", terminal.Plural(resealed, "session key"))
 	}
 	return err
 }

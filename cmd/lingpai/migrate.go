@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/server"
+	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -55,10 +57,13 @@ func migrateDownCommand() *cobra.Command {
 	return cmd
 }
 
-func migration(use, short string, open func(context.Context, config) (*sql.DB, error), run func(*cobra.Command,
-	*sql.DB) error) *cobra.Command {
+func migration(use, short string, open func(context.Context, settings.Settings) (*sql.DB, error),
+	run func(*cobra.Command,
+		*sql.DB) error) *cobra.Command {
 	return onDatabase(&cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}, open,
-		func(cmd *cobra.Command, _ config, database *sql.DB, _ []string) error { return run(cmd, database) })
+		func(cmd *cobra.Command, _ settings.Settings, database *sql.DB, _ []string) error {
+			return run(cmd, database)
+		})
 }
 
 // shownMigration is what an operator is shown of a migration.
@@ -77,6 +82,6 @@ func showMigrations(cmd *cobra.Command, database *sql.DB) error {
 		shown[n] = shownMigration{m.Name, moment(m.AppliedAt)}
 	}
 	return printRows(cmd, shown, []string{"MIGRATION", "APPLIED"}, func(m shownMigration) []string {
-		return []string{m.Name, orDash(m.AppliedAt)}
+		return []string{m.Name, terminal.OrDash(m.AppliedAt)}
 	})
 }

@@ -27,7 +27,7 @@ func newServeCommand() *cobra.Command {
 first start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(cmd, terms{Demands: []settings.Demand{
+			c, err := settings.Load(cmd.Flags(), settings.Terms{Demands: []settings.Demand{
 				{Key: "server.issuer", Check: settings.CheckIssuer},
 				{Key: "master_key", Check: settings.RequireMasterKey},
 				{Key: "keys.retire", Check: settings.CheckKeyLifetime},
@@ -54,7 +54,7 @@ func newHealthcheckCommand() *cobra.Command {
 status is 1 if it is not ready.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(cmd, terms{})
+			c, err := settings.Load(cmd.Flags(), settings.Terms{})
 			if err != nil {
 				return err
 			}
@@ -66,7 +66,7 @@ status is 1 if it is not ready.`,
 }
 
 // readyURL is where the server of a configuration is asked from its own machine.
-func readyURL(c config) string {
+func readyURL(c settings.Settings) string {
 	host, port, _ := net.SplitHostPort(c.Addr) // was checked
 	if address, err := netip.ParseAddr(host); host == "" || err == nil && address.IsUnspecified() {
 		host = "localhost"

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/admin"
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 )
 
@@ -28,7 +29,7 @@ func listSessionsCommand() *cobra.Command {
 				"SIGNED IN", "LAST SEEN", "REFRESHES",
 				"EXPIRES", "DEVICE"}, func(s admin.SessionView) []string {
 				return []string{s.ID, s.ClientID, s.Method, s.AuthTime, s.LastSeenAt, fmt.Sprint(s.Refreshes),
-					s.ExpiresAt, orDash(s.Device)}
+					s.ExpiresAt, terminal.OrDash(s.Device)}
 			})
 		})))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/admin"
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 )
 
@@ -55,7 +56,8 @@ func listUsersCommand() *cobra.Command {
 			}
 			return printRows(cmd, views(users, admin.ViewUser),
 				[]string{"SUB", "USERNAME", "PASSWORD", "CREATED", "DISABLED"}, func(u admin.UserView) []string {
-					return []string{u.ID, orDash(u.Username), yesNo(u.Password), u.CreatedAt, orDash(keptOut(u))}
+					return []string{u.ID, terminal.OrDash(u.Username), yesNo(u.Password), u.CreatedAt,
+						terminal.OrDash(keptOut(u))}
 				})
 		}))
 	cmd.Flags().StringVar(&after, "after", "", "show users whose id follows this one")

@@ -10,12 +10,13 @@ import (
 
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/cmd/lingpai/userimport"
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func importUsersCommand() *cobra.Command {
 	var options userimport.Config
-	cmd := addOutputFlag(onMigrated(&cobra.Command{
+	cmd := addOutputFlag(operate(&cobra.Command{
 		Use: "import FILE|-", Short: "Add the people of another program, from CSV or JSON lines",
 		Args: cobra.ExactArgs(1),
 		Long: `Add the people of another program, from a file of CSV or JSON lines, or from standard input
@@ -40,9 +41,9 @@ size.`,
 		Example: `  lingpai users import people.csv --dry-run --report rehearsal.csv
   lingpai users import people.jsonl --report refused.csv
   zcat people.jsonl.gz | lingpai users import - --format jsonl`,
-	}, func(ctx context.Context, cmd *cobra.Command, database *sql.DB, args []string) error {
+	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		options.Path = args[0]
-		return importUsers(ctx, cmd, database, options)
+		return importUsers(identity.WithActor(ctx, o.actor), cmd, o.database, options)
 	}))
 	cmd.Flags().StringVar(&options.Format, "format", "",
 		"csv or jsonl; default: as the file's name ends (.csv, .jsonl, .ndjson)")
@@ -57,7 +58,6 @@ func importUsers(ctx context.Context, cmd *cobra.Command, database *sql.DB, opti
 		return err
 	}
 	options.Newcomers, options.Events = database.Newcomers(), database.Events()
-	options.AppIDs = userimport.AppIDs{PlatformOf: platformOf, Valid: validAppID}
 	options.Stdin, options.Stderr = cmd.InOrStdin(), cmd.ErrOrStderr()
 	run, err := userimport.Open(ctx, options)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 )
 
@@ -56,7 +57,7 @@ func TestImportTellsLinesOfCSVWhateverIsInQuotes(t *testing.T) {
 		"j,,,false,,",
 	}
 	for _, end := range []string{"\n", "\r\n"} {
-		a, lines := o.importing("people.csv", byteOrderMark+strings.Join(rows, end))
+		a, lines := o.importing("people.csv", terminal.ByteOrderMark+strings.Join(rows, end))
 		require.Equal(t, 1, a.code)
 		require.Regexp(t, "^imported (3, already there 0|0, already there 3), refused 7\n$", a.stdout)
 		const quotes = "the quotes are wrong: a field with quotes, commas or line ends stands in quotes, " +

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/admin"
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 )
 
@@ -57,10 +58,12 @@ Without --yes nothing is done but shown. "lingpai users unjoin" takes a join bac
 func preview(cmd *cobra.Command, retired, survivor identity.User, moved identity.Moved, sessions int) {
 	cmd.Printf("%s would be retired, and be %s from then on\n", naming(retired), naming(survivor))
 	for _, a := range moved.Accounts {
-		cmd.Printf("  moves    account %s\n", strings.Join(cells([]string{a.Platform, a.App, a.Subject}), " "))
+		cmd.Printf("  moves    account %s\n",
+			strings.Join(terminal.Printable([]string{a.Platform, a.App, a.Subject}), " "))
 	}
 	for _, u := range moved.Unions {
-		cmd.Printf("  moves    union %s\n", strings.Join(cells([]string{u.Platform, u.OpenPlatform, u.UnionID}), " "))
+		cmd.Printf("  moves    union %s\n", strings.Join(terminal.Printable([]string{u.Platform, u.OpenPlatform,
+			u.UnionID}), " "))
 	}
 	switch {
 	case moved.Username:
@@ -70,7 +73,7 @@ func preview(cmd *cobra.Command, retired, survivor identity.User, moved identity
 	}
 	if len(retired.Roles) > 0 || retired.Claims != "" {
 		cmd.Printf("  stays    roles and claims of %s: %s %s\n", retired.ID,
-			orDash(strings.Join(retired.Roles, " ")), retired.Claims)
+			terminal.OrDash(strings.Join(retired.Roles, " ")), retired.Claims)
 	}
 	cmd.Printf("  ends     %d session(s) of %s\n", sessions, retired.ID)
 	if retired.Disabled() {
@@ -141,7 +144,7 @@ func listJoinsCommand() *cobra.Command {
 				"UNIONS", "USERNAME",
 				"JOINED", "UNDONE"}, func(j admin.MergeView) []string {
 				return []string{j.ID, j.Retired, j.Survivor, strconv.Itoa(j.Accounts), strconv.Itoa(j.Unions),
-					yesNo(j.Username), j.At, orDash(j.UndoneAt)}
+					yesNo(j.Username), j.At, terminal.OrDash(j.UndoneAt)}
 			})
 		}))
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many to show at most")
@@ -163,7 +166,7 @@ its password if that is not the one that moved. All sessions of the survivor end
 		}
 		cmd.Printf("%s is a user again and got back %s; ended all sessions of %s\n", join.Retired,
 			tellMoved(join.Moved), join.Survivor)
-		for _, doubt := range cells(join.Doubts) {
+		for _, doubt := range terminal.Printable(join.Doubts) {
 			cmd.Printf("  beware   %s\n", doubt)
 		}
 		return nil

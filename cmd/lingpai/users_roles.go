@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/admin"
+	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 )
 
@@ -78,7 +79,7 @@ func readAll(ctx context.Context, cmd *cobra.Command) ([]byte, error) {
 	case len(text) > maxClaimsFile:
 		return nil, fmt.Errorf("the claims have more than %d bytes: is this the right file?", maxClaimsFile)
 	}
-	if text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte(byteOrderMark))); len(text) == 0 {
+	if text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte(terminal.ByteOrderMark))); len(text) == 0 {
 		return nil, errors.New("no claims were given: write a JSON object to standard input, or name a " +
 			"file with --file; {} takes all away")
 	}

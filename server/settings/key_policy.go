@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/keys"
 )
 
@@ -12,7 +13,7 @@ import (
 func (s Settings) KeyPolicy() keys.Policy {
 	return keys.Policy{
 		Signing: keys.Life{Interval: s.KeyInterval, Announce: s.KeyAnnounce, Retire: s.KeyRetire},
-		Refresh: keys.Life{Interval: s.KeyInterval, Announce: s.KeyAnnounce, Retire: MaxIdleTTL + 24*time.Hour},
+		Refresh: keys.Life{Interval: s.KeyInterval, Announce: s.KeyAnnounce, Retire: clients.MaxIdleTTL + 24*time.Hour},
 	}
 }
 

@@ -4,15 +4,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/qq"
-)
-
-// The longest lifetimes that the server or a client's record may give.
-const (
-	MaxAccessTTL   = 24 * time.Hour
-	MaxIdleTTL     = 8760 * time.Hour
-	MaxAbsoluteTTL = 87600 * time.Hour
 )
 
 // table is every key there is, in the order of the documentation.
@@ -84,7 +78,8 @@ func tokenSettings() []setting {
 	return []setting{
 		{key: "token.access_ttl", fallback: "1h",
 			usage: "life of an access token, 1s to 24h, where the client's record says nothing",
-			parse: duration(func(c *Settings) *time.Duration { return &c.AccessTTL }, time.Second, MaxAccessTTL)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.AccessTTL }, time.Second,
+				clients.MaxAccessTTL)},
 		{key: "keys.interval", fallback: "720h",
 			usage: "how long a signing key is used before the next one, 0s (only by lingpai keys rotate) to 8760h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.KeyInterval }, 0, 8760*time.Hour)},
@@ -108,10 +103,11 @@ func sessionSettings() []setting {
 			parse: parseAhead},
 		{key: "session.idle", fallback: "168h",
 			usage: "a session ends when it is not refreshed for so long, 1s to 8760h",
-			parse: duration(func(c *Settings) *time.Duration { return &c.SessionIdle }, time.Second, MaxIdleTTL)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.SessionIdle }, time.Second,
+				clients.MaxIdleTTL)},
 		{key: "session.absolute", fallback: "2160h", usage: "a session ends in any case, 1s to 87600h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.SessionAbsolute }, time.Second,
-				MaxAbsoluteTTL)},
+				clients.MaxAbsoluteTTL)},
 		{key: "session.limit", fallback: "20", usage: "live sessions of a user at a client, 0 (no limit) to 10000",
 			parse: integer(func(c *Settings) *int { return &c.SessionLimit }, 0, 10000)},
 		{key: "password.address_attempts", fallback: "300",

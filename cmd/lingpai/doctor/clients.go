@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
@@ -16,28 +17,28 @@ import (
 )
 
 func (d *doctor) checkClients(ctx context.Context) {
-	clients, err := within(ctx, d.database.Clients().List)
+	records, err := within(ctx, d.database.Clients().List)
 	apps, err2 := within(ctx, d.database.Apps().List)
 	if err := errors.Join(err, err2); err != nil {
 		d.report.fault("cannot be listed: "+d.report.words(err), checkDatabaseURL)
 		return
 	}
-	clients = slices.DeleteFunc(clients, identity.Client.Disabled)
-	if len(clients) == 0 {
+	records = slices.DeleteFunc(records, identity.Client.Disabled)
+	if len(records) == 0 {
 		d.report.warning("none that is enabled: nobody can ask for tokens",
 			"make one; examples are in: lingpai clients create --help")
 		return
 	}
 	before := len(d.report.findings)
-	check := clientCheck{report: d.report, settings: d.settings, rules: d.rules, faulty: d.faulty, apps: apps,
+	check := clientCheck{report: d.report, settings: d.settings, faulty: d.faulty, apps: apps,
 		closed: d.closedApps(ctx, apps)}
-	for _, client := range clients {
+	for _, client := range records {
 		check.record(client)
 		check.scopes(client)
 	}
-	check.sharedApps(clients)
+	check.sharedApps(records)
 	if len(d.report.findings) == before {
-		d.report.ok(terminal.Plural(len(clients), "enabled client") + ": nothing wrong")
+		d.report.ok(terminal.Plural(len(records), "enabled client") + ": nothing wrong")
 	}
 }
 
@@ -62,7 +63,6 @@ func (d *doctor) closedApps(ctx context.Context, apps []identity.App) []string {
 type clientCheck struct {
 	report   *report
 	settings settings.Settings
-	rules    Rules
 	faulty   func(key string) bool // reports whether a setting could not be taken
 	apps     []identity.App
 	closed   []string // ids of apps whose AppSecret does not open
@@ -76,7 +76,7 @@ func instead(id string) string {
 
 // record looks at one by itself.
 func (c clientCheck) record(client identity.Client) {
-	for _, fault := range c.rules.ClientFaults(client, c.apps) {
+	for _, fault := range terminal.ClientProblems(client, c.apps) {
 		found, advice, ok := strings.Cut(fault.Error(), "; add it with: ")
 		if !ok {
 			advice = instead(client.ID)
@@ -123,12 +123,12 @@ func (c clientCheck) longerLifetimes(client identity.Client) []string {
 }
 
 // sharedApps looks for public clients of one app that differ: whoever has a code of the app can choose among them.
-func (c clientCheck) sharedApps(clients []identity.Client) {
+func (c clientCheck) sharedApps(records []identity.Client) {
 	for _, app := range c.apps {
 		var ids []string
 		differ := false
 		var first identity.Client
-		for _, client := range clients {
+		for _, client := range records {
 			if client.Confidential || !slices.Contains(client.Apps, app.ID) {
 				continue
 			}
@@ -136,7 +136,7 @@ func (c clientCheck) sharedApps(clients []identity.Client) {
 				first = client
 			}
 			ids = append(ids, client.ID)
-			differ = differ || !c.rules.SameRights(first, client)
+			differ = differ || !clients.SameRights(first, client)
 		}
 		if differ {
 			c.report.warning(fmt.Sprintf(

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/sql"
 )
@@ -21,17 +20,8 @@ const AnswerTime = 5 * time.Second
 // Config is what an examination looks at.
 type Config struct {
 	Settings settings.Settings
-	Problems []error // of the configuration, as [settings.Problems] lists them
-	Rules    Rules
+	Problems []error       // of the configuration, as [settings.Problems] lists them
 	Show     func(Finding) // is given each finding at once; nil: nobody is
-}
-
-// Rules are what records are held to.
-type Rules struct {
-	// ClientFaults lists all that is wrong with a client's record, given all apps.
-	ClientFaults func(client identity.Client, apps []identity.App) []error
-	// SameRights reports whether two clients' users get the same tokens.
-	SameRights func(a, b identity.Client) bool
 }
 
 // doctor is what is known of an installation so far.
@@ -39,14 +29,13 @@ type doctor struct {
 	report   *report
 	settings settings.Settings
 	problems []error // of the configuration
-	rules    Rules
 	database *sql.DB // nil: not open
 	migrated bool
 	wechat   upstream
 }
 
 func newDoctor(ctx context.Context, c Config) *doctor {
-	return &doctor{report: newReport(ctx, c), settings: c.Settings, problems: c.Problems, rules: c.Rules}
+	return &doctor{report: newReport(ctx, c), settings: c.Settings, problems: c.Problems}
 }
 
 // Examine makes all checks, one after the other. Its error says that it was stopped; what was found is in the findings.

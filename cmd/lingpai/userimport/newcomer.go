@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/accounts"
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
@@ -17,11 +18,10 @@ import (
 // knownApps are the apps that are there, by platform and id.
 type knownApps struct {
 	byID map[[2]string]identity.App
-	ids  AppIDs
 }
 
-func newKnownApps(list []identity.App, ids AppIDs) knownApps {
-	apps := knownApps{byID: map[[2]string]identity.App{}, ids: ids}
+func newKnownApps(list []identity.App) knownApps {
+	apps := knownApps{byID: map[[2]string]identity.App{}}
 	for _, app := range list {
 		apps.byID[[2]string{app.Platform, app.ID}] = app
 	}
@@ -129,7 +129,7 @@ var platformID = regexp.MustCompile(`^[!-~]{1,128}$`)
 // sighting leaves it to the AppID whose it is, if the row does not say so, as "apps add" does.
 func (a knownApps) sighting(platform, app, openid, unionid string) (identity.Sighting, error) {
 	if platform == "" {
-		platform = a.ids.PlatformOf(app)
+		platform = clients.PlatformOf(app)
 	}
 	switch {
 	case platform != identity.PlatformWechat && platform != identity.PlatformQQ:
@@ -137,7 +137,7 @@ func (a knownApps) sighting(platform, app, openid, unionid string) (identity.Sig
 	case !platformID.MatchString(openid) || unionid != "" && !platformID.MatchString(unionid):
 		return identity.Sighting{}, errors.New(
 			"openid, and unionid if there is one, are 1 to 128 printable ASCII characters without spaces")
-	case !a.ids.Valid(platform, app):
+	case !clients.ValidAppID(platform, app):
 		return identity.Sighting{}, fmt.Errorf("app is not an AppID of %s", platform)
 	}
 	known, there := a.byID[[2]string{platform, app}]

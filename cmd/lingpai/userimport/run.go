@@ -24,13 +24,6 @@ type Config struct {
 	Newcomers identity.Newcomers
 	Events    identity.Events
 	Apps      []identity.App // at which accounts may be
-	AppIDs    AppIDs
-}
-
-// AppIDs tells the AppIDs of platforms apart.
-type AppIDs struct {
-	PlatformOf func(id string) string         // by its form
-	Valid      func(platform, id string) bool // reports whether an AppID has the form of a platform's
 }
 
 // Run is one run of the command.
@@ -51,7 +44,7 @@ func Open(ctx context.Context, c Config) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{newcomers: c.Newcomers, events: c.Events, input: input, apps: newKnownApps(c.Apps, c.AppIDs),
+	r := &Run{newcomers: c.Newcomers, events: c.Events, input: input, apps: newKnownApps(c.Apps),
 		progress: newProgress(c.Stderr, input.size), dryRun: c.DryRun}
 	if r.rows, err = input.rows(c.Format); err != nil {
 		return nil, errors.Join(err, input.Close())
