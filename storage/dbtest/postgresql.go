@@ -40,18 +40,80 @@ func RestorePostgreSQL(t testing.TB, database, from string) {
 	t.Helper()
 	name := databaseName(t, database)
 	execute(t, postgresServer(), "DROP DATABASE IF EXISTS "+name)
-	execute(t, postgresServer(), "CREATE DATABASE "+name+" TEMPLATE "+databaseName(t, from))
+	createDatabase(t, postgresServer(), name, " TEMPLATE "+databaseName(t, from))
+}
+
+// Template is a database that tests get copies of, made once for all tests of the process: to copy tables is
+// sooner done than to migrate.
+type Template struct {
+	// Prepare fills an empty database, and is connected with it no longer when it returns.
+	Prepare func(t testing.TB, database string)
+
+	mutex    sync.Mutex
+	database string // empty: not made yet
+}
+
+// Copy makes a database for a test and returns its URL. It is dropped when the test is over.
+func (m *Template) Copy(t testing.TB) string {
+	t.Helper()
+	server := postgresServer()
+	if server == "" {
+		unavailable(t, "PostgreSQL", postgresVariable)
+	}
+	return create(t, server, " TEMPLATE "+m.made(t, server))
+}
+
+// made returns the name of the template.
+func (m *Template) made(t testing.TB, server string) string {
+	t.Helper()
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.database == "" {
+		name := newName()
+		createDatabase(t, server, name, "")
+		atEnd(func() { dropDatabase(server, name) })
+		m.Prepare(t, urlOf(t, server, name))
+		m.database = name
+	}
+	return m.database
 }
 
 func create(t testing.TB, server, how string) string {
 	t.Helper()
-	name := fmt.Sprintf("lingpai_test_%016x", rand.Uint64())
-	execute(t, server, "CREATE DATABASE "+name+how)
+	name := newName()
+	createDatabase(t, server, name, how)
 	t.Cleanup(func() { execute(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	return urlOf(t, server, name)
+}
+
+// createDatabase makes a database that nobody needs after a crash of the machine: who commits in it does not
+// wait for the disk, unless synchronous_commit=on is in the URL.
+func createDatabase(t testing.TB, server, name, how string) {
+	t.Helper()
+	execute(t, server, "CREATE DATABASE "+name+how, "ALTER DATABASE "+name+" SET synchronous_commit = off")
+}
+
+// urlOf is the URL of a database of a server.
+func urlOf(t testing.TB, server, name string) string {
+	t.Helper()
 	own, err := url.Parse(server)
 	require.NoError(t, err)
 	own.Path = "/" + name
 	return own.String()
+}
+
+func newName() string { return fmt.Sprintf("lingpai_test_%016x", rand.Uint64()) }
+
+// dropDatabase is for when all tests are over; who is not there to be told of an error finds the database.
+func dropDatabase(server, name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	connection, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return
+	}
+	defer connection.Close(ctx)
+	_, _ = connection.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 }
 
 func databaseName(t testing.TB, database string) string {
@@ -78,15 +140,17 @@ var postgresServer = sync.OnceValue(func() string {
 	return server.URL()
 })
 
-func execute(t testing.TB, server, statement string) {
+func execute(t testing.TB, server string, statements ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	connection, err := pgx.Connect(ctx, server)
 	require.NoError(t, err, "%s must be the URL of a PostgreSQL where databases may be made", postgresVariable)
 	defer connection.Close(ctx)
-	_, err = connection.Exec(ctx, statement)
-	require.NoError(t, err)
+	for _, statement := range statements {
+		_, err = connection.Exec(ctx, statement)
+		require.NoError(t, err)
+	}
 }
 
 func postgresAnswers(server string) bool {

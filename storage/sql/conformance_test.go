@@ -35,7 +35,7 @@ func TestConformanceOfPostgreSQL(t *testing.T) {
 	t.Parallel()
 	ring := newRing(t)
 	storagetest.Run(t, func(t *testing.T) (storagetest.Stores, func(time.Duration)) {
-		url, clock := dbtest.MovableClock(t, dbtest.PostgreSQL(t))
+		url, clock := dbtest.MovableClock(t, migrated.Copy(t))
 		tapped, wire := tap(t, url)
 		t.Cleanup(func() { wire.requireRefused(t, "23505", "40P01") })
 		options := Options{URL: tapped, Ring: ring, Connections: DefaultConnections / 2}
@@ -50,11 +50,12 @@ func TestRacesOnAServerWithAStricterDefault(t *testing.T) {
 	t.Parallel()
 	for _, level := range []string{"repeatable read", "serializable"} {
 		t.Run(level, func(t *testing.T) {
+			t.Parallel()
 			storagetest.RunRaces(t, func(t *testing.T) (storagetest.Stores, func(time.Duration)) {
-				database := dbtest.PostgreSQL(t)
+				database := migrated.Copy(t)
 				var replicas [2]storagetest.Stores
 				for n := range replicas {
-					db := openHouse(t, database, DefaultConnections)
+					db := openMigratedURL(t, database, DefaultConnections)
 					onEveryConnection(t, db, "SET default_transaction_isolation = '"+level+"'")
 					replicas[n] = storesOf(db)
 				}

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // leave has new users leave, the first one first, and their time come.
@@ -67,8 +66,8 @@ func TestADeletionLooksUpByKey(t *testing.T) {
 
 // TestDeletingStopsBetweenUsers has a server stop while it deletes the first of two.
 func TestDeletingStopsBetweenUsers(t *testing.T) {
-	tapped, wire := tap(t, dbtest.PostgreSQL(t))
-	db := openHouse(t, tapped, 0)
+	tapped, wire := tap(t, migrated.Copy(t))
+	db := openMigratedURL(t, tapped, 0)
 	ids := leave(t, db, "alice", "bob")
 	ctx, stop := context.WithCancel(t.Context())
 	wire.mutex.Lock()
@@ -92,60 +91,61 @@ func TestDeletingStopsBetweenUsers(t *testing.T) {
 // TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain is about what can be done to a user only once.
 func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
 	t.Parallel()
-	db, database := openPostgreSQL(t)
-	o, app := newOperator(t, database), newApp("wx1")
+	for _, code := range []string{"40001", "40P01"} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			db, database := openPostgreSQL(t)
+			o := newOperator(t, database)
+			for _, write := range writesOfPeople(t, db, code) {
+				o.requireDoneAgain(write, code)
+			}
+			require.Zero(t, count(t, db, "users"))
+			require.EqualValues(t, 1, count(t, db, "retired_subjects"))
+		})
+	}
+}
+
+// writesOfPeople are calls that write of one person, in the order in which they can be made.
+func writesOfPeople(t *testing.T, db *DB, name string) []call {
+	t.Helper()
+	app := newApp("wx1")
 	app.PhoneBudget = 1
 	require.NoError(t, db.Apps().Add(t.Context(), app))
-	for _, code := range []string{"40001", "40P01"} {
-		session := signIn(t, db, "alice"+code)
-		sighting := identity.Sighting{
-			AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: code}, UnionID: "union" + code,
-			OpenPlatform: "op",
-		}
-		for _, write := range []call{
-			{"Accounts.Link", func(ctx context.Context) error {
-				return db.Accounts().Link(ctx, session.UserID,
-					sighting)
-			}},
-			{"Accounts.Unlink", func(ctx context.Context) error {
-				return errorOf(db.Accounts().Unlink(ctx, session.UserID, sighting.AccountKey))
-			}},
-			{"Profiles.Suggest", func(ctx context.Context) error {
-				return errorOf(db.Profiles().Suggest(ctx, session.UserID, identity.Profile{Name: "alice"}))
-			}},
-			{"Apps.SpendPhone", func(ctx context.Context) error {
-				return errorOf(db.Apps().SpendPhone(ctx,
-					app.Platform, app.ID))
-			}},
-			{"Apps.RefundPhone", func(ctx context.Context) error {
-				return db.Apps().RefundPhone(ctx, app.Platform,
-					app.ID)
-			}},
-			{"Deletions.Leave", func(ctx context.Context) error {
-				return errorOf(db.Deletions().Leave(ctx, session.UserID,
-					0))
-			}},
-			{"Deletions.Stay", func(ctx context.Context) error { return db.Deletions().Stay(ctx, session.UserID) }},
-			{"Deletions.Dismiss", func(ctx context.Context) error {
-				return errorOf(db.Deletions().Dismiss(ctx,
-					session.UserID, 0))
-			}},
-			{"Deletions.Stay again", func(ctx context.Context) error {
-				return db.Deletions().Stay(ctx,
-					session.UserID)
-			}},
-			{"Deletions.Leave again", func(ctx context.Context) error {
-				return errorOf(db.Deletions().Leave(ctx,
-					session.UserID, 0))
-			}},
-			{"Deletions.DeleteLeft", func(ctx context.Context) error {
-				return errorOf(db.Deletions().DeleteLeft(ctx,
-					10))
-			}},
-		} {
-			o.requireDoneAgain(write, code)
-		}
+	session := signIn(t, db, "alice"+name)
+	sighting := identity.Sighting{
+		AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name}, UnionID: "union" + name,
+		OpenPlatform: "op",
 	}
-	require.Zero(t, count(t, db, "users"))
-	require.EqualValues(t, 2, count(t, db, "retired_subjects"))
+	return []call{
+		{"Accounts.Link", func(ctx context.Context) error { return db.Accounts().Link(ctx, session.UserID, sighting) }},
+		{"Accounts.Unlink", func(ctx context.Context) error {
+			return errorOf(db.Accounts().Unlink(ctx, session.UserID, sighting.AccountKey))
+		}},
+		{"Profiles.Suggest", func(ctx context.Context) error {
+			return errorOf(db.Profiles().Suggest(ctx, session.UserID, identity.Profile{Name: "alice"}))
+		}},
+		{"Apps.SpendPhone", func(ctx context.Context) error {
+			return errorOf(db.Apps().SpendPhone(ctx,
+				app.Platform, app.ID))
+		}},
+		{"Apps.RefundPhone", func(ctx context.Context) error {
+			return db.Apps().RefundPhone(ctx, app.Platform,
+				app.ID)
+		}},
+		{"Deletions.Leave", func(ctx context.Context) error {
+			return errorOf(db.Deletions().Leave(ctx, session.UserID,
+				0))
+		}},
+		{"Deletions.Stay", func(ctx context.Context) error { return db.Deletions().Stay(ctx, session.UserID) }},
+		{"Deletions.Dismiss", func(ctx context.Context) error {
+			return errorOf(db.Deletions().Dismiss(ctx,
+				session.UserID, 0))
+		}},
+		{"Deletions.Stay again", func(ctx context.Context) error { return db.Deletions().Stay(ctx, session.UserID) }},
+		{"Deletions.Leave again", func(ctx context.Context) error {
+			return errorOf(db.Deletions().Leave(ctx,
+				session.UserID, 0))
+		}},
+		{"Deletions.DeleteLeft", func(ctx context.Context) error { return errorOf(db.Deletions().DeleteLeft(ctx, 10)) }},
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // downTo takes back the migrations behind one of them.
@@ -50,8 +49,8 @@ func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
 
 // TestRolesAreAddedWithoutWritingARow: PostgreSQL makes a table a new file when it writes all of its rows anew.
 func TestRolesAreAddedWithoutWritingARow(t *testing.T) {
-	database := dbtest.PostgreSQL(t)
-	db, o := openHouse(t, database, 0), newOperator(t, database)
+	database := migrated.Copy(t)
+	db, o := openMigratedURL(t, database, 0), newOperator(t, database)
 	downTo(t, db, "0002_roles.sql")
 	before := o.number("SELECT pg_relation_filenode('users')::bigint")
 	_, err := db.Schema().MigrateUp(t.Context())

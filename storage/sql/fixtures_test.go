@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"flag"
 	"path/filepath"
 	"testing"
 	"time"
@@ -80,4 +81,11 @@ func count(t testing.TB, db *DB, table string) int64 {
 	return rows
 }
 
-func TestMain(m *testing.M) { dbtest.Run(m) }
+// TestMain runs four tests at a time, unless -parallel is given: most of them wait for a server, which takes no
+// more than 100 connections.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	dbtest.Run(m)
+}

@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // twoNewcomers bring all that is looked up.
@@ -24,9 +23,9 @@ func twoNewcomers() (newcomers []identity.Newcomer) {
 // TestImportLooksUpByWholeKeys asks for the plans of tables that have grown since anybody looked at them:
 // those that an import has to go by.
 func TestImportLooksUpByWholeKeys(t *testing.T) {
-	database := dbtest.PostgreSQL(t)
+	database := migrated.Copy(t)
 	tapped, wire := tap(t, database)
-	db := openHouse(t, tapped, 0)
+	db := openMigratedURL(t, tapped, 0)
 	o := newOperator(t, database)
 	o.do("SET plan_cache_mode = force_generic_plan")
 	wire.take()

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // account is somebody at an app, in a union if that has a name.
@@ -54,9 +53,10 @@ func TestTwinsAreFoundByTheIndexOfUnions(t *testing.T) {
 
 // TestTwinsAreFoundInBatches has so many accounts that no batch holds all, and pairs in several.
 func TestTwinsAreFoundInBatches(t *testing.T) {
-	database := dbtest.PostgreSQL(t)
+	t.Parallel()
+	database := migrated.Copy(t)
 	tapped, wire := tap(t, database)
-	db, o := openHouse(t, tapped, 0), newOperator(t, database)
+	db, o := openMigratedURL(t, tapped, 0), newOperator(t, database)
 	o.do(`INSERT INTO users (id, created_at) SELECT 'n' || n, 0 FROM generate_series(1, 12000) n`)
 	o.do(`INSERT INTO accounts SELECT 'wechat', 'wx1', 'n' || n, 'n' || n, 'n' || n, 'op', 0 FROM generate_series(1, 12000) n`)
 	o.do(`INSERT INTO unions SELECT platform, open_platform, union_id, user_id, 0 FROM accounts`)
@@ -97,6 +97,7 @@ func TestTwinsAreFoundInBatches(t *testing.T) {
 
 // TestAJoinThatPostgreSQLUndoesIsDoneAgain also wants nothing to be written by halves.
 func TestAJoinThatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
+	t.Parallel()
 	db, database := openPostgreSQL(t)
 	o := newOperator(t, database)
 	retired, survivor := newTwins(t, db, "union")

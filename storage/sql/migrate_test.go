@@ -119,7 +119,7 @@ func schemaThatDoesNotFitIsRefused(t *testing.T, open func() *DB) {
 
 // TestManyMigrateAtOnce opens and migrates one database with several handles, as servers do that start together.
 func TestManyMigrateAtOnce(t *testing.T) {
-	for round := range 6 {
+	for round := range migrationRounds() {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			t.Parallel()
 			everywhere(t, manyMigrateAtOnce)
@@ -156,7 +156,10 @@ func requireOnce(t *testing.T, db *DB) {
 }
 
 // TestTwoHandlesWriteAtOnce has two handles on one database: what it sees of two processes.
-func TestTwoHandlesWriteAtOnce(t *testing.T) { everywhere(t, twoHandlesWriteAtOnce) }
+func TestTwoHandlesWriteAtOnce(t *testing.T) {
+	t.Parallel()
+	everywhere(t, twoHandlesWriteAtOnce)
+}
 
 func twoHandlesWriteAtOnce(t *testing.T, open func() *DB) {
 	t.Helper()

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // TestARowThatSomebodyHoldsIsNotWaitedForForever: who gave up has not written, does not write later, and
@@ -55,7 +54,7 @@ func TestARowThatSomebodyHoldsIsNotWaitedForForever(t *testing.T) {
 
 // TestEveryConnectionOfPostgreSQLHasItsSettings whatever the database's are.
 func TestEveryConnectionOfPostgreSQLHasItsSettings(t *testing.T) {
-	database := dbtest.PostgreSQL(t)
+	database := migrated.Copy(t)
 	newOperator(t, database).do(`DO $$ BEGIN
 		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$`)
 	db := openURL(t, database, 3)
@@ -66,7 +65,7 @@ func TestEveryConnectionOfPostgreSQLHasItsSettings(t *testing.T) {
 
 // TestEndedConnectionsLoseNothingAcknowledged ends all connections over and over while sessions are refreshed.
 func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
-	database := dbtest.PostgreSQL(t)
+	database := migrated.Copy(t)
 	o := newOperator(t, database)
 	leaks := goleak.IgnoreCurrent()
 	db, err := Open(t.Context(), Options{URL: database})
@@ -121,8 +120,8 @@ func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
 // TestNoTransactionWaitsForASecondConnection makes all calls over one connection, and then many at once over few.
 func TestNoTransactionWaitsForASecondConnection(t *testing.T) {
 	t.Parallel()
-	database := dbtest.PostgreSQL(t)
-	single := openHouse(t, database, 1)
+	database := migrated.Copy(t)
+	single := openMigratedURL(t, database, 1)
 	_, err := single.Schema().MigrateDown(t.Context())
 	require.NoError(t, err)
 	_, err = single.Schema().MigrateUp(t.Context())

@@ -24,8 +24,8 @@ func openURL(t testing.TB, database string, connections int) *DB {
 	return db
 }
 
-// openHouse opens and migrates a PostgreSQL database.
-func openHouse(t testing.TB, database string, connections int) *DB {
+// openMigratedURL opens and migrates a PostgreSQL database.
+func openMigratedURL(t testing.TB, database string, connections int) *DB {
 	t.Helper()
 	db := openURL(t, database, connections)
 	_, err := db.Schema().MigrateUp(t.Context())
@@ -33,11 +33,19 @@ func openHouse(t testing.TB, database string, connections int) *DB {
 	return db
 }
 
-// openPostgreSQL opens and migrates a database of the test's own, and returns its URL.
+var migrated = dbtest.Template{Prepare: func(t testing.TB, database string) {
+	db, err := Open(t.Context(), Options{URL: database})
+	require.NoError(t, err)
+	_, err = db.Schema().MigrateUp(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+}}
+
+// openPostgreSQL opens a migrated database of the test's own, and returns its URL.
 func openPostgreSQL(t testing.TB) (*DB, string) {
 	t.Helper()
-	database := dbtest.PostgreSQL(t)
-	return openHouse(t, database, 0), database
+	database := migrated.Copy(t)
+	return openURL(t, database, 0), database
 }
 
 // with is a URL with one more option.

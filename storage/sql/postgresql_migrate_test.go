@@ -10,14 +10,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/storage/dbtest"
+	"github.com/lingpai/lingpai/storage/storagetest"
 )
+
+// migrationRounds is how often migrations that disturb each other are repeated.
+func migrationRounds() int {
+	if storagetest.Long() {
+		return 6
+	}
+	return 3
+}
 
 // TestMigrationsThatAreKilledAreTakenUpAgain ends the connections of those who migrate one empty database at once.
 func TestMigrationsThatAreKilledAreTakenUpAgain(t *testing.T) {
 	t.Parallel()
 	var killed atomic.Int64
 	t.Run("rounds", func(t *testing.T) {
-		for round := range 6 {
+		for round := range migrationRounds() {
 			t.Run(fmt.Sprint(round), func(t *testing.T) {
 				t.Parallel()
 				migrationsAreKilled(t, &killed)
@@ -64,6 +73,7 @@ func migrationsAreKilled(t *testing.T, killed *atomic.Int64) {
 
 // TestASchemaOfOnesOwn keeps several programs apart in one database.
 func TestASchemaOfOnesOwn(t *testing.T) {
+	t.Parallel()
 	database := dbtest.PostgreSQL(t)
 	o := newOperator(t, database)
 	o.do("CREATE SCHEMA first")
@@ -97,6 +107,7 @@ func TestASchemaOfOnesOwn(t *testing.T) {
 
 // TestAMigrationIsTakenWhollyOrNotAtAll has a table in the way that PostgreSQL comes to last.
 func TestAMigrationIsTakenWhollyOrNotAtAll(t *testing.T) {
+	t.Parallel()
 	database := dbtest.PostgreSQL(t)
 	db, o := openURL(t, database, 0), newOperator(t, database)
 	o.do("CREATE VIEW marks AS SELECT 1 AS name")

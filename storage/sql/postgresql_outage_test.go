@@ -57,7 +57,7 @@ func TestOutagesOfPostgreSQLAreOverWhenTheyEnd(t *testing.T) {
 	server := dbtest.TemporaryPostgreSQL(t)
 	database := server.URL()
 	tapped, wire := tap(t, database)
-	db, over := openHouse(t, database, 0), openURL(t, tapped, 0)
+	db, over := openMigratedURL(t, database, 0), openURL(t, tapped, 0)
 	db.patience, over.patience = shortPatience, shortPatience
 	session := signIn(t, db, "alice")
 	all, allOver := calls(db, session), calls(over, session)
@@ -129,8 +129,9 @@ func crowd(t *testing.T, database string) (others []*pgx.Conn) {
 // TestLostAnswersAreErrors loses the answers of writes that PostgreSQL has made: nobody can say what became
 // of them, and nothing does.
 func TestLostAnswersAreErrors(t *testing.T) {
-	tapped, wire := tap(t, dbtest.PostgreSQL(t))
-	db := openHouse(t, tapped, 0)
+	t.Parallel()
+	tapped, wire := tap(t, migrated.Copy(t))
+	db := openMigratedURL(t, tapped, 0)
 	session := signIn(t, db, "alice")
 	user, err := db.Users().Find(t.Context(), session.UserID)
 	require.NoError(t, err)

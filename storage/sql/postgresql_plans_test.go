@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // plan says how PostgreSQL finds the rows of a statement whatever its values are: which index for which condition.
@@ -41,9 +40,10 @@ func (o operator) plan(statement string) string {
 // TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL about what came over
 // the wire. The plans are those for any values, and of tables that are large enough.
 func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
-	ctx, database := t.Context(), dbtest.PostgreSQL(t)
+	t.Parallel()
+	ctx, database := t.Context(), migrated.Copy(t)
 	tapped, wire := tap(t, database)
-	db := openHouse(t, tapped, 0)
+	db := openMigratedURL(t, tapped, 0)
 	user, _, err := db.Accounts().FindOrCreateUser(ctx,
 		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
@@ -138,8 +138,8 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 
 // TestARefreshIsTwoStatementsOnOneConnection counts what comes over the wire, however a pool was used before.
 func TestARefreshIsTwoStatementsOnOneConnection(t *testing.T) {
-	tapped, wire := tap(t, dbtest.PostgreSQL(t))
-	db := openHouse(t, tapped, 0)
+	tapped, wire := tap(t, migrated.Copy(t))
+	db := openMigratedURL(t, tapped, 0)
 	session := signIn(t, db, "alice")
 	wire.take()
 	before := wire.connections

@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // TestPruningWalksInTheOrderOfBytes, whatever the database's collation: a cursor in another order than the
 // walk's leaves sessions out.
 func TestPruningWalksInTheOrderOfBytes(t *testing.T) {
+	t.Parallel()
 	db, database := openPostgreSQL(t)
 	o := newOperator(t, database)
 	session := signIn(t, db, "alice")
@@ -45,8 +45,8 @@ func TestPruningWalksInTheOrderOfBytes(t *testing.T) {
 // end what they like.
 func TestReplicasPruneAtOnce(t *testing.T) {
 	t.Parallel()
-	database := dbtest.PostgreSQL(t)
-	replicas := []*DB{openHouse(t, database, 0), openURL(t, database, 0)}
+	database := migrated.Copy(t)
+	replicas := []*DB{openMigratedURL(t, database, 0), openURL(t, database, 0)}
 	live := signInMany(t, replicas[0], 20)
 	o := newOperator(t, database)
 	const over = 400
@@ -89,7 +89,8 @@ func TestReplicasPruneAtOnce(t *testing.T) {
 
 // TestReplicasJudgeByOneClock has servers whose own clocks disagree; nothing of them comes into a row.
 func TestReplicasJudgeByOneClock(t *testing.T) {
-	database := dbtest.PostgreSQL(t)
+	t.Parallel()
+	database := migrated.Copy(t)
 	astray := func() time.Time { return time.Unix(0, 0) }
 	for n := range 2 {
 		db, err := Open(t.Context(), Options{URL: database, Now: astray})

@@ -6,14 +6,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
 // TestTheNextVersionsColumnsDisturbNobody is what servers of this version see while the next one migrates:
 // PostgreSQL refuses statements that it compiled for a table as it was.
 func TestTheNextVersionsColumnsDisturbNobody(t *testing.T) {
-	database := dbtest.PostgreSQL(t)
-	db := openHouse(t, database, 2)
+	database := migrated.Copy(t)
+	db := openMigratedURL(t, database, 2)
 	o := newOperator(t, database)
 	session := signIn(t, db, "alice")
 	for round := range 2 {
@@ -24,7 +23,7 @@ func TestTheNextVersionsColumnsDisturbNobody(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 1, found.Generation)
 		if round == 0 {
-			for _, table := range house {
+			for _, table := range allTables {
 				o.do("ALTER TABLE " + table + " ADD COLUMN newer text")
 			}
 		}
@@ -36,7 +35,8 @@ func TestEveryWayOfPgxToExecute(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
-			db := openHouse(t, with(t, dbtest.PostgreSQL(t), "default_query_exec_mode", mode), 0)
+			t.Parallel()
+			db := openMigratedURL(t, with(t, migrated.Copy(t), "default_query_exec_mode", mode), 0)
 			user, _, err := db.Accounts().FindOrCreateUser(t.Context(),
 				identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: `s'"\`}})
 			require.NoError(t, err)

@@ -65,7 +65,7 @@ func TestPasswordsAreNotInTheErrorsOfConnecting(t *testing.T) {
 		db, err := Open(t.Context(), Options{URL: wrong})
 		return err != nil || db.Close() != nil
 	}, 30*time.Second, 10*time.Millisecond)
-	signIn(t, openHouse(t, right, 0), "alice") // who is no superuser and owns the database
+	signIn(t, openMigratedURL(t, right, 0), "alice") // who is no superuser and owns the database
 	for name, url := range map[string]string{
 		"a wrong password":    wrong,
 		"an unknown user":     strings.Replace(right, "lingpai:", "nobody:", 1),

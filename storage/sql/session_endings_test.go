@@ -11,7 +11,10 @@ import (
 
 // TestAllSessionsEndHoweverManyThereAre: after a restore, which brings back what thieves held, nothing may
 // depend on one statement being done in time.
-func TestAllSessionsEndHoweverManyThereAre(t *testing.T) { everywhere(t, allSessionsEnd) }
+func TestAllSessionsEndHoweverManyThereAre(t *testing.T) {
+	t.Parallel()
+	everywhere(t, allSessionsEnd)
+}
 
 func allSessionsEnd(t *testing.T, open func() *DB) {
 	t.Helper()

@@ -7,5 +7,6 @@
 // of the same database.
 //
 // Sub-tests of one group share a database, one after the other; each makes its own users and clients in it.
-// Groups run in parallel. The races run up to 1000 rounds each; a tenth of that with -short.
+// Groups run in parallel. The races run up to 200 rounds each; 1000 with
+// -storagetest.long, and 100 with -short.
 package storagetest

@@ -232,11 +232,7 @@ func parallelJoins(t *testing.T, f fixture) {
 // raceJoin joins a couple while others sign in, and wants all of them to be the survivor from then on.
 func raceJoin(t *testing.T, f fixture, sightings func(c couple) []identity.Sighting) {
 	t.Helper()
-	rounds := 40
-	if f.briefly {
-		rounds = 4
-	}
-	for range rounds {
+	for range rounds(f, 40) {
 		c := newCouple(t, f)
 		seen := sightings(c)
 		for _, err := range together(len(seen)+1, func(n int) error {

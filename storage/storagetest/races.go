@@ -36,21 +36,30 @@ const pairs = 8
 // sessions that it takes long.
 const perUser = 2
 
-// race repeats a round, a tenth as often if it is to be brief. A round must not end the test: it runs in a
-// goroutine of its own.
-func race(t *testing.T, f fixture, rounds int, round func(t *testing.T, user identity.User,
+// rounds is how many of so many rounds a test has: all with -storagetest.long, a fifth without, and a tenth if it
+// is to be brief.
+func rounds(f fixture, all int) int {
+	switch {
+	case f.briefly:
+		return all / 10
+	case Long():
+		return all
+	}
+	return all / 5
+}
+
+// race repeats a round; see rounds. A round must not end the test: it runs in a goroutine of its own.
+func race(t *testing.T, f fixture, all int, round func(t *testing.T, user identity.User,
 	client identity.Client) error) {
 	t.Helper()
-	if f.briefly {
-		rounds /= 10
-	}
+	times := rounds(f, all)
 	client := f.newClient(t)
 	failures := make([]error, pairs)
 	var running sync.WaitGroup
 	for pair := range pairs {
 		running.Go(func() {
-			for n := 0; n < rounds/pairs && failures[pair] == nil; n += perUser {
-				failures[pair] = raceUser(t, f, min(perUser, rounds/pairs-n), client, round)
+			for n := 0; n < times/pairs && failures[pair] == nil; n += perUser {
+				failures[pair] = raceUser(t, f, min(perUser, times/pairs-n), client, round)
 			}
 		})
 	}
@@ -59,11 +68,10 @@ func race(t *testing.T, f fixture, rounds int, round func(t *testing.T, user ide
 }
 
 // raceUser repeats a round with a user of its own.
-func raceUser(t *testing.T, f fixture, rounds int, client identity.Client, round func(*testing.T, identity.User,
-	identity.Client) error,
-) error {
+func raceUser(t *testing.T, f fixture, times int, client identity.Client,
+	round func(*testing.T, identity.User, identity.Client) error) error {
 	user, err := f.Users.Create(t.Context(), newName(), "hash")
-	for n := 0; n < rounds && err == nil; n++ {
+	for n := 0; n < times && err == nil; n++ {
 		err = round(t, user, client)
 	}
 	return err

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"errors"
+	"flag"
 	"sync"
 	"testing"
 	"time"
@@ -31,6 +32,12 @@ type Stores struct {
 	Replica *Stores // the same database as another server sees it, for races; nil: there is none
 }
 
+var long = flag.Bool("storagetest.long", false, "repeat what depends on chance up to five times as often")
+
+// Long reports whether tests of stores are to repeat what they repeat as often as they do before a release:
+// go test ./storage/sql -storagetest.long.
+func Long() bool { return *long }
+
 // crowd is how many callers do the same thing at once.
 const crowd = 32
 
@@ -39,7 +46,7 @@ type fixture struct {
 	Stores
 	advance func(time.Duration) // moves the store's clock forward
 	witness string              // id of a session that is there only to be asked for the store's clock
-	briefly bool                // races have a tenth of their rounds
+	briefly bool                // races have a tenth of their rounds, also with -storagetest.long
 }
 
 // testCase is one thing that a store must do; its name says what.
@@ -136,7 +143,11 @@ func (f fixture) now(t *testing.T) time.Time {
 // often repeats a test of parallel callers: one round may pass by luck.
 func often(run func(t *testing.T, f fixture)) func(t *testing.T, f fixture) {
 	return func(t *testing.T, f fixture) {
-		for range 5 {
+		times := 3
+		if Long() {
+			times = 5
+		}
+		for range times {
 			run(t, f)
 		}
 	}
