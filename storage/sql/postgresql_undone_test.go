@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,11 +14,10 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-// house is every table that a store writes.
-var house = []string{"users", "accounts", "unions", "sessions", "clients", "apps", "events", "keys",
+// allTables are those that a store writes.
+var allTables = []string{"users", "accounts", "unions", "sessions", "clients", "apps", "events", "keys",
 	"marks", "profiles", "phone_uses",
 	"joins", "retired_subjects"}
 
@@ -25,24 +25,25 @@ var house = []string{"users", "accounts", "unions", "sessions", "clients", "apps
 // sequence counts them: what it counted is not undone.
 func (o operator) undo(times int, code string, tables ...string) {
 	o.t.Helper()
-	o.do("CREATE SEQUENCE IF NOT EXISTS undone")
-	o.do("ALTER SEQUENCE undone RESTART")
-	o.do(fmt.Sprintf(`CREATE OR REPLACE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-		IF nextval('undone') <= %d THEN RAISE EXCEPTION 'undone' USING ERRCODE = '%s'; END IF; RETURN NULL; END $$`, times, code))
-	for _, table := range house {
-		o.do("DROP TRIGGER IF EXISTS undo ON " + table)
+	statements := []string{"CREATE SEQUENCE IF NOT EXISTS undone", "ALTER SEQUENCE undone RESTART",
+		fmt.Sprintf(`CREATE OR REPLACE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('undone') <= %d THEN RAISE EXCEPTION 'undone' USING ERRCODE = '%s'; END IF; RETURN NULL; END $$`,
+			times, code)}
+	for _, table := range allTables {
+		statements = append(statements, "DROP TRIGGER IF EXISTS undo ON "+table)
 	}
 	for _, table := range tables {
-		o.do("CREATE TRIGGER undo AFTER INSERT OR UPDATE OR DELETE ON " + table +
+		statements = append(statements, "CREATE TRIGGER undo AFTER INSERT OR UPDATE OR DELETE ON "+table+
 			" FOR EACH STATEMENT EXECUTE FUNCTION undo()")
 	}
+	o.do(strings.Join(statements, ";"))
 }
 
-// content is what is written in the house.
+// content is what is written in all tables.
 func (o operator) content() (content map[string]string) {
 	o.t.Helper()
 	content = map[string]string{}
-	for _, table := range house {
+	for _, table := range allTables {
 		var text string
 		query := "SELECT coalesce(string_agg(row::text, E'\\n' ORDER BY row::text), '') FROM " + table + " AS row"
 		require.NoError(o.t, o.connection.QueryRow(o.t.Context(), query).Scan(&text))
@@ -74,7 +75,7 @@ func writes(db *DB, session identity.Session) []call {
 // its work once if it does not.
 func (o operator) requireDoneAgain(write call, code string) {
 	o.t.Helper()
-	o.undo(1_000_000, code, house...)
+	o.undo(1_000_000, code, allTables...)
 	before := o.content()
 	start := time.Now()
 	err := write.do(o.t.Context())
@@ -87,7 +88,7 @@ func (o operator) requireDoneAgain(write call, code string) {
 	}
 	require.Equal(o.t, before, o.content(), "%s wrote by halves", write.name)
 
-	o.undo(maxTries-1, code, house...)
+	o.undo(maxTries-1, code, allTables...)
 	require.NoError(o.t, write.do(o.t.Context()), write.name)
 	if write.name != "Sessions.EndSince" {
 		require.False(o.t, maps.Equal(before, o.content()), "%s wrote nothing", write.name)
@@ -97,24 +98,28 @@ func (o operator) requireDoneAgain(write call, code string) {
 
 func TestWhatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
 	t.Parallel()
-	db, database := openPostgreSQL(t)
-	o := newOperator(t, database)
 	for _, code := range []string{"40001", "40P01"} {
-		session := signIn(t, db, "alice"+code)
-		session.ClientID = "client" + code
-		require.NoError(t, db.Clients().Create(t.Context(), identity.Client{ID: session.ClientID}))
-		for _, write := range writes(db, session) {
-			o.requireDoneAgain(write, code)
-		}
-		user, err := db.Users().Find(t.Context(), session.UserID)
-		require.NoError(t, err)
-		require.EqualValues(t, 2, user.AuthEpoch, "kept out twice, once each time")
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			db, database := openPostgreSQL(t)
+			o := newOperator(t, database)
+			session := signIn(t, db, "alice"+code)
+			session.ClientID = "client" + code
+			require.NoError(t, db.Clients().Create(t.Context(), identity.Client{ID: session.ClientID}))
+			for _, write := range writes(db, session) {
+				o.requireDoneAgain(write, code)
+			}
+			user, err := db.Users().Find(t.Context(), session.UserID)
+			require.NoError(t, err)
+			require.EqualValues(t, 2, user.AuthEpoch, "kept out twice, once each time")
+		})
 	}
 }
 
 // TestALimitThatCouldNotBeKeptIsKeptNextTime: who signed in is told so, whatever becomes of the session
 // beyond the limit.
 func TestALimitThatCouldNotBeKeptIsKeptNextTime(t *testing.T) {
+	t.Parallel()
 	db, database := openPostgreSQL(t)
 	o := newOperator(t, database)
 	user, err := db.Users().Create(t.Context(), "alice", "hash")
@@ -139,19 +144,22 @@ func TestALimitThatCouldNotBeKeptIsKeptNextTime(t *testing.T) {
 // TestADeadlockIsResolvedForBoth has two transactions take two rows in opposite orders. PostgreSQL undoes one of them.
 func TestADeadlockIsResolvedForBoth(t *testing.T) {
 	t.Parallel()
-	database := with(t, dbtest.PostgreSQL(t), "deadlock_timeout", "20ms")
-	db, users := openHouse(t, database, 0), [2]identity.User{}
+	database := with(t, migrated.Copy(t), "deadlock_timeout", "20ms")
+	db, users := openMigratedURL(t, database, 0), [2]identity.User{}
 	for n := range users {
 		var err error
 		users[n], err = db.Users().Create(t.Context(), fmt.Sprint("user", n), "hash")
 		require.NoError(t, err)
 	}
-	held, tries := [2]chan struct{}{make(chan struct{}), make(chan struct{})}, [2]int{}
+	held, over := [2]chan struct{}{make(chan struct{}), make(chan struct{})}, [2]chan struct{}{make(chan struct{}), make(chan struct{})}
+	tries := [2]int{}
 	done := make(chan error, 2)
 	for n := range users {
 		go func() {
-			done <- db.transaction(t.Context(), func(tx *gorm.DB, _ time.Time) error {
-				tries[n]++
+			err := db.transaction(t.Context(), func(tx *gorm.DB, _ time.Time) error {
+				if tries[n]++; tries[n] > 1 {
+					<-over[1-n] // else it could take its row again before the other one wakes, and both be undone
+				}
 				if err := db.words.lockUser(tx, users[n].ID); err != nil {
 					return err
 				}
@@ -161,6 +169,8 @@ func TestADeadlockIsResolvedForBoth(t *testing.T) {
 				<-held[1-n]
 				return changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id = ?", users[1-n].ID))
 			})
+			close(over[n])
+			done <- err
 		}()
 	}
 	require.NoError(t, errors.Join(<-done, <-done))
