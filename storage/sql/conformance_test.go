@@ -55,7 +55,8 @@ func TestRacesOnAServerWithAStricterDefault(t *testing.T) {
 				database := migrated.Copy(t)
 				var replicas [2]storagetest.Stores
 				for n := range replicas {
-					db := openMigratedURL(t, database, DefaultConnections)
+					db := openURL(t, database, DefaultConnections)
+					db.patience = time.Minute // it is no question of speed
 					onEveryConnection(t, db, "SET default_transaction_isolation = '"+level+"'")
 					replicas[n] = storesOf(db)
 				}
@@ -72,6 +73,9 @@ func openStores(t *testing.T, options Options) storagetest.Stores {
 	db, err := Open(t.Context(), options)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	if db.patience > 0 {
+		db.patience = time.Minute // it is no question of speed
+	}
 	_, err = db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
 	return storesOf(db)
