@@ -38,7 +38,8 @@ func ValidSubject(id string) error {
 		return nil
 	}
 	if _, err := base64.RawURLEncoding.Strict().DecodeString(secret); err != nil || len(secret) != len(random(16)) {
-		return errors.New(`sub must not begin with "u_", unless it was made by Lingpai: u_ and 22 characters of base64url`)
+		return errors.New(`sub must not begin with "u_", unless it was made by Lingpai: ` +
+			"u_ and 22 characters of base64url")
 	}
 	return nil
 }

@@ -30,7 +30,8 @@ local ahead = math.max(recovered - now, 0) + each
 if ahead > all then
   return ahead - all
 end
-redis.call('SET', KEYS[1], string.format('%.0f', now + ahead), 'PX', string.format('%.0f', math.floor(ahead / 1000) + 1))
+redis.call('SET', KEYS[1], string.format('%.0f', now + ahead), 'PX',
+  string.format('%.0f', math.floor(ahead / 1000) + 1))
 return 0`)
 
 // run runs a script by its hash, and sends it again when the server has not seen it or has forgotten it.

@@ -111,7 +111,8 @@ func validSighting(s identity.Sighting) error {
 	return storable(s.Platform, s.App, s.Subject, s.UnionID, s.OpenPlatform)
 }
 
-const knownUser = "SELECT " + userColumns + `, a.union_id, a.open_platform FROM accounts a JOIN users u ON u.id = a.user_id
+const knownUser = "SELECT " + userColumns + `, a.union_id, a.open_platform FROM accounts a JOIN users u
+	ON u.id = a.user_id
 	WHERE a.platform = ? AND a.app = ? AND a.subject = ?`
 
 // knownUser is the way of almost every sign-in: the account is there, its union too, and nothing is written.
@@ -209,7 +210,8 @@ func (a *Accounts) Each(ctx context.Context, platform string, do func(identity.A
 	after := accountRow{}
 	for {
 		var rows []accountRow
-		err := a.db.read.WithContext(ctx).Raw(`SELECT app, subject FROM accounts WHERE platform = ? AND (app, subject) > (?, ?)
+		err := a.db.read.WithContext(ctx).Raw(`SELECT app, subject FROM accounts WHERE platform = ?
+			AND (app, subject) > (?, ?)
 			ORDER BY app, subject LIMIT ?`, platform, after.App, after.Subject, accountPage).Scan(&rows).Error
 		if err != nil {
 			return ended(ctx, err)
@@ -270,7 +272,8 @@ func addUnion(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) er
 // this user.
 func dropUnions(tx *gorm.DB, userID, platform string) error {
 	return tx.Exec(`DELETE FROM unions WHERE user_id = ? AND platform = ? AND NOT EXISTS (SELECT 1 FROM accounts a
-		WHERE a.user_id = unions.user_id AND a.platform = unions.platform AND a.open_platform = unions.open_platform AND a.union_id = unions.union_id)`,
+		WHERE a.user_id = unions.user_id AND a.platform = unions.platform
+			AND a.open_platform = unions.open_platform AND a.union_id = unions.union_id)`,
 		userID, platform).Error
 }
 

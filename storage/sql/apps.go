@@ -163,7 +163,8 @@ func (a *Apps) SetPhoneBudget(ctx context.Context, platform, id string, budget i
 }
 
 // spendPhone counts and judges in one statement: of parallel ones each sees what the one before it has counted.
-const spendPhone = `INSERT INTO phone_uses (platform, app, month, used) SELECT platform, id, CAST(? AS TEXT), 1 FROM apps
+const spendPhone = `INSERT INTO phone_uses (platform, app, month, used) SELECT platform, id, CAST(? AS TEXT), 1
+	FROM apps
 		WHERE platform = ? AND id = ? AND phone_budget <> 0
 	ON CONFLICT (platform, app, month) DO UPDATE SET used = phone_uses.used + 1
 		WHERE EXISTS (SELECT 1 FROM apps a WHERE a.platform = phone_uses.platform AND a.id = phone_uses.app

@@ -125,27 +125,24 @@ func writesOfPeople(t *testing.T, db *DB, name string) []call {
 			return errorOf(db.Profiles().Suggest(ctx, session.UserID, identity.Profile{Name: "alice"}))
 		}},
 		{"Apps.SpendPhone", func(ctx context.Context) error {
-			return errorOf(db.Apps().SpendPhone(ctx,
-				app.Platform, app.ID))
+			return errorOf(db.Apps().SpendPhone(ctx, app.Platform, app.ID))
 		}},
 		{"Apps.RefundPhone", func(ctx context.Context) error {
-			return db.Apps().RefundPhone(ctx, app.Platform,
-				app.ID)
+			return db.Apps().RefundPhone(ctx, app.Platform, app.ID)
 		}},
 		{"Deletions.Leave", func(ctx context.Context) error {
-			return errorOf(db.Deletions().Leave(ctx, session.UserID,
-				0))
+			return errorOf(db.Deletions().Leave(ctx, session.UserID, 0))
 		}},
 		{"Deletions.Stay", func(ctx context.Context) error { return db.Deletions().Stay(ctx, session.UserID) }},
 		{"Deletions.Dismiss", func(ctx context.Context) error {
-			return errorOf(db.Deletions().Dismiss(ctx,
-				session.UserID, 0))
+			return errorOf(db.Deletions().Dismiss(ctx, session.UserID, 0))
 		}},
 		{"Deletions.Stay again", func(ctx context.Context) error { return db.Deletions().Stay(ctx, session.UserID) }},
 		{"Deletions.Leave again", func(ctx context.Context) error {
-			return errorOf(db.Deletions().Leave(ctx,
-				session.UserID, 0))
+			return errorOf(db.Deletions().Leave(ctx, session.UserID, 0))
 		}},
-		{"Deletions.DeleteLeft", func(ctx context.Context) error { return errorOf(db.Deletions().DeleteLeft(ctx, 10)) }},
+		{"Deletions.DeleteLeft", func(ctx context.Context) error {
+			return errorOf(db.Deletions().DeleteLeft(ctx, 10))
+		}},
 	}
 }

@@ -42,7 +42,8 @@ func (j *Joins) inBytes(query string) string {
 }
 
 // inUnion are the accounts that are in a union, from a place on, in the order of the index accounts_of_union.
-const inUnion = `SELECT a.platform, a.open_platform{bytewise} AS open_platform, a.union_id{bytewise} AS union_id, a.user_id AS other FROM accounts a
+const inUnion = `SELECT a.platform, a.open_platform{bytewise} AS open_platform,
+	a.union_id{bytewise} AS union_id, a.user_id AS other FROM accounts a
 	WHERE a.union_id <> '' AND a.open_platform <> ''
 		AND (a.platform, a.open_platform{bytewise}, a.union_id{bytewise}, a.user_id) > (?, ?, ?, ?)
 	ORDER BY 1, 2, 3, 4 `
@@ -60,9 +61,11 @@ var (
 		JOIN users other ON other.id = a.other
 		JOIN users owner ON owner.id = coalesce(n.user_id, (
 			SELECT u.id FROM accounts b JOIN users u ON u.id = b.user_id
-			WHERE b.platform = a.platform AND b.open_platform{bytewise} = a.open_platform AND b.union_id{bytewise} = a.union_id
+			WHERE b.platform = a.platform AND b.open_platform{bytewise} = a.open_platform
+				AND b.union_id{bytewise} = a.union_id
 				AND b.union_id <> '' AND b.open_platform <> '' AND u.joined_into IS NULL AND u.deletes_at IS NULL
 			ORDER BY u.created_at, u.id LIMIT 1))
-	WHERE owner.id <> other.id AND owner.joined_into IS NULL AND owner.deletes_at IS NULL AND other.joined_into IS NULL AND other.deletes_at IS NULL
+	WHERE owner.id <> other.id AND owner.joined_into IS NULL AND owner.deletes_at IS NULL
+		AND other.joined_into IS NULL AND other.deletes_at IS NULL
 	ORDER BY 1, 2, 3, 5 LIMIT ?`, twinsBatch)
 )

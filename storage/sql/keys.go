@@ -110,7 +110,8 @@ func writeKey(tx *gorm.DB, row keyRow, known bool) error {
 	if !known {
 		return wrote(tx.Create(&row))
 	}
-	return changed(tx.Exec(`UPDATE keys SET id = ?, sealed = ?, created_at = ?, announced_at = ?, signing_at = ?, retired_at = ?, gone_at = ?
+	return changed(tx.Exec(`UPDATE keys SET id = ?, sealed = ?, created_at = ?, announced_at = ?,
+		signing_at = ?, retired_at = ?, gone_at = ?
 		WHERE purpose = ? AND sequence = ?`,
 		row.ID, row.Sealed, row.CreatedAt, row.AnnouncedAt, row.SigningAt, row.RetiredAt, row.GoneAt, row.Purpose,
 		row.Sequence))

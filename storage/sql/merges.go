@@ -122,7 +122,8 @@ func (p joinPlan) check(tx *gorm.DB) error {
 		}
 	}
 	var app string
-	err := one(tx.Raw(`SELECT a.app FROM accounts a JOIN accounts b ON b.user_id = ? AND b.platform = a.platform AND b.app = a.app
+	err := one(tx.Raw(`SELECT a.app FROM accounts a JOIN accounts b ON b.user_id = ? AND b.platform = a.platform
+		AND b.app = a.app
 		WHERE a.user_id = ? ORDER BY a.platform, a.app LIMIT 1`, p.survivor.ID, p.retired.ID), &app)
 	if errors.Is(err, identity.ErrNotFound) {
 		return nil

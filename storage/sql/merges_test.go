@@ -58,7 +58,8 @@ func TestTwinsAreFoundInBatches(t *testing.T) {
 	tapped, wire := tap(t, database)
 	db, o := openMigratedURL(t, tapped, 0), newOperator(t, database)
 	o.do(`INSERT INTO users (id, created_at) SELECT 'n' || n, 0 FROM generate_series(1, 12000) n`)
-	o.do(`INSERT INTO accounts SELECT 'wechat', 'wx1', 'n' || n, 'n' || n, 'n' || n, 'op', 0 FROM generate_series(1, 12000) n`)
+	o.do(`INSERT INTO accounts SELECT 'wechat', 'wx1', 'n' || n, 'n' || n, 'n' || n, 'op', 0
+		FROM generate_series(1, 12000) n`)
 	o.do(`INSERT INTO unions SELECT platform, open_platform, union_id, user_id, 0 FROM accounts`)
 	for _, union := range []string{"a", "n5z", "n9z", "z"} {
 		newTwins(t, db, union)

@@ -56,7 +56,8 @@ func TestARowThatSomebodyHoldsIsNotWaitedForForever(t *testing.T) {
 func TestEveryConnectionOfPostgreSQLHasItsSettings(t *testing.T) {
 	database := migrated.Copy(t)
 	newOperator(t, database).do(`DO $$ BEGIN
-		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$`)
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable',
+		current_database()); END $$`)
 	db := openURL(t, database, 3)
 	onEveryConnection(t, db, `DO $$ BEGIN
 		ASSERT current_setting('transaction_isolation') = 'read committed';

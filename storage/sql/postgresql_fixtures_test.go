@@ -110,22 +110,16 @@ func errorOf[V any](_ V, err error) error { return err }
 
 func errorOfTwo[V, W any](_ V, _ W, err error) error { return err }
 
-// calls are all that a database is asked for while it serves, each of them good for any number of times. They
-// share one user's session.
-func calls(db *DB, session identity.Session) []call {
-	seen := func() identity.Sighting {
-		account := identity.AccountKey{Platform: "p", App: "a", Subject: identity.NewSessionID()}
-		return identity.Sighting{AccountKey: account, UnionID: account.Subject, OpenPlatform: "op"}
-	}
-	reads := []call{
+// reads are the calls that write nothing; see calls.
+func reads(db *DB, session identity.Session) []call {
+	return []call{
 		{"Ping", db.Ping},
 		{"Clock", func(ctx context.Context) error { return errorOf(db.Clock(ctx)) }},
 		{"Schema.Check", db.Schema().Check},
 		{"Users.Find", func(ctx context.Context) error { return errorOf(db.Users().Find(ctx, session.UserID)) }},
 		{"Users.List", func(ctx context.Context) error { return errorOf(db.Users().List(ctx, "", 10)) }},
 		{"Accounts.List", func(ctx context.Context) error {
-			return errorOf(db.Accounts().List(ctx,
-				session.UserID))
+			return errorOf(db.Accounts().List(ctx, session.UserID))
 		}},
 		{"Profiles.Find", func(ctx context.Context) error { return errorOf(db.Profiles().Find(ctx, session.UserID)) }},
 		{"Sessions.Find", func(ctx context.Context) error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) }},
@@ -134,12 +128,20 @@ func calls(db *DB, session identity.Session) []call {
 		{"Apps.List", func(ctx context.Context) error { return errorOf(db.Apps().List(ctx)) }},
 		{"Keys.Keys", func(ctx context.Context) error { return errorOf(db.Keys().Keys(ctx)) }},
 		{"Events.List", func(ctx context.Context) error {
-			return errorOf(db.Events().List(ctx, identity.EventsOf{},
-				10))
+			return errorOf(db.Events().List(ctx, identity.EventsOf{}, 10))
 		}},
 		{"Marks.Marked", func(ctx context.Context) error { return errorOf(db.Marks().Marked(ctx, "name")) }},
 	}
-	return append(reads[:firstWrite:firstWrite], []call{
+}
+
+// calls are all that a database is asked for while it serves, each of them good for any number of times. They
+// share one user's session.
+func calls(db *DB, session identity.Session) []call {
+	seen := func() identity.Sighting {
+		account := identity.AccountKey{Platform: "p", App: "a", Subject: identity.NewSessionID()}
+		return identity.Sighting{AccountKey: account, UnionID: account.Subject, OpenPlatform: "op"}
+	}
+	return append(reads(db, session)[:firstWrite:firstWrite], []call{
 		{"Users.Create", func(ctx context.Context) error {
 			return errorOf(db.Users().Create(ctx, identity.NewSessionID(), "hash"))
 		}},
@@ -176,20 +178,17 @@ func calls(db *DB, session identity.Session) []call {
 			return errorOf(db.Sessions().EndSince(ctx, time.Now().Add(time.Hour), identity.EndedByOperator))
 		}},
 		{"Sessions.Prune", func(ctx context.Context) error {
-			return errorOfTwo(db.Sessions().Prune(ctx,
-				time.Hour, 3))
+			return errorOfTwo(db.Sessions().Prune(ctx, time.Hour, 3))
 		}},
 		{"Clients.Create", func(ctx context.Context) error {
 			return db.Clients().Create(ctx, identity.Client{ID: identity.NewClientID()})
 		}},
 		{"Apps.Add", func(ctx context.Context) error { return db.Apps().Add(ctx, newApp(identity.NewClientID())) }},
 		{"Events.Record", func(ctx context.Context) error {
-			return db.Events().Record(ctx,
-				identity.Event{Kind: "kind"})
+			return db.Events().Record(ctx, identity.Event{Kind: "kind"})
 		}},
 		{"Marks.Mark", func(ctx context.Context) error {
-			return db.Marks().Mark(ctx, "name",
-				identity.NewSessionID())
+			return db.Marks().Mark(ctx, "name", identity.NewSessionID())
 		}},
 	}...)
 }

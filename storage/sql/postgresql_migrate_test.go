@@ -56,7 +56,8 @@ func migrationsAreKilled(t *testing.T, killed *atomic.Int64) {
 			kills = 3
 		case <-time.After(time.Millisecond):
 			one := o.number(`SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity
-				WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL LIMIT 1) AS busy`)
+				WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+					LIMIT 1) AS busy`)
 			kills += int(one)
 			killed.Add(one)
 		}

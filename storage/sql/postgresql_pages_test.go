@@ -80,7 +80,8 @@ func TestNoIndexOfPostgreSQLHoldsWhatARefreshChanges(t *testing.T) {
 	db, _ := openPostgreSQL(t)
 	var indexed []string
 	require.NoError(t, db.read.Raw(`SELECT DISTINCT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid
-		WHERE indrelid = 'sessions'::regclass AND (attnum = ANY (indkey) OR pg_get_expr(indpred, indrelid) LIKE '%' || attname || ' %')
+		WHERE indrelid = 'sessions'::regclass AND (attnum = ANY (indkey) OR pg_get_expr(indpred,
+			indrelid) LIKE '%' || attname || ' %')
 		ORDER BY attname`).Scan(&indexed).Error)
 	require.Equal(t, []string{"client_id", "ended_at", "id", "opened_by", "user_id"}, indexed)
 }

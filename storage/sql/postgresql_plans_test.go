@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -37,34 +38,30 @@ func (o operator) plan(statement string) string {
 	return regexp.MustCompile(`\$\d+`).ReplaceAllString(strings.Join(used, "; "), "?")
 }
 
-// TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL about what came over
-// the wire. The plans are those for any values, and of tables that are large enough.
-func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
-	t.Parallel()
-	ctx, database := t.Context(), migrated.Copy(t)
-	tapped, wire := tap(t, database)
-	db := openMigratedURL(t, tapped, 0)
-	user, _, err := db.Accounts().FindOrCreateUser(ctx,
-		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
-	require.NoError(t, err)
-	session, err := db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 0)
-	require.NoError(t, err)
-	require.NoError(t, db.Clients().Create(ctx, identity.Client{ID: "client"}))
-	o := newOperator(t, database)
-	o.do("SET plan_cache_mode = force_generic_plan")
-	o.do("SET enable_bitmapscan = off") // it is by key too, but would make this depend on numbers of rows
+// fillTables makes tables large enough for plans by key to be worth it.
+func fillTables(o operator) {
+	o.t.Helper()
 	o.do(`INSERT INTO users (id, created_at) SELECT 'n' || n, 0 FROM generate_series(1, 5000) n`)
-	o.do(`INSERT INTO sessions SELECT 'n' || n, 'n' || 1 + n % 500, NULL, NULL, NULL, client_id, scope, method, auth_time, generation, rotations,
-		decode(lpad(to_hex(n), 8, '0'), 'hex'), secret_hash, idle_expires_at, expires_at, last_seen_at, device FROM sessions, generate_series(1, 5000) n`)
-	o.do(`INSERT INTO accounts SELECT platform, app, 'n' || n, 'n' || n, '', '', 0 FROM accounts, generate_series(1, 5000) n`)
-	o.do(`INSERT INTO clients SELECT (jsonb_populate_record(c, jsonb_build_object('id', 'n' || n))).* FROM clients c, generate_series(1, 5000) n`)
+	o.do(`INSERT INTO sessions SELECT 'n' || n, 'n' || 1 + n % 500, NULL, NULL, NULL, client_id, scope, method,
+		auth_time, generation, rotations,
+		decode(lpad(to_hex(n), 8, '0'), 'hex'), secret_hash, idle_expires_at, expires_at, last_seen_at, device
+		FROM sessions, generate_series(1, 5000) n`)
+	o.do(`INSERT INTO accounts SELECT platform, app, 'n' || n, 'n' || n, '', '', 0
+		FROM accounts, generate_series(1, 5000) n`)
+	o.do(`INSERT INTO clients SELECT (jsonb_populate_record(c, jsonb_build_object('id', 'n' || n))).*
+		FROM clients c, generate_series(1, 5000) n`)
 	o.do(`INSERT INTO ended_sessions SELECT 'n' || n, n FROM generate_series(1, 5000) n`)
 	o.do("ANALYZE")
+}
 
-	for name, hot := range map[string]struct {
-		call  func() error
-		plans []string
-	}{
+// hotPath is a call that every token request may make, and the plans of its statements.
+type hotPath struct {
+	call  func() error
+	plans []string
+}
+
+func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.Session) map[string]hotPath {
+	return map[string]hotPath{
 		"Sessions.Find": {
 			func() error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) },
 			[]string{"Index Scan using sessions_pkey on sessions; Index Cond: (id = ?)"},
@@ -125,7 +122,28 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 			},
 			[]string{"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)"},
 		},
-	} {
+	}
+}
+
+// TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL about what came over
+// the wire. The plans are those for any values, and of tables that are large enough.
+func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
+	t.Parallel()
+	ctx, database := t.Context(), migrated.Copy(t)
+	tapped, wire := tap(t, database)
+	db := openMigratedURL(t, tapped, 0)
+	user, _, err := db.Accounts().FindOrCreateUser(ctx,
+		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+	require.NoError(t, err)
+	session, err := db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 0)
+	require.NoError(t, err)
+	require.NoError(t, db.Clients().Create(ctx, identity.Client{ID: "client"}))
+	o := newOperator(t, database)
+	o.do("SET plan_cache_mode = force_generic_plan")
+	o.do("SET enable_bitmapscan = off") // it is by key too, but would make this depend on numbers of rows
+	fillTables(o)
+
+	for name, hot := range hotPaths(ctx, db, user, session) {
 		wire.take()
 		require.NoError(t, hot.call(), name)
 		executed := wire.take()

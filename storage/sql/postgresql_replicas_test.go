@@ -23,8 +23,10 @@ func TestPruningWalksInTheOrderOfBytes(t *testing.T) {
 	session := signIn(t, db, "alice")
 	ids := []string{"-", "A", "B", "Z", "_", "a", "b", "a-b", "aB", "ä", "z", "Ä", "令", "😀", "0", "9"}
 	for _, id := range ids {
-		o.do(`INSERT INTO sessions SELECT $2, user_id, account_platform, account_app, account_subject, client_id, scope, method, auth_time, generation,
-			rotations, NULL, secret_hash, 1, 1, 1, device, ended_at, end_reason FROM sessions WHERE id = $1`, session.ID, id)
+		o.do(`INSERT INTO sessions SELECT $2, user_id, account_platform, account_app, account_subject,
+			client_id, scope, method, auth_time, generation,
+			rotations, NULL, secret_hash, 1, 1, 1, device, ended_at, end_reason FROM sessions
+			WHERE id = $1`, session.ID, id)
 	}
 	ids = append(ids, session.ID)
 	slices.Sort(ids)
@@ -50,7 +52,8 @@ func TestReplicasPruneAtOnce(t *testing.T) {
 	live := signInMany(t, replicas[0], 20)
 	o := newOperator(t, database)
 	const over = 400
-	o.do(`INSERT INTO sessions SELECT gen_random_uuid()::text, user_id, account_platform, account_app, account_subject, client_id, scope, method,
+	o.do(`INSERT INTO sessions SELECT gen_random_uuid()::text, user_id, account_platform, account_app,
+		account_subject, client_id, scope, method,
 		auth_time, generation, rotations, NULL, secret_hash, 1, 1, 1, device, ended_at, end_reason
 		FROM sessions, generate_series(1, $2::int) WHERE id = $1`, live[0].ID, over)
 	ctx, stop := context.WithCancel(t.Context())

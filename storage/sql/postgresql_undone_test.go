@@ -57,16 +57,14 @@ func writes(db *DB, session identity.Session) []call {
 	return append(calls(db, session)[firstWrite:], []call{
 		{"Clients.Disable", func(ctx context.Context) error { return db.Clients().Disable(ctx, session.ClientID) }},
 		{"Clients.SetSecret", func(ctx context.Context) error {
-			return db.Clients().SetSecret(ctx, session.ClientID,
-				[]byte("hash"))
+			return db.Clients().SetSecret(ctx, session.ClientID, []byte("hash"))
 		}},
 		{"Sessions.End", func(ctx context.Context) error {
 			return errorOf(db.Sessions().End(ctx, session.ID, identity.EndedByClient))
 		}},
 		{"Users.Disable", func(ctx context.Context) error { return db.Users().Disable(ctx, session.UserID) }},
 		{"Users.SetPassword", func(ctx context.Context) error {
-			return db.Users().SetPassword(ctx, session.UserID,
-				"new hash")
+			return db.Users().SetPassword(ctx, session.UserID, "new hash")
 		}},
 	}...)
 }
@@ -151,7 +149,8 @@ func TestADeadlockIsResolvedForBoth(t *testing.T) {
 		users[n], err = db.Users().Create(t.Context(), fmt.Sprint("user", n), "hash")
 		require.NoError(t, err)
 	}
-	held, over := [2]chan struct{}{make(chan struct{}), make(chan struct{})}, [2]chan struct{}{make(chan struct{}), make(chan struct{})}
+	held := [2]chan struct{}{make(chan struct{}), make(chan struct{})}
+	over := [2]chan struct{}{make(chan struct{}), make(chan struct{})}
 	tries := [2]int{}
 	done := make(chan error, 2)
 	for n := range users {

@@ -54,7 +54,8 @@ func TestPasswordsAreNotInTheErrorsOfConnecting(t *testing.T) {
 	o := newOperator(t, server.URL())
 	o.do("CREATE ROLE lingpai LOGIN PASSWORD 'right-" + password + "'")
 	o.do("CREATE DATABASE lingpai OWNER lingpai")
-	o.do(`DO $$ BEGIN EXECUTE format('COPY (VALUES (''host all postgres 127.0.0.1/32 trust''), (''host all all 127.0.0.1/32 scram-sha-256'')) TO %L',
+	o.do(`DO $$ BEGIN EXECUTE format('COPY (VALUES (''host all postgres 127.0.0.1/32 trust''),
+		(''host all all 127.0.0.1/32 scram-sha-256'')) TO %L',
 		current_setting('hba_file')); END $$`) // all but the operator need a password
 	o.do("SELECT pg_reload_conf()")
 

@@ -62,7 +62,8 @@ func (p *Profiles) Find(ctx context.Context, userID string) (identity.Details, e
 // setProfile leaves the phone number alone.
 const setProfile = `INSERT INTO profiles (user_id, name, nickname, picture, gender, locale, email, chosen, updated_at)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-	ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, nickname = excluded.nickname, picture = excluded.picture, gender = excluded.gender,
+	ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, nickname = excluded.nickname,
+		picture = excluded.picture, gender = excluded.gender,
 		locale = excluded.locale, email = excluded.email, chosen = excluded.chosen, updated_at = excluded.updated_at`
 
 // Choose implements identity.Profiles.
@@ -92,7 +93,8 @@ func (p *Profiles) set(ctx context.Context, statement, userID string, profile id
 	return written, err
 }
 
-const setPhone = `INSERT INTO profiles (user_id, phone_number, phone_verified, phone_seen_at, updated_at) VALUES (?, ?, ?, ?, ?)
+const setPhone = `INSERT INTO profiles (user_id, phone_number, phone_verified, phone_seen_at, updated_at)
+	VALUES (?, ?, ?, ?, ?)
 	ON CONFLICT (user_id) DO UPDATE SET phone_number = excluded.phone_number, phone_verified = excluded.phone_verified,
 		phone_seen_at = excluded.phone_seen_at, updated_at = excluded.updated_at`
 

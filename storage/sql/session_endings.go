@@ -119,8 +119,10 @@ const (
 // reads that and not all sessions. A session that had run out so long ago that its tokens have too is not
 // among them: whoever disables a user ends all that he ever had.
 const latestEndings = `SELECT id, ended_at FROM (
-		SELECT id, ended_at FROM sessions WHERE ended_at > ? AND idle_expires_at > ? AND expires_at > ? ORDER BY ended_at DESC LIMIT ?) AS known
-	UNION ALL SELECT id, ended_at FROM (SELECT id, ended_at FROM ended_sessions WHERE ended_at > ? ORDER BY ended_at DESC LIMIT ?) AS gone
+		SELECT id, ended_at FROM sessions WHERE ended_at > ? AND idle_expires_at > ? AND expires_at > ?
+			ORDER BY ended_at DESC LIMIT ?) AS known
+	UNION ALL SELECT id, ended_at FROM (SELECT id, ended_at FROM ended_sessions WHERE ended_at > ?
+		ORDER BY ended_at DESC LIMIT ?) AS gone
 	ORDER BY ended_at DESC LIMIT ?`
 
 // Ended implements identity.Sessions. The clock is read before the sessions, so that nothing which ended

@@ -23,10 +23,12 @@ func allSessionsEnd(t *testing.T, open func() *DB) {
 	require.NoError(t, err)
 	first := signIn(t, db, "alice")
 	const more = 2*endBatch - 1 // so that the last batch is full
-	require.NoError(t, db.write.Exec(`INSERT INTO sessions (id, user_id, client_id, scope, method, auth_time, generation, secret_hash,
+	require.NoError(t, db.write.Exec(`INSERT INTO sessions (id, user_id, client_id, scope, method, auth_time,
+		generation, secret_hash,
 					idle_expires_at, expires_at, last_seen_at, device)
 				WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-				SELECT 'more-' || i, user_id, client_id, scope, method, auth_time, 0, secret_hash, idle_expires_at, expires_at, last_seen_at, device
+				SELECT 'more-' || i, user_id, client_id, scope, method, auth_time, 0, secret_hash,
+					idle_expires_at, expires_at, last_seen_at, device
 				FROM sessions, n`, more).Error)
 
 	ended, err := db.Sessions().EndSince(t.Context(), time.Now().Add(time.Hour), identity.EndedByOperator)

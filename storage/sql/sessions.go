@@ -46,10 +46,13 @@ func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int
 // openSession inserts only where the user is as the caller knew it, and keeps the user's row so until it is
 // done: what disables a user comes before it and is seen, or after it and sees the session.
 const openSession = `WITH clock AS (SELECT {clock} AS now)
-	INSERT INTO sessions (id, user_id, account_platform, account_app, account_subject, client_id, scope, method, auth_time, generation, rotations,
+	INSERT INTO sessions (id, user_id, account_platform, account_app, account_subject, client_id, scope, method,
+		auth_time, generation, rotations,
 		opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device)
-	SELECT CAST(? AS TEXT), users.id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
-		CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS {bytes}), CAST(? AS {bytes}), CAST(? AS {bytes}), now + CAST(? AS BIGINT),
+	SELECT CAST(? AS TEXT), users.id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
+		CAST(? AS TEXT), CAST(? AS TEXT),
+		CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS {bytes}), CAST(? AS {bytes}), CAST(? AS {bytes}),
+		now + CAST(? AS BIGINT),
 		now + CAST(? AS BIGINT), now, CAST(? AS TEXT)
 	FROM users, clock WHERE users.id = ? AND disabled_at IS NULL AND joined_into IS NULL AND auth_epoch = ?{share}
 	RETURNING last_seen_at`
@@ -133,7 +136,8 @@ func (s *Sessions) List(ctx context.Context, userID string) ([]identity.Session,
 	}
 	now := clock.UnixMilli()
 	var rows []sessionRow
-	err = s.db.read.WithContext(ctx).Raw(`SELECT * FROM sessions WHERE user_id = ? AND ended_at IS NULL AND idle_expires_at > ? AND expires_at > ?
+	err = s.db.read.WithContext(ctx).Raw(`SELECT * FROM sessions WHERE user_id = ? AND ended_at IS NULL
+		AND idle_expires_at > ? AND expires_at > ?
 		ORDER BY last_seen_at DESC, id DESC`, userID, now, now).Scan(&rows).Error
 	sessions := make([]identity.Session, 0, len(rows))
 	for _, row := range rows {
@@ -169,7 +173,8 @@ type sessionRow struct {
 }
 
 // sessionColumns are read in the order of targets.
-const sessionColumns = `id, user_id, account_platform, account_app, account_subject, client_id, scope, method, auth_time, generation, rotations,
+const sessionColumns = `id, user_id, account_platform, account_app, account_subject, client_id, scope, method,
+	auth_time, generation, rotations,
 	opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device, ended_at, end_reason`
 
 func (r *sessionRow) targets() []any {
@@ -207,7 +212,8 @@ func (r *sessionRow) session() (identity.Session, error) {
 // sessionsBeyond finds, from the most recently seen on, the other live sessions that a user has at a client
 // beyond a number; none if the session in question has been ended itself.
 const sessionsBeyond = `SELECT id FROM sessions WHERE user_id = ? AND client_id = ? AND id <> ? AND ended_at IS NULL
-		AND idle_expires_at > ? AND expires_at > ? AND EXISTS (SELECT 1 FROM sessions own WHERE own.id = ? AND own.ended_at IS NULL)
+		AND idle_expires_at > ? AND expires_at > ? AND EXISTS (SELECT 1 FROM sessions own WHERE own.id = ?
+		AND own.ended_at IS NULL)
 	ORDER BY last_seen_at DESC, id DESC LIMIT 1000000 OFFSET ?`
 
 // endBeyond ends what is beyond the limit once a session is open. Almost always there is nothing, which a

@@ -127,7 +127,8 @@ func TestRefreshesGrowNothing(t *testing.T) {
 func TestNoIndexHoldsWhatARefreshChanges(t *testing.T) {
 	db := openMigrated(t)
 	var indexed []string
-	require.NoError(t, db.read.Raw(`SELECT DISTINCT column.name FROM pragma_index_list('sessions') AS list, pragma_index_info(list.name) AS column
+	require.NoError(t, db.read.Raw(`SELECT DISTINCT column.name
+		FROM pragma_index_list('sessions') AS list, pragma_index_info(list.name) AS column
 		ORDER BY column.name`).Scan(&indexed).Error)
 	require.Equal(t, []string{"client_id", "ended_at", "id", "opened_by", "user_id"}, indexed)
 }

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"time"
 
@@ -24,42 +25,31 @@ func cancelled(t *testing.T) context.Context {
 	return ctx
 }
 
+// errorOf drops what a call answered.
+func errorOf[V any](_ V, err error) error { return err }
+
 func contextEndsReads(t *testing.T, f fixture) {
 	ctx := cancelled(t)
 	for name, read := range map[string]func() error{
-		"Users.Find":           func() error { _, err := f.Users.Find(ctx, "u_a"); return err },
-		"Users.FindByUsername": func() error { _, err := f.Users.FindByUsername(ctx, "alice"); return err },
-		"Accounts.Find": func() error {
-			_, err := f.Accounts.Find(ctx,
-				sight("wx1", "a").AccountKey)
-			return err
-		},
+		"Users.Find":           func() error { return errorOf(f.Users.Find(ctx, "u_a")) },
+		"Users.FindByUsername": func() error { return errorOf(f.Users.FindByUsername(ctx, "alice")) },
+		"Accounts.Find":        func() error { return errorOf(f.Accounts.Find(ctx, sight("wx1", "a").AccountKey)) },
 		"Accounts.FindByUser": func() error {
-			_, err := f.Accounts.FindByUser(ctx, "u_a",
-				identity.PlatformWechat, "wx1")
-			return err
+			return errorOf(f.Accounts.FindByUser(ctx, "u_a", identity.PlatformWechat, "wx1"))
 		},
-		"Users.List":    func() error { _, err := f.Users.List(ctx, "", 10); return err },
-		"Accounts.List": func() error { _, err := f.Accounts.List(ctx, "u_a"); return err },
-		"Profiles.Find": func() error { _, err := f.Profiles.Find(ctx, "u_a"); return err },
-		"Apps.PhoneUse": func() error {
-			_, err := f.Apps.PhoneUse(ctx, identity.PlatformWechat,
-				"wx1")
-			return err
-		},
-		"Apps.Find": func() error {
-			_, err := f.Apps.Find(ctx, identity.PlatformWechat,
-				"wx1")
-			return err
-		},
-		"Apps.List":              func() error { _, err := f.Apps.List(ctx); return err },
-		"Clients.Find":           func() error { _, err := f.Clients.Find(ctx, "c_a"); return err },
-		"Clients.List":           func() error { _, err := f.Clients.List(ctx); return err },
+		"Users.List":             func() error { return errorOf(f.Users.List(ctx, "", 10)) },
+		"Accounts.List":          func() error { return errorOf(f.Accounts.List(ctx, "u_a")) },
+		"Profiles.Find":          func() error { return errorOf(f.Profiles.Find(ctx, "u_a")) },
+		"Apps.PhoneUse":          func() error { return errorOf(f.Apps.PhoneUse(ctx, identity.PlatformWechat, "wx1")) },
+		"Apps.Find":              func() error { return errorOf(f.Apps.Find(ctx, identity.PlatformWechat, "wx1")) },
+		"Apps.List":              func() error { return errorOf(f.Apps.List(ctx)) },
+		"Clients.Find":           func() error { return errorOf(f.Clients.Find(ctx, "c_a")) },
+		"Clients.List":           func() error { return errorOf(f.Clients.List(ctx)) },
 		"Sessions.Find":          func() error { _, _, err := f.Sessions.Find(ctx, f.witness); return err },
 		"Sessions.FindByOpening": func() error { _, _, err := f.Sessions.FindByOpening(ctx, []byte("a")); return err },
-		"Sessions.List":          func() error { _, err := f.Sessions.List(ctx, "u_a"); return err },
-		"Events.List":            func() error { _, err := f.Events.List(ctx, identity.EventsOf{}, 10); return err },
-		"Keys.Keys":              func() error { _, err := f.Keys.Keys(ctx); return err },
+		"Sessions.List":          func() error { return errorOf(f.Sessions.List(ctx, "u_a")) },
+		"Events.List":            func() error { return errorOf(f.Events.List(ctx, identity.EventsOf{}, 10)) },
+		"Keys.Keys":              func() error { return errorOf(f.Keys.Keys(ctx)) },
 	} {
 		require.ErrorIs(t, read(), context.Canceled, name)
 	}
@@ -75,91 +65,43 @@ func contextEndsWrites(t *testing.T, f fixture) {
 	f.link(t, user, linked)
 	f.leave(t, left, 0)
 	session, seen, name := f.signIn(t, user, client), sight("wx1", newName()), newName()
-	for name, write := range map[string]func() error{
-		"Users.Create": func() error { _, err := f.Users.Create(ctx, name, "hash"); return err },
-		"Accounts.FindOrCreateUser": func() error {
-			_, _, err := f.Accounts.FindOrCreateUser(ctx,
-				seen)
-			return err
-		},
-		"Users.Disable":     func() error { return f.Users.Disable(ctx, user.ID) },
-		"Users.Enable":      func() error { return f.Users.Enable(ctx, user.ID) },
-		"Users.SetPassword": func() error { return f.Users.SetPassword(ctx, user.ID, "new hash") },
-		"Users.Name":        func() error { return f.Users.Name(ctx, user.ID, name) },
-		"Accounts.Link":     func() error { return f.Accounts.Link(ctx, user.ID, seen) },
+	writes := map[string]func() error{
+		"Users.Create":              func() error { return errorOf(f.Users.Create(ctx, name, "hash")) },
+		"Accounts.FindOrCreateUser": func() error { _, _, err := f.Accounts.FindOrCreateUser(ctx, seen); return err },
+		"Users.Disable":             func() error { return f.Users.Disable(ctx, user.ID) },
+		"Users.Enable":              func() error { return f.Users.Enable(ctx, user.ID) },
+		"Users.SetPassword":         func() error { return f.Users.SetPassword(ctx, user.ID, "new hash") },
+		"Users.Name":                func() error { return f.Users.Name(ctx, user.ID, name) },
+		"Accounts.Link":             func() error { return f.Accounts.Link(ctx, user.ID, seen) },
 		"Accounts.Unlink": func() error {
-			_, err := f.Accounts.Unlink(ctx, user.ID,
-				linked.AccountKey)
-			return err
+			return errorOf(f.Accounts.Unlink(ctx, user.ID, linked.AccountKey))
 		},
-		"Deletions.Leave":      func() error { _, err := f.Deletions.Leave(ctx, user.ID, 0); return err },
-		"Deletions.Dismiss":    func() error { _, err := f.Deletions.Dismiss(ctx, user.ID, 0); return err },
+		"Deletions.Leave":      func() error { return errorOf(f.Deletions.Leave(ctx, user.ID, 0)) },
+		"Deletions.Dismiss":    func() error { return errorOf(f.Deletions.Dismiss(ctx, user.ID, 0)) },
 		"Deletions.Stay":       func() error { return f.Deletions.Stay(ctx, left.ID) },
-		"Deletions.DeleteLeft": func() error { _, err := f.Deletions.DeleteLeft(ctx, 10); return err },
+		"Deletions.DeleteLeft": func() error { return errorOf(f.Deletions.DeleteLeft(ctx, 10)) },
 		"Profiles.Choose":      func() error { return f.Profiles.Choose(ctx, user.ID, fullProfile()) },
-		"Profiles.Suggest": func() error {
-			_, err := f.Profiles.Suggest(ctx, user.ID,
-				fullProfile())
-			return err
-		},
+		"Profiles.Suggest":     func() error { return errorOf(f.Profiles.Suggest(ctx, user.ID, fullProfile())) },
 		"Profiles.SetPhone": func() error {
-			return f.Profiles.SetPhone(ctx, user.ID,
-				identity.Phone{Number: "+8613800000000"})
+			return f.Profiles.SetPhone(ctx, user.ID, identity.Phone{Number: "+8613800000000"})
 		},
-		"Apps.SetPhoneBudget": func() error { return f.Apps.SetPhoneBudget(ctx, app.Platform, app.ID, 5) },
-		"Apps.SpendPhone": func() error {
-			_, err := f.Apps.SpendPhone(ctx, app.Platform,
-				app.ID)
-			return err
-		},
-		"Apps.RefundPhone": func() error { return f.Apps.RefundPhone(ctx, app.Platform, app.ID) },
-		"Apps.Add":         func() error { return f.Apps.Add(ctx, newApp()) },
-		"Apps.SetSecret": func() error {
-			return f.Apps.SetSecret(ctx, app.Platform, app.ID,
-				"simulator-new")
-		},
-		"Clients.Create": func() error { return f.Clients.Create(ctx, identity.Client{ID: name}) },
-		"Clients.SetSecret": func() error {
-			return f.Clients.SetSecret(ctx, client.ID,
-				identity.HashSecret("new"))
-		},
-		"Clients.Disable": func() error { return f.Clients.Disable(ctx, client.ID) },
-		"Sessions.Open": func() error {
-			_, err := f.Sessions.Open(ctx, newSession(user, client), user.AuthEpoch, lifetimes(), 1)
-			return err
-		},
-		"Sessions.Rotate": func() error {
-			_, err := f.Sessions.Rotate(ctx, rotated(session, f.now(t), nil),
-				0)
-			return err
-		},
-		"Sessions.End": func() error {
-			_, err := f.Sessions.End(ctx, session.ID,
-				identity.EndedByTheft)
-			return err
-		},
+		"Apps.SetPhoneBudget":  func() error { return f.Apps.SetPhoneBudget(ctx, app.Platform, app.ID, 5) },
+		"Apps.SpendPhone":      func() error { return errorOf(f.Apps.SpendPhone(ctx, app.Platform, app.ID)) },
+		"Apps.RefundPhone":     func() error { return f.Apps.RefundPhone(ctx, app.Platform, app.ID) },
+		"Apps.Add":             func() error { return f.Apps.Add(ctx, newApp()) },
+		"Apps.SetSecret":       func() error { return f.Apps.SetSecret(ctx, app.Platform, app.ID, "simulator-new") },
+		"Clients.Create":       func() error { return f.Clients.Create(ctx, identity.Client{ID: name}) },
+		"Clients.SetSecret":    func() error { return f.Clients.SetSecret(ctx, client.ID, identity.HashSecret("new")) },
+		"Clients.Disable":      func() error { return f.Clients.Disable(ctx, client.ID) },
 		"Apps.SetOpenPlatform": func() error { return f.Apps.SetOpenPlatform(ctx, "platform", "app", "open") },
-		"Sessions.EndBefore": func() error {
-			_, err := f.Sessions.EndBefore(ctx, time.Time{}, identity.EndedByTheft)
-			return err
-		},
-		"Sessions.EndSince": func() error {
-			_, err := f.Sessions.EndSince(ctx, time.Time{},
-				identity.EndedByTheft)
-			return err
-		},
-		"Sessions.EndAll": func() error {
-			_, err := f.Sessions.EndAll(ctx, user.ID,
-				identity.EndedByTheft)
-			return err
-		},
-		"Sessions.Prune": func() error { _, _, err := f.Sessions.Prune(ctx, 0, 10); return err },
 		"Events.Record": func() error {
-			return f.Events.Record(ctx, identity.Event{Kind: "kind",
-				UserID: user.ID})
+			return f.Events.Record(ctx, identity.Event{Kind: "kind", UserID: user.ID})
 		},
 		"Keys.Update": func() error { return f.Keys.Update(ctx, adding(key)) },
-	} {
+	}
+	maps.Copy(writes, writesOfSessions(ctx, f, newSession(user, client), user.AuthEpoch, session,
+		rotated(session, f.now(t), nil)))
+	for name, write := range writes {
 		require.ErrorIs(t, write(), context.Canceled, name)
 	}
 	require.Equal(t, inUTC(user), f.user(t, user.ID))
@@ -175,6 +117,26 @@ func contextEndsWrites(t *testing.T, f fixture) {
 	require.Empty(t, keysFor(t, f, key.Purpose))
 	_, err := f.Accounts.Find(t.Context(), seen.AccountKey)
 	require.ErrorIs(t, err, identity.ErrNotFound)
+}
+
+// writesOfSessions are the writes of Sessions: one opens a session, and others change another one.
+func writesOfSessions(ctx context.Context, f fixture, fresh identity.Session, epoch int64,
+	session, next identity.Session) map[string]func() error {
+	return map[string]func() error{
+		"Sessions.Open":   func() error { return errorOf(f.Sessions.Open(ctx, fresh, epoch, lifetimes(), 1)) },
+		"Sessions.Rotate": func() error { return errorOf(f.Sessions.Rotate(ctx, next, 0)) },
+		"Sessions.End":    func() error { return errorOf(f.Sessions.End(ctx, session.ID, identity.EndedByTheft)) },
+		"Sessions.EndBefore": func() error {
+			return errorOf(f.Sessions.EndBefore(ctx, time.Time{}, identity.EndedByTheft))
+		},
+		"Sessions.EndSince": func() error {
+			return errorOf(f.Sessions.EndSince(ctx, time.Time{}, identity.EndedByTheft))
+		},
+		"Sessions.EndAll": func() error {
+			return errorOf(f.Sessions.EndAll(ctx, session.UserID, identity.EndedByTheft))
+		},
+		"Sessions.Prune": func() error { _, _, err := f.Sessions.Prune(ctx, 0, 10); return err },
+	}
 }
 
 func contextDeadline(t *testing.T, f fixture) {
