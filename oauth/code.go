@@ -44,8 +44,10 @@ var (
 	// UnsupportedTokenType means that a token is of a kind that cannot be revoked (RFC 7009 §2.2.1).
 	UnsupportedTokenType = Code{"unsupported_token_type", http.StatusBadRequest}
 
+	// NotFound means that there is no endpoint at that path (RFC 9110 §15.5.5). The name is ours.
+	NotFound = Code{"not_found", http.StatusNotFound}
+
 	// What HTTP itself refuses is an invalid request too, with a status of its own (RFC 9110 §15.5).
-	UnknownEndpoint      = Code{"invalid_request", http.StatusNotFound}
 	MethodNotAllowed     = Code{"invalid_request", http.StatusMethodNotAllowed}
 	ContentTooLarge      = Code{"invalid_request", http.StatusRequestEntityTooLarge}
 	UnsupportedMediaType = Code{"invalid_request", http.StatusUnsupportedMediaType}
@@ -80,7 +82,7 @@ func Codes() []Code {
 	return []Code{
 		InvalidRequest, InvalidClient, InvalidGrant, UnauthorizedClient, UnsupportedGrantType, InvalidScope,
 		InvalidToken, InsufficientScope, InsufficientUserAuthentication, LoginRequired, UnsupportedTokenType,
-		UnknownEndpoint, MethodNotAllowed, ContentTooLarge, UnsupportedMediaType,
+		NotFound, MethodNotAllowed, ContentTooLarge, UnsupportedMediaType,
 		InvalidData, UnknownUser, OverBudget,
 		UsernameTaken, WeakPassword, AlreadyLinked, UnknownAccount, LastWayIn, UnknownSession,
 	}

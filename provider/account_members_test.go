@@ -188,7 +188,7 @@ func TestMethodsOfAnAccount(t *testing.T) {
 		"/v2/profile"} {
 		for _, method := range []string{http.MethodGet, http.MethodDelete} {
 			requireError(t, w.accountText(method+" "+path, "", bearer(a.text("access_token"))), http.StatusNotFound,
-				"invalid_request")
+				"not_found")
 		}
 	}
 	require.Equal(t, before, w.stateOf(a))

@@ -71,7 +71,7 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 	}
 	for _, path := range []string{"/authorize", "/register", "/logout", "/debug/pprof/", "/debug/vars", "/metrics",
 		"/.git/config", "/", "/token/", "/TOKEN", "/userinfo/", "/revoke/", "/introspect/", "/.well-known/", "/admin"} {
-		requireError(t, w.get(path, nil), http.StatusNotFound, "invalid_request")
+		requireError(t, w.get(path, nil), http.StatusNotFound, "not_found")
 	}
 
 	refresh := w.token(passwordForm("alice", testPassword).with("scope", "openid profile offline_access")).text(
@@ -204,7 +204,7 @@ func TestIssuerWithPath(t *testing.T) {
 		"/.well-known/openid-configuration", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"} {
 		request, err := http.NewRequest(http.MethodGet, host+path, nil)
 		require.NoError(t, err)
-		requireError(t, w.send(request), http.StatusNotFound, "invalid_request")
+		requireError(t, w.send(request), http.StatusNotFound, "not_found")
 	}
 }
 

@@ -115,6 +115,6 @@ func (a answers) recovering(next http.Handler) http.Handler {
 }
 
 func (a answers) notFound(w http.ResponseWriter, r *http.Request) {
-	a.writeError(w, r, oauth.NewError(oauth.UnknownEndpoint,
+	a.writeError(w, r, oauth.NewError(oauth.NotFound,
 		"There is no such endpoint. Those that are stand in /.well-known/openid-configuration."))
 }

@@ -92,7 +92,7 @@ func TestLogLinesAreOneEach(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{"/a%0a%7B%22level%22:%22forged%22%7D", "/token%0d%0aforged", "/%1b%5b2J",
 		"/%22forged"} {
-		requireError(t, w.get(path, nil), http.StatusNotFound, "invalid_request")
+		requireError(t, w.get(path, nil), http.StatusNotFound, "not_found")
 	}
 	w.token(form{"grant_type": "forged\nline", "client_id": "mini"})
 	for line := range strings.Lines(w.log.String()) {
@@ -127,6 +127,6 @@ func TestForgedHostsChangeNothing(t *testing.T) {
 	require.Equal(t, w.issuer, claimsOf(t, a.text("access_token"))["iss"])
 	require.Equal(t, w.issuer, claimsOf(t, a.text("id_token"))["iss"])
 	missing := w.get("/nowhere", http.Header{"X-Forwarded-Host": {"evil.example"}})
-	requireError(t, missing, http.StatusNotFound, "invalid_request")
+	requireError(t, missing, http.StatusNotFound, "not_found")
 	require.NotContains(t, missing.body, "evil")
 }
