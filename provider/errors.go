@@ -102,11 +102,15 @@ func (a answers) endpoint(serve func(w http.ResponseWriter, r *http.Request) err
 	})
 }
 
-// recovering answers a panic like any other internal error.
+// recovering answers a panic like any other internal error, but for the one by which a handler aborts.
 func (a answers) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if p := recover(); p != nil {
+			p := recover()
+			if p == http.ErrAbortHandler { // net/http closes the connection, and logs nothing
+				panic(p)
+			}
+			if p != nil {
 				a.writeError(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 			}
 		}()
