@@ -63,7 +63,7 @@ func (a *accountAPI) calls() []accountCall {
 	profile := []string{"name", "nickname", "picture", "gender", "locale", "email"}
 	return []accountCall{
 		{"account_profile", http.MethodGet, "/profile", "account read", nil, a.profile},
-		{"account_profile_set", http.MethodPut, "/profile", "profile chosen", profile, a.setProfile},
+		{"account_profile", http.MethodPut, "/profile", "profile chosen", profile, a.setProfile},
 		{"account_password", http.MethodPut, "/password", "password set", withProof("username", "password"),
 			a.setPassword},
 		{"account_link", http.MethodPost, "/links", "account linked", withProof("code", "appid"), a.link},
@@ -72,8 +72,8 @@ func (a *accountAPI) calls() []accountCall {
 		{"account_export", http.MethodPost, "/export", "account exported", withProof(), a.export},
 		{"account_deletion", http.MethodPost, "/deletion", "account leaving", withProof(), a.leave},
 		{"account_sessions", http.MethodGet, "/sessions", "sessions listed", nil, a.listSessions},
-		{"account_sessions_end", http.MethodDelete, "/sessions", "other sessions ended", nil, a.endOtherSessions},
-		{"account_session_end", http.MethodDelete, "/sessions/{id}", "session ended", nil, a.endSession},
+		{"account_sessions", http.MethodDelete, "/sessions", "other sessions ended", nil, a.endOtherSessions},
+		{"account_session", http.MethodDelete, "/sessions/{id}", "session ended", nil, a.endSession},
 	}
 }
 

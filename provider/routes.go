@@ -10,10 +10,10 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// route is one row of the table of endpoints. CORS, the refusal of other methods and the bound on requests at once
-// follow from it. Rows with one path differ in their methods.
+// route is one row of the table of endpoints. CORS, the refusal of other methods, the bound on requests at once and
+// metrics follow from it. Rows with one path have one name, and differ in their methods.
 type route struct {
-	name    string   // for operators
+	name    string   // in metrics
 	methods []string // none: all
 	path    string   // whole, with the issuer's
 	cors    corsPolicy
@@ -31,7 +31,11 @@ type router struct {
 	clients *clients.Registry
 	slots   *slots
 	answers answers
+	observe func(route string, next http.Handler) http.Handler // nil: nobody counts
 }
+
+// noRoute is the name of whatever has no row.
+const noRoute = "none"
 
 // handler serves all rows, and says of any other path that there is nothing.
 func (t *router) handler(rows []route) http.Handler {
@@ -41,10 +45,19 @@ func (t *router) handler(rows []route) http.Handler {
 	}
 	mux := http.NewServeMux()
 	for path, rows := range byPath {
-		mux.Handle(path, t.atPath(rows))
+		mux.Handle(path, t.observed(rows[0].name, t.atPath(rows)))
 	}
-	mux.HandleFunc("/", t.answers.notFound)
+	mux.Handle("/", t.observed(noRoute, http.HandlerFunc(t.answers.notFound)))
 	return mux
+}
+
+// observed counts the answers of a route, also those to panics.
+func (t *router) observed(name string, next http.Handler) http.Handler {
+	next = t.answers.recovering(next)
+	if t.observe == nil {
+		return next
+	}
+	return t.observe(name, next)
 }
 
 // atPath serves the rows of one path.

@@ -21,18 +21,21 @@ import (
 
 // Config is what a provider works with. All fields are required except those that say otherwise.
 type Config struct {
-	Issuer         string // https://host[/path]; every endpoint lives below it
-	Clients        *clients.Registry
-	Grants         *grants.Manager
-	Access         *access.Service
-	WechatData     *wechatdata.Service
-	AppTokens      *wechatdata.AppTokens
-	Accounts       *accounts.Accounts
-	KeySet         func() (jwks []byte, etag string)
-	KeySetAge      time.Duration // how long the key set may be cached; 0: 5 minutes
-	Ready          func(context.Context) []ReadyCheck
-	InFlight       int            // requests that are worked on at once; 0: 512 for each processor
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed; none: nobody's
+	Issuer     string // https://host[/path]; every endpoint lives below it
+	Clients    *clients.Registry
+	Grants     *grants.Manager
+	Access     *access.Service
+	WechatData *wechatdata.Service
+	AppTokens  *wechatdata.AppTokens
+	Accounts   *accounts.Accounts
+	KeySet     func() (jwks []byte, etag string)
+	KeySetAge  time.Duration // how long the key set may be cached; 0: 5 minutes
+	Ready      func(context.Context) []ReadyCheck
+	Observe    func(route string, next http.Handler) http.Handler // counts answers; nil: nobody does
+	// requests that are worked on at once; 0: 512 for each processor
+	InFlight int
+	// whose X-Forwarded-For is believed; none: nobody's
+	TrustedProxies []netip.Prefix
 	Logger         *slog.Logger
 }
 
@@ -44,7 +47,7 @@ func New(c Config) (http.Handler, error) {
 	}
 	answers := answers{logger: c.Logger}
 	slots := newSlots(c.InFlight, answers)
-	router := router{clients: c.Clients, slots: slots, answers: answers}
+	router := router{clients: c.Clients, slots: slots, answers: answers, observe: c.Observe}
 	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, proxies: c.TrustedProxies,
 		answers: answers}
 	rows := slices.Concat(
@@ -52,7 +55,7 @@ func New(c Config) (http.Handler, error) {
 		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, answers),
 		account.routes(issuer.Path+"/account/v1"),
 	)
-	return withRequestID(answers.recovering(router.handler(rows))), nil
+	return withRequestID(router.handler(rows)), nil
 }
 
 // routes are the rows of OAuth 2.0, OpenID Connect and what operators need; below a path, but for the one document

@@ -154,18 +154,14 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	if ready == nil {
 		ready = readiness(w.config.Settings, w.config.Stores.CheckSchema, w.config.Volatile, w.config.Keys)
 	}
-	handler, err := provider.New(provider.Config{
+	var observe func(route string, next http.Handler) http.Handler
+	if w.config.Settings.MetricsAddr != "" {
+		observe = w.server.Metrics.Observe
+	}
+	return provider.New(provider.Config{
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
 		WechatData: w.server.WechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
-		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(), Ready: ready,
-		InFlight:       w.config.InFlight,
-		TrustedProxies: w.config.Settings.TrustedProxies, Logger: w.config.Logger,
+		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(), Ready: ready, Observe: observe,
+		InFlight: w.config.InFlight, TrustedProxies: w.config.Settings.TrustedProxies, Logger: w.config.Logger,
 	})
-	if err != nil {
-		return nil, err
-	}
-	if w.config.Settings.MetricsAddr != "" {
-		handler = w.server.Metrics.Watch(handler)
-	}
-	return handler, nil
 }

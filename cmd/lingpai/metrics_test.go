@@ -50,6 +50,9 @@ func TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers(t *testing.T) {
 	ask(refresh)
 	ask(refresh) // a parallel caller, within the window
 
+	fetch(t, base+"/nowhere", http.StatusNotFound)
+	fetch(t, base+"/token", http.StatusMethodNotAllowed)
+
 	text := fetch(t, watched, http.StatusOK)
 	for _, line := range []string{
 		`lingpai_refresh_tokens_presented_total{verdict="rotate"} 1`,
@@ -58,7 +61,9 @@ func TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers(t *testing.T) {
 		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="over_budget"} 1`,
 		`lingpai_phone_numbers_used{appid="` + appID + `"} 1`, `lingpai_phone_numbers_budget{appid="` + appID + `"} 1`,
 		`lingpai_signing_backend{backend="` + keys.BuiltBackend() + `"} 1`,
-		`lingpai_http_request_duration_seconds_count{code="200",method="post"} 4`,
+		`lingpai_http_request_duration_seconds_count{code="200",method="post",route="token"} 4`,
+		`lingpai_http_request_duration_seconds_count{code="404",method="get",route="none"} 1`,
+		`lingpai_http_request_duration_seconds_count{code="405",method="get",route="token"} 1`,
 	} {
 		require.Contains(t, text, line+"\n")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
 )
@@ -26,7 +27,10 @@ type Metrics struct {
 	answers   *prometheus.HistogramVec
 }
 
-var _ grants.Meter = (*Metrics)(nil)
+var (
+	_ grants.Meter     = (*Metrics)(nil)
+	_ wechatdata.Meter = (*Metrics)(nil)
+)
 
 // New returns metrics that count requests and what grants report, and that ask at each scrape for what the apps have
 // used and for what signs.
@@ -43,9 +47,9 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 			Help: "Phone numbers that WeChat was to be asked for by code, by what became of it.",
 		}, []string{"appid", "outcome"}),
 		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "lingpai_http_request_duration_seconds", Help: "Requests by status and method.",
+			Name: "lingpai_http_request_duration_seconds", Help: "Requests by route, status and method.",
 			Buckets: prometheus.DefBuckets,
-		}, []string{"code", "method"}),
+		}, []string{"route", "code", "method"}),
 	}
 	m.registry.MustRegister(m.refreshes, m.phones, m.answers, phoneUses{apps}, signingBackend(backend),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -104,9 +108,9 @@ func (b signingBackend) Collect(into chan<- prometheus.Metric) {
 	into <- prometheus.MustNewConstMetric(signsNow, prometheus.GaugeValue, 1, b())
 }
 
-// Watch counts the answers of a handler.
-func (m *Metrics) Watch(next http.Handler) http.Handler {
-	return promhttp.InstrumentHandlerDuration(m.answers, next)
+// Observe counts the answers of a route.
+func (m *Metrics) Observe(route string, next http.Handler) http.Handler {
+	return promhttp.InstrumentHandlerDuration(m.answers.MustCurryWith(prometheus.Labels{"route": route}), next)
 }
 
 // Handler answers GET /metrics.

@@ -1,0 +1,60 @@
+package provider
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestRoutesAreCountedByName: each answer counts for the row that it came from, and a panic as what it is answered
+// with. What a caller makes up is no label: paths without a row share one.
+func TestRoutesAreCountedByName(t *testing.T) {
+	counted := map[string][]int{}
+	answers := answers{slog.New(slog.NewTextHandler(io.Discard, nil))}
+	r := router{slots: newSlots(0, answers), answers: answers, observe: func(route string,
+		next http.Handler) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			w := httptest.NewRecorder()
+			next.ServeHTTP(w, r)
+			counted[route] = append(counted[route], w.Code)
+		})
+	}}
+	fine := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	handler := r.handler([]route{
+		{"things", readMethods, "/things", corsNone, slotNone, fine},
+		{"things", []string{http.MethodDelete}, "/things", corsNone, slotQuick, fine},
+		{"thing", postMethod, "/things/{id}", corsNone, slotNone,
+			http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("broken") })},
+	})
+	for _, request := range []*http.Request{
+		httptest.NewRequest(http.MethodGet, "/things", nil), httptest.NewRequest(http.MethodDelete, "/things", nil),
+		httptest.NewRequest(http.MethodPut, "/things", nil), httptest.NewRequest(http.MethodPost, "/things/7", nil),
+		httptest.NewRequest(http.MethodGet, "/a", nil), httptest.NewRequest(http.MethodGet, "/b", nil),
+	} {
+		handler.ServeHTTP(httptest.NewRecorder(), request)
+	}
+	require.Equal(t, map[string][]int{"things": {200, 200, 405}, "thing": {500}, "none": {404, 404}}, counted)
+}
+
+// TestRowsOfOnePathShareAName, by which they are counted.
+func TestRowsOfOnePathShareAName(t *testing.T) {
+	answers := answers{slog.New(slog.DiscardHandler)}
+	names := map[string]string{}
+	rows := append((&accountAPI{answers: answers}).routes("/account/v1"), wechatDataRoutes("/wechat", nil, answers)...)
+	for _, row := range append(rows, (Config{}).routes("", newSlots(0, answers), answers)...) {
+		require.Regexp(t, `^[a-z]+(_[a-z]+)*$`, row.name)
+		if name, known := names[row.path]; known {
+			require.Equal(t, name, row.name, row.path)
+		}
+		names[row.path] = row.name
+	}
+	paths := map[string]string{}
+	for path, name := range names {
+		require.Empty(t, paths[name], "%s and %s have one name", path, paths[name])
+		paths[name] = path
+	}
+}
