@@ -52,9 +52,16 @@ type EventView struct {
 	ClientID  string `json:"client_id,omitempty"`
 	SessionID string `json:"sid,omitempty"`
 	Detail    string `json:"detail,omitempty"`
+	// Actor is who acted; nil: the user, or a server by itself.
+	Actor *identity.Actor `json:"actor,omitempty"`
 }
 
 // ViewEvent shows an event.
 func ViewEvent(e identity.Event) EventView {
-	return EventView{instant(e.At), e.Kind, e.UserID, e.ClientID, e.SessionID, e.Detail}
+	view := EventView{At: instant(e.At), Kind: e.Kind, UserID: e.UserID, ClientID: e.ClientID, SessionID: e.SessionID,
+		Detail: e.Detail}
+	if e.Actor != (identity.Actor{}) {
+		view.Actor = &e.Actor
+	}
+	return view
 }

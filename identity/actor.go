@@ -5,15 +5,16 @@ import "context"
 // Actor is who acts: a person, or a command at a terminal. The zero value is nobody in particular: the server itself,
 // or a user who acts for themself.
 type Actor struct {
-	Name      string // of a person, or a command and who ran it, such as "lingpai clients disable (root)"
-	Address   string // the IP address that the request came from; empty: this machine
-	RequestID string // of the HTTP request; empty: there was none
+	// Name is a person's, or a command's and who ran it, such as "lingpai clients disable (root)".
+	Name      string `json:"name,omitempty"`
+	Address   string `json:"address,omitempty"`    // the IP address that the request came from; empty: this machine
+	RequestID string `json:"request_id,omitempty"` // of the HTTP request; empty: there was none
 }
 
 type actorKey struct{}
 
-// WithActor returns a context that carries who acts. Stores are to write it into the audit events of what is done
-// with that context; until they do, nothing reads it.
+// WithActor returns a context that carries who acts. Stores write it into the audit events of what is done with that
+// context, in the same transaction.
 func WithActor(ctx context.Context, actor Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, actor)
 }

@@ -49,6 +49,7 @@ type Event struct {
 	ClientID  string
 	SessionID string
 	Detail    string
+	Actor     Actor // set by the store, from [WithActor]
 }
 
 // Events is what a store does for the audit log.

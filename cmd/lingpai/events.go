@@ -49,9 +49,18 @@ holds no secret and no token. Of a user who was deleted, ask by sub.`,
 }
 
 func printEvents(cmd *cobra.Command, events []identity.Event) error {
-	return printRows(cmd, views(events, admin.ViewEvent), []string{"AT", "KIND", "SUB", "CLIENT", "SID", "DETAIL"},
+	return printRows(cmd, views(events, admin.ViewEvent), []string{"AT", "KIND", "SUB", "CLIENT", "SID", "DETAIL",
+		"ACTOR"},
 		func(e admin.EventView) []string {
 			return []string{e.At, e.Kind, terminal.OrDash(e.UserID), terminal.OrDash(e.ClientID),
-				terminal.OrDash(e.SessionID), terminal.OrDash(e.Detail)}
+				terminal.OrDash(e.SessionID), terminal.OrDash(e.Detail), terminal.OrDash(actorCell(e.Actor))}
 		})
+}
+
+// actorCell shows who acted in a table.
+func actorCell(actor *identity.Actor) string {
+	if actor == nil {
+		return ""
+	}
+	return actor.Name
 }

@@ -35,3 +35,23 @@ func TestEventsAreListed(t *testing.T) {
 	require.Contains(t, h.refused("events", "list", ""), "SUB|USERNAME is empty")
 	require.Contains(t, h.refused("events", "list", "--limit", "0"), "--limit: 1 to 100000")
 }
+
+// TestEventsHaveTheCommandThatActed, and the user of the machine who ran it; what users do themselves has nobody.
+func TestEventsHaveTheCommandThatActed(t *testing.T) {
+	h := newHouse(t)
+	h.session()
+	h.ok("users", "disable", "alice")
+	h.ok("users", "grant-role", "alice", "editor")
+	for _, event := range h.listed("events", "list", "alice") {
+		actor, _ := event["actor"].(map[string]any)
+		switch event["kind"] {
+		case identity.EventUserDisabled, identity.EventSessionEnded:
+			require.Regexp(t, `^lingpai users disable \(.+\)$`, actor["name"], event["kind"])
+		case identity.EventRoleGranted:
+			require.Regexp(t, `^lingpai users grant-role \(.+\)$`, actor["name"])
+		default:
+			require.Nil(t, actor, event["kind"])
+		}
+	}
+	require.Contains(t, h.ok("events", "list", "alice"), "lingpai users disable (")
+}

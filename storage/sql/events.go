@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,6 +27,7 @@ type eventRow struct {
 	ClientID  string
 	SessionID string
 	Detail    string
+	Actor     *string // a JSON object; nil: nobody in particular
 }
 
 func (eventRow) TableName() string { return "events" }
@@ -39,7 +41,7 @@ func (e *Events) Record(ctx context.Context, event identity.Event) error {
 	return recordEvent(e.db.write.WithContext(ctx), now, event)
 }
 
-// recordEvent writes an event, in the transaction of what it tells of.
+// recordEvent writes an event, in the transaction of what it tells of, and with who acts by its context.
 func recordEvent(tx *gorm.DB, now time.Time, event identity.Event) error {
 	if err := storable(event.Kind, event.UserID, event.ClientID, event.SessionID, event.Detail); err != nil {
 		return err
@@ -48,8 +50,36 @@ func recordEvent(tx *gorm.DB, now time.Time, event identity.Event) error {
 	if err != nil {
 		return err
 	}
+	actor, err := actorText(identity.ActorFrom(tx.Statement.Context))
+	if err != nil {
+		return err
+	}
 	return wrote(tx.Create(&eventRow{id.String(), now.UnixMilli(), event.Kind, event.UserID, event.ClientID,
-		event.SessionID, event.Detail}))
+		event.SessionID, event.Detail, actor}))
+}
+
+// actorText is an actor as the column holds it.
+func actorText(actor identity.Actor) (*string, error) {
+	if actor == (identity.Actor{}) {
+		return nil, nil
+	}
+	if err := storable(actor.Name, actor.Address, actor.RequestID); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(actor)
+	if err != nil {
+		return nil, err
+	}
+	return new(string(text)), nil
+}
+
+func (r eventRow) event() (identity.Event, error) {
+	event := identity.Event{At: instant(&r.At), Kind: r.Kind, UserID: r.UserID, ClientID: r.ClientID,
+		SessionID: r.SessionID, Detail: r.Detail}
+	if r.Actor == nil {
+		return event, nil
+	}
+	return event, json.Unmarshal([]byte(*r.Actor), &event.Actor)
 }
 
 // List implements identity.Events.
@@ -63,8 +93,10 @@ func (e *Events) List(ctx context.Context, of identity.EventsOf, limit int) ([]i
 	err := e.db.read.WithContext(ctx).Where(&asked).Order("id DESC").Limit(limit).Find(&rows).Error
 	events := make([]identity.Event, len(rows))
 	for n, r := range rows {
-		events[n] = identity.Event{At: instant(&r.At), Kind: r.Kind, UserID: r.UserID, ClientID: r.ClientID,
-			SessionID: r.SessionID, Detail: r.Detail}
+		var failed error
+		if events[n], failed = r.event(); failed != nil {
+			return nil, failed
+		}
 	}
 	return events, ended(ctx, err)
 }

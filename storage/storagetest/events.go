@@ -18,6 +18,7 @@ func events() []testCase {
 		{"the newest events come first and no more than asked for", newestEventsFirst},
 		{"events are asked for by what they tell of", eventsAreChosen},
 		{"parallel events are all kept", often(parallelEvents)},
+		{"an event has who acted, in the transaction of what it tells of", eventsHaveTheirActor},
 	}
 }
 
@@ -100,4 +101,26 @@ func parallelEvents(t *testing.T, f fixture) {
 		details[event.Detail] = true
 	}
 	require.Len(t, details, crowd)
+}
+
+func eventsHaveTheirActor(t *testing.T, f fixture) {
+	actor := identity.Actor{Name: "lingpai users disable (root)", Address: "2001:db8::7", RequestID: `r"1`}
+	by := identity.WithActor(t.Context(), actor)
+	user, err := f.Users.Create(t.Context(), newName(), "hash")
+	require.NoError(t, err)
+	require.NoError(t, f.Users.Disable(by, user.ID))
+	require.NoError(t, f.Users.Enable(t.Context(), user.ID))
+	require.NoError(t, f.Events.Record(by, identity.Event{Kind: "by.itself", UserID: user.ID}))
+	for kind, want := range map[string]identity.Actor{
+		identity.EventUserDisabled: actor, identity.EventUserEnabled: {}, "by.itself": actor,
+	} {
+		listed := f.eventsOf(t, kind, user.ID)
+		require.Len(t, listed, 1, kind)
+		require.Equal(t, want, listed[0].Actor, kind)
+	}
+	hostile := identity.WithActor(t.Context(), identity.Actor{Name: "\x00"})
+	require.Error(t, f.Users.Disable(hostile, user.ID), "no event, so no action either")
+	found, err := f.Users.Find(t.Context(), user.ID)
+	require.NoError(t, err)
+	require.False(t, found.Disabled())
 }

@@ -1,0 +1,10 @@
+-- Who acted: a JSON object with "name", "address" and "request_id", as far as they are known. NULL for what users do
+-- themselves, for what servers do, and for events from before this migration. No row is written.
+
+-- +goose Up
+
+ALTER TABLE events ADD COLUMN actor TEXT;
+
+-- +goose Down
+
+ALTER TABLE events DROP COLUMN actor;
