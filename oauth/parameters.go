@@ -12,9 +12,6 @@ func (p Parameters) Get(name string) string {
 	return ""
 }
 
-// Has reports whether a parameter was sent.
-func (p Parameters) Has(name string) bool { return len(p[name]) > 0 }
-
 // Visible reports whether a text is of visible ASCII characters only, as codes and keys are.
 func Visible(text string) bool {
 	for _, b := range []byte(text) {
