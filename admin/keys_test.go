@@ -30,7 +30,7 @@ func newPEM(t *testing.T) []byte {
 // started makes the first keys, as the first start of a server does.
 func (e *env) started(t *testing.T) {
 	t.Helper()
-	_, err := keys.Load(t.Context(), e.database.Keys(), e.ring, keys.Options{Now: time.Now, Policy: e.policy})
+	_, err := keys.Open(t.Context(), e.database.Keys(), e.ring, keys.Options{Now: time.Now, Policy: e.policy})
 	require.NoError(t, err)
 }
 

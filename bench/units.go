@@ -131,10 +131,11 @@ func librarySignature() (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := keys.Load(context.Background(), &keyStore{}, ring, keys.Options{Now: time.Now})
+	keeper, err := keys.Open(context.Background(), &keyStore{}, ring, keys.Options{Now: time.Now})
 	if err != nil {
 		return nil, err
 	}
+	set := keeper.Current()
 	if set.Backend() != keys.BuiltBackend() {
 		return nil, fmt.Errorf("signatures are made by %s", set.Backend())
 	}

@@ -119,8 +119,9 @@ func (w *world) open() {
 	_, err = database.Schema().MigrateUp(ctx)
 	require.NoError(w.t, err)
 	w.database = database
-	w.keys, err = keys.Load(ctx, database.Keys(), w.ring, keys.Options{Now: w.clock.Now})
+	keeper, err := keys.Open(ctx, database.Keys(), w.ring, keys.Options{Now: w.clock.Now})
 	require.NoError(w.t, err)
+	w.keys = keeper.Current()
 	c := settings.Defaults()
 	c.Issuer, c.WechatBaseURL, c.RefreshGrace, c.RefuseAhead = testIssuer, w.wechatURL, w.policy.Window,
 		w.policy.RefuseAhead

@@ -43,6 +43,15 @@ func newRing(t testing.TB, entries ...string) *Ring {
 	return ring
 }
 
+// load opens the keys of a store and returns the set that is used now, which stays as it is.
+func load(ctx context.Context, store Store, ring *Ring, options Options) (*Set, error) {
+	keeper, err := Open(ctx, store, ring, options)
+	if err != nil {
+		return nil, err
+	}
+	return keeper.Current(), nil
+}
+
 // memoryStore is a Store that behaves like a table with a unique key.
 type memoryStore struct {
 	mutex   sync.Mutex
@@ -118,7 +127,7 @@ func options(now time.Time, key func() *rsa.PrivateKey) Options {
 
 func newTestSet(t testing.TB) *Set {
 	t.Helper()
-	set, err := Load(t.Context(), &memoryStore{}, newRing(t, entry("k1", 'a')), options(start, firstRSA))
+	set, err := load(t.Context(), &memoryStore{}, newRing(t, entry("k1", 'a')), options(start, firstRSA))
 	require.NoError(t, err)
 	return set
 }

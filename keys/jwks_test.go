@@ -61,7 +61,7 @@ func TestETagFollowsTheSet(t *testing.T) {
 	again, sameTag := set.PublicSet()
 	require.Equal(t, jwks, again)
 	require.Equal(t, etag, sameTag)
-	other, err := Load(t.Context(), &memoryStore{}, newRing(t, entry("k1", 'a')), options(start, secondRSA))
+	other, err := load(t.Context(), &memoryStore{}, newRing(t, entry("k1", 'a')), options(start, secondRSA))
 	require.NoError(t, err)
 	_, otherTag := other.PublicSet()
 	require.NotEqual(t, etag, otherTag)
@@ -74,7 +74,7 @@ func TestIndependentVerifierAcceptsToken(t *testing.T) {
 		stored(t, ring, 1, firstRSA(), Record{AnnouncedAt: start, SigningAt: start}),
 		stored(t, ring, 2, secondRSA(), Record{AnnouncedAt: start}),
 	}}
-	set, err := Load(t.Context(), store, ring, options(start, firstRSA))
+	set, err := load(t.Context(), store, ring, options(start, firstRSA))
 	require.NoError(t, err)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		jwks, _ := set.PublicSet()

@@ -34,7 +34,9 @@ type Keeper struct {
 	readAt  atomic.Pointer[time.Time]
 }
 
-// Open reads the keys, as Load does.
+// Open reads the keys, and does what is planned for them: in an empty store it makes the first ones, and of servers
+// that start at once one wins and all get its keys. A ring that cannot open the keys is refused with a sentence for
+// the operator (ErrUnknownMasterKey, ErrSealBroken).
 func Open(ctx context.Context, store Store, ring *Ring, options Options) (*Keeper, error) {
 	k := Attach(store, ring, options)
 	if err := k.change(ctx, Plan, ""); err != nil {

@@ -2,7 +2,6 @@ package keys
 
 import (
 	"cmp"
-	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -20,19 +19,6 @@ type Options struct {
 	// tests bring their own, since a real one takes long; nil: rsa.GenerateKey
 	generateRSA func() (*rsa.PrivateKey, error)
 	library     *library // tests bring faulty ones; nil: that of the build, if it has one
-}
-
-// Load reads the keys, and does what is planned for them: in an empty store it makes the first ones, and of
-// servers that start at once one wins and all get its keys. A ring that cannot open the keys is refused with
-// a sentence for the operator (ErrUnknownMasterKey, ErrSealBroken).
-//
-// Which key signs is decided here and does not change while the set is used.
-func Load(ctx context.Context, store Store, ring *Ring, options Options) (*Set, error) {
-	keeper, err := Open(ctx, store, ring, options)
-	if err != nil {
-		return nil, err
-	}
-	return keeper.Current(), nil
 }
 
 // openKey is a record with what was sealed in it; nothing if it is gone.

@@ -17,7 +17,7 @@ import (
 func TestLoadMakesFirstKeys(t *testing.T) {
 	store, ring := &memoryStore{}, newRing(t, entry("k1", 'a'))
 	now := start.Add(123456 * time.Nanosecond)
-	set, err := Load(t.Context(), store, ring, options(now, firstRSA))
+	set, err := load(t.Context(), store, ring, options(now, firstRSA))
 	require.NoError(t, err)
 	require.Len(t, store.records, 4)
 	for _, record := range store.records {
@@ -31,7 +31,7 @@ func TestLoadMakesFirstKeys(t *testing.T) {
 		{Refresh, 1, store.records[2].ID, Active, "k1", start, start, start, time.Time{}},
 	}, Describe(store.records, start))
 	t.Run("and finds them again without making another", func(t *testing.T) {
-		again, err := Load(t.Context(), store, ring, Options{
+		again, err := load(t.Context(), store, ring, Options{
 			Now:         func() time.Time { return start.Add(time.Hour) },
 			generateRSA: func() (*rsa.PrivateKey, error) { panic("made an RSA key") },
 		})
@@ -40,14 +40,14 @@ func TestLoadMakesFirstKeys(t *testing.T) {
 		requireSameKeys(t, set, again)
 	})
 	t.Run("also by a clock that is behind", func(t *testing.T) {
-		again, err := Load(t.Context(), store, ring, options(start.Add(-time.Minute), secondRSA))
+		again, err := load(t.Context(), store, ring, options(start.Add(-time.Minute), secondRSA))
 		require.NoError(t, err)
 		requireSameKeys(t, set, again)
 	})
 }
 
 func TestLoadMakesRealKey(t *testing.T) {
-	set, err := Load(t.Context(), &memoryStore{}, newRing(t, entry("k1", 'a')), Options{Now: time.Now})
+	set, err := load(t.Context(), &memoryStore{}, newRing(t, entry("k1", 'a')), Options{Now: time.Now})
 	require.NoError(t, err)
 	token, err := set.Sign("JWT", []byte(`{}`))
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func TestRacingReplicasAgree(t *testing.T) {
 	sets, errs := make([]*Set, replicas), make([]error, replicas)
 	var group sync.WaitGroup
 	for n := range replicas {
-		group.Go(func() { sets[n], errs[n] = Load(t.Context(), store, ring, options(start, made[n%len(made)])) })
+		group.Go(func() { sets[n], errs[n] = load(t.Context(), store, ring, options(start, made[n%len(made)])) })
 	}
 	group.Wait()
 	require.NoError(t, errors.Join(errs...))
@@ -106,7 +106,7 @@ func TestRacingReplicasAgree(t *testing.T) {
 
 func TestWrongMasterKeyIsRefused(t *testing.T) {
 	store := &memoryStore{}
-	_, err := Load(t.Context(), store, newRing(t, entry("k1", 'a')), options(start, firstRSA))
+	_, err := load(t.Context(), store, newRing(t, entry("k1", 'a')), options(start, firstRSA))
 	require.NoError(t, err)
 	for name, test := range map[string]struct {
 		ring  *Ring
@@ -133,14 +133,14 @@ func TestWrongMasterKeyIsRefused(t *testing.T) {
 				}
 			}
 			before := len(present.records)
-			_, err := Load(t.Context(), present, test.ring, options(start, secondRSA))
+			_, err := load(t.Context(), present, test.ring, options(start, secondRSA))
 			require.ErrorIs(t, err, test.is)
 			require.ErrorContains(t, err, test.says)
 			require.Len(t, present.records, before)
 		})
 	}
 	t.Run("behind a new first key the old one opens", func(t *testing.T) {
-		_, err := Load(t.Context(), store, newRing(t, entry("k2", 'b'), entry("k1", 'a')), options(start, spareRSA))
+		_, err := load(t.Context(), store, newRing(t, entry("k2", 'b'), entry("k1", 'a')), options(start, spareRSA))
 		require.NoError(t, err)
 	})
 }
@@ -172,7 +172,7 @@ func TestLoadRefusesDamagedRecords(t *testing.T) {
 		"another key's thumbprint":  {seal("x", pkcs8(firstRSA())), "another key's id"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Load(t.Context(), &memoryStore{records: []Record{test.record, secret}}, ring,
+			_, err := load(t.Context(), &memoryStore{records: []Record{test.record, secret}}, ring,
 				options(start, spareRSA))
 			require.ErrorContains(t, err, test.says)
 		})
@@ -189,7 +189,7 @@ func TestLoadRefusesDamagedRecords(t *testing.T) {
 func TestLoadLeavesUnknownPurposesAlone(t *testing.T) {
 	store := &memoryStore{records: []Record{{Purpose: "of a later version", Sequence: 1,
 		Sealed: []byte("in its own way")}}}
-	_, err := Load(t.Context(), store, newRing(t, entry("k1", 'a')), options(start, firstRSA))
+	_, err := load(t.Context(), store, newRing(t, entry("k1", 'a')), options(start, firstRSA))
 	require.NoError(t, err)
 	require.Len(t, store.records, 5)
 	require.Equal(t, []byte("in its own way"), store.records[0].Sealed)
@@ -197,9 +197,9 @@ func TestLoadLeavesUnknownPurposesAlone(t *testing.T) {
 
 func TestLoadPassesErrorsOn(t *testing.T) {
 	broken := errors.New("the disk is gone")
-	_, err := Load(t.Context(), &memoryStore{err: broken}, newRing(t, entry("k1", 'a')), options(start, firstRSA))
+	_, err := load(t.Context(), &memoryStore{err: broken}, newRing(t, entry("k1", 'a')), options(start, firstRSA))
 	require.ErrorIs(t, err, broken)
-	_, err = Load(t.Context(), &memoryStore{}, newRing(t, entry("k1", 'a')), Options{
+	_, err = load(t.Context(), &memoryStore{}, newRing(t, entry("k1", 'a')), Options{
 		Now: time.Now, generateRSA: func() (*rsa.PrivateKey, error) { return nil, broken },
 	})
 	require.ErrorIs(t, err, broken)
@@ -230,7 +230,7 @@ func TestKeyLives(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := stored(t, ring, 2, secondRSA(), test.instants)
-			set, err := Load(t.Context(), &memoryStore{records: []Record{other, current, secret}}, ring,
+			set, err := load(t.Context(), &memoryStore{records: []Record{other, current, secret}}, ring,
 				options(start, spareRSA))
 			require.NoError(t, err)
 			require.Equal(t, current.ID, set.signer.id)

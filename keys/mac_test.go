@@ -14,7 +14,7 @@ import (
 
 func TestMACIsHMACOverLengthPrefixedParts(t *testing.T) {
 	ring, store := newRing(t, entry("k1", 'a')), &memoryStore{}
-	set, err := Load(t.Context(), store, ring, options(start, firstRSA))
+	set, err := load(t.Context(), store, ring, options(start, firstRSA))
 	require.NoError(t, err)
 	record := store.records[2]
 	require.Equal(t, Refresh, record.Purpose)
@@ -86,7 +86,7 @@ func TestSecretIDs(t *testing.T) {
 		storedSecret(t, ring, 4, Record{SigningAt: hours(-3)}),
 		storedSecret(t, ring, 5, Record{AnnouncedAt: hours(-1)}),
 	}}
-	set, err := Load(t.Context(), store, ring, options(start, spareRSA))
+	set, err := load(t.Context(), store, ring, options(start, spareRSA))
 	require.NoError(t, err)
 	ids := set.SecretIDs()
 	var got []string

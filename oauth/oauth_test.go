@@ -16,7 +16,8 @@ import (
 
 func TestCodesAreFoundInAChainOfErrors(t *testing.T) {
 	cause := errors.New("the disk is full")
-	err := fmt.Errorf("sign-in: %w", &oauth.Error{Code: oauth.InvalidGrant, Description: "Sign in again.", Cause: cause})
+	err := fmt.Errorf("sign-in: %w", &oauth.Error{Code: oauth.InvalidGrant, Description: "Sign in again.",
+		Cause: cause})
 	require.ErrorIs(t, err, oauth.InvalidGrant)
 	require.ErrorIs(t, err, cause)
 	require.NotErrorIs(t, err, oauth.InvalidClient)

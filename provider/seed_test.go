@@ -46,7 +46,7 @@ var seeded = sync.OnceValues(func() (seed, error) {
 	if _, err := database.Schema().MigrateUp(ctx); err != nil {
 		return seed{}, err
 	}
-	if _, err := keys.Load(ctx, database.Keys(), ring, keys.Options{Now: time.Now}); err != nil {
+	if _, err := keys.Open(ctx, database.Keys(), ring, keys.Options{Now: time.Now}); err != nil {
 		return seed{}, err
 	}
 	records, err := database.Keys().Keys(ctx)

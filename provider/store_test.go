@@ -35,8 +35,9 @@ func (w *world) openDatabase() {
 	}
 	w.t.Cleanup(func() { w.database.Close() })
 	w.ring = seed.ring
-	w.keys, err = keys.Load(context.Background(), w.database.Keys(), seed.ring, keys.Options{Now: w.clock.Now})
+	keeper, err := keys.Open(context.Background(), w.database.Keys(), seed.ring, keys.Options{Now: w.clock.Now})
 	require.NoError(w.t, err)
+	w.keys = keeper.Current()
 }
 
 func openSQLite(path string, ring *keys.Ring, now func() time.Time) (*sql.DB, error) {

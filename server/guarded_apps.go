@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server/settings"
-	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
 // GuardApps keeps real AppSecrets from anything but their platform. What may go to a simulator begins with
@@ -23,11 +23,11 @@ type guardedApps struct {
 func (a guardedApps) Find(ctx context.Context, platform, id string) (identity.App, error) {
 	app, err := a.Apps.Find(ctx, platform, id)
 	if secret := app.Secret.Reveal(); err == nil && a.settings.Simulates(platform) && secret != "" &&
-		!strings.HasPrefix(secret, wechattest.SecretPrefix) {
+		!strings.HasPrefix(secret, clients.SimulatorSecretPrefix) {
 		return identity.App{}, fmt.Errorf(
 			"%w: the AppSecret of %s does not begin with %q, and its platform is not at its base_url: it "+
 				"is not sent there",
-			identity.ErrUnusable, id, wechattest.SecretPrefix)
+			identity.ErrUnusable, id, clients.SimulatorSecretPrefix)
 	}
 	return app, err
 }

@@ -80,10 +80,10 @@ func TestStoresAndKeysCanBeReplaced(t *testing.T) {
 	c := configured(t)
 	ring, err := keys.ParseRing(c.Settings.MasterKey.Reveal())
 	require.NoError(t, err)
-	set, err := keys.Load(t.Context(), c.Stores.Keys, ring, keys.Options{Now: time.Now})
+	keeper, err := keys.Open(t.Context(), c.Stores.Keys, ring, keys.Options{Now: time.Now})
 	require.NoError(t, err)
 	asked := &askedClients{Clients: c.Stores.Clients}
-	c.Settings.MasterKey, c.Ring, c.Keys, c.Stores.Clients = "", ring, set, asked
+	c.Settings.MasterKey, c.Ring, c.Keys, c.Stores.Clients = "", ring, keeper.Current(), asked
 	require.NoError(t, asked.Create(t.Context(), identity.Client{ID: "shop",
 		Audience: []string{"https://api.example.com"}}))
 	lookUps := func(age time.Duration) int64 {

@@ -23,25 +23,34 @@ type idClaims struct {
 	Profile
 }
 
-// idToken signs an ID token that goes with an access token.
-func (i *Issuer) idToken(ctx context.Context, client identity.Client, session identity.Session, user identity.User,
-	scope, accessToken string, isNew bool) (string, error) {
-	profile, err := ReadProfile(ctx, i.config.Profiles, user, scope)
+// idSubject is whom an ID token is about, and the access token that it goes with.
+type idSubject struct {
+	client      identity.Client
+	session     identity.Session
+	user        identity.User
+	scope       string
+	accessToken string
+	isNew       bool // this is the user's first sign-in
+}
+
+// idToken signs an ID token.
+func (i *Issuer) idToken(ctx context.Context, of idSubject) (string, error) {
+	profile, err := ReadProfile(ctx, i.config.Profiles, of.user, of.scope)
 	if err != nil {
 		return "", err
 	}
 	now := i.config.Now()
 	return i.sign(typeIDToken, idClaims{
 		Issuer:          i.config.Issuer,
-		Subject:         session.UserID,
-		Audience:        client.ID,
+		Subject:         of.session.UserID,
+		Audience:        of.client.ID,
 		IssuedAt:        now.Unix(),
-		Expires:         now.Add(i.accessTTL(client)).Unix(),
-		AuthTime:        session.AuthTime.Unix(),
-		Methods:         []string{session.Method},
-		Session:         session.ID,
-		AccessTokenHash: halfHash(accessToken),
-		IsNewUser:       isNew,
+		Expires:         now.Add(i.accessTTL(of.client)).Unix(),
+		AuthTime:        of.session.AuthTime.Unix(),
+		Methods:         []string{of.session.Method},
+		Session:         of.session.ID,
+		AccessTokenHash: halfHash(of.accessToken),
+		IsNewUser:       of.isNew,
 		Profile:         profile,
 	})
 }

@@ -103,8 +103,8 @@ func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Ses
 		return Set{}, err
 	}
 	if oauth.HasScope(a.Scope, oauth.ScopeOpenID) {
-		if set.IDToken, err = i.idToken(ctx, a.Client, session, a.User, a.Scope, set.AccessToken,
-			a.newUser()); err != nil {
+		if set.IDToken, err = i.idToken(ctx,
+			idSubject{a.Client, session, a.User, a.Scope, set.AccessToken, a.newUser()}); err != nil {
 			return Set{}, err
 		}
 	}
@@ -134,7 +134,7 @@ func (i *Issuer) Renew(ctx context.Context, r Renewal) (Set, error) {
 		return Set{}, err
 	}
 	if r.WithIDToken {
-		set.IDToken, err = i.idToken(ctx, r.Client, r.Session, of.user, r.Scope, set.AccessToken, false)
+		set.IDToken, err = i.idToken(ctx, idSubject{r.Client, r.Session, of.user, r.Scope, set.AccessToken, false})
 	}
 	return set, err
 }

@@ -32,9 +32,9 @@ func newIssuer(t testing.TB) *Issuer {
 	require.NoError(t, err)
 	ring, err := keys.ParseRing(master)
 	require.NoError(t, err)
-	set, err := keys.Load(t.Context(), &oneOfEach{}, ring, keys.Options{Now: time.Now})
+	keeper, err := keys.Open(t.Context(), &oneOfEach{}, ring, keys.Options{Now: time.Now})
 	require.NoError(t, err)
-	return New(Config{Issuer: "https://login.example.com", Keys: set, AccessTTL: time.Hour, Now: time.Now})
+	return New(Config{Issuer: "https://login.example.com", Keys: keeper, AccessTTL: time.Hour, Now: time.Now})
 }
 
 // newToken returns a refresh token and the row of its session.

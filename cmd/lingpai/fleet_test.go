@@ -181,9 +181,9 @@ func (f *fleet) house() (*sql.DB, *tokens.Issuer) {
 	db, err := sql.Open(context.Background(), sql.Options{URL: f.variable("LINGPAI_DATABASE_URL"), Ring: ring})
 	require.NoError(f.t, err)
 	f.t.Cleanup(func() { db.Close() })
-	set, err := keys.Load(context.Background(), db.Keys(), ring, keys.Options{Now: time.Now})
+	keeper, err := keys.Open(context.Background(), db.Keys(), ring, keys.Options{Now: time.Now})
 	require.NoError(f.t, err)
-	return db, tokens.New(tokens.Config{Issuer: fleetIssuer, Keys: set, Sessions: db.Sessions(), Users: db.Users(),
+	return db, tokens.New(tokens.Config{Issuer: fleetIssuer, Keys: keeper, Sessions: db.Sessions(), Users: db.Users(),
 		Accounts: db.Accounts(),
 		Profiles: db.Profiles(), Now: time.Now})
 }

@@ -8,6 +8,6 @@
 // present key set signed, for this audience, and its time has come and is not over. Everything else is
 // refused, and nothing in a token decides where a key comes from (RFC 8725 §3).
 //
-// What it does not do: it does not see that a session was ended before its access token expires, it takes
-// tokens from the Authorization header only, and it knows no other algorithm and no other issuer.
+// That a session was ended before its access token expires it sees with [WithRevocations] only. It takes tokens from
+// the Authorization header only, and it knows no other algorithm and no other issuer.
 package verify

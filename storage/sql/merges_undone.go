@@ -20,14 +20,15 @@ func (j *Joins) Undo(ctx context.Context, id string) (identity.Join, error) {
 	}
 	var undone identity.Join
 	err := j.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		row, retired, survivor, err := j.held(tx, id)
+		held, err := j.held(tx, id)
 		if err != nil {
 			return err
 		}
+		row := held.row
 		if err := nothingLater(tx, row); err != nil {
 			return err
 		}
-		given, doubts, err := giveBack(tx, row.Moved, retired, survivor)
+		given, doubts, err := giveBack(tx, row.Moved, held.retired, held.survivor)
 		if err != nil {
 			return err
 		}
@@ -43,18 +44,25 @@ func (j *Joins) Undo(ctx context.Context, id string) (identity.Join, error) {
 	return undone, nil
 }
 
+// heldJoin is a join that holds, and its users.
+type heldJoin struct {
+	row               joinRow
+	retired, survivor userRow
+}
+
 // held finds a join that holds, and keeps its users as they are. They come first, as for all who change what
 // a user has: of two who undo one join the second waits for them, and finds it undone.
-func (j *Joins) held(tx *gorm.DB, id string) (row joinRow, retired, survivor userRow, err error) {
+func (j *Joins) held(tx *gorm.DB, id string) (held heldJoin, err error) {
 	const holds = "SELECT * FROM joins WHERE id = ? AND undone_at IS NULL"
 	var found joinRow
 	if err := one(tx.Raw(holds, id), &found); err != nil {
-		return row, retired, survivor, err
+		return held, err
 	}
-	if retired, survivor, err = findPair(tx, j.db.words.forUpdate, found.Retired, found.Survivor); err != nil {
-		return row, retired, survivor, err
+	held.retired, held.survivor, err = findPair(tx, j.db.words.forUpdate, found.Retired, found.Survivor)
+	if err != nil {
+		return held, err
 	}
-	return row, retired, survivor, one(tx.Raw(holds, id), &row)
+	return held, one(tx.Raw(holds, id), &held.row)
 }
 
 // nothingLater says which join must be undone before. Whoever was joined into the survivor's own survivor has

@@ -155,7 +155,7 @@ func (m *migration) casdoor(t *testing.T) {
 	require.Equal(t, "id-8", subjectOf(t, m.byPassword(t, "nulls", "an old password")),
 		"what nobody filled in takes nobody away")
 	m.refused(t, "salted", "password", "a hash that cannot be checked is none")
-	m.dualRun(t, "casdoor", casdoorUser, fresh, oldToken{"Authorization", "Bearer ", tokens["good"]},
-		m.forged(t, "migrate-casdoor", tokens),
+	m.dualRun(t, "casdoor", tokensShown{casdoorUser, fresh, m.forged(t, "migrate-casdoor", tokens)},
+		oldToken{"Authorization", "Bearer ", tokens["good"]},
 		"CASDOOR="+old.url, "CASDOOR_CLIENT_ID="+casdoorApplication)
 }

@@ -190,17 +190,23 @@ func (a dualRunAPI) withNew(t *testing.T, path, token string) (int, string) {
 	return a.get(t, path, "Authorization", "Bearer "+token)
 }
 
+// tokensShown is what an API of a page is shown beside a good old token.
+type tokensShown struct {
+	id     string            // of the user
+	fresh  string            // a token of Lingpai's for that user
+	forged map[string]string // what is neither an old token nor a new one, by what is wrong with it
+}
+
 // dualRun starts the API of a page and shows it both kinds of tokens, of one person, and tokens that are neither.
-func (m *migration) dualRun(t *testing.T, shape, id, fresh string, old oldToken, forged map[string]string,
-	env ...string) {
+func (m *migration) dualRun(t *testing.T, shape string, who tokensShown, old oldToken, env ...string) {
 	t.Helper()
 	m.neverStarts(t, shape, env)
 	over := m.api(t, shape, overDate, old, env...)
 	status, _ := over.withOld(t, "/me", old.good)
 	require.Equal(t, http.StatusUnauthorized, status, "it is over")
-	status, user := over.withNew(t, "/me", fresh)
+	status, user := over.withNew(t, "/me", who.fresh)
 	require.Equal(t, http.StatusOK, status)
-	require.Equal(t, id, user)
+	require.Equal(t, who.id, user)
 	// An ID token is right in all but its type where the API's name is the client's: Lingpai registers no
 	// such client, but the API cannot know.
 	named := m.api(t, shape, overDate, old, append(slices.Clone(env), "AUDIENCE="+m.MiniProgram.ClientID)...)
@@ -208,19 +214,19 @@ func (m *migration) dualRun(t *testing.T, shape, id, fresh string, old oldToken,
 	require.Equal(t, http.StatusUnauthorized, status, "an ID token")
 	a := m.api(t, shape, time.Now().Add(time.Hour).UTC().Format(time.RFC3339), old, env...)
 	for path, reaches := range map[string]bool{"/me": true, "/points": false} {
-		status, user = a.withNew(t, path, fresh)
+		status, user = a.withNew(t, path, who.fresh)
 		require.Equal(t, http.StatusOK, status, path)
-		require.Equal(t, id, user)
+		require.Equal(t, who.id, user)
 		if status, user = a.withOld(t, path, old.good); !reaches {
 			require.Equal(t, http.StatusForbidden, status, "an old token where a new scope is needed")
 			continue
 		}
 		require.Equal(t, http.StatusOK, status, path)
-		require.Equal(t, id, user)
+		require.Equal(t, who.id, user)
 	}
 	status, _ = a.get(t, "/me", "Authorization", "")
 	require.Equal(t, http.StatusUnauthorized, status, "nothing")
-	for name, token := range forged {
+	for name, token := range who.forged {
 		status, _ := a.withOld(t, "/me", token)
 		require.Equal(t, http.StatusUnauthorized, status, name)
 		status, _ = a.withNew(t, "/me", token)

@@ -64,8 +64,8 @@ func (m *migration) express(t *testing.T) {
 
 	fresh := m.byPassword(t, "ada", "ada's old password")
 	forged := m.forged(t, "migrate-express", tokens)
-	m.dualRun(t, "express", "1", fresh, oldToken{"Authorization", "Bearer ", tokens["good"]},
-		forged, "JWT_SECRET="+secret)
+	m.dualRun(t, "express", tokensShown{"1", fresh, forged}, oldToken{"Authorization", "Bearer ", tokens["good"]},
+		"JWT_SECRET="+secret)
 	a := m.api(t, "express", overDate, oldToken{}, "JWT_SECRET="+secret)
 	var answer struct{ Code string }
 	require.Equal(t, http.StatusUnauthorized, sendJSON(t, http.MethodPost, a.url+"/auth/refresh",

@@ -49,6 +49,6 @@ func (m *migration) hapi(t *testing.T) {
 
 	fresh := m.byWechat(t, "migrate-hapi", m.MiniProgram.ClientID)
 	require.Equal(t, "41", subjectOf(t, fresh))
-	m.dualRun(t, "hapi", "41", fresh, oldToken{"Authorization", "", tokens["good"]}, m.forged(t, "migrate-hapi",
-		tokens), "JWT_SECRET=the old secret")
+	m.dualRun(t, "hapi", tokensShown{"41", fresh, m.forged(t, "migrate-hapi", tokens)},
+		oldToken{"Authorization", "", tokens["good"]}, "JWT_SECRET=the old secret")
 }

@@ -58,6 +58,6 @@ func (m *migration) koaMongo(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(m.run(t, "users", "show", id)), &shown))
 	require.Contains(t, shown.CreatedAt, "2019-07-01")
-	m.dualRun(t, "koa-mongo", id, fresh, oldToken{"Authorization", "Bearer ", tokens["good"]},
-		m.forged(t, "migrate-koa", tokens), "JWT_SECRET=the old secret")
+	m.dualRun(t, "koa-mongo", tokensShown{id, fresh, m.forged(t, "migrate-koa", tokens)},
+		oldToken{"Authorization", "Bearer ", tokens["good"]}, "JWT_SECRET=the old secret")
 }
