@@ -56,7 +56,7 @@ func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, err
 		}
 		defer first.release()
 	}
-	authorization, remarks, err := m.authorize(ctx, r)
+	authorization, notices, err := m.authorize(ctx, r)
 	if errors.Is(err, wechat.ErrCodeUsed) { // perhaps by a duplicate whose lock was lost
 		if set, found, err2 := m.repeat(ctx, r, openings); found || err2 != nil {
 			return set, err2
@@ -76,7 +76,7 @@ func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, err
 			err = errCodeTwice
 		}
 	}
-	set.Remarks = remarks
+	set.Notices = notices
 	return set, err
 }
 
@@ -86,11 +86,11 @@ func (m *Manager) authorize(ctx context.Context, r codeRequest) (tokens.Authoriz
 	if err != nil {
 		return tokens.Authorization{}, nil, err
 	}
-	remarks := m.wechatData.Enrich(ctx, wechatdata.SignIn{
+	notices := m.wechatData.Enrich(ctx, wechatdata.SignIn{
 		Client: r.Client, Scope: r.Scope, Parameters: r.Parameters, Person: person,
 	})
 	return tokens.Authorization{
 		Client: r.Client.Client, User: person.User, Account: person.Account, UnionID: person.Login.UnionID,
 		Scope: r.Scope, Method: r.code.Platform.Name(), AuthTime: person.AuthTime, Device: r.Device,
-	}, remarks, nil
+	}, notices, nil
 }

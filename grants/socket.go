@@ -13,14 +13,14 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// tokenInfo is a token set as go-oauth2 renders it. The ID token and remarks travel in the extension.
+// tokenInfo is a token set as go-oauth2 renders it. The ID token and notices travel in the extension.
 func tokenInfo(client clients.Client, set tokens.Set) oauth2.TokenInfo {
 	extension := url.Values{}
 	if set.IDToken != "" {
 		extension.Set("id_token", set.IDToken)
 	}
-	for name, remark := range set.Remarks {
-		extension.Set(name, remark)
+	for name, notice := range set.Notices {
+		extension.Set(name, notice)
 	}
 	return &models.Token{
 		ClientID:        client.ID,

@@ -28,7 +28,8 @@ func BenchmarkToken(b *testing.B) {
 		return members
 	}
 	b.Run("client_credentials", func(b *testing.B) {
-		form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"service"}, "client_secret": {testSecret}}
+		form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"service"},
+			"client_secret": {testSecret}}
 		b.ReportAllocs()
 		for b.Loop() {
 			post(form)

@@ -31,5 +31,5 @@ type Set struct {
 	Scope        string
 	Session      identity.Session
 	// members of the answer that tell what became of the request's extras; nil: it had none
-	Remarks map[string]string
+	Notices map[string]string
 }

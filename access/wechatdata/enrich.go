@@ -17,21 +17,21 @@ import (
 // What became of the extras of a sign-in. A client reads them beside its tokens: none of them decides whether
 // it gets those.
 const (
-	remarkKept        = "kept"
-	remarkVerified    = "verified"
-	remarkNotVerified = "not_verified" // kept, but WeChat could not be asked
-	remarkUnchanged   = "unchanged"    // nothing is new, or the user has chosen
-	remarkRefused     = "refused"
-	remarkNotAllowed  = "not_allowed" // to this client, or for apps of this kind
-	remarkOverBudget  = "over_budget"
-	remarkUnavailable = "unavailable"
+	noticeKept        = "kept"
+	noticeVerified    = "verified"
+	noticeNotVerified = "not_verified" // kept, but WeChat could not be asked
+	noticeUnchanged   = "unchanged"    // nothing is new, or the user has chosen
+	noticeRefused     = "refused"
+	noticeNotAllowed  = "not_allowed" // to this client, or for apps of this kind
+	noticeOverBudget  = "over_budget"
+	noticeUnavailable = "unavailable"
 )
 
-// Names of the remarks in the answer.
+// Names of the notices in the answer.
 const (
-	remarkOfProfile   = "profile_status"
-	remarkOfSignature = "signature_status"
-	remarkOfPhone     = "phone_status"
+	profileNotice   = "profile_status"
+	signatureNotice = "signature_status"
+	phoneNotice     = "phone_status"
 )
 
 // enrichTimeout bounds what is done with what came with a sign-in.
@@ -61,27 +61,27 @@ func CheckExtras(r oauth.Parameters) error {
 	return nil
 }
 
-// Enrich keeps what came with a sign-in, or what the platform tells of its user, and says what became of it.
-// It never keeps anybody out.
+// Enrich keeps what came with a sign-in, or what the platform says of its user, and returns what became of it, by
+// the name of a member of the answer. It never keeps anybody out.
 func (s *Service) Enrich(ctx context.Context, e SignIn) map[string]string {
 	if e.empty() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, enrichTimeout)
 	defer cancel()
-	remarks := map[string]string{}
-	note := func(name, remark string) {
-		if remark != "" {
-			remarks[name] = remark
+	notices := map[string]string{}
+	note := func(name, notice string) {
+		if notice != "" {
+			notices[name] = notice
 		}
 	}
-	note(remarkOfProfile, s.takeProfile(ctx, e))
-	note(remarkOfSignature, e.checkSignature())
-	note(remarkOfPhone, s.takePhone(ctx, e))
-	if len(remarks) == 0 {
+	note(profileNotice, s.takeProfile(ctx, e))
+	note(signatureNotice, e.checkSignature())
+	note(phoneNotice, s.takePhone(ctx, e))
+	if len(notices) == 0 {
 		return nil
 	}
-	return remarks
+	return notices
 }
 
 // empty says that nothing came with the sign-in, as with most.
@@ -105,21 +105,21 @@ func (s *Service) takeProfile(ctx context.Context, e SignIn) string {
 	}
 	switch {
 	case errors.Is(err, wechat.ErrBadData):
-		return remarkRefused
+		return noticeRefused
 	case err != nil:
-		return remarkUnavailable
+		return noticeUnavailable
 	case profile == (identity.Profile{}):
-		return remarkUnchanged
+		return noticeUnchanged
 	}
 	kept, err := s.profiles.Suggest(ctx, e.Person.User.ID, profile)
 	switch {
 	case err != nil:
 		s.logger.WarnContext(ctx, "cannot keep a profile", "user", e.Person.User.ID, "error", err)
-		return remarkUnavailable
+		return noticeUnavailable
 	case !kept:
-		return remarkUnchanged
+		return noticeUnchanged
 	}
-	return remarkKept
+	return noticeKept
 }
 
 func (s *Service) openProfile(ctx context.Context, e SignIn) (identity.Profile, error) {
@@ -156,7 +156,7 @@ func (e SignIn) checkSignature() string {
 		return ""
 	case e.Person.Login.SessionKey.Zero() || !wechat.SignedWith(e.Person.Login.SessionKey, rawData,
 		strings.ToLower(e.parameter("signature"))):
-		return remarkRefused
+		return noticeRefused
 	}
-	return remarkVerified
+	return noticeVerified
 }

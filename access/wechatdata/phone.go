@@ -44,32 +44,32 @@ func (s *Service) takePhone(ctx context.Context, e SignIn) string {
 		return ""
 	case e.Person.App.Platform != identity.PlatformWechat || e.Person.App.Kind != identity.KindMiniProgram ||
 		!slices.Contains(e.Client.Scopes, oauth.ScopePhone):
-		return remarkNotAllowed
+		return noticeNotAllowed
 	case code != "":
 		_, err := s.phoneByCode(ctx, e.Person.App, e.Person.Account.Subject, e.Person.User.ID, code)
-		return phoneRemark(err)
+		return phoneOutcome(err)
 	}
 	return s.phoneByData(ctx, e)
 }
 
-func phoneRemark(err error) string {
+func phoneOutcome(err error) string {
 	refusal, _ := errors.AsType[*oauth.Error](err)
 	switch {
 	case err == nil:
-		return remarkVerified
+		return noticeVerified
 	case refusal != nil && refusal.Code == oauth.OverBudget:
-		return remarkOverBudget
+		return noticeOverBudget
 	case refusal != nil && refusal.Code == oauth.InvalidGrant:
-		return remarkRefused
+		return noticeRefused
 	}
-	return remarkUnavailable
+	return noticeUnavailable
 }
 
 // phoneByCode gets a number by the code of a button, and counts what became of it.
 func (s *Service) phoneByCode(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone,
 	error) {
 	phone, err := s.buyPhone(ctx, app, openID, userID, code)
-	s.meter.PhoneAsked(app.ID, phoneRemark(err))
+	s.meter.PhoneAsked(app.ID, phoneOutcome(err))
 	return phone, err
 }
 
@@ -109,27 +109,27 @@ func (s *Service) phoneByData(ctx context.Context, e SignIn) string {
 	opened, err := s.openAtSignIn(ctx, e, wechat.KindPhone)
 	info, ok := opened.Fields.(*wechat.PhoneInfo)
 	if err != nil || !ok {
-		return remarkRefused
+		return noticeRefused
 	}
 	sum := sha256.Sum256([]byte(e.parameter("encrypted_data")))
 	genuine, err := s.confirmer(e.Person.App.ID)(ctx, hex.EncodeToString(sum[:]))
 	if err == nil && !genuine {
-		return remarkRefused
+		return noticeRefused
 	}
 	phone := identity.Phone{Number: "+" + info.CountryCode + info.PurePhoneNumber, SeenAt: s.now(),
 		Verified: err == nil}
 	if known, failed := s.profiles.Find(ctx, e.Person.User.ID); !phone.Verified &&
 		(failed != nil || known.Phone.Verified) {
-		return remarkUnavailable // what WeChat vouched for does not give way to what it could not be asked about
+		return noticeUnavailable // what WeChat vouched for does not give way to what it could not be asked about
 	}
 	switch err := s.profiles.SetPhone(ctx, e.Person.User.ID, phone); {
 	case err != nil:
 		s.logger.WarnContext(ctx, "cannot keep a phone number", "user", e.Person.User.ID, "error", err)
-		return remarkUnavailable
+		return noticeUnavailable
 	case !phone.Verified:
-		return remarkNotVerified
+		return noticeNotVerified
 	}
-	return remarkVerified
+	return noticeVerified
 }
 
 // BoundPhone is a number that a signed-in user has shown to be his.

@@ -52,7 +52,8 @@ func (m *migration) redis3rdSession(t *testing.T) {
 	for _, name := range append(misshapen, "00000000000000000000000000000000000000", "*") {
 		forged[name] = name
 	}
-	m.dualRun(t, "redis-3rd-session", tokensShown{openid, fresh, forged}, oldToken{"third-session", "", session}, env...)
+	m.dualRun(t, "redis-3rd-session", tokensShown{openid, fresh, forged}, oldToken{"third-session", "", session},
+		env...)
 	require.Positive(t, client.TTL(t.Context(), prefix+session).Val())
 	require.LessOrEqual(t, client.TTL(t.Context(), prefix+session).Val(), time.Hour, "not made longer")
 }
