@@ -15,7 +15,7 @@ import (
 )
 
 func TestExport(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	alice := withBoth(w)
 	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-alice-2"), UnionID: "union-alice",
@@ -50,7 +50,7 @@ func TestExport(t *testing.T) {
 }
 
 func TestAnExportOfNothingHasListsAllTheSame(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	export, err := w.accounts.Export(context.Background(), w.named("alice"), byPassword())
 	require.NoError(t, err)
 	text, err := json.Marshal(export)
@@ -59,14 +59,14 @@ func TestAnExportOfNothingHasListsAllTheSame(t *testing.T) {
 }
 
 func TestNoDataLeavesUnaudited(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) { c.Events = deafEvents{c.Events} })
+	w := newEnv(t, func(c *accounts.Config) { c.Events = deafEvents{c.Events} })
 	export, err := w.accounts.Export(context.Background(), w.named("alice"), byPassword())
 	requireRefused(t, err, oauth.TemporarilyUnavailable)
 	require.Empty(t, export)
 }
 
 func TestLeave(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	alice := withBoth(w)
 	elsewhere := w.again(alice)
@@ -82,7 +82,7 @@ func TestLeave(t *testing.T) {
 }
 
 func TestWhoLeftIsGone(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) { c.Grace = time.Millisecond })
+	w := newEnv(t, func(c *accounts.Config) { c.Grace = time.Millisecond })
 	ctx := context.Background()
 	alice := withBoth(w)
 	_, err := w.accounts.Leave(ctx, alice, byCode(w.code(miniApp, "o-alice")))

@@ -15,7 +15,7 @@ import (
 )
 
 func TestLink(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := w.named("alice")
 	require.NoError(t, w.accounts.Link(context.Background(), alice, byPassword(), miniApp, w.code(miniApp, "o-alice")))
 	require.Equal(t, miniApp+"/o-alice", w.linked(alice))
@@ -34,7 +34,7 @@ func TestLink(t *testing.T) {
 // The thief has a token of Alice's, and a phone of her own: if her account could prove that it may be linked,
 // she would be Alice from then on.
 func TestTheAccountToBeLinkedProvesNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	code := w.code(otherApp, "o-thief")
 	requireRefused(t, w.accounts.Link(context.Background(), alice, byCode(code), otherApp, code),
@@ -48,7 +48,7 @@ func TestTheAccountToBeLinkedProvesNothing(t *testing.T) {
 }
 
 func TestCodesThatCannotBeLinkedCostNoProof(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	proof := byCode(w.code(miniApp, "o-alice"))
 	for _, code := range []string{"", "two words", "line\nend", "漢字", strings.Repeat("a", 513)} {
@@ -59,7 +59,7 @@ func TestCodesThatCannotBeLinkedCostNoProof(t *testing.T) {
 }
 
 func TestACodeToBeLinkedThatIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	err := w.accounts.Link(context.Background(), alice, byPassword(), otherApp, "used-before")
 	requireRefused(t, err, oauth.InvalidGrant)
@@ -68,7 +68,7 @@ func TestACodeToBeLinkedThatIsRefused(t *testing.T) {
 }
 
 func TestACodeToBeLinkedThatNobodyCanJudge(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) { c.Prover = withoutWechat{c.Prover} })
+	w := newEnv(t, func(c *accounts.Config) { c.Prover = withoutWechat{c.Prover} })
 	alice := withBoth(w)
 	err := w.accounts.Link(context.Background(), alice, byPassword(), otherApp, w.code(otherApp, "o-alice-2"))
 	require.Equal(t, errWechatDown, err)
@@ -85,7 +85,7 @@ func (withoutWechat) ProveCode(context.Context, string, string, string, string) 
 }
 
 func TestLinkingWhatIsTaken(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	alice := withBoth(w)
 	bob := w.seen("o-bob")
@@ -105,7 +105,7 @@ func TestLinkingWhatIsTaken(t *testing.T) {
 }
 
 func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for round := range 10 {
 		openID := "o-shared-" + string(rune('a'+round))
 		callers := []accounts.Caller{w.seen(openID + "-1"), w.seen(openID + "-2"), w.seen(openID + "-3")}
@@ -129,7 +129,7 @@ func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 }
 
 func TestUnlink(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	byWechat := w.signedIn(w.user(alice), wechatAccount(miniApp, "o-alice"))
 	require.NoError(t, w.accounts.Unlink(context.Background(), alice, byPassword(), identity.PlatformWechat, miniApp))
@@ -142,7 +142,7 @@ func TestUnlink(t *testing.T) {
 }
 
 func TestUnlinkingWhatIsNotLinkedCostsNoProof(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	proof := byCode(w.code(miniApp, "o-alice"))
 	for platform, app := range map[string]string{identity.PlatformWechat: otherApp, "": miniApp,
@@ -154,7 +154,7 @@ func TestUnlinkingWhatIsNotLinkedCostsNoProof(t *testing.T) {
 }
 
 func TestTheLastWayInStays(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	bob := w.seen("o-bob")
 	proof := func() accounts.Proof { return byCode(w.code(miniApp, "o-bob")) }
@@ -166,7 +166,7 @@ func TestTheLastWayInStays(t *testing.T) {
 }
 
 func TestTheLastTwoWaysInAreNotUnlinkedAtOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	bob := w.seen("o-bob")
 	require.NoError(t, w.database.Accounts().Link(ctx, bob.UserID,

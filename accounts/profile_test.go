@@ -17,7 +17,7 @@ import (
 func today() string { return time.Now().UTC().Format(time.DateOnly) }
 
 func TestProfile(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	alice := withBoth(w)
 	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000",
@@ -37,7 +37,7 @@ func TestProfile(t *testing.T) {
 }
 
 func TestNoNameIsMadeFromAnOpenID(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	me, err := w.accounts.Profile(context.Background(), w.seen("o-bob"))
 	require.NoError(t, err)
 	text, err := json.Marshal(me)
@@ -47,7 +47,7 @@ func TestNoNameIsMadeFromAnOpenID(t *testing.T) {
 }
 
 func TestSetProfileReplacesAll(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	bob := w.seen("o-bob")
 	me, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Nickname: "Bo\u0308b",
@@ -62,7 +62,7 @@ func TestSetProfileReplacesAll(t *testing.T) {
 }
 
 func TestPlatformsDoNotOverwriteWhatWasChosen(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	bob := w.seen("o-bob")
 	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{}) // to be nobody is a choice, too
@@ -76,7 +76,7 @@ func TestPlatformsDoNotOverwriteWhatWasChosen(t *testing.T) {
 }
 
 func TestProfilesThatAreRefusedChangeNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	bob := w.seen("o-bob")
 	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob"})
@@ -96,7 +96,7 @@ func TestProfilesThatAreRefusedChangeNothing(t *testing.T) {
 // TestABorrowedTokenTellsNoMoreThanItsScope: it goes to other servers too, which were not to learn of numbers
 // and addresses.
 func TestABorrowedTokenTellsNoMoreThanItsScope(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	bob := w.seen("o-bob")
 	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Email: "bob@example.com"})

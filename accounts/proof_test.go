@@ -14,7 +14,7 @@ import (
 )
 
 // guarded is everything that needs a proof, as somebody would ask who has a token.
-func guarded(w *world, c accounts.Caller) map[string]func(accounts.Proof) error {
+func guarded(w *env, c accounts.Caller) map[string]func(accounts.Proof) error {
 	ctx := context.Background()
 	return map[string]func(accounts.Proof) error{
 		"link": func(p accounts.Proof) error {
@@ -32,7 +32,7 @@ func guarded(w *world, c accounts.Caller) map[string]func(accounts.Proof) error 
 }
 
 // withBoth is a user with a password and an account, signed in.
-func withBoth(w *world) accounts.Caller {
+func withBoth(w *env) accounts.Caller {
 	w.t.Helper()
 	c := w.named("alice")
 	require.NoError(w.t, w.database.Accounts().Link(context.Background(), c.UserID,
@@ -41,7 +41,7 @@ func withBoth(w *world) accounts.Caller {
 }
 
 func TestBorrowedTokensProveNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	before := w.user(alice)
 	w.seen("o-thief")
@@ -75,7 +75,7 @@ func TestBorrowedTokensProveNothing(t *testing.T) {
 }
 
 func TestOneCodeProvesOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	proof := byCode(w.code(miniApp, "o-alice"))
 	_, err := w.accounts.Export(context.Background(), alice, proof)
@@ -86,7 +86,7 @@ func TestOneCodeProvesOnce(t *testing.T) {
 }
 
 func TestTwoProofsAreNone(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	code := w.code(miniApp, "o-alice")
 	for act, do := range guarded(w, alice) {
@@ -98,7 +98,7 @@ func TestTwoProofsAreNone(t *testing.T) {
 }
 
 func TestAPasswordThatIsNotThereProvesNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	bob := w.seen("o-bob")
 	for act, do := range guarded(w, bob) {
 		if act != "set password" { // which asks for a name before
@@ -111,7 +111,7 @@ func TestAPasswordThatIsNotThereProvesNothing(t *testing.T) {
 }
 
 func TestWhatTheProverSaysIsNotTouched(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	w.prover.broken = errWechatDown
 	for act, do := range guarded(w, alice) {
@@ -122,25 +122,25 @@ func TestWhatTheProverSaysIsNotTouched(t *testing.T) {
 
 func TestUsersWhoMayNotDoAnything(t *testing.T) {
 	ctx := context.Background()
-	for who, stop := range map[string]func(w *world, c accounts.Caller) error{
-		"disabled": func(w *world, c accounts.Caller) error { return w.database.Users().Disable(ctx, c.UserID) },
-		"leaving": func(w *world, c accounts.Caller) error {
+	for who, stop := range map[string]func(w *env, c accounts.Caller) error{
+		"disabled": func(w *env, c accounts.Caller) error { return w.database.Users().Disable(ctx, c.UserID) },
+		"leaving": func(w *env, c accounts.Caller) error {
 			_, err := w.database.Deletions().Leave(ctx, c.UserID, time.Hour)
 			return err
 		},
-		"joined": func(w *world, c accounts.Caller) error {
+		"joined": func(w *env, c accounts.Caller) error {
 			_, err := w.database.Joins().Join(ctx, c.UserID, w.seen("o-survivor").UserID)
 			return err
 		},
 	} {
 		t.Run(who, func(t *testing.T) {
-			w := newWorld(t)
+			w := newEnv(t)
 			c := w.named("alice")
 			require.NoError(t, stop(w, c))
 			requireOut(t, w, c, oauth.InvalidToken)
 		})
 	}
-	w := newWorld(t)
+	w := newEnv(t)
 	requireOut(t, w, accounts.Caller{UserID: "u_nobody", ClientID: client, SessionID: "s", Scope: accounts.Scope},
 		oauth.InvalidToken)
 	alice := w.named("alice")
@@ -149,7 +149,7 @@ func TestUsersWhoMayNotDoAnything(t *testing.T) {
 }
 
 // requireOut asks for everything.
-func requireOut(t *testing.T, w *world, c accounts.Caller, code oauth.Code) {
+func requireOut(t *testing.T, w *env, c accounts.Caller, code oauth.Code) {
 	t.Helper()
 	ctx := context.Background()
 	w.prover.asked = 0
@@ -169,7 +169,7 @@ func requireOut(t *testing.T, w *world, c accounts.Caller, code oauth.Code) {
 }
 
 func TestStoresThatAreGone(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	require.NoError(t, w.database.Close())
 	requireOut(t, w, alice, oauth.TemporarilyUnavailable)

@@ -17,7 +17,7 @@ import (
 )
 
 func TestRegister(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	user, err := w.accounts.Register(context.Background(), client, address, "Lei", newPassword)
 	require.NoError(t, err)
 	found, err := w.database.Users().FindByUsername(context.Background(), "lei")
@@ -32,7 +32,7 @@ func TestRegister(t *testing.T) {
 }
 
 func TestRegisterTellsNobodyOfALostEvent(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) { c.Events = deafEvents{c.Events} })
+	w := newEnv(t, func(c *accounts.Config) { c.Events = deafEvents{c.Events} })
 	_, err := w.accounts.Register(context.Background(), client, address, "lei", newPassword)
 	require.NoError(t, err) // or the second try would find the name taken
 }
@@ -45,7 +45,7 @@ func (deafEvents) Record(context.Context, identity.Event) error {
 }
 
 func TestRegisterRefusesWithoutHashing(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) { c.Registrations.PerAddress = 100 })
+	w := newEnv(t, func(c *accounts.Config) { c.Registrations.PerAddress = 100 })
 	w.named("alice")
 	for attack, c := range map[string]struct {
 		username, secret string
@@ -74,7 +74,7 @@ func TestRegisterRefusesWithoutHashing(t *testing.T) {
 }
 
 func TestMassRegistrationFromOneAddress(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.named("alice")
 	register := func(address, name string) error {
 		_, err := w.accounts.Register(context.Background(), client, address, name, newPassword)
@@ -92,7 +92,7 @@ func TestMassRegistrationFromOneAddress(t *testing.T) {
 }
 
 func TestMassRegistrationInParallel(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) {
+	w := newEnv(t, func(c *accounts.Config) {
 		c.Registrations = accounts.RegistrationPolicy{PerAddress: 2,
 			Together: 3}
 	})
@@ -113,7 +113,7 @@ func TestMassRegistrationInParallel(t *testing.T) {
 }
 
 func TestCallersOfUnknownAddressAreNotOne(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) {
+	w := newEnv(t, func(c *accounts.Config) {
 		c.Registrations = accounts.RegistrationPolicy{PerAddress: 1,
 			Together: 3}
 	})
@@ -126,7 +126,7 @@ func TestCallersOfUnknownAddressAreNotOne(t *testing.T) {
 }
 
 func TestOneNameRegisteredTwiceAtOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	errs := make([]error, 4)
 	var group sync.WaitGroup
 	for n, name := range []string{"lei", "LEI", "ｌｅｉ", "Lei"} {
@@ -145,7 +145,7 @@ func TestOneNameRegisteredTwiceAtOnce(t *testing.T) {
 }
 
 func TestNothingRegistersWithoutCounting(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) { c.Volatile = goneVolatile{c.Volatile} })
+	w := newEnv(t, func(c *accounts.Config) { c.Volatile = goneVolatile{c.Volatile} })
 	_, err := w.accounts.Register(context.Background(), client, address, "lei", newPassword)
 	requireRefused(t, err, oauth.TemporarilyUnavailable)
 	require.Zero(t, w.hasher.hashes.Load())

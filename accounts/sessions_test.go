@@ -13,7 +13,7 @@ import (
 )
 
 func TestListSessions(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	byWechat := w.signedIn(w.user(alice), wechatAccount(miniApp, "o-alice"))
 	w.seen("o-bob")
@@ -28,7 +28,7 @@ func TestListSessions(t *testing.T) {
 }
 
 func TestEndSession(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	alice := w.named("alice")
 	elsewhere := w.again(alice)
@@ -44,7 +44,7 @@ func TestEndSession(t *testing.T) {
 }
 
 func TestAnothersSessionIsUnknown(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice, bob := w.named("alice"), w.seen("o-bob")
 	theirs := w.accounts.EndSession(context.Background(), alice, bob.SessionID)
 	for _, id := range []string{"", identity.NewSessionID(), "a\x00b", strings.Repeat("a", 1<<20),
@@ -57,7 +57,7 @@ func TestAnothersSessionIsUnknown(t *testing.T) {
 }
 
 func TestEndOtherSessions(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice, bob := w.named("alice"), w.seen("o-bob")
 	others := []accounts.Caller{w.again(alice), w.again(alice), w.again(alice)}
 	ended, err := w.accounts.EndOtherSessions(context.Background(), alice)

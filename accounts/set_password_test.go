@@ -14,7 +14,7 @@ import (
 )
 
 // opens says whether a password is the caller's.
-func (w *world) opens(c accounts.Caller, secret string) bool {
+func (w *env) opens(c accounts.Caller, secret string) bool {
 	w.t.Helper()
 	right, _, err := w.hasher.Check(context.Background(), address, w.user(c).PasswordHash, secret)
 	require.NoError(w.t, err)
@@ -22,7 +22,7 @@ func (w *world) opens(c accounts.Caller, secret string) bool {
 }
 
 func TestChangeAPassword(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	elsewhere := w.again(alice)
 	require.NoError(t, w.accounts.SetPassword(context.Background(), alice, byPassword(), "", newPassword))
@@ -34,7 +34,7 @@ func TestChangeAPassword(t *testing.T) {
 }
 
 func TestSetAForgottenPasswordWithACode(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	proof := byCode(w.code(miniApp, "o-alice"))
 	require.NoError(t, w.accounts.SetPassword(context.Background(), alice, proof, "ALICE", newPassword),
@@ -44,7 +44,7 @@ func TestSetAForgottenPasswordWithACode(t *testing.T) {
 }
 
 func TestAddAPassword(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	bob := w.seen("o-bob")
 	require.NoError(t, w.accounts.SetPassword(context.Background(), bob, byCode(w.code(miniApp, "o-bob")), "Bob",
 		newPassword))
@@ -57,7 +57,7 @@ func TestAddAPassword(t *testing.T) {
 }
 
 func TestWhatMayNotBeSetCostsNoProof(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := withBoth(w)
 	bob := w.seen("o-bob")
 	for fault, c := range map[string]struct {
@@ -90,7 +90,7 @@ func TestWhatMayNotBeSetCostsNoProof(t *testing.T) {
 
 func TestAPasswordWithoutItsNameGoesOnFromThere(t *testing.T) {
 	var users *onceFailing
-	w := newWorld(t, func(c *accounts.Config) {
+	w := newEnv(t, func(c *accounts.Config) {
 		users = &onceFailing{Users: c.Users, left: 1}
 		c.Users = users
 	})
@@ -119,7 +119,7 @@ func (u *onceFailing) SetPassword(ctx context.Context, id, hash string) error {
 }
 
 func TestNoNameIsTakenWhileHashingIsBusy(t *testing.T) {
-	w := newWorld(t, func(c *accounts.Config) { c.Hasher = busyHasher{} })
+	w := newEnv(t, func(c *accounts.Config) { c.Hasher = busyHasher{} })
 	bob := w.seen("o-bob")
 	err := w.accounts.SetPassword(context.Background(), bob, byCode(w.code(miniApp, "o-bob")), "bob", newPassword)
 	requireRefused(t, err, oauth.TemporarilyUnavailable)
@@ -135,7 +135,7 @@ func (busyHasher) Hash(context.Context, string, string) (string, error) { return
 // TestNamesCannotBeTriedOutWithATokenAlone: who has one, the own one even, would else learn of everybody who
 // has a name.
 func TestNamesCannotBeTriedOutWithATokenAlone(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.named("alice")
 	bob := w.seen("o-bob")
 	for _, name := range []string{"alice", "nobody-has-this"} {

@@ -13,7 +13,7 @@ import (
 
 // TestClientCredentialsNeedNoStore but the client's record, which is cached.
 func TestClientCredentialsNeedNoStore(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.rewire(func(c *server.Config) { c.Stores = server.Stores{Clients: c.Stores.Clients} })
 	info, err := w.token(form{"grant_type": oauth.GrantClientCredentials, "client_id": "service",
 		"client_secret": testSecret})
@@ -29,7 +29,7 @@ func TestClientCredentialsNeedNoStore(t *testing.T) {
 // TestNoThirdPartyGetsTheAccountScopeByDefault: a record from before there was a rule against it, or one that
 // was written by hand.
 func TestNoThirdPartyGetsTheAccountScopeByDefault(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	client := publicClient("others", oauth.GrantWechatCode)
 	client.Scopes, client.DefaultScopes = []string{"api", "account"}, []string{"api", "account"}
 	require.NoError(t, w.database.Clients().Create(t.Context(), client))

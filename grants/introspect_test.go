@@ -14,7 +14,7 @@ import (
 
 // TestIntrospectionWithoutTheStore is no answer: not knowing is neither active nor inactive.
 func TestIntrospectionWithoutTheStore(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	info, err := w.token(form{"grant_type": oauth.GrantPassword, "client_id": "backend", "client_secret": testSecret,
 		"username": "alice", "password": testPassword})
 	require.NoError(t, err)
@@ -27,7 +27,7 @@ func TestIntrospectionWithoutTheStore(t *testing.T) {
 
 // TestIntrospectionOfATokenAheadOfItsRow says what a refresh would be told, and leaves telling of it to the refresh.
 func TestIntrospectionOfATokenAheadOfItsRow(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	f := form{"grant_type": oauth.GrantPassword, "client_id": "backend", "client_secret": testSecret,
 		"username": "alice", "password": testPassword}
 	info, err := w.token(f)

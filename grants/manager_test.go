@@ -14,7 +14,7 @@ import (
 // TestManagerAsTheLibraryKnowsIt drives the manager through go-oauth2's interface alone.
 func TestManagerAsTheLibraryKnowsIt(t *testing.T) {
 	ctx := context.Background()
-	w := newWorld(t)
+	w := newEnv(t)
 	var manager oauth2.Manager = w.manager
 	info := w.signIn("alice")
 
@@ -42,7 +42,7 @@ func TestManagerAsTheLibraryKnowsIt(t *testing.T) {
 // TestManagerRemovesForNobody who does not say which client is asking: holding a token is not enough to revoke it.
 func TestManagerRemovesForNobody(t *testing.T) {
 	ctx := context.Background()
-	w := newWorld(t)
+	w := newEnv(t)
 	info := w.signIn("alice")
 	require.ErrorIs(t, w.manager.RemoveAccessToken(ctx, info.GetAccess()), oauth.UnauthorizedClient)
 	require.ErrorIs(t, w.manager.RemoveRefreshToken(ctx, info.GetRefresh()), oauth.UnauthorizedClient)
@@ -52,7 +52,7 @@ func TestManagerRemovesForNobody(t *testing.T) {
 
 // TestCheckRefusesWhatIsNoAccessToken, though it was signed with the same key.
 func TestCheckRefusesWhatIsNoAccessToken(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	f := wechatCode(w.code("alice"), "")
 	f["scope"] = "openid api"
 	info, err := w.token(f)
@@ -74,7 +74,7 @@ func TestCheckRefusesWhatIsNoAccessToken(t *testing.T) {
 
 // TestCheckRefusesADisabledClientsTokens at once; offline verifiers see it when the access token expires.
 func TestCheckRefusesADisabledClientsTokens(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	info := w.signIn("alice")
 	require.NoError(t, w.database.Clients().Disable(context.Background(), "mini"))
 	_, err := w.access.Check(context.Background(), info.GetAccess())

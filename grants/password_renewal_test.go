@@ -14,7 +14,7 @@ import (
 )
 
 // importBob adds a user whose hash another program made.
-func importBob(t *testing.T, w *world) identity.User {
+func importBob(t *testing.T, w *env) identity.User {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("the old one"), bcrypt.MinCost)
 	require.NoError(t, err)
@@ -23,7 +23,7 @@ func importBob(t *testing.T, w *world) identity.User {
 	return bob
 }
 
-func (w *world) user(id string) identity.User {
+func (w *env) user(id string) identity.User {
 	w.t.Helper()
 	user, err := w.database.Users().Find(context.Background(), id)
 	require.NoError(w.t, err)
@@ -31,7 +31,7 @@ func (w *world) user(id string) identity.User {
 }
 
 func TestPasswordRenewsAnImportedHashOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	bob := importBob(t, w)
 	_, err := w.token(passwordForm("bob", "the old two"))
 	require.ErrorIs(t, err, oauth.InvalidGrant)
@@ -53,7 +53,7 @@ func TestPasswordRenewsAnImportedHashOnce(t *testing.T) {
 }
 
 func TestPasswordOfADisabledUserRenewsNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	bob := importBob(t, w)
 	require.NoError(t, w.database.Users().Disable(context.Background(), bob.ID))
 	_, err := w.token(passwordForm("bob", "the old one"))
@@ -69,7 +69,7 @@ func (full) ReplacePasswordHash(context.Context, string, string, string) (bool, 
 }
 
 func TestPasswordSignsInAlsoIfItsHashCannotBeRenewed(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	bob := importBob(t, w)
 	w.rewire(func(c *server.Config) { c.Stores.Users = full{c.Stores.Users} })
 	_, err := w.token(passwordForm("bob", "the old one"))
@@ -82,7 +82,7 @@ func TestPasswordSignsInAlsoIfItsHashCannotBeRenewed(t *testing.T) {
 
 // TestPasswordThatIsChangedMeanwhileStaysChanged: the store refuses a hash of what was the password.
 func TestPasswordThatIsChangedMeanwhileStaysChanged(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	bob := importBob(t, w)
 	w.rewire(func(c *server.Config) { c.Stores.Users = changing{c.Stores.Users, bob.ID} })
 	_, err := w.token(passwordForm("bob", "the old one"))

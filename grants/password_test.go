@@ -19,7 +19,7 @@ func passwordForm(username, secret string) form {
 }
 
 func TestPasswordSignsIn(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, name := range []string{"alice", "ALICE", "ａｌｉｃｅ"} {
 		info, err := w.token(passwordForm(name, testPassword))
 		require.NoError(t, err, "%s is a spelling of alice", name)
@@ -31,7 +31,7 @@ func TestPasswordSignsIn(t *testing.T) {
 
 // TestPasswordAnswersAlike: unknown users, wrong passwords, people without password and disabled users get one answer.
 func TestPasswordAnswersAlike(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	disabled, err := w.database.Users().Create(ctx, "disabled", "")
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestPasswordAnswersAlike(t *testing.T) {
 
 // TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt (RFC 9700 §2.4).
 func TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	stranger := confidentialClient("stranger", oauth.GrantPassword)
 	stranger.FirstParty = false
 	require.NoError(t, w.database.Clients().Create(context.Background(), stranger))
@@ -76,7 +76,7 @@ func TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt(t *testing.T) {
 // TestPasswordGuessingSlowsDown: five guesses at once, then ever fewer; a guess that is refused is not
 // hashed, and waiting helps.
 func TestPasswordGuessingSlowsDown(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, name := range []string{"alice", "nobody"} {
 		for range 5 {
 			_, err := w.token(passwordForm(name, "a guess"))
@@ -94,7 +94,7 @@ func TestPasswordGuessingSlowsDown(t *testing.T) {
 
 // TestPasswordGuessingInParallelGetsNoFurther: attempts are counted before the hash runs.
 func TestPasswordGuessingInParallelGetsNoFurther(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	var group sync.WaitGroup
 	var mutex sync.Mutex
 	hashed := 0
@@ -114,7 +114,7 @@ func TestPasswordGuessingInParallelGetsNoFurther(t *testing.T) {
 
 // TestPasswordGuessingElsewhereDoesNotLockOut: who guesses from one address keeps nobody out at another.
 func TestPasswordGuessingElsewhereDoesNotLockOut(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for range 30 {
 		_, _ = w.token(passwordForm("alice", "a guess"))
 		w.clock.Move(time.Second)
@@ -125,7 +125,7 @@ func TestPasswordGuessingElsewhereDoesNotLockOut(t *testing.T) {
 
 // TestPasswordSprayingIsBoundByAddress: one address tries many users.
 func TestPasswordSprayingIsBoundByAddress(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.rewire(func(c *server.Config) { c.Settings.AddressAttempts = 10 })
 	for n := range 10 {
 		_, err := w.token(passwordForm(fmt.Sprintf("user-%d", n), "a guess"))
@@ -137,7 +137,7 @@ func TestPasswordSprayingIsBoundByAddress(t *testing.T) {
 
 // TestPasswordThatIsRightForgetsTheGuesses: who mistypes a few times is not slowed down after signing in.
 func TestPasswordThatIsRightForgetsTheGuesses(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for range 4 {
 		for range 4 {
 			_, err := w.token(passwordForm("alice", "a guess"))
@@ -151,7 +151,7 @@ func TestPasswordThatIsRightForgetsTheGuesses(t *testing.T) {
 // TestPasswordSprayingUsesUpNobodysAttempts: an address beyond its bound is refused before any user's
 // attempts are counted.
 func TestPasswordSprayingUsesUpNobodysAttempts(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.rewire(func(c *server.Config) { c.Settings.AddressAttempts = 1 })
 	_, err := w.token(passwordForm("nobody", "a guess"))
 	require.ErrorIs(t, err, oauth.InvalidGrant)

@@ -13,7 +13,7 @@ import (
 // The work is seen by the memory that argon2id takes, which a busy machine does not change. not in parallel:
 // it counts what the process takes
 func TestPasswordTakesTheSameWorkForNamesThatNobodyHas(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	const hash = 8 << 20 // bytes; a hash takes more, and all else a small part of it
 	for _, name := range []string{"alice", "nobody", "no body"} {
 		var before, after runtime.MemStats

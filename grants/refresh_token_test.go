@@ -22,7 +22,7 @@ import (
 func TestRefreshInParallelMovesTheRowOnce(t *testing.T) {
 	for _, key := range []string{"", testKey} {
 		t.Run("key="+key, func(t *testing.T) {
-			w := newWorld(t)
+			w := newEnv(t)
 			held := w.signIn("alice").GetRefresh()
 			for generation := uint32(1); generation <= 3; generation++ {
 				next := key // one key per refresh token
@@ -52,7 +52,7 @@ func TestRefreshInParallelMovesTheRowOnce(t *testing.T) {
 
 // TestRefreshOfARetiredTokenIsTheft ends the session with all that belongs to it (RFC 9700 §4.14.2).
 func TestRefreshOfARetiredTokenIsTheft(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	old := w.signIn("alice")
 	current, err := w.refresh(old.GetRefresh(), "")
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestRefreshOfARetiredTokenIsTheft(t *testing.T) {
 
 // TestRefreshByAnotherClientEndsNothing: a stranger's try is refused, even with a retired token, and the owner goes on.
 func TestRefreshByAnotherClientEndsNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	old := w.signIn("alice").GetRefresh()
 	current, err := w.refresh(old, "")
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestRefreshByAnotherClientEndsNothing(t *testing.T) {
 
 // TestRefreshWithAnotherKeyIsRefusedAndAudited, and leaves the session to its owner.
 func TestRefreshWithAnotherKeyIsRefusedAndAudited(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	old := w.signIn("alice").GetRefresh()
 	current, err := w.refresh(old, testKey)
 	require.NoError(t, err)
@@ -114,7 +114,7 @@ func TestRefreshWithAnotherKeyIsRefusedAndAudited(t *testing.T) {
 func TestRefreshAfterTheStoreLostCommits(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		t.Run(fmt.Sprintf("refuse=%t", refuse), func(t *testing.T) {
-			w := newWorld(t, withPolicy(tokens.RotationPolicy{Window: 30 * time.Second, RefuseAhead: refuse}))
+			w := newEnv(t, withPolicy(tokens.RotationPolicy{Window: 30 * time.Second, RefuseAhead: refuse}))
 			held := w.signIn("alice").GetRefresh()
 			w.backup()
 			for range 3 {
@@ -141,24 +141,24 @@ func TestRefreshAfterTheStoreLostCommits(t *testing.T) {
 // TestRefreshIsRefusedOnceTheSignInIsOver, for whatever reason, and without a hint at which.
 func TestRefreshIsRefusedOnceTheSignInIsOver(t *testing.T) {
 	ctx := context.Background()
-	for name, end := range map[string]func(w *world, user, session string) error{
-		"user disabled": func(w *world, user, _ string) error { return w.database.Users().Disable(ctx, user) },
-		"password changed": func(w *world, user, _ string) error {
+	for name, end := range map[string]func(w *env, user, session string) error{
+		"user disabled": func(w *env, user, _ string) error { return w.database.Users().Disable(ctx, user) },
+		"password changed": func(w *env, user, _ string) error {
 			return w.database.Users().SetPassword(ctx, user,
 				"")
 		},
-		"session revoked": func(w *world, _, session string) error {
+		"session revoked": func(w *env, _, session string) error {
 			_, err := w.database.Sessions().End(ctx, session, identity.EndedByOperator)
 			return err
 		},
-		"idle for too long": func(w *world, _, _ string) error {
+		"idle for too long": func(w *env, _, _ string) error {
 			w.clock.Move(7*24*time.Hour +
 				time.Second)
 			return nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newEnv(t)
 			info := w.signIn("alice")
 			require.NoError(t, end(w, info.GetUserID(), w.session(info.GetRefresh()).ID))
 			_, err := w.refresh(info.GetRefresh(), "")
@@ -171,7 +171,7 @@ func TestRefreshIsRefusedOnceTheSignInIsOver(t *testing.T) {
 
 // TestRefreshingForEverEndsAtTheAbsoluteLifetime.
 func TestRefreshingForEverEndsAtTheAbsoluteLifetime(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	held := w.signIn("alice").GetRefresh()
 	for day := range 100 {
 		w.clock.Move(24 * time.Hour)
@@ -187,7 +187,7 @@ func TestRefreshingForEverEndsAtTheAbsoluteLifetime(t *testing.T) {
 
 // TestRefreshNarrowsAndNeverWidensTheScope (RFC 6749 §6): a narrowed access token leaves the session's scope as it was.
 func TestRefreshNarrowsAndNeverWidensTheScope(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	f := wechatCode(w.code("alice"), "")
 	f["scope"] = "api openid"
 	info, err := w.token(f)
@@ -214,9 +214,9 @@ func TestRefreshNarrowsAndNeverWidensTheScope(t *testing.T) {
 
 // TestRefreshTokenThatIsNone never reaches a session.
 func TestRefreshTokenThatIsNone(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	good := w.signIn("alice").GetRefresh()
-	elsewhere := newWorld(t).signIn("alice").GetRefresh()
+	elsewhere := newEnv(t).signIn("alice").GetRefresh()
 	flipped := []byte(good)
 	flipped[len(flipped)-2] ^= 1
 	for name, token := range map[string]string{
@@ -243,7 +243,7 @@ func TestRefreshTokenThatIsNone(t *testing.T) {
 
 // TestSessionsBeyondTheLimitEnd, the least recently seen first.
 func TestSessionsBeyondTheLimitEnd(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	first := w.signIn("alice").GetRefresh()
 	w.clock.Move(time.Second)
 	second := w.signIn("alice").GetRefresh()
@@ -265,7 +265,7 @@ func TestSessionsBeyondTheLimitEnd(t *testing.T) {
 // the operator ends all that the backup holds; who signs in afterwards is not touched.
 func TestRestoredDatabaseAndWhatWasEndedSince(t *testing.T) {
 	ctx := context.Background()
-	w := newWorld(t)
+	w := newEnv(t)
 	stolen := w.signIn("alice").GetRefresh()
 	w.backup()
 	backup := w.clock.Now()
@@ -285,7 +285,7 @@ func TestRestoredDatabaseAndWhatWasEndedSince(t *testing.T) {
 
 // TestAccessTokenNeverOutlivesItsSession, from the first one on.
 func TestAccessTokenNeverOutlivesItsSession(t *testing.T) {
-	w := newWorld(t, func(w *world) { w.absolute = 10 * time.Minute })
+	w := newEnv(t, func(w *env) { w.absolute = 10 * time.Minute })
 	info := w.signIn("alice")
 	require.LessOrEqual(t, info.GetAccessExpiresIn(), 10*time.Minute)
 	w.clock.Move(4 * time.Minute)
@@ -296,7 +296,7 @@ func TestAccessTokenNeverOutlivesItsSession(t *testing.T) {
 
 // TestFaultsOfOursAreNotBlamedOnTheStorage: trying again would not mend them, so nobody is told to.
 func TestFaultsOfOursAreNotBlamedOnTheStorage(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	huge := publicClient("huge", oauth.GrantWechatCode, oauth.GrantRefreshToken)
 	huge.Audience = []string{strings.Repeat("https://api.example.com/", 500)}
 	require.NoError(t, w.database.Clients().Create(context.Background(), huge))
@@ -309,7 +309,7 @@ func TestFaultsOfOursAreNotBlamedOnTheStorage(t *testing.T) {
 
 // forgedWithMAC is a refresh token of a genuine one's session, as somebody makes it who has the server's
 // secret and not the session's.
-func (w *world) forgedWithMAC(genuine string) string {
+func (w *env) forgedWithMAC(genuine string) string {
 	w.t.Helper()
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(genuine, "lp_rt_"))
 	require.NoError(w.t, err)
@@ -325,7 +325,7 @@ func (w *world) forgedWithMAC(genuine string) string {
 // TestStolenServerSecretRefreshesNothing: whoever can make the MAC, but does not know the session's own
 // secret, is refused, and the session goes on.
 func TestStolenServerSecretRefreshesNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	genuine := w.signIn("alice").GetRefresh()
 	_, err := w.refresh(w.forgedWithMAC(genuine), "")
 	require.ErrorIs(t, err, oauth.InvalidGrant)

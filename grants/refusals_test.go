@@ -21,7 +21,7 @@ func (forgetful) PutIfAbsent(context.Context, string, []byte, time.Duration) (bo
 
 // TestRefusedTokensDoNotFillTheAuditLog, also when nobody can tell which of them were told of.
 func TestRefusedTokensDoNotFillTheAuditLog(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	first := w.signIn("alice").GetRefresh()
 	_, err := w.refresh(first, "the-key-of-the-only-refresh-here")
 	require.NoError(t, err)

@@ -48,7 +48,7 @@ func (brokenSessions) End(context.Context, string, string) (bool, error) { retur
 func TestRevocationThatIsNotWrittenIsNotReported(t *testing.T) {
 	ctx := context.Background()
 	for name, broken := range map[string]brokenSessions{"not found out": {find: errDisk}, "not ended": {}} {
-		w := newWorld(t)
+		w := newEnv(t)
 		info := w.signIn("alice")
 		broken.Sessions = w.database.Sessions()
 		w.rewire(func(c *server.Config) { c.Stores.Sessions = broken })
@@ -68,7 +68,7 @@ func TestRevocationThatIsNotWrittenIsNotReported(t *testing.T) {
 
 // TestRevocationOutlivesItsRequest: pages sign out while they are being closed.
 func TestRevocationOutlivesItsRequest(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	info := w.signIn("alice")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -78,7 +78,7 @@ func TestRevocationOutlivesItsRequest(t *testing.T) {
 
 // TestRevocationEndsAnExpiredSessionToo: a refresh that read it in time must find it ended when it writes.
 func TestRevocationEndsAnExpiredSessionToo(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	info := w.signIn("alice")
 	read := w.session(info.GetRefresh())
 	w.clock.Move(7*24*time.Hour + time.Second)
@@ -91,7 +91,7 @@ func TestRevocationEndsAnExpiredSessionToo(t *testing.T) {
 
 // TestRevocationNeedsTheSessionsSecret: who can make the MAC alone ends nothing, and is told nothing.
 func TestRevocationNeedsTheSessionsSecret(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	genuine := w.signIn("alice").GetRefresh()
 	forged := w.forgedWithMAC(genuine)
 	for _, client := range []string{"mini", "mini-2"} {

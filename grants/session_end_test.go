@@ -15,7 +15,7 @@ import (
 // TestNoLifeIsNegative, as it would be where our clock is ahead of the store's when a session ends: RFC 6749
 // §A.14 has digits only.
 func TestNoLifeIsNegative(t *testing.T) {
-	w := newWorld(t, func(w *world) { w.idle, w.absolute = time.Hour, time.Hour })
+	w := newEnv(t, func(w *env) { w.idle, w.absolute = time.Hour, time.Hour })
 	first := w.signIn("alice")
 	w.clock.Move(time.Hour - 2*time.Second)
 	w.rewire(func(c *server.Config) { c.Now = func() time.Time { return w.clock.Now().Add(5 * time.Second) } })
@@ -33,7 +33,7 @@ func (endedTwin) Open(context.Context, identity.Session, int64, identity.Lifetim
 
 // TestATwinWhoseSessionIsGoneHasNothingToRepeat, and an answer without tokens would look like a success.
 func TestATwinWhoseSessionIsGoneHasNothingToRepeat(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.rewire(func(c *server.Config) { c.Stores.Sessions = endedTwin{c.Stores.Sessions} })
 	_, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code("alice"),
 		":Idempotency-Key": testKey})

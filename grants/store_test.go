@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { dbtest.Run(m) }
 // onPostgreSQL runs all tests of the package on PostgreSQL: go test ./grants -postgresql
 var onPostgreSQL = flag.Bool("postgresql", false, "keep what lasts in PostgreSQL instead of SQLite")
 
-// store is where a world's database is. What it does is done while the database is closed.
+// store is where the database of an env is. What it does is done while the database is closed.
 type store interface {
 	url() string
 	backup()

@@ -24,7 +24,7 @@ func (unwritable) Rotate(context.Context, identity.Session, uint32) (bool, error
 
 // TestNoTokenIsHandedOutThatIsNotWritten: the answer waits for the store, and what is not kept is not given to anybody.
 func TestNoTokenIsHandedOutThatIsNotWritten(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	first := w.signIn("alice")
 	sessions := w.config.Stores.Sessions
 	w.rewire(func(c *server.Config) { c.Stores.Sessions = unwritable{sessions} })

@@ -13,7 +13,7 @@ import (
 
 // TestRequirementOfNothingLetsNothingPass: an unset requirement is a mistake.
 func TestRequirementOfNothingLetsNothingPass(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	_, err := w.access.Verify(context.Background(), w.signIn("alice").GetAccess(), access.Requirement{})
 	require.ErrorIs(t, err, oauth.InsufficientScope)
 	_, err = access.NewRequirement("", "api")
@@ -22,7 +22,7 @@ func TestRequirementOfNothingLetsNothingPass(t *testing.T) {
 
 // TestVerifyWithoutTheStore neither lets pass nor calls the token invalid.
 func TestVerifyWithoutTheStore(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	info := w.signIn("alice")
 	w.rewire(func(c *server.Config) { c.Stores.Sessions = brokenSessions{find: errDisk} })
 	need, err := access.NewRequirement(testAudience, "")

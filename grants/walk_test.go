@@ -27,9 +27,9 @@ func TestWalkHonestClientsLoseNoSession(t *testing.T) {
 			t.Run(fmt.Sprintf("keyed=%t,restarts and restores=%t", keyed, disturbed), func(t *testing.T) {
 				t.Parallel()
 				steps, sessions := 0, 0
-				w := newWorld(t, withoutExpiry)
+				w := newEnv(t, withoutExpiry)
 				for seed := uint64(1); steps < *walkSteps/4; seed++ {
-					client := refreshtest.Honest{Target: walkedWorld{w, disturbed},
+					client := refreshtest.Honest{Target: walkedEnv{w, disturbed},
 						Random: rand.New(rand.NewPCG(seed, 2)),
 						Keyed:  keyed}
 					requests, err := client.Run(fmt.Sprintf("user-%d", seed))
@@ -50,10 +50,10 @@ func TestWalkThievesAreSeen(t *testing.T) {
 	for _, kind := range []struct{ keyed, shadow bool }{{true, false}, {false, false}, {true, true}} {
 		t.Run(fmt.Sprintf("keyed=%t,shadowing=%t", kind.keyed, kind.shadow), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, withoutExpiry)
+			w := newEnv(t, withoutExpiry)
 			thieves, refreshes := max(20, *walkSteps/200), 0
 			for seed := range thieves {
-				thief := refreshtest.Thief{Target: walkedWorld{w, false},
+				thief := refreshtest.Thief{Target: walkedEnv{w, false},
 					Random: rand.New(rand.NewPCG(uint64(seed), 3)),
 					Keyed:  kind.keyed, Shadow: kind.shadow}
 				seenAfter, err := thief.Run(fmt.Sprintf("victim-%d", seed))
@@ -66,13 +66,13 @@ func TestWalkThievesAreSeen(t *testing.T) {
 	}
 }
 
-// walkedWorld is a world as refreshtest.Target.
-type walkedWorld struct {
-	*world
+// walkedEnv is an env as refreshtest.Target.
+type walkedEnv struct {
+	*env
 	disturbed bool
 }
 
-func (w walkedWorld) SignIn(user string) (string, error) {
+func (w walkedEnv) SignIn(user string) (string, error) {
 	info, err := w.token(form{"grant_type": "wechat_code", "client_id": "mini", "code": w.code(user)})
 	if err != nil {
 		return "", err
@@ -83,7 +83,7 @@ func (w walkedWorld) SignIn(user string) (string, error) {
 	return info.GetRefresh(), nil
 }
 
-func (w walkedWorld) Refresh(token, key string) (string, error) {
+func (w walkedEnv) Refresh(token, key string) (string, error) {
 	info, err := w.refresh(token, key)
 	if err != nil {
 		return "", err
@@ -91,20 +91,20 @@ func (w walkedWorld) Refresh(token, key string) (string, error) {
 	return info.GetRefresh(), nil
 }
 
-func (w walkedWorld) Generation(token string) uint32 {
+func (w walkedEnv) Generation(token string) uint32 {
 	read, err := w.issuer.ReadRefreshToken(token)
 	require.NoError(w.t, err)
 	return read.Generation
 }
 
-func (w walkedWorld) Theft(token string) bool {
+func (w walkedEnv) Theft(token string) bool {
 	return w.session(token).EndReason == identity.EndedByTheft
 }
 
-func (w walkedWorld) Move(by time.Duration) { w.clock.Move(by) }
+func (w walkedEnv) Move(by time.Duration) { w.clock.Move(by) }
 
 // Disturb restarts the server, brings back an older database, or makes the copy that will be brought back.
-func (w walkedWorld) Disturb(random *rand.Rand) {
+func (w walkedEnv) Disturb(random *rand.Rand) {
 	if !w.disturbed {
 		return
 	}

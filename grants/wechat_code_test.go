@@ -34,7 +34,7 @@ func refusal(t *testing.T, err error) *oauth.Error {
 }
 
 func TestWechatCodeSignsIn(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	first, second := w.signIn("alice"), w.signIn("alice")
 	require.Equal(t, first.GetUserID(), second.GetUserID(), "one account is one user")
 	require.NotEqual(t, first.GetUserID(), w.signIn("bob").GetUserID())
@@ -52,7 +52,7 @@ func TestWechatCodeSignsIn(t *testing.T) {
 }
 
 func TestWechatCodeByItsURN(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	f := wechatCode(w.code("alice"), "")
 	f["grant_type"] = "urn:lingpai:oauth:grant-type:wechat_code"
 	_, err := w.token(f)
@@ -60,7 +60,7 @@ func TestWechatCodeByItsURN(t *testing.T) {
 }
 
 func TestWechatCodeWithoutRefreshGrantGivesNoRefreshToken(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	f := wechatCode(w.code("alice"), "")
 	f["client_id"] = "codes-only"
 	info, err := w.token(f)
@@ -69,7 +69,7 @@ func TestWechatCodeWithoutRefreshGrantGivesNoRefreshToken(t *testing.T) {
 }
 
 func TestWechatCodeRepeatedWithItsKeyGetsTheFirstAnswer(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	code := w.code("alice")
 	first, err := w.token(wechatCode(code, testKey))
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestWechatCodeRepeatedWithItsKeyGetsTheFirstAnswer(t *testing.T) {
 }
 
 func TestWechatCodeRepeatedInParallelOpensOneSession(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	code := w.code("alice")
 	answers := make([]oauth2.TokenInfo, 16)
 	var group sync.WaitGroup
@@ -114,7 +114,7 @@ func TestWechatCodeRepeatedInParallelOpensOneSession(t *testing.T) {
 
 // TestWechatCodeOfAnotherCannotBeRepeated: the code alone, another key, another client or another scope get nothing.
 func TestWechatCodeOfAnotherCannotBeRepeated(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	code := w.code("alice")
 	_, err := w.token(wechatCode(code, testKey))
 	require.NoError(t, err)
@@ -137,7 +137,7 @@ func TestWechatCodeOfAnotherCannotBeRepeated(t *testing.T) {
 }
 
 func TestWechatCodeThatIsNoGood(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	used := w.code("alice")
 	_, err := w.token(wechatCode(used, ""))
 	require.NoError(t, err)
@@ -169,7 +169,7 @@ func TestWechatCodeThatIsNoGood(t *testing.T) {
 }
 
 func TestWechatCodeOfAnAppThatTheClientDoesNotHave(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	code, err := w.simulator.MintCode(otherApp, "alice")
 	require.NoError(t, err)
 	f := wechatCode(code, "")
@@ -179,7 +179,7 @@ func TestWechatCodeOfAnAppThatTheClientDoesNotHave(t *testing.T) {
 }
 
 func TestWechatCodeOfADisabledUser(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	user := w.signIn("alice").GetUserID()
 	require.NoError(t, w.database.Users().Disable(context.Background(), user))
 	_, err := w.token(wechatCode(w.code("alice"), ""))
@@ -189,7 +189,7 @@ func TestWechatCodeOfADisabledUser(t *testing.T) {
 }
 
 func TestWechatCodeFirstSightsInParallelMakeOneUser(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	users := make([]string, 16)
 	var group sync.WaitGroup
 	for n := range users {
@@ -208,7 +208,7 @@ func TestWechatCodeFirstSightsInParallelMakeOneUser(t *testing.T) {
 }
 
 func TestIdempotencyKeyThatIsNone(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for name, key := range map[string]string{
 		"too short": "short", "too long": strings.Repeat("k", 129),
 		"with a space": "a key with spaces and enough length", "not ASCII": "钥匙钥匙钥匙钥匙钥匙钥匙",
@@ -225,7 +225,7 @@ func TestIdempotencyKeyThatIsNone(t *testing.T) {
 
 // TestNothingSecretIsLogged signs in in every way and searches the log and all refusals for every secret that was used.
 func TestNothingSecretIsLogged(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	code := w.code("alice")
 	secrets := []string{code, testKey, testPassword, testSecret, "simulator-" + testApp, "wrong-password-of-somebody"}
 	var said strings.Builder
@@ -255,7 +255,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 
 // TestWechatClaimsAreTheSameAfterARefresh, also where the app's record names no Open Platform account.
 func TestWechatClaimsAreTheSameAfterARefresh(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	curious := publicClient("curious", oauth.GrantWechatCode, oauth.GrantRefreshToken)
 	curious.WechatClaims = true
 	require.NoError(t, w.database.Clients().Create(context.Background(), curious))

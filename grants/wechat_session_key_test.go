@@ -26,7 +26,7 @@ func (n noting) Put(ctx context.Context, key string, value []byte, ttl time.Dura
 // TestSessionKeysThatNobodyNeedsAreNotKept: what is not there cannot be stolen.
 func TestSessionKeysThatNobodyNeedsAreNotKept(t *testing.T) {
 	var put []string
-	w := newWorld(t)
+	w := newEnv(t)
 	w.rewire(func(c *server.Config) { c.Volatile = noting{c.Volatile, &put} })
 	kept := func() bool {
 		put = nil
@@ -53,7 +53,7 @@ func (stale) List(context.Context) ([]identity.Client, error) { return nil, nil 
 // TestAClientThatWasJustMadeHasItsSessionKeysKept: the list of all clients may be a second old.
 func TestAClientThatWasJustMadeHasItsSessionKeysKept(t *testing.T) {
 	var put []string
-	w := newWorld(t)
+	w := newEnv(t)
 	w.rewire(func(c *server.Config) { c.Volatile = noting{c.Volatile, &put} })
 	w.rewire(func(c *server.Config) { c.Stores.Clients = stale{c.Stores.Clients} })
 	client := publicClient("just-made", oauth.GrantWechatCode)

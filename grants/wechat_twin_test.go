@@ -15,7 +15,7 @@ import (
 // One of those who waited takes its place, and all of them get that one's answer; nobody hears "code been
 // used".
 func TestTwinsAfterAFirstThatFailed(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for range 3 { // five failures would open the circuit breaker
 		code := w.code("alice")
 		require.NoError(t, w.simulator.Fail(
@@ -54,7 +54,7 @@ func TestTwinsAfterAFirstThatFailed(t *testing.T) {
 
 // TestCodesThatAreMadeUpAreBoundByAddress, and good ones are not.
 func TestCodesThatAreMadeUpAreBoundByAddress(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for range 310 {
 		w.signIn("alice")
 	}

@@ -15,16 +15,16 @@ import (
 // TestGuessingAtAnAccountCountsWithSignIns: one counter, whichever way is tried, so neither is a way round the other.
 func TestGuessingAtAnAccountCountsWithSignIns(t *testing.T) {
 	t.Parallel()
-	for name, guess := range map[string]func(*world, answer) answer{
-		"here": func(w *world, a answer) answer {
+	for name, guess := range map[string]func(*env, answer) answer{
+		"here": func(w *env, a answer) answer {
 			return w.account("POST /export", a.text("access_token"), form{"current_password": newPassword})
 		},
-		"at /token":         func(w *world, _ answer) answer { return w.token(ownPassword("ADA", newPassword)) },
-		"at another client": func(w *world, _ answer) answer { return w.token(passwordForm("ada", newPassword)) },
+		"at /token":         func(w *env, _ answer) answer { return w.token(ownPassword("ADA", newPassword)) },
+		"at another client": func(w *env, _ answer) answer { return w.token(passwordForm("ada", newPassword)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newAccountWorld(t)
+			w := newAccountEnv(t)
 			a := w.both("ada")
 			for range 8 { // what is no guess counts for nothing
 				requireUnproved(t, w.account("POST /export", a.text("access_token"), form{"current_password": ""}))
@@ -54,7 +54,7 @@ func TestGuessingAtAnAccountCountsWithSignIns(t *testing.T) {
 // TestGuessingAtAnAccountInParallel gets no further than one after the other.
 func TestGuessingAtAnAccountInParallel(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.registered("ada", testPassword)
 	statuses := make([]int, 30)
 	var group sync.WaitGroup
@@ -73,7 +73,7 @@ func TestGuessingAtAnAccountInParallel(t *testing.T) {
 // TestTwoUsersLinkOneAccountAtOnce: it becomes one's, and the other is told.
 func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	for _, shared := range []string{"one", "two", "three", "four"} {
 		links := map[string]form{}
 		for _, user := range []string{"ada", "bob"} {
@@ -99,7 +99,7 @@ func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 // TestLinkingWhatIsTakenFromAnAccount moves nothing: another user's account stays another's, and one app has one place.
 func TestLinkingWhatIsTakenFromAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a, bob := w.both("ada"), w.at(otherApp, "bob")
 	before, bobBefore := w.stateOf(a), w.stateOf(bob)
 	for name, link := range map[string]form{
@@ -124,7 +124,7 @@ func TestLinkingWhatIsTakenFromAnAccount(t *testing.T) {
 // TestTheLastWayIntoAnAccount stays, also if two ways are taken at once.
 func TestTheLastWayIntoAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.at(testApp, "ada")
 	before := w.stateOf(a)
 	unlink := func(app string) answer {
@@ -160,7 +160,7 @@ func TestTheLastWayIntoAnAccount(t *testing.T) {
 // learn who has a name.
 func TestNamesOfAccountsCannotBeTriedOutWithATokenAlone(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.at(testApp, "ada")
 	before := w.stateOf(a)
 	for _, name := range []string{"alice", "ALICE", "nobody-has-this"} {

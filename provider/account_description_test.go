@@ -144,7 +144,7 @@ func (d *description) calls() []string {
 // TestTheOpenAPIDescriptionHasEveryMember that a call takes: a call that is sent another one says which it knows.
 func TestTheOpenAPIDescriptionHasEveryMember(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	token := w.at(testApp, "ada").text("access_token")
 	for _, call := range described().calls() {
 		schema, _ := described().follow(append(described().operation(call), "requestBody", "content",

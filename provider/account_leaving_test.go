@@ -21,7 +21,7 @@ import (
 func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	require.NoError(t, w.simulator.Bind(testApp, testOpenPlatform))
 	a := w.at(testApp, "ada")
 	sub := w.subOf(a.text("access_token"))
@@ -70,7 +70,7 @@ func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 // TestLeavingAnAccountAndComingBack.
 func TestLeavingAnAccountAndComingBack(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.registered("ada", testPassword)
 	sub := w.subOf(a.text("access_token"))
 	requireNoContent(t, w.account("POST /links", a.text("access_token"), form{"current_password": testPassword,
@@ -103,7 +103,7 @@ func TestLeavingAnAccountAndComingBack(t *testing.T) {
 // TestSessionsOfAnAccount are listed, and ended one by one or all but the one that asks.
 func TestSessionsOfAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.at(testApp, "ada")
 	var others []answer
 	for range 3 {
@@ -143,7 +143,7 @@ func TestSessionsOfAnAccount(t *testing.T) {
 // TestSessionsOfOtherPeopleAreNotFoundByAnAccount, nor is anything ended by an id that is none.
 func TestSessionsOfOtherPeopleAreNotFoundByAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a, bob := w.at(testApp, "ada"), w.at(testApp, "bob")
 	ids := append(hostileTexts(), claimsOf(t, bob.text("access_token"))["sid"].(string),
 		"00000000-0000-0000-0000-000000000000", "\x00", "\xff", "%", "a/b",
@@ -163,7 +163,7 @@ func TestSessionsOfOtherPeopleAreNotFoundByAnAccount(t *testing.T) {
 }
 
 // requireNotLogged searches the log for secrets.
-func (w *world) requireNotLogged(t testing.TB, secrets ...string) {
+func (w *env) requireNotLogged(t testing.TB, secrets ...string) {
 	t.Helper()
 	require.NotEmpty(t, w.log.String())
 	for _, secret := range secrets {

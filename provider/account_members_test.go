@@ -108,7 +108,7 @@ func bodiesOfTheWrongKind() map[string]badBody {
 // TestBodiesOfAnAccountThatAreNone: whatever two programs could read differently is refused, and changes nothing.
 func TestBodiesOfAnAccountThatAreNone(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.both("ada")
 	before := w.stateOf(a)
 	with := func(pairs ...string) http.Header {
@@ -136,7 +136,7 @@ func TestBodiesOfAnAccountThatAreNone(t *testing.T) {
 // whole surrogate pair is a character.
 func TestTextOfAnAccountIsData(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.at(testApp, "ada")
 	for _, text := range append(hostileTexts(), "👩‍💻", "Ada & <Bob>", "{{.}}") {
 		told := w.account("PUT /profile", a.text("access_token"), form{"nickname": text})
@@ -160,7 +160,7 @@ func TestTextOfAnAccountIsData(t *testing.T) {
 // TestMethodsOfAnAccount: what is not there is refused, and told what is.
 func TestMethodsOfAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.both("ada")
 	before := w.stateOf(a)
 	every := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
@@ -197,7 +197,7 @@ func TestMethodsOfAnAccount(t *testing.T) {
 // TestScriptsMayLookAfterAnAccount from an origin that a client registered, and from no other.
 func TestScriptsMayLookAfterAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for path, method := range map[string]string{"/profile": http.MethodPut, "/sessions": http.MethodDelete,
 		"/users": http.MethodPost} {
 		a := w.ask(http.MethodOptions, accountPath+path, nil, preflight(testOrigin, method,

@@ -17,7 +17,7 @@ import (
 // TestTheOpenAPIDescriptionIsServed as it stands in the source, to scripts of every origin.
 func TestTheOpenAPIDescriptionIsServed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.path = "/tenant" })
+	w := newEnv(t, func(s *settings) { s.path = "/tenant" })
 	text, err := os.ReadFile("account_openapi.json")
 	require.NoError(t, err)
 	a := w.get("/account/v1/openapi.json", http.Header{"Origin": {"https://anybody.example"}})
@@ -43,7 +43,7 @@ func TestTheOpenAPIDescriptionHasEveryCall(t *testing.T) {
 	}
 	slices.Sort(registered)
 	require.Equal(t, registered, described().calls())
-	w := newWorld(t)
+	w := newEnv(t)
 	for path, item := range members(described().document["paths"]) {
 		var methods []string
 		for method := range members(item) {
@@ -60,7 +60,7 @@ func TestTheOpenAPIDescriptionHasEveryCall(t *testing.T) {
 // wrong is held against it by all the other tests.
 func TestEveryCallOfTheOpenAPIDescriptionWorks(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	w.shop(-1)
 	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "ada", PhoneNumber: "13812345678"}))
 	requireTokens(t, w.token(form{"grant_type": "wechat_code", "client_id": "shop", "scope": "phone",

@@ -12,7 +12,7 @@ import (
 // TestAnAccountWithoutStorage: all is told to come again, and nothing of why.
 func TestAnAccountWithoutStorage(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.both("ada")
 	calls := w.everyAccountCall()
 	calls["POST /users"] = newcomer("bob")
@@ -33,7 +33,7 @@ func TestAnAccountWithoutStorage(t *testing.T) {
 // judges, go on.
 func TestAnAccountWhoseGuessesCannotBeCounted(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.both("ada")
 	before := w.stateOf(a)
 	w.volatile.broken.Store(true)
@@ -50,7 +50,7 @@ func TestAnAccountWhoseGuessesCannotBeCounted(t *testing.T) {
 // TestAnAccountWhenWeChatFails: what is not the user's fault is not called so, and nothing is done without a proof.
 func TestAnAccountWhenWeChatFails(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.both("ada")
 	before := w.stateOf(a)
 	for name, c := range map[string]struct {

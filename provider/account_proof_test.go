@@ -13,7 +13,7 @@ import (
 )
 
 // both is a user, signed in by name and testPassword, who has an account at testApp, too.
-func (w *world) both(user string) answer {
+func (w *env) both(user string) answer {
 	w.t.Helper()
 	a := w.registered(user, testPassword)
 	requireNoContent(w.t, w.account("POST /links", a.text("access_token"), form{"current_password": testPassword,
@@ -22,7 +22,7 @@ func (w *world) both(user string) answer {
 }
 
 // guarded are the calls that need a proof, as somebody would make them who borrowed a token.
-func (w *world) guarded() map[string]form {
+func (w *env) guarded() map[string]form {
 	return map[string]form{
 		"PUT /password":      {"password": newPassword},
 		"POST /links":        {"appid": otherApp, "code": w.codeOf(otherApp, "eve")},
@@ -40,7 +40,7 @@ type state struct {
 	Sessions []string
 }
 
-func (w *world) stateOf(a answer) state {
+func (w *env) stateOf(a answer) state {
 	w.t.Helper()
 	ctx, sub := context.Background(), w.subOf(a.text("access_token"))
 	var s state
@@ -69,7 +69,7 @@ func requireUnproved(t testing.TB, a answer) {
 // TestBorrowedAccountTokensProveNothing: whoever got hold of a token has no password, and codes of other people only.
 func TestBorrowedAccountTokensProveNothing(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.both("ada")
 	w.at(testApp, "eve")
 	before := w.stateOf(a)
@@ -135,7 +135,7 @@ func pairsOf(f form) (pairs []string) {
 // TestTheCodeToLinkIsNoProofOfAnAccount: it is the code of somebody who is to be let in.
 func TestTheCodeToLinkIsNoProofOfAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.at(testApp, "ada")
 	before, code := w.stateOf(a), w.codeOf(otherApp, "eve")
 	for _, proof := range []string{testApp, otherApp, ""} {
@@ -152,7 +152,7 @@ func TestTheCodeToLinkIsNoProofOfAnAccount(t *testing.T) {
 // TestOneCodeProvesOneChangeOfAnAccount: who overhears a request cannot make another one of it.
 func TestOneCodeProvesOneChangeOfAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.both("ada")
 	proof := w.proofBy(testApp, "ada")
 	requireAccount(t, w.account("POST /export", a.text("access_token"), proof))
@@ -171,7 +171,7 @@ func TestOneCodeProvesOneChangeOfAnAccount(t *testing.T) {
 // TestBadInputCostsNoProofOfAnAccount: whoever mistypes need not go back to WeChat.
 func TestBadInputCostsNoProofOfAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.at(testApp, "ada")
 	proof := w.proofBy(testApp, "ada")
 	for _, c := range []struct {

@@ -15,7 +15,7 @@ import (
 )
 
 // everyAccountCall is every call that needs a token, with a good proof where one is needed.
-func (w *world) everyAccountCall() map[string]form {
+func (w *env) everyAccountCall() map[string]form {
 	calls := map[string]form{"GET /profile": nil, "PUT /profile": {"name": "Eve"}, "GET /sessions": nil,
 		"DELETE /sessions": nil, "DELETE /sessions/x": nil}
 	for call, body := range w.guarded() {
@@ -25,7 +25,7 @@ func (w *world) everyAccountCall() map[string]form {
 }
 
 // resigned is a token of our own key with some claims changed.
-func (w *world) resigned(token string, change map[string]any) string {
+func (w *env) resigned(token string, change map[string]any) string {
 	w.t.Helper()
 	claims := claimsOf(w.t, token)
 	maps.Copy(claims, change)
@@ -39,7 +39,7 @@ func (w *world) resigned(token string, change map[string]any) string {
 // TestTokensThatDoNotReachAnAccount: good ones, for something else. No call does anything for them.
 func TestTokensThatDoNotReachAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.both("ada")
 	guest := func(c *identity.Client) { c.FirstParty = false }
 	w.addOwn("guest", guest) // from before there were rules against it, or ours until it was sold
@@ -86,7 +86,7 @@ func TestTokensThatDoNotReachAnAccount(t *testing.T) {
 func TestWhatIsNoAccessTokenOfAnAccount(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a, other := w.both("ada"), w.at(testApp, "eve")
 	w.addOwn("closed", nil)
 	closed := w.token(ownPassword("ada", testPassword).with("client_id", "closed"))
@@ -130,7 +130,7 @@ func TestWhatIsNoAccessTokenOfAnAccount(t *testing.T) {
 // TestClientsHaveNoAccountOfTheirOwn: client_credentials is refused the scope by name, and given none by default.
 func TestClientsHaveNoAccountOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.addOwn("own-backend", func(c *identity.Client) {
 		c.Confidential, c.SecretHash, c.Grants = true, identity.HashSecret(testSecret),
 			[]string{oauth.GrantClientCredentials}
@@ -147,7 +147,7 @@ func TestClientsHaveNoAccountOfTheirOwn(t *testing.T) {
 // TestAccountTokensInTheWrongPlace: the header is the only one.
 func TestAccountTokensInTheWrongPlace(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.both("ada")
 	token := a.text("access_token")
 	before := w.stateOf(a)
@@ -180,7 +180,7 @@ func TestAccountTokensInTheWrongPlace(t *testing.T) {
 // of its own.
 func TestAnAccountTellsNoMoreThanTheScope(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	full := w.both("ada")
 	w.knowAll(w.subOf(full.text("access_token")))
 	narrow := w.token(ownPassword("ada", testPassword).with("scope", "account")).text("access_token")

@@ -24,7 +24,7 @@ func newcomer(username string, pairs ...string) form {
 // TestWhoMayNotRegisterAccounts: clients that are not ours, may not see passwords, or do not prove who they are.
 func TestWhoMayNotRegisterAccounts(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	w.addOwn("guest", func(c *identity.Client) { c.FirstParty = false })
 	w.addOwn("codes-of-ours", func(c *identity.Client) { c.Grants = []string{oauth.GrantWechatCode} })
 	w.addOwn("no-account", func(c *identity.Client) { c.Scopes = []string{"openid"} })
@@ -90,7 +90,7 @@ func TestWhoMayNotRegisterAccounts(t *testing.T) {
 // Nobody is made, nothing is counted.
 func TestNamesAndPasswordsOfAccountsThatAreRefused(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	before := w.users()
 	for name, c := range map[string]struct{ username, secret, error string }{
 		"no name":                   {"", newPassword, "invalid_request"},
@@ -133,7 +133,7 @@ func TestNamesAndPasswordsOfAccountsThatAreRefused(t *testing.T) {
 // TestTakenNamesOfAccounts in whichever spelling, also of users who were there before, and also at once.
 func TestTakenNamesOfAccounts(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	before := w.users()
 	for _, name := range []string{"alice", "ALICE", "Alice", "ａｌｉｃｅ", "disabled", "without-password"} {
 		requireError(t, w.account("POST /users", "", newcomer(name)), http.StatusConflict, "username_taken")
@@ -162,7 +162,7 @@ func TestTakenNamesOfAccounts(t *testing.T) {
 // tried out in bulk either.
 func TestMassRegistrationOfAccounts(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t, func(s *settings) { s.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	w := newAccountEnv(t, func(s *settings) { s.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	from := func(address, name string) answer {
 		return w.account("POST /users", "", newcomer(name, ":X-Forwarded-For", address))
 	}
@@ -187,7 +187,7 @@ func TestMassRegistrationOfAccounts(t *testing.T) {
 // TestTheAddressOfAnAccountIsNotWhatItSays: without a proxy that we trust, X-Forwarded-For is anybody's word.
 func TestTheAddressOfAnAccountIsNotWhatItSays(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	for n := range 10 {
 		requireError(t, w.account("POST /users", "", newcomer("alice", ":X-Forwarded-For", fmt.Sprintf("192.0.2.%d",
 			n))), http.StatusConflict, "username_taken")

@@ -14,7 +14,7 @@ import (
 // TestAddingAPasswordToAnAccount of WeChat's: a fresh code proves who asks, and all sessions end.
 func TestAddingAPasswordToAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a, other := w.at(testApp, "ada"), w.at(testApp, "ada")
 	proof := w.proofBy(testApp, "ada")
 	requireError(t, w.account("PUT /password", a.text("access_token"), proof.with("password", newPassword)),
@@ -35,7 +35,7 @@ func TestAddingAPasswordToAnAccount(t *testing.T) {
 // TestChangingThePasswordOfAnAccount by the current one.
 func TestChangingThePasswordOfAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.registered("ada", testPassword)
 	other, bystander := w.token(ownPassword("ada", testPassword)), w.at(testApp, "bob")
 	change := form{"current_password": testPassword, "password": newPassword}
@@ -52,7 +52,7 @@ func TestChangingThePasswordOfAnAccount(t *testing.T) {
 // TestAForgottenPasswordOfAnAccount is replaced by who has a fresh code.
 func TestAForgottenPasswordOfAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.registered("ada", testPassword)
 	requireNoContent(t, w.account("POST /links", a.text("access_token"), form{"current_password": testPassword,
 		"appid": testApp, "code": w.code("ada")}))
@@ -68,7 +68,7 @@ func TestAForgottenPasswordOfAnAccount(t *testing.T) {
 // TestLinkingASecondAccount and unlinking it: the sessions that it opened end, and no others.
 func TestLinkingASecondAccount(t *testing.T) {
 	t.Parallel()
-	w := newAccountWorld(t)
+	w := newAccountEnv(t)
 	a := w.at(testApp, "ada")
 	sub := w.subOf(a.text("access_token"))
 	code := w.codeOf(otherApp, "ada")
@@ -103,7 +103,7 @@ func TestLinkingASecondAccount(t *testing.T) {
 // TestTheOnlyAppOfAnAccountsClientNeedsNoName, whatever kinds of codes the client may trade.
 func TestTheOnlyAppOfAnAccountsClientNeedsNoName(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.addOwn("own", func(c *identity.Client) { c.Apps, c.Grants = []string{testApp}, append(c.Grants, "qq_code") })
 	a := w.at(testApp, "ada")
 	for range 8 { // enough to notice if chance decided
@@ -121,7 +121,7 @@ func TestTheOnlyAppOfAnAccountsClientNeedsNoName(t *testing.T) {
 // TestBrowserCodesProveNobodyToAnAccount and link nothing: whoever reads a browser's address could send them.
 func TestBrowserCodesProveNobodyToAnAccount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.addApp(accountApp, identity.KindOfficialAccount)
 	for _, confidential := range []bool{false, true} {
 		id := map[bool]string{false: "own", true: "own-backend"}[confidential]

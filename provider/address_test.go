@@ -71,7 +71,7 @@ func TestWhoIsCalling(t *testing.T) {
 			[]string{"10.8.8.8, 192.0.2.1"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(s *settings) { s.proxies, s.perAddress = c.proxies, 1 })
+			w := newEnv(t, func(s *settings) { s.proxies, s.perAddress = c.proxies, 1 })
 			body, header := hopeless(c.first...)
 			requireError(t, w.post("/token", body, header), http.StatusBadRequest, "invalid_grant")
 			body, header = hopeless(c.second...)
@@ -88,7 +88,7 @@ func TestWhoIsCalling(t *testing.T) {
 // TestOtherHeadersSayNothingOfTheCaller, also from a trusted proxy, which may pass on what it does not know.
 func TestOtherHeadersSayNothingOfTheCaller(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) {
+	w := newEnv(t, func(s *settings) {
 		s.proxies, s.perAddress = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, 1
 	})
 	body, header := hopeless("192.0.2.1")

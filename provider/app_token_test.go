@@ -27,7 +27,7 @@ func brokerForm(client string) form {
 }
 
 // brokerToken is an access token with the scope wechat.app_token.
-func (w *world) brokerToken(client string) string {
+func (w *env) brokerToken(client string) string {
 	w.t.Helper()
 	a := w.token(brokerForm(client))
 	requireTokens(w.t, a)
@@ -35,12 +35,12 @@ func (w *world) brokerToken(client string) string {
 }
 
 // appToken asks for an app's token as a back end does; pairs change the form.
-func (w *world) appToken(token string, pairs ...string) answer {
+func (w *env) appToken(token string, pairs ...string) answer {
 	body, header := form{":Authorization": "Bearer " + token}.with(pairs...).encode()
 	return w.post("/wechat/app_token", body, header)
 }
 
-func (w *world) appTokenFetches() int { return w.simulator.Requests().Paths[stableToken] }
+func (w *env) appTokenFetches() int { return w.simulator.Requests().Paths[stableToken] }
 
 func requireAppToken(t testing.TB, a answer, app string) string {
 	t.Helper()
@@ -57,7 +57,7 @@ func requireAppToken(t testing.TB, a answer, app string) string {
 // TestBackEndsGetAppTokens that WeChat accepts, without knowing the AppSecret.
 func TestBackEndsGetAppTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.brokerToken("broker")
 	first := requireAppToken(t, w.appToken(token), testApp)
 	require.Equal(t, first, requireAppToken(t, w.appToken(token, "appid", testApp), testApp))
@@ -81,7 +81,7 @@ func TestBackEndsGetAppTokens(t *testing.T) {
 // TestParallelBackEndsMakeOneFetch.
 func TestParallelBackEndsMakeOneFetch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.brokerToken("broker")
 	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: stableToken, DelayMS: 200}))
 	var group sync.WaitGroup
@@ -100,7 +100,7 @@ func TestParallelBackEndsMakeOneFetch(t *testing.T) {
 // no other may see it.
 func TestTheScopeOfAppTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	claims := claimsOf(t, w.brokerToken("broker"))
 	require.Equal(t, oauth.ScopeWechatAppToken, claims["scope"])
 	require.Equal(t, w.issuer, claims["aud"])
@@ -131,7 +131,7 @@ func TestTheScopeOfAppTokens(t *testing.T) {
 // TestRecordsGiveNoUserTheScope, even if a client has it by default, or is public.
 func TestRecordsGiveNoUserTheScope(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	old := publicClient("old", oauth.GrantWechatCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials)
 	old.Scopes = append(old.Scopes, oauth.ScopeWechatAppToken)
@@ -151,7 +151,7 @@ func TestRecordsGiveNoUserTheScope(t *testing.T) {
 }
 
 // session opens a session with any scope, as the mint does.
-func (w *world) session(t *testing.T, client, scope string, audience ...string) tokens.Set {
+func (w *env) session(t *testing.T, client, scope string, audience ...string) tokens.Set {
 	t.Helper()
 	ctx := context.Background()
 	user, err := w.database.Users().FindByUsername(ctx, "alice")
@@ -165,7 +165,7 @@ func (w *world) session(t *testing.T, client, scope string, audience ...string) 
 	return set
 }
 
-func (w *world) mint() *tokens.Issuer {
+func (w *env) mint() *tokens.Issuer {
 	return tokens.New(tokens.Config{
 		Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
 		Accounts:  w.database.Accounts(),
@@ -178,7 +178,7 @@ func (w *world) mint() *tokens.Issuer {
 // TestWhoGetsNoAppToken: whoever is not the client itself, by a token that is for this and for here.
 func TestWhoGetsNoAppToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	issuer := w.mint()
 	own := func(id, scope string, audience ...string) string {
@@ -247,7 +247,7 @@ func TestWhoGetsNoAppToken(t *testing.T) {
 // TestAppsThatAreNotTheClients.
 func TestAppsThatAreNotTheClients(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	one, two, none := w.brokerToken("broker"), w.brokerToken("broker-2"), w.brokerToken("broker-none")
 	for _, app := range append(hostileTexts()[:17], otherApp, "wx0000000000000000", testApp+" ",
 		strings.ToUpper(testApp), testApp+","+otherApp) {
@@ -264,7 +264,7 @@ func TestAppsThatAreNotTheClients(t *testing.T) {
 // TestAppTokenRequestsThatAreNone: one way to send the token, one place for the parameters.
 func TestAppTokenRequestsThatAreNone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.brokerToken("broker")
 	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodOptions,
 		http.MethodTrace} {
@@ -313,7 +313,7 @@ func TestAppTokenRequestsThatAreNone(t *testing.T) {
 // TestCallersCannotForceARefresh, whatever they call it.
 func TestCallersCannotForceARefresh(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.brokerToken("broker")
 	first := requireAppToken(t, w.appToken(token), testApp)
 	for _, name := range []string{"force_refresh", "force", "refresh", "forceRefresh", "grant_type"} {
@@ -352,7 +352,7 @@ func TestWechatGivesNoAppToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(s *settings) { s.wechatTimeout = 2 * time.Second })
+			w := newEnv(t, func(s *settings) { s.wechatTimeout = 2 * time.Second })
 			token := w.brokerToken("broker")
 			c.fault.Path, c.fault.Errmsg = stableToken, secretOfWechat
 			require.NoError(t, w.simulator.Fail(c.fault))
@@ -376,7 +376,7 @@ func TestWechatGivesNoAppToken(t *testing.T) {
 // TestAppTokensFromElsewhere: the address that WeChat does not allow stands in the log, for the operator.
 func TestAppTokensFromElsewhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	require.NoError(t, w.simulator.AllowOnly(testApp, netip.MustParseAddr("203.0.113.7")))
 	requireError(t, w.appToken(w.brokerToken("broker")), http.StatusInternalServerError, "server_error")
 	require.Contains(t, w.log.String(), `"our_address":"127.0.0.1"`)
@@ -385,7 +385,7 @@ func TestAppTokensFromElsewhere(t *testing.T) {
 // TestAppTokenRate: a client that asks all the time is told to wait, and nobody else is.
 func TestAppTokenRate(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	long := broker(strings.Repeat("b", 255), testApp)
 	require.NoError(t, w.database.Clients().Create(context.Background(), long))
 	for _, client := range []string{"broker", long.ID} {
@@ -419,7 +419,7 @@ func TestAppTokenRate(t *testing.T) {
 // TestAppTokensInTheAuditLog: who got which, once an hour, however often.
 func TestAppTokensInTheAuditLog(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	told := func() (found []identity.Event) {
 		events, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
 		require.NoError(t, err)
@@ -455,7 +455,7 @@ func TestAppTokensInTheAuditLog(t *testing.T) {
 // TestAppTokensWithoutTheVolatileStore are given all the same: WeChat gives every replica the same one.
 func TestAppTokensWithoutTheVolatileStore(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.volatile.broken.Store(true)
 	token := w.brokerToken("broker")
 	first := requireAppToken(t, w.appToken(token), testApp)
@@ -468,7 +468,7 @@ func TestAppTokensWithoutTheVolatileStore(t *testing.T) {
 // TestAppTokensAreSealed in the store that all replicas share.
 func TestAppTokensAreSealed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := requireAppToken(t, w.appToken(w.brokerToken("broker")), testApp)
 	sealed, err := w.volatile.Get(context.Background(), "wechat/app_token/"+testApp)
 	require.NoError(t, err)

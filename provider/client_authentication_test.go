@@ -25,7 +25,7 @@ func rawBasic(credentials string) string {
 
 func TestClientsAuthenticateByHeaderOrForm(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for name, pairs := range map[string][]string{
 		"public, client_id alone":             {},
 		"public, Basic without secret":        {"client_id", "", ":Authorization", basic("mini", "")},
@@ -55,7 +55,7 @@ func TestClientsAuthenticateByHeaderOrForm(t *testing.T) {
 // clients there are.
 func TestClientsThatAreNotProved(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	want := w.token(w.wechatCode("alice").with("client_id", "backend", "client_secret", "wrong"))
 	requireError(t, want, http.StatusUnauthorized, "invalid_client")
 	for name, pairs := range map[string][]string{
@@ -116,7 +116,7 @@ func TestClientsThatAreNotProved(t *testing.T) {
 
 func TestTheLogNamesWhoseRequestIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, f := range []form{w.wechatCode("alice").with("scope", "root"),
 		passwordForm("alice", "x").with("client_id", "mini", "client_secret", ""), refreshForm("x")} {
 		w.log.Reset()
@@ -134,7 +134,7 @@ func withoutRequestID(a answer) string { return requestIDs.ReplaceAllString(a.bo
 
 func TestAuthorizationHeadersThatAreNoBasic(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for name, header := range map[string]string{
 		"empty":                  "",
 		"Bearer":                 "Bearer abc",
@@ -160,7 +160,7 @@ func TestAuthorizationHeadersThatAreNoBasic(t *testing.T) {
 // TestTwoWaysOfAuthentication at once are refused, also if both are right (RFC 6749 §2.3).
 func TestTwoWaysOfAuthentication(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	right := basic("backend", testSecret)
 	for name, c := range map[string]struct {
 		headers []string
@@ -188,7 +188,7 @@ func TestTwoWaysOfAuthentication(t *testing.T) {
 // refresh token.
 func TestClientsAreProvedBeforeUsers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	refresh := w.signIn("alice").text("refresh_token")
 	want := withoutRequestID(w.token(passwordForm("nobody", "x").with("client_secret", "wrong")))
 	for name, f := range map[string]form{
@@ -206,7 +206,7 @@ func TestClientsAreProvedBeforeUsers(t *testing.T) {
 // TestClientsMayUseOnlyTheirGrants (RFC 6749 §5.2; passwords are for first-party clients, RFC 9700 §2.4).
 func TestClientsMayUseOnlyTheirGrants(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	refresh := w.signIn("alice").text("refresh_token")
 	for name, f := range map[string]form{
 		"password at a public client": passwordForm("alice", testPassword).with("client_id", "mini",
@@ -236,7 +236,7 @@ func TestClientsMayUseOnlyTheirGrants(t *testing.T) {
 // TestClientDisabledWhileItsSessionsLive can no longer refresh, from the next request on.
 func TestClientDisabledWhileItsSessionsLive(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	refresh := w.signIn("alice").text("refresh_token")
 	require.NoError(t, w.database.Clients().Disable(context.Background(), "mini"))
 	requireError(t, w.token(refreshForm(refresh)), http.StatusUnauthorized, "invalid_client")

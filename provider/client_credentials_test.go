@@ -19,7 +19,7 @@ func serviceForm() form {
 // of a user or of a session.
 func TestClientsActForThemselves(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.token(serviceForm().with("scope", "api.write"))
 	requireTokens(t, a)
 	require.Equal(t, []string{"access_token", "expires_in", "scope", "token_type"}, names(a.members))
@@ -43,7 +43,7 @@ func TestClientsActForThemselves(t *testing.T) {
 // left out, and told.
 func TestClientsOwnScope(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for scope, want := range map[string]any{
 		"":                   "api", // openid is a default of this client too
 		"api api.write api":  "api api.write",
@@ -64,7 +64,7 @@ func TestClientsOwnScope(t *testing.T) {
 // TestClientsThatMayNotActForThemselves: a public client proves nothing, so everybody could be it (RFC 6749 §4.4.2).
 func TestClientsThatMayNotActForThemselves(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for name, c := range map[string]struct {
 		pairs  []string
 		status int
@@ -95,7 +95,7 @@ func TestClientsThatMayNotActForThemselves(t *testing.T) {
 // TestClientsOwnTokensAreNoUsers.
 func TestClientsOwnTokensAreNoUsers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.token(serviceForm()).text("access_token")
 	requireError(t, w.userinfo(token), http.StatusUnauthorized, "invalid_token")
 	requireError(t, w.token(refreshForm(token).with("client_id", "service", "client_secret", testSecret)),

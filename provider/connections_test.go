@@ -20,7 +20,7 @@ import (
 )
 
 // raw writes bytes on a connection of its own and returns it.
-func (w *world) raw(t *testing.T, text string) net.Conn {
+func (w *env) raw(t *testing.T, text string) net.Conn {
 	t.Helper()
 	connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func postHead(lines ...string) string {
 // TestSlowRequestsAreCutOff: who sends a byte now and then holds a connection for seconds, not for ever.
 func TestSlowRequestsAreCutOff(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	var group sync.WaitGroup
 	for name, c := range map[string]struct{ start, drip string }{
 		"headers": {"POST /token HTTP/1.1\r\nHost: x\r\nX-Slow: ", "x"},
@@ -79,7 +79,7 @@ func TestServerHasALimitForEverything(t *testing.T) {
 // TestRequestsThatEndEarly do no harm: the answer is an error, or there is nobody to answer.
 func TestRequestsThatEndEarly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	body, _ := w.wechatCode("alice").encode()
 	connection := w.raw(t, postHead("Content-Length: 1000")+body)
 	require.NoError(t, connection.(*net.TCPConn).CloseWrite())
@@ -94,7 +94,7 @@ func TestRequestsThatEndEarly(t *testing.T) {
 // never answered.
 func TestRequestsWithTwoLengths(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	smuggled := "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 	for name, text := range map[string]string{
 		"length and chunks": postHead("Content-Length: 5", "Transfer-Encoding: chunked") + "0\r\n\r\n" + smuggled,
@@ -124,7 +124,7 @@ func TestRequestsWithTwoLengths(t *testing.T) {
 // TestIdleConnectionsDoNotKeepOthersOut.
 func TestIdleConnectionsDoNotKeepOthersOut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for range 200 {
 		w.raw(t, "GET /healthz HTTP/1.1\r\n")
 	}
@@ -134,7 +134,7 @@ func TestIdleConnectionsDoNotKeepOthersOut(t *testing.T) {
 // TestHeadersThatAreTooLarge cost no memory and reach no endpoint.
 func TestHeadersThatAreTooLarge(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.get("/userinfo", http.Header{"Authorization": {"Bearer " + strings.Repeat("a.", 20<<10)}})
 	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, a.status)
 	a = w.get("/userinfo", http.Header{"Authorization": {"Bearer " + strings.Repeat(".", 12<<10)}})

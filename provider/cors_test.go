@@ -26,7 +26,7 @@ func foreignOrigins() []string {
 // TestScriptsOfRegisteredOriginsMayCall the endpoints of clients, and read why they were refused.
 func TestScriptsOfRegisteredOriginsMayCall(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, path := range []string{"/token", "/userinfo", "/revoke"} {
 		a := w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodPost,
 			"authorization,content-type,idempotency-key"))
@@ -58,7 +58,7 @@ func TestScriptsOfRegisteredOriginsMayCall(t *testing.T) {
 
 func TestScriptsOfOtherOriginsMayNot(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, origin := range foreignOrigins() {
 		if strings.Contains(origin, "\x00") {
 			continue // no such header can be sent
@@ -76,7 +76,7 @@ func TestScriptsOfOtherOriginsMayNot(t *testing.T) {
 // TestDocumentsMayBeReadByAnyScript, and nothing else by it.
 func TestDocumentsMayBeReadByAnyScript(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, path := range documentPaths() {
 		a := w.get(path, http.Header{"Origin": {"https://evil.example.com"}})
 		require.Equal(t, "*", a.header.Get("Access-Control-Allow-Origin"), path)
@@ -95,7 +95,7 @@ func TestDocumentsMayBeReadByAnyScript(t *testing.T) {
 // TestScriptsReadThatTheDatabaseIsDown, and when to come again: their origins are known from before.
 func TestScriptsReadThatTheDatabaseIsDown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	refresh := w.signIn("alice").text("refresh_token")
 	require.Equal(t, testOrigin, w.ask(http.MethodOptions, "/token", nil, preflight(testOrigin, http.MethodPost,
 		"")).header.Get("Access-Control-Allow-Origin"))
@@ -112,7 +112,7 @@ func TestScriptsReadThatTheDatabaseIsDown(t *testing.T) {
 // database that hangs.
 func TestWhoIsNoScriptCostsNoLookAtOrigins(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	require.Equal(t, http.StatusOK, w.signIn("alice").status)
 	require.NotContains(t, w.asked.String(), "all\n")
 	w.token(refreshForm("x").with(":Origin", testOrigin))

@@ -23,7 +23,7 @@ func documentPaths() []string {
 
 func TestDocumentsMayBeCachedAndAskedAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, path := range documentPaths() {
 		a := w.get(path, nil)
 		require.Equal(t, http.StatusOK, a.status)
@@ -53,7 +53,7 @@ func TestDocumentsMayBeCachedAndAskedAgain(t *testing.T) {
 // TestMetadataSaysWhatWorks (RFC 8414 §2, OpenID Connect Discovery §3): all that it says works, and nothing else does.
 func TestMetadataSaysWhatWorks(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.get("/.well-known/openid-configuration", nil)
 	require.Equal(t, a.body, w.get("/.well-known/oauth-authorization-server", nil).body, "both documents are one")
 	require.Equal(t, w.issuer, a.members["issuer"])
@@ -116,7 +116,7 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 }
 
 // requireClaims wants ID tokens to have the claims that the metadata names, and no others.
-func requireClaims(t *testing.T, w *world, metadata map[string]any) {
+func requireClaims(t *testing.T, w *env, metadata map[string]any) {
 	t.Helper()
 	told := map[string]bool{}
 	first := w.token(w.wechatCode("newcomer").with("scope", "openid")).text("id_token")
@@ -136,7 +136,7 @@ func requireClaims(t *testing.T, w *world, metadata map[string]any) {
 }
 
 // requireAuthMethods tries every way of authentication at the endpoints that take a token.
-func requireAuthMethods(t *testing.T, w *world, metadata map[string]any) {
+func requireAuthMethods(t *testing.T, w *env, metadata map[string]any) {
 	t.Helper()
 	token := w.userToken().text("access_token")
 	methods := map[string][]string{
@@ -158,7 +158,7 @@ func requireAuthMethods(t *testing.T, w *world, metadata map[string]any) {
 // TestKeySetIsPublicOnly (RFC 7517, RFC 7638): nothing private, nothing that verifiers might stumble over.
 func TestKeySetIsPublicOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	set := w.get("/.well-known/jwks.json", nil).members
 	require.Equal(t, []string{"keys"}, names(set))
 	kids := map[string]bool{}
@@ -185,7 +185,7 @@ func TestKeySetIsPublicOnly(t *testing.T) {
 // TestIssuerWithPath: everything lies below it, but for the document that RFC 8414 §3.1 puts between host and path.
 func TestIssuerWithPath(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.path = "/login/cn" })
+	w := newEnv(t, func(s *settings) { s.path = "/login/cn" })
 	host := strings.TrimSuffix(w.issuer, w.settings.path)
 	a := w.get("/.well-known/openid-configuration", nil)
 	require.Equal(t, http.StatusOK, a.status)
@@ -209,7 +209,7 @@ func TestIssuerWithPath(t *testing.T) {
 }
 
 // knowAll keeps everything of a user that there can be.
-func (w *world) knowAll(subject string) {
+func (w *env) knowAll(subject string) {
 	w.t.Helper()
 	ctx := context.Background()
 	require.NoError(w.t, w.database.Profiles().Choose(ctx, subject, identity.Profile{

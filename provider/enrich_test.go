@@ -15,7 +15,7 @@ import (
 )
 
 // shop adds a mini-program that may ask for everything about a person.
-func (w *world) shop(budget int) form {
+func (w *env) shop(budget int) form {
 	w.t.Helper()
 	ctx := context.Background()
 	client := publicClient("shop", oauth.GrantWechatCode, oauth.GrantRefreshToken)
@@ -24,7 +24,7 @@ func (w *world) shop(budget int) form {
 	return form{"grant_type": oauth.GrantWechatCode, "client_id": "shop", "scope": "openid profile phone"}
 }
 
-func (w *world) phoneCode(user string) string {
+func (w *env) phoneCode(user string) string {
 	w.t.Helper()
 	code, err := w.simulator.MintPhoneCode(testApp, user)
 	require.NoError(w.t, err)
@@ -32,7 +32,7 @@ func (w *world) phoneCode(user string) string {
 }
 
 // tapped is what a mini-program got encrypted for a user who has signed in before, as parameters of a sign-in.
-func (w *world) tapped(plain wechattest.Plaintext) []string {
+func (w *env) tapped(plain wechattest.Plaintext) []string {
 	w.t.Helper()
 	plain.AppID = testApp
 	sealed, err := w.simulator.Encrypt(plain)
@@ -41,7 +41,7 @@ func (w *world) tapped(plain wechattest.Plaintext) []string {
 		"signature", sealed.Signature}
 }
 
-func (w *world) userinfoOf(a answer) answer {
+func (w *env) userinfoOf(a answer) answer {
 	w.t.Helper()
 	return w.userinfo(a.text("access_token"))
 }
@@ -55,7 +55,7 @@ func ada() wechattest.Plaintext {
 
 func TestASignInBringsAProfile(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(0)
 	requireTokens(t, w.token(shop.with("code", w.code("ada"))))
 	a := w.token(shop.with("code", w.code("ada")).with(w.tapped(ada())...))
@@ -72,7 +72,7 @@ func TestASignInBringsAProfile(t *testing.T) {
 // TestAProfileThatDoesNotOpenKeepsNobodyOut: a broken one, one of somebody else's, one of another app, half a one.
 func TestAProfileThatDoesNotOpenKeepsNobodyOut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(0)
 	for _, user := range []string{"ada", "eve"} {
 		requireTokens(t, w.token(shop.with("code", w.code(user))))
@@ -104,7 +104,7 @@ func TestAProfileThatDoesNotOpenKeepsNobodyOut(t *testing.T) {
 // TestWhatTheUserChoseIsNotOverwritten names the flaw of copying WeChat's word at every sign-in.
 func TestWhatTheUserChoseIsNotOverwritten(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(0)
 	a := w.token(shop.with("code", w.code("ada")))
 	requireTokens(t, a)
@@ -122,7 +122,7 @@ func TestWhatTheUserChoseIsNotOverwritten(t *testing.T) {
 // TestTheGreyNameOfEverybodyIsNobodys: what WeChat answers since 2022 says nothing of a person.
 func TestTheGreyNameOfEverybodyIsNobodys(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(0)
 	requireTokens(t, w.token(shop.with("code", w.code("ada"))))
 	a := w.token(shop.with("code", w.code("ada")).with(w.tapped(wechattest.Plaintext{User: "ada", Kind: "user"})...))
@@ -132,7 +132,7 @@ func TestTheGreyNameOfEverybodyIsNobodys(t *testing.T) {
 
 func TestAPhoneNumberByCode(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(-1)
 	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "ada", PhoneNumber: "13812345678"}))
 	a := w.token(shop.with("code", w.code("ada"), "phone_code", w.phoneCode("ada")))
@@ -150,7 +150,7 @@ func TestAPhoneNumberByCode(t *testing.T) {
 // TestCodesAreNotInterchangeable: a phone code is no sign-in, and a login code no phone number.
 func TestCodesAreNotInterchangeable(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(-1)
 	requireError(t, w.token(shop.with("code", w.phoneCode("ada"))), http.StatusBadRequest, "invalid_grant")
 	a := w.token(shop.with("code", w.code("ada"), "phone_code", w.code("ada")))
@@ -165,7 +165,7 @@ func TestCodesAreNotInterchangeable(t *testing.T) {
 // TestTheBudgetOfPhoneNumbers is kept, told of once, and not used up by codes that WeChat refuses.
 func TestTheBudgetOfPhoneNumbers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(2)
 	phoneOf := func(user, code string) any {
 		a := w.token(shop.with("code", w.code(user), "phone_code", code))
@@ -191,7 +191,7 @@ func TestTheBudgetOfPhoneNumbers(t *testing.T) {
 // TestAPhoneNumberNeedsThePermissionOfTheClient, since each costs its operator money.
 func TestAPhoneNumberNeedsThePermissionOfTheClient(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.shop(-1)
 	client := publicClient("without-phone", oauth.GrantWechatCode)
 	client.Scopes = []string{"api"}
@@ -204,7 +204,7 @@ func TestAPhoneNumberNeedsThePermissionOfTheClient(t *testing.T) {
 // TestAnOldPhoneNumber is opened with the session key, and counts as verified only if WeChat says that it made it.
 func TestAnOldPhoneNumber(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(0)
 	requireTokens(t, w.token(shop.with("code", w.code("ada"))))
 	const path = "/wxa/business/checkencryptedmsg"
@@ -229,7 +229,7 @@ func TestAnOldPhoneNumber(t *testing.T) {
 // TestBindingAPhoneNumberLater is for those who signed in without one.
 func TestBindingAPhoneNumberLater(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.shop(-1)
 	a := w.signInAt("shop", "ada", "openid phone")
 	bound := w.data("/wechat/phone", a.text("access_token"), form{"code": w.phoneCode("ada")})
@@ -247,7 +247,7 @@ func TestBindingAPhoneNumberLater(t *testing.T) {
 // TestOnePhoneNumberJoinsNobody: numbers pass on to other people.
 func TestOnePhoneNumberJoinsNobody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(-1)
 	subjects := map[any]bool{}
 	for _, user := range []string{"ada", "eve"} {
@@ -260,7 +260,7 @@ func TestOnePhoneNumberJoinsNobody(t *testing.T) {
 	require.Len(t, subjects, 2)
 }
 
-func (w *world) signInAt(client, user, scope string) answer {
+func (w *env) signInAt(client, user, scope string) answer {
 	w.t.Helper()
 	a := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": client, "code": w.code(user), "scope": scope})
 	requireTokens(w.t, a)
@@ -270,7 +270,7 @@ func (w *world) signInAt(client, user, scope string) answer {
 // TestAnOutageOfWeChatDoesNotUseUpTheBudget: what was never sent cost nothing.
 func TestAnOutageOfWeChatDoesNotUseUpTheBudget(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(2)
 	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: "/cgi-bin/stable_token", Status: 500, Count: 50}))
 	for _, user := range []string{"ada", "bob", "eve", "joe"} {
@@ -286,7 +286,7 @@ func TestAnOutageOfWeChatDoesNotUseUpTheBudget(t *testing.T) {
 // TestAnUnverifiedNumberDoesNotReplaceAVerifiedOne.
 func TestAnUnverifiedNumberDoesNotReplaceAVerifiedOne(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	shop := w.shop(-1)
 	requireTokens(t, w.token(shop.with("code", w.code("ada"), "phone_code", w.phoneCode("ada"))))
 	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: "/wxa/business/checkencryptedmsg", Body: "html"}))

@@ -12,7 +12,7 @@ import (
 // once and as text.
 func TestOtherFormsAreReadLikeTokenRequests(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.userToken()
 	token := a.text("refresh_token")
 	good := "client_id=service&client_secret=" + testSecret + "&token=" + token
@@ -75,7 +75,7 @@ const formType = "application/x-www-form-urlencoded"
 // TestHostileTextInOtherFormsIsData.
 func TestHostileTextInOtherFormsIsData(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.signIn("alice", "client_id", "mini-orders", "scope", "openid").text("access_token")
 	for _, text := range hostileTexts() {
 		requireRevoked(t, w.revoke(text))

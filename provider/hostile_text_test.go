@@ -23,7 +23,7 @@ func hostileTexts() []string {
 // TestHostileTextIsData: in no parameter does any text do more than fail to be right, and none of it comes back.
 func TestHostileTextIsData(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	want := map[string][]string{
 		"grant_type":    {"unsupported_grant_type"},
 		"client_id":     {"invalid_client"},
@@ -56,7 +56,7 @@ func TestHostileTextIsData(t *testing.T) {
 // TestHostileHeadersAreData, also where they are kept: a device label is read by people, in their terminals.
 func TestHostileHeadersAreData(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, text := range append(hostileTexts()[:18], "\x1b[2Jcleared", "tab\tbed", "\xff\xfe",
 		strings.Repeat("a", 4000)) {
 		body, header := w.wechatCode("alice").encode()
@@ -89,7 +89,7 @@ func TestHostileHeadersAreData(t *testing.T) {
 // TestLogLinesAreOneEach: whoever writes line ends or JSON into a request writes no line of his own into the log.
 func TestLogLinesAreOneEach(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, path := range []string{"/a%0a%7B%22level%22:%22forged%22%7D", "/token%0d%0aforged", "/%1b%5b2J",
 		"/%22forged"} {
 		requireError(t, w.get(path, nil), http.StatusNotFound, "not_found")
@@ -105,7 +105,7 @@ func TestLogLinesAreOneEach(t *testing.T) {
 // TestForgedHostsChangeNothing: the issuer is configured, never what a request says of itself.
 func TestForgedHostsChangeNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	plain := w.get("/.well-known/openid-configuration", nil)
 	for _, name := range []string{"Host", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-URL",
 		"X-Rewrite-URL", "X-Forwarded-Prefix"} {

@@ -11,7 +11,7 @@ import (
 )
 
 // introspect asks about a token as the API orders-api; pairs change the form.
-func (w *world) introspect(token string, pairs ...string) answer {
+func (w *env) introspect(token string, pairs ...string) answer {
 	body, header := form{"client_id": "orders-api", "client_secret": testSecret, "token": token}.with(pairs...).encode()
 	return w.post("/introspect", body, header)
 }
@@ -33,7 +33,7 @@ func requireInactive(t testing.TB, a answer, name string) {
 }
 
 // userToken signs alice in at a client whose access tokens are for orders-api, among others.
-func (w *world) userToken(pairs ...string) answer {
+func (w *env) userToken(pairs ...string) answer {
 	w.t.Helper()
 	a := w.token(passwordForm("alice", testPassword).with("client_id", "service", "scope", "openid api").with(pairs...))
 	requireTokens(w.t, a)
@@ -43,7 +43,7 @@ func (w *world) userToken(pairs ...string) answer {
 // TestIntrospectionOfAccessTokens says what the token says, to its client and to the API that it is for.
 func TestIntrospectionOfAccessTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for name, token := range map[string]string{
 		"a user's":       w.userToken().text("access_token"),
 		"by WeChat":      w.signIn("alice", "client_id", "mini-orders").text("access_token"),
@@ -77,7 +77,7 @@ func TestIntrospectionOfAccessTokens(t *testing.T) {
 // is sent a refresh token must not take it for one.
 func TestIntrospectionOfRefreshTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.userToken()
 	claims := claimsOf(t, a.text("access_token"))
 	got := w.introspect(a.text("refresh_token"), as("service")...)
@@ -97,7 +97,7 @@ func TestIntrospectionOfRefreshTokens(t *testing.T) {
 // are not active, and asking is no theft.
 func TestIntrospectionOfRetiredRefreshTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	refresh := func(token string, pairs ...string) form {
 		return refreshForm(token).with("client_id", "service", "client_secret", testSecret).with(pairs...)
 	}
@@ -124,7 +124,7 @@ func TestIntrospectionOfRetiredRefreshTokens(t *testing.T) {
 // TestIntrospectionOfForgedTokens, and of all that is no access token for who asks: one answer.
 func TestIntrospectionOfForgedTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.signIn("alice", "client_id", "mini-orders", "scope", "openid")
 	require.Equal(t, true, w.introspect(a.text("access_token")).members["active"])
 	w.touched.Reset()
@@ -139,7 +139,7 @@ func TestIntrospectionOfForgedTokens(t *testing.T) {
 	}
 	require.Empty(t, w.touched.String(), "what is forged is refused before any store is asked")
 	requireInactive(t, w.introspect(a.text("refresh_token")), "refresh token")
-	elsewhere := newWorld(t)
+	elsewhere := newEnv(t)
 	requireInactive(t, w.introspect(elsewhere.signIn("alice", "client_id", "mini-orders").text("access_token")),
 		"another issuer's, by the same key")
 }
@@ -148,25 +148,25 @@ func TestIntrospectionOfForgedTokens(t *testing.T) {
 func TestIntrospectionSeesTheEnd(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	for name, end := range map[string]func(w *world, a answer){
-		"revoked by refresh token": func(w *world, a answer) {
+	for name, end := range map[string]func(w *env, a answer){
+		"revoked by refresh token": func(w *env, a answer) {
 			requireRevoked(w.t, w.revoke(a.text("refresh_token"), "client_id", "service", "client_secret", testSecret))
 		},
-		"revoked by access token": func(w *world, a answer) {
+		"revoked by access token": func(w *env, a answer) {
 			requireRevoked(w.t, w.revoke(a.text("access_token"), "client_id", "service", "client_secret", testSecret))
 		},
-		"user disabled": func(w *world, a answer) {
+		"user disabled": func(w *env, a answer) {
 			require.NoError(w.t, w.database.Users().Disable(ctx, claimsOf(w.t, a.text("access_token"))["sub"].(string)))
 		},
-		"password changed": func(w *world, a answer) {
+		"password changed": func(w *env, a answer) {
 			require.NoError(w.t, w.database.Users().SetPassword(ctx,
 				claimsOf(w.t, a.text("access_token"))["sub"].(string), ""))
 		},
-		"expired": func(w *world, _ answer) { w.clock.Move(8 * 24 * time.Hour) },
+		"expired": func(w *env, _ answer) { w.clock.Move(8 * 24 * time.Hour) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newEnv(t)
 			a := w.userToken()
 			require.Equal(t, true, w.introspect(a.text("access_token")).members["active"])
 			end(w, a)
@@ -175,7 +175,7 @@ func TestIntrospectionSeesTheEnd(t *testing.T) {
 			requireInactive(t, w.introspect(a.text("refresh_token"), as("service")...), "refresh token")
 		})
 	}
-	w := newWorld(t)
+	w := newEnv(t)
 	user, own := w.userToken().text("access_token"), w.token(serviceForm()).text("access_token")
 	require.NoError(t, w.database.Clients().Disable(ctx, "service"))
 	requireInactive(t, w.introspect(user), "a user's, client disabled")
@@ -189,7 +189,7 @@ func TestIntrospectionSeesTheEnd(t *testing.T) {
 // an oracle for found tokens.
 func TestIntrospectionProvesWhoAsks(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.signIn("alice", "client_id", "mini-orders").text("access_token")
 	w.touched.Reset()
 	for name, pairs := range map[string][]string{

@@ -19,7 +19,7 @@ func TestOrdinaryLibrariesWork(t *testing.T) {
 	for _, path := range []string{"", "/login"} {
 		t.Run("issuer with path "+path, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(s *settings) { s.path = path })
+			w := newEnv(t, func(s *settings) { s.path = path })
 			ctx := oidc.ClientContext(context.Background(), quiet)
 			found, err := oidc.NewProvider(ctx, w.issuer)
 			require.NoError(t, err)

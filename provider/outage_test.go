@@ -11,7 +11,7 @@ import (
 // (RFC 6749 §4.1.2.1).
 func TestStorageGone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	signedIn := w.signIn("alice", "scope", "openid")
 	f := w.wechatCode("alice")
 	own := w.token(serviceForm()).text("access_token")

@@ -19,7 +19,7 @@ import (
 // byte for byte.
 func TestPasswordRefusalsTellNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	want := w.token(passwordForm("alice", "a wrong password"))
 	requireError(t, want, http.StatusBadRequest, "invalid_grant")
 	for name, f := range map[string]form{
@@ -71,7 +71,7 @@ func headerNames(a answer) []string {
 // through meanwhile.
 func TestGuessingIsSlowedDownAlike(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	var refusals []string
 	for _, name := range []string{"alice", "nobody"} {
 		for n := range 5 {
@@ -95,7 +95,7 @@ func TestGuessingIsSlowedDownAlike(t *testing.T) {
 // TestGuessingFromManyAddresses is bounded too, and so is trying many names from one.
 func TestGuessingFromManyAddresses(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) {
+	w := newEnv(t, func(s *settings) {
 		s.proxies, s.perAddress = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, 20
 	})
 	guess := func(name, address string) int { // of a name and a password that nobody can have, which cost no hash
@@ -122,7 +122,7 @@ func TestGuessingFromManyAddresses(t *testing.T) {
 // TestGuessingInParallel gets no further than one after the other: attempts are counted before they are checked.
 func TestGuessingInParallel(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	statuses := make([]int, 100)
 	var group sync.WaitGroup
 	for n := range statuses {
@@ -137,7 +137,7 @@ func TestGuessingInParallel(t *testing.T) {
 // TestFloodOfPasswords is told to wait, and refreshes go on meanwhile.
 func TestFloodOfPasswords(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) {
+	w := newEnv(t, func(s *settings) {
 		s.hasher = password.Options{MaxConcurrent: 1, MaxWaiting: 2,
 			MaxPerAddress: 2}
 	})

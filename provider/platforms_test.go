@@ -25,7 +25,7 @@ const (
 )
 
 // startQQ starts QQ's simulator.
-func (w *world) startQQ() string {
+func (w *env) startQQ() string {
 	w.t.Helper()
 	w.qq = qqtest.New(qqtest.Options{Now: w.clock.Now})
 	server := httptest.NewServer(w.qq)
@@ -34,7 +34,7 @@ func (w *world) startQQ() string {
 }
 
 // addApp registers an app here and at its simulator, and clients of it: one public, one confidential.
-func (w *world) addApp(id, kind string) {
+func (w *env) addApp(id, kind string) {
 	w.t.Helper()
 	ctx := context.Background()
 	app := identity.App{Platform: identity.PlatformWechat, ID: id, Kind: kind,
@@ -55,7 +55,7 @@ func (w *world) addApp(id, kind string) {
 	}
 }
 
-func (w *world) oauthCode(code wechattest.OAuthCode) string {
+func (w *env) oauthCode(code wechattest.OAuthCode) string {
 	w.t.Helper()
 	text, err := w.simulator.MintOAuthCode(code)
 	require.NoError(w.t, err)
@@ -76,7 +76,7 @@ func publicCode(app, code string) form {
 // Platform account.
 func TestEveryKindOfApp(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	require.NoError(t, w.simulator.Bind(testApp, testOpenPlatform))
 	subject := claimsOf(t, w.signIn("ada").text("access_token"))["sub"]
 	for app, kind := range map[string]string{
@@ -95,7 +95,7 @@ func TestEveryKindOfApp(t *testing.T) {
 // could trade them.
 func TestBrowserCodesOfPublicClients(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for app, kind := range map[string]string{accountApp: identity.KindOfficialAccount,
 		websiteApp: identity.KindWebsite} {
 		w.addApp(app, kind)
@@ -110,7 +110,7 @@ func TestBrowserCodesOfPublicClients(t *testing.T) {
 // TestVirtualVisitorsAreNobody: a page that was opened in snapshot mode must not make an account.
 func TestVirtualVisitorsAreNobody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.addApp(accountApp, identity.KindOfficialAccount)
 	before := w.users()
 	code := w.oauthCode(wechattest.OAuthCode{AppID: accountApp, User: "ada", Scope: "snsapi_userinfo", Snapshot: true})
@@ -118,7 +118,7 @@ func TestVirtualVisitorsAreNobody(t *testing.T) {
 	require.Equal(t, before, w.users())
 }
 
-func (w *world) users() int {
+func (w *env) users() int {
 	w.t.Helper()
 	users, err := w.database.Users().List(context.Background(), "", 1000)
 	require.NoError(w.t, err)
@@ -128,7 +128,7 @@ func (w *world) users() int {
 // TestProfilesAreFetchedOnlyIfTheScopeAllows both ours and WeChat's.
 func TestProfilesAreFetchedOnlyIfTheScopeAllows(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.addApp(accountApp, identity.KindOfficialAccount)
 	require.NoError(t, w.simulator.SetUser(wechattest.User{User: "ada", Nickname: "Ada", Sex: 2,
 		HeadImgURL: "http://thirdwx.qlogo.cn/ada"}))
@@ -161,7 +161,7 @@ func TestProfilesAreFetchedOnlyIfTheScopeAllows(t *testing.T) {
 // TestCodesOfOneKindAreNoCodesOfAnother: a code of wx.login is none of a website's, nor the reverse.
 func TestCodesOfOneKindAreNoCodesOfAnother(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.addApp(websiteApp, identity.KindWebsite)
 	requireError(t, w.token(backendCode(websiteApp, w.code("ada"))), http.StatusBadRequest, "invalid_grant")
 	code := w.oauthCode(wechattest.OAuthCode{AppID: websiteApp, User: "ada"})
@@ -169,13 +169,13 @@ func TestCodesOfOneKindAreNoCodesOfAnother(t *testing.T) {
 }
 
 // qqForm is a sign-in at a mini-program of QQ's that it adds.
-func (w *world) qqForm(user string) form {
+func (w *env) qqForm(user string) form {
 	w.t.Helper()
 	w.addApp(qqApp, identity.KindMiniProgram)
 	return w.qqCode(user)
 }
 
-func (w *world) qqCode(user string) form {
+func (w *env) qqCode(user string) form {
 	w.t.Helper()
 	code, err := w.qq.MintCode(qqApp, user)
 	require.NoError(w.t, err)
@@ -185,7 +185,7 @@ func (w *world) qqCode(user string) form {
 // TestAQQMiniProgram goes through the same seam: idempotent, refreshed, and a platform of its own.
 func TestAQQMiniProgram(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.addApp(qqApp, identity.KindMiniProgram)
 	sign := func(user string, pairs ...string) answer { return w.token(w.qqCode(user).with(pairs...)) }
 	first := sign("ada")
@@ -211,7 +211,7 @@ func TestAQQMiniProgram(t *testing.T) {
 // TestParallelFirstLoginsThroughTwoAppsMakeOneUser names the flaw of finding and then making.
 func TestParallelFirstLoginsThroughTwoAppsMakeOneUser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, app := range []string{testApp, otherApp} {
 		require.NoError(t, w.simulator.Bind(app, testOpenPlatform))
 	}
@@ -239,7 +239,7 @@ func TestParallelFirstLoginsThroughTwoAppsMakeOneUser(t *testing.T) {
 // TestAUserWhoLeavesIsNotBroughtBackByAProgram that signs in by itself; only a request that says so keeps the account.
 func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	first := w.signIn("ada")
 	subject := claimsOf(t, first.text("access_token"))["sub"].(string)
 	_, err := w.database.Deletions().Leave(context.Background(), subject, 14*24*time.Hour)
@@ -275,7 +275,7 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 // TestASlowPlatformLeavesTimeForTheSession: what came with a sign-in must not cost it.
 func TestASlowPlatformLeavesTimeForTheSession(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.wechatTimeout = 20 * time.Second })
+	w := newEnv(t, func(s *settings) { s.wechatTimeout = 20 * time.Second })
 	shop := w.shop(-1)
 	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: "/wxa/business/getuserphonenumber", DelayMS: 20_000}))
 	a := w.token(shop.with("code", w.code("ada"), "phone_code", w.phoneCode("ada")))

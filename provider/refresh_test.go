@@ -16,7 +16,7 @@ import (
 )
 
 // requireEnded says that no token of a session is good for anything.
-func (w *world) requireEnded(t *testing.T, answers ...answer) {
+func (w *env) requireEnded(t *testing.T, answers ...answer) {
 	t.Helper()
 	for _, a := range answers {
 		requireError(t, w.token(refreshForm(a.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
@@ -24,12 +24,12 @@ func (w *world) requireEnded(t *testing.T, answers ...answer) {
 	}
 }
 
-func (w *world) userinfo(access string) answer {
+func (w *env) userinfo(access string) answer {
 	return w.get("/userinfo", http.Header{"Authorization": {"Bearer " + access}})
 }
 
 // eventKinds returns what the audit log has of a test, the newest first.
-func (w *world) eventKinds(t *testing.T) []string {
+func (w *env) eventKinds(t *testing.T) []string {
 	t.Helper()
 	events, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func (w *world) eventKinds(t *testing.T) []string {
 
 func TestRefreshRotates(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	current := w.signIn("alice", "scope", "openid api")
 	sub := claimsOf(t, current.text("access_token"))["sub"]
 	seen := map[string]bool{current.text("refresh_token"): true}
@@ -59,7 +59,7 @@ func TestRefreshRotates(t *testing.T) {
 // TestReuseAfterTheWindowEndsTheSession, for thief and owner alike (RFC 9700 §4.14.2), and the audit log tells.
 func TestReuseAfterTheWindowEndsTheSession(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	first := w.signIn("alice", "scope", "openid api")
 	second := w.token(refreshForm(first.text("refresh_token")))
 	requireTokens(t, second)
@@ -76,7 +76,7 @@ func TestReuseAfterTheWindowEndsTheSession(t *testing.T) {
 // line of descent.
 func TestReuseWithinTheWindowForksNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	first := w.signIn("alice").text("refresh_token")
 	successors := make([]string, 30)
 	var group sync.WaitGroup
@@ -93,7 +93,7 @@ func TestReuseWithinTheWindowForksNothing(t *testing.T) {
 
 func TestStrictPolicyTakesEveryReuseForTheft(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.rotation = tokens.RotationPolicy{} })
+	w := newEnv(t, func(s *settings) { s.rotation = tokens.RotationPolicy{} })
 	first := w.signIn("alice", "scope", "openid api")
 	second := w.token(refreshForm(first.text("refresh_token")))
 	requireTokens(t, second)
@@ -104,7 +104,7 @@ func TestStrictPolicyTakesEveryReuseForTheft(t *testing.T) {
 // TestRefreshOfAnotherClientsToken gets nothing and ends nothing, of whatever kind either client is (RFC 6749 §6).
 func TestRefreshOfAnotherClientsToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	public := w.signIn("alice").text("refresh_token")
 	confidential := w.signIn("alice", "client_id", "backend", "client_secret", testSecret, "appid",
 		testApp).text("refresh_token")
@@ -128,7 +128,7 @@ func TestRefreshOfAnotherClientsToken(t *testing.T) {
 // TestRefreshScope may be narrower for one access token, and never wider; the session keeps its own (RFC 6749 §6).
 func TestRefreshScope(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.signIn("alice", "scope", "api openid").text("refresh_token")
 	for _, wider := range []string{"api.write", "api api.write", "root", "offline_access", "api  openid", `"`} {
 		requireError(t, w.token(refreshForm(token).with("scope", wider)), http.StatusBadRequest, "invalid_scope")
@@ -147,8 +147,8 @@ func TestRefreshScope(t *testing.T) {
 // TestRefreshTokensThatAreNotOurs are refused alike: other kinds of token, and ours with anything changed.
 func TestRefreshTokensThatAreNotOurs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	elsewhere := newWorld(t)
+	w := newEnv(t)
+	elsewhere := newEnv(t)
 	a := w.signIn("alice", "scope", "openid")
 	good := a.text("refresh_token")
 	want := withoutRequestID(w.token(refreshForm("x")))
@@ -161,7 +161,7 @@ func TestRefreshTokensThatAreNotOurs(t *testing.T) {
 		"dots":                    strings.Repeat(".", 60_000),
 		"of another installation": elsewhere.signIn("alice").text("refresh_token"),
 	}
-	// The seed is shared by all worlds, and its keys with it, so the other installation's token has a good
+	// The seed is shared by all environments, and its keys with it, so the other installation's token has a good
 	// MAC and an unknown session.
 	content, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(good, "lp_rt_"))
 	require.NoError(t, err)
@@ -186,7 +186,7 @@ func TestRefreshTokensThatAreNotOurs(t *testing.T) {
 // outlives its session.
 func TestSessionsEndInTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.idle, s.absolute = time.Hour, 150*time.Minute })
+	w := newEnv(t, func(s *settings) { s.idle, s.absolute = time.Hour, 150*time.Minute })
 	idle := w.signIn("alice").text("refresh_token")
 	current := w.signIn("alice").text("refresh_token")
 	for range 4 { // 40 minutes each: alive at 120 minutes by being used, over at 160
@@ -215,14 +215,14 @@ func TestSessionsEndInTime(t *testing.T) {
 func TestSessionsEndWithTheirUser(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	for name, end := range map[string]func(*world, string) error{
-		"user disabled": func(w *world, user string) error { return w.database.Users().Disable(ctx, user) },
-		"password set":  func(w *world, user string) error { return w.database.Users().SetPassword(ctx, user, "") },
-		"revoked": func(w *world, user string) error {
+	for name, end := range map[string]func(*env, string) error{
+		"user disabled": func(w *env, user string) error { return w.database.Users().Disable(ctx, user) },
+		"password set":  func(w *env, user string) error { return w.database.Users().SetPassword(ctx, user, "") },
+		"revoked": func(w *env, user string) error {
 			_, err := w.database.Sessions().EndAll(ctx, user, identity.EndedByOperator)
 			return err
 		},
-		"disabled and enabled again": func(w *world, user string) error {
+		"disabled and enabled again": func(w *env, user string) error {
 			if err := w.database.Users().Disable(ctx, user); err != nil {
 				return err
 			}
@@ -230,7 +230,7 @@ func TestSessionsEndWithTheirUser(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newEnv(t)
 			a, bystander := w.signIn("alice", "scope", "openid api"), w.signIn("bob")
 			require.NoError(t, end(w, claimsOf(t, a.text("access_token"))["sub"].(string)))
 			w.requireEnded(t, a)
@@ -242,7 +242,7 @@ func TestSessionsEndWithTheirUser(t *testing.T) {
 // TestRefreshRacingWithRevocation: when both have returned, nothing is alive.
 func TestRefreshRacingWithRevocation(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for range 10 {
 		a := w.signIn("alice", "scope", "openid")
 		var group sync.WaitGroup
@@ -261,7 +261,7 @@ func TestRefreshRacingWithRevocation(t *testing.T) {
 // TestIdempotentRefresh: with its key a lost answer can be fetched at any later time; without it only a thief asks.
 func TestIdempotentRefresh(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	first := w.signIn("alice").text("refresh_token")
 	second := w.token(refreshForm(first).with(":Idempotency-Key", testKey)).text("refresh_token")
 	w.clock.Move(24 * time.Hour)

@@ -12,7 +12,7 @@ import (
 // TestAllThatIsLoggedOfARequestHasItsID, also what is logged on floors that know nothing of HTTP.
 func TestAllThatIsLoggedOfARequestHasItsID(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	first := w.signIn("alice").text("refresh_token")
 	second := w.token(refreshForm(first))
 	requireTokens(t, second)

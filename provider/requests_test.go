@@ -16,7 +16,7 @@ import (
 // TestTokenRequestsThatAreNoForms are refused before any parameter is believed.
 func TestTokenRequestsThatAreNoForms(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	good, _ := w.wechatCode("alice").encode()
 	var zipped bytes.Buffer
 	writer := gzip.NewWriter(&zipped)
@@ -52,7 +52,7 @@ func TestTokenRequestsThatAreNoForms(t *testing.T) {
 
 func TestTokenRequestsByOtherMethods(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch,
 		http.MethodDelete, http.MethodTrace, http.MethodOptions, "PROPFIND"} {
 		t.Run(method, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestTokenRequestsByOtherMethods(t *testing.T) {
 // it is read, nor kept.
 func TestTokenRequestsWithQueryStrings(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	good, _ := passwordForm("alice", testPassword).encode()
 	for name, c := range map[string]struct{ query, body string }{
 		"everything": {good, ""},
@@ -98,7 +98,7 @@ func TestTokenRequestsWithQueryStrings(t *testing.T) {
 
 func TestTokenParametersThatAreRepeated(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, name := range []string{"grant_type", "client_id", "code", "scope", "appid", "unheard_of"} {
 		for _, value := range []string{"", "x", "mini"} {
 			body, _ := w.wechatCode("alice").with("unheard_of", "1", "scope", "api", "appid", testApp).encode()
@@ -111,7 +111,7 @@ func TestTokenParametersThatAreRepeated(t *testing.T) {
 // TestTokenParametersThatAreEmptyOrUnknown count as absent (RFC 6749 §3.1, §3.2).
 func TestTokenParametersThatAreEmptyOrUnknown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	body, _ := w.wechatCode("alice").encode()
 	a := w.post("/token", body+"&scope=&appid=&client_secret=&foo=bar&resource=", nil)
 	requireTokens(t, a)
@@ -131,7 +131,7 @@ func TestTokenParametersThatAreEmptyOrUnknown(t *testing.T) {
 // TestTokenFormsThatAreMalformed: no escape, separator or encoding is guessed at.
 func TestTokenFormsThatAreMalformed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	good, _ := passwordForm("alice", testPassword).with("scope", "api").encode()
 	for name, body := range map[string]string{
 		"cut escape":                good + "&x=%",
@@ -166,7 +166,7 @@ func TestTokenFormsThatAreMalformed(t *testing.T) {
 // TestTokenRequestsThatAreTooLarge are refused at once, however they say their size.
 func TestTokenRequestsThatAreTooLarge(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	good, _ := w.wechatCode("alice").encode()
 	fill := func(size int) string { return good + "&x=" + strings.Repeat("x", size-len(good)-len("&x=")) }
 	requireTokens(t, w.post("/token", fill(64<<10), nil))

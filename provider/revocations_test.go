@@ -24,7 +24,7 @@ type revocations struct {
 	Sessions string `json:"sids"`
 }
 
-func (w *world) revocations(t testing.TB) revocations {
+func (w *env) revocations(t testing.TB) revocations {
 	t.Helper()
 	a := w.get("/revocations", nil)
 	require.Equal(t, http.StatusOK, a.status, a.body)
@@ -53,7 +53,7 @@ func (l revocations) has(t testing.TB, accessToken string) bool {
 // tokens has expired.
 func TestOfflineVerifiersLearnOfALogout(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	left, stayed := w.signIn("alice", "scope", "openid api"), w.signIn("alice", "scope", "openid api")
 	first := w.revocations(t)
 	require.Equal(t, w.issuer, first.Issuer)
@@ -79,7 +79,7 @@ func TestOfflineVerifiersLearnOfALogout(t *testing.T) {
 // TestTheListNamesWhoWasStolenFrom: a thief's access token is told of like any other of the session.
 func TestTheListNamesWhoWasStolenFrom(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	robbed := w.signIn("alice", "scope", "openid api")
 	thief := w.token(refreshForm(robbed.text("refresh_token")))
 	w.clock.Move(time.Minute)
@@ -91,7 +91,7 @@ func TestTheListNamesWhoWasStolenFrom(t *testing.T) {
 
 func TestTheListIsAskedForAgainCheaply(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	list := w.revocations(t)
 	etag := list.header.Get("Etag")
 	require.Regexp(t, `^W/"[A-Za-z0-9_-]+"$`, etag)
@@ -114,7 +114,7 @@ func TestTheListIsAskedForAgainCheaply(t *testing.T) {
 // taken for anything else.
 func TestTheListIsNoToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	list := w.revocations(t).body
 	requireError(t, w.userinfo(list), http.StatusUnauthorized, "invalid_token")
 	requireError(t, w.verify(list, ""), http.StatusUnauthorized, "invalid_token")
@@ -126,15 +126,15 @@ func TestTheListIsNoToken(t *testing.T) {
 // TestTheListOutlivesTheStorage for as long as it is good, and is not made up without it.
 func TestTheListOutlivesTheStorage(t *testing.T) {
 	t.Parallel()
-	w, fresh := newWorld(t), newWorld(t)
+	w, fresh := newEnv(t), newEnv(t)
 	list := w.revocations(t).body
 	require.NoError(t, w.database.Close())
 	require.NoError(t, fresh.database.Close())
 	w.clock.Move(4 * time.Minute)
 	require.Equal(t, list, w.get("/revocations", nil).body)
 	w.clock.Move(time.Minute)
-	for _, world := range []*world{w, fresh} {
-		a := world.get("/revocations", nil)
+	for _, e := range []*env{w, fresh} {
+		a := e.get("/revocations", nil)
 		requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
 		require.Equal(t, "2", a.header.Get("Retry-After"))
 		require.False(t, strings.Contains(a.body, "sql"))
@@ -144,7 +144,7 @@ func TestTheListOutlivesTheStorage(t *testing.T) {
 // TestDeletedUsersAreListed though their sessions are gone.
 func TestDeletedUsersAreListed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	gone := w.signIn("alice", "scope", "openid api")
 	_, err := w.database.Deletions().Dismiss(t.Context(), w.subOf(gone.text("access_token")), 0)
 	require.NoError(t, err)

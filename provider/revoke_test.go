@@ -13,7 +13,7 @@ import (
 )
 
 // revoke gives a token back; pairs change the form.
-func (w *world) revoke(token string, pairs ...string) answer {
+func (w *env) revoke(token string, pairs ...string) answer {
 	body, header := form{"client_id": "mini", "token": token}.with(pairs...).encode()
 	return w.post("/revoke", body, header)
 }
@@ -33,49 +33,49 @@ func requireRevoked(t testing.TB, a answer) {
 func TestRevocationEndsTheSession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		token func(w *world, first, second answer) string
+		token func(w *env, first, second answer) string
 		pairs []string
 	}{
-		"refresh token": {func(_ *world, _,
+		"refresh token": {func(_ *env, _,
 			second answer) string {
 			return second.text("refresh_token")
 		}, nil},
-		"refresh token, right hint": {func(_ *world, _,
+		"refresh token, right hint": {func(_ *env, _,
 			second answer) string {
 			return second.text("refresh_token")
 		}, []string{"token_type_hint", "refresh_token"}},
-		"refresh token, wrong hint": {func(_ *world, _,
+		"refresh token, wrong hint": {func(_ *env, _,
 			second answer) string {
 			return second.text("refresh_token")
 		}, []string{"token_type_hint", "access_token"}},
-		"access token": {func(_ *world, _,
+		"access token": {func(_ *env, _,
 			second answer) string {
 			return second.text("access_token")
 		}, nil},
-		"access token, wrong hint": {func(_ *world, _,
+		"access token, wrong hint": {func(_ *env, _,
 			second answer) string {
 			return second.text("access_token")
 		}, []string{"token_type_hint", "refresh_token"}},
-		"access token, odd hint": {func(_ *world, _,
+		"access token, odd hint": {func(_ *env, _,
 			second answer) string {
 			return second.text("access_token")
 		}, []string{"token_type_hint", "pct' OR 1"}},
-		"first access token": {func(_ *world, first, _ answer) string { return first.text("access_token") },
+		"first access token": {func(_ *env, first, _ answer) string { return first.text("access_token") },
 			nil},
-		"retired refresh token": {func(_ *world, first, _ answer) string { return first.text("refresh_token") },
+		"retired refresh token": {func(_ *env, first, _ answer) string { return first.text("refresh_token") },
 			nil},
-		"long retired refresh token": {func(w *world, first, _ answer) string {
+		"long retired refresh token": {func(w *env, first, _ answer) string {
 			w.clock.Move(time.Minute)
 			return first.text("refresh_token")
 		}, nil},
-		"by a client that says so by Basic": {func(_ *world, first,
+		"by a client that says so by Basic": {func(_ *env, first,
 			_ answer) string {
 			return first.text("access_token")
 		}, []string{"client_id", "", ":Authorization", basic("mini", "")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newEnv(t)
 			first := w.signIn("alice", "scope", "openid api")
 			second := w.token(refreshForm(first.text("refresh_token")))
 			other := w.signIn("alice", "scope", "openid api")
@@ -92,7 +92,7 @@ func TestRevocationEndsTheSession(t *testing.T) {
 // TestRevocationByConfidentialClients, by header and by form, as at the token endpoint.
 func TestRevocationByConfidentialClients(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, pairs := range [][]string{
 		{"client_id", "backend", "client_secret", testSecret},
 		{"client_id", "", ":Authorization", basic("backend", testSecret)},
@@ -107,7 +107,7 @@ func TestRevocationByConfidentialClients(t *testing.T) {
 // TestRevocationOfWhatIsNoToken succeeds (RFC 7009 §2.2), ends nothing, and asks no store.
 func TestRevocationOfWhatIsNoToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.signIn("alice", "scope", "openid")
 	refresh := a.text("refresh_token")
 	bad := w.forgeries(t, a)
@@ -131,7 +131,7 @@ func TestRevocationOfWhatIsNoToken(t *testing.T) {
 // token, which may lie in anybody's log, ends no session.
 func TestRevocationOfWhatIsOver(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.signIn("alice")
 	for range 2 {
 		requireRevoked(t, w.revoke(a.text("refresh_token")))
@@ -139,7 +139,7 @@ func TestRevocationOfWhatIsOver(t *testing.T) {
 	}
 	require.Len(t, w.eventKinds(t), 1)
 	// shares the keys, so its MAC and signature are good and its session is unknown
-	elsewhere := newWorld(t).signIn("alice")
+	elsewhere := newEnv(t).signIn("alice")
 	requireRevoked(t, w.revoke(elsewhere.text("refresh_token")))
 	alive := w.signIn("alice")
 	w.clock.Move(time.Hour + time.Second)
@@ -153,7 +153,7 @@ func TestRevocationOfWhatIsOver(t *testing.T) {
 // is no theft, and whether the session still lives is not told.
 func TestRevocationOfAnotherClientsToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	retired := w.signIn("alice", "scope", "openid")
 	current := w.token(refreshForm(retired.text("refresh_token")))
 	service := w.token(serviceForm()).text("access_token")
@@ -186,7 +186,7 @@ func TestRevocationOfAnotherClientsToken(t *testing.T) {
 // was (RFC 7009 §2.2.1).
 func TestRevocationOfAClientsOwnToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.token(serviceForm()).text("access_token")
 	a := w.revoke(token, "client_id", "service", "client_secret", testSecret)
 	requireError(t, a, http.StatusBadRequest, "unsupported_token_type")
@@ -195,7 +195,7 @@ func TestRevocationOfAClientsOwnToken(t *testing.T) {
 // TestRevocationProvesTheClientFirst: who does not, learns nothing of a token, touches no session and ends none.
 func TestRevocationProvesTheClientFirst(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	theirs := w.token(passwordForm("alice", testPassword)).text("refresh_token")
 	w.touched.Reset()
 	for name, pairs := range map[string][]string{
@@ -224,7 +224,7 @@ func TestRevocationProvesTheClientFirst(t *testing.T) {
 // TestRevocationByAClientThatIsDisabledSince: its tokens are dead anyway.
 func TestRevocationByAClientThatIsDisabledSince(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	refresh := w.signIn("alice").text("refresh_token")
 	require.NoError(t, w.database.Clients().Disable(context.Background(), "mini"))
 	requireError(t, w.revoke(refresh), http.StatusUnauthorized, "invalid_client")

@@ -34,7 +34,7 @@ func (s *slowSessions) Find(ctx context.Context, id string) (identity.Session, t
 // nobody else is held up: not passwords, nor codes, nor the key set.
 func TestTooManyAtOnceAreAskedToComeAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.inFlight = 3 })
+	w := newEnv(t, func(s *settings) { s.inFlight = 3 })
 	signedIn := w.signIn("alice", "scope", "openid api")
 	access, refresh := signedIn.text("access_token"), signedIn.text("refresh_token")
 	hold := make(chan struct{})
@@ -77,7 +77,7 @@ func TestTooManyAtOnceAreAskedToComeAgain(t *testing.T) {
 // TestWhoSendsSlowlyHoldsNoPlace: anybody can send a header and one byte, and needs no token for it.
 func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.inFlight = 3 })
+	w := newEnv(t, func(s *settings) { s.inFlight = 3 })
 	refresh := w.signIn("alice").text("refresh_token")
 	var slow []net.Conn
 	for _, path := range []string{"/revoke", "/introspect", "/userinfo", "/token", "/wechat/app_token",
@@ -109,7 +109,7 @@ func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
 // TestTheBodyOfAGETDecidesNothing: no endpoint reads one, and a gateway may pass on whatever its caller uploads.
 func TestTheBodyOfAGETDecidesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	access := w.signIn("alice", "scope", "openid api").text("access_token")
 	connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
 	require.NoError(t, err)

@@ -20,9 +20,9 @@ func TestMain(m *testing.M) { dbtest.Run(m) }
 // onPostgreSQL runs all tests of the package on PostgreSQL: go test ./provider -postgresql
 var onPostgreSQL = flag.Bool("postgresql", false, "keep what lasts in PostgreSQL instead of SQLite")
 
-// openDatabase opens a copy of the seeded database. Keys and password hashes take long to make, so all worlds
-// share them.
-func (w *world) openDatabase() {
+// openDatabase opens a copy of the seeded database. Keys and password hashes take long to make, so all
+// environments share them.
+func (w *env) openDatabase() {
 	seed, err := seeded()
 	require.NoError(w.t, err)
 	if *onPostgreSQL {
@@ -45,7 +45,7 @@ func openSQLite(path string, ring *keys.Ring, now func() time.Time) (*sql.DB, er
 }
 
 // seedPostgreSQL puts into a new database what the seeded one holds.
-func (w *world) seedPostgreSQL(seed seed) *sql.DB {
+func (w *env) seedPostgreSQL(seed seed) *sql.DB {
 	ctx := context.Background()
 	url, clock := dbtest.MovableClock(w.t, dbtest.PostgreSQL(w.t))
 	w.clock.database = clock

@@ -12,7 +12,7 @@ import (
 // BenchmarkToken is a token request from the handler down, without a connection: what it allocates is the request's
 // own doing. Everything is real but the network.
 func BenchmarkToken(b *testing.B) {
-	w := newWorld(b)
+	w := newEnv(b)
 	post := func(values url.Values) map[string]any {
 		request := httptest.NewRequest(http.MethodPost, w.settings.path+"/token", strings.NewReader(values.Encode()))
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -42,7 +42,7 @@ func names(members map[string]any) []string {
 // TestTokenAnswersHaveExactlyTheseMembers, for every grant.
 func TestTokenAnswersHaveExactlyTheseMembers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	usual := []string{"access_token", "expires_in", "refresh_token", "scope", "token_type"}
 	withID := []string{"access_token", "expires_in", "id_token", "refresh_token", "scope", "token_type"}
 	withoutRefresh := []string{"access_token", "expires_in", "scope", "token_type"}
@@ -83,7 +83,7 @@ func TestTokenAnswersHaveExactlyTheseMembers(t *testing.T) {
 // TestScopeRules (RFC 6749 §3.3).
 func TestScopeRules(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for scope, want := range map[string]string{
 		"":              "api", // the default, not all
 		"api":           "api",
@@ -112,7 +112,7 @@ func TestScopeRules(t *testing.T) {
 // TestAccessTokenClaims (RFC 9068 §2).
 func TestAccessTokenClaims(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.signIn("alice", "scope", "openid profile api")
 	require.Equal(t, []string{"alg", "kid", "typ"}, names(headerOf(t, a.text("access_token"))))
 	require.Equal(t, "RS256", headerOf(t, a.text("access_token"))["alg"])
@@ -137,7 +137,7 @@ func TestAccessTokenClaims(t *testing.T) {
 // TestWechatClaimsOnlyForClientsThatAskedForThem at registration, and never a session key for anybody.
 func TestWechatClaimsOnlyForClientsThatAskedForThem(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	require.NoError(t, w.simulator.Bind(testApp, testOpenPlatform))
 	a := w.signIn("alice", "client_id", "web", "scope", "openid api")
 	want := map[string]any{"appid": testApp, "openid": wechattest.OpenID(testApp, "alice"),
@@ -153,7 +153,7 @@ func TestWechatClaimsOnlyForClientsThatAskedForThem(t *testing.T) {
 // TestIDTokenClaims (OpenID Connect Core §2, §3.1.3.6).
 func TestIDTokenClaims(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	first := w.signIn("newcomer", "scope", "openid")
 	claims := claimsOf(t, first.text("id_token"))
 	require.Equal(t, []string{"amr", "at_hash", "aud", "auth_time", "exp", "iat", "is_new_user", "iss", "sid",
@@ -179,7 +179,7 @@ func TestIDTokenClaims(t *testing.T) {
 // TestRefreshedIDToken has the subject, audience and auth_time of the first (OpenID Connect Core §12.2).
 func TestRefreshedIDToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	first := w.signIn("newcomer", "scope", "openid api")
 	w.clock.Move(time.Minute)
 	without := w.token(refreshForm(first.text("refresh_token")))
@@ -199,7 +199,7 @@ func TestRefreshedIDToken(t *testing.T) {
 // TestRepeatedSignInGetsTheFirstAnswer, for who has its Idempotency-Key, and no second session.
 func TestRepeatedSignInGetsTheFirstAnswer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	f := w.wechatCode("newcomer").with(":Idempotency-Key", testKey, "scope", "openid")
 	first, again := w.token(f), w.token(f)
 	requireTokens(t, first)

@@ -14,7 +14,7 @@ import (
 
 // answering signs somebody in whom WeChat knows by an openid and a session key of the test's choice; pairs
 // change the form.
-func (w *world) answering(openID, sessionKey string, pairs ...string) answer {
+func (w *env) answering(openID, sessionKey string, pairs ...string) answer {
 	w.t.Helper()
 	require.NoError(w.t, w.simulator.Fail(wechattest.Fault{Text: fmt.Sprintf(`{"openid":%q,"session_key":%q}`,
 		openID, sessionKey)}))
@@ -25,7 +25,7 @@ func (w *world) answering(openID, sessionKey string, pairs ...string) answer {
 // made of those.
 func TestOpenidsThatBeginAlikeAreUsersOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	const key = "MDEyMzQ1Njc4OWFiY2RlZg=="
 	subs := map[string]string{}
 	for n := range 10 {
@@ -45,7 +45,7 @@ func TestOpenidsThatBeginAlikeAreUsersOfTheirOwn(t *testing.T) {
 // of their sign-in.
 func TestTokensAreNoFunctionOfWhatWeChatSays(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	const openID, key = "oShop4567890123456789-1", "MDEyMzQ1Njc4OWFiY2RlZg=="
 	first, second := w.answering(openID, key), w.answering(openID, key)
 	require.Equal(t, w.subOf(first.text("access_token")), w.subOf(second.text("access_token")))
@@ -62,7 +62,7 @@ func TestTokensAreNoFunctionOfWhatWeChatSays(t *testing.T) {
 // from the first.
 func TestDevicesOfAUserKeepTheirOwnSessions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	phone, tablet := w.signIn("alice", "scope", "openid"), w.signIn("alice", "scope", "openid")
 	require.Equal(t, w.subOf(phone.text("access_token")), w.subOf(tablet.text("access_token")))
 	for range 5 {
@@ -80,7 +80,7 @@ func TestDevicesOfAUserKeepTheirOwnSessions(t *testing.T) {
 // TestASignInWritesNothingToItsUser: two at once have nothing to overwrite for each other.
 func TestASignInWritesNothingToItsUser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	before, err := w.database.Users().FindByUsername(t.Context(), "alice")
 	require.NoError(t, err)
 	w.clock.Move(time.Hour)
@@ -97,7 +97,7 @@ func TestASignInWritesNothingToItsUser(t *testing.T) {
 // TestNoPathSkipsTheGuard: an endpoint is found by its whole path, so no part of one that is open to all opens another.
 func TestNoPathSkipsTheGuard(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, guarded := range []string{"/userinfo", "/verify", "/introspect", "/wechat/app_token", decryptPath,
 		verifyPath, checkPath, resetPath} {
 		for _, open := range []string{"/token", "/healthz", "/.well-known/jwks.json", "/user/login"} {

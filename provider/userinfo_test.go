@@ -15,7 +15,7 @@ func bearer(token string) http.Header { return http.Header{"Authorization": {"Be
 
 func TestUserinfoByHeaderAndByForm(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.token(passwordForm("alice", testPassword).with("scope", "openid profile"))
 	token, sub := a.text("access_token"), claimsOf(t, a.text("id_token"))["sub"]
 	for name, got := range map[string]answer{
@@ -38,7 +38,7 @@ func TestUserinfoByHeaderAndByForm(t *testing.T) {
 // TestUserinfoWithoutToken is told what to send, and that nothing was invalid (RFC 6750 §3.1).
 func TestUserinfoWithoutToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, header := range []http.Header{
 		{}, {"Authorization": {""}}, {"Authorization": {"Bearer"}}, {"Authorization": {"Bearer "}},
 		{"Authorization": {basic("mini", "")}}, {"Cookie": {"access_token=x"}},
@@ -52,7 +52,7 @@ func TestUserinfoWithoutToken(t *testing.T) {
 // TestUserinfoWithTokensInTheWrongPlace (RFC 6750 §2): never in a URL, never in two places.
 func TestUserinfoWithTokensInTheWrongPlace(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.signIn("alice", "scope", "openid").text("access_token")
 	inForm := "access_token=" + token
 	for name, a := range map[string]answer{
@@ -78,7 +78,7 @@ func TestUserinfoWithTokensInTheWrongPlace(t *testing.T) {
 // TestForgedAccessTokens (RFC 8725 §2) all get one answer.
 func TestForgedAccessTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.signIn("alice", "scope", "openid")
 	want := w.userinfo("x")
 	requireError(t, want, http.StatusUnauthorized, "invalid_token")
@@ -99,7 +99,7 @@ func TestForgedAccessTokens(t *testing.T) {
 // TestTokensOfOurKeyThatAreNotForHere: a good signature is not enough.
 func TestTokensOfOurKeyThatAreNotForHere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	good := claimsOf(t, w.signIn("alice", "client_id", "mini-orders", "scope", "openid").text("access_token"))
 	other := claimsOf(t, w.signIn("bob", "scope", "openid").text("access_token"))
 	now := w.clock.Now().Unix()
@@ -150,7 +150,7 @@ func TestTokensOfOurKeyThatAreNotForHere(t *testing.T) {
 // TestAccessTokensEnd by their time and with their session, at once.
 func TestAccessTokensEnd(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.signIn("alice", "scope", "openid").text("access_token")
 	w.clock.Move(time.Hour - 3*time.Second)
 	require.Equal(t, http.StatusOK, w.userinfo(token).status)
@@ -161,7 +161,7 @@ func TestAccessTokensEnd(t *testing.T) {
 // TestScopeOfAccessTokens: without openid there is no user to tell of (RFC 6750 §3.1).
 func TestScopeOfAccessTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.userinfo(w.signIn("alice", "scope", "api profile").text("access_token"))
 	requireError(t, a, http.StatusForbidden, "insufficient_scope")
 	require.Contains(t, a.header.Get("WWW-Authenticate"), `error="insufficient_scope"`)

@@ -13,14 +13,14 @@ import (
 const forTestAudience = "/verify?audience=https://api.example.com"
 
 // verify asks as a gateway of testAudience's does; more is the rest of the query.
-func (w *world) verify(token, more string) answer {
+func (w *env) verify(token, more string) answer {
 	return w.get(forTestAudience+more, bearer(token))
 }
 
 // TestVerifyTellsWhoIsCalling, in headers that a gateway can pass on, and only for GET and HEAD.
 func TestVerifyTellsWhoIsCalling(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	user := w.signIn("alice", "scope", "openid api").text("access_token")
 	sub, _ := claimsOf(t, user)["sub"].(string)
 	own, silent := w.token(serviceForm()).text("access_token"),
@@ -63,7 +63,7 @@ func TestVerifyTellsWhoIsCalling(t *testing.T) {
 // TestVerifyAsksNoSessionOfAClientsOwnToken.
 func TestVerifyAsksNoSessionOfAClientsOwnToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	require.Equal(t, http.StatusNoContent, w.verify(w.token(serviceForm()).text("access_token"), "").status)
 	require.Empty(t, w.touched.String())
 }
@@ -72,7 +72,7 @@ func TestVerifyAsksNoSessionOfAClientsOwnToken(t *testing.T) {
 // another kind.
 func TestVerifyRefusesTokens(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	a := w.signIn("alice", "scope", "openid")
 	good := a.text("access_token")
 	for name, header := range map[string]http.Header{
@@ -106,7 +106,7 @@ func TestVerifyRefusesTokens(t *testing.T) {
 // TestVerifySeesTheEnd of a token, its session, user and client, whatever else is wrong with it.
 func TestVerifySeesTheEnd(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	ctx := context.Background()
 	for name, end := range map[string]func(a answer){
 		"revoked": func(a answer) { requireRevoked(t, w.revoke(a.text("refresh_token"))) },
@@ -130,7 +130,7 @@ func TestVerifySeesTheEnd(t *testing.T) {
 // and not a reason to refresh.
 func TestVerifyHoldsTokensAgainstTheAPI(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.signIn("alice", "scope", "openid api").text("access_token")
 	for _, audience := range []string{"https://other.example.com", "https://api.example.com/",
 		"https://API.example.com", "mini", "orders-api", "*", w.issuer} {
@@ -154,7 +154,7 @@ func TestVerifyHoldsTokensAgainstTheAPI(t *testing.T) {
 // count as none.
 func TestVerifyRefusesGateways(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.signIn("alice", "scope", "openid api").text("access_token")
 	for _, query := range []string{
 		"", "?", "?scope=api", "?audience=", "?audience",

@@ -13,14 +13,14 @@ import (
 )
 
 // newBackEnd registers a confidential client with apps.
-func (w *world) newBackEnd(id string, scopes []string, apps ...string) {
+func (w *env) newBackEnd(id string, scopes []string, apps ...string) {
 	w.t.Helper()
 	client := confidentialClient(id, oauth.GrantClientCredentials)
 	client.Apps, client.Scopes, client.DefaultScopes = apps, scopes, scopes
 	require.NoError(w.t, w.database.Clients().Create(w.t.Context(), client))
 }
 
-func (w *world) subOf(token string) string {
+func (w *env) subOf(token string) string {
 	w.t.Helper()
 	return claimsOf(w.t, token)["sub"].(string)
 }
@@ -28,7 +28,7 @@ func (w *world) subOf(token string) string {
 // TestABackEndNamesTheUser and has done for him what he could himself.
 func TestABackEndNamesTheUser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	alice := w.subOf(w.dataToken("alice"))
 	own := w.backEndToken("service")
 	share := w.encrypted("share", wechattest.Plaintext{User: "alice", Kind: "share"})
@@ -44,7 +44,7 @@ func TestABackEndNamesTheUser(t *testing.T) {
 // TestABackEndActsOnItsOwnAppsOnly, and cannot tell who uses others.
 func TestABackEndActsOnItsOwnAppsOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.newBackEnd("other", []string{oauth.ScopeWechatData}, otherApp)
 	w.newBackEnd("both", []string{oauth.ScopeWechatData}, testApp, otherApp)
 	w.newBackEnd("none", []string{oauth.ScopeWechatData})
@@ -81,7 +81,7 @@ func TestABackEndActsOnItsOwnAppsOnly(t *testing.T) {
 // client whose record does not say so.
 func TestABackEndsTokenIsForHereAlone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.newBackEnd("without", []string{"api"}, testApp)
 	w.newBackEnd("by-default", []string{"api", oauth.ScopeWechatData}, testApp)
 	alice := w.subOf(w.dataToken("alice"))
@@ -123,7 +123,7 @@ func TestABackEndsTokenIsForHereAlone(t *testing.T) {
 // TestADecryptedUnionidLinksNothing.
 func TestADecryptedUnionidLinksNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	require.NoError(t, w.simulator.Bind(otherApp, testOpenPlatform))
 	w.signIn("bob", "client_id", "backend", "client_secret", testSecret, "appid", otherApp, "code",
 		w.codeOf(otherApp, "bob"))
@@ -144,7 +144,7 @@ func TestADecryptedUnionidLinksNothing(t *testing.T) {
 // TestAVaultOutOfReachFailsNoSignIn, and nobody is sent to sign in because of it.
 func TestAVaultOutOfReachFailsNoSignIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.dataToken("alice")
 	share := w.encrypted("share", wechattest.Plaintext{User: "alice", Kind: "share"})
 	w.volatile.broken.Store(true)

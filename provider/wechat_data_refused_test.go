@@ -17,7 +17,7 @@ import (
 // TestWhateverIsWrongWithDataIsOneAnswer.
 func TestWhateverIsWrongWithDataIsOneAnswer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	w.dataToken("bob")
 	w.signIn("alice", "client_id", "backend", "client_secret", testSecret, "appid", otherApp, "code",
 		w.codeOf(otherApp, "alice"))
@@ -82,7 +82,7 @@ func TestWhateverIsWrongWithDataIsOneAnswer(t *testing.T) {
 // TestTenFailuresEndWithTheNextSignIn.
 func TestTenFailuresEndWithTheNextSignIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.dataToken("alice")
 	good := w.encrypted("share", wechattest.Plaintext{User: "alice", Kind: "share"})
 	for range 10 {
@@ -100,7 +100,7 @@ func TestTenFailuresEndWithTheNextSignIn(t *testing.T) {
 
 func TestDataNeedsAUsersTokenWithItsScope(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.dataToken("alice")
 	share := w.encrypted("share", wechattest.Plaintext{User: "alice", Kind: "share"})
 	for _, path := range []string{decryptPath, verifyPath, checkPath, resetPath} {
@@ -152,7 +152,7 @@ func TestDataNeedsAUsersTokenWithItsScope(t *testing.T) {
 }
 
 // ended ends the session of an access token.
-func (w *world) ended(token string) {
+func (w *env) ended(token string) {
 	w.t.Helper()
 	ended, err := w.database.Sessions().End(w.t.Context(), claimsOf(w.t, token)["sid"].(string),
 		identity.EndedByOperator)

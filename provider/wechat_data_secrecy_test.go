@@ -47,7 +47,7 @@ func (r remembering) Allow(ctx context.Context, key string, limit int, per time.
 // every secret that was used.
 func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	kept := &lockedBuffer{}
 	w.volatile.Volatile = remembering{w.volatile.Volatile, kept}
 	answers := &lockedBuffer{}
@@ -110,7 +110,7 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 }
 
 // everySignIn brings all that can come with a code, well and badly, and returns what must not be told again.
-func (w *world) everySignIn(say func(answer) answer) (secrets []string) {
+func (w *env) everySignIn(say func(answer) answer) (secrets []string) {
 	w.t.Helper()
 	require.NoError(w.t, w.database.Apps().SetPhoneBudget(context.Background(), identity.PlatformWechat, testApp, -1))
 	extras := func(kind, phoneCode string) answer {
@@ -137,7 +137,7 @@ func (w *world) everySignIn(say func(answer) answer) (secrets []string) {
 }
 
 // everyDataFlow calls all that there is, well and badly.
-func (w *world) everyDataFlow(token string, who form, say func(answer) answer) {
+func (w *env) everyDataFlow(token string, who form, say func(answer) answer) {
 	w.t.Helper()
 	data := func(path string, f form) {
 		for name, value := range who {

@@ -16,7 +16,7 @@ import (
 // TestAKeyThatChangedBetweenTapAndCall still opens what was encrypted with it, for ten minutes.
 func TestAKeyThatChangedBetweenTapAndCall(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.dataToken("alice")
 	tapped := w.encrypted("phone", wechattest.Plaintext{User: "alice", Kind: "phone"})
 	reset := w.data(resetPath, token, nil)
@@ -36,7 +36,7 @@ func TestAKeyThatChangedBetweenTapAndCall(t *testing.T) {
 // TestCheckingAndResettingTheKey.
 func TestCheckingAndResettingTheKey(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.dataToken("alice")
 	a := w.data(checkPath, token, nil)
 	requireData(t, a)
@@ -63,7 +63,7 @@ func TestCheckingAndResettingTheKey(t *testing.T) {
 }
 
 // trade trades a login code at WeChat as somebody who is not us, and returns the session key.
-func (w *world) trade(app, user string) string {
+func (w *env) trade(app, user string) string {
 	w.t.Helper()
 	query := url.Values{"appid": {app}, "secret": {"simulator-" + app}, "js_code": {w.codeOf(app, user)},
 		"grant_type": {"authorization_code"}}

@@ -18,7 +18,7 @@ import (
 // secretOfWechat is what the simulator's failures say and nobody may hear.
 const secretOfWechat = "appsecret simulator-" + testApp + " rid: 6512-5e3c-77d1 session_key"
 
-func (w *world) userCount(t *testing.T) int {
+func (w *env) userCount(t *testing.T) int {
 	t.Helper()
 	users, err := w.database.Users().List(context.Background(), "", 1000)
 	require.NoError(t, err)
@@ -83,7 +83,7 @@ func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(s *settings) { s.wechatTimeout = 2 * time.Second })
+			w := newEnv(t, func(s *settings) { s.wechatTimeout = 2 * time.Second })
 			refresh := w.signIn("alice").text("refresh_token")
 			users, begun := w.userCount(t), time.Now()
 			require.NoError(t, w.simulator.Fail(fault))
@@ -103,7 +103,7 @@ func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 }
 
 // requireLogOfNoSecrets: no AppSecret, no token, no code's URL.
-func (w *world) requireLogOfNoSecrets(t *testing.T) {
+func (w *env) requireLogOfNoSecrets(t *testing.T) {
 	t.Helper()
 	for _, secret := range []string{"simulator-wx", "secret=", "js_code", "session_key", "lp_rt_", "eyJhbGciOi"} {
 		require.NotContains(t, w.log.String(), secret)
@@ -114,7 +114,7 @@ func (w *world) requireLogOfNoSecrets(t *testing.T) {
 // its words never.
 func TestWechatRefusals(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	users := w.userCount(t)
 	for errcode, c := range map[int]struct {
 		status int
@@ -158,7 +158,7 @@ func TestWechatRefusals(t *testing.T) {
 // TestCodesWorkOnceAndAtTheirOwnApp: twenty parallel trades of one code sign in once, and a code is nothing elsewhere.
 func TestCodesWorkOnceAndAtTheirOwnApp(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	f := w.wechatCode("alice")
 	answers := make([]answer, 20)
 	var group sync.WaitGroup
@@ -195,7 +195,7 @@ func TestCodesWorkOnceAndAtTheirOwnApp(t *testing.T) {
 // another's user.
 func TestUnionIDsLinkAndNeverMove(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnv(t)
 	sub := func(a answer) string { requireTokens(t, a); return claimsOf(t, a.text("access_token"))["sub"].(string) }
 	alice, mallory := sub(w.signIn("alice")), sub(w.signIn("mallory"))
 	require.NotEqual(t, alice, mallory)
@@ -214,7 +214,7 @@ func TestUnionIDsLinkAndNeverMove(t *testing.T) {
 // TestOneSlowWechatLeavesTheOthersAlone: while sign-ins hang, refreshes and documents are as quick as ever.
 func TestOneSlowWechatLeavesTheOthersAlone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(s *settings) { s.wechatTimeout = 5 * time.Second })
+	w := newEnv(t, func(s *settings) { s.wechatTimeout = 5 * time.Second })
 	refresh := w.signIn("alice").text("refresh_token")
 	require.NoError(t, w.simulator.Fail(wechattest.Fault{Count: 100, DelayMS: 10_000}))
 	var group sync.WaitGroup

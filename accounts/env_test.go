@@ -37,8 +37,8 @@ const (
 	newPassword  = "eleven grey umbrellas"
 )
 
-// world is what accounts stand on: real SQLite, a real hasher, and sign-ins that are played.
-type world struct {
+// env is what accounts stand on: real SQLite, a real hasher, and sign-ins that are played.
+type env struct {
 	t        testing.TB
 	database *sql.DB
 	hasher   *countingHasher
@@ -46,7 +46,7 @@ type world struct {
 	accounts *accounts.Accounts
 }
 
-func newWorld(t testing.TB, options ...func(*accounts.Config)) *world {
+func newEnv(t testing.TB, options ...func(*accounts.Config)) *env {
 	t.Helper()
 	ctx := context.Background()
 	database, err := sql.Open(ctx, sql.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db") +
@@ -76,7 +76,7 @@ func newWorld(t testing.TB, options ...func(*accounts.Config)) *world {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, process.Close()) })
-	return &world{t, database, hasher, prover, process.Accounts}
+	return &env{t, database, hasher, prover, process.Accounts}
 }
 
 // noKeys sign nothing: no token is made here.
@@ -98,11 +98,11 @@ func (h *countingHasher) Hash(ctx context.Context, address, secret string) (stri
 }
 
 // code mints a login code of somebody at an app.
-func (w *world) code(app, openID string) string {
+func (w *env) code(app, openID string) string {
 	return w.codeOf(identity.Sighting{AccountKey: wechatAccount(app, openID)})
 }
 
-func (w *world) codeOf(s identity.Sighting) string {
+func (w *env) codeOf(s identity.Sighting) string {
 	w.prover.mutex.Lock()
 	defer w.prover.mutex.Unlock()
 	code := "code-" + identity.NewSessionID()
@@ -111,7 +111,7 @@ func (w *world) codeOf(s identity.Sighting) string {
 }
 
 // fresh says whether a code was not traded yet.
-func (w *world) fresh(code string) bool {
+func (w *env) fresh(code string) bool {
 	w.prover.mutex.Lock()
 	defer w.prover.mutex.Unlock()
 	_, fresh := w.prover.codes[code]
@@ -132,7 +132,7 @@ var cheapHash = sync.OnceValue(func() string {
 })
 
 // named is a user with a password, signed in.
-func (w *world) named(username string) accounts.Caller {
+func (w *env) named(username string) accounts.Caller {
 	w.t.Helper()
 	user, err := w.database.Users().Create(context.Background(), username, cheapHash())
 	require.NoError(w.t, err)
@@ -140,7 +140,7 @@ func (w *world) named(username string) accounts.Caller {
 }
 
 // seen is a user with one WeChat account, signed in.
-func (w *world) seen(openID string) accounts.Caller {
+func (w *env) seen(openID string) accounts.Caller {
 	w.t.Helper()
 	key := wechatAccount(miniApp, openID)
 	user, _, err := w.database.Accounts().FindOrCreateUser(context.Background(), identity.Sighting{AccountKey: key})
@@ -149,7 +149,7 @@ func (w *world) seen(openID string) accounts.Caller {
 }
 
 // signedIn opens a session and returns what its access token says.
-func (w *world) signedIn(user identity.User, account identity.AccountKey) accounts.Caller {
+func (w *env) signedIn(user identity.User, account identity.AccountKey) accounts.Caller {
 	w.t.Helper()
 	method := identity.MethodPassword
 	if account != (identity.AccountKey{}) {
@@ -166,19 +166,19 @@ func (w *world) signedIn(user identity.User, account identity.AccountKey) accoun
 }
 
 // again signs the caller's user in once more.
-func (w *world) again(c accounts.Caller) accounts.Caller {
+func (w *env) again(c accounts.Caller) accounts.Caller {
 	w.t.Helper()
 	return w.signedIn(w.user(c), identity.AccountKey{})
 }
 
-func (w *world) user(c accounts.Caller) identity.User {
+func (w *env) user(c accounts.Caller) identity.User {
 	w.t.Helper()
 	user, err := w.database.Users().Find(context.Background(), c.UserID)
 	require.NoError(w.t, err)
 	return user
 }
 
-func (w *world) alive(c accounts.Caller) bool {
+func (w *env) alive(c accounts.Caller) bool {
 	w.t.Helper()
 	session, now, err := w.database.Sessions().Find(context.Background(), c.SessionID)
 	require.NoError(w.t, err)
@@ -186,7 +186,7 @@ func (w *world) alive(c accounts.Caller) bool {
 }
 
 // linked names the apps where the caller has accounts.
-func (w *world) linked(c accounts.Caller) string {
+func (w *env) linked(c accounts.Caller) string {
 	w.t.Helper()
 	found, err := w.database.Accounts().List(context.Background(), c.UserID)
 	require.NoError(w.t, err)
@@ -198,7 +198,7 @@ func (w *world) linked(c accounts.Caller) string {
 }
 
 // events returns what the audit log has of a kind about a user.
-func (w *world) events(kind, userID string) []identity.Event {
+func (w *env) events(kind, userID string) []identity.Event {
 	w.t.Helper()
 	all, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
 	require.NoError(w.t, err)

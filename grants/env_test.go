@@ -54,9 +54,9 @@ func (c *clock) Move(by time.Duration) {
 	}
 }
 
-// world is a whole provider below HTTP: real SQLite, real keys, a WeChat simulator. It can be restarted on an
+// env is a whole provider below HTTP: real SQLite, real keys, a WeChat simulator. It can be restarted on an
 // older copy of its database.
-type world struct {
+type env struct {
 	t         testing.TB
 	clock     *clock
 	store     store
@@ -76,16 +76,16 @@ type world struct {
 	access   *access.Service
 }
 
-type option func(*world)
+type option func(*env)
 
-func withPolicy(policy tokens.RotationPolicy) option { return func(w *world) { w.policy = policy } }
+func withPolicy(policy tokens.RotationPolicy) option { return func(w *env) { w.policy = policy } }
 
 // withoutExpiry keeps sessions for longer than any walk.
-func withoutExpiry(w *world) { w.idle, w.absolute = 10*365*24*time.Hour, 10*365*24*time.Hour }
+func withoutExpiry(w *env) { w.idle, w.absolute = 10*365*24*time.Hour, 10*365*24*time.Hour }
 
-func newWorld(t testing.TB, options ...option) *world {
+func newEnv(t testing.TB, options ...option) *env {
 	t.Helper()
-	w := &world{
+	w := &env{
 		t: t, clock: &clock{}, log: &lockedBuffer{},
 		policy: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour,
 		absolute: 90 * 24 * time.Hour,
@@ -112,7 +112,7 @@ func newWorld(t testing.TB, options ...option) *world {
 }
 
 // open opens the database and wires everything on it, as a start of the server does.
-func (w *world) open() {
+func (w *env) open() {
 	ctx := context.Background()
 	database, err := sql.Open(ctx, sql.Options{URL: w.store.url(), Ring: w.ring, Now: w.clock.Now})
 	require.NoError(w.t, err)
@@ -135,7 +135,7 @@ func (w *world) open() {
 }
 
 // rewire changes what the services are made of, and makes them anew.
-func (w *world) rewire(change func(*server.Config)) {
+func (w *env) rewire(change func(*server.Config)) {
 	w.t.Helper()
 	change(&w.config)
 	process, err := server.New(context.Background(), w.config)
@@ -144,7 +144,7 @@ func (w *world) rewire(change func(*server.Config)) {
 	w.issuer, w.manager, w.access = process.Issuer, process.Grants, process.Access
 }
 
-func (w *world) seed() {
+func (w *env) seed() {
 	ctx := context.Background()
 	for _, app := range []string{testApp, otherApp} {
 		require.NoError(w.t, w.database.Apps().Add(ctx, identity.App{
@@ -181,19 +181,19 @@ func confidentialClient(id string, names ...string) identity.Client {
 }
 
 // restart closes and opens everything, as a new process would.
-func (w *world) restart() {
+func (w *env) restart() {
 	require.NoError(w.t, w.database.Close())
 	w.open()
 }
 
 // backup copies the database, as an operator does; restore brings the copy back.
-func (w *world) backup() {
+func (w *env) backup() {
 	require.NoError(w.t, w.database.Close())
 	w.store.backup()
 	w.open()
 }
 
-func (w *world) restore() {
+func (w *env) restore() {
 	require.NoError(w.t, w.database.Close())
 	w.store.restore()
 	w.clock.Move(0) // a database's own clock went back with it
@@ -203,9 +203,9 @@ func (w *world) restore() {
 // form is a token request; names that begin with ":" are headers.
 type form map[string]string
 
-func (w *world) token(f form) (oauth2.TokenInfo, error) { return w.tokenFrom("192.0.2.1", f) }
+func (w *env) token(f form) (oauth2.TokenInfo, error) { return w.tokenFrom("192.0.2.1", f) }
 
-func (w *world) tokenFrom(address string, f form) (oauth2.TokenInfo, error) {
+func (w *env) tokenFrom(address string, f form) (oauth2.TokenInfo, error) {
 	values := url.Values{}
 	header := http.Header{}
 	for name, value := range f {
@@ -222,21 +222,21 @@ func (w *world) tokenFrom(address string, f form) (oauth2.TokenInfo, error) {
 }
 
 // code mints a login code, as wx.login would.
-func (w *world) code(user string) string {
+func (w *env) code(user string) string {
 	w.t.Helper()
 	code, err := w.simulator.MintCode(testApp, user)
 	require.NoError(w.t, err)
 	return code
 }
 
-func (w *world) signIn(user string) oauth2.TokenInfo {
+func (w *env) signIn(user string) oauth2.TokenInfo {
 	w.t.Helper()
 	info, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code(user)})
 	require.NoError(w.t, err)
 	return info
 }
 
-func (w *world) refresh(token, key string) (oauth2.TokenInfo, error) {
+func (w *env) refresh(token, key string) (oauth2.TokenInfo, error) {
 	f := form{"grant_type": oauth.GrantRefreshToken, "client_id": "mini", "refresh_token": token}
 	if key != "" {
 		f[":Idempotency-Key"] = key
@@ -245,7 +245,7 @@ func (w *world) refresh(token, key string) (oauth2.TokenInfo, error) {
 }
 
 // session returns the session behind a refresh token of any generation.
-func (w *world) session(refresh string) identity.Session {
+func (w *env) session(refresh string) identity.Session {
 	w.t.Helper()
 	read, err := w.issuer.ReadRefreshToken(refresh)
 	require.NoError(w.t, err)
@@ -255,7 +255,7 @@ func (w *world) session(refresh string) identity.Session {
 }
 
 // events returns what the audit log has of a kind.
-func (w *world) events(kind string) []identity.Event {
+func (w *env) events(kind string) []identity.Event {
 	w.t.Helper()
 	all, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
 	require.NoError(w.t, err)

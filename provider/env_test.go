@@ -40,9 +40,9 @@ const (
 	testKey          = "a-key-of-at-least-128-random-bits"
 )
 
-// world is a whole provider as strangers see it: a real HTTP server, real SQLite, real keys, WeChat's
+// env is a whole provider as strangers see it: a real HTTP server, real SQLite, real keys, WeChat's
 // simulator behind HTTP.
-type world struct {
+type env struct {
 	t         testing.TB
 	clock     *clock
 	settings  settings
@@ -63,7 +63,7 @@ type world struct {
 // askedClients writes down what is looked up.
 type askedClients struct {
 	identity.Clients
-	w *world
+	w *env
 }
 
 func (c *askedClients) Find(ctx context.Context, id string) (identity.Client, error) {
@@ -79,7 +79,7 @@ func (c *askedClients) List(ctx context.Context) ([]identity.Client, error) {
 // touchedSessions writes down what is looked up and ended.
 type touchedSessions struct {
 	identity.Sessions
-	w *world
+	w *env
 }
 
 func (s *touchedSessions) Find(ctx context.Context, id string) (identity.Session, time.Time, error) {
@@ -122,9 +122,9 @@ func (c *clock) Move(by time.Duration) {
 	}
 }
 
-func newWorld(t testing.TB, options ...option) *world {
+func newEnv(t testing.TB, options ...option) *env {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{},
+	w := &env{t: t, clock: &clock{}, log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{},
 		settings: settings{
 			perAddress: 1000, rotation: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour,
 			absolute:      90 * 24 * time.Hour,
@@ -138,7 +138,7 @@ func newWorld(t testing.TB, options ...option) *world {
 	return w
 }
 
-func (w *world) startSimulator() string {
+func (w *env) startSimulator() string {
 	w.simulator = wechattest.New(wechattest.Options{Now: w.clock.Now})
 	server := httptest.NewUnstartedServer(w.simulator)
 	// broken connections are ordered ones
@@ -152,7 +152,7 @@ func (w *world) startSimulator() string {
 }
 
 // serve serves the process that the command would, on loopback, over stores that write down what they are asked.
-func (w *world) serve(wechatURL string) {
+func (w *env) serve(wechatURL string) {
 	logger := slog.New(provider.LogRequestIDs(slog.NewJSONHandler(w.log,
 		&slog.HandlerOptions{Level: slog.LevelDebug})))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -178,7 +178,7 @@ func (w *world) serve(wechatURL string) {
 }
 
 // configuration is what an operator would have configured.
-func (w *world) configuration(wechatURL string) serversettings.Settings {
+func (w *env) configuration(wechatURL string) serversettings.Settings {
 	c := serversettings.Defaults()
 	c.Issuer, c.TrustedProxies, c.AddressAttempts = w.issuer, w.settings.proxies, w.settings.perAddress
 	c.WechatBaseURL, c.QQBaseURL, c.WechatTimeout = wechatURL, w.startQQ(), w.settings.wechatTimeout
