@@ -163,7 +163,7 @@ func TestSessionsOfOtherPeopleAreNotFoundByAnAccount(t *testing.T) {
 }
 
 // requireNotLogged searches the log for secrets.
-func (w *env) requireNotLogged(t testing.TB, secrets ...string) {
+func (w *installation) requireNotLogged(t testing.TB, secrets ...string) {
 	t.Helper()
 	require.NotEmpty(t, w.log.String())
 	for _, secret := range secrets {

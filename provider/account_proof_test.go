@@ -13,7 +13,7 @@ import (
 )
 
 // both is a user, signed in by name and testPassword, who has an account at testApp, too.
-func (w *env) both(user string) answer {
+func (w accountCalls) both(user string) answer {
 	w.t.Helper()
 	a := w.registered(user, testPassword)
 	requireNoContent(w.t, w.account("POST /links", a.text("access_token"), form{"current_password": testPassword,
@@ -22,7 +22,7 @@ func (w *env) both(user string) answer {
 }
 
 // guarded are the calls that need a proof, as somebody would make them who borrowed a token.
-func (w *env) guarded() map[string]form {
+func (w accountCalls) guarded() map[string]form {
 	return map[string]form{
 		"PUT /password":      {"password": newPassword},
 		"POST /links":        {"appid": otherApp, "code": w.codeOf(otherApp, "eve")},
@@ -40,7 +40,7 @@ type state struct {
 	Sessions []string
 }
 
-func (w *env) stateOf(a answer) state {
+func (w records) stateOf(a answer) state {
 	w.t.Helper()
 	ctx, sub := context.Background(), w.subOf(a.text("access_token"))
 	var s state

@@ -15,7 +15,7 @@ import (
 )
 
 // everyAccountCall is every call that needs a token, with a good proof where one is needed.
-func (w *env) everyAccountCall() map[string]form {
+func (w accountCalls) everyAccountCall() map[string]form {
 	calls := map[string]form{"GET /profile": nil, "PUT /profile": {"name": "Eve"}, "GET /sessions": nil,
 		"DELETE /sessions": nil, "DELETE /sessions/x": nil}
 	for call, body := range w.guarded() {
@@ -25,7 +25,7 @@ func (w *env) everyAccountCall() map[string]form {
 }
 
 // resigned is a token of our own key with some claims changed.
-func (w *env) resigned(token string, change map[string]any) string {
+func (w records) resigned(token string, change map[string]any) string {
 	w.t.Helper()
 	claims := claimsOf(w.t, token)
 	maps.Copy(claims, change)

@@ -28,7 +28,7 @@ func newAccountEnv(t testing.TB, options ...option) *env {
 	return w
 }
 
-func (w *env) addOwn(id string, change func(*identity.Client)) {
+func (w records) addOwn(id string, change func(*identity.Client)) {
 	w.t.Helper()
 	client := publicClient(id, oauth.GrantWechatCode, oauth.GrantPassword, oauth.GrantRefreshToken)
 	client.FirstParty, client.Apps = true, []string{testApp, otherApp}
@@ -41,7 +41,7 @@ func (w *env) addOwn(id string, change func(*identity.Client)) {
 }
 
 // account makes a call, such as "GET /profile". A nil body is none; names that begin with ":" are headers.
-func (w *env) account(call, token string, body form) answer {
+func (w accountCalls) account(call, token string, body form) answer {
 	w.t.Helper()
 	members, header := form{}, http.Header{}
 	for name, value := range body {
@@ -64,7 +64,7 @@ func (w *env) account(call, token string, body form) answer {
 
 // accountText sends a body as it is, as JSON unless the header says what else it is. Every answer is held
 // against the API's description.
-func (w *env) accountText(call, body string, header http.Header) answer {
+func (w accountCalls) accountText(call, body string, header http.Header) answer {
 	w.t.Helper()
 	method, path, _ := strings.Cut(call, " ")
 	request, err := http.NewRequest(method, w.issuer+accountPath+path, strings.NewReader(body))
@@ -95,7 +95,7 @@ func requireAccount(t testing.TB, a answer) {
 }
 
 // at signs a WeChat user in at the client own, by an app.
-func (w *env) at(app, user string) answer {
+func (w accountCalls) at(app, user string) answer {
 	w.t.Helper()
 	a := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "own", "appid": app,
 		"code": w.codeOf(app, user)})
@@ -110,7 +110,7 @@ func ownPassword(username, secret string) form {
 func ownRefresh(a answer) form { return refreshForm(a.text("refresh_token")).with("client_id", "own") }
 
 // registered is the first sign-in of a new user.
-func (w *env) registered(username, secret string) answer {
+func (w accountCalls) registered(username, secret string) answer {
 	w.t.Helper()
 	a := w.account("POST /users", "", form{"client_id": "own", "username": username, "password": secret})
 	require.Equal(w.t, http.StatusCreated, a.status, a.body)
@@ -120,12 +120,12 @@ func (w *env) registered(username, secret string) answer {
 }
 
 // proofBy is a fresh code of an account.
-func (w *env) proofBy(app, user string) form {
+func (w wechatUsers) proofBy(app, user string) form {
 	return form{"proof_code": w.codeOf(app, user), "proof_appid": app}
 }
 
 // requireOver says that no token of a session at own is good for anything.
-func (w *env) requireOver(t testing.TB, sessions ...answer) {
+func (w accountCalls) requireOver(t testing.TB, sessions ...answer) {
 	t.Helper()
 	for _, a := range sessions {
 		requireError(t, w.token(ownRefresh(a)), http.StatusBadRequest, "invalid_grant")
@@ -134,7 +134,7 @@ func (w *env) requireOver(t testing.TB, sessions ...answer) {
 	}
 }
 
-func (w *env) requireAlive(t testing.TB, sessions ...answer) {
+func (w accountCalls) requireAlive(t testing.TB, sessions ...answer) {
 	t.Helper()
 	for _, a := range sessions {
 		requireAccount(t, w.account("GET /profile", a.text("access_token"), nil))

@@ -27,7 +27,7 @@ func brokerForm(client string) form {
 }
 
 // brokerToken is an access token with the scope wechat.app_token.
-func (w *env) brokerToken(client string) string {
+func (w appTokenCalls) brokerToken(client string) string {
 	w.t.Helper()
 	a := w.token(brokerForm(client))
 	requireTokens(w.t, a)
@@ -35,12 +35,12 @@ func (w *env) brokerToken(client string) string {
 }
 
 // appToken asks for an app's token as a back end does; pairs change the form.
-func (w *env) appToken(token string, pairs ...string) answer {
+func (w appTokenCalls) appToken(token string, pairs ...string) answer {
 	body, header := form{":Authorization": "Bearer " + token}.with(pairs...).encode()
 	return w.post("/wechat/app_token", body, header)
 }
 
-func (w *env) appTokenFetches() int { return w.simulator.Requests().Paths[stableToken] }
+func (w appTokenCalls) appTokenFetches() int { return w.simulator.Requests().Paths[stableToken] }
 
 func requireAppToken(t testing.TB, a answer, app string) string {
 	t.Helper()
@@ -151,7 +151,7 @@ func TestRecordsGiveNoUserTheScope(t *testing.T) {
 }
 
 // session opens a session with any scope, as the mint does.
-func (w *env) session(t *testing.T, client, scope string, audience ...string) tokens.Set {
+func (w records) session(t *testing.T, client, scope string, audience ...string) tokens.Set {
 	t.Helper()
 	ctx := context.Background()
 	user, err := w.database.Users().FindByUsername(ctx, "alice")
@@ -165,7 +165,7 @@ func (w *env) session(t *testing.T, client, scope string, audience ...string) to
 	return set
 }
 
-func (w *env) mint() *tokens.Issuer {
+func (w records) mint() *tokens.Issuer {
 	return tokens.New(tokens.Config{
 		Issuer: w.issuer, Keys: w.keys, Sessions: w.database.Sessions(), Users: w.database.Users(),
 		Accounts:  w.database.Accounts(),

@@ -54,21 +54,21 @@ type answer struct {
 func (a answer) text(name string) string { text, _ := a.members[name].(string); return text }
 
 // token asks the token endpoint.
-func (w *env) token(f form) answer {
+func (w tokenCalls) token(f form) answer {
 	body, header := f.encode()
 	return w.post("/token", body, header)
 }
 
 // post sends a body as a form, unless the header says what else it is.
-func (w *env) post(path, body string, header http.Header) answer {
+func (w browser) post(path, body string, header http.Header) answer {
 	return w.ask(http.MethodPost, path, strings.NewReader(body), header)
 }
 
-func (w *env) get(path string, header http.Header) answer {
+func (w browser) get(path string, header http.Header) answer {
 	return w.ask(http.MethodGet, path, nil, header)
 }
 
-func (w *env) ask(method, path string, body io.Reader, header http.Header) answer {
+func (w browser) ask(method, path string, body io.Reader, header http.Header) answer {
 	w.t.Helper()
 	request, err := http.NewRequest(method, w.issuer+path, body)
 	require.NoError(w.t, err)
@@ -79,7 +79,7 @@ func (w *env) ask(method, path string, body io.Reader, header http.Header) answe
 	return w.send(request)
 }
 
-func (w *env) send(request *http.Request) answer {
+func (w browser) send(request *http.Request) answer {
 	w.t.Helper()
 	response, err := quiet.Do(request)
 	require.NoError(w.t, err)
@@ -92,9 +92,9 @@ func (w *env) send(request *http.Request) answer {
 }
 
 // code mints a login code, as wx.login would.
-func (w *env) code(user string) string { return w.codeOf(testApp, user) }
+func (w wechatUsers) code(user string) string { return w.codeOf(testApp, user) }
 
-func (w *env) codeOf(app, user string) string {
+func (w wechatUsers) codeOf(app, user string) string {
 	w.t.Helper()
 	code, err := w.simulator.MintCode(app, user)
 	require.NoError(w.t, err)
@@ -102,7 +102,7 @@ func (w *env) codeOf(app, user string) string {
 }
 
 // wechatCode is a sign-in of a user at the public client.
-func (w *env) wechatCode(user string) form {
+func (w wechatUsers) wechatCode(user string) form {
 	return form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code(user)}
 }
 
@@ -116,7 +116,7 @@ func refreshForm(token string) form {
 }
 
 // signIn returns the answer to a sign-in that must succeed; pairs change its form.
-func (w *env) signIn(user string, pairs ...string) answer {
+func (w tokenCalls) signIn(user string, pairs ...string) answer {
 	w.t.Helper()
 	a := w.token(w.wechatCode(user).with(pairs...))
 	requireTokens(w.t, a)

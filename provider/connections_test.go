@@ -20,7 +20,7 @@ import (
 )
 
 // raw writes bytes on a connection of its own and returns it.
-func (w *env) raw(t *testing.T, text string) net.Conn {
+func (w browser) raw(t *testing.T, text string) net.Conn {
 	t.Helper()
 	connection, err := net.Dial("tcp", w.server.Listener.Addr().String())
 	require.NoError(t, err)

@@ -209,7 +209,7 @@ func TestIssuerWithPath(t *testing.T) {
 }
 
 // knowAll keeps everything of a user that there can be.
-func (w *env) knowAll(subject string) {
+func (w records) knowAll(subject string) {
 	w.t.Helper()
 	ctx := context.Background()
 	require.NoError(w.t, w.database.Profiles().Choose(ctx, subject, identity.Profile{

@@ -15,7 +15,7 @@ import (
 )
 
 // shop adds a mini-program that may ask for everything about a person.
-func (w *env) shop(budget int) form {
+func (w records) shop(budget int) form {
 	w.t.Helper()
 	ctx := context.Background()
 	client := publicClient("shop", oauth.GrantWechatCode, oauth.GrantRefreshToken)
@@ -24,7 +24,7 @@ func (w *env) shop(budget int) form {
 	return form{"grant_type": oauth.GrantWechatCode, "client_id": "shop", "scope": "openid profile phone"}
 }
 
-func (w *env) phoneCode(user string) string {
+func (w wechatUsers) phoneCode(user string) string {
 	w.t.Helper()
 	code, err := w.simulator.MintPhoneCode(testApp, user)
 	require.NoError(w.t, err)
@@ -32,7 +32,7 @@ func (w *env) phoneCode(user string) string {
 }
 
 // tapped is what a mini-program got encrypted for a user who has signed in before, as parameters of a sign-in.
-func (w *env) tapped(plain wechattest.Plaintext) []string {
+func (w wechatUsers) tapped(plain wechattest.Plaintext) []string {
 	w.t.Helper()
 	plain.AppID = testApp
 	sealed, err := w.simulator.Encrypt(plain)
@@ -41,7 +41,7 @@ func (w *env) tapped(plain wechattest.Plaintext) []string {
 		"signature", sealed.Signature}
 }
 
-func (w *env) userinfoOf(a answer) answer {
+func (w tokenCalls) userinfoOf(a answer) answer {
 	w.t.Helper()
 	return w.userinfo(a.text("access_token"))
 }
@@ -260,7 +260,7 @@ func TestOnePhoneNumberJoinsNobody(t *testing.T) {
 	require.Len(t, subjects, 2)
 }
 
-func (w *env) signInAt(client, user, scope string) answer {
+func (w tokenCalls) signInAt(client, user, scope string) answer {
 	w.t.Helper()
 	a := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": client, "code": w.code(user), "scope": scope})
 	requireTokens(w.t, a)

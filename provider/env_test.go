@@ -40,9 +40,55 @@ const (
 	testKey          = "a-key-of-at-least-128-random-bits"
 )
 
-// env is a whole provider as strangers see it: a real HTTP server, real SQLite, real keys, WeChat's
-// simulator behind HTTP.
+// env is an installation, and everything that tests do with one. What belongs to one story is in a type of its
+// own.
 type env struct {
+	*installation
+	records
+	browser
+	wechatUsers
+	tokenCalls
+	appTokenCalls
+	wechatDataCalls
+	accountCalls
+}
+
+func newEnv(t testing.TB, options ...option) *env {
+	t.Helper()
+	w := newInstallation(t, options...)
+	calls := tokenCalls{w, browser{w}, wechatUsers{w}}
+	return &env{w, records{w}, calls.browser, calls.wechatUsers, calls, appTokenCalls{calls},
+		wechatDataCalls{calls}, accountCalls{calls}}
+}
+
+// records changes and reads what the installation keeps, past its endpoints.
+type records struct{ *installation }
+
+// browser sends requests and takes answers as they are.
+type browser struct{ *installation }
+
+// wechatUsers are people with WeChat or QQ on their phones: they have what its simulator gives to mini-programs.
+type wechatUsers struct{ *installation }
+
+// tokenCalls signs people in, and asks what becomes of their tokens.
+type tokenCalls struct {
+	*installation
+	browser
+	wechatUsers
+}
+
+// appTokenCalls asks for app tokens as back ends do.
+type appTokenCalls struct{ tokenCalls }
+
+// wechatDataCalls has data of WeChat's opened.
+type wechatDataCalls struct{ tokenCalls }
+
+// accountCalls makes the calls of people who look after their accounts.
+type accountCalls struct{ tokenCalls }
+
+// installation is a whole provider as strangers see it: a real HTTP server, real SQLite, real keys, WeChat's
+// simulator behind HTTP.
+type installation struct {
 	t         testing.TB
 	clock     *clock
 	settings  settings
@@ -63,7 +109,7 @@ type env struct {
 // askedClients writes down what is looked up.
 type askedClients struct {
 	identity.Clients
-	w *env
+	w *installation
 }
 
 func (c *askedClients) Find(ctx context.Context, id string) (identity.Client, error) {
@@ -79,7 +125,7 @@ func (c *askedClients) List(ctx context.Context) ([]identity.Client, error) {
 // touchedSessions writes down what is looked up and ended.
 type touchedSessions struct {
 	identity.Sessions
-	w *env
+	w *installation
 }
 
 func (s *touchedSessions) Find(ctx context.Context, id string) (identity.Session, time.Time, error) {
@@ -122,9 +168,9 @@ func (c *clock) Move(by time.Duration) {
 	}
 }
 
-func newEnv(t testing.TB, options ...option) *env {
+func newInstallation(t testing.TB, options ...option) *installation {
 	t.Helper()
-	w := &env{t: t, clock: &clock{}, log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{},
+	w := &installation{t: t, clock: &clock{}, log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{},
 		settings: settings{
 			perAddress: 1000, rotation: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour,
 			absolute:      90 * 24 * time.Hour,
@@ -138,7 +184,7 @@ func newEnv(t testing.TB, options ...option) *env {
 	return w
 }
 
-func (w *env) startSimulator() string {
+func (w *installation) startSimulator() string {
 	w.simulator = wechattest.New(wechattest.Options{Now: w.clock.Now})
 	server := httptest.NewUnstartedServer(w.simulator)
 	// broken connections are ordered ones
@@ -152,7 +198,7 @@ func (w *env) startSimulator() string {
 }
 
 // serve serves the process that the command would, on loopback, over stores that write down what they are asked.
-func (w *env) serve(wechatURL string) {
+func (w *installation) serve(wechatURL string) {
 	logger := slog.New(provider.LogRequestIDs(slog.NewJSONHandler(w.log,
 		&slog.HandlerOptions{Level: slog.LevelDebug})))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -178,7 +224,7 @@ func (w *env) serve(wechatURL string) {
 }
 
 // configuration is what an operator would have configured.
-func (w *env) configuration(wechatURL string) serversettings.Settings {
+func (w *installation) configuration(wechatURL string) serversettings.Settings {
 	c := serversettings.Defaults()
 	c.Issuer, c.TrustedProxies, c.AddressAttempts = w.issuer, w.settings.proxies, w.settings.perAddress
 	c.WechatBaseURL, c.QQBaseURL, c.WechatTimeout = wechatURL, w.startQQ(), w.settings.wechatTimeout

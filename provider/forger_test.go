@@ -57,7 +57,7 @@ func (f forger) mac(key []byte) string {
 }
 
 // forgeries are what an attacker makes of a good answer (RFC 8725 §2), and what is no access token at all.
-func (w *env) forgeries(t *testing.T, a answer) map[string]string {
+func (w tokenCalls) forgeries(t *testing.T, a answer) map[string]string {
 	good := a.text("access_token")
 	segments := strings.Split(good, ".")
 	own, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -11,7 +11,7 @@ import (
 )
 
 // introspect asks about a token as the API orders-api; pairs change the form.
-func (w *env) introspect(token string, pairs ...string) answer {
+func (w tokenCalls) introspect(token string, pairs ...string) answer {
 	body, header := form{"client_id": "orders-api", "client_secret": testSecret, "token": token}.with(pairs...).encode()
 	return w.post("/introspect", body, header)
 }
@@ -33,7 +33,7 @@ func requireInactive(t testing.TB, a answer, name string) {
 }
 
 // userToken signs alice in at a client whose access tokens are for orders-api, among others.
-func (w *env) userToken(pairs ...string) answer {
+func (w tokenCalls) userToken(pairs ...string) answer {
 	w.t.Helper()
 	a := w.token(passwordForm("alice", testPassword).with("client_id", "service", "scope", "openid api").with(pairs...))
 	requireTokens(w.t, a)

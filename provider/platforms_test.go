@@ -25,7 +25,7 @@ const (
 )
 
 // startQQ starts QQ's simulator.
-func (w *env) startQQ() string {
+func (w *installation) startQQ() string {
 	w.t.Helper()
 	w.qq = qqtest.New(qqtest.Options{Now: w.clock.Now})
 	server := httptest.NewServer(w.qq)
@@ -34,7 +34,7 @@ func (w *env) startQQ() string {
 }
 
 // addApp registers an app here and at its simulator, and clients of it: one public, one confidential.
-func (w *env) addApp(id, kind string) {
+func (w records) addApp(id, kind string) {
 	w.t.Helper()
 	ctx := context.Background()
 	app := identity.App{Platform: identity.PlatformWechat, ID: id, Kind: kind,
@@ -55,7 +55,7 @@ func (w *env) addApp(id, kind string) {
 	}
 }
 
-func (w *env) oauthCode(code wechattest.OAuthCode) string {
+func (w wechatUsers) oauthCode(code wechattest.OAuthCode) string {
 	w.t.Helper()
 	text, err := w.simulator.MintOAuthCode(code)
 	require.NoError(w.t, err)
@@ -118,7 +118,7 @@ func TestVirtualVisitorsAreNobody(t *testing.T) {
 	require.Equal(t, before, w.users())
 }
 
-func (w *env) users() int {
+func (w records) users() int {
 	w.t.Helper()
 	users, err := w.database.Users().List(context.Background(), "", 1000)
 	require.NoError(w.t, err)
@@ -175,7 +175,7 @@ func (w *env) qqForm(user string) form {
 	return w.qqCode(user)
 }
 
-func (w *env) qqCode(user string) form {
+func (w wechatUsers) qqCode(user string) form {
 	w.t.Helper()
 	code, err := w.qq.MintCode(qqApp, user)
 	require.NoError(w.t, err)

@@ -16,7 +16,7 @@ import (
 )
 
 // requireEnded says that no token of a session is good for anything.
-func (w *env) requireEnded(t *testing.T, answers ...answer) {
+func (w tokenCalls) requireEnded(t *testing.T, answers ...answer) {
 	t.Helper()
 	for _, a := range answers {
 		requireError(t, w.token(refreshForm(a.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
@@ -24,12 +24,12 @@ func (w *env) requireEnded(t *testing.T, answers ...answer) {
 	}
 }
 
-func (w *env) userinfo(access string) answer {
+func (w tokenCalls) userinfo(access string) answer {
 	return w.get("/userinfo", http.Header{"Authorization": {"Bearer " + access}})
 }
 
 // eventKinds returns what the audit log has of a test, the newest first.
-func (w *env) eventKinds(t *testing.T) []string {
+func (w records) eventKinds(t *testing.T) []string {
 	t.Helper()
 	events, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ type revocations struct {
 	Sessions string `json:"sids"`
 }
 
-func (w *env) revocations(t testing.TB) revocations {
+func (w tokenCalls) revocations(t testing.TB) revocations {
 	t.Helper()
 	a := w.get("/revocations", nil)
 	require.Equal(t, http.StatusOK, a.status, a.body)

@@ -13,7 +13,7 @@ import (
 )
 
 // revoke gives a token back; pairs change the form.
-func (w *env) revoke(token string, pairs ...string) answer {
+func (w tokenCalls) revoke(token string, pairs ...string) answer {
 	body, header := form{"client_id": "mini", "token": token}.with(pairs...).encode()
 	return w.post("/revoke", body, header)
 }

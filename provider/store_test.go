@@ -22,7 +22,7 @@ var onPostgreSQL = flag.Bool("postgresql", false, "keep what lasts in PostgreSQL
 
 // openDatabase opens a copy of the seeded database. Keys and password hashes take long to make, so all
 // environments share them.
-func (w *env) openDatabase() {
+func (w *installation) openDatabase() {
 	seed, err := seeded()
 	require.NoError(w.t, err)
 	if *onPostgreSQL {
@@ -45,7 +45,7 @@ func openSQLite(path string, ring *keys.Ring, now func() time.Time) (*sql.DB, er
 }
 
 // seedPostgreSQL puts into a new database what the seeded one holds.
-func (w *env) seedPostgreSQL(seed seed) *sql.DB {
+func (w *installation) seedPostgreSQL(seed seed) *sql.DB {
 	ctx := context.Background()
 	url, clock := dbtest.MovableClock(w.t, dbtest.PostgreSQL(w.t))
 	w.clock.database = clock

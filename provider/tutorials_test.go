@@ -14,7 +14,7 @@ import (
 
 // answering signs somebody in whom WeChat knows by an openid and a session key of the test's choice; pairs
 // change the form.
-func (w *env) answering(openID, sessionKey string, pairs ...string) answer {
+func (w tokenCalls) answering(openID, sessionKey string, pairs ...string) answer {
 	w.t.Helper()
 	require.NoError(w.t, w.simulator.Fail(wechattest.Fault{Text: fmt.Sprintf(`{"openid":%q,"session_key":%q}`,
 		openID, sessionKey)}))

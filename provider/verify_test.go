@@ -13,7 +13,7 @@ import (
 const forTestAudience = "/verify?audience=https://api.example.com"
 
 // verify asks as a gateway of testAudience's does; more is the rest of the query.
-func (w *env) verify(token, more string) answer {
+func (w tokenCalls) verify(token, more string) answer {
 	return w.get(forTestAudience+more, bearer(token))
 }
 

@@ -13,14 +13,14 @@ import (
 )
 
 // newBackEnd registers a confidential client with apps.
-func (w *env) newBackEnd(id string, scopes []string, apps ...string) {
+func (w records) newBackEnd(id string, scopes []string, apps ...string) {
 	w.t.Helper()
 	client := confidentialClient(id, oauth.GrantClientCredentials)
 	client.Apps, client.Scopes, client.DefaultScopes = apps, scopes, scopes
 	require.NoError(w.t, w.database.Clients().Create(w.t.Context(), client))
 }
 
-func (w *env) subOf(token string) string {
+func (w records) subOf(token string) string {
 	w.t.Helper()
 	return claimsOf(w.t, token)["sub"].(string)
 }

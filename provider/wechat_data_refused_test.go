@@ -152,7 +152,7 @@ func TestDataNeedsAUsersTokenWithItsScope(t *testing.T) {
 }
 
 // ended ends the session of an access token.
-func (w *env) ended(token string) {
+func (w records) ended(token string) {
 	w.t.Helper()
 	ended, err := w.database.Sessions().End(w.t.Context(), claimsOf(w.t, token)["sid"].(string),
 		identity.EndedByOperator)

@@ -18,13 +18,13 @@ const (
 )
 
 // dataToken signs a user in who may have data opened.
-func (w *env) dataToken(user string, pairs ...string) string {
+func (w wechatDataCalls) dataToken(user string, pairs ...string) string {
 	w.t.Helper()
 	return w.signIn(user, append([]string{"scope", "openid wechat.data"}, pairs...)...).text("access_token")
 }
 
 // backEndToken is a client's own token for our data endpoints.
-func (w *env) backEndToken(client string) string {
+func (w wechatDataCalls) backEndToken(client string) string {
 	w.t.Helper()
 	a := w.token(serviceForm().with("client_id", client, "scope", oauth.ScopeWechatData))
 	requireTokens(w.t, a)
@@ -32,7 +32,7 @@ func (w *env) backEndToken(client string) string {
 }
 
 // data posts a form with a bearer.
-func (w *env) data(path, token string, f form) answer {
+func (w wechatDataCalls) data(path, token string, f form) answer {
 	w.t.Helper()
 	body, header := f.encode()
 	header.Set("Authorization", "Bearer "+token)
@@ -40,7 +40,7 @@ func (w *env) data(path, token string, f form) answer {
 }
 
 // encrypted is what a mini-program got for a user, and sends on.
-func (w *env) encrypted(kind string, plain wechattest.Plaintext) form {
+func (w wechatUsers) encrypted(kind string, plain wechattest.Plaintext) form {
 	w.t.Helper()
 	if plain.AppID == "" {
 		plain.AppID = testApp
@@ -51,7 +51,7 @@ func (w *env) encrypted(kind string, plain wechattest.Plaintext) form {
 }
 
 // signed is rawData with its signature.
-func (w *env) signed(user string) form {
+func (w wechatUsers) signed(user string) form {
 	w.t.Helper()
 	sealed, err := w.simulator.Encrypt(wechattest.Plaintext{AppID: testApp, User: user, Kind: "user"})
 	require.NoError(w.t, err)

@@ -63,7 +63,7 @@ func TestCheckingAndResettingTheKey(t *testing.T) {
 }
 
 // trade trades a login code at WeChat as somebody who is not us, and returns the session key.
-func (w *env) trade(app, user string) string {
+func (w wechatUsers) trade(app, user string) string {
 	w.t.Helper()
 	query := url.Values{"appid": {app}, "secret": {"simulator-" + app}, "js_code": {w.codeOf(app, user)},
 		"grant_type": {"authorization_code"}}

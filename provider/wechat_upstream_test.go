@@ -1,7 +1,6 @@
 package provider_test
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,13 +16,6 @@ import (
 
 // secretOfWechat is what the simulator's failures say and nobody may hear.
 const secretOfWechat = "appsecret simulator-" + testApp + " rid: 6512-5e3c-77d1 session_key"
-
-func (w *env) userCount(t *testing.T) int {
-	t.Helper()
-	users, err := w.database.Users().List(context.Background(), "", 1000)
-	require.NoError(t, err)
-	return len(users)
-}
 
 // requireNothingOfWechat: neither its words nor its request ids nor a secret.
 func requireNothingOfWechat(t *testing.T, a answer) {
@@ -85,7 +77,7 @@ func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 			t.Parallel()
 			w := newEnv(t, func(s *settings) { s.wechatTimeout = 2 * time.Second })
 			refresh := w.signIn("alice").text("refresh_token")
-			users, begun := w.userCount(t), time.Now()
+			users, begun := w.users(), time.Now()
 			require.NoError(t, w.simulator.Fail(fault))
 			f := w.wechatCode("newcomer")
 			a := w.token(f)
@@ -93,7 +85,7 @@ func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 			requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
 			require.NotContains(t, a.members, "wechat_errcode")
 			requireNothingOfWechat(t, a)
-			require.Equal(t, users, w.userCount(t), "no account")
+			require.Equal(t, users, w.users(), "no account")
 			require.LessOrEqual(t, w.simulator.Requests().Codes[f["code"]], 1, "a code is sent once, whatever happens")
 			requireTokens(t, w.token(refreshForm(refresh)))
 			w.signIn("newcomer")
@@ -103,7 +95,7 @@ func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 }
 
 // requireLogOfNoSecrets: no AppSecret, no token, no code's URL.
-func (w *env) requireLogOfNoSecrets(t *testing.T) {
+func (w *installation) requireLogOfNoSecrets(t *testing.T) {
 	t.Helper()
 	for _, secret := range []string{"simulator-wx", "secret=", "js_code", "session_key", "lp_rt_", "eyJhbGciOi"} {
 		require.NotContains(t, w.log.String(), secret)
@@ -115,7 +107,7 @@ func (w *env) requireLogOfNoSecrets(t *testing.T) {
 func TestWechatRefusals(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
-	users := w.userCount(t)
+	users := w.users()
 	for errcode, c := range map[int]struct {
 		status int
 		name   string
@@ -150,7 +142,7 @@ func TestWechatRefusals(t *testing.T) {
 			}
 		})
 	}
-	require.Equal(t, users, w.userCount(t))
+	require.Equal(t, users, w.users())
 	require.Contains(t, w.eventKinds(t), "wechat.blocked")
 	w.requireLogOfNoSecrets(t)
 }

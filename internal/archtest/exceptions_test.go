@@ -5,7 +5,6 @@ package archtest_test
 var exceptions = struct{ methods, files, functions, columns, lines, configs []string }{
 	methods: []string{
 		"cmd/lingpai: operator",
-		"provider: env",
 	},
 	functions: []string{
 		"storage/storagetest/contexts.go: contextEndsWrites",
