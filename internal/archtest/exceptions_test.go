@@ -18,7 +18,4 @@ var exceptions = struct{ methods, files, functions, columns, lines, configs []st
 		"storage/sql/session_endings.go",
 		"storage/storagetest/import.go",
 	},
-	lines: []string{
-		"provider/app_token_test.go",
-	},
 }
