@@ -12,7 +12,7 @@ import (
 )
 
 // listed decodes a listing in JSON.
-func (o *operator) listed(args ...string) []map[string]any {
+func (o *shell) listed(args ...string) []map[string]any {
 	o.t.Helper()
 	var rows []map[string]any
 	require.NoError(o.t, json.Unmarshal([]byte(o.ok(append(args, "--output", "json")...)), &rows))

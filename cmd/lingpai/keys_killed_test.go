@@ -16,7 +16,7 @@ import (
 )
 
 // killed runs a command and ends it as kill -9 does, at any of its steps; it may also be through before.
-func (o *operator) killed(within time.Duration, args ...string) {
+func (o *shell) killed(within time.Duration, args ...string) {
 	o.t.Helper()
 	cmd := o.command(o.t.Context(), args...)
 	require.NoError(o.t, cmd.Start())

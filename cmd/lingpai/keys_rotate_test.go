@@ -58,7 +58,7 @@ func TestCommandsTellWhatBecomesOfKeys(t *testing.T) {
 }
 
 // keyIn returns the id of the newest key in a state.
-func (o *operator) keyIn(purpose keys.Purpose, state keys.State) string {
+func (o *shell) keyIn(purpose keys.Purpose, state keys.State) string {
 	o.t.Helper()
 	rows := o.listed("keys", "list")
 	n := slices.IndexFunc(rows, func(row map[string]any) bool {

@@ -51,25 +51,40 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// operator sits in a folder of their own, with an environment of their own, and types commands.
+// operator runs the program in a shell of their own. What only tests of one story do is in a type of its own.
 type operator struct {
+	*shell
+	userRecords
+	importCommands
+}
+
+// shell is a folder and an environment in which commands are typed.
+type shell struct {
 	t      *testing.T
 	folder string
 	env    []string
 }
 
+// userRecords looks at users, and at what is kept of them, through commands and past them.
+type userRecords struct{ *shell }
+
+// importCommands imports users.
+type importCommands struct{ *shell }
+
 func newOperator(t *testing.T, env ...string) *operator {
 	t.Helper()
-	return &operator{t: t, folder: t.TempDir(), env: append(slices.Clone(env), e2e.Environment()...)}
+	return operatorIn(&shell{t: t, folder: t.TempDir(), env: append(slices.Clone(env), e2e.Environment()...)})
 }
+
+func operatorIn(s *shell) *operator { return &operator{s, userRecords{s}, importCommands{s}} }
 
 // with is the same operator with more variables.
 func (o *operator) with(env ...string) *operator {
-	return &operator{t: o.t, folder: o.folder, env: append(append([]string{}, o.env...), env...)}
+	return operatorIn(&shell{t: o.t, folder: o.folder, env: append(append([]string{}, o.env...), env...)})
 }
 
-// variable is the value of one of the operator's variables.
-func (o *operator) variable(name string) string {
+// variable is the value of a variable of the shell.
+func (o *shell) variable(name string) string {
 	for _, entry := range o.env {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
 			return value
@@ -87,8 +102,8 @@ func migrated(t *testing.T, env ...string) *operator {
 	return o
 }
 
-// write puts a file into the operator's folder.
-func (o *operator) write(name, text string) {
+// write puts a file into the shell's folder.
+func (o *shell) write(name, text string) {
 	o.t.Helper()
 	require.NoError(o.t, os.WriteFile(filepath.Join(o.folder, name), []byte(text), 0o600))
 }
@@ -99,7 +114,7 @@ type answer struct {
 }
 
 // types runs a command to its end with a text on standard input.
-func (o *operator) types(stdin string, args ...string) answer {
+func (o *shell) types(stdin string, args ...string) answer {
 	o.t.Helper()
 	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
 	defer cancel()
@@ -114,19 +129,19 @@ func (o *operator) types(stdin string, args ...string) answer {
 	return answer{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-func (o *operator) command(ctx context.Context, args ...string) *exec.Cmd {
+func (o *shell) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir, cmd.Env = o.folder, o.env
 	return cmd
 }
 
 // ok runs a command that must succeed without a word on standard error, and returns its answer.
-func (o *operator) ok(args ...string) string {
+func (o *shell) ok(args ...string) string {
 	o.t.Helper()
 	return o.okWith("", args...)
 }
 
-func (o *operator) okWith(stdin string, args ...string) string {
+func (o *shell) okWith(stdin string, args ...string) string {
 	o.t.Helper()
 	a := o.types(stdin, args...)
 	require.Zero(o.t, a.code, "lingpai %s: %s", strings.Join(args, " "), a.stderr)
@@ -136,12 +151,12 @@ func (o *operator) okWith(stdin string, args ...string) string {
 
 // refused runs a command that must fail: exit code 1, nothing on standard output, a message on standard
 // error, which it returns.
-func (o *operator) refused(args ...string) string {
+func (o *shell) refused(args ...string) string {
 	o.t.Helper()
 	return o.refusedWith("", args...)
 }
 
-func (o *operator) refusedWith(stdin string, args ...string) string {
+func (o *shell) refusedWith(stdin string, args ...string) string {
 	o.t.Helper()
 	a := o.types(stdin, args...)
 	require.Equal(o.t, 1, a.code, "lingpai %s: %s", strings.Join(args, " "), a.stdout)

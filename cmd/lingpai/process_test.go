@@ -31,7 +31,7 @@ type process struct {
 }
 
 // start runs a command that stays up, and stops it when the test ends.
-func (o *operator) start(args ...string) *process {
+func (o *shell) start(args ...string) *process {
 	o.t.Helper()
 	cmd := o.command(o.t.Context(), args...)
 	p := &process{t: o.t, cmd: cmd, stderr: newTranscript(), ended: make(chan error, 1)}

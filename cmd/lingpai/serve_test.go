@@ -24,7 +24,7 @@ func (o *operator) serves(args ...string) (*process, string) {
 }
 
 // simulates starts a simulator that knows the tests' app, and returns its base URL.
-func (o *operator) simulates() string {
+func (o *shell) simulates() string {
 	o.t.Helper()
 	p := o.start("wechat-simulator", "--addr", "127.0.0.1:0", "--app", appID+":"+simSecret)
 	return strings.TrimSpace(strings.TrimPrefix(p.line(), "WeChat simulator: "))

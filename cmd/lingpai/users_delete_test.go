@@ -12,7 +12,7 @@ import (
 )
 
 // pruned deletes whose time has come, as a server would.
-func (o *operator) pruned() (deleted int) {
+func (o userRecords) pruned() (deleted int) {
 	o.t.Helper()
 	database, err := sql.Open(context.Background(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
 	require.NoError(o.t, err)

@@ -14,7 +14,7 @@ import (
 )
 
 // importing imports a text as a file of that name, and returns what was told of its rows.
-func (o *operator) importing(name, text string, args ...string) (answer, []told) {
+func (o importCommands) importing(name, text string, args ...string) (answer, []told) {
 	o.t.Helper()
 	o.write(name, text)
 	reports, err := filepath.Glob(filepath.Join(o.folder, "*.report"))
@@ -25,14 +25,14 @@ func (o *operator) importing(name, text string, args ...string) (answer, []told)
 }
 
 // importsAll runs an import that is to end well. A slow one tells of its progress on standard error.
-func (o *operator) importsAll(name string) string {
+func (o importCommands) importsAll(name string) string {
 	o.t.Helper()
 	a := o.types("", "users", "import", name)
 	require.Zero(o.t, a.code, a.stderr)
 	return a.stdout
 }
 
-func (o *operator) subs() (subs []string) {
+func (o userRecords) subs() (subs []string) {
 	o.t.Helper()
 	for _, user := range o.listed("users", "list", "--limit", "1000") {
 		subs = append(subs, user["sub"].(string))

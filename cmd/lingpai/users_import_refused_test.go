@@ -38,7 +38,7 @@ func newImporter(t *testing.T) *operator {
 }
 
 // opens opens the operator's database for the test.
-func (o *operator) opens() *sql.DB {
+func (o *shell) opens() *sql.DB {
 	o.t.Helper()
 	url := o.variable("LINGPAI_DATABASE_URL")
 	if url == "" {
@@ -56,7 +56,7 @@ type told struct {
 	outcome, sub, reason string
 }
 
-func (o *operator) report(name string) (lines []told) {
+func (o importCommands) report(name string) (lines []told) {
 	o.t.Helper()
 	file, err := os.Open(filepath.Join(o.folder, name))
 	require.NoError(o.t, err)

@@ -55,7 +55,7 @@ func importMany(t *testing.T, o *operator) {
 }
 
 // generate writes a file of so many people.
-func (o *operator) generate(name string, rows int) {
+func (o importCommands) generate(name string, rows int) {
 	o.t.Helper()
 	file, err := os.Create(filepath.Join(o.folder, name))
 	require.NoError(o.t, err)
@@ -86,7 +86,7 @@ func (a importAnswer) figures(rows int) string {
 }
 
 // imports runs an import for as long as it takes.
-func (o *operator) imports(args ...string) importAnswer {
+func (o importCommands) imports(args ...string) importAnswer {
 	o.t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := o.command(o.t.Context(), append([]string{"users", "import"}, args...)...)

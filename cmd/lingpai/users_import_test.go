@@ -25,7 +25,7 @@ func hashedElsewhere(t *testing.T, password string) string {
 		base64.RawStdEncoding.EncodeToString(hash)
 }
 
-func (o *operator) events(kind string) (details []string) {
+func (o userRecords) events(kind string) (details []string) {
 	o.t.Helper()
 	all, err := o.opens().Events().List(o.t.Context(), identity.EventsOf{}, 1000)
 	require.NoError(o.t, err)
@@ -188,7 +188,7 @@ func TestDryRunCountsAsTheImportDoes(t *testing.T) {
 }
 
 // tables counts the rows of all that an import writes.
-func (o *operator) tables() map[string]int {
+func (o userRecords) tables() map[string]int {
 	o.t.Helper()
 	users := o.listed("users", "list", "--limit", "100000")
 	counts := map[string]int{"users": len(users), "twins": len(o.listed("users", "twins", "--limit", "100000"))}

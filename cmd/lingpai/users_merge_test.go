@@ -13,7 +13,7 @@ import (
 )
 
 // seen signs people in through WeChat, as a server would, and returns their subs.
-func (o *operator) seen(sightings ...identity.Sighting) (subs []string) {
+func (o userRecords) seen(sightings ...identity.Sighting) (subs []string) {
 	o.t.Helper()
 	database, err := sql.Open(context.Background(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
 	require.NoError(o.t, err)
@@ -36,7 +36,7 @@ func atApp(app, openid, union string) identity.Sighting {
 }
 
 // twins are two users who turn out to be one person when the first one's app is bound.
-func (o *operator) twins(union string) (retired, survivor string) {
+func (o userRecords) twins(union string) (retired, survivor string) {
 	o.t.Helper()
 	subs := o.seen(atApp("wx1", "one of "+union, ""), atApp("wx2", "two of "+union, union),
 		atApp("wx1", "one of "+union, union))
@@ -44,7 +44,7 @@ func (o *operator) twins(union string) (retired, survivor string) {
 }
 
 // shown decodes what users show prints, and returns what it says beside.
-func (o *operator) shown(name string) (map[string]any, string) {
+func (o userRecords) shown(name string) (map[string]any, string) {
 	o.t.Helper()
 	a := o.types("", "users", "show", name)
 	require.Zero(o.t, a.code, a.stderr)
