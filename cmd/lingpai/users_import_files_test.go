@@ -89,21 +89,23 @@ func TestImportRefusesAFileThatItCannotRead(t *testing.T) {
 	}
 	little := func(c uint16) string { return string([]byte{byte(c), byte(c >> 8)}) }
 	big := func(c uint16) string { return string([]byte{byte(c >> 8), byte(c)}) }
+	const inGBK = "sub,name\nx,y\nz,\xc1\xee\xc5\xc6\n" // 令牌 in GBK
 	for says, text := range map[string]string{
 		"people.csv is empty":                "",
 		"has no line that names its columns": "\n\r\n",
-		`column 2 has a name "phone_number", which is not known: the first line`:  "sub,phone_number\n",
-		"column 1 has a name that cannot be repeated here":                        "+8613800000000,alice\n",
-		`column 1 has a name "alice", which is not known`:                         "alice,x@example.com," + goodHash,
-		`column "sub" stands twice`:                                               "sub,name,sub\n",
-		"column 1 has a name that cannot be repeated here, which is not known":    "sub;name\nx;y",
-		"the first line must name the columns: the row is too long":               strings.Repeat("x", 300_000),
-		"the first line must name the columns: parse error":                       "sub\"\n",
-		"is UTF-16: convert it to UTF-8, as with: iconv -f UTF-16 -t UTF-8":       wide("\ufeffsub\nx\n", little),
-		"people.csv is UTF-16":                                                    wide("\ufeffsub\nx\n", big),
-		"people.csv is UTF-16: ":                                                  wide("sub\nx\n", little),
-		"is UTF-16":                                                               wide("sub\nx\n", big),
-		"is not UTF-8 in line 3: convert it to UTF-8, as with: iconv -f GBK -t U": "sub,name\nx,y\nz,\xc1\xee\xc5\xc6\n",
+		`column 2 has a name "phone_number", which is not known: the first line`: "sub,phone_number\n",
+		"column 1 has a name that cannot be repeated here":                       "+8613800000000,alice\n",
+		`column 1 has a name "alice", which is not known`:                        "alice,x@example.com," + goodHash,
+		`column "sub" stands twice`:                                              "sub,name,sub\n",
+		"column 1 has a name that cannot be repeated here, which is not known":   "sub;name\nx;y",
+		"the first line must name the columns: the row is too long":              strings.Repeat("x", 300_000),
+		"the first line must name the columns: parse error":                      "sub\"\n",
+		"is UTF-16: convert it to UTF-8, as with: iconv -f UTF-16 -t UTF-8":      wide("\ufeffsub\nx\n", little),
+		"people.csv is UTF-16":                                                   wide("\ufeffsub\nx\n", big),
+		"people.csv is UTF-16: ":                                                 wide("sub\nx\n", little),
+		"is UTF-16":                                                              wide("sub\nx\n", big),
+
+		"is not UTF-8 in line 3: convert it to UTF-8, as with: iconv -f GBK -t UTF-8": inGBK,
 	} {
 		o.write("people.csv", text)
 		require.Contains(t, o.refused("users", "import", "people.csv", "--report", "none.csv"), says)
