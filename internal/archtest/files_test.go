@@ -59,13 +59,18 @@ func parseAll() (files []goFile, err error) {
 		if err != nil {
 			return err
 		}
-		syntax, err := parser.ParseFile(positions, name, text, 0)
+		relative, err := filepath.Rel(root, name)
 		if err != nil {
 			return err
 		}
-		relative, err := filepath.Rel(root, name)
-		files = append(files, goFile{filepath.ToSlash(relative), strings.Split(string(text), "\n"), syntax})
+		file, err := parse(filepath.ToSlash(relative), string(text))
+		files = append(files, file)
 		return err
 	})
 	return files, err
+}
+
+func parse(name, text string) (goFile, error) {
+	syntax, err := parser.ParseFile(positions, name, text, 0)
+	return goFile{name, strings.Split(text, "\n"), syntax}, err
 }

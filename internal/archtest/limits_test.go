@@ -12,58 +12,92 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// limit is how much there may be of what is counted by name.
+type limit struct {
+	count func(files []goFile) map[string]int
+	most  int
+	what  string
+}
+
 // The limits. What is one thought may be long, but nobody reads a function of several screens.
-const (
-	maxMethods       = 25  // of a type
-	maxFiles         = 30  // of a package, without tests
-	maxFunctionLines = 70  // from "func" to the brace
-	maxColumns       = 120 // of a line, where a tab counts four
-	maxFileLines     = 450
+var (
+	methodLimit       = limit{methodsOfTypes, 25, "methods"}
+	fileLimit         = limit{filesOfPackages, 30, "files"}
+	functionLineLimit = limit{linesOfFunctions, 70, "lines"} // from "func" to the brace
+	columnLimit       = limit{columnsOfLines, 120, "columns"}
+	fileLineLimit     = limit{linesOfFiles, 450, "lines"}
+	configLimit       = limit{embeddedConfigs, 0, "embedded Config"}
 )
+
+// beyond names everything of which there is more.
+func (l limit) beyond(files []goFile) (faults []string) {
+	counted := l.count(files)
+	for _, name := range slices.Sorted(maps.Keys(counted)) {
+		if counted[name] > l.most {
+			faults = append(faults, fmt.Sprintf("%s: %d %s, the limit is %d", name, counted[name], l.what, l.most))
+		}
+	}
+	return faults
+}
 
 // TestMethodsOfTypes: a type with more methods is several.
 func TestMethodsOfTypes(t *testing.T) {
+	require.Empty(t, methodLimit.beyond(goFiles(t)))
+}
+
+func methodsOfTypes(files []goFile) map[string]int {
 	methods := map[string]int{}
-	for _, file := range goFiles(t) {
+	for _, file := range files {
 		for _, declaration := range file.syntax.Decls {
 			if function, ok := declaration.(*ast.FuncDecl); ok && function.Recv != nil {
-				methods[file.folder()+": "+receiver(function.Recv.List[0].Type)]++
+				methods[file.folder()+": "+typeName(function.Recv.List[0].Type)]++
 			}
 		}
 	}
-	requireWithin(t, "methods", methods, maxMethods, exceptions.methods)
+	return methods
 }
 
-// receiver is the name of the type that has a method.
-func receiver(of ast.Expr) string {
+// typeName is the name of a type in a receiver or in an embedded field.
+func typeName(of ast.Expr) string {
 	switch of := of.(type) {
 	case *ast.Ident:
 		return of.Name
 	case *ast.StarExpr:
-		return receiver(of.X)
+		return typeName(of.X)
+	case *ast.SelectorExpr:
+		return of.Sel.Name
 	case *ast.IndexExpr:
-		return receiver(of.X)
+		return typeName(of.X)
 	case *ast.IndexListExpr:
-		return receiver(of.X)
+		return typeName(of.X)
 	}
 	return "?"
 }
 
 // TestFilesOfPackages: a package with more files is several.
 func TestFilesOfPackages(t *testing.T) {
-	files := map[string]int{}
-	for _, file := range goFiles(t) {
+	require.Empty(t, fileLimit.beyond(goFiles(t)))
+}
+
+// filesOfPackages leaves tests out.
+func filesOfPackages(files []goFile) map[string]int {
+	counted := map[string]int{}
+	for _, file := range files {
 		if !file.isTest() {
-			files[file.folder()]++
+			counted[file.folder()]++
 		}
 	}
-	requireWithin(t, "files", files, maxFiles, exceptions.files)
+	return counted
 }
 
 // TestLinesOfFunctions counts those of function literals to the function that they stand in.
 func TestLinesOfFunctions(t *testing.T) {
+	require.Empty(t, functionLineLimit.beyond(goFiles(t)))
+}
+
+func linesOfFunctions(files []goFile) map[string]int {
 	lines := map[string]int{}
-	for _, file := range goFiles(t) {
+	for _, file := range files {
 		for _, declaration := range file.syntax.Decls {
 			if function, ok := declaration.(*ast.FuncDecl); ok {
 				length := positions.Position(function.End()).Line - positions.Position(function.Pos()).Line + 1
@@ -72,50 +106,63 @@ func TestLinesOfFunctions(t *testing.T) {
 			}
 		}
 	}
-	requireWithin(t, "lines", lines, maxFunctionLines, exceptions.functions)
+	return lines
 }
 
 func functionName(function *ast.FuncDecl) string {
 	if function.Recv == nil {
 		return function.Name.Name
 	}
-	return receiver(function.Recv.List[0].Type) + "." + function.Name.Name
+	return typeName(function.Recv.List[0].Type) + "." + function.Name.Name
 }
 
 // TestColumnsOfLines holds raw strings to the width, too.
 func TestColumnsOfLines(t *testing.T) {
-	columns := map[string]int{} // of the widest line of a file
-	for _, file := range goFiles(t) {
+	require.Empty(t, columnLimit.beyond(goFiles(t)))
+}
+
+// columnsOfLines is the width of the widest line of each file. A tab counts four.
+func columnsOfLines(files []goFile) map[string]int {
+	columns := map[string]int{}
+	for _, file := range files {
 		for _, line := range file.lines {
 			width := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    "))
 			columns[file.name] = max(width, columns[file.name])
 		}
 	}
-	requireWithin(t, "columns", columns, maxColumns, exceptions.columns)
+	return columns
 }
 
 // TestLinesOfFiles: a file is one thought.
 func TestLinesOfFiles(t *testing.T) {
+	require.Empty(t, fileLineLimit.beyond(goFiles(t)))
+}
+
+func linesOfFiles(files []goFile) map[string]int {
 	lines := map[string]int{}
-	for _, file := range goFiles(t) {
+	for _, file := range files {
 		lines[file.name] = len(file.lines) - 1
 	}
-	requireWithin(t, "lines", lines, maxFileLines, exceptions.lines)
+	return lines
 }
 
 // TestNobodyEmbedsAConfig: who embeds one has other people's stores and keys among the fields that everybody sees.
 func TestNobodyEmbedsAConfig(t *testing.T) {
+	require.Empty(t, configLimit.beyond(goFiles(t)))
+}
+
+func embeddedConfigs(files []goFile) map[string]int {
 	embedded := map[string]int{}
-	for _, file := range goFiles(t) {
+	for _, file := range files {
 		for name, fields := range structsIn(file.syntax) {
 			for _, field := range fields {
-				if len(field.Names) == 0 && strings.HasSuffix("."+embeddedName(field.Type), ".Config") {
+				if len(field.Names) == 0 && typeName(field.Type) == "Config" {
 					embedded[file.folder()+": "+name]++
 				}
 			}
 		}
 	}
-	requireWithin(t, "embedded Config", embedded, 0, exceptions.configs)
+	return embedded
 }
 
 // structsIn is the fields of the structs of a file, by name.
@@ -130,28 +177,4 @@ func structsIn(file *ast.File) map[string][]*ast.Field {
 		return true
 	})
 	return found
-}
-
-func embeddedName(of ast.Expr) string {
-	switch of := of.(type) {
-	case *ast.SelectorExpr:
-		return of.Sel.Name
-	default:
-		return receiver(of)
-	}
-}
-
-// requireWithin holds what was counted against a limit. What stands among the exceptions must be beyond it.
-func requireWithin(t *testing.T, what string, counted map[string]int, limit int, except []string) {
-	t.Helper()
-	var beyond []string
-	for _, name := range slices.Sorted(maps.Keys(counted)) {
-		if counted[name] > limit && !slices.Contains(except, name) {
-			beyond = append(beyond, fmt.Sprintf("%s: %d %s, the limit is %d", name, counted[name], what, limit))
-		}
-	}
-	require.Empty(t, beyond)
-	for _, name := range except {
-		require.Greater(t, counted[name], limit, "%s needs no exception any more", name)
-	}
 }
