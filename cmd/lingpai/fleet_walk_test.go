@@ -18,7 +18,7 @@ import (
 )
 
 // walkSteps is how many refreshes the walks make together: go test ./cmd/lingpai -run Walk -walk.steps 100000
-var walkSteps = flag.Int("walk.steps", 2000, "refreshes that the random walks make together")
+var walkSteps = flag.Int("walk.steps", 1000, "refreshes that the random walks make together")
 
 // TestWalkOverTwoReplicas walks honest clients and thieves over two processes, one of which is killed and
 // started again all the while.

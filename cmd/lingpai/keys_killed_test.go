@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"flag"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -25,6 +26,9 @@ func (o *shell) killed(within time.Duration, args ...string) {
 	_ = cmd.Wait()
 }
 
+// killingFor is how long TestKillingRotationsHarmsNothing kills; at least one rotation must come to its end.
+var killingFor = flag.Duration("killing.for", 8*time.Second, "how long commands and servers that rotate keys are killed")
+
 // TestKillingRotationsHarmsNothing: commands that rotate, import and revoke, and servers that rotate by
 // themselves, are killed all the time. What is left serves.
 func TestKillingRotationsHarmsNothing(t *testing.T) {
@@ -32,7 +36,7 @@ func TestKillingRotationsHarmsNothing(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(r.folder, "own.pem"), pemOfNewKey(t), 0o600))
 	refresh, err := r.ask("", "grant_type", "wechat_code", "code", r.code("alice"))
 	require.NoError(t, err)
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(*killingFor); time.Now().Before(end); {
 		victim := r.replicas[rand.N(2)]
 		victim.kill()
 		r.killed(150*time.Millisecond, "keys", "rotate")

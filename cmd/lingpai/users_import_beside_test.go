@@ -21,7 +21,7 @@ func TestImportLetsOthersSignInIntoPostgreSQL(t *testing.T) {
 func importBesideSignIns(t *testing.T, o *operator) {
 	t.Helper()
 	o.okWith(simSecret, "apps", "add", appID, "--open-platform", "main")
-	o.generate("people.jsonl", killedRows)
+	o.generate("people.jsonl", *importSize)
 	database := o.opens()
 	imported := make(chan importAnswer, 1)
 	go func() { imported <- o.imports("people.jsonl") }()
@@ -38,6 +38,6 @@ func importBesideSignIns(t *testing.T, o *operator) {
 	a := <-imported
 	require.Zero(t, a.code, a.stderr)
 	slices.Sort(waits)
-	t.Logf("%s beside %d sign-ins, of which half took %s, and the longest %s", a.figures(killedRows), len(waits),
+	t.Logf("%s beside %d sign-ins, of which half took %s, and the longest %s", a.figures(*importSize), len(waits),
 		waits[len(waits)/2], waits[len(waits)-1])
 }

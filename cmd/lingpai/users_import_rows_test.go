@@ -20,7 +20,7 @@ import (
 
 // importSize is how many rows the large imports have: go test ./cmd/lingpai -run ImportOfMany -v -timeout 1h
 // -import.rows 1000000
-var importSize = flag.Int("import.rows", 50_000, "rows that are imported at once")
+var importSize = flag.Int("import.rows", 10_000, "rows that are imported at once")
 
 // maxImportMemory is what an import may have in memory at most, in MiB, however many rows it has.
 const maxImportMemory = 200
