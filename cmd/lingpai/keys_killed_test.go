@@ -27,7 +27,8 @@ func (o *shell) killed(within time.Duration, args ...string) {
 }
 
 // killingFor is how long TestKillingRotationsHarmsNothing kills; at least one rotation must come to its end.
-var killingFor = flag.Duration("killing.for", 8*time.Second, "how long commands and servers that rotate keys are killed")
+var killingFor = flag.Duration("killing.for", 8*time.Second,
+	"how long commands and servers that rotate keys are killed")
 
 // TestKillingRotationsHarmsNothing: commands that rotate, import and revoke, and servers that rotate by
 // themselves, are killed all the time. What is left serves.

@@ -185,13 +185,3 @@ func Skip(t *testing.T, reason string) {
 	}
 	t.Skip("NOT RUN: " + reason)
 }
-
-// Tool finds a program that is to be run, and skips the test without it; hint says how to get it.
-func Tool(t *testing.T, name, hint string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		Skip(t, name+" is not installed"+hint)
-	}
-	return path
-}
