@@ -80,12 +80,12 @@ func (a *accountAPI) calls() []accountCall {
 // routes are the rows of the API, below a path.
 func (a *accountAPI) routes(path string) []route {
 	rows := []route{
-		{"account_register", postMethod, path + "/users", corsRegistered, slotWaiting,
+		{"account_register", postMethod, path + "/users", corsAccount, slotWaiting,
 			a.answers.endpoint(a.register)},
 		{"account_openapi", readMethods, path + "/openapi.json", corsAny, slotNone, newDocument(accountOpenAPI)},
 	}
 	for _, call := range a.calls() {
-		rows = append(rows, route{call.name, []string{call.method}, path + call.below, corsRegistered, slotWaiting,
+		rows = append(rows, route{call.name, []string{call.method}, path + call.below, corsAccount, slotWaiting,
 			a.answers.endpoint(func(w http.ResponseWriter, r *http.Request) error { return a.serve(w, r, call) })})
 	}
 	return rows

@@ -80,5 +80,5 @@ func (t *router) atPath(rows []route) http.Handler {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		t.answers.writeError(w, r, oauth.NewError(oauth.MethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
 	})
-	return withCORS(rows[0].cors, t.clients, methods, byMethod)
+	return withCORS(rows[0].cors, t.clients, byMethod)
 }
