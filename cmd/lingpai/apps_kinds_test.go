@@ -12,6 +12,7 @@ import (
 )
 
 func TestAppsAreOfAKindAndAPlatform(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	for id, kind := range map[string]string{"wx1111111111111111": "mobile-app",
 		"wx2222222222222222": "official-account", "wx3333333333333333": "website"} {
@@ -36,6 +37,7 @@ func TestAppsAreOfAKindAndAPlatform(t *testing.T) {
 }
 
 func TestAnAppOfNoKindIsRefused(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID, "--kind", "game"),
 		`--kind: there is no kind "game"; give one of mini-program, mobile-app`)
@@ -56,6 +58,7 @@ func TestAnAppOfNoKindIsRefused(t *testing.T) {
 }
 
 func TestPhoneBudgetsAreSetAndShown(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith(realSecret, "apps", "add", appID, "--phone-budget", "1000")
 	o.okWith(realSecret, "apps", "add", "wx1111111111111111")
@@ -97,6 +100,7 @@ func TestPhoneBudgetsAreSetAndShown(t *testing.T) {
 }
 
 func TestAppsTestAsksByTheAppsKindAndPlatform(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	simulator := o.simulates()
 	o = o.with("LINGPAI_WECHAT_BASE_URL="+simulator, "LINGPAI_QQ_BASE_URL="+simulator+"/qq")

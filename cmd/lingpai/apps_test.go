@@ -21,6 +21,7 @@ func (o *shell) listed(args ...string) []map[string]any {
 }
 
 func TestAnAppSecretIsSealedAndNeverShown(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	require.Empty(t, o.listed("apps", "list"))
 	require.Contains(t, o.okWith(realSecret+"\r\n", "apps", "add", appID, "--name", "My shop", "--open-platform",
@@ -47,6 +48,7 @@ func TestAnAppSecretIsSealedAndNeverShown(t *testing.T) {
 }
 
 func TestWhatIsNoAppIsRefused(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	require.Contains(t, o.refusedWith(realSecret, "apps", "add", "wx123"), "is not an AppID")
 	require.Contains(t, o.refused("apps", "add", appID), "no AppSecret was given")
@@ -74,6 +76,7 @@ func TestWhatIsNoAppIsRefused(t *testing.T) {
 }
 
 func TestAppsTestSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	simulator := o.simulates()
 	o = o.with("LINGPAI_WECHAT_BASE_URL=" + simulator)

@@ -28,6 +28,7 @@ func appsOfClients() []identity.App {
 }
 
 func TestGoodClientsAreTaken(t *testing.T) {
+	t.Parallel()
 	require.Empty(t, terminal.ClientProblems(goodClient(), appsOfClients()))
 	require.Empty(t, terminal.ClientProblems(identity.Client{ID: "service", Confidential: true,
 		Grants: []string{"client_credentials"}, Audience: []string{audience}}, nil),
@@ -56,6 +57,7 @@ func (tests spoilt) check(t *testing.T) {
 }
 
 func TestEveryFlagOfAClientIsChecked(t *testing.T) {
+	t.Parallel()
 	spoilt{
 		"id with a space": {func(c *identity.Client) { c.ID = "my shop" }, "CLIENT_ID: "},
 		"id of a user":    {func(c *identity.Client) { c.ID = "u_x" }, "CLIENT_ID: "},
@@ -88,6 +90,7 @@ func TestEveryFlagOfAClientIsChecked(t *testing.T) {
 }
 
 func TestFlagsOfAudienceScopesAndLivesAreChecked(t *testing.T) {
+	t.Parallel()
 	spoilt{
 		"no audience":           {func(c *identity.Client) { c.Audience = nil }, "--audience: "},
 		"empty audience":        {func(c *identity.Client) { c.Audience = []string{""} }, "--audience: "},
@@ -120,6 +123,7 @@ func TestFlagsOfAudienceScopesAndLivesAreChecked(t *testing.T) {
 }
 
 func TestAllFaultsOfAClientAreToldAtOnceAndNothingIsCreated(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	message := o.refused("clients", "create", "my shop", "--grant", "implicit", "--app", appID, "--origin", "*",
 		"--access-ttl", "1ms")
@@ -131,6 +135,7 @@ func TestAllFaultsOfAClientAreToldAtOnceAndNothingIsCreated(t *testing.T) {
 }
 
 func TestPublicClientsOfOneAppThatDifferAreWarnedOf(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith(realSecret, "apps", "add", appID)
 	create := func(id string, more ...string) string {

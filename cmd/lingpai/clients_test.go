@@ -25,6 +25,7 @@ func secretIn(t *testing.T, printed string) string {
 }
 
 func TestAClientSecretIsPrintedOnceAndKeptAsAHash(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	printed := o.ok("clients", "create", "backend", "--first-party", "--grant", "password", "--audience", audience)
 	secret := secretIn(t, printed)
@@ -42,6 +43,7 @@ func TestAClientSecretIsPrintedOnceAndKeptAsAHash(t *testing.T) {
 }
 
 func TestAPublicClientHasNoSecret(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith(realSecret, "apps", "add", appID)
 	require.NotContains(t, o.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--app", appID,
@@ -50,6 +52,7 @@ func TestAPublicClientHasNoSecret(t *testing.T) {
 }
 
 func TestAClientIsShownAsItWasCreated(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith(realSecret, "apps", "add", appID)
 	o.ok("clients", "create", "shop", "--name", "My shop", "--public", "--first-party", "--grant", "wechat_code",
@@ -75,12 +78,14 @@ func TestAClientIsShownAsItWasCreated(t *testing.T) {
 }
 
 func TestAClientWithoutIDGetsOne(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.ok("clients", "create", "--first-party", "--grant", "password", "--audience", audience)
 	require.Regexp(t, `^c_`, o.listed("clients", "list")[0]["client_id"])
 }
 
 func TestASecretThatWasRotatedOutStopsWorkingAndADisabledClientDoesToo(t *testing.T) {
+	t.Parallel()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
 	o.okWith("a good password", "users", "create", "alice")
 	old := secretIn(t, o.ok("clients", "create", "backend", "--first-party", "--grant", "password", "--audience",

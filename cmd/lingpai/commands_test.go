@@ -29,6 +29,7 @@ func commands(cmd *cobra.Command) []*cobra.Command {
 }
 
 func TestEveryCommandAnswersHelpAndExplainsWrongUse(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	for _, cmd := range commands(newRootCommand()) {
 		args := strings.Fields(cmd.CommandPath())[1:]
@@ -49,6 +50,7 @@ func TestEveryCommandAnswersHelpAndExplainsWrongUse(t *testing.T) {
 }
 
 func TestServeHelpListsEveryKey(t *testing.T) {
+	t.Parallel()
 	help := newOperator(t).ok("serve", "--help")
 	for _, key := range settings.Keys() {
 		require.Contains(t, help, key.Variable)
@@ -57,6 +59,7 @@ func TestServeHelpListsEveryKey(t *testing.T) {
 }
 
 func TestListingsAreTablesOrJSONAndNothingElse(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
 	for _, listing := range []string{"apps list", "clients list", "users list", "users twins", "users joins",
@@ -70,6 +73,7 @@ func TestListingsAreTablesOrJSONAndNothingElse(t *testing.T) {
 }
 
 func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	for _, command := range []string{"users list", "migrate status", "migrate down"} {
 		require.Contains(t, o.refused(strings.Fields(command)...), "make one with: lingpai migrate up")
@@ -88,6 +92,7 @@ func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
 }
 
 func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
+	t.Parallel()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
 	p, base := o.serves()
 	id := get(t, base+"/.well-known/jwks.json").members["keys"].([]any)[0].(map[string]any)["kid"]
@@ -108,16 +113,19 @@ func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
 }
 
 func TestVersionIsOneLine(t *testing.T) {
+	t.Parallel()
 	require.Regexp(t, `^lingpai \S+ \(signatures: `+regexp.QuoteMeta(keys.BuiltBackend())+`\)\n$`,
 		newOperator(t).ok("version"))
 }
 
 func TestATableCannotBeForged(t *testing.T) {
+	t.Parallel()
 	require.Equal(t, []string{"a\ufffd[2Jb", "two\ufffdlines\ufffd", "令牌", ""},
 		terminal.Printable([]string{"a\x1b[2Jb", "two\nlines\u202e", "令牌", ""}))
 }
 
 func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGTERM")
 	}
@@ -147,6 +155,7 @@ func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
 
 // TestAnswersThatAreLostAreNoSuccess: somebody would take an empty file for a master key.
 func TestAnswersThatAreLostAreNoSuccess(t *testing.T) {
+	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Skip("NOT RUN: there is no /dev/full")

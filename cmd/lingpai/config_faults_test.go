@@ -9,6 +9,7 @@ import (
 )
 
 func TestAllFaultsAreToldAtOnceByKeyVariableAndWhatIsAllowed(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t, "LINGPAI_SESSION_IDLE=4", "LINGPAI_TYPO=1", "LINGPAI_MASTER_KEY=hidden-master",
 		"LINGPAI_DATABASE_URL=mysql://u:hidden-password@h/d")
 	o.write("c.yaml", "log: {level: loud}\nsession: {idel: 1h}\n")
@@ -32,6 +33,7 @@ func TestAllFaultsAreToldAtOnceByKeyVariableAndWhatIsAllowed(t *testing.T) {
 }
 
 func TestEveryCommandThatHasAConfigurationRefusesUnknownKeysAndVariables(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	o.write("c.yaml", "server: {adr: x}\n")
 	for _, command := range []string{
@@ -54,6 +56,7 @@ func TestEveryCommandThatHasAConfigurationRefusesUnknownKeysAndVariables(t *test
 }
 
 func TestAFileThatIsNoConfigurationIsToldWithoutQuotingIt(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	for text, want := range map[string]string{
 		"server: {addr: [\n":            "yaml: line",
@@ -75,6 +78,7 @@ func TestAFileThatIsNoConfigurationIsToldWithoutQuotingIt(t *testing.T) {
 }
 
 func TestASecretComesFromOnePlaceAndOnlySecretsFromFiles(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	o.write("key", aKey)
 	require.Contains(t, o.with("LINGPAI_MASTER_KEY="+aKey, "LINGPAI_MASTER_KEY_FILE=key").refused("keys", "list"),

@@ -8,6 +8,7 @@ import (
 )
 
 func TestDoctorTellsAllFaultsOfTheConfigurationAndGoesOn(t *testing.T) {
+	t.Parallel()
 	o, _ := healthy(t)
 	findings := o.with("LINGPAI_SERVER_ISSUER=http://login.example.com", "LINGPAI_TYPO=1",
 		"LINGPAI_MASTER_KEY=hidden-master",
@@ -33,6 +34,7 @@ func TestDoctorTellsAllFaultsOfTheConfigurationAndGoesOn(t *testing.T) {
 }
 
 func TestDoctorWarnsOfSettingsThatAreAllowedAndOdd(t *testing.T) {
+	t.Parallel()
 	o, _ := healthy(t)
 	o = o.with("LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_SESSION_IDLE=48h",
 		"LINGPAI_SESSION_ABSOLUTE=24h", "LINGPAI_SESSION_REFRESH_GRACE=0s")

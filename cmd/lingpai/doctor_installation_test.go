@@ -17,6 +17,7 @@ import (
 )
 
 func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t, loopbackIssuer, nowhere, "LINGPAI_MASTER_KEY="+aKey)
 	findings := o.examined()
 	requireFinding(t, findings, "database", statusFault, "there is no database at lingpai.db", "lingpai migrate up")
@@ -36,6 +37,7 @@ func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
 }
 
 func TestDoctorMissesMigrations(t *testing.T) {
+	t.Parallel()
 	o := migrated(t, loopbackIssuer, nowhere)
 	findings := o.examined()
 	requireFinding(t, findings, "keys", statusOK, "none yet", "")
@@ -54,6 +56,7 @@ func TestDoctorMissesMigrations(t *testing.T) {
 }
 
 func TestDoctorSeesWhoMayReadTheDatabase(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no such permissions")
 	}
@@ -64,6 +67,7 @@ func TestDoctorSeesWhoMayReadTheDatabase(t *testing.T) {
 }
 
 func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
+	t.Parallel()
 	o, _ := healthy(t)
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
 	requireFinding(t, findings, "keys", statusFault, "which is not in master_key (LINGPAI_MASTER_KEY)",
@@ -86,6 +90,7 @@ func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 }
 
 func TestDoctorTriesRedis(t *testing.T) {
+	t.Parallel()
 	o, _ := healthy(t)
 	findings := o.with("LINGPAI_REDIS_URL=redis://user:hidden-password@127.0.0.1:1").examined()
 	requireFinding(t, findings, "redis", statusFault, "does not answer", "LINGPAI_REDIS_URL")
@@ -101,6 +106,7 @@ func TestDoctorTriesRedis(t *testing.T) {
 }
 
 func TestDoctorLooksAtPostgreSQL(t *testing.T) {
+	t.Parallel()
 	server := dbtest.TemporaryPostgreSQL(t)
 	o := newOperator(t, loopbackIssuer, nowhere, "LINGPAI_MASTER_KEY="+aKey, "LINGPAI_DATABASE_URL="+server.URL())
 	requireFinding(t, o.examined(), "migrations", statusFault, "at version 0 of ", "lingpai migrate up")
@@ -131,6 +137,7 @@ func withClockAhead(t *testing.T, url string) string {
 }
 
 func TestDoctorLooksAtClients(t *testing.T) {
+	t.Parallel()
 	o, _ := healthy(t)
 	o.ok("clients", "create", "slow", "--grant", "wechat_code", "--app", appID, "--audience", audience,
 		"--access-ttl", "12h", "--idle-ttl", "1h")

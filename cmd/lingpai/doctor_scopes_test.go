@@ -12,6 +12,7 @@ import (
 )
 
 func TestDoctorLooksWhetherScopesCanBeUsed(t *testing.T) {
+	t.Parallel()
 	o, _ := healthy(t)
 	o.ok("clients", "create", "both", "--grant", "client_credentials", "--app", appID, "--audience", audience,
 		"--scope", "wechat.app_token", "--scope", "wechat.data")

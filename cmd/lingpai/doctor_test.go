@@ -112,6 +112,7 @@ func requireFinding(t *testing.T, findings []finding, check, status, text, advic
 }
 
 func TestDoctorFindsAHouseInOrder(t *testing.T) {
+	t.Parallel()
 	o, _ := healthy(t)
 	before, err := os.ReadFile(filepath.Join(o.folder, "lingpai.db"))
 	require.NoError(t, err)
@@ -133,6 +134,7 @@ func TestDoctorFindsAHouseInOrder(t *testing.T) {
 }
 
 func TestDoctorNamesOnlyCommandsThatExist(t *testing.T) {
+	t.Parallel()
 	files := []string{"doctor.go", "apps.go", "../../clients/rules.go", "../../server/settings/table.go",
 		"../../server/database.go"}
 	for _, folder := range []string{"doctor", "../../admin"} {
@@ -171,6 +173,7 @@ func TestDoctorWaitsForNobodyForLong(t *testing.T) {
 }
 
 func TestDoctorStopsAtAnInterrupt(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGTERM")
 	}

@@ -10,6 +10,7 @@ import (
 )
 
 func TestDoctorAsksWeChatOnceAboutEachApp(t *testing.T) {
+	t.Parallel()
 	o, simulator := healthy(t)
 	order := func(path, body string) {
 		require.Equal(t, http.StatusOK, postJSON(t, simulator+path, body).status)
@@ -41,6 +42,7 @@ func TestDoctorAsksWeChatOnceAboutEachApp(t *testing.T) {
 }
 
 func TestDoctorSendsSecretsOnlyWhereTheyBelong(t *testing.T) {
+	t.Parallel()
 	o, _ := healthy(t)
 	somebody := newRecorder(t)
 	o.okWith(realSecret, "apps", "add", "wx1111111111111111")
@@ -70,6 +72,7 @@ func misdated(t *testing.T, ahead time.Duration) string {
 }
 
 func TestDoctorComparesClocks(t *testing.T) {
+	t.Parallel()
 	o, _ := healthy(t)
 	for _, test := range []struct {
 		ahead  time.Duration

@@ -9,6 +9,7 @@ import (
 )
 
 func TestEventsAreListed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.session()
 	h.ok("sessions", "revoke", h.listed("sessions", "list", "alice")[0]["sid"].(string))
@@ -38,6 +39,7 @@ func TestEventsAreListed(t *testing.T) {
 
 // TestEventsHaveTheCommandThatActed, and the user of the machine who ran it; what users do themselves has nobody.
 func TestEventsHaveTheCommandThatActed(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.session()
 	h.ok("users", "disable", "alice")

@@ -45,6 +45,7 @@ func (r *replica) appToken(secret string) (string, error) {
 // TestReplicasShareAppTokens: WeChat is asked once for all, Redis does not see the token, and does not stop
 // it when it is gone.
 func TestReplicasShareAppTokens(t *testing.T) {
+	t.Parallel()
 	f, _, server := onOwnServers(t)
 	secret := secretIn(t, f.ok("clients", "create", "back-end", "--grant", "client_credentials", "--app", appID,
 		"--audience", audience, "--scope", "wechat.app_token"))

@@ -12,6 +12,7 @@ import (
 
 // TestReplicasShareEverything: what one replica was told, the other knows.
 func TestReplicasShareEverything(t *testing.T) {
+	t.Parallel()
 	f := onSharedServers(t)
 	first, second := f.replicas[0], f.replicas[1]
 
@@ -78,6 +79,7 @@ func TestReplicasShareEverything(t *testing.T) {
 
 // TestRedisThatForgets: nobody is logged out.
 func TestRedisThatForgets(t *testing.T) {
+	t.Parallel()
 	f, _, redis := onOwnServers(t)
 	refresh, err := f.ask("", "grant_type", "wechat_code", "code", f.code("alice"))
 	require.NoError(t, err)
@@ -92,6 +94,7 @@ func TestRedisThatForgets(t *testing.T) {
 // TestRedisGone: what must be counted is asked to come again, all else goes on; and it heals by itself. A
 // Redis that hangs is as good as gone.
 func TestRedisGone(t *testing.T) {
+	t.Parallel()
 	f, _, redis := onOwnServers(t)
 	f.ok("clients", "create", "back-office", "--public", "--first-party", "--grant", "password", "--audience", audience)
 	f.okWith("a good password", "users", "create", "bob")
@@ -127,6 +130,7 @@ func TestRedisGone(t *testing.T) {
 
 // TestPostgreSQLGone: everybody is asked to come again in bounded time, nothing is half done, and it heals by itself.
 func TestPostgreSQLGone(t *testing.T) {
+	t.Parallel()
 	f, postgres, _ := onOwnServers(t)
 	for name, fault := range map[string]struct {
 		begin func()

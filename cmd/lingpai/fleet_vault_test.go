@@ -103,6 +103,7 @@ func redisContent(t *testing.T, client *goredis.Client) string {
 // TestReplicasShareSessionKeys: what one replica was told when a user signed in opens data at the other, and
 // Redis shows neither the key nor whose it is. A Redis that forgets costs the next sign-in, and no session.
 func TestReplicasShareSessionKeys(t *testing.T) {
+	t.Parallel()
 	f, _, server := onOwnServers(t)
 	first, second := f.replicas[0], f.replicas[1]
 	options, err := goredis.ParseURL(server.URL())

@@ -23,6 +23,7 @@ var walkSteps = flag.Int("walk.steps", 1000, "refreshes that the random walks ma
 // TestWalkOverTwoReplicas walks honest clients and thieves over two processes, one of which is killed and
 // started again all the while.
 func TestWalkOverTwoReplicas(t *testing.T) {
+	t.Parallel()
 	database, clock := dbtest.MovableClock(t, dbtest.PostgreSQL(t))
 	redis, keyPrefix := dbtest.Redis(t)
 	f := newFleet(t, database, redis, keyPrefix, "LINGPAI_SESSION_IDLE=8760h", "LINGPAI_SESSION_ABSOLUTE=87600h",

@@ -40,6 +40,7 @@ func (r *recorder) record() (int, string) {
 }
 
 func TestARealAppSecretIsSentToNobodyButWeChat(t *testing.T) {
+	t.Parallel()
 	somebody := newRecorder(t)
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_WECHAT_BASE_URL="+somebody.URL)
 	const simulated = "wx1111111111111111"
@@ -71,6 +72,7 @@ func TestARealAppSecretIsSentToNobodyButWeChat(t *testing.T) {
 }
 
 func TestWeChatIsNowhereButAtWeChatOrOnThisMachine(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	for _, base := range []string{"https://api.weixin.qq.com.example.com", "https://example.com",
 		"http://192.168.1.20:8081", "http://api.weixin.qq.com"} {
@@ -80,6 +82,7 @@ func TestWeChatIsNowhereButAtWeChatOrOnThisMachine(t *testing.T) {
 }
 
 func TestTheSimulatorTakesNoRealSecretsAndNoStrangers(t *testing.T) {
+	t.Parallel()
 	o := newOperator(t)
 	require.Contains(t, o.refused("wechat-simulator", "--addr", "127.0.0.1:0", "--app", appID+":"+realSecret),
 		`must begin with "simulator-"`)

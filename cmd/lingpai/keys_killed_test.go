@@ -33,6 +33,7 @@ var killingFor = flag.Duration("killing.for", 8*time.Second,
 // TestKillingRotationsHarmsNothing: commands that rotate, import and revoke, and servers that rotate by
 // themselves, are killed all the time. What is left serves.
 func TestKillingRotationsHarmsNothing(t *testing.T) {
+	t.Parallel()
 	r := newRotating(t, "LINGPAI_KEYS_INTERVAL=6s")
 	require.NoError(t, os.WriteFile(filepath.Join(r.folder, "own.pem"), pemOfNewKey(t), 0o600))
 	refresh, err := r.ask("", "grant_type", "wechat_code", "code", r.code("alice"))
@@ -73,6 +74,7 @@ func (r *rotating) announced() string {
 // TestKillingRewrapsHarmsNothing: master keys go back and forth while servers that have both serve, and each
 // rewrap is killed. One that is let through makes the other master key unnecessary.
 func TestKillingRewrapsHarmsNothing(t *testing.T) {
+	t.Parallel()
 	f := onSharedServers(t)
 	first := f.variable("LINGPAI_MASTER_KEY")
 	second := strings.TrimSpace(f.ok("keys", "new-master-key"))

@@ -15,6 +15,7 @@ import (
 
 // TestRevokeWarnsOfWhatItPutIntoUse, and of nothing else.
 func TestRevokeWarnsOfWhatItPutIntoUse(t *testing.T) {
+	t.Parallel()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
 	p, _ := o.serves()
 	require.NoError(t, p.stop())
@@ -27,6 +28,7 @@ func TestRevokeWarnsOfWhatItPutIntoUse(t *testing.T) {
 
 // TestCommandsTellWhatBecomesOfKeys, and the audit log tells that they did.
 func TestCommandsTellWhatBecomesOfKeys(t *testing.T) {
+	t.Parallel()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_KEYS_INTERVAL=720h")
 	p, _ := o.serves()
 	require.NoError(t, p.stop())
@@ -70,6 +72,7 @@ func (o *shell) keyIn(purpose keys.Purpose, state keys.State) string {
 
 // TestNoAccessTokenOutlivesItsKey, whatever its client's record says.
 func TestNoAccessTokenOutlivesItsKey(t *testing.T) {
+	t.Parallel()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_KEYS_RETIRE=10m",
 		"LINGPAI_TOKEN_ACCESS_TTL=1m")
 	secret := secretIn(t, o.ok("clients", "create", "backend", "--grant", "client_credentials", "--audience",

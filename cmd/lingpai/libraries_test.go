@@ -16,6 +16,7 @@ import (
 // TestJavaScriptLibrariesWork: openid-client, oauth4webapi and jose, which know nothing of us but the issuer,
 // get tokens by every grant and verify them. The scripts are in testdata/libraries.
 func TestJavaScriptLibrariesWork(t *testing.T) {
+	t.Parallel()
 	node, folder := installLibraries(t)
 	for _, path := range []string{"", "/login"} {
 		t.Run("issuer with path "+path, func(t *testing.T) {

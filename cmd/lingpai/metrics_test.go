@@ -15,6 +15,7 @@ import (
 
 // TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers at an address of their own, and nowhere else.
 func TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers(t *testing.T) {
+	t.Parallel()
 	simulator := newOperator(t).simulates()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080", "LINGPAI_WECHAT_BASE_URL="+simulator,
 		"LINGPAI_METRICS_ADDR=127.0.0.1:0")

@@ -93,6 +93,7 @@ func (o *once) RoundTrip(r *http.Request) (*http.Response, error) {
 // libraries do. From a key's announcement to its end no token is refused, each rotation happens once, and the
 // secret of refresh tokens rotates along and loses no session.
 func TestKeysRotateUnderLoad(t *testing.T) {
+	t.Parallel()
 	node, folder := installLibraries(t)
 	r := newRotating(t, "LINGPAI_KEYS_INTERVAL=8s")
 	ctx, cancel := context.WithTimeout(t.Context(), rotatingFor)
@@ -211,6 +212,7 @@ func (r *rotating) requireEachOnce(t *testing.T) {
 // TestAStolenKeyIsRevoked: within seconds both servers sign with a key that verifiers knew before, and what
 // the stolen one signed counts nowhere once their key sets have grown old.
 func TestAStolenKeyIsRevoked(t *testing.T) {
+	t.Parallel()
 	r := newRotating(t)
 	stolen, err := r.token()
 	require.NoError(t, err)

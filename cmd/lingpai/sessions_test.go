@@ -8,6 +8,7 @@ import (
 )
 
 func TestSessionsAreListedAndRevokedOneByOne(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	require.Empty(t, h.listed("sessions", "list", "alice"))
 	first, second := h.session(), h.session()
@@ -26,6 +27,7 @@ func TestSessionsAreListedAndRevokedOneByOne(t *testing.T) {
 }
 
 func TestAllSessionsOfAUserAreRevoked(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	token := h.session()
 	require.Contains(t, h.refused("sessions", "revoke", "--user", "nobody"), `there is no user "nobody"`)
@@ -35,6 +37,7 @@ func TestAllSessionsOfAUserAreRevoked(t *testing.T) {
 }
 
 func TestSessionsUsedSinceAnInstantAreRevoked(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	token := h.session()
 	later := time.Now().Add(time.Hour).Format(time.RFC3339)
@@ -46,6 +49,7 @@ func TestSessionsUsedSinceAnInstantAreRevoked(t *testing.T) {
 }
 
 func TestWhatIsRevokedMustBeSaidOnceAndClearly(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	for _, args := range [][]string{nil, {"--user", ""}, {"x", "--user", "alice"}, {"--user", "alice", "--since",
 		"2026-11-20T08:00:00Z"}} {

@@ -23,6 +23,7 @@ func (o userRecords) pruned() (deleted int) {
 }
 
 func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	sub := o.seen(atApp("wx1", "openid", ""))[0]
 	require.Contains(t, o.ok("users", "delete", sub),
@@ -50,6 +51,7 @@ func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
 }
 
 func TestADisabledUserIsDeletedByAnOperatorAlone(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	sub := o.seen(atApp("wx1", "openid", ""))[0]
 	o.ok("users", "disable", sub)
@@ -62,6 +64,7 @@ func TestADisabledUserIsDeletedByAnOperatorAlone(t *testing.T) {
 }
 
 func TestAUserWhoCannotBeDeletedStays(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
 	retired, survivor := o.twins("UNION")

@@ -11,9 +11,13 @@ import (
 	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-func TestImportLetsOthersSignInIntoSQLite(t *testing.T) { importBesideSignIns(t, migrated(t)) }
+func TestImportLetsOthersSignInIntoSQLite(t *testing.T) {
+	t.Parallel()
+	importBesideSignIns(t, migrated(t))
+}
 
 func TestImportLetsOthersSignInIntoPostgreSQL(t *testing.T) {
+	t.Parallel()
 	importBesideSignIns(t, migrated(t, "LINGPAI_DATABASE_URL="+dbtest.PostgreSQL(t)))
 }
 

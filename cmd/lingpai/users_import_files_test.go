@@ -41,6 +41,7 @@ func (o userRecords) subs() (subs []string) {
 }
 
 func TestImportTellsLinesOfCSVWhateverIsInQuotes(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	rows := []string{
 		"sub,name,roles,disabled,created_at,nickname", // 1
@@ -80,6 +81,7 @@ func TestImportTellsLinesOfCSVWhateverIsInQuotes(t *testing.T) {
 }
 
 func TestImportRefusesAFileThatItCannotRead(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	wide := func(text string, order func(c uint16) string) (wide string) {
 		for _, c := range utf16.Encode([]rune(text)) {
@@ -135,6 +137,7 @@ func TestImportRefusesAFileThatItCannotRead(t *testing.T) {
 
 // TestImportSurvivesHostileRows has them in the middle of a file, so that what is before them and behind them counts.
 func TestImportSurvivesHostileRows(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	filler := strings.Repeat(`{"sub":"filler"}`+"\n", 5000) // more than is looked at before
 	a, lines := o.importing("people.jsonl", filler+"{\"sub\":\"bytes\",\"name\":\"\xff\"}\n"+
@@ -179,6 +182,7 @@ func TestImportSurvivesHostileRows(t *testing.T) {
 
 // TestImportKeepsSecretsToItself has secrets in rows that are refused for every reason there is, also for themselves.
 func TestImportKeepsSecretsToItself(t *testing.T) {
+	t.Parallel()
 	o := newImporter(t)
 	secrets := []string{goodHash, "13812345678", "+8613812345678", "private@example.com"}
 	var file strings.Builder

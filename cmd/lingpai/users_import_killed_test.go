@@ -26,9 +26,13 @@ import (
 // killedRows is long enough to be killed in the midst.
 const killedRows = 20_000
 
-func TestImportGoesOnAfterItWasKilledWithSQLite(t *testing.T) { importKilled(t, migrated(t)) }
+func TestImportGoesOnAfterItWasKilledWithSQLite(t *testing.T) {
+	t.Parallel()
+	importKilled(t, migrated(t))
+}
 
 func TestImportGoesOnAfterItWasKilledWithPostgreSQL(t *testing.T) {
+	t.Parallel()
 	importKilled(t, migrated(t, "LINGPAI_DATABASE_URL="+dbtest.PostgreSQL(t)))
 }
 
@@ -75,6 +79,7 @@ func awaitUsers(t *testing.T, database *sql.DB, count int) {
 }
 
 func TestAnInterruptEndsAnImportAfterTheBatch(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGTERM")
 	}
@@ -99,6 +104,7 @@ func TestAnInterruptEndsAnImportAfterTheBatch(t *testing.T) {
 }
 
 func TestAnInterruptEndsAnImportThatWaitsForRows(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGTERM")
 	}

@@ -190,6 +190,7 @@ func refusalsOfAccounts() []refusal {
 const goodHash = "$2y$04$abcdefghijklmnopqrstuu012345678901234567890123456789."
 
 func TestImportRefusesEachRowWithItsReason(t *testing.T) {
+	t.Parallel()
 	o := newImporter(t)
 	var file strings.Builder
 	fmt.Fprintf(&file, `{"sub":"first","username":"first","app":"%s","openid":"o-first","unionid":"u-first"}`+"\n",

@@ -25,9 +25,13 @@ var importSize = flag.Int("import.rows", 10_000, "rows that are imported at once
 // maxImportMemory is what an import may have in memory at most, in MiB, however many rows it has.
 const maxImportMemory = 200
 
-func TestImportOfManyRowsIntoSQLite(t *testing.T) { importMany(t, migrated(t)) }
+func TestImportOfManyRowsIntoSQLite(t *testing.T) {
+	t.Parallel()
+	importMany(t, migrated(t))
+}
 
 func TestImportOfManyRowsIntoPostgreSQL(t *testing.T) {
+	t.Parallel()
 	importMany(t, migrated(t, "LINGPAI_DATABASE_URL="+dbtest.PostgreSQL(t)))
 }
 

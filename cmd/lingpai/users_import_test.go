@@ -55,6 +55,7 @@ func newHouseOfImported(t *testing.T, people string) (h house, simulator string)
 }
 
 func TestImportedPeopleSignIn(t *testing.T) {
+	t.Parallel()
 	h, simulator := newHouseOfImported(t, fmt.Sprintf(`
 		{"sub":"legacy-1","username":"Zoë","password_hash":%q,"name":"Zoë 令",`+
 		`"nickname":"z","picture":"https://img.example.com/z.png","gender":"female",`+
@@ -104,6 +105,7 @@ func TestImportedPeopleSignIn(t *testing.T) {
 }
 
 func TestImportAgainChangesNothing(t *testing.T) {
+	t.Parallel()
 	o := newImporter(t)
 	people := fmt.Sprintf(`{"sub":"a","username":"ann","name":"Ann",`+
 		`"accounts":[{"app":%q,"openid":"oa","unionid":"ua"},{"platform":"wechat","app":%q,"openid":"ob"}]}
@@ -134,6 +136,7 @@ func TestImportAgainChangesNothing(t *testing.T) {
 }
 
 func TestImportWarnsOfUnionsOfOthers(t *testing.T) {
+	t.Parallel()
 	o := newImporter(t)
 	a, lines := o.importing("people.csv",
 		fmt.Sprintf("sub,app,openid,unionid\na,%[1]s,oa,u1\nb,%[1]s,ob,u1\nc,%[1]s,oc,u2\n", appID))
@@ -153,6 +156,7 @@ func TestImportWarnsOfUnionsOfOthers(t *testing.T) {
 
 // TestImportTellsTheFirstRefusedWithoutAReport stops telling after twenty.
 func TestImportTellsTheFirstRefusedWithoutAReport(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	a := o.types("sub\n"+strings.Repeat("two words\n", 30), "users", "import", "-", "--format", "csv")
 	require.Equal(t, 1, a.code)
@@ -164,6 +168,7 @@ func TestImportTellsTheFirstRefusedWithoutAReport(t *testing.T) {
 
 // TestDryRunCountsAsTheImportDoes has rows of all kinds, in several batches, that meet each other.
 func TestDryRunCountsAsTheImportDoes(t *testing.T) {
+	t.Parallel()
 	o := newImporter(t)
 	var file strings.Builder
 	for n := range 3000 {
@@ -205,6 +210,7 @@ func (o userRecords) tables() map[string]int {
 }
 
 func TestImportIsListedWithTheOtherCommands(t *testing.T) {
+	t.Parallel()
 	help := newOperator(t).ok("users", "import", "--help")
 	for _, name := range append(userimport.Columns(), "accounts", "--dry-run", "--report") {
 		require.Contains(t, help, name)

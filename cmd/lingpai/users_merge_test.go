@@ -54,6 +54,7 @@ func (o userRecords) shown(name string) (map[string]any, string) {
 }
 
 func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	require.Empty(t, o.listed("users", "twins"))
 	require.Empty(t, o.listed("users", "joins"))
@@ -101,6 +102,7 @@ func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
 }
 
 func TestANameMovesToWhoHasNone(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
 	o.okWith("a good password", "users", "create", "bob")
@@ -120,6 +122,7 @@ func TestANameMovesToWhoHasNone(t *testing.T) {
 // TestUnjoinTellsWhatMayBeTheWrongPersons parts two people whose join was a mistake, after each has signed in
 // somewhere else.
 func TestUnjoinTellsWhatMayBeTheWrongPersons(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	subs := o.seen(atApp("wx1", "theirs", "THEIRS"), atApp("wx2", "own", "OWN"))
 	wrong, survivor := subs[0], subs[1]
@@ -135,6 +138,7 @@ func TestUnjoinTellsWhatMayBeTheWrongPersons(t *testing.T) {
 }
 
 func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	retired, survivor := o.twins("UNION")
 	rival, heir := o.seen(atApp("wx2", "openid", ""))[0], o.seen(atApp("wx3", "openid", ""))[0]
@@ -164,6 +168,7 @@ func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
 }
 
 func TestTwinsAreListedPageByPage(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	for _, union := range []string{"a", "b", "c"} {
 		o.twins(union)

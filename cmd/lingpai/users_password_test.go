@@ -25,6 +25,7 @@ func (h house) signsIn(username, password string) bool {
 }
 
 func TestAPasswordThatIsGuessedFirstIsRefused(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	for _, password := range []string{"12345678", "Password1", "woaini1314", "5201314520", "1QAZ2wsx", "Admin@123"} {
 		message := o.refusedWith(password, "users", "create", "alice")
@@ -36,6 +37,7 @@ func TestAPasswordThatIsGuessedFirstIsRefused(t *testing.T) {
 }
 
 func TestAnImportedHashSignsInAndIsRenewedWithoutEndingASession(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	old := imported(t, "the old one")
 	token := h.session()
@@ -57,6 +59,7 @@ func TestAnImportedHashSignsInAndIsRenewedWithoutEndingASession(t *testing.T) {
 // TestAnImportedHashOfALongPassword: bcrypt reads 72 bytes of it, and so does the first sign-in; from then on
 // all of it counts.
 func TestAnImportedHashOfALongPassword(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	start := strings.Repeat("0123456789ab", 6)
 	h.okWith(imported(t, start), "users", "create", "bob", "--hash")
@@ -67,6 +70,7 @@ func TestAnImportedHashOfALongPassword(t *testing.T) {
 }
 
 func TestAHashThatCannotBeCheckedIsRefused(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	good := imported(t, "the old one")
 	for _, hash := range []string{

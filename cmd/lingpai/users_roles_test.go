@@ -38,6 +38,7 @@ func (h house) refreshed(r reply, pairs ...string) (reply, map[string]any) {
 }
 
 func TestRolesAndClaimsTakeEffectAtTheNextRefresh(t *testing.T) {
+	t.Parallel()
 	h := newHouseOfRoles(t)
 	require.Contains(t, h.ok("users", "grant-role", "alice", "admin"), "granted admin: u_")
 	r, claims := h.asks("grant_type", "password", "username", "alice", "password", "a good password",
@@ -67,6 +68,7 @@ func TestRolesAndClaimsTakeEffectAtTheNextRefresh(t *testing.T) {
 }
 
 func TestRolesAndClaimsAreShown(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
 	require.NotContains(t, o.listed("users", "list")[0], "roles")
@@ -82,6 +84,7 @@ func TestRolesAndClaimsAreShown(t *testing.T) {
 }
 
 func TestRolesAndClaimsThatCannotBeAreRefused(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
 	for _, role := range []string{"", "two words", "a,b", "rôle", strings.Repeat("r", 65)} {

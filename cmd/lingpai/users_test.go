@@ -9,6 +9,7 @@ import (
 )
 
 func TestAPasswordHas8To256Characters(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	for _, password := range []string{"", "1234567", strings.Repeat("a", 257), strings.Repeat("a", 5000),
 		"eight\x01chars", "\xff\xfe\xff\xfe\xff\xfe\xff\xfe"} {
@@ -23,6 +24,7 @@ func TestAPasswordHas8To256Characters(t *testing.T) {
 }
 
 func TestAUserNameIsTakenInEverySpelling(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "Alice")
 	require.Contains(t, o.refusedWith("a good password", "users", "create", "ALICE"), `the name "ALICE" is taken`)
@@ -32,6 +34,7 @@ func TestAUserNameIsTakenInEverySpelling(t *testing.T) {
 }
 
 func TestUsersAreListedPageByPageWithoutPasswords(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	for _, name := range []string{"alice", "bob", "carol"} {
 		o.okWith("a good password", "users", "create", name)
@@ -85,6 +88,7 @@ func (h house) refreshes(token string) bool {
 }
 
 func TestADisabledUserIsOutUntilEnabled(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	token := h.session()
 	h.ok("users", "disable", "alice")
@@ -100,6 +104,7 @@ func TestADisabledUserIsOutUntilEnabled(t *testing.T) {
 }
 
 func TestANewPasswordEndsAllSessionsAndKeepsItsSpaces(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	token := h.session()
 	h.okWith("  spaces around  \n", "users", "set-password", h.listed("users", "list")[0]["sub"].(string))
@@ -109,6 +114,7 @@ func TestANewPasswordEndsAllSessionsAndKeepsItsSpaces(t *testing.T) {
 }
 
 func TestANameThatIsAnothersIDIsNobodys(t *testing.T) {
+	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "bob")
 	o.write("people.jsonl", `{"sub":"bob","username":"robert"}`+"\n")
