@@ -140,7 +140,8 @@ func (k *Keys) revoked(ctx context.Context, id string) (RevokedKey, error) {
 	}
 	key := infos[slices.IndexFunc(infos, func(info keys.Info) bool { return info.ID == id })]
 	inUse, err := keyInUse(infos, key.Purpose)
-	return RevokedKey{key, inUse, err == nil && inUse.SigningAt.Equal(key.GoneAt)}, err
+	// what had given way to another key before had been retired then
+	return RevokedKey{key, inUse, err == nil && key.RetiredAt.Equal(key.GoneAt)}, err
 }
 
 // ImportedKey is what the import of a key led to.

@@ -15,7 +15,7 @@ type Info struct {
 	MasterKey string // the id of the master key that sealed it
 	CreatedAt time.Time
 
-	AnnouncedAt, SigningAt, GoneAt time.Time // zero: has not come
+	AnnouncedAt, SigningAt, RetiredAt, GoneAt time.Time // zero: has not come
 }
 
 // Describe tells of all keys, also those that are gone, without opening any: signing keys first, the newest
@@ -30,7 +30,7 @@ func Describe(records []Record, now time.Time) []Info {
 		master, _, _ := cutEnvelope(r.Sealed)
 		infos[n] = Info{
 			r.Purpose, r.Sequence, r.ID, r.state(active[r.Purpose], now), master, r.CreatedAt, r.AnnouncedAt,
-			r.SigningAt, r.GoneAt,
+			r.SigningAt, r.RetiredAt, r.GoneAt,
 		}
 	}
 	slices.SortFunc(infos, func(a, b Info) int {

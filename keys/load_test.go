@@ -25,10 +25,10 @@ func TestLoadMakesFirstKeys(t *testing.T) {
 		require.Zero(t, record.RetiredAt)
 	}
 	require.Equal(t, []Info{
-		{Signing, 2, store.records[1].ID, Announced, "k1", start, start, time.Time{}, time.Time{}},
-		{Signing, 1, store.records[0].ID, Active, "k1", start, start, start, time.Time{}},
-		{Refresh, 2, store.records[3].ID, Announced, "k1", start, start, time.Time{}, time.Time{}},
-		{Refresh, 1, store.records[2].ID, Active, "k1", start, start, start, time.Time{}},
+		{Signing, 2, store.records[1].ID, Announced, "k1", start, start, time.Time{}, time.Time{}, time.Time{}},
+		{Signing, 1, store.records[0].ID, Active, "k1", start, start, start, time.Time{}, time.Time{}},
+		{Refresh, 2, store.records[3].ID, Announced, "k1", start, start, time.Time{}, time.Time{}, time.Time{}},
+		{Refresh, 1, store.records[2].ID, Active, "k1", start, start, start, time.Time{}, time.Time{}},
 	}, Describe(store.records, start))
 	t.Run("and finds them again without making another", func(t *testing.T) {
 		again, err := load(t.Context(), store, ring, Options{
@@ -237,7 +237,7 @@ func TestKeyLives(t *testing.T) {
 			require.Contains(t, Describe([]Record{other, current, secret}, start), Info{
 				Purpose: Signing, Sequence: 2, ID: other.ID, State: test.state, MasterKey: "k1",
 				AnnouncedAt: test.instants.AnnouncedAt, SigningAt: test.instants.SigningAt,
-				GoneAt: test.instants.GoneAt,
+				RetiredAt: test.instants.RetiredAt, GoneAt: test.instants.GoneAt,
 			})
 			jwks, _ := set.PublicSet()
 			require.Equal(t, test.published, containsKey(t, jwks, other.ID))
