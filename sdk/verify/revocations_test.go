@@ -155,8 +155,11 @@ func TestWithoutAList(t *testing.T) {
 	requireEqual(t, sessionEnded, err)
 	w.settleList(t)
 	w.revoke("s_1")
+	hold := make(chan struct{})
+	w.issuer.change(func() { w.issuer.held = hold })
 	w.clock.advance(testInterval)
 	requireUnavailable(t, w, token) // calls for the list, and does not wait while the last fetch failed
+	close(hold)
 	w.settleList(t)
 	requireGood(t, w, token)
 	requireRefused(t, w, ended, sessionEnded)
