@@ -94,8 +94,10 @@ func revokeKeyCommand() *cobra.Command {
 		Short: "End a key at once, for the emergency that somebody else has it",
 		Long: `End a key at once: it is published no more, and nothing that it made counts. If it was the one
 in use, the next key is used from now on, which has been published already. Users whose access token it signed
-refresh it; whoever has a refresh token of a revoked secret signs in again.`,
-		Example: "  lingpai keys list\n  lingpai keys revoke 8pO4…Qk --now",
+refresh it; whoever has a refresh token of a revoked secret signs in again.
+
+An ID may begin with a hyphen. After -- it is not taken for a flag.`,
+		Example: "  lingpai keys list\n  lingpai keys revoke --now -- 8pO4…Qk",
 		Args:    cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, k *admin.Keys, args []string) error {
 		if now, _ := cmd.Flags().GetBool("now"); !now {

@@ -43,7 +43,7 @@ func TestKillingRotationsHarmsNothing(t *testing.T) {
 		victim.kill()
 		r.killed(150*time.Millisecond, "keys", "rotate")
 		r.killed(150*time.Millisecond, "keys", "import", "own.pem")
-		r.killed(150*time.Millisecond, "keys", "revoke", r.announced(), "--now")
+		r.killed(150*time.Millisecond, "keys", "revoke", "--now", "--", r.announced())
 		require.NoError(t, victim.start())
 		token, err := r.token()
 		require.NoError(t, err)

@@ -20,9 +20,9 @@ func TestRevokeWarnsOfWhatItPutIntoUse(t *testing.T) {
 	p, _ := o.serves()
 	require.NoError(t, p.stop())
 	const warning = "has not been published for keys.announce"
-	require.NotContains(t, o.ok("keys", "revoke", o.keyIn(keys.Signing, keys.Announced), "--now"), warning,
+	require.NotContains(t, o.ok("keys", "revoke", "--now", "--", o.keyIn(keys.Signing, keys.Announced)), warning,
 		"the key in use is what it was")
-	require.Contains(t, o.ok("keys", "revoke", o.keyIn(keys.Signing, keys.Active), "--now"), warning,
+	require.Contains(t, o.ok("keys", "revoke", "--now", "--", o.keyIn(keys.Signing, keys.Active)), warning,
 		"the next one was made just now")
 }
 
@@ -41,13 +41,13 @@ func TestCommandsTellWhatBecomesOfKeys(t *testing.T) {
 	require.Contains(t, said, "servers let it sign when "+signer+" gives way at 20")
 	require.Contains(t, o.ok("keys", "list"), "after "+own, "the standby")
 
-	said = o.ok("keys", "revoke", own, "--now")
+	said = o.ok("keys", "revoke", "--now", "--", own)
 	require.Contains(t, said, "the signing key is still "+signer)
 	require.NotContains(t, said, "verifiers", "who made nothing is missed by nobody")
-	said = o.ok("keys", "revoke", signer, "--now")
+	said = o.ok("keys", "revoke", "--now", "--", signer)
 	require.Contains(t, said, "the signing key is now "+standby)
 	require.Contains(t, said, "verifiers that keep the key set")
-	said = o.ok("keys", "revoke", o.keyIn(keys.Refresh, keys.Active), "--now")
+	said = o.ok("keys", "revoke", "--now", "--", o.keyIn(keys.Refresh, keys.Active))
 	require.Contains(t, said, "whoever has a refresh token of the revoked secret signs in again")
 
 	o.ok("keys", "rewrap")
