@@ -381,7 +381,7 @@ func (s seenKeys) Keys(ctx context.Context) ([]keys.Record, error) {
 	return s.Store.Keys(ctx)
 }
 
-func (s seenKeys) Update(ctx context.Context, plan func(time.Time, []keys.Record) ([]keys.Record, error)) error {
+func (s seenKeys) Update(ctx context.Context, plan func(time.Time, []keys.Record) (keys.Change, error)) error {
 	s.see(ctx)
 	return s.Store.Update(ctx, plan)
 }

@@ -73,7 +73,7 @@ func newEnv(t *testing.T) *env {
 func (e *env) newKeys(ring *keys.Ring) *admin.Keys {
 	return admin.NewKeys(admin.KeysConfig{
 		Store: seenKeys{e.database.Keys(), e.seen}, Clock: e.database.Clock, Policy: e.policy,
-		Events: seenEvents{e.database.Events(), e.seen}, Ring: ring,
+		Ring:    ring,
 		Secrets: seenRest{e.database, e.seen}, Accounts: seenRest{e.database, e.seen},
 	})
 }

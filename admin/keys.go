@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,13 +11,11 @@ import (
 	"github.com/lingpai/lingpai/keys"
 )
 
-// Keys manages the keys of an installation, and writes into the audit log what it did to them. It is safe for parallel
-// use.
+// Keys manages the keys of an installation. It is safe for parallel use.
 type Keys struct {
 	store    keys.Store
 	clock    func(context.Context) (time.Time, error)
 	policy   keys.Policy
-	events   identity.Events
 	ring     *keys.Ring
 	keeper   *keys.Keeper
 	secrets  SecretRewrapper
@@ -30,8 +27,7 @@ type KeysConfig struct {
 	Store keys.Store
 	// of the store; by one that is behind, the key before would be used
 	Clock    func(context.Context) (time.Time, error)
-	Policy   keys.Policy // that of the servers
-	Events   identity.Events
+	Policy   keys.Policy     // that of the servers
 	Ring     *keys.Ring      // opens the keys; nil: nothing but List works
 	Secrets  SecretRewrapper // for Rewrap; likewise the next
 	Accounts AccountLister
@@ -39,7 +35,7 @@ type KeysConfig struct {
 
 // NewKeys returns what manages the keys of a store.
 func NewKeys(config KeysConfig) *Keys {
-	k := &Keys{store: config.Store, clock: config.Clock, policy: config.Policy, events: config.Events,
+	k := &Keys{store: config.Store, clock: config.Clock, policy: config.Policy,
 		ring: config.Ring, secrets: config.Secrets, accounts: config.Accounts}
 	if k.ring != nil {
 		k.keeper = keys.Attach(k.store, k.ring, keys.Options{Now: time.Now, Policy: k.policy})
@@ -94,8 +90,7 @@ func (k *Keys) next(info keys.Info) string {
 	return ""
 }
 
-// Rotate lets the next key of a purpose be used now, and returns it. clients.FieldError of the purpose. An error beside
-// a key means that it is used, and that the audit log could not be written.
+// Rotate lets the next key of a purpose be used now, and returns it. clients.FieldError of the purpose.
 func (k *Keys) Rotate(ctx context.Context, actor identity.Actor, purpose keys.Purpose) (keys.Info, error) {
 	ctx = identity.WithActor(ctx, actor)
 	if err := checkPurpose(purpose); err != nil {
@@ -108,11 +103,7 @@ func (k *Keys) Rotate(ctx context.Context, actor identity.Actor, purpose keys.Pu
 	if err != nil {
 		return keys.Info{}, err
 	}
-	inUse, err := keyInUse(infos, purpose)
-	if err != nil {
-		return keys.Info{}, err
-	}
-	return inUse, k.record(ctx, identity.EventKeyRotated, inUse.ID)
+	return keyInUse(infos, purpose)
 }
 
 // RevokedKey is what the revocation of a key led to.
@@ -122,15 +113,14 @@ type RevokedKey struct {
 	Replaced bool      // the revoked key was in use until then
 }
 
-// Revoke ends a key at once. What it returns beside an error is what is known: the key is gone, and what became of it,
-// or the audit log, could not be read or written. The key's id is empty if it was not revoked.
+// Revoke ends a key at once. What it returns beside an error is what is known: the key is gone, and what became of it
+// could not be read. The key's id is empty if it was not revoked.
 func (k *Keys) Revoke(ctx context.Context, actor identity.Actor, id string) (RevokedKey, error) {
 	ctx = identity.WithActor(ctx, actor)
 	if err := k.keeper.Revoke(ctx, id); err != nil {
 		return RevokedKey{}, err
 	}
-	revoked, err := k.revoked(ctx, id)
-	return revoked, errors.Join(err, k.record(ctx, identity.EventKeyRevoked, id))
+	return k.revoked(ctx, id)
 }
 
 func (k *Keys) revoked(ctx context.Context, id string) (RevokedKey, error) {
@@ -160,8 +150,7 @@ func (k *Keys) Import(ctx context.Context, actor identity.Actor, pem []byte) (Im
 	if err != nil {
 		return ImportedKey{}, err
 	}
-	imported, err := k.imported(ctx, id)
-	return imported, errors.Join(err, k.record(ctx, identity.EventKeyImported, id))
+	return k.imported(ctx, id)
 }
 
 func (k *Keys) imported(ctx context.Context, id string) (ImportedKey, error) {
@@ -193,11 +182,6 @@ func (k *Keys) PublicPEM(ctx context.Context, actor identity.Actor) ([]byte, err
 		return nil, err
 	}
 	return k.keeper.Current().PublicPEM()
-}
-
-// record writes into the audit log what was done to keys, also if the caller has gone since.
-func (k *Keys) record(ctx context.Context, kind, detail string) error {
-	return k.events.Record(context.WithoutCancel(ctx), identity.Event{Kind: kind, Detail: detail})
 }
 
 func checkPurpose(purpose keys.Purpose) error {

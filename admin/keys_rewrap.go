@@ -24,9 +24,8 @@ type Rewrapped struct {
 	Secrets int // AppSecrets
 }
 
-// Rewrap seals the keys and AppSecrets anew that an older master key sealed, has rest do the same for what is kept
-// elsewhere, as RewrapSessionKeys does, and then writes the audit event: an error of rest means that older master keys
-// are still needed.
+// Rewrap seals the keys and AppSecrets anew that an older master key sealed, and has rest do the same for what is kept
+// elsewhere, as RewrapSessionKeys does. An error means that older master keys are still needed.
 func (k *Keys) Rewrap(ctx context.Context, actor identity.Actor, rest func(context.Context, Rewrapped) error) error {
 	ctx = identity.WithActor(ctx, actor)
 	sealed, err := k.keeper.Rewrap(ctx)
@@ -37,10 +36,7 @@ func (k *Keys) Rewrap(ctx context.Context, actor identity.Actor, rest func(conte
 	if err != nil {
 		return err
 	}
-	if err := rest(ctx, Rewrapped{sealed, secrets}); err != nil {
-		return err
-	}
-	return k.record(ctx, identity.EventKeysRewrapped, k.ring.First())
+	return rest(ctx, Rewrapped{sealed, secrets})
 }
 
 // reportEvery is how often RewrapSessionKeys reports its progress.

@@ -152,8 +152,9 @@ type keyStore struct{ records []keys.Record }
 func (s *keyStore) Keys(context.Context) ([]keys.Record, error) { return s.records, nil }
 
 // Update implements keys.Store.
-func (s *keyStore) Update(_ context.Context, plan func(time.Time, []keys.Record) ([]keys.Record, error)) (err error) {
-	s.records, err = plan(time.Now(), nil)
+func (s *keyStore) Update(_ context.Context, plan func(time.Time, []keys.Record) (keys.Change, error)) error {
+	change, err := plan(time.Now(), nil)
+	s.records = change.Records
 	return err
 }
 

@@ -6,8 +6,14 @@ import (
 	"time"
 )
 
-// planner is [Plan], or one of its kind.
-type planner func(time.Time, Policy, []Record, func(Purpose) (Made, error)) ([]Record, error)
+// planner is [Plan], or one of its kind, with what is done by it.
+type planner func(time.Time, Policy, []Record, func(Purpose) (Made, error)) (Change, error)
+
+// planOfServers is [Plan]: nobody asked for it.
+func planOfServers(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) (Change, error) {
+	changes, err := Plan(now, p, r, g)
+	return Change{Records: changes}, err
+}
 
 // change does what is planned in one step of the store. What takes long, the making of keys, comes before it;
 // what the store's clock has no use for yet stays for the next time. What is there is opened before anything
@@ -22,14 +28,14 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 	if err := k.opens(records, revoked); err != nil {
 		return err
 	}
-	planned := func(now time.Time, records []Record) ([]Record, error) {
-		changes, err := plan(now, k.options.Policy, records, k.made.again())
+	planned := func(now time.Time, records []Record) (Change, error) {
+		change, err := plan(now, k.options.Policy, records, k.made.again())
 		if err == nil {
-			err = k.opensNext(changes, now)
+			err = k.opensNext(change.Records, now)
 		}
-		return changes, err
+		return change, err
 	}
-	if changes, err := planned(k.options.Now(), records); err != nil || len(changes) == 0 {
+	if change, err := planned(k.options.Now(), records); err != nil || len(change.Records) == 0 {
 		return err
 	}
 	err = k.store.Update(ctx, planned)
@@ -88,16 +94,19 @@ func OpensKeysInUse(records []Record, ring *Ring, now time.Time) error {
 // Rotate lets the next key of a purpose be used now.
 func (k *Keeper) Rotate(ctx context.Context, purpose Purpose) error {
 	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made,
-		error)) ([]Record, error) {
-		return PlanRotation(now, p, r, g, purpose)
+		error)) (Change, error) {
+		changes, err := PlanRotation(now, p, r, g, purpose)
+		next, _ := chooseActive(changes, purpose, now)
+		return Change{changes, Action{ActionRotate, next.ID}}, err
 	}, "")
 }
 
 // Revoke ends the key of an id; see [PlanRevocation].
 func (k *Keeper) Revoke(ctx context.Context, id string) error {
 	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made,
-		error)) ([]Record, error) {
-		return PlanRevocation(now, p, r, g, id)
+		error)) (Change, error) {
+		changes, err := PlanRevocation(now, p, r, g, id)
+		return Change{changes, Action{ActionRevoke, id}}, err
 	}, id)
 }
 

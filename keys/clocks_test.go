@@ -26,7 +26,7 @@ func TestAClockBehindTheStores(t *testing.T) {
 			require.NotContains(t, replica.Current().publicIDs, stolen)
 			for range 120 * 24 { // whatever becomes of keys by themselves
 				store.now = store.now.Add(time.Hour)
-				require.NoError(t, replica.changeAndReload(t.Context(), Plan, ""))
+				require.NoError(t, replica.changeAndReload(t.Context(), planOfServers, ""))
 			}
 			_, err = Open(t.Context(), store, ring, slow)
 			require.NoError(t, err)
@@ -81,7 +81,7 @@ func TestAClockAheadOfTheStores(t *testing.T) {
 	before, signer := made, keeper.Current().signer.id
 	for range 200 {
 		store.now = store.now.Add(2 * time.Second)
-		require.NoError(t, keeper.changeAndReload(t.Context(), Plan, ""))
+		require.NoError(t, keeper.changeAndReload(t.Context(), planOfServers, ""))
 	}
 	require.NotEqual(t, signer, keeper.Current().signer.id, "it is past the interval by now")
 	require.Equal(t, 1, made-before)
@@ -95,12 +95,12 @@ func TestALostAnswerToACommit(t *testing.T) {
 	require.NoError(t, err)
 	store.now = store.now.Add(testPolicy().Signing.Interval)
 	store.lost = true
-	require.Error(t, keeper.changeAndReload(t.Context(), Plan, ""))
+	require.Error(t, keeper.changeAndReload(t.Context(), planOfServers, ""))
 	store.lost = false
 	for range 2 {
 		before := keeper.Current().signer.id
 		store.now = store.now.Add(testPolicy().Signing.Interval)
-		require.NoError(t, keeper.changeAndReload(t.Context(), Plan, ""))
+		require.NoError(t, keeper.changeAndReload(t.Context(), planOfServers, ""))
 		require.NotEqual(t, before, keeper.Current().signer.id)
 	}
 }

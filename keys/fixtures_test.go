@@ -70,14 +70,14 @@ func (s *memoryStore) Keys(context.Context) ([]Record, error) {
 	return append([]Record(nil), s.records...), s.err
 }
 
-func (s *memoryStore) Update(_ context.Context, plan func(time.Time, []Record) ([]Record, error)) error {
+func (s *memoryStore) Update(_ context.Context, plan func(time.Time, []Record) (Change, error)) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	changes, err := plan(s.clock(), append([]Record(nil), s.records...))
+	change, err := plan(s.clock(), append([]Record(nil), s.records...))
 	if err != nil || s.err != nil {
 		return errors.Join(err, s.err)
 	}
-	for _, changed := range changes {
+	for _, changed := range change.Records {
 		if slices.ContainsFunc(s.records, func(r Record) bool {
 			return r.ID == changed.ID &&
 				r.Sequence != changed.Sequence && s.unique
@@ -94,7 +94,7 @@ func (s *memoryStore) Update(_ context.Context, plan func(time.Time, []Record) (
 			s.records[n] = changed
 		}
 	}
-	s.updates += min(len(changes), 1)
+	s.updates += min(len(change.Records), 1)
 	if s.lost {
 		return errors.New("the connection is lost")
 	}

@@ -28,8 +28,9 @@ func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error)
 		return "", err
 	}
 	return id, k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made,
-		error)) ([]Record, error) {
-		return PlanImport(now, p, r, g, Made{id, sealed})
+		error)) (Change, error) {
+		changes, err := PlanImport(now, p, r, g, Made{id, sealed})
+		return Change{changes, Action{ActionImport, id}}, err
 	}, "")
 }
 

@@ -39,7 +39,7 @@ type Keeper struct {
 // the operator (ErrUnknownMasterKey, ErrSealBroken).
 func Open(ctx context.Context, store Store, ring *Ring, options Options) (*Keeper, error) {
 	k := Attach(store, ring, options)
-	if err := k.change(ctx, Plan, ""); err != nil {
+	if err := k.change(ctx, planOfServers, ""); err != nil {
 		return nil, err
 	}
 	return k, k.Reload(ctx)
@@ -176,7 +176,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		before := k.Current()
 		err := k.Reload(ctx)
 		if err == nil && k.due() {
-			err = k.changeAndReload(ctx, Plan, "")
+			err = k.changeAndReload(ctx, planOfServers, "")
 		}
 		switch {
 		case ctx.Err() != nil:

@@ -67,7 +67,7 @@ func TestAServerThatDoesNotKnowYetTakesWhatTheOthersMake(t *testing.T) {
 	for range 5 {
 		s.pass(31 * 24 * time.Hour)
 		require.NoError(t, s.b.Reload(t.Context()))
-		require.NoError(t, s.a.changeAndReload(t.Context(), Plan, ""))
+		require.NoError(t, s.a.changeAndReload(t.Context(), planOfServers, ""))
 		require.NotEqual(t, s.a.Current().signer.id, s.b.Current().signer.id)
 		require.NotEqual(t, before, s.a.Current().signer.id)
 		before = s.a.Current().signer.id
@@ -88,8 +88,8 @@ func TestTwoServersRotateOnce(t *testing.T) {
 	updates := s.store.updates
 	require.True(t, s.a.due())
 	require.True(t, s.b.due())
-	require.NoError(t, s.a.change(t.Context(), Plan, ""))
-	require.NoError(t, s.b.change(t.Context(), Plan, ""))
+	require.NoError(t, s.a.change(t.Context(), planOfServers, ""))
+	require.NoError(t, s.b.change(t.Context(), planOfServers, ""))
 	require.Equal(t, updates+1, s.store.updates)
 	require.Len(t, s.store.records, 6, "one more of each purpose")
 	require.NoError(t, s.a.Reload(t.Context()))

@@ -78,7 +78,7 @@ type barrierStore struct {
 	ready *sync.WaitGroup
 }
 
-func (s *barrierStore) Update(ctx context.Context, plan func(time.Time, []Record) ([]Record, error)) error {
+func (s *barrierStore) Update(ctx context.Context, plan func(time.Time, []Record) (Change, error)) error {
 	s.ready.Done()
 	s.ready.Wait()
 	return s.memoryStore.Update(ctx, plan)

@@ -139,7 +139,7 @@ func TestOpenSSLKeysAreFreed(t *testing.T) {
 	for range 5 {
 		s.pass(31 * 24 * time.Hour)
 		for _, k := range []*Keeper{s.a, s.b} {
-			require.NoError(t, k.changeAndReload(t.Context(), Plan, ""))
+			require.NoError(t, k.changeAndReload(t.Context(), planOfServers, ""))
 			require.NoError(t, k.Reload(t.Context()))
 		}
 		s.requireAgreed(t)

@@ -30,10 +30,10 @@ func (r *Ring) Others() []string {
 // version of this program has sealed a key that is not known here: the older master key would seem to be
 // needed no more.
 func (k *Keeper) Rewrap(ctx context.Context) (count int, err error) {
-	err = k.store.Update(ctx, func(now time.Time, records []Record) ([]Record, error) {
+	err = k.store.Update(ctx, func(now time.Time, records []Record) (Change, error) {
 		changes, err := rewrapped(records, k.ring, now)
 		count = len(changes)
-		return changes, err
+		return Change{changes, Action{ActionRewrap, k.ring.First()}}, err
 	})
 	if err != nil || k.Current() == nil {
 		return count, err

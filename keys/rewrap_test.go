@@ -29,7 +29,7 @@ func TestMasterKeysAreReplacedStepByStep(t *testing.T) {
 			s.pass(31 * 24 * time.Hour) // a rotation amid each step
 			for _, k := range []*Keeper{s.a, s.b, s.a} {
 				require.NoError(t, k.Reload(t.Context()))
-				require.NoError(t, k.changeAndReload(t.Context(), Plan, ""))
+				require.NoError(t, k.changeAndReload(t.Context(), planOfServers, ""))
 			}
 			s.requireAgreed(t)
 		}

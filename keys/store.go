@@ -27,12 +27,36 @@ type Record struct {
 	GoneAt      time.Time // not even that
 }
 
+// ActionKind says what somebody did to keys.
+type ActionKind string
+
+// The actions there are.
+const (
+	ActionRotate ActionKind = "rotate"
+	ActionRevoke ActionKind = "revoke"
+	ActionImport ActionKind = "import"
+	ActionRewrap ActionKind = "rewrap"
+)
+
+// Action is what somebody did to keys, for the audit log. The zero value is what servers do by themselves.
+type Action struct {
+	Kind ActionKind
+	ID   string // of the key that was revoked, imported, or is used now; of the master key that seals them all now
+}
+
+// Change is what becomes of records.
+type Change struct {
+	Records []Record // those that are new, and those that change
+	Action  Action
+}
+
 // Store keeps records.
 type Store interface {
 	// Keys returns all records, in no particular order.
 	Keys(ctx context.Context) ([]Record, error)
 	// Update shows all records to plan, and writes those that it returns, each in the place of its purpose
-	// and sequence. It is one step: nobody else changes a record meanwhile, and all of them are written or
-	// none. plan is given the store's clock, and may be called more than once.
-	Update(ctx context.Context, plan func(now time.Time, records []Record) ([]Record, error)) error
+	// and sequence, and the action, if there is one, into the audit log. It is one step: nobody else changes a
+	// record meanwhile, and all of it is written or nothing. plan is given the store's clock, and may be called
+	// more than once.
+	Update(ctx context.Context, plan func(now time.Time, records []Record) (Change, error)) error
 }

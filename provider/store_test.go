@@ -53,9 +53,9 @@ func (w *installation) seedPostgreSQL(seed seed) *sql.DB {
 	require.NoError(w.t, err)
 	_, err = database.Schema().MigrateUp(ctx)
 	require.NoError(w.t, err)
-	require.NoError(w.t, database.Keys().Update(ctx, func(time.Time, []keys.Record) ([]keys.Record,
+	require.NoError(w.t, database.Keys().Update(ctx, func(time.Time, []keys.Record) (keys.Change,
 		error) {
-		return seed.keys, nil
+		return keys.Change{Records: seed.keys}, nil
 	}))
 	require.NoError(w.t, populate(ctx, database, seed.passwordHash))
 	return database

@@ -20,9 +20,9 @@ type oneOfEach struct{ records []keys.Record }
 
 func (s *oneOfEach) Keys(context.Context) ([]keys.Record, error) { return s.records, nil }
 
-func (s *oneOfEach) Update(_ context.Context, plan func(time.Time, []keys.Record) ([]keys.Record, error)) error {
+func (s *oneOfEach) Update(_ context.Context, plan func(time.Time, []keys.Record) (keys.Change, error)) error {
 	added, err := plan(time.Now(), s.records)
-	s.records = append(s.records, added...)
+	s.records = append(s.records, added.Records...)
 	return err
 }
 

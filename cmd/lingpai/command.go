@@ -76,8 +76,8 @@ func (o operation) keys() (*admin.Keys, error) {
 		}
 	}
 	return admin.NewKeys(admin.KeysConfig{
-		Store: o.database.Keys(), Clock: o.database.Clock, Policy: o.config.KeyPolicy(), Events: o.database.Events(),
-		Ring: ring, Secrets: o.database.Apps(), Accounts: o.database.Accounts(),
+		Store: o.database.Keys(), Clock: o.database.Clock, Policy: o.config.KeyPolicy(), Ring: ring,
+		Secrets: o.database.Apps(), Accounts: o.database.Accounts(),
 	}), nil
 }
 

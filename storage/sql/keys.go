@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -63,7 +64,7 @@ func readKeys(db *gorm.DB) ([]keys.Record, error) {
 
 // Update implements keys.Store. Who locks the keys goes on alone. Two who find none have nothing to lock:
 // both add the first, and who comes second starts over.
-func (k *Keys) Update(ctx context.Context, plan func(now time.Time, records []keys.Record) ([]keys.Record,
+func (k *Keys) Update(ctx context.Context, plan func(now time.Time, records []keys.Record) (keys.Change,
 	error)) error {
 	for try := 1; ; try++ {
 		err := k.db.transaction(ctx, func(tx *gorm.DB, _ time.Time) error { return k.update(tx, plan) })
@@ -73,7 +74,7 @@ func (k *Keys) Update(ctx context.Context, plan func(now time.Time, records []ke
 	}
 }
 
-func (k *Keys) update(tx *gorm.DB, plan func(now time.Time, records []keys.Record) ([]keys.Record, error)) error {
+func (k *Keys) update(tx *gorm.DB, plan func(now time.Time, records []keys.Record) (keys.Change, error)) error {
 	if k.db.words.forUpdate != "" {
 		if err := tx.Exec("SELECT 1 FROM keys" + k.db.words.forUpdate).Error; err != nil {
 			return err
@@ -87,11 +88,11 @@ func (k *Keys) update(tx *gorm.DB, plan func(now time.Time, records []keys.Recor
 	if err != nil {
 		return err
 	}
-	changes, err := plan(now, records)
+	change, err := plan(now, records)
 	if err != nil {
 		return err
 	}
-	for _, r := range changes {
+	for _, r := range change.Records {
 		if err := storable(string(r.Purpose), r.ID); err != nil {
 			return err
 		}
@@ -103,7 +104,22 @@ func (k *Keys) update(tx *gorm.DB, plan func(now time.Time, records []keys.Recor
 			return err
 		}
 	}
-	return nil
+	return recordAction(tx, now, change.Action)
+}
+
+// recordAction writes into the audit log what somebody did to keys.
+func recordAction(tx *gorm.DB, now time.Time, action keys.Action) error {
+	if action == (keys.Action{}) {
+		return nil
+	}
+	kind, known := map[keys.ActionKind]string{
+		keys.ActionRotate: identity.EventKeyRotated, keys.ActionRevoke: identity.EventKeyRevoked,
+		keys.ActionImport: identity.EventKeyImported, keys.ActionRewrap: identity.EventKeysRewrapped,
+	}[action.Kind]
+	if !known {
+		return fmt.Errorf("the audit log has no kind of event for the action %q", action.Kind)
+	}
+	return recordEvent(tx, now, identity.Event{Kind: kind, Detail: action.ID})
 }
 
 func writeKey(tx *gorm.DB, row keyRow, known bool) error {

@@ -1,12 +1,16 @@
 package storagetest
 
 import (
+	"context"
 	"errors"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 )
 
@@ -16,6 +20,7 @@ func signingKeys() []testCase {
 		{"a key comes back as added", keyComesBack},
 		{"a key is changed in its place, and nothing else is", keyIsChanged},
 		{"a plan that fails changes nothing, nor does half of one", planFails},
+		{"an action is written with what it changes, and who acted", actionIsRecorded},
 		{"of parallel plans each sees what the others did", often(parallelPlans)},
 		{"of parallel plans for the first key one makes it", often(firstPlans)},
 	}
@@ -61,8 +66,8 @@ func noKeys(t *testing.T, f fixture) {
 }
 
 // adding is a plan that adds records and does nothing else.
-func adding(records ...keys.Record) func(time.Time, []keys.Record) ([]keys.Record, error) {
-	return func(time.Time, []keys.Record) ([]keys.Record, error) { return records, nil }
+func adding(records ...keys.Record) func(time.Time, []keys.Record) (keys.Change, error) {
+	return func(time.Time, []keys.Record) (keys.Change, error) { return keys.Change{Records: records}, nil }
 }
 
 func addKeys(t *testing.T, f fixture, records ...keys.Record) {
@@ -88,10 +93,10 @@ func keyIsChanged(t *testing.T, f fixture) {
 	changed := newKey(1)
 	changed.Purpose, changed.GoneAt, changed.Sealed = first.Purpose, time.Time{}, []byte{}
 	before := f.now(t)
-	require.NoError(t, f.Keys.Update(t.Context(), func(now time.Time, records []keys.Record) ([]keys.Record, error) {
+	require.NoError(t, f.Keys.Update(t.Context(), func(now time.Time, records []keys.Record) (keys.Change, error) {
 		between(t, before, now, now)
 		require.Contains(t, keysInUTC(records), first)
-		return []keys.Record{changed}, nil
+		return keys.Change{Records: []keys.Record{changed}}, nil
 	}))
 	found := keysFor(t, f, first.Purpose)
 	require.Len(t, found, 1)
@@ -112,8 +117,8 @@ func keysInUTC(records []keys.Record) []keys.Record {
 func planFails(t *testing.T, f fixture) {
 	first, second := newKey(1), newKey(1)
 	broken := errors.New("broken")
-	require.ErrorIs(t, f.Keys.Update(t.Context(), func(time.Time, []keys.Record) ([]keys.Record, error) {
-		return []keys.Record{first}, broken
+	require.ErrorIs(t, f.Keys.Update(t.Context(), func(time.Time, []keys.Record) (keys.Change, error) {
+		return keys.Change{Records: []keys.Record{first}}, broken
 	}), broken)
 	second.ID = "not\x00storable"
 	require.Error(t, f.Keys.Update(t.Context(), adding(first, second)))
@@ -121,11 +126,49 @@ func planFails(t *testing.T, f fixture) {
 	require.NoError(t, f.Keys.Update(t.Context(), adding()))
 }
 
+func actionIsRecorded(t *testing.T, f fixture) {
+	actor := identity.Actor{Name: "lingpai keys revoke (root)"}
+	by := identity.WithActor(t.Context(), actor)
+	for action, kind := range map[keys.ActionKind]string{
+		keys.ActionRotate: identity.EventKeyRotated, keys.ActionRevoke: identity.EventKeyRevoked,
+		keys.ActionImport: identity.EventKeyImported, keys.ActionRewrap: identity.EventKeysRewrapped,
+	} {
+		record := newKey(1)
+		update := func(ctx context.Context, with ...keys.Record) error {
+			return f.Keys.Update(ctx, func(time.Time, []keys.Record) (keys.Change, error) {
+				return keys.Change{Records: with, Action: keys.Action{Kind: action, ID: record.ID}}, nil
+			})
+		}
+		broken := newKey(1)
+		broken.ID = "not\x00storable"
+		require.Error(t, update(by, record, broken))
+		require.Empty(t, actionsOn(t, f, kind, record.ID), "nothing was done")
+		hostile := identity.WithActor(t.Context(), identity.Actor{Name: "\x00"})
+		require.Error(t, update(hostile, record))
+		require.Empty(t, keysFor(t, f, record.Purpose), "no event, so no action either")
+		require.NoError(t, update(by, record))
+		events := actionsOn(t, f, kind, record.ID)
+		require.Len(t, events, 1)
+		require.Equal(t, actor, events[0].Actor)
+	}
+	require.Error(t, f.Keys.Update(by, func(time.Time, []keys.Record) (keys.Change, error) {
+		return keys.Change{Action: keys.Action{Kind: "dance"}}, nil
+	}), "an action that the audit log has no name for")
+}
+
+// actionsOn returns the events of a kind that tell of a key.
+func actionsOn(t *testing.T, f fixture, kind, id string) []identity.Event {
+	t.Helper()
+	events, err := f.Events.List(t.Context(), identity.EventsOf{Kind: kind}, math.MaxInt32)
+	require.NoError(t, err)
+	return slices.DeleteFunc(events, func(event identity.Event) bool { return event.Detail != id })
+}
+
 // parallelPlans counts in the number of records: each of the crowd adds one behind the last that it sees.
 func parallelPlans(t *testing.T, f fixture) {
 	purpose := newKey(1).Purpose
 	for n, err := range together(crowd, func(n int) error {
-		return f.at(n).Keys.Update(t.Context(), func(_ time.Time, records []keys.Record) ([]keys.Record, error) {
+		return f.at(n).Keys.Update(t.Context(), func(_ time.Time, records []keys.Record) (keys.Change, error) {
 			next := newKey(1)
 			next.Purpose = purpose
 			for _, r := range records {
@@ -133,7 +176,7 @@ func parallelPlans(t *testing.T, f fixture) {
 					next.Sequence++
 				}
 			}
-			return []keys.Record{next}, nil
+			return keys.Change{Records: []keys.Record{next}}, nil
 		})
 	}) {
 		require.NoError(t, err, "caller %d", n)
@@ -145,15 +188,15 @@ func parallelPlans(t *testing.T, f fixture) {
 func firstPlans(t *testing.T, f fixture) {
 	purpose := newKey(1).Purpose
 	for n, err := range together(crowd, func(n int) error {
-		return f.at(n).Keys.Update(t.Context(), func(_ time.Time, records []keys.Record) ([]keys.Record, error) {
+		return f.at(n).Keys.Update(t.Context(), func(_ time.Time, records []keys.Record) (keys.Change, error) {
 			for _, r := range records {
 				if r.Purpose == purpose {
-					return nil, nil
+					return keys.Change{}, nil
 				}
 			}
 			first := newKey(1)
 			first.Purpose = purpose
-			return []keys.Record{first}, nil
+			return keys.Change{Records: []keys.Record{first}}, nil
 		})
 	}) {
 		require.NoError(t, err, "caller %d", n)

@@ -75,7 +75,7 @@ var errKeptKeys = errors.New("no key is made here")
 func (k keptKeys) Keys(context.Context) ([]keys.Record, error) { return k, nil }
 
 // Update implements keys.Store.
-func (keptKeys) Update(context.Context, func(time.Time, []keys.Record) ([]keys.Record, error)) error {
+func (keptKeys) Update(context.Context, func(time.Time, []keys.Record) (keys.Change, error)) error {
 	return errKeptKeys
 }
 
