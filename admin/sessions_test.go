@@ -57,8 +57,9 @@ func TestEventsOfOneUserAndOfAll(t *testing.T) {
 		}
 		return kinds
 	}
-	require.Equal(t, []string{identity.EventUserDisabled}, kinds("alice"))
-	require.Equal(t, []string{identity.EventRoleGranted, identity.EventUserDisabled}, kinds(""))
+	require.Equal(t, []string{identity.EventUserDisabled, identity.EventUserCreated}, kinds("alice"))
+	require.Equal(t, []string{identity.EventRoleGranted, identity.EventUserDisabled, identity.EventUserCreated,
+		identity.EventUserCreated}, kinds(""))
 
 	_, err := e.users.Delete(ctx, operator, alice.ID, 0)
 	require.NoError(t, err)

@@ -14,6 +14,14 @@ const (
 	EventUnionConflict  = "union.conflict"   // a union id that belongs to another user, or changed
 	EventUserBlocked    = "wechat.blocked"   // WeChat calls the user a high risk
 	EventAppTokenGiven  = "wechat.app_token" // a client got the token of an app; once an hour, however often
+	EventClientCreated  = "client.created"
+	EventClientSecret   = "client.secret_rotated"
+	EventClientDisabled = "client.disabled"
+	EventAppAdded       = "app.added" // Detail: platform and app; likewise the next two
+	EventAppSecret      = "app.secret_rotated"
+	EventAppOpen        = "app.open_platform_set"
+	EventAppPhoneBudget = "app.phone_budget_set" // Detail: platform, app and budget
+	EventUserCreated    = "user.created"         // with a username and a password
 	EventUserDisabled   = "user.disabled"
 	EventUserEnabled    = "user.enabled"
 	EventPasswordSet    = "user.password_set"

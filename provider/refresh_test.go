@@ -35,6 +35,10 @@ func (w records) eventKinds(t *testing.T) []string {
 	require.NoError(t, err)
 	var kinds []string
 	for _, event := range events {
+		subject, _, _ := strings.Cut(event.Kind, ".")
+		if subject == "client" || subject == "app" || event.Kind == identity.EventUserCreated {
+			continue // what tests add before they look
+		}
 		kinds = append(kinds, strings.TrimSpace(event.Kind+" "+event.Detail))
 	}
 	return kinds[:len(kinds)-1] // the oldest is the seed's: it disabled a user

@@ -22,8 +22,8 @@ func listEventsCommand() *cobra.Command {
 		Use:   "list [SUB|USERNAME]",
 		Short: "List the newest events, of all or of one user",
 		Long: `List the newest events first: sessions that ended and why, refresh tokens that were refused,
-passwords that were set, accounts that were linked, users that were disabled, joined or deleted. The audit log
-holds no secret and no token. Of a user who was deleted, ask by sub.`,
+passwords that were set, accounts that were linked, users that were disabled, joined or deleted, and what was done
+to clients, apps and keys. The audit log holds no secret and no token. Of a user who was deleted, ask by sub.`,
 		Example: `  lingpai events list alice
   lingpai events list --kind session.ended --limit 10
   lingpai events list --session 0199f2c4-7f6e-7000-8000-3f1c5a2b9d10 --output json`,

@@ -44,11 +44,20 @@ func TestEventsHaveTheCommandThatActed(t *testing.T) {
 	h.session()
 	h.ok("users", "disable", "alice")
 	h.ok("users", "grant-role", "alice", "editor")
+	h.okWith(simSecret, "apps", "add", "wx1111111111111111")
+	for kind, command := range map[string]string{identity.EventClientCreated: "clients create",
+		identity.EventAppAdded: "apps add"} {
+		events := h.listed("events", "list", "--kind", kind)
+		require.NotEmpty(t, events, kind)
+		require.Regexp(t, `^lingpai `+command+` \(.+\)$`, events[0]["actor"].(map[string]any)["name"])
+	}
 	for _, event := range h.listed("events", "list", "alice") {
 		actor, _ := event["actor"].(map[string]any)
 		switch event["kind"] {
 		case identity.EventUserDisabled, identity.EventSessionEnded:
 			require.Regexp(t, `^lingpai users disable \(.+\)$`, actor["name"], event["kind"])
+		case identity.EventUserCreated:
+			require.Regexp(t, `^lingpai users create \(.+\)$`, actor["name"])
 		case identity.EventRoleGranted:
 			require.Regexp(t, `^lingpai users grant-role \(.+\)$`, actor["name"])
 		default:

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
+
+	"gorm.io/gorm"
 
 	"github.com/lingpai/lingpai/identity"
 )
@@ -50,13 +53,23 @@ func (a *Apps) Add(ctx context.Context, app identity.App) error {
 	if err != nil {
 		return err
 	}
-	now, err := a.db.Clock(ctx)
-	if err != nil {
-		return err
-	}
-	row := appRow{app.Platform, app.ID, app.Kind, app.Name, sealed, app.OpenPlatform, now.UnixMilli(),
-		int64(app.PhoneBudget)}
-	return wrote(a.db.write.WithContext(ctx).Create(&row))
+	return a.db.recorded(ctx, appEvent(identity.EventAppAdded, app.Platform, app.ID),
+		func(tx *gorm.DB, now time.Time) error {
+			return wrote(tx.Create(&appRow{app.Platform, app.ID, app.Kind, app.Name, sealed, app.OpenPlatform,
+				now.UnixMilli(), int64(app.PhoneBudget)}))
+		})
+}
+
+// appEvent is an event of an app, named as events of users name it.
+func appEvent(kind, platform, id string) identity.Event {
+	return identity.Event{Kind: kind, Detail: platform + " " + id}
+}
+
+// update changes an app, and records it.
+func (a *Apps) update(ctx context.Context, event identity.Event, statement string, values ...any) error {
+	return a.db.recorded(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+		return changed(tx.Exec("UPDATE apps SET "+statement+" WHERE platform = ? AND id = ?", values...))
+	})
 }
 
 // Find implements identity.Apps.
@@ -92,8 +105,7 @@ func (a *Apps) SetSecret(ctx context.Context, platform, id string, secret identi
 	if err != nil {
 		return err
 	}
-	return changed(a.db.write.WithContext(ctx).Exec(
-		"UPDATE apps SET sealed_secret = ? WHERE platform = ? AND id = ?", sealed, platform, id))
+	return a.update(ctx, appEvent(identity.EventAppSecret, platform, id), "sealed_secret = ?", sealed, platform, id)
 }
 
 // SetOpenPlatform implements identity.Apps.
@@ -104,8 +116,7 @@ func (a *Apps) SetOpenPlatform(ctx context.Context, platform, id, openPlatform s
 	if err := storable(openPlatform); err != nil {
 		return err
 	}
-	return changed(a.db.write.WithContext(ctx).Exec(
-		"UPDATE apps SET open_platform = ? WHERE platform = ? AND id = ?", openPlatform, platform, id))
+	return a.update(ctx, appEvent(identity.EventAppOpen, platform, id), "open_platform = ?", openPlatform, platform, id)
 }
 
 func (a *Apps) seal(platform, id string, secret identity.Secret) ([]byte, error) {
@@ -158,8 +169,9 @@ func (a *Apps) SetPhoneBudget(ctx context.Context, platform, id string, budget i
 	if storable(platform, id) != nil {
 		return identity.ErrNotFound
 	}
-	return changed(a.db.write.WithContext(ctx).Exec(
-		"UPDATE apps SET phone_budget = ? WHERE platform = ? AND id = ?", int64(budget), platform, id))
+	event := appEvent(identity.EventAppPhoneBudget, platform, id)
+	event.Detail += " " + strconv.Itoa(budget)
+	return a.update(ctx, event, "phone_budget = ?", int64(budget), platform, id)
 }
 
 // spendPhone counts and judges in one statement: of parallel ones each sees what the one before it has counted.

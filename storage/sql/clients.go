@@ -67,7 +67,8 @@ func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 		AccessTTL: client.AccessTTL.Milliseconds(), IdleTTL: client.IdleTTL.Milliseconds(),
 		AbsoluteTTL: client.AbsoluteTTL.Milliseconds(),
 	}
-	return c.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+	event := identity.Event{Kind: identity.EventClientCreated, ClientID: client.ID}
+	return c.db.recorded(ctx, event, func(tx *gorm.DB, now time.Time) error {
 		row.CreatedAt = now.UnixMilli()
 		var taken int64
 		err := tx.Raw("SELECT (SELECT count(*) FROM users WHERE id = ?) + (SELECT count(*) FROM "+
@@ -103,7 +104,10 @@ func (c *Clients) SetSecret(ctx context.Context, id string, hash []byte) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
-	return changed(c.db.write.WithContext(ctx).Exec("UPDATE clients SET secret_hash = ? WHERE id = ?", hash, id))
+	event := identity.Event{Kind: identity.EventClientSecret, ClientID: id}
+	return c.db.recorded(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+		return changed(tx.Exec("UPDATE clients SET secret_hash = ? WHERE id = ?", hash, id))
+	})
 }
 
 // Disable implements identity.Clients.
@@ -111,12 +115,11 @@ func (c *Clients) Disable(ctx context.Context, id string) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
-	now, err := c.db.Clock(ctx)
-	if err != nil {
-		return err
-	}
-	return changed(c.db.write.WithContext(ctx).Exec(
-		"UPDATE clients SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?", now.UnixMilli(), id))
+	event := identity.Event{Kind: identity.EventClientDisabled, ClientID: id}
+	return c.db.recorded(ctx, event, func(tx *gorm.DB, now time.Time) error {
+		return changed(tx.Exec("UPDATE clients SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?",
+			now.UnixMilli(), id))
+	})
 }
 
 // List implements identity.Clients.

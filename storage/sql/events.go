@@ -41,6 +41,16 @@ func (e *Events) Record(ctx context.Context, event identity.Event) error {
 	return recordEvent(e.db.write.WithContext(ctx), now, event)
 }
 
+// recorded does what an event tells of, and writes the event, in one transaction.
+func (db *DB) recorded(ctx context.Context, event identity.Event, do func(tx *gorm.DB, now time.Time) error) error {
+	return db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		if err := do(tx, now); err != nil {
+			return err
+		}
+		return recordEvent(tx, now, event)
+	})
+}
+
 // recordEvent writes an event, in the transaction of what it tells of, and with who acts by its context.
 func recordEvent(tx *gorm.DB, now time.Time, event identity.Event) error {
 	if err := storable(event.Kind, event.UserID, event.ClientID, event.SessionID, event.Detail); err != nil {

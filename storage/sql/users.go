@@ -161,11 +161,9 @@ func (u *Users) Enable(ctx context.Context, id string) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
-	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if err := changed(tx.Exec("UPDATE users SET disabled_at = NULL WHERE id = ?", id)); err != nil {
-			return err
-		}
-		return recordEvent(tx, now, identity.Event{Kind: identity.EventUserEnabled, UserID: id})
+	event := identity.Event{Kind: identity.EventUserEnabled, UserID: id}
+	return u.db.recorded(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+		return changed(tx.Exec("UPDATE users SET disabled_at = NULL WHERE id = ?", id))
 	})
 }
 
@@ -188,13 +186,13 @@ func (u *Users) Create(ctx context.Context, username, passwordHash string) (iden
 		return identity.User{}, err
 	}
 	shown := identity.DisplayUsername(username)
-	now, err := u.db.Clock(ctx)
+	row := userRow{ID: identity.NewUserID(), Username: &shown, UsernameKey: &canonical, PasswordHash: passwordHash}
+	event := identity.Event{Kind: identity.EventUserCreated, UserID: row.ID}
+	err = u.db.recorded(ctx, event, func(tx *gorm.DB, now time.Time) error {
+		row.CreatedAt = now.UnixMilli()
+		return addUser(tx, row)
+	})
 	if err != nil {
-		return identity.User{}, err
-	}
-	row := userRow{ID: identity.NewUserID(), Username: &shown, UsernameKey: &canonical, PasswordHash: passwordHash,
-		CreatedAt: now.UnixMilli()}
-	if err := addUser(u.db.write.WithContext(ctx), row); err != nil {
 		return identity.User{}, err
 	}
 	return row.user(), nil

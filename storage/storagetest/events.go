@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -18,6 +19,7 @@ func events() []testCase {
 		{"the newest events come first and no more than asked for", newestEventsFirst},
 		{"events are asked for by what they tell of", eventsAreChosen},
 		{"parallel events are all kept", often(parallelEvents)},
+		{"what is done to clients, apps and users is recorded with who did it, or not done", actionsAreRecorded},
 		{"an event has who acted, in the transaction of what it tells of", eventsHaveTheirActor},
 	}
 }
@@ -101,6 +103,75 @@ func parallelEvents(t *testing.T, f fixture) {
 		details[event.Detail] = true
 	}
 	require.Len(t, details, crowd)
+}
+
+// recordedAction is something that operators do, and the event that tells of it.
+type recordedAction struct {
+	event identity.Event
+	do    func(ctx context.Context) error
+}
+
+func recordedActions(f fixture, client identity.Client, app identity.App) []recordedAction {
+	detail := app.Platform + " " + app.ID
+	of := func(kind string) identity.Event { return identity.Event{Kind: kind, ClientID: client.ID} }
+	about := func(kind, more string) identity.Event { return identity.Event{Kind: kind, Detail: detail + more} }
+	return []recordedAction{
+		{of(identity.EventClientCreated), func(ctx context.Context) error { return f.Clients.Create(ctx, client) }},
+		{of(identity.EventClientSecret), func(ctx context.Context) error {
+			return f.Clients.SetSecret(ctx, client.ID, identity.HashSecret("new"))
+		}},
+		{of(identity.EventClientDisabled), func(ctx context.Context) error {
+			return f.Clients.Disable(ctx, client.ID)
+		}},
+		{about(identity.EventAppAdded, ""), func(ctx context.Context) error { return f.Apps.Add(ctx, app) }},
+		{about(identity.EventAppSecret, ""), func(ctx context.Context) error {
+			return f.Apps.SetSecret(ctx, app.Platform, app.ID, "simulator-new")
+		}},
+		{about(identity.EventAppOpen, ""), func(ctx context.Context) error {
+			return f.Apps.SetOpenPlatform(ctx, app.Platform, app.ID, "other")
+		}},
+		{about(identity.EventAppPhoneBudget, " 5"), func(ctx context.Context) error {
+			return f.Apps.SetPhoneBudget(ctx, app.Platform, app.ID, 5)
+		}},
+	}
+}
+
+func actionsAreRecorded(t *testing.T, f fixture) {
+	client, app := identity.Client{ID: identity.NewClientID()}, newApp()
+	by := identity.WithActor(t.Context(), identity.Actor{Name: "lingpai test (root)"})
+	hostile := identity.WithActor(t.Context(), identity.Actor{Name: "\x00"})
+	for _, action := range recordedActions(f, client, app) {
+		kind, before := action.event.Kind, stateOf(t, f, client, app)
+		require.Error(t, action.do(hostile), "%s: no event, so no action either", kind)
+		require.Equal(t, before, stateOf(t, f, client, app), kind)
+		require.NoError(t, action.do(by), kind)
+		require.NotEqual(t, before, stateOf(t, f, client, app), kind)
+		of := identity.EventsOf{Kind: kind, ClientID: action.event.ClientID}
+		listed, err := f.Events.List(t.Context(), of, math.MaxInt32)
+		require.NoError(t, err)
+		listed = slices.DeleteFunc(listed, func(e identity.Event) bool { return e.Detail != action.event.Detail })
+		require.Len(t, listed, 1, kind)
+		require.Equal(t, identity.ActorFrom(by), listed[0].Actor, kind)
+	}
+	name := newName()
+	require.Error(t, errorOf(f.Users.Create(hostile, name, "hash")))
+	user, err := f.Users.Create(by, name, "hash")
+	require.NoError(t, err, "the name is free: nothing was done")
+	require.Len(t, f.eventsOf(t, identity.EventUserCreated, user.ID), 1)
+}
+
+// stateOf is all that is kept of a client and an app; empty: they are not there.
+func stateOf(t *testing.T, f fixture, client identity.Client, app identity.App) [2]any {
+	t.Helper()
+	foundClient, err := f.Clients.Find(t.Context(), client.ID)
+	if err != nil {
+		require.ErrorIs(t, err, identity.ErrNotFound)
+	}
+	foundApp, err := f.Apps.Find(t.Context(), app.Platform, app.ID)
+	if err != nil {
+		require.ErrorIs(t, err, identity.ErrNotFound)
+	}
+	return [2]any{foundClient, foundApp}
 }
 
 func eventsHaveTheirActor(t *testing.T, f fixture) {
