@@ -140,16 +140,14 @@ func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
 		defer reader.Close()
 		defer writer.Close()
 		cmd := o.command(t.Context(), strings.Fields(command)...)
-		stderr := newTranscript()
-		cmd.Stdin, cmd.Stderr = reader, stderr
-		require.NoError(t, cmd.Start())
+		cmd.Stdin = reader
+		p := o.started(cmd)
 		_, err = writer.WriteString("{") // the beginning of a line: when it is read, the command waits for the rest
 		require.NoError(t, err)
 		awaitRead(t, reader)
-		require.NoError(t, cmd.Process.Signal(os.Interrupt))
-		require.Error(t, cmd.Wait())
-		require.Equal(t, 1, cmd.ProcessState.ExitCode())
-		require.Contains(t, stderr.String(), says)
+		require.NoError(t, p.Signal(os.Interrupt))
+		require.Equal(t, 1, p.exitCode())
+		require.Contains(t, p.Log(), says)
 	}
 }
 

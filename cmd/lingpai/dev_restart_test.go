@@ -45,7 +45,7 @@ func TestDevStartsOnAFolderThatAFirstStartWasKilledIn(t *testing.T) {
 		o := newOperator(t)
 		p := o.start("dev", "--addr", "127.0.0.1:0", "--data", "data", "--output", "json")
 		time.Sleep(life * time.Millisecond)
-		p.kill()
+		p.Kill()
 		require.Equal(t, http.StatusOK, o.develop("data").signIn().status, "killed after %d ms", life)
 	}
 }

@@ -103,7 +103,7 @@ func TestDevSaysInOneLineOfJSONWhatScriptsNeedAndStaysUp(t *testing.T) {
 		"note": "a simulator, not WeChat"})
 	require.NoError(t, p.stop())
 	require.Empty(t, p.rest(), "one line is all")
-	require.Empty(t, p.stderr.String())
+	require.Empty(t, p.Log())
 }
 
 func TestDevsConfidentialClientHasEveryGrantAndTheSameApp(t *testing.T) {

@@ -182,6 +182,6 @@ func TestDoctorStopsAtAnInterrupt(t *testing.T) {
 	for !strings.Contains(p.line(), " keys ") { // WeChat comes next
 	}
 	require.Error(t, p.stop())
-	require.Contains(t, p.stderr.String(), "lingpai: stopped: ")
+	require.Contains(t, p.Log(), "lingpai: stopped: ")
 	require.NotContains(t, p.rest(), "wechat", "what is found after an interrupt says nothing")
 }

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/internal/e2e"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/sql"
@@ -35,10 +36,9 @@ type fleet struct {
 
 // replica is one process of a fleet.
 type replica struct {
-	o    *operator
-	addr string
-	cmd  *exec.Cmd
-	log  *transcript
+	o       *operator
+	addr    string
+	process *e2e.Process
 }
 
 func newFleet(t *testing.T, database, redis, keyPrefix string, env ...string) *fleet {
@@ -85,9 +85,10 @@ func freeAddr(t *testing.T) string {
 
 // start starts the process and waits until it is ready. It may be called from any goroutine.
 func (r *replica) start() error {
-	r.cmd, r.log = r.o.with("LINGPAI_SERVER_ADDR="+r.addr).command(context.Background(), "serve"), newTranscript()
-	r.cmd.Stderr = r.log
-	if err := r.cmd.Start(); err != nil {
+	command := r.o.with("LINGPAI_SERVER_ADDR="+r.addr).command(context.Background(), "serve")
+	_, port, _ := strings.Cut(r.addr, ":")
+	var err error
+	if r.process, err = e2e.Start(command, filepath.Join(r.o.folder, "replica-"+port+".log")); err != nil {
 		return err
 	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
@@ -100,14 +101,11 @@ func (r *replica) start() error {
 			return nil
 		}
 	}
-	return errors.New("the replica does not get ready: " + r.log.String())
+	return errors.New("the replica does not get ready: " + r.process.Log())
 }
 
 // kill ends the process as kill -9 does.
-func (r *replica) kill() {
-	_ = r.cmd.Process.Kill()
-	_ = r.cmd.Wait()
-}
+func (r *replica) kill() { r.process.Kill() }
 
 // token asks one replica.
 func (r *replica) token(key string, pairs ...string) (answered, error) {

@@ -67,8 +67,8 @@ func TestARealAppSecretIsSentToNobodyButWeChat(t *testing.T) {
 	require.Equal(t, 1, count)
 	require.Contains(t, sent, simSecret)
 	require.NotContains(t, sent, realSecret)
-	require.NotContains(t, p.stderr.String(), realSecret)
-	require.NotContains(t, p.stderr.String(), simSecret)
+	require.NotContains(t, p.Log(), realSecret)
+	require.NotContains(t, p.Log(), simSecret)
 }
 
 func TestWeChatIsNowhereButAtWeChatOrOnThisMachine(t *testing.T) {

@@ -34,7 +34,7 @@ func TestJavaScriptLibrariesWork(t *testing.T) {
 				"DEMO_PASSWORD="+d.User.Password,
 			)
 			out, err := cmd.CombinedOutput()
-			require.NoError(t, err, "%s\n%s", out, d.stderr)
+			require.NoError(t, err, "%s\n%s", out, d.Log())
 			require.Regexp(t, `(?m)^# pass [1-9]`, string(out))
 		})
 	}

@@ -11,49 +11,50 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/internal/e2e"
 )
 
 // process is a command that stays up.
 type process struct {
+	*e2e.Process
 	t      *testing.T
-	cmd    *exec.Cmd
 	stdout *bufio.Reader
-	stderr *transcript
-	ended  chan error
 }
 
-// start runs a command that stays up, and stops it when the test ends.
+// start runs a command that stays up, and kills it when the test ends.
 func (o *shell) start(args ...string) *process {
 	o.t.Helper()
-	cmd := o.command(o.t.Context(), args...)
-	p := &process{t: o.t, cmd: cmd, stderr: newTranscript(), ended: make(chan error, 1)}
+	return o.started(o.command(o.t.Context(), args...))
+}
+
+func (o *shell) started(cmd *exec.Cmd) *process {
+	o.t.Helper()
 	reader, writer, err := os.Pipe()
 	require.NoError(o.t, err)
-	p.stdout = bufio.NewReader(reader)
-	cmd.Stdout, cmd.Stderr = writer, p.stderr
-	require.NoError(o.t, cmd.Start())
+	cmd.Stdout = writer
+	started, err := e2e.Start(cmd, filepath.Join(o.t.TempDir(), "log"))
+	require.NoError(o.t, err)
 	writer.Close()
-	go func() { p.ended <- cmd.Wait() }()
 	o.t.Cleanup(func() {
-		p.kill()
+		started.Kill()
 		reader.Close()
 	})
-	return p
+	return &process{started, o.t, bufio.NewReader(reader)}
 }
 
 // line is the next line of standard output.
 func (p *process) line() string {
 	p.t.Helper()
 	line, err := p.stdout.ReadString('\n')
-	require.NoError(p.t, err, "ended before it was ready: %s", p.stderr)
+	require.NoError(p.t, err, "ended before it was ready: %s", p.Log())
 	return line
 }
 
@@ -69,76 +70,27 @@ func (p *process) rest() string {
 func (p *process) stop() error {
 	p.t.Helper()
 	if runtime.GOOS == "windows" { // there is no SIGTERM
-		p.kill()
+		p.Kill()
 		return nil
 	}
-	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
-	return p.wait()
+	require.NoError(p.t, p.Signal(syscall.SIGTERM))
+	return p.Wait(patience)
 }
 
-func (p *process) wait() error {
+// exitCode waits until the process has failed.
+func (p *process) exitCode() int {
 	p.t.Helper()
-	select {
-	case err := <-p.ended:
-		p.ended <- err
-		return err
-	case <-time.After(patience):
-		p.t.Fatalf("the process does not end: %s", p.stderr)
-		return nil
-	}
-}
-
-// kill ends the process as kill -9 does.
-func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	p.ended <- <-p.ended
-}
-
-// transcript is standard error as it is written.
-type transcript struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-	grown chan struct{}
-}
-
-func newTranscript() *transcript { return &transcript{grown: make(chan struct{}, 1)} }
-
-func (s *transcript) Write(p []byte) (int, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	select {
-	case s.grown <- struct{}{}:
-	default:
-	}
-	return s.text.Write(p)
-}
-
-func (s *transcript) String() string {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.text.String()
+	var exit *exec.ExitError
+	require.ErrorAs(p.t, p.Wait(patience), &exit)
+	return exit.ExitCode()
 }
 
 // logged waits for a log line with a message, and returns its members.
 func (p *process) logged(message string) map[string]any {
 	p.t.Helper()
-	deadline := time.After(patience)
-	for {
-		for line := range strings.Lines(p.stderr.String()) {
-			var members map[string]any
-			if json.Unmarshal([]byte(line), &members) == nil && members["msg"] == message {
-				return members
-			}
-		}
-		select {
-		case <-p.stderr.grown:
-		case err := <-p.ended:
-			p.ended <- err
-			p.t.Fatalf("ended before it logged %q: %s", message, p.stderr)
-		case <-deadline:
-			p.t.Fatalf("never logged %q: %s", message, p.stderr)
-		}
-	}
+	members, err := p.AwaitLog(message, patience)
+	require.NoError(p.t, err)
+	return members
 }
 
 // reply is an HTTP answer of JSON.

@@ -57,7 +57,7 @@ func TestServeTellsThatRedisDoesNotAnswer(t *testing.T) {
 	p, _ := o.serves()
 	p.logged("Redis does not answer: until it does, passwords, registrations, phone numbers and what needs " +
 		"a session key are refused")
-	require.NotContains(t, p.stderr.String(), "hidden-password")
+	require.NotContains(t, p.Log(), "hidden-password")
 	require.NoError(t, p.stop())
 }
 
@@ -125,10 +125,15 @@ func TestServeAnswersWhatIsInFlightBeforeItEnds(t *testing.T) {
 
 func TestASecondSignalEndsServeAtOnce(t *testing.T) {
 	p, answered := inFlight(t, time.Minute)
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, p.Signal(syscall.SIGTERM))
 	require.Eventually(t, func() bool {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-		return len(p.ended) > 0
+		_ = p.Signal(syscall.SIGTERM)
+		select {
+		case <-p.Ended():
+			return true
+		default:
+			return false
+		}
 	}, patience, 50*time.Millisecond)
 	require.Zero(t, <-answered)
 }

@@ -47,7 +47,7 @@ func importKilled(t *testing.T, o *operator) {
 		p := o.start("users", "import", "people.jsonl")
 		awaitUsers(t, database, there+1)
 		time.Sleep(time.Duration(n) * 37 * time.Millisecond) // wherever it is then
-		p.kill()
+		p.Kill()
 		before := there
 		there = len(everybody(t, database))
 		require.Greater(t, there, before)
@@ -89,12 +89,11 @@ func TestAnInterruptEndsAnImportAfterTheBatch(t *testing.T) {
 	database := o.opens()
 	p := o.start("users", "import", "people.jsonl", "--report", "r.csv")
 	awaitUsers(t, database, 1)
-	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
-	require.Error(t, p.wait())
-	require.Equal(t, 1, p.cmd.ProcessState.ExitCode())
+	require.NoError(t, p.Signal(os.Interrupt))
+	require.Equal(t, 1, p.exitCode())
 	says := regexp.MustCompile(`(?m)^lingpai: stopped after line (\d+): interrupt.*; ` +
-		`the same command goes on from there \(with another --report\)\n$`).FindStringSubmatch(p.stderr.String())
-	require.NotNil(t, says, p.stderr.String())
+		`the same command goes on from there \(with another --report\)$`).FindStringSubmatch(p.Log())
+	require.NotNil(t, says, p.Log())
 	there := len(everybody(t, database))
 	require.Equal(t, strconv.Itoa(there), says[1])
 	require.Equal(t, fmt.Sprintf("imported %s, already there 0, refused 0\n", terminal.Grouped(there)), p.rest())
@@ -114,16 +113,14 @@ func TestAnInterruptEndsAnImportThatWaitsForRows(t *testing.T) {
 		reader, writer, err := os.Pipe()
 		require.NoError(t, err)
 		cmd := o.command(t.Context(), "users", "import", "-", "--format", "jsonl")
-		stderr := newTranscript()
-		cmd.Stdin, cmd.Stderr = reader, stderr
-		require.NoError(t, cmd.Start())
+		cmd.Stdin = reader
+		p := o.started(cmd)
 		_, err = io.WriteString(writer, text)
 		require.NoError(t, err)
 		awaitRead(t, reader)
-		require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
-		require.Error(t, cmd.Wait())
-		require.Equal(t, 1, cmd.ProcessState.ExitCode())
-		require.Contains(t, stderr.String(), says)
+		require.NoError(t, p.Signal(syscall.SIGINT))
+		require.Equal(t, 1, p.exitCode())
+		require.Contains(t, p.Log(), says)
 		reader.Close()
 		writer.Close()
 	}

@@ -2,10 +2,13 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -18,6 +21,7 @@ type Process struct {
 	command *exec.Cmd
 	log     *os.File
 	ended   chan struct{}
+	err     error // of its end
 }
 
 // Start starts a command and writes its log to a new file. A command without a standard output of its own
@@ -37,7 +41,7 @@ func Start(command *exec.Cmd, logName string) (*Process, error) {
 	}
 	p := &Process{command: command, log: log, ended: make(chan struct{})}
 	go func() {
-		_ = command.Wait()
+		p.err = command.Wait()
 		close(p.ended)
 	}()
 	return p, nil
@@ -49,18 +53,53 @@ func (p *Process) PID() int { return p.command.Process.Pid }
 // Ended is closed when the process has ended, for whatever reason.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
+// Wait waits until the process has ended, and returns how, as [exec.Cmd.Wait] does; an error as well if it takes too
+// long.
+func (p *Process) Wait(timeout time.Duration) error {
+	select {
+	case <-p.ended:
+		return p.err
+	case <-time.After(timeout):
+		return fmt.Errorf("%s does not end: %s", p.command.Path, p.LogTail())
+	}
+}
+
+// Signal sends the process a signal.
+func (p *Process) Signal(signal os.Signal) error { return p.command.Process.Signal(signal) }
+
+// AwaitLog waits for a log line of JSON with a message (a member msg, as log/slog writes it), and returns all of its
+// members.
+func (p *Process) AwaitLog(message string, timeout time.Duration) (map[string]any, error) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(5 * time.Millisecond) {
+		ended := p.hasEnded() // before its last words are read
+		for line := range strings.Lines(p.Log()) {
+			var members map[string]any
+			if json.Unmarshal([]byte(line), &members) == nil && members["msg"] == message {
+				return members, nil
+			}
+		}
+		if ended || time.Now().After(deadline) {
+			return nil, fmt.Errorf("%s did not log %q: %s", p.command.Path, message, p.LogTail())
+		}
+	}
+}
+
+func (p *Process) hasEnded() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // Stop asks the process to end, and kills it if it does not.
 func (p *Process) Stop() {
 	if p.command.Process.Signal(os.Interrupt) != nil { // Windows has no such signal
 		_ = p.command.Process.Kill()
 	}
-	select {
-	case <-p.ended:
-	case <-time.After(stopTimeout):
-		_ = p.command.Process.Kill()
-		<-p.ended
-	}
-	_ = p.log.Close()
+	_ = p.Wait(stopTimeout)
+	p.Kill()
 }
 
 // Kill ends the process without asking it. It may be called more than once.
