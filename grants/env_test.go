@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,26 +38,11 @@ const (
 	testPassword = "correct horse battery staple"
 )
 
-// clock is a clock that tests move. It runs besides, so that nothing happens twice in one instant.
-type clock struct {
-	ahead    atomic.Int64
-	database *dbtest.Clock // nil: the database has none of its own
-}
-
-func (c *clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
-
-func (c *clock) Move(by time.Duration) {
-	c.ahead.Add(int64(by))
-	if c.database != nil {
-		c.database.Move(by)
-	}
-}
-
 // env is a whole provider below HTTP: real SQLite, real keys, a WeChat simulator. It can be restarted on an
 // older copy of its database.
 type env struct {
 	t         testing.TB
-	clock     *clock
+	clock     *dbtest.ProcessClock
 	store     store
 	policy    tokens.RotationPolicy
 	idle      time.Duration
@@ -86,7 +70,7 @@ func withoutExpiry(w *env) { w.idle, w.absolute = 10*365*24*time.Hour, 10*365*24
 func newEnv(t testing.TB, options ...option) *env {
 	t.Helper()
 	w := &env{
-		t: t, clock: &clock{}, log: &lockedBuffer{},
+		t: t, clock: &dbtest.ProcessClock{}, log: &lockedBuffer{},
 		policy: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour,
 		absolute: 90 * 24 * time.Hour,
 	}

@@ -23,14 +23,14 @@ type store interface {
 	restore()
 }
 
-func newStore(t testing.TB, clock *clock) store {
+func newStore(t testing.TB, clock *dbtest.ProcessClock) store {
 	t.Helper()
 	if !*onPostgreSQL {
 		return sqliteFile{t, t.TempDir()}
 	}
 	database := dbtest.PostgreSQL(t)
 	url, moving := dbtest.MovableClock(t, database)
-	clock.database = moving
+	clock.Database = moving
 	return &postgresDatabase{t: t, database: database, clockedURL: url, clock: moving}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,7 +89,7 @@ type accountCalls struct{ tokenCalls }
 // simulator behind HTTP.
 type installation struct {
 	t         testing.TB
-	clock     *clock
+	clock     *dbtest.ProcessClock
 	settings  settings
 	simulator *wechattest.Simulator
 	qq        *qqtest.Simulator
@@ -153,24 +152,10 @@ type settings struct {
 
 type option func(*settings)
 
-// clock is a clock that tests move.
-type clock struct {
-	ahead    atomic.Int64
-	database *dbtest.Clock // nil: the database has none of its own
-}
-
-func (c *clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
-
-func (c *clock) Move(by time.Duration) {
-	c.ahead.Add(int64(by))
-	if c.database != nil {
-		c.database.Move(by)
-	}
-}
-
 func newInstallation(t testing.TB, options ...option) *installation {
 	t.Helper()
-	w := &installation{t: t, clock: &clock{}, log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{},
+	w := &installation{t: t, clock: &dbtest.ProcessClock{},
+		log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{},
 		settings: settings{
 			perAddress: 1000, rotation: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour,
 			absolute:      90 * 24 * time.Hour,

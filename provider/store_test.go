@@ -48,7 +48,7 @@ func openSQLite(path string, ring *keys.Ring, now func() time.Time) (*sql.DB, er
 func (w *installation) seedPostgreSQL(seed seed) *sql.DB {
 	ctx := context.Background()
 	url, clock := dbtest.MovableClock(w.t, dbtest.PostgreSQL(w.t))
-	w.clock.database = clock
+	w.clock.Database = clock
 	database, err := sql.Open(ctx, sql.Options{URL: url, Ring: seed.ring})
 	require.NoError(w.t, err)
 	_, err = database.Schema().MigrateUp(ctx)

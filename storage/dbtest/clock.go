@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,5 +67,23 @@ func (c *Clock) Leave() {
 	if c.connection != nil {
 		_ = c.connection.Close(context.Background())
 		c.connection = nil
+	}
+}
+
+// ProcessClock is the clock of a process under test, which moves that of its database with it. It runs besides, so
+// that nothing happens twice in one instant.
+type ProcessClock struct {
+	Database *Clock // nil: the database has none of its own
+	ahead    atomic.Int64
+}
+
+// Now is the clock's instant.
+func (c *ProcessClock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// Move moves both clocks.
+func (c *ProcessClock) Move(by time.Duration) {
+	c.ahead.Add(int64(by))
+	if c.Database != nil {
+		c.Database.Move(by)
 	}
 }
