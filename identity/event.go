@@ -42,7 +42,7 @@ const (
 	EventUserJoined     = "user.joined"         // UserID: who was retired; Detail: the survivor and what moved
 	EventJoinUndone     = "user.unjoined"       // likewise
 	EventPhoneBudget    = "wechat.phone_budget" // an app has used up its month; Detail: the app
-	EventUsersImported  = "users.imported"      // Detail: how many
+	EventUsersImported  = "users.imported"      // Detail: how many, of one batch
 	EventKeyRotated     = "key.rotated"         // by command; Detail: the key in use now
 	EventKeyRevoked     = "key.revoked"         // Detail: the key; likewise the next
 	EventKeyImported    = "key.imported"

@@ -116,9 +116,9 @@ type Newcomers interface {
 	// is a sub that is the id of a client or was a deleted user's. A union that is another user's stays that
 	// user's: an event and a warning tell of it, as at a sign-in.
 	//
-	// All are written at once, or each by itself if somebody else gets meanwhile what one of them brings.
-	// They should be a few hundred: those who sign in with the same accounts wait that long. With an error it
-	// returns what became of those before it.
+	// All are written at once, with an event that tells how many, or each by itself if somebody else gets
+	// meanwhile what one of them brings. They should be a few hundred: those who sign in with the same accounts
+	// wait that long. With an error it returns what became of those before it.
 	Import(ctx context.Context, newcomers []Newcomer) ([]Arrival, error)
 	// Rehearse returns what answers as Import would, and writes nothing. It remembers who came before, in up
 	// to 100 bytes for each sub, name, account and union, and is for one caller.

@@ -57,7 +57,7 @@ func importUsers(ctx context.Context, cmd *cobra.Command, database *sql.DB, opti
 	if options.Apps, err = database.Apps().List(ctx); err != nil {
 		return err
 	}
-	options.Newcomers, options.Events = database.Newcomers(), database.Events()
+	options.Newcomers = database.Newcomers()
 	options.Stdin, options.Stderr = cmd.InOrStdin(), cmd.ErrOrStderr()
 	run, err := userimport.Open(ctx, options)
 	if err != nil {

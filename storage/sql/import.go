@@ -186,6 +186,10 @@ func (r *additions) write(tx *gorm.DB) error {
 			return err
 		}
 	}
+	if len(r.users) > 0 {
+		r.events = append(r.events, identity.Event{Kind: identity.EventUsersImported,
+			Detail: fmt.Sprintf("%d users", len(r.users))})
+	}
 	for _, event := range r.events {
 		if err := recordEvent(tx, r.now, event); err != nil {
 			return err

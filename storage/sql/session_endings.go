@@ -52,7 +52,7 @@ func (s *Sessions) end(ctx context.Context, event identity.Event, reason, where 
 			return err
 		}
 		if event.SessionID == "" {
-			event.Detail = fmt.Sprintf("%s: %d sessions", reason, ended)
+			event.Detail = endedOf(reason, ended)
 		}
 		return recordEvent(tx, now, event)
 	})
@@ -73,7 +73,8 @@ func endSessions(tx *gorm.DB, now time.Time, reason, where string, values ...any
 const endBatch = 5000
 
 // endEverybodys walks all sessions in the order of ids, and ends those that a condition on an instant holds
-// for. If it is broken off, what it ended stays ended, and the next try goes through the rest.
+// for, with an event for each batch. If it is broken off, what it ended stays ended, and the next try goes through the
+// rest.
 func (s *Sessions) endEverybodys(ctx context.Context, reason, where string, at time.Time) (total int64, err error) {
 	for from, last, done := "", "", false; !done; from = last {
 		if last, done, err = s.lastOfBatch(ctx, from); err != nil {
@@ -82,19 +83,22 @@ func (s *Sessions) endEverybodys(ctx context.Context, reason, where string, at t
 		var ended int64
 		err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) (err error) {
 			ended, err = endSessions(tx, now, reason, where+" AND id > ? AND id <= ?", at.UnixMilli(), from, last)
-			return err
+			if err != nil || ended == 0 {
+				return err
+			}
+			event := identity.Event{Kind: identity.EventSessionEnded, Detail: endedOf(reason, ended)}
+			return recordEvent(tx, now, event)
 		})
 		if err != nil {
 			break
 		}
 		total += ended
 	}
-	if total == 0 {
-		return 0, err
-	}
-	event := identity.Event{Kind: identity.EventSessionEnded, Detail: fmt.Sprintf("%s: %d sessions", reason, total)}
-	return total, errors.Join(err, s.db.Events().Record(ctx, event))
+	return total, err
 }
+
+// endedOf is the detail of an event that tells of many sessions.
+func endedOf(reason string, ended int64) string { return fmt.Sprintf("%s: %d sessions", reason, ended) }
 
 // lastOfBatch returns the last id of the next batch, and whether it is the last batch.
 func (s *Sessions) lastOfBatch(ctx context.Context, from string) (string, bool, error) {

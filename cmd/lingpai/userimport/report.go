@@ -110,9 +110,3 @@ type Counts struct {
 
 // Rows counts all rows.
 func (c Counts) Rows() int { return c.Imported + c.AlreadyThere + c.Refused }
-
-// detail is what the audit log says of a run.
-func (c Counts) detail() string {
-	return fmt.Sprintf("imported %d, already there %d, refused %d, warned %d", c.Imported, c.AlreadyThere,
-		c.Refused, c.Warned)
-}

@@ -22,14 +22,12 @@ type Config struct {
 	Stderr io.Writer // shows progress
 
 	Newcomers identity.Newcomers
-	Events    identity.Events
 	Apps      []identity.App // at which accounts may be
 }
 
 // Run is one run of the command.
 type Run struct {
 	newcomers identity.Newcomers
-	events    identity.Events
 	input     *inputFile
 	rows      rowReader
 	apps      knownApps
@@ -44,7 +42,7 @@ func Open(ctx context.Context, c Config) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{newcomers: c.Newcomers, events: c.Events, input: input, apps: newKnownApps(c.Apps),
+	r := &Run{newcomers: c.Newcomers, input: input, apps: newKnownApps(c.Apps),
 		progress: newProgress(c.Stderr, input.size), dryRun: c.DryRun}
 	if r.rows, err = input.rows(c.Format); err != nil {
 		return nil, errors.Join(err, input.Close())
@@ -65,10 +63,6 @@ func (r *Run) Close() error { return r.input.Close() }
 func (r *Run) All(ctx context.Context) (Counts, error) {
 	fault := r.batches(ctx, readBatches(r.input, r.rows, r.apps))
 	r.progress.end()
-	if !r.dryRun {
-		event := identity.Event{Kind: identity.EventUsersImported, Detail: r.report.counts.detail()}
-		fault = errors.Join(fault, r.events.Record(context.WithoutCancel(ctx), event))
-	}
 	counts := r.report.counts
 	counts.DryRun = r.dryRun
 	return counts, errors.Join(fault, r.report.close())
