@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
@@ -21,8 +22,8 @@ type Events struct {
 func NewEvents(store identity.Events, users *Users) *Events { return &Events{store, users} }
 
 // List returns the newest events first, at most limit. of.UserID may be a user name, or the id of a user who was
-// deleted: those are in the log all the same. clients.FieldError of the limit; UnknownError: there is neither such a
-// user nor an event.
+// deleted: those are in the log all the same. clients.FieldError of the limit; RefusedError as of [Users.Find];
+// UnknownError: there is neither such a user nor an event.
 func (e *Events) List(ctx context.Context, actor identity.Actor, of identity.EventsOf,
 	limit int) ([]identity.Event, error) {
 	if limit < 1 || limit > maxEvents {
@@ -37,6 +38,9 @@ func (e *Events) List(ctx context.Context, actor identity.Actor, of identity.Eve
 	events, err := e.events.List(identity.WithActor(ctx, actor), of, limit)
 	if err != nil {
 		return nil, err
+	}
+	if notFound != nil && !errors.Is(notFound, identity.ErrNotFound) {
+		return nil, notFound
 	}
 	if len(events) == 0 && notFound != nil {
 		return nil, notFound

@@ -28,7 +28,7 @@ type KeysConfig struct {
 	// of the store; by one that is behind, the key before would be used
 	Clock    func(context.Context) (time.Time, error)
 	Policy   keys.Policy     // that of the servers
-	Ring     *keys.Ring      // opens the keys; nil: nothing but List works
+	Ring     *keys.Ring      // opens the keys; nil: only List and CheckMasterKey may be called
 	Secrets  SecretRewrapper // for Rewrap; likewise the next
 	Accounts AccountLister
 }
@@ -90,7 +90,8 @@ func (k *Keys) next(info keys.Info) string {
 	return ""
 }
 
-// Rotate lets the next key of a purpose be used now, and returns it. clients.FieldError of the purpose.
+// Rotate lets the next key of a purpose be used now, and returns it. clients.FieldError of the purpose; other errors
+// say why the next key cannot be used yet.
 func (k *Keys) Rotate(ctx context.Context, actor identity.Actor, purpose keys.Purpose) (keys.Info, error) {
 	ctx = identity.WithActor(ctx, actor)
 	if err := checkPurpose(purpose); err != nil {

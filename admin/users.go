@@ -21,8 +21,7 @@ type Users struct {
 	hasher       PasswordHasher
 }
 
-// UsersConfig is what Users works with. All fields are required but Hasher: without it no passwords are set but those
-// that come as hashes.
+// UsersConfig is what Users works with. All fields are required.
 type UsersConfig struct {
 	Users        identity.Users
 	Accounts     identity.Accounts
@@ -108,7 +107,7 @@ func (u *Users) Create(ctx context.Context, actor identity.Actor, username strin
 	return user, err
 }
 
-// List returns up to limit users whose id follows after, in the order of ids.
+// List returns up to limit users whose id follows after, in the order of ids. clients.FieldError of the limit.
 func (u *Users) List(ctx context.Context, actor identity.Actor, after string, limit int) ([]identity.User, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 
 // TestTutorialsTableNamesTestsThatExist holds the table of what tutorials teach against the tests: what it
 // says is tested by one that is there. A test is a function, or a sentence: of JavaScript, or one by which
-// storage/conformance names what must hold.
+// storage/storagetest names what must hold.
 func TestTutorialsTableNamesTestsThatExist(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \|.* \| ([^|]+) \|$`)
 	named := regexp.MustCompile("^\\[`([^:`]+): ([^`]+)`\\]\\(\\.\\./([^)]+)\\)$")

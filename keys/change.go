@@ -122,8 +122,7 @@ func (k *Keeper) due() bool {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
 	changes, err := Plan(k.options.Now(), k.options.Policy, k.records, func(Purpose) (Made, error) {
-		return Made{},
-			nil
+		return Made{}, nil
 	})
 	return err != nil || len(changes) > 0
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/access"
-	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
@@ -19,7 +18,6 @@ import (
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/server/telemetry"
-	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
 )
@@ -83,15 +81,13 @@ type Keys interface {
 
 // Server is one process, wired. Its services share the stores that it was given.
 type Server struct {
-	Grants     *grants.Manager
-	SignIn     *signin.Service
-	Access     *access.Service
-	WechatData *wechatdata.Service
-	Accounts   *accounts.Accounts
-	Issuer     *tokens.Issuer
-	Keys       Keys
-	Metrics    *telemetry.Metrics
+	Grants   *grants.Manager
+	Access   *access.Service
+	Accounts *accounts.Accounts
+	Issuer   *tokens.Issuer
 
+	keys     Keys
+	metrics  *telemetry.Metrics
 	handler  http.Handler
 	settings settings.Settings
 	stores   Stores
@@ -110,7 +106,7 @@ func (s *Server) Start(ctx context.Context) error {
 			return err
 		}
 	}
-	if keeper, ok := s.Keys.(*keys.Keeper); ok {
+	if keeper, ok := s.keys.(*keys.Keeper); ok {
 		go keeper.Run(ctx)
 	}
 	go pruneRegularly(ctx, s.stores.Sessions, s.stores.Deletions, s.logger)
@@ -134,7 +130,7 @@ func (s *Server) serveMetrics(ctx context.Context) error {
 	}
 	s.logger.Info("metrics", "addr", listener.Addr().String())
 	go func() {
-		server := provider.NewHTTPServer(s.Metrics.Handler(), s.logger)
+		server := provider.NewHTTPServer(s.metrics.Handler(), s.logger)
 		if err := ServeUntilDone(ctx, server, listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			s.logger.Error("metrics are not served any more", "error", err)
 		}

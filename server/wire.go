@@ -88,8 +88,9 @@ func open(ctx context.Context, c Config) (w wiring, err error) {
 
 // services are what the handler asks; server has those that others may ask too.
 type services struct {
-	clients   *clients.Registry
-	appTokens *wechatdata.AppTokens
+	clients    *clients.Registry
+	wechatData *wechatdata.Service
+	appTokens  *wechatdata.AppTokens
 }
 
 // wire makes the services, from the floor up.
@@ -128,10 +129,11 @@ func (w wiring) wire() services {
 			Sealer: w.config.Ring, Now: w.config.Now}),
 		Meter: metrics, Now: w.config.Now, Logger: w.config.Logger,
 	}
-	w.server.Keys, w.server.Metrics, w.server.Issuer = w.config.Keys, metrics, issuer
-	w.server.SignIn, w.server.Access, w.server.WechatData = signIn, checks, wechatdata.New(data)
+	w.server.keys, w.server.metrics, w.server.Issuer = w.config.Keys, metrics, issuer
+	w.server.Access = checks
+	ofWechat := wechatdata.New(data)
 	w.server.Grants = grants.New(grants.Config{
-		Clients: registry, SignIn: signIn, Access: checks, WechatData: w.server.WechatData, Issuer: issuer,
+		Clients: registry, SignIn: signIn, Access: checks, WechatData: ofWechat, Issuer: issuer,
 		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
 		Volatile: w.config.Volatile, Rotation: rotation, Now: w.config.Now, Logger: w.config.Logger, Meter: metrics,
 	})
@@ -145,7 +147,7 @@ func (w wiring) wire() services {
 		w.config.Accounts(&people)
 	}
 	w.server.Accounts = accounts.New(people)
-	return services{registry, wechatdata.NewAppTokens(data)}
+	return services{registry, ofWechat, wechatdata.NewAppTokens(data)}
 }
 
 // handler answers requests with the services; they are counted if anybody can see the counts.
@@ -156,11 +158,11 @@ func (w wiring) handler(s services) (http.Handler, error) {
 	}
 	var observe func(route string, next http.Handler) http.Handler
 	if w.config.Settings.MetricsAddr != "" {
-		observe = w.server.Metrics.Observe
+		observe = w.server.metrics.Observe
 	}
 	return provider.New(provider.Config{
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
-		WechatData: w.server.WechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
+		WechatData: s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
 		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(), Ready: ready, Observe: observe,
 		InFlight: w.config.InFlight, TrustedProxies: w.config.Settings.TrustedProxies, Logger: w.config.Logger,
 	})

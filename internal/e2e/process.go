@@ -25,7 +25,7 @@ type Process struct {
 }
 
 // Start starts a command and writes its log to a new file. A command without a standard output of its own
-// writes that to the log, too. Stop or Kill must be called, once, to close the file.
+// writes that to the log, too. Stop or Kill must be called to close the file.
 func Start(command *exec.Cmd, logName string) (*Process, error) {
 	log, err := os.OpenFile(logName, os.O_CREATE|os.O_TRUNC|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {

@@ -32,8 +32,8 @@ var (
 	_ wechatdata.Meter = (*Metrics)(nil)
 )
 
-// New returns metrics that count requests and what grants report, and that ask at each scrape for what the apps have
-// used and for what signs.
+// New returns metrics that count requests and what the services report, and that ask at each scrape for what the apps
+// have used and for what signs.
 func New(apps identity.Apps, backend func() string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -59,7 +59,7 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 // Refreshed implements grants.Meter.
 func (m *Metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdict).Inc() }
 
-// PhoneAsked implements grants.Meter.
+// PhoneAsked implements wechatdata.Meter.
 func (m *Metrics) PhoneAsked(appID, outcome string) { m.phones.WithLabelValues(appID, outcome).Inc() }
 
 // phoneUses tells at each scrape how much of their budgets the apps have used, whichever replica did.

@@ -55,7 +55,7 @@ func (d *doctor) checkMigrations(ctx context.Context) {
 	d.report.fault(schemaAdvice(d.report, err))
 }
 
-// schemaAdvice parts what CheckSchema says from what it says to do.
+// schemaAdvice parts what the check of the schema says from what it says to do.
 func schemaAdvice(report *report, err error) (found, advice string) {
 	if !errors.Is(err, sql.ErrSchema) {
 		return "the database's shape is not known: " + report.words(err), checkDatabaseURL
