@@ -52,26 +52,39 @@ func refreshAll(t *testing.T, db *DB, sessions []identity.Session, times int) {
 }
 
 // TestARefreshWritesOnePage holds the promise of heap-only tuples: no index is written, nothing is left for a
-// vacuum to clear away, and the table does not grow with the refreshes. It runs beside no other test: a
-// transaction in any database of the server keeps rows from being cleared away.
+// vacuum to clear away, and the table does not grow with the refreshes. A long transaction in any database of the
+// server, which other tests share, keeps rows from being cleared away for as long as it runs, so one good round
+// of several is enough: an index on what a refresh changes, or a page without room, spoils them all.
 func TestARefreshWritesOnePage(t *testing.T) {
-	// What has not come to the disk yet cannot be cleared away in passing.
-	database := with(t, migrated.Copy(t), "synchronous_commit", "on")
-	db, o := openURL(t, database, 0), newOperator(t, database)
-	o.do("ALTER TABLE sessions SET (autovacuum_enabled = false)")
 	sessions, times := 200, 20
 	if storagetest.Long() {
 		sessions, times = 500, 30
 	}
+	var inPlace float64
+	var size int64
+	for round := 0; round < 8 && !(inPlace >= 0.95 && size <= int64(2048*sessions)); round++ {
+		inPlace, size = refreshInPlace(t, sessions, times)
+	}
+	require.GreaterOrEqual(t, inPlace, 0.95)
+	require.LessOrEqual(t, size, int64(2048*sessions))
+}
+
+// refreshInPlace refreshes sessions in a new database, and returns which part of the refreshes wrote no index, and
+// the size of the table in bytes.
+func refreshInPlace(t *testing.T, sessions, times int) (inPlace float64, size int64) {
+	t.Helper()
+	// What has not come to the disk yet cannot be cleared away in passing.
+	database := with(t, migrated.Copy(t), "synchronous_commit", "on")
+	db, o := openURL(t, database, 0), newOperator(t, database)
+	o.do("ALTER TABLE sessions SET (autovacuum_enabled = false)")
 	many := signInMany(t, db, sessions)
 	refreshAll(t, db, many, times)
 	onEveryConnection(t, db, "SELECT pg_stat_force_next_flush()") // each tells what it counted
 	updated := o.number("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'sessions'")
 	hot := o.number("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'")
 	require.EqualValues(t, sessions*times, updated)
-	require.GreaterOrEqual(t, float64(hot)/float64(updated), 0.95)
 	require.EqualValues(t, sessions, count(t, db, "sessions"))
-	require.LessOrEqual(t, o.number("SELECT pg_table_size('sessions')"), int64(2048*sessions))
+	return float64(hot) / float64(updated), o.number("SELECT pg_table_size('sessions')")
 }
 
 // TestNoIndexOfPostgreSQLHoldsWhatARefreshChanges also looks at the conditions of partial indexes, which count as well.
