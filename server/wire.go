@@ -123,7 +123,7 @@ func (w wiring) wire() services {
 		Rotation: rotation,
 	})
 	data := wechatdata.Config{
-		Access: checks, SignIn: signIn, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
+		Access: checks, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
 		Profiles: stores.Profiles, Events: stores.Events, Volatile: w.config.Volatile, Vault: vault,
 		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: w.platforms.wechat, Store: w.config.Volatile,
 			Sealer: w.config.Ring, Now: w.config.Now}),

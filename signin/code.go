@@ -64,7 +64,7 @@ func (s *Service) Code(ctx context.Context, r Request, code Code) (Person, error
 
 // trade asks the platform who signed in. Codes that it refuses are counted by address.
 func (s *Service) trade(ctx context.Context, r Request, code Code) (identity.App, Login, error) {
-	app, err := s.FindApp(ctx, code.Platform.Name(), code.AppID)
+	app, err := FindApp(ctx, s.apps, code.Platform.Name(), code.AppID)
 	if err != nil {
 		return app, Login{}, err
 	}

@@ -63,7 +63,7 @@ func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address 
 // tradeProof refuses codes that travel through browsers, whatever the client's record says: here it has not proved
 // who it is, and its users have its tokens.
 func (s *Service) tradeProof(ctx context.Context, r Request, code Code) (identity.App, Login, error) {
-	app, err := s.FindApp(ctx, code.Platform.Name(), code.AppID)
+	app, err := FindApp(ctx, s.apps, code.Platform.Name(), code.AppID)
 	if err == nil && app.InBrowser() {
 		err = errInBrowser
 	}

@@ -68,9 +68,10 @@ type Request struct {
 // Platforms are those whose codes can be traded, by the grant type that does.
 func (s *Service) Platforms() map[string]Platform { return s.platforms }
 
-// FindApp returns a registered app, with its secret.
-func (s *Service) FindApp(ctx context.Context, platform, id string) (identity.App, error) {
-	app, err := s.apps.Find(ctx, platform, id)
+// FindApp returns a registered app, with its secret. Its errors are those of a client whose app nobody has added
+// (server_error), and of a store that failed.
+func FindApp(ctx context.Context, apps identity.Apps, platform, id string) (identity.App, error) {
+	app, err := apps.Find(ctx, platform, id)
 	switch {
 	case isNotFound(err):
 		return app, oauth.NewError(oauth.ServerError,

@@ -16,7 +16,6 @@ import (
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
-	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/wechat"
 )
 
@@ -47,7 +46,7 @@ var errNoAppTokenScope = &oauth.Error{
 // parallel use.
 type AppTokens struct {
 	access   *access.Service
-	signIn   *signin.Service
+	apps     identity.Apps
 	events   identity.Events
 	volatile identity.Volatile
 	tokens   *wechat.AppTokens
@@ -58,7 +57,7 @@ type AppTokens struct {
 // NewAppTokens makes one.
 func NewAppTokens(c Config) *AppTokens {
 	return &AppTokens{
-		access: c.Access, signIn: c.SignIn, events: c.Events, volatile: c.Volatile, tokens: c.AppTokens,
+		access: c.Access, apps: c.Apps, events: c.Events, volatile: c.Volatile, tokens: c.AppTokens,
 		now: c.Now, logger: c.Logger,
 	}
 }
@@ -77,7 +76,7 @@ func (a *AppTokens) AppToken(ctx context.Context, bearer string, form url.Values
 	if err := a.count(ctx, client.ID, appID); err != nil {
 		return AppToken{}, err
 	}
-	credentials, err := credentialsOf(ctx, a.signIn, appID)
+	credentials, err := credentialsOf(ctx, a.apps, appID)
 	if err != nil {
 		return AppToken{}, err
 	}

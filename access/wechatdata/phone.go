@@ -156,7 +156,7 @@ func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values)
 	case form.Get("code") == "":
 		return BoundPhone{}, invalidRequest("code is missing: it is what a getPhoneNumber button gives, not wx.login.")
 	}
-	app, err := s.signIn.FindApp(ctx, session.Account.Platform, session.Account.App)
+	app, err := signin.FindApp(ctx, s.apps, session.Account.Platform, session.Account.App)
 	if err != nil {
 		return BoundPhone{}, err
 	}

@@ -17,7 +17,6 @@ import (
 // Config is what a Service and AppTokens work with. All fields but Meter are required.
 type Config struct {
 	Access    *access.Service
-	SignIn    *signin.Service
 	Apps      identity.Apps
 	Users     identity.Users
 	Accounts  identity.Accounts
@@ -47,7 +46,6 @@ func (noMeter) PhoneAsked(string, string) {}
 // parallel use.
 type Service struct {
 	access    *access.Service
-	signIn    *signin.Service
 	apps      identity.Apps
 	users     identity.Users
 	accounts  identity.Accounts
@@ -68,7 +66,7 @@ func New(c Config) *Service {
 		c.Meter = noMeter{}
 	}
 	return &Service{
-		access: c.Access, signIn: c.SignIn, apps: c.Apps, users: c.Users, accounts: c.Accounts, profiles: c.Profiles,
+		access: c.Access, apps: c.Apps, users: c.Users, accounts: c.Accounts, profiles: c.Profiles,
 		events: c.Events, volatile: c.Volatile, limiter: limits.New(c.Volatile), appTokens: c.AppTokens,
 		vault: c.Vault, meter: c.Meter, now: c.Now, logger: c.Logger,
 	}
@@ -81,11 +79,11 @@ func (s *Service) allow(ctx context.Context, key string, rate limits.Rate) error
 
 // credentialsOf returns what to ask WeChat with.
 func (s *Service) credentialsOf(ctx context.Context, appID string) (wechat.Credentials, error) {
-	return credentialsOf(ctx, s.signIn, appID)
+	return credentialsOf(ctx, s.apps, appID)
 }
 
-func credentialsOf(ctx context.Context, signIn *signin.Service, appID string) (wechat.Credentials, error) {
-	app, err := signIn.FindApp(ctx, identity.PlatformWechat, appID)
+func credentialsOf(ctx context.Context, apps identity.Apps, appID string) (wechat.Credentials, error) {
+	app, err := signin.FindApp(ctx, apps, identity.PlatformWechat, appID)
 	return signin.Credentials(app), err
 }
 
