@@ -11,6 +11,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/storage/sql"
+	"github.com/lingpai/lingpai/wechat"
 )
 
 // recorder checks that the context of every call of a store says who acts, and counts the calls.
@@ -67,6 +68,13 @@ func TestActionsOnClientsAppsAndUsersTellTheStoreWhoActs(t *testing.T) {
 		{"rotate an app's secret", func() error { return e.apps.RotateSecret(ctx, operator, appID, secret) }},
 		{"set the Open Platform", func() error { return e.apps.SetOpenPlatform(ctx, operator, appID, "main") }},
 		{"set the phone budget", func() error { return e.apps.SetPhoneBudget(ctx, operator, appID, 5) }},
+		{"test an app", func() error {
+			return e.apps.Test(ctx, operator, appID, answering{answer: wechat.ErrBadCode}.of)
+		}},
+		{"apps of newcomers", func() error { return failed(e.newcomers.Apps(ctx, operator)) }},
+		{"import", func() error {
+			return failed(e.newcomers.Import(ctx, operator, []identity.Newcomer{{Line: 1, Username: "ann"}}))
+		}},
 		{"find a user", func() error { return failed(e.users.Find(ctx, operator, "alice")) }},
 		{"create a user", func() error { return failed(e.users.Create(ctx, operator, "carol", newPassword(good))) }},
 		{"list users", func() error { return failed(e.users.List(ctx, operator, "", 10)) }},
@@ -294,6 +302,16 @@ func (s seenDeletions) Stay(ctx context.Context, id string) error {
 func (s seenUsers) List(ctx context.Context, after string, limit int) ([]identity.User, error) {
 	s.see(ctx)
 	return s.Users.List(ctx, after, limit)
+}
+
+type seenNewcomers struct {
+	identity.Newcomers
+	*recorder
+}
+
+func (s seenNewcomers) Import(ctx context.Context, newcomers []identity.Newcomer) ([]identity.Arrival, error) {
+	s.see(ctx)
+	return s.Newcomers.Import(ctx, newcomers)
 }
 
 type seenJoins struct {

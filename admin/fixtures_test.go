@@ -28,17 +28,18 @@ var operator = identity.Actor{Name: "lingpai test (root)", Address: "192.0.2.7",
 
 // env is a migrated database, and what manages it through stores that check who acts.
 type env struct {
-	database *sql.DB
-	seen     *recorder
-	clients  *admin.Clients
-	apps     *admin.Apps
-	users    *admin.Users
-	merges   *admin.Merges
-	sessions *admin.Sessions
-	events   *admin.Events
-	keys     *admin.Keys
-	ring     *keys.Ring
-	policy   keys.Policy
+	database  *sql.DB
+	seen      *recorder
+	clients   *admin.Clients
+	apps      *admin.Apps
+	users     *admin.Users
+	newcomers *admin.Newcomers
+	merges    *admin.Merges
+	sessions  *admin.Sessions
+	events    *admin.Events
+	keys      *admin.Keys
+	ring      *keys.Ring
+	policy    keys.Policy
 }
 
 func newEnv(t *testing.T) *env {
@@ -63,6 +64,7 @@ func newEnv(t *testing.T) *env {
 		Entitlements: seenEntitlements{db.Entitlements(), r}, Deletions: seenDeletions{db.Deletions(), r},
 		Sessions: sessions, Hasher: quickHasher{},
 	})
+	e.newcomers = admin.NewNewcomers(seenNewcomers{db.Newcomers(), r}, seenApps{db.Apps(), r})
 	e.merges = admin.NewMerges(seenJoins{db.Joins(), r}, sessions)
 	e.sessions = admin.NewSessions(sessions)
 	e.events = admin.NewEvents(seenEvents{db.Events(), r}, e.users)

@@ -139,7 +139,7 @@ func (a *AppTokens) fetch(ctx context.Context, credentials Credentials) (appToke
 	token = newAppToken(text, asked, life)
 	if !a.keep(credentials.AppID, token) {
 		return appToken{}, &Error{Class: ErrUnavailable, RetryAfter: distrust,
-			reason: "WeChat names the token that it refused"}
+			Reason: "WeChat names the token that it refused"}
 	}
 	if err := a.shelf.write(ctx, credentials.AppID, token, life); err != nil {
 		a.client.logger.LogAttrs(ctx, slog.LevelWarn, "wechat: an app token is not shared with the other replicas",

@@ -69,7 +69,7 @@ func call[T any](ctx context.Context, c *Client, api, appID string, ask func(con
 	case err == nil:
 		return answer.(T), nil
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
-		return none, &Error{Class: ErrUnavailable, RetryAfter: c.openFor, reason: "circuit breaker open"}
+		return none, &Error{Class: ErrUnavailable, RetryAfter: c.openFor, Reason: "circuit breaker open"}
 	}
 	c.report(ctx, api, appID, err)
 	return none, err

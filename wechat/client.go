@@ -79,7 +79,7 @@ func (c *Client) acquire(ctx context.Context) error {
 	case c.slots <- struct{}{}:
 		return nil
 	case <-patience.C:
-		return &Error{Class: ErrUnavailable, reason: "too many calls in flight"}
+		return &Error{Class: ErrUnavailable, Reason: "too many calls in flight"}
 	case <-ctx.Done():
 		return contextFailure(ctx)
 	}
@@ -99,10 +99,10 @@ func (c *Client) report(ctx context.Context, api, appID string, err error) {
 		slog.String("class", failed.Class.Error()),
 		slog.Int("errcode", failed.Errcode),
 		slog.String("rid", failed.RID),
-		slog.String("reason", failed.reason),
+		slog.String("reason", failed.Reason),
 	}
-	if failed.address.IsValid() {
-		attributes = append(attributes, slog.String("our_address", failed.address.String()))
+	if failed.Address.IsValid() {
+		attributes = append(attributes, slog.String("our_address", failed.Address.String()))
 	}
 	c.logger.LogAttrs(ctx, failed.level(), c.platform.Name+": "+api+" failed", attributes...)
 }

@@ -36,7 +36,7 @@ type Login struct {
 // this package. A ctx that ends first yields ErrUnavailable.
 func (c *Client) CodeToSession(ctx context.Context, credentials Credentials, code string) (Login, error) {
 	if !plausibleCode(code) {
-		return Login{}, &Error{Class: ErrBadCode, reason: "implausible code"}
+		return Login{}, &Error{Class: ErrBadCode, Reason: "implausible code"}
 	}
 	return call(ctx, c, "code2Session", credentials.AppID, func(ctx context.Context) (Login, error) {
 		body, err := c.get(ctx, "/sns/jscode2session", url.Values{

@@ -135,7 +135,7 @@ func signatureMatches(rawData, signature string, key SessionKey) bool {
 func (a *AppTokens) CheckEncryptedMessage(ctx context.Context, credentials Credentials,
 	sha256Hex string) (genuine bool, createdAt time.Time, err error) {
 	if digest, err := hex.DecodeString(sha256Hex); err != nil || len(digest) != 32 {
-		return false, time.Time{}, &Error{Class: ErrUnavailable, reason: "not a SHA-256"}
+		return false, time.Time{}, &Error{Class: ErrUnavailable, Reason: "not a SHA-256"}
 	}
 	created, err := withAppToken(ctx, a, "checkEncryptedData", credentials, func(ctx context.Context,
 		token Secret) (time.Time, error) {

@@ -52,10 +52,10 @@ type Error struct {
 	RID        string        // WeChat's request id, for its support; may be empty
 	RetryAfter time.Duration // how long to leave WeChat alone; 0 if unknown
 	NotSent    bool          // the request certainly did not leave, so WeChat charged nothing
+	Reason     string        // what happened, in words of ours, for operators
+	Address    netip.Addr    // ours as WeChat saw it, with errcode 40164; may be invalid
 
-	reason  string     // what happened, in words of ours, for the log
-	address netip.Addr // our address as WeChat saw it, with errcode 40164
-	health  health     // what the failure tells about WeChat
+	health health // what the failure tells about WeChat
 }
 
 // Error returns the class with errcode and request id, if there are any.
@@ -78,7 +78,7 @@ func (e *Error) Unwrap() error { return e.Class }
 
 // outage is the failure of a call that got no usable answer.
 func outage(reason string) *Error {
-	return &Error{Class: ErrUnavailable, reason: reason, health: unwell}
+	return &Error{Class: ErrUnavailable, Reason: reason, health: unwell}
 }
 
 // How long to leave WeChat alone. Only the first is documented: code2Session
@@ -97,7 +97,7 @@ const maxRID = 64
 // are those of the table "Error code" in code2Session's documentation, and of
 // WeChat's list of global return codes where deployments have met others.
 func refusal(errcode int, errmsg string) *Error {
-	refused := &Error{Errcode: errcode, RID: requestID(errmsg), reason: "errcode"}
+	refused := &Error{Errcode: errcode, RID: requestID(errmsg), Reason: "errcode"}
 	switch errcode {
 	case 40029, 42003, 41008:
 		refused.Class = ErrBadCode
@@ -110,7 +110,7 @@ func refusal(errcode int, errmsg string) *Error {
 	case 45009:
 		refused.Class, refused.RetryAfter = ErrThrottled, quotaPause
 	case 40164:
-		refused.Class, refused.address = ErrMisconfigured, firstAddress(errmsg)
+		refused.Class, refused.Address = ErrMisconfigured, firstAddress(errmsg)
 	case 40002, 40013, 40125, 40243, 41002, 41004, 43002, 44002, 47001, 48001, 50002:
 		refused.Class = ErrMisconfigured
 	case -1, -1000:

@@ -42,7 +42,7 @@ func (l OAuthLogin) TellsProfile() bool {
 // this package. A ctx that ends first yields ErrUnavailable.
 func (c *Client) OAuthCode(ctx context.Context, credentials Credentials, code string) (OAuthLogin, error) {
 	if !plausibleCode(code) {
-		return OAuthLogin{}, &Error{Class: ErrBadCode, reason: "implausible code"}
+		return OAuthLogin{}, &Error{Class: ErrBadCode, Reason: "implausible code"}
 	}
 	return call(ctx, c, "snsAccessToken", credentials.AppID, func(ctx context.Context) (OAuthLogin, error) {
 		body, err := c.get(ctx, "/sns/oauth2/access_token", url.Values{
@@ -88,7 +88,7 @@ func (o object) refuseSnapshot() error {
 	case err != nil || virtual != 0 && virtual != 1:
 		return outage("malformed is_snapshotuser")
 	case virtual == 1:
-		return &Error{Class: ErrSnapshotUser, reason: "snapshot mode"}
+		return &Error{Class: ErrSnapshotUser, Reason: "snapshot mode"}
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func profileClasses() map[int]error {
 // a call if the person did not let the app see it.
 func (c *Client) OAuthProfile(ctx context.Context, appID string, login OAuthLogin) (Profile, error) {
 	if !login.TellsProfile() {
-		return Profile{}, &Error{Class: ErrUnavailable, reason: "no scope for a profile"}
+		return Profile{}, &Error{Class: ErrUnavailable, Reason: "no scope for a profile"}
 	}
 	return call(ctx, c, "snsUserInfo", appID, func(ctx context.Context) (Profile, error) {
 		body, err := c.get(ctx, "/sns/userinfo", withToken(*login.accessToken, url.Values{"openid": {login.OpenID},

@@ -37,9 +37,9 @@ func phoneClasses() map[int]error {
 func (a *AppTokens) PhoneNumber(ctx context.Context, credentials Credentials, code, openID string) (Phone, error) {
 	switch {
 	case !plausibleCode(code):
-		return Phone{}, &Error{Class: ErrBadCode, reason: "implausible code"}
+		return Phone{}, &Error{Class: ErrBadCode, Reason: "implausible code"}
 	case !plausibleIdentifier(openID): // left out, anybody's code would do
-		return Phone{}, &Error{Class: ErrUnavailable, reason: "implausible openid"}
+		return Phone{}, &Error{Class: ErrUnavailable, Reason: "implausible openid"}
 	}
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}

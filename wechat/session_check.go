@@ -72,9 +72,9 @@ func askSession[T any](ctx context.Context, a *AppTokens, q sessionQuestion, rea
 	var none T
 	switch {
 	case !plausibleIdentifier(q.openID):
-		return none, &Error{Class: ErrUnavailable, reason: "implausible openid"}
+		return none, &Error{Class: ErrUnavailable, Reason: "implausible openid"}
 	case q.key.Zero():
-		return none, &Error{Class: ErrStaleKey, reason: "no session key"}
+		return none, &Error{Class: ErrStaleKey, Reason: "no session key"}
 	}
 	return withAppToken(ctx, a, q.api, q.credentials, func(ctx context.Context, token Secret) (T, error) {
 		body, err := a.client.get(ctx, q.path, withToken(token, q.query()))

@@ -148,5 +148,5 @@ func contextFailure(ctx context.Context) *Error {
 	if errors.Is(context.Cause(ctx), errTimeout) {
 		return outage("timeout")
 	}
-	return &Error{Class: ErrUnavailable, reason: "caller left", health: abandoned}
+	return &Error{Class: ErrUnavailable, Reason: "caller left", health: abandoned}
 }

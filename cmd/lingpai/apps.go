@@ -11,7 +11,6 @@ import (
 
 	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/clients"
-	"github.com/lingpai/lingpai/cmd/lingpai/doctor"
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server"
@@ -197,46 +196,37 @@ func phonesCell(u admin.PhoneUseView) string {
 	return fmt.Sprintf("%d/%d", u.Used, u.Budget)
 }
 
-// testAppCommand finds out whether a platform knows AppID, AppSecret and address: it trades a code that
-// cannot be one, which it refuses as a code only after it has accepted all the rest.
 func testAppCommand() *cobra.Command {
 	return operate(&cobra.Command{
 		Use: "test APPID", Short: "Ask the app's platform whether it accepts the AppID, the AppSecret and " +
 			"this machine's address", Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		c := o.config
-		app, err := server.GuardApps(o.database.Apps(), c).Find(ctx, clients.PlatformOf(args[0]), args[0])
-		if errors.Is(err, identity.ErrNotFound) {
-			return admin.UnknownError{What: "app", Name: args[0]}
-		}
-		if err != nil {
-			return err
-		}
-		if app.Secret == "" {
-			return errors.New("the AppSecret is sealed: give master_key (LINGPAI_MASTER_KEY)")
-		}
 		c.LogFormat = "text" // a person reads it
 		platforms, err := server.OpenPlatforms(c, server.NewLogger(c, cmd.ErrOrStderr()))
 		if err != nil {
 			return err
 		}
 		defer platforms.Close()
-		platform := platforms.Of(app)
-		_, err = platform.Trade(ctx, app, "lingpai-apps-test")
-		return reportAppTest(cmd, doctor.WhoAnswers(c, platform), app.ID, err)
+		apps := admin.NewApps(server.GuardApps(o.database.Apps(), c))
+		err = apps.Test(ctx, o.actor, args[0], platforms.Of)
+		return printAppTest(cmd, c.WhoAnswers(clients.PlatformOf(args[0])), args[0], err)
 	})
 }
 
-func reportAppTest(cmd *cobra.Command, who, appID string, err error) error {
-	failed, ok := errors.AsType[*wechat.Error](err)
+func printAppTest(cmd *cobra.Command, who, appID string, err error) error {
+	refusal, isRefused := errors.AsType[admin.AppRefusedError](err)
+	_, isOpen := errors.AsType[*wechat.Error](err)
 	switch {
-	case errors.Is(err, wechat.ErrBadCode):
+	case err == nil:
 		cmd.Printf("%s works: %s accepted the AppID, the AppSecret and this machine's address\n", appID, who)
 		return nil
-	case ok && errors.Is(err, wechat.ErrMisconfigured):
-		return fmt.Errorf("%s refuses %s: %w; %s", who, appID, err, doctor.Remedy(failed.Errcode))
+	case isRefused:
+		return fmt.Errorf("%s refuses %s: %w; %s", who, appID, err, refusal.Remedy())
+	case isOpen:
+		return fmt.Errorf("%s cannot be reached or is busy (the line above says why), so nothing is known "+
+			"about %s; check the network and try again. "+
+			"Without a network see: lingpai wechat-simulator --help (%w)", who, appID, err)
 	}
-	return fmt.Errorf("%s cannot be reached or is busy (the line above says why), so nothing is known "+
-		"about %s; check the network and try again. "+
-		"Without a network see: lingpai wechat-simulator --help (%w)", who, appID, err)
+	return err
 }

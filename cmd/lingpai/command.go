@@ -58,6 +58,10 @@ func (o operation) users() *admin.Users {
 	})
 }
 
+func (o operation) newcomers() *admin.Newcomers {
+	return admin.NewNewcomers(o.database.Newcomers(), o.database.Apps())
+}
+
 func (o operation) merges() *admin.Merges {
 	return admin.NewMerges(o.database.Joins(), o.database.Sessions())
 }

@@ -10,8 +10,6 @@ import (
 
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/cmd/lingpai/userimport"
-	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func importUsersCommand() *cobra.Command {
@@ -42,8 +40,9 @@ size.`,
   lingpai users import people.jsonl --report refused.csv
   zcat people.jsonl.gz | lingpai users import - --format jsonl`,
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
-		options.Path = args[0]
-		return importUsers(identity.WithActor(ctx, o.actor), cmd, o.database, options)
+		options.Path, options.Newcomers, options.Actor = args[0], o.newcomers(), o.actor
+		options.Stdin, options.Stderr = cmd.InOrStdin(), cmd.ErrOrStderr()
+		return importUsers(ctx, cmd, options)
 	}))
 	cmd.Flags().StringVar(&options.Format, "format", "",
 		"csv or jsonl; default: as the file's name ends (.csv, .jsonl, .ndjson)")
@@ -53,12 +52,7 @@ size.`,
 	return cmd
 }
 
-func importUsers(ctx context.Context, cmd *cobra.Command, database *sql.DB, options userimport.Config) (err error) {
-	if options.Apps, err = database.Apps().List(ctx); err != nil {
-		return err
-	}
-	options.Newcomers = database.Newcomers()
-	options.Stdin, options.Stderr = cmd.InOrStdin(), cmd.ErrOrStderr()
+func importUsers(ctx context.Context, cmd *cobra.Command, options userimport.Config) error {
 	run, err := userimport.Open(ctx, options)
 	if err != nil {
 		return err

@@ -41,6 +41,18 @@ func (s Settings) Simulates(platform string) bool {
 	return !isHost(s.WechatBaseURL, wechat.IsWechatHost)
 }
 
+// WhoAnswers names who stands behind a platform's address: the platform, or a simulator.
+func (s Settings) WhoAnswers(platform string) string {
+	title, base := "WeChat", s.WechatBaseURL
+	if platform == identity.PlatformQQ {
+		title, base = "QQ", s.QQBaseURL
+	}
+	if s.Simulates(platform) {
+		return "the simulator at " + base
+	}
+	return title
+}
+
 func isHost(address string, known func(string) bool) bool {
 	u, err := url.Parse(address)
 	return err == nil && known(u.Hostname())

@@ -1,20 +1,17 @@
 package doctor
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 
+	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/server"
-	"github.com/lingpai/lingpai/server/settings"
-	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/wechat"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
@@ -64,84 +61,42 @@ func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 	}
 }
 
-// tryApp makes the call of "lingpai apps test". The address that WeChat saw is only in what the client logs.
+// tryApp makes the call of "lingpai apps test".
 func (d *doctor) tryApp(ctx context.Context, app identity.App) {
-	var log bytes.Buffer
 	c := d.settings
 	c.WechatTimeout = min(c.WechatTimeout, AnswerTime)
-	platforms, err := server.OpenPlatforms(c, slog.New(slog.NewJSONHandler(&log, nil)))
+	platforms, err := server.OpenPlatforms(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		d.report.fault(app.ID+": "+err.Error(),
 			"check wechat.base_url (LINGPAI_WECHAT_BASE_URL) and qq.base_url (LINGPAI_QQ_BASE_URL)")
 		return
 	}
 	defer platforms.Close()
-	platform := platforms.Of(app)
-	_, err = platform.Trade(ctx, app, "lingpai-doctor")
-	var logged refusalLog
-	_ = json.NewDecoder(&log).Decode(&logged) // nothing was logged if the code was all that is wrong
-	d.report.judgeApp(app.ID, platform.Title(), WhoAnswers(d.settings, platform), err, logged)
+	d.report.judgeApp(app.ID, c.WhoAnswers(app.Platform), admin.TryApp(ctx, platforms.Of(app), app))
 }
 
-// refusalLog is what the client logs beyond its error.
-type refusalLog struct {
-	Address string `json:"our_address"`
-	Reason  string `json:"reason"`
-}
-
-func (r *report) judgeApp(id, title, who string, err error, logged refusalLog) {
+// judgeApp tells what [admin.TryApp] found.
+func (r *report) judgeApp(id, who string, err error) {
+	refusal, isRefused := errors.AsType[admin.AppRefusedError](err)
 	failed, _ := errors.AsType[*wechat.Error](err)
 	switch {
-	case errors.Is(err, wechat.ErrBadCode):
+	case err == nil:
 		r.ok(id + ": " + who + " accepts the AppID, the AppSecret and this machine's address")
-	case errors.Is(err, wechat.ErrMisconfigured):
-		r.fault(refusedApp(id, title, failed.Errcode, logged.Address))
+	case isRefused:
+		r.fault(id+": "+refusal.Error(), refusal.Remedy())
 	case errors.Is(err, wechat.ErrThrottled):
 		r.warning(fmt.Sprintf("%s: not known, since the app's calls are used up for now (errcode %d)",
 			id, failed.Errcode),
 			fmt.Sprintf("wait %s and try: lingpai apps test %s", short(failed.RetryAfter), id))
 	default:
-		r.fault(id+": "+who+" gives no answer that can be used: "+terminal.OrDash(logged.Reason),
+		r.fault(id+": "+who+" gives no answer that can be used: "+terminal.OrDash(reasonOf(failed)),
 			"try again with: lingpai apps test "+id)
 	}
 }
 
-// refusedApp says what WeChat has against an app, and how the operator sets it right.
-func refusedApp(id, title string, errcode int, address string) (found, advice string) {
-	found = fmt.Sprintf("%s: %s refuses the app (errcode %d)", id, title, errcode)
-	switch errcode {
-	case 40125:
-		return fmt.Sprintf("%s: the AppSecret is wrong (errcode %d)", id, errcode),
-			"take it from the mini-program's console and give it with: lingpai apps rotate-secret " + id
-	case 40164:
-		return fmt.Sprintf("%s: calls from this machine's address %s are not allowed (errcode %d)", id,
-				address, errcode),
-			"add " + address + " to the IP allow-list (IP白名单) in the mini-program's console"
+func reasonOf(failed *wechat.Error) string {
+	if failed == nil {
+		return ""
 	}
-	return found, Remedy(errcode)
-}
-
-// WhoAnswers names who stands behind a platform's address.
-func WhoAnswers(c settings.Settings, platform signin.Platform) string {
-	if !c.Simulates(platform.Name()) {
-		return platform.Title()
-	}
-	if platform.Name() == identity.PlatformQQ {
-		return "the simulator at " + c.QQBaseURL
-	}
-	return "the simulator at " + c.WechatBaseURL
-}
-
-// Remedy is what to do about an errcode that the operator can help.
-func Remedy(errcode int) string {
-	switch errcode {
-	case 40013:
-		return "there is no such AppID: compare it with the mini-program's console"
-	case 40125:
-		return "the AppSecret is wrong: give the one from the mini-program's console with: lingpai apps rotate-secret"
-	case 40164:
-		return "this machine's address is not allowed: add our_address of the log line above to the IP " +
-			"allow-list in the mini-program's console"
-	}
-	return "compare the app's settings in the mini-program's console"
+	return failed.Reason
 }

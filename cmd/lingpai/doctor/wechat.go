@@ -11,7 +11,6 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server/settings"
-	"github.com/lingpai/lingpai/signin"
 )
 
 // upstream is what was learnt of WeChat.
@@ -98,5 +97,5 @@ func upstreamFault(err error) string {
 
 // whoAnswers names WeChat, or what stands for it.
 func (d *doctor) whoAnswers() string {
-	return WhoAnswers(d.settings, signin.WechatPlatform{})
+	return d.settings.WhoAnswers(identity.PlatformWechat)
 }

@@ -26,10 +26,10 @@ func TestClocksMayBeALittleApart(t *testing.T) {
 
 func TestWeChatThatAcceptsAnythingIsNotWeChat(t *testing.T) {
 	d := examination(t)
-	d.report.judgeApp("wx0123456789abcdef", "WeChat", "WeChat", nil, refusalLog{})
-	d.report.judgeApp("wx0123456789abcdef", "WeChat", "WeChat", &wechat.Error{Class: wechat.ErrUserBlocked,
-		Errcode: 40226},
-		refusalLog{Reason: "errcode"})
+	d.report.judgeApp("wx0123456789abcdef", "WeChat", &wechat.Error{Class: wechat.ErrUnavailable,
+		Reason: "it accepted a code that nobody made"})
+	d.report.judgeApp("wx0123456789abcdef", "WeChat", &wechat.Error{Class: wechat.ErrUserBlocked,
+		Errcode: 40226, Reason: "errcode"})
 	for _, f := range d.report.findings {
 		require.Equal(t, StatusFault, f.Status)
 		require.Contains(t, f.Found, "gives no answer that can be used")

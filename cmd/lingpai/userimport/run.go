@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/identity"
 )
 
@@ -21,13 +22,14 @@ type Config struct {
 	Stdin  io.Reader
 	Stderr io.Writer // shows progress
 
-	Newcomers identity.Newcomers
-	Apps      []identity.App // at which accounts may be
+	Newcomers *admin.Newcomers
+	Actor     identity.Actor // who imports
 }
 
 // Run is one run of the command.
 type Run struct {
-	newcomers identity.Newcomers
+	newcomers *admin.Newcomers
+	actor     identity.Actor
 	input     *inputFile
 	rows      rowReader
 	apps      knownApps
@@ -38,11 +40,15 @@ type Run struct {
 
 // Open opens the input, and makes the report. Nothing is imported yet.
 func Open(ctx context.Context, c Config) (*Run, error) {
+	apps, err := c.Newcomers.Apps(ctx, c.Actor)
+	if err != nil {
+		return nil, err
+	}
 	input, err := openInput(ctx, c.Stdin, c.Path)
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{newcomers: c.Newcomers, input: input, apps: newKnownApps(c.Apps),
+	r := &Run{newcomers: c.Newcomers, actor: c.Actor, input: input, apps: newKnownApps(apps),
 		progress: newProgress(c.Stderr, input.size), dryRun: c.DryRun}
 	if r.rows, err = input.rows(c.Format); err != nil {
 		return nil, errors.Join(err, input.Close())
@@ -98,7 +104,7 @@ func (r *Run) one(ctx context.Context, batch rowBatch) error {
 			newcomers = append(newcomers, row.Newcomer)
 		}
 	}
-	arrivals, err := r.newcomers.Import(ctx, newcomers)
+	arrivals, err := r.newcomers.Import(ctx, r.actor, newcomers)
 	for _, row := range batch.rows {
 		arrival := identity.Arrival{}
 		switch {
