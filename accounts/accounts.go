@@ -3,21 +3,11 @@ package accounts
 import (
 	"context"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
-)
-
-// Scope is what an access token must reach for anything here. The other two it must reach to see or change
-// what they are about.
-const (
-	Scope      = "account"
-	scopeEmail = "email"
-	scopePhone = "phone"
 )
 
 // defaultGrace is how long a deletion can be taken back: a holiday without the phone.
@@ -91,13 +81,10 @@ type Caller struct {
 	Address   string // where the request comes from, for rates; empty: unknown
 }
 
-// may says whether the caller's scope names one.
-func (c Caller) may(scope string) bool { return slices.Contains(strings.Fields(c.Scope), scope) }
-
 // enter returns the caller's user as it is now. oauth.InsufficientScope; oauth.InvalidToken: the user is gone,
 // disabled, leaving or joined into another one, whatever the token still says.
 func (a *Accounts) enter(ctx context.Context, c Caller) (identity.User, error) {
-	if !c.may(Scope) {
+	if !oauth.HasScope(c.Scope, oauth.ScopeAccount) {
 		return identity.User{}, &oauth.Error{Code: oauth.InsufficientScope,
 			Description: "The access token lacks the scope account."}
 	}

@@ -156,13 +156,13 @@ func (w *env) signedIn(user identity.User, account identity.AccountKey) accounts
 		method = identity.PlatformWechat
 	}
 	session, err := w.database.Sessions().Open(context.Background(), identity.Session{
-		ID: identity.NewSessionID(), UserID: user.ID, Account: account, ClientID: client, Scope: accounts.Scope,
+		ID: identity.NewSessionID(), UserID: user.ID, Account: account, ClientID: client, Scope: oauth.ScopeAccount,
 		Method:   method,
 		AuthTime: time.Now(), Device: "a phone",
 	}, user.AuthEpoch, identity.Lifetimes{Idle: time.Hour, Absolute: time.Hour}, 0)
 	require.NoError(w.t, err)
 	return accounts.Caller{UserID: user.ID, ClientID: client, SessionID: session.ID, Scope: "openid email phone " +
-		accounts.Scope, Address: address}
+		oauth.ScopeAccount, Address: address}
 }
 
 // again signs the caller's user in once more.

@@ -56,7 +56,7 @@ func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Pr
 	if err != nil {
 		return Me{}, err
 	}
-	if !c.may(scopeEmail) {
+	if !oauth.HasScope(c.Scope, oauth.ScopeEmail) {
 		if profile.Email != "" {
 			return Me{}, oauth.NewError(oauth.InvalidRequest, "To set email the access token needs the scope email.")
 		}
@@ -85,10 +85,10 @@ func (a *Accounts) me(ctx context.Context, c Caller, user identity.User) (Me, er
 	for n, account := range held.accounts {
 		me.Accounts[n] = Linked{Platform: account.Platform, App: account.App, Since: day(account.CreatedAt)}
 	}
-	if !c.may(scopeEmail) {
+	if !oauth.HasScope(c.Scope, oauth.ScopeEmail) {
 		me.Profile.Email = ""
 	}
-	if phone := held.details.Phone; phone.Number != "" && c.may(scopePhone) {
+	if phone := held.details.Phone; phone.Number != "" && oauth.HasScope(c.Scope, oauth.ScopePhone) {
 		me.Phone = &Phone{Number: phone.Number, Verified: phone.Verified, Seen: day(phone.SeenAt)}
 	}
 	if len(held.sessions) > 0 { // the most recently seen is first

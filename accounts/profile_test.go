@@ -104,7 +104,7 @@ func TestABorrowedTokenTellsNoMoreThanItsScope(t *testing.T) {
 	require.NoError(t, w.database.Profiles().SetPhone(ctx, bob.UserID, identity.Phone{Number: "+8613812345678",
 		SeenAt: time.Now()}))
 	borrowed := bob
-	borrowed.Scope = accounts.Scope
+	borrowed.Scope = oauth.ScopeAccount
 	me, err := w.accounts.Profile(ctx, borrowed)
 	require.NoError(t, err)
 	require.Nil(t, me.Phone)

@@ -141,7 +141,7 @@ func TestUsersWhoMayNotDoAnything(t *testing.T) {
 		})
 	}
 	w := newEnv(t)
-	requireOut(t, w, accounts.Caller{UserID: "u_nobody", ClientID: client, SessionID: "s", Scope: accounts.Scope},
+	requireOut(t, w, accounts.Caller{UserID: "u_nobody", ClientID: client, SessionID: "s", Scope: oauth.ScopeAccount},
 		oauth.InvalidToken)
 	alice := w.named("alice")
 	alice.Scope = "openid accounts my-account"

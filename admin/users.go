@@ -10,8 +10,7 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// Users manages people who sign in. Actions on the id of nobody return [identity.ErrNotFound], or an
-// UnknownError, which wraps it. It is safe for parallel use.
+// Users manages people who sign in. Actions on the id of nobody return an UnknownError. It is safe for parallel use.
 type Users struct {
 	users        identity.Users
 	accounts     identity.Accounts
@@ -129,12 +128,12 @@ func (u *Users) Accounts(ctx context.Context, actor identity.Actor, id string) (
 
 // Disable keeps a user from signing in and ends all their sessions.
 func (u *Users) Disable(ctx context.Context, actor identity.Actor, id string) error {
-	return u.users.Disable(identity.WithActor(ctx, actor), id)
+	return unknown(u.users.Disable(identity.WithActor(ctx, actor), id), "user", id)
 }
 
 // Enable lets a disabled user sign in again.
 func (u *Users) Enable(ctx context.Context, actor identity.Actor, id string) error {
-	return u.users.Enable(identity.WithActor(ctx, actor), id)
+	return unknown(u.users.Enable(identity.WithActor(ctx, actor), id), "user", id)
 }
 
 // CheckMayHavePassword returns why a user cannot be given a password, as a RefusedError.
@@ -154,7 +153,7 @@ func (u *Users) SetPassword(ctx context.Context, actor identity.Actor, id string
 	ctx = identity.WithActor(ctx, actor)
 	user, err := u.users.Find(ctx, id)
 	if err != nil {
-		return err
+		return unknown(err, "user", id)
 	}
 	if err := CheckMayHavePassword(user); err != nil {
 		return err
@@ -163,7 +162,7 @@ func (u *Users) SetPassword(ctx context.Context, actor identity.Actor, id string
 	if err != nil {
 		return err
 	}
-	return u.users.SetPassword(ctx, id, hash)
+	return unknown(u.users.SetPassword(ctx, id, hash), "user", id)
 }
 
 // GrantRole gives a user a role, of which tokens tell from the next sign-in or refresh on. clients.FieldError.
@@ -171,7 +170,7 @@ func (u *Users) GrantRole(ctx context.Context, actor identity.Actor, id, role st
 	if err := checkRole(role); err != nil {
 		return err
 	}
-	return u.entitlements.GrantRole(identity.WithActor(ctx, actor), id, role)
+	return unknown(u.entitlements.GrantRole(identity.WithActor(ctx, actor), id, role), "user", id)
 }
 
 // RevokeRole takes a role from a user. clients.FieldError.
@@ -179,7 +178,7 @@ func (u *Users) RevokeRole(ctx context.Context, actor identity.Actor, id, role s
 	if err := checkRole(role); err != nil {
 		return err
 	}
-	return u.entitlements.RevokeRole(identity.WithActor(ctx, actor), id, role)
+	return unknown(u.entitlements.RevokeRole(identity.WithActor(ctx, actor), id, role), "user", id)
 }
 
 func checkRole(role string) error {
@@ -195,7 +194,7 @@ func (u *Users) SetClaims(ctx context.Context, actor identity.Actor, id string, 
 	if err != nil {
 		return err
 	}
-	return u.entitlements.SetClaims(identity.WithActor(ctx, actor), id, claims)
+	return unknown(u.entitlements.SetClaims(identity.WithActor(ctx, actor), id, claims), "user", id)
 }
 
 // Deletion is what the deletion of a user would do.

@@ -42,9 +42,6 @@ type PhoneUse struct {
 	Budget int // as in App
 }
 
-// Left says whether one more may be asked for.
-func (u PhoneUse) Left() bool { return u.Budget < 0 || u.Used < u.Budget }
-
 // Apps is what a store does for apps.
 type Apps interface {
 	// Add keeps a new app and seals its secret. ErrExists.

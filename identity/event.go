@@ -31,9 +31,9 @@ const (
 	EventRoleRevoked    = "user.role_revoked"
 	EventClaimsSet      = "user.claims_set" // they may be personal, so they are not repeated
 	EventUserNamed      = "user.named"
-	EventRegistered     = "user.registered"
-	EventPhoneSet       = "user.phone_set" // Detail: whether it was verified, or removed; not the number
-	EventLinked         = "user.linked"    // Detail: platform and app; likewise the next
+	EventRegistered     = "user.registered" // beside user.created: by the person, with the client ClientID
+	EventPhoneSet       = "user.phone_set"  // Detail: whether it was verified, or removed; not the number
+	EventLinked         = "user.linked"     // Detail: platform and app; likewise the next
 	EventUnlinked       = "user.unlinked"
 	EventExported       = "user.exported"
 	EventLeaving        = "user.leaving"

@@ -49,7 +49,10 @@ func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address 
 	// A caller who hangs up must not stop what the platform has taken the code for.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CodeTimeout)
 	defer cancel()
-	app, login, err := s.tradeProof(ctx, Request{Client: client, Address: address}, Code{platform, appID, code})
+	// Codes that travel through browsers are refused, whatever the client's record says: here it has not proved
+	// who it is, and its users have its tokens.
+	client.Confidential = false
+	app, login, err := s.trade(ctx, Request{Client: client, Address: address}, Code{platform, appID, code})
 	if err != nil {
 		return identity.Sighting{}, err
 	}
@@ -58,19 +61,6 @@ func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address 
 		s.keepSessionKey(ctx, client, app.ID, login, s.now())
 	}
 	return identity.Sighting{AccountKey: key, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform}, nil
-}
-
-// tradeProof refuses codes that travel through browsers, whatever the client's record says: here it has not proved
-// who it is, and its users have its tokens.
-func (s *Service) tradeProof(ctx context.Context, r Request, code Code) (identity.App, Login, error) {
-	app, err := FindApp(ctx, s.apps, code.Platform.Name(), code.AppID)
-	if err == nil && app.InBrowser() {
-		err = errInBrowser
-	}
-	if err != nil {
-		return app, Login{}, err
-	}
-	return s.trade(ctx, r, code)
 }
 
 // platformOf returns the platform of an app whose codes a client may trade.

@@ -54,7 +54,7 @@ func (v *Vault) confirm(ctx context.Context, opened *Opened, sealed EncryptedDat
 	}
 	sum := sha256.Sum256([]byte(sealed.Data))
 	genuine, err := confirm(ctx, hex.EncodeToString(sum[:]))
-	if err != nil { // who asked has logged it
+	if err != nil { // opened, but not verified
 		return nil
 	}
 	if !genuine {

@@ -146,7 +146,7 @@ func (a *AppTokens) audit(ctx context.Context, client, appID string) {
 // wechatRetry is how long to wait when WeChat does not say.
 const wechatRetry = 5 * time.Second
 
-// wechatFailed says in OAuth's words why WeChat gave no token. None of it is the client's fault.
+// wechatFailed says in OAuth's words why WeChat did not do what it was asked. None of it is the client's fault.
 func wechatFailed(err error) error {
 	retry := wechatRetry
 	if refusal, ok := errors.AsType[*wechat.Error](err); ok {
@@ -161,7 +161,7 @@ func wechatFailed(err error) error {
 			Cause: err,
 		}
 	case errors.Is(err, wechat.ErrThrottled):
-		return oauth.Unavailable("WeChat is limiting requests for the token of this app. Wait before asking again.",
+		return oauth.Unavailable("WeChat is limiting this app's requests. Wait before asking again.",
 			retry, err)
 	}
 	return oauth.Unavailable("WeChat cannot be reached right now. Try again shortly.", retry, err)

@@ -81,6 +81,20 @@ func TestTableNamesPackagesThatExist(t *testing.T) {
 	}
 }
 
+// TestTableAllowsNothingThatNobodyNeeds finds arrows that are gone.
+func TestTableAllowsNothingThatNobodyNeeds(t *testing.T) {
+	imported := map[string][]string{}
+	for _, p := range listPackages(t) {
+		imported[strings.TrimPrefix(p.ImportPath, module)] = p.Imports
+	}
+	for _, rule := range table {
+		for _, name := range rule.may {
+			require.True(t, name == "*" || slices.Contains(imported[rule.name], module+name),
+				"%s does not import %s: take it out of the table", rule.name, name)
+		}
+	}
+}
+
 // TestImportFaults tries the law on packages that break it.
 func TestImportFaults(t *testing.T) {
 	table := []rule{{"low", nil, []string{"net/http"}}, {"middle", []string{"low"}, nil}, {"top", []string{"*"}, nil},
@@ -89,7 +103,7 @@ func TestImportFaults(t *testing.T) {
 		for n := range imports {
 			imports[n] = strings.Replace(imports[n], "our/", module, 1)
 		}
-		return []goPackage{{module + name, imports}}
+		return []goPackage{{ImportPath: module + name, Imports: imports}}
 	}
 	require.Empty(t, importFaults(table, packages("middle", "our/low", "net/http")))
 	for want, given := range map[string][]goPackage{
