@@ -82,7 +82,7 @@ type Caller struct {
 }
 
 // enter returns the caller's user as it is now. oauth.InsufficientScope; oauth.InvalidToken: the user is gone,
-// disabled, leaving or joined into another one, whatever the token still says.
+// disabled, leaving or merged into another one, whatever the token still says.
 func (a *Accounts) enter(ctx context.Context, c Caller) (identity.User, error) {
 	if !oauth.HasScope(c.Scope, oauth.ScopeAccount) {
 		return identity.User{}, &oauth.Error{Code: oauth.InsufficientScope,
@@ -92,7 +92,7 @@ func (a *Accounts) enter(ctx context.Context, c Caller) (identity.User, error) {
 	if err != nil {
 		return identity.User{}, userFailed(err)
 	}
-	if user.Disabled() || user.Leaving() {
+	if user.Disabled() || user.DeletionRequested() {
 		return identity.User{}, errInvalidToken
 	}
 	return user, nil

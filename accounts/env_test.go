@@ -61,7 +61,7 @@ func newEnv(t testing.TB, options ...func(*accounts.Config)) *env {
 	ring, err := keys.ParseRing(master)
 	require.NoError(t, err)
 	hasher := &countingHasher{Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000})}
-	prover := &playedSignIns{hasher: hasher.Hasher, codes: map[string]identity.Sighting{}}
+	prover := &playedSignIns{hasher: hasher.Hasher, codes: map[string]identity.ExternalIdentity{}}
 	configured := settings.Defaults()
 	configured.Issuer = "https://login.example.com"
 	process, err := server.New(ctx, server.Config{
@@ -99,10 +99,10 @@ func (h *countingHasher) Hash(ctx context.Context, address, secret string) (stri
 
 // code mints a login code of somebody at an app.
 func (w *env) code(app, openID string) string {
-	return w.codeOf(identity.Sighting{AccountKey: wechatAccount(app, openID)})
+	return w.codeOf(identity.ExternalIdentity{AccountKey: wechatAccount(app, openID)})
 }
 
-func (w *env) codeOf(s identity.Sighting) string {
+func (w *env) codeOf(s identity.ExternalIdentity) string {
 	w.prover.mutex.Lock()
 	defer w.prover.mutex.Unlock()
 	code := "code-" + identity.NewSessionID()
@@ -143,7 +143,8 @@ func (w *env) named(username string) accounts.Caller {
 func (w *env) seen(openID string) accounts.Caller {
 	w.t.Helper()
 	key := wechatAccount(miniApp, openID)
-	user, _, err := w.database.Accounts().FindOrCreateUser(context.Background(), identity.Sighting{AccountKey: key})
+	user, _, err := w.database.Accounts().FindOrCreateUser(context.Background(),
+		identity.ExternalIdentity{AccountKey: key})
 	require.NoError(w.t, err)
 	return w.signedIn(user, key)
 }

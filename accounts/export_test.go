@@ -18,7 +18,7 @@ func TestExport(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
 	alice := withBoth(w)
-	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-alice-2"), UnionID: "union-alice",
+	union := identity.ExternalIdentity{AccountKey: wechatAccount(otherApp, "o-alice-2"), UnionID: "union-alice",
 		OpenPlatform: openPlatform}
 	require.NoError(t, w.database.Accounts().Link(ctx, alice.UserID, union))
 	require.NoError(t, w.database.Entitlements().SetRoles(ctx, alice.UserID, []string{"editor"}))
@@ -70,14 +70,14 @@ func TestLeave(t *testing.T) {
 	ctx := context.Background()
 	alice := withBoth(w)
 	elsewhere := w.again(alice)
-	at, err := w.accounts.Leave(ctx, alice, byPassword())
+	at, err := w.accounts.RequestDeletion(ctx, alice, byPassword())
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(14*24*time.Hour), at, time.Minute)
 	require.Equal(t, at.UnixMilli(), w.user(alice).DeletesAt.UnixMilli())
 	require.False(t, w.alive(alice))
 	require.False(t, w.alive(elsewhere))
-	require.Len(t, w.events(identity.EventLeaving, alice.UserID), 1)
-	_, err = w.accounts.Leave(ctx, alice, byPassword())
+	require.Len(t, w.events(identity.EventDeletionRequested, alice.UserID), 1)
+	_, err = w.accounts.RequestDeletion(ctx, alice, byPassword())
 	requireRefused(t, err, oauth.InvalidToken)
 }
 
@@ -85,10 +85,10 @@ func TestWhoLeftIsGone(t *testing.T) {
 	w := newEnv(t, func(c *accounts.Config) { c.Grace = time.Millisecond })
 	ctx := context.Background()
 	alice := withBoth(w)
-	_, err := w.accounts.Leave(ctx, alice, byCode(w.code(miniApp, "o-alice")))
+	_, err := w.accounts.RequestDeletion(ctx, alice, byCode(w.code(miniApp, "o-alice")))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		deleted, err := w.database.Deletions().DeleteLeft(ctx, 10)
+		deleted, err := w.database.Deletions().PurgeDeleted(ctx, 10)
 		require.NoError(t, err)
 		return deleted == 1
 	}, 20*time.Second, time.Millisecond)

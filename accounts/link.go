@@ -26,11 +26,11 @@ func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code stri
 	if err := a.prove(ctx, c, user, p); err != nil {
 		return err
 	}
-	sighting, err := a.prover.ProveCode(ctx, c.ClientID, appID, code, c.Address)
+	external, err := a.prover.ProveCode(ctx, c.ClientID, appID, code, c.Address)
 	if err != nil {
 		return linkCodeFailed(proved(err))
 	}
-	return linkFailed(a.links.Link(ctx, user.ID, sighting))
+	return linkFailed(a.links.Link(ctx, user.ID, external))
 }
 
 // checkLinkCode refuses what need not cost a proof: no code, and the one code as both.

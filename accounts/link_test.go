@@ -80,8 +80,8 @@ var errWechatDown = errors.New("WeChat is down")
 // withoutWechat judges passwords only.
 type withoutWechat struct{ accounts.Prover }
 
-func (withoutWechat) ProveCode(context.Context, string, string, string, string) (identity.Sighting, error) {
-	return identity.Sighting{}, errWechatDown
+func (withoutWechat) ProveCode(context.Context, string, string, string, string) (identity.ExternalIdentity, error) {
+	return identity.ExternalIdentity{}, errWechatDown
 }
 
 func TestLinkingWhatIsTaken(t *testing.T) {
@@ -93,7 +93,7 @@ func TestLinkingWhatIsTaken(t *testing.T) {
 	requireRefused(t, err, oauth.AlreadyLinked)
 	err = w.accounts.Link(ctx, alice, byPassword(), miniApp, w.code(miniApp, "o-second"))
 	requireRefused(t, err, oauth.AlreadyLinked)
-	union := identity.Sighting{AccountKey: wechatAccount(otherApp, "o-carol"), UnionID: "carol",
+	union := identity.ExternalIdentity{AccountKey: wechatAccount(otherApp, "o-carol"), UnionID: "carol",
 		OpenPlatform: openPlatform}
 	_, _, err = w.database.Accounts().FindOrCreateUser(ctx, union)
 	require.NoError(t, err)
@@ -170,7 +170,7 @@ func TestTheLastTwoWaysInAreNotUnlinkedAtOnce(t *testing.T) {
 	ctx := context.Background()
 	bob := w.seen("o-bob")
 	require.NoError(t, w.database.Accounts().Link(ctx, bob.UserID,
-		identity.Sighting{AccountKey: wechatAccount(otherApp, "o-bob-2")}))
+		identity.ExternalIdentity{AccountKey: wechatAccount(otherApp, "o-bob-2")}))
 	errs := make([]error, 2)
 	var group sync.WaitGroup
 	for n, app := range []string{miniApp, otherApp} {

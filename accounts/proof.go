@@ -24,7 +24,7 @@ type Prover interface {
 	// ProvePassword checks that a password is the user's.
 	ProvePassword(ctx context.Context, user identity.User, password, address string) error
 	// ProveCode trades a code at an app of the client and returns whose it is, whoever that may be here.
-	ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.Sighting, error)
+	ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.ExternalIdentity, error)
 }
 
 // unproved is the one answer to every proof that is missing or proves nothing, so that it does not tell why.
@@ -61,11 +61,11 @@ func (a *Accounts) prove(ctx context.Context, c Caller, user identity.User, p Pr
 // proveCode refuses the code of an account that is not linked to this very user: whoever borrowed a token has
 // a WeChat account, too.
 func (a *Accounts) proveCode(ctx context.Context, c Caller, user identity.User, p Proof) error {
-	sighting, err := a.prover.ProveCode(ctx, c.ClientID, p.AppID, p.Code, c.Address)
+	external, err := a.prover.ProveCode(ctx, c.ClientID, p.AppID, p.Code, c.Address)
 	if err != nil {
 		return proved(err)
 	}
-	account, err := a.links.Find(ctx, sighting.AccountKey)
+	account, err := a.links.Find(ctx, external.AccountKey)
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
 		return unproved(err)

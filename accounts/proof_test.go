@@ -27,7 +27,7 @@ func guarded(w *env, c accounts.Caller) map[string]func(accounts.Proof) error {
 		},
 		"set password": func(p accounts.Proof) error { return w.accounts.SetPassword(ctx, c, p, "", newPassword) },
 		"export":       func(p accounts.Proof) error { _, err := w.accounts.Export(ctx, c, p); return err },
-		"leave":        func(p accounts.Proof) error { _, err := w.accounts.Leave(ctx, c, p); return err },
+		"leave":        func(p accounts.Proof) error { _, err := w.accounts.RequestDeletion(ctx, c, p); return err },
 	}
 }
 
@@ -36,7 +36,7 @@ func withBoth(w *env) accounts.Caller {
 	w.t.Helper()
 	c := w.named("alice")
 	require.NoError(w.t, w.database.Accounts().Link(context.Background(), c.UserID,
-		identity.Sighting{AccountKey: wechatAccount(miniApp, "o-alice")}))
+		identity.ExternalIdentity{AccountKey: wechatAccount(miniApp, "o-alice")}))
 	return c
 }
 
@@ -80,9 +80,9 @@ func TestOneCodeProvesOnce(t *testing.T) {
 	proof := byCode(w.code(miniApp, "o-alice"))
 	_, err := w.accounts.Export(context.Background(), alice, proof)
 	require.NoError(t, err)
-	_, err = w.accounts.Leave(context.Background(), alice, proof)
+	_, err = w.accounts.RequestDeletion(context.Background(), alice, proof)
 	requireRefused(t, err, oauth.InsufficientUserAuthentication)
-	require.False(t, w.user(alice).Leaving())
+	require.False(t, w.user(alice).DeletionRequested())
 }
 
 func TestTwoProofsAreNone(t *testing.T) {
@@ -125,11 +125,11 @@ func TestUsersWhoMayNotDoAnything(t *testing.T) {
 	for who, stop := range map[string]func(w *env, c accounts.Caller) error{
 		"disabled": func(w *env, c accounts.Caller) error { return w.database.Users().Disable(ctx, c.UserID) },
 		"leaving": func(w *env, c accounts.Caller) error {
-			_, err := w.database.Deletions().Leave(ctx, c.UserID, time.Hour)
+			_, err := w.database.Deletions().RequestDeletion(ctx, c.UserID, time.Hour)
 			return err
 		},
 		"joined": func(w *env, c accounts.Caller) error {
-			_, err := w.database.Joins().Join(ctx, c.UserID, w.seen("o-survivor").UserID)
+			_, err := w.database.Merges().Merge(ctx, c.UserID, w.seen("o-survivor").UserID)
 			return err
 		},
 	} {

@@ -16,7 +16,7 @@ type playedSignIns struct {
 	broken error // what every call says, if anything
 
 	mutex sync.Mutex
-	codes map[string]identity.Sighting
+	codes map[string]identity.ExternalIdentity
 	asked int
 }
 
@@ -31,18 +31,19 @@ func (p *playedSignIns) ProvePassword(ctx context.Context, user identity.User, s
 	return err
 }
 
-func (p *playedSignIns) ProveCode(_ context.Context, clientID, appID, code, _ string) (identity.Sighting, error) {
+func (p *playedSignIns) ProveCode(_ context.Context, clientID, appID, code, _ string) (identity.ExternalIdentity,
+	error) {
 	if err := p.ask(); err != nil {
-		return identity.Sighting{}, err
+		return identity.ExternalIdentity{}, err
 	}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	sighting, fresh := p.codes[code]
-	if !fresh || clientID != client || appID != "" && appID != sighting.App {
-		return identity.Sighting{}, &oauth.Error{Code: oauth.InvalidGrant, Cause: errBadCode}
+	external, fresh := p.codes[code]
+	if !fresh || clientID != client || appID != "" && appID != external.App {
+		return identity.ExternalIdentity{}, &oauth.Error{Code: oauth.InvalidGrant, Cause: errBadCode}
 	}
 	delete(p.codes, code)
-	return sighting, nil
+	return external, nil
 }
 
 func (p *playedSignIns) ask() error {

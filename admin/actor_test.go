@@ -71,9 +71,9 @@ func TestActionsOnClientsAppsAndUsersTellTheStoreWhoActs(t *testing.T) {
 		{"test an app", func() error {
 			return e.apps.Test(ctx, operator, appID, answering{answer: wechat.ErrBadCode}.of)
 		}},
-		{"apps of newcomers", func() error { return failed(e.newcomers.Apps(ctx, operator)) }},
+		{"apps of newcomers", func() error { return failed(e.people.Apps(ctx, operator)) }},
 		{"import", func() error {
-			return failed(e.newcomers.Import(ctx, operator, []identity.Newcomer{{Line: 1, Username: "ann"}}))
+			return failed(e.people.Import(ctx, operator, []identity.ImportedUser{{Line: 1, Username: "ann"}}))
 		}},
 		{"find a user", func() error { return failed(e.users.Find(ctx, operator, "alice")) }},
 		{"create a user", func() error { return failed(e.users.Create(ctx, operator, "carol", newPassword(good))) }},
@@ -92,7 +92,7 @@ func TestActionsOnClientsAppsAndUsersTellTheStoreWhoActs(t *testing.T) {
 			if _, err := e.users.Delete(ctx, operator, other.ID, time.Hour); err != nil {
 				return err
 			}
-			return e.users.Keep(ctx, operator, other.ID)
+			return e.users.Undelete(ctx, operator, other.ID)
 		}},
 	})
 }
@@ -289,14 +289,14 @@ func (s seenAccounts) List(ctx context.Context, userID string) ([]identity.Accou
 	return s.Accounts.List(ctx, userID)
 }
 
-func (s seenDeletions) Dismiss(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
+func (s seenDeletions) ScheduleDeletion(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
 	s.see(ctx)
-	return s.Deletions.Dismiss(ctx, id, grace)
+	return s.Deletions.ScheduleDeletion(ctx, id, grace)
 }
 
-func (s seenDeletions) Stay(ctx context.Context, id string) error {
+func (s seenDeletions) CancelDeletion(ctx context.Context, id string) error {
 	s.see(ctx)
-	return s.Deletions.Stay(ctx, id)
+	return s.Deletions.CancelDeletion(ctx, id)
 }
 
 func (s seenUsers) List(ctx context.Context, after string, limit int) ([]identity.User, error) {
@@ -304,44 +304,44 @@ func (s seenUsers) List(ctx context.Context, after string, limit int) ([]identit
 	return s.Users.List(ctx, after, limit)
 }
 
-type seenNewcomers struct {
-	identity.Newcomers
+type seenImports struct {
+	identity.Imports
 	*recorder
 }
 
-func (s seenNewcomers) Import(ctx context.Context, newcomers []identity.Newcomer) ([]identity.Arrival, error) {
+func (s seenImports) Import(ctx context.Context, people []identity.ImportedUser) ([]identity.ImportResult, error) {
 	s.see(ctx)
-	return s.Newcomers.Import(ctx, newcomers)
+	return s.Imports.Import(ctx, people)
 }
 
-type seenJoins struct {
-	identity.Joins
+type seenMerges struct {
+	identity.Merges
 	*recorder
 }
 
-func (s seenJoins) Twins(ctx context.Context, after identity.Twins, limit int) ([]identity.Twins, error) {
+func (s seenMerges) Duplicates(ctx context.Context, after identity.Duplicate, limit int) ([]identity.Duplicate, error) {
 	s.see(ctx)
-	return s.Joins.Twins(ctx, after, limit)
+	return s.Merges.Duplicates(ctx, after, limit)
 }
 
-func (s seenJoins) Preview(ctx context.Context, retired, survivor string) (identity.Join, error) {
+func (s seenMerges) Preview(ctx context.Context, retired, survivor string) (identity.Merge, error) {
 	s.see(ctx)
-	return s.Joins.Preview(ctx, retired, survivor)
+	return s.Merges.Preview(ctx, retired, survivor)
 }
 
-func (s seenJoins) Join(ctx context.Context, retired, survivor string) (identity.Join, error) {
+func (s seenMerges) Merge(ctx context.Context, retired, survivor string) (identity.Merge, error) {
 	s.see(ctx)
-	return s.Joins.Join(ctx, retired, survivor)
+	return s.Merges.Merge(ctx, retired, survivor)
 }
 
-func (s seenJoins) Undo(ctx context.Context, id string) (identity.Join, error) {
+func (s seenMerges) Undo(ctx context.Context, id string) (identity.Merge, error) {
 	s.see(ctx)
-	return s.Joins.Undo(ctx, id)
+	return s.Merges.Undo(ctx, id)
 }
 
-func (s seenJoins) List(ctx context.Context, limit int) ([]identity.Join, error) {
+func (s seenMerges) List(ctx context.Context, limit int) ([]identity.Merge, error) {
 	s.see(ctx)
-	return s.Joins.List(ctx, limit)
+	return s.Merges.List(ctx, limit)
 }
 
 type seenSessions struct {

@@ -28,18 +28,18 @@ var operator = identity.Actor{Name: "lingpai test (root)", Address: "192.0.2.7",
 
 // env is a migrated database, and what manages it through stores that check who acts.
 type env struct {
-	database  *sql.DB
-	seen      *recorder
-	clients   *admin.Clients
-	apps      *admin.Apps
-	users     *admin.Users
-	newcomers *admin.Newcomers
-	merges    *admin.Merges
-	sessions  *admin.Sessions
-	events    *admin.Events
-	keys      *admin.Keys
-	ring      *keys.Ring
-	policy    keys.Policy
+	database *sql.DB
+	seen     *recorder
+	clients  *admin.Clients
+	apps     *admin.Apps
+	users    *admin.Users
+	people   *admin.Imports
+	merges   *admin.Merges
+	sessions *admin.Sessions
+	events   *admin.Events
+	keys     *admin.Keys
+	ring     *keys.Ring
+	policy   keys.Policy
 }
 
 func newEnv(t *testing.T) *env {
@@ -64,8 +64,8 @@ func newEnv(t *testing.T) *env {
 		Entitlements: seenEntitlements{db.Entitlements(), r}, Deletions: seenDeletions{db.Deletions(), r},
 		Sessions: sessions, Hasher: quickHasher{},
 	})
-	e.newcomers = admin.NewNewcomers(seenNewcomers{db.Newcomers(), r}, seenApps{db.Apps(), r})
-	e.merges = admin.NewMerges(seenJoins{db.Joins(), r}, sessions)
+	e.people = admin.NewImports(seenImports{db.Imports(), r}, seenApps{db.Apps(), r})
+	e.merges = admin.NewMerges(seenMerges{db.Merges(), r}, sessions)
 	e.sessions = admin.NewSessions(sessions)
 	e.events = admin.NewEvents(seenEvents{db.Events(), r}, e.users)
 	e.keys = e.newKeys(e.ring)
@@ -120,7 +120,7 @@ func (e *env) signIn(t *testing.T, user identity.User) identity.Session {
 func (e *env) duplicates(t *testing.T, name string) (retired, survivor identity.User) {
 	t.Helper()
 	sight := func(app, union string) identity.User {
-		s := identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
+		s := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
 			App: app, Subject: name}}
 		if union != "" {
 			s.UnionID, s.OpenPlatform = union, "main/shop"

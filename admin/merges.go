@@ -11,19 +11,19 @@ import (
 
 // Merges makes one user of two who are the same person, and takes that back. It is safe for parallel use.
 type Merges struct {
-	joins    identity.Joins
+	merges   identity.Merges
 	sessions identity.Sessions
 }
 
 // NewMerges returns what merges users of a store.
-func NewMerges(store identity.Joins, sessions identity.Sessions) *Merges {
+func NewMerges(store identity.Merges, sessions identity.Sessions) *Merges {
 	return &Merges{store, sessions}
 }
 
 // Duplicates returns up to limit pairs of users whom a platform calls one person, in order, behind the pair of a
 // [DuplicateCursor]; empty: from the beginning. clients.FieldError of the limit or of after.
 func (m *Merges) Duplicates(ctx context.Context, actor identity.Actor, after string,
-	limit int) ([]identity.Twins, error) {
+	limit int) ([]identity.Duplicate, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (m *Merges) Duplicates(ctx context.Context, actor identity.Actor, after str
 	if err != nil {
 		return nil, err
 	}
-	return m.joins.Twins(identity.WithActor(ctx, actor), from, limit)
+	return m.merges.Duplicates(identity.WithActor(ctx, actor), from, limit)
 }
 
 // MergePreview is what a merge would do.
@@ -43,38 +43,38 @@ type MergePreview struct {
 // Preview returns what Merge would do, and refuses what it would refuse.
 func (m *Merges) Preview(ctx context.Context, actor identity.Actor, retired, survivor string) (MergePreview, error) {
 	ctx = identity.WithActor(ctx, actor)
-	join, err := m.joins.Preview(ctx, retired, survivor)
+	merge, err := m.merges.Preview(ctx, retired, survivor)
 	if err != nil {
 		return MergePreview{}, notMerged(err)
 	}
 	sessions, err := m.sessions.List(ctx, retired)
-	return MergePreview{join.Moved, len(sessions)}, err
+	return MergePreview{merge.Moved, len(sessions)}, err
 }
 
 // Merge retires a user, whose accounts lead to the survivor from then on. RefusedError with identity.ErrExists: they
 // cannot be merged as things are; with identity.ErrNotFound: one of them is gone.
-func (m *Merges) Merge(ctx context.Context, actor identity.Actor, retired, survivor string) (identity.Join, error) {
-	join, err := m.joins.Join(identity.WithActor(ctx, actor), retired, survivor)
-	return join, notMerged(err)
+func (m *Merges) Merge(ctx context.Context, actor identity.Actor, retired, survivor string) (identity.Merge, error) {
+	merge, err := m.merges.Merge(identity.WithActor(ctx, actor), retired, survivor)
+	return merge, notMerged(err)
 }
 
 // List returns up to limit merges, the newest first. clients.FieldError of the limit.
-func (m *Merges) List(ctx context.Context, actor identity.Actor, limit int) ([]identity.Join, error) {
+func (m *Merges) List(ctx context.Context, actor identity.Actor, limit int) ([]identity.Merge, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
-	return m.joins.List(identity.WithActor(ctx, actor), limit)
+	return m.merges.List(identity.WithActor(ctx, actor), limit)
 }
 
 // Undo gives the retired user of a merge back what the survivor still has of theirs, and ends the survivor's sessions;
-// see [identity.Joins]. RefusedError with identity.ErrNotFound: there is no such merge, or it was undone; with
+// see [identity.Merges]. RefusedError with identity.ErrNotFound: there is no such merge, or it was undone; with
 // identity.ErrExists: it cannot be undone as things are.
-func (m *Merges) Undo(ctx context.Context, actor identity.Actor, id string) (identity.Join, error) {
-	join, err := m.joins.Undo(identity.WithActor(ctx, actor), id)
+func (m *Merges) Undo(ctx context.Context, actor identity.Actor, id string) (identity.Merge, error) {
+	merge, err := m.merges.Undo(identity.WithActor(ctx, actor), id)
 	if errors.Is(err, identity.ErrNotFound) {
-		return join, refused(err, "there is no join %q, or it was undone: see lingpai users joins", id)
+		return merge, refused(err, "there is no merge %q, or it was undone: see lingpai users merges", id)
 	}
-	return join, notMerged(err)
+	return merge, notMerged(err)
 }
 
 // notMerged says why two users stay two, or one stays one.
@@ -84,7 +84,7 @@ func notMerged(err error) error {
 		return nil
 	case errors.Is(err, identity.ErrExists):
 		if reason, ok := strings.CutPrefix(err.Error(), identity.ErrExists.Error()+": "); ok {
-			return refused(err, "that cannot be: %s", reason)
+			return refused(err, "these users cannot be merged: %s", reason)
 		}
 	case errors.Is(err, identity.ErrNotFound):
 		return refused(err, "one of the two users has been deleted meanwhile")
@@ -102,7 +102,7 @@ type DuplicateView struct {
 }
 
 // ViewDuplicate shows a pair in the order in which Merge takes it.
-func ViewDuplicate(p identity.Twins) DuplicateView {
+func ViewDuplicate(p identity.Duplicate) DuplicateView {
 	return DuplicateView{p.Other, p.Owner, p.Platform, p.OpenPlatform, p.UnionID}
 }
 
@@ -119,7 +119,7 @@ type MergeView struct {
 }
 
 // ViewMerge shows a merge.
-func ViewMerge(j identity.Join) MergeView {
+func ViewMerge(j identity.Merge) MergeView {
 	return MergeView{
 		j.ID, j.Retired, j.Survivor, len(j.Moved.Accounts), len(j.Moved.Unions), j.Moved.Username,
 		instant(j.At), instant(j.UndoneAt),
@@ -128,21 +128,21 @@ func ViewMerge(j identity.Join) MergeView {
 
 // DuplicateCursor is where a pair is in the listing of duplicates. Neither platforms, unionids nor subs have a slash in
 // them; names of Open Platform accounts may.
-func DuplicateCursor(p identity.Twins) string {
+func DuplicateCursor(p identity.Duplicate) string {
 	return p.Platform + "/" + p.OpenPlatform + "/" + p.UnionID + "/" + p.Other
 }
 
-func parseDuplicateCursor(text string) (identity.Twins, error) {
+func parseDuplicateCursor(text string) (identity.Duplicate, error) {
 	parts := strings.Split(text, "/")
 	last := len(parts) - 1
 	switch {
 	case text == "":
-		return identity.Twins{}, nil
+		return identity.Duplicate{}, nil
 	case last < 3:
-		return identity.Twins{}, clients.FieldError{Field: "after",
+		return identity.Duplicate{}, clients.FieldError{Field: "after",
 			Reason: "give what the command printed, such as wechat/main/UNIONID/SUB"}
 	}
-	return identity.Twins{
+	return identity.Duplicate{
 		Platform: parts[0], OpenPlatform: strings.Join(parts[1:last-1], "/"), UnionID: parts[last-1],
 		Other: parts[last],
 	}, nil

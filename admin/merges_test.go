@@ -33,7 +33,7 @@ func TestDuplicatesAreListedMergedAndParted(t *testing.T) {
 	require.Len(t, preview.Moved.Accounts, 1)
 	join, err := e.merges.Merge(ctx, operator, retired.ID, survivor.ID)
 	require.NoError(t, err)
-	require.Contains(t, e.recorded(t, retired.ID), identity.EventUserJoined)
+	require.Contains(t, e.recorded(t, retired.ID), identity.EventUserMerged)
 	listed, err := e.merges.List(ctx, operator, 10)
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
@@ -43,9 +43,9 @@ func TestDuplicatesAreListedMergedAndParted(t *testing.T) {
 
 	_, err = e.merges.Undo(ctx, operator, join.ID)
 	require.NoError(t, err)
-	require.Contains(t, e.recorded(t, retired.ID), identity.EventJoinUndone)
+	require.Contains(t, e.recorded(t, retired.ID), identity.EventMergeUndone)
 	_, err = e.merges.Undo(ctx, operator, join.ID)
-	requireRefused(t, err, `there is no join "`+join.ID+`", or it was undone: see lingpai users joins`)
+	requireRefused(t, err, `there is no merge "`+join.ID+`", or it was undone: see lingpai users merges`)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
@@ -66,7 +66,7 @@ func TestMergesThatAreRefused(t *testing.T) {
 		var refused admin.RefusedError
 		require.ErrorAs(t, err, &refused)
 		require.ErrorIs(t, err, identity.ErrExists)
-		require.Regexp(t, "^that cannot be: ", err.Error())
+		require.Regexp(t, "^these users cannot be merged: ", err.Error())
 		requireRefused(t, act("u_x", alice.ID), "one of the two users has been deleted meanwhile")
 	}
 	for _, limit := range []int{0, -1} {

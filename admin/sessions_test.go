@@ -63,7 +63,7 @@ func TestEventsOfOneUserAndOfAll(t *testing.T) {
 
 	_, err := e.users.Delete(ctx, operator, alice.ID, 0)
 	require.NoError(t, err)
-	_, err = e.database.Deletions().DeleteLeft(ctx, 10)
+	_, err = e.database.Deletions().PurgeDeleted(ctx, 10)
 	require.NoError(t, err)
 	require.NotEmpty(t, kinds(alice.ID), "a deleted user is asked for by id")
 	_, err = e.events.List(ctx, operator, identity.EventsOf{UserID: "alice"}, 10)

@@ -138,7 +138,7 @@ func (u *Users) Enable(ctx context.Context, actor identity.Actor, id string) err
 
 // CheckMayHavePassword returns why a user cannot be given a password, as a RefusedError.
 func CheckMayHavePassword(user identity.User) error {
-	if user.JoinedInto != "" {
+	if user.MergedInto != "" {
 		return merged(user)
 	}
 	if user.Username == "" {
@@ -227,9 +227,9 @@ func (u *Users) Delete(ctx context.Context, actor identity.Actor, id string, gra
 	if _, err := u.deletable(ctx, id, grace); err != nil {
 		return time.Time{}, err
 	}
-	at, err := u.deletions.Dismiss(ctx, id, grace)
+	at, err := u.deletions.ScheduleDeletion(ctx, id, grace)
 	if errors.Is(err, identity.ErrNotFound) {
-		err = refused(err, "%s was deleted or joined into another user meanwhile", id)
+		err = refused(err, "%s was deleted or merged into another user meanwhile", id)
 	}
 	return at, err
 }
@@ -242,32 +242,32 @@ func (u *Users) deletable(ctx context.Context, id string, grace time.Duration) (
 	switch {
 	case err != nil:
 		return user, unknown(err, "user", id)
-	case user.JoinedInto != "":
+	case user.MergedInto != "":
 		return user, merged(user)
 	}
 	return user, nil
 }
 
-// Keep takes a deletion back, whoever asked for it. UnknownError; RefusedError: the user was merged, or none was asked
+// Undelete cancels a deletion, whoever asked for it. UnknownError; RefusedError: the user was merged, or none was asked
 // for.
-func (u *Users) Keep(ctx context.Context, actor identity.Actor, id string) error {
+func (u *Users) Undelete(ctx context.Context, actor identity.Actor, id string) error {
 	ctx = identity.WithActor(ctx, actor)
 	user, err := u.users.Find(ctx, id)
 	switch {
 	case err != nil:
 		return unknown(err, "user", id)
-	case user.JoinedInto != "":
+	case user.MergedInto != "":
 		return merged(user)
-	case !user.Leaving():
-		return refused(nil, "%s is not leaving", user.ID)
+	case !user.DeletionRequested():
+		return refused(nil, "%s is not to be deleted", user.ID)
 	}
-	return unknown(u.deletions.Stay(ctx, id), "user", id)
+	return unknown(u.deletions.CancelDeletion(ctx, id), "user", id)
 }
 
 // merged refuses to act on a user who is another one by now.
 func merged(user identity.User) error {
-	return refused(nil, "%s was joined into %s: name that one, or part them with lingpai users unjoin", user.ID,
-		user.JoinedInto)
+	return refused(nil, "%s was merged into %s: use that one, or undo the merge with lingpai users unmerge", user.ID,
+		user.MergedInto)
 }
 
 // UserView is a user as operators see them.
@@ -278,7 +278,7 @@ type UserView struct {
 	CreatedAt  string          `json:"created_at"`
 	DisabledAt string          `json:"disabled_at,omitempty"`
 	DeletesAt  string          `json:"deletes_at,omitempty"`
-	JoinedInto string          `json:"joined_into,omitempty"`
+	MergedInto string          `json:"merged_into,omitempty"`
 	Roles      []string        `json:"roles,omitempty"`
 	Claims     identity.Claims `json:"claims,omitempty"`
 }
@@ -288,7 +288,7 @@ func ViewUser(user identity.User) UserView {
 	return UserView{
 		ID: user.ID, Username: user.Username, Password: user.PasswordHash != "", CreatedAt: instant(user.CreatedAt),
 		DisabledAt: instant(user.DisabledAt),
-		DeletesAt:  instant(user.DeletesAt), JoinedInto: user.JoinedInto, Roles: user.Roles, Claims: user.Claims,
+		DeletesAt:  instant(user.DeletesAt), MergedInto: user.MergedInto, Roles: user.Roles, Claims: user.Claims,
 	}
 }
 

@@ -81,7 +81,8 @@ func TestWhoMayHaveAPassword(t *testing.T) {
 }
 
 func mergedText(retired, survivor identity.User) string {
-	return retired.ID + " was joined into " + survivor.ID + ": name that one, or part them with lingpai users unjoin"
+	return retired.ID + " was merged into " + survivor.ID +
+		": use that one, or undo the merge with lingpai users unmerge"
 }
 
 func TestAUserIsFoundByIDOrName(t *testing.T) {
@@ -96,7 +97,7 @@ func TestAUserIsFoundByIDOrName(t *testing.T) {
 	_, err := e.users.Find(ctx, operator, "nobody")
 	requireUnknown(t, err, "user", "nobody")
 
-	_, err = e.database.Newcomers().Import(ctx, []identity.Newcomer{{Line: 1, ID: "alice", Username: "other"}})
+	_, err = e.database.Imports().Import(ctx, []identity.ImportedUser{{Line: 1, ID: "alice", Username: "other"}})
 	require.NoError(t, err)
 	_, err = e.users.Find(ctx, operator, "alice")
 	requireRefused(t, err, `"alice" is the id of one user and the user name of another, `+alice.ID+"; nothing was done")
@@ -160,7 +161,7 @@ func TestADeletionIsShownDoneAndTakenBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, survivor.ID, preview.User.ID)
 	require.Equal(t, []int{1, 1}, []int{preview.Accounts, preview.Sessions})
-	requireRefused(t, e.users.Keep(ctx, operator, survivor.ID), survivor.ID+" is not leaving")
+	requireRefused(t, e.users.Undelete(ctx, operator, survivor.ID), survivor.ID+" is not to be deleted")
 
 	at, err := e.users.Delete(ctx, operator, survivor.ID, time.Hour)
 	require.NoError(t, err)
@@ -168,8 +169,9 @@ func TestADeletionIsShownDoneAndTakenBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, at.UnixMilli(), leaving.DeletesAt.UnixMilli())
 	require.True(t, leaving.Dismissed)
-	require.NoError(t, e.users.Keep(ctx, operator, survivor.ID))
-	require.Subset(t, e.recorded(t, survivor.ID), []string{identity.EventLeaving, identity.EventStaying})
+	require.NoError(t, e.users.Undelete(ctx, operator, survivor.ID))
+	require.Subset(t, e.recorded(t, survivor.ID), []string{identity.EventDeletionRequested,
+		identity.EventDeletionCancelled})
 
 	for _, act := range []func(id string, grace time.Duration) error{
 		func(id string, grace time.Duration) error {
@@ -183,12 +185,12 @@ func TestADeletionIsShownDoneAndTakenBack(t *testing.T) {
 		requireField(t, act(survivor.ID, -time.Second), "grace", "at least 0s")
 		requireUnknown(t, act("u_x", 0), "user", "u_x")
 	}
-	requireUnknown(t, e.users.Keep(ctx, operator, "u_x"), "user", "u_x")
+	requireUnknown(t, e.users.Undelete(ctx, operator, "u_x"), "user", "u_x")
 	_, err = e.merges.Merge(ctx, operator, retired.ID, survivor.ID)
 	require.NoError(t, err)
 	_, err = e.users.Delete(ctx, operator, retired.ID, time.Hour)
 	requireRefused(t, err, mergedText(retired, survivor))
 	_, err = e.users.PreviewDeletion(ctx, operator, retired.ID, time.Hour)
 	requireRefused(t, err, mergedText(retired, survivor))
-	requireRefused(t, e.users.Keep(ctx, operator, retired.ID), mergedText(retired, survivor))
+	requireRefused(t, e.users.Undelete(ctx, operator, retired.ID), mergedText(retired, survivor))
 }

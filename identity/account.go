@@ -27,8 +27,8 @@ type Account struct {
 	CreatedAt time.Time
 }
 
-// Sighting is what a platform said when somebody signed in.
-type Sighting struct {
+// ExternalIdentity is what a platform said when somebody signed in.
+type ExternalIdentity struct {
 	AccountKey
 	// UnionID names the person across all apps of OpenPlatform. Either may be empty: the app is not bound (yet).
 	UnionID      string
@@ -36,7 +36,7 @@ type Sighting struct {
 }
 
 // HasUnion says whether the sighting names a union.
-func (s Sighting) HasUnion() bool { return s.UnionID != "" && s.OpenPlatform != "" }
+func (s ExternalIdentity) HasUnion() bool { return s.UnionID != "" && s.OpenPlatform != "" }
 
 // Accounts is what a store does for the accounts that users have at platforms.
 type Accounts interface {
@@ -44,7 +44,7 @@ type Accounts interface {
 	// first sight; created says so. Any number of parallel first sights make one user. A union id links an
 	// account's user to the union if that is free; it never moves an account, and a conflict is recorded as
 	// an event.
-	FindOrCreateUser(ctx context.Context, sighting Sighting) (user User, created bool, err error)
+	FindOrCreateUser(ctx context.Context, external ExternalIdentity) (user User, created bool, err error)
 	// Find returns ErrNotFound for an account that never signed in.
 	Find(ctx context.Context, key AccountKey) (Account, error)
 	// FindByUser returns the one account that a user has at an app. ErrNotFound.
@@ -54,10 +54,10 @@ type Accounts interface {
 	// Link adds an account that a platform vouched for to a user, and its union if that is free; nothing, if
 	// he has it already. ErrExists: the account or its union is another user's, or the user has another
 	// account at that app. ErrNotFound. Of two users who link one account at once, one wins.
-	Link(ctx context.Context, userID string, sighting Sighting) error
+	Link(ctx context.Context, userID string, external ExternalIdentity) error
 	// Unlink takes an account from a user, with all others of its union and the union itself, so that none of
 	// them leads to this user again by itself. Neither does any other union at that platform that no account
-	// of the user's names any more. It ends the sessions that they opened, in one transaction, no join
+	// of the user's names any more. It ends the sessions that they opened, in one transaction, no merge
 	// remembers them any more, and it returns what it took. ErrNotFound: the account is not the user's.
 	// ErrLastWayIn: the user has neither another account nor user name and password.
 	Unlink(ctx context.Context, userID string, key AccountKey) ([]AccountKey, error)

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Newcomer is a person whom another program knew until now, as an operator brings him. All but what names him
+// ImportedUser is a person whom another program knew until now, as an operator brings him. All but what names him
 // may be left out.
-type Newcomer struct {
+type ImportedUser struct {
 	Line         int    // where he was read; tells those of one run apart
 	ID           string // the "sub" to keep; empty: a new one is made
 	Username     string
@@ -21,11 +21,11 @@ type Newcomer struct {
 	Phone        string    // E.164; nobody vouches for it
 	CreatedAt    time.Time // zero: now
 	Disabled     bool
-	Sightings    []Sighting // the accounts
+	Identities   []ExternalIdentity // the accounts
 }
 
-// MaxSightings is how many accounts a newcomer has at most.
-const MaxSightings = 32
+// MaxExternalIdentities is how many accounts a newcomer has at most.
+const MaxExternalIdentities = 32
 
 // ValidSubject refuses what cannot be the id of a user who comes from somewhere else. What begins as our own
 // ids do must be of their form, so that it is as hard to hit by chance.
@@ -45,8 +45,8 @@ func ValidSubject(id string) error {
 }
 
 // Check says why a newcomer cannot come, whoever else is there. Its sentences repeat nothing of him.
-func (n Newcomer) Check() error {
-	if n.ID == "" && n.Username == "" && len(n.Sightings) == 0 {
+func (n ImportedUser) Check() error {
+	if n.ID == "" && n.Username == "" && len(n.Identities) == 0 {
 		return errors.New("nothing to know the person by: give sub, username or an account")
 	}
 	if n.ID != "" {
@@ -65,18 +65,18 @@ func (n Newcomer) Check() error {
 	if _, err := NormalizeRoles(n.Roles); err != nil {
 		return err
 	}
-	return checkSightings(n.Sightings)
+	return checkExternalIdentities(n.Identities)
 }
 
-func checkSightings(sightings []Sighting) error {
-	if len(sightings) > MaxSightings {
-		return fmt.Errorf("a person has at most %d accounts", MaxSightings)
+func checkExternalIdentities(identities []ExternalIdentity) error {
+	if len(identities) > MaxExternalIdentities {
+		return fmt.Errorf("a person has at most %d accounts", MaxExternalIdentities)
 	}
-	for n, s := range sightings {
+	for n, s := range identities {
 		if s.Platform == "" || s.App == "" || s.Subject == "" {
 			return errors.New("an account needs an app and an openid")
 		}
-		for _, earlier := range sightings[:n] {
+		for _, earlier := range identities[:n] {
 			if earlier.Platform == s.Platform && earlier.App == s.App {
 				return errors.New("a person has one account at an app, not several")
 			}
@@ -100,16 +100,17 @@ const (
 	AlreadyThere // all that names him is one user's, of whom nothing was changed
 )
 
-// Arrival tells what became of one newcomer. Its sentences hold ids of users and apps, and nothing else of anybody.
-type Arrival struct {
+// ImportResult tells what became of one newcomer. Its sentences hold ids of users and apps, and nothing else of
+// anybody.
+type ImportResult struct {
 	Outcome  Outcome
 	UserID   string   // empty if refused, and in a rehearsal if it was to be made
 	Reason   string   // of a refusal
 	Warnings []string // what of an imported one is not as it was brought
 }
 
-// Newcomers is what a store does for people whom another program knew.
-type Newcomers interface {
+// Imports is what a store does for people whom another program knew.
+type Imports interface {
 	// Import adds newcomers, of whom each comes wholly or not at all, and tells of them in their order. Whose
 	// sub, user name and accounts are all one user's is there already: so who imports the same again goes on
 	// where he was. Who shares only some of them with a user, or with an earlier newcomer, is refused, and so
@@ -119,8 +120,8 @@ type Newcomers interface {
 	// All are written at once, with an event that tells how many, or each by itself if somebody else gets
 	// meanwhile what one of them brings. They should be a few hundred: those who sign in with the same accounts
 	// wait that long. With an error it returns what became of those before it.
-	Import(ctx context.Context, newcomers []Newcomer) ([]Arrival, error)
+	Import(ctx context.Context, people []ImportedUser) ([]ImportResult, error)
 	// Rehearse returns what answers as Import would, and writes nothing. It remembers who came before, in up
 	// to 100 bytes for each sub, name, account and union, and is for one caller.
-	Rehearse() Newcomers
+	Rehearse() Imports
 }

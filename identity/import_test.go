@@ -30,12 +30,13 @@ func TestValidSubject(t *testing.T) {
 // TestOnePersonHasOneUnionID at an Open Platform account: a row with two is of two people, and would give one
 // of them the other's accounts.
 func TestOnePersonHasOneUnionID(t *testing.T) {
-	at := func(app, openPlatform, union string) identity.Sighting {
-		return identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat, App: app,
+	at := func(app, openPlatform, union string) identity.ExternalIdentity {
+		return identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat, App: app,
 			Subject: "o"}, OpenPlatform: openPlatform, UnionID: union}
 	}
-	require.NoError(t, identity.Newcomer{Sightings: []identity.Sighting{at("a", "op", "u"), at("b", "op", "u"),
+	require.NoError(t, identity.ImportedUser{Identities: []identity.ExternalIdentity{at("a", "op", "u"), at("b", "op",
+		"u"),
 		at("c", "op2", "v"), at("d", "op", "")}}.Check())
-	require.ErrorContains(t, identity.Newcomer{Sightings: []identity.Sighting{at("a", "op", "u"),
+	require.ErrorContains(t, identity.ImportedUser{Identities: []identity.ExternalIdentity{at("a", "op", "u"),
 		at("b", "op", "v")}}.Check(), "two people")
 }

@@ -16,7 +16,7 @@ const (
 	EndedByUser     = "user"     // its user ended it
 	EndedByUnlink   = "unlinked" // the account that opened it was unlinked
 	EndedByLeaving  = "leaving"  // its user asked to be deleted
-	EndedByJoin     = "joined"   // its user was joined into another
+	EndedByJoin     = "joined"   // its user was merged into another
 )
 
 // MethodPassword is how a user proved to be one, a value of "amr" (RFC 8176). The others are the names of

@@ -18,14 +18,14 @@ type User struct {
 	DisabledAt   time.Time // zero: enabled
 	DeletesAt    time.Time // when all of it will be gone; zero: stays
 	Dismissed    bool      // an operator said so, not its person, who cannot take it back
-	JoinedInto   string    // the user that this one turned out to be; empty: none
+	MergedInto   string    // the user that this one turned out to be; empty: none
 }
 
 // Disabled says whether the user may not sign in.
-func (u User) Disabled() bool { return !u.DisabledAt.IsZero() || u.JoinedInto != "" }
+func (u User) Disabled() bool { return !u.DisabledAt.IsZero() || u.MergedInto != "" }
 
 // Leaving says whether the user asked to be deleted and may still change his mind.
-func (u User) Leaving() bool { return !u.DeletesAt.IsZero() }
+func (u User) DeletionRequested() bool { return !u.DeletesAt.IsZero() }
 
 // Users is what a store does for users: who they are, and whether they may sign in.
 type Users interface {
@@ -42,7 +42,7 @@ type Users interface {
 	// Enable lets the user sign in again. ErrNotFound.
 	Enable(ctx context.Context, id string) error
 	// SetPassword replaces the hash and ends all sessions of the user, in one transaction. ErrNotFound, also
-	// if the user was joined into another one, perhaps since the caller looked; likewise Name, Accounts.Link,
+	// if the user was merged into another one, perhaps since the caller looked; likewise Name, Accounts.Link,
 	// Accounts.Unlink, what Deletions writes, and what Profiles writes.
 	SetPassword(ctx context.Context, id, passwordHash string) error
 	// ReplacePasswordHash puts another hash of the same password in the place of old and ends nothing. False:

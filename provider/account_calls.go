@@ -35,7 +35,7 @@ func (a *accountAPI) export(ctx context.Context, c accounts.Caller, r accountReq
 }
 
 func (a *accountAPI) leave(ctx context.Context, c accounts.Caller, r accountRequest) (any, error) {
-	at, err := a.accounts.Leave(ctx, c, r.proof())
+	at, err := a.accounts.RequestDeletion(ctx, c, r.proof())
 	return map[string]any{"deletes_at": at.UTC()}, err
 }
 

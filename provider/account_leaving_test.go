@@ -93,7 +93,7 @@ func TestLeavingAnAccountAndComingBack(t *testing.T) {
 
 	requireAccount(t, w.account("POST /deletion", back.text("access_token"), w.proofBy(testApp, "ada")))
 	w.clock.Move(15 * 24 * time.Hour)
-	_, err = w.database.Deletions().DeleteLeft(context.Background(), 10)
+	_, err = w.database.Deletions().PurgeDeleted(context.Background(), 10)
 	require.NoError(t, err)
 	requireError(t, w.token(ownPassword("ada", testPassword).with("restore_account", "true")),
 		http.StatusBadRequest, "invalid_grant")

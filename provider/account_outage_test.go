@@ -15,7 +15,7 @@ func TestAnAccountWithoutStorage(t *testing.T) {
 	w := newAccountEnv(t)
 	a := w.both("ada")
 	calls := w.everyAccountCall()
-	calls["POST /users"] = newcomer("bob")
+	calls["POST /users"] = person("bob")
 	require.NoError(t, w.database.Close())
 	for call, body := range calls {
 		token := a.text("access_token")
@@ -37,7 +37,7 @@ func TestAnAccountWhoseGuessesCannotBeCounted(t *testing.T) {
 	a := w.both("ada")
 	before := w.stateOf(a)
 	w.volatile.broken.Store(true)
-	requireError(t, w.account("POST /users", "", newcomer("bob")), http.StatusServiceUnavailable,
+	requireError(t, w.account("POST /users", "", person("bob")), http.StatusServiceUnavailable,
 		"temporarily_unavailable")
 	for call, body := range w.guarded() {
 		refused := w.account(call, a.text("access_token"), body.with("current_password", testPassword))

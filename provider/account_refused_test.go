@@ -95,7 +95,7 @@ func TestWhatIsNoAccessTokenOfAnAccount(t *testing.T) {
 	ended, disabled, gone := w.at(testApp, "ada"), w.at(testApp, "mallory"), w.at(testApp, "trent")
 	requireRevoked(t, w.revoke(ended.text("refresh_token"), "client_id", "own"))
 	require.NoError(t, w.database.Users().Disable(ctx, w.subOf(disabled.text("access_token"))))
-	_, err := w.database.Deletions().Leave(ctx, w.subOf(gone.text("access_token")), time.Hour)
+	_, err := w.database.Deletions().RequestDeletion(ctx, w.subOf(gone.text("access_token")), time.Hour)
 	require.NoError(t, err)
 	service := w.token(serviceForm())
 	requireTokens(t, service)

@@ -17,7 +17,7 @@ import (
 )
 
 // newcomer is a registration at the client own.
-func newcomer(username string, pairs ...string) form {
+func person(username string, pairs ...string) form {
 	return form{"client_id": "own", "username": username, "password": newPassword}.with(pairs...)
 }
 
@@ -37,36 +37,36 @@ func TestWhoMayNotRegisterAccounts(t *testing.T) {
 		status int
 		error  string
 	}{
-		"a third party": {newcomer("eve", "client_id", "third-party", "client_secret", testSecret),
+		"a third party": {person("eve", "client_id", "third-party", "client_secret", testSecret),
 			http.StatusBadRequest, "unauthorized_client"},
-		"a third party with the scope": {newcomer("eve", "client_id", "guest"), http.StatusBadRequest,
+		"a third party with the scope": {person("eve", "client_id", "guest"), http.StatusBadRequest,
 			"unauthorized_client"},
-		"ours without the grant": {newcomer("eve", "client_id", "codes-of-ours"), http.StatusBadRequest,
+		"ours without the grant": {person("eve", "client_id", "codes-of-ours"), http.StatusBadRequest,
 			"unauthorized_client"},
-		"ours without the scope": {newcomer("eve", "client_id", "no-account"), http.StatusBadRequest,
+		"ours without the scope": {person("eve", "client_id", "no-account"), http.StatusBadRequest,
 			"unauthorized_client"},
-		"unknown": {newcomer("eve", "client_id", "nobody"), http.StatusUnauthorized,
+		"unknown": {person("eve", "client_id", "nobody"), http.StatusUnauthorized,
 			"invalid_client"},
-		"unknown, hostile": {newcomer("eve", "client_id", "' OR '1'='1"), http.StatusUnauthorized,
+		"unknown, hostile": {person("eve", "client_id", "' OR '1'='1"), http.StatusUnauthorized,
 			"invalid_client"},
-		"none": {newcomer("eve", "client_id", ""), http.StatusUnauthorized, "invalid_client"},
-		"disabled": {newcomer("eve", "client_id", "closed"), http.StatusUnauthorized,
+		"none": {person("eve", "client_id", ""), http.StatusUnauthorized, "invalid_client"},
+		"disabled": {person("eve", "client_id", "closed"), http.StatusUnauthorized,
 			"invalid_client"},
-		"a secret where none belongs": {newcomer("eve", "client_secret", "x"), http.StatusUnauthorized,
+		"a secret where none belongs": {person("eve", "client_secret", "x"), http.StatusUnauthorized,
 			"invalid_client"},
-		"no secret": {newcomer("eve", "client_id", "house"), http.StatusUnauthorized,
+		"no secret": {person("eve", "client_id", "house"), http.StatusUnauthorized,
 			"invalid_client"},
-		"a wrong secret": {newcomer("eve", "client_id", "house", "client_secret", testSecret),
+		"a wrong secret": {person("eve", "client_id", "house", "client_secret", testSecret),
 			http.StatusUnauthorized, "invalid_client"},
-		"a wrong secret by Basic": {newcomer("eve", "client_id", "", ":Authorization",
+		"a wrong secret by Basic": {person("eve", "client_id", "", ":Authorization",
 			basic("house", testSecret)), http.StatusUnauthorized, "invalid_client"},
-		"Basic and another client": {newcomer("eve", ":Authorization", basic("house", oddSecret)),
+		"Basic and another client": {person("eve", ":Authorization", basic("house", oddSecret)),
 			http.StatusBadRequest, "invalid_request"},
-		"a secret in two places": {newcomer("eve", "client_id", "house", "client_secret", oddSecret,
+		"a secret in two places": {person("eve", "client_id", "house", "client_secret", oddSecret,
 			":Authorization", basic("house", oddSecret)), http.StatusBadRequest, "invalid_request"},
-		"a token for a client": {newcomer("eve", ":Authorization", "Bearer x"), http.StatusUnauthorized,
+		"a token for a client": {person("eve", ":Authorization", "Bearer x"), http.StatusUnauthorized,
 			"invalid_client"},
-		"a proof, which is not for here": {newcomer("eve", "current_password", newPassword), http.StatusBadRequest,
+		"a proof, which is not for here": {person("eve", "current_password", newPassword), http.StatusBadRequest,
 			"invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,9 +78,9 @@ func TestWhoMayNotRegisterAccounts(t *testing.T) {
 		})
 	}
 	require.Equal(t, before, w.users())
-	a := w.account("POST /users", "", newcomer("eve", "client_id", "", ":Authorization", basic("house", oddSecret)))
+	a := w.account("POST /users", "", person("eve", "client_id", "", ":Authorization", basic("house", oddSecret)))
 	require.Equal(t, http.StatusCreated, a.status, a.body)
-	a = w.account("POST /users", "", newcomer("mallory", "client_id", "house", "client_secret", oddSecret))
+	a = w.account("POST /users", "", person("mallory", "client_id", "house", "client_secret", oddSecret))
 	require.Equal(t, http.StatusCreated, a.status, a.body)
 	require.Equal(t, before+2, w.users())
 	w.requireNotLogged(t, newPassword, testSecret, oddSecret, "mallory")
@@ -136,14 +136,14 @@ func TestTakenNamesOfAccounts(t *testing.T) {
 	w := newAccountEnv(t)
 	before := w.users()
 	for _, name := range []string{"alice", "ALICE", "Alice", "ａｌｉｃｅ", "disabled", "without-password"} {
-		requireError(t, w.account("POST /users", "", newcomer(name)), http.StatusConflict, "username_taken")
+		requireError(t, w.account("POST /users", "", person(name)), http.StatusConflict, "username_taken")
 	}
 	requireTokens(t, w.token(passwordForm("alice", testPassword)))
 	require.Equal(t, before, w.users())
 	answers := make([]answer, 4)
 	var group sync.WaitGroup
 	for n, name := range []string{"zoë", "ZOË", "zoe\u0308", "Zoë"} {
-		group.Go(func() { answers[n] = w.account("POST /users", "", newcomer(name)) })
+		group.Go(func() { answers[n] = w.account("POST /users", "", person(name)) })
 	}
 	group.Wait()
 	made := 0
@@ -164,7 +164,7 @@ func TestMassRegistrationOfAccounts(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t, func(s *settings) { s.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	from := func(address, name string) answer {
-		return w.account("POST /users", "", newcomer(name, ":X-Forwarded-For", address))
+		return w.account("POST /users", "", person(name, ":X-Forwarded-For", address))
 	}
 	statuses := make([]int, 24)
 	var group sync.WaitGroup
@@ -189,9 +189,9 @@ func TestTheAddressOfAnAccountIsNotWhatItSays(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
 	for n := range 10 {
-		requireError(t, w.account("POST /users", "", newcomer("alice", ":X-Forwarded-For", fmt.Sprintf("192.0.2.%d",
+		requireError(t, w.account("POST /users", "", person("alice", ":X-Forwarded-For", fmt.Sprintf("192.0.2.%d",
 			n))), http.StatusConflict, "username_taken")
 	}
-	requireError(t, w.account("POST /users", "", newcomer("eve", ":X-Forwarded-For", "192.0.2.99")),
+	requireError(t, w.account("POST /users", "", person("eve", ":X-Forwarded-For", "192.0.2.99")),
 		http.StatusTooManyRequests, "temporarily_unavailable")
 }

@@ -61,7 +61,7 @@ const deleteBatch = 100
 
 // deleteLeft deletes users who asked for it, or whom the operator dismissed.
 func deleteLeft(ctx context.Context, deletions identity.Deletions, logger *slog.Logger) {
-	deleted, err := deletions.DeleteLeft(ctx, deleteBatch)
+	deleted, err := deletions.PurgeDeleted(ctx, deleteBatch)
 	if err != nil && ctx.Err() == nil {
 		logger.WarnContext(ctx, "cannot delete users whose time has come; the next round tries again", "error", err)
 	}

@@ -44,7 +44,7 @@ func (s *Service) Code(ctx context.Context, r Request, code Code) (Person, error
 	answered := s.now()
 	account := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
 	user, created, err := s.accounts.FindOrCreateUser(ctx,
-		identity.Sighting{AccountKey: account, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform})
+		identity.ExternalIdentity{AccountKey: account, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform})
 	if err != nil {
 		return Person{}, oauth.StoreFailed(err)
 	}

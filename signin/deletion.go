@@ -12,7 +12,7 @@ import (
 // Programs sign in by themselves, so a sign-in alone says nothing; nor does a program of somebody else's,
 // which could say so every time.
 func (s *Service) checkDeletion(ctx context.Context, r Request, user identity.User) error {
-	if !user.Leaving() {
+	if !user.DeletionRequested() {
 		return nil
 	}
 	if user.Dismissed {
@@ -25,7 +25,7 @@ func (s *Service) checkDeletion(ctx context.Context, r Request, user identity.Us
 			user.DeletesAt.UTC().Format(time.RFC3339)+". "+
 			"Sign in with restore_account=true to keep it.")
 	}
-	switch err := s.deletions.Stay(ctx, user.ID); {
+	switch err := s.deletions.CancelDeletion(ctx, user.ID); {
 	case isNotFound(err):
 		return oauth.NewError(oauth.InvalidGrant, "This account has been deleted.")
 	case err != nil:

@@ -34,17 +34,18 @@ func (s *Service) ProvePassword(ctx context.Context, user identity.User, secret,
 }
 
 // ProveCode trades a code at an app of a client's and returns whose it is. It makes no user.
-func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.Sighting, error) {
+func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.ExternalIdentity,
+	error) {
 	client, err := s.clients.Find(ctx, clientID)
 	if err != nil {
-		return identity.Sighting{}, oauth.StoreFailed(err)
+		return identity.ExternalIdentity{}, oauth.StoreFailed(err)
 	}
 	if appID == "" && len(client.Apps) == 1 {
 		appID = client.Apps[0]
 	}
 	platform, err := s.platformOf(client, appID)
 	if err != nil {
-		return identity.Sighting{}, err
+		return identity.ExternalIdentity{}, err
 	}
 	// A caller who hangs up must not stop what the platform has taken the code for.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CodeTimeout)
@@ -54,13 +55,13 @@ func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address 
 	client.Confidential = false
 	app, login, err := s.trade(ctx, Request{Client: client, Address: address}, Code{platform, appID, code})
 	if err != nil {
-		return identity.Sighting{}, err
+		return identity.ExternalIdentity{}, err
 	}
 	key := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
 	if _, err := s.accounts.Find(ctx, key); err == nil { // the key before it is stale now
 		s.keepSessionKey(ctx, client, app.ID, login, s.now())
 	}
-	return identity.Sighting{AccountKey: key, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform}, nil
+	return identity.ExternalIdentity{AccountKey: key, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform}, nil
 }
 
 // platformOf returns the platform of an app whose codes a client may trade.

@@ -77,7 +77,7 @@ func (s *Service) namedSubject(ctx context.Context, backEnd access.Bearer, form 
 	switch {
 	case err != nil:
 		return dataSubject{}, userFailed(err)
-	case user.Disabled() || user.Leaving():
+	case user.Disabled() || user.DeletionRequested():
 		return dataSubject{}, errUnknownUser
 	}
 	account, err := s.accounts.FindByUser(ctx, user.ID, identity.PlatformWechat, appID)
@@ -95,8 +95,8 @@ func forUsAlone(claims tokens.AccessClaims) bool {
 // findUser returns the user of a "sub", or the one that he turned out to be.
 func (s *Service) findUser(ctx context.Context, id string) (identity.User, error) {
 	user, err := s.users.Find(ctx, id)
-	if err == nil && user.JoinedInto != "" {
-		return s.users.Find(ctx, user.JoinedInto)
+	if err == nil && user.MergedInto != "" {
+		return s.users.Find(ctx, user.MergedInto)
 	}
 	return user, err
 }

@@ -108,7 +108,7 @@ func setOpenPlatformCommand() *cobra.Command {
 		Args:  cobra.ExactArgs(2),
 		Long: `Say which Open Platform account an app was bound to, by a name of yours that all apps of that
 account share. From then on a user's unionid links accounts at the next sign-in; users that exist already are
-not joined, but listed by "lingpai users twins". "" takes the name back.`,
+not joined, but listed by "lingpai users duplicates". "" takes the name back.`,
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		if err := o.apps().SetOpenPlatform(ctx, o.actor, args[0], args[1]); err != nil {
 			return err

@@ -58,12 +58,12 @@ func (o operation) users() *admin.Users {
 	})
 }
 
-func (o operation) newcomers() *admin.Newcomers {
-	return admin.NewNewcomers(o.database.Newcomers(), o.database.Apps())
+func (o operation) people() *admin.Imports {
+	return admin.NewImports(o.database.Imports(), o.database.Apps())
 }
 
 func (o operation) merges() *admin.Merges {
-	return admin.NewMerges(o.database.Joins(), o.database.Sessions())
+	return admin.NewMerges(o.database.Merges(), o.database.Sessions())
 }
 
 func (o operation) sessions() *admin.Sessions { return admin.NewSessions(o.database.Sessions()) }

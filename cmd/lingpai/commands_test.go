@@ -62,7 +62,7 @@ func TestListingsAreTablesOrJSONAndNothingElse(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
-	for _, listing := range []string{"apps list", "clients list", "users list", "users twins", "users joins",
+	for _, listing := range []string{"apps list", "clients list", "users list", "users duplicates", "users merges",
 		"sessions list alice", "keys list", "migrate status"} {
 		args := strings.Fields(listing)
 		o.listed(args...)

@@ -15,9 +15,9 @@ import (
 func newUsersCommand() *cobra.Command {
 	return group("users", "People who sign in", createUserCommand(), listUsersCommand(), showUserCommand(),
 		disableUserCommand(), enableUserCommand(),
-		deleteUserCommand(), keepUserCommand(), setPasswordCommand(), grantRoleCommand(), revokeRoleCommand(),
+		deleteUserCommand(), undeleteUserCommand(), setPasswordCommand(), grantRoleCommand(), revokeRoleCommand(),
 		setClaimsCommand(),
-		twinsCommand(), joinCommand(), listJoinsCommand(), unjoinCommand(), importUsersCommand())
+		duplicatesCommand(), mergeCommand(), listMergesCommand(), unmergeCommand(), importUsersCommand())
 }
 
 func createUserCommand() *cobra.Command {
@@ -74,8 +74,8 @@ func yesNo(yes bool) string {
 
 // keptOut says why a user cannot sign in.
 func keptOut(u admin.UserView) string {
-	if u.JoinedInto != "" {
-		return "joined into " + u.JoinedInto
+	if u.MergedInto != "" {
+		return "merged into " + u.MergedInto
 	}
 	return u.DisabledAt
 }
@@ -89,9 +89,9 @@ func showUserCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if user.JoinedInto != "" {
-			cmd.PrintErrf("%s was joined into %s: that is whom to look at with lingpai users show\n", user.ID,
-				user.JoinedInto)
+		if user.MergedInto != "" {
+			cmd.PrintErrf("%s was merged into %s: that is whom to look at with lingpai users show\n", user.ID,
+				user.MergedInto)
 		}
 		return printJSON(cmd, admin.ViewUserWithAccounts(user, accounts))
 	}))

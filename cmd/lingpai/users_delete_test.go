@@ -17,7 +17,7 @@ func (o userRecords) pruned() (deleted int) {
 	database, err := sql.Open(context.Background(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
 	require.NoError(o.t, err)
 	defer database.Close()
-	deleted, err = database.Deletions().DeleteLeft(context.Background(), 10)
+	deleted, err = database.Deletions().PurgeDeleted(context.Background(), 10)
 	require.NoError(o.t, err)
 	return deleted
 }
@@ -30,16 +30,16 @@ func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
 		sub+" would be deleted, with 1 account(s), and 0 session(s) would end")
 	user, _ := o.shown(sub)
 	require.NotContains(t, user, "deletes_at", "it was a preview")
-	require.Contains(t, o.refused("users", "keep", sub), sub+" is not leaving")
+	require.Contains(t, o.refused("users", "undelete", sub), sub+" is not to be deleted")
 
-	require.Contains(t, o.ok("users", "delete", sub, "--yes"), "take it back with: lingpai users keep "+sub)
+	require.Contains(t, o.ok("users", "delete", sub, "--yes"), "to cancel: lingpai users undelete "+sub)
 	user, _ = o.shown(sub)
 	at, err := time.Parse(time.RFC3339, user["deletes_at"].(string))
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(336*time.Hour), at, time.Minute)
 	require.Contains(t, o.ok("users", "delete", sub), sub+" is leaving already")
 	require.Zero(t, o.pruned())
-	require.Contains(t, o.ok("users", "keep", sub), sub+" stays")
+	require.Contains(t, o.ok("users", "undelete", sub), sub+" will not be deleted")
 	user, _ = o.shown(sub)
 	require.NotContains(t, user, "deletes_at")
 
@@ -55,7 +55,8 @@ func TestADisabledUserIsDeletedByAnOperatorAlone(t *testing.T) {
 	o := migrated(t)
 	sub := o.seen(atApp("wx1", "openid", ""))[0]
 	o.ok("users", "disable", sub)
-	require.Contains(t, o.ok("users", "delete", sub), "is disabled, and its accounts would make a new user who is not")
+	require.Contains(t, o.ok("users", "delete", sub),
+		"is disabled; after the deletion their accounts can sign in again as a new user")
 	require.Zero(t, o.pruned())
 	o.ok("users", "delete", sub, "--grace", "0s", "--yes")
 	user, _ := o.shown(sub)
@@ -68,11 +69,11 @@ func TestAUserWhoCannotBeDeletedStays(t *testing.T) {
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
 	retired, survivor := o.twins("UNION")
-	o.ok("users", "join", retired, survivor, "--yes")
+	o.ok("users", "merge", retired, survivor, "--yes")
 	for _, command := range [][]string{{"delete", retired}, {"delete", retired, "--yes"}, {"keep", retired},
 		{"set-password", retired}} {
 		message := o.refusedWith("a good password", append([]string{"users"}, command...)...)
-		require.Contains(t, message, retired+" was joined into "+survivor+": name that one")
+		require.Contains(t, message, retired+" was merged into "+survivor+": use that one")
 	}
 	require.Contains(t, o.refused("users", "delete", "alice", "--grace", "-1h", "--yes"), "--grace: at least 0s")
 	for _, command := range []string{"delete", "keep"} {

@@ -40,7 +40,7 @@ size.`,
   lingpai users import people.jsonl --report refused.csv
   zcat people.jsonl.gz | lingpai users import - --format jsonl`,
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
-		options.Path, options.Newcomers, options.Actor = args[0], o.newcomers(), o.actor
+		options.Path, options.Imports, options.Actor = args[0], o.people(), o.actor
 		options.Stdin, options.Stderr = cmd.InOrStdin(), cmd.ErrOrStderr()
 		return importUsers(ctx, cmd, options)
 	}))

@@ -30,9 +30,9 @@ func newImporter(t *testing.T) *operator {
 	o.write("gone.jsonl", `{"sub":"gone"}`)
 	o.ok("users", "import", "gone.jsonl")
 	database := o.opens()
-	_, err := database.Deletions().Dismiss(t.Context(), "gone", 0)
+	_, err := database.Deletions().ScheduleDeletion(t.Context(), "gone", 0)
 	require.NoError(t, err)
-	_, err = database.Deletions().DeleteLeft(t.Context(), 1)
+	_, err = database.Deletions().PurgeDeleted(t.Context(), 1)
 	require.NoError(t, err)
 	return o
 }
@@ -222,6 +222,6 @@ func TestImportRefusesEachRowWithItsReason(t *testing.T) {
 		}
 	}
 	require.Len(t, o.listed("users", "list"), 3)
-	require.Equal(t, "first", o.seen(identity.Sighting{AccountKey: identity.AccountKey{
+	require.Equal(t, "first", o.seen(identity.ExternalIdentity{AccountKey: identity.AccountKey{
 		Platform: identity.PlatformWechat, App: appID, Subject: "o-first"}})[0])
 }

@@ -120,7 +120,7 @@ func TestImportAgainChangesNothing(t *testing.T) {
 	require.JSONEq(t, `{"imported":3,"already_there":1,"refused":0,"warned":0,"dry_run":false}`,
 		o.ok("users", "import", "people.ndjson", "--output", "json"))
 	require.Equal(t, "3 users", o.events(identity.EventUsersImported)[0])
-	require.Equal(t, "a", o.seen(identity.Sighting{AccountKey: identity.AccountKey{
+	require.Equal(t, "a", o.seen(identity.ExternalIdentity{AccountKey: identity.AccountKey{
 		Platform: identity.PlatformWechat, App: looseApp, Subject: "ob"}})[0])
 
 	o.okWith("a better password", "users", "set-password", "bea")
@@ -144,7 +144,7 @@ func TestImportWarnsOfUnionsOfOthers(t *testing.T) {
 	require.Equal(t, "imported 3, already there 0, refused 0\n", a.stdout)
 	require.Equal(t, []told{{3, "warned", "b", "imported, but the union id of an account at " + appID +
 		" belongs to a"}}, lines)
-	twins := o.listed("users", "twins")
+	twins := o.listed("users", "duplicates")
 	require.Len(t, twins, 1)
 	require.Equal(t, []any{"a", "b"}, []any{twins[0]["survivor"], twins[0]["retired"]})
 	require.Equal(t, []string{"the union id of an account at " + appID + " belongs to a"},
@@ -196,7 +196,7 @@ func TestDryRunCountsAsTheImportDoes(t *testing.T) {
 func (o userRecords) tables() map[string]int {
 	o.t.Helper()
 	users := o.listed("users", "list", "--limit", "100000")
-	counts := map[string]int{"users": len(users), "twins": len(o.listed("users", "twins", "--limit", "100000"))}
+	counts := map[string]int{"users": len(users), "twins": len(o.listed("users", "duplicates", "--limit", "100000"))}
 	database := o.opens()
 	for _, user := range users {
 		accounts, err := database.Accounts().List(o.t.Context(), user["sub"].(string))

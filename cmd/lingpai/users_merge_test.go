@@ -13,12 +13,12 @@ import (
 )
 
 // seen signs people in through WeChat, as a server would, and returns their subs.
-func (o userRecords) seen(sightings ...identity.Sighting) (subs []string) {
+func (o userRecords) seen(identities ...identity.ExternalIdentity) (subs []string) {
 	o.t.Helper()
 	database, err := sql.Open(context.Background(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
 	require.NoError(o.t, err)
 	defer database.Close()
-	for _, s := range sightings {
+	for _, s := range identities {
 		user, _, err := database.Accounts().FindOrCreateUser(context.Background(), s)
 		require.NoError(o.t, err)
 		subs = append(subs, user.ID)
@@ -26,8 +26,8 @@ func (o userRecords) seen(sightings ...identity.Sighting) (subs []string) {
 	return subs
 }
 
-func atApp(app, openid, union string) identity.Sighting {
-	s := identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
+func atApp(app, openid, union string) identity.ExternalIdentity {
+	s := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
 		App: app, Subject: openid}}
 	if union != "" {
 		s.OpenPlatform, s.UnionID = "main/自家", union
@@ -56,49 +56,49 @@ func (o userRecords) shown(name string) (map[string]any, string) {
 func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
-	require.Empty(t, o.listed("users", "twins"))
-	require.Empty(t, o.listed("users", "joins"))
+	require.Empty(t, o.listed("users", "duplicates"))
+	require.Empty(t, o.listed("users", "merges"))
 	retired, survivor := o.twins("UNION")
 	o.ok("users", "grant-role", retired, "admin")
 	require.Equal(t, []map[string]any{{
 		"retired": retired, "survivor": survivor, "platform": "wechat", "open_platform": "main/自家", "unionid": "UNION",
-	}}, o.listed("users", "twins"))
+	}}, o.listed("users", "duplicates"))
 
-	preview := o.ok("users", "join", retired, survivor)
+	preview := o.ok("users", "merge", retired, survivor)
 	for _, says := range []string{
 		retired + " would be retired", "moves    account wechat wx1 one of UNION", "roles and claims of " +
 			retired + ": admin",
-		"0 session(s)", "go on with: lingpai users join " + retired + " " + survivor + " --yes",
+		"0 session(s)", "to merge: lingpai users merge " + retired + " " + survivor + " --yes",
 	} {
 		require.Contains(t, preview, says)
 	}
-	require.Empty(t, o.listed("users", "joins"), "it was a preview")
+	require.Empty(t, o.listed("users", "merges"), "it was a preview")
 
-	require.Contains(t, o.ok("users", "join", retired, survivor, "--yes"), "joined "+retired+" into "+survivor+
+	require.Contains(t, o.ok("users", "merge", retired, survivor, "--yes"), "merged "+retired+" into "+survivor+
 		": 1 account(s), 0 union(s)")
-	require.Empty(t, o.listed("users", "twins"))
-	joins := o.listed("users", "joins")
+	require.Empty(t, o.listed("users", "duplicates"))
+	joins := o.listed("users", "merges")
 	require.Len(t, joins, 1)
 	require.EqualValues(t, 1, joins[0]["accounts"])
 	require.NotContains(t, joins[0], "undone_at")
 	user, aside := o.shown(retired)
-	require.Equal(t, survivor, user["joined_into"])
+	require.Equal(t, survivor, user["merged_into"])
 	require.Empty(t, user["accounts"])
-	require.Contains(t, aside, retired+" was joined into "+survivor)
+	require.Contains(t, aside, retired+" was merged into "+survivor)
 	user, aside = o.shown(survivor)
 	require.Len(t, user["accounts"], 2)
 	require.Empty(t, aside)
-	require.Contains(t, o.ok("users", "list"), "joined into "+survivor)
+	require.Contains(t, o.ok("users", "list"), "merged into "+survivor)
 	require.Equal(t, []string{survivor}, o.seen(atApp("wx1", "one of UNION", "UNION")))
 
 	id := joins[0]["id"].(string)
-	require.Contains(t, o.ok("users", "unjoin", id), retired+" is a user again and got back 1 account(s), 0 union(s)")
-	require.NotEmpty(t, o.listed("users", "joins")[0]["undone_at"])
+	require.Contains(t, o.ok("users", "unmerge", id), "restored "+retired+" with 1 account(s), 0 union(s)")
+	require.NotEmpty(t, o.listed("users", "merges")[0]["undone_at"])
 	user, aside = o.shown(retired)
 	require.Len(t, user["accounts"], 1)
 	require.Equal(t, []any{"admin"}, user["roles"])
 	require.Empty(t, aside)
-	require.Contains(t, o.refused("users", "unjoin", id), "there is no join "+`"`+id+`", or it was undone`)
+	require.Contains(t, o.refused("users", "unmerge", id), "there is no merge "+`"`+id+`", or it was undone`)
 }
 
 func TestANameMovesToWhoHasNone(t *testing.T) {
@@ -107,16 +107,16 @@ func TestANameMovesToWhoHasNone(t *testing.T) {
 	o.okWith("a good password", "users", "create", "alice")
 	o.okWith("a good password", "users", "create", "bob")
 	nameless := o.seen(atApp("wx1", "openid", ""))[0]
-	require.Contains(t, o.ok("users", "join", "ALICE", nameless), `moves    user name "alice"`)
-	require.Contains(t, o.ok("users", "join", "alice", nameless, "--yes"), "user name and password")
+	require.Contains(t, o.ok("users", "merge", "ALICE", nameless), `moves    user name "alice"`)
+	require.Contains(t, o.ok("users", "merge", "alice", nameless, "--yes"), "user name and password")
 	named, _ := o.shown("alice")
 	require.Equal(t, nameless, named["sub"])
 	require.Equal(t, true, named["has_password"])
-	require.Contains(t, o.ok("users", "join", "bob", "alice"), `stays    user name "bob"`)
+	require.Contains(t, o.ok("users", "merge", "bob", "alice"), `keeps    user name "bob"`)
 	o.ok("users", "disable", "bob")
-	require.Contains(t, o.ok("users", "join", "bob", "alice"), "is disabled, and could sign in again as "+nameless)
-	require.Contains(t, o.ok("users", "join", "alice", "bob"), "is disabled, so "+nameless+
-		" could not sign in any more either")
+	require.Contains(t, o.ok("users", "merge", "bob", "alice"), "is disabled, and could sign in again as "+nameless)
+	require.Contains(t, o.ok("users", "merge", "alice", "bob"), "is disabled, so "+nameless+
+		" could no longer sign in either")
 }
 
 // TestUnjoinTellsWhatMayBeTheWrongPersons parts two people whose join was a mistake, after each has signed in
@@ -126,13 +126,13 @@ func TestUnjoinTellsWhatMayBeTheWrongPersons(t *testing.T) {
 	o := migrated(t)
 	subs := o.seen(atApp("wx1", "theirs", "THEIRS"), atApp("wx2", "own", "OWN"))
 	wrong, survivor := subs[0], subs[1]
-	o.ok("users", "join", wrong, survivor, "--yes")
+	o.ok("users", "merge", wrong, survivor, "--yes")
 	require.Equal(t, []string{survivor, survivor}, o.seen(atApp("wx3", "third", "THEIRS"),
 		atApp("wx4", "fo\nurth", "OWN")))
-	told := o.ok("users", "unjoin", o.listed("users", "joins")[0]["id"].(string))
-	require.Contains(t, told, wrong+" is a user again and got back 2 account(s), 1 union(s)")
-	require.Contains(t, told, "  beware   "+survivor+
-		" keeps the account wechat wx4 fo\ufffdurth, which came since the join")
+	told := o.ok("users", "unmerge", o.listed("users", "merges")[0]["id"].(string))
+	require.Contains(t, told, "restored "+wrong+" with 2 account(s), 1 union(s)")
+	require.Contains(t, told, "  warning  "+survivor+
+		" keeps the account wechat wx4 fo\ufffdurth, which came since the merge")
 	require.NotContains(t, told, "wx3")
 	require.Equal(t, []string{wrong, survivor}, o.seen(atApp("wx5", "fifth", "THEIRS"), atApp("wx5", "sixth", "OWN")))
 }
@@ -143,28 +143,30 @@ func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
 	retired, survivor := o.twins("UNION")
 	rival, heir := o.seen(atApp("wx2", "openid", ""))[0], o.seen(atApp("wx3", "openid", ""))[0]
 	for _, yes := range [][]string{nil, {"--yes"}} {
-		join := func(a, b string) string { return o.refused(append([]string{"users", "join", a, b}, yes...)...) }
+		join := func(a, b string) string { return o.refused(append([]string{"users", "merge", a, b}, yes...)...) }
 		require.Contains(t, join("nobody", survivor), `there is no user "nobody"`)
 		require.Contains(t, join(retired, "nobody"), `there is no user "nobody"`)
-		require.Contains(t, join(retired, retired), "that cannot be: "+retired+" is one user, and a join needs two")
-		require.Contains(t, join(rival, survivor), `that cannot be: both users have an account at "wx2"`)
+		require.Contains(t, join(retired, retired),
+			"these users cannot be merged: "+retired+" is one user, and a merge needs two")
+		require.Contains(t, join(rival, survivor), `these users cannot be merged: both users have an account at "wx2"`)
 	}
-	require.Contains(t, o.refused("users", "join", retired), "usage: lingpai users join RETIRED SURVIVOR")
-	require.Contains(t, o.refused("users", "unjoin", "nothing"), `there is no join "nothing"`)
+	require.Contains(t, o.refused("users", "merge", retired), "usage: lingpai users merge RETIRED SURVIVOR")
+	require.Contains(t, o.refused("users", "unmerge", "nothing"), `there is no merge "nothing"`)
 	require.Contains(t, o.refused("users", "show", "nobody"), `there is no user "nobody"`)
-	require.Empty(t, o.listed("users", "joins"))
+	require.Empty(t, o.listed("users", "merges"))
 
-	o.ok("users", "join", retired, survivor, "--yes")
-	require.Contains(t, o.refused("users", "join", retired, heir), "that cannot be: "+retired+" was joined into "+
-		survivor+" before")
-	o.ok("users", "join", survivor, heir, "--yes")
+	o.ok("users", "merge", retired, survivor, "--yes")
+	require.Contains(t, o.refused("users", "merge", retired, heir),
+		"these users cannot be merged: "+retired+" was merged into "+
+			survivor+" before")
+	o.ok("users", "merge", survivor, heir, "--yes")
 	user, _ := o.shown(retired)
-	require.Equal(t, heir, user["joined_into"])
-	joins := o.listed("users", "joins")
-	require.Contains(t, o.refused("users", "unjoin", joins[1]["id"].(string)), "that cannot be: join "+
+	require.Equal(t, heir, user["merged_into"])
+	joins := o.listed("users", "merges")
+	require.Contains(t, o.refused("users", "unmerge", joins[1]["id"].(string)), "these users cannot be merged: join "+
 		joins[0]["id"].(string)+" was made later and must be undone before")
-	o.ok("users", "unjoin", joins[0]["id"].(string))
-	o.ok("users", "unjoin", joins[1]["id"].(string))
+	o.ok("users", "unmerge", joins[0]["id"].(string))
+	o.ok("users", "unmerge", joins[1]["id"].(string))
 }
 
 func TestTwinsAreListedPageByPage(t *testing.T) {
@@ -173,13 +175,13 @@ func TestTwinsAreListedPageByPage(t *testing.T) {
 	for _, union := range []string{"a", "b", "c"} {
 		o.twins(union)
 	}
-	rows := o.listed("users", "twins")
+	rows := o.listed("users", "duplicates")
 	require.Len(t, rows, 3)
-	first := o.types("", "users", "twins", "--limit", "2")
+	first := o.types("", "users", "duplicates", "--limit", "2")
 	after := "wechat/main/自家/b/" + rows[1]["retired"].(string)
-	require.Contains(t, first.stderr, `go on with --after "`+after+`"`)
-	require.Equal(t, rows[2:], o.listed("users", "twins", "--limit", "2", "--after", after))
-	require.Contains(t, o.refused("users", "twins", "--after", "u_x"), "--after: give what the command printed")
+	require.Contains(t, first.stderr, `continue with --after "`+after+`"`)
+	require.Equal(t, rows[2:], o.listed("users", "duplicates", "--limit", "2", "--after", after))
+	require.Contains(t, o.refused("users", "duplicates", "--after", "u_x"), "--after: give what the command printed")
 	for _, command := range []string{"twins", "joins"} {
 		require.Contains(t, o.refused("users", command, "--limit", "0"), "--limit: at least 1")
 	}

@@ -44,7 +44,7 @@ func (r accountRow) union() identity.Union {
 }
 
 // settled says whether the account's row tells all that a sighting does, so that nothing needs to be written.
-func (r accountRow) settled(s identity.Sighting) bool {
+func (r accountRow) settled(s identity.ExternalIdentity) bool {
 	return s.UnionID == "" || r.UnionID == s.UnionID && r.OpenPlatform == s.OpenPlatform
 }
 
@@ -82,7 +82,7 @@ func (a *Accounts) FindByUser(ctx context.Context, userID, platform, app string)
 }
 
 // FindOrCreateUser implements identity.Accounts.
-func (a *Accounts) FindOrCreateUser(ctx context.Context, s identity.Sighting) (identity.User, bool, error) {
+func (a *Accounts) FindOrCreateUser(ctx context.Context, s identity.ExternalIdentity) (identity.User, bool, error) {
 	if err := validSighting(s); err != nil {
 		return identity.User{}, false, err
 	}
@@ -104,7 +104,7 @@ func (a *Accounts) FindOrCreateUser(ctx context.Context, s identity.Sighting) (i
 	return identity.User{}, false, errors.New("the account is being changed over and over")
 }
 
-func validSighting(s identity.Sighting) error {
+func validSighting(s identity.ExternalIdentity) error {
 	if s.Platform == "" || s.App == "" || s.Subject == "" {
 		return errors.New("an account needs platform, app and subject")
 	}
@@ -116,7 +116,7 @@ const knownUser = "SELECT " + userColumns + `, a.union_id, a.open_platform FROM 
 	WHERE a.platform = ? AND a.app = ? AND a.subject = ?`
 
 // knownUser is the way of almost every sign-in: the account is there, its union too, and nothing is written.
-func (a *Accounts) knownUser(ctx context.Context, s identity.Sighting) (identity.User, error) {
+func (a *Accounts) knownUser(ctx context.Context, s identity.ExternalIdentity) (identity.User, error) {
 	var user userRow
 	var account accountRow
 	err := a.db.hot.knownUser.row(ctx, append(user.targets(), &account.UnionID, &account.OpenPlatform),
@@ -130,7 +130,7 @@ func (a *Accounts) knownUser(ctx context.Context, s identity.Sighting) (identity
 // see writes what a sighting tells that is new. It keeps the account's user for itself, so that a conflict is
 // told of once, and nobody takes the account or its union away meanwhile. ErrExists: somebody did, and it is
 // to start over.
-func (a *Accounts) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
+func (a *Accounts) see(tx *gorm.DB, now time.Time, s identity.ExternalIdentity) (identity.User, bool, error) {
 	seen, err := findAccount(tx, s.AccountKey, "")
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
@@ -158,7 +158,7 @@ func (a *Accounts) see(tx *gorm.DB, now time.Time, s identity.Sighting) (identit
 }
 
 // firstSight gives a new account to the user of its union, or to a new one.
-func (a *Accounts) firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (identity.User, bool, error) {
+func (a *Accounts) firstSight(tx *gorm.DB, now time.Time, s identity.ExternalIdentity) (identity.User, bool, error) {
 	owner, err := a.db.words.heldOwner(tx, s)
 	if err != nil {
 		return identity.User{}, false, err
@@ -193,7 +193,7 @@ func (a *Accounts) firstSight(tx *gorm.DB, now time.Time, s identity.Sighting) (
 	return row.user(), true, err
 }
 
-func addAccount(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
+func addAccount(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, userID string) error {
 	row := accountRow{
 		Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: userID, UnionID: s.UnionID,
 		OpenPlatform: s.OpenPlatform, CreatedAt: now.UnixMilli(),
@@ -230,7 +230,7 @@ func (a *Accounts) Each(ctx context.Context, platform string, do func(identity.A
 
 // link notes a union id that an account did not have. It never moves the account, and never takes a union
 // from another user.
-func link(tx *gorm.DB, now time.Time, s identity.Sighting, account accountRow) error {
+func link(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, account accountRow) error {
 	owner, err := unionOwner(tx, s)
 	if err != nil {
 		return err
@@ -252,7 +252,7 @@ func link(tx *gorm.DB, now time.Time, s identity.Sighting, account accountRow) e
 }
 
 // unionOwner returns the user of a sighting's union, or "".
-func unionOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
+func unionOwner(tx *gorm.DB, s identity.ExternalIdentity) (string, error) {
 	if !s.HasUnion() {
 		return "", nil
 	}
@@ -262,7 +262,7 @@ func unionOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
 	return owner, err
 }
 
-func addUnion(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
+func addUnion(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, userID string) error {
 	return tx.Exec("INSERT INTO unions (platform, open_platform, union_id, user_id, created_at) VALUES (?, ?, ?, ?, ?)",
 		s.Platform, s.OpenPlatform, s.UnionID, userID, now.UnixMilli()).Error
 }

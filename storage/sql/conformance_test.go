@@ -86,6 +86,6 @@ func storesOf(db *DB) storagetest.Stores {
 		Users: db.Users(), Profiles: db.Profiles(), Apps: db.Apps(), Clients: db.Clients(), Sessions: db.Sessions(),
 		Accounts: db.Accounts(), Entitlements: db.Entitlements(), Deletions: db.Deletions(),
 		Events: db.Events(), Keys: db.Keys(),
-		Joins: db.Joins(), Newcomers: db.Newcomers(),
+		Merges: db.Merges(), Imports: db.Imports(),
 	}
 }

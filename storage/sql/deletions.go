@@ -18,13 +18,13 @@ var _ identity.Deletions = (*Deletions)(nil)
 // Deletions returns the deletions of the database's users.
 func (db *DB) Deletions() *Deletions { return &Deletions{db} }
 
-// Leave implements identity.Deletions.
-func (d *Deletions) Leave(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
+// RequestDeletion implements identity.Deletions.
+func (d *Deletions) RequestDeletion(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
 	return d.leave(ctx, id, grace, false)
 }
 
-// Dismiss implements identity.Deletions.
-func (d *Deletions) Dismiss(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
+// ScheduleDeletion implements identity.Deletions.
+func (d *Deletions) ScheduleDeletion(ctx context.Context, id string, grace time.Duration) (time.Time, error) {
 	return d.leave(ctx, id, grace, true)
 }
 
@@ -38,15 +38,15 @@ func (d *Deletions) leave(ctx context.Context, id string, grace time.Duration, d
 		if err != nil {
 			return err
 		}
-		event := identity.Event{Kind: identity.EventLeaving, UserID: id}
+		event := identity.Event{Kind: identity.EventDeletionRequested, UserID: id}
 		ms := now.Add(grace).UnixMilli()
 		switch {
 		case dismissed:
 			event.Detail = "by an operator"
-			if user.Leaving() {
+			if user.DeletionRequested() {
 				ms = min(ms, user.DeletesAt.UnixMilli())
 			}
-		case user.Leaving():
+		case user.DeletionRequested():
 			deletesAt = user.DeletesAt
 			return nil
 		}
@@ -66,21 +66,21 @@ func (d *Deletions) leave(ctx context.Context, id string, grace time.Duration, d
 	return deletesAt, nil
 }
 
-// Stay implements identity.Deletions.
-func (d *Deletions) Stay(ctx context.Context, id string) error {
+// CancelDeletion implements identity.Deletions.
+func (d *Deletions) CancelDeletion(ctx context.Context, id string) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
 	return d.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		user, err := d.db.words.heldUser(tx, id)
-		if err != nil || !user.Leaving() {
+		if err != nil || !user.DeletionRequested() {
 			return err
 		}
 		if err := changed(tx.Exec("UPDATE users SET deletes_at = NULL, dismissed = ? WHERE id = ?", false,
 			id)); err != nil {
 			return err
 		}
-		return recordEvent(tx, now, identity.Event{Kind: identity.EventStaying, UserID: id})
+		return recordEvent(tx, now, identity.Event{Kind: identity.EventDeletionCancelled, UserID: id})
 	})
 }
 
@@ -88,9 +88,9 @@ func (d *Deletions) Stay(ctx context.Context, id string) error {
 // accounts of who is gone make a new user, whom nobody has disabled.
 const due = "deletes_at <= ? AND (disabled_at IS NULL OR dismissed) AND joined_into IS NULL"
 
-// DeleteLeft implements identity.Deletions. Each user goes in a transaction of its own: none is long, and one who
+// PurgeDeleted implements identity.Deletions. Each user goes in a transaction of its own: none is long, and one who
 // cannot be deleted keeps no one else.
-func (d *Deletions) DeleteLeft(ctx context.Context, batch int) (deleted int, err error) {
+func (d *Deletions) PurgeDeleted(ctx context.Context, batch int) (deleted int, err error) {
 	now, err := d.db.Clock(ctx)
 	if err != nil {
 		return 0, err

@@ -18,7 +18,7 @@ func leave(t *testing.T, db *DB, names ...string) (ids []string) {
 	for n, name := range names {
 		user, err := db.Users().Create(t.Context(), name, "hash")
 		require.NoError(t, err)
-		_, err = db.Deletions().Leave(t.Context(), user.ID, time.Duration(n-len(names))*time.Minute)
+		_, err = db.Deletions().RequestDeletion(t.Context(), user.ID, time.Duration(n-len(names))*time.Minute)
 		require.NoError(t, err)
 		ids = append(ids, user.ID)
 	}
@@ -33,7 +33,7 @@ func TestAnIDIsGivenOnce(t *testing.T) {
 		id, name := leave(t, db, "alice")[0], "bob"
 		require.ErrorIs(t, addUser(db.write, userRow{ID: id, Username: &name, UsernameKey: &name}),
 			identity.ErrExists, "while it is somebody's")
-		deleted, err := db.Deletions().DeleteLeft(t.Context(), 1)
+		deleted, err := db.Deletions().PurgeDeleted(t.Context(), 1)
 		require.NoError(t, err)
 		require.Equal(t, 1, deleted)
 		require.ErrorIs(t, addUser(db.write, userRow{ID: id, Username: &name, UsernameKey: &name}), identity.ErrExists)
@@ -42,12 +42,12 @@ func TestAnIDIsGivenOnce(t *testing.T) {
 	})
 }
 
-// TestADeletionLooksUpByKey asks SQLite how it finds what is a user's. Joins are few.
+// TestADeletionLooksUpByKey asks SQLite how it finds what is a user's. Merges are few.
 func TestADeletionLooksUpByKey(t *testing.T) {
 	plain := openMigrated(t)
 	leave(t, plain, "alice")
 	db, executed := recorded(plain)
-	deleted, err := db.Deletions().DeleteLeft(t.Context(), 1)
+	deleted, err := db.Deletions().PurgeDeleted(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, deleted)
 	var looked []string
@@ -78,14 +78,14 @@ func TestDeletingStopsBetweenUsers(t *testing.T) {
 		return false
 	}
 	wire.mutex.Unlock()
-	deleted, err := db.Deletions().DeleteLeft(ctx, 10)
+	deleted, err := db.Deletions().PurgeDeleted(ctx, 10)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, deleted)
 	_, err = db.Users().Find(t.Context(), ids[0])
 	require.ErrorIs(t, err, identity.ErrNotFound)
 	bob, err := db.Users().Find(t.Context(), ids[1])
 	require.NoError(t, err)
-	require.True(t, bob.Leaving())
+	require.True(t, bob.DeletionRequested())
 }
 
 // TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain is about what can be done to a user only once.
@@ -112,14 +112,14 @@ func writesOfPeople(t *testing.T, db *DB, name string) []call {
 	app.PhoneBudget = 1
 	require.NoError(t, db.Apps().Add(t.Context(), app))
 	session := signIn(t, db, "alice"+name)
-	sighting := identity.Sighting{
+	external := identity.ExternalIdentity{
 		AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name}, UnionID: "union" + name,
 		OpenPlatform: "op",
 	}
 	return []call{
-		{"Accounts.Link", func(ctx context.Context) error { return db.Accounts().Link(ctx, session.UserID, sighting) }},
+		{"Accounts.Link", func(ctx context.Context) error { return db.Accounts().Link(ctx, session.UserID, external) }},
 		{"Accounts.Unlink", func(ctx context.Context) error {
-			return errorOf(db.Accounts().Unlink(ctx, session.UserID, sighting.AccountKey))
+			return errorOf(db.Accounts().Unlink(ctx, session.UserID, external.AccountKey))
 		}},
 		{"Profiles.Suggest", func(ctx context.Context) error {
 			return errorOf(db.Profiles().Suggest(ctx, session.UserID, identity.Profile{Name: "alice"}))
@@ -130,19 +130,25 @@ func writesOfPeople(t *testing.T, db *DB, name string) []call {
 		{"Apps.RefundPhone", func(ctx context.Context) error {
 			return db.Apps().RefundPhone(ctx, app.Platform, app.ID)
 		}},
-		{"Deletions.Leave", func(ctx context.Context) error {
-			return errorOf(db.Deletions().Leave(ctx, session.UserID, 0))
+		{"Deletions.RequestDeletion", func(ctx context.Context) error {
+			return errorOf(db.Deletions().RequestDeletion(ctx, session.UserID, 0))
 		}},
-		{"Deletions.Stay", func(ctx context.Context) error { return db.Deletions().Stay(ctx, session.UserID) }},
-		{"Deletions.Dismiss", func(ctx context.Context) error {
-			return errorOf(db.Deletions().Dismiss(ctx, session.UserID, 0))
+		{"Deletions.CancelDeletion", func(ctx context.Context) error {
+			return db.Deletions().CancelDeletion(ctx,
+				session.UserID)
 		}},
-		{"Deletions.Stay again", func(ctx context.Context) error { return db.Deletions().Stay(ctx, session.UserID) }},
-		{"Deletions.Leave again", func(ctx context.Context) error {
-			return errorOf(db.Deletions().Leave(ctx, session.UserID, 0))
+		{"Deletions.ScheduleDeletion", func(ctx context.Context) error {
+			return errorOf(db.Deletions().ScheduleDeletion(ctx, session.UserID, 0))
 		}},
-		{"Deletions.DeleteLeft", func(ctx context.Context) error {
-			return errorOf(db.Deletions().DeleteLeft(ctx, 10))
+		{"Deletions.CancelDeletion again", func(ctx context.Context) error {
+			return db.Deletions().CancelDeletion(ctx,
+				session.UserID)
+		}},
+		{"Deletions.RequestDeletion again", func(ctx context.Context) error {
+			return errorOf(db.Deletions().RequestDeletion(ctx, session.UserID, 0))
+		}},
+		{"Deletions.PurgeDeleted", func(ctx context.Context) error {
+			return errorOf(db.Deletions().PurgeDeleted(ctx, 10))
 		}},
 	}
 }

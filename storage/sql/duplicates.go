@@ -12,19 +12,20 @@ import (
 // patience ends.
 const twinsBatch = 5000
 
-// Twins implements identity.Joins. It walks the accounts that are in a union. Users who asked to be deleted
+// Duplicate implements identity.Merges. It walks the accounts that are in a union. Users who asked to be deleted
 // are not shown, since they cannot be joined.
-func (j *Joins) Twins(ctx context.Context, after identity.Twins, limit int) (found []identity.Twins, err error) {
+func (j *Merges) Duplicates(ctx context.Context, after identity.Duplicate, limit int) (found []identity.Duplicate,
+	err error) {
 	if err := storable(after.Platform, after.OpenPlatform, after.UnionID, after.Other); err != nil {
 		return nil, err
 	}
 	for done := false; !done && len(found) < limit; {
 		place := []any{after.Platform, after.OpenPlatform, after.UnionID, after.Other}
-		last, err := scanAll[identity.Twins](j.db.read.WithContext(ctx), j.inBytes(lastInUnion), place...)
+		last, err := scanAll[identity.Duplicate](j.db.read.WithContext(ctx), j.inBytes(lastInUnion), place...)
 		if err != nil {
 			return nil, err
 		}
-		page, err := scanAll[identity.Twins](j.db.read.WithContext(ctx), j.inBytes(twins),
+		page, err := scanAll[identity.Duplicate](j.db.read.WithContext(ctx), j.inBytes(twins),
 			append(place, limit-len(found))...)
 		if err != nil {
 			return nil, err
@@ -37,7 +38,7 @@ func (j *Joins) Twins(ctx context.Context, after identity.Twins, limit int) (fou
 	return found, nil
 }
 
-func (j *Joins) inBytes(query string) string {
+func (j *Merges) inBytes(query string) string {
 	return strings.ReplaceAll(query, "{bytewise}", j.db.words.bytewise)
 }
 

@@ -29,7 +29,7 @@ func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
 	_, err := db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	user, _, err := db.Accounts().FindOrCreateUser(ctx,
-		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+		identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
 	require.NoError(t, db.Entitlements().GrantRole(ctx, user.ID, "admin"))
 	downTo(t, db, "0002_roles.sql")
@@ -41,7 +41,7 @@ func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
 	require.NoError(t, db.Entitlements().GrantRole(ctx, user.ID, "admin"))
 	require.NoError(t, db.Entitlements().SetClaims(ctx, user.ID, `{"a":1}`))
 	known, _, err := db.Accounts().FindOrCreateUser(ctx,
-		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+		identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
 	require.Equal(t, []string{"admin"}, known.Roles)
 	require.EqualValues(t, `{"a":1}`, known.Claims)

@@ -15,24 +15,24 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Newcomers implements identity.Newcomers.
-type Newcomers struct{ db *DB }
+// Imports implements identity.Imports.
+type Imports struct{ db *DB }
 
-var _ identity.Newcomers = (*Newcomers)(nil)
+var _ identity.Imports = (*Imports)(nil)
 
-// Newcomers returns the way into the database for people whom another program knew.
-func (db *DB) Newcomers() *Newcomers { return &Newcomers{db} }
+// Imports returns the way into the database for people whom another program knew.
+func (db *DB) Imports() *Imports { return &Imports{db} }
 
-// Import implements identity.Newcomers.
-func (n *Newcomers) Import(ctx context.Context, newcomers []identity.Newcomer) ([]identity.Arrival, error) {
+// Import implements identity.Imports.
+func (n *Imports) Import(ctx context.Context, people []identity.ImportedUser) ([]identity.ImportResult, error) {
 	defer n.yield(time.Now())
-	arrivals, err := n.together(ctx, newcomers)
+	arrivals, err := n.together(ctx, people)
 	if !errors.Is(err, identity.ErrExists) {
 		return arrivals, err
 	}
 	arrivals = nil
-	for one := range newcomers {
-		arrival, err := n.alone(ctx, newcomers[one:one+1])
+	for one := range people {
+		arrival, err := n.alone(ctx, people[one:one+1])
 		if err != nil {
 			return arrivals, err
 		}
@@ -43,7 +43,7 @@ func (n *Newcomers) Import(ctx context.Context, newcomers []identity.Newcomer) (
 
 // yield gives other processes a turn, in SQLite. Who waits there looks now and then whether nobody writes: of
 // one batch right after another some would not see the end.
-func (n *Newcomers) yield(begun time.Time) {
+func (n *Imports) yield(begun time.Time) {
 	if n.db.patience == 0 {
 		time.Sleep(time.Since(begun) / 2)
 	}
@@ -51,9 +51,9 @@ func (n *Newcomers) yield(begun time.Time) {
 
 // alone starts over while others get what the newcomer brings. He is judged anew each time, and what they got
 // is theirs, so that ends soon.
-func (n *Newcomers) alone(ctx context.Context, newcomer []identity.Newcomer) ([]identity.Arrival, error) {
+func (n *Imports) alone(ctx context.Context, person []identity.ImportedUser) ([]identity.ImportResult, error) {
 	for range maxSightingTries {
-		if arrivals, err := n.together(ctx, newcomer); !errors.Is(err, identity.ErrExists) {
+		if arrivals, err := n.together(ctx, person); !errors.Is(err, identity.ErrExists) {
 			return arrivals, err
 		}
 	}
@@ -62,16 +62,16 @@ func (n *Newcomers) alone(ctx context.Context, newcomer []identity.Newcomer) ([]
 
 // together imports all in one transaction. ErrExists: somebody else got meanwhile what one of them brings,
 // and nothing was written.
-func (n *Newcomers) together(ctx context.Context, newcomers []identity.Newcomer) (arrivals []identity.Arrival,
+func (n *Imports) together(ctx context.Context, people []identity.ImportedUser) (arrivals []identity.ImportResult,
 	err error) {
-	arriving := newArrivals(newcomers)
+	arriving := newArrivals(people)
 	err = atOneInstant(ctx, n.db, n.db.write, func(tx *gorm.DB, now time.Time) error {
 		known, err := lookUp(tx, arriving)
 		if err != nil {
 			return err
 		}
 		added := additions{now: now}
-		arrivals = make([]identity.Arrival, len(arriving)) // anew at each try
+		arrivals = make([]identity.ImportResult, len(arriving)) // anew at each try
 		for k, a := range arriving {
 			arrivals[k] = known.judge(a, now)
 			if arrivals[k].Outcome != identity.Imported {
@@ -129,7 +129,7 @@ func (r *additions) add(a arriving, conflicts []string, unions []claim) {
 	}
 	r.addUser(a, createdAt)
 	r.addProfile(a)
-	for _, s := range a.Sightings {
+	for _, s := range a.Identities {
 		r.accounts = append(r.accounts, accountRow{
 			Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: a.ID, UnionID: s.UnionID,
 			OpenPlatform: s.OpenPlatform, CreatedAt: createdAt,
@@ -214,17 +214,17 @@ type rehearsal struct {
 	heard map[uint64]uint32 // claims, and the line of who would have them
 }
 
-// Rehearse implements identity.Newcomers.
-func (n *Newcomers) Rehearse() identity.Newcomers {
+// Rehearse implements identity.Imports.
+func (n *Imports) Rehearse() identity.Imports {
 	return &rehearsal{db: n.db, seed: maphash.MakeSeed(), heard: map[uint64]uint32{}}
 }
 
-// Rehearse implements identity.Newcomers.
-func (r *rehearsal) Rehearse() identity.Newcomers { return (&Newcomers{r.db}).Rehearse() }
+// Rehearse implements identity.Imports.
+func (r *rehearsal) Rehearse() identity.Imports { return (&Imports{r.db}).Rehearse() }
 
-// Import implements identity.Newcomers.
-func (r *rehearsal) Import(ctx context.Context, newcomers []identity.Newcomer) ([]identity.Arrival, error) {
-	arriving := newArrivals(newcomers)
+// Import implements identity.Imports.
+func (r *rehearsal) Import(ctx context.Context, people []identity.ImportedUser) ([]identity.ImportResult, error) {
+	arriving := newArrivals(people)
 	var there known
 	var at time.Time
 	err := atOneInstant(ctx, r.db, r.db.read, func(tx *gorm.DB, now time.Time) (err error) {
@@ -238,8 +238,8 @@ func (r *rehearsal) Import(ctx context.Context, newcomers []identity.Newcomer) (
 	return r.judge(there, arriving, at), nil
 }
 
-func (r *rehearsal) judge(k known, arriving []arriving, now time.Time) []identity.Arrival {
-	arrivals := make([]identity.Arrival, len(arriving))
+func (r *rehearsal) judge(k known, arriving []arriving, now time.Time) []identity.ImportResult {
+	arrivals := make([]identity.ImportResult, len(arriving))
 	for n, a := range arriving {
 		r.recall(k, a)
 		arrivals[n] = k.judge(a, now)

@@ -22,7 +22,7 @@ type known struct {
 const clockTolerance = time.Minute
 
 // judge says what becomes of a newcomer. It changes nothing.
-func (k known) judge(a arriving, now time.Time) identity.Arrival {
+func (k known) judge(a arriving, now time.Time) identity.ImportResult {
 	switch {
 	case a.fault != nil:
 		return refused(a.fault.Error())
@@ -40,11 +40,11 @@ func (k known) judge(a arriving, now time.Time) identity.Arrival {
 	case k.retired[a.ID]:
 		return refused("the sub was a deleted user's, and is nobody else's ever")
 	}
-	return identity.Arrival{Outcome: identity.Imported, Warnings: k.warnings(a)}
+	return identity.ImportResult{Outcome: identity.Imported, Warnings: k.warnings(a)}
 }
 
 // judgeKnown judges a newcomer one of whose names is a user's: either all are, or they contradict each other.
-func (k known) judgeKnown(a arriving, first claim, owner string) identity.Arrival {
+func (k known) judgeKnown(a arriving, first claim, owner string) identity.ImportResult {
 	for _, name := range a.names {
 		switch other := k.holders[name]; other {
 		case owner:
@@ -54,12 +54,12 @@ func (k known) judgeKnown(a arriving, first claim, owner string) identity.Arriva
 			return refused(fmt.Sprintf("%s belongs to %s, and %s to %s", first, owner, name, other))
 		}
 	}
-	return identity.Arrival{Outcome: identity.AlreadyThere, UserID: owner}
+	return identity.ImportResult{Outcome: identity.AlreadyThere, UserID: owner}
 }
 
 // warnings tell of unions that stay somebody else's.
 func (k known) warnings(a arriving) (warnings []string) {
-	for _, s := range a.Sightings {
+	for _, s := range a.Identities {
 		if owner := k.holders[unionClaim(s)]; s.HasUnion() && owner != "" {
 			warnings = append(warnings, "the union id of an account at "+s.App+" belongs to "+owner)
 		}
@@ -81,7 +81,7 @@ func (k known) settle(a arriving, owner string) (unions []claim) {
 	return unions
 }
 
-func refused(reason string) identity.Arrival { return identity.Arrival{Reason: reason} }
+func refused(reason string) identity.ImportResult { return identity.ImportResult{Reason: reason} }
 
 // maxListed is how many values are asked for in one statement, far from what the databases can take.
 const maxListed = 1000
@@ -116,10 +116,10 @@ func whose(tx *gorm.DB, question string, place []any, values []string) ([]holdin
 }
 
 // lookUp reads what there is of all that newcomers claim.
-func lookUp(tx *gorm.DB, newcomers []arriving) (known, error) {
+func lookUp(tx *gorm.DB, people []arriving) (known, error) {
 	k := known{holders: map[claim]string{}, clients: map[string]bool{}, retired: map[string]bool{}}
 	wanted := map[claim][]string{} // values by where they are looked for
-	for _, a := range newcomers {
+	for _, a := range people {
 		for _, c := range slices.Concat(a.names, a.unions) {
 			where := c
 			where.value = ""
@@ -219,29 +219,29 @@ func accountClaim(k identity.AccountKey) claim {
 	return claim{claimsAccount, k.Platform, k.App, k.Subject}
 }
 
-func unionClaim(s identity.Sighting) claim {
+func unionClaim(s identity.ExternalIdentity) claim {
 	return claim{claimsUnion, s.Platform, s.OpenPlatform, s.UnionID}
 }
 
 // arriving is a newcomer with what he claims.
 type arriving struct {
-	identity.Newcomer
+	identity.ImportedUser
 	usernameKey string
 	names       []claim // by which he is known
 	unions      []claim
 	fault       error // why he cannot come, whoever else is there
 }
 
-func newArrivals(newcomers []identity.Newcomer) []arriving {
-	all := make([]arriving, len(newcomers))
-	for n, newcomer := range newcomers {
-		all[n] = newArriving(newcomer)
+func newArrivals(people []identity.ImportedUser) []arriving {
+	all := make([]arriving, len(people))
+	for n, person := range people {
+		all[n] = newArriving(person)
 	}
 	return all
 }
 
-func newArriving(n identity.Newcomer) arriving {
-	a := arriving{Newcomer: n, fault: n.Check()}
+func newArriving(n identity.ImportedUser) arriving {
+	a := arriving{ImportedUser: n, fault: n.Check()}
 	if a.fault == nil {
 		a.fault = storableNewcomer(n)
 	}
@@ -255,7 +255,7 @@ func newArriving(n identity.Newcomer) arriving {
 		a.usernameKey, a.fault = identity.CanonicalUsername(n.Username)
 		a.names = append(a.names, usernameClaim(a.usernameKey))
 	}
-	for _, s := range n.Sightings {
+	for _, s := range n.Identities {
 		a.names = append(a.names, accountClaim(s.AccountKey))
 		if s.HasUnion() {
 			a.unions = append(a.unions, unionClaim(s))
@@ -264,10 +264,10 @@ func newArriving(n identity.Newcomer) arriving {
 	return a
 }
 
-func storableNewcomer(n identity.Newcomer) error {
+func storableNewcomer(n identity.ImportedUser) error {
 	p := n.Profile
 	texts := []string{n.PasswordHash, n.Phone, p.Name, p.Nickname, p.Picture, p.Gender, p.Locale, p.Email}
-	for _, s := range n.Sightings {
+	for _, s := range n.Identities {
 		texts = append(texts, s.Platform, s.App, s.Subject, s.UnionID, s.OpenPlatform)
 	}
 	return storable(texts...)

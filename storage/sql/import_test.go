@@ -9,15 +9,15 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// twoNewcomers bring all that is looked up.
-func twoNewcomers() (newcomers []identity.Newcomer) {
+// twoUsers bring all that is looked up.
+func twoUsers() (people []identity.ImportedUser) {
 	for _, name := range []string{"ann", "bob"} {
-		s := identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name},
+		s := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name},
 			UnionID: name, OpenPlatform: "o"}
-		newcomers = append(newcomers, identity.Newcomer{ID: "legacy-" + name, Username: name,
-			Sightings: []identity.Sighting{s}})
+		people = append(people, identity.ImportedUser{ID: "legacy-" + name, Username: name,
+			Identities: []identity.ExternalIdentity{s}})
 	}
-	return newcomers
+	return people
 }
 
 // TestImportLooksUpByWholeKeys asks for the plans of tables that have grown since anybody looked at them:
@@ -29,7 +29,7 @@ func TestImportLooksUpByWholeKeys(t *testing.T) {
 	o := newOperator(t, database)
 	o.do("SET plan_cache_mode = force_generic_plan")
 	wire.take()
-	_, err := db.Newcomers().Import(t.Context(), twoNewcomers())
+	_, err := db.Imports().Import(t.Context(), twoUsers())
 	require.NoError(t, err)
 	var plans []string
 	for _, statement := range wire.take() {
@@ -51,7 +51,7 @@ func TestImportLooksUpByWholeKeys(t *testing.T) {
 func TestImportLooksUpByWholeKeysInSQLite(t *testing.T) {
 	plain := openMigrated(t)
 	db, executed := recorded(plain)
-	_, err := db.Newcomers().Import(t.Context(), twoNewcomers())
+	_, err := db.Imports().Import(t.Context(), twoUsers())
 	require.NoError(t, err)
 	var plans []string
 	for _, statement := range executed.statements {

@@ -27,7 +27,7 @@ func accountsOf(db *gorm.DB, where string, values ...any) ([]accountRow, error) 
 }
 
 // Link implements identity.Accounts.
-func (a *Accounts) Link(ctx context.Context, userID string, s identity.Sighting) error {
+func (a *Accounts) Link(ctx context.Context, userID string, s identity.ExternalIdentity) error {
 	if err := validSighting(s); err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (a *Accounts) Link(ctx context.Context, userID string, s identity.Sighting)
 
 // linkTo leaves it to the keys of the tables to refuse what somebody else has got since, and a second account
 // at one app.
-func linkTo(tx *gorm.DB, now time.Time, s identity.Sighting, userID string) error {
+func linkTo(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, userID string) error {
 	owner, err := unionOwner(tx, s)
 	if err != nil {
 		return err

@@ -13,32 +13,32 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Joins implements identity.Joins.
-type Joins struct{ db *DB }
+// Merges implements identity.Merges.
+type Merges struct{ db *DB }
 
-var _ identity.Joins = (*Joins)(nil)
+var _ identity.Merges = (*Merges)(nil)
 
-// Joins returns the database's joins of users.
-func (db *DB) Joins() *Joins { return &Joins{db} }
+// Merges returns the database's joins of users.
+func (db *DB) Merges() *Merges { return &Merges{db} }
 
-// Preview implements identity.Joins.
-func (j *Joins) Preview(ctx context.Context, retired, survivor string) (identity.Join, error) {
+// Preview implements identity.Merges.
+func (j *Merges) Preview(ctx context.Context, retired, survivor string) (identity.Merge, error) {
 	if storable(retired, survivor) != nil {
-		return identity.Join{}, identity.ErrNotFound
+		return identity.Merge{}, identity.ErrNotFound
 	}
 	planned, err := planJoin(j.db.read.WithContext(ctx), "", retired, survivor)
 	if err != nil {
-		return identity.Join{}, err
+		return identity.Merge{}, err
 	}
 	return planned.row.join(), nil
 }
 
-// Join implements identity.Joins.
-func (j *Joins) Join(ctx context.Context, retired, survivor string) (identity.Join, error) {
+// Merge implements identity.Merges.
+func (j *Merges) Merge(ctx context.Context, retired, survivor string) (identity.Merge, error) {
 	if storable(retired, survivor) != nil {
-		return identity.Join{}, identity.ErrNotFound
+		return identity.Merge{}, identity.ErrNotFound
 	}
-	var row joinRow
+	var row mergeRow
 	err := j.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		planned, err := planJoin(tx, j.db.words.forUpdate, retired, survivor)
 		if err != nil {
@@ -53,21 +53,21 @@ func (j *Joins) Join(ctx context.Context, retired, survivor string) (identity.Jo
 		return planned.carryOut(tx, now, row)
 	})
 	if err != nil {
-		return identity.Join{}, err
+		return identity.Merge{}, err
 	}
 	return row.join(), nil
 }
 
-// joinPlan is what a join will do, with the users as they are before it.
+// joinPlan is what a merge will do, with the users as they are before it.
 type joinPlan struct {
 	retired, survivor userRow
-	row               joinRow
+	row               mergeRow
 }
 
-// planJoin finds what a join moves, and whether it may be. A lock keeps all of that as it is until the
+// planJoin finds what a merge moves, and whether it may be. A lock keeps all of that as it is until the
 // transaction is over: both users, so that whoever gives them something waits, and what they have.
 func planJoin(tx *gorm.DB, lock, retired, survivor string) (joinPlan, error) {
-	p := joinPlan{row: joinRow{Retired: retired, Survivor: survivor}}
+	p := joinPlan{row: mergeRow{Retired: retired, Survivor: survivor}}
 	var err error
 	if p.retired, p.survivor, err = findPair(tx, lock, retired, survivor); err != nil {
 		return p, err
@@ -111,12 +111,12 @@ func findPair(tx *gorm.DB, lock, retired, survivor string) (gone, stays userRow,
 // check says why two users cannot be joined.
 func (p joinPlan) check(tx *gorm.DB) error {
 	if p.retired.ID == p.survivor.ID {
-		return fmt.Errorf("%w: %s is one user, and a join needs two", identity.ErrExists, p.retired.ID)
+		return fmt.Errorf("%w: %s is one user, and a merge needs two", identity.ErrExists, p.retired.ID)
 	}
 	for _, user := range []userRow{p.retired, p.survivor} {
 		switch {
-		case user.JoinedInto != nil:
-			return fmt.Errorf("%w: %s was joined into %s before", identity.ErrExists, user.ID, *user.JoinedInto)
+		case user.MergedInto != nil:
+			return fmt.Errorf("%w: %s was merged into %s before", identity.ErrExists, user.ID, *user.MergedInto)
 		case user.DeletesAt != nil:
 			return fmt.Errorf("%w: %s asked to be deleted and is waiting for it", identity.ErrExists, user.ID)
 		}
@@ -135,7 +135,7 @@ func (p joinPlan) check(tx *gorm.DB) error {
 }
 
 // carryOut does what was planned. The epochs move before the sessions end, as of keepOut.
-func (p joinPlan) carryOut(tx *gorm.DB, now time.Time, row joinRow) error {
+func (p joinPlan) carryOut(tx *gorm.DB, now time.Time, row mergeRow) error {
 	if err := newEpochs(tx, row); err != nil {
 		return err
 	}
@@ -160,18 +160,18 @@ func (p joinPlan) carryOut(tx *gorm.DB, now time.Time, row joinRow) error {
 		return err
 	}
 	return recordEvent(tx, now, identity.Event{
-		Kind: identity.EventUserJoined, UserID: row.Retired, Detail: "into " + row.Survivor + ": " +
+		Kind: identity.EventUserMerged, UserID: row.Retired, Detail: "into " + row.Survivor + ": " +
 			row.Moved.summary(),
 	})
 }
 
-// newEpochs keeps sessions from opening for who was known before a join or its undoing.
-func newEpochs(tx *gorm.DB, row joinRow) error {
+// newEpochs keeps sessions from opening for who was known before a merge or its undoing.
+func newEpochs(tx *gorm.DB, row mergeRow) error {
 	return changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id IN (?, ?)", row.Retired,
 		row.Survivor))
 }
 
-// redirect makes all who were joined into a user before, and into those, resolve to another one in a single look-up.
+// redirect makes all who were merged into a user before, and into those, resolve to another one in a single look-up.
 func redirect(tx *gorm.DB, before, to string) error {
 	return wrote(tx.Exec(`UPDATE users SET joined_into = ? WHERE id IN (
 		WITH RECURSIVE below (id) AS (
@@ -180,7 +180,7 @@ func redirect(tx *gorm.DB, before, to string) error {
 		SELECT id FROM below)`, to, before))
 }
 
-type joinRow struct {
+type mergeRow struct {
 	ID       string
 	Retired  string
 	Survivor string
@@ -189,10 +189,10 @@ type joinRow struct {
 	UndoneAt *int64
 }
 
-func (joinRow) TableName() string { return "joins" }
+func (mergeRow) TableName() string { return "joins" }
 
-func (r joinRow) join() identity.Join {
-	join := identity.Join{ID: r.ID, Retired: r.Retired, Survivor: r.Survivor, Moved: r.Moved.Moved,
+func (r mergeRow) join() identity.Merge {
+	join := identity.Merge{ID: r.ID, Retired: r.Retired, Survivor: r.Survivor, Moved: r.Moved.Moved,
 		UndoneAt: instant(r.UndoneAt)}
 	if r.At != 0 { // else it is a preview
 		join.At = instant(&r.At)
@@ -200,7 +200,7 @@ func (r joinRow) join() identity.Join {
 	return join
 }
 
-// List implements identity.Joins.
-func (j *Joins) List(ctx context.Context, limit int) ([]identity.Join, error) {
-	return listed(j.db.read.WithContext(ctx), joinRow.join, "SELECT * FROM joins ORDER BY id DESC LIMIT ?", limit)
+// List implements identity.Merges.
+func (j *Merges) List(ctx context.Context, limit int) ([]identity.Merge, error) {
+	return listed(j.db.read.WithContext(ctx), mergeRow.join, "SELECT * FROM joins ORDER BY id DESC LIMIT ?", limit)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// moved is what a join remembers, in JSON: what it moved, and what must be known to take it back.
+// moved is what a merge remembers, in JSON: what it moved, and what must be known to take it back.
 type moved struct {
 	identity.Moved
 	UsernameKey string `json:"username_key,omitempty"` // by which a name that moved is known again
@@ -48,10 +48,10 @@ func (m *moved) Scan(value any) error {
 	case []byte:
 		return json.Unmarshal(text, m)
 	}
-	return fmt.Errorf("what a join moved is stored as text, not as %T", value)
+	return fmt.Errorf("what a merge moved is stored as text, not as %T", value)
 }
 
-// parted is what is left of it when the join was undone: how much moved, and at which apps.
+// parted is what is left of it when the merge was undone: how much moved, and at which apps.
 func (m moved) parted() moved {
 	m.keepOnly(belongings{})
 	return moved{Moved: m.Moved}
@@ -112,7 +112,7 @@ func handName(tx *gorm.DB, from userRow, to string) error {
 
 // heldOwner returns the user of a sighting's union, or "", and holds him until the transaction is over: a
 // join that came between would take the union along, and not the account that is about to be added.
-func (d dialect) heldOwner(tx *gorm.DB, s identity.Sighting) (string, error) {
+func (d dialect) heldOwner(tx *gorm.DB, s identity.ExternalIdentity) (string, error) {
 	owner, err := unionOwner(tx, s)
 	if err != nil || owner == "" {
 		return owner, err
@@ -167,10 +167,10 @@ func (m *moved) keepOnly(has belongings) (blanked bool) {
 	return blanked
 }
 
-// forget keeps joins from remembering what a user has no more. Whatever moved by a join that holds is with
+// forget keeps joins from remembering what a user has no more. Whatever moved by a merge that holds is with
 // the last survivor.
 func forget(tx *gorm.DB, survivor string) error {
-	rows, err := scanAll[joinRow](tx, withRetired(
+	rows, err := scanAll[mergeRow](tx, withRetired(
 		"SELECT * FROM joins WHERE undone_at IS NULL AND survivor IN (SELECT id FROM family)"), survivor)
 	if err != nil || len(rows) == 0 {
 		return err

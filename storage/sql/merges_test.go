@@ -11,8 +11,8 @@ import (
 )
 
 // account is somebody at an app, in a union if that has a name.
-func account(app, subject, union string) identity.Sighting {
-	s := identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
+func account(app, subject, union string) identity.ExternalIdentity {
+	s := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
 		App: app, Subject: subject}}
 	if union != "" {
 		s.OpenPlatform, s.UnionID = "op", union
@@ -23,7 +23,7 @@ func account(app, subject, union string) identity.Sighting {
 // newTwins makes two users whose accounts are in one union.
 func newTwins(t *testing.T, db *DB, union string) (retired, survivor identity.User) {
 	t.Helper()
-	for _, s := range []identity.Sighting{account("wx1", union, ""), account("wx2", union, union),
+	for _, s := range []identity.ExternalIdentity{account("wx1", union, ""), account("wx2", union, union),
 		account("wx1", union, union)} {
 		user, _, err := db.Accounts().FindOrCreateUser(t.Context(), s)
 		require.NoError(t, err)
@@ -41,7 +41,8 @@ func TestTwinsAreFoundByTheIndexOfUnions(t *testing.T) {
 	newTwins(t, plain, "union")
 	db, executed := recorded(plain)
 	db.words = plain.words
-	_, err := db.Joins().Twins(t.Context(), identity.Twins{Platform: "wechat", OpenPlatform: "op", UnionID: "a"}, 10)
+	_, err := db.Merges().Duplicates(t.Context(), identity.Duplicate{Platform: "wechat", OpenPlatform: "op",
+		UnionID: "a"}, 10)
 	require.NoError(t, err)
 	require.Len(t, executed.statements, 2)
 	for _, statement := range executed.statements {
@@ -66,7 +67,7 @@ func TestTwinsAreFoundInBatches(t *testing.T) {
 	}
 	o.do("ANALYZE")
 	wire.take()
-	found, err := db.Joins().Twins(t.Context(), identity.Twins{}, 10)
+	found, err := db.Merges().Duplicates(t.Context(), identity.Duplicate{}, 10)
 	require.NoError(t, err)
 	executed := wire.take()
 	require.Len(t, executed, 2*3, "three batches")
@@ -75,9 +76,9 @@ func TestTwinsAreFoundInBatches(t *testing.T) {
 		unions = append(unions, pair.UnionID)
 	}
 	require.Equal(t, []string{"a", "n5z", "n9z", "z"}, unions)
-	paged := []identity.Twins{}
-	for after := (identity.Twins{}); ; after = paged[len(paged)-1] {
-		page, err := db.Joins().Twins(t.Context(), after, 1)
+	paged := []identity.Duplicate{}
+	for after := (identity.Duplicate{}); ; after = paged[len(paged)-1] {
+		page, err := db.Merges().Duplicates(t.Context(), after, 1)
 		require.NoError(t, err)
 		if len(page) == 0 {
 			break
@@ -105,18 +106,18 @@ func TestAJoinThatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
 	for _, table := range []string{"users", "accounts", "events"} {
 		o.undo(1_000_000, "40001", table)
 		before := o.content()
-		_, err := db.Joins().Join(t.Context(), retired.ID, survivor.ID)
+		_, err := db.Merges().Merge(t.Context(), retired.ID, survivor.ID)
 		require.Error(t, err)
 		require.NotErrorIs(t, err, identity.ErrExists)
 		require.Equal(t, before, o.content())
 
 		o.undo(maxTries-1, "40001", table)
-		join, err := db.Joins().Join(t.Context(), retired.ID, survivor.ID)
+		join, err := db.Merges().Merge(t.Context(), retired.ID, survivor.ID)
 		require.NoError(t, err, table)
 		require.Equal(t, identity.Moved{Accounts: []identity.AccountKey{account("wx1", "union", "").AccountKey}},
 			join.Moved)
 		o.undo(maxTries-1, "40001", table)
-		undone, err := db.Joins().Undo(t.Context(), join.ID)
+		undone, err := db.Merges().Undo(t.Context(), join.ID)
 		require.NoError(t, err, table)
 		require.Equal(t, join.Moved, undone.Moved)
 		o.undo(0, "40001")
@@ -131,9 +132,9 @@ func TestAJoinTakesAUnionThatIsBeingAdded(t *testing.T) {
 	retired, survivor := newTwins(t, db, "union")
 	busy.do("BEGIN")
 	busy.do("SELECT 1 FROM accounts WHERE user_id = $1 FOR NO KEY UPDATE", retired.ID)
-	joined := make(chan identity.Join, 1)
+	joined := make(chan identity.Merge, 1)
 	go func() {
-		join, _ := db.Joins().Join(t.Context(), retired.ID, survivor.ID)
+		join, _ := db.Merges().Merge(t.Context(), retired.ID, survivor.ID)
 		joined <- join
 	}()
 	require.Eventually(t, func() bool {
@@ -156,14 +157,14 @@ func aUserDeletedTakesItsJoinsAlong(t *testing.T, open func() *DB) {
 	_, err := db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	retired, survivor := newTwins(t, db, "union")
-	join, err := db.Joins().Join(ctx, retired.ID, survivor.ID)
+	join, err := db.Merges().Merge(ctx, retired.ID, survivor.ID)
 	require.NoError(t, err)
-	_, err = db.Deletions().Leave(ctx, survivor.ID, 0)
+	_, err = db.Deletions().RequestDeletion(ctx, survivor.ID, 0)
 	require.NoError(t, err)
-	deleted, err := db.Deletions().DeleteLeft(ctx, 10)
+	deleted, err := db.Deletions().PurgeDeleted(ctx, 10)
 	require.NoError(t, err)
 	require.Equal(t, 1, deleted)
-	_, err = db.Joins().Undo(ctx, join.ID)
+	_, err = db.Merges().Undo(ctx, join.ID)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 	for _, id := range []string{retired.ID, survivor.ID} {
 		_, err = db.Users().Find(ctx, id)
@@ -174,16 +175,16 @@ func aUserDeletedTakesItsJoinsAlong(t *testing.T, open func() *DB) {
 func TestAJoinWhoseRecordIsDamagedIsAnError(t *testing.T) {
 	db := openMigrated(t)
 	retired, survivor := newTwins(t, db, "union")
-	join, err := db.Joins().Join(t.Context(), retired.ID, survivor.ID)
+	join, err := db.Merges().Merge(t.Context(), retired.ID, survivor.ID)
 	require.NoError(t, err)
 	require.NoError(t, db.write.Exec("UPDATE joins SET moved = 'n accounts'").Error)
-	_, err = db.Joins().Undo(t.Context(), join.ID)
-	require.Error(t, err, "rather than a join undone by halves")
-	_, err = db.Joins().List(t.Context(), 1)
+	_, err = db.Merges().Undo(t.Context(), join.ID)
+	require.Error(t, err, "rather than a merge undone by halves")
+	_, err = db.Merges().List(t.Context(), 1)
 	require.Error(t, err)
 	require.Error(t, (&moved{}).Scan(7))
 	found, err := db.Users().Find(t.Context(), retired.ID)
 	require.NoError(t, err)
-	require.Equal(t, survivor.ID, found.JoinedInto)
+	require.Equal(t, survivor.ID, found.MergedInto)
 	require.Contains(t, fmt.Sprint(join.Moved.Accounts), "wx1")
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Undo implements identity.Joins. What it returns as moved is what it gave back.
-func (j *Joins) Undo(ctx context.Context, id string) (identity.Join, error) {
+// Undo implements identity.Merges. What it returns as moved is what it gave back.
+func (j *Merges) Undo(ctx context.Context, id string) (identity.Merge, error) {
 	if storable(id) != nil {
-		return identity.Join{}, identity.ErrNotFound
+		return identity.Merge{}, identity.ErrNotFound
 	}
-	var undone identity.Join
+	var undone identity.Merge
 	err := j.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		held, err := j.held(tx, id)
 		if err != nil {
@@ -39,22 +39,22 @@ func (j *Joins) Undo(ctx context.Context, id string) (identity.Join, error) {
 		return part(tx, now, row, given)
 	})
 	if err != nil {
-		return identity.Join{}, err
+		return identity.Merge{}, err
 	}
 	return undone, nil
 }
 
-// heldJoin is a join that holds, and its users.
-type heldJoin struct {
-	row               joinRow
+// heldMerge is a merge that holds, and its users.
+type heldMerge struct {
+	row               mergeRow
 	retired, survivor userRow
 }
 
-// held finds a join that holds, and keeps its users as they are. They come first, as for all who change what
-// a user has: of two who undo one join the second waits for them, and finds it undone.
-func (j *Joins) held(tx *gorm.DB, id string) (held heldJoin, err error) {
+// held finds a merge that holds, and keeps its users as they are. They come first, as for all who change what
+// a user has: of two who undo one merge the second waits for them, and finds it undone.
+func (j *Merges) held(tx *gorm.DB, id string) (held heldMerge, err error) {
 	const holds = "SELECT * FROM joins WHERE id = ? AND undone_at IS NULL"
-	var found joinRow
+	var found mergeRow
 	if err := one(tx.Raw(holds, id), &found); err != nil {
 		return held, err
 	}
@@ -65,9 +65,9 @@ func (j *Joins) held(tx *gorm.DB, id string) (held heldJoin, err error) {
 	return held, one(tx.Raw(holds, id), &held.row)
 }
 
-// nothingLater says which join must be undone before. Whoever was joined into the survivor's own survivor has
+// nothingLater says which join must be undone before. Whoever was merged into the survivor's own survivor has
 // left with what this one moved.
-func nothingLater(tx *gorm.DB, row joinRow) error {
+func nothingLater(tx *gorm.DB, row mergeRow) error {
 	var later string
 	err := one(tx.Raw("SELECT id FROM joins WHERE undone_at IS NULL AND (retired = ? OR survivor = ? AND "+
 		"id > ?) ORDER BY id DESC LIMIT 1",
@@ -82,7 +82,7 @@ func nothingLater(tx *gorm.DB, row joinRow) error {
 }
 
 // part makes two users of one again, and tells of it. Sessions of the survivor may be either person's.
-func part(tx *gorm.DB, now time.Time, row joinRow, given identity.Moved) error {
+func part(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) error {
 	if err := newEpochs(tx, row); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func part(tx *gorm.DB, now time.Time, row joinRow, given identity.Moved) error {
 		return err
 	}
 	return recordEvent(tx, now, identity.Event{
-		Kind: identity.EventJoinUndone, UserID: row.Retired, Detail: "from " + row.Survivor + ": " +
+		Kind: identity.EventMergeUndone, UserID: row.Retired, Detail: "from " + row.Survivor + ": " +
 			moved{Moved: given}.summary(),
 	})
 }
@@ -121,11 +121,11 @@ func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.M
 	given.Accounts, given.Unions = append(given.Accounts, since.Accounts...), append(given.Unions, since.Unions...)
 	for _, a := range stays {
 		doubts = append(doubts, fmt.Sprintf(
-			"%s keeps the account %s %s %s, which came since the join: look whose it is", survivor.ID, a.Platform,
+			"%s keeps the account %s %s %s, which came since the merge: look whose it is", survivor.ID, a.Platform,
 			a.App, a.Subject))
 	}
 	if survivor.DeletesAt != nil {
-		doubts = append(doubts, survivor.ID+" asked to be deleted since the join: look which of the two did")
+		doubts = append(doubts, survivor.ID+" asked to be deleted since the merge: look which of the two did")
 	}
 	var doubt string
 	if given.Username, doubt, err = giveNameBack(tx, m, retired, survivor); doubt != "" {
@@ -134,7 +134,7 @@ func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.M
 	return given, doubts, err
 }
 
-// cameSince tells apart what the survivor has and did not have before the join: what came by the retired user
+// cameSince tells apart what the survivor has and did not have before the merge: what came by the retired user
 // goes with it, and of the other accounts nobody knows. It looks when the retired user has got back what
 // moved.
 //
@@ -184,14 +184,14 @@ func giveNameBack(tx *gorm.DB, m moved, retired, survivor userRow) (given bool, 
 		retired.UsernameKey != nil {
 		if survivor.PasswordHash != "" && !bytes.Equal(digest(survivor.PasswordHash), m.Own.Password) {
 			doubt = "the password of " + survivor.ID +
-				" was set or hashed anew since the join: if the other person may have set it, replace it"
+				" was set or hashed anew since the merge: if the other person may have set it, replace it"
 		}
 		return false, doubt, nil
 	}
 	if !bytes.Equal(digest(survivor.PasswordHash), m.Password) {
 		survivor.PasswordHash = ""
 		doubt = "the user name of " + retired.ID +
-			" is back without a password, for that was set or hashed anew since the join: set one"
+			" is back without a password, for that was set or hashed anew since the merge: set one"
 	}
 	return true, doubt, handName(tx, survivor, retired.ID)
 }

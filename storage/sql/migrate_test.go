@@ -176,9 +176,9 @@ func twoHandlesWriteAtOnce(t *testing.T, open func() *DB) {
 		running.Go(func() {
 			db := handles[n%2]
 			for m := range each {
-				sighting := identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a",
+				external := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a",
 					Subject: fmt.Sprint(m)}}
-				_, _, seen := db.Accounts().FindOrCreateUser(t.Context(), sighting)
+				_, _, seen := db.Accounts().FindOrCreateUser(t.Context(), external)
 				current, _, found := db.Sessions().Find(t.Context(), session.ID)
 				moved, rotate := db.Sessions().Rotate(t.Context(), rotated(current), current.Generation)
 				if moved {

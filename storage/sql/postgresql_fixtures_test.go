@@ -137,9 +137,9 @@ func reads(db *DB, session identity.Session) []call {
 // calls are all that a database is asked for while it serves, each of them good for any number of times. They
 // share one user's session.
 func calls(db *DB, session identity.Session) []call {
-	seen := func() identity.Sighting {
+	seen := func() identity.ExternalIdentity {
 		account := identity.AccountKey{Platform: "p", App: "a", Subject: identity.NewSessionID()}
-		return identity.Sighting{AccountKey: account, UnionID: account.Subject, OpenPlatform: "op"}
+		return identity.ExternalIdentity{AccountKey: account, UnionID: account.Subject, OpenPlatform: "op"}
 	}
 	return append(reads(db, session)[:firstWrite:firstWrite], []call{
 		{"Users.Create", func(ctx context.Context) error {

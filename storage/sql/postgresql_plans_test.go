@@ -92,7 +92,7 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 		"Accounts.FindOrCreateUser": {
 			func() error {
 				_, created, err := db.Accounts().FindOrCreateUser(ctx,
-					identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+					identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 				if created {
 					return fmt.Errorf("%s was created again", user.ID)
 				}
@@ -133,7 +133,7 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 	tapped, wire := tap(t, database)
 	db := openMigratedURL(t, tapped, 0)
 	user, _, err := db.Accounts().FindOrCreateUser(ctx,
-		identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
+		identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
 	session, err := db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 0)
 	require.NoError(t, err)

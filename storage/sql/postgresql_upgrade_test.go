@@ -38,7 +38,7 @@ func TestEveryWayOfPgxToExecute(t *testing.T) {
 			t.Parallel()
 			db := openMigratedURL(t, with(t, migrated.Copy(t), "default_query_exec_mode", mode), 0)
 			user, _, err := db.Accounts().FindOrCreateUser(t.Context(),
-				identity.Sighting{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: `s'"\`}})
+				identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: `s'"\`}})
 			require.NoError(t, err)
 			session := newSession(user)
 			session.OpenedBy, session.SecretHash, session.Device = []byte{0, 0xff, '\''}, [32]byte{0, 0xff, '\\'},

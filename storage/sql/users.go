@@ -32,7 +32,7 @@ type userRow struct {
 	Claims       string
 	DeletesAt    *int64
 	Dismissed    bool
-	JoinedInto   *string
+	MergedInto   *string `gorm:"column:joined_into"`
 }
 
 func (userRow) TableName() string { return "users" }
@@ -45,7 +45,7 @@ const userColumns = "u.id, u.username, u.username_key, u.password_hash, u.auth_e
 func (r *userRow) targets() []any {
 	return []any{
 		&r.ID, &r.Username, &r.UsernameKey, &r.PasswordHash, &r.AuthEpoch, &r.CreatedAt, &r.DisabledAt, &r.Roles,
-		&r.Claims, &r.DeletesAt, &r.Dismissed, &r.JoinedInto,
+		&r.Claims, &r.DeletesAt, &r.Dismissed, &r.MergedInto,
 	}
 }
 
@@ -58,8 +58,8 @@ func (r userRow) user() identity.User {
 	if r.Username != nil {
 		user.Username = *r.Username
 	}
-	if r.JoinedInto != nil {
-		user.JoinedInto = *r.JoinedInto
+	if r.MergedInto != nil {
+		user.MergedInto = *r.MergedInto
 	}
 	return user
 }
@@ -148,7 +148,7 @@ func (d dialect) lockUser(tx *gorm.DB, id string) error {
 }
 
 // heldUser locks a user likewise and returns what nobody else changes until the transaction is over.
-// ErrNotFound, also for who was joined into another one, perhaps since the caller looked: what such a user is
+// ErrNotFound, also for who was merged into another one, perhaps since the caller looked: what such a user is
 // given reaches nobody, and what is taken takes from the other one.
 func (d dialect) heldUser(tx *gorm.DB, id string) (identity.User, error) {
 	var row userRow

@@ -20,13 +20,13 @@ func accounts() []testCase {
 }
 
 // sight tells of somebody at an app; no union.
-func sight(app, subject string) identity.Sighting {
-	return identity.Sighting{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
+func sight(app, subject string) identity.ExternalIdentity {
+	return identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
 		App: app, Subject: subject}}
 }
 
 // see signs somebody in and returns who it is.
-func (f fixture) see(t *testing.T, s identity.Sighting) (identity.User, bool) {
+func (f fixture) see(t *testing.T, s identity.ExternalIdentity) (identity.User, bool) {
 	t.Helper()
 	user, created, err := f.Accounts.FindOrCreateUser(t.Context(), s)
 	require.NoError(t, err)
@@ -34,7 +34,7 @@ func (f fixture) see(t *testing.T, s identity.Sighting) (identity.User, bool) {
 }
 
 // requireSeen signs somebody in who is known to be a user.
-func (f fixture) requireSeen(t *testing.T, want identity.User, s identity.Sighting) {
+func (f fixture) requireSeen(t *testing.T, want identity.User, s identity.ExternalIdentity) {
 	t.Helper()
 	got, created := f.see(t, s)
 	require.False(t, created)
@@ -45,7 +45,7 @@ func (f fixture) requireSeen(t *testing.T, want identity.User, s identity.Sighti
 }
 
 // requireNew signs somebody in who is nobody yet.
-func (f fixture) requireNew(t *testing.T, s identity.Sighting) identity.User {
+func (f fixture) requireNew(t *testing.T, s identity.ExternalIdentity) identity.User {
 	t.Helper()
 	user, created := f.see(t, s)
 	require.True(t, created)
@@ -72,11 +72,11 @@ func firstSight(t *testing.T, f fixture) {
 
 func parallelSights(t *testing.T, f fixture) {
 	seen := in("op", newName(), sight("wx1", newName()))
-	requireOneUser(t, f, func(int) identity.Sighting { return seen })
+	requireOneUser(t, f, func(int) identity.ExternalIdentity { return seen })
 }
 
 // requireOneUser signs a crowd in, all of them one person whom nobody has seen before.
-func requireOneUser(t *testing.T, f fixture, sightOf func(n int) identity.Sighting) identity.User {
+func requireOneUser(t *testing.T, f fixture, sightOf func(n int) identity.ExternalIdentity) identity.User {
 	t.Helper()
 	users := make([]identity.User, crowd)
 	requireOneWinner(t, together(crowd, func(n int) (made won) {
@@ -102,7 +102,8 @@ func subjectIsLocal(t *testing.T, f fixture) {
 func unknownAccount(t *testing.T, f fixture) {
 	subject := newName()
 	f.requireNew(t, sight("wx1", subject))
-	for _, unknown := range []identity.Sighting{sight("wx1", newName()), sight("wx2", subject), sight("wx1", ""),
+	for _, unknown := range []identity.ExternalIdentity{sight("wx1", newName()), sight("wx2", subject), sight("wx1",
+		""),
 		sight("", subject)} {
 		_, err := f.Accounts.Find(t.Context(), unknown.AccountKey)
 		require.ErrorIs(t, err, identity.ErrNotFound)
@@ -154,7 +155,7 @@ func unions() []testCase {
 }
 
 // in says that the app belongs to an open platform, where the person has a union id.
-func in(platform, union string, s identity.Sighting) identity.Sighting {
+func in(platform, union string, s identity.ExternalIdentity) identity.ExternalIdentity {
 	s.OpenPlatform, s.UnionID = platform, union
 	return s
 }
@@ -279,8 +280,9 @@ func unionTwiceAtOneApp(t *testing.T, f fixture) {
 
 func parallelUnion(t *testing.T, f fixture) {
 	union := newName()
-	apps := []identity.Sighting{in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName()))}
-	user := requireOneUser(t, f, func(n int) identity.Sighting { return apps[n%2] })
+	apps := []identity.ExternalIdentity{in("op", union, sight("wx1", newName())), in("op", union, sight("wx2",
+		newName()))}
+	user := requireOneUser(t, f, func(n int) identity.ExternalIdentity { return apps[n%2] })
 	f.requireSeen(t, user, apps[0])
 	f.requireSeen(t, user, apps[1])
 	requireConflicts(t, f, user, 0)
@@ -289,7 +291,7 @@ func parallelUnion(t *testing.T, f fixture) {
 func parallelLink(t *testing.T, f fixture) {
 	union, known := newName(), sight("wx1", newName())
 	user := f.requireNew(t, known)
-	apps := []identity.Sighting{in("op", union, known), in("op", union, sight("wx2", newName()))}
+	apps := []identity.ExternalIdentity{in("op", union, known), in("op", union, sight("wx2", newName()))}
 	users := make([]identity.User, crowd)
 	for _, err := range together(crowd, func(n int) (err error) {
 		users[n], _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), apps[n%2])

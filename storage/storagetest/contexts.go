@@ -76,12 +76,12 @@ func contextEndsWrites(t *testing.T, f fixture) {
 		"Accounts.Unlink": func() error {
 			return errorOf(f.Accounts.Unlink(ctx, user.ID, linked.AccountKey))
 		},
-		"Deletions.Leave":      func() error { return errorOf(f.Deletions.Leave(ctx, user.ID, 0)) },
-		"Deletions.Dismiss":    func() error { return errorOf(f.Deletions.Dismiss(ctx, user.ID, 0)) },
-		"Deletions.Stay":       func() error { return f.Deletions.Stay(ctx, left.ID) },
-		"Deletions.DeleteLeft": func() error { return errorOf(f.Deletions.DeleteLeft(ctx, 10)) },
-		"Profiles.Choose":      func() error { return f.Profiles.Choose(ctx, user.ID, fullProfile()) },
-		"Profiles.Suggest":     func() error { return errorOf(f.Profiles.Suggest(ctx, user.ID, fullProfile())) },
+		"Deletions.RequestDeletion":  func() error { return errorOf(f.Deletions.RequestDeletion(ctx, user.ID, 0)) },
+		"Deletions.ScheduleDeletion": func() error { return errorOf(f.Deletions.ScheduleDeletion(ctx, user.ID, 0)) },
+		"Deletions.CancelDeletion":   func() error { return f.Deletions.CancelDeletion(ctx, left.ID) },
+		"Deletions.PurgeDeleted":     func() error { return errorOf(f.Deletions.PurgeDeleted(ctx, 10)) },
+		"Profiles.Choose":            func() error { return f.Profiles.Choose(ctx, user.ID, fullProfile()) },
+		"Profiles.Suggest":           func() error { return errorOf(f.Profiles.Suggest(ctx, user.ID, fullProfile())) },
 		"Profiles.SetPhone": func() error {
 			return f.Profiles.SetPhone(ctx, user.ID, identity.Phone{Number: "+8613800000000"})
 		},
@@ -109,7 +109,7 @@ func contextEndsWrites(t *testing.T, f fixture) {
 	f.requireLive(t, user, session.ID)
 	require.False(t, f.client(t, client.ID).Disabled())
 	require.Equal(t, app.Secret, f.app(t, app.Platform, app.ID).Secret)
-	require.True(t, f.user(t, left.ID).Leaving())
+	require.True(t, f.user(t, left.ID).DeletionRequested())
 	require.Zero(t, f.details(t, user.ID))
 	f.requireAccounts(t, user, linked.AccountKey)
 	requireUse(t, f, app, 1, 2)

@@ -15,8 +15,8 @@ func deleting() []testCase {
 		{"with a user goes all that is his, and nothing else", allGoes},
 		{"the id of a deleted user is nobody's ever", idIsNobodys},
 		{"the accounts and the name of a deleted user make others", accountsMakeOthers},
-		{"with a user go those who were joined into it, and into those", joinedGo},
-		{"who was joined into a user and is another one again stays", unjoinedStays},
+		{"with a user go those who were merged into it, and into those", joinedGo},
+		{"who was merged into a user and is another one again stays", unjoinedStays},
 		{"who left and was disabled stays until enabled, so that no new user comes of the same accounts",
 			disabledStays},
 		{"whom an operator deletes goes, disabled or not, at the earlier instant, and may be kept", dismissedGoes},
@@ -29,7 +29,7 @@ func deleting() []testCase {
 func (f fixture) deleteLeft(t *testing.T) (deleted int) {
 	t.Helper()
 	for {
-		n, err := f.Deletions.DeleteLeft(t.Context(), 10)
+		n, err := f.Deletions.PurgeDeleted(t.Context(), 10)
 		require.NoError(t, err)
 		if n == 0 {
 			return deleted
@@ -57,18 +57,19 @@ func timeComes(t *testing.T, f fixture) {
 	requireGone(t, f, sooner)
 	f.advance(at.Sub(f.now(t)) - time.Minute)
 	require.Zero(t, f.deleteLeft(t))
-	require.True(t, f.user(t, user.ID).Leaving())
+	require.True(t, f.user(t, user.ID).DeletionRequested())
 	f.advance(time.Minute)
 	require.Equal(t, 1, f.deleteLeft(t))
 	requireGone(t, f, user)
 	require.Equal(t, inUTC(stays), f.user(t, stays.ID))
-	require.ErrorIs(t, f.Deletions.Stay(t.Context(), user.ID), identity.ErrNotFound)
-	_, err := f.Deletions.Leave(t.Context(), user.ID, grace)
+	require.ErrorIs(t, f.Deletions.CancelDeletion(t.Context(), user.ID), identity.ErrNotFound)
+	_, err := f.Deletions.RequestDeletion(t.Context(), user.ID, grace)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
 // settle gives a user everything that one can have.
-func settle(t *testing.T, f fixture, client identity.Client) (identity.User, identity.Sighting, []identity.Session) {
+func settle(t *testing.T, f fixture, client identity.Client) (identity.User, identity.ExternalIdentity,
+	[]identity.Session) {
 	t.Helper()
 	user, seen := f.newUser(t), in("op", newName(), sight("wx1", newName()))
 	f.link(t, user, seen)
@@ -153,7 +154,7 @@ func oldestFirst(t *testing.T, f fixture) {
 	}
 	f.advance(time.Hour)
 	for n := 0; n < len(users); n += 2 {
-		deleted, err := f.Deletions.DeleteLeft(t.Context(), 2)
+		deleted, err := f.Deletions.PurgeDeleted(t.Context(), 2)
 		require.NoError(t, err)
 		require.Equal(t, min(2, len(users)-n), deleted)
 		for m, user := range users {
@@ -175,7 +176,7 @@ func parallelDeletions(t *testing.T, f fixture) {
 		deleted int
 		err     error
 	}) {
-		answer.deleted, answer.err = f.at(n).Deletions.DeleteLeft(t.Context(), crowd)
+		answer.deleted, answer.err = f.at(n).Deletions.PurgeDeleted(t.Context(), crowd)
 		return answer
 	}) {
 		require.NoError(t, answer.err)
@@ -189,7 +190,7 @@ func parallelDeletions(t *testing.T, f fixture) {
 
 func dismiss(t *testing.T, f fixture, user identity.User, grace time.Duration) time.Time {
 	t.Helper()
-	at, err := f.Deletions.Dismiss(t.Context(), user.ID, grace)
+	at, err := f.Deletions.ScheduleDeletion(t.Context(), user.ID, grace)
 	require.NoError(t, err)
 	return at.UTC()
 }
@@ -212,16 +213,16 @@ func disabledStays(t *testing.T, f fixture) {
 	f.leave(t, late, 0)
 	behind := f.newUser(t)
 	f.leave(t, behind, 0)
-	deleted, err := f.Deletions.DeleteLeft(t.Context(), 1)
+	deleted, err := f.Deletions.PurgeDeleted(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, deleted, "who stays keeps nobody else from going")
 	requireGone(t, f, behind)
-	require.True(t, f.user(t, late.ID).Leaving())
+	require.True(t, f.user(t, late.ID).DeletionRequested())
 
 	require.NoError(t, f.Users.Enable(t.Context(), user.ID))
 	require.Equal(t, 1, f.deleteLeft(t), "as he asked")
 	requireGone(t, f, user)
-	require.NoError(t, f.Deletions.Stay(t.Context(), late.ID))
+	require.NoError(t, f.Deletions.CancelDeletion(t.Context(), late.ID))
 }
 
 func dismissedGoes(t *testing.T, f fixture) {
@@ -236,14 +237,14 @@ func dismissedGoes(t *testing.T, f fixture) {
 	require.True(t, f.user(t, disabled.ID).Disabled())
 	dismiss(t, f, enabled, grace/2)
 	require.Equal(t, identity.EndedByLeaving, f.session(t, session.ID).EndReason)
-	require.Equal(t, "by an operator", f.eventsOf(t, identity.EventLeaving, enabled.ID)[0].Detail)
+	require.Equal(t, "by an operator", f.eventsOf(t, identity.EventDeletionRequested, enabled.ID)[0].Detail)
 	require.NoError(t, f.Users.Disable(t.Context(), enabled.ID), "which does not keep him")
 	asked := f.leave(t, left, grace)
 	require.NoError(t, f.Users.Disable(t.Context(), left.ID))
 	require.True(t, dismiss(t, f, left, 0).Before(asked))
 	dismiss(t, f, kept, 0)
 	require.NoError(t, f.Users.Disable(t.Context(), kept.ID))
-	require.NoError(t, f.Deletions.Stay(t.Context(), kept.ID))
+	require.NoError(t, f.Deletions.CancelDeletion(t.Context(), kept.ID))
 	f.leave(t, kept, 0)
 
 	require.Equal(t, 1, f.deleteLeft(t))
@@ -254,10 +255,10 @@ func dismissedGoes(t *testing.T, f fixture) {
 	f.advance(grace)
 	require.Equal(t, 1, f.deleteLeft(t))
 	requireGone(t, f, disabled)
-	require.True(t, f.user(t, kept.ID).Leaving(), "that an operator once meant it is over")
-	require.NoError(t, f.Deletions.Stay(t.Context(), kept.ID))
+	require.True(t, f.user(t, kept.ID).DeletionRequested(), "that an operator once meant it is over")
+	require.NoError(t, f.Deletions.CancelDeletion(t.Context(), kept.ID))
 	for _, id := range append(texts(), "", identity.NewUserID()) {
-		_, err := f.Deletions.Dismiss(t.Context(), id, 0)
+		_, err := f.Deletions.ScheduleDeletion(t.Context(), id, 0)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", id)
 	}
 }
@@ -276,8 +277,8 @@ func joinedGo(t *testing.T, f fixture) {
 		require.Zero(t, f.details(t, gone.ID))
 		require.ErrorIs(t, f.Clients.Create(t.Context(), identity.Client{ID: gone.ID}), identity.ErrExists)
 	}
-	require.Equal(t, bystander.ID, f.user(t, aside.ID).JoinedInto)
-	left, err := f.Joins.List(t.Context(), 1000)
+	require.Equal(t, bystander.ID, f.user(t, aside.ID).MergedInto)
+	left, err := f.Merges.List(t.Context(), 1000)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 	require.Equal(t, aside.ID, left[0].Retired)
@@ -285,15 +286,15 @@ func joinedGo(t *testing.T, f fixture) {
 
 func unjoinedStays(t *testing.T, f fixture) {
 	retired, survivor := f.newUser(t), f.newUser(t)
-	_, err := f.Joins.Undo(t.Context(), f.join(t, retired, survivor).ID)
+	_, err := f.Merges.Undo(t.Context(), f.join(t, retired, survivor).ID)
 	require.NoError(t, err)
 	f.leave(t, survivor, 0)
 	require.Equal(t, 1, f.deleteLeft(t))
 	requireGone(t, f, survivor)
-	require.Empty(t, f.user(t, retired.ID).JoinedInto)
+	require.Empty(t, f.user(t, retired.ID).MergedInto)
 
 	other := f.newUser(t)
-	_, err = f.Joins.Undo(t.Context(), f.join(t, retired, other).ID)
+	_, err = f.Merges.Undo(t.Context(), f.join(t, retired, other).ID)
 	require.NoError(t, err)
 	f.leave(t, retired, 0)
 	require.Equal(t, 1, f.deleteLeft(t))

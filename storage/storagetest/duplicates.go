@@ -17,33 +17,33 @@ func twins() []testCase {
 	}
 }
 
-func listJoins(t *testing.T, f fixture, limit int) []identity.Join {
+func listMerges(t *testing.T, f fixture, limit int) []identity.Merge {
 	t.Helper()
-	listed, err := f.Joins.List(t.Context(), limit)
+	listed, err := f.Merges.List(t.Context(), limit)
 	require.NoError(t, err)
 	for n := range listed {
-		listed[n] = joinInUTC(listed[n])
+		listed[n] = mergeInUTC(listed[n])
 	}
 	return listed
 }
 
 func listOfJoins(t *testing.T, f fixture) {
-	var want []identity.Join
+	var want []identity.Merge
 	for range 3 {
 		c := newCouple(t, f)
-		want = append([]identity.Join{f.join(t, c.retired, c.survivor)}, want...)
+		want = append([]identity.Merge{f.join(t, c.retired, c.survivor)}, want...)
 	}
-	require.Equal(t, want, listJoins(t, f, 3))
-	require.Equal(t, want[:2], listJoins(t, f, 2))
+	require.Equal(t, want, listMerges(t, f, 3))
+	require.Equal(t, want[:2], listMerges(t, f, 2))
 }
 
 // twinsIn returns the pairs of one Open Platform account, and wants no page to be larger than asked for.
-func twinsIn(t *testing.T, f fixture, openPlatform string, limit int) []identity.Twins {
+func twinsIn(t *testing.T, f fixture, openPlatform string, limit int) []identity.Duplicate {
 	t.Helper()
-	var found []identity.Twins
-	after := identity.Twins{Platform: identity.PlatformWechat, OpenPlatform: openPlatform}
+	var found []identity.Duplicate
+	after := identity.Duplicate{Platform: identity.PlatformWechat, OpenPlatform: openPlatform}
 	for {
-		page, err := f.Joins.Twins(t.Context(), after, limit)
+		page, err := f.Merges.Duplicates(t.Context(), after, limit)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(page), limit)
 		for _, pair := range page {
@@ -61,7 +61,7 @@ func twinsIn(t *testing.T, f fixture, openPlatform string, limit int) []identity
 
 func twinsAreFound(t *testing.T, f fixture) {
 	c := newCouple(t, f)
-	want := identity.Twins{
+	want := identity.Duplicate{
 		Platform: identity.PlatformWechat, OpenPlatform: c.of.OpenPlatform, UnionID: c.of.UnionID,
 		Owner: c.survivor.ID, Other: c.retired.ID,
 	}
@@ -69,18 +69,18 @@ func twinsAreFound(t *testing.T, f fixture) {
 	another := sight("wx5", newName())
 	require.NoError(t, f.Accounts.Link(t.Context(), c.retired.ID, another))
 	f.requireSeen(t, c.retired, in(c.of.OpenPlatform, c.of.UnionID, another))
-	require.Equal(t, []identity.Twins{want}, twinsIn(t, f, c.of.OpenPlatform, 10), "once, whatever they have")
+	require.Equal(t, []identity.Duplicate{want}, twinsIn(t, f, c.of.OpenPlatform, 10), "once, whatever they have")
 	require.Empty(t, twinsIn(t, f, c.alone.OpenPlatform, 10))
 
-	anywhere, err := f.Joins.Twins(t.Context(), identity.Twins{}, 1)
+	anywhere, err := f.Merges.Duplicates(t.Context(), identity.Duplicate{}, 1)
 	require.NoError(t, err)
 	require.Len(t, anywhere, 1)
 
-	_, err = f.Deletions.Leave(t.Context(), c.retired.ID, lifetimes().Idle)
+	_, err = f.Deletions.RequestDeletion(t.Context(), c.retired.ID, lifetimes().Idle)
 	require.NoError(t, err)
 	require.Empty(t, twinsIn(t, f, c.of.OpenPlatform, 10), "who is leaving cannot be joined")
-	require.NoError(t, f.Deletions.Stay(t.Context(), c.retired.ID))
-	require.Equal(t, []identity.Twins{want}, twinsIn(t, f, c.of.OpenPlatform, 10))
+	require.NoError(t, f.Deletions.CancelDeletion(t.Context(), c.retired.ID))
+	require.Equal(t, []identity.Duplicate{want}, twinsIn(t, f, c.of.OpenPlatform, 10))
 
 	other := newCouple(t, f)
 	f.join(t, other.retired, other.survivor)
@@ -97,7 +97,7 @@ func twinsWithoutOwner(t *testing.T, f fixture) {
 		f.advance(lifetimes().Idle)
 		f.requireSeen(t, users[len(users)-1], in(op, union, account))
 	}
-	require.Equal(t, []identity.Twins{{
+	require.Equal(t, []identity.Duplicate{{
 		Platform: identity.PlatformWechat, OpenPlatform: op, UnionID: union, Owner: users[0].ID, Other: users[1].ID,
 	}}, twinsIn(t, f, op, 10))
 	f.join(t, users[1], users[0])
@@ -133,39 +133,42 @@ func hostileJoins(t *testing.T, f fixture) {
 	for _, text := range texts() {
 		for _, pair := range [][2]string{{text, alice.ID}, {alice.ID, text}, {text, text},
 			{alice.ID + text, alice.ID}} {
-			_, err := f.Joins.Join(t.Context(), pair[0], pair[1])
+			_, err := f.Merges.Merge(t.Context(), pair[0], pair[1])
 			require.ErrorIs(t, err, identity.ErrNotFound, "%q", pair)
-			_, err = f.Joins.Preview(t.Context(), pair[0], pair[1])
+			_, err = f.Merges.Preview(t.Context(), pair[0], pair[1])
 			require.ErrorIs(t, err, identity.ErrNotFound, "%q", pair)
 		}
 		for _, id := range []string{text, join.ID + text} {
-			_, err := f.Joins.Undo(t.Context(), id)
+			_, err := f.Merges.Undo(t.Context(), id)
 			require.ErrorIs(t, err, identity.ErrNotFound, "%q", id)
 		}
-		pairs, err := f.Joins.Twins(t.Context(), identity.Twins{Platform: "~" + text, OpenPlatform: text,
+		pairs, err := f.Merges.Duplicates(t.Context(), identity.Duplicate{Platform: "~" + text, OpenPlatform: text,
 			UnionID: text, Other: text}, 10)
 		require.True(t, err != nil || len(pairs) == 0, "%q", text)
 	}
 	require.Equal(t, inUTC(alice), f.user(t, alice.ID))
-	require.Equal(t, []identity.Join{join}, listJoins(t, f, 1))
+	require.Equal(t, []identity.Merge{join}, listMerges(t, f, 1))
 }
 
 func contextEndsJoins(t *testing.T, f fixture) {
 	ctx, c, other := cancelled(t), newCouple(t, f), newCouple(t, f)
 	join := f.join(t, other.retired, other.survivor)
 	for name, call := range map[string]func(context.Context) error{
-		"Twins": func(ctx context.Context) error { _, err := f.Joins.Twins(ctx, identity.Twins{}, 10); return err },
+		"Duplicates": func(ctx context.Context) error {
+			_, err := f.Merges.Duplicates(ctx, identity.Duplicate{}, 10)
+			return err
+		},
 		"Preview": func(ctx context.Context) error {
-			_, err := f.Joins.Preview(ctx, c.retired.ID, c.survivor.ID)
+			_, err := f.Merges.Preview(ctx, c.retired.ID, c.survivor.ID)
 			return err
 		},
 		"Join": func(ctx context.Context) error {
-			_, err := f.Joins.Join(ctx, c.retired.ID,
+			_, err := f.Merges.Merge(ctx, c.retired.ID,
 				c.survivor.ID)
 			return err
 		},
-		"Undo": func(ctx context.Context) error { _, err := f.Joins.Undo(ctx, join.ID); return err },
-		"List": func(ctx context.Context) error { _, err := f.Joins.List(ctx, 10); return err },
+		"Undo": func(ctx context.Context) error { _, err := f.Merges.Undo(ctx, join.ID); return err },
+		"List": func(ctx context.Context) error { _, err := f.Merges.List(ctx, 10); return err },
 	} {
 		require.ErrorIs(t, call(ctx), context.Canceled, name)
 	}

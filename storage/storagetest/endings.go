@@ -154,7 +154,7 @@ func listOfSessions(t *testing.T, f fixture) {
 func endingsListed() []testCase {
 	return []testCase{
 		{"what ended is listed, however it ended, and what lives is not", everyEndingIsListed},
-		{"also what an operator ends, what an unlinked account opened, and what a join ends", otherEndingsAreListed},
+		{"also what an operator ends, what an unlinked account opened, and what a merge ends", otherEndingsAreListed},
 		{"what had run out long before is not, though whoever ends all ends it too", ranOutIsNotListed},
 		{"it is listed for as long as its access tokens may live, and a little longer", listedAsLongAsTokens},
 		{"the longest life of any client's tokens counts", longestLifeCounts},

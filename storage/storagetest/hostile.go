@@ -118,10 +118,10 @@ func hostileWrites() []testCase {
 }
 
 func hostileAccounts(t *testing.T, f fixture) {
-	for name, place := range map[string]func(s *identity.Sighting) *string{
-		"subject":  func(s *identity.Sighting) *string { return &s.Subject },
-		"app":      func(s *identity.Sighting) *string { return &s.App },
-		"platform": func(s *identity.Sighting) *string { return &s.Platform },
+	for name, place := range map[string]func(s *identity.ExternalIdentity) *string{
+		"subject":  func(s *identity.ExternalIdentity) *string { return &s.Subject },
+		"app":      func(s *identity.ExternalIdentity) *string { return &s.App },
+		"platform": func(s *identity.ExternalIdentity) *string { return &s.Platform },
 	} {
 		innocent := in("op", newName(), sight(newName(), newName()))
 		owner := f.requireNew(t, innocent)
@@ -147,9 +147,9 @@ func hostileAccounts(t *testing.T, f fixture) {
 }
 
 func hostileUnions(t *testing.T, f fixture) {
-	for name, place := range map[string]func(s *identity.Sighting) *string{
-		"union id":      func(s *identity.Sighting) *string { return &s.UnionID },
-		"open platform": func(s *identity.Sighting) *string { return &s.OpenPlatform },
+	for name, place := range map[string]func(s *identity.ExternalIdentity) *string{
+		"union id":      func(s *identity.ExternalIdentity) *string { return &s.UnionID },
+		"open platform": func(s *identity.ExternalIdentity) *string { return &s.OpenPlatform },
 	} {
 		innocent := in(newName(), newName(), sight("wx1", newName()))
 		owner := f.requireNew(t, innocent)

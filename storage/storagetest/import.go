@@ -11,13 +11,13 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func newcomers() []testCase {
+func people() []testCase {
 	return []testCase{
 		{"a newcomer is a user with all that was brought", newcomerIsUser},
 		{"a newcomer who brings only a name, an account or a sub is a user", newcomerWithLittle},
 		{"a newcomer's account signs in, and links the union that came with it", newcomerSignsIn},
 		{"who is there already is left as he is", newcomerIsThere},
-		{"who is there already is found though joined into another user", newcomerWasJoined},
+		{"who is there already is found though merged into another user", newcomerWasJoined},
 		{"more newcomers than one statement takes come all", manyNewcomers},
 		{"newcomers who contradict users or each other are refused", contradictions},
 		{"a sub that is a client's or was a deleted user's is refused", takenSubjects},
@@ -30,14 +30,14 @@ func newcomers() []testCase {
 }
 
 // bring imports newcomers, as lines 1 and following of a file.
-func bring(t *testing.T, f fixture, newcomers ...identity.Newcomer) []identity.Arrival {
+func bring(t *testing.T, f fixture, people ...identity.ImportedUser) []identity.ImportResult {
 	t.Helper()
-	for n := range newcomers {
-		newcomers[n].Line = n + 1
+	for n := range people {
+		people[n].Line = n + 1
 	}
-	arrivals, err := f.Newcomers.Import(t.Context(), newcomers)
+	arrivals, err := f.Imports.Import(t.Context(), people)
 	require.NoError(t, err)
-	require.Len(t, arrivals, len(newcomers))
+	require.Len(t, arrivals, len(people))
 	for _, arrival := range arrivals {
 		require.Equal(t, arrival.Outcome == identity.Refused, arrival.Reason != "", "%v", arrival)
 		require.Equal(t, arrival.Outcome == identity.Refused, arrival.UserID == "", "%v", arrival)
@@ -46,22 +46,22 @@ func bring(t *testing.T, f fixture, newcomers ...identity.Newcomer) []identity.A
 }
 
 // requireImported brings newcomers who must all come without a warning.
-func requireImported(t *testing.T, f fixture, newcomers ...identity.Newcomer) (users []identity.User) {
+func requireImported(t *testing.T, f fixture, people ...identity.ImportedUser) (users []identity.User) {
 	t.Helper()
-	for _, arrival := range bring(t, f, newcomers...) {
-		require.Equal(t, identity.Arrival{Outcome: identity.Imported, UserID: arrival.UserID}, arrival)
+	for _, arrival := range bring(t, f, people...) {
+		require.Equal(t, identity.ImportResult{Outcome: identity.Imported, UserID: arrival.UserID}, arrival)
 		users = append(users, f.user(t, arrival.UserID))
 	}
 	return users
 }
 
 // fullNewcomer brings all there is. No two bring the same.
-func fullNewcomer() identity.Newcomer {
-	return identity.Newcomer{
+func fullNewcomer() identity.ImportedUser {
+	return identity.ImportedUser{
 		ID: "legacy-" + newName(), Username: "Zo\u00eb-" + newName(), PasswordHash: "$2y$hash",
 		Roles: []string{"b", "a", "b"}, Profile: fullProfile(),
 		Phone: "+8613800000000", CreatedAt: time.Date(2019, 2, 3, 4, 5, 6, 7e6, time.UTC),
-		Sightings: []identity.Sighting{sight("wx1", newName()), in("op", newName(), sight("wx2", newName()))},
+		Identities: []identity.ExternalIdentity{sight("wx1", newName()), in("op", newName(), sight("wx2", newName()))},
 	}
 }
 
@@ -89,8 +89,8 @@ func newcomerIsUser(t *testing.T, f fixture) {
 	require.NoError(t, err)
 	require.Len(t, accounts, 2)
 	for k, account := range accounts {
-		require.Equal(t, n.Sightings[k].AccountKey, account.AccountKey)
-		require.Equal(t, n.Sightings[k].UnionID, account.UnionID)
+		require.Equal(t, n.Identities[k].AccountKey, account.AccountKey)
+		require.Equal(t, n.Identities[k].UnionID, account.UnionID)
 		sameInstant(t, n.CreatedAt, account.CreatedAt)
 	}
 	session := f.signIn(t, got, f.newClient(t))
@@ -104,9 +104,9 @@ func newcomerIsUser(t *testing.T, f fixture) {
 
 func newcomerWithLittle(t *testing.T, f fixture) {
 	before := f.now(t)
-	users := requireImported(t, f, identity.Newcomer{Username: newName()},
-		identity.Newcomer{Sightings: []identity.Sighting{sight("wx1", newName())}},
-		identity.Newcomer{ID: newName()}, identity.Newcomer{ID: identity.NewUserID(), Phone: "+8613800000000"})
+	users := requireImported(t, f, identity.ImportedUser{Username: newName()},
+		identity.ImportedUser{Identities: []identity.ExternalIdentity{sight("wx1", newName())}},
+		identity.ImportedUser{ID: newName()}, identity.ImportedUser{ID: identity.NewUserID(), Phone: "+8613800000000"})
 	for _, user := range users {
 		between(t, before, f.now(t), user.CreatedAt)
 		require.Empty(t, user.PasswordHash)
@@ -124,26 +124,26 @@ func newcomerWithLittle(t *testing.T, f fixture) {
 func newcomerSignsIn(t *testing.T, f fixture) {
 	n := fullNewcomer()
 	user := requireImported(t, f, n)[0]
-	for _, s := range n.Sightings {
+	for _, s := range n.Identities {
 		f.requireSeen(t, user, s)
 	}
-	f.requireSeen(t, user, in("op", n.Sightings[1].UnionID, sight("wx3", newName())))
+	f.requireSeen(t, user, in("op", n.Identities[1].UnionID, sight("wx3", newName())))
 	requireConflicts(t, f, user, 0)
 
-	two := identity.Newcomer{ID: newName(), Sightings: []identity.Sighting{in("op", newName(),
+	two := identity.ImportedUser{ID: newName(), Identities: []identity.ExternalIdentity{in("op", newName(),
 		sight("wx1", newName())), sight("wx2", newName())}}
-	two.Sightings[1] = in("op", two.Sightings[0].UnionID, two.Sightings[1])
+	two.Identities[1] = in("op", two.Identities[0].UnionID, two.Identities[1])
 	user = requireImported(t, f, two)[0]
-	f.requireSeen(t, user, two.Sightings[1])
+	f.requireSeen(t, user, two.Identities[1])
 	requireConflicts(t, f, user, 0)
 }
 
 func manyNewcomers(t *testing.T, f fixture) {
-	var many []identity.Newcomer
+	var many []identity.ImportedUser
 	for range 1100 {
 		n := fullNewcomer()
 		for _, app := range []string{"wx3", "wx4", "wx5", "wx6", "wx7"} {
-			n.Sightings = append(n.Sightings, sight(app, newName()))
+			n.Identities = append(n.Identities, sight(app, newName()))
 		}
 		many = append(many, n)
 	}
@@ -151,7 +151,7 @@ func manyNewcomers(t *testing.T, f fixture) {
 		require.Equal(t, identity.Imported, arrival.Outcome)
 	}
 	for n, arrival := range bring(t, f, many...) {
-		require.Equal(t, identity.Arrival{Outcome: identity.AlreadyThere, UserID: many[n].ID}, arrival)
+		require.Equal(t, identity.ImportResult{Outcome: identity.AlreadyThere, UserID: many[n].ID}, arrival)
 	}
 }
 
@@ -163,10 +163,10 @@ func newcomerIsThere(t *testing.T, f fixture) {
 	require.NoError(t, f.Entitlements.SetRoles(t.Context(), user.ID, nil))
 	changed, details := f.user(t, user.ID), f.details(t, user.ID)
 	nameless, shouting, partly := n, n, n
-	nameless.ID, shouting.Username, partly.Sightings, partly.Username, partly.PasswordHash = "",
-		strings.ToUpper(n.Username), n.Sightings[1:], "", ""
-	for _, again := range []identity.Newcomer{n, nameless, shouting, partly} {
-		require.Equal(t, []identity.Arrival{{Outcome: identity.AlreadyThere, UserID: user.ID}}, bring(t, f, again))
+	nameless.ID, shouting.Username, partly.Identities, partly.Username, partly.PasswordHash = "",
+		strings.ToUpper(n.Username), n.Identities[1:], "", ""
+	for _, again := range []identity.ImportedUser{n, nameless, shouting, partly} {
+		require.Equal(t, []identity.ImportResult{{Outcome: identity.AlreadyThere, UserID: user.ID}}, bring(t, f, again))
 	}
 	require.Equal(t, changed, f.user(t, user.ID))
 	require.Equal(t, details, f.details(t, user.ID))
@@ -177,42 +177,43 @@ func newcomerWasJoined(t *testing.T, f fixture) {
 	n := fullNewcomer()
 	requireImported(t, f, n)
 	survivor := f.newUser(t)
-	_, err := f.Joins.Join(t.Context(), n.ID, survivor.ID)
+	_, err := f.Merges.Merge(t.Context(), n.ID, survivor.ID)
 	require.NoError(t, err)
-	require.Equal(t, []identity.Arrival{{Outcome: identity.AlreadyThere, UserID: survivor.ID}}, bring(t, f, n))
+	require.Equal(t, []identity.ImportResult{{Outcome: identity.AlreadyThere, UserID: survivor.ID}}, bring(t, f, n))
 }
 
 func contradictions(t *testing.T, f fixture) {
 	n, other := fullNewcomer(), fullNewcomer()
 	requireImported(t, f, n, other)
-	change := func(change func(n *identity.Newcomer)) identity.Newcomer {
+	change := func(change func(n *identity.ImportedUser)) identity.ImportedUser {
 		changed := n
-		changed.Sightings = append([]identity.Sighting{}, n.Sightings...)
+		changed.Identities = append([]identity.ExternalIdentity{}, n.Identities...)
 		change(&changed)
 		return changed
 	}
 	fresh := fullNewcomer()
 	twice := fresh
 	twice.Username = newName()
-	for reason, newcomers := range map[string][]identity.Newcomer{
+	for reason, people := range map[string][]identity.ImportedUser{
 		"the sub belongs to " + n.ID + ", and the user name does not": {change(
-			func(n *identity.Newcomer) { n.Username = newName() })},
-		"the user name belongs to " + n.ID + ", and the account at wx1 does not": {change(func(n *identity.Newcomer) {
-			n.ID, n.Sightings[0].Subject = "", newName()
-		})},
+			func(n *identity.ImportedUser) { n.Username = newName() })},
+		"the user name belongs to " + n.ID + ", and the account at wx1 does not": {
+			change(func(n *identity.ImportedUser) {
+				n.ID, n.Identities[0].Subject = "", newName()
+			})},
 		"the user name belongs to " + n.ID +
-			", and the sub does not": {change(func(n *identity.Newcomer) { n.ID = newName() })},
-		"the sub belongs to " + n.ID + ", and the account at wx1 does not": {change(func(n *identity.Newcomer) {
-			n.Sightings[0].Subject = newName()
+			", and the sub does not": {change(func(n *identity.ImportedUser) { n.ID = newName() })},
+		"the sub belongs to " + n.ID + ", and the account at wx1 does not": {change(func(n *identity.ImportedUser) {
+			n.Identities[0].Subject = newName()
 		})},
 		"the sub belongs to " + n.ID + ", and the user name to " +
-			other.ID: {change(func(n *identity.Newcomer) { n.Username = strings.ToUpper(other.Username) })},
+			other.ID: {change(func(n *identity.ImportedUser) { n.Username = strings.ToUpper(other.Username) })},
 		"the sub belongs to " + n.ID + ", and the account at wx1 to " +
-			other.ID: {change(func(n *identity.Newcomer) { n.Sightings = other.Sightings })},
+			other.ID: {change(func(n *identity.ImportedUser) { n.Identities = other.Identities })},
 		"the sub belongs to " + fresh.ID + ", and the user name does not": {fresh, twice},
 	} {
-		arrivals := bring(t, f, newcomers...)
-		require.Equal(t, identity.Arrival{Reason: reason}, arrivals[len(arrivals)-1])
+		arrivals := bring(t, f, people...)
+		require.Equal(t, identity.ImportResult{Reason: reason}, arrivals[len(arrivals)-1])
 	}
 	require.Len(t, bring(t, f, fullNewcomer(), twice, fullNewcomer()), 3)
 }
@@ -221,13 +222,13 @@ func takenSubjects(t *testing.T, f fixture) {
 	client, gone, n := f.newClient(t), fullNewcomer(), fullNewcomer()
 	requireImported(t, f, gone)
 	f.leave(t, f.user(t, gone.ID), 0)
-	_, err := f.Deletions.DeleteLeft(t.Context(), 10)
+	_, err := f.Deletions.PurgeDeleted(t.Context(), 10)
 	require.NoError(t, err)
-	require.Equal(t, []identity.Arrival{
+	require.Equal(t, []identity.ImportResult{
 		{Reason: "the sub is the id of a client, for which the user could be taken"},
 		{Reason: "the sub was a deleted user's, and is nobody else's ever"},
 		{Outcome: identity.Imported, UserID: n.ID},
-	}, bring(t, f, identity.Newcomer{ID: client.ID}, gone, n))
+	}, bring(t, f, identity.ImportedUser{ID: client.ID}, gone, n))
 	require.ErrorIs(t, f.Clients.Create(t.Context(), identity.Client{ID: n.ID}), identity.ErrExists,
 		"nor the other way round")
 	gone.ID = ""
@@ -237,11 +238,11 @@ func takenSubjects(t *testing.T, f fixture) {
 func impossibleNewcomers(t *testing.T, f fixture) {
 	future := fullNewcomer()
 	future.CreatedAt = f.now(t).Add(2 * time.Minute)
-	var lots []identity.Sighting
-	for n := range identity.MaxSightings + 1 {
+	var lots []identity.ExternalIdentity
+	for n := range identity.MaxExternalIdentities + 1 {
 		lots = append(lots, sight(fmt.Sprint("wx", n), newName()))
 	}
-	for reason, n := range map[string]identity.Newcomer{
+	for reason, n := range map[string]identity.ImportedUser{
 		"nothing to know the person by: give sub, username or an account": {
 			Roles: []string{"a"}, Phone: "+8613800000000",
 		},
@@ -252,14 +253,14 @@ func impossibleNewcomers(t *testing.T, f fixture) {
 		"a user name has 1 to 128 bytes":              {Username: strings.Repeat("n", 129)},
 		"a role is 1 to 64 of the letters A to Z and a to z, digits, and . _ : -": {
 			ID: newName(), Roles: []string{"two words"}},
-		"an account needs an app and an openid": {Sightings: []identity.Sighting{sight("wx1", "")}},
-		"a person has at most 32 accounts":      {Sightings: lots},
+		"an account needs an app and an openid": {Identities: []identity.ExternalIdentity{sight("wx1", "")}},
+		"a person has at most 32 accounts":      {Identities: lots},
 		"a person has one account at an app, not several": {
-			Sightings: []identity.Sighting{sight("wx1", newName()), sight("wx1", newName())}},
+			Identities: []identity.ExternalIdentity{sight("wx1", newName()), sight("wx1", newName())}},
 		"created_at is in the future": future,
 	} {
 		arrivals := bring(t, f, fullNewcomer(), n, fullNewcomer())
-		require.Equal(t, identity.Arrival{Reason: reason}, arrivals[1])
+		require.Equal(t, identity.ImportResult{Reason: reason}, arrivals[1])
 		require.Equal(t, identity.Imported, arrivals[2].Outcome)
 		if n.ID != "" {
 			_, err := f.Users.Find(t.Context(), n.ID)
@@ -271,27 +272,28 @@ func impossibleNewcomers(t *testing.T, f fixture) {
 func newcomerOfAnothersUnion(t *testing.T, f fixture) {
 	union := newName()
 	owner := f.requireNew(t, in("op", union, sight("wx1", newName())))
-	n := identity.Newcomer{ID: newName(), Sightings: []identity.Sighting{in("op", union, sight("wx2", newName()))}}
+	n := identity.ImportedUser{ID: newName(), Identities: []identity.ExternalIdentity{in("op", union, sight("wx2",
+		newName()))}}
 	warning := "the union id of an account at wx2 belongs to " + owner.ID
-	require.Equal(t, []identity.Arrival{{Outcome: identity.Imported, UserID: n.ID, Warnings: []string{warning}}},
+	require.Equal(t, []identity.ImportResult{{Outcome: identity.Imported, UserID: n.ID, Warnings: []string{warning}}},
 		bring(t, f, n))
 	for range 2 {
 		events := f.eventsOf(t, identity.EventUnionConflict, n.ID)
 		require.Len(t, events, 1)
 		require.Equal(t, warning, events[0].Detail)
-		f.requireSeen(t, f.user(t, n.ID), n.Sightings[0])
+		f.requireSeen(t, f.user(t, n.ID), n.Identities[0])
 		require.Equal(t, identity.AlreadyThere, bring(t, f, n)[0].Outcome)
 	}
 	f.requireSeen(t, owner, in("op", union, sight("wx3", newName())))
-	twins, err := f.Joins.Twins(t.Context(), identity.Twins{}, 1000)
+	twins, err := f.Merges.Duplicates(t.Context(), identity.Duplicate{}, 1000)
 	require.NoError(t, err)
-	require.Contains(t, twins, identity.Twins{Platform: identity.PlatformWechat, OpenPlatform: "op", UnionID: union,
+	require.Contains(t, twins, identity.Duplicate{Platform: identity.PlatformWechat, OpenPlatform: "op", UnionID: union,
 		Owner: owner.ID, Other: n.ID})
 
 	union = newName() // of two who bring one union together the first has it
-	pair := []identity.Newcomer{
-		{ID: newName(), Sightings: []identity.Sighting{in("op", union, sight("wx1", newName()))}},
-		{ID: newName(), Sightings: []identity.Sighting{in("op", union, sight("wx2", newName()))}},
+	pair := []identity.ImportedUser{
+		{ID: newName(), Identities: []identity.ExternalIdentity{in("op", union, sight("wx1", newName()))}},
+		{ID: newName(), Identities: []identity.ExternalIdentity{in("op", union, sight("wx2", newName()))}},
 	}
 	arrivals := bring(t, f, pair...)
 	require.Empty(t, arrivals[0].Warnings)

@@ -21,30 +21,30 @@ func newcomerRaces() []testCase {
 }
 
 // newNewcomers makes newcomers who are known by accounts of one app.
-func newNewcomers(size int) (newcomers []identity.Newcomer) {
+func newNewcomers(size int) (people []identity.ImportedUser) {
 	for n := range size {
-		newcomers = append(newcomers, identity.Newcomer{Line: n + 1,
-			Sightings: []identity.Sighting{in("op", newName(), sight("wx1", newName()))}})
+		people = append(people, identity.ImportedUser{Line: n + 1,
+			Identities: []identity.ExternalIdentity{in("op", newName(), sight("wx1", newName()))}})
 	}
-	return newcomers
+	return people
 }
 
 func importRacesSights(t *testing.T, f fixture) {
-	newcomers := newNewcomers(crowd)
-	arrivals, seen := make([][]identity.Arrival, 2), make([]identity.User, crowd)
+	people := newNewcomers(crowd)
+	arrivals, seen := make([][]identity.ImportResult, 2), make([]identity.User, crowd)
 	for _, err := range together(crowd+2, func(n int) (err error) {
 		if n >= crowd {
-			arrivals[n-crowd], err = f.at(n).Newcomers.Import(t.Context(), newcomers)
+			arrivals[n-crowd], err = f.at(n).Imports.Import(t.Context(), people)
 			return err
 		}
-		seen[n], _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), newcomers[n].Sightings[0])
+		seen[n], _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), people[n].Identities[0])
 		return err
 	}) {
 		require.NoError(t, err)
 	}
-	for n, newcomer := range newcomers {
+	for n, person := range people {
 		user := f.user(t, seen[n].ID)
-		f.requireSeen(t, user, newcomer.Sightings[0])
+		f.requireSeen(t, user, person.Identities[0])
 		requireConflicts(t, f, user, 0)
 		for _, arrival := range arrivals {
 			require.Equal(t, user.ID, arrival[n].UserID)
@@ -55,26 +55,26 @@ func importRacesSights(t *testing.T, f fixture) {
 }
 
 func importRacesItself(t *testing.T, f fixture) {
-	newcomers := newNewcomers(crowd)
-	for n := range newcomers {
-		newcomers[n].Username = newName()
-		newcomers[n].Profile = fullProfile()
+	people := newNewcomers(crowd)
+	for n := range people {
+		people[n].Username = newName()
+		people[n].Profile = fullProfile()
 	}
-	backwards := slices.Clone(newcomers)
+	backwards := slices.Clone(people)
 	slices.Reverse(backwards)
 	const imports = 4
-	arrivals := make([][]identity.Arrival, imports)
+	arrivals := make([][]identity.ImportResult, imports)
 	for _, err := range together(imports, func(n int) (err error) {
-		brought := newcomers
+		brought := people
 		if n >= imports/2 {
 			brought = backwards
 		}
-		arrivals[n], err = f.at(n).Newcomers.Import(t.Context(), brought)
+		arrivals[n], err = f.at(n).Imports.Import(t.Context(), brought)
 		return err
 	}) {
 		require.NoError(t, err)
 	}
-	for n := range newcomers {
+	for n := range people {
 		imported := 0
 		for k, arrival := range arrivals {
 			at := n
@@ -89,25 +89,25 @@ func importRacesItself(t *testing.T, f fixture) {
 		}
 		require.Equal(t, 1, imported)
 		user := f.user(t, arrivals[0][n].UserID)
-		require.Equal(t, newcomers[n].Username, user.Username)
+		require.Equal(t, people[n].Username, user.Username)
 		require.Equal(t, fullProfile(), f.details(t, user.ID).Profile)
-		f.requireSeen(t, user, newcomers[n].Sightings[0])
+		f.requireSeen(t, user, people[n].Identities[0])
 	}
 }
 
 func importRacesCreations(t *testing.T, f fixture) {
-	newcomers := newNewcomers(crowd)
-	for n := range newcomers {
-		newcomers[n].Username = newName()
+	people := newNewcomers(crowd)
+	for n := range people {
+		people[n].Username = newName()
 	}
-	var arrivals []identity.Arrival
+	var arrivals []identity.ImportResult
 	created := make([]identity.User, crowd)
 	for _, err := range together(crowd+1, func(n int) (err error) {
 		if n == crowd {
-			arrivals, err = f.at(n).Newcomers.Import(t.Context(), newcomers)
+			arrivals, err = f.at(n).Imports.Import(t.Context(), people)
 			return err
 		}
-		created[n], err = f.at(n).Users.Create(t.Context(), newcomers[n].Username, "hash")
+		created[n], err = f.at(n).Users.Create(t.Context(), people[n].Username, "hash")
 		if errors.Is(err, identity.ErrExists) {
 			return nil
 		}
@@ -116,10 +116,10 @@ func importRacesCreations(t *testing.T, f fixture) {
 		require.NoError(t, err)
 	}
 	for n, arrival := range arrivals {
-		named, err := f.Users.FindByUsername(t.Context(), newcomers[n].Username)
+		named, err := f.Users.FindByUsername(t.Context(), people[n].Username)
 		require.NoError(t, err)
 		if created[n].ID == "" {
-			require.Equal(t, identity.Arrival{Outcome: identity.Imported, UserID: named.ID}, arrival)
+			require.Equal(t, identity.ImportResult{Outcome: identity.Imported, UserID: named.ID}, arrival)
 			continue
 		}
 		require.Equal(t, created[n].ID, named.ID)
@@ -129,29 +129,29 @@ func importRacesCreations(t *testing.T, f fixture) {
 }
 
 func importRacesDeletion(t *testing.T, f fixture) {
-	var newcomers []identity.Newcomer
+	var people []identity.ImportedUser
 	for n := range crowd {
-		newcomers = append(newcomers, identity.Newcomer{Line: n + 1, ID: newName()})
+		people = append(people, identity.ImportedUser{Line: n + 1, ID: newName()})
 	}
-	for _, user := range requireImported(t, f, newcomers...) {
+	for _, user := range requireImported(t, f, people...) {
 		f.leave(t, user, 0)
 	}
-	arrivals := make([][]identity.Arrival, 4)
+	arrivals := make([][]identity.ImportResult, 4)
 	for _, err := range together(len(arrivals), func(n int) (err error) {
 		if n == 0 {
-			_, err = f.Deletions.DeleteLeft(t.Context(), crowd)
+			_, err = f.Deletions.PurgeDeleted(t.Context(), crowd)
 			return err
 		}
-		arrivals[n], err = f.at(n).Newcomers.Import(t.Context(), newcomers)
+		arrivals[n], err = f.at(n).Imports.Import(t.Context(), people)
 		return err
 	}) {
 		require.NoError(t, err)
 	}
-	for n, newcomer := range newcomers {
+	for n, person := range people {
 		for _, arrival := range arrivals[1:] {
 			require.NotEqual(t, identity.Imported, arrival[n].Outcome)
 		}
-		_, err := f.Users.Find(t.Context(), newcomer.ID)
+		_, err := f.Users.Find(t.Context(), person.ID)
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
 }

@@ -17,7 +17,7 @@ func inventory(t *testing.T, f fixture) (users, events, twins int) {
 	require.NoError(t, err)
 	told, err := f.Events.List(t.Context(), identity.EventsOf{}, math.MaxInt32)
 	require.NoError(t, err)
-	pairs, err := f.Joins.Twins(t.Context(), identity.Twins{}, 1000)
+	pairs, err := f.Merges.Duplicates(t.Context(), identity.Duplicate{}, 1000)
 	require.NoError(t, err)
 	return len(all), len(told), len(pairs)
 }
@@ -29,11 +29,11 @@ func rehearsal(t *testing.T, f fixture) {
 	first.ID = ""
 	renamed, moved, ofUnion, nameless := first, second, fullNewcomer(), second
 	renamed.Username, nameless.ID = newName(), ""
-	moved.Sightings = first.Sightings
-	ofUnion.Sightings = []identity.Sighting{in("op", first.Sightings[1].UnionID, sight("wx3", newName()))}
+	moved.Identities = first.Identities
+	ofUnion.Identities = []identity.ExternalIdentity{in("op", first.Identities[1].UnionID, sight("wx3", newName()))}
 	ofThere := fullNewcomer()
-	ofThere.Sightings = []identity.Sighting{in("op", there.Sightings[1].UnionID, sight("wx3", newName()))}
-	all := []identity.Newcomer{there, first, second, first, second, renamed, moved, ofUnion, ofUnion, ofThere,
+	ofThere.Identities = []identity.ExternalIdentity{in("op", there.Identities[1].UnionID, sight("wx3", newName()))}
+	all := []identity.ImportedUser{there, first, second, first, second, renamed, moved, ofUnion, ofUnion, ofThere,
 		nameless, {Line: 99}, fullNewcomer()}
 	for n := range all {
 		all[n].Line = n + 1
@@ -43,8 +43,8 @@ func rehearsal(t *testing.T, f fixture) {
 		known, refused, imported}
 	users, events, twins := inventory(t, f)
 	for _, size := range []int{1, 4, len(all)} {
-		rehearsed := f.Newcomers.Rehearse()
-		var arrivals []identity.Arrival
+		rehearsed := f.Imports.Rehearse()
+		var arrivals []identity.ImportResult
 		for batch := range slices.Chunk(all, size) {
 			answered, err := rehearsed.Import(t.Context(), batch)
 			require.NoError(t, err)
@@ -64,12 +64,12 @@ func rehearsal(t *testing.T, f fixture) {
 	_, err := f.Users.FindByUsername(t.Context(), first.Username)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 	requireOutcomes(t, want, bring(t, f, all...))
-	fresh, err := f.Newcomers.Rehearse().Rehearse().Import(t.Context(), all[1:2])
+	fresh, err := f.Imports.Rehearse().Rehearse().Import(t.Context(), all[1:2])
 	require.NoError(t, err)
 	requireOutcomes(t, []identity.Outcome{known}, fresh)
 }
 
-func requireOutcomes(t *testing.T, want []identity.Outcome, arrivals []identity.Arrival) {
+func requireOutcomes(t *testing.T, want []identity.Outcome, arrivals []identity.ImportResult) {
 	t.Helper()
 	var got []identity.Outcome
 	for _, arrival := range arrivals {
@@ -86,21 +86,21 @@ func hostileNewcomers(t *testing.T, f fixture) {
 		n := fullNewcomer()
 		n.PasswordHash, n.Phone = text, text
 		n.Profile = identity.Profile{Name: text, Nickname: text, Picture: text, Gender: text, Locale: text, Email: text}
-		n.Sightings = []identity.Sighting{in("op"+text, innocent.Sightings[1].UnionID+text,
-			sight("wx1"+text, innocent.Sightings[0].Subject+text))}
+		n.Identities = []identity.ExternalIdentity{in("op"+text, innocent.Identities[1].UnionID+text,
+			sight("wx1"+text, innocent.Identities[0].Subject+text))}
 		arrival := bring(t, f, n)[0]
 		if arrival.Outcome == identity.Refused {
 			_, err := f.Users.Find(t.Context(), n.ID)
 			require.ErrorIs(t, err, identity.ErrNotFound, "refused %q", text)
 			continue
 		}
-		require.Equal(t, identity.Arrival{Outcome: identity.Imported, UserID: n.ID}, arrival, "%q", text)
+		require.Equal(t, identity.ImportResult{Outcome: identity.Imported, UserID: n.ID}, arrival, "%q", text)
 		require.Equal(t, n.PasswordHash, f.user(t, n.ID).PasswordHash)
 		require.Equal(t, n.Profile, f.details(t, n.ID).Profile)
-		f.requireSeen(t, f.user(t, n.ID), n.Sightings[0])
+		f.requireSeen(t, f.user(t, n.ID), n.Identities[0])
 	}
 	for _, text := range texts() {
-		for _, n := range []identity.Newcomer{{ID: innocent.ID + text}, {Username: innocent.Username + text},
+		for _, n := range []identity.ImportedUser{{ID: innocent.ID + text}, {Username: innocent.Username + text},
 			{ID: newName(), Roles: []string{text}}} {
 			arrival := bring(t, f, n)[0]
 			require.NotEqual(t, innocent.ID, arrival.UserID, "%q", text)
@@ -111,8 +111,8 @@ func hostileNewcomers(t *testing.T, f fixture) {
 
 func contextEndsImport(t *testing.T, f fixture) {
 	n := fullNewcomer()
-	for _, newcomers := range []identity.Newcomers{f.Newcomers, f.Newcomers.Rehearse()} {
-		_, err := newcomers.Import(cancelled(t), []identity.Newcomer{n})
+	for _, people := range []identity.Imports{f.Imports, f.Imports.Rehearse()} {
+		_, err := people.Import(cancelled(t), []identity.ImportedUser{n})
 		require.ErrorIs(t, err, cancelled(t).Err())
 	}
 	_, err := f.Users.Find(t.Context(), n.ID)

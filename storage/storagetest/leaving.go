@@ -24,7 +24,7 @@ const grace = 15 * 24 * time.Hour
 
 func (f fixture) leave(t *testing.T, user identity.User, grace time.Duration) time.Time {
 	t.Helper()
-	at, err := f.Deletions.Leave(t.Context(), user.ID, grace)
+	at, err := f.Deletions.RequestDeletion(t.Context(), user.ID, grace)
 	require.NoError(t, err)
 	return at.UTC()
 }
@@ -34,7 +34,7 @@ func userLeaves(t *testing.T, f fixture) {
 	user := f.requireNew(t, seen)
 	require.NoError(t, f.Users.Name(t.Context(), user.ID, newName()))
 	user = f.user(t, user.ID)
-	require.False(t, user.Leaving())
+	require.False(t, user.DeletionRequested())
 	session, bystander := f.signIn(t, user, client), f.signIn(t, other, client)
 	before := f.now(t)
 	at := f.leave(t, user, grace)
@@ -43,10 +43,10 @@ func userLeaves(t *testing.T, f fixture) {
 	f.requireLive(t, user)
 	f.requireLive(t, other, bystander.ID)
 	require.ErrorIs(t, tryOpen(t, f, user, client, 0), identity.ErrStale)
-	require.Len(t, f.eventsOf(t, identity.EventLeaving, user.ID), 1)
+	require.Len(t, f.eventsOf(t, identity.EventDeletionRequested, user.ID), 1)
 
 	left := f.user(t, user.ID)
-	require.True(t, left.Leaving())
+	require.True(t, left.DeletionRequested())
 	require.False(t, left.Disabled(), "he may sign in to change his mind")
 	require.Greater(t, left.AuthEpoch, user.AuthEpoch)
 	want := user
@@ -67,25 +67,25 @@ func userLeavesTwice(t *testing.T, f fixture) {
 	require.Equal(t, at, f.leave(t, user, 2*grace))
 	require.Equal(t, left, f.user(t, user.ID))
 	f.requireLive(t, user, session.ID)
-	require.Len(t, f.eventsOf(t, identity.EventLeaving, user.ID), 1)
+	require.Len(t, f.eventsOf(t, identity.EventDeletionRequested, user.ID), 1)
 }
 
 func userStays(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	require.NoError(t, f.Deletions.Stay(t.Context(), user.ID), "he never left")
+	require.NoError(t, f.Deletions.CancelDeletion(t.Context(), user.ID), "he never left")
 	require.Equal(t, inUTC(user), f.user(t, user.ID))
-	require.Empty(t, f.eventsOf(t, identity.EventStaying, user.ID))
+	require.Empty(t, f.eventsOf(t, identity.EventDeletionCancelled, user.ID))
 	f.leave(t, user, grace)
 	session := f.signIn(t, f.user(t, user.ID), f.newClient(t))
 	for range 2 {
-		require.NoError(t, f.Deletions.Stay(t.Context(), user.ID))
-		require.False(t, f.user(t, user.ID).Leaving())
-		require.Len(t, f.eventsOf(t, identity.EventStaying, user.ID), 1)
+		require.NoError(t, f.Deletions.CancelDeletion(t.Context(), user.ID))
+		require.False(t, f.user(t, user.ID).DeletionRequested())
+		require.Len(t, f.eventsOf(t, identity.EventDeletionCancelled, user.ID), 1)
 	}
 	f.requireLive(t, user, session.ID)
 	f.advance(2 * grace)
 	f.deleteLeft(t)
-	require.False(t, f.user(t, user.ID).Leaving())
+	require.False(t, f.user(t, user.ID).DeletionRequested())
 	before := f.now(t)
 	at := f.leave(t, user, grace)
 	between(t, before.Add(grace), f.now(t).Add(grace), at) // counted anew
@@ -94,10 +94,10 @@ func userStays(t *testing.T, f fixture) {
 func nobodyLeaves(t *testing.T, f fixture) {
 	bystander := f.newUser(t)
 	for _, id := range append(texts(), "", identity.NewUserID(), bystander.ID+"x") {
-		at, err := f.Deletions.Leave(t.Context(), id, grace)
+		at, err := f.Deletions.RequestDeletion(t.Context(), id, grace)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", id)
 		require.Zero(t, at)
-		require.ErrorIs(t, f.Deletions.Stay(t.Context(), id), identity.ErrNotFound, "%q", id)
+		require.ErrorIs(t, f.Deletions.CancelDeletion(t.Context(), id), identity.ErrNotFound, "%q", id)
 	}
 	require.Equal(t, inUTC(bystander), f.user(t, bystander.ID))
 }

@@ -19,14 +19,14 @@ func linking() []testCase {
 		{"what is another's is not linked", linkOfAnothers},
 		{"a user has one account at an app", linkAtOneApp},
 		{"nothing is linked to an unknown user, and nothing incomplete", linkOfNobody},
-		{"nobody signs in as a user who was joined into another", nobodyIsJoined},
-		{"nothing that was begun before a user was joined into another is done to who was retired", changesOfJoined},
+		{"nobody signs in as a user who was merged into another", nobodyIsJoined},
+		{"nothing that was begun before a user was merged into another is done to who was retired", changesOfJoined},
 		{"hostile texts name accounts of their own or are refused", hostileLinks},
 	}, unlinking())
 }
 
 // link gives a user an account.
-func (f fixture) link(t *testing.T, user identity.User, s identity.Sighting) {
+func (f fixture) link(t *testing.T, user identity.User, s identity.ExternalIdentity) {
 	t.Helper()
 	require.NoError(t, f.Accounts.Link(t.Context(), user.ID, s))
 }
@@ -143,9 +143,9 @@ func linkOfNobody(t *testing.T, f fixture) {
 		require.ErrorIs(t, f.Accounts.Link(t.Context(), id, s), identity.ErrNotFound, "%q", id)
 	}
 	user := f.newUser(t)
-	for _, cut := range []func(s *identity.Sighting){
-		func(s *identity.Sighting) { s.Platform = "" }, func(s *identity.Sighting) { s.App = "" },
-		func(s *identity.Sighting) { s.Subject = "" },
+	for _, cut := range []func(s *identity.ExternalIdentity){
+		func(s *identity.ExternalIdentity) { s.Platform = "" }, func(s *identity.ExternalIdentity) { s.App = "" },
+		func(s *identity.ExternalIdentity) { s.Subject = "" },
 	} {
 		incomplete := s
 		cut(&incomplete)
@@ -158,12 +158,12 @@ func linkOfNobody(t *testing.T, f fixture) {
 func hostileLinks(t *testing.T, f fixture) {
 	innocent := in("op"+newName(), newName(), sight("wx1", newName()))
 	owner := f.requireNew(t, innocent)
-	for name, place := range map[string]func(s *identity.Sighting) *string{
-		"subject":       func(s *identity.Sighting) *string { return &s.Subject },
-		"app":           func(s *identity.Sighting) *string { return &s.App },
-		"platform":      func(s *identity.Sighting) *string { return &s.Platform },
-		"union id":      func(s *identity.Sighting) *string { return &s.UnionID },
-		"open platform": func(s *identity.Sighting) *string { return &s.OpenPlatform },
+	for name, place := range map[string]func(s *identity.ExternalIdentity) *string{
+		"subject":       func(s *identity.ExternalIdentity) *string { return &s.Subject },
+		"app":           func(s *identity.ExternalIdentity) *string { return &s.App },
+		"platform":      func(s *identity.ExternalIdentity) *string { return &s.Platform },
+		"union id":      func(s *identity.ExternalIdentity) *string { return &s.UnionID },
+		"open platform": func(s *identity.ExternalIdentity) *string { return &s.OpenPlatform },
 	} {
 		for _, text := range texts() {
 			hostile, user := innocent, f.newUser(t)
@@ -202,21 +202,25 @@ func nobodyIsJoined(t *testing.T, f fixture) {
 
 // changesOfJoined: who calls has looked for the user before an operator joined it. A retired user who leaves
 // would take what his person has as the survivor along; a password, a name or an account that he is given
-// would be there when the join is undone.
+// would be there when the merge is undone.
 func changesOfJoined(t *testing.T, f fixture) {
 	ctx, user, survivor := t.Context(), f.requireNew(t, sight("wx1", newName())), f.newUser(t)
 	join := f.join(t, user, survivor)
 	joined := f.user(t, user.ID)
 	for name, change := range map[string]func() error{
-		"Link":        func() error { return f.Accounts.Link(ctx, user.ID, sight("wx2", newName())) },
-		"Unlink":      func() error { _, err := f.Accounts.Unlink(ctx, user.ID, join.Moved.Accounts[0]); return err },
-		"Name":        func() error { return f.Users.Name(ctx, user.ID, newName()) },
-		"SetPassword": func() error { return f.Users.SetPassword(ctx, user.ID, "hash") },
-		"Leave":       func() error { _, err := f.Deletions.Leave(ctx, user.ID, 0); return err },
-		"Dismiss":     func() error { _, err := f.Deletions.Dismiss(ctx, user.ID, 0); return err },
-		"Stay":        func() error { return f.Deletions.Stay(ctx, user.ID) },
-		"Choose":      func() error { return f.Profiles.Choose(ctx, user.ID, fullProfile()) },
-		"Suggest":     func() error { _, err := f.Profiles.Suggest(ctx, user.ID, fullProfile()); return err },
+		"Link": func() error { return f.Accounts.Link(ctx, user.ID, sight("wx2", newName())) },
+		"Unlink": func() error {
+			_, err := f.Accounts.Unlink(ctx, user.ID,
+				join.Moved.Accounts[0])
+			return err
+		},
+		"Name":             func() error { return f.Users.Name(ctx, user.ID, newName()) },
+		"SetPassword":      func() error { return f.Users.SetPassword(ctx, user.ID, "hash") },
+		"RequestDeletion":  func() error { _, err := f.Deletions.RequestDeletion(ctx, user.ID, 0); return err },
+		"ScheduleDeletion": func() error { _, err := f.Deletions.ScheduleDeletion(ctx, user.ID, 0); return err },
+		"CancelDeletion":   func() error { return f.Deletions.CancelDeletion(ctx, user.ID) },
+		"Choose":           func() error { return f.Profiles.Choose(ctx, user.ID, fullProfile()) },
+		"Suggest":          func() error { _, err := f.Profiles.Suggest(ctx, user.ID, fullProfile()); return err },
 		"SetPhone": func() error {
 			return f.Profiles.SetPhone(ctx, user.ID,
 				identity.Phone{Number: "+8613800000000"})

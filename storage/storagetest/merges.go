@@ -14,7 +14,7 @@ import (
 func joins() []testCase {
 	return slices.Concat([]testCase{
 		{"what leads to the retired user leads to the survivor from then on", joinMoves},
-		{"a preview says what a join does, and does nothing", previewDoesNothing},
+		{"a preview says what a merge does, and does nothing", previewDoesNothing},
 		{"name and password go to a survivor who has neither", joinMovesName},
 		{"what a person may do is not the sum of what two could", joinMovesNoRights},
 		{"the retired user's sessions end, and none opens as of before", joinEndsSessions},
@@ -29,8 +29,8 @@ func joins() []testCase {
 // had signed in.
 type couple struct {
 	retired, survivor identity.User
-	of, own           identity.Sighting // what they signed in with, as the platform tells of it now
-	alone             identity.Sighting // of the retired user, who had a union elsewhere that nobody else is in
+	of, own           identity.ExternalIdentity // what they signed in with, as the platform tells of it now
+	alone             identity.ExternalIdentity // of the retired user, who had a union elsewhere that nobody else is in
 }
 
 func newCouple(t *testing.T, f fixture) couple {
@@ -47,14 +47,14 @@ func newCouple(t *testing.T, f fixture) couple {
 	return c
 }
 
-func (f fixture) join(t *testing.T, retired, survivor identity.User) identity.Join {
+func (f fixture) join(t *testing.T, retired, survivor identity.User) identity.Merge {
 	t.Helper()
-	join, err := f.Joins.Join(t.Context(), retired.ID, survivor.ID)
+	join, err := f.Merges.Merge(t.Context(), retired.ID, survivor.ID)
 	require.NoError(t, err)
-	return joinInUTC(join)
+	return mergeInUTC(join)
 }
 
-func joinInUTC(join identity.Join) identity.Join {
+func mergeInUTC(join identity.Merge) identity.Merge {
 	join.At, join.UndoneAt = join.At.UTC(), join.UndoneAt.UTC()
 	return join
 }
@@ -63,7 +63,7 @@ func joinInUTC(join identity.Join) identity.Join {
 func requireJoined(t *testing.T, f fixture, retired, survivor identity.User) {
 	t.Helper()
 	found := f.user(t, retired.ID)
-	require.Equal(t, survivor.ID, found.JoinedInto)
+	require.Equal(t, survivor.ID, found.MergedInto)
 	require.True(t, found.Disabled())
 }
 
@@ -72,7 +72,7 @@ func joinMoves(t *testing.T, f fixture) {
 	before := f.now(t)
 	join := f.join(t, c.retired, c.survivor)
 	between(t, before, f.now(t), join.At)
-	require.Equal(t, identity.Join{ID: join.ID, Retired: c.retired.ID, Survivor: c.survivor.ID, At: join.At,
+	require.Equal(t, identity.Merge{ID: join.ID, Retired: c.retired.ID, Survivor: c.survivor.ID, At: join.At,
 		Moved: identity.Moved{
 			Accounts: []identity.AccountKey{c.of.AccountKey, c.alone.AccountKey},
 			Unions: []identity.Union{{Platform: c.alone.Platform, OpenPlatform: c.alone.OpenPlatform,
@@ -84,13 +84,13 @@ func joinMoves(t *testing.T, f fixture) {
 	require.False(t, survivor.Disabled())
 	require.Greater(t, survivor.AuthEpoch, c.survivor.AuthEpoch)
 	require.Greater(t, f.user(t, c.retired.ID).AuthEpoch, c.retired.AuthEpoch)
-	for _, s := range []identity.Sighting{c.of, c.own, c.alone} {
+	for _, s := range []identity.ExternalIdentity{c.of, c.own, c.alone} {
 		f.requireSeen(t, survivor, s)
-		newcomer := s
-		newcomer.App, newcomer.Subject = "app of "+s.App, newName()
-		f.requireSeen(t, survivor, newcomer) // and never the retired one
+		person := s
+		person.App, person.Subject = "app of "+s.App, newName()
+		f.requireSeen(t, survivor, person) // and never the retired one
 	}
-	told := f.eventsOf(t, identity.EventUserJoined, c.retired.ID)
+	told := f.eventsOf(t, identity.EventUserMerged, c.retired.ID)
 	require.Len(t, told, 1)
 	require.Contains(t, told[0].Detail, "into "+c.survivor.ID+": 2 accounts, 1 unions")
 	require.NotContains(t, told[0].Detail, c.of.Subject)
@@ -98,17 +98,17 @@ func joinMoves(t *testing.T, f fixture) {
 
 func previewDoesNothing(t *testing.T, f fixture) {
 	c := newCouple(t, f)
-	preview, err := f.Joins.Preview(t.Context(), c.retired.ID, c.survivor.ID)
+	preview, err := f.Merges.Preview(t.Context(), c.retired.ID, c.survivor.ID)
 	require.NoError(t, err)
 	require.Zero(t, preview.ID)
 	require.Zero(t, preview.At)
 	f.requireSeen(t, c.retired, c.of)
 	f.requireSeen(t, c.survivor, c.own)
-	require.Empty(t, f.eventsOf(t, identity.EventUserJoined, c.retired.ID))
+	require.Empty(t, f.eventsOf(t, identity.EventUserMerged, c.retired.ID))
 
 	join := f.join(t, c.retired, c.survivor)
 	preview.ID, preview.At = join.ID, join.At
-	require.Equal(t, join, joinInUTC(preview))
+	require.Equal(t, join, mergeInUTC(preview))
 }
 
 func joinMovesName(t *testing.T, f fixture) {
@@ -157,16 +157,16 @@ func noJoin(t *testing.T, f fixture) {
 	c, client := newCouple(t, f), f.newClient(t)
 	rival := f.requireNew(t, sight("wx2", newName())) // at the survivor's app
 	leaving, gone := f.newUser(t), f.newUser(t)
-	_, err := f.Deletions.Leave(t.Context(), leaving.ID, lifetimes().Idle)
+	_, err := f.Deletions.RequestDeletion(t.Context(), leaving.ID, lifetimes().Idle)
 	require.NoError(t, err)
 	f.join(t, gone, f.newUser(t))
 	all := []identity.User{f.user(t, c.retired.ID), f.user(t, c.survivor.ID), f.user(t, rival.ID),
 		f.user(t, leaving.ID), f.user(t, gone.ID)}
 	session := f.signIn(t, c.retired, client)
-	before := listJoins(t, f, 1)
+	before := listMerges(t, f, 1)
 	refused := func(retired, survivor string) error {
-		_, err := f.Joins.Join(t.Context(), retired, survivor)
-		_, preview := f.Joins.Preview(t.Context(), retired, survivor)
+		_, err := f.Merges.Merge(t.Context(), retired, survivor)
+		_, preview := f.Merges.Preview(t.Context(), retired, survivor)
 		require.Error(t, err)
 		require.EqualError(t, preview, err.Error())
 		return err
@@ -175,9 +175,9 @@ func noJoin(t *testing.T, f fixture) {
 		"needs two":                             {c.retired.ID, c.retired.ID},
 		`an account at "wx2"`:                   {rival.ID, c.survivor.ID},
 		leaving.ID + " asked to be deleted":     {leaving.ID, c.survivor.ID},
-		gone.ID + " was joined into":            {gone.ID, c.survivor.ID},
+		gone.ID + " was merged into":            {gone.ID, c.survivor.ID},
 		"deleted and is waiting":                {c.retired.ID, leaving.ID},
-		"into " + f.user(t, gone.ID).JoinedInto: {c.retired.ID, gone.ID},
+		"into " + f.user(t, gone.ID).MergedInto: {c.retired.ID, gone.ID},
 	} {
 		err := refused(pair[0], pair[1])
 		require.ErrorIs(t, err, identity.ErrExists)
@@ -192,7 +192,7 @@ func noJoin(t *testing.T, f fixture) {
 	}
 	f.requireSeen(t, c.retired, c.of)
 	f.requireLive(t, c.retired, session.ID)
-	require.Equal(t, before, listJoins(t, f, 1))
+	require.Equal(t, before, listMerges(t, f, 1))
 }
 
 func joinRaces() []testCase {
@@ -213,7 +213,7 @@ func parallelJoins(t *testing.T, f fixture) {
 		if n/2%2 == 1 { // of either server's
 			pair = [2]string{c.survivor.ID, c.retired.ID}
 		}
-		_, err := f.at(n).Joins.Join(t.Context(), pair[0], pair[1])
+		_, err := f.at(n).Merges.Merge(t.Context(), pair[0], pair[1])
 		return wonUnless(err, identity.ErrExists)
 	}))
 	retired, survivor := c.retired, c.survivor
@@ -221,23 +221,23 @@ func parallelJoins(t *testing.T, f fixture) {
 		retired, survivor = survivor, retired
 	}
 	requireJoined(t, f, retired, survivor)
-	require.Empty(t, f.user(t, survivor.ID).JoinedInto)
-	require.Len(t, f.eventsOf(t, identity.EventUserJoined, retired.ID), 1)
-	require.Empty(t, f.eventsOf(t, identity.EventUserJoined, survivor.ID))
-	for _, s := range []identity.Sighting{c.of, c.own, c.alone} {
+	require.Empty(t, f.user(t, survivor.ID).MergedInto)
+	require.Len(t, f.eventsOf(t, identity.EventUserMerged, retired.ID), 1)
+	require.Empty(t, f.eventsOf(t, identity.EventUserMerged, survivor.ID))
+	for _, s := range []identity.ExternalIdentity{c.of, c.own, c.alone} {
 		f.requireSeen(t, f.user(t, survivor.ID), s)
 	}
 }
 
 // raceJoin joins a couple while others sign in, and wants all of them to be the survivor from then on.
-func raceJoin(t *testing.T, f fixture, sightings func(c couple) []identity.Sighting) {
+func raceJoin(t *testing.T, f fixture, identities func(c couple) []identity.ExternalIdentity) {
 	t.Helper()
 	for range rounds(f, 40) {
 		c := newCouple(t, f)
-		seen := sightings(c)
+		seen := identities(c)
 		for _, err := range together(len(seen)+1, func(n int) error {
 			if n == len(seen) {
-				_, err := f.Joins.Join(t.Context(), c.retired.ID, c.survivor.ID)
+				_, err := f.Merges.Merge(t.Context(), c.retired.ID, c.survivor.ID)
 				return err
 			}
 			_, _, err := f.at(n).Accounts.FindOrCreateUser(t.Context(), seen[n])
@@ -256,7 +256,7 @@ func raceJoin(t *testing.T, f fixture, sightings func(c couple) []identity.Sight
 }
 
 func joinRacesSight(t *testing.T, f fixture) {
-	raceJoin(t, f, func(c couple) (seen []identity.Sighting) {
+	raceJoin(t, f, func(c couple) (seen []identity.ExternalIdentity) {
 		for _, app := range []string{"wx4", "wx5", "wx6", "wx7"} {
 			seen = append(seen, in(c.alone.OpenPlatform, c.alone.UnionID, sight(app, newName())))
 		}
@@ -265,8 +265,8 @@ func joinRacesSight(t *testing.T, f fixture) {
 }
 
 func joinRacesUnion(t *testing.T, f fixture) {
-	raceJoin(t, f, func(c couple) []identity.Sighting {
-		return []identity.Sighting{in(newName(), newName(), c.of), in(newName(), newName(), c.alone)}
+	raceJoin(t, f, func(c couple) []identity.ExternalIdentity {
+		return []identity.ExternalIdentity{in(newName(), newName(), c.of), in(newName(), newName(), c.alone)}
 	})
 }
 
@@ -274,15 +274,15 @@ func joinRacesLeave(t *testing.T, f fixture) {
 	user, survivor := f.newUser(t), f.newUser(t)
 	left := requireOneWinner(t, together(2, func(n int) won {
 		if n == 0 {
-			_, err := f.Joins.Join(t.Context(), user.ID, survivor.ID)
+			_, err := f.Merges.Merge(t.Context(), user.ID, survivor.ID)
 			return wonUnless(err, identity.ErrExists)
 		}
-		_, err := f.at(n).Deletions.Leave(t.Context(), user.ID, grace)
+		_, err := f.at(n).Deletions.RequestDeletion(t.Context(), user.ID, grace)
 		return wonUnless(err, identity.ErrNotFound)
 	})) == 1
 	found := f.user(t, user.ID)
-	require.Equal(t, left, found.Leaving())
-	require.Equal(t, left, found.JoinedInto == "")
+	require.Equal(t, left, found.DeletionRequested())
+	require.Equal(t, left, found.MergedInto == "")
 }
 
 func undoRacesUnlink(t *testing.T, f fixture) {
@@ -291,7 +291,7 @@ func undoRacesUnlink(t *testing.T, f fixture) {
 	unlinked := false
 	for _, err := range together(2, func(n int) error {
 		if n == 0 {
-			_, err := f.Joins.Undo(t.Context(), join.ID)
+			_, err := f.Merges.Undo(t.Context(), join.ID)
 			return err
 		}
 		_, err := f.at(n).Accounts.Unlink(t.Context(), c.survivor.ID, c.alone.AccountKey)
@@ -301,7 +301,7 @@ func undoRacesUnlink(t *testing.T, f fixture) {
 	}) {
 		require.NoError(t, err)
 	}
-	remembered := listJoins(t, f, 1)[0]
+	remembered := listMerges(t, f, 1)[0]
 	require.False(t, remembered.UndoneAt.IsZero())
 	join.UndoneAt = remembered.UndoneAt
 	require.Equal(t, blank(join), remembered)
@@ -318,16 +318,16 @@ func joinRacesOpen(t *testing.T, f fixture) {
 		if err != nil {
 			return err
 		}
-		var join identity.Join
+		var join identity.Merge
 		err = raceOpen(t, f, retired, client, func(ctx context.Context, id string) (err error) {
-			join, err = f.Joins.Join(ctx, id, survivor.ID)
+			join, err = f.Merges.Merge(ctx, id, survivor.ID)
 			return err
 		})
 		if err != nil {
 			return err
 		}
 		return raceOpen(t, f, survivor, client, func(ctx context.Context, _ string) error {
-			_, err := f.Joins.Undo(ctx, join.ID)
+			_, err := f.Merges.Undo(ctx, join.ID)
 			return err
 		})
 	})

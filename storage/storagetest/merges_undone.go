@@ -12,26 +12,26 @@ func joinsUndone() []testCase {
 	return []testCase{
 		{"undoing restores both users and ends the survivor's sessions", undoRestores},
 		{"undoing gives back only what the survivor still has", undoWhatIsLeft},
-		{"a join is undone once", undoOnce},
+		{"a merge is undone once", undoOnce},
 		{"what was joined later is undone before", undoOrder},
 		{"a chain of joins resolves in one look-up and unwinds", joinChain},
 	}
 }
 
-func (f fixture) undo(t *testing.T, join identity.Join) identity.Join {
+func (f fixture) undo(t *testing.T, join identity.Merge) identity.Merge {
 	t.Helper()
-	undone, err := f.Joins.Undo(t.Context(), join.ID)
+	undone, err := f.Merges.Undo(t.Context(), join.ID)
 	require.NoError(t, err)
-	return joinInUTC(undone)
+	return mergeInUTC(undone)
 }
 
-// requireNotYet wants a join to be undone only after another one, which is named.
-func requireNotYet(t *testing.T, f fixture, join, first identity.Join) {
+// requireNotYet wants a merge to be undone only after another one, which is named.
+func requireNotYet(t *testing.T, f fixture, join, first identity.Merge) {
 	t.Helper()
-	_, err := f.Joins.Undo(t.Context(), join.ID)
+	_, err := f.Merges.Undo(t.Context(), join.ID)
 	require.ErrorIs(t, err, identity.ErrExists)
 	require.ErrorContains(t, err, first.ID)
-	requireJoined(t, f, f.user(t, join.Retired), f.user(t, f.user(t, join.Retired).JoinedInto))
+	requireJoined(t, f, f.user(t, join.Retired), f.user(t, f.user(t, join.Retired).MergedInto))
 }
 
 func undoRestores(t *testing.T, f fixture) {
@@ -49,7 +49,7 @@ func undoRestores(t *testing.T, f fixture) {
 	between(t, before, f.now(t), undone.UndoneAt)
 	join.UndoneAt = undone.UndoneAt
 	require.Equal(t, join, undone)
-	require.Equal(t, []identity.Join{blank(join)}, listJoins(t, f, 1))
+	require.Equal(t, []identity.Merge{blank(join)}, listMerges(t, f, 1))
 
 	parted, survivor := f.user(t, retired.ID), f.user(t, c.survivor.ID)
 	require.Greater(t, parted.AuthEpoch, retired.AuthEpoch)
@@ -68,7 +68,7 @@ func undoRestores(t *testing.T, f fixture) {
 	f.requireSeen(t, survivor, c.own)
 	f.requireSeen(t, survivor, in(c.of.OpenPlatform, c.of.UnionID, sight("wx8", newName())))
 	f.requireSeen(t, parted, in(c.alone.OpenPlatform, c.alone.UnionID, sight("wx9", newName())))
-	told := f.eventsOf(t, identity.EventJoinUndone, retired.ID)
+	told := f.eventsOf(t, identity.EventMergeUndone, retired.ID)
 	require.Len(t, told, 1)
 	require.Contains(t, told[0].Detail, "from "+c.survivor.ID+": 2 accounts, 1 unions")
 	f.join(t, parted, survivor) // once more
@@ -96,12 +96,12 @@ func undoOnce(t *testing.T, f fixture) {
 	c := newCouple(t, f)
 	join := f.join(t, c.retired, c.survivor)
 	requireOneWinner(t, together(crowd, func(n int) won {
-		_, err := f.at(n).Joins.Undo(t.Context(), join.ID)
+		_, err := f.at(n).Merges.Undo(t.Context(), join.ID)
 		return wonUnless(err, identity.ErrNotFound)
 	}))
-	_, err := f.Joins.Undo(t.Context(), identity.NewSessionID())
+	_, err := f.Merges.Undo(t.Context(), identity.NewSessionID())
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	require.Len(t, f.eventsOf(t, identity.EventJoinUndone, c.retired.ID), 1)
+	require.Len(t, f.eventsOf(t, identity.EventMergeUndone, c.retired.ID), 1)
 }
 
 func undoOrder(t *testing.T, f fixture) {
@@ -142,21 +142,21 @@ func joinChain(t *testing.T, f fixture) {
 	for _, retired := range []identity.User{a, beside, b.retired} {
 		requireJoined(t, f, retired, c)
 	}
-	require.Empty(t, f.user(t, c.ID).JoinedInto)
+	require.Empty(t, f.user(t, c.ID).MergedInto)
 	requireNotYet(t, f, toB, toC)
 	f.undo(t, toC)
 	requireJoined(t, f, a, b.retired)
 	requireJoined(t, f, beside, b.retired)
-	f.requireSeen(t, f.user(t, b.retired.ID), identity.Sighting{AccountKey: account[0].AccountKey})
+	f.requireSeen(t, f.user(t, b.retired.ID), identity.ExternalIdentity{AccountKey: account[0].AccountKey})
 
 	f.undo(t, besideB)
 	requireJoined(t, f, a, b.retired)
 	again := f.join(t, b.retired, c)
 	requireJoined(t, f, a, c)
-	require.Empty(t, f.user(t, beside.ID).JoinedInto, "who has parted stays so")
+	require.Empty(t, f.user(t, beside.ID).MergedInto, "who has parted stays so")
 	f.undo(t, again)
 	f.undo(t, toB)
-	f.requireSeen(t, f.user(t, a.ID), identity.Sighting{AccountKey: account[0].AccountKey})
+	f.requireSeen(t, f.user(t, a.ID), identity.ExternalIdentity{AccountKey: account[0].AccountKey})
 	require.False(t, f.user(t, a.ID).Disabled())
 }
 
@@ -170,12 +170,12 @@ func joinsParted() []testCase {
 		{"a name does not go back with the password that the other person chose", passwordStaysOut},
 		{"a password of the survivor's own that came meanwhile is doubted", ownPasswordIsDoubted},
 		{"a wish to be deleted that came meanwhile is doubted", wishIsDoubted},
-		{"a join remembers nobody who was unlinked, or who went back", joinForgets},
+		{"a merge remembers nobody who was unlinked, or who went back", joinForgets},
 	}
 }
 
-// blank is a join as it is remembered once it was undone.
-func blank(join identity.Join) identity.Join {
+// blank is a merge as it is remembered once it was undone.
+func blank(join identity.Merge) identity.Merge {
 	of := join.Moved
 	join.Moved = identity.Moved{Username: of.Username}
 	for _, a := range of.Accounts {
@@ -189,7 +189,7 @@ func blank(join identity.Join) identity.Join {
 }
 
 // atAnotherApp is somebody at an app who was never seen there, in the union of a sighting.
-func atAnotherApp(app string, of identity.Sighting) identity.Sighting {
+func atAnotherApp(app string, of identity.ExternalIdentity) identity.ExternalIdentity {
 	return in(of.OpenPlatform, of.UnionID, sight(app, newName()))
 }
 
@@ -198,7 +198,7 @@ func newcomerGoesBack(t *testing.T, f fixture) {
 	wrong, survivor := f.requireNew(t, theirs), f.requireNew(t, own)
 	join := f.join(t, wrong, survivor)
 	third, fourth, byHand := atAnotherApp("wx3", theirs), atAnotherApp("wx4", own), sight("wx5", newName())
-	for _, s := range []identity.Sighting{third, fourth} {
+	for _, s := range []identity.ExternalIdentity{third, fourth} {
 		f.requireSeen(t, f.user(t, survivor.ID), s)
 	}
 	f.link(t, survivor, byHand)
@@ -208,7 +208,7 @@ func newcomerGoesBack(t *testing.T, f fixture) {
 	require.Equal(t, join.Moved.Unions, undone.Moved.Unions)
 	f.requireAccounts(t, wrong, theirs.AccountKey, third.AccountKey)
 	f.requireAccounts(t, survivor, own.AccountKey, fourth.AccountKey, byHand.AccountKey)
-	for _, s := range []identity.Sighting{theirs, third, atAnotherApp("wx6", theirs)} {
+	for _, s := range []identity.ExternalIdentity{theirs, third, atAnotherApp("wx6", theirs)} {
 		f.requireSeen(t, f.user(t, wrong.ID), s)
 	}
 	require.Len(t, undone.Doubts, 2, "of those nobody but the operator can know")
@@ -216,14 +216,14 @@ func newcomerGoesBack(t *testing.T, f fixture) {
 	require.Contains(t, undone.Doubts[1], "wechat wx5 "+byHand.Subject)
 }
 
-// newUnionGoesBack has the app of the retired user bound to an Open Platform account after the join.
+// newUnionGoesBack has the app of the retired user bound to an Open Platform account after the merge.
 func newUnionGoesBack(t *testing.T, f fixture) {
 	theirs, own := sight("wx1", newName()), sight("wx2", newName())
 	wrong, survivor := f.requireNew(t, theirs), f.requireNew(t, own)
 	join := f.join(t, wrong, survivor)
 	theirs, own = in("op", newName(), theirs), in("op", newName(), own)
 	third := atAnotherApp("wx3", theirs)
-	for _, s := range []identity.Sighting{theirs, own, third} {
+	for _, s := range []identity.ExternalIdentity{theirs, own, third} {
 		f.requireSeen(t, f.user(t, survivor.ID), s)
 	}
 	undone := f.undo(t, join)
@@ -231,10 +231,10 @@ func newUnionGoesBack(t *testing.T, f fixture) {
 	require.Equal(t, []identity.Union{{Platform: theirs.Platform, OpenPlatform: "op", UnionID: theirs.UnionID}},
 		undone.Moved.Unions)
 	require.Empty(t, undone.Doubts)
-	for _, s := range []identity.Sighting{theirs, third, atAnotherApp("wx4", theirs)} {
+	for _, s := range []identity.ExternalIdentity{theirs, third, atAnotherApp("wx4", theirs)} {
 		f.requireSeen(t, f.user(t, wrong.ID), s)
 	}
-	for _, s := range []identity.Sighting{own, atAnotherApp("wx4", own)} {
+	for _, s := range []identity.ExternalIdentity{own, atAnotherApp("wx4", own)} {
 		f.requireSeen(t, f.user(t, survivor.ID), s)
 	}
 }
@@ -313,9 +313,9 @@ func wishIsDoubted(t *testing.T, f fixture) {
 	f.leave(t, survivor, grace)
 	undone := f.undo(t, join)
 	require.Len(t, undone.Doubts, 1)
-	require.Contains(t, undone.Doubts[0], survivor.ID+" asked to be deleted since the join")
-	require.True(t, f.user(t, survivor.ID).Leaving())
-	require.False(t, f.user(t, wrong.ID).Leaving())
+	require.Contains(t, undone.Doubts[0], survivor.ID+" asked to be deleted since the merge")
+	require.True(t, f.user(t, survivor.ID).DeletionRequested())
+	require.False(t, f.user(t, wrong.ID).DeletionRequested())
 }
 
 func joinForgets(t *testing.T, f fixture) {
@@ -323,7 +323,7 @@ func joinForgets(t *testing.T, f fixture) {
 	first := f.join(t, c.retired, c.survivor)
 	second := f.join(t, c.survivor, heir)
 	f.unlink(t, heir, c.alone, c.alone.AccountKey)
-	for _, join := range []*identity.Join{&first, &second} { // of and own are in one union
+	for _, join := range []*identity.Merge{&first, &second} { // of and own are in one union
 		for n, a := range join.Moved.Accounts {
 			if a == c.alone.AccountKey {
 				join.Moved.Accounts[n].Subject = ""
@@ -335,11 +335,11 @@ func joinForgets(t *testing.T, f fixture) {
 			}
 		}
 	}
-	require.Equal(t, []identity.Join{second, first}, listJoins(t, f, 2))
+	require.Equal(t, []identity.Merge{second, first}, listMerges(t, f, 2))
 	undone := f.undo(t, second)
 	require.Equal(t, []identity.AccountKey{c.of.AccountKey, c.own.AccountKey}, undone.Moved.Accounts)
 	second.UndoneAt = undone.UndoneAt
-	require.Equal(t, []identity.Join{blank(second), first}, listJoins(t, f, 2))
+	require.Equal(t, []identity.Merge{blank(second), first}, listMerges(t, f, 2))
 	require.Equal(t, []identity.AccountKey{c.of.AccountKey}, f.undo(t, first).Moved.Accounts)
 	stranger := f.requireNew(t, c.alone)
 	f.requireAccounts(t, stranger, c.alone.AccountKey)

@@ -178,7 +178,7 @@ func parallelLinksOfAccount(t *testing.T, f fixture) {
 
 func parallelLinksOfUnion(t *testing.T, f fixture) {
 	union, users := newName(), make([]identity.User, 8)
-	sights := make([]identity.Sighting, len(users))
+	sights := make([]identity.ExternalIdentity, len(users))
 	for n := range users {
 		users[n], sights[n] = f.newUser(t), in("op", union, sight("wx1", newName()))
 	}
@@ -210,7 +210,7 @@ func linkRacesSight(t *testing.T, f fixture) {
 }
 
 func lastWaysRace(t *testing.T, f fixture) {
-	ways := []identity.Sighting{in("op", newName(), sight("wx1", newName())), sight("wx2", newName())}
+	ways := []identity.ExternalIdentity{in("op", newName(), sight("wx1", newName())), sight("wx2", newName())}
 	user := f.requireNew(t, ways[0])
 	f.link(t, user, ways[1])
 	winner := requireOneWinner(t, together(2, func(n int) won {
@@ -291,11 +291,11 @@ func peopleRaces() []testCase {
 
 func leaveRacesOpen(t *testing.T, f fixture) {
 	race(t, f, 250, func(t *testing.T, user identity.User, client identity.Client) error {
-		if err := f.Deletions.Stay(t.Context(), user.ID); err != nil {
+		if err := f.Deletions.CancelDeletion(t.Context(), user.ID); err != nil {
 			return err
 		}
 		return raceOpen(t, f, user, client, func(ctx context.Context, id string) error {
-			_, err := f.Deletions.Leave(ctx, id, grace)
+			_, err := f.Deletions.RequestDeletion(ctx, id, grace)
 			return err
 		})
 	})
@@ -305,14 +305,14 @@ func leaveRacesOpen(t *testing.T, f fixture) {
 func deletionRacesGifts(t *testing.T, f fixture) {
 	ctx, user, client, union := t.Context(), f.newUser(t), f.newClient(t), newName()
 	f.link(t, user, in("op", union, sight("wx1", newName())))
-	_, err := f.Deletions.Leave(ctx, user.ID, 0)
+	_, err := f.Deletions.RequestDeletion(ctx, user.ID, 0)
 	require.NoError(t, err)
 	user = f.user(t, user.ID)
 	seen := make([]identity.User, crowd)
 	for n, err := range together(crowd, func(n int) (err error) {
 		switch at := f.at(n / 8); n % 8 {
 		case 0:
-			_, err = at.Deletions.DeleteLeft(ctx, 10)
+			_, err = at.Deletions.PurgeDeleted(ctx, 10)
 		case 1:
 			err = at.Accounts.Link(ctx, user.ID, sight(fmt.Sprint("link", n), newName()))
 		case 2:
@@ -336,7 +336,7 @@ func deletionRacesGifts(t *testing.T, f fixture) {
 		}
 		require.NoError(t, err, "%d", n)
 	}
-	_, err = f.Deletions.DeleteLeft(ctx, 10)
+	_, err = f.Deletions.PurgeDeleted(ctx, 10)
 	require.NoError(t, err)
 	requireGone(t, f, user)
 	f.requireAccounts(t, user)
@@ -351,19 +351,19 @@ func deletionRacesGifts(t *testing.T, f fixture) {
 
 func stayRacesDeletion(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	_, err := f.Deletions.Leave(t.Context(), user.ID, 0)
+	_, err := f.Deletions.RequestDeletion(t.Context(), user.ID, 0)
 	require.NoError(t, err)
 	answers := together(2, func(n int) won {
 		if n == 0 {
-			deleted, err := f.Deletions.DeleteLeft(t.Context(), 10)
+			deleted, err := f.Deletions.PurgeDeleted(t.Context(), 10)
 			return won{deleted == 1, err}
 		}
-		return wonUnless(f.at(n).Deletions.Stay(t.Context(), user.ID), identity.ErrNotFound)
+		return wonUnless(f.at(n).Deletions.CancelDeletion(t.Context(), user.ID), identity.ErrNotFound)
 	})
 	stayed := requireOneWinner(t, answers) == 1
 	found, err := f.Users.Find(t.Context(), user.ID)
 	require.Equal(t, stayed, err == nil)
-	require.False(t, found.Leaving())
+	require.False(t, found.DeletionRequested())
 }
 
 func parallelSpending(t *testing.T, f fixture) {

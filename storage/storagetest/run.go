@@ -24,10 +24,10 @@ type Stores struct {
 	Clients      identity.Clients
 	Sessions     identity.Sessions
 	Events       identity.Events
-	Joins        identity.Joins
+	Merges       identity.Merges
 	Keys         keys.Store
 
-	Newcomers identity.Newcomers
+	Imports identity.Imports
 
 	Replica *Stores // the same database as another server sees it, for races; nil: there is none
 }
@@ -73,7 +73,7 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 		{"linking", linking()},
 		{"leaving", leaving()},
 		{"profiles", profiles()},
-		{"newcomers", newcomers()},
+		{"newcomers", people()},
 		{"apps", apps()},
 		{"phone budgets", phoneBudgets()},
 		{"clients", clients()},

@@ -21,7 +21,7 @@ func unlinking() []testCase {
 }
 
 // unlink takes an account from a user and wants exactly these to go.
-func (f fixture) unlink(t *testing.T, user identity.User, s identity.Sighting, want ...identity.AccountKey) {
+func (f fixture) unlink(t *testing.T, user identity.User, s identity.ExternalIdentity, want ...identity.AccountKey) {
 	t.Helper()
 	taken, err := f.Accounts.Unlink(t.Context(), user.ID, s.AccountKey)
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func unionIsUnlinked(t *testing.T, f fixture) {
 		in("op", union, sight("wx3", newName()))
 	elsewhere, loose := in("another op", union, sight("wx4", newName())), in("", union, sight("wx5", newName()))
 	user := f.requireNew(t, two)
-	for _, s := range []identity.Sighting{one, elsewhere, loose} {
+	for _, s := range []identity.ExternalIdentity{one, elsewhere, loose} {
 		f.link(t, user, s)
 	}
 	f.unlink(t, user, two, one.AccountKey, two.AccountKey)
@@ -79,12 +79,13 @@ func unionOfAnotherStays(t *testing.T, f fixture) {
 // The unions from before led to the user for good, though nothing named them that he is shown or can take
 // away.
 func formerUnionsGo(t *testing.T, f fixture) {
-	for _, taken := range []identity.Sighting{sight("wx1", newName()), in("op", newName(), sight("wx1", newName()))} {
+	for _, taken := range []identity.ExternalIdentity{sight("wx1", newName()), in("op", newName(), sight("wx1",
+		newName()))} {
 		changed, moved, user := in("op", newName(), sight("wx2", newName())),
 			in("op", newName(), sight("wx3", newName())), f.newUser(t)
 		elsewhere := in("op", newName(), sight("wx2", newName()))
 		elsewhere.Platform = identity.PlatformQQ
-		for _, s := range []identity.Sighting{taken, changed, moved, elsewhere} {
+		for _, s := range []identity.ExternalIdentity{taken, changed, moved, elsewhere} {
 			f.link(t, user, s)
 		}
 		there := in("another op", newName(), moved)
@@ -94,7 +95,7 @@ func formerUnionsGo(t *testing.T, f fixture) {
 		for _, former := range []string{changed.UnionID, moved.UnionID, taken.UnionID} {
 			require.NotEqual(t, user.ID, f.requireNew(t, in("op", former, sight("wx4", newName()))).ID)
 		}
-		for _, still := range []identity.Sighting{there, elsewhere} {
+		for _, still := range []identity.ExternalIdentity{there, elsewhere} {
 			still.App, still.Subject = "wx5", newName()
 			f.requireSeen(t, f.user(t, user.ID), still)
 		}
@@ -108,7 +109,7 @@ func unlinkEndsSessions(t *testing.T, f fixture) {
 	user := f.requireNew(t, one)
 	f.link(t, user, two)
 	f.link(t, user, spare)
-	openedBy := func(of identity.User, s identity.Sighting) identity.Session {
+	openedBy := func(of identity.User, s identity.ExternalIdentity) identity.Session {
 		session := newSession(of, client)
 		session.Account = s.AccountKey
 		return f.open(t, session, of, 0)

@@ -54,7 +54,7 @@ func (s *platform) user(name string) User {
 }
 
 // OpenID returns the openid of a user at an app. It depends on nothing else,
-// so users keep theirs when a simulator is restarted.
+// so users undelete theirs when a simulator is restarted.
 func OpenID(appID, user string) string { return identifier("openid", appID, user) }
 
 // UnionID returns the unionid of a user at an Open Platform account.

@@ -30,9 +30,9 @@ func newKnownApps(list []identity.App) knownApps {
 
 // newcomer checks what can be checked of a row without the database. A row that is refused has its id too, by
 // which it is told of.
-func (f rowFields) newcomer(apps knownApps) (identity.Newcomer, error) {
+func (f rowFields) person(apps knownApps) (identity.ImportedUser, error) {
 	t := f.texts
-	n := identity.Newcomer{ID: t["sub"], Username: t["username"], PasswordHash: t["password_hash"], Roles: f.roles,
+	n := identity.ImportedUser{ID: t["sub"], Username: t["username"], PasswordHash: t["password_hash"], Roles: f.roles,
 		Disabled: f.disabled}
 	if n.PasswordHash != "" {
 		if err := password.CheckHash(n.PasswordHash); err != nil {
@@ -49,7 +49,7 @@ func (f rowFields) newcomer(apps knownApps) (identity.Newcomer, error) {
 	if n.CreatedAt, err = parseCreatedAt(t["created_at"]); err != nil {
 		return n, err
 	}
-	n.Sightings, err = f.sightings(apps)
+	n.Identities, err = f.identities(apps)
 	return n, err
 }
 
@@ -105,7 +105,7 @@ func parseCreatedAt(text string) (time.Time, error) {
 }
 
 // sightings are the accounts of a row, with the Open Platform accounts that their apps are bound to.
-func (f rowFields) sightings(apps knownApps) (sightings []identity.Sighting, err error) {
+func (f rowFields) identities(apps knownApps) (identities []identity.ExternalIdentity, err error) {
 	all := f.accounts
 	if f.texts["app"] != "" || f.texts["openid"] != "" || f.texts["unionid"] != "" {
 		if len(all) > 0 {
@@ -115,41 +115,42 @@ func (f rowFields) sightings(apps knownApps) (sightings []identity.Sighting, err
 		all = []map[string]string{f.texts}
 	}
 	for _, account := range all {
-		s, err := apps.sighting(account["platform"], account["app"], account["openid"], account["unionid"])
+		s, err := apps.external(account["platform"], account["app"], account["openid"], account["unionid"])
 		if err != nil {
 			return nil, err
 		}
-		sightings = append(sightings, s)
+		identities = append(identities, s)
 	}
-	return sightings, nil
+	return identities, nil
 }
 
 var platformID = regexp.MustCompile(`^[!-~]{1,128}$`)
 
 // sighting leaves it to the AppID whose it is, if the row does not say so, as "apps add" does.
-func (a knownApps) sighting(platform, app, openid, unionid string) (identity.Sighting, error) {
+func (a knownApps) external(platform, app, openid, unionid string) (identity.ExternalIdentity, error) {
 	if platform == "" {
 		platform = clients.PlatformOf(app)
 	}
 	switch {
 	case platform != identity.PlatformWechat && platform != identity.PlatformQQ:
-		return identity.Sighting{}, errors.New(`the platform of an account is "wechat" or "qq"`)
+		return identity.ExternalIdentity{}, errors.New(`the platform of an account is "wechat" or "qq"`)
 	case !platformID.MatchString(openid) || unionid != "" && !platformID.MatchString(unionid):
-		return identity.Sighting{}, errors.New(
+		return identity.ExternalIdentity{}, errors.New(
 			"openid, and unionid if there is one, are 1 to 128 printable ASCII characters without spaces")
 	case !clients.ValidAppID(platform, app):
-		return identity.Sighting{}, fmt.Errorf("app is not an AppID of %s", platform)
+		return identity.ExternalIdentity{}, fmt.Errorf("app is not an AppID of %s", platform)
 	}
 	known, there := a.byID[[2]string{platform, app}]
 	switch {
 	case !there:
-		return identity.Sighting{}, fmt.Errorf("app %s is not there: add it with: lingpai apps add %s", app, app)
+		return identity.ExternalIdentity{}, fmt.Errorf("app %s is not there: add it with: lingpai apps add %s", app,
+			app)
 	case unionid != "" && known.OpenPlatform == "":
-		return identity.Sighting{}, fmt.Errorf(
+		return identity.ExternalIdentity{}, fmt.Errorf(
 			"app %s has no Open Platform account, so a unionid says nothing: add it with --open-platform, "+
 				"or name it with: "+
 				"lingpai apps set-open-platform %s NAME", app, app)
 	}
 	key := identity.AccountKey{Platform: platform, App: app, Subject: openid}
-	return identity.Sighting{AccountKey: key, UnionID: unionid, OpenPlatform: known.OpenPlatform}, nil
+	return identity.ExternalIdentity{AccountKey: key, UnionID: unionid, OpenPlatform: known.OpenPlatform}, nil
 }

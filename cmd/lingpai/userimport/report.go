@@ -42,7 +42,7 @@ func newReport(path string, progress progress) (*report, error) {
 }
 
 // tell counts a row, and lists it if there is something to say.
-func (r *report) tell(row parsedRow, arrival identity.Arrival) {
+func (r *report) tell(row parsedRow, arrival identity.ImportResult) {
 	switch arrival.Outcome {
 	case identity.Imported:
 		r.counts.Imported++

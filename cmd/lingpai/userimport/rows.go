@@ -40,7 +40,7 @@ func Columns() []string { return append(slices.Clone(textColumns), "roles", "dis
 
 // parsedRow is a row that was read: a newcomer, or why there is none.
 type parsedRow struct {
-	identity.Newcomer
+	identity.ImportedUser
 	fault error
 }
 
@@ -86,11 +86,11 @@ func nextBatch(rows rowReader, apps knownApps) (batch rowBatch) {
 		row := parsedRow{fault: fields.fault}
 		row.ID = fields.texts["sub"]
 		if row.fault == nil {
-			row.Newcomer, row.fault = fields.newcomer(apps)
+			row.ImportedUser, row.fault = fields.person(apps)
 		}
 		row.Line = fields.line
 		batch.rows = append(batch.rows, row)
-		accounts += len(row.Sightings)
+		accounts += len(row.Identities)
 	}
 	return batch
 }

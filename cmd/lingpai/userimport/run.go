@@ -22,25 +22,25 @@ type Config struct {
 	Stdin  io.Reader
 	Stderr io.Writer // shows progress
 
-	Newcomers *admin.Newcomers
-	Actor     identity.Actor // who imports
+	Imports *admin.Imports
+	Actor   identity.Actor // who imports
 }
 
 // Run is one run of the command.
 type Run struct {
-	newcomers *admin.Newcomers
-	actor     identity.Actor
-	input     *inputFile
-	rows      rowReader
-	apps      knownApps
-	report    *report
-	progress  progress
-	dryRun    bool
+	people   *admin.Imports
+	actor    identity.Actor
+	input    *inputFile
+	rows     rowReader
+	apps     knownApps
+	report   *report
+	progress progress
+	dryRun   bool
 }
 
 // Open opens the input, and makes the report. Nothing is imported yet.
 func Open(ctx context.Context, c Config) (*Run, error) {
-	apps, err := c.Newcomers.Apps(ctx, c.Actor)
+	apps, err := c.Imports.Apps(ctx, c.Actor)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func Open(ctx context.Context, c Config) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{newcomers: c.Newcomers, actor: c.Actor, input: input, apps: newKnownApps(apps),
+	r := &Run{people: c.Imports, actor: c.Actor, input: input, apps: newKnownApps(apps),
 		progress: newProgress(c.Stderr, input.size), dryRun: c.DryRun}
 	if r.rows, err = input.rows(c.Format); err != nil {
 		return nil, errors.Join(err, input.Close())
@@ -57,7 +57,7 @@ func Open(ctx context.Context, c Config) (*Run, error) {
 		return nil, errors.Join(err, input.Close())
 	}
 	if c.DryRun {
-		r.newcomers = c.Newcomers.Rehearse()
+		r.people = c.Imports.Rehearse()
 	}
 	return r, nil
 }
@@ -98,15 +98,15 @@ func (r *Run) batches(ctx context.Context, read <-chan rowBatch) error {
 
 // one imports a batch, and reports its rows in their order.
 func (r *Run) one(ctx context.Context, batch rowBatch) error {
-	var newcomers []identity.Newcomer
+	var people []identity.ImportedUser
 	for _, row := range batch.rows {
 		if row.fault == nil {
-			newcomers = append(newcomers, row.Newcomer)
+			people = append(people, row.ImportedUser)
 		}
 	}
-	arrivals, err := r.newcomers.Import(ctx, r.actor, newcomers)
+	arrivals, err := r.people.Import(ctx, r.actor, people)
 	for _, row := range batch.rows {
-		arrival := identity.Arrival{}
+		arrival := identity.ImportResult{}
 		switch {
 		case row.fault != nil:
 			arrival.Reason = row.fault.Error()
