@@ -43,7 +43,17 @@ func goFiles(t *testing.T) []goFile {
 }
 
 func parseAll() (files []goFile, err error) {
-	err = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+	err = walk(".go", func(name, text string) error {
+		file, err := parse(name, text)
+		files = append(files, file)
+		return err
+	})
+	return files, err
+}
+
+// walk visits the files of the repository with an extension, with their paths from the root and their texts.
+func walk(extension string, visit func(name, text string) error) error {
+	return filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -52,7 +62,7 @@ func parseAll() (files []goFile, err error) {
 			base == "testdata") {
 			return fs.SkipDir
 		}
-		if entry.IsDir() || filepath.Ext(base) != ".go" {
+		if entry.IsDir() || filepath.Ext(base) != extension {
 			return nil
 		}
 		text, err := os.ReadFile(name)
@@ -63,14 +73,11 @@ func parseAll() (files []goFile, err error) {
 		if err != nil {
 			return err
 		}
-		file, err := parse(filepath.ToSlash(relative), string(text))
-		files = append(files, file)
-		return err
+		return visit(filepath.ToSlash(relative), string(text))
 	})
-	return files, err
 }
 
 func parse(name, text string) (goFile, error) {
-	syntax, err := parser.ParseFile(positions, name, text, 0)
+	syntax, err := parser.ParseFile(positions, name, text, parser.ParseComments)
 	return goFile{name, strings.Split(text, "\n"), syntax}, err
 }

@@ -1,13 +1,9 @@
 package archtest_test
 
 import (
-	"fmt"
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,8 +23,8 @@ type phrase struct {
 func TestPhrases(t *testing.T) {
 	phrases, exceptions := readPhrases(t), readLines(t, "phrases_exceptions.txt")
 	used := map[string]bool{}
-	for _, file := range trackedFiles(t) {
-		for _, found := range phrasesIn(phrases, proseOf(t, file)) {
+	check := func(file, prose string) {
+		for _, found := range phrasesIn(phrases, prose) {
 			exception := file + ": " + found.name
 			used[exception] = true
 			if !slices.Contains(exceptions, exception) {
@@ -36,10 +32,22 @@ func TestPhrases(t *testing.T) {
 			}
 		}
 	}
+	for _, file := range goFiles(t) {
+		check(file.name, proseOf(file))
+	}
+	require.NoError(t, walk(".md", func(name, text string) error {
+		if !strings.HasSuffix(name, ".zh-CN.md") {
+			check(name, programs.ReplaceAllString(text, ""))
+		}
+		return nil
+	}))
 	for _, exception := range exceptions {
 		require.True(t, used[exception], "an exception is of no use: %s", exception)
 	}
 }
+
+// programs are what a page shows of code.
+var programs = regexp.MustCompile("(?ms)^ *```.*?^ *```$|`[^`\n]+`")
 
 func TestPhrasesAreFoundAsWholeWords(t *testing.T) {
 	phrases := []phrase{newPhrase("says whether", ""), newPhrase("twin*", "")}
@@ -83,39 +91,18 @@ func readLines(t *testing.T, name string) (lines []string) {
 	return lines
 }
 
-// trackedFiles returns the Go files and English pages of the repository, by their paths from its root.
-func trackedFiles(t *testing.T) []string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", "ls-files", "*.go", "*.md")
-	cmd.Dir = root
-	out, err := cmd.Output()
-	require.NoError(t, err)
-	files := strings.Fields(string(out))
-	require.Greater(t, len(files), 500)
-	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, ".zh-CN.md") })
-}
-
-// proseOf returns what people read of a file: of a page all but its programs, of Go the comments, and the texts too
-// if it is no test.
-func proseOf(t *testing.T, file string) string {
-	t.Helper()
-	source, err := os.ReadFile(filepath.Join(root, file))
-	require.NoError(t, err)
-	if strings.HasSuffix(file, ".md") {
-		return regexp.MustCompile("(?ms)^ *```.*?^ *```$|`[^`\n]+`").ReplaceAllString(string(source), "")
-	}
-	parsed, err := parser.ParseFile(token.NewFileSet(), file, source, parser.ParseComments)
-	require.NoError(t, err)
+// proseOf returns the comments of a file, and its texts too if it is no test.
+func proseOf(file goFile) string {
 	var prose strings.Builder
-	for _, group := range parsed.Comments {
-		fmt.Fprintln(&prose, group.Text())
+	for _, group := range file.syntax.Comments {
+		prose.WriteString(group.Text() + "\n")
 	}
-	if strings.HasSuffix(file, "_test.go") {
+	if file.isTest() {
 		return prose.String()
 	}
-	ast.Inspect(parsed, func(n ast.Node) bool {
+	ast.Inspect(file.syntax, func(n ast.Node) bool {
 		if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
-			fmt.Fprintln(&prose, text.Value)
+			prose.WriteString(text.Value + "\n")
 		}
 		return true
 	})
