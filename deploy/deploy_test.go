@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestComposeFileIsHardened holds every service against what we promise of all.
+// TestComposeFileIsHardened checks the restrictions of every service.
 func TestComposeFileIsHardened(t *testing.T) {
 	services := compose(t)["services"].(map[string]any)
 	require.Len(t, services, 4)
@@ -36,12 +36,12 @@ func TestComposeFileIsHardened(t *testing.T) {
 			require.Contains(t, s["command"], "synchronous_commit=on")
 		}
 		for _, port := range list(s["ports"]) {
-			require.Contains(t, port, "127.0.0.1:", "%s: only this machine may come past the reverse proxy", name)
+			require.Contains(t, port, "127.0.0.1:", "%s: only this machine may bypass the reverse proxy", name)
 		}
 	}
 }
 
-// TestSecretsAreFiles: none stands in the compose file, and each that is used is a file of the operator's.
+// TestSecretsAreFiles checks that the compose file contains no secret, and that each one is the operator's file.
 func TestSecretsAreFiles(t *testing.T) {
 	file := compose(t)
 	secrets := file["secrets"].(map[string]any)
@@ -68,7 +68,7 @@ func TestSecretsAreFiles(t *testing.T) {
 	require.NotRegexp(t, `://[^/\s]*:[^/\s]*@|requirepass`, text(t, "compose.yaml"), "a password within something else")
 }
 
-// TestVariablesAreKeysOfTheConfiguration finds misspelt ones, with which lingpai would not start.
+// TestVariablesAreKeysOfTheConfiguration finds misspelt variables, with which lingpai would not start.
 func TestVariablesAreKeysOfTheConfiguration(t *testing.T) {
 	example, err := yaml.Parser().Unmarshal([]byte(text(t, "lingpai.example.yaml")))
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestVariablesAreKeysOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// TestImageIsBuiltByTheGoOfTheModule, and its program runs as nobody special.
+// TestImageIsBuiltByTheGoOfTheModule also checks that the program runs as an unprivileged user.
 func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 	dockerfile := text(t, "Dockerfile")
 	needed := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(text(t, "../go.mod"))
@@ -103,8 +103,8 @@ func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 	require.NotContains(t, image, "\nRUN ", "there is no shell")
 }
 
-// TestImageSignsByOpenSSL unless somebody wants it static, and what it stands on has the C library that it
-// was built with.
+// TestImageSignsByOpenSSL checks that OpenSSL is the default, and that the base image has the C library of the
+// build image.
 func TestImageSignsByOpenSSL(t *testing.T) {
 	dockerfile := text(t, "Dockerfile")
 	require.Contains(t, dockerfile, "\nARG BUILD=openssl\n")
@@ -121,8 +121,8 @@ func TestImageSignsByOpenSSL(t *testing.T) {
 	}
 }
 
-// builtAsInTheImage runs a build command of the Dockerfile, on Linux as in the image, and returns the
-// program's path and what it says of its version.
+// builtAsInTheImage runs a build command of the Dockerfile, for Linux as in the image, and returns the
+// program's path and its printed version.
 func builtAsInTheImage(t *testing.T, cgo string) (path, version string) {
 	t.Helper()
 	if os.Getenv("CI") != "true" {
@@ -156,7 +156,7 @@ func TestBuildCommandMakesAStaticProgram(t *testing.T) {
 		"it needs a loader, and the image has none")
 }
 
-// TestBuildCommandMakesAProgramThatSignsByOpenSSL and needs nothing else that the image could lack.
+// TestBuildCommandMakesAProgramThatSignsByOpenSSL also checks that the program needs no library that the image lacks.
 func TestBuildCommandMakesAProgramThatSignsByOpenSSL(t *testing.T) {
 	path, version := builtAsInTheImage(t, "1")
 	require.Regexp(t, `^lingpai v9\.9\.9 \(signatures: openssl 3\.\d+\.\d+\)\n$`, version)
@@ -168,7 +168,7 @@ func TestBuildCommandMakesAProgramThatSignsByOpenSSL(t *testing.T) {
 	require.ElementsMatch(t, []string{"libcrypto.so.3", "libc.so.6"}, needed)
 }
 
-// TestDocumentsAreEqual holds the Chinese guide against the English one: the same sections, the same commands.
+// TestDocumentsAreEqual compares the guides of both languages: the same sections and commands.
 func TestDocumentsAreEqual(t *testing.T) {
 	for _, same := range []string{`(?m)^#+ `, "(?s)```sh\n.*?\n```"} {
 		in := regexp.MustCompile(same)

@@ -1,4 +1,4 @@
--- Run once, by the superuser, on an empty volume. Lingpai gets a role that owns its database and is nothing else.
+-- Runs once, as superuser, on an empty volume. Lingpai gets a role that owns its database and has no other rights.
 \set password `cat /run/secrets/lingpai_password`
 CREATE ROLE lingpai LOGIN PASSWORD :'password';
 CREATE DATABASE lingpai OWNER lingpai;

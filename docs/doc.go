@@ -1,3 +1,3 @@
-// Package docs holds no code. Its tests hold the documents of the repository against each other, in both languages,
-// and against the files and tests that they name.
+// Package docs has no code. Its tests compare the documents of the repository in both languages, and check them
+// against the files and tests that they name.
 package docs

@@ -10,8 +10,7 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// TestMigratePagesShowTheProgramsThatAreTested holds the pages against docs/examples: each file stands on its
-// page, letter by letter.
+// TestMigratePagesShowTheProgramsThatAreTested checks that each file of docs/examples is on its page unchanged.
 func TestMigratePagesShowTheProgramsThatAreTested(t *testing.T) {
 	files, err := filepath.Glob(harness.Path("docs/examples/migrate/*/*"))
 	require.NoError(t, err)
@@ -20,6 +19,6 @@ func TestMigratePagesShowTheProgramsThatAreTested(t *testing.T) {
 		page := "docs/migrate/" + filepath.Base(filepath.Dir(file)) + ".md"
 		text := harness.Text(t, file)
 		require.Contains(t, harness.Fenced(harness.Document(t, page)), text, "%s does not show %s", page, file)
-		require.LessOrEqual(t, strings.Count(text, "\n"), 62, "%s is to be read", file)
+		require.LessOrEqual(t, strings.Count(text, "\n"), 62, "%s must be short enough to read", file)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// TestDocumentsAreEqual holds the Chinese README against the English one: the same sections, the same commands.
+// TestDocumentsAreEqual compares the READMEs of both languages: the same sections and commands.
 func TestDocumentsAreEqual(t *testing.T) {
 	english, chinese := harness.Document(t, "README.md"), harness.Document(t, "README.zh-CN.md")
 	headings := regexp.MustCompile(`(?m)^#+ `)
@@ -25,7 +25,7 @@ func TestDocumentsAreEqual(t *testing.T) {
 		withoutNames(commands.FindAllString(chinese, -1)))
 }
 
-// TestDocumentsNameFilesThatExist looks for the files that documents tell of.
+// TestDocumentsNameFilesThatExist looks for the files that documents name.
 func TestDocumentsNameFilesThatExist(t *testing.T) {
 	names := regexp.MustCompile("`([a-z]+(?:/[a-z_]+)*/[a-z_]+\\.go)`")
 	for _, document := range []string{"README.md", "README.zh-CN.md", "SECURITY.md", "CHANGELOG.md",

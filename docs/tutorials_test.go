@@ -12,9 +12,8 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// TestTutorialsTableNamesTestsThatExist holds the table of what tutorials teach against the tests: what it
-// says is tested by one that is there. A test is a function, or a sentence: of JavaScript, or one by which
-// storage/storagetest names what must hold.
+// TestTutorialsTableNamesTestsThatExist checks that the tests in the table of tutorials exist. A test is a
+// function, or a sentence that names a test in JavaScript or a rule in storage/storagetest.
 func TestTutorialsTableNamesTestsThatExist(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \|.* \| ([^|]+) \|$`)
 	named := regexp.MustCompile("^\\[`([^:`]+): ([^`]+)`\\]\\(\\.\\./([^)]+)\\)$")

@@ -26,5 +26,5 @@ func Example() {
 	mux := http.NewServeMux()
 	mux.Handle("GET /orders", verify.RequireScope("orders.read")(listOrders))
 	mux.Handle("POST /shop/close", verify.RequireRole("owner", "manager")(closeShop))
-	log.Fatal(http.ListenAndServe("127.0.0.1:8081", tokens.Middleware(mux)))
+	log.Fatal(http.ListenAndServe("127.0.0.1:9001", tokens.Middleware(mux)))
 }

@@ -1,13 +1,13 @@
 <?php
-// An API that checks Lingpai's access tokens itself, with firebase/php-jwt and APCu. ISSUER and AUDIENCE come from the environment.
-// Not run by us: Debian has no package of the library. Start: php -S 127.0.0.1:$PORT api.php
+// An API that verifies Lingpai access tokens offline, with firebase/php-jwt and APCu. ISSUER and AUDIENCE come from the environment.
+// Not run by us: Debian has no package of the library. Start it with: php -S 127.0.0.1:9005 api.php
 require 'vendor/autoload.php';
 
 use Firebase\JWT\JWK;
 use Firebase\JWT\JWT;
 
-// keySet is Lingpai's keys: kept in APCu, since each request of PHP begins with nothing; fetched when they are five minutes old or
-// lack the token's kid, once in ten seconds; and the last good ones while Lingpai is down.
+// keySet returns Lingpai's keys. It keeps them in APCu, since PHP keeps nothing between requests. It fetches them when they are five
+// minutes old or lack the token's kid, at most every ten seconds. While Lingpai is down, it returns the last valid ones.
 function keySet(string $token): ?array
 {
     $kept = apcu_fetch('lingpai-keys') ?: ['keys' => null, 'until' => 0];
@@ -23,11 +23,11 @@ function keySet(string $token): ?array
     return $kept['keys'];
 }
 
-// claimsOf is what the token says, once it has turned out to be one of Lingpai's for this API.
+// claimsOf returns the claims of a valid access token for this API, and throws for any other token.
 function claimsOf(string $token, array $keys): object
 {
     $header = new stdClass();
-    $claims = JWT::decode($token, JWK::parseKeySet($keys, 'RS256'), $header); // signature and times, and nothing else
+    $claims = JWT::decode($token, JWK::parseKeySet($keys, 'RS256'), $header); // only signature and times
     $wrong = $header->alg !== 'RS256' || ($header->typ ?? '') !== 'at+jwt' // ID tokens have another type
         || ($claims->iss ?? '') !== getenv('ISSUER') || !in_array(getenv('AUDIENCE'), (array) ($claims->aud ?? []), true)
         || !isset($claims->exp, $claims->sub, $claims->client_id);
@@ -42,11 +42,11 @@ function answer(int $status, array $body, string $challenge = ''): never
     exit(json_encode($body));
 }
 
-// The header and nothing else: what stands in a URL ends in logs.
+// Only the header: URLs end up in logs.
 if (!preg_match('/^Bearer ([\w.-]+)$/iD', $_SERVER['HTTP_AUTHORIZATION'] ?? '', $found)) {
     answer(401, ['error' => 'no token'], 'Bearer');
 }
-$keys = keySet($found[1]) ?? answer(503, ['error' => 'no keys yet']); // our trouble and not the caller's, who keeps his token
+$keys = keySet($found[1]) ?? answer(503, ['error' => 'no keys yet']); // the token may be valid, so the caller should keep it
 try {
     $claims = claimsOf($found[1], $keys);
 } catch (Throwable) {
@@ -55,4 +55,4 @@ try {
 if (!in_array('api', explode(' ', $claims->scope ?? ''), true)) {
     answer(403, ['error' => 'insufficient_scope'], 'Bearer error="insufficient_scope", scope="api"');
 }
-answer(200, ['sub' => $claims->sub, 'user' => isset($claims->sid)]); // without a session a client acts for itself
+answer(200, ['sub' => $claims->sub, 'user' => isset($claims->sid)]); // without a session, the client acts for itself

@@ -1,4 +1,4 @@
-"""An API that checks Lingpai's access tokens itself, with PyJWT. ISSUER, AUDIENCE and PORT come from the environment."""
+"""An API that verifies Lingpai access tokens offline, with PyJWT. ISSUER and AUDIENCE come from the environment, and PORT may."""
 import json
 import os
 import re
@@ -7,11 +7,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 
-ISSUER, AUDIENCE, PORT = os.environ["ISSUER"], os.environ["AUDIENCE"], int(os.environ["PORT"])
+ISSUER, AUDIENCE, PORT = os.environ["ISSUER"], os.environ["AUDIENCE"], int(os.environ.get("PORT", "9004"))
 
 
 class Keys(jwt.PyJWKClient):
-    """Keeps the last good key set while Lingpai is down, and asks once in ten seconds. PyJWKClient asks for each unknown kid."""
+    """Keeps the last valid key set while Lingpai is down, and fetches at most every ten seconds.
+
+    PyJWKClient fetches for each unknown kid.
+    """
 
     last, next_time = None, 0.0
 
@@ -31,11 +34,11 @@ keys = Keys(ISSUER + "/.well-known/jwks.json")
 
 
 def claims_of(token):
-    """What the token says, once it has turned out to be one of Lingpai's for this API."""
+    """Returns the claims of a valid access token for this API, and raises jwt.PyJWTError for any other token."""
     key = keys.get_signing_key_from_jwt(token).key
     claims = jwt.decode(token, key, algorithms=["RS256"], issuer=ISSUER, audience=AUDIENCE,
                         options={"require": ["exp", "iss", "aud", "sub"]})
-    # PyJWT does not look at the type, and ID tokens have another one. The signature, which is good by now, covers the header too.
+    # PyJWT does not check the type, which tells ID tokens from access tokens. The signature is valid by now, and covers the header.
     if jwt.get_unverified_header(token).get("typ") != "at+jwt":
         raise jwt.InvalidTokenError("not an access token")
     return claims
@@ -43,19 +46,19 @@ def claims_of(token):
 
 class API(BaseHTTPRequestHandler):
     def do_GET(self):
-        # The header and nothing else: what stands in a URL ends in logs.
+        # Only the header: URLs end up in logs.
         token = re.fullmatch(r"(?i:bearer) ([\w.-]+)", self.headers.get("Authorization", ""), re.ASCII)
         if not token:
             return self.answer(401, {"error": "no token"}, "Bearer")
         try:
             claims = claims_of(token[1])
         except jwt.PyJWTError:
-            if keys.last is None:  # our trouble and not the caller's, who keeps his token
+            if keys.last is None:  # the token may be valid, so the caller should keep it
                 return self.answer(503, {"error": "no keys yet"})
             return self.answer(401, {"error": "invalid_token"}, 'Bearer error="invalid_token"')
         if "api" not in claims.get("scope", "").split():
             return self.answer(403, {"error": "insufficient_scope"}, 'Bearer error="insufficient_scope", scope="api"')
-        self.answer(200, {"sub": claims["sub"], "user": "sid" in claims})  # without a session a client acts for itself
+        self.answer(200, {"sub": claims["sub"], "user": "sid" in claims})  # without a session, the client acts for itself
 
     def answer(self, status, body, challenge=None):
         self.send_response(status)

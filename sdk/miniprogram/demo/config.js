@@ -1,6 +1,6 @@
-// Where the demo signs in. With lingpai dev, copy simulator.url and mini_program.appid from what
+// Where the demo signs in. For lingpai dev, copy simulator.url and mini_program.appid from the output of
 //   lingpai dev --addr 127.0.0.1:8080 --data DIR --output json
-// prints; the simulator has another port at each start. Without simulator, wx.login of real WeChat is used.
+// The simulator has another port at each start. Without simulator, the demo uses the real wx.login.
 module.exports = {
   issuer: 'http://127.0.0.1:8080',
   clientId: 'dev-mini-program',

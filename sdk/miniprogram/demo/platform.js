@@ -1,4 +1,4 @@
-// With the simulator, codes come from there; all else is wx's.
+// With the simulator, codes come from the simulator; everything else uses wx.
 const mint = (simulator, kind) => ({ success, fail }) => wx.request({
   url: `${simulator.url}/_sim/${kind}`,
   method: 'POST',

@@ -1,16 +1,16 @@
 import Koa from 'koa'
 import { createRemoteJWKSet, decodeJwt, errors, jwtVerify } from 'jose'
 
-const { ISSUER, AUDIENCE, JWT_SECRET, OLD_TOKENS_UNTIL, PORT = '3000', REPORT_SECONDS = '60' } = process.env
-if (!ISSUER || !AUDIENCE || !JWT_SECRET) throw new Error('set ISSUER, AUDIENCE and JWT_SECRET: jose skips a check that it gets no value for')
+const { ISSUER, AUDIENCE, JWT_SECRET, OLD_TOKENS_UNTIL, PORT = '3002', REPORT_SECONDS = '60' } = process.env
+if (!ISSUER || !AUDIENCE || !JWT_SECRET) throw new Error('set ISSUER, AUDIENCE and JWT_SECRET: jose skips a check if its value is undefined')
 const oldUntil = new Date(OLD_TOKENS_UNTIL)
 if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(OLD_TOKENS_UNTIL) || oldUntil.toJSON() !== OLD_TOKENS_UNTIL.replace('Z', '.000Z'))
-  throw new Error('set OLD_TOKENS_UNTIL to the time when old tokens end, such as 2027-03-01T00:00:00Z')
+  throw new Error('set OLD_TOKENS_UNTIL to the time when old tokens expire, such as 2027-03-01T00:00:00Z')
 const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`))
 const oldSecret = new TextEncoder().encode(JWT_SECRET)
 let oldTokens = 0
 
-// Two sources of trust, two verifiers. Each has its own key and algorithm, and neither is the token's choice.
+// Two issuers, two verifiers. Each has its own key and algorithm. The token chooses neither.
 async function verifyNew(token) {
   const { payload } = await jwtVerify(token, keys,
     { algorithms: ['RS256'], typ: 'at+jwt', issuer: ISSUER, audience: AUDIENCE, requiredClaims: ['exp', 'sub', 'sid'] }) // sid: a user signed in
@@ -18,19 +18,19 @@ async function verifyNew(token) {
 }
 
 async function verifyOld(token) {
-  if (!(Date.now() < oldUntil)) throw new errors.JWTInvalid('the time of the old tokens is over')
+  if (!(Date.now() < oldUntil)) throw new errors.JWTInvalid('old tokens are no longer accepted')
   const { payload } = await jwtVerify(token, oldSecret, { algorithms: ['HS256'], requiredClaims: ['exp', 'id'] })
-  if (!/^[0-9a-f]{24}$/.test(payload.id)) throw new errors.JWTInvalid('id is no ObjectId') // only such ids were imported
+  if (!/^[0-9a-f]{24}$/.test(payload.id)) throw new errors.JWTInvalid('id is not an ObjectId') // all imported ids are ObjectIds
   oldTokens++
-  return { id: payload.id, scopes: [] } // no scope: whatever is new is not open to old tokens
+  return { id: payload.id, scopes: [] } // no scopes: old tokens do not open new features
 }
 
 export async function authenticate(ctx, next) {
   const token = /^Bearer ([\w.-]+)$/i.exec(ctx.get('authorization'))?.[1] ?? ''
-  try { // the issuer that a token names chooses who checks it, and proves nothing yet
+  try { // the issuer in the token only selects the verifier; it proves nothing yet
     ctx.state.user = decodeJwt(token).iss === ISSUER ? await verifyNew(token) : await verifyOld(token)
   } catch (error) {
-    const wrong = /^ERR_(JWT|JWS|JOSE_ALG|JOSE_NOT|JWKS_NO)/.test(error.code) // all else: there were no keys to check it with
+    const wrong = /^ERR_(JWT|JWS|JOSE_ALG|JOSE_NOT|JWKS_NO)/.test(error.code) // other errors: no keys to verify with
     ctx.status = wrong ? 401 : 503
     ctx.set(wrong ? 'WWW-Authenticate' : 'Retry-After', wrong ? 'Bearer error="invalid_token"' : '5')
     return
@@ -44,7 +44,7 @@ export const requireScope = scope => async (ctx, next) => {
   ctx.set('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}"`)
 }
 
-// Every path goes through authenticate, and each by its whole name: no list of open paths that another path could look like.
+// Every request passes authenticate, and routes match the whole path. There is no list of open paths that another path could resemble.
 const routes = {
   'GET /me': ctx => { ctx.body = { id: ctx.state.user.id } },
   'GET /points': ctx => requireScope('api')(ctx, () => { ctx.body = { id: ctx.state.user.id, points: 7 } }),
