@@ -26,7 +26,7 @@ var settingsTable = regexp.MustCompile(`(?s)(<!-- settings: [^\n]*-->\n).*?(<!--
 var settingsRow = regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\|.*?\\|.*?\\| (.+) \\|$")
 
 // TestSettingsAreDocumented compares the tables with the settings that there are: keys, variables and defaults, and
-// in English the descriptions. With -update it writes the tables anew.
+// in English the descriptions. With -update it writes the tables instead.
 func TestSettingsAreDocumented(t *testing.T) {
 	written := map[string]string{}
 	for _, row := range settingsRow.FindAllStringSubmatch(harness.Document(t, chinese(settingsPage)), -1) {
