@@ -66,6 +66,16 @@ func TestFrontPageIsShort(t *testing.T) {
 	}
 }
 
+// TestFrontPageCommandsAreInTheGuide, which .ci/guide runs, or are those of the first screen.
+func TestFrontPageCommandsAreInTheGuide(t *testing.T) {
+	steps := harness.Document(t, "docs/guide/own-appid.md")
+	_, own, found := strings.Cut(harness.Document(t, "README.md"), "\n## With your own AppID\n")
+	require.True(t, found)
+	for line := range strings.Lines(harness.Fenced(own)[0]) {
+		require.Contains(t, steps, line)
+	}
+}
+
 // TestExamplesPinTheAlgorithm: jose accepts any algorithm that fits the key unless it is told which.
 func TestExamplesPinTheAlgorithm(t *testing.T) {
 	found := 0
