@@ -3,6 +3,7 @@ package docs_test
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,7 +80,7 @@ func TestFrontPageCommandsAreInTheGuide(t *testing.T) {
 // TestExamplesPinTheAlgorithm: jose accepts any algorithm that fits the key unless it is told which.
 func TestExamplesPinTheAlgorithm(t *testing.T) {
 	found := 0
-	for _, page := range append(pages(t), "README.md", "README.zh-CN.md") {
+	for _, page := range slices.Concat(guide(t), pages(t), []string{"README.md", "README.zh-CN.md"}) {
 		for _, block := range harness.Fenced(harness.Document(t, page)) {
 			for _, call := range regexp.MustCompile(`(?s)jwtVerify\(.*?\)\n`).FindAllString(block, -1) {
 				found++
@@ -102,7 +103,7 @@ func TestFrontPageClientWorksWithEveryAPI(t *testing.T) {
 	require.Contains(t, client, "--audience "+harness.Audience+" ")
 	asks := regexp.MustCompile(`(?:[rR]equireScope|requiredScopes|includes)\(["']([\w.]+)["']\)`)
 	var asked []string
-	for _, page := range append(pages(t), "sdk/verify/README.md") {
+	for _, page := range slices.Concat(guide(t), pages(t), []string{"sdk/verify/README.md"}) {
 		for _, block := range harness.Fenced(harness.Document(t, page)) {
 			for _, scope := range asks.FindAllStringSubmatch(block, -1) {
 				asked = append(asked, scope[1])

@@ -16,11 +16,11 @@ import (
 
 var heading = regexp.MustCompile(`(?m)^(#+) (.*)$`)
 
-// pages returns all documents that exist in two languages, except the front page, by the name of the English one.
+// pages returns the English page of every document in two languages except the front page.
 func pages(t *testing.T) (english []string) {
 	t.Helper()
-	for _, folder := range []string{"docs", "docs/guide", "docs/migrate", "deploy"} {
-		found, err := filepath.Glob(harness.Path(folder + "/*.zh-CN.md"))
+	for _, pattern := range []string{"docs/*.zh-CN.md", "docs/migrate/*.zh-CN.md", "deploy/*.zh-CN.md"} {
+		found, err := filepath.Glob(harness.Path(pattern))
 		require.NoError(t, err)
 		for _, page := range found {
 			page, err := filepath.Rel(harness.Path("."), page)
@@ -28,7 +28,7 @@ func pages(t *testing.T) (english []string) {
 			english = append(english, filepath.ToSlash(strings.TrimSuffix(page, ".zh-CN.md")+".md"))
 		}
 	}
-	require.Greater(t, len(english), 19)
+	require.Greater(t, len(english), 8)
 	return english
 }
 
@@ -37,7 +37,7 @@ func chinese(page string) string { return strings.TrimSuffix(page, ".md") + ".zh
 // TestPagesAreEqual compares the pages of both languages: the same sections, tables, programs and commands.
 func TestPagesAreEqual(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\|`)
-	for _, page := range pages(t) {
+	for _, page := range append(guide(t), pages(t)...) {
 		one, other := harness.Document(t, page), harness.Document(t, chinese(page))
 		require.Equal(t, harness.Fenced(one), harness.Fenced(other), page)
 		require.Equal(t, levels(one), levels(other), page)
@@ -52,11 +52,11 @@ func levels(page string) (found []string) {
 	return found
 }
 
-// TestLinksLead follows the links of all documents to files and to headings.
+// TestLinksLead follows the links of all documents, to files and to headings.
 func TestLinksLead(t *testing.T) {
 	documents := []string{"README.md", "README.zh-CN.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md",
 		"docs/errors.md", "sdk/verify/README.md", "sdk/miniprogram/README.md"}
-	for _, page := range pages(t) {
+	for _, page := range append(guide(t), pages(t)...) {
 		documents = append(documents, page, chinese(page))
 	}
 	links := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]+))?\)`)
@@ -75,7 +75,7 @@ func TestLinksLead(t *testing.T) {
 	}
 }
 
-// anchors returns the names by which links refer to a page's headings.
+// anchors returns the fragments that link to the headings of a page.
 func anchors(t *testing.T, page string) (names []string) {
 	t.Helper()
 	for _, h := range heading.FindAllStringSubmatch(harness.Document(t, page), -1) {

@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// TestDocumentsAreEqual compares the Chinese front page with the English one: the same sections and commands.
+// TestDocumentsAreEqual compares the READMEs of both languages: the same sections and commands.
 func TestDocumentsAreEqual(t *testing.T) {
 	english, chinese := harness.Document(t, "README.md"), harness.Document(t, "README.zh-CN.md")
 	require.Equal(t, levels(english), levels(chinese))
