@@ -38,7 +38,7 @@ func chinese(page string) string { return strings.TrimSuffix(page, ".md") + ".zh
 // TestPagesAreEqual compares the pages of both languages: the same sections, tables, programs and commands.
 func TestPagesAreEqual(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\|`)
-	for _, page := range pages(t) {
+	for _, page := range append(guide(t), pages(t)...) {
 		one, other := harness.Document(t, page), harness.Document(t, chinese(page))
 		require.Equal(t, harness.Fenced(one), harness.Fenced(other), page)
 		require.Equal(t, levels(one), levels(other), page)
@@ -58,6 +58,9 @@ func TestLinksLead(t *testing.T) {
 	documents := []string{"README.md", "README.zh-CN.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md",
 		"docs/errors.md"}
 	for _, page := range pages(t) {
+		documents = append(documents, page, chinese(page))
+	}
+	for _, page := range guide(t) {
 		documents = append(documents, page, chinese(page))
 	}
 	links := regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]+))?\)`)

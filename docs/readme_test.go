@@ -12,17 +12,8 @@ import (
 // TestDocumentsAreEqual compares the READMEs of both languages: the same sections and commands.
 func TestDocumentsAreEqual(t *testing.T) {
 	english, chinese := harness.Document(t, "README.md"), harness.Document(t, "README.zh-CN.md")
-	headings := regexp.MustCompile(`(?m)^#+ `)
-	require.Equal(t, headings.FindAllString(english, -1), headings.FindAllString(chinese, -1))
-	commands := regexp.MustCompile(`(?m)^ *(?:\./lingpai|go |export|LINGPAI_|curl |\$env).*$`)
-	withoutNames := func(lines []string) []string {
-		for n := range lines {
-			lines[n] = regexp.MustCompile(`--name "[^"]*"`).ReplaceAllString(lines[n], "")
-		}
-		return lines
-	}
-	require.Equal(t, withoutNames(commands.FindAllString(english, -1)),
-		withoutNames(commands.FindAllString(chinese, -1)))
+	require.Equal(t, levels(english), levels(chinese))
+	require.Equal(t, harness.Fenced(english), harness.Fenced(chinese))
 }
 
 // TestDocumentsNameFilesThatExist looks for the files that documents name.

@@ -32,15 +32,17 @@ func (s setting) fault(err error) error {
 
 // Key describes one setting for documentation.
 type Key struct {
-	Name, Variable, Usage string
-	Secret                bool // has no flag
+	Name, Variable, Default, Usage string
+	Secret                         bool // has no flag
 }
 
 // Keys lists every setting in the order of the documentation.
 func Keys() []Key {
 	var keys []Key
 	for _, s := range table() {
-		keys = append(keys, Key{Name: s.key, Variable: s.variable(), Usage: s.usage, Secret: s.secret})
+		keys = append(keys, Key{
+			Name: s.key, Variable: s.variable(), Default: s.fallback, Usage: s.usage, Secret: s.secret,
+		})
 	}
 	return keys
 }
