@@ -45,6 +45,7 @@ func (c *connection) exchange(request []byte) (int, []byte, error) {
 	}
 	c.body.Reset()
 	_, err = c.body.ReadFrom(response.Body)
+	_ = response.Body.Close() // it has been read, and the connection stays open
 	if err == nil && response.Close {
 		err = io.ErrClosedPipe // each connection is to live for the whole phase
 	}

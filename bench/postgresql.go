@@ -120,6 +120,9 @@ func (s *postgresqlStore) cpu() map[int]time.Duration {
 			used[pid] = cpu
 		}
 	}
+	if rows.Err() != nil {
+		return nil
+	}
 	return used
 }
 

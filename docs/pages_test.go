@@ -19,8 +19,8 @@ var heading = regexp.MustCompile(`(?m)^(#+) (.*)$`)
 // pages returns the English page of every document in two languages except the front page.
 func pages(t *testing.T) (english []string) {
 	t.Helper()
-	for _, pattern := range []string{"docs/*.zh-CN.md", "docs/migrate/*.zh-CN.md", "deploy/*.zh-CN.md",
-		"sdk/*/*.zh-CN.md"} {
+	for _, pattern := range []string{"[CU]*.zh-CN.md", "docs/*.zh-CN.md", "docs/migrate/*.zh-CN.md",
+		"deploy/*.zh-CN.md", "sdk/*/*.zh-CN.md"} {
 		found, err := filepath.Glob(harness.Path(pattern))
 		require.NoError(t, err)
 		for _, page := range found {

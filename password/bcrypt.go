@@ -24,7 +24,8 @@ func isBcrypt(encoded string) bool { return strings.HasPrefix(encoded, "$2") }
 
 // parseBcrypt refuses what no password could match, and a cost that would make checking it a denial of service.
 func parseBcrypt(encoded string) (bcryptHash, error) {
-	if len(encoded) != bcryptSize || !strings.Contains("aby", encoded[2:3]) || encoded[3] != '$' || encoded[6] != '$' {
+	if len(encoded) != bcryptSize || strings.IndexByte("aby", encoded[2]) < 0 ||
+		encoded[3] != '$' || encoded[6] != '$' {
 		return "", errNotAHash
 	}
 	for _, c := range encoded[7:] {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -116,8 +117,8 @@ func startRedis(arguments ...string) (*RedisServer, error) {
 	}
 	s := &RedisServer{folder: folder}
 	if s.port, err = portOfNode(); err == nil {
-		s.arguments = append(arguments, "--port", s.port, "--bind", "127.0.0.1", "--dir", folder, "--save", "",
-			"--appendonly", "no")
+		s.arguments = slices.Concat(arguments, []string{"--port", s.port, "--bind", "127.0.0.1", "--dir", folder,
+			"--save", "", "--appendonly", "no"})
 		err = s.Start()
 	}
 	if err != nil {

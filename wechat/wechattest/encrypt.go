@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -136,7 +137,7 @@ func seal(sessionKey string, iv, text []byte) ([]byte, error) {
 		return nil, err
 	}
 	missing := aes.BlockSize - len(text)%aes.BlockSize
-	padded := append(text, bytes.Repeat([]byte{byte(missing)}, missing)...)
+	padded := slices.Concat(text, bytes.Repeat([]byte{byte(missing)}, missing))
 	cipher.NewCBCEncrypter(block, iv).CryptBlocks(padded, padded)
 	return padded, nil
 }

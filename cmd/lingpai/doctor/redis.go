@@ -39,7 +39,9 @@ func (d *doctor) checkRedis(ctx context.Context) {
 		d.report.fault("cannot be opened: "+d.report.words(err), checkRedisURL)
 		return
 	}
-	defer within(context.WithoutCancel(ctx), func(context.Context) (any, error) { return nil, store.Close() })
+	defer func() {
+		_, _ = within(context.WithoutCancel(ctx), func(context.Context) (any, error) { return nil, store.Close() })
+	}()
 	askRedis(ctx, d.report, store)
 }
 
