@@ -55,7 +55,7 @@ func (d *Deletions) leave(ctx context.Context, id string, grace time.Duration, d
 			"+ 1 WHERE id = ?", ms, dismissed, id)); err != nil {
 			return err
 		}
-		if _, err := endSessions(tx, now, identity.EndedByLeaving, "user_id = ?", id); err != nil {
+		if _, err := endSessions(tx, now, identity.EndedByDeletion, "user_id = ?", id); err != nil {
 			return err
 		}
 		return recordEvent(tx, now, event)

@@ -145,7 +145,7 @@ func (p joinPlan) carryOut(tx *gorm.DB, now time.Time, row mergeRow) error {
 	if err := changed(tx.Exec("UPDATE users SET joined_into = ? WHERE id = ?", row.Survivor, row.Retired)); err != nil {
 		return err
 	}
-	if _, err := endSessions(tx, now, identity.EndedByJoin, "user_id = ?", row.Retired); err != nil {
+	if _, err := endSessions(tx, now, identity.EndedByMerge, "user_id = ?", row.Retired); err != nil {
 		return err
 	}
 	if _, err := hand(tx, row.Retired, row.Survivor, row.Moved.Moved); err != nil {

@@ -92,7 +92,7 @@ func part(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) error 
 	if err := redirect(tx, row.Retired, row.Retired); err != nil {
 		return err
 	}
-	if _, err := endSessions(tx, now, identity.EndedByJoin, "user_id = ?", row.Survivor); err != nil {
+	if _, err := endSessions(tx, now, identity.EndedByMerge, "user_id = ?", row.Survivor); err != nil {
 		return err
 	}
 	if err := changed(tx.Exec("UPDATE joins SET undone_at = ?, moved = ? WHERE id = ?", row.UndoneAt,

@@ -236,7 +236,7 @@ func dismissedGoes(t *testing.T, f fixture) {
 	require.Equal(t, at, dismiss(t, f, disabled, 2*grace), "later than it is")
 	require.True(t, f.user(t, disabled.ID).Disabled())
 	dismiss(t, f, enabled, grace/2)
-	require.Equal(t, identity.EndedByLeaving, f.session(t, session.ID).EndReason)
+	require.Equal(t, identity.EndedByDeletion, f.session(t, session.ID).EndReason)
 	require.Equal(t, "by an operator", f.eventsOf(t, identity.EventDeletionRequested, enabled.ID)[0].Detail)
 	require.NoError(t, f.Users.Disable(t.Context(), enabled.ID), "which does not keep him")
 	asked := f.leave(t, left, grace)

@@ -243,19 +243,19 @@ func impossibleNewcomers(t *testing.T, f fixture) {
 		lots = append(lots, sight(fmt.Sprint("wx", n), newName()))
 	}
 	for reason, n := range map[string]identity.ImportedUser{
-		"nothing to know the person by: give sub, username or an account": {
+		"the user has no identifier: give sub, username or an account": {
 			Roles: []string{"a"}, Phone: "+8613800000000",
 		},
-		"sub is 1 to 255 printable ASCII characters without spaces": {ID: "two words"},
+		"sub must be 1 to 255 printable ASCII characters without spaces": {ID: "two words"},
 		`sub must not begin with "u_", unless it was made by Lingpai: u_ and 22 characters of base64url`: {
 			ID: "u_me"},
-		"password_hash is of no use without username": {ID: newName(), PasswordHash: "$2y$hash"},
-		"a user name has 1 to 128 bytes":              {Username: strings.Repeat("n", 129)},
-		"a role is 1 to 64 of the letters A to Z and a to z, digits, and . _ : -": {
+		"password_hash requires username":         {ID: newName(), PasswordHash: "$2y$hash"},
+		"a user name must be 1 to 128 bytes long": {Username: strings.Repeat("n", 129)},
+		"a role must be 1 to 64 characters: A to Z, a to z, digits, and . _ : -": {
 			ID: newName(), Roles: []string{"two words"}},
 		"an account needs an app and an openid": {Identities: []identity.ExternalIdentity{sight("wx1", "")}},
-		"a person has at most 32 accounts":      {Identities: lots},
-		"a person has one account at an app, not several": {
+		"a user can have at most 32 accounts":   {Identities: lots},
+		"a user can have only one account at each app": {
 			Identities: []identity.ExternalIdentity{sight("wx1", newName()), sight("wx1", newName())}},
 		"created_at is in the future": future,
 	} {

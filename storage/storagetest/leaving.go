@@ -39,7 +39,7 @@ func userLeaves(t *testing.T, f fixture) {
 	before := f.now(t)
 	at := f.leave(t, user, grace)
 	between(t, before.Add(grace), f.now(t).Add(grace), at)
-	require.Equal(t, identity.EndedByLeaving, f.session(t, session.ID).EndReason)
+	require.Equal(t, identity.EndedByDeletion, f.session(t, session.ID).EndReason)
 	f.requireLive(t, user)
 	f.requireLive(t, other, bystander.ID)
 	require.ErrorIs(t, tryOpen(t, f, user, client, 0), identity.ErrStale)

@@ -144,7 +144,7 @@ func joinEndsSessions(t *testing.T, f fixture) {
 	c, client := newCouple(t, f), f.newClient(t)
 	session, kept := f.signIn(t, c.retired, client), f.signIn(t, c.survivor, client)
 	f.join(t, c.retired, c.survivor)
-	require.Equal(t, identity.EndedByJoin, f.session(t, session.ID).EndReason)
+	require.Equal(t, identity.EndedByMerge, f.session(t, session.ID).EndReason)
 	f.requireLive(t, c.retired)
 	f.requireLive(t, c.survivor, kept.ID)
 	requireStale(t, f, newSession(c.retired, client), c.retired.AuthEpoch)

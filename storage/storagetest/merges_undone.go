@@ -57,7 +57,7 @@ func undoRestores(t *testing.T, f fixture) {
 	parted.AuthEpoch, survivor.AuthEpoch = retired.AuthEpoch, c.survivor.AuthEpoch
 	require.Equal(t, retired, parted)
 	require.Equal(t, c.survivor, survivor)
-	require.Equal(t, identity.EndedByJoin, f.session(t, session.ID).EndReason)
+	require.Equal(t, identity.EndedByMerge, f.session(t, session.ID).EndReason)
 	f.requireLive(t, c.survivor)
 	requireStale(t, f, newSession(c.survivor, client), joined.AuthEpoch)
 	f.signIn(t, f.user(t, retired.ID), client)
