@@ -88,7 +88,7 @@ func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
 	for range o.listed("migrate", "status") {
 		require.Contains(t, o.ok("migrate", "down"), "taken back ")
 	}
-	require.Contains(t, o.refused("migrate", "down"), "there is no migration to take back")
+	require.Contains(t, o.refused("migrate", "down"), "there is no migration to undo")
 }
 
 func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {

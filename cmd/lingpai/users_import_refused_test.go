@@ -106,7 +106,7 @@ func refusalsOfForm() []refusal {
 		{`{"sub":"u_me"}`, "", `sub must not begin with "u_"`},
 		{`{"sub":"u_AAAAAAAAAAAAAAAAAAAAAB"}`, "", `sub must not begin with "u_"`}, // bits that no id of ours has
 		{`{"sub":"shop"}`, "shop", "the sub is the id of a client"},
-		{`{"sub":"gone"}`, "gone", "the sub was a deleted user's, and is nobody else's ever"},
+		{`{"sub":"gone"}`, "gone", "the sub belonged to a deleted user and is never reused"},
 	}
 }
 

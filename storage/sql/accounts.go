@@ -16,11 +16,11 @@ type Accounts struct{ db *DB }
 
 var _ identity.Accounts = (*Accounts)(nil)
 
-// Accounts returns the accounts of the database's users.
+// Accounts returns the store of accounts.
 func (db *DB) Accounts() *Accounts { return &Accounts{db} }
 
-// maxSightingTries bounds how often a sighting starts over because another one made the same rows.
-const maxSightingTries = 5
+// maxSignInTries limits how often a sign-in is retried because a concurrent one created the same rows.
+const maxSignInTries = 5
 
 type accountRow struct {
 	Platform     string
@@ -43,8 +43,8 @@ func (r accountRow) union() identity.Union {
 	return identity.Union{Platform: r.Platform, OpenPlatform: r.OpenPlatform, UnionID: r.UnionID}
 }
 
-// settled says whether the account's row tells all that a sighting does, so that nothing needs to be written.
-func (r accountRow) settled(s identity.ExternalIdentity) bool {
+// upToDate reports whether the account's row has all that the platform reported, so that nothing needs to be written.
+func (r accountRow) upToDate(s identity.ExternalIdentity) bool {
 	return s.UnionID == "" || r.UnionID == s.UnionID && r.OpenPlatform == s.OpenPlatform
 }
 
@@ -83,7 +83,7 @@ func (a *Accounts) FindByUser(ctx context.Context, userID, platform, app string)
 
 // FindOrCreateUser implements identity.Accounts.
 func (a *Accounts) FindOrCreateUser(ctx context.Context, s identity.ExternalIdentity) (identity.User, bool, error) {
-	if err := validSighting(s); err != nil {
+	if err := checkIdentity(s); err != nil {
 		return identity.User{}, false, err
 	}
 	if user, err := a.knownUser(ctx, s); !errors.Is(err, identity.ErrNotFound) {
@@ -91,20 +91,20 @@ func (a *Accounts) FindOrCreateUser(ctx context.Context, s identity.ExternalIden
 	}
 	var user identity.User
 	var created bool
-	for range maxSightingTries {
+	for range maxSignInTries {
 		err := a.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 			var err error
-			user, created, err = a.see(tx, now, s)
+			user, created, err = a.updateAccount(tx, now, s)
 			return exists(err)
 		})
 		if !errors.Is(err, identity.ErrExists) {
 			return user, created, err
 		}
 	}
-	return identity.User{}, false, errors.New("the account is being changed over and over")
+	return identity.User{}, false, errors.New("the account keeps changing")
 }
 
-func validSighting(s identity.ExternalIdentity) error {
+func checkIdentity(s identity.ExternalIdentity) error {
 	if s.Platform == "" || s.App == "" || s.Subject == "" {
 		return errors.New("an account needs platform, app and subject")
 	}
@@ -115,40 +115,40 @@ const knownUser = "SELECT " + userColumns + `, a.union_id, a.open_platform FROM 
 	ON u.id = a.user_id
 	WHERE a.platform = ? AND a.app = ? AND a.subject = ?`
 
-// knownUser is the way of almost every sign-in: the account is there, its union too, and nothing is written.
+// knownUser serves almost every sign-in: the account and its union are stored already, and nothing is written.
 func (a *Accounts) knownUser(ctx context.Context, s identity.ExternalIdentity) (identity.User, error) {
 	var user userRow
 	var account accountRow
 	err := a.db.hot.knownUser.row(ctx, append(user.targets(), &account.UnionID, &account.OpenPlatform),
 		s.Platform, s.App, s.Subject)
-	if err == nil && !account.settled(s) {
+	if err == nil && !account.upToDate(s) {
 		err = identity.ErrNotFound
 	}
 	return user.user(), err
 }
 
-// see writes what a sighting tells that is new. It keeps the account's user for itself, so that a conflict is
-// told of once, and nobody takes the account or its union away meanwhile. ErrExists: somebody did, and it is
-// to start over.
-func (a *Accounts) see(tx *gorm.DB, now time.Time, s identity.ExternalIdentity) (identity.User, bool, error) {
-	seen, err := findAccount(tx, s.AccountKey, "")
+// updateAccount writes what is new in s. It locks the account's user, so that a conflict is recorded once and no
+// concurrent request takes the account or its union. It returns ErrExists if one did before the lock; the caller then
+// starts over.
+func (a *Accounts) updateAccount(tx *gorm.DB, now time.Time, s identity.ExternalIdentity) (identity.User, bool, error) {
+	found, err := findAccount(tx, s.AccountKey, "")
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
-		return a.firstSight(tx, now, s)
+		return a.createAccount(tx, now, s)
 	case err != nil:
 		return identity.User{}, false, err
 	}
-	if err := a.db.words.lockUser(tx, seen.UserID); err != nil {
+	if err := a.db.dialect.lockUser(tx, found.UserID); err != nil {
 		return identity.User{}, false, err
 	}
-	account, err := findAccount(tx, s.AccountKey, a.db.words.forUpdate)
+	account, err := findAccount(tx, s.AccountKey, a.db.dialect.forUpdate)
 	switch {
-	case errors.Is(err, identity.ErrNotFound) || err == nil && account.UserID != seen.UserID:
+	case errors.Is(err, identity.ErrNotFound) || err == nil && account.UserID != found.UserID:
 		return identity.User{}, false, identity.ErrExists
 	case err != nil:
 		return identity.User{}, false, err
 	}
-	if !account.settled(s) {
+	if !account.upToDate(s) {
 		if err := link(tx, now, s, account); err != nil {
 			return identity.User{}, false, err
 		}
@@ -157,9 +157,9 @@ func (a *Accounts) see(tx *gorm.DB, now time.Time, s identity.ExternalIdentity) 
 	return user, false, err
 }
 
-// firstSight gives a new account to the user of its union, or to a new one.
-func (a *Accounts) firstSight(tx *gorm.DB, now time.Time, s identity.ExternalIdentity) (identity.User, bool, error) {
-	owner, err := a.db.words.heldOwner(tx, s)
+// createAccount adds an account to the user of its union, or to a new user.
+func (a *Accounts) createAccount(tx *gorm.DB, now time.Time, s identity.ExternalIdentity) (identity.User, bool, error) {
+	owner, err := a.db.dialect.unionOwnerForUpdate(tx, s)
 	if err != nil {
 		return identity.User{}, false, err
 	}
@@ -201,11 +201,11 @@ func addAccount(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, userID 
 	return tx.Create(&row).Error
 }
 
-// accountPage is how many accounts are read at once.
+// accountPage is how many accounts one query reads.
 const accountPage = 1000
 
-// Each calls do for every account at a platform, in the order of their keys. What is added meanwhile
-// may be missed.
+// Each calls do for every account at a platform, ordered by their keys. It may miss accounts that are added in the
+// meantime.
 func (a *Accounts) Each(ctx context.Context, platform string, do func(identity.AccountKey) error) error {
 	after := accountRow{}
 	for {
@@ -228,8 +228,8 @@ func (a *Accounts) Each(ctx context.Context, platform string, do func(identity.A
 	}
 }
 
-// link notes a union id that an account did not have. It never moves the account, and never takes a union
-// from another user.
+// link stores a union id that an account did not have. It never moves the account, and never takes a union from
+// another user.
 func link(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, account accountRow) error {
 	owner, err := unionOwner(tx, s)
 	if err != nil {
@@ -246,12 +246,12 @@ func link(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, account accou
 	if err != nil {
 		return err
 	}
-	// Also after a conflict, so that it is told once and not at every sign-in.
+	// Also after a conflict, so that the conflict is recorded once and not at every sign-in.
 	return tx.Exec("UPDATE accounts SET union_id = ?, open_platform = ? WHERE platform = ? AND app = ? AND subject = ?",
 		s.UnionID, s.OpenPlatform, s.Platform, s.App, s.Subject).Error
 }
 
-// unionOwner returns the user of a sighting's union, or "".
+// unionOwner returns the user of the union that s names, or "".
 func unionOwner(tx *gorm.DB, s identity.ExternalIdentity) (string, error) {
 	if !s.HasUnion() {
 		return "", nil
@@ -267,9 +267,9 @@ func addUnion(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, userID st
 		s.Platform, s.OpenPlatform, s.UnionID, userID, now.UnixMilli()).Error
 }
 
-// dropUnions takes the unions from a user that none of his accounts names any more: of accounts that are
-// gone, or of which the platform says something else by now. Somebody may be in them, and first seen would be
-// this user.
+// dropUnions removes those unions of a user that none of the user's accounts has any more: of accounts that are gone,
+// or for which the platform reports another union by now. Another person may be in such a union, and would be signed
+// in as this user.
 func dropUnions(tx *gorm.DB, userID, platform string) error {
 	return tx.Exec(`DELETE FROM unions WHERE user_id = ? AND platform = ? AND NOT EXISTS (SELECT 1 FROM accounts a
 		WHERE a.user_id = unions.user_id AND a.platform = unions.platform

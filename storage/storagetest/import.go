@@ -225,8 +225,8 @@ func takenSubjects(t *testing.T, f fixture) {
 	_, err := f.Deletions.PurgeDeleted(t.Context(), 10)
 	require.NoError(t, err)
 	require.Equal(t, []identity.ImportResult{
-		{Reason: "the sub is the id of a client, for which the user could be taken"},
-		{Reason: "the sub was a deleted user's, and is nobody else's ever"},
+		{Reason: "the sub is the id of a client, with which the user could be confused"},
+		{Reason: "the sub belonged to a deleted user and is never reused"},
 		{Outcome: identity.Imported, UserID: n.ID},
 	}, bring(t, f, identity.ImportedUser{ID: client.ID}, gone, n))
 	require.ErrorIs(t, f.Clients.Create(t.Context(), identity.Client{ID: n.ID}), identity.ErrExists,

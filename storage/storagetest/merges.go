@@ -172,12 +172,12 @@ func noJoin(t *testing.T, f fixture) {
 		return err
 	}
 	for name, pair := range map[string][2]string{
-		"needs two":                             {c.retired.ID, c.retired.ID},
-		`an account at "wx2"`:                   {rival.ID, c.survivor.ID},
-		leaving.ID + " asked to be deleted":     {leaving.ID, c.survivor.ID},
-		gone.ID + " was merged into":            {gone.ID, c.survivor.ID},
-		"deleted and is waiting":                {c.retired.ID, leaving.ID},
-		"into " + f.user(t, gone.ID).MergedInto: {c.retired.ID, gone.ID},
+		"with itself":         {c.retired.ID, c.retired.ID},
+		`an account at "wx2"`: {rival.ID, c.survivor.ID},
+		"the deletion of " + leaving.ID + " is scheduled": {leaving.ID, c.survivor.ID},
+		gone.ID + " was already merged into":              {gone.ID, c.survivor.ID},
+		"the deletion of " + leaving.ID:                   {c.retired.ID, leaving.ID},
+		"into " + f.user(t, gone.ID).MergedInto:           {c.retired.ID, gone.ID},
 	} {
 		err := refused(pair[0], pair[1])
 		require.ErrorIs(t, err, identity.ErrExists)

@@ -313,7 +313,7 @@ func wishIsDoubted(t *testing.T, f fixture) {
 	f.leave(t, survivor, grace)
 	undone := f.undo(t, join)
 	require.Len(t, undone.Doubts, 1)
-	require.Contains(t, undone.Doubts[0], survivor.ID+" asked to be deleted since the merge")
+	require.Contains(t, undone.Doubts[0], survivor.ID+" asked to be deleted after the merge")
 	require.True(t, f.user(t, survivor.ID).DeletionRequested())
 	require.False(t, f.user(t, wrong.ID).DeletionRequested())
 }
