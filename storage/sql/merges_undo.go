@@ -134,8 +134,8 @@ func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.M
 	return given, doubts, err
 }
 
-// gainedSince separates what the survivor has got since the merge: goes is what came through the retired user and
-// moves back, stays are the other accounts, whose owner is unknown. It runs after the retired user has got back what
+// gainedSince separates what the survivor gained since the merge: goes is what came through the retired user and
+// moves back, stays are the other accounts, whose owner is unknown. It runs after the retired user has received what
 // moved.
 //
 // A union moves back if an account of the retired user is in it, and no account that the survivor had before. An
