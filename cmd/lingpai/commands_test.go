@@ -82,7 +82,7 @@ func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
 	o.write("lingpai.db", "")
 	require.NotContains(t, o.listed("migrate", "status")[0], "applied_at")
 	require.Contains(t, o.refused("users", "list"), `run "lingpai migrate up"`)
-	require.Contains(t, o.ok("migrate", "up"), "applied 0001_house.sql")
+	require.Contains(t, o.ok("migrate", "up"), "applied 0001_tables.sql")
 	require.Contains(t, o.ok("migrate", "up"), "nothing to do")
 	require.Contains(t, o.listed("migrate", "status")[0], "applied_at")
 	for range o.listed("migrate", "status") {

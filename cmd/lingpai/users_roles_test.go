@@ -89,7 +89,8 @@ func TestRolesAndClaimsThatCannotBeAreRefused(t *testing.T) {
 	o.okWith("a good password", "users", "create", "alice")
 	for _, role := range []string{"", "two words", "a,b", "rôle", strings.Repeat("r", 65)} {
 		require.Contains(t, o.refused("users", "grant-role", "alice", role), "ROLE: a role must be 1 to 64", "%q", role)
-		require.Contains(t, o.refused("users", "revoke-role", "alice", role), "ROLE: a role must be 1 to 64", "%q", role)
+		require.Contains(t, o.refused("users", "revoke-role", "alice", role), "ROLE: a role must be 1 to 64", "%q",
+			role)
 	}
 	for text, says := range map[string]string{
 		"": "no claims were given", " \n": "no claims were given", "null": "one JSON object",
