@@ -72,16 +72,16 @@ func checkExternalIdentities(identities []ExternalIdentity) error {
 	if len(identities) > MaxExternalIdentities {
 		return fmt.Errorf("a user can have at most %d accounts", MaxExternalIdentities)
 	}
-	for n, s := range identities {
-		if s.Platform == "" || s.App == "" || s.Subject == "" {
+	for n, e := range identities {
+		if e.Platform == "" || e.App == "" || e.Subject == "" {
 			return errors.New("an account needs an app and an openid")
 		}
 		for _, earlier := range identities[:n] {
-			if earlier.Platform == s.Platform && earlier.App == s.App {
+			if earlier.Platform == e.Platform && earlier.App == e.App {
 				return errors.New("a user can have only one account at each app")
 			}
-			if earlier.HasUnion() && s.HasUnion() && earlier.Platform == s.Platform &&
-				earlier.OpenPlatform == s.OpenPlatform && earlier.UnionID != s.UnionID {
+			if earlier.HasUnion() && e.HasUnion() && earlier.Platform == e.Platform &&
+				earlier.OpenPlatform == e.OpenPlatform && earlier.UnionID != e.UnionID {
 				return errors.New("a user can have only one unionid at each Open Platform account, and this row has " +
 					"two: it may mix two people")
 			}

@@ -128,10 +128,10 @@ func (r *additions) add(a candidate, conflicts []string, unions []identifier) {
 	}
 	r.addUser(a, createdAt)
 	r.addProfile(a)
-	for _, s := range a.Identities {
+	for _, e := range a.Identities {
 		r.accounts = append(r.accounts, accountRow{
-			Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: a.ID, UnionID: s.UnionID,
-			OpenPlatform: s.OpenPlatform, CreatedAt: createdAt,
+			Platform: e.Platform, App: e.App, Subject: e.Subject, UserID: a.ID, UnionID: e.UnionID,
+			OpenPlatform: e.OpenPlatform, CreatedAt: createdAt,
 		})
 	}
 	for _, u := range unions {

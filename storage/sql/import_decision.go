@@ -60,9 +60,9 @@ func (k existing) decideExisting(a candidate, first identifier, owner string) id
 
 // warnings returns a warning for each union that stays with another user.
 func (k existing) warnings(a candidate) (warnings []string) {
-	for _, s := range a.Identities {
-		if owner := k.owners[unionIdentifier(s)]; s.HasUnion() && owner != "" {
-			warnings = append(warnings, "the union id of an account at "+s.App+" belongs to "+owner)
+	for _, e := range a.Identities {
+		if owner := k.owners[unionIdentifier(e)]; e.HasUnion() && owner != "" {
+			warnings = append(warnings, "the union id of an account at "+e.App+" belongs to "+owner)
 		}
 	}
 	return warnings
@@ -221,8 +221,8 @@ func accountIdentifier(k identity.AccountKey) identifier {
 	return identifier{kindAccount, k.Platform, k.App, k.Subject}
 }
 
-func unionIdentifier(s identity.ExternalIdentity) identifier {
-	return identifier{kindUnion, s.Platform, s.OpenPlatform, s.UnionID}
+func unionIdentifier(e identity.ExternalIdentity) identifier {
+	return identifier{kindUnion, e.Platform, e.OpenPlatform, e.UnionID}
 }
 
 // candidate is an imported user with the user's identifiers.
@@ -257,10 +257,10 @@ func newCandidate(n identity.ImportedUser) candidate {
 		a.usernameKey, a.err = identity.CanonicalUsername(n.Username)
 		a.identifiers = append(a.identifiers, usernameIdentifier(a.usernameKey))
 	}
-	for _, s := range n.Identities {
-		a.identifiers = append(a.identifiers, accountIdentifier(s.AccountKey))
-		if s.HasUnion() {
-			a.unions = append(a.unions, unionIdentifier(s))
+	for _, e := range n.Identities {
+		a.identifiers = append(a.identifiers, accountIdentifier(e.AccountKey))
+		if e.HasUnion() {
+			a.unions = append(a.unions, unionIdentifier(e))
 		}
 	}
 	return a
@@ -269,8 +269,8 @@ func newCandidate(n identity.ImportedUser) candidate {
 func checkStorable(n identity.ImportedUser) error {
 	p := n.Profile
 	texts := []string{n.PasswordHash, n.Phone, p.Name, p.Nickname, p.Picture, p.Gender, p.Locale, p.Email}
-	for _, s := range n.Identities {
-		texts = append(texts, s.Platform, s.App, s.Subject, s.UnionID, s.OpenPlatform)
+	for _, e := range n.Identities {
+		texts = append(texts, e.Platform, e.App, e.Subject, e.UnionID, e.OpenPlatform)
 	}
 	return storable(texts...)
 }

@@ -10,14 +10,14 @@ import (
 )
 
 // twoUsers returns users with every kind of identifier.
-func twoUsers() (people []identity.ImportedUser) {
+func twoUsers() (users []identity.ImportedUser) {
 	for _, name := range []string{"ann", "bob"} {
-		s := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name},
+		e := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name},
 			UnionID: name, OpenPlatform: "o"}
-		people = append(people, identity.ImportedUser{ID: "legacy-" + name, Username: name,
-			Identities: []identity.ExternalIdentity{s}})
+		users = append(users, identity.ImportedUser{ID: "legacy-" + name, Username: name,
+			Identities: []identity.ExternalIdentity{e}})
 	}
-	return people
+	return users
 }
 
 // TestImportLooksUpByWholeKeys checks the plans that PostgreSQL uses while tables grow and their statistics are old.

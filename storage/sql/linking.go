@@ -27,8 +27,8 @@ func accountsOf(db *gorm.DB, where string, values ...any) ([]accountRow, error) 
 }
 
 // Link implements identity.Accounts.
-func (a *Accounts) Link(ctx context.Context, userID string, s identity.ExternalIdentity) error {
-	if err := checkIdentity(s); err != nil {
+func (a *Accounts) Link(ctx context.Context, userID string, e identity.ExternalIdentity) error {
+	if err := checkIdentity(e); err != nil {
 		return err
 	}
 	if storable(userID) != nil {
@@ -38,7 +38,7 @@ func (a *Accounts) Link(ctx context.Context, userID string, s identity.ExternalI
 		if _, err := a.db.dialect.userForUpdate(tx, userID); err != nil {
 			return err
 		}
-		account, err := findAccount(tx, s.AccountKey, "")
+		account, err := findAccount(tx, e.AccountKey, "")
 		switch {
 		case err == nil && account.UserID == userID:
 			return nil
@@ -47,29 +47,29 @@ func (a *Accounts) Link(ctx context.Context, userID string, s identity.ExternalI
 		case !errors.Is(err, identity.ErrNotFound):
 			return err
 		}
-		return exists(linkTo(tx, now, s, userID))
+		return exists(linkTo(tx, now, e, userID))
 	})
 }
 
 // linkTo relies on the keys of the tables to reject what a concurrent request took, and a second account at one app.
-func linkTo(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, userID string) error {
-	owner, err := unionOwner(tx, s)
+func linkTo(tx *gorm.DB, now time.Time, e identity.ExternalIdentity, userID string) error {
+	owner, err := unionOwner(tx, e)
 	if err != nil {
 		return err
 	}
 	if owner != "" && owner != userID {
 		return identity.ErrExists
 	}
-	if err := addAccount(tx, now, s, userID); err != nil {
+	if err := addAccount(tx, now, e, userID); err != nil {
 		return err
 	}
-	if owner == "" && s.HasUnion() {
-		if err := addUnion(tx, now, s, userID); err != nil {
+	if owner == "" && e.HasUnion() {
+		if err := addUnion(tx, now, e, userID); err != nil {
 			return err
 		}
 	}
 	return recordEvent(tx, now, identity.Event{Kind: identity.EventLinked, UserID: userID,
-		Detail: s.Platform + " " + s.App})
+		Detail: e.Platform + " " + e.App})
 }
 
 // Unlink implements identity.Accounts.

@@ -111,17 +111,17 @@ func transferName(tx *gorm.DB, from userRow, to string) error {
 		from.Username, from.UsernameKey, from.PasswordHash, to))
 }
 
-// unionOwnerForUpdate returns the user of the union that s names, or "", and locks the user until the transaction
+// unionOwnerForUpdate returns the user of the union that e names, or "", and locks the user until the transaction
 // ends. Otherwise a concurrent merge could move the union, but not the account that is about to be added.
-func (d dialect) unionOwnerForUpdate(tx *gorm.DB, s identity.ExternalIdentity) (string, error) {
-	owner, err := unionOwner(tx, s)
+func (d dialect) unionOwnerForUpdate(tx *gorm.DB, e identity.ExternalIdentity) (string, error) {
+	owner, err := unionOwner(tx, e)
 	if err != nil || owner == "" {
 		return owner, err
 	}
 	if err := d.lockUser(tx, owner); err != nil {
 		return "", err
 	}
-	held, err := unionOwner(tx, s)
+	held, err := unionOwner(tx, e)
 	if err == nil && held != owner { // the union moved while this waited: start over
 		err = identity.ErrExists
 	}

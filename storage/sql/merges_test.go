@@ -12,22 +12,22 @@ import (
 
 // account returns an account at an app, in a union if union is not empty.
 func account(app, subject, union string) identity.ExternalIdentity {
-	s := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
+	e := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
 		App: app, Subject: subject}}
 	if union != "" {
-		s.OpenPlatform, s.UnionID = "op", union
+		e.OpenPlatform, e.UnionID = "op", union
 	}
-	return s
+	return e
 }
 
 // newDuplicates creates two users whose accounts are in one union.
 func newDuplicates(t *testing.T, db *DB, union string) (retired, survivor identity.User) {
 	t.Helper()
-	for _, s := range []identity.ExternalIdentity{account("wx1", union, ""), account("wx2", union, union),
+	for _, e := range []identity.ExternalIdentity{account("wx1", union, ""), account("wx2", union, union),
 		account("wx1", union, union)} {
-		user, _, err := db.Accounts().FindOrCreateUser(t.Context(), s)
+		user, _, err := db.Accounts().FindOrCreateUser(t.Context(), e)
 		require.NoError(t, err)
-		if s.App == "wx1" {
+		if e.App == "wx1" {
 			retired = user
 		} else {
 			survivor = user

@@ -29,28 +29,28 @@ func identityAt(app, subject string) identity.ExternalIdentity {
 func newIdentity(app string) identity.ExternalIdentity { return identityAt(app, newName()) }
 
 // findOrCreate signs somebody in with an identity and returns the user.
-func (f fixture) findOrCreate(t *testing.T, s identity.ExternalIdentity) (identity.User, bool) {
+func (f fixture) findOrCreate(t *testing.T, e identity.ExternalIdentity) (identity.User, bool) {
 	t.Helper()
-	user, created, err := f.Accounts.FindOrCreateUser(t.Context(), s)
+	user, created, err := f.Accounts.FindOrCreateUser(t.Context(), e)
 	require.NoError(t, err)
 	return inUTC(user), created
 }
 
 // requireUser signs somebody in with an identity and requires the user to be want.
-func (f fixture) requireUser(t *testing.T, want identity.User, s identity.ExternalIdentity) {
+func (f fixture) requireUser(t *testing.T, want identity.User, e identity.ExternalIdentity) {
 	t.Helper()
-	got, created := f.findOrCreate(t, s)
+	got, created := f.findOrCreate(t, e)
 	require.False(t, created)
 	require.Equal(t, want, got)
-	account, err := f.Accounts.Find(t.Context(), s.AccountKey)
+	account, err := f.Accounts.Find(t.Context(), e.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, want.ID, account.UserID)
 }
 
 // requireNewUser signs somebody in with an identity and requires a new user.
-func (f fixture) requireNewUser(t *testing.T, s identity.ExternalIdentity) identity.User {
+func (f fixture) requireNewUser(t *testing.T, e identity.ExternalIdentity) identity.User {
 	t.Helper()
-	user, created := f.findOrCreate(t, s)
+	user, created := f.findOrCreate(t, e)
 	require.True(t, created)
 	return user
 }
@@ -157,9 +157,9 @@ func unions() []testCase {
 }
 
 // inUnion returns an identity at an app that is bound to an Open Platform account, with a union id there.
-func inUnion(platform, union string, s identity.ExternalIdentity) identity.ExternalIdentity {
-	s.OpenPlatform, s.UnionID = platform, union
-	return s
+func inUnion(platform, union string, e identity.ExternalIdentity) identity.ExternalIdentity {
+	e.OpenPlatform, e.UnionID = platform, union
+	return e
 }
 
 func requireConflicts(t *testing.T, f fixture, user identity.User, count int) {

@@ -199,13 +199,13 @@ func scheduleDeletion(t *testing.T, f fixture, user identity.User, grace time.Du
 // new users afterwards.
 func disabledUserIsKept(t *testing.T, f fixture) {
 	f.purge(t)
-	s := newIdentity("wx1")
-	user := f.requireNewUser(t, s)
+	e := newIdentity("wx1")
+	user := f.requireNewUser(t, e)
 	f.requestDeletion(t, user, grace)
 	require.NoError(t, f.Users.Disable(t.Context(), user.ID))
 	f.advance(2 * grace)
 	require.Zero(t, f.purge(t))
-	f.requireUser(t, f.user(t, user.ID), s)
+	f.requireUser(t, f.user(t, user.ID), e)
 	require.True(t, f.user(t, user.ID).Disabled())
 
 	late := f.newUser(t) // who was disabled while the request was processed
@@ -265,8 +265,8 @@ func operatorDeletes(t *testing.T, f fixture) {
 
 func mergedUsersAreDeleted(t *testing.T, f fixture) {
 	first, second, third, bystander := f.newUser(t), f.newUser(t), f.newUser(t), f.newUser(t)
-	aside := f.newUser(t)
-	f.merge(t, aside, bystander)
+	otherRetired := f.newUser(t)
+	f.merge(t, otherRetired, bystander)
 	require.NoError(t, f.Profiles.Choose(t.Context(), first.ID, fullProfile()))
 	f.merge(t, first, second)
 	f.merge(t, second, third)
@@ -277,11 +277,11 @@ func mergedUsersAreDeleted(t *testing.T, f fixture) {
 		require.Zero(t, f.details(t, gone.ID))
 		require.ErrorIs(t, f.Clients.Create(t.Context(), identity.Client{ID: gone.ID}), identity.ErrExists)
 	}
-	require.Equal(t, bystander.ID, f.user(t, aside.ID).MergedInto)
+	require.Equal(t, bystander.ID, f.user(t, otherRetired.ID).MergedInto)
 	remaining, err := f.Merges.List(t.Context(), 1000)
 	require.NoError(t, err)
 	require.Len(t, remaining, 1)
-	require.Equal(t, aside.ID, remaining[0].Retired)
+	require.Equal(t, otherRetired.ID, remaining[0].Retired)
 }
 
 func unmergedUserIsKept(t *testing.T, f fixture) {

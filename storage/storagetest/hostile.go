@@ -118,10 +118,10 @@ func hostileWrites() []testCase {
 }
 
 func hostileAccounts(t *testing.T, f fixture) {
-	for name, place := range map[string]func(s *identity.ExternalIdentity) *string{
-		"subject":  func(s *identity.ExternalIdentity) *string { return &s.Subject },
-		"app":      func(s *identity.ExternalIdentity) *string { return &s.App },
-		"platform": func(s *identity.ExternalIdentity) *string { return &s.Platform },
+	for name, place := range map[string]func(e *identity.ExternalIdentity) *string{
+		"subject":  func(e *identity.ExternalIdentity) *string { return &e.Subject },
+		"app":      func(e *identity.ExternalIdentity) *string { return &e.App },
+		"platform": func(e *identity.ExternalIdentity) *string { return &e.Platform },
 	} {
 		innocent := inUnion("op", newName(), newIdentity(newName()))
 		owner := f.requireNewUser(t, innocent)
@@ -147,9 +147,9 @@ func hostileAccounts(t *testing.T, f fixture) {
 }
 
 func hostileUnions(t *testing.T, f fixture) {
-	for name, place := range map[string]func(s *identity.ExternalIdentity) *string{
-		"union id":      func(s *identity.ExternalIdentity) *string { return &s.UnionID },
-		"open platform": func(s *identity.ExternalIdentity) *string { return &s.OpenPlatform },
+	for name, place := range map[string]func(e *identity.ExternalIdentity) *string{
+		"union id":      func(e *identity.ExternalIdentity) *string { return &e.UnionID },
+		"open platform": func(e *identity.ExternalIdentity) *string { return &e.OpenPlatform },
 	} {
 		innocent := inUnion(newName(), newName(), newIdentity("wx1"))
 		owner := f.requireNewUser(t, innocent)

@@ -124,8 +124,8 @@ func importOfLittle(t *testing.T, f fixture) {
 func importedUserSignsIn(t *testing.T, f fixture) {
 	n := fullImportedUser()
 	user := requireImported(t, f, n)[0]
-	for _, s := range n.Identities {
-		f.requireUser(t, user, s)
+	for _, e := range n.Identities {
+		f.requireUser(t, user, e)
 	}
 	f.requireUser(t, user, inUnion("op", n.Identities[1].UnionID, newIdentity("wx3")))
 	requireConflicts(t, f, user, 0)

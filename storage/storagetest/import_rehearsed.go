@@ -15,11 +15,11 @@ func countAll(t *testing.T, f fixture) (users, events, duplicates int) {
 	t.Helper()
 	all, err := f.Users.List(t.Context(), "", math.MaxInt32)
 	require.NoError(t, err)
-	told, err := f.Events.List(t.Context(), identity.EventsOf{}, math.MaxInt32)
+	listed, err := f.Events.List(t.Context(), identity.EventsOf{}, math.MaxInt32)
 	require.NoError(t, err)
 	pairs, err := f.Merges.Duplicates(t.Context(), identity.Duplicate{}, 1000)
 	require.NoError(t, err)
-	return len(all), len(told), len(pairs)
+	return len(all), len(listed), len(pairs)
 }
 
 // rehearsal has rows that contradict existing users and earlier rows, within one call and over several.

@@ -26,9 +26,9 @@ func linking() []testCase {
 }
 
 // link links an identity to a user.
-func (f fixture) link(t *testing.T, user identity.User, s identity.ExternalIdentity) {
+func (f fixture) link(t *testing.T, user identity.User, e identity.ExternalIdentity) {
 	t.Helper()
-	require.NoError(t, f.Accounts.Link(t.Context(), user.ID, s))
+	require.NoError(t, f.Accounts.Link(t.Context(), user.ID, e))
 }
 
 // requireAccounts requires a user to have exactly these accounts.
@@ -55,12 +55,12 @@ func accountsAreListed(t *testing.T, f fixture) {
 	f.requireAccounts(t, user)
 	var keys []identity.AccountKey
 	for _, app := range []string{"b", "Z", "a", "_", "a-b", "aB", "ä", "令", "9"} {
-		s := inUnion("op", newName(), newIdentity(app))
+		e := inUnion("op", newName(), newIdentity(app))
 		if app < "a" {
-			s.Platform = identity.PlatformQQ
+			e.Platform = identity.PlatformQQ
 		}
-		f.link(t, user, s)
-		keys = append(keys, s.AccountKey)
+		f.link(t, user, e)
+		keys = append(keys, e.AccountKey)
 	}
 	f.requireNewUser(t, newIdentity("c"))
 	f.requireAccounts(t, user, keys...)
@@ -79,12 +79,12 @@ func accountsAreListed(t *testing.T, f fixture) {
 func accountIsLinked(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
 	session := f.signIn(t, user, client)
-	before, s := f.now(t), newIdentity("wx1")
-	f.link(t, user, s)
-	account, err := f.Accounts.Find(t.Context(), s.AccountKey)
+	before, e := f.now(t), newIdentity("wx1")
+	f.link(t, user, e)
+	account, err := f.Accounts.Find(t.Context(), e.AccountKey)
 	require.NoError(t, err)
 	between(t, before, f.now(t), account.CreatedAt)
-	f.requireUser(t, inUTC(user), s)
+	f.requireUser(t, inUTC(user), e)
 	f.requireLive(t, user, session.ID)
 	events := f.eventsOf(t, identity.EventLinked, user.ID)
 	require.Len(t, events, 1)
@@ -103,13 +103,13 @@ func unionIsLinked(t *testing.T, f fixture) {
 }
 
 func linkedTwice(t *testing.T, f fixture) {
-	s := inUnion("op", newName(), newIdentity("wx1"))
-	user := f.requireNewUser(t, s)
+	e := inUnion("op", newName(), newIdentity("wx1"))
+	user := f.requireNewUser(t, e)
 	for range 2 {
-		f.link(t, user, s)
+		f.link(t, user, e)
 	}
 	require.Empty(t, f.eventsOf(t, identity.EventLinked, user.ID))
-	f.requireAccounts(t, user, s.AccountKey)
+	f.requireAccounts(t, user, e.AccountKey)
 	require.Equal(t, user, f.user(t, user.ID))
 }
 
@@ -138,32 +138,32 @@ func linkAtOneApp(t *testing.T, f fixture) {
 }
 
 func linkOfNobody(t *testing.T, f fixture) {
-	s := inUnion("op", newName(), newIdentity("wx1"))
+	e := inUnion("op", newName(), newIdentity("wx1"))
 	for _, id := range append(texts(), "", identity.NewUserID()) {
-		require.ErrorIs(t, f.Accounts.Link(t.Context(), id, s), identity.ErrNotFound, "%q", id)
+		require.ErrorIs(t, f.Accounts.Link(t.Context(), id, e), identity.ErrNotFound, "%q", id)
 	}
 	user := f.newUser(t)
-	for _, cut := range []func(s *identity.ExternalIdentity){
-		func(s *identity.ExternalIdentity) { s.Platform = "" }, func(s *identity.ExternalIdentity) { s.App = "" },
-		func(s *identity.ExternalIdentity) { s.Subject = "" },
+	for _, cut := range []func(e *identity.ExternalIdentity){
+		func(e *identity.ExternalIdentity) { e.Platform = "" }, func(e *identity.ExternalIdentity) { e.App = "" },
+		func(e *identity.ExternalIdentity) { e.Subject = "" },
 	} {
-		incomplete := s
+		incomplete := e
 		cut(&incomplete)
 		require.Error(t, f.Accounts.Link(t.Context(), user.ID, incomplete))
 	}
 	f.requireAccounts(t, user)
-	f.requireNewUser(t, s)
+	f.requireNewUser(t, e)
 }
 
 func hostileLinks(t *testing.T, f fixture) {
 	innocent := inUnion("op"+newName(), newName(), newIdentity("wx1"))
 	owner := f.requireNewUser(t, innocent)
-	for name, place := range map[string]func(s *identity.ExternalIdentity) *string{
-		"subject":       func(s *identity.ExternalIdentity) *string { return &s.Subject },
-		"app":           func(s *identity.ExternalIdentity) *string { return &s.App },
-		"platform":      func(s *identity.ExternalIdentity) *string { return &s.Platform },
-		"union id":      func(s *identity.ExternalIdentity) *string { return &s.UnionID },
-		"open platform": func(s *identity.ExternalIdentity) *string { return &s.OpenPlatform },
+	for name, place := range map[string]func(e *identity.ExternalIdentity) *string{
+		"subject":       func(e *identity.ExternalIdentity) *string { return &e.Subject },
+		"app":           func(e *identity.ExternalIdentity) *string { return &e.App },
+		"platform":      func(e *identity.ExternalIdentity) *string { return &e.Platform },
+		"union id":      func(e *identity.ExternalIdentity) *string { return &e.UnionID },
+		"open platform": func(e *identity.ExternalIdentity) *string { return &e.OpenPlatform },
 	} {
 		for _, text := range texts() {
 			hostile, user := innocent, f.newUser(t)

@@ -84,11 +84,11 @@ func mergeMoves(t *testing.T, f fixture) {
 	require.False(t, survivor.Disabled())
 	require.Greater(t, survivor.AuthEpoch, c.survivor.AuthEpoch)
 	require.Greater(t, f.user(t, c.retired.ID).AuthEpoch, c.retired.AuthEpoch)
-	for _, s := range []identity.ExternalIdentity{c.ofRetired, c.ofSurvivor, c.another} {
-		f.requireUser(t, survivor, s)
-		person := s
-		person.App, person.Subject = "app of "+s.App, newName()
-		f.requireUser(t, survivor, person) // and never the retired user
+	for _, e := range []identity.ExternalIdentity{c.ofRetired, c.ofSurvivor, c.another} {
+		f.requireUser(t, survivor, e)
+		elsewhere := e
+		elsewhere.App, elsewhere.Subject = "app of "+e.App, newName()
+		f.requireUser(t, survivor, elsewhere) // and never the retired user
 	}
 	events := f.eventsOf(t, identity.EventUserMerged, c.retired.ID)
 	require.Len(t, events, 1)
@@ -225,8 +225,8 @@ func parallelMerges(t *testing.T, f fixture) {
 	require.Empty(t, f.user(t, survivor.ID).MergedInto)
 	require.Len(t, f.eventsOf(t, identity.EventUserMerged, retired.ID), 1)
 	require.Empty(t, f.eventsOf(t, identity.EventUserMerged, survivor.ID))
-	for _, s := range []identity.ExternalIdentity{c.ofRetired, c.ofSurvivor, c.another} {
-		f.requireUser(t, f.user(t, survivor.ID), s)
+	for _, e := range []identity.ExternalIdentity{c.ofRetired, c.ofSurvivor, c.another} {
+		f.requireUser(t, f.user(t, survivor.ID), e)
 	}
 }
 
@@ -247,10 +247,10 @@ func raceMerge(t *testing.T, f fixture, identities func(c duplicatePair) []ident
 			require.NoError(t, err)
 		}
 		survivor := f.user(t, c.survivor.ID)
-		for _, s := range externals {
-			f.requireUser(t, survivor, s)
-			if s.HasUnion() {
-				f.requireUser(t, survivor, inUnion(s.OpenPlatform, s.UnionID, newIdentity("later than "+s.App)))
+		for _, e := range externals {
+			f.requireUser(t, survivor, e)
+			if e.HasUnion() {
+				f.requireUser(t, survivor, inUnion(e.OpenPlatform, e.UnionID, newIdentity("later than "+e.App)))
 			}
 		}
 	}

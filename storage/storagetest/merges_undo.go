@@ -112,8 +112,8 @@ func undoOrder(t *testing.T, f fixture) {
 	requireNotYet(t, f, second, third)
 	f.undo(t, third)
 	requireNotYet(t, f, first, second)
-	heir := f.newUser(t)
-	last := f.merge(t, survivor, heir)
+	nextSurvivor := f.newUser(t)
+	last := f.merge(t, survivor, nextSurvivor)
 	requireNotYet(t, f, first, last)
 	requireNotYet(t, f, second, last)
 	f.undo(t, last)
@@ -122,38 +122,38 @@ func undoOrder(t *testing.T, f fixture) {
 }
 
 func mergeChain(t *testing.T, f fixture) {
-	a, b, c, beside := f.requireNewUser(t, newIdentity("wx1")), newDuplicatePair(t, f), f.newUser(t), f.newUser(t)
+	a, b, c, d := f.requireNewUser(t, newIdentity("wx1")), newDuplicatePair(t, f), f.newUser(t), f.newUser(t)
 	account, err := f.Accounts.List(t.Context(), a.ID)
 	require.NoError(t, err)
 	_, err = f.Accounts.Unlink(t.Context(), b.retired.ID, b.ofRetired.AccountKey) // otherwise both are at one app
 	require.NoError(t, err)
-	toB, besideB := f.merge(t, a, b.retired), f.merge(t, beside, b.retired)
+	toB, dToB := f.merge(t, a, b.retired), f.merge(t, d, b.retired)
 	toC := f.merge(t, b.retired, c)
 	require.Contains(t, toC.Moved.Accounts, account[0].AccountKey)
-	for _, retired := range []identity.User{a, beside, b.retired} {
+	for _, retired := range []identity.User{a, d, b.retired} {
 		requireMerged(t, f, retired, c)
 	}
 	toSurvivor := f.merge(t, c, b.survivor)
-	for _, retired := range []identity.User{a, beside, b.retired, c} {
+	for _, retired := range []identity.User{a, d, b.retired, c} {
 		requireMerged(t, f, retired, b.survivor)
 	}
 	requireNotYet(t, f, toC, toSurvivor)
 	f.undo(t, toSurvivor)
-	for _, retired := range []identity.User{a, beside, b.retired} {
+	for _, retired := range []identity.User{a, d, b.retired} {
 		requireMerged(t, f, retired, c)
 	}
 	require.Empty(t, f.user(t, c.ID).MergedInto)
 	requireNotYet(t, f, toB, toC)
 	f.undo(t, toC)
 	requireMerged(t, f, a, b.retired)
-	requireMerged(t, f, beside, b.retired)
+	requireMerged(t, f, d, b.retired)
 	f.requireUser(t, f.user(t, b.retired.ID), identity.ExternalIdentity{AccountKey: account[0].AccountKey})
 
-	f.undo(t, besideB)
+	f.undo(t, dToB)
 	requireMerged(t, f, a, b.retired)
 	again := f.merge(t, b.retired, c)
 	requireMerged(t, f, a, c)
-	require.Empty(t, f.user(t, beside.ID).MergedInto, "a user whose merge was undone is not merged again")
+	require.Empty(t, f.user(t, d.ID).MergedInto, "a user whose merge was undone is not merged again")
 	f.undo(t, again)
 	f.undo(t, toB)
 	f.requireUser(t, f.user(t, a.ID), identity.ExternalIdentity{AccountKey: account[0].AccountKey})
@@ -198,8 +198,8 @@ func newAccountGoesBack(t *testing.T, f fixture) {
 	wrong, survivor := f.requireNewUser(t, theirs), f.requireNewUser(t, own)
 	merge := f.merge(t, wrong, survivor)
 	third, fourth, byHand := atAnotherApp("wx3", theirs), atAnotherApp("wx4", own), newIdentity("wx5")
-	for _, s := range []identity.ExternalIdentity{third, fourth} {
-		f.requireUser(t, f.user(t, survivor.ID), s)
+	for _, e := range []identity.ExternalIdentity{third, fourth} {
+		f.requireUser(t, f.user(t, survivor.ID), e)
 	}
 	f.link(t, survivor, byHand)
 
@@ -208,8 +208,8 @@ func newAccountGoesBack(t *testing.T, f fixture) {
 	require.Equal(t, merge.Moved.Unions, undone.Moved.Unions)
 	f.requireAccounts(t, wrong, theirs.AccountKey, third.AccountKey)
 	f.requireAccounts(t, survivor, own.AccountKey, fourth.AccountKey, byHand.AccountKey)
-	for _, s := range []identity.ExternalIdentity{theirs, third, atAnotherApp("wx6", theirs)} {
-		f.requireUser(t, f.user(t, wrong.ID), s)
+	for _, e := range []identity.ExternalIdentity{theirs, third, atAnotherApp("wx6", theirs)} {
+		f.requireUser(t, f.user(t, wrong.ID), e)
 	}
 	require.Len(t, undone.Doubts, 2, "only an operator can know whose these are")
 	require.Contains(t, undone.Doubts[0], survivor.ID+" keeps the account wechat wx4 "+fourth.Subject)
@@ -223,19 +223,19 @@ func newUnionGoesBack(t *testing.T, f fixture) {
 	merge := f.merge(t, wrong, survivor)
 	theirs, own = inUnion("op", newName(), theirs), inUnion("op", newName(), own)
 	third := atAnotherApp("wx3", theirs)
-	for _, s := range []identity.ExternalIdentity{theirs, own, third} {
-		f.requireUser(t, f.user(t, survivor.ID), s)
+	for _, e := range []identity.ExternalIdentity{theirs, own, third} {
+		f.requireUser(t, f.user(t, survivor.ID), e)
 	}
 	undone := f.undo(t, merge)
 	require.Equal(t, []identity.AccountKey{theirs.AccountKey, third.AccountKey}, undone.Moved.Accounts)
 	require.Equal(t, []identity.Union{{Platform: theirs.Platform, OpenPlatform: "op", UnionID: theirs.UnionID}},
 		undone.Moved.Unions)
 	require.Empty(t, undone.Doubts)
-	for _, s := range []identity.ExternalIdentity{theirs, third, atAnotherApp("wx4", theirs)} {
-		f.requireUser(t, f.user(t, wrong.ID), s)
+	for _, e := range []identity.ExternalIdentity{theirs, third, atAnotherApp("wx4", theirs)} {
+		f.requireUser(t, f.user(t, wrong.ID), e)
 	}
-	for _, s := range []identity.ExternalIdentity{own, atAnotherApp("wx4", own)} {
-		f.requireUser(t, f.user(t, survivor.ID), s)
+	for _, e := range []identity.ExternalIdentity{own, atAnotherApp("wx4", own)} {
+		f.requireUser(t, f.user(t, survivor.ID), e)
 	}
 }
 
@@ -281,8 +281,8 @@ func passwordStaysOut(t *testing.T, f fixture) {
 
 	merge = f.merge(t, named, survivor)
 	require.NoError(t, f.Users.SetPassword(t.Context(), survivor.ID, "hash"))
-	heir := f.requireNewUser(t, newIdentity("wx2"))
-	later := f.merge(t, survivor, heir)
+	nextSurvivor := f.requireNewUser(t, newIdentity("wx2"))
+	later := f.merge(t, survivor, nextSurvivor)
 	require.Empty(t, f.undo(t, later).Doubts, "it was not set since that merge")
 	require.Equal(t, "hash", f.user(t, survivor.ID).PasswordHash)
 	require.Len(t, f.undo(t, merge).Doubts, 1)
@@ -319,10 +319,10 @@ func wishIsDoubted(t *testing.T, f fixture) {
 }
 
 func mergeIsRedacted(t *testing.T, f fixture) {
-	c, heir := newDuplicatePair(t, f), f.newUser(t)
+	c, nextSurvivor := newDuplicatePair(t, f), f.newUser(t)
 	first := f.merge(t, c.retired, c.survivor)
-	second := f.merge(t, c.survivor, heir)
-	f.unlink(t, heir, c.another, c.another.AccountKey)
+	second := f.merge(t, c.survivor, nextSurvivor)
+	f.unlink(t, nextSurvivor, c.another, c.another.AccountKey)
 	for _, merge := range []*identity.Merge{&first, &second} { // ofRetired and ofSurvivor are in one union
 		for n, a := range merge.Moved.Accounts {
 			if a == c.another.AccountKey {

@@ -156,20 +156,20 @@ func endRacesRotate(t *testing.T, f fixture) {
 }
 
 func parallelLinksOfAccount(t *testing.T, f fixture) {
-	s, users := inUnion("op", newName(), newIdentity("wx1")), make([]identity.User, 8)
+	e, users := inUnion("op", newName(), newIdentity("wx1")), make([]identity.User, 8)
 	for n := range users {
 		users[n] = f.newUser(t)
 	}
 	winner := requireOneWinner(t, inParallel(len(users), func(n int) won {
-		return wonUnless(f.at(n).Accounts.Link(t.Context(), users[n].ID, s), identity.ErrExists)
+		return wonUnless(f.at(n).Accounts.Link(t.Context(), users[n].ID, e), identity.ErrExists)
 	}))
-	f.requireUser(t, inUTC(users[winner]), s)
+	f.requireUser(t, inUTC(users[winner]), e)
 	for n, user := range users {
 		require.Equal(t, n == winner, len(f.eventsOf(t, identity.EventLinked, user.ID)) == 1)
 	}
 	for _, err := range inParallel(callers, func(n int) error {
 		return f.at(n).Accounts.Link(t.Context(), users[winner].ID,
-			s)
+			e)
 	}) {
 		require.NoError(t, err, "the user's own account")
 	}
@@ -193,19 +193,19 @@ func parallelLinksOfUnion(t *testing.T, f fixture) {
 }
 
 func linkRacesSignIn(t *testing.T, f fixture) {
-	s, user := inUnion("op", newName(), newIdentity("wx1")), f.newUser(t)
+	e, user := inUnion("op", newName(), newIdentity("wx1")), f.newUser(t)
 	var signedIn identity.User
 	answers := inParallel(2, func(n int) won {
 		if n == 0 {
-			return wonUnless(f.Accounts.Link(t.Context(), user.ID, s), identity.ErrExists)
+			return wonUnless(f.Accounts.Link(t.Context(), user.ID, e), identity.ErrExists)
 		}
 		var err error
-		signedIn, _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), s)
+		signedIn, _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), e)
 		return won{err: err}
 	})
 	require.NoError(t, errors.Join(answers[0].err, answers[1].err))
 	require.Equal(t, answers[0].won, signedIn.ID == user.ID)
-	f.requireUser(t, inUTC(signedIn), s)
+	f.requireUser(t, inUTC(signedIn), e)
 }
 
 func lastUnlinksRace(t *testing.T, f fixture) {
@@ -221,8 +221,8 @@ func lastUnlinksRace(t *testing.T, f fixture) {
 
 func unlinkRacesOpen(t *testing.T, f fixture) {
 	race(t, f, 250, func(t *testing.T, user identity.User, client identity.Client) error {
-		s := newIdentity("wx1")
-		if err := f.Accounts.Link(t.Context(), user.ID, s); err != nil {
+		e := newIdentity("wx1")
+		if err := f.Accounts.Link(t.Context(), user.ID, e); err != nil {
 			return err
 		}
 		user, err := f.Users.Find(t.Context(), user.ID)
@@ -230,10 +230,10 @@ func unlinkRacesOpen(t *testing.T, f fixture) {
 			return err
 		}
 		session := newSession(user, client)
-		session.Account = s.AccountKey
+		session.Account = e.AccountKey
 		answers := inParallel(2, func(n int) error {
 			if n == 0 {
-				_, err := f.Accounts.Unlink(t.Context(), user.ID, s.AccountKey)
+				_, err := f.Accounts.Unlink(t.Context(), user.ID, e.AccountKey)
 				return err
 			}
 			if _, err := f.at(n).Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(),

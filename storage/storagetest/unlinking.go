@@ -21,9 +21,9 @@ func unlinking() []testCase {
 }
 
 // unlink unlinks an account and requires exactly these accounts to be removed.
-func (f fixture) unlink(t *testing.T, user identity.User, s identity.ExternalIdentity, want ...identity.AccountKey) {
+func (f fixture) unlink(t *testing.T, user identity.User, e identity.ExternalIdentity, want ...identity.AccountKey) {
 	t.Helper()
-	taken, err := f.Accounts.Unlink(t.Context(), user.ID, s.AccountKey)
+	taken, err := f.Accounts.Unlink(t.Context(), user.ID, e.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, want, taken)
 }
@@ -48,8 +48,8 @@ func unionIsUnlinked(t *testing.T, f fixture) {
 		inUnion("op", union, newIdentity("wx3"))
 	elsewhere, loose := inUnion("another op", union, newIdentity("wx4")), inUnion("", union, newIdentity("wx5"))
 	user := f.requireNewUser(t, two)
-	for _, s := range []identity.ExternalIdentity{one, elsewhere, loose} {
-		f.link(t, user, s)
+	for _, e := range []identity.ExternalIdentity{one, elsewhere, loose} {
+		f.link(t, user, e)
 	}
 	f.unlink(t, user, two, one.AccountKey, two.AccountKey)
 	f.requireAccounts(t, user, elsewhere.AccountKey, loose.AccountKey)
@@ -84,8 +84,8 @@ func formerUnionsGo(t *testing.T, f fixture) {
 			inUnion("op", newName(), newIdentity("wx3")), f.newUser(t)
 		elsewhere := inUnion("op", newName(), newIdentity("wx2"))
 		elsewhere.Platform = identity.PlatformQQ
-		for _, s := range []identity.ExternalIdentity{taken, changed, moved, elsewhere} {
-			f.link(t, user, s)
+		for _, e := range []identity.ExternalIdentity{taken, changed, moved, elsewhere} {
+			f.link(t, user, e)
 		}
 		there := inUnion("another op", newName(), moved)
 		f.requireUser(t, inUTC(user), inUnion("op", newName(), changed))
@@ -108,9 +108,9 @@ func unlinkEndsSessions(t *testing.T, f fixture) {
 	user := f.requireNewUser(t, one)
 	f.link(t, user, two)
 	f.link(t, user, spare)
-	openedBy := func(of identity.User, s identity.ExternalIdentity) identity.Session {
+	openedBy := func(of identity.User, e identity.ExternalIdentity) identity.Session {
 		session := newSession(of, client)
-		session.Account = s.AccountKey
+		session.Account = e.AccountKey
 		return f.open(t, session, of, 0)
 	}
 	first, second, kept, named := openedBy(user, one), openedBy(user, two), openedBy(user, spare),
