@@ -111,8 +111,8 @@ func (s *Store) Allow(ctx context.Context, key string, limit int, per time.Durat
 	return time.Duration(wait) * time.Microsecond, loggable(ctx, err)
 }
 
-// valueName and rateName have the same hash slot, so that one script can use both. The dot prevents empty braces, for
-// which Redis would hash the whole name; it also does so if the key is empty or begins with a brace.
+// valueName and rateName have the same hash slot, so that one script can use both. Without the dot the braces would be
+// empty if the key is empty or begins with a closing brace, and Redis would then hash the whole name.
 func (s *Store) valueName(key string) string { return s.prefix + "{." + key + "}v" }
 func (s *Store) rateName(key string) string  { return s.prefix + "{." + key + "}r" }
 

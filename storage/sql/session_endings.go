@@ -130,8 +130,8 @@ const latestEndings = `SELECT id, ended_at FROM (
 		ORDER BY ended_at DESC LIMIT ?) AS gone
 	ORDER BY ended_at DESC LIMIT ?`
 
-// Ended implements identity.Sessions. The clock is read before the sessions, so that nothing which ended
-// before that instant is missing.
+// Ended implements identity.Sessions. It reads the clock before the sessions, so that no session that ended before that
+// time is missing.
 func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int) (identity.Endings, error) {
 	now, err := s.db.Clock(ctx)
 	if err != nil {
@@ -174,8 +174,8 @@ func keepEndings(tx *gorm.DB, now time.Time, userIDs []string) error {
 // pruneCursor is the mark with the last session that pruning has examined.
 const pruneCursor = "sessions.pruned_to"
 
-// Prune implements identity.Sessions. Walking the primary key needs no index on what a refresh changes, and
-// the stored cursor lets any replica, and the next start, go on where the last one stopped.
+// Prune implements identity.Sessions. It scans the primary key, so it needs no index on a column that a refresh
+// changes. The cursor is stored, so any replica continues where the last one stopped, also after a restart.
 func (s *Sessions) Prune(ctx context.Context, keep time.Duration, batch int) (pruned int, end bool, err error) {
 	cursor, err := s.db.Marks().Marked(ctx, pruneCursor)
 	if err != nil {

@@ -118,7 +118,7 @@ func importOfLittle(t *testing.T, f fixture) {
 		require.Zero(t, f.details(t, user.ID))
 	}
 	require.False(t, f.details(t, users[3].ID).Chosen, "a phone number is not a profile")
-	require.Empty(t, importUsers(t, f), "nobody")
+	require.Empty(t, importUsers(t, f), "no rows")
 }
 
 func importedUserSignsIn(t *testing.T, f fixture) {
