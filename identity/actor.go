@@ -2,8 +2,8 @@ package identity
 
 import "context"
 
-// Actor is who acts: a person, or a command at a terminal. The zero value is nobody in particular: the server itself,
-// or a user who acts for themself.
+// Actor is who acts: a person, or a command at a terminal. The zero value is the server itself, or users who act for
+// themselves.
 type Actor struct {
 	// Name is a person's, or a command's and who ran it, such as "lingpai clients disable (root)".
 	Name      string `json:"name,omitempty"`

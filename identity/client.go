@@ -6,43 +6,44 @@ import (
 	"time"
 )
 
-// Client is a program that may ask for tokens (RFC 6749 §2).
+// Client is an application that may request tokens (RFC 6749 §2).
 type Client struct {
 	ID            string
 	Name          string
-	Confidential  bool   // has a secret; a public client proves nothing of itself
+	Confidential  bool   // has a secret; a public client cannot authenticate
 	SecretHash    []byte // HashSecret of the secret of a confidential client
-	FirstParty    bool   // ours: may be allowed to see passwords
+	FirstParty    bool   // run by the operator of this server: may be allowed to handle passwords
 	Grants        []string
-	Scopes        []string      // what it may ask for
-	DefaultScopes []string      // what it gets when it asks for nothing
+	Scopes        []string      // that it may request
+	DefaultScopes []string      // that it gets if it requests none
 	Audience      []string      // "aud" of its access tokens
-	Apps          []string      // AppIDs whose codes it may trade
-	Origins       []string      // web origins whose scripts may call us
-	WechatClaims  bool          // puts appid, openid and unionid into its access tokens
-	AccessTTL     time.Duration // life of an access token; 0: the server's default
-	IdleTTL       time.Duration // a session ends when it is not refreshed for so long; 0: the server's default
-	AbsoluteTTL   time.Duration // a session ends in any case; 0: the server's default
+	Apps          []string      // AppIDs whose codes it may exchange
+	Origins       []string      // web origins whose scripts may call the server
+	WechatClaims  bool          // include appid, openid and unionid in its access tokens
+	AccessTTL     time.Duration // lifetime of an access token; 0: the server's default
+	IdleTTL       time.Duration // lifetime of a session that is not refreshed; 0: the server's default
+	AbsoluteTTL   time.Duration // lifetime of a session in any case; 0: the server's default
 	CreatedAt     time.Time
 	DisabledAt    time.Time // zero: enabled
 }
 
-// Disabled says whether the client may not ask for anything.
+// Disabled reports whether all requests of the client are rejected.
 func (c Client) Disabled() bool { return !c.DisabledAt.IsZero() }
 
-// Allows says whether the client may use a grant.
+// Allows reports whether the client may use a grant.
 func (c Client) Allows(grant string) bool { return slices.Contains(c.Grants, grant) }
 
-// Clients is what a store does for clients.
+// Clients stores clients.
 type Clients interface {
-	// Create keeps a new client. ErrExists: its id is a client's or a user's, now or in the past.
+	// Create stores a new client. It returns ErrExists if its id is or ever was the id of a client or a user.
 	Create(ctx context.Context, client Client) error
-	// Find returns ErrNotFound for an unknown id.
+	// Find returns a client, or ErrNotFound.
 	Find(ctx context.Context, id string) (Client, error)
-	// SetSecret replaces the secret's hash. ErrNotFound.
+	// SetSecret replaces the secret's hash. It returns ErrNotFound for an unknown client.
 	SetSecret(ctx context.Context, id string, hash []byte) error
-	// Disable refuses the client from now on; its sessions cannot be refreshed while it is disabled. ErrNotFound.
+	// Disable disables the client. Its sessions cannot be refreshed while it is disabled. It returns ErrNotFound for
+	// an unknown client.
 	Disable(ctx context.Context, id string) error
-	// List returns all clients in the order of ids.
+	// List returns all clients, ordered by id.
 	List(ctx context.Context) ([]Client, error)
 }

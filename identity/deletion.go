@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Deletions is what a store does for users who are to be deleted.
+// Deletions stores requests to delete users, and deletes users.
 type Deletions interface {
-	// RequestDeletion notes when a user wants to be gone, counted by the store's clock, and ends all sessions, in one
-	// transaction. It returns the instant. A second call changes nothing. ErrNotFound.
+	// RequestDeletion schedules the deletion of a user at that user's request: grace from now by the store's clock.
+	// In the same transaction it ends all sessions of the user. It returns the time of the deletion. A second call
+	// changes nothing. It returns ErrNotFound for an unknown user.
 	RequestDeletion(ctx context.Context, id string, grace time.Duration) (time.Time, error)
-	// ScheduleDeletion is RequestDeletion by an operator's word: the user goes also if disabled, before or since,
-	// and who is
-	// leaving already goes at the earlier of the two instants. ErrNotFound.
+	// ScheduleDeletion is RequestDeletion by an operator. The user is deleted even if disabled, before or after the
+	// call. If a deletion is scheduled already, the earlier of the two times holds. It returns ErrNotFound for an
+	// unknown user.
 	ScheduleDeletion(ctx context.Context, id string, grace time.Duration) (time.Time, error)
-	// CancelDeletion takes RequestDeletion and ScheduleDeletion back; nothing, if the user was staying.
-	// ErrNotFound: there is no such user
-	// (any more).
+	// CancelDeletion reverses RequestDeletion and ScheduleDeletion. It does nothing if no deletion is scheduled. It
+	// returns ErrNotFound for an unknown or deleted user.
 	CancelDeletion(ctx context.Context, id string) error
-	// PurgeDeleted deletes up to batch users whose time has come, with all that is theirs; of each, a hash
-	// keeps the id from being given again. Events stay, which name only the id. Who left by himself and is
-	// disabled stays until he is enabled, or dismissed: else the same accounts would make a user whom nobody
-	// has disabled. It returns how many.
+	// PurgeDeleted deletes up to batch users whose time has come, with all their data, and returns how many. Of each
+	// user a hash remains, so that the id is never reused. Events remain; they contain only the id. A disabled user
+	// who asked for the deletion is kept until enabled, or until ScheduleDeletion; otherwise the same accounts could
+	// sign in as a new user who is not disabled.
 	PurgeDeleted(ctx context.Context, batch int) (int, error)
 }

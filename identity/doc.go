@@ -1,11 +1,11 @@
-// Package identity holds the nouns of the house (user, account at a platform, app, client, session) and says
-// what a store must do for each.
+// Package identity holds the types that the server is about (user, account at a platform, app, client, session), and
+// an interface of a store for each.
 //
-// It owns the rules that follow from a noun alone: what an identifier looks like, what a user name means. It
-// does not own any technology: no SQL, no HTTP, no JWT. Stores implement its interfaces; everything above
-// asks for them.
+// It contains the rules that follow from one type alone, such as the form of an identifier or the comparison of user
+// names. It does not depend on a technology: no SQL, no HTTP, no JWT. Stores implement its interfaces, and all other
+// packages use those.
 //
-// Every method that takes a context returns that context's error when it ends. Instants are kept to the
-// millisecond. An error that is none of the names below means that the store could not do its work: nothing
-// was changed, and the caller may try again.
+// Every method that takes a context returns the context's error when it ends. Times have a precision of a
+// millisecond. An error that is none of the errors of this package means that the store failed: nothing was changed,
+// and the caller may try again.
 package identity

@@ -11,8 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what an operator says of a user: all of it travels with every request of the user's, within an
-// access token.
+// Limits of roles and claims. Every access token of the user carries them with every request.
 const (
 	MaxRoles       = 32
 	maxRoleLength  = 64
@@ -20,18 +19,18 @@ const (
 	maxClaimsDepth = 8
 )
 
-// NormalizeRoles returns roles as the set that they are, in order. It refuses more than MaxRoles, and what is
-// not 1 to 64 letters, digits, dots, underscores, colons and hyphens: APIs compare roles and put them into
+// NormalizeRoles returns roles sorted and without duplicates. It rejects more than MaxRoles roles, and roles that are
+// not 1 to 64 letters, digits, dots, underscores, colons and hyphens, because APIs compare roles and put them into
 // lists and headers.
 func NormalizeRoles(roles []string) ([]string, error) {
 	for _, role := range roles {
 		if role == "" || len(role) > maxRoleLength || strings.ContainsFunc(role, notRole) {
-			return nil, errors.New("a role is 1 to 64 of the letters A to Z and a to z, digits, and . _ : -")
+			return nil, errors.New("a role must be 1 to 64 characters: A to Z, a to z, digits, and . _ : -")
 		}
 	}
 	set := slices.Compact(slices.Sorted(slices.Values(roles)))
 	if len(set) > MaxRoles {
-		return nil, fmt.Errorf("a user has at most %d roles", MaxRoles)
+		return nil, fmt.Errorf("a user can have at most %d roles", MaxRoles)
 	}
 	return set, nil
 }
@@ -40,19 +39,17 @@ func notRole(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._:-", r)
 }
 
-// Claims are what an operator says of a user beside roles: the text of a JSON object as ParseClaims returns
-// it. Empty: nothing.
+// Claims are what an operator records about a user besides roles: a JSON object as ParseClaims returns it. Empty:
+// none.
 type Claims string
 
-var errClaims = errors.New("claims are one JSON object, in which every name stands once and nothing is " +
-	"nested deeper than 8 levels")
+var errClaims = errors.New("claims must be one JSON object without duplicate names, nested at most 8 levels deep")
 
-// ParseClaims reads claims and returns them without spaces between. It refuses more than 1 KiB, and what two
-// programs could read differently: a name that stands twice, a number beyond those of everybody's, text that
-// is not UTF-8.
+// ParseClaims reads claims and returns them without whitespace. It rejects more than 1 KiB, and everything that two
+// parsers could read differently: a duplicate name, a number out of range of a float64, text that is not UTF-8.
 func ParseClaims(text []byte) (Claims, error) {
 	if !utf8.Valid(text) {
-		return "", errors.New("claims are UTF-8 text")
+		return "", errors.New("claims must be UTF-8 text")
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, text); err != nil {
@@ -62,7 +59,7 @@ func ParseClaims(text []byte) (Claims, error) {
 	case b[0] != '{':
 		return "", errClaims
 	case len(b) > maxClaimsBytes:
-		return "", fmt.Errorf("claims have at most %d bytes, and these have %d", maxClaimsBytes, len(b))
+		return "", fmt.Errorf("claims must be at most %d bytes long, but these have %d", maxClaimsBytes, len(b))
 	case len(b) == len("{}"):
 		return "", nil
 	}
@@ -72,7 +69,7 @@ func ParseClaims(text []byte) (Claims, error) {
 	return Claims(compact.String()), nil
 }
 
-// checkJSON reads one value and what is within it.
+// checkJSON reads one value and everything nested in it.
 func checkJSON(d *json.Decoder, depth int) error {
 	token, err := d.Token()
 	if err != nil {
@@ -98,7 +95,7 @@ func checkJSON(d *json.Decoder, depth int) error {
 			return err
 		}
 	}
-	_, err = d.Token() // the end of it
+	_, err = d.Token() // the closing delimiter
 	return err
 }
 
@@ -110,21 +107,23 @@ func (c Claims) MarshalJSON() ([]byte, error) {
 	return []byte(c), nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler. Claims within a token of ours were parsed before it was signed.
+// UnmarshalJSON implements json.Unmarshaler. It does not check the claims: they come from a token of this server, for
+// which they were parsed before it was signed.
 func (c *Claims) UnmarshalJSON(b []byte) error {
 	*c = Claims(b)
 	return nil
 }
 
-// Entitlements is what a store does for roles and claims, which an operator gives.
+// Entitlements stores roles and claims, which operators assign.
 type Entitlements interface {
-	// SetRoles replaces all roles. ErrNotFound, or what NormalizeRoles says.
+	// SetRoles replaces all roles. It returns ErrNotFound, or an error of NormalizeRoles.
 	SetRoles(ctx context.Context, id string, roles []string) error
-	// GrantRole adds a role, and does nothing if the user has it. Of any number of parallel calls none is
-	// lost. ErrNotFound, or what NormalizeRoles says.
+	// GrantRole adds a role. It does nothing if the user has it already. Parallel calls do not lose roles. It returns
+	// ErrNotFound, or an error of NormalizeRoles.
 	GrantRole(ctx context.Context, id, role string) error
-	// RevokeRole takes a role away, and does nothing if the user does not have it. ErrNotFound.
+	// RevokeRole removes a role. It does nothing if the user does not have it. It returns ErrNotFound for an unknown
+	// user.
 	RevokeRole(ctx context.Context, id, role string) error
-	// SetClaims replaces all claims; empty: none. ErrNotFound, or what ParseClaims says.
+	// SetClaims replaces all claims; empty: none. It returns ErrNotFound, or an error of ParseClaims.
 	SetClaims(ctx context.Context, id string, claims Claims) error
 }

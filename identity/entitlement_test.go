@@ -14,7 +14,7 @@ func TestParseClaims(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"a":1}`: `{"a":1}`,
 		" {\n\t\"a\" : [ 1, 2.5e3, true, null ] } ": `{"a":[1,2.5e3,true,null]}`,
-		// they stand within ext
+		// reserved names are allowed here, since claims are nested in "ext"
 		`{"sub":"somebody else","exp":0,"roles":[]}`:  `{"sub":"somebody else","exp":0,"roles":[]}`,
 		`{"名":"令牌 😀","u":"\u0000\u002f<"}`:            `{"名":"令牌 😀","u":"\u0000\u002f<"}`,
 		`{"a":{"a":{"a":{"a":{"a":{"a":{"a":1}}}}}}}`: `{"a":{"a":{"a":{"a":{"a":{"a":{"a":1}}}}}}}`,
@@ -34,15 +34,15 @@ func TestParseClaims(t *testing.T) {
 	}
 }
 
-func TestParseClaimsRefuses(t *testing.T) {
+func TestParseClaimsRejects(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing": "", "a space": " ", "null": "null", "a text": `"a"`, "a number": "1", "a list": `[{"a":1}]`,
 		"half an object": `{"a":1`,
-		"two objects":    `{"a":1}{"b":2}`, "something behind": `{"a":1} x`, "a comment": `{"a":1 /* b */}`,
-		"a comma too many": `{"a":1,}`, "no quotes": `{a:1}`,
-		"a name that stands twice": `{"a":1,"b":2,"a":3}`, "twice further in": `{"x":[{"a":1,"a":2}]}`,
-		"twice, once escaped": `{"a":1,"\u0061":2}`,
-		"a number beyond all": `{"a":1e999}`, "NaN": `{"a":NaN}`, "a control character": "{\"a\":\"\x00\"}",
+		"two objects":    `{"a":1}{"b":2}`, "trailing text": `{"a":1} x`, "a comment": `{"a":1 /* b */}`,
+		"a trailing comma": `{"a":1,}`, "no quotes": `{a:1}`,
+		"a duplicate name": `{"a":1,"b":2,"a":3}`, "a nested duplicate name": `{"x":[{"a":1,"a":2}]}`,
+		"a duplicate name, once escaped": `{"a":1,"\u0061":2}`,
+		"a number out of range":          `{"a":1e999}`, "NaN": `{"a":NaN}`, "a control character": "{\"a\":\"\x00\"}",
 		"not UTF-8":     "{\"a\":\"\xff\"}",
 		"1 KiB and one": `{"a":"` + strings.Repeat("x", 1017) + `"}`, "nine levels": strings.Repeat(`{"a":`, 9) +
 			"1" + strings.Repeat("}", 9),
@@ -56,7 +56,7 @@ func TestParseClaimsRefuses(t *testing.T) {
 	}
 }
 
-func TestClaimsAreJSONWithinJSON(t *testing.T) {
+func TestClaimsAreEmbeddedAsJSON(t *testing.T) {
 	for claims, want := range map[identity.Claims]string{`{"a":[1]}`: `{"a":{"a":[1]}}`, "": `{"a":{}}`} {
 		text, err := json.Marshal(map[string]identity.Claims{"a": claims})
 		require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestNormalizeRoles(t *testing.T) {
 	for _, role := range []string{"", " ", "a b", "a,b", "a\"", "a/b", "ä", "角色", "a\x00", "a\n", "\xff",
 		strings.Repeat("r", 65)} {
 		_, err := identity.NormalizeRoles([]string{role})
-		require.ErrorContains(t, err, "a role is", "%q", role)
+		require.ErrorContains(t, err, "a role must be", "%q", role)
 	}
 }
 

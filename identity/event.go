@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// What the audit log tells of.
+// Kinds of events in the audit log.
 const (
 	EventSessionEnded      = "session.ended"
-	EventRefreshRefused    = "refresh.refused"  // another key, or none, within the window of a rotation that had one
+	EventRefreshRefused    = "refresh.refused"  // a different idempotency key, or none, within a rotation's window
 	EventRefreshAhead      = "refresh.ahead"    // a token newer than its row: the store lost its last commits
 	EventUnionConflict     = "union.conflict"   // a union id that belongs to another user, or changed
-	EventUserBlocked       = "wechat.blocked"   // WeChat calls the user a high risk
-	EventAppTokenGiven     = "wechat.app_token" // a client got the token of an app; once an hour, however often
+	EventUserBlocked       = "wechat.blocked"   // WeChat classifies the user as a high risk
+	EventAppTokenGiven     = "wechat.app_token" // a client received an app's token; logged at most once an hour
 	EventClientCreated     = "client.created"
 	EventClientSecret      = "client.secret_rotated"
 	EventClientDisabled    = "client.disabled"
-	EventAppAdded          = "app.added" // Detail: platform and app; likewise the next two
+	EventAppAdded          = "app.added" // Detail: platform and app; also of the next two
 	EventAppSecret         = "app.secret_rotated"
 	EventAppOpen           = "app.open_platform_set"
 	EventAppPhoneBudget    = "app.phone_budget_set" // Detail: platform, app and budget
@@ -25,31 +25,31 @@ const (
 	EventUserDisabled      = "user.disabled"
 	EventUserEnabled       = "user.enabled"
 	EventPasswordSet       = "user.password_set"
-	EventHashRenewed       = "user.password_hash_renewed" // the same password under a hash of ours, at a sign-in
+	EventHashRenewed       = "user.password_hash_renewed" // at sign-in: same password, this server's hash
 	EventRolesSet          = "user.roles_set"             // Detail: all of them
-	EventRoleGranted       = "user.role_granted"          // Detail: the role; likewise the next
+	EventRoleGranted       = "user.role_granted"          // Detail: the role; also of the next
 	EventRoleRevoked       = "user.role_revoked"
-	EventClaimsSet         = "user.claims_set" // they may be personal, so they are not repeated
+	EventClaimsSet         = "user.claims_set" // without detail, since claims may be personal data
 	EventUserNamed         = "user.named"
-	EventRegistered        = "user.registered" // beside user.created: by the person, with the client ClientID
+	EventRegistered        = "user.registered" // users who registered themselves, with ClientID; besides user.created
 	EventPhoneSet          = "user.phone_set"  // Detail: whether it was verified, or removed; not the number
-	EventLinked            = "user.linked"     // Detail: platform and app; likewise the next
+	EventLinked            = "user.linked"     // Detail: platform and app; also of the next
 	EventUnlinked          = "user.unlinked"
 	EventExported          = "user.exported"
 	EventDeletionRequested = "user.deletion_requested"
 	EventDeletionCancelled = "user.deletion_cancelled"
 	EventUserDeleted       = "user.deleted"
-	EventUserMerged        = "user.merged"         // UserID: who was retired; Detail: the survivor and what moved
-	EventMergeUndone       = "user.unmerged"       // likewise
-	EventPhoneBudget       = "wechat.phone_budget" // an app has used up its month; Detail: the app
-	EventUsersImported     = "users.imported"      // Detail: how many, of one batch
-	EventKeyRotated        = "key.rotated"         // by command; Detail: the key in use now
-	EventKeyRevoked        = "key.revoked"         // Detail: the key; likewise the next
+	EventUserMerged        = "user.merged"         // UserID: the retired user; Detail: the survivor and what moved
+	EventMergeUndone       = "user.unmerged"       // UserID and Detail as in user.merged
+	EventPhoneBudget       = "wechat.phone_budget" // an app has used up its monthly budget; Detail: the app
+	EventUsersImported     = "users.imported"      // Detail: how many, in one batch
+	EventKeyRotated        = "key.rotated"         // by a command; Detail: the key in use now
+	EventKeyRevoked        = "key.revoked"         // Detail: the key; also of the next
 	EventKeyImported       = "key.imported"
 	EventKeysRewrapped     = "keys.rewrapped" // Detail: the master key that seals them now
 )
 
-// Event is a line of the audit log. It holds no secret and no token.
+// Event is an entry of the audit log. It contains no secret and no token.
 type Event struct {
 	At        time.Time // set by the store
 	Kind      string
@@ -60,20 +60,20 @@ type Event struct {
 	Actor     Actor // set by the store, from [WithActor]
 }
 
-// Events is what a store does for the audit log.
+// Events stores the audit log.
 type Events interface {
 	Record(ctx context.Context, event Event) error
-	// List returns the newest events of those asked for first, at most limit.
+	// List returns at most limit events that match of, the newest first.
 	List(ctx context.Context, of EventsOf, limit int) ([]Event, error)
 }
 
-// RecordOrLog writes an event that must not decide the request, whose outcome is decided already: a failure goes to
-// the log. It does not end with the context.
+// RecordOrLog records an event of a request whose outcome is already decided: a failure is only logged. It records
+// the event even if the context has ended.
 func RecordOrLog(ctx context.Context, events Events, logger *slog.Logger, event Event) {
 	if err := events.Record(context.WithoutCancel(ctx), event); err != nil {
 		logger.ErrorContext(ctx, "cannot write the audit log", "kind", event.Kind, "user", event.UserID, "error", err)
 	}
 }
 
-// EventsOf says which events are asked for. What is empty counts for all.
+// EventsOf selects events. An empty field matches all.
 type EventsOf struct{ Kind, UserID, ClientID, SessionID string }

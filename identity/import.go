@@ -9,32 +9,32 @@ import (
 	"time"
 )
 
-// ImportedUser is a person whom another program knew until now, as an operator brings him. All but what names him
-// may be left out.
+// ImportedUser is a user of another system, imported by an operator. ID, Username or an account is required;
+// everything else is optional.
 type ImportedUser struct {
-	Line         int    // where he was read; tells those of one run apart
+	Line         int    // in the import file; identifies the user within one run
 	ID           string // the "sub" to keep; empty: a new one is made
 	Username     string
 	PasswordHash string
 	Roles        []string
 	Profile      Profile
-	Phone        string    // E.164; nobody vouches for it
+	Phone        string    // E.164; unverified
 	CreatedAt    time.Time // zero: now
 	Disabled     bool
-	Identities   []ExternalIdentity // the accounts
+	Identities   []ExternalIdentity // accounts at platforms
 }
 
-// MaxExternalIdentities is how many accounts a newcomer has at most.
+// MaxExternalIdentities is how many accounts an imported user can have.
 const MaxExternalIdentities = 32
 
-// ValidSubject refuses what cannot be the id of a user who comes from somewhere else. What begins as our own
-// ids do must be of their form, so that it is as hard to hit by chance.
+// ValidSubject rejects what cannot be the id of an imported user. An id that begins like those of this server must
+// have their form, so that it is as hard to guess.
 func ValidSubject(id string) error {
 	if id == "" || len(id) > 255 || strings.ContainsFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
-		return errors.New("sub is 1 to 255 printable ASCII characters without spaces")
+		return errors.New("sub must be 1 to 255 printable ASCII characters without spaces")
 	}
-	secret, ours := strings.CutPrefix(id, userPrefix)
-	if !ours {
+	secret, own := strings.CutPrefix(id, userPrefix)
+	if !own {
 		return nil
 	}
 	if _, err := base64.RawURLEncoding.Strict().DecodeString(secret); err != nil || len(secret) != len(random(16)) {
@@ -44,84 +44,84 @@ func ValidSubject(id string) error {
 	return nil
 }
 
-// Check says why a newcomer cannot come, whoever else is there. Its sentences repeat nothing of him.
-func (n ImportedUser) Check() error {
-	if n.ID == "" && n.Username == "" && len(n.Identities) == 0 {
-		return errors.New("nothing to know the person by: give sub, username or an account")
+// Check validates an imported user without looking at the store. Its errors contain none of the user's data.
+func (u ImportedUser) Check() error {
+	if u.ID == "" && u.Username == "" && len(u.Identities) == 0 {
+		return errors.New("the user has no identifier: give sub, username or an account")
 	}
-	if n.ID != "" {
-		if err := ValidSubject(n.ID); err != nil {
+	if u.ID != "" {
+		if err := ValidSubject(u.ID); err != nil {
 			return err
 		}
 	}
-	if n.Username == "" && n.PasswordHash != "" {
-		return errors.New("password_hash is of no use without username")
+	if u.Username == "" && u.PasswordHash != "" {
+		return errors.New("password_hash requires username")
 	}
-	if n.Username != "" {
-		if _, err := CanonicalUsername(n.Username); err != nil {
+	if u.Username != "" {
+		if _, err := CanonicalUsername(u.Username); err != nil {
 			return err
 		}
 	}
-	if _, err := NormalizeRoles(n.Roles); err != nil {
+	if _, err := NormalizeRoles(u.Roles); err != nil {
 		return err
 	}
-	return checkExternalIdentities(n.Identities)
+	return checkExternalIdentities(u.Identities)
 }
 
 func checkExternalIdentities(identities []ExternalIdentity) error {
 	if len(identities) > MaxExternalIdentities {
-		return fmt.Errorf("a person has at most %d accounts", MaxExternalIdentities)
+		return fmt.Errorf("a user can have at most %d accounts", MaxExternalIdentities)
 	}
-	for n, s := range identities {
-		if s.Platform == "" || s.App == "" || s.Subject == "" {
+	for n, e := range identities {
+		if e.Platform == "" || e.App == "" || e.Subject == "" {
 			return errors.New("an account needs an app and an openid")
 		}
 		for _, earlier := range identities[:n] {
-			if earlier.Platform == s.Platform && earlier.App == s.App {
-				return errors.New("a person has one account at an app, not several")
+			if earlier.Platform == e.Platform && earlier.App == e.App {
+				return errors.New("a user can have only one account at each app")
 			}
-			if earlier.HasUnion() && s.HasUnion() && earlier.Platform == s.Platform &&
-				earlier.OpenPlatform == s.OpenPlatform && earlier.UnionID != s.UnionID {
-				return errors.New("a person has one unionid at an Open Platform account, and this row has " +
-					"two: it may be of two people")
+			if earlier.HasUnion() && e.HasUnion() && earlier.Platform == e.Platform &&
+				earlier.OpenPlatform == e.OpenPlatform && earlier.UnionID != e.UnionID {
+				return errors.New("a user can have only one unionid at each Open Platform account, and this row has " +
+					"two: it may mix two people")
 			}
 		}
 	}
 	return nil
 }
 
-// Outcome is what became of a newcomer.
+// Outcome is the outcome of importing one user.
 type Outcome int
 
 // Outcomes.
 const (
 	Refused Outcome = iota
 	Imported
-	AlreadyThere // all that names him is one user's, of whom nothing was changed
+	AlreadyThere // sub, user name and accounts all belong to one user, who is unchanged
 )
 
-// ImportResult tells what became of one newcomer. Its sentences hold ids of users and apps, and nothing else of
-// anybody.
+// ImportResult is the outcome of importing one user. Its texts contain ids of users and apps, and no other data.
 type ImportResult struct {
 	Outcome  Outcome
-	UserID   string   // empty if refused, and in a rehearsal if it was to be made
+	UserID   string   // empty if refused, and in a rehearsal if the user would be created
 	Reason   string   // of a refusal
-	Warnings []string // what of an imported one is not as it was brought
+	Warnings []string // what was imported differently from the row
 }
 
-// Imports is what a store does for people whom another program knew.
+// Imports stores users of another system.
 type Imports interface {
-	// Import adds newcomers, of whom each comes wholly or not at all, and tells of them in their order. Whose
-	// sub, user name and accounts are all one user's is there already: so who imports the same again goes on
-	// where he was. Who shares only some of them with a user, or with an earlier newcomer, is refused, and so
-	// is a sub that is the id of a client or was a deleted user's. A union that is another user's stays that
-	// user's: an event and a warning tell of it, as at a sign-in.
+	// Import adds users, each completely or not at all, and returns their results in the same order. A user whose
+	// sub, user name and accounts all belong to one existing user is AlreadyThere, so an interrupted import can be
+	// repeated. A user who shares only some of them with an existing user, or with an earlier one of the import, is
+	// refused. A sub is also refused if it is the id of a client or was the id of a deleted user. A union that
+	// belongs to another user stays with that user: as at a sign-in, an event is recorded, and the result has a
+	// warning.
 	//
-	// All are written at once, with an event that tells how many, or each by itself if somebody else gets
-	// meanwhile what one of them brings. They should be a few hundred: those who sign in with the same accounts
-	// wait that long. With an error it returns what became of those before it.
+	// All users are written in one transaction, with one event that has their number. If a concurrent request takes
+	// an identifier of one of them, each is written in its own transaction instead. Import a few hundred at a time:
+	// sign-ins with the same accounts wait that long. With an error it returns the results of the users before it.
 	Import(ctx context.Context, people []ImportedUser) ([]ImportResult, error)
-	// Rehearse returns what answers as Import would, and writes nothing. It remembers who came before, in up
-	// to 100 bytes for each sub, name, account and union, and is for one caller.
+	// Rehearse returns an Imports that returns what Import would return, and writes nothing. It remembers the users
+	// of earlier calls, in up to 100 bytes for each sub, name, account and union, and is not safe for concurrent use.
 	Rehearse() Imports
 }

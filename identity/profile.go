@@ -5,43 +5,44 @@ import (
 	"time"
 )
 
-// Profile is what a person says of himself. All of it is optional, and none of it is verified.
+// Profile is what users say about themselves. All of it is optional, and none of it is verified.
 type Profile struct {
-	Name     string `json:"name,omitempty"`     // at most 128 characters; likewise the next
-	Nickname string `json:"nickname,omitempty"` //
-	Picture  string `json:"picture,omitempty"`  // an https URL of at most 512 bytes
-	Gender   string `json:"gender,omitempty"`   // as OpenID Connect Core §5.1 has it: female, male, or another word
-	Locale   string `json:"locale,omitempty"`   // a BCP 47 tag
-	Email    string `json:"email,omitempty"`    // as written; nobody has checked that it is read by this person
+	Name     string `json:"name,omitempty"` // at most 128 characters; also Nickname
+	Nickname string `json:"nickname,omitempty"`
+	Picture  string `json:"picture,omitempty"` // an https URL of at most 512 bytes
+	Gender   string `json:"gender,omitempty"`  // OpenID Connect Core §5.1: female, male, or another word
+	Locale   string `json:"locale,omitempty"`  // a BCP 47 tag
+	Email    string `json:"email,omitempty"`   // unverified
 }
 
-// Phone is a number that a platform says belongs to a person. Numbers pass on to other people, so it signs
-// nobody in and joins nobody.
+// Phone is a number that a platform reported for a user. Numbers are reassigned to other people, so they are neither
+// used to sign in nor to find duplicates.
 type Phone struct {
 	Number string    // E.164, such as +8613800000000; empty: none
-	SeenAt time.Time // when the platform said so last
-	// Verified says that the platform vouched for it at SeenAt. A number that was only decrypted, and that it
-	// could not be asked about, is not.
+	SeenAt time.Time // when the platform last reported it
+	// Verified reports that the platform vouched for the number at SeenAt. It is false for a number that was only
+	// decrypted, and about which the platform could not be asked.
 	Verified bool
 }
 
-// Details are what is known of a user beside what signs him in.
+// Details is what is known about a user besides credentials.
 type Details struct {
 	Profile
-	Chosen    bool // the person set the profile, so no platform's word changes it
+	Chosen    bool // the user set the profile, so platforms no longer change it
 	Phone     Phone
 	UpdatedAt time.Time // of the profile or the phone; zero: never
 }
 
-// Profiles is what a store does for what people say of themselves.
+// Profiles stores what users say about themselves.
 type Profiles interface {
-	// Find returns what is known of a user; nothing, if nothing is.
+	// Find returns what is known about a user; the zero value if nothing is.
 	Find(ctx context.Context, userID string) (Details, error)
-	// Choose replaces the profile by what its person wants. ErrNotFound: there is no such user.
+	// Choose replaces the profile with the user's own. It returns ErrNotFound for an unknown user.
 	Choose(ctx context.Context, userID string, profile Profile) error
-	// Suggest keeps what a platform says, until the person has chosen. It reports whether it did. ErrNotFound.
+	// Suggest stores a platform's profile, unless the user has chosen one. It reports whether it did. It returns
+	// ErrNotFound for an unknown user.
 	Suggest(ctx context.Context, userID string, profile Profile) (bool, error)
-	// SetPhone replaces the phone number; a zero Phone removes it. An event tells of it, without the number.
-	// ErrNotFound.
+	// SetPhone replaces the phone number; a zero Phone removes it. It records an event, without the number. It
+	// returns ErrNotFound for an unknown user.
 	SetPhone(ctx context.Context, userID string, phone Phone) error
 }

@@ -6,13 +6,13 @@ import (
 	"log/slog"
 )
 
-// Secret is a text that must not reach a log, an error or an answer: whatever prints it shows "***".
-// [Secret.Reveal] gives the text.
+// Secret is a text that must not appear in a log, an error or a response: every way of printing it yields "***".
+// [Secret.Reveal] returns the text.
 type Secret string
 
 const masked = "***"
 
-// Reveal returns the text itself, for the one place that needs it.
+// Reveal returns the text itself. Call it only where the secret is used.
 func (s Secret) Reveal() string { return string(s) }
 
 // String implements fmt.Stringer.

@@ -5,52 +5,56 @@ import (
 	"time"
 )
 
-// User is a person. Its ID is the "sub" of every token: text of 1 to 255 printable ASCII characters,
-// immutable, never given to anybody else.
+// User is a person who signs in. Its ID is the "sub" of every token: 1 to 255 printable ASCII characters, immutable,
+// never reused.
 type User struct {
 	ID           string
-	Username     string   // as the person writes it; empty: signs in by other means
-	PasswordHash string   // PHC string, or one of bcrypt that was imported; empty: no password
-	Roles        []string // a set, in order: see NormalizeRoles
+	Username     string   // as the user wrote it; empty: signs in by other means
+	PasswordHash string   // PHC string, or an imported bcrypt hash; empty: no password
+	Roles        []string // sorted, without duplicates: see NormalizeRoles
 	Claims       Claims
-	AuthEpoch    int64 // grows whenever sessions opened on older knowledge must not live
+	AuthEpoch    int64 // grows when all older sessions must end
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero: enabled
-	DeletesAt    time.Time // when all of it will be gone; zero: stays
-	Dismissed    bool      // an operator said so, not its person, who cannot take it back
-	MergedInto   string    // the user that this one turned out to be; empty: none
+	DeletesAt    time.Time // when the user will be deleted; zero: no deletion is scheduled
+	Dismissed    bool      // deletion scheduled by an operator; the user cannot cancel it
+	MergedInto   string    // the user that survived a merge with this one; empty: none
 }
 
-// Disabled says whether the user may not sign in.
+// Disabled reports whether the user may not sign in.
 func (u User) Disabled() bool { return !u.DisabledAt.IsZero() || u.MergedInto != "" }
 
-// Leaving says whether the user asked to be deleted and may still change his mind.
+// DeletionRequested reports whether the user will be deleted at DeletesAt, unless that is cancelled.
 func (u User) DeletionRequested() bool { return !u.DeletesAt.IsZero() }
 
-// Users is what a store does for users: who they are, and whether they may sign in.
+// Users stores users: who they are, and whether they may sign in.
 type Users interface {
-	// Create adds a user who signs in by name and password. ErrExists: the name is taken, in whichever spelling.
+	// Create adds a user who signs in by name and password. It returns ErrExists if the name is taken, in any
+	// spelling.
 	Create(ctx context.Context, username, passwordHash string) (User, error)
-	// Find returns ErrNotFound for an unknown id.
+	// Find returns a user, or ErrNotFound.
 	Find(ctx context.Context, id string) (User, error)
-	// FindByUsername looks up by canonical form. ErrNotFound: nobody has that name, or it cannot be a name.
+	// FindByUsername finds a user by the canonical form of the name. It returns ErrNotFound if nobody has that name,
+	// or if it is not a valid name.
 	FindByUsername(ctx context.Context, username string) (User, error)
-	// List returns up to limit users whose id follows after, in the order of ids.
+	// List returns up to limit users whose ids are greater than after, ordered by id.
 	List(ctx context.Context, after string, limit int) ([]User, error)
-	// Disable ends all sessions of the user and keeps new ones from opening, in one transaction. ErrNotFound.
+	// Disable ends all sessions of the user and prevents new ones, in one transaction. It returns ErrNotFound for an
+	// unknown user.
 	Disable(ctx context.Context, id string) error
-	// Enable lets the user sign in again. ErrNotFound.
+	// Enable lets the user sign in again. It returns ErrNotFound for an unknown user.
 	Enable(ctx context.Context, id string) error
-	// SetPassword replaces the hash and ends all sessions of the user, in one transaction. ErrNotFound, also
-	// if the user was merged into another one, perhaps since the caller looked; likewise Name, Accounts.Link,
-	// Accounts.Unlink, what Deletions writes, and what Profiles writes.
+	// SetPassword replaces the hash and ends all sessions of the user, in one transaction. It returns ErrNotFound for
+	// an unknown user, and for a user who was merged into another one, even after the caller read the user. The same
+	// holds for Name, Accounts.Link, Accounts.Unlink, and everything that Deletions and Profiles write.
 	SetPassword(ctx context.Context, id, passwordHash string) error
-	// ReplacePasswordHash puts another hash of the same password in the place of old and ends nothing. False:
-	// the hash is not old any more, there is none, or the user is disabled or unknown; whoever changed the
-	// password meanwhile wins.
+	// ReplacePasswordHash replaces the hash old with another hash of the same password, and ends no sessions. It
+	// returns false if the hash is no longer old, if there is none, or if the user is disabled or unknown; a
+	// concurrent change of the password wins.
 	ReplacePasswordHash(ctx context.Context, id, old, passwordHash string) (bool, error)
-	// Name gives a user name to a user who has none, or another spelling of it to a user who has. ErrExists:
-	// it is taken, in whichever spelling, or the user has another one; of two names for one user the first
-	// stays. ErrNotFound, or what CanonicalUsername says. It ends nothing.
+	// Name gives a user name to a user who has none, or changes the spelling of an existing one. It ends no sessions.
+	// It returns ErrExists if the name is taken, in any spelling, or if the user has a different one; of two
+	// concurrent names for one user the first holds. It returns ErrNotFound for an unknown user, or an error of
+	// CanonicalUsername.
 	Name(ctx context.Context, id, username string) error
 }

@@ -11,25 +11,25 @@ import (
 
 const maxUsernameBytes = 128
 
-// CanonicalUsername is the form by which names are compared: RFC 8265 UsernameCaseMapped, so that full-width,
-// upper-case and decomposed spellings of one name are one name. It refuses spaces, control characters and
-// mixed writing directions.
+// CanonicalUsername returns the form in which names are compared: RFC 8265 UsernameCaseMapped. Full-width, upper-case
+// and decomposed spellings of a name are the same name. It rejects spaces, control characters and mixed writing
+// directions.
 func CanonicalUsername(name string) (string, error) {
 	if name == "" || len(name) > maxUsernameBytes {
-		return "", errors.New("a user name has 1 to 128 bytes")
+		return "", errors.New("a user name must be 1 to 128 bytes long")
 	}
 	if !utf8.ValidString(name) {
-		return "", errors.New("a user name is UTF-8 text")
+		return "", errors.New("a user name must be UTF-8 text")
 	}
 	canonical, err := precis.UsernameCaseMapped.String(name)
 	if err != nil {
-		return "", errors.New("a user name has no spaces, control or formatting characters (RFC 8265)")
+		return "", errors.New("a user name must not contain spaces, control or formatting characters (RFC 8265)")
 	}
 	if strings.HasPrefix(canonical, userPrefix) {
-		return "", errors.New(`a user name must not begin with "u_", which marks ids`)
+		return "", errors.New(`a user name must not begin with "u_", which marks user ids`)
 	}
 	return canonical, nil
 }
 
-// DisplayUsername is the form that is shown: as the person wrote it, in Unicode's composed form.
+// DisplayUsername returns the form that is shown: as the user wrote it, in Unicode's composed form (NFC).
 func DisplayUsername(name string) string { return norm.NFC.String(name) }

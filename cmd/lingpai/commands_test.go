@@ -82,13 +82,13 @@ func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
 	o.write("lingpai.db", "")
 	require.NotContains(t, o.listed("migrate", "status")[0], "applied_at")
 	require.Contains(t, o.refused("users", "list"), `run "lingpai migrate up"`)
-	require.Contains(t, o.ok("migrate", "up"), "applied 0001_house.sql")
+	require.Contains(t, o.ok("migrate", "up"), "applied 0001_tables.sql")
 	require.Contains(t, o.ok("migrate", "up"), "nothing to do")
 	require.Contains(t, o.listed("migrate", "status")[0], "applied_at")
 	for range o.listed("migrate", "status") {
 		require.Contains(t, o.ok("migrate", "down"), "taken back ")
 	}
-	require.Contains(t, o.refused("migrate", "down"), "there is no migration to take back")
+	require.Contains(t, o.refused("migrate", "down"), "there is no migration to undo")
 }
 
 func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {

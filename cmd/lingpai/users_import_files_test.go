@@ -65,12 +65,12 @@ func TestImportTellsLinesOfCSVWhateverIsInQuotes(t *testing.T) {
 			"and each quote within it is written twice"
 		require.Equal(t, []told{
 			{3, "refused", "b", "name has at most 128 characters, and none that are invisible or turn text round"},
-			{6, "refused", "", "sub is 1 to 255 printable ASCII characters without spaces"},
+			{6, "refused", "", "sub must be 1 to 255 printable ASCII characters without spaces"},
 			{7, "refused", "", "the row has 5 columns, and the first line names 6"},
 			{8, "refused", "", quotes},
 			{9, "refused", "", quotes},
 			{10, "refused", "h", "disabled is true or false"},
-			{12, "refused", "'=1+1", "a role is 1 to 64 of the letters A to Z and a to z, digits, and . _ : -"},
+			{12, "refused", "'=1+1", "a role must be 1 to 64 characters: A to Z, a to z, digits, and . _ : -"},
 		}, lines)
 	}
 	require.Equal(t, []string{"a", "i", "j"}, o.subs())

@@ -99,14 +99,14 @@ func refusalsOfForm() []refusal {
 		{`{"sub":"b3","roles":[1]}`, "b3", "roles is a list of texts"},
 		{`{"sub":"b4","disabled":"yes"}`, "b4", "disabled is true or false"},
 		{`{"sub":"b5","name":"a\u0000b"}`, "b5", "the row has a NUL in it"},
-		{`{"roles":["admin"]}`, "", "nothing to know the person by: give sub, username or an account"},
-		{`{"sub":"two words"}`, "", "sub is 1 to 255 printable ASCII characters"},
-		{`{"sub":"` + strings.Repeat("x", 256) + `"}`, "", "sub is 1 to 255 printable ASCII characters"},
-		{`{"sub":"令牌"}`, "", "sub is 1 to 255 printable ASCII characters"},
+		{`{"roles":["admin"]}`, "", "the user has no identifier: give sub, username or an account"},
+		{`{"sub":"two words"}`, "", "sub must be 1 to 255 printable ASCII characters"},
+		{`{"sub":"` + strings.Repeat("x", 256) + `"}`, "", "sub must be 1 to 255 printable ASCII characters"},
+		{`{"sub":"令牌"}`, "", "sub must be 1 to 255 printable ASCII characters"},
 		{`{"sub":"u_me"}`, "", `sub must not begin with "u_"`},
 		{`{"sub":"u_AAAAAAAAAAAAAAAAAAAAAB"}`, "", `sub must not begin with "u_"`}, // bits that no id of ours has
 		{`{"sub":"shop"}`, "shop", "the sub is the id of a client"},
-		{`{"sub":"gone"}`, "gone", "the sub was a deleted user's, and is nobody else's ever"},
+		{`{"sub":"gone"}`, "gone", "the sub belonged to a deleted user and is never reused"},
 	}
 }
 
@@ -117,9 +117,9 @@ func refusalsOfValues() []refusal {
 	const phone = "phone is + with country code"
 	next := time.Now().Add(time.Hour)
 	return []refusal{
-		{`{"sub":"c1","username":"two words"}`, "c1", "a user name has no spaces"},
+		{`{"sub":"c1","username":"two words"}`, "c1", "a user name must not contain spaces"},
 		{`{"username":"u_me"}`, "", `a user name must not begin with "u_"`},
-		{`{"sub":"c2","password_hash":"` + goodHash + `"}`, "c2", "password_hash is of no use without username"},
+		{`{"sub":"c2","password_hash":"` + goodHash + `"}`, "c2", "password_hash requires username"},
 		{`{"username":"c3","password_hash":"$1$28772684$iEwNOgGugqO9.bIz5sk8k/"}`, "",
 			"password_hash: not a hash that is checked here"},
 		{`{"username":"c4","password_hash":"` + strings.Replace(goodHash, "$04$", "$15$", 1) + `"}`, "",
@@ -133,7 +133,7 @@ func refusalsOfValues() []refusal {
 		{`{"sub":"e1","phone":"12345"}`, "e1", phone},
 		{`{"sub":"e2","phone":"+86 138 0000 0000"}`, "e2", phone},
 		{`{"sub":"e3","phone":"23800000000"}`, "e3", phone},
-		{`{"sub":"e4","roles":["two words"]}`, "e4", "a role is 1 to 64"},
+		{`{"sub":"e4","roles":["two words"]}`, "e4", "a role must be 1 to 64"},
 		{`{"sub":"e5","created_at":"yesterday"}`, "e5", created},
 		{`{"sub":"e6","created_at":1.5e9}`, "e6", created},
 		{`{"sub":"e7","created_at":-1}`, "e7", created},
@@ -173,9 +173,9 @@ func refusalsOfAccounts() []refusal {
 		{`{"sub":"f14","app":"` + looseApp + `","openid":"o1","unionid":"u1"}`, "f14",
 			"has no Open Platform account, so a unionid says nothing: add it with --open-platform"},
 		{`{"sub":"f15","accounts":[{"app":"` + appID + `","openid":"o1"},{"app":"` + appID + `","openid":"o2"}]}`,
-			"f15", "a person has one account at an app"},
+			"f15", "a user can have only one account at each app"},
 		{`{"sub":"f16","accounts":[` + strings.Repeat(`{"app":"`+appID+`","openid":"o1"},`, 32) + `{"app":"` +
-			appID + `","openid":"o1"}]}`, "f16", "a person has at most 32 accounts"},
+			appID + `","openid":"o1"}]}`, "f16", "a user can have at most 32 accounts"},
 		{`{"sub":"g1","username":"ALICE"}`, "g1", "the user name belongs to u_"},
 		{`{"sub":"first","username":"another"}`, "first", "the sub belongs to first, and the user name does not"},
 		{`{"sub":"g2","app":"` + appID + `","openid":"o-first"}`, "g2", "the account at " + appID +

@@ -132,7 +132,7 @@ func TestUnjoinTellsWhatMayBeTheWrongPersons(t *testing.T) {
 	told := o.ok("users", "unmerge", o.listed("users", "merges")[0]["id"].(string))
 	require.Contains(t, told, "restored "+wrong+" with 2 account(s), 1 union(s)")
 	require.Contains(t, told, "  warning  "+survivor+
-		" keeps the account wechat wx4 fo\ufffdurth, which came since the merge")
+		" keeps the account wechat wx4 fo\ufffdurth, which was added after the merge")
 	require.NotContains(t, told, "wx3")
 	require.Equal(t, []string{wrong, survivor}, o.seen(atApp("wx5", "fifth", "THEIRS"), atApp("wx5", "sixth", "OWN")))
 }
@@ -147,7 +147,7 @@ func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
 		require.Contains(t, join("nobody", survivor), `there is no user "nobody"`)
 		require.Contains(t, join(retired, "nobody"), `there is no user "nobody"`)
 		require.Contains(t, join(retired, retired),
-			"these users cannot be merged: "+retired+" is one user, and a merge needs two")
+			"these users cannot be merged: "+retired+" cannot be merged with itself")
 		require.Contains(t, join(rival, survivor), `these users cannot be merged: both users have an account at "wx2"`)
 	}
 	require.Contains(t, o.refused("users", "merge", retired), "usage: lingpai users merge RETIRED SURVIVOR")
@@ -164,7 +164,7 @@ func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
 	require.Equal(t, heir, user["merged_into"])
 	joins := o.listed("users", "merges")
 	require.Contains(t, o.refused("users", "unmerge", joins[1]["id"].(string)), "these users cannot be merged: join "+
-		joins[0]["id"].(string)+" was made later and must be undone before")
+		joins[0]["id"].(string)+" was made later and must be undone first")
 	o.ok("users", "unmerge", joins[0]["id"].(string))
 	o.ok("users", "unmerge", joins[1]["id"].(string))
 }

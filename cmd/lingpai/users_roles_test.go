@@ -88,13 +88,14 @@ func TestRolesAndClaimsThatCannotBeAreRefused(t *testing.T) {
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
 	for _, role := range []string{"", "two words", "a,b", "rôle", strings.Repeat("r", 65)} {
-		require.Contains(t, o.refused("users", "grant-role", "alice", role), "ROLE: a role is 1 to 64", "%q", role)
-		require.Contains(t, o.refused("users", "revoke-role", "alice", role), "ROLE: a role is 1 to 64", "%q", role)
+		require.Contains(t, o.refused("users", "grant-role", "alice", role), "ROLE: a role must be 1 to 64", "%q", role)
+		require.Contains(t, o.refused("users", "revoke-role", "alice", role), "ROLE: a role must be 1 to 64", "%q",
+			role)
 	}
 	for text, says := range map[string]string{
 		"": "no claims were given", " \n": "no claims were given", "null": "one JSON object",
 		"[]": "one JSON object", `{"a":1`: "one JSON object",
-		`{"a":1,"a":2}`: "every name stands once", `{"a":"` + strings.Repeat("x", 1024) +
+		`{"a":1,"a":2}`: "without duplicate names", `{"a":"` + strings.Repeat("x", 1024) +
 			`"}`: "at most 1024 bytes", strings.Repeat(" ", 70_000): "is this the right file?",
 	} {
 		require.Contains(t, o.refusedWith(text, "users", "set-claims", "alice"), says, "%.20q", text)

@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clockSchema has a clock_timestamp() that is found before PostgreSQL's own. A sequence holds how far it is
-// ahead, in milliseconds, so that all connections see a move at once, also within transactions.
+// clockSchema defines a clock_timestamp() that takes precedence over PostgreSQL's own. A sequence holds the offset in
+// milliseconds, so that all connections see a move immediately, also within transactions.
 const clockSchema = `CREATE SCHEMA moved;
 	CREATE SEQUENCE moved.ahead MINVALUE 0 START 0;
 	CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
 		$$ SELECT pg_catalog.clock_timestamp() + (SELECT last_value FROM moved.ahead) * interval '1 millisecond' $$`
 
-// Clock moves the clock of a PostgreSQL database, whoever runs on it.
+// Clock moves the clock of a PostgreSQL database, for all its connections.
 type Clock struct {
 	t        testing.TB
 	database string
@@ -29,7 +29,7 @@ type Clock struct {
 	ahead      time.Duration
 }
 
-// MovableClock gives a database a clock that a test moves forward, for whoever connects with the URL that it returns.
+// MovableClock gives a database a clock that a test can advance. Connections that use the returned URL see it.
 func MovableClock(t testing.TB, database string) (string, *Clock) {
 	t.Helper()
 	execute(t, database, clockSchema)
@@ -43,8 +43,8 @@ func MovableClock(t testing.TB, database string) (string, *Clock) {
 	return own.String(), clock
 }
 
-// Move moves the clock on. A database that was brought back from a copy goes on from where the clock was,
-// even if it is moved by nothing.
+// Move advances the clock. After a database was restored from a copy, Move(0) sets its clock to the present offset
+// again.
 func (c *Clock) Move(by time.Duration) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -59,8 +59,8 @@ func (c *Clock) Move(by time.Duration) {
 	require.NoError(c.t, err)
 }
 
-// Leave disconnects from the database until the next move: as long as anybody is there it can neither be
-// copied nor dropped.
+// Leave disconnects from the database until the next move, since a database can be neither copied nor dropped while
+// anybody is connected.
 func (c *Clock) Leave() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -70,14 +70,14 @@ func (c *Clock) Leave() {
 	}
 }
 
-// ProcessClock is the clock of a process under test, which moves that of its database with it. It runs besides, so
-// that nothing happens twice in one instant.
+// ProcessClock is the clock of a process under test. Moving it also moves the clock of the database. It runs in real
+// time too, so that no two events have the same time.
 type ProcessClock struct {
-	Database *Clock // nil: the database has none of its own
+	Database *Clock // nil: the database has no clock
 	ahead    atomic.Int64
 }
 
-// Now is the clock's instant.
+// Now returns the time of the clock.
 func (c *ProcessClock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 // Move moves both clocks.

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// ci says whether a test that cannot be run is a failure.
+// ci reports whether a test that cannot run must fail.
 func ci() bool { return os.Getenv("CI") == "true" }
 
-// unavailable ends a test for want of a server.
+// unavailable skips a test, or fails it with CI=true, because there is no server.
 func unavailable(t testing.TB, server, variable string) {
 	t.Helper()
 	if ci() {
@@ -27,14 +27,14 @@ var (
 	stops    []func()
 )
 
-// atEnd has something done when all tests of the process are over, the last first.
-func atEnd(stop func()) {
+// afterTests registers a function that runs when all tests of the process are over, the last one first.
+func afterTests(stop func()) {
 	stopping.Lock()
 	defer stopping.Unlock()
 	stops = append(stops, stop)
 }
 
-// Tests is a testing.M that stops the servers which its tests started. TestMain runs it.
+// Tests is a testing.M that stops the servers that its tests started. Call it from TestMain.
 type Tests struct{ M *testing.M }
 
 // Run runs the tests and returns the status to exit with.
@@ -49,11 +49,11 @@ func (t Tests) Run() int {
 	return status
 }
 
-// Run is TestMain for a package that has nothing else to do there.
+// Run is a TestMain for a package that needs nothing else there.
 func Run(m *testing.M) { os.Exit(Tests{m}.Run()) }
 
-// installed finds a binary on the path, or where Debian keeps what is not meant for it. The newest wins. "":
-// there is none.
+// installed returns the path of the newest installed binary, either from PATH or from where Debian keeps binaries
+// that are not in PATH. It returns "" if there is none.
 func installed(name, elsewhere string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path
@@ -65,7 +65,7 @@ func installed(name, elsewhere string) string {
 	return slices.Max(found)
 }
 
-// freePort is a port that nobody listens on now.
+// freePort returns a port on which nobody listens.
 func freePort() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 
 const postgresVariable = "LINGPAI_TEST_POSTGRES"
 
-// PostgreSQL makes an empty database for a test and returns its URL. It is dropped when the test is over.
+// PostgreSQL creates an empty database for a test and returns its URL. The database is dropped after the test.
 func PostgreSQL(t testing.TB) string {
 	t.Helper()
 	server := postgresServer()
@@ -29,13 +29,13 @@ func PostgreSQL(t testing.TB) string {
 	return create(t, server, "")
 }
 
-// CopyPostgreSQL copies a database that PostgreSQL made, and where nobody is connected, for a test.
+// CopyPostgreSQL copies a database of PostgreSQL for a test. Nobody may be connected to it.
 func CopyPostgreSQL(t testing.TB, database string) string {
 	t.Helper()
 	return create(t, postgresServer(), " TEMPLATE "+databaseName(t, database))
 }
 
-// RestorePostgreSQL makes a database what another one is. Nobody is connected with either.
+// RestorePostgreSQL replaces a database by a copy of another one. Nobody may be connected to either.
 func RestorePostgreSQL(t testing.TB, database, from string) {
 	t.Helper()
 	name := databaseName(t, database)
@@ -43,17 +43,17 @@ func RestorePostgreSQL(t testing.TB, database, from string) {
 	createDatabase(t, postgresServer(), name, " TEMPLATE "+databaseName(t, from))
 }
 
-// Template is a database that tests get copies of, made once for all tests of the process: to copy tables is
-// sooner done than to migrate.
+// Template is a database that is created once for all tests of the process, and copied for each. Copying tables is
+// faster than migrating.
 type Template struct {
-	// Prepare fills an empty database, and is connected with it no longer when it returns.
+	// Prepare fills an empty database. It must have disconnected when it returns.
 	Prepare func(t testing.TB, database string)
 
 	mutex    sync.Mutex
-	database string // empty: not made yet
+	database string // empty: not created yet
 }
 
-// Copy makes a database for a test and returns its URL. It is dropped when the test is over.
+// Copy creates a database for a test and returns its URL. The database is dropped after the test.
 func (m *Template) Copy(t testing.TB) string {
 	t.Helper()
 	server := postgresServer()
@@ -63,7 +63,7 @@ func (m *Template) Copy(t testing.TB) string {
 	return create(t, server, " TEMPLATE "+m.made(t, server))
 }
 
-// made returns the name of the template.
+// made returns the name of the template, and creates it first if needed.
 func (m *Template) made(t testing.TB, server string) string {
 	t.Helper()
 	m.mutex.Lock()
@@ -71,7 +71,7 @@ func (m *Template) made(t testing.TB, server string) string {
 	if m.database == "" {
 		name := newName()
 		createDatabase(t, server, name, "")
-		atEnd(func() { dropDatabase(server, name) })
+		afterTests(func() { dropDatabase(server, name) })
 		m.Prepare(t, urlOf(t, server, name))
 		m.database = name
 	}
@@ -86,14 +86,14 @@ func create(t testing.TB, server, how string) string {
 	return urlOf(t, server, name)
 }
 
-// createDatabase makes a database that nobody needs after a crash of the machine: who commits in it does not
-// wait for the disk, unless synchronous_commit=on is in the URL.
+// createDatabase creates a database that need not survive a crash of the machine: commits do not wait for the disk,
+// unless the URL has synchronous_commit=on.
 func createDatabase(t testing.TB, server, name, how string) {
 	t.Helper()
 	execute(t, server, "CREATE DATABASE "+name+how, "ALTER DATABASE "+name+" SET synchronous_commit = off")
 }
 
-// urlOf is the URL of a database of a server.
+// urlOf returns the URL of a database of a server.
 func urlOf(t testing.TB, server, name string) string {
 	t.Helper()
 	own, err := url.Parse(server)
@@ -104,7 +104,7 @@ func urlOf(t testing.TB, server, name string) string {
 
 func newName() string { return fmt.Sprintf("lingpai_test_%016x", rand.Uint64()) }
 
-// dropDatabase is for when all tests are over; who is not there to be told of an error finds the database.
+// dropDatabase runs after all tests. It ignores errors, since there is no test left to report them.
 func dropDatabase(server, name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -123,8 +123,8 @@ func databaseName(t testing.TB, database string) string {
 	return strings.TrimPrefix(u.Path, "/")
 }
 
-// postgresServer is the URL of a database from which others can be made; found, or started, once for all
-// tests of the process.
+// postgresServer returns the URL of a database in which databases can be created. The server is found or started once
+// for all tests of the process.
 var postgresServer = sync.OnceValue(func() string {
 	if named := os.Getenv(postgresVariable); named != "" {
 		return named
@@ -136,7 +136,7 @@ var postgresServer = sync.OnceValue(func() string {
 	if err != nil {
 		return ""
 	}
-	atEnd(server.remove)
+	afterTests(server.remove)
 	return server.URL()
 })
 
@@ -145,7 +145,7 @@ func execute(t testing.TB, server string, statements ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	connection, err := pgx.Connect(ctx, server)
-	require.NoError(t, err, "%s must be the URL of a PostgreSQL where databases may be made", postgresVariable)
+	require.NoError(t, err, "%s must be the URL of a server where databases can be created", postgresVariable)
 	defer connection.Close(ctx)
 	for _, statement := range statements {
 		_, err = connection.Exec(ctx, statement)
@@ -163,13 +163,13 @@ func postgresAnswers(server string) bool {
 	return connection.Close(ctx) == nil
 }
 
-// PostgreSQLServer is a temporary server, which a test may also stop and start again.
+// PostgreSQLServer is a temporary server, which a test can also stop and start again.
 type PostgreSQLServer struct {
 	folder, binary, port string
 	running              *exec.Cmd
 }
 
-// TemporaryPostgreSQL starts a server that is the test's own.
+// TemporaryPostgreSQL starts a server for the test alone.
 func TemporaryPostgreSQL(t testing.TB) *PostgreSQLServer {
 	t.Helper()
 	server, err := startPostgreSQL()
@@ -193,7 +193,7 @@ func startPostgreSQL() (*PostgreSQLServer, error) {
 	}
 	s := &PostgreSQLServer{folder: folder, binary: filepath.Join(filepath.Dir(initdb), "postgres")}
 	if s.port, err = freePort(); err == nil {
-		err = handOver(folder)
+		err = giveToNobody(folder)
 	}
 	if err == nil {
 		create := unprivileged(exec.Command(initdb, "--pgdata", s.data(), "--username", "postgres", "--auth",
@@ -215,12 +215,12 @@ func startPostgreSQL() (*PostgreSQLServer, error) {
 
 func (s *PostgreSQLServer) data() string { return filepath.Join(s.folder, "data") }
 
-// URL names the database that every server has.
+// URL returns the URL of the database that every server has.
 func (s *PostgreSQLServer) URL() string {
 	return "postgres://postgres@127.0.0.1:" + s.port + "/postgres?sslmode=disable"
 }
 
-// Start starts the server, and waits until it answers.
+// Start starts the server and waits until it accepts connections.
 func (s *PostgreSQLServer) Start() error {
 	s.running = unprivileged(exec.Command(s.binary, "-D", s.data(), "-p", s.port, "-c",
 		"listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
@@ -237,17 +237,17 @@ func (s *PostgreSQLServer) Start() error {
 	return fmt.Errorf("%s does not answer", s.binary)
 }
 
-// Stop ends the server and all its connections in an orderly way.
+// Stop shuts the server down and ends all its connections.
 func (s *PostgreSQLServer) Stop() {
 	if s.running == nil {
 		return
 	}
-	_ = s.running.Process.Signal(os.Interrupt) // "fast": connections are ended, what is committed is kept
+	_ = s.running.Process.Signal(os.Interrupt) // "fast" shutdown: connections are ended, committed data is kept
 	_ = s.running.Wait()
 	s.running = nil
 }
 
-// remove stops the server and deletes what it kept.
+// remove stops the server and deletes its files.
 func (s *PostgreSQLServer) remove() {
 	s.Stop()
 	_ = os.RemoveAll(s.folder)

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { dbtest.Run(m) }
 
-func TestTestsHaveDatabasesOfTheirOwn(t *testing.T) {
+func TestEachTestHasItsDatabase(t *testing.T) {
 	first, second := dbtest.PostgreSQL(t), dbtest.PostgreSQL(t)
 	require.NotEqual(t, first, second)
 	for _, database := range []string{first, second} {

@@ -22,7 +22,7 @@ import (
 
 const redisVariable = "LINGPAI_TEST_REDIS"
 
-// Redis returns the URL of a server, and a prefix for the keys of a test. They are deleted when the test is over.
+// Redis returns the URL of a server and a key prefix for a test. The keys are deleted after the test.
 func Redis(t testing.TB) (url, keyPrefix string) {
 	t.Helper()
 	url = redisServer()
@@ -34,7 +34,7 @@ func Redis(t testing.TB) (url, keyPrefix string) {
 	return url, keyPrefix
 }
 
-// redisServer is the URL of a server; found, or started, once for all tests of the process.
+// redisServer returns the URL of a server. It is found or started once for all tests of the process.
 var redisServer = sync.OnceValue(func() string {
 	if named := os.Getenv(redisVariable); named != "" {
 		return named
@@ -46,7 +46,7 @@ var redisServer = sync.OnceValue(func() string {
 	if err != nil {
 		return ""
 	}
-	atEnd(server.remove)
+	afterTests(server.remove)
 	return server.URL()
 })
 
@@ -61,7 +61,7 @@ func redisAnswers(url string) bool {
 	return client.Ping(ctx).Err() == nil
 }
 
-// dialRedis makes a client that says nothing and tries once.
+// dialRedis returns a client that does not log and does not retry.
 func dialRedis(url string) (*redis.Client, error) {
 	logging.Disable()
 	options, err := redis.ParseURL(url)
@@ -73,7 +73,7 @@ func dialRedis(url string) (*redis.Client, error) {
 	return redis.NewClient(options), nil
 }
 
-// deleteKeys looks for the keys of one test, which is slow on a large server and harms nobody.
+// deleteKeys scans for the keys of one test, which is slow on a large server but blocks nobody.
 func deleteKeys(t testing.TB, url, keyPrefix string) {
 	client, err := dialRedis(url)
 	require.NoError(t, err, "%s must be the URL of one Redis", redisVariable)
@@ -87,7 +87,7 @@ func deleteKeys(t testing.TB, url, keyPrefix string) {
 	require.NoError(t, found.Err())
 }
 
-// RedisServer is a temporary server, which a test may also kill, start again and halt.
+// RedisServer is a temporary server, which a test can also kill, restart and pause.
 type RedisServer struct {
 	folder, port string
 	arguments    []string
@@ -95,7 +95,7 @@ type RedisServer struct {
 	ended        chan struct{}
 }
 
-// RestartableRedis starts a server that is the test's own, with further arguments for redis-server.
+// RestartableRedis starts a server for the test alone, with additional arguments for redis-server.
 func RestartableRedis(t testing.TB, arguments ...string) *RedisServer {
 	t.Helper()
 	server, err := startRedis(arguments...)
@@ -128,8 +128,8 @@ func startRedis(arguments ...string) (*RedisServer, error) {
 	return s, nil
 }
 
-// portOfNode is a free port that a node of a Cluster takes too: its neighbours speak to it on the one that is
-// 10000 higher.
+// portOfNode returns a free port that a node of a Cluster can use: the other nodes connect to the port that is 10000
+// higher.
 func portOfNode() (string, error) {
 	for {
 		port, err := freePort()
@@ -139,13 +139,13 @@ func portOfNode() (string, error) {
 	}
 }
 
-// URL names the server.
+// URL returns the URL of the server.
 func (s *RedisServer) URL() string { return "redis://" + s.Address() }
 
-// Address is the server's host and port.
+// Address returns the server's host and port.
 func (s *RedisServer) Address() string { return "127.0.0.1:" + s.port }
 
-// Start starts the server, which has forgotten everything, and waits until it answers.
+// Start starts the server, without any earlier data, and waits until it responds.
 func (s *RedisServer) Start() error {
 	command := exec.Command("redis-server", s.arguments...)
 	if err := command.Start(); err != nil {
@@ -169,7 +169,7 @@ func (s *RedisServer) Start() error {
 	return fmt.Errorf("redis-server does not answer on port %s", s.port)
 }
 
-// Kill ends the server at once.
+// Kill kills the server.
 func (s *RedisServer) Kill() {
 	if s.process == nil {
 		return
@@ -178,13 +178,13 @@ func (s *RedisServer) Kill() {
 	<-s.ended
 }
 
-// Pause halts the server: connections are accepted and kept, and nothing is answered.
+// Pause suspends the server: connections are accepted and kept, but nothing is answered.
 func (s *RedisServer) Pause() error { return s.signal("STOP") }
 
-// Resume lets a halted server go on.
+// Resume resumes a paused server.
 func (s *RedisServer) Resume() error { return s.signal("CONT") }
 
-// signal asks a shell, since not every platform that this is compiled for knows these signals.
+// signal uses a shell, since not every platform on which this compiles has these signals.
 func (s *RedisServer) signal(name string) error {
 	return exec.Command("sh", "-c", fmt.Sprintf("kill -%s %d", name, s.process.Pid)).Run()
 }

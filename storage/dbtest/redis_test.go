@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-func TestTestsHaveKeysOfTheirOwn(t *testing.T) {
+func TestEachTestHasItsKeys(t *testing.T) {
 	url, prefix := dbtest.Redis(t)
 	client := redis.NewClient(mustParse(t, url))
 	defer client.Close()

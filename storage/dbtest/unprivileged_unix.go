@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// nobody is the user and the group for servers that refuse to run as root, as PostgreSQL does.
+// nobody is the user and group id for servers that refuse to run as root, as PostgreSQL does.
 const nobody = 65534
 
-// unprivileged has a command run as nobody if we are root.
+// unprivileged makes a command run as nobody if this process runs as root.
 func unprivileged(command *exec.Cmd) *exec.Cmd {
 	if os.Getuid() == 0 {
 		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
@@ -19,8 +19,8 @@ func unprivileged(command *exec.Cmd) *exec.Cmd {
 	return command
 }
 
-// handOver gives a folder to whom unprivileged commands run as.
-func handOver(folder string) error {
+// giveToNobody makes nobody the owner of a folder if this process runs as root.
+func giveToNobody(folder string) error {
 	if os.Getuid() != 0 {
 		return nil
 	}

@@ -7,14 +7,14 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// cachedApps is identity.Apps whose look-ups may be as old as the cache's age.
+// cachedApps is an identity.Apps with cached look-ups.
 type cachedApps struct {
 	identity.Apps
 	byID records[identity.App]
 }
 
-// CacheApps spares the database a look-up, and the secret its opening, at every sign-in. A change is seen at
-// once by whoever makes it here, and after age at the latest by all others.
+// CacheApps saves sign-ins a look-up in the database and the decryption of the secret. Changes through the returned
+// store are visible immediately, all others after age at the latest.
 func CacheApps(apps identity.Apps, age time.Duration) identity.Apps {
 	return cachedApps{apps, newRecords[identity.App](age)}
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// cachedClients is identity.Clients whose look-ups may be as old as the cache's age.
+// cachedClients is an identity.Clients with cached look-ups.
 type cachedClients struct {
 	identity.Clients
 	byID records[identity.Client]
 	all  records[[]identity.Client]
 }
 
-// CacheClients spares the database a look-up at every request. A change is seen at once by whoever makes it
-// here, and after age at the latest by all others. Callers must not change the slices of what they get.
+// CacheClients saves requests a look-up in the database. Changes through the returned store are visible immediately,
+// all others after age at the latest. Callers must not modify the slices in the results.
 func CacheClients(clients identity.Clients, age time.Duration) identity.Clients {
 	return cachedClients{clients, newRecords[identity.Client](age), newRecords[[]identity.Client](age)}
 }

@@ -1,7 +1,8 @@
-// Package memory keeps in the process what a single server may lose, and what it need not ask a slower store for again.
+// Package memory keeps data in the process: what a single server may lose, and copies of what would otherwise be read
+// from a slower store again.
 //
-// It owns the volatile state of one server ([Store], identity.Volatile) and copies of records that may be a
-// little old ([CacheClients], [CacheApps]). It does not own anything that must survive a restart (storage/sql
-// does), nor anything that several servers share: with this store each counts for itself. A Store runs no
-// goroutine: whoever uses it collects what has expired, so there is nothing to close.
+// It has the volatile state of one server ([Store], an identity.Volatile) and caches of records that may be slightly
+// outdated ([CacheClients], [CacheApps]). It does not store anything that must survive a restart (storage/sql does)
+// or that several servers share: with this store each server counts for itself. A Store starts no goroutine: its
+// methods remove expired entries, so there is nothing to close.
 package memory

@@ -15,7 +15,7 @@ import (
 	"github.com/lingpai/lingpai/storage/storagetest"
 )
 
-// clock moves when it is told to.
+// clock is a clock that moves only when it is advanced.
 type clock struct {
 	mutex sync.Mutex
 	now   time.Time
@@ -53,14 +53,14 @@ func TestFullStore(t *testing.T) {
 		return store, clock
 	}
 
-	t.Run("drops the value that was written longest ago", func(t *testing.T) {
+	t.Run("drops the least recently written value", func(t *testing.T) {
 		store, _ := full(t)
 		require.NoError(t, store.Put(t.Context(), "value 0", []byte{2}, time.Minute)) // written again
 		require.NoError(t, store.Put(t.Context(), "one more", []byte{1}, time.Second))
 		requireGone(t, store, "value 1")
 		requireKept(t, store, "value 0", "value 2", "one more")
 	})
-	t.Run("drops what has expired first", func(t *testing.T) {
+	t.Run("drops expired values before others", func(t *testing.T) {
 		store, clock := full(t)
 		require.NoError(t, store.Put(t.Context(), "value 9", []byte{1}, time.Second))
 		clock.Advance(time.Second)
@@ -80,7 +80,7 @@ func TestFullStore(t *testing.T) {
 		requireGone(t, store, "value 9")
 		requireKept(t, store, "long")
 	})
-	t.Run("keeps the rate that is the most used up", func(t *testing.T) {
+	t.Run("keeps the rate with the most uses", func(t *testing.T) {
 		store, _ := full(t)
 		for range 5 {
 			requireAllowed(t, store, "under attack")
@@ -112,7 +112,7 @@ func TestStoreStaysBounded(t *testing.T) {
 	runtime.KeepAlive(store)
 }
 
-func TestStoreRefuses(t *testing.T) {
+func TestStoreRejects(t *testing.T) {
 	store := memory.New(memory.Options{})
 	long := strings.Repeat("k", 257)
 	_, err := store.Allow(t.Context(), long, 1, time.Hour)

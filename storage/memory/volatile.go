@@ -9,35 +9,35 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// DefaultMaxEntries is as much as a machine of 1 GiB can spare: that many rates take some 65 MiB, and that
-// many values of 1 KiB some 320 MiB.
+// DefaultMaxEntries is what a machine with 1 GiB of memory can spare: that many rates take about 65 MiB, and that
+// many values of 1 KiB about 320 MiB.
 const DefaultMaxEntries = 1 << 18
 
-// Options of a Store. The zero value is useful.
+// Options are the options of a Store. The zero value is valid.
 type Options struct {
-	// Now is the clock; nil: time.Now.
+	// Now returns the time; nil: time.Now.
 	Now func() time.Time
-	// MaxEntries bounds the values and, apart from them, the rates, so that neither can displace the other. A
-	// value counts once more for every full KiB of it. 0: DefaultMaxEntries.
+	// MaxEntries limits the values and, separately, the rates, so that neither can displace the other. A value counts
+	// as one entry, and one more for every full KiB. 0: DefaultMaxEntries.
 	MaxEntries int
 }
 
-// Store is identity.Volatile in the process. Use New to make one.
+// Store is an identity.Volatile in the memory of the process. Create it with New.
 //
-// When there is no room, what has expired goes first. Then the value that was written longest ago goes, so
-// that any value outlives MaxEntries later writes whatever its time to live; and the rate that is the least
-// used up, so that a flood of new names displaces itself and not the name under attack.
+// If it is full, expired entries are removed first. Of the values the least recently written one is removed next, so
+// that every value survives MaxEntries later writes, whatever its lifetime. Of the rates it is the one with the
+// fewest uses, so that a flood of new keys displaces its own rates and not the one under attack.
 type Store struct {
 	now func() time.Time
 
-	mutex  sync.Mutex // also orders the readings of the clock
-	values *shelf
-	rates  *shelf // entries without values: a rate is its instant of recovery, when it expires
+	mutex  sync.Mutex // also serializes readings of the clock
+	values *expiringMap
+	rates  *expiringMap // entries without values; a rate expires when it has recovered all uses
 }
 
 var _ identity.Volatile = (*Store)(nil)
 
-// New makes an empty store.
+// New returns an empty store.
 func New(options Options) *Store {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -47,8 +47,8 @@ func New(options Options) *Store {
 	}
 	return &Store{
 		now:    options.Now,
-		values: newShelf(options.MaxEntries, oldest),
-		rates:  newShelf(options.MaxEntries, soonest),
+		values: newExpiringMap(options.MaxEntries, oldest),
+		rates:  newExpiringMap(options.MaxEntries, soonest),
 	}
 }
 
@@ -109,8 +109,8 @@ func (s *Store) PutIfAbsent(ctx context.Context, key string, value []byte, ttl t
 	return true, nil
 }
 
-// Allow implements identity.Volatile by GCRA: each use moves the instant at which the key has recovered all
-// its uses, which may lie no further ahead than limit uses.
+// Allow implements identity.Volatile with the generic cell rate algorithm (GCRA): each use postpones the time at
+// which the key has recovered all its uses, to at most limit uses from now.
 func (s *Store) Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error) {
 	if err := identity.CheckRate(ctx, key, limit, per); err != nil {
 		return 0, err

@@ -18,8 +18,8 @@ import (
 	"github.com/lingpai/lingpai/storage/storagetest"
 )
 
-// TestConformanceOfACluster proves that every command keeps to one hash slot, whatever the key: a Cluster
-// refuses all others, be it of one node.
+// TestConformanceOfACluster proves that every command uses one hash slot, whatever the key: a Cluster rejects all
+// others, even with one node.
 func TestConformanceOfACluster(t *testing.T) {
 	node := dbtest.RestartableRedis(t, "--cluster-enabled", "yes")
 	client := dial(t, node.URL())
@@ -29,13 +29,13 @@ func TestConformanceOfACluster(t *testing.T) {
 			"cluster_state:ok")
 	})
 	url := node.URL() + "?addr=" + node.Address()
-	trial := 0
+	opened := 0
 	storagetest.RunVolatile(t, func(t *testing.T) (identity.Volatile, func(time.Duration)) {
-		trial++
-		prefix := fmt.Sprint("trial ", trial, ":")
+		opened++
+		prefix := fmt.Sprint("store ", opened, ":")
 		return open(t, url, prefix), func(by time.Duration) { advance(t, client, prefix, by) }
 	})
-	t.Run("a key full of braces is of one slot", func(t *testing.T) {
+	t.Run("a key with braces uses one slot", func(t *testing.T) {
 		store := open(t, url, "")
 		for _, key := range []string{"", "{", "}", "{}", "}{", "a}b", "{a}b{c}", "}}", "{{a}}"} {
 			requireUsed(t, store, key)
@@ -72,11 +72,11 @@ func TestTwoNodesOfACluster(t *testing.T) {
 		require.NoError(t, store.Put(t.Context(), key, nil, time.Hour))
 	}
 	for _, client := range clients {
-		require.NotZero(t, client.DBSize(t.Context()).Val(), "both nodes keep something")
+		require.NotZero(t, client.DBSize(t.Context()).Val(), "both nodes have keys")
 	}
 }
 
-// TestSentinels has a Sentinel name the server, and then another one.
+// TestSentinels has a Sentinel return one server, and then another one.
 func TestSentinels(t *testing.T) {
 	first, second := dbtest.RestartableRedis(t), dbtest.RestartableRedis(t)
 	sentinel := startSentinel(t, first)
@@ -84,7 +84,7 @@ func TestSentinels(t *testing.T) {
 	require.NoError(t, store.Put(t.Context(), "key", nil, time.Hour))
 	require.NotZero(t, dial(t, first.URL()).DBSize(t.Context()).Val())
 
-	tell(t, sentinel, "SENTINEL", "REMOVE", "mine")
+	sendTo(t, sentinel, "SENTINEL", "REMOVE", "mine")
 	monitor(t, sentinel, second)
 	first.Kill()
 	requireWorksSoon(t, store)
@@ -94,7 +94,7 @@ func TestSentinels(t *testing.T) {
 
 func startSentinel(t *testing.T, master *dbtest.RedisServer) *dbtest.RedisServer {
 	t.Helper()
-	configuration := filepath.Join(t.TempDir(), "sentinel.conf") // a Sentinel writes to it
+	configuration := filepath.Join(t.TempDir(), "sentinel.conf") // a Sentinel rewrites its configuration
 	require.NoError(t, os.WriteFile(configuration, nil, 0o600))
 	sentinel := dbtest.RestartableRedis(t, configuration, "--sentinel")
 	monitor(t, sentinel, master)
@@ -105,10 +105,10 @@ func monitor(t *testing.T, sentinel, master *dbtest.RedisServer) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(master.Address())
 	require.NoError(t, err)
-	tell(t, sentinel, "SENTINEL", "MONITOR", "mine", host, port, 1)
+	sendTo(t, sentinel, "SENTINEL", "MONITOR", "mine", host, port, 1)
 }
 
-func tell(t *testing.T, sentinel *dbtest.RedisServer, words ...any) {
+func sendTo(t *testing.T, sentinel *dbtest.RedisServer, words ...any) {
 	t.Helper()
 	require.NoError(t, dial(t, sentinel.URL()).Do(context.WithoutCancel(t.Context()), words...).Err())
 }

@@ -24,12 +24,12 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// patience is the time of a call in tests that are not about it: a busy machine may take long.
-const patience = 10 * time.Second
+// longTimeout is the timeout of calls in tests that are not about it, since a busy machine may be slow.
+const longTimeout = 10 * time.Second
 
 func open(t *testing.T, url, prefix string) *redis.Store {
 	t.Helper()
-	return openWithin(t, url, prefix, patience)
+	return openWithin(t, url, prefix, longTimeout)
 }
 
 func openWithin(t *testing.T, url, prefix string, timeout time.Duration) *redis.Store {
@@ -40,7 +40,7 @@ func openWithin(t *testing.T, url, prefix string, timeout time.Duration) *redis.
 	return store
 }
 
-// dial returns a client to look behind a store with.
+// dial returns a client for examining what a store has written.
 func dial(t *testing.T, url string) *goredis.Client {
 	t.Helper()
 	options, err := goredis.ParseURL(url)
@@ -50,9 +50,9 @@ func dial(t *testing.T, url string) *goredis.Client {
 	return client
 }
 
-// older moves a key back in time: what is left of its life, and the instant that a rate is. It fails on a key
-// that lives forever.
-var older = goredis.NewScript(`
+// ageKey makes a key older: it reduces the remaining lifetime, and moves the time that a rate contains. It fails for
+// a key that does not expire.
+var ageKey = goredis.NewScript(`
 local left = redis.call('PTTL', KEYS[1])
 if left == -1 then
   return redis.error_reply('ERR kept forever')
@@ -66,7 +66,7 @@ if ARGV[2] ~= '' then
 end
 return redis.call('PEXPIRE', KEYS[1], left)`)
 
-// advance moves the clock of a store by making all that it keeps older.
+// advance advances the clock of a store by making all its keys older.
 func advance(t *testing.T, client *goredis.Client, prefix string, by time.Duration) {
 	t.Helper()
 	names, err := client.Keys(t.Context(), prefix+"*").Result()
@@ -76,6 +76,6 @@ func advance(t *testing.T, client *goredis.Client, prefix string, by time.Durati
 		if strings.HasSuffix(name, "}r") {
 			instants = by.Microseconds()
 		}
-		require.NoError(t, older.Run(t.Context(), client, []string{name}, by.Milliseconds(), instants).Err())
+		require.NoError(t, ageKey.Run(t.Context(), client, []string{name}, by.Milliseconds(), instants).Err())
 	}
 }

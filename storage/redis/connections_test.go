@@ -46,7 +46,7 @@ func TestTLS(t *testing.T) {
 	require.ErrorContains(t, open(t, url, "").Ping(t.Context()), "certificate")
 }
 
-// encrypt puts TLS, with a certificate that nobody knows, before a server.
+// encrypt starts a TLS proxy for a server, with a certificate that clients do not trust.
 func encrypt(t *testing.T, server string) string {
 	t.Helper()
 	known := httptest.NewTLSServer(nil)

@@ -16,15 +16,15 @@ import (
 	"github.com/lingpai/lingpai/storage/redis"
 )
 
-// A call takes its time twice at most. A busy machine gets ten times that.
+// A call takes at most twice its timeout. A busy machine gets ten times that.
 const (
-	impatience = 500 * time.Millisecond
-	bound      = 10 * 2 * impatience
+	shortTimeout = 500 * time.Millisecond
+	bound        = 10 * 2 * shortTimeout
 )
 
 func TestRedisIsKilledAndStartedAgain(t *testing.T) {
 	server := dbtest.RestartableRedis(t)
-	store := openWithin(t, server.URL(), "", impatience)
+	store := openWithin(t, server.URL(), "", shortTimeout)
 	requireWorks(t, store)
 	for range 2 {
 		server.Kill()
@@ -34,9 +34,9 @@ func TestRedisIsKilledAndStartedAgain(t *testing.T) {
 	}
 }
 
-func TestRedisHangsAndGoesOn(t *testing.T) {
+func TestRedisHangsAndResumes(t *testing.T) {
 	server := dbtest.RestartableRedis(t)
-	store := openWithin(t, server.URL(), "", impatience)
+	store := openWithin(t, server.URL(), "", shortTimeout)
 	requireWorks(t, store)
 	require.NoError(t, server.Pause())
 	requireFailsInTime(t, store)
@@ -47,14 +47,14 @@ func TestRedisHangsAndGoesOn(t *testing.T) {
 func TestRedisIsDownWhenAStoreIsOpened(t *testing.T) {
 	server := dbtest.RestartableRedis(t)
 	server.Kill()
-	store := openWithin(t, server.URL(), "", impatience)
+	store := openWithin(t, server.URL(), "", shortTimeout)
 	requireFailsInTime(t, store)
 	require.NoError(t, server.Start())
 	requireWorksSoon(t, store)
 }
 
-func TestNobodyAnswers(t *testing.T) {
-	// an address for documentation: packets to it are lost, or refused on the way
+func TestUnresponsiveServers(t *testing.T) {
+	// an address for documentation (RFC 5737): packets to it are lost or rejected on the way
 	silent, nowhere := listenSilently(t), "192.0.2.1:6379"
 	for name, address := range map[string]string{
 		"a server that hangs":     "redis://" + silent,
@@ -68,12 +68,12 @@ func TestNobodyAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
-			store, err := redis.Open(redis.Options{URL: address, Timeout: impatience})
+			store, err := redis.Open(redis.Options{URL: address, Timeout: shortTimeout})
 			require.NoError(t, err)
 			requireFailsInTime(t, store)
 			require.NoError(t, store.Close())
 			require.Eventually(t, func() bool { return goleak.Find(before) == nil }, 10*time.Second,
-				10*time.Millisecond, "goroutines are left behind")
+				10*time.Millisecond, "goroutines are still running")
 		})
 	}
 }
@@ -81,7 +81,7 @@ func TestNobodyAnswers(t *testing.T) {
 func TestAnOutageInTheMiddleOfABurst(t *testing.T) {
 	server := dbtest.RestartableRedis(t)
 	before := goleak.IgnoreCurrent()
-	store, err := redis.Open(redis.Options{URL: server.URL(), Timeout: impatience})
+	store, err := redis.Open(redis.Options{URL: server.URL(), Timeout: shortTimeout})
 	require.NoError(t, err)
 	for _, disturb := range []func(){
 		func() { require.NoError(t, server.Pause()) },
@@ -108,31 +108,31 @@ func TestAnOutageInTheMiddleOfABurst(t *testing.T) {
 	}
 	requireWorksSoon(t, store)
 	require.NoError(t, store.Close())
-	server.Kill() // is waited for in a goroutine
+	server.Kill() // go-redis waits for it in a goroutine
 	require.Eventually(t, func() bool { return goleak.Find(before) == nil }, 10*time.Second, 10*time.Millisecond,
-		"goroutines are left behind")
+		"goroutines are still running")
 }
 
 func TestTheCallersContextEndsACall(t *testing.T) {
 	store := open(t, "redis://"+listenSilently(t), "")
-	ctx, cancel := context.WithTimeout(t.Context(), impatience)
+	ctx, cancel := context.WithTimeout(t.Context(), shortTimeout)
 	defer cancel()
 	began := time.Now()
 	_, err := store.Get(ctx, "key")
 	require.Equal(t, context.DeadlineExceeded, err)
-	require.Less(t, time.Since(began), patience/2)
+	require.Less(t, time.Since(began), longTimeout/2)
 }
 
-// listenSilently returns an address that accepts connections and never answers.
+// listenSilently returns an address that accepts connections and never responds.
 func listenSilently(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, listener.Close()) })
-	return listener.Addr().String() // the kernel accepts
+	return listener.Addr().String() // the kernel accepts the connections
 }
 
-// silentNodes are many, so that a caller who asks one after another waits too long.
+// silentNodes returns so many nodes that trying one after another would take too long.
 func silentNodes(t *testing.T, count int) string {
 	t.Helper()
 	nodes := url.Values{}
@@ -158,8 +158,8 @@ func calls(t *testing.T, store *redis.Store) map[string]func() error {
 	}
 }
 
-// requireFailsInTime makes all calls at once, and also requires that errors do not look like an answer, or like the
-// end of the caller's context.
+// requireFailsInTime makes all calls in parallel and requires them to fail in time, with errors that look neither
+// like a result nor like the end of the caller's context.
 func requireFailsInTime(t *testing.T, store *redis.Store) {
 	t.Helper()
 	began, failed := time.Now(), map[string]chan error{}
@@ -183,13 +183,13 @@ func requireWorks(t *testing.T, store *redis.Store) {
 	t.Helper()
 	require.NoError(t, store.Put(t.Context(), "the key", []byte("the value"), time.Hour))
 	for name, call := range calls(t, store) {
-		if err := call(); name != "Get" && name != "Take" { // who come in any order
+		if err := call(); name != "Get" && name != "Take" { // their result depends on the order of the calls
 			require.NoError(t, err, name)
 		}
 	}
 }
 
-// requireWorksSoon gives go-redis the second that it waits between two dials after many that failed.
+// requireWorksSoon allows for the second that go-redis waits between two connection attempts after many that failed.
 func requireWorksSoon(t *testing.T, store *redis.Store) {
 	t.Helper()
 	require.Eventually(t, func() bool { return store.Ping(t.Context()) == nil }, 30*time.Second, 20*time.Millisecond)

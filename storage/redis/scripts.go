@@ -6,22 +6,23 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// script is one step for Redis, whatever it does.
+// script is a script that Redis executes atomically.
 type script struct{ source, hash string }
 
 func newScript(source string) script { return script{source, redis.NewScript(source).Hash()} }
 
-// taking gets and deletes a value, and forgets a count. GETDEL is younger than servers in use.
-var taking = newScript(`
+// takeScript returns and deletes a value, and resets a count. It does not use GETDEL, which servers in use do not
+// have yet.
+var takeScript = newScript(`
 local value = redis.call('GET', KEYS[1])
 redis.call('DEL', KEYS[1], KEYS[2])
 return value`)
 
-// counting is GCRA: each use moves the instant at which the key has recovered all its uses, which may lie no
-// further ahead than limit uses. Instants are microseconds of the server's clock, which all share; a double
-// holds them exactly. An instant that lies further ahead is of a larger limit or of a clock that was set
-// back, and keeps nobody waiting for more than one use.
-var counting = newScript(`
+// countScript is the generic cell rate algorithm (GCRA): each use postpones the time at which the key has recovered
+// all its uses, to at most limit uses from now. Times are microseconds of the server's clock, which all clients
+// share; a double represents them exactly. A time further in the future is from a larger limit or from before the
+// clock was set back, and makes nobody wait for more than one use.
+var countScript = newScript(`
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local each, all = tonumber(ARGV[1]), ARGV[1] * ARGV[2]
@@ -34,7 +35,7 @@ redis.call('SET', KEYS[1], string.format('%.0f', now + ahead), 'PX',
   string.format('%.0f', math.floor(ahead / 1000) + 1))
 return 0`)
 
-// run runs a script by its hash, and sends it again when the server has not seen it or has forgotten it.
+// run runs a script by its hash, and sends its source if the server does not have it.
 func (s *Store) run(ctx context.Context, script script, names []string, args ...any) *redis.Cmd {
 	words := []any{"EVALSHA", script.hash, len(names)}
 	for _, name := range names {

@@ -15,7 +15,7 @@ import (
 	"github.com/lingpai/lingpai/storage/redis"
 )
 
-func TestReplicasShareWhatTheyKeep(t *testing.T) {
+func TestReplicasShareTheirData(t *testing.T) {
 	url, prefix := dbtest.Redis(t)
 	replicas := []*redis.Store{open(t, url, prefix), open(t, url, prefix)}
 
@@ -28,7 +28,7 @@ func TestReplicasShareWhatTheyKeep(t *testing.T) {
 			}))
 		}
 	})
-	t.Run("one of them takes", func(t *testing.T) {
+	t.Run("one of them gets a value", func(t *testing.T) {
 		for range 20 {
 			require.NoError(t, replicas[0].Put(t.Context(), "code", []byte("value"), time.Hour))
 			require.Equal(t, 1, wins(replicas, func(replica *redis.Store) bool {
@@ -37,7 +37,7 @@ func TestReplicasShareWhatTheyKeep(t *testing.T) {
 			}))
 		}
 	})
-	t.Run("one of them is the first", func(t *testing.T) {
+	t.Run("one of them puts the first value", func(t *testing.T) {
 		for round := range 20 {
 			key := fmt.Sprint("first ", round)
 			require.Equal(t, 1, wins(replicas, func(replica *redis.Store) bool {
@@ -48,7 +48,7 @@ func TestReplicasShareWhatTheyKeep(t *testing.T) {
 	})
 }
 
-// wins calls each replica sixteen times at once, and counts.
+// wins makes sixteen parallel calls on each replica, and counts those that return true.
 func wins(replicas []*redis.Store, call func(*redis.Store) bool) int {
 	const each = 16
 	answers := make(chan bool, each*len(replicas))
@@ -69,7 +69,7 @@ func wins(replicas []*redis.Store, call func(*redis.Store) bool) int {
 	return won
 }
 
-// TestFractionsOfAMillisecond holds a rate whose share is shorter than what a key's time to live can tell.
+// TestFractionsOfAMillisecond uses a rate whose share is shorter than the precision of a key's lifetime.
 func TestFractionsOfAMillisecond(t *testing.T) {
 	url, prefix := dbtest.Redis(t)
 	store := open(t, url, prefix)
@@ -87,7 +87,7 @@ func TestFractionsOfAMillisecond(t *testing.T) {
 	require.LessOrEqual(t, used, limit+1+int(time.Since(began)/share))
 }
 
-func TestACountIsForgottenWhenAllIsRegained(t *testing.T) {
+func TestACountExpiresWhenAllUsesAreRegained(t *testing.T) {
 	url, prefix := dbtest.Redis(t)
 	store, client := open(t, url, prefix), dial(t, url)
 	for range 3 {
@@ -97,26 +97,26 @@ func TestACountIsForgottenWhenAllIsRegained(t *testing.T) {
 	left, err := client.PTTL(t.Context(), prefix+"{.key}r").Result()
 	require.NoError(t, err)
 	require.InDelta(t, 3*time.Hour, left, float64(time.Minute))
-	_, err = store.Allow(t.Context(), "brief", 1, time.Nanosecond) // rounds up, and is over at once
+	_, err = store.Allow(t.Context(), "brief", 1, time.Nanosecond) // rounds up, and expires immediately
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return client.Exists(t.Context(), prefix+"{.brief}r").Val() == 0 },
 		10*time.Second, time.Millisecond)
 }
 
-func TestASmallerLimitIsNotWaitedForTwice(t *testing.T) {
+func TestASmallerLimitTakesEffect(t *testing.T) {
 	url, prefix := dbtest.Redis(t)
 	store := open(t, url, prefix)
 	for range 100 {
 		_, err := store.Allow(t.Context(), "key", 100, 100*time.Hour)
 		require.NoError(t, err)
 	}
-	wait, err := store.Allow(t.Context(), "key", 2, time.Hour) // as configured since
+	wait, err := store.Allow(t.Context(), "key", 2, time.Hour) // after a change of the configuration
 	require.NoError(t, err)
 	require.Positive(t, wait)
 	require.LessOrEqual(t, wait, 30*time.Minute)
 }
 
-func TestStoresWithOtherPrefixesAreApart(t *testing.T) {
+func TestStoresWithDifferentPrefixesAreSeparate(t *testing.T) {
 	url, prefix := dbtest.Redis(t)
 	one, other := open(t, url, prefix), open(t, url, prefix+"other:")
 	require.NoError(t, one.Put(t.Context(), "key", []byte("value"), time.Hour))
@@ -136,8 +136,8 @@ func TestStoresWithOtherPrefixesAreApart(t *testing.T) {
 	require.ElementsMatch(t, []string{prefix + "{.key}v", prefix + "{.key}r", prefix + "other:{.key}r"}, names)
 }
 
-func TestRedisForgets(t *testing.T) {
-	server := dbtest.RestartableRedis(t) // of our own: others are not to be flushed
+func TestRedisLosesItsData(t *testing.T) {
+	server := dbtest.RestartableRedis(t) // since shared servers must not be flushed
 	store, client := open(t, server.URL(), ""), dial(t, server.URL())
 	for _, forget := range []func(context.Context) error{
 		func(ctx context.Context) error { return client.ScriptFlush(ctx).Err() },
@@ -152,12 +152,12 @@ func TestRedisForgets(t *testing.T) {
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
-func TestStoreRefuses(t *testing.T) {
+func TestStoreRejects(t *testing.T) {
 	for _, prefix := range []string{"{", "}", "a{b}c"} {
 		_, err := redis.Open(redis.Options{URL: "redis://127.0.0.1", KeyPrefix: prefix})
 		require.Error(t, err, prefix)
 	}
-	store := open(t, "redis://127.0.0.1:1", "") // is not asked
+	store := open(t, "redis://127.0.0.1:1", "") // is never contacted
 	long := strings.Repeat("k", 257)
 	for name, err := range map[string]error{
 		"a long key to put":      store.Put(t.Context(), long, nil, time.Hour),

@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// allowed is told with every refusal. What was refused is not: it may hold a password.
-const allowed = "it is redis://[user:password@]host:port[/db], or rediss:// for TLS, or " +
+// urlForms is part of every error about a URL. The URL is not, since it may contain a password.
+const urlForms = "it is redis://[user:password@]host:port[/db], or rediss:// for TLS, or " +
 	"unix:///path/to/socket[?db=N]; " +
 	"for a Cluster without db, and with ?addr=host:port for each further node; " +
 	"for Sentinels with ?master_name=NAME, &addr=host:port for each further Sentinel, and " +
@@ -19,32 +19,32 @@ const allowed = "it is redis://[user:password@]host:port[/db], or rediss:// for 
 	"certificates are not to be checked. " +
 	"In a user, a password or a parameter, write what is not a letter or a digit as %XX"
 
-// CheckURL reports what is wrong with the URL of a Redis, without repeating any of it.
+// CheckURL returns an error if a URL of Redis is invalid. The error does not repeat any of the URL.
 func CheckURL(url string) error {
 	_, err := parse(url)
 	return err
 }
 
-// parse reads a URL as go-redis does, but for the parameters that tune its client: those are the store's business.
+// parse parses a URL as go-redis does, but rejects the parameters that tune the client, since the store sets those.
 func parse(text string) (*redis.UniversalOptions, error) {
 	address, err := url.Parse(text)
 	if err != nil {
-		return nil, refused("it is no URL")
+		return nil, urlError("it is not a URL")
 	}
 	query, err := url.ParseQuery(address.RawQuery)
 	switch {
 	case err != nil:
-		return nil, refused("its parameters cannot be read")
+		return nil, urlError("its parameters cannot be read")
 	case !slices.Contains([]string{"redis", "rediss", "unix"}, address.Scheme):
-		return nil, refused("its scheme is another")
+		return nil, urlError("its scheme is not redis, rediss or unix")
 	case address.Scheme != "unix" && address.Hostname() == "":
-		return nil, refused("it has no host")
+		return nil, urlError("it has no host")
 	case address.Fragment != "":
-		return nil, refused("it has a #")
+		return nil, urlError("it has a #")
 	}
 	for name := range query {
 		if !slices.Contains([]string{"addr", "master_name", "db", "username", "password", "skip_verify"}, name) {
-			return nil, refused("it has another parameter")
+			return nil, urlError("it has an unknown parameter")
 		}
 	}
 	var options *redis.UniversalOptions
@@ -57,7 +57,7 @@ func parse(text string) (*redis.UniversalOptions, error) {
 		options, err = parseServer(text)
 	}
 	if err != nil || options.DB < 0 {
-		return nil, refused("a part of it does not fit the others, or is no number")
+		return nil, urlError("its parts do not fit together, or one of them is not a number")
 	}
 	return options, nil
 }
@@ -75,7 +75,7 @@ func parseServer(text string) (*redis.UniversalOptions, error) {
 
 func parseCluster(text string) (*redis.UniversalOptions, error) {
 	if address, err := url.Parse(text); err != nil || address.Path != "" {
-		return nil, errors.New("a Cluster has one database")
+		return nil, errors.New("a Cluster has only one database")
 	}
 	cluster, err := redis.ParseClusterURL(text)
 	if err != nil {
@@ -92,7 +92,7 @@ func parseSentinels(text string) (*redis.UniversalOptions, error) {
 		return nil, err
 	}
 	if behind.MasterName == "" {
-		return nil, errors.New("no name of a master")
+		return nil, errors.New("the name of the master is missing")
 	}
 	return &redis.UniversalOptions{
 		Addrs: behind.SentinelAddrs, MasterName: behind.MasterName, SentinelUsername: behind.SentinelUsername,
@@ -101,6 +101,6 @@ func parseSentinels(text string) (*redis.UniversalOptions, error) {
 	}, nil
 }
 
-func refused(why string) error {
-	return fmt.Errorf("the URL of Redis is not understood: %s; %s", why, allowed)
+func urlError(why string) error {
+	return fmt.Errorf("the URL of Redis is invalid: %s; %s", why, urlForms)
 }

@@ -11,21 +11,21 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// DefaultTimeout is long for Redis, and short for a person who waits for a sign-in.
+// DefaultTimeout is long for Redis, and short for somebody who waits for a sign-in.
 const DefaultTimeout = 500 * time.Millisecond
 
-// Options of a Store.
+// Options are the options of a Store.
 type Options struct {
-	// URL says where Redis is; see CheckURL.
+	// URL is the URL of Redis; see CheckURL.
 	URL string
-	// KeyPrefix begins the name of every key, so that others may use the same Redis. It has no braces: they
-	// choose the hash slot.
+	// KeyPrefix is the prefix of all keys, so that Redis can be shared. It must not contain braces, which determine
+	// the hash slot.
 	KeyPrefix string
-	// Timeout bounds one call. 0: DefaultTimeout.
+	// Timeout limits the duration of one call. 0: DefaultTimeout.
 	Timeout time.Duration
 }
 
-// Store is identity.Volatile in Redis. Use Open to make one.
+// Store is an identity.Volatile in Redis. Create it with Open.
 type Store struct {
 	client  redis.UniversalClient
 	prefix  string
@@ -34,10 +34,10 @@ type Store struct {
 
 var _ identity.Volatile = (*Store)(nil)
 
-// Open makes a store. It does not dial; Ping tells whether Redis answers.
+// Open returns a store. It does not connect; use Ping to check whether Redis responds.
 func Open(options Options) (*Store, error) {
 	if strings.ContainsAny(options.KeyPrefix, "{}") {
-		return nil, errors.New("the prefix of the keys in Redis has no braces")
+		return nil, errors.New("the prefix of keys in Redis must not contain braces")
 	}
 	if options.Timeout <= 0 {
 		options.Timeout = DefaultTimeout
@@ -49,12 +49,12 @@ func Open(options Options) (*Store, error) {
 	return &Store{client: connect(address, options.Timeout), prefix: options.KeyPrefix, timeout: options.Timeout}, nil
 }
 
-// Ping reports why Redis does not answer, if it does not.
+// Ping returns an error if Redis does not respond.
 func (s *Store) Ping(ctx context.Context) error {
-	return told(ctx, s.send(ctx, "PING").Err())
+	return loggable(ctx, s.send(ctx, "PING").Err())
 }
 
-// Close ends the connections. Calls after it fail.
+// Close closes the connections. Later calls fail.
 func (s *Store) Close() error { return s.client.Close() }
 
 // Put implements identity.Volatile.
@@ -62,7 +62,7 @@ func (s *Store) Put(ctx context.Context, key string, value []byte, ttl time.Dura
 	if err := identity.CheckVolatileValue(ctx, key, value, ttl); err != nil {
 		return err
 	}
-	return told(ctx, s.send(ctx, "SET", s.valueName(key), value, "PX", countUp(ttl, time.Millisecond)).Err())
+	return loggable(ctx, s.send(ctx, "SET", s.valueName(key), value, "PX", countUp(ttl, time.Millisecond)).Err())
 }
 
 // Get implements identity.Volatile.
@@ -72,7 +72,7 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	}
 	value, err := s.send(ctx, "GET", s.valueName(key)).Text()
 	if err != nil {
-		return nil, told(ctx, err)
+		return nil, loggable(ctx, err)
 	}
 	return []byte(value), nil
 }
@@ -82,9 +82,9 @@ func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	if err := identity.CheckVolatileKey(ctx, key); err != nil {
 		return nil, err
 	}
-	value, err := s.run(ctx, taking, []string{s.valueName(key), s.rateName(key)}).Text()
+	value, err := s.run(ctx, takeScript, []string{s.valueName(key), s.rateName(key)}).Text()
 	if err != nil {
-		return nil, told(ctx, err)
+		return nil, loggable(ctx, err)
 	}
 	return []byte(value), nil
 }
@@ -98,26 +98,25 @@ func (s *Store) PutIfAbsent(ctx context.Context, key string, value []byte, ttl t
 	if errors.Is(err, redis.Nil) {
 		return false, nil
 	}
-	return err == nil, told(ctx, err)
+	return err == nil, loggable(ctx, err)
 }
 
-// Allow implements identity.Volatile. A share of less than a microsecond counts as one.
+// Allow implements identity.Volatile. A share below a microsecond is rounded up to one.
 func (s *Store) Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error) {
 	if err := identity.CheckRate(ctx, key, limit, per); err != nil {
 		return 0, err
 	}
 	each := countUp(per/time.Duration(limit), time.Microsecond)
-	wait, err := s.run(ctx, counting, []string{s.rateName(key)}, each, limit).Int64()
-	return time.Duration(wait) * time.Microsecond, told(ctx, err)
+	wait, err := s.run(ctx, countScript, []string{s.rateName(key)}, each, limit).Int64()
+	return time.Duration(wait) * time.Microsecond, loggable(ctx, err)
 }
 
-// valueName and rateName are of the same hash slot, so that one script may touch both. The dot keeps what is
-// between the braces from being empty, also when the key is, or begins with a brace: Redis would choose the
-// slot by the whole name then.
+// valueName and rateName have the same hash slot, so that one script can use both. Without the dot the braces would be
+// empty if the key is empty or begins with a closing brace, and Redis would then hash the whole name.
 func (s *Store) valueName(key string) string { return s.prefix + "{." + key + "}v" }
 func (s *Store) rateName(key string) string  { return s.prefix + "{." + key + "}r" }
 
-// countUp is how many units a duration takes; one that is begun counts.
+// countUp returns a duration in units, rounded up.
 func countUp(duration, unit time.Duration) int64 {
 	units := int64(duration / unit)
 	if duration%unit > 0 {

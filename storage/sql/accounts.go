@@ -16,11 +16,11 @@ type Accounts struct{ db *DB }
 
 var _ identity.Accounts = (*Accounts)(nil)
 
-// Accounts returns the accounts of the database's users.
+// Accounts returns the store of accounts.
 func (db *DB) Accounts() *Accounts { return &Accounts{db} }
 
-// maxSightingTries bounds how often a sighting starts over because another one made the same rows.
-const maxSightingTries = 5
+// maxSignInTries limits how often a sign-in is retried because a concurrent one created the same rows.
+const maxSignInTries = 5
 
 type accountRow struct {
 	Platform     string
@@ -43,9 +43,9 @@ func (r accountRow) union() identity.Union {
 	return identity.Union{Platform: r.Platform, OpenPlatform: r.OpenPlatform, UnionID: r.UnionID}
 }
 
-// settled says whether the account's row tells all that a sighting does, so that nothing needs to be written.
-func (r accountRow) settled(s identity.ExternalIdentity) bool {
-	return s.UnionID == "" || r.UnionID == s.UnionID && r.OpenPlatform == s.OpenPlatform
+// upToDate reports whether the account's row has all that the platform reported, so that nothing needs to be written.
+func (r accountRow) upToDate(e identity.ExternalIdentity) bool {
+	return e.UnionID == "" || r.UnionID == e.UnionID && r.OpenPlatform == e.OpenPlatform
 }
 
 // Find implements identity.Accounts.
@@ -82,74 +82,74 @@ func (a *Accounts) FindByUser(ctx context.Context, userID, platform, app string)
 }
 
 // FindOrCreateUser implements identity.Accounts.
-func (a *Accounts) FindOrCreateUser(ctx context.Context, s identity.ExternalIdentity) (identity.User, bool, error) {
-	if err := validSighting(s); err != nil {
+func (a *Accounts) FindOrCreateUser(ctx context.Context, e identity.ExternalIdentity) (identity.User, bool, error) {
+	if err := checkIdentity(e); err != nil {
 		return identity.User{}, false, err
 	}
-	if user, err := a.knownUser(ctx, s); !errors.Is(err, identity.ErrNotFound) {
+	if user, err := a.knownUser(ctx, e); !errors.Is(err, identity.ErrNotFound) {
 		return user, false, err
 	}
 	var user identity.User
 	var created bool
-	for range maxSightingTries {
+	for range maxSignInTries {
 		err := a.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 			var err error
-			user, created, err = a.see(tx, now, s)
+			user, created, err = a.updateAccount(tx, now, e)
 			return exists(err)
 		})
 		if !errors.Is(err, identity.ErrExists) {
 			return user, created, err
 		}
 	}
-	return identity.User{}, false, errors.New("the account is being changed over and over")
+	return identity.User{}, false, errors.New("the account keeps changing")
 }
 
-func validSighting(s identity.ExternalIdentity) error {
-	if s.Platform == "" || s.App == "" || s.Subject == "" {
+func checkIdentity(e identity.ExternalIdentity) error {
+	if e.Platform == "" || e.App == "" || e.Subject == "" {
 		return errors.New("an account needs platform, app and subject")
 	}
-	return storable(s.Platform, s.App, s.Subject, s.UnionID, s.OpenPlatform)
+	return storable(e.Platform, e.App, e.Subject, e.UnionID, e.OpenPlatform)
 }
 
 const knownUser = "SELECT " + userColumns + `, a.union_id, a.open_platform FROM accounts a JOIN users u
 	ON u.id = a.user_id
 	WHERE a.platform = ? AND a.app = ? AND a.subject = ?`
 
-// knownUser is the way of almost every sign-in: the account is there, its union too, and nothing is written.
-func (a *Accounts) knownUser(ctx context.Context, s identity.ExternalIdentity) (identity.User, error) {
+// knownUser serves almost every sign-in: the account and its union are stored already, and nothing is written.
+func (a *Accounts) knownUser(ctx context.Context, e identity.ExternalIdentity) (identity.User, error) {
 	var user userRow
 	var account accountRow
 	err := a.db.hot.knownUser.row(ctx, append(user.targets(), &account.UnionID, &account.OpenPlatform),
-		s.Platform, s.App, s.Subject)
-	if err == nil && !account.settled(s) {
+		e.Platform, e.App, e.Subject)
+	if err == nil && !account.upToDate(e) {
 		err = identity.ErrNotFound
 	}
 	return user.user(), err
 }
 
-// see writes what a sighting tells that is new. It keeps the account's user for itself, so that a conflict is
-// told of once, and nobody takes the account or its union away meanwhile. ErrExists: somebody did, and it is
-// to start over.
-func (a *Accounts) see(tx *gorm.DB, now time.Time, s identity.ExternalIdentity) (identity.User, bool, error) {
-	seen, err := findAccount(tx, s.AccountKey, "")
+// updateAccount writes what is new in e. It locks the account's user, so that a conflict is recorded once and no
+// concurrent request takes the account or its union. It returns ErrExists if one did before the lock; the caller then
+// starts over.
+func (a *Accounts) updateAccount(tx *gorm.DB, now time.Time, e identity.ExternalIdentity) (identity.User, bool, error) {
+	found, err := findAccount(tx, e.AccountKey, "")
 	switch {
 	case errors.Is(err, identity.ErrNotFound):
-		return a.firstSight(tx, now, s)
+		return a.createAccount(tx, now, e)
 	case err != nil:
 		return identity.User{}, false, err
 	}
-	if err := a.db.words.lockUser(tx, seen.UserID); err != nil {
+	if err := a.db.dialect.lockUser(tx, found.UserID); err != nil {
 		return identity.User{}, false, err
 	}
-	account, err := findAccount(tx, s.AccountKey, a.db.words.forUpdate)
+	account, err := findAccount(tx, e.AccountKey, a.db.dialect.forUpdate)
 	switch {
-	case errors.Is(err, identity.ErrNotFound) || err == nil && account.UserID != seen.UserID:
+	case errors.Is(err, identity.ErrNotFound) || err == nil && account.UserID != found.UserID:
 		return identity.User{}, false, identity.ErrExists
 	case err != nil:
 		return identity.User{}, false, err
 	}
-	if !account.settled(s) {
-		if err := link(tx, now, s, account); err != nil {
+	if !account.upToDate(e) {
+		if err := link(tx, now, e, account); err != nil {
 			return identity.User{}, false, err
 		}
 	}
@@ -157,20 +157,20 @@ func (a *Accounts) see(tx *gorm.DB, now time.Time, s identity.ExternalIdentity) 
 	return user, false, err
 }
 
-// firstSight gives a new account to the user of its union, or to a new one.
-func (a *Accounts) firstSight(tx *gorm.DB, now time.Time, s identity.ExternalIdentity) (identity.User, bool, error) {
-	owner, err := a.db.words.heldOwner(tx, s)
+// createAccount adds an account to the user of its union, or to a new user.
+func (a *Accounts) createAccount(tx *gorm.DB, now time.Time, e identity.ExternalIdentity) (identity.User, bool, error) {
+	owner, err := a.db.dialect.unionOwnerForUpdate(tx, e)
 	if err != nil {
 		return identity.User{}, false, err
 	}
 	if owner != "" {
 		var taken int64
 		if err := tx.Raw("SELECT count(*) FROM accounts WHERE user_id = ? AND platform = ? AND app = ?", owner,
-			s.Platform, s.App).Scan(&taken).Error; err != nil {
+			e.Platform, e.App).Scan(&taken).Error; err != nil {
 			return identity.User{}, false, err
 		}
 		if taken == 0 {
-			if err := addAccount(tx, now, s, owner); err != nil {
+			if err := addAccount(tx, now, e, owner); err != nil {
 				return identity.User{}, false, err
 			}
 			user, err := findUser(tx, "id", owner)
@@ -181,31 +181,31 @@ func (a *Accounts) firstSight(tx *gorm.DB, now time.Time, s identity.ExternalIde
 	if err := addUser(tx, row); err != nil {
 		return identity.User{}, false, err
 	}
-	if err := addAccount(tx, now, s, row.ID); err != nil {
+	if err := addAccount(tx, now, e, row.ID); err != nil {
 		return identity.User{}, false, err
 	}
 	switch {
 	case owner != "":
-		err = recordConflict(tx, now, row.ID, fmt.Sprintf("%s has another account at %s already", owner, s.App))
-	case s.HasUnion():
-		err = addUnion(tx, now, s, row.ID)
+		err = recordConflict(tx, now, row.ID, fmt.Sprintf("%s has another account at %s already", owner, e.App))
+	case e.HasUnion():
+		err = addUnion(tx, now, e, row.ID)
 	}
 	return row.user(), true, err
 }
 
-func addAccount(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, userID string) error {
+func addAccount(tx *gorm.DB, now time.Time, e identity.ExternalIdentity, userID string) error {
 	row := accountRow{
-		Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: userID, UnionID: s.UnionID,
-		OpenPlatform: s.OpenPlatform, CreatedAt: now.UnixMilli(),
+		Platform: e.Platform, App: e.App, Subject: e.Subject, UserID: userID, UnionID: e.UnionID,
+		OpenPlatform: e.OpenPlatform, CreatedAt: now.UnixMilli(),
 	}
 	return tx.Create(&row).Error
 }
 
-// accountPage is how many accounts are read at once.
+// accountPage is how many accounts one query reads.
 const accountPage = 1000
 
-// Each calls do for every account at a platform, in the order of their keys. What is added meanwhile
-// may be missed.
+// Each calls do for every account at a platform, ordered by their keys. It may miss accounts that are added in the
+// meantime.
 func (a *Accounts) Each(ctx context.Context, platform string, do func(identity.AccountKey) error) error {
 	after := accountRow{}
 	for {
@@ -228,48 +228,48 @@ func (a *Accounts) Each(ctx context.Context, platform string, do func(identity.A
 	}
 }
 
-// link notes a union id that an account did not have. It never moves the account, and never takes a union
-// from another user.
-func link(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, account accountRow) error {
-	owner, err := unionOwner(tx, s)
+// link stores a union id that an account did not have. It never moves the account, and never takes a union from
+// another user.
+func link(tx *gorm.DB, now time.Time, e identity.ExternalIdentity, account accountRow) error {
+	owner, err := unionOwner(tx, e)
 	if err != nil {
 		return err
 	}
 	switch {
-	case account.UnionID != "" && account.OpenPlatform == s.OpenPlatform:
-		err = recordConflict(tx, now, account.UserID, "the union id of an account at "+s.App+" changed")
-	case owner == "" && s.HasUnion():
-		err = addUnion(tx, now, s, account.UserID)
+	case account.UnionID != "" && account.OpenPlatform == e.OpenPlatform:
+		err = recordConflict(tx, now, account.UserID, "the union id of an account at "+e.App+" changed")
+	case owner == "" && e.HasUnion():
+		err = addUnion(tx, now, e, account.UserID)
 	case owner != "" && owner != account.UserID:
-		err = recordConflict(tx, now, account.UserID, "the union id of an account at "+s.App+" belongs to "+owner)
+		err = recordConflict(tx, now, account.UserID, "the union id of an account at "+e.App+" belongs to "+owner)
 	}
 	if err != nil {
 		return err
 	}
-	// Also after a conflict, so that it is told once and not at every sign-in.
+	// Also after a conflict, so that the conflict is recorded once and not at every sign-in.
 	return tx.Exec("UPDATE accounts SET union_id = ?, open_platform = ? WHERE platform = ? AND app = ? AND subject = ?",
-		s.UnionID, s.OpenPlatform, s.Platform, s.App, s.Subject).Error
+		e.UnionID, e.OpenPlatform, e.Platform, e.App, e.Subject).Error
 }
 
-// unionOwner returns the user of a sighting's union, or "".
-func unionOwner(tx *gorm.DB, s identity.ExternalIdentity) (string, error) {
-	if !s.HasUnion() {
+// unionOwner returns the user of the union that e names, or "".
+func unionOwner(tx *gorm.DB, e identity.ExternalIdentity) (string, error) {
+	if !e.HasUnion() {
 		return "", nil
 	}
 	var owner string
 	err := tx.Raw("SELECT user_id FROM unions WHERE platform = ? AND open_platform = ? AND union_id = ?",
-		s.Platform, s.OpenPlatform, s.UnionID).Scan(&owner).Error
+		e.Platform, e.OpenPlatform, e.UnionID).Scan(&owner).Error
 	return owner, err
 }
 
-func addUnion(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, userID string) error {
+func addUnion(tx *gorm.DB, now time.Time, e identity.ExternalIdentity, userID string) error {
 	return tx.Exec("INSERT INTO unions (platform, open_platform, union_id, user_id, created_at) VALUES (?, ?, ?, ?, ?)",
-		s.Platform, s.OpenPlatform, s.UnionID, userID, now.UnixMilli()).Error
+		e.Platform, e.OpenPlatform, e.UnionID, userID, now.UnixMilli()).Error
 }
 
-// dropUnions takes the unions from a user that none of his accounts names any more: of accounts that are
-// gone, or of which the platform says something else by now. Somebody may be in them, and first seen would be
-// this user.
+// dropUnions removes those unions of a user that none of the user's accounts has any more: of accounts that are gone,
+// or for which the platform reports another union by now. Another person may be in such a union, and would be signed
+// in as this user.
 func dropUnions(tx *gorm.DB, userID, platform string) error {
 	return tx.Exec(`DELETE FROM unions WHERE user_id = ? AND platform = ? AND NOT EXISTS (SELECT 1 FROM accounts a
 		WHERE a.user_id = unions.user_id AND a.platform = unions.platform

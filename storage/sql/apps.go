@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// sealAppSecret is the purpose under which AppSecrets are sealed; the place is platform/id.
+// sealAppSecret is the purpose under which AppSecrets are sealed, at the place platform/id.
 const sealAppSecret = "app-secret"
 
 // Apps implements identity.Apps.
@@ -20,7 +20,7 @@ type Apps struct{ db *DB }
 
 var _ identity.Apps = (*Apps)(nil)
 
-// Apps returns the database's apps.
+// Apps returns the store of apps.
 func (db *DB) Apps() *Apps { return &Apps{db} }
 
 type appRow struct {
@@ -53,21 +53,21 @@ func (a *Apps) Add(ctx context.Context, app identity.App) error {
 	if err != nil {
 		return err
 	}
-	return a.db.recorded(ctx, appEvent(identity.EventAppAdded, app.Platform, app.ID),
+	return a.db.withEvent(ctx, appEvent(identity.EventAppAdded, app.Platform, app.ID),
 		func(tx *gorm.DB, now time.Time) error {
 			return wrote(tx.Create(&appRow{app.Platform, app.ID, app.Kind, app.Name, sealed, app.OpenPlatform,
 				now.UnixMilli(), int64(app.PhoneBudget)}))
 		})
 }
 
-// appEvent is an event of an app, named as events of users name it.
+// appEvent returns an event about an app. Its detail names the app as the details of users' events do.
 func appEvent(kind, platform, id string) identity.Event {
 	return identity.Event{Kind: kind, Detail: platform + " " + id}
 }
 
-// update changes an app, and records it.
+// update changes an app and records an event.
 func (a *Apps) update(ctx context.Context, event identity.Event, statement string, values ...any) error {
-	return a.db.recorded(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+	return a.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("UPDATE apps SET "+statement+" WHERE platform = ? AND id = ?", values...))
 	})
 }
@@ -89,8 +89,8 @@ func (a *Apps) Find(ctx context.Context, platform, id string) (identity.App, err
 	secret, err := a.db.ring.Open(sealAppSecret, platform+"/"+id, row.SealedSecret)
 	if err != nil {
 		return identity.App{}, fmt.Errorf(
-			"%w: cannot open the AppSecret of %s, perhaps since master_key (LINGPAI_MASTER_KEY) is not the "+
-				"one it was kept with: %w", identity.ErrUnusable, id, err)
+			"%w: cannot decrypt the AppSecret of %s, possibly because it was encrypted with another master_key "+
+				"(LINGPAI_MASTER_KEY): %w", identity.ErrUnusable, id, err)
 	}
 	app.Secret = identity.Secret(secret)
 	return app, nil
@@ -121,13 +121,13 @@ func (a *Apps) SetOpenPlatform(ctx context.Context, platform, id, openPlatform s
 
 func (a *Apps) seal(platform, id string, secret identity.Secret) ([]byte, error) {
 	if a.db.ring == nil {
-		return nil, errors.New("an AppSecret cannot be kept without master_key (LINGPAI_MASTER_KEY)")
+		return nil, errors.New("an AppSecret cannot be stored without master_key (LINGPAI_MASTER_KEY)")
 	}
 	return a.db.ring.Seal(sealAppSecret, platform+"/"+id, []byte(secret.Reveal()))
 }
 
-// Rewrap seals anew the AppSecrets that an older master key sealed, and returns how many. One that is
-// replaced meanwhile is left as its new owner sealed it.
+// Rewrap seals AppSecrets again that an older master key sealed, and returns how many. It does not touch a secret
+// that is replaced in the meantime.
 func (a *Apps) Rewrap(ctx context.Context) (count int, err error) {
 	rows, err := scanAll[appRow](a.db.read.WithContext(ctx), "SELECT * FROM apps ORDER BY platform, id")
 	if err != nil {
@@ -161,7 +161,8 @@ func (a *Apps) List(ctx context.Context) ([]identity.App, error) {
 	return listed(a.db.read.WithContext(ctx), appRow.app, "SELECT * FROM apps ORDER BY platform, id")
 }
 
-// beijing is where WeChat charges for phone numbers. It has had no other time since 1991, and needs no table of zones.
+// beijing is the time zone by which WeChat bills phone numbers. Its offset has been constant since 1991, so no time
+// zone database is needed.
 var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
 
 // SetPhoneBudget implements identity.Apps.
@@ -174,7 +175,8 @@ func (a *Apps) SetPhoneBudget(ctx context.Context, platform, id string, budget i
 	return a.update(ctx, event, "phone_budget = ?", int64(budget), platform, id)
 }
 
-// spendPhone counts and judges in one statement: of parallel ones each sees what the one before it has counted.
+// spendPhone counts and checks in one statement, so each of several parallel calls sees the counts of those before
+// it.
 const spendPhone = `INSERT INTO phone_uses (platform, app, month, used) SELECT platform, id, CAST(? AS TEXT), 1
 	FROM apps
 		WHERE platform = ? AND id = ? AND phone_budget <> 0
@@ -198,7 +200,7 @@ func (a *Apps) SpendPhone(ctx context.Context, platform, id string) (bool, error
 	if result.RowsAffected > 0 {
 		return true, nil
 	}
-	_, err = a.phoneUse(ctx, platform, id, month) // there may be no such app
+	_, err = a.phoneUse(ctx, platform, id, month) // ErrNotFound if there is no such app
 	return false, err
 }
 
@@ -239,7 +241,7 @@ func (a *Apps) phoneUse(ctx context.Context, platform, id, month string) (identi
 	return identity.PhoneUse{Month: month, Used: int(row.Used), Budget: int(row.Budget)}, nil
 }
 
-// month is the one that the store's clock is in, such as 2026-11.
+// month returns the current month by the store's clock, such as 2026-11.
 func (a *Apps) month(ctx context.Context) (string, error) {
 	now, err := a.db.Clock(ctx)
 	return now.In(beijing).Format("2006-01"), err

@@ -22,7 +22,7 @@ func newApp(id string) identity.App {
 	return identity.App{Platform: identity.PlatformWechat, ID: id, Kind: identity.KindMiniProgram, Secret: appSecret}
 }
 
-// openSealed opens a database with an app in it, and returns its path.
+// openSealed opens a database with one app, and returns the database's path.
 func openSealed(t *testing.T, ring *keys.Ring) (*DB, string) {
 	t.Helper()
 	path := databasePath(t)
@@ -43,25 +43,25 @@ func TestAppSecretsAreNotInTheFiles(t *testing.T) {
 
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
-	require.Greater(t, len(files), 1, "the write-ahead log stands beside the file")
+	require.Greater(t, len(files), 1, "the write-ahead log is a separate file")
 	everything := []byte{}
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
 		everything = append(everything, content...)
 	}
-	require.True(t, bytes.Contains(everything, []byte("wx2")), "these are the files")
+	require.True(t, bytes.Contains(everything, []byte("wx2")), "the files contain the data")
 	require.False(t, bytes.Contains(everything, []byte(appSecret)))
 }
 
-func TestAppSecretsStayClosedWithoutRing(t *testing.T) {
+func TestAppSecretsStaySealedWithoutRing(t *testing.T) {
 	_, path := openSealed(t, newRing(t))
 	db := openAt(t, path, nil)
 	found, err := db.Apps().Find(t.Context(), identity.PlatformWechat, "wx1")
 	require.NoError(t, err)
 	require.Equal(t, "wx1", found.ID)
 	require.Empty(t, found.Secret.Reveal())
-	require.Error(t, db.Apps().Add(t.Context(), newApp("wx2")), "nothing is kept in clear")
+	require.Error(t, db.Apps().Add(t.Context(), newApp("wx2")), "nothing is stored in plain text")
 	require.Error(t, db.Apps().SetSecret(t.Context(), identity.PlatformWechat, "wx1", "other"))
 	require.EqualValues(t, 1, count(t, db, "apps"))
 }
@@ -74,7 +74,7 @@ func TestAppSecretsDoNotOpenWithAnotherRing(t *testing.T) {
 	require.NotErrorIs(t, err, identity.ErrNotFound)
 	require.Empty(t, found.Secret.Reveal())
 	listed, err := db.Apps().List(t.Context())
-	require.NoError(t, err, "a list opens nothing")
+	require.NoError(t, err, "a list decrypts nothing")
 	require.Len(t, listed, 1)
 }
 
@@ -87,7 +87,8 @@ func TestAppSecretsDoNotOpenInAnotherRow(t *testing.T) {
 	require.ErrorIs(t, err, keys.ErrSealBroken)
 }
 
-// TestRewrap seals with the first master key what another one sealed, and leaves alone what is sealed so.
+// TestRewrap seals secrets of an older master key with the first one, and does not touch those that the first one
+// sealed.
 func TestRewrap(t *testing.T) {
 	old, added := newMaster(t), newMaster(t)
 	_, path := openSealed(t, ringOf(t, old))
@@ -111,7 +112,7 @@ func TestRewrap(t *testing.T) {
 
 var masters int
 
-// newMaster is a master key with an id of its own.
+// newMaster returns a master key with a unique id.
 func newMaster(t *testing.T) string {
 	t.Helper()
 	text, err := keys.NewMasterKey(time.Now())
@@ -128,7 +129,7 @@ func ringOf(t *testing.T, text string) *keys.Ring {
 	return ring
 }
 
-// TestEachAccount walks over more accounts than are read at once, and over those of one platform only.
+// TestEachAccount covers more accounts than one query reads, and checks that only those of one platform are returned.
 func TestEachAccount(t *testing.T) {
 	db, _ := openSealed(t, newRing(t))
 	o := db.write.WithContext(t.Context())

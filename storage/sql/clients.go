@@ -15,7 +15,7 @@ type Clients struct{ db *DB }
 
 var _ identity.Clients = (*Clients)(nil)
 
-// Clients returns the database's clients.
+// Clients returns the store of clients.
 func (db *DB) Clients() *Clients { return &Clients{db} }
 
 type clientRow struct {
@@ -68,7 +68,7 @@ func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 		AbsoluteTTL: client.AbsoluteTTL.Milliseconds(),
 	}
 	event := identity.Event{Kind: identity.EventClientCreated, ClientID: client.ID}
-	return c.db.recorded(ctx, event, func(tx *gorm.DB, now time.Time) error {
+	return c.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
 		row.CreatedAt = now.UnixMilli()
 		var taken int64
 		err := tx.Raw("SELECT (SELECT count(*) FROM users WHERE id = ?) + (SELECT count(*) FROM "+
@@ -76,7 +76,7 @@ func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 		if err != nil {
 			return err
 		}
-		if taken > 0 { // a client must not be taken for a user (RFC 9700 §4.15)
+		if taken > 0 { // a client must not be mistaken for a user (RFC 9700 §4.15)
 			return identity.ErrExists
 		}
 		if err := identity.ValidClientID(client.ID); err != nil {
@@ -86,7 +86,7 @@ func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 	})
 }
 
-// list stores an empty list as [], never as null.
+// list returns a list that is stored as [] when it is empty, never as null.
 func list(items []string) []string { return append([]string{}, items...) }
 
 // Find implements identity.Clients.
@@ -105,7 +105,7 @@ func (c *Clients) SetSecret(ctx context.Context, id string, hash []byte) error {
 		return identity.ErrNotFound
 	}
 	event := identity.Event{Kind: identity.EventClientSecret, ClientID: id}
-	return c.db.recorded(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+	return c.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("UPDATE clients SET secret_hash = ? WHERE id = ?", hash, id))
 	})
 }
@@ -116,7 +116,7 @@ func (c *Clients) Disable(ctx context.Context, id string) error {
 		return identity.ErrNotFound
 	}
 	event := identity.Event{Kind: identity.EventClientDisabled, ClientID: id}
-	return c.db.recorded(ctx, event, func(tx *gorm.DB, now time.Time) error {
+	return c.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
 		return changed(tx.Exec("UPDATE clients SET disabled_at = coalesce(disabled_at, ?) WHERE id = ?",
 			now.UnixMilli(), id))
 	})

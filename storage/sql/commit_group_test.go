@@ -15,15 +15,15 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// openTogether opens sessions that share one commit: it takes the turn, so that all gather behind it.
+// openTogether opens sessions that share one commit: it holds the lock until all of them wait.
 func openTogether(t *testing.T, db *DB, user identity.User, sessions []identity.Session) []error {
 	t.Helper()
-	faults := make([]error, len(sessions))
+	failures := make([]error, len(sessions))
 	var writers sync.WaitGroup
 	db.group.turn.Lock()
 	for n := range sessions {
 		writers.Go(func() {
-			_, faults[n] = db.Sessions().Open(t.Context(), sessions[n], user.AuthEpoch, lifetimes(), 0)
+			_, failures[n] = db.Sessions().Open(t.Context(), sessions[n], user.AuthEpoch, lifetimes(), 0)
 		})
 	}
 	require.Eventually(t, func() bool {
@@ -33,7 +33,7 @@ func openTogether(t *testing.T, db *DB, user identity.User, sessions []identity.
 	}, 10*time.Second, time.Millisecond)
 	db.group.turn.Unlock()
 	writers.Wait()
-	return faults
+	return failures
 }
 
 func newSessions(user identity.User, count int) []identity.Session {
@@ -45,79 +45,79 @@ func newSessions(user identity.User, count int) []identity.Session {
 	return sessions
 }
 
-// TestOneRefusedWriteSparesItsGroup gives two sign-ins of one group the same code.
-func TestOneRefusedWriteSparesItsGroup(t *testing.T) {
+// TestARejectedWriteDoesNotFailItsGroup gives two sign-ins of one group the same code.
+func TestARejectedWriteDoesNotFailItsGroup(t *testing.T) {
 	db := openMigrated(t)
 	user, err := db.Users().Create(t.Context(), "alice", "hash")
 	require.NoError(t, err)
 	sessions := newSessions(user, 8)
 	sessions[5].OpenedBy = sessions[2].OpenedBy
 	sessions[6].UserID = "nobody"
-	faults := openTogether(t, db, user, sessions)
-	require.ErrorIs(t, faults[6], identity.ErrStale)
-	require.Equal(t, []error{identity.ErrExists}, without(nil, []error{faults[2], faults[5]}))
-	for n, fault := range faults {
+	failures := openTogether(t, db, user, sessions)
+	require.ErrorIs(t, failures[6], identity.ErrStale)
+	require.Equal(t, []error{identity.ErrExists}, without(nil, []error{failures[2], failures[5]}))
+	for n, failure := range failures {
 		_, _, err := db.Sessions().Find(t.Context(), sessions[n].ID)
-		require.Equal(t, fault == nil, err == nil, "session %d: %v, %v", n, fault, err)
+		require.Equal(t, failure == nil, err == nil, "session %d: %v, %v", n, failure, err)
 	}
 	require.EqualValues(t, 6, count(t, db, "sessions"))
 }
 
-func without(unwanted error, faults []error) (kept []error) {
-	for _, fault := range faults {
-		if !errors.Is(fault, unwanted) {
-			kept = append(kept, fault)
+func without(unwanted error, failures []error) (kept []error) {
+	for _, failure := range failures {
+		if !errors.Is(failure, unwanted) {
+			kept = append(kept, failure)
 		}
 	}
 	return kept
 }
 
-// TestFullDiskFailsTheWholeGroup: SQLite undoes a transaction as it likes when the disk is full, so none of
-// the group may be told that it is in.
+// TestFullDiskFailsTheWholeGroup: when the disk is full, SQLite may undo the whole transaction, so no write of the
+// group may be acknowledged.
 func TestFullDiskFailsTheWholeGroup(t *testing.T) {
 	db := openMigrated(t)
 	user, err := db.Users().Create(t.Context(), "alice", "hash")
 	require.NoError(t, err)
 	limit := func(pages string) { require.NoError(t, db.write.Exec("PRAGMA max_page_count = "+pages).Error) }
-	limit("1") // SQLite takes the present size instead
+	limit("1") // SQLite uses the present size instead
 	const many = 200
-	faults := openTogether(t, db, user, newSessions(user, many))
-	for _, fault := range faults {
-		require.Error(t, fault)
+	failures := openTogether(t, db, user, newSessions(user, many))
+	for _, failure := range failures {
+		require.Error(t, failure)
 	}
 	require.Zero(t, count(t, db, "sessions"))
 
 	limit("1000000")
-	for _, fault := range openTogether(t, db, user, newSessions(user, many)) {
-		require.NoError(t, fault)
+	for _, failure := range openTogether(t, db, user, newSessions(user, many)) {
+		require.NoError(t, failure)
 	}
 	require.EqualValues(t, many, count(t, db, "sessions"))
 }
 
-// TestGroupWaitsForAnothersTransaction: the one connection that writes is also that of every other change.
-func TestGroupWaitsForAnothersTransaction(t *testing.T) {
+// TestGroupWaitsForAnotherTransaction: a group writes on the same connection as every other change.
+func TestGroupWaitsForAnotherTransaction(t *testing.T) {
 	db := openMigrated(t)
 	user, err := db.Users().Create(t.Context(), "alice", "hash")
 	require.NoError(t, err)
 	var opened sync.WaitGroup
-	faults := make([]error, 4)
+	failures := make([]error, 4)
 	require.NoError(t, db.write.Transaction(func(tx *gorm.DB) error {
-		for n, session := range newSessions(user, len(faults)) {
+		for n, session := range newSessions(user, len(failures)) {
 			opened.Go(func() {
-				_, faults[n] = db.Sessions().Open(t.Context(), session, user.AuthEpoch, lifetimes(),
+				_, failures[n] = db.Sessions().Open(t.Context(), session, user.AuthEpoch, lifetimes(),
 					0)
 			})
 		}
 		return tx.Exec("UPDATE users SET disabled_at = 1 WHERE id = ?", user.ID).Error
 	}))
 	opened.Wait()
-	for _, fault := range faults {
-		require.ErrorIs(t, fault, identity.ErrStale)
+	for _, failure := range failures {
+		require.ErrorIs(t, failure, identity.ErrStale)
 	}
 }
 
-// TestAPanicLeavesNobodyWaiting, and the one connection that writes to others.
-func TestAPanicLeavesNobodyWaiting(t *testing.T) {
+// TestAPanicDoesNotBlockOtherWriters also checks that the one writing connection is free again.
+func TestAPanicDoesNotBlockOtherWriters(t *testing.T) {
 	db := openMigrated(t)
 	write := func(do func(context.Context, *sql.Tx) error) (err error) {
 		defer func() {
@@ -128,22 +128,22 @@ func TestAPanicLeavesNobodyWaiting(t *testing.T) {
 		return db.group.run(t.Context(), do)
 	}
 	var writers sync.WaitGroup
-	faults := make([]error, 3)
+	failures := make([]error, 3)
 	db.group.turn.Lock()
-	for n := range faults {
+	for n := range failures {
 		writers.Go(func() {
-			faults[n] = write(func(context.Context, *sql.Tx) error { panic("a fault of ours") })
+			failures[n] = write(func(context.Context, *sql.Tx) error { panic("internal error") })
 		})
 	}
 	require.Eventually(t, func() bool {
 		db.group.mutex.Lock()
 		defer db.group.mutex.Unlock()
-		return len(db.group.waiting) == len(faults)
+		return len(db.group.waiting) == len(failures)
 	}, 10*time.Second, time.Millisecond)
 	db.group.turn.Unlock()
 	writers.Wait()
-	for _, fault := range faults {
-		require.Error(t, fault)
+	for _, failure := range failures {
+		require.Error(t, failure)
 	}
 	_, err := db.Users().Create(t.Context(), "alice", "hash")
 	require.NoError(t, err)

@@ -13,8 +13,8 @@ import (
 	"github.com/lingpai/lingpai/storage/storagetest"
 )
 
-// TestConformanceOfSQLite reads clients and apps through what a server keeps of them, for an hour: whoever
-// changes one sees that at once.
+// TestConformanceOfSQLite reads clients and apps through the server's cache with a lifetime of an hour: a change must
+// be visible at once to the server that makes it.
 func TestConformanceOfSQLite(t *testing.T) {
 	t.Parallel()
 	ring := newRing(t)
@@ -29,23 +29,23 @@ func TestConformanceOfSQLite(t *testing.T) {
 	})
 }
 
-// TestConformanceOfPostgreSQL has two servers on one database, and wants it to refuse nothing but what is
-// taken, and what is done again: no text that cannot be stored comes to it.
+// TestConformanceOfPostgreSQL runs two servers on one database. It requires that the database rejects only duplicate
+// keys and deadlocks: no text that cannot be stored may reach it.
 func TestConformanceOfPostgreSQL(t *testing.T) {
 	t.Parallel()
 	ring := newRing(t)
 	storagetest.Run(t, func(t *testing.T) (storagetest.Stores, func(time.Duration)) {
 		url, clock := dbtest.MovableClock(t, migrated.Copy(t))
-		tapped, wire := tap(t, url)
-		t.Cleanup(func() { wire.requireRefused(t, "23505", "40P01") })
-		options := Options{URL: tapped, Ring: ring, Connections: DefaultConnections / 2}
+		proxiedURL, proxy := startProxy(t, url)
+		t.Cleanup(func() { proxy.requireRefused(t, "23505", "40P01") })
+		options := Options{URL: proxiedURL, Ring: ring, Connections: DefaultConnections / 2}
 		stores, replica := openStores(t, options), openStores(t, options)
 		stores.Replica = &replica
 		return stores, clock.Move
 	})
 }
 
-// TestRacesOnAServerWithAStricterDefault has a pooler that forgets what we set on connections.
+// TestRacesOnAServerWithAStricterDefault simulates a pooler that drops the settings of connections.
 func TestRacesOnAServerWithAStricterDefault(t *testing.T) {
 	t.Parallel()
 	for _, level := range []string{"repeatable read", "serializable"} {
@@ -56,7 +56,7 @@ func TestRacesOnAServerWithAStricterDefault(t *testing.T) {
 				var replicas [2]storagetest.Stores
 				for n := range replicas {
 					db := openURL(t, database, DefaultConnections)
-					db.patience = time.Minute // it is no question of speed
+					db.timeout = time.Minute // the test is not about speed
 					onEveryConnection(t, db, "SET default_transaction_isolation = '"+level+"'")
 					replicas[n] = storesOf(db)
 				}
@@ -67,14 +67,14 @@ func TestRacesOnAServerWithAStricterDefault(t *testing.T) {
 	}
 }
 
-// openStores opens a database, and migrates it unless another server has done so.
+// openStores opens a database, and migrates it unless another server did.
 func openStores(t *testing.T, options Options) storagetest.Stores {
 	t.Helper()
 	db, err := Open(t.Context(), options)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	if db.patience > 0 {
-		db.patience = time.Minute // it is no question of speed
+	if db.timeout > 0 {
+		db.timeout = time.Minute // the test is not about speed
 	}
 	_, err = db.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)

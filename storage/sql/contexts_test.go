@@ -12,10 +12,10 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// TestWritersDoNotWaitForEachOtherInACircle writes the same rows inside and outside of transactions on a
-// database that was just opened: a cache of prepared statements would let a transaction wait for a statement
-// whose preparation waits for the transaction's connection.
-func TestWritersDoNotWaitForEachOtherInACircle(t *testing.T) {
+// TestWritersDoNotDeadlock writes the same rows inside and outside of transactions on a database that was just
+// opened. With a cache of prepared statements a transaction could wait for a statement whose preparation waits for
+// the transaction's connection.
+func TestWritersDoNotDeadlock(t *testing.T) {
 	for range 10 {
 		db := openMigrated(t)
 		session := signIn(t, db, "alice")
@@ -33,7 +33,7 @@ func TestWritersDoNotWaitForEachOtherInACircle(t *testing.T) {
 	}
 }
 
-func TestOneCallersDeadlineFailsNobodyElse(t *testing.T) {
+func TestADeadlineFailsOnlyItsCaller(t *testing.T) {
 	db := openMigrated(t)
 	busy := db.write.Begin()
 	pool, err := db.write.DB()
@@ -51,18 +51,18 @@ func TestOneCallersDeadlineFailsNobodyElse(t *testing.T) {
 	require.NoError(t, <-patient)
 }
 
-// TestContextsThatEndInTheMidst cancels at every moment of a call. Whatever is said to be done is done, a
-// transaction is done wholly or not at all, and every refusal is the context's.
-func TestContextsThatEndInTheMidst(t *testing.T) {
-	contextsEndInTheMidst(t, openMigrated(t), 2*time.Second, 100*time.Nanosecond)
+// TestContextsThatEndDuringACall cancels at every moment of a call. What is reported as done must be done, a
+// transaction must be done completely or not at all, and every error must be the context's.
+func TestContextsThatEndDuringACall(t *testing.T) {
+	contextsEndDuringACall(t, openMigrated(t), 2*time.Second, 100*time.Nanosecond)
 }
 
-func TestContextsThatEndInTheMidstOfPostgreSQL(t *testing.T) {
+func TestContextsThatEndDuringACallOfPostgreSQL(t *testing.T) {
 	db, _ := openPostgreSQL(t)
-	contextsEndInTheMidst(t, db, time.Second, time.Microsecond)
+	contextsEndDuringACall(t, db, time.Second, time.Microsecond)
 }
 
-func contextsEndInTheMidst(t *testing.T, db *DB, long, step time.Duration) {
+func contextsEndDuringACall(t *testing.T, db *DB, long, step time.Duration) {
 	t.Helper()
 	session := signIn(t, db, "alice")
 	start := time.Now()
@@ -70,12 +70,12 @@ func contextsEndInTheMidst(t *testing.T, db *DB, long, step time.Duration) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go cancelAfter(time.Duration(n%4000)*step, cancel)
 		moved, err := db.Sessions().Rotate(ctx, rotated(session), session.Generation)
-		requireContexts(t, err)
+		requireCanceled(t, err)
 		found, _, failure := db.Sessions().Find(t.Context(), session.ID)
 		require.NoError(t, failure)
 		if moved {
 			require.Equal(t, session.Generation+1, found.Generation)
-		} else if db.patience > 0 { // what has begun is carried through
+		} else if db.timeout > 0 { // what has begun is completed
 			require.ErrorIs(t, err, context.Canceled)
 			require.Equal(t, session.Generation, found.Generation)
 		}
@@ -83,7 +83,7 @@ func contextsEndInTheMidst(t *testing.T, db *DB, long, step time.Duration) {
 
 		epochs, events := epoch(t, db, session.UserID), count(t, db, "events")
 		err = db.Users().SetPassword(ctx, session.UserID, "new hash")
-		requireContexts(t, err)
+		requireCanceled(t, err)
 		changed := epoch(t, db, session.UserID) - epochs
 		require.Equal(t, err == nil, changed == 1)
 		if recorded := count(t, db, "events") - events; changed == 0 {
@@ -96,7 +96,7 @@ func contextsEndInTheMidst(t *testing.T, db *DB, long, step time.Duration) {
 	}
 }
 
-// cancelAfter does not sleep: a sleep is longer than the calls that it is to hit.
+// cancelAfter does not sleep, since a sleep takes longer than the calls that are to be cancelled.
 func cancelAfter(delay time.Duration, cancel func()) {
 	for start := time.Now(); time.Since(start) < delay; {
 		continue
@@ -104,7 +104,7 @@ func cancelAfter(delay time.Duration, cancel func()) {
 	cancel()
 }
 
-func requireContexts(t *testing.T, err error) {
+func requireCanceled(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		require.ErrorIs(t, err, context.Canceled)

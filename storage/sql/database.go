@@ -13,26 +13,26 @@ import (
 	"github.com/lingpai/lingpai/keys"
 )
 
-// Options says which database is opened, and how.
+// Options selects the database and its settings.
 type Options struct {
-	URL         string           // see CheckURL; "sqlite:PATH?synchronous=off" gives durability up, for tests
-	Connections int              // to PostgreSQL, at most; 0: DefaultConnections
-	Ring        *keys.Ring       // opens app secrets; nil: they stay closed
-	Now         func() time.Time // SQLite's clock, since it lives in the process; nil: time.Now. PostgreSQL has its own
+	URL         string           // see CheckURL; "sqlite:PATH?synchronous=off" is not durable, for tests
+	Connections int              // limit of connections to PostgreSQL; 0: DefaultConnections
+	Ring        *keys.Ring       // decrypts app secrets; nil: they are not returned
+	Now         func() time.Time // clock of SQLite; nil: time.Now. PostgreSQL uses its own clock
 }
 
 // DB is an open database.
 type DB struct {
-	read, write *gorm.DB // one and the same with PostgreSQL
-	words       dialect
+	read, write *gorm.DB // the same pool with PostgreSQL
+	dialect     dialect
 	hot         hotStatements
-	group       commitGroup // of SQLite
+	group       commitGroup // SQLite only
 	ring        *keys.Ring
-	now         func() time.Time // nil: the database has a clock of its own
-	patience    time.Duration    // how long a statement or a transaction may take; 0: it has no one to wait for
+	now         func() time.Time // nil: the clock of the database
+	timeout     time.Duration    // of a statement or a transaction; 0: none, since SQLite waits for no server
 }
 
-// hotStatements are those of every token request.
+// hotStatements are the statements that every token request makes.
 type hotStatements struct {
 	findSession, findSessionByOpening, openSession, sessionsBeyond, rotateSession, knownUser *statement
 }
@@ -51,9 +51,10 @@ func newHotStatements(db *DB) hotStatements {
 	}
 }
 
-var errURL = errors.New("neither sqlite: and the path of a file, nor the URL of a PostgreSQL database")
+var errURL = errors.New("must be sqlite: and the path of a file, or the URL of a PostgreSQL database")
 
-// CheckURL says whether a URL can be one of a database. Its errors do not repeat the URL, which may hold a password.
+// CheckURL returns an error if a URL cannot be a database's. The error does not repeat the URL, which may contain a
+// password.
 func CheckURL(databaseURL string) error {
 	if strings.HasPrefix(databaseURL, "sqlite:") {
 		_, _, err := parseSQLite(databaseURL)
@@ -63,7 +64,7 @@ func CheckURL(databaseURL string) error {
 	return err
 }
 
-// Open opens a database and does not migrate it; see [Schema.Check].
+// Open opens a database without migrating it; see [Schema.Check].
 func Open(ctx context.Context, options Options) (*DB, error) {
 	open := newPostgreSQL
 	if strings.HasPrefix(options.URL, "sqlite:") {
@@ -83,11 +84,11 @@ func Open(ctx context.Context, options Options) (*DB, error) {
 
 // Close closes all connections.
 func (db *DB) Close() error {
-	faults := []error{closePool(db.read)}
+	failures := []error{closePool(db.read)}
 	if db.write != db.read {
-		faults = append(faults, closePool(db.write))
+		failures = append(failures, closePool(db.write))
 	}
-	return errors.Join(faults...)
+	return errors.Join(failures...)
 }
 
 func closePool(pool *gorm.DB) error {
@@ -98,9 +99,9 @@ func closePool(pool *gorm.DB) error {
 	return connections.Close()
 }
 
-// Ping says whether the database answers.
+// Ping returns an error unless the database responds.
 func (db *DB) Ping(ctx context.Context) error {
-	ctx, cancel, err := db.carry(ctx)
+	ctx, cancel, err := db.withTimeout(ctx)
 	if err != nil {
 		return err
 	}
@@ -112,32 +113,33 @@ func (db *DB) Ping(ctx context.Context) error {
 	return connections.PingContext(ctx)
 }
 
-// settings of gorm: single statements are transactions by themselves, and values never reach a log.
+// settings returns gorm's configuration: single statements run without an explicit transaction, and values never
+// reach a log.
 //
-// gorm's cache of prepared statements is off: whoever meets a statement that somebody else prepares waits for
-// it, so a transaction on the one write connection would wait forever for one who waits for that connection.
-// See statement.go for what is compiled once.
+// gorm's cache of prepared statements is off. A call waits there for a statement that another call prepares, so a
+// transaction on the one writing connection would wait forever for a call that waits for that connection.
+// statement.go compiles the hot statements once.
 func settings() *gorm.Config {
 	return &gorm.Config{SkipDefaultTransaction: true, TranslateError: true, Logger: logger.Discard,
 		DisableAutomaticPing: true}
 }
 
-// Clock is the store's, by which sessions are judged.
+// Clock returns the time of the store's clock, by which sessions are judged.
 func (db *DB) Clock(ctx context.Context) (time.Time, error) {
 	return db.clock(db.read.WithContext(ctx))
 }
 
-// clock reads the store's clock, to the millisecond, over a connection or within a transaction.
+// clock returns the time of the store's clock in milliseconds, read over a connection or in a transaction.
 func (db *DB) clock(on *gorm.DB) (time.Time, error) {
 	if db.now != nil {
 		return time.UnixMilli(db.now().UnixMilli()), nil
 	}
 	var milliseconds int64
-	err := on.Raw("SELECT " + db.words.clock).Scan(&milliseconds).Error
+	err := on.Raw("SELECT " + db.dialect.clock).Scan(&milliseconds).Error
 	return time.UnixMilli(milliseconds), ended(on.Statement.Context, err)
 }
 
-// clockValue is what a hot statement with {clock} in it begins its values with.
+// clockValue returns the first values of a hot statement that contains {clock}.
 func (db *DB) clockValue() []any {
 	if db.now == nil {
 		return nil

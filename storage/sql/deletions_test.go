@@ -12,8 +12,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// leave has new users leave, the first one first, and their time come.
-func leave(t *testing.T, db *DB, names ...string) (ids []string) {
+// scheduleDeletions creates users and requests their deletion, the first one first, with no grace period left.
+func scheduleDeletions(t *testing.T, db *DB, names ...string) (ids []string) {
 	t.Helper()
 	for n, name := range names {
 		user, err := db.Users().Create(t.Context(), name, "hash")
@@ -25,14 +25,14 @@ func leave(t *testing.T, db *DB, names ...string) (ids []string) {
 	return ids
 }
 
-func TestAnIDIsGivenOnce(t *testing.T) {
+func TestIDsAreNeverReused(t *testing.T) {
 	everywhere(t, func(t *testing.T, open func() *DB) {
 		db := open()
 		_, err := db.Schema().MigrateUp(t.Context())
 		require.NoError(t, err)
-		id, name := leave(t, db, "alice")[0], "bob"
+		id, name := scheduleDeletions(t, db, "alice")[0], "bob"
 		require.ErrorIs(t, addUser(db.write, userRow{ID: id, Username: &name, UsernameKey: &name}),
-			identity.ErrExists, "while it is somebody's")
+			identity.ErrExists, "while a user has it")
 		deleted, err := db.Deletions().PurgeDeleted(t.Context(), 1)
 		require.NoError(t, err)
 		require.Equal(t, 1, deleted)
@@ -42,21 +42,21 @@ func TestAnIDIsGivenOnce(t *testing.T) {
 	})
 }
 
-// TestADeletionLooksUpByKey asks SQLite how it finds what is a user's. Merges are few.
+// TestADeletionLooksUpByKey asks SQLite how it finds the data of a user. Merges are few.
 func TestADeletionLooksUpByKey(t *testing.T) {
 	plain := openMigrated(t)
-	leave(t, plain, "alice")
+	scheduleDeletions(t, plain, "alice")
 	db, executed := recorded(plain)
 	deleted, err := db.Deletions().PurgeDeleted(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, 1, deleted)
-	var looked []string
+	var plans []string
 	for _, statement := range executed.statements {
 		if !strings.HasPrefix(statement, "INSERT") {
-			looked = append(looked, plan(t, plain, statement)) // also of what SQLite looks for that refers to a row
+			plans = append(plans, plan(t, plain, statement)) // also of SQLite's search for references
 		}
 	}
-	steps := strings.Join(looked, "; ")
+	steps := strings.Join(plans, "; ")
 	require.Contains(t, steps, "SEARCH users USING INDEX users_leaving (deletes_at<?)")
 	require.Contains(t, steps, "SEARCH sessions USING COVERING INDEX sessions_of_user (user_id=?)")
 	for _, scanned := range regexp.MustCompile(`SCAN (\w+)`).FindAllStringSubmatch(steps, -1) {
@@ -64,20 +64,20 @@ func TestADeletionLooksUpByKey(t *testing.T) {
 	}
 }
 
-// TestDeletingStopsBetweenUsers has a server stop while it deletes the first of two.
+// TestDeletingStopsBetweenUsers stops a server while it deletes the first of two users.
 func TestDeletingStopsBetweenUsers(t *testing.T) {
-	tapped, wire := tap(t, migrated.Copy(t))
-	db := openMigratedURL(t, tapped, 0)
-	ids := leave(t, db, "alice", "bob")
+	proxiedURL, proxy := startProxy(t, migrated.Copy(t))
+	db := openMigratedURL(t, proxiedURL, 0)
+	ids := scheduleDeletions(t, db, "alice", "bob")
 	ctx, stop := context.WithCancel(t.Context())
-	wire.mutex.Lock()
-	wire.lose = func(statement string) bool {
+	proxy.mutex.Lock()
+	proxy.lose = func(statement string) bool {
 		if strings.HasPrefix(statement, "DELETE FROM users") {
 			stop()
 		}
 		return false
 	}
-	wire.mutex.Unlock()
+	proxy.mutex.Unlock()
 	deleted, err := db.Deletions().PurgeDeleted(ctx, 10)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, deleted)
@@ -88,16 +88,16 @@ func TestDeletingStopsBetweenUsers(t *testing.T) {
 	require.True(t, bob.DeletionRequested())
 }
 
-// TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain is about what can be done to a user only once.
-func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
+// TestRollbacksOfUserChangesAreRetried covers the changes that are possible only once for each user.
+func TestRollbacksOfUserChangesAreRetried(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"40001", "40P01"} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			db, database := openPostgreSQL(t)
 			o := newOperator(t, database)
-			for _, write := range writesOfPeople(t, db, code) {
-				o.requireDoneAgain(write, code)
+			for _, write := range userWrites(t, db, code) {
+				o.requireRetried(write, code)
 			}
 			require.Zero(t, count(t, db, "users"))
 			require.EqualValues(t, 1, count(t, db, "retired_subjects"))
@@ -105,8 +105,8 @@ func TestWhatPostgreSQLUndoesOfPeopleIsDoneAgain(t *testing.T) {
 	}
 }
 
-// writesOfPeople are calls that write of one person, in the order in which they can be made.
-func writesOfPeople(t *testing.T, db *DB, name string) []call {
+// userWrites returns calls that change one user, in an order in which they are possible.
+func userWrites(t *testing.T, db *DB, name string) []call {
 	t.Helper()
 	app := newApp("wx1")
 	app.PhoneBudget = 1

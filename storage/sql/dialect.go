@@ -7,43 +7,43 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// dialect is where databases differ. All else is said in words that both understand.
+// dialect has what differs between the databases. Everything else is SQL that both understand.
 type dialect struct {
 	goose      goose.Dialect
-	migrations string // folder
-	tables     string // lists the names of the tables
-	clock      string // the store's clock in milliseconds
-	bytes      string // the type of binary values
-	forShare   string // ends a SELECT, and keeps its rows as they are until the transaction is over
-	forUpdate  string // likewise, and lets one such SELECT through at a time
-	bytewise   string // ends a column that is in an index byte by byte, but not by itself
+	migrations string // a folder
+	tables     string // query that lists the names of the tables
+	clock      string // expression for the store's clock in milliseconds
+	bytes      string // type of binary values
+	forShare   string // suffix of a SELECT that keeps its rows unchanged until the transaction ends
+	forUpdate  string // suffix of a SELECT that also excludes other such SELECTs
+	bytewise   string // suffix of a column that is sorted by bytes in an index, but not by default
 	value      func(n int) string
 }
 
-var sqliteWords = dialect{
+var dialectSQLite = dialect{
 	goose:      goose.DialectSQLite3,
 	migrations: "migrations/sqlite",
 	tables:     "SELECT name FROM sqlite_master WHERE type = 'table'",
-	clock:      "CAST(? AS BIGINT)", // the process's: the database lives in it
+	clock:      "CAST(? AS BIGINT)", // the process's clock, since SQLite runs in the process
 	bytes:      "BLOB",
-	value:      func(int) string { return "?" }, // one connection writes, so no row needs a lock
+	value:      func(int) string { return "?" }, // one connection writes, so rows need no locks
 }
 
-var postgresWords = dialect{
+var dialectPostgreSQL = dialect{
 	goose:      goose.DialectPostgres,
 	migrations: "migrations/postgresql",
 	tables:     "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()",
-	// unlike now(), not the transaction's begin
+	// unlike now(), not the start of the transaction
 	clock:     "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 	bytes:     "BYTEA",
 	forShare:  " FOR SHARE",
-	forUpdate: " FOR NO KEY UPDATE", // rows that refer to it may still be written
+	forUpdate: " FOR NO KEY UPDATE", // rows that refer to it can still be written
 	bytewise:  ` COLLATE "C"`,
 	value:     func(n int) string { return "$" + strconv.Itoa(n) },
 }
 
-// statement writes one that is given to the driver as it is: {clock}, which comes before all values, {bytes}
-// and {share} are the dialect's, and so is the way to write each ?.
+// statement returns the text for the driver: it replaces {clock}, which must come before all values, {bytes}, {share}
+// and every ? by those of the dialect.
 func (d dialect) statement(text string) string {
 	text = strings.NewReplacer("{clock}", d.clock, "{bytes}", d.bytes, "{share}", d.forShare).Replace(text)
 	var b strings.Builder

@@ -19,10 +19,11 @@ type Entitlements struct{ db *DB }
 
 var _ identity.Entitlements = (*Entitlements)(nil)
 
-// Entitlements returns the entitlements of the database's users.
+// Entitlements returns the store of roles and claims.
 func (db *DB) Entitlements() *Entitlements { return &Entitlements{db} }
 
-// roleSet is stored as a JSON array, by gorm and by the statements that go past it. Nearly all users have none.
+// roleSet is stored as a JSON array, both by gorm and by the statements that bypass it. Nearly all users have no
+// roles.
 type roleSet []string
 
 const noRoles = "[]"
@@ -74,14 +75,14 @@ func (e *Entitlements) RevokeRole(ctx context.Context, id, role string) error {
 	})
 }
 
-// changeRoles lets one change of a user's roles through at a time, and tells of it if it changed any.
+// changeRoles serializes changes of a user's roles, and records an event if the roles changed.
 func (e *Entitlements) changeRoles(ctx context.Context, id, kind, detail string,
 	change func(roles []string) []string) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
 	return e.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if err := e.db.words.lockUser(tx, id); err != nil {
+		if err := e.db.dialect.lockUser(tx, id); err != nil {
 			return err
 		}
 		user, err := findUser(tx, "id", id)

@@ -8,7 +8,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// downTo takes back the migrations behind one of them.
+// downTo undoes the migrations after a named one, and that one.
 func downTo(t *testing.T, db *DB, name string) {
 	t.Helper()
 	for n := len(requireStatus(t, db, true)); n > 0; n-- {
@@ -18,12 +18,14 @@ func downTo(t *testing.T, db *DB, name string) {
 			return
 		}
 	}
-	require.Fail(t, "there is no such migration", name)
+	require.Fail(t, "no such migration", name)
 }
 
-func TestUsersFromBeforeRolesHaveNone(t *testing.T) { everywhere(t, usersFromBeforeRolesHaveNone) }
+func TestUsersFromBeforeTheMigrationHaveNoRoles(t *testing.T) {
+	everywhere(t, usersFromBeforeTheMigrationHaveNoRoles)
+}
 
-func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
+func usersFromBeforeTheMigrationHaveNoRoles(t *testing.T, open func() *DB) {
 	t.Helper()
 	ctx, db := t.Context(), open()
 	_, err := db.Schema().MigrateUp(ctx)
@@ -47,7 +49,7 @@ func usersFromBeforeRolesHaveNone(t *testing.T, open func() *DB) {
 	require.EqualValues(t, `{"a":1}`, known.Claims)
 }
 
-// TestRolesAreAddedWithoutWritingARow: PostgreSQL makes a table a new file when it writes all of its rows anew.
+// TestRolesAreAddedWithoutWritingARow: PostgreSQL gives a table a new file when a migration rewrites all its rows.
 func TestRolesAreAddedWithoutWritingARow(t *testing.T) {
 	database := migrated.Copy(t)
 	db, o := openMigratedURL(t, database, 0), newOperator(t, database)
@@ -58,12 +60,12 @@ func TestRolesAreAddedWithoutWritingARow(t *testing.T) {
 	require.Equal(t, before, o.number("SELECT pg_relation_filenode('users')::bigint"))
 }
 
-func TestRolesThatAreNoListAreAnError(t *testing.T) {
+func TestDamagedRolesAreAnError(t *testing.T) {
 	db := openMigrated(t)
 	user, err := db.Users().Create(t.Context(), "alice", "hash")
 	require.NoError(t, err)
 	require.NoError(t, db.write.Exec("UPDATE users SET roles = 'admin'").Error)
 	_, err = db.Users().Find(t.Context(), user.ID)
-	require.Error(t, err, "rather than a user with fewer roles, or more")
+	require.Error(t, err, "not a user with fewer or more roles")
 	require.Error(t, (&roleSet{}).Scan(7))
 }

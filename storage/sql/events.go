@@ -16,7 +16,7 @@ type Events struct{ db *DB }
 
 var _ identity.Events = (*Events)(nil)
 
-// Events returns the database's audit log.
+// Events returns the store of the audit log.
 func (db *DB) Events() *Events { return &Events{db} }
 
 type eventRow struct {
@@ -27,7 +27,7 @@ type eventRow struct {
 	ClientID  string
 	SessionID string
 	Detail    string
-	Actor     *string // a JSON object; nil: nobody in particular
+	Actor     *string // a JSON object; nil: the zero Actor
 }
 
 func (eventRow) TableName() string { return "events" }
@@ -41,8 +41,8 @@ func (e *Events) Record(ctx context.Context, event identity.Event) error {
 	return recordEvent(e.db.write.WithContext(ctx), now, event)
 }
 
-// recorded does what an event tells of, and writes the event, in one transaction.
-func (db *DB) recorded(ctx context.Context, event identity.Event, do func(tx *gorm.DB, now time.Time) error) error {
+// withEvent runs do and records the event in the same transaction.
+func (db *DB) withEvent(ctx context.Context, event identity.Event, do func(tx *gorm.DB, now time.Time) error) error {
 	return db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		if err := do(tx, now); err != nil {
 			return err
@@ -51,7 +51,7 @@ func (db *DB) recorded(ctx context.Context, event identity.Event, do func(tx *go
 	})
 }
 
-// recordEvent writes an event, in the transaction of what it tells of, and with who acts by its context.
+// recordEvent records an event, with the actor of the context. tx is the transaction of the change that it describes.
 func recordEvent(tx *gorm.DB, now time.Time, event identity.Event) error {
 	if err := storable(event.Kind, event.UserID, event.ClientID, event.SessionID, event.Detail); err != nil {
 		return err
@@ -68,7 +68,7 @@ func recordEvent(tx *gorm.DB, now time.Time, event identity.Event) error {
 		event.SessionID, event.Detail, actor}))
 }
 
-// actorText is an actor as the column holds it.
+// actorText returns an actor as the column stores it.
 func actorText(actor identity.Actor) (*string, error) {
 	if actor == (identity.Actor{}) {
 		return nil, nil

@@ -13,10 +13,10 @@ import (
 	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-// databasePath is where a test keeps its file.
+// databasePath returns the path of a test's database.
 func databasePath(t testing.TB) string { return filepath.Join(t.TempDir(), "lingpai.db") }
 
-// openAt opens a file that a test does not need to survive a crash of the machine.
+// openAt opens a file that need not survive a crash of the machine.
 func openAt(t testing.TB, path string, ring *keys.Ring) *DB {
 	t.Helper()
 	db, err := Open(t.Context(), Options{URL: "sqlite:" + path + "?synchronous=off", Ring: ring})
@@ -42,7 +42,7 @@ func newRing(t testing.TB) *keys.Ring {
 	return ring
 }
 
-// signIn makes a user and opens a session for it.
+// signIn creates a user and opens a session for that user.
 func signIn(t testing.TB, db *DB, username string) identity.Session {
 	t.Helper()
 	user, err := db.Users().Create(t.Context(), username, "hash")
@@ -61,7 +61,7 @@ func lifetimes() identity.Lifetimes {
 	return identity.Lifetimes{Idle: 7 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}
 }
 
-// rotated is a session as a refresh with a key writes it.
+// rotated returns a session as a refresh with an idempotency key writes it.
 func rotated(session identity.Session) identity.Session {
 	now := time.UnixMilli(time.Now().UnixMilli())
 	latest := identity.Rotation{Lowest: session.Generation, Highest: session.Generation, At: now,
@@ -81,8 +81,8 @@ func count(t testing.TB, db *DB, table string) int64 {
 	return rows
 }
 
-// TestMain runs four tests at a time, unless -parallel is given: most of them wait for a server, which takes no
-// more than 100 connections.
+// TestMain runs four tests at a time unless -parallel is given: most of them wait for a server, which accepts at most
+// 100 connections.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)

@@ -20,87 +20,87 @@ type Imports struct{ db *DB }
 
 var _ identity.Imports = (*Imports)(nil)
 
-// Imports returns the way into the database for people whom another program knew.
+// Imports returns the store for imported users.
 func (db *DB) Imports() *Imports { return &Imports{db} }
 
 // Import implements identity.Imports.
-func (n *Imports) Import(ctx context.Context, people []identity.ImportedUser) ([]identity.ImportResult, error) {
-	defer n.yield(time.Now())
-	arrivals, err := n.together(ctx, people)
+func (i *Imports) Import(ctx context.Context, users []identity.ImportedUser) ([]identity.ImportResult, error) {
+	defer i.yield(time.Now())
+	results, err := i.importTogether(ctx, users)
 	if !errors.Is(err, identity.ErrExists) {
-		return arrivals, err
+		return results, err
 	}
-	arrivals = nil
-	for one := range people {
-		arrival, err := n.alone(ctx, people[one:one+1])
+	results = nil
+	for one := range users {
+		result, err := i.importAlone(ctx, users[one:one+1])
 		if err != nil {
-			return arrivals, err
+			return results, err
 		}
-		arrivals = append(arrivals, arrival...)
+		results = append(results, result...)
 	}
-	return arrivals, nil
+	return results, nil
 }
 
-// yield gives other processes a turn, in SQLite. Who waits there looks now and then whether nobody writes: of
-// one batch right after another some would not see the end.
-func (n *Imports) yield(begun time.Time) {
-	if n.db.patience == 0 {
+// yield gives other processes a turn, in SQLite. They poll for the end of a write, and with one batch right after
+// another some of them would never find it.
+func (i *Imports) yield(begun time.Time) {
+	if i.db.timeout == 0 {
 		time.Sleep(time.Since(begun) / 2)
 	}
 }
 
-// alone starts over while others get what the newcomer brings. He is judged anew each time, and what they got
-// is theirs, so that ends soon.
-func (n *Imports) alone(ctx context.Context, person []identity.ImportedUser) ([]identity.ImportResult, error) {
-	for range maxSightingTries {
-		if arrivals, err := n.together(ctx, person); !errors.Is(err, identity.ErrExists) {
-			return arrivals, err
+// importAlone retries while concurrent requests take identifiers of the user. Each time the user is checked again,
+// and taken identifiers stay taken, so this ends soon.
+func (i *Imports) importAlone(ctx context.Context, user []identity.ImportedUser) ([]identity.ImportResult, error) {
+	for range maxSignInTries {
+		if results, err := i.importTogether(ctx, user); !errors.Is(err, identity.ErrExists) {
+			return results, err
 		}
 	}
-	return nil, errors.New("what a newcomer brings is being changed over and over")
+	return nil, errors.New("the identifiers of an imported user keep changing")
 }
 
-// together imports all in one transaction. ErrExists: somebody else got meanwhile what one of them brings,
-// and nothing was written.
-func (n *Imports) together(ctx context.Context, people []identity.ImportedUser) (arrivals []identity.ImportResult,
+// importTogether imports all in one transaction. It returns ErrExists if a concurrent request took an identifier of
+// one of them; then nothing was written.
+func (i *Imports) importTogether(ctx context.Context, users []identity.ImportedUser) (results []identity.ImportResult,
 	err error) {
-	arriving := newArrivals(people)
-	err = atOneInstant(ctx, n.db, n.db.write, func(tx *gorm.DB, now time.Time) error {
-		known, err := lookUp(tx, arriving)
+	candidates := newCandidates(users)
+	err = inSnapshot(ctx, i.db, i.db.write, func(tx *gorm.DB, now time.Time) error {
+		existing, err := lookUp(tx, candidates)
 		if err != nil {
 			return err
 		}
 		added := additions{now: now}
-		arrivals = make([]identity.ImportResult, len(arriving)) // anew at each try
-		for k, a := range arriving {
-			arrivals[k] = known.judge(a, now)
-			if arrivals[k].Outcome != identity.Imported {
+		results = make([]identity.ImportResult, len(candidates)) // again at each try
+		for k, a := range candidates {
+			results[k] = existing.decide(a, now)
+			if results[k].Outcome != identity.Imported {
 				continue
 			}
 			if a.ID == "" {
 				a.ID = identity.NewUserID()
 			}
-			arrivals[k].UserID = a.ID
-			added.add(a, arrivals[k].Warnings, known.settle(a, a.ID))
+			results[k].UserID = a.ID
+			added.add(a, results[k].Warnings, existing.assign(a, a.ID))
 		}
 		return added.write(tx)
 	})
 	if err != nil {
 		return nil, exists(err)
 	}
-	return arrivals, nil
+	return results, nil
 }
 
-// atOneInstant runs work in one transaction of a pool, all of which sees what was committed before it began:
-// else who comes meanwhile would be seen by half, his account and not yet his name, and contradict himself.
-func atOneInstant(ctx context.Context, db *DB, pool *gorm.DB, work func(tx *gorm.DB, now time.Time) error) error {
+// inSnapshot runs work in one transaction, all of which sees what was committed before it began. Otherwise it could
+// see one half of a concurrent change, such as an account without its user name, and find a contradiction.
+func inSnapshot(ctx context.Context, db *DB, pool *gorm.DB, work func(tx *gorm.DB, now time.Time) error) error {
 	return db.isolated(ctx, pool, sql.LevelRepeatableRead, work)
 }
 
-// maxValues is how many values one statement takes: fewer than SQLite's 32766, and than PostgreSQL's 65535.
+// maxValues is how many values one statement has: fewer than SQLite's limit of 32766 and PostgreSQL's of 65535.
 const maxValues = 30000
 
-// additions are the rows of newcomers.
+// additions are the rows of imported users.
 type additions struct {
 	now      time.Time
 	users    []userRow
@@ -120,19 +120,18 @@ type unionRow struct {
 
 func (unionRow) TableName() string { return "unions" }
 
-// add takes in a newcomer who has an id by now, and the unions that are his. The accounts are as old as the
-// user: he came with them.
-func (r *additions) add(a arriving, conflicts []string, unions []claim) {
+// add adds a user, who has an id by now, and the unions that were free. Accounts get the user's creation time.
+func (r *additions) add(a candidate, conflicts []string, unions []identifier) {
 	createdAt := a.CreatedAt.UnixMilli()
 	if a.CreatedAt.IsZero() {
 		createdAt = r.now.UnixMilli()
 	}
 	r.addUser(a, createdAt)
 	r.addProfile(a)
-	for _, s := range a.Identities {
+	for _, e := range a.Identities {
 		r.accounts = append(r.accounts, accountRow{
-			Platform: s.Platform, App: s.App, Subject: s.Subject, UserID: a.ID, UnionID: s.UnionID,
-			OpenPlatform: s.OpenPlatform, CreatedAt: createdAt,
+			Platform: e.Platform, App: e.App, Subject: e.Subject, UserID: a.ID, UnionID: e.UnionID,
+			OpenPlatform: e.OpenPlatform, CreatedAt: createdAt,
 		})
 	}
 	for _, u := range unions {
@@ -143,9 +142,9 @@ func (r *additions) add(a arriving, conflicts []string, unions []claim) {
 	}
 }
 
-func (r *additions) addUser(a arriving, createdAt int64) {
+func (r *additions) addUser(a candidate, createdAt int64) {
 	row := userRow{ID: a.ID, PasswordHash: a.PasswordHash, CreatedAt: createdAt}
-	row.Roles, _ = identity.NormalizeRoles(a.Roles) // checked before
+	row.Roles, _ = identity.NormalizeRoles(a.Roles) // already validated
 	if a.Username != "" {
 		shown := identity.DisplayUsername(a.Username)
 		row.Username, row.UsernameKey = &shown, &a.usernameKey
@@ -156,9 +155,9 @@ func (r *additions) addUser(a arriving, createdAt int64) {
 	r.users = append(r.users, row)
 }
 
-// addProfile takes a profile for the person's own choice, since the other program had it from him. The phone
-// number was seen now, by whoever says so.
-func (r *additions) addProfile(a arriving) {
+// addProfile stores a profile as the user's own choice, since the other system had it from the user. The phone number
+// counts as seen now.
+func (r *additions) addProfile(a candidate) {
 	if a.Profile == (identity.Profile{}) && a.Phone == "" {
 		return
 	}
@@ -174,7 +173,7 @@ func (r *additions) addProfile(a arriving) {
 	r.profiles = append(r.profiles, row)
 }
 
-// write writes the rows in the order of references. ErrExists: somebody else got meanwhile what one of them needs.
+// write writes the rows in the order of references. It returns ErrExists if a concurrent request took an identifier.
 func (r *additions) write(tx *gorm.DB) error {
 	for _, written := range []func() *gorm.DB{
 		func() *gorm.DB { return writeRows(tx, "users", r.users, 12) },
@@ -205,72 +204,71 @@ func writeRows[R any](tx *gorm.DB, table string, rows []R, columns int) *gorm.DB
 	return tx.Table(table).CreateInBatches(rows, maxValues/columns)
 }
 
-// rehearsal imports into its memory. It keeps hashes, since what is claimed may be long: two of a million
-// newcomers are taken for each other less than once in a million rehearsals, and nobody can tell beforehand
-// which.
+// rehearsal keeps imported users in memory. It keeps hashes, since identifiers may be long. In a rehearsal of a
+// million users two of them are confused with a probability below one in a million, and which cannot be predicted.
 type rehearsal struct {
 	db    *DB
 	seed  maphash.Seed
-	heard map[uint64]uint32 // claims, and the line of who would have them
+	taken map[uint64]uint32 // hashes of identifiers, and the line of the user who would get them
 }
 
 // Rehearse implements identity.Imports.
-func (n *Imports) Rehearse() identity.Imports {
-	return &rehearsal{db: n.db, seed: maphash.MakeSeed(), heard: map[uint64]uint32{}}
+func (i *Imports) Rehearse() identity.Imports {
+	return &rehearsal{db: i.db, seed: maphash.MakeSeed(), taken: map[uint64]uint32{}}
 }
 
 // Rehearse implements identity.Imports.
 func (r *rehearsal) Rehearse() identity.Imports { return (&Imports{r.db}).Rehearse() }
 
 // Import implements identity.Imports.
-func (r *rehearsal) Import(ctx context.Context, people []identity.ImportedUser) ([]identity.ImportResult, error) {
-	arriving := newArrivals(people)
-	var there known
+func (r *rehearsal) Import(ctx context.Context, users []identity.ImportedUser) ([]identity.ImportResult, error) {
+	candidates := newCandidates(users)
+	var found existing
 	var at time.Time
-	err := atOneInstant(ctx, r.db, r.db.read, func(tx *gorm.DB, now time.Time) (err error) {
+	err := inSnapshot(ctx, r.db, r.db.read, func(tx *gorm.DB, now time.Time) (err error) {
 		at = now
-		there, err = lookUp(tx, arriving)
+		found, err = lookUp(tx, candidates)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return r.judge(there, arriving, at), nil
+	return r.decide(found, candidates, at), nil
 }
 
-func (r *rehearsal) judge(k known, arriving []arriving, now time.Time) []identity.ImportResult {
-	arrivals := make([]identity.ImportResult, len(arriving))
-	for n, a := range arriving {
-		r.recall(k, a)
-		arrivals[n] = k.judge(a, now)
+func (r *rehearsal) decide(k existing, candidates []candidate, now time.Time) []identity.ImportResult {
+	results := make([]identity.ImportResult, len(candidates))
+	for n, a := range candidates {
+		r.addEarlier(k, a)
+		results[n] = k.decide(a, now)
 		switch {
-		case arrivals[n].Outcome == identity.Imported:
-			arrivals[n].UserID = a.ID
-			k.settle(a, lineOf(a.Line))
+		case results[n].Outcome == identity.Imported:
+			results[n].UserID = a.ID
+			k.assign(a, lineOf(a.Line))
 			r.remember(k, a)
-		case strings.HasPrefix(arrivals[n].UserID, lineOf("")):
-			arrivals[n].UserID = a.ID
+		case strings.HasPrefix(results[n].UserID, lineOf("")):
+			results[n].UserID = a.ID
 		}
 	}
-	return arrivals
+	return results
 }
 
-// lineOf names a user who would be made. No id has a space in it.
+// lineOf names a user who would be created. Ids contain no spaces.
 func lineOf(line any) string { return fmt.Sprint("line ", line) }
 
-// recall adds what earlier newcomers would have got to what is known.
-func (r *rehearsal) recall(k known, a arriving) {
-	for _, c := range slices.Concat(a.names, a.unions) {
-		if line, heard := r.heard[maphash.Comparable(r.seed, c)]; heard && k.holders[c] == "" {
-			k.holders[c] = lineOf(line)
+// addEarlier adds to k what earlier users of the rehearsal would own.
+func (r *rehearsal) addEarlier(k existing, a candidate) {
+	for _, c := range slices.Concat(a.identifiers, a.unions) {
+		if line, taken := r.taken[maphash.Comparable(r.seed, c)]; taken && k.owners[c] == "" {
+			k.owners[c] = lineOf(line)
 		}
 	}
 }
 
-func (r *rehearsal) remember(k known, a arriving) {
-	for _, c := range slices.Concat(a.names, a.unions) {
-		if k.holders[c] == lineOf(a.Line) {
-			r.heard[maphash.Comparable(r.seed, c)] = uint32(a.Line)
+func (r *rehearsal) remember(k existing, a candidate) {
+	for _, c := range slices.Concat(a.identifiers, a.unions) {
+		if k.owners[c] == lineOf(a.Line) {
+			r.taken[maphash.Comparable(r.seed, c)] = uint32(a.Line)
 		}
 	}
 }

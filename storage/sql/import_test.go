@@ -9,30 +9,29 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// twoUsers bring all that is looked up.
-func twoUsers() (people []identity.ImportedUser) {
+// twoUsers returns users with every kind of identifier.
+func twoUsers() (users []identity.ImportedUser) {
 	for _, name := range []string{"ann", "bob"} {
-		s := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name},
+		e := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: name},
 			UnionID: name, OpenPlatform: "o"}
-		people = append(people, identity.ImportedUser{ID: "legacy-" + name, Username: name,
-			Identities: []identity.ExternalIdentity{s}})
+		users = append(users, identity.ImportedUser{ID: "legacy-" + name, Username: name,
+			Identities: []identity.ExternalIdentity{e}})
 	}
-	return people
+	return users
 }
 
-// TestImportLooksUpByWholeKeys asks for the plans of tables that have grown since anybody looked at them:
-// those that an import has to go by.
+// TestImportLooksUpByWholeKeys checks the plans that PostgreSQL uses while tables grow and their statistics are old.
 func TestImportLooksUpByWholeKeys(t *testing.T) {
 	database := migrated.Copy(t)
-	tapped, wire := tap(t, database)
-	db := openMigratedURL(t, tapped, 0)
+	proxiedURL, proxy := startProxy(t, database)
+	db := openMigratedURL(t, proxiedURL, 0)
 	o := newOperator(t, database)
 	o.do("SET plan_cache_mode = force_generic_plan")
-	wire.take()
+	proxy.take()
 	_, err := db.Imports().Import(t.Context(), twoUsers())
 	require.NoError(t, err)
 	var plans []string
-	for _, statement := range wire.take() {
+	for _, statement := range proxy.take() {
 		if strings.HasPrefix(statement, "WITH wanted") {
 			plans = append(plans, o.plan(statement))
 		}

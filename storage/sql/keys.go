@@ -18,7 +18,7 @@ type Keys struct{ db *DB }
 
 var _ keys.Store = (*Keys)(nil)
 
-// Keys returns the database's keys.
+// Keys returns the store of keys.
 func (db *DB) Keys() *Keys { return &Keys{db} }
 
 type keyRow struct {
@@ -62,8 +62,8 @@ func readKeys(db *gorm.DB) ([]keys.Record, error) {
 	return listed(db, keyRow.record, "SELECT * FROM keys ORDER BY purpose, sequence")
 }
 
-// Update implements keys.Store. Who locks the keys goes on alone. Two who find none have nothing to lock:
-// both add the first, and who comes second starts over.
+// Update implements keys.Store. It locks the keys. If there are none yet there is nothing to lock: of two callers
+// both add the first one, and the second caller starts over.
 func (k *Keys) Update(ctx context.Context, plan func(now time.Time, records []keys.Record) (keys.Change,
 	error)) error {
 	for try := 1; ; try++ {
@@ -75,12 +75,12 @@ func (k *Keys) Update(ctx context.Context, plan func(now time.Time, records []ke
 }
 
 func (k *Keys) update(tx *gorm.DB, plan func(now time.Time, records []keys.Record) (keys.Change, error)) error {
-	if k.db.words.forUpdate != "" {
-		if err := tx.Exec("SELECT 1 FROM keys" + k.db.words.forUpdate).Error; err != nil {
+	if k.db.dialect.forUpdate != "" {
+		if err := tx.Exec("SELECT 1 FROM keys" + k.db.dialect.forUpdate).Error; err != nil {
 			return err
 		}
 	}
-	now, err := k.db.clock(tx) // after the wait for the lock
+	now, err := k.db.clock(tx) // after waiting for the lock
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (k *Keys) update(tx *gorm.DB, plan func(now time.Time, records []keys.Recor
 	return recordAction(tx, now, change.Action)
 }
 
-// recordAction writes into the audit log what somebody did to keys.
+// recordAction records in the audit log what an operator did to keys.
 func recordAction(tx *gorm.DB, now time.Time, action keys.Action) error {
 	if action == (keys.Action{}) {
 		return nil
@@ -117,7 +117,7 @@ func recordAction(tx *gorm.DB, now time.Time, action keys.Action) error {
 		keys.ActionImport: identity.EventKeyImported, keys.ActionRewrap: identity.EventKeysRewrapped,
 	}[action.Kind]
 	if !known {
-		return fmt.Errorf("the audit log has no kind of event for the action %q", action.Kind)
+		return fmt.Errorf("no kind of event for the action %q", action.Kind)
 	}
 	return recordEvent(tx, now, identity.Event{Kind: kind, Detail: action.ID})
 }

@@ -27,18 +27,18 @@ func accountsOf(db *gorm.DB, where string, values ...any) ([]accountRow, error) 
 }
 
 // Link implements identity.Accounts.
-func (a *Accounts) Link(ctx context.Context, userID string, s identity.ExternalIdentity) error {
-	if err := validSighting(s); err != nil {
+func (a *Accounts) Link(ctx context.Context, userID string, e identity.ExternalIdentity) error {
+	if err := checkIdentity(e); err != nil {
 		return err
 	}
 	if storable(userID) != nil {
 		return identity.ErrNotFound
 	}
 	return a.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if _, err := a.db.words.heldUser(tx, userID); err != nil {
+		if _, err := a.db.dialect.userForUpdate(tx, userID); err != nil {
 			return err
 		}
-		account, err := findAccount(tx, s.AccountKey, "")
+		account, err := findAccount(tx, e.AccountKey, "")
 		switch {
 		case err == nil && account.UserID == userID:
 			return nil
@@ -47,30 +47,29 @@ func (a *Accounts) Link(ctx context.Context, userID string, s identity.ExternalI
 		case !errors.Is(err, identity.ErrNotFound):
 			return err
 		}
-		return exists(linkTo(tx, now, s, userID))
+		return exists(linkTo(tx, now, e, userID))
 	})
 }
 
-// linkTo leaves it to the keys of the tables to refuse what somebody else has got since, and a second account
-// at one app.
-func linkTo(tx *gorm.DB, now time.Time, s identity.ExternalIdentity, userID string) error {
-	owner, err := unionOwner(tx, s)
+// linkTo relies on the keys of the tables to reject what a concurrent request took, and a second account at one app.
+func linkTo(tx *gorm.DB, now time.Time, e identity.ExternalIdentity, userID string) error {
+	owner, err := unionOwner(tx, e)
 	if err != nil {
 		return err
 	}
 	if owner != "" && owner != userID {
 		return identity.ErrExists
 	}
-	if err := addAccount(tx, now, s, userID); err != nil {
+	if err := addAccount(tx, now, e, userID); err != nil {
 		return err
 	}
-	if owner == "" && s.HasUnion() {
-		if err := addUnion(tx, now, s, userID); err != nil {
+	if owner == "" && e.HasUnion() {
+		if err := addUnion(tx, now, e, userID); err != nil {
 			return err
 		}
 	}
 	return recordEvent(tx, now, identity.Event{Kind: identity.EventLinked, UserID: userID,
-		Detail: s.Platform + " " + s.App})
+		Detail: e.Platform + " " + e.App})
 }
 
 // Unlink implements identity.Accounts.
@@ -80,25 +79,25 @@ func (a *Accounts) Unlink(ctx context.Context, userID string, key identity.Accou
 		return nil, identity.ErrNotFound
 	}
 	err = a.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		user, err := a.db.words.heldUser(tx, userID)
+		user, err := a.db.dialect.userForUpdate(tx, userID)
 		if err != nil {
 			return err
 		}
-		rows, err := takeAccounts(tx, userID, key)
+		rows, err := deleteAccounts(tx, userID, key)
 		if err != nil {
 			return err
 		}
-		if err := requireWayIn(tx, user); err != nil {
+		if err := requireSignIn(tx, user); err != nil {
 			return err
 		}
-		taken = nil // of a try that was undone
+		taken = nil // of an earlier try
 		for _, row := range rows {
 			taken = append(taken, row.account().AccountKey)
 		}
-		if err := forget(tx, userID); err != nil {
+		if err := redactMerges(tx, userID); err != nil {
 			return err
 		}
-		return endLinked(tx, now, userID, taken)
+		return endUnlinkedSessions(tx, now, userID, taken)
 	})
 	if err != nil {
 		return nil, err
@@ -106,9 +105,9 @@ func (a *Accounts) Unlink(ctx context.Context, userID string, key identity.Accou
 	return taken, nil
 }
 
-// takeAccounts deletes an account of a user's, and the rest of its union, and leaves no union behind that
-// nothing names.
-func takeAccounts(tx *gorm.DB, userID string, key identity.AccountKey) ([]accountRow, error) {
+// deleteAccounts deletes an account of a user, the other accounts of its union, and unions that no account is in any
+// more.
+func deleteAccounts(tx *gorm.DB, userID string, key identity.AccountKey) ([]accountRow, error) {
 	account, err := findAccount(tx, key, "")
 	if err != nil {
 		return nil, err
@@ -131,8 +130,8 @@ func takeAccounts(tx *gorm.DB, userID string, key identity.AccountKey) ([]accoun
 	return rows, dropUnions(tx, userID, key.Platform)
 }
 
-// requireWayIn wants a user to be able to sign in with what is left.
-func requireWayIn(tx *gorm.DB, user identity.User) error {
+// requireSignIn returns ErrLastWayIn unless the user can still sign in.
+func requireSignIn(tx *gorm.DB, user identity.User) error {
 	if user.Username != "" && user.PasswordHash != "" {
 		return nil
 	}
@@ -146,8 +145,9 @@ func requireWayIn(tx *gorm.DB, user identity.User) error {
 	return nil
 }
 
-// endLinked ends what accounts opened that were their user's, and tells of each. The epoch moves first, as in keepOut.
-func endLinked(tx *gorm.DB, now time.Time, userID string, taken []identity.AccountKey) error {
+// endUnlinkedSessions ends the sessions that the deleted accounts opened, and records an event for each account. The
+// epoch grows first, as in changeAndEndSessions.
+func endUnlinkedSessions(tx *gorm.DB, now time.Time, userID string, taken []identity.AccountKey) error {
 	if err := changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id = ?", userID)); err != nil {
 		return err
 	}

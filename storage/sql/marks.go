@@ -9,13 +9,13 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Marks are small facts about the database itself, such as who made it.
+// Marks are small facts about the database itself, such as the name of its creator.
 type Marks struct{ db *DB }
 
-// Marks returns the database's marks.
+// Marks returns the store of marks.
 func (db *DB) Marks() *Marks { return &Marks{db} }
 
-// Mark keeps a value under a name.
+// Mark stores a value under a name.
 func (m *Marks) Mark(ctx context.Context, name, value string) error {
 	return mark(m.db.write.WithContext(ctx), name, value)
 }
@@ -25,7 +25,7 @@ func mark(db *gorm.DB, name, value string) error {
 		"value = excluded.value", name, value))
 }
 
-// Marked returns the value of a name, or "".
+// Marked returns the value of a name, or "" if there is none.
 func (m *Marks) Marked(ctx context.Context, name string) (string, error) {
 	var value string
 	err := one(m.db.read.WithContext(ctx).Raw("SELECT value FROM marks WHERE name = ?", name), &value)

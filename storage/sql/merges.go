@@ -18,29 +18,29 @@ type Merges struct{ db *DB }
 
 var _ identity.Merges = (*Merges)(nil)
 
-// Merges returns the database's joins of users.
+// Merges returns the store of merges.
 func (db *DB) Merges() *Merges { return &Merges{db} }
 
 // Preview implements identity.Merges.
-func (j *Merges) Preview(ctx context.Context, retired, survivor string) (identity.Merge, error) {
+func (m *Merges) Preview(ctx context.Context, retired, survivor string) (identity.Merge, error) {
 	if storable(retired, survivor) != nil {
 		return identity.Merge{}, identity.ErrNotFound
 	}
-	planned, err := planJoin(j.db.read.WithContext(ctx), "", retired, survivor)
+	planned, err := planMerge(m.db.read.WithContext(ctx), "", retired, survivor)
 	if err != nil {
 		return identity.Merge{}, err
 	}
-	return planned.row.join(), nil
+	return planned.row.merge(), nil
 }
 
 // Merge implements identity.Merges.
-func (j *Merges) Merge(ctx context.Context, retired, survivor string) (identity.Merge, error) {
+func (m *Merges) Merge(ctx context.Context, retired, survivor string) (identity.Merge, error) {
 	if storable(retired, survivor) != nil {
 		return identity.Merge{}, identity.ErrNotFound
 	}
 	var row mergeRow
-	err := j.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		planned, err := planJoin(tx, j.db.words.forUpdate, retired, survivor)
+	err := m.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		planned, err := planMerge(tx, m.db.dialect.forUpdate, retired, survivor)
 		if err != nil {
 			return err
 		}
@@ -50,24 +50,24 @@ func (j *Merges) Merge(ctx context.Context, retired, survivor string) (identity.
 			return err
 		}
 		row.ID, row.At = id.String(), now.UnixMilli()
-		return planned.carryOut(tx, now, row)
+		return planned.apply(tx, now, row)
 	})
 	if err != nil {
 		return identity.Merge{}, err
 	}
-	return row.join(), nil
+	return row.merge(), nil
 }
 
-// joinPlan is what a merge will do, with the users as they are before it.
-type joinPlan struct {
+// mergePlan is what a merge will do, with the users before it.
+type mergePlan struct {
 	retired, survivor userRow
 	row               mergeRow
 }
 
-// planJoin finds what a merge moves, and whether it may be. A lock keeps all of that as it is until the
-// transaction is over: both users, so that whoever gives them something waits, and what they have.
-func planJoin(tx *gorm.DB, lock, retired, survivor string) (joinPlan, error) {
-	p := joinPlan{row: mergeRow{Retired: retired, Survivor: survivor}}
+// planMerge finds what a merge moves, and checks whether it is allowed. A lock keeps all of that unchanged until the
+// transaction ends: both users, so that requests that add something to them wait, and what they have.
+func planMerge(tx *gorm.DB, lock, retired, survivor string) (mergePlan, error) {
+	p := mergePlan{row: mergeRow{Retired: retired, Survivor: survivor}}
 	var err error
 	if p.retired, p.survivor, err = findPair(tx, lock, retired, survivor); err != nil {
 		return p, err
@@ -91,7 +91,7 @@ func planJoin(tx *gorm.DB, lock, retired, survivor string) (joinPlan, error) {
 	return p, nil
 }
 
-// findPair finds both users in the order of ids, so that two who lock the same pair do not wait for each other.
+// findPair finds both users in the order of their ids, so that two calls that lock the same pair do not deadlock.
 func findPair(tx *gorm.DB, lock, retired, survivor string) (gone, stays userRow, err error) {
 	for _, id := range slices.Sorted(slices.Values([]string{retired, survivor})) {
 		var row userRow
@@ -108,17 +108,17 @@ func findPair(tx *gorm.DB, lock, retired, survivor string) (gone, stays userRow,
 	return gone, stays, nil
 }
 
-// check says why two users cannot be joined.
-func (p joinPlan) check(tx *gorm.DB) error {
+// check returns an error if the two users cannot be merged.
+func (p mergePlan) check(tx *gorm.DB) error {
 	if p.retired.ID == p.survivor.ID {
-		return fmt.Errorf("%w: %s is one user, and a merge needs two", identity.ErrExists, p.retired.ID)
+		return fmt.Errorf("%w: %s cannot be merged with itself", identity.ErrExists, p.retired.ID)
 	}
 	for _, user := range []userRow{p.retired, p.survivor} {
 		switch {
 		case user.MergedInto != nil:
-			return fmt.Errorf("%w: %s was merged into %s before", identity.ErrExists, user.ID, *user.MergedInto)
+			return fmt.Errorf("%w: %s was already merged into %s", identity.ErrExists, user.ID, *user.MergedInto)
 		case user.DeletesAt != nil:
-			return fmt.Errorf("%w: %s asked to be deleted and is waiting for it", identity.ErrExists, user.ID)
+			return fmt.Errorf("%w: the deletion of %s is scheduled", identity.ErrExists, user.ID)
 		}
 	}
 	var app string
@@ -131,11 +131,11 @@ func (p joinPlan) check(tx *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	return bothAt(app)
+	return errBothAt(app)
 }
 
-// carryOut does what was planned. The epochs move before the sessions end, as of keepOut.
-func (p joinPlan) carryOut(tx *gorm.DB, now time.Time, row mergeRow) error {
+// apply executes the plan. The epochs grow before the sessions end, as in changeAndEndSessions.
+func (p mergePlan) apply(tx *gorm.DB, now time.Time, row mergeRow) error {
 	if err := newEpochs(tx, row); err != nil {
 		return err
 	}
@@ -145,14 +145,14 @@ func (p joinPlan) carryOut(tx *gorm.DB, now time.Time, row mergeRow) error {
 	if err := changed(tx.Exec("UPDATE users SET joined_into = ? WHERE id = ?", row.Survivor, row.Retired)); err != nil {
 		return err
 	}
-	if _, err := endSessions(tx, now, identity.EndedByJoin, "user_id = ?", row.Retired); err != nil {
+	if _, err := endSessions(tx, now, identity.EndedByMerge, "user_id = ?", row.Retired); err != nil {
 		return err
 	}
-	if _, err := hand(tx, row.Retired, row.Survivor, row.Moved.Moved); err != nil {
+	if _, err := transfer(tx, row.Retired, row.Survivor, row.Moved.Moved); err != nil {
 		return err
 	}
 	if row.Moved.Username {
-		if err := handName(tx, p.retired, row.Survivor); err != nil {
+		if err := transferName(tx, p.retired, row.Survivor); err != nil {
 			return err
 		}
 	}
@@ -165,13 +165,13 @@ func (p joinPlan) carryOut(tx *gorm.DB, now time.Time, row mergeRow) error {
 	})
 }
 
-// newEpochs keeps sessions from opening for who was known before a merge or its undoing.
+// newEpochs prevents sessions from opening for users who were read before a merge or its undoing.
 func newEpochs(tx *gorm.DB, row mergeRow) error {
 	return changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id IN (?, ?)", row.Retired,
 		row.Survivor))
 }
 
-// redirect makes all who were merged into a user before, and into those, resolve to another one in a single look-up.
+// redirect makes all users who were merged into before, directly or not, resolve to another user in one look-up.
 func redirect(tx *gorm.DB, before, to string) error {
 	return wrote(tx.Exec(`UPDATE users SET joined_into = ? WHERE id IN (
 		WITH RECURSIVE below (id) AS (
@@ -191,16 +191,16 @@ type mergeRow struct {
 
 func (mergeRow) TableName() string { return "joins" }
 
-func (r mergeRow) join() identity.Merge {
-	join := identity.Merge{ID: r.ID, Retired: r.Retired, Survivor: r.Survivor, Moved: r.Moved.Moved,
+func (r mergeRow) merge() identity.Merge {
+	merge := identity.Merge{ID: r.ID, Retired: r.Retired, Survivor: r.Survivor, Moved: r.Moved.Moved,
 		UndoneAt: instant(r.UndoneAt)}
-	if r.At != 0 { // else it is a preview
-		join.At = instant(&r.At)
+	if r.At != 0 { // zero: a preview
+		merge.At = instant(&r.At)
 	}
-	return join
+	return merge
 }
 
 // List implements identity.Merges.
-func (j *Merges) List(ctx context.Context, limit int) ([]identity.Merge, error) {
-	return listed(j.db.read.WithContext(ctx), mergeRow.join, "SELECT * FROM joins ORDER BY id DESC LIMIT ?", limit)
+func (m *Merges) List(ctx context.Context, limit int) ([]identity.Merge, error) {
+	return listed(m.db.read.WithContext(ctx), mergeRow.merge, "SELECT * FROM joins ORDER BY id DESC LIMIT ?", limit)
 }

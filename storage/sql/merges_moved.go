@@ -13,21 +13,21 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// moved is what a merge remembers, in JSON: what it moved, and what must be known to take it back.
+// moved is what a merge stores, in JSON: what it moved, and what is needed to undo it.
 type moved struct {
 	identity.Moved
-	UsernameKey string `json:"username_key,omitempty"` // by which a name that moved is known again
-	Password    []byte `json:"password,omitempty"`     // likewise the password that moved with it: a digest of its hash
+	UsernameKey string `json:"username_key,omitempty"` // to recognize a user name that moved
+	Password    []byte `json:"password,omitempty"`     // digest of the hash of the password that moved
 	Own         own    `json:"own"`
 }
 
-// own is what the survivor had before, which stays his.
+// own is what the survivor had before, and keeps.
 type own struct {
 	belongings
 	Password []byte `json:"password,omitempty"`
 }
 
-// digest lets a hash be known again by who may not know it.
+// digest allows comparing a password hash without storing it.
 func digest(passwordHash string) []byte {
 	sum := sha256.Sum256([]byte(passwordHash))
 	return sum[:]
@@ -51,13 +51,13 @@ func (m *moved) Scan(value any) error {
 	return fmt.Errorf("what a merge moved is stored as text, not as %T", value)
 }
 
-// parted is what is left of it when the merge was undone: how much moved, and at which apps.
-func (m moved) parted() moved {
-	m.keepOnly(belongings{})
+// redacted returns what is kept once the merge is undone: how much moved, and at which apps.
+func (m moved) redacted() moved {
+	m.redactExcept(belongings{})
 	return moved{Moved: m.Moved}
 }
 
-// summary tells of it in the audit log, where no openid belongs.
+// summary describes it for the audit log, which must not contain openids.
 func (m moved) summary() string {
 	text := fmt.Sprintf("%d accounts, %d unions", len(m.Accounts), len(m.Unions))
 	if m.Username {
@@ -66,14 +66,14 @@ func (m moved) summary() string {
 	return text
 }
 
-// hand gives one user what another one has of what is named, and returns what that was.
-func hand(tx *gorm.DB, from, to string, m identity.Moved) (given identity.Moved, err error) {
+// transfer moves those accounts and unions of m that one user has to another user, and returns what it moved.
+func transfer(tx *gorm.DB, from, to string, m identity.Moved) (given identity.Moved, err error) {
 	for _, a := range m.Accounts {
 		result := tx.Exec("UPDATE accounts SET user_id = ? WHERE platform = ? AND app = ? AND subject = ? "+
 			"AND user_id = ?",
 			to, a.Platform, a.App, a.Subject, from)
 		if err := wrote(result); errors.Is(err, identity.ErrExists) {
-			return given, bothAt(a.App) // since a moment ago
+			return given, errBothAt(a.App) // added a moment ago
 		} else if err != nil {
 			return given, err
 		}
@@ -95,13 +95,14 @@ func hand(tx *gorm.DB, from, to string, m identity.Moved) (given identity.Moved,
 	return given, nil
 }
 
-// bothAt says that two users are two at an app.
-func bothAt(app string) error {
+// errBothAt returns the error for two users who have an account at the same app.
+func errBothAt(app string) error {
 	return fmt.Errorf("%w: both users have an account at %q", identity.ErrExists, app)
 }
 
-// handName gives a user another one's name and password, which he loses first: a name is nobody's twice.
-func handName(tx *gorm.DB, from userRow, to string) error {
+// transferName moves name and password to another user. The first user loses them before, since a name must be
+// unique.
+func transferName(tx *gorm.DB, from userRow, to string) error {
 	if err := changed(tx.Exec("UPDATE users SET username = NULL, username_key = NULL, password_hash = '' "+
 		"WHERE id = ?", from.ID)); err != nil {
 		return err
@@ -110,46 +111,46 @@ func handName(tx *gorm.DB, from userRow, to string) error {
 		from.Username, from.UsernameKey, from.PasswordHash, to))
 }
 
-// heldOwner returns the user of a sighting's union, or "", and holds him until the transaction is over: a
-// join that came between would take the union along, and not the account that is about to be added.
-func (d dialect) heldOwner(tx *gorm.DB, s identity.ExternalIdentity) (string, error) {
-	owner, err := unionOwner(tx, s)
+// unionOwnerForUpdate returns the user of the union that e names, or "", and locks the user until the transaction
+// ends. Otherwise a concurrent merge could move the union, but not the account that is about to be added.
+func (d dialect) unionOwnerForUpdate(tx *gorm.DB, e identity.ExternalIdentity) (string, error) {
+	owner, err := unionOwner(tx, e)
 	if err != nil || owner == "" {
 		return owner, err
 	}
 	if err := d.lockUser(tx, owner); err != nil {
 		return "", err
 	}
-	held, err := unionOwner(tx, s)
-	if err == nil && held != owner { // who waited starts over
+	held, err := unionOwner(tx, e)
+	if err == nil && held != owner { // the union moved while this waited: start over
 		err = identity.ErrExists
 	}
 	return owner, err
 }
 
-// belongings are what leads to a user.
+// belongings are the accounts and unions by which a user signs in.
 type belongings struct {
 	Accounts []identity.AccountKey `json:"accounts,omitempty"`
 	Unions   []identity.Union      `json:"unions,omitempty"`
 }
 
-// belongingsOf finds them. A lock keeps them as they are until the transaction is over.
+// belongingsOf returns the belongings of a user. A lock keeps them unchanged until the transaction ends.
 func belongingsOf(tx *gorm.DB, lock, userID string) (b belongings, err error) {
 	b.Accounts, err = scanAll[identity.AccountKey](tx,
 		"SELECT platform, app, subject FROM accounts WHERE user_id = ? ORDER BY platform, app, subject"+lock, userID)
 	if err != nil {
 		return b, err
 	}
-	// After the accounts: a sign-in that holds one of them may be adding its union.
+	// After the accounts: a sign-in that has locked an account may be adding its union.
 	b.Unions, err = scanAll[identity.Union](tx,
 		"SELECT platform, open_platform, union_id FROM unions WHERE user_id = ? ORDER BY platform, "+
 			"open_platform, union_id"+lock, userID)
 	return b, err
 }
 
-// keepOnly blanks out who is meant, of all that is not among what somebody has. That it moved, and at which
-// app, may be told of longer.
-func (m *moved) keepOnly(has belongings) (blanked bool) {
+// redactExcept erases the subjects and union ids that are not in has, and reports whether there were any. That
+// something moved, and at which app, may be kept longer.
+func (m *moved) redactExcept(has belongings) (blanked bool) {
 	for _, accounts := range [][]identity.AccountKey{m.Accounts, m.Own.Accounts} {
 		for n, a := range accounts {
 			if a.Subject != "" && !slices.Contains(has.Accounts, a) {
@@ -167,9 +168,9 @@ func (m *moved) keepOnly(has belongings) (blanked bool) {
 	return blanked
 }
 
-// forget keeps joins from remembering what a user has no more. Whatever moved by a merge that holds is with
-// the last survivor.
-func forget(tx *gorm.DB, survivor string) error {
+// redactMerges erases from merges what a user does not have any more. Everything that moved by a merge that is not
+// undone belongs to the last survivor.
+func redactMerges(tx *gorm.DB, survivor string) error {
 	rows, err := scanAll[mergeRow](tx, withRetired(
 		"SELECT * FROM joins WHERE undone_at IS NULL AND survivor IN (SELECT id FROM family)"), survivor)
 	if err != nil || len(rows) == 0 {
@@ -180,7 +181,7 @@ func forget(tx *gorm.DB, survivor string) error {
 		return err
 	}
 	for _, row := range rows {
-		if !row.Moved.keepOnly(has) {
+		if !row.Moved.redactExcept(has) {
 			continue
 		}
 		if err := changed(tx.Exec("UPDATE joins SET moved = ? WHERE id = ?", row.Moved, row.ID)); err != nil {

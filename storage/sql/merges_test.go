@@ -10,24 +10,24 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// account is somebody at an app, in a union if that has a name.
+// account returns an account at an app, in a union if union is not empty.
 func account(app, subject, union string) identity.ExternalIdentity {
-	s := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
+	e := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
 		App: app, Subject: subject}}
 	if union != "" {
-		s.OpenPlatform, s.UnionID = "op", union
+		e.OpenPlatform, e.UnionID = "op", union
 	}
-	return s
+	return e
 }
 
-// newTwins makes two users whose accounts are in one union.
-func newTwins(t *testing.T, db *DB, union string) (retired, survivor identity.User) {
+// newDuplicates creates two users whose accounts are in one union.
+func newDuplicates(t *testing.T, db *DB, union string) (retired, survivor identity.User) {
 	t.Helper()
-	for _, s := range []identity.ExternalIdentity{account("wx1", union, ""), account("wx2", union, union),
+	for _, e := range []identity.ExternalIdentity{account("wx1", union, ""), account("wx2", union, union),
 		account("wx1", union, union)} {
-		user, _, err := db.Accounts().FindOrCreateUser(t.Context(), s)
+		user, _, err := db.Accounts().FindOrCreateUser(t.Context(), e)
 		require.NoError(t, err)
-		if s.App == "wx1" {
+		if e.App == "wx1" {
 			retired = user
 		} else {
 			survivor = user
@@ -36,11 +36,11 @@ func newTwins(t *testing.T, db *DB, union string) (retired, survivor identity.Us
 	return retired, survivor
 }
 
-func TestTwinsAreFoundByTheIndexOfUnions(t *testing.T) {
+func TestDuplicatesAreFoundByTheIndexOfUnions(t *testing.T) {
 	plain := openMigrated(t)
-	newTwins(t, plain, "union")
+	newDuplicates(t, plain, "union")
 	db, executed := recorded(plain)
-	db.words = plain.words
+	db.dialect = plain.dialect
 	_, err := db.Merges().Duplicates(t.Context(), identity.Duplicate{Platform: "wechat", OpenPlatform: "op",
 		UnionID: "a"}, 10)
 	require.NoError(t, err)
@@ -52,24 +52,24 @@ func TestTwinsAreFoundByTheIndexOfUnions(t *testing.T) {
 	}
 }
 
-// TestTwinsAreFoundInBatches has so many accounts that no batch holds all, and pairs in several.
-func TestTwinsAreFoundInBatches(t *testing.T) {
+// TestDuplicatesAreFoundInBatches creates more accounts than one batch has, and pairs in several batches.
+func TestDuplicatesAreFoundInBatches(t *testing.T) {
 	t.Parallel()
 	database := migrated.Copy(t)
-	tapped, wire := tap(t, database)
-	db, o := openMigratedURL(t, tapped, 0), newOperator(t, database)
+	proxiedURL, proxy := startProxy(t, database)
+	db, o := openMigratedURL(t, proxiedURL, 0), newOperator(t, database)
 	o.do(`INSERT INTO users (id, created_at) SELECT 'n' || n, 0 FROM generate_series(1, 12000) n`)
 	o.do(`INSERT INTO accounts SELECT 'wechat', 'wx1', 'n' || n, 'n' || n, 'n' || n, 'op', 0
 		FROM generate_series(1, 12000) n`)
 	o.do(`INSERT INTO unions SELECT platform, open_platform, union_id, user_id, 0 FROM accounts`)
 	for _, union := range []string{"a", "n5z", "n9z", "z"} {
-		newTwins(t, db, union)
+		newDuplicates(t, db, union)
 	}
 	o.do("ANALYZE")
-	wire.take()
+	proxy.take()
 	found, err := db.Merges().Duplicates(t.Context(), identity.Duplicate{}, 10)
 	require.NoError(t, err)
-	executed := wire.take()
+	executed := proxy.take()
 	require.Len(t, executed, 2*3, "three batches")
 	var unions []string
 	for _, pair := range found {
@@ -88,7 +88,7 @@ func TestTwinsAreFoundInBatches(t *testing.T) {
 	require.Equal(t, found, paged)
 
 	o.do("SET plan_cache_mode = force_generic_plan")
-	o.do("SET enable_bitmapscan = off") // it is by key too, but would make this depend on numbers of rows
+	o.do("SET enable_bitmapscan = off") // a bitmap scan also uses the key, but only for some numbers of rows
 	for _, statement := range executed {
 		steps := o.plan(statement)
 		require.Contains(t, steps, "Index Scan using accounts_of_union on accounts a; Index Cond: (ROW(platform, ",
@@ -97,12 +97,12 @@ func TestTwinsAreFoundInBatches(t *testing.T) {
 	}
 }
 
-// TestAJoinThatPostgreSQLUndoesIsDoneAgain also wants nothing to be written by halves.
-func TestAJoinThatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
+// TestAMergeIsRetriedAfterARollback also requires that a merge is never half written.
+func TestAMergeIsRetriedAfterARollback(t *testing.T) {
 	t.Parallel()
 	db, database := openPostgreSQL(t)
 	o := newOperator(t, database)
-	retired, survivor := newTwins(t, db, "union")
+	retired, survivor := newDuplicates(t, db, "union")
 	for _, table := range []string{"users", "accounts", "events"} {
 		o.undo(1_000_000, "40001", table)
 		before := o.content()
@@ -112,59 +112,59 @@ func TestAJoinThatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
 		require.Equal(t, before, o.content())
 
 		o.undo(maxTries-1, "40001", table)
-		join, err := db.Merges().Merge(t.Context(), retired.ID, survivor.ID)
+		merge, err := db.Merges().Merge(t.Context(), retired.ID, survivor.ID)
 		require.NoError(t, err, table)
 		require.Equal(t, identity.Moved{Accounts: []identity.AccountKey{account("wx1", "union", "").AccountKey}},
-			join.Moved)
+			merge.Moved)
 		o.undo(maxTries-1, "40001", table)
-		undone, err := db.Merges().Undo(t.Context(), join.ID)
+		undone, err := db.Merges().Undo(t.Context(), merge.ID)
 		require.NoError(t, err, table)
-		require.Equal(t, join.Moved, undone.Moved)
+		require.Equal(t, merge.Moved, undone.Moved)
 		o.undo(0, "40001")
 	}
-	require.EqualValues(t, 6, epoch(t, db, retired.ID), "each time once")
+	require.EqualValues(t, 6, epoch(t, db, retired.ID), "each change is made once")
 }
 
-// TestAJoinTakesAUnionThatIsBeingAdded has a sign-in hold an account, and add its union before it lets go.
-func TestAJoinTakesAUnionThatIsBeingAdded(t *testing.T) {
+// TestAMergeMovesAUnionThatIsBeingAdded: a sign-in locks an account, and adds the account's union before it commits.
+func TestAMergeMovesAUnionThatIsBeingAdded(t *testing.T) {
 	db, database := openPostgreSQL(t)
 	busy, watch := newOperator(t, database), newOperator(t, database)
-	retired, survivor := newTwins(t, db, "union")
+	retired, survivor := newDuplicates(t, db, "union")
 	busy.do("BEGIN")
 	busy.do("SELECT 1 FROM accounts WHERE user_id = $1 FOR NO KEY UPDATE", retired.ID)
-	joined := make(chan identity.Merge, 1)
+	merged := make(chan identity.Merge, 1)
 	go func() {
-		join, _ := db.Merges().Merge(t.Context(), retired.ID, survivor.ID)
-		joined <- join
+		merge, _ := db.Merges().Merge(t.Context(), retired.ID, survivor.ID)
+		merged <- merge
 	}()
 	require.Eventually(t, func() bool {
 		return watch.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
 			"wait_event_type = 'Lock'") == 1
-	}, patience, 5*time.Millisecond)
+	}, defaultTimeout, 5*time.Millisecond)
 	busy.do("INSERT INTO unions (platform, open_platform, union_id, user_id, created_at) VALUES ('wechat', "+
 		"'another op', 'added', $1, 0)", retired.ID)
 	busy.do("COMMIT")
 	require.Equal(t, []identity.Union{{Platform: "wechat", OpenPlatform: "another op", UnionID: "added"}},
-		(<-joined).Moved.Unions)
+		(<-merged).Moved.Unions)
 	require.Zero(t, watch.number("SELECT count(*) FROM unions WHERE user_id = $1", retired.ID))
 }
 
-func TestAUserDeletedTakesItsJoinsAlong(t *testing.T) { everywhere(t, aUserDeletedTakesItsJoinsAlong) }
+func TestDeletingAUserDeletesItsMerges(t *testing.T) { everywhere(t, deletingAUserDeletesItsMerges) }
 
-func aUserDeletedTakesItsJoinsAlong(t *testing.T, open func() *DB) {
+func deletingAUserDeletesItsMerges(t *testing.T, open func() *DB) {
 	t.Helper()
 	ctx, db := t.Context(), open()
 	_, err := db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
-	retired, survivor := newTwins(t, db, "union")
-	join, err := db.Merges().Merge(ctx, retired.ID, survivor.ID)
+	retired, survivor := newDuplicates(t, db, "union")
+	merge, err := db.Merges().Merge(ctx, retired.ID, survivor.ID)
 	require.NoError(t, err)
 	_, err = db.Deletions().RequestDeletion(ctx, survivor.ID, 0)
 	require.NoError(t, err)
 	deleted, err := db.Deletions().PurgeDeleted(ctx, 10)
 	require.NoError(t, err)
 	require.Equal(t, 1, deleted)
-	_, err = db.Merges().Undo(ctx, join.ID)
+	_, err = db.Merges().Undo(ctx, merge.ID)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 	for _, id := range []string{retired.ID, survivor.ID} {
 		_, err = db.Users().Find(ctx, id)
@@ -172,19 +172,19 @@ func aUserDeletedTakesItsJoinsAlong(t *testing.T, open func() *DB) {
 	}
 }
 
-func TestAJoinWhoseRecordIsDamagedIsAnError(t *testing.T) {
+func TestADamagedMergeIsAnError(t *testing.T) {
 	db := openMigrated(t)
-	retired, survivor := newTwins(t, db, "union")
-	join, err := db.Merges().Merge(t.Context(), retired.ID, survivor.ID)
+	retired, survivor := newDuplicates(t, db, "union")
+	merge, err := db.Merges().Merge(t.Context(), retired.ID, survivor.ID)
 	require.NoError(t, err)
 	require.NoError(t, db.write.Exec("UPDATE joins SET moved = 'n accounts'").Error)
-	_, err = db.Merges().Undo(t.Context(), join.ID)
-	require.Error(t, err, "rather than a merge undone by halves")
+	_, err = db.Merges().Undo(t.Context(), merge.ID)
+	require.Error(t, err, "not a half undone merge")
 	_, err = db.Merges().List(t.Context(), 1)
 	require.Error(t, err)
 	require.Error(t, (&moved{}).Scan(7))
 	found, err := db.Users().Find(t.Context(), retired.ID)
 	require.NoError(t, err)
 	require.Equal(t, survivor.ID, found.MergedInto)
-	require.Contains(t, fmt.Sprint(join.Moved.Accounts), "wx1")
+	require.Contains(t, fmt.Sprint(merge.Moved.Accounts), "wx1")
 }

@@ -16,35 +16,35 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// versionTable says which steps were taken. It has a name of our own: another program's database that goose
-// migrates too is not ours.
+// versionTable lists the migrations that were applied. The name is specific to Lingpai, so that the database of
+// another program that uses goose is recognized.
 const versionTable = "lingpai_migrations"
 
-// ErrSchema says that the database has another shape than this version needs.
-var ErrSchema = errors.New("the database has another shape than this version of lingpai needs")
+// ErrSchema means that the database has another schema than this version needs.
+var ErrSchema = errors.New("the database schema does not fit this version of lingpai")
 
-// Schema is the shape of a database, and the migrations that make it.
+// Schema is the schema of a database, and its migrations.
 type Schema struct{ db *DB }
 
 // Schema returns the database's schema.
 func (db *DB) Schema() *Schema { return &Schema{db} }
 
-// Migration is a step of the schema.
+// Migration is one step of the schema.
 type Migration struct {
 	Name      string
-	AppliedAt time.Time // zero: not yet
+	AppliedAt time.Time // zero: not applied
 }
 
-// migrator refuses a database that is another program's.
+// migrator returns an error if the database is another program's.
 func (s *Schema) migrator(ctx context.Context) (*goose.Provider, error) {
 	tables, err := s.tables(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if len(tables) > 0 && !slices.Contains(tables, versionTable) {
-		return nil, fmt.Errorf("%w: it holds the tables of another program", ErrSchema)
+		return nil, fmt.Errorf("%w: it contains tables of another program", ErrSchema)
 	}
-	folder, err := fs.Sub(migrations, s.db.words.migrations)
+	folder, err := fs.Sub(migrations, s.db.dialect.migrations)
 	if err != nil {
 		return nil, err
 	}
@@ -52,18 +52,18 @@ func (s *Schema) migrator(ctx context.Context) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(s.db.words.goose, connections, folder, goose.WithTableName(versionTable))
+	return goose.NewProvider(s.db.dialect.goose, connections, folder, goose.WithTableName(versionTable))
 }
 
-// tables names what is in the database.
+// tables returns the names of the tables.
 func (s *Schema) tables(ctx context.Context) ([]string, error) {
-	return scanAll[string](s.db.read.WithContext(ctx), s.db.words.tables)
+	return scanAll[string](s.db.read.WithContext(ctx), s.db.dialect.tables)
 }
 
-// MigrateUp applies what is missing and returns its names. Each step is a transaction together with the note
-// that it was taken. When several servers do this at once, the one that comes late waits for the other's
-// tables and fails, since they are there already; it looks again for as long as the database moves on. So no
-// lock needs to be held beside the transactions.
+// MigrateUp applies missing migrations and returns their names. Each runs in one transaction together with its entry
+// in versionTable. If several servers migrate at the same time, the slower one waits for the other's tables and
+// fails, since they exist already; it tries again for as long as the version of the database grows. So no lock has to
+// be held outside of the transactions.
 func (s *Schema) MigrateUp(ctx context.Context) ([]string, error) {
 	migrator, err := s.migrator(ctx)
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *Schema) MigrateUp(ctx context.Context) ([]string, error) {
 	}
 }
 
-// applied names the steps that were taken, also those before one that failed.
+// applied returns the names of the applied migrations, also of those before one that failed.
 func applied(results []*goose.MigrationResult, failure error) (names []string) {
 	if partial, ok := errors.AsType[*goose.PartialError](failure); ok {
 		results = partial.Applied
@@ -95,7 +95,7 @@ func applied(results []*goose.MigrationResult, failure error) (names []string) {
 	return names
 }
 
-// MigrateDown takes the last step back and returns its name.
+// MigrateDown undoes the last migration and returns its name.
 func (s *Schema) MigrateDown(ctx context.Context) (string, error) {
 	migrator, err := s.migrator(ctx)
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *Schema) MigrateDown(ctx context.Context) (string, error) {
 	}
 	result, err := migrator.Down(ctx)
 	if errors.Is(err, goose.ErrNoNextVersion) {
-		return "", errors.New("there is no migration to take back")
+		return "", errors.New("there is no migration to undo")
 	}
 	if err != nil {
 		return "", err
@@ -111,7 +111,7 @@ func (s *Schema) MigrateDown(ctx context.Context) (string, error) {
 	return path.Base(result.Source.Path), nil
 }
 
-// Status tells of every step whether it was applied.
+// Status returns every migration and when it was applied.
 func (s *Schema) Status(ctx context.Context) ([]Migration, error) {
 	migrator, err := s.migrator(ctx)
 	if err != nil {
@@ -125,13 +125,13 @@ func (s *Schema) Status(ctx context.Context) ([]Migration, error) {
 	return steps, err
 }
 
-// Migrated says whether any step was ever applied.
+// Migrated reports whether any migration was ever applied.
 func (s *Schema) Migrated(ctx context.Context) (bool, error) {
 	current, _, err := s.versions(ctx)
 	return current > 0, err
 }
 
-// Check returns ErrSchema, with what to do, unless the database has exactly the shape that this version needs.
+// Check returns an ErrSchema that says what to do, unless the schema is the one that this version needs.
 func (s *Schema) Check(ctx context.Context) error {
 	current, target, err := s.versions(ctx)
 	switch {
@@ -141,13 +141,13 @@ func (s *Schema) Check(ctx context.Context) error {
 		return fmt.Errorf("%w: run \"lingpai migrate up\" (it is at version %d of %d)", ErrSchema, current, target)
 	case current > target:
 		return fmt.Errorf("%w: it was migrated by a newer version (%d, this one knows %d); use that "+
-			"version, or take its migrations back with it", ErrSchema, current, target)
+			"version, or undo its migrations with it", ErrSchema, current, target)
 	}
 	return nil
 }
 
-// versions returns the newest step that was applied and the newest that there is. It writes nothing into an
-// empty database.
+// versions returns the newest migration that was applied and the newest that exists. It writes nothing into an empty
+// database.
 func (s *Schema) versions(ctx context.Context) (current, target int64, err error) {
 	migrator, err := s.migrator(ctx)
 	if err != nil {

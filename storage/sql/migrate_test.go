@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-// everywhere runs a test on an empty database of each kind, which it may open several times.
+// everywhere runs a test on an empty database of each kind, which the test may open several times.
 func everywhere(t *testing.T, test func(t *testing.T, open func() *DB)) {
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) {
@@ -27,7 +27,7 @@ func everywhere(t *testing.T, test func(t *testing.T, open func() *DB)) {
 	})
 }
 
-// tables lists what the migrations made, without what goose and SQLite keep for themselves.
+// tables returns the tables that the migrations created, without those of goose and SQLite.
 func tables(t *testing.T, db *DB) []string {
 	t.Helper()
 	all, err := db.Schema().tables(t.Context())
@@ -40,12 +40,12 @@ func tables(t *testing.T, db *DB) []string {
 	return all
 }
 
-func TestMigrationsGoUpAndDownAndUp(t *testing.T) { everywhere(t, migrationsGoUpAndDownAndUp) }
+func TestMigrateUpAndDownAndUp(t *testing.T) { everywhere(t, migrateUpAndDownAndUp) }
 
-func migrationsGoUpAndDownAndUp(t *testing.T, open func() *DB) {
+func migrateUpAndDownAndUp(t *testing.T, open func() *DB) {
 	t.Helper()
 	ctx, db := t.Context(), open()
-	require.Empty(t, tables(t, db), "opening does not migrate")
+	require.Empty(t, tables(t, db), "opening must not migrate")
 	all := requireStatus(t, db, false)
 
 	applied, err := db.Schema().MigrateUp(ctx)
@@ -79,7 +79,7 @@ func migrationsGoUpAndDownAndUp(t *testing.T, open func() *DB) {
 	require.NoError(t, db.Schema().Check(ctx))
 }
 
-// requireStatus wants all migrations applied or none, and returns their names.
+// requireStatus requires all migrations to be applied, or none, and returns their names.
 func requireStatus(t *testing.T, db *DB, applied bool) []string {
 	t.Helper()
 	status, err := db.Schema().Status(t.Context())
@@ -96,9 +96,9 @@ func requireStatus(t *testing.T, db *DB, applied bool) []string {
 	return names
 }
 
-func TestSchemaThatDoesNotFitIsRefused(t *testing.T) { everywhere(t, schemaThatDoesNotFitIsRefused) }
+func TestCheckRejectsAnotherSchema(t *testing.T) { everywhere(t, checkRejectsAnotherSchema) }
 
-func schemaThatDoesNotFitIsRefused(t *testing.T, open func() *DB) {
+func checkRejectsAnotherSchema(t *testing.T, open func() *DB) {
 	t.Helper()
 	ctx, db := t.Context(), open()
 	err := db.Schema().Check(ctx)
@@ -117,17 +117,18 @@ func schemaThatDoesNotFitIsRefused(t *testing.T, open func() *DB) {
 	require.NotContains(t, err.Error(), "migrate up")
 }
 
-// TestManyMigrateAtOnce opens and migrates one database with several handles, as servers do that start together.
-func TestManyMigrateAtOnce(t *testing.T) {
+// TestConcurrentMigrations opens and migrates one database with several handles, as servers do that start at the same
+// time.
+func TestConcurrentMigrations(t *testing.T) {
 	for round := range migrationRounds() {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			t.Parallel()
-			everywhere(t, manyMigrateAtOnce)
+			everywhere(t, concurrentMigrations)
 		})
 	}
 }
 
-func manyMigrateAtOnce(t *testing.T, open func() *DB) {
+func concurrentMigrations(t *testing.T, open func() *DB) {
 	t.Helper()
 	const handles = 5
 	done := make([][]string, handles)
@@ -142,11 +143,11 @@ func manyMigrateAtOnce(t *testing.T, open func() *DB) {
 	db := open()
 	require.NoError(t, db.Schema().Check(t.Context()))
 	require.ElementsMatch(t, requireStatus(t, db, true), slices.Concat(done...),
-		"each step is taken, and told of, once")
+		"each migration is applied and reported once")
 	requireOnce(t, db)
 }
 
-// requireOnce wants no step to be noted twice.
+// requireOnce requires that no migration is listed twice.
 func requireOnce(t *testing.T, db *DB) {
 	t.Helper()
 	var twice []int64
@@ -155,7 +156,7 @@ func requireOnce(t *testing.T, db *DB) {
 	require.Empty(t, twice)
 }
 
-// TestTwoHandlesWriteAtOnce has two handles on one database: what it sees of two processes.
+// TestTwoHandlesWriteAtOnce uses two handles on one database, which stand for two processes.
 func TestTwoHandlesWriteAtOnce(t *testing.T) {
 	t.Parallel()
 	everywhere(t, twoHandlesWriteAtOnce)
@@ -190,7 +191,7 @@ func twoHandlesWriteAtOnce(t *testing.T, open func() *DB) {
 	}
 	running.Wait()
 	require.NoError(t, errors.Join(failures...))
-	require.EqualValues(t, each, count(t, handles[0], "accounts"), "parallel first sights make one account")
+	require.EqualValues(t, each, count(t, handles[0], "accounts"), "parallel first sign-ins create one account")
 	require.EqualValues(t, each+1, count(t, handles[1], "users"))
 	total := 0
 	for _, moved := range moves {
@@ -198,17 +199,17 @@ func twoHandlesWriteAtOnce(t *testing.T, open func() *DB) {
 	}
 	last, _, err := handles[1].Sessions().Find(t.Context(), session.ID)
 	require.NoError(t, err)
-	require.EqualValues(t, total, last.Generation, "of parallel refreshes from one generation one moves the session")
+	require.EqualValues(t, total, last.Generation, "of parallel refreshes from one generation one succeeds")
 }
 
-func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
-	everywhere(t, anotherProgramsDatabaseIsLeftAlone)
+func TestADatabaseOfAnotherProgramIsNotChanged(t *testing.T) {
+	everywhere(t, aDatabaseOfAnotherProgramIsNotChanged)
 }
 
-func anotherProgramsDatabaseIsLeftAlone(t *testing.T, open func() *DB) {
+func aDatabaseOfAnotherProgramIsNotChanged(t *testing.T, open func() *DB) {
 	t.Helper()
 	db := open()
-	// theirs, with the usual name of its kind
+	// tables of another program, with goose's default name for the versions
 	require.NoError(t, db.write.Exec("CREATE TABLE goose_db_version (version_id INTEGER)").Error)
 	require.NoError(t, db.write.Exec("CREATE TABLE theirs (id INTEGER PRIMARY KEY)").Error)
 	_, err := db.Schema().MigrateUp(t.Context())
@@ -219,11 +220,11 @@ func anotherProgramsDatabaseIsLeftAlone(t *testing.T, open func() *DB) {
 	require.ElementsMatch(t, []string{"goose_db_version", "theirs"}, tables)
 }
 
-func TestLookingAtAnEmptyDatabaseWritesNothing(t *testing.T) {
-	everywhere(t, lookingAtAnEmptyDatabaseWritesNothing)
+func TestCheckingAnEmptyDatabaseWritesNothing(t *testing.T) {
+	everywhere(t, checkingAnEmptyDatabaseWritesNothing)
 }
 
-func lookingAtAnEmptyDatabaseWritesNothing(t *testing.T, open func() *DB) {
+func checkingAnEmptyDatabaseWritesNothing(t *testing.T, open func() *DB) {
 	t.Helper()
 	db := open()
 	require.ErrorIs(t, db.Schema().Check(t.Context()), ErrSchema)

@@ -16,24 +16,24 @@ import (
 	"gorm.io/gorm"
 )
 
-// DefaultConnections to PostgreSQL are enough for a process on a few cores: a refresh holds one for two short
+// DefaultConnections to PostgreSQL are enough for a process on a few cores: a refresh uses one for two short
 // statements.
 const DefaultConnections = 10
 
 const (
-	patience        = 5 * time.Second  // with a statement or a transaction, waiting for a connection included
-	connectPatience = 3 * time.Second  // with a new connection, unless the URL says connect_timeout
-	connectionLife  = 30 * time.Minute // so that connections find their way to another server after a failover
+	defaultTimeout = 5 * time.Second  // for a statement or a transaction, including the wait for a connection
+	connectTimeout = 3 * time.Second  // for a new connection, unless the URL has connect_timeout
+	connectionLife = 30 * time.Minute // so that connections reach another server after a failover
 )
 
-// parsePostgreSQL reads a URL. What pgx says of a wrong one would quote it.
+// parsePostgreSQL parses a URL. It does not return pgx's errors, which would quote the URL.
 func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	u, err := url.Parse(databaseURL)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" || len(u.Path) < 2 {
 		return nil, errURL
 	}
 	if !u.Query().Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !onThisMachine(u.Hostname()) {
-		return nil, errUnprotected // the driver would do without TLS if the server, or whoever sits between, says so
+		return nil, errUnprotected // or the driver would go without TLS if a server asks for it
 	}
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
@@ -41,20 +41,20 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 			"PostgreSQL's driver does not understand the URL, or cannot read a file that it names"), errURL)
 	}
 	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectPatience
+		config.ConnectTimeout = connectTimeout
 	}
 	return config, nil
 }
 
 var errUnprotected = errors.New("the URL does not say how the connection is protected: add " +
-	"sslmode=verify-full; sslmode=disable is for private networks")
+	"sslmode=verify-full; use sslmode=disable only in private networks")
 
 func onThisMachine(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
-// newPostgreSQL makes the one pool. It does not connect.
+// newPostgreSQL creates the one pool. It does not connect.
 func newPostgreSQL(options Options) (*DB, error) {
 	config, err := parsePostgreSQL(options.URL)
 	if err != nil {
@@ -69,16 +69,16 @@ func newPostgreSQL(options Options) (*DB, error) {
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxLifetime(connectionLife)
-	db := &DB{words: postgresWords, patience: patience}
-	db.read, err = gorm.Open(postgres.New(postgres.Config{Conn: patientPool{pool, db}, WithoutReturning: true}),
+	db := &DB{dialect: dialectPostgreSQL, timeout: defaultTimeout}
+	db.read, err = gorm.Open(postgres.New(postgres.Config{Conn: timeoutPool{pool, db}, WithoutReturning: true}),
 		settings())
 	db.write = db.read
 	return db, err
 }
 
-// connectionSettings spare single statements what a server's stricter default would undo without need, and
-// have the server let go of the rows that a process held which vanished without a word. Nothing is wrong
-// without them: behind a pooler they may be on another connection.
+// connectionSettings override a stricter default of the server, which would roll back single statements without need,
+// and let the server release the row locks of a process that vanished. They are not needed for correctness: behind a
+// pooler they may apply to another connection.
 const connectionSettings = "SET default_transaction_isolation = 'read committed'; SET " +
 	"idle_in_transaction_session_timeout = '10s'"
 
@@ -87,25 +87,25 @@ func setConnection(ctx context.Context, connection *pgconn.PgConn) error {
 	return err
 }
 
-// patientPool bounds gorm's single statements, and repeats those that the database undid. Transactions are
-// bounded as a whole, in DB.transaction.
-type patientPool struct {
+// timeoutPool limits the duration of gorm's single statements, and retries those that the database rolled back.
+// Transactions have one limit for the whole, in DB.transaction.
+type timeoutPool struct {
 	*sql.DB
 	db *DB
 }
 
 var (
-	_ gorm.ConnPool       = patientPool{}
-	_ gorm.TxBeginner     = patientPool{}
-	_ gorm.GetDBConnector = patientPool{}
+	_ gorm.ConnPool       = timeoutPool{}
+	_ gorm.TxBeginner     = timeoutPool{}
+	_ gorm.GetDBConnector = timeoutPool{}
 )
 
 // GetDBConn implements gorm.GetDBConnector.
-func (p patientPool) GetDBConn() (*sql.DB, error) { return p.DB, nil }
+func (p timeoutPool) GetDBConn() (*sql.DB, error) { return p.DB, nil }
 
 // ExecContext implements gorm.ConnPool.
-func (p patientPool) ExecContext(ctx context.Context, statement string, values ...any) (result sql.Result, err error) {
-	err = p.db.again(ctx, func(ctx context.Context) error {
+func (p timeoutPool) ExecContext(ctx context.Context, statement string, values ...any) (result sql.Result, err error) {
+	err = p.db.withRetries(ctx, func(ctx context.Context) error {
 		result, err = p.DB.ExecContext(ctx, statement, values...)
 		return err
 	})
@@ -113,13 +113,13 @@ func (p patientPool) ExecContext(ctx context.Context, statement string, values .
 }
 
 // QueryContext implements gorm.ConnPool.
-func (p patientPool) QueryContext(ctx context.Context, statement string, values ...any) (rows *sql.Rows, err error) {
-	ctx, cancel, err := p.db.carry(ctx)
+func (p timeoutPool) QueryContext(ctx context.Context, statement string, values ...any) (rows *sql.Rows, err error) {
+	ctx, cancel, err := p.db.withTimeout(ctx)
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(ctx, cancel) // not before: the rows are still to be read
-	err = repeat(ctx, func() error {
+	context.AfterFunc(ctx, cancel) // not earlier, since the rows are still to be read
+	err = retry(ctx, func() error {
 		rows, err = p.DB.QueryContext(ctx, statement, values...)
 		return err
 	})
@@ -127,8 +127,8 @@ func (p patientPool) QueryContext(ctx context.Context, statement string, values 
 }
 
 // QueryRowContext implements gorm.ConnPool.
-func (p patientPool) QueryRowContext(ctx context.Context, statement string, values ...any) *sql.Row {
-	if bounded, cancel, err := p.db.carry(ctx); err == nil {
+func (p timeoutPool) QueryRowContext(ctx context.Context, statement string, values ...any) *sql.Row {
+	if bounded, cancel, err := p.db.withTimeout(ctx); err == nil {
 		context.AfterFunc(bounded, cancel)
 		ctx = bounded
 	}

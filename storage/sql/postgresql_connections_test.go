@@ -15,12 +15,12 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// TestARowThatSomebodyHoldsIsNotWaitedForForever: who gave up has not written, does not write later, and
-// leaves nobody behind who waits.
-func TestARowThatSomebodyHoldsIsNotWaitedForForever(t *testing.T) {
+// TestWaitingForALockedRowTimesOut: a call that timed out has not written, does not write later, and leaves no
+// waiting connection.
+func TestWaitingForALockedRowTimesOut(t *testing.T) {
 	t.Parallel()
 	db, database := openPostgreSQL(t)
-	db.patience = shortPatience
+	db.timeout = shortTimeout
 	session := signIn(t, db, "alice")
 	user, err := db.Users().Find(t.Context(), session.UserID)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestARowThatSomebodyHoldsIsNotWaitedForForever(t *testing.T) {
 			return errorOf(db.Sessions().Rotate(ctx, rotated(session), session.Generation))
 		}})
 	}
-	requireRefusals(t, waiting)
+	requireFailures(t, waiting)
 	require.Eventually(t, func() bool {
 		return o.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "+
 			"wait_event_type = 'Lock'") == 0
@@ -52,7 +52,7 @@ func TestARowThatSomebodyHoldsIsNotWaitedForForever(t *testing.T) {
 	requireRecovery(t, waiting[3:4])
 }
 
-// TestEveryConnectionOfPostgreSQLHasItsSettings whatever the database's are.
+// TestEveryConnectionOfPostgreSQLHasItsSettings even if the database has other defaults.
 func TestEveryConnectionOfPostgreSQLHasItsSettings(t *testing.T) {
 	database := migrated.Copy(t)
 	newOperator(t, database).do(`DO $$ BEGIN
@@ -64,8 +64,9 @@ func TestEveryConnectionOfPostgreSQLHasItsSettings(t *testing.T) {
 		ASSERT current_setting('idle_in_transaction_session_timeout') = '10s'; END $$`)
 }
 
-// TestEndedConnectionsLoseNothingAcknowledged ends all connections over and over while sessions are refreshed.
-func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
+// TestTerminatedConnectionsLoseNoAcknowledgedWrite terminates all connections repeatedly while sessions are
+// refreshed.
+func TestTerminatedConnectionsLoseNoAcknowledgedWrite(t *testing.T) {
 	database := migrated.Copy(t)
 	o := newOperator(t, database)
 	leaks := goleak.IgnoreCurrent()
@@ -76,7 +77,7 @@ func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
 	sessions := signInMany(t, db, 8)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	acknowledged, faults := make([]int, len(sessions)), make([]int, len(sessions))
+	acknowledged, failures := make([]int, len(sessions)), make([]int, len(sessions))
 	var running sync.WaitGroup
 	for n := range sessions {
 		running.Go(func() {
@@ -87,8 +88,8 @@ func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
 					acknowledged[n]++
 					current = next
 				}
-				for err != nil || !moved { // whether it was written is for the row to say
-					faults[n]++
+				for err != nil || !moved { // only the row shows whether it was written
+					failures[n]++
 					found, _, failure := db.Sessions().Find(t.Context(), current.ID)
 					if err, moved = failure, failure == nil; moved {
 						current = found
@@ -106,19 +107,20 @@ func TestEndedConnectionsLoseNothingAcknowledged(t *testing.T) {
 	}
 	stop()
 	running.Wait()
-	require.Positive(t, slices.Max(faults), "nobody noticed")
+	require.Positive(t, slices.Max(failures), "no call failed")
 	for n, session := range sessions {
 		found, _, err := db.Sessions().Find(t.Context(), session.ID)
-		require.NoError(t, err, "all is well again")
+		require.NoError(t, err, "calls succeed again")
 		require.GreaterOrEqual(t, int(found.Generation), acknowledged[n])
-		require.LessOrEqual(t, int(found.Generation), acknowledged[n]+faults[n])
+		require.LessOrEqual(t, int(found.Generation), acknowledged[n]+failures[n])
 		require.Equal(t, session.Generation, found.Generation)
 	}
 	require.NoError(t, db.Close())
 	goleak.VerifyNone(t, leaks)
 }
 
-// TestNoTransactionWaitsForASecondConnection makes all calls over one connection, and then many at once over few.
+// TestNoTransactionWaitsForASecondConnection makes all calls over one connection, and then many at the same time over
+// few.
 func TestNoTransactionWaitsForASecondConnection(t *testing.T) {
 	t.Parallel()
 	database := migrated.Copy(t)
@@ -135,7 +137,7 @@ func TestNoTransactionWaitsForASecondConnection(t *testing.T) {
 		for _, call := range calls(db, session) {
 			require.NoError(t, call.do(t.Context()), call.name)
 		}
-		db.patience = time.Minute // it is no question of speed
+		db.timeout = time.Minute // the test is not about speed
 		const callers = 64
 		failures := make([]error, callers)
 		var running sync.WaitGroup

@@ -15,7 +15,7 @@ import (
 	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-// openURL opens a PostgreSQL database. connections 0: as many as is usual.
+// openURL opens a PostgreSQL database. connections 0 means the default.
 func openURL(t testing.TB, database string, connections int) *DB {
 	t.Helper()
 	db, err := Open(t.Context(), Options{URL: database, Connections: connections, Ring: newRing(t)})
@@ -41,14 +41,14 @@ var migrated = dbtest.Template{Prepare: func(t testing.TB, database string) {
 	require.NoError(t, db.Close())
 }}
 
-// openPostgreSQL opens a migrated database of the test's own, and returns its URL.
+// openPostgreSQL opens a migrated database for the test alone, and returns its URL.
 func openPostgreSQL(t testing.TB) (*DB, string) {
 	t.Helper()
 	database := migrated.Copy(t)
 	return openURL(t, database, 0), database
 }
 
-// with is a URL with one more option.
+// with returns a URL with one more option.
 func with(t testing.TB, database, option, value string) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -59,7 +59,7 @@ func with(t testing.TB, database, option, value string) string {
 	return u.String()
 }
 
-// operator is somebody else who is connected with the database.
+// operator is a separate connection to the database.
 type operator struct {
 	t          testing.TB
 	connection *pgx.Conn
@@ -85,7 +85,7 @@ func (o operator) number(query string, values ...any) (number int64) {
 	return number
 }
 
-// onEveryConnection executes a statement on as many connections as a handle may have.
+// onEveryConnection executes a statement on every connection that a handle can have.
 func onEveryConnection(t testing.TB, db *DB, statement string) {
 	t.Helper()
 	pool, err := db.write.DB()
@@ -93,24 +93,24 @@ func onEveryConnection(t testing.TB, db *DB, statement string) {
 	for range pool.Stats().MaxOpenConnections {
 		connection, err := pool.Conn(t.Context())
 		require.NoError(t, err)
-		defer connection.Close() // at the end, so that each turn gets another one
+		defer connection.Close() // at the end, so that each round gets another connection
 		_, err = connection.ExecContext(t.Context(), statement)
 		require.NoError(t, err)
 	}
 }
 
-// call is one thing that a store is asked for.
+// call is one call of a store.
 type call struct {
 	name string
 	do   func(ctx context.Context) error
 }
 
-// errorOf drops what a call answered.
+// errorOf drops the result of a call.
 func errorOf[V any](_ V, err error) error { return err }
 
 func errorOfTwo[V, W any](_ V, _ W, err error) error { return err }
 
-// reads are the calls that write nothing; see calls.
+// reads returns calls that write nothing; see calls.
 func reads(db *DB, session identity.Session) []call {
 	return []call{
 		{"Ping", db.Ping},
@@ -134,8 +134,8 @@ func reads(db *DB, session identity.Session) []call {
 	}
 }
 
-// calls are all that a database is asked for while it serves, each of them good for any number of times. They
-// share one user's session.
+// calls returns all calls that a database serves at run time. Each can be repeated any number of times. They use one
+// user's session.
 func calls(db *DB, session identity.Session) []call {
 	seen := func() identity.ExternalIdentity {
 		account := identity.AccountKey{Platform: "p", App: "a", Subject: identity.NewSessionID()}
@@ -157,7 +157,7 @@ func calls(db *DB, session identity.Session) []call {
 		}},
 		{"Accounts.Link", func(ctx context.Context) error {
 			link := seen()
-			link.App = link.Subject // of which a user has one account
+			link.App = link.Subject // since a user has one account at each app
 			return db.Accounts().Link(ctx, session.UserID, link)
 		}},
 		{"Profiles.Choose", func(ctx context.Context) error {
@@ -193,13 +193,13 @@ func calls(db *DB, session identity.Session) []call {
 	}...)
 }
 
-// firstWrite is where in calls those begin that write.
+// firstWrite is the index in calls of the first one that writes.
 const firstWrite = 14
 
-// session0Epoch is the epoch of a user whom nobody has kept out yet.
+// session0Epoch is the epoch of a user whose sessions were never ended.
 const session0Epoch = 0
 
-// atOnce makes calls in parallel, and returns what each answered and how long the longest took.
+// atOnce makes calls in parallel, and returns the error of each and the duration of the longest.
 func atOnce(ctx context.Context, calls []call) (failures map[string]error, longest time.Duration) {
 	var mutex sync.Mutex
 	var running sync.WaitGroup

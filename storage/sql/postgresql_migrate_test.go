@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/storage/storagetest"
 )
 
-// migrationRounds is how often migrations that disturb each other are repeated.
+// migrationRounds is how often concurrent migrations are repeated.
 func migrationRounds() int {
 	if storagetest.Long() {
 		return 6
@@ -21,8 +21,9 @@ func migrationRounds() int {
 	return 3
 }
 
-// TestMigrationsThatAreKilledAreTakenUpAgain ends the connections of those who migrate one empty database at once.
-func TestMigrationsThatAreKilledAreTakenUpAgain(t *testing.T) {
+// TestKilledMigrationsCanBeContinued terminates the connections of servers that migrate one empty database at the
+// same time.
+func TestKilledMigrationsCanBeContinued(t *testing.T) {
 	t.Parallel()
 	var killed atomic.Int64
 	t.Run("rounds", func(t *testing.T) {
@@ -72,8 +73,8 @@ func migrationsAreKilled(t *testing.T, killed *atomic.Int64) {
 	signIn(t, db, "alice")
 }
 
-// TestASchemaOfOnesOwn keeps several programs apart in one database.
-func TestASchemaOfOnesOwn(t *testing.T) {
+// TestSeveralSchemasInOneDatabase keeps several programs separate in one database.
+func TestSeveralSchemasInOneDatabase(t *testing.T) {
 	t.Parallel()
 	database := dbtest.PostgreSQL(t)
 	o := newOperator(t, database)
@@ -91,7 +92,7 @@ func TestASchemaOfOnesOwn(t *testing.T) {
 	signIn(t, first, "alice")
 	signIn(t, second, "alice")
 	require.Equal(t, tables(t, first), tables(t, second))
-	require.ErrorIs(t, openURL(t, database, 0).Schema().Check(t.Context()), ErrSchema, "it is another program's")
+	require.ErrorIs(t, openURL(t, database, 0).Schema().Check(t.Context()), ErrSchema, "it belongs to another program")
 	for range requireStatus(t, first, true) {
 		_, err = first.Schema().MigrateDown(t.Context())
 		require.NoError(t, err)
@@ -106,8 +107,8 @@ func TestASchemaOfOnesOwn(t *testing.T) {
 	require.EqualValues(t, 1, count(t, second, "sessions"))
 }
 
-// TestAMigrationIsTakenWhollyOrNotAtAll has a table in the way that PostgreSQL comes to last.
-func TestAMigrationIsTakenWhollyOrNotAtAll(t *testing.T) {
+// TestAMigrationIsAtomic has a view in the place of a table that is created last.
+func TestAMigrationIsAtomic(t *testing.T) {
 	t.Parallel()
 	database := dbtest.PostgreSQL(t)
 	db, o := openURL(t, database, 0), newOperator(t, database)

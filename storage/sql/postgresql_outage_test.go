@@ -12,28 +12,28 @@ import (
 	"github.com/lingpai/lingpai/storage/dbtest"
 )
 
-// shortPatience is enough for calls that nobody holds up, and tests do not wait long for those that somebody does.
-const shortPatience = time.Second
+// shortTimeout is long enough for calls that do not wait, and short enough for tests with calls that do.
+const shortTimeout = time.Second
 
-// requireRefusals wants every call to fail in time, with an error that nobody takes for an answer.
-func requireRefusals(t *testing.T, calls []call) {
+// requireFailures requires every call to fail in time, with an error that has no meaning to the caller.
+func requireFailures(t *testing.T, calls []call) {
 	t.Helper()
 	failures, longest := atOnce(t.Context(), calls)
-	require.Less(t, longest, 4*shortPatience)
+	require.Less(t, longest, 4*shortTimeout)
 	for name, failure := range failures {
 		require.Error(t, failure, name)
-		requireNoMeaning(t, name, failure)
+		requireNoIdentityError(t, name, failure)
 	}
 }
 
-func requireNoMeaning(t *testing.T, name string, failure error) {
+func requireNoIdentityError(t *testing.T, name string, failure error) {
 	t.Helper()
 	for _, meaning := range []error{identity.ErrNotFound, identity.ErrExists, identity.ErrStale, ErrSchema} {
 		require.NotErrorIs(t, failure, meaning, name)
 	}
 }
 
-// requireRecovery wants every call to succeed soon, over the same handle.
+// requireRecovery requires every call to succeed soon, over the same handle.
 func requireRecovery(t *testing.T, calls []call) {
 	t.Helper()
 	var failures []error
@@ -52,41 +52,41 @@ func requireRecovery(t *testing.T, calls []call) {
 	require.Empty(t, failures)
 }
 
-func TestOutagesOfPostgreSQLAreOverWhenTheyEnd(t *testing.T) {
+func TestRecoveryFromOutagesOfPostgreSQL(t *testing.T) {
 	t.Parallel()
 	server := dbtest.TemporaryPostgreSQL(t)
 	database := server.URL()
-	tapped, wire := tap(t, database)
-	db, over := openMigratedURL(t, database, 0), openURL(t, tapped, 0)
-	db.patience, over.patience = shortPatience, shortPatience
+	proxiedURL, proxy := startProxy(t, database)
+	db, proxied := openMigratedURL(t, database, 0), openURL(t, proxiedURL, 0)
+	db.timeout, proxied.timeout = shortTimeout, shortTimeout
 	session := signIn(t, db, "alice")
-	all, allOver := calls(db, session), calls(over, session)
+	all, allProxied := calls(db, session), calls(proxied, session)
 	requireRecovery(t, all)
-	requireRecovery(t, allOver)
+	requireRecovery(t, allProxied)
 
 	t.Run("stopped", func(t *testing.T) {
 		server.Stop()
-		requireRefusals(t, all)
-		requireRefusals(t, all)
+		requireFailures(t, all)
+		requireFailures(t, all)
 		_, err := Open(t.Context(), Options{URL: database})
 		require.Error(t, err)
 		require.NoError(t, server.Start())
 		requireRecovery(t, all)
-		requireRecovery(t, allOver)
+		requireRecovery(t, allProxied)
 	})
 	t.Run("stopped and started unnoticed", func(t *testing.T) {
 		server.Stop()
 		require.NoError(t, server.Start())
 		requireRecovery(t, all)
-		requireRecovery(t, allOver)
+		requireRecovery(t, allProxied)
 	})
 	t.Run("silent", func(t *testing.T) {
-		wire.silence.Lock()
-		requireRefusals(t, allOver)
-		requireRefusals(t, allOver)
+		proxy.silence.Lock()
+		requireFailures(t, allProxied)
+		requireFailures(t, allProxied)
 		requireRecovery(t, all)
-		wire.silence.Unlock()
-		requireRecovery(t, allOver)
+		proxy.silence.Unlock()
+		requireRecovery(t, allProxied)
 	})
 	t.Run("full", func(t *testing.T) {
 		o := newOperator(t, database)
@@ -94,11 +94,11 @@ func TestOutagesOfPostgreSQLAreOverWhenTheyEnd(t *testing.T) {
 		server.Stop()
 		require.NoError(t, server.Start())
 		requireRecovery(t, all[:1])
-		others := crowd(t, database)
+		others := fillConnections(t, database)
 		failures, longest := atOnce(t.Context(), all)
-		require.Less(t, longest, 4*shortPatience)
+		require.Less(t, longest, 4*shortTimeout)
 		for name, failure := range failures {
-			requireNoMeaning(t, name, failure)
+			requireNoIdentityError(t, name, failure)
 		}
 		for _, other := range others {
 			require.NoError(t, other.Close(t.Context()))
@@ -110,8 +110,8 @@ func TestOutagesOfPostgreSQLAreOverWhenTheyEnd(t *testing.T) {
 	require.EqualValues(t, 1, found.Generation)
 }
 
-// crowd connects until the server takes nobody any more.
-func crowd(t *testing.T, database string) (others []*pgx.Conn) {
+// fillConnections connects until the server rejects connections.
+func fillConnections(t *testing.T, database string) (others []*pgx.Conn) {
 	t.Helper()
 	for range 100 {
 		connection, err := pgx.Connect(t.Context(), database)
@@ -122,42 +122,42 @@ func crowd(t *testing.T, database string) (others []*pgx.Conn) {
 		}
 		others = append(others, connection)
 	}
-	require.Fail(t, "the server takes everybody")
+	require.Fail(t, "the server accepts every connection")
 	return nil
 }
 
-// TestLostAnswersAreErrors loses the answers of writes that PostgreSQL has made: nobody can say what became
-// of them, and nothing does.
-func TestLostAnswersAreErrors(t *testing.T) {
+// TestLostResponsesAreErrors drops the responses of writes that PostgreSQL has committed. Their outcome is unknown,
+// and must not be reported as a success or an ordinary refusal.
+func TestLostResponsesAreErrors(t *testing.T) {
 	t.Parallel()
-	tapped, wire := tap(t, migrated.Copy(t))
-	db := openMigratedURL(t, tapped, 0)
+	proxiedURL, proxy := startProxy(t, migrated.Copy(t))
+	db := openMigratedURL(t, proxiedURL, 0)
 	session := signIn(t, db, "alice")
 	user, err := db.Users().Find(t.Context(), session.UserID)
 	require.NoError(t, err)
 	lose := func(statement string) {
-		wire.mutex.Lock()
-		defer wire.mutex.Unlock()
-		wire.lose = func(executed string) bool { return statement != "" && strings.HasPrefix(executed, statement) }
+		proxy.mutex.Lock()
+		defer proxy.mutex.Unlock()
+		proxy.lose = func(executed string) bool { return statement != "" && strings.HasPrefix(executed, statement) }
 	}
 	lose("UPDATE sessions")
 	_, err = db.Sessions().Rotate(t.Context(), rotated(session), session.Generation)
 	require.Error(t, err)
-	requireNoMeaning(t, "Rotate", err)
+	requireNoIdentityError(t, "Rotate", err)
 	lose("WITH clock")
 	lost := newSession(user)
 	_, err = db.Sessions().Open(t.Context(), lost, user.AuthEpoch, lifetimes(), 1)
 	require.Error(t, err)
-	requireNoMeaning(t, "Open", err)
+	requireNoIdentityError(t, "Open", err)
 	lose("commit")
 	err = db.Users().Disable(t.Context(), user.ID)
 	require.Error(t, err)
-	requireNoMeaning(t, "Disable", err)
+	requireNoIdentityError(t, "Disable", err)
 	lose("")
 
 	found, _, err := db.Sessions().Find(t.Context(), session.ID)
 	require.NoError(t, err)
-	require.EqualValues(t, 1, found.Generation, "once, though the driver might have tried again")
+	require.EqualValues(t, 1, found.Generation, "written once, although the driver might have retried")
 	_, _, err = db.Sessions().Find(t.Context(), lost.ID)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, epoch(t, db, user.ID))

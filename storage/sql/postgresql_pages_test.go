@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/storage/storagetest"
 )
 
-// signInMany makes users with a session each.
+// signInMany creates users with one session each.
 func signInMany(t *testing.T, db *DB, many int) []identity.Session {
 	t.Helper()
 	sessions := make([]identity.Session, many)
@@ -23,7 +23,7 @@ func signInMany(t *testing.T, db *DB, many int) []identity.Session {
 	return sessions
 }
 
-// refreshAll refreshes sessions, each so many times, in any order and several at a time.
+// refreshAll refreshes each session the given number of times, in random order and several at a time.
 func refreshAll(t *testing.T, db *DB, sessions []identity.Session, times int) {
 	t.Helper()
 	const callers = 8
@@ -51,10 +51,10 @@ func refreshAll(t *testing.T, db *DB, sessions []identity.Session, times int) {
 	}
 }
 
-// TestARefreshWritesOnePage holds the promise of heap-only tuples: no index is written, nothing is left for a
-// vacuum to clear away, and the table does not grow with the refreshes. A long transaction in any database of the
-// server, which other tests share, keeps rows from being cleared away for as long as it runs, so one good round
-// of several is enough: an index on what a refresh changes, or a page without room, spoils them all.
+// TestARefreshWritesOnePage checks that refreshes are heap-only tuple updates: no index is written, nothing is left
+// for a vacuum, and the table does not grow with the refreshes. A long transaction in any database of the server,
+// which other tests share, keeps dead rows for as long as it runs, so one good round of several is enough: an index
+// on a refreshed column, or pages without room, would spoil all rounds.
 func TestARefreshWritesOnePage(t *testing.T) {
 	sessions, times := 200, 20
 	if storagetest.Long() {
@@ -69,17 +69,17 @@ func TestARefreshWritesOnePage(t *testing.T) {
 	require.LessOrEqual(t, size, int64(2048*sessions))
 }
 
-// refreshInPlace refreshes sessions in a new database, and returns which part of the refreshes wrote no index, and
+// refreshInPlace refreshes sessions in a new database. It returns the fraction of refreshes that wrote no index, and
 // the size of the table in bytes.
 func refreshInPlace(t *testing.T, sessions, times int) (inPlace float64, size int64) {
 	t.Helper()
-	// What has not come to the disk yet cannot be cleared away in passing.
+	// Rows that have not reached the disk cannot be pruned by later updates.
 	database := with(t, migrated.Copy(t), "synchronous_commit", "on")
 	db, o := openURL(t, database, 0), newOperator(t, database)
 	o.do("ALTER TABLE sessions SET (autovacuum_enabled = false)")
 	many := signInMany(t, db, sessions)
 	refreshAll(t, db, many, times)
-	onEveryConnection(t, db, "SELECT pg_stat_force_next_flush()") // each tells what it counted
+	onEveryConnection(t, db, "SELECT pg_stat_force_next_flush()") // each connection reports its counts
 	updated := o.number("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'sessions'")
 	hot := o.number("SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'")
 	require.EqualValues(t, sessions*times, updated)
@@ -87,8 +87,8 @@ func refreshInPlace(t *testing.T, sessions, times int) (inPlace float64, size in
 	return float64(hot) / float64(updated), o.number("SELECT pg_table_size('sessions')")
 }
 
-// TestNoIndexOfPostgreSQLHoldsWhatARefreshChanges also looks at the conditions of partial indexes, which count as well.
-func TestNoIndexOfPostgreSQLHoldsWhatARefreshChanges(t *testing.T) {
+// TestNoIndexOfPostgreSQLContainsColumnsThatARefreshChanges includes the conditions of partial indexes.
+func TestNoIndexOfPostgreSQLContainsColumnsThatARefreshChanges(t *testing.T) {
 	t.Parallel()
 	db, _ := openPostgreSQL(t)
 	var indexed []string
@@ -99,7 +99,7 @@ func TestNoIndexOfPostgreSQLHoldsWhatARefreshChanges(t *testing.T) {
 	require.Equal(t, []string{"client_id", "ended_at", "id", "opened_by", "user_id"}, indexed)
 }
 
-// TestConnectionsArePooled keeps an idle pool from being closed and opened at every burst.
+// TestConnectionsArePooled checks that idle connections are kept between bursts.
 func TestConnectionsArePooled(t *testing.T) {
 	db, _ := openPostgreSQL(t)
 	session := signIn(t, db, "alice")

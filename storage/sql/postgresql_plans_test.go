@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// plan says how PostgreSQL finds the rows of a statement whatever its values are: which index for which condition.
+// plan returns how PostgreSQL finds the rows of a statement for any values: which index for which condition.
 func (o operator) plan(statement string) string {
 	o.t.Helper()
 	values := len(regexp.MustCompile(`\$\d+`).FindAllString(statement, -1))
@@ -38,7 +38,7 @@ func (o operator) plan(statement string) string {
 	return regexp.MustCompile(`\$\d+`).ReplaceAllString(strings.Join(used, "; "), "?")
 }
 
-// fillTables makes tables large enough for plans by key to be worth it.
+// fillTables makes tables so large that PostgreSQL prefers plans that use an index.
 func fillTables(o operator) {
 	o.t.Helper()
 	o.do(`INSERT INTO users (id, created_at) SELECT 'n' || n, 0 FROM generate_series(1, 5000) n`)
@@ -77,7 +77,7 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 			func() error { return errorOf(db.Sessions().Rotate(ctx, rotated(session), session.Generation)) },
 			[]string{"Update on sessions; Index Scan using sessions_pkey on sessions; Index Cond: (id = ?)"},
 		},
-		"Sessions.Open, and a glance at the limit": {
+		"Sessions.Open, and a check of the limit": {
 			func() error {
 				return errorOf(db.Sessions().Open(ctx, newSession(user), user.AuthEpoch, lifetimes(), 20))
 			},
@@ -125,13 +125,13 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 	}
 }
 
-// TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL about what came over
-// the wire. The plans are those for any values, and of tables that are large enough.
+// TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL for the plans of the
+// statements that came through the proxy: plans for any values, on large tables.
 func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 	t.Parallel()
 	ctx, database := t.Context(), migrated.Copy(t)
-	tapped, wire := tap(t, database)
-	db := openMigratedURL(t, tapped, 0)
+	proxiedURL, proxy := startProxy(t, database)
+	db := openMigratedURL(t, proxiedURL, 0)
 	user, _, err := db.Accounts().FindOrCreateUser(ctx,
 		identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: "p", App: "a", Subject: "s"}})
 	require.NoError(t, err)
@@ -140,13 +140,13 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 	require.NoError(t, db.Clients().Create(ctx, identity.Client{ID: "client"}))
 	o := newOperator(t, database)
 	o.do("SET plan_cache_mode = force_generic_plan")
-	o.do("SET enable_bitmapscan = off") // it is by key too, but would make this depend on numbers of rows
+	o.do("SET enable_bitmapscan = off") // a bitmap scan also uses the key, but only for some numbers of rows
 	fillTables(o)
 
 	for name, hot := range hotPaths(ctx, db, user, session) {
-		wire.take()
+		proxy.take()
 		require.NoError(t, hot.call(), name)
-		executed := wire.take()
+		executed := proxy.take()
 		require.Len(t, executed, len(hot.plans), "%s: %s", name, executed)
 		for n, statement := range executed {
 			require.Equal(t, hot.plans[n], o.plan(statement), "%s: %s", name, statement)
@@ -154,24 +154,24 @@ func TestHotPathsOnPostgreSQLAreOneStatementByKey(t *testing.T) {
 	}
 }
 
-// TestARefreshIsTwoStatementsOnOneConnection counts what comes over the wire, however a pool was used before.
+// TestARefreshIsTwoStatementsOnOneConnection counts statements in the proxy.
 func TestARefreshIsTwoStatementsOnOneConnection(t *testing.T) {
-	tapped, wire := tap(t, migrated.Copy(t))
-	db := openMigratedURL(t, tapped, 0)
+	proxiedURL, proxy := startProxy(t, migrated.Copy(t))
+	db := openMigratedURL(t, proxiedURL, 0)
 	session := signIn(t, db, "alice")
-	wire.take()
-	before := wire.connections
+	proxy.take()
+	before := proxy.connections
 	for range 50 {
 		found, _, err := db.Sessions().Find(t.Context(), session.ID)
 		require.NoError(t, err)
 		moved, err := db.Sessions().Rotate(t.Context(), rotated(found), found.Generation)
 		require.NoError(t, err)
 		require.True(t, moved)
-		executed := wire.take()
-		require.Len(t, executed, 2, "no transaction around them: %s", executed)
+		executed := proxy.take()
+		require.Len(t, executed, 2, "without a transaction: %s", executed)
 		require.True(t, strings.HasPrefix(executed[0], "SELECT CAST(extract(epoch FROM clock_timestamp())"),
 			executed[0])
 		require.True(t, strings.HasPrefix(executed[1], "UPDATE sessions"), executed[1])
 	}
-	require.Equal(t, before, wire.connections)
+	require.Equal(t, before, proxy.connections)
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// TestPruningWalksInTheOrderOfBytes, whatever the database's collation: a cursor in another order than the
-// walk's leaves sessions out.
-func TestPruningWalksInTheOrderOfBytes(t *testing.T) {
+// TestPruningUsesTheOrderOfBytes, whatever the database's collation: a cursor in another order than the query's would
+// skip sessions.
+func TestPruningUsesTheOrderOfBytes(t *testing.T) {
 	t.Parallel()
 	db, database := openPostgreSQL(t)
 	o := newOperator(t, database)
@@ -40,11 +40,11 @@ func TestPruningWalksInTheOrderOfBytes(t *testing.T) {
 			require.Equal(t, ids[n+1], cursor)
 		}
 	}
-	require.EqualValues(t, 1, count(t, db, "sessions"), "but the live one")
+	require.EqualValues(t, 1, count(t, db, "sessions"), "only the active one is left")
 }
 
-// TestReplicasPruneAtOnce has two servers walk over the same sessions, while others refresh what lives and
-// end what they like.
+// TestReplicasPruneAtOnce prunes the same sessions from two servers, while others refresh active sessions and end
+// sessions.
 func TestReplicasPruneAtOnce(t *testing.T) {
 	t.Parallel()
 	database := migrated.Copy(t)
@@ -86,17 +86,17 @@ func TestReplicasPruneAtOnce(t *testing.T) {
 	stop()
 	refreshing.Wait()
 	require.NoError(t, errors.Join(failures...))
-	require.Equal(t, over, pruned[0]+pruned[1], "each is deleted, and told of, once")
+	require.Equal(t, over, pruned[0]+pruned[1], "each session is deleted and counted once")
 	require.EqualValues(t, len(live), count(t, replicas[0], "sessions"))
 }
 
-// TestReplicasJudgeByOneClock has servers whose own clocks disagree; nothing of them comes into a row.
-func TestReplicasJudgeByOneClock(t *testing.T) {
+// TestReplicasUseTheClockOfTheDatabase runs servers whose own clocks are wrong, which must not affect any row.
+func TestReplicasUseTheClockOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	database := migrated.Copy(t)
-	astray := func() time.Time { return time.Unix(0, 0) }
+	wrongClock := func() time.Time { return time.Unix(0, 0) }
 	for n := range 2 {
-		db, err := Open(t.Context(), Options{URL: database, Now: astray})
+		db, err := Open(t.Context(), Options{URL: database, Now: wrongClock})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		_, err = db.Schema().MigrateUp(t.Context())

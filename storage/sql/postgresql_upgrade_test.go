@@ -8,9 +8,9 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// TestTheNextVersionsColumnsDisturbNobody is what servers of this version see while the next one migrates:
-// PostgreSQL refuses statements that it compiled for a table as it was.
-func TestTheNextVersionsColumnsDisturbNobody(t *testing.T) {
+// TestNewColumnsDoNotBreakCompiledStatements simulates servers of this version while the next version migrates.
+// PostgreSQL rejects statements that were compiled for a table that has changed.
+func TestNewColumnsDoNotBreakCompiledStatements(t *testing.T) {
 	database := migrated.Copy(t)
 	db := openMigratedURL(t, database, 2)
 	o := newOperator(t, database)
@@ -30,8 +30,8 @@ func TestTheNextVersionsColumnsDisturbNobody(t *testing.T) {
 	}
 }
 
-// TestEveryWayOfPgxToExecute serves those whose pooler keeps no prepared statements: the URL says how.
-func TestEveryWayOfPgxToExecute(t *testing.T) {
+// TestEveryExecModeOfPgx covers URLs for poolers that keep no prepared statements.
+func TestEveryExecModeOfPgx(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 
 const password = "hunter2"
 
-// TestWrongURLsOfPostgreSQLAreRefused without a word of what stands in them.
-func TestWrongURLsOfPostgreSQLAreRefused(t *testing.T) {
+// TestInvalidURLsOfPostgreSQLAreRejected without repeating the URL in the error.
+func TestInvalidURLsOfPostgreSQLAreRejected(t *testing.T) {
 	secret := "u:" + password + "@"
 	for _, url := range []string{
 		"postgres://", "postgres:", "postgresql", "postgres://" + secret + "/db", "postgres://" + secret + "host",
@@ -29,7 +29,7 @@ func TestWrongURLsOfPostgreSQLAreRefused(t *testing.T) {
 		"mysql://" + secret + "host/db", "POSTGRES//" + secret + "host/db", "host=localhost password=" +
 			password + " dbname=db",
 		" postgres://" + secret + "host/db", "postgres://" + secret + "ho st/db", "postgres://" + secret + "[::1/db",
-		"postgres://" + secret + "db.example.com/db", // without TLS if the server, or somebody between, says so
+		"postgres://" + secret + "db.example.com/db", // without TLS if a server asks for it
 	} {
 		require.Error(t, CheckURL(url), url)
 		require.NotContains(t, CheckURL(url).Error(), password, url)
@@ -47,7 +47,7 @@ func TestWrongURLsOfPostgreSQLAreRefused(t *testing.T) {
 	}
 }
 
-// TestPasswordsAreNotInTheErrorsOfConnecting has every reason not to be let in.
+// TestPasswordsAreNotInTheErrorsOfConnecting covers every reason why a connection is rejected.
 func TestPasswordsAreNotInTheErrorsOfConnecting(t *testing.T) {
 	t.Parallel()
 	server := dbtest.TemporaryPostgreSQL(t)
@@ -56,17 +56,17 @@ func TestPasswordsAreNotInTheErrorsOfConnecting(t *testing.T) {
 	o.do("CREATE DATABASE lingpai OWNER lingpai")
 	o.do(`DO $$ BEGIN EXECUTE format('COPY (VALUES (''host all postgres 127.0.0.1/32 trust''),
 		(''host all all 127.0.0.1/32 scram-sha-256'')) TO %L',
-		current_setting('hba_file')); END $$`) // all but the operator need a password
+		current_setting('hba_file')); END $$`) // everybody except the operator needs a password
 	o.do("SELECT pg_reload_conf()")
 
 	right := strings.Replace(strings.Replace(server.URL(), "postgres@", "lingpai:right-"+password+"@", 1),
 		"/postgres?", "/lingpai?", 1)
 	wrong := strings.Replace(right, "right-", "wrong-", 1)
-	require.Eventually(t, func() bool { // as soon as the server has read it
+	require.Eventually(t, func() bool { // once the server has read it
 		db, err := Open(t.Context(), Options{URL: wrong})
 		return err != nil || db.Close() != nil
 	}, 30*time.Second, 10*time.Millisecond)
-	signIn(t, openMigratedURL(t, right, 0), "alice") // who is no superuser and owns the database
+	signIn(t, openMigratedURL(t, right, 0), "alice") // not a superuser, but owner of the database
 	for name, url := range map[string]string{
 		"a wrong password":    wrong,
 		"an unknown user":     strings.Replace(right, "lingpai:", "nobody:", 1),
@@ -79,8 +79,8 @@ func TestPasswordsAreNotInTheErrorsOfConnecting(t *testing.T) {
 		start := time.Now()
 		_, err := Open(t.Context(), Options{URL: url})
 		require.Error(t, err, name)
-		require.Less(t, time.Since(start), 2*patience, name)
-		if name != "a wrong setting" { // which is no secret
+		require.Less(t, time.Since(start), 2*defaultTimeout, name)
+		if name != "a wrong setting" { // which is not secret
 			require.NotContains(t, err.Error(), password, name)
 		}
 	}

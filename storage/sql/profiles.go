@@ -15,7 +15,7 @@ type Profiles struct{ db *DB }
 
 var _ identity.Profiles = (*Profiles)(nil)
 
-// Profiles returns what the database's users say of themselves.
+// Profiles returns the store of profiles.
 func (db *DB) Profiles() *Profiles { return &Profiles{db} }
 
 type profileRow struct {
@@ -59,7 +59,7 @@ func (p *Profiles) Find(ctx context.Context, userID string) (identity.Details, e
 	return row.details(), nil
 }
 
-// setProfile leaves the phone number alone.
+// setProfile keeps the phone number.
 const setProfile = `INSERT INTO profiles (user_id, name, nickname, picture, gender, locale, email, chosen, updated_at)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, nickname = excluded.nickname,
@@ -119,7 +119,7 @@ func (p *Profiles) SetPhone(ctx context.Context, userID string, phone identity.P
 	})
 }
 
-// phoneWritten tells of a number, unless there was none to remove.
+// phoneWritten records an event for the number, unless there was none to remove.
 func phoneWritten(result, tx *gorm.DB, now time.Time, userID, detail string) error {
 	if result.Error != nil || result.RowsAffected == 0 {
 		return result.Error
@@ -127,13 +127,14 @@ func phoneWritten(result, tx *gorm.DB, now time.Time, userID, detail string) err
 	return recordEvent(tx, now, identity.Event{Kind: identity.EventPhoneSet, UserID: userID, Detail: detail})
 }
 
-// change keeps the user's row meanwhile: what deletes or joins the user either is seen, or comes after it.
+// change locks the user's row while write runs, so that a concurrent deletion or merge runs either before or after
+// it.
 func (p *Profiles) change(ctx context.Context, userID string, write func(tx *gorm.DB, now time.Time) error) error {
 	if storable(userID) != nil {
 		return identity.ErrNotFound
 	}
 	return p.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if _, err := p.db.words.heldUser(tx, userID); err != nil {
+		if _, err := p.db.dialect.userForUpdate(tx, userID); err != nil {
 			return err
 		}
 		return write(tx, now)

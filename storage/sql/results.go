@@ -12,8 +12,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// ended says a fault that came of an ending context in the context's words; the driver calls it an
-// interruption, database/sql a transaction that is over.
+// ended returns the context's error for an error that the end of the context caused. The driver reports that as an
+// interruption, database/sql as a transaction that is over.
 func ended(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
@@ -21,19 +21,20 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// scanAll scans all rows of a query. None is nil, as it is once it was kept as JSON.
+// scanAll returns all rows of a query, or nil if there are none, so that an empty list is the same as one that was
+// stored as JSON.
 func scanAll[V any](tx *gorm.DB, query string, values ...any) ([]V, error) {
 	var rows []V
 	result := tx.Raw(query, values...).Scan(&rows)
 	return append([]V(nil), rows...), ended(result.Statement.Context, result.Error)
 }
 
-// listed scans all rows of a query, and returns what each of them tells of.
-func listed[R, V any](tx *gorm.DB, told func(R) V, query string, values ...any) ([]V, error) {
+// listed returns all rows of a query, converted.
+func listed[R, V any](tx *gorm.DB, convert func(R) V, query string, values ...any) ([]V, error) {
 	rows, err := scanAll[R](tx, query, values...)
 	all := make([]V, len(rows))
 	for n, row := range rows {
-		all[n] = told(row)
+		all[n] = convert(row)
 	}
 	return all, err
 }
@@ -50,7 +51,7 @@ func one(query *gorm.DB, row any) error {
 	return nil
 }
 
-// changed turns a statement that found no row into ErrNotFound.
+// changed returns ErrNotFound for a statement that changed no row.
 func changed(result *gorm.DB) error {
 	if err := wrote(result); err != nil {
 		return err
@@ -61,10 +62,10 @@ func changed(result *gorm.DB) error {
 	return nil
 }
 
-// wrote returns why a statement did not write.
+// wrote returns the error of a statement.
 func wrote(result *gorm.DB) error { return ended(result.Statement.Context, exists(result.Error)) }
 
-// exists says a violated key in the nouns' words.
+// exists returns ErrExists for a violated key.
 func exists(err error) error {
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		return identity.ErrExists
@@ -72,17 +73,17 @@ func exists(err error) error {
 	return err
 }
 
-// storable refuses texts that a database would: NUL and invalid UTF-8.
+// storable rejects texts that a database would reject: with NUL or invalid UTF-8.
 func storable(texts ...string) error {
 	for _, text := range texts {
 		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			return errors.New("a text to store has a NUL or is not UTF-8")
+			return errors.New("a text contains NUL or is not valid UTF-8")
 		}
 	}
 	return nil
 }
 
-// millis is an instant as it is stored: NULL for zero.
+// millis returns a time as it is stored: NULL for zero.
 func millis(t time.Time) *int64 {
 	if t.IsZero() {
 		return nil

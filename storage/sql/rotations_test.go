@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// fullRotations has as many rotations as a session remembers, of every kind.
+// fullRotations returns as many rotations as a session remembers, of every kind.
 func fullRotations() []identity.Rotation {
 	at := time.UnixMilli(1_790_000_000_123)
 	key := bytes.Repeat([]byte{0, 0xff}, identity.KeyHashSize/2)
@@ -28,7 +28,7 @@ func fullRotations() []identity.Rotation {
 	}
 }
 
-func TestRotationsComeBackFromTheirBlob(t *testing.T) {
+func TestRotationsRoundTrip(t *testing.T) {
 	all := fullRotations()
 	require.Len(t, all, identity.MaxRotations)
 	for n := range len(all) + 1 {
@@ -44,7 +44,7 @@ func sameRotation(a, b identity.Rotation) bool {
 		(a.KeyHash == nil) == (b.KeyHash == nil) && a.Sheltered == b.Sheltered
 }
 
-func TestDamagedRotationsAreRefused(t *testing.T) {
+func TestDamagedRotationsAreRejected(t *testing.T) {
 	whole := encodeRotations(fullRotations())
 	keyed, plain := fullRotations()[:1], fullRotations()[3:4]
 	change := func(at int, to byte) []byte {
@@ -59,9 +59,9 @@ func TestDamagedRotationsAreRefused(t *testing.T) {
 		"a byte too few":                encodeRotations(plain)[:rotationSize],
 		"a key hash that is cut":        encodeRotations(keyed)[:1+rotationSize+identity.KeyHashSize-1],
 		"a key hash that is missing":    encodeRotations(keyed)[:1+rotationSize],
-		"a flag that nobody knows":      change(rotationSize, 1<<2),
+		"an unknown flag":               change(rotationSize, 1<<2),
 		"a range that ends before":      change(1, 0xff),
-		"what is no blob of ours":       []byte("rotations"),
+		"another format":                []byte("rotations"),
 		"a version byte of text: '\\0'": {0},
 	} {
 		_, err := decodeRotations(blob)
@@ -69,7 +69,8 @@ func TestDamagedRotationsAreRefused(t *testing.T) {
 	}
 }
 
-// TestSessionWithDamagedRotationsIsAnError keeps a thief from being taken for somebody whose rotations were forgotten.
+// TestSessionWithDamagedRotationsIsAnError: otherwise a theft could be taken for a refresh whose rotation was
+// forgotten.
 func TestSessionWithDamagedRotationsIsAnError(t *testing.T) {
 	db := openMigrated(t)
 	session := signIn(t, db, "alice")

@@ -36,15 +36,15 @@ func (s *Sessions) EndAll(ctx context.Context, userID, reason string) (int64, er
 
 // EndBefore implements identity.Sessions.
 func (s *Sessions) EndBefore(ctx context.Context, before time.Time, reason string) (int64, error) {
-	return s.endEverybodys(ctx, reason, "auth_time <= ?", before)
+	return s.endMatching(ctx, reason, "auth_time <= ?", before)
 }
 
 // EndSince implements identity.Sessions.
 func (s *Sessions) EndSince(ctx context.Context, since time.Time, reason string) (int64, error) {
-	return s.endEverybodys(ctx, reason, "last_seen_at >= ?", since)
+	return s.endMatching(ctx, reason, "last_seen_at >= ?", since)
 }
 
-// end ends sessions and tells of it in one event.
+// end ends sessions and records one event.
 func (s *Sessions) end(ctx context.Context, event identity.Event, reason, where string, value any) (ended int64,
 	err error) {
 	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
@@ -52,7 +52,7 @@ func (s *Sessions) end(ctx context.Context, event identity.Event, reason, where 
 			return err
 		}
 		if event.SessionID == "" {
-			event.Detail = endedOf(reason, ended)
+			event.Detail = endedDetail(reason, ended)
 		}
 		return recordEvent(tx, now, event)
 	})
@@ -68,14 +68,13 @@ func endSessions(tx *gorm.DB, now time.Time, reason, where string, values ...any
 	return result.RowsAffected, result.Error
 }
 
-// endBatch is how many sessions are looked at in one transaction: few enough to be over long before anybody
-// who waits for them gives up.
+// endBatch is how many sessions one transaction examines: few enough that it ends long before the timeout of requests
+// that wait for it.
 const endBatch = 5000
 
-// endEverybodys walks all sessions in the order of ids, and ends those that a condition on an instant holds
-// for, with an event for each batch. If it is broken off, what it ended stays ended, and the next try goes through the
-// rest.
-func (s *Sessions) endEverybodys(ctx context.Context, reason, where string, at time.Time) (total int64, err error) {
+// endMatching goes through all sessions in the order of ids, and ends those that match a condition on a time, with an
+// event for each batch. If it is interrupted, ended sessions stay ended, and the next call does the rest.
+func (s *Sessions) endMatching(ctx context.Context, reason, where string, at time.Time) (total int64, err error) {
 	for from, last, done := "", "", false; !done; from = last {
 		if last, done, err = s.lastOfBatch(ctx, from); err != nil {
 			break
@@ -86,7 +85,7 @@ func (s *Sessions) endEverybodys(ctx context.Context, reason, where string, at t
 			if err != nil || ended == 0 {
 				return err
 			}
-			event := identity.Event{Kind: identity.EventSessionEnded, Detail: endedOf(reason, ended)}
+			event := identity.Event{Kind: identity.EventSessionEnded, Detail: endedDetail(reason, ended)}
 			return recordEvent(tx, now, event)
 		})
 		if err != nil {
@@ -97,8 +96,10 @@ func (s *Sessions) endEverybodys(ctx context.Context, reason, where string, at t
 	return total, err
 }
 
-// endedOf is the detail of an event that tells of many sessions.
-func endedOf(reason string, ended int64) string { return fmt.Sprintf("%s: %d sessions", reason, ended) }
+// endedDetail returns the detail of an event about several sessions.
+func endedDetail(reason string, ended int64) string {
+	return fmt.Sprintf("%s: %d sessions", reason, ended)
+}
 
 // lastOfBatch returns the last id of the next batch, and whether it is the last batch.
 func (s *Sessions) lastOfBatch(ctx context.Context, from string) (string, bool, error) {
@@ -111,17 +112,17 @@ func (s *Sessions) lastOfBatch(ctx context.Context, from string) (string, bool, 
 }
 
 const (
-	// endingsSlack is for verifiers that take a token a minute after it has expired, and for servers whose
+	// endingsSlack is for verifiers that accept a token for a minute after it has expired, and for servers whose
 	// clocks are a minute ahead.
 	endingsSlack = 2 * time.Minute
-	// longestAccessTTL is more than any access token's life: see keepEndings, and the pruning of sessions,
-	// which keeps ended ones as long.
+	// longestAccessTTL is longer than the lifetime of any access token. keepEndings and the pruning of sessions keep
+	// ended sessions that long.
 	longestAccessTTL = 24*time.Hour + endingsSlack
 )
 
-// latestEndings asks for the instant in so many words, and in the order of its index, so that PostgreSQL
-// reads that and not all sessions. A session that had run out so long ago that its tokens have too is not
-// among them: whoever disables a user ends all that he ever had.
+// latestEndings compares and orders by the indexed column alone, so that PostgreSQL reads the index and not all
+// sessions. It excludes sessions that had expired so long ago that their tokens have expired too: disabling a user
+// ends all sessions that the user ever had.
 const latestEndings = `SELECT id, ended_at FROM (
 		SELECT id, ended_at FROM sessions WHERE ended_at > ? AND idle_expires_at > ? AND expires_at > ?
 			ORDER BY ended_at DESC LIMIT ?) AS known
@@ -129,8 +130,8 @@ const latestEndings = `SELECT id, ended_at FROM (
 		ORDER BY ended_at DESC LIMIT ?) AS gone
 	ORDER BY ended_at DESC LIMIT ?`
 
-// Ended implements identity.Sessions. The clock is read before the sessions, so that nothing which ended
-// before that instant is missing.
+// Ended implements identity.Sessions. It reads the clock before the sessions, so that no session that ended before that
+// time is missing.
 func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int) (identity.Endings, error) {
 	now, err := s.db.Clock(ctx)
 	if err != nil {
@@ -161,7 +162,8 @@ func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int
 	return endings, nil
 }
 
-// keepEndings keeps what is needed of the sessions of users who are being deleted. What was not ended ends now.
+// keepEndings keeps what is needed of the sessions of users who are being deleted. Sessions that had not ended end
+// now.
 func keepEndings(tx *gorm.DB, now time.Time, userIDs []string) error {
 	since := now.Add(-longestAccessTTL).UnixMilli()
 	return tx.Exec(`INSERT INTO ended_sessions (id, ended_at) SELECT id, coalesce(ended_at, ?) FROM sessions
@@ -169,29 +171,29 @@ func keepEndings(tx *gorm.DB, now time.Time, userIDs []string) error {
 		now.UnixMilli(), userIDs, now.UnixMilli(), since, since, since).Error
 }
 
-// pruneCursor marks the last session that pruning has looked at.
+// pruneCursor is the mark with the last session that pruning has examined.
 const pruneCursor = "sessions.pruned_to"
 
-// Prune implements identity.Sessions. Walking the primary key needs no index on what a refresh changes, and
-// the stored cursor lets any replica, and the next start, go on where the last one stopped.
+// Prune implements identity.Sessions. It scans the primary key, so it needs no index on a column that a refresh
+// changes. The cursor is stored, so any replica continues where the last one stopped, also after a restart.
 func (s *Sessions) Prune(ctx context.Context, keep time.Duration, batch int) (pruned int, end bool, err error) {
 	cursor, err := s.db.Marks().Marked(ctx, pruneCursor)
 	if err != nil {
 		return 0, false, err
 	}
-	var looked []string
+	var ids []string
 	if err := s.db.read.WithContext(ctx).Raw("SELECT id FROM sessions WHERE id > ? ORDER BY id LIMIT ?", cursor,
-		batch).Scan(&looked).Error; err != nil {
+		batch).Scan(&ids).Error; err != nil {
 		return 0, false, err
 	}
 	next := ""
-	if len(looked) == batch {
-		next = looked[batch-1]
+	if len(ids) == batch {
+		next = ids[batch-1]
 	}
 	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		before := now.Add(-keep).UnixMilli()
 		result := tx.Exec("DELETE FROM sessions WHERE id IN ? AND (ended_at < ? OR idle_expires_at < ? OR "+
-			"expires_at < ?)", looked, before, before, before)
+			"expires_at < ?)", ids, before, before, before)
 		pruned = int(result.RowsAffected)
 		if result.Error != nil {
 			return result.Error

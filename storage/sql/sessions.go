@@ -17,7 +17,7 @@ type Sessions struct{ db *DB }
 
 var _ identity.Sessions = (*Sessions)(nil)
 
-// Sessions returns the database's sessions.
+// Sessions returns the store of sessions.
 func (db *DB) Sessions() *Sessions { return &Sessions{db} }
 
 // Open implements identity.Sessions.
@@ -37,14 +37,14 @@ func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int
 	if limit <= 0 {
 		return session, nil
 	}
-	// The session is open, and its caller is to be told so. A limit that could not be enforced now is
-	// enforced at the next sign-in.
+	// The session is open, so the caller gets it in any case. A limit that cannot be enforced now is enforced at the
+	// next sign-in.
 	_ = s.endBeyond(context.WithoutCancel(ctx), session, limit)
 	return session, nil
 }
 
-// openSession inserts only where the user is as the caller knew it, and keeps the user's row so until it is
-// done: what disables a user comes before it and is seen, or after it and sees the session.
+// openSession inserts only if the user is as the caller knew it, and locks the user's row until it is done: a change
+// that disables the user is either committed before and seen here, or comes after and sees the session.
 const openSession = `WITH clock AS (SELECT {clock} AS now)
 	INSERT INTO sessions (id, user_id, account_platform, account_app, account_subject, client_id, scope, method,
 		auth_time, generation, rotations,
@@ -63,7 +63,7 @@ func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch i
 	if session.Account != (identity.AccountKey{}) {
 		platform, app, subject = &session.Account.Platform, &session.Account.App, &session.Account.Subject
 	}
-	var openedBy any // NULL rather than an empty value, which would have to be unique
+	var openedBy any // NULL, since an empty value would have to be unique
 	if len(session.OpenedBy) > 0 {
 		openedBy = session.OpenedBy
 	}
@@ -91,10 +91,10 @@ func (s *Sessions) Find(ctx context.Context, id string) (identity.Session, time.
 // FindByOpening implements identity.Sessions.
 func (s *Sessions) FindByOpening(ctx context.Context, openedBy ...[]byte) (identity.Session, time.Time, error) {
 	if len(openedBy) == 0 || len(openedBy) > identity.MaxOpenings {
-		return identity.Session{}, time.Time{}, fmt.Errorf("a session is looked for by 1 to %d values",
+		return identity.Session{}, time.Time{}, fmt.Errorf("a session can be found by 1 to %d values",
 			identity.MaxOpenings)
 	}
-	var values [identity.MaxOpenings]any // the statement is one, so what is missing is asked for twice
+	var values [identity.MaxOpenings]any // the statement has a fixed number of values, so the last one is repeated
 	for n := range values {
 		values[n] = openedBy[min(n, len(openedBy)-1)]
 	}
@@ -172,7 +172,7 @@ type sessionRow struct {
 	EndReason       string
 }
 
-// sessionColumns are read in the order of targets.
+// sessionColumns are in the order of targets.
 const sessionColumns = `id, user_id, account_platform, account_app, account_subject, client_id, scope, method,
 	auth_time, generation, rotations,
 	opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device, ended_at, end_reason`
@@ -209,18 +209,18 @@ func (r *sessionRow) session() (identity.Session, error) {
 	return session, nil
 }
 
-// sessionsBeyond finds, from the most recently seen on, the other live sessions that a user has at a client
-// beyond a number; none if the session in question has been ended itself.
+// sessionsBeyond finds the other active sessions that a user has at a client beyond a number, the most recently seen
+// first. It finds none if the session in question has ended itself.
 const sessionsBeyond = `SELECT id FROM sessions WHERE user_id = ? AND client_id = ? AND id <> ? AND ended_at IS NULL
 		AND idle_expires_at > ? AND expires_at > ? AND EXISTS (SELECT 1 FROM sessions own WHERE own.id = ?
 		AND own.ended_at IS NULL)
 	ORDER BY last_seen_at DESC, id DESC LIMIT 1000000 OFFSET ?`
 
-// endBeyond ends what is beyond the limit once a session is open. Almost always there is nothing, which a
-// glance tells; otherwise it looks again in a transaction. Of sessions that open at once, the one whose
-// transaction is last ends the others; one that was ended so ends nobody.
+// endBeyond ends the sessions beyond the limit once a session is open. Almost always there are none, which one read
+// shows; otherwise it reads again in a transaction. Of sessions that open at the same time, the one whose transaction
+// is last ends the others; a session that was ended that way ends no others.
 func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limit int) error {
-	now := session.LastSeenAt // which is when it was opened
+	now := session.LastSeenAt // the time when it was opened
 	values := []any{session.UserID, session.ClientID, session.ID, now.UnixMilli(), now.UnixMilli(),
 		session.ID, limit - 1}
 	var first string
@@ -231,7 +231,7 @@ func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limi
 		return err
 	}
 	return s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if err := s.db.words.lockUser(tx, session.UserID); err != nil {
+		if err := s.db.dialect.lockUser(tx, session.UserID); err != nil {
 			return err
 		}
 		var beyond []string
@@ -254,7 +254,7 @@ func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limi
 	})
 }
 
-// The column sessions.rotations is a version byte and then, newest first, for each rotation
+// The column sessions.rotations is a version byte followed by the rotations, the newest first:
 //
 //	lowest 4 ‖ highest 4 ‖ instant 8 (milliseconds) ‖ flags 1 [‖ key hash 16]
 const (

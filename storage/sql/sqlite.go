@@ -19,15 +19,15 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// readers is how many connections read at once; writers are one, so that Go queues them instead of SQLite
-// making them sleep.
+// readers is how many connections read at a time. One connection writes, so that writers queue in Go; in SQLite they
+// would sleep and poll.
 const readers = 8
 
-// parseSQLite reads the path of the file, and how a commit is kept.
+// parseSQLite returns the path of the file and the value of the pragma synchronous.
 func parseSQLite(databaseURL string) (path, synchronous string, err error) {
 	path, query, _ := strings.Cut(strings.TrimPrefix(databaseURL, "sqlite:"), "?")
 	switch {
-	case path == "" || path == ":memory:": // each connection would have a memory of its own
+	case path == "" || path == ":memory:": // each connection would have a separate database in memory
 		return "", "", errURL
 	case query == "":
 		return path, "full", nil // nothing acknowledged is ever lost
@@ -46,7 +46,7 @@ func newSQLite(options Options) (*DB, error) {
 	if err := createPrivate(path); err != nil {
 		return nil, err
 	}
-	db := &DB{words: sqliteWords, now: options.Now}
+	db := &DB{dialect: dialectSQLite, now: options.Now}
 	if db.now == nil {
 		db.now = time.Now
 	}
@@ -56,7 +56,7 @@ func newSQLite(options Options) (*DB, error) {
 	if db.read, err = openPool(path, pragmas, readers); err != nil {
 		return nil, err
 	}
-	pragmas.Set("_txlock", "immediate") // a transaction that will write says so at once, and never has to be undone
+	pragmas.Set("_txlock", "immediate") // lock at the start, so that no transaction fails to later
 	if db.write, err = openPool(path, pragmas, 1); err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func openPool(path string, options url.Values, connections int) (*gorm.DB, error
 	return gorm.Open(sqliteDialect{pool}, settings())
 }
 
-// createPrivate makes the file, readable by its owner only. SQLite gives its side files the same mode.
+// createPrivate creates the file, readable by its owner only. SQLite gives its side files the same mode.
 func createPrivate(path string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -83,9 +83,9 @@ func createPrivate(path string) error {
 	return file.Close()
 }
 
-// sqliteDialect is gorm's view of SQLite, over modernc.org/sqlite's own driver, which keeps compiled
-// statements. It knows what our statements need and no more: goose migrates, so gorm's migrator is never
-// asked. See docs/adr/0004.
+// sqliteDialect adapts SQLite to gorm, over modernc.org/sqlite's own driver, which keeps compiled statements. It
+// supports only what the statements of this package need: goose migrates, so gorm's migrator is not used. See
+// docs/adr/0004.
 type sqliteDialect struct{ pool *sql.DB }
 
 var (

@@ -23,7 +23,7 @@ func TestEveryConnectionHasItsSettings(t *testing.T) {
 	}
 }
 
-// requirePragmas asks every connection of a pool.
+// requirePragmas checks every connection of a pool.
 func requirePragmas(t *testing.T, pool *gorm.DB, want map[string]string) {
 	t.Helper()
 	raw, err := pool.DB()
@@ -31,7 +31,7 @@ func requirePragmas(t *testing.T, pool *gorm.DB, want map[string]string) {
 	for range raw.Stats().MaxOpenConnections {
 		connection, err := raw.Conn(t.Context())
 		require.NoError(t, err)
-		defer connection.Close() // at the end, so that each turn gets another one
+		defer connection.Close() // at the end, so that each round gets another connection
 		for pragma, value := range want {
 			var got string
 			require.NoError(t, connection.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))
@@ -53,12 +53,12 @@ func TestOneConnectionWritesAndSeveralRead(t *testing.T) {
 	writing := db.write.Begin()
 	require.NoError(t, writing.Exec("UPDATE sessions SET device = 'other'").Error)
 	_, _, err = db.Sessions().Find(t.Context(), session.ID)
-	require.NoError(t, err, "who reads does not wait for who writes")
+	require.NoError(t, err, "readers do not wait for writers")
 	require.NoError(t, db.Ping(t.Context()))
 	require.NoError(t, writing.Rollback().Error)
 }
 
-// TestFilesAreTheOwnersOnly has a schema in the file, so that SQLite's side files are there too.
+// TestFilesAreTheOwnersOnly migrates first, so that SQLite's side files exist too.
 func TestFilesAreTheOwnersOnly(t *testing.T) {
 	path := databasePath(t)
 	db := openAt(t, path, nil)
@@ -74,7 +74,7 @@ func TestFilesAreTheOwnersOnly(t *testing.T) {
 	}
 }
 
-func TestWrongURLsAreRefused(t *testing.T) {
+func TestInvalidURLsAreRejected(t *testing.T) {
 	folder := t.TempDir()
 	noDatabase := filepath.Join(folder, "text.db")
 	require.NoError(t, os.WriteFile(noDatabase, []byte(strings.Repeat("this is a text ", 100)), 0o600))
@@ -96,18 +96,18 @@ func TestRelativePathsAreRelativeToTheWorkingFolder(t *testing.T) {
 	require.FileExists(t, "lingpai.db")
 }
 
-// TestFullDiskRefusesAndRecovers fills the file up to a limit that SQLite keeps, and takes the limit away again.
-func TestFullDiskRefusesAndRecovers(t *testing.T) {
+// TestFullDiskFailsWritesAndRecovers fills the file up to a limit that SQLite enforces, and lifts the limit again.
+func TestFullDiskFailsWritesAndRecovers(t *testing.T) {
 	db := openMigrated(t)
 	session := signIn(t, db, "alice")
-	require.NoError(t, db.write.Exec("PRAGMA max_page_count = 1").Error) // not below what there is
+	require.NoError(t, db.write.Exec("PRAGMA max_page_count = 1").Error) // the limit cannot be below the present size
 	var failure error
 	for n := 0; n < 1000 && failure == nil; n++ {
 		failure = db.Marks().Mark(t.Context(), strings.Repeat("n", n), strings.Repeat("v", 1000))
 	}
 	require.ErrorContains(t, failure, "full")
 	_, _, err := db.Sessions().Find(t.Context(), session.ID)
-	require.NoError(t, err, "what is there can be read")
+	require.NoError(t, err, "existing rows can be read")
 	require.NoError(t, db.write.Exec("PRAGMA max_page_count = 1000000").Error)
 	require.NoError(t, db.Users().Disable(t.Context(), session.UserID), "transactions")
 	require.NoError(t, db.Marks().Mark(t.Context(), "name", "value"), "and single statements")

@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// statement is one that every token request makes: it is compiled once for each connection, by us for SQLite
-// and by pgx for PostgreSQL, and goes past gorm, whose work would be a third of its cost.
+// statement is a statement of every token request. It is compiled once for each connection, here for SQLite and by
+// pgx for PostgreSQL, and bypasses gorm, which would take a third of its time.
 type statement struct {
 	db   *DB
 	pool *gorm.DB
@@ -23,13 +23,13 @@ type statement struct {
 }
 
 func newStatement(db *DB, pool *gorm.DB, text string) *statement {
-	return &statement{db: db, pool: pool, text: db.words.statement(text)}
+	return &statement{db: db, pool: pool, text: db.dialect.statement(text)}
 }
 
-// row scans the first row into targets, or returns identity.ErrNotFound. ErrExists: it was to be written. The
-// rows are read to their end: SQLite commits there.
+// row scans the first row into targets, or returns identity.ErrNotFound if there is none and identity.ErrExists if an
+// INSERT violates a key. It reads all rows, since SQLite commits at their end.
 func (s *statement) row(ctx context.Context, targets []any, values ...any) error {
-	return s.carried(ctx, func(ctx context.Context, on executor) error {
+	return s.run(ctx, func(ctx context.Context, on executor) error {
 		rows, err := on.query(ctx, values)
 		if err != nil {
 			return err
@@ -48,9 +48,9 @@ func (s *statement) row(ctx context.Context, targets []any, values ...any) error
 	})
 }
 
-// exec returns how many rows were changed. ErrExists.
+// exec returns how many rows were changed. It returns identity.ErrExists if a key is violated.
 func (s *statement) exec(ctx context.Context, values ...any) (changed int64, err error) {
-	err = s.carried(ctx, func(ctx context.Context, on executor) error {
+	err = s.run(ctx, func(ctx context.Context, on executor) error {
 		result, err := on.execute(ctx, values)
 		if err != nil {
 			return err
@@ -61,17 +61,17 @@ func (s *statement) exec(ctx context.Context, values ...any) (changed int64, err
 	return changed, err
 }
 
-// carried is carried through, also if the caller leaves: nobody learns of a write half done, and in SQLite it
-// is over sooner than a watch for the context's end would be set up.
-func (s *statement) carried(ctx context.Context, do func(context.Context, executor) error) error {
-	err := s.db.again(ctx, func(ctx context.Context) error {
+// run completes the statement even if the caller's context ends, so that no write is left half done. In SQLite a
+// statement takes less time than watching for the end of the context would.
+func (s *statement) run(ctx context.Context, do func(context.Context, executor) error) error {
+	err := s.db.withRetries(ctx, func(ctx context.Context) error {
 		pool, err := s.pool.DB()
 		if err != nil {
 			return err
 		}
-		// pgx compiles by itself, in the way that its URL says; poolers before PostgreSQL need another than
-		// the usual
-		if s.db.patience > 0 {
+		// pgx compiles by itself, in the mode that its URL asks for; poolers in front of PostgreSQL need another one
+		// than the default
+		if s.db.timeout > 0 {
 			return do(ctx, executor{text: s.text, pool: pool})
 		}
 		ctx = context.WithoutCancel(ctx)
@@ -95,7 +95,7 @@ func (s *statement) carried(ctx context.Context, do func(context.Context, execut
 	return exists(err)
 }
 
-// compiled compiles the statement at its first use, since the tables need not be there when the database is opened.
+// compiled compiles the statement at its first use, since the tables may not exist when the database is opened.
 func (s *statement) compiled(ctx context.Context, pool *sql.DB) (*sql.Stmt, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -107,7 +107,7 @@ func (s *statement) compiled(ctx context.Context, pool *sql.DB) (*sql.Stmt, erro
 	return s.prepared, err
 }
 
-// executor runs a statement: as compiled, or as text.
+// executor runs a statement, either compiled or as text.
 type executor struct {
 	compiled *sql.Stmt
 	text     string

@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// recorder keeps the statements that gorm executes, with their values.
+// recorder records the statements that gorm executes, with their values.
 type recorder struct {
 	logger.Interface
 	mutex      sync.Mutex
@@ -29,14 +29,14 @@ func (r *recorder) Trace(_ context.Context, _ time.Time, statement func() (strin
 	r.statements = append(r.statements, text)
 }
 
-// recorded returns the same database, and what it executes from now on.
+// recorded returns the same database, and a recorder of what it executes.
 func recorded(db *DB) (*DB, *recorder) {
 	r := &recorder{Interface: logger.Discard}
 	session := &gorm.Session{Logger: r}
 	return &DB{read: db.read.Session(session), write: db.write.Session(session), ring: db.ring, now: db.now}, r
 }
 
-// plan says how SQLite finds the rows of a statement.
+// plan returns how SQLite finds the rows of a statement.
 func plan(t *testing.T, db *DB, statement string) string {
 	t.Helper()
 	var steps []struct{ Detail string }
@@ -48,7 +48,7 @@ func plan(t *testing.T, db *DB, statement string) string {
 	return strings.Join(details, "; ")
 }
 
-// TestHotPathsAreOneStatementByKey runs the real calls and asks SQLite about what they executed.
+// TestHotPathsAreOneStatementByKey makes the real calls and asks SQLite for the plans of their statements.
 func TestHotPathsAreOneStatementByKey(t *testing.T) {
 	ctx := t.Context()
 	plain := openMigrated(t)
@@ -81,7 +81,7 @@ func TestHotPathsAreOneStatementByKey(t *testing.T) {
 	}
 }
 
-// TestPreparedStatementsSearchByKey asks SQLite how it runs the statements that are compiled once.
+// TestPreparedStatementsSearchByKey asks SQLite for the plans of the statements that are compiled once.
 func TestPreparedStatementsSearchByKey(t *testing.T) {
 	db := openMigrated(t)
 	for statement, want := range map[*statement]string{
@@ -95,8 +95,8 @@ func TestPreparedStatementsSearchByKey(t *testing.T) {
 	}
 }
 
-// TestRefreshesGrowNothing holds the promise of one row for each session, however often it is refreshed.
-func TestRefreshesGrowNothing(t *testing.T) {
+// TestRefreshesDoNotGrowTheDatabase: a session is one row, however often it is refreshed.
+func TestRefreshesDoNotGrowTheDatabase(t *testing.T) {
 	db := openMigrated(t)
 	session := signIn(t, db, "alice")
 	refresh := func(times int) {
@@ -112,7 +112,7 @@ func TestRefreshesGrowNothing(t *testing.T) {
 		require.NoError(t, db.write.Raw("PRAGMA page_count").Scan(&count).Error)
 		return count
 	}
-	refresh(identity.MaxRotations) // from here on each forgets one
+	refresh(identity.MaxRotations) // from here on each refresh drops one rotation
 	before, events := pages(), count(t, db, "events")
 	refresh(500)
 	require.Equal(t, before, pages())
@@ -123,8 +123,8 @@ func TestRefreshesGrowNothing(t *testing.T) {
 	require.Equal(t, "ok", check)
 }
 
-// TestNoIndexHoldsWhatARefreshChanges keeps a refresh to one page, and in PostgreSQL to a HOT update.
-func TestNoIndexHoldsWhatARefreshChanges(t *testing.T) {
+// TestNoIndexContainsColumnsThatARefreshChanges: so a refresh writes one page, and in PostgreSQL is a HOT update.
+func TestNoIndexContainsColumnsThatARefreshChanges(t *testing.T) {
 	db := openMigrated(t)
 	var indexed []string
 	require.NoError(t, db.read.Raw(`SELECT DISTINCT column.name

@@ -17,7 +17,7 @@ type Users struct{ db *DB }
 
 var _ identity.Users = (*Users)(nil)
 
-// Users returns the database's users.
+// Users returns the store of users.
 func (db *DB) Users() *Users { return &Users{db} }
 
 type userRow struct {
@@ -37,7 +37,7 @@ type userRow struct {
 
 func (userRow) TableName() string { return "users" }
 
-// userColumns are read in the order of targets.
+// userColumns are in the order of targets.
 const userColumns = "u.id, u.username, u.username_key, u.password_hash, u.auth_epoch, u.created_at, " +
 	"u.disabled_at, u.roles, u.claims, " +
 	"u.deletes_at, u.dismissed, u.joined_into"
@@ -80,7 +80,7 @@ func findUser(db *gorm.DB, column, value string) (identity.User, error) {
 
 // Disable implements identity.Users.
 func (u *Users) Disable(ctx context.Context, id string) error {
-	return u.keepOut(ctx, id, identity.EndedByDisable, identity.EventUserDisabled,
+	return u.changeAndEndSessions(ctx, id, identity.EndedByDisable, identity.EventUserDisabled,
 		func(tx *gorm.DB, now time.Time) *gorm.DB {
 			return tx.Exec("UPDATE users SET disabled_at = coalesce(disabled_at, ?), auth_epoch = "+
 				"auth_epoch + 1 WHERE id = ?", now.UnixMilli(), id)
@@ -92,7 +92,7 @@ func (u *Users) SetPassword(ctx context.Context, id, passwordHash string) error 
 	if err := storable(passwordHash); err != nil {
 		return err
 	}
-	return u.keepOut(ctx, id, identity.EndedByPassword, identity.EventPasswordSet,
+	return u.changeAndEndSessions(ctx, id, identity.EndedByPassword, identity.EventPasswordSet,
 		func(tx *gorm.DB, _ time.Time) *gorm.DB {
 			return tx.Exec("UPDATE users SET password_hash = ?, auth_epoch = auth_epoch + 1 WHERE id = ? "+
 				"AND joined_into IS NULL", passwordHash, id)
@@ -122,9 +122,10 @@ func (u *Users) ReplacePasswordHash(ctx context.Context, id, old, passwordHash s
 	return err == nil, err
 }
 
-// keepOut changes a user and ends all sessions, in one transaction. The epoch moves first: a session that is
-// being opened meanwhile either is there to be ended, or finds that its epoch is over.
-func (u *Users) keepOut(ctx context.Context, id, reason, kind string, change func(*gorm.DB, time.Time) *gorm.DB) error {
+// changeAndEndSessions changes a user and ends all the user's sessions, in one transaction. The epoch grows first: a
+// session that is being opened is either there already and is ended, or fails because its epoch is outdated.
+func (u *Users) changeAndEndSessions(ctx context.Context, id, reason, kind string,
+	change func(*gorm.DB, time.Time) *gorm.DB) error {
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
@@ -139,7 +140,7 @@ func (u *Users) keepOut(ctx context.Context, id, reason, kind string, change fun
 	})
 }
 
-// lockUser lets one transaction through at a time that changes what a user has. In SQLite there is only ever one.
+// lockUser serializes transactions that change what a user has. In SQLite there is only one at a time.
 func (d dialect) lockUser(tx *gorm.DB, id string) error {
 	if d.forUpdate == "" {
 		return nil
@@ -147,10 +148,10 @@ func (d dialect) lockUser(tx *gorm.DB, id string) error {
 	return tx.Exec("SELECT 1 FROM users WHERE id = ?"+d.forUpdate, id).Error
 }
 
-// heldUser locks a user likewise and returns what nobody else changes until the transaction is over.
-// ErrNotFound, also for who was merged into another one, perhaps since the caller looked: what such a user is
-// given reaches nobody, and what is taken takes from the other one.
-func (d dialect) heldUser(tx *gorm.DB, id string) (identity.User, error) {
+// userForUpdate locks a user and returns the row, which does not change until the transaction ends. It returns
+// ErrNotFound also for a user who was merged into another one, even after the caller read the user: data added to
+// such a user would be unreachable, and data removed would be removed from the survivor.
+func (d dialect) userForUpdate(tx *gorm.DB, id string) (identity.User, error) {
 	var row userRow
 	err := one(tx.Raw("SELECT * FROM users WHERE id = ? AND joined_into IS NULL"+d.forUpdate, id), &row)
 	return row.user(), err
@@ -162,7 +163,7 @@ func (u *Users) Enable(ctx context.Context, id string) error {
 		return identity.ErrNotFound
 	}
 	event := identity.Event{Kind: identity.EventUserEnabled, UserID: id}
-	return u.db.recorded(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+	return u.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("UPDATE users SET disabled_at = NULL WHERE id = ?", id))
 	})
 }
@@ -188,7 +189,7 @@ func (u *Users) Create(ctx context.Context, username, passwordHash string) (iden
 	shown := identity.DisplayUsername(username)
 	row := userRow{ID: identity.NewUserID(), Username: &shown, UsernameKey: &canonical, PasswordHash: passwordHash}
 	event := identity.Event{Kind: identity.EventUserCreated, UserID: row.ID}
-	err = u.db.recorded(ctx, event, func(tx *gorm.DB, now time.Time) error {
+	err = u.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
 		row.CreatedAt = now.UnixMilli()
 		return addUser(tx, row)
 	})
@@ -198,7 +199,7 @@ func (u *Users) Create(ctx context.Context, username, passwordHash string) (iden
 	return row.user(), nil
 }
 
-// addUser returns ErrExists if the name is taken, or if the id ever was somebody else's.
+// addUser returns ErrExists if the name is taken, or if the id is or was another user's.
 func addUser(db *gorm.DB, row userRow) error {
 	subject := subjectHash(row.ID)
 	err := changed(db.Exec(`INSERT INTO users (id, username, username_key, password_hash, created_at)
@@ -211,7 +212,7 @@ func addUser(db *gorm.DB, row userRow) error {
 	return err
 }
 
-// subjectHash is what is left of the id of a user who is gone.
+// subjectHash returns the hash that is kept of a deleted user's id.
 func subjectHash(id string) []byte {
 	hash := sha256.Sum256([]byte(id))
 	return hash[:]
@@ -237,13 +238,13 @@ func (u *Users) Name(ctx context.Context, id, username string) error {
 	}
 	shown := identity.DisplayUsername(username)
 	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if _, err := u.db.words.heldUser(tx, id); err != nil {
+		if _, err := u.db.dialect.userForUpdate(tx, id); err != nil {
 			return err
 		}
 		err := changed(tx.Exec("UPDATE users SET username = ?, username_key = ? WHERE id = ? AND "+
 			"(username_key IS NULL OR username_key = ?)",
 			shown, canonical, id, canonical))
-		if errors.Is(err, identity.ErrNotFound) { // but he is there, so he has another name
+		if errors.Is(err, identity.ErrNotFound) { // the user exists, so it has another name
 			return identity.ErrExists
 		}
 		if err != nil {

@@ -10,77 +10,80 @@ import (
 
 func accounts() []testCase {
 	return []testCase{
-		{"the first sight of an account makes a user, the next finds it", firstSight},
-		{"of parallel first sights of one account one makes a user", often(parallelSights)},
-		{"a subject means nothing at another app or platform", subjectIsLocal},
+		{"the first sign-in creates a user, and the next one finds it", firstSignIn},
+		{"parallel first sign-ins with one account create one user", often(parallelFirstSignIns)},
+		{"a subject is unique only within an app of a platform", subjectIsLocal},
 		{"an account that never signed in is not found", unknownAccount},
-		{"a user's account is found by the app", accountOfUser},
-		{"a disabled user's account is still that user's", accountOfDisabledUser},
+		{"a user's account is found by its app", accountOfUser},
+		{"a disabled user keeps the account", accountOfDisabledUser},
 	}
 }
 
-// sight tells of somebody at an app; no union.
-func sight(app, subject string) identity.ExternalIdentity {
+// identityAt returns an identity at an app, without a union.
+func identityAt(app, subject string) identity.ExternalIdentity {
 	return identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
 		App: app, Subject: subject}}
 }
 
-// see signs somebody in and returns who it is.
-func (f fixture) see(t *testing.T, s identity.ExternalIdentity) (identity.User, bool) {
+// newIdentity returns an identity at an app that was not used before.
+func newIdentity(app string) identity.ExternalIdentity { return identityAt(app, newName()) }
+
+// findOrCreate signs somebody in with an identity and returns the user.
+func (f fixture) findOrCreate(t *testing.T, e identity.ExternalIdentity) (identity.User, bool) {
 	t.Helper()
-	user, created, err := f.Accounts.FindOrCreateUser(t.Context(), s)
+	user, created, err := f.Accounts.FindOrCreateUser(t.Context(), e)
 	require.NoError(t, err)
 	return inUTC(user), created
 }
 
-// requireSeen signs somebody in who is known to be a user.
-func (f fixture) requireSeen(t *testing.T, want identity.User, s identity.ExternalIdentity) {
+// requireUser signs somebody in with an identity and requires the user to be want.
+func (f fixture) requireUser(t *testing.T, want identity.User, e identity.ExternalIdentity) {
 	t.Helper()
-	got, created := f.see(t, s)
+	got, created := f.findOrCreate(t, e)
 	require.False(t, created)
 	require.Equal(t, want, got)
-	account, err := f.Accounts.Find(t.Context(), s.AccountKey)
+	account, err := f.Accounts.Find(t.Context(), e.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, want.ID, account.UserID)
 }
 
-// requireNew signs somebody in who is nobody yet.
-func (f fixture) requireNew(t *testing.T, s identity.ExternalIdentity) identity.User {
+// requireNewUser signs somebody in with an identity and requires a new user.
+func (f fixture) requireNewUser(t *testing.T, e identity.ExternalIdentity) identity.User {
 	t.Helper()
-	user, created := f.see(t, s)
+	user, created := f.findOrCreate(t, e)
 	require.True(t, created)
 	return user
 }
 
-func firstSight(t *testing.T, f fixture) {
+func firstSignIn(t *testing.T, f fixture) {
 	before := f.now(t)
-	seen := sight("wx1", newName())
-	user := f.requireNew(t, seen)
+	external := newIdentity("wx1")
+	user := f.requireNewUser(t, external)
 	require.Empty(t, user.Username)
 	require.Empty(t, user.PasswordHash)
 	require.False(t, user.Disabled())
 	require.Equal(t, f.user(t, user.ID), user)
 	between(t, before, f.now(t), user.CreatedAt)
-	f.requireSeen(t, user, seen)
+	f.requireUser(t, user, external)
 
-	account, err := f.Accounts.Find(t.Context(), seen.AccountKey)
+	account, err := f.Accounts.Find(t.Context(), external.AccountKey)
 	require.NoError(t, err)
 	between(t, before, f.now(t), account.CreatedAt)
-	require.Equal(t, identity.Account{AccountKey: seen.AccountKey, UserID: user.ID, CreatedAt: account.CreatedAt},
+	require.Equal(t, identity.Account{AccountKey: external.AccountKey, UserID: user.ID, CreatedAt: account.CreatedAt},
 		account)
 }
 
-func parallelSights(t *testing.T, f fixture) {
-	seen := in("op", newName(), sight("wx1", newName()))
-	requireOneUser(t, f, func(int) identity.ExternalIdentity { return seen })
+func parallelFirstSignIns(t *testing.T, f fixture) {
+	external := inUnion("op", newName(), newIdentity("wx1"))
+	requireOneUser(t, f, func(int) identity.ExternalIdentity { return external })
 }
 
-// requireOneUser signs a crowd in, all of them one person whom nobody has seen before.
-func requireOneUser(t *testing.T, f fixture, sightOf func(n int) identity.ExternalIdentity) identity.User {
+// requireOneUser makes parallel first sign-ins of one person and requires that they create one user.
+func requireOneUser(t *testing.T, f fixture, identityOf func(n int) identity.ExternalIdentity) identity.User {
 	t.Helper()
-	users := make([]identity.User, crowd)
-	requireOneWinner(t, together(crowd, func(n int) (made won) {
-		users[n], made.won, made.err = f.at(n).Accounts.FindOrCreateUser(t.Context(), sightOf(n))
+	users := make([]identity.User, callers)
+	requireOneWinner(t, inParallel(callers, func(n int) (made won) {
+		users[n], made.won, made.err = f.at(n).Accounts.FindOrCreateUser(t.Context(), identityOf(n))
 		return made
 	}))
 	for _, user := range users {
@@ -91,36 +94,35 @@ func requireOneUser(t *testing.T, f fixture, sightOf func(n int) identity.Extern
 
 func subjectIsLocal(t *testing.T, f fixture) {
 	subject := newName()
-	user := f.requireNew(t, sight("wx1", subject))
-	f.requireNew(t, sight("wx2", subject))
-	elsewhere := sight("wx1", subject)
+	user := f.requireNewUser(t, identityAt("wx1", subject))
+	f.requireNewUser(t, identityAt("wx2", subject))
+	elsewhere := identityAt("wx1", subject)
 	elsewhere.Platform = "elsewhere"
-	f.requireNew(t, elsewhere)
-	f.requireSeen(t, user, sight("wx1", subject))
+	f.requireNewUser(t, elsewhere)
+	f.requireUser(t, user, identityAt("wx1", subject))
 }
 
 func unknownAccount(t *testing.T, f fixture) {
 	subject := newName()
-	f.requireNew(t, sight("wx1", subject))
-	for _, unknown := range []identity.ExternalIdentity{sight("wx1", newName()), sight("wx2", subject), sight("wx1",
-		""),
-		sight("", subject)} {
+	f.requireNewUser(t, identityAt("wx1", subject))
+	for _, unknown := range []identity.ExternalIdentity{newIdentity("wx1"), identityAt("wx2", subject),
+		identityAt("wx1", ""), identityAt("", subject)} {
 		_, err := f.Accounts.Find(t.Context(), unknown.AccountKey)
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
 }
 
 func accountOfDisabledUser(t *testing.T, f fixture) {
-	seen := sight("wx1", newName())
-	user := f.requireNew(t, seen)
+	external := newIdentity("wx1")
+	user := f.requireNewUser(t, external)
 	require.NoError(t, f.Users.Disable(t.Context(), user.ID))
-	f.requireSeen(t, f.user(t, user.ID), seen)
+	f.requireUser(t, f.user(t, user.ID), external)
 }
 
 func accountOfUser(t *testing.T, f fixture) {
-	one, two := sight("wx1", newName()), sight("wx2", newName())
-	user := f.requireNew(t, in("op", newName(), one))
-	other := f.requireNew(t, two)
+	one, two := newIdentity("wx1"), newIdentity("wx2")
+	user := f.requireNewUser(t, inUnion("op", newName(), one))
+	other := f.requireNewUser(t, two)
 	want, err := f.Accounts.Find(t.Context(), one.AccountKey)
 	require.NoError(t, err)
 	got, err := f.Accounts.FindByUser(t.Context(), user.ID, identity.PlatformWechat, "wx1")
@@ -139,25 +141,25 @@ func accountOfUser(t *testing.T, f fixture) {
 
 func unions() []testCase {
 	return []testCase{
-		{"a union id joins the apps of one open platform", unionJoins},
-		{"a union id of another open platform joins nothing", unionIsLocal},
-		{"a union id without an open platform joins nothing", unionWithoutPlatform},
+		{"a union id links the apps of one Open Platform account", unionLinksApps},
+		{"a union id of another Open Platform account links nothing", unionIsLocal},
+		{"a union id without an Open Platform account links nothing", unionWithoutPlatform},
 		{"a union id that appears later links the user", unionAppearsLater},
-		{"a union id that is not told any more is not forgotten", unionNotTold},
+		{"a union id that is no longer reported is kept", unionNotReported},
 		{"a union id of another user moves nothing and is recorded once", unionConflict},
 		{"a changed union id is recorded once and links nothing", unionChanges},
-		{"a changed union id never takes another user over", unionTakesNothingOver},
-		{"an app that moves to another open platform takes its users along", unionMoves},
+		{"a changed union id never links another user's account", unionTakesNothingOver},
+		{"users stay linked when an app moves to another Open Platform account", unionMoves},
 		{"a union id of a second account at one app moves nothing", unionTwiceAtOneApp},
-		{"parallel first sights through two apps with one union id make one user", often(parallelUnion)},
-		{"a union id that appears in parallel at two apps settles", often(parallelLink)},
+		{"parallel first sign-ins through two apps with one union id create one user", often(parallelUnion)},
+		{"users are stable after a union id appears at two apps in parallel", often(parallelLink)},
 	}
 }
 
-// in says that the app belongs to an open platform, where the person has a union id.
-func in(platform, union string, s identity.ExternalIdentity) identity.ExternalIdentity {
-	s.OpenPlatform, s.UnionID = platform, union
-	return s
+// inUnion returns an identity at an app that is bound to an Open Platform account, with a union id there.
+func inUnion(platform, union string, e identity.ExternalIdentity) identity.ExternalIdentity {
+	e.OpenPlatform, e.UnionID = platform, union
+	return e
 }
 
 func requireConflicts(t *testing.T, f fixture, user identity.User, count int) {
@@ -165,12 +167,12 @@ func requireConflicts(t *testing.T, f fixture, user identity.User, count int) {
 	require.Len(t, f.eventsOf(t, identity.EventUnionConflict, user.ID), count)
 }
 
-func unionJoins(t *testing.T, f fixture) {
+func unionLinksApps(t *testing.T, f fixture) {
 	union := newName()
-	first, second := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName()))
-	user := f.requireNew(t, first)
-	f.requireSeen(t, user, second)
-	f.requireSeen(t, user, first)
+	first, second := inUnion("op", union, newIdentity("wx1")), inUnion("op", union, newIdentity("wx2"))
+	user := f.requireNewUser(t, first)
+	f.requireUser(t, user, second)
+	f.requireUser(t, user, first)
 	account, err := f.Accounts.Find(t.Context(), second.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, union, account.UnionID)
@@ -179,131 +181,130 @@ func unionJoins(t *testing.T, f fixture) {
 
 func unionIsLocal(t *testing.T, f fixture) {
 	union := newName()
-	user := f.requireNew(t, in("op", union, sight("wx1", newName())))
-	other := f.requireNew(t, in("another op", union, sight("wx3", newName())))
-	elsewhere := in("op", union, sight("wx1", newName()))
+	user := f.requireNewUser(t, inUnion("op", union, newIdentity("wx1")))
+	other := f.requireNewUser(t, inUnion("another op", union, newIdentity("wx3")))
+	elsewhere := inUnion("op", union, newIdentity("wx1"))
 	elsewhere.Platform = "elsewhere"
-	f.requireNew(t, elsewhere)
-	f.requireSeen(t, user, in("op", union, sight("wx2", newName())))
-	f.requireSeen(t, other, in("another op", union, sight("wx4", newName())))
+	f.requireNewUser(t, elsewhere)
+	f.requireUser(t, user, inUnion("op", union, newIdentity("wx2")))
+	f.requireUser(t, other, inUnion("another op", union, newIdentity("wx4")))
 }
 
 func unionWithoutPlatform(t *testing.T, f fixture) {
 	union := newName()
-	f.requireNew(t, in("", union, sight("wx1", newName())))
-	f.requireNew(t, in("", union, sight("wx2", newName())))
-	f.requireNew(t, in("op", "", sight("wx1", newName())))
-	f.requireNew(t, in("op", "", sight("wx2", newName())))
+	f.requireNewUser(t, inUnion("", union, newIdentity("wx1")))
+	f.requireNewUser(t, inUnion("", union, newIdentity("wx2")))
+	f.requireNewUser(t, inUnion("op", "", newIdentity("wx1")))
+	f.requireNewUser(t, inUnion("op", "", newIdentity("wx2")))
 }
 
 func unionAppearsLater(t *testing.T, f fixture) {
-	union, first, second := newName(), sight("wx1", newName()), sight("wx2", newName())
-	user := f.requireNew(t, first)
-	f.requireSeen(t, user, in("op", union, first))
-	f.requireSeen(t, user, in("op", union, second))
+	union, first, second := newName(), newIdentity("wx1"), newIdentity("wx2")
+	user := f.requireNewUser(t, first)
+	f.requireUser(t, user, inUnion("op", union, first))
+	f.requireUser(t, user, inUnion("op", union, second))
 	account, err := f.Accounts.Find(t.Context(), first.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, union, account.UnionID)
 	requireConflicts(t, f, user, 0)
 }
 
-func unionNotTold(t *testing.T, f fixture) {
-	union, first := newName(), sight("wx1", newName())
-	user := f.requireNew(t, in("op", union, first))
-	f.requireSeen(t, user, first)
+func unionNotReported(t *testing.T, f fixture) {
+	union, first := newName(), newIdentity("wx1")
+	user := f.requireNewUser(t, inUnion("op", union, first))
+	f.requireUser(t, user, first)
 	account, err := f.Accounts.Find(t.Context(), first.AccountKey)
 	require.NoError(t, err)
-	require.Equal(t, union, account.UnionID, "as last seen")
-	f.requireSeen(t, user, in("op", union, sight("wx2", newName())))
+	require.Equal(t, union, account.UnionID, "as last reported")
+	f.requireUser(t, user, inUnion("op", union, newIdentity("wx2")))
 	requireConflicts(t, f, user, 0)
 }
 
 func unionConflict(t *testing.T, f fixture) {
-	union, first := newName(), sight("wx1", newName())
-	second := in("op", union, sight("wx2", newName()))
-	user, owner := f.requireNew(t, first), f.requireNew(t, second)
+	union, first := newName(), newIdentity("wx1")
+	second := inUnion("op", union, newIdentity("wx2"))
+	user, owner := f.requireNewUser(t, first), f.requireNewUser(t, second)
 	for range 3 {
-		f.requireSeen(t, user, in("op", union, first))
-		f.requireSeen(t, owner, second)
+		f.requireUser(t, user, inUnion("op", union, first))
+		f.requireUser(t, owner, second)
 		requireConflicts(t, f, user, 1)
 		requireConflicts(t, f, owner, 0)
 	}
-	f.requireSeen(t, owner, in("op", union, sight("wx3", newName())))
+	f.requireUser(t, owner, inUnion("op", union, newIdentity("wx3")))
 }
 
 func unionChanges(t *testing.T, f fixture) {
-	first, oldUnion, newUnion := sight("wx1", newName()), newName(), newName()
-	user := f.requireNew(t, in("op", oldUnion, first))
+	first, oldUnion, newUnion := newIdentity("wx1"), newName(), newName()
+	user := f.requireNewUser(t, inUnion("op", oldUnion, first))
 	for range 3 {
-		f.requireSeen(t, user, in("op", newUnion, first))
+		f.requireUser(t, user, inUnion("op", newUnion, first))
 		requireConflicts(t, f, user, 1)
 	}
-	f.requireNew(t, in("op", newUnion, sight("wx2", newName()))) // whose it is from now on
-	f.requireSeen(t, user, in("op", newUnion, first))
-	f.requireSeen(t, user, in("op", oldUnion, sight("wx3", newName())))
+	f.requireNewUser(t, inUnion("op", newUnion, newIdentity("wx2"))) // which has the union from now on
+	f.requireUser(t, user, inUnion("op", newUnion, first))
+	f.requireUser(t, user, inUnion("op", oldUnion, newIdentity("wx3")))
 }
 
 func unionTakesNothingOver(t *testing.T, f fixture) {
-	first, second := in("op", newName(), sight("wx1", newName())), in("op", newName(), sight("wx2", newName()))
-	user, victim := f.requireNew(t, first), f.requireNew(t, second)
+	first, second := inUnion("op", newName(), newIdentity("wx1")), inUnion("op", newName(), newIdentity("wx2"))
+	user, victim := f.requireNewUser(t, first), f.requireNewUser(t, second)
 	for range 3 {
-		f.requireSeen(t, user, in("op", second.UnionID, first))
-		f.requireSeen(t, victim, second)
+		f.requireUser(t, user, inUnion("op", second.UnionID, first))
+		f.requireUser(t, victim, second)
 		requireConflicts(t, f, user, 1)
 	}
-	f.requireSeen(t, victim, in("op", second.UnionID, sight("wx3", newName())))
-	f.requireSeen(t, user, in("op", first.UnionID, sight("wx3", newName())))
+	f.requireUser(t, victim, inUnion("op", second.UnionID, newIdentity("wx3")))
+	f.requireUser(t, user, inUnion("op", first.UnionID, newIdentity("wx3")))
 }
 
-// unionMoves: the union ids of two open platforms have nothing to do with each other, so a new one is no
-// change of the old one.
+// unionMoves: union ids of two Open Platform accounts are unrelated, so a new one does not change the old one.
 func unionMoves(t *testing.T, f fixture) {
-	app, before, after := sight("wx1", newName()), newName(), newName()
-	user := f.requireNew(t, in("op", before, app))
-	f.requireSeen(t, user, in("another op", after, app))
-	f.requireSeen(t, user, in("another op", after, sight("wx4", newName())))
-	f.requireSeen(t, user, in("op", before, sight("wx2", newName())))
+	app, before, after := newIdentity("wx1"), newName(), newName()
+	user := f.requireNewUser(t, inUnion("op", before, app))
+	f.requireUser(t, user, inUnion("another op", after, app))
+	f.requireUser(t, user, inUnion("another op", after, newIdentity("wx4")))
+	f.requireUser(t, user, inUnion("op", before, newIdentity("wx2")))
 	requireConflicts(t, f, user, 0)
 }
 
 func unionTwiceAtOneApp(t *testing.T, f fixture) {
 	union := newName()
-	first, second := in("op", union, sight("wx1", newName())), in("op", union, sight("wx1", newName()))
-	user := f.requireNew(t, first)
-	other := f.requireNew(t, second) // a user has one account at an app
+	first, second := inUnion("op", union, newIdentity("wx1")), inUnion("op", union, newIdentity("wx1"))
+	user := f.requireNewUser(t, first)
+	other := f.requireNewUser(t, second) // a user has one account at an app
 	for range 3 {
-		f.requireSeen(t, user, first)
-		f.requireSeen(t, other, second)
+		f.requireUser(t, user, first)
+		f.requireUser(t, other, second)
 	}
 	requireConflicts(t, f, other, 1)
 }
 
 func parallelUnion(t *testing.T, f fixture) {
 	union := newName()
-	apps := []identity.ExternalIdentity{in("op", union, sight("wx1", newName())), in("op", union, sight("wx2",
-		newName()))}
+	apps := []identity.ExternalIdentity{inUnion("op", union, newIdentity("wx1")),
+		inUnion("op", union, newIdentity("wx2"))}
 	user := requireOneUser(t, f, func(n int) identity.ExternalIdentity { return apps[n%2] })
-	f.requireSeen(t, user, apps[0])
-	f.requireSeen(t, user, apps[1])
+	f.requireUser(t, user, apps[0])
+	f.requireUser(t, user, apps[1])
 	requireConflicts(t, f, user, 0)
 }
 
 func parallelLink(t *testing.T, f fixture) {
-	union, known := newName(), sight("wx1", newName())
-	user := f.requireNew(t, known)
-	apps := []identity.ExternalIdentity{in("op", union, known), in("op", union, sight("wx2", newName()))}
-	users := make([]identity.User, crowd)
-	for _, err := range together(crowd, func(n int) (err error) {
+	union, known := newName(), newIdentity("wx1")
+	user := f.requireNewUser(t, known)
+	apps := []identity.ExternalIdentity{inUnion("op", union, known), inUnion("op", union, newIdentity("wx2"))}
+	users := make([]identity.User, callers)
+	for _, err := range inParallel(callers, func(n int) (err error) {
 		users[n], _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), apps[n%2])
 		return err
 	}) {
 		require.NoError(t, err)
 	}
-	// Whether the new account joins the known user or makes its own is a matter of who came first; afterwards
-	// it is settled.
+	// Whether the new account is linked to the known user or gets its own depends on the order. Afterwards it does
+	// not change.
 	for n, got := range users {
 		require.Equal(t, users[n%2].ID, got.ID)
 	}
-	f.requireSeen(t, user, apps[0])
-	f.requireSeen(t, f.user(t, users[1].ID), apps[1])
+	f.requireUser(t, user, apps[0])
+	f.requireUser(t, f.user(t, users[1].ID), apps[1])
 }

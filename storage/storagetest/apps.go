@@ -12,11 +12,11 @@ import (
 func apps() []testCase {
 	return []testCase{
 		{"an app is found as added", appIsFound},
-		{"an app's id is taken once at each platform", appIsTaken},
-		{"of parallel additions of one app one wins", often(parallelApps)},
+		{"an app's id is unique at each platform", appIsTaken},
+		{"one of several parallel additions of one app succeeds", often(parallelApps)},
 		{"an unknown app is not found", unknownApp},
 		{"a new secret replaces the old one", appSecretIsReplaced},
-		{"an app is bound to an Open Platform account later", appIsBound},
+		{"an app can be bound to an Open Platform account later", appIsBound},
 		{"the list has every app and no secret", listOfApps},
 	}
 }
@@ -74,7 +74,7 @@ func appIsTaken(t *testing.T, f fixture) {
 
 func parallelApps(t *testing.T, f fixture) {
 	app := newApp()
-	requireOneWinner(t, together(crowd, func(n int) won {
+	requireOneWinner(t, inParallel(callers, func(n int) won {
 		return wonUnless(f.at(n).Apps.Add(t.Context(), app), identity.ErrExists)
 	}))
 }
@@ -117,18 +117,18 @@ func listOfApps(t *testing.T, f fixture) {
 
 func phoneBudgets() []testCase {
 	return []testCase{
-		{"an app is added with its budget, and with none it gets no number", budgetIsAdded},
-		{"as many numbers are given in a month as the budget says", budgetIsSpent},
-		{"a number that was not given is not counted", budgetIsRefunded},
-		{"a changed budget holds from now on", budgetIsChanged},
-		{"a negative budget counts and bounds nothing", budgetWithoutBound},
-		{"each app has a budget of its own", budgetIsTheApps},
-		{"a month begins anew in Beijing", budgetOfAMonth},
+		{"an app is added with its budget, and without one it gets no number", budgetIsAdded},
+		{"a month has as many numbers as the budget allows", budgetIsSpent},
+		{"a number that was not returned is not counted", budgetIsRefunded},
+		{"a changed budget takes effect immediately", budgetIsChanged},
+		{"a negative budget counts numbers without a limit", budgetWithoutBound},
+		{"budgets of apps are independent", budgetIsTheApps},
+		{"a month starts at midnight in Beijing", budgetOfAMonth},
 		{"an unknown app has no budget", budgetOfNobody},
 	}
 }
 
-// newBudget adds an app that may get so many numbers a month.
+// newBudget adds an app with a monthly budget.
 func newBudget(t *testing.T, f fixture, budget int) identity.App {
 	t.Helper()
 	app := newApp()
@@ -179,7 +179,7 @@ func budgetIsRefunded(t *testing.T, f fixture) {
 		require.NoError(t, f.Apps.RefundPhone(t.Context(), app.Platform, app.ID))
 		requireUse(t, f, app, 0, 1)
 	}
-	require.NoError(t, f.Apps.RefundPhone(t.Context(), app.Platform, app.ID), "there is nothing to take back")
+	require.NoError(t, f.Apps.RefundPhone(t.Context(), app.Platform, app.ID), "there is nothing to refund")
 	requireUse(t, f, app, 0, 1)
 	requireSpent(t, f, app, true)
 	requireSpent(t, f, app, false)
@@ -229,7 +229,7 @@ func budgetIsTheApps(t *testing.T, f fixture) {
 	requireSpent(t, f, app, false)
 }
 
-// budgetOfAMonth goes to the turn of a month in Beijing, eight hours before anybody's who counts in UTC.
+// budgetOfAMonth goes to the start of a month in Beijing, eight hours before it starts in UTC.
 func budgetOfAMonth(t *testing.T, f fixture) {
 	app := newBudget(t, f, 1)
 	year, month, _ := f.now(t).UTC().Date()

@@ -13,19 +13,19 @@ import (
 func clients() []testCase {
 	return []testCase{
 		{"a client is found as created", clientIsFound},
-		{"a client of which little is said is found as created", bareClientIsFound},
-		{"a client's id is taken once", clientIsTaken},
+		{"a client without optional settings is found as created", bareClientIsFound},
+		{"a client's id is unique", clientIsTaken},
 		{"a client cannot have a user's id", clientIsNoUser},
-		{"of parallel creations of one client one wins", often(parallelClients)},
+		{"one of several parallel creations of one client succeeds", often(parallelClients)},
 		{"an unknown client is not found", unknownClient},
 		{"a new secret replaces the old one", clientSecretIsReplaced},
-		{"a disabled client says so", clientIsDisabled},
-		{"the list has every client in the order of ids", listOfClients},
+		{"a disabled client is reported as disabled", clientIsDisabled},
+		{"the list has every client, ordered by id", listOfClients},
 	}
 }
 
-// newClient makes a client that may do what these tests do. It was looked for before and after, so that a
-// store that keeps copies has one of each answer.
+// newClient creates a client with the grants that these tests use. It looks the client up before and after, so that a
+// store with a cache has cached both results.
 func (f fixture) newClient(t *testing.T) identity.Client {
 	t.Helper()
 	client := identity.Client{ID: identity.NewClientID(), Name: "Client", Grants: []string{"password", "refresh_token"}}
@@ -98,7 +98,7 @@ func clientIsNoUser(t *testing.T, f fixture) {
 
 func parallelClients(t *testing.T, f fixture) {
 	id := identity.NewClientID()
-	requireOneWinner(t, together(crowd, func(n int) won {
+	requireOneWinner(t, inParallel(callers, func(n int) won {
 		return wonUnless(f.at(n).Clients.Create(t.Context(), identity.Client{ID: id}), identity.ErrExists)
 	}))
 }
@@ -127,7 +127,7 @@ func clientIsDisabled(t *testing.T, f fixture) {
 	before := f.now(t)
 	client, bystander := f.newClient(t), f.newClient(t)
 	require.NoError(t, f.Clients.Disable(t.Context(), client.ID))
-	require.NoError(t, f.Clients.Disable(t.Context(), client.ID), "once more")
+	require.NoError(t, f.Clients.Disable(t.Context(), client.ID), "again")
 	disabled := f.client(t, client.ID)
 	require.True(t, disabled.Disabled())
 	between(t, before, f.now(t), disabled.DisabledAt)
@@ -148,5 +148,5 @@ func listOfClients(t *testing.T, f fixture) {
 	for _, client := range want {
 		require.Contains(t, ids, client.ID)
 	}
-	require.True(t, slices.IsSorted(ids), "bytewise, whatever the database's collation")
+	require.True(t, slices.IsSorted(ids), "ordered by bytes, whatever the database's collation")
 }

@@ -13,9 +13,9 @@ import (
 
 func endedContexts() []testCase {
 	return []testCase{
-		{"keep reads from answering", contextEndsReads},
-		{"keep writes from writing", contextEndsWrites},
-		{"tell a passed deadline from a cancellation", contextDeadline},
+		{"prevent reads", contextEndsReads},
+		{"prevent writes", contextEndsWrites},
+		{"report a deadline and a cancellation as different errors", contextDeadline},
 	}
 }
 
@@ -25,7 +25,7 @@ func cancelled(t *testing.T) context.Context {
 	return ctx
 }
 
-// errorOf drops what a call answered.
+// errorOf drops the result of a call.
 func errorOf[V any](_ V, err error) error { return err }
 
 func contextEndsReads(t *testing.T, f fixture) {
@@ -33,7 +33,9 @@ func contextEndsReads(t *testing.T, f fixture) {
 	for name, read := range map[string]func() error{
 		"Users.Find":           func() error { return errorOf(f.Users.Find(ctx, "u_a")) },
 		"Users.FindByUsername": func() error { return errorOf(f.Users.FindByUsername(ctx, "alice")) },
-		"Accounts.Find":        func() error { return errorOf(f.Accounts.Find(ctx, sight("wx1", "a").AccountKey)) },
+		"Accounts.Find": func() error {
+			return errorOf(f.Accounts.Find(ctx, identityAt("wx1", "a").AccountKey))
+		},
 		"Accounts.FindByUser": func() error {
 			return errorOf(f.Accounts.FindByUser(ctx, "u_a", identity.PlatformWechat, "wx1"))
 		},
@@ -45,7 +47,7 @@ func contextEndsReads(t *testing.T, f fixture) {
 		"Apps.List":              func() error { return errorOf(f.Apps.List(ctx)) },
 		"Clients.Find":           func() error { return errorOf(f.Clients.Find(ctx, "c_a")) },
 		"Clients.List":           func() error { return errorOf(f.Clients.List(ctx)) },
-		"Sessions.Find":          func() error { _, _, err := f.Sessions.Find(ctx, f.witness); return err },
+		"Sessions.Find":          func() error { _, _, err := f.Sessions.Find(ctx, f.clockSession); return err },
 		"Sessions.FindByOpening": func() error { _, _, err := f.Sessions.FindByOpening(ctx, []byte("a")); return err },
 		"Sessions.List":          func() error { return errorOf(f.Sessions.List(ctx, "u_a")) },
 		"Events.List":            func() error { return errorOf(f.Events.List(ctx, identity.EventsOf{}, 10)) },
@@ -61,24 +63,27 @@ func contextEndsWrites(t *testing.T, f fixture) {
 	app.PhoneBudget = 2
 	require.NoError(t, f.Apps.Add(t.Context(), app))
 	requireSpent(t, f, app, true)
-	linked, left := sight("wx2", newName()), f.newUser(t)
+	linked, pending := newIdentity("wx2"), f.newUser(t)
 	f.link(t, user, linked)
-	f.leave(t, left, 0)
-	session, seen, name := f.signIn(t, user, client), sight("wx1", newName()), newName()
+	f.requestDeletion(t, pending, 0)
+	session, external, name := f.signIn(t, user, client), newIdentity("wx1"), newName()
 	writes := map[string]func() error{
-		"Users.Create":              func() error { return errorOf(f.Users.Create(ctx, name, "hash")) },
-		"Accounts.FindOrCreateUser": func() error { _, _, err := f.Accounts.FindOrCreateUser(ctx, seen); return err },
-		"Users.Disable":             func() error { return f.Users.Disable(ctx, user.ID) },
-		"Users.Enable":              func() error { return f.Users.Enable(ctx, user.ID) },
-		"Users.SetPassword":         func() error { return f.Users.SetPassword(ctx, user.ID, "new hash") },
-		"Users.Name":                func() error { return f.Users.Name(ctx, user.ID, name) },
-		"Accounts.Link":             func() error { return f.Accounts.Link(ctx, user.ID, seen) },
+		"Users.Create": func() error { return errorOf(f.Users.Create(ctx, name, "hash")) },
+		"Accounts.FindOrCreateUser": func() error {
+			_, _, err := f.Accounts.FindOrCreateUser(ctx, external)
+			return err
+		},
+		"Users.Disable":     func() error { return f.Users.Disable(ctx, user.ID) },
+		"Users.Enable":      func() error { return f.Users.Enable(ctx, user.ID) },
+		"Users.SetPassword": func() error { return f.Users.SetPassword(ctx, user.ID, "new hash") },
+		"Users.Name":        func() error { return f.Users.Name(ctx, user.ID, name) },
+		"Accounts.Link":     func() error { return f.Accounts.Link(ctx, user.ID, external) },
 		"Accounts.Unlink": func() error {
 			return errorOf(f.Accounts.Unlink(ctx, user.ID, linked.AccountKey))
 		},
 		"Deletions.RequestDeletion":  func() error { return errorOf(f.Deletions.RequestDeletion(ctx, user.ID, 0)) },
 		"Deletions.ScheduleDeletion": func() error { return errorOf(f.Deletions.ScheduleDeletion(ctx, user.ID, 0)) },
-		"Deletions.CancelDeletion":   func() error { return f.Deletions.CancelDeletion(ctx, left.ID) },
+		"Deletions.CancelDeletion":   func() error { return f.Deletions.CancelDeletion(ctx, pending.ID) },
 		"Deletions.PurgeDeleted":     func() error { return errorOf(f.Deletions.PurgeDeleted(ctx, 10)) },
 		"Profiles.Choose":            func() error { return f.Profiles.Choose(ctx, user.ID, fullProfile()) },
 		"Profiles.Suggest":           func() error { return errorOf(f.Profiles.Suggest(ctx, user.ID, fullProfile())) },
@@ -109,17 +114,17 @@ func contextEndsWrites(t *testing.T, f fixture) {
 	f.requireLive(t, user, session.ID)
 	require.False(t, f.client(t, client.ID).Disabled())
 	require.Equal(t, app.Secret, f.app(t, app.Platform, app.ID).Secret)
-	require.True(t, f.user(t, left.ID).DeletionRequested())
+	require.True(t, f.user(t, pending.ID).DeletionRequested())
 	require.Zero(t, f.details(t, user.ID))
 	f.requireAccounts(t, user, linked.AccountKey)
 	requireUse(t, f, app, 1, 2)
 	require.Empty(t, f.eventsOf(t, "kind", user.ID))
 	require.Empty(t, keysFor(t, f, key.Purpose))
-	_, err := f.Accounts.Find(t.Context(), seen.AccountKey)
+	_, err := f.Accounts.Find(t.Context(), external.AccountKey)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
-// writesOfSessions are the writes of Sessions: one opens a session, and others change another one.
+// writesOfSessions returns the writes of Sessions: one opens a session, the others change another session.
 func writesOfSessions(ctx context.Context, f fixture, fresh identity.Session, epoch int64,
 	session, next identity.Session) map[string]func() error {
 	return map[string]func() error{

@@ -9,11 +9,11 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func twins() []testCase {
+func duplicates() []testCase {
 	return []testCase{
-		{"pairs of users in one union are found until they are joined", twinsAreFound},
-		{"a union without owner is the oldest user's", twinsWithoutOwner},
-		{"pages of pairs are complete and in order", pagesOfTwins},
+		{"pairs of users in one union are found until they are merged", duplicatesAreFound},
+		{"the oldest user counts as owner of a union without an owner", duplicatesWithoutOwner},
+		{"pages of pairs are complete and in order", pagesOfDuplicates},
 	}
 }
 
@@ -27,18 +27,18 @@ func listMerges(t *testing.T, f fixture, limit int) []identity.Merge {
 	return listed
 }
 
-func listOfJoins(t *testing.T, f fixture) {
+func listOfMerges(t *testing.T, f fixture) {
 	var want []identity.Merge
 	for range 3 {
-		c := newCouple(t, f)
-		want = append([]identity.Merge{f.join(t, c.retired, c.survivor)}, want...)
+		c := newDuplicatePair(t, f)
+		want = append([]identity.Merge{f.merge(t, c.retired, c.survivor)}, want...)
 	}
 	require.Equal(t, want, listMerges(t, f, 3))
 	require.Equal(t, want[:2], listMerges(t, f, 2))
 }
 
-// twinsIn returns the pairs of one Open Platform account, and wants no page to be larger than asked for.
-func twinsIn(t *testing.T, f fixture, openPlatform string, limit int) []identity.Duplicate {
+// duplicatesIn returns the pairs of one Open Platform account, and requires that no page is larger than the limit.
+func duplicatesIn(t *testing.T, f fixture, openPlatform string, limit int) []identity.Duplicate {
 	t.Helper()
 	var found []identity.Duplicate
 	after := identity.Duplicate{Platform: identity.PlatformWechat, OpenPlatform: openPlatform}
@@ -59,18 +59,19 @@ func twinsIn(t *testing.T, f fixture, openPlatform string, limit int) []identity
 	}
 }
 
-func twinsAreFound(t *testing.T, f fixture) {
-	c := newCouple(t, f)
+func duplicatesAreFound(t *testing.T, f fixture) {
+	c := newDuplicatePair(t, f)
 	want := identity.Duplicate{
-		Platform: identity.PlatformWechat, OpenPlatform: c.of.OpenPlatform, UnionID: c.of.UnionID,
+		Platform: identity.PlatformWechat, OpenPlatform: c.ofRetired.OpenPlatform, UnionID: c.ofRetired.UnionID,
 		Owner: c.survivor.ID, Other: c.retired.ID,
 	}
-	f.requireSeen(t, c.survivor, in(c.of.OpenPlatform, c.of.UnionID, sight("wx4", newName())))
-	another := sight("wx5", newName())
+	f.requireUser(t, c.survivor, inUnion(c.ofRetired.OpenPlatform, c.ofRetired.UnionID, newIdentity("wx4")))
+	another := newIdentity("wx5")
 	require.NoError(t, f.Accounts.Link(t.Context(), c.retired.ID, another))
-	f.requireSeen(t, c.retired, in(c.of.OpenPlatform, c.of.UnionID, another))
-	require.Equal(t, []identity.Duplicate{want}, twinsIn(t, f, c.of.OpenPlatform, 10), "once, whatever they have")
-	require.Empty(t, twinsIn(t, f, c.alone.OpenPlatform, 10))
+	f.requireUser(t, c.retired, inUnion(c.ofRetired.OpenPlatform, c.ofRetired.UnionID, another))
+	require.Equal(t, []identity.Duplicate{want}, duplicatesIn(t, f, c.ofRetired.OpenPlatform, 10),
+		"one pair, however many accounts they have")
+	require.Empty(t, duplicatesIn(t, f, c.another.OpenPlatform, 10))
 
 	anywhere, err := f.Merges.Duplicates(t.Context(), identity.Duplicate{}, 1)
 	require.NoError(t, err)
@@ -78,57 +79,57 @@ func twinsAreFound(t *testing.T, f fixture) {
 
 	_, err = f.Deletions.RequestDeletion(t.Context(), c.retired.ID, lifetimes().Idle)
 	require.NoError(t, err)
-	require.Empty(t, twinsIn(t, f, c.of.OpenPlatform, 10), "who is leaving cannot be joined")
+	require.Empty(t, duplicatesIn(t, f, c.ofRetired.OpenPlatform, 10), "a user to be deleted cannot be merged")
 	require.NoError(t, f.Deletions.CancelDeletion(t.Context(), c.retired.ID))
-	require.Equal(t, []identity.Duplicate{want}, twinsIn(t, f, c.of.OpenPlatform, 10))
+	require.Equal(t, []identity.Duplicate{want}, duplicatesIn(t, f, c.ofRetired.OpenPlatform, 10))
 
-	other := newCouple(t, f)
-	f.join(t, other.retired, other.survivor)
-	require.Empty(t, twinsIn(t, f, other.of.OpenPlatform, 10))
+	other := newDuplicatePair(t, f)
+	f.merge(t, other.retired, other.survivor)
+	require.Empty(t, duplicatesIn(t, f, other.ofRetired.OpenPlatform, 10))
 }
 
-// twinsWithoutOwner: a changed union id becomes nobody's, so two accounts may have it, and no user.
-func twinsWithoutOwner(t *testing.T, f fixture) {
+// duplicatesWithoutOwner: a changed union id has no owner, so two accounts may have a union id that no user has.
+func duplicatesWithoutOwner(t *testing.T, f fixture) {
 	op, union := newName(), newName()
 	var users []identity.User
 	for _, app := range []string{"wx1", "wx2"} {
-		account := sight(app, newName())
-		users = append(users, f.requireNew(t, in(op, newName(), account)))
+		account := newIdentity(app)
+		users = append(users, f.requireNewUser(t, inUnion(op, newName(), account)))
 		f.advance(lifetimes().Idle)
-		f.requireSeen(t, users[len(users)-1], in(op, union, account))
+		f.requireUser(t, users[len(users)-1], inUnion(op, union, account))
 	}
 	require.Equal(t, []identity.Duplicate{{
 		Platform: identity.PlatformWechat, OpenPlatform: op, UnionID: union, Owner: users[0].ID, Other: users[1].ID,
-	}}, twinsIn(t, f, op, 10))
-	f.join(t, users[1], users[0])
-	require.Empty(t, twinsIn(t, f, op, 10))
+	}}, duplicatesIn(t, f, op, 10))
+	f.merge(t, users[1], users[0])
+	require.Empty(t, duplicatesIn(t, f, op, 10))
 }
 
-func pagesOfTwins(t *testing.T, f fixture) {
+func pagesOfDuplicates(t *testing.T, f fixture) {
 	op := newName()
 	for _, union := range []string{"a", "B", "á", "_", "z"} {
-		owner := f.requireNew(t, in(op, op+union, sight("owner's", newName())))
+		owner := f.requireNewUser(t, inUnion(op, op+union, newIdentity("owner's")))
 		for _, app := range []string{"wx1", "wx2"} {
-			account := sight(app, newName())
-			f.requireSeen(t, f.requireNew(t, account), in(op, op+union, account))
+			account := newIdentity(app)
+			f.requireUser(t, f.requireNewUser(t, account), inUnion(op, op+union, account))
 		}
 		require.NotEmpty(t, owner.ID)
 	}
-	all := twinsIn(t, f, op, 100)
+	all := duplicatesIn(t, f, op, 100)
 	require.Len(t, all, 10)
 	for n, pair := range all[1:] {
 		before := all[n]
 		require.Less(t, before.UnionID+" "+before.Other, pair.UnionID+" "+pair.Other,
-			"bytewise, whatever the database's collation")
+			"ordered by bytes, whatever the database's collation")
 	}
 	for _, limit := range []int{1, 3, 10} {
-		require.Equal(t, all, twinsIn(t, f, op, limit), limit)
+		require.Equal(t, all, duplicatesIn(t, f, op, limit), limit)
 	}
 }
 
-func hostileJoins(t *testing.T, f fixture) {
-	c := newCouple(t, f)
-	join := f.join(t, c.retired, c.survivor)
+func hostileMerges(t *testing.T, f fixture) {
+	c := newDuplicatePair(t, f)
+	merge := f.merge(t, c.retired, c.survivor)
 	alice := f.newUser(t)
 	for _, text := range texts() {
 		for _, pair := range [][2]string{{text, alice.ID}, {alice.ID, text}, {text, text},
@@ -138,7 +139,7 @@ func hostileJoins(t *testing.T, f fixture) {
 			_, err = f.Merges.Preview(t.Context(), pair[0], pair[1])
 			require.ErrorIs(t, err, identity.ErrNotFound, "%q", pair)
 		}
-		for _, id := range []string{text, join.ID + text} {
+		for _, id := range []string{text, merge.ID + text} {
 			_, err := f.Merges.Undo(t.Context(), id)
 			require.ErrorIs(t, err, identity.ErrNotFound, "%q", id)
 		}
@@ -147,12 +148,12 @@ func hostileJoins(t *testing.T, f fixture) {
 		require.True(t, err != nil || len(pairs) == 0, "%q", text)
 	}
 	require.Equal(t, inUTC(alice), f.user(t, alice.ID))
-	require.Equal(t, []identity.Merge{join}, listMerges(t, f, 1))
+	require.Equal(t, []identity.Merge{merge}, listMerges(t, f, 1))
 }
 
-func contextEndsJoins(t *testing.T, f fixture) {
-	ctx, c, other := cancelled(t), newCouple(t, f), newCouple(t, f)
-	join := f.join(t, other.retired, other.survivor)
+func contextEndsMerges(t *testing.T, f fixture) {
+	ctx, c, other := cancelled(t), newDuplicatePair(t, f), newDuplicatePair(t, f)
+	merge := f.merge(t, other.retired, other.survivor)
 	for name, call := range map[string]func(context.Context) error{
 		"Duplicates": func(ctx context.Context) error {
 			_, err := f.Merges.Duplicates(ctx, identity.Duplicate{}, 10)
@@ -162,16 +163,16 @@ func contextEndsJoins(t *testing.T, f fixture) {
 			_, err := f.Merges.Preview(ctx, c.retired.ID, c.survivor.ID)
 			return err
 		},
-		"Join": func(ctx context.Context) error {
+		"Merge": func(ctx context.Context) error {
 			_, err := f.Merges.Merge(ctx, c.retired.ID,
 				c.survivor.ID)
 			return err
 		},
-		"Undo": func(ctx context.Context) error { _, err := f.Merges.Undo(ctx, join.ID); return err },
+		"Undo": func(ctx context.Context) error { _, err := f.Merges.Undo(ctx, merge.ID); return err },
 		"List": func(ctx context.Context) error { _, err := f.Merges.List(ctx, 10); return err },
 	} {
 		require.ErrorIs(t, call(ctx), context.Canceled, name)
 	}
-	f.requireSeen(t, c.retired, c.of)
-	requireJoined(t, f, other.retired, other.survivor)
+	f.requireUser(t, c.retired, c.ofRetired)
+	requireMerged(t, f, other.retired, other.survivor)
 }

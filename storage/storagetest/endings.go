@@ -12,12 +12,12 @@ import (
 
 func endings() []testCase {
 	return []testCase{
-		{"a session ends once and says why", endsOnce},
-		{"of parallel endings one ends the session", often(parallelEndings)},
-		{"all sessions of a user end and no other's", allEnd},
-		{"what was opened or refreshed since an instant ends", endSince},
-		{"what was signed in before an instant ends", endBefore},
-		{"live sessions are listed, the most recently seen first", listOfSessions},
+		{"a session ends once and has the reason", endsOnce},
+		{"one of several parallel endings ends the session", often(parallelEndings)},
+		{"all sessions of a user end, and no other user's", allEnd},
+		{"sessions that were opened or refreshed since a given time end", endSince},
+		{"sessions whose user signed in before a given time end", endBefore},
+		{"active sessions are listed, the most recently seen first", listOfSessions},
 	}
 }
 
@@ -38,22 +38,22 @@ func endsOnce(t *testing.T, f fixture) {
 	between(t, before, after, found.EndedAt)
 	require.Equal(t, identity.EndedByTheft, found.EndReason)
 	f.requireLive(t, user, bystander.ID)
-	told := f.eventsOf(t, identity.EventSessionEnded, user.ID)
-	require.Len(t, told, 1)
-	require.Equal(t, session.ID, told[0].SessionID)
-	require.Equal(t, client.ID, told[0].ClientID)
-	require.Contains(t, told[0].Detail, identity.EndedByTheft)
+	events := f.eventsOf(t, identity.EventSessionEnded, user.ID)
+	require.Len(t, events, 1)
+	require.Equal(t, session.ID, events[0].SessionID)
+	require.Equal(t, client.ID, events[0].ClientID)
+	require.Contains(t, events[0].Detail, identity.EndedByTheft)
 
 	ended, err = f.Sessions.End(t.Context(), identity.NewSessionID(), identity.EndedByTheft)
 	require.NoError(t, err)
-	require.False(t, ended, "never was")
+	require.False(t, ended, "there is no such session")
 }
 
 func parallelEndings(t *testing.T, f fixture) {
 	user := f.newUser(t)
 	session := f.signIn(t, user, f.newClient(t))
 	reasons := []string{identity.EndedByTheft, identity.EndedByClient}
-	winner := requireOneWinner(t, together(crowd, func(n int) (ended won) {
+	winner := requireOneWinner(t, inParallel(callers, func(n int) (ended won) {
 		ended.won, ended.err = f.at(n).Sessions.End(t.Context(), session.ID, reasons[n%2])
 		return ended
 	}))
@@ -82,7 +82,7 @@ func allEnd(t *testing.T, f fixture) {
 		require.NoError(t, err)
 		require.Zero(t, count)
 	}
-	again := f.signIn(t, user, client) // its epoch did not change
+	again := f.signIn(t, user, client) // EndAll does not change the epoch
 	f.requireLive(t, user, again.ID)
 }
 
@@ -100,10 +100,10 @@ func endSince(t *testing.T, f fixture) {
 
 	count, err := f.Sessions.EndSince(t.Context(), f.now(t).Add(time.Hour), identity.EndedByOperator)
 	require.NoError(t, err)
-	require.Zero(t, count, "the future")
+	require.Zero(t, count, "a time in the future")
 	count, err = f.Sessions.EndSince(t.Context(), since, identity.EndedByOperator)
 	require.NoError(t, err)
-	require.EqualValues(t, 2, count, "the one opened then and the one refreshed later")
+	require.EqualValues(t, 2, count, "one was opened at that time and one was refreshed later")
 	f.requireLive(t, other)
 	f.requireLive(t, user, ids[2], ids[0])
 	require.Equal(t, identity.EndedByOperator, f.session(t, ids[1]).EndReason)
@@ -126,7 +126,7 @@ func endBefore(t *testing.T, f fixture) {
 	_, err = f.Sessions.EndBefore(t.Context(), old.AuthTime, identity.EndedByOperator)
 	require.NoError(t, err)
 	f.requireLive(t, user, fresh.ID)
-	require.Equal(t, identity.EndedByOperator, f.session(t, old.ID).EndReason, "though it was refreshed since")
+	require.Equal(t, identity.EndedByOperator, f.session(t, old.ID).EndReason, "although it was refreshed since")
 }
 
 func listOfSessions(t *testing.T, f fixture) {
@@ -153,15 +153,15 @@ func listOfSessions(t *testing.T, f fixture) {
 
 func endingsListed() []testCase {
 	return []testCase{
-		{"what ended is listed, however it ended, and what lives is not", everyEndingIsListed},
-		{"also what an operator ends, what an unlinked account opened, and what a merge ends", otherEndingsAreListed},
-		{"what had run out long before is not, though whoever ends all ends it too", ranOutIsNotListed},
-		{"it is listed for as long as its access tokens may live, and a little longer", listedAsLongAsTokens},
-		{"the longest life of any client's tokens counts", longestLifeCounts},
-		{"of too many the latest are listed, and the rest is told by an instant", latestAreListed},
-		{"of parallel endings and listings none is missed", often(endingsRaceListing)},
-		// the last: it prunes all that there is
-		{"of a deleted user it is listed too, until it is pruned", listedAfterDeletion},
+		{"every ended session is listed, and no active one", everyEndingIsListed},
+		{"sessions ended by an operator, by unlinking an account and by a merge are listed too", otherEndingsAreListed},
+		{"a session that had expired long before it was ended is not listed", ranOutIsNotListed},
+		{"a session is listed as long as its access tokens may be valid, and a little longer", listedAsLongAsTokens},
+		{"the longest lifetime of any client's tokens counts", longestLifeCounts},
+		{"the latest sessions are listed, and a time shows which are missing", latestAreListed},
+		{"parallel endings and listings miss none", often(endingsRaceListing)},
+		// last, since it prunes everything
+		{"sessions of deleted users are listed until they are pruned", listedAfterDeletion},
 	}
 }
 
@@ -176,7 +176,7 @@ func ended(t *testing.T, f fixture, limit int) identity.Endings {
 	return endings
 }
 
-// requireListed also requires that nothing else is.
+// requireListed requires exactly these sessions to be listed.
 func requireListed(t *testing.T, f fixture, ids ...string) {
 	t.Helper()
 	endings := ended(t, f, 1000)
@@ -184,7 +184,7 @@ func requireListed(t *testing.T, f fixture, ids ...string) {
 	require.Zero(t, endings.MissingUntil)
 }
 
-// forgetEndings lets time pass until nothing is listed.
+// forgetEndings lets time pass until no session is listed.
 func forgetEndings(t *testing.T, f fixture) {
 	t.Helper()
 	f.advance(25 * time.Hour)
@@ -194,15 +194,15 @@ func forgetEndings(t *testing.T, f fixture) {
 func everyEndingIsListed(t *testing.T, f fixture) {
 	forgetEndings(t, f)
 	user, client := f.newUser(t), f.newClient(t)
-	disabled, left, changed := f.newUser(t), f.newUser(t), f.newUser(t)
+	disabled, pending, changed := f.newUser(t), f.newUser(t), f.newUser(t)
 	revoked, theft := f.signIn(t, user, client).ID, f.signIn(t, user, client).ID
 	want := []string{revoked, theft}
-	for _, gone := range []identity.User{disabled, left, changed} {
+	for _, gone := range []identity.User{disabled, pending, changed} {
 		want = append(want, f.signIn(t, gone, client).ID)
 	}
 	limited := newSession(user, f.newClient(t))
 	want = append(want, f.open(t, limited, user, 0).ID)
-	f.signIn(t, user, client) // lives
+	f.signIn(t, user, client) // stays active
 	openFor(t, f, user, client, time.Millisecond, time.Millisecond)
 	f.advance(time.Second)
 
@@ -210,7 +210,7 @@ func everyEndingIsListed(t *testing.T, f fixture) {
 	_, err := f.Sessions.End(t.Context(), theft, identity.EndedByTheft)
 	require.NoError(t, err)
 	require.NoError(t, f.Users.Disable(t.Context(), disabled.ID))
-	f.leave(t, left, time.Hour)
+	f.requestDeletion(t, pending, time.Hour)
 	require.NoError(t, f.Users.SetPassword(t.Context(), changed.ID, "another"))
 	f.open(t, newSession(user, identity.Client{ID: limited.ClientID}), user, 1)
 	requireListed(t, f, want...)
@@ -219,18 +219,18 @@ func everyEndingIsListed(t *testing.T, f fixture) {
 func otherEndingsAreListed(t *testing.T, f fixture) {
 	forgetEndings(t, f)
 	client := f.newClient(t)
-	seen, other := sight("wx1", newName()), sight("wx2", newName())
-	unlinks := f.requireNew(t, seen)
+	external, other := newIdentity("wx1"), newIdentity("wx2")
+	unlinks := f.requireNewUser(t, external)
 	f.link(t, unlinks, other)
 	opened := newSession(unlinks, client)
-	opened.Account = seen.AccountKey
+	opened.Account = external.AccountKey
 	f.open(t, opened, unlinks, 0)
-	f.unlink(t, unlinks, seen, seen.AccountKey)
+	f.unlink(t, unlinks, external, external.AccountKey)
 	want := []string{opened.ID}
 
-	c := newCouple(t, f)
+	c := newDuplicatePair(t, f)
 	want = append(want, f.signIn(t, c.retired, client).ID)
-	f.join(t, c.retired, c.survivor)
+	f.merge(t, c.retired, c.survivor)
 	requireListed(t, f, want...)
 
 	all, since := f.newUser(t), f.newUser(t)
@@ -244,7 +244,7 @@ func otherEndingsAreListed(t *testing.T, f fixture) {
 	require.NoError(t, err)
 	requireListed(t, f, want...)
 	before := f.newUser(t)
-	want = append(want, f.signIn(t, before, client).ID, f.witness)
+	want = append(want, f.signIn(t, before, client).ID, f.clockSession)
 	_, err = f.Sessions.EndBefore(t.Context(), f.now(t), identity.EndedByOperator)
 	require.NoError(t, err)
 	listed := ended(t, f, 1000).SessionIDs
@@ -268,7 +268,7 @@ func listedAsLongAsTokens(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
 	session := f.signIn(t, user, client).ID
 	f.end(t, session)
-	f.advance(tokenLife + time.Minute) // a verifier's leeway, and clocks that differ
+	f.advance(tokenLife + time.Minute) // for a verifier's leeway, and clocks that differ
 	requireListed(t, f, session)
 	f.advance(2 * time.Minute)
 	requireListed(t, f)
@@ -287,16 +287,16 @@ func longestLifeCounts(t *testing.T, f fixture) {
 }
 
 func listedAfterDeletion(t *testing.T, f fixture) {
-	f.deleteLeft(t)
+	f.purge(t)
 	forgetEndings(t, f)
 	user := f.newUser(t)
 	client := identity.Client{ID: identity.NewClientID(), Name: "Slowest", AccessTTL: 24 * time.Hour}
 	require.NoError(t, f.Clients.Create(t.Context(), client))
 	session := openFor(t, f, user, client, 48*time.Hour, 72*time.Hour)
-	f.leave(t, user, 24*time.Hour)
-	f.advance(24 * time.Hour) // after which tokens of it may still be taken, by clocks that are late
-	require.Equal(t, 1, f.deleteLeft(t))
-	requireGone(t, f, user)
+	f.requestDeletion(t, user, 24*time.Hour)
+	f.advance(24 * time.Hour) // its tokens may still be accepted after that, by slow clocks
+	require.Equal(t, 1, f.purge(t))
+	requireDeleted(t, f, user)
 	for _, keep := range []time.Duration{25 * time.Hour, 0} {
 		endings, err := f.Sessions.Ended(t.Context(), tokenLife, 1000)
 		require.NoError(t, err)
@@ -328,15 +328,16 @@ func latestAreListed(t *testing.T, f fixture) {
 		require.Zero(t, ended(t, f, 5).MissingUntil)
 	}
 	check()
-	f.leave(t, user, 0)
-	require.Positive(t, f.deleteLeft(t)) // and whom other test cases left
+	f.requestDeletion(t, user, 0)
+	require.Positive(t, f.purge(t)) // also users of other test cases
 	check()
 }
 
-// endingsRaceListing ends sessions while others list them: whoever lists after an ending was answered finds it.
+// endingsRaceListing ends and lists sessions in parallel: a listing that starts after an ending returned must include
+// it.
 func endingsRaceListing(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	for n, missed := range together(crowd, func(n int) error {
+	for n, missed := range inParallel(callers, func(n int) error {
 		mine := f.at(n)
 		session := newSession(user, client)
 		if _, err := mine.Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(), 0); err != nil {

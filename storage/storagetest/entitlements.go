@@ -13,20 +13,20 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// userRoles are the test cases of what an operator says of users.
+// userRoles returns the test cases of roles and claims.
 func userRoles() []testCase {
 	return []testCase{
-		{"roles are granted, revoked and replaced, and each change is told of", rolesChange},
-		{"a role granted twice or revoked in vain changes nothing", rolesAreASet},
-		{"roles are bounded in number and form", rolesAreBounded},
+		{"roles are granted, revoked and replaced, and each change is recorded", rolesChange},
+		{"granting a role twice or revoking a missing one changes nothing", rolesAreASet},
+		{"roles are limited in number and form", rolesAreBounded},
 		{"parallel grants are all kept", often(parallelGrants)},
-		{"parallel grants and revocations of others disturb nobody", often(parallelGrantsAndRevocations)},
-		{"parallel grants stay within the bound", often(parallelGrantsStayBounded)},
-		{"claims are replaced and taken away, and told of without being repeated", claimsChange},
-		{"roles and claims are found wherever their user is, and end nothing", rolesEverywhere},
-		{"hostile roles and claims are data or refused", hostileRoles},
-		{"nobody unknown has roles or claims", rolesOfNobody},
-		{"an ended context keeps roles and claims as they are", contextEndsRoles},
+		{"parallel grants and revocations of different roles are independent", often(parallelGrantsAndRevocations)},
+		{"parallel grants stay within the limit", often(parallelGrantsStayBounded)},
+		{"claims are replaced and removed, and recorded without their content", claimsChange},
+		{"roles and claims are part of the user in every result, and end no sessions", rolesEverywhere},
+		{"hostile roles and claims are stored unchanged or rejected", hostileRoles},
+		{"an unknown user has no roles or claims", rolesOfNobody},
+		{"an ended context changes no roles or claims", contextEndsRoles},
 	}
 }
 
@@ -35,7 +35,7 @@ func requireRoles(t *testing.T, f fixture, user identity.User, want ...string) {
 	require.Equal(t, want, f.user(t, user.ID).Roles)
 }
 
-// detailsOf lists what the audit log has of a kind and a user, the oldest first.
+// detailsOf returns the details of a user's events of a kind, the oldest first.
 func detailsOf(t *testing.T, f fixture, kind, userID string) []string {
 	t.Helper()
 	var details []string
@@ -58,7 +58,7 @@ func rolesChange(t *testing.T, f fixture) {
 	require.NoError(t, f.Entitlements.SetRoles(ctx, user.ID, []string{"c", "a", "b-1._x"}))
 	requireRoles(t, f, user, "a", "b-1._x", "c")
 	require.NoError(t, f.Entitlements.SetRoles(ctx, user.ID, nil))
-	require.Equal(t, inUTC(user), f.user(t, user.ID), "as at the beginning, the epoch too")
+	require.Equal(t, inUTC(user), f.user(t, user.ID), "as before, including the epoch")
 	require.Equal(t, []string{"shop:write", "Admin"}, detailsOf(t, f, identity.EventRoleGranted, user.ID))
 	require.Equal(t, []string{"shop:write"}, detailsOf(t, f, identity.EventRoleRevoked, user.ID))
 	require.Equal(t, []string{"a b-1._x c", ""}, detailsOf(t, f, identity.EventRolesSet, user.ID))
@@ -72,14 +72,14 @@ func rolesAreASet(t *testing.T, f fixture) {
 	require.NoError(t, f.Entitlements.SetRoles(ctx, user.ID, []string{"a", "b", "a"}))
 	require.NoError(t, f.Entitlements.SetRoles(ctx, user.ID, []string{"b", "a"}))
 	require.NoError(t, f.Entitlements.GrantRole(ctx, user.ID, "a"))
-	require.NoError(t, f.Entitlements.RevokeRole(ctx, user.ID, "A"), "another one: case counts")
+	require.NoError(t, f.Entitlements.RevokeRole(ctx, user.ID, "A"), "a different role: case is significant")
 	requireRoles(t, f, user, "a", "b")
-	require.Empty(t, f.eventsOf(t, identity.EventRoleGranted, user.ID), "nothing happened, so nothing is told")
+	require.Empty(t, f.eventsOf(t, identity.EventRoleGranted, user.ID), "nothing changed, so nothing is recorded")
 	require.Empty(t, f.eventsOf(t, identity.EventRoleRevoked, user.ID))
 	require.Equal(t, []string{"a b"}, detailsOf(t, f, identity.EventRolesSet, user.ID))
 }
 
-// manyRoles are as many as a user may have, each as long as it may be.
+// manyRoles returns as many roles as a user can have, of the maximum length.
 func manyRoles() []string {
 	roles := make([]string, identity.MaxRoles)
 	for n := range roles {
@@ -94,7 +94,7 @@ func rolesAreBounded(t *testing.T, f fixture) {
 	require.NoError(t, f.Entitlements.SetRoles(ctx, user.ID, roles))
 	require.Error(t, f.Entitlements.GrantRole(ctx, user.ID, "one-more"))
 	require.Error(t, f.Entitlements.SetRoles(ctx, user.ID, append(roles, "one-more")))
-	require.NoError(t, f.Entitlements.GrantRole(ctx, user.ID, roles[7]), "it is there already")
+	require.NoError(t, f.Entitlements.GrantRole(ctx, user.ID, roles[7]), "the user has it already")
 	for _, role := range []string{"", "a b", "a,b", `a"b`, "a/b", "ä", "a\n", strings.Repeat("r", 65)} {
 		require.Error(t, f.Entitlements.GrantRole(ctx, user.ID, role), "%q", role)
 		require.Error(t, f.Entitlements.SetRoles(ctx, user.ID, []string{"good", role}), "%q", role)
@@ -105,18 +105,18 @@ func rolesAreBounded(t *testing.T, f fixture) {
 
 func parallelGrants(t *testing.T, f fixture) {
 	user, roles := f.newUser(t), manyRoles()
-	require.NoError(t, errors.Join(together(crowd, func(n int) error {
+	require.NoError(t, errors.Join(inParallel(callers, func(n int) error {
 		return f.at(n).Entitlements.GrantRole(t.Context(), user.ID, roles[n%len(roles)])
 	})...))
 	requireRoles(t, f, user, roles...)
-	require.Len(t, f.eventsOf(t, identity.EventRoleGranted, user.ID), len(roles), "each is told of once")
+	require.Len(t, f.eventsOf(t, identity.EventRoleGranted, user.ID), len(roles), "each grant is recorded once")
 }
 
 func parallelGrantsAndRevocations(t *testing.T, f fixture) {
 	user, roles := f.newUser(t), manyRoles()
-	old, fresh := roles[:crowd/2], roles[crowd/2:]
+	old, fresh := roles[:callers/2], roles[callers/2:]
 	require.NoError(t, f.Entitlements.SetRoles(t.Context(), user.ID, old))
-	require.NoError(t, errors.Join(together(crowd, func(n int) error {
+	require.NoError(t, errors.Join(inParallel(callers, func(n int) error {
 		entitlements := f.at(n / 2).Entitlements
 		if n%2 == 0 {
 			return entitlements.GrantRole(t.Context(), user.ID, fresh[n/2])
@@ -130,7 +130,7 @@ func parallelGrantsStayBounded(t *testing.T, f fixture) {
 	user, roles := f.newUser(t), manyRoles()
 	require.NoError(t, f.Entitlements.SetRoles(t.Context(), user.ID, roles[1:]))
 	granted := 0
-	for _, err := range together(crowd, func(n int) error {
+	for _, err := range inParallel(callers, func(n int) error {
 		return f.at(n).Entitlements.GrantRole(t.Context(), user.ID, fmt.Sprint("racer-", n))
 	}) {
 		if err == nil {
@@ -153,14 +153,14 @@ func claimsChange(t *testing.T, f fixture) {
 	require.Error(t, f.Entitlements.SetClaims(ctx, user.ID, identity.Claims(`{"a":"`+strings.Repeat("x", 1017)+`"}`)))
 	require.Len(t, f.user(t, user.ID).Claims, 1023)
 	require.NoError(t, f.Entitlements.SetClaims(ctx, user.ID, "{}"))
-	require.Equal(t, inUTC(user), f.user(t, user.ID), "{} is none")
+	require.Equal(t, inUTC(user), f.user(t, user.ID), "{} means no claims")
 	require.NoError(t, f.Entitlements.SetClaims(ctx, user.ID, ""))
 	require.Equal(t, []string{"", "", "", ""}, detailsOf(t, f, identity.EventClaimsSet, user.ID))
 }
 
 func rolesEverywhere(t *testing.T, f fixture) {
-	ctx, seen := t.Context(), sight("wx1", newName())
-	user, _, err := f.Accounts.FindOrCreateUser(ctx, seen)
+	ctx, external := t.Context(), newIdentity("wx1")
+	user, _, err := f.Accounts.FindOrCreateUser(ctx, external)
 	require.NoError(t, err)
 	require.Empty(t, user.Roles)
 	session := f.signIn(t, user, f.newClient(t))
@@ -170,7 +170,7 @@ func rolesEverywhere(t *testing.T, f fixture) {
 	require.Equal(t, []string{"a", "b"}, want.Roles)
 	require.EqualValues(t, `{"a":1}`, want.Claims)
 	require.Equal(t, user.AuthEpoch, want.AuthEpoch)
-	again, _, err := f.Accounts.FindOrCreateUser(ctx, seen)
+	again, _, err := f.Accounts.FindOrCreateUser(ctx, external)
 	require.NoError(t, err)
 	require.Equal(t, want, inUTC(again))
 	f.requireLive(t, user, session.ID)
@@ -181,7 +181,7 @@ func rolesEverywhere(t *testing.T, f fixture) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"c"}, found.Roles)
 	require.NoError(t, f.Users.Disable(ctx, named.ID))
-	require.NoError(t, f.Entitlements.GrantRole(ctx, named.ID, "d"), "it will be enabled again")
+	require.NoError(t, f.Entitlements.GrantRole(ctx, named.ID, "d"), "the user may be enabled again")
 	requireRoles(t, f, named, "c", "d")
 }
 
@@ -212,7 +212,7 @@ func hostileRoles(t *testing.T, f fixture) {
 	}
 }
 
-// roleChanges are all ways to change what an operator says of a user.
+// roleChanges makes all kinds of changes to a user's roles and claims.
 func roleChanges(ctx context.Context, f fixture, id string) map[string]error {
 	return map[string]error{
 		"SetRoles":   f.Entitlements.SetRoles(ctx, id, []string{"a"}),

@@ -15,28 +15,28 @@ import (
 
 func events() []testCase {
 	return []testCase{
-		{"an event is listed as recorded, at the store's instant", eventIsListed},
-		{"the newest events come first and no more than asked for", newestEventsFirst},
-		{"events are asked for by what they tell of", eventsAreChosen},
+		{"an event is listed as recorded, with the time of the store's clock", eventIsListed},
+		{"the newest events come first, and no more than asked for", newestEventsFirst},
+		{"events are selected by their fields", eventsAreChosen},
 		{"parallel events are all kept", often(parallelEvents)},
-		{"what is done to clients, apps and users is recorded with who did it, or not done", actionsAreRecorded},
-		{"an event has who acted, in the transaction of what it tells of", eventsHaveTheirActor},
+		{"a change of a client, app or user is recorded with its actor, or not made", actionsAreRecorded},
+		{"an event has its actor, in the transaction of the change", eventsHaveTheirActor},
 	}
 }
 
-// eventsOf returns what the audit log tells of a user.
+// eventsOf returns the events of a user.
 func (f fixture) eventsOf(t *testing.T, kind, userID string) []identity.Event {
 	t.Helper()
 	listed, err := f.Events.List(t.Context(), identity.EventsOf{Kind: kind, UserID: userID}, math.MaxInt32)
 	require.NoError(t, err)
-	// no user's, if it is empty
+	// an empty user id means events without a user, where List returns those of all users
 	return slices.DeleteFunc(listed, func(e identity.Event) bool { return e.UserID != userID })
 }
 
 func eventIsListed(t *testing.T, f fixture) {
 	before := f.now(t)
 	event := identity.Event{
-		At:   before.AddDate(-1, 0, 0), // the store knows better
+		At:   before.AddDate(-1, 0, 0), // overwritten by the store
 		Kind: identity.EventRefreshAhead, UserID: identity.NewUserID(), ClientID: newName(),
 		SessionID: identity.NewSessionID(),
 		Detail:    "generation 3 → 5",
@@ -88,12 +88,12 @@ func eventsAreChosen(t *testing.T, f fixture) {
 	}
 	none, err := f.Events.List(t.Context(), identity.EventsOf{Kind: event.Kind, UserID: "other"}, 2)
 	require.NoError(t, err)
-	require.Empty(t, none, "all of it must be so")
+	require.Empty(t, none, "all fields must match")
 }
 
 func parallelEvents(t *testing.T, f fixture) {
 	userID := identity.NewUserID()
-	for _, err := range together(crowd, func(n int) error {
+	for _, err := range inParallel(callers, func(n int) error {
 		return f.Events.Record(t.Context(), identity.Event{Kind: "parallel", UserID: userID, Detail: fmt.Sprint(n)})
 	}) {
 		require.NoError(t, err)
@@ -102,10 +102,10 @@ func parallelEvents(t *testing.T, f fixture) {
 	for _, event := range f.eventsOf(t, "parallel", userID) {
 		details[event.Detail] = true
 	}
-	require.Len(t, details, crowd)
+	require.Len(t, details, callers)
 }
 
-// recordedAction is something that operators do, and the event that tells of it.
+// recordedAction is an action of an operator, and its event.
 type recordedAction struct {
 	event identity.Event
 	do    func(ctx context.Context) error
@@ -142,7 +142,7 @@ func actionsAreRecorded(t *testing.T, f fixture) {
 	hostile := identity.WithActor(t.Context(), identity.Actor{Name: "\x00"})
 	for _, action := range recordedActions(f, client, app) {
 		kind, before := action.event.Kind, stateOf(t, f, client, app)
-		require.Error(t, action.do(hostile), "%s: no event, so no action either", kind)
+		require.Error(t, action.do(hostile), "%s: without the event there must be no change", kind)
 		require.Equal(t, before, stateOf(t, f, client, app), kind)
 		require.NoError(t, action.do(by), kind)
 		require.NotEqual(t, before, stateOf(t, f, client, app), kind)
@@ -156,11 +156,11 @@ func actionsAreRecorded(t *testing.T, f fixture) {
 	name := newName()
 	require.Error(t, errorOf(f.Users.Create(hostile, name, "hash")))
 	user, err := f.Users.Create(by, name, "hash")
-	require.NoError(t, err, "the name is free: nothing was done")
+	require.NoError(t, err, "the name is free: nothing was changed")
 	require.Len(t, f.eventsOf(t, identity.EventUserCreated, user.ID), 1)
 }
 
-// stateOf is all that is kept of a client and an app; empty: they are not there.
+// stateOf returns what is stored about a client and an app; empty if they do not exist.
 func stateOf(t *testing.T, f fixture, client identity.Client, app identity.App) [2]any {
 	t.Helper()
 	foundClient, err := f.Clients.Find(t.Context(), client.ID)
@@ -190,7 +190,7 @@ func eventsHaveTheirActor(t *testing.T, f fixture) {
 		require.Equal(t, want, listed[0].Actor, kind)
 	}
 	hostile := identity.WithActor(t.Context(), identity.Actor{Name: "\x00"})
-	require.Error(t, f.Users.Disable(hostile, user.ID), "no event, so no action either")
+	require.Error(t, f.Users.Disable(hostile, user.ID), "without the event there must be no change")
 	found, err := f.Users.Find(t.Context(), user.ID)
 	require.NoError(t, err)
 	require.False(t, found.Disabled())

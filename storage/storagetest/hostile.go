@@ -18,7 +18,7 @@ func hostileTexts() []testCase {
 	}
 }
 
-// texts are what a store might cut, fold, split, decode or run. No two of them are equal.
+// texts returns texts that a store might truncate, fold, split, decode or execute. No two of them are equal.
 func texts() []string {
 	return []string{
 		"a", "A", "a ", " a", "á", "a\u0301", "ａ",
@@ -36,7 +36,7 @@ func hostileLookups(t *testing.T, f fixture) {
 	user := f.newUser(t)
 	f.signIn(t, user, f.newClient(t))
 	require.NoError(t, f.Apps.Add(ctx, newApp()))
-	f.requireNew(t, sight("wx1", newName()))
+	f.requireNewUser(t, newIdentity("wx1"))
 	for _, text := range texts() {
 		_, err := f.Users.Find(ctx, text)
 		require.ErrorIs(t, err, identity.ErrNotFound, "user %q", text)
@@ -44,7 +44,7 @@ func hostileLookups(t *testing.T, f fixture) {
 		require.ErrorIs(t, err, identity.ErrNotFound, "user name %q", text)
 		for _, key := range []identity.AccountKey{
 			{Platform: text, App: "wx1", Subject: "a"}, {Platform: identity.PlatformWechat, App: text,
-				Subject: "a"}, sight("wx1", text).AccountKey,
+				Subject: "a"}, identityAt("wx1", text).AccountKey,
 		} {
 			_, err = f.Accounts.Find(ctx, key)
 			require.ErrorIs(t, err, identity.ErrNotFound, "account %q", text)
@@ -108,28 +108,28 @@ func hostileChanges(t *testing.T, f fixture) {
 
 func hostileWrites() []testCase {
 	return []testCase{
-		{"name accounts of their own or are refused", hostileAccounts},
-		{"in an app are data or refused", hostileApps},
-		{"in a client are data or refused", hostileClients},
-		{"in a session are data or refused", hostileSessions},
-		{"in an event are data or refused", hostileEvents},
-		{"in a key's place are data or refused", hostileKeys},
+		{"name accounts of their own or are rejected", hostileAccounts},
+		{"in an app are stored unchanged or rejected", hostileApps},
+		{"in a client are stored unchanged or rejected", hostileClients},
+		{"in a session are stored unchanged or rejected", hostileSessions},
+		{"in an event are stored unchanged or rejected", hostileEvents},
+		{"in a key are stored unchanged or rejected", hostileKeys},
 	}
 }
 
 func hostileAccounts(t *testing.T, f fixture) {
-	for name, place := range map[string]func(s *identity.ExternalIdentity) *string{
-		"subject":  func(s *identity.ExternalIdentity) *string { return &s.Subject },
-		"app":      func(s *identity.ExternalIdentity) *string { return &s.App },
-		"platform": func(s *identity.ExternalIdentity) *string { return &s.Platform },
+	for name, place := range map[string]func(e *identity.ExternalIdentity) *string{
+		"subject":  func(e *identity.ExternalIdentity) *string { return &e.Subject },
+		"app":      func(e *identity.ExternalIdentity) *string { return &e.App },
+		"platform": func(e *identity.ExternalIdentity) *string { return &e.Platform },
 	} {
-		innocent := in("op", newName(), sight(newName(), newName()))
-		owner := f.requireNew(t, innocent)
+		innocent := inUnion("op", newName(), newIdentity(newName()))
+		owner := f.requireNewUser(t, innocent)
 		owners := map[string]string{owner.ID: "the innocent"}
 		for _, text := range texts() {
 			hostile := innocent
 			hostile.UnionID = ""
-			*place(&hostile) += text // what is cut off at the text's beginning is the innocent's
+			*place(&hostile) += text // if the store truncated it, the result would be the innocent's
 			user, created, err := f.Accounts.FindOrCreateUser(t.Context(), hostile)
 			if err != nil {
 				_, err = f.Accounts.Find(t.Context(), hostile.AccountKey)
@@ -139,20 +139,20 @@ func hostileAccounts(t *testing.T, f fixture) {
 			require.True(t, created, "%s %q", name, text)
 			require.NotContains(t, owners, user.ID, "%s %q", name, text)
 			owners[user.ID] = text
-			f.requireSeen(t, inUTC(user), hostile)
+			f.requireUser(t, inUTC(user), hostile)
 		}
-		f.requireSeen(t, owner, innocent)
+		f.requireUser(t, owner, innocent)
 	}
 	hostileUnions(t, f)
 }
 
 func hostileUnions(t *testing.T, f fixture) {
-	for name, place := range map[string]func(s *identity.ExternalIdentity) *string{
-		"union id":      func(s *identity.ExternalIdentity) *string { return &s.UnionID },
-		"open platform": func(s *identity.ExternalIdentity) *string { return &s.OpenPlatform },
+	for name, place := range map[string]func(e *identity.ExternalIdentity) *string{
+		"union id":      func(e *identity.ExternalIdentity) *string { return &e.UnionID },
+		"open platform": func(e *identity.ExternalIdentity) *string { return &e.OpenPlatform },
 	} {
-		innocent := in(newName(), newName(), sight("wx1", newName()))
-		owner := f.requireNew(t, innocent)
+		innocent := inUnion(newName(), newName(), newIdentity("wx1"))
+		owner := f.requireNewUser(t, innocent)
 		owners := map[string]string{owner.ID: "the innocent"}
 		for _, text := range texts() {
 			hostile := innocent
@@ -164,7 +164,7 @@ func hostileUnions(t *testing.T, f fixture) {
 			}
 			require.NotContains(t, owners, user.ID, "%s %q", name, text)
 			owners[user.ID] = text
-			f.requireSeen(t, inUTC(user), hostile)
+			f.requireUser(t, inUTC(user), hostile)
 		}
 	}
 }
@@ -197,7 +197,7 @@ func hostileClients(t *testing.T, f fixture) {
 		found, missing := f.Clients.Find(t.Context(), client.ID)
 		if err != nil {
 			require.ErrorIs(t, missing, identity.ErrNotFound, "refused %q", text)
-			client.ID = identity.NewClientID() // perhaps it was only the id
+			client.ID = identity.NewClientID() // perhaps only the id was rejected
 			if f.Clients.Create(t.Context(), client) != nil {
 				continue
 			}

@@ -11,62 +11,62 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func people() []testCase {
+func imports() []testCase {
 	return []testCase{
-		{"a newcomer is a user with all that was brought", newcomerIsUser},
-		{"a newcomer who brings only a name, an account or a sub is a user", newcomerWithLittle},
-		{"a newcomer's account signs in, and links the union that came with it", newcomerSignsIn},
-		{"who is there already is left as he is", newcomerIsThere},
-		{"who is there already is found though merged into another user", newcomerWasJoined},
-		{"more newcomers than one statement takes come all", manyNewcomers},
-		{"newcomers who contradict users or each other are refused", contradictions},
-		{"a sub that is a client's or was a deleted user's is refused", takenSubjects},
-		{"newcomers who cannot be are refused, and keep nobody else", impossibleNewcomers},
-		{"a union of another user stays there, and a warning and an event tell of it", newcomerOfAnothersUnion},
-		{"a rehearsal writes nothing and answers as the import does", rehearsal},
-		{"hostile texts of newcomers are data or refused", hostileNewcomers},
-		{"an ended context keeps newcomers out", contextEndsImport},
+		{"an imported user has everything that the row has", importIsComplete},
+		{"a row with only a name, an account or a sub creates a user", importOfLittle},
+		{"an imported account signs in, and its union is linked", importedUserSignsIn},
+		{"an existing user is not changed", existingUserIsUnchanged},
+		{"an existing user is found even if merged into another user", existingUserWasMerged},
+		{"an import can be larger than one statement", manyUsers},
+		{"rows that contradict users or each other are refused", contradictions},
+		{"a sub of a client or a deleted user is refused", takenSubjects},
+		{"invalid rows are refused, and do not block others", invalidUsers},
+		{"a union of another user stays there, with a warning and an event", unionOfAnotherUser},
+		{"a rehearsal writes nothing and returns what the import would", rehearsal},
+		{"hostile texts are stored unchanged or refused", hostileImports},
+		{"an ended context prevents the import", contextEndsImport},
 	}
 }
 
-// bring imports newcomers, as lines 1 and following of a file.
-func bring(t *testing.T, f fixture, people ...identity.ImportedUser) []identity.ImportResult {
+// importUsers imports rows, as lines 1 and following of a file.
+func importUsers(t *testing.T, f fixture, rows ...identity.ImportedUser) []identity.ImportResult {
 	t.Helper()
-	for n := range people {
-		people[n].Line = n + 1
+	for n := range rows {
+		rows[n].Line = n + 1
 	}
-	arrivals, err := f.Imports.Import(t.Context(), people)
+	results, err := f.Imports.Import(t.Context(), rows)
 	require.NoError(t, err)
-	require.Len(t, arrivals, len(people))
-	for _, arrival := range arrivals {
-		require.Equal(t, arrival.Outcome == identity.Refused, arrival.Reason != "", "%v", arrival)
-		require.Equal(t, arrival.Outcome == identity.Refused, arrival.UserID == "", "%v", arrival)
+	require.Len(t, results, len(rows))
+	for _, result := range results {
+		require.Equal(t, result.Outcome == identity.Refused, result.Reason != "", "%v", result)
+		require.Equal(t, result.Outcome == identity.Refused, result.UserID == "", "%v", result)
 	}
-	return arrivals
+	return results
 }
 
-// requireImported brings newcomers who must all come without a warning.
-func requireImported(t *testing.T, f fixture, people ...identity.ImportedUser) (users []identity.User) {
+// requireImported imports rows that must all succeed without a warning.
+func requireImported(t *testing.T, f fixture, rows ...identity.ImportedUser) (users []identity.User) {
 	t.Helper()
-	for _, arrival := range bring(t, f, people...) {
-		require.Equal(t, identity.ImportResult{Outcome: identity.Imported, UserID: arrival.UserID}, arrival)
-		users = append(users, f.user(t, arrival.UserID))
+	for _, result := range importUsers(t, f, rows...) {
+		require.Equal(t, identity.ImportResult{Outcome: identity.Imported, UserID: result.UserID}, result)
+		users = append(users, f.user(t, result.UserID))
 	}
 	return users
 }
 
-// fullNewcomer brings all there is. No two bring the same.
-func fullNewcomer() identity.ImportedUser {
+// fullImportedUser returns a row with a value in every field. No two rows have the same identifiers.
+func fullImportedUser() identity.ImportedUser {
 	return identity.ImportedUser{
 		ID: "legacy-" + newName(), Username: "Zo\u00eb-" + newName(), PasswordHash: "$2y$hash",
 		Roles: []string{"b", "a", "b"}, Profile: fullProfile(),
 		Phone: "+8613800000000", CreatedAt: time.Date(2019, 2, 3, 4, 5, 6, 7e6, time.UTC),
-		Identities: []identity.ExternalIdentity{sight("wx1", newName()), in("op", newName(), sight("wx2", newName()))},
+		Identities: []identity.ExternalIdentity{newIdentity("wx1"), inUnion("op", newName(), newIdentity("wx2"))},
 	}
 }
 
-func newcomerIsUser(t *testing.T, f fixture) {
-	n := fullNewcomer()
+func importIsComplete(t *testing.T, f fixture) {
+	n := fullImportedUser()
 	before := f.now(t)
 	got := requireImported(t, f, n)[0]
 	require.Equal(t, identity.User{
@@ -96,16 +96,16 @@ func newcomerIsUser(t *testing.T, f fixture) {
 	session := f.signIn(t, got, f.newClient(t))
 	f.requireLive(t, got, session.ID)
 
-	disabled := fullNewcomer()
+	disabled := fullImportedUser()
 	disabled.Disabled = true
 	barred := requireImported(t, f, disabled)[0]
 	between(t, before, f.now(t), barred.DisabledAt)
 }
 
-func newcomerWithLittle(t *testing.T, f fixture) {
+func importOfLittle(t *testing.T, f fixture) {
 	before := f.now(t)
 	users := requireImported(t, f, identity.ImportedUser{Username: newName()},
-		identity.ImportedUser{Identities: []identity.ExternalIdentity{sight("wx1", newName())}},
+		identity.ImportedUser{Identities: []identity.ExternalIdentity{newIdentity("wx1")}},
 		identity.ImportedUser{ID: newName()}, identity.ImportedUser{ID: identity.NewUserID(), Phone: "+8613800000000"})
 	for _, user := range users {
 		between(t, before, f.now(t), user.CreatedAt)
@@ -117,46 +117,46 @@ func newcomerWithLittle(t *testing.T, f fixture) {
 	for _, user := range users[:3] {
 		require.Zero(t, f.details(t, user.ID))
 	}
-	require.False(t, f.details(t, users[3].ID).Chosen, "a phone number is no profile")
-	require.Empty(t, bring(t, f), "nobody")
+	require.False(t, f.details(t, users[3].ID).Chosen, "a phone number is not a profile")
+	require.Empty(t, importUsers(t, f), "no rows")
 }
 
-func newcomerSignsIn(t *testing.T, f fixture) {
-	n := fullNewcomer()
+func importedUserSignsIn(t *testing.T, f fixture) {
+	n := fullImportedUser()
 	user := requireImported(t, f, n)[0]
-	for _, s := range n.Identities {
-		f.requireSeen(t, user, s)
+	for _, e := range n.Identities {
+		f.requireUser(t, user, e)
 	}
-	f.requireSeen(t, user, in("op", n.Identities[1].UnionID, sight("wx3", newName())))
+	f.requireUser(t, user, inUnion("op", n.Identities[1].UnionID, newIdentity("wx3")))
 	requireConflicts(t, f, user, 0)
 
-	two := identity.ImportedUser{ID: newName(), Identities: []identity.ExternalIdentity{in("op", newName(),
-		sight("wx1", newName())), sight("wx2", newName())}}
-	two.Identities[1] = in("op", two.Identities[0].UnionID, two.Identities[1])
+	two := identity.ImportedUser{ID: newName(), Identities: []identity.ExternalIdentity{inUnion("op", newName(),
+		newIdentity("wx1")), newIdentity("wx2")}}
+	two.Identities[1] = inUnion("op", two.Identities[0].UnionID, two.Identities[1])
 	user = requireImported(t, f, two)[0]
-	f.requireSeen(t, user, two.Identities[1])
+	f.requireUser(t, user, two.Identities[1])
 	requireConflicts(t, f, user, 0)
 }
 
-func manyNewcomers(t *testing.T, f fixture) {
+func manyUsers(t *testing.T, f fixture) {
 	var many []identity.ImportedUser
 	for range 1100 {
-		n := fullNewcomer()
+		n := fullImportedUser()
 		for _, app := range []string{"wx3", "wx4", "wx5", "wx6", "wx7"} {
-			n.Identities = append(n.Identities, sight(app, newName()))
+			n.Identities = append(n.Identities, newIdentity(app))
 		}
 		many = append(many, n)
 	}
-	for _, arrival := range bring(t, f, many...) {
-		require.Equal(t, identity.Imported, arrival.Outcome)
+	for _, result := range importUsers(t, f, many...) {
+		require.Equal(t, identity.Imported, result.Outcome)
 	}
-	for n, arrival := range bring(t, f, many...) {
-		require.Equal(t, identity.ImportResult{Outcome: identity.AlreadyThere, UserID: many[n].ID}, arrival)
+	for n, result := range importUsers(t, f, many...) {
+		require.Equal(t, identity.ImportResult{Outcome: identity.AlreadyThere, UserID: many[n].ID}, result)
 	}
 }
 
-func newcomerIsThere(t *testing.T, f fixture) {
-	n := fullNewcomer()
+func existingUserIsUnchanged(t *testing.T, f fixture) {
+	n := fullImportedUser()
 	user := requireImported(t, f, n)[0]
 	require.NoError(t, f.Users.SetPassword(t.Context(), user.ID, "new hash"))
 	require.NoError(t, f.Profiles.Choose(t.Context(), user.ID, identity.Profile{Name: "new"}))
@@ -166,24 +166,26 @@ func newcomerIsThere(t *testing.T, f fixture) {
 	nameless.ID, shouting.Username, partly.Identities, partly.Username, partly.PasswordHash = "",
 		strings.ToUpper(n.Username), n.Identities[1:], "", ""
 	for _, again := range []identity.ImportedUser{n, nameless, shouting, partly} {
-		require.Equal(t, []identity.ImportResult{{Outcome: identity.AlreadyThere, UserID: user.ID}}, bring(t, f, again))
+		require.Equal(t, []identity.ImportResult{{Outcome: identity.AlreadyThere, UserID: user.ID}},
+			importUsers(t, f, again))
 	}
 	require.Equal(t, changed, f.user(t, user.ID))
 	require.Equal(t, details, f.details(t, user.ID))
-	require.Equal(t, identity.AlreadyThere, bring(t, f, fullNewcomer(), n, fullNewcomer())[1].Outcome)
+	require.Equal(t, identity.AlreadyThere, importUsers(t, f, fullImportedUser(), n, fullImportedUser())[1].Outcome)
 }
 
-func newcomerWasJoined(t *testing.T, f fixture) {
-	n := fullNewcomer()
+func existingUserWasMerged(t *testing.T, f fixture) {
+	n := fullImportedUser()
 	requireImported(t, f, n)
 	survivor := f.newUser(t)
 	_, err := f.Merges.Merge(t.Context(), n.ID, survivor.ID)
 	require.NoError(t, err)
-	require.Equal(t, []identity.ImportResult{{Outcome: identity.AlreadyThere, UserID: survivor.ID}}, bring(t, f, n))
+	require.Equal(t, []identity.ImportResult{{Outcome: identity.AlreadyThere, UserID: survivor.ID}},
+		importUsers(t, f, n))
 }
 
 func contradictions(t *testing.T, f fixture) {
-	n, other := fullNewcomer(), fullNewcomer()
+	n, other := fullImportedUser(), fullImportedUser()
 	requireImported(t, f, n, other)
 	change := func(change func(n *identity.ImportedUser)) identity.ImportedUser {
 		changed := n
@@ -191,10 +193,10 @@ func contradictions(t *testing.T, f fixture) {
 		change(&changed)
 		return changed
 	}
-	fresh := fullNewcomer()
+	fresh := fullImportedUser()
 	twice := fresh
 	twice.Username = newName()
-	for reason, people := range map[string][]identity.ImportedUser{
+	for reason, rows := range map[string][]identity.ImportedUser{
 		"the sub belongs to " + n.ID + ", and the user name does not": {change(
 			func(n *identity.ImportedUser) { n.Username = newName() })},
 		"the user name belongs to " + n.ID + ", and the account at wx1 does not": {
@@ -212,56 +214,56 @@ func contradictions(t *testing.T, f fixture) {
 			other.ID: {change(func(n *identity.ImportedUser) { n.Identities = other.Identities })},
 		"the sub belongs to " + fresh.ID + ", and the user name does not": {fresh, twice},
 	} {
-		arrivals := bring(t, f, people...)
-		require.Equal(t, identity.ImportResult{Reason: reason}, arrivals[len(arrivals)-1])
+		results := importUsers(t, f, rows...)
+		require.Equal(t, identity.ImportResult{Reason: reason}, results[len(results)-1])
 	}
-	require.Len(t, bring(t, f, fullNewcomer(), twice, fullNewcomer()), 3)
+	require.Len(t, importUsers(t, f, fullImportedUser(), twice, fullImportedUser()), 3)
 }
 
 func takenSubjects(t *testing.T, f fixture) {
-	client, gone, n := f.newClient(t), fullNewcomer(), fullNewcomer()
+	client, gone, n := f.newClient(t), fullImportedUser(), fullImportedUser()
 	requireImported(t, f, gone)
-	f.leave(t, f.user(t, gone.ID), 0)
+	f.requestDeletion(t, f.user(t, gone.ID), 0)
 	_, err := f.Deletions.PurgeDeleted(t.Context(), 10)
 	require.NoError(t, err)
 	require.Equal(t, []identity.ImportResult{
-		{Reason: "the sub is the id of a client, for which the user could be taken"},
-		{Reason: "the sub was a deleted user's, and is nobody else's ever"},
+		{Reason: "the sub is the id of a client, with which the user could be confused"},
+		{Reason: "the sub belonged to a deleted user and is never reused"},
 		{Outcome: identity.Imported, UserID: n.ID},
-	}, bring(t, f, identity.ImportedUser{ID: client.ID}, gone, n))
+	}, importUsers(t, f, identity.ImportedUser{ID: client.ID}, gone, n))
 	require.ErrorIs(t, f.Clients.Create(t.Context(), identity.Client{ID: n.ID}), identity.ErrExists,
 		"nor the other way round")
 	gone.ID = ""
 	requireImported(t, f, gone)
 }
 
-func impossibleNewcomers(t *testing.T, f fixture) {
-	future := fullNewcomer()
+func invalidUsers(t *testing.T, f fixture) {
+	future := fullImportedUser()
 	future.CreatedAt = f.now(t).Add(2 * time.Minute)
 	var lots []identity.ExternalIdentity
 	for n := range identity.MaxExternalIdentities + 1 {
-		lots = append(lots, sight(fmt.Sprint("wx", n), newName()))
+		lots = append(lots, newIdentity(fmt.Sprint("wx", n)))
 	}
 	for reason, n := range map[string]identity.ImportedUser{
-		"nothing to know the person by: give sub, username or an account": {
+		"the user has no identifier: give sub, username or an account": {
 			Roles: []string{"a"}, Phone: "+8613800000000",
 		},
-		"sub is 1 to 255 printable ASCII characters without spaces": {ID: "two words"},
+		"sub must be 1 to 255 printable ASCII characters without spaces": {ID: "two words"},
 		`sub must not begin with "u_", unless it was made by Lingpai: u_ and 22 characters of base64url`: {
 			ID: "u_me"},
-		"password_hash is of no use without username": {ID: newName(), PasswordHash: "$2y$hash"},
-		"a user name has 1 to 128 bytes":              {Username: strings.Repeat("n", 129)},
-		"a role is 1 to 64 of the letters A to Z and a to z, digits, and . _ : -": {
+		"password_hash requires username":         {ID: newName(), PasswordHash: "$2y$hash"},
+		"a user name must be 1 to 128 bytes long": {Username: strings.Repeat("n", 129)},
+		"a role must be 1 to 64 characters: A to Z, a to z, digits, and . _ : -": {
 			ID: newName(), Roles: []string{"two words"}},
-		"an account needs an app and an openid": {Identities: []identity.ExternalIdentity{sight("wx1", "")}},
-		"a person has at most 32 accounts":      {Identities: lots},
-		"a person has one account at an app, not several": {
-			Identities: []identity.ExternalIdentity{sight("wx1", newName()), sight("wx1", newName())}},
+		"an account needs an app and an openid": {Identities: []identity.ExternalIdentity{identityAt("wx1", "")}},
+		"a user can have at most 32 accounts":   {Identities: lots},
+		"a user can have only one account at each app": {
+			Identities: []identity.ExternalIdentity{newIdentity("wx1"), newIdentity("wx1")}},
 		"created_at is in the future": future,
 	} {
-		arrivals := bring(t, f, fullNewcomer(), n, fullNewcomer())
-		require.Equal(t, identity.ImportResult{Reason: reason}, arrivals[1])
-		require.Equal(t, identity.Imported, arrivals[2].Outcome)
+		results := importUsers(t, f, fullImportedUser(), n, fullImportedUser())
+		require.Equal(t, identity.ImportResult{Reason: reason}, results[1])
+		require.Equal(t, identity.Imported, results[2].Outcome)
 		if n.ID != "" {
 			_, err := f.Users.Find(t.Context(), n.ID)
 			require.ErrorIs(t, err, identity.ErrNotFound)
@@ -269,33 +271,33 @@ func impossibleNewcomers(t *testing.T, f fixture) {
 	}
 }
 
-func newcomerOfAnothersUnion(t *testing.T, f fixture) {
+func unionOfAnotherUser(t *testing.T, f fixture) {
 	union := newName()
-	owner := f.requireNew(t, in("op", union, sight("wx1", newName())))
-	n := identity.ImportedUser{ID: newName(), Identities: []identity.ExternalIdentity{in("op", union, sight("wx2",
-		newName()))}}
+	owner := f.requireNewUser(t, inUnion("op", union, newIdentity("wx1")))
+	n := identity.ImportedUser{ID: newName(),
+		Identities: []identity.ExternalIdentity{inUnion("op", union, newIdentity("wx2"))}}
 	warning := "the union id of an account at wx2 belongs to " + owner.ID
 	require.Equal(t, []identity.ImportResult{{Outcome: identity.Imported, UserID: n.ID, Warnings: []string{warning}}},
-		bring(t, f, n))
+		importUsers(t, f, n))
 	for range 2 {
 		events := f.eventsOf(t, identity.EventUnionConflict, n.ID)
 		require.Len(t, events, 1)
 		require.Equal(t, warning, events[0].Detail)
-		f.requireSeen(t, f.user(t, n.ID), n.Identities[0])
-		require.Equal(t, identity.AlreadyThere, bring(t, f, n)[0].Outcome)
+		f.requireUser(t, f.user(t, n.ID), n.Identities[0])
+		require.Equal(t, identity.AlreadyThere, importUsers(t, f, n)[0].Outcome)
 	}
-	f.requireSeen(t, owner, in("op", union, sight("wx3", newName())))
-	twins, err := f.Merges.Duplicates(t.Context(), identity.Duplicate{}, 1000)
+	f.requireUser(t, owner, inUnion("op", union, newIdentity("wx3")))
+	duplicates, err := f.Merges.Duplicates(t.Context(), identity.Duplicate{}, 1000)
 	require.NoError(t, err)
-	require.Contains(t, twins, identity.Duplicate{Platform: identity.PlatformWechat, OpenPlatform: "op", UnionID: union,
-		Owner: owner.ID, Other: n.ID})
+	require.Contains(t, duplicates, identity.Duplicate{Platform: identity.PlatformWechat, OpenPlatform: "op",
+		UnionID: union, Owner: owner.ID, Other: n.ID})
 
-	union = newName() // of two who bring one union together the first has it
+	union = newName() // of two rows with one union the first gets it
 	pair := []identity.ImportedUser{
-		{ID: newName(), Identities: []identity.ExternalIdentity{in("op", union, sight("wx1", newName()))}},
-		{ID: newName(), Identities: []identity.ExternalIdentity{in("op", union, sight("wx2", newName()))}},
+		{ID: newName(), Identities: []identity.ExternalIdentity{inUnion("op", union, newIdentity("wx1"))}},
+		{ID: newName(), Identities: []identity.ExternalIdentity{inUnion("op", union, newIdentity("wx2"))}},
 	}
-	arrivals := bring(t, f, pair...)
-	require.Empty(t, arrivals[0].Warnings)
-	require.Equal(t, []string{"the union id of an account at wx2 belongs to " + pair[0].ID}, arrivals[1].Warnings)
+	results := importUsers(t, f, pair...)
+	require.Empty(t, results[0].Warnings)
+	require.Equal(t, []string{"the union id of an account at wx2 belongs to " + pair[0].ID}, results[1].Warnings)
 }

@@ -11,103 +11,103 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func newcomerRaces() []testCase {
+func importRaces() []testCase {
 	return []testCase{
-		{"accounts that sign in while they are imported are one user's each", often(importRacesSights)},
-		{"of imports of the same newcomers at once each newcomer comes once", often(importRacesItself)},
-		{"a name that is taken while it is imported is one user's", often(importRacesCreations)},
-		{"an id that is imported while its user is deleted is not given again", often(importRacesDeletion)},
+		{"accounts that sign in during their import each belong to one user", often(importRacesSignIns)},
+		{"parallel imports of the same rows create each user once", often(importRacesItself)},
+		{"a name that is taken during its import belongs to one user", often(importRacesCreations)},
+		{"an id that is imported while its user is deleted is not reused", often(importRacesDeletion)},
 	}
 }
 
-// newNewcomers makes newcomers who are known by accounts of one app.
-func newNewcomers(size int) (people []identity.ImportedUser) {
+// newImportedUsers returns rows that have accounts at one app.
+func newImportedUsers(size int) (rows []identity.ImportedUser) {
 	for n := range size {
-		people = append(people, identity.ImportedUser{Line: n + 1,
-			Identities: []identity.ExternalIdentity{in("op", newName(), sight("wx1", newName()))}})
+		rows = append(rows, identity.ImportedUser{Line: n + 1,
+			Identities: []identity.ExternalIdentity{inUnion("op", newName(), newIdentity("wx1"))}})
 	}
-	return people
+	return rows
 }
 
-func importRacesSights(t *testing.T, f fixture) {
-	people := newNewcomers(crowd)
-	arrivals, seen := make([][]identity.ImportResult, 2), make([]identity.User, crowd)
-	for _, err := range together(crowd+2, func(n int) (err error) {
-		if n >= crowd {
-			arrivals[n-crowd], err = f.at(n).Imports.Import(t.Context(), people)
+func importRacesSignIns(t *testing.T, f fixture) {
+	rows := newImportedUsers(callers)
+	results, signedIn := make([][]identity.ImportResult, 2), make([]identity.User, callers)
+	for _, err := range inParallel(callers+2, func(n int) (err error) {
+		if n >= callers {
+			results[n-callers], err = f.at(n).Imports.Import(t.Context(), rows)
 			return err
 		}
-		seen[n], _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), people[n].Identities[0])
+		signedIn[n], _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), rows[n].Identities[0])
 		return err
 	}) {
 		require.NoError(t, err)
 	}
-	for n, person := range people {
-		user := f.user(t, seen[n].ID)
-		f.requireSeen(t, user, person.Identities[0])
+	for n, row := range rows {
+		user := f.user(t, signedIn[n].ID)
+		f.requireUser(t, user, row.Identities[0])
 		requireConflicts(t, f, user, 0)
-		for _, arrival := range arrivals {
-			require.Equal(t, user.ID, arrival[n].UserID)
-			require.NotEqual(t, identity.Refused, arrival[n].Outcome)
-			require.Empty(t, arrival[n].Warnings)
+		for _, result := range results {
+			require.Equal(t, user.ID, result[n].UserID)
+			require.NotEqual(t, identity.Refused, result[n].Outcome)
+			require.Empty(t, result[n].Warnings)
 		}
 	}
 }
 
 func importRacesItself(t *testing.T, f fixture) {
-	people := newNewcomers(crowd)
-	for n := range people {
-		people[n].Username = newName()
-		people[n].Profile = fullProfile()
+	rows := newImportedUsers(callers)
+	for n := range rows {
+		rows[n].Username = newName()
+		rows[n].Profile = fullProfile()
 	}
-	backwards := slices.Clone(people)
+	backwards := slices.Clone(rows)
 	slices.Reverse(backwards)
 	const imports = 4
-	arrivals := make([][]identity.ImportResult, imports)
-	for _, err := range together(imports, func(n int) (err error) {
-		brought := people
+	results := make([][]identity.ImportResult, imports)
+	for _, err := range inParallel(imports, func(n int) (err error) {
+		order := rows
 		if n >= imports/2 {
-			brought = backwards
+			order = backwards
 		}
-		arrivals[n], err = f.at(n).Imports.Import(t.Context(), brought)
+		results[n], err = f.at(n).Imports.Import(t.Context(), order)
 		return err
 	}) {
 		require.NoError(t, err)
 	}
-	for n := range people {
+	for n := range rows {
 		imported := 0
-		for k, arrival := range arrivals {
+		for k, result := range results {
 			at := n
 			if k >= imports/2 {
-				at = crowd - 1 - n
+				at = callers - 1 - n
 			}
-			require.Equal(t, arrivals[0][n].UserID, arrival[at].UserID)
-			require.NotEqual(t, identity.Refused, arrival[at].Outcome, arrival[at].Reason)
-			if arrival[at].Outcome == identity.Imported {
+			require.Equal(t, results[0][n].UserID, result[at].UserID)
+			require.NotEqual(t, identity.Refused, result[at].Outcome, result[at].Reason)
+			if result[at].Outcome == identity.Imported {
 				imported++
 			}
 		}
 		require.Equal(t, 1, imported)
-		user := f.user(t, arrivals[0][n].UserID)
-		require.Equal(t, people[n].Username, user.Username)
+		user := f.user(t, results[0][n].UserID)
+		require.Equal(t, rows[n].Username, user.Username)
 		require.Equal(t, fullProfile(), f.details(t, user.ID).Profile)
-		f.requireSeen(t, user, people[n].Identities[0])
+		f.requireUser(t, user, rows[n].Identities[0])
 	}
 }
 
 func importRacesCreations(t *testing.T, f fixture) {
-	people := newNewcomers(crowd)
-	for n := range people {
-		people[n].Username = newName()
+	rows := newImportedUsers(callers)
+	for n := range rows {
+		rows[n].Username = newName()
 	}
-	var arrivals []identity.ImportResult
-	created := make([]identity.User, crowd)
-	for _, err := range together(crowd+1, func(n int) (err error) {
-		if n == crowd {
-			arrivals, err = f.at(n).Imports.Import(t.Context(), people)
+	var results []identity.ImportResult
+	created := make([]identity.User, callers)
+	for _, err := range inParallel(callers+1, func(n int) (err error) {
+		if n == callers {
+			results, err = f.at(n).Imports.Import(t.Context(), rows)
 			return err
 		}
-		created[n], err = f.at(n).Users.Create(t.Context(), people[n].Username, "hash")
+		created[n], err = f.at(n).Users.Create(t.Context(), rows[n].Username, "hash")
 		if errors.Is(err, identity.ErrExists) {
 			return nil
 		}
@@ -115,43 +115,43 @@ func importRacesCreations(t *testing.T, f fixture) {
 	}) {
 		require.NoError(t, err)
 	}
-	for n, arrival := range arrivals {
-		named, err := f.Users.FindByUsername(t.Context(), people[n].Username)
+	for n, result := range results {
+		named, err := f.Users.FindByUsername(t.Context(), rows[n].Username)
 		require.NoError(t, err)
 		if created[n].ID == "" {
-			require.Equal(t, identity.ImportResult{Outcome: identity.Imported, UserID: named.ID}, arrival)
+			require.Equal(t, identity.ImportResult{Outcome: identity.Imported, UserID: named.ID}, result)
 			continue
 		}
 		require.Equal(t, created[n].ID, named.ID)
 		require.Equal(t, fmt.Sprintf("the user name belongs to %s, and the account at wx1 does not", named.ID),
-			arrival.Reason)
+			result.Reason)
 	}
 }
 
 func importRacesDeletion(t *testing.T, f fixture) {
-	var people []identity.ImportedUser
-	for n := range crowd {
-		people = append(people, identity.ImportedUser{Line: n + 1, ID: newName()})
+	var rows []identity.ImportedUser
+	for n := range callers {
+		rows = append(rows, identity.ImportedUser{Line: n + 1, ID: newName()})
 	}
-	for _, user := range requireImported(t, f, people...) {
-		f.leave(t, user, 0)
+	for _, user := range requireImported(t, f, rows...) {
+		f.requestDeletion(t, user, 0)
 	}
-	arrivals := make([][]identity.ImportResult, 4)
-	for _, err := range together(len(arrivals), func(n int) (err error) {
+	results := make([][]identity.ImportResult, 4)
+	for _, err := range inParallel(len(results), func(n int) (err error) {
 		if n == 0 {
-			_, err = f.Deletions.PurgeDeleted(t.Context(), crowd)
+			_, err = f.Deletions.PurgeDeleted(t.Context(), callers)
 			return err
 		}
-		arrivals[n], err = f.at(n).Imports.Import(t.Context(), people)
+		results[n], err = f.at(n).Imports.Import(t.Context(), rows)
 		return err
 	}) {
 		require.NoError(t, err)
 	}
-	for n, person := range people {
-		for _, arrival := range arrivals[1:] {
-			require.NotEqual(t, identity.Imported, arrival[n].Outcome)
+	for n, row := range rows {
+		for _, result := range results[1:] {
+			require.NotEqual(t, identity.Imported, result[n].Outcome)
 		}
-		_, err := f.Users.Find(t.Context(), person.ID)
+		_, err := f.Users.Find(t.Context(), row.ID)
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
 }

@@ -17,16 +17,16 @@ import (
 func signingKeys() []testCase {
 	return []testCase{
 		{"a store without keys has none", noKeys},
-		{"a key comes back as added", keyComesBack},
-		{"a key is changed in its place, and nothing else is", keyIsChanged},
-		{"a plan that fails changes nothing, nor does half of one", planFails},
-		{"an action is written with what it changes, and who acted", actionIsRecorded},
-		{"of parallel plans each sees what the others did", often(parallelPlans)},
-		{"of parallel plans for the first key one makes it", often(firstPlans)},
+		{"a key is read as added", keyComesBack},
+		{"changing a key changes nothing else", keyIsChanged},
+		{"a failing plan changes nothing, nor does one that cannot be stored completely", planFails},
+		{"an action is recorded together with its change, and with its actor", actionIsRecorded},
+		{"each of several parallel plans sees the changes of the others", often(parallelPlans)},
+		{"one of several parallel plans adds the first key", often(firstPlans)},
 	}
 }
 
-// newKey has a purpose of its own, so that its place is free.
+// newKey returns a key with a new purpose, so that it is unique.
 func newKey(sequence int) keys.Record {
 	at := time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.UTC)
 	return keys.Record{
@@ -65,7 +65,7 @@ func noKeys(t *testing.T, f fixture) {
 	require.Empty(t, all)
 }
 
-// adding is a plan that adds records and does nothing else.
+// adding returns a plan that only adds records.
 func adding(records ...keys.Record) func(time.Time, []keys.Record) (keys.Change, error) {
 	return func(time.Time, []keys.Record) (keys.Change, error) { return keys.Change{Records: records}, nil }
 }
@@ -142,21 +142,21 @@ func actionIsRecorded(t *testing.T, f fixture) {
 		broken := newKey(1)
 		broken.ID = "not\x00storable"
 		require.Error(t, update(by, record, broken))
-		require.Empty(t, actionsOn(t, f, kind, record.ID), "nothing was done")
+		require.Empty(t, actionsOn(t, f, kind, record.ID), "nothing was changed")
 		hostile := identity.WithActor(t.Context(), identity.Actor{Name: "\x00"})
 		require.Error(t, update(hostile, record))
-		require.Empty(t, keysFor(t, f, record.Purpose), "no event, so no action either")
+		require.Empty(t, keysFor(t, f, record.Purpose), "without the event there must be no change")
 		require.NoError(t, update(by, record))
 		events := actionsOn(t, f, kind, record.ID)
 		require.Len(t, events, 1)
 		require.Equal(t, actor, events[0].Actor)
 	}
 	require.Error(t, f.Keys.Update(by, func(time.Time, []keys.Record) (keys.Change, error) {
-		return keys.Change{Action: keys.Action{Kind: "dance"}}, nil
-	}), "an action that the audit log has no name for")
+		return keys.Change{Action: keys.Action{Kind: "unknown"}}, nil
+	}), "an action without a kind of event")
 }
 
-// actionsOn returns the events of a kind that tell of a key.
+// actionsOn returns the events of a kind about a key.
 func actionsOn(t *testing.T, f fixture, kind, id string) []identity.Event {
 	t.Helper()
 	events, err := f.Events.List(t.Context(), identity.EventsOf{Kind: kind}, math.MaxInt32)
@@ -164,10 +164,10 @@ func actionsOn(t *testing.T, f fixture, kind, id string) []identity.Event {
 	return slices.DeleteFunc(events, func(event identity.Event) bool { return event.Detail != id })
 }
 
-// parallelPlans counts in the number of records: each of the crowd adds one behind the last that it sees.
+// parallelPlans: each caller adds a key after those that it sees.
 func parallelPlans(t *testing.T, f fixture) {
 	purpose := newKey(1).Purpose
-	for n, err := range together(crowd, func(n int) error {
+	for n, err := range inParallel(callers, func(n int) error {
 		return f.at(n).Keys.Update(t.Context(), func(_ time.Time, records []keys.Record) (keys.Change, error) {
 			next := newKey(1)
 			next.Purpose = purpose
@@ -181,13 +181,13 @@ func parallelPlans(t *testing.T, f fixture) {
 	}) {
 		require.NoError(t, err, "caller %d", n)
 	}
-	require.Len(t, keysFor(t, f, purpose), crowd)
+	require.Len(t, keysFor(t, f, purpose), callers)
 }
 
-// firstPlans adds a first key each, if there is none: one does.
+// firstPlans: each caller adds the first key if there is none, so exactly one does.
 func firstPlans(t *testing.T, f fixture) {
 	purpose := newKey(1).Purpose
-	for n, err := range together(crowd, func(n int) error {
+	for n, err := range inParallel(callers, func(n int) error {
 		return f.at(n).Keys.Update(t.Context(), func(_ time.Time, records []keys.Record) (keys.Change, error) {
 			for _, r := range records {
 				if r.Purpose == purpose {

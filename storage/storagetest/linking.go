@@ -12,26 +12,26 @@ import (
 
 func linking() []testCase {
 	return slices.Concat([]testCase{
-		{"a user's accounts are listed in the order of their keys", accountsAreListed},
+		{"a user's accounts are listed, ordered by their keys", accountsAreListed},
 		{"a linked account signs its user in", accountIsLinked},
-		{"a linked account brings its union along", unionIsLinked},
-		{"what is linked already is left as it is", linkedTwice},
-		{"what is another's is not linked", linkOfAnothers},
+		{"the union of a linked account is linked too", unionIsLinked},
+		{"linking an account again changes nothing", linkedTwice},
+		{"another user's account is not linked", linkOfAnothers},
 		{"a user has one account at an app", linkAtOneApp},
-		{"nothing is linked to an unknown user, and nothing incomplete", linkOfNobody},
-		{"nobody signs in as a user who was merged into another", nobodyIsJoined},
-		{"nothing that was begun before a user was merged into another is done to who was retired", changesOfJoined},
-		{"hostile texts name accounts of their own or are refused", hostileLinks},
+		{"an account is not linked to an unknown user, or if incomplete", linkOfNobody},
+		{"nobody can sign in as a user who was merged into another", mergedUserCannotSignIn},
+		{"a user who was merged since the caller read it is not changed", changesOfMergedUser},
+		{"hostile texts name accounts of their own or are rejected", hostileLinks},
 	}, unlinking())
 }
 
-// link gives a user an account.
-func (f fixture) link(t *testing.T, user identity.User, s identity.ExternalIdentity) {
+// link links an identity to a user.
+func (f fixture) link(t *testing.T, user identity.User, e identity.ExternalIdentity) {
 	t.Helper()
-	require.NoError(t, f.Accounts.Link(t.Context(), user.ID, s))
+	require.NoError(t, f.Accounts.Link(t.Context(), user.ID, e))
 }
 
-// requireAccounts says which accounts a user has.
+// requireAccounts requires a user to have exactly these accounts.
 func (f fixture) requireAccounts(t *testing.T, user identity.User, want ...identity.AccountKey) {
 	t.Helper()
 	listed, err := f.Accounts.List(t.Context(), user.ID)
@@ -45,7 +45,7 @@ func (f fixture) requireAccounts(t *testing.T, user identity.User, want ...ident
 	require.Equal(t, append([]identity.AccountKey{}, want...), keys)
 }
 
-// compareKeys orders by bytes.
+// compareKeys compares by bytes.
 func compareKeys(a, b identity.AccountKey) int {
 	return slices.Compare([]string{a.Platform, a.App, a.Subject}, []string{b.Platform, b.App, b.Subject})
 }
@@ -55,14 +55,14 @@ func accountsAreListed(t *testing.T, f fixture) {
 	f.requireAccounts(t, user)
 	var keys []identity.AccountKey
 	for _, app := range []string{"b", "Z", "a", "_", "a-b", "aB", "ä", "令", "9"} {
-		s := in("op", newName(), sight(app, newName()))
+		e := inUnion("op", newName(), newIdentity(app))
 		if app < "a" {
-			s.Platform = identity.PlatformQQ
+			e.Platform = identity.PlatformQQ
 		}
-		f.link(t, user, s)
-		keys = append(keys, s.AccountKey)
+		f.link(t, user, e)
+		keys = append(keys, e.AccountKey)
 	}
-	f.requireNew(t, sight("c", newName()))
+	f.requireNewUser(t, newIdentity("c"))
 	f.requireAccounts(t, user, keys...)
 	listed, err := f.Accounts.List(t.Context(), user.ID)
 	require.NoError(t, err)
@@ -79,91 +79,91 @@ func accountsAreListed(t *testing.T, f fixture) {
 func accountIsLinked(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
 	session := f.signIn(t, user, client)
-	before, s := f.now(t), sight("wx1", newName())
-	f.link(t, user, s)
-	account, err := f.Accounts.Find(t.Context(), s.AccountKey)
+	before, e := f.now(t), newIdentity("wx1")
+	f.link(t, user, e)
+	account, err := f.Accounts.Find(t.Context(), e.AccountKey)
 	require.NoError(t, err)
 	between(t, before, f.now(t), account.CreatedAt)
-	f.requireSeen(t, inUTC(user), s)
+	f.requireUser(t, inUTC(user), e)
 	f.requireLive(t, user, session.ID)
-	told := f.eventsOf(t, identity.EventLinked, user.ID)
-	require.Len(t, told, 1)
-	require.Equal(t, "wechat wx1", told[0].Detail)
+	events := f.eventsOf(t, identity.EventLinked, user.ID)
+	require.Len(t, events, 1)
+	require.Equal(t, "wechat wx1", events[0].Detail)
 }
 
 func unionIsLinked(t *testing.T, f fixture) {
 	user, union := f.newUser(t), newName()
-	one, two, three := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName())),
-		in("op", union, sight("wx3", newName()))
+	one, two, three := inUnion("op", union, newIdentity("wx1")), inUnion("op", union, newIdentity("wx2")),
+		inUnion("op", union, newIdentity("wx3"))
 	f.link(t, user, one)
-	f.requireSeen(t, inUTC(user), two)
+	f.requireUser(t, inUTC(user), two)
 	f.link(t, user, three)
 	f.requireAccounts(t, user, one.AccountKey, two.AccountKey, three.AccountKey)
 	requireConflicts(t, f, user, 0)
 }
 
 func linkedTwice(t *testing.T, f fixture) {
-	s := in("op", newName(), sight("wx1", newName()))
-	user := f.requireNew(t, s)
+	e := inUnion("op", newName(), newIdentity("wx1"))
+	user := f.requireNewUser(t, e)
 	for range 2 {
-		f.link(t, user, s)
+		f.link(t, user, e)
 	}
 	require.Empty(t, f.eventsOf(t, identity.EventLinked, user.ID))
-	f.requireAccounts(t, user, s.AccountKey)
+	f.requireAccounts(t, user, e.AccountKey)
 	require.Equal(t, user, f.user(t, user.ID))
 }
 
 func linkOfAnothers(t *testing.T, f fixture) {
-	user, theirs := f.newUser(t), in("op", newName(), sight("wx1", newName()))
-	other := f.requireNew(t, theirs)
+	user, theirs := f.newUser(t), inUnion("op", newName(), newIdentity("wx1"))
+	other := f.requireNewUser(t, theirs)
 	require.ErrorIs(t, f.Accounts.Link(t.Context(), user.ID, theirs), identity.ErrExists)
-	require.ErrorIs(t, f.Accounts.Link(t.Context(), user.ID, sight("wx1", theirs.Subject)), identity.ErrExists)
-	ofTheirUnion := in("op", theirs.UnionID, sight("wx2", newName()))
+	require.ErrorIs(t, f.Accounts.Link(t.Context(), user.ID, identityAt("wx1", theirs.Subject)), identity.ErrExists)
+	ofTheirUnion := inUnion("op", theirs.UnionID, newIdentity("wx2"))
 	require.ErrorIs(t, f.Accounts.Link(t.Context(), user.ID, ofTheirUnion), identity.ErrExists)
 	f.requireAccounts(t, user)
-	f.requireSeen(t, other, theirs)
-	f.requireSeen(t, other, ofTheirUnion)
+	f.requireUser(t, other, theirs)
+	f.requireUser(t, other, ofTheirUnion)
 	require.Empty(t, f.eventsOf(t, identity.EventLinked, user.ID))
 }
 
 func linkAtOneApp(t *testing.T, f fixture) {
-	first, second := sight("wx1", newName()), in("op", newName(), sight("wx1", newName()))
-	user := f.requireNew(t, first)
+	first, second := newIdentity("wx1"), inUnion("op", newName(), newIdentity("wx1"))
+	user := f.requireNewUser(t, first)
 	require.ErrorIs(t, f.Accounts.Link(t.Context(), user.ID, second), identity.ErrExists)
 	f.requireAccounts(t, user, first.AccountKey)
-	f.requireNew(t, in("op", second.UnionID, sight("wx2", newName()))) // what was refused took no union
+	f.requireNewUser(t, inUnion("op", second.UnionID, newIdentity("wx2"))) // the union is still free
 	elsewhere := first
 	elsewhere.Platform = identity.PlatformQQ
 	f.link(t, user, elsewhere)
 }
 
 func linkOfNobody(t *testing.T, f fixture) {
-	s := in("op", newName(), sight("wx1", newName()))
+	e := inUnion("op", newName(), newIdentity("wx1"))
 	for _, id := range append(texts(), "", identity.NewUserID()) {
-		require.ErrorIs(t, f.Accounts.Link(t.Context(), id, s), identity.ErrNotFound, "%q", id)
+		require.ErrorIs(t, f.Accounts.Link(t.Context(), id, e), identity.ErrNotFound, "%q", id)
 	}
 	user := f.newUser(t)
-	for _, cut := range []func(s *identity.ExternalIdentity){
-		func(s *identity.ExternalIdentity) { s.Platform = "" }, func(s *identity.ExternalIdentity) { s.App = "" },
-		func(s *identity.ExternalIdentity) { s.Subject = "" },
+	for _, cut := range []func(e *identity.ExternalIdentity){
+		func(e *identity.ExternalIdentity) { e.Platform = "" }, func(e *identity.ExternalIdentity) { e.App = "" },
+		func(e *identity.ExternalIdentity) { e.Subject = "" },
 	} {
-		incomplete := s
+		incomplete := e
 		cut(&incomplete)
 		require.Error(t, f.Accounts.Link(t.Context(), user.ID, incomplete))
 	}
 	f.requireAccounts(t, user)
-	f.requireNew(t, s)
+	f.requireNewUser(t, e)
 }
 
 func hostileLinks(t *testing.T, f fixture) {
-	innocent := in("op"+newName(), newName(), sight("wx1", newName()))
-	owner := f.requireNew(t, innocent)
-	for name, place := range map[string]func(s *identity.ExternalIdentity) *string{
-		"subject":       func(s *identity.ExternalIdentity) *string { return &s.Subject },
-		"app":           func(s *identity.ExternalIdentity) *string { return &s.App },
-		"platform":      func(s *identity.ExternalIdentity) *string { return &s.Platform },
-		"union id":      func(s *identity.ExternalIdentity) *string { return &s.UnionID },
-		"open platform": func(s *identity.ExternalIdentity) *string { return &s.OpenPlatform },
+	innocent := inUnion("op"+newName(), newName(), newIdentity("wx1"))
+	owner := f.requireNewUser(t, innocent)
+	for name, place := range map[string]func(e *identity.ExternalIdentity) *string{
+		"subject":       func(e *identity.ExternalIdentity) *string { return &e.Subject },
+		"app":           func(e *identity.ExternalIdentity) *string { return &e.App },
+		"platform":      func(e *identity.ExternalIdentity) *string { return &e.Platform },
+		"union id":      func(e *identity.ExternalIdentity) *string { return &e.UnionID },
+		"open platform": func(e *identity.ExternalIdentity) *string { return &e.OpenPlatform },
 	} {
 		for _, text := range texts() {
 			hostile, user := innocent, f.newUser(t)
@@ -178,40 +178,40 @@ func hostileLinks(t *testing.T, f fixture) {
 				continue
 			}
 			f.requireAccounts(t, user, hostile.AccountKey)
-			f.requireSeen(t, inUTC(user), hostile)
+			f.requireUser(t, inUTC(user), hostile)
 			taken, err := f.Accounts.Unlink(t.Context(), user.ID, hostile.AccountKey)
 			require.NoError(t, err, "%s %q", name, text)
 			require.Equal(t, []identity.AccountKey{hostile.AccountKey}, taken)
 		}
 	}
-	f.requireSeen(t, owner, innocent)
+	f.requireUser(t, owner, innocent)
 	f.requireAccounts(t, owner, innocent.AccountKey)
-	f.requireSeen(t, owner, in(innocent.OpenPlatform, innocent.UnionID, sight("wx2", newName())))
+	f.requireUser(t, owner, inUnion(innocent.OpenPlatform, innocent.UnionID, newIdentity("wx2")))
 }
 
-func nobodyIsJoined(t *testing.T, f fixture) {
+func mergedUserCannotSignIn(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	f.join(t, user, f.newUser(t))
-	joined := f.user(t, user.ID)
-	require.ErrorIs(t, tryOpen(t, f, joined, client, 0), identity.ErrStale)
+	f.merge(t, user, f.newUser(t))
+	merged := f.user(t, user.ID)
+	require.ErrorIs(t, tryOpen(t, f, merged, client, 0), identity.ErrStale)
 	did, err := f.Users.ReplacePasswordHash(t.Context(), user.ID, user.PasswordHash, "another hash")
 	require.NoError(t, err)
 	require.False(t, did)
-	require.Equal(t, joined, f.user(t, user.ID))
+	require.Equal(t, merged, f.user(t, user.ID))
 }
 
-// changesOfJoined: who calls has looked for the user before an operator joined it. A retired user who leaves
-// would take what his person has as the survivor along; a password, a name or an account that he is given
-// would be there when the merge is undone.
-func changesOfJoined(t *testing.T, f fixture) {
-	ctx, user, survivor := t.Context(), f.requireNew(t, sight("wx1", newName())), f.newUser(t)
-	join := f.join(t, user, survivor)
-	joined := f.user(t, user.ID)
+// changesOfMergedUser: the caller has read the user before an operator merged it. A deletion of the retired user
+// would delete what the person has as the survivor. A password, a name or an account would appear when the merge is
+// undone.
+func changesOfMergedUser(t *testing.T, f fixture) {
+	ctx, user, survivor := t.Context(), f.requireNewUser(t, newIdentity("wx1")), f.newUser(t)
+	merge := f.merge(t, user, survivor)
+	merged := f.user(t, user.ID)
 	for name, change := range map[string]func() error{
-		"Link": func() error { return f.Accounts.Link(ctx, user.ID, sight("wx2", newName())) },
+		"Link": func() error { return f.Accounts.Link(ctx, user.ID, newIdentity("wx2")) },
 		"Unlink": func() error {
 			_, err := f.Accounts.Unlink(ctx, user.ID,
-				join.Moved.Accounts[0])
+				merge.Moved.Accounts[0])
 			return err
 		},
 		"Name":             func() error { return f.Users.Name(ctx, user.ID, newName()) },
@@ -227,10 +227,10 @@ func changesOfJoined(t *testing.T, f fixture) {
 		},
 	} {
 		require.ErrorIs(t, change(), identity.ErrNotFound, name)
-		require.Equal(t, joined, f.user(t, user.ID), name)
+		require.Equal(t, merged, f.user(t, user.ID), name)
 	}
-	f.deleteLeft(t)
+	f.purge(t)
 	f.requireAccounts(t, user)
 	require.Zero(t, f.details(t, user.ID))
-	require.Equal(t, join.Moved, f.undo(t, join).Moved)
+	require.Equal(t, merge.Moved, f.undo(t, merge).Moved)
 }

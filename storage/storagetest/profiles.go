@@ -12,18 +12,18 @@ import (
 
 func profiles() []testCase {
 	return []testCase{
-		{"nothing is known of who said nothing", nothingKnown},
-		{"what a person chose is found, and replaced as a whole", profileIsChosen},
-		{"what a platform says is kept until the person has chosen", profileIsSuggested},
-		{"a phone number is kept, replaced and removed beside the profile", phoneIsSet},
-		{"an event tells of a phone number without it", phoneIsToldOf},
-		{"nothing is kept for an unknown user", profileOfNobody},
-		{"what a platform says meanwhile does not undo a choice", often(parallelProfiles)},
-		{"hostile texts in a profile are data or refused", hostileProfiles},
+		{"a user without a profile has the zero value", nothingKnown},
+		{"a chosen profile is found, and replaced as a whole", profileIsChosen},
+		{"a platform's profile is stored until the user has chosen one", profileIsSuggested},
+		{"a phone number is stored, replaced and removed independently of the profile", phoneIsSet},
+		{"a phone number is recorded in an event without the number", phoneIsRecorded},
+		{"nothing is stored for an unknown user", profileOfNobody},
+		{"a parallel suggestion of a platform does not undo a choice", often(parallelProfiles)},
+		{"hostile texts in a profile are stored unchanged or rejected", hostileProfiles},
 	}
 }
 
-// details are what is known of a user, as values that can be compared.
+// details returns what is known about a user, as a comparable value.
 func (f fixture) details(t *testing.T, userID string) identity.Details {
 	t.Helper()
 	found, err := f.Profiles.Find(t.Context(), userID)
@@ -91,7 +91,7 @@ func phoneIsSet(t *testing.T, f fixture) {
 		{Number: "+8613800000001", SeenAt: seenAt}, {},
 		{Number: "+8613800000002", SeenAt: seenAt.Add(time.Second), Verified: true},
 	} {
-		if n == 1 { // neither takes the other along
+		if n == 1 { // profile and phone number do not affect each other
 			want.Profile, want.Chosen = fullProfile(), true
 			require.NoError(t, f.Profiles.Choose(t.Context(), user.ID, want.Profile))
 		}
@@ -111,13 +111,13 @@ func phoneIsSet(t *testing.T, f fixture) {
 	require.NoError(t, f.Profiles.SetPhone(t.Context(), suggested.ID, want.Phone))
 	did, err := f.Profiles.Suggest(t.Context(), suggested.ID, fullProfile())
 	require.NoError(t, err)
-	require.True(t, did, "to have a phone is not to have chosen")
+	require.True(t, did, "a phone number is not a chosen profile")
 	require.Equal(t, want.Phone, f.details(t, suggested.ID).Phone)
 }
 
-func phoneIsToldOf(t *testing.T, f fixture) {
+func phoneIsRecorded(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{}), "there is none to remove")
+	require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{}), "there is nothing to remove")
 	require.Zero(t, f.details(t, user.ID))
 	require.Empty(t, f.eventsOf(t, identity.EventPhoneSet, user.ID))
 	for _, phone := range []identity.Phone{{Number: "+8613800000000", Verified: true}, {Number: "+8613800000000"},
@@ -125,11 +125,11 @@ func phoneIsToldOf(t *testing.T, f fixture) {
 		f.advance(time.Millisecond)
 		require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, phone))
 	}
-	var told []string
+	var details []string
 	for _, event := range f.eventsOf(t, identity.EventPhoneSet, user.ID) {
-		told = append(told, event.Detail)
+		details = append(details, event.Detail)
 	}
-	require.Equal(t, []string{"removed", "unverified", "verified"}, told)
+	require.Equal(t, []string{"removed", "unverified", "verified"}, details)
 }
 
 func profileOfNobody(t *testing.T, f fixture) {
@@ -148,7 +148,7 @@ func profileOfNobody(t *testing.T, f fixture) {
 
 func parallelProfiles(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	for _, err := range together(crowd, func(n int) error {
+	for _, err := range inParallel(callers, func(n int) error {
 		switch n % 4 {
 		case 0:
 			return f.at(n/4).Profiles.Choose(t.Context(), user.ID, fullProfile())

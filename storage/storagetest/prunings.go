@@ -11,14 +11,14 @@ import (
 
 func prunings() []testCase {
 	return []testCase{
-		{"what has been over for long is deleted, however it came to be over", pruneDeletes},
-		{"what lives or has not been over for long is kept", pruneKeeps},
-		{"batches walk over all sessions and begin again", pruneWalks},
-		{"live sessions are refreshed and kept meanwhile", pruneRacesRotate},
+		{"sessions that have been over for long are deleted, whether ended or expired", pruneDeletes},
+		{"active sessions and those that have not been over for long are kept", pruneKeeps},
+		{"batches cover all sessions and start again", pruneWalks},
+		{"active sessions can be refreshed during pruning, and are kept", pruneRacesRotate},
 	}
 }
 
-// prune goes on to the end of the walk and returns how many sessions it deleted.
+// prune prunes until the last session and returns how many were deleted.
 func prune(t *testing.T, f fixture, keep time.Duration, batch int) int {
 	t.Helper()
 	deleted := 0
@@ -31,7 +31,7 @@ func prune(t *testing.T, f fixture, keep time.Duration, batch int) int {
 			return deleted
 		}
 	}
-	require.Fail(t, "the walk does not end")
+	require.Fail(t, "pruning does not reach the last session")
 	return 0
 }
 
@@ -43,7 +43,7 @@ func requirePruned(t *testing.T, f fixture, ids ...string) {
 	}
 }
 
-// openFor opens a session with lifetimes of its own.
+// openFor opens a session with the given lifetimes.
 func openFor(t *testing.T, f fixture, user identity.User, client identity.Client, idle, absolute time.Duration) string {
 	t.Helper()
 	opened, err := f.Sessions.Open(t.Context(), newSession(user, client), user.AuthEpoch,
@@ -85,7 +85,7 @@ func pruneKeeps(t *testing.T, f fixture) {
 	f.session(t, idled)
 	require.Equal(t, live, f.session(t, live.ID))
 	f.advance(2 * time.Hour)
-	require.Equal(t, 2, prune(t, f, 24*time.Hour, 100), "it has been over for long now")
+	require.Equal(t, 2, prune(t, f, 24*time.Hour, 100), "now they have been over for long")
 }
 
 func pruneWalks(t *testing.T, f fixture) {
@@ -104,7 +104,7 @@ func pruneWalks(t *testing.T, f fixture) {
 	requirePruned(t, f, over...)
 	f.requireLive(t, user, live...)
 
-	for _, id := range live { // what the walk has passed
+	for _, id := range live { // already passed by the cursor
 		f.end(t, id)
 	}
 	f.advance(2 * time.Hour)
@@ -113,12 +113,12 @@ func pruneWalks(t *testing.T, f fixture) {
 
 func pruneRacesRotate(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
-	sessions := make([]identity.Session, crowd)
+	sessions := make([]identity.Session, callers)
 	for n := range sessions {
 		sessions[n] = f.signIn(t, user, client)
 	}
-	answers := together(crowd+1, func(n int) (moved won) {
-		if n == crowd {
+	answers := inParallel(callers+1, func(n int) (moved won) {
+		if n == callers {
 			_, _, moved.err = f.Sessions.Prune(t.Context(), 0, 1000)
 			return moved
 		}
@@ -128,7 +128,7 @@ func pruneRacesRotate(t *testing.T, f fixture) {
 	})
 	for n, moved := range answers {
 		require.NoError(t, moved.err)
-		require.Equal(t, n < crowd, moved.won)
+		require.Equal(t, n < callers, moved.won)
 	}
 	for _, session := range sessions {
 		require.EqualValues(t, 1, f.session(t, session.ID).Generation)

@@ -16,31 +16,30 @@ import (
 
 func userRaces() []testCase {
 	return []testCase{
-		{"a session opened while its user is disabled does not live", disableRacesOpen},
-		{"a session opened while its user's password changes does not live", passwordRacesOpen},
+		{"a session opened while its user is disabled ends", disableRacesOpen},
+		{"a session opened while its user's password changes ends", passwordRacesOpen},
 	}
 }
 
 func sessionRaces() []testCase {
 	return []testCase{
-		{"sessions opened at once stay within the limit", limitRacesOpen},
-		{"a session ended while it is refreshed does not live", endRacesRotate},
+		{"sessions opened in parallel stay within the limit", limitRacesOpen},
+		{"a session ended while it is refreshed stays ended", endRacesRotate},
 	}
 }
 
-// pairs is how many races run side by side, each with a user of its own: they disturb each other, and a
-// server's database works on all.
+// pairs is how many races run in parallel, each with its own user, so that the database is busy with all of them.
 const pairs = 8
 
-// perUser is how many rounds use one user: the second finds what the first left, and nobody has so many dead
-// sessions that it takes long.
+// perUser is how many rounds use one user: the second one finds what the first one left. With more rounds a user
+// would have so many ended sessions that tests become slow.
 const perUser = 2
 
-// rounds is how many of so many rounds a test has: all with -storagetest.long, a fifth without, and a tenth if it
-// is to be brief.
+// rounds returns how many of all rounds a test runs: all with -storagetest.long, a fifth without, and a tenth if f is
+// brief.
 func rounds(f fixture, all int) int {
 	switch {
-	case f.briefly:
+	case f.brief:
 		return all / 10
 	case Long():
 		return all
@@ -48,7 +47,7 @@ func rounds(f fixture, all int) int {
 	return all / 5
 }
 
-// race repeats a round; see rounds. A round must not end the test: it runs in a goroutine of its own.
+// race repeats a round; see rounds. A round must not call t.FailNow, since it runs in a separate goroutine.
 func race(t *testing.T, f fixture, all int, round func(t *testing.T, user identity.User,
 	client identity.Client) error) {
 	t.Helper()
@@ -67,7 +66,7 @@ func race(t *testing.T, f fixture, all int, round func(t *testing.T, user identi
 	require.NoError(t, errors.Join(failures...))
 }
 
-// raceUser repeats a round with a user of its own.
+// raceUser repeats a round with a new user.
 func raceUser(t *testing.T, f fixture, times int, client identity.Client,
 	round func(*testing.T, identity.User, identity.Client) error) error {
 	user, err := f.Users.Create(t.Context(), newName(), "hash")
@@ -77,13 +76,13 @@ func raceUser(t *testing.T, f fixture, times int, client identity.Client,
 	return err
 }
 
-// tryOpen opens a session for a user as it was read before.
+// tryOpen opens a session for a user as the caller read it.
 func tryOpen(t *testing.T, f fixture, user identity.User, client identity.Client, limit int) error {
 	_, err := f.Sessions.Open(t.Context(), newSession(user, client), user.AuthEpoch, lifetimes(), limit)
 	return err
 }
 
-// live is an error unless the user has so many live sessions.
+// live returns an error unless the user has the given number of active sessions.
 func live(t *testing.T, f fixture, user identity.User, want int) error {
 	live, err := f.Sessions.List(t.Context(), user.ID)
 	if err == nil && len(live) != want {
@@ -92,14 +91,14 @@ func live(t *testing.T, f fixture, user identity.User, want int) error {
 	return err
 }
 
-// raceOpen races the opening of a session with a rival that must not leave any alive.
+// raceOpen opens a session in parallel with a rival after which no session may be active.
 func raceOpen(t *testing.T, f fixture, user identity.User, client identity.Client,
 	rival func(ctx context.Context, id string) error) error {
 	user, err := f.Users.Find(t.Context(), user.ID)
 	if err != nil {
 		return err
 	}
-	answers := together(2, func(n int) error {
+	answers := inParallel(2, func(n int) error {
 		if n == 0 {
 			return rival(t.Context(), user.ID)
 		}
@@ -131,19 +130,19 @@ func passwordRacesOpen(t *testing.T, f fixture) {
 func limitRacesOpen(t *testing.T, f fixture) {
 	const limit, openings = 1, 3
 	race(t, f, 1000, func(t *testing.T, user identity.User, client identity.Client) error {
-		answers := together(openings, func(n int) error { return tryOpen(t, f.at(n), user, client, limit) })
+		answers := inParallel(openings, func(n int) error { return tryOpen(t, f.at(n), user, client, limit) })
 		return errors.Join(append(answers, live(t, f, user, limit))...)
 	})
 }
 
-// endRacesRotate has fewer rounds: both are one statement on one row, which no store needs luck to order.
+// endRacesRotate has fewer rounds, since both are one statement on one row, which every store orders reliably.
 func endRacesRotate(t *testing.T, f fixture) {
 	race(t, f, 250, func(t *testing.T, user identity.User, client identity.Client) error {
 		session, err := f.Sessions.Open(t.Context(), newSession(user, client), user.AuthEpoch, lifetimes(), 0)
 		if err != nil {
 			return err
 		}
-		answers := together(2, func(n int) error {
+		answers := inParallel(2, func(n int) error {
 			if n == 0 {
 				_, err := f.Sessions.End(t.Context(), session.ID, identity.EndedByClient)
 				return err
@@ -157,63 +156,63 @@ func endRacesRotate(t *testing.T, f fixture) {
 }
 
 func parallelLinksOfAccount(t *testing.T, f fixture) {
-	s, users := in("op", newName(), sight("wx1", newName())), make([]identity.User, 8)
+	e, users := inUnion("op", newName(), newIdentity("wx1")), make([]identity.User, 8)
 	for n := range users {
 		users[n] = f.newUser(t)
 	}
-	winner := requireOneWinner(t, together(len(users), func(n int) won {
-		return wonUnless(f.at(n).Accounts.Link(t.Context(), users[n].ID, s), identity.ErrExists)
+	winner := requireOneWinner(t, inParallel(len(users), func(n int) won {
+		return wonUnless(f.at(n).Accounts.Link(t.Context(), users[n].ID, e), identity.ErrExists)
 	}))
-	f.requireSeen(t, inUTC(users[winner]), s)
+	f.requireUser(t, inUTC(users[winner]), e)
 	for n, user := range users {
 		require.Equal(t, n == winner, len(f.eventsOf(t, identity.EventLinked, user.ID)) == 1)
 	}
-	for _, err := range together(crowd, func(n int) error {
+	for _, err := range inParallel(callers, func(n int) error {
 		return f.at(n).Accounts.Link(t.Context(), users[winner].ID,
-			s)
+			e)
 	}) {
-		require.NoError(t, err, "one's own")
+		require.NoError(t, err, "the user's own account")
 	}
 }
 
 func parallelLinksOfUnion(t *testing.T, f fixture) {
 	union, users := newName(), make([]identity.User, 8)
-	sights := make([]identity.ExternalIdentity, len(users))
+	externals := make([]identity.ExternalIdentity, len(users))
 	for n := range users {
-		users[n], sights[n] = f.newUser(t), in("op", union, sight("wx1", newName()))
+		users[n], externals[n] = f.newUser(t), inUnion("op", union, newIdentity("wx1"))
 	}
-	winner := requireOneWinner(t, together(len(users), func(n int) won {
-		return wonUnless(f.at(n).Accounts.Link(t.Context(), users[n].ID, sights[n]), identity.ErrExists)
+	winner := requireOneWinner(t, inParallel(len(users), func(n int) won {
+		return wonUnless(f.at(n).Accounts.Link(t.Context(), users[n].ID, externals[n]), identity.ErrExists)
 	}))
 	for n, user := range users {
 		if n != winner {
 			f.requireAccounts(t, user)
 		}
 	}
-	f.requireSeen(t, inUTC(users[winner]), in("op", union, sight("wx2", newName())))
+	f.requireUser(t, inUTC(users[winner]), inUnion("op", union, newIdentity("wx2")))
 }
 
-func linkRacesSight(t *testing.T, f fixture) {
-	s, user := in("op", newName(), sight("wx1", newName())), f.newUser(t)
-	var seen identity.User
-	answers := together(2, func(n int) won {
+func linkRacesSignIn(t *testing.T, f fixture) {
+	e, user := inUnion("op", newName(), newIdentity("wx1")), f.newUser(t)
+	var signedIn identity.User
+	answers := inParallel(2, func(n int) won {
 		if n == 0 {
-			return wonUnless(f.Accounts.Link(t.Context(), user.ID, s), identity.ErrExists)
+			return wonUnless(f.Accounts.Link(t.Context(), user.ID, e), identity.ErrExists)
 		}
 		var err error
-		seen, _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), s)
+		signedIn, _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), e)
 		return won{err: err}
 	})
 	require.NoError(t, errors.Join(answers[0].err, answers[1].err))
-	require.Equal(t, answers[0].won, seen.ID == user.ID)
-	f.requireSeen(t, inUTC(seen), s)
+	require.Equal(t, answers[0].won, signedIn.ID == user.ID)
+	f.requireUser(t, inUTC(signedIn), e)
 }
 
-func lastWaysRace(t *testing.T, f fixture) {
-	ways := []identity.ExternalIdentity{in("op", newName(), sight("wx1", newName())), sight("wx2", newName())}
-	user := f.requireNew(t, ways[0])
+func lastUnlinksRace(t *testing.T, f fixture) {
+	ways := []identity.ExternalIdentity{inUnion("op", newName(), newIdentity("wx1")), newIdentity("wx2")}
+	user := f.requireNewUser(t, ways[0])
 	f.link(t, user, ways[1])
-	winner := requireOneWinner(t, together(2, func(n int) won {
+	winner := requireOneWinner(t, inParallel(2, func(n int) won {
 		_, err := f.at(n).Accounts.Unlink(t.Context(), user.ID, ways[n].AccountKey)
 		return wonUnless(err, identity.ErrLastWayIn)
 	}))
@@ -222,8 +221,8 @@ func lastWaysRace(t *testing.T, f fixture) {
 
 func unlinkRacesOpen(t *testing.T, f fixture) {
 	race(t, f, 250, func(t *testing.T, user identity.User, client identity.Client) error {
-		s := sight("wx1", newName())
-		if err := f.Accounts.Link(t.Context(), user.ID, s); err != nil {
+		e := newIdentity("wx1")
+		if err := f.Accounts.Link(t.Context(), user.ID, e); err != nil {
 			return err
 		}
 		user, err := f.Users.Find(t.Context(), user.ID)
@@ -231,10 +230,10 @@ func unlinkRacesOpen(t *testing.T, f fixture) {
 			return err
 		}
 		session := newSession(user, client)
-		session.Account = s.AccountKey
-		answers := together(2, func(n int) error {
+		session.Account = e.AccountKey
+		answers := inParallel(2, func(n int) error {
 			if n == 0 {
-				_, err := f.Accounts.Unlink(t.Context(), user.ID, s.AccountKey)
+				_, err := f.Accounts.Unlink(t.Context(), user.ID, e.AccountKey)
 				return err
 			}
 			if _, err := f.at(n).Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(),
@@ -247,49 +246,49 @@ func unlinkRacesOpen(t *testing.T, f fixture) {
 	})
 }
 
-// unlinkRacesSight unlinks a union while its person signs in at another app. Whoever comes first, no account
-// of it is left with the user whose union is gone.
-func unlinkRacesSight(t *testing.T, f fixture) {
+// unlinkRacesSignIn unlinks a union while its person signs in at another app. In either order, no account of the
+// union may remain with the user.
+func unlinkRacesSignIn(t *testing.T, f fixture) {
 	union := newName()
-	known, fresh := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName()))
+	known, fresh := inUnion("op", union, newIdentity("wx1")), inUnion("op", union, newIdentity("wx2"))
 	user := f.newUser(t)
 	f.link(t, user, known)
-	var seen identity.User
-	for _, err := range together(2, func(n int) (err error) {
+	var signedIn identity.User
+	for _, err := range inParallel(2, func(n int) (err error) {
 		if n == 0 {
 			_, err = f.Accounts.Unlink(t.Context(), user.ID, known.AccountKey)
 			return err
 		}
-		seen, _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), fresh)
+		signedIn, _, err = f.at(n).Accounts.FindOrCreateUser(t.Context(), fresh)
 		return err
 	}) {
 		require.NoError(t, err)
 	}
 	f.requireAccounts(t, user)
-	again, _ := f.see(t, fresh)
+	again, _ := f.findOrCreate(t, fresh)
 	require.NotEqual(t, user.ID, again.ID)
-	if seen.ID != user.ID {
-		require.Equal(t, seen.ID, again.ID)
+	if signedIn.ID != user.ID {
+		require.Equal(t, signedIn.ID, again.ID)
 	}
-	f.requireSeen(t, again, known)
+	f.requireUser(t, again, known)
 }
 
-func peopleRaces() []testCase {
+func accountRaces() []testCase {
 	return []testCase{
-		{"of users who link one account at once one gets it", often(parallelLinksOfAccount)},
-		{"of users who link accounts of one union at once one gets it", often(parallelLinksOfUnion)},
-		{"an account that is linked while it signs in is one user's", often(linkRacesSight)},
-		{"of two last ways to sign in that are taken at once one stays", often(lastWaysRace)},
-		{"a session opened while its account is unlinked does not live", unlinkRacesOpen},
-		{"an account of a union that is unlinked does not come back meanwhile", often(unlinkRacesSight)},
-		{"a session opened while its user leaves does not live", leaveRacesOpen},
-		{"what is given to a user who is being deleted is refused or goes too", often(deletionRacesGifts)},
-		{"who changes his mind stays or is gone", often(stayRacesDeletion)},
-		{"no more phone numbers are got at once than the budget says", often(parallelSpending)},
+		{"of users who link one account in parallel one succeeds", often(parallelLinksOfAccount)},
+		{"of users who link accounts of one union in parallel one succeeds", often(parallelLinksOfUnion)},
+		{"an account that is linked while it signs in belongs to one user", often(linkRacesSignIn)},
+		{"of the last two accounts one stays if both are unlinked in parallel", often(lastUnlinksRace)},
+		{"a session opened while its account is unlinked ends", unlinkRacesOpen},
+		{"an account of a union that is unlinked does not come back in parallel", often(unlinkRacesSignIn)},
+		{"a session opened while its user's deletion is requested ends", deletionRacesOpen},
+		{"data added to a user who is being deleted is rejected or deleted", often(purgeRacesWrites)},
+		{"a deletion is either cancelled or done", often(cancelRacesPurge)},
+		{"parallel requests get no more phone numbers than the budget", often(parallelSpending)},
 	}
 }
 
-func leaveRacesOpen(t *testing.T, f fixture) {
+func deletionRacesOpen(t *testing.T, f fixture) {
 	race(t, f, 250, func(t *testing.T, user identity.User, client identity.Client) error {
 		if err := f.Deletions.CancelDeletion(t.Context(), user.ID); err != nil {
 			return err
@@ -301,23 +300,23 @@ func leaveRacesOpen(t *testing.T, f fixture) {
 	})
 }
 
-// deletionRacesGifts gives a user all kinds of things while he is deleted.
-func deletionRacesGifts(t *testing.T, f fixture) {
+// purgeRacesWrites adds all kinds of data to a user who is being deleted.
+func purgeRacesWrites(t *testing.T, f fixture) {
 	ctx, user, client, union := t.Context(), f.newUser(t), f.newClient(t), newName()
-	f.link(t, user, in("op", union, sight("wx1", newName())))
+	f.link(t, user, inUnion("op", union, newIdentity("wx1")))
 	_, err := f.Deletions.RequestDeletion(ctx, user.ID, 0)
 	require.NoError(t, err)
 	user = f.user(t, user.ID)
-	seen := make([]identity.User, crowd)
-	for n, err := range together(crowd, func(n int) (err error) {
+	signedIn := make([]identity.User, callers)
+	for n, err := range inParallel(callers, func(n int) (err error) {
 		switch at := f.at(n / 8); n % 8 {
 		case 0:
 			_, err = at.Deletions.PurgeDeleted(ctx, 10)
 		case 1:
-			err = at.Accounts.Link(ctx, user.ID, sight(fmt.Sprint("link", n), newName()))
+			err = at.Accounts.Link(ctx, user.ID, newIdentity(fmt.Sprint("link", n)))
 		case 2:
-			seen[n], _, err = at.Accounts.FindOrCreateUser(ctx,
-				in("op", union, sight(fmt.Sprint("see", n), newName())))
+			signedIn[n], _, err = at.Accounts.FindOrCreateUser(ctx,
+				inUnion("op", union, newIdentity(fmt.Sprint("see", n))))
 		case 3:
 			err = at.Profiles.Choose(ctx, user.ID, fullProfile())
 		case 4:
@@ -338,22 +337,22 @@ func deletionRacesGifts(t *testing.T, f fixture) {
 	}
 	_, err = f.Deletions.PurgeDeleted(ctx, 10)
 	require.NoError(t, err)
-	requireGone(t, f, user)
+	requireDeleted(t, f, user)
 	f.requireAccounts(t, user)
 	require.Zero(t, f.details(t, user.ID))
 	f.requireLive(t, user)
-	for _, seen := range seen {
-		if seen.ID != "" && seen.ID != user.ID {
-			require.Equal(t, seen.ID, f.user(t, seen.ID).ID, "who was seen after the deletion is there")
+	for _, signedIn := range signedIn {
+		if signedIn.ID != "" && signedIn.ID != user.ID {
+			require.Equal(t, signedIn.ID, f.user(t, signedIn.ID).ID, "a user of a sign-in after the deletion exists")
 		}
 	}
 }
 
-func stayRacesDeletion(t *testing.T, f fixture) {
+func cancelRacesPurge(t *testing.T, f fixture) {
 	user := f.newUser(t)
 	_, err := f.Deletions.RequestDeletion(t.Context(), user.ID, 0)
 	require.NoError(t, err)
-	answers := together(2, func(n int) won {
+	answers := inParallel(2, func(n int) won {
 		if n == 0 {
 			deleted, err := f.Deletions.PurgeDeleted(t.Context(), 10)
 			return won{deleted == 1, err}
@@ -370,7 +369,7 @@ func parallelSpending(t *testing.T, f fixture) {
 	const budget = 5
 	app := newBudget(t, f, budget)
 	spent := 0
-	for _, answer := range together(crowd, func(n int) (answer won) {
+	for _, answer := range inParallel(callers, func(n int) (answer won) {
 		answer.won, answer.err = f.at(n).Apps.SpendPhone(t.Context(), app.Platform, app.ID)
 		return answer
 	}) {

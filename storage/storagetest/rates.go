@@ -9,18 +9,18 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// rates are the test cases of identity.Volatile's Allow. Their periods are hours, so that the time that a test
-// takes does not matter.
+// rates returns the test cases of identity.Volatile's Allow. Their periods are hours, so that the duration of a test
+// does not matter.
 func rates() []volatileCase {
 	return []volatileCase{
-		{"a key may be used limit times at once", rateBurst},
+		{"a key may be used limit times in a burst", rateBurst},
 		{"a parallel burst gets no more than limit", rateParallelBurst},
 		{"a key regains one use every per/limit", rateRegains},
 		{"an unused key regains no more than limit", rateIsFull},
-		{"a use is allowed after the wait that was told", rateWaitIsHonest},
-		{"refused uses cost nothing", rateRefusalIsFree},
-		{"keys are counted apart", rateKeysApart},
-		{"taking a key forgets its count", rateIsForgotten},
+		{"a use is allowed after the returned wait", rateWaitIsHonest},
+		{"rejected uses are not counted", rateRefusalIsFree},
+		{"keys are counted separately", rateKeysApart},
+		{"taking a key resets its count", rateIsForgotten},
 		{"a limit that does not divide its period is kept", rateUneven},
 		{"a rate without uses or period allows nothing", rateOfNothing},
 	}
@@ -38,7 +38,7 @@ func (f volatileFixture) requireAllowed(t *testing.T, key string, limit int, per
 	require.Zero(t, f.allow(t, key, limit, per))
 }
 
-// requireRefused returns the wait.
+// requireRefused requires a use to be rejected and returns the wait.
 func (f volatileFixture) requireRefused(t *testing.T, key string, limit int, per time.Duration) time.Duration {
 	t.Helper()
 	wait := f.allow(t, key, limit, per)
@@ -64,7 +64,7 @@ func rateBurst(t *testing.T, f volatileFixture) {
 
 func rateParallelBurst(t *testing.T, f volatileFixture) {
 	const limit = 5
-	answers := together(crowd, func(int) (allowed won) {
+	answers := inParallel(callers, func(int) (allowed won) {
 		wait, err := f.Allow(t.Context(), "key", limit, time.Hour)
 		return won{wait == 0, err}
 	})
@@ -103,7 +103,7 @@ func rateWaitIsHonest(t *testing.T, f volatileFixture) {
 	for range 5 {
 		f.advance(17 * time.Minute)
 		wait := f.requireRefused(t, "key", 4, 4*time.Hour)
-		require.Less(t, wait, time.Hour-16*time.Minute, "some of it is over")
+		require.Less(t, wait, time.Hour-16*time.Minute, "part of the wait is over")
 		f.advance(wait - time.Minute)
 		f.requireRefused(t, "key", 4, 4*time.Hour)
 		f.advance(time.Minute)
@@ -130,7 +130,7 @@ func rateKeysApart(t *testing.T, f volatileFixture) {
 func rateIsForgotten(t *testing.T, f volatileFixture) {
 	f.useUp(t, "key", 2, time.Hour)
 	f.useUp(t, "other", 2, time.Hour)
-	if _, err := f.Take(t.Context(), "key"); err != nil { // whether a count is a value is the store's business
+	if _, err := f.Take(t.Context(), "key"); err != nil { // a store may store counts as values or not
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
 	f.useUp(t, "key", 2, time.Hour)

@@ -14,15 +14,15 @@ import (
 func rotations() []testCase {
 	return []testCase{
 		{"a rotation writes its four fields and no other", rotationWrites},
-		{"rotations come back exactly", rotationsComeBack},
-		{"a rotation from another generation moves nothing", rotationFromElsewhere},
-		{"a rotation of an ended or unknown session moves nothing", rotationOfEnded},
-		{"of parallel rotations from one generation one wins", often(parallelRotations)},
-		{"a generation grows to the largest uint32", largestGeneration},
+		{"rotations are read exactly as written", rotationsComeBack},
+		{"a rotation from another generation changes nothing", rotationFromElsewhere},
+		{"a rotation of an ended or unknown session changes nothing", rotationOfEnded},
+		{"of parallel rotations from one generation one succeeds", often(parallelRotations)},
+		{"a generation can be the largest uint32", largestGeneration},
 	}
 }
 
-// rotated is the session as a refresh writes it.
+// rotated returns the session as a refresh writes it.
 func rotated(session identity.Session, at time.Time, keyHash []byte) identity.Session {
 	at = at.Truncate(time.Millisecond).UTC()
 	latest := identity.Rotation{Lowest: session.Generation, Highest: session.Generation, At: at, KeyHash: keyHash,
@@ -34,7 +34,7 @@ func rotated(session identity.Session, at time.Time, keyHash []byte) identity.Se
 	return session
 }
 
-// keyHash is one that a rotation may remember.
+// keyHash returns a hash of an idempotency key.
 func keyHash(n int) []byte {
 	return fmt.Appendf(nil, "\x00%0*d", identity.KeyHashSize-1, n)
 }
@@ -119,12 +119,12 @@ func rotationOfEnded(t *testing.T, f fixture) {
 
 func parallelRotations(t *testing.T, f fixture) {
 	session := f.signIn(t, f.newUser(t), f.newClient(t))
-	next := make([]identity.Session, crowd)
+	next := make([]identity.Session, callers)
 	now := f.now(t)
 	for n := range next {
 		next[n] = rotated(session, now.Add(time.Duration(n)*time.Second), keyHash(n))
 	}
-	winner := requireOneWinner(t, together(crowd, func(n int) (moved won) {
+	winner := requireOneWinner(t, inParallel(callers, func(n int) (moved won) {
 		moved.won, moved.err = f.at(n).Sessions.Rotate(t.Context(), next[n], session.Generation)
 		return moved
 	}))

@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/keys"
 )
 
-// Stores are what a database offers.
+// Stores are the stores of one database.
 type Stores struct {
 	Users        identity.Users
 	Accounts     identity.Accounts
@@ -29,51 +29,51 @@ type Stores struct {
 
 	Imports identity.Imports
 
-	Replica *Stores // the same database as another server sees it, for races; nil: there is none
+	Replica *Stores // the same database from another server, for races; nil: none
 }
 
-var long = flag.Bool("storagetest.long", false, "repeat what depends on chance up to five times as often")
+var long = flag.Bool("storagetest.long", false, "repeat tests that depend on timing up to five times as often")
 
-// Long reports whether tests of stores are to repeat what they repeat as often as they do before a release:
-// go test ./storage/sql -storagetest.long.
+// Long reports whether tests that depend on timing are repeated as often as before a release: go test ./storage/sql
+// -storagetest.long.
 func Long() bool { return *long }
 
-// crowd is how many callers do the same thing at once.
-const crowd = 32
+// callers is how many callers do the same in parallel.
+const callers = 32
 
 // fixture is a database under test, and its clock.
 type fixture struct {
 	Stores
-	advance func(time.Duration) // moves the store's clock forward
-	witness string              // id of a session that is there only to be asked for the store's clock
-	briefly bool                // races have a tenth of their rounds, also with -storagetest.long
+	advance      func(time.Duration) // moves the store's clock forward
+	clockSession string              // a session for reading the store's clock
+	brief        bool                // run a tenth of the rounds of races, even with -storagetest.long
 }
 
-// testCase is one thing that a store must do; its name says what.
+// testCase is a rule for stores, with the rule as its name.
 type testCase struct {
 	name string
 	run  func(t *testing.T, f fixture)
 }
 
-// group is test cases that share a database.
+// group is a list of test cases that share a database.
 type group struct {
 	name  string
 	cases []testCase
 }
 
-// Run tests stores over a database. open returns them on a fresh, empty, migrated database, and a function
-// that moves the store's clock forward. It is called for each group, in parallel.
+// Run tests the stores of a database. For each group, in parallel, it calls open, which returns the stores of a
+// fresh, empty, migrated database, and a function that advances the store's clock.
 func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 	run(t, open, testing.Short(), append([]group{
 		{"users", users()},
 		{"user names", usernames()},
 		{"accounts", accounts()},
 		{"unions", unions()},
-		{"joins", joins()},
+		{"merges", merges()},
 		{"linking", linking()},
-		{"leaving", leaving()},
+		{"deletions", deletionRequests()},
 		{"profiles", profiles()},
-		{"newcomers", people()},
+		{"imports", imports()},
 		{"apps", apps()},
 		{"phone budgets", phoneBudgets()},
 		{"clients", clients()},
@@ -92,23 +92,23 @@ func Run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 	}, races()...))
 }
 
-// RunRaces runs the races alone, and briefly, for a database that differs only by its settings from one that
-// passed Run.
+// RunRaces runs only the races, with a tenth of the rounds, for a database that differs from one that passed Run only
+// by its settings.
 func RunRaces(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration))) {
 	run(t, open, true, races())
 }
 
 func races() []group {
 	return []group{{"races of users", userRaces()}, {"races of sessions", sessionRaces()},
-		{"races of people", peopleRaces()}, {"races of newcomers", newcomerRaces()}}
+		{"races of accounts", accountRaces()}, {"races of imports", importRaces()}}
 }
 
-func run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)), briefly bool, groups []group) {
+func run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)), brief bool, groups []group) {
 	t.Helper()
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, briefly, open)
+			f := newFixture(t, brief, open)
 			for _, c := range group.cases {
 				t.Run(c.name, func(t *testing.T) { c.run(t, f) })
 			}
@@ -116,15 +116,15 @@ func run(t *testing.T, open func(t *testing.T) (Stores, func(time.Duration)), br
 	}
 }
 
-func newFixture(t *testing.T, briefly bool, open func(t *testing.T) (Stores, func(time.Duration))) fixture {
+func newFixture(t *testing.T, brief bool, open func(t *testing.T) (Stores, func(time.Duration))) fixture {
 	t.Helper()
-	f := fixture{briefly: briefly}
+	f := fixture{brief: brief}
 	f.Stores, f.advance = open(t)
-	f.witness = f.signIn(t, f.newUser(t), f.newClient(t)).ID
+	f.clockSession = f.signIn(t, f.newUser(t), f.newClient(t)).ID
 	return f
 }
 
-// at is the fixture as one of several parallel callers sees it: half of them are another server's, if there is one.
+// at returns the fixture of one of several parallel callers. If there is a replica, every second caller uses it.
 func (f fixture) at(caller int) fixture {
 	if f.Replica != nil && caller%2 == 1 {
 		f.Stores = *f.Replica
@@ -132,15 +132,15 @@ func (f fixture) at(caller int) fixture {
 	return f
 }
 
-// now reads the store's clock.
+// now returns the time of the store's clock.
 func (f fixture) now(t *testing.T) time.Time {
 	t.Helper()
-	_, now, err := f.Sessions.Find(t.Context(), f.witness)
+	_, now, err := f.Sessions.Find(t.Context(), f.clockSession)
 	require.NoError(t, err)
 	return now
 }
 
-// often repeats a test of parallel callers: one round may pass by luck.
+// often repeats a test of parallel callers, since one round may pass by luck.
 func often(run func(t *testing.T, f fixture)) func(t *testing.T, f fixture) {
 	return func(t *testing.T, f fixture) {
 		times := 3
@@ -153,9 +153,9 @@ func often(run func(t *testing.T, f fixture)) func(t *testing.T, f fixture) {
 	}
 }
 
-// together makes n calls at once and returns what each answered. A call must not end the test: it runs in a
-// goroutine of its own.
-func together[V any](n int, call func(n int) V) []V {
+// inParallel makes n calls in parallel and returns the result of each. A call must not call t.FailNow, since it runs
+// in a separate goroutine.
+func inParallel[V any](n int, call func(n int) V) []V {
 	answers := make([]V, n)
 	gate := make(chan struct{})
 	var running sync.WaitGroup
@@ -170,13 +170,14 @@ func together[V any](n int, call func(n int) V) []V {
 	return answers
 }
 
-// won is what one of many parallel calls answered.
+// won is the result of one of several parallel calls of which one should win.
 type won struct {
 	won bool
 	err error
 }
 
-// wonUnless takes one error for a loser's; every other one is a failure.
+// wonUnless returns a result in which lost is the error of a call that did not win, and every other error is a
+// failure.
 func wonUnless(err, lost error) won {
 	if errors.Is(err, lost) {
 		return won{}
@@ -184,7 +185,7 @@ func wonUnless(err, lost error) won {
 	return won{err == nil, err}
 }
 
-// requireOneWinner returns which call won.
+// requireOneWinner requires exactly one call to win and returns its number.
 func requireOneWinner(t *testing.T, answers []won) int {
 	t.Helper()
 	winner := -1
@@ -199,13 +200,13 @@ func requireOneWinner(t *testing.T, answers []won) int {
 	return winner
 }
 
-// sameInstant allows for a store's rounding to the millisecond.
+// sameInstant requires two times to be equal, apart from a store's rounding to milliseconds.
 func sameInstant(t *testing.T, want, got time.Time) {
 	t.Helper()
 	require.WithinDuration(t, want, got, time.Millisecond)
 }
 
-// between allows for the same rounding.
+// between requires a time to be in a range, apart from a store's rounding to milliseconds.
 func between(t *testing.T, from, to, got time.Time) {
 	t.Helper()
 	require.WithinRange(t, got, from.Add(-time.Millisecond), to.Add(time.Millisecond))

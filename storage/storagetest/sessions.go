@@ -15,19 +15,19 @@ import (
 func sessions() []testCase {
 	return []testCase{
 		{"a session is found as opened", sessionIsFound},
-		{"a session's instants come from the store's clock", sessionInstants},
-		{"idle expiry never exceeds the absolute one", idleWithinAbsolute},
+		{"a session's times come from the store's clock", sessionInstants},
+		{"the idle expiry is never after the absolute one", idleWithinAbsolute},
 		{"an unknown session is not found", unknownSession},
 		{"an expired session is found", expiredSession},
 	}
 }
 
-// lifetimes outlive every test that does not move the clock on purpose.
+// lifetimes returns lifetimes that no test reaches without advancing the clock.
 func lifetimes() identity.Lifetimes {
 	return identity.Lifetimes{Idle: 7 * 24 * time.Hour, Absolute: 90 * 24 * time.Hour}
 }
 
-// newSession is what somebody who signs in asks the store to keep.
+// newSession returns a session as a sign-in opens it.
 func newSession(user identity.User, client identity.Client) identity.Session {
 	id := identity.NewSessionID()
 	return identity.Session{
@@ -36,7 +36,7 @@ func newSession(user identity.User, client identity.Client) identity.Session {
 	}
 }
 
-// signIn opens a session without limit.
+// signIn opens a session, without a limit.
 func (f fixture) signIn(t *testing.T, user identity.User, client identity.Client) identity.Session {
 	t.Helper()
 	return f.open(t, newSession(user, client), user, 0)
@@ -56,7 +56,7 @@ func (f fixture) session(t *testing.T, id string) identity.Session {
 	return plain(session)
 }
 
-// requireLive says which sessions of a user are alive, the most recently seen first.
+// requireLive requires exactly these sessions of a user to be active, the most recently seen first.
 func (f fixture) requireLive(t *testing.T, user identity.User, want ...string) {
 	t.Helper()
 	live, err := f.Sessions.List(t.Context(), user.ID)
@@ -69,7 +69,7 @@ func (f fixture) requireLive(t *testing.T, user identity.User, want ...string) {
 	require.Equal(t, append([]string{}, want...), ids)
 }
 
-// plain lets sessions be compared as values: where a time is shown does not matter, nor does how a list is empty.
+// plain returns a session that can be compared: with times in UTC and without a nil list.
 func plain(session identity.Session) identity.Session {
 	for _, at := range []*time.Time{
 		&session.AuthTime, &session.IdleExpiresAt, &session.ExpiresAt, &session.LastSeenAt, &session.EndedAt,
@@ -86,12 +86,12 @@ func plain(session identity.Session) identity.Session {
 }
 
 func sessionIsFound(t *testing.T, f fixture) {
-	seen := sight("wx1", newName())
-	user, _ := f.see(t, seen)
+	external := newIdentity("wx1")
+	user, _ := f.findOrCreate(t, external)
 	want := newSession(user, f.newClient(t))
-	want.Account, want.Method = seen.AccountKey, identity.PlatformWechat
+	want.Account, want.Method = external.AccountKey, identity.PlatformWechat
 	want.OpenedBy = bytes.Repeat([]byte{0, 0xff}, 16)
-	want.AuthTime = f.now(t).Add(-time.Hour).Truncate(time.Millisecond) // proved by a request that is now repeated
+	want.AuthTime = f.now(t).Add(-time.Hour).Truncate(time.Millisecond) // of the original request
 
 	opened := f.open(t, want, user, 0)
 	want.IdleExpiresAt, want.ExpiresAt, want.LastSeenAt = opened.IdleExpiresAt, opened.ExpiresAt, opened.LastSeenAt
@@ -146,15 +146,15 @@ func expiredSession(t *testing.T, f fixture) {
 	f.requireLive(t, user)
 }
 
-// openings are what keeps a session from being opened.
+// openings returns the test cases in which a session is not opened.
 func openings() []testCase {
 	return []testCase{
 		{"sessions without an opening are not found by one", noOpening},
-		{"a taken opening is refused and changes nothing", openingIsTaken},
-		{"of parallel openings with one opening one wins", often(parallelOpenings)},
-		{"a disabled user opens nothing", staleByDisable},
-		{"an epoch that is not the user's opens nothing", staleByEpoch},
-		{"an unknown user opens nothing", unknownUserOpens},
+		{"an opening that is taken is rejected and changes nothing", openingIsTaken},
+		{"of parallel sign-ins with one opening one succeeds", often(parallelOpenings)},
+		{"a disabled user cannot open a session", staleByDisable},
+		{"an outdated epoch cannot open a session", staleByEpoch},
+		{"an unknown user cannot open a session", unknownUserOpens},
 	}
 }
 
@@ -177,26 +177,26 @@ func openingIsTaken(t *testing.T, f fixture) {
 	f.advance(time.Minute)
 	f.open(t, second, user, 0)
 
-	twin := newSession(user, client)
-	twin.OpenedBy = first.OpenedBy
+	repeated := newSession(user, client)
+	repeated.OpenedBy = first.OpenedBy
 	refused := func() {
-		_, err := f.Sessions.Open(t.Context(), twin, user.AuthEpoch, lifetimes(), 1)
+		_, err := f.Sessions.Open(t.Context(), repeated, user.AuthEpoch, lifetimes(), 1)
 		require.ErrorIs(t, err, identity.ErrExists)
-		_, _, err = f.Sessions.Find(t.Context(), twin.ID)
+		_, _, err = f.Sessions.Find(t.Context(), repeated.ID)
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
 	refused()
-	f.requireLive(t, user, second.ID, first.ID) // no limit was kept for nothing
+	f.requireLive(t, user, second.ID, first.ID) // the limit was not enforced for a rejected session
 	_, err := f.Sessions.End(t.Context(), first.ID, identity.EndedByClient)
 	require.NoError(t, err)
-	refused() // a proof that was used once stays used
+	refused() // a proof can be used once, even if the session has ended
 }
 
 func parallelOpenings(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
 	openedBy := []byte(newName())
-	ids := make([]string, crowd)
-	winner := requireOneWinner(t, together(crowd, func(n int) won {
+	ids := make([]string, callers)
+	winner := requireOneWinner(t, inParallel(callers, func(n int) won {
 		session := newSession(user, client)
 		session.OpenedBy, ids[n] = openedBy, session.ID
 		_, err := f.at(n).Sessions.Open(t.Context(), session, user.AuthEpoch, lifetimes(), 1)
@@ -235,7 +235,7 @@ func unknownUserOpens(t *testing.T, f fixture) {
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
-// requireStale also asks for a limit, which must not be kept for a session that is not opened.
+// requireStale also passes a limit, which must not be enforced for a session that is not opened.
 func requireStale(t *testing.T, f fixture, session identity.Session, epoch int64) {
 	t.Helper()
 	session.OpenedBy = []byte(newName())
@@ -249,12 +249,12 @@ func requireStale(t *testing.T, f fixture, session identity.Session, epoch int64
 
 func limits() []testCase {
 	return []testCase{
-		{"the limit ends exactly the least recently seen", limitEndsLeastSeen},
-		{"a lowered limit ends all that are too many", loweredLimit},
-		{"no limit ends nothing", noLimit},
+		{"the limit ends exactly the least recently seen sessions", limitEndsLeastSeen},
+		{"a lowered limit ends all sessions beyond it", loweredLimit},
+		{"without a limit no session ends", noLimit},
 		{"the limit never ends the new session", limitSparesNew},
-		{"the limit counts one user at one client", limitCountsPair},
-		{"neither expired nor ended sessions count", limitCountsLive},
+		{"the limit counts the sessions of one user at one client", limitCountsPair},
+		{"expired and ended sessions do not count", limitCountsLive},
 	}
 }
 
@@ -308,7 +308,7 @@ func noLimit(t *testing.T, f fixture) {
 	f.requireLive(t, user, ids...)
 }
 
-// limitSparesNew opens sessions faster than the clock ticks, so that all are equally recent.
+// limitSparesNew opens sessions faster than the clock advances, so that all are equally recent.
 func limitSparesNew(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
 	for range 20 {
@@ -340,6 +340,6 @@ func limitCountsLive(t *testing.T, f fixture) {
 
 	opened := f.open(t, newSession(user, client), user, 2)
 	f.requireLive(t, user, opened.ID, oldest)
-	require.True(t, f.session(t, short.ID).EndedAt.IsZero(), "it expired, nobody ended it")
+	require.True(t, f.session(t, short.ID).EndedAt.IsZero(), "it expired and was not ended")
 	require.Equal(t, identity.EndedByClient, f.session(t, ended).EndReason)
 }

@@ -10,114 +10,113 @@ import (
 
 func unlinking() []testCase {
 	return []testCase{
-		{"an unlinked account leads to its user no more", accountIsUnlinked},
-		{"with an account goes its union, and all accounts of that", unionIsUnlinked},
-		{"a union of another user stays when an account goes that once named it", unionOfAnotherStays},
-		{"no union that an account was in before leads to who unlinked all of them", formerUnionsGo},
-		{"unlinking ends what the accounts opened and nothing else", unlinkEndsSessions},
-		{"the last way to sign in is not taken", lastWayIn},
-		{"what is not the user's is not unlinked", unlinkOfAnothers},
+		{"an unlinked account does not lead to its user any more", accountIsUnlinked},
+		{"unlinking an account also unlinks its union and all accounts of the union", unionIsUnlinked},
+		{"another user's union is kept when an account that was in it is unlinked", unionOfAnotherStays},
+		{"unlinking also removes unions that the user's accounts were in before", formerUnionsGo},
+		{"unlinking ends the sessions of the accounts and no others", unlinkEndsSessions},
+		{"the last way to sign in cannot be unlinked", lastWayIn},
+		{"another user's account cannot be unlinked", unlinkOfAnothers},
 	}
 }
 
-// unlink takes an account from a user and wants exactly these to go.
-func (f fixture) unlink(t *testing.T, user identity.User, s identity.ExternalIdentity, want ...identity.AccountKey) {
+// unlink unlinks an account and requires exactly these accounts to be removed.
+func (f fixture) unlink(t *testing.T, user identity.User, e identity.ExternalIdentity, want ...identity.AccountKey) {
 	t.Helper()
-	taken, err := f.Accounts.Unlink(t.Context(), user.ID, s.AccountKey)
+	taken, err := f.Accounts.Unlink(t.Context(), user.ID, e.AccountKey)
 	require.NoError(t, err)
 	require.Equal(t, want, taken)
 }
 
 func accountIsUnlinked(t *testing.T, f fixture) {
-	one, two := sight("wx1", newName()), sight("wx2", newName())
-	user := f.requireNew(t, one)
+	one, two := newIdentity("wx1"), newIdentity("wx2")
+	user := f.requireNewUser(t, one)
 	f.link(t, user, two)
 	f.unlink(t, user, one, one.AccountKey)
 	f.requireAccounts(t, user, two.AccountKey)
-	require.NotEqual(t, user.ID, f.requireNew(t, one).ID)
-	told := f.eventsOf(t, identity.EventUnlinked, user.ID)
-	require.Len(t, told, 1)
-	require.Equal(t, "wechat wx1", told[0].Detail)
+	require.NotEqual(t, user.ID, f.requireNewUser(t, one).ID)
+	events := f.eventsOf(t, identity.EventUnlinked, user.ID)
+	require.Len(t, events, 1)
+	require.Equal(t, "wechat wx1", events[0].Detail)
 	user.AuthEpoch++
-	f.requireSeen(t, user, two)
+	f.requireUser(t, user, two)
 }
 
 func unionIsUnlinked(t *testing.T, f fixture) {
 	union := newName()
-	one, two, three := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName())),
-		in("op", union, sight("wx3", newName()))
-	elsewhere, loose := in("another op", union, sight("wx4", newName())), in("", union, sight("wx5", newName()))
-	user := f.requireNew(t, two)
-	for _, s := range []identity.ExternalIdentity{one, elsewhere, loose} {
-		f.link(t, user, s)
+	one, two, three := inUnion("op", union, newIdentity("wx1")), inUnion("op", union, newIdentity("wx2")),
+		inUnion("op", union, newIdentity("wx3"))
+	elsewhere, loose := inUnion("another op", union, newIdentity("wx4")), inUnion("", union, newIdentity("wx5"))
+	user := f.requireNewUser(t, two)
+	for _, e := range []identity.ExternalIdentity{one, elsewhere, loose} {
+		f.link(t, user, e)
 	}
 	f.unlink(t, user, two, one.AccountKey, two.AccountKey)
 	f.requireAccounts(t, user, elsewhere.AccountKey, loose.AccountKey)
 	require.Len(t, f.eventsOf(t, identity.EventUnlinked, user.ID), 2)
 
-	other := f.requireNew(t, three)
+	other := f.requireNewUser(t, three)
 	require.NotEqual(t, user.ID, other.ID)
-	f.requireSeen(t, other, one)
+	f.requireUser(t, other, one)
 	requireConflicts(t, f, other, 0)
-	f.requireSeen(t, f.user(t, user.ID), in("another op", union, sight("wx6", newName())))
+	f.requireUser(t, f.user(t, user.ID), inUnion("another op", union, newIdentity("wx6")))
 	f.unlink(t, user, loose, loose.AccountKey)
 }
 
-// unionOfAnotherStays has an account whose union turned out to be another user's.
+// unionOfAnotherStays has an account whose union belongs to another user.
 func unionOfAnotherStays(t *testing.T, f fixture) {
-	union, mine, spare := newName(), sight("wx1", newName()), sight("wx3", newName())
-	user, owner := f.requireNew(t, mine), f.requireNew(t, in("op", union, sight("wx2", newName())))
+	union, mine, spare := newName(), newIdentity("wx1"), newIdentity("wx3")
+	user, owner := f.requireNewUser(t, mine), f.requireNewUser(t, inUnion("op", union, newIdentity("wx2")))
 	f.link(t, user, spare)
-	f.requireSeen(t, user, in("op", union, mine))
+	f.requireUser(t, user, inUnion("op", union, mine))
 	requireConflicts(t, f, user, 1)
 	f.unlink(t, user, mine, mine.AccountKey)
-	f.requireSeen(t, owner, in("op", union, sight("wx4", newName())))
-	f.requireSeen(t, owner, in("op", union, mine))
+	f.requireUser(t, owner, inUnion("op", union, newIdentity("wx4")))
+	f.requireUser(t, owner, inUnion("op", union, mine))
 }
 
-// formerUnionsGo has accounts whose union id changed, and whose app moved to another Open Platform account.
-// The unions from before led to the user for good, though nothing named them that he is shown or can take
-// away.
+// formerUnionsGo has accounts whose union id changed, and whose app moved to another Open Platform account. If the
+// former unions were kept, they would lead to the user forever, although the user could neither see nor remove them.
 func formerUnionsGo(t *testing.T, f fixture) {
-	for _, taken := range []identity.ExternalIdentity{sight("wx1", newName()), in("op", newName(), sight("wx1",
-		newName()))} {
-		changed, moved, user := in("op", newName(), sight("wx2", newName())),
-			in("op", newName(), sight("wx3", newName())), f.newUser(t)
-		elsewhere := in("op", newName(), sight("wx2", newName()))
+	for _, taken := range []identity.ExternalIdentity{newIdentity("wx1"),
+		inUnion("op", newName(), newIdentity("wx1"))} {
+		changed, moved, user := inUnion("op", newName(), newIdentity("wx2")),
+			inUnion("op", newName(), newIdentity("wx3")), f.newUser(t)
+		elsewhere := inUnion("op", newName(), newIdentity("wx2"))
 		elsewhere.Platform = identity.PlatformQQ
-		for _, s := range []identity.ExternalIdentity{taken, changed, moved, elsewhere} {
-			f.link(t, user, s)
+		for _, e := range []identity.ExternalIdentity{taken, changed, moved, elsewhere} {
+			f.link(t, user, e)
 		}
-		there := in("another op", newName(), moved)
-		f.requireSeen(t, inUTC(user), in("op", newName(), changed))
-		f.requireSeen(t, inUTC(user), there)
+		there := inUnion("another op", newName(), moved)
+		f.requireUser(t, inUTC(user), inUnion("op", newName(), changed))
+		f.requireUser(t, inUTC(user), there)
 		f.unlink(t, user, taken, taken.AccountKey)
 		for _, former := range []string{changed.UnionID, moved.UnionID, taken.UnionID} {
-			require.NotEqual(t, user.ID, f.requireNew(t, in("op", former, sight("wx4", newName()))).ID)
+			require.NotEqual(t, user.ID, f.requireNewUser(t, inUnion("op", former, newIdentity("wx4"))).ID)
 		}
 		for _, still := range []identity.ExternalIdentity{there, elsewhere} {
 			still.App, still.Subject = "wx5", newName()
-			f.requireSeen(t, f.user(t, user.ID), still)
+			f.requireUser(t, f.user(t, user.ID), still)
 		}
 	}
 }
 
 func unlinkEndsSessions(t *testing.T, f fixture) {
 	client, union := f.newClient(t), newName()
-	one, two, spare := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName())),
-		sight("wx3", newName())
-	user := f.requireNew(t, one)
+	one, two, spare := inUnion("op", union, newIdentity("wx1")), inUnion("op", union, newIdentity("wx2")),
+		newIdentity("wx3")
+	user := f.requireNewUser(t, one)
 	f.link(t, user, two)
 	f.link(t, user, spare)
-	openedBy := func(of identity.User, s identity.ExternalIdentity) identity.Session {
+	openedBy := func(of identity.User, e identity.ExternalIdentity) identity.Session {
 		session := newSession(of, client)
-		session.Account = s.AccountKey
+		session.Account = e.AccountKey
 		return f.open(t, session, of, 0)
 	}
 	first, second, kept, named := openedBy(user, one), openedBy(user, two), openedBy(user, spare),
 		f.signIn(t, user, client)
 	bystander := f.newUser(t)
-	theirs := openedBy(bystander, one) // which no user does, and no condition but one's own relies on
+	theirs := openedBy(bystander, one) // no sign-in opens such a session, but Unlink must not rely on that
 	f.unlink(t, user, one, one.AccountKey, two.AccountKey)
 	for _, session := range []identity.Session{first, second} {
 		require.Equal(t, identity.EndedByUnlink, f.session(t, session.ID).EndReason)
@@ -131,8 +130,8 @@ func unlinkEndsSessions(t *testing.T, f fixture) {
 
 func lastWayIn(t *testing.T, f fixture) {
 	union := newName()
-	one, two := in("op", union, sight("wx1", newName())), in("op", union, sight("wx2", newName()))
-	user, client := f.requireNew(t, one), f.newClient(t)
+	one, two := inUnion("op", union, newIdentity("wx1")), inUnion("op", union, newIdentity("wx2"))
+	user, client := f.requireNewUser(t, one), f.newClient(t)
 	f.link(t, user, two)
 	opened := newSession(user, client)
 	opened.Account = one.AccountKey
@@ -144,14 +143,14 @@ func lastWayIn(t *testing.T, f fixture) {
 		require.ErrorIs(t, err, identity.ErrLastWayIn)
 		require.Empty(t, taken)
 		f.requireAccounts(t, user, one.AccountKey, two.AccountKey)
-		f.requireSeen(t, before, one)
+		f.requireUser(t, before, one)
 		require.Equal(t, session, f.session(t, session.ID))
 		require.Empty(t, f.eventsOf(t, identity.EventUnlinked, user.ID))
 	}
-	refused() // another account that goes along is no way in
+	refused() // an account that is unlinked too does not count
 	require.NoError(t, f.Users.Name(t.Context(), user.ID, newName()))
-	refused() // neither is a name without password
-	spare := sight("wx3", newName())
+	refused() // nor does a name without a password
+	spare := newIdentity("wx3")
 	f.link(t, user, spare)
 	f.unlink(t, user, one, one.AccountKey, two.AccountKey)
 	_, err := f.Accounts.Unlink(t.Context(), user.ID, spare.AccountKey)
@@ -160,18 +159,18 @@ func lastWayIn(t *testing.T, f fixture) {
 	f.unlink(t, user, spare, spare.AccountKey)
 	f.requireAccounts(t, user)
 
-	nameless := f.requireNew(t, one)
+	nameless := f.requireNewUser(t, one)
 	require.NoError(t, f.Users.SetPassword(t.Context(), nameless.ID, "hash"))
 	_, err = f.Accounts.Unlink(t.Context(), nameless.ID, one.AccountKey)
-	require.ErrorIs(t, err, identity.ErrLastWayIn, "nor is a password without name")
+	require.ErrorIs(t, err, identity.ErrLastWayIn, "nor does a password without a name")
 }
 
 func unlinkOfAnothers(t *testing.T, f fixture) {
-	user, mine, theirs := f.newUser(t), sight("wx1", newName()), sight("wx2", newName())
+	user, mine, theirs := f.newUser(t), newIdentity("wx1"), newIdentity("wx2")
 	f.link(t, user, mine)
-	other := f.requireNew(t, theirs)
-	f.link(t, other, sight("wx3", newName()))
-	for _, key := range []identity.AccountKey{theirs.AccountKey, sight("wx1", theirs.Subject).AccountKey, {},
+	other := f.requireNewUser(t, theirs)
+	f.link(t, other, newIdentity("wx3"))
+	for _, key := range []identity.AccountKey{theirs.AccountKey, identityAt("wx1", theirs.Subject).AccountKey, {},
 		{Platform: "elsewhere", App: "wx1", Subject: mine.Subject}} {
 		_, err := f.Accounts.Unlink(t.Context(), user.ID, key)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%v", key)
@@ -179,9 +178,9 @@ func unlinkOfAnothers(t *testing.T, f fixture) {
 	for _, text := range append(texts(), "", identity.NewUserID()) {
 		_, err := f.Accounts.Unlink(t.Context(), text, mine.AccountKey)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", text)
-		_, err = f.Accounts.Unlink(t.Context(), user.ID, sight("wx1", mine.Subject+"."+text).AccountKey)
+		_, err = f.Accounts.Unlink(t.Context(), user.ID, identityAt("wx1", mine.Subject+"."+text).AccountKey)
 		require.ErrorIs(t, err, identity.ErrNotFound, "%q", text)
 	}
-	f.requireSeen(t, inUTC(user), mine)
-	f.requireSeen(t, other, theirs)
+	f.requireUser(t, inUTC(user), mine)
+	f.requireUser(t, other, theirs)
 }

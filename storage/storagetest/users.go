@@ -16,14 +16,14 @@ func users() []testCase {
 	return slices.Concat([]testCase{
 		{"a user is found as created", userIsFound},
 		{"an unknown user is not found", unknownUser},
-		{"a disabled user says so until enabled", disableAndEnable},
-		{"disabling ends the sessions and enabling revives none", disableEndsSessions},
-		{"a new password replaces the old one and ends the sessions", passwordEndsSessions},
-		{"pages of users are complete and in the order of ids", pagesOfUsers},
+		{"a disabled user is reported as disabled until enabled", disableAndEnable},
+		{"disabling ends all sessions, and enabling does not restore them", disableEndsSessions},
+		{"a new password replaces the old one and ends all sessions", passwordEndsSessions},
+		{"pages of users are complete and ordered by id", pagesOfUsers},
 	}, userRoles(), userHashes())
 }
 
-// newUser makes a user with a name of its own, made from its id.
+// newUser creates a user with a unique name.
 func (f fixture) newUser(t *testing.T) identity.User {
 	t.Helper()
 	user, err := f.Users.Create(t.Context(), newName(), "$argon2id$hash")
@@ -31,7 +31,7 @@ func (f fixture) newUser(t *testing.T) identity.User {
 	return user
 }
 
-// newName makes a text that nobody has used: a name, a subject or whatever is wanted.
+// newName returns a unique text, for a name, a subject or anything else.
 func newName() string { return "n" + strings.ReplaceAll(identity.NewSessionID(), "-", "") }
 
 func (f fixture) user(t *testing.T, id string) identity.User {
@@ -41,7 +41,7 @@ func (f fixture) user(t *testing.T, id string) identity.User {
 	return inUTC(user)
 }
 
-// inUTC lets users be compared as values: where a time is shown does not matter.
+// inUTC returns a user that can be compared, with times in UTC.
 func inUTC(user identity.User) identity.User {
 	user.CreatedAt, user.DisabledAt, user.DeletesAt = user.CreatedAt.UTC(), user.DisabledAt.UTC(), user.DeletesAt.UTC()
 	return user
@@ -80,7 +80,7 @@ func disableAndEnable(t *testing.T, f fixture) {
 	before := f.now(t)
 	user := f.newUser(t)
 	require.NoError(t, f.Users.Disable(t.Context(), user.ID))
-	require.NoError(t, f.Users.Disable(t.Context(), user.ID), "once more")
+	require.NoError(t, f.Users.Disable(t.Context(), user.ID), "again")
 	disabled := f.user(t, user.ID)
 	require.True(t, disabled.Disabled())
 	between(t, before, f.now(t), disabled.DisabledAt)
@@ -88,7 +88,7 @@ func disableAndEnable(t *testing.T, f fixture) {
 	require.NotEmpty(t, f.eventsOf(t, identity.EventUserDisabled, user.ID))
 
 	require.NoError(t, f.Users.Enable(t.Context(), user.ID))
-	require.NoError(t, f.Users.Enable(t.Context(), user.ID), "once more")
+	require.NoError(t, f.Users.Enable(t.Context(), user.ID), "again")
 	enabled := f.user(t, user.ID)
 	require.False(t, enabled.Disabled())
 	require.GreaterOrEqual(t, enabled.AuthEpoch, disabled.AuthEpoch)
@@ -138,7 +138,7 @@ func pagesOfUsers(t *testing.T, f fixture) {
 			break
 		}
 		for _, user := range page {
-			require.Greater(t, user.ID, after, "bytewise, whatever the database's collation")
+			require.Greater(t, user.ID, after, "ordered by bytes, whatever the database's collation")
 			after = user.ID
 			got = append(got, user.ID)
 			require.Equal(t, f.user(t, user.ID), inUTC(user))
@@ -147,12 +147,12 @@ func pagesOfUsers(t *testing.T, f fixture) {
 	require.Subset(t, got, want)
 }
 
-// userHashes are the test cases of replacing the hash of a password that stays the same.
+// userHashes returns the test cases of replacing the hash of an unchanged password.
 func userHashes() []testCase {
 	return []testCase{
 		{"a renewed hash ends no session", hashIsRenewed},
-		{"a hash that is not the one that was checked is not replaced", otherHashesStay},
-		{"of parallel renewals one is kept", often(parallelRenewals)},
+		{"only the given hash is replaced", otherHashesStay},
+		{"one of several parallel renewals is kept", often(parallelRenewals)},
 		{"a new password wins over a renewed hash of the old one", passwordRacesRenewal},
 	}
 }
@@ -165,8 +165,8 @@ func hashIsRenewed(t *testing.T, f fixture) {
 	require.True(t, replaced)
 	want := inUTC(user)
 	want.PasswordHash = "$argon2id$renewed"
-	require.Equal(t, want, f.user(t, user.ID), "nothing else, the epoch too")
-	require.Equal(t, inUTC(other), f.user(t, other.ID), "whose hash was the same")
+	require.Equal(t, want, f.user(t, user.ID), "nothing else changes, including the epoch")
+	require.Equal(t, inUTC(other), f.user(t, other.ID), "who had the same hash")
 	f.requireLive(t, user, session.ID)
 	require.Len(t, f.eventsOf(t, identity.EventHashRenewed, user.ID), 1)
 	require.Empty(t, f.eventsOf(t, identity.EventPasswordSet, user.ID))
@@ -202,7 +202,7 @@ func otherHashesStay(t *testing.T, f fixture) {
 
 func parallelRenewals(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	winner := requireOneWinner(t, together(crowd, func(n int) (w won) {
+	winner := requireOneWinner(t, inParallel(callers, func(n int) (w won) {
 		w.won, w.err = f.at(n).Users.ReplacePasswordHash(t.Context(), user.ID, user.PasswordHash,
 			fmt.Sprint("renewed ", n))
 		return w
@@ -218,7 +218,7 @@ func passwordRacesRenewal(t *testing.T, f fixture) {
 			return err
 		}
 		changed := newName()
-		answers := together(2, func(n int) error {
+		answers := inParallel(2, func(n int) error {
 			if n == 0 {
 				return f.Users.SetPassword(t.Context(), user.ID, changed)
 			}
@@ -236,13 +236,13 @@ func passwordRacesRenewal(t *testing.T, f fixture) {
 func usernames() []testCase {
 	return []testCase{
 		{"a user name is shown as written", usernameAsWritten},
-		{"spellings of one name are one name", spellings},
-		{"what cannot be a name is refused", noNames},
-		{"of parallel creations of one name one wins", often(parallelCreations)},
-		{"a user without a name gets one, in another spelling later", userIsNamed},
-		{"a name is not replaced by another one that was asked for at the same time", often(parallelNamesOfOne)},
-		{"a user is not given what cannot be a name, or is another's", userIsNotNamed},
-		{"of users who are given one name at once one gets it", often(parallelNames)},
+		{"spellings of one name are the same name", spellings},
+		{"an invalid name is rejected", noNames},
+		{"one of several parallel creations of one name succeeds", often(parallelCreations)},
+		{"a user without a name gets one, and another spelling later", userIsNamed},
+		{"a name is not replaced by a different one that was requested in parallel", often(parallelNamesOfOne)},
+		{"a user does not get an invalid name or another user's", userIsNotNamed},
+		{"one of several users who are given one name in parallel gets it", often(parallelNames)},
 	}
 }
 
@@ -292,7 +292,7 @@ func noNames(t *testing.T, f fixture) {
 
 func parallelCreations(t *testing.T, f fixture) {
 	name := newName()
-	winner := requireOneWinner(t, together(crowd, func(n int) won {
+	winner := requireOneWinner(t, inParallel(callers, func(n int) won {
 		spelling := name
 		if n%2 == 1 {
 			spelling = strings.ToUpper(name)
@@ -306,7 +306,7 @@ func parallelCreations(t *testing.T, f fixture) {
 }
 
 func userIsNamed(t *testing.T, f fixture) {
-	user := f.requireNew(t, sight("wx1", newName()))
+	user := f.requireNewUser(t, newIdentity("wx1"))
 	session := f.signIn(t, user, f.newClient(t))
 	first := "Zo\u00eb-" + newName()
 	for n, name := range []string{first, strings.ToUpper(first)} {
@@ -315,14 +315,14 @@ func userIsNamed(t *testing.T, f fixture) {
 		found, err := f.Users.FindByUsername(t.Context(), name)
 		require.NoError(t, err)
 		user.Username = name
-		require.Equal(t, user, inUTC(found), "and nothing else of the user changes")
+		require.Equal(t, user, inUTC(found), "nothing else of the user changes")
 	}
 	second := newName()
-	require.ErrorIs(t, f.Users.Name(t.Context(), user.ID, second), identity.ErrExists, "he has one")
+	require.ErrorIs(t, f.Users.Name(t.Context(), user.ID, second), identity.ErrExists, "the user has one")
 	require.Equal(t, user, f.user(t, user.ID))
 	require.Len(t, f.eventsOf(t, identity.EventUserNamed, user.ID), 2)
 	_, err := f.Users.Create(t.Context(), second, "hash")
-	require.NoError(t, err, "anybody may have it")
+	require.NoError(t, err, "the name is free")
 	f.requireLive(t, user, session.ID)
 }
 
@@ -347,9 +347,9 @@ func userIsNotNamed(t *testing.T, f fixture) {
 func parallelNames(t *testing.T, f fixture) {
 	name, users := newName(), make([]identity.User, 8)
 	for n := range users {
-		users[n] = f.requireNew(t, sight("wx1", newName()))
+		users[n] = f.requireNewUser(t, newIdentity("wx1"))
 	}
-	winner := requireOneWinner(t, together(len(users), func(n int) won {
+	winner := requireOneWinner(t, inParallel(len(users), func(n int) won {
 		return wonUnless(f.at(n).Users.Name(t.Context(), users[n].ID, name), identity.ErrExists)
 	}))
 	found, err := f.Users.FindByUsername(t.Context(), name)
@@ -357,10 +357,10 @@ func parallelNames(t *testing.T, f fixture) {
 	require.Equal(t, users[winner].ID, found.ID)
 }
 
-// parallelNamesOfOne has a user choose two names at once, of which one is told to be his: it must stay so.
+// parallelNamesOfOne gives a user two names in parallel. The one that succeeded must stay.
 func parallelNamesOfOne(t *testing.T, f fixture) {
-	user, names := f.requireNew(t, sight("wx1", newName())), []string{newName(), newName()}
-	winner := requireOneWinner(t, together(len(names), func(n int) won {
+	user, names := f.requireNewUser(t, newIdentity("wx1")), []string{newName(), newName()}
+	winner := requireOneWinner(t, inParallel(len(names), func(n int) won {
 		return wonUnless(f.at(n).Users.Name(t.Context(), user.ID, names[n]), identity.ErrExists)
 	}))
 	require.Equal(t, names[winner], f.user(t, user.ID).Username)

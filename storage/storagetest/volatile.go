@@ -19,13 +19,13 @@ type volatileFixture struct {
 	advance func(time.Duration)
 }
 
-// volatileCase is one thing that a volatile store must do; its name says what.
+// volatileCase is a rule for volatile stores, with the rule as its name.
 type volatileCase struct {
 	name string
 	run  func(t *testing.T, f volatileFixture)
 }
 
-// RunVolatile tests a volatile store. open returns an empty one, and a function that moves its clock forward.
+// RunVolatile tests a volatile store. open returns an empty one, and a function that advances its clock.
 func RunVolatile(t *testing.T, open func(t *testing.T) (identity.Volatile, func(time.Duration))) {
 	for _, c := range append(values(), rates()...) {
 		t.Run(c.name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func (f volatileFixture) requireNothing(t *testing.T, key string) {
 	require.ErrorIs(t, err, identity.ErrNotFound, "%q", key)
 }
 
-// requireNothingOrRefused is for keys that a store need not take.
+// requireNothingOrRefused is for keys that a store may reject.
 func (f volatileFixture) requireNothingOrRefused(t *testing.T, key string) {
 	t.Helper()
 	_, err := f.Get(t.Context(), key)
@@ -82,22 +82,22 @@ func (f volatileFixture) requireNothingOrRefused(t *testing.T, key string) {
 	require.Error(t, err, "%q", key)
 }
 
-// values are the test cases of all that identity.Volatile does but Allow.
+// values returns the test cases of identity.Volatile, except those of Allow.
 func values() []volatileCase {
 	return []volatileCase{
-		{"a value is kept until its time is over", valueExpires},
-		{"a value put again replaces the old one and lives anew", valueIsReplaced},
-		{"a value is the store's own", valueIsCopied},
-		{"any bytes are a value", anyValue},
-		{"any text is a key of its own or refused", anyKey},
-		{"what is too large is refused", tooLarge},
-		{"no time to live keeps nothing", noTimeToLive},
-		{"of parallel takers one gets the value", parallelTakes},
-		{"what was taken is gone", takenIsGone},
-		{"of parallel first puts one is kept", parallelPuts},
+		{"a value is stored until it expires", valueExpires},
+		{"a value put again replaces the old one and its lifetime", valueIsReplaced},
+		{"a stored value is a copy", valueIsCopied},
+		{"any bytes can be a value", anyValue},
+		{"any text is a distinct key or rejected", anyKey},
+		{"a key or value that is too large is rejected", tooLarge},
+		{"a value without a time to live is not stored", noTimeToLive},
+		{"one of several parallel takers gets the value", parallelTakes},
+		{"a value that was taken is gone", takenIsGone},
+		{"one of several parallel PutIfAbsent calls stores its value", parallelPuts},
 		{"an expired or taken value is absent", absentAgain},
-		{"a refused first put changes nothing", refusedPut},
-		{"an ended context keeps from answering and writing", volatileContext},
+		{"a rejected PutIfAbsent changes nothing", refusedPut},
+		{"an ended context prevents reads and writes", volatileContext},
 	}
 }
 
@@ -188,15 +188,15 @@ func tooLarge(t *testing.T, f volatileFixture) {
 	f.requireNothing(t, "key")
 }
 
-// noTimeToLive keeps a caller's arithmetic from making a value immortal, which is what Redis makes of no time to live.
+// noTimeToLive: a caller's arithmetic must not make a value permanent, as Redis does without a time to live.
 func noTimeToLive(t *testing.T, f volatileFixture) {
 	for _, ttl := range []time.Duration{0, -time.Nanosecond, -time.Hour} {
-		_ = f.Put(t.Context(), "key", []byte("value"), ttl) // refused or over already
+		_ = f.Put(t.Context(), "key", []byte("value"), ttl) // rejected or already expired
 		f.requireNothing(t, "key")
 		_, _ = f.PutIfAbsent(t.Context(), "key", []byte("value"), ttl)
 		f.requireNothing(t, "key")
 	}
-	f.put(t, "key", "value", time.Nanosecond) // kept as shortly as the store can
+	f.put(t, "key", "value", time.Nanosecond) // stored as briefly as possible
 	f.advance(time.Second)
 	f.requireNothing(t, "key")
 }
@@ -204,7 +204,7 @@ func noTimeToLive(t *testing.T, f volatileFixture) {
 func parallelTakes(t *testing.T, f volatileFixture) {
 	for range 50 {
 		f.put(t, "key", "value", time.Hour)
-		requireOneWinner(t, together(crowd, func(int) won {
+		requireOneWinner(t, inParallel(callers, func(int) won {
 			value, err := f.Take(t.Context(), "key")
 			if err == nil && string(value) != "value" {
 				err = fmt.Errorf("took %q", value)
@@ -227,7 +227,7 @@ func takenIsGone(t *testing.T, f volatileFixture) {
 func parallelPuts(t *testing.T, f volatileFixture) {
 	for round := range 50 {
 		key := fmt.Sprint("key ", round)
-		winner := requireOneWinner(t, together(crowd, func(n int) (kept won) {
+		winner := requireOneWinner(t, inParallel(callers, func(n int) (kept won) {
 			kept.won, kept.err = f.PutIfAbsent(t.Context(), key, fmt.Append(nil, n), time.Hour)
 			return kept
 		}))
@@ -256,5 +256,5 @@ func refusedPut(t *testing.T, f volatileFixture) {
 	require.False(t, kept)
 	f.requireValue(t, "key", "first")
 	f.advance(10 * time.Minute)
-	f.requireNothing(t, "key") // it did not live anew either
+	f.requireNothing(t, "key") // nor was its lifetime extended
 }

@@ -1,6 +1,5 @@
-// Package refreshtest tests the refreshing of tokens at random, with clients of all kinds: honest ones, to
-// whom everything happens that does happen, and thieves. A test runs them against whatever refreshes: a
-// manager, or servers behind HTTP.
+// Package refreshtest tests refreshing at random, with honest clients, whose responses get lost, and with thieves. A
+// test can run them against anything that refreshes: a manager, or servers over HTTP.
 package refreshtest
 
 import (
@@ -8,19 +7,19 @@ import (
 	"time"
 )
 
-// Target is what clients refresh at.
+// Target is the system under test.
 type Target interface {
 	// SignIn signs a user in and returns the first refresh token.
 	SignIn(user string) (string, error)
-	// Refresh trades a refresh token; an empty key is none.
+	// Refresh exchanges a refresh token; an empty key means none.
 	Refresh(token, key string) (string, error)
-	// Generation is which of its session a refresh token is.
+	// Generation returns the generation of a refresh token in its session.
 	Generation(token string) uint32
-	// Theft reports whether the session of a refresh token was ended because a thief was seen.
+	// Theft reports whether the session of a refresh token was ended because of a detected theft.
 	Theft(token string) bool
-	// Move moves the clock by which sessions are judged.
+	// Move advances the clock by which sessions are judged.
 	Move(by time.Duration)
-	// Disturb may do to the target what happens to servers: restart it, or bring back an older copy.
+	// Disturb may do what happens to servers: restart the target, or restore an older copy.
 	Disturb(random *rand.Rand)
 }
 

@@ -9,19 +9,19 @@ import (
 )
 
 const (
-	honestLength = 300 // refreshes
-	lostShare    = 0.6 // of answers that never arrive
+	honestLength = 300 // number of refreshes
+	lostShare    = 0.6 // share of responses that never arrive
 )
 
-// Honest is a client that never does wrong. Its answers are lost, several callers refresh at once, and
-// repeats come late: with a key at any later time, without one within the window of 30 seconds.
+// Honest is a client that follows the rules. Its responses get lost, several callers refresh in parallel, and
+// repeated requests come late: with a key at any later time, without one within the window of 30 seconds.
 type Honest struct {
 	Target Target
 	Random *rand.Rand
 	Keyed  bool
 }
 
-// Run signs a user in and refreshes. It returns how many requests that took, and why the session was lost, if it was.
+// Run signs a user in and refreshes. It returns the number of requests, and an error if the session was lost.
 func (h Honest) Run(user string) (requests int, err error) {
 	held, err := h.Target.SignIn(user)
 	if err != nil {
@@ -43,7 +43,7 @@ func (h Honest) Run(user string) (requests int, err error) {
 	return requests, nil
 }
 
-// refresh repeats until an answer arrives.
+// refresh repeats the request until a response arrives.
 func (h Honest) refresh(held, key string) (arrived string, requests int, err error) {
 	var waited time.Duration
 	for arrived == "" {
@@ -54,7 +54,7 @@ func (h Honest) refresh(held, key string) (arrived string, requests int, err err
 		}
 		waited += h.pass(time.Duration(h.Random.IntN(1500)) * time.Millisecond)
 		for _, answer := range answers {
-			// A client without keys has only the window, so it cannot be unlucky for ever.
+			// A client without keys has only the window, so its bad luck must end.
 			if h.Random.Float64() > lostShare || !h.Keyed && waited > 18*time.Second {
 				arrived = h.later(arrived, answer)
 			}
@@ -67,27 +67,27 @@ func (h Honest) refresh(held, key string) (arrived string, requests int, err err
 	return arrived, requests, nil
 }
 
-// callers refreshes with one token from several goroutines at once.
+// callers refreshes with one token from several goroutines in parallel.
 func (h Honest) callers(held, key string) ([]string, error) {
 	answers := make([]string, 1+h.Random.IntN(3))
-	faults := make([]error, len(answers))
+	errs := make([]error, len(answers))
 	var group sync.WaitGroup
 	for c := range answers {
-		group.Go(func() { answers[c], faults[c] = h.Target.Refresh(held, key) })
+		group.Go(func() { answers[c], errs[c] = h.Target.Refresh(held, key) })
 	}
 	group.Wait()
-	if err := errors.Join(faults...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return answers, err
 	}
 	for _, answer := range answers[1:] {
 		if answer != answers[0] {
-			return answers, errors.New("it forked: callers of one refresh token got different ones")
+			return answers, errors.New("the session forked: callers with one refresh token got different ones")
 		}
 	}
 	return answers, nil
 }
 
-// later returns the token of the higher generation: a client keeps the newest that it was given.
+// later returns the token of the higher generation, since a client keeps the newest one that it received.
 func (h Honest) later(a, b string) string {
 	if a != "" && h.Target.Generation(a) > h.Target.Generation(b) {
 		return a
@@ -95,7 +95,7 @@ func (h Honest) later(a, b string) string {
 	return b
 }
 
-// pause is how long a client waits before it repeats.
+// pause advances the clock by the time that a client waits before it repeats a request.
 func (h Honest) pause() time.Duration {
 	if h.Keyed {
 		return h.pass(pick(h.Random, time.Second, 5*time.Second, 29*time.Second, 31*time.Second, 10*time.Minute,

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-const thiefLength = 200 // refreshes until a thief who was not seen has got away
+const thiefLength = 200 // number of refreshes after which an undetected thief has won
 
-// Thief is an owner and a thief who copied the refresh token. The keys, which are made with each token, the
-// thief has not. A shadow knows when the owner refreshes, and follows within the window.
+// Thief is an owner and a thief who copied the refresh token. The thief does not have the keys, which are made with
+// each token. With Shadow, the thief knows when the owner refreshes, and follows within the window.
 type Thief struct {
 	Target        Target
 	Random        *rand.Rand
@@ -18,8 +18,8 @@ type Thief struct {
 	keys int
 }
 
-// Run returns after how many refreshes the theft showed: the session ended, or the owner was refused, which
-// is how an owner learns of it. 0: it never did.
+// Run returns after how many refreshes the theft was detected: the session ended, or the owner was rejected, by which
+// an owner learns of it. It returns 0 if it was never detected.
 func (h *Thief) Run(user string) (int, error) {
 	mine, err := h.Target.SignIn(user)
 	if err != nil {
@@ -45,7 +45,7 @@ func (h *Thief) Run(user string) (int, error) {
 	return 0, nil
 }
 
-// next moves the clock and says whose turn it is.
+// next advances the clock and returns who refreshes next.
 func (h *Thief) next(n int) string {
 	switch {
 	case h.Shadow && n%2 == 1:

@@ -1,4 +1,4 @@
--- What an operator says of a user. A constant default is noted once for the table: no row is written, however many there are.
+-- Roles and claims. A constant default is stored once for the table, so no row is rewritten.
 
 -- +goose Up
 

@@ -1,14 +1,14 @@
--- What people say of themselves, how they leave, and who turned out to be whom.
+-- Profiles, deletions and merges of users.
 
 -- +goose Up
 
 ALTER TABLE users
-    ADD COLUMN deletes_at  BIGINT,           -- when all of the user will be gone; NULL: stays
-    ADD COLUMN joined_into TEXT COLLATE "C"; -- the user that this one turned out to be
+    ADD COLUMN deletes_at  BIGINT,           -- when the user will be deleted; NULL: not scheduled
+    ADD COLUMN joined_into TEXT COLLATE "C"; -- the survivor of the merge; NULL: not merged
 CREATE INDEX users_leaving ON users (deletes_at) WHERE deletes_at IS NOT NULL;
 
--- Who deletes a user looks for what has ended too, and so does the database itself. Still nothing that a refresh changes is in it, and what
--- lives stands together.
+-- Deleting a user, and the foreign key, also look for ended sessions. The index still has no column that a refresh changes, and active
+-- sessions are adjacent.
 DROP INDEX sessions_of_user;
 CREATE INDEX sessions_of_user ON sessions (user_id, ended_at, client_id);
 
@@ -20,18 +20,18 @@ CREATE TABLE profiles (
     gender         TEXT             NOT NULL DEFAULT '',
     locale         TEXT             NOT NULL DEFAULT '',
     email          TEXT             NOT NULL DEFAULT '',
-    chosen         BOOLEAN          NOT NULL DEFAULT false, -- the person set it, so no platform does
+    chosen         BOOLEAN          NOT NULL DEFAULT false, -- the user set it, so platforms do not change it
     phone_number   TEXT             NOT NULL DEFAULT '',    -- E.164
     phone_verified BOOLEAN          NOT NULL DEFAULT false,
     phone_seen_at  BIGINT,
     updated_at     BIGINT           NOT NULL
 );
 
--- For those who look for users of one union whom nobody has joined.
+-- For finding users of one union who are not merged.
 CREATE INDEX accounts_of_union ON accounts (platform, open_platform COLLATE "C", union_id COLLATE "C") WHERE union_id <> '' AND open_platform <> '';
 
 CREATE TABLE joins (
-    id        TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- UUIDv7, so in the order of time
+    id        TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- UUIDv7, so ordered by time
     retired   TEXT COLLATE "C" NOT NULL REFERENCES users (id),
     survivor  TEXT COLLATE "C" NOT NULL REFERENCES users (id),
     moved     TEXT             NOT NULL,             -- JSON: identity.Moved
@@ -41,7 +41,7 @@ CREATE TABLE joins (
 CREATE UNIQUE INDEX joins_of_retired ON joins (retired) WHERE undone_at IS NULL;
 CREATE INDEX joins_of_survivor ON joins (survivor);
 
-ALTER TABLE apps ADD COLUMN phone_budget BIGINT NOT NULL DEFAULT 0; -- phone numbers a month; negative: no bound
+ALTER TABLE apps ADD COLUMN phone_budget BIGINT NOT NULL DEFAULT 0; -- phone numbers a month; negative: no limit
 
 CREATE TABLE phone_uses (
     platform TEXT COLLATE "C" NOT NULL,

@@ -1,4 +1,4 @@
--- Whom an operator deletes goes also while he is disabled. A constant default is noted once for the table: no row is written.
+-- An operator can delete disabled users. A constant default is stored once for the table, so no row is rewritten.
 
 -- +goose Up
 

@@ -1,11 +1,11 @@
--- What the list of revocations is made of.
+-- Data for the list of revocations.
 
 -- +goose Up
 
--- A refresh changes nothing that is in it, so it stays a HOT update (see 0001).
+-- A refresh changes no column of the index, so it stays a HOT update (see 0001).
 CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
--- Sessions of users who were deleted, as long as access tokens of theirs may live.
+-- Sessions of deleted users, for as long as their access tokens may be valid.
 CREATE TABLE ended_sessions (
     id       TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     ended_at BIGINT           NOT NULL

@@ -1,5 +1,5 @@
--- Who acted: a JSON object with "name", "address" and "request_id", as far as they are known. NULL for what users do
--- themselves, for what servers do, and for events from before this migration. No row is written.
+-- Who acted: a JSON object with "name", "address" and "request_id", as far as they are known. NULL for actions of users
+-- themselves and of servers, and for events from before this migration. No row is rewritten.
 
 -- +goose Up
 

@@ -1,4 +1,4 @@
--- What an operator says of a user.
+-- Roles and claims.
 
 -- +goose Up
 

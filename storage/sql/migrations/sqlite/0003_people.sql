@@ -1,13 +1,13 @@
--- What people say of themselves, how they leave, and who turned out to be whom.
+-- Profiles, deletions and merges of users.
 
 -- +goose Up
 
-ALTER TABLE users ADD COLUMN deletes_at INTEGER;  -- when all of the user will be gone; NULL: stays
-ALTER TABLE users ADD COLUMN joined_into TEXT;    -- the user that this one turned out to be
+ALTER TABLE users ADD COLUMN deletes_at INTEGER;  -- when the user will be deleted; NULL: not scheduled
+ALTER TABLE users ADD COLUMN joined_into TEXT;    -- the survivor of the merge; NULL: not merged
 CREATE INDEX users_leaving ON users (deletes_at) WHERE deletes_at IS NOT NULL;
 
--- Who deletes a user looks for what has ended too, and so does the database itself. Still nothing that a refresh changes is in it, and what
--- lives stands together.
+-- Deleting a user, and the foreign key, also look for ended sessions. The index still has no column that a refresh changes, and active
+-- sessions are adjacent.
 DROP INDEX sessions_of_user;
 CREATE INDEX sessions_of_user ON sessions (user_id, ended_at, client_id);
 
@@ -19,18 +19,18 @@ CREATE TABLE profiles (
     gender         TEXT    NOT NULL DEFAULT '',
     locale         TEXT    NOT NULL DEFAULT '',
     email          TEXT    NOT NULL DEFAULT '',
-    chosen         INTEGER NOT NULL DEFAULT 0,    -- the person set it, so no platform does
+    chosen         INTEGER NOT NULL DEFAULT 0,    -- the user set it, so platforms do not change it
     phone_number   TEXT    NOT NULL DEFAULT '',   -- E.164
     phone_verified INTEGER NOT NULL DEFAULT 0,
     phone_seen_at  INTEGER,
     updated_at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- For those who look for users of one union whom nobody has joined.
+-- For finding users of one union who are not merged.
 CREATE INDEX accounts_of_union ON accounts (platform, open_platform, union_id) WHERE union_id <> '' AND open_platform <> '';
 
 CREATE TABLE joins (
-    id        TEXT    NOT NULL PRIMARY KEY,       -- UUIDv7, so in the order of time
+    id        TEXT    NOT NULL PRIMARY KEY,       -- UUIDv7, so ordered by time
     retired   TEXT    NOT NULL REFERENCES users (id),
     survivor  TEXT    NOT NULL REFERENCES users (id),
     moved     TEXT    NOT NULL,                   -- JSON: identity.Moved
@@ -40,7 +40,7 @@ CREATE TABLE joins (
 CREATE UNIQUE INDEX joins_of_retired ON joins (retired) WHERE undone_at IS NULL;
 CREATE INDEX joins_of_survivor ON joins (survivor);
 
-ALTER TABLE apps ADD COLUMN phone_budget INTEGER NOT NULL DEFAULT 0; -- phone numbers a month; negative: no bound
+ALTER TABLE apps ADD COLUMN phone_budget INTEGER NOT NULL DEFAULT 0; -- phone numbers a month; negative: no limit
 
 CREATE TABLE phone_uses (
     platform TEXT    NOT NULL,

@@ -1,4 +1,4 @@
--- Whom an operator deletes goes also while he is disabled.
+-- An operator can delete disabled users.
 
 -- +goose Up
 

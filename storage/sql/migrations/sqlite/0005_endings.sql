@@ -1,10 +1,10 @@
--- What the list of revocations is made of.
+-- Data for the list of revocations.
 
 -- +goose Up
 
 CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
--- Sessions of users who were deleted, as long as access tokens of theirs may live.
+-- Sessions of deleted users, for as long as their access tokens may be valid.
 CREATE TABLE ended_sessions (
     id       TEXT   NOT NULL PRIMARY KEY,
     ended_at BIGINT NOT NULL

@@ -16,9 +16,9 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// impersonate answers commands as a test wants a Redis to; an empty answer ends the connection. It returns
-// host and port.
-func impersonate(t *testing.T, answer func(words []string) string) string {
+// startFakeServer starts a server that answers commands as a test wants; an empty answer closes the connection. It
+// returns host and port.
+func startFakeServer(t *testing.T, answer func(words []string) string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -29,13 +29,13 @@ func impersonate(t *testing.T, answer func(words []string) string) string {
 			if err != nil {
 				return
 			}
-			go converse(connection, answer)
+			go serveFake(connection, answer)
 		}
 	}()
 	return listener.Addr().String()
 }
 
-func converse(connection net.Conn, answer func(words []string) string) {
+func serveFake(connection net.Conn, answer func(words []string) string) {
 	defer connection.Close()
 	for reader := bufio.NewReader(connection); ; {
 		words, err := readCommand(reader)
@@ -71,12 +71,12 @@ func readCommand(reader *bufio.Reader) ([]string, error) {
 	return words, nil
 }
 
-// TestALostAnswerIsNotAskedForAgain makes the server do the command and not say so. A second try would find
-// the value taken, or there.
-func TestALostAnswerIsNotAskedForAgain(t *testing.T) {
+// TestALostResponseIsNotRetried: the server executes the command and closes the connection. A retry would find the
+// value already taken, or already stored.
+func TestALostResponseIsNotRetried(t *testing.T) {
 	var done atomic.Int32
-	var self string
-	self = impersonate(t, func(words []string) string {
+	var address string
+	address = startFakeServer(t, func(words []string) string {
 		switch words[0] {
 		case "SET", "EVALSHA":
 			if done.Add(1) == 1 {
@@ -84,12 +84,12 @@ func TestALostAnswerIsNotAskedForAgain(t *testing.T) {
 			}
 			return "$-1"
 		case "cluster":
-			host, port, _ := strings.Cut(self, ":")
+			host, port, _ := strings.Cut(address, ":")
 			return fmt.Sprintf("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$%d\r\n%s\r\n:%s", len(host), host, port)
 		}
 		return "-ERR unknown command"
 	})
-	for _, url := range []string{"redis://" + self, "redis://" + self + "?addr=" + self} {
+	for _, url := range []string{"redis://" + address, "redis://" + address + "?addr=" + address} {
 		store := open(t, url, "")
 		for name, call := range map[string]func() error{
 			"Take":        func() error { _, err := store.Take(t.Context(), "key"); return err },
@@ -105,21 +105,21 @@ func TestALostAnswerIsNotAskedForAgain(t *testing.T) {
 	}
 }
 
-// TestErrorsRepeatNothing lets a server say in its errors all that it was sent, as Redis does with a command
-// that it does not know.
-func TestErrorsRepeatNothing(t *testing.T) {
+// TestErrorsContainNoSecrets: the server's errors repeat everything that it received, as those of Redis do for an
+// unknown command.
+func TestErrorsContainNoSecrets(t *testing.T) {
 	secrets := []string{"the key", "the value", "the-user", "the-password"}
-	for _, helloes := range []bool{false, true} {
-		self := impersonate(t, func(words []string) string {
-			if helloes && words[0] == "hello" {
+	for _, acceptHello := range []bool{false, true} {
+		address := startFakeServer(t, func(words []string) string {
+			if acceptHello && words[0] == "hello" {
 				return "%1\r\n$5\r\nproto\r\n:3"
 			}
 			return "-ERR unknown command, with args beginning with: " + strings.NewReplacer("\r", "", "\n",
 				"").Replace(strings.Join(words, " "))
 		})
-		for _, parameters := range []string{"", "?addr=" + self,
+		for _, parameters := range []string{"", "?addr=" + address,
 			"?master_name=name&username=the-user&password=the-password"} {
-			store := open(t, "redis://the-user:the-password@"+self+parameters, "")
+			store := open(t, "redis://the-user:the-password@"+address+parameters, "")
 			for name, call := range calls(t, store) {
 				err := call()
 				require.Error(t, err, name)

@@ -13,19 +13,19 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Undo implements identity.Merges. What it returns as moved is what it gave back.
-func (j *Merges) Undo(ctx context.Context, id string) (identity.Merge, error) {
+// Undo implements identity.Merges.
+func (m *Merges) Undo(ctx context.Context, id string) (identity.Merge, error) {
 	if storable(id) != nil {
 		return identity.Merge{}, identity.ErrNotFound
 	}
 	var undone identity.Merge
-	err := j.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		held, err := j.held(tx, id)
+	err := m.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
+		held, err := m.lockMerge(tx, id)
 		if err != nil {
 			return err
 		}
 		row := held.row
-		if err := nothingLater(tx, row); err != nil {
+		if err := requireNoLaterMerge(tx, row); err != nil {
 			return err
 		}
 		given, doubts, err := giveBack(tx, row.Moved, held.retired, held.survivor)
@@ -34,9 +34,9 @@ func (j *Merges) Undo(ctx context.Context, id string) (identity.Merge, error) {
 		}
 		ms := now.UnixMilli()
 		row.UndoneAt = &ms
-		undone = row.join()
+		undone = row.merge()
 		undone.Moved, undone.Doubts = given, doubts
-		return part(tx, now, row, given)
+		return splitUsers(tx, now, row, given)
 	})
 	if err != nil {
 		return identity.Merge{}, err
@@ -44,30 +44,30 @@ func (j *Merges) Undo(ctx context.Context, id string) (identity.Merge, error) {
 	return undone, nil
 }
 
-// heldMerge is a merge that holds, and its users.
-type heldMerge struct {
+// lockedMerge is a merge that is not undone, and its users.
+type lockedMerge struct {
 	row               mergeRow
 	retired, survivor userRow
 }
 
-// held finds a merge that holds, and keeps its users as they are. They come first, as for all who change what
-// a user has: of two who undo one merge the second waits for them, and finds it undone.
-func (j *Merges) held(tx *gorm.DB, id string) (held heldMerge, err error) {
+// lockMerge finds a merge that is not undone, and locks its users first, as everything does that changes what a user
+// has. Of two calls that undo one merge the second waits, and then returns ErrNotFound.
+func (m *Merges) lockMerge(tx *gorm.DB, id string) (held lockedMerge, err error) {
 	const holds = "SELECT * FROM joins WHERE id = ? AND undone_at IS NULL"
 	var found mergeRow
 	if err := one(tx.Raw(holds, id), &found); err != nil {
 		return held, err
 	}
-	held.retired, held.survivor, err = findPair(tx, j.db.words.forUpdate, found.Retired, found.Survivor)
+	held.retired, held.survivor, err = findPair(tx, m.db.dialect.forUpdate, found.Retired, found.Survivor)
 	if err != nil {
 		return held, err
 	}
 	return held, one(tx.Raw(holds, id), &held.row)
 }
 
-// nothingLater says which join must be undone before. Whoever was merged into the survivor's own survivor has
-// left with what this one moved.
-func nothingLater(tx *gorm.DB, row mergeRow) error {
+// requireNoLaterMerge returns an error with the merge that must be undone first. If the survivor was merged into
+// another user, what this merge moved has moved on to that user.
+func requireNoLaterMerge(tx *gorm.DB, row mergeRow) error {
 	var later string
 	err := one(tx.Raw("SELECT id FROM joins WHERE undone_at IS NULL AND (retired = ? OR survivor = ? AND "+
 		"id > ?) ORDER BY id DESC LIMIT 1",
@@ -78,11 +78,12 @@ func nothingLater(tx *gorm.DB, row mergeRow) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: join %s was made later and must be undone before", identity.ErrExists, later)
+	return fmt.Errorf("%w: merge %s was made later and must be undone first", identity.ErrExists, later)
 }
 
-// part makes two users of one again, and tells of it. Sessions of the survivor may be either person's.
-func part(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) error {
+// splitUsers separates the two users, and records an event. The survivor's sessions end, since they may be of either
+// person.
+func splitUsers(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) error {
 	if err := newEpochs(tx, row); err != nil {
 		return err
 	}
@@ -92,11 +93,11 @@ func part(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) error 
 	if err := redirect(tx, row.Retired, row.Retired); err != nil {
 		return err
 	}
-	if _, err := endSessions(tx, now, identity.EndedByJoin, "user_id = ?", row.Survivor); err != nil {
+	if _, err := endSessions(tx, now, identity.EndedByMerge, "user_id = ?", row.Survivor); err != nil {
 		return err
 	}
 	if err := changed(tx.Exec("UPDATE joins SET undone_at = ?, moved = ? WHERE id = ?", row.UndoneAt,
-		row.Moved.parted(), row.ID)); err != nil {
+		row.Moved.redacted(), row.ID)); err != nil {
 		return err
 	}
 	return recordEvent(tx, now, identity.Event{
@@ -105,27 +106,26 @@ func part(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) error 
 	})
 }
 
-// giveBack returns to the retired user what the survivor still has, and what came to it since by what the
-// retired one had. It says what that was, and what only an operator can judge.
+// giveBack returns to the retired user what the survivor still has, and what the survivor got since through something
+// of the retired user's. given is what it returned, and doubts are what only an operator can decide.
 func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.Moved, doubts []string, err error) {
-	if given, err = hand(tx, survivor.ID, retired.ID, m.Moved); err != nil {
+	if given, err = transfer(tx, survivor.ID, retired.ID, m.Moved); err != nil {
 		return given, nil, err
 	}
-	since, stays, err := cameSince(tx, m.Own.belongings, given, retired.ID, survivor.ID)
+	since, stays, err := gainedSince(tx, m.Own.belongings, given, retired.ID, survivor.ID)
 	if err != nil {
 		return given, nil, err
 	}
-	if since, err = hand(tx, survivor.ID, retired.ID, since); err != nil {
+	if since, err = transfer(tx, survivor.ID, retired.ID, since); err != nil {
 		return given, nil, err
 	}
 	given.Accounts, given.Unions = append(given.Accounts, since.Accounts...), append(given.Unions, since.Unions...)
 	for _, a := range stays {
-		doubts = append(doubts, fmt.Sprintf(
-			"%s keeps the account %s %s %s, which came since the merge: look whose it is", survivor.ID, a.Platform,
-			a.App, a.Subject))
+		doubts = append(doubts, fmt.Sprintf("%s keeps the account %s %s %s, which was added after the merge: check "+
+			"whose it is", survivor.ID, a.Platform, a.App, a.Subject))
 	}
 	if survivor.DeletesAt != nil {
-		doubts = append(doubts, survivor.ID+" asked to be deleted since the merge: look which of the two did")
+		doubts = append(doubts, survivor.ID+" asked to be deleted after the merge: check which of the two users did")
 	}
 	var doubt string
 	if given.Username, doubt, err = giveNameBack(tx, m, retired, survivor); doubt != "" {
@@ -134,13 +134,13 @@ func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.M
 	return given, doubts, err
 }
 
-// cameSince tells apart what the survivor has and did not have before the merge: what came by the retired user
-// goes with it, and of the other accounts nobody knows. It looks when the retired user has got back what
+// gainedSince separates what the survivor gained since the merge: goes is what came through the retired user and
+// moves back, stays are the other accounts, whose owner is unknown. It runs after the retired user has received what
 // moved.
 //
-// A union is the retired user's if an account of it is in it, and none that was the survivor's own; an
-// account is, if its union is.
-func cameSince(tx *gorm.DB, before belongings, given identity.Moved, retired, survivor string) (goes identity.Moved,
+// A union moves back if an account of the retired user is in it, and no account that the survivor had before. An
+// account moves back if its union does.
+func gainedSince(tx *gorm.DB, before belongings, given identity.Moved, retired, survivor string) (goes identity.Moved,
 	stays []accountRow, err error) {
 	back, err := accountsOf(tx, "user_id = ?", retired)
 	if err != nil {
@@ -176,22 +176,22 @@ func cameSince(tx *gorm.DB, before belongings, given identity.Moved, retired, su
 	return goes, stays, nil
 }
 
-// giveNameBack returns a name that moved, unless it was changed since, or the retired user was given another
-// one. A password that was set meanwhile may be the wrong person's: with the name it goes nowhere, and of the
-// survivor's own nobody knows.
+// giveNameBack gives a user name back, unless it changed since or the retired user has received another one. A password
+// that was set since may be the wrong person's: it does not move with the name, and if it is the survivor's own,
+// doubt mentions it.
 func giveNameBack(tx *gorm.DB, m moved, retired, survivor userRow) (given bool, doubt string, err error) {
 	if !m.Username || survivor.UsernameKey == nil || *survivor.UsernameKey != m.UsernameKey ||
 		retired.UsernameKey != nil {
 		if survivor.PasswordHash != "" && !bytes.Equal(digest(survivor.PasswordHash), m.Own.Password) {
 			doubt = "the password of " + survivor.ID +
-				" was set or hashed anew since the merge: if the other person may have set it, replace it"
+				" was set or rehashed after the merge: replace it if the other person may have set it"
 		}
 		return false, doubt, nil
 	}
 	if !bytes.Equal(digest(survivor.PasswordHash), m.Password) {
 		survivor.PasswordHash = ""
 		doubt = "the user name of " + retired.ID +
-			" is back without a password, for that was set or hashed anew since the merge: set one"
+			" is back without a password, since the password was set or rehashed after the merge: set one"
 	}
-	return true, doubt, handName(tx, survivor, retired.ID)
+	return true, doubt, transferName(tx, survivor, retired.ID)
 }

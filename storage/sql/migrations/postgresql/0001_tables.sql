@@ -1,19 +1,19 @@
--- The tables of the house. Instants are milliseconds since 1970 (UTC); NULL: has not come. Lists are JSON arrays. What is looked up
--- is compared byte by byte (COLLATE "C"): the order of keys is the same everywhere, and no update of the system's locales spoils an index.
+-- The tables of version 1. Times are milliseconds since 1970 (UTC); NULL: not set. Lists are JSON arrays. Keys are compared by bytes
+-- (COLLATE "C"): their order is the same everywhere, and an update of the system's locales does not invalidate an index.
 
 -- +goose Up
 
 CREATE TABLE users (
     id            TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- "sub" of every token
-    username      TEXT,                                  -- as the person writes it
+    username      TEXT,                                  -- as the user wrote it
     username_key  TEXT COLLATE "C" UNIQUE,               -- RFC 8265 UsernameCaseMapped
     password_hash TEXT             NOT NULL DEFAULT '',  -- PHC string; empty: no password
-    auth_epoch    BIGINT           NOT NULL DEFAULT 0,   -- sessions proved under an older one must not open
+    auth_epoch    BIGINT           NOT NULL DEFAULT 0,   -- sign-ins that began under an older one must not open sessions
     created_at    BIGINT           NOT NULL,
     disabled_at   BIGINT
 );
 
--- What is left of a user who is gone: the subject is never given to anybody else.
+-- What remains of a deleted user: the subject is never reused.
 CREATE TABLE retired_subjects (
     hash       BYTEA            NOT NULL PRIMARY KEY, -- SHA-256 of the subject
     successor  TEXT COLLATE "C",                      -- of a merged user
@@ -25,8 +25,8 @@ CREATE TABLE accounts (
     app           TEXT COLLATE "C" NOT NULL,
     subject       TEXT COLLATE "C" NOT NULL,            -- WeChat's openid
     user_id       TEXT COLLATE "C" NOT NULL REFERENCES users (id),
-    union_id      TEXT             NOT NULL DEFAULT '', -- as last seen
-    open_platform TEXT             NOT NULL DEFAULT '', -- as last seen
+    union_id      TEXT             NOT NULL DEFAULT '', -- as last reported
+    open_platform TEXT             NOT NULL DEFAULT '', -- as last reported
     created_at    BIGINT           NOT NULL,
     PRIMARY KEY (platform, app, subject),
     UNIQUE (user_id, platform, app)
@@ -66,7 +66,7 @@ CREATE TABLE clients (
     apps           TEXT             NOT NULL,
     origins        TEXT             NOT NULL,
     wechat_claims  BOOLEAN          NOT NULL,
-    access_ttl     BIGINT           NOT NULL, -- milliseconds; 0: the server's default; likewise the next two
+    access_ttl     BIGINT           NOT NULL, -- milliseconds; 0: the server's default; also of the next two
     idle_ttl       BIGINT           NOT NULL,
     absolute_ttl   BIGINT           NOT NULL,
     created_at     BIGINT           NOT NULL,
@@ -74,12 +74,12 @@ CREATE TABLE clients (
 );
 
 -- One row per sign-in, however often it is refreshed. No index has a column that a refresh changes (generation, rotations,
--- idle_expires_at, last_seen_at), and every page keeps room for rows that are written anew: so a refresh writes one page, and what it leaves
--- behind is cleared away by the next ones (a heap-only tuple, HOT).
+-- idle_expires_at, last_seen_at), and every page keeps room for new versions of rows: so a refresh writes one page, and later ones
+-- remove the old version (a heap-only tuple, HOT).
 CREATE TABLE sessions (
     id               TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- UUIDv7
     user_id          TEXT COLLATE "C" NOT NULL REFERENCES users (id),
-    account_platform TEXT,                                  -- the account that signed in, if one did
+    account_platform TEXT,                                  -- the account that signed in; NULL: none
     account_app      TEXT,
     account_subject  TEXT,
     client_id        TEXT COLLATE "C" NOT NULL,
@@ -87,8 +87,8 @@ CREATE TABLE sessions (
     method           TEXT             NOT NULL,
     auth_time        BIGINT           NOT NULL,
     generation       BIGINT           NOT NULL,
-    rotations        BYTEA,                                 -- see rotations.go
-    opened_by        BYTEA,                                 -- HMAC of what an idempotent sign-in was opened with
+    rotations        BYTEA,                                 -- see sessions.go
+    opened_by        BYTEA,                                 -- HMAC of the value that identifies an idempotent sign-in
     secret_hash      BYTEA            NOT NULL,             -- SHA-256 of the session secret
     idle_expires_at  BIGINT           NOT NULL,
     expires_at       BIGINT           NOT NULL,
@@ -102,7 +102,7 @@ CREATE UNIQUE INDEX sessions_opened_by ON sessions (opened_by) WHERE opened_by I
 
 CREATE TABLE keys (
     purpose      TEXT COLLATE "C" NOT NULL,
-    sequence     BIGINT           NOT NULL, -- the unique (purpose, sequence) lets one replica make the next key
+    sequence     BIGINT           NOT NULL, -- unique with purpose, so that one replica creates the next key
     id           TEXT COLLATE "C" NOT NULL UNIQUE,
     sealed       BYTEA            NOT NULL,
     created_at   BIGINT           NOT NULL,
@@ -114,7 +114,7 @@ CREATE TABLE keys (
 );
 
 CREATE TABLE events (
-    id         TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- UUIDv7, so in the order of time
+    id         TEXT COLLATE "C" NOT NULL PRIMARY KEY, -- UUIDv7, so ordered by time
     at         BIGINT           NOT NULL,
     kind       TEXT             NOT NULL,
     user_id    TEXT             NOT NULL,
@@ -123,7 +123,7 @@ CREATE TABLE events (
     detail     TEXT             NOT NULL
 );
 
--- Small facts about the database itself, such as who made it.
+-- Small facts about the database itself, such as the name of its creator.
 CREATE TABLE marks (
     name  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     value TEXT             NOT NULL

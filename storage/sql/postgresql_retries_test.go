@@ -16,13 +16,13 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// allTables are those that a store writes.
+// allTables lists the tables that stores write.
 var allTables = []string{"users", "accounts", "unions", "sessions", "clients", "apps", "events", "keys",
 	"marks", "profiles", "phone_uses",
 	"joins", "retired_subjects"}
 
-// undo has PostgreSQL undo the first writes to some tables, as it does with those that others came between. A
-// sequence counts them: what it counted is not undone.
+// undo makes PostgreSQL roll back the given number of writes to some tables, as it does after a conflict. A sequence
+// counts them, since rolling back does not reset it.
 func (o operator) undo(times int, code string, tables ...string) {
 	o.t.Helper()
 	statements := []string{"CREATE SEQUENCE IF NOT EXISTS undone", "ALTER SEQUENCE undone RESTART",
@@ -39,7 +39,7 @@ func (o operator) undo(times int, code string, tables ...string) {
 	o.do(strings.Join(statements, ";"))
 }
 
-// content is what is written in all tables.
+// content returns the rows of all tables.
 func (o operator) content() (content map[string]string) {
 	o.t.Helper()
 	content = map[string]string{}
@@ -52,7 +52,7 @@ func (o operator) content() (content map[string]string) {
 	return content
 }
 
-// writes are calls that write, each good for one time.
+// writes returns calls that write, each for one use.
 func writes(db *DB, session identity.Session) []call {
 	return append(calls(db, session)[firstWrite:], []call{
 		{"Clients.Disable", func(ctx context.Context) error { return db.Clients().Disable(ctx, session.ClientID) }},
@@ -69,22 +69,22 @@ func writes(db *DB, session identity.Session) []call {
 	}...)
 }
 
-// requireDoneAgain wants a call to write nothing while PostgreSQL undoes all that it does, and to have done
-// its work once if it does not.
-func (o operator) requireDoneAgain(write call, code string) {
+// requireRetried requires that a call writes nothing while PostgreSQL rolls back everything, and has done its work
+// once if PostgreSQL does not.
+func (o operator) requireRetried(write call, code string) {
 	o.t.Helper()
 	o.undo(1_000_000, code, allTables...)
 	before := o.content()
 	start := time.Now()
 	err := write.do(o.t.Context())
-	require.Less(o.t, time.Since(start), 2*patience, write.name)
+	require.Less(o.t, time.Since(start), 2*defaultTimeout, write.name)
 	var failure *pgconn.PgError
 	require.ErrorAs(o.t, err, &failure, write.name)
 	require.Equal(o.t, code, failure.Code)
 	for _, meaning := range []error{identity.ErrNotFound, identity.ErrExists, identity.ErrStale} {
 		require.NotErrorIs(o.t, err, meaning, write.name)
 	}
-	require.Equal(o.t, before, o.content(), "%s wrote by halves", write.name)
+	require.Equal(o.t, before, o.content(), "%s left partial changes", write.name)
 
 	o.undo(maxTries-1, code, allTables...)
 	require.NoError(o.t, write.do(o.t.Context()), write.name)
@@ -94,7 +94,7 @@ func (o operator) requireDoneAgain(write call, code string) {
 	o.undo(0, code)
 }
 
-func TestWhatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
+func TestRollbacksOfPostgreSQLAreRetried(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"40001", "40P01"} {
 		t.Run(code, func(t *testing.T) {
@@ -105,18 +105,18 @@ func TestWhatPostgreSQLUndoesIsDoneAgain(t *testing.T) {
 			session.ClientID = "client" + code
 			require.NoError(t, db.Clients().Create(t.Context(), identity.Client{ID: session.ClientID}))
 			for _, write := range writes(db, session) {
-				o.requireDoneAgain(write, code)
+				o.requireRetried(write, code)
 			}
 			user, err := db.Users().Find(t.Context(), session.UserID)
 			require.NoError(t, err)
-			require.EqualValues(t, 2, user.AuthEpoch, "kept out twice, once each time")
+			require.EqualValues(t, 2, user.AuthEpoch, "each change that ends sessions is made once")
 		})
 	}
 }
 
-// TestALimitThatCouldNotBeKeptIsKeptNextTime: who signed in is told so, whatever becomes of the session
-// beyond the limit.
-func TestALimitThatCouldNotBeKeptIsKeptNextTime(t *testing.T) {
+// TestASessionLimitIsEnforcedAtTheNextSignIn: a sign-in succeeds even if the sessions beyond the limit cannot be
+// ended.
+func TestASessionLimitIsEnforcedAtTheNextSignIn(t *testing.T) {
 	t.Parallel()
 	db, database := openPostgreSQL(t)
 	o := newOperator(t, database)
@@ -139,7 +139,8 @@ func TestALimitThatCouldNotBeKeptIsKeptNextTime(t *testing.T) {
 	require.Equal(t, last.ID, live[0].ID)
 }
 
-// TestADeadlockIsResolvedForBoth has two transactions take two rows in opposite orders. PostgreSQL undoes one of them.
+// TestADeadlockIsResolvedForBoth has two transactions lock two rows in opposite order. PostgreSQL rolls one of them
+// back.
 func TestADeadlockIsResolvedForBoth(t *testing.T) {
 	t.Parallel()
 	database := with(t, migrated.Copy(t), "deadlock_timeout", "20ms")
@@ -157,9 +158,9 @@ func TestADeadlockIsResolvedForBoth(t *testing.T) {
 		go func() {
 			err := db.transaction(t.Context(), func(tx *gorm.DB, _ time.Time) error {
 				if tries[n]++; tries[n] > 1 {
-					<-over[1-n] // else it could take its row again before the other one wakes, and both be undone
+					<-over[1-n] // otherwise both could be rolled back again
 				}
-				if err := db.words.lockUser(tx, users[n].ID); err != nil {
+				if err := db.dialect.lockUser(tx, users[n].ID); err != nil {
 					return err
 				}
 				if tries[n] == 1 {
@@ -173,7 +174,7 @@ func TestADeadlockIsResolvedForBoth(t *testing.T) {
 		}()
 	}
 	require.NoError(t, errors.Join(<-done, <-done))
-	require.Equal(t, 3, tries[0]+tries[1], "one was undone once")
+	require.Equal(t, 3, tries[0]+tries[1], "one was rolled back once")
 	for _, user := range users {
 		require.EqualValues(t, 1, epoch(t, db, user.ID))
 	}

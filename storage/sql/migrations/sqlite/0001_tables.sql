@@ -1,18 +1,18 @@
--- The tables of the house. Instants are milliseconds since 1970 (UTC); NULL: has not come. Lists are JSON arrays.
+-- The tables of version 1. Times are milliseconds since 1970 (UTC); NULL: not set. Lists are JSON arrays.
 
 -- +goose Up
 
 CREATE TABLE users (
     id            TEXT    NOT NULL PRIMARY KEY,   -- "sub" of every token
-    username      TEXT,                           -- as the person writes it
+    username      TEXT,                           -- as the user wrote it
     username_key  TEXT    UNIQUE,                 -- RFC 8265 UsernameCaseMapped
     password_hash TEXT    NOT NULL DEFAULT '',    -- PHC string; empty: no password
-    auth_epoch    INTEGER NOT NULL DEFAULT 0,     -- sessions proved under an older one must not open
+    auth_epoch    INTEGER NOT NULL DEFAULT 0,     -- sign-ins that began under an older one must not open sessions
     created_at    INTEGER NOT NULL,
     disabled_at   INTEGER
 ) STRICT;
 
--- What is left of a user who is gone: the subject is never given to anybody else.
+-- What remains of a deleted user: the subject is never reused.
 CREATE TABLE retired_subjects (
     hash       BLOB    NOT NULL PRIMARY KEY,      -- SHA-256 of the subject
     successor  TEXT,                              -- of a merged user
@@ -24,8 +24,8 @@ CREATE TABLE accounts (
     app           TEXT    NOT NULL,
     subject       TEXT    NOT NULL,               -- WeChat's openid
     user_id       TEXT    NOT NULL REFERENCES users (id),
-    union_id      TEXT    NOT NULL DEFAULT '',    -- as last seen
-    open_platform TEXT    NOT NULL DEFAULT '',    -- as last seen
+    union_id      TEXT    NOT NULL DEFAULT '',    -- as last reported
+    open_platform TEXT    NOT NULL DEFAULT '',    -- as last reported
     created_at    INTEGER NOT NULL,
     PRIMARY KEY (platform, app, subject),
     UNIQUE (user_id, platform, app)
@@ -65,7 +65,7 @@ CREATE TABLE clients (
     apps           TEXT    NOT NULL,
     origins        TEXT    NOT NULL,
     wechat_claims  INTEGER NOT NULL,
-    access_ttl     INTEGER NOT NULL,              -- milliseconds; 0: the server's default; likewise the next two
+    access_ttl     INTEGER NOT NULL,              -- milliseconds; 0: the server's default; also of the next two
     idle_ttl       INTEGER NOT NULL,
     absolute_ttl   INTEGER NOT NULL,
     created_at     INTEGER NOT NULL,
@@ -77,7 +77,7 @@ CREATE TABLE clients (
 CREATE TABLE sessions (
     id               TEXT    NOT NULL PRIMARY KEY, -- UUIDv7
     user_id          TEXT    NOT NULL REFERENCES users (id),
-    account_platform TEXT,                         -- the account that signed in, if one did
+    account_platform TEXT,                         -- the account that signed in; NULL: none
     account_app      TEXT,
     account_subject  TEXT,
     client_id        TEXT    NOT NULL,
@@ -85,8 +85,8 @@ CREATE TABLE sessions (
     method           TEXT    NOT NULL,
     auth_time        INTEGER NOT NULL,
     generation       INTEGER NOT NULL,
-    rotations        BLOB,                         -- see rotations.go
-    opened_by        BLOB,                         -- HMAC of what an idempotent sign-in was opened with
+    rotations        BLOB,                         -- see sessions.go
+    opened_by        BLOB,                         -- HMAC of the value that identifies an idempotent sign-in
     secret_hash      BLOB    NOT NULL,             -- SHA-256 of the session secret
     idle_expires_at  INTEGER NOT NULL,
     expires_at       INTEGER NOT NULL,
@@ -100,7 +100,7 @@ CREATE UNIQUE INDEX sessions_opened_by ON sessions (opened_by) WHERE opened_by I
 
 CREATE TABLE keys (
     purpose      TEXT    NOT NULL,
-    sequence     INTEGER NOT NULL,                 -- the unique (purpose, sequence) lets one replica make the next key
+    sequence     INTEGER NOT NULL,                 -- unique with purpose, so that one replica creates the next key
     id           TEXT    NOT NULL UNIQUE,
     sealed       BLOB    NOT NULL,
     created_at   INTEGER NOT NULL,
@@ -112,7 +112,7 @@ CREATE TABLE keys (
 ) STRICT;
 
 CREATE TABLE events (
-    id         TEXT    NOT NULL PRIMARY KEY,       -- UUIDv7, so in the order of time
+    id         TEXT    NOT NULL PRIMARY KEY,       -- UUIDv7, so ordered by time
     at         INTEGER NOT NULL,
     kind       TEXT    NOT NULL,
     user_id    TEXT    NOT NULL,
@@ -121,7 +121,7 @@ CREATE TABLE events (
     detail     TEXT    NOT NULL
 ) STRICT;
 
--- Small facts about the database itself, such as who made it.
+-- Small facts about the database itself, such as the name of its creator.
 CREATE TABLE marks (
     name  TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
