@@ -157,13 +157,13 @@ func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
 
 	o.ok("users", "merge", retired, survivor, "--yes")
 	require.Contains(t, o.refused("users", "merge", retired, heir),
-		"these users cannot be merged: "+retired+" was merged into "+
-			survivor+" before")
+		"these users cannot be merged: "+retired+" was already merged into "+
+			survivor)
 	o.ok("users", "merge", survivor, heir, "--yes")
 	user, _ := o.shown(retired)
 	require.Equal(t, heir, user["merged_into"])
 	joins := o.listed("users", "merges")
-	require.Contains(t, o.refused("users", "unmerge", joins[1]["id"].(string)), "these users cannot be merged: join "+
+	require.Contains(t, o.refused("users", "unmerge", joins[1]["id"].(string)), "these users cannot be merged: merge "+
 		joins[0]["id"].(string)+" was made later and must be undone first")
 	o.ok("users", "unmerge", joins[0]["id"].(string))
 	o.ok("users", "unmerge", joins[1]["id"].(string))
