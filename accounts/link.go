@@ -74,8 +74,8 @@ func linkFailed(err error) error {
 
 // Unlink removes the caller's account at an app, and all accounts that the platform attributes to the same person,
 // since they would sign in the same user again. It ends the sessions that they opened. Besides the errors of
-// [Accounts], it returns oauth.UnknownAccount if the caller has no account at the app, and oauth.LastWayIn if the caller
-// could not sign in any more.
+// [Accounts], it returns oauth.UnknownAccount if the caller has no account at the app, and oauth.LastWayIn if the
+// caller could not sign in any more.
 func (a *Accounts) Unlink(ctx context.Context, c Caller, p Proof, platform, appID string) error {
 	user, err := a.enter(ctx, c)
 	if err != nil {

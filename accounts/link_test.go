@@ -108,7 +108,10 @@ func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 	w := newEnv(t)
 	for round := range 10 {
 		openID := "o-shared-" + string(rune('a'+round))
-		callers := []accounts.Caller{w.wechatUser(openID + "-1"), w.wechatUser(openID + "-2"), w.wechatUser(openID + "-3")}
+		var callers []accounts.Caller
+		for _, suffix := range []string{"-1", "-2", "-3"} {
+			callers = append(callers, w.wechatUser(openID+suffix))
+		}
 		errs := make([]error, len(callers))
 		var group sync.WaitGroup
 		for n, caller := range callers {

@@ -58,7 +58,8 @@ func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Pr
 	}
 	if !oauth.HasScope(c.Scope, oauth.ScopeEmail) {
 		if profile.Email != "" {
-			return Me{}, oauth.NewError(oauth.InvalidRequest, "Setting email needs an access token with the scope email.")
+			return Me{}, oauth.NewError(oauth.InvalidRequest,
+				"Setting email needs an access token with the scope email.")
 		}
 		known, err := a.profiles.Find(ctx, user.ID)
 		if err != nil {

@@ -52,7 +52,8 @@ func CheckProfile(p identity.Profile) (identity.Profile, error) {
 	case !okLocale:
 		return p, oauth.NewError(oauth.InvalidRequest, "locale must be a BCP 47 language tag, such as zh-CN.")
 	case !validEmail(p.Email):
-		return p, oauth.NewError(oauth.InvalidRequest, "email must be one address without a name, of at most 254 bytes.")
+		return p, oauth.NewError(oauth.InvalidRequest,
+			"email must be one address without a name, of at most 254 bytes.")
 	}
 	return p, nil
 }

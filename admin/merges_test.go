@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func TestDuplicatesAreListedMergedAndParted(t *testing.T) {
+func TestDuplicatesAreListedMergedAndUnmerged(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	retired, survivor := e.duplicates(t, "o1")
@@ -49,7 +49,7 @@ func TestDuplicatesAreListedMergedAndParted(t *testing.T) {
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
-func TestMergesThatAreRefused(t *testing.T) {
+func TestRejectedMerges(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	alice := e.addUser(t, "alice")
@@ -67,14 +67,14 @@ func TestMergesThatAreRefused(t *testing.T) {
 		require.ErrorAs(t, err, &refused)
 		require.ErrorIs(t, err, identity.ErrExists)
 		require.Regexp(t, "^these users cannot be merged: ", err.Error())
-		requireRefused(t, act("u_x", alice.ID), "one of the two users has been deleted meanwhile")
+		requireRefused(t, act("u_x", alice.ID), "one of the two users has been deleted in the meantime")
 	}
 	for _, limit := range []int{0, -1} {
 		_, err := e.merges.List(ctx, operator, limit)
-		requireField(t, err, "limit", "at least 1")
+		requireField(t, err, "limit", "must be at least 1")
 		_, err = e.merges.Duplicates(ctx, operator, "", limit)
-		requireField(t, err, "limit", "at least 1")
+		requireField(t, err, "limit", "must be at least 1")
 	}
 	_, err := e.merges.Duplicates(ctx, operator, "wechat/u", 1)
-	requireField(t, err, "after", "give what the command printed")
+	requireField(t, err, "after", "use the value that the command printed")
 }

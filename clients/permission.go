@@ -11,8 +11,8 @@ import (
 // Client is a client's record with methods for what it allows.
 type Client struct{ identity.Client }
 
-// MayUse reports whether the record allows a grant. Only first-party clients may see passwords (RFC 9700 §2.4), and only
-// confidential clients may act for themselves (RFC 6749 §4.4).
+// MayUse reports whether the record allows a grant. Only first-party clients may see passwords (RFC 9700 §2.4), and
+// only confidential clients may act for themselves (RFC 6749 §4.4).
 func (c Client) MayUse(grant string) bool {
 	switch grant {
 	case oauth.GrantWechatCodeURN:
@@ -43,8 +43,8 @@ func (c Client) App(named string, owns func(appID string) bool) (string, error) 
 }
 
 // Scope returns the scope that the client is granted. If requested is empty, that is its default scope. Scope drops
-// offline_access if the client may not refresh. It returns oauth.InvalidScope if requested is malformed or the client may
-// not have it with this grant.
+// offline_access if the client may not refresh. It returns oauth.InvalidScope if requested is malformed or the client
+// may not have it with this grant.
 func (c Client) Scope(grant, requested string) (string, error) {
 	if requested == "" {
 		return c.defaultScope(), nil
@@ -75,8 +75,8 @@ func (c Client) Scope(grant, requested string) (string, error) {
 	return strings.Join(allowed, " "), nil
 }
 
-// defaultScope returns the scope of a request without scope. It never contains wechat.app_token, which must be requested
-// explicitly, nor, for a third-party client, account.
+// defaultScope returns the scope of a request without scope. It never contains wechat.app_token, which must be
+// requested explicitly, nor, for a third-party client, account.
 func (c Client) defaultScope() string {
 	names := slices.DeleteFunc(slices.Clone(c.DefaultScopes), func(name string) bool {
 		return name == oauth.ScopeWechatAppToken || name == oauth.ScopeAccount && !c.FirstParty

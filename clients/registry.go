@@ -22,15 +22,15 @@ func NewRegistry(store identity.Clients, logger *slog.Logger) *Registry {
 	return &Registry{store: store, logger: logger}
 }
 
-// Find returns a client, which may be disabled. It returns identity.ErrNotFound if the id is unknown, or another error of
-// the store.
+// Find returns a client, which may be disabled. It returns identity.ErrNotFound if the id is unknown, or another error
+// of the store.
 func (r *Registry) Find(ctx context.Context, id string) (Client, error) {
 	client, err := r.store.Find(ctx, id)
 	return Client{client}, err
 }
 
-// AllowsOrigin reports whether scripts of a web origin may call the endpoints, which is the case if an enabled client has
-// registered it. If the store fails, AllowsOrigin uses the last list of clients, so that scripts can read the error
+// AllowsOrigin reports whether scripts of a web origin may call the endpoints, which is the case if an enabled client
+// has registered it. If the store fails, AllowsOrigin uses the last list of clients, so that scripts can read the error
 // response and its Retry-After.
 func (r *Registry) AllowsOrigin(ctx context.Context, origin string) bool {
 	clients, err := r.store.List(ctx)
@@ -47,9 +47,9 @@ func (r *Registry) AllowsOrigin(ctx context.Context, origin string) bool {
 	})
 }
 
-// WantsSessionKeys reports whether an enabled client of an app may have the scope wechat.data, for which session keys are
-// stored. It returns true if the store fails. It checks the client that is signing a user in first, because the list of
-// all clients may be a second old and not contain it yet.
+// WantsSessionKeys reports whether an enabled client of an app may have the scope wechat.data, for which session keys
+// are stored. It returns true if the store fails. It checks the client that is signing a user in first, because the
+// list of all clients may be a second old and not contain it yet.
 func (r *Registry) WantsSessionKeys(ctx context.Context, signingIn Client, appID string) bool {
 	if slices.Contains(signingIn.Scopes, oauth.ScopeWechatData) {
 		return true

@@ -93,7 +93,8 @@ func (c *checker) checkAudience(client identity.Client) {
 	}
 	for _, audience := range client.Audience {
 		if audience == client.ID {
-			c.reject("audience", "%q is the client's own id, which is the audience of ID tokens; name the API", audience)
+			c.reject("audience", "%q is the client's own id, which is the audience of ID tokens; name the API",
+				audience)
 		}
 		if audience == "" || strings.ContainsFunc(audience, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			c.reject("audience", "%q is empty or contains spaces or characters outside ASCII", audience)
@@ -172,8 +173,8 @@ func ValidOrigin(origin string) bool {
 	return web && u.Port() != defaultPort && origin == u.Scheme+"://"+strings.ToLower(u.Host)
 }
 
-// SameRights reports whether two clients' users get the same tokens. Anyone with a code of an app can use it with any of
-// the app's public clients, so these form one security domain and should not differ.
+// SameRights reports whether two clients' users get the same tokens. Anyone with a code of an app can use it with any
+// of the app's public clients, so these form one security domain and should not differ.
 func SameRights(a, b identity.Client) bool {
 	return sameSet(a.Grants, b.Grants) && sameSet(a.Scopes, b.Scopes) && sameSet(a.DefaultScopes,
 		b.DefaultScopes) && sameSet(a.Audience, b.Audience) &&

@@ -164,7 +164,8 @@ func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values)
 	case session.Account.Platform != identity.PlatformWechat:
 		return BoundPhone{}, errNotOfWechat
 	case form.Get("code") == "":
-		return BoundPhone{}, invalidRequest("code is missing: send the code from a getPhoneNumber button, not from wx.login.")
+		return BoundPhone{}, invalidRequest(
+			"code is missing: send the code from a getPhoneNumber button, not from wx.login.")
 	}
 	app, err := signin.FindApp(ctx, s.apps, session.Account.Platform, session.Account.App)
 	if err != nil {
