@@ -42,7 +42,7 @@ func TestNewPasswords(t *testing.T) {
 	}{
 		"short":   {newPassword("short"), ""},
 		"a hash":  {newPassword(hash), "this is a hash of a password, not a password"},
-		"no hash": {admin.NewPassword{Text: good, Hashed: true}, "not a hash that is checked here"},
+		"no hash": {admin.NewPassword{Text: good, Hashed: true}, "not a supported hash"},
 		"an expensive hash": {admin.NewPassword{Text: identity.Secret(strings.Replace(hash, "$04$", "$15$", 1)),
 			Hashed: true}, ""},
 	} {
