@@ -37,7 +37,7 @@ type Verified struct {
 	Scope    string
 }
 
-// errWrongAudience is not invalid_token, as RFC 9068 §4 would have it: that would make the client refresh its token,
+// errWrongAudience is not invalid_token, which RFC 9068 §4 requires: that would make the client refresh its token,
 // which does not help.
 var errWrongAudience = &oauth.Error{Code: oauth.InsufficientScope,
 	Description: "The access token is valid, but not for this API."}

@@ -75,7 +75,8 @@ func TestAUserWhoCannotBeDeletedStays(t *testing.T) {
 		message := o.refusedWith("a good password", append([]string{"users"}, command...)...)
 		require.Contains(t, message, retired+" was merged into "+survivor+": use that one")
 	}
-	require.Contains(t, o.refused("users", "delete", "alice", "--grace", "-1h", "--yes"), "--grace: must be at least 0s")
+	require.Contains(t, o.refused("users", "delete", "alice", "--grace", "-1h", "--yes"),
+		"--grace: must be at least 0s")
 	for _, command := range []string{"delete", "keep"} {
 		require.Contains(t, o.refused("users", command, "nobody"), `there is no user "nobody"`)
 	}
