@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-var errInvalidToken = oauth.NewError(oauth.InvalidToken, "This user is disabled, deleted or merged. Sign in again.")
+var errInvalidToken = oauth.NewError(oauth.InvalidToken, "This user can no longer do that. Sign in again.")
 
 // hashRetry is the Retry-After if a password could not be hashed.
 const hashRetry = 2 * time.Second

@@ -119,7 +119,7 @@ func (e *env) signIn(t *testing.T, user identity.User) identity.Session {
 // duplicates creates two users that are the same person according to WeChat: the retired one and the survivor.
 func (e *env) duplicates(t *testing.T, name string) (retired, survivor identity.User) {
 	t.Helper()
-	sight := func(app, union string) identity.User {
+	signInAt := func(app, union string) identity.User {
 		s := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
 			App: app, Subject: name}}
 		if union != "" {
@@ -129,9 +129,9 @@ func (e *env) duplicates(t *testing.T, name string) (retired, survivor identity.
 		require.NoError(t, err)
 		return user
 	}
-	survivor, retired = sight(appID, "union-"+name), sight(otherApp, "")
+	survivor, retired = signInAt(appID, "union-"+name), signInAt(otherApp, "")
 	require.NotEqual(t, survivor.ID, retired.ID)
-	sight(otherApp, "union-"+name) // the app is now bound to its Open Platform account
+	signInAt(otherApp, "union-"+name) // the app is now bound to its Open Platform account
 	return retired, survivor
 }
 

@@ -49,7 +49,8 @@ type SessionKeyResealer interface {
 }
 
 // RewrapSessionKeys encrypts again the session keys of WeChat accounts that are encrypted with an older master key, and
-// returns how many. It calls progress every few seconds. It can be canceled and run again.
+// returns how many. It calls progress every few seconds. It can be canceled and run again. It returns the errors of
+// the store and the vault, and the context's error.
 func (k *Keys) RewrapSessionKeys(ctx context.Context, actor identity.Actor, vault SessionKeyResealer,
 	progress func(looked, resealed int)) (resealed int, err error) {
 	ctx = identity.WithActor(ctx, actor)

@@ -121,10 +121,10 @@ type MergeView struct {
 }
 
 // ViewMerge returns the view of a merge.
-func ViewMerge(j identity.Merge) MergeView {
+func ViewMerge(m identity.Merge) MergeView {
 	return MergeView{
-		j.ID, j.Retired, j.Survivor, len(j.Moved.Accounts), len(j.Moved.Unions), j.Moved.Username,
-		instant(j.At), instant(j.UndoneAt),
+		m.ID, m.Retired, m.Survivor, len(m.Moved.Accounts), len(m.Moved.Unions), m.Moved.Username,
+		instant(m.At), instant(m.UndoneAt),
 	}
 }
 

@@ -31,21 +31,21 @@ func TestDuplicatesAreListedMergedAndUnmerged(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, preview.Sessions)
 	require.Len(t, preview.Moved.Accounts, 1)
-	join, err := e.merges.Merge(ctx, operator, retired.ID, survivor.ID)
+	merge, err := e.merges.Merge(ctx, operator, retired.ID, survivor.ID)
 	require.NoError(t, err)
 	require.Contains(t, e.recorded(t, retired.ID), identity.EventUserMerged)
 	listed, err := e.merges.List(ctx, operator, 10)
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
 	view := admin.ViewMerge(listed[0])
-	require.Equal(t, []any{join.ID, retired.ID, survivor.ID, 1, ""},
+	require.Equal(t, []any{merge.ID, retired.ID, survivor.ID, 1, ""},
 		[]any{view.ID, view.Retired, view.Survivor, view.Accounts, view.UndoneAt})
 
-	_, err = e.merges.Undo(ctx, operator, join.ID)
+	_, err = e.merges.Undo(ctx, operator, merge.ID)
 	require.NoError(t, err)
 	require.Contains(t, e.recorded(t, retired.ID), identity.EventMergeUndone)
-	_, err = e.merges.Undo(ctx, operator, join.ID)
-	requireRefused(t, err, `there is no merge "`+join.ID+`", or it was undone: see lingpai users merges`)
+	_, err = e.merges.Undo(ctx, operator, merge.ID)
+	requireRefused(t, err, `there is no merge "`+merge.ID+`", or it was undone: see lingpai users merges`)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 

@@ -129,12 +129,13 @@ func (u *Users) Accounts(ctx context.Context, actor identity.Actor, id string) (
 	return u.accounts.List(identity.WithActor(ctx, actor), id)
 }
 
-// Disable prevents a user from signing in and ends all their sessions.
+// Disable prevents a user from signing in and ends all their sessions. It returns UnknownError if there is no such
+// user.
 func (u *Users) Disable(ctx context.Context, actor identity.Actor, id string) error {
 	return unknown(u.users.Disable(identity.WithActor(ctx, actor), id), "user", id)
 }
 
-// Enable lets a disabled user sign in again.
+// Enable lets a disabled user sign in again. It returns UnknownError if there is no such user.
 func (u *Users) Enable(ctx context.Context, actor identity.Actor, id string) error {
 	return unknown(u.users.Enable(identity.WithActor(ctx, actor), id), "user", id)
 }

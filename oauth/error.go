@@ -49,7 +49,7 @@ func StoreFailed(err error) *Error {
 	if errors.Is(err, identity.ErrUnusable) {
 		return &Error{
 			Code: ServerError, Cause: err,
-			Description: "This server's configuration does not allow using the app. The operator must fix it.",
+			Description: "The app cannot be used with this server's configuration. The operator must fix it.",
 		}
 	}
 	return Unavailable("The service cannot reach its storage right now. Try again shortly.", storeRetry, err)

@@ -75,7 +75,7 @@ func FindApp(ctx context.Context, apps identity.Apps, platform, id string) (iden
 	switch {
 	case isNotFound(err):
 		return app, oauth.NewError(oauth.ServerError,
-			"The client's app is not registered here. Its operator must add it.")
+			"The client's app is not registered here. The operator must add it.")
 	case err != nil:
 		return app, oauth.StoreFailed(err)
 	}
