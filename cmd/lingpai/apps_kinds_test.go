@@ -50,10 +50,10 @@ func TestAnAppOfNoKindIsRefused(t *testing.T) {
 	for _, args := range [][]string{{"1112345678", "--phone-budget", "5"}, {appID, "--kind", "website",
 		"--phone-budget", "-1"}} {
 		require.Contains(t, o.refusedWith(realSecret, append([]string{"apps", "add"}, args...)...),
-			"phone numbers come from WeChat's mini-programs only")
+			"only WeChat mini-programs provide phone numbers")
 	}
 	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID, "--phone-budget", "-2"),
-		"--phone-budget: a number")
+		"--phone-budget: must be a number")
 	require.Empty(t, o.listed("apps", "list"))
 }
 

@@ -73,7 +73,7 @@ func TestAUserWhoCannotBeDeletedStays(t *testing.T) {
 	for _, command := range [][]string{{"delete", retired}, {"delete", retired, "--yes"}, {"keep", retired},
 		{"set-password", retired}} {
 		message := o.refusedWith("a good password", append([]string{"users"}, command...)...)
-		require.Contains(t, message, retired+" was merged into "+survivor+": use that one")
+		require.Contains(t, message, retired+" was merged into "+survivor+": use that user")
 	}
 	require.Contains(t, o.refused("users", "delete", "alice", "--grace", "-1h", "--yes"),
 		"--grace: must be at least 0s")
