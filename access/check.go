@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// Caller is the user who presented an access token, and by which client and session.
+// Caller is the user who sent an access token, with the token's client and session.
 type Caller struct {
 	UserID    string
 	ClientID  string
@@ -20,11 +20,11 @@ type Caller struct {
 	ExpiresAt time.Time
 }
 
-// Bearer is an access token that is good now.
+// Bearer is a valid access token.
 type Bearer struct {
 	Claims  tokens.AccessClaims
 	Client  clients.Client
-	Session identity.Session // zero: the token is a client's own
+	Session identity.Session // zero if the token is a client's own
 }
 
 var (
@@ -32,13 +32,14 @@ var (
 		"The access token is invalid, expired, or its session has ended.")
 	errNoAccountScope = &oauth.Error{
 		Code: oauth.InsufficientScope,
-		Description: "This needs a token of a signed-in user for this server, with the scope account, " +
-			"which first-party clients may have.",
+		Description: "This needs a token of a signed-in user, issued for this server to a first-party client, " +
+			"with the scope account.",
 		Scope: oauth.ScopeAccount,
 	}
 )
 
-// Check says which user is calling. A client's own token names none, so it is refused like one that is no good.
+// Check returns the user who is calling. It returns oauth.InvalidToken if the token is not valid or is a client's own,
+// and oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Check(ctx context.Context, token string) (Caller, error) {
 	bearer, err := s.UserBearer(ctx, token)
 	if err != nil {
@@ -47,8 +48,10 @@ func (s *Service) Check(ctx context.Context, token string) (Caller, error) {
 	return callerOf(bearer.Claims), nil
 }
 
-// CheckAccount says which user is calling about the own account. The token must be for this server and its client
-// one of ours, still: an API that was shown one for itself cannot come here with it.
+// CheckAccount returns the user who is calling the account API. The token must be issued for this server, so that an
+// API cannot use a token that it received, and its client must be a first-party client now. It returns
+// oauth.InvalidToken if the token is not valid or is a client's own, oauth.InsufficientScope if it is not a token for
+// the account API, and oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) CheckAccount(ctx context.Context, token string) (Caller, error) {
 	bearer, err := s.UserBearer(ctx, token)
 	claims := bearer.Claims
@@ -62,8 +65,8 @@ func (s *Service) CheckAccount(ctx context.Context, token string) (Caller, error
 	return callerOf(claims), nil
 }
 
-// UserBearer returns a user's access token that is good now. An error has the code [oauth.InvalidToken], or says
-// that the store failed.
+// UserBearer returns a user's valid access token. It returns oauth.InvalidToken if the token is not valid or is a
+// client's own, and oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) UserBearer(ctx context.Context, token string) (Bearer, error) {
 	claims, err := s.issuer.ReadAccessToken(token)
 	if err != nil || claims.Session == "" {
@@ -72,8 +75,8 @@ func (s *Service) UserBearer(ctx context.Context, token string) (Bearer, error) 
 	return s.bearerOf(ctx, claims)
 }
 
-// Bearer returns an access token that is good now, a user's or a client's own. An error has the code
-// [oauth.InvalidToken], or says that the store failed.
+// Bearer returns a valid access token, a user's or a client's own. It returns oauth.InvalidToken if the token is not
+// valid, and oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Bearer(ctx context.Context, token string) (Bearer, error) {
 	claims, err := s.issuer.ReadAccessToken(token)
 	if err != nil {
@@ -92,7 +95,7 @@ func callerOf(claims tokens.AccessClaims) Caller {
 	}
 }
 
-// bearerOf refuses an access token whose session has ended or whose client is disabled.
+// bearerOf returns oauth.InvalidToken if the token's session has ended or its client is disabled.
 func (s *Service) bearerOf(ctx context.Context, claims tokens.AccessClaims) (Bearer, error) {
 	session, err := s.sessionOf(ctx, claims)
 	if err != nil {
@@ -108,8 +111,8 @@ func (s *Service) bearerOf(ctx context.Context, claims tokens.AccessClaims) (Bea
 	return Bearer{claims, client, session}, nil
 }
 
-// sessionOf refuses an access token whose session is not alive or not its own. A client's own token has none, so
-// no store is asked.
+// sessionOf returns the session of an access token. It returns oauth.InvalidToken if the session is not active or does
+// not match the token. A client's own token has no session, so it needs no store.
 func (s *Service) sessionOf(ctx context.Context, claims tokens.AccessClaims) (identity.Session, error) {
 	if claims.Session == "" {
 		if claims.Subject != claims.ClientID {

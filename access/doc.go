@@ -1,6 +1,6 @@
-// Package access knows what a presented token is good for: it checks, introspects, verifies and revokes tokens,
-// returns what their users let a client know, and lists sessions that ended. It issues nothing.
+// Package access checks, introspects, verifies and revokes tokens, answers userinfo requests, and lists ended
+// sessions. It issues no tokens.
 //
-// Unlike offline verifiers it sees at once that a session has ended or a client is disabled. Errors for the caller
-// are of package oauth.
+// Unlike offline verifiers it rejects tokens as soon as their session has ended or their client is disabled. Errors
+// for clients are of type [oauth.Error].
 package access

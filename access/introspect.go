@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// Introspection is the answer of RFC 7662 §2.2. An inactive one says nothing else.
+// Introspection is the response of RFC 7662 §2.2. If Active is false, all other fields are empty.
 type Introspection struct {
 	Active    bool                 `json:"active"`
 	TokenType string               `json:"token_type,omitempty"`
@@ -32,13 +32,15 @@ type Introspection struct {
 
 var errPublicClient = &oauth.Error{
 	Code:        oauth.InvalidClient,
-	Description: "Only a confidential client can introspect: a public one does not prove who is asking (RFC 7662 2.1).",
+	Description: "Only a confidential client can introspect tokens: a public one does not authenticate (RFC 7662 2.1).",
 }
 
-// Introspect says what a token means right now, to its client and to the APIs it is for; for everybody else
-// it is inactive (RFC 7662 §2.2, §4). An API is a confidential client whose id stands in the token's "aud": a
-// client's record may name that id as an audience beside the API's address. Nothing is written: asking about
-// a retired refresh token neither rotates nor counts as theft.
+// Introspect describes a token to its client and to the APIs that it is for; for all others it is inactive (RFC 7662
+// §2.2, §4). An API is a confidential client whose id is in the token's "aud": a client's record may list that id as
+// an audience besides the API's URL. Introspection changes nothing: a retired refresh token neither rotates nor counts
+// as stolen. r must have its PostForm parsed. Introspect returns oauth.InvalidClient if the caller does not
+// authenticate or is a public client, oauth.InvalidRequest if the token is missing or there are two kinds of client
+// authentication, and oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Introspect(ctx context.Context, r *http.Request) (Introspection, error) {
 	asking, err := s.clients.Authenticate(ctx, r)
 	if err != nil {
@@ -61,7 +63,7 @@ func (s *Service) Introspect(ctx context.Context, r *http.Request) (Introspectio
 	return answer, err
 }
 
-// introspectAccessToken returns ErrBadToken for what may be a refresh token.
+// introspectAccessToken returns tokens.ErrBadToken for a string that may be a refresh token.
 func (s *Service) introspectAccessToken(ctx context.Context, asking clients.Client, token string) (Introspection,
 	error) {
 	claims, err := s.issuer.ReadAccessToken(token)
@@ -82,9 +84,8 @@ func (s *Service) introspectAccessToken(ctx context.Context, asking clients.Clie
 	}, nil
 }
 
-// introspectRefreshToken finds a refresh token active if a refresh with it, without Idempotency-Key, would be
-// answered now. The answer has neither token_type nor aud, so that nobody takes it for that of an access
-// token.
+// introspectRefreshToken reports a refresh token as active if a refresh without Idempotency-Key would succeed now. The
+// response has neither token_type nor aud, so that it cannot be mistaken for that of an access token.
 func (s *Service) introspectRefreshToken(ctx context.Context, asking clients.Client, token string) (Introspection,
 	error) {
 	presented, err := s.RefreshToken(ctx, token)

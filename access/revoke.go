@@ -15,23 +15,27 @@ import (
 const revokeTimeout = 5 * time.Second
 
 var (
-	// Another client's token is refused and the client is told (RFC 7009 §2.1): an honest one would else
-	// believe that it had signed its user out. Whether the token's session still lives is not told.
+	// errForeignToken tells a client that a token belongs to another client (RFC 7009 §2.1). Otherwise it would
+	// believe that it had signed its user out. The error does not reveal whether the session is active.
 	errForeignToken = oauth.NewError(oauth.InvalidGrant,
-		"The token was issued to another client. Only that client can revoke it.")
+		"The token was issued to another client, and only that client can revoke it.")
 	errNoSession = &oauth.Error{
-		Code: oauth.UnsupportedTokenType,
-		Description: "An access token of client_credentials has no session that could be ended: it is good " +
-			"until it expires.",
+		Code:        oauth.UnsupportedTokenType,
+		Description: "An access token from client_credentials has no session to end. It is valid until it expires.",
 	}
 )
 
-// Revoke ends the session that a token belongs to (RFC 7009), and with it every token of that session. A
-// refresh token may be of any generation: who gives one back does no theft. The two kinds are told apart by
-// their form, so token_type_hint is not needed. A token that is no good is as good as revoked, so it is no
-// error; that goes for expired access tokens too, which lie around in logs and must have no power.
+// Revoke ends the session of a token (RFC 7009), and with it every token of that session. A refresh token may be of
+// any generation, and is never treated as stolen. The kind of a token is recognized by its form, so token_type_hint is
+// ignored. An invalid token is not an error (§2.2). Neither is an expired access token, which ends no session, since
+// it may come from a log. r must have its PostForm parsed. Revoke returns
+//   - oauth.InvalidClient if the client does not authenticate,
+//   - oauth.InvalidRequest if the token is missing or there are two kinds of client authentication,
+//   - oauth.InvalidGrant if the token was issued to another client,
+//   - oauth.UnsupportedTokenType for an access token from client_credentials,
+//   - oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Revoke(ctx context.Context, r *http.Request) error {
-	// Who signs out often goes away at once, and means it all the same.
+	// Go on if the client disconnects: apps are often closed right after signing out.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
 	defer cancel()
 	client, err := s.clients.Authenticate(ctx, r)
@@ -46,14 +50,14 @@ func (s *Service) Revoke(ctx context.Context, r *http.Request) error {
 	if err != nil || session == "" {
 		return err
 	}
-	// Also if it has expired: a refresh that read it before may be about to prolong it.
+	// End an expired session too: a refresh that read it before it expired might prolong it.
 	if _, err := s.sessions.End(ctx, session, identity.EndedByClient); err != nil {
 		return oauth.StoreFailed(err)
 	}
 	return nil
 }
 
-// sessionToEnd returns the id of the session that a client's token belongs to, or "" for what is no token of ours.
+// sessionToEnd returns the session id of a client's token, or "" if the token is not valid.
 func (s *Service) sessionToEnd(ctx context.Context, client clients.Client, token string) (string, error) {
 	if claims, err := s.issuer.ReadAccessToken(token); err == nil {
 		switch {

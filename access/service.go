@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// Config is what a Service works with. All fields are required.
+// Config holds the dependencies of a Service. All fields are required.
 type Config struct {
 	Clients  *clients.Registry
 	Users    identity.Users
@@ -21,7 +21,7 @@ type Config struct {
 	Rotation tokens.RotationPolicy
 }
 
-// Service judges presented tokens. Use New to make one. It is safe for parallel use.
+// Service checks tokens. It is safe for concurrent use.
 type Service struct {
 	clients     *clients.Registry
 	users       identity.Users
@@ -32,7 +32,7 @@ type Service struct {
 	revocations *tokens.Revocations
 }
 
-// New makes a service.
+// New returns a Service.
 func New(c Config) *Service {
 	return &Service{
 		clients: c.Clients, users: c.Users, profiles: c.Profiles, sessions: c.Sessions, issuer: c.Issuer,
@@ -40,8 +40,8 @@ func New(c Config) *Service {
 	}
 }
 
-// Revocations returns the signed list of sessions that ended before their access tokens expired, and its ETag: see
-// tokens.Revocations.
+// Revocations returns the signed list of sessions that ended before their access tokens expired, and its ETag; see
+// [tokens.Revocations]. It returns oauth.TemporarilyUnavailable if the store fails; any other error is internal.
 func (s *Service) Revocations(ctx context.Context) (list []byte, etag string, err error) {
 	if list, etag, err = s.revocations.List(ctx); err != nil {
 		return nil, "", tokens.Failed(err)
@@ -49,19 +49,20 @@ func (s *Service) Revocations(ctx context.Context) (list []byte, etag string, er
 	return list, etag, nil
 }
 
-// ErrBadRefreshToken is the one answer to every refresh token that cannot be used, whatever the reason.
+// ErrBadRefreshToken rejects any refresh token that cannot be used. It does not reveal the reason. Its code is
+// oauth.InvalidGrant.
 var ErrBadRefreshToken = oauth.NewError(oauth.InvalidGrant,
-	"The refresh token is invalid, expired, or was used before. Sign in again.")
+	"The refresh token is invalid, expired, or already used. Sign in again.")
 
 // RefreshToken is a genuine refresh token with its session.
 type RefreshToken struct {
 	Token   tokens.RefreshToken
 	Session identity.Session
-	Now     time.Time // by the store's clock, when it read the session
+	Now     time.Time // the store's time when it read the session
 }
 
-// RefreshToken returns a genuine refresh token of any generation, whose session is alive. An error is
-// [ErrBadRefreshToken], or says that the store failed.
+// RefreshToken returns a genuine refresh token of any generation, with its session, which is active. It returns
+// [ErrBadRefreshToken] if there is no such session, and oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) RefreshToken(ctx context.Context, text string) (RefreshToken, error) {
 	presented, err := s.openRefreshToken(ctx, text)
 	if err == nil && !presented.Session.Alive(presented.Now) {
@@ -70,7 +71,7 @@ func (s *Service) RefreshToken(ctx context.Context, text string) (RefreshToken, 
 	return presented, err
 }
 
-// openRefreshToken is RefreshToken whether the session is alive or not.
+// openRefreshToken is like RefreshToken, but also returns sessions that are not active.
 func (s *Service) openRefreshToken(ctx context.Context, text string) (RefreshToken, error) {
 	token, err := s.issuer.ReadRefreshToken(text)
 	if err != nil {

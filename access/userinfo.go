@@ -7,13 +7,15 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// UserInfo is the answer of the userinfo endpoint (OpenID Connect Core §5.3.2).
+// UserInfo is the response of the userinfo endpoint (OpenID Connect Core §5.3.2).
 type UserInfo struct {
 	Subject string `json:"sub"`
 	tokens.Profile
 }
 
-// UserInfo tells what a bearer's scope allows to know of its user.
+// UserInfo returns the claims about the user of an access token that its scope allows. It returns oauth.InvalidToken
+// if the token is not valid or its user is gone, oauth.InsufficientScope if it lacks the scope openid, and
+// oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) UserInfo(ctx context.Context, token string) (UserInfo, error) {
 	caller, err := s.Check(ctx, token)
 	if err != nil {

@@ -8,18 +8,19 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// Requirement is what a gateway asks of the access tokens that it lets pass.
+// Requirement describes the access tokens that a gateway accepts.
 type Requirement struct {
 	audience string
 	scopes   []string
 }
 
-// NewRequirement asks for an audience, which is the API behind the gateway, and for all of a space-separated
-// scope, if there is one.
+// NewRequirement requires an audience, which is the API behind the gateway, and all of a space-separated scope; ""
+// requires no scope. It returns oauth.InvalidRequest if the audience is empty, and oauth.InvalidScope if the scope is
+// malformed.
 func NewRequirement(audience, scope string) (Requirement, error) {
 	if audience == "" {
 		return Requirement{}, oauth.NewError(oauth.InvalidRequest,
-			"audience is missing: name the API behind the gateway, or tokens for every other API would pass too.")
+			"audience is missing: without it, tokens for any other API would be accepted.")
 	}
 	if scope == "" {
 		return Requirement{audience: audience}, nil
@@ -28,20 +29,22 @@ func NewRequirement(audience, scope string) (Requirement, error) {
 	return Requirement{audience, scopes}, err
 }
 
-// Verified is whose access token a gateway may let pass.
+// Verified describes an access token that a gateway may accept.
 type Verified struct {
 	Subject  string // a user, or a client that acts for itself
 	ClientID string
-	Session  string // empty: a client that acts for itself, and not for a user
+	Session  string // "" for a client that acts for itself
 	Scope    string
 }
 
-// errWrongAudience is no invalid_token, as RFC 9068 §4 has it: that would send the client to refresh, which
-// mends nothing.
+// errWrongAudience is not invalid_token, which RFC 9068 §4 requires: that would make the client refresh its token,
+// which does not help.
 var errWrongAudience = &oauth.Error{Code: oauth.InsufficientScope,
-	Description: "The access token is good, but not for this API."}
+	Description: "The access token is valid, but not for this API."}
 
-// Verify says for a gateway whether an access token is good now, and good enough.
+// Verify checks an access token for a gateway. It returns oauth.InvalidToken if the token is not valid,
+// oauth.InsufficientScope if it has not the required audience or scope, and oauth.TemporarilyUnavailable if the store
+// fails.
 func (s *Service) Verify(ctx context.Context, bearer string, need Requirement) (Verified, error) {
 	claims, err := s.issuer.ReadAccessToken(bearer)
 	if err != nil {
@@ -56,7 +59,7 @@ func (s *Service) Verify(ctx context.Context, bearer string, need Requirement) (
 	for _, name := range need.scopes {
 		if !oauth.HasScope(claims.Scope, name) {
 			return Verified{}, &oauth.Error{
-				Code: oauth.InsufficientScope, Description: "The access token lacks a scope that is needed here.",
+				Code: oauth.InsufficientScope, Description: "The access token lacks a required scope.",
 				Scope: strings.Join(need.scopes, " "),
 			}
 		}

@@ -10,10 +10,11 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// defaultGrace is how long a deletion can be taken back: a holiday without the phone.
+// defaultGrace is the default time between a user's request for deletion and the deletion. It is as long as a holiday
+// without the phone.
 const defaultGrace = 14 * 24 * time.Hour
 
-// Config is what people's accounts need.
+// Config holds the dependencies of Accounts. All fields but Registrations, Grace, Now and Logger are required.
 type Config struct {
 	Users         identity.Users
 	Accounts      identity.Accounts
@@ -25,18 +26,23 @@ type Config struct {
 	Hasher        Hasher
 	Prover        Prover
 	Registrations RegistrationPolicy
-	Grace         time.Duration // how long a deletion can be taken back; 0: 14 days
+	Grace         time.Duration // how long a deletion can be canceled; 0 means 14 days
 	Now           func() time.Time
 	Logger        *slog.Logger
 }
 
-// Hasher is what hashes passwords: password.Hasher.
+// Hasher hashes passwords. It is implemented by password.Hasher.
 type Hasher interface {
 	Hash(ctx context.Context, address, password string) (string, error)
 }
 
-// Accounts does what people ask for. Use New to make one. It is safe for parallel use. Every error of its methods is
-// an [oauth.Error].
+// Accounts lets users manage their own account. It is safe for concurrent use. Every error is an [oauth.Error]. Besides
+// the errors that a method documents,
+//   - a method with a [Caller] returns oauth.InsufficientScope if the scope lacks account, and oauth.InvalidToken if
+//     the user is gone, disabled, merged into another one or has requested deletion;
+//   - a method with a [Proof] returns oauth.InsufficientUserAuthentication if the proof is missing or proves nothing,
+//     oauth.InvalidRequest if there are two, and the other errors of the [Prover], such as oauth.TooManyRequests;
+//   - every method returns oauth.TemporarilyUnavailable if the store fails.
 type Accounts struct {
 	users         identity.Users
 	links         identity.Accounts
@@ -53,7 +59,7 @@ type Accounts struct {
 	logger        *slog.Logger
 }
 
-// New makes accounts.
+// New returns an Accounts.
 func New(c Config) *Accounts {
 	if c.Grace <= 0 {
 		c.Grace = defaultGrace
@@ -71,18 +77,18 @@ func New(c Config) *Accounts {
 	}
 }
 
-// Caller is the user whose access token this is, by which client and session. Whoever makes one has checked
-// the token, that its session is alive, and that it is for this server.
+// Caller is the user who is calling, with the client and the session of the access token. Before creating one, check
+// that the token is valid and issued for this server and that its session is active.
 type Caller struct {
 	UserID    string
 	ClientID  string
 	SessionID string
 	Scope     string
-	Address   string // where the request comes from, for rates; empty: unknown
+	Address   string // the caller's IP address, for rate limits; "" if unknown
 }
 
-// enter returns the caller's user as it is now. oauth.InsufficientScope; oauth.InvalidToken: the user is gone,
-// disabled, leaving or merged into another one, whatever the token still says.
+// enter returns the caller's user from the store. It returns oauth.InsufficientScope if the scope lacks account, and
+// oauth.InvalidToken if the user is gone, disabled, merged into another one or has requested deletion.
 func (a *Accounts) enter(ctx context.Context, c Caller) (identity.User, error) {
 	if !oauth.HasScope(c.Scope, oauth.ScopeAccount) {
 		return identity.User{}, &oauth.Error{Code: oauth.InsufficientScope,

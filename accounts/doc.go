@@ -1,9 +1,8 @@
-// Package accounts is what people do with their own account: register, say who they are, link and unlink
-// other ways to sign in, set a password, take their data with them, leave, and look after their sessions.
+// Package accounts lets users manage their own account: register, edit the profile, link and unlink accounts, set a
+// password, export data, request deletion, and list and end sessions.
 //
-// It owns the rules for all that, and above all one: an access token may be borrowed, so whatever could lock
-// its owner out, let somebody else in or carry data away needs a [Proof] in the same request. Input is judged
-// before the proof is spent, and nothing is done before the proof holds. It does not own HTTP, nor who the
-// caller is (whoever calls has checked the token and its audience), nor how a proof is checked and counted
-// ([Prover]), nor where anything is kept.
+// An access token may have been stolen. So every call that could lock the owner out, let somebody else in or export
+// data needs a [Proof] in the same request. Input is validated before the proof is used up, and nothing is changed
+// before the proof is accepted. The package does not check access tokens; its caller does. Proofs are checked by a
+// [Prover].
 package accounts

@@ -37,12 +37,12 @@ const (
 	newPassword  = "eleven grey umbrellas"
 )
 
-// env is what accounts stand on: real SQLite, a real hasher, and sign-ins that are played.
+// env has a real SQLite database, a real hasher, and a fake prover.
 type env struct {
 	t        testing.TB
 	database *sql.DB
 	hasher   *countingHasher
-	prover   *playedSignIns
+	prover   *fakeProver
 	accounts *accounts.Accounts
 }
 
@@ -61,7 +61,7 @@ func newEnv(t testing.TB, options ...func(*accounts.Config)) *env {
 	ring, err := keys.ParseRing(master)
 	require.NoError(t, err)
 	hasher := &countingHasher{Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000})}
-	prover := &playedSignIns{hasher: hasher.Hasher, codes: map[string]identity.ExternalIdentity{}}
+	prover := &fakeProver{hasher: hasher.Hasher, codes: map[string]identity.ExternalIdentity{}}
 	configured := settings.Defaults()
 	configured.Issuer = "https://login.example.com"
 	process, err := server.New(ctx, server.Config{
@@ -79,14 +79,14 @@ func newEnv(t testing.TB, options ...func(*accounts.Config)) *env {
 	return &env{t, database, hasher, prover, process.Accounts}
 }
 
-// noKeys sign nothing: no token is made here.
+// noKeys cannot sign: these tests issue no tokens.
 type noKeys struct{}
 
 func (noKeys) Current() *keys.Set          { return nil }
 func (noKeys) PublicSet() ([]byte, string) { return nil, "" }
 func (noKeys) Backend() string             { return "" }
 
-// countingHasher counts what costs.
+// countingHasher counts expensive hashes.
 type countingHasher struct {
 	*password.Hasher
 	hashes atomic.Int64
@@ -97,7 +97,7 @@ func (h *countingHasher) Hash(ctx context.Context, address, secret string) (stri
 	return h.Hasher.Hash(ctx, address, secret)
 }
 
-// code mints a login code of somebody at an app.
+// code returns a new login code of an account at an app.
 func (w *env) code(app, openID string) string {
 	return w.codeOf(identity.ExternalIdentity{AccountKey: wechatAccount(app, openID)})
 }
@@ -110,19 +110,19 @@ func (w *env) codeOf(s identity.ExternalIdentity) string {
 	return code
 }
 
-// fresh says whether a code was not traded yet.
-func (w *env) fresh(code string) bool {
+// unused reports whether a code has not been traded yet.
+func (w *env) unused(code string) bool {
 	w.prover.mutex.Lock()
 	defer w.prover.mutex.Unlock()
-	_, fresh := w.prover.codes[code]
-	return fresh
+	_, unused := w.prover.codes[code]
+	return unused
 }
 
 func wechatAccount(app, openID string) identity.AccountKey {
 	return identity.AccountKey{Platform: identity.PlatformWechat, App: app, Subject: openID}
 }
 
-// cheapHash is one that was imported, so that the tests do not wait for their proofs.
+// cheapHash returns an imported hash with a low cost, which makes the tests fast.
 var cheapHash = sync.OnceValue(func() string {
 	hash, err := bcrypt.GenerateFromPassword([]byte(oldPassword), bcrypt.MinCost)
 	if err != nil {
@@ -131,16 +131,16 @@ var cheapHash = sync.OnceValue(func() string {
 	return string(hash)
 })
 
-// named is a user with a password, signed in.
-func (w *env) named(username string) accounts.Caller {
+// passwordUser creates a user with a password and signs them in.
+func (w *env) passwordUser(username string) accounts.Caller {
 	w.t.Helper()
 	user, err := w.database.Users().Create(context.Background(), username, cheapHash())
 	require.NoError(w.t, err)
 	return w.signedIn(user, identity.AccountKey{})
 }
 
-// seen is a user with one WeChat account, signed in.
-func (w *env) seen(openID string) accounts.Caller {
+// wechatUser creates a user with a WeChat account and signs them in.
+func (w *env) wechatUser(openID string) accounts.Caller {
 	w.t.Helper()
 	key := wechatAccount(miniApp, openID)
 	user, _, err := w.database.Accounts().FindOrCreateUser(context.Background(),
@@ -149,7 +149,7 @@ func (w *env) seen(openID string) accounts.Caller {
 	return w.signedIn(user, key)
 }
 
-// signedIn opens a session and returns what its access token says.
+// signedIn opens a session and returns its caller.
 func (w *env) signedIn(user identity.User, account identity.AccountKey) accounts.Caller {
 	w.t.Helper()
 	method := identity.MethodPassword
@@ -166,8 +166,8 @@ func (w *env) signedIn(user identity.User, account identity.AccountKey) accounts
 		oauth.ScopeAccount, Address: address}
 }
 
-// again signs the caller's user in once more.
-func (w *env) again(c accounts.Caller) accounts.Caller {
+// signInAgain opens another session of the caller's user.
+func (w *env) signInAgain(c accounts.Caller) accounts.Caller {
 	w.t.Helper()
 	return w.signedIn(w.user(c), identity.AccountKey{})
 }
@@ -179,15 +179,16 @@ func (w *env) user(c accounts.Caller) identity.User {
 	return user
 }
 
-func (w *env) alive(c accounts.Caller) bool {
+// active reports whether the caller's session is active.
+func (w *env) active(c accounts.Caller) bool {
 	w.t.Helper()
 	session, now, err := w.database.Sessions().Find(context.Background(), c.SessionID)
 	require.NoError(w.t, err)
 	return session.Alive(now)
 }
 
-// linked names the apps where the caller has accounts.
-func (w *env) linked(c accounts.Caller) string {
+// linkedAccounts returns the caller's accounts as "app/subject", separated by spaces.
+func (w *env) linkedAccounts(c accounts.Caller) string {
 	w.t.Helper()
 	found, err := w.database.Accounts().List(context.Background(), c.UserID)
 	require.NoError(w.t, err)
@@ -198,7 +199,7 @@ func (w *env) linked(c accounts.Caller) string {
 	return strings.Join(apps, " ")
 }
 
-// events returns what the audit log has of a kind about a user.
+// events returns the audit events of a kind about a user.
 func (w *env) events(kind, userID string) []identity.Event {
 	w.t.Helper()
 	all, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
@@ -212,8 +213,8 @@ func (w *env) events(kind, userID string) []identity.Event {
 	return found
 }
 
-// requireRefused holds an error against its code and what RFC 6749 §5.2 says of descriptions.
-func requireRefused(t testing.TB, err error, code oauth.Code) {
+// requireError checks the code of an error, and its description against RFC 6749 §5.2.
+func requireError(t testing.TB, err error, code oauth.Code) {
 	t.Helper()
 	refusal, ok := errors.AsType[*oauth.Error](err)
 	require.True(t, ok, "%v", err)

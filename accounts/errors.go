@@ -9,12 +9,12 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-var errInvalidToken = oauth.NewError(oauth.InvalidToken, "This user cannot do that (any more). Sign in again.")
+var errInvalidToken = oauth.NewError(oauth.InvalidToken, "This user can no longer do that. Sign in again.")
 
-// hashRetry is how long to wait when a password could not be hashed.
+// hashRetry is the Retry-After if a password could not be hashed.
 const hashRetry = 2 * time.Second
 
-// userFailed is oauth.StoreFailed where not finding means that the user is gone.
+// userFailed converts a store's error. It returns oauth.InvalidToken for identity.ErrNotFound: the user is gone.
 func userFailed(err error) error {
 	if errors.Is(err, identity.ErrNotFound) {
 		return errInvalidToken
@@ -22,7 +22,7 @@ func userFailed(err error) error {
 	return oauth.StoreFailed(err)
 }
 
-// sentence makes a description of a rule's error. RFC 6749 §5.2 has no double quotes in descriptions.
+// sentence converts an error's text to an error description. RFC 6749 §5.2 does not allow double quotes.
 func sentence(err error) string {
 	text := strings.ReplaceAll(err.Error(), `"`, "'")
 	return strings.ToUpper(text[:1]) + text[1:] + "."

@@ -8,8 +8,8 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// Export is all that is held of a person and tells of him. Hashes and secrets are not in it, nor are the
-// lines of the audit log, which are the operator's; nor sessions that are over, which are on their way out.
+// Export is all personal data of a user. It does not contain hashes and secrets, the audit log, which is the
+// operator's, and ended sessions, which will be purged.
 type Export struct {
 	At          time.Time         `json:"exported_at"`
 	Subject     string            `json:"sub"`
@@ -24,14 +24,14 @@ type Export struct {
 	Sessions    []ExportedSession `json:"sessions"`
 }
 
-// ExportedPhone is the phone number as a platform told it.
+// ExportedPhone is the phone number from a platform.
 type ExportedPhone struct {
 	Number   string    `json:"number"`
 	Verified bool      `json:"verified"`
 	SeenAt   time.Time `json:"seen_at"`
 }
 
-// ExportedAccount is who the person is at an app.
+// ExportedAccount is the user's account at an app.
 type ExportedAccount struct {
 	Platform string    `json:"platform"`
 	App      string    `json:"app"`
@@ -40,22 +40,22 @@ type ExportedAccount struct {
 	LinkedAt time.Time `json:"linked_at"`
 }
 
-// ExportedSession is one sign-in that holds.
+// ExportedSession is an active session.
 type ExportedSession struct {
 	ID         string    `json:"id"`
 	ClientID   string    `json:"client_id"`
 	Scope      string    `json:"scope,omitempty"`
 	Method     string    `json:"method"`
 	Device     string    `json:"device,omitempty"`
-	Platform   string    `json:"platform,omitempty"` // of the account that signed in; likewise the next
-	App        string    `json:"app,omitempty"`
+	Platform   string    `json:"platform,omitempty"` // of the account that signed in
+	App        string    `json:"app,omitempty"`      // of the account that signed in
 	SignedInAt time.Time `json:"signed_in_at"`
 	LastSeenAt time.Time `json:"last_seen_at"`
 	ExpiresAt  time.Time `json:"expires_at"`
 }
 
-// Export returns all that is held of the caller. It leaves only after the audit log has it. The refusals of
-// caller and proof; oauth.TemporarilyUnavailable.
+// Export returns all personal data of the caller. It records an audit event first, and returns no data if that fails.
+// See [Accounts] for its errors.
 func (a *Accounts) Export(ctx context.Context, c Caller, p Proof) (Export, error) {
 	user, err := a.enter(ctx, c)
 	if err != nil {

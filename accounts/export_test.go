@@ -27,7 +27,7 @@ func TestExport(t *testing.T) {
 		Email: "alice@example.com"}))
 	require.NoError(t, w.database.Profiles().SetPhone(ctx, alice.UserID, identity.Phone{Number: "+8613800000000",
 		SeenAt: time.Now()}))
-	w.seen("o-bob")
+	w.wechatUser("o-bob")
 
 	export, err := w.accounts.Export(ctx, alice, byPassword())
 	require.NoError(t, err)
@@ -46,42 +46,42 @@ func TestExport(t *testing.T) {
 	require.Len(t, events, 1)
 	require.Equal(t, alice.SessionID, events[0].SessionID)
 	require.Equal(t, client, events[0].ClientID)
-	require.True(t, w.alive(alice))
+	require.True(t, w.active(alice))
 }
 
-func TestAnExportOfNothingHasListsAllTheSame(t *testing.T) {
+func TestEmptyExportHasListsInsteadOfNull(t *testing.T) {
 	w := newEnv(t)
-	export, err := w.accounts.Export(context.Background(), w.named("alice"), byPassword())
+	export, err := w.accounts.Export(context.Background(), w.passwordUser("alice"), byPassword())
 	require.NoError(t, err)
 	text, err := json.Marshal(export)
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "null")
 }
 
-func TestNoDataLeavesUnaudited(t *testing.T) {
-	w := newEnv(t, func(c *accounts.Config) { c.Events = deafEvents{c.Events} })
-	export, err := w.accounts.Export(context.Background(), w.named("alice"), byPassword())
-	requireRefused(t, err, oauth.TemporarilyUnavailable)
+func TestNoExportWithoutAuditEvent(t *testing.T) {
+	w := newEnv(t, func(c *accounts.Config) { c.Events = brokenEvents{c.Events} })
+	export, err := w.accounts.Export(context.Background(), w.passwordUser("alice"), byPassword())
+	requireError(t, err, oauth.TemporarilyUnavailable)
 	require.Empty(t, export)
 }
 
-func TestLeave(t *testing.T) {
+func TestRequestDeletion(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
 	alice := withBoth(w)
-	elsewhere := w.again(alice)
+	elsewhere := w.signInAgain(alice)
 	at, err := w.accounts.RequestDeletion(ctx, alice, byPassword())
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(14*24*time.Hour), at, time.Minute)
 	require.Equal(t, at.UnixMilli(), w.user(alice).DeletesAt.UnixMilli())
-	require.False(t, w.alive(alice))
-	require.False(t, w.alive(elsewhere))
+	require.False(t, w.active(alice))
+	require.False(t, w.active(elsewhere))
 	require.Len(t, w.events(identity.EventDeletionRequested, alice.UserID), 1)
 	_, err = w.accounts.RequestDeletion(ctx, alice, byPassword())
-	requireRefused(t, err, oauth.InvalidToken)
+	requireError(t, err, oauth.InvalidToken)
 }
 
-func TestWhoLeftIsGone(t *testing.T) {
+func TestDeletedUserIsGone(t *testing.T) {
 	w := newEnv(t, func(c *accounts.Config) { c.Grace = time.Millisecond })
 	ctx := context.Background()
 	alice := withBoth(w)
@@ -93,7 +93,7 @@ func TestWhoLeftIsGone(t *testing.T) {
 		return deleted == 1
 	}, 20*time.Second, time.Millisecond)
 	_, err = w.accounts.Profile(ctx, alice)
-	requireRefused(t, err, oauth.InvalidToken)
+	requireError(t, err, oauth.InvalidToken)
 	_, err = w.accounts.Register(ctx, client, address, "alice", newPassword)
-	require.NoError(t, err, "the name is free, and its new owner another user")
+	require.NoError(t, err, "the name is free, and registering it creates another user")
 }

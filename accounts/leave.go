@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// RequestDeletion has the caller deleted after the time of grace, and returns when that is. It ends all sessions, this
-// one too. The refusals of caller and proof; oauth.TemporarilyUnavailable.
+// RequestDeletion schedules the deletion of the caller after the grace period, and returns its time. It ends all
+// sessions, including the current one. See [Accounts] for its errors.
 func (a *Accounts) RequestDeletion(ctx context.Context, c Caller, p Proof) (time.Time, error) {
 	user, err := a.enter(ctx, c)
 	if err != nil {

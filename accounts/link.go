@@ -11,10 +11,12 @@ import (
 
 const maxCodeLength = 512
 
-// Link adds an account to the caller's ways to sign in. The code is the one of the account to be linked,
-// which proves nothing about the caller: the proof is another one, and comes first. An account that the
-// caller has already stays as it is. oauth.InvalidRequest, oauth.AlreadyLinked, oauth.InvalidGrant: the code to be
-// linked is no good; the refusals of caller and proof; oauth.TemporarilyUnavailable, or what the [Prover] says.
+// Link links another account to the caller. code is from the account to link, so it proves nothing about the caller;
+// the proof is checked first. Linking an account that the caller already has changes nothing. Besides the errors of
+// [Accounts] and [Prover], Link returns
+//   - oauth.InvalidRequest if the code is missing or malformed, or is also the proof,
+//   - oauth.InvalidGrant if the platform rejects the code,
+//   - oauth.AlreadyLinked if another user has the account, or the caller has another account of the same app.
 func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code string) error {
 	if err := checkLinkCode(p, code); err != nil {
 		return err
@@ -33,25 +35,25 @@ func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code stri
 	return linkFailed(a.links.Link(ctx, user.ID, external))
 }
 
-// checkLinkCode refuses what need not cost a proof: no code, and the one code as both.
+// checkLinkCode checks the code before the proof is used up. It returns oauth.InvalidRequest.
 func checkLinkCode(p Proof, code string) error {
 	notVisible := func(r rune) bool { return r <= ' ' || r > '~' }
 	if code == "" || len(code) > maxCodeLength || strings.ContainsFunc(code, notVisible) {
-		return oauth.NewError(oauth.InvalidRequest, "The code of the account to link is missing or is not a code.")
+		return oauth.NewError(oauth.InvalidRequest, "The code of the account to link is missing or malformed.")
 	}
 	if code == p.Code {
 		return oauth.NewError(oauth.InvalidRequest,
-			"The code of the account to link is no proof: a code of an account that is "+
-				"linked already is.")
+			"The code of the account to link is not a proof. Use a code of an account that is already linked.")
 	}
 	return nil
 }
 
-// linkCodeFailed says of a refused code which of the two it was: asking for the proof again would not help.
+// linkCodeFailed converts the error for a rejected code to oauth.InvalidGrant, so that the client does not ask for the
+// proof again.
 func linkCodeFailed(err error) error {
 	if refused, ok := errors.AsType[*oauth.Error](err); ok && refused.Code == oauth.InsufficientUserAuthentication {
 		return &oauth.Error{Code: oauth.InvalidGrant,
-			Description: "The code of the account to link is not accepted. Get a fresh one.", Cause: refused.Cause}
+			Description: "The code of the account to link was rejected. Get a new code.", Cause: refused.Cause}
 	}
 	return err
 }
@@ -63,16 +65,17 @@ func linkFailed(err error) error {
 	case errors.Is(err, identity.ErrExists):
 		return &oauth.Error{
 			Code: oauth.AlreadyLinked, Cause: err,
-			Description: "This account belongs to another user, or you have linked another one of its app. " +
-				"Unlink that before.",
+			Description: "This account belongs to another user, or you have linked another account of the same " +
+				"app. Unlink that one first.",
 		}
 	}
 	return userFailed(err)
 }
 
-// Unlink takes the account at an app from the caller, and with it all that the platform calls the same
-// person's, since they would lead here again. It ends the sessions that they opened. oauth.UnknownAccount,
-// oauth.LastWayIn, the refusals of caller and proof; oauth.TemporarilyUnavailable.
+// Unlink removes the caller's account at an app, and all accounts that the platform attributes to the same person,
+// since they would sign in the same user again. It ends the sessions that they opened. Besides the errors of
+// [Accounts], it returns oauth.UnknownAccount if the caller has no account at the app, and oauth.LastWayIn if the
+// caller could not sign in any more.
 func (a *Accounts) Unlink(ctx context.Context, c Caller, p Proof, platform, appID string) error {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -94,12 +97,12 @@ func unlinkFailed(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, identity.ErrNotFound):
-		return &oauth.Error{Code: oauth.UnknownAccount, Description: "You have no account of this app linked."}
+		return &oauth.Error{Code: oauth.UnknownAccount, Description: "You have not linked an account of this app."}
 	case errors.Is(err, identity.ErrLastWayIn):
 		return &oauth.Error{
 			Code: oauth.LastWayIn, Cause: err,
-			Description: "You could not sign in any more. Set a user name and password, or link another " +
-				"account, and try again.",
+			Description: "Without this account you could not sign in any more. First set a user name and password, " +
+				"or link another account.",
 		}
 	}
 	return oauth.StoreFailed(err)

@@ -16,99 +16,102 @@ import (
 
 func TestLink(t *testing.T) {
 	w := newEnv(t)
-	alice := w.named("alice")
+	alice := w.passwordUser("alice")
 	require.NoError(t, w.accounts.Link(context.Background(), alice, byPassword(), miniApp, w.code(miniApp, "o-alice")))
-	require.Equal(t, miniApp+"/o-alice", w.linked(alice))
+	require.Equal(t, miniApp+"/o-alice", w.linkedAccounts(alice))
 	require.Len(t, w.events(identity.EventLinked, alice.UserID), 1)
-	require.True(t, w.alive(alice), "linking ends nothing")
+	require.True(t, w.active(alice), "linking ends no session")
 
 	proof := byCode(w.code(miniApp, "o-alice")) // and now it proves
 	require.NoError(t, w.accounts.Link(context.Background(), alice, proof, "", w.code(otherApp, "o-alice-2")))
-	require.Equal(t, miniApp+"/o-alice "+otherApp+"/o-alice-2", w.linked(alice))
+	require.Equal(t, miniApp+"/o-alice "+otherApp+"/o-alice-2", w.linkedAccounts(alice))
 
 	again := w.accounts.Link(context.Background(), alice, byPassword(), miniApp, w.code(miniApp, "o-alice"))
-	require.NoError(t, again, "what is there stays")
+	require.NoError(t, again, "linking again changes nothing")
 	require.Len(t, w.events(identity.EventLinked, alice.UserID), 2)
 }
 
-// The thief has a token of Alice's, and a phone of her own: if her account could prove that it may be linked,
-// she would be Alice from then on.
-func TestTheAccountToBeLinkedProvesNothing(t *testing.T) {
+// TestAccountToLinkProvesNothing has a thief with Alice's access token and an own WeChat account. If that account were
+// accepted as proof, the thief could sign in as Alice from then on.
+func TestAccountToLinkProvesNothing(t *testing.T) {
 	w := newEnv(t)
 	alice := withBoth(w)
 	code := w.code(otherApp, "o-thief")
-	requireRefused(t, w.accounts.Link(context.Background(), alice, byCode(code), otherApp, code),
+	requireError(t, w.accounts.Link(context.Background(), alice, byCode(code), otherApp, code),
 		oauth.InvalidRequest)
-	require.True(t, w.fresh(code))
+	require.True(t, w.unused(code))
 	require.Zero(t, w.prover.asked)
 	err := w.accounts.Link(context.Background(), alice, byCode(w.code(otherApp, "o-thief")), otherApp, code)
-	requireRefused(t, err, oauth.InsufficientUserAuthentication)
-	require.True(t, w.fresh(code), "the proof comes first")
-	require.Equal(t, miniApp+"/o-alice", w.linked(alice))
+	requireError(t, err, oauth.InsufficientUserAuthentication)
+	require.True(t, w.unused(code), "the proof is checked first")
+	require.Equal(t, miniApp+"/o-alice", w.linkedAccounts(alice))
 }
 
-func TestCodesThatCannotBeLinkedCostNoProof(t *testing.T) {
+func TestInvalidCodeToLinkDoesNotUseUpTheProof(t *testing.T) {
 	w := newEnv(t)
 	alice := withBoth(w)
 	proof := byCode(w.code(miniApp, "o-alice"))
 	for _, code := range []string{"", "two words", "line\nend", "漢字", strings.Repeat("a", 513)} {
-		requireRefused(t, w.accounts.Link(context.Background(), alice, proof, otherApp, code),
+		requireError(t, w.accounts.Link(context.Background(), alice, proof, otherApp, code),
 			oauth.InvalidRequest)
 	}
-	require.True(t, w.fresh(proof.Code))
+	require.True(t, w.unused(proof.Code))
 }
 
-func TestACodeToBeLinkedThatIsRefused(t *testing.T) {
+func TestRejectedCodeToLink(t *testing.T) {
 	w := newEnv(t)
 	alice := withBoth(w)
 	err := w.accounts.Link(context.Background(), alice, byPassword(), otherApp, "used-before")
-	requireRefused(t, err, oauth.InvalidGrant)
+	requireError(t, err, oauth.InvalidGrant)
 	require.ErrorIs(t, err, errBadCode)
-	require.NotErrorIs(t, err, oauth.InsufficientUserAuthentication, "proving once more would not help")
+	require.NotErrorIs(t, err, oauth.InsufficientUserAuthentication, "another proof would not help")
 }
 
-func TestACodeToBeLinkedThatNobodyCanJudge(t *testing.T) {
-	w := newEnv(t, func(c *accounts.Config) { c.Prover = withoutWechat{c.Prover} })
+func TestCodeToLinkWhileThePlatformFails(t *testing.T) {
+	w := newEnv(t, func(c *accounts.Config) { c.Prover = passwordProver{c.Prover} })
 	alice := withBoth(w)
 	err := w.accounts.Link(context.Background(), alice, byPassword(), otherApp, w.code(otherApp, "o-alice-2"))
 	require.Equal(t, errWechatDown, err)
-	require.Equal(t, miniApp+"/o-alice", w.linked(alice))
+	require.Equal(t, miniApp+"/o-alice", w.linkedAccounts(alice))
 }
 
 var errWechatDown = errors.New("WeChat is down")
 
-// withoutWechat judges passwords only.
-type withoutWechat struct{ accounts.Prover }
+// passwordProver checks only passwords; WeChat is down.
+type passwordProver struct{ accounts.Prover }
 
-func (withoutWechat) ProveCode(context.Context, string, string, string, string) (identity.ExternalIdentity, error) {
+func (passwordProver) ProveCode(context.Context, string, string, string, string) (identity.ExternalIdentity, error) {
 	return identity.ExternalIdentity{}, errWechatDown
 }
 
-func TestLinkingWhatIsTaken(t *testing.T) {
+func TestLinkingATakenAccount(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
 	alice := withBoth(w)
-	bob := w.seen("o-bob")
+	bob := w.wechatUser("o-bob")
 	err := w.accounts.Link(ctx, alice, byPassword(), miniApp, w.code(miniApp, "o-bob"))
-	requireRefused(t, err, oauth.AlreadyLinked)
+	requireError(t, err, oauth.AlreadyLinked)
 	err = w.accounts.Link(ctx, alice, byPassword(), miniApp, w.code(miniApp, "o-second"))
-	requireRefused(t, err, oauth.AlreadyLinked)
+	requireError(t, err, oauth.AlreadyLinked)
 	union := identity.ExternalIdentity{AccountKey: wechatAccount(otherApp, "o-carol"), UnionID: "carol",
 		OpenPlatform: openPlatform}
 	_, _, err = w.database.Accounts().FindOrCreateUser(ctx, union)
 	require.NoError(t, err)
 	union.AccountKey = wechatAccount(otherApp, "o-carol-2")
-	requireRefused(t, w.accounts.Link(ctx, bob, byCode(w.code(miniApp, "o-bob")), "", w.codeOf(union)),
+	requireError(t, w.accounts.Link(ctx, bob, byCode(w.code(miniApp, "o-bob")), "", w.codeOf(union)),
 		oauth.AlreadyLinked)
-	require.Equal(t, miniApp+"/o-alice", w.linked(alice))
-	require.Equal(t, miniApp+"/o-bob", w.linked(bob))
+	require.Equal(t, miniApp+"/o-alice", w.linkedAccounts(alice))
+	require.Equal(t, miniApp+"/o-bob", w.linkedAccounts(bob))
 }
 
 func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 	w := newEnv(t)
 	for round := range 10 {
 		openID := "o-shared-" + string(rune('a'+round))
-		callers := []accounts.Caller{w.seen(openID + "-1"), w.seen(openID + "-2"), w.seen(openID + "-3")}
+		var callers []accounts.Caller
+		for _, suffix := range []string{"-1", "-2", "-3"} {
+			callers = append(callers, w.wechatUser(openID+suffix))
+		}
 		errs := make([]error, len(callers))
 		var group sync.WaitGroup
 		for n, caller := range callers {
@@ -123,7 +126,7 @@ func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 				require.NoError(t, errs[n])
 				continue
 			}
-			requireRefused(t, errs[n], oauth.AlreadyLinked)
+			requireError(t, errs[n], oauth.AlreadyLinked)
 		}
 	}
 }
@@ -133,42 +136,42 @@ func TestUnlink(t *testing.T) {
 	alice := withBoth(w)
 	byWechat := w.signedIn(w.user(alice), wechatAccount(miniApp, "o-alice"))
 	require.NoError(t, w.accounts.Unlink(context.Background(), alice, byPassword(), identity.PlatformWechat, miniApp))
-	require.Empty(t, w.linked(alice))
-	require.False(t, w.alive(byWechat), "what the account opened is over")
-	require.True(t, w.alive(alice))
+	require.Empty(t, w.linkedAccounts(alice))
+	require.False(t, w.active(byWechat), "the session that the account opened has ended")
+	require.True(t, w.active(alice))
 	require.Len(t, w.events(identity.EventUnlinked, alice.UserID), 1)
 	err := w.accounts.Unlink(context.Background(), alice, byPassword(), identity.PlatformWechat, miniApp)
-	requireRefused(t, err, oauth.UnknownAccount)
+	requireError(t, err, oauth.UnknownAccount)
 }
 
-func TestUnlinkingWhatIsNotLinkedCostsNoProof(t *testing.T) {
+func TestUnlinkingAnUnknownAccountDoesNotUseUpTheProof(t *testing.T) {
 	w := newEnv(t)
 	alice := withBoth(w)
 	proof := byCode(w.code(miniApp, "o-alice"))
 	for platform, app := range map[string]string{identity.PlatformWechat: otherApp, "": miniApp,
 		identity.PlatformQQ: miniApp, "a\x00b": miniApp} {
-		requireRefused(t, w.accounts.Unlink(context.Background(), alice, proof, platform, app),
+		requireError(t, w.accounts.Unlink(context.Background(), alice, proof, platform, app),
 			oauth.UnknownAccount)
 	}
-	require.True(t, w.fresh(proof.Code))
+	require.True(t, w.unused(proof.Code))
 }
 
 func TestTheLastWayInStays(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
-	bob := w.seen("o-bob")
+	bob := w.wechatUser("o-bob")
 	proof := func() accounts.Proof { return byCode(w.code(miniApp, "o-bob")) }
-	requireRefused(t, w.accounts.Unlink(ctx, bob, proof(), identity.PlatformWechat, miniApp), oauth.LastWayIn)
-	require.NoError(t, w.database.Users().Name(ctx, bob.UserID, "bob")) // a name without password lets nobody in
-	requireRefused(t, w.accounts.Unlink(ctx, bob, proof(), identity.PlatformWechat, miniApp), oauth.LastWayIn)
-	require.Equal(t, miniApp+"/o-bob", w.linked(bob))
-	require.True(t, w.alive(bob))
+	requireError(t, w.accounts.Unlink(ctx, bob, proof(), identity.PlatformWechat, miniApp), oauth.LastWayIn)
+	require.NoError(t, w.database.Users().Name(ctx, bob.UserID, "bob")) // a name without password is no way to sign in
+	requireError(t, w.accounts.Unlink(ctx, bob, proof(), identity.PlatformWechat, miniApp), oauth.LastWayIn)
+	require.Equal(t, miniApp+"/o-bob", w.linkedAccounts(bob))
+	require.True(t, w.active(bob))
 }
 
-func TestTheLastTwoWaysInAreNotUnlinkedAtOnce(t *testing.T) {
+func TestLastTwoAccountsCannotBeUnlinkedInParallel(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
-	bob := w.seen("o-bob")
+	bob := w.wechatUser("o-bob")
 	require.NoError(t, w.database.Accounts().Link(ctx, bob.UserID,
 		identity.ExternalIdentity{AccountKey: wechatAccount(otherApp, "o-bob-2")}))
 	errs := make([]error, 2)
@@ -178,6 +181,6 @@ func TestTheLastTwoWaysInAreNotUnlinkedAtOnce(t *testing.T) {
 		group.Go(func() { errs[n] = w.accounts.Unlink(ctx, bob, proof, identity.PlatformWechat, app) })
 	}
 	group.Wait()
-	require.NotEmpty(t, w.linked(bob))
-	require.Error(t, errors.Join(errs...), "one of both must fail")
+	require.NotEmpty(t, w.linkedAccounts(bob))
+	require.Error(t, errors.Join(errs...), "one of them must fail")
 }

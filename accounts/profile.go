@@ -8,34 +8,34 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// Me is what people see of themselves. Days are enough for that, and they are UTC's.
+// Me is what users see about themselves. Times are UTC dates (2006-01-02).
 type Me struct {
 	Subject       string           `json:"sub"`
 	Username      string           `json:"username,omitempty"`
 	HasPassword   bool             `json:"has_password"`
 	Profile       identity.Profile `json:"profile"`
-	EmailVerified bool             `json:"email_verified"` // never: nobody has checked it
+	EmailVerified bool             `json:"email_verified"` // always false: addresses are not verified
 	Phone         *Phone           `json:"phone,omitempty"`
 	Accounts      []Linked         `json:"accounts"`
 	Created       string           `json:"created"`
 	LastSeen      string           `json:"last_seen,omitempty"`
 }
 
-// Phone is a number that a platform said is the person's.
+// Phone is the user's phone number according to a platform.
 type Phone struct {
 	Number   string `json:"number"`
 	Verified bool   `json:"verified"`
-	Seen     string `json:"seen"` // the day when the platform said so; numbers pass on to other people
+	Seen     string `json:"seen"` // UTC date when the platform sent it; numbers are reassigned to other people
 }
 
-// Linked is an account that signs in the person. The subject at its platform is told by Export only.
+// Linked is an account with which the user signs in. Only [Accounts.Export] returns its subject at the platform.
 type Linked struct {
 	Platform string `json:"platform"`
 	App      string `json:"app"`
 	Since    string `json:"since"`
 }
 
-// Profile tells the caller what is known of him. The refusals of the caller; oauth.TemporarilyUnavailable.
+// Profile returns what users see about themselves. See [Accounts] for its errors.
 func (a *Accounts) Profile(ctx context.Context, c Caller) (Me, error) {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -44,9 +44,9 @@ func (a *Accounts) Profile(ctx context.Context, c Caller) (Me, error) {
 	return a.me(ctx, c, user)
 }
 
-// SetProfile replaces all of the profile by what the caller wants, in its composed form; from then on no
-// platform's word changes it. A caller without the scope email neither sees nor changes the address.
-// oauth.InvalidRequest, the refusals of the caller; oauth.TemporarilyUnavailable.
+// SetProfile replaces the whole profile. From then on data from platforms does not change it. A caller without the
+// scope email neither sees nor changes the email address. Besides the errors of [Accounts], SetProfile returns
+// oauth.InvalidRequest if a field is invalid or the scope email is missing.
 func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Profile) (Me, error) {
 	profile, err := CheckProfile(profile)
 	if err != nil {
@@ -58,7 +58,8 @@ func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Pr
 	}
 	if !oauth.HasScope(c.Scope, oauth.ScopeEmail) {
 		if profile.Email != "" {
-			return Me{}, oauth.NewError(oauth.InvalidRequest, "To set email the access token needs the scope email.")
+			return Me{}, oauth.NewError(oauth.InvalidRequest,
+				"Setting email needs an access token with the scope email.")
 		}
 		known, err := a.profiles.Find(ctx, user.ID)
 		if err != nil {
@@ -72,7 +73,7 @@ func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Pr
 	return a.me(ctx, c, user)
 }
 
-// me tells no more than the caller's scope allows, as a token goes to other servers too.
+// me returns only what the caller's scope allows, because other servers may receive the token.
 func (a *Accounts) me(ctx context.Context, c Caller, user identity.User) (Me, error) {
 	held, err := a.gather(ctx, user)
 	if err != nil {
@@ -91,13 +92,13 @@ func (a *Accounts) me(ctx context.Context, c Caller, user identity.User) (Me, er
 	if phone := held.details.Phone; phone.Number != "" && oauth.HasScope(c.Scope, oauth.ScopePhone) {
 		me.Phone = &Phone{Number: phone.Number, Verified: phone.Verified, Seen: day(phone.SeenAt)}
 	}
-	if len(held.sessions) > 0 { // the most recently seen is first
+	if len(held.sessions) > 0 { // the most recently used is first
 		me.LastSeen = day(held.sessions[0].LastSeenAt)
 	}
 	return me, nil
 }
 
-// held is what the stores have of a user beside the user.
+// held is a user's stored data besides the user's own record.
 type held struct {
 	details  identity.Details
 	accounts []identity.Account

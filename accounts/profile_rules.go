@@ -17,7 +17,7 @@ import (
 
 const (
 	maxNameCodePoints = 128
-	maxNameBytes      = 2048 // before it is composed: work is bounded before it is begun
+	maxNameBytes      = 2048 // before normalization, to bound the work
 	maxPictureBytes   = 512
 	maxLocaleBytes    = 35 // RFC 5646 §4.4.1
 	maxEmailBytes     = 254
@@ -25,11 +25,12 @@ const (
 
 var (
 	gender = regexp.MustCompile(`^[a-z-]{1,32}$`)
-	// what two programs could read differently is not in it
+	// picture excludes characters that programs interpret differently in URLs.
 	picture = regexp.MustCompile("^https://[^\\x00-\\x20\\x7f-\\x{10ffff}\"<>\\\\^`{|}]+$")
 )
 
-// CheckProfile returns a profile in the form that is kept. Every field may be empty. oauth.InvalidRequest.
+// CheckProfile returns a profile in normalized form: names in NFC and without surrounding spaces, and a canonical
+// locale. Every field may be empty. It returns oauth.InvalidRequest if a field is invalid.
 func CheckProfile(p identity.Profile) (identity.Profile, error) {
 	var okName, okNickname, okLocale bool
 	p.Name, okName = cleanName(p.Name)
@@ -38,37 +39,37 @@ func CheckProfile(p identity.Profile) (identity.Profile, error) {
 	switch {
 	case !okName:
 		return p, oauth.NewError(oauth.InvalidRequest,
-			"name has at most 128 characters, and none that are invisible or turn text round.")
+			"name must have at most 128 characters, and no invisible or text direction characters.")
 	case !okNickname:
 		return p, oauth.NewError(oauth.InvalidRequest,
-			"nickname has at most 128 characters, and none that are invisible or turn text round.")
+			"nickname must have at most 128 characters, and no invisible or text direction characters.")
 	case !validPicture(p.Picture):
 		return p, oauth.NewError(oauth.InvalidRequest,
-			"picture is an https URL of at most 512 bytes, without a user in it.")
+			"picture must be an https URL of at most 512 bytes without user information.")
 	case p.Gender != "" && !gender.MatchString(p.Gender):
 		return p, oauth.NewError(oauth.InvalidRequest,
-			"gender is female, male, or another word of at most 32 small letters and hyphens.")
+			"gender must be female, male, or another word of at most 32 lowercase letters and hyphens.")
 	case !okLocale:
-		return p, oauth.NewError(oauth.InvalidRequest, "locale is a BCP 47 language tag, such as zh-CN.")
+		return p, oauth.NewError(oauth.InvalidRequest, "locale must be a BCP 47 language tag, such as zh-CN.")
 	case !validEmail(p.Email):
-		return p, oauth.NewError(oauth.InvalidRequest, "email is one bare address of at most 254 bytes.")
+		return p, oauth.NewError(oauth.InvalidRequest,
+			"email must be one address without a name, of at most 254 bytes.")
 	}
 	return p, nil
 }
 
-// cleanName returns a name composed and without spaces around it.
+// cleanName returns a name in NFC and without surrounding spaces, and reports whether it is valid.
 func cleanName(name string) (string, bool) {
 	if len(name) > maxNameBytes || !utf8.ValidString(name) {
 		return "", false
 	}
 	name = strings.TrimSpace(norm.NFC.String(name))
-	return name, utf8.RuneCountInString(name) <= maxNameCodePoints && !deceives(name)
+	return name, utf8.RuneCountInString(name) <= maxNameCodePoints && !hasInvisible(name)
 }
 
-// deceives says whether a text has characters that are not seen, or that change how others are seen:
-// controls, line separators, marks of direction, zero-width ones, fillers. The joiner within an emoji is
-// seen: it makes one picture of several.
-func deceives(text string) bool {
+// hasInvisible reports whether a text has characters that are invisible or change the display of others: control
+// characters, line separators, direction marks, zero-width characters and fillers. A joiner within an emoji is allowed.
+func hasInvisible(text string) bool {
 	runes := []rune(text)
 	for n, r := range runes {
 		if r == '\u200d' && n > 0 && n+1 < len(runes) && emoji(runes[n-1]) && emoji(runes[n+1]) {
@@ -81,7 +82,7 @@ func deceives(text string) bool {
 	return false
 }
 
-// emoji says whether a character is a picture, a colour of skin, or the selector that makes a picture of a sign.
+// emoji reports whether a character may be part of an emoji: a symbol, a skin tone, or a variation selector.
 func emoji(r rune) bool { return unicode.In(r, unicode.So, unicode.Sk) || r == '\ufe0f' }
 
 func validPicture(text string) bool {
@@ -95,7 +96,8 @@ func validPicture(text string) bool {
 	return err == nil && u.Hostname() != "" && u.User == nil
 }
 
-// cleanLocale returns a tag as BCP 47 writes it: WeChat's zh_CN is zh-CN.
+// cleanLocale returns a BCP 47 tag in its canonical form, such as zh-CN for WeChat's zh_CN, and reports whether it is
+// valid.
 func cleanLocale(text string) (string, bool) {
 	if text == "" {
 		return "", true
@@ -111,7 +113,7 @@ func validEmail(text string) bool {
 	if text == "" {
 		return true
 	}
-	if len(text) > maxEmailBytes || deceives(text) {
+	if len(text) > maxEmailBytes || hasInvisible(text) {
 		return false
 	}
 	address, err := mail.ParseAddress(text)

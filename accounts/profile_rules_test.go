@@ -10,21 +10,21 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-func TestProfilesThatMayBe(t *testing.T) {
+func TestValidProfiles(t *testing.T) {
 	for name, c := range map[string]struct{ given, kept identity.Profile }{
 		"nothing": {},
-		"all of it": {
+		"all fields": {
 			identity.Profile{Name: "李雷", Nickname: "Lei 🌱", Picture: "https://cdn.example.com/a.png?s=1#x",
 				Gender: "male", Locale: "zh-CN", Email: "lei@example.com"},
 			identity.Profile{Name: "李雷", Nickname: "Lei 🌱", Picture: "https://cdn.example.com/a.png?s=1#x",
 				Gender: "male", Locale: "zh-CN", Email: "lei@example.com"},
 		},
 		"decomposed letters": {identity.Profile{Name: "Jose\u0301"}, identity.Profile{Name: "José"}},
-		"spaces around": {identity.Profile{Nickname: " \u3000Han Mei\t"},
+		"surrounding spaces": {identity.Profile{Nickname: " \u3000Han Mei\t"},
 			identity.Profile{Nickname: "Han Mei"}},
 		"a family in one emoji": {identity.Profile{Nickname: "👨\u200d👩\u200d👧"},
 			identity.Profile{Nickname: "👨\u200d👩\u200d👧"}},
-		"one shrugs in his colour": {identity.Profile{Nickname: "🤷🏽\u200d♂\ufe0f"},
+		"an emoji with a skin tone": {identity.Profile{Nickname: "🤷🏽\u200d♂\ufe0f"},
 			identity.Profile{Nickname: "🤷🏽\u200d♂\ufe0f"}},
 		"128 characters, 512 bytes": {identity.Profile{Name: strings.Repeat("😀", 128)},
 			identity.Profile{Name: strings.Repeat("😀", 128)}},
@@ -42,7 +42,7 @@ func TestProfilesThatMayBe(t *testing.T) {
 	}
 }
 
-func TestProfilesThatMayNotBe(t *testing.T) {
+func TestInvalidProfiles(t *testing.T) {
 	megabyte := strings.Repeat("a", 1<<20)
 	for name, p := range map[string]identity.Profile{
 		"name of 129 characters":            {Name: strings.Repeat("李", 129)},
@@ -52,8 +52,8 @@ func TestProfilesThatMayNotBe(t *testing.T) {
 		"name with a line end":              {Name: "a\nb"},
 		"name with a NUL":                   {Name: "a\x00b"},
 		"name with a line separator":        {Name: "a\u2028b"},
-		"name turned round":                 {Name: "moc.\u202eelpmaxe"},
-		"nickname turned round":             {Nickname: "\u2066a\u2069"},
+		"name with right-to-left override":  {Name: "moc.\u202eelpmaxe"},
+		"nickname with direction isolates":  {Nickname: "\u2066a\u2069"},
 		"nickname with a direction mark":    {Nickname: "a\u200f"},
 		"nickname with a zero-width space":  {Nickname: "ad\u200bmin"},
 		"nickname with a zero-width joiner": {Nickname: "ad\u200dmin"},
@@ -74,23 +74,23 @@ func TestProfilesThatMayNotBe(t *testing.T) {
 		"picture with user and password":    {Picture: "https://a:b@example.com/a.png"},
 		"picture with a backslash":          {Picture: `https://example.com\@evil.example/a.png`},
 		"picture with markup":               {Picture: `https://example.com/"><script>`},
-		"picture turned round":              {Picture: "https://example.com/\u202egnp.exe"},
+		"picture with direction override":   {Picture: "https://example.com/\u202egnp.exe"},
 		"picture with a space":              {Picture: "https://example.com/a b.png"},
 		"picture with a line end":           {Picture: "https://example.com/a\n"},
-		"picture with half an escape":       {Picture: "https://exa%mple.com/a"},
+		"picture with an invalid escape":    {Picture: "https://exa%mple.com/a"},
 		"picture of 513 bytes":              {Picture: "https://example.com/" + strings.Repeat("a", 493)},
 		"picture of 1 MB":                   {Picture: "https://example.com/" + megabyte},
-		"gender in capitals":                {Gender: "Male"},
+		"gender with a capital letter":      {Gender: "Male"},
 		"gender with a line end":            {Gender: "male\n"},
 		"gender of 33 letters":              {Gender: strings.Repeat("a", 33)},
-		"locale that is none":               {Locale: "chinese simplified"},
+		"locale that is not a tag":          {Locale: "chinese simplified"},
 		"locale of 1 MB":                    {Locale: "zh" + strings.Repeat("-a", 1<<19)},
 		"locale with markup":                {Locale: "<b>"},
 		"email without at":                  {Email: "example.com"},
 		"email with a name":                 {Email: "Lei <lei@example.com>"},
 		"two emails":                        {Email: "a@example.com, b@example.com"},
 		"email with a header":               {Email: "a@example.com\r\nBcc: b@example.com"},
-		"email turned round":                {Email: "\u202ea@example.com"},
+		"email with right-to-left override": {Email: "\u202ea@example.com"},
 		"email of 255 bytes":                {Email: strings.Repeat("a", 243) + "@example.com"},
 		"email of 1 MB":                     {Email: megabyte + "@example.com"},
 	} {
@@ -103,7 +103,7 @@ func TestProfilesThatMayNotBe(t *testing.T) {
 	}
 }
 
-// requirePlain holds an error against RFC 6749 §5.2: printable ASCII, no double quotes, no backslashes.
+// requirePlain checks an error against RFC 6749 §5.2: printable ASCII, no double quotes, no backslashes.
 func requirePlain(t *testing.T, err error) {
 	t.Helper()
 	var refusal *oauth.Error

@@ -36,9 +36,9 @@ func TestProfile(t *testing.T) {
 	require.NotContains(t, string(text), cheapHash())
 }
 
-func TestNoNameIsMadeFromAnOpenID(t *testing.T) {
+func TestNoNameIsDerivedFromAnOpenID(t *testing.T) {
 	w := newEnv(t)
-	me, err := w.accounts.Profile(context.Background(), w.seen("o-bob"))
+	me, err := w.accounts.Profile(context.Background(), w.wechatUser("o-bob"))
 	require.NoError(t, err)
 	text, err := json.Marshal(me)
 	require.NoError(t, err)
@@ -49,7 +49,7 @@ func TestNoNameIsMadeFromAnOpenID(t *testing.T) {
 func TestSetProfileReplacesAll(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
-	bob := w.seen("o-bob")
+	bob := w.wechatUser("o-bob")
 	me, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Nickname: "Bo\u0308b",
 		Email: "bob@example.com", Locale: "zh_CN"})
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestSetProfileReplacesAll(t *testing.T) {
 func TestPlatformsDoNotOverwriteWhatWasChosen(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
-	bob := w.seen("o-bob")
+	bob := w.wechatUser("o-bob")
 	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{}) // to be nobody is a choice, too
 	require.NoError(t, err)
 	kept, err := w.database.Profiles().Suggest(ctx, bob.UserID, identity.Profile{Nickname: "微信用户"})
@@ -75,10 +75,10 @@ func TestPlatformsDoNotOverwriteWhatWasChosen(t *testing.T) {
 	require.Empty(t, me.Profile)
 }
 
-func TestProfilesThatAreRefusedChangeNothing(t *testing.T) {
+func TestInvalidProfileChangesNothing(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
-	bob := w.seen("o-bob")
+	bob := w.wechatUser("o-bob")
 	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob"})
 	require.NoError(t, err)
 	for _, p := range []identity.Profile{
@@ -86,19 +86,19 @@ func TestProfilesThatAreRefusedChangeNothing(t *testing.T) {
 		{Name: strings.Repeat("a", 1<<20)}, {Email: "<script>@example.com"},
 	} {
 		_, err := w.accounts.SetProfile(ctx, bob, p)
-		requireRefused(t, err, oauth.InvalidRequest)
+		requireError(t, err, oauth.InvalidRequest)
 	}
 	me, err := w.accounts.Profile(ctx, bob)
 	require.NoError(t, err)
 	require.Equal(t, identity.Profile{Name: "Bob"}, me.Profile)
 }
 
-// TestABorrowedTokenTellsNoMoreThanItsScope: it goes to other servers too, which were not to learn of numbers
-// and addresses.
-func TestABorrowedTokenTellsNoMoreThanItsScope(t *testing.T) {
+// TestProfileContainsOnlyWhatTheScopeAllows: other servers receive the token too, and must not learn phone numbers and
+// email addresses.
+func TestProfileContainsOnlyWhatTheScopeAllows(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
-	bob := w.seen("o-bob")
+	bob := w.wechatUser("o-bob")
 	_, err := w.accounts.SetProfile(ctx, bob, identity.Profile{Name: "Bob", Email: "bob@example.com"})
 	require.NoError(t, err)
 	require.NoError(t, w.database.Profiles().SetPhone(ctx, bob.UserID, identity.Phone{Number: "+8613812345678",
@@ -110,13 +110,13 @@ func TestABorrowedTokenTellsNoMoreThanItsScope(t *testing.T) {
 	require.Nil(t, me.Phone)
 	require.Equal(t, identity.Profile{Name: "Bob"}, me.Profile)
 	_, err = w.accounts.SetProfile(ctx, borrowed, identity.Profile{Email: "thief@example.com"})
-	requireRefused(t, err, oauth.InvalidRequest)
+	requireError(t, err, oauth.InvalidRequest)
 	me, err = w.accounts.SetProfile(ctx, borrowed, identity.Profile{Name: "Robert"})
 	require.NoError(t, err)
 	require.Equal(t, identity.Profile{Name: "Robert"}, me.Profile)
 	me, err = w.accounts.Profile(ctx, bob)
 	require.NoError(t, err)
 	require.Equal(t, identity.Profile{Name: "Robert", Email: "bob@example.com"}, me.Profile,
-		"who may not see the address does not remove it")
+		"a caller without the scope email does not remove the address")
 	require.NotNil(t, me.Phone)
 }

@@ -8,35 +8,35 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// Proof is what a request shows anew beside its token, which may be borrowed: the user's password, or a fresh
-// code of an account that is linked already. Exactly one of both.
+// Proof authenticates the user again, because the access token may be stolen. It is either the user's password or a new
+// code of an account that is already linked, but not both.
 type Proof struct {
 	Password string
 	Code     string
-	AppID    string // whose code it is; may be empty if the client has one app
+	AppID    string // the app of the code; may be empty if the client has one app
 }
 
-// Prover checks what a sign-in would check, and counts it with the sign-ins, so that guessing here is no way round
-// their bounds: signin.Service. It makes no user and no account. A password that is wrong has the code
-// [oauth.InsufficientUserAuthentication], a code that is refused [oauth.InvalidGrant]; all other errors reach the
-// caller untouched.
+// Prover checks proofs. It counts them as sign-in attempts, so that proofs cannot be used to get around the limits. It
+// creates no user and no account. It is implemented by signin.Service. Errors other than the documented ones are
+// returned to the caller unchanged.
 type Prover interface {
-	// ProvePassword checks that a password is the user's.
+	// ProvePassword checks the user's password. It returns oauth.InsufficientUserAuthentication if it is wrong.
 	ProvePassword(ctx context.Context, user identity.User, password, address string) error
-	// ProveCode trades a code at an app of the client and returns whose it is, whoever that may be here.
+	// ProveCode trades a code of one of the client's apps and returns the account at the platform, which may belong to
+	// any user or none. It returns oauth.InvalidGrant if the platform rejects the code.
 	ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.ExternalIdentity, error)
 }
 
-// unproved is the one answer to every proof that is missing or proves nothing, so that it does not tell why.
+// unproved returns the error for every missing or rejected proof. It does not reveal the reason.
 func unproved(cause error) error {
 	return &oauth.Error{
 		Code: oauth.InsufficientUserAuthentication, Cause: cause,
-		Description: "This needs the current password, or a fresh code of an account that is linked already, in " +
+		Description: "This needs the current password, or a new code of an account that is already linked, in " +
 			"the same request.",
 	}
 }
 
-// proved turns the Prover's ways to say that a proof proves nothing into the one.
+// proved converts the Prover's errors for a rejected proof to that of unproved.
 func proved(err error) error {
 	if errors.Is(err, oauth.InsufficientUserAuthentication) || errors.Is(err, oauth.InvalidGrant) {
 		return unproved(err)
@@ -44,12 +44,13 @@ func proved(err error) error {
 	return err
 }
 
-// prove says whether a proof is the user's. oauth.InvalidRequest: there are two. unproved, or what the Prover says.
+// prove checks a user's proof. It returns oauth.InvalidRequest if there are two, oauth.InsufficientUserAuthentication
+// if the proof is missing or rejected, or another error of the Prover.
 func (a *Accounts) prove(ctx context.Context, c Caller, user identity.User, p Proof) error {
 	switch {
 	case p.Password != "" && (p.Code != "" || p.AppID != ""):
 		return oauth.NewError(oauth.InvalidRequest,
-			"Prove it is you by the password or by a code of an app, not by both.")
+			"Prove who you are with the password or with a code of an app, not with both.")
 	case p.Code != "":
 		return a.proveCode(ctx, c, user, p)
 	case p.Password == "" || user.PasswordHash == "":
@@ -58,8 +59,7 @@ func (a *Accounts) prove(ctx context.Context, c Caller, user identity.User, p Pr
 	return proved(a.prover.ProvePassword(ctx, user, p.Password, c.Address))
 }
 
-// proveCode refuses the code of an account that is not linked to this very user: whoever borrowed a token has
-// a WeChat account, too.
+// proveCode rejects a code of an account that is not linked to the user, such as that of a thief.
 func (a *Accounts) proveCode(ctx context.Context, c Caller, user identity.User, p Proof) error {
 	external, err := a.prover.ProveCode(ctx, c.ClientID, p.AppID, p.Code, c.Address)
 	if err != nil {

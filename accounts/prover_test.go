@@ -10,28 +10,28 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// playedSignIns is a Prover whose codes work once, as WeChat's do.
-type playedSignIns struct {
+// fakeProver is a Prover whose codes work once, like WeChat's.
+type fakeProver struct {
 	hasher *password.Hasher
-	broken error // what every call says, if anything
+	broken error // returned by every call if not nil
 
 	mutex sync.Mutex
 	codes map[string]identity.ExternalIdentity
 	asked int
 }
 
-func (p *playedSignIns) ProvePassword(ctx context.Context, user identity.User, secret, address string) error {
+func (p *fakeProver) ProvePassword(ctx context.Context, user identity.User, secret, address string) error {
 	if err := p.ask(); err != nil {
 		return err
 	}
 	right, _, err := p.hasher.Check(ctx, address, user.PasswordHash, secret)
 	if err == nil && !right {
-		return oauth.NewError(oauth.InsufficientUserAuthentication, "no proof")
+		return oauth.NewError(oauth.InsufficientUserAuthentication, "wrong password")
 	}
 	return err
 }
 
-func (p *playedSignIns) ProveCode(_ context.Context, clientID, appID, code, _ string) (identity.ExternalIdentity,
+func (p *fakeProver) ProveCode(_ context.Context, clientID, appID, code, _ string) (identity.ExternalIdentity,
 	error) {
 	if err := p.ask(); err != nil {
 		return identity.ExternalIdentity{}, err
@@ -46,7 +46,7 @@ func (p *playedSignIns) ProveCode(_ context.Context, clientID, appID, code, _ st
 	return external, nil
 }
 
-func (p *playedSignIns) ask() error {
+func (p *fakeProver) ask() error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.asked++

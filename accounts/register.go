@@ -11,11 +11,10 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// RegistrationPolicy says how many people may register. Zero values are replaced by the defaults that stand
-// behind them.
+// RegistrationPolicy limits registrations. A zero value means the default.
 type RegistrationPolicy struct {
-	PerAddress int // in an hour: 10
-	Together   int // in an hour, from all addresses: 1000
+	PerAddress int // per hour from one IP address; default 10
+	Together   int // per hour from all addresses; default 1000
 }
 
 const registrationPeriod = time.Hour
@@ -30,8 +29,13 @@ func (p RegistrationPolicy) orDefaults() RegistrationPolicy {
 	return p
 }
 
-// Register adds a user who signs in by name and password. Whoever calls has made sure that the client may.
-// oauth.InvalidRequest, oauth.WeakPassword, oauth.TooManyRequests, oauth.UsernameTaken, oauth.TemporarilyUnavailable.
+// Register creates a user with a user name and a password. The caller must check that the client may register users.
+// Register returns
+//   - oauth.InvalidRequest if the user name is not allowed,
+//   - oauth.WeakPassword if the password is not allowed,
+//   - oauth.UsernameTaken if another user has the name,
+//   - oauth.TooManyRequests if too many users are registering,
+//   - oauth.TemporarilyUnavailable if the store fails or too many passwords are being hashed.
 func (a *Accounts) Register(ctx context.Context, clientID, address, username, secret string) (identity.User, error) {
 	if err := checkUsername(username); err != nil {
 		return identity.User{}, err
@@ -42,7 +46,7 @@ func (a *Accounts) Register(ctx context.Context, clientID, address, username, se
 	if err := a.countAddress(ctx, address); err != nil {
 		return identity.User{}, err
 	}
-	if err := a.checkFree(ctx, username); err != nil { // before hashing, so that a taken name costs nothing
+	if err := a.checkFree(ctx, username); err != nil { // before hashing, which is expensive
 		return identity.User{}, err
 	}
 	if err := a.allow(ctx, "registrations/together", a.registrations.Together); err != nil {
@@ -56,15 +60,15 @@ func (a *Accounts) Register(ctx context.Context, clientID, address, username, se
 	if err != nil {
 		return identity.User{}, nameFailed(err)
 	}
-	// It does not decide: the user is there, and who was told otherwise would find the name taken.
+	// A failure to record is only logged: the user exists, and a second attempt would find the name taken.
 	event := identity.Event{Kind: identity.EventRegistered, UserID: user.ID, ClientID: clientID}
 	identity.RecordOrLog(ctx, a.events, a.logger, event)
 	return user, nil
 }
 
-// countAddress counts before anything is looked up, so that names cannot be tried out in bulk. An address
-// beyond its bound uses up nobody else's. Callers whose address is unknown share no bound of ten: only the
-// one of all together holds for them.
+// countAddress applies the limit of an address. It runs before names are looked up, so that they cannot be guessed in
+// bulk, and before the common limit, so that one address cannot use that up. Callers with an unknown address have only
+// the common limit.
 func (a *Accounts) countAddress(ctx context.Context, address string) error {
 	if address == "" {
 		return nil
@@ -74,15 +78,15 @@ func (a *Accounts) countAddress(ctx context.Context, address string) error {
 
 func (a *Accounts) allow(ctx context.Context, key string, limit int) error {
 	rate := limits.Rate{Uses: limit, Period: registrationPeriod}
-	return a.limiter.Allow(ctx, key, rate, "Too many people are registering. Wait before trying again.")
+	return a.limiter.Allow(ctx, key, rate, "Too many users are registering. Wait before trying again.")
 }
 
-// hash returns the hash of a password that checkPassword let pass.
+// hash hashes a password that checkPassword has accepted.
 func (a *Accounts) hash(ctx context.Context, address, secret string) (string, error) {
 	hash, err := a.hasher.Hash(ctx, address, secret)
 	switch {
 	case errors.Is(err, password.ErrBusy):
-		return "", oauth.Unavailable("Too many passwords are being checked right now. Try again shortly.",
+		return "", oauth.Unavailable("Too many passwords are being hashed right now. Try again shortly.",
 			hashRetry, err)
 	case err != nil:
 		return "", oauth.Unavailable("The password could not be set right now. Try again shortly.", hashRetry, err)

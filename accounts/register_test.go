@@ -31,43 +31,43 @@ func TestRegister(t *testing.T) {
 	require.Equal(t, client, events[0].ClientID)
 }
 
-func TestRegisterTellsNobodyOfALostEvent(t *testing.T) {
-	w := newEnv(t, func(c *accounts.Config) { c.Events = deafEvents{c.Events} })
+func TestRegisterSucceedsWithoutItsEvent(t *testing.T) {
+	w := newEnv(t, func(c *accounts.Config) { c.Events = brokenEvents{c.Events} })
 	_, err := w.accounts.Register(context.Background(), client, address, "lei", newPassword)
-	require.NoError(t, err) // or the second try would find the name taken
+	require.NoError(t, err) // otherwise a second attempt would find the name taken
 }
 
-// deafEvents records nothing.
-type deafEvents struct{ identity.Events }
+// brokenEvents cannot record.
+type brokenEvents struct{ identity.Events }
 
-func (deafEvents) Record(context.Context, identity.Event) error {
+func (brokenEvents) Record(context.Context, identity.Event) error {
 	return errors.New("the disk is full")
 }
 
-func TestRegisterRefusesWithoutHashing(t *testing.T) {
+func TestRegisterRejectsWithoutHashing(t *testing.T) {
 	w := newEnv(t, func(c *accounts.Config) { c.Registrations.PerAddress = 100 })
-	w.named("alice")
-	for attack, c := range map[string]struct {
+	w.passwordUser("alice")
+	for name, c := range map[string]struct {
 		username, secret string
-		name             oauth.Code
+		code             oauth.Code
 	}{
-		"a name that is taken":              {"alice", newPassword, oauth.UsernameTaken},
-		"the same in capitals, full width":  {"ＡＬＩＣＥ", newPassword, oauth.UsernameTaken},
-		"a look-alike":                      {"\u0430lice", newPassword, oauth.InvalidRequest},
-		"an id":                             {identity.NewUserID(), newPassword, oauth.InvalidRequest},
-		"no name":                           {"", newPassword, oauth.InvalidRequest},
-		"no password":                       {"bob", "", oauth.WeakPassword},
-		"7 characters":                      {"bob", "漢字漢字漢字漢", oauth.WeakPassword},
-		"257 characters":                    {"bob", strings.Repeat("é", 257), oauth.WeakPassword},
-		"1 MB":                              {"bob", strings.Repeat("a", 1<<20), oauth.WeakPassword},
-		"a common password":                 {"bob", "password", oauth.WeakPassword},
-		"the same in capitals, full width.": {"bob", "ＰＡＳＳＷＯＲＤ", oauth.WeakPassword},
-		"woaini1314":                        {"bob", "woaini1314", oauth.WeakPassword},
-		"the name as password":              {"bobthebuilder", "BobTheBuilder", oauth.WeakPassword},
+		"a taken name":                    {"alice", newPassword, oauth.UsernameTaken},
+		"a taken name in full width":      {"ＡＬＩＣＥ", newPassword, oauth.UsernameTaken},
+		"a look-alike":                    {"\u0430lice", newPassword, oauth.InvalidRequest},
+		"an id":                           {identity.NewUserID(), newPassword, oauth.InvalidRequest},
+		"no name":                         {"", newPassword, oauth.InvalidRequest},
+		"no password":                     {"bob", "", oauth.WeakPassword},
+		"7 characters":                    {"bob", "漢字漢字漢字漢", oauth.WeakPassword},
+		"257 characters":                  {"bob", strings.Repeat("é", 257), oauth.WeakPassword},
+		"1 MB":                            {"bob", strings.Repeat("a", 1<<20), oauth.WeakPassword},
+		"a common password":               {"bob", "password", oauth.WeakPassword},
+		"a common password in full width": {"bob", "ＰＡＳＳＷＯＲＤ", oauth.WeakPassword},
+		"woaini1314":                      {"bob", "woaini1314", oauth.WeakPassword},
+		"the name as password":            {"bobthebuilder", "BobTheBuilder", oauth.WeakPassword},
 	} {
-		t.Run(attack, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			_, err := w.accounts.Register(context.Background(), client, address, c.username, c.secret)
-			requireRefused(t, err, c.name)
+			requireError(t, err, c.code)
 		})
 	}
 	require.Zero(t, w.hasher.hashes.Load())
@@ -75,26 +75,25 @@ func TestRegisterRefusesWithoutHashing(t *testing.T) {
 
 func TestMassRegistrationFromOneAddress(t *testing.T) {
 	w := newEnv(t)
-	w.named("alice")
+	w.passwordUser("alice")
 	register := func(address, name string) error {
 		_, err := w.accounts.Register(context.Background(), client, address, name, newPassword)
 		return err
 	}
-	for range 10 { // trying out names counts like registering
-		requireRefused(t, register(address, "alice"), oauth.UsernameTaken)
+	for range 10 { // probing names counts like registering
+		requireError(t, register(address, "alice"), oauth.UsernameTaken)
 	}
 	err := register(address, "bob")
-	requireRefused(t, err, oauth.TooManyRequests)
+	requireError(t, err, oauth.TooManyRequests)
 	refusal, _ := errors.AsType[*oauth.Error](err)
 	require.InDelta(t, 6*time.Minute, refusal.RetryAfter, float64(time.Minute))
-	require.Zero(t, w.hasher.hashes.Load(), "it is counted before it is hashed")
-	require.NoError(t, register("192.0.2.2", "bob"), "others are not kept out")
+	require.Zero(t, w.hasher.hashes.Load(), "counted before hashing")
+	require.NoError(t, register("192.0.2.2", "bob"), "other addresses may register")
 }
 
 func TestMassRegistrationInParallel(t *testing.T) {
 	w := newEnv(t, func(c *accounts.Config) {
-		c.Registrations = accounts.RegistrationPolicy{PerAddress: 2,
-			Together: 3}
+		c.Registrations = accounts.RegistrationPolicy{PerAddress: 2, Together: 3}
 	})
 	var group sync.WaitGroup
 	for n := range 24 {
@@ -102,7 +101,7 @@ func TestMassRegistrationInParallel(t *testing.T) {
 			_, err := w.accounts.Register(context.Background(), client, fmt.Sprintf("192.0.2.%d", n%12),
 				fmt.Sprintf("bot-%d", n), newPassword)
 			if err != nil {
-				requireRefused(t, err, oauth.TooManyRequests)
+				requireError(t, err, oauth.TooManyRequests)
 			}
 		})
 	}
@@ -112,20 +111,19 @@ func TestMassRegistrationInParallel(t *testing.T) {
 	require.Len(t, users, 3)
 }
 
-func TestCallersOfUnknownAddressAreNotOne(t *testing.T) {
+func TestUnknownAddressesShareNoLimit(t *testing.T) {
 	w := newEnv(t, func(c *accounts.Config) {
-		c.Registrations = accounts.RegistrationPolicy{PerAddress: 1,
-			Together: 3}
+		c.Registrations = accounts.RegistrationPolicy{PerAddress: 1, Together: 3}
 	})
 	for n := range 3 {
 		_, err := w.accounts.Register(context.Background(), client, "", fmt.Sprintf("user-%d", n), newPassword)
 		require.NoError(t, err)
 	}
 	_, err := w.accounts.Register(context.Background(), client, "", "user-3", newPassword)
-	requireRefused(t, err, oauth.TooManyRequests)
+	requireError(t, err, oauth.TooManyRequests)
 }
 
-func TestOneNameRegisteredTwiceAtOnce(t *testing.T) {
+func TestOneNameRegisteredInParallel(t *testing.T) {
 	w := newEnv(t)
 	errs := make([]error, 4)
 	var group sync.WaitGroup
@@ -133,27 +131,27 @@ func TestOneNameRegisteredTwiceAtOnce(t *testing.T) {
 		group.Go(func() { _, errs[n] = w.accounts.Register(context.Background(), client, address, name, newPassword) })
 	}
 	group.Wait()
-	won := 0
+	registered := 0
 	for _, err := range errs {
 		if err == nil {
-			won++
+			registered++
 			continue
 		}
-		requireRefused(t, err, oauth.UsernameTaken)
+		requireError(t, err, oauth.UsernameTaken)
 	}
-	require.Equal(t, 1, won)
+	require.Equal(t, 1, registered)
 }
 
-func TestNothingRegistersWithoutCounting(t *testing.T) {
-	w := newEnv(t, func(c *accounts.Config) { c.Volatile = goneVolatile{c.Volatile} })
+func TestRegisterFailsIfItCannotCount(t *testing.T) {
+	w := newEnv(t, func(c *accounts.Config) { c.Volatile = brokenVolatile{c.Volatile} })
 	_, err := w.accounts.Register(context.Background(), client, address, "lei", newPassword)
-	requireRefused(t, err, oauth.TemporarilyUnavailable)
+	requireError(t, err, oauth.TemporarilyUnavailable)
 	require.Zero(t, w.hasher.hashes.Load())
 }
 
-// goneVolatile is Redis that is down.
-type goneVolatile struct{ identity.Volatile }
+// brokenVolatile is a volatile store that cannot be reached.
+type brokenVolatile struct{ identity.Volatile }
 
-func (goneVolatile) Allow(context.Context, string, int, time.Duration) (time.Duration, error) {
+func (brokenVolatile) Allow(context.Context, string, int, time.Duration) (time.Duration, error) {
 	return 0, errors.New("connection refused")
 }

@@ -8,19 +8,18 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// SessionInfo is what people see of a sign-in of theirs. Days are enough to know it again, and they are UTC's.
+// SessionInfo is what users see about one of their sessions. Times are UTC dates (2006-01-02).
 type SessionInfo struct {
 	ID       string `json:"id"`
 	ClientID string `json:"client_id"`
-	Device   string `json:"device,omitempty"` // what the client said of itself
-	Method   string `json:"method"`           // as in "amr"
+	Device   string `json:"device,omitempty"` // from the User-Agent header at the sign-in
+	Method   string `json:"method"`           // how the user signed in, see identity.Session
 	SignedIn string `json:"signed_in"`
 	LastSeen string `json:"last_seen"`
-	Current  bool   `json:"current"` // the one that asks
+	Current  bool   `json:"current"` // the session of the access token
 }
 
-// ListSessions returns the caller's sessions that are alive, the most recently seen first. The refusals of
-// the caller; oauth.TemporarilyUnavailable.
+// ListSessions returns the caller's active sessions, the most recently used first. See [Accounts] for its errors.
 func (a *Accounts) ListSessions(ctx context.Context, c Caller) ([]SessionInfo, error) {
 	sessions, err := a.sessionsOf(ctx, c)
 	infos := make([]SessionInfo, len(sessions))
@@ -46,9 +45,9 @@ func (a *Accounts) sessionsOf(ctx context.Context, c Caller) ([]identity.Session
 	return sessions, nil
 }
 
-// EndSession ends a session of the caller's, which may be the current one. It needs no proof: whoever
-// borrowed a token can only lessen what it reaches. oauth.UnknownSession: it is over, or another user's, which
-// is not told apart; the refusals of the caller; oauth.TemporarilyUnavailable.
+// EndSession ends one of the caller's sessions, which may be the current one. It needs no proof, because it gives a
+// thief nothing. Besides the errors of [Accounts], it returns oauth.UnknownSession if the session has ended or is
+// another user's; it does not reveal which.
 func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -74,10 +73,10 @@ func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 }
 
 var errUnknownSession = &oauth.Error{Code: oauth.UnknownSession,
-	Description: "You have no such session. It may have ended already."}
+	Description: "You have no such session. It may have already ended."}
 
-// EndOtherSessions ends all sessions of the caller but the current one, and tells how many it ended, also if
-// it could not end all of them. The refusals of the caller; oauth.TemporarilyUnavailable.
+// EndOtherSessions ends all sessions of the caller but the current one. It returns how many it ended, even if it fails
+// before it has ended all. See [Accounts] for its errors.
 func (a *Accounts) EndOtherSessions(ctx context.Context, c Caller) (int, error) {
 	sessions, err := a.sessionsOf(ctx, c)
 	if err != nil {

@@ -16,7 +16,7 @@ func TestListSessions(t *testing.T) {
 	w := newEnv(t)
 	alice := withBoth(w)
 	byWechat := w.signedIn(w.user(alice), wechatAccount(miniApp, "o-alice"))
-	w.seen("o-bob")
+	w.wechatUser("o-bob")
 	sessions, err := w.accounts.ListSessions(context.Background(), alice)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []accounts.SessionInfo{
@@ -30,44 +30,44 @@ func TestListSessions(t *testing.T) {
 func TestEndSession(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
-	alice := w.named("alice")
-	elsewhere := w.again(alice)
+	alice := w.passwordUser("alice")
+	elsewhere := w.signInAgain(alice)
 	require.NoError(t, w.accounts.EndSession(ctx, alice, elsewhere.SessionID))
-	require.False(t, w.alive(elsewhere))
-	require.True(t, w.alive(alice))
+	require.False(t, w.active(elsewhere))
+	require.True(t, w.active(alice))
 	events := w.events(identity.EventSessionEnded, alice.UserID)
 	require.Len(t, events, 1)
 	require.Equal(t, identity.EndedByUser, events[0].Detail)
-	requireRefused(t, w.accounts.EndSession(ctx, alice, elsewhere.SessionID), oauth.UnknownSession)
+	requireError(t, w.accounts.EndSession(ctx, alice, elsewhere.SessionID), oauth.UnknownSession)
 	require.NoError(t, w.accounts.EndSession(ctx, alice, alice.SessionID))
-	require.False(t, w.alive(alice))
+	require.False(t, w.active(alice))
 }
 
-func TestAnothersSessionIsUnknown(t *testing.T) {
+func TestSessionOfAnotherUserIsUnknown(t *testing.T) {
 	w := newEnv(t)
-	alice, bob := w.named("alice"), w.seen("o-bob")
+	alice, bob := w.passwordUser("alice"), w.wechatUser("o-bob")
 	theirs := w.accounts.EndSession(context.Background(), alice, bob.SessionID)
 	for _, id := range []string{"", identity.NewSessionID(), "a\x00b", strings.Repeat("a", 1<<20),
 		bob.SessionID + " ", strings.ToUpper(alice.SessionID)} {
-		requireRefused(t, w.accounts.EndSession(context.Background(), alice, id), oauth.UnknownSession)
+		requireError(t, w.accounts.EndSession(context.Background(), alice, id), oauth.UnknownSession)
 	}
-	requireRefused(t, theirs, oauth.UnknownSession)
-	require.True(t, w.alive(bob))
-	require.True(t, w.alive(alice))
+	requireError(t, theirs, oauth.UnknownSession)
+	require.True(t, w.active(bob))
+	require.True(t, w.active(alice))
 }
 
 func TestEndOtherSessions(t *testing.T) {
 	w := newEnv(t)
-	alice, bob := w.named("alice"), w.seen("o-bob")
-	others := []accounts.Caller{w.again(alice), w.again(alice), w.again(alice)}
+	alice, bob := w.passwordUser("alice"), w.wechatUser("o-bob")
+	others := []accounts.Caller{w.signInAgain(alice), w.signInAgain(alice), w.signInAgain(alice)}
 	ended, err := w.accounts.EndOtherSessions(context.Background(), alice)
 	require.NoError(t, err)
 	require.Equal(t, 3, ended)
 	for _, other := range others {
-		require.False(t, w.alive(other))
+		require.False(t, w.active(other))
 	}
-	require.True(t, w.alive(alice))
-	require.True(t, w.alive(bob))
+	require.True(t, w.active(alice))
+	require.True(t, w.active(bob))
 	ended, err = w.accounts.EndOtherSessions(context.Background(), alice)
 	require.NoError(t, err)
 	require.Zero(t, ended)

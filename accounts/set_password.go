@@ -9,25 +9,26 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// checkPassword says whether a password may be set. Besides what is guessed first of everybody, it refuses
-// what is guessed first of one.
+// checkPassword returns oauth.WeakPassword if a password is too easy to guess, in general or for this user.
 func checkPassword(username, secret string) error {
 	if err := password.CheckPolicy(secret); err != nil {
 		return &oauth.Error{Code: oauth.WeakPassword, Description: sentence(err)}
 	}
 	if strings.EqualFold(username, secret) {
-		return &oauth.Error{Code: oauth.WeakPassword, Description: "The password is the user name. Choose another one."}
+		return &oauth.Error{Code: oauth.WeakPassword, Description: "The password must differ from the user name."}
 	}
 	return nil
 }
 
-// SetPassword adds a password or changes it, also one that was forgotten: the proof is then a code. A user
-// who has no user name must choose one; all others leave it empty, or repeat theirs. It ends all sessions,
-// this one too. oauth.InvalidRequest, oauth.WeakPassword, oauth.UsernameTaken, and the refusals of caller and proof;
-// oauth.TemporarilyUnavailable.
+// SetPassword adds or changes the caller's password. If the old one is forgotten, a code can be the proof. A user
+// without a user name must choose one; for all others username must be empty or their own. SetPassword ends all
+// sessions, including the current one. Besides the errors of [Accounts], it returns
+//   - oauth.InvalidRequest if the user name is not allowed, is missing, or is not the caller's,
+//   - oauth.WeakPassword if the password is not allowed,
+//   - oauth.UsernameTaken if another user has the name.
 //
-// Name and password are two steps. If the second fails, the name stays: it lets nobody in without a password,
-// and the same request goes on from there.
+// The name and the password are set in two steps. If the second step fails, the name stays. That does not let anyone
+// in, and repeating the request completes it.
 func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username, newPassword string) error {
 	user, err := a.enter(ctx, c)
 	if err != nil {
@@ -39,12 +40,12 @@ func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username,
 	if err := a.prove(ctx, c, user, p); err != nil {
 		return err
 	}
-	if user.Username == "" { // not before the proof: whoever has a token could try out names
+	if user.Username == "" { // after the proof: otherwise a token would be enough to probe names
 		if err := a.checkFree(ctx, username); err != nil {
 			return err
 		}
 	}
-	// before the name: this is the step that fails when much is going on
+	// Hash before setting the name, because hashing fails under load.
 	hash, err := a.hash(ctx, c.Address, newPassword)
 	if err != nil {
 		return err
@@ -60,12 +61,12 @@ func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username,
 	return nil
 }
 
-// checkChange judges what SetPassword would set.
+// checkChange validates the input of SetPassword.
 func checkChange(user identity.User, username, newPassword string) error {
 	if user.Username == "" {
 		if username == "" {
 			return oauth.NewError(oauth.InvalidRequest,
-				"Choose a user name: without one nobody signs in with a password.")
+				"Choose a user name: it is needed to sign in with a password.")
 		}
 		if err := checkUsername(username); err != nil {
 			return err
@@ -73,7 +74,7 @@ func checkChange(user identity.User, username, newPassword string) error {
 		return checkPassword(username, newPassword)
 	}
 	if username != "" && !sameName(username, user.Username) {
-		return oauth.NewError(oauth.InvalidRequest, "This user has another user name, which stays. Leave it out.")
+		return oauth.NewError(oauth.InvalidRequest, "A user name cannot be changed. Omit it or send the current one.")
 	}
 	return checkPassword(user.Username, newPassword)
 }

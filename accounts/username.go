@@ -12,26 +12,25 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// checkUsername says whether somebody may choose a user name. It is stricter than signing in, since names
-// that are there stay.
+// checkUsername returns oauth.InvalidRequest if a new user name is not allowed. It is stricter than the check at
+// sign-in, because existing names stay valid.
 func checkUsername(username string) error {
 	if _, err := identity.CanonicalUsername(username); err != nil {
 		return oauth.NewError(oauth.InvalidRequest, sentence(err))
 	}
-	if strings.ContainsFunc(norm.NFC.String(username), foreign) {
+	if strings.ContainsFunc(norm.NFC.String(username), confusable) {
 		return oauth.NewError(oauth.InvalidRequest,
-			"This user name could be taken for another one: use Latin letters, Chinese, "+
-				"Japanese or Korean, and digits.")
+			"This user name could be confused with another one: use Latin, Chinese, Japanese or Korean letters "+
+				"and digits.")
 	}
 	return nil
 }
 
-// foreign says whether a letter is of a script that is not written together with Latin, or of those parts of
-// Latin that only look like others: phonetic and mathematical letters, marks that go on top of one, and
-// digits of others. Cyrillic, Greek, Lisu and Cherokee have whole words of look-alikes. It is the rule of
-// browsers for domain names in these languages (UTS 39 §5.2, "highly restrictive"), and like theirs it leaves
-// l and 1 alone.
-func foreign(r rune) bool {
+// confusable reports whether a character could be confused with another one: letters of scripts that are not mixed with
+// Latin, phonetic and mathematical Latin letters, combining marks, and digits of other scripts. Cyrillic, Greek, Lisu
+// and Cherokee have whole words of look-alikes. It is the rule of browsers for domain names in these languages (UTS 39
+// §5.2, "highly restrictive"). Like theirs it does not distinguish l and 1.
+func confusable(r rune) bool {
 	switch {
 	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hangul):
 		return false
@@ -43,10 +42,10 @@ func foreign(r rune) bool {
 
 const lastLatinExtendedB = 0x24f
 
-// fullWidth letters become plain ones in the canonical name.
+// fullWidth reports whether a letter is a full-width one, which becomes a plain one in the canonical name.
 func fullWidth(r rune) bool { return unicode.Is(unicode.Latin, r) && r >= 0xff21 && r <= 0xff5a }
 
-// checkFree says early what the store would say late. oauth.UsernameTaken.
+// checkFree returns oauth.UsernameTaken if a user has the name. The store checks that too, but later.
 func (a *Accounts) checkFree(ctx context.Context, username string) error {
 	_, err := a.users.FindByUsername(ctx, username)
 	switch {
@@ -58,10 +57,10 @@ func (a *Accounts) checkFree(ctx context.Context, username string) error {
 	return oauth.StoreFailed(err)
 }
 
-// nameFailed turns the store's refusal of a name into ours.
+// nameFailed converts a store's error. It returns oauth.UsernameTaken for identity.ErrExists.
 func nameFailed(err error) error {
 	if errors.Is(err, identity.ErrExists) {
-		return &oauth.Error{Code: oauth.UsernameTaken, Description: "Somebody has this user name, perhaps in another " +
+		return &oauth.Error{Code: oauth.UsernameTaken, Description: "This user name is taken, perhaps in another " +
 			"spelling. Choose another one."}
 	}
 	return userFailed(err)

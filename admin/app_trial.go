@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// AppRefusedError means that a platform refuses an app's AppID, its AppSecret or this machine's address.
+// AppRefusedError means that a platform rejects an app's AppID or AppSecret, or this machine's IP address.
 type AppRefusedError struct {
 	AppID string
 	Title string // of the platform
@@ -26,27 +26,27 @@ func (e AppRefusedError) Error() string {
 	case 40164:
 		return fmt.Sprintf("calls from this machine's address %s are not allowed (errcode 40164)", e.Cause.Address)
 	}
-	return fmt.Sprintf("%s refuses the app (errcode %d)", e.Title, e.Cause.Errcode)
+	return fmt.Sprintf("%s rejects the app (errcode %d)", e.Title, e.Cause.Errcode)
 }
 
 // Unwrap implements errors.Unwrap.
 func (e AppRefusedError) Unwrap() error { return e.Cause }
 
-// Remedy is what its operator does about it.
+// Remedy tells the operator how to fix it.
 func (e AppRefusedError) Remedy() string {
 	switch e.Cause.Errcode {
 	case 40013:
-		return "there is no such AppID: compare it with the mini-program's console"
+		return "there is no such AppID: check it in the mini-program's console"
 	case 40125:
-		return "take it from the mini-program's console and give it with: lingpai apps rotate-secret " + e.AppID
+		return "copy it from the mini-program's console and set it with: lingpai apps rotate-secret " + e.AppID
 	case 40164:
 		return fmt.Sprintf("add %s to the IP allow-list (IP白名单) in the mini-program's console", e.Cause.Address)
 	}
-	return "compare the app's settings in the mini-program's console"
+	return "check the app's settings in the mini-program's console"
 }
 
-// Test asks the platform of an app, as [TryApp] does. UnknownError; RefusedError: the store has no master key that
-// opens the AppSecret; otherwise the errors of TryApp.
+// Test tests an app of the store with [TryApp]. Besides the errors of TryApp, it returns UnknownError if there is no
+// such app, and RefusedError if the store has no master key to decrypt the AppSecret.
 func (a *Apps) Test(ctx context.Context, actor identity.Actor, id string,
 	platformOf func(identity.App) signin.Platform,
 ) error {
@@ -55,20 +55,21 @@ func (a *Apps) Test(ctx context.Context, actor identity.Actor, id string,
 		return unknown(err, "app", id)
 	}
 	if app.Secret == "" {
-		return refused(nil, "the AppSecret is sealed: give master_key (LINGPAI_MASTER_KEY)")
+		return refused(nil, "the AppSecret is encrypted: set master_key (LINGPAI_MASTER_KEY)")
 	}
 	return TryApp(ctx, platformOf(app), app)
 }
 
-// TryApp asks an app's platform whether it accepts the AppID, the AppSecret and this machine's address. It trades a
-// code that cannot be one, which a platform refuses as a code only after it has accepted all the rest.
-// AppRefusedError; any other [wechat.Error] leaves it open: the platform is busy or cannot be reached.
+// TryApp asks an app's platform whether it accepts the AppID, the AppSecret and this machine's IP address. It trades an
+// invalid code, since a platform rejects the code only after it has accepted everything else. It returns
+// AppRefusedError if the platform rejects the app. Any other [wechat.Error] means that the platform is busy or cannot
+// be reached.
 func TryApp(ctx context.Context, platform signin.Platform, app identity.App) error {
 	_, err := platform.Trade(ctx, app, "lingpai-apps-test")
 	failed, _ := errors.AsType[*wechat.Error](err)
 	switch {
 	case err == nil:
-		return &wechat.Error{Class: wechat.ErrUnavailable, Reason: "it accepted a code that nobody made"}
+		return &wechat.Error{Class: wechat.ErrUnavailable, Reason: "it accepted an invalid code"}
 	case errors.Is(err, wechat.ErrBadCode):
 		return nil
 	case failed != nil && errors.Is(err, wechat.ErrMisconfigured):

@@ -12,26 +12,26 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// answering is a platform that gives one answer to every code.
-type answering struct {
+// fixedPlatform is a platform that returns the same error for every code.
+type fixedPlatform struct {
 	signin.WechatPlatform
 	answer error
 }
 
-func (a answering) Trade(context.Context, identity.App, string) (signin.Login, error) {
+func (a fixedPlatform) Trade(context.Context, identity.App, string) (signin.Login, error) {
 	return signin.Login{}, a.answer
 }
 
-func (a answering) of(identity.App) signin.Platform { return a }
+func (a fixedPlatform) of(identity.App) signin.Platform { return a }
 
-func TestAnAppIsFineIfItsPlatformRefusesNothingButTheCode(t *testing.T) {
+func TestAppIsValidIfItsPlatformRejectsOnlyTheCode(t *testing.T) {
 	e := newEnv(t)
 	require.NoError(t, e.apps.Add(t.Context(), operator, newApp(appID)))
 	try := func(answer error) error {
-		return e.apps.Test(t.Context(), operator, appID, answering{answer: answer}.of)
+		return e.apps.Test(t.Context(), operator, appID, fixedPlatform{answer: answer}.of)
 	}
 	require.NoError(t, try(&wechat.Error{Class: wechat.ErrBadCode, Errcode: 40029}))
-	require.ErrorIs(t, try(nil), wechat.ErrUnavailable, "no platform accepts a code that nobody made")
+	require.ErrorIs(t, try(nil), wechat.ErrUnavailable, "no platform accepts an invalid code")
 	require.ErrorIs(t, try(&wechat.Error{Class: wechat.ErrThrottled, Errcode: 45009}), wechat.ErrThrottled)
 	require.ErrorIs(t, e.apps.Test(t.Context(), operator, otherApp, nil), identity.ErrNotFound)
 

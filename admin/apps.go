@@ -8,14 +8,14 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Apps manages apps of platforms, whose codes can be traded. It is safe for parallel use.
+// Apps manages the apps of platforms, whose codes clients trade. It is safe for concurrent use.
 type Apps struct{ apps identity.Apps }
 
-// NewApps returns what manages the apps of a store.
+// NewApps returns an Apps for a store.
 func NewApps(store identity.Apps) *Apps { return &Apps{store} }
 
-// Add keeps an app whose record obeys [clients.CheckApp], with its secret, at the platform that its AppID tells.
-// Errors: clients.FieldErrors, clients.FieldError of the secret; RefusedError with identity.ErrExists: it is there.
+// Add adds an app with its secret. It sets the platform, which it recognizes by the AppID. It returns the errors of
+// [clients.CheckApp] and [clients.ParseAppSecret], and RefusedError with identity.ErrExists if the app exists.
 func (a *Apps) Add(ctx context.Context, actor identity.Actor, app identity.App) error {
 	app.Platform = clients.PlatformOf(app.ID)
 	if err := clients.CheckApp(app); err != nil {
@@ -28,13 +28,13 @@ func (a *Apps) Add(ctx context.Context, actor identity.Actor, app identity.App) 
 	app.Secret = secret
 	err = a.apps.Add(identity.WithActor(ctx, actor), app)
 	if errors.Is(err, identity.ErrExists) {
-		return refused(err, "app %s is there already; to change its secret use: lingpai apps rotate-secret %s", app.ID,
+		return refused(err, "app %s already exists; to change its secret use: lingpai apps rotate-secret %s", app.ID,
 			app.ID)
 	}
 	return err
 }
 
-// List returns all apps with the phone numbers that each has got in this month.
+// List returns all apps, with the number of phone numbers that each has used this month.
 func (a *Apps) List(ctx context.Context, actor identity.Actor) ([]AppView, error) {
 	ctx = identity.WithActor(ctx, actor)
 	apps, err := a.apps.List(ctx)
@@ -53,8 +53,8 @@ func (a *Apps) List(ctx context.Context, actor identity.Actor) ([]AppView, error
 	return views, nil
 }
 
-// RotateSecret replaces an app's AppSecret by another that its platform made. UnknownError; clients.FieldError of the
-// secret.
+// RotateSecret sets an app's new AppSecret. It returns UnknownError if there is no such app, and clients.FieldError if
+// the secret is malformed.
 func (a *Apps) RotateSecret(ctx context.Context, actor identity.Actor, id string, secret identity.Secret) error {
 	secret, err := clients.ParseAppSecret(secret.Reveal())
 	if err != nil {
@@ -64,14 +64,15 @@ func (a *Apps) RotateSecret(ctx context.Context, actor identity.Actor, id string
 	return unknown(err, "app", id)
 }
 
-// SetOpenPlatform names the Open Platform account that an app was bound to; empty: none. UnknownError.
+// SetOpenPlatform sets the name of the Open Platform account that an app is bound to; "" means none. It returns
+// UnknownError if there is no such app.
 func (a *Apps) SetOpenPlatform(ctx context.Context, actor identity.Actor, id, openPlatform string) error {
 	err := a.apps.SetOpenPlatform(identity.WithActor(ctx, actor), clients.PlatformOf(id), id, openPlatform)
 	return unknown(err, "app", id)
 }
 
-// SetPhoneBudget bounds how many phone numbers a month an app may get: 0 none, -1 no bound. UnknownError;
-// clients.FieldErrors.
+// SetPhoneBudget limits how many phone numbers an app may get in a month; 0 means none, -1 no limit. It returns
+// UnknownError if there is no such app, and clients.FieldErrors if it cannot have the budget.
 func (a *Apps) SetPhoneBudget(ctx context.Context, actor identity.Actor, id string, budget int) error {
 	ctx = identity.WithActor(ctx, actor)
 	app, err := a.apps.Find(ctx, clients.PlatformOf(id), id)
@@ -85,7 +86,7 @@ func (a *Apps) SetPhoneBudget(ctx context.Context, actor identity.Actor, id stri
 	return unknown(a.apps.SetPhoneBudget(ctx, app.Platform, app.ID, budget), "app", id)
 }
 
-// AppView is an app as operators see it.
+// AppView is an app in the form that operators see.
 type AppView struct {
 	ID           string       `json:"appid"`
 	Platform     string       `json:"platform"`
@@ -96,9 +97,9 @@ type AppView struct {
 	CreatedAt    string       `json:"created_at"`
 }
 
-// PhoneUseView is how many phone numbers an app has got in a month, as operators see it.
+// PhoneUseView is how many phone numbers an app has used in a month.
 type PhoneUseView struct {
-	Month  string `json:"month"` // 2026-11, in Beijing
+	Month  string `json:"month"` // 2006-01, in Beijing time
 	Used   int    `json:"used"`
-	Budget int    `json:"budget"` // 0: none, negative: no bound
+	Budget int    `json:"budget"` // 0 means none, negative no limit
 }

@@ -12,7 +12,7 @@ func newApp(id string) identity.App {
 	return identity.App{ID: id, Kind: identity.KindMiniProgram, Secret: secret}
 }
 
-func TestAnAppIsKeptAtThePlatformOfItsAppID(t *testing.T) {
+func TestAppIsStoredUnderThePlatformOfItsAppID(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	app := newApp(appID)
@@ -44,7 +44,7 @@ func TestAnAppIsKeptAtThePlatformOfItsAppID(t *testing.T) {
 	}
 }
 
-func TestAppsThatAreRefused(t *testing.T) {
+func TestRejectedApps(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	requireFieldOf(t, e.apps.Add(ctx, operator, newApp("wx1")), "appid")
@@ -56,20 +56,20 @@ func TestAppsThatAreRefused(t *testing.T) {
 	requireFieldOf(t, e.apps.Add(ctx, operator, costly), "phone_budget")
 	secretless := newApp(appID)
 	secretless.Secret = "two words"
-	requireField(t, e.apps.Add(ctx, operator, secretless), "secret", "that is no AppSecret")
+	requireField(t, e.apps.Add(ctx, operator, secretless), "secret", "this is not an AppSecret")
 	shown, err := e.apps.List(ctx, operator)
 	require.NoError(t, err)
 	require.Empty(t, shown)
 
 	require.NoError(t, e.apps.Add(ctx, operator, newApp(appID)))
 	err = e.apps.Add(ctx, operator, newApp(appID))
-	requireRefused(t, err, "app "+appID+" is there already; to change its secret use: lingpai apps rotate-secret "+
+	requireRefused(t, err, "app "+appID+" already exists; to change its secret use: lingpai apps rotate-secret "+
 		appID)
 	require.ErrorIs(t, err, identity.ErrExists)
-	requireField(t, e.apps.RotateSecret(ctx, operator, appID, ""), "secret", "that is no AppSecret")
+	requireField(t, e.apps.RotateSecret(ctx, operator, appID, ""), "secret", "this is not an AppSecret")
 	require.NoError(t, e.apps.Add(ctx, operator, newApp(qqID)))
-	requireField(t, e.apps.SetPhoneBudget(ctx, operator, qqID, 5), "phone_budget", "WeChat's mini-programs only")
-	requireField(t, e.apps.SetPhoneBudget(ctx, operator, appID, -2), "phone_budget", "or -1 for no bound")
+	requireField(t, e.apps.SetPhoneBudget(ctx, operator, qqID, 5), "phone_budget", "only WeChat mini-programs")
+	requireField(t, e.apps.SetPhoneBudget(ctx, operator, appID, -2), "phone_budget", "or -1 for no limit")
 
 	requireUnknown(t, e.apps.RotateSecret(ctx, operator, otherApp, secret), "app", otherApp)
 	requireUnknown(t, e.apps.SetOpenPlatform(ctx, operator, otherApp, "main"), "app", otherApp)

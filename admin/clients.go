@@ -10,18 +10,18 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Clients manages the programs that may ask for tokens. It is safe for parallel use.
+// Clients manages OAuth clients. It is safe for concurrent use.
 type Clients struct {
 	clients identity.Clients
 	apps    identity.Apps
 }
 
-// NewClients returns what manages the clients of a store.
+// NewClients returns a Clients for a store.
 func NewClients(store identity.Clients, apps identity.Apps) *Clients { return &Clients{store, apps} }
 
-// Create registers a client whose record obeys [clients.Check], and returns the secret of a confidential one, which is
-// kept as a hash and cannot be shown again. Errors: clients.FieldErrors; RefusedError with identity.ErrExists: the id
-// is or was taken.
+// Create registers a client. It returns the secret of a confidential client, which is stored as a hash and cannot be
+// shown again. It returns the errors of [clients.Check], and RefusedError with identity.ErrExists if the id is or was
+// used by another client.
 func (c *Clients) Create(ctx context.Context, actor identity.Actor, client identity.Client) (identity.Secret, error) {
 	ctx = identity.WithActor(ctx, actor)
 	apps, err := c.apps.List(ctx)
@@ -38,16 +38,16 @@ func (c *Clients) Create(ctx context.Context, actor identity.Actor, client ident
 	}
 	if err := c.clients.Create(ctx, client); err != nil {
 		if errors.Is(err, identity.ErrExists) {
-			return "", refused(err, "the id %q is taken, now or in the past; see: lingpai clients show %s", client.ID,
-				client.ID)
+			return "", refused(err, "the id %q is or was used by another client; see: lingpai clients show %s",
+				client.ID, client.ID)
 		}
 		return "", err
 	}
 	return identity.Secret(secret), nil
 }
 
-// DifferingPublic returns the enabled public clients that share an app with a public client and whose users get other
-// tokens: whoever has a code of the app can use any of them.
+// DifferingPublic returns the enabled public clients that share an app with a public client but whose users get
+// different tokens: anyone with a code of the app can use it with any of them.
 func (c *Clients) DifferingPublic(ctx context.Context, actor identity.Actor,
 	client identity.Client) ([]identity.Client, error) {
 	if client.Confidential {
@@ -65,19 +65,19 @@ func (c *Clients) DifferingPublic(ctx context.Context, actor identity.Actor,
 	return differing, err
 }
 
-// List returns all clients in the order of ids.
+// List returns all clients, sorted by id.
 func (c *Clients) List(ctx context.Context, actor identity.Actor) ([]identity.Client, error) {
 	return c.clients.List(identity.WithActor(ctx, actor))
 }
 
-// Find returns a client. UnknownError.
+// Find returns a client. It returns UnknownError if there is none.
 func (c *Clients) Find(ctx context.Context, actor identity.Actor, id string) (identity.Client, error) {
 	client, err := c.clients.Find(identity.WithActor(ctx, actor), id)
 	return client, unknown(err, "client", id)
 }
 
-// RotateSecret gives a confidential client another secret and returns it; the one before stops working. UnknownError;
-// RefusedError: the client is public or disabled.
+// RotateSecret replaces the secret of a confidential client and returns the new one. The old one stops working at once.
+// It returns UnknownError if there is no such client, and RefusedError if it is public or disabled.
 func (c *Clients) RotateSecret(ctx context.Context, actor identity.Actor, id string) (identity.Secret, error) {
 	ctx = identity.WithActor(ctx, actor)
 	client, err := c.clients.Find(ctx, id)
@@ -87,7 +87,8 @@ func (c *Clients) RotateSecret(ctx context.Context, actor identity.Actor, id str
 	case !client.Confidential:
 		return "", refused(nil, "%s is a public client: it has no secret", client.ID)
 	case client.Disabled():
-		return "", refused(nil, "%s is disabled since %s, with whatever secret", client.ID, instant(client.DisabledAt))
+		return "", refused(nil, "%s was disabled at %s, and a new secret does not enable it", client.ID,
+			instant(client.DisabledAt))
 	}
 	secret := identity.NewClientSecret()
 	if err := c.clients.SetSecret(ctx, client.ID, identity.HashSecret(secret)); err != nil {
@@ -96,12 +97,12 @@ func (c *Clients) RotateSecret(ctx context.Context, actor identity.Actor, id str
 	return identity.Secret(secret), nil
 }
 
-// Disable refuses a client for good. UnknownError.
+// Disable disables a client permanently. It returns UnknownError if there is no such client.
 func (c *Clients) Disable(ctx context.Context, actor identity.Actor, id string) error {
 	return unknown(c.clients.Disable(identity.WithActor(ctx, actor), id), "client", id)
 }
 
-// ClientView is a client as operators see it.
+// ClientView is a client in the form that operators see. Times are RFC 3339 in UTC, as in all views.
 type ClientView struct {
 	ID            string   `json:"client_id"`
 	Name          string   `json:"name,omitempty"`
@@ -114,14 +115,14 @@ type ClientView struct {
 	Apps          []string `json:"apps"`
 	Origins       []string `json:"origins"`
 	WechatClaims  bool     `json:"wechat_claims"`
-	AccessTTL     string   `json:"access_ttl,omitempty"` // as 1h0m0s; none: the server's default; likewise the next
-	IdleTTL       string   `json:"idle_ttl,omitempty"`
-	AbsoluteTTL   string   `json:"absolute_ttl,omitempty"`
-	CreatedAt     string   `json:"created_at"` // RFC 3339 in UTC, as all instants of views
+	AccessTTL     string   `json:"access_ttl,omitempty"`   // such as 1h0m0s; "" means the server's default
+	IdleTTL       string   `json:"idle_ttl,omitempty"`     // like AccessTTL
+	AbsoluteTTL   string   `json:"absolute_ttl,omitempty"` // like AccessTTL
+	CreatedAt     string   `json:"created_at"`
 	DisabledAt    string   `json:"disabled_at,omitempty"`
 }
 
-// ViewClient shows all of a client but its secret.
+// ViewClient returns the view of a client, without its secret's hash.
 func ViewClient(c identity.Client) ClientView {
 	kind := "public"
 	if c.Confidential {
@@ -144,7 +145,7 @@ func optionalDuration(d time.Duration) string {
 	return d.String()
 }
 
-// instant shows an instant, or nothing for none.
+// instant formats a time as RFC 3339 in UTC. It returns "" for the zero time.
 func instant(t time.Time) string {
 	if t.IsZero() {
 		return ""

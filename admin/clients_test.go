@@ -22,7 +22,7 @@ func confidential(id string) identity.Client {
 	return client
 }
 
-func TestASecretIsShownOnceAndKeptAsAHash(t *testing.T) {
+func TestSecretIsReturnedOnceAndStoredAsAHash(t *testing.T) {
 	e := newEnv(t)
 	made, err := e.clients.Create(t.Context(), operator, confidential("back-end"))
 	require.NoError(t, err)
@@ -38,10 +38,10 @@ func TestASecretIsShownOnceAndKeptAsAHash(t *testing.T) {
 
 	none, err := e.clients.Create(t.Context(), operator, publicClient())
 	require.NoError(t, err)
-	require.Empty(t, none, "a public client can keep no secret")
+	require.Empty(t, none, "a public client has no secret")
 }
 
-func TestClientsThatAreRefused(t *testing.T) {
+func TestRejectedClients(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	bad := publicClient()
@@ -52,13 +52,13 @@ func TestClientsThatAreRefused(t *testing.T) {
 	require.Equal(t, []string{"grants", "grants", "apps"}, []string{all[0].Field, all[1].Field, all[2].Field})
 	listed, err := e.clients.List(ctx, operator)
 	require.NoError(t, err)
-	require.Empty(t, listed, "nothing was created")
+	require.Empty(t, listed, "no client was created")
 
 	user := e.addUser(t, "alice")
 	_, err = e.clients.Create(ctx, operator, publicClient())
 	require.NoError(t, err)
 	_, err = e.clients.Create(ctx, operator, publicClient())
-	requireRefused(t, err, `the id "shop" is taken, now or in the past; see: lingpai clients show shop`)
+	requireRefused(t, err, `the id "shop" is or was used by another client; see: lingpai clients show shop`)
 	require.ErrorIs(t, err, identity.ErrExists)
 	named := publicClient()
 	named.ID = user.ID
@@ -73,8 +73,8 @@ func TestClientsThatAreRefused(t *testing.T) {
 	disabled, err := e.clients.Find(ctx, operator, "back-end")
 	require.NoError(t, err)
 	_, err = e.clients.RotateSecret(ctx, operator, "back-end")
-	requireRefused(t, err, "back-end is disabled since "+disabled.DisabledAt.UTC().Format(time.RFC3339)+
-		", with whatever secret")
+	requireRefused(t, err, "back-end was disabled at "+disabled.DisabledAt.UTC().Format(time.RFC3339)+
+		", and a new secret does not enable it")
 
 	_, err = e.clients.Find(ctx, operator, "nobody")
 	requireUnknown(t, err, "client", "nobody")
@@ -89,7 +89,7 @@ func requireFieldOf(t *testing.T, err error, field string) {
 	requireField(t, err, field, "")
 }
 
-func TestPublicClientsOfOneAppThatDiffer(t *testing.T) {
+func TestDifferingPublic(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	require.NoError(t, e.apps.Add(ctx, operator, newApp(appID)))
@@ -116,7 +116,7 @@ func TestPublicClientsOfOneAppThatDiffer(t *testing.T) {
 	require.Empty(t, differing(create("equal", nil)))
 	require.Empty(t, differing(create("backend", func(c *identity.Client) {
 		c.Confidential, c.Scopes = true, []string{"api"}
-	})), "a confidential client proves who it is")
+	})), "a confidential client authenticates")
 	require.Equal(t, []string{"equal", "first"}, differing(create("other", func(c *identity.Client) {
 		c.Scopes = []string{"api"}
 	})))
@@ -124,7 +124,7 @@ func TestPublicClientsOfOneAppThatDiffer(t *testing.T) {
 	require.Empty(t, differing(first))
 }
 
-func TestAClientIsShownWithoutItsSecret(t *testing.T) {
+func TestViewClientHasNoSecret(t *testing.T) {
 	shown, err := json.Marshal(admin.ViewClient(identity.Client{ID: "x", Confidential: true, SecretHash: []byte("hash"),
 		AccessTTL: time.Hour, CreatedAt: time.UnixMilli(0), Grants: []string{"password"}}))
 	require.NoError(t, err)

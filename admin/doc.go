@@ -1,10 +1,10 @@
-// Package admin does what operators do: it manages clients, apps, users, merges of users, sessions, keys, and reads the
-// audit log. Commands use it, and so do the HTTP API and the console.
+// Package admin implements what operators do: it manages clients, apps, users, merges, sessions and keys, and reads the
+// audit log. The commands, the HTTP API and the console use it.
 //
-// Every action takes the actor, puts it into the context that the store gets ([identity.WithActor]), and holds the
-// rules that no record or user may break. Errors are sentences for operators: [UnknownError], [RefusedError],
-// [AppRefusedError], [clients.FieldError] and [clients.FieldErrors] say which kind. What the rules of keys, names and
-// passwords refuse is returned as they say it; any other error is a store's own failure.
+// Every action takes the actor, puts it into the context for the store ([identity.WithActor]), and validates its input.
+// The texts of errors are for operators. Their types are [UnknownError], [RefusedError], [AppRefusedError],
+// [clients.FieldError] and [clients.FieldErrors]. Errors about invalid keys, names and passwords are returned
+// unchanged. Any other error is a failure of the store.
 //
-// Actions on a user take the user's id; [Users.Find] finds it.
+// Actions on a user take the user's id; see [Users.Find].
 package admin

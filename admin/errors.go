@@ -7,10 +7,10 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// UnknownError means that there is no such thing. errors.Is finds [identity.ErrNotFound].
+// UnknownError means that there is no such client, app, user or session. It wraps [identity.ErrNotFound].
 type UnknownError struct {
 	What string // "client", "app", "user", "live session"
-	Name string // as the caller gave it
+	Name string // the argument of the caller
 }
 
 // Error implements error.
@@ -19,7 +19,7 @@ func (e UnknownError) Error() string { return fmt.Sprintf("there is no %s %q", e
 // Unwrap implements errors.Unwrap.
 func (e UnknownError) Unwrap() error { return identity.ErrNotFound }
 
-// unknown turns a store's ErrNotFound into an UnknownError.
+// unknown converts identity.ErrNotFound to an UnknownError. It returns any other error unchanged.
 func unknown(err error, what, name string) error {
 	if errors.Is(err, identity.ErrNotFound) {
 		return UnknownError{what, name}
@@ -27,10 +27,10 @@ func unknown(err error, what, name string) error {
 	return err
 }
 
-// RefusedError means that an action is not done as things are.
+// RefusedError means that an action is not possible in the current state.
 type RefusedError struct {
 	Reason string // a sentence for the operator
-	Cause  error  // the store's error; nil: there was none
+	Cause  error  // the store's error, or nil
 }
 
 // Error implements error.

@@ -9,25 +9,25 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// maxEvents bounds how many events are read at once.
+// maxEvents is the maximum number of events that List returns.
 const maxEvents = 100_000
 
-// Events reads the audit log. It is safe for parallel use.
+// Events reads the audit log. It is safe for concurrent use.
 type Events struct {
 	events identity.Events
 	users  *Users
 }
 
-// NewEvents returns what reads the audit log of a store.
+// NewEvents returns an Events for a store.
 func NewEvents(store identity.Events, users *Users) *Events { return &Events{store, users} }
 
-// List returns the newest events first, at most limit. of.UserID may be a user name, or the id of a user who was
-// deleted: those are in the log all the same. clients.FieldError of the limit; RefusedError as of [Users.Find];
-// UnknownError: there is neither such a user nor an event.
+// List returns at most limit events, the newest first. of.UserID may be a user name, or the id of a deleted user. List
+// returns clients.FieldError if the limit is not between 1 and 100,000, UnknownError if there is neither such a user
+// nor an event, and the RefusedError of [Users.Find].
 func (e *Events) List(ctx context.Context, actor identity.Actor, of identity.EventsOf,
 	limit int) ([]identity.Event, error) {
 	if limit < 1 || limit > maxEvents {
-		return nil, clients.FieldError{Field: "limit", Reason: "1 to 100000"}
+		return nil, clients.FieldError{Field: "limit", Reason: "must be 1 to 100000"}
 	}
 	var notFound error
 	if of.UserID != "" {
@@ -48,7 +48,7 @@ func (e *Events) List(ctx context.Context, actor identity.Actor, of identity.Eve
 	return events, nil
 }
 
-// EventView is an event as operators see it.
+// EventView is an event in the form that operators see.
 type EventView struct {
 	At        string `json:"at"`
 	Kind      string `json:"kind"`
@@ -56,11 +56,11 @@ type EventView struct {
 	ClientID  string `json:"client_id,omitempty"`
 	SessionID string `json:"sid,omitempty"`
 	Detail    string `json:"detail,omitempty"`
-	// Actor is who acted; nil: the user, or a server by itself.
+	// Actor is the operator who acted; nil if it was the user or the server itself.
 	Actor *identity.Actor `json:"actor,omitempty"`
 }
 
-// ViewEvent shows an event.
+// ViewEvent returns the view of an event.
 func ViewEvent(e identity.Event) EventView {
 	view := EventView{At: instant(e.At), Kind: e.Kind, UserID: e.UserID, ClientID: e.ClientID, SessionID: e.SessionID,
 		Detail: e.Detail}

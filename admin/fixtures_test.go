@@ -23,13 +23,13 @@ const (
 	good     = "a good password" // for a user
 )
 
-// operator is who acts in tests.
+// operator is the actor in tests.
 var operator = identity.Actor{Name: "lingpai test (root)", Address: "192.0.2.7", RequestID: "r-1"}
 
-// env is a migrated database, and what manages it through stores that check who acts.
+// env has a migrated database and admin services whose stores check the actor.
 type env struct {
 	database *sql.DB
-	seen     *recorder
+	recorder *recorder
 	clients  *admin.Clients
 	apps     *admin.Apps
 	users    *admin.Users
@@ -44,7 +44,7 @@ type env struct {
 
 func newEnv(t *testing.T) *env {
 	t.Helper()
-	e := &env{ring: newRing(t), seen: &recorder{t: t}, policy: keys.Policy{
+	e := &env{ring: newRing(t), recorder: &recorder{t: t}, policy: keys.Policy{
 		Signing: keys.Life{Interval: 720 * time.Hour, Announce: 24 * time.Hour, Retire: 25 * time.Hour},
 		Refresh: keys.Life{Interval: 720 * time.Hour, Announce: 24 * time.Hour, Retire: 9000 * time.Hour},
 	}}
@@ -55,28 +55,28 @@ func newEnv(t *testing.T) *env {
 	t.Cleanup(func() { require.NoError(t, e.database.Close()) })
 	_, err = e.database.Schema().MigrateUp(t.Context())
 	require.NoError(t, err)
-	db, r := e.database, e.seen
-	sessions := seenSessions{db.Sessions(), r}
-	e.clients = admin.NewClients(seenClients{db.Clients(), r}, seenApps{db.Apps(), r})
-	e.apps = admin.NewApps(seenApps{db.Apps(), r})
+	db, r := e.database, e.recorder
+	sessions := recordedSessions{db.Sessions(), r}
+	e.clients = admin.NewClients(recordedClients{db.Clients(), r}, recordedApps{db.Apps(), r})
+	e.apps = admin.NewApps(recordedApps{db.Apps(), r})
 	e.users = admin.NewUsers(admin.UsersConfig{
-		Users: seenUsers{db.Users(), r}, Accounts: seenAccounts{db.Accounts(), r},
-		Entitlements: seenEntitlements{db.Entitlements(), r}, Deletions: seenDeletions{db.Deletions(), r},
-		Sessions: sessions, Hasher: quickHasher{},
+		Users: recordedUsers{db.Users(), r}, Accounts: recordedAccounts{db.Accounts(), r},
+		Entitlements: recordedEntitlements{db.Entitlements(), r}, Deletions: recordedDeletions{db.Deletions(), r},
+		Sessions: sessions, Hasher: fakeHasher{},
 	})
-	e.people = admin.NewImports(seenImports{db.Imports(), r}, seenApps{db.Apps(), r})
-	e.merges = admin.NewMerges(seenMerges{db.Merges(), r}, sessions)
+	e.people = admin.NewImports(recordedImports{db.Imports(), r}, recordedApps{db.Apps(), r})
+	e.merges = admin.NewMerges(recordedMerges{db.Merges(), r}, sessions)
 	e.sessions = admin.NewSessions(sessions)
-	e.events = admin.NewEvents(seenEvents{db.Events(), r}, e.users)
+	e.events = admin.NewEvents(recordedEvents{db.Events(), r}, e.users)
 	e.keys = e.newKeys(e.ring)
 	return e
 }
 
 func (e *env) newKeys(ring *keys.Ring) *admin.Keys {
 	return admin.NewKeys(admin.KeysConfig{
-		Store: seenKeys{e.database.Keys(), e.seen}, Clock: e.database.Clock, Policy: e.policy,
+		Store: recordedKeys{e.database.Keys(), e.recorder}, Clock: e.database.Clock, Policy: e.policy,
 		Ring:    ring,
-		Secrets: seenRest{e.database, e.seen}, Accounts: seenRest{e.database, e.seen},
+		Secrets: recordedRest{e.database, e.recorder}, Accounts: recordedRest{e.database, e.recorder},
 	})
 }
 
@@ -89,10 +89,10 @@ func newRing(t *testing.T) *keys.Ring {
 	return ring
 }
 
-// quickHasher hashes nothing, since tests of rules need no slow hash.
-type quickHasher struct{}
+// fakeHasher returns a fake hash, because these tests need no slow one.
+type fakeHasher struct{}
 
-func (quickHasher) Hash(_ context.Context, _, password string) (string, error) {
+func (fakeHasher) Hash(_ context.Context, _, password string) (string, error) {
 	return "hash of " + password, nil
 }
 
@@ -116,10 +116,10 @@ func (e *env) signIn(t *testing.T, user identity.User) identity.Session {
 	return session
 }
 
-// duplicates makes two users whom WeChat calls one person: the retired one and the survivor.
+// duplicates creates two users that are the same person according to WeChat: the retired one and the survivor.
 func (e *env) duplicates(t *testing.T, name string) (retired, survivor identity.User) {
 	t.Helper()
-	sight := func(app, union string) identity.User {
+	signInAt := func(app, union string) identity.User {
 		s := identity.ExternalIdentity{AccountKey: identity.AccountKey{Platform: identity.PlatformWechat,
 			App: app, Subject: name}}
 		if union != "" {
@@ -129,9 +129,9 @@ func (e *env) duplicates(t *testing.T, name string) (retired, survivor identity.
 		require.NoError(t, err)
 		return user
 	}
-	survivor, retired = sight(appID, "union-"+name), sight(otherApp, "")
+	survivor, retired = signInAt(appID, "union-"+name), signInAt(otherApp, "")
 	require.NotEqual(t, survivor.ID, retired.ID)
-	sight(otherApp, "union-"+name) // the app was bound to its Open Platform account by now
+	signInAt(otherApp, "union-"+name) // the app is now bound to its Open Platform account
 	return retired, survivor
 }
 

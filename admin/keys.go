@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/keys"
 )
 
-// Keys manages the keys of an installation. It is safe for parallel use.
+// Keys manages the keys of an installation. It is safe for concurrent use.
 type Keys struct {
 	store    keys.Store
 	clock    func(context.Context) (time.Time, error)
@@ -22,18 +22,18 @@ type Keys struct {
 	accounts AccountLister
 }
 
-// KeysConfig is what Keys works with.
+// KeysConfig holds the dependencies of Keys.
 type KeysConfig struct {
 	Store keys.Store
-	// of the store; by one that is behind, the key before would be used
+	// Clock returns the store's time. With a clock that is behind, Keys would take an older key for the one in use.
 	Clock    func(context.Context) (time.Time, error)
-	Policy   keys.Policy     // that of the servers
-	Ring     *keys.Ring      // opens the keys; nil: only List and CheckMasterKey may be called
-	Secrets  SecretRewrapper // for Rewrap; likewise the next
-	Accounts AccountLister
+	Policy   keys.Policy     // must be that of the servers
+	Ring     *keys.Ring      // decrypts the keys; if nil, only List and CheckMasterKey may be called
+	Secrets  SecretRewrapper // for Rewrap
+	Accounts AccountLister   // for RewrapSessionKeys
 }
 
-// NewKeys returns what manages the keys of a store.
+// NewKeys returns a Keys for a store.
 func NewKeys(config KeysConfig) *Keys {
 	k := &Keys{store: config.Store, clock: config.Clock, policy: config.Policy,
 		ring: config.Ring, secrets: config.Secrets, accounts: config.Accounts}
@@ -43,8 +43,8 @@ func NewKeys(config KeysConfig) *Keys {
 	return k
 }
 
-// CheckMasterKey returns why the ring is not the one of this installation, by the keys that are used now. There is
-// nothing to compare it with before the first start of a server, and nothing to compare without a ring.
+// CheckMasterKey checks that the ring decrypts the keys in use, and returns why it does not. It returns nil without a
+// ring, and before the first start of a server, when there are no keys yet.
 func (k *Keys) CheckMasterKey(ctx context.Context, actor identity.Actor) error {
 	records, err := k.store.Keys(identity.WithActor(ctx, actor))
 	if err != nil || len(records) == 0 || k.ring == nil {
@@ -53,14 +53,14 @@ func (k *Keys) CheckMasterKey(ctx context.Context, actor identity.Actor) error {
 	return keys.OpensKeysInUse(records, k.ring, time.Now())
 }
 
-// List returns all keys, also those that are gone: signing keys first, the newest of each purpose before older ones.
+// List returns all keys, including those that are gone: signing keys first, and the newest of each purpose first.
 func (k *Keys) List(ctx context.Context, actor identity.Actor) ([]KeyView, error) {
 	infos, err := k.describe(identity.WithActor(ctx, actor))
 	if err != nil {
 		return nil, err
 	}
 	var views []KeyView
-	first := map[keys.Purpose]string{} // of those that wait: the newest, as after an import
+	first := map[keys.Purpose]string{} // the newest announced key, which is used first, as after an import
 	for _, info := range infos {
 		next := k.next(info)
 		if before := first[info.Purpose]; info.State == keys.Announced && before != "" {
@@ -73,7 +73,7 @@ func (k *Keys) List(ctx context.Context, actor identity.Actor) ([]KeyView, error
 	return views, nil
 }
 
-// next says what becomes of a key, and when.
+// next describes the next change of a key's state and its time. It returns "" if there is none.
 func (k *Keys) next(info keys.Info) string {
 	life := k.policy.Signing
 	if info.Purpose == keys.Refresh {
@@ -83,15 +83,15 @@ func (k *Keys) next(info keys.Info) string {
 	case info.State == keys.Announced:
 		return "may be used from " + instant(info.AnnouncedAt.Add(life.Announce))
 	case info.State == keys.Active && life.Interval > 0:
-		return "gives way at " + instant(info.SigningAt.Add(life.Interval))
+		return "is replaced at " + instant(info.SigningAt.Add(life.Interval))
 	case info.State == keys.Retired:
 		return "gone at " + instant(info.GoneAt)
 	}
 	return ""
 }
 
-// Rotate lets the next key of a purpose be used now, and returns it. clients.FieldError of the purpose; other errors
-// say why the next key cannot be used yet.
+// Rotate makes the next key of a purpose the one in use, and returns it. It returns clients.FieldError if there is no
+// such purpose, or another error that says why the next key cannot be used yet.
 func (k *Keys) Rotate(ctx context.Context, actor identity.Actor, purpose keys.Purpose) (keys.Info, error) {
 	ctx = identity.WithActor(ctx, actor)
 	if err := checkPurpose(purpose); err != nil {
@@ -107,15 +107,15 @@ func (k *Keys) Rotate(ctx context.Context, actor identity.Actor, purpose keys.Pu
 	return keyInUse(infos, purpose)
 }
 
-// RevokedKey is what the revocation of a key led to.
+// RevokedKey is the result of the revocation of a key.
 type RevokedKey struct {
 	Key      keys.Info
-	InUse    keys.Info // of the same purpose now; zero: none is
-	Replaced bool      // the revoked key was in use until then
+	InUse    keys.Info // the key of the same purpose that is now in use; zero if there is none
+	Replaced bool      // reports whether the revoked key was in use
 }
 
-// Revoke ends a key at once. What it returns beside an error is what is known: the key is gone, and what became of it
-// could not be read. The key's id is empty if it was not revoked.
+// Revoke revokes a key at once. If it returns an error and Key.ID is not empty, the key was revoked, but the rest of
+// the result could not be read.
 func (k *Keys) Revoke(ctx context.Context, actor identity.Actor, id string) (RevokedKey, error) {
 	ctx = identity.WithActor(ctx, actor)
 	if err := k.keeper.Revoke(ctx, id); err != nil {
@@ -131,20 +131,20 @@ func (k *Keys) revoked(ctx context.Context, id string) (RevokedKey, error) {
 	}
 	key := infos[slices.IndexFunc(infos, func(info keys.Info) bool { return info.ID == id })]
 	inUse, err := keyInUse(infos, key.Purpose)
-	// what had given way to another key before had been retired then
+	// A key that was replaced before had been retired before it was gone.
 	return RevokedKey{key, inUse, err == nil && key.RetiredAt.Equal(key.GoneAt)}, err
 }
 
-// ImportedKey is what the import of a key led to.
+// ImportedKey is the result of the import of a key.
 type ImportedKey struct {
 	ID        string
-	InUse     string // the id of the key that signs now; it may be the imported one, if there was no other
-	Next      string // what becomes of the imported key, and when; likewise the next
-	InUseNext string // empty: nothing, by itself
+	InUse     string // the id of the key that signs now; the imported one if there was no other
+	Next      string // the next change of the imported key, see [KeyView]
+	InUseNext string // the next change of the key in use; "" if there is none
 }
 
-// Import adds an RSA key as PEM, as [keys.Keeper.Import] takes it; it is the next to sign. What it returns beside an
-// error is what is known, as of Revoke.
+// Import adds an RSA key in PEM, see [keys.Keeper.Import]. It will be the next key to sign. If Import returns an error
+// and ID is not empty, the key was imported, but the rest of the result could not be read.
 func (k *Keys) Import(ctx context.Context, actor identity.Actor, pem []byte) (ImportedKey, error) {
 	ctx = identity.WithActor(ctx, actor)
 	id, err := k.keeper.Import(ctx, pem)
@@ -167,8 +167,7 @@ func (k *Keys) imported(ctx context.Context, id string) (ImportedKey, error) {
 	return ImportedKey{id, inUse.ID, k.next(imported), k.next(inUse)}, nil
 }
 
-// PublicJWKS returns the public halves of the keys that verifiers should know, as the key set that is served
-// (RFC 7517).
+// PublicJWKS returns the key set that the server publishes (RFC 7517).
 func (k *Keys) PublicJWKS(ctx context.Context, actor identity.Actor) ([]byte, error) {
 	if err := k.keeper.Reload(identity.WithActor(ctx, actor)); err != nil {
 		return nil, err
@@ -177,7 +176,7 @@ func (k *Keys) PublicJWKS(ctx context.Context, actor identity.Actor) ([]byte, er
 	return jwks, nil
 }
 
-// PublicPEM returns them as PEM, the one that signs first.
+// PublicPEM returns the published keys in PEM. The one in use is first.
 func (k *Keys) PublicPEM(ctx context.Context, actor identity.Actor) ([]byte, error) {
 	if err := k.keeper.Reload(identity.WithActor(ctx, actor)); err != nil {
 		return nil, err
@@ -210,12 +209,12 @@ func keyInUse(infos []keys.Info, purpose keys.Purpose) (keys.Info, error) {
 	return infos[n], nil
 }
 
-// KeyView is a key as operators see it.
+// KeyView is a key in the form that operators see.
 type KeyView struct {
 	ID        string       `json:"id"`
 	Purpose   keys.Purpose `json:"purpose"`
 	State     keys.State   `json:"state"`
 	MasterKey string       `json:"master_key"`
 	CreatedAt string       `json:"created_at"`
-	Next      string       `json:"next"` // what becomes of it, and when
+	Next      string       `json:"next"` // the next change of its state, such as "gone at 2006-01-02T15:04:05Z"
 }

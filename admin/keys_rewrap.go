@@ -8,24 +8,25 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// SecretRewrapper seals anew the AppSecrets that an older master key sealed, and returns how many.
+// SecretRewrapper encrypts again the AppSecrets that are encrypted with an older master key, and returns how many.
 type SecretRewrapper interface {
 	Rewrap(ctx context.Context) (int, error)
 }
 
-// AccountLister calls do for every account at a platform.
+// AccountLister calls do for every account of a platform.
 type AccountLister interface {
 	Each(ctx context.Context, platform string, do func(identity.AccountKey) error) error
 }
 
-// Rewrapped is what was sealed anew.
+// Rewrapped is how much Rewrap encrypted again.
 type Rewrapped struct {
 	Keys    int
 	Secrets int // AppSecrets
 }
 
-// Rewrap seals the keys and AppSecrets anew that an older master key sealed, and has rest do the same for what is kept
-// elsewhere, as RewrapSessionKeys does. An error means that older master keys are still needed.
+// Rewrap encrypts again, with the newest master key, the keys and AppSecrets that are encrypted with an older one. Then
+// it calls rest, which must do the same for data in other stores, see RewrapSessionKeys. If it returns an error, the
+// older master keys are still needed.
 func (k *Keys) Rewrap(ctx context.Context, actor identity.Actor, rest func(context.Context, Rewrapped) error) error {
 	ctx = identity.WithActor(ctx, actor)
 	sealed, err := k.keeper.Rewrap(ctx)
@@ -47,8 +48,9 @@ type SessionKeyResealer interface {
 	Reseal(ctx context.Context, account wechat.Account, outdated func(sealed []byte) bool) (bool, error)
 }
 
-// RewrapSessionKeys seals the session keys of all WeChat accounts anew that an older master key sealed, and returns how
-// many those were. It calls progress every few seconds. It can be broken off and run again.
+// RewrapSessionKeys encrypts again the session keys of WeChat accounts that are encrypted with an older master key, and
+// returns how many. It calls progress every few seconds. It can be canceled and run again. It returns the errors of
+// the store and the vault, and the context's error.
 func (k *Keys) RewrapSessionKeys(ctx context.Context, actor identity.Actor, vault SessionKeyResealer,
 	progress func(looked, resealed int)) (resealed int, err error) {
 	ctx = identity.WithActor(ctx, actor)

@@ -27,8 +27,8 @@ func newPEM(t *testing.T) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// started makes the first keys, as the first start of a server does.
-func (e *env) started(t *testing.T) {
+// createKeys creates the keys that a server creates when it starts.
+func (e *env) createKeys(t *testing.T) {
 	t.Helper()
 	_, err := keys.Open(t.Context(), e.database.Keys(), e.ring, keys.Options{Now: time.Now, Policy: e.policy})
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func (e *env) started(t *testing.T) {
 
 func (e *env) keysIn(t *testing.T, state keys.State, purpose keys.Purpose) []admin.KeyView {
 	t.Helper()
-	all, err := e.newKeys(nil).List(t.Context(), operator) // no master key is needed
+	all, err := e.newKeys(nil).List(t.Context(), operator) // needs no master key
 	require.NoError(t, err)
 	var found []admin.KeyView
 	for _, key := range all {
@@ -55,14 +55,14 @@ func (e *env) lastEvent(t *testing.T) identity.Event {
 	return events[0]
 }
 
-func TestAKeyIsRotatedAndRevoked(t *testing.T) {
+func TestRotateAndRevoke(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	e.policy.Signing.Announce, e.policy.Refresh.Announce = 0, 0
 	e.keys = e.newKeys(e.ring)
-	e.started(t)
+	e.createKeys(t)
 	before := e.keysIn(t, keys.Active, keys.Signing)[0]
-	require.Regexp(t, "^gives way at ", before.Next)
+	require.Regexp(t, "^is replaced at ", before.Next)
 	require.Regexp(t, "^may be used from ", e.keysIn(t, keys.Announced, keys.Signing)[0].Next)
 	inUse, err := e.keys.Rotate(ctx, operator, keys.Signing)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestAKeyIsRotatedAndRevoked(t *testing.T) {
 	require.Equal(t, []string{identity.EventKeyRotated, inUse.ID}, kindAndDetail(e.lastEvent(t)))
 	require.Regexp(t, "^gone at ", e.keysIn(t, keys.Retired, keys.Signing)[0].Next)
 
-	e.started(t) // a server makes the next one
+	e.createKeys(t) // a server creates the next one
 	revoked, err := e.keys.Revoke(ctx, operator, inUse.ID)
 	require.NoError(t, err)
 	require.Equal(t, inUse.ID, revoked.Key.ID)
@@ -90,27 +90,27 @@ func TestAKeyIsRotatedAndRevoked(t *testing.T) {
 
 func kindAndDetail(event identity.Event) []string { return []string{event.Kind, event.Detail} }
 
-func TestAKeyIsNotRotatedBeforeItWasAnnounced(t *testing.T) {
+func TestRotateNeedsAnAnnouncedKey(t *testing.T) {
 	e := newEnv(t)
-	e.started(t)
+	e.createKeys(t)
 	inUse, err := e.keys.Rotate(t.Context(), operator, keys.Signing)
 	require.Error(t, err)
 	require.Empty(t, inUse.ID)
 	require.Empty(t, e.recorded(t, ""))
 }
 
-func TestAnImportedKeySignsNext(t *testing.T) {
+func TestImportedKeySignsNext(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	first, err := e.keys.Import(ctx, operator, newPEM(t))
 	require.NoError(t, err)
 	require.Equal(t, first.ID, first.InUse, "there was no other")
-	e.started(t)
+	e.createKeys(t)
 	second, err := e.keys.Import(ctx, operator, newPEM(t))
 	require.NoError(t, err)
 	require.Equal(t, first.ID, second.InUse)
 	require.Regexp(t, "^may be used from ", second.Next)
-	require.Regexp(t, "^gives way at ", second.InUseNext)
+	require.Regexp(t, "^is replaced at ", second.InUseNext)
 	require.Equal(t, []string{identity.EventKeyImported, second.ID}, kindAndDetail(e.lastEvent(t)))
 	waiting := e.keysIn(t, keys.Announced, keys.Signing)
 	require.Len(t, waiting, 2)
@@ -126,19 +126,19 @@ func TestAnImportedKeySignsNext(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestNothingIsDoneToKeysWhereTheAuditLogCannotBeWritten(t *testing.T) {
+func TestKeysDoNotChangeWithoutAuditEvent(t *testing.T) {
 	e := newEnv(t)
 	e.policy.Signing.Announce = 0
 	e.keys = e.newKeys(e.ring)
-	e.started(t)
+	e.createKeys(t)
 	before, err := e.database.Keys().Keys(t.Context())
 	require.NoError(t, err)
-	ctx, nobody := t.Context(), identity.Actor{Name: "\x00"} // which no database stores
+	ctx, nobody := t.Context(), identity.Actor{Name: "\x00"} // no database stores NUL
 	k := admin.NewKeys(admin.KeysConfig{Store: e.database.Keys(), Clock: e.database.Clock, Policy: e.policy,
 		Ring: e.ring})
-	require.Error(t, failed(k.Rotate(ctx, nobody, keys.Signing)))
-	require.Error(t, failed(k.Import(ctx, nobody, newPEM(t))))
-	require.Error(t, failed(k.Revoke(ctx, nobody, e.keysIn(t, keys.Active, keys.Signing)[0].ID)))
+	require.Error(t, errorOf(k.Rotate(ctx, nobody, keys.Signing)))
+	require.Error(t, errorOf(k.Import(ctx, nobody, newPEM(t))))
+	require.Error(t, errorOf(k.Revoke(ctx, nobody, e.keysIn(t, keys.Active, keys.Signing)[0].ID)))
 	require.Error(t, k.Rewrap(ctx, nobody, nil))
 	after, err := e.database.Keys().Keys(ctx)
 	require.NoError(t, err)
@@ -146,18 +146,18 @@ func TestNothingIsDoneToKeysWhereTheAuditLogCannotBeWritten(t *testing.T) {
 	require.Empty(t, e.recorded(t, ""))
 }
 
-func TestTheMasterKeyMustBeThatOfTheInstallation(t *testing.T) {
+func TestCheckMasterKey(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	other := e.newKeys(newRing(t))
 	require.NoError(t, other.CheckMasterKey(ctx, operator), "there is nothing to compare it with")
-	e.started(t)
+	e.createKeys(t)
 	require.NoError(t, e.keys.CheckMasterKey(ctx, operator))
 	require.NoError(t, e.newKeys(nil).CheckMasterKey(ctx, operator))
 	require.Error(t, other.CheckMasterKey(ctx, operator))
 }
 
-// vault counts accounts whose session keys are looked at.
+// vault records the accounts whose session keys were read.
 type vault struct{ looked map[string]bool }
 
 func (v vault) Reseal(_ context.Context, account wechat.Account, _ func([]byte) bool) (bool, error) {
@@ -167,19 +167,19 @@ func (v vault) Reseal(_ context.Context, account wechat.Account, _ func([]byte) 
 	return account.AppID == appID, nil
 }
 
-func TestAllIsSealedAnewAndRecorded(t *testing.T) {
+func TestRewrapIsRecorded(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
-	e.started(t)
+	e.createKeys(t)
 	require.NoError(t, e.apps.Add(ctx, operator, newApp(appID)))
 	e.duplicates(t, "o1")
-	broken := errors.New("redis is gone")
+	broken := errors.New("connection refused")
 	err := e.keys.Rewrap(ctx, operator, func(context.Context, admin.Rewrapped) error { return broken })
 	require.ErrorIs(t, err, broken)
 
 	looked := map[string]bool{}
 	err = e.keys.Rewrap(ctx, operator, func(ctx context.Context, sealed admin.Rewrapped) error {
-		require.Equal(t, admin.Rewrapped{}, sealed, "all of it was sealed by the first master key")
+		require.Equal(t, admin.Rewrapped{}, sealed, "nothing is encrypted with an older master key")
 		resealed, err := e.keys.RewrapSessionKeys(ctx, operator, vault{looked}, nil)
 		require.Equal(t, 1, resealed)
 		return err

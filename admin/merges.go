@@ -9,19 +9,20 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Merges makes one user of two who are the same person, and takes that back. It is safe for parallel use.
+// Merges merges users who are the same person, and undoes merges. It is safe for concurrent use.
 type Merges struct {
 	merges   identity.Merges
 	sessions identity.Sessions
 }
 
-// NewMerges returns what merges users of a store.
+// NewMerges returns a Merges for a store.
 func NewMerges(store identity.Merges, sessions identity.Sessions) *Merges {
 	return &Merges{store, sessions}
 }
 
-// Duplicates returns up to limit pairs of users whom a platform calls one person, in order, behind the pair of a
-// [DuplicateCursor]; empty: from the beginning. clients.FieldError of the limit or of after.
+// Duplicates returns up to limit pairs of users that are the same person according to a platform. It returns those
+// after the pair of a [DuplicateCursor]; "" means from the beginning. It returns clients.FieldError if limit is less
+// than 1 or after is malformed.
 func (m *Merges) Duplicates(ctx context.Context, actor identity.Actor, after string,
 	limit int) ([]identity.Duplicate, error) {
 	if err := checkLimit(limit); err != nil {
@@ -37,10 +38,10 @@ func (m *Merges) Duplicates(ctx context.Context, actor identity.Actor, after str
 // MergePreview is what a merge would do.
 type MergePreview struct {
 	Moved    identity.Moved
-	Sessions int // of the retired user, which would end
+	Sessions int // sessions of the retired user that would end
 }
 
-// Preview returns what Merge would do, and refuses what it would refuse.
+// Preview returns what Merge would do, or its errors.
 func (m *Merges) Preview(ctx context.Context, actor identity.Actor, retired, survivor string) (MergePreview, error) {
 	ctx = identity.WithActor(ctx, actor)
 	merge, err := m.merges.Preview(ctx, retired, survivor)
@@ -51,14 +52,15 @@ func (m *Merges) Preview(ctx context.Context, actor identity.Actor, retired, sur
 	return MergePreview{merge.Moved, len(sessions)}, err
 }
 
-// Merge retires a user, whose accounts lead to the survivor from then on. RefusedError with identity.ErrExists: they
-// cannot be merged as things are; with identity.ErrNotFound: one of them is gone.
+// Merge merges the user retired into the user survivor, who gets the accounts. It returns RefusedError with
+// identity.ErrExists if they cannot be merged in their current state, and with identity.ErrNotFound if one of them has
+// been deleted.
 func (m *Merges) Merge(ctx context.Context, actor identity.Actor, retired, survivor string) (identity.Merge, error) {
 	merge, err := m.merges.Merge(identity.WithActor(ctx, actor), retired, survivor)
 	return merge, notMerged(err)
 }
 
-// List returns up to limit merges, the newest first. clients.FieldError of the limit.
+// List returns up to limit merges, the newest first. It returns clients.FieldError if limit is less than 1.
 func (m *Merges) List(ctx context.Context, actor identity.Actor, limit int) ([]identity.Merge, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
@@ -66,9 +68,9 @@ func (m *Merges) List(ctx context.Context, actor identity.Actor, limit int) ([]i
 	return m.merges.List(identity.WithActor(ctx, actor), limit)
 }
 
-// Undo gives the retired user of a merge back what the survivor still has of theirs, and ends the survivor's sessions;
-// see [identity.Merges]. RefusedError with identity.ErrNotFound: there is no such merge, or it was undone; with
-// identity.ErrExists: it cannot be undone as things are.
+// Undo undoes a merge: it moves what the survivor still has from the retired user back, and ends the survivor's
+// sessions; see [identity.Merges]. It returns RefusedError with identity.ErrNotFound if there is no such merge or it
+// was undone, and with identity.ErrExists if it cannot be undone in the current state.
 func (m *Merges) Undo(ctx context.Context, actor identity.Actor, id string) (identity.Merge, error) {
 	merge, err := m.merges.Undo(identity.WithActor(ctx, actor), id)
 	if errors.Is(err, identity.ErrNotFound) {
@@ -77,7 +79,7 @@ func (m *Merges) Undo(ctx context.Context, actor identity.Actor, id string) (ide
 	return merge, notMerged(err)
 }
 
-// notMerged says why two users stay two, or one stays one.
+// notMerged converts a store's error of a merge or its undoing.
 func notMerged(err error) error {
 	switch {
 	case err == nil:
@@ -87,12 +89,12 @@ func notMerged(err error) error {
 			return refused(err, "these users cannot be merged: %s", reason)
 		}
 	case errors.Is(err, identity.ErrNotFound):
-		return refused(err, "one of the two users has been deleted meanwhile")
+		return refused(err, "one of the two users has been deleted in the meantime")
 	}
 	return err
 }
 
-// DuplicateView is two users whom a platform calls one person, as operators see them.
+// DuplicateView is a pair of users that are the same person according to a platform, in the form that operators see.
 type DuplicateView struct {
 	Retired      string `json:"retired"`
 	Survivor     string `json:"survivor"`
@@ -101,33 +103,33 @@ type DuplicateView struct {
 	UnionID      string `json:"unionid"`
 }
 
-// ViewDuplicate shows a pair in the order in which Merge takes it.
+// ViewDuplicate returns the view of a pair. Retired and Survivor are the arguments for Merge.
 func ViewDuplicate(p identity.Duplicate) DuplicateView {
 	return DuplicateView{p.Other, p.Owner, p.Platform, p.OpenPlatform, p.UnionID}
 }
 
-// MergeView is a merge as operators see it.
+// MergeView is a merge in the form that operators see.
 type MergeView struct {
 	ID       string `json:"id"`
 	Retired  string `json:"retired"`
 	Survivor string `json:"survivor"`
-	Accounts int    `json:"accounts"` // how many moved; likewise the next
-	Unions   int    `json:"unions"`
-	Username bool   `json:"username"` // moved, with its password
+	Accounts int    `json:"accounts"` // number of accounts that moved
+	Unions   int    `json:"unions"`   // number of unionids that moved
+	Username bool   `json:"username"` // reports whether the user name and password moved
 	At       string `json:"at"`
 	UndoneAt string `json:"undone_at,omitempty"`
 }
 
-// ViewMerge shows a merge.
-func ViewMerge(j identity.Merge) MergeView {
+// ViewMerge returns the view of a merge.
+func ViewMerge(m identity.Merge) MergeView {
 	return MergeView{
-		j.ID, j.Retired, j.Survivor, len(j.Moved.Accounts), len(j.Moved.Unions), j.Moved.Username,
-		instant(j.At), instant(j.UndoneAt),
+		m.ID, m.Retired, m.Survivor, len(m.Moved.Accounts), len(m.Moved.Unions), m.Moved.Username,
+		instant(m.At), instant(m.UndoneAt),
 	}
 }
 
-// DuplicateCursor is where a pair is in the listing of duplicates. Neither platforms, unionids nor subs have a slash in
-// them; names of Open Platform accounts may.
+// DuplicateCursor returns the position of a pair in the list of duplicates. Platforms, unionids and subs do not contain
+// slashes; names of Open Platform accounts may.
 func DuplicateCursor(p identity.Duplicate) string {
 	return p.Platform + "/" + p.OpenPlatform + "/" + p.UnionID + "/" + p.Other
 }
@@ -140,7 +142,7 @@ func parseDuplicateCursor(text string) (identity.Duplicate, error) {
 		return identity.Duplicate{}, nil
 	case last < 3:
 		return identity.Duplicate{}, clients.FieldError{Field: "after",
-			Reason: "give what the command printed, such as wechat/main/UNIONID/SUB"}
+			Reason: "use the value that the command printed, such as wechat/main/UNIONID/SUB"}
 	}
 	return identity.Duplicate{
 		Platform: parts[0], OpenPlatform: strings.Join(parts[1:last-1], "/"), UnionID: parts[last-1],

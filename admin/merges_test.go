@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func TestDuplicatesAreListedMergedAndParted(t *testing.T) {
+func TestDuplicatesAreListedMergedAndUnmerged(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	retired, survivor := e.duplicates(t, "o1")
@@ -31,25 +31,25 @@ func TestDuplicatesAreListedMergedAndParted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, preview.Sessions)
 	require.Len(t, preview.Moved.Accounts, 1)
-	join, err := e.merges.Merge(ctx, operator, retired.ID, survivor.ID)
+	merge, err := e.merges.Merge(ctx, operator, retired.ID, survivor.ID)
 	require.NoError(t, err)
 	require.Contains(t, e.recorded(t, retired.ID), identity.EventUserMerged)
 	listed, err := e.merges.List(ctx, operator, 10)
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
 	view := admin.ViewMerge(listed[0])
-	require.Equal(t, []any{join.ID, retired.ID, survivor.ID, 1, ""},
+	require.Equal(t, []any{merge.ID, retired.ID, survivor.ID, 1, ""},
 		[]any{view.ID, view.Retired, view.Survivor, view.Accounts, view.UndoneAt})
 
-	_, err = e.merges.Undo(ctx, operator, join.ID)
+	_, err = e.merges.Undo(ctx, operator, merge.ID)
 	require.NoError(t, err)
 	require.Contains(t, e.recorded(t, retired.ID), identity.EventMergeUndone)
-	_, err = e.merges.Undo(ctx, operator, join.ID)
-	requireRefused(t, err, `there is no merge "`+join.ID+`", or it was undone: see lingpai users merges`)
+	_, err = e.merges.Undo(ctx, operator, merge.ID)
+	requireRefused(t, err, `there is no merge "`+merge.ID+`", or it was undone: see lingpai users merges`)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 }
 
-func TestMergesThatAreRefused(t *testing.T) {
+func TestRejectedMerges(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	alice := e.addUser(t, "alice")
@@ -67,14 +67,14 @@ func TestMergesThatAreRefused(t *testing.T) {
 		require.ErrorAs(t, err, &refused)
 		require.ErrorIs(t, err, identity.ErrExists)
 		require.Regexp(t, "^these users cannot be merged: ", err.Error())
-		requireRefused(t, act("u_x", alice.ID), "one of the two users has been deleted meanwhile")
+		requireRefused(t, act("u_x", alice.ID), "one of the two users has been deleted in the meantime")
 	}
 	for _, limit := range []int{0, -1} {
 		_, err := e.merges.List(ctx, operator, limit)
-		requireField(t, err, "limit", "at least 1")
+		requireField(t, err, "limit", "must be at least 1")
 		_, err = e.merges.Duplicates(ctx, operator, "", limit)
-		requireField(t, err, "limit", "at least 1")
+		requireField(t, err, "limit", "must be at least 1")
 	}
 	_, err := e.merges.Duplicates(ctx, operator, "wechat/u", 1)
-	requireField(t, err, "after", "give what the command printed")
+	requireField(t, err, "after", "use the value that the command printed")
 }

@@ -7,19 +7,19 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Sessions manages sign-ins. What it ends, ends by [identity.EndedByOperator]; access tokens that services verify
-// offline live on until they expire. It is safe for parallel use.
+// Sessions lists and ends sessions, with the reason [identity.EndedByOperator]. Access tokens of an ended session stay
+// valid for offline verifiers until they expire. It is safe for concurrent use.
 type Sessions struct{ sessions identity.Sessions }
 
-// NewSessions returns what manages the sessions of a store.
+// NewSessions returns a Sessions for a store.
 func NewSessions(store identity.Sessions) *Sessions { return &Sessions{store} }
 
-// List returns a user's live sessions, the most recently used first.
+// List returns a user's active sessions, the most recently used first.
 func (s *Sessions) List(ctx context.Context, actor identity.Actor, userID string) ([]identity.Session, error) {
 	return s.sessions.List(identity.WithActor(ctx, actor), userID)
 }
 
-// End ends one session. UnknownError: it is not alive.
+// End ends one session. It returns UnknownError if there is no such active session.
 func (s *Sessions) End(ctx context.Context, actor identity.Actor, id string) error {
 	ended, err := s.sessions.End(identity.WithActor(ctx, actor), id, identity.EndedByOperator)
 	if err == nil && !ended {
@@ -28,22 +28,22 @@ func (s *Sessions) End(ctx context.Context, actor identity.Actor, id string) err
 	return err
 }
 
-// EndAll ends all sessions of a user and returns how many.
+// EndAll ends all sessions of a user and returns how many it ended.
 func (s *Sessions) EndAll(ctx context.Context, actor identity.Actor, userID string) (int64, error) {
 	return s.sessions.EndAll(identity.WithActor(ctx, actor), userID, identity.EndedByOperator)
 }
 
-// EndBefore ends all sessions that were opened at or before an instant and returns how many.
+// EndBefore ends all sessions that were opened at or before a time and returns how many it ended.
 func (s *Sessions) EndBefore(ctx context.Context, actor identity.Actor, before time.Time) (int64, error) {
 	return s.sessions.EndBefore(identity.WithActor(ctx, actor), before, identity.EndedByOperator)
 }
 
-// EndSince ends all sessions that were opened or refreshed at or after an instant and returns how many.
+// EndSince ends all sessions that were opened or refreshed at or after a time and returns how many it ended.
 func (s *Sessions) EndSince(ctx context.Context, actor identity.Actor, since time.Time) (int64, error) {
 	return s.sessions.EndSince(identity.WithActor(ctx, actor), since, identity.EndedByOperator)
 }
 
-// SessionView is a session as operators see it.
+// SessionView is a session in the form that operators see.
 type SessionView struct {
 	ID         string `json:"sid"`
 	ClientID   string `json:"client_id"`
@@ -56,7 +56,7 @@ type SessionView struct {
 	ExpiresAt  string `json:"expires_at"`
 }
 
-// ViewSession shows a session without its secrets.
+// ViewSession returns the view of a session, without its secrets.
 func ViewSession(s identity.Session) SessionView {
 	return SessionView{s.ID, s.ClientID, s.Method, s.Scope, s.Device, instant(s.AuthTime), instant(s.LastSeenAt),
 		s.Generation, instant(s.ExpiresAt)}

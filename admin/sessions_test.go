@@ -65,7 +65,7 @@ func TestEventsOfOneUserAndOfAll(t *testing.T) {
 	require.NoError(t, err)
 	_, err = e.database.Deletions().PurgeDeleted(ctx, 10)
 	require.NoError(t, err)
-	require.NotEmpty(t, kinds(alice.ID), "a deleted user is asked for by id")
+	require.NotEmpty(t, kinds(alice.ID), "the id of a deleted user works")
 	_, err = e.events.List(ctx, operator, identity.EventsOf{UserID: "alice"}, 10)
 	requireUnknown(t, err, "user", "alice")
 	for _, limit := range []int{0, 100_001} {

@@ -10,7 +10,7 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// Users manages people who sign in. Actions on the id of nobody return an UnknownError. It is safe for parallel use.
+// Users manages users. An action with an unknown id returns UnknownError. It is safe for concurrent use.
 type Users struct {
 	users        identity.Users
 	accounts     identity.Accounts
@@ -20,7 +20,7 @@ type Users struct {
 	hasher       PasswordHasher
 }
 
-// UsersConfig is what Users works with. All fields are required.
+// UsersConfig holds the dependencies of Users. All fields are required.
 type UsersConfig struct {
 	Users        identity.Users
 	Accounts     identity.Accounts
@@ -30,12 +30,12 @@ type UsersConfig struct {
 	Hasher       PasswordHasher
 }
 
-// PasswordHasher is a [password.Hasher].
+// PasswordHasher hashes passwords. It is implemented by [password.Hasher].
 type PasswordHasher interface {
 	Hash(ctx context.Context, address, password string) (string, error)
 }
 
-// NewUsers returns what manages the users of a store.
+// NewUsers returns a Users.
 func NewUsers(c UsersConfig) *Users {
 	return &Users{
 		users: c.Users, accounts: c.Accounts, entitlements: c.Entitlements, deletions: c.Deletions,
@@ -43,16 +43,17 @@ func NewUsers(c UsersConfig) *Users {
 	}
 }
 
-// NewPassword is a password as an operator gives it.
+// NewPassword is a new password from an operator.
 type NewPassword struct {
 	Text   identity.Secret
-	Hashed bool // Text is another program's hash of it; a hash does not show whether its password is a good one
+	Hashed bool // Text is another program's hash; the policy for passwords cannot be checked then
 }
 
-// ErrHashGiven means that a hash was given as a password: whoever saw the other program's database would know it.
-var ErrHashGiven = errors.New("this is not a password but the hash of one")
+// ErrHashGiven means that a password is another program's hash. It is rejected because anyone who has seen that
+// program's database would know the password.
+var ErrHashGiven = errors.New("this is a hash of a password, not a password")
 
-// hash checks a password and hashes it, or checks a hash.
+// hash checks a new password and returns its hash.
 func (u *Users) hash(ctx context.Context, p NewPassword) (string, error) {
 	text := p.Text.Reveal()
 	if p.Hashed {
@@ -67,8 +68,8 @@ func (u *Users) hash(ctx context.Context, p NewPassword) (string, error) {
 	return u.hasher.Hash(ctx, "", text)
 }
 
-// Find finds a user by id or by user name. The id of one may be the name of another, if it was imported: that is
-// refused. UnknownError.
+// Find finds a user by id or user name. It returns UnknownError if there is none, and RefusedError if the argument is
+// the id of one user and the name of another, which is possible for imported ids.
 func (u *Users) Find(ctx context.Context, actor identity.Actor, name string) (identity.User, error) {
 	ctx = identity.WithActor(ctx, actor)
 	user, err := u.users.Find(ctx, name)
@@ -87,8 +88,9 @@ func (u *Users) Find(ctx context.Context, actor identity.Actor, name string) (id
 	return user, nil
 }
 
-// Create adds a user who signs in by name and password. RefusedError with identity.ErrExists: the name is taken;
-// otherwise what [identity.CanonicalUsername] and the rules of passwords say.
+// Create adds a user who signs in with a name and a password. It returns RefusedError with identity.ErrExists if the
+// name is taken, ErrHashGiven, and the errors of [identity.CanonicalUsername], [password.CheckPolicy] and
+// [password.CheckHash].
 func (u *Users) Create(ctx context.Context, actor identity.Actor, username string,
 	secret NewPassword) (identity.User, error) {
 	ctx = identity.WithActor(ctx, actor)
@@ -106,7 +108,8 @@ func (u *Users) Create(ctx context.Context, actor identity.Actor, username strin
 	return user, err
 }
 
-// List returns up to limit users whose id follows after, in the order of ids. clients.FieldError of the limit.
+// List returns up to limit users with an id greater than after, sorted by id. It returns clients.FieldError if limit is
+// less than 1.
 func (u *Users) List(ctx context.Context, actor identity.Actor, after string, limit int) ([]identity.User, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
@@ -116,39 +119,40 @@ func (u *Users) List(ctx context.Context, actor identity.Actor, after string, li
 
 func checkLimit(limit int) error {
 	if limit < 1 {
-		return clients.FieldError{Field: "limit", Reason: "at least 1"}
+		return clients.FieldError{Field: "limit", Reason: "must be at least 1"}
 	}
 	return nil
 }
 
-// Accounts returns the accounts that lead to a user, in the order of their keys.
+// Accounts returns the accounts of a user, sorted by key.
 func (u *Users) Accounts(ctx context.Context, actor identity.Actor, id string) ([]identity.Account, error) {
 	return u.accounts.List(identity.WithActor(ctx, actor), id)
 }
 
-// Disable keeps a user from signing in and ends all their sessions.
+// Disable prevents a user from signing in and ends all their sessions. It returns UnknownError if there is no such
+// user.
 func (u *Users) Disable(ctx context.Context, actor identity.Actor, id string) error {
 	return unknown(u.users.Disable(identity.WithActor(ctx, actor), id), "user", id)
 }
 
-// Enable lets a disabled user sign in again.
+// Enable lets a disabled user sign in again. It returns UnknownError if there is no such user.
 func (u *Users) Enable(ctx context.Context, actor identity.Actor, id string) error {
 	return unknown(u.users.Enable(identity.WithActor(ctx, actor), id), "user", id)
 }
 
-// CheckMayHavePassword returns why a user cannot be given a password, as a RefusedError.
+// CheckMayHavePassword returns RefusedError if a user was merged or has no user name, and so cannot have a password.
 func CheckMayHavePassword(user identity.User) error {
 	if user.MergedInto != "" {
 		return merged(user)
 	}
 	if user.Username == "" {
-		return refused(nil, "%s has no user name to sign in with, so a password would be of no use", user.ID)
+		return refused(nil, "%s has no user name to sign in with, so a password would be useless", user.ID)
 	}
 	return nil
 }
 
-// SetPassword replaces a user's password and ends all their sessions. RefusedError as of [CheckMayHavePassword];
-// otherwise what the rules of passwords say.
+// SetPassword replaces a user's password and ends all their sessions. It returns ErrHashGiven, and the errors of
+// [CheckMayHavePassword], [password.CheckPolicy] and [password.CheckHash].
 func (u *Users) SetPassword(ctx context.Context, actor identity.Actor, id string, secret NewPassword) error {
 	ctx = identity.WithActor(ctx, actor)
 	user, err := u.users.Find(ctx, id)
@@ -165,7 +169,8 @@ func (u *Users) SetPassword(ctx context.Context, actor identity.Actor, id string
 	return unknown(u.users.SetPassword(ctx, id, hash), "user", id)
 }
 
-// GrantRole gives a user a role, of which tokens tell from the next sign-in or refresh on. clients.FieldError.
+// GrantRole gives a user a role. Tokens contain it from the next sign-in or refresh on. GrantRole returns
+// clients.FieldError if the role's name is invalid.
 func (u *Users) GrantRole(ctx context.Context, actor identity.Actor, id, role string) error {
 	if err := checkRole(role); err != nil {
 		return err
@@ -173,7 +178,7 @@ func (u *Users) GrantRole(ctx context.Context, actor identity.Actor, id, role st
 	return unknown(u.entitlements.GrantRole(identity.WithActor(ctx, actor), id, role), "user", id)
 }
 
-// RevokeRole takes a role from a user. clients.FieldError.
+// RevokeRole removes a user's role. It returns clients.FieldError if the role's name is invalid.
 func (u *Users) RevokeRole(ctx context.Context, actor identity.Actor, id, role string) error {
 	if err := checkRole(role); err != nil {
 		return err
@@ -188,7 +193,7 @@ func checkRole(role string) error {
 	return nil
 }
 
-// SetClaims replaces the claims of a user by a JSON object, as [identity.ParseClaims] reads it.
+// SetClaims replaces a user's claims by a JSON object. It returns the errors of [identity.ParseClaims].
 func (u *Users) SetClaims(ctx context.Context, actor identity.Actor, id string, object []byte) error {
 	claims, err := identity.ParseClaims(object)
 	if err != nil {
@@ -200,11 +205,11 @@ func (u *Users) SetClaims(ctx context.Context, actor identity.Actor, id string, 
 // Deletion is what the deletion of a user would do.
 type Deletion struct {
 	User     identity.User
-	Accounts int // that would go
-	Sessions int // that would end
+	Accounts int // number of accounts that would be deleted
+	Sessions int // number of sessions that would end
 }
 
-// PreviewDeletion returns what Delete would do, and refuses what it would refuse.
+// PreviewDeletion returns what Delete would do, or its errors.
 func (u *Users) PreviewDeletion(ctx context.Context, actor identity.Actor, id string,
 	grace time.Duration) (Deletion, error) {
 	ctx = identity.WithActor(ctx, actor)
@@ -220,8 +225,9 @@ func (u *Users) PreviewDeletion(ctx context.Context, actor identity.Actor, id st
 	return Deletion{user, len(accounts), len(sessions)}, err
 }
 
-// Delete ends all sessions of a user and has them deleted when the grace is over, with their accounts and all users
-// merged into them. It returns when. clients.FieldError of the grace; UnknownError; RefusedError: the user was merged.
+// Delete ends all sessions of a user and schedules the deletion of the user after the grace period, including their
+// accounts and all users who were merged into them. It returns the time of the deletion. It returns clients.FieldError
+// if grace is negative, UnknownError if there is no such user, and RefusedError if the user was merged.
 func (u *Users) Delete(ctx context.Context, actor identity.Actor, id string, grace time.Duration) (time.Time, error) {
 	ctx = identity.WithActor(ctx, actor)
 	if _, err := u.deletable(ctx, id, grace); err != nil {
@@ -229,14 +235,14 @@ func (u *Users) Delete(ctx context.Context, actor identity.Actor, id string, gra
 	}
 	at, err := u.deletions.ScheduleDeletion(ctx, id, grace)
 	if errors.Is(err, identity.ErrNotFound) {
-		err = refused(err, "%s was deleted or merged into another user meanwhile", id)
+		err = refused(err, "%s was deleted or merged into another user in the meantime", id)
 	}
 	return at, err
 }
 
 func (u *Users) deletable(ctx context.Context, id string, grace time.Duration) (identity.User, error) {
 	if grace < 0 {
-		return identity.User{}, clients.FieldError{Field: "grace", Reason: "at least 0s"}
+		return identity.User{}, clients.FieldError{Field: "grace", Reason: "must be at least 0s"}
 	}
 	user, err := u.users.Find(ctx, id)
 	switch {
@@ -248,8 +254,8 @@ func (u *Users) deletable(ctx context.Context, id string, grace time.Duration) (
 	return user, nil
 }
 
-// Undelete cancels a deletion, whoever asked for it. UnknownError; RefusedError: the user was merged, or none was asked
-// for.
+// Undelete cancels a scheduled deletion, which the user or an operator requested. It returns UnknownError if there is
+// no such user, and RefusedError if the user was merged or no deletion is scheduled.
 func (u *Users) Undelete(ctx context.Context, actor identity.Actor, id string) error {
 	ctx = identity.WithActor(ctx, actor)
 	user, err := u.users.Find(ctx, id)
@@ -259,18 +265,18 @@ func (u *Users) Undelete(ctx context.Context, actor identity.Actor, id string) e
 	case user.MergedInto != "":
 		return merged(user)
 	case !user.DeletionRequested():
-		return refused(nil, "%s is not to be deleted", user.ID)
+		return refused(nil, "no deletion of %s is scheduled", user.ID)
 	}
 	return unknown(u.deletions.CancelDeletion(ctx, id), "user", id)
 }
 
-// merged refuses to act on a user who is another one by now.
+// merged returns the RefusedError for a user who was merged into another one.
 func merged(user identity.User) error {
-	return refused(nil, "%s was merged into %s: use that one, or undo the merge with lingpai users unmerge", user.ID,
+	return refused(nil, "%s was merged into %s: use that user, or undo the merge with lingpai users unmerge", user.ID,
 		user.MergedInto)
 }
 
-// UserView is a user as operators see them.
+// UserView is a user in the form that operators see.
 type UserView struct {
 	ID         string          `json:"sub"`
 	Username   string          `json:"username,omitempty"`
@@ -283,7 +289,7 @@ type UserView struct {
 	Claims     identity.Claims `json:"claims,omitempty"`
 }
 
-// ViewUser shows a user without the hash of their password.
+// ViewUser returns the view of a user, without the hash of their password.
 func ViewUser(user identity.User) UserView {
 	return UserView{
 		ID: user.ID, Username: user.Username, Password: user.PasswordHash != "", CreatedAt: instant(user.CreatedAt),
@@ -292,7 +298,7 @@ func ViewUser(user identity.User) UserView {
 	}
 }
 
-// AccountView is an account at a platform as operators see it.
+// AccountView is an account at a platform in the form that operators see.
 type AccountView struct {
 	Platform  string `json:"platform"`
 	App       string `json:"appid"`
@@ -301,13 +307,13 @@ type AccountView struct {
 	CreatedAt string `json:"created_at"`
 }
 
-// UserWithAccountsView is a user with the accounts that lead to them.
+// UserWithAccountsView is a user with their accounts.
 type UserWithAccountsView struct {
 	UserView
 	Accounts []AccountView `json:"accounts"`
 }
 
-// ViewUserWithAccounts shows a user and accounts.
+// ViewUserWithAccounts returns the view of a user with their accounts.
 func ViewUserWithAccounts(user identity.User, accounts []identity.Account) UserWithAccountsView {
 	view := UserWithAccountsView{ViewUser(user), make([]AccountView, len(accounts))}
 	for n, a := range accounts {

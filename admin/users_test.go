@@ -25,7 +25,7 @@ func foreignHash(t *testing.T) string {
 	return string(hash)
 }
 
-func TestPasswordsAndHashesThatMayBeSet(t *testing.T) {
+func TestNewPasswords(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	alice, err := e.users.Create(ctx, operator, "alice", newPassword(good))
@@ -41,9 +41,9 @@ func TestPasswordsAndHashesThatMayBeSet(t *testing.T) {
 		want   string
 	}{
 		"short":   {newPassword("short"), ""},
-		"a hash":  {newPassword(hash), "this is not a password but the hash of one"},
-		"no hash": {admin.NewPassword{Text: good, Hashed: true}, "not a hash that is checked here"},
-		"too costly a hash": {admin.NewPassword{Text: identity.Secret(strings.Replace(hash, "$04$", "$15$", 1)),
+		"a hash":  {newPassword(hash), "this is a hash of a password, not a password"},
+		"no hash": {admin.NewPassword{Text: good, Hashed: true}, "not a supported hash"},
+		"an expensive hash": {admin.NewPassword{Text: identity.Secret(strings.Replace(hash, "$04$", "$15$", 1)),
 			Hashed: true}, ""},
 	} {
 		_, err := e.users.Create(ctx, operator, "carol", test.secret)
@@ -67,12 +67,12 @@ func TestPasswordsAndHashesThatMayBeSet(t *testing.T) {
 	require.Empty(t, alive)
 }
 
-func TestWhoMayHaveAPassword(t *testing.T) {
+func TestCheckMayHavePassword(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	retired, survivor := e.duplicates(t, "o1")
 	err := e.users.SetPassword(ctx, operator, survivor.ID, newPassword(good))
-	requireRefused(t, err, survivor.ID+" has no user name to sign in with, so a password would be of no use")
+	requireRefused(t, err, survivor.ID+" has no user name to sign in with, so a password would be useless")
 	require.Equal(t, err, admin.CheckMayHavePassword(survivor))
 	_, err = e.merges.Merge(ctx, operator, retired.ID, survivor.ID)
 	require.NoError(t, err)
@@ -82,10 +82,10 @@ func TestWhoMayHaveAPassword(t *testing.T) {
 
 func mergedText(retired, survivor identity.User) string {
 	return retired.ID + " was merged into " + survivor.ID +
-		": use that one, or undo the merge with lingpai users unmerge"
+		": use that user, or undo the merge with lingpai users unmerge"
 }
 
-func TestAUserIsFoundByIDOrName(t *testing.T) {
+func TestFindUserByIDOrName(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	alice := e.addUser(t, "alice")
@@ -104,13 +104,13 @@ func TestAUserIsFoundByIDOrName(t *testing.T) {
 	other, err := e.users.Find(ctx, operator, "other")
 	require.NoError(t, err)
 	require.Equal(t, "alice", other.ID)
-	require.NoError(t, e.users.GrantRole(ctx, operator, other.ID, "editor"), "an id is never taken for a name")
+	require.NoError(t, e.users.GrantRole(ctx, operator, other.ID, "editor"), "an id is never treated as a name")
 	other, err = e.users.Find(ctx, operator, "other")
 	require.NoError(t, err)
 	require.Equal(t, []string{"editor"}, other.Roles)
 }
 
-func TestUsersAreDisabledAndGivenRoles(t *testing.T) {
+func TestDisableAndGrantRoles(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	alice := e.addUser(t, "alice")
@@ -146,13 +146,13 @@ func TestUsersAreDisabledAndGivenRoles(t *testing.T) {
 		require.ErrorIs(t, err, identity.ErrNotFound)
 	}
 	_, err = e.users.List(ctx, operator, "", 0)
-	requireField(t, err, "limit", "at least 1")
+	requireField(t, err, "limit", "must be at least 1")
 	listed, err := e.users.List(ctx, operator, "", 1)
 	require.NoError(t, err)
 	require.Len(t, listed, 1)
 }
 
-func TestADeletionIsShownDoneAndTakenBack(t *testing.T) {
+func TestDeleteAndUndelete(t *testing.T) {
 	e := newEnv(t)
 	ctx := t.Context()
 	retired, survivor := e.duplicates(t, "o1")
@@ -161,7 +161,7 @@ func TestADeletionIsShownDoneAndTakenBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, survivor.ID, preview.User.ID)
 	require.Equal(t, []int{1, 1}, []int{preview.Accounts, preview.Sessions})
-	requireRefused(t, e.users.Undelete(ctx, operator, survivor.ID), survivor.ID+" is not to be deleted")
+	requireRefused(t, e.users.Undelete(ctx, operator, survivor.ID), "no deletion of "+survivor.ID+" is scheduled")
 
 	at, err := e.users.Delete(ctx, operator, survivor.ID, time.Hour)
 	require.NoError(t, err)
@@ -182,7 +182,7 @@ func TestADeletionIsShownDoneAndTakenBack(t *testing.T) {
 			return err
 		},
 	} {
-		requireField(t, act(survivor.ID, -time.Second), "grace", "at least 0s")
+		requireField(t, act(survivor.ID, -time.Second), "grace", "must be at least 0s")
 		requireUnknown(t, act("u_x", 0), "user", "u_x")
 	}
 	requireUnknown(t, e.users.Undelete(ctx, operator, "u_x"), "user", "u_x")

@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-func TestEveryRuleOfAnAppNamesItsField(t *testing.T) {
+func TestCheckAppNamesTheField(t *testing.T) {
 	for _, app := range registered() {
 		require.NoError(t, clients.CheckApp(app))
 	}
@@ -21,21 +21,21 @@ func TestEveryRuleOfAnAppNamesItsField(t *testing.T) {
 		want  []clients.FieldError
 	}{
 		"no AppID": {func(a *identity.App) { a.ID = "wx1" },
-			fields("appid", `"wx1" is not an AppID: WeChat's are wx and 16 lower-case hexadecimal digits`)},
+			fields("appid", `"wx1" is not an AppID: WeChat's are wx and 16 lowercase hexadecimal digits`)},
 		"another platform's AppID": {func(a *identity.App) { a.Platform = identity.PlatformQQ },
 			fields("appid", appID)},
 		"unknown kind": {func(a *identity.App) { a.Kind = "game" },
-			fields("kind", `there is no kind "game"; give one of mini-program, `)},
+			fields("kind", `there is no kind "game"; use one of mini-program, `)},
 		"QQ's website": {func(a *identity.App) {
 			a.Platform, a.ID, a.Kind = identity.PlatformQQ, qqID, identity.KindWebsite
-		}, fields("kind", "of QQ's apps only those of kind mini-program can be added")},
+		}, fields("kind", "only QQ apps of kind mini-program can be added")},
 		"negative budget": {func(a *identity.App) { a.PhoneBudget = -2 },
-			fields("phone_budget", "a number of phone numbers, 0 for none, or -1 for no bound")},
+			fields("phone_budget", "must be a number of phone numbers, 0 for none, or -1 for no limit")},
 		"budget of a website": {func(a *identity.App) { a.Kind, a.PhoneBudget = identity.KindWebsite, 1 },
-			fields("phone_budget", "a phone budget is of no use to this app")},
+			fields("phone_budget", "this app cannot have a phone budget")},
 		"budget at QQ": {func(a *identity.App) {
 			a.Platform, a.ID, a.PhoneBudget = identity.PlatformQQ, qqID, -1
-		}, fields("phone_budget", "a phone budget is of no use to this app")},
+		}, fields("phone_budget", "this app cannot have a phone budget")},
 	} {
 		app := registered()[0]
 		test.spoil(&app)
@@ -45,10 +45,10 @@ func TestEveryRuleOfAnAppNamesItsField(t *testing.T) {
 	bounded.PhoneBudget = -1
 	require.NoError(t, clients.CheckPhoneBudget(bounded))
 	bounded.Kind = identity.KindWebsite
-	requireFields(t, fields("phone_budget", "of no use"), clients.CheckPhoneBudget(bounded), "")
+	requireFields(t, fields("phone_budget", "cannot have"), clients.CheckPhoneBudget(bounded), "")
 }
 
-func TestAnAppIDTellsItsPlatform(t *testing.T) {
+func TestPlatformOf(t *testing.T) {
 	require.Equal(t, identity.PlatformWechat, clients.PlatformOf(appID))
 	require.Equal(t, identity.PlatformQQ, clients.PlatformOf(qqID))
 	require.Equal(t, identity.PlatformWechat, clients.PlatformOf("nobody's"))
@@ -57,7 +57,7 @@ func TestAnAppIDTellsItsPlatform(t *testing.T) {
 	require.False(t, clients.ValidAppID(identity.PlatformWechat, qqID))
 }
 
-func TestTheFormOfAnAppSecret(t *testing.T) {
+func TestParseAppSecret(t *testing.T) {
 	secret, err := clients.ParseAppSecret(" 0123456789abcdef0123456789abcdef\t\n")
 	require.NoError(t, err)
 	require.Equal(t, "0123456789abcdef0123456789abcdef", secret.Reveal())
@@ -73,7 +73,7 @@ func TestTheFormOfAnAppSecret(t *testing.T) {
 	}
 	require.False(t, clients.UsualAppSecret(identity.PlatformWechat, "0123"))
 	require.False(t, clients.UsualAppSecret(identity.PlatformWechat, "0123456789ABCDEF0123456789ABCDEF"))
-	require.True(t, clients.UsualAppSecret(identity.PlatformQQ, "0123"), "nothing is known of QQ's")
+	require.True(t, clients.UsualAppSecret(identity.PlatformQQ, "0123"), "the form of QQ's secrets is unknown")
 	require.True(t, clients.UsualAppSecret(identity.PlatformWechat, clients.SimulatorSecretPrefix+"x"))
 	require.Equal(t, wechattest.SecretPrefix, clients.SimulatorSecretPrefix)
 	require.Equal(t, qqtest.SecretPrefix, clients.SimulatorSecretPrefix)

@@ -12,18 +12,21 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// credentials are what a request says of its client (RFC 6749 §2.3).
+// credentials are the client credentials of a request (RFC 6749 §2.3).
 type credentials struct {
 	id, secret string
 	hasSecret  bool
 }
 
-// unknownHash is compared for unknown clients, so that they take the same way as known ones.
+// unknownHash is compared for unknown clients, so that they take the same time as known ones.
 var unknownHash = identity.HashSecret("")
 
-// Authenticate returns the client that a request proves to be from: its headers and its PostForm, where every
-// parameter stands once, are read (RFC 6749 §2.3). Unknown, disabled and wrongly authenticated clients look alike,
-// but in the log.
+// Authenticate authenticates the client of a request (RFC 6749 §2.3). It reads the request's headers and PostForm, in
+// which every parameter must occur once. It returns
+//   - oauth.InvalidClient if the client is missing, unknown, disabled or not authenticated; only the error's cause,
+//     which is for the log, says which,
+//   - oauth.InvalidRequest if there are two kinds of client authentication,
+//   - oauth.TemporarilyUnavailable if the store fails.
 func (r *Registry) Authenticate(ctx context.Context, request *http.Request) (Client, error) {
 	c, err := readCredentials(request)
 	if err != nil {
@@ -44,15 +47,15 @@ func (r *Registry) Authenticate(ctx context.Context, request *http.Request) (Cli
 		return Client{}, &oauth.Error{
 			Code: oauth.InvalidClient,
 			Description: "Client authentication failed: unknown or disabled client, wrong secret, or a " +
-				"secret where none belongs.",
+				"secret of a public client.",
 			Cause: unproved(client, c),
 		}
 	}
 	return Client{client}, nil
 }
 
-// AuthenticateRegistrar returns the first-party client that a request proves to be from, with which people may
-// register: it must be able to sign them in by password.
+// AuthenticateRegistrar authenticates a client that may register users: a first-party client with the grant password
+// and the scope account. Besides the errors of Authenticate, it returns oauth.UnauthorizedClient if the client may not.
 func (r *Registry) AuthenticateRegistrar(ctx context.Context, request *http.Request) (Client, error) {
 	client, err := r.Authenticate(ctx, request)
 	if err != nil {
@@ -65,8 +68,8 @@ func (r *Registry) AuthenticateRegistrar(ctx context.Context, request *http.Requ
 	return client, nil
 }
 
-// unproved tells the log why a client is refused. What no client is called stays out of it: it could be a
-// secret in the wrong place.
+// unproved returns the reason why a client was rejected, for the log. It does not contain an unknown client id, which
+// could be a secret in the wrong field.
 func unproved(client identity.Client, c credentials) error {
 	switch {
 	case client.ID == "":
@@ -74,15 +77,15 @@ func unproved(client identity.Client, c credentials) error {
 	case client.Disabled():
 		return fmt.Errorf("client %s is disabled", client.ID)
 	case !client.Confidential:
-		return fmt.Errorf("client %s is public, and has no secret", client.ID)
+		return fmt.Errorf("client %s is public and has no secret", client.ID)
 	case !c.hasSecret:
-		return fmt.Errorf("client %s gave no secret", client.ID)
+		return fmt.Errorf("client %s sent no secret", client.ID)
 	}
-	return fmt.Errorf("client %s gave a wrong secret", client.ID)
+	return fmt.Errorf("client %s sent a wrong secret", client.ID)
 }
 
-// find asks the store only for ids that a client can have: Basic can carry NUL, which databases choke
-// on, and a form 64 KiB, which caches should not keep.
+// find asks the store only for valid client ids: HTTP Basic may contain NUL, which databases reject, and a form may
+// contain 64 KiB, which caches should not store.
 func (r *Registry) find(ctx context.Context, id string) (identity.Client, error) {
 	if identity.ValidClientID(id) != nil {
 		return identity.Client{}, identity.ErrNotFound
@@ -90,7 +93,7 @@ func (r *Registry) find(ctx context.Context, id string) (identity.Client, error)
 	return r.store.Find(ctx, id)
 }
 
-// readCredentials takes them from the Authorization header or from the form, never from both.
+// readCredentials reads the credentials from the Authorization header or from the form, but not from both.
 func readCredentials(r *http.Request) (credentials, error) {
 	form := credentials{id: r.PostForm.Get("client_id"), secret: r.PostForm.Get("client_secret"),
 		hasSecret: r.PostForm.Has("client_secret")}
@@ -98,7 +101,7 @@ func readCredentials(r *http.Request) (credentials, error) {
 	if len(headers) == 0 {
 		if form.id == "" {
 			return credentials{}, &oauth.Error{Code: oauth.InvalidClient,
-				Description: "Name the client: client_id in the form, or HTTP Basic."}
+				Description: "The client is missing: send client_id in the form, or use HTTP Basic."}
 		}
 		return form, nil
 	}
@@ -111,12 +114,12 @@ func readCredentials(r *http.Request) (credentials, error) {
 		return credentials{}, err
 	case form.id != "" && form.id != basic.id:
 		return credentials{}, oauth.NewError(oauth.InvalidRequest,
-			"client_id in the form is not the client of the Authorization header.")
+			"client_id in the form differs from the client in the Authorization header.")
 	}
 	return basic, nil
 }
 
-// readBasic reads HTTP Basic whose halves are form-encoded (RFC 6749 §2.3.1).
+// readBasic reads HTTP Basic with a form-encoded client id and secret (RFC 6749 §2.3.1).
 func readBasic(r *http.Request) (credentials, error) {
 	user, password, ok := r.BasicAuth()
 	id, err1 := url.QueryUnescape(user)

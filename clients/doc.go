@@ -1,3 +1,2 @@
-// Package clients knows the programs that may ask for tokens: it authenticates a client and says which records,
-// grants, scopes, apps and origins are valid.
+// Package clients authenticates OAuth clients and checks their records, grants, scopes, apps and origins.
 package clients

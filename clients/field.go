@@ -2,19 +2,19 @@ package clients
 
 import "strings"
 
-// FieldError is a rule that one field of a record, or one argument of an action, breaks.
+// FieldError reports an invalid field of a record, or an invalid argument of an action.
 type FieldError struct {
-	Field  string // as the record is shown in JSON: "client_id", "grants", "access_ttl", "phone_budget" ...
-	Reason string // a sentence that names no field
+	Field  string // the JSON name: "client_id", "grants", "access_ttl", "phone_budget" ...
+	Reason string // what is wrong, without the name of the field
 }
 
 // Error implements error.
 func (e FieldError) Error() string { return e.Field + ": " + e.Reason }
 
-// FieldErrors are all rules that a record breaks, one line each.
+// FieldErrors reports all invalid fields of a record.
 type FieldErrors []FieldError
 
-// Error implements error.
+// Error implements error. It returns one line for each field error.
 func (e FieldErrors) Error() string {
 	lines := make([]string, len(e))
 	for n, err := range e {
@@ -23,7 +23,7 @@ func (e FieldErrors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap lets errors.As find the first of them.
+// Unwrap returns the field errors, so that errors.As finds the first one.
 func (e FieldErrors) Unwrap() []error {
 	errs := make([]error, len(e))
 	for n, err := range e {
@@ -32,7 +32,7 @@ func (e FieldErrors) Unwrap() []error {
 	return errs
 }
 
-// asError is nil if there are none.
+// asError returns e as an error, or nil if e is empty.
 func (e FieldErrors) asError() error {
 	if len(e) == 0 {
 		return nil

@@ -8,11 +8,11 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// Client is a client's record, and what it allows.
+// Client is a client's record with methods for what it allows.
 type Client struct{ identity.Client }
 
-// MayUse reports whether the record allows a grant. Passwords are shown to first-party clients only (RFC 9700
-// §2.4), and only a client that has proved who it is may act for itself (RFC 6749 §4.4).
+// MayUse reports whether the record allows a grant. Only first-party clients may see passwords (RFC 9700 §2.4), and
+// only confidential clients may act for themselves (RFC 6749 §4.4).
 func (c Client) MayUse(grant string) bool {
 	switch grant {
 	case oauth.GrantWechatCodeURN:
@@ -25,9 +25,9 @@ func (c Client) MayUse(grant string) bool {
 	return c.Allows(grant)
 }
 
-// App returns the app of a platform whose codes or tokens a request is about: the client's only one of the
-// platform, or the one that the request names. owns reports whether an AppID has the form of the platform's. An
-// error has the code [oauth.InvalidRequest].
+// App returns the AppID that a request is about: named, which may be empty if the client has only one app of the
+// platform. owns reports whether an AppID has the platform's form. App returns oauth.InvalidRequest if there is no such
+// app.
 func (c Client) App(named string, owns func(appID string) bool) (string, error) {
 	apps := slices.DeleteFunc(slices.Clone(c.Apps), func(id string) bool { return !owns(id) })
 	switch {
@@ -42,8 +42,9 @@ func (c Client) App(named string, owns func(appID string) bool) (string, error) 
 	return named, nil
 }
 
-// Scope is what the client gets by a grant that asks for a scope, or for none. An error has the code
-// [oauth.InvalidScope].
+// Scope returns the scope that the client is granted. If requested is empty, that is its default scope. Scope drops
+// offline_access if the client may not refresh. It returns oauth.InvalidScope if requested is malformed or the client
+// may not have it with this grant.
 func (c Client) Scope(grant, requested string) (string, error) {
 	if requested == "" {
 		return c.defaultScope(), nil
@@ -55,28 +56,27 @@ func (c Client) Scope(grant, requested string) (string, error) {
 	var allowed []string
 	for _, name := range names {
 		switch {
-		// who may refresh is the client's grant, not a scope (OpenID Connect Core §11)
+		// The grant refresh_token decides whether a client may refresh, not a scope (OpenID Connect Core §11).
 		case name == oauth.ScopeOfflineAccess:
 			if !c.Allows(oauth.GrantRefreshToken) {
 				continue
 			}
 		case !slices.Contains(c.Scopes, name):
-			return "", oauth.NewError(oauth.InvalidScope, "The client is not registered for a scope that it asked for.")
+			return "", oauth.NewError(oauth.InvalidScope, "The client is not registered for a requested scope.")
 		case name == oauth.ScopeAccount && !c.FirstParty:
 			return "", oauth.NewError(oauth.InvalidScope,
-				"account is for first-party clients: its tokens reach all that a user "+
-					"may do with the account.")
+				"account is only for first-party clients, since it gives access to the user's whole account.")
 		case name == oauth.ScopeWechatAppToken && (grant != oauth.GrantClientCredentials || len(names) > 1):
-			return "", oauth.NewError(oauth.InvalidScope, "wechat.app_token is for clients themselves: ask for it by "+
-				"client_credentials, and for nothing else.")
+			return "", oauth.NewError(oauth.InvalidScope, "wechat.app_token is only for clients themselves: request "+
+				"it with client_credentials and without any other scope.")
 		}
 		allowed = append(allowed, name)
 	}
 	return strings.Join(allowed, " "), nil
 }
 
-// defaultScope is what the client gets if it asks for nothing: never what must be asked for by name, nor what
-// only our own clients may have.
+// defaultScope returns the scope of a request without scope. It never contains wechat.app_token, which must be
+// requested explicitly, nor, for a third-party client, account.
 func (c Client) defaultScope() string {
 	names := slices.DeleteFunc(slices.Clone(c.DefaultScopes), func(name string) bool {
 		return name == oauth.ScopeWechatAppToken || name == oauth.ScopeAccount && !c.FirstParty

@@ -10,11 +10,11 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// Registry knows all clients. Use NewRegistry to make one. It is safe for parallel use.
+// Registry finds and authenticates clients. It is safe for concurrent use.
 type Registry struct {
 	store  identity.Clients
 	logger *slog.Logger
-	known  atomic.Pointer[[]identity.Client] // as they were read last, for AllowsOrigin
+	known  atomic.Pointer[[]identity.Client] // the last list that AllowsOrigin read
 }
 
 // NewRegistry returns a registry over a store.
@@ -22,19 +22,20 @@ func NewRegistry(store identity.Clients, logger *slog.Logger) *Registry {
 	return &Registry{store: store, logger: logger}
 }
 
-// Find returns a client, which may be disabled. Errors are the store's: identity.ErrNotFound for an unknown id.
+// Find returns a client, which may be disabled. It returns identity.ErrNotFound if the id is unknown, or another error
+// of the store.
 func (r *Registry) Find(ctx context.Context, id string) (Client, error) {
 	client, err := r.store.Find(ctx, id)
 	return Client{client}, err
 }
 
-// AllowsOrigin reports whether scripts of a web origin may call the endpoints: some enabled client has registered
-// it. While clients cannot be read, those known before count, so that scripts can read that we are out of order,
-// and when to come again.
+// AllowsOrigin reports whether scripts of a web origin may call the endpoints, which is the case if an enabled client
+// has registered it. If the store fails, AllowsOrigin uses the last list of clients, so that scripts can read the error
+// response and its Retry-After.
 func (r *Registry) AllowsOrigin(ctx context.Context, origin string) bool {
 	clients, err := r.store.List(ctx)
 	if err != nil {
-		r.logger.ErrorContext(ctx, "cannot read the clients' origins; those known before count", "error", err)
+		r.logger.ErrorContext(ctx, "cannot read the clients' origins; the last known ones are used", "error", err)
 		if known := r.known.Load(); known != nil {
 			clients = *known
 		}
@@ -46,9 +47,9 @@ func (r *Registry) AllowsOrigin(ctx context.Context, origin string) bool {
 	})
 }
 
-// WantsSessionKeys reports whether some enabled client of an app may ask for the scope wechat.data, which session
-// keys are kept for. If that cannot be found out, it may. The client that is signing somebody in comes first: the
-// list of all may be a second old, and not have it yet.
+// WantsSessionKeys reports whether an enabled client of an app may have the scope wechat.data, for which session keys
+// are stored. It returns true if the store fails. It checks the client that is signing a user in first, because the
+// list of all clients may be a second old and not contain it yet.
 func (r *Registry) WantsSessionKeys(ctx context.Context, signingIn Client, appID string) bool {
 	if slices.Contains(signingIn.Scopes, oauth.ScopeWechatData) {
 		return true

@@ -11,22 +11,22 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// The longest lives that the server's settings or a client's record may give: of an access token, of a session that
-// is not refreshed, and of a session in any case.
+// The longest lifetimes that the server's settings or a client's record may set: of an access token, of a session
+// without refresh, and of a session with refreshes.
 const (
 	MaxAccessTTL   = 24 * time.Hour
 	MaxIdleTTL     = 8760 * time.Hour
 	MaxAbsoluteTTL = 87600 * time.Hour
 )
 
-// checker collects what is wrong with a record.
+// checker collects the errors of a record.
 type checker struct{ errs FieldErrors }
 
 func (c *checker) reject(field, format string, args ...any) {
 	c.errs = append(c.errs, FieldError{Field: field, Reason: fmt.Sprintf(format, args...)})
 }
 
-// Check returns everything that is wrong with a client's record, as FieldErrors; apps are all that are registered.
+// Check checks a client's record. apps are all registered apps. It returns all that is wrong as FieldErrors.
 func Check(client identity.Client, apps []identity.App) error {
 	var c checker
 	if err := identity.ValidClientID(client.ID); err != nil {
@@ -40,34 +40,33 @@ func Check(client identity.Client, apps []identity.App) error {
 	c.checkReach(client, apps)
 	for _, origin := range client.Origins {
 		if !ValidOrigin(origin) {
-			c.reject("origins", "%q is not an origin as a browser sends it, such as https://shop.example.com: "+
-				"scheme, host in lower case, no path, no default port, no wildcard", origin)
+			c.reject("origins", "%q is not an origin as browsers send it, such as https://shop.example.com: "+
+				"a scheme and a host in lowercase, no path, no default port, no wildcard", origin)
 		}
 	}
-	c.checkLives(client)
+	c.checkLifetimes(client)
 	return c.errs.asError()
 }
 
-// checkGrants rejects grants that the client cannot have, or not so.
+// checkGrants rejects grants that do not exist, do not go together or do not match the client's type.
 func (c *checker) checkGrants(client identity.Client) {
 	for _, name := range client.Grants {
 		if !slices.Contains(oauth.GrantTypes(), name) {
-			c.reject("grants", "there is no grant %q; give one of %s, each by itself", name,
+			c.reject("grants", "there is no grant %q; use one of %s, each as its own value", name,
 				strings.Join(oauth.GrantTypes(), ", "))
 		}
 	}
 	usersSignIn := client.Allows(oauth.GrantWechatCode) || client.Allows(oauth.GrantQQCode) ||
 		client.Allows(oauth.GrantPassword)
 	if !usersSignIn && (!client.Allows(oauth.GrantClientCredentials) || client.Allows(oauth.GrantRefreshToken)) {
-		c.reject("grants", "name wechat_code, qq_code or password, with which users sign in, or "+
-			"client_credentials alone, "+
-			"with which the client acts for itself; refresh_token alone gets no token")
+		c.reject("grants", "use wechat_code, qq_code or password, with which users sign in, or only "+
+			"client_credentials, with which the client acts for itself; refresh_token alone gets no token")
 	}
 	if client.Allows(oauth.GrantClientCredentials) && !client.Confidential {
-		c.reject("grants", "client_credentials is not for a public client: it must prove who it is (RFC 6749 §4.4)")
+		c.reject("grants", "client_credentials is not for a public client: it must authenticate (RFC 6749 §4.4)")
 	}
 	if client.Allows(oauth.GrantPassword) && !client.FirstParty {
-		c.reject("grants", "password needs a first-party client: only our own programs may see passwords "+
+		c.reject("grants", "password needs a first-party client: no other program may see passwords "+
 			"(RFC 9700 §2.4)")
 	}
 	for _, grant := range []struct{ name, platform string }{
@@ -94,10 +93,11 @@ func (c *checker) checkAudience(client identity.Client) {
 	}
 	for _, audience := range client.Audience {
 		if audience == client.ID {
-			c.reject("audience", "%q is the client's own id, and ID tokens are for that; name the API", audience)
+			c.reject("audience", "%q is the client's own id, which is the audience of ID tokens; name the API",
+				audience)
 		}
 		if audience == "" || strings.ContainsFunc(audience, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			c.reject("audience", "%q is empty or has spaces or characters outside ASCII", audience)
+			c.reject("audience", "%q is empty or contains spaces or characters outside ASCII", audience)
 		}
 	}
 }
@@ -105,8 +105,8 @@ func (c *checker) checkAudience(client identity.Client) {
 func (c *checker) checkScopes(client identity.Client) {
 	for _, scope := range client.Scopes {
 		if !oauth.ValidScopeName(scope) {
-			c.reject("scopes", "%q is empty or has characters that a scope must not have (RFC 6749 §3.3); give "+
-				"each scope by itself", scope)
+			c.reject("scopes", "%q is empty or contains characters that are not allowed (RFC 6749 §3.3); list "+
+				"each scope as its own value", scope)
 		}
 	}
 	for _, scope := range client.DefaultScopes {
@@ -116,56 +116,54 @@ func (c *checker) checkScopes(client identity.Client) {
 	}
 }
 
-// checkAppTokens rejects a client that cannot have the app-level tokens of its apps, if it is to have them.
+// checkAppTokens rejects the scope wechat.app_token for clients that cannot have it.
 func (c *checker) checkAppTokens(client identity.Client) {
 	const scope = oauth.ScopeWechatAppToken
 	if !slices.Contains(client.Scopes, scope) {
 		return
 	}
 	if !client.Confidential {
-		c.reject("scopes", scope+" is not for a public client: whoever has such a token can act as the app")
+		c.reject("scopes", scope+" is not for a public client: anyone who has such a token can act as the app")
 	}
 	if !client.Allows(oauth.GrantClientCredentials) {
-		c.reject("scopes", scope+" needs the grant client_credentials: it is for the client itself, and no "+
-			"user's token has it")
+		c.reject("scopes", scope+" needs the grant client_credentials: it is only for the client itself, never "+
+			"for a user")
 	}
 	if len(client.Apps) == 0 {
 		c.reject("scopes", scope+" needs an app: the AppID whose tokens the client may have")
 	}
 	if slices.Contains(client.DefaultScopes, scope) {
-		c.reject("default_scopes", scope+" is given only if it is asked for by name")
+		c.reject("default_scopes", scope+" is granted only if it is requested explicitly")
 	}
 }
 
-// checkReach rejects what the client could reach and must not.
+// checkReach rejects scopes and apps that give the client more access than it may have.
 func (c *checker) checkReach(client identity.Client, apps []identity.App) {
 	if slices.Contains(client.Scopes, oauth.ScopeAccount) && !client.FirstParty {
-		c.reject("scopes", "account needs a first-party client: its tokens reach all that a user may do "+
-			"with the account")
+		c.reject("scopes", "account needs a first-party client: its tokens give access to a user's whole account")
 	}
 	for _, app := range apps {
 		if !client.Confidential && app.InBrowser() && slices.Contains(client.Apps, app.ID) {
-			c.reject("apps", "%s is not for a public client: codes of an app of kind %s travel through browsers",
-				app.ID,
-				app.Kind)
+			c.reject("apps", "%s is not for a public client: codes of an app of kind %s pass through browsers",
+				app.ID, app.Kind)
 		}
 	}
 }
 
-func (c *checker) checkLives(client identity.Client) {
+func (c *checker) checkLifetimes(client identity.Client) {
 	for _, life := range []struct {
 		field     string
 		ttl, most time.Duration
 	}{{"access_ttl", client.AccessTTL, MaxAccessTTL}, {"idle_ttl", client.IdleTTL, MaxIdleTTL},
 		{"absolute_ttl", client.AbsoluteTTL, MaxAbsoluteTTL}} {
 		if life.ttl != 0 && (life.ttl < time.Second || life.ttl > life.most) {
-			c.reject(life.field, "%s is not within 1s and %s, nor 0 for the server's default", life.ttl, life.most)
+			c.reject(life.field, "%s is neither between 1s and %s nor 0 for the server's default", life.ttl, life.most)
 		}
 	}
 }
 
-// ValidOrigin reports whether a text is an origin as browsers send it (RFC 6454 §6.2), since that is compared letter
-// by letter.
+// ValidOrigin reports whether a text is an origin exactly as browsers send it (RFC 6454 §6.2), because origins are
+// compared as strings.
 func ValidOrigin(origin string) bool {
 	u, err := url.Parse(origin)
 	if err != nil || u.Hostname() == "" || strings.Contains(u.Host, "*") || strings.HasSuffix(u.Host, ":") {
@@ -175,8 +173,8 @@ func ValidOrigin(origin string) bool {
 	return web && u.Port() != defaultPort && origin == u.Scheme+"://"+strings.ToLower(u.Host)
 }
 
-// SameRights reports whether two clients' users get the same tokens. Whoever has a code of an app can choose among its
-// public clients, so those are one security domain and should not differ.
+// SameRights reports whether two clients' users get the same tokens. Anyone with a code of an app can use it with any
+// of the app's public clients, so these form one security domain and should not differ.
 func SameRights(a, b identity.Client) bool {
 	return sameSet(a.Grants, b.Grants) && sameSet(a.Scopes, b.Scopes) && sameSet(a.DefaultScopes,
 		b.DefaultScopes) && sameSet(a.Audience, b.Audience) &&

@@ -37,7 +37,7 @@ func backEnd() identity.Client {
 		Audience: []string{audience}}
 }
 
-func TestGoodRecordsAreValid(t *testing.T) {
+func TestValidRecords(t *testing.T) {
 	appTokens := backEnd()
 	appTokens.Apps, appTokens.Scopes = []string{appID}, []string{"api", "wechat.app_token"}
 	passwords := publicClient()
@@ -55,9 +55,8 @@ func TestGoodRecordsAreValid(t *testing.T) {
 	}
 }
 
-// TestEveryRuleOfIDGrantsAndAppsNamesItsField spoils a good record in one way each, and expects the errors of that
-// one, in order.
-func TestEveryRuleOfIDGrantsAndAppsNamesItsField(t *testing.T) {
+// TestCheckIDGrantsAndApps breaks one rule of a valid record in each case, and expects only the errors of that rule.
+func TestCheckIDGrantsAndApps(t *testing.T) {
 	type record = identity.Client
 	for name, test := range map[string]struct {
 		spoil func(c *record)
@@ -66,19 +65,19 @@ func TestEveryRuleOfIDGrantsAndAppsNamesItsField(t *testing.T) {
 		"id with a space": {func(c *record) { c.ID = "my shop" }, fields("client_id", "")},
 		"id of a user":    {func(c *record) { c.ID = "u_x" }, fields("client_id", "")},
 		"no grant": {func(c *record) { c.Grants = nil },
-			fields("grants", "name wechat_code, qq_code or password")},
+			fields("grants", "use wechat_code, qq_code or password")},
 		"only refreshes": {func(c *record) { c.Grants = []string{"refresh_token"} },
-			fields("grants", "name wechat_code, qq_code or password")},
+			fields("grants", "use wechat_code, qq_code or password")},
 		"public, for itself": {func(c *record) { c.Grants = append(c.Grants, "client_credentials") },
-			fields("grants", "client_credentials is not for a public client: it must prove who it is (RFC 6749 §4.4)")},
+			fields("grants", "client_credentials is not for a public client: it must authenticate (RFC 6749 §4.4)")},
 		"refreshes for itself": {func(c *record) {
 			c.Confidential, c.Grants = true, []string{"client_credentials", "refresh_token"}
-		}, fields("grants", "name wechat_code, qq_code or password")},
+		}, fields("grants", "use wechat_code, qq_code or password")},
 		"unknown grant": {func(c *record) { c.Grants = append(c.Grants, "implicit") },
-			fields("grants", `there is no grant "implicit"; give one of wechat_code, qq_code, password, `+
-				`refresh_token, client_credentials, each by itself`)},
+			fields("grants", `there is no grant "implicit"; use one of wechat_code, qq_code, password, `+
+				`refresh_token, client_credentials, each as its own value`)},
 		"third party, password": {func(c *record) { c.Grants = []string{"password"} },
-			fields("grants", "password needs a first-party client: only our own programs may see passwords")},
+			fields("grants", "password needs a first-party client: no other program may see passwords")},
 		"wechat_code, no app": {func(c *record) { c.Apps = nil }, fields("grants", "wechat_code needs an app: ")},
 		"wechat_code, QQ's app": {func(c *record) { c.Apps = []string{qqID} },
 			fields("grants", "wechat_code needs an app: ")},
@@ -87,7 +86,7 @@ func TestEveryRuleOfIDGrantsAndAppsNamesItsField(t *testing.T) {
 		"unknown app": {func(c *record) { c.Apps = append(c.Apps, "wx9") },
 			fields("apps", `there is no app "wx9"; add it with: lingpai apps add wx9`)},
 		"browser codes, public": {func(c *record) { c.Apps = append(c.Apps, website) },
-			fields("apps", website+" is not for a public client: codes of an app of kind website travel")},
+			fields("apps", website+" is not for a public client: codes of an app of kind website pass")},
 	} {
 		client := publicClient()
 		test.spoil(&client)
@@ -95,7 +94,7 @@ func TestEveryRuleOfIDGrantsAndAppsNamesItsField(t *testing.T) {
 	}
 }
 
-func TestEveryRuleOfAudienceScopesOriginsAndLivesNamesItsField(t *testing.T) {
+func TestCheckAudienceScopesOriginsAndLifetimes(t *testing.T) {
 	type record = identity.Client
 	for name, test := range map[string]struct {
 		spoil func(c *record)
@@ -125,16 +124,16 @@ func TestEveryRuleOfAudienceScopesOriginsAndLivesNamesItsField(t *testing.T) {
 			*c = backEnd()
 			c.Apps, c.Scopes = []string{appID}, []string{"wechat.app_token"}
 			c.DefaultScopes = c.Scopes
-		}, fields("default_scopes", "wechat.app_token is given only if it is asked for by name")},
+		}, fields("default_scopes", "wechat.app_token is granted only if it is requested explicitly")},
 		"origin with a path": {func(c *record) { c.Origins = []string{"https://shop.example.com/"} },
 			fields("origins", `"https://shop.example.com/" is not an origin`)},
 		"short access tokens": {func(c *record) { c.AccessTTL = time.Millisecond },
-			fields("access_ttl", "1ms is not within 1s and 24h0m0s")},
+			fields("access_ttl", "1ms is neither between 1s and 24h0m0s")},
 		"long access tokens": {func(c *record) { c.AccessTTL = 25 * time.Hour },
-			fields("access_ttl", "25h0m0s is not")},
-		"negative idle time": {func(c *record) { c.IdleTTL = -time.Hour }, fields("idle_ttl", "-1h0m0s is not within")},
+			fields("access_ttl", "25h0m0s is neither")},
+		"negative idle time": {func(c *record) { c.IdleTTL = -time.Hour }, fields("idle_ttl", "-1h0m0s is neither")},
 		"long absolute lifetime": {func(c *record) { c.AbsoluteTTL = 90000 * time.Hour },
-			fields("absolute_ttl", "90000h0m0s is not within 1s and 87600h0m0s")},
+			fields("absolute_ttl", "90000h0m0s is neither between 1s and 87600h0m0s")},
 	} {
 		client := publicClient()
 		test.spoil(&client)
@@ -142,7 +141,7 @@ func TestEveryRuleOfAudienceScopesOriginsAndLivesNamesItsField(t *testing.T) {
 	}
 }
 
-// fields are pairs of a field and the beginning of a reason.
+// fields returns field errors from pairs of a field and the beginning of a reason.
 func fields(pairs ...string) []clients.FieldError {
 	var errs []clients.FieldError
 	for n := 0; n < len(pairs); n += 2 {
@@ -159,17 +158,17 @@ func requireFields(t *testing.T, want []clients.FieldError, err error, name stri
 	for n, one := range errs {
 		require.Equal(t, want[n].Field, one.Field, name)
 		require.Contains(t, one.Reason, want[n].Reason, name)
-		require.NotContains(t, one.Reason, "--", "%s: no flags in a rule", name)
+		require.NotContains(t, one.Reason, "--", "%s: reasons do not name flags", name)
 		require.Equal(t, one.Field+": "+one.Reason, one.Error())
 	}
 }
 
-func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
+func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 	client := identity.Client{ID: "my shop", Grants: []string{"implicit"}, Apps: []string{"wx9"},
 		Origins:   []string{"*"},
 		AccessTTL: time.Millisecond}
 	err := clients.Check(client, nil)
-	requireFields(t, fields("client_id", "", "grants", "there is no grant", "grants", "name wechat_code", "apps", "wx9",
+	requireFields(t, fields("client_id", "", "grants", "there is no grant", "grants", "use wechat_code", "apps", "wx9",
 		"audience", "", "origins", "", "access_ttl", ""), err, "")
 	var first clients.FieldError
 	require.ErrorAs(t, err, &first)
@@ -177,7 +176,7 @@ func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
 	require.Contains(t, err.Error(), "\napps: there is no app", "one line each")
 }
 
-func TestAnOriginIsWhatABrowserSends(t *testing.T) {
+func TestValidOrigin(t *testing.T) {
 	for _, origin := range []string{"https://shop.example.com", "http://localhost:3000",
 		"https://shop.example.com:8443", "http://[::1]:3000"} {
 		require.True(t, clients.ValidOrigin(origin), origin)
@@ -192,7 +191,7 @@ func TestAnOriginIsWhatABrowserSends(t *testing.T) {
 	}
 }
 
-func TestClientsWithTheSameRights(t *testing.T) {
+func TestSameRights(t *testing.T) {
 	other := publicClient()
 	other.ID, other.Name = "another", "Another"
 	other.Grants = []string{"refresh_token", "wechat_code", "wechat_code"}

@@ -9,23 +9,23 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// clientCredentials is the grant of RFC 6749 §4.4: a confidential client acts for itself. There is no user to
-// look up, no session to open and nothing to refresh (§4.4.3), so an answer costs one signature.
+// clientCredentials implements the grant of RFC 6749 §4.4: a confidential client acts for itself. It looks up no
+// user, opens no session and issues no refresh token (§4.4.3), so it costs one signature.
 func (m *Manager) clientCredentials(_ context.Context, r request) (tokens.Set, error) {
 	scope, err := ownScope(r)
 	if err != nil {
 		return tokens.Set{}, err
 	}
 	if scope == oauth.ScopeWechatAppToken || scope == oauth.ScopeWechatData {
-		return m.issuer.IssueToClientForUs(r.Client.Client, scope)
+		return m.issuer.IssueToClientForThisServer(r.Client.Client, scope)
 	}
 	return m.issuer.IssueToClient(r.Client.Client, scope)
 }
 
-// ownScope is what a client gets for itself. Asking about a user is refused, for there is none and an answer
-// without ID token would surprise (OpenID Connect Core §3.1.2.1); defaults, which the client did not ask for,
-// are left out instead. So is offline_access, as for others who get nothing to refresh. The answer's scope
-// tells of either (RFC 6749 §3.3).
+// ownScope returns the scope that a client gets for itself. It rejects an explicit request for a scope about a user,
+// because there is no user and a response without ID token would surprise (OpenID Connect Core §3.1.2.1). It drops
+// such scopes if they come from the client's default scope, and always drops offline_access, since there is nothing
+// to refresh. The response's "scope" shows what was granted (RFC 6749 §3.3).
 func ownScope(r request) (string, error) {
 	aboutUsers := []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopePhone,
 		oauth.ScopeRoles, oauth.ScopeClaims, oauth.ScopeAccount}
@@ -34,12 +34,12 @@ func ownScope(r request) (string, error) {
 		switch {
 		case slices.Contains(aboutUsers, name) && r.Parameters.Get("scope") != "":
 			return "", oauth.NewError(oauth.InvalidScope,
-				"openid, profile, email, phone, roles, claims and account are about a "+
-					"user, and client_credentials has none.")
+				"openid, profile, email, phone, roles, claims and account describe a "+
+					"user, and client_credentials has no user.")
 		case name == oauth.ScopeWechatData && r.Parameters.Get("scope") != "" && r.Scope != oauth.ScopeWechatData:
-			return "", oauth.NewError(oauth.InvalidScope, "wechat.data reaches all users of the client: ask for it by "+
-				"client_credentials for nothing else.")
-		// left out like those, so that no other server gets to see a token that has it
+			return "", oauth.NewError(oauth.InvalidScope, "wechat.data gives access to all users of the client. "+
+				"With client_credentials, request it without any other scope.")
+		// dropped from a default scope too, so that no other server ever sees a token with wechat.data
 		case name == oauth.ScopeWechatData && r.Scope != oauth.ScopeWechatData:
 		case slices.Contains(aboutUsers, name) || name == oauth.ScopeOfflineAccess:
 		default:

@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/server"
 )
 
-// TestClientCredentialsNeedNoStore but the client's record, which is cached.
+// TestClientCredentialsNeedNoStore checks that the grant reads nothing but the client's record, which is cached.
 func TestClientCredentialsNeedNoStore(t *testing.T) {
 	w := newEnv(t)
 	w.rewire(func(c *server.Config) { c.Stores = server.Stores{Clients: c.Stores.Clients} })
@@ -26,14 +26,13 @@ func TestClientCredentialsNeedNoStore(t *testing.T) {
 	require.Equal(t, access.Verified{Subject: "service", ClientID: "service", Scope: "api"}, caller)
 }
 
-// TestNoThirdPartyGetsTheAccountScopeByDefault: a record from before there was a rule against it, or one that
-// was written by hand.
+// TestNoThirdPartyGetsTheAccountScopeByDefault uses a record that today's rules reject: an old or hand-written one.
 func TestNoThirdPartyGetsTheAccountScopeByDefault(t *testing.T) {
 	w := newEnv(t)
-	client := publicClient("others", oauth.GrantWechatCode)
+	client := publicClient("third-party", oauth.GrantWechatCode)
 	client.Scopes, client.DefaultScopes = []string{"api", "account"}, []string{"api", "account"}
 	require.NoError(t, w.database.Clients().Create(t.Context(), client))
-	info, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "others", "code": w.code("alice")})
+	info, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "third-party", "code": w.code("alice")})
 	require.NoError(t, err)
 	require.Equal(t, "api", info.GetScope())
 }

@@ -15,20 +15,20 @@ import (
 // maxCodeLength bounds a platform's code, in bytes.
 const maxCodeLength = 512
 
-// codeRequest is a token request with a code of a platform's.
+// codeRequest is a token request with a platform's code.
 type codeRequest struct {
 	request
 	grantType string
 	code      signin.Code
 }
 
-// platformCode is the grant of one platform, under the name that clients are registered for.
+// platformCode returns the grant of one platform. grantType is the name that clients are registered with.
 func (m *Manager) platformCode(grantType string, platform signin.Platform) grant {
 	return func(ctx context.Context, r request) (tokens.Set, error) {
 		code := r.Parameters.Get("code")
 		if code == "" || len(code) > maxCodeLength || !oauth.Visible(code) {
 			return tokens.Set{}, oauth.NewError(oauth.InvalidRequest,
-				"code is missing or is not a code. "+platform.Again())
+				"code is missing or malformed. "+platform.Again())
 		}
 		if err := wechatdata.CheckExtras(r.Parameters); err != nil {
 			return tokens.Set{}, err
@@ -37,16 +37,15 @@ func (m *Manager) platformCode(grantType string, platform signin.Platform) grant
 		if err != nil {
 			return tokens.Set{}, err
 		}
-		// A client that disconnects must not stop what the platform has taken the code for: its duplicate wants the
-		// answer.
+		// Go on if the client disconnects: the code is used up, and a duplicate request needs the answer.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signin.CodeTimeout)
 		defer cancel()
 		return m.tradeOnce(ctx, codeRequest{r, grantType, signin.Code{Platform: platform, AppID: appID, Text: code}})
 	}
 }
 
-// tradeOnce trades a code. With an Idempotency-Key a duplicate gets the first answer, since the code itself works
-// only once.
+// tradeOnce trades a code. With an Idempotency-Key a duplicate request gets the first answer, since the code itself
+// works only once.
 func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, error) {
 	openings := m.openings(r)
 	if len(openings) > 0 {
@@ -57,7 +56,7 @@ func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, err
 		defer first.release()
 	}
 	authorization, notices, err := m.authorize(ctx, r)
-	if errors.Is(err, wechat.ErrCodeUsed) { // perhaps by a duplicate whose lock was lost
+	if errors.Is(err, wechat.ErrCodeUsed) { // perhaps by a duplicate request whose lock was lost
 		if set, found, err2 := m.repeat(ctx, r, openings); found || err2 != nil {
 			return set, err2
 		}
@@ -68,19 +67,19 @@ func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, err
 	if len(openings) > 0 {
 		authorization.Opening = &openings[0]
 	}
-	// The store has its own patience: what the platform took so long for is not lost to what little time is left.
+	// The store has its own timeout: a slow platform must not leave it too little time to write.
 	set, err := m.issue(context.WithoutCancel(ctx), authorization)
-	if errors.Is(err, identity.ErrExists) { // a duplicate on another replica got the same code accepted
+	if errors.Is(err, identity.ErrExists) { // a duplicate request on another replica traded the same code
 		var found bool
-		if set, found, err = m.repeat(ctx, r, openings); err == nil && !found { // its session is gone already
-			err = errCodeTwice
+		if set, found, err = m.repeat(ctx, r, openings); err == nil && !found { // its session is already gone
+			err = errCodeReused
 		}
 	}
 	set.Notices = notices
 	return set, err
 }
 
-// authorize has the person signed in, and keeps what came beside the code, which never decides it.
+// authorize signs the user in and processes the extras sent with the code. The extras never decide the sign-in.
 func (m *Manager) authorize(ctx context.Context, r codeRequest) (tokens.Authorization, map[string]string, error) {
 	person, err := m.signIn.Code(ctx, r.signIn(), r.code)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package grants is the token endpoint: it authenticates the client, lets one grant prove the user, and has tokens
-// issued. One file a grant; a token request is read from top to bottom in [Manager.GenerateAccessToken].
+// Package grants is the token endpoint below HTTP: it authenticates the client, lets a grant authenticate the user,
+// and issues tokens. Each grant has a file; start reading at [Manager.GenerateAccessToken].
 //
-// It owns the order of the checks between a request and a token. It does not own HTTP (provider), who clients and
-// people are (clients, signin), the formats of tokens (tokens), nor where anything is kept.
+// It owns the order of the checks between a request and a token. HTTP is in package provider, clients in clients,
+// users in signin, token formats in tokens, and persistence in storage.
 package grants

@@ -15,16 +15,17 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// duplicateWait is how long a duplicate waits for the request that it repeats; duplicatePoll is how often it looks.
+// duplicateWait is how long a duplicate request waits for the first one; duplicatePoll is how often it looks.
 const (
 	duplicateWait = 3 * time.Second
 	duplicatePoll = 50 * time.Millisecond
 )
 
-var errCodeTwice = oauth.NewError(oauth.InvalidGrant, "This code was traded before, with other parameters, or its "+
-	"session has moved on. Get a fresh code.")
+var errCodeReused = oauth.NewError(oauth.InvalidGrant, "This code was already used: with other parameters, or its "+
+	"session has been refreshed or has ended. Get a new code.")
 
-// openings are what the session of a request with an Idempotency-Key may have been opened by; none without.
+// openings returns the openings that the session of a request with an Idempotency-Key may have, see
+// [tokens.Issuer.Openings]. It returns nil without a key.
 func (m *Manager) openings(r codeRequest) []tokens.Opening {
 	if r.Key == "" {
 		return nil
@@ -32,31 +33,32 @@ func (m *Manager) openings(r codeRequest) []tokens.Opening {
 	return m.issuer.Openings(r.grantType, r.Client.ID, r.code.Text, r.Key)
 }
 
-// firstRequest is what became of the request that a duplicate repeats.
+// firstRequest is the outcome of the request that a duplicate repeats.
 type firstRequest struct {
 	set      tokens.Set
-	answered bool   // with set
-	release  func() // the lock of the one that goes on, if it was not
+	answered bool   // reports whether set is the answer
+	release  func() // releases the lock; nil if answered
 }
 
-// awaitDuplicate acquires the lock of a sign-in in flight, here or on another replica, so that a duplicate of it
-// waits for the answer instead of asking the platform with a code that is used up. If the sign-in was answered
-// before, that is the answer. Otherwise the caller goes on, and calls release when it is done; if that leaves no
-// session, one of those who wait takes its place.
+// awaitDuplicate acquires the lock of a sign-in, which all replicas share, so that a duplicate request waits for the
+// answer instead of sending a used code to the platform. If the sign-in was answered before, it returns that answer.
+// Otherwise the caller signs the user in and then calls release; if that opened no session, a waiting duplicate goes
+// on in its place. It returns oauth.TemporarilyUnavailable if the first request takes longer than duplicateWait or
+// the store fails, and oauth.InvalidGrant if the first answer is no longer valid.
 func (m *Manager) awaitDuplicate(ctx context.Context, r codeRequest, openings []tokens.Opening) (firstRequest, error) {
 	lock := r.lockName()
 	deadline := time.After(duplicateWait)
 	for {
 		acquired, failed := m.volatile.PutIfAbsent(ctx, lock, []byte{1}, signin.CodeTimeout)
-		// Asked after the lock: a request that released it has its session there.
+		// Look after locking: a request that released the lock has stored its session.
 		if set, found, err := m.repeat(ctx, r, openings); found || err != nil {
 			if acquired {
 				m.release(ctx, lock)
 			}
 			return firstRequest{set: set, answered: found}, err
 		}
-		if failed != nil { // without the lock a duplicate may come too early, and is told to sign in again
-			m.logger.WarnContext(ctx, "cannot note a sign-in in flight", "error", failed)
+		if failed != nil { // without the lock a duplicate may come too early and is asked to sign in again
+			m.logger.WarnContext(ctx, "cannot lock a sign-in", "error", failed)
 			return firstRequest{release: func() {}}, nil
 		}
 		if acquired {
@@ -65,14 +67,14 @@ func (m *Manager) awaitDuplicate(ctx context.Context, r codeRequest, openings []
 		select {
 		case <-deadline:
 			return firstRequest{}, oauth.Unavailable(
-				"The first request with this Idempotency-Key is still in flight. Repeat it.", time.Second, nil)
+				"The first request with this Idempotency-Key is still in progress. Try again.", time.Second, nil)
 		case <-time.After(duplicatePoll):
 		}
 	}
 }
 
-// lockName names a sign-in, and not by what opens its session: the secret for that is another one on each replica
-// while it rotates.
+// lockName returns the name of a sign-in's lock. It is not derived from the opening, whose secret differs between
+// replicas during a key rotation.
 func (r codeRequest) lockName() string {
 	name := sha256.New()
 	for _, part := range []string{r.Client.ID, r.code.AppID, r.code.Text, r.Key} {
@@ -83,11 +85,12 @@ func (r codeRequest) lockName() string {
 
 func (m *Manager) release(ctx context.Context, lock string) {
 	if _, err := m.volatile.Take(context.WithoutCancel(ctx), lock); err != nil && !isNotFound(err) {
-		m.logger.WarnContext(ctx, "cannot note the end of a sign-in", "error", err)
+		m.logger.WarnContext(ctx, "cannot unlock a sign-in", "error", err)
 	}
 }
 
-// repeat answers a sign-in that was answered before: with the same refresh token, as long as nobody has used it.
+// repeat answers a sign-in that was answered before with the same refresh token, as long as that has not been used.
+// It returns false if there is no session with one of the openings.
 func (m *Manager) repeat(ctx context.Context, r codeRequest, openings []tokens.Opening) (tokens.Set, bool, error) {
 	if len(openings) == 0 {
 		return tokens.Set{}, false, nil
@@ -105,11 +108,11 @@ func (m *Manager) repeat(ctx context.Context, r codeRequest, openings []tokens.O
 	}
 	if !session.Alive(now) || session.Generation != 0 || session.Scope != r.Scope ||
 		session.Account.App != r.code.AppID {
-		return tokens.Set{}, true, errCodeTwice
+		return tokens.Set{}, true, errCodeReused
 	}
 	authorization, err := m.reauthorize(ctx, r.request, session)
 	if isNotFound(err) { // unlinked or deleted since
-		return tokens.Set{}, true, errCodeTwice
+		return tokens.Set{}, true, errCodeReused
 	}
 	if err != nil {
 		return tokens.Set{}, true, oauth.StoreFailed(err)
@@ -120,7 +123,8 @@ func (m *Manager) repeat(ctx context.Context, r codeRequest, openings []tokens.O
 	return set, true, err
 }
 
-// reauthorize returns what the sign-in that opened a session proved.
+// reauthorize rebuilds the authorization of the sign-in that opened a session. It returns identity.ErrNotFound if
+// the user or the account is gone.
 func (m *Manager) reauthorize(ctx context.Context, r request, session identity.Session) (tokens.Authorization, error) {
 	user, err := m.users.Find(ctx, session.UserID)
 	if err != nil {

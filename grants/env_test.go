@@ -38,8 +38,8 @@ const (
 	testPassword = "correct horse battery staple"
 )
 
-// env is a whole provider below HTTP: real SQLite, real keys, a WeChat simulator. It can be restarted on an
-// older copy of its database.
+// env is a complete provider below HTTP with a real SQLite database, real keys and a WeChat simulator. It can be
+// restarted on an older copy of its database.
 type env struct {
 	t         testing.TB
 	clock     *dbtest.ProcessClock
@@ -64,7 +64,7 @@ type option func(*env)
 
 func withPolicy(policy tokens.RotationPolicy) option { return func(w *env) { w.policy = policy } }
 
-// withoutExpiry keeps sessions for longer than any walk.
+// withoutExpiry makes sessions last longer than any random walk.
 func withoutExpiry(w *env) { w.idle, w.absolute = 10*365*24*time.Hour, 10*365*24*time.Hour }
 
 func newEnv(t testing.TB, options ...option) *env {
@@ -95,7 +95,7 @@ func newEnv(t testing.TB, options ...option) *env {
 	return w
 }
 
-// open opens the database and wires everything on it, as a start of the server does.
+// open opens the database and creates the services, as the server does when it starts.
 func (w *env) open() {
 	ctx := context.Background()
 	database, err := sql.Open(ctx, sql.Options{URL: w.store.url(), Ring: w.ring, Now: w.clock.Now})
@@ -118,7 +118,7 @@ func (w *env) open() {
 	w.rewire(func(*server.Config) {})
 }
 
-// rewire changes what the services are made of, and makes them anew.
+// rewire changes the configuration and creates the services again.
 func (w *env) rewire(change func(*server.Config)) {
 	w.t.Helper()
 	change(&w.config)
@@ -164,13 +164,13 @@ func confidentialClient(id string, names ...string) identity.Client {
 	return client
 }
 
-// restart closes and opens everything, as a new process would.
+// restart closes and reopens everything, as a new process would.
 func (w *env) restart() {
 	require.NoError(w.t, w.database.Close())
 	w.open()
 }
 
-// backup copies the database, as an operator does; restore brings the copy back.
+// backup copies the database, as an operator does; restore replaces the database with the copy.
 func (w *env) backup() {
 	require.NoError(w.t, w.database.Close())
 	w.store.backup()
@@ -180,11 +180,11 @@ func (w *env) backup() {
 func (w *env) restore() {
 	require.NoError(w.t, w.database.Close())
 	w.store.restore()
-	w.clock.Move(0) // a database's own clock went back with it
+	w.clock.Move(0) // the restored database has an older clock
 	w.open()
 }
 
-// form is a token request; names that begin with ":" are headers.
+// form is a token request; names that begin with ":" are header names.
 type form map[string]string
 
 func (w *env) token(f form) (oauth2.TokenInfo, error) { return w.tokenFrom("192.0.2.1", f) }
@@ -228,7 +228,7 @@ func (w *env) refresh(token, key string) (oauth2.TokenInfo, error) {
 	return w.token(f)
 }
 
-// session returns the session behind a refresh token of any generation.
+// session returns the session of a refresh token of any generation.
 func (w *env) session(refresh string) identity.Session {
 	w.t.Helper()
 	read, err := w.issuer.ReadRefreshToken(refresh)
@@ -238,7 +238,7 @@ func (w *env) session(refresh string) identity.Session {
 	return session
 }
 
-// events returns what the audit log has of a kind.
+// events returns the audit events of a kind.
 func (w *env) events(kind string) []identity.Event {
 	w.t.Helper()
 	all, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
@@ -252,7 +252,7 @@ func (w *env) events(kind string) []identity.Event {
 	return found
 }
 
-// lockedBuffer keeps a log that several goroutines write.
+// lockedBuffer holds a log that several goroutines write to.
 type lockedBuffer struct {
 	mutex sync.Mutex
 	text  strings.Builder

@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/server"
 )
 
-// TestIntrospectionWithoutTheStore is no answer: not knowing is neither active nor inactive.
+// TestIntrospectionWithoutTheStore checks that a failing store makes a token neither active nor inactive.
 func TestIntrospectionWithoutTheStore(t *testing.T) {
 	w := newEnv(t)
 	info, err := w.token(form{"grant_type": oauth.GrantPassword, "client_id": "backend", "client_secret": testSecret,
@@ -25,7 +25,7 @@ func TestIntrospectionWithoutTheStore(t *testing.T) {
 	}
 }
 
-// TestIntrospectionOfATokenAheadOfItsRow says what a refresh would be told, and leaves telling of it to the refresh.
+// TestIntrospectionOfATokenAheadOfItsRow checks that introspection agrees with a refresh but records no event.
 func TestIntrospectionOfATokenAheadOfItsRow(t *testing.T) {
 	w := newEnv(t)
 	f := form{"grant_type": oauth.GrantPassword, "client_id": "backend", "client_secret": testSecret,

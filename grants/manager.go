@@ -17,10 +17,10 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// Types lists the grant types that work.
+// Types lists the supported grant types.
 func Types() []string { return append(oauth.GrantTypes(), oauth.GrantWechatCodeURN) }
 
-// Config is what a Manager works with. All fields but Meter are required.
+// Config holds the dependencies of a Manager. All fields but Meter are required.
 type Config struct {
 	Clients    *clients.Registry
 	SignIn     *signin.Service
@@ -38,8 +38,8 @@ type Config struct {
 	Meter      Meter // nil: nothing is counted
 }
 
-// Manager answers token requests. It is the engine behind go-oauth2's socket: it has the library's interface and
-// none of its engine, which authenticates the client after the user, refreshes anybody's token, and refuses custom
+// Manager answers token requests. It implements go-oauth2's Manager interface but uses none of the library's own
+// implementation, which authenticates the client after the user, refreshes any client's token, and rejects custom
 // grants.
 type Manager struct {
 	clients    *clients.Registry
@@ -59,12 +59,12 @@ type Manager struct {
 	grants     map[string]grant // by grant type
 }
 
-// grant proves the user of a request, if it has one, and has tokens issued.
+// grant authenticates the user of a request, if there is one, and issues tokens.
 type grant func(ctx context.Context, r request) (tokens.Set, error)
 
 var _ oauth2.Manager = (*Manager)(nil)
 
-// New makes a manager.
+// New returns a Manager.
 func New(c Config) *Manager {
 	if c.Meter == nil {
 		c.Meter = noMeter{}
@@ -86,14 +86,25 @@ func New(c Config) *Manager {
 	return m
 }
 
-// GenerateAccessToken answers a token request. tgr.Request is all it reads: its PostForm, where every parameter
-// stands once, and its headers. An error is an [oauth.Error], or an internal one.
+// GenerateAccessToken answers a token request. It reads only tgr.Request: its headers, RemoteAddr and PostForm, in
+// which every parameter must occur once. It returns an [oauth.Error] with
+//   - oauth.UnsupportedGrantType if there is no such grant type,
+//   - oauth.InvalidClient if the client does not authenticate,
+//   - oauth.UnauthorizedClient if the client may not use the grant type or trade the codes of an app,
+//   - oauth.InvalidRequest if a parameter or the Idempotency-Key is missing or malformed,
+//   - oauth.InvalidScope if the client may not have the scope,
+//   - oauth.InvalidGrant if the code, password or refresh token is not accepted,
+//   - oauth.TooManyRequests if there were too many failed attempts,
+//   - oauth.ServerError if an app is not registered here or its platform rejects the configuration,
+//   - oauth.TemporarilyUnavailable if the store or the platform fails.
+//
+// Any other error is internal.
 func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType,
 	tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
 	grant, known := m.grants[string(name)]
 	if !known {
-		return nil, oauth.NewError(oauth.UnsupportedGrantType, "This grant_type is not supported. Those that are "+
-			"stand in /.well-known/openid-configuration.")
+		return nil, oauth.NewError(oauth.UnsupportedGrantType, "This grant_type is not supported. See "+
+			"/.well-known/openid-configuration for those that are.")
 	}
 	r, err := newRequest(tgr)
 	if err != nil {
@@ -114,7 +125,7 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 	return tokenInfo(r.Client, set), nil
 }
 
-// answer is what a token request comes to once its client is known.
+// answer answers a token request of an authenticated client.
 func (m *Manager) answer(ctx context.Context, name string, grant grant, r request) (tokens.Set, error) {
 	if !r.Client.MayUse(name) {
 		return tokens.Set{}, oauth.NewError(oauth.UnauthorizedClient,
@@ -130,7 +141,8 @@ func (m *Manager) answer(ctx context.Context, name string, grant grant, r reques
 	return grant(ctx, r)
 }
 
-// issue opens the session of a user who was proved. identity.ErrExists: a duplicate request opened it first.
+// issue opens a session for an authenticated user. It returns identity.ErrExists if a duplicate request has opened
+// it already.
 func (m *Manager) issue(ctx context.Context, authorization tokens.Authorization) (tokens.Set, error) {
 	set, err := m.issuer.Issue(ctx, authorization)
 	switch {
@@ -143,7 +155,7 @@ func (m *Manager) issue(ctx context.Context, authorization tokens.Authorization)
 	return tokens.Set{}, tokens.Failed(err)
 }
 
-// record writes an event that must not decide the request.
+// record writes an audit event. If that fails it logs the error, so that the request does not fail.
 func (m *Manager) record(ctx context.Context, event identity.Event) {
 	identity.RecordOrLog(ctx, m.events, m.logger, event)
 }

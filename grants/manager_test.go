@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// TestManagerAsTheLibraryKnowsIt drives the manager through go-oauth2's interface alone.
-func TestManagerAsTheLibraryKnowsIt(t *testing.T) {
+// TestManagerInterface calls the manager through go-oauth2's interface only.
+func TestManagerInterface(t *testing.T) {
 	ctx := context.Background()
 	w := newEnv(t)
 	var manager oauth2.Manager = w.manager
@@ -39,8 +39,9 @@ func TestManagerAsTheLibraryKnowsIt(t *testing.T) {
 	require.ErrorIs(t, err, oauth.InvalidRequest)
 }
 
-// TestManagerRemovesForNobody who does not say which client is asking: holding a token is not enough to revoke it.
-func TestManagerRemovesForNobody(t *testing.T) {
+// TestManagerRemovesNoTokens checks that holding a token is not enough to revoke it: go-oauth2's interface does not
+// name the calling client.
+func TestManagerRemovesNoTokens(t *testing.T) {
 	ctx := context.Background()
 	w := newEnv(t)
 	info := w.signIn("alice")
@@ -50,8 +51,8 @@ func TestManagerRemovesForNobody(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestCheckRefusesWhatIsNoAccessToken, though it was signed with the same key.
-func TestCheckRefusesWhatIsNoAccessToken(t *testing.T) {
+// TestCheckRejectsOtherTokens checks that Check accepts only access tokens, even if others have the same signing key.
+func TestCheckRejectsOtherTokens(t *testing.T) {
 	w := newEnv(t)
 	f := wechatCode(w.code("alice"), "")
 	f["scope"] = "openid api"
@@ -63,7 +64,7 @@ func TestCheckRefusesWhatIsNoAccessToken(t *testing.T) {
 		"client_secret": testSecret})
 	require.NoError(t, err)
 	for name, token := range map[string]string{"an ID token": idToken, "a refresh token": info.GetRefresh(),
-		"nothing": "", "a client's own": own.GetAccess()} {
+		"empty": "", "a client's own": own.GetAccess()} {
 		_, err := w.access.Check(context.Background(), token)
 		require.ErrorIs(t, err, oauth.InvalidToken, name)
 	}
@@ -72,8 +73,9 @@ func TestCheckRefusesWhatIsNoAccessToken(t *testing.T) {
 	require.ErrorIs(t, err, oauth.InvalidToken, "expired")
 }
 
-// TestCheckRefusesADisabledClientsTokens at once; offline verifiers see it when the access token expires.
-func TestCheckRefusesADisabledClientsTokens(t *testing.T) {
+// TestCheckRejectsADisabledClientsTokens checks that Check rejects them at once. Offline verifiers accept them until
+// they expire.
+func TestCheckRejectsADisabledClientsTokens(t *testing.T) {
 	w := newEnv(t)
 	info := w.signIn("alice")
 	require.NoError(t, w.database.Clients().Disable(context.Background(), "mini"))

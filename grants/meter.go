@@ -2,9 +2,9 @@ package grants
 
 import "github.com/lingpai/lingpai/tokens"
 
-// Meter counts what operators watch. Its words are few, and nothing of a user is among them.
+// Meter counts events for metrics. Label values are a small fixed set and never describe a user.
 type Meter interface {
-	// Refreshed counts a presented refresh token by what it meant: rotate, repeat, refuse, theft, or ahead.
+	// Refreshed counts a presented refresh token by its verdict: rotate, repeat, refuse, theft, or ahead.
 	Refreshed(verdict string)
 }
 
@@ -13,7 +13,7 @@ type noMeter struct{}
 
 func (noMeter) Refreshed(string) {}
 
-// verdictName is what a decision is counted as.
+// verdictName returns the name that a decision is counted under.
 func verdictName(d tokens.Decision) string {
 	if d.Ahead {
 		return "ahead"

@@ -8,8 +8,8 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// password is the grant of RFC 6749 §4.3. RFC 9700 §2.4 forbids it, so only first-party clients that are allowed it
-// get here.
+// password implements the grant of RFC 6749 §4.3. RFC 9700 §2.4 forbids it, so only first-party clients can be
+// registered for it.
 func (m *Manager) password(ctx context.Context, r request) (tokens.Set, error) {
 	username, secret := r.Parameters.Get("username"), r.Parameters.Get("password")
 	if username == "" || secret == "" {

@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/server"
 )
 
-// importBob adds a user whose hash another program made.
+// importBob adds a user with a hash from another program.
 func importBob(t *testing.T, w *env) identity.User {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("the old one"), bcrypt.MinCost)
@@ -52,7 +52,7 @@ func TestPasswordRenewsAnImportedHashOnce(t *testing.T) {
 	require.Len(t, sessions, 3)
 }
 
-func TestPasswordOfADisabledUserRenewsNothing(t *testing.T) {
+func TestPasswordOfADisabledUserKeepsItsHash(t *testing.T) {
 	w := newEnv(t)
 	bob := importBob(t, w)
 	require.NoError(t, w.database.Users().Disable(context.Background(), bob.ID))
@@ -61,17 +61,17 @@ func TestPasswordOfADisabledUserRenewsNothing(t *testing.T) {
 	require.Equal(t, bob.PasswordHash, w.user(bob.ID).PasswordHash)
 }
 
-// full are users whose store takes no new hash.
-type full struct{ identity.Users }
+// fullUsers is a store that cannot write a new hash.
+type fullUsers struct{ identity.Users }
 
-func (full) ReplacePasswordHash(context.Context, string, string, string) (bool, error) {
+func (fullUsers) ReplacePasswordHash(context.Context, string, string, string) (bool, error) {
 	return false, context.DeadlineExceeded
 }
 
-func TestPasswordSignsInAlsoIfItsHashCannotBeRenewed(t *testing.T) {
+func TestPasswordSignsInEvenIfItsHashCannotBeRenewed(t *testing.T) {
 	w := newEnv(t)
 	bob := importBob(t, w)
-	w.rewire(func(c *server.Config) { c.Stores.Users = full{c.Stores.Users} })
+	w.rewire(func(c *server.Config) { c.Stores.Users = fullUsers{c.Stores.Users} })
 	_, err := w.token(passwordForm("bob", "the old one"))
 	require.NoError(t, err)
 	require.Equal(t, bob.PasswordHash, w.user(bob.ID).PasswordHash)
@@ -80,25 +80,26 @@ func TestPasswordSignsInAlsoIfItsHashCannotBeRenewed(t *testing.T) {
 	require.NotContains(t, w.log.String(), "the old one")
 }
 
-// TestPasswordThatIsChangedMeanwhileStaysChanged: the store refuses a hash of what was the password.
-func TestPasswordThatIsChangedMeanwhileStaysChanged(t *testing.T) {
+// TestPasswordChangedDuringRenewal checks that the store does not replace a new password with a new hash of the old
+// one.
+func TestPasswordChangedDuringRenewal(t *testing.T) {
 	w := newEnv(t)
 	bob := importBob(t, w)
-	w.rewire(func(c *server.Config) { c.Stores.Users = changing{c.Stores.Users, bob.ID} })
+	w.rewire(func(c *server.Config) { c.Stores.Users = changingUsers{c.Stores.Users, bob.ID} })
 	_, err := w.token(passwordForm("bob", "the old one"))
-	require.ErrorIs(t, err, oauth.InvalidGrant, "the epoch that was proved is over")
+	require.ErrorIs(t, err, oauth.InvalidGrant, "the authentication epoch has changed")
 	require.Equal(t, "changed", w.user(bob.ID).PasswordHash)
 	w.clock.Move(time.Second)
 	require.Empty(t, w.events(identity.EventHashRenewed))
 }
 
-// changing are users one of whom changes the password just before its hash is renewed.
-type changing struct {
+// changingUsers is a store in which the password of user id changes just before its hash is renewed.
+type changingUsers struct {
 	identity.Users
 	id string
 }
 
-func (c changing) ReplacePasswordHash(ctx context.Context, id, old, passwordHash string) (bool, error) {
+func (c changingUsers) ReplacePasswordHash(ctx context.Context, id, old, passwordHash string) (bool, error) {
 	if err := c.SetPassword(ctx, c.id, "changed"); err != nil {
 		return false, err
 	}

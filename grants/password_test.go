@@ -29,7 +29,8 @@ func TestPasswordSignsIn(t *testing.T) {
 	}
 }
 
-// TestPasswordAnswersAlike: unknown users, wrong passwords, people without password and disabled users get one answer.
+// TestPasswordAnswersAlike checks that unknown users, wrong passwords, users without password and disabled users
+// all get the same error.
 func TestPasswordAnswersAlike(t *testing.T) {
 	w := newEnv(t)
 	ctx := context.Background()
@@ -44,11 +45,11 @@ func TestPasswordAnswersAlike(t *testing.T) {
 
 	_, want := w.token(passwordForm("alice", "not the password"))
 	for name, f := range map[string]form{
-		"unknown user":                passwordForm("nobody", testPassword),
-		"a name that nobody can have": passwordForm("no body", testPassword),
-		"user without password":       passwordForm("wechat-only", testPassword),
-		"disabled user":               passwordForm("disabled", testPassword),
-		"password of 1 000 bytes":     passwordForm("alice", string(make([]byte, 1000))),
+		"unknown user":            passwordForm("nobody", testPassword),
+		"invalid user name":       passwordForm("no body", testPassword),
+		"user without password":   passwordForm("wechat-only", testPassword),
+		"disabled user":           passwordForm("disabled", testPassword),
+		"password of 1,000 bytes": passwordForm("alice", string(make([]byte, 1000))),
 	} {
 		_, err := w.token(f)
 		require.ErrorIs(t, err, oauth.InvalidGrant, name)
@@ -56,13 +57,13 @@ func TestPasswordAnswersAlike(t *testing.T) {
 	}
 }
 
-// TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt (RFC 9700 §2.4).
-func TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt(t *testing.T) {
+// TestPasswordNeedsARegisteredFirstPartyClient tests RFC 9700 §2.4.
+func TestPasswordNeedsARegisteredFirstPartyClient(t *testing.T) {
 	w := newEnv(t)
-	stranger := confidentialClient("stranger", oauth.GrantPassword)
-	stranger.FirstParty = false
-	require.NoError(t, w.database.Clients().Create(context.Background(), stranger))
-	for _, id := range []string{"stranger", "mini"} {
+	thirdParty := confidentialClient("third-party", oauth.GrantPassword)
+	thirdParty.FirstParty = false
+	require.NoError(t, w.database.Clients().Create(context.Background(), thirdParty))
+	for _, id := range []string{"third-party", "mini"} {
 		f := passwordForm("alice", testPassword)
 		f["client_id"] = id
 		if id == "mini" {
@@ -73,8 +74,7 @@ func TestPasswordOnlyForFirstPartyClientsThatAreAllowedIt(t *testing.T) {
 	}
 }
 
-// TestPasswordGuessingSlowsDown: five guesses at once, then ever fewer; a guess that is refused is not
-// hashed, and waiting helps.
+// TestPasswordGuessingSlowsDown checks that five guesses are allowed at once and that the next one has to wait.
 func TestPasswordGuessingSlowsDown(t *testing.T) {
 	w := newEnv(t)
 	for _, name := range []string{"alice", "nobody"} {
@@ -83,7 +83,7 @@ func TestPasswordGuessingSlowsDown(t *testing.T) {
 			require.ErrorIs(t, err, oauth.InvalidGrant)
 		}
 		_, err := w.token(passwordForm(name, "a guess"))
-		require.ErrorIs(t, err, oauth.TooManyRequests, "unknown names too")
+		require.ErrorIs(t, err, oauth.TooManyRequests, "also for unknown names")
 		wait := refusal(t, err).RetryAfter
 		require.Positive(t, wait)
 		w.clock.Move(wait)
@@ -92,7 +92,7 @@ func TestPasswordGuessingSlowsDown(t *testing.T) {
 	}
 }
 
-// TestPasswordGuessingInParallelGetsNoFurther: attempts are counted before the hash runs.
+// TestPasswordGuessingInParallelGetsNoFurther checks that attempts are counted before the password is hashed.
 func TestPasswordGuessingInParallelGetsNoFurther(t *testing.T) {
 	w := newEnv(t)
 	var group sync.WaitGroup
@@ -112,7 +112,8 @@ func TestPasswordGuessingInParallelGetsNoFurther(t *testing.T) {
 	require.LessOrEqual(t, hashed, 6)
 }
 
-// TestPasswordGuessingElsewhereDoesNotLockOut: who guesses from one address keeps nobody out at another.
+// TestPasswordGuessingElsewhereDoesNotLockOut checks that guesses from one address do not lock the user out at
+// another.
 func TestPasswordGuessingElsewhereDoesNotLockOut(t *testing.T) {
 	w := newEnv(t)
 	for range 30 {
@@ -123,8 +124,8 @@ func TestPasswordGuessingElsewhereDoesNotLockOut(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestPasswordSprayingIsBoundByAddress: one address tries many users.
-func TestPasswordSprayingIsBoundByAddress(t *testing.T) {
+// TestPasswordSprayingIsBoundedByAddress checks the limit of an address that tries many users.
+func TestPasswordSprayingIsBoundedByAddress(t *testing.T) {
 	w := newEnv(t)
 	w.rewire(func(c *server.Config) { c.Settings.AddressAttempts = 10 })
 	for n := range 10 {
@@ -135,8 +136,8 @@ func TestPasswordSprayingIsBoundByAddress(t *testing.T) {
 	require.ErrorIs(t, err, oauth.TooManyRequests)
 }
 
-// TestPasswordThatIsRightForgetsTheGuesses: who mistypes a few times is not slowed down after signing in.
-func TestPasswordThatIsRightForgetsTheGuesses(t *testing.T) {
+// TestCorrectPasswordResetsTheCounters checks that typing errors do not slow a user down after signing in.
+func TestCorrectPasswordResetsTheCounters(t *testing.T) {
 	w := newEnv(t)
 	for range 4 {
 		for range 4 {
@@ -148,9 +149,9 @@ func TestPasswordThatIsRightForgetsTheGuesses(t *testing.T) {
 	}
 }
 
-// TestPasswordSprayingUsesUpNobodysAttempts: an address beyond its bound is refused before any user's
-// attempts are counted.
-func TestPasswordSprayingUsesUpNobodysAttempts(t *testing.T) {
+// TestPasswordSprayingDoesNotCountForUsers checks that the limit of an address is applied before any user's attempts
+// are counted.
+func TestPasswordSprayingDoesNotCountForUsers(t *testing.T) {
 	w := newEnv(t)
 	w.rewire(func(c *server.Config) { c.Settings.AddressAttempts = 1 })
 	_, err := w.token(passwordForm("nobody", "a guess"))

@@ -9,12 +9,12 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// TestPasswordTakesTheSameWorkForNamesThatNobodyHas: a stranger cannot tell by the time who has an account.
-// The work is seen by the memory that argon2id takes, which a busy machine does not change. not in parallel:
-// it counts what the process takes
+// TestPasswordTakesTheSameWorkForNamesThatNobodyHas checks that the time of a response does not reveal who has an
+// account. It measures the memory that argon2id allocates, because that does not depend on the load of the machine. It
+// must not run in parallel, since it measures the whole process.
 func TestPasswordTakesTheSameWorkForNamesThatNobodyHas(t *testing.T) {
 	w := newEnv(t)
-	const hash = 8 << 20 // bytes; a hash takes more, and all else a small part of it
+	const hash = 8 << 20 // bytes; a hash allocates more, everything else far less
 	for _, name := range []string{"alice", "nobody", "no body"} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -27,5 +27,5 @@ func TestPasswordTakesTheSameWorkForNamesThatNobodyHas(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	w.signIn("somebody")
 	runtime.ReadMemStats(&after)
-	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(hash), "so it is the hash that is seen")
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(hash), "only hashing allocates that much")
 }

@@ -12,13 +12,12 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// maxRotationTries bounds how often a refresh reads and decides again because another one moved the row. The
-// second reading finds the presented token retired, so more than three tries mean that something else is
-// wrong.
+// maxRotationTries bounds how often a refresh reads and decides again because a concurrent refresh changed the row.
+// The second reading finds the presented token retired, so more than three tries mean that something else is wrong.
 const maxRotationTries = 5
 
-// refreshToken is the grant of RFC 6749 §6 with rotation: read, decide, sign, write if nobody else has. No lock is
-// held while signing.
+// refreshToken implements the grant of RFC 6749 §6 with rotation: read, decide, sign, and write if the row has not
+// changed. It holds no lock while signing.
 func (m *Manager) refreshToken(ctx context.Context, r request) (tokens.Set, error) {
 	text := r.Parameters.Get("refresh_token")
 	if text == "" {
@@ -30,7 +29,7 @@ func (m *Manager) refreshToken(ctx context.Context, r request) (tokens.Set, erro
 		if err != nil {
 			return tokens.Set{}, err
 		}
-		// before anything is decided: a stranger's try must not end the owner's session
+		// Check the client before deciding: another client's attempt must not end the session.
 		if presented.Session.ClientID != r.Client.ID {
 			return tokens.Set{}, access.ErrBadRefreshToken
 		}
@@ -41,10 +40,11 @@ func (m *Manager) refreshToken(ctx context.Context, r request) (tokens.Set, erro
 			return set, err
 		}
 	}
-	return tokens.Set{}, oauth.Unavailable("Too many refreshes of this session at once. Try again.", time.Second, nil)
+	return tokens.Set{}, oauth.Unavailable("Too many concurrent refreshes of this session. Try again.", time.Second,
+		nil)
 }
 
-// apply does what was decided. It reports false when the row moved in the meantime, so that all must be decided
+// apply carries out a decision. It returns false if the row changed in the meantime, so that the caller must decide
 // again.
 func (m *Manager) apply(ctx context.Context, r request, presented access.RefreshToken, decision tokens.Decision,
 ) (tokens.Set, bool, error) {
@@ -55,7 +55,7 @@ func (m *Manager) apply(ctx context.Context, r request, presented access.Refresh
 		m.recordRefusal(ctx, session, presented.Token.Generation, decision.Ahead)
 		return tokens.Set{}, true, access.ErrBadRefreshToken
 	case tokens.Theft:
-		// The verdict stands, also when the presenter hangs up.
+		// End the session even if the client disconnects.
 		if _, err := m.sessions.End(context.WithoutCancel(ctx), session.ID, identity.EndedByTheft); err != nil {
 			return tokens.Set{}, true, oauth.StoreFailed(err)
 		}
@@ -69,7 +69,7 @@ func (m *Manager) apply(ctx context.Context, r request, presented access.Refresh
 	}
 	set, err := m.issuer.Renew(ctx, tokens.Renewal{
 		Client: r.Client.Client, Session: session, Scope: scope,
-		WithIDToken: oauth.HasScope(r.Scope, oauth.ScopeOpenID), // asked for in this request
+		WithIDToken: oauth.HasScope(r.Scope, oauth.ScopeOpenID), // only if this request asks for it
 	})
 	if err != nil {
 		return tokens.Set{}, true, tokens.Failed(err)
@@ -92,7 +92,8 @@ func (m *Manager) apply(ctx context.Context, r request, presented access.Refresh
 	return set, true, err
 }
 
-// narrowedScope is what a refresh gets: the session's scope, or a part of it (RFC 6749 §6).
+// narrowedScope returns the scope of a refresh: the session's, or a part of it (RFC 6749 §6). It returns
+// oauth.InvalidScope if the request asks for more.
 func narrowedScope(granted, requested string) (string, error) {
 	if requested == "" {
 		return granted, nil
@@ -103,21 +104,22 @@ func narrowedScope(granted, requested string) (string, error) {
 	}
 	for _, name := range names {
 		if !oauth.HasScope(granted, name) {
-			return "", oauth.NewError(oauth.InvalidScope, "A refresh cannot ask for more than the sign-in was granted.")
+			return "", oauth.NewError(oauth.InvalidScope,
+				"A refresh cannot request a scope that the sign-in was not granted.")
 		}
 	}
 	return strings.Join(names, " "), nil
 }
 
-// refusalPeriod is how long refusals of one token are told once.
+// refusalPeriod is how often a rejected token is recorded at most.
 const refusalPeriod = time.Minute
 
-// recordRefusal tells of a refused token once in a while: who has one could fill the audit log with it.
+// recordRefusal records a rejected token at most once a minute, since an attacker could flood the audit log.
 func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, presented uint32, ahead bool) {
 	key := fmt.Sprintf("refused/%s/%d", session.ID, presented)
 	first, err := m.volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
-	if err != nil { // it cannot be told from a repeat, of which there may be any number
-		m.logger.WarnContext(ctx, "a refresh token was refused, and the audit log does not tell", "session",
+	if err != nil { // it may be a repeat, so recording it could flood the audit log
+		m.logger.WarnContext(ctx, "a refresh token was rejected, which the audit log does not show", "session",
 			session.ID, "error", err)
 	}
 	if err != nil || !first {
@@ -131,7 +133,7 @@ func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, p
 		ClientID: session.ClientID, SessionID: session.ID})
 }
 
-// recordAhead tells the operator that the store lost commits.
+// recordAhead logs and records that the store has lost commits.
 func (m *Manager) recordAhead(ctx context.Context, session identity.Session, presented uint32) {
 	m.logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits",
 		"session", session.ID)

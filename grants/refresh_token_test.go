@@ -17,8 +17,8 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// TestRefreshInParallelMovesTheRowOnce: of many refreshes of one generation exactly one moves the row, and
-// all get the same token.
+// TestRefreshInParallelMovesTheRowOnce checks that exactly one of many refreshes of one generation writes the row, and
+// that all get the same token.
 func TestRefreshInParallelMovesTheRowOnce(t *testing.T) {
 	for _, key := range []string{"", testKey} {
 		t.Run("key="+key, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestRefreshInParallelMovesTheRowOnce(t *testing.T) {
 	}
 }
 
-// TestRefreshOfARetiredTokenIsTheft ends the session with all that belongs to it (RFC 9700 §4.14.2).
+// TestRefreshOfARetiredTokenIsTheft checks that it ends the session with all its tokens (RFC 9700 §4.14.2).
 func TestRefreshOfARetiredTokenIsTheft(t *testing.T) {
 	w := newEnv(t)
 	old := w.signIn("alice")
@@ -61,26 +61,27 @@ func TestRefreshOfARetiredTokenIsTheft(t *testing.T) {
 	_, err = w.refresh(old.GetRefresh(), "")
 	require.ErrorIs(t, err, oauth.InvalidGrant)
 	_, err = w.refresh(current.GetRefresh(), "")
-	require.ErrorIs(t, err, oauth.InvalidGrant, "the newest token is dead too")
+	require.ErrorIs(t, err, oauth.InvalidGrant, "the newest token is invalid too")
 	_, err = w.access.Check(context.Background(), current.GetAccess())
 	require.ErrorIs(t, err, oauth.InvalidToken)
 	require.Equal(t, identity.EndedByTheft, w.session(old.GetRefresh()).EndReason)
 	require.Len(t, w.events(identity.EventSessionEnded), 1)
 	_, err = w.refresh(w.signIn("alice").GetRefresh(), "")
-	require.NoError(t, err, "other sessions of the user live on")
+	require.NoError(t, err, "other sessions of the user stay active")
 }
 
-// TestRefreshByAnotherClientEndsNothing: a stranger's try is refused, even with a retired token, and the owner goes on.
+// TestRefreshByAnotherClientEndsNothing checks that another client is rejected, even with a retired token, and that
+// the session stays active.
 func TestRefreshByAnotherClientEndsNothing(t *testing.T) {
 	w := newEnv(t)
 	old := w.signIn("alice").GetRefresh()
 	current, err := w.refresh(old, "")
 	require.NoError(t, err)
 	w.clock.Move(time.Hour)
-	for _, stranger := range []form{{"client_id": "mini-2"}, {"client_id": "backend", "client_secret": testSecret}} {
+	for _, other := range []form{{"client_id": "mini-2"}, {"client_id": "backend", "client_secret": testSecret}} {
 		for _, token := range []string{old, current.GetRefresh()} {
 			f := form{"grant_type": oauth.GrantRefreshToken, "refresh_token": token}
-			maps.Copy(f, stranger)
+			maps.Copy(f, other)
 			_, err := w.token(f)
 			require.ErrorIs(t, err, oauth.InvalidGrant)
 		}
@@ -89,8 +90,8 @@ func TestRefreshByAnotherClientEndsNothing(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRefreshWithAnotherKeyIsRefusedAndAudited, and leaves the session to its owner.
-func TestRefreshWithAnotherKeyIsRefusedAndAudited(t *testing.T) {
+// TestRefreshWithAnotherKeyIsRejectedAndAudited also checks that the session stays active.
+func TestRefreshWithAnotherKeyIsRejectedAndAudited(t *testing.T) {
 	w := newEnv(t)
 	old := w.signIn("alice").GetRefresh()
 	current, err := w.refresh(old, testKey)
@@ -99,18 +100,18 @@ func TestRefreshWithAnotherKeyIsRefusedAndAudited(t *testing.T) {
 		_, err = w.refresh(old, key)
 		require.ErrorIs(t, err, oauth.InvalidGrant)
 	}
-	require.Len(t, w.events(identity.EventRefreshRefused), 1, "told once, so that nobody fills the log with it")
+	require.Len(t, w.events(identity.EventRefreshRefused), 1, "recorded once, so that nobody can flood the log")
 	again, err := w.refresh(old, testKey)
 	require.NoError(t, err)
 	require.Equal(t, current.GetRefresh(), again.GetRefresh())
 	w.clock.Move(24 * time.Hour)
 	again, err = w.refresh(old, testKey)
-	require.NoError(t, err, "the right key gets the answer at any later time")
+	require.NoError(t, err, "the right key gets the answer even after the window")
 	require.Equal(t, current.GetRefresh(), again.GetRefresh())
 }
 
-// TestRefreshAfterTheStoreLostCommits: the client's token is newer than its row, and nobody is logged out;
-// unless the policy says so.
+// TestRefreshAfterTheStoreLostCommits uses a token that is newer than its row. It is accepted unless the policy
+// rejects such tokens.
 func TestRefreshAfterTheStoreLostCommits(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		t.Run(fmt.Sprintf("refuse=%t", refuse), func(t *testing.T) {
@@ -127,7 +128,7 @@ func TestRefreshAfterTheStoreLostCommits(t *testing.T) {
 			_, err := w.refresh(held, "")
 			if refuse {
 				require.ErrorIs(t, err, oauth.InvalidGrant)
-				require.Zero(t, w.session(held).EndedAt, "refused, not ended")
+				require.Zero(t, w.session(held).EndedAt, "rejected, but the session is not ended")
 				require.Len(t, w.events(identity.EventRefreshAhead), 1)
 				return
 			}
@@ -138,22 +139,20 @@ func TestRefreshAfterTheStoreLostCommits(t *testing.T) {
 	}
 }
 
-// TestRefreshIsRefusedOnceTheSignInIsOver, for whatever reason, and without a hint at which.
-func TestRefreshIsRefusedOnceTheSignInIsOver(t *testing.T) {
+// TestRefreshIsRejectedAfterTheSessionEnded checks that the error does not reveal why the session ended.
+func TestRefreshIsRejectedAfterTheSessionEnded(t *testing.T) {
 	ctx := context.Background()
 	for name, end := range map[string]func(w *env, user, session string) error{
 		"user disabled": func(w *env, user, _ string) error { return w.database.Users().Disable(ctx, user) },
 		"password changed": func(w *env, user, _ string) error {
-			return w.database.Users().SetPassword(ctx, user,
-				"")
+			return w.database.Users().SetPassword(ctx, user, "")
 		},
 		"session revoked": func(w *env, _, session string) error {
 			_, err := w.database.Sessions().End(ctx, session, identity.EndedByOperator)
 			return err
 		},
 		"idle for too long": func(w *env, _, _ string) error {
-			w.clock.Move(7*24*time.Hour +
-				time.Second)
+			w.clock.Move(7*24*time.Hour + time.Second)
 			return nil
 		},
 	} {
@@ -169,7 +168,6 @@ func TestRefreshIsRefusedOnceTheSignInIsOver(t *testing.T) {
 	}
 }
 
-// TestRefreshingForEverEndsAtTheAbsoluteLifetime.
 func TestRefreshingForEverEndsAtTheAbsoluteLifetime(t *testing.T) {
 	w := newEnv(t)
 	held := w.signIn("alice").GetRefresh()
@@ -185,7 +183,8 @@ func TestRefreshingForEverEndsAtTheAbsoluteLifetime(t *testing.T) {
 	}
 }
 
-// TestRefreshNarrowsAndNeverWidensTheScope (RFC 6749 §6): a narrowed access token leaves the session's scope as it was.
+// TestRefreshNarrowsAndNeverWidensTheScope tests RFC 6749 §6: a narrower access token does not change the session's
+// scope.
 func TestRefreshNarrowsAndNeverWidensTheScope(t *testing.T) {
 	w := newEnv(t)
 	f := wechatCode(w.code("alice"), "")
@@ -205,15 +204,14 @@ func TestRefreshNarrowsAndNeverWidensTheScope(t *testing.T) {
 		return err
 	}
 	require.ErrorIs(t, refresh("api api.write"), oauth.InvalidScope)
-	require.EqualValues(t, 0, w.session(info.GetRefresh()).Generation, "a refusal moves nothing")
+	require.EqualValues(t, 0, w.session(info.GetRefresh()).Generation, "a rejected request does not rotate")
 	require.NoError(t, refresh("api"))
 	require.Equal(t, "api", info.GetScope())
 	require.NoError(t, refresh(""))
 	require.Equal(t, "api openid", info.GetScope())
 }
 
-// TestRefreshTokenThatIsNone never reaches a session.
-func TestRefreshTokenThatIsNone(t *testing.T) {
+func TestMalformedRefreshTokenIsRejected(t *testing.T) {
 	w := newEnv(t)
 	good := w.signIn("alice").GetRefresh()
 	elsewhere := newEnv(t).signIn("alice").GetRefresh()
@@ -241,7 +239,7 @@ func TestRefreshTokenThatIsNone(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestSessionsBeyondTheLimitEnd, the least recently seen first.
+// TestSessionsBeyondTheLimitEnd checks that the least recently used session ends first.
 func TestSessionsBeyondTheLimitEnd(t *testing.T) {
 	w := newEnv(t)
 	first := w.signIn("alice").GetRefresh()
@@ -261,9 +259,9 @@ func TestSessionsBeyondTheLimitEnd(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRestoredDatabaseAndWhatWasEndedSince: a session that was ended after the backup is alive again, until
-// the operator ends all that the backup holds; who signs in afterwards is not touched.
-func TestRestoredDatabaseAndWhatWasEndedSince(t *testing.T) {
+// TestSessionsEndedSinceTheBackup checks that a session which ended after the backup is active again in a restored
+// database until the operator ends all sessions of the backup, and that this does not end newer sessions.
+func TestSessionsEndedSinceTheBackup(t *testing.T) {
 	ctx := context.Background()
 	w := newEnv(t)
 	stolen := w.signIn("alice").GetRefresh()
@@ -283,7 +281,6 @@ func TestRestoredDatabaseAndWhatWasEndedSince(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestAccessTokenNeverOutlivesItsSession, from the first one on.
 func TestAccessTokenNeverOutlivesItsSession(t *testing.T) {
 	w := newEnv(t, func(w *env) { w.absolute = 10 * time.Minute })
 	info := w.signIn("alice")
@@ -294,8 +291,8 @@ func TestAccessTokenNeverOutlivesItsSession(t *testing.T) {
 	require.LessOrEqual(t, info.GetAccessExpiresIn(), 6*time.Minute)
 }
 
-// TestFaultsOfOursAreNotBlamedOnTheStorage: trying again would not mend them, so nobody is told to.
-func TestFaultsOfOursAreNotBlamedOnTheStorage(t *testing.T) {
+// TestSigningErrorIsNotTemporary checks that an internal error does not ask the client to try again.
+func TestSigningErrorIsNotTemporary(t *testing.T) {
 	w := newEnv(t)
 	huge := publicClient("huge", oauth.GrantWechatCode, oauth.GrantRefreshToken)
 	huge.Audience = []string{strings.Repeat("https://api.example.com/", 500)}
@@ -307,8 +304,8 @@ func TestFaultsOfOursAreNotBlamedOnTheStorage(t *testing.T) {
 	require.NotErrorIs(t, err, oauth.TemporarilyUnavailable)
 }
 
-// forgedWithMAC is a refresh token of a genuine one's session, as somebody makes it who has the server's
-// secret and not the session's.
+// forgedWithMAC returns a refresh token for the session of a genuine one, forged with the server's secret but
+// without the session's.
 func (w *env) forgedWithMAC(genuine string) string {
 	w.t.Helper()
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(genuine, "lp_rt_"))
@@ -318,12 +315,12 @@ func (w *env) forgedWithMAC(genuine string) string {
 	require.True(w.t, ok)
 	forged := "lp_rt_" + base64.RawURLEncoding.EncodeToString(append(b[:43:43], mac[:]...))
 	_, err = w.issuer.ReadRefreshToken(forged)
-	require.NoError(w.t, err, "the MAC is good")
+	require.NoError(w.t, err, "the MAC is valid")
 	return forged
 }
 
-// TestStolenServerSecretRefreshesNothing: whoever can make the MAC, but does not know the session's own
-// secret, is refused, and the session goes on.
+// TestStolenServerSecretRefreshesNothing checks that a token with a valid MAC but without the session's own secret is
+// rejected, and that the session stays active.
 func TestStolenServerSecretRefreshesNothing(t *testing.T) {
 	w := newEnv(t)
 	genuine := w.signIn("alice").GetRefresh()

@@ -12,15 +12,15 @@ import (
 	"github.com/lingpai/lingpai/server"
 )
 
-// forgetful is a volatile store that is gone.
-type forgetful struct{ identity.Volatile }
+// brokenVolatile is a volatile store that cannot be reached.
+type brokenVolatile struct{ identity.Volatile }
 
-func (forgetful) PutIfAbsent(context.Context, string, []byte, time.Duration) (bool, error) {
-	return false, errors.New("gone")
+func (brokenVolatile) PutIfAbsent(context.Context, string, []byte, time.Duration) (bool, error) {
+	return false, errors.New("connection refused")
 }
 
-// TestRefusedTokensDoNotFillTheAuditLog, also when nobody can tell which of them were told of.
-func TestRefusedTokensDoNotFillTheAuditLog(t *testing.T) {
+// TestRejectedTokensDoNotFloodTheAuditLog also checks the case in which it is unknown whether a token was recorded.
+func TestRejectedTokensDoNotFloodTheAuditLog(t *testing.T) {
 	w := newEnv(t)
 	first := w.signIn("alice").GetRefresh()
 	_, err := w.refresh(first, "the-key-of-the-only-refresh-here")
@@ -30,11 +30,11 @@ func TestRefusedTokensDoNotFillTheAuditLog(t *testing.T) {
 		require.Error(t, err)
 	}
 	require.Len(t, w.events(identity.EventRefreshRefused), 1)
-	w.rewire(func(c *server.Config) { c.Volatile = forgetful{c.Volatile} })
+	w.rewire(func(c *server.Config) { c.Volatile = brokenVolatile{c.Volatile} })
 	for range 10 {
 		_, err := w.refresh(first, "")
 		require.Error(t, err)
 	}
 	require.Len(t, w.events(identity.EventRefreshRefused), 1)
-	require.Contains(t, w.log.String(), "the audit log does not tell")
+	require.Contains(t, w.log.String(), "which the audit log does not show")
 }

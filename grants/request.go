@@ -16,13 +16,13 @@ import (
 type request struct {
 	Client     clients.Client
 	Parameters oauth.Parameters
-	Scope      string // that the client may have; for a refresh as it was asked for
-	Key        string // of the Idempotency-Key header; empty: none
-	Address    string // of the caller, as the server believes it
-	Device     string // what the caller says of itself
+	Scope      string // what the client may have; for a refresh the "scope" parameter
+	Key        string // the Idempotency-Key header; "" if there is none
+	Address    string // the caller's IP address, or that from a trusted proxy
+	Device     string // from the User-Agent header
 }
 
-// signIn is the request as package signin needs it.
+// signIn returns the request in the form that package signin needs.
 func (r request) signIn() signin.Request {
 	return signin.Request{
 		Client: r.Client, Address: r.Address, RestoreAccount: r.Parameters.Get("restore_account") == "true",
@@ -35,7 +35,7 @@ const (
 	maxDeviceLength = 128
 )
 
-// newRequest reads what is common to all grants.
+// newRequest reads the parts of a request that are common to all grants.
 func newRequest(tgr *oauth2.TokenGenerateRequest) (request, error) {
 	r := request{
 		Address:    tgr.Request.RemoteAddr,
@@ -47,8 +47,8 @@ func newRequest(tgr *oauth2.TokenGenerateRequest) (request, error) {
 	return r, err
 }
 
-// idempotencyKey returns the Idempotency-Key, or "" when there is none. Its randomness cannot be seen, but
-// its length can.
+// idempotencyKey returns the Idempotency-Key, or "" if there is none. It can check the length of the key but not its
+// randomness. It returns oauth.InvalidRequest if the key is malformed or sent twice.
 func idempotencyKey(header http.Header) (string, error) {
 	keys := header.Values("Idempotency-Key")
 	if len(keys) == 0 {
@@ -63,7 +63,7 @@ func idempotencyKey(header http.Header) (string, error) {
 	return key, nil
 }
 
-// deviceLabel keeps what a person can recognise of a User-Agent.
+// deviceLabel returns the printable part of a User-Agent, at most 128 bytes, by which users recognise a device.
 func deviceLabel(userAgent string) string {
 	label := strings.ToValidUTF8(userAgent, "")
 	label = strings.Map(func(r rune) rune {

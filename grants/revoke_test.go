@@ -16,7 +16,7 @@ import (
 	"github.com/lingpai/lingpai/server"
 )
 
-// tokenRequest is a request about a token, as /revoke and /introspect have it.
+// tokenRequest returns a request about a token for /revoke or /introspect.
 func tokenRequest(client, secret, token string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	r.PostForm = url.Values{"client_id": {client}, "token": {token}}
@@ -28,7 +28,7 @@ func tokenRequest(client, secret, token string) *http.Request {
 
 var errDisk = errors.New("the disk is full")
 
-// brokenSessions finds sessions, or does not, and can end none.
+// brokenSessions is a store that cannot end sessions, nor find them if find is set.
 type brokenSessions struct {
 	identity.Sessions
 	find error
@@ -43,11 +43,11 @@ func (s brokenSessions) Find(ctx context.Context, id string) (identity.Session, 
 
 func (brokenSessions) End(context.Context, string, string) (bool, error) { return false, errDisk }
 
-// TestRevocationThatIsNotWrittenIsNotReported: a client that is told 200 forgets the token, and nobody could
-// end the session any more.
-func TestRevocationThatIsNotWrittenIsNotReported(t *testing.T) {
+// TestRevocationReportsAFailingStore: after a 200 response a client would forget its token, and could not end the
+// session later.
+func TestRevocationReportsAFailingStore(t *testing.T) {
 	ctx := context.Background()
-	for name, broken := range map[string]brokenSessions{"not found out": {find: errDisk}, "not ended": {}} {
+	for name, broken := range map[string]brokenSessions{"cannot find": {find: errDisk}, "cannot end": {}} {
 		w := newEnv(t)
 		info := w.signIn("alice")
 		broken.Sessions = w.database.Sessions()
@@ -55,7 +55,7 @@ func TestRevocationThatIsNotWrittenIsNotReported(t *testing.T) {
 		for _, token := range []string{info.GetRefresh(), info.GetAccess()} {
 			err := w.access.Revoke(ctx, tokenRequest("mini", "", token))
 			require.ErrorIs(t, err, oauth.TemporarilyUnavailable, name)
-			require.ErrorIs(t, err, errDisk, "the log is told why")
+			require.ErrorIs(t, err, errDisk, "the cause is logged")
 			var refusal *oauth.Error
 			require.ErrorAs(t, err, &refusal)
 			require.NotZero(t, refusal.RetryAfter)
@@ -66,7 +66,7 @@ func TestRevocationThatIsNotWrittenIsNotReported(t *testing.T) {
 	}
 }
 
-// TestRevocationOutlivesItsRequest: pages sign out while they are being closed.
+// TestRevocationOutlivesItsRequest: pages sign out while the browser closes them.
 func TestRevocationOutlivesItsRequest(t *testing.T) {
 	w := newEnv(t)
 	info := w.signIn("alice")
@@ -76,7 +76,7 @@ func TestRevocationOutlivesItsRequest(t *testing.T) {
 	require.Equal(t, identity.EndedByClient, w.session(info.GetRefresh()).EndReason)
 }
 
-// TestRevocationEndsAnExpiredSessionToo: a refresh that read it in time must find it ended when it writes.
+// TestRevocationEndsAnExpiredSessionToo: a refresh that read the session before it expired must not prolong it.
 func TestRevocationEndsAnExpiredSessionToo(t *testing.T) {
 	w := newEnv(t)
 	info := w.signIn("alice")
@@ -89,7 +89,7 @@ func TestRevocationEndsAnExpiredSessionToo(t *testing.T) {
 	require.False(t, moved)
 }
 
-// TestRevocationNeedsTheSessionsSecret: who can make the MAC alone ends nothing, and is told nothing.
+// TestRevocationNeedsTheSessionsSecret checks that a token with only a valid MAC ends no session and gets no error.
 func TestRevocationNeedsTheSessionsSecret(t *testing.T) {
 	w := newEnv(t)
 	genuine := w.signIn("alice").GetRefresh()

@@ -12,9 +12,9 @@ import (
 	"github.com/lingpai/lingpai/server"
 )
 
-// TestNoLifeIsNegative, as it would be where our clock is ahead of the store's when a session ends: RFC 6749
-// §A.14 has digits only.
-func TestNoLifeIsNegative(t *testing.T) {
+// TestExpiresInIsNotNegative sets the server's clock ahead of the store's at the end of a session. RFC 6749 §A.14
+// allows only digits in expires_in.
+func TestExpiresInIsNotNegative(t *testing.T) {
 	w := newEnv(t, func(w *env) { w.idle, w.absolute = time.Hour, time.Hour })
 	first := w.signIn("alice")
 	w.clock.Move(time.Hour - 2*time.Second)
@@ -24,18 +24,19 @@ func TestNoLifeIsNegative(t *testing.T) {
 	require.Zero(t, info.GetAccessExpiresIn())
 }
 
-// endedTwin is a store where a twin has opened the session, which is gone when it is looked for.
-type endedTwin struct{ identity.Sessions }
+// endedDuplicate is a store in which a duplicate request opened the session, which has been removed since.
+type endedDuplicate struct{ identity.Sessions }
 
-func (endedTwin) Open(context.Context, identity.Session, int64, identity.Lifetimes, int) (identity.Session, error) {
+func (endedDuplicate) Open(context.Context, identity.Session, int64, identity.Lifetimes, int,
+) (identity.Session, error) {
 	return identity.Session{}, identity.ErrExists
 }
 
-// TestATwinWhoseSessionIsGoneHasNothingToRepeat, and an answer without tokens would look like a success.
-func TestATwinWhoseSessionIsGoneHasNothingToRepeat(t *testing.T) {
+// TestDuplicateWhoseSessionIsGone checks that it gets an error: a response without tokens would look like a success.
+func TestDuplicateWhoseSessionIsGone(t *testing.T) {
 	w := newEnv(t)
-	w.rewire(func(c *server.Config) { c.Stores.Sessions = endedTwin{c.Stores.Sessions} })
+	w.rewire(func(c *server.Config) { c.Stores.Sessions = endedDuplicate{c.Stores.Sessions} })
 	_, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code("alice"),
 		":Idempotency-Key": testKey})
-	require.ErrorContains(t, err, "Get a fresh code")
+	require.ErrorContains(t, err, "Get a new code")
 }

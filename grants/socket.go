@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// tokenInfo is a token set as go-oauth2 renders it. The ID token and notices travel in the extension.
+// tokenInfo converts a token set to go-oauth2's form. The ID token and the notices are in the extension.
 func tokenInfo(client clients.Client, set tokens.Set) oauth2.TokenInfo {
 	extension := url.Values{}
 	if set.IDToken != "" {
@@ -33,7 +33,7 @@ func tokenInfo(client clients.Client, set tokens.Set) oauth2.TokenInfo {
 	}
 }
 
-// clientInfo is a client as go-oauth2 knows it. Its secret is a hash, so there is none to return.
+// clientInfo implements oauth2.ClientInfo. Only a hash of the secret is stored, so GetSecret returns "".
 type clientInfo struct{ client clients.Client }
 
 func (c clientInfo) GetID() string     { return c.client.ID }
@@ -42,24 +42,26 @@ func (c clientInfo) GetDomain() string { return "" }
 func (c clientInfo) GetUserID() string { return "" }
 func (c clientInfo) IsPublic() bool    { return !c.client.Confidential }
 
-// GetClient implements oauth2.Manager.
+// GetClient implements oauth2.Manager. It returns identity.ErrNotFound if there is no such client.
 func (m *Manager) GetClient(ctx context.Context, id string) (oauth2.ClientInfo, error) {
 	client, err := m.clients.Find(ctx, id)
 	return clientInfo{client}, err
 }
 
-// RefreshAccessToken implements oauth2.Manager; a refresh is a grant like the others.
+// RefreshAccessToken implements oauth2.Manager. Its errors are those of [Manager.GenerateAccessToken].
 func (m *Manager) RefreshAccessToken(ctx context.Context, tgr *oauth2.TokenGenerateRequest) (oauth2.TokenInfo, error) {
 	return m.GenerateAccessToken(ctx, oauth.GrantRefreshToken, tgr)
 }
 
-// GenerateAuthToken implements oauth2.Manager: there is no authorization endpoint.
+// GenerateAuthToken implements oauth2.Manager. It always returns oauth.InvalidRequest, because there is no
+// authorization endpoint.
 func (m *Manager) GenerateAuthToken(context.Context, oauth2.ResponseType, *oauth2.TokenGenerateRequest,
 ) (oauth2.TokenInfo, error) {
 	return nil, oauth.NewError(oauth.InvalidRequest, "There is no authorization endpoint.")
 }
 
-// LoadAccessToken implements oauth2.Manager: the token behind a bearer whose session is alive.
+// LoadAccessToken implements oauth2.Manager: it returns a user's access token whose session is active. It returns
+// oauth.InvalidToken if the token is not valid, and oauth.TemporarilyUnavailable if the store fails.
 func (m *Manager) LoadAccessToken(ctx context.Context, access string) (oauth2.TokenInfo, error) {
 	caller, err := m.access.Check(ctx, access)
 	if err != nil {
@@ -71,7 +73,9 @@ func (m *Manager) LoadAccessToken(ctx context.Context, access string) (oauth2.To
 	}, nil
 }
 
-// LoadRefreshToken implements oauth2.Manager: the session behind a refresh token of any generation, if it is alive.
+// LoadRefreshToken implements oauth2.Manager: it returns the active session of a refresh token of any generation. It
+// returns [access.ErrBadRefreshToken] if there is no such session, and oauth.TemporarilyUnavailable if the store
+// fails.
 func (m *Manager) LoadRefreshToken(ctx context.Context, refresh string) (oauth2.TokenInfo, error) {
 	presented, err := m.access.RefreshToken(ctx, refresh)
 	if err != nil {
@@ -84,13 +88,13 @@ func (m *Manager) LoadRefreshToken(ctx context.Context, refresh string) (oauth2.
 	}, nil
 }
 
-// errNobodyAsks refuses what does not say which client is asking: only a token's own client may revoke it, by
-// [access.Service.Revoke].
-var errNobodyAsks = &oauth.Error{Code: oauth.UnauthorizedClient,
-	Description: "A token can be revoked by its client only."}
+// errUnknownCaller rejects a revocation that does not name the calling client: only a token's own client may revoke
+// it, with [access.Service.Revoke].
+var errUnknownCaller = &oauth.Error{Code: oauth.UnauthorizedClient,
+	Description: "Only the client that a token was issued to can revoke it."}
 
-// RemoveAccessToken implements oauth2.Manager.
-func (m *Manager) RemoveAccessToken(context.Context, string) error { return errNobodyAsks }
+// RemoveAccessToken implements oauth2.Manager. It always returns oauth.UnauthorizedClient.
+func (m *Manager) RemoveAccessToken(context.Context, string) error { return errUnknownCaller }
 
-// RemoveRefreshToken implements oauth2.Manager.
-func (m *Manager) RemoveRefreshToken(context.Context, string) error { return errNobodyAsks }
+// RemoveRefreshToken implements oauth2.Manager. It always returns oauth.UnauthorizedClient.
+func (m *Manager) RemoveRefreshToken(context.Context, string) error { return errUnknownCaller }

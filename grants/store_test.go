@@ -14,9 +14,9 @@ import (
 func TestMain(m *testing.M) { dbtest.Run(m) }
 
 // onPostgreSQL runs all tests of the package on PostgreSQL: go test ./grants -postgresql
-var onPostgreSQL = flag.Bool("postgresql", false, "keep what lasts in PostgreSQL instead of SQLite")
+var onPostgreSQL = flag.Bool("postgresql", false, "use PostgreSQL instead of SQLite")
 
-// store is where the database of an env is. What it does is done while the database is closed.
+// store is the database of an env. backup and restore may be called only while the database is closed.
 type store interface {
 	url() string
 	backup()

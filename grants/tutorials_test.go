@@ -11,23 +11,24 @@ import (
 	"github.com/lingpai/lingpai/server"
 )
 
-// unwritable has sessions that can be read and not written.
-type unwritable struct{ identity.Sessions }
+// readOnlySessions is a store whose sessions can be read but not written.
+type readOnlySessions struct{ identity.Sessions }
 
-func (unwritable) Open(context.Context, identity.Session, int64, identity.Lifetimes, int) (identity.Session, error) {
+func (readOnlySessions) Open(context.Context, identity.Session, int64, identity.Lifetimes, int,
+) (identity.Session, error) {
 	return identity.Session{}, errDisk
 }
 
-func (unwritable) Rotate(context.Context, identity.Session, uint32) (bool, error) {
+func (readOnlySessions) Rotate(context.Context, identity.Session, uint32) (bool, error) {
 	return false, errDisk
 }
 
-// TestNoTokenIsHandedOutThatIsNotWritten: the answer waits for the store, and what is not kept is not given to anybody.
+// TestNoTokenIsHandedOutThatIsNotWritten checks that the response waits for the store.
 func TestNoTokenIsHandedOutThatIsNotWritten(t *testing.T) {
 	w := newEnv(t)
 	first := w.signIn("alice")
 	sessions := w.config.Stores.Sessions
-	w.rewire(func(c *server.Config) { c.Stores.Sessions = unwritable{sessions} })
+	w.rewire(func(c *server.Config) { c.Stores.Sessions = readOnlySessions{sessions} })
 	info, err := w.refresh(first.GetRefresh(), "")
 	require.ErrorIs(t, err, oauth.TemporarilyUnavailable)
 	require.Nil(t, info)

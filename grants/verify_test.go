@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/server"
 )
 
-// TestRequirementOfNothingLetsNothingPass: an unset requirement is a mistake.
-func TestRequirementOfNothingLetsNothingPass(t *testing.T) {
+// TestEmptyRequirementRejectsAllTokens: a requirement that is not set is a mistake.
+func TestEmptyRequirementRejectsAllTokens(t *testing.T) {
 	w := newEnv(t)
 	_, err := w.access.Verify(context.Background(), w.signIn("alice").GetAccess(), access.Requirement{})
 	require.ErrorIs(t, err, oauth.InsufficientScope)
@@ -20,7 +20,7 @@ func TestRequirementOfNothingLetsNothingPass(t *testing.T) {
 	require.ErrorIs(t, err, oauth.InvalidRequest)
 }
 
-// TestVerifyWithoutTheStore neither lets pass nor calls the token invalid.
+// TestVerifyWithoutTheStore checks that a token is neither accepted nor called invalid.
 func TestVerifyWithoutTheStore(t *testing.T) {
 	w := newEnv(t)
 	info := w.signIn("alice")

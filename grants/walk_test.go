@@ -14,13 +14,12 @@ import (
 	"github.com/lingpai/lingpai/tokens/refreshtest"
 )
 
-// walkSteps is how many refreshes the random walks make together. The full walk is: go test ./grants -run
+// walkSteps is the total number of refreshes in the random walks. For a full walk run: go test ./grants -run
 // Walk -walk.steps 100000
-var walkSteps = flag.Int("walk.steps", 1000, "refreshes that the random walks make together")
+var walkSteps = flag.Int("walk.steps", 1000, "total number of refreshes in the random walks")
 
-// TestWalkHonestClientsLoseNoSession walks honest clients through everything that happens to them: answers
-// are lost, several callers refresh at once, repeats come late, the server restarts, the database is restored
-// from an older copy.
+// TestWalkHonestClientsLoseNoSession simulates what happens to honest clients: responses get lost, several callers
+// refresh at once, repeats are late, the server restarts, the database is restored from an older copy.
 func TestWalkHonestClientsLoseNoSession(t *testing.T) {
 	for _, keyed := range []bool{true, false} {
 		for _, disturbed := range []bool{false, true} {
@@ -44,9 +43,9 @@ func TestWalkHonestClientsLoseNoSession(t *testing.T) {
 	}
 }
 
-// TestWalkThievesAreSeen copies a refresh token and lets thief and owner both refresh. With keys not even a
-// thief who follows within the window stays unseen.
-func TestWalkThievesAreSeen(t *testing.T) {
+// TestWalkThievesAreDetected copies a refresh token and lets both the thief and the owner refresh. With
+// Idempotency-Keys even a thief who refreshes within the grace window is detected.
+func TestWalkThievesAreDetected(t *testing.T) {
 	for _, kind := range []struct{ keyed, shadow bool }{{true, false}, {false, false}, {true, true}} {
 		t.Run(fmt.Sprintf("keyed=%t,shadowing=%t", kind.keyed, kind.shadow), func(t *testing.T) {
 			t.Parallel()
@@ -56,17 +55,18 @@ func TestWalkThievesAreSeen(t *testing.T) {
 				thief := refreshtest.Thief{Target: walkedEnv{w, false},
 					Random: rand.New(rand.NewPCG(uint64(seed), 3)),
 					Keyed:  kind.keyed, Shadow: kind.shadow}
-				seenAfter, err := thief.Run(fmt.Sprintf("victim-%d", seed))
+				detectedAfter, err := thief.Run(fmt.Sprintf("victim-%d", seed))
 				require.NoError(t, err)
-				require.NotZero(t, seenAfter, "thief %d was never seen", seed)
-				refreshes += seenAfter
+				require.NotZero(t, detectedAfter, "thief %d was never detected", seed)
+				refreshes += detectedAfter
 			}
-			t.Logf("%d thieves, seen after %.1f refreshes on average", thieves, float64(refreshes)/float64(thieves))
+			t.Logf("%d thieves, detected after %.1f refreshes on average", thieves,
+				float64(refreshes)/float64(thieves))
 		})
 	}
 }
 
-// walkedEnv is an env as refreshtest.Target.
+// walkedEnv implements refreshtest.Target with an env.
 type walkedEnv struct {
 	*env
 	disturbed bool
@@ -103,7 +103,7 @@ func (w walkedEnv) Theft(token string) bool {
 
 func (w walkedEnv) Move(by time.Duration) { w.clock.Move(by) }
 
-// Disturb restarts the server, brings back an older database, or makes the copy that will be brought back.
+// Disturb restarts the server, restores the database from its copy, or makes a new copy.
 func (w walkedEnv) Disturb(random *rand.Rand) {
 	if !w.disturbed {
 		return

@@ -25,7 +25,7 @@ func wechatCode(code, key string) form {
 	return f
 }
 
-// refusal returns what a request was refused with.
+// refusal returns the OAuth error in err.
 func refusal(t *testing.T, err error) *oauth.Error {
 	t.Helper()
 	var refusal *oauth.Error
@@ -36,10 +36,10 @@ func refusal(t *testing.T, err error) *oauth.Error {
 func TestWechatCodeSignsIn(t *testing.T) {
 	w := newEnv(t)
 	first, second := w.signIn("alice"), w.signIn("alice")
-	require.Equal(t, first.GetUserID(), second.GetUserID(), "one account is one user")
+	require.Equal(t, first.GetUserID(), second.GetUserID(), "one user per account")
 	require.NotEqual(t, first.GetUserID(), w.signIn("bob").GetUserID())
 	require.NotEqual(t, first.GetRefresh(), second.GetRefresh())
-	require.Equal(t, "api", first.GetScope(), "asking for nothing gives the default scope")
+	require.Equal(t, "api", first.GetScope(), "a request without scope gets the default scope")
 	require.Equal(t, identity.AccountKey{Platform: "wechat", App: testApp,
 		Subject: w.session(first.GetRefresh()).Account.Subject}, w.session(first.GetRefresh()).Account)
 
@@ -48,7 +48,7 @@ func TestWechatCodeSignsIn(t *testing.T) {
 	require.Equal(t, first.GetUserID(), claims.Subject)
 	require.Equal(t, []string{"wechat"}, claims.Methods)
 	require.EqualValues(t, []string{testAudience}, claims.Audience)
-	require.Nil(t, claims.Wechat, "WeChat's ids are told only to a client that asked for them")
+	require.Nil(t, claims.Wechat, "WeChat's ids are only for clients that are registered for them")
 }
 
 func TestWechatCodeByItsURN(t *testing.T) {
@@ -86,7 +86,7 @@ func TestWechatCodeRepeatedWithItsKeyGetsTheFirstAnswer(t *testing.T) {
 	_, err = w.refresh(first.GetRefresh(), "")
 	require.NoError(t, err)
 	_, err = w.token(wechatCode(code, testKey))
-	require.ErrorIs(t, err, oauth.InvalidGrant, "once it was refreshed, its first answer is no longer good")
+	require.ErrorIs(t, err, oauth.InvalidGrant, "after a refresh the first answer is no longer valid")
 }
 
 func TestWechatCodeRepeatedInParallelOpensOneSession(t *testing.T) {
@@ -104,7 +104,7 @@ func TestWechatCodeRepeatedInParallelOpensOneSession(t *testing.T) {
 	}
 	group.Wait()
 	for _, answer := range answers {
-		require.NotNil(t, answer, "a twin in flight is waited for")
+		require.NotNil(t, answer, "duplicates wait for the first request")
 		require.Equal(t, answers[0].GetRefresh(), answer.GetRefresh())
 	}
 	sessions, err := w.database.Sessions().List(context.Background(), answers[0].GetUserID())
@@ -112,8 +112,8 @@ func TestWechatCodeRepeatedInParallelOpensOneSession(t *testing.T) {
 	require.Len(t, sessions, 1)
 }
 
-// TestWechatCodeOfAnotherCannotBeRepeated: the code alone, another key, another client or another scope get nothing.
-func TestWechatCodeOfAnotherCannotBeRepeated(t *testing.T) {
+// TestWechatCodeRepeatedDifferentlyIsRejected checks requests without the key or with another key, client or scope.
+func TestWechatCodeRepeatedDifferentlyIsRejected(t *testing.T) {
 	w := newEnv(t)
 	code := w.code("alice")
 	_, err := w.token(wechatCode(code, testKey))
@@ -136,7 +136,7 @@ func TestWechatCodeOfAnotherCannotBeRepeated(t *testing.T) {
 	}
 }
 
-func TestWechatCodeThatIsNoGood(t *testing.T) {
+func TestInvalidWechatCodeIsRejected(t *testing.T) {
 	w := newEnv(t)
 	used := w.code("alice")
 	_, err := w.token(wechatCode(used, ""))
@@ -193,7 +193,7 @@ func TestWechatCodeFirstSightsInParallelMakeOneUser(t *testing.T) {
 	users := make([]string, 16)
 	var group sync.WaitGroup
 	for n := range users {
-		code := w.code("newcomer")
+		code := w.code("new-user")
 		group.Go(func() {
 			if info, err := w.token(wechatCode(code, "")); err == nil {
 				users[n] = info.GetUserID()
@@ -207,7 +207,7 @@ func TestWechatCodeFirstSightsInParallelMakeOneUser(t *testing.T) {
 	}
 }
 
-func TestIdempotencyKeyThatIsNone(t *testing.T) {
+func TestInvalidIdempotencyKeyIsRejected(t *testing.T) {
 	w := newEnv(t)
 	for name, key := range map[string]string{
 		"too short": "short", "too long": strings.Repeat("k", 129),
@@ -223,37 +223,37 @@ func TestIdempotencyKeyThatIsNone(t *testing.T) {
 	}
 }
 
-// TestNothingSecretIsLogged signs in in every way and searches the log and all refusals for every secret that was used.
+// TestNothingSecretIsLogged signs in in every way and searches the log, the events and all errors for the secrets.
 func TestNothingSecretIsLogged(t *testing.T) {
 	w := newEnv(t)
 	code := w.code("alice")
 	secrets := []string{code, testKey, testPassword, testSecret, "simulator-" + testApp, "wrong-password-of-somebody"}
-	var said strings.Builder
-	note := func(info oauth2.TokenInfo, err error) oauth2.TokenInfo {
+	var output strings.Builder
+	try := func(info oauth2.TokenInfo, err error) oauth2.TokenInfo {
 		if err != nil {
-			fmt.Fprintln(&said, err)
+			fmt.Fprintln(&output, err)
 		} else {
 			secrets = append(secrets, info.GetAccess(), info.GetRefresh())
 		}
 		return info
 	}
-	first := note(w.token(wechatCode(code, testKey)))
-	note(w.token(wechatCode(code, "another-key-of-128-random-bits")))
-	note(w.refresh(first.GetRefresh(), testKey))
-	note(w.refresh(first.GetRefresh(), "another-key-of-128-random-bits"))
-	note(w.token(passwordForm("alice", testPassword)))
-	note(w.token(passwordForm("alice", "wrong-password-of-somebody")))
-	said.WriteString(w.log.String())
+	first := try(w.token(wechatCode(code, testKey)))
+	try(w.token(wechatCode(code, "another-key-of-128-random-bits")))
+	try(w.refresh(first.GetRefresh(), testKey))
+	try(w.refresh(first.GetRefresh(), "another-key-of-128-random-bits"))
+	try(w.token(passwordForm("alice", testPassword)))
+	try(w.token(passwordForm("alice", "wrong-password-of-somebody")))
+	output.WriteString(w.log.String())
 	events, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 100)
 	require.NoError(t, err)
-	fmt.Fprintf(&said, "%+v", events)
+	fmt.Fprintf(&output, "%+v", events)
 	for _, secret := range secrets {
 		require.NotEmpty(t, secret)
-		require.NotContains(t, said.String(), secret)
+		require.NotContains(t, output.String(), secret)
 	}
 }
 
-// TestWechatClaimsAreTheSameAfterARefresh, also where the app's record names no Open Platform account.
+// TestWechatClaimsAreTheSameAfterARefresh uses an app whose record names no Open Platform account.
 func TestWechatClaimsAreTheSameAfterARefresh(t *testing.T) {
 	w := newEnv(t)
 	curious := publicClient("curious", oauth.GrantWechatCode, oauth.GrantRefreshToken)

@@ -1,4 +1,4 @@
-// Package limits counts what callers do and tells them when to come again.
+// Package limits limits how often callers may do something.
 package limits
 
 import (
@@ -9,20 +9,20 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// Rate lets Uses through at once, and one more every Period/Uses.
+// Rate allows Uses at once, and one more every Period/Uses.
 type Rate struct {
 	Uses   int
 	Period time.Duration
 }
 
-// Limiter counts in a volatile store, so that all replicas count together.
+// Limiter counts uses in a volatile store, which all replicas share. It is safe for concurrent use.
 type Limiter struct{ store identity.Volatile }
 
-// New returns a limiter over a store.
+// New returns a Limiter with a store.
 func New(store identity.Volatile) *Limiter { return &Limiter{store} }
 
-// Allow counts one use of a key. An error has the code [oauth.TooManyRequests], with the description and how long
-// to wait, or says that the store failed: what cannot be counted is refused.
+// Allow counts one use of a key. It returns oauth.TooManyRequests, with the description and the time to wait, if the
+// rate is exceeded, and oauth.TemporarilyUnavailable if the store fails.
 func (l *Limiter) Allow(ctx context.Context, key string, rate Rate, description string) error {
 	wait, err := l.store.Allow(ctx, key, rate.Uses, rate.Period)
 	if err != nil {

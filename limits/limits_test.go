@@ -27,22 +27,22 @@ func TestAllowCountsByKey(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "Wait.", refused.Description)
 	require.Equal(t, 30*time.Second, refused.RetryAfter, "one more every Period/Uses")
-	require.NoError(t, allow("b"), "somebody else")
+	require.NoError(t, allow("b"), "another key")
 	now = now.Add(30 * time.Second)
 	require.NoError(t, allow("a"))
 	require.ErrorIs(t, allow("a"), oauth.TooManyRequests)
 }
 
-// gone is a store that counts nothing.
-type gone struct{ identity.Volatile }
+// brokenStore is a store that cannot be reached.
+type brokenStore struct{ identity.Volatile }
 
-func (gone) Allow(context.Context, string, int, time.Duration) (time.Duration, error) {
-	return 0, errors.New("gone")
+func (brokenStore) Allow(context.Context, string, int, time.Duration) (time.Duration, error) {
+	return 0, errors.New("connection refused")
 }
 
-// TestWhatCannotBeCountedIsRefused: otherwise taking the store away would take the limit away.
-func TestWhatCannotBeCountedIsRefused(t *testing.T) {
-	err := limits.New(gone{}).Allow(t.Context(), "a", limits.Rate{Uses: 2, Period: time.Minute}, "Wait.")
+// TestFailingStoreAllowsNothing: otherwise an attack on the store would remove the limits.
+func TestFailingStoreAllowsNothing(t *testing.T) {
+	err := limits.New(brokenStore{}).Allow(t.Context(), "a", limits.Rate{Uses: 2, Period: time.Minute}, "Wait.")
 	require.ErrorIs(t, err, oauth.TemporarilyUnavailable)
 	require.NotErrorIs(t, err, oauth.TooManyRequests)
 }

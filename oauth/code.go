@@ -5,20 +5,20 @@ import (
 	"slices"
 )
 
-// Code is an error code, the member "error" of an answer, with the HTTP status that goes with it. Two codes may
-// share a name where the status alone tells them apart. A Code is an error, so that errors.Is finds it.
+// Code is an error code, the member "error" of a response, with its HTTP status. Two codes may have the same name and
+// differ only in the status. A Code is an error, so that errors.Is finds it.
 type Code struct {
 	name   string
 	status int
 }
 
-// Error implements error: it is the code's name.
+// Error implements error. It returns the code's name.
 func (c Code) Error() string { return c.name }
 
-// Status is the HTTP status that the code is answered with.
+// Status returns the HTTP status of a response with the code.
 func (c Code) Status() int { return c.status }
 
-// The codes, and the one table from a code to its status.
+// The error codes.
 var (
 	// RFC 6749 §5.2.
 	InvalidRequest       = newCode("invalid_request", http.StatusBadRequest)
@@ -31,59 +31,58 @@ var (
 	// RFC 6749 §4.1.2.1.
 	ServerError            = newCode("server_error", http.StatusInternalServerError)
 	TemporarilyUnavailable = newCode("temporarily_unavailable", http.StatusServiceUnavailable)
-	// TooManyRequests asks the caller to wait: the caller, not the server, is the reason. RFC 6749 has no name for
-	// it at the token endpoint.
+	// TooManyRequests means that the caller has sent too many requests and must wait. RFC 6749 has no code for it at
+	// the token endpoint.
 	TooManyRequests = newCode("temporarily_unavailable", http.StatusTooManyRequests)
 
-	// RFC 6750 §3.1: of a bearer token.
+	// RFC 6750 §3.1, for bearer tokens.
 	InvalidToken      = newCode("invalid_token", http.StatusUnauthorized)
 	InsufficientScope = newCode("insufficient_scope", http.StatusForbidden)
-	// InsufficientUserAuthentication means that the token is not enough: the user must be authenticated anew, in the
-	// same request (RFC 9470 §3).
+	// InsufficientUserAuthentication means that the token is not enough: the user must authenticate again, in the same
+	// request (RFC 9470 §3).
 	InsufficientUserAuthentication = newCode("insufficient_user_authentication", http.StatusUnauthorized)
-	// LoginRequired means that nothing can be done before the user signs in again (the name is OpenID Connect Core
-	// §3.1.2.6's).
+	// LoginRequired means that the user must sign in again first. The name is from OpenID Connect Core §3.1.2.6.
 	LoginRequired = newCode("login_required", http.StatusBadRequest)
 	// UnsupportedTokenType means that a token is of a kind that cannot be revoked (RFC 7009 §2.2.1).
 	UnsupportedTokenType = newCode("unsupported_token_type", http.StatusBadRequest)
 
-	// NotFound means that there is no endpoint at that path (RFC 9110 §15.5.5). The name is ours.
+	// NotFound means that there is no endpoint at the path (RFC 9110 §15.5.5). The name is not from an RFC.
 	NotFound = newCode("not_found", http.StatusNotFound)
 
-	// What HTTP itself refuses is an invalid request too, with a status of its own (RFC 9110 §15.5).
+	// Invalid requests with their own HTTP status (RFC 9110 §15.5).
 	MethodNotAllowed     = newCode("invalid_request", http.StatusMethodNotAllowed)
 	ContentTooLarge      = newCode("invalid_request", http.StatusRequestEntityTooLarge)
 	UnsupportedMediaType = newCode("invalid_request", http.StatusUnsupportedMediaType)
 
-	// Ours, about WeChat's services.
+	// Codes of this server about WeChat's services.
 
-	// InvalidData means that encrypted or signed data is not what WeChat made for its user.
+	// InvalidData means that encrypted or signed data was not created by WeChat for the user.
 	InvalidData = newCode("invalid_data", http.StatusBadRequest)
-	// UnknownUser means that a back end named somebody who is no user of its app.
+	// UnknownUser means that a back end sent the sub of somebody who is not a user of its app.
 	UnknownUser = newCode("unknown_user", http.StatusBadRequest)
-	// OverBudget means that an app has used up what its operator pays for.
+	// OverBudget means that an app has used up its budget for paid calls.
 	OverBudget = newCode("over_budget", http.StatusForbidden)
 
-	// Ours, about people's own accounts.
+	// Codes of this server about users' own accounts.
 
-	// UsernameTaken means that somebody has that user name, in whichever spelling.
+	// UsernameTaken means that another user has the user name, perhaps in another spelling.
 	UsernameTaken = newCode("username_taken", http.StatusConflict)
-	// WeakPassword means that a password must not be set.
+	// WeakPassword means that a new password is not allowed.
 	WeakPassword = newCode("weak_password", http.StatusBadRequest)
-	// AlreadyLinked means that an account cannot be linked, since it, or its place, is taken.
+	// AlreadyLinked means that an account belongs to another user, or the user has another account of the same app.
 	AlreadyLinked = newCode("already_linked", http.StatusConflict)
-	// UnknownAccount means that the user has no such account linked.
+	// UnknownAccount means that the user has not linked such an account.
 	UnknownAccount = newCode("unknown_account", http.StatusNotFound)
-	// LastWayIn means that the user could not sign in any more.
+	// LastWayIn means that an account cannot be unlinked because the user could not sign in any more.
 	LastWayIn = newCode("last_way_in", http.StatusConflict)
-	// UnknownSession means that the user has no such session, or not any more.
+	// UnknownSession means that the user has no such session, or that it has ended.
 	UnknownSession = newCode("unknown_session", http.StatusNotFound)
 )
 
-// Codes returns every code.
+// Codes returns all codes.
 func Codes() []Code { return slices.Clone(codes) }
 
-// codes are all that newCode made.
+// codes are all codes that newCode has created.
 var codes []Code
 
 func newCode(name string, status int) Code {

@@ -8,11 +8,11 @@ const (
 	GrantRefreshToken      = "refresh_token"      // RFC 6749 §6
 	GrantClientCredentials = "client_credentials" // RFC 6749 §4.4
 
-	// GrantWechatCodeURN is an alias for those who follow RFC 6749 §4.5, which asks for a URI.
+	// GrantWechatCodeURN is an alias of GrantWechatCode for clients that follow RFC 6749 §4.5, which requires a URI.
 	GrantWechatCodeURN = "urn:lingpai:oauth:grant-type:wechat_code"
 )
 
-// GrantTypes lists those that a client's record may have.
+// GrantTypes lists the grant types that a client's record may have.
 func GrantTypes() []string {
 	return []string{GrantWechatCode, GrantQQCode, GrantPassword, GrantRefreshToken, GrantClientCredentials}
 }

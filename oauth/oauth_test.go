@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-func TestCodesAreFoundInAChainOfErrors(t *testing.T) {
+func TestErrorsIsFindsCodeAndCause(t *testing.T) {
 	cause := errors.New("the disk is full")
 	err := fmt.Errorf("sign-in: %w", &oauth.Error{Code: oauth.InvalidGrant, Description: "Sign in again.",
 		Cause: cause})
@@ -23,7 +23,8 @@ func TestCodesAreFoundInAChainOfErrors(t *testing.T) {
 	require.NotErrorIs(t, err, oauth.InvalidClient)
 	require.EqualError(t, err, "sign-in: invalid_grant: Sign in again.: the disk is full")
 	require.EqualError(t, oauth.NewError(oauth.InvalidScope, "No."), "invalid_scope: No.")
-	require.NotErrorIs(t, oauth.NewError(oauth.TooManyRequests, ""), oauth.TemporarilyUnavailable, "they share a name")
+	require.NotErrorIs(t, oauth.NewError(oauth.TooManyRequests, ""), oauth.TemporarilyUnavailable,
+		"they have the same name")
 }
 
 func TestEveryCodeIsAnError(t *testing.T) {
@@ -36,7 +37,6 @@ func TestEveryCodeIsAnError(t *testing.T) {
 	}
 }
 
-// TestStoreFailed tells clients to come again, unless only the operator can help.
 func TestStoreFailed(t *testing.T) {
 	down := oauth.StoreFailed(errors.New("connection refused"))
 	require.Equal(t, oauth.TemporarilyUnavailable, down.Code)

@@ -1,10 +1,10 @@
 package oauth
 
-// Parameters are those of a request's form, in which each stands once and none is empty (RFC 6749 §3.1): whoever
-// read the form has refused anything else.
+// Parameters are the parameters of a request's form. Each occurs once and none is empty (RFC 6749 §3.1), which the code
+// that reads the form checks.
 type Parameters map[string][]string
 
-// Get returns a parameter, or "".
+// Get returns a parameter, or "" if it is missing.
 func (p Parameters) Get(name string) string {
 	if values := p[name]; len(values) > 0 {
 		return values[0]
@@ -12,7 +12,7 @@ func (p Parameters) Get(name string) string {
 	return ""
 }
 
-// Visible reports whether a text is of visible ASCII characters only, as codes and keys are.
+// Visible reports whether a text consists of visible ASCII characters only, as codes and keys must.
 func Visible(text string) bool {
 	for _, b := range []byte(text) {
 		if b < '!' || b > '~' {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Scopes that OpenID Connect Core §5.4 and §11 define and we serve.
+// Supported scopes of OpenID Connect Core §5.4 and §11.
 const (
 	ScopeOpenID        = "openid"
 	ScopeProfile       = "profile"
@@ -14,28 +14,27 @@ const (
 	ScopeOfflineAccess = "offline_access"
 )
 
-// Scopes of what an operator says of a user, for access tokens only: APIs decide by it, not clients.
+// Scopes for the roles and claims that an operator gives a user. They are in access tokens only, because they are for
+// APIs, not for clients.
 const (
 	ScopeRoles  = "roles"
 	ScopeClaims = "claims"
 )
 
-// ScopeAccount lets a program of ours do what its user may do with the account. Its tokens have the issuer in
-// "aud" beside the client's audience.
+// ScopeAccount lets a first-party client call the account API for its user. Tokens with it have the issuer in "aud"
+// besides the client's audience.
 const ScopeAccount = "account"
 
-// ScopeWechatAppToken lets a client have the app-level access tokens of its apps. It is for the client itself and
-// never for a user, and is given only if it is asked for by name and alone, so that no other server gets to see a
-// token that has it.
+// ScopeWechatAppToken lets a client get the app-level access tokens of its apps. It is for the client itself, never for
+// a user. It is granted only if it is requested explicitly and alone, so that no other server ever sees a token with
+// it.
 const ScopeWechatAppToken = "wechat.app_token"
 
-// ScopeWechatData lets a client have encrypted data of its users opened, signatures of theirs checked, and their
-// session keys asked about and reset: with the token of a user for that user, with its own for all users of its
-// apps.
+// ScopeWechatData lets a client decrypt WeChat data, check signatures, and check and reset session keys: with a user's
+// token for that user, with the client's own token for all users of its apps.
 const ScopeWechatData = "wechat.data"
 
-// Scopes lists the scopes that mean something to the provider itself; clients are registered for others as they
-// like.
+// Scopes lists the scopes that have a meaning for this server. Clients may be registered for any others.
 func Scopes() []string {
 	return []string{
 		ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone, ScopeOfflineAccess, ScopeRoles, ScopeClaims, ScopeAccount,
@@ -43,23 +42,23 @@ func Scopes() []string {
 	}
 }
 
-// maxScopeLength bounds a scope, in bytes.
+// maxScopeLength is the maximum length of a scope in bytes.
 const maxScopeLength = 1024
 
-// HasScope reports whether a space-separated scope has a name.
+// HasScope reports whether a space-separated scope contains a name.
 func HasScope(scope, name string) bool { return slices.Contains(strings.Fields(scope), name) }
 
-// ParseScope splits a scope by the syntax of RFC 6749 §3.3 and drops repetitions. An error has the code
-// [InvalidScope].
+// ParseScope splits a scope into names (RFC 6749 §3.3) and drops duplicates. It returns InvalidScope if the scope is
+// malformed.
 func ParseScope(scope string) ([]string, error) {
 	if len(scope) > maxScopeLength || strings.ContainsFunc(scope, notScope) {
-		return nil, NewError(InvalidScope, "A scope is up to 1024 visible ASCII characters without quote and "+
-			"backslash; names are separated by single spaces.")
+		return nil, NewError(InvalidScope, "A scope must have at most 1024 visible ASCII characters without quotes "+
+			"and backslashes, and single spaces between names.")
 	}
 	var names []string
 	for name := range strings.SplitSeq(scope, " ") {
 		if name == "" {
-			return nil, NewError(InvalidScope, "Scope names are separated by single spaces.")
+			return nil, NewError(InvalidScope, "Scope names must be separated by single spaces.")
 		}
 		if !slices.Contains(names, name) {
 			names = append(names, name)

@@ -7,22 +7,22 @@ import (
 )
 
 const (
-	bcryptSize = 60 // of every bcrypt hash that is written out
+	bcryptSize = 60 // length of an encoded bcrypt hash
 
-	// maxBcryptCost keeps one check near a second of a processor; each step doubles it. Programs use 10 to 13.
+	// maxBcryptCost limits a check to about a second of CPU time; each step doubles it. Programs use 10 to 13.
 	minBcryptCost, maxBcryptCost = 4, 14
 
 	bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 )
 
-// bcryptHash is one that another program made and an operator imported: "$2b$12$", 22 characters of salt, 31
-// of hash. The versions 2a, 2b and 2y differ by faults of old programs with texts that no password of ours
-// is; "$2x$" marks hashes made with such a fault.
+// bcryptHash is a hash of another program that an operator imported: "$2b$12$", 22 characters of salt, 31 of hash. The
+// versions 2a, 2b and 2y differ only in bugs of old programs, for texts that are not valid passwords here. "$2x$" marks
+// hashes made with such a bug.
 type bcryptHash string
 
 func isBcrypt(encoded string) bool { return strings.HasPrefix(encoded, "$2") }
 
-// parseBcrypt refuses what no password could match, and a cost that would make checking it a denial of service.
+// parseBcrypt rejects hashes that no password can match, and costs that would make checking a denial of service.
 func parseBcrypt(encoded string) (bcryptHash, error) {
 	if len(encoded) != bcryptSize || strings.IndexByte("aby", encoded[2]) < 0 ||
 		encoded[3] != '$' || encoded[6] != '$' {
@@ -33,7 +33,7 @@ func parseBcrypt(encoded string) (bcryptHash, error) {
 			return "", errNotAHash
 		}
 	}
-	// 184 bits in 31 characters: two are spare, and never set
+	// 184 bits in 31 characters leave two bits unused, which are never set.
 	if strings.IndexByte(bcryptAlphabet, encoded[bcryptSize-1])%4 != 0 {
 		return "", errNotAHash
 	}
@@ -47,12 +47,12 @@ func parseBcrypt(encoded string) (bcryptHash, error) {
 	return bcryptHash(encoded), nil
 }
 
-// opens compares a password as it was written, which is what the other program hashed, and then in the form
-// that we would have hashed: the keyboard may be another one than at that time.
+// matches compares a password first as it was typed, which is what the other program hashed, and then in normalized
+// form, because the user may type it on another keyboard today.
 //
-// bcrypt reads 72 bytes, so the hash does not tell longer passwords apart that share them. Whoever has such a
-// one is let in, as the other program did; the hash that replaces this one is of the whole password.
-func (b bcryptHash) opens(written, normalized string) bool {
+// bcrypt reads only 72 bytes, so longer passwords with the same beginning match too, as in the other program. The hash
+// that replaces this one covers the whole password.
+func (b bcryptHash) matches(written, normalized string) bool {
 	if bcrypt.CompareHashAndPassword([]byte(b), []byte(written)) == nil {
 		return true
 	}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// imported is what another program made of a password.
+// imported returns another program's hash of a password.
 func imported(t *testing.T, password string) string {
 	t.Helper()
 	encoded, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
@@ -19,7 +19,7 @@ func imported(t *testing.T, password string) string {
 	return string(encoded)
 }
 
-// TestBcryptVectors has some that crypt_blowfish tests itself with.
+// TestBcryptVectors uses test vectors of crypt_blowfish.
 func TestBcryptVectors(t *testing.T) {
 	h := New(Options{})
 	for encoded, password := range map[string]string{
@@ -34,19 +34,19 @@ func TestBcryptVectors(t *testing.T) {
 		right, outdated, err := h.Check(t.Context(), "", encoded, password)
 		require.NoError(t, err)
 		require.Equal(t, password != "somethingelse", right, encoded)
-		require.Equal(t, right, outdated, "the right password makes a new hash")
+		require.Equal(t, right, outdated, "the right password allows making a new hash")
 		right, outdated, err = h.Check(t.Context(), "", encoded, password+"x")
 		require.NoError(t, err)
 		require.False(t, right || outdated)
 	}
 }
 
-func TestOnlyWhatIsNotOursIsOutdated(t *testing.T) {
+func TestForeignHashesAreOutdated(t *testing.T) {
 	h := New(Options{})
-	ours, err := h.Hash(t.Context(), "", "correct horse")
+	current, err := h.Hash(t.Context(), "", "correct horse")
 	require.NoError(t, err)
 	for encoded, want := range map[string]bool{
-		ours: false, imported(t, "correct horse"): true, "": false,
+		current: false, imported(t, "correct horse"): true, "": false,
 		hashed{parameters: parameters{memory: 8 << 10, time: 2, threads: 1}, salt: make([]byte, 16),
 			hash: argon2id(hashed{
 				parameters: parameters{memory: 8 << 10, time: 2, threads: 1}, salt: make([]byte, 16),
@@ -58,11 +58,12 @@ func TestOnlyWhatIsNotOursIsOutdated(t *testing.T) {
 		require.Equal(t, want, outdated, encoded)
 		_, outdated, err = h.Check(t.Context(), "", encoded, "wrong horse")
 		require.NoError(t, err)
-		require.False(t, outdated, "a wrong password makes nothing")
+		require.False(t, outdated, "a wrong password does not allow making a new hash")
 	}
 }
 
-// TestBcryptReadsSeventyTwoBytes: as the program did that made the hash. The hash that replaces it reads them all.
+// TestBcryptReadsSeventyTwoBytes checks that longer passwords match as in the other program, and that the new hash
+// covers the whole password.
 func TestBcryptReadsSeventyTwoBytes(t *testing.T) {
 	h := New(Options{})
 	start := strings.Repeat("密", 24) // 72 bytes
@@ -83,8 +84,8 @@ func TestBcryptReadsSeventyTwoBytes(t *testing.T) {
 	}
 }
 
-// TestBcryptOfAnyForm: another program hashed what was typed, in whichever of Unicode's forms.
-func TestBcryptOfAnyForm(t *testing.T) {
+// TestBcryptOfUnicodeForms: the other program hashed the password as it was typed, in any Unicode form.
+func TestBcryptOfUnicodeForms(t *testing.T) {
 	h := New(Options{})
 	const password = "crème brûlée"
 	for name, test := range map[string]struct {
@@ -94,8 +95,8 @@ func TestBcryptOfAnyForm(t *testing.T) {
 		"both composed":             {norm.NFC.String(password), norm.NFC.String(password), true},
 		"both decomposed":           {norm.NFD.String(password), norm.NFD.String(password), true},
 		"typed on another keyboard": {norm.NFC.String(password), norm.NFD.String(password), true},
-		"what cannot be guessed at": {norm.NFD.String(password), norm.NFC.String(password), false},
-		"another":                   {norm.NFC.String(password), norm.NFD.String(password) + "s", false},
+		"hashed decomposed":         {norm.NFD.String(password), norm.NFC.String(password), false},
+		"another password":          {norm.NFC.String(password), norm.NFD.String(password) + "s", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			right, _, err := h.Check(t.Context(), "", imported(t, test.hashed), test.typed)
@@ -105,12 +106,12 @@ func TestBcryptOfAnyForm(t *testing.T) {
 	}
 }
 
-func TestCheckHashRefuses(t *testing.T) {
+func TestCheckHashRejects(t *testing.T) {
 	const good = "$2b$12$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 	require.NoError(t, CheckHash(good))
 	require.NoError(t, CheckHash(goodHash))
 	for name, bad := range map[string]string{
-		"nothing": "", "text": "a good password", "DES": "rl.3StKT.4T8M", "MD5": "$1$28772684$iEwNOgGugqO9.bIz5sk8k/",
+		"empty": "", "text": "a good password", "DES": "rl.3StKT.4T8M", "MD5": "$1$28772684$iEwNOgGugqO9.bIz5sk8k/",
 		"SHA-512": "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJues" +
 			"I68OTLiBFdcbYEdFCoEOfaS35inz1",
 		"Django's prefix": "bcrypt$" + good, "the faulty version": strings.Replace(good, "$2b", "$2x", 1),
@@ -138,14 +139,14 @@ func TestCheckHashRefuses(t *testing.T) {
 	}
 }
 
-// TestBcryptWaitsItsTurn: the same places and shares as for argon2id.
-func TestBcryptWaitsItsTurn(t *testing.T) {
+// TestBcryptUsesTheSameSlots checks that bcrypt has the same slots and shares as argon2id.
+func TestBcryptUsesTheSameSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHeld(Options{MaxConcurrent: 1, MaxWaiting: 1, MaxPerAddress: 1})
+		h := newBlockingHasher(Options{MaxConcurrent: 1, MaxWaiting: 1, MaxPerAddress: 1})
 		h.flood(t, "a", 1)
 		encoded := imported(t, "correct horse")
 		_, _, err := h.Check(t.Context(), "a", encoded, "correct horse")
-		require.ErrorIs(t, err, ErrBusy, "the share of its address is taken")
+		require.ErrorIs(t, err, ErrBusy, "the share of its address is in use")
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error, 1)
 		go func() {
@@ -157,7 +158,7 @@ func TestBcryptWaitsItsTurn(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, <-left, context.Canceled)
 		h.finish(1)
-		require.Zero(t, h.bound.inside)
+		require.Zero(t, h.bound.total)
 	})
 }
 
@@ -179,6 +180,6 @@ func BenchmarkBcrypt(b *testing.B) {
 	encoded, err := bcrypt.GenerateFromPassword([]byte("correct horse"), 10)
 	require.NoError(b, err)
 	for b.Loop() {
-		require.True(b, bcryptHash(encoded).opens("correct horse", "correct horse"))
+		require.True(b, bcryptHash(encoded).matches("correct horse", "correct horse"))
 	}
 }

@@ -6,40 +6,40 @@ import (
 	"sync"
 )
 
-// ErrBusy says that all places for hashing, or those of one address, are taken. Trying again shortly helps.
-var ErrBusy = errors.New("too many passwords are being checked")
+// ErrBusy means that all hashing slots, or those of one address, are in use. Trying again shortly helps.
+var ErrBusy = errors.New("too many passwords are being hashed")
 
-// bound lets few run and some wait. An address gets no more than its share of both, so that one flood leaves
-// places to others.
+// bound limits how many hashes run and how many callers wait, and how much of both one address may use, so that a flood
+// from one address leaves slots to others.
 type bound struct {
-	places  chan struct{}
-	mutex   sync.Mutex
-	inside  int            // running or waiting
-	byOwner map[string]int // of these, by address
-	most    int
-	share   int
+	slots     chan struct{}
+	mutex     sync.Mutex
+	total     int            // running or waiting
+	byAddress map[string]int // of these, by address
+	most      int
+	share     int
 }
 
 func newBound(running, waiting, share int) *bound {
-	return &bound{places: make(chan struct{}, running), byOwner: map[string]int{}, most: running + waiting,
+	return &bound{slots: make(chan struct{}, running), byAddress: map[string]int{}, most: running + waiting,
 		share: share}
 }
 
-// run does work in its turn. ErrBusy, or the context's error: then nothing was done.
+// run waits for a slot and calls work. It returns ErrBusy or the context's error without calling work.
 func (b *bound) run(ctx context.Context, address string, work func()) error {
 	if !b.enter(address) {
 		return ErrBusy
 	}
 	defer b.leave(address)
-	if err := ctx.Err(); err != nil { // select would toss a coin
+	if err := ctx.Err(); err != nil { // select would choose at random
 		return err
 	}
 	select {
-	case b.places <- struct{}{}:
+	case b.slots <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-b.places }()
+	defer func() { <-b.slots }()
 	onOwnThread(work)
 	return nil
 }
@@ -47,19 +47,19 @@ func (b *bound) run(ctx context.Context, address string, work func()) error {
 func (b *bound) enter(address string) bool {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	if b.inside >= b.most || b.byOwner[address] >= b.share {
+	if b.total >= b.most || b.byAddress[address] >= b.share {
 		return false
 	}
-	b.inside++
-	b.byOwner[address]++
+	b.total++
+	b.byAddress[address]++
 	return true
 }
 
 func (b *bound) leave(address string) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	b.inside--
-	if b.byOwner[address]--; b.byOwner[address] == 0 {
-		delete(b.byOwner, address)
+	b.total--
+	if b.byAddress[address]--; b.byAddress[address] == 0 {
+		delete(b.byAddress, address)
 	}
 }

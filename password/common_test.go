@@ -9,24 +9,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCommonPasswordsAreAListThatCanBeSearched(t *testing.T) {
+func TestCommonPasswordsAreSorted(t *testing.T) {
 	list := commonPasswords()
-	require.Equal(t, strings.Join(list, "\n")+"\n", commonText, "one a line, no spaces")
+	require.Equal(t, strings.Join(list, "\n")+"\n", commonText, "one per line, no spaces")
 	require.True(t, slices.IsSorted(list), "LC_ALL=C sort -u")
 	require.Len(t, slices.Compact(slices.Clone(list)), len(list))
 	require.Greater(t, len(list), 2000)
 	require.Less(t, len(commonText), 128<<10)
 	for _, password := range list {
 		require.GreaterOrEqual(t, utf8.RuneCountInString(password), minCodePoints,
-			"%q is too short to be set anyway", password)
+			"%q is too short to be allowed anyway", password)
 		require.Equal(t, password, fold(password))
 		normalized, err := Normalize(password)
-		require.NoError(t, err, "%q cannot be set anyway", password)
+		require.NoError(t, err, "%q is not allowed anyway", password)
 		require.True(t, isCommon(normalized), "%q", password)
 	}
 }
 
-func TestCheckPolicyRefusesWhatIsGuessedFirst(t *testing.T) {
+func TestCheckPolicyRejectsCommonPasswords(t *testing.T) {
 	for _, password := range []string{
 		"password", "Password", "PASSWORD1", "Passw0rd", "P@ssw0rd", "ｐａｓｓｗｏｒｄ", "12345678", "１２３４５６７８",
 		"123456789", "1234567890", "87654321",
@@ -38,13 +38,13 @@ func TestCheckPolicyRefusesWhatIsGuessedFirst(t *testing.T) {
 		"wang123456", "li5201314", "zhang123",
 		"password123", "michael1", "19901990", "147258369", "123qweasd", "contraseña", "我爱你5201314",
 	} {
-		require.ErrorContains(t, CheckPolicy(password), "guessed first", password)
+		require.ErrorContains(t, CheckPolicy(password), "too common", password)
 	}
 	for _, password := range []string{"a good password", "correct horse battery staple", "password of mine",
 		"woaini, not you", "vK8#qz!mPw", "  spaces around  "} {
 		require.NoError(t, CheckPolicy(password), password)
 	}
-	require.NotContains(t, CheckPolicy("password").Error(), `"password"`, "a password is not repeated")
+	require.NotContains(t, CheckPolicy("password").Error(), `"password"`, "the error does not contain the password")
 }
 
 func BenchmarkCheckPolicy(b *testing.B) {

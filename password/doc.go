@@ -1,11 +1,9 @@
-// Package password hashes and checks passwords, never more at once than it may.
+// Package password hashes passwords with argon2id, checks them, and defines which passwords are allowed. It limits how
+// many hashes run at once, so that a flood of sign-ins starves neither refreshes nor other users' sign-ins. Limits of
+// attempts are in package signin.
 //
-// It owns what a password may be, how it is hashed (argon2id), and the bound under which hashing runs, so
-// that a flood of logins starves neither refreshes nor other people's logins. It does not own whose password
-// it is, nor how often one may try.
-//
-// Hashes of bcrypt that were imported are checked too, within the same bound, and are to be replaced when
-// their password is next seen. Until then the time that a check takes tells that a name is known and was
-// imported: unknown names cost what argon2id does, since nearly all others do, and no dummy could cost what
-// every import's bcrypt does. Who must not tell even that sets new passwords instead of importing.
+// Imported bcrypt hashes are checked too, within the same limits, and should be replaced at the next sign-in. Until
+// then the time of a check reveals that a user name exists and was imported: unknown names take as long as argon2id,
+// like nearly all others, and a dummy cannot take as long as every import's bcrypt. Operators who must not reveal even
+// that should set new passwords instead of importing hashes.
 package password

@@ -15,7 +15,8 @@ type parameters struct {
 	threads      uint8
 }
 
-// current is OWASP's first choice of parameters for argon2id; one thread, so that a hash costs the same on every host.
+// current returns OWASP's first recommendation of parameters for argon2id, with one thread, so that a hash costs the
+// same on every host.
 func current() parameters { return parameters{memory: 19 << 10, time: 2, threads: 1} }
 
 const (
@@ -27,17 +28,16 @@ const (
 	maxThreads = 4
 )
 
-// hashed is an encoded hash taken apart.
+// hashed is a decoded hash.
 type hashed struct {
 	parameters
 	salt, hash []byte
 }
 
-var errNotAHash = errors.New("not a hash that is checked here: argon2id in PHC form with at most 64 MiB, 8 " +
-	"passes and 4 threads, " +
-	"or bcrypt that begins with $2a$, $2b$ or $2y$ and a cost of 04 to 14")
+var errNotAHash = errors.New("not a supported hash: use argon2id in PHC form with at most 64 MiB, 8 passes and 4 " +
+	"threads, or bcrypt that begins with $2a$, $2b$ or $2y$ and has a cost of 04 to 14")
 
-// CheckHash says whether a hash that another program made can be taken over. Its error does not repeat the hash.
+// CheckHash returns an error if a hash of another program is not supported. The error does not contain the hash.
 func CheckHash(encoded string) error {
 	var err error
 	if isBcrypt(encoded) {
@@ -48,8 +48,8 @@ func CheckHash(encoded string) error {
 	return err
 }
 
-// parse reads "$argon2id$v=19$m=19456,t=2,p=1$salt$hash". It refuses parameters that would make checking it a
-// denial of service.
+// parse reads a hash such as "$argon2id$v=19$m=19456,t=2,p=1$salt$hash". It rejects parameters that would make checking
+// a denial of service.
 func parse(encoded string) (hashed, error) {
 	var h hashed
 	parts := strings.Split(encoded, "$")
@@ -59,7 +59,7 @@ func parse(encoded string) (hashed, error) {
 	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &h.memory, &h.time, &h.threads); err != nil {
 		return h, errNotAHash
 	}
-	if !h.parameters.bearable() {
+	if !h.parameters.acceptable() {
 		return h, errNotAHash
 	}
 	var err1, err2 error
@@ -68,15 +68,14 @@ func parse(encoded string) (hashed, error) {
 	if err1 != nil || err2 != nil || len(h.salt) < 8 || len(h.salt) > 64 || len(h.hash) < 16 || len(h.hash) > 64 {
 		return h, errNotAHash
 	}
-	if h.String() != encoded { // leading zeros, line ends inside base64, anything behind a number
+	if h.String() != encoded { // leading zeros, newlines within base64, anything after a number
 		return h, errNotAHash
 	}
 	return h, nil
 }
 
-// bearable says whether checking a hash with these parameters is work that we do (RFC 9106 §3.1 gives the
-// lower bounds).
-func (p parameters) bearable() bool {
+// acceptable reports whether hashes with these parameters are checked. RFC 9106 §3.1 defines the lower limits.
+func (p parameters) acceptable() bool {
 	return p.threads >= 1 && p.threads <= maxThreads && p.time >= 1 && p.time <= maxTime &&
 		p.memory >= 8*uint32(p.threads) && p.memory <= maxMemory
 }
@@ -85,7 +84,7 @@ func (p parameters) String() string {
 	return fmt.Sprintf("m=%d,t=%d,p=%d", p.memory, p.time, p.threads)
 }
 
-// String is the PHC form.
+// String returns the PHC form.
 func (h hashed) String() string {
 	return fmt.Sprintf("$argon2id$v=%d$%s$%s$%s", argon2.Version, h.parameters,
 		base64.RawStdEncoding.EncodeToString(h.salt), base64.RawStdEncoding.EncodeToString(h.hash))

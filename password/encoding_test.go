@@ -18,9 +18,9 @@ func TestParse(t *testing.T) {
 	require.Equal(t, goodHash, h.String())
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRejects(t *testing.T) {
 	for name, change := range map[string][2]string{
-		"nothing":                    {goodHash, ""},
+		"empty":                      {goodHash, ""},
 		"bcrypt":                     {goodHash, "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"},
 		"argon2i":                    {"argon2id", "argon2i"},
 		"argon2d":                    {"argon2id", "argon2d"},
@@ -80,7 +80,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		require.Equal(t, encoded, h.String(), "a hash has one spelling")
-		require.True(t, h.bearable())
+		require.Equal(t, encoded, h.String(), "a hash has one encoding")
+		require.True(t, h.acceptable())
 	})
 }

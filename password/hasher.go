@@ -7,21 +7,21 @@ import (
 	"runtime"
 )
 
-// Options bound the work. Zero values are replaced by the defaults that stand behind them.
+// Options limit the work of a Hasher. A zero value means the default.
 type Options struct {
-	MaxConcurrent int // hashes at once: half of the processors, so that the other half signs tokens
-	MaxWaiting    int // callers that wait for their turn: 64
-	MaxPerAddress int // running and waiting for one address: 4
+	MaxConcurrent int // hashes at once; default half of the processors, so that the other half can sign tokens
+	MaxWaiting    int // waiting callers; default 64
+	MaxPerAddress int // running and waiting hashes of one address; default 4
 }
 
-// Hasher hashes and checks passwords within its bound. It is safe for parallel use.
+// Hasher hashes and checks passwords. It is safe for concurrent use.
 type Hasher struct {
 	bound   *bound
 	dummy   hashed
-	compute func(h hashed, password string, size int) []byte // argon2id; tests count and block here
+	compute func(h hashed, password string, size int) []byte // argon2id, except in tests
 }
 
-// New makes a hasher.
+// New returns a Hasher.
 func New(options Options) *Hasher {
 	return &Hasher{
 		bound: newBound(
@@ -41,16 +41,17 @@ func orDefault(value, fallback int) int {
 	return fallback
 }
 
-// Hash returns the PHC form of a password's hash. ErrBusy, the context's error, or what [Normalize] says.
+// Hash returns the PHC form of a password's hash. It returns ErrBusy if too many passwords are being hashed, the
+// context's error, or an error of [Normalize].
 //
-// An address is whatever its caller should have a share by: of an IPv6 address, its network.
+// address identifies the caller for Options.MaxPerAddress: an IPv4 address, or the network of an IPv6 address.
 func (h *Hasher) Hash(ctx context.Context, address, password string) (string, error) {
 	normalized, err := Normalize(password)
 	if err != nil {
 		return "", err
 	}
 	fresh := hashed{parameters: current(), salt: make([]byte, saltSize)}
-	rand.Read(fresh.salt) // never fails (crypto/rand)
+	rand.Read(fresh.salt) // never returns an error (crypto/rand)
 	err = h.bound.run(ctx, address, func() { fresh.hash = h.compute(fresh, normalized, hashSize) })
 	if err != nil {
 		return "", err
@@ -58,11 +59,11 @@ func (h *Hasher) Hash(ctx context.Context, address, password string) (string, er
 	return fresh.String(), nil
 }
 
-// Check says whether a password is the one of an encoded hash, and whether the hash should then be replaced
-// by a new one of [Hasher.Hash]: it is another program's, or of parameters that are no longer ours. An empty
-// hash stands for somebody who has none, or does not exist: the same work is done as for a hash of ours, and
-// the answer is no. What [Normalize] refuses is nobody's password, and so refused without work. ErrBusy, the
-// context's error, or an error that the hash is damaged.
+// Check reports whether a password matches an encoded hash. outdated reports whether the hash should be replaced by a
+// new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. An empty hash is for users who
+// have no password or do not exist: Check does the same work as for a current hash, and returns false. It returns false
+// without any work if [Normalize] rejects the password. It returns ErrBusy if too many passwords are being hashed, the
+// context's error, or an error if the hash is damaged.
 func (h *Hasher) Check(ctx context.Context, address, encoded, password string) (right, outdated bool, err error) {
 	normalized, err := Normalize(password)
 	if err != nil {
@@ -78,11 +79,11 @@ func (h *Hasher) Check(ctx context.Context, address, encoded, password string) (
 	return right, right && outdated, nil
 }
 
-// comparison returns the work that compares a password with a hash, to be done within the bound.
+// comparison returns the function that compares a password with a hash, which must run within the bound.
 func (h *Hasher) comparison(encoded, written, normalized string) (compare func() bool, outdated bool, err error) {
 	if isBcrypt(encoded) {
 		want, err := parseBcrypt(encoded)
-		return func() bool { return want.opens(written, normalized) }, true, err
+		return func() bool { return want.matches(written, normalized) }, true, err
 	}
 	want := h.dummy
 	if encoded != "" {

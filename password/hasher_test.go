@@ -11,7 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// fake replaces argon2id by something instant that still depends on all of the password and the salt, and counts.
+// fake replaces argon2id by a fast function that depends on the whole password and the salt, and counts its calls.
 func fake(h *Hasher) *atomic.Int32 {
 	var calls atomic.Int32
 	h.compute = func(h hashed, password string, size int) []byte {
@@ -41,7 +41,7 @@ func TestHashVerifies(t *testing.T) {
 	require.NotEqual(t, encoded, again, "the salt is random")
 }
 
-// The reference implementation's own example.
+// TestReferenceVector uses the example of the reference implementation.
 func TestReferenceVector(t *testing.T) {
 	const encoded = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	right, _, err := New(Options{}).Check(t.Context(), "", encoded, "password")
@@ -62,7 +62,7 @@ func TestLongPasswordsThatShareTheirStartDiffer(t *testing.T) {
 	}
 }
 
-func TestComposedAndDecomposedFormsAreOnePassword(t *testing.T) {
+func TestComposedAndDecomposedFormsAreEqual(t *testing.T) {
 	h := New(Options{})
 	fake(h)
 	for _, password := range []string{"crème brûlée", "비밀번호비밀번호", "Ångström", "密码　密码"} {
@@ -81,7 +81,7 @@ func TestUnknownUserCostsTheSame(t *testing.T) {
 	var work []string
 	h.compute = func(h hashed, password string, size int) []byte {
 		work = append(work, fmt.Sprint(h.parameters, len(h.salt), size, password))
-		return make([]byte, size) // what the dummy holds, which must not count
+		return make([]byte, size) // equal to the dummy's hash, which must not match
 	}
 	for _, stored := range []string{encoded, ""} {
 		right, _, err := h.Check(t.Context(), "", stored, "correct horse")
@@ -127,7 +127,7 @@ func TestDamagedHashIsAnError(t *testing.T) {
 	require.Zero(t, calls.Load())
 }
 
-func TestEndedContextDoesNoWork(t *testing.T) {
+func TestCanceledContextDoesNoWork(t *testing.T) {
 	h := New(Options{})
 	calls := fake(h)
 	ctx, cancel := context.WithCancel(t.Context())

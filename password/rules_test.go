@@ -32,9 +32,9 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
-func TestNormalizeRefuses(t *testing.T) {
+func TestNormalizeRejects(t *testing.T) {
 	for name, test := range map[string]struct{ password, says string }{
-		"nothing":                       {"", "not empty"},
+		"nothing":                       {"", "not be empty"},
 		"1025 bytes":                    {strings.Repeat("a", 1025), "1024 bytes"},
 		"a megabyte":                    {strings.Repeat("a", 1<<20), "1024 bytes"},
 		"a megabyte of combining marks": {strings.Repeat("\u0301", 1<<19), "1024 bytes"},
@@ -60,7 +60,7 @@ func TestCheckPolicyCountsCharacters(t *testing.T) {
 		"🔑🔒🔑🔒🔑🔒🔑🔒":               true,
 		strings.Repeat("a", 256): true, strings.Repeat("a", 257): false, strings.Repeat("🔑", 256): true,
 		strings.Repeat("🔑", 257): false,
-		// seven characters, however they come
+		// seven characters after normalization
 		norm.NFD.String(strings.Repeat("한", 256)): true, norm.NFD.String("비밀번호하나둘"): false,
 		strings.Repeat("\xff", 8): false, "eight\x00chars": false, "eight\u202echars": false,
 	} {

@@ -5,49 +5,48 @@ import (
 	"sync"
 )
 
-// onOwnThread does work on a thread of its own, which gives way to all others of the process: a hash takes as
-// long as twenty tokens, and who refreshes a token is not to wait for it. The thread ends with the work,
-// since its priority cannot be raised again.
+// onOwnThread calls work on a new thread with the lowest priority: a hash takes as long as twenty tokens, and refreshes
+// should not wait for it. The thread ends after the work, since its priority cannot be raised again. If work panics,
+// onOwnThread panics with the same value.
 func onOwnThread(work func()) {
-	enterRoom()
-	defer leaveRoom()
-	fault := make(chan any)
+	addProcessor()
+	defer removeProcessor()
+	panicked := make(chan any)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: so the thread ends with this
-		defer func() { fault <- recover() }()
-		giveWay()
+		runtime.LockOSThread() // without unlocking, so that the thread ends with the goroutine
+		defer func() { panicked <- recover() }()
+		lowerPriority()
 		work()
 	}()
-	if f := <-fault; f != nil {
-		panic(f)
+	if value := <-panicked; value != nil {
+		panic(value)
 	}
 }
 
-// room is what hashes run in, beside everything else: Go's scheduler is given one processor more for each.
-// Only the operating system knows of priorities. Within the processors of Go's own scheduler a hash would be
-// everybody's equal, and hold one of them for as long as it takes.
+// processors adds a processor to Go's scheduler (GOMAXPROCS) for each running hash. Only the operating system has
+// priorities. Go's scheduler has none, so a hash would keep one of its processors busy until it is done.
 //
-// It is there only while there are hashes: with more of Go's processors than real ones, some requests wait
-// for a turn of the operating system's.
-var room struct {
+// The processors are removed again when the hashes are done: with more of Go's processors than real ones, some requests
+// wait until the operating system schedules their thread.
+var processors struct {
 	mutex  sync.Mutex
 	hashes int
-	before int // processors without any
+	before int // GOMAXPROCS without any hashes
 }
 
-func enterRoom() {
-	room.mutex.Lock()
-	defer room.mutex.Unlock()
-	if room.hashes == 0 {
-		room.before = runtime.GOMAXPROCS(0)
+func addProcessor() {
+	processors.mutex.Lock()
+	defer processors.mutex.Unlock()
+	if processors.hashes == 0 {
+		processors.before = runtime.GOMAXPROCS(0)
 	}
-	room.hashes++
-	runtime.GOMAXPROCS(room.before + room.hashes)
+	processors.hashes++
+	runtime.GOMAXPROCS(processors.before + processors.hashes)
 }
 
-func leaveRoom() {
-	room.mutex.Lock()
-	defer room.mutex.Unlock()
-	room.hashes--
-	runtime.GOMAXPROCS(room.before + room.hashes)
+func removeProcessor() {
+	processors.mutex.Lock()
+	defer processors.mutex.Unlock()
+	processors.hashes--
+	runtime.GOMAXPROCS(processors.before + processors.hashes)
 }

@@ -14,21 +14,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// niceOf is the priority of a thread, as the kernel tells of it (proc_pid_stat(5)).
+// niceOf returns the nice value of a thread from its stat file (proc_pid_stat(5)).
 func niceOf(t *testing.T, stat string) string {
 	t.Helper()
 	text, err := os.ReadFile(stat)
-	// it has ended meanwhile, before or after it was opened
+	// The thread has ended, before or after the file was opened.
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return "0"
 	}
 	require.NoError(t, err)
-	_, behind, _ := strings.Cut(string(text), ") ")
-	return strings.Fields(behind)[16]
+	_, fields, _ := strings.Cut(string(text), ") ")
+	return strings.Fields(fields)[16]
 }
 
-// TestHashesGiveWay: the thread of a hash has a lower priority, and no other thread has inherited that.
-func TestHashesGiveWay(t *testing.T) {
+// TestHashesHaveLowPriority also checks that no other thread inherits the priority.
+func TestHashesHaveLowPriority(t *testing.T) {
 	for range 20 {
 		onOwnThread(func() {
 			require.Equal(t, fmt.Sprint(hashNice), niceOf(t, fmt.Sprintf("/proc/self/task/%d/stat", syscall.Gettid())))
@@ -37,13 +37,13 @@ func TestHashesGiveWay(t *testing.T) {
 	require.Eventually(t, func() bool { // threads take a moment to end
 		stats, err := filepath.Glob("/proc/self/task/*/stat")
 		require.NoError(t, err)
-		// of the first thread, which the runtime never ends: it sleeps for good once a hash was its last work
+		// The runtime never ends the first thread, which may have run a hash. It sleeps forever after that.
 		own := fmt.Sprintf("/%d/stat", os.Getpid())
 		return len(stats) > 0 && !slices.ContainsFunc(stats,
 			func(stat string) bool { return niceOf(t, stat) != "0" && !strings.HasSuffix(stat, own) })
 	}, 10*time.Second, time.Millisecond)
 }
 
-func TestAPanicOfAHashIsItsCallers(t *testing.T) {
+func TestPanicOfAHashReachesItsCaller(t *testing.T) {
 	require.PanicsWithValue(t, "broken", func() { onOwnThread(func() { panic("broken") }) })
 }

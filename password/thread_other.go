@@ -2,5 +2,5 @@
 
 package password
 
-// giveWay does nothing: priorities are of processes here, not of threads.
-func giveWay() {}
+// lowerPriority does nothing: only processes have priorities here, not threads.
+func lowerPriority() {}

@@ -106,8 +106,8 @@ func TestClientsThatAreNotProved(t *testing.T) {
 	require.NotContains(t, log, testSecret)
 	require.NotContains(t, log, "nobody", "what no client is called may be a secret in the wrong place")
 	for _, cause := range []string{
-		"there is no such client", "client backend gave a wrong secret", "client backend gave no secret",
-		"client mini is public, and has no secret",
+		"there is no such client", "client backend sent a wrong secret", "client backend sent no secret",
+		"client mini is public and has no secret",
 		"client disabled is disabled", "client disabled-backend is disabled",
 	} {
 		require.Contains(t, log, `"cause":"`+cause+`"`)

@@ -149,7 +149,7 @@ func TestAVaultOutOfReachFailsNoSignIn(t *testing.T) {
 	share := w.encrypted("share", wechattest.Plaintext{User: "alice", Kind: "share"})
 	w.volatile.broken.Store(true)
 	again := w.dataToken("alice")
-	require.Contains(t, w.log.String(), "cannot keep a session key")
+	require.Contains(t, w.log.String(), "cannot store a session key")
 	for _, path := range []string{decryptPath, checkPath, resetPath} {
 		requireError(t, w.data(path, again, share), http.StatusServiceUnavailable, "temporarily_unavailable")
 	}

@@ -12,28 +12,28 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// AttemptPolicy says how many password attempts may run.
+// AttemptPolicy limits password attempts.
 type AttemptPolicy struct {
-	// PerAddress is how many one address may make in ten minutes, for any users together; 0: no bound. Many
-	// people can share one.
+	// PerAddress is how many attempts one IP address may make in ten minutes, for all users together; 0 means no
+	// limit. Many people can share an address.
 	PerAddress int
 }
 
-// pairRates bound the attempts on one user from one address. Together they make the delay grow: none for five
-// attempts, then twelve seconds, ninety seconds, 48 minutes. They count by address, so that nobody is locked
-// out by somebody elsewhere.
+// pairRates returns the limits of attempts on one user from one address. Together they make the delay grow: none for
+// five attempts, then twelve seconds, ninety seconds, 48 minutes. They count by address, so that an attacker elsewhere
+// cannot lock a user out.
 func pairRates() []limits.Rate {
 	return []limits.Rate{{Uses: 5, Period: time.Minute}, {Uses: 10, Period: 15 * time.Minute},
 		{Uses: 30, Period: 24 * time.Hour}}
 }
 
-// userRate bounds the attempts on one user from all addresses together.
+// userRate returns the limit of attempts on one user from all addresses together.
 func userRate() limits.Rate { return limits.Rate{Uses: 100, Period: time.Hour} }
 
-// addressPeriod is what AttemptPolicy.PerAddress counts in.
+// addressPeriod is the period of AttemptPolicy.PerAddress.
 const addressPeriod = 10 * time.Minute
 
-// attempt names what is counted. Names are hashed: what people type into the wrong field must not be kept.
+// attempt identifies what is counted. The user name is hashed, because people may type a password into its field.
 type attempt struct{ user, address string }
 
 func newAttempt(username, address string) attempt {
@@ -51,10 +51,10 @@ func (a attempt) pairKey(n int) string {
 func (a attempt) userKey() string    { return "attempts/user/" + a.user }
 func (a attempt) addressKey() string { return "attempts/address/" + a.address }
 
-// countAttempt counts an attempt, for unknown names as for known ones, or refuses it. It runs before the
-// hash, and counting is atomic, so a parallel burst gets no further than a slow one.
+// countAttempt counts an attempt, for unknown names too, or rejects it with oauth.TooManyRequests. It runs before
+// the password is hashed, and counting is atomic, so parallel attempts do not get around the limits.
 func (s *Service) countAttempt(ctx context.Context, a attempt) error {
-	if s.attempts.PerAddress > 0 { // first, so that an address beyond its bound uses up nobody's attempts
+	if s.attempts.PerAddress > 0 { // first, so that an address over its limit does not use up a user's attempts
 		rate := limits.Rate{Uses: s.attempts.PerAddress, Period: addressPeriod}
 		if err := s.limiter.Allow(ctx, a.addressKey(), rate, tooManyAttempts); err != nil {
 			return err
@@ -70,8 +70,8 @@ func (s *Service) countAttempt(ctx context.Context, a attempt) error {
 
 const tooManyAttempts = "Too many attempts. Wait before trying again."
 
-// forgetAttempts clears what was counted against a user who proved to be one. The address keeps its count:
-// its owner may have an account of his own and try others' between.
+// forgetAttempts resets the counters of a user who has signed in. It keeps the address's counter: an attacker could
+// otherwise reset it with an own account between guesses.
 func (s *Service) forgetAttempts(ctx context.Context, a attempt) {
 	keys := []string{a.userKey()}
 	for n := range pairRates() {
@@ -79,31 +79,31 @@ func (s *Service) forgetAttempts(ctx context.Context, a attempt) {
 	}
 	for _, key := range keys {
 		if _, err := s.volatile.Take(ctx, key); err != nil && !isNotFound(err) {
-			s.logger.WarnContext(ctx, "cannot clear password attempts", "error", err)
+			s.logger.WarnContext(ctx, "cannot reset password attempts", "error", err)
 			return
 		}
 	}
 }
 
-// badCodes is how many codes that WeChat refuses one address may send at once; it regains one every two
-// seconds. Whoever makes codes up would otherwise use up the app's quota at WeChat for everybody. Good codes
-// count nothing, since many phones share an address.
+// badCodes returns the limit of codes from one address that WeChat rejects: 300 at once, then one every two seconds.
+// Without it, invented codes would use up the app's quota at WeChat. Valid codes are not counted, since many phones
+// share an address.
 func badCodes() limits.Rate { return limits.Rate{Uses: 300, Period: 10 * time.Minute} }
 
-// checkBadCodes refuses an address that has sent too many bad codes lately.
+// checkBadCodes returns oauth.TooManyRequests if an address has sent too many bad codes recently.
 func (s *Service) checkBadCodes(ctx context.Context, address string) error {
 	until, err := s.volatile.Get(ctx, blockKey(address))
-	if err != nil { // nothing there; or the store is out of reach, which must not keep good codes from working
+	if err != nil { // not blocked; or the store failed, which must not keep valid codes from working
 		return nil
 	}
 	if at, err := time.Parse(time.RFC3339Nano, string(until)); err == nil && s.now().Before(at) {
 		return &oauth.Error{Code: oauth.TooManyRequests,
-			Description: "Too many codes that WeChat refused. Wait before trying again.", RetryAfter: at.Sub(s.now())}
+			Description: "Too many codes were rejected. Wait before trying again.", RetryAfter: at.Sub(s.now())}
 	}
 	return nil
 }
 
-// countBadCode notes a code that WeChat refused.
+// countBadCode counts a code that WeChat rejected, and blocks its address if it exceeds the limit.
 func (s *Service) countBadCode(ctx context.Context, address string) {
 	rate := badCodes()
 	wait, err := s.volatile.Allow(ctx, "bad_codes/"+address, rate.Uses, rate.Period)

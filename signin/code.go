@@ -11,31 +11,36 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// CodeTimeout bounds what a sign-in by code does until its tokens are issued.
+// CodeTimeout bounds a sign-in by code until its tokens are issued.
 const CodeTimeout = 15 * time.Second
 
 var errInBrowser = oauth.NewError(oauth.UnauthorizedClient,
-	"Codes of official accounts and websites travel through browsers: only a confidential client may trade them.")
+	"Codes of official accounts and websites pass through browsers: only a confidential client may trade them.")
 
-// Code is a code of a platform's, and the app that it was made for.
+// Code is a platform's code and the app that it was made for.
 type Code struct {
 	Platform Platform
 	AppID    string
 	Text     string
 }
 
-// Person is whom a code named.
+// Person is the user that a code identified.
 type Person struct {
 	User     identity.User
 	Account  identity.AccountKey
 	App      identity.App
 	Login    Login
-	AuthTime time.Time // the very instant when the user was created, if this sign-in created it
+	AuthTime time.Time // equal to User.CreatedAt if this sign-in created the user
 }
 
-// Code trades a code and returns its user, which is made at the first sign-in. A mini-program proves itself by it:
-// the platform accepted it for the app that the client is registered with. The code is used up whatever the answer;
-// wechat.ErrCodeUsed is among the causes of an error if it had been before.
+// Code trades a code and returns its user, who is created on the first sign-in. The code also authenticates a
+// mini-program, because the platform accepts it only for the app that the client is registered with. The code is used
+// up even if Code returns an error; the error wraps wechat.ErrCodeUsed if it was used before. Code returns
+//   - oauth.InvalidGrant if the platform rejects the code or the user, or the user is disabled or will be deleted,
+//   - oauth.UnauthorizedClient if a public client sends a code that passed through a browser,
+//   - oauth.TooManyRequests if the address has sent too many bad codes,
+//   - oauth.ServerError if the app is not registered here or the platform rejects its configuration,
+//   - oauth.TemporarilyUnavailable if the platform or the store fails.
 func (s *Service) Code(ctx context.Context, r Request, code Code) (Person, error) {
 	app, login, err := s.trade(ctx, r, code)
 	if err != nil {
@@ -62,7 +67,7 @@ func (s *Service) Code(ctx context.Context, r Request, code Code) (Person, error
 	return Person{User: user, Account: account, App: app, Login: login, AuthTime: authTime}, nil
 }
 
-// trade asks the platform who signed in. Codes that it refuses are counted by address.
+// trade asks the platform who signed in. It counts rejected codes by address.
 func (s *Service) trade(ctx context.Context, r Request, code Code) (identity.App, Login, error) {
 	app, err := FindApp(ctx, s.apps, code.Platform.Name(), code.AppID)
 	if err != nil {
@@ -84,19 +89,18 @@ func (s *Service) trade(ctx context.Context, r Request, code Code) (identity.App
 	return app, login, nil
 }
 
-// keepSessionKey keeps the session key that a sign-in came with, if anybody may ask for what it is needed for: what
-// nobody needs is not kept, not even sealed. Who signs in is certain without it, so no fault of the vault decides
-// that.
+// keepSessionKey stores a sign-in's session key if a client of the app may use it: a key that is not needed is not
+// stored, not even encrypted. A failure is only logged, because the sign-in does not depend on the key.
 func (s *Service) keepSessionKey(ctx context.Context, client clients.Client, appID string, login Login,
 	answered time.Time,
 ) {
-	// of a login without key the log knows already
+	// A login without a key has already been logged.
 	if login.SessionKey.Zero() || !s.clients.WantsSessionKeys(ctx, client, appID) {
 		return
 	}
 	account := wechat.Account{AppID: appID, OpenID: login.Subject}
 	if err := s.vault.Keep(ctx, account, login.SessionKey, answered); err != nil {
-		s.logger.WarnContext(ctx, "cannot keep a session key: encrypted data of this user does not open "+
+		s.logger.WarnContext(ctx, "cannot store a session key: encrypted data of this user cannot be decrypted "+
 			"until the next sign-in", "appid", appID, "error", err)
 	}
 }

@@ -8,22 +8,22 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// checkDeletion refuses a user who asked to be deleted, unless the request says that he has changed his mind.
-// Programs sign in by themselves, so a sign-in alone says nothing; nor does a program of somebody else's,
-// which could say so every time.
+// checkDeletion rejects a user who asked to be deleted, unless a first-party client sends restore_account=true. A
+// sign-in alone does not cancel the deletion, because programs sign in by themselves. Third-party clients cannot
+// cancel it, because they could send the parameter every time. It returns oauth.InvalidGrant.
 func (s *Service) checkDeletion(ctx context.Context, r Request, user identity.User) error {
 	if !user.DeletionRequested() {
 		return nil
 	}
 	if user.Dismissed {
 		return oauth.NewError(oauth.InvalidGrant, "This account will be deleted at "+
-			user.DeletesAt.UTC().Format(time.RFC3339)+
-			". Its operator can keep it.")
+			user.DeletesAt.UTC().Format(time.RFC3339)+". "+
+			"Only the operator can restore it.")
 	}
 	if !r.Client.FirstParty || !r.RestoreAccount {
 		return oauth.NewError(oauth.InvalidGrant, "This account will be deleted at "+
 			user.DeletesAt.UTC().Format(time.RFC3339)+". "+
-			"Sign in with restore_account=true to keep it.")
+			"Sign in with restore_account=true to restore it.")
 	}
 	switch err := s.deletions.CancelDeletion(ctx, user.ID); {
 	case isNotFound(err):

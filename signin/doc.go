@@ -1,5 +1,5 @@
-// Package signin proves who a person is: by user name and password, or by a code of a platform such as WeChat. It
-// counts the tries, and issues nothing: the token endpoint, and the account API for its proofs, ask it alike.
+// Package signin authenticates users: by user name and password, or by a code of a platform such as WeChat. It limits
+// attempts. It issues no tokens. The token endpoint uses it, and the account API for its proofs.
 //
-// Errors for the caller are of package oauth.
+// Errors for clients are of type [oauth.Error].
 package signin

@@ -10,14 +10,17 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// One answer for an unknown user, a wrong password, a user without password and a disabled one.
+// errBadPassword is the same for an unknown user, a wrong password, a user without password and a disabled user.
 var errBadPassword = oauth.NewError(oauth.InvalidGrant, "The user name or the password is wrong.")
 
-// hashRetry is how long to wait when all places for hashing are taken.
+// hashRetry is the Retry-After if all hashing slots are in use.
 const hashRetry = 2 * time.Second
 
-// Password returns the user whose name and password these are. Attempts are counted before the hash runs, and the
-// hash runs for unknown users too.
+// Password returns the user with a user name and password. It counts attempts before it hashes the password, and
+// hashes it for unknown users too. It returns
+//   - oauth.InvalidGrant if the name or the password is wrong, or the user is disabled or will be deleted,
+//   - oauth.TooManyRequests if there were too many attempts,
+//   - oauth.TemporarilyUnavailable if the store fails or too many passwords are being hashed.
 func (s *Service) Password(ctx context.Context, r Request, username, secret string) (identity.User, error) {
 	attempt := newAttempt(username, r.Address)
 	if err := s.countAttempt(ctx, attempt); err != nil {
@@ -31,7 +34,7 @@ func (s *Service) Password(ctx context.Context, r Request, username, secret stri
 	return user, s.checkDeletion(ctx, r, user)
 }
 
-// checkPassword returns the enabled user whose password this is.
+// checkPassword returns the enabled user with this name and password, or errBadPassword.
 func (s *Service) checkPassword(ctx context.Context, r Request, username, secret string) (identity.User, error) {
 	user, err := s.users.FindByUsername(ctx, username)
 	if err != nil && !isNotFound(err) {
@@ -58,15 +61,15 @@ func hasherFailed(err error) error {
 	return err
 }
 
-// renewHash replaces a hash that was imported, or made with other parameters, by one of ours: only now is the
-// password at hand. A sign-in does not fail by it; the next one tries again.
+// renewHash replaces a hash that was imported or has outdated parameters. That is possible only during a sign-in, when
+// the password is known. If it fails, the sign-in still succeeds, and the next one tries again.
 func (s *Service) renewHash(ctx context.Context, r Request, user identity.User, secret string) {
 	hash, err := s.hasher.Hash(ctx, r.Address, secret)
 	if err == nil {
 		_, err = s.users.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, hash)
 	}
 	if err != nil {
-		s.logger.WarnContext(ctx, "cannot renew the hash of a password; its next sign-in tries again", "user",
+		s.logger.WarnContext(ctx, "cannot renew the hash of a password; the next sign-in tries again", "user",
 			user.ID, "error", err)
 	}
 }

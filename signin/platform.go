@@ -8,31 +8,32 @@ import (
 	"github.com/lingpai/lingpai/wechat/qq"
 )
 
-// Platform trades codes for who signed in. It is all that a sibling of WeChat has to bring: the rest of a
-// sign-in is the same for all.
+// Platform trades codes for users. It is all that must be implemented to support another platform like WeChat: the
+// rest of a sign-in is the same for all.
 type Platform interface {
-	// Name is the platform of its accounts and apps, and how sessions say that their user was proved ("amr").
+	// Name returns the name of the platform in accounts, apps and the "amr" of sessions.
 	Name() string
-	// Owns says whether an AppID has the form of the platform's.
+	// Owns reports whether an AppID has the platform's form.
 	Owns(appID string) bool
-	// Trade asks the platform, once, whom a code of an app stands for. The code may be used up after an
-	// error. Errors are of package wechat's classes.
+	// Trade asks the platform once who signed in. The code may be used up even after an error. Errors wrap one of
+	// package wechat's error classes, such as wechat.ErrBadCode.
 	Trade(ctx context.Context, app identity.App, code string) (Login, error)
-	// Title is what people call the platform, and Again tells a client how to get a fresh code.
+	// Title returns the platform's name in error descriptions.
 	Title() string
+	// Again returns a sentence that tells the client how to get a new code.
 	Again() string
 }
 
-// Login is what a platform said of a code.
+// Login is the platform's answer to a code.
 type Login struct {
-	Subject    string
-	UnionID    string            // empty: none
-	SessionKey wechat.SessionKey // of a mini-program; zero: none that is kept
-	// Profile asks what the platform tells of the person; nil: the code does not reach so far.
+	Subject    string            // the openid
+	UnionID    string            // "" if the platform sent none
+	SessionKey wechat.SessionKey // of a mini-program; zero if there is none to store
+	// Profile fetches the user's profile from the platform; nil if the code does not allow that.
 	Profile func(context.Context) (identity.Profile, error)
 }
 
-// WechatPlatform is WeChat, whose kinds of apps have codes of two kinds.
+// WechatPlatform is WeChat. Mini-programs have one kind of code; official accounts and websites have another.
 type WechatPlatform struct{ Client *wechat.Client }
 
 // Name implements Platform.
@@ -80,18 +81,18 @@ func (QQPlatform) Title() string { return "QQ" }
 // Again implements Platform.
 func (QQPlatform) Again() string { return "Call qq.login again." }
 
-// Trade implements Platform. Nobody has asked for what QQ's session key opens, so it is not kept.
+// Trade implements Platform. It drops QQ's session key, because nothing uses it.
 func (p QQPlatform) Trade(ctx context.Context, app identity.App, code string) (Login, error) {
 	login, err := p.Client.CodeToSession(ctx, Credentials(app), code)
 	return Login{Subject: login.OpenID, UnionID: login.UnionID}, err
 }
 
-// Credentials are what an app is known by at its platform.
+// Credentials returns the AppID and the AppSecret of an app.
 func Credentials(app identity.App) wechat.Credentials {
 	return wechat.Credentials{AppID: app.ID, Secret: wechat.Secret(app.Secret.Reveal())}
 }
 
-// SuggestedProfile is what a platform says of a person, in our words.
+// SuggestedProfile converts a platform's profile.
 func SuggestedProfile(p wechat.Profile) identity.Profile {
 	return identity.Profile{Nickname: p.Nickname, Picture: p.Picture, Gender: p.Gender}
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// wechatRetry is how long to wait when WeChat does not say.
+// wechatRetry is the minimum Retry-After.
 const wechatRetry = 5 * time.Second
 
-// platformFailed says in OAuth's words why a platform did not name a user. Its errcode is told only where
-// the fault is the code's or the user's; its text never.
+// platformFailed converts a platform's error to an OAuth error. The OAuth error contains the platform's errcode only
+// if the code or the user is the reason, and never the platform's text.
 func (s *Service) platformFailed(ctx context.Context, client clients.Client, platform Platform, err error) error {
 	name := platform.Title()
 	refusal, ok := errors.AsType[*wechat.Error](err)
@@ -27,36 +27,36 @@ func (s *Service) platformFailed(ctx context.Context, client clients.Client, pla
 	case errors.Is(err, wechat.ErrBadCode):
 		return &oauth.Error{
 			Code: oauth.InvalidGrant,
-			Description: name + " does not accept this code: it is expired, used, or of another app. " +
+			Description: name + " rejected this code: it is expired, already used, or for another app. " +
 				platform.Again(),
 			Members: errcodeMember(refusal.Errcode), Cause: err,
 		}
 	case errors.Is(err, wechat.ErrSnapshotUser):
 		return &oauth.Error{Code: oauth.InvalidGrant,
-			Description: "This is a visitor whom WeChat does not name. Open the page in full and sign in again.",
+			Description: "WeChat does not identify visitors of a page snapshot. Open the full page and sign in again.",
 			Cause:       err}
 	case errors.Is(err, wechat.ErrUserBlocked):
 		identity.RecordOrLog(ctx, s.events, s.logger, identity.Event{Kind: identity.EventUserBlocked,
 			ClientID: client.ID})
 		return &oauth.Error{
-			Code: oauth.InvalidGrant, Description: name + " has blocked this user as a high risk.",
+			Code: oauth.InvalidGrant, Description: name + " has blocked this user as high-risk.",
 			Members: errcodeMember(refusal.Errcode), Cause: err,
 		}
 	case errors.Is(err, wechat.ErrThrottled):
-		return oauth.Unavailable(name+" is limiting sign-ins of this user or app. Wait before trying again.", retry,
+		return oauth.Unavailable(name+" is limiting sign-ins for this user or app. Wait before trying again.", retry,
 			err)
 	case errors.Is(err, wechat.ErrMisconfigured):
 		return &oauth.Error{
 			Code: oauth.ServerError,
-			Description: name + " refuses this server's configuration (AppID, AppSecret or IP allow-list). " +
-				"Its operator must mend it.",
+			Description: name + " rejects this server's configuration (AppID, AppSecret or IP allow-list). " +
+				"The operator must fix it.",
 			Cause: err,
 		}
 	}
 	return oauth.Unavailable(name+" cannot be reached right now. "+platform.Again(), retry, err)
 }
 
-// errcodeMember tells the client WeChat's reason, where the fault is the code's or the user's.
+// errcodeMember returns the member of an error response that contains the platform's errcode.
 func errcodeMember(errcode int) map[string]any {
 	if errcode == 0 {
 		return nil

@@ -10,10 +10,11 @@ import (
 )
 
 var errNotProved = oauth.NewError(oauth.InsufficientUserAuthentication, "That does not prove who you are. Send your "+
-	"current password, or a fresh code of an account that is linked already.")
+	"current password, or a new code of an account that is already linked.")
 
-// ProvePassword checks that a password is a user's. It counts like a sign-in, so that guessing here is no way round
-// its bounds.
+// ProvePassword checks a user's password. It counts as a sign-in attempt, so that it cannot be used to get around the
+// limits. It returns oauth.InsufficientUserAuthentication if the password is wrong, oauth.TooManyRequests if there
+// were too many attempts, and oauth.TemporarilyUnavailable if too many passwords are being hashed.
 func (s *Service) ProvePassword(ctx context.Context, user identity.User, secret, address string) error {
 	if user.Username == "" || user.PasswordHash == "" {
 		return errNotProved
@@ -33,7 +34,14 @@ func (s *Service) ProvePassword(ctx context.Context, user identity.User, secret,
 	return nil
 }
 
-// ProveCode trades a code at an app of a client's and returns whose it is. It makes no user.
+// ProveCode trades a code of one of a client's apps and returns the account at the platform. It creates no user. It
+// returns
+//   - oauth.InvalidRequest if appID does not name an app of the client, or is empty and the client has several,
+//   - oauth.InvalidGrant if the platform rejects the code or the user,
+//   - oauth.UnauthorizedClient if the code passed through a browser,
+//   - oauth.TooManyRequests if the address has sent too many bad codes,
+//   - oauth.ServerError if the app is not registered here or the platform rejects its configuration,
+//   - oauth.TemporarilyUnavailable if the platform or the store fails.
 func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.ExternalIdentity,
 	error) {
 	client, err := s.clients.Find(ctx, clientID)
@@ -47,28 +55,28 @@ func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address 
 	if err != nil {
 		return identity.ExternalIdentity{}, err
 	}
-	// A caller who hangs up must not stop what the platform has taken the code for.
+	// Go on if the caller disconnects: the code is used up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CodeTimeout)
 	defer cancel()
-	// Codes that travel through browsers are refused, whatever the client's record says: here it has not proved
-	// who it is, and its users have its tokens.
+	// The client has not authenticated here, only its user has. So reject codes that pass through a browser, even if
+	// the client's record says that it is confidential.
 	client.Confidential = false
 	app, login, err := s.trade(ctx, Request{Client: client, Address: address}, Code{platform, appID, code})
 	if err != nil {
 		return identity.ExternalIdentity{}, err
 	}
 	key := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
-	if _, err := s.accounts.Find(ctx, key); err == nil { // the key before it is stale now
+	if _, err := s.accounts.Find(ctx, key); err == nil { // the account's previous session key is now stale
 		s.keepSessionKey(ctx, client, app.ID, login, s.now())
 	}
 	return identity.ExternalIdentity{AccountKey: key, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform}, nil
 }
 
-// platformOf returns the platform of an app whose codes a client may trade.
+// platformOf returns the platform of an app whose codes a client may trade, or oauth.InvalidRequest.
 func (s *Service) platformOf(client clients.Client, appID string) (Platform, error) {
 	if appID == "" {
 		return nil, oauth.NewError(oauth.InvalidRequest,
-			"The client has several apps or none: name the one whose code it is.")
+			"The client has several apps or none: name the app that the code is from.")
 	}
 	for name, platform := range s.platforms {
 		if client.Allows(name) && platform.Owns(appID) && slices.Contains(client.Apps, appID) {

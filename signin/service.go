@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// Config is what a Service works with. All fields are required.
+// Config holds the dependencies of a Service. All fields are required.
 type Config struct {
 	Clients   *clients.Registry
 	Apps      identity.Apps
@@ -23,7 +23,7 @@ type Config struct {
 	Deletions identity.Deletions
 	Events    identity.Events
 	Volatile  identity.Volatile
-	Platforms map[string]Platform // by the grant type that trades their codes
+	Platforms map[string]Platform // by grant type
 	Vault     *wechat.Vault
 	Hasher    *password.Hasher
 	Attempts  AttemptPolicy
@@ -31,7 +31,7 @@ type Config struct {
 	Logger    *slog.Logger
 }
 
-// Service proves people. Use New to make one. It is safe for parallel use.
+// Service authenticates users. It is safe for concurrent use.
 type Service struct {
 	clients   *clients.Registry
 	apps      identity.Apps
@@ -49,7 +49,7 @@ type Service struct {
 	logger    *slog.Logger
 }
 
-// New makes a service.
+// New returns a Service.
 func New(c Config) *Service {
 	return &Service{
 		clients: c.Clients, apps: c.Apps, users: c.Users, accounts: c.Accounts, deletions: c.Deletions,
@@ -58,24 +58,24 @@ func New(c Config) *Service {
 	}
 }
 
-// Request is what a sign-in needs to know beside its credentials.
+// Request holds what a sign-in needs besides the credentials.
 type Request struct {
 	Client         clients.Client
-	Address        string // of the caller, as the server believes it
-	RestoreAccount bool   // the person wants an account back that is to be deleted
+	Address        string // the caller's IP address, or that from a trusted proxy
+	RestoreAccount bool   // cancels a requested deletion of the account
 }
 
-// Platforms are those whose codes can be traded, by the grant type that does.
+// Platforms returns the platforms by grant type.
 func (s *Service) Platforms() map[string]Platform { return s.platforms }
 
-// FindApp returns a registered app, with its secret. Its errors are those of a client whose app nobody has added
-// (server_error), and of a store that failed.
+// FindApp returns a registered app with its secret. It returns oauth.ServerError if the app is not registered here,
+// and oauth.TemporarilyUnavailable if the store fails.
 func FindApp(ctx context.Context, apps identity.Apps, platform, id string) (identity.App, error) {
 	app, err := apps.Find(ctx, platform, id)
 	switch {
 	case isNotFound(err):
 		return app, oauth.NewError(oauth.ServerError,
-			"The client's app is not registered here. Its operator must add it.")
+			"The client's app is not registered here. The operator must add it.")
 	case err != nil:
 		return app, oauth.StoreFailed(err)
 	}

@@ -14,7 +14,7 @@ const (
 	typeIDToken     = "JWT"
 )
 
-// AccessClaims are the claims of an access token (RFC 9068 §2.2). Instants are seconds since 1970.
+// AccessClaims are the claims of an access token (RFC 9068 §2.2). Times are Unix times in seconds.
 type AccessClaims struct {
 	Issuer   string        `json:"iss"`
 	Subject  string        `json:"sub"`
@@ -31,14 +31,15 @@ type AccessClaims struct {
 	UserClaims
 }
 
-// WechatClaims tell a client that asked for it at registration which WeChat account signed in.
+// WechatClaims identify the WeChat account that signed in. Only clients that are registered for them get them.
 type WechatClaims struct {
 	AppID   string `json:"appid"`
 	OpenID  string `json:"openid"`
 	UnionID string `json:"unionid,omitempty"`
 }
 
-// Audience is written as a string when it has one member, which some verifiers insist on (RFC 7519 §4.1.3 allows both).
+// Audience is a list of audiences. In JSON a single audience is a string, because some verifiers need that (RFC 7519
+// §4.1.3 allows both).
 type Audience []string
 
 // MarshalJSON implements json.Marshaler.
@@ -59,7 +60,7 @@ func (a *Audience) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(a))
 }
 
-// accessToken signs an access token for a session. It never outlives the session.
+// accessToken signs an access token for a session, which expires no later than the session.
 func (i *Issuer) accessToken(client identity.Client, session identity.Session, scope string, of owner) (string,
 	time.Duration, error) {
 	now := i.config.Now()
@@ -68,7 +69,7 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, s
 		expires = session.ExpiresAt
 	}
 	claims := i.accessClaims(client, session.UserID, scope, now, expires)
-	if oauth.HasScope(scope, oauth.ScopeAccount) { // with which its user may come to us
+	if oauth.HasScope(scope, oauth.ScopeAccount) { // with which the user may call the account API of this server
 		claims.Audience = append(slices.Clone(claims.Audience), i.config.Issuer)
 	}
 	claims.Session, claims.AuthTime, claims.Methods = session.ID, session.AuthTime.Unix(), []string{session.Method}
@@ -77,11 +78,12 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, s
 	}
 	claims.UserClaims = userClaims(of.user, scope)
 	token, err := i.sign(typeAccessToken, claims)
-	return token, max(0, expires.Sub(now)), err // a session may be over by our clock that is not by the store's
+	// The session may have expired by this server's clock but not by the store's.
+	return token, max(0, expires.Sub(now)), err
 }
 
-// IssueToClient signs an access token for a client that acts for itself (RFC 6749 §4.4). It belongs to no
-// session, so nothing is written.
+// IssueToClient signs an access token for a client that acts for itself (RFC 6749 §4.4). The token has no session, so
+// nothing is written. It returns ErrNotSigned if the token cannot be signed.
 func (i *Issuer) IssueToClient(client identity.Client, scope string) (Set, error) {
 	now := i.config.Now()
 	expires := now.Add(i.accessTTL(client))
@@ -89,13 +91,13 @@ func (i *Issuer) IssueToClient(client identity.Client, scope string) (Set, error
 	return Set{AccessToken: token, ExpiresIn: expires.Sub(now), Scope: scope}, err
 }
 
-// IssueToClientForUs signs an access token for a client that calls this server itself, and for no other audience.
-func (i *Issuer) IssueToClientForUs(client identity.Client, scope string) (Set, error) {
+// IssueToClientForThisServer is like IssueToClient, but this server is the token's only audience.
+func (i *Issuer) IssueToClientForThisServer(client identity.Client, scope string) (Set, error) {
 	client.Audience = []string{i.config.Issuer}
 	return i.IssueToClient(client, scope)
 }
 
-// accessClaims are the claims that every access token has.
+// accessClaims returns the claims that every access token has.
 func (i *Issuer) accessClaims(client identity.Client, subject, scope string, now, expires time.Time) AccessClaims {
 	return AccessClaims{
 		Issuer:   i.config.Issuer,
@@ -109,8 +111,8 @@ func (i *Issuer) accessClaims(client identity.Client, subject, scope string, now
 	}
 }
 
-// ReadAccessToken verifies an access token of ours and returns its claims, or ErrBadToken. It does not look
-// at the session.
+// ReadAccessToken verifies an access token and returns its claims. It does not check the session. It returns
+// ErrBadToken if the token was not issued by this issuer or has expired.
 func (i *Issuer) ReadAccessToken(token string) (AccessClaims, error) {
 	var claims AccessClaims
 	payload, err := i.config.Keys.Current().Verify([]byte(token), typeAccessToken)

@@ -6,23 +6,24 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Authorization is the result of any grant that proved a user: what the tokens will say.
+// Authorization is the result of a grant that has authenticated a user. It determines the contents of the tokens.
 type Authorization struct {
 	Client   identity.Client
 	User     identity.User
-	Account  identity.AccountKey // that signed in; zero for a password
-	UnionID  string              // of that account; empty: none
+	Account  identity.AccountKey // the account that signed in; zero for a password
+	UnionID  string              // of the account; "" if it has none
 	Scope    string              // space-separated
-	Method   string              // identity.MethodPassword, or the platform whose code proved the user
+	Method   string              // identity.MethodPassword, or the platform of the code
 	AuthTime time.Time
-	Device   string   // label of the session; empty: none
-	Opening  *Opening // makes the sign-in repeatable; nil: it is not
+	Device   string   // label of the session; may be empty
+	Opening  *Opening // makes the sign-in repeatable if not nil
 }
 
-// newUser says whether this is the user's first sign-in: the one that created the user has its very instant.
+// newUser reports whether this is the user's first sign-in: AuthTime of the sign-in that creates a user is equal to
+// the user's CreatedAt.
 func (a Authorization) newUser() bool { return a.AuthTime.Equal(a.User.CreatedAt) }
 
-// Set is what a token request is answered with. RefreshToken and IDToken may be empty.
+// Set is the result of a token request. RefreshToken and IDToken may be empty.
 type Set struct {
 	AccessToken  string
 	ExpiresIn    time.Duration
@@ -30,6 +31,6 @@ type Set struct {
 	IDToken      string
 	Scope        string
 	Session      identity.Session
-	// members of the answer that tell what became of the request's extras; nil: it had none
+	// Notices are the outcomes of the request's extras, by the name of a response member; nil if it had none.
 	Notices map[string]string
 }

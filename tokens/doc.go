@@ -1,7 +1,5 @@
-// Package tokens turns an authorization into access, ID and refresh tokens. It is the one mint: tokens look
-// alike whichever grant earned them.
+// Package tokens issues and reads access, ID and refresh tokens. The tokens do not depend on the grant.
 //
-// It owns the formats (RFC 9068 access tokens, OpenID Connect ID tokens, our refresh tokens) and the decision
-// what a presented refresh token means. It does not own who may have tokens (grants), nor keys, nor where
-// sessions are kept.
+// It owns the formats (RFC 9068 access tokens, OpenID Connect ID tokens, refresh tokens), the decision what a presented
+// refresh token means, and the list of revocations. Package grants decides who gets tokens.
 package tokens

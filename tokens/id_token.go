@@ -23,14 +23,14 @@ type idClaims struct {
 	Profile
 }
 
-// idSubject is whom an ID token is about, and the access token that it goes with.
+// idSubject is the user of an ID token, with the access token that is issued together with it.
 type idSubject struct {
 	client      identity.Client
 	session     identity.Session
 	user        identity.User
 	scope       string
 	accessToken string
-	isNew       bool // this is the user's first sign-in
+	isNew       bool // reports whether this is the user's first sign-in
 }
 
 // idToken signs an ID token.
@@ -55,7 +55,7 @@ func (i *Issuer) idToken(ctx context.Context, of idSubject) (string, error) {
 	})
 }
 
-// halfHash is at_hash for RS256 (OpenID Connect Core §3.1.3.6).
+// halfHash returns the at_hash of an access token for RS256 (OpenID Connect Core §3.1.3.6).
 func halfHash(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])

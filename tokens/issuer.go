@@ -16,14 +16,14 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// ErrBadToken says that a token is not one of ours, or not one any more.
+// ErrBadToken means that a token was not issued by this issuer, or has expired.
 var ErrBadToken = errors.New("bad token")
 
-// ErrNotSigned says that a token could not be signed: a fault of ours, which trying again does not mend.
+// ErrNotSigned means that a token could not be signed. It is an internal error: trying again does not help.
 var ErrNotSigned = errors.New("a token could not be signed")
 
-// Failed turns an error of an [Issuer] or of [Revocations] into one for the client: a store's own failure may be
-// tried again, ErrNotSigned stays an internal error.
+// Failed converts an error of [Issuer] or [Revocations] to one for the client. It returns ErrNotSigned unchanged, and
+// oauth.TemporarilyUnavailable for a failure of the store.
 func Failed(err error) error {
 	if errors.Is(err, ErrNotSigned) {
 		return err
@@ -31,7 +31,7 @@ func Failed(err error) error {
 	return oauth.StoreFailed(err)
 }
 
-// Config says how tokens are made. All fields but the last are required; SessionLimit 0 means no limit.
+// Config holds the settings and dependencies of an Issuer. All fields but SessionLimit and MaxAccessTTL are required.
 type Config struct {
 	Issuer       string
 	Keys         Keys
@@ -39,30 +39,31 @@ type Config struct {
 	Users        identity.Users
 	Accounts     identity.Accounts
 	Profiles     identity.Profiles
-	AccessTTL    time.Duration // where the client's record says nothing; likewise the next two
-	IdleTTL      time.Duration
-	AbsoluteTTL  time.Duration
-	SessionLimit int // live sessions of a user at a client
+	AccessTTL    time.Duration // default if the client's record has none
+	IdleTTL      time.Duration // default if the client's record has none
+	AbsoluteTTL  time.Duration // default if the client's record has none
+	SessionLimit int           // maximum of active sessions of a user at a client; 0 means no limit
 	Now          func() time.Time
 
-	// MaxAccessTTL bounds what a client's record says, since a key is gone some time after it signed; 0: nothing does.
+	// MaxAccessTTL is the upper limit for the client's record, because keys are removed some time after they have
+	// signed; 0 means no limit.
 	MaxAccessTTL time.Duration
 }
 
-// Keys has the set of keys that is used now; see [keys.Keeper].
+// Keys returns the current set of keys; see [keys.Keeper].
 type Keys interface{ Current() *keys.Set }
 
-// Issuer is the one mint.
+// Issuer issues and reads tokens. It is safe for concurrent use.
 type Issuer struct {
 	config Config
 }
 
-// New makes an issuer.
+// New returns an Issuer.
 func New(config Config) *Issuer { return &Issuer{config: config} }
 
-// Issue signs the tokens of a new sign-in and then opens its session, so that nothing is written unless there
-// is an answer to give. identity.ErrStale: the user was disabled or changed since it was proved.
-// identity.ErrExists: a twin request opened it first.
+// Issue signs the tokens of a new sign-in and then opens its session, so that nothing is written if signing fails. It
+// returns identity.ErrStale if the user was disabled or changed since it was authenticated, identity.ErrExists if a
+// duplicate request has opened the session already, ErrNotSigned, or another error of the store.
 func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 	secret, openedBy := a.sessionSecret()
 	session := identity.Session{
@@ -76,7 +77,7 @@ func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 		OpenedBy:   openedBy,
 		SecretHash: hashSecret(secret),
 		Device:     a.Device,
-		ExpiresAt:  i.config.Now().Add(i.lifetimes(a.Client).Absolute), // for the access token; the store sets its own
+		ExpiresAt:  i.config.Now().Add(i.lifetimes(a.Client).Absolute), // for the access token; the store replaces it
 	}
 	set, err := i.mint(ctx, a, session, secret)
 	if err != nil {
@@ -87,13 +88,14 @@ func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 	return set, err
 }
 
-// Reissue answers a repeated sign-in with its session's first refresh token. a is what the first request proved.
+// Reissue answers a repeated sign-in with its session's first refresh token. a is the authorization of the first
+// request. It returns ErrNotSigned, or an error of the store.
 func (i *Issuer) Reissue(ctx context.Context, a Authorization, session identity.Session) (Set, error) {
 	secret, _ := a.sessionSecret()
 	return i.mint(ctx, a, session, secret)
 }
 
-// mint makes the tokens of a session's generation 0.
+// mint signs the tokens of a session's generation 0.
 func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Session,
 	secret [sessionSecretSize]byte) (Set, error) {
 	set := Set{Scope: a.Scope, Session: session}
@@ -114,16 +116,16 @@ func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Ses
 	return set, err
 }
 
-// Renewal is what a refresh is answered with, whatever the session's generation turns out to be.
+// Renewal determines the tokens of a refresh, except for the refresh token.
 type Renewal struct {
 	Client      identity.Client
 	Session     identity.Session
-	Scope       string // of the access token; within the session's
+	Scope       string // of the access token; the session's or a part of it
 	WithIDToken bool
 }
 
-// Renew signs the access token, and the ID token if one was asked for, of a refresh. It writes nothing and
-// makes no refresh token: see Successor.
+// Renew signs the access token of a refresh, and the ID token if it was requested. It writes nothing and returns no
+// refresh token; see [Issuer.Successor]. It returns ErrNotSigned, or an error of the store.
 func (i *Issuer) Renew(ctx context.Context, r Renewal) (Set, error) {
 	set := Set{Scope: r.Scope, Session: r.Session}
 	of, err := i.owner(ctx, r)
@@ -139,13 +141,14 @@ func (i *Issuer) Renew(ctx context.Context, r Renewal) (Set, error) {
 	return set, err
 }
 
-// Successor is the current refresh token of the session that presented belongs to.
+// Successor returns the refresh token of a session's current generation. presented is a token of the same session. It
+// returns ErrNotSigned if there is no key.
 func (i *Issuer) Successor(presented RefreshToken, session identity.Session) (string, error) {
 	return i.writeRefreshToken(RefreshToken{SessionID: session.ID, Generation: session.Generation,
 		secret: presented.secret})
 }
 
-// IdleTTL is how long a session of a client lives on after a refresh.
+// IdleTTL returns how long a client's session stays active after a refresh.
 func (i *Issuer) IdleTTL(client identity.Client) time.Duration { return i.lifetimes(client).Idle }
 
 func (i *Issuer) accessTTL(client identity.Client) time.Duration {
@@ -156,7 +159,8 @@ func (i *Issuer) accessTTL(client identity.Client) time.Duration {
 	return ttl
 }
 
-// lifetimes of a session that nobody can refresh are those of its access token.
+// lifetimes returns the lifetimes of a client's sessions. A session that cannot be refreshed lives as long as its
+// access token.
 func (i *Issuer) lifetimes(client identity.Client) identity.Lifetimes {
 	if !client.Allows(oauth.GrantRefreshToken) {
 		return identity.Lifetimes{Idle: i.accessTTL(client), Absolute: i.accessTTL(client)}
@@ -168,14 +172,15 @@ func (i *Issuer) lifetimes(client identity.Client) identity.Lifetimes {
 }
 
 func (i *Issuer) sign(typ string, claims any) (string, error) {
-	token, err := written(claims, typ, i.config.Keys.Current().Sign)
+	token, err := encodeAndSign(claims, typ, i.config.Keys.Current().Sign)
 	return string(token), err
 }
 
-func written(claims any, typ string, sign func(typ string, payload []byte) ([]byte, error)) ([]byte, error) {
+// encodeAndSign returns ErrNotSigned if sign fails.
+func encodeAndSign(claims any, typ string, sign func(typ string, payload []byte) ([]byte, error)) ([]byte, error) {
 	var payload bytes.Buffer
 	encoder := json.NewEncoder(&payload)
-	// a token is in no page, and six bytes for each & would make one of a long profile too large
+	// A token is never part of a page, and six bytes for each & could make a token with a long profile too large.
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(claims); err != nil {
 		return nil, err
@@ -191,6 +196,6 @@ func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomByt
 
 func randomBytes(n int) []byte {
 	b := make([]byte, n)
-	rand.Read(b) // never fails (crypto/rand)
+	rand.Read(b) // never returns an error (crypto/rand)
 	return b
 }

@@ -6,17 +6,16 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Opening makes a sign-in repeatable: who sends the same proof with the same idempotency key again finds the
-// session that the first request opened, and its first refresh token, which is stored nowhere and so is made
-// from the same input.
+// Opening makes a sign-in repeatable: a duplicate request with the same code and Idempotency-Key finds the session that
+// the first request opened. It gets the same refresh token, which is not stored but derived from the same input.
 type Opening struct {
 	By     []byte // identity.Session.OpenedBy
 	secret [sessionSecretSize]byte
 }
 
-// Openings returns what a sign-in with these parts may have been opened by: under the current refresh secret
-// first, then under the next, which another server may use already, and the last. Codes do not live as long
-// as the secrets before those.
+// Openings returns the possible openings of a sign-in with these parts: first that with the current refresh secret,
+// then that with the next secret, which another server may already use, and the previous one. Older secrets are not
+// needed, because codes expire sooner.
 func (i *Issuer) Openings(parts ...string) []Opening {
 	input := make([][]byte, len(parts))
 	for n, part := range parts {
@@ -35,7 +34,8 @@ func (i *Issuer) Openings(parts ...string) []Opening {
 	return openings
 }
 
-// sessionSecret returns the secret of a session to open: derived for a repeatable sign-in, else random.
+// sessionSecret returns the secret of a new session, which is derived for a repeatable sign-in and random otherwise,
+// and identity.Session.OpenedBy.
 func (a Authorization) sessionSecret() ([sessionSecretSize]byte, []byte) {
 	if a.Opening != nil {
 		return a.Opening.secret, a.Opening.By

@@ -7,8 +7,8 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// Profile are the claims about a user that its scopes allow (OpenID Connect Core §5.1 and §5.4), in ID tokens
-// and at userinfo.
+// Profile contains the claims about a user that the scope allows (OpenID Connect Core §5.1 and §5.4), in ID tokens and
+// at userinfo.
 type Profile struct {
 	PreferredUsername string `json:"preferred_username,omitempty"`
 	Name              string `json:"name,omitempty"`
@@ -23,10 +23,11 @@ type Profile struct {
 
 	PhoneNumber         string `json:"phone_number,omitempty"`
 	PhoneNumberVerified *bool  `json:"phone_number_verified,omitempty"`
-	PhoneNumberSeenAt   int64  `json:"phone_number_seen_at,omitempty"` // ours: numbers pass on to other people
+	PhoneNumberSeenAt   int64  `json:"phone_number_seen_at,omitempty"` // not standard
 }
 
-// ReadProfile returns what a scope allows to tell of a user. Only a scope that allows something costs a look-up.
+// ReadProfile returns the claims about a user that a scope allows. It reads the store only if the scope allows any, and
+// returns the errors of the store.
 func ReadProfile(ctx context.Context, profiles identity.Profiles, user identity.User, scope string) (Profile, error) {
 	if !oauth.HasScope(scope, oauth.ScopeProfile) && !oauth.HasScope(scope, oauth.ScopeEmail) &&
 		!oauth.HasScope(scope, oauth.ScopePhone) {
@@ -40,21 +41,21 @@ func ReadProfile(ctx context.Context, profiles identity.Profiles, user identity.
 }
 
 func profileOf(user identity.User, details identity.Details, scope string) Profile {
-	var told Profile
+	var profile Profile
 	if oauth.HasScope(scope, oauth.ScopeProfile) {
-		told.PreferredUsername = user.Username
-		told.Name, told.Nickname, told.Picture = details.Name, details.Nickname, details.Picture
-		told.Gender, told.Locale = details.Gender, details.Locale
+		profile.PreferredUsername = user.Username
+		profile.Name, profile.Nickname, profile.Picture = details.Name, details.Nickname, details.Picture
+		profile.Gender, profile.Locale = details.Gender, details.Locale
 		if !details.UpdatedAt.IsZero() {
-			told.UpdatedAt = details.UpdatedAt.Unix()
+			profile.UpdatedAt = details.UpdatedAt.Unix()
 		}
 	}
 	if oauth.HasScope(scope, oauth.ScopeEmail) && details.Email != "" {
-		told.Email, told.EmailVerified = details.Email, new(bool) // nobody has checked it
+		profile.Email, profile.EmailVerified = details.Email, new(bool) // false: addresses are not verified
 	}
 	if phone := details.Phone; oauth.HasScope(scope, oauth.ScopePhone) && phone.Number != "" {
-		told.PhoneNumber, told.PhoneNumberVerified, told.PhoneNumberSeenAt = phone.Number, &phone.Verified,
+		profile.PhoneNumber, profile.PhoneNumberVerified, profile.PhoneNumberSeenAt = phone.Number, &phone.Verified,
 			phone.SeenAt.Unix()
 	}
-	return told
+	return profile
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// A refresh token is stored nowhere. It is "lp_rt_" and, in base64url,
+// A refresh token is not stored. It consists of "lp_rt_" and, in base64url,
 //
 //	version 1 ‖ refresh secret's id 6 ‖ session id 16 ‖ generation 4 ‖ session secret 16 ‖ HMAC-SHA256 32 bytes
 //
-// where the HMAC is taken over all before it with the refresh secret of that id. The server's secret alone
-// forges nothing, since the session secret is kept as a hash only; the database alone forges nothing, for
-// want of the server's secret.
+// where the HMAC covers everything before it and uses the refresh secret with that id. Tokens cannot be forged with the
+// server's secret alone, since only a hash of the session secret is stored, nor with the database alone, which does not
+// contain the server's secret in plaintext.
 const (
 	refreshPrefix  = "lp_rt_"
 	refreshVersion = 1
@@ -32,21 +32,21 @@ const (
 	macRefreshToken = "refresh token"
 )
 
-// RefreshToken is what a genuine refresh token says.
+// RefreshToken is the contents of a refresh token with a valid MAC.
 type RefreshToken struct {
 	SessionID  string
 	Generation uint32
 	secret     [sessionSecretSize]byte
 }
 
-// Opens says, in constant time, whether the token carries the session's secret.
+// Opens reports, in constant time, whether the token contains the session's secret.
 func (t RefreshToken) Opens(session identity.Session) bool {
 	sum := sha256.Sum256(t.secret[:])
 	return subtle.ConstantTimeCompare(sum[:], session.SecretHash[:]) == 1
 }
 
-// ReadRefreshToken takes a refresh token apart, or returns ErrBadToken: a forgery is refused without touching
-// the database.
+// ReadRefreshToken verifies the MAC of a refresh token and returns its contents. It does not use the database. It
+// returns ErrBadToken if the token is malformed or its MAC is not valid.
 func (i *Issuer) ReadRefreshToken(token string) (RefreshToken, error) {
 	encoded, ok := strings.CutPrefix(token, refreshPrefix)
 	if !ok || len(encoded) != base64.RawURLEncoding.EncodedLen(refreshSize) {
@@ -69,7 +69,8 @@ func (i *Issuer) ReadRefreshToken(token string) (RefreshToken, error) {
 	}, nil
 }
 
-// writeRefreshToken makes the token's text under the current refresh secret.
+// writeRefreshToken encodes a token and its MAC with the current refresh secret. It returns ErrNotSigned if there is
+// none.
 func (i *Issuer) writeRefreshToken(t RefreshToken) (string, error) {
 	session, err := uuid.Parse(t.SessionID)
 	if err != nil {

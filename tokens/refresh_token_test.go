@@ -15,12 +15,12 @@ import (
 	"github.com/lingpai/lingpai/keys"
 )
 
-// oneOfEach is a key store that starts empty.
-type oneOfEach struct{ records []keys.Record }
+// keyStore is a key store that starts empty.
+type keyStore struct{ records []keys.Record }
 
-func (s *oneOfEach) Keys(context.Context) ([]keys.Record, error) { return s.records, nil }
+func (s *keyStore) Keys(context.Context) ([]keys.Record, error) { return s.records, nil }
 
-func (s *oneOfEach) Update(_ context.Context, plan func(time.Time, []keys.Record) (keys.Change, error)) error {
+func (s *keyStore) Update(_ context.Context, plan func(time.Time, []keys.Record) (keys.Change, error)) error {
 	added, err := plan(time.Now(), s.records)
 	s.records = append(s.records, added.Records...)
 	return err
@@ -32,7 +32,7 @@ func newIssuer(t testing.TB) *Issuer {
 	require.NoError(t, err)
 	ring, err := keys.ParseRing(master)
 	require.NoError(t, err)
-	keeper, err := keys.Open(t.Context(), &oneOfEach{}, ring, keys.Options{Now: time.Now})
+	keeper, err := keys.Open(t.Context(), &keyStore{}, ring, keys.Options{Now: time.Now})
 	require.NoError(t, err)
 	return New(Config{Issuer: "https://login.example.com", Keys: keeper, AccessTTL: time.Hour, Now: time.Now})
 }
@@ -47,10 +47,10 @@ func newToken(t *testing.T, issuer *Issuer) (string, identity.Session) {
 	return token, session
 }
 
-func TestRefreshTokenSaysWhatItWasMadeOf(t *testing.T) {
+func TestRefreshTokenRoundTrip(t *testing.T) {
 	issuer := newIssuer(t)
 	token, session := newToken(t, issuer)
-	require.Len(t, token, 106, "the format cannot change without logging people out")
+	require.Len(t, token, 106, "a change of the format would sign all users out")
 	read, err := issuer.ReadRefreshToken(token)
 	require.NoError(t, err)
 	require.Equal(t, session.ID, read.SessionID)
@@ -59,12 +59,11 @@ func TestRefreshTokenSaysWhatItWasMadeOf(t *testing.T) {
 
 	successor, err := issuer.Successor(read, session)
 	require.NoError(t, err)
-	require.Equal(t, token, successor, "the same session and generation make the same string, so nothing "+
-		"needs to be stored")
+	require.Equal(t, token, successor, "the same session and generation give the same token, so it need not be stored")
 }
 
-// TestRefreshTokenHasOneSpelling: any change of any character is refused, so no token has a twin.
-func TestRefreshTokenHasOneSpelling(t *testing.T) {
+// TestRefreshTokenHasOneEncoding checks that a token with any changed character is rejected.
+func TestRefreshTokenHasOneEncoding(t *testing.T) {
 	issuer := newIssuer(t)
 	token, _ := newToken(t, issuer)
 	for n := range token {
@@ -84,8 +83,8 @@ func TestRefreshTokenHasOneSpelling(t *testing.T) {
 	}
 }
 
-// TestStolenDatabaseMakesNoRefreshToken: its rows have the session's id, its generation and the hash of its
-// secret, but not what the MAC is made with.
+// TestStolenDatabaseMakesNoRefreshToken: the rows contain the session's id, its generation and the hash of its secret,
+// but not the key of the MAC.
 func TestStolenDatabaseMakesNoRefreshToken(t *testing.T) {
 	issuer, thief := newIssuer(t), newIssuer(t)
 	_, session := newToken(t, issuer)
@@ -94,7 +93,7 @@ func TestStolenDatabaseMakesNoRefreshToken(t *testing.T) {
 	_, err = issuer.ReadRefreshToken(forged)
 	require.ErrorIs(t, err, ErrBadToken)
 
-	// The same with the genuine secret's id, which the rows of the keys tell.
+	// The same with the genuine secret's id, which the database contains.
 	body, err := base64.RawURLEncoding.DecodeString(forged[len(refreshPrefix):])
 	require.NoError(t, err)
 	id := issuer.config.Keys.Current().SecretID()
@@ -103,7 +102,8 @@ func TestStolenDatabaseMakesNoRefreshToken(t *testing.T) {
 	require.ErrorIs(t, err, ErrBadToken)
 }
 
-// TestStolenServerSecretMakesNoRefreshToken: who can make the MAC still does not know the session's secret.
+// TestStolenServerSecretMakesNoRefreshToken: the server's secret makes the MAC, but does not reveal the session's
+// secret.
 func TestStolenServerSecretMakesNoRefreshToken(t *testing.T) {
 	issuer := newIssuer(t)
 	_, session := newToken(t, issuer)
@@ -112,11 +112,11 @@ func TestStolenServerSecretMakesNoRefreshToken(t *testing.T) {
 	forged, err := issuer.writeRefreshToken(guess)
 	require.NoError(t, err)
 	read, err := issuer.ReadRefreshToken(forged)
-	require.NoError(t, err, "the MAC is genuine")
+	require.NoError(t, err, "the MAC is valid")
 	require.False(t, read.Opens(session))
 }
 
-// TestRefreshTokenFormat holds the layout that is written down: a change would log everybody out.
+// TestRefreshTokenFormat checks the documented layout: a change would sign all users out.
 func TestRefreshTokenFormat(t *testing.T) {
 	issuer := newIssuer(t)
 	token, session := newToken(t, issuer)
@@ -135,23 +135,23 @@ func TestRefreshTokenFormat(t *testing.T) {
 	require.Equal(t, mac[:], b[43:])
 }
 
-// TestOpeningsDiffer: what a sign-in was opened by depends on every part, and parts do not run into each other.
+// TestOpeningsDiffer checks that an opening depends on every part, and on where one ends and the next begins.
 func TestOpeningsDiffer(t *testing.T) {
 	issuer := newIssuer(t)
 	seen := map[string]bool{}
 	for _, parts := range [][]string{{"a", "b", "c"}, {"ab", "c"}, {"a", "bc"}, {"abc"}, {"a", "b", "c", ""},
 		{"", "a", "b", "c"}} {
 		openings := issuer.Openings(parts...)
-		require.Len(t, openings, 2, "under the current secret, and the next, which another server may use already")
+		require.Len(t, openings, 2, "with the current secret, and with the next, which another server may already use")
 		require.False(t, seen[string(openings[0].By)])
 		seen[string(openings[0].By)] = true
-		require.Equal(t, openings[0], issuer.Openings(parts...)[0], "it can be made again")
+		require.Equal(t, openings[0], issuer.Openings(parts...)[0], "it can be derived again")
 		require.NotContains(t, string(openings[0].By), string(openings[0].secret[:]),
-			"the row does not tell the secret")
+			"the row does not reveal the secret")
 	}
 }
 
-// TestNoAccessTokenOutlivesItsKey, though its client's record gives it longer.
+// TestNoAccessTokenOutlivesItsKey uses a client whose record has a longer lifetime.
 func TestNoAccessTokenOutlivesItsKey(t *testing.T) {
 	issuer := newIssuer(t)
 	require.Equal(t, 24*time.Hour, issuer.accessTTL(identity.Client{AccessTTL: 24 * time.Hour}))

@@ -17,49 +17,48 @@ import (
 const (
 	typeRevocations = "revocations+jwt"
 
-	// revocationSize is how many bytes of a session id's SHA-256 are listed: as many as make two of them
-	// differ, whoever chooses ids.
+	// revocationSize is how many bytes of the SHA-256 of a session id are listed. That is enough to prevent collisions,
+	// even if an attacker chooses ids.
 	revocationSize = 16
-	// maxRevocations bounds the list to about 600 KB. What is beyond is told by an instant.
+	// maxRevocations limits the list to about 600 KB. More sessions are covered by AllBefore.
 	maxRevocations = 20000
 
-	// how old what we read may be when somebody asks, and how long nobody asks a store again that failed
+	// revocationsReadFor is how long a list, or an error of the store, is used before the store is asked again.
 	revocationsReadFor = time.Second
-	revocationsRenewed = time.Minute // a list that says nothing new is signed again so often
-	revocationsLife    = 5 * time.Minute
+	revocationsRenewed = time.Minute     // how often an unchanged list is signed again
+	revocationsLife    = 5 * time.Minute // of a signed list
 )
 
-// revocationClaims are what verifiers read. Instants are seconds since 1970.
+// revocationClaims are the claims of the list. Times are Unix times in seconds, unless stated otherwise.
 type revocationClaims struct {
 	Issuer   string `json:"iss"`
 	IssuedAt int64  `json:"iat"`
 	Expires  int64  `json:"exp"`
-	// Sequence grows from list to list, whichever server signs: it is when the list was read, in milliseconds
-	// by the store's clock.
+	// Sequence increases from list to list, even if different servers sign them. It is the store's Unix time in
+	// milliseconds when the list was read.
 	Sequence int64 `json:"seq"`
-	// Sessions is the base64url of the first 16 bytes of the SHA-256 of each session id, in order, one behind
-	// the other.
+	// Sessions is the base64url of the first 16 bytes of the SHA-256 of each session id, sorted and concatenated.
 	Sessions string `json:"sids"`
-	// AllBefore says, if there are too many to list, that every token of a session that was issued before it
-	// is to be refused. Who has a good session refreshes once more.
+	// AllBefore is set if there are too many sessions to list. Verifiers must reject every token of a session that was
+	// issued before it. Clients with an active session just refresh once more.
 	AllBefore int64 `json:"all_before,omitempty"`
 }
 
-// Revocations is the signed list of sessions that ended before their access tokens expired, for those who
-// verify tokens without asking us.
+// Revocations is the signed list of sessions that ended before their access tokens expired. It is for services that
+// verify tokens offline. It is safe for concurrent use.
 type Revocations struct {
 	issuer  *Issuer
 	reads   singleflight.Group
 	latest  atomic.Pointer[revocationList]
-	failure atomic.Pointer[revocationFailure] // of the last read; nil: it went well
+	failure atomic.Pointer[revocationFailure] // of the last read; nil if it succeeded
 }
 
-// revocationList does not change.
+// revocationList is immutable.
 type revocationList struct {
 	body     []byte
 	etag     string
-	readAt   time.Time // by our clock; likewise the next
-	signedAt time.Time
+	readAt   time.Time // by this server's clock
+	signedAt time.Time // by this server's clock
 }
 
 type revocationFailure struct {
@@ -67,12 +66,13 @@ type revocationFailure struct {
 	err error
 }
 
-// NewRevocations returns the list of the sessions that issuer's tokens belong to.
+// NewRevocations returns the list of revocations for an issuer's tokens.
 func NewRevocations(issuer *Issuer) *Revocations { return &Revocations{issuer: issuer} }
 
-// List returns the list as a compact JWS, at most a second old, and a weak ETag of what it says. It does
-// nothing if nobody asks, and reads once a second however many do. While the store is down, or slow, it is
-// the last one, as long as that is good. Callers must not change the bytes.
+// List returns the list as a compact JWS, at most a second old, and a weak ETag of its contents. It reads the store
+// only when it is called, and at most once a second. While the store is down or slow, it returns the last list until
+// that expires. Then it returns the store's error, ErrNotSigned or the context's error. Callers must not change the
+// bytes.
 func (r *Revocations) List(ctx context.Context) (body []byte, etag string, err error) {
 	now := r.issuer.config.Now()
 	last := r.latest.Load()
@@ -84,7 +84,7 @@ func (r *Revocations) List(ctx context.Context) (body []byte, etag string, err e
 	}
 	failure := r.failure.Load()
 	if failure == nil || now.Sub(failure.at).Abs() >= revocationsReadFor {
-		if err = r.readSoon(ctx, now, last != nil); err == nil {
+		if err = r.readShared(ctx, now, last != nil); err == nil {
 			last = r.latest.Load()
 		}
 	} else {
@@ -96,9 +96,9 @@ func (r *Revocations) List(ctx context.Context) (body []byte, etag string, err e
 	return last.body, last.etag, nil
 }
 
-// readSoon reads with all others who ask, and waits no longer than its caller does. With something to give
-// instead it waits but a moment.
-func (r *Revocations) readSoon(ctx context.Context, now time.Time, impatient bool) error {
+// readShared reads the list once for all concurrent callers, and waits until the caller's context ends. If hasLast is
+// set, there is an older list to return, so it waits only for a second.
+func (r *Revocations) readShared(ctx context.Context, now time.Time, hasLast bool) error {
 	read := r.reads.DoChan("", func() (any, error) {
 		err := r.read(context.WithoutCancel(ctx), now)
 		if err != nil {
@@ -108,16 +108,16 @@ func (r *Revocations) readSoon(ctx context.Context, now time.Time, impatient boo
 		}
 		return nil, err
 	})
-	var over <-chan time.Time
-	if impatient {
+	var timeout <-chan time.Time
+	if hasLast {
 		timer := time.NewTimer(revocationsReadFor)
 		defer timer.Stop()
-		over = timer.C
+		timeout = timer.C
 	}
 	select {
 	case done := <-read:
 		return done.Err
-	case <-over:
+	case <-timeout:
 		return errSlowStore
 	case <-ctx.Done():
 		return ctx.Err()
@@ -126,9 +126,9 @@ func (r *Revocations) readSoon(ctx context.Context, now time.Time, impatient boo
 
 var errSlowStore = errors.New("the store has not answered yet")
 
-// read asks the store, and signs if there is anything new to say, another minute has begun, or another key
-// signs: verifiers take no list by a key that was revoked. What it says, the minute by the store's clock and
-// the key are in the ETag: so it is the same on every server.
+// read reads the store. It signs a new list if the contents have changed, another minute has begun, or another key is
+// in use, since verifiers reject a list signed by a revoked key. The ETag is derived from the contents, the minute by
+// the store's clock and the key, so it is the same on every server.
 func (r *Revocations) read(ctx context.Context, now time.Time) error {
 	config := r.issuer.config
 	endings, err := config.Sessions.Ended(ctx, config.AccessTTL, maxRevocations)
@@ -138,7 +138,7 @@ func (r *Revocations) read(ctx context.Context, now time.Time) error {
 	claims := revocationClaims{
 		Issuer: config.Issuer, IssuedAt: now.Unix(), Expires: now.Add(revocationsLife).Unix(),
 		Sequence: endings.ReadAt.UnixMilli(),
-		Sessions: listed(endings.SessionIDs), AllBefore: wholeSecondAfter(endings.MissingUntil),
+		Sessions: encodeSessions(endings.SessionIDs), AllBefore: wholeSecondAfter(endings.MissingUntil),
 	}
 	signer := config.Keys.Current()
 	etag := claims.etag(endings.ReadAt.Truncate(revocationsRenewed), signer.KeyID())
@@ -149,7 +149,7 @@ func (r *Revocations) read(ctx context.Context, now time.Time) error {
 		r.latest.Store(&again)
 		return nil
 	}
-	body, err := written(claims, typeRevocations, signer.SignDocument)
+	body, err := encodeAndSign(claims, typeRevocations, signer.SignDocument)
 	if err != nil {
 		return err
 	}
@@ -162,8 +162,9 @@ func (c revocationClaims) etag(minute time.Time, keyID string) string {
 	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 
-// listed is in the order of hashes, so that verifiers can search it, and that it does not tell who left first.
-func listed(sessionIDs []string) string {
+// encodeSessions sorts the hashes, so that verifiers can use binary search and the order in which sessions ended is not
+// revealed.
+func encodeSessions(sessionIDs []string) string {
 	hashes := make([][revocationSize]byte, len(sessionIDs))
 	for n, id := range sessionIDs {
 		sum := sha256.Sum256([]byte(id))
@@ -177,11 +178,11 @@ func listed(sessionIDs []string) string {
 	return base64.RawURLEncoding.EncodeToString(all)
 }
 
-// wholeSecondAfter is the first whole second after an instant: tokens say whole seconds, cut off, so that one
-// of that very second counts as older. Zero stays zero.
-func wholeSecondAfter(instant time.Time) int64 {
-	if instant.IsZero() {
+// wholeSecondAfter returns the first whole second after a time. The times in tokens are truncated to seconds, so a
+// token issued in the same second counts as older. It returns 0 for the zero time.
+func wholeSecondAfter(t time.Time) int64 {
+	if t.IsZero() {
 		return 0
 	}
-	return instant.Unix() + 1
+	return t.Unix() + 1
 }

@@ -19,17 +19,17 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// ends is a store of sessions that ended, and nothing else.
-type ends struct {
+// endedSessions is a store that has only ended sessions.
+type endedSessions struct {
 	identity.Sessions
 	endings identity.Endings
 	err     error
-	asked   atomic.Int64
-	gate    chan struct{} // opens before anybody is answered; nil: open
+	reads   atomic.Int64
+	gate    chan struct{} // if not nil, Ended blocks until it is closed
 }
 
-func (e *ends) Ended(_ context.Context, _ time.Duration, limit int) (identity.Endings, error) {
-	e.asked.Add(1)
+func (e *endedSessions) Ended(_ context.Context, _ time.Duration, limit int) (identity.Endings, error) {
+	e.reads.Add(1)
 	if e.gate != nil {
 		<-e.gate
 	}
@@ -38,26 +38,26 @@ func (e *ends) Ended(_ context.Context, _ time.Duration, limit int) (identity.En
 	return endings, e.err
 }
 
-type revocationWorld struct {
+type revocationEnv struct {
 	*Revocations
-	store *ends
+	store *endedSessions
 	now   time.Time
 }
 
-func newRevocationWorld(t testing.TB) *revocationWorld {
+func newRevocationEnv(t testing.TB) *revocationEnv {
 	t.Helper()
-	w := &revocationWorld{store: &ends{}, now: time.Unix(1_800_000_000, 0)}
+	w := &revocationEnv{store: &endedSessions{}, now: time.Unix(1_800_000_000, 0)}
 	issuer := newIssuer(t)
 	issuer.config.Sessions, issuer.config.Now = w.store, func() time.Time { return w.now }
 	w.Revocations = NewRevocations(issuer)
 	return w
 }
 
-// list reads the list some time later, and what it says.
-func (w *revocationWorld) list(t testing.TB, later time.Duration) (body, etag string, claims revocationClaims) {
+// list advances the clock, and returns the list and its claims.
+func (w *revocationEnv) list(t testing.TB, later time.Duration) (body, etag string, claims revocationClaims) {
 	t.Helper()
 	w.now = w.now.Add(later)
-	w.store.endings.ReadAt = w.now.Add(time.Hour) // the store's clock is another one
+	w.store.endings.ReadAt = w.now.Add(time.Hour) // the store's clock is ahead
 	text, etag, err := w.List(t.Context())
 	require.NoError(t, err)
 	segments := bytes.Split(text, []byte("."))
@@ -67,10 +67,10 @@ func (w *revocationWorld) list(t testing.TB, later time.Duration) (body, etag st
 	return string(text), etag, claims
 }
 
-// TestTheListIsSignedByTheKeyInUse, a second after that has changed though the list says nothing new:
-// verifiers take none by a key that was revoked.
-func TestTheListIsSignedByTheKeyInUse(t *testing.T) {
-	w := newRevocationWorld(t)
+// TestListIsSignedByTheKeyInUse checks that an unchanged list is signed again a second after the key in use has
+// changed, since verifiers reject a list signed by a revoked key.
+func TestListIsSignedByTheKeyInUse(t *testing.T) {
+	w := newRevocationEnv(t)
 	body, etag, _ := w.list(t, 0)
 	w.issuer.config.Keys = newIssuer(t).config.Keys
 	again, newETag, _ := w.list(t, time.Second)
@@ -88,15 +88,15 @@ func kidOf(t *testing.T, token string) string {
 	return members.Kid
 }
 
-func TestTheListOfRevocationsSaysWhoLeft(t *testing.T) {
-	w := newRevocationWorld(t)
+func TestListContainsEndedSessions(t *testing.T) {
+	w := newRevocationEnv(t)
 	body, etag, claims := w.list(t, 0)
 	require.Equal(t, revocationClaims{
 		Issuer: "https://login.example.com", IssuedAt: w.now.Unix(), Expires: w.now.Add(5 * time.Minute).Unix(),
 		Sequence: w.now.Add(time.Hour).UnixMilli(),
 	}, claims)
 	again, sameETag, _ := w.list(t, 15*time.Second)
-	require.Equal(t, body, again, "it says nothing new")
+	require.Equal(t, body, again, "the contents have not changed")
 	require.Equal(t, etag, sameETag)
 
 	w.store.endings.SessionIDs = []string{"b", "a", "c"}
@@ -110,64 +110,65 @@ func TestTheListOfRevocationsSaysWhoLeft(t *testing.T) {
 		sum := sha256.Sum256([]byte(id))
 		require.True(t, bytes.Contains(all, sum[:16]))
 	}
-	require.Negative(t, bytes.Compare(all[:16], all[16:32]), "in order, whoever left first")
+	require.Negative(t, bytes.Compare(all[:16], all[16:32]), "sorted by hash")
 	require.Negative(t, bytes.Compare(all[16:32], all[32:]))
 
 	_, oldETag, _ := w.list(t, 20*time.Second)
 	require.Equal(t, newETag, oldETag)
 	_, renewed, later := w.list(t, 40*time.Second)
-	require.NotEqual(t, newETag, renewed, "signed again before verifiers grow uneasy")
+	require.NotEqual(t, newETag, renewed, "signed again long before it expires")
 	require.Equal(t, more.Sessions, later.Sessions)
 	require.Equal(t, w.now.Add(5*time.Minute).Unix(), later.Expires)
 }
 
-// TestOneReadIsForAllWhoAsk: nobody can make us read, or sign, by asking often.
-func TestOneReadIsForAllWhoAsk(t *testing.T) {
-	w := newRevocationWorld(t)
+// TestReadsAreShared: frequent requests must not cause frequent reads or signatures.
+func TestReadsAreShared(t *testing.T) {
+	w := newRevocationEnv(t)
 	synctest.Test(t, func(t *testing.T) {
 		w.store.gate = make(chan struct{})
 		for range 100 {
 			go func() { _, _, _ = w.List(context.Background()) }()
 		}
 		synctest.Wait()
-		require.EqualValues(t, 1, w.store.asked.Load())
+		require.EqualValues(t, 1, w.store.reads.Load())
 		close(w.store.gate)
 	})
 	w.store.gate = nil
 	for range 100 {
 		w.list(t, 9*time.Millisecond)
 	}
-	require.EqualValues(t, 1, w.store.asked.Load())
+	require.EqualValues(t, 1, w.store.reads.Load())
 	w.list(t, time.Second)
-	require.EqualValues(t, 2, w.store.asked.Load())
+	require.EqualValues(t, 2, w.store.reads.Load())
 }
 
-// TestAListIsServedWhileItIsGood though the store is down.
-func TestAListIsServedWhileItIsGood(t *testing.T) {
-	w := newRevocationWorld(t)
+// TestListIsReturnedUntilItExpires even if the store is down.
+func TestListIsReturnedUntilItExpires(t *testing.T) {
+	w := newRevocationEnv(t)
 	w.store.err = errors.New("down")
 	_, _, err := w.List(t.Context())
 	require.ErrorIs(t, err, w.store.err)
 	w.store.err = nil
 	_, _, err = w.List(t.Context())
-	require.Error(t, err, "for a second nobody asks a store again that failed")
+	require.Error(t, err, "a failing store is not read again for a second")
 	body, _, _ := w.list(t, time.Second)
 	w.store.err = errors.New("down")
 	again, _, _ := w.list(t, 5*time.Minute-time.Second)
 	require.Equal(t, body, again)
-	asked := w.store.asked.Load()
+	reads := w.store.reads.Load()
 	for range 100 {
 		w.list(t, 0)
 	}
-	require.Equal(t, asked, w.store.asked.Load())
+	require.Equal(t, reads, w.store.reads.Load())
 	w.now = w.now.Add(time.Second)
 	_, _, err = w.List(t.Context())
 	require.ErrorIs(t, err, w.store.err)
 }
 
-// TestAStoreThatHangsHoldsNobodyUp who can be given the last list, and nobody for longer than he waits.
-func TestAStoreThatHangsHoldsNobodyUp(t *testing.T) {
-	w := newRevocationWorld(t)
+// TestHangingStore checks that callers wait only for a second if there is a last list, and otherwise until their
+// context ends.
+func TestHangingStore(t *testing.T) {
+	w := newRevocationEnv(t)
 	body, _, _ := w.list(t, 0)
 	synctest.Test(t, func(t *testing.T) {
 		w.store.gate = make(chan struct{})
@@ -180,17 +181,16 @@ func TestAStoreThatHangsHoldsNobodyUp(t *testing.T) {
 		defer cancel()
 		_, _, err := w.List(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.EqualValues(t, 2, w.store.asked.Load(), "one waits for all")
+		require.EqualValues(t, 2, w.store.reads.Load(), "one read for all callers")
 		close(w.store.gate)
 		synctest.Wait()
 	})
 	w.store.gate = nil
 }
 
-// TestServersAgreeOnTheETag: behind a load balancer who asks again is told that there is nothing new,
-// whichever server he meets.
+// TestServersAgreeOnTheETag: behind a load balancer, a verifier's If-None-Match must match on every server.
 func TestServersAgreeOnTheETag(t *testing.T) {
-	a, b := newRevocationWorld(t), newRevocationWorld(t)
+	a, b := newRevocationEnv(t), newRevocationEnv(t)
 	b.issuer.config.Keys = a.issuer.config.Keys
 	a.store.endings.SessionIDs = []string{"x", "y"}
 	b.store.endings.SessionIDs = []string{"y", "x"}
@@ -202,24 +202,24 @@ func TestServersAgreeOnTheETag(t *testing.T) {
 	require.NotEqual(t, etagA, etagB)
 }
 
-// TestTooManyAreToldByAnInstant: the list stays below 600 KB, and leaves nobody out.
-func TestTooManyAreToldByAnInstant(t *testing.T) {
-	w := newRevocationWorld(t)
+// TestTooManyRevocationsSetAllBefore checks that the list stays below 600 KB and covers all sessions.
+func TestTooManyRevocationsSetAllBefore(t *testing.T) {
+	w := newRevocationEnv(t)
 	for n := range maxRevocations + 5 {
 		w.store.endings.SessionIDs = append(w.store.endings.SessionIDs, fmt.Sprint(n))
 	}
 	w.store.endings.MissingUntil = time.Unix(1_799_999_000, 500_000_000)
 	body, _, claims := w.list(t, 0)
 	require.Less(t, len(body), 600_000)
-	require.EqualValues(t, 1_799_999_001, claims.AllBefore, "a token of that second says 1 799 999 000")
+	require.EqualValues(t, 1_799_999_001, claims.AllBefore, "a token of the same second has 1799999000")
 	require.Equal(t, maxRevocations*16, base64.RawURLEncoding.DecodedLen(len(claims.Sessions)))
 }
 
-// BenchmarkRevocations makes lists of sessions that are new each time.
+// BenchmarkRevocations signs a list with new sessions each time.
 func BenchmarkRevocations(b *testing.B) {
 	for _, count := range []int{0, 100, 1000, maxRevocations} {
 		b.Run(fmt.Sprint(count), func(b *testing.B) {
-			w := newRevocationWorld(b)
+			w := newRevocationEnv(b)
 			for range count {
 				w.store.endings.SessionIDs = append(w.store.endings.SessionIDs, identity.NewSessionID())
 			}

@@ -9,28 +9,28 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Verdict is what a presented refresh token of a live session means.
+// Verdict is the meaning of a presented refresh token of an active session.
 type Verdict int
 
 const (
 	// Rotate moves the session on by one generation.
 	Rotate Verdict = iota + 1
-	// Repeat answers the current token again and writes nothing: an answer was lost, or several callers
-	// refreshed at once.
+	// Repeat returns the current token again and writes nothing: a response was lost, or several callers refreshed at
+	// once.
 	Repeat
-	// Refuse answers invalid_grant and leaves the session alive.
+	// Refuse returns invalid_grant and keeps the session active.
 	Refuse
-	// Theft ends the session: a retired token came back that no honest client still holds.
+	// Theft ends the session: the token is retired and no honest client still has it.
 	Theft
 )
 
-// RotationPolicy says how forgiving a refresh is.
+// RotationPolicy determines which reused refresh tokens are accepted.
 type RotationPolicy struct {
-	// Window is how long a retired token is answered with its successor; 0: never. RFC 9700 §4.14.2 asks to
-	// detect reuse and leaves open how parallel callers and lost answers are told from it.
+	// Window is how long a retired token still gets its successor; 0 means never. RFC 9700 §4.14.2 requires detecting
+	// reuse, but does not say how to distinguish it from parallel callers and lost responses.
 	Window time.Duration
-	// RefuseAhead refuses tokens that are newer than their row, which appear when a failover or a restored
-	// backup lost commits.
+	// RefuseAhead rejects tokens that are newer than their row. These occur after a failover or a restored backup that
+	// lost commits.
 	RefuseAhead bool
 }
 
@@ -38,11 +38,12 @@ type RotationPolicy struct {
 type Decision struct {
 	Verdict Verdict
 	Session identity.Session
-	Ahead   bool // the row had lost its last commits
+	Ahead   bool // reports whether the token is newer than the row, which has lost commits
 }
 
-// Decide says what presenting a generation's token means. It is pure: session is a live session whose secret
-// the token carries, now is its store's clock, keyHash is HashKey of the request's idempotency key or nil.
+// Decide decides what to do with a presented refresh token. It has no side effects. session must be active, and the
+// token must contain its secret; presented is the token's generation, now the store's time, and keyHash the HashKey of
+// the request's Idempotency-Key.
 func Decide(session identity.Session, presented uint32, keyHash []byte, now time.Time, policy RotationPolicy) Decision {
 	switch {
 	case presented == math.MaxUint32:
@@ -52,7 +53,7 @@ func Decide(session identity.Session, presented uint32, keyHash []byte, now time
 	case presented > session.Generation && policy.RefuseAhead:
 		return Decision{Verdict: Refuse, Session: session, Ahead: true}
 	case presented > session.Generation:
-		// Everybody who held a token of the lost stretch is honest: the window answers them all.
+		// All holders of tokens of the lost generations are honest, so the window applies to all of them.
 		decision := rotate(session, presented, keyHash, now, true)
 		decision.Ahead = true
 		return decision
@@ -60,7 +61,7 @@ func Decide(session identity.Session, presented uint32, keyHash []byte, now time
 	return Decision{Verdict: retired(session.Rotations, presented, keyHash, now, policy), Session: session}
 }
 
-// retired judges a token that some rotation has retired.
+// retired returns the verdict on a token that a rotation has retired.
 func retired(rotations []identity.Rotation, presented uint32, keyHash []byte, now time.Time,
 	policy RotationPolicy) Verdict {
 	for n, rotation := range rotations {
@@ -72,7 +73,7 @@ func retired(rotations []identity.Rotation, presented uint32, keyHash []byte, no
 		switch {
 		case sameKey && (n == 0 || fresh), fresh && rotation.Sheltered:
 			return Repeat
-		case fresh: // perhaps a thief, perhaps a client that forgot its key: not worth a session yet
+		case fresh: // a thief, or a client that lost its key: reject the token, but do not end the session yet
 			return Refuse
 		}
 		return Theft
@@ -91,7 +92,7 @@ func rotate(session identity.Session, presented uint32, keyHash []byte, now time
 	return Decision{Verdict: Rotate, Session: session}
 }
 
-// HashKey is what a rotation remembers of an idempotency key; nil for none.
+// HashKey returns the hash of an Idempotency-Key that a rotation stores, or nil if key is empty.
 func HashKey(key string) []byte {
 	if key == "" {
 		return nil

@@ -10,10 +10,10 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// TestDecide is the table of the refresh decision.
+// TestDecide tests the decision table of a refresh.
 func TestDecide(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	key, other := HashKey("the-key-of-this-refresh-token"), HashKey("another-key-of-whoever-it-is")
+	key, other := HashKey("the-key-of-this-refresh-token"), HashKey("the-key-of-another-refresh-01")
 	policy := RotationPolicy{Window: 30 * time.Second}
 	strict := RotationPolicy{}
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
@@ -35,7 +35,7 @@ func TestDecide(t *testing.T) {
 		{"current, with key", at(7), 7, key, policy, Rotate},
 		{"current, strict", at(7), 7, nil, strict, Rotate},
 		{"retired without key, within the window", at(8, one(7, ago(30*time.Second), nil)), 7, nil, policy, Repeat},
-		{"retired without key, within the window, asked with a key", at(8, one(7, ago(time.Second), nil)), 7,
+		{"retired without key, within the window, repeated with a key", at(8, one(7, ago(time.Second), nil)), 7,
 			key, policy, Repeat},
 		{"retired without key, just after the window", at(8, one(7, ago(30*time.Second+time.Millisecond), nil)), 7,
 			nil, policy, Theft},
@@ -55,19 +55,19 @@ func TestDecide(t *testing.T) {
 		{"retired with a key, no key, within the window", at(8, one(7, ago(time.Second), key)), 7, nil, policy, Refuse},
 		{"retired with a key, another key, later", at(8, one(7, ago(time.Minute), key)), 7, other, policy, Theft},
 		{"retired with a key, no key, later", at(8, one(7, ago(time.Minute), key)), 7, nil, policy, Theft},
-		{"retired longer ago than is remembered", at(20, one(19, now, nil)), 3, nil, policy, Theft},
-		{"retired with nothing remembered", at(5), 4, nil, policy, Theft},
+		{"retired before the stored rotations", at(20, one(19, now, nil)), 3, nil, policy, Theft},
+		{"retired without stored rotations", at(5), 4, nil, policy, Theft},
 		{"ahead of the row", at(7, one(6, ago(time.Hour), nil)), 9, nil, policy, Rotate},
 		{"ahead of the row, with a key", at(7), 8, key, policy, Rotate},
-		{"ahead of the row, refused by policy", at(7), 8, nil, RotationPolicy{Window: time.Second,
+		{"ahead of the row, rejected by policy", at(7), 8, nil, RotationPolicy{Window: time.Second,
 			RefuseAhead: true}, Refuse},
-		{"the last generation there is", at(math.MaxUint32), math.MaxUint32, nil, policy, Refuse},
+		{"the last possible generation", at(math.MaxUint32), math.MaxUint32, nil, policy, Refuse},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			decision := Decide(c.session, c.presented, c.key, now, c.policy)
 			require.Equal(t, c.want, decision.Verdict)
 			if c.want != Rotate {
-				require.Equal(t, c.session, decision.Session, "nothing but a rotation changes the session")
+				require.Equal(t, c.session, decision.Session, "only a rotation changes the session")
 				return
 			}
 			require.Equal(t, c.presented+1, decision.Session.Generation)
@@ -80,8 +80,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestDecideShelteringOfLostCommits: after a failover every caller of the lost stretch is honest, with and
-// without keys.
+// TestDecideShelteringOfLostCommits: after a failover all callers with tokens of the lost generations are honest, with
+// and without keys.
 func TestDecideShelteringOfLostCommits(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	policy := RotationPolicy{Window: 30 * time.Second}
@@ -96,8 +96,8 @@ func TestDecideShelteringOfLostCommits(t *testing.T) {
 	require.Equal(t, Theft, Decide(decision.Session, 4, nil, now.Add(31*time.Second), policy).Verdict)
 }
 
-// TestDecideRemembersAtMostMaxRotations, and never writes into the slice of the session that it was given.
-func TestDecideRemembersAtMostMaxRotations(t *testing.T) {
+// TestDecideKeepsAtMostMaxRotations also checks that it does not write into the slice of the given session.
+func TestDecideKeepsAtMostMaxRotations(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	session := identity.Session{}
 	for range 20 {

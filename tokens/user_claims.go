@@ -8,14 +8,14 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// UserClaims are what an operator says of a user. Claims stand within one member of their own, so that none
-// of them can pass for a registered claim or one of ours.
+// UserClaims are the roles and claims that an operator has given a user. The claims are in a member of their own, so
+// that they cannot be mistaken for registered claims or those of this server.
 type UserClaims struct {
 	Roles []string        `json:"roles,omitempty"` // RFC 9068 §2.2.3.1
 	Ext   identity.Claims `json:"ext,omitempty"`
 }
 
-// userClaims returns what a scope asks for.
+// userClaims returns the user claims that a scope requests.
 func userClaims(user identity.User, scope string) UserClaims {
 	var claims UserClaims
 	if oauth.HasScope(scope, oauth.ScopeRoles) {
@@ -27,14 +27,15 @@ func userClaims(user identity.User, scope string) UserClaims {
 	return claims
 }
 
-// owner is whom an access token tells of, as far as it does.
+// owner is what an access token contains about its user besides the session. Fields that the token does not contain are
+// zero.
 type owner struct {
 	user    identity.User
 	unionID string
 }
 
-// owner looks up whom a refresh tells of: most tell nothing that the session does not know, and cost no
-// look-up. What is said of a user is read anew each time, so that a change takes effect at the next refresh.
+// owner reads the owner for a refresh. Most refreshes need nothing but the session, and read nothing. The user is read
+// at each refresh, so that changes take effect at the next one.
 func (i *Issuer) owner(ctx context.Context, r Renewal) (owner, error) {
 	var of owner
 	var err error
@@ -47,7 +48,8 @@ func (i *Issuer) owner(ctx context.Context, r Renewal) (owner, error) {
 	return of, err
 }
 
-// unionID returns the union id to show at a refresh: only a client that asked for WeChat's ids costs this look-up.
+// unionID returns the unionid for a refresh. It reads the account only for clients that are registered for WeChat's
+// ids.
 func (i *Issuer) unionID(ctx context.Context, r Renewal) (string, error) {
 	if !r.Client.WechatClaims || r.Session.Account == (identity.AccountKey{}) {
 		return "", nil

@@ -14,44 +14,44 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// asked is a store of one user that counts how often it is asked. All else of it is nil.
-type asked struct {
+// countingUsers is a store of one user that counts calls of Find. Its other methods panic.
+type countingUsers struct {
 	identity.Users
 	user  identity.User
 	err   error
 	times int
 }
 
-func (a *asked) Find(context.Context, string) (identity.User, error) {
+func (a *countingUsers) Find(context.Context, string) (identity.User, error) {
 	a.times++
 	return a.user, a.err
 }
 
-// opened opens every session.
-type opened struct{ identity.Sessions }
+// openSessions is a store that opens every session.
+type openSessions struct{ identity.Sessions }
 
-func (opened) Open(_ context.Context, session identity.Session, _ int64, _ identity.Lifetimes,
+func (openSessions) Open(_ context.Context, session identity.Session, _ int64, _ identity.Lifetimes,
 	_ int) (identity.Session, error) {
 	return session, nil
 }
 
-// unknown are people who said nothing of themselves.
-type unknown struct{ identity.Profiles }
+// emptyProfiles is a store in which all profiles are empty.
+type emptyProfiles struct{ identity.Profiles }
 
-func (unknown) Find(context.Context, string) (identity.Details, error) {
+func (emptyProfiles) Find(context.Context, string) (identity.Details, error) {
 	return identity.Details{}, nil
 }
 
-func newRoleIssuer(t *testing.T) (*Issuer, *asked) {
+func newRoleIssuer(t *testing.T) (*Issuer, *countingUsers) {
 	t.Helper()
 	issuer := newIssuer(t)
-	users := &asked{user: identity.User{ID: "u_a", Roles: []string{"admin", "shop:write"},
+	users := &countingUsers{user: identity.User{ID: "u_a", Roles: []string{"admin", "shop:write"},
 		Claims: `{"sub":"u_b","roles":["root"],"名":"<令牌>"}`}}
-	issuer.config.Users, issuer.config.Profiles, issuer.config.Sessions = users, unknown{}, opened{}
+	issuer.config.Users, issuer.config.Profiles, issuer.config.Sessions = users, emptyProfiles{}, openSessions{}
 	return issuer, users
 }
 
-// payload is a token's second part, as a verifier sees it.
+// payload returns a token's claims as a verifier sees them.
 func payload(t *testing.T, token string) map[string]any {
 	t.Helper()
 	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
@@ -61,7 +61,7 @@ func payload(t *testing.T, token string) map[string]any {
 	return claims
 }
 
-func TestUserClaimsStandInAccessTokensOnlyIfTheScopeAsks(t *testing.T) {
+func TestUserClaimsAreInAccessTokensOnlyIfRequested(t *testing.T) {
 	issuer, users := newRoleIssuer(t)
 	roles, ext := []any{"admin", "shop:write"}, map[string]any{"sub": "u_b", "roles": []any{"root"}, "名": "<令牌>"}
 	for scope, want := range map[string]struct{ roles, ext any }{
@@ -79,7 +79,7 @@ func TestUserClaimsStandInAccessTokensOnlyIfTheScopeAsks(t *testing.T) {
 			claims := payload(t, set.AccessToken)
 			require.Equal(t, want.roles, claims["roles"], scope)
 			require.Equal(t, want.ext, claims["ext"], scope)
-			require.Equal(t, "u_a", claims["sub"], "whatever an operator writes")
+			require.Equal(t, "u_a", claims["sub"], "ext cannot replace it")
 			if set.IDToken != "" {
 				require.NotContains(t, payload(t, set.IDToken), "roles")
 				require.NotContains(t, payload(t, set.IDToken), "ext")
@@ -93,7 +93,7 @@ func TestUserClaimsStandInAccessTokensOnlyIfTheScopeAsks(t *testing.T) {
 	}
 }
 
-func TestARefreshAsksForTheUserOnlyIfItsScopeDoes(t *testing.T) {
+func TestRefreshReadsTheUserOnlyIfTheScopeNeedsIt(t *testing.T) {
 	issuer, users := newRoleIssuer(t)
 	renew := func(scope string) (Set, error) {
 		users.times = 0
@@ -109,22 +109,22 @@ func TestARefreshAsksForTheUserOnlyIfItsScopeDoes(t *testing.T) {
 	set, err := renew("roles claims")
 	require.NoError(t, err)
 	claims := payload(t, set.AccessToken)
-	require.Equal(t, []any{"guest"}, claims["roles"], "what is true now")
+	require.Equal(t, []any{"guest"}, claims["roles"], "the current roles")
 	require.NotContains(t, claims, "ext")
 	users.user.Roles = nil
 	set, err = renew("roles claims")
 	require.NoError(t, err)
 	require.NotContains(t, payload(t, set.AccessToken), "roles", "none")
 
-	users.err = errors.New("the store is gone")
+	users.err = errors.New("connection refused")
 	_, err = renew("roles")
-	require.ErrorIs(t, err, users.err, "an answer without roles would be taken for none")
+	require.ErrorIs(t, err, users.err, "a token without roles would mean that the user has none")
 	_, err = renew("api")
 	require.NoError(t, err)
 }
 
-// TestAUserWithAllThatMayBeSaidFitsAHeader: the usual bound of proxies for one is 8 KiB.
-func TestAUserWithAllThatMayBeSaidFitsAHeader(t *testing.T) {
+// TestLargestUserClaimsFitAHeader: the usual limit of proxies for a header is 8 KiB.
+func TestLargestUserClaimsFitAHeader(t *testing.T) {
 	issuer, users := newRoleIssuer(t)
 	users.user.Roles = nil
 	for range identity.MaxRoles {
@@ -136,10 +136,11 @@ func TestAUserWithAllThatMayBeSaidFitsAHeader(t *testing.T) {
 	require.Less(t, len(set.AccessToken), 6<<10)
 }
 
-// verbose are people who wrote as much as they may, of what a careless writer of JSON makes six bytes each.
-type verbose struct{ identity.Profiles }
+// longProfiles is a store with the longest possible profile, whose characters HTML escaping would turn into six bytes
+// each.
+type longProfiles struct{ identity.Profiles }
 
-func (verbose) Find(context.Context, string) (identity.Details, error) {
+func (longProfiles) Find(context.Context, string) (identity.Details, error) {
 	return identity.Details{Profile: identity.Profile{
 		Name: strings.Repeat("&", 128), Nickname: strings.Repeat("<", 128), Picture: "https://a.b/?" +
 			strings.Repeat("&", 499), Gender: strings.Repeat("g", 32),
@@ -147,10 +148,10 @@ func (verbose) Find(context.Context, string) (identity.Details, error) {
 	}, Phone: identity.Phone{Number: "+861234567890123"}}, nil
 }
 
-// TestTheLongestProfileDoesNotKeepItsUserOut: whoever borrows a token could write one that no ID token can hold.
-func TestTheLongestProfileDoesNotKeepItsUserOut(t *testing.T) {
+// TestLongestProfileFitsAnIDToken: otherwise a thief with an access token could lock the user out with a long profile.
+func TestLongestProfileFitsAnIDToken(t *testing.T) {
 	issuer, users := newRoleIssuer(t)
-	issuer.config.Profiles = verbose{}
+	issuer.config.Profiles = longProfiles{}
 	users.user.Username = strings.Repeat("&", 128)
 	users.user.Claims = identity.Claims(`{"a":"` + strings.Repeat("&", 1000) + `"}`)
 	client := identity.Client{ID: "client", Audience: []string{"https://api.example.com"}}

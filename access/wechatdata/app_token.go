@@ -19,31 +19,29 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// AppToken is the app-level access token of an app, with which a back end calls WeChat's APIs without knowing
-// the AppSecret.
+// AppToken is the app-level access token of an app. A back end calls WeChat's APIs with it without knowing the
+// AppSecret.
 type AppToken struct {
 	AccessToken string `json:"access_token"`
-	ExpiresIn   int64  `json:"expires_in"`
+	ExpiresIn   int64  `json:"expires_in"` // seconds
 	AppID       string `json:"appid"`
-	ClientID    string `json:"-"` // who got it
+	ClientID    string `json:"-"` // the client that requested it
 }
 
-// appTokenRate is how often a client may ask for the token of an app. It keeps one for its life, so this
-// leaves room for its replicas.
+// appTokenRate limits how often a client may request the token of an app. A client should cache the token until it
+// expires, so this leaves room for its replicas.
 func appTokenRate() limits.Rate { return limits.Rate{Uses: 60, Period: time.Minute} }
 
-// appTokenAudit is how long a client's next tokens of an app leave no trace in the audit log, which would
-// grow with every call else.
+// appTokenAudit is how often a client's tokens of an app are recorded in the audit log at most.
 const appTokenAudit = time.Hour
 
 var errNoAppTokenScope = &oauth.Error{
-	Code: oauth.InsufficientScope, Description: "This needs a token that the client got for itself, by " +
-		"client_credentials with the scope wechat.app_token.",
+	Code: oauth.InsufficientScope, Description: "This needs a token that the client got for itself, with " +
+		"client_credentials and the scope wechat.app_token.",
 	Scope: oauth.ScopeWechatAppToken,
 }
 
-// AppTokens gives back ends the app-level access tokens of their apps. Use NewAppTokens to make one. It is safe for
-// parallel use.
+// AppTokens returns the app-level access tokens of apps to their back ends. It is safe for concurrent use.
 type AppTokens struct {
 	access   *access.Service
 	apps     identity.Apps
@@ -54,7 +52,7 @@ type AppTokens struct {
 	logger   *slog.Logger
 }
 
-// NewAppTokens makes one.
+// NewAppTokens returns an AppTokens.
 func NewAppTokens(c Config) *AppTokens {
 	return &AppTokens{
 		access: c.Access, apps: c.Apps, events: c.Events, volatile: c.Volatile, tokens: c.AppTokens,
@@ -62,8 +60,14 @@ func NewAppTokens(c Config) *AppTokens {
 	}
 }
 
-// AppToken gives a client the token of one of its apps, which appid in the form names if there are several. Nobody
-// can have a new one made: that would end the old one under everybody's hands.
+// AppToken returns the token of one of a client's apps. The form must contain "appid" if the client has several apps.
+// A client cannot request a new token, because that would invalidate the one that others are using. AppToken returns
+//   - oauth.InvalidToken if the access token is not valid,
+//   - oauth.InsufficientScope if it is not the client's own or lacks the scope wechat.app_token,
+//   - oauth.InvalidRequest if appid is missing or is not an app of the client,
+//   - oauth.TooManyRequests if the client asks too often,
+//   - oauth.ServerError if the app is not registered here or WeChat rejects its configuration,
+//   - oauth.TemporarilyUnavailable if WeChat or the store fails.
 func (a *AppTokens) AppToken(ctx context.Context, bearer string, form url.Values) (AppToken, error) {
 	client, err := a.clientOf(ctx, bearer)
 	if err != nil {
@@ -91,16 +95,15 @@ func (a *AppTokens) AppToken(ctx context.Context, bearer string, form url.Values
 	}, nil
 }
 
-// clientOf returns the client that a token speaks for. The token must be the client's own, and for this server
-// alone: an API that was shown one for itself could come here with it (RFC 9068 §4). The client must still be one
-// that gets such tokens.
+// clientOf returns the client of a token. The token must be the client's own and only for this server, so that an API
+// cannot use a token that it received (RFC 9068 §4). The client's record must still allow such tokens.
 func (a *AppTokens) clientOf(ctx context.Context, bearer string) (clients.Client, error) {
 	presented, err := a.access.Bearer(ctx, bearer)
 	if err != nil {
 		return clients.Client{}, err
 	}
 	claims, client := presented.Claims, presented.Client
-	own := claims.Session == "" && claims.Subject == claims.ClientID && forUsAlone(claims)
+	own := claims.Session == "" && claims.Subject == claims.ClientID && onlyForThisServer(claims)
 	if !own || !oauth.HasScope(claims.Scope, oauth.ScopeWechatAppToken) ||
 		!client.MayUse(oauth.GrantClientCredentials) || !slices.Contains(client.Scopes, oauth.ScopeWechatAppToken) {
 		return clients.Client{}, errNoAppTokenScope
@@ -108,33 +111,33 @@ func (a *AppTokens) clientOf(ctx context.Context, bearer string) (clients.Client
 	return client, nil
 }
 
-// count refuses a client that asks too often. When it cannot be counted it is not: few calls get as
-// far as WeChat anyway.
+// count returns oauth.TooManyRequests if a client asks too often. It accepts the request if the store fails, because
+// few requests reach WeChat anyway.
 func (a *AppTokens) count(ctx context.Context, client, appID string) error {
 	rate := appTokenRate()
 	wait, err := a.volatile.Allow(ctx, "app_token/"+appTokenKey(client, appID), rate.Uses, rate.Period)
 	switch {
 	case err != nil:
-		a.logger.WarnContext(ctx, "cannot count who asks for app tokens", "error", err)
+		a.logger.WarnContext(ctx, "cannot count a request for an app token", "error", err)
 	case wait > 0:
 		return &oauth.Error{Code: oauth.TooManyRequests,
-			Description: "Too many requests for the token of this app. Keep it for as long as expires_in says.",
+			Description: "Too many requests for the token of this app. Cache it for expires_in seconds.",
 			RetryAfter:  wait}
 	}
 	return nil
 }
 
-// appTokenKey names a client and an app in few bytes, which a client's id alone could exceed.
+// appTokenKey returns a short key for a client and an app. A client's id alone could be too long.
 func appTokenKey(client, appID string) string {
 	sum := sha256.Sum256([]byte(appID + " " + client))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// audit writes that a client has got an app's token, once in a while. The log has every time.
+// audit records at most once an hour that a client has received an app's token.
 func (a *AppTokens) audit(ctx context.Context, client, appID string) {
 	first, err := a.volatile.PutIfAbsent(ctx, "app_token/audited/"+appTokenKey(client, appID), []byte{1}, appTokenAudit)
 	if err != nil {
-		a.logger.WarnContext(ctx, "cannot tell whether the audit log knows", "kind", identity.EventAppTokenGiven,
+		a.logger.WarnContext(ctx, "an event may be missing in the audit log", "kind", identity.EventAppTokenGiven,
 			"client", client, "error", err)
 	}
 	if first {
@@ -143,10 +146,10 @@ func (a *AppTokens) audit(ctx context.Context, client, appID string) {
 	}
 }
 
-// wechatRetry is how long to wait when WeChat does not say.
+// wechatRetry is the minimum Retry-After.
 const wechatRetry = 5 * time.Second
 
-// wechatFailed says in OAuth's words why WeChat did not do what it was asked. None of it is the client's fault.
+// wechatFailed converts an error of WeChat that the client did not cause to an OAuth error.
 func wechatFailed(err error) error {
 	retry := wechatRetry
 	if refusal, ok := errors.AsType[*wechat.Error](err); ok {
@@ -156,12 +159,12 @@ func wechatFailed(err error) error {
 	case errors.Is(err, wechat.ErrMisconfigured):
 		return &oauth.Error{
 			Code: oauth.ServerError,
-			Description: "WeChat refuses this server's configuration (AppID, AppSecret or IP allow-list). " +
-				"Its operator must mend it.",
+			Description: "WeChat rejects this server's configuration (AppID, AppSecret or IP allow-list). " +
+				"The operator must fix it.",
 			Cause: err,
 		}
 	case errors.Is(err, wechat.ErrThrottled):
-		return oauth.Unavailable("WeChat is limiting this app's requests. Wait before asking again.",
+		return oauth.Unavailable("WeChat is limiting this app's requests. Wait before trying again.",
 			retry, err)
 	}
 	return oauth.Unavailable("WeChat cannot be reached right now. Try again shortly.", retry, err)

@@ -9,19 +9,26 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// WechatData is encrypted data that was opened: the known fields of its kind by WeChat's names, and no others.
+// WechatData is decrypted data. Data contains the documented fields of its kind under WeChat's names, and no others.
 type WechatData struct {
 	Kind      wechat.Kind `json:"kind"`
 	AppID     string      `json:"appid"`
-	Timestamp int64       `json:"timestamp"` // when WeChat made it
+	Timestamp int64       `json:"timestamp"` // Unix time when WeChat encrypted it
 	Data      any         `json:"data"`
-	// for a phone: WeChat says that it made this itself
+	// PhoneVerified is set only for a phone number: WeChat confirmed that it encrypted the data.
 	PhoneVerified *bool  `json:"phone_number_verified,omitempty"`
 	UserID        string `json:"-"`
 }
 
-// DecryptData opens encryptedData with the session key of its user. What it says of a person changes nothing
-// here: a unionid in it links no users, and a phone number signs nobody in.
+// DecryptData decrypts encryptedData with the session key of its user. It changes nothing: a unionid in the data does
+// not link users, and a phone number does not sign a user in. It returns
+//   - oauth.InvalidToken if the access token is not valid,
+//   - oauth.InsufficientScope if it lacks the scope wechat.data, or is a back end's and not only for this server,
+//   - oauth.InvalidRequest if a parameter is missing or invalid,
+//   - oauth.UnknownUser if the app has no such user,
+//   - oauth.InvalidData if WeChat did not encrypt the data recently for this user and app,
+//   - oauth.LoginRequired if the session is not WeChat's or there is no valid session key,
+//   - oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) DecryptData(ctx context.Context, bearer string, form url.Values) (WechatData, error) {
 	subject, err := s.dataSubject(ctx, bearer, form)
 	if err != nil {
@@ -55,7 +62,7 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-// confirmer asks WeChat whether it encrypted something for an app itself.
+// confirmer returns a function that asks WeChat whether it encrypted some data for an app.
 func (s *Service) confirmer(appID string) wechat.Confirm {
 	return func(ctx context.Context, sha256Hex string) (bool, error) {
 		credentials, err := s.credentialsOf(ctx, appID)
@@ -67,14 +74,15 @@ func (s *Service) confirmer(appID string) wechat.Confirm {
 	}
 }
 
-// VerifiedData says whose rawData it is.
+// VerifiedData is the result of checking a signature.
 type VerifiedData struct {
 	AppID    string `json:"appid"`
 	Verified bool   `json:"verified"`
 	UserID   string `json:"-"`
 }
 
-// VerifyData checks the signature of rawData. It says only that the text came through its user's WeChat.
+// VerifyData checks the signature of rawData. A valid signature proves only that the text came through the user's
+// WeChat. VerifyData returns the errors of [Service.DecryptData], with oauth.InvalidData if the signature is invalid.
 func (s *Service) VerifyData(ctx context.Context, bearer string, form url.Values) (VerifiedData, error) {
 	subject, err := s.dataSubject(ctx, bearer, form)
 	if err != nil {

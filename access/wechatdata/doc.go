@@ -1,6 +1,6 @@
-// Package wechatdata offers WeChat's services behind a token: it opens encrypted data, checks signatures, asks about
-// session keys, gets phone numbers, and gives back ends the app-level access tokens of their apps. A session key
-// leaves the server nowhere.
+// Package wechatdata provides WeChat's services to callers with an access token: it decrypts data, checks signatures,
+// checks and resets session keys, gets phone numbers, and returns app-level access tokens to back ends. A session key
+// never leaves the server.
 //
-// Errors for the caller are of package oauth.
+// Errors for clients are of type [oauth.Error].
 package wechatdata

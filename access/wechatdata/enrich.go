@@ -14,30 +14,29 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// What became of the extras of a sign-in. A client reads them beside its tokens: none of them decides whether
-// it gets those.
+// The outcomes of the extras of a sign-in. A client gets them together with its tokens. They never decide the sign-in.
 const (
 	noticeKept        = "kept"
 	noticeVerified    = "verified"
-	noticeNotVerified = "not_verified" // kept, but WeChat could not be asked
-	noticeUnchanged   = "unchanged"    // nothing is new, or the user has chosen
+	noticeNotVerified = "not_verified" // stored, but WeChat could not be asked
+	noticeUnchanged   = "unchanged"    // nothing new, or the user has edited the profile
 	noticeRefused     = "refused"
-	noticeNotAllowed  = "not_allowed" // to this client, or for apps of this kind
+	noticeNotAllowed  = "not_allowed" // not for this client or this kind of app
 	noticeOverBudget  = "over_budget"
 	noticeUnavailable = "unavailable"
 )
 
-// Names of the notices in the answer.
+// Names of the notices in the token response.
 const (
 	profileNotice   = "profile_status"
 	signatureNotice = "signature_status"
 	phoneNotice     = "phone_status"
 )
 
-// enrichTimeout bounds what is done with what came with a sign-in.
+// enrichTimeout bounds Enrich.
 const enrichTimeout = 5 * time.Second
 
-// SignIn is a sign-in by code, with what came beside the code.
+// SignIn is a sign-in by code, with the request's extra parameters.
 type SignIn struct {
 	Client     clients.Client
 	Scope      string // granted
@@ -47,22 +46,23 @@ type SignIn struct {
 
 func (e SignIn) parameter(name string) string { return e.Parameters.Get(name) }
 
-// CheckExtras refuses halves and what is of no kind, before a code is spent on them.
+// CheckExtras checks the extra parameters of a request, before the code is used up. It returns oauth.InvalidRequest if
+// one of a pair is missing or the kind is unknown.
 func CheckExtras(r oauth.Parameters) error {
 	switch has := func(name string) bool { return r.Get(name) != "" }; {
 	case has("encrypted_data") != has("iv"):
-		return invalidRequest("encrypted_data and iv belong together.")
+		return invalidRequest("encrypted_data and iv must be sent together.")
 	case has("raw_data") != has("signature"):
-		return invalidRequest("raw_data and signature belong together.")
+		return invalidRequest("raw_data and signature must be sent together.")
 	case has("encrypted_data_kind") && !slices.Contains([]string{string(wechat.KindUserInfo),
 		string(wechat.KindPhone)}, r.Get("encrypted_data_kind")):
-		return invalidRequest("encrypted_data_kind is user_info, which it is if left out, or phone.")
+		return invalidRequest("encrypted_data_kind must be user_info (the default) or phone.")
 	}
 	return nil
 }
 
-// Enrich keeps what came with a sign-in, or what the platform says of its user, and returns what became of it, by
-// the name of a member of the answer. It never keeps anybody out.
+// Enrich stores the extras of a sign-in and the profile that the platform has of the user. It returns the outcomes by
+// the names of members of the token response. It never fails a sign-in.
 func (s *Service) Enrich(ctx context.Context, e SignIn) map[string]string {
 	if e.empty() {
 		return nil
@@ -75,24 +75,24 @@ func (s *Service) Enrich(ctx context.Context, e SignIn) map[string]string {
 			notices[name] = notice
 		}
 	}
-	note(profileNotice, s.takeProfile(ctx, e))
+	note(profileNotice, s.saveProfile(ctx, e))
 	note(signatureNotice, e.checkSignature())
-	note(phoneNotice, s.takePhone(ctx, e))
+	note(phoneNotice, s.savePhone(ctx, e))
 	if len(notices) == 0 {
 		return nil
 	}
 	return notices
 }
 
-// empty says that nothing came with the sign-in, as with most.
+// empty reports whether a sign-in has no extras.
 func (e SignIn) empty() bool {
 	return e.Person.Login.Profile == nil && e.parameter("encrypted_data") == "" && e.parameter("raw_data") == "" &&
 		e.parameter("phone_code") == ""
 }
 
-// takeProfile keeps what WeChat encrypted for the mini-program, or what it tells of the person itself if the
-// client may ask for profiles.
-func (s *Service) takeProfile(ctx context.Context, e SignIn) string {
+// saveProfile stores the profile that WeChat encrypted for the mini-program, or the one that WeChat's API returns if
+// the client was granted the scope profile.
+func (s *Service) saveProfile(ctx context.Context, e SignIn) string {
 	var profile identity.Profile
 	var err error
 	switch {
@@ -114,7 +114,7 @@ func (s *Service) takeProfile(ctx context.Context, e SignIn) string {
 	kept, err := s.profiles.Suggest(ctx, e.Person.User.ID, profile)
 	switch {
 	case err != nil:
-		s.logger.WarnContext(ctx, "cannot keep a profile", "user", e.Person.User.ID, "error", err)
+		s.logger.WarnContext(ctx, "cannot store a profile", "user", e.Person.User.ID, "error", err)
 		return noticeUnavailable
 	case !kept:
 		return noticeUnchanged
@@ -131,8 +131,8 @@ func (s *Service) openProfile(ctx context.Context, e SignIn) (identity.Profile, 
 	return signin.SuggestedProfile(info.Profile()), nil
 }
 
-// openAtSignIn opens what was encrypted with the key of this very sign-in, or with one that it replaced if
-// those are kept: a user may have tapped just before.
+// openAtSignIn decrypts data with the session key of this sign-in, or with an older one that is still stored, because
+// the data may have been encrypted just before the sign-in.
 func (s *Service) openAtSignIn(ctx context.Context, e SignIn, kind wechat.Kind) (wechat.Opened, error) {
 	if e.Person.Login.SessionKey.Zero() {
 		return wechat.Opened{}, wechat.ErrBadData
@@ -148,8 +148,8 @@ func (s *Service) openAtSignIn(ctx context.Context, e SignIn, kind wechat.Kind) 
 	return opened, err
 }
 
-// checkSignature says whether raw_data came through the user's WeChat. Nothing in it is kept: since 2021 it
-// tells of nobody.
+// checkSignature checks whether raw_data came through the user's WeChat. Nothing from it is stored: since 2021 it is
+// anonymous.
 func (e SignIn) checkSignature() string {
 	switch rawData := e.parameter("raw_data"); {
 	case rawData == "":

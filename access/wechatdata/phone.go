@@ -18,25 +18,24 @@ import (
 
 var (
 	errOverBudget = &oauth.Error{
-		Code: oauth.OverBudget,
-		Description: "The app has got as many phone numbers this month as its operator allows. Its " +
-			"operator can raise the budget.",
+		Code:        oauth.OverBudget,
+		Description: "The app has used up its budget of phone numbers for this month. The operator can raise it.",
 	}
 	errPhoneCode = &oauth.Error{
 		Code: oauth.InvalidGrant,
-		Description: "WeChat does not accept this code: it is expired, used, of somebody else, or no code " +
-			"of a getPhoneNumber button.",
+		Description: "WeChat rejected this code: it is expired, already used, for another user, or not from " +
+			"a getPhoneNumber button.",
 	}
 )
 
-// phoneRate is how often a user may try: nobody has so many numbers, and each that is right costs money.
+// phoneRate limits how often a user may try, because each valid code costs money.
 func phoneRate() limits.Rate { return limits.Rate{Uses: 3, Period: 24 * time.Hour} }
 
-// budgetAudit is how long after one event no other tells that an app is over its budget.
+// budgetAudit is how often an app that is over its budget is reported at most.
 const budgetAudit = time.Hour
 
-// takePhone keeps the phone number that came with a sign-in: by a code, or encrypted in the older way.
-func (s *Service) takePhone(ctx context.Context, e SignIn) string {
+// savePhone stores the phone number of a sign-in, which is sent as a code or, in the older way, encrypted.
+func (s *Service) savePhone(ctx context.Context, e SignIn) string {
 	code, encrypted := e.parameter("phone_code"), e.parameter("encrypted_data_kind") == string(wechat.KindPhone) &&
 		e.parameter("encrypted_data") != ""
 	switch {
@@ -65,7 +64,7 @@ func phoneOutcome(err error) string {
 	return noticeUnavailable
 }
 
-// phoneByCode gets a number by the code of a button, and counts what became of it.
+// phoneByCode gets a number with the code of a getPhoneNumber button, and counts the outcome.
 func (s *Service) phoneByCode(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone,
 	error) {
 	phone, err := s.buyPhone(ctx, app, openID, userID, code)
@@ -73,7 +72,7 @@ func (s *Service) phoneByCode(ctx context.Context, app identity.App, openID, use
 	return phone, err
 }
 
-// buyPhone gets a number from WeChat and keeps it. What certainly cost nothing is given back to the budget.
+// buyPhone gets a number from WeChat and stores it. If the request certainly cost nothing, it refunds the budget.
 func (s *Service) buyPhone(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone, error) {
 	if err := s.allow(ctx, "phone/"+userID, phoneRate()); err != nil {
 		return identity.Phone{}, err
@@ -83,7 +82,7 @@ func (s *Service) buyPhone(ctx context.Context, app identity.App, openID, userID
 		return identity.Phone{}, oauth.StoreFailed(err)
 	}
 	if !within {
-		s.tellOverBudget(ctx, app.ID)
+		s.reportOverBudget(ctx, app.ID)
 		return identity.Phone{}, errOverBudget
 	}
 	bought, err := s.appTokens.PhoneNumber(ctx, signin.Credentials(app), code, openID)
@@ -104,7 +103,8 @@ func (s *Service) buyPhone(ctx context.Context, app identity.App, openID, userID
 	return phone, nil
 }
 
-// phoneByData opens a number with the session key, and asks WeChat whether it made it: the format has no MAC.
+// phoneByData decrypts a number with the session key, and asks WeChat whether it encrypted it, since the format has no
+// MAC.
 func (s *Service) phoneByData(ctx context.Context, e SignIn) string {
 	opened, err := s.openAtSignIn(ctx, e, wechat.KindPhone)
 	info, ok := opened.Fields.(*wechat.PhoneInfo)
@@ -120,11 +120,11 @@ func (s *Service) phoneByData(ctx context.Context, e SignIn) string {
 		Verified: err == nil}
 	if known, failed := s.profiles.Find(ctx, e.Person.User.ID); !phone.Verified &&
 		(failed != nil || known.Phone.Verified) {
-		return noticeUnavailable // what WeChat vouched for does not give way to what it could not be asked about
+		return noticeUnavailable // an unverified number must not replace a verified one
 	}
 	switch err := s.profiles.SetPhone(ctx, e.Person.User.ID, phone); {
 	case err != nil:
-		s.logger.WarnContext(ctx, "cannot keep a phone number", "user", e.Person.User.ID, "error", err)
+		s.logger.WarnContext(ctx, "cannot store a phone number", "user", e.Person.User.ID, "error", err)
 		return noticeUnavailable
 	case !phone.Verified:
 		return noticeNotVerified
@@ -132,15 +132,25 @@ func (s *Service) phoneByData(ctx context.Context, e SignIn) string {
 	return noticeVerified
 }
 
-// BoundPhone is a number that a signed-in user has shown to be his.
+// BoundPhone is a signed-in user's phone number.
 type BoundPhone struct {
 	Number   string `json:"phone_number"`
 	Verified bool   `json:"phone_number_verified"`
 	UserID   string `json:"-"`
 }
 
-// BindPhone takes the code of a getPhoneNumber button from a signed-in user of a mini-program. Numbers pass
-// on to other people, so it signs nobody in and joins nobody.
+// BindPhone stores the phone number of a signed-in user of a mini-program. The form's "code" is from a getPhoneNumber
+// button. A phone number neither signs a user in nor links users, because numbers are reassigned to other people.
+// BindPhone returns
+//   - oauth.InvalidToken if the access token is not valid or is a client's own,
+//   - oauth.InsufficientScope if it lacks the scope phone,
+//   - oauth.LoginRequired if the session is not one of a WeChat mini-program,
+//   - oauth.InvalidRequest if the code is missing,
+//   - oauth.InvalidGrant if WeChat rejects the code,
+//   - oauth.TooManyRequests if the user tries too often,
+//   - oauth.OverBudget if the app has used up its budget of phone numbers,
+//   - oauth.ServerError if the app is not registered here or WeChat rejects its configuration,
+//   - oauth.TemporarilyUnavailable if WeChat or the store fails.
 func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values) (BoundPhone, error) {
 	presented, err := s.access.UserBearer(ctx, bearer)
 	if err != nil {
@@ -154,7 +164,8 @@ func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values)
 	case session.Account.Platform != identity.PlatformWechat:
 		return BoundPhone{}, errNotOfWechat
 	case form.Get("code") == "":
-		return BoundPhone{}, invalidRequest("code is missing: it is what a getPhoneNumber button gives, not wx.login.")
+		return BoundPhone{}, invalidRequest(
+			"code is missing: send the code from a getPhoneNumber button, not from wx.login.")
 	}
 	app, err := signin.FindApp(ctx, s.apps, session.Account.Platform, session.Account.App)
 	if err != nil {
@@ -168,8 +179,8 @@ func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values)
 	return BoundPhone{phone.Number, phone.Verified, session.UserID}, err
 }
 
-// tellOverBudget tells the operator once in a while; clients ask on.
-func (s *Service) tellOverBudget(ctx context.Context, appID string) {
+// reportOverBudget logs and records at most once an hour that an app is over its budget.
+func (s *Service) reportOverBudget(ctx context.Context, appID string) {
 	first, err := s.volatile.PutIfAbsent(ctx, "phone_budget/told/"+appID, []byte{1}, budgetAudit)
 	if err != nil || first {
 		s.logger.WarnContext(ctx, "an app has used up its budget of phone numbers for this month", "appid", appID)

@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// Config is what a Service and AppTokens work with. All fields but Meter are required.
+// Config holds the dependencies of a Service and AppTokens. All fields but Meter are required.
 type Config struct {
 	Access    *access.Service
 	Apps      identity.Apps
@@ -30,10 +30,9 @@ type Config struct {
 	Logger    *slog.Logger
 }
 
-// Meter counts what operators watch.
+// Meter counts events for metrics.
 type Meter interface {
-	// PhoneAsked counts a phone number that was asked for at an app, by what became of it: verified, refused,
-	// over_budget or unavailable.
+	// PhoneAsked counts a request for a phone number by its outcome: verified, refused, over_budget or unavailable.
 	PhoneAsked(appID, outcome string)
 }
 
@@ -42,8 +41,7 @@ type noMeter struct{}
 
 func (noMeter) PhoneAsked(string, string) {}
 
-// Service does what needs the session key or the phone number of a user. Use New to make one. It is safe for
-// parallel use.
+// Service does what needs the session key or the phone number of a user. It is safe for concurrent use.
 type Service struct {
 	access    *access.Service
 	apps      identity.Apps
@@ -60,7 +58,7 @@ type Service struct {
 	logger    *slog.Logger
 }
 
-// New makes a service.
+// New returns a Service.
 func New(c Config) *Service {
 	if c.Meter == nil {
 		c.Meter = noMeter{}
@@ -72,12 +70,12 @@ func New(c Config) *Service {
 	}
 }
 
-// allow counts an attempt of a user, or refuses it.
+// allow counts an attempt of a user, or rejects it with oauth.TooManyRequests.
 func (s *Service) allow(ctx context.Context, key string, rate limits.Rate) error {
 	return s.limiter.Allow(ctx, key, rate, "Too many attempts. Wait before trying again.")
 }
 
-// credentialsOf returns what to ask WeChat with.
+// credentialsOf returns the AppID and the AppSecret of an app.
 func (s *Service) credentialsOf(ctx context.Context, appID string) (wechat.Credentials, error) {
 	return credentialsOf(ctx, s.apps, appID)
 }

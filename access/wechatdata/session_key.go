@@ -13,17 +13,25 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// sessionKeyRate is how often WeChat is asked about the key of one account. Beyond some number of its own it refuses.
+// sessionKeyRate limits how often WeChat is asked about the key of one account, since WeChat has a limit too.
 func sessionKeyRate() limits.Rate { return limits.Rate{Uses: 10, Period: time.Minute} }
 
-// SessionKeyState says whether WeChat still knows the session key that is kept of a user. The key itself is never told.
+// SessionKeyState is the state of a user's stored session key. The key itself is never returned.
 type SessionKeyState struct {
 	AppID  string `json:"appid"`
-	Valid  bool   `json:"valid"`
+	Valid  bool   `json:"valid"` // at WeChat
 	UserID string `json:"-"`
 }
 
-// CheckSessionKey asks WeChat whether the session key of a user is still valid.
+// CheckSessionKey asks WeChat whether the session key of a user is still valid. It returns
+//   - oauth.InvalidToken if the access token is not valid,
+//   - oauth.InsufficientScope if it lacks the scope wechat.data, or is a back end's and not only for this server,
+//   - oauth.InvalidRequest if a parameter is missing or invalid,
+//   - oauth.UnknownUser if the app has no such user,
+//   - oauth.LoginRequired if the session is not WeChat's or no session key is stored,
+//   - oauth.TooManyRequests if WeChat was asked about the key too often,
+//   - oauth.ServerError if the app is not registered here or WeChat rejects its configuration,
+//   - oauth.TemporarilyUnavailable if WeChat or the store fails.
 func (s *Service) CheckSessionKey(ctx context.Context, bearer string, form url.Values) (SessionKeyState, error) {
 	k, err := s.sessionKeyOf(ctx, bearer, form)
 	if err != nil {
@@ -36,14 +44,15 @@ func (s *Service) CheckSessionKey(ctx context.Context, bearer string, form url.V
 	return SessionKeyState{AppID: k.account.AppID, Valid: valid, UserID: k.userID}, nil
 }
 
-// ResetSessionKey has WeChat replace the session key of a user, and keeps the new one. Like a key that a
-// login replaced, the old one is tried for a while: the user may have tapped before.
+// ResetSessionKey asks WeChat to replace the session key of a user, and stores the new one. As after a sign-in, the
+// old key is still tried for a while, because data may have been encrypted just before. It returns the errors of
+// [Service.CheckSessionKey], and oauth.LoginRequired if the old key is no longer valid.
 func (s *Service) ResetSessionKey(ctx context.Context, bearer string, form url.Values) (SessionKeyState, error) {
 	k, err := s.sessionKeyOf(ctx, bearer, form)
 	if err != nil {
 		return SessionKeyState{}, err
 	}
-	ctx = context.WithoutCancel(ctx) // who hangs up must not lose the key that WeChat has changed by then
+	ctx = context.WithoutCancel(ctx) // store the new key even if the client disconnects
 	fresh, err := s.appTokens.ResetSession(ctx, k.credentials, k.account.OpenID, k.key)
 	if err != nil {
 		return SessionKeyState{}, sessionKeyFailed(err)
@@ -54,14 +63,14 @@ func (s *Service) ResetSessionKey(ctx context.Context, bearer string, form url.V
 	return SessionKeyState{AppID: k.account.AppID, Valid: true, UserID: k.userID}, nil
 }
 
-// sessionKey is what to ask WeChat about a user's session key with.
+// sessionKey is a user's session key with what is needed to ask WeChat about it.
 type sessionKey struct {
 	dataSubject
 	credentials wechat.Credentials
 	key         wechat.SessionKey
 }
 
-// sessionKeyOf returns a user's session key, unless WeChat was asked about it too often.
+// sessionKeyOf returns a user's session key. It returns oauth.TooManyRequests if WeChat was asked about it too often.
 func (s *Service) sessionKeyOf(ctx context.Context, bearer string, form url.Values) (sessionKey, error) {
 	subject, err := s.dataSubject(ctx, bearer, form)
 	if err != nil {
@@ -80,7 +89,7 @@ func (s *Service) sessionKeyOf(ctx context.Context, bearer string, form url.Valu
 	return sessionKey{subject, credentials, key}, err
 }
 
-// sessionKeyFailed says in OAuth's words why WeChat did not answer about a session key.
+// sessionKeyFailed converts an error of WeChat about a session key to an OAuth error.
 func sessionKeyFailed(err error) error {
 	if errors.Is(err, wechat.ErrStaleKey) {
 		return vaultFailed(err)

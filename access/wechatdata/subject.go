@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// dataSubject is the account that a call about WeChat's data acts on.
+// dataSubject is the account that a call acts on.
 type dataSubject struct {
 	account wechat.Account
 	userID  string
@@ -24,17 +24,17 @@ var (
 		Description: "The access token lacks the scope wechat.data.", Scope: oauth.ScopeWechatData}
 	errNoDataToken = &oauth.Error{
 		Code: oauth.InsufficientScope,
-		Description: "A back end needs a token that it got for this server alone: by client_credentials, " +
-			"with the scope wechat.data and no other.",
+		Description: "A back end needs a token for this server only: from client_credentials, with " +
+			"wechat.data as its only scope.",
 		Scope: oauth.ScopeWechatData,
 	}
 	errNotOfWechat = &oauth.Error{Code: oauth.LoginRequired,
-		Description: "This session was not opened by WeChat. Sign in with a code of wx.login."}
-	errUnknownUser = &oauth.Error{Code: oauth.UnknownUser, Description: "No user of this app has that sub."}
+		Description: "This session was not opened with WeChat. Sign in with a code from wx.login."}
+	errUnknownUser = &oauth.Error{Code: oauth.UnknownUser, Description: "This app has no user with that sub."}
 )
 
-// dataSubject finds whom a call is about. The token of a signed-in user says so itself: by its session,
-// whatever the form says. A back end names the user.
+// dataSubject returns the account that a call acts on: for a user's token the account that opened its session, for a
+// back end's token the account of the user in the form.
 func (s *Service) dataSubject(ctx context.Context, bearer string, form url.Values) (dataSubject, error) {
 	presented, err := s.access.Bearer(ctx, bearer)
 	if err != nil {
@@ -49,19 +49,18 @@ func (s *Service) dataSubject(ctx context.Context, bearer string, form url.Value
 	session := presented.Session
 	switch {
 	case form.Has("user") || form.Has("appid"):
-		return dataSubject{}, invalidRequest("user and appid are for back ends: the token of a user names both.")
+		return dataSubject{}, invalidRequest("user and appid are only for back ends: a user's token determines both.")
 	case session.Account.Platform != identity.PlatformWechat:
 		return dataSubject{}, errNotOfWechat
 	}
 	return dataSubject{wechat.Account{AppID: session.Account.App, OpenID: session.Account.Subject}, session.UserID}, nil
 }
 
-// namedSubject is the account that a user has at an app of a back end's. The token must be for this server
-// alone, since an API that was shown one for itself could come here with it (RFC 9068 §4), and the client's
-// record must still allow what the token says.
+// namedSubject returns a user's account at an app of a back end. The token must be only for this server, so that an
+// API cannot use a token that it received (RFC 9068 §4), and the client's record must still allow its scope.
 func (s *Service) namedSubject(ctx context.Context, backEnd access.Bearer, form url.Values) (dataSubject, error) {
 	client := backEnd.Client
-	if !forUsAlone(backEnd.Claims) || !client.MayUse(oauth.GrantClientCredentials) ||
+	if !onlyForThisServer(backEnd.Claims) || !client.MayUse(oauth.GrantClientCredentials) ||
 		!slices.Contains(client.Scopes, oauth.ScopeWechatData) {
 		return dataSubject{}, errNoDataToken
 	}
@@ -71,7 +70,7 @@ func (s *Service) namedSubject(ctx context.Context, backEnd access.Bearer, form 
 	}
 	userID := form.Get("user")
 	if userID == "" {
-		return dataSubject{}, invalidRequest("user is missing: name the sub of the user whose data this is.")
+		return dataSubject{}, invalidRequest("user is missing: send the sub of the user whose data this is.")
 	}
 	user, err := s.findUser(ctx, userID)
 	switch {
@@ -87,12 +86,12 @@ func (s *Service) namedSubject(ctx context.Context, backEnd access.Bearer, form 
 	return dataSubject{wechat.Account{AppID: account.App, OpenID: account.Subject}, account.UserID}, nil
 }
 
-// forUsAlone reports whether a token is for this server and no other.
-func forUsAlone(claims tokens.AccessClaims) bool {
+// onlyForThisServer reports whether this server is a token's only audience.
+func onlyForThisServer(claims tokens.AccessClaims) bool {
 	return slices.Equal(claims.Audience, tokens.Audience{claims.Issuer})
 }
 
-// findUser returns the user of a "sub", or the one that he turned out to be.
+// findUser returns the user of a "sub", or the user that it was merged into.
 func (s *Service) findUser(ctx context.Context, id string) (identity.User, error) {
 	user, err := s.users.Find(ctx, id)
 	if err == nil && user.MergedInto != "" {
@@ -108,18 +107,18 @@ func userFailed(err error) error {
 	return oauth.StoreFailed(err)
 }
 
-// vaultFailed says why the vault did not do what it was asked. Of data that it refuses nobody learns more than that.
+// vaultFailed converts an error of the vault to an OAuth error. It does not reveal why data was rejected.
 func vaultFailed(err error) error {
 	switch {
 	case errors.Is(err, wechat.ErrBadData):
 		return &oauth.Error{
 			Code: oauth.InvalidData,
-			Description: "This is not what WeChat made for this user and app just now. Call wx.login, sign " +
-				"in, have it made again, and send it once.",
+			Description: "This is not data that WeChat created recently for this user and app. Call wx.login, sign " +
+				"in, get new data, and send it once.",
 		}
 	case errors.Is(err, wechat.ErrNoSessionKey), errors.Is(err, wechat.ErrStaleKey):
 		return &oauth.Error{Code: oauth.LoginRequired,
-			Description: "There is no session key of this user that can be used. Call wx.login and sign in.",
+			Description: "There is no valid session key for this user. Call wx.login and sign in.",
 			Cause:       err}
 	}
 	return oauth.StoreFailed(err)

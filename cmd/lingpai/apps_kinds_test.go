@@ -40,9 +40,9 @@ func TestAnAppOfNoKindIsRefused(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID, "--kind", "game"),
-		`--kind: there is no kind "game"; give one of mini-program, mobile-app`)
+		`--kind: there is no kind "game"; use one of mini-program, mobile-app`)
 	require.Contains(t, o.refusedWith(realSecret, "apps", "add", "1112345678", "--kind", "website"),
-		"of QQ's apps only those of kind mini-program")
+		"only QQ apps of kind mini-program")
 	for _, id := range []string{"12345", "123456789012345678901", "1112345678 ", "wx1112345678",
 		"WX0123456789ABCDEF", "１１１２３４５６７８"} {
 		require.Contains(t, o.refusedWith(realSecret, "apps", "add", id), "is not an AppID", id)
@@ -50,10 +50,10 @@ func TestAnAppOfNoKindIsRefused(t *testing.T) {
 	for _, args := range [][]string{{"1112345678", "--phone-budget", "5"}, {appID, "--kind", "website",
 		"--phone-budget", "-1"}} {
 		require.Contains(t, o.refusedWith(realSecret, append([]string{"apps", "add"}, args...)...),
-			"phone numbers come from WeChat's mini-programs only")
+			"only WeChat mini-programs provide phone numbers")
 	}
 	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID, "--phone-budget", "-2"),
-		"--phone-budget: a number")
+		"--phone-budget: must be a number")
 	require.Empty(t, o.listed("apps", "list"))
 }
 

@@ -54,8 +54,8 @@ func TestWhatIsNoAppIsRefused(t *testing.T) {
 	require.Contains(t, o.refused("apps", "add", appID), "no AppSecret was given")
 	require.Contains(t, o.refusedWith("\n"+realSecret, "apps", "add", appID), "no AppSecret was given")
 	require.Contains(t, o.refusedWith(strings.Repeat("a", 5000), "apps", "add", appID), "is this the right file?")
-	require.Contains(t, o.refusedWith("two words", "apps", "add", appID), "is no AppSecret")
-	require.Contains(t, o.refusedWith("\xff\xfea\x00b\x00", "apps", "add", appID), "is no AppSecret")
+	require.Contains(t, o.refusedWith("two words", "apps", "add", appID), "is not an AppSecret")
+	require.Contains(t, o.refusedWith("\xff\xfea\x00b\x00", "apps", "add", appID), "is not an AppSecret")
 	require.Contains(t, o.refused("apps", "add", appID, "--secret-file", "none"), "--secret-file: open none")
 	require.Contains(t, o.refused("apps", "add", appID, realSecret), "usage: lingpai apps add APPID",
 		"a secret is no argument")

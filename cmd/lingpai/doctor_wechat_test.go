@@ -30,14 +30,14 @@ func TestDoctorAsksWeChatOnceAboutEachApp(t *testing.T) {
 	requireFinding(t, o.examined(), "apps", statusFault, "gives no answer that can be used: connection closed",
 		"lingpai apps test "+appID)
 	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":40243}`)
-	requireFinding(t, o.examined(), "apps", statusFault, "WeChat refuses the app (errcode 40243)", "console")
+	requireFinding(t, o.examined(), "apps", statusFault, "WeChat rejects the app (errcode 40243)", "console")
 
 	o.okWith("simulator-of-somebody-else", "apps", "rotate-secret", appID)
 	o.okWith(simSecret, "apps", "add", "wx1111111111111111")
 	findings := o.examined()
 	requireFinding(t, findings, "apps", statusFault, appID+": the AppSecret is wrong (errcode 40125)",
 		"lingpai apps rotate-secret "+appID)
-	requireFinding(t, findings, "apps", statusFault, "wx1111111111111111: WeChat refuses the app (errcode 40013)",
+	requireFinding(t, findings, "apps", statusFault, "wx1111111111111111: WeChat rejects the app (errcode 40013)",
 		"there is no such AppID")
 }
 

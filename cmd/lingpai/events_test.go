@@ -34,7 +34,7 @@ func TestEventsAreListed(t *testing.T) {
 	require.Equal(t, identity.EventUserDeleted, h.listed("events", "list", sub)[0]["kind"],
 		"of somebody who is no more")
 	require.Contains(t, h.refused("events", "list", ""), "SUB|USERNAME is empty")
-	require.Contains(t, h.refused("events", "list", "--limit", "0"), "--limit: 1 to 100000")
+	require.Contains(t, h.refused("events", "list", "--limit", "0"), "--limit: must be 1 to 100000")
 }
 
 // TestEventsHaveTheCommandThatActed, and the user of the machine who ran it; what users do themselves has nobody.

@@ -30,7 +30,7 @@ func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
 		sub+" would be deleted, with 1 account(s), and 0 session(s) would end")
 	user, _ := o.shown(sub)
 	require.NotContains(t, user, "deletes_at", "it was a preview")
-	require.Contains(t, o.refused("users", "undelete", sub), sub+" is not to be deleted")
+	require.Contains(t, o.refused("users", "undelete", sub), "no deletion of "+sub+" is scheduled")
 
 	require.Contains(t, o.ok("users", "delete", sub, "--yes"), "to cancel: lingpai users undelete "+sub)
 	user, _ = o.shown(sub)
@@ -73,9 +73,10 @@ func TestAUserWhoCannotBeDeletedStays(t *testing.T) {
 	for _, command := range [][]string{{"delete", retired}, {"delete", retired, "--yes"}, {"keep", retired},
 		{"set-password", retired}} {
 		message := o.refusedWith("a good password", append([]string{"users"}, command...)...)
-		require.Contains(t, message, retired+" was merged into "+survivor+": use that one")
+		require.Contains(t, message, retired+" was merged into "+survivor+": use that user")
 	}
-	require.Contains(t, o.refused("users", "delete", "alice", "--grace", "-1h", "--yes"), "--grace: at least 0s")
+	require.Contains(t, o.refused("users", "delete", "alice", "--grace", "-1h", "--yes"),
+		"--grace: must be at least 0s")
 	for _, command := range []string{"delete", "keep"} {
 		require.Contains(t, o.refused("users", command, "nobody"), `there is no user "nobody"`)
 	}

@@ -64,7 +64,7 @@ func TestImportTellsLinesOfCSVWhateverIsInQuotes(t *testing.T) {
 		const quotes = "the quotes are wrong: a field with quotes, commas or line ends stands in quotes, " +
 			"and each quote within it is written twice"
 		require.Equal(t, []told{
-			{3, "refused", "b", "name has at most 128 characters, and none that are invisible or turn text round"},
+			{3, "refused", "b", "name must have at most 128 characters, and no invisible or text direction characters"},
 			{6, "refused", "", "sub must be 1 to 255 printable ASCII characters without spaces"},
 			{7, "refused", "", "the row has 5 columns, and the first line names 6"},
 			{8, "refused", "", quotes},

@@ -181,8 +181,9 @@ func TestTwinsAreListedPageByPage(t *testing.T) {
 	after := "wechat/main/自家/b/" + rows[1]["retired"].(string)
 	require.Contains(t, first.stderr, `continue with --after "`+after+`"`)
 	require.Equal(t, rows[2:], o.listed("users", "duplicates", "--limit", "2", "--after", after))
-	require.Contains(t, o.refused("users", "duplicates", "--after", "u_x"), "--after: give what the command printed")
+	require.Contains(t, o.refused("users", "duplicates", "--after", "u_x"),
+		"--after: use the value that the command printed")
 	for _, command := range []string{"twins", "joins"} {
-		require.Contains(t, o.refused("users", command, "--limit", "0"), "--limit: at least 1")
+		require.Contains(t, o.refused("users", command, "--limit", "0"), "--limit: must be at least 1")
 	}
 }

@@ -27,7 +27,7 @@ func TestClocksMayBeALittleApart(t *testing.T) {
 func TestWeChatThatAcceptsAnythingIsNotWeChat(t *testing.T) {
 	d := examination(t)
 	d.report.judgeApp("wx0123456789abcdef", "WeChat", &wechat.Error{Class: wechat.ErrUnavailable,
-		Reason: "it accepted a code that nobody made"})
+		Reason: "it accepted an invalid code"})
 	d.report.judgeApp("wx0123456789abcdef", "WeChat", &wechat.Error{Class: wechat.ErrUserBlocked,
 		Errcode: 40226, Reason: "errcode"})
 	for _, f := range d.report.findings {

@@ -11,10 +11,9 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// TestTwinsAfterAFirstThatFailed: WeChat was busy for the first of several requests with one code and key.
-// One of those who waited takes its place, and all of them get that one's answer; nobody hears "code been
-// used".
-func TestTwinsAfterAFirstThatFailed(t *testing.T) {
+// TestDuplicatesAfterAFailedFirstRequest sends several requests with one code and key. WeChat is busy for the first
+// one; then one of the waiting requests takes its place, and all others get its answer instead of "code been used".
+func TestDuplicatesAfterAFailedFirstRequest(t *testing.T) {
 	w := newEnv(t)
 	for range 3 { // five failures would open the circuit breaker
 		code := w.code("alice")
@@ -22,7 +21,7 @@ func TestTwinsAfterAFirstThatFailed(t *testing.T) {
 			wechattest.Fault{Path: "/sns/jscode2session", Count: 1, DelayMS: 150, Errcode: -1},
 			wechattest.Fault{Path: "/sns/jscode2session", Count: 1, DelayMS: 150},
 		))
-		answers, faults := make([]string, 4), make([]error, 4)
+		answers, errs := make([]string, 4), make([]error, 4)
 		var group sync.WaitGroup
 		for n := range answers {
 			group.Go(func() {
@@ -30,16 +29,15 @@ func TestTwinsAfterAFirstThatFailed(t *testing.T) {
 				if err == nil {
 					answers[n] = info.GetRefresh()
 				}
-				faults[n] = err
+				errs[n] = err
 			})
 		}
 		group.Wait()
 		w.simulator.Heal()
 		failed, answer := 0, ""
-		for n, err := range faults {
+		for n, err := range errs {
 			if err != nil {
-				require.ErrorIs(t, err, oauth.TemporarilyUnavailable,
-					"the first, whom WeChat was too busy for")
+				require.ErrorIs(t, err, oauth.TemporarilyUnavailable, "the first request, for which WeChat was busy")
 				failed++
 				continue
 			}
@@ -52,8 +50,8 @@ func TestTwinsAfterAFirstThatFailed(t *testing.T) {
 	}
 }
 
-// TestCodesThatAreMadeUpAreBoundByAddress, and good ones are not.
-func TestCodesThatAreMadeUpAreBoundByAddress(t *testing.T) {
+// TestInvalidCodesAreBoundedByAddress also checks that valid codes are not bounded.
+func TestInvalidCodesAreBoundedByAddress(t *testing.T) {
 	w := newEnv(t)
 	for range 310 {
 		w.signIn("alice")
