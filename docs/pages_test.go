@@ -18,9 +18,9 @@ var heading = regexp.MustCompile(`(?m)^(#+) (.*)$`)
 
 // pages are all documents in two languages but the front page, by the English one.
 func pages(t *testing.T) (english []string) {
-	english = []string{"CONTRIBUTING.md", "UPGRADING.md"}
 	t.Helper()
-	for _, pattern := range []string{"docs/*.zh-CN.md", "docs/migrate/*.zh-CN.md", "deploy/*.zh-CN.md"} {
+	for _, pattern := range []string{"[CU]*.zh-CN.md", "docs/*.zh-CN.md", "docs/migrate/*.zh-CN.md",
+		"deploy/*.zh-CN.md"} {
 		found, err := filepath.Glob(harness.Path(pattern))
 		require.NoError(t, err)
 		for _, page := range found {

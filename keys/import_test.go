@@ -72,7 +72,7 @@ func TestKeysThatAreNotImported(t *testing.T) {
 	require.NoError(t, err)
 	publicDER, err := x509.MarshalPKIXPublicKey(&firstRSA().PublicKey)
 	require.NoError(t, err)
-	threePrimes, err := rsa.GenerateMultiPrimeKey(rand.Reader, 3, 2048) //nolint:staticcheck // such a key must be rejected
+	threePrimes, err := rsa.GenerateMultiPrimeKey(rand.Reader, 3, 2048) //nolint:staticcheck // must be rejected
 	require.NoError(t, err)
 	good := pkcs8Of(secondRSA())
 	for name, test := range map[string]struct {

@@ -132,7 +132,7 @@ func TestAPanicLeavesNobodyWaiting(t *testing.T) {
 	db.group.turn.Lock()
 	for n := range faults {
 		writers.Go(func() {
-			faults[n] = write(func(_ context.Context, tx *sql.Tx) error { panic("a fault of ours") })
+			faults[n] = write(func(context.Context, *sql.Tx) error { panic("a fault of ours") })
 		})
 	}
 	require.Eventually(t, func() bool {

@@ -117,10 +117,11 @@ func parallelGrantsAndRevocations(t *testing.T, f fixture) {
 	old, fresh := roles[:crowd/2], roles[crowd/2:]
 	require.NoError(t, f.Entitlements.SetRoles(t.Context(), user.ID, old))
 	require.NoError(t, errors.Join(together(crowd, func(n int) error {
-		if entitlements := f.at(n / 2).Entitlements; n%2 == 0 {
+		entitlements := f.at(n / 2).Entitlements
+		if n%2 == 0 {
 			return entitlements.GrantRole(t.Context(), user.ID, fresh[n/2])
 		}
-		return f.at(n/2).Entitlements.RevokeRole(t.Context(), user.ID, old[n/2])
+		return entitlements.RevokeRole(t.Context(), user.ID, old[n/2])
 	})...))
 	requireRoles(t, f, user, fresh...)
 }

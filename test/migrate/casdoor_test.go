@@ -49,7 +49,7 @@ func newOldCasdoor(t *testing.T) oldCasdoor {
 	keySet, err := json.Marshal(map[string]any{"keys": []any{public("cert-built-in", "RS256"),
 		public("cert-new", "RS512")}})
 	require.NoError(t, err)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(keySet)
 	}))
 	t.Cleanup(server.Close)
