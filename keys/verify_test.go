@@ -156,8 +156,8 @@ func TestUnknownKeyIsRefused(t *testing.T) {
 		"object": `,"kid":{}`, "path traversal": `,"kid":"../../../../dev/null"`, "SQL": `,"kid":"' OR 1=1 --"`,
 		"NUL":              `,"kid":"` + set.signer.id + `\u0000"`,
 		"a trailing space": `,"kid":"` + set.signer.id + ` "`,
-		"case changed": `,"kid":"` + swapCase(set.signer.id) + `"`,
-		"long": `,"kid":"` + strings.Repeat("k", 4000) + `"`, "of a refresh secret": `,"kid":"` +
+		"case changed":     `,"kid":"` + swapCase(set.signer.id) + `"`,
+		"long":             `,"kid":"` + strings.Repeat("k", 4000) + `"`, "of a refresh secret": `,"kid":"` +
 			hex.EncodeToString(set.secretIDs[0][:]) + `"`,
 	} {
 		t.Run("kid "+name, func(t *testing.T) {
