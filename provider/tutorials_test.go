@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// answering signs in a user for whom WeChat returns a given openid and session key; pairs change the form.
+// answering signs in a user with a given openid and session key; pairs change the form.
 func (w tokenCalls) answering(openID, sessionKey string, pairs ...string) answer {
 	w.t.Helper()
 	require.NoError(w.t, w.simulator.Fail(wechattest.Fault{Text: fmt.Sprintf(`{"openid":%q,"session_key":%q}`,
