@@ -33,7 +33,7 @@ func (r Record) state(active Record, now time.Time) State {
 
 // counts reports whether the key is published and verifies: from its announcement on, since another server may know
 // before this one that it is in use. The time of the announcement does not matter: that server's clock may be ahead
-// of this server.
+// of this one's.
 func (r Record) counts(now time.Time) bool {
 	return !(r.AnnouncedAt.IsZero() && r.SigningAt.IsZero()) && !r.gone(now)
 }

@@ -35,7 +35,7 @@ func TestTokenRequestsThatAreNoForms(t *testing.T) {
 		"a longer type":   {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded-plus"}}},
 		"two content types": {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded",
 			"application/json"}}},
-		"UTF-16":                 {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-16"}}},
+		"UTF-16":                 {good, http.Header{"Content-Type": {formType + "; charset=utf-16"}}},
 		"compressed":             {zipped.String(), http.Header{"Content-Encoding": {"gzip"}}},
 		"declared as compressed": {good, http.Header{"Content-Encoding": {"br"}}},
 	} {
