@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestComposeFileIsHardened holds every service against what we promise of all.
+// TestComposeFileIsHardened checks the documented hardening of every service.
 func TestComposeFileIsHardened(t *testing.T) {
 	services := compose(t)["services"].(map[string]any)
 	require.Len(t, services, 4)
@@ -27,7 +27,7 @@ func TestComposeFileIsHardened(t *testing.T) {
 		require.NotContains(t, s, "privileged", name)
 		image := s["image"].(string)
 		require.Regexp(t, `^(lingpai:\$\{VERSION:\?.+\}|[a-z]+:\d+\.\d+[.\d]*-[a-z]+)$`, image,
-			"%s: an image of a version, not the latest", name)
+			"%s: an image with a version, not the latest", name)
 		if !strings.HasPrefix(image, "lingpai:") {
 			require.Regexp(t, `^[1-9]\d*:[1-9]\d*$`, s["user"], "%s: not root", name)
 			require.Contains(t, s, "healthcheck", name)
@@ -36,12 +36,12 @@ func TestComposeFileIsHardened(t *testing.T) {
 			require.Contains(t, s["command"], "synchronous_commit=on")
 		}
 		for _, port := range list(s["ports"]) {
-			require.Contains(t, port, "127.0.0.1:", "%s: only this machine may come past the reverse proxy", name)
+			require.Contains(t, port, "127.0.0.1:", "%s: only this machine may bypass the reverse proxy", name)
 		}
 	}
 }
 
-// TestSecretsAreFiles: none stands in the compose file, and each that is used is a file of the operator's.
+// TestSecretsAreFiles: the compose file contains no secrets, and each secret is a file of the operator.
 func TestSecretsAreFiles(t *testing.T) {
 	file := compose(t)
 	secrets := file["secrets"].(map[string]any)
@@ -61,18 +61,18 @@ func TestSecretsAreFiles(t *testing.T) {
 				continue
 			}
 			secret, ok := strings.CutPrefix(value.(string), "/run/secrets/")
-			require.True(t, ok && strings.HasSuffix(variable, "_FILE"), "%s: %s is given as it is", name, variable)
+			require.True(t, ok && strings.HasSuffix(variable, "_FILE"), "%s: %s is not a file", name, variable)
 			require.Contains(t, given, secret, "%s: %s", name, variable)
 		}
 	}
-	require.NotRegexp(t, `://[^/\s]*:[^/\s]*@|requirepass`, text(t, "compose.yaml"), "a password within something else")
+	require.NotRegexp(t, `://[^/\s]*:[^/\s]*@|requirepass`, text(t, "compose.yaml"), "a password within another value")
 }
 
-// TestVariablesAreKeysOfTheConfiguration finds misspelt ones, with which lingpai would not start.
+// TestVariablesAreKeysOfTheConfiguration finds misspelt variables, with which lingpai would not start.
 func TestVariablesAreKeysOfTheConfiguration(t *testing.T) {
 	example, err := yaml.Parser().Unmarshal([]byte(text(t, "lingpai.example.yaml")))
 	require.NoError(t, err)
-	known := []string{"LINGPAI_MASTER_KEY"} // in no file that people copy around
+	known := []string{"LINGPAI_MASTER_KEY"} // not in a file that people copy
 	for group, keys := range example {
 		for key := range keys.(map[string]any) {
 			known = append(known, "LINGPAI_"+strings.ToUpper(group+"_"+key))
@@ -85,7 +85,7 @@ func TestVariablesAreKeysOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// TestImageIsBuiltByTheGoOfTheModule, and its program runs as nobody special.
+// TestImageIsBuiltByTheGoOfTheModule, and its program runs as an unprivileged user.
 func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 	dockerfile := text(t, "Dockerfile")
 	needed := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(text(t, "../go.mod"))
@@ -94,17 +94,16 @@ func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 		`\.\d+-\w+ AS build-static`, dockerfile)
 	images := regexp.MustCompile(`golang:\S+`).FindAllString(dockerfile, -1)
 	require.Len(t, images, 2)
-	require.Equal(t, images[0], images[1], "both programs are built alike")
+	require.Equal(t, images[0], images[1], "both programs use the same Go")
 	require.Regexp(t, `(?m)^USER [1-9]\d*:[1-9]\d*$`, dockerfile)
-	require.NotRegexp(t, `(?m)^ARG TARGET\w+=`, dockerfile, "or an image for arm64 has a program for amd64")
+	require.NotRegexp(t, `(?m)^ARG TARGET\w+=`, dockerfile, "otherwise an image for arm64 has a program for amd64")
 	_, image, found := strings.Cut(dockerfile, "FROM scratch")
 	require.True(t, found)
 	require.Contains(t, image, "/etc/ssl/certs/ca-certificates.crt")
 	require.NotContains(t, image, "\nRUN ", "there is no shell")
 }
 
-// TestImageSignsByOpenSSL unless somebody wants it static, and what it stands on has the C library that it
-// was built with.
+// TestImageSignsByOpenSSL unless it is built as static, and its base image has the C library that it was built with.
 func TestImageSignsByOpenSSL(t *testing.T) {
 	dockerfile := text(t, "Dockerfile")
 	require.Contains(t, dockerfile, "\nARG BUILD=openssl\n")
@@ -121,12 +120,12 @@ func TestImageSignsByOpenSSL(t *testing.T) {
 	}
 }
 
-// builtAsInTheImage runs a build command of the Dockerfile, on Linux as in the image, and returns the
-// program's path and what it says of its version.
+// builtAsInTheImage runs a build command of the Dockerfile, on Linux as in the image, and returns the path and the
+// version output of the program.
 func builtAsInTheImage(t *testing.T, cgo string) (path, version string) {
 	t.Helper()
 	if os.Getenv("CI") != "true" {
-		t.Skip("NOT RUN: the Dockerfile's build command, which compiles everything once more; CI=true runs it")
+		t.Skip("NOT RUN: the Dockerfile's build command, which compiles everything again; CI=true runs it")
 	}
 	command := regexp.MustCompile(`(?m)^RUN (CGO_ENABLED=` + cgo + ` .*go build .*)$`).FindStringSubmatch(text(t,
 		"Dockerfile"))
@@ -168,7 +167,7 @@ func TestBuildCommandMakesAProgramThatSignsByOpenSSL(t *testing.T) {
 	require.ElementsMatch(t, []string{"libcrypto.so.3", "libc.so.6"}, needed)
 }
 
-// TestDocumentsAreEqual holds the Chinese guide against the English one: the same sections, the same commands.
+// TestDocumentsAreEqual compares the Chinese guide with the English one: the same sections and commands.
 func TestDocumentsAreEqual(t *testing.T) {
 	for _, same := range []string{`(?m)^#+ `, "(?s)```sh\n.*?\n```"} {
 		in := regexp.MustCompile(same)

@@ -16,14 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// phrase is what no comment, text or page should have, and what to write instead.
+// phrase is a phrase to avoid in comments, texts and pages, with what to write instead.
 type phrase struct {
 	name    string
 	advice  string
 	pattern *regexp.Regexp
 }
 
-// TestPhrases holds comments, texts that users see, and English pages against phrases.txt.
+// TestPhrases searches comments, texts that users see, and English pages for the phrases of phrases.txt.
 func TestPhrases(t *testing.T) {
 	phrases, exceptions := readPhrases(t), readLines(t, "phrases_exceptions.txt")
 	used := map[string]bool{}
@@ -37,7 +37,7 @@ func TestPhrases(t *testing.T) {
 		}
 	}
 	for _, exception := range exceptions {
-		require.True(t, used[exception], "an exception is of no use: %s", exception)
+		require.True(t, used[exception], "an unused exception: %s", exception)
 	}
 }
 
@@ -95,8 +95,8 @@ func trackedFiles(t *testing.T) []string {
 	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, ".zh-CN.md") })
 }
 
-// proseOf returns what people read of a file: of a page all but its programs, of Go the comments, and the texts too
-// if it is no test.
+// proseOf returns the prose in a file: a page without its code, the comments of a Go file, and its string literals if
+// it is not a test.
 func proseOf(t *testing.T, file string) string {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(root, file))
