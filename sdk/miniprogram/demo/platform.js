@@ -1,4 +1,4 @@
-// With the simulator, codes come from there; all else is wx's.
+// With the simulator, codes come from it; everything else is from wx.
 const mint = (simulator, kind) => ({ success, fail }) => wx.request({
   url: `${simulator.url}/_sim/${kind}`,
   method: 'POST',

@@ -9,7 +9,7 @@ Page({
     return this.who();
   },
 
-  // Each of these shows what came of it.
+  // Each of these shows its result.
   show(work) {
     return work.then(result => this.setData({ message: JSON.stringify(result) }), err => this.setData({ message: `${err.message} (${err.code})` }));
   },
@@ -30,7 +30,7 @@ Page({
     return this.show(auth.logout());
   },
 
-  // Tourists get no code of a getPhoneNumber button, so the simulator gives one.
+  // The tourist AppID gets no code of a getPhoneNumber button, so the simulator provides one.
   phone({ detail }) {
     const code = platform ? new Promise((success, fail) => platform.phoneCode({ success: answer => success(answer.code), fail })) : Promise.resolve(detail.code);
     return this.show(code.then(auth.bindPhone));
