@@ -1,6 +1,6 @@
-// Command bench measures what a token costs: the server's CPU per token, divided by the CPU of one RSA-2048
-// signature that is measured in the same run on the same core. The quotient is nearly the same on a slow
-// machine and on a fast one, since both grow together.
+// Command bench measures the cost of a token: the server's CPU time per token, divided by the CPU time of one
+// RSA-2048 signature that is measured in the same run on the same core. The quotient is nearly the same on slow and
+// fast machines.
 package main
 
 import (
@@ -30,7 +30,7 @@ func run(arguments []string, out, progress io.Writer) error {
 	return o.run(out, progress)
 }
 
-// run does what the options ask for.
+// run runs the benchmark with the options.
 func (o options) run(out, progress io.Writer) error {
 	switch {
 	case o.sign:
@@ -60,7 +60,7 @@ func (o options) run(out, progress io.Writer) error {
 	return result.problems()
 }
 
-// measure is the order of work.
+// measure makes all measurements in order.
 func measure(ctx context.Context, o options, progress io.Writer) (result *result, err error) {
 	result = newResult(o)
 	fmt.Fprintln(progress, "building lingpai")
@@ -69,7 +69,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (result *result
 		return nil, err
 	}
 	defer func() {
-		if ctx.Err() != nil { // whatever failed did so because of that
+		if ctx.Err() != nil { // the interruption caused the error
 			err = errors.New("interrupted")
 		}
 		err = errors.Join(err, testbed.close())
@@ -94,8 +94,8 @@ func measure(ctx context.Context, o options, progress io.Writer) (result *result
 	return result, checkTokens(trials)
 }
 
-// addRun gives everything its turn once. A trial is compared with the signatures right before and after it,
-// since a machine that others use too changes its speed within seconds.
+// addRun measures everything once. A trial is compared with the signatures right before and after it, since the speed
+// of a shared machine changes within seconds.
 func (r *result) addRun(ctx context.Context, o options, testbed *testbed, trials []*trial, progress io.Writer) error {
 	before, err := testbed.measureSignature(ctx, o, progress)
 	if err != nil {

@@ -67,7 +67,7 @@ const (
 	allName        = "all"
 )
 
-// crowdFactor is how many times more connections a crowd has.
+// crowdFactor is the number of connections of a crowd, as a multiple of -connections.
 const crowdFactor = 8
 
 type options struct {
@@ -86,8 +86,8 @@ type options struct {
 	sign, hash    bool
 	signLibrary   bool
 
-	// What only tests change: how often a server starts, how long it is left alone then, and programs that are
-	// built already; nil: they are built.
+	// Only tests change these: how often a server starts, how long it settles then, and programs that are already
+	// built; nil: build them.
 	starts   int
 	settling time.Duration
 	built    []program
@@ -103,11 +103,11 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 		flags.PrintDefaults()
 	}
 	flags.Float64Var(&o.seconds, "seconds", 5,
-		"measured `seconds` of a workload in each run; a fifth of them more warms up")
-	flags.IntVar(&o.runs, "runs", 5, "how often everything takes its turn")
+		"measured `seconds` of a workload in each run; the warm-up takes a fifth of that in addition")
+	flags.IntVar(&o.runs, "runs", 5, "the number of runs, each of which measures everything once")
 	flags.StringVar(&connections, "connections", "8",
-		"keep-alive `connections`, several numbers to compare them; password uses two at most, since a "+
-			"server hashes for one caller only so much")
+		"persistent `connections`, several numbers to compare them; password uses at most two, since a "+
+			"server limits the hashing for one caller")
 	flags.StringVar(&o.only, "only", strings.Join(workloadNames(), ","), "workloads to run")
 	flags.StringVar(&o.store, "store", sqliteName,
 		"where the server keeps users and sessions: sqlite, postgresql or all")
@@ -119,9 +119,9 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.logLevel, "log-level", "warn",
 		"the server's log level; at info, the default of lingpai serve, it logs a line for every token")
 	flags.StringVar(&o.folder, "folder", "",
-		"where SQLite's files are made; default the system's folder for temporary files")
+		"the folder for SQLite's files; default the system's folder for temporary files")
 	flags.StringVar(&o.json, "json", "", "also write all figures to this `file`")
-	flags.StringVar(&o.plot, "plot", "", "also draw what answers cost into this SVG `file`")
+	flags.StringVar(&o.plot, "plot", "", "also draw the cost of answers in this SVG `file`")
 	flags.BoolVar(&o.sign, "sign", false, "only measure signatures in this process; the program calls itself so")
 	flags.BoolVar(&o.signLibrary, "sign-library", false,
 		"only measure signatures of this build in this process; the program calls itself so")
@@ -142,13 +142,13 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 func (o options) check(rest int) error {
 	switch {
 	case rest > 0:
-		return errors.New("only flags are understood; see -h")
+		return errors.New("arguments other than flags are not supported; see -h")
 	case o.seconds < 0.1 || o.seconds > 60 || math.IsNaN(o.seconds):
 		return errors.New("-seconds: 0.1 to 60")
 	case o.runs < 1 || o.runs > 1000:
 		return errors.New("-runs: 1 to 1000")
 	case !slices.Contains([]string{sqliteName, postgresqlName, allName}, o.store):
-		return fmt.Errorf("-store: %q is none of sqlite, postgresql, all", o.store)
+		return fmt.Errorf("-store: %q is not sqlite, postgresql or all", o.store)
 	case o.experiments() > 1:
 		return errors.New("-growth, -crowd, -flood, -signers: one at a time")
 	case o.signers && !withLibrary():
@@ -162,13 +162,13 @@ func (o options) check(rest int) error {
 	}
 	for name := range strings.SplitSeq(o.only, ",") {
 		if !slices.Contains(workloadNames(), name) {
-			return fmt.Errorf("-only: %q is none of %s", name, strings.Join(workloadNames(), ", "))
+			return fmt.Errorf("-only: %q is not one of %s", name, strings.Join(workloadNames(), ", "))
 		}
 	}
 	return nil
 }
 
-// experiments counts those that were asked for.
+// experiments returns the number of selected experiments.
 func (o options) experiments() (count int) {
 	for _, asked := range []bool{o.growth, o.crowd, o.flood, o.signers} {
 		if asked {
@@ -194,10 +194,10 @@ func parseNumbers(flag, text string, least, most int) ([]int, error) {
 
 func (o options) duration() time.Duration { return time.Duration(o.seconds * float64(time.Second)) }
 
-// warmUp is long enough for caches, statements and connections, and short beside what is measured.
+// warmUp returns the time of the warm-up, for caches, statements and connections.
 func (o options) warmUp() time.Duration { return o.duration() / 5 }
 
-// stores are the kinds that were asked for.
+// stores returns the selected kinds of stores.
 func (o options) stores() []string {
 	if o.store == allName {
 		return []string{sqliteName, postgresqlName}
@@ -205,7 +205,7 @@ func (o options) stores() []string {
 	return []string{o.store}
 }
 
-// wants reports whether a workload takes part.
+// wants reports whether a workload is selected.
 func (o options) wants(name string) bool {
 	return !o.growth && !o.crowd && !o.flood && slices.Contains(strings.Split(o.only, ","), name)
 }

@@ -35,16 +35,16 @@ const (
 	compareSigners   = "signers"
 )
 
-// turn is one run of everything.
+// turn has the measurements of one run.
 type turn struct {
 	Signature unit    `json:"signature"`
 	Hash      unit    `json:"password_hash"`
-	Library   unit    `json:"library_signature"`          // of the build, if Go does not sign in it
-	Speed     float64 `json:"openssl_speed_microseconds"` // what openssl speed says of a signature
+	Library   unit    `json:"library_signature"`          // of the build, if it signs with a library
+	Speed     float64 `json:"openssl_speed_microseconds"` // of a signature, by openssl speed
 	Phases    []phase `json:"phases"`
 }
 
-// phase returns that of a subject.
+// phase returns the phase of a subject.
 func (t turn) phase(s subject) phase {
 	return t.Phases[slices.IndexFunc(t.Phases, func(p phase) bool { return p.subject == s })]
 }
@@ -78,7 +78,7 @@ func (r *result) save(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
-// problems returns the answers that were not what they should be: then the figures are not what they seem.
+// problems returns an error if answers were wrong: then the figures cannot be trusted.
 func (r *result) problems() error {
 	var problems []error
 	for n, turn := range r.Runs {
@@ -94,14 +94,14 @@ func (r *result) problems() error {
 				problem("refreshes added %d sessions", p.added())
 			}
 			if r.Experiment == compareCrowds && p.Slowest > milliseconds(crowdLimit) {
-				problem("an answer took %.0f ms, and none may take longer than %v", p.Slowest, crowdLimit)
+				problem("an answer took %.0f ms, but the limit is %v", p.Slowest, crowdLimit)
 			}
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// subjects are what was measured, in the order of their turns.
+// subjects returns the measured subjects in the order of their measurement.
 func (r *result) subjects() []subject {
 	var subjects []subject
 	for _, p := range r.Runs[0].Phases {

@@ -18,7 +18,7 @@ type column struct {
 	total    bool // the sum over all runs, rather than the median
 }
 
-// text is the cell of a subject. What could not be measured, and is zero everywhere, is a dash.
+// text returns the cell of a subject, or a dash if the figure could not be measured.
 func (c column) text(r *result, s subject) string {
 	values := r.over(s, c.figure)
 	switch {
@@ -47,7 +47,7 @@ var (
 	failed  = column{"failed", 0, func(_ turn, p phase) float64 { return float64(p.Failed) }, true}
 )
 
-// inLibrarySignatures compares with what a signature takes openssl speed; 0: that was not measured.
+// inLibrarySignatures returns the cost in signatures of openssl speed; 0: that was not measured.
 func inLibrarySignatures(t turn, p phase) float64 {
 	if t.Speed == 0 {
 		return 0
@@ -55,8 +55,8 @@ func inLibrarySignatures(t turn, p phase) float64 {
 	return p.microseconds() / t.Speed
 }
 
-// outsideSigner is the CPU of a token without its signature, by whichever signer, and without the signer's
-// own verification; 0: no token is signed.
+// outsideSigner returns the CPU time of a token without its signature and the signer's own verification; 0: no token
+// is signed.
 func outsideSigner(t turn, p phase) float64 {
 	switch {
 	case p.Workload != refreshName && p.Workload != clientCredentialsName && p.Workload != wechatName:
@@ -69,10 +69,10 @@ func outsideSigner(t turn, p phase) float64 {
 
 const workloadTitles = "workload\tstore\tconnections"
 
-// cells begin a row under workloadTitles.
+// cells returns the first cells of a row, under workloadTitles.
 func (s subject) cells() string { return fmt.Sprintf("%s\t%s\t%d", s.Workload, s.Store, s.Connections) }
 
-// printTable has a row for each subject, which begins with what names says of it.
+// printTable prints a row for each subject, which begins with its names.
 func (r *result) printTable(out io.Writer, titles string, names func(subject) string, columns ...column) {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(table, "\n%s", titles)
@@ -102,7 +102,7 @@ func (r *result) printWorkloads(out io.Writer) {
 	}
 }
 
-// printServer prints what else was measured of a server.
+// printServer prints the other measurements of a server.
 func (r *result) printServer(out io.Writer, h serverReport) {
 	fmt.Fprintf(out, "%s\n", h.Store)
 	for _, s := range r.subjects() {
@@ -117,8 +117,8 @@ func (r *result) printServer(out io.Writer, h serverReport) {
 	}
 }
 
-// printWorkloadDetails says what the table hides: the hash in a password's cost, how many answers a whole core would
-// give, and what refreshes leave behind.
+// printWorkloadDetails prints the cost of a password besides its hash, how many answers a whole core would give, and
+// what refreshes add to the database.
 func (r *result) printWorkloadDetails(out io.Writer, s subject) {
 	switch {
 	case s.Workload == passwordName && r.CPUMeasured:
@@ -144,7 +144,7 @@ func (r *result) printRefreshes(out io.Writer, which string, p phase) {
 	fmt.Fprintln(out)
 }
 
-// printGrowth compares a store with one that holds less.
+// printGrowth compares stores of different sizes.
 func (r *result) printGrowth(out io.Writer) {
 	ratio := column{"p50 ÷ smallest's", 2,
 		func(t turn, p phase) float64 { return p.P50 / t.phase(r.smallest(p.subject)).P50 }, false}
@@ -153,17 +153,17 @@ func (r *result) printGrowth(out io.Writer) {
 		signatures, databaseCPU, p50, ratio, p99, rate, answers, failed, added)
 	r.printRows(out)
 	fmt.Fprintf(out, "\nrefresh_token over %d connections, of sessions chosen at random all over the "+
-		"table. Each ratio is of two turns of one run.\n",
+		"table. Each ratio compares two phases of the same run.\n",
 		r.subjects()[0].Connections)
 }
 
-// smallest is the same store with the fewest sessions.
+// smallest returns the same subject with the fewest sessions.
 func (r *result) smallest(of subject) subject {
 	subjects := r.subjects()
 	return subjects[slices.IndexFunc(subjects, func(s subject) bool { return s.Store == of.Store })]
 }
 
-// printRows prints what the sessions take, and how they are updated.
+// printRows prints the size of the sessions, and how they are updated.
 func (r *result) printRows(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "\nstore\tsessions\trows at the end\twith indexes\tbytes a row\tupdates\tHOT")
@@ -181,9 +181,9 @@ func (r *result) printRows(out io.Writer) {
 	table.Flush()
 }
 
-// crowdLimit is how long an answer may take in a crowd. A server that has more requests than connections
-// to its database is to answer later, all of them. One that waits for itself answers when its patience with
-// the database is over, which is five seconds; a disk that others use too may make anybody wait for two.
+// crowdLimit is how long an answer may take in a crowd. A server with more requests than connections to its database
+// must answer all of them, only later. A server that blocks itself answers after its timeout for the database, which
+// is five seconds; a shared disk may delay any answer by two.
 const crowdLimit = 4 * time.Second
 
 // printCrowd compares few connections with many.
@@ -206,14 +206,13 @@ func (r *result) printFlood(out io.Writer) {
 		"one core could hash.\n", floodFactor)
 }
 
-// quiet is the same without the flood.
+// quiet returns the same subject without the flood.
 func quiet(of subject) subject {
 	of.Workload = refreshName
 	return of
 }
 
-// printSigners compares servers of two builds. Each run has a ratio of its own, of two turns that came right
-// after each other.
+// printSigners compares the servers of two builds. The ratio is computed for each run, from two consecutive phases.
 func (r *result) printSigners(out io.Writer) {
 	gain := column{"÷ Go's", 2, func(t turn, p phase) float64 { return p.rate() / t.phase(byGo(p.subject)).rate() },
 		false}
@@ -224,11 +223,11 @@ func (r *result) printSigners(out io.Writer) {
 	for _, t := range r.Runs {
 		most = append(most, t.Signature.microseconds()/t.Library.microseconds())
 	}
-	fmt.Fprintf(out, "\nOf one signature by Go, %s verified ones by %s can be made: no server gains more.\n",
+	fmt.Fprintf(out, "\nIn the time of one signature by Go, %s verified ones by %s can be made; it limits the gain.\n",
 		spreadOf(most).text(2), keys.BuiltBackend())
 }
 
-// byGo is the same with Go's signatures.
+// byGo returns the same subject with Go's signatures.
 func byGo(of subject) subject {
 	of.Signer = goSigner
 	return of

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// subject is what is measured; it is unique within a run.
+// subject identifies a measurement; it is unique within a run.
 type subject struct {
 	Workload    string `json:"workload"`
 	Store       string `json:"store"`
 	Signer      string `json:"signer"`
-	Stored      int    `json:"stored_sessions,omitempty"` // -growth: how many sessions the store was given
+	Stored      int    `json:"stored_sessions,omitempty"` // -growth: the number of sessions in the store
 	Connections int    `json:"connections"`
 }
 
-// String names the subject in messages.
+// String returns the name of the subject for messages.
 func (s subject) String() string {
 	name := fmt.Sprintf("%s, %s, %s, %d connections", s.Workload, s.Store, s.Signer, s.Connections)
 	if s.Stored > 0 {
@@ -26,15 +26,14 @@ func (s subject) String() string {
 	return name
 }
 
-// trial is a subject with what is needed to measure it.
+// trial is a measurement: a subject, its server and its clients.
 type trial struct {
 	subject
 	server   *server
 	workload *workload
 }
 
-// openTrials opens the servers and returns the trials in the order of their turns: what is compared comes one
-// right after the other.
+// openTrials starts the servers and returns the trials in the order of their measurement: compared trials are adjacent.
 func (b *testbed) openTrials(ctx context.Context, o options, progress io.Writer) ([]*trial, error) {
 	sizes, openTrialsOf := []int{0}, workloadTrials
 	switch {
@@ -73,8 +72,8 @@ func (b *testbed) openTrials(ctx context.Context, o options, progress io.Writer)
 	return trials, nil
 }
 
-// run gives the trial its turn. A server with one core cannot answer more token requests than the signatures
-// that the core could make, so that many are prepared for.
+// run measures the trial once. A server with one core cannot answer more token requests than the signatures that the
+// core could make, so that many are prepared.
 func (t *trial) run(ctx context.Context, o options, signature, hash unit) (phase, error) {
 	if t.workload.prepare != nil {
 		most := (o.duration() + o.warmUp()).Seconds() / (signature.CPU / float64(signature.Count))

@@ -120,7 +120,7 @@ func TestResourceServers(t *testing.T) {
 	for file, api := range running {
 		require.Equal(t, http.StatusOK, get(t, api, good).status, "%s needs Lingpai for its keys only", file)
 		requireInvalid(t, get(t, api, idToken), file)
-		requireInvalid(t, get(t, api, forgeries["a kid that nobody has"]), file)
+		requireInvalid(t, get(t, api, forgeries["an unknown kid"]), file)
 	}
 }
 
