@@ -52,13 +52,12 @@ test('names nothing that the runtime lacks', () => {
   assert.doesNotMatch(code, /\b(window|document|fetch|XMLHttpRequest|URL|URLSearchParams|TextEncoder|TextDecoder|atob|btoa|crypto|Buffer|process|require|eval|Function|globalThis|Proxy|Intl|localStorage|Math\.random)\b/);
 });
 
-// Profiles are asked for by a tap on a button of the app's own, never at its start.
+// Profiles are requested when the user taps a button of the app, never at its start.
 test('asks nobody for a profile', () => {
   assert.doesNotMatch(shipped, /getUserProfile|getUserInfo|getPhoneNumber|authorize\(/);
 });
 
-// Whatever came after ES2015 may be missing on an old phone. Words of later languages are found in code without strings, since there is no
-// parser here; with the development dependencies there is one, below.
+// Features after ES2015 may be missing on an old phone. This test searches for keywords of later versions in the code without strings; with the development dependencies, the test below uses a parser.
 test('uses conservative syntax', () => {
   const unquoted = shipped.replace(/'(\\.|[^'\\])*'/g, "''");
   const expressions = /\/(\\.|[^/\\\n ])+\/[a-z]*/g;

@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { world, api, hour, fails, turn } = require('./support/world');
 const { unsent } = require('./support/issuer');
 
-// ended is an app whose session has ended without its knowing.
+// ended returns an app that does not know that its session has ended.
 const ended = async () => {
   const w = world();
   w.app = w.launch();

@@ -106,7 +106,7 @@ test('the refresh is never queued behind the requests that wait for it', async (
   const slow = gate();
   let held = 0;
   device.network = async options => {
-    // The first places are taken by requests that will be refused late; one is refused at once.
+    // The first slots are taken by requests that are rejected late; one is rejected at once.
     if (options.url === api + '/slow' && !slow.isOpen) { held++; await slow.opened; }
     return issuer.answer(options);
   };
