@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const fs = require('fs');
 const path = require('path');
 const zlib = require('zlib');
-const { world, api } = require('./support/world');
+const { setUp, api } = require('./support/fixtures');
 const { build, dist } = require('../scripts/build');
 
 const root = path.join(__dirname, '..');
@@ -38,7 +38,7 @@ test('has the license with it', () => {
 });
 
 test('runs in a bare context that has nothing but wx', async () => {
-  const { device, launch } = world();
+  const { device, launch } = setUp();
   const app = launch({ bare: true });
   assert.equal((await app.auth.request({ url: api })).statusCode, 200);
   assert.equal((await app.auth.user()).nickname, '小明');

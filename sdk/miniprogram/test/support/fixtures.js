@@ -3,8 +3,8 @@
 const { Device } = require('./runtime');
 const { Issuer } = require('./issuer');
 
-// Returns a device whose network leads to an issuer.
-exports.world = (more = {}) => {
+// setUp returns a device whose network leads to an issuer.
+exports.setUp = (more = {}) => {
   const issuer = new Issuer();
   const device = new Device(Object.assign({ network: options => issuer.answer(options) }, more));
   return { issuer, device, launch: options => device.launch(options) };
