@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// checkTokens verifies one access token of each trial with the standard library and the published key set, since a
+// checkTokens verifies one access token of each benchmark with the standard library and the published key set, since a
 // server that signed with a shorter key, or not at all, would seem fast.
-func checkTokens(trials []*trial) error {
-	for _, t := range trials {
+func checkTokens(benchmarks []*benchmark) error {
+	for _, t := range benchmarks {
 		if t.workload.token == nil {
 			continue
 		}

@@ -20,8 +20,8 @@ const (
 	floodConnections = 160
 )
 
-// floodTrials returns the trials with and without a concurrent flood of passwords.
-func floodTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+// floodBenchmarks returns the benchmarks with and without a concurrent flood of passwords.
+func floodBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark, error) {
 	endpoint, err := s.endpoint()
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func floodTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
 	flooded := refreshWorkload(s, endpoint, known[o.connections[0]:])
 	flooded.name = floodedName
 	flooded.background = func(hash time.Duration) (stop func() error) { return s.flood(endpoint, hash/floodFactor) }
-	return []*trial{quiet.trial(s), flooded.trial(s)}, nil
+	return []*benchmark{quiet.benchmark(s), flooded.benchmark(s)}, nil
 }
 
 // flood sends correct passwords, each from another address, one in every interval whether or not earlier ones were

@@ -22,9 +22,9 @@ const (
 	rotations = 8
 )
 
-// growthTrials fills the server's store, and returns a trial that refreshes random sessions. Their number is the same
-// in every store.
-func growthTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+// growthBenchmarks fills the server's store, and returns a benchmark that refreshes random sessions. Their number is
+// the same in every store.
+func growthBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark, error) {
 	endpoint, err := s.endpoint()
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func growthTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
 	if err := growRows(endpoint, refreshers); err != nil {
 		return nil, err
 	}
-	return []*trial{w.trial(s)}, s.store.maintain(ctx)
+	return []*benchmark{w.benchmark(s)}, s.store.maintain(ctx)
 }
 
 // randomRefresher refreshes its sessions in random order.

@@ -23,7 +23,7 @@ type meter interface {
 	databaseCPU() map[int]time.Duration
 }
 
-// phase is the measurement of a trial in one run.
+// phase is the measurement of a benchmark in one run.
 type phase struct {
 	subject
 	Answered     int     `json:"answered"`

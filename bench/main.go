@@ -75,13 +75,13 @@ func measure(ctx context.Context, o options, progress io.Writer) (result *result
 		err = errors.Join(err, testbed.close())
 	}()
 	result.Placement, result.ProgramSize = testbed.cores.note, fileSize(testbed.programs[0].path)
-	trials, err := testbed.openTrials(ctx, o, progress)
+	benchmarks, err := testbed.openBenchmarks(ctx, o, progress)
 	if err != nil {
 		return nil, err
 	}
 	for n := range o.runs {
 		fmt.Fprintf(progress, "run %d of %d\n", n+1, o.runs)
-		if err := result.addRun(ctx, o, testbed, trials, progress); err != nil {
+		if err := result.addRun(ctx, o, testbed, benchmarks, progress); err != nil {
 			return nil, err
 		}
 	}
@@ -91,30 +91,31 @@ func measure(ctx context.Context, o options, progress io.Writer) (result *result
 		}
 		result.Servers = append(result.Servers, s.report)
 	}
-	return result, checkTokens(trials)
+	return result, checkTokens(benchmarks)
 }
 
-// addRun measures everything once. A trial is compared with the signatures right before and after it, since the speed
-// of a shared machine changes within seconds.
-func (r *result) addRun(ctx context.Context, o options, testbed *testbed, trials []*trial, progress io.Writer) error {
+// addRun measures everything once. A benchmark is compared with the signatures right before and after it, since the
+// speed of a shared machine changes within seconds.
+func (r *result) addRun(ctx context.Context, o options, testbed *testbed, benchmarks []*benchmark,
+	progress io.Writer) error {
 	before, err := testbed.measureSignature(ctx, o, progress)
 	if err != nil {
 		return err
 	}
-	turn := turn{Signature: before}
+	round := round{Signature: before}
 	if o.wants(passwordName) || o.flood {
-		if turn.Hash, err = testbed.measureUnit(ctx, o, "-hash"); err != nil {
+		if round.Hash, err = testbed.measureUnit(ctx, o, "-hash"); err != nil {
 			return err
 		}
-		fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "argon2id hash", turn.Hash.microseconds())
+		fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "argon2id hash", round.Hash.microseconds())
 	}
 	if withLibrary() {
-		if turn.Library, turn.Speed, err = testbed.measureLibrary(ctx, o, progress); err != nil {
+		if round.Library, round.Speed, err = testbed.measureLibrary(ctx, o, progress); err != nil {
 			return err
 		}
 	}
-	for _, t := range trials {
-		measured, err := t.run(ctx, o, before, turn.Hash)
+	for _, t := range benchmarks {
+		measured, err := t.run(ctx, o, before, round.Hash)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.subject, err)
 		}
@@ -125,9 +126,9 @@ func (r *result) addRun(ctx context.Context, o options, testbed *testbed, trials
 			return err
 		}
 		measured.Signature = before.and(after)
-		turn.Phases = append(turn.Phases, measured)
-		turn.Signature, before = turn.Signature.and(after), after
+		round.Phases = append(round.Phases, measured)
+		round.Signature, before = round.Signature.and(after), after
 	}
-	r.Runs = append(r.Runs, turn)
+	r.Runs = append(r.Runs, round)
 	return nil
 }

@@ -14,49 +14,48 @@ import (
 
 const usage = `Usage: go run ./bench [flags]
 
-Builds lingpai, runs it as a process of its own beside a WeChat simulator, and asks for tokens in a closed
+Builds lingpai, runs it in a process of its own with a WeChat simulator, and requests tokens in a closed
 loop: every connection sends its next request when it has the answer to the last. It prints, for each
-workload, the server's CPU for one answer and how many RSA-2048 signatures that would have paid for.
+workload, the server's CPU for one answer and the same in units of RSA-2048 signatures.
 
-  refresh_token        each connection holds a session and refreshes it over and over
-  client_credentials   a back end gets tokens for itself: there is no user, and nothing is written
-  wechat_code          people who have signed in before do so again, with a fresh code each
-  password             a confidential client signs a user in; nearly all of it is the argon2id hash
-  introspect           a back end asks about an access token: the signature is checked, and its session looked up
-  jwks                 GET of the key set, as resource servers do
+  refresh_token        each connection refreshes a session of its own repeatedly
+  client_credentials   a client gets tokens for itself: there is no user, and nothing is written
+  wechat_code          users who have signed in before sign in again, with a fresh code each
+  password             a confidential client signs a user in; nearly all of the cost is the argon2id hash
+  introspect           a client introspects an access token: its signature is checked and its session looked up
+  jwks                 GET of the key set, like resource servers
 
-No ID token is asked for, so a token is one signature. The server has one core (GOMAXPROCS=1, and pinned where
+No ID token is requested, so a token needs one signature. The server has one core (GOMAXPROCS=1, and pinned where
 taskset exists); the simulator, this program and, where that is allowed, the connections of PostgreSQL have
-the others. CPU is measured on Linux only. What is compared takes turns, so that a machine that gets slower or
-busier does so for all of it; tables have medians, and lowest and highest in brackets. With "go run -tags
+the others. CPU is measured on Linux only. Compared measurements alternate, so that a change of the machine's
+speed affects all of them. Tables have medians, with the lowest and highest values in brackets. With "go run -tags
 openssl ./bench" the server is built with that tag too, and its signature is also measured; the unit stays a
-signature by Go. What we aim for, in signatures of the server's signer, its own verification of each included:
+signature by Go. The goals, in signatures of the server's signer, including its verification of each:
 client_credentials 1.15 with Go, refresh_token on PostgreSQL 1.30; in signatures of OpenSSL alone, with
 OpenSSL: 1.6 and 2.2.
 
   -store postgresql    PostgreSQL and Redis instead of an SQLite file; all: each has a server of its own, in
-                       one table. They are named by LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS, or answer at
-                       their usual ports on this machine. The bench makes databases and keys of its own, and
-                       removes them when it ends, also when it is interrupted. PostgreSQL's CPU is another
-                       process's and has a column of its own.
+                       one table. LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS are their URLs; the default is
+                       the usual ports on this machine. The bench creates databases and keys of its own, and
+                       removes them when it ends or is interrupted. PostgreSQL's CPU has a column of its own.
 
-Instead of the workloads above, these compare one with itself:
+These flags compare one workload under different conditions instead:
 
   -growth              refresh_token with 1000, 10000 and 100000 sessions in the store (-sessions 1000,1000000
                        for other sizes), refreshed at random all over the table. A refresh should take as long
-                       in a large store as in a small one (median within 1.2 times), add no row, and find
-                       place on its page: the share of updates that PostgreSQL calls HOT, which touch no
-                       index, should be 0.95 or more.
-  -crowd               refresh_token, and sign-ins of people known and new, over -connections and over eight
+                       in a large store as in a small one (median within 1.2 times), add no row, and fit
+                       into its page: the share of updates that PostgreSQL calls HOT, which touch no index,
+                       should be 0.95 or more.
+  -crowd               refresh_token, and sign-ins of known and new users, over -connections and over eight
                        times as many: far more requests at once than the server has connections to PostgreSQL
                        (10). Answers may take longer then, but none may fail, and none may take longer than
                        four seconds.
-  -signers             the workloads by servers of two builds, with the tag openssl and without: how many
-                       times more tokens the first gives, and how many times more signatures there are to be
-                       had, which no server can exceed.
-  -flood               refresh_token with and without a flood of passwords beside it, each from another
-                       address and twice as many as the core could hash. The p99 of refreshes should stay
-                       within three times its quiet one.
+  -signers             the workloads by servers of two builds, with the tag openssl and without: the
+                       factors by which the rates of tokens and of signatures increase; the latter is the
+                       upper limit.
+  -flood               refresh_token with and without a concurrent flood of passwords, each from another
+                       address and twice as many as the core could hash. The p99 of refreshes should be
+                       at most three times the one without the flood.
 
 Flags:
 `

@@ -14,7 +14,7 @@ import (
 type column struct {
 	title    string
 	decimals int
-	figure   func(turn, phase) float64
+	figure   func(round, phase) float64
 	total    bool // the sum over all runs, rather than the median
 }
 
@@ -33,22 +33,22 @@ func (c column) text(r *result, s subject) string {
 // The columns that more than one table has.
 var (
 	signatures = column{"CPU in signatures", 3,
-		func(_ turn, p phase) float64 { return p.microseconds() / p.Signature.microseconds() }, false}
-	cpu         = column{"CPU µs", 0, func(_ turn, p phase) float64 { return p.microseconds() }, false}
+		func(_ round, p phase) float64 { return p.microseconds() / p.Signature.microseconds() }, false}
+	cpu         = column{"CPU µs", 0, func(_ round, p phase) float64 { return p.microseconds() }, false}
 	libraries   = column{"in OpenSSL's", 3, inLibrarySignatures, false}
 	databaseCPU = column{"database's CPU µs", 0,
-		func(_ turn, p phase) float64 { return p.DatabaseCPU / float64(max(1, p.Answered)) * 1e6 }, false}
+		func(_ round, p phase) float64 { return p.DatabaseCPU / float64(max(1, p.Answered)) * 1e6 }, false}
 	outside = column{"outside the signer µs", 0, outsideSigner, false}
-	rate    = column{"answers/s", 0, func(_ turn, p phase) float64 { return p.rate() }, false}
-	p50     = column{"p50 ms", 2, func(_ turn, p phase) float64 { return p.P50 }, false}
-	p99     = column{"p99 ms", 2, func(_ turn, p phase) float64 { return p.P99 }, false}
-	busy    = column{"core busy", 2, func(_ turn, p phase) float64 { return p.busy() }, false}
-	answers = column{"answers", 0, func(_ turn, p phase) float64 { return float64(p.Answered) }, true}
-	failed  = column{"failed", 0, func(_ turn, p phase) float64 { return float64(p.Failed) }, true}
+	rate    = column{"answers/s", 0, func(_ round, p phase) float64 { return p.rate() }, false}
+	p50     = column{"p50 ms", 2, func(_ round, p phase) float64 { return p.P50 }, false}
+	p99     = column{"p99 ms", 2, func(_ round, p phase) float64 { return p.P99 }, false}
+	busy    = column{"core busy", 2, func(_ round, p phase) float64 { return p.busy() }, false}
+	answers = column{"answers", 0, func(_ round, p phase) float64 { return float64(p.Answered) }, true}
+	failed  = column{"failed", 0, func(_ round, p phase) float64 { return float64(p.Failed) }, true}
 )
 
 // inLibrarySignatures returns the cost in signatures of openssl speed; 0: that was not measured.
-func inLibrarySignatures(t turn, p phase) float64 {
+func inLibrarySignatures(t round, p phase) float64 {
 	if t.Speed == 0 {
 		return 0
 	}
@@ -57,7 +57,7 @@ func inLibrarySignatures(t turn, p phase) float64 {
 
 // outsideSigner returns the CPU time of a token without its signature and the signer's own verification; 0: no token
 // is signed.
-func outsideSigner(t turn, p phase) float64 {
+func outsideSigner(t round, p phase) float64 {
 	switch {
 	case p.Workload != refreshName && p.Workload != clientCredentialsName && p.Workload != wechatName:
 		return 0
@@ -122,12 +122,12 @@ func (r *result) printServer(out io.Writer, h serverReport) {
 func (r *result) printWorkloadDetails(out io.Writer, s subject) {
 	switch {
 	case s.Workload == passwordName && r.CPUMeasured:
-		beside := r.over(s, func(t turn, p phase) float64 {
+		beside := r.over(s, func(t round, p phase) float64 {
 			return (p.microseconds() - t.Hash.microseconds()) / p.Signature.microseconds()
 		})
 		fmt.Fprintf(out, "  password beside hash   %s signatures\n", beside.text(2))
 	case s.Workload == jwksName && r.CPUMeasured:
-		full := r.over(s, func(_ turn, p phase) float64 { return p.rate() / p.busy() })
+		full := r.over(s, func(_ round, p phase) float64 { return p.rate() / p.busy() })
 		fmt.Fprintf(out, "  jwks on a whole core   %s answers/s (answers/s over core busy)\n", full.text(0))
 	case s.Workload == refreshName:
 		r.printRefreshes(out, "first", r.Runs[0].phase(s))
@@ -147,8 +147,8 @@ func (r *result) printRefreshes(out io.Writer, which string, p phase) {
 // printGrowth compares stores of different sizes.
 func (r *result) printGrowth(out io.Writer) {
 	ratio := column{"p50 ÷ smallest's", 2,
-		func(t turn, p phase) float64 { return p.P50 / t.phase(r.smallest(p.subject)).P50 }, false}
-	added := column{"rows added", 0, func(_ turn, p phase) float64 { return float64(p.added()) }, true}
+		func(t round, p phase) float64 { return p.P50 / t.phase(r.smallest(p.subject)).P50 }, false}
+	added := column{"rows added", 0, func(_ round, p phase) float64 { return float64(p.added()) }, true}
 	r.printTable(out, "store\tsessions", func(s subject) string { return fmt.Sprintf("%s\t%d", s.Store, s.Stored) },
 		signatures, databaseCPU, p50, ratio, p99, rate, answers, failed, added)
 	r.printRows(out)
@@ -188,7 +188,7 @@ const crowdLimit = 4 * time.Second
 
 // printCrowd compares few connections with many.
 func (r *result) printCrowd(out io.Writer) {
-	slowest := column{"slowest ms", 0, func(_ turn, p phase) float64 { return p.Slowest }, false}
+	slowest := column{"slowest ms", 0, func(_ round, p phase) float64 { return p.Slowest }, false}
 	r.printTable(out, workloadTitles, subject.cells, rate, p50, p99, slowest, signatures, databaseCPU,
 		answers, failed)
 	fmt.Fprintf(out, "\nThe server has %d connections to PostgreSQL. No answer may take longer than %v.\n",
@@ -197,7 +197,7 @@ func (r *result) printCrowd(out io.Writer) {
 
 // printFlood compares refreshes with and without a flood of passwords beside them.
 func (r *result) printFlood(out io.Writer) {
-	ratio := column{"p99 ÷ quiet", 2, func(t turn,
+	ratio := column{"p99 ÷ quiet", 2, func(t round,
 		p phase) float64 {
 		return p.P99 / t.phase(quiet(p.subject)).P99
 	}, false}
@@ -214,7 +214,7 @@ func quiet(of subject) subject {
 
 // printSigners compares the servers of two builds. The ratio is computed for each run, from two consecutive phases.
 func (r *result) printSigners(out io.Writer) {
-	gain := column{"÷ Go's", 2, func(t turn, p phase) float64 { return p.rate() / t.phase(byGo(p.subject)).rate() },
+	gain := column{"÷ Go's", 2, func(t round, p phase) float64 { return p.rate() / t.phase(byGo(p.subject)).rate() },
 		false}
 	names := func(s subject) string { return s.cells() + "\t" + s.Signer }
 	r.printTable(out, workloadTitles+"\tsignatures by", names, signatures, cpu, outside, rate, gain, p50,

@@ -40,13 +40,13 @@ type workload struct {
 	token      func() string // the last access token; nil: there are none
 }
 
-// trial returns a trial of the workload at a server.
-func (w *workload) trial(s *server) *trial {
-	return &trial{subject{w.name, s.report.Store, s.report.Signer, s.report.Stored, len(w.clients)}, s, w}
+// benchmark returns a benchmark of the workload at a server.
+func (w *workload) benchmark(s *server) *benchmark {
+	return &benchmark{subject{w.name, s.report.Store, s.report.Signer, s.report.Stored, len(w.clients)}, s, w}
 }
 
-// workloadTrials returns the trials of the selected workloads.
-func workloadTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+// workloadBenchmarks returns the benchmarks of the selected workloads.
+func workloadBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark, error) {
 	endpoint, err1 := s.endpoint()
 	keySet, err2 := url.Parse(s.ready.JWKSURI)
 	if err := errors.Join(err1, err2); err != nil {
@@ -60,7 +60,7 @@ func workloadTrials(ctx context.Context, o options, s *server) ([]*trial, error)
 	if err != nil {
 		return nil, err
 	}
-	var trials []*trial
+	var benchmarks []*benchmark
 	for _, connections := range o.connections {
 		for _, w := range []*workload{
 			refreshWorkload(s, endpoint, known[:connections]),
@@ -70,18 +70,18 @@ func workloadTrials(ctx context.Context, o options, s *server) ([]*trial, error)
 			introspectWorkload(connections, endpoint, asking),
 			jwksWorkload(connections, keySet),
 		} {
-			t := w.trial(s)
-			again := slices.ContainsFunc(trials, func(other *trial) bool { return other.subject == t.subject })
+			t := w.benchmark(s)
+			again := slices.ContainsFunc(benchmarks, func(other *benchmark) bool { return other.subject == t.subject })
 			if o.wants(w.name) && !again {
-				trials = append(trials, t)
+				benchmarks = append(benchmarks, t)
 			}
 		}
 	}
-	return trials, nil
+	return benchmarks, nil
 }
 
-// crowdTrials returns the trials with few and with many connections.
-func crowdTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+// crowdBenchmarks returns the benchmarks with few and with many connections.
+func crowdBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark, error) {
 	endpoint, err := s.endpoint()
 	if err != nil {
 		return nil, err
@@ -91,20 +91,20 @@ func crowdTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
 		return nil, err
 	}
 	sizes := []int{o.connections[0], o.connections[0] * crowdFactor}
-	var trials []*trial
+	var benchmarks []*benchmark
 	for _, connections := range sizes {
-		trials = append(trials, refreshWorkload(s, endpoint, known[:connections]).trial(s))
+		benchmarks = append(benchmarks, refreshWorkload(s, endpoint, known[:connections]).benchmark(s))
 	}
 	for _, connections := range sizes {
-		trials = append(trials, wechatWorkload(connections, endpoint, s.knownCodes()).trial(s))
+		benchmarks = append(benchmarks, wechatWorkload(connections, endpoint, s.knownCodes()).benchmark(s))
 	}
 	newPeople := s.newCodes()
 	for _, connections := range sizes {
 		w := wechatWorkload(connections, endpoint, newPeople)
 		w.name = newPeopleName
-		trials = append(trials, w.trial(s))
+		benchmarks = append(benchmarks, w.benchmark(s))
 	}
-	return trials, nil
+	return benchmarks, nil
 }
 
 // refreshWorkload returns a workload in which each connection refreshes a session of its own.

@@ -26,25 +26,26 @@ func (s subject) String() string {
 	return name
 }
 
-// trial is a measurement: a subject, its server and its clients.
-type trial struct {
+// benchmark is a subject with its server and its clients.
+type benchmark struct {
 	subject
 	server   *server
 	workload *workload
 }
 
-// openTrials starts the servers and returns the trials in the order of their measurement: compared trials are adjacent.
-func (b *testbed) openTrials(ctx context.Context, o options, progress io.Writer) ([]*trial, error) {
-	sizes, openTrialsOf := []int{0}, workloadTrials
+// openBenchmarks starts the servers and returns the benchmarks in the order of their measurement. Compared ones are
+// adjacent.
+func (b *testbed) openBenchmarks(ctx context.Context, o options, progress io.Writer) ([]*benchmark, error) {
+	sizes, openTrialsOf := []int{0}, workloadBenchmarks
 	switch {
 	case o.growth:
-		sizes, openTrialsOf = o.sizes, growthTrials
+		sizes, openTrialsOf = o.sizes, growthBenchmarks
 	case o.crowd:
-		openTrialsOf = crowdTrials
+		openTrialsOf = crowdBenchmarks
 	case o.flood:
-		openTrialsOf = floodTrials
+		openTrialsOf = floodBenchmarks
 	}
-	var perServer [][]*trial
+	var perServer [][]*benchmark
 	for _, kind := range o.stores() {
 		for _, size := range sizes {
 			for _, program := range b.programs {
@@ -63,18 +64,18 @@ func (b *testbed) openTrials(ctx context.Context, o options, progress io.Writer)
 			}
 		}
 	}
-	var trials []*trial
+	var benchmarks []*benchmark
 	for n := range perServer[0] {
 		for _, trialsHere := range perServer {
-			trials = append(trials, trialsHere[n])
+			benchmarks = append(benchmarks, trialsHere[n])
 		}
 	}
-	return trials, nil
+	return benchmarks, nil
 }
 
-// run measures the trial once. A server with one core cannot answer more token requests than the signatures that the
-// core could make, so that many are prepared.
-func (t *trial) run(ctx context.Context, o options, signature, hash unit) (phase, error) {
+// run measures the benchmark once. A server with one core cannot answer more token requests than the signatures that
+// the core could make, so that many are prepared for.
+func (t *benchmark) run(ctx context.Context, o options, signature, hash unit) (phase, error) {
 	if t.workload.prepare != nil {
 		most := (o.duration() + o.warmUp()).Seconds() / (signature.CPU / float64(signature.Count))
 		if err := t.workload.prepare(ctx, min(int(most)+t.Connections, maxCodes)); err != nil {
