@@ -18,20 +18,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// long has every part take its usual time: servers start as often as in a real run, and are left alone before their
-// memory is read.
+// long makes every part take its usual time: servers start as often, and settle as long before their memory is read,
+// as in a real run.
 var long = flag.Bool("long", false, "start servers as often, and let them settle as long, as a real run does")
 
-// shared is the folder of what several tests build only once.
+// shared is the folder of programs that several tests use.
 var shared string
 
-// TestMain lets the program call itself to measure a unit, as it does when it is not a test.
+// TestMain lets the test program call itself to measure a unit, like the real one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && slices.Contains([]string{"-sign", "-sign-library", "-hash"}, os.Args[1]) {
 		main()
 		return
 	}
-	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // with -race each of those would sleep for a second when it has ended
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // with -race each child would sleep for a second at its end
 	flag.Parse()
 	os.Exit(runAll(m))
 }
@@ -45,7 +45,7 @@ func runAll(m *testing.M) int {
 	return m.Run()
 }
 
-// builtPrograms builds what all tests measure, and at the first call only.
+// builtPrograms builds the measured programs once for all tests.
 var builtPrograms = sync.OnceValues(func() ([]program, error) {
 	return buildPrograms(context.Background(), options{signers: withLibrary()}, shared)
 })
@@ -77,7 +77,7 @@ func TestParseSpeed(t *testing.T) {
 	}
 }
 
-// TestLibrarySignature is a signature of this build, whichever that is.
+// TestLibrarySignature makes a signature with the library of this build, if any.
 func TestLibrarySignature(t *testing.T) {
 	sign, err := librarySignature()
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestCheckTokenRefuses(t *testing.T) {
 	}
 }
 
-// short measures for an instant: the figures mean nothing, but every part has worked.
+// short measures for a very short time, to test every part; the figures mean nothing.
 func short(t *testing.T, arguments ...string) (result, string) {
 	t.Helper()
 	if testing.Short() {
@@ -124,8 +124,8 @@ func short(t *testing.T, arguments ...string) (result, string) {
 	return measured, table.String()
 }
 
-// stores is -store for what is there, and how many that are. Where PostgreSQL or Redis is missing, one line
-// tells of it.
+// stores returns the value of -store for the available stores, and their number. It logs a line if PostgreSQL or
+// Redis is missing.
 func stores(t *testing.T) (string, int) {
 	t.Helper()
 	s, err := openPostgreSQL(t.Context(), cores{})
@@ -146,9 +146,9 @@ func TestWorkloads(t *testing.T) {
 	require.NoError(t, err)
 	for parts := xml.NewDecoder(bytes.NewReader(drawn)); err == nil; _, err = parts.Token() {
 	}
-	require.ErrorIs(t, err, io.EOF, "it is XML to its end")
+	require.ErrorIs(t, err, io.EOF, "it is complete XML")
 	require.Equal(t, count*(len(workloadNames())-1), strings.Count(string(drawn), "<rect x="),
-		"a bar for each but passwords")
+		"a bar for each except passwords")
 	require.Len(t, measured.Runs[0].Phases, count*len(workloadNames()))
 	require.Len(t, measured.Servers, count)
 	for _, name := range workloadNames() {
@@ -169,7 +169,7 @@ func TestGrowth(t *testing.T) {
 func TestCrowd(t *testing.T) {
 	kind, count := stores(t)
 	if count > 1 {
-		kind = postgresqlName // SQLite's connections are not for a crowd to share
+		kind = postgresqlName // SQLite does not share connections
 	}
 	measured, _ := short(t, "-store", kind, "-crowd")
 	require.Len(t, measured.Runs[0].Phases, 6)
@@ -189,7 +189,7 @@ func TestSigners(t *testing.T) {
 	require.Len(t, measured.Servers, 2)
 	require.Len(t, measured.Runs[0].Phases, 4)
 	for n, p := range measured.Runs[0].Phases {
-		require.Equal(t, n%2 == 1, p.Signer == goSigner, "they take turns")
+		require.Equal(t, n%2 == 1, p.Signer == goSigner, "the signers alternate")
 	}
 	require.Contains(t, table, "÷ Go's")
 }

@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// checkTokens verifies one access token of each trial with nothing but the standard library and the published
-// key set: a server that signed with a shorter key, or not at all, would be fast.
-func checkTokens(trials []*trial) error {
-	for _, t := range trials {
+// checkTokens verifies one access token of each benchmark with the standard library and the published key set, since a
+// server that signed with a shorter key, or not at all, would seem fast.
+func checkTokens(benchmarks []*benchmark) error {
+	for _, t := range benchmarks {
 		if t.workload.token == nil {
 			continue
 		}
@@ -34,7 +34,7 @@ func checkTokens(trials []*trial) error {
 func checkToken(token string, keys map[string]*rsa.PublicKey) error {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return errors.New("is no compact JWS")
+		return errors.New("is not a compact JWS")
 	}
 	header, err := base64.RawURLEncoding.DecodeString(parts[0])
 	if err != nil {

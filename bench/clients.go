@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// holder keeps the tokens of the last answer. Its client goes on with them, or not.
+// holder keeps the tokens of the last answer, which the next request may use.
 type holder struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
@@ -21,7 +21,7 @@ type holder struct {
 func (h *holder) request() ([]byte, error)   { return h.next(h) }
 func (h *holder) answered(body []byte) error { return json.Unmarshal(body, h) }
 
-// tokenWorkload has a number of clients that make their requests by the same function.
+// tokenWorkload returns a workload whose clients make their requests by the same function.
 func tokenWorkload(name string, endpoint *url.URL, holders []*holder, next func(*holder) ([]byte, error)) *workload {
 	w := &workload{name: name, target: endpoint, token: func() string { return holders[0].AccessToken }}
 	for _, h := range holders {
@@ -39,7 +39,7 @@ func newHolders(count int) []*holder {
 	return holders
 }
 
-// reader sends one request over and over and only looks whether there is an answer.
+// reader sends the same request repeatedly and only checks that the answer is not empty.
 type reader []byte
 
 func (r reader) request() ([]byte, error) { return r, nil }
@@ -51,7 +51,7 @@ func (r reader) answered(body []byte) error {
 	return nil
 }
 
-// activeReader asks about one token over and over, which is to be active each time.
+// activeReader introspects the same token repeatedly, which must be active each time.
 type activeReader []byte
 
 func (r activeReader) request() ([]byte, error) { return r, nil }
@@ -63,7 +63,7 @@ func (r activeReader) answered(body []byte) error {
 	return nil
 }
 
-// signInAll signs so many sessions in, so that the database knows their people.
+// signInAll opens a number of sessions of different users.
 func signInAll(ctx context.Context, endpoint *url.URL, server *server, count int) ([]*holder, error) {
 	codes := server.knownCodes()
 	if err := codes.prepare(ctx, count); err != nil {
@@ -84,11 +84,10 @@ func signInAll(ctx context.Context, endpoint *url.URL, server *server, count int
 	return holders, nil
 }
 
-// maxTries bounds how often the store may be out of reach while it is filled: a disk that has so much to
-// write makes others wait.
+// maxTries limits how often a request may fail while the store is filled, since a busy disk delays others.
 const maxTries = 10
 
-// ask makes the holder's next request and takes the answer. It is for what comes before anything is measured.
+// ask makes the holder's next request and reads the answer. It is used before anything is measured.
 func (h *holder) ask(connection *connection) error {
 	for try := 1; ; try++ {
 		request, err := h.request()

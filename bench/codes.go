@@ -15,17 +15,17 @@ import (
 	"sync/atomic"
 )
 
-// codes are wx.login codes that nobody has traded yet, of one person after another.
+// codes are unused wx.login codes of one user after another.
 type codes struct {
 	server *server
 	person func() string
 	ready  chan string
 }
 
-// knownCodes are of people who come back.
+// knownCodes returns codes of users who have signed in before.
 func (s *server) knownCodes() *codes { return s.codes("person", people) }
 
-// newCodes are of people who never come back.
+// newCodes returns codes of new users.
 func (s *server) newCodes() *codes { return s.codes("new-person", math.MaxInt64) }
 
 func (s *server) codes(kind string, count int64) *codes {
@@ -35,8 +35,8 @@ func (s *server) codes(kind string, count int64) *codes {
 	}}
 }
 
-// signIn returns the request that trades a code. If there were fewer than are needed, it mints one, which
-// costs the server nothing.
+// signIn returns a request that exchanges a code. If no prepared code is left, it mints one, which costs the server
+// nothing.
 func (c *codes) signIn(endpoint *url.URL) ([]byte, error) {
 	var code string
 	select {
@@ -51,7 +51,7 @@ func (c *codes) signIn(endpoint *url.URL) ([]byte, error) {
 		"code": {code}}), nil
 }
 
-// prepare mints codes. Those left over are dropped, since a code lives for five minutes only.
+// prepare mints codes. It drops the old ones, since a code is valid only for five minutes.
 func (c *codes) prepare(ctx context.Context, count int) error {
 	c.ready = make(chan string, count)
 	const minters = 4

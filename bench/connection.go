@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// exchangeTimeout is far beyond any answer that is worth waiting for.
+// exchangeTimeout limits an exchange, far beyond any useful answer.
 const exchangeTimeout = 30 * time.Second
 
-// connection is one keep-alive HTTP/1.1 connection. net/http's client would need more CPU than the server
-// that it is to keep busy: it hands every request to two other goroutines.
+// connection is one persistent HTTP/1.1 connection. net/http's client would need more CPU than the measured server,
+// since it passes every request to two other goroutines.
 type connection struct {
 	raw    net.Conn
 	reader *bufio.Reader
@@ -47,7 +47,7 @@ func (c *connection) exchange(request []byte) (int, []byte, error) {
 	_, err = c.body.ReadFrom(response.Body)
 	_ = response.Body.Close() // it has been read, and the connection stays open
 	if err == nil && response.Close {
-		err = io.ErrClosedPipe // each connection is to live for the whole phase
+		err = io.ErrClosedPipe // each connection must stay open for the whole phase
 	}
 	return response.StatusCode, c.body.Bytes(), err
 }

@@ -9,13 +9,13 @@ import (
 	"sync"
 )
 
-// cores says who runs where. Empty lists pin nothing.
+// cores tells which cores the processes run on. Empty lists pin nothing.
 type cores struct {
 	server, others string
 	note           string
 }
 
-// planCores gives the server a core of its own if it can. It is asked before anything is moved.
+// planCores plans a core for the server alone, if possible. It must be called before any process is moved.
 var planCores = sync.OnceValue(func() cores {
 	allowed := allowedCores()
 	_, err := exec.LookPath("taskset")
@@ -34,8 +34,7 @@ var planCores = sync.OnceValue(func() cores {
 	return c
 })
 
-// command returns a command that will run on the given cores. The process that starts is the program itself:
-// taskset gives its place to it.
+// command returns a command that will run on the given cores. taskset executes the program in its own process.
 func (c cores) command(ctx context.Context, on, program string, arguments ...string) *exec.Cmd {
 	if on == "" {
 		return exec.CommandContext(ctx, program, arguments...)
@@ -43,7 +42,7 @@ func (c cores) command(ctx context.Context, on, program string, arguments ...str
 	return exec.CommandContext(ctx, "taskset", append([]string{"-c", on, program}, arguments...)...)
 }
 
-// move takes a process, with all its threads, off the server's core.
+// move moves a process, with all its threads, off the server's core.
 func (c cores) move(ctx context.Context, pid int) error {
 	if c.others == "" {
 		return nil

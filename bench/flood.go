@@ -14,14 +14,14 @@ import (
 const (
 	floodedName = "refresh_token, flooded"
 
-	// floodFactor is how many times more passwords come than one core could hash, if it did nothing else.
+	// floodFactor is the rate of the flood, as a multiple of what one core could hash if it did nothing else.
 	floodFactor = 2
-	// floodConnections is more than the server lets wait, so that the flood does not wait for its answers.
+	// floodConnections is more than the server lets wait, so that the flood does not wait for answers.
 	floodConnections = 160
 )
 
-// floodTrials makes what is compared with and without a flood of passwords beside it.
-func floodTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+// floodBenchmarks returns the benchmarks with and without a concurrent flood of passwords.
+func floodBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark, error) {
 	endpoint, err := s.endpoint()
 	if err != nil {
 		return nil, err
@@ -34,11 +34,11 @@ func floodTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
 	flooded := refreshWorkload(s, endpoint, known[o.connections[0]:])
 	flooded.name = floodedName
 	flooded.background = func(hash time.Duration) (stop func() error) { return s.flood(endpoint, hash/floodFactor) }
-	return []*trial{quiet.trial(s), flooded.trial(s)}, nil
+	return []*benchmark{quiet.benchmark(s), flooded.benchmark(s)}, nil
 }
 
-// flood sends right passwords, each from another address, one in every interval whatever becomes of those
-// before. What it returns ends it, and returns an error if it was none.
+// flood sends correct passwords, each from another address, one in every interval whether or not earlier ones were
+// answered. stop ends it, and returns an error if the flood could not keep its rate.
 func (s *server) flood(endpoint *url.URL, interval time.Duration) (stop func() error) {
 	request := s.passwordRequest(endpoint)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -50,7 +50,7 @@ func (s *server) flood(endpoint *url.URL, interval time.Duration) (stop func() e
 			for n := range turns {
 				from := fmt.Appendf(nil, "\r\nX-Forwarded-For: 10.%d.%d.%d\r\n", n>>16&255, n>>8&255, n&255)
 				if connection, err := dial(endpoint.Host); err == nil {
-					// whatever the answer is
+					// the answer does not matter
 					_, _, _ = connection.exchange(bytes.Replace(request, []byte("\r\n"), from, 1))
 					_ = connection.raw.Close()
 					sent.Add(1)
@@ -73,7 +73,7 @@ func (s *server) flood(endpoint *url.URL, interval time.Duration) (stop func() e
 		cancel()
 		running.Wait()
 		if late.Load() > sent.Load()/10 {
-			return errors.New("the flood was held up itself, and so was none")
+			return errors.New("the flood was too slow")
 		}
 		return nil
 	}

@@ -15,16 +15,16 @@ import (
 )
 
 const (
-	// maxMeasured is how many sessions of a store are refreshed at most. Each lies among others that are
-	// not, so that a large store has as many pages to find and to change.
+	// maxMeasured limits the sessions of a store that are refreshed. They are spread among the others, so that a
+	// large store has as many pages to find and to change.
 	maxMeasured = 900
-	// rotations is how many refreshes a session remembers: its row has its full size after so many.
+	// rotations is how many refreshes a session remembers: then its row has its full size.
 	rotations = 8
 )
 
-// growthTrials fills the server's store, and refreshes sessions at random all over it. Their number is the same
-// in every store.
-func growthTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+// growthBenchmarks fills the server's store, and returns a benchmark that refreshes random sessions. Their number is
+// the same in every store.
+func growthBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark, error) {
 	endpoint, err := s.endpoint()
 	if err != nil {
 		return nil, err
@@ -47,10 +47,10 @@ func growthTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
 	if err := growRows(endpoint, refreshers); err != nil {
 		return nil, err
 	}
-	return []*trial{w.trial(s)}, s.store.maintain(ctx)
+	return []*benchmark{w.benchmark(s)}, s.store.maintain(ctx)
 }
 
-// randomRefresher refreshes one of its sessions after another, chosen at random.
+// randomRefresher refreshes its sessions in random order.
 type randomRefresher struct {
 	sessions []*holder
 	current  *holder
@@ -90,30 +90,30 @@ func (w *randomRefresher) refreshAll(endpoint *url.URL) error {
 	return nil
 }
 
-// bulkWords are where dialects differ when many rows are written.
+// bulkWords are the differences between SQL dialects for bulk inserts.
 type bulkWords struct {
 	list   string // the first value, a JSON array, as rows
 	second string // the second value
 }
 
-// sharedColumns is what a bulk session has in common with a real one, which is all but its id, its user and
-// what must be unique.
+// sharedColumns are the columns that a bulk session copies from a real one: all except its id, its user and unique
+// columns.
 const sharedColumns = `account_platform, account_app, account_subject, client_id, scope, method,
 	auth_time, generation, rotations, secret_hash, idle_expires_at, expires_at, last_seen_at, device`
 
-// userOfSession makes a user's id of a session's, as long and as random as a real one.
+// userOfSession derives a user's id from a session's, as long and as random as a real one.
 const userOfSession = `'u_' || substr(replace(made.value, '-', ''), 17, 16) ||
 	substr(replace(made.value, '-', ''), 7, 6)`
 
-// bulk writes sessions in great number beside real ones. The server cannot refresh them, since it did not
-// make their tokens, but it has to look past them.
+// bulk inserts many sessions besides the real ones. The server cannot refresh them, since it did not issue their
+// tokens, but they enlarge the tables and indexes.
 type bulk struct {
 	database        *sql.DB
 	users, sessions string // statements
-	like            string // the id of the session that they are like
+	like            string // the id of the session that is copied
 }
 
-// newBulk begins after one session was refreshed so often that its row has its full size.
+// newBulk copies the session with the most refreshes, whose row has its full size.
 func newBulk(ctx context.Context, s store) (*bulk, error) {
 	database, words, err := s.open(ctx)
 	if err != nil {
@@ -133,7 +133,7 @@ func newBulk(ctx context.Context, s store) (*bulk, error) {
 	return b, nil
 }
 
-// write adds so many sessions, whose ids are made now, as those of real ones are.
+// write inserts a number of sessions, whose ids are generated now, like those of real ones.
 func (b *bulk) write(ctx context.Context, count int) error {
 	if count == 0 {
 		return nil
@@ -159,7 +159,7 @@ func (b *bulk) write(ctx context.Context, count int) error {
 	return transaction.Commit()
 }
 
-// fill signs sessions in, with as many bulk sessions between them as the store is to have, and returns the real ones.
+// fill opens real sessions, with bulk sessions between them up to the size of the store, and returns the real ones.
 func (s *server) fill(ctx context.Context, endpoint *url.URL, measured int) ([]*holder, error) {
 	first, err := signInAll(ctx, endpoint, s, 1)
 	if err != nil {

@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// client is one side of a closed loop: it makes a request, and takes the answer before it makes the next.
+// client is one side of a closed loop: it makes a request, and reads the answer before it makes the next.
 type client interface {
 	request() ([]byte, error)
 	answered(body []byte) error
 }
 
-// meter tells how much CPU the server and the processes of its database have used so far.
+// meter returns the CPU time of the server and of its database's processes so far.
 type meter interface {
 	cpu() time.Duration
 	databaseCPU() map[int]time.Duration
 }
 
-// phase is what was measured while a trial had its turn.
+// phase is the measurement of a benchmark in one run.
 type phase struct {
 	subject
 	Answered     int     `json:"answered"`
@@ -34,7 +34,7 @@ type phase struct {
 	DatabaseCPU  float64 `json:"database_cpu_seconds,omitempty"` // of the server's connections to PostgreSQL
 	P50          float64 `json:"p50_ms"`
 	P99          float64 `json:"p99_ms"`
-	Slowest      float64 `json:"slowest_ms"` // also of those that were under way when the time was over
+	Slowest      float64 `json:"slowest_ms"` // including requests in flight at the end
 	Before       state   `json:"database_before"`
 	After        state   `json:"database_after"`
 	Signature    unit    `json:"signature"` // right before and after
@@ -44,8 +44,8 @@ func (p phase) microseconds() float64 { return p.CPU / float64(max(1, p.Answered
 func (p phase) rate() float64         { return float64(p.Answered) / p.Wall }
 func (p phase) added() int64          { return p.After.Sessions - p.Before.Sessions }
 
-// busy is the part of its core that the server used. Well below one, the load, the database or the disk was
-// what held it up.
+// busy returns the fraction of its core that the server used. If it is well below one, the load, the database or the
+// disk was the bottleneck.
 func (p phase) busy() float64 { return p.CPU / p.Wall }
 
 // The stages of a phase.
@@ -59,10 +59,10 @@ const (
 type loop struct {
 	address string
 	stage   atomic.Int32
-	heard   atomic.Bool // an answer, since measuring began
+	heard   atomic.Bool // there was an answer since measuring began
 }
 
-// tally is what one connection counted.
+// tally has the counts of one connection.
 type tally struct {
 	latencies []time.Duration
 	slowest   time.Duration
@@ -103,7 +103,7 @@ func drive(ctx context.Context, address string, clients []client, warmUp, measur
 	return p, err
 }
 
-// serve exchanges requests and answers until the phase is over. A connection that fails is dialled anew.
+// serve exchanges requests and answers until the phase is over. It dials again after a connection fails.
 func (l *loop) serve(c client, t *tally) {
 	for l.stage.Load() != over {
 		connection, err := dial(l.address)
@@ -122,7 +122,7 @@ func (l *loop) serve(c client, t *tally) {
 	}
 }
 
-// exchange carries out one request. Refusals are counted, and an error means that the connection is of no more use.
+// exchange makes one request. It counts error answers; an error means that the connection cannot be used any more.
 func (l *loop) exchange(connection *connection, c client, t *tally) error {
 	request, err := c.request()
 	if err != nil {
@@ -153,7 +153,7 @@ func (l *loop) exchange(connection *connection, c client, t *tally) error {
 	return nil
 }
 
-// fail counts what goes wrong while warming up too: it would go on doing so.
+// fail counts failures during the warm-up too, since they would continue.
 func (t *tally) fail(err error) {
 	t.failed++
 	if t.failure == nil {

@@ -1,6 +1,6 @@
-// Command bench measures what a token costs: the server's CPU per token, divided by the CPU of one RSA-2048
-// signature that is measured in the same run on the same core. The quotient is nearly the same on a slow
-// machine and on a fast one, since both grow together.
+// Command bench measures the cost of a token: the server's CPU time per token, divided by the CPU time of one
+// RSA-2048 signature that is measured in the same run on the same core. The quotient is nearly the same on slow and
+// fast machines.
 package main
 
 import (
@@ -30,7 +30,7 @@ func run(arguments []string, out, progress io.Writer) error {
 	return o.run(out, progress)
 }
 
-// run does what the options ask for.
+// run runs the benchmark with the options.
 func (o options) run(out, progress io.Writer) error {
 	switch {
 	case o.sign:
@@ -60,7 +60,7 @@ func (o options) run(out, progress io.Writer) error {
 	return result.problems()
 }
 
-// measure is the order of work.
+// measure makes all measurements in order.
 func measure(ctx context.Context, o options, progress io.Writer) (result *result, err error) {
 	result = newResult(o)
 	fmt.Fprintln(progress, "building lingpai")
@@ -69,19 +69,19 @@ func measure(ctx context.Context, o options, progress io.Writer) (result *result
 		return nil, err
 	}
 	defer func() {
-		if ctx.Err() != nil { // whatever failed did so because of that
+		if ctx.Err() != nil { // the interruption caused the error
 			err = errors.New("interrupted")
 		}
 		err = errors.Join(err, testbed.close())
 	}()
 	result.Placement, result.ProgramSize = testbed.cores.note, fileSize(testbed.programs[0].path)
-	trials, err := testbed.openTrials(ctx, o, progress)
+	benchmarks, err := testbed.openBenchmarks(ctx, o, progress)
 	if err != nil {
 		return nil, err
 	}
 	for n := range o.runs {
 		fmt.Fprintf(progress, "run %d of %d\n", n+1, o.runs)
-		if err := result.addRun(ctx, o, testbed, trials, progress); err != nil {
+		if err := result.addRun(ctx, o, testbed, benchmarks, progress); err != nil {
 			return nil, err
 		}
 	}
@@ -91,30 +91,31 @@ func measure(ctx context.Context, o options, progress io.Writer) (result *result
 		}
 		result.Servers = append(result.Servers, s.report)
 	}
-	return result, checkTokens(trials)
+	return result, checkTokens(benchmarks)
 }
 
-// addRun gives everything its turn once. A trial is compared with the signatures right before and after it,
-// since a machine that others use too changes its speed within seconds.
-func (r *result) addRun(ctx context.Context, o options, testbed *testbed, trials []*trial, progress io.Writer) error {
+// addRun measures everything once. A benchmark is compared with the signatures right before and after it, since the
+// speed of a shared machine changes within seconds.
+func (r *result) addRun(ctx context.Context, o options, testbed *testbed, benchmarks []*benchmark,
+	progress io.Writer) error {
 	before, err := testbed.measureSignature(ctx, o, progress)
 	if err != nil {
 		return err
 	}
-	turn := turn{Signature: before}
+	round := round{Signature: before}
 	if o.wants(passwordName) || o.flood {
-		if turn.Hash, err = testbed.measureUnit(ctx, o, "-hash"); err != nil {
+		if round.Hash, err = testbed.measureUnit(ctx, o, "-hash"); err != nil {
 			return err
 		}
-		fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "argon2id hash", turn.Hash.microseconds())
+		fmt.Fprintf(progress, "  %-58s %7.0f µs\n", "argon2id hash", round.Hash.microseconds())
 	}
 	if withLibrary() {
-		if turn.Library, turn.Speed, err = testbed.measureLibrary(ctx, o, progress); err != nil {
+		if round.Library, round.Speed, err = testbed.measureLibrary(ctx, o, progress); err != nil {
 			return err
 		}
 	}
-	for _, t := range trials {
-		measured, err := t.run(ctx, o, before, turn.Hash)
+	for _, t := range benchmarks {
+		measured, err := t.run(ctx, o, before, round.Hash)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.subject, err)
 		}
@@ -125,9 +126,9 @@ func (r *result) addRun(ctx context.Context, o options, testbed *testbed, trials
 			return err
 		}
 		measured.Signature = before.and(after)
-		turn.Phases = append(turn.Phases, measured)
-		turn.Signature, before = turn.Signature.and(after), after
+		round.Phases = append(round.Phases, measured)
+		round.Signature, before = round.Signature.and(after), after
 	}
-	r.Runs = append(r.Runs, turn)
+	r.Runs = append(r.Runs, round)
 	return nil
 }

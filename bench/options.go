@@ -14,49 +14,48 @@ import (
 
 const usage = `Usage: go run ./bench [flags]
 
-Builds lingpai, runs it as a process of its own beside a WeChat simulator, and asks for tokens in a closed
+Builds lingpai, runs it in a process of its own with a WeChat simulator, and requests tokens in a closed
 loop: every connection sends its next request when it has the answer to the last. It prints, for each
-workload, the server's CPU for one answer and how many RSA-2048 signatures that would have paid for.
+workload, the server's CPU for one answer and the same in units of RSA-2048 signatures.
 
-  refresh_token        each connection holds a session and refreshes it over and over
-  client_credentials   a back end gets tokens for itself: there is no user, and nothing is written
-  wechat_code          people who have signed in before do so again, with a fresh code each
-  password             a confidential client signs a user in; nearly all of it is the argon2id hash
-  introspect           a back end asks about an access token: the signature is checked, and its session looked up
-  jwks                 GET of the key set, as resource servers do
+  refresh_token        each connection refreshes a session of its own repeatedly
+  client_credentials   a client gets tokens for itself: there is no user, and nothing is written
+  wechat_code          users who have signed in before sign in again, with a fresh code each
+  password             a confidential client signs a user in; nearly all of the cost is the argon2id hash
+  introspect           a client introspects an access token: its signature is checked and its session looked up
+  jwks                 GET of the key set, like resource servers
 
-No ID token is asked for, so a token is one signature. The server has one core (GOMAXPROCS=1, and pinned where
+No ID token is requested, so a token needs one signature. The server has one core (GOMAXPROCS=1, and pinned where
 taskset exists); the simulator, this program and, where that is allowed, the connections of PostgreSQL have
-the others. CPU is measured on Linux only. What is compared takes turns, so that a machine that gets slower or
-busier does so for all of it; tables have medians, and lowest and highest in brackets. With "go run -tags
+the others. CPU is measured on Linux only. Compared measurements alternate, so that a change of the machine's
+speed affects all of them. Tables have medians, with the lowest and highest values in brackets. With "go run -tags
 openssl ./bench" the server is built with that tag too, and its signature is also measured; the unit stays a
-signature by Go. What we aim for, in signatures of the server's signer, its own verification of each included:
+signature by Go. The goals, in signatures of the server's signer, including its verification of each:
 client_credentials 1.15 with Go, refresh_token on PostgreSQL 1.30; in signatures of OpenSSL alone, with
 OpenSSL: 1.6 and 2.2.
 
   -store postgresql    PostgreSQL and Redis instead of an SQLite file; all: each has a server of its own, in
-                       one table. They are named by LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS, or answer at
-                       their usual ports on this machine. The bench makes databases and keys of its own, and
-                       removes them when it ends, also when it is interrupted. PostgreSQL's CPU is another
-                       process's and has a column of its own.
+                       one table. LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS are their URLs; the default is
+                       the usual ports on this machine. The bench creates databases and keys of its own, and
+                       removes them when it ends or is interrupted. PostgreSQL's CPU has a column of its own.
 
-Instead of the workloads above, these compare one with itself:
+These flags compare one workload under different conditions instead:
 
   -growth              refresh_token with 1000, 10000 and 100000 sessions in the store (-sessions 1000,1000000
                        for other sizes), refreshed at random all over the table. A refresh should take as long
-                       in a large store as in a small one (median within 1.2 times), add no row, and find
-                       place on its page: the share of updates that PostgreSQL calls HOT, which touch no
-                       index, should be 0.95 or more.
-  -crowd               refresh_token, and sign-ins of people known and new, over -connections and over eight
+                       in a large store as in a small one (median within 1.2 times), add no row, and fit
+                       into its page: the share of updates that PostgreSQL calls HOT, which touch no index,
+                       should be 0.95 or more.
+  -crowd               refresh_token, and sign-ins of known and new users, over -connections and over eight
                        times as many: far more requests at once than the server has connections to PostgreSQL
                        (10). Answers may take longer then, but none may fail, and none may take longer than
                        four seconds.
-  -signers             the workloads by servers of two builds, with the tag openssl and without: how many
-                       times more tokens the first gives, and how many times more signatures there are to be
-                       had, which no server can exceed.
-  -flood               refresh_token with and without a flood of passwords beside it, each from another
-                       address and twice as many as the core could hash. The p99 of refreshes should stay
-                       within three times its quiet one.
+  -signers             the workloads by servers of two builds, with the tag openssl and without: the
+                       factors by which the rates of tokens and of signatures increase; the latter is the
+                       upper limit.
+  -flood               refresh_token with and without a concurrent flood of passwords, each from another
+                       address and twice as many as the core could hash. The p99 of refreshes should be
+                       at most three times the one without the flood.
 
 Flags:
 `
@@ -67,7 +66,7 @@ const (
 	allName        = "all"
 )
 
-// crowdFactor is how many times more connections a crowd has.
+// crowdFactor is the number of connections of a crowd, as a multiple of -connections.
 const crowdFactor = 8
 
 type options struct {
@@ -86,8 +85,8 @@ type options struct {
 	sign, hash    bool
 	signLibrary   bool
 
-	// What only tests change: how often a server starts, how long it is left alone then, and programs that are
-	// built already; nil: they are built.
+	// Only tests change these: how often a server starts, how long it settles then, and programs that are already
+	// built; nil: build them.
 	starts   int
 	settling time.Duration
 	built    []program
@@ -103,11 +102,11 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 		flags.PrintDefaults()
 	}
 	flags.Float64Var(&o.seconds, "seconds", 5,
-		"measured `seconds` of a workload in each run; a fifth of them more warms up")
-	flags.IntVar(&o.runs, "runs", 5, "how often everything takes its turn")
+		"measured `seconds` of a workload in each run; the warm-up takes a fifth of that in addition")
+	flags.IntVar(&o.runs, "runs", 5, "the number of runs, each of which measures everything once")
 	flags.StringVar(&connections, "connections", "8",
-		"keep-alive `connections`, several numbers to compare them; password uses two at most, since a "+
-			"server hashes for one caller only so much")
+		"persistent `connections`, several numbers to compare them; password uses at most two, since a "+
+			"server limits the hashing for one caller")
 	flags.StringVar(&o.only, "only", strings.Join(workloadNames(), ","), "workloads to run")
 	flags.StringVar(&o.store, "store", sqliteName,
 		"where the server keeps users and sessions: sqlite, postgresql or all")
@@ -119,9 +118,9 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.logLevel, "log-level", "warn",
 		"the server's log level; at info, the default of lingpai serve, it logs a line for every token")
 	flags.StringVar(&o.folder, "folder", "",
-		"where SQLite's files are made; default the system's folder for temporary files")
+		"the folder for SQLite's files; default the system's folder for temporary files")
 	flags.StringVar(&o.json, "json", "", "also write all figures to this `file`")
-	flags.StringVar(&o.plot, "plot", "", "also draw what answers cost into this SVG `file`")
+	flags.StringVar(&o.plot, "plot", "", "also draw the cost of answers in this SVG `file`")
 	flags.BoolVar(&o.sign, "sign", false, "only measure signatures in this process; the program calls itself so")
 	flags.BoolVar(&o.signLibrary, "sign-library", false,
 		"only measure signatures of this build in this process; the program calls itself so")
@@ -142,13 +141,13 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 func (o options) check(rest int) error {
 	switch {
 	case rest > 0:
-		return errors.New("only flags are understood; see -h")
+		return errors.New("arguments other than flags are not supported; see -h")
 	case o.seconds < 0.1 || o.seconds > 60 || math.IsNaN(o.seconds):
 		return errors.New("-seconds: 0.1 to 60")
 	case o.runs < 1 || o.runs > 1000:
 		return errors.New("-runs: 1 to 1000")
 	case !slices.Contains([]string{sqliteName, postgresqlName, allName}, o.store):
-		return fmt.Errorf("-store: %q is none of sqlite, postgresql, all", o.store)
+		return fmt.Errorf("-store: %q is not sqlite, postgresql or all", o.store)
 	case o.experiments() > 1:
 		return errors.New("-growth, -crowd, -flood, -signers: one at a time")
 	case o.signers && !withLibrary():
@@ -162,13 +161,13 @@ func (o options) check(rest int) error {
 	}
 	for name := range strings.SplitSeq(o.only, ",") {
 		if !slices.Contains(workloadNames(), name) {
-			return fmt.Errorf("-only: %q is none of %s", name, strings.Join(workloadNames(), ", "))
+			return fmt.Errorf("-only: %q is not one of %s", name, strings.Join(workloadNames(), ", "))
 		}
 	}
 	return nil
 }
 
-// experiments counts those that were asked for.
+// experiments returns the number of selected experiments.
 func (o options) experiments() (count int) {
 	for _, asked := range []bool{o.growth, o.crowd, o.flood, o.signers} {
 		if asked {
@@ -194,10 +193,10 @@ func parseNumbers(flag, text string, least, most int) ([]int, error) {
 
 func (o options) duration() time.Duration { return time.Duration(o.seconds * float64(time.Second)) }
 
-// warmUp is long enough for caches, statements and connections, and short beside what is measured.
+// warmUp returns the time of the warm-up, for caches, statements and connections.
 func (o options) warmUp() time.Duration { return o.duration() / 5 }
 
-// stores are the kinds that were asked for.
+// stores returns the selected kinds of stores.
 func (o options) stores() []string {
 	if o.store == allName {
 		return []string{sqliteName, postgresqlName}
@@ -205,7 +204,7 @@ func (o options) stores() []string {
 	return []string{o.store}
 }
 
-// wants reports whether a workload takes part.
+// wants reports whether a workload is selected.
 func (o options) wants(name string) bool {
 	return !o.growth && !o.crowd && !o.flood && slices.Contains(strings.Split(o.only, ","), name)
 }

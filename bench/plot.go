@@ -17,7 +17,7 @@ const (
 	plotBottom = 34
 )
 
-// name tells a subject from the others of the run.
+// name returns a name that distinguishes a subject from the others of the run.
 func (r *result) name(s subject) string {
 	if len(r.Connections) > 1 {
 		return fmt.Sprintf("%s, %s, %d", s.Workload, s.Store, s.Connections)
@@ -25,8 +25,8 @@ func (r *result) name(s subject) string {
 	return s.Workload + ", " + s.Store
 }
 
-// savePlot writes an SVG with a bar for each workload: what an answer costs in signatures, and the span of
-// the runs as a line. A password is left out: its hash is twenty times as long as all else.
+// savePlot writes an SVG with a bar for each workload: the cost of an answer in signatures, and the range over the
+// runs as a line. Passwords are left out: their hash takes twenty times as long as everything else.
 func (r *result) savePlot(path string) error {
 	var rows []subject
 	longest := 1.0

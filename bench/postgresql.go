@@ -20,22 +20,22 @@ import (
 const (
 	postgresqlVariable = "LINGPAI_TEST_POSTGRES"
 	postgresqlUsual    = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
-	// poolSize is how many connections the server may have, its default.
+	// poolSize is the server's default number of connections.
 	poolSize = 10
-	// adminTimeout bounds what is asked of PostgreSQL and Redis when the bench begins and ends.
+	// adminTimeout limits calls of PostgreSQL and Redis at the beginning and the end.
 	adminTimeout = 30 * time.Second
 )
 
-// postgresqlStore is a database that the bench made, and a prefix of keys in Redis.
+// postgresqlStore is a database that the bench created, and a prefix of keys in Redis.
 type postgresqlStore struct {
 	server, name, url string
 	redis             *redisKeys
-	own               *sql.DB // our connection, which looks at the database
+	own               *sql.DB // the bench's own connection
 	cores             cores
-	moved             map[int]bool // processes of PostgreSQL that were taken off the server's core
+	moved             map[int]bool // processes of PostgreSQL that were moved off the server's core
 }
 
-// openPostgreSQL makes a database. The caller removes it.
+// openPostgreSQL creates a database. The caller removes it.
 func openPostgreSQL(ctx context.Context, cores cores) (store, error) {
 	s := &postgresqlStore{server: cmp.Or(os.Getenv(postgresqlVariable), postgresqlUsual), cores: cores,
 		moved: map[int]bool{}}
@@ -49,7 +49,7 @@ func openPostgreSQL(ctx context.Context, cores cores) (store, error) {
 	}
 	if err := s.administer(ctx, "CREATE DATABASE "+s.name); err != nil {
 		return nil, errors.Join(fmt.Errorf(
-			"no PostgreSQL where a database can be made; start one, or name one as %s: %w", postgresqlVariable,
+			"no PostgreSQL where a database can be created; start one, or set %s: %w", postgresqlVariable,
 			err), s.redis.remove())
 	}
 	address.Path = "/" + s.name
@@ -61,7 +61,7 @@ func openPostgreSQL(ctx context.Context, cores cores) (store, error) {
 	return s, nil
 }
 
-// administer does something beside the database, which nobody may be connected with.
+// administer executes a statement in another database, since CREATE and DROP DATABASE allow no connection to it.
 func (s *postgresqlStore) administer(ctx context.Context, statement string) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
@@ -94,9 +94,8 @@ func (s *postgresqlStore) sessionBytes(ctx context.Context) (int64, error) {
 	return count(ctx, s.own, "SELECT pg_total_relation_size('sessions')")
 }
 
-// cpu reads what the processes of the server's connections have used, which are told from others by their
-// name as PostgreSQL's: it may be on another machine. It takes them off the server's core where that is
-// allowed.
+// cpu returns the CPU time of the processes of the server's connections. It checks the names of processes, since
+// PostgreSQL may be on another machine. It moves the processes off the server's core if that is allowed.
 func (s *postgresqlStore) cpu() map[int]time.Duration {
 	ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
 	defer cancel()
@@ -114,7 +113,7 @@ func (s *postgresqlStore) cpu() map[int]time.Duration {
 		}
 		if !s.moved[pid] {
 			s.moved[pid] = true
-			_ = s.cores.move(ctx, pid) // who may not still measures the server's own CPU
+			_ = s.cores.move(ctx, pid) // if this is not allowed, the server's own CPU is still measured
 		}
 		if cpu, known := cpuTime(pid); known {
 			used[pid] = cpu
@@ -126,7 +125,7 @@ func (s *postgresqlStore) cpu() map[int]time.Duration {
 	return used
 }
 
-// open gives durability up, which matters to nobody who begins anew after a crash.
+// open disables durability, which the bench does not need.
 func (s *postgresqlStore) open(context.Context) (*sql.DB, bulkWords, error) {
 	address, err := url.Parse(s.url)
 	if err != nil {
@@ -139,14 +138,14 @@ func (s *postgresqlStore) open(context.Context) (*sql.DB, bulkWords, error) {
 	return database, bulkWords{list: "json_array_elements_text($1)", second: "$2"}, err
 }
 
-// maintain does what autovacuum would do. A checkpoint needs a right that not everybody has.
+// maintain does the work of autovacuum. It makes no checkpoint, which needs a privilege.
 func (s *postgresqlStore) maintain(ctx context.Context) error {
 	_, err := s.own.ExecContext(ctx, "VACUUM (ANALYZE)")
 	_, _ = s.own.ExecContext(ctx, "CHECKPOINT")
 	return err
 }
 
-// remove drops the database, whoever is still connected, and also when the bench was interrupted.
+// remove drops the database, even if there are connections or the bench was interrupted.
 func (s *postgresqlStore) remove() error {
 	if s.own != nil {
 		_ = s.own.Close()
@@ -160,13 +159,13 @@ const (
 	redisUsual    = "redis://127.0.0.1:6379"
 )
 
-// redisKeys are the keys of one server in a Redis that others may use too.
+// redisKeys are the keys of one server in a shared Redis.
 type redisKeys struct {
 	url, prefix string
 	client      *redis.Client
 }
 
-// openRedis looks whether there is a Redis. The caller removes the keys.
+// openRedis checks that Redis answers. The caller removes the keys.
 func openRedis(ctx context.Context, name string) (*redisKeys, error) {
 	logging.Disable()
 	k := &redisKeys{url: cmp.Or(os.Getenv(redisVariable), redisUsual), prefix: name + ":"}
@@ -177,7 +176,7 @@ func openRedis(ctx context.Context, name string) (*redisKeys, error) {
 	k.client = redis.NewClient(options)
 	if err := k.client.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf(
-			"no Redis, which several servers over one PostgreSQL share; start one, or name one as %s: %w",
+			"no Redis, which servers with the same PostgreSQL share; start one, or set %s: %w",
 			redisVariable, err), k.client.Close())
 	}
 	return k, nil

@@ -7,7 +7,7 @@ import (
 	"github.com/lingpai/lingpai/internal/e2e"
 )
 
-// process is a running program that is measured.
+// process is a measured process.
 type process struct{ *e2e.Process }
 
 func start(command *exec.Cmd, logName string) (*process, error) {

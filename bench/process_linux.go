@@ -16,7 +16,7 @@ import (
 // whatever the kernel's own is.
 const tick = 10 * time.Millisecond
 
-// cpuTime returns how much CPU all threads of a process have used, and whether that can be told.
+// cpuTime returns the CPU time of all threads of a process; false if it is unknown.
 func cpuTime(pid int) (time.Duration, bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -39,14 +39,13 @@ func parseStat(text []byte) (int64, error) {
 	return user + system, errors.Join(err1, err2)
 }
 
-// programName returns the name of a process's program; "": it cannot be told.
+// programName returns the name of a process's program; "" if it is unknown.
 func programName(pid int) string {
 	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	return strings.TrimSpace(string(name))
 }
 
-// residentMemory returns a process's resident memory in bytes, and the most that it ever was; zeros if that
-// cannot be told.
+// residentMemory returns a process's current and peak resident memory in bytes; zeros if they are unknown.
 func residentMemory(pid int) memory {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -103,9 +102,8 @@ func parseCores(text string) []int {
 	return cores
 }
 
-// dropFromCache has a file read from the disk when it is needed next, as after an installation. What a linker
-// has just written lies in the system's cache in pieces so large that all of a program would count as
-// resident memory of its process.
+// dropFromCache removes a file from the system's cache, as after an installation. A program that was just linked is
+// cached in such large pieces that all of it would count as resident memory of its process.
 func dropFromCache(path string) error {
 	file, err := os.Open(path)
 	if err != nil {

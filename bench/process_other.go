@@ -15,8 +15,8 @@ func programName(int) string { return "" }
 // residentMemory is unknown here.
 func residentMemory(int) memory { return memory{} }
 
-// allowedCores is unknown here, and so nothing is pinned.
+// allowedCores is unknown here, so nothing is pinned.
 func allowedCores() []int { return nil }
 
-// dropFromCache is for the resident memory that is measured on Linux.
+// dropFromCache is only needed on Linux, where resident memory is measured.
 func dropFromCache(string) error { return nil }

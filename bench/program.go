@@ -7,19 +7,19 @@ import (
 	"github.com/lingpai/lingpai/keys"
 )
 
-// program is lingpai as one build has it.
+// program is a build of lingpai.
 type program struct {
-	path   string // its name, until it is built
-	signer string // by which its signatures are made
+	path   string // until it is built, only its name
+	signer string // that makes its signatures
 }
 
 // goSigner is the signer of a build without tags.
 const goSigner = "go"
 
-// withLibrary reports whether this program, and so the server, was built to sign with other code than Go's.
+// withLibrary reports whether this program, and so the server, was built to sign with another implementation than Go's.
 func withLibrary() bool { return keys.BuiltBackend() != goSigner }
 
-// buildPrograms builds lingpai as for production, with the tags of this program; for -signers without any as well.
+// buildPrograms builds lingpai as for production, with the tags of this program; for -signers also without tags.
 func buildPrograms(ctx context.Context, o options, folder string) ([]program, error) {
 	programs := []program{{"lingpai", keys.BuiltBackend()}}
 	if o.signers {

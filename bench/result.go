@@ -23,7 +23,7 @@ type result struct {
 	Connections []int          `json:"connections"`
 	ProgramSize int64          `json:"program_bytes"` // stripped
 	Servers     []serverReport `json:"servers"`
-	Runs        []turn         `json:"runs"`
+	Runs        []round        `json:"runs"`
 }
 
 // The experiments.
@@ -35,17 +35,17 @@ const (
 	compareSigners   = "signers"
 )
 
-// turn is one run of everything.
-type turn struct {
+// round has the measurements of one run.
+type round struct {
 	Signature unit    `json:"signature"`
 	Hash      unit    `json:"password_hash"`
-	Library   unit    `json:"library_signature"`          // of the build, if Go does not sign in it
-	Speed     float64 `json:"openssl_speed_microseconds"` // what openssl speed says of a signature
+	Library   unit    `json:"library_signature"`          // of the build, if it signs with a library
+	Speed     float64 `json:"openssl_speed_microseconds"` // of a signature, by openssl speed
 	Phases    []phase `json:"phases"`
 }
 
-// phase returns that of a subject.
-func (t turn) phase(s subject) phase {
+// phase returns the phase of a subject.
+func (t round) phase(s subject) phase {
 	return t.Phases[slices.IndexFunc(t.Phases, func(p phase) bool { return p.subject == s })]
 }
 
@@ -78,11 +78,11 @@ func (r *result) save(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
-// problems returns the answers that were not what they should be: then the figures are not what they seem.
+// problems returns an error if answers were wrong: then the figures cannot be trusted.
 func (r *result) problems() error {
 	var problems []error
-	for n, turn := range r.Runs {
-		for _, p := range turn.Phases {
+	for n, round := range r.Runs {
+		for _, p := range round.Phases {
 			problem := func(format string, arguments ...any) {
 				problems = append(problems, fmt.Errorf("run %d, %s: %w", n+1, p.subject,
 					fmt.Errorf(format, arguments...)))
@@ -94,14 +94,14 @@ func (r *result) problems() error {
 				problem("refreshes added %d sessions", p.added())
 			}
 			if r.Experiment == compareCrowds && p.Slowest > milliseconds(crowdLimit) {
-				problem("an answer took %.0f ms, and none may take longer than %v", p.Slowest, crowdLimit)
+				problem("an answer took %.0f ms, but the limit is %v", p.Slowest, crowdLimit)
 			}
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// subjects are what was measured, in the order of their turns.
+// subjects returns the measured subjects in the order of their measurement.
 func (r *result) subjects() []subject {
 	var subjects []subject
 	for _, p := range r.Runs[0].Phases {
@@ -111,10 +111,10 @@ func (r *result) subjects() []subject {
 }
 
 // over collects a figure of every run.
-func (r *result) over(s subject, figure func(turn, phase) float64) spread {
+func (r *result) over(s subject, figure func(round, phase) float64) spread {
 	var values []float64
-	for _, turn := range r.Runs {
-		values = append(values, figure(turn, turn.phase(s)))
+	for _, round := range r.Runs {
+		values = append(values, figure(round, round.phase(s)))
 	}
 	return spreadOf(values)
 }
@@ -144,11 +144,11 @@ func (r *result) print(out io.Writer) {
 
 func (r *result) printUnits(out io.Writer) {
 	var signatures, hashes, libraries, speeds []float64
-	for _, turn := range r.Runs {
-		signatures = append(signatures, turn.Signature.microseconds())
-		hashes = append(hashes, turn.Hash.microseconds())
-		libraries = append(libraries, turn.Library.microseconds())
-		speeds = append(speeds, turn.Speed)
+	for _, round := range r.Runs {
+		signatures = append(signatures, round.Signature.microseconds())
+		hashes = append(hashes, round.Hash.microseconds())
+		libraries = append(libraries, round.Library.microseconds())
+		speeds = append(speeds, round.Speed)
 	}
 	fmt.Fprintf(out, "\none RSA-2048 signature  %s µs CPU\n", spreadOf(signatures).text(0))
 	if library := spreadOf(libraries); library.median > 0 {

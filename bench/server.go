@@ -21,19 +21,19 @@ type server struct {
 	folder  string
 	store   store
 	process *process
-	// address is the server's, and ready what lingpai dev told of what it seeded.
+	// address is the server's address, and ready is the line in which lingpai dev describes its seed.
 	address string
 	ready   e2e.Ready
-	// clientID and clientSecret are of a back end that gets tokens for itself.
+	// clientID and clientSecret are of a client that acts for itself.
 	clientID, clientSecret string
 	report                 serverReport
 }
 
-// serverReport is what is told of a server beside its answers.
+// serverReport has the measurements of a server other than its answers.
 type serverReport struct {
 	Store        string    `json:"store"`
 	Signer       string    `json:"signer"`
-	Stored       int       `json:"stored_sessions,omitempty"` // -growth: how many sessions the store was given
+	Stored       int       `json:"stored_sessions,omitempty"` // -growth: the number of sessions in the store
 	StartsMS     []float64 `json:"start_to_first_token_ms"`   // of each start
 	IdleMemory   memory    `json:"idle_memory_bytes"`
 	LoadedMemory memory    `json:"loaded_memory_bytes"`
@@ -62,7 +62,7 @@ func (b *testbed) startServer(ctx context.Context, o options, program program, k
 	return opened, opened.serve(ctx, o)
 }
 
-// environment is what every program of the server is told.
+// environment returns the variables of all programs of the server.
 func (s *server) environment() []string { return append(cleanEnvironment(), s.store.environment()...) }
 
 // createClient registers a back end, as its operator would.
@@ -90,10 +90,10 @@ func (s *server) createClient(ctx context.Context) error {
 	return nil
 }
 
-// endpoint is where tokens are given.
+// endpoint returns the URL of the token endpoint.
 func (s *server) endpoint() (*url.URL, error) { return url.Parse(s.ready.TokenEndpoint) }
 
-// recordFinalState looks at the server when all is measured.
+// recordFinalState records the memory and the store at the end.
 func (s *server) recordFinalState(ctx context.Context) error {
 	s.report.LoadedMemory = s.process.memory()
 	state, err := s.store.readState(ctx)
@@ -119,14 +119,14 @@ func (s *server) close() error {
 }
 
 const (
-	// usualStarts is how often the server is started before the last of them takes the load.
+	// usualStarts is how often the server is started; the last one takes the load.
 	usualStarts = 5
-	// usualSettling is how long a server that has started is left alone before its memory is read.
+	// usualSettling is how long a started server idles before its memory is read.
 	usualSettling = 2 * time.Second
 )
 
-// seed has lingpai dev make a store with keys, an app, two clients and a user, and takes the line in which it
-// tells of them.
+// seed makes lingpai dev create a store with keys, an app, two clients and a user, and reads the line that describes
+// them.
 func (s *server) seed(ctx context.Context) error {
 	var err error
 	if s.address, err = freeAddress(); err != nil {
@@ -143,7 +143,7 @@ func (s *server) seed(ctx context.Context) error {
 	return nil
 }
 
-// serve starts the server over what was seeded a few times, and looks at the memory of the last.
+// serve starts the server with the seeded store a few times, and reads the memory of the last one.
 func (s *server) serve(ctx context.Context, o options) error {
 	for range o.starts {
 		elapsed, err := s.restart(ctx, o)
@@ -157,8 +157,7 @@ func (s *server) serve(ctx context.Context, o options) error {
 	return err
 }
 
-// restart starts the server, after ending one that runs, and returns how long it took until a client had its
-// first token.
+// restart stops the running server, if any, starts it again, and returns the time until the first token.
 func (s *server) restart(ctx context.Context, o options) (time.Duration, error) {
 	if s.process != nil {
 		s.process.Stop()
@@ -185,7 +184,7 @@ func (s *server) restart(ctx context.Context, o options) (time.Duration, error) 
 		default:
 		}
 		connection, err := dial(s.address)
-		if err != nil { // nobody listens yet
+		if err != nil { // the server does not listen yet
 			continue
 		}
 		status, body, err := connection.exchange(request)

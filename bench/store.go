@@ -12,24 +12,24 @@ import (
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
-// store is where a server keeps what lasts.
+// store is the persistent store of a server.
 type store interface {
-	environment() []string                        // what the server is told of it
+	environment() []string                        // for the server
 	readState(ctx context.Context) (state, error) // between two phases
 	sessionBytes(ctx context.Context) (int64, error)
-	cpu() map[int]time.Duration // of the database's own processes so far; empty: it has none, or it cannot be told
-	// open returns a connection for writing many sessions, and the dialect's words for it.
+	cpu() map[int]time.Duration // of the database's own processes so far; empty: none or unknown
+	// open returns a connection for bulk inserts, and the words of the SQL dialect.
 	open(ctx context.Context) (*sql.DB, bulkWords, error)
-	maintain(ctx context.Context) error // does what a database does by itself, sooner or later, after much was written
+	maintain(ctx context.Context) error // does the deferred work after many writes
 	remove() error
 }
 
-// state is how large a database is, and what PostgreSQL counted.
+// state is the size of a database, with counters of PostgreSQL.
 type state struct {
 	Bytes      int64 `json:"bytes"`               // of the database itself
-	LogBytes   int64 `json:"log_bytes,omitempty"` // of SQLite's write-ahead log, which is used over and over
+	LogBytes   int64 `json:"log_bytes,omitempty"` // of SQLite's write-ahead log, which is reused
 	Sessions   int64 `json:"sessions"`            // rows
-	Updates    int64 `json:"updates,omitempty"`   // of sessions; PostgreSQL tells of them up to a second late
+	Updates    int64 `json:"updates,omitempty"`   // of sessions; PostgreSQL counts them up to a second late
 	HOTUpdates int64 `json:"hot_updates,omitempty"`
 }
 
@@ -48,7 +48,7 @@ func count(ctx context.Context, database *sql.DB, query string) (n int64, err er
 	return n, err
 }
 
-// sqliteStore is a file in the server's folder, where lingpai dev makes it.
+// sqliteStore is a file in the server's folder, which lingpai dev creates.
 type sqliteStore struct{ path string }
 
 func newSQLite(folder string) (store, error) {
@@ -81,10 +81,10 @@ func (s sqliteStore) sessionBytes(ctx context.Context) (int64, error) {
 		AND name IN (SELECT name FROM sqlite_schema WHERE tbl_name = 'sessions')`)
 }
 
-// cpu knows of no process: SQLite runs in the server's.
+// cpu returns nothing, since SQLite runs in the server's process.
 func (s sqliteStore) cpu() map[int]time.Duration { return nil }
 
-// open gives durability up, which matters to nobody who begins anew after a crash.
+// open disables durability, which the bench does not need.
 func (s sqliteStore) open(context.Context) (*sql.DB, bulkWords, error) {
 	database, err := s.connect("mode=rw&_txlock=immediate&_pragma=busy_timeout(10000)" +
 		"&_pragma=foreign_keys(on)&_pragma=synchronous(off)")
@@ -106,7 +106,7 @@ func (s sqliteStore) connect(how string) (*sql.DB, error) {
 	return sql.Open("sqlite", address.String())
 }
 
-// remove leaves the file to the folder that it is in.
+// remove does nothing: the file is removed with its folder.
 func (s sqliteStore) remove() error { return nil }
 
 func fileSize(path string) int64 {

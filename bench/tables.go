@@ -14,11 +14,11 @@ import (
 type column struct {
 	title    string
 	decimals int
-	figure   func(turn, phase) float64
+	figure   func(round, phase) float64
 	total    bool // the sum over all runs, rather than the median
 }
 
-// text is the cell of a subject. What could not be measured, and is zero everywhere, is a dash.
+// text returns the cell of a subject, or a dash if the figure could not be measured.
 func (c column) text(r *result, s subject) string {
 	values := r.over(s, c.figure)
 	switch {
@@ -33,31 +33,31 @@ func (c column) text(r *result, s subject) string {
 // The columns that more than one table has.
 var (
 	signatures = column{"CPU in signatures", 3,
-		func(_ turn, p phase) float64 { return p.microseconds() / p.Signature.microseconds() }, false}
-	cpu         = column{"CPU µs", 0, func(_ turn, p phase) float64 { return p.microseconds() }, false}
+		func(_ round, p phase) float64 { return p.microseconds() / p.Signature.microseconds() }, false}
+	cpu         = column{"CPU µs", 0, func(_ round, p phase) float64 { return p.microseconds() }, false}
 	libraries   = column{"in OpenSSL's", 3, inLibrarySignatures, false}
 	databaseCPU = column{"database's CPU µs", 0,
-		func(_ turn, p phase) float64 { return p.DatabaseCPU / float64(max(1, p.Answered)) * 1e6 }, false}
+		func(_ round, p phase) float64 { return p.DatabaseCPU / float64(max(1, p.Answered)) * 1e6 }, false}
 	outside = column{"outside the signer µs", 0, outsideSigner, false}
-	rate    = column{"answers/s", 0, func(_ turn, p phase) float64 { return p.rate() }, false}
-	p50     = column{"p50 ms", 2, func(_ turn, p phase) float64 { return p.P50 }, false}
-	p99     = column{"p99 ms", 2, func(_ turn, p phase) float64 { return p.P99 }, false}
-	busy    = column{"core busy", 2, func(_ turn, p phase) float64 { return p.busy() }, false}
-	answers = column{"answers", 0, func(_ turn, p phase) float64 { return float64(p.Answered) }, true}
-	failed  = column{"failed", 0, func(_ turn, p phase) float64 { return float64(p.Failed) }, true}
+	rate    = column{"answers/s", 0, func(_ round, p phase) float64 { return p.rate() }, false}
+	p50     = column{"p50 ms", 2, func(_ round, p phase) float64 { return p.P50 }, false}
+	p99     = column{"p99 ms", 2, func(_ round, p phase) float64 { return p.P99 }, false}
+	busy    = column{"core busy", 2, func(_ round, p phase) float64 { return p.busy() }, false}
+	answers = column{"answers", 0, func(_ round, p phase) float64 { return float64(p.Answered) }, true}
+	failed  = column{"failed", 0, func(_ round, p phase) float64 { return float64(p.Failed) }, true}
 )
 
-// inLibrarySignatures compares with what a signature takes openssl speed; 0: that was not measured.
-func inLibrarySignatures(t turn, p phase) float64 {
+// inLibrarySignatures returns the cost in signatures of openssl speed; 0: that was not measured.
+func inLibrarySignatures(t round, p phase) float64 {
 	if t.Speed == 0 {
 		return 0
 	}
 	return p.microseconds() / t.Speed
 }
 
-// outsideSigner is the CPU of a token without its signature, by whichever signer, and without the signer's
-// own verification; 0: no token is signed.
-func outsideSigner(t turn, p phase) float64 {
+// outsideSigner returns the CPU time of a token without its signature and the signer's own verification; 0: no token
+// is signed.
+func outsideSigner(t round, p phase) float64 {
 	switch {
 	case p.Workload != refreshName && p.Workload != clientCredentialsName && p.Workload != wechatName:
 		return 0
@@ -69,10 +69,10 @@ func outsideSigner(t turn, p phase) float64 {
 
 const workloadTitles = "workload\tstore\tconnections"
 
-// cells begin a row under workloadTitles.
+// cells returns the first cells of a row, under workloadTitles.
 func (s subject) cells() string { return fmt.Sprintf("%s\t%s\t%d", s.Workload, s.Store, s.Connections) }
 
-// printTable has a row for each subject, which begins with what names says of it.
+// printTable prints a row for each subject, which begins with its names.
 func (r *result) printTable(out io.Writer, titles string, names func(subject) string, columns ...column) {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(table, "\n%s", titles)
@@ -102,7 +102,7 @@ func (r *result) printWorkloads(out io.Writer) {
 	}
 }
 
-// printServer prints what else was measured of a server.
+// printServer prints the other measurements of a server.
 func (r *result) printServer(out io.Writer, h serverReport) {
 	fmt.Fprintf(out, "%s\n", h.Store)
 	for _, s := range r.subjects() {
@@ -117,17 +117,17 @@ func (r *result) printServer(out io.Writer, h serverReport) {
 	}
 }
 
-// printWorkloadDetails says what the table hides: the hash in a password's cost, how many answers a whole core would
-// give, and what refreshes leave behind.
+// printWorkloadDetails prints the cost of a password besides its hash, how many answers a whole core would give, and
+// what refreshes add to the database.
 func (r *result) printWorkloadDetails(out io.Writer, s subject) {
 	switch {
 	case s.Workload == passwordName && r.CPUMeasured:
-		beside := r.over(s, func(t turn, p phase) float64 {
+		beside := r.over(s, func(t round, p phase) float64 {
 			return (p.microseconds() - t.Hash.microseconds()) / p.Signature.microseconds()
 		})
 		fmt.Fprintf(out, "  password beside hash   %s signatures\n", beside.text(2))
 	case s.Workload == jwksName && r.CPUMeasured:
-		full := r.over(s, func(_ turn, p phase) float64 { return p.rate() / p.busy() })
+		full := r.over(s, func(_ round, p phase) float64 { return p.rate() / p.busy() })
 		fmt.Fprintf(out, "  jwks on a whole core   %s answers/s (answers/s over core busy)\n", full.text(0))
 	case s.Workload == refreshName:
 		r.printRefreshes(out, "first", r.Runs[0].phase(s))
@@ -144,26 +144,26 @@ func (r *result) printRefreshes(out io.Writer, which string, p phase) {
 	fmt.Fprintln(out)
 }
 
-// printGrowth compares a store with one that holds less.
+// printGrowth compares stores of different sizes.
 func (r *result) printGrowth(out io.Writer) {
 	ratio := column{"p50 ÷ smallest's", 2,
-		func(t turn, p phase) float64 { return p.P50 / t.phase(r.smallest(p.subject)).P50 }, false}
-	added := column{"rows added", 0, func(_ turn, p phase) float64 { return float64(p.added()) }, true}
+		func(t round, p phase) float64 { return p.P50 / t.phase(r.smallest(p.subject)).P50 }, false}
+	added := column{"rows added", 0, func(_ round, p phase) float64 { return float64(p.added()) }, true}
 	r.printTable(out, "store\tsessions", func(s subject) string { return fmt.Sprintf("%s\t%d", s.Store, s.Stored) },
 		signatures, databaseCPU, p50, ratio, p99, rate, answers, failed, added)
 	r.printRows(out)
 	fmt.Fprintf(out, "\nrefresh_token over %d connections, of sessions chosen at random all over the "+
-		"table. Each ratio is of two turns of one run.\n",
+		"table. Each ratio compares two phases of the same run.\n",
 		r.subjects()[0].Connections)
 }
 
-// smallest is the same store with the fewest sessions.
+// smallest returns the same subject with the fewest sessions.
 func (r *result) smallest(of subject) subject {
 	subjects := r.subjects()
 	return subjects[slices.IndexFunc(subjects, func(s subject) bool { return s.Store == of.Store })]
 }
 
-// printRows prints what the sessions take, and how they are updated.
+// printRows prints the size of the sessions, and how they are updated.
 func (r *result) printRows(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "\nstore\tsessions\trows at the end\twith indexes\tbytes a row\tupdates\tHOT")
@@ -181,14 +181,14 @@ func (r *result) printRows(out io.Writer) {
 	table.Flush()
 }
 
-// crowdLimit is how long an answer may take in a crowd. A server that has more requests than connections
-// to its database is to answer later, all of them. One that waits for itself answers when its patience with
-// the database is over, which is five seconds; a disk that others use too may make anybody wait for two.
+// crowdLimit is how long an answer may take in a crowd. A server with more requests than connections to its database
+// must answer all of them, only later. A server that blocks itself answers after its timeout for the database, which
+// is five seconds; a shared disk may delay any answer by two.
 const crowdLimit = 4 * time.Second
 
 // printCrowd compares few connections with many.
 func (r *result) printCrowd(out io.Writer) {
-	slowest := column{"slowest ms", 0, func(_ turn, p phase) float64 { return p.Slowest }, false}
+	slowest := column{"slowest ms", 0, func(_ round, p phase) float64 { return p.Slowest }, false}
 	r.printTable(out, workloadTitles, subject.cells, rate, p50, p99, slowest, signatures, databaseCPU,
 		answers, failed)
 	fmt.Fprintf(out, "\nThe server has %d connections to PostgreSQL. No answer may take longer than %v.\n",
@@ -197,7 +197,7 @@ func (r *result) printCrowd(out io.Writer) {
 
 // printFlood compares refreshes with and without a flood of passwords beside them.
 func (r *result) printFlood(out io.Writer) {
-	ratio := column{"p99 ÷ quiet", 2, func(t turn,
+	ratio := column{"p99 ÷ quiet", 2, func(t round,
 		p phase) float64 {
 		return p.P99 / t.phase(quiet(p.subject)).P99
 	}, false}
@@ -206,16 +206,15 @@ func (r *result) printFlood(out io.Writer) {
 		"one core could hash.\n", floodFactor)
 }
 
-// quiet is the same without the flood.
+// quiet returns the same subject without the flood.
 func quiet(of subject) subject {
 	of.Workload = refreshName
 	return of
 }
 
-// printSigners compares servers of two builds. Each run has a ratio of its own, of two turns that came right
-// after each other.
+// printSigners compares the servers of two builds. The ratio is computed for each run, from two consecutive phases.
 func (r *result) printSigners(out io.Writer) {
-	gain := column{"÷ Go's", 2, func(t turn, p phase) float64 { return p.rate() / t.phase(byGo(p.subject)).rate() },
+	gain := column{"÷ Go's", 2, func(t round, p phase) float64 { return p.rate() / t.phase(byGo(p.subject)).rate() },
 		false}
 	names := func(s subject) string { return s.cells() + "\t" + s.Signer }
 	r.printTable(out, workloadTitles+"\tsignatures by", names, signatures, cpu, outside, rate, gain, p50,
@@ -224,11 +223,11 @@ func (r *result) printSigners(out io.Writer) {
 	for _, t := range r.Runs {
 		most = append(most, t.Signature.microseconds()/t.Library.microseconds())
 	}
-	fmt.Fprintf(out, "\nOf one signature by Go, %s verified ones by %s can be made: no server gains more.\n",
+	fmt.Fprintf(out, "\nIn the time of one signature by Go, %s verified ones by %s can be made; it limits the gain.\n",
 		spreadOf(most).text(2), keys.BuiltBackend())
 }
 
-// byGo is the same with Go's signatures.
+// byGo returns the same subject with Go's signatures.
 func byGo(of subject) subject {
 	of.Signer = goSigner
 	return of

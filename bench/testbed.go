@@ -15,10 +15,10 @@ import (
 	"github.com/lingpai/lingpai/internal/e2e"
 )
 
-// startTimeout bounds how long a process may take until it answers.
+// startTimeout limits the time until a process answers.
 const startTimeout = 30 * time.Second
 
-// testbed is what all servers share: the programs, the simulator, and who runs on which core.
+// testbed has the parts that all servers share: the programs, the simulator, and the plan of cores.
 type testbed struct {
 	cores     cores
 	folder    string
@@ -51,7 +51,7 @@ func openTestbed(ctx context.Context, o options) (*testbed, error) {
 	return b, nil
 }
 
-// startSimulator starts WeChat's simulator in a process of its own, so that its CPU is not the server's.
+// startSimulator starts WeChat's simulator in a process of its own, so that its CPU time does not count for the server.
 func (b *testbed) startSimulator(ctx context.Context) error {
 	address, err := freeAddress()
 	if err != nil {
@@ -72,7 +72,7 @@ func (b *testbed) startSimulator(ctx context.Context) error {
 	return errors.New("the simulator does not answer")
 }
 
-// close ends all processes, and removes all that was made.
+// close stops all processes, and removes all files and stores.
 func (b *testbed) close() error {
 	var problems []error
 	for _, s := range b.servers {
@@ -84,7 +84,7 @@ func (b *testbed) close() error {
 	return errors.Join(append(problems, os.RemoveAll(b.folder))...)
 }
 
-// cleanEnvironment is our environment without settings of lingpai, which would change what is measured.
+// cleanEnvironment returns the environment without settings of lingpai, which would affect the measurement.
 func cleanEnvironment() []string {
 	return slices.DeleteFunc(e2e.Environment(), func(variable string) bool {
 		return strings.HasPrefix(variable, "GOMAXPROCS=")

@@ -12,16 +12,16 @@ const (
 	refreshName           = "refresh_token"
 	clientCredentialsName = "client_credentials"
 	wechatName            = "wechat_code"
-	newPeopleName         = "wechat_code, new people" // of a crowd only: the database would grow
+	newPeopleName         = "wechat_code, new people" // only in a crowd, since the database grows
 	passwordName          = "password"
 	jwksName              = "jwks"
 	introspectName        = "introspect"
 
-	// people is how many have signed in before and do so again.
+	// people is the number of users who sign in again.
 	people = 200
-	// passwordConnections is below what the server lets one address have hashed or waiting, which is four.
+	// passwordConnections is below the number of hashes that one address may have running or waiting, which is four.
 	passwordConnections = 2
-	// maxCodes is below what the simulator remembers.
+	// maxCodes is below the limit of the simulator.
 	maxCodes = 200_000
 )
 
@@ -29,24 +29,24 @@ func workloadNames() []string {
 	return []string{refreshName, clientCredentialsName, wechatName, passwordName, introspectName, jwksName}
 }
 
-// workload is a kind of request with the clients that make it.
+// workload is a kind of request and the clients that make it.
 type workload struct {
 	name    string
 	target  *url.URL
 	clients []client
-	prepare func(ctx context.Context, requests int) error // before each turn; nil: nothing to do
-	// goes on while it has its turn, given the cost of a password's hash; nil: nothing does
+	prepare func(ctx context.Context, requests int) error // before each phase; nil: nothing to do
+	// runs during each phase, given the cost of a password's hash; nil: nothing
 	background func(hash time.Duration) (stop func() error)
 	token      func() string // the last access token; nil: there are none
 }
 
-// trial is the workload's at a server.
-func (w *workload) trial(s *server) *trial {
-	return &trial{subject{w.name, s.report.Store, s.report.Signer, s.report.Stored, len(w.clients)}, s, w}
+// benchmark returns a benchmark of the workload at a server.
+func (w *workload) benchmark(s *server) *benchmark {
+	return &benchmark{subject{w.name, s.report.Store, s.report.Signer, s.report.Stored, len(w.clients)}, s, w}
 }
 
-// workloadTrials makes those that were asked for.
-func workloadTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+// workloadBenchmarks returns the benchmarks of the selected workloads.
+func workloadBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark, error) {
 	endpoint, err1 := s.endpoint()
 	keySet, err2 := url.Parse(s.ready.JWKSURI)
 	if err := errors.Join(err1, err2); err != nil {
@@ -60,7 +60,7 @@ func workloadTrials(ctx context.Context, o options, s *server) ([]*trial, error)
 	if err != nil {
 		return nil, err
 	}
-	var trials []*trial
+	var benchmarks []*benchmark
 	for _, connections := range o.connections {
 		for _, w := range []*workload{
 			refreshWorkload(s, endpoint, known[:connections]),
@@ -70,18 +70,18 @@ func workloadTrials(ctx context.Context, o options, s *server) ([]*trial, error)
 			introspectWorkload(connections, endpoint, asking),
 			jwksWorkload(connections, keySet),
 		} {
-			t := w.trial(s)
-			again := slices.ContainsFunc(trials, func(other *trial) bool { return other.subject == t.subject })
+			t := w.benchmark(s)
+			again := slices.ContainsFunc(benchmarks, func(other *benchmark) bool { return other.subject == t.subject })
 			if o.wants(w.name) && !again {
-				trials = append(trials, t)
+				benchmarks = append(benchmarks, t)
 			}
 		}
 	}
-	return trials, nil
+	return benchmarks, nil
 }
 
-// crowdTrials makes what is compared over few and many connections.
-func crowdTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
+// crowdBenchmarks returns the benchmarks with few and with many connections.
+func crowdBenchmarks(ctx context.Context, o options, s *server) ([]*benchmark, error) {
 	endpoint, err := s.endpoint()
 	if err != nil {
 		return nil, err
@@ -91,28 +91,28 @@ func crowdTrials(ctx context.Context, o options, s *server) ([]*trial, error) {
 		return nil, err
 	}
 	sizes := []int{o.connections[0], o.connections[0] * crowdFactor}
-	var trials []*trial
+	var benchmarks []*benchmark
 	for _, connections := range sizes {
-		trials = append(trials, refreshWorkload(s, endpoint, known[:connections]).trial(s))
+		benchmarks = append(benchmarks, refreshWorkload(s, endpoint, known[:connections]).benchmark(s))
 	}
 	for _, connections := range sizes {
-		trials = append(trials, wechatWorkload(connections, endpoint, s.knownCodes()).trial(s))
+		benchmarks = append(benchmarks, wechatWorkload(connections, endpoint, s.knownCodes()).benchmark(s))
 	}
 	newPeople := s.newCodes()
 	for _, connections := range sizes {
 		w := wechatWorkload(connections, endpoint, newPeople)
 		w.name = newPeopleName
-		trials = append(trials, w.trial(s))
+		benchmarks = append(benchmarks, w.benchmark(s))
 	}
-	return trials, nil
+	return benchmarks, nil
 }
 
-// refreshWorkload has every connection chain the refresh tokens of a session of its own.
+// refreshWorkload returns a workload in which each connection refreshes a session of its own.
 func refreshWorkload(s *server, endpoint *url.URL, sessions []*holder) *workload {
 	return tokenWorkload(refreshName, endpoint, sessions, refresh(s, endpoint))
 }
 
-// refresh makes the request that trades a session's refresh token.
+// refresh returns a function that makes a refresh request.
 func refresh(s *server, endpoint *url.URL) func(*holder) ([]byte, error) {
 	return func(session *holder) ([]byte, error) {
 		return postRequest(endpoint, s.ready.MiniProgram.ClientID, "", url.Values{"grant_type": {refreshName},
@@ -120,7 +120,7 @@ func refresh(s *server, endpoint *url.URL) func(*holder) ([]byte, error) {
 	}
 }
 
-// clientCredentialsWorkload has a back end ask for a token for itself again and again.
+// clientCredentialsWorkload requests tokens for a client itself.
 func clientCredentialsWorkload(connections int, s *server, endpoint *url.URL) *workload {
 	request := postRequest(endpoint, s.clientID, s.clientSecret, url.Values{"grant_type": {clientCredentialsName},
 		"scope": {"api"}})
@@ -130,7 +130,7 @@ func clientCredentialsWorkload(connections int, s *server, endpoint *url.URL) *w
 	})
 }
 
-// wechatWorkload trades a fresh code in every request. The codes were minted before.
+// wechatWorkload exchanges a fresh code in every request. The codes are minted before.
 func wechatWorkload(connections int, endpoint *url.URL, codes *codes) *workload {
 	w := tokenWorkload(wechatName, endpoint, newHolders(connections), func(*holder) ([]byte,
 		error) {
@@ -140,21 +140,21 @@ func wechatWorkload(connections int, endpoint *url.URL, codes *codes) *workload 
 	return w
 }
 
-// passwordWorkload sends the same right password again and again.
+// passwordWorkload sends the same correct password repeatedly.
 func passwordWorkload(connections int, s *server, endpoint *url.URL) *workload {
 	request := s.passwordRequest(endpoint)
 	holders := newHolders(min(connections, passwordConnections))
 	return tokenWorkload(passwordName, endpoint, holders, func(*holder) ([]byte, error) { return request, nil })
 }
 
-// passwordRequest signs the user in.
+// passwordRequest returns a sign-in by password.
 func (s *server) passwordRequest(endpoint *url.URL) []byte {
 	client, user := s.ready.Confidential, s.ready.User
 	return postRequest(endpoint, client.ClientID, client.ClientSecret,
 		url.Values{"grant_type": {passwordName}, "username": {user.Username}, "password": {user.Password}})
 }
 
-// introspectRequest has a back end ask about a good access token of a user's.
+// introspectRequest returns an introspection of a valid access token of a user.
 func introspectRequest(s *server, endpoint *url.URL) ([]byte, error) {
 	asked := newHolders(1)[0]
 	asked.next = func(*holder) ([]byte, error) { return s.passwordRequest(endpoint), nil }
@@ -171,7 +171,7 @@ func introspectRequest(s *server, endpoint *url.URL) ([]byte, error) {
 	return postRequest(target, backEnd.ClientID, backEnd.ClientSecret, url.Values{"token": {asked.AccessToken}}), nil
 }
 
-// introspectWorkload sends the same question again and again.
+// introspectWorkload sends the same introspection repeatedly.
 func introspectWorkload(connections int, endpoint *url.URL, request []byte) *workload {
 	w := &workload{name: introspectName, target: endpoint}
 	w.clients = slices.Repeat([]client{activeReader(request)}, connections)

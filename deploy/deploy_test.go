@@ -27,7 +27,7 @@ func TestComposeFileIsHardened(t *testing.T) {
 		require.NotContains(t, s, "privileged", name)
 		image := s["image"].(string)
 		require.Regexp(t, `^(lingpai:\$\{VERSION:\?.+\}|[a-z]+:\d+\.\d+[.\d]*-[a-z]+)$`, image,
-			"%s: an image of a version, not the latest", name)
+			"%s: an image with a version, not the latest", name)
 		if !strings.HasPrefix(image, "lingpai:") {
 			require.Regexp(t, `^[1-9]\d*:[1-9]\d*$`, s["user"], "%s: not root", name)
 			require.Contains(t, s, "healthcheck", name)
@@ -61,18 +61,18 @@ func TestSecretsAreFiles(t *testing.T) {
 				continue
 			}
 			secret, ok := strings.CutPrefix(value.(string), "/run/secrets/")
-			require.True(t, ok && strings.HasSuffix(variable, "_FILE"), "%s: %s is given as it is", name, variable)
+			require.True(t, ok && strings.HasSuffix(variable, "_FILE"), "%s: %s is not a file", name, variable)
 			require.Contains(t, given, secret, "%s: %s", name, variable)
 		}
 	}
-	require.NotRegexp(t, `://[^/\s]*:[^/\s]*@|requirepass`, text(t, "compose.yaml"), "a password within something else")
+	require.NotRegexp(t, `://[^/\s]*:[^/\s]*@|requirepass`, text(t, "compose.yaml"), "a password within another value")
 }
 
 // TestVariablesAreKeysOfTheConfiguration finds misspelt variables, with which lingpai would not start.
 func TestVariablesAreKeysOfTheConfiguration(t *testing.T) {
 	example, err := yaml.Parser().Unmarshal([]byte(text(t, "lingpai.example.yaml")))
 	require.NoError(t, err)
-	known := []string{"LINGPAI_MASTER_KEY"} // in no file that people copy around
+	known := []string{"LINGPAI_MASTER_KEY"} // not in a file that people copy
 	for group, keys := range example {
 		for key := range keys.(map[string]any) {
 			known = append(known, "LINGPAI_"+strings.ToUpper(group+"_"+key))
@@ -94,9 +94,9 @@ func TestImageIsBuiltByTheGoOfTheModule(t *testing.T) {
 		`\.\d+-\w+ AS build-static`, dockerfile)
 	images := regexp.MustCompile(`golang:\S+`).FindAllString(dockerfile, -1)
 	require.Len(t, images, 2)
-	require.Equal(t, images[0], images[1], "both programs are built alike")
+	require.Equal(t, images[0], images[1], "both programs use the same Go")
 	require.Regexp(t, `(?m)^USER [1-9]\d*:[1-9]\d*$`, dockerfile)
-	require.NotRegexp(t, `(?m)^ARG TARGET\w+=`, dockerfile, "or an image for arm64 has a program for amd64")
+	require.NotRegexp(t, `(?m)^ARG TARGET\w+=`, dockerfile, "otherwise an image for arm64 has a program for amd64")
 	_, image, found := strings.Cut(dockerfile, "FROM scratch")
 	require.True(t, found)
 	require.Contains(t, image, "/etc/ssl/certs/ca-certificates.crt")
@@ -126,7 +126,7 @@ func TestImageSignsByOpenSSL(t *testing.T) {
 func builtAsInTheImage(t *testing.T, cgo string) (path, version string) {
 	t.Helper()
 	if os.Getenv("CI") != "true" {
-		t.Skip("NOT RUN: the Dockerfile's build command, which compiles everything once more; CI=true runs it")
+		t.Skip("NOT RUN: the Dockerfile's build command, which compiles everything again; CI=true runs it")
 	}
 	command := regexp.MustCompile(`(?m)^RUN (CGO_ENABLED=` + cgo + ` .*go build .*)$`).FindStringSubmatch(text(t,
 		"Dockerfile"))

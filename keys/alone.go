@@ -7,12 +7,12 @@ import (
 	"crypto/sha256"
 )
 
-// SealAlone is Seal with a subkey that nothing else has: it follows from the identity too, and is derived
-// each time. What there is one of for every account, sealed anew at every sign-in, so comes nowhere near the
-// number of values that one subkey may seal, and who learns a subkey opens one account's.
+// SealAlone is like Seal, but with a subkey of its own for each identity, which is derived at each call. So values
+// that exist for every account and are sealed again at every sign-in do not exhaust the number of values that one
+// subkey may seal, and a leaked subkey opens the value of only one account.
 func (r *Ring) SealAlone(purpose, identity string, plaintext []byte) ([]byte, error) {
 	master := r.masters[0]
-	sealer, err := master.lone(purpose, identity)
+	sealer, err := master.sealerAlone(purpose, identity)
 	if err != nil {
 		return nil, err
 	}
@@ -20,17 +20,17 @@ func (r *Ring) SealAlone(purpose, identity string, plaintext []byte) ([]byte, er
 	return sealer.Seal(head, nil, plaintext, associatedData(purpose, identity)), nil
 }
 
-// OpenAlone decrypts what SealAlone made for the same purpose and identity. ErrUnknownMasterKey, which is
-// followed by the key's id; ErrSealBroken.
+// OpenAlone decrypts a value that SealAlone sealed for the same purpose and identity. It returns ErrUnknownMasterKey,
+// wrapped with the key's id, or ErrSealBroken.
 func (r *Ring) OpenAlone(purpose, identity string, sealed []byte) ([]byte, error) {
 	return r.open(sealed, associatedData(purpose, identity), func(master *masterKey) (cipher.AEAD, error) {
-		return master.lone(purpose, identity)
+		return master.sealerAlone(purpose, identity)
 	})
 }
 
-// lone returns AES-256-GCM under the subkey of one purpose and identity. No purpose begins so that its subkey
-// were one of these.
-func (m *masterKey) lone(purpose, identity string) (cipher.AEAD, error) {
+// sealerAlone returns AES-256-GCM with the subkey of one purpose and identity. The info of these subkeys differs from
+// that of every purpose of Seal.
+func (m *masterKey) sealerAlone(purpose, identity string) (cipher.AEAD, error) {
 	return m.derive("lingpai seal-alone " + string(associatedData(purpose, identity)))
 }
 

@@ -23,7 +23,7 @@ func TestWhatIsSealedAloneOpensInItsPlaceOnly(t *testing.T) {
 		require.ErrorIs(t, err, ErrSealBroken, "%q", place)
 	}
 	_, err = ring.Open("p", "i", sealed)
-	require.ErrorIs(t, err, ErrSealBroken, "the subkey of a purpose is another")
+	require.ErrorIs(t, err, ErrSealBroken, "Seal uses another subkey")
 	together, err := ring.Seal("p", "i", []byte("secret"))
 	require.NoError(t, err)
 	_, err = ring.OpenAlone("p", "i", together)

@@ -12,19 +12,20 @@ import (
 	"sync/atomic"
 )
 
-// goBackend names the signer that is always there.
+// goBackend is the name of Go's own implementation.
 const goBackend = "go"
 
-// digestSigner signs the SHA-256 digest of a text by PKCS #1 v1.5. It is safe for parallel use.
+// digestSigner signs a SHA-256 digest with PKCS #1 v1.5. It is safe for concurrent use.
 type digestSigner func(digest []byte) ([]byte, error)
 
-// library is code other than Go's that signs, only faster.
+// library is an alternative implementation of signatures, which is faster than Go's.
 type library struct {
 	name string
 	open func(pkcs8 []byte) (digestSigner, error)
 }
 
-// BuiltBackend names what this program is built to sign with: "go", or "openssl" with the version that is installed.
+// BuiltBackend returns the implementation that this program is built to sign with: "go", or "openssl" with the
+// installed version.
 func BuiltBackend() string {
 	if built := builtLibrary(); built != nil {
 		return built.name
@@ -32,7 +33,8 @@ func BuiltBackend() string {
 	return goBackend
 }
 
-// Backend says what signs: "go", "openssl 3.0.22", or "go, since openssl 3.0.22 failed: " and how; "" if nothing does.
+// Backend returns the implementation that signs: "go", "openssl 3.0.22", or "go, since openssl 3.0.22 failed: " and
+// the reason; "" if there is no signing key.
 func (s *Set) Backend() string {
 	if s.signer == nil {
 		return ""
@@ -43,12 +45,12 @@ func (s *Set) Backend() string {
 	return goBackend
 }
 
-// Backend is that of the current set.
+// Backend returns the Backend of the current set.
 func (k *Keeper) Backend() string { return k.Current().Backend() }
 
-// checkedSigner has a library sign, and trusts it in nothing: at the beginning its signature must be Go's,
-// byte by byte, and none is released that Go has not verified, since a single faulty one gives an RSA key
-// away (Boneh, DeMillo, Lipton 1997). After its first fault it is never asked again for this key.
+// checkedSigner signs with a library, and checks it: its first signature must equal Go's byte by byte, and Go
+// verifies every signature before it is returned, since a single faulty one reveals an RSA key (Boneh, DeMillo,
+// Lipton 1997). After the first error the library is never used again for this key.
 type checkedSigner struct {
 	own     *rsa.PrivateKey
 	library string
@@ -56,18 +58,18 @@ type checkedSigner struct {
 	logger  *slog.Logger
 }
 
-// signerState is how signatures are made. Without sign it is Go that makes them.
+// signerState tells how signatures are made. If sign is nil, Go makes them.
 type signerState struct {
 	backend string
 	sign    digestSigner
 }
 
 var (
-	errOtherSignature = errors.New("its signature of a test is not the one that Go makes")
+	errOtherSignature = errors.New("its test signature differs from Go's")
 	errBadSignature   = errors.New("it made a signature that does not verify")
 )
 
-// newCheckedSigner opens a key, of which pkcs8 is the PKCS #8 form, with a library as well.
+// newCheckedSigner returns a signer for own, whose PKCS #8 form is pkcs8. It falls back to Go if the library fails.
 func newCheckedSigner(own *rsa.PrivateKey, pkcs8 []byte, l *library, logger *slog.Logger) *checkedSigner {
 	s := &checkedSigner{own: own, library: l.name, logger: logger}
 	sign, err := l.open(pkcs8)
@@ -98,7 +100,7 @@ func signsAlike(sign digestSigner, own *rsa.PrivateKey) error {
 // Public implements crypto.Signer.
 func (s *checkedSigner) Public() crypto.PublicKey { return s.own.Public() }
 
-// Sign implements crypto.Signer. What is not RS256 is Go's, which also says what is wrong with it.
+// Sign implements crypto.Signer. Go handles everything other than RS256, including the error.
 func (s *checkedSigner) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	state := s.state.Load()
 	if state.sign == nil || opts != crypto.SHA256 || len(digest) != sha256.Size {
@@ -115,11 +117,11 @@ func (s *checkedSigner) Sign(random io.Reader, digest []byte, opts crypto.Signer
 	return signature, nil
 }
 
-// giveUp leaves the key to Go for good. Of several calls that fail at once, one says so.
+// giveUp switches to Go for good. If several calls fail at once, only one logs it.
 func (s *checkedSigner) giveUp(state *signerState, err error) {
 	after := &signerState{backend: fmt.Sprintf("%s, since %s failed: %v", goBackend, s.library, err)}
 	if s.state.CompareAndSwap(state, after) {
-		s.logger.Error("signatures are Go's from now on, which takes up to three times as long", "library",
+		s.logger.Error("signing with Go from now on, which takes up to three times as long", "library",
 			s.library, "error", err)
 	}
 }

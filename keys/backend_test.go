@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeLibrary signs by Go, until spoil makes something else of a signature.
+// fakeLibrary signs with Go, unless spoil changes the signature.
 type fakeLibrary struct {
 	opened, asked atomic.Int64
-	refuses       error // to open keys
+	refuses       error // returned when a key is opened
 	spoil         func(asked int64, signature []byte) ([]byte, error)
 }
 
@@ -42,14 +42,14 @@ func (f *fakeLibrary) library() *library {
 	}}
 }
 
-// flip is a faulty signature, as of a processor that miscounted.
+// flip returns a faulty signature, as by a faulty processor.
 func flip(signature []byte) []byte {
 	faulty := bytes.Clone(signature)
 	faulty[len(faulty)/2] ^= 4
 	return faulty
 }
 
-// keeper is one of new keys, with what it logs.
+// keeper returns a keeper with new keys, and its log.
 func (f *fakeLibrary) keeper(t *testing.T) (*Keeper, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
@@ -60,7 +60,7 @@ func (f *fakeLibrary) keeper(t *testing.T) (*Keeper, *bytes.Buffer) {
 	return keeper, &log
 }
 
-// requireGoodToken holds that what comes out is what Go would have made.
+// requireGoodToken requires that the set signs as Go would.
 func requireGoodToken(t *testing.T, set *Set) {
 	t.Helper()
 	got, err := set.Sign("JWT", []byte(`{}`))
@@ -86,7 +86,7 @@ func TestGoSignsIfALibraryIsWrongFromTheStart(t *testing.T) {
 	spoiling := func(spoil func([]byte) ([]byte, error)) *fakeLibrary {
 		return &fakeLibrary{spoil: func(_ int64, signature []byte) ([]byte, error) { return spoil(signature) }}
 	}
-	const other = "its signature of a test is not the one that Go makes"
+	const other = "its test signature differs from Go's"
 	for _, test := range []struct {
 		library *fakeLibrary
 		fault   string
@@ -108,8 +108,8 @@ func TestGoSignsIfALibraryIsWrongFromTheStart(t *testing.T) {
 	}
 }
 
-// TestNothingFaultyIsReleased though many sign at once when the faults begin.
-func TestNothingFaultyIsReleased(t *testing.T) {
+// TestNoFaultySignatureIsReturned even if many sign at once when the errors begin.
+func TestNoFaultySignatureIsReturned(t *testing.T) {
 	for name, spoil := range map[string]func([]byte) ([]byte, error){
 		"made a signature that does not verify": func(s []byte) ([]byte, error) { return flip(s), nil },
 		"no thread":                             func(s []byte) ([]byte, error) { return s, errors.New("no thread") },
@@ -140,13 +140,13 @@ func TestNothingFaultyIsReleased(t *testing.T) {
 		callers.Wait()
 		require.Contains(t, keeper.Backend(), "go, since fake 1.2 failed: ")
 		require.Contains(t, keeper.Backend(), name)
-		require.LessOrEqual(t, f.asked.Load(), int64(20+8), "those that were under way, and no more")
+		require.LessOrEqual(t, f.asked.Load(), int64(20+8), "only those in flight")
 		require.Equal(t, 1, strings.Count(log.String(), "level=ERROR"), log)
 	}
 }
 
-// TestAKeyIsLeftToGoForGood: reading the keys again gives the library no second chance with it, but the next key does.
-func TestAKeyIsLeftToGoForGood(t *testing.T) {
+// TestTheFallbackIsPermanent for a key, even if the keys are read again. The next key uses the library.
+func TestTheFallbackIsPermanent(t *testing.T) {
 	bad := true
 	f := &fakeLibrary{spoil: func(_ int64, signature []byte) ([]byte, error) {
 		if bad {
@@ -162,7 +162,7 @@ func TestAKeyIsLeftToGoForGood(t *testing.T) {
 	bad = false
 	before := keeper.Current()
 	store.now = store.now.Add(24 * time.Hour)
-	require.NoError(t, keeper.Rotate(t.Context(), Refresh), "so that the set is made anew")
+	require.NoError(t, keeper.Rotate(t.Context(), Refresh), "so that the set is rebuilt")
 	require.NotSame(t, before, keeper.Current())
 	require.Contains(t, keeper.Backend(), "go, since")
 	require.EqualValues(t, 1, f.opened.Load())
@@ -171,8 +171,8 @@ func TestAKeyIsLeftToGoForGood(t *testing.T) {
 	require.EqualValues(t, 2, f.opened.Load())
 }
 
-// TestWhatIsNotRS256IsGos and is no fault of the library.
-func TestWhatIsNotRS256IsGos(t *testing.T) {
+// TestOnlyRS256UsesTheLibrary, and another algorithm is not an error of it.
+func TestOnlyRS256UsesTheLibrary(t *testing.T) {
 	var f fakeLibrary
 	keeper, _ := f.keeper(t)
 	signer, asked := keeper.Current().signer.key, f.asked.Load()
@@ -186,7 +186,7 @@ func TestWhatIsNotRS256IsGos(t *testing.T) {
 	require.Equal(t, "fake 1.2", keeper.Backend())
 }
 
-// TestThePlaintextOfASigningKeyIsOverwritten when the key has been taken in.
+// TestThePlaintextOfASigningKeyIsOverwritten after the key was added to the set.
 func TestThePlaintextOfASigningKeyIsOverwritten(t *testing.T) {
 	ring := newRing(t, entry("k1", 'a'))
 	records := []Record{

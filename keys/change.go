@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// planner is [Plan], or one of its kind, with what is done by it.
+// planner plans changes like [Plan], and returns them with the action for the audit log.
 type planner func(time.Time, Policy, []Record, func(Purpose) (Made, error)) (Change, error)
 
-// planOfServers is [Plan]: nobody asked for it.
+// planOfServers is [Plan] as a planner, without an action.
 func planOfServers(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) (Change, error) {
 	changes, err := Plan(now, p, r, g)
 	return Change{Records: changes}, err
 }
 
-// change does what is planned in one step of the store. What takes long, the making of keys, comes before it;
-// what the store's clock has no use for yet stays for the next time. What is there is opened before anything
-// is added, so that a wrong ring leaves no key that the right one cannot open; see opens.
+// change plans and writes changes in one transaction of the store. Keys are generated before it, since that takes
+// long; keys that are not needed yet by the store's clock are kept for the next time. The existing keys are opened
+// before any is added, so that a wrong ring does not add a key that the right one cannot open; see canOpen.
 func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error {
 	k.planning.Lock()
 	defer k.planning.Unlock()
@@ -25,13 +25,13 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 	if err != nil {
 		return err
 	}
-	if err := k.opens(records, revoked); err != nil {
+	if err := k.canOpen(records, revoked); err != nil {
 		return err
 	}
 	planned := func(now time.Time, records []Record) (Change, error) {
 		change, err := plan(now, k.options.Policy, records, k.made.again())
 		if err == nil {
-			err = k.opensNext(change.Records, now)
+			err = k.canOpenNext(change.Records, now)
 		}
 		return change, err
 	}
@@ -39,15 +39,15 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 		return err
 	}
 	err = k.store.Update(ctx, planned)
-	if err != nil || len(k.made.taken) > 0 { // on an error the store may have taken them all the same
+	if err != nil || len(k.made.used) > 0 { // after an error the store may still have written them
 		k.made = newMaker(k.ring, k.options)
 	}
 	return err
 }
 
-// opens opens what is there. For a revocation any other key is enough, which shows that the ring is the right
-// one: several that are damaged may have to go.
-func (k *Keeper) opens(records []Record, revoked string) (err error) {
+// canOpen returns an error if the ring cannot open the records. For a revocation, one other key that opens is enough
+// to show that the ring is right: several damaged keys may have to be revoked.
+func (k *Keeper) canOpen(records []Record, revoked string) (err error) {
 	now := k.options.Now()
 	if revoked == "" {
 		_, err = openRecords(records, k.ring, now)
@@ -64,11 +64,11 @@ func (k *Keeper) opens(records []Record, revoked string) (err error) {
 	return err
 }
 
-// opensNext opens what comes into use by a plan: what does not open would stop every server, and the revoked
-// key would stay where it is.
-func (k *Keeper) opensNext(changes []Record, now time.Time) error {
+// canOpenNext returns an error if the ring cannot open the keys that a plan puts into use: such a key would stop
+// every server, and a revoked key would remain in use.
+func (k *Keeper) canOpenNext(changes []Record, now time.Time) error {
 	if _, err := openRecords(inUse(changes, now), k.ring, now); err != nil {
-		return fmt.Errorf("nothing was changed, since the next key cannot be opened here; if it is "+
+		return fmt.Errorf("nothing was changed, because the next key cannot be opened here; if it is "+
 			"damaged, revoke that one first: %w", err)
 	}
 	return nil
@@ -84,14 +84,14 @@ func inUse(records []Record, now time.Time) []Record {
 	return active
 }
 
-// OpensKeysInUse says why a ring is not the one of a store, by the keys that are used now; nil also if there
-// are none yet.
+// OpensKeysInUse returns an error if the ring cannot open the keys that are in use now. It returns nil if there are
+// no keys yet.
 func OpensKeysInUse(records []Record, ring *Ring, now time.Time) error {
 	_, err := openRecords(inUse(records, now), ring, now)
 	return err
 }
 
-// Rotate lets the next key of a purpose be used now.
+// Rotate puts the next key of a purpose into use now; see [PlanRotation].
 func (k *Keeper) Rotate(ctx context.Context, purpose Purpose) error {
 	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made,
 		error)) (Change, error) {
@@ -117,7 +117,7 @@ func (k *Keeper) changeAndReload(ctx context.Context, plan planner, revoked stri
 	return k.Reload(ctx)
 }
 
-// due says whether there is anything to do, as far as this server knows.
+// due reports whether there is anything to change, as far as this server knows.
 func (k *Keeper) due() bool {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()

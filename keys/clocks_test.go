@@ -9,9 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAClockBehindTheStores: what the store erased cannot be opened, so it is gone, also for a server whose
-// clock says that it is not yet. A stolen key must go everywhere, and a replica must start in such a moment
-// too.
+// TestAClockBehindTheStores: an erased key cannot be opened, so it is gone even if the server's clock is behind. A
+// stolen key must be gone everywhere, and a replica must be able to start at that moment.
 func TestAClockBehindTheStores(t *testing.T) {
 	for _, behind := range []time.Duration{50 * time.Millisecond, 5 * time.Minute} {
 		t.Run(behind.String(), func(t *testing.T) {
@@ -24,7 +23,7 @@ func TestAClockBehindTheStores(t *testing.T) {
 			require.NoError(t, replica.Revoke(t.Context(), stolen))
 			require.NotEqual(t, stolen, replica.Current().signer.id)
 			require.NotContains(t, replica.Current().publicIDs, stolen)
-			for range 120 * 24 { // whatever becomes of keys by themselves
+			for range 120 * 24 { // through all scheduled changes
 				store.now = store.now.Add(time.Hour)
 				require.NoError(t, replica.changeAndReload(t.Context(), planOfServers, ""))
 			}
@@ -34,9 +33,9 @@ func TestAClockBehindTheStores(t *testing.T) {
 	}
 }
 
-// TestAClockThatIsSetRight: what a server believed to be gone while its clock was ahead counts again, without
-// any change to the keys.
-func TestAClockThatIsSetRight(t *testing.T) {
+// TestAClockThatIsCorrected: a key that seemed gone while the clock was ahead is valid again, without any change of
+// the keys.
+func TestAClockThatIsCorrected(t *testing.T) {
 	store, ring := &memoryStore{now: start}, newRing(t, entry("k1", 'a'))
 	var ahead time.Duration
 	options := pooled(func() time.Time { return store.now.Add(ahead) })
@@ -60,13 +59,13 @@ func TestAClockThatIsSetRight(t *testing.T) {
 		_, err = keeper.Current().Verify(token, "JWT")
 		require.NoError(t, err)
 	}
-	store.now = store.now.Add(testPolicy().Signing.Retire) // and no server plans anything
+	store.now = store.now.Add(testPolicy().Signing.Retire) // without any server that rotates keys
 	require.NoError(t, running.Reload(t.Context()))
 	_, err = running.Current().Verify(token, "JWT")
-	require.ErrorIs(t, err, ErrBadToken, "it is gone by now")
+	require.ErrorIs(t, err, ErrBadToken, "the key is gone")
 }
 
-// TestAClockAheadOfTheStores makes each key once, however often it is too early for it.
+// TestAClockAheadOfTheStores generates each key only once, however often it is too early for it.
 func TestAClockAheadOfTheStores(t *testing.T) {
 	store, made := &memoryStore{now: start}, 0
 	options := pooled(func() time.Time { return store.now.Add(5 * time.Minute) })
@@ -83,14 +82,14 @@ func TestAClockAheadOfTheStores(t *testing.T) {
 		store.now = store.now.Add(2 * time.Second)
 		require.NoError(t, keeper.changeAndReload(t.Context(), planOfServers, ""))
 	}
-	require.NotEqual(t, signer, keeper.Current().signer.id, "it is past the interval by now")
+	require.NotEqual(t, signer, keeper.Current().signer.id, "the interval has passed")
 	require.Equal(t, 1, made-before)
 }
 
-// TestALostAnswerToACommit: what the store took all the same is not offered again, which it would refuse for ever.
+// TestALostAnswerToACommit: keys that the store did write are not inserted again, which would always fail.
 func TestALostAnswerToACommit(t *testing.T) {
 	store := &memoryStore{now: start, unique: true}
-	options := Options{Now: func() time.Time { return store.now }, Policy: testPolicy()} // each key is another one
+	options := Options{Now: func() time.Time { return store.now }, Policy: testPolicy()} // every key is new
 	keeper, err := Open(t.Context(), store, newRing(t, entry("k1", 'a')), options)
 	require.NoError(t, err)
 	store.now = store.now.Add(testPolicy().Signing.Interval)
@@ -105,14 +104,13 @@ func TestALostAnswerToACommit(t *testing.T) {
 	}
 }
 
-// TestCommandsDoWhatTheyAreAskedForAndNothingElse: a rotation that servers would not do yet, by their policy,
-// is none of theirs.
-func TestCommandsDoWhatTheyAreAskedForAndNothingElse(t *testing.T) {
+// TestCommandsMakeOnlyTheRequestedChange: rotations by the policy are left to servers.
+func TestCommandsMakeOnlyTheRequestedChange(t *testing.T) {
 	store, ring := &memoryStore{now: start}, newRing(t, entry("k1", 'a'))
 	now := func() time.Time { return store.now }
 	_, err := Open(t.Context(), store, ring, pooled(now))
 	require.NoError(t, err)
-	store.now = start.AddDate(1, 0, 0) // all is due
+	store.now = start.AddDate(1, 0, 0) // all rotations are due
 	before, err := store.Keys(t.Context())
 	require.NoError(t, err)
 
@@ -120,17 +118,17 @@ func TestCommandsDoWhatTheyAreAskedForAndNothingElse(t *testing.T) {
 	require.NoError(t, reading.Reload(t.Context()))
 	_, err = Attach(store, ring, pooled(now)).Rewrap(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, before, store.records, "reading and sealing anew rotate nothing")
+	require.Equal(t, before, store.records, "reading and resealing rotate nothing")
 
 	require.NoError(t, Attach(store, ring, pooled(now)).Rotate(t.Context(), Refresh))
 	for _, r := range store.records {
 		if r.Purpose == Signing {
-			require.Contains(t, before, r, "the other purpose is left alone")
+			require.Contains(t, before, r, "the other purpose is unchanged")
 		}
 	}
 }
 
-// TestAge is since the keys were read and opened last, whether they had changed or not.
+// TestAge is the time since the keys were last read and opened, whether or not they had changed.
 func TestAge(t *testing.T) {
 	s := newServers(t)
 	s.pass(time.Minute)

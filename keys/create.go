@@ -13,27 +13,27 @@ const (
 	secretIDSize = 6
 )
 
-// maker makes keys for plans. What was made stays with it: a plan that is made again, because the store wants
-// it so or has changed, gets the same ones and not others.
+// maker generates keys for plans and keeps them: a plan that is repeated, because the store retries it or has
+// changed, gets the same keys.
 type maker struct {
 	ring        *Ring
 	generateRSA func() (*rsa.PrivateKey, error)
 	made        map[Purpose][]Made
-	taken       map[Purpose]int
+	used        map[Purpose]int // by the current plan
 }
 
 func newMaker(ring *Ring, options Options) *maker {
 	return &maker{ring: ring, generateRSA: options.generateRSA, made: map[Purpose][]Made{}}
 }
 
-// again returns what makes keys for a plan, from the first on.
+// again starts a plan. It returns a function that returns the keys from the first on.
 func (m *maker) again() func(Purpose) (Made, error) {
-	m.taken = map[Purpose]int{}
+	m.used = map[Purpose]int{}
 	return m.make
 }
 
 func (m *maker) make(purpose Purpose) (Made, error) {
-	if m.taken[purpose] == len(m.made[purpose]) {
+	if m.used[purpose] == len(m.made[purpose]) {
 		id, plaintext, err := generate(purpose, m.generateRSA)
 		if err != nil {
 			return Made{}, err
@@ -44,11 +44,11 @@ func (m *maker) make(purpose Purpose) (Made, error) {
 		}
 		m.made[purpose] = append(m.made[purpose], Made{id, sealed})
 	}
-	m.taken[purpose]++
-	return m.made[purpose][m.taken[purpose]-1], nil
+	m.used[purpose]++
+	return m.made[purpose][m.used[purpose]-1], nil
 }
 
-// sealPurpose keeps the kinds of keys apart under the master key.
+// sealPurpose returns the purpose by which keys are sealed.
 func sealPurpose(purpose Purpose) string {
 	if purpose == Signing {
 		return "signing-key"

@@ -1,6 +1,7 @@
-// Package keys keeps keys: it signs, publishes and seals.
+// Package keys manages the keys of the server: it signs and verifies tokens, publishes the key set, and encrypts
+// secrets for the database.
 //
-// It owns everything that touches a private key, a refresh secret or a master key. jwx lives here and nowhere
-// else in the house: outside this package a token is bytes, and a key set is bytes with an ETag. It does not
-// own where keys are stored (see [Store]), nor what a token says.
+// Only this package handles private keys, refresh secrets and master keys, and only it uses jwx: elsewhere a token is
+// bytes, and a key set is bytes with an ETag. It depends neither on how keys are stored (see [Store]) nor on the
+// content of tokens.
 package keys

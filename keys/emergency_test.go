@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// damage changes the last bit of what is sealed in records.
+// damage flips the last bit of the sealed keys.
 func (s *memoryStore) damage(ids ...string) {
 	for n, r := range s.records {
 		if slices.Contains(ids, r.ID) {
@@ -18,8 +18,8 @@ func (s *memoryStore) damage(ids ...string) {
 	}
 }
 
-// TestDamagedKeysCanBeRevoked, one after the other, and with that servers start again; but not by a ring that
-// does not open the others.
+// TestDamagedKeysCanBeRevoked, one after the other, and then servers can start again. A ring that does not open the
+// other keys cannot revoke them.
 func TestDamagedKeysCanBeRevoked(t *testing.T) {
 	for name, rotate := range map[string]bool{"retired": true, "in use": false} {
 		t.Run(name, func(t *testing.T) {
@@ -46,8 +46,7 @@ func TestDamagedKeysCanBeRevoked(t *testing.T) {
 	}
 }
 
-// TestADamagedKeyIsNotPutIntoUse: then no server could start any more, and those that run would go on with
-// the stolen one.
+// TestADamagedKeyIsNotPutIntoUse: otherwise no server could start, and running ones would still use the stolen key.
 func TestADamagedKeyIsNotPutIntoUse(t *testing.T) {
 	s := newServers(t)
 	s.pass(testPolicy().Signing.Announce)
@@ -67,9 +66,9 @@ func TestADamagedKeyIsNotPutIntoUse(t *testing.T) {
 	}
 }
 
-// TestAStolenKeyGoesWhereNotAllCanBeOpened: on a server that lacks the master key by which others seal. It
-// goes on with the next key if it can open that, and signs nothing otherwise, until it has the master key.
-func TestAStolenKeyGoesWhereNotAllCanBeOpened(t *testing.T) {
+// TestARevokedKeyGoesWithoutTheMasterKey: a server that lacks the master key of others stops using a revoked key. It
+// uses the next key if it can open that, and otherwise signs nothing until it has the master key.
+func TestARevokedKeyGoesWithoutTheMasterKey(t *testing.T) {
 	s := newServers(t)
 	s.pass(testPolicy().Signing.Announce)
 	stolen := s.b.Current().KeyID()
@@ -83,7 +82,7 @@ func TestAStolenKeyGoesWhereNotAllCanBeOpened(t *testing.T) {
 	require.NoError(t, command.Revoke(t.Context(), stolen))
 	require.ErrorIs(t, s.b.Reload(t.Context()), ErrUnknownMasterKey)
 	next := s.b.Current().KeyID()
-	require.NotContains(t, []string{stolen, ""}, next, "it goes on with the key that was announced")
+	require.NotContains(t, []string{stolen, ""}, next, "it uses the announced key")
 	signed, err := s.b.Current().Sign("JWT", []byte(`{}`))
 	require.NoError(t, err)
 	_, err = s.b.Current().Verify(signed, "JWT")
@@ -101,16 +100,16 @@ func TestAStolenKeyGoesWhereNotAllCanBeOpened(t *testing.T) {
 		jwks, _ := set.PublicSet()
 		require.NotContains(t, string(jwks), stolen)
 		again, _ := set.MAC(set.SecretID(), "p")
-		require.Equal(t, kept, again, "refresh tokens stay what they are")
+		require.Equal(t, kept, again, "refresh tokens are not affected")
 	}
-	s.a.ring, s.b.ring = both, both // they start again
+	s.a.ring, s.b.ring = both, both // both restart
 	require.NoError(t, s.a.Reload(t.Context()))
 	require.NoError(t, s.b.Reload(t.Context()))
 	s.requireAgreed(t)
 }
 
-// TestNothingIsForgottenByAClock that is ahead, where not all can be opened: it could not be taken back when
-// the clock is right again.
+// TestNothingIsForgottenByAClock that is ahead while not all keys can be opened: a key could not be added again when
+// the clock is corrected.
 func TestNothingIsForgottenByAClock(t *testing.T) {
 	s := newServers(t)
 	s.pass(testPolicy().Signing.Announce)
@@ -125,8 +124,8 @@ func TestNothingIsForgottenByAClock(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestNothingIsLeft: with no refresh secret nothing is made, and nothing signed for whom it would be.
-func TestNothingIsLeft(t *testing.T) {
+// TestNoRefreshSecretIsLeft: then nothing is signed either.
+func TestNoRefreshSecretIsLeft(t *testing.T) {
 	none, err := newTestSet(t).without(func(string) bool { return true })
 	require.NoError(t, err)
 	require.JSONEq(t, `{"keys":[]}`, string(none.jwks))
@@ -138,9 +137,9 @@ func TestNothingIsLeft(t *testing.T) {
 	require.ErrorIs(t, err, errNoSigner)
 }
 
-// TestAServerSignsWithNothingThatItDoesNotPublish, which no verifier would take: one that lacks a master key
-// can open a key that came later, but publishes what it knew.
-func TestAServerSignsWithNothingThatItDoesNotPublish(t *testing.T) {
+// TestAServerSignsOnlyWithPublishedKeys, since verifiers know no others: a server that lacks a master key may be able
+// to open a later key, but still publishes the old set.
+func TestAServerSignsOnlyWithPublishedKeys(t *testing.T) {
 	s := newServers(t)
 	s.pass(testPolicy().Signing.Announce)
 	options := Options{Now: func() time.Time { return s.store.now }, Policy: testPolicy()} // each key is another one
@@ -149,8 +148,8 @@ func TestAServerSignsWithNothingThatItDoesNotPublish(t *testing.T) {
 	}
 	ours := Attach(s.store, newRing(t, entry("k1", 'a'), entry("k2", 'b')), options)
 	theirs := Attach(s.store, newRing(t, entry("k2", 'b'), entry("k1", 'a')), options)
-	require.NoError(t, theirs.Revoke(t.Context(), next(Refresh))) // what comes after it, b cannot open
-	require.NoError(t, ours.Revoke(t.Context(), next(Signing)))   // and this it can
+	require.NoError(t, theirs.Revoke(t.Context(), next(Refresh))) // b cannot open its successor
+	require.NoError(t, ours.Revoke(t.Context(), next(Signing)))   // b can open its successor
 	require.ErrorIs(t, s.b.Reload(t.Context()), ErrUnknownMasterKey)
 	require.NoError(t, ours.Revoke(t.Context(), s.b.Current().KeyID()))
 	require.ErrorIs(t, s.b.Reload(t.Context()), ErrUnknownMasterKey)

@@ -31,7 +31,7 @@ func mustGenerateRSA() *rsa.PrivateKey {
 	return key
 }
 
-// entry is a master key whose bytes are all alike.
+// entry returns a master key of equal bytes.
 func entry(id string, fill byte) string {
 	return id + ":" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat(string(rune(fill)), masterKeySize)))
 }
@@ -43,7 +43,7 @@ func newRing(t testing.TB, entries ...string) *Ring {
 	return ring
 }
 
-// load opens the keys of a store and returns the set that is used now, which stays as it is.
+// load opens the keys of a store and returns the current set.
 func load(ctx context.Context, store Store, ring *Ring, options Options) (*Set, error) {
 	keeper, err := Open(ctx, store, ring, options)
 	if err != nil {
@@ -58,10 +58,10 @@ type memoryStore struct {
 	records []Record
 	err     error
 	now     time.Time // zero: start
-	live    bool      // by the clock of the test
-	updates int       // that changed something
-	unique  bool      // ids are, as in a database; not where tests make keys of a small pool
-	lost    bool      // answers are, after the work
+	live    bool      // use the real clock
+	updates int       // number of updates with changes
+	unique  bool      // reject repeated ids, like a database; off if keys come from a small pool
+	lost    bool      // write the update but return an error
 }
 
 func (s *memoryStore) Keys(context.Context) ([]Record, error) {
@@ -111,7 +111,7 @@ func (s *memoryStore) clock() time.Time {
 	return s.now
 }
 
-// options sets the clock and spares the making of keys: the first is as given, the next one of the last.
+// options sets the clock and avoids generating keys: the first key is from the function, later ones are spare ones.
 func options(now time.Time, key func() *rsa.PrivateKey) Options {
 	made := 0
 	return Options{
@@ -132,7 +132,7 @@ func newTestSet(t testing.TB) *Set {
 	return set
 }
 
-// stored makes a record of a signing key with its instants.
+// stored returns a record of a signing key with the given times.
 func stored(t testing.TB, ring *Ring, sequence int, key *rsa.PrivateKey, instants Record) Record {
 	t.Helper()
 	made, err := newMaker(ring, options(start, func() *rsa.PrivateKey { return key })).again()(Signing)
@@ -141,7 +141,7 @@ func stored(t testing.TB, ring *Ring, sequence int, key *rsa.PrivateKey, instant
 	return instants
 }
 
-// storedSecret makes a record of a refresh secret with its instants.
+// storedSecret returns a record of a refresh secret with the given times.
 func storedSecret(t testing.TB, ring *Ring, sequence int, instants Record) Record {
 	t.Helper()
 	made, err := newMaker(ring, options(start, firstRSA)).again()(Refresh)

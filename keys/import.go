@@ -12,12 +12,11 @@ import (
 	"time"
 )
 
-// maxImportedBits is where a signature grows so slow that it is no choice for tokens.
+// maxImportedBits limits imported keys: signatures with larger ones are too slow for tokens.
 const maxImportedBits = 4096
 
-// Import adds a signing key that somebody else made, as PEM (PKCS #8 or PKCS #1): it is announced, and the
-// next to be used. It returns its id. Only RSA keys of 2048 to 4096 bits with the usual exponent are taken;
-// the error says why another is not.
+// Import adds a signing key from PEM (PKCS #8 or PKCS #1): it is announced, and will be used next. It returns its id.
+// It accepts only RSA keys of 2048 to 4096 bits with exponent 65537, and returns an error for the operator otherwise.
 func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error) {
 	id, plaintext, err := newSigningKey(func() (*rsa.PrivateKey, error) { return parsePEM(text) })
 	if err != nil {
@@ -34,20 +33,20 @@ func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error)
 	}, "")
 }
 
-// parsePEM reads one private key and nothing else. Its errors repeat nothing of it.
+// parsePEM parses exactly one private key. Its errors contain nothing of the key.
 func parsePEM(text []byte) (*rsa.PrivateKey, error) {
 	block, rest := pem.Decode(text)
 	switch {
 	case block == nil:
-		return nil, errors.New("this is no PEM: a private key begins with -----BEGIN PRIVATE KEY-----")
+		return nil, errors.New("not PEM: a private key begins with -----BEGIN PRIVATE KEY-----")
 	case strings.Contains(block.Type, "ENCRYPTED"), block.Headers["DEK-Info"] != "":
-		return nil, errors.New("the key is encrypted; decrypt it on the way: openssl pkey -in FILE | " +
+		return nil, errors.New("the key is encrypted; decrypt it first: openssl pkey -in FILE | " +
 			"lingpai keys import -")
 	case !strings.HasSuffix(block.Type, "PRIVATE KEY"):
-		return nil, fmt.Errorf("what comes first is a %s and no private key, without which nothing can be signed",
+		return nil, fmt.Errorf("the input begins with a %s, but a private key is needed to sign",
 			strings.ToLower(block.Type))
 	case len(strings.TrimSpace(string(rest))) > 0:
-		return nil, errors.New("there is more in it than one private key; take out what does not belong to it")
+		return nil, errors.New("the input contains more than one private key; remove everything else")
 	}
 	key, err := parseBlock(block)
 	if err != nil {
@@ -55,21 +54,22 @@ func parsePEM(text []byte) (*rsa.PrivateKey, error) {
 	}
 	switch bits := key.N.BitLen(); {
 	case bits < signingBits:
-		return nil, fmt.Errorf("the key has %d bits, and less than %d are weak (RFC 7518 §3.3)", bits, signingBits)
+		return nil, fmt.Errorf("the key has %d bits, which is weak; at least %d are required (RFC 7518 §3.3)",
+			bits, signingBits)
 	case bits > maxImportedBits:
-		return nil, fmt.Errorf("the key has %d bits, and each signature with more than %d would take too long",
+		return nil, fmt.Errorf("the key has %d bits; signatures with more than %d take too long",
 			bits, maxImportedBits)
 	case key.E != publicExponent:
-		return nil, fmt.Errorf("the key's public exponent is %d, and verifiers expect %d", key.E, publicExponent)
+		return nil, fmt.Errorf("the key's public exponent is %d, but verifiers expect %d", key.E, publicExponent)
 	case !halves(key.Primes):
-		return nil, errors.New("the key is no product of two primes of the same length, so it is weak, or " +
-			"signs wrongly")
+		return nil, errors.New("the key is not the product of two primes of the same length, so it is weak " +
+			"or its signatures are invalid")
 	}
 	return key, nil
 }
 
-// halves says whether there are two primes, and neither is short (FIPS 186-5 A.1.1). crypto/rsa checks their
-// product only.
+// halves reports whether there are two primes of the same length (FIPS 186-5 A.1.1). crypto/rsa checks only their
+// product.
 func halves(primes []*big.Int) bool {
 	return len(primes) == 2 && max(primes[0].BitLen(), primes[1].BitLen())-min(primes[0].BitLen(),
 		primes[1].BitLen()) <= 1 &&
@@ -85,19 +85,19 @@ func parseBlock(block *pem.Block) (*rsa.PrivateKey, error) {
 		parsed, err = parseAs(x509.ParseECPrivateKey(block.Bytes))
 	}
 	if err != nil {
-		return nil, errors.New("the key cannot be read: it is damaged, or of a kind that is not known " +
-			"here; RSA in PKCS #8 or PKCS #1 is")
+		return nil, errors.New("the key cannot be read: it is damaged, or of an unsupported kind; use RSA " +
+			"in PKCS #8 or PKCS #1")
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok {
-		return nil, errors.New("the key is not an RSA key, and tokens are signed with RS256")
+		return nil, errors.New("the key is not an RSA key, but tokens are signed with RS256")
 	}
 	return key, nil
 }
 
 func parseAs[K any](key K, err error) (any, error) { return key, err }
 
-// PublicPEM returns the public halves of the keys of the set, the one that signs first, each with its id before it.
+// PublicPEM returns the public keys of the set as PEM, the active one first, each after a comment with its id.
 func (s *Set) PublicPEM() ([]byte, error) {
 	var all []byte
 	for _, id := range s.publicIDs {

@@ -44,14 +44,14 @@ func TestAnImportedKeySignsNext(t *testing.T) {
 			require.True(t, containsKey(t, jwks, id))
 			require.NotEqual(t, id, s.a.Current().signer.id)
 			_, err = s.a.Import(t.Context(), text)
-			require.ErrorContains(t, err, "here already")
+			require.ErrorContains(t, err, "already exists")
 			s.pass(24 * time.Hour)
 			require.NoError(t, s.a.Rotate(t.Context(), Signing))
 			require.Equal(t, id, s.a.Current().signer.id)
 			public, err := s.a.Current().PublicPEM()
 			require.NoError(t, err)
 			require.True(t, strings.HasPrefix(string(public), "# kid "+id+"\n-----BEGIN PUBLIC KEY-----\n"))
-			require.Equal(t, 3, strings.Count(string(public), "BEGIN PUBLIC KEY"), "the one before and the next, too")
+			require.Equal(t, 3, strings.Count(string(public), "BEGIN PUBLIC KEY"), "with the other two")
 			require.NotContains(t, string(public), "PRIVATE")
 		})
 	}
@@ -85,23 +85,23 @@ func TestKeysThatAreNotImported(t *testing.T) {
 		"elliptic":        {pkcs8Of(ec), "not an RSA key"},
 		"elliptic, SEC 1": {pemOf("EC PRIVATE KEY", ecDER, nil), "not an RSA key"},
 		"Ed25519":         {pkcs8Of(edwards), "not an RSA key"},
-		"public":          {pemOf("PUBLIC KEY", publicDER, nil), "what comes first is a public key"},
-		"a certificate":   {pemOf("CERTIFICATE", publicDER, nil), "what comes first is a certificate"},
+		"public":          {pemOf("PUBLIC KEY", publicDER, nil), "begins with a public key"},
+		"a certificate":   {pemOf("CERTIFICATE", publicDER, nil), "begins with a certificate"},
 		"encrypted":       {pemOf("ENCRYPTED PRIVATE KEY", []byte("x"), nil), "is encrypted"},
 		"encrypted, PKCS#1": {pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY",
 			Headers: map[string]string{"DEK-Info": "AES-128-CBC,00"}, Bytes: []byte("x")}), "is encrypted"},
 		"exponent 3": {pemOf("RSA PRIVATE KEY", ofFactors(prime(t, 1024), prime(t, 1024), 3), nil),
 			"exponent is 3"},
 		"three primes": {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(threePrimes), nil),
-			"no product of two primes"},
+			"not the product of two primes"},
 		"a short prime": {pemOf("RSA PRIVATE KEY", ofFactors(prime(t, 1920), prime(t, 128), publicExponent),
-			nil), "no product of two primes"},
+			nil), "not the product of two primes"},
 		"a factor of two": {pemOf("RSA PRIVATE KEY", ofFactors(new(big.Int).Mul(prime(t, 512), prime(t, 513)),
-			prime(t, 1024), publicExponent), nil), "no product of two primes"},
-		"two keys": {append(append([]byte{}, good...), good...), "more in it than one"},
+			prime(t, 1024), publicExponent), nil), "not the product of two primes"},
+		"two keys": {append(append([]byte{}, good...), good...), "more than one private key"},
 		"damaged":  {pemOf("PRIVATE KEY", []byte("junk"), nil), "cannot be read"},
-		"DER":      {publicDER, "no PEM"},
-		"nothing":  {nil, "no PEM"},
+		"DER":      {publicDER, "not PEM"},
+		"nothing":  {nil, "not PEM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServers(t)
@@ -113,7 +113,7 @@ func TestKeysThatAreNotImported(t *testing.T) {
 	}
 }
 
-// prime returns one with which 3 and the usual exponent can be used.
+// prime returns a prime that is suitable for exponents 3 and 65537.
 func prime(t *testing.T, bits int) *big.Int {
 	t.Helper()
 	for {
@@ -126,7 +126,7 @@ func prime(t *testing.T, bits int) *big.Int {
 	}
 }
 
-// ofFactors is the PKCS #1 form of a key of two factors, prime or not, and an exponent.
+// ofFactors returns the PKCS #1 form of a key with two factors, prime or not, and an exponent.
 func ofFactors(p, q *big.Int, exponent int) []byte {
 	one := big.NewInt(1)
 	p1, q1 := new(big.Int).Sub(p, one), new(big.Int).Sub(q, one)
@@ -141,7 +141,7 @@ func ofFactors(p, q *big.Int, exponent int) []byte {
 	return der
 }
 
-// bigKey is the PKCS #1 form of a key of more bits than are taken; making a real one would take a minute.
+// bigKey returns the PKCS #1 form of a key that is too large; generating a real one would take a minute.
 func bigKey(t *testing.T) []byte {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 4608)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Info is what may be shown of a key.
+// Info describes a key without its secret.
 type Info struct {
 	Purpose   Purpose
 	Sequence  int
@@ -15,11 +15,11 @@ type Info struct {
 	MasterKey string // the id of the master key that sealed it
 	CreatedAt time.Time
 
-	AnnouncedAt, SigningAt, RetiredAt, GoneAt time.Time // zero: has not come
+	AnnouncedAt, SigningAt, RetiredAt, GoneAt time.Time // zero: not yet
 }
 
-// Describe tells of all keys, also those that are gone, without opening any: signing keys first, the newest
-// of each purpose before older ones.
+// Describe describes all keys without opening them, including those that are gone: signing keys first, the newest of
+// each purpose before older ones.
 func Describe(records []Record, now time.Time) []Info {
 	active := map[Purpose]Record{}
 	for _, purpose := range []Purpose{Signing, Refresh} {

@@ -30,14 +30,14 @@ func publicKeyOf(id string, key *rsa.PublicKey) publicKey {
 	}
 }
 
-// publish prepares the JWK set (RFC 7517 §5) and its ETag, which is the same on every replica.
+// publish returns the JWK set (RFC 7517 §5) and its ETag, which is the same on every replica.
 func publish(keys []publicKey) (jwks []byte, etag string, err error) {
 	jwks, err = json.Marshal(map[string][]publicKey{"keys": keys})
 	sum := sha256.Sum256(jwks)
 	return jwks, fmt.Sprintf("%q", base64.RawURLEncoding.EncodeToString(sum[:12])), err
 }
 
-// thumbprint is the kid of a key (RFC 7638): the same wherever it is computed.
+// thumbprint returns the kid of a key (RFC 7638), which depends only on the key.
 func thumbprint(key *rsa.PublicKey) (string, error) {
 	j, err := jwk.FromRaw(key)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// keySet reads a JWK set without help from the code under test.
+// keySet parses a JWK set without using the code under test.
 func keySet(t *testing.T, jwks []byte) []map[string]string {
 	t.Helper()
 	var set map[string][]map[string]string
@@ -33,7 +33,7 @@ func containsKey(t *testing.T, jwks []byte, id string) bool {
 func TestPublicSetHasPublicMembersOnly(t *testing.T) {
 	jwks, _ := newTestSet(t).PublicSet()
 	keys := keySet(t, jwks)
-	require.Len(t, keys, 2, "the one that signs comes first, then the next")
+	require.Len(t, keys, 2, "the active one first, then the next")
 	n := base64.RawURLEncoding.EncodeToString(firstRSA().N.Bytes())
 	sum := sha256.Sum256(fmt.Appendf(nil, `{"e":"AQAB","kty":"RSA","n":"%s"}`, n)) // RFC 7638 §3.1
 	require.Equal(t, map[string]string{
@@ -67,7 +67,7 @@ func TestETagFollowsTheSet(t *testing.T) {
 	require.NotEqual(t, etag, otherTag)
 }
 
-// Somebody else's verifier must read our key set and accept our tokens.
+// TestIndependentVerifierAcceptsToken uses another library's verifier with the published key set.
 func TestIndependentVerifierAcceptsToken(t *testing.T) {
 	ring := newRing(t, entry("k1", 'a'))
 	store := &memoryStore{records: []Record{

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// reloadInterval is how soon a server notices what others did to the keys.
+// reloadInterval is how often a server reads the keys, and so how soon it notices changes by others.
 const reloadInterval = 2 * time.Second
 
-// Keeper has the current set of keys, and does what is planned for them when its time comes. Any number of
-// servers keep the keys of one store, without a leader. It is safe for parallel use.
+// Keeper provides the current set of keys, and rotates them by the policy. Any number of servers can share a store,
+// without a leader. It is safe for concurrent use.
 type Keeper struct {
 	store   Store
 	ring    *Ring
@@ -25,18 +25,18 @@ type Keeper struct {
 	current atomic.Pointer[Set]
 
 	planning sync.Mutex // held while keys are planned
-	made     *maker     // has what was made for plans and is not used yet
+	made     *maker     // keys that were generated but not stored yet
 
 	mutex   sync.Mutex // held while the keys are read
-	records []Record   // that current was made of
-	from    time.Time  // current was made for instants from here on; zero: for all before until
-	until   time.Time  // when something in the records changes by itself; zero: never
+	records []Record   // from which current was built
+	from    time.Time  // when the states of current began; zero: at any time before until
+	until   time.Time  // when a state in the records changes next; zero: never
 	readAt  atomic.Pointer[time.Time]
 }
 
-// Open reads the keys, and does what is planned for them: in an empty store it makes the first ones, and of servers
-// that start at once one wins and all get its keys. A ring that cannot open the keys is refused with a sentence for
-// the operator (ErrUnknownMasterKey, ErrSealBroken).
+// Open reads the keys, and changes what is due: in an empty store it creates the first ones. If several servers start
+// at once, one wins and all get its keys. If the ring cannot open the keys, it returns an error for the operator that
+// wraps ErrUnknownMasterKey or ErrSealBroken.
 func Open(ctx context.Context, store Store, ring *Ring, options Options) (*Keeper, error) {
 	k := Attach(store, ring, options)
 	if err := k.change(ctx, planOfServers, ""); err != nil {
@@ -45,8 +45,8 @@ func Open(ctx context.Context, store Store, ring *Ring, options Options) (*Keepe
 	return k, k.Reload(ctx)
 }
 
-// Attach returns a keeper for commands, which do what they are asked for and leave everything else to
-// servers: it has read nothing, plans nothing by itself, and has a current set only after Reload.
+// Attach returns a keeper for commands, which make only the requested change and leave everything else to servers: it
+// does not read the keys, rotates nothing by itself, and has a current set only after Reload.
 func Attach(store Store, ring *Ring, options Options) *Keeper {
 	options.Logger = cmp.Or(options.Logger, slog.New(slog.DiscardHandler))
 	if options.library == nil {
@@ -55,16 +55,17 @@ func Attach(store Store, ring *Ring, options Options) *Keeper {
 	return &Keeper{store: store, ring: ring, options: options, made: newMaker(ring, options)}
 }
 
-// Current returns the set of keys that is used now. Who does several things with one set calls it once.
+// Current returns the current set of keys. Call it once to do several things with the same set.
 func (k *Keeper) Current() *Set { return k.current.Load() }
 
-// PublicSet is that of the current set.
+// PublicSet returns the PublicSet of the current set.
 func (k *Keeper) PublicSet() (jwks []byte, etag string) { return k.Current().PublicSet() }
 
-// Age is how long ago the keys were read and opened last.
+// Age returns how long ago the keys were last read and opened.
 func (k *Keeper) Age() time.Duration { return k.options.Now().Sub(*k.readAt.Load()) }
 
-// Reload reads the keys, and changes the set if they have changed. On an error it stays as it was.
+// Reload reads the keys, and replaces the set if they have changed. After an error the set stays, except for keys
+// that the store has erased.
 func (k *Keeper) Reload(ctx context.Context) error {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
@@ -95,9 +96,9 @@ func (k *Keeper) Reload(ctx context.Context) error {
 	return nil
 }
 
-// forget takes what was erased out of the set, though not all can be opened: a stolen key does not stay until
-// then. If it was the one in use, the next one signs, or nothing does. Our own clock has no say: what it
-// believes to be gone could not be opened again.
+// forget removes erased keys from the set when not all records can be opened, so that a stolen key does not stay in
+// use until they can. If it was the active one, the next one signs, or none if that cannot be opened. It does not
+// remove keys that are gone only by this server's clock, since they could not be opened again if the clock is wrong.
 func (k *Keeper) forget(records []Record, opened []openKey, now time.Time) error {
 	current := k.Current()
 	if current == nil {
@@ -112,13 +113,13 @@ func (k *Keeper) forget(records []Record, opened []openKey, now time.Time) error
 	if less.signer == nil && len(less.secretIDs) > 0 {
 		less.signer, err = k.nextSigner(less, records, opened, now)
 	}
-	k.records = nil // so that the set is made anew as soon as that can be done
+	k.records = nil // so that the set is rebuilt as soon as possible
 	k.current.Store(less)
 	return err
 }
 
-// nextSigner makes the key that is used now ready to sign; nil if it could not be opened, or is not one that
-// the set publishes.
+// nextSigner returns the key that is in use now as a signer; nil if it could not be opened, or is not in the
+// published set.
 func (k *Keeper) nextSigner(set *Set, records []Record, opened []openKey, now time.Time) (*signingKey, error) {
 	active, _ := chooseActive(records, Signing, now)
 	n := slices.IndexFunc(opened, func(key openKey) bool { return key.ID == active.ID })
@@ -133,8 +134,7 @@ func (k *Keeper) nextSigner(set *Set, records []Record, opened []openKey, now ti
 	return k.signingKey(active.ID, private, opened[n].plaintext), nil
 }
 
-// signingKey makes a key ready to sign. One that signs already stays as it is, and with it what has become of
-// its library.
+// signingKey returns a key as a signer. The current signer is reused, including the state of its library.
 func (k *Keeper) signingKey(id string, private *rsa.PrivateKey, pkcs8 []byte) *signingKey {
 	if current := k.Current(); current != nil && current.KeyID() == id {
 		return current.signer
@@ -145,8 +145,8 @@ func (k *Keeper) signingKey(id string, private *rsa.PrivateKey, pkcs8 []byte) *s
 	return &signingKey{id, newCheckedSigner(private, pkcs8, k.options.library, k.options.Logger)}
 }
 
-// lasting returns between which instants the states of records are what they are now. There is a first one
-// too, since a clock that was ahead may be set right.
+// lasting returns the interval of time in which the states of records are the current ones. It has a beginning too,
+// since a clock that was ahead may be corrected.
 func lasting(records []Record, now time.Time) (from, until time.Time) {
 	for _, r := range records {
 		for _, at := range []time.Time{r.AnnouncedAt, r.SigningAt, r.RetiredAt, r.GoneAt} {
@@ -161,8 +161,8 @@ func lasting(records []Record, now time.Time) (from, until time.Time) {
 	return from, until
 }
 
-// Run reads the keys every two seconds, and does what is planned, until the context ends. What fails is tried
-// again; the set stays what it was.
+// Run reads the keys every two seconds, and changes what is due, until the context ends. After an error it keeps the
+// set and tries again.
 func (k *Keeper) Run(ctx context.Context) {
 	ticker := time.NewTicker(reloadInterval)
 	defer ticker.Stop()
@@ -183,9 +183,9 @@ func (k *Keeper) Run(ctx context.Context) {
 			return
 		case err == nil:
 			failed = ""
-		case err.Error() != failed: // once, until it is another fault
+		case err.Error() != failed: // log an error only once until it changes
 			failed = err.Error()
-			k.options.Logger.WarnContext(ctx, "cannot read the keys; what is known of them stays in use", "error", err)
+			k.options.Logger.WarnContext(ctx, "cannot read the keys; the last known ones stay in use", "error", err)
 		}
 		if after := k.Current(); after != before {
 			k.options.Logger.InfoContext(ctx, "the keys have changed", "signing", after.KeyID())

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pooled is options whose keys come from a pool, so that several can be made in no time.
+// pooled returns options with keys from a pool, which takes no time.
 func pooled(now func() time.Time) Options {
 	pool, made := []func() *rsa.PrivateKey{firstRSA, secondRSA, spareRSA, lastRSA}, 0
 	return Options{Now: now, Policy: testPolicy(), generateRSA: func() (*rsa.PrivateKey, error) {
@@ -23,7 +23,7 @@ func pooled(now func() time.Time) Options {
 	}}
 }
 
-// twoServers keep the keys of one store by one clock.
+// twoServers share a store and a clock.
 type twoServers struct {
 	store *memoryStore
 	a, b  *Keeper
@@ -43,7 +43,7 @@ func newServers(t *testing.T) *twoServers {
 
 func (s *twoServers) pass(d time.Duration) { s.store.now = s.store.now.Add(d) }
 
-// requireAgreed holds that what either server makes now, the other takes.
+// requireAgreed requires that each server accepts what the other makes now.
 func (s *twoServers) requireAgreed(t *testing.T) {
 	t.Helper()
 	for _, pair := range [][2]*Keeper{{s.a, s.b}, {s.b, s.a}} {
@@ -56,12 +56,12 @@ func (s *twoServers) requireAgreed(t *testing.T) {
 		same, known := checker.MAC(maker.SecretID(), "p")
 		require.True(t, known)
 		require.Equal(t, mac, same)
-		require.Contains(t, checker.SecretIDs(), maker.SecretID(), "and a sign-in is found again")
+		require.Contains(t, checker.SecretIDs(), maker.SecretID(), "so that a repeated sign-in is found")
 	}
 }
 
-// TestAServerThatDoesNotKnowYetTakesWhatTheOthersMake: between a rotation and the next look at the store.
-func TestAServerThatDoesNotKnowYetTakesWhatTheOthersMake(t *testing.T) {
+// TestServersAgreeDuringARotation, before one of them has read the change.
+func TestServersAgreeDuringARotation(t *testing.T) {
 	s := newServers(t)
 	before := s.a.Current().signer.id
 	for range 5 {
@@ -81,7 +81,7 @@ func TestAServerThatDoesNotKnowYetTakesWhatTheOthersMake(t *testing.T) {
 	}
 }
 
-// TestTwoServersRotateOnce though both find that it is time.
+// TestTwoServersRotateOnce although a rotation is due for both.
 func TestTwoServersRotateOnce(t *testing.T) {
 	s := newServers(t)
 	s.pass(31 * 24 * time.Hour)
@@ -109,7 +109,7 @@ func TestAKeyThatIsGoneVerifiesNothingAndIsErased(t *testing.T) {
 	require.False(t, containsKey(t, jwks, old.signer.id))
 	require.True(t, containsKey(t, jwks, s.a.Current().signer.id))
 	published, _ := old.PublicSet()
-	require.True(t, containsKey(t, published, s.a.Current().signer.id), "signed by a key that was announced before")
+	require.True(t, containsKey(t, published, s.a.Current().signer.id), "signed by a key that had been announced")
 	for _, r := range s.store.records {
 		require.Equal(t, r.ID == old.signer.id, len(r.Sealed) == 0)
 	}
@@ -130,7 +130,7 @@ func TestRotateByCommand(t *testing.T) {
 	s.requireAgreed(t)
 }
 
-// TestAStoreThatIsDownChangesNothing, and neither do keys that this server's master keys do not open.
+// TestAStoreThatIsDownChangesNothing, and neither do keys that the server's master keys cannot open.
 func TestAStoreThatIsDownChangesNothing(t *testing.T) {
 	s := newServers(t)
 	before := s.b.Current()
@@ -147,8 +147,8 @@ func TestAStoreThatIsDownChangesNothing(t *testing.T) {
 	s.requireAgreed(t)
 }
 
-// TestRunDoesWhatIsPlanned, and says each fault once.
-func TestRunDoesWhatIsPlanned(t *testing.T) {
+// TestRunMakesDueChanges, and logs each error once.
+func TestRunMakesDueChanges(t *testing.T) {
 	secondRSA()
 	spareRSA()
 	lastRSA()

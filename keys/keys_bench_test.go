@@ -14,7 +14,7 @@ const benchmarkPayload = `{"iss":"https://id.example.com",` +
 	`"exp":1794003600,"jti":"abcdefghijklmnopqrstuv",` +
 	`"sid":"0199a1c5-0000-7000-8000-000000000000","auth_time":1794000000,"amr":["wechat"]}`
 
-// BenchmarkSign against BenchmarkBareRSA shows what a token costs beyond its signature.
+// BenchmarkSign compared with BenchmarkBareRSA shows the cost of a token besides its signature.
 func BenchmarkSign(b *testing.B) {
 	set := newTestSet(b)
 	b.ReportAllocs()
@@ -35,7 +35,7 @@ func BenchmarkBareRSA(b *testing.B) {
 	}
 }
 
-// instantSigner takes no time, so that what remains is the making of the token around the signature.
+// instantSigner takes no time, so that only the cost of the token without its signature remains.
 type instantSigner struct {
 	opaqueSigner
 	signature []byte

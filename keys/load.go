@@ -10,25 +10,25 @@ import (
 	"time"
 )
 
-// Options says how keys are kept. Now is required.
+// Options configures a Keeper. Now is required.
 type Options struct {
 	Now    func() time.Time
-	Policy Policy       // zero: nothing rotates by itself, and what was retired is gone at once
-	Logger *slog.Logger // is told what happens to the keys and to a library that signs; nil: nobody is
+	Policy Policy       // zero: no automatic rotation, and retired keys are gone at once
+	Logger *slog.Logger // for changes of keys and errors of the signing library; nil: none
 
-	// tests bring their own, since a real one takes long; nil: rsa.GenerateKey
+	// replaced by tests, since a real one takes long; nil: rsa.GenerateKey
 	generateRSA func() (*rsa.PrivateKey, error)
-	library     *library // tests bring faulty ones; nil: that of the build, if it has one
+	library     *library // replaced by tests; nil: the one of the build, if any
 }
 
-// openKey is a record with what was sealed in it; nothing if it is gone.
+// openKey is a record with its decrypted key, which is nil if the key is gone.
 type openKey struct {
 	Record
 	plaintext []byte
 }
 
-// openRecords opens the records that are not gone, and returns all with the newest first; on an error those
-// that can be opened. Purposes of a later version are left alone.
+// openRecords opens the records that are not gone, and returns all records, the newest first; on an error it returns
+// those that could be opened. It ignores unknown purposes, which are of a later version.
 func openRecords(records []Record, ring *Ring, now time.Time) (opened []openKey, failed error) {
 	for _, record := range records {
 		if !slices.Contains(purposes, record.Purpose) {
@@ -48,14 +48,14 @@ func openRecords(records []Record, ring *Ring, now time.Time) (opened []openKey,
 	return opened, failed
 }
 
-// openingFailed tells the operator which entry to look for.
+// openingFailed returns an error that tells the operator which master key to look for.
 func openingFailed(record Record, err error) error {
 	master, _, _ := cutEnvelope(record.Sealed)
 	switch {
 	case errors.Is(err, ErrUnknownMasterKey):
 		return fmt.Errorf("the keys in this database were sealed with master key %q, which is not in "+
 			"master_key (LINGPAI_MASTER_KEY); "+
-			"add its entry behind the first, or check that this is the right database: %w", master, err)
+			"add its entry after the first, or check that this is the right database: %w", master, err)
 	case errors.Is(err, ErrSealBroken):
 		return fmt.Errorf("master key %q does not open the %s key %q in this database; check that "+
 			"master_key (LINGPAI_MASTER_KEY) is "+

@@ -39,7 +39,7 @@ func TestLoadMakesFirstKeys(t *testing.T) {
 		require.Len(t, store.records, 4)
 		requireSameKeys(t, set, again)
 	})
-	t.Run("also by a clock that is behind", func(t *testing.T) {
+	t.Run("also with a clock that is behind", func(t *testing.T) {
 		again, err := load(t.Context(), store, ring, options(start.Add(-time.Minute), secondRSA))
 		require.NoError(t, err)
 		requireSameKeys(t, set, again)
@@ -55,7 +55,7 @@ func TestLoadMakesRealKey(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// requireSameKeys holds that what one set signs the other verifies, and that all else is equal.
+// requireSameKeys requires that each set verifies what the other signs, and that all else is equal.
 func requireSameKeys(t *testing.T, a, b *Set) {
 	t.Helper()
 	jwksA, etagA := a.PublicSet()
@@ -72,7 +72,7 @@ func requireSameKeys(t *testing.T, a, b *Set) {
 	require.NoError(t, err)
 }
 
-// barrierStore lets nobody write before all replicas have seen that it is empty.
+// barrierStore delays updates until all replicas have seen that it is empty.
 type barrierStore struct {
 	memoryStore
 	ready *sync.WaitGroup
@@ -112,7 +112,7 @@ func TestWrongMasterKeyIsRefused(t *testing.T) {
 		ring  *Ring
 		is    error
 		says  string
-		empty Purpose // none of these in the database
+		empty Purpose // a purpose without keys in the database
 	}{
 		"an unknown id": {
 			newRing(t, entry("k2", 'b')), ErrUnknownMasterKey,
@@ -139,7 +139,7 @@ func TestWrongMasterKeyIsRefused(t *testing.T) {
 			require.Len(t, present.records, before)
 		})
 	}
-	t.Run("behind a new first key the old one opens", func(t *testing.T) {
+	t.Run("after a new first key the old one opens", func(t *testing.T) {
 		_, err := load(t.Context(), store, newRing(t, entry("k2", 'b'), entry("k1", 'a')), options(start, spareRSA))
 		require.NoError(t, err)
 	})
@@ -186,16 +186,16 @@ func TestLoadRefusesDamagedRecords(t *testing.T) {
 	})
 }
 
-func TestLoadLeavesUnknownPurposesAlone(t *testing.T) {
+func TestLoadIgnoresUnknownPurposes(t *testing.T) {
 	store := &memoryStore{records: []Record{{Purpose: "of a later version", Sequence: 1,
-		Sealed: []byte("in its own way")}}}
+		Sealed: []byte("in an unknown form")}}}
 	_, err := load(t.Context(), store, newRing(t, entry("k1", 'a')), options(start, firstRSA))
 	require.NoError(t, err)
 	require.Len(t, store.records, 5)
-	require.Equal(t, []byte("in its own way"), store.records[0].Sealed)
+	require.Equal(t, []byte("in an unknown form"), store.records[0].Sealed)
 }
 
-func TestLoadPassesErrorsOn(t *testing.T) {
+func TestLoadReturnsErrors(t *testing.T) {
 	broken := errors.New("the disk is gone")
 	_, err := load(t.Context(), &memoryStore{err: broken}, newRing(t, entry("k1", 'a')), options(start, firstRSA))
 	require.ErrorIs(t, err, broken)
@@ -226,7 +226,7 @@ func TestKeyLives(t *testing.T) {
 			GoneAt: hours(1)}, Retired, true, true},
 		"gone": {Record{AnnouncedAt: hours(-99), SigningAt: hours(-98), RetiredAt: hours(-8),
 			GoneAt: hours(0)}, Gone, false, false},
-		"gone while it had time": {Record{AnnouncedAt: hours(-99), GoneAt: hours(-1)}, Gone, false, false},
+		"gone before it was used": {Record{AnnouncedAt: hours(-99), GoneAt: hours(-1)}, Gone, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := stored(t, ring, 2, secondRSA(), test.instants)

@@ -9,15 +9,15 @@ import (
 	"sync"
 )
 
-// macKey makes HMACs with one secret. Keyed hashes are kept and reset, which spares two of four compressions
-// and the allocations.
+// macKey computes HMACs with one secret. It reuses keyed hashes, which saves two of four compressions and the
+// allocations.
 type macKey struct{ pool sync.Pool }
 
 func newMACKey(secret []byte) *macKey {
 	return &macKey{sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
 }
 
-// SecretID returns the id of the refresh secret that new tokens are made with; one that there is not, if there is none.
+// SecretID returns the id of the refresh secret for new tokens; the zero id, which is unknown to MAC, if there is none.
 func (s *Set) SecretID() (id [secretIDSize]byte) {
 	if len(s.secretIDs) > 0 {
 		id = s.secretIDs[0]
@@ -25,11 +25,11 @@ func (s *Set) SecretID() (id [secretIDSize]byte) {
 	return id
 }
 
-// SecretIDs returns the ids of all refresh secrets that count, the current first, then from newer to older.
+// SecretIDs returns the ids of all valid refresh secrets, the current one first, then from newer to older.
 func (s *Set) SecretIDs() [][secretIDSize]byte { return slices.Clone(s.secretIDs) }
 
-// MAC returns HMAC-SHA256 over purpose and parts with the refresh secret of an id; false if there is none.
-// Each is preceded by its length, so no two inputs look alike.
+// MAC returns HMAC-SHA256 over purpose and parts with the refresh secret of an id; false if the id is unknown. Each
+// part is preceded by its length, so that the input is unambiguous.
 func (s *Set) MAC(id [secretIDSize]byte, purpose string, parts ...[]byte) ([sha256.Size]byte, bool) {
 	key, known := s.secrets[id]
 	if !known {

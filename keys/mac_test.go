@@ -66,7 +66,7 @@ func TestMACInParallel(t *testing.T) {
 		group.Go(func() {
 			for range 200 {
 				if got, _ := set.MAC(set.SecretID(), "p", []byte("x")); got != want {
-					t.Error("parallel calls disturb each other")
+					t.Error("concurrent calls interfere")
 					return
 				}
 			}
@@ -96,8 +96,8 @@ func TestSecretIDs(t *testing.T) {
 		require.True(t, known)
 	}
 	require.Equal(t, []string{store.records[4].ID, store.records[5].ID, store.records[3].ID, store.records[2].ID}, got,
-		"current first, then the next, which others may use already, then older ones")
+		"the current one first, then the next, which others may already use, then older ones")
 	require.Equal(t, ids[0], set.SecretID())
 	ids[0] = [secretIDSize]byte{}
-	require.NotEqual(t, ids[0], set.SecretID(), "the answer is the caller's")
+	require.NotEqual(t, ids[0], set.SecretID(), "the result is a copy")
 }

@@ -17,8 +17,8 @@ package keys
 #error OpenSSL 3 is needed
 #endif
 
-// What went wrong stands in a queue of the thread, and the next call may run in another one: so it is read
-// here, and nothing is left behind.
+// OpenSSL keeps errors in a queue of the thread, and the next call may run in another thread: so the error is
+// read here, and the queue is cleared.
 static void lingpai_fault(char *text, size_t room) {
 	unsigned long code = ERR_get_error();
 	text[0] = 0;
@@ -46,7 +46,7 @@ static EVP_PKEY_CTX *lingpai_context(EVP_PKEY *key, char *fault, size_t room) {
 	return NULL;
 }
 
-// lingpai_sign returns the length of the signature; 0: there is none.
+// lingpai_sign returns the length of the signature; 0 on an error.
 static size_t lingpai_sign(EVP_PKEY_CTX *context, unsigned char *signature, size_t length,
 		const unsigned char *digest, size_t digest_length, char *fault, size_t room) {
 	ERR_clear_error();
@@ -66,24 +66,24 @@ import (
 	"unsafe"
 )
 
-// faultRoom is enough for what OpenSSL says of an error.
+// faultRoom is the size of the buffer for OpenSSL's error text, in bytes.
 const faultRoom = 256
 
-// opensslKeys counts the keys whose memory is not freed yet.
+// opensslKeys counts the keys whose memory is not yet freed.
 var opensslKeys atomic.Int64
 
-// opensslKey is a private key in OpenSSL's memory. Threads may share it, but not a context, of which there
-// are as many as processors.
+// opensslKey is a private key in OpenSSL's memory. Threads can share it, but not a context, so there are as many
+// contexts as processors.
 //
-// That they are few matters more than that they are made once. While a thread signs in C, Go hands its
-// processor to another thread, which could begin to sign too: then many threads share a processor, and some
-// wait ten times as long as others. Here who finds no context waits for his turn in Go.
+// Limiting their number matters more than reusing them. While a thread signs in C, Go gives its processor to another
+// thread, which could begin to sign too: then many threads would share a processor, and some would wait ten times as
+// long as others. With a limit, goroutines wait for a context in Go.
 type opensslKey struct {
 	size int
 	free chan *C.EVP_PKEY_CTX
 }
 
-// opensslMemory is what is freed when an opensslKey is not reachable any more.
+// opensslMemory is the memory that is freed when an opensslKey is no longer reachable.
 type opensslMemory struct {
 	key      *C.EVP_PKEY
 	contexts []*C.EVP_PKEY_CTX
@@ -118,8 +118,8 @@ func openOpenSSL(pkcs8 []byte) (digestSigner, error) {
 	return k.sign, nil
 }
 
-// processors is how many there are for signatures, counted at the start: later Go may be told of more, to
-// leave room for what gives way.
+// processors is the number of processors for signatures, counted at the start: later GOMAXPROCS may be raised for
+// work that yields to requests.
 var processors = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
 
 func (m opensslMemory) release() {
@@ -133,7 +133,7 @@ func (m opensslMemory) release() {
 // sign is a digestSigner.
 func (k *opensslKey) sign(digest []byte) ([]byte, error) {
 	if len(digest) != sha256.Size {
-		return nil, errors.New("this is no SHA-256 digest")
+		return nil, errors.New("not a SHA-256 digest")
 	}
 	signature := make([]byte, k.size)
 	var fault [faultRoom]C.char
@@ -141,7 +141,7 @@ func (k *opensslKey) sign(digest []byte) ([]byte, error) {
 	length := C.lingpai_sign(context, (*C.uchar)(unsafe.Pointer(&signature[0])), C.size_t(k.size),
 		(*C.uchar)(unsafe.Pointer(&digest[0])), C.size_t(len(digest)), &fault[0], faultRoom)
 	k.free <- context
-	runtime.KeepAlive(k) // or it could be freed while it signs
+	runtime.KeepAlive(k) // otherwise it could be freed while it signs
 	if length == 0 {
 		return nil, opensslFault(&fault)
 	}
@@ -149,5 +149,5 @@ func (k *opensslKey) sign(digest []byte) ([]byte, error) {
 }
 
 func opensslFault(text *[faultRoom]C.char) error {
-	return errors.New(cmp.Or(C.GoString(&text[0]), "it gives no reason"))
+	return errors.New(cmp.Or(C.GoString(&text[0]), "unknown error"))
 }

@@ -58,14 +58,14 @@ func TestOpenSSLSignsAsGoDoes(t *testing.T) {
 	}
 }
 
-func TestOpenSSLTakesPKCS1Too(t *testing.T) {
+func TestOpenSSLAcceptsPKCS1(t *testing.T) {
 	sign, err := openOpenSSL(x509.MarshalPKCS1PrivateKey(firstRSA()))
 	require.NoError(t, err)
 	require.NoError(t, signsAlike(sign, firstRSA()))
 }
 
-// TestOpenSSLRefuses says why, whatever went wrong before on the same thread, and what comes after is not disturbed.
-func TestOpenSSLRefuses(t *testing.T) {
+// TestOpenSSLErrors have a reason, also after other errors in the same thread, and do not affect later calls.
+func TestOpenSSLErrors(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	elliptic, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -84,7 +84,7 @@ func TestOpenSSLRefuses(t *testing.T) {
 		_, err := openOpenSSL(der)
 		require.EqualError(t, err, why[n])
 	}
-	require.LessOrEqual(t, opensslKeys.Load(), before, "nothing is left of them")
+	require.LessOrEqual(t, opensslKeys.Load(), before, "all are freed")
 	sign := openedByOpenSSL(t, firstRSA())
 	for _, length := range []int{0, 1, 31, 33, 64} {
 		_, err := sign(make([]byte, length))
@@ -121,7 +121,7 @@ func TestASetOfThisBuildSignsByOpenSSL(t *testing.T) {
 	require.Equal(t, BuiltBackend(), set.Backend())
 }
 
-// requireFreed collects garbage until so many keys are left.
+// requireFreed collects garbage until at most that many keys are left.
 func requireFreed(t *testing.T, most int64) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -130,12 +130,11 @@ func requireFreed(t *testing.T, most int64) {
 	}, 10*time.Second, time.Millisecond)
 }
 
-// TestOpenSSLKeysAreFreed when their sets are dropped, and when a library is not trusted any more, but not
-// while one signs.
+// TestOpenSSLKeysAreFreed when their sets are dropped, and when a library has failed, but not while one signs.
 func TestOpenSSLKeysAreFreed(t *testing.T) {
 	requireFreed(t, 0)
 	s := newServers(t)
-	require.EqualValues(t, 2, opensslKeys.Load(), "one for each server: keys that only verify are none of OpenSSL's")
+	require.EqualValues(t, 2, opensslKeys.Load(), "one for each server: keys that only verify are not in OpenSSL")
 	for range 5 {
 		s.pass(31 * 24 * time.Hour)
 		for _, k := range []*Keeper{s.a, s.b} {
@@ -153,8 +152,8 @@ func TestOpenSSLKeysAreFreed(t *testing.T) {
 	runtime.KeepAlive(s)
 }
 
-// TestOpenSSLDoesNotLeak compares the memory of the process after a round and after four more of them. A leak
-// of each thing would show: a key takes kilobytes.
+// TestOpenSSLDoesNotLeak compares the memory of the process after a round and after four more of them. A leak of any
+// object would show: a key takes kilobytes.
 func TestOpenSSLDoesNotLeak(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("NOT RUN: resident memory is read from /proc")
@@ -200,8 +199,8 @@ func residentPages(t *testing.T) int {
 	return pages
 }
 
-// BenchmarkBareOpenSSL against BenchmarkBareRSA shows what OpenSSL is for, and BenchmarkCheckedOpenSSL what
-// distrust costs.
+// BenchmarkBareOpenSSL compared with BenchmarkBareRSA shows the gain of OpenSSL, and BenchmarkCheckedOpenSSL the cost
+// of the checks.
 func BenchmarkBareOpenSSL(b *testing.B) {
 	sign, digest := openedByOpenSSL(b, firstRSA()), digestOf(1)
 	b.ReportAllocs()

@@ -5,33 +5,31 @@ import (
 	"time"
 )
 
-// Made is a key that was made: what a record of it needs.
+// Made is a new key: its id and its sealed form.
 type Made struct {
 	ID     string
 	Sealed []byte
 }
 
-// Plan says what is to be done now: it returns the records that are new, and those that change. A key that
-// has been used for its interval gives way to the next one, if that has been announced long enough; there is
-// always a next one; and what is gone loses its secret. The first key of a purpose is used at once: there is
-// no verifier yet that knows an older one.
+// Plan returns the changes that are due now: new records, and changed ones. A key that has been used for its interval
+// is replaced by the next one, if that has been announced long enough. There is always a next key, and the secrets of
+// keys that are gone are erased. The first key of a purpose is used at once, since no verifier knows an older one.
 //
-// It decides by its arguments alone, so that any number of servers that plan agree, whoever comes first.
+// It depends only on its arguments, so that any number of servers plan the same, whichever comes first.
 func Plan(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error)) ([]Record, error) {
 	return plan(now, policy, records, generate, (*succession).rotateIfDue)
 }
 
-// PlanRotation has the key of a purpose give way whatever its age. It refuses a next one that has not been
-// announced long enough. Like the plans below it is for whoever asks for it, and leaves to servers what only
-// their policy says.
+// PlanRotation replaces the key of a purpose whatever its age. It returns an error if the next one has not been
+// announced long enough. Like the plans below it is for commands, and leaves rotations by the policy to servers.
 func PlanRotation(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error),
 	purpose Purpose) ([]Record, error) {
 	return plan(now, policy, records, generate, func(s *succession) error { return s.rotateIf(s.purpose == purpose) })
 }
 
-// PlanRevocation is for the emergency: the key of that id is gone, and what was made with it counts no more.
-// If it was in use, the next one is used at once, though it may not have been announced long enough; of
-// several the one that has been.
+// PlanRevocation is for emergencies: the key with that id is gone at once, and everything that was made with it is
+// invalid. If it was in use, the next one is used at once, even if it has not been announced long enough; if there
+// are several, one that has been is preferred.
 func PlanRevocation(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error),
 	id string) ([]Record, error) {
 	found := false
@@ -46,13 +44,12 @@ func PlanRevocation(now time.Time, policy Policy, records []Record, generate fun
 	return changes, err
 }
 
-// PlanImport adds a signing key that somebody else made: it is announced, and the next to be used, or the first
-// in an empty store.
+// PlanImport adds an imported signing key: it is announced and will be used next, or at once in an empty store.
 func PlanImport(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error),
 	imported Made) ([]Record, error) {
 	for _, r := range records {
 		if r.ID == imported.ID {
-			return nil, fmt.Errorf("the key %q is here already; see: lingpai keys list", imported.ID)
+			return nil, fmt.Errorf("the key %q already exists; see: lingpai keys list", imported.ID)
 		}
 	}
 	return plan(now, policy, records, generate, func(s *succession) error {
@@ -63,10 +60,10 @@ func PlanImport(now time.Time, policy Policy, records []Record, generate func(Pu
 	})
 }
 
-// plan does something for each purpose, and then what always has to be done.
+// plan calls do for each purpose, and then makes the changes that are always due.
 func plan(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error),
 	do func(*succession) error) ([]Record, error) {
-	now = now.Truncate(time.Millisecond) // what stores keep, so that none rounds it into the future
+	now = now.Truncate(time.Millisecond) // the precision of stores, so that none rounds it into the future
 	var changes []Record
 	for _, purpose := range purposes {
 		s := newSuccession(purpose, now, policy.of(purpose), records)

@@ -17,7 +17,7 @@ func testPolicy() Policy {
 	}
 }
 
-// numbered makes keys named after how many there were.
+// numbered makes keys with consecutive numbers in their ids.
 func numbered() func(Purpose) (Made, error) {
 	made := 0
 	return func(p Purpose) (Made, error) {
@@ -28,7 +28,8 @@ func numbered() func(Purpose) (Made, error) {
 
 func hoursAgo(n float64) time.Time { return start.Add(-time.Duration(n * float64(time.Hour))) }
 
-// used is a signing key in use since some hours; next one that was announced some hours ago; old one that was retired.
+// used returns a signing key in use since some hours; next returns one that was announced some hours ago; old returns
+// one that was retired some hours ago.
 func used(sequence int, since float64) Record {
 	return Record{Purpose: Signing, Sequence: sequence, ID: fmt.Sprint("k", sequence), Sealed: []byte("s"),
 		AnnouncedAt: hoursAgo(since + 24), SigningAt: hoursAgo(since)}
@@ -45,7 +46,7 @@ func old(sequence int, since float64) Record {
 	return r
 }
 
-// told says what a plan does to the signing keys.
+// told describes what a plan does to the signing keys.
 func told(changes []Record) (texts []string) {
 	for _, r := range changes {
 		text := fmt.Sprint(r.Sequence)
@@ -70,14 +71,14 @@ func TestPlan(t *testing.T) {
 		keys []Record
 		want []string
 	}{
-		"an empty store: one is used at once, one waits": {nil, []string{"1 announced used", "2 announced"}},
+		"an empty store: one is used at once, one is announced": {nil, []string{"1 announced used", "2 announced"}},
 		"nothing to do":              {[]Record{used(1, 100), next(2, 100)}, nil},
 		"there is always a next one": {[]Record{used(1, 100)}, []string{"2 announced"}},
 		"the month is over": {[]Record{used(1, month), next(2, month)},
 			[]string{"1 retired", "2 used", "3 announced"}},
 		"a second before":                          {[]Record{used(1, month-0.001), next(2, month)}, nil},
 		"the next one is not known everywhere yet": {[]Record{used(1, month), next(2, 23.9)}, nil},
-		"nor is the last one, if there are several": {[]Record{used(1, month), next(2, 100), next(3, 1)},
+		"of several the last is not known everywhere yet": {[]Record{used(1, month), next(2, 100), next(3, 1)},
 			nil},
 		"of several the last is used": {[]Record{used(1, month), next(2, 100), next(3, 24)},
 			[]string{"1 retired", "3 used"}},
@@ -85,12 +86,12 @@ func TestPlan(t *testing.T) {
 			nil},
 		"and erased when it is gone": {[]Record{old(1, 25), used(2, 25), next(3, 100)},
 			[]string{"1 gone erased"}},
-		"none is used: the next one is, known or not": {[]Record{old(1, 25), next(2, 1)},
+		"none is in use: the next one is used, known or not": {[]Record{old(1, 25), next(2, 1)},
 			[]string{"1 gone erased", "2 used", "3 announced"}},
 		"all are gone": {[]Record{old(1, 26)},
 			[]string{"1 erased", "2 announced used", "3 announced"}},
 		"a server's clock was ahead of the store's": {[]Record{used(1, -0.1), next(2, 100)}, nil},
-		"of two in use, as a merge of histories may leave it": {[]Record{used(1, month+5), used(2, month),
+		"of two in use": {[]Record{used(1, month+5), used(2, month),
 			next(3, 100)}, []string{"1 retired", "2 retired", "3 used", "4 announced"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +102,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// apply does to records what a store does.
+// apply applies changes to records like a store.
 func apply(records, changes []Record) []Record {
 	for _, changed := range changes {
 		found := false
@@ -117,7 +118,7 @@ func apply(records, changes []Record) []Record {
 	return records
 }
 
-// TestPlannedOnceIsPlanned: whoever plans second, by the same clock, finds nothing to do.
+// TestPlannedOnceIsPlanned: a second plan, by the same clock, finds nothing to do.
 func TestPlannedOnceIsPlanned(t *testing.T) {
 	generate := numbered()
 	for _, records := range [][]Record{nil, {used(1, 720), next(2, 720)}, {old(1, 26)}, {old(1, 25), next(2, 1)}} {
@@ -130,8 +131,8 @@ func TestPlannedOnceIsPlanned(t *testing.T) {
 	}
 }
 
-// TestTenYearsOfKeys: at any time one key of each purpose is used, which had been announced long enough, and
-// one waits; what a key signed is verified for as long as it may be asked for.
+// TestTenYearsOfKeys: at any time one key of each purpose is in use, which had been announced long enough, and one is
+// announced; a key verifies for as long as its tokens may be valid.
 func TestTenYearsOfKeys(t *testing.T) {
 	policy, generate := testPolicy(), numbered()
 	var records []Record
@@ -206,10 +207,10 @@ func TestPlanImport(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"3 announced"}, told(changes))
 	_, err = PlanImport(start, testPolicy(), []Record{used(1, 1), next(2, 100)}, numbered(), Made{"k2", []byte("s")})
-	require.ErrorContains(t, err, "here already")
+	require.ErrorContains(t, err, "already exists")
 }
 
-func TestPlanPassesErrorsOn(t *testing.T) {
+func TestPlanReturnsErrors(t *testing.T) {
 	broken := errors.New("no randomness")
 	_, err := Plan(start, testPolicy(), nil, func(Purpose) (Made, error) { return Made{}, broken })
 	require.ErrorIs(t, err, broken)

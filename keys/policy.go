@@ -2,18 +2,18 @@ package keys
 
 import "time"
 
-// Policy says how long keys live.
+// Policy configures the lifetimes of keys.
 type Policy struct {
 	Signing Life
 	Refresh Life
 }
 
-// Life is how long keys of one purpose live. A key that is to be used next always exists, and is known before
-// it is used: to verifiers, and to all servers, which read the store every [reloadInterval].
+// Life configures the lifetime of the keys of one purpose. The next key always exists, and is known before it is
+// used: to verifiers, and to all servers, which read the store every reloadInterval.
 type Life struct {
-	Interval time.Duration // a key is used for so long; 0: until somebody rotates it
-	Announce time.Duration // it is known for so long before it is used
-	Retire   time.Duration // what was made with it counts for so long afterwards
+	Interval time.Duration // how long a key is used; 0: until an operator rotates it
+	Announce time.Duration // how long it is published before it is used
+	Retire   time.Duration // how long it verifies after it was used
 }
 
 func (p Policy) of(purpose Purpose) Life {
@@ -23,5 +23,5 @@ func (p Policy) of(purpose Purpose) Life {
 	return p.Refresh
 }
 
-// purposes are those that are planned here; stores may hold others, of later versions.
+// purposes are the known purposes; stores may contain others, of later versions.
 var purposes = []Purpose{Signing, Refresh}

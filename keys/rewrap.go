@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// Outdated says whether a value was sealed by another master key than the first of the ring. It does not open it.
+// Outdated reports whether a value was sealed by another master key than the first of the ring. It does not open it.
 func (r *Ring) Outdated(sealed []byte) bool {
 	id, _, err := cutEnvelope(sealed)
 	return err != nil || id != r.masters[0].id
 }
 
-// First is the id of the master key that seals.
+// First returns the id of the master key that seals.
 func (r *Ring) First() string { return r.masters[0].id }
 
-// Others are the ids of the master keys that only open what they sealed before.
+// Others returns the ids of the other master keys, which only open.
 func (r *Ring) Others() []string {
 	var ids []string
 	for _, m := range r.masters[1:] {
@@ -25,10 +25,9 @@ func (r *Ring) Others() []string {
 	return ids
 }
 
-// Rewrap seals anew, in one step, the keys that an older master key sealed, and returns how many. Whoever
-// reads them meanwhile opens either: their servers have both master keys. It changes nothing where a later
-// version of this program has sealed a key that is not known here: the older master key would seem to be
-// needed no more.
+// Rewrap seals the keys that an older master key sealed again, in one transaction, and returns their number. Servers
+// can read the keys at any time, since they have both master keys. It returns an error and changes nothing if a later
+// version has sealed a key of an unknown purpose: otherwise the older master key would seem to be no longer needed.
 func (k *Keeper) Rewrap(ctx context.Context) (count int, err error) {
 	err = k.store.Update(ctx, func(now time.Time, records []Record) (Change, error) {
 		changes, err := rewrapped(records, k.ring, now)
@@ -44,9 +43,8 @@ func (k *Keeper) Rewrap(ctx context.Context) (count int, err error) {
 func rewrapped(records []Record, ring *Ring, now time.Time) ([]Record, error) {
 	for _, record := range records {
 		if !slices.Contains(purposes, record.Purpose) && !record.gone(now) && ring.Outdated(record.Sealed) {
-			return nil, fmt.Errorf("a later version of lingpai has made the key %q for %q, and only that "+
-				"version can seal it anew; "+
-				"run its: lingpai keys rewrap", record.ID, record.Purpose)
+			return nil, fmt.Errorf("a later version of lingpai created the key %q for %q, and only that "+
+				"version can reseal it; run lingpai keys rewrap of that version", record.ID, record.Purpose)
 		}
 	}
 	var changes []Record

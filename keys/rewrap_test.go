@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMasterKeysAreReplacedStepByStep by servers that are restarted one after the other: those of two steps
-// that follow each other understand each other at any time.
+// TestMasterKeysAreReplacedStepByStep by restarting servers one after the other: servers of two consecutive steps
+// understand each other at any time.
 func TestMasterKeysAreReplacedStepByStep(t *testing.T) {
 	s := newServers(t)
 	old, added := entry("k1", 'a'), entry("k2", 'b')
@@ -26,7 +26,7 @@ func TestMasterKeysAreReplacedStepByStep(t *testing.T) {
 		}
 		for _, rings := range [][2]*Ring{{steps[n-1], steps[n]}, {steps[n], steps[n-1]}, {steps[n], steps[n]}} {
 			s.a.ring, s.b.ring = rings[0], rings[1]
-			s.pass(31 * 24 * time.Hour) // a rotation amid each step
+			s.pass(31 * 24 * time.Hour) // a rotation during each step
 			for _, k := range []*Keeper{s.a, s.b, s.a} {
 				require.NoError(t, k.Reload(t.Context()))
 				require.NoError(t, k.changeAndReload(t.Context(), planOfServers, ""))
@@ -41,8 +41,9 @@ func TestMasterKeysAreReplacedStepByStep(t *testing.T) {
 	}
 }
 
-// TestRewrapLeavesAFleetToItsLatestVersion, or the operator would drop a master key that those servers still need.
-func TestRewrapLeavesAFleetToItsLatestVersion(t *testing.T) {
+// TestRewrapNeedsTheLatestVersion of a fleet: otherwise the operator would drop a master key that those servers still
+// need.
+func TestRewrapNeedsTheLatestVersion(t *testing.T) {
 	s := newServers(t)
 	old, added := entry("k1", 'a'), entry("k2", 'b')
 	s.store.records = append(s.store.records, Record{ID: "theirs", Purpose: "of a later version", Sequence: 1,
@@ -53,7 +54,7 @@ func TestRewrapLeavesAFleetToItsLatestVersion(t *testing.T) {
 	require.ErrorContains(t, err, `the key "theirs"`)
 	require.Equal(t, before, s.store.records)
 
-	s.store.records[len(before)-1].Sealed = seal(t, newRing(t, added)) // that version has done so
+	s.store.records[len(before)-1].Sealed = seal(t, newRing(t, added)) // that version has resealed it
 	count, err := s.a.Rewrap(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, len(before)-1, count)

@@ -20,8 +20,8 @@ const (
 	idAlphabet    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 )
 
-// Ring is the master keys that seal what the database must not show: the first seals, all open. It is safe
-// for parallel use.
+// Ring is the list of master keys, which encrypt secrets for the database: the first one seals, all of them open. It
+// is safe for concurrent use.
 type Ring struct {
 	masters []*masterKey
 }
@@ -33,9 +33,9 @@ type masterKey struct {
 	sealers sync.Map // string to cipher.AEAD
 }
 
-// ParseRing reads entries "id:base64" separated by commas. Each key has 32 bytes, in standard or URL base64,
-// padded or not; ids are unique and have 1 to 32 letters, digits, '_' and '-'. Errors name an entry by its
-// place only: what stands where the id should be may be the key.
+// ParseRing reads entries "id:base64" separated by commas. Each key has 32 bytes, in standard or URL base64, padded
+// or not; ids are unique and have 1 to 32 letters, digits, '_' and '-'. Errors name an entry only by its position,
+// since the text in the place of the id may be the key.
 func ParseRing(text string) (*Ring, error) {
 	ring := &Ring{}
 	for n, entry := range strings.Split(text, ",") {
@@ -44,8 +44,8 @@ func ParseRing(text string) (*Ring, error) {
 			return nil, fmt.Errorf("entry %d of the master keys: %w", n+1, err)
 		}
 		if ring.find(master.id) != nil {
-			return nil, fmt.Errorf("entry %d of the master keys has the id of an earlier entry; give the "+
-				"newer one another, before its colon", n+1)
+			return nil, fmt.Errorf("entry %d of the master keys has the id of an earlier entry; change the id "+
+				"of the newer one, before its colon", n+1)
 		}
 		ring.masters = append(ring.masters, master)
 	}
@@ -59,24 +59,24 @@ func parseMasterKey(entry string) (*masterKey, error) {
 	}
 	key, err := decodeBase64(encoded)
 	if err != nil || len(key) != masterKeySize {
-		return nil, errors.New("want the base64 of exactly 32 bytes behind the id, and a comma between entries")
+		return nil, errors.New("want the base64 of exactly 32 bytes after the id, and a comma between entries")
 	}
 	secret, err := hkdf.Extract(sha256.New, key, nil) // RFC 5869 §2.2; once for all subkeys
 	return &masterKey{id: id, secret: secret}, err
 }
 
-// NewMasterKey makes an entry for a ring. Its id tells the day in UTC, since a ring is read by people; those
-// of one day differ behind it.
+// NewMasterKey returns a new entry for a ring. Its id has the date in UTC, for people who read a ring, and a random
+// suffix.
 func NewMasterKey(now time.Time) (string, error) {
 	random := make([]byte, masterKeySize+2)
 	if _, err := rand.Read(random); err != nil {
 		return "", err
 	}
-	key, unlike := random[:masterKeySize], random[masterKeySize:]
-	return fmt.Sprintf("k%s-%x:%s", now.UTC().Format("20060102"), unlike, base64.StdEncoding.EncodeToString(key)), nil
+	key, suffix := random[:masterKeySize], random[masterKeySize:]
+	return fmt.Sprintf("k%s-%x:%s", now.UTC().Format("20060102"), suffix, base64.StdEncoding.EncodeToString(key)), nil
 }
 
-// Format implements fmt.Formatter: whatever prints a ring shows "***".
+// Format implements fmt.Formatter: a ring is always printed as "***".
 func (Ring) Format(state fmt.State, _ rune) { io.WriteString(state, masked) }
 
 const masked = "***"
@@ -93,7 +93,7 @@ func validKeyID(id string) bool {
 	return id != "" && len(id) <= maxKeyIDSize && strings.Trim(id, idAlphabet) == ""
 }
 
-// decodeBase64 takes the standard and the URL alphabet, padded or not: people paste either.
+// decodeBase64 accepts the standard and the URL alphabet, padded or not, since people paste either.
 func decodeBase64(text string) ([]byte, error) {
 	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
 	if strings.HasSuffix(text, "=") {

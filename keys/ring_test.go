@@ -35,7 +35,7 @@ func TestParseRingAccepts(t *testing.T) {
 	}
 }
 
-func TestParseRingRefuses(t *testing.T) {
+func TestParseRingRejects(t *testing.T) {
 	good := entry("k1", 'a')
 	material := strings.TrimPrefix(good, "k1:")
 	for name, test := range map[string]struct{ text, says string }{
@@ -45,7 +45,7 @@ func TestParseRingRefuses(t *testing.T) {
 		"id and key exchanged":        {material + ":k1", "want id:base64"},
 		"an id that is too long":      {strings.Repeat("k", 33) + ":" + material, "1 to 32"},
 		"an id with a space":          {"k 1:" + material, "letters, digits"},
-		"an id with a letter of ours": {"钥:" + material, "letters, digits"},
+		"an id with a Chinese letter": {"钥:" + material, "letters, digits"},
 		"a short key": {"k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("a", 31))),
 			"exactly 32 bytes"},
 		"a long key": {"k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("a", 33))),
@@ -53,7 +53,7 @@ func TestParseRingRefuses(t *testing.T) {
 		"no key":               {"k1:", "exactly 32 bytes"},
 		"a key in hexadecimal": {"k1:" + strings.Repeat("61", 32), "exactly 32 bytes"},
 		"too much padding":     {good + "=", "exactly 32 bytes"},
-		"bits behind the key":  {strings.TrimSuffix(good, "E=") + "F=", "exactly 32 bytes"},
+		"trailing bits":        {strings.TrimSuffix(good, "E=") + "F=", "exactly 32 bytes"},
 		"the same id twice":    {good + "," + entry("k1", 'b'), "entry 2"},
 		"a comma at the end":   {good + ",", "entry 2"},
 	} {

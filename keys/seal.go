@@ -8,10 +8,10 @@ import (
 )
 
 var (
-	// ErrUnknownMasterKey says that a value was sealed with a master key that the ring does not have.
+	// ErrUnknownMasterKey means that a value was sealed with a master key that the ring does not have.
 	ErrUnknownMasterKey = errors.New("unknown master key")
-	// ErrSealBroken says that a sealed value was changed, moved to another place, or sealed with another key
-	// of the same id.
+	// ErrSealBroken means that a sealed value was changed, moved to another place, or sealed with another key of the
+	// same id.
 	ErrSealBroken = errors.New("the seal is broken")
 )
 
@@ -20,9 +20,8 @@ const (
 	subkeySize  = 32 // AES-256
 )
 
-// Seal encrypts a value for one purpose and one identity, which must be named again to open it: a value that
-// is moved to another row or column does not open. Purposes are constants of the program, since a subkey is
-// kept for each. The result is
+// Seal encrypts a value for one purpose and one identity, which are needed to open it: a value that was moved to
+// another row or column does not open. Purposes must be constants, since the subkey of each is cached. The result is
 //
 //	version ‖ length of id ‖ id of the master key ‖ nonce ‖ ciphertext
 //
@@ -38,8 +37,8 @@ func (r *Ring) Seal(purpose, identity string, plaintext []byte) ([]byte, error) 
 	return sealer.Seal(head, nil, plaintext, associatedData(purpose, identity)), nil
 }
 
-// Open decrypts what Seal made for the same purpose and identity. ErrUnknownMasterKey, which is followed by
-// the key's id; ErrSealBroken.
+// Open decrypts a value that Seal sealed for the same purpose and identity. It returns ErrUnknownMasterKey, wrapped
+// with the key's id, or ErrSealBroken.
 func (r *Ring) Open(purpose, identity string, sealed []byte) ([]byte, error) {
 	return r.open(sealed, associatedData(purpose, identity), func(master *masterKey) (cipher.AEAD, error) {
 		return master.sealer(purpose)
@@ -66,7 +65,8 @@ func (r *Ring) open(sealed, associated []byte, sealerOf func(*masterKey) (cipher
 	return plaintext, nil
 }
 
-// cutEnvelope returns the id of the master key that sealed a value, and what it sealed. ErrSealBroken.
+// cutEnvelope returns the id of the master key that sealed a value, and the rest of the value. It returns
+// ErrSealBroken if the value is malformed.
 func cutEnvelope(sealed []byte) (id string, rest []byte, err error) {
 	const head = 2
 	if len(sealed) < head || sealed[0] != sealVersion || len(sealed) < head+int(sealed[1]) {
@@ -80,8 +80,8 @@ func cutEnvelope(sealed []byte) (id string, rest []byte, err error) {
 	return id, sealed[end:], nil
 }
 
-// sealer returns AES-256-GCM under the subkey of a purpose (HKDF, RFC 5869). Deriving it costs more than
-// using it, so it is kept.
+// sealer returns AES-256-GCM with the subkey of a purpose (HKDF, RFC 5869). Deriving it costs more than using it, so
+// it is cached.
 func (m *masterKey) sealer(purpose string) (cipher.AEAD, error) {
 	if sealer, ok := m.sealers.Load(purpose); ok {
 		return sealer.(cipher.AEAD), nil
@@ -94,7 +94,7 @@ func (m *masterKey) sealer(purpose string) (cipher.AEAD, error) {
 	return sealer, nil
 }
 
-// associatedData says what is sealed and where it belongs. The length keeps ("ab", "c") and ("a", "bc") apart.
+// associatedData encodes purpose and identity. The length distinguishes ("ab", "c") from ("a", "bc").
 func associatedData(purpose, identity string) []byte {
 	b := binary.BigEndian.AppendUint64(nil, uint64(len(purpose)))
 	return append(append(b, purpose...), identity...)

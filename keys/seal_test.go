@@ -47,7 +47,7 @@ func TestSealedValueStaysInItsPlace(t *testing.T) {
 	}
 }
 
-// The subkey alone would keep purposes apart; this holds the associated data against the same on its own.
+// TestAssociatedDataIsUnambiguous without the subkey, which would already distinguish purposes.
 func TestAssociatedDataIsUnambiguous(t *testing.T) {
 	require.NotEqual(t, associatedData("ab", "c"), associatedData("a", "bc"))
 	require.NotEqual(t, associatedData("", "a"), associatedData("a", ""))
@@ -87,7 +87,7 @@ func TestRingChanges(t *testing.T) {
 	old := newRing(t, entry("k1", 'a'))
 	sealed, err := old.Seal("p", "i", []byte("secret"))
 	require.NoError(t, err)
-	t.Run("behind a new first key the old one still opens", func(t *testing.T) {
+	t.Run("after a new first key the old one still opens", func(t *testing.T) {
 		ring := newRing(t, entry("k2", 'b'), entry("k1", 'a'))
 		opened, err := ring.Open("p", "i", sealed)
 		require.NoError(t, err)
@@ -119,7 +119,7 @@ func TestSubkeyIsDerivedOnce(t *testing.T) {
 // goldenSeal is "secret" for purpose "p" and identity "i" under the key of 32 letters a.
 const goldenSeal = "01026b31d36814f5766f7c77eac8e84c2c17b5f61675a06ca240322c27d7126759321ab48037"
 
-// What databases hold must open in every later version.
+// TestOldSealOpens: values in databases must open in every later version.
 func TestOldSealOpens(t *testing.T) {
 	sealed, err := hex.DecodeString(goldenSeal)
 	require.NoError(t, err)

@@ -9,22 +9,21 @@ import (
 	"time"
 )
 
-// Set is the keys that are in use, opened. It does not change, and is safe for parallel use. A [Keeper] has
-// the current one.
+// Set is an immutable set of opened keys. It is safe for concurrent use. A [Keeper] has the current one.
 type Set struct {
 	signer    *signingKey               // nil: it was revoked, and the next one could not be opened
 	verifiers map[string]*rsa.PublicKey // by kid
 	secrets   map[[secretIDSize]byte]*macKey
 	secretIDs [][secretIDSize]byte // the current first
-	publicIDs []string             // kids as they are published
+	publicIDs []string             // kids in the published order
 	jwks      []byte
 	etag      string
 }
 
-// signingKeyMaker makes a key, and its PKCS #8 form, ready to sign.
+// signingKeyMaker returns a signer for a key, which is also given in its PKCS #8 form.
 type signingKeyMaker func(id string, private *rsa.PrivateKey, pkcs8 []byte) *signingKey
 
-// newSet builds the set of keys that come newest first.
+// newSet builds a set of keys, which must be sorted from newest to oldest.
 func newSet(opened []openKey, now time.Time, ready signingKeyMaker) (*Set, error) {
 	records := make([]Record, len(opened))
 	for n, key := range opened {
@@ -33,11 +32,11 @@ func newSet(opened []openKey, now time.Time, ready signingKeyMaker) (*Set, error
 	signing, ok1 := chooseActive(records, Signing, now)
 	refresh, ok2 := chooseActive(records, Refresh, now)
 	if len(records) == 0 {
-		return nil, errors.New("there are no keys yet: the first start of lingpai serve makes them")
+		return nil, errors.New("there are no keys yet: the first start of lingpai serve creates them")
 	}
 	if !ok1 || !ok2 {
-		return nil, errors.New("all keys of a purpose in this database are retired or have not been " +
-			"announced: there is none to sign with")
+		return nil, errors.New("all keys of a purpose in this database are retired or not yet announced: " +
+			"there is none to sign with")
 	}
 	set := &Set{verifiers: map[string]*rsa.PublicKey{}, secrets: map[[secretIDSize]byte]*macKey{}}
 	var published []publicKey
@@ -52,7 +51,7 @@ func newSet(opened []openKey, now time.Time, ready signingKeyMaker) (*Set, error
 			return nil, err
 		}
 		if state == Active {
-			published = append(public, published...) // first, for those who look no further
+			published = append(public, published...) // first, for verifiers that use only the first key
 		} else {
 			published = append(published, public...)
 		}
@@ -65,8 +64,8 @@ func newSet(opened []openKey, now time.Time, ready signingKeyMaker) (*Set, error
 	return set, err
 }
 
-// add takes a key in, and returns what is to be published of it. It overwrites the plaintext of a signing
-// key, which is not needed any more.
+// add adds a key, and returns its public keys to publish. It overwrites the plaintext of a signing key, which is no
+// longer needed.
 func (s *Set) add(key openKey, state State, now time.Time, ready signingKeyMaker) ([]publicKey, error) {
 	switch {
 	case state == Gone:
@@ -107,11 +106,11 @@ func (s *Set) addSecret(key openKey, state State, now time.Time) error {
 	return nil
 }
 
-// without returns the set without keys that are gone; itself, if none is. If that leaves nothing to sign or
-// to make refresh tokens with, it makes none.
+// without returns the set without the keys that are gone, or the same set if none is. If no refresh secret is left,
+// the result has no signer either.
 func (s *Set) without(gone func(id string) bool) (*Set, error) {
 	less := &Set{signer: s.signer, verifiers: map[string]*rsa.PublicKey{}, secrets: map[[secretIDSize]byte]*macKey{}}
-	published := []publicKey{} // a list, also if nothing is left
+	published := []publicKey{} // not nil, for an empty JSON array
 	for _, id := range s.publicIDs {
 		if !gone(id) {
 			less.publicIDs, less.verifiers[id] = append(less.publicIDs, id), s.verifiers[id]
@@ -134,12 +133,11 @@ func (s *Set) without(gone func(id string) bool) (*Set, error) {
 	return less, err
 }
 
-// Current returns the set itself, for those who need keys that do not change.
+// Current returns the set itself, so that a set can be used in place of a [Keeper].
 func (s *Set) Current() *Set { return s }
 
-// PublicSet returns the JWK set (RFC 7517) with its strong ETag (RFC 9110 §8.8.3), both prepared. Callers
-// must not change the bytes.
+// PublicSet returns the JWK set (RFC 7517) and its strong ETag (RFC 9110 §8.8.3). Callers must not change the bytes.
 func (s *Set) PublicSet() (jwks []byte, etag string) { return s.jwks, s.etag }
 
-// Format implements fmt.Formatter: whatever prints a set shows "***".
+// Format implements fmt.Formatter: a set is always printed as "***".
 func (Set) Format(state fmt.State, _ rune) { io.WriteString(state, masked) }

@@ -16,19 +16,19 @@ import (
 const publicExponent = 65537
 
 var (
-	errTokenTooLarge = errors.New("a token of this size would be refused by our own endpoints")
+	errTokenTooLarge = errors.New("the token exceeds the limit of this server's own endpoints")
 	errNoSigner      = errors.New("the key in use was revoked, and the next one cannot be opened")
 )
 
-// signingKey is the key that signs. jwx is handed the raw key: with a jwk.Key it would redo RSA's
-// precomputation at every signature.
+// signingKey is the key that signs. jwx gets the raw key: with a jwk.Key it would repeat RSA's precomputation for
+// every signature.
 type signingKey struct {
 	id  string
 	key crypto.Signer
 }
 
-// Sign returns a payload, which is a JSON object, as a compact JWS (RFC 7515 §7.1): RS256, with the header
-// members kid and typ. It is to travel in a header of HTTP, so there is a limit to its size.
+// Sign signs a payload, which is a JSON object, as a compact JWS (RFC 7515 §7.1): RS256, with the header members kid
+// and typ. It returns an error if the token is larger than 8 KiB, since it is sent in an HTTP header.
 func (s *Set) Sign(typ string, payload []byte) ([]byte, error) {
 	token, err := s.SignDocument(typ, payload)
 	if err == nil && len(token) > maxTokenSize {
@@ -37,7 +37,7 @@ func (s *Set) Sign(typ string, payload []byte) ([]byte, error) {
 	return token, err
 }
 
-// KeyID is the kid of what the set signs; "" if it signs nothing.
+// KeyID returns the kid of the signing key; "" if there is none.
 func (s *Set) KeyID() string {
 	if s.signer == nil {
 		return ""
@@ -45,8 +45,8 @@ func (s *Set) KeyID() string {
 	return s.signer.id
 }
 
-// SignDocument is Sign of what travels in a body, of any size. A header is the same for every token of its
-// type, so it is written here and only the signature is jwx's.
+// SignDocument is like Sign, without a limit of the size, for documents that are sent in a body. It writes the header
+// itself and uses jwx only for the signature.
 func (s *Set) SignDocument(typ string, payload []byte) ([]byte, error) {
 	if s.signer == nil {
 		return nil, errNoSigner
@@ -79,11 +79,11 @@ type protectedHeader struct {
 	Type      string `json:"typ"`
 }
 
-// signatureRoom is a signature of the longest key that we take, and the dots.
+// signatureRoom is the size of a signature by the largest accepted key, with the dots, in bytes before encoding.
 const signatureRoom = 4096/8 + 4
 
-// parseSigningKey reads the PKCS #8 form of a key and refuses one that is weak (RFC 8725 §3.5) or does not
-// bear its own thumbprint.
+// parseSigningKey parses the PKCS #8 form of a key. It returns an error if the key is weak (RFC 8725 §3.5) or its
+// thumbprint is not id.
 func parseSigningKey(id string, plaintext []byte) (*rsa.PrivateKey, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(plaintext) // validates and precomputes
 	if err != nil {

@@ -23,7 +23,7 @@ func TestSignedTokenIsPlainRS256(t *testing.T) {
 	require.JSONEq(t, `{"alg":"RS256","kid":"`+set.signer.id+`","typ":"at+jwt"}`, string(header))
 	body, err := base64.RawURLEncoding.Strict().DecodeString(segments[1])
 	require.NoError(t, err)
-	require.Equal(t, payload, string(body), "the payload's bytes are the caller's")
+	require.Equal(t, payload, string(body), "the payload's bytes are unchanged")
 	signature, err := base64.RawURLEncoding.Strict().DecodeString(segments[2])
 	require.NoError(t, err)
 	digest := sha256.Sum256([]byte(segments[0] + "." + segments[1]))

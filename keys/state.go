@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// State is where a key is in its life: announced → signing → retired → gone.
+// State is the state of a key: announced → signing → retired → gone.
 type State string
 
-// The states there are.
+// The states of keys.
 const (
 	Announced State = "announced" // published, so that verifiers know it before it is used
-	Active    State = "signing"   // the one that signs, or makes refresh tokens
-	Retired   State = "retired"   // still verifies, until the last token that it made has expired
-	Gone      State = "gone"      // does nothing any more
+	Active    State = "signing"   // in use: signs tokens, or makes refresh tokens
+	Retired   State = "retired"   // only verifies, until the last token that it made has expired
+	Gone      State = "gone"      // no longer used for anything
 )
 
-// state says where a record is, given the one in use.
+// state returns the state of a record, given the active one.
 func (r Record) state(active Record, now time.Time) State {
 	switch {
 	case r.gone(now):
@@ -31,25 +31,25 @@ func (r Record) state(active Record, now time.Time) State {
 	return Announced
 }
 
-// counts says whether verifiers are told of the key, and what was made with it counts: from its announcement
-// on, since another server may know before us that it is used now. The instant itself does not matter: that
-// server's clock may be ahead of ours.
+// counts reports whether the key is published and verifies: from its announcement on, since another server may know
+// before this one that it is in use. The time of the announcement does not matter: that server's clock may be ahead
+// of this one's.
 func (r Record) counts(now time.Time) bool {
 	return !(r.AnnouncedAt.IsZero() && r.SigningAt.IsZero()) && !r.gone(now)
 }
 
-// gone says whether the key does nothing any more. One that has lost its secret is gone whatever our clock
-// says: the store's was ahead of it.
+// gone reports whether the key is no longer used. A key whose secret was erased is gone even if this server's clock
+// says otherwise, since the clock of the store may be ahead.
 func (r Record) gone(now time.Time) bool {
 	return reached(r.GoneAt, now) || r.erased()
 }
 
-// erased says whether the store has let go of the secret of a key that is gone.
+// erased reports whether the secret of a gone key was deleted from the store.
 func (r Record) erased() bool { return !r.GoneAt.IsZero() && len(r.Sealed) == 0 }
 
 func reached(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 
-// chooseActive picks the record of a purpose that is used now; false if there is none.
+// chooseActive returns the record of a purpose that is in use now; false if there is none.
 func chooseActive(records []Record, purpose Purpose, now time.Time) (Record, bool) {
 	var best Record
 	found := false
@@ -64,8 +64,8 @@ func chooseActive(records []Record, purpose Purpose, now time.Time) (Record, boo
 	return best, found
 }
 
-// preferred says whether a is used rather than b: the one that began last. If neither has begun, then the one
-// that begins first: a replica whose clock is behind the one that made the first key must start all the same.
+// preferred reports whether a is used rather than b: the one whose use began last. If neither has begun, it is the
+// one that begins first: a replica whose clock is behind that of the creator of the first key must still start.
 func preferred(a, b Record, now time.Time) bool {
 	begunA, begunB := reached(a.SigningAt, now), reached(b.SigningAt, now)
 	if begunA != begunB {

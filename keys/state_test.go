@@ -18,12 +18,12 @@ func TestChooseActive(t *testing.T) {
 		records []Record
 		want    int // sequence; 0: none
 	}{
-		"nothing":             {nil, 0},
-		"the only key":        {[]Record{key(1, at(-1), never, never)}, 1},
-		"begins this instant": {[]Record{key(1, start, never, never)}, 1},
+		"nothing":      {nil, 0},
+		"the only key": {[]Record{key(1, at(-1), never, never)}, 1},
+		"begins now":   {[]Record{key(1, start, never, never)}, 1},
 		"the one that began last": {[]Record{key(2, at(-1), never, never),
 			key(1, at(-2), never, never)}, 2},
-		"a later key waits for its time": {[]Record{key(1, at(-1), never, never),
+		"a later key is not used yet": {[]Record{key(1, at(-1), never, never),
 			key(2, at(1), never, never)}, 1},
 		"an announced key has no time": {[]Record{key(1, at(-1), never, never),
 			key(2, never, never, never)}, 1},
@@ -34,7 +34,7 @@ func TestChooseActive(t *testing.T) {
 		"only announced":                {[]Record{key(1, never, never, never)}, 0},
 		"begun at once, the higher sequence": {[]Record{key(3, start, never, never),
 			key(4, start, never, never)}, 4},
-		"our clock is behind the maker's": {[]Record{key(1, at(1), never, never)}, 1},
+		"our clock is behind the creator's": {[]Record{key(1, at(1), never, never)}, 1},
 		"our clock is behind: the first to begin": {[]Record{key(2, at(2), never, never),
 			key(1, at(1), never, never)}, 1},
 		"begun is preferred to beginning": {[]Record{key(2, at(1), never, never),

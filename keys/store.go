@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// Purpose says what a stored key is for.
+// Purpose is the purpose of a stored key.
 type Purpose string
 
-// The purposes there are.
+// The purposes of keys.
 const (
 	Signing Purpose = "signing" // an RSA key that signs tokens
-	Refresh Purpose = "refresh" // a secret under which refresh tokens are made
+	Refresh Purpose = "refresh" // an HMAC secret for refresh tokens
 )
 
-// Record is a key as it is stored: sealed. An instant that is zero has not come.
+// Record is a stored key. A zero time is not set yet.
 type Record struct {
 	Purpose     Purpose
 	Sequence    int    // 1, 2, 3 … of its purpose
 	ID          string // kid of a signing key; hexadecimal of a refresh secret's id
 	Sealed      []byte
 	CreatedAt   time.Time
-	AnnouncedAt time.Time // published from here on
-	SigningAt   time.Time // used from here on
-	RetiredAt   time.Time // only verifies from here on
-	GoneAt      time.Time // not even that
+	AnnouncedAt time.Time // published from then on
+	SigningAt   time.Time // in use from then on
+	RetiredAt   time.Time // only verifies from then on
+	GoneAt      time.Time // no longer used from then on
 }
 
-// ActionKind says what somebody did to keys.
+// ActionKind is the kind of an [Action].
 type ActionKind string
 
-// The actions there are.
+// The kinds of actions.
 const (
 	ActionRotate ActionKind = "rotate"
 	ActionRevoke ActionKind = "revoke"
@@ -38,25 +38,24 @@ const (
 	ActionRewrap ActionKind = "rewrap"
 )
 
-// Action is what somebody did to keys, for the audit log. The zero value is what servers do by themselves.
+// Action is an operator's change of keys, for the audit log. The zero value is a change by a server.
 type Action struct {
 	Kind ActionKind
-	ID   string // of the key that was revoked, imported, or is used now; of the master key that seals them all now
+	ID   string // of the revoked or imported key, or the one now in use; for ActionRewrap of the master key
 }
 
-// Change is what becomes of records.
+// Change is a change of records.
 type Change struct {
-	Records []Record // those that are new, and those that change
+	Records []Record // new and changed ones
 	Action  Action
 }
 
-// Store keeps records.
+// Store stores records.
 type Store interface {
 	// Keys returns all records, in no particular order.
 	Keys(ctx context.Context) ([]Record, error)
-	// Update shows all records to plan, and writes those that it returns, each in the place of its purpose
-	// and sequence, and the action, if there is one, into the audit log. It is one step: nobody else changes a
-	// record meanwhile, and all of it is written or nothing. plan is given the store's clock, and may be called
-	// more than once.
+	// Update calls plan with all records and the time by the store's clock. It writes the records that plan returns,
+	// identified by purpose and sequence, and the action, if any, to the audit log. It is one transaction: nobody
+	// else changes a record at the same time, and all is written or nothing. plan may be called more than once.
 	Update(ctx context.Context, plan func(now time.Time, records []Record) (Change, error)) error
 }

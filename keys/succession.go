@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// succession is the keys of one purpose while they are planned.
+// succession plans the keys of one purpose.
 type succession struct {
 	purpose Purpose
 	now     time.Time
@@ -37,13 +37,13 @@ func (s *succession) changes() []Record {
 	return changes
 }
 
-// change notes what a record becomes.
+// change changes a record and marks it as changed.
 func (s *succession) change(r *Record, do func(*Record)) {
 	do(r)
 	s.changed[r.Sequence] = true
 }
 
-// inUse returns the key that is used now, or nil.
+// inUse returns the key that is in use now, or nil.
 func (s *succession) inUse() *Record {
 	active, found := chooseActive(s.records, s.purpose, s.now)
 	if !found {
@@ -53,7 +53,7 @@ func (s *succession) inUse() *Record {
 	return &s.records[n]
 }
 
-// next returns the key that is announced to be used, the last that was added; nil if there is none.
+// next returns the key that will be used next, which is the last one added; nil if there is none.
 func (s *succession) next() *Record {
 	for n := len(s.records) - 1; n >= 0; n-- {
 		if r := &s.records[n]; s.waits(*r) {
@@ -63,8 +63,8 @@ func (s *succession) next() *Record {
 	return nil
 }
 
-// nextKnown is next for an emergency: of several the last that has been announced long enough, or else the
-// one that has been for longest.
+// nextKnown is next for an emergency: the last key that has been announced long enough, or otherwise the one that was
+// announced first.
 func (s *succession) nextKnown() *Record {
 	next := s.next()
 	for n := len(s.records) - 1; n >= 0; n-- {
@@ -84,13 +84,13 @@ func (s *succession) nextKnown() *Record {
 
 func (s *succession) waits(r Record) bool { return r.SigningAt.IsZero() && !r.gone(s.now) }
 
-// known says whether everybody has had the time to learn of a key.
+// known reports whether a key has been announced long enough for all verifiers and servers to know it.
 func (s *succession) known(r Record) bool {
 	return !r.AnnouncedAt.IsZero() && !s.now.Before(r.AnnouncedAt.Add(s.life.Announce))
 }
 
-// rotateIfDue replaces the key in use by the next one when it has been used for its interval, and everybody
-// knows the next.
+// rotateIfDue replaces the key in use by the next one if it has been used for its interval, and the next one has been
+// announced long enough.
 func (s *succession) rotateIfDue() error {
 	current, next := s.inUse(), s.next()
 	due := current != nil && s.life.Interval > 0 && !s.now.Before(current.SigningAt.Add(s.life.Interval))
@@ -100,7 +100,8 @@ func (s *succession) rotateIfDue() error {
 	return nil
 }
 
-// rotateIf replaces the key in use by the next one because somebody wants it, or says why not.
+// rotateIf replaces the key in use by the next one if wanted. It returns an error if the next one has not been
+// announced long enough.
 func (s *succession) rotateIf(wanted bool) error {
 	if !wanted || s.inUse() == nil {
 		return nil
@@ -122,7 +123,7 @@ func (s *succession) tooSoon(next *Record) error {
 		s.purpose, next.ID, next.AnnouncedAt.Add(s.life.Announce).UTC().Format(time.RFC3339))
 }
 
-// use makes a key the one in use, and retires those before it.
+// use puts a key into use, and retires the previous ones.
 func (s *succession) use(next *Record) {
 	for n := range s.records {
 		if r := &s.records[n]; !r.SigningAt.IsZero() && r.RetiredAt.IsZero() {
@@ -132,7 +133,7 @@ func (s *succession) use(next *Record) {
 	s.change(next, func(r *Record) { r.SigningAt = s.now })
 }
 
-// revoke ends a key; false: it is not of this purpose.
+// revoke revokes a key. It returns false if there is no such key of this purpose.
 func (s *succession) revoke(id string) (bool, error) {
 	n := slices.IndexFunc(s.records, func(r Record) bool { return r.ID == id })
 	if n < 0 {
@@ -150,7 +151,7 @@ func (s *succession) revoke(id string) (bool, error) {
 	return true, nil
 }
 
-// announce adds a key that is to be used later.
+// announce adds a key for later use.
 func (s *succession) announce(made Made) {
 	sequence := 1
 	if n := len(s.records); n > 0 {
@@ -162,7 +163,7 @@ func (s *succession) announce(made Made) {
 	s.changed[sequence] = true
 }
 
-// complete sees to it that one key is used and another one waits, and that what is gone holds no secret.
+// complete makes sure that one key is in use and another one is announced, and erases the secrets of gone keys.
 func (s *succession) complete(generate func() (Made, error)) error {
 	for s.inUse() == nil || s.next() == nil {
 		if s.inUse() == nil && s.next() != nil {

@@ -13,19 +13,17 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// ErrBadToken says that a token is not a good one of ours; why is nobody's business.
+// ErrBadToken means that a token is invalid. It deliberately gives no reason.
 var ErrBadToken = errors.New("bad token")
 
-// maxTokenSize is far beyond any token that we make, and within what servers and proxies take as a header.
+// maxTokenSize is far beyond the tokens of this server, and within the limits of servers and proxies for a header.
 const maxTokenSize = 8 << 10
 
-// Verify returns the payload, a JSON object, of a compact JWS that one of our keys signed with RS256 under
-// the type typ. Everything else is ErrBadToken (RFC 8725 §3, RFC 9068 §4). The key is chosen by kid from our
-// own set; jwk, jku, x5u and x5c are not even looked at, and crit is refused, since we know no extension (RFC
-// 7515 §4.1.11).
+// Verify returns the payload, a JSON object, of a compact JWS of type typ that was signed with RS256 by a key of the
+// set. It returns ErrBadToken for everything else (RFC 8725 §3, RFC 9068 §4). The key is chosen by kid from the set;
+// jwk, jku, x5u and x5c are ignored, and crit is rejected, since no extension is supported (RFC 7515 §4.1.11).
 //
-// The token is taken apart here, strictly, and jwx checks the signature only: its own parser takes more
-// shapes than we make.
+// The token is parsed strictly here, and jwx checks only the signature: its own parser accepts more forms than needed.
 func (s *Set) Verify(token []byte, typ string) ([]byte, error) {
 	parts, ok := splitCompact(token)
 	if !ok {
@@ -51,12 +49,12 @@ func signedBy(key *rsa.PublicKey, parts compact) bool {
 	return err == nil && verifier.Verify(parts.signed, parts.signature, key) == nil
 }
 
-// compact is the parts of a compact JWS. signed is the signing input: both first segments as they came.
+// compact is the parts of a compact JWS. signed is the signing input: the first two segments, still encoded.
 type compact struct{ header, payload, signature, signed []byte }
 
-// splitCompact takes three segments of strict base64url.
+// splitCompact decodes three segments of strict base64url.
 func splitCompact(token []byte) (compact, bool) {
-	// The decoder skips line ends, so they are refused here.
+	// The decoder skips line ends, so they are rejected here.
 	if len(token) > maxTokenSize || bytes.Count(token, []byte(".")) != 2 || bytes.ContainsAny(token, "\r\n") {
 		return compact{}, false
 	}
@@ -71,8 +69,8 @@ func splitCompact(token []byte) (compact, bool) {
 	return compact{decoded[0], decoded[1], decoded[2], token[:bytes.LastIndexByte(token, '.')]}, true
 }
 
-// uniqueMembers decodes an object and refuses one that names a member twice (RFC 7515 §4): two readers could
-// take different ones.
+// uniqueMembers decodes an object. It rejects one with a repeated member (RFC 7515 §4), since two parsers could use
+// different values.
 func uniqueMembers(text []byte) (map[string]any, bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {

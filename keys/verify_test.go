@@ -23,18 +23,18 @@ import (
 
 const accessType = "at+jwt"
 
-// claims are what the forgeries would like us to believe.
+// claims is the payload of the forgeries.
 const claims = `{"sub":"u_admin"}`
 
 func b64(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-// assemble builds a compact JWS of any header and any signature.
+// assemble builds a compact JWS with any header and any signature.
 func assemble(header, payload string, sign func(input []byte) []byte) []byte {
 	input := b64(header) + "." + b64(payload)
 	return []byte(input + "." + b64(string(sign([]byte(input)))))
 }
 
-// rs256 signs as we do, so that a test shows that something else than the signature is refused.
+// rs256 makes a valid signature, so that a test shows that something else is rejected.
 func rs256(key *rsa.PrivateKey) func([]byte) []byte {
 	return func(input []byte) []byte {
 		digest := sha256.Sum256(input)
@@ -63,7 +63,7 @@ func headerOf(alg, kid, more string) string {
 func requireBad(t *testing.T, set *Set, token []byte) {
 	t.Helper()
 	payload, err := set.Verify(token, accessType)
-	require.Equal(t, ErrBadToken, err, "no cause may be told")
+	require.Equal(t, ErrBadToken, err, "no reason may be revealed")
 	require.Nil(t, payload)
 }
 
@@ -154,9 +154,10 @@ func TestUnknownKeyIsRefused(t *testing.T) {
 		"missing": ``, "empty": `,"kid":""`, "null": `,"kid":null`, "number": `,"kid":1`,
 		"array":  fmt.Sprintf(`,"kid":[%q]`, set.signer.id),
 		"object": `,"kid":{}`, "path traversal": `,"kid":"../../../../dev/null"`, "SQL": `,"kid":"' OR 1=1 --"`,
-		"NUL":            `,"kid":"` + set.signer.id + `\u0000"`,
-		"a space behind": `,"kid":"` + set.signer.id + ` "`, "case changed": `,"kid":"` + swapCase(set.signer.id) + `"`,
-		"long": `,"kid":"` + strings.Repeat("k", 4000) + `"`, "of a refresh secret": `,"kid":"` +
+		"NUL":              `,"kid":"` + set.signer.id + `\u0000"`,
+		"a trailing space": `,"kid":"` + set.signer.id + ` "`,
+		"case changed":     `,"kid":"` + swapCase(set.signer.id) + `"`,
+		"long":             `,"kid":"` + strings.Repeat("k", 4000) + `"`, "of a refresh secret": `,"kid":"` +
 			hex.EncodeToString(set.secretIDs[0][:]) + `"`,
 	} {
 		t.Run("kid "+name, func(t *testing.T) {
@@ -186,7 +187,7 @@ func TestKeyInHeaderIsIgnored(t *testing.T) {
 		t.Run(name+" with its own signature", func(t *testing.T) {
 			requireBad(t, set, assemble(headerOf("RS256", set.signer.id, member), claims, rs256(secondRSA())))
 		})
-		t.Run(name+" beside ours changes nothing", func(t *testing.T) {
+		t.Run(name+" with our signature changes nothing", func(t *testing.T) {
 			_, err := set.Verify(assemble(headerOf("RS256", set.signer.id, member), claims, rs256(firstRSA())),
 				accessType)
 			require.NoError(t, err)
@@ -198,23 +199,23 @@ func TestHeaderIsReadStrictly(t *testing.T) {
 	set := newTestSet(t)
 	good := headerOf("RS256", set.signer.id, "")
 	for name, header := range map[string]string{
-		"crit":                        headerOf("RS256", set.signer.id, `,"crit":["x"],"x":1`),
-		"crit of what we might know":  headerOf("RS256", set.signer.id, `,"crit":["b64"],"b64":true`),
-		"crit empty":                  headerOf("RS256", set.signer.id, `,"crit":[]`),
-		"crit null":                   headerOf("RS256", set.signer.id, `,"crit":null`),
-		"alg twice":                   headerOf("RS256", set.signer.id, `,"alg":"RS256"`),
-		"alg twice, once in escapes":  headerOf("RS256", set.signer.id, `,"\u0061lg":"RS256"`),
-		"kid twice":                   headerOf("RS256", set.signer.id, `,"kid":"other"`),
-		"an unknown member twice":     headerOf("RS256", set.signer.id, `,"x":1,"x":1`),
-		"ALG for alg":                 strings.Replace(good, `"alg"`, `"ALG"`, 1),
-		"something behind the object": good + "{}",
-		"a brace behind the object":   good + "}",
-		"not closed":                  strings.TrimSuffix(good, "}"),
-		"an array":                    "[" + good + "]",
-		"a string":                    `"` + b64(good) + `"`,
-		"nothing":                     "",
-		"null":                        "null",
-		"no JSON":                     "alg=RS256",
+		"crit":                           headerOf("RS256", set.signer.id, `,"crit":["x"],"x":1`),
+		"crit of a registered extension": headerOf("RS256", set.signer.id, `,"crit":["b64"],"b64":true`),
+		"crit empty":                     headerOf("RS256", set.signer.id, `,"crit":[]`),
+		"crit null":                      headerOf("RS256", set.signer.id, `,"crit":null`),
+		"alg twice":                      headerOf("RS256", set.signer.id, `,"alg":"RS256"`),
+		"alg twice, once in escapes":     headerOf("RS256", set.signer.id, `,"\u0061lg":"RS256"`),
+		"kid twice":                      headerOf("RS256", set.signer.id, `,"kid":"other"`),
+		"an unknown member twice":        headerOf("RS256", set.signer.id, `,"x":1,"x":1`),
+		"ALG for alg":                    strings.Replace(good, `"alg"`, `"ALG"`, 1),
+		"trailing text":                  good + "{}",
+		"a trailing brace":               good + "}",
+		"not closed":                     strings.TrimSuffix(good, "}"),
+		"an array":                       "[" + good + "]",
+		"a string":                       `"` + b64(good) + `"`,
+		"nothing":                        "",
+		"null":                           "null",
+		"no JSON":                        "alg=RS256",
 		"an object that is deeply nested": headerOf("RS256", set.signer.id, `,"x":`+strings.Repeat("[", 3000)+
 			strings.Repeat("]", 2999)),
 	} {
@@ -231,13 +232,13 @@ func TestPayloadIsAnObject(t *testing.T) {
 			requireBad(t, set, assemble(headerOf("RS256", set.signer.id, ""), payload, rs256(firstRSA())))
 		})
 	}
-	t.Run("b64 is no way around", func(t *testing.T) { // RFC 7797
+	t.Run("with b64 false", func(t *testing.T) { // RFC 7797
 		input := b64(headerOf("RS256", set.signer.id, `,"b64":false`)) + "." + claims
 		requireBad(t, set, []byte(input+"."+b64(string(rs256(firstRSA())([]byte(input))))))
 	})
 }
 
-func TestOtherShapesAreRefused(t *testing.T) {
+func TestOtherFormsAreRejected(t *testing.T) {
 	set := newTestSet(t)
 	token, err := set.Sign(accessType, []byte(claims))
 	require.NoError(t, err)
@@ -248,19 +249,19 @@ func TestOtherShapesAreRefused(t *testing.T) {
 	general, err := jws.Sign([]byte(claims), jws.WithJSON(), jws.WithKey(jwa.RS256, firstRSA()))
 	require.NoError(t, err)
 	for name, shape := range map[string]string{
-		"nothing":               "",
-		"no dot":                parts[0],
-		"two segments":          parts[0] + "." + parts[1],
-		"an empty signature":    parts[0] + "." + parts[1] + ".",
-		"an empty payload":      parts[0] + ".." + parts[2],
-		"an empty header":       "." + parts[1] + "." + parts[2],
-		"two dots":              "..",
-		"four segments":         text + "." + parts[2],
-		"a dot behind":          text + ".",
-		"a dot before":          "." + text,
-		"a million dots":        strings.Repeat(".", 1_000_000),
-		"a million dots behind": text + strings.Repeat(".", 1_000_000),
-		"a megabyte":            parts[0] + "." + strings.Repeat("A", 1<<20) + "." + parts[2],
+		"nothing":                 "",
+		"no dot":                  parts[0],
+		"two segments":            parts[0] + "." + parts[1],
+		"an empty signature":      parts[0] + "." + parts[1] + ".",
+		"an empty payload":        parts[0] + ".." + parts[2],
+		"an empty header":         "." + parts[1] + "." + parts[2],
+		"two dots":                "..",
+		"four segments":           text + "." + parts[2],
+		"a trailing dot":          text + ".",
+		"a dot before":            "." + text,
+		"a million dots":          strings.Repeat(".", 1_000_000),
+		"a million trailing dots": text + strings.Repeat(".", 1_000_000),
+		"a megabyte":              parts[0] + "." + strings.Repeat("A", 1<<20) + "." + parts[2],
 		"flattened JSON serialization": fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0],
 			parts[1], parts[2]),
 		"general JSON serialization": string(general),
@@ -270,12 +271,12 @@ func TestOtherShapesAreRefused(t *testing.T) {
 		"padded header":                     parts[0] + "=." + parts[1] + "." + parts[2],
 		"padded payload":                    parts[0] + "." + parts[1] + "=." + parts[2],
 		"padded signature":                  text + "==",
-		"a space behind":                    text + " ",
+		"a trailing space":                  text + " ",
 		"a space before":                    " " + text,
-		"a newline behind":                  text + "\n",
+		"a trailing newline":                text + "\n",
 		"a carriage return inside":          text[:10] + "\r" + text[10:],
 		"newlines inside the signature":     text[:len(text)-4] + "\n\n\n\n" + text[len(text)-4:],
-		"a NUL behind":                      text + "\x00",
+		"a trailing NUL":                    text + "\x00",
 		"Bearer before":                     "Bearer " + text,
 		"quoted":                            `"` + text + `"`,
 		"percent-encoded dots":              strings.ReplaceAll(text, ".", "%2E"),
@@ -290,7 +291,7 @@ func TestOtherShapesAreRefused(t *testing.T) {
 
 func TestStandardBase64IsRefused(t *testing.T) {
 	set := newTestSet(t)
-	for n := range 100 { // all but about one signature in 50 000 tells the alphabets apart
+	for n := range 100 { // all but about one signature in 50 000 differ between the alphabets
 		token, err := set.Sign(accessType, fmt.Appendf(nil, `{"n":%d}`, n))
 		require.NoError(t, err)
 		other := strings.NewReplacer("-", "+", "_", "/").Replace(string(token))
@@ -299,7 +300,7 @@ func TestStandardBase64IsRefused(t *testing.T) {
 			return
 		}
 	}
-	t.Fatal("no signature tells the alphabets apart")
+	t.Fatal("no signature differs between the alphabets")
 }
 
 func decode(t *testing.T, segment string) string {

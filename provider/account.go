@@ -14,13 +14,13 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// accountOpenAPI tells of the API (OpenAPI 3.1).
+// accountOpenAPI describes the account API (OpenAPI 3.1).
 //
 //go:embed account_openapi.json
 var accountOpenAPI []byte
 
-// accountAPI is what people do with their own account, below /account/v1. Bodies are JSON objects of strings;
-// account_openapi.json tells of all of it. PUT replaces, since wx.request has no PATCH.
+// accountAPI lets users manage their own account, below /account/v1. Bodies are JSON objects of strings;
+// account_openapi.json describes all calls. PUT replaces, since wx.request has no PATCH.
 type accountAPI struct {
 	access   *access.Service
 	clients  *clients.Registry
@@ -29,20 +29,20 @@ type accountAPI struct {
 	answers  answers
 }
 
-var errQuery = badRequest("This call has no query: query strings end up in logs.")
+var errQuery = badRequest("Do not send a query string: query strings end up in logs.")
 
-// accountCall is one of its calls: what it may be sent, and what it does.
+// accountCall is a call of the account API: its route, the members it accepts, and its handler.
 type accountCall struct {
-	name, method, below string   // a row of the table of routes
-	does                string   // in the log
-	members             []string // of the body; nil: it has none
+	name, method, below string   // of its route; below is the path below /account/v1
+	message             string   // logged when the call succeeds
+	members             []string // of the body; nil: there is no body
 	act                 accountAction
 }
 
-// accountAction returns its answer; nil: there is nothing to tell.
+// accountAction carries out a call and returns the body of the response; nil: 204 without a body.
 type accountAction func(ctx context.Context, c accounts.Caller, r accountRequest) (any, error)
 
-// accountRequest is a request that was read.
+// accountRequest is a parsed request.
 type accountRequest struct {
 	body map[string]string
 	id   string // in the path
@@ -58,26 +58,26 @@ func (r accountRequest) proof() accounts.Proof {
 		AppID: r.body["proof_appid"]}
 }
 
-// calls are all that need a token.
+// calls returns all calls that need a token.
 func (a *accountAPI) calls() []accountCall {
 	profile := []string{"name", "nickname", "picture", "gender", "locale", "email"}
 	return []accountCall{
 		{"account_profile", http.MethodGet, "/profile", "account read", nil, a.profile},
-		{"account_profile", http.MethodPut, "/profile", "profile chosen", profile, a.setProfile},
+		{"account_profile", http.MethodPut, "/profile", "profile set", profile, a.setProfile},
 		{"account_password", http.MethodPut, "/password", "password set", withProof("username", "password"),
 			a.setPassword},
 		{"account_link", http.MethodPost, "/links", "account linked", withProof("code", "appid"), a.link},
 		{"account_unlink", http.MethodPost, "/links/remove", "account unlinked", withProof("platform", "appid"),
 			a.unlink},
 		{"account_export", http.MethodPost, "/export", "account exported", withProof(), a.export},
-		{"account_deletion", http.MethodPost, "/deletion", "account leaving", withProof(), a.leave},
+		{"account_deletion", http.MethodPost, "/deletion", "account deletion requested", withProof(), a.leave},
 		{"account_sessions", http.MethodGet, "/sessions", "sessions listed", nil, a.listSessions},
 		{"account_sessions", http.MethodDelete, "/sessions", "other sessions ended", nil, a.endOtherSessions},
 		{"account_session", http.MethodDelete, "/sessions/{id}", "session ended", nil, a.endSession},
 	}
 }
 
-// routes are the rows of the API, below a path.
+// routes returns the routes of the account API, below path.
 func (a *accountAPI) routes(path string) []route {
 	rows := []route{
 		{"account_register", postMethod, path + "/users", corsAccount, slotWaiting,
@@ -91,7 +91,7 @@ func (a *accountAPI) routes(path string) []route {
 	return rows
 }
 
-// serve answers a call whose token and body are good.
+// serve reads a request, carries out the call, logs it and writes the response.
 func (a *accountAPI) serve(w http.ResponseWriter, r *http.Request, call accountCall) error {
 	caller, request, err := a.read(w, r, call)
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *accountAPI) serve(w http.ResponseWriter, r *http.Request, call accountC
 	if err != nil {
 		return err
 	}
-	a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, call.does, slog.String("user", caller.UserID),
+	a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, call.message, slog.String("user", caller.UserID),
 		slog.String("client", caller.ClientID))
 	if answer == nil {
 		w.WriteHeader(http.StatusNoContent)
@@ -135,7 +135,7 @@ func (a *accountAPI) read(w http.ResponseWriter, r *http.Request, call accountCa
 	}, request, err
 }
 
-// register is POST /users: there is no token yet, so the client proves itself as at the token endpoint.
+// register is POST /users: there is no token yet, so the client authenticates as at the token endpoint.
 func (a *accountAPI) register(w http.ResponseWriter, r *http.Request) error {
 	user, err := a.newUser(w, r)
 	if err != nil {

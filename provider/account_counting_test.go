@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// TestGuessingAtAnAccountCountsWithSignIns: one counter, whichever way is tried, so neither is a way round the other.
+// TestGuessingAtAnAccountCountsWithSignIns: sign-ins and proofs share one counter of wrong passwords.
 func TestGuessingAtAnAccountCountsWithSignIns(t *testing.T) {
 	t.Parallel()
 	for name, guess := range map[string]func(*env, answer) answer{
@@ -26,7 +26,7 @@ func TestGuessingAtAnAccountCountsWithSignIns(t *testing.T) {
 			t.Parallel()
 			w := newAccountEnv(t)
 			a := w.both("ada")
-			for range 8 { // what is no guess counts for nothing
+			for range 8 { // an empty password is not counted
 				requireUnproved(t, w.account("POST /export", a.text("access_token"), form{"current_password": ""}))
 			}
 			for range 5 {
@@ -42,7 +42,7 @@ func TestGuessingAtAnAccountCountsWithSignIns(t *testing.T) {
 				require.Regexp(t, `^([1-9]|1[0-2])$`, tooMany.header.Get("Retry-After"))
 			}
 			require.Equal(t, before, w.stateOf(a))
-			// another proof stays open
+			// a proof by code still works
 			requireAccount(t, w.account("POST /export", a.text("access_token"), w.proofBy(testApp, "ada")))
 			w.clock.Move(13 * time.Second)
 			requireAccount(t, w.account("POST /export", a.text("access_token"), form{"current_password": testPassword}))
@@ -51,7 +51,7 @@ func TestGuessingAtAnAccountCountsWithSignIns(t *testing.T) {
 	}
 }
 
-// TestGuessingAtAnAccountInParallel gets no further than one after the other.
+// TestGuessingAtAnAccountInParallel allows no more guesses than guessing in sequence.
 func TestGuessingAtAnAccountInParallel(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -70,7 +70,7 @@ func TestGuessingAtAnAccountInParallel(t *testing.T) {
 		slices.Repeat([]int{http.StatusTooManyRequests}, 25)), statuses)
 }
 
-// TestTwoUsersLinkOneAccountAtOnce: it becomes one's, and the other is told.
+// TestTwoUsersLinkOneAccountAtOnce: one succeeds, and the other gets an error.
 func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -96,7 +96,8 @@ func TestTwoUsersLinkOneAccountAtOnce(t *testing.T) {
 	}
 }
 
-// TestLinkingWhatIsTakenFromAnAccount moves nothing: another user's account stays another's, and one app has one place.
+// TestLinkingWhatIsTakenFromAnAccount changes nothing: an account stays with its user, and a user has at most one
+// account of an app.
 func TestLinkingWhatIsTakenFromAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -121,7 +122,7 @@ func TestLinkingWhatIsTakenFromAnAccount(t *testing.T) {
 	require.Equal(t, bobBefore, w.stateOf(bob))
 }
 
-// TestTheLastWayIntoAnAccount stays, also if two ways are taken at once.
+// TestTheLastWayIntoAnAccount cannot be removed, also if two requests remove two ways at once.
 func TestTheLastWayIntoAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -156,8 +157,8 @@ func TestTheLastWayIntoAnAccount(t *testing.T) {
 	w.requireAlive(t, named)
 }
 
-// TestNamesOfAccountsCannotBeTriedOutWithATokenAlone: the proof comes first, so who has a token only does not
-// learn who has a name.
+// TestNamesOfAccountsCannotBeTriedOutWithATokenAlone: the proof is checked first, so a token alone does not reveal
+// which names are taken.
 func TestNamesOfAccountsCannotBeTriedOutWithATokenAlone(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)

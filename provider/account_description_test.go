@@ -41,7 +41,7 @@ var described = sync.OnceValue(func() *description {
 	return &description{document: document.(map[string]any), compiler: compiler}
 })
 
-// follow returns what stands at a place in the document, and where it really stands if that is a reference.
+// follow returns the value at a place in the document, with references resolved, and its place after resolution.
 func (d *description) follow(place ...string) (map[string]any, []string) {
 	var value any = d.document
 	for _, name := range place {
@@ -55,7 +55,7 @@ func (d *description) follow(place ...string) (map[string]any, []string) {
 	return members, place
 }
 
-// validate holds a value against the schema at a place.
+// validate validates a value by the schema at a place.
 func (d *description) validate(value any, place ...string) error {
 	pointer := "openapi.json#"
 	for _, name := range place {
@@ -78,7 +78,7 @@ func (d *description) validateText(text string, place ...string) error {
 	return d.validate(value, append(place, "content", "application/json", "schema")...)
 }
 
-// operation returns the place of a call.
+// operation returns the place of a call in the document.
 func (d *description) operation(call string) []string {
 	method, path, _ := strings.Cut(call, " ")
 	path, _, _ = strings.Cut(path, "?")
@@ -88,8 +88,8 @@ func (d *description) operation(call string) []string {
 	return []string{"paths", path, strings.ToLower(method)}
 }
 
-// requireDescribed holds an answer against the description: its status, its headers, its body, the name of
-// its error; and, if the request was accepted, that too. What is no call of the API is answered as such.
+// requireDescribed compares an answer with the description: its status, headers, body and error code, and the body
+// of the request if it was accepted. A call that the API does not have must be answered with 404 or 405.
 func requireDescribed(call, sent string, a answer) error {
 	d := described()
 	place := d.operation(call)
@@ -114,7 +114,7 @@ func requireDescribed(call, sent string, a answer) error {
 	}
 	switch {
 	case response["content"] == nil && a.body != "":
-		faults = append(faults, errors.New("a body that is none: "+a.body))
+		faults = append(faults, errors.New("unexpected body: "+a.body))
 	case response["content"] != nil:
 		faults = append(faults, d.validateText(a.body, at...))
 	}
@@ -122,14 +122,14 @@ func requireDescribed(call, sent string, a answer) error {
 		faults = append(faults, d.validateText(sent, append(place, "requestBody")...))
 	}
 	if a.status >= 400 && !strings.Contains(response["description"].(string), a.text("error")) {
-		faults = append(faults, fmt.Errorf("%d is not said to be %s", a.status, a.text("error")))
+		faults = append(faults, fmt.Errorf("%d is not described as %s", a.status, a.text("error")))
 	}
 	return errors.Join(faults...)
 }
 
 func members(value any) map[string]any { found, _ := value.(map[string]any); return found }
 
-// calls are all of the description, such as "GET /profile".
+// calls returns all calls of the description, such as "GET /profile".
 func (d *description) calls() []string {
 	var found []string
 	for path, item := range members(d.document["paths"]) {
@@ -141,7 +141,8 @@ func (d *description) calls() []string {
 	return found
 }
 
-// TestTheOpenAPIDescriptionHasEveryMember that a call takes: a call that is sent another one says which it knows.
+// TestTheOpenAPIDescriptionHasEveryMember compares it with the valid members that a call lists when it rejects
+// another one.
 func TestTheOpenAPIDescriptionHasEveryMember(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -149,12 +150,12 @@ func TestTheOpenAPIDescriptionHasEveryMember(t *testing.T) {
 	for _, call := range described().calls() {
 		schema, _ := described().follow(append(described().operation(call), "requestBody", "content",
 			"application/json", "schema")...)
-		if schema == nil { // it takes none
+		if schema == nil { // no body
 			continue
 		}
 		refused := w.account(call, token, form{"no such member": ""})
 		requireError(t, refused, http.StatusBadRequest, "invalid_request")
-		_, known, _ := strings.Cut(strings.TrimSuffix(refused.text("error_description"), "."), "It knows ")
+		_, known, _ := strings.Cut(strings.TrimSuffix(refused.text("error_description"), "."), "Valid members: ")
 		require.ElementsMatch(t, names(members(schema["properties"])), strings.Split(known, ", "), call)
 	}
 }

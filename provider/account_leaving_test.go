@@ -16,8 +16,8 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// TestTheExportOfAnAccountHasAllAndNoSecret: the password's hash, sessions' secrets and WeChat's session key
-// are searched for.
+// TestTheExportOfAnAccountHasAllAndNoSecret: it must not contain the password's hash, sessions' secrets or WeChat's
+// session key.
 func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -25,7 +25,7 @@ func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	require.NoError(t, w.simulator.Bind(testApp, testOpenPlatform))
 	a := w.at(testApp, "ada")
 	sub := w.subOf(a.text("access_token"))
-	key := w.trade(testApp, "ada") // the one that the sign-in brought, which WeChat repeats for a while
+	key := w.trade(testApp, "ada") // the one of the sign-in, which WeChat returns again for a while
 	requireNoContent(t, w.account("PUT /password", a.text("access_token"),
 		w.proofBy(testApp, "ada").with("username", "ada", "password", newPassword)))
 	w.knowAll(sub)
@@ -67,7 +67,7 @@ func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	w.requireNotLogged(t, append(secrets, "+8613812345678", "alice@example.com")...)
 }
 
-// TestLeavingAnAccountAndComingBack.
+// TestLeavingAnAccountAndComingBack requests the deletion of an account and restores it.
 func TestLeavingAnAccountAndComingBack(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -100,7 +100,7 @@ func TestLeavingAnAccountAndComingBack(t *testing.T) {
 	require.NotEqual(t, sub, w.subOf(w.at(testApp, "ada").text("access_token")))
 }
 
-// TestSessionsOfAnAccount are listed, and ended one by one or all but the one that asks.
+// TestSessionsOfAnAccount are listed, and ended one by one or all except the current one.
 func TestSessionsOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -140,7 +140,7 @@ func TestSessionsOfAnAccount(t *testing.T) {
 	w.requireOver(t, a)
 }
 
-// TestSessionsOfOtherPeopleAreNotFoundByAnAccount, nor is anything ended by an id that is none.
+// TestSessionsOfOtherPeopleAreNotFoundByAnAccount, and a malformed id ends nothing.
 func TestSessionsOfOtherPeopleAreNotFoundByAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -151,7 +151,7 @@ func TestSessionsOfOtherPeopleAreNotFoundByAnAccount(t *testing.T) {
 		claimsOf(t, a.text("access_token"))["sid"].(string)+" ")
 	for _, id := range ids {
 		if strings.Contains(id, "长") {
-			id = id[:3000] // more is too much for a header
+			id = id[:3000] // longer ones exceed the limit of headers
 		}
 		refused := w.account("DELETE /sessions/"+url.PathEscape(id), a.text("access_token"), nil)
 		requireError(t, refused, http.StatusNotFound, "unknown_session")
@@ -162,7 +162,7 @@ func TestSessionsOfOtherPeopleAreNotFoundByAnAccount(t *testing.T) {
 	require.NotContains(t, listed.body, claimsOf(t, bob.text("access_token"))["sid"])
 }
 
-// requireNotLogged searches the log for secrets.
+// requireNotLogged requires that the log contains none of the secrets.
 func (w *installation) requireNotLogged(t testing.TB, secrets ...string) {
 	t.Helper()
 	require.NotEmpty(t, w.log.String())

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// badBody is a body that PUT /password refuses, with what its headers are beside the bearer token, and the status.
+// badBody is a body that PUT /password rejects, with its headers besides the bearer token, and the status.
 type badBody struct {
 	body   string
 	header []string
@@ -21,7 +21,7 @@ type badBody struct {
 // goodMembers are those of a change of the password.
 const goodMembers = `"current_password":"` + testPassword + `","password":"` + newPassword + `"`
 
-// noJSONObjects are bodies that two programs could read differently, or that have what is not asked for.
+// noJSONObjects are bodies that two parsers could read differently, or that have unknown members.
 func noJSONObjects() map[string]badBody {
 	const good = goodMembers
 	return map[string]badBody{
@@ -36,7 +36,7 @@ func noJSONObjects() map[string]badBody {
 			http.StatusBadRequest},
 		"the name in capitals": {`{"current_password":"` + testPassword + `","Password":"` + newPassword +
 			`"}`, nil, http.StatusBadRequest},
-		"the name full of case": {`{` + good + `,"PASSWORD":"` + newPassword + `"}`, nil,
+		"the whole name in capitals": {`{` + good + `,"PASSWORD":"` + newPassword + `"}`, nil,
 			http.StatusBadRequest},
 		"a Kelvin sign for k": {`{` + good + `,"to\u212aen":""}`, nil, http.StatusBadRequest},
 		"an empty name":       {`{` + good + `,"":""}`, nil, http.StatusBadRequest},
@@ -48,20 +48,20 @@ func noJSONObjects() map[string]badBody {
 		"an object": {`{` + good + `,"username":{"x":"ada"}}`, nil, http.StatusBadRequest},
 		"deep": {`{"password":` + strings.Repeat(`[`, 30000) + `}`, nil,
 			http.StatusBadRequest},
-		"an array of it":        {`[{` + good + `}]`, nil, http.StatusBadRequest},
-		"a string of it":        {`"` + newPassword + `"`, nil, http.StatusBadRequest},
-		"null alone":            {`null`, nil, http.StatusBadRequest},
-		"nothing but spaces":    {`   `, nil, http.StatusBadRequest},
-		"text behind":           {`{` + good + `} x`, nil, http.StatusBadRequest},
-		"another object behind": {`{` + good + `}{"password":"x"}`, nil, http.StatusBadRequest},
-		"a comma too many":      {`{` + good + `,}`, nil, http.StatusBadRequest},
-		"not closed":            {`{` + good, nil, http.StatusBadRequest},
-		"a value not closed":    {`{"password":"` + newPassword, nil, http.StatusBadRequest},
-		"a comment":             {`{/* x */` + good + `}`, nil, http.StatusBadRequest},
-		"single quotes":         {`{'password':'` + newPassword + `'}`, nil, http.StatusBadRequest},
-		"no colon":              {`{` + good + `,"username","ada"}`, nil, http.StatusBadRequest},
-		"a form as JSON":        {`password=` + newPassword, nil, http.StatusBadRequest},
-		"invalid UTF-8":         {`{` + good + `,"username":"` + "\xff" + `"}`, nil, http.StatusBadRequest},
+		"an array of it":     {`[{` + good + `}]`, nil, http.StatusBadRequest},
+		"a string of it":     {`"` + newPassword + `"`, nil, http.StatusBadRequest},
+		"null alone":         {`null`, nil, http.StatusBadRequest},
+		"nothing but spaces": {`   `, nil, http.StatusBadRequest},
+		"trailing text":      {`{` + good + `} x`, nil, http.StatusBadRequest},
+		"a second object":    {`{` + good + `}{"password":"x"}`, nil, http.StatusBadRequest},
+		"a comma too many":   {`{` + good + `,}`, nil, http.StatusBadRequest},
+		"not closed":         {`{` + good, nil, http.StatusBadRequest},
+		"a value not closed": {`{"password":"` + newPassword, nil, http.StatusBadRequest},
+		"a comment":          {`{/* x */` + good + `}`, nil, http.StatusBadRequest},
+		"single quotes":      {`{'password':'` + newPassword + `'}`, nil, http.StatusBadRequest},
+		"no colon":           {`{` + good + `,"username","ada"}`, nil, http.StatusBadRequest},
+		"a form as JSON":     {`password=` + newPassword, nil, http.StatusBadRequest},
+		"invalid UTF-8":      {`{` + good + `,"username":"` + "\xff" + `"}`, nil, http.StatusBadRequest},
 		"overlong UTF-8": {`{` + good + `,"username":"` + "\xc0\xaf" + `"}`, nil,
 			http.StatusBadRequest},
 		"a byte order mark":         {"\ufeff" + `{` + good + `}`, nil, http.StatusBadRequest},
@@ -80,7 +80,7 @@ func noJSONObjects() map[string]badBody {
 	}
 }
 
-// bodiesOfTheWrongKind are too large, or call themselves something else than JSON.
+// bodiesOfTheWrongKind are too large, or have another content type than JSON.
 func bodiesOfTheWrongKind() map[string]badBody {
 	const good = goodMembers
 	return map[string]badBody{
@@ -105,8 +105,8 @@ func bodiesOfTheWrongKind() map[string]badBody {
 	}
 }
 
-// TestBodiesOfAnAccountThatAreNone: whatever two programs could read differently is refused, and changes nothing.
-func TestBodiesOfAnAccountThatAreNone(t *testing.T) {
+// TestInvalidBodiesOfAnAccount: a body that two parsers could read differently is rejected, and changes nothing.
+func TestInvalidBodiesOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
 	a := w.both("ada")
@@ -132,7 +132,7 @@ func TestBodiesOfAnAccountThatAreNone(t *testing.T) {
 	requireNoContent(t, w.accountText("PUT /password", exact, with("Content-Type", "Application/JSON; charset=UTF-8")))
 }
 
-// TestTextOfAnAccountIsData: what other languages would run is kept and told as it is, or refused, and a
+// TestTextOfAnAccountIsData: text that other languages would run is stored and returned unchanged, or rejected. A
 // whole surrogate pair is a character.
 func TestTextOfAnAccountIsData(t *testing.T) {
 	t.Parallel()
@@ -147,7 +147,7 @@ func TestTextOfAnAccountIsData(t *testing.T) {
 		}
 		require.Equal(t, strings.TrimSpace(text), told.members["profile"].(map[string]any)["nickname"])
 	}
-	// each would become a character that nobody sent
+	// encoding/json would replace each with another character
 	for _, half := range []string{`\ud800`, `a\udc00b`, `\ude00\ud83d`, `\ud83d\u0041`, "\xff", "\xed\xa0\x80",
 		"\xc0\xaf"} {
 		refused := w.accountText("PUT /profile", `{"nickname":"`+half+`"}`, bearer(a.text("access_token")))
@@ -157,7 +157,7 @@ func TestTextOfAnAccountIsData(t *testing.T) {
 	require.Equal(t, map[string]any{"nickname": "😀"}, pair.members["profile"])
 }
 
-// TestMethodsOfAnAccount: what is not there is refused, and told what is.
+// TestMethodsOfAnAccount: other methods get 405 with Allow, and other paths 404.
 func TestMethodsOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)

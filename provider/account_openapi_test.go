@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// TestTheOpenAPIDescriptionIsServed as it stands in the source, to scripts of every origin.
+// TestTheOpenAPIDescriptionIsServed unchanged, to scripts of every origin.
 func TestTheOpenAPIDescriptionIsServed(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) { s.path = "/tenant" })
@@ -30,8 +30,7 @@ func TestTheOpenAPIDescriptionIsServed(t *testing.T) {
 	requireError(t, w.post("/account/v1/openapi.json", "{}", nil), http.StatusMethodNotAllowed, "invalid_request")
 }
 
-// TestTheOpenAPIDescriptionHasEveryCall that the server has, by what its source registers and by what it
-// answers, and no others.
+// TestTheOpenAPIDescriptionHasEveryCall that the server has, by its routes and by its answers, and no others.
 func TestTheOpenAPIDescriptionHasEveryCall(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("account.go")
@@ -56,8 +55,8 @@ func TestTheOpenAPIDescriptionHasEveryCall(t *testing.T) {
 	}
 }
 
-// TestEveryCallOfTheOpenAPIDescriptionWorks: each is answered as the best of its answers says. What goes
-// wrong is held against it by all the other tests.
+// TestEveryCallOfTheOpenAPIDescriptionWorks: each returns its described success. All other tests compare errors with
+// the description.
 func TestEveryCallOfTheOpenAPIDescriptionWorks(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -96,7 +95,7 @@ func TestEveryCallOfTheOpenAPIDescriptionWorks(t *testing.T) {
 		}
 		require.Equal(t, c.status, w.account(c.call, token, c.body).status, c.call)
 		made = append(made, strings.ToUpper(described().operation(c.call)[2])+" "+described().operation(c.call)[1])
-		if c.call == "PUT /password" { // which ended the session
+		if c.call == "PUT /password" { // this ended the session
 			a = w.token(ownPassword("ada", newPassword))
 			requireTokens(t, a)
 		}
@@ -105,8 +104,8 @@ func TestEveryCallOfTheOpenAPIDescriptionWorks(t *testing.T) {
 	require.Equal(t, described().calls(), made)
 }
 
-// openAPI is what OpenAPI 3.1 wants of a document that has what ours has: nothing that it does not know, all
-// that it requires. Schemas are held against JSON Schema 2020-12, whose dialect they have.
+// openAPI is a schema of the part of OpenAPI 3.1 that our document uses: it allows no unknown members and requires
+// all required ones. Schemas are validated by JSON Schema 2020-12, which is their dialect.
 const openAPI = `{
 	"$ref": "#/$defs/document",
 	"$defs": {
@@ -166,7 +165,7 @@ const openAPI = `{
 	}
 }`
 
-// TestTheDescriptionIsValidOpenAPI, every reference leads somewhere, and nothing is named twice or not at all.
+// TestTheDescriptionIsValidOpenAPI, every reference resolves, names are unique, and every component is used.
 func TestTheDescriptionIsValidOpenAPI(t *testing.T) {
 	t.Parallel()
 	d := described()
@@ -188,7 +187,7 @@ func TestTheDescriptionIsValidOpenAPI(t *testing.T) {
 	}
 	for _, kind := range []string{"schemas", "responses"} {
 		for name := range members(members(d.document["components"])[kind]) {
-			require.True(t, used["components/"+kind+"/"+name], "%s is used by nothing", name)
+			require.True(t, used["components/"+kind+"/"+name], "%s is unused", name)
 			if kind == "schemas" {
 				require.NotContains(t, d.validate("x", "components", kind, name).Error(), "failed to compile")
 			}
@@ -201,7 +200,7 @@ func TestTheDescriptionIsValidOpenAPI(t *testing.T) {
 		ids[operation["operationId"]] = true
 		require.Equal(t, strings.Contains(place[1], "{id}"), operation["parameters"] != nil, call)
 		for _, status := range []string{"400", "401", "500", "503"} {
-			require.NotNil(t, members(operation["responses"])[status], "%s is not said to answer %s", call, status)
+			require.NotNil(t, members(operation["responses"])[status], "%s does not describe %s", call, status)
 		}
 		security, _ := operation["security"].([]any)
 		for _, scheme := range security {

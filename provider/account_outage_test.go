@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// TestAnAccountWithoutStorage: all is told to come again, and nothing of why.
+// TestAnAccountWithoutStorage: all calls answer 503, without the cause.
 func TestAnAccountWithoutStorage(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -29,8 +29,8 @@ func TestAnAccountWithoutStorage(t *testing.T) {
 	}
 }
 
-// TestAnAccountWhoseGuessesCannotBeCounted: passwords are refused and nobody registers; codes, which WeChat
-// judges, go on.
+// TestAnAccountWhoseGuessesCannotBeCounted: proofs by password and registrations are rejected; proofs by code, which
+// WeChat checks, still work.
 func TestAnAccountWhoseGuessesCannotBeCounted(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -47,7 +47,7 @@ func TestAnAccountWhoseGuessesCannotBeCounted(t *testing.T) {
 	requireAccount(t, w.account("POST /export", a.text("access_token"), w.proofBy(testApp, "ada")))
 }
 
-// TestAnAccountWhenWeChatFails: what is not the user's fault is not called so, and nothing is done without a proof.
+// TestAnAccountWhenWeChatFails: an outage is not reported as an error of the user, and nothing is done without a proof.
 func TestAnAccountWhenWeChatFails(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)

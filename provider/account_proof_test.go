@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// both is a user, signed in by name and testPassword, who has an account at testApp, too.
+// both signs in a user by name and testPassword who also has an account at testApp.
 func (w accountCalls) both(user string) answer {
 	w.t.Helper()
 	a := w.registered(user, testPassword)
@@ -21,7 +21,7 @@ func (w accountCalls) both(user string) answer {
 	return a
 }
 
-// guarded are the calls that need a proof, as somebody would make them who borrowed a token.
+// guarded returns the calls that need a proof, as the thief of a token would make them.
 func (w accountCalls) guarded() map[string]form {
 	return map[string]form{
 		"PUT /password":      {"password": newPassword},
@@ -32,7 +32,7 @@ func (w accountCalls) guarded() map[string]form {
 	}
 }
 
-// state is everything of a user that a call could change.
+// state is all data of a user that a call could change.
 type state struct {
 	User     identity.User
 	Details  identity.Details
@@ -66,7 +66,7 @@ func requireUnproved(t testing.TB, a answer) {
 		`Bearer realm="lingpai", error="insufficient_user_authentication", error_description="`)
 }
 
-// TestBorrowedAccountTokensProveNothing: whoever got hold of a token has no password, and codes of other people only.
+// TestBorrowedAccountTokensProveNothing: the thief of a token has no password, and only codes of other people.
 func TestBorrowedAccountTokensProveNothing(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -78,19 +78,19 @@ func TestBorrowedAccountTokensProveNothing(t *testing.T) {
 	requireTokens(t, w.token(form{"grant_type": "wechat_code", "client_id": "own", "appid": testApp, "code": used}))
 	before.Sessions = w.stateOf(a).Sessions
 	for name, proof := range map[string]func() form{
-		"nothing":                             func() form { return form{} },
-		"an app without code":                 func() form { return form{"proof_appid": testApp} },
-		"a wrong password":                    func() form { return form{"current_password": newPassword} },
-		"the name as password":                func() form { return form{"current_password": "ada"} },
-		"a code of a user of ours":            func() form { return w.proofBy(testApp, "eve") },
-		"a code of nobody who was ever here":  func() form { return w.proofBy(testApp, "stranger") },
-		"a code of an app that is not linked": func() form { return w.proofBy(otherApp, "ada") },
+		"nothing":                                func() form { return form{} },
+		"an app without code":                    func() form { return form{"proof_appid": testApp} },
+		"a wrong password":                       func() form { return form{"current_password": newPassword} },
+		"the name as password":                   func() form { return form{"current_password": "ada"} },
+		"a code of another user":                 func() form { return w.proofBy(testApp, "eve") },
+		"a code of somebody who never signed in": func() form { return w.proofBy(testApp, "stranger") },
+		"a code of an app that is not linked":    func() form { return w.proofBy(otherApp, "ada") },
 		"a code that WeChat never gave": func() form {
 			return form{"proof_code": "guessed",
 				"proof_appid": testApp}
 		},
 		"a code that was used": func() form { return form{"proof_code": used, "proof_appid": testApp} },
-		"a code for another app than it is of": func() form {
+		"a code sent with another app": func() form {
 			return w.proofBy(testApp, "ada").with("proof_appid",
 				otherApp)
 		},
@@ -107,12 +107,12 @@ func TestBorrowedAccountTokensProveNothing(t *testing.T) {
 				"proof_appid": testApp}
 		},
 	} {
-		w.clock.Move(2 * time.Minute) // beyond the reach of the rates
+		w.clock.Move(2 * time.Minute) // past the rate limit
 		for call, body := range w.guarded() {
 			t.Run(call+" with "+name, func(t *testing.T) {
 				f := proof()
 				requireUnproved(t, w.account(call, a.text("access_token"), f.with(pairsOf(body)...)))
-				require.Equal(t, before, w.stateOf(a), "nothing has changed")
+				require.Equal(t, before, w.stateOf(a), "nothing changed")
 				if code := f["proof_code"]; code != "" {
 					w.requireNotLogged(t, code)
 				}
@@ -132,7 +132,7 @@ func pairsOf(f form) (pairs []string) {
 	return pairs
 }
 
-// TestTheCodeToLinkIsNoProofOfAnAccount: it is the code of somebody who is to be let in.
+// TestTheCodeToLinkIsNoProofOfAnAccount: it may be the attacker's own.
 func TestTheCodeToLinkIsNoProofOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -146,10 +146,10 @@ func TestTheCodeToLinkIsNoProofOfAnAccount(t *testing.T) {
 	twice := w.proofBy(otherApp, "eve").with("appid", otherApp, "code", code)
 	requireUnproved(t, w.account("POST /links", a.text("access_token"), twice))
 	require.Equal(t, before, w.stateOf(a))
-	require.Zero(t, w.simulator.Requests().Codes[code], "it was not even tried")
+	require.Zero(t, w.simulator.Requests().Codes[code], "it was not sent to WeChat")
 }
 
-// TestOneCodeProvesOneChangeOfAnAccount: who overhears a request cannot make another one of it.
+// TestOneCodeProvesOneChangeOfAnAccount: an overheard request cannot be turned into another one.
 func TestOneCodeProvesOneChangeOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -163,12 +163,12 @@ func TestOneCodeProvesOneChangeOfAnAccount(t *testing.T) {
 	for call, body := range w.guarded() {
 		both := w.proofBy(testApp, "ada").with("current_password", testPassword).with(pairsOf(body)...)
 		requireError(t, w.account(call, a.text("access_token"), both), http.StatusBadRequest, "invalid_request")
-		require.Zero(t, w.simulator.Requests().Codes[both["proof_code"]], "two proofs are none, and cost none")
+		require.Zero(t, w.simulator.Requests().Codes[both["proof_code"]], "rejected before WeChat is asked")
 	}
 	require.Equal(t, before, w.stateOf(a))
 }
 
-// TestBadInputCostsNoProofOfAnAccount: whoever mistypes need not go back to WeChat.
+// TestBadInputCostsNoProofOfAnAccount: the code can still be used after invalid input.
 func TestBadInputCostsNoProofOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)

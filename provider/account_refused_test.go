@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// everyAccountCall is every call that needs a token, with a good proof where one is needed.
+// everyAccountCall returns every call that needs a token, with a valid proof where one is needed.
 func (w accountCalls) everyAccountCall() map[string]form {
 	calls := map[string]form{"GET /profile": nil, "PUT /profile": {"name": "Eve"}, "GET /sessions": nil,
 		"DELETE /sessions": nil, "DELETE /sessions/x": nil}
@@ -24,7 +24,7 @@ func (w accountCalls) everyAccountCall() map[string]form {
 	return calls
 }
 
-// resigned is a token of our own key with some claims changed.
+// resigned returns a token with some claims changed, signed by the server's own key.
 func (w records) resigned(token string, change map[string]any) string {
 	w.t.Helper()
 	claims := claimsOf(w.t, token)
@@ -36,13 +36,13 @@ func (w records) resigned(token string, change map[string]any) string {
 	return string(signed)
 }
 
-// TestTokensThatDoNotReachAnAccount: good ones, for something else. No call does anything for them.
+// TestTokensThatDoNotReachAnAccount: valid tokens for another purpose are rejected by every call.
 func TestTokensThatDoNotReachAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
 	a := w.both("ada")
 	guest := func(c *identity.Client) { c.FirstParty = false }
-	w.addOwn("guest", guest) // from before there were rules against it, or ours until it was sold
+	w.addOwn("guest", guest) // registered before the rules, or once first-party
 	guestForm := form{"grant_type": oauth.GrantWechatCode, "client_id": "guest", "appid": testApp}
 	requireError(t, w.token(guestForm.with("code", w.code("ada"), "scope", "account")), http.StatusBadRequest,
 		"invalid_scope")
@@ -59,10 +59,10 @@ func TestTokensThatDoNotReachAnAccount(t *testing.T) {
 		"for an API":                w.resigned(token, map[string]any{"aud": testAudience}),
 		"for nobody":                w.resigned(token, map[string]any{"aud": []string{}}),
 		"without audience":          w.resigned(token, map[string]any{"aud": nil}),
-		"for an address below ours": w.resigned(token, map[string]any{"aud": []string{testAudience,
+		"for an address below the issuer": w.resigned(token, map[string]any{"aud": []string{testAudience,
 			w.issuer + "/"}}),
-		"a client that is not ours":    w.session(t, "guest", "openid account").AccessToken,
-		"a client's default is not us": w.token(guestForm.with("code", w.code("ada"))).text("access_token"),
+		"a third-party client":                      w.session(t, "guest", "openid account").AccessToken,
+		"a default audience, not the issuer": w.token(guestForm.with("code", w.code("ada"))).text("access_token"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NotEmpty(t, bearer)
@@ -76,13 +76,13 @@ func TestTokensThatDoNotReachAnAccount(t *testing.T) {
 		})
 	}
 	after := w.stateOf(a)
-	before.Sessions, after.Sessions = nil, nil // the tokens above have theirs
+	before.Sessions, after.Sessions = nil, nil // those of the tokens above
 	require.Equal(t, before, after)
 	w.requireAlive(t, a)
-	require.Contains(t, claimsOf(t, token)["aud"], w.issuer, "which is what lets good ones in")
+	require.Contains(t, claimsOf(t, token)["aud"], w.issuer, "the audience of valid tokens")
 }
 
-// TestWhatIsNoAccessTokenOfAnAccount.
+// TestWhatIsNoAccessTokenOfAnAccount sends other tokens, and access tokens that are no longer valid.
 func TestWhatIsNoAccessTokenOfAnAccount(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -104,8 +104,8 @@ func TestWhatIsNoAccessTokenOfAnAccount(t *testing.T) {
 		"an ID token": a.text("id_token"), "a refresh token": a.text("refresh_token"), "a code": w.code("ada"),
 		"of an ended session":  ended.text("access_token"),
 		"of a disabled client": closed.text("access_token"), "of a disabled user": disabled.text("access_token"),
-		"of a user who leaves": gone.text("access_token"),
-		"a client's own":       service.text("access_token"), "expired": w.resigned(a.text("access_token"),
+		"of a user who requested deletion": gone.text("access_token"),
+		"a client's own":                   service.text("access_token"), "expired": w.resigned(a.text("access_token"),
 			map[string]any{"exp": w.clock.Now().Unix() - 1}),
 		"another user's session": w.resigned(a.text("access_token"),
 			map[string]any{"sid": claimsOf(t, other.text("access_token"))["sid"]}),
@@ -127,7 +127,7 @@ func TestWhatIsNoAccessTokenOfAnAccount(t *testing.T) {
 	w.requireNotLogged(t, a.text("id_token"), a.text("refresh_token"), ended.text("access_token"))
 }
 
-// TestClientsHaveNoAccountOfTheirOwn: client_credentials is refused the scope by name, and given none by default.
+// TestClientsHaveNoAccountOfTheirOwn: client_credentials cannot ask for the scope, and does not get it by default.
 func TestClientsHaveNoAccountOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -144,7 +144,7 @@ func TestClientsHaveNoAccountOfTheirOwn(t *testing.T) {
 	requireError(t, w.account("GET /profile", a.text("access_token"), nil), http.StatusUnauthorized, "invalid_token")
 }
 
-// TestAccountTokensInTheWrongPlace: the header is the only one.
+// TestAccountTokensInTheWrongPlace: only the header is accepted.
 func TestAccountTokensInTheWrongPlace(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -176,8 +176,8 @@ func TestAccountTokensInTheWrongPlace(t *testing.T) {
 	w.requireNotLogged(t, token, testPassword)
 }
 
-// TestAnAccountTellsNoMoreThanTheScope: a token with account alone neither sees nor changes what has a scope
-// of its own.
+// TestAnAccountTellsNoMoreThanTheScope: a token with only the scope account neither reads nor changes data with a
+// scope of its own.
 func TestAnAccountTellsNoMoreThanTheScope(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)

@@ -16,12 +16,13 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// newcomer is a registration at the client own.
+// person is the body of a registration at the client own.
 func person(username string, pairs ...string) form {
 	return form{"client_id": "own", "username": username, "password": newPassword}.with(pairs...)
 }
 
-// TestWhoMayNotRegisterAccounts: clients that are not ours, may not see passwords, or do not prove who they are.
+// TestWhoMayNotRegisterAccounts: third-party clients, clients without the password grant or the scope, and clients
+// that fail to authenticate.
 func TestWhoMayNotRegisterAccounts(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -30,7 +31,9 @@ func TestWhoMayNotRegisterAccounts(t *testing.T) {
 	w.addOwn("no-account", func(c *identity.Client) { c.Scopes = []string{"openid"} })
 	w.addOwn("closed", nil)
 	require.NoError(t, w.database.Clients().Disable(context.Background(), "closed"))
-	w.addOwn("house", func(c *identity.Client) { c.Confidential, c.SecretHash = true, identity.HashSecret(oddSecret) })
+	w.addOwn("first-party", func(c *identity.Client) {
+		c.Confidential, c.SecretHash = true, identity.HashSecret(oddSecret)
+	})
 	before := w.users()
 	for name, c := range map[string]struct {
 		body   form
@@ -41,9 +44,9 @@ func TestWhoMayNotRegisterAccounts(t *testing.T) {
 			http.StatusBadRequest, "unauthorized_client"},
 		"a third party with the scope": {person("eve", "client_id", "guest"), http.StatusBadRequest,
 			"unauthorized_client"},
-		"ours without the grant": {person("eve", "client_id", "codes-of-ours"), http.StatusBadRequest,
+		"first-party without the grant": {person("eve", "client_id", "codes-of-ours"), http.StatusBadRequest,
 			"unauthorized_client"},
-		"ours without the scope": {person("eve", "client_id", "no-account"), http.StatusBadRequest,
+		"first-party without the scope": {person("eve", "client_id", "no-account"), http.StatusBadRequest,
 			"unauthorized_client"},
 		"unknown": {person("eve", "client_id", "nobody"), http.StatusUnauthorized,
 			"invalid_client"},
@@ -54,16 +57,16 @@ func TestWhoMayNotRegisterAccounts(t *testing.T) {
 			"invalid_client"},
 		"a secret where none belongs": {person("eve", "client_secret", "x"), http.StatusUnauthorized,
 			"invalid_client"},
-		"no secret": {person("eve", "client_id", "house"), http.StatusUnauthorized,
+		"no secret": {person("eve", "client_id", "first-party"), http.StatusUnauthorized,
 			"invalid_client"},
-		"a wrong secret": {person("eve", "client_id", "house", "client_secret", testSecret),
+		"a wrong secret": {person("eve", "client_id", "first-party", "client_secret", testSecret),
 			http.StatusUnauthorized, "invalid_client"},
 		"a wrong secret by Basic": {person("eve", "client_id", "", ":Authorization",
-			basic("house", testSecret)), http.StatusUnauthorized, "invalid_client"},
-		"Basic and another client": {person("eve", ":Authorization", basic("house", oddSecret)),
+			basic("first-party", testSecret)), http.StatusUnauthorized, "invalid_client"},
+		"Basic and another client": {person("eve", ":Authorization", basic("first-party", oddSecret)),
 			http.StatusBadRequest, "invalid_request"},
-		"a secret in two places": {person("eve", "client_id", "house", "client_secret", oddSecret,
-			":Authorization", basic("house", oddSecret)), http.StatusBadRequest, "invalid_request"},
+		"a secret in two places": {person("eve", "client_id", "first-party", "client_secret", oddSecret,
+			":Authorization", basic("first-party", oddSecret)), http.StatusBadRequest, "invalid_request"},
 		"a token for a client": {person("eve", ":Authorization", "Bearer x"), http.StatusUnauthorized,
 			"invalid_client"},
 		"a proof, which is not for here": {person("eve", "current_password", newPassword), http.StatusBadRequest,
@@ -78,16 +81,16 @@ func TestWhoMayNotRegisterAccounts(t *testing.T) {
 		})
 	}
 	require.Equal(t, before, w.users())
-	a := w.account("POST /users", "", person("eve", "client_id", "", ":Authorization", basic("house", oddSecret)))
+	a := w.account("POST /users", "", person("eve", "client_id", "", ":Authorization", basic("first-party", oddSecret)))
 	require.Equal(t, http.StatusCreated, a.status, a.body)
-	a = w.account("POST /users", "", person("mallory", "client_id", "house", "client_secret", oddSecret))
+	a = w.account("POST /users", "", person("mallory", "client_id", "first-party", "client_secret", oddSecret))
 	require.Equal(t, http.StatusCreated, a.status, a.body)
 	require.Equal(t, before+2, w.users())
 	w.requireNotLogged(t, newPassword, testSecret, oddSecret, "mallory")
 }
 
-// TestNamesAndPasswordsOfAccountsThatAreRefused: what looks like another's name, and what is guessed first.
-// Nobody is made, nothing is counted.
+// TestNamesAndPasswordsOfAccountsThatAreRefused: names that look like another, and passwords that are guessed first.
+// No user is created, and no attempt is counted.
 func TestNamesAndPasswordsOfAccountsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -96,7 +99,7 @@ func TestNamesAndPasswordsOfAccountsThatAreRefused(t *testing.T) {
 		"no name":                   {"", newPassword, "invalid_request"},
 		"spaces alone":              {"   ", newPassword, "invalid_request"},
 		"a space within":            {"a lice", newPassword, "invalid_request"},
-		"a space behind":            {"alice ", newPassword, "invalid_request"},
+		"a trailing space":          {"alice ", newPassword, "invalid_request"},
 		"one Cyrillic letter":       {"аlice", newPassword, "invalid_request"},
 		"all Cyrillic, looks Latin": {"сосоа", newPassword, "invalid_request"},
 		"Greek omicron":             {"bοb", newPassword, "invalid_request"},
@@ -127,10 +130,10 @@ func TestNamesAndPasswordsOfAccountsThatAreRefused(t *testing.T) {
 	}
 	require.Equal(t, before, w.users())
 	require.Empty(t, w.eventKinds(t))
-	w.registered("张伟-eve", newPassword) // people's own letters are names
+	w.registered("张伟-eve", newPassword) // other scripts are allowed
 }
 
-// TestTakenNamesOfAccounts in whichever spelling, also of users who were there before, and also at once.
+// TestTakenNamesOfAccounts in any spelling, also of users who were created earlier, and also concurrently.
 func TestTakenNamesOfAccounts(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -158,8 +161,8 @@ func TestTakenNamesOfAccounts(t *testing.T) {
 	require.Equal(t, before+1, w.users())
 }
 
-// TestMassRegistrationOfAccounts from one address is stopped, and another address goes on. Names cannot be
-// tried out in bulk either.
+// TestMassRegistrationOfAccounts from one address is stopped, and does not affect another address. Names cannot be
+// probed in bulk either.
 func TestMassRegistrationOfAccounts(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t, func(s *settings) { s.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
@@ -184,8 +187,8 @@ func TestMassRegistrationOfAccounts(t *testing.T) {
 	requireTokens(t, w.token(passwordForm("alice", testPassword)))
 }
 
-// TestTheAddressOfAnAccountIsNotWhatItSays: without a proxy that we trust, X-Forwarded-For is anybody's word.
-func TestTheAddressOfAnAccountIsNotWhatItSays(t *testing.T) {
+// TestForgedAddressesDoNotRegisterMoreAccounts: without a trusted proxy, X-Forwarded-For is ignored.
+func TestForgedAddressesDoNotRegisterMoreAccounts(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
 	for n := range 10 {

@@ -40,7 +40,7 @@ func (w records) addOwn(id string, change func(*identity.Client)) {
 	require.NoError(w.t, w.database.Clients().Create(context.Background(), client))
 }
 
-// account makes a call, such as "GET /profile". A nil body is none; names that begin with ":" are headers.
+// account makes a call, such as "GET /profile". Nil sends no body; names that begin with ":" are headers.
 func (w accountCalls) account(call, token string, body form) answer {
 	w.t.Helper()
 	members, header := form{}, http.Header{}
@@ -62,8 +62,8 @@ func (w accountCalls) account(call, token string, body form) answer {
 	return w.accountText(call, string(text), header)
 }
 
-// accountText sends a body as it is, as JSON unless the header says what else it is. Every answer is held
-// against the API's description.
+// accountText sends a body unchanged, as JSON unless the header has another type. It compares every answer with the
+// API's description.
 func (w accountCalls) accountText(call, body string, header http.Header) answer {
 	w.t.Helper()
 	method, path, _ := strings.Cut(call, " ")
@@ -75,7 +75,7 @@ func (w accountCalls) accountText(call, body string, header http.Header) answer 
 	maps.Copy(request.Header, header)
 	a := w.send(request)
 	if err := requireDescribed(call, body, a); err != nil {
-		w.t.Errorf("%s answers what its description does not have: %v", call, err)
+		w.t.Errorf("the answer of %s is not described: %v", call, err)
 	}
 	return a
 }
@@ -94,7 +94,7 @@ func requireAccount(t testing.TB, a answer) {
 	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
 }
 
-// at signs a WeChat user in at the client own, by an app.
+// at signs in a WeChat user of an app at the client own.
 func (w accountCalls) at(app, user string) answer {
 	w.t.Helper()
 	a := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "own", "appid": app,
@@ -119,12 +119,12 @@ func (w accountCalls) registered(username, secret string) answer {
 	return a
 }
 
-// proofBy is a fresh code of an account.
+// proofBy returns a fresh code of an account as a proof.
 func (w wechatUsers) proofBy(app, user string) form {
 	return form{"proof_code": w.codeOf(app, user), "proof_appid": app}
 }
 
-// requireOver says that no token of a session at own is good for anything.
+// requireOver requires that no token of these sessions at the client own is accepted.
 func (w accountCalls) requireOver(t testing.TB, sessions ...answer) {
 	t.Helper()
 	for _, a := range sessions {
@@ -164,7 +164,7 @@ func TestRegisteringAnAccount(t *testing.T) {
 	w.requireNotLogged(t, testPassword, signedIn.text("access_token"), signedIn.text("refresh_token"))
 }
 
-// TestTheProfileOfAnAccountIsReplaced, and shown wherever the scope allows.
+// TestTheProfileOfAnAccountIsReplaced, and returned by every call whose scope allows it.
 func TestTheProfileOfAnAccountIsReplaced(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// TestAddingAPasswordToAnAccount of WeChat's: a fresh code proves who asks, and all sessions end.
+// TestAddingAPasswordToAnAccount of a WeChat user: a fresh code is the proof, and all sessions end.
 func TestAddingAPasswordToAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -49,7 +49,7 @@ func TestChangingThePasswordOfAnAccount(t *testing.T) {
 	w.requireNotLogged(t, testPassword, newPassword)
 }
 
-// TestAForgottenPasswordOfAnAccount is replaced by who has a fresh code.
+// TestAForgottenPasswordOfAnAccount is replaced with a fresh code as the proof.
 func TestAForgottenPasswordOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
@@ -94,19 +94,19 @@ func TestLinkingASecondAccount(t *testing.T) {
 	require.Len(t, w.account("GET /profile", a.text("access_token"), nil).members["accounts"], 1)
 	requireError(t, w.account("POST /links/remove", a.text("access_token"), unlink), http.StatusNotFound,
 		"unknown_account")
-	require.NotEqual(t, sub, w.subOf(w.at(otherApp, "ada").text("access_token")), "it leads here no more")
+	require.NotEqual(t, sub, w.subOf(w.at(otherApp, "ada").text("access_token")), "it is no longer linked")
 	require.Subset(t, w.eventKinds(t), []string{identity.EventLinked + " wechat " + otherApp,
 		identity.EventUnlinked + " wechat " + otherApp})
 	w.requireNotLogged(t, link["code"], second.text("access_token"))
 }
 
-// TestTheOnlyAppOfAnAccountsClientNeedsNoName, whatever kinds of codes the client may trade.
+// TestTheOnlyAppOfAnAccountsClientNeedsNoName, whatever kinds of codes the client may exchange.
 func TestTheOnlyAppOfAnAccountsClientNeedsNoName(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	w.addOwn("own", func(c *identity.Client) { c.Apps, c.Grants = []string{testApp}, append(c.Grants, "qq_code") })
 	a := w.at(testApp, "ada")
-	for range 8 { // enough to notice if chance decided
+	for range 8 { // to notice a random choice
 		requireAccount(t, w.account("POST /export", a.text("access_token"), form{"proof_code": w.code("ada")}))
 	}
 	w.addOwn("two", nil)
@@ -118,7 +118,7 @@ func TestTheOnlyAppOfAnAccountsClientNeedsNoName(t *testing.T) {
 		"proof_appid": testApp}))
 }
 
-// TestBrowserCodesProveNobodyToAnAccount and link nothing: whoever reads a browser's address could send them.
+// TestBrowserCodesProveNobodyToAnAccount and link nothing: anyone who reads a browser's address could send them.
 func TestBrowserCodesProveNobodyToAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

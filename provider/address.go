@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// ipv6Site is what one IPv6 customer is given, so addresses within it count as one.
+// ipv6Site is the length of the prefix that one IPv6 customer is given, so addresses within it count as one.
 const ipv6Site = 64
 
-// clientAddress says who is calling, for rates and for a share of the hashing: the connection's address, or,
-// behind proxies that we trust, the last address of X-Forwarded-For that is not theirs. What a stranger
-// writes into the header counts for nothing.
+// clientAddress returns the caller's address, for rate limits and for a share of the password hashing: the
+// connection's address or, behind trusted proxies, the last address of X-Forwarded-For that is not a trusted proxy.
+// The header is ignored when the connection comes from an untrusted address.
 func clientAddress(r *http.Request, proxies []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

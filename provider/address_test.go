@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// hopeless is a sign-in with a name and a password that nobody can have. It counts as an attempt, and costs no hash.
+// hopeless is a sign-in with a name and a password that nobody can have. It counts as an attempt, but is not hashed.
 func hopeless(forwardedFor ...string) (string, http.Header) {
 	body, header := passwordForm(strings.Repeat("n", 4000), strings.Repeat("p", 4000)).encode()
 	if len(forwardedFor) > 0 {
@@ -16,8 +16,8 @@ func hopeless(forwardedFor ...string) (string, http.Header) {
 	return body, header
 }
 
-// TestWhoIsCalling: two sign-ins count together if, and only if, they come from one address, as far as a
-// header can be believed.
+// TestWhoIsCalling: two sign-ins count together if and only if they come from one address. The header counts only
+// from a trusted proxy.
 func TestWhoIsCalling(t *testing.T) {
 	t.Parallel()
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -29,18 +29,18 @@ func TestWhoIsCalling(t *testing.T) {
 	}{
 		"a stranger's header is not believed": {nil, []string{"192.0.2.1"},
 			[]string{"192.0.2.2"}, true},
-		"a stranger's header frames nobody": {nil, []string{"192.0.2.1"}, nil, true},
+		"a stranger's header does not count for another address": {nil, []string{"192.0.2.1"}, nil, true},
 		"a trusted proxy's header is": {loopback, []string{"192.0.2.1"},
 			[]string{"192.0.2.2"}, false},
 		"the same by a trusted proxy": {loopback, []string{"192.0.2.1"},
 			[]string{"192.0.2.1"}, true},
-		"what the caller wrote before the proxy counts for none": {loopback, []string{"192.0.2.77, 192.0.2.1"},
+		"what the caller wrote before the proxy is ignored": {loopback, []string{"192.0.2.77, 192.0.2.1"},
 			[]string{"192.0.2.78, 192.0.2.1"}, true},
-		"nor in a line of its own": {loopback, []string{"192.0.2.77", "192.0.2.1"},
+		"also in a line of its own": {loopback, []string{"192.0.2.77", "192.0.2.1"},
 			[]string{"192.0.2.78", "192.0.2.1"}, true},
-		"nor garbage": {loopback, []string{"' OR 1=1, 192.0.2.1"},
+		"also garbage": {loopback, []string{"' OR 1=1, 192.0.2.1"},
 			[]string{"unknown,,%00, 192.0.2.1"}, true},
-		"nor a trusted address": {loopback, []string{"127.0.0.9, 192.0.2.1"},
+		"also a trusted address": {loopback, []string{"127.0.0.9, 192.0.2.1"},
 			[]string{"192.0.2.1"}, true},
 		"through two proxies": {chain, []string{"192.0.2.1, 10.1.2.3"},
 			[]string{"192.0.2.2, 10.1.2.3"}, false},
@@ -67,7 +67,7 @@ func TestWhoIsCalling(t *testing.T) {
 			[]string{"_hidden"}, true},
 		"IPv6 through a proxy with an IPv6 address": {chain, []string{"2001:db8:1:2::1, fd00::7"},
 			[]string{"2001:db8:1:2::5, fd00::8"}, true},
-		"a caller who names himself a proxy's neighbour is still": {chain, []string{"10.9.9.9, 192.0.2.1"},
+		"a caller who claims a proxy's address is still the caller": {chain, []string{"10.9.9.9, 192.0.2.1"},
 			[]string{"10.8.8.8, 192.0.2.1"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestWhoIsCalling(t *testing.T) {
 	}
 }
 
-// TestOtherHeadersSayNothingOfTheCaller, also from a trusted proxy, which may pass on what it does not know.
+// TestOtherHeadersSayNothingOfTheCaller, also from a trusted proxy, which may pass on headers that it does not know.
 func TestOtherHeadersSayNothingOfTheCaller(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) {

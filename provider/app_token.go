@@ -7,7 +7,7 @@ import (
 	"github.com/lingpai/lingpai/access/wechatdata"
 )
 
-// appTokenEndpoint gives back ends the app-level access token of an app, so that no AppSecret need lie about:
+// appTokenEndpoint gives back ends the app-level access token of an app, so that they need no copy of its AppSecret:
 //
 //	POST /wechat/app_token
 //	Authorization: Bearer …
@@ -26,7 +26,7 @@ func (e appTokenEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e.logger.LogAttrs(r.Context(), slog.LevelInfo, "app token given", slog.String("client", token.ClientID),
+	e.logger.LogAttrs(r.Context(), slog.LevelInfo, "app token issued", slog.String("client", token.ClientID),
 		slog.String("appid", token.AppID))
 	writeJSON(w, http.StatusOK, token)
 	return nil

@@ -18,7 +18,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// session opens a session with any scope, as the mint does.
+// session opens a session with any scope, without the checks of the token endpoint.
 func (w records) session(t *testing.T, client, scope string, audience ...string) tokens.Set {
 	t.Helper()
 	ctx := context.Background()
@@ -43,7 +43,7 @@ func (w records) mint() *tokens.Issuer {
 	})
 }
 
-// TestWhoGetsNoAppToken: whoever is not the client itself, by a token that is for this and for here.
+// TestWhoGetsNoAppToken: every token other than a client's own, with the scope and with the issuer as audience.
 func TestWhoGetsNoAppToken(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -60,26 +60,26 @@ func TestWhoGetsNoAppToken(t *testing.T) {
 	const scope = oauth.ScopeWechatAppToken
 	public, without := broker("public-broker", testApp), broker("broker-without-grant", testApp)
 	public.Confidential, public.SecretHash, without.Grants = false, nil, []string{oauth.GrantWechatCode}
-	for _, client := range []identity.Client{public, without} { // from before there were rules against them
+	for _, client := range []identity.Client{public, without} { // registered before the rules
 		require.NoError(t, w.database.Clients().Create(ctx, client))
 	}
 	for name, token := range map[string]string{
 		"a user": w.signIn("alice").text("access_token"),
 		"a user of the client": w.token(passwordForm("alice", testPassword).with("client_id",
 			"broker")).text("access_token"),
-		"a user with the scope, for us":     w.session(t, "broker", scope, w.issuer).AccessToken,
-		"the client without the scope":      w.token(brokerForm("broker").with("scope", "api")).text("access_token"),
-		"no scope":                          own("broker", "", w.issuer),
-		"a scope that begins alike":         own("broker", scope+"s", w.issuer),
-		"a scope that ends alike":           own("broker", "x"+scope, w.issuer),
-		"for an API":                        own("broker", scope, testAudience),
-		"for us and an API":                 own("broker", scope, w.issuer, testAudience),
-		"for an API and us":                 own("broker", scope, testAudience, w.issuer),
-		"for nobody":                        own("broker", scope),
-		"for an address below ours":         own("broker", scope, w.issuer+"/"),
-		"a public client":                   own("public-broker", scope, w.issuer),
-		"a client that is not for it":       own("service", scope, w.issuer),
-		"a client without the grant by now": own("broker-without-grant", scope, w.issuer),
+		"a user with the scope, for us":   w.session(t, "broker", scope, w.issuer).AccessToken,
+		"the client without the scope":    w.token(brokerForm("broker").with("scope", "api")).text("access_token"),
+		"no scope":                        own("broker", "", w.issuer),
+		"a scope that begins alike":       own("broker", scope+"s", w.issuer),
+		"a scope that ends alike":         own("broker", "x"+scope, w.issuer),
+		"for an API":                      own("broker", scope, testAudience),
+		"for us and an API":               own("broker", scope, w.issuer, testAudience),
+		"for an API and us":               own("broker", scope, testAudience, w.issuer),
+		"for nobody":                      own("broker", scope),
+		"for an address below the issuer": own("broker", scope, w.issuer+"/"),
+		"a public client":                 own("public-broker", scope, w.issuer),
+		"a client without the scope":      own("service", scope, w.issuer),
+		"a client that lost the grant":    own("broker-without-grant", scope, w.issuer),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := w.appToken(token)
@@ -89,7 +89,7 @@ func TestWhoGetsNoAppToken(t *testing.T) {
 		})
 	}
 	posing := claimsOf(t, w.session(t, "broker", scope, w.issuer).AccessToken)
-	posing["sub"] = "broker" // no mint of ours makes such a token
+	posing["sub"] = "broker" // the server issues no such token
 	payload, err := json.Marshal(posing)
 	require.NoError(t, err)
 	withSession, err := w.keys.Sign("at+jwt", payload)
@@ -112,7 +112,7 @@ func TestWhoGetsNoAppToken(t *testing.T) {
 	requireError(t, w.appToken(old), http.StatusUnauthorized, "invalid_token")
 }
 
-// TestAppsThatAreNotTheClients.
+// TestAppsThatAreNotTheClients are rejected like unknown ones.
 func TestAppsThatAreNotTheClients(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -129,8 +129,8 @@ func TestAppsThatAreNotTheClients(t *testing.T) {
 	require.Zero(t, w.appTokenFetches())
 }
 
-// TestAppTokenRequestsThatAreNone: one way to send the token, one place for the parameters.
-func TestAppTokenRequestsThatAreNone(t *testing.T) {
+// TestInvalidAppTokenRequests: the token must be in the header, and the parameters in the form.
+func TestInvalidAppTokenRequests(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	token := w.brokerToken("broker")
@@ -172,12 +172,12 @@ func TestAppTokenRequestsThatAreNone(t *testing.T) {
 	}
 	require.Zero(t, w.appTokenFetches())
 	require.Empty(t, w.ask(http.MethodOptions, "/wechat/app_token", nil, preflight(testOrigin, http.MethodPost,
-		"authorization")).header.Get("Access-Control-Allow-Origin"), "scripts have no business here")
+		"authorization")).header.Get("Access-Control-Allow-Origin"), "scripts may not call this")
 	require.Empty(t, w.appToken(token, ":Origin", testOrigin).header.Get("Access-Control-Allow-Origin"))
 	require.NotContains(t, w.log.String(), token)
 }
 
-// TestWechatGivesNoAppToken: none of it is the client's fault, and nothing of it is told.
+// TestWechatGivesNoAppToken: the answer neither blames the client nor repeats what WeChat answered.
 func TestWechatGivesNoAppToken(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -195,7 +195,7 @@ func TestWechatGivesNoAppToken(t *testing.T) {
 			"temporarily_unavailable", 60},
 		"busy": {wechattest.Fault{Errcode: -1}, http.StatusServiceUnavailable,
 			"temporarily_unavailable", 5},
-		"a code's number": {wechattest.Fault{Errcode: 40029}, http.StatusServiceUnavailable,
+		"an error code of codes": {wechattest.Fault{Errcode: 40029}, http.StatusServiceUnavailable,
 			"temporarily_unavailable", 5},
 		"slow": {wechattest.Fault{DelayMS: 60_000}, http.StatusServiceUnavailable,
 			"temporarily_unavailable", 5},
@@ -227,7 +227,7 @@ func TestWechatGivesNoAppToken(t *testing.T) {
 	}
 }
 
-// TestAppTokensFromElsewhere: the address that WeChat does not allow stands in the log, for the operator.
+// TestAppTokensFromElsewhere: the address that WeChat does not allow is in the log, for the operator.
 func TestAppTokensFromElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

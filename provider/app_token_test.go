@@ -17,7 +17,7 @@ import (
 
 const stableToken = "/cgi-bin/stable_token"
 
-// brokerForm asks for a token with which a back end can ask for app tokens.
+// brokerForm requests a token with which a back end can request app tokens.
 func brokerForm(client string) form {
 	return serviceForm().with("client_id", client, "scope", oauth.ScopeWechatAppToken)
 }
@@ -71,10 +71,10 @@ func TestBackEndsGetAppTokens(t *testing.T) {
 		"renewed before its end")
 	w.requireLogOfNoSecrets(t)
 	require.NotContains(t, w.log.String(), first)
-	require.Contains(t, w.log.String(), `"msg":"app token given"`)
+	require.Contains(t, w.log.String(), `"msg":"app token issued"`)
 }
 
-// TestParallelBackEndsMakeOneFetch.
+// TestParallelBackEndsMakeOneFetch of an app token from WeChat.
 func TestParallelBackEndsMakeOneFetch(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -92,8 +92,8 @@ func TestParallelBackEndsMakeOneFetch(t *testing.T) {
 	require.Equal(t, 1, w.appTokenFetches())
 }
 
-// TestTheScopeOfAppTokens is given to a client itself, by name, and alone: its token is for this server and
-// no other may see it.
+// TestTheScopeOfAppTokens is granted only to a client itself, if it asks for it by name and for no other scope: its
+// token is for this server, and no API may see it.
 func TestTheScopeOfAppTokens(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -124,7 +124,7 @@ func TestTheScopeOfAppTokens(t *testing.T) {
 	}
 }
 
-// TestRecordsGiveNoUserTheScope, even if a client has it by default, or is public.
+// TestRecordsGiveNoUserTheScope, even if the client's record has it by default, or is public.
 func TestRecordsGiveNoUserTheScope(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -146,7 +146,7 @@ func TestRecordsGiveNoUserTheScope(t *testing.T) {
 	require.Equal(t, testAudience, claimsOf(t, a.text("access_token"))["aud"])
 }
 
-// TestCallersCannotForceARefresh, whatever they call it.
+// TestCallersCannotForceARefresh with any parameter.
 func TestCallersCannotForceARefresh(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -159,7 +159,7 @@ func TestCallersCannotForceARefresh(t *testing.T) {
 	require.Equal(t, 1, w.appTokenFetches())
 }
 
-// TestAppTokenRate: a client that asks all the time is told to wait, and nobody else is.
+// TestAppTokenRate: a client that asks too often gets 429, and other clients do not.
 func TestAppTokenRate(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -193,7 +193,7 @@ func TestAppTokenRate(t *testing.T) {
 	requireAppToken(t, w.appToken(w.brokerToken("broker")), testApp)
 }
 
-// TestAppTokensInTheAuditLog: who got which, once an hour, however often.
+// TestAppTokensInTheAuditLog: one event an hour for each client and app.
 func TestAppTokensInTheAuditLog(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -226,10 +226,10 @@ func TestAppTokensInTheAuditLog(t *testing.T) {
 	for range 10 {
 		requireAppToken(t, w.appToken(w.brokerToken("broker")), testApp)
 	}
-	require.Len(t, told(), 4, "without the store it is not known what was told, and the log of the server tells it")
+	require.Len(t, told(), 4, "without the store it is unknown what was recorded; the log of the server has it")
 }
 
-// TestAppTokensWithoutTheVolatileStore are given all the same: WeChat gives every replica the same one.
+// TestAppTokensWithoutTheVolatileStore still work: WeChat gives every replica the same one.
 func TestAppTokensWithoutTheVolatileStore(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

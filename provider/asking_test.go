@@ -17,7 +17,7 @@ import (
 // form is a request with a form; names that begin with ":" are headers.
 type form map[string]string
 
-// with returns a copy with some parameters changed; an empty value takes one away.
+// with returns a copy with some parameters changed; an empty value removes one.
 func (f form) with(pairs ...string) form {
 	changed := form{}
 	maps.Copy(changed, f)
@@ -43,7 +43,7 @@ func (f form) encode() (string, http.Header) {
 	return values.Encode(), header
 }
 
-// answer is what came back. The members of a body that is not a JSON object are nil.
+// answer is a response. The members of a body that is not a JSON object are nil.
 type answer struct {
 	status  int
 	header  http.Header
@@ -53,13 +53,13 @@ type answer struct {
 
 func (a answer) text(name string) string { text, _ := a.members[name].(string); return text }
 
-// token asks the token endpoint.
+// token calls the token endpoint.
 func (w tokenCalls) token(f form) answer {
 	body, header := f.encode()
 	return w.post("/token", body, header)
 }
 
-// post sends a body as a form, unless the header says what else it is.
+// post sends a body as a form, unless the header has another type.
 func (w browser) post(path, body string, header http.Header) answer {
 	return w.ask(http.MethodPost, path, strings.NewReader(body), header)
 }
@@ -123,7 +123,7 @@ func (w tokenCalls) signIn(user string, pairs ...string) answer {
 	return a
 }
 
-// requireTokens holds an answer to RFC 6749 §5.1.
+// requireTokens requires an answer by RFC 6749 §5.1.
 func requireTokens(t testing.TB, a answer) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.status, a.body)
@@ -140,7 +140,7 @@ func requireTokens(t testing.TB, a answer) {
 	}
 }
 
-// requireError holds an error to what all errors promise (RFC 6749 §5.2, docs/errors.md).
+// requireError requires the form that all errors have (RFC 6749 §5.2, docs/errors.md).
 func requireError(t testing.TB, a answer, status int, name string) {
 	t.Helper()
 	require.Equal(t, status, a.status, a.body)
@@ -167,7 +167,7 @@ func requireJSON(t testing.TB, a answer) {
 	require.True(t, json.Valid([]byte(a.body)))
 }
 
-// requireDescription holds a text to %x20-21 / %x23-5B / %x5D-7E.
+// requireDescription requires the characters %x20-21 / %x23-5B / %x5D-7E.
 func requireDescription(t testing.TB, text string) {
 	t.Helper()
 	require.NotEmpty(t, text)

@@ -8,9 +8,9 @@ import (
 )
 
 var (
-	// errNoToken asks for a token without calling anything invalid (RFC 6750 §3.1).
+	// errNoToken answers a request without a token; its challenge has no error code (RFC 6750 §3.1).
 	errNoToken   = oauth.NewError(oauth.InvalidToken, "Send the access token as Authorization: Bearer.")
-	errTwoTokens = badRequest("Send the access token in one way only.")
+	errTwoTokens = badRequest("Send the access token only once.")
 )
 
 // readBearer takes the access token from the header, or for POST from the form (RFC 6750 §2.1, §2.2), never

@@ -41,7 +41,7 @@ func TestClientsAuthenticateByHeaderOrForm(t *testing.T) {
 		"odd secret in the form": {"client_id", "odd", "client_secret", oddSecret},
 		"odd secret by Basic, form-encoded": {"client_id", "", ":Authorization",
 			rawBasic("odd:a%3Ab%25%2Bc")},
-		"odd secret by Basic, colon left as it stood": {"client_id", "", ":Authorization", rawBasic("odd:a:b%25%2Bc")},
+		"odd secret by Basic, colon not escaped": {"client_id", "", ":Authorization", rawBasic("odd:a:b%25%2Bc")},
 		"id with needless escapes": {"client_id", "", ":Authorization",
 			rawBasic("%6fdd:a%3Ab%25%2Bc")},
 	} {
@@ -51,22 +51,22 @@ func TestClientsAuthenticateByHeaderOrForm(t *testing.T) {
 	}
 }
 
-// TestClientsThatAreNotProved all get one answer, byte for byte, whatever is wrong: it tells nobody which
-// clients there are.
-func TestClientsThatAreNotProved(t *testing.T) {
+// TestClientsThatFailToAuthenticate all get the same answer, byte for byte, so that it does not reveal which clients
+// exist.
+func TestClientsThatFailToAuthenticate(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	want := w.token(w.wechatCode("alice").with("client_id", "backend", "client_secret", "wrong"))
 	requireError(t, want, http.StatusUnauthorized, "invalid_client")
 	for name, pairs := range map[string][]string{
-		"unknown":                      {"client_id", "nobody"},
-		"unknown with a secret":        {"client_id", "nobody", "client_secret", testSecret},
-		"unknown by Basic":             {"client_id", "", ":Authorization", basic("nobody", testSecret)},
-		"wrong secret by Basic":        {"client_id", "", ":Authorization", basic("backend", "wrong")},
-		"empty secret by Basic":        {"client_id", "", ":Authorization", basic("backend", "")},
-		"secret left out":              {"client_id", "backend"},
-		"another client's secret":      {"client_id", "backend", "client_secret", oddSecret},
-		"secret with something behind": {"client_id", "backend", "client_secret", testSecret + "x"},
+		"unknown":                          {"client_id", "nobody"},
+		"unknown with a secret":            {"client_id", "nobody", "client_secret", testSecret},
+		"unknown by Basic":                 {"client_id", "", ":Authorization", basic("nobody", testSecret)},
+		"wrong secret by Basic":            {"client_id", "", ":Authorization", basic("backend", "wrong")},
+		"empty secret by Basic":            {"client_id", "", ":Authorization", basic("backend", "")},
+		"secret left out":                  {"client_id", "backend"},
+		"another client's secret":          {"client_id", "backend", "client_secret", oddSecret},
+		"secret with a trailing character": {"client_id", "backend", "client_secret", testSecret + "x"},
 		"secret cut short": {"client_id", "backend", "client_secret",
 			testSecret[:len(testSecret)-1]},
 		"secret of 60 000 bytes": {"client_id", "backend", "client_secret",
@@ -97,14 +97,14 @@ func TestClientsThatAreNotProved(t *testing.T) {
 			require.Equal(t, `Basic realm="lingpai"`, a.header.Get("WWW-Authenticate"))
 		})
 	}
-	require.Empty(t, w.simulator.Requests().Codes, "no code is spent for a client that is not proved")
+	require.Empty(t, w.simulator.Requests().Codes, "no code is spent for a client that is not authenticated")
 	for id := range strings.Lines(w.asked.String()) {
 		require.NoError(t, identity.ValidClientID(strings.TrimSpace(id)),
 			"an id that no client can have must reach neither caches nor databases")
 	}
 	log := w.log.String()
 	require.NotContains(t, log, testSecret)
-	require.NotContains(t, log, "nobody", "what no client is called may be a secret in the wrong place")
+	require.NotContains(t, log, "nobody", "an unknown client_id may be a misplaced secret")
 	for _, cause := range []string{
 		"there is no such client", "client backend sent a wrong secret", "client backend sent no secret",
 		"client mini is public and has no secret",
@@ -125,7 +125,7 @@ func TestTheLogNamesWhoseRequestIsRefused(t *testing.T) {
 	}
 	w.log.Reset()
 	w.token(refreshForm("x").with("client_id", "nobody"))
-	require.Contains(t, w.log.String(), `"client":""`, "what nobody is called is not repeated")
+	require.Contains(t, w.log.String(), `"client":""`, "an unknown client_id is not logged")
 }
 
 var requestIDs = regexp.MustCompile(`"request_id":"[^"]*"`)
@@ -136,18 +136,18 @@ func TestAuthorizationHeadersThatAreNoBasic(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	for name, header := range map[string]string{
-		"empty":                  "",
-		"Bearer":                 "Bearer abc",
-		"no credentials":         "Basic",
-		"no base64":              "Basic ***",
-		"no colon":               rawBasic("backend"),
-		"no id":                  rawBasic(":" + testSecret),
-		"a broken escape":        rawBasic("odd:a:b%+c"),
-		"a broken escape in id":  rawBasic("%zz:" + testSecret),
-		"NUL alone":              rawBasic("\x00:\x00"),
-		"another scheme":         "Digest username=backend",
-		"Basic with comma":       basic("backend", testSecret) + ", Bearer x",
-		"Basic of another table": "Basic YmFja2VuZDps_-==",
+		"empty":                    "",
+		"Bearer":                   "Bearer abc",
+		"no credentials":           "Basic",
+		"no base64":                "Basic ***",
+		"no colon":                 rawBasic("backend"),
+		"no id":                    rawBasic(":" + testSecret),
+		"a broken escape":          rawBasic("odd:a:b%+c"),
+		"a broken escape in id":    rawBasic("%zz:" + testSecret),
+		"NUL alone":                rawBasic("\x00:\x00"),
+		"another scheme":           "Digest username=backend",
+		"Basic with comma":         basic("backend", testSecret) + ", Bearer x",
+		"Basic in URL-safe base64": "Basic YmFja2VuZDps_-==",
 	} {
 		t.Run(name, func(t *testing.T) {
 			body, headers := w.wechatCode("alice").with("client_id", "").encode()
@@ -157,7 +157,7 @@ func TestAuthorizationHeadersThatAreNoBasic(t *testing.T) {
 	}
 }
 
-// TestTwoWaysOfAuthentication at once are refused, also if both are right (RFC 6749 §2.3).
+// TestTwoWaysOfAuthentication at once are rejected, even if both are right (RFC 6749 §2.3).
 func TestTwoWaysOfAuthentication(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -184,9 +184,9 @@ func TestTwoWaysOfAuthentication(t *testing.T) {
 	}
 }
 
-// TestClientsAreProvedBeforeUsers: a client that is not proved learns nothing about a password, a code or a
-// refresh token.
-func TestClientsAreProvedBeforeUsers(t *testing.T) {
+// TestClientsAuthenticateBeforeUsers: a client that fails to authenticate learns nothing about a password, a code or
+// a refresh token.
+func TestClientsAuthenticateBeforeUsers(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	refresh := w.signIn("alice").text("refresh_token")
@@ -230,10 +230,10 @@ func TestClientsMayUseOnlyTheirGrants(t *testing.T) {
 		requireError(t, w.token(form{"grant_type": name, "client_id": "mini", "code": "x"}), http.StatusBadRequest,
 			"unsupported_grant_type")
 	}
-	require.Empty(t, len(w.simulator.Requests().Codes)-1, "only the sign-in was asked about")
+	require.Empty(t, len(w.simulator.Requests().Codes)-1, "WeChat was asked only for the sign-in")
 }
 
-// TestClientDisabledWhileItsSessionsLive can no longer refresh, from the next request on.
+// TestClientDisabledWhileItsSessionsLive: it can no longer refresh, from the next request on.
 func TestClientDisabledWhileItsSessionsLive(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

@@ -10,20 +10,19 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// serviceForm is a confidential client that asks for a token of its own.
+// serviceForm requests a token for a confidential client itself.
 func serviceForm() form {
 	return form{"grant_type": oauth.GrantClientCredentials, "client_id": "service", "client_secret": testSecret}
 }
 
-// TestClientsActForThemselves (RFC 6749 §4.4, RFC 9068 §2.2): an access token, and nothing that would speak
-// of a user or of a session.
+// TestClientsActForThemselves (RFC 6749 §4.4, RFC 9068 §2.2): an access token, and nothing about a user or a session.
 func TestClientsActForThemselves(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	a := w.token(serviceForm().with("scope", "api.write"))
 	requireTokens(t, a)
 	require.Equal(t, []string{"access_token", "expires_in", "scope", "token_type"}, names(a.members))
-	require.InDelta(t, 600, a.members["expires_in"], 1, "the life that the client's record says")
+	require.InDelta(t, 600, a.members["expires_in"], 1, "the lifetime in the client's record")
 	require.Equal(t, "at+jwt", headerOf(t, a.text("access_token"))["typ"])
 	claims := claimsOf(t, a.text("access_token"))
 	require.Equal(t, []string{"aud", "client_id", "exp", "iat", "iss", "jti", "scope", "sub"}, names(claims))
@@ -39,8 +38,8 @@ func TestClientsActForThemselves(t *testing.T) {
 	require.Empty(t, w.eventKinds(t))
 }
 
-// TestClientsOwnScope: nothing about a user, who is not there. What was asked for is refused; what was not is
-// left out, and told.
+// TestClientsOwnScope has no scopes about a user. Asking for one is an error; one among the defaults is left out, and
+// the answer has the scope that was granted.
 func TestClientsOwnScope(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -61,7 +60,8 @@ func TestClientsOwnScope(t *testing.T) {
 	}
 }
 
-// TestClientsThatMayNotActForThemselves: a public client proves nothing, so everybody could be it (RFC 6749 §4.4.2).
+// TestClientsThatMayNotActForThemselves: a public client does not authenticate, so anybody could claim to be it (RFC
+// 6749 §4.4.2).
 func TestClientsThatMayNotActForThemselves(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -92,7 +92,7 @@ func TestClientsThatMayNotActForThemselves(t *testing.T) {
 	requireError(t, w.token(serviceForm()), http.StatusUnauthorized, "invalid_client")
 }
 
-// TestClientsOwnTokensAreNoUsers.
+// TestClientsOwnTokensAreNoUsers: userinfo rejects them.
 func TestClientsOwnTokensAreNoUsers(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

@@ -36,7 +36,7 @@ func postHead(lines ...string) string {
 		strings.Join(append(lines, "", ""), "\r\n")
 }
 
-// TestSlowRequestsAreCutOff: who sends a byte now and then holds a connection for seconds, not for ever.
+// TestSlowRequestsAreCutOff: a client that sends a byte now and then holds a connection for seconds, not for ever.
 func TestSlowRequestsAreCutOff(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -65,7 +65,7 @@ func TestSlowRequestsAreCutOff(t *testing.T) {
 	group.Wait()
 }
 
-// TestServerHasALimitForEverything that a stranger may drag out or blow up.
+// TestServerHasALimitForEverything that a client could make slow or large.
 func TestServerHasALimitForEverything(t *testing.T) {
 	t.Parallel()
 	server := provider.NewHTTPServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
@@ -76,7 +76,7 @@ func TestServerHasALimitForEverything(t *testing.T) {
 	require.LessOrEqual(t, server.MaxHeaderBytes, 16<<10)
 }
 
-// TestRequestsThatEndEarly do no harm: the answer is an error, or there is nobody to answer.
+// TestRequestsThatEndEarly do no harm: they get an error, or the connection is closed.
 func TestRequestsThatEndEarly(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -87,10 +87,10 @@ func TestRequestsThatEndEarly(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), "400 Bad Request")
 	require.Contains(t, string(text), "invalid_request")
-	require.Empty(t, w.simulator.Requests().Codes, "half a request is none")
+	require.Empty(t, w.simulator.Requests().Codes, "an incomplete request has no effect")
 }
 
-// TestRequestsWithTwoLengths are one request each: what one of two readers takes for the next request is
+// TestRequestsWithTwoLengths are one request each: the part that another parser could take for a second request is
 // never answered.
 func TestRequestsWithTwoLengths(t *testing.T) {
 	t.Parallel()
@@ -121,7 +121,7 @@ func TestRequestsWithTwoLengths(t *testing.T) {
 	}
 }
 
-// TestIdleConnectionsDoNotKeepOthersOut.
+// TestIdleConnectionsDoNotKeepOthersOut opens many, and sends a request on another.
 func TestIdleConnectionsDoNotKeepOthersOut(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

@@ -8,17 +8,17 @@ import (
 	"github.com/lingpai/lingpai/clients"
 )
 
-// corsPolicy says scripts of which origins may call an endpoint.
+// corsPolicy tells the origins whose scripts may call an endpoint.
 type corsPolicy int
 
 const (
-	corsNone       corsPolicy = iota // APIs and gateways are no scripts
+	corsNone       corsPolicy = iota // no origin: for endpoints that only APIs and gateways call
 	corsRegistered                   // origins that a client registered, by GET and POST
-	corsAccount                      // the same, by PUT and DELETE too
-	corsAny                          // what is public
+	corsAccount                      // origins that a client registered, by PUT and DELETE too
+	corsAny                          // all origins: for public documents
 )
 
-// withCORS lets scripts call an endpoint, and read why a method is refused.
+// withCORS adds CORS headers to all responses of next, including errors, and answers preflight requests.
 func withCORS(policy corsPolicy, clients *clients.Registry, next http.Handler) http.Handler {
 	switch policy {
 	case corsRegistered:
@@ -32,7 +32,7 @@ func withCORS(policy corsPolicy, clients *clients.Registry, next http.Handler) h
 }
 
 // registeredCORS lets scripts of origins that a client registered call an endpoint. There are no cookies, so
-// credentials stay off. It is asked about requests without an origin too, of which nothing is to be looked up.
+// credentials stay off. The function is also called for requests without an origin; these need no look-up.
 func registeredCORS(clients *clients.Registry, methods ...string) *cors.Cors {
 	return cors.New(cors.Options{
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
@@ -45,7 +45,7 @@ func registeredCORS(clients *clients.Registry, methods ...string) *cors.Cors {
 	})
 }
 
-// anyCORS lets any script read.
+// anyCORS lets scripts of every origin read a document.
 func anyCORS() *cors.Cors {
 	return cors.New(cors.Options{
 		AllowedOrigins: []string{"*"},

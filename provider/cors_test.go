@@ -13,7 +13,7 @@ func preflight(origin, method, headers string) http.Header {
 		"Access-Control-Request-Headers": {headers}}
 }
 
-// foreignOrigins are none that a client registered, however much they look like it.
+// foreignOrigins are origins that no client registered, although some look like one.
 func foreignOrigins() []string {
 	return []string{
 		"https://evil.example.com", "null", "", "*", "http://h5.example.com", "https://h5.example.com.evil.example",
@@ -23,7 +23,7 @@ func foreignOrigins() []string {
 	}
 }
 
-// TestScriptsOfRegisteredOriginsMayCall the endpoints of clients, and read why they were refused.
+// TestScriptsOfRegisteredOriginsMayCall the endpoints of clients, and read errors.
 func TestScriptsOfRegisteredOriginsMayCall(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -37,7 +37,7 @@ func TestScriptsOfRegisteredOriginsMayCall(t *testing.T) {
 		require.Empty(t, a.header.Get("Access-Control-Allow-Credentials"))
 		require.Contains(t, strings.Join(a.header.Values("Vary"), ","), "Origin")
 		a = w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodPost, "x-evil"))
-		require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), "a header that nobody needs")
+		require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), "an unnecessary header")
 		a = w.ask(http.MethodOptions, path, nil, preflight(testOrigin, http.MethodDelete, ""))
 		require.Empty(t, a.header.Get("Access-Control-Allow-Origin"))
 	}
@@ -49,7 +49,7 @@ func TestScriptsOfRegisteredOriginsMayCall(t *testing.T) {
 	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
 	refused := w.token(w.wechatCode("alice").with("client_id", "nobody", ":Origin", testOrigin))
 	requireError(t, refused, http.StatusUnauthorized, "invalid_client")
-	require.Equal(t, testOrigin, refused.header.Get("Access-Control-Allow-Origin"), "else the script sees no reason")
+	require.Equal(t, testOrigin, refused.header.Get("Access-Control-Allow-Origin"), "the script can read it")
 	exposed := strings.ToLower(refused.header.Get("Access-Control-Expose-Headers"))
 	for _, name := range []string{"retry-after", "www-authenticate", "x-request-id"} {
 		require.Contains(t, exposed, name)
@@ -73,7 +73,7 @@ func TestScriptsOfOtherOriginsMayNot(t *testing.T) {
 	}
 }
 
-// TestDocumentsMayBeReadByAnyScript, and nothing else by it.
+// TestDocumentsMayBeReadByAnyScript, and only read.
 func TestDocumentsMayBeReadByAnyScript(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -92,7 +92,7 @@ func TestDocumentsMayBeReadByAnyScript(t *testing.T) {
 	}
 }
 
-// TestScriptsReadThatTheDatabaseIsDown, and when to come again: their origins are known from before.
+// TestScriptsReadThatTheDatabaseIsDown, and when to try again: their origins are cached.
 func TestScriptsReadThatTheDatabaseIsDown(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -108,9 +108,9 @@ func TestScriptsReadThatTheDatabaseIsDown(t *testing.T) {
 		"Access-Control-Allow-Origin"))
 }
 
-// TestWhoIsNoScriptCostsNoLookAtOrigins: it would come before the bound on requests in flight, and wait for a
-// database that hangs.
-func TestWhoIsNoScriptCostsNoLookAtOrigins(t *testing.T) {
+// TestRequestsWithoutOriginNeedNoLookup: it would precede the limit on concurrent requests, and wait for a database
+// that hangs.
+func TestRequestsWithoutOriginNeedNoLookup(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	require.Equal(t, http.StatusOK, w.signIn("alice").status)

@@ -1,6 +1,6 @@
-// Package provider speaks HTTP: it reads requests, asks a service, and writes answers.
+// Package provider implements the HTTP endpoints: it parses requests, calls a service, and writes responses.
 //
-// It owns the one table of routes and the shape of requests and answers; codes and their status are of package
-// oauth. It decides nothing about who may have tokens, and knows neither storage nor keys: a key set is bytes with an
+// It defines the routes and the form of requests and responses; package oauth defines error codes and their status.
+// It makes no decision about who may have tokens, and depends on neither storage nor keys: a key set is bytes with an
 // ETag.
 package provider

@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// metadata is RFC 8414 §2 and OpenID Connect Discovery §3: exactly what works. Without an authorization
-// endpoint there is none, and no response type.
+// metadata is RFC 8414 §2 and OpenID Connect Discovery §3. It lists only what is implemented: there is no
+// authorization endpoint, so none is named and there are no response types.
 type metadata struct {
 	Issuer                string   `json:"issuer"`
 	TokenEndpoint         string   `json:"token_endpoint"`
@@ -20,11 +20,11 @@ type metadata struct {
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
-	RevocationsURI        string   `json:"revocations_uri"` // ours: see docs/revocation-list.md
+	RevocationsURI        string   `json:"revocations_uri"` // an extension: see docs/revocation-list.md
 	GrantTypes            []string `json:"grant_types_supported"`
-	ResponseTypes         []string `json:"response_types_supported"` // required, so it is there though it is empty
+	ResponseTypes         []string `json:"response_types_supported"` // required, so present although empty
 	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
-	// left out it would mean client_secret_basic
+	// the default is client_secret_basic
 	RevocationAuth       []string `json:"revocation_endpoint_auth_methods_supported"`
 	IntrospectionAuth    []string `json:"introspection_endpoint_auth_methods_supported"`
 	SubjectTypes         []string `json:"subject_types_supported"`
@@ -33,7 +33,7 @@ type metadata struct {
 	Claims               []string `json:"claims_supported"`
 	ClaimsParameter      bool     `json:"claims_parameter_supported"`
 	RequestParameter     bool     `json:"request_parameter_supported"`
-	RequestURIParameter  bool     `json:"request_uri_parameter_supported"` // left out it would mean true
+	RequestURIParameter  bool     `json:"request_uri_parameter_supported"` // the default is true
 	ServiceDocumentation string   `json:"service_documentation"`
 }
 
@@ -65,7 +65,7 @@ func metadataJSON(issuer string) []byte {
 	return body
 }
 
-// document is a JSON text that is the same for every caller.
+// document is a constant JSON document.
 type document struct{ content }
 
 func newDocument(body []byte) document {

@@ -50,12 +50,12 @@ func TestDocumentsMayBeCachedAndAskedAgain(t *testing.T) {
 	}
 }
 
-// TestMetadataSaysWhatWorks (RFC 8414 §2, OpenID Connect Discovery §3): all that it says works, and nothing else does.
+// TestMetadataSaysWhatWorks (RFC 8414 §2, OpenID Connect Discovery §3): all that it lists works, and nothing else does.
 func TestMetadataSaysWhatWorks(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	a := w.get("/.well-known/openid-configuration", nil)
-	require.Equal(t, a.body, w.get("/.well-known/oauth-authorization-server", nil).body, "both documents are one")
+	require.Equal(t, a.body, w.get("/.well-known/oauth-authorization-server", nil).body, "both documents are the same")
 	require.Equal(t, w.issuer, a.members["issuer"])
 	require.Equal(t, []any{}, a.members["response_types_supported"])
 	require.NotContains(t, a.members, "authorization_endpoint")
@@ -115,7 +115,7 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 	requireClaims(t, w, a.members)
 }
 
-// requireClaims wants ID tokens to have the claims that the metadata names, and no others.
+// requireClaims requires ID tokens to have the claims that the metadata names, and no others.
 func requireClaims(t *testing.T, w *env, metadata map[string]any) {
 	t.Helper()
 	told := map[string]bool{}
@@ -131,7 +131,7 @@ func requireClaims(t *testing.T, w *env, metadata map[string]any) {
 	}
 	require.Len(t, metadata["claims_supported"], len(told))
 	for _, claim := range metadata["claims_supported"].([]any) {
-		require.True(t, told[claim.(string)], "%s is never told", claim)
+		require.True(t, told[claim.(string)], "no token has %s", claim)
 	}
 }
 
@@ -155,7 +155,7 @@ func requireAuthMethods(t *testing.T, w *env, metadata map[string]any) {
 	requireError(t, w.introspect(token, methods["none"]...), http.StatusUnauthorized, "invalid_client")
 }
 
-// TestKeySetIsPublicOnly (RFC 7517, RFC 7638): nothing private, nothing that verifiers might stumble over.
+// TestKeySetIsPublicOnly (RFC 7517, RFC 7638): nothing private, and nothing that a verifier might reject.
 func TestKeySetIsPublicOnly(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -182,7 +182,7 @@ func TestKeySetIsPublicOnly(t *testing.T) {
 		"the key that signs is published")
 }
 
-// TestIssuerWithPath: everything lies below it, but for the document that RFC 8414 §3.1 puts between host and path.
+// TestIssuerWithPath: everything is below it, except for the document that RFC 8414 §3.1 puts between host and path.
 func TestIssuerWithPath(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) { s.path = "/login/cn" })
@@ -208,7 +208,7 @@ func TestIssuerWithPath(t *testing.T) {
 	}
 }
 
-// knowAll keeps everything of a user that there can be.
+// knowAll stores a value for every claim of a user.
 func (w records) knowAll(subject string) {
 	w.t.Helper()
 	ctx := context.Background()

@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// shop adds a mini-program that may ask for everything about a person.
+// shop adds a mini-program that may request all data of a user, and returns the form of a sign-in.
 func (w records) shop(budget int) form {
 	w.t.Helper()
 	ctx := context.Background()
@@ -31,7 +31,8 @@ func (w wechatUsers) phoneCode(user string) string {
 	return code
 }
 
-// tapped is what a mini-program got encrypted for a user who has signed in before, as parameters of a sign-in.
+// tapped returns encrypted data that a mini-program got for a user who has signed in before, as parameters of a
+// sign-in.
 func (w wechatUsers) tapped(plain wechattest.Plaintext) []string {
 	w.t.Helper()
 	plain.AppID = testApp
@@ -69,8 +70,8 @@ func TestASignInBringsAProfile(t *testing.T) {
 	require.Equal(t, "Ada", claimsOf(t, a.text("id_token"))["nickname"])
 }
 
-// TestAProfileThatDoesNotOpenKeepsNobodyOut: a broken one, one of somebody else's, one of another app, half a one.
-func TestAProfileThatDoesNotOpenKeepsNobodyOut(t *testing.T) {
+// TestAnInvalidProfileDoesNotPreventASignIn: it is broken, somebody else's, another app's, or incomplete.
+func TestAnInvalidProfileDoesNotPreventASignIn(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	shop := w.shop(0)
@@ -98,10 +99,10 @@ func TestAProfileThatDoesNotOpenKeepsNobodyOut(t *testing.T) {
 	requireError(t, w.token(half), http.StatusBadRequest, "invalid_request")
 	requireError(t, w.token(shop.with("code", code, "encrypted_data", "AAAA", "iv", "AAAA", "encrypted_data_kind",
 		"run")), http.StatusBadRequest, "invalid_request")
-	requireTokens(t, w.token(shop.with("code", code))) // neither cost the code
+	requireTokens(t, w.token(shop.with("code", code))) // neither used up the code
 }
 
-// TestWhatTheUserChoseIsNotOverwritten names the flaw of copying WeChat's word at every sign-in.
+// TestWhatTheUserChoseIsNotOverwritten by WeChat's profile at the next sign-in.
 func TestWhatTheUserChoseIsNotOverwritten(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -119,8 +120,8 @@ func TestWhatTheUserChoseIsNotOverwritten(t *testing.T) {
 	require.NotContains(t, told, "picture")
 }
 
-// TestTheGreyNameOfEverybodyIsNobodys: what WeChat answers since 2022 says nothing of a person.
-func TestTheGreyNameOfEverybodyIsNobodys(t *testing.T) {
+// TestThePlaceholderProfileIsNotStored: since 2022 WeChat returns the same name and picture for everybody.
+func TestThePlaceholderProfileIsNotStored(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	shop := w.shop(0)
@@ -143,11 +144,11 @@ func TestAPhoneNumberByCode(t *testing.T) {
 	require.Equal(t, true, told["phone_number_verified"])
 	require.InDelta(t, w.clock.Now().Unix(), told["phone_number_seen_at"], 2)
 	require.NotContains(t, w.userinfoOf(w.signInAt("shop", "ada", "openid profile")).members, "phone_number",
-		"the scope phone is what tells")
+		"this needs the scope phone")
 	require.NotContains(t, w.log.String(), "13812345678")
 }
 
-// TestCodesAreNotInterchangeable: a phone code is no sign-in, and a login code no phone number.
+// TestCodesAreNotInterchangeable: a phone code does not sign in, and a login code does not yield a phone number.
 func TestCodesAreNotInterchangeable(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -162,7 +163,8 @@ func TestCodesAreNotInterchangeable(t *testing.T) {
 	require.NotContains(t, w.userinfoOf(a).members, "phone_number")
 }
 
-// TestTheBudgetOfPhoneNumbers is kept, told of once, and not used up by codes that WeChat refuses.
+// TestTheBudgetOfPhoneNumbers is enforced, recorded once in the audit log, and not used up by codes that WeChat
+// rejects.
 func TestTheBudgetOfPhoneNumbers(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -201,7 +203,8 @@ func TestAPhoneNumberNeedsThePermissionOfTheClient(t *testing.T) {
 	require.Equal(t, "not_allowed", a.members["phone_status"])
 }
 
-// TestAnOldPhoneNumber is opened with the session key, and counts as verified only if WeChat says that it made it.
+// TestAnOldPhoneNumber is decrypted with the session key, and counts as verified only if WeChat confirms that it
+// encrypted it.
 func TestAnOldPhoneNumber(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -226,7 +229,7 @@ func TestAnOldPhoneNumber(t *testing.T) {
 	require.Equal(t, true, w.userinfoOf(a).members["phone_number_verified"])
 }
 
-// TestBindingAPhoneNumberLater is for those who signed in without one.
+// TestBindingAPhoneNumberLater, for users who signed in without one.
 func TestBindingAPhoneNumberLater(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -244,7 +247,7 @@ func TestBindingAPhoneNumberLater(t *testing.T) {
 		http.StatusForbidden, "insufficient_scope")
 }
 
-// TestOnePhoneNumberJoinsNobody: numbers pass on to other people.
+// TestOnePhoneNumberJoinsNobody: users with the same number stay separate, since numbers are reassigned.
 func TestOnePhoneNumberJoinsNobody(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -267,7 +270,7 @@ func (w tokenCalls) signInAt(client, user, scope string) answer {
 	return a
 }
 
-// TestAnOutageOfWeChatDoesNotUseUpTheBudget: what was never sent cost nothing.
+// TestAnOutageOfWeChatDoesNotUseUpTheBudget: a request that was never sent is not counted.
 func TestAnOutageOfWeChatDoesNotUseUpTheBudget(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -283,7 +286,7 @@ func TestAnOutageOfWeChatDoesNotUseUpTheBudget(t *testing.T) {
 	require.Zero(t, use.Used)
 }
 
-// TestAnUnverifiedNumberDoesNotReplaceAVerifiedOne.
+// TestAnUnverifiedNumberDoesNotReplaceAVerifiedOne of the same user.
 func TestAnUnverifiedNumberDoesNotReplaceAVerifiedOne(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

@@ -39,8 +39,7 @@ const (
 	testKey          = "a-key-of-at-least-128-random-bits"
 )
 
-// env is an installation, and everything that tests do with one. What belongs to one story is in a type of its
-// own.
+// env is an installation with the helpers of the tests. Helpers of one feature are in a type of their own.
 type env struct {
 	*installation
 	records
@@ -60,33 +59,32 @@ func newEnv(t testing.TB, options ...option) *env {
 		wechatDataCalls{calls}, accountCalls{calls}}
 }
 
-// records changes and reads what the installation keeps, past its endpoints.
+// records changes and reads the stores of the installation directly.
 type records struct{ *installation }
 
-// browser sends requests and takes answers as they are.
+// browser sends requests and returns the answers unchanged.
 type browser struct{ *installation }
 
-// wechatUsers are people with WeChat or QQ on their phones: they have what its simulator gives to mini-programs.
+// wechatUsers are users of WeChat or QQ: they get codes and encrypted data from its simulator.
 type wechatUsers struct{ *installation }
 
-// tokenCalls signs people in, and asks what becomes of their tokens.
+// tokenCalls calls the endpoints that issue, check and revoke tokens.
 type tokenCalls struct {
 	*installation
 	browser
 	wechatUsers
 }
 
-// appTokenCalls asks for app tokens as back ends do.
+// appTokenCalls requests app tokens as back ends do.
 type appTokenCalls struct{ tokenCalls }
 
-// wechatDataCalls has data of WeChat's opened.
+// wechatDataCalls calls the endpoints that decrypt and verify WeChat's data.
 type wechatDataCalls struct{ tokenCalls }
 
-// accountCalls makes the calls of people who look after their accounts.
+// accountCalls calls the account API.
 type accountCalls struct{ tokenCalls }
 
-// installation is a whole provider as strangers see it: a real HTTP server, real SQLite, real keys, WeChat's
-// simulator behind HTTP.
+// installation is a complete provider: a real HTTP server, real SQLite, real keys, and WeChat's simulator behind HTTP.
 type installation struct {
 	t         testing.TB
 	clock     *dbtest.ProcessClock
@@ -101,11 +99,11 @@ type installation struct {
 	server    *httptest.Server
 	issuer    string
 	log       *lockedBuffer
-	asked     *lockedBuffer // for which clients the store was asked
-	touched   *lockedBuffer // which sessions were looked up or ended
+	asked     *lockedBuffer // the clients that were looked up in the store
+	touched   *lockedBuffer // the sessions that were looked up or ended
 }
 
-// askedClients writes down what is looked up.
+// askedClients records which clients are looked up.
 type askedClients struct {
 	identity.Clients
 	w *installation
@@ -121,7 +119,7 @@ func (c *askedClients) List(ctx context.Context) ([]identity.Client, error) {
 	return c.Clients.List(ctx)
 }
 
-// touchedSessions writes down what is looked up and ended.
+// touchedSessions records which sessions are looked up and ended.
 type touchedSessions struct {
 	identity.Sessions
 	w *installation
@@ -137,7 +135,7 @@ func (s *touchedSessions) End(ctx context.Context, id, reason string) (bool, err
 	return s.Sessions.End(ctx, id, reason)
 }
 
-// settings is what tests vary.
+// settings are the options of an installation.
 type settings struct {
 	path          string // of the issuer
 	proxies       []netip.Prefix
@@ -172,7 +170,7 @@ func newInstallation(t testing.TB, options ...option) *installation {
 func (w *installation) startSimulator() string {
 	w.simulator = wechattest.New(wechattest.Options{Now: w.clock.Now})
 	server := httptest.NewUnstartedServer(w.simulator)
-	// broken connections are ordered ones
+	// tests break connections on purpose
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	server.Start()
 	w.t.Cleanup(server.Close)
@@ -182,7 +180,7 @@ func (w *installation) startSimulator() string {
 	return server.URL
 }
 
-// serve serves the process that the command would, on loopback, over stores that write down what they are asked.
+// serve starts the server that the command would start, on loopback, with stores that record calls.
 func (w *installation) serve(wechatURL string) {
 	logger := slog.New(provider.LogRequestIDs(slog.NewJSONHandler(w.log,
 		&slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -208,7 +206,7 @@ func (w *installation) serve(wechatURL string) {
 	w.t.Cleanup(w.server.Close)
 }
 
-// configuration is what an operator would have configured.
+// configuration returns the settings of the server.
 func (w *installation) configuration(wechatURL string) serversettings.Settings {
 	c := serversettings.Defaults()
 	c.Issuer, c.TrustedProxies, c.AddressAttempts = w.issuer, w.settings.proxies, w.settings.perAddress
@@ -243,7 +241,7 @@ func (b *lockedBuffer) String() string {
 	return string(b.text)
 }
 
-// quiet is a client that follows nothing and keeps no connection, so that a test sees each answer as it is.
+// quiet is a client that follows no redirects and reuses no connections, so that a test sees each answer unchanged.
 var quiet = &http.Client{
 	Transport:     &http.Transport{DisableKeepAlives: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -13,20 +13,20 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// documentation is where error_uri points; every name has an entry there, in English and Chinese.
+// documentation is the prefix of error_uri; the page has an entry for every error code, in English and Chinese.
 const documentation = "https://github.com/lingpai/lingpai/blob/main/docs/errors.md#"
 
 func badRequest(description string) error { return oauth.NewError(oauth.InvalidRequest, description) }
 
-// answers writes what is common to all endpoints.
+// answers writes and logs errors for all endpoints.
 type answers struct{ logger *slog.Logger }
 
-// writeError answers an error. Causes go to the log and never to the caller.
+// writeError logs an error and writes it as the response. Causes are logged and never sent to the caller.
 func (a answers) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := asError(err)
 	status := e.Code.Status()
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // clients that disconnect page nobody
+	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // client disconnects do not page anyone
 		level = slog.LevelError
 	}
 	a.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
@@ -40,7 +40,7 @@ func (a answers) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, status, errorMembers(e, requestID(r.Context())))
 }
 
-// errorMembers is the body of every error (RFC 6749 §5.2).
+// errorMembers returns the body of an error response (RFC 6749 §5.2).
 func errorMembers(e *oauth.Error, requestID string) map[string]any {
 	members := map[string]any{
 		"error":             e.Code.Error(),
@@ -54,15 +54,15 @@ func errorMembers(e *oauth.Error, requestID string) map[string]any {
 	return members
 }
 
-// asError returns what a caller is told of an error. An unknown one is an internal error, of which nobody is told
-// more.
+// asError returns an error as the caller sees it. An error of another type is an internal error whose details are
+// only logged.
 func asError(err error) *oauth.Error {
 	if known, ok := errors.AsType[*oauth.Error](err); ok {
 		return known
 	}
 	return &oauth.Error{
 		Code:        oauth.ServerError,
-		Description: "Something went wrong on the server. Give its operator the request_id.",
+		Description: "Internal server error. Give the request_id to the operator.",
 		Cause:       err,
 	}
 }
@@ -74,7 +74,7 @@ func cause(e *oauth.Error) string {
 	return e.Cause.Error()
 }
 
-// challenge says which credentials would help (RFC 6749 §5.2, RFC 6750 §3).
+// challenge sets WWW-Authenticate for errors that credentials can resolve (RFC 6749 §5.2, RFC 6750 §3).
 func challenge(header http.Header, e *oauth.Error) {
 	switch e.Code {
 	case oauth.InvalidClient:
@@ -91,8 +91,7 @@ func challenge(header http.Header, e *oauth.Error) {
 	}
 }
 
-// endpoint makes a handler of a function that answers, or returns why not. Nothing that it answers may be kept by a
-// cache.
+// endpoint returns a handler that calls serve and writes the error that it returns. Responses must not be cached.
 func (a answers) endpoint(serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Cache-Control"] = noStore
@@ -102,7 +101,7 @@ func (a answers) endpoint(serve func(w http.ResponseWriter, r *http.Request) err
 	})
 }
 
-// recovering answers a panic like any other internal error, but for the one by which a handler aborts.
+// recovering answers a panic of next as an internal error, except http.ErrAbortHandler, which it passes on.
 func (a answers) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -120,5 +119,5 @@ func (a answers) recovering(next http.Handler) http.Handler {
 
 func (a answers) notFound(w http.ResponseWriter, r *http.Request) {
 	a.writeError(w, r, oauth.NewError(oauth.NotFound,
-		"There is no such endpoint. Those that are stand in /.well-known/openid-configuration."))
+		"Unknown endpoint. See /.well-known/openid-configuration."))
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // TestAnAbortedAnswerEndsTheConnection: a handler that has written half an answer aborts it by panicking with
-// http.ErrAbortHandler. Nothing may be added to what was written, nor told to operators as a fault.
+// http.ErrAbortHandler. Nothing may be added to what was written, and no error may be logged.
 func TestAnAbortedAnswerEndsTheConnection(t *testing.T) {
 	var log bytes.Buffer
 	half := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -36,7 +36,7 @@ func TestAnAbortedAnswerEndsTheConnection(t *testing.T) {
 	require.Empty(t, log.String())
 }
 
-// TestAPanicIsAnsweredAsAnInternalError, and its words go to the log alone.
+// TestAPanicIsAnsweredAsAnInternalError, and its message is only logged.
 func TestAPanicIsAnsweredAsAnInternalError(t *testing.T) {
 	var log bytes.Buffer
 	broken := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a secret") })
@@ -49,7 +49,7 @@ func TestAPanicIsAnsweredAsAnInternalError(t *testing.T) {
 	require.Contains(t, log.String(), "a secret")
 }
 
-// TestEveryErrorIsExplained: error_uri points at an entry that is there.
+// TestEveryErrorIsExplained: error_uri refers to an existing entry.
 func TestEveryErrorIsExplained(t *testing.T) {
 	text, err := os.ReadFile("../docs/errors.md")
 	require.NoError(t, err)

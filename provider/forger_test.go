@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// forger makes tokens as an attacker would, who has read a good one and the key set.
+// forger makes tokens like an attacker who knows a valid one and the key set.
 type forger struct {
 	t              *testing.T
 	header, claims map[string]any
@@ -28,7 +28,7 @@ func (f forger) segment(members map[string]any) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// sign signs by the attacker's own key, with header members changed.
+// sign signs with the attacker's own key, with header members changed.
 func (f forger) sign(pairs ...any) string {
 	input := f.segment(f.changed(pairs...)) + "." + f.segment(f.claims)
 	sum := sha256.Sum256([]byte(input))
@@ -48,7 +48,7 @@ func (f forger) changed(pairs ...any) map[string]any {
 	return header
 }
 
-// mac signs by HMAC with what everybody knows of our key.
+// mac signs by HMAC with a part of the public key as the secret.
 func (f forger) mac(key []byte) string {
 	input := f.segment(f.changed("alg", "HS256")) + "." + f.segment(f.claims)
 	h := hmac.New(sha256.New, key)
@@ -56,7 +56,8 @@ func (f forger) mac(key []byte) string {
 	return input + "." + base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
-// forgeries are what an attacker makes of a good answer (RFC 8725 §2), and what is no access token at all.
+// forgeries returns what an attacker could make of a valid answer (RFC 8725 §2), and other texts that are no access
+// tokens.
 func (w tokenCalls) forgeries(t *testing.T, a answer) map[string]string {
 	good := a.text("access_token")
 	segments := strings.Split(good, ".")

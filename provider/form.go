@@ -22,8 +22,7 @@ const (
 // the query string and keeps repetitions.
 func readForm(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.RawQuery != "" {
-		return badRequest("Send parameters in the form body: query strings end up in logs, so this " +
-			"endpoint reads none.")
+		return badRequest("Send parameters in the form body, not in the query string: query strings end up in logs.")
 	}
 	if err := checkContentType(r.Header, formType); err != nil {
 		return err
@@ -40,7 +39,7 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// readBody reads all of a body that is not too large.
+// readBody reads the whole body. It returns an error with oauth.ContentTooLarge beyond 64 KiB.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -51,7 +50,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// checkContentType accepts one type only, and only as it is: in UTF-8, and not compressed.
+// checkContentType rejects a body that is not of the wanted type, not in UTF-8, or compressed.
 func checkContentType(header http.Header, wanted string) error {
 	mediaType, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	charset := params["charset"]
@@ -70,7 +69,7 @@ func oneOfEach(form url.Values) (url.Values, error) {
 	for name, values := range form {
 		switch {
 		case len(values) > 1:
-			return nil, badRequest("A parameter was sent more than once (RFC 6749 3.2).")
+			return nil, badRequest("A parameter is repeated (RFC 6749 3.2).")
 		case !cleanText(name) || !cleanText(values[0]):
 			return nil, badRequest("Parameters must be UTF-8 without control characters.")
 		case values[0] == "":
@@ -80,7 +79,7 @@ func oneOfEach(form url.Values) (url.Values, error) {
 	return form, nil
 }
 
-// cleanText says whether a text may travel on: NUL and its kind are refused by databases and garble logs.
+// cleanText reports whether s is UTF-8 without control characters, which databases reject and which garble logs.
 func cleanText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOtherFormsAreReadLikeTokenRequests: the endpoints that take a token take it from the body of a form,
-// once and as text.
+// TestOtherFormsAreReadLikeTokenRequests: the endpoints that accept a token require it once, as text, in the body of
+// a form.
 func TestOtherFormsAreReadLikeTokenRequests(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -22,22 +22,22 @@ func TestOtherFormsAreReadLikeTokenRequests(t *testing.T) {
 			header http.Header
 			status int
 		}{
-			"no token":          {strings.Replace(good, "&token=", "&tokens=", 1), nil, http.StatusBadRequest},
-			"an empty token":    {strings.Replace(good, token, "", 1), nil, http.StatusBadRequest},
-			"token twice":       {good + "&token=" + token, nil, http.StatusBadRequest},
-			"an empty one more": {good + "&token=", nil, http.StatusBadRequest},
-			"hint twice":        {good + "&token_type_hint=a&token_type_hint=b", nil, http.StatusBadRequest},
-			"client_id twice":   {good + "&client_id=service", nil, http.StatusBadRequest},
-			"NUL in the token":  {good + "%00", nil, http.StatusBadRequest},
-			"NUL in the hint":   {good + "&token_type_hint=%00", nil, http.StatusBadRequest},
-			"no UTF-8":          {good + "%ff%fe", nil, http.StatusBadRequest},
-			"overlong UTF-8":    {good + "&x=%c0%af", nil, http.StatusBadRequest},
-			"a broken escape":   {good + "%zz", nil, http.StatusBadRequest},
-			"semicolons":        {strings.ReplaceAll(good, "&", ";"), nil, http.StatusBadRequest},
+			"no token":            {strings.Replace(good, "&token=", "&tokens=", 1), nil, http.StatusBadRequest},
+			"an empty token":      {strings.Replace(good, token, "", 1), nil, http.StatusBadRequest},
+			"token twice":         {good + "&token=" + token, nil, http.StatusBadRequest},
+			"another empty token": {good + "&token=", nil, http.StatusBadRequest},
+			"hint twice":          {good + "&token_type_hint=a&token_type_hint=b", nil, http.StatusBadRequest},
+			"client_id twice":     {good + "&client_id=service", nil, http.StatusBadRequest},
+			"NUL in the token":    {good + "%00", nil, http.StatusBadRequest},
+			"NUL in the hint":     {good + "&token_type_hint=%00", nil, http.StatusBadRequest},
+			"no UTF-8":            {good + "%ff%fe", nil, http.StatusBadRequest},
+			"overlong UTF-8":      {good + "&x=%c0%af", nil, http.StatusBadRequest},
+			"a broken escape":     {good + "%zz", nil, http.StatusBadRequest},
+			"semicolons":          {strings.ReplaceAll(good, "&", ";"), nil, http.StatusBadRequest},
 			"JSON": {`{"token":"` + token + `"}`, http.Header{"Content-Type": {"application/json"}},
 				http.StatusUnsupportedMediaType},
 			"compressed": {good, http.Header{"Content-Encoding": {"gzip"}}, http.StatusUnsupportedMediaType},
-			"compressed in secret": {good, http.Header{"Content-Encoding": {"", "gzip"}},
+			"compressed, in a second header": {good, http.Header{"Content-Encoding": {"", "gzip"}},
 				http.StatusUnsupportedMediaType},
 			"one byte too many": {good + "&x=" + strings.Repeat("x", 64<<10-len(good)-len("&x=")+1), nil,
 				http.StatusRequestEntityTooLarge},
@@ -72,7 +72,7 @@ func TestOtherFormsAreReadLikeTokenRequests(t *testing.T) {
 
 const formType = "application/x-www-form-urlencoded"
 
-// TestHostileTextInOtherFormsIsData.
+// TestHostileTextInOtherFormsIsData: see TestHostileTextIsData.
 func TestHostileTextInOtherFormsIsData(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

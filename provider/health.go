@@ -9,21 +9,20 @@ import (
 // readyTimeout bounds how long all checks may take together.
 const readyTimeout = 3 * time.Second
 
-// ReadyCheck is one thing that must work before requests should come here. Note is shown as it is, so it
-// holds no secret.
+// ReadyCheck is the result of one readiness check. Note is sent to the caller, so it must not contain a secret.
 type ReadyCheck struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
 	Note string `json:"note,omitempty"`
 }
 
-// alive answers whoever asks whether the process runs.
-func alive(w http.ResponseWriter, _ *http.Request) {
+// serveHealth answers 200 as long as the process runs.
+func serveHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Cache-Control"] = noStore
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// readyEndpoint tells a load balancer whether to send requests here.
+// readyEndpoint tells a load balancer whether to send requests to this server.
 type readyEndpoint struct {
 	check func(context.Context) []ReadyCheck
 }

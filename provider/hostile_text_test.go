@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hostileTexts are what other languages and layers would run, unfold or be cut by.
+// hostileTexts are texts that other languages or layers would run, expand or be truncated by.
 func hostileTexts() []string {
 	return []string{
 		"' OR '1'='1", `'; DROP TABLE users; --`, `" OR ""="`, "%' --", `","role":"admin`, `\","admin":true,"x":"`,
@@ -20,7 +20,7 @@ func hostileTexts() []string {
 	}
 }
 
-// TestHostileTextIsData: in no parameter does any text do more than fail to be right, and none of it comes back.
+// TestHostileTextIsData: in every parameter such a text is just an invalid value, and no answer repeats it.
 func TestHostileTextIsData(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -50,17 +50,17 @@ func TestHostileTextIsData(t *testing.T) {
 	}
 	users, err := w.database.Users().List(context.Background(), "", 100)
 	require.NoError(t, err)
-	require.Len(t, users, 3, "nothing was dropped, and nobody added")
+	require.Len(t, users, 3, "no user was deleted or created")
 }
 
-// TestHostileHeadersAreData, also where they are kept: a device label is read by people, in their terminals.
+// TestHostileHeadersAreData, also where they are stored: operators read device labels in their terminals.
 func TestHostileHeadersAreData(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	for _, text := range append(hostileTexts()[:18], "\x1b[2Jcleared", "tab\tbed", "\xff\xfe",
 		strings.Repeat("a", 4000)) {
 		body, header := w.wechatCode("alice").encode()
-		if !strings.ContainsRune(text, 0x1b) { // net/http sends no such header; see the next test
+		if !strings.ContainsRune(text, 0x1b) { // net/http does not send such a header
 			header.Set("User-Agent", text)
 			header.Set("Accept", text)
 			header.Set("Origin", text)
@@ -86,7 +86,7 @@ func TestHostileHeadersAreData(t *testing.T) {
 	}
 }
 
-// TestLogLinesAreOneEach: whoever writes line ends or JSON into a request writes no line of his own into the log.
+// TestLogLinesAreOneEach: line ends or JSON in a request cannot forge a line of the log.
 func TestLogLinesAreOneEach(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

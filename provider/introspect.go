@@ -6,8 +6,8 @@ import (
 	"github.com/lingpai/lingpai/access"
 )
 
-// introspectionEndpoint is RFC 7662. It answers JSON whatever Accept says: signed answers (RFC 9701) are not
-// made here.
+// introspectionEndpoint is RFC 7662. It answers JSON whatever Accept says: signed responses (RFC 9701) are not
+// supported.
 type introspectionEndpoint struct{ access *access.Service }
 
 func (e introspectionEndpoint) serve(w http.ResponseWriter, r *http.Request) error {

@@ -10,16 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// introspect asks about a token as the API orders-api; pairs change the form.
+// introspect introspects a token as the API orders-api; pairs change the form.
 func (w tokenCalls) introspect(token string, pairs ...string) answer {
 	body, header := form{"client_id": "orders-api", "client_secret": testSecret, "token": token}.with(pairs...).encode()
 	return w.post("/introspect", body, header)
 }
 
-// as is what pairs a confidential client of the tests authenticates with.
+// as returns the pairs by which introspect authenticates as another client.
 func as(client string) []string { return []string{"client_id", client} }
 
-// inactive is the whole answer about whatever is not active for who asks (RFC 7662 §2.2).
+// inactive is the complete answer for a token that is not active for the caller (RFC 7662 §2.2).
 const inactive = `{"active":false}` + "\n"
 
 func requireInactive(t testing.TB, a answer, name string) {
@@ -32,7 +32,7 @@ func requireInactive(t testing.TB, a answer, name string) {
 		headerNames(a), name)
 }
 
-// userToken signs alice in at a client whose access tokens are for orders-api, among others.
+// userToken signs in alice at a client whose access tokens are for orders-api, among others.
 func (w tokenCalls) userToken(pairs ...string) answer {
 	w.t.Helper()
 	a := w.token(passwordForm("alice", testPassword).with("client_id", "service", "scope", "openid api").with(pairs...))
@@ -40,7 +40,7 @@ func (w tokenCalls) userToken(pairs ...string) answer {
 	return a
 }
 
-// TestIntrospectionOfAccessTokens says what the token says, to its client and to the API that it is for.
+// TestIntrospectionOfAccessTokens returns the token's claims to its client and to the API that it is for.
 func TestIntrospectionOfAccessTokens(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -73,8 +73,8 @@ func TestIntrospectionOfAccessTokens(t *testing.T) {
 	requireInactive(t, w.introspect(only), "an API that is not in aud")
 }
 
-// TestIntrospectionOfRefreshTokens is for their client alone, and looks like no access token's: an API that
-// is sent a refresh token must not take it for one.
+// TestIntrospectionOfRefreshTokens is for their client only, and differs from that of access tokens: an API that is
+// sent a refresh token must not take it for an access token.
 func TestIntrospectionOfRefreshTokens(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -93,8 +93,8 @@ func TestIntrospectionOfRefreshTokens(t *testing.T) {
 	requireInactive(t, w.introspect(a.text("refresh_token"), as("backend")...), "another client")
 }
 
-// TestIntrospectionOfRetiredRefreshTokens only reads: within the window they would be answered, later they
-// are not active, and asking is no theft.
+// TestIntrospectionOfRetiredRefreshTokens only reads: they are active within the grace period and inactive later, and
+// introspection is not treated as theft.
 func TestIntrospectionOfRetiredRefreshTokens(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -104,7 +104,7 @@ func TestIntrospectionOfRetiredRefreshTokens(t *testing.T) {
 	first := w.userToken()
 	second := w.token(refresh(first.text("refresh_token")))
 	require.Equal(t, true, w.introspect(first.text("refresh_token"), as("service")...).members["active"],
-		"its successor would be given again")
+		"a refresh would return its successor again")
 	w.clock.Move(31 * time.Second)
 	for range 3 {
 		requireInactive(t, w.introspect(first.text("refresh_token"), as("service")...), "retired")
@@ -116,12 +116,13 @@ func TestIntrospectionOfRetiredRefreshTokens(t *testing.T) {
 	requireTokens(t, third)
 	requireInactive(t, w.introspect(second.text("refresh_token"), as("service")...),
 		"retired by a key that is not sent")
-	require.Empty(t, w.eventKinds(t), "nor is it a refusal to tell of")
+	require.Empty(t, w.eventKinds(t), "this is not a rejected refresh")
 	requireTokens(t, w.token(refresh(second.text("refresh_token"), ":Idempotency-Key", testKey)))
 	requireTokens(t, w.token(refresh(third.text("refresh_token"))))
 }
 
-// TestIntrospectionOfForgedTokens, and of all that is no access token for who asks: one answer.
+// TestIntrospectionOfForgedTokens, and of all other texts that are no access token for the caller: always the same
+// answer.
 func TestIntrospectionOfForgedTokens(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -137,14 +138,14 @@ func TestIntrospectionOfForgedTokens(t *testing.T) {
 			requireInactive(t, w.introspect(token), name)
 		}
 	}
-	require.Empty(t, w.touched.String(), "what is forged is refused before any store is asked")
+	require.Empty(t, w.touched.String(), "forged tokens are rejected without access to a store")
 	requireInactive(t, w.introspect(a.text("refresh_token")), "refresh token")
 	elsewhere := newEnv(t)
 	requireInactive(t, w.introspect(elsewhere.signIn("alice", "client_id", "mini-orders").text("access_token")),
 		"another issuer's, by the same key")
 }
 
-// TestIntrospectionSeesTheEnd of a token, of its session, its user and its client at once.
+// TestIntrospectionSeesTheEnd of a token, its session, its user and its client immediately.
 func TestIntrospectionSeesTheEnd(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -182,12 +183,12 @@ func TestIntrospectionSeesTheEnd(t *testing.T) {
 	requireInactive(t, w.introspect(own), "a client's own, client disabled")
 	fresh := w.signIn("alice", "client_id", "mini-orders").text("access_token")
 	w.clock.Move(time.Hour + time.Second)
-	requireInactive(t, w.introspect(fresh), "access token expired, session alive")
+	requireInactive(t, w.introspect(fresh), "access token expired, session active")
 }
 
-// TestIntrospectionProvesWhoAsks first, and takes confidential clients only (RFC 7662 §2.1, §4): else it were
-// an oracle for found tokens.
-func TestIntrospectionProvesWhoAsks(t *testing.T) {
+// TestIntrospectionAuthenticatesClients first, and accepts only confidential ones (RFC 7662 §2.1, §4): otherwise it
+// would be an oracle for stolen tokens.
+func TestIntrospectionAuthenticatesClients(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	token := w.signIn("alice", "client_id", "mini-orders").text("access_token")

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 )
 
-// TestOrdinaryLibrariesWork: golang.org/x/oauth2 gets tokens by every grant, and go-oidc finds everything and
+// TestOrdinaryLibrariesWork: golang.org/x/oauth2 gets tokens by every grant, and go-oidc discovers the provider and
 // verifies them.
 func TestOrdinaryLibrariesWork(t *testing.T) {
 	t.Parallel()
@@ -42,7 +42,7 @@ func TestOrdinaryLibrariesWork(t *testing.T) {
 				endpoint.AuthStyle = style
 				odd := &oauth2.Config{ClientID: "odd", ClientSecret: oddSecret, Endpoint: endpoint}
 				_, err := odd.Exchange(ctx, w.code("alice"), oauth2.SetAuthURLParam("grant_type", "wechat_code"))
-				require.NoError(t, err, "a secret of every kind of character")
+				require.NoError(t, err, "a secret with all kinds of characters")
 			}
 			endpoint.AuthStyle = oauth2.AuthStyleInHeader
 			backend := &oauth2.Config{ClientID: "backend", ClientSecret: testSecret, Endpoint: endpoint,
@@ -82,8 +82,8 @@ func TestOrdinaryLibrariesWork(t *testing.T) {
 	}
 }
 
-// verifyByOIDC verifies the ID token with the published keys, and by at_hash that it goes with the access
-// token; and the access token as an API would.
+// verifyByOIDC verifies the ID token with the published keys, and by at_hash that it belongs to the access token. It
+// verifies the access token as an API would.
 func verifyByOIDC(t *testing.T, ctx context.Context, found *oidc.Provider, client string, token *oauth2.Token) {
 	t.Helper()
 	raw, _ := token.Extra("id_token").(string)

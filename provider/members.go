@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// readMembers reads a JSON object of strings, each member once and by its exact name, of those that are
-// known. encoding/json alone would take the last of two, "Password" for "password", and half a surrogate pair
-// for a character.
+// readMembers reads a JSON object of strings. Each member must have exactly one of the known names, and must not be
+// repeated. encoding/json alone would take the last of two, "Password" for "password", and half a surrogate pair for
+// a character.
 func readMembers(w http.ResponseWriter, r *http.Request, known []string) (map[string]string, error) {
 	if err := checkContentType(r.Header, jsonType[0]); err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func readMembers(w http.ResponseWriter, r *http.Request, known []string) (map[st
 	return parseMembers(body, known)
 }
 
-var errMembers = badRequest("The body must be one JSON object whose members are strings, each once.")
+var errMembers = badRequest("The body must be one JSON object of strings without repeated members.")
 
 func parseMembers(body []byte, known []string) (map[string]string, error) {
 	if !utf8.Valid(body) {
@@ -42,8 +42,7 @@ func parseMembers(body []byte, known []string) (map[string]string, error) {
 			return nil, errMembers
 		}
 		if !slices.Contains(known, name) {
-			return nil, badRequest("The body has a member that this call does not know. It knows " +
-				strings.Join(known, ", ") + ".")
+			return nil, badRequest("The body has an unknown member. Valid members: " + strings.Join(known, ", ") + ".")
 		}
 		value, err := decoder.Token()
 		text, isText := value.(string)
@@ -51,7 +50,7 @@ func parseMembers(body []byte, known []string) (map[string]string, error) {
 			return nil, errMembers
 		}
 		if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f || c == utf8.RuneError }) {
-			return nil, badRequest("Members must not have control characters, nor half of a surrogate pair.")
+			return nil, badRequest("Members must not contain control characters or unpaired surrogates.")
 		}
 		members[name] = text
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestStorageGone: requests are told to come again, none is called wrong, and what needs no storage works on
-// (RFC 6749 §4.1.2.1).
+// TestStorageGone: requests get 503 and none is called invalid, and what needs no storage still works (RFC 6749
+// §4.1.2.1).
 func TestStorageGone(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -36,7 +36,7 @@ func TestStorageGone(t *testing.T) {
 			require.NotContains(t, a.body, "database")
 		})
 	}
-	require.Empty(t, w.simulator.Requests().Codes[f["code"]], "a code is not spent when nobody can be signed in")
+	require.Empty(t, w.simulator.Requests().Codes[f["code"]], "no code is spent when sign-ins are impossible")
 	for _, path := range append(documentPaths(), "/healthz") {
 		require.Equal(t, http.StatusOK, w.get(path, nil).status, path)
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// TestPasswordRefusalsTellNothing: unknown, disabled and passwordless users and wrong passwords look alike
-// byte for byte.
-func TestPasswordRefusalsTellNothing(t *testing.T) {
+// TestFailedPasswordSignInsLookAlike: unknown, disabled and passwordless users and wrong passwords get the same
+// answer, byte for byte.
+func TestFailedPasswordSignInsLookAlike(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	want := w.token(passwordForm("alice", "a wrong password"))
@@ -38,12 +38,12 @@ func TestPasswordRefusalsTellNothing(t *testing.T) {
 		"zero width":                  passwordForm("al\u200bice", testPassword),
 		"right to left":               passwordForm("\u202ealice", testPassword),
 		"Cyrillic":                    passwordForm("аlice", testPassword),
-		"space behind":                passwordForm("alice ", testPassword),
+		"trailing space":              passwordForm("alice ", testPassword),
 		"formatting in password":      passwordForm("alice", testPassword+"\u200b"),
 		"surrounded by formatting":    passwordForm("alice", "\ufeff"+testPassword),
 		"soft hyphen in the username": passwordForm("ali\u00adce", testPassword),
 	} {
-		w.clock.Move(15 * time.Minute) // beyond the reach of the rates
+		w.clock.Move(15 * time.Minute) // past the rate limit
 		a := w.token(f)
 		require.Equal(t, withoutRequestID(want), withoutRequestID(a), name)
 		require.Equal(t, want.status, a.status)
@@ -51,7 +51,7 @@ func TestPasswordRefusalsTellNothing(t *testing.T) {
 		require.Equal(t, headerNames(want), headerNames(a), name)
 	}
 	require.NotContains(t, w.log.String(), testPassword)
-	require.NotContains(t, w.log.String(), "alice", "what people type into the field for names may be their password")
+	require.NotContains(t, w.log.String(), "alice", "people may type their password into the field for the name")
 	w.clock.Move(time.Hour)
 	for _, spelling := range []string{"ALICE", "ａｌｉｃｅ"} {
 		requireTokens(t, w.token(passwordForm(spelling, testPassword)))
@@ -67,8 +67,7 @@ func headerNames(a answer) []string {
 	return found
 }
 
-// TestGuessingIsSlowedDownAlike for users who are there and who are not, and the right password does not get
-// through meanwhile.
+// TestGuessingIsSlowedDownAlike for existing and unknown users, and the right password is rejected meanwhile.
 func TestGuessingIsSlowedDownAlike(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -87,18 +86,18 @@ func TestGuessingIsSlowedDownAlike(t *testing.T) {
 		}
 	}
 	require.Len(t, slices.Compact(refusals), 1)
-	w.signIn("alice") // another way in stays open
+	w.signIn("alice") // a sign-in by code still works
 	w.clock.Move(13 * time.Second)
 	requireTokens(t, w.token(passwordForm("alice", testPassword)))
 }
 
-// TestGuessingFromManyAddresses is bounded too, and so is trying many names from one.
+// TestGuessingFromManyAddresses is limited too, like guessing at many names from one address.
 func TestGuessingFromManyAddresses(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) {
 		s.proxies, s.perAddress = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, 20
 	})
-	guess := func(name, address string) int { // of a name and a password that nobody can have, which cost no hash
+	guess := func(name, address string) int { // a name and a password that nobody can have need no hash
 		return w.token(passwordForm(strings.Repeat(name, 1000), strings.Repeat("p", 4000)).with(":X-Forwarded-For",
 			address)).status
 	}
@@ -116,10 +115,11 @@ func TestGuessingFromManyAddresses(t *testing.T) {
 		}
 	}
 	require.Equal(t, 20, allowed, "many users, one address")
-	require.Equal(t, http.StatusBadRequest, guess("bob", "198.51.100.2"), "others go on")
+	require.Equal(t, http.StatusBadRequest, guess("bob", "198.51.100.2"), "other users are not affected")
 }
 
-// TestGuessingInParallel gets no further than one after the other: attempts are counted before they are checked.
+// TestGuessingInParallel allows no more guesses than guessing in sequence: attempts are counted before they are
+// checked.
 func TestGuessingInParallel(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -134,7 +134,7 @@ func TestGuessingInParallel(t *testing.T) {
 		slices.Repeat([]int{http.StatusTooManyRequests}, 95)), statuses)
 }
 
-// TestFloodOfPasswords is told to wait, and refreshes go on meanwhile.
+// TestFloodOfPasswords gets 503, and refreshes still work meanwhile.
 func TestFloodOfPasswords(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) {

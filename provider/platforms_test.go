@@ -33,7 +33,7 @@ func (w *installation) startQQ() string {
 	return server.URL
 }
 
-// addApp registers an app here and at its simulator, and clients of it: one public, one confidential.
+// addApp registers an app at the server and at its simulator, and two clients of it: one public, one confidential.
 func (w records) addApp(id, kind string) {
 	w.t.Helper()
 	ctx := context.Background()
@@ -72,8 +72,7 @@ func publicCode(app, code string) form {
 	return form{"grant_type": oauth.GrantWechatCode, "client_id": "public-" + app, "code": code}
 }
 
-// TestEveryKindOfApp is signed in by the same grant, and one person is one user across the apps of an Open
-// Platform account.
+// TestEveryKindOfApp uses the same grant, and a person is the same user in all apps of an Open Platform account.
 func TestEveryKindOfApp(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -91,8 +90,8 @@ func TestEveryKindOfApp(t *testing.T) {
 	}
 }
 
-// TestBrowserCodesOfPublicClients are refused before WeChat sees them: whoever reads a browser's address
-// could trade them.
+// TestBrowserCodesOfPublicClients are rejected before WeChat sees them: anyone who reads a browser's address could
+// exchange them.
 func TestBrowserCodesOfPublicClients(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -107,7 +106,7 @@ func TestBrowserCodesOfPublicClients(t *testing.T) {
 	requireTokens(t, w.token(publicCode(mobileApp, w.oauthCode(wechattest.OAuthCode{AppID: mobileApp, User: "ada"}))))
 }
 
-// TestVirtualVisitorsAreNobody: a page that was opened in snapshot mode must not make an account.
+// TestVirtualVisitorsAreNobody: a page in snapshot mode must not create an account.
 func TestVirtualVisitorsAreNobody(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -125,7 +124,7 @@ func (w records) users() int {
 	return len(users)
 }
 
-// TestProfilesAreFetchedOnlyIfTheScopeAllows both ours and WeChat's.
+// TestProfilesAreFetchedOnlyIfTheScopeAllows it, both the OAuth scope and WeChat's.
 func TestProfilesAreFetchedOnlyIfTheScopeAllows(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -155,10 +154,10 @@ func TestProfilesAreFetchedOnlyIfTheScopeAllows(t *testing.T) {
 	a := w.token(backendCode(accountApp, w.oauthCode(wechattest.OAuthCode{AppID: accountApp, User: "ada",
 		Scope: "snsapi_userinfo"})).with("scope", "openid profile"))
 	requireTokens(t, a)
-	require.Equal(t, "unavailable", a.members["profile_status"], "a profile that cannot be fetched keeps nobody out")
+	require.Equal(t, "unavailable", a.members["profile_status"], "the sign-in still succeeds")
 }
 
-// TestCodesOfOneKindAreNoCodesOfAnother: a code of wx.login is none of a website's, nor the reverse.
+// TestCodesOfOneKindAreNoCodesOfAnother: a code of wx.login is not accepted for a website, nor the reverse.
 func TestCodesOfOneKindAreNoCodesOfAnother(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -168,7 +167,7 @@ func TestCodesOfOneKindAreNoCodesOfAnother(t *testing.T) {
 	requireError(t, w.token(w.wechatCode("ada").with("code", code)), http.StatusBadRequest, "invalid_grant")
 }
 
-// qqForm is a sign-in at a mini-program of QQ's that it adds.
+// qqForm adds a QQ mini-program and returns a sign-in at it.
 func (w *env) qqForm(user string) form {
 	w.t.Helper()
 	w.addApp(qqApp, identity.KindMiniProgram)
@@ -182,7 +181,7 @@ func (w wechatUsers) qqCode(user string) form {
 	return form{"grant_type": oauth.GrantQQCode, "client_id": "public-" + qqApp, "code": code}
 }
 
-// TestAQQMiniProgram goes through the same seam: idempotent, refreshed, and a platform of its own.
+// TestAQQMiniProgram works like WeChat's: with idempotency keys, refreshes, and users of its own.
 func TestAQQMiniProgram(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -208,7 +207,7 @@ func TestAQQMiniProgram(t *testing.T) {
 	requireError(t, sign("ada"), http.StatusServiceUnavailable, "temporarily_unavailable")
 }
 
-// TestParallelFirstLoginsThroughTwoAppsMakeOneUser names the flaw of finding and then making.
+// TestParallelFirstLoginsThroughTwoAppsMakeOneUser: looking a user up and creating it must be atomic.
 func TestParallelFirstLoginsThroughTwoAppsMakeOneUser(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -236,7 +235,7 @@ func TestParallelFirstLoginsThroughTwoAppsMakeOneUser(t *testing.T) {
 	require.Equal(t, before+1, w.users())
 }
 
-// TestAUserWhoLeavesIsNotBroughtBackByAProgram that signs in by itself; only a request that says so keeps the account.
+// TestAUserWhoLeavesIsNotBroughtBackByAProgram that signs in automatically; only restore_account keeps the account.
 func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -246,7 +245,7 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	require.NoError(t, err)
 	requireError(t, w.token(refreshForm(first.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
 	requireError(t, w.token(w.wechatCode("ada")), http.StatusBadRequest, "invalid_grant")
-	// of no first party
+	// not a first-party client
 	requireError(t, w.token(w.wechatCode("ada").with("restore_account", "true")), http.StatusBadRequest,
 		"invalid_grant")
 	ours := form{"grant_type": oauth.GrantWechatCode, "client_id": "backend", "client_secret": testSecret,
@@ -259,7 +258,7 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	_, err = w.database.Deletions().ScheduleDeletion(context.Background(), subject, time.Hour)
 	require.NoError(t, err)
 	ours["code"] = w.code("ada")
-	// that is not for its user to say
+	// its user may not undo that
 	requireError(t, w.token(ours.with("restore_account", "true")), http.StatusBadRequest, "invalid_grant")
 	require.NoError(t, w.database.Deletions().CancelDeletion(context.Background(), subject))
 	_, err = w.database.Deletions().RequestDeletion(context.Background(), subject, time.Hour)
@@ -269,10 +268,10 @@ func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
 	require.NoError(t, err)
 	again := w.token(w.wechatCode("ada"))
 	requireTokens(t, again)
-	require.NotEqual(t, subject, claimsOf(t, again.text("access_token"))["sub"], "a sub is never given again")
+	require.NotEqual(t, subject, claimsOf(t, again.text("access_token"))["sub"], "a sub is never reused")
 }
 
-// TestASlowPlatformLeavesTimeForTheSession: what came with a sign-in must not cost it.
+// TestASlowPlatformLeavesTimeForTheSession: optional data must not make a sign-in fail.
 func TestASlowPlatformLeavesTimeForTheSession(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) { s.wechatTimeout = 20 * time.Second })

@@ -15,7 +15,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// requireEnded says that no token of a session is good for anything.
+// requireEnded requires that no token of these sessions is accepted.
 func (w tokenCalls) requireEnded(t *testing.T, answers ...answer) {
 	t.Helper()
 	for _, a := range answers {
@@ -28,7 +28,7 @@ func (w tokenCalls) userinfo(access string) answer {
 	return w.get("/userinfo", http.Header{"Authorization": {"Bearer " + access}})
 }
 
-// eventKinds returns what the audit log has of a test, the newest first.
+// eventKinds returns the events of the audit log since the seed, the newest first.
 func (w records) eventKinds(t *testing.T) []string {
 	t.Helper()
 	events, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
@@ -37,7 +37,7 @@ func (w records) eventKinds(t *testing.T) []string {
 	for _, event := range events {
 		subject, _, _ := strings.Cut(event.Kind, ".")
 		if subject == "client" || subject == "app" || event.Kind == identity.EventUserCreated {
-			continue // what tests add before they look
+			continue // added by the tests themselves
 		}
 		kinds = append(kinds, strings.TrimSpace(event.Kind+" "+event.Detail))
 	}
@@ -53,14 +53,14 @@ func TestRefreshRotates(t *testing.T) {
 	for range 12 {
 		next := w.token(refreshForm(current.text("refresh_token")))
 		requireTokens(t, next)
-		require.False(t, seen[next.text("refresh_token")], "every rotation makes a new token")
+		require.False(t, seen[next.text("refresh_token")], "every rotation issues a new token")
 		require.Equal(t, sub, claimsOf(t, next.text("access_token"))["sub"])
 		seen[next.text("refresh_token")] = true
 		current = next
 	}
 }
 
-// TestReuseAfterTheWindowEndsTheSession, for thief and owner alike (RFC 9700 §4.14.2), and the audit log tells.
+// TestReuseAfterTheWindowEndsTheSession, for thief and owner alike (RFC 9700 §4.14.2), with an audit event.
 func TestReuseAfterTheWindowEndsTheSession(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -76,8 +76,8 @@ func TestReuseAfterTheWindowEndsTheSession(t *testing.T) {
 	require.NotContains(t, w.log.String(), "lp_rt_")
 }
 
-// TestReuseWithinTheWindowForksNothing: the same token comes back to all, and there is one session and one
-// line of descent.
+// TestReuseWithinTheWindowForksNothing: all requests get the same token, and there is one session with one chain of
+// tokens.
 func TestReuseWithinTheWindowForksNothing(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -105,7 +105,7 @@ func TestStrictPolicyTakesEveryReuseForTheft(t *testing.T) {
 	w.requireEnded(t, second)
 }
 
-// TestRefreshOfAnotherClientsToken gets nothing and ends nothing, of whatever kind either client is (RFC 6749 §6).
+// TestRefreshOfAnotherClientsToken is rejected and ends nothing, for public and confidential clients (RFC 6749 §6).
 func TestRefreshOfAnotherClientsToken(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -123,7 +123,7 @@ func TestRefreshOfAnotherClientsToken(t *testing.T) {
 	requireTokens(t, next)
 	w.clock.Move(time.Hour)
 	requireError(t, w.token(refreshForm(public).with("client_id", "mini-2")), http.StatusBadRequest, "invalid_grant")
-	requireTokens(t, w.token(refreshForm(next.text("refresh_token")))) // a stranger's reuse is no theft either
+	requireTokens(t, w.token(refreshForm(next.text("refresh_token")))) // reuse by another client is not theft
 	requireError(t, w.token(refreshForm(confidential).with("client_id", "backend")), http.StatusUnauthorized,
 		"invalid_client")
 	requireTokens(t, w.token(refreshForm(confidential).with("client_id", "backend", "client_secret", testSecret)))
@@ -148,8 +148,8 @@ func TestRefreshScope(t *testing.T) {
 	require.Equal(t, testAudience, claimsOf(t, full.text("access_token"))["aud"])
 }
 
-// TestRefreshTokensThatAreNotOurs are refused alike: other kinds of token, and ours with anything changed.
-func TestRefreshTokensThatAreNotOurs(t *testing.T) {
+// TestInvalidRefreshTokens get the same answer: tokens of other kinds, and modified refresh tokens.
+func TestInvalidRefreshTokens(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	elsewhere := newEnv(t)
@@ -159,7 +159,7 @@ func TestRefreshTokensThatAreNotOurs(t *testing.T) {
 	bad := map[string]string{
 		"access token": a.text("access_token"), "ID token": a.text("id_token"), "code": w.code("alice"),
 		"prefix": "lp_rt_",
-		"cut":    good[:len(good)-1], "longer": good + "A", "padded": good + "=", "space behind": good + " ",
+		"cut":    good[:len(good)-1], "longer": good + "A", "padded": good + "=", "trailing space": good + " ",
 		"no prefix":    strings.TrimPrefix(good, "lp_rt_"),
 		"other prefix": strings.Replace(good, "lp_rt_", "LP_RT_", 1), "twice": good + good,
 		"dots":                    strings.Repeat(".", 60_000),
@@ -186,14 +186,14 @@ func TestRefreshTokensThatAreNotOurs(t *testing.T) {
 		"invalid_request")
 }
 
-// TestSessionsEndInTime: when nobody refreshes, and in any case (RFC 9700 §4.14.2), and no access token
-// outlives its session.
+// TestSessionsEndInTime: by the idle and by the absolute limit (RFC 9700 §4.14.2). No access token outlives its
+// session.
 func TestSessionsEndInTime(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) { s.idle, s.absolute = time.Hour, 150*time.Minute })
 	idle := w.signIn("alice").text("refresh_token")
 	current := w.signIn("alice").text("refresh_token")
-	for range 4 { // 40 minutes each: alive at 120 minutes by being used, over at 160
+	for range 4 { // 40 minutes each: active at 120 minutes by being used, ended at 160
 		w.clock.Move(40 * time.Minute)
 		a := w.token(refreshForm(current))
 		if a.status == http.StatusOK {
@@ -243,7 +243,7 @@ func TestSessionsEndWithTheirUser(t *testing.T) {
 	}
 }
 
-// TestRefreshRacingWithRevocation: when both have returned, nothing is alive.
+// TestRefreshRacingWithRevocation: when both have returned, no token is valid.
 func TestRefreshRacingWithRevocation(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -262,7 +262,8 @@ func TestRefreshRacingWithRevocation(t *testing.T) {
 	}
 }
 
-// TestIdempotentRefresh: with its key a lost answer can be fetched at any later time; without it only a thief asks.
+// TestIdempotentRefresh: with its key a lost answer can be fetched at any later time; without it the reuse is treated
+// as theft.
 func TestIdempotentRefresh(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

@@ -9,14 +9,13 @@ import (
 
 type requestIDKey struct{}
 
-// withRequestID names a request in all that is logged of it and in its answer, so that a person can find one
-// from the other.
+// withRequestID gives each request an id, which is in its response and in all log lines about it.
 func withRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
 		w.Header()["X-Request-Id"] = []string{id}
-		// perhaps beside a length, of which nothing is left to see here: what follows on the connection is
-		// not trusted
+		// A Content-Length next to Transfer-Encoding is no longer visible here, so do not trust what follows on
+		// the connection.
 		if len(r.TransferEncoding) > 0 {
 			w.Header()["Connection"] = []string{"close"}
 		}
@@ -29,7 +28,7 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
-// LogRequestIDs is a log that adds to each line which request it is about, whoever writes it: the line's context tells.
+// LogRequestIDs returns a log handler that adds to each line the id of the request in its context, if any.
 func LogRequestIDs(log slog.Handler) slog.Handler { return requestIDs{log} }
 
 type requestIDs struct{ slog.Handler }

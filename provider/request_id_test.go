@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAllThatIsLoggedOfARequestHasItsID, also what is logged on floors that know nothing of HTTP.
-func TestAllThatIsLoggedOfARequestHasItsID(t *testing.T) {
+// TestAllLogLinesOfARequestHaveItsID, also those of packages that know nothing of HTTP.
+func TestAllLogLinesOfARequestHaveItsID(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	first := w.signIn("alice").text("refresh_token")
@@ -31,6 +31,6 @@ func TestAllThatIsLoggedOfARequestHasItsID(t *testing.T) {
 			require.Contains(t, line, id)
 		}
 	}
-	require.Equal(t, 2, lines, "what grants say of the theft, and the refusal")
+	require.Equal(t, 2, lines, "the theft by package grants, and the rejected request")
 	require.NotEqual(t, id, w.token(refreshForm(first)).header.Get("X-Request-Id"))
 }

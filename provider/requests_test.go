@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTokenRequestsThatAreNoForms are refused before any parameter is believed.
+// TestTokenRequestsThatAreNoForms are rejected before any parameter is used.
 func TestTokenRequestsThatAreNoForms(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -35,9 +35,9 @@ func TestTokenRequestsThatAreNoForms(t *testing.T) {
 		"a longer type":   {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded-plus"}}},
 		"two content types": {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded",
 			"application/json"}}},
-		"UTF-16":          {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-16"}}},
-		"compressed":      {zipped.String(), http.Header{"Content-Encoding": {"gzip"}}},
-		"said compressed": {good, http.Header{"Content-Encoding": {"br"}}},
+		"UTF-16":                 {good, http.Header{"Content-Type": {formType + "; charset=utf-16"}}},
+		"compressed":             {zipped.String(), http.Header{"Content-Encoding": {"gzip"}}},
+		"declared as compressed": {good, http.Header{"Content-Encoding": {"br"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireError(t, w.post("/token", c.body, c.header), http.StatusUnsupportedMediaType, "invalid_request")
@@ -73,8 +73,7 @@ func TestTokenRequestsByOtherMethods(t *testing.T) {
 	requireTokens(t, w.post("/token", body, header))
 }
 
-// TestTokenRequestsWithQueryStrings: whatever stands in a URL stands in logs (RFC 6749 §2.3.1), so nothing of
-// it is read, nor kept.
+// TestTokenRequestsWithQueryStrings: URLs end up in logs (RFC 6749 §2.3.1), so the query is neither used nor logged.
 func TestTokenRequestsWithQueryStrings(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -128,7 +127,7 @@ func TestTokenParametersThatAreEmptyOrUnknown(t *testing.T) {
 	requireError(t, w.token(passwordForm("alice", "x").with("password", "")), http.StatusBadRequest, "invalid_request")
 }
 
-// TestTokenFormsThatAreMalformed: no escape, separator or encoding is guessed at.
+// TestTokenFormsThatAreMalformed: invalid escapes, separators and encodings are not guessed.
 func TestTokenFormsThatAreMalformed(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -163,7 +162,7 @@ func TestTokenFormsThatAreMalformed(t *testing.T) {
 	require.NotContains(t, w.log.String(), "Set-Cookie")
 }
 
-// TestTokenRequestsThatAreTooLarge are refused at once, however they say their size.
+// TestTokenRequestsThatAreTooLarge are rejected at once, with or without Content-Length.
 func TestTokenRequestsThatAreTooLarge(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -173,7 +172,7 @@ func TestTokenRequestsThatAreTooLarge(t *testing.T) {
 	for name, body := range map[string]io.Reader{
 		"one byte too many":      strings.NewReader(fill(64<<10 + 1)),
 		"a name of 100 kB":       strings.NewReader(good + "&" + strings.Repeat("n", 100_000) + "=1"),
-		"chunked":                io.MultiReader(strings.NewReader(fill(100_000))), // net/http cannot tell its size
+		"chunked":                io.MultiReader(strings.NewReader(fill(100_000))), // net/http does not know its size
 		"100 000 parameters":     strings.NewReader(good + strings.Repeat("&a=1", 100_000)),
 		"an endless one, chunks": io.LimitReader(endless{}, 1<<40),
 	} {
@@ -184,7 +183,7 @@ func TestTokenRequestsThatAreTooLarge(t *testing.T) {
 			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			response, err := quiet.Do(request)
 			require.Less(t, time.Since(start), 20*time.Second)
-			if err != nil { // the server may hang up on who goes on sending, before its answer is read
+			if err != nil { // the server may disconnect before the client has read the answer
 				require.Contains(t, name, "endless")
 				return
 			}

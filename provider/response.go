@@ -26,18 +26,18 @@ func cachedFor(age time.Duration) string {
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header()["Content-Type"] = jsonType
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the caller is gone; there is nobody to tell
+	_ = json.NewEncoder(w).Encode(body) // an error means that the caller is gone
 }
 
-// content is a text that a cache may keep.
+// content is a cacheable response.
 type content struct {
 	body        []byte
 	etag        string
-	contentType []string // both as header values
-	cache       []string
+	contentType []string // as values of Content-Type
+	cache       []string // as values of Cache-Control
 }
 
-// serve answers with the text, or that the caller has it already.
+// serve writes the content, or 304 if the caller already has it.
 func (c content) serve(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Cache-Control"] = c.cache
@@ -53,8 +53,8 @@ func (c content) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// matches reports whether an If-None-Match names an ETag. Weak ones count (RFC 9110 §13.1.2): a proxy that
-// compresses makes ours weak.
+// matches reports whether an If-None-Match contains an ETag. The comparison is weak (RFC 9110 §13.1.2), since a proxy
+// that compresses makes ETags weak.
 func matches(ifNoneMatch, etag string) bool {
 	etag = strings.TrimPrefix(etag, "W/")
 	for candidate := range strings.SplitSeq(ifNoneMatch, ",") {

@@ -6,13 +6,13 @@ import (
 	"github.com/lingpai/lingpai/access"
 )
 
-// revocationsEndpoint is the signed list of sessions that ended before their access tokens expired. Whoever may
-// verify tokens may read it: it holds hashes of session ids, and tells a stranger only how many people left.
+// revocationsEndpoint serves the signed list of sessions that ended before their access tokens expired. It is public:
+// it contains hashes of session ids, and reveals only how many sessions ended.
 type revocationsEndpoint struct{ access *access.Service }
 
 var (
 	revocationsType = []string{"application/revocations+jwt"}
-	// as old as what we serve may be: a cache between doubles it at most
+	// as old as the list itself may be, so a shared cache at most doubles its age
 	briefCache = []string{"public, max-age=1"}
 )
 

@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// revocations is what the list says, which one of our keys signed.
+// revocations is the verified content of the list.
 type revocations struct {
 	answer
 	Issuer   string `json:"iss"`
@@ -35,7 +35,7 @@ func (w tokenCalls) revocations(t testing.TB) revocations {
 	return list
 }
 
-// has looks for the session of an access token as a verifier does.
+// has reports whether the session of an access token is on the list, as a verifier looks it up.
 func (l revocations) has(t testing.TB, accessToken string) bool {
 	t.Helper()
 	all, err := base64.RawURLEncoding.DecodeString(l.Sessions)
@@ -49,8 +49,8 @@ func (l revocations) has(t testing.TB, accessToken string) bool {
 	return false
 }
 
-// TestOfflineVerifiersLearnOfALogout by a list that our keys sign, within a second, and until the last of its
-// tokens has expired.
+// TestOfflineVerifiersLearnOfALogout by the signed list, within a second, and until the last token of the session has
+// expired.
 func TestOfflineVerifiersLearnOfALogout(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -71,13 +71,13 @@ func TestOfflineVerifiersLearnOfALogout(t *testing.T) {
 	require.NotContains(t, w.log.String(), second.Sessions)
 
 	w.clock.Move(time.Hour)
-	require.True(t, w.revocations(t).has(t, left.text("access_token")), "verifiers' clocks may be late")
+	require.True(t, w.revocations(t).has(t, left.text("access_token")), "verifiers' clocks may be slow")
 	w.clock.Move(10 * time.Minute)
 	require.Empty(t, w.revocations(t).Sessions)
 }
 
-// TestTheListNamesWhoWasStolenFrom: a thief's access token is told of like any other of the session.
-func TestTheListNamesWhoWasStolenFrom(t *testing.T) {
+// TestTheListHasStolenSessions: it covers a thief's access token like any other of the session.
+func TestTheListHasStolenSessions(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	robbed := w.signIn("alice", "scope", "openid api")
@@ -104,14 +104,13 @@ func TestTheListIsAskedForAgainCheaply(t *testing.T) {
 	refused := w.post("/revocations", "", nil)
 	requireError(t, refused, http.StatusMethodNotAllowed, "invalid_request")
 	require.Empty(t, w.get("/revocations", http.Header{"Origin": {testOrigin}}).header.Get(
-		"Access-Control-Allow-Origin"), "APIs are no scripts")
+		"Access-Control-Allow-Origin"), "only APIs read the list")
 	w.revoke(w.signIn("alice").text("refresh_token"))
 	w.clock.Move(time.Second)
 	require.Equal(t, http.StatusOK, w.get("/revocations", http.Header{"If-None-Match": {etag}}).status)
 }
 
-// TestTheListIsNoToken (RFC 8725 §3.11): it is signed by the same keys, and its type keeps it from being
-// taken for anything else.
+// TestTheListIsNoToken (RFC 8725 §3.11): it is signed by the same keys, and its type prevents confusion with a token.
 func TestTheListIsNoToken(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -123,7 +122,7 @@ func TestTheListIsNoToken(t *testing.T) {
 	require.Error(t, err, "nor is a token a list")
 }
 
-// TestTheListOutlivesTheStorage for as long as it is good, and is not made up without it.
+// TestTheListOutlivesTheStorage until it expires, and is never created without the storage.
 func TestTheListOutlivesTheStorage(t *testing.T) {
 	t.Parallel()
 	w, fresh := newEnv(t), newEnv(t)

@@ -6,8 +6,8 @@ import (
 	"github.com/lingpai/lingpai/access"
 )
 
-// revocationEndpoint is RFC 7009. Its answer is the status: an empty body says neither whether there was such a
-// token nor what became of it.
+// revocationEndpoint is RFC 7009. The body is always empty: it reveals neither whether the token existed nor whether
+// it was revoked.
 type revocationEndpoint struct{ access *access.Service }
 
 func (e revocationEndpoint) serve(w http.ResponseWriter, r *http.Request) error {

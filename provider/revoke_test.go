@@ -12,13 +12,13 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// revoke gives a token back; pairs change the form.
+// revoke revokes a token; pairs change the form.
 func (w tokenCalls) revoke(token string, pairs ...string) answer {
 	body, header := form{"client_id": "mini", "token": token}.with(pairs...).encode()
 	return w.post("/revoke", body, header)
 }
 
-// requireRevoked holds an answer to RFC 7009 §2.2, which is the same for all tokens: it says nothing of them.
+// requireRevoked requires the answer of RFC 7009 §2.2, which is the same for all tokens.
 func requireRevoked(t testing.TB, a answer) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.status, a.body)
@@ -28,8 +28,8 @@ func requireRevoked(t testing.TB, a answer) {
 	require.Equal(t, []string{"Cache-Control", "Content-Length", "Date", "Vary", "X-Request-Id"}, headerNames(a))
 }
 
-// TestRevocationEndsTheSession, whichever of its tokens is given back and whatever the hint says (RFC 7009
-// §2.1): its access tokens and its refresh tokens are dead together, and the user's other sessions live.
+// TestRevocationEndsTheSession, whichever of its tokens is revoked and whatever the hint says (RFC 7009 §2.1): its
+// access tokens and refresh tokens become invalid together, and the user's other sessions stay active.
 func TestRevocationEndsTheSession(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -68,7 +68,7 @@ func TestRevocationEndsTheSession(t *testing.T) {
 			w.clock.Move(time.Minute)
 			return first.text("refresh_token")
 		}, nil},
-		"by a client that says so by Basic": {func(_ *env, first,
+		"by a client that authenticates by Basic": {func(_ *env, first,
 			_ answer) string {
 			return first.text("access_token")
 		}, []string{"client_id", "", ":Authorization", basic("mini", "")}},
@@ -81,7 +81,7 @@ func TestRevocationEndsTheSession(t *testing.T) {
 			other := w.signIn("alice", "scope", "openid api")
 			requireRevoked(t, w.revoke(c.token(w, first, second), c.pairs...))
 			require.Equal(t, []string{identity.EventSessionEnded + " " + identity.EndedByClient}, w.eventKinds(t),
-				"no theft")
+				"this is not treated as theft")
 			w.requireEnded(t, first, second)
 			require.Equal(t, http.StatusOK, w.userinfo(other.text("access_token")).status)
 			requireTokens(t, w.token(refreshForm(other.text("refresh_token"))))
@@ -104,15 +104,15 @@ func TestRevocationByConfidentialClients(t *testing.T) {
 	}
 }
 
-// TestRevocationOfWhatIsNoToken succeeds (RFC 7009 §2.2), ends nothing, and asks no store.
+// TestRevocationOfWhatIsNoToken succeeds (RFC 7009 §2.2), ends nothing, and uses no store.
 func TestRevocationOfWhatIsNoToken(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	a := w.signIn("alice", "scope", "openid")
 	refresh := a.text("refresh_token")
 	bad := w.forgeries(t, a)
-	delete(bad, "refresh token") // which is one to revoke
-	delete(bad, "tab in front")  // which no form may have
+	delete(bad, "refresh token") // a valid one to revoke
+	delete(bad, "tab in front")  // not allowed in a form
 	bad["refresh token, cut"], bad["refresh token, longer"] = refresh[:len(refresh)-1], refresh+"A"
 	bad["refresh token, other MAC"] = refresh[:len(refresh)-2] + strings.Map(func(r rune) rune { return r ^ 1 },
 		refresh[len(refresh)-2:])
@@ -127,8 +127,8 @@ func TestRevocationOfWhatIsNoToken(t *testing.T) {
 	requireTokens(t, w.token(refreshForm(refresh)))
 }
 
-// TestRevocationOfWhatIsOver succeeds as well, and tells the audit log nothing twice. An expired access
-// token, which may lie in anybody's log, ends no session.
+// TestRevocationOfWhatIsOver succeeds as well, and adds no second audit event. An expired access token, which may be
+// in somebody's log, ends no session.
 func TestRevocationOfWhatIsOver(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -141,16 +141,16 @@ func TestRevocationOfWhatIsOver(t *testing.T) {
 	// shares the keys, so its MAC and signature are good and its session is unknown
 	elsewhere := newEnv(t).signIn("alice")
 	requireRevoked(t, w.revoke(elsewhere.text("refresh_token")))
-	alive := w.signIn("alice")
+	active := w.signIn("alice")
 	w.clock.Move(time.Hour + time.Second)
-	requireRevoked(t, w.revoke(alive.text("access_token")))
-	requireTokens(t, w.token(refreshForm(alive.text("refresh_token"))))
+	requireRevoked(t, w.revoke(active.text("access_token")))
+	requireTokens(t, w.token(refreshForm(active.text("refresh_token"))))
 	w.clock.Move(8 * 24 * time.Hour)
-	requireRevoked(t, w.revoke(alive.text("refresh_token")))
+	requireRevoked(t, w.revoke(active.text("refresh_token")))
 }
 
-// TestRevocationOfAnotherClientsToken is refused and told (RFC 7009 §2.1). It ends nothing, a retired token
-// is no theft, and whether the session still lives is not told.
+// TestRevocationOfAnotherClientsToken is an error (RFC 7009 §2.1). It ends nothing, a retired token is not treated as
+// theft, and the answer does not reveal whether the session is active.
 func TestRevocationOfAnotherClientsToken(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -182,8 +182,7 @@ func TestRevocationOfAnotherClientsToken(t *testing.T) {
 	requireTokens(t, w.token(refreshForm(current.text("refresh_token"))))
 }
 
-// TestRevocationOfAClientsOwnToken: there is no session to end, and the client must not believe that there
-// was (RFC 7009 §2.2.1).
+// TestRevocationOfAClientsOwnToken: there is no session to end, so the answer must be an error (RFC 7009 §2.2.1).
 func TestRevocationOfAClientsOwnToken(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -192,8 +191,9 @@ func TestRevocationOfAClientsOwnToken(t *testing.T) {
 	requireError(t, a, http.StatusBadRequest, "unsupported_token_type")
 }
 
-// TestRevocationProvesTheClientFirst: who does not, learns nothing of a token, touches no session and ends none.
-func TestRevocationProvesTheClientFirst(t *testing.T) {
+// TestRevocationAuthenticatesTheClientFirst: without authentication it reveals nothing about a token, and touches no
+// session.
+func TestRevocationAuthenticatesTheClientFirst(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	theirs := w.token(passwordForm("alice", testPassword)).text("refresh_token")
@@ -221,7 +221,7 @@ func TestRevocationProvesTheClientFirst(t *testing.T) {
 	requireTokens(t, w.token(refreshForm(theirs).with("client_id", "backend", "client_secret", testSecret)))
 }
 
-// TestRevocationByAClientThatIsDisabledSince: its tokens are dead anyway.
+// TestRevocationByAClientThatIsDisabledSince: its tokens are invalid anyway.
 func TestRevocationByAClientThatIsDisabledSince(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

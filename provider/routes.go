@@ -10,12 +10,12 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// route is one row of the table of endpoints. CORS, the refusal of other methods, the bound on requests at once and
-// metrics follow from it. Rows with one path have one name, and differ in their methods.
+// route describes an endpoint. CORS, the rejection of other methods, the limit on concurrent requests and metrics are
+// derived from it. Routes with the same path have the same name and different methods.
 type route struct {
 	name    string   // in metrics
-	methods []string // none: all
-	path    string   // whole, with the issuer's
+	methods []string // empty: all
+	path    string   // including the issuer's path
 	cors    corsPolicy
 	slots   slotKind
 	handler http.Handler
@@ -26,18 +26,18 @@ var (
 	postMethod  = []string{http.MethodPost}
 )
 
-// router builds a handler of rows.
+// router builds the handler of all routes.
 type router struct {
 	clients *clients.Registry
 	slots   *slots
 	answers answers
-	observe func(route string, next http.Handler) http.Handler // nil: nobody counts
+	observe func(route string, next http.Handler) http.Handler // nil: no metrics
 }
 
-// noRoute is the name of whatever has no row.
+// noRoute is the name in metrics of paths without a route.
 const noRoute = "none"
 
-// handler serves all rows, and says of any other path that there is nothing.
+// handler serves all routes, and answers 404 for any other path.
 func (t *router) handler(rows []route) http.Handler {
 	byPath := map[string][]route{}
 	for _, row := range rows {
@@ -51,7 +51,7 @@ func (t *router) handler(rows []route) http.Handler {
 	return mux
 }
 
-// observed counts the answers of a route, also those to panics.
+// observed counts the responses of a route, including those after a panic.
 func (t *router) observed(name string, next http.Handler) http.Handler {
 	next = t.answers.recovering(next)
 	if t.observe == nil {
@@ -60,7 +60,7 @@ func (t *router) observed(name string, next http.Handler) http.Handler {
 	return t.observe(name, next)
 }
 
-// atPath serves the rows of one path.
+// atPath serves the routes of one path.
 func (t *router) atPath(rows []route) http.Handler {
 	if len(rows) == 1 && len(rows[0].methods) == 0 {
 		return rows[0].handler

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRoutesAreCountedByName: each answer counts for the row that it came from, and a panic as what it is answered
-// with. What a caller makes up is no label: paths without a row share one.
+// TestRoutesAreCountedByName: each answer counts for its route, and a panic with the status of its answer. Callers
+// cannot create labels: paths without a route share one.
 func TestRoutesAreCountedByName(t *testing.T) {
 	counted := map[string][]int{}
 	answers := answers{slog.New(slog.NewTextHandler(io.Discard, nil))}
@@ -40,7 +40,7 @@ func TestRoutesAreCountedByName(t *testing.T) {
 	require.Equal(t, map[string][]int{"things": {200, 200, 405}, "thing": {500}, "none": {404, 404}}, counted)
 }
 
-// TestRowsOfOnePathShareAName, by which they are counted.
+// TestRowsOfOnePathShareAName in the metrics.
 func TestRowsOfOnePathShareAName(t *testing.T) {
 	answers := answers{slog.New(slog.DiscardHandler)}
 	names := map[string]string{}

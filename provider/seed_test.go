@@ -15,7 +15,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// seed is a database with everything that the tests presume, and what takes long to make of it.
+// seed is a database with the records that the tests need, and the values that take long to compute.
 type seed struct {
 	database     []byte
 	ring         *keys.Ring
@@ -60,14 +60,14 @@ var seeded = sync.OnceValues(func() (seed, error) {
 	if err := populate(ctx, database, hash); err != nil {
 		return seed{}, err
 	}
-	if err := database.Close(); err != nil { // writes the journal back into the one file
+	if err := database.Close(); err != nil { // so that all is in one file, and no journal is left
 		return seed{}, err
 	}
 	content, err := os.ReadFile(path)
 	return seed{content, ring, records, hash}, err
 })
 
-// populate adds two apps, a client of every kind, and users: alice, one who is disabled and one without password.
+// populate adds two apps, a client of every kind, and users: alice, a disabled one and one without password.
 func populate(ctx context.Context, database *sql.DB, passwordHash string) error {
 	for _, app := range []string{testApp, otherApp} {
 		err := database.Apps().Add(ctx, identity.App{

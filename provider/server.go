@@ -19,9 +19,9 @@ import (
 	"github.com/lingpai/lingpai/grants"
 )
 
-// Config is what a provider works with. All fields are required except those that say otherwise.
+// Config configures a provider. All fields are required unless their comment names a default.
 type Config struct {
-	Issuer     string // https://host[/path]; every endpoint lives below it
+	Issuer     string // https://host[/path]; every endpoint is below it
 	Clients    *clients.Registry
 	Grants     *grants.Manager
 	Access     *access.Service
@@ -31,15 +31,15 @@ type Config struct {
 	KeySet     func() (jwks []byte, etag string)
 	KeySetAge  time.Duration // how long the key set may be cached; 0: 5 minutes
 	Ready      func(context.Context) []ReadyCheck
-	Observe    func(route string, next http.Handler) http.Handler // counts answers; nil: nobody does
-	// requests that are worked on at once; 0: 512 for each processor
+	Observe    func(route string, next http.Handler) http.Handler // counts responses; nil: no metrics
+	// the limit on concurrent quick requests; 0: 512 for each processor
 	InFlight int
-	// whose X-Forwarded-For is believed; none: nobody's
+	// the proxies whose X-Forwarded-For is trusted; empty: none
 	TrustedProxies []netip.Prefix
 	Logger         *slog.Logger
 }
 
-// New returns the handler of all endpoints.
+// New returns the handler of all endpoints. It returns an error if the issuer is not a URL.
 func New(c Config) (http.Handler, error) {
 	issuer, err := url.Parse(c.Issuer)
 	if err != nil {
@@ -58,7 +58,7 @@ func New(c Config) (http.Handler, error) {
 	return withRequestID(router.handler(rows)), nil
 }
 
-// routes are the rows of OAuth 2.0, OpenID Connect and what operators need; below a path, but for the one document
+// routes returns the routes of OAuth 2.0, OpenID Connect and operations. They are below path, except for the document
 // that RFC 8414 puts elsewhere.
 func (c Config) routes(path string, slots *slots, answers answers) []route {
 	library := server.NewServer(&server.Config{TokenType: "Bearer"}, c.Grants)
@@ -70,7 +70,7 @@ func (c Config) routes(path string, slots *slots, answers answers) []route {
 	getOrPost := []string{http.MethodGet, http.MethodPost}
 	do := answers.endpoint
 	return []route{
-		// the token endpoint acquires its slot itself, by the grant
+		// the token endpoint acquires its slot itself, since its kind depends on the grant
 		{"token", postMethod, path + "/token", corsRegistered, slotNone, do(token.serve)},
 		{"userinfo", getOrPost, path + "/userinfo", corsRegistered, slotQuick, do(userinfoEndpoint{c.Access}.serve)},
 		{"revoke", postMethod, path + "/revoke", corsRegistered, slotQuick, do(revocationEndpoint{c.Access}.serve)},
@@ -87,12 +87,12 @@ func (c Config) routes(path string, slots *slots, answers answers) []route {
 		// RFC 8414 §3.1
 		{"oauth_authorization_server", readMethods, "/.well-known/oauth-authorization-server" + path, corsAny,
 			slotNone, metadata},
-		{"healthz", nil, path + "/healthz", corsNone, slotNone, http.HandlerFunc(alive)},
+		{"healthz", nil, path + "/healthz", corsNone, slotNone, http.HandlerFunc(serveHealth)},
 		{"readyz", nil, path + "/readyz", corsNone, slotNone, &readyEndpoint{check: c.Ready}},
 	}
 }
 
-// Limits of a connection. A token request is small and quick, so whatever is slower is not one.
+// Limits of a connection. Token requests are small and quick, so slower ones are cut off.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
@@ -101,7 +101,7 @@ const (
 	maxHeaderBytes    = 16 << 10
 )
 
-// NewHTTPServer returns an HTTP server that slow and oversized requests do not tie up.
+// NewHTTPServer returns an HTTP server with limits on the time and the header size of a request.
 func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,

@@ -12,20 +12,18 @@ import (
 )
 
 const (
-	// quickPerProcessor is how many requests may be worked on at once for each processor. A token takes about a
-	// millisecond of it, so the last of them waits for half a second; more would only wait longer, and be given
-	// up by their clients when they are through.
+	// quickPerProcessor limits concurrent quick requests for each processor. A token takes about a millisecond of
+	// processor time, so the last request waits for half a second; more would wait until their clients give up.
 	quickPerProcessor = 512
-	// waitingPerQuick is how many more may wait for others: for WeChat, or for their turn to have a password
-	// hashed. They need memory and nothing else.
+	// waitingPerQuick limits the requests that wait, for WeChat or for their turn to hash a password, as a multiple
+	// of the quick ones. They need only memory.
 	waitingPerQuick = 4
 )
 
-// errBusy asks to come again, before anything has been done.
-var errBusy = oauth.Unavailable("The server has as many requests as it can answer in time. Try again shortly.",
-	time.Second, nil)
+// errBusy rejects a request before any work is done.
+var errBusy = oauth.Unavailable("The server is overloaded. Try again shortly.", time.Second, nil)
 
-// slotKind says which bound a request counts against.
+// slotKind tells the limit that a request counts against.
 type slotKind int
 
 const (
@@ -34,20 +32,20 @@ const (
 	slotWaiting                 // waits for WeChat, or for a password's hash
 )
 
-// slots bound the requests that are worked on at once. Those that wait for others have a bound of their own, so that
-// WeChat being slow, or a flood of passwords, leaves room for the rest.
+// slots limits concurrent requests. Requests that wait have a limit of their own, so that a slow WeChat, or a flood of
+// passwords, leaves room for the rest.
 type slots struct {
 	quick, waiting chan struct{}
 	answers        answers
 }
 
-// newSlots bounds quick requests; 0: by the number of processors.
+// newSlots returns slots for quick requests at once, and more for requests that wait; 0: by the number of processors.
 func newSlots(quick int, answers answers) *slots {
 	quick = cmp.Or(quick, quickPerProcessor*runtime.GOMAXPROCS(0))
 	return &slots{make(chan struct{}, quick), make(chan struct{}, waitingPerQuick*quick), answers}
 }
 
-// acquire takes a slot, which release gives back; errBusy if there is none.
+// acquire takes a slot; the caller must call release to return it. It returns errBusy if no slot is free.
 func (s *slots) acquire(kind slotKind) (release func(), err error) {
 	pool := s.quick
 	if kind == slotWaiting {
@@ -69,14 +67,14 @@ func slotOf(grantType string) slotKind {
 	return slotWaiting
 }
 
-// bounded answers 503 at once if there is no slot for a request. Its body comes first: who sends one byte by byte, as
-// anybody can, holds no slot.
+// bounded answers 503 at once if no slot is free. It reads the body first, so that a client that sends it byte by byte
+// holds no slot.
 func (s *slots) bounded(kind slotKind, next http.Handler) http.Handler {
 	if kind == slotNone {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead { // of those nobody reads a body
+		if r.Method != http.MethodGet && r.Method != http.MethodHead { // no endpoint reads the body of a GET
 			body, err := readBody(w, r)
 			if err != nil {
 				s.answers.writeError(w, r, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// slowSessions hold whoever looks for a session until they are let go.
+// slowSessions blocks look-ups of sessions until they are released.
 type slowSessions struct {
 	identity.Sessions
 	came chan struct{}
@@ -30,9 +30,9 @@ func (s *slowSessions) Find(ctx context.Context, id string) (identity.Session, t
 	return s.Sessions.Find(ctx, id)
 }
 
-// TestTooManyAtOnceAreAskedToComeAgain: beyond the bound the answer is 503 at once, nothing is done, and
-// nobody else is held up: not passwords, nor codes, nor the key set.
-func TestTooManyAtOnceAreAskedToComeAgain(t *testing.T) {
+// TestTooManyAtOnce: beyond the limit the answer is 503 at once and nothing is done. Passwords, codes and the key set
+// are not affected.
+func TestTooManyAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) { s.inFlight = 3 })
 	signedIn := w.signIn("alice", "scope", "openid api")
@@ -66,16 +66,16 @@ func TestTooManyAtOnceAreAskedToComeAgain(t *testing.T) {
 		require.Equal(t, http.StatusOK, (<-answers).status)
 	}
 	w.slow.hold = nil
-	for range 4 { // more than there are places
-		require.Equal(t, http.StatusOK, w.userinfo(access).status, "the places are free again, and nothing was revoked")
+	for range 4 { // more than there are slots
+		require.Equal(t, http.StatusOK, w.userinfo(access).status, "the slots are free again, and nothing was revoked")
 		require.Equal(t, http.StatusOK, w.introspect(access).status)
 		require.Equal(t, http.StatusNoContent, w.verify(access, "").status)
 		require.Equal(t, http.StatusOK, w.revoke("unknown").status)
 	}
 }
 
-// TestWhoSendsSlowlyHoldsNoPlace: anybody can send a header and one byte, and needs no token for it.
-func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
+// TestSlowBodiesHoldNoSlot: anybody can send a header and one byte, without a token.
+func TestSlowBodiesHoldNoSlot(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) { s.inFlight = 3 })
 	refresh := w.signIn("alice").text("refresh_token")
@@ -93,7 +93,8 @@ func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
 			slow = append(slow, connection)
 		}
 	}
-	for _, connection := range slow { // the server says "continue" when it reads the body, or refuses at once
+	// the server sends "continue" when it reads the body, or rejects the request at once
+	for _, connection := range slow {
 		require.NoError(t, connection.SetDeadline(time.Now().Add(time.Minute)))
 		_, err := connection.Read(make([]byte, 1))
 		require.NoError(t, err)
@@ -106,8 +107,8 @@ func TestWhoSendsSlowlyHoldsNoPlace(t *testing.T) {
 	}
 }
 
-// TestTheBodyOfAGETDecidesNothing: no endpoint reads one, and a gateway may pass on whatever its caller uploads.
-func TestTheBodyOfAGETDecidesNothing(t *testing.T) {
+// TestTheBodyOfAGETIsIgnored: no endpoint reads one, and a gateway may pass on what its caller uploads.
+func TestTheBodyOfAGETIsIgnored(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	access := w.signIn("alice", "scope", "openid api").text("access_token")

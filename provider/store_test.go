@@ -18,9 +18,9 @@ import (
 func TestMain(m *testing.M) { dbtest.Run(m) }
 
 // onPostgreSQL runs all tests of the package on PostgreSQL: go test ./provider -postgresql
-var onPostgreSQL = flag.Bool("postgresql", false, "keep what lasts in PostgreSQL instead of SQLite")
+var onPostgreSQL = flag.Bool("postgresql", false, "use PostgreSQL instead of SQLite")
 
-// openDatabase opens a copy of the seeded database. Keys and password hashes take long to make, so all
+// openDatabase opens a copy of the seeded database. Keys and password hashes take long to compute, so all
 // environments share them.
 func (w *installation) openDatabase() {
 	seed, err := seeded()
@@ -44,7 +44,7 @@ func openSQLite(path string, ring *keys.Ring, now func() time.Time) (*sql.DB, er
 	return sql.Open(context.Background(), sql.Options{URL: "sqlite:" + path + "?synchronous=off", Ring: ring, Now: now})
 }
 
-// seedPostgreSQL puts into a new database what the seeded one holds.
+// seedPostgreSQL returns a new database with a copy of the seeded records.
 func (w *installation) seedPostgreSQL(seed seed) *sql.DB {
 	ctx := context.Background()
 	url, clock := dbtest.MovableClock(w.t, dbtest.PostgreSQL(w.t))

@@ -51,7 +51,8 @@ func (e *tokenEndpoint) token(w http.ResponseWriter, r *http.Request) (oauth2.To
 		&oauth2.TokenGenerateRequest{Request: r})
 }
 
-// extensionFields adds the ID token (OpenID Connect Core §3.1.3.3) and notices to go-oauth2's rendering.
+// extensionFields returns the members that go-oauth2 does not write itself: the ID token (OpenID Connect Core
+// §3.1.3.3) and statuses such as profile_status.
 func extensionFields(info oauth2.TokenInfo) map[string]any {
 	extended, ok := info.(oauth2.ExtendableTokenInfo)
 	if !ok || len(extended.GetExtension()) == 0 {

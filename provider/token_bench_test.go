@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// BenchmarkToken is a token request from the handler down, without a connection: what it allocates is the request's
-// own doing. Everything is real but the network.
+// BenchmarkToken measures a token request from the handler down, without a connection, so that it counts only the
+// allocations of the request. Everything else is real.
 func BenchmarkToken(b *testing.B) {
 	w := newEnv(b)
 	post := func(values url.Values) map[string]any {

@@ -89,7 +89,7 @@ func TestScopeRules(t *testing.T) {
 		"api":           "api",
 		"api.write api": "api.write api",
 		"api api api":   "api",
-		// accepted of any client that may refresh, though not registered
+		// accepted from any client that may refresh, though not registered
 		"openid offline_access": "openid offline_access",
 		"profile":               "profile",
 	} {
@@ -106,7 +106,7 @@ func TestScopeRules(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, a.status, "a tab")
 	a = w.token(w.wechatCode("alice").with("client_id", "codes-only", "scope", "api offline_access"))
 	requireTokens(t, a)
-	require.Equal(t, "api", a.members["scope"], "who cannot refresh is told that it was not given offline access")
+	require.Equal(t, "api", a.members["scope"], "a client that cannot refresh is not granted offline_access")
 }
 
 // TestAccessTokenClaims (RFC 9068 §2).
@@ -127,11 +127,11 @@ func TestAccessTokenClaims(t *testing.T) {
 	require.Regexp(t, `^u_[A-Za-z0-9_-]{22}$`, claims["sub"])
 	other := claimsOf(t, w.signIn("alice").text("access_token"))
 	require.Equal(t, claims["sub"], other["sub"])
-	require.NotEqual(t, claims["jti"], other["jti"], "two tokens of one second differ")
+	require.NotEqual(t, claims["jti"], other["jti"], "two tokens of the same second differ")
 	require.NotEqual(t, claims["sid"], other["sid"])
 	backend := claimsOf(t, w.token(w.wechatCode("alice").with("client_id", "backend", "client_secret", testSecret,
 		"appid", testApp)).text("access_token"))
-	require.Equal(t, claims["sub"], backend["sub"], "one person at all clients of an app")
+	require.Equal(t, claims["sub"], backend["sub"], "a person is the same user at all clients of an app")
 }
 
 // TestWechatClaimsOnlyForClientsThatAskedForThem at registration, and never a session key for anybody.
@@ -154,7 +154,7 @@ func TestWechatClaimsOnlyForClientsThatAskedForThem(t *testing.T) {
 func TestIDTokenClaims(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
-	first := w.signIn("newcomer", "scope", "openid")
+	first := w.signIn("new-user", "scope", "openid")
 	claims := claimsOf(t, first.text("id_token"))
 	require.Equal(t, []string{"amr", "at_hash", "aud", "auth_time", "exp", "iat", "is_new_user", "iss", "sid",
 		"sub"}, names(claims))
@@ -167,23 +167,23 @@ func TestIDTokenClaims(t *testing.T) {
 	require.InDelta(t, float64(w.clock.Now().Unix()), claims["auth_time"], 5)
 	sum := sha256.Sum256([]byte(first.text("access_token")))
 	require.Equal(t, base64.RawURLEncoding.EncodeToString(sum[:16]), claims["at_hash"])
-	require.NotContains(t, claimsOf(t, w.signIn("newcomer", "scope", "openid").text("id_token")), "is_new_user")
+	require.NotContains(t, claimsOf(t, w.signIn("new-user", "scope", "openid").text("id_token")), "is_new_user")
 
 	byPassword := w.token(passwordForm("ALICE", testPassword).with("scope", "openid profile"))
 	claims = claimsOf(t, byPassword.text("id_token"))
 	require.Equal(t, "alice", claims["preferred_username"])
 	require.Equal(t, []any{"pwd"}, claims["amr"])
-	require.NotContains(t, claims, "is_new_user", "only the sign-in that made a user is its first")
+	require.NotContains(t, claims, "is_new_user", "only the sign-in that created the user has it")
 }
 
 // TestRefreshedIDToken has the subject, audience and auth_time of the first (OpenID Connect Core §12.2).
 func TestRefreshedIDToken(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
-	first := w.signIn("newcomer", "scope", "openid api")
+	first := w.signIn("new-user", "scope", "openid api")
 	w.clock.Move(time.Minute)
 	without := w.token(refreshForm(first.text("refresh_token")))
-	require.NotContains(t, without.members, "id_token", "only for who asks")
+	require.NotContains(t, without.members, "id_token", "only if the scope asks for it")
 	again := w.token(refreshForm(without.text("refresh_token")).with("scope", "openid"))
 	requireTokens(t, again)
 	before, after := claimsOf(t, first.text("id_token")), claimsOf(t, again.text("id_token"))
@@ -196,11 +196,11 @@ func TestRefreshedIDToken(t *testing.T) {
 	requireError(t, w.token(refreshForm(plain).with("scope", "openid")), http.StatusBadRequest, "invalid_scope")
 }
 
-// TestRepeatedSignInGetsTheFirstAnswer, for who has its Idempotency-Key, and no second session.
+// TestRepeatedSignInGetsTheFirstAnswer with the same Idempotency-Key, and opens no second session.
 func TestRepeatedSignInGetsTheFirstAnswer(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
-	f := w.wechatCode("newcomer").with(":Idempotency-Key", testKey, "scope", "openid")
+	f := w.wechatCode("new-user").with(":Idempotency-Key", testKey, "scope", "openid")
 	first, again := w.token(f), w.token(f)
 	requireTokens(t, first)
 	requireTokens(t, again)

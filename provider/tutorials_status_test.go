@@ -10,8 +10,9 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// TestNoErrorIsToldWithStatus200: whoever looks at the status alone knows that it went wrong, and whose fault it is.
-func TestNoErrorIsToldWithStatus200(t *testing.T) {
+// TestNoErrorHasStatus200: the status alone tells that a request failed, and whether the client or the server caused
+// it.
+func TestNoErrorHasStatus200(t *testing.T) {
 	for _, code := range oauth.Codes() {
 		require.GreaterOrEqual(t, code.Status(), http.StatusBadRequest, code)
 		require.NotEmpty(t, http.StatusText(code.Status()), code)

@@ -12,8 +12,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// answering signs somebody in whom WeChat knows by an openid and a session key of the test's choice; pairs
-// change the form.
+// answering signs in a user with a given openid and session key; pairs change the form.
 func (w tokenCalls) answering(openID, sessionKey string, pairs ...string) answer {
 	w.t.Helper()
 	require.NoError(w.t, w.simulator.Fail(wechattest.Fault{Text: fmt.Sprintf(`{"openid":%q,"session_key":%q}`,
@@ -21,8 +20,8 @@ func (w tokenCalls) answering(openID, sessionKey string, pairs ...string) answer
 	return w.signIn("somebody", pairs...)
 }
 
-// TestOpenidsThatBeginAlikeAreUsersOfTheirOwn: openids of one app share their first characters, so no name is
-// made of those.
+// TestOpenidsThatBeginAlikeAreUsersOfTheirOwn: openids of an app share their first characters, so no name is derived
+// from those.
 func TestOpenidsThatBeginAlikeAreUsersOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -31,7 +30,7 @@ func TestOpenidsThatBeginAlikeAreUsersOfTheirOwn(t *testing.T) {
 	for n := range 10 {
 		openID := fmt.Sprintf("oShop4567890123456789-%d", n)
 		a := w.answering(openID, key, "scope", "openid profile")
-		require.NotContains(t, claimsOf(t, a.text("id_token")), "preferred_username", "nobody chose one")
+		require.NotContains(t, claimsOf(t, a.text("id_token")), "preferred_username", "the user chose none")
 		require.NotContains(t, w.subOf(a.text("access_token")), openID[:8])
 		subs[w.subOf(a.text("access_token"))] = openID
 	}
@@ -41,8 +40,8 @@ func TestOpenidsThatBeginAlikeAreUsersOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestTokensAreNoFunctionOfWhatWeChatSays: whoever has seen an openid and a session key cannot make the token
-// of their sign-in.
+// TestTokensAreNoFunctionOfWhatWeChatSays: knowing an openid and a session key does not help to compute a token of
+// that sign-in.
 func TestTokensAreNoFunctionOfWhatWeChatSays(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -58,8 +57,7 @@ func TestTokensAreNoFunctionOfWhatWeChatSays(t *testing.T) {
 	}
 }
 
-// TestDevicesOfAUserKeepTheirOwnSessions: signing in on a second one, and refreshing there, takes nothing
-// from the first.
+// TestDevicesOfAUserKeepTheirOwnSessions: signing in and refreshing on a second device does not affect the first.
 func TestDevicesOfAUserKeepTheirOwnSessions(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -77,7 +75,7 @@ func TestDevicesOfAUserKeepTheirOwnSessions(t *testing.T) {
 	requireTokens(t, w.token(refreshForm(phone.text("refresh_token"))))
 }
 
-// TestASignInWritesNothingToItsUser: two at once have nothing to overwrite for each other.
+// TestASignInWritesNothingToItsUser, so concurrent ones cannot overwrite each other.
 func TestASignInWritesNothingToItsUser(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -94,7 +92,8 @@ func TestASignInWritesNothingToItsUser(t *testing.T) {
 	require.Equal(t, before, after)
 }
 
-// TestNoPathSkipsTheGuard: an endpoint is found by its whole path, so no part of one that is open to all opens another.
+// TestNoPathSkipsTheGuard: an endpoint is found by its whole path, so a part of a public path gives no access to
+// another endpoint.
 func TestNoPathSkipsTheGuard(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

@@ -19,11 +19,11 @@ func TestUserinfoByHeaderAndByForm(t *testing.T) {
 	a := w.token(passwordForm("alice", testPassword).with("scope", "openid profile"))
 	token, sub := a.text("access_token"), claimsOf(t, a.text("id_token"))["sub"]
 	for name, got := range map[string]answer{
-		"GET":                   w.get("/userinfo", bearer(token)),
-		"POST":                  w.ask(http.MethodPost, "/userinfo", nil, bearer(token)),
-		"POST with a form":      w.post("/userinfo", "access_token="+url.QueryEscape(token), nil),
-		"any case of the name":  w.get("/userinfo", http.Header{"Authorization": {"bEARER " + token}}),
-		"an odd parameter more": w.get("/userinfo?schema=openid", bearer(token)),
+		"GET":                  w.get("/userinfo", bearer(token)),
+		"POST":                 w.ask(http.MethodPost, "/userinfo", nil, bearer(token)),
+		"POST with a form":     w.post("/userinfo", "access_token="+url.QueryEscape(token), nil),
+		"any case of the name": w.get("/userinfo", http.Header{"Authorization": {"bEARER " + token}}),
+		"an unknown parameter": w.get("/userinfo?schema=openid", bearer(token)),
 	} {
 		require.Equal(t, http.StatusOK, got.status, name)
 		requireJSON(t, got)
@@ -35,7 +35,7 @@ func TestUserinfoByHeaderAndByForm(t *testing.T) {
 		"claims only for granted scopes")
 }
 
-// TestUserinfoWithoutToken is told what to send, and that nothing was invalid (RFC 6750 §3.1).
+// TestUserinfoWithoutToken gets a challenge without an error code (RFC 6750 §3.1).
 func TestUserinfoWithoutToken(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -75,7 +75,7 @@ func TestUserinfoWithTokensInTheWrongPlace(t *testing.T) {
 	require.NotContains(t, w.log.String(), token)
 }
 
-// TestForgedAccessTokens (RFC 8725 §2) all get one answer.
+// TestForgedAccessTokens (RFC 8725 §2) all get the same answer.
 func TestForgedAccessTokens(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -96,7 +96,7 @@ func TestForgedAccessTokens(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.userinfo(a.text("access_token")).status)
 }
 
-// TestTokensOfOurKeyThatAreNotForHere: a good signature is not enough.
+// TestTokensOfOurKeyThatAreNotForHere: a valid signature is not enough.
 func TestTokensOfOurKeyThatAreNotForHere(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -147,7 +147,7 @@ func TestTokensOfOurKeyThatAreNotForHere(t *testing.T) {
 	}
 }
 
-// TestAccessTokensEnd by their time and with their session, at once.
+// TestAccessTokensEnd when they expire, and immediately with their session.
 func TestAccessTokensEnd(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -158,7 +158,7 @@ func TestAccessTokensEnd(t *testing.T) {
 	requireError(t, w.userinfo(token), http.StatusUnauthorized, "invalid_token")
 }
 
-// TestScopeOfAccessTokens: without openid there is no user to tell of (RFC 6750 §3.1).
+// TestScopeOfAccessTokens: userinfo needs openid (RFC 6750 §3.1).
 func TestScopeOfAccessTokens(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

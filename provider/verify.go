@@ -7,15 +7,15 @@ import (
 	"github.com/lingpai/lingpai/access"
 )
 
-// verifyEndpoint answers gateways (nginx's auth_request, Traefik's and Caddy's forward auth) that ask before
-// they pass a request on: 204 and who is calling, 401, or 403. The gateway's own configuration stands in the
-// query string:
+// verifyEndpoint answers gateways (nginx's auth_request, Traefik's and Caddy's forward auth) that ask before they pass
+// a request on: 204 with headers that identify the caller, 401, or 403. The gateway's own configuration is in the query
+// string:
 //
 //	/verify?audience=https://api.example.com&scope=orders.read
 //
-// audience is required: without it a token that any client got for any other API would pass (RFC 9068 §4). So
-// is the right spelling: a misspelt requirement must not pass for none. What the gateway got wrong is 400,
-// and is found before anything of the caller's is looked at, so it shows at the very first request.
+// audience is required: without it a token that any client got for any other API would pass (RFC 9068 §4). An unknown
+// parameter is an error, so that a misspelt requirement is not ignored. Errors of the gateway are answered with 400
+// before the caller's token is checked, so they show at the first request.
 type verifyEndpoint struct{ access *access.Service }
 
 func (e verifyEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
@@ -26,9 +26,9 @@ func (e verifyEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	header := w.Header()
 	header.Set("X-Auth-Subject", caller.Subject)
 	header.Set("X-Auth-Client", caller.ClientID)
-	// empty for a client that acts for itself: then the subject is no user
+	// X-Auth-Session and X-Auth-Scope are set even if empty, so that the gateway overwrites what the caller sent.
+	// The session is empty for a client that acts for itself: then the subject is not a user.
 	header.Set("X-Auth-Session", caller.Session)
-	// these two are there though they be empty, for the gateway to overwrite what the caller made up
 	header.Set("X-Auth-Scope", caller.Scope)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -46,9 +46,8 @@ func (e verifyEndpoint) verify(r *http.Request) (access.Verified, error) {
 	return e.access.Verify(r.Context(), bearer, need)
 }
 
-// readRequirement takes what a gateway asks for: audience, and scope if any is needed, each once and nothing
-// else. An empty value is a variable that its configuration forgot to set, so it counts as wrong and not as
-// absent.
+// readRequirement parses the query of a gateway: audience, and scope if any is needed, each once and nothing else. An
+// empty value is an error, since it is probably a variable that the gateway's configuration forgot to set.
 func readRequirement(rawQuery string) (access.Requirement, error) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
@@ -63,5 +62,5 @@ func readRequirement(rawQuery string) (access.Requirement, error) {
 	return access.NewRequirement(query.Get("audience"), query.Get("scope"))
 }
 
-var errBadRequirement = badRequest("Ask with audience, and with scope if one is needed: each once, not " +
-	"empty, and nothing else.")
+var errBadRequirement = badRequest("The query must have audience, may have scope, each once and not empty, and " +
+	"must have nothing else.")

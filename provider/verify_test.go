@@ -12,13 +12,13 @@ import (
 
 const forTestAudience = "/verify?audience=https://api.example.com"
 
-// verify asks as a gateway of testAudience's does; more is the rest of the query.
+// verify calls /verify as a gateway of testAudience does; more is the rest of the query.
 func (w tokenCalls) verify(token, more string) answer {
 	return w.get(forTestAudience+more, bearer(token))
 }
 
-// TestVerifyTellsWhoIsCalling, in headers that a gateway can pass on, and only for GET and HEAD.
-func TestVerifyTellsWhoIsCalling(t *testing.T) {
+// TestVerifyIdentifiesTheCaller in headers that a gateway can pass on, and only for GET and HEAD.
+func TestVerifyIdentifiesTheCaller(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	user := w.signIn("alice", "scope", "openid api").text("access_token")
@@ -48,7 +48,7 @@ func TestVerifyTellsWhoIsCalling(t *testing.T) {
 			require.Equal(t, []string{c.subject}, a.header.Values("X-Auth-Subject"))
 			require.Equal(t, []string{c.client}, a.header.Values("X-Auth-Client"))
 			require.Equal(t, []string{c.session}, a.header.Values("X-Auth-Session"),
-				"by which a user is told from a client; there also when it is empty")
+				"it distinguishes users from clients, and is set even if empty")
 			require.Equal(t, []string{c.scope}, a.header.Values("X-Auth-Scope"), "likewise")
 		}
 	}
@@ -60,7 +60,7 @@ func TestVerifyTellsWhoIsCalling(t *testing.T) {
 	}
 }
 
-// TestVerifyAsksNoSessionOfAClientsOwnToken.
+// TestVerifyAsksNoSessionOfAClientsOwnToken, since there is none.
 func TestVerifyAsksNoSessionOfAClientsOwnToken(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -103,7 +103,7 @@ func TestVerifyRefusesTokens(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, w.ask(http.MethodHead, forTestAudience, nil, nil).status)
 }
 
-// TestVerifySeesTheEnd of a token, its session, user and client, whatever else is wrong with it.
+// TestVerifySeesTheEnd of a token, its session, user and client, before any other reason for rejection.
 func TestVerifySeesTheEnd(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -126,9 +126,9 @@ func TestVerifySeesTheEnd(t *testing.T) {
 	requireError(t, w.verify(own, ""), http.StatusUnauthorized, "invalid_token")
 }
 
-// TestVerifyHoldsTokensAgainstTheAPI that they come to: another API's, or one with too little scope, is 403
-// and not a reason to refresh.
-func TestVerifyHoldsTokensAgainstTheAPI(t *testing.T) {
+// TestVerifyChecksAudienceAndScope: a token for another API, or with too little scope, is answered with 403, which is
+// no reason to refresh.
+func TestVerifyChecksAudienceAndScope(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	token := w.signIn("alice", "scope", "openid api").text("access_token")
@@ -150,9 +150,9 @@ func TestVerifyHoldsTokensAgainstTheAPI(t *testing.T) {
 		"one of several")
 }
 
-// TestVerifyRefusesGateways that ask wrongly, with a good token and without: a misspelt requirement must not
-// count as none.
-func TestVerifyRefusesGateways(t *testing.T) {
+// TestVerifyRejectsInvalidQueries of gateways, with a valid token and without: a misspelt requirement must not be
+// ignored.
+func TestVerifyRejectsInvalidQueries(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	token := w.signIn("alice", "scope", "openid api").text("access_token")

@@ -9,13 +9,13 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// breakable is a volatile store that tests take out of reach.
+// breakable is a volatile store that tests can break.
 type breakable struct {
 	identity.Volatile
 	broken atomic.Bool
 }
 
-var errBroken = errors.New("the volatile store is out of reach")
+var errBroken = errors.New("the volatile store is unreachable")
 
 func (b *breakable) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
 	if b.broken.Load() {

@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/access/wechatdata"
 )
 
-// dataEndpoint does what needs the session key of a user, which does not leave the server:
+// dataEndpoint serves operations that need the session key of a user, which never leaves the server:
 //
 //	POST /wechat/data/decrypt          kind, encryptedData, iv
 //	POST /wechat/data/verify           rawData, signature
@@ -18,14 +18,14 @@ import (
 //	POST /wechat/phone                 code, with the scope phone
 //	Authorization: Bearer …            with the scope wechat.data
 //
-// The token of a signed-in user says whose it is. A back end adds user, and appid if it has several apps.
+// The token of a signed-in user identifies the user. A back end adds user, and appid if it has several apps.
 type dataEndpoint struct {
-	does   string // in the log
-	act    dataAction
-	logger *slog.Logger
+	message string // logged when the operation succeeds
+	act     dataAction
+	logger  *slog.Logger
 }
 
-// dataAction returns its answer, and whom it was about.
+// dataAction returns the body of the response, and the id of the user.
 type dataAction func(ctx context.Context, bearer string, form url.Values) (answer any, userID string, err error)
 
 func (e dataEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
@@ -37,15 +37,15 @@ func (e dataEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e.logger.LogAttrs(r.Context(), slog.LevelInfo, e.does, slog.String("user", userID))
+	e.logger.LogAttrs(r.Context(), slog.LevelInfo, e.message, slog.String("user", userID))
 	writeJSON(w, http.StatusOK, answer)
 	return nil
 }
 
-// wechatDataRoutes are the rows of these endpoints, below a path.
+// wechatDataRoutes returns the routes of these endpoints, below path.
 func wechatDataRoutes(path string, data *wechatdata.Service, answers answers) []route {
-	row := func(name, below, does string, act dataAction) route {
-		endpoint := dataEndpoint{does, act, answers.logger}
+	row := func(name, below, message string, act dataAction) route {
+		endpoint := dataEndpoint{message, act, answers.logger}
 		return route{name, postMethod, path + below, corsRegistered, slotWaiting, answers.endpoint(endpoint.serve)}
 	}
 	return []route{

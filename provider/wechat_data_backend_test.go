@@ -25,7 +25,7 @@ func (w records) subOf(token string) string {
 	return claimsOf(w.t, token)["sub"].(string)
 }
 
-// TestABackEndNamesTheUser and has done for him what he could himself.
+// TestABackEndNamesTheUser, and may do what the user could do.
 func TestABackEndNamesTheUser(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -41,7 +41,7 @@ func TestABackEndNamesTheUser(t *testing.T) {
 	requireInvalidData(t, w.data(decryptPath, own, share.with("user", w.subOf(w.dataToken("bob")))))
 }
 
-// TestABackEndActsOnItsOwnAppsOnly, and cannot tell who uses others.
+// TestABackEndActsOnItsOwnAppsOnly, and cannot find out who uses others.
 func TestABackEndActsOnItsOwnAppsOnly(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -77,9 +77,9 @@ func TestABackEndActsOnItsOwnAppsOnly(t *testing.T) {
 		http.StatusBadRequest, "unknown_user")
 }
 
-// TestABackEndsTokenIsForHereAlone: an API that is shown a token for itself cannot come here with it, nor a
-// client whose record does not say so.
-func TestABackEndsTokenIsForHereAlone(t *testing.T) {
+// TestABackEndsTokenNeedsTheAudienceAndTheScope: an API cannot use a token that it received, nor can a client whose
+// record does not allow it.
+func TestABackEndsTokenNeedsTheAudienceAndTheScope(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	w.newBackEnd("without", []string{"api"}, testApp)
@@ -93,7 +93,7 @@ func TestABackEndsTokenIsForHereAlone(t *testing.T) {
 		http.StatusBadRequest, "invalid_scope")
 	requireError(t, w.token(serviceForm().with("scope", "api wechat.data")), http.StatusBadRequest, "invalid_scope")
 	byDefault := w.token(serviceForm().with("client_id", "by-default"))
-	require.Equal(t, "api", byDefault.text("scope"), "what reaches all users is asked for by name")
+	require.Equal(t, "api", byDefault.text("scope"), "a scope that reaches all users is never a default")
 	requireError(t, w.data(decryptPath, byDefault.text("access_token"), share), http.StatusForbidden,
 		"insufficient_scope")
 	for name, change := range map[string]map[string]any{
@@ -120,7 +120,7 @@ func TestABackEndsTokenIsForHereAlone(t *testing.T) {
 	requireError(t, w.data(decryptPath, own, share), http.StatusUnauthorized, "invalid_token")
 }
 
-// TestADecryptedUnionidLinksNothing.
+// TestADecryptedUnionidLinksNothing, since it is not from a sign-in.
 func TestADecryptedUnionidLinksNothing(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -141,8 +141,8 @@ func TestADecryptedUnionidLinksNothing(t *testing.T) {
 	require.Equal(t, w.subOf(token), w.subOf(w.dataToken("alice")))
 }
 
-// TestAVaultOutOfReachFailsNoSignIn, and nobody is sent to sign in because of it.
-func TestAVaultOutOfReachFailsNoSignIn(t *testing.T) {
+// TestAnUnreachableVaultFailsNoSignIn, and the answer does not ask the user to sign in again.
+func TestAnUnreachableVaultFailsNoSignIn(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	token := w.dataToken("alice")

@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// TestWhateverIsWrongWithDataIsOneAnswer.
+// TestWhateverIsWrongWithDataIsOneAnswer, so that it is no padding oracle.
 func TestWhateverIsWrongWithDataIsOneAnswer(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -79,7 +79,7 @@ func TestWhateverIsWrongWithDataIsOneAnswer(t *testing.T) {
 	}
 }
 
-// TestTenFailuresEndWithTheNextSignIn.
+// TestTenFailuresEndWithTheNextSignIn: after ten failures all data is rejected until the user signs in again.
 func TestTenFailuresEndWithTheNextSignIn(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -93,7 +93,7 @@ func TestTenFailuresEndWithTheNextSignIn(t *testing.T) {
 		requireError(t, w.data(decryptPath, token, f), http.StatusBadRequest, "login_required")
 	}
 	requireError(t, w.data(verifyPath, token, w.signed("alice")), http.StatusBadRequest, "login_required")
-	require.Equal(t, http.StatusOK, w.userinfo(token).status, "the session goes on")
+	require.Equal(t, http.StatusOK, w.userinfo(token).status, "the session is still active")
 	w.signIn("alice")
 	requireData(t, w.data(decryptPath, token, w.encrypted("share", wechattest.Plaintext{User: "alice", Kind: "share"})))
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// remembering is a volatile store that keeps a copy of all that was ever put into it.
+// remembering is a volatile store that keeps a copy of every value that was stored.
 type remembering struct {
 	identity.Volatile
 	kept *lockedBuffer
@@ -43,8 +43,8 @@ func (r remembering) Allow(ctx context.Context, key string, limit int, per time.
 	return r.Volatile.Allow(ctx, key, limit, per)
 }
 
-// TestNoSessionKeyLeavesTheServer runs every flow, and searches all that was answered, logged and stored for
-// every secret that was used.
+// TestNoSessionKeyLeavesTheServer runs every flow, and requires that no answer, log or store contains a secret that
+// was used.
 func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -66,7 +66,7 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 		return a
 	}
 	signedIn := signIn("openid profile wechat.data")
-	first := w.trade(testApp, "alice") // WeChat answers with the same one for a while
+	first := w.trade(testApp, "alice") // WeChat returns the same one for a while
 	token := signedIn.text("access_token")
 	sub := w.subOf(token)
 	say(w.data(resetPath, token, nil))
@@ -106,10 +106,10 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 			require.False(t, strings.Contains(output, secret), "a secret is in the %s", name)
 		}
 	}
-	require.Contains(t, kept.String(), "wechat/vault/", "it was looked for where it is")
+	require.Contains(t, kept.String(), "wechat/vault/", "the store was really searched")
 }
 
-// everySignIn brings all that can come with a code, well and badly, and returns what must not be told again.
+// everySignIn signs in with all optional data, valid and invalid, and returns the secrets in it.
 func (w *env) everySignIn(say func(answer) answer) (secrets []string) {
 	w.t.Helper()
 	require.NoError(w.t, w.database.Apps().SetPhoneBudget(context.Background(), identity.PlatformWechat, testApp, -1))
@@ -136,7 +136,7 @@ func (w *env) everySignIn(say func(answer) answer) (secrets []string) {
 	return append(secrets, good, bound, "made-up-phone-code", code, "simulator-"+websiteApp)
 }
 
-// everyDataFlow calls all that there is, well and badly.
+// everyDataFlow makes all calls, with valid and invalid data.
 func (w *env) everyDataFlow(token string, who form, say func(answer) answer) {
 	w.t.Helper()
 	data := func(path string, f form) {
@@ -160,19 +160,19 @@ func (w *env) everyDataFlow(token string, who form, say func(answer) answer) {
 			require.NoError(w.t, w.simulator.Fail(fault))
 		}
 		data(resetPath, form{})
-		w.clock.Move(10 * time.Second) // the rate of one account recovers
+		w.clock.Move(10 * time.Second) // so that the rate limit of the account recovers
 	}
 	data(checkPath, form{})
 	require.Equal(w.t, http.StatusOK, w.get("/healthz", nil).status)
 }
 
-// signatureOfNothing is what the key signs for checkSessionKey. It is as good as a password for that, so it
-// stays here too.
+// signatureOfNothing is the signature that checkSessionKey sends. It works like a password there, so it is a secret
+// too.
 func signatureOfNothing(key string) string {
 	return hex.EncodeToString(hmac.New(sha256.New, []byte(key)).Sum(nil))
 }
 
-// storedBytes is all that the test's databases have on disk.
+// storedBytes returns the content of the test's databases on disk.
 func storedBytes(t *testing.T) string {
 	t.Helper()
 	if *onPostgreSQL {

@@ -17,13 +17,13 @@ const (
 	resetPath   = "/wechat/session_key/reset"
 )
 
-// dataToken signs a user in who may have data opened.
+// dataToken signs in a user with the scope wechat.data.
 func (w wechatDataCalls) dataToken(user string, pairs ...string) string {
 	w.t.Helper()
 	return w.signIn(user, append([]string{"scope", "openid wechat.data"}, pairs...)...).text("access_token")
 }
 
-// backEndToken is a client's own token for our data endpoints.
+// backEndToken returns a client's own token for the data endpoints.
 func (w wechatDataCalls) backEndToken(client string) string {
 	w.t.Helper()
 	a := w.token(serviceForm().with("client_id", client, "scope", oauth.ScopeWechatData))
@@ -39,7 +39,7 @@ func (w wechatDataCalls) data(path, token string, f form) answer {
 	return w.post(path, body, header)
 }
 
-// encrypted is what a mini-program got for a user, and sends on.
+// encrypted returns encrypted data that a mini-program got for a user, as a form.
 func (w wechatUsers) encrypted(kind string, plain wechattest.Plaintext) form {
 	w.t.Helper()
 	if plain.AppID == "" {
@@ -50,7 +50,7 @@ func (w wechatUsers) encrypted(kind string, plain wechattest.Plaintext) form {
 	return form{"kind": kind, "encryptedData": sealed.EncryptedData, "iv": sealed.IV}
 }
 
-// signed is rawData with its signature.
+// signed returns rawData with its signature.
 func (w wechatUsers) signed(user string) form {
 	w.t.Helper()
 	sealed, err := w.simulator.Encrypt(wechattest.Plaintext{AppID: testApp, User: user, Kind: "user"})
@@ -58,7 +58,7 @@ func (w wechatUsers) signed(user string) form {
 	return form{"rawData": sealed.RawData, "signature": sealed.Signature}
 }
 
-// requireData holds an answer to what all that opens data promises.
+// requireData requires the form that all successful answers of the data endpoints have.
 func requireData(t testing.TB, a answer) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.status, a.body)
@@ -113,7 +113,7 @@ func TestDataOfASignedInUser(t *testing.T) {
 	require.NotContains(t, w.log.String(), "13812345678")
 }
 
-// TestAPhoneIsVerifiedOnlyByWeChat, not by having been encrypted with the right key, which its user may know.
+// TestAPhoneIsVerifiedOnlyByWeChat: encryption with the right key proves nothing, since the user may know the key.
 func TestAPhoneIsVerifiedOnlyByWeChat(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

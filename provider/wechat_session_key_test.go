@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// TestAKeyThatChangedBetweenTapAndCall still opens what was encrypted with it, for ten minutes.
+// TestAKeyThatChangedBetweenTapAndCall still decrypts data, for ten minutes.
 func TestAKeyThatChangedBetweenTapAndCall(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -33,7 +33,7 @@ func TestAKeyThatChangedBetweenTapAndCall(t *testing.T) {
 	requireData(t, w.data(decryptPath, token, w.encrypted("phone", wechattest.Plaintext{User: "alice", Kind: "phone"})))
 }
 
-// TestCheckingAndResettingTheKey.
+// TestCheckingAndResettingTheKey asks WeChat, and stores the new key.
 func TestCheckingAndResettingTheKey(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -42,8 +42,8 @@ func TestCheckingAndResettingTheKey(t *testing.T) {
 	requireData(t, a)
 	require.Equal(t, true, a.members["valid"])
 	requireData(t, w.data(resetPath, token, nil))
-	require.Equal(t, true, w.data(checkPath, token, nil).members["valid"], "the new key is the one that is kept")
-	for range 4 { // somewhere else, without us: WeChat changes the key at every third
+	require.Equal(t, true, w.data(checkPath, token, nil).members["valid"], "the new key is stored")
+	for range 4 { // by somebody else: WeChat changes the key at every third
 		w.trade(testApp, "alice")
 	}
 	a = w.data(checkPath, token, nil)
@@ -62,7 +62,7 @@ func TestCheckingAndResettingTheKey(t *testing.T) {
 	requireData(t, w.data(checkPath, w.dataToken("alice"), nil))
 }
 
-// trade trades a login code at WeChat as somebody who is not us, and returns the session key.
+// trade exchanges a login code at WeChat without the server, and returns the session key.
 func (w wechatUsers) trade(app, user string) string {
 	w.t.Helper()
 	query := url.Values{"appid": {app}, "secret": {"simulator-" + app}, "js_code": {w.codeOf(app, user)},

@@ -14,10 +14,10 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// secretOfWechat is what the simulator's failures say and nobody may hear.
+// secretOfWechat is the text of the simulator's errors, which no answer may contain.
 const secretOfWechat = "appsecret simulator-" + testApp + " rid: 6512-5e3c-77d1 session_key"
 
-// requireNothingOfWechat: neither its words nor its request ids nor a secret.
+// requireNothingOfWechat requires that an answer contains no text, request id or secret of WeChat.
 func requireNothingOfWechat(t *testing.T, a answer) {
 	t.Helper()
 	for _, secret := range []string{"simulator-", "rid", "6512-5e3c", "session_key", "errmsg", "js_code",
@@ -26,7 +26,8 @@ func requireNothingOfWechat(t *testing.T, a answer) {
 	}
 }
 
-// TestWechatAnswersThatCannotBeUsed are outages: nobody is signed in, no account is made, and nobody is blamed.
+// TestWechatAnswersThatCannotBeUsed are treated as outages: nobody is signed in, no user is created, and the client
+// is not blamed.
 func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	evil := "http://127.0.0.1:1/evil"
@@ -67,8 +68,8 @@ func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 		"unionid with space":          {Text: `{"openid":"o1","unionid":"a b"}`},
 		"errcode a word":              {Text: `{"openid":"o1","errcode":"zero"}`},
 		"errcode a fraction":          {Text: `{"openid":"o1","errcode":0.5}`},
-		"errcode of another galaxy":   {Text: `{"openid":"o1","errcode":99999999999999999999}`},
-		"something behind":            {Text: `{"openid":"o1"}{"openid":"o2"}`},
+		"errcode out of range":        {Text: `{"openid":"o1","errcode":99999999999999999999}`},
+		"trailing text":               {Text: `{"openid":"o1"}{"openid":"o2"}`},
 		"unknown errcode":             {Errcode: 59999, Errmsg: secretOfWechat},
 		"busy":                        {Errcode: -1, Errmsg: secretOfWechat},
 		"a failure and an openid too": {Text: `{"openid":"o1","errcode":-1}`},
@@ -85,7 +86,7 @@ func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 			requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
 			require.NotContains(t, a.members, "wechat_errcode")
 			requireNothingOfWechat(t, a)
-			require.Equal(t, users, w.users(), "no account")
+			require.Equal(t, users, w.users(), "no user was created")
 			require.LessOrEqual(t, w.simulator.Requests().Codes[f["code"]], 1, "a code is sent once, whatever happens")
 			requireTokens(t, w.token(refreshForm(refresh)))
 			w.signIn("newcomer")
@@ -94,7 +95,7 @@ func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// requireLogOfNoSecrets: no AppSecret, no token, no code's URL.
+// requireLogOfNoSecrets requires that the log contains no AppSecret, no token and no URL with a code.
 func (w *installation) requireLogOfNoSecrets(t *testing.T) {
 	t.Helper()
 	for _, secret := range []string{"simulator-wx", "secret=", "js_code", "session_key", "lp_rt_", "eyJhbGciOi"} {
@@ -102,8 +103,8 @@ func (w *installation) requireLogOfNoSecrets(t *testing.T) {
 	}
 }
 
-// TestWechatRefusals: who is at fault is told rightly, with WeChat's number where a person can act on it and
-// its words never.
+// TestWechatRefusals: the status tells who caused the error. WeChat's errcode is included where it helps the caller,
+// its message never.
 func TestWechatRefusals(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -147,7 +148,8 @@ func TestWechatRefusals(t *testing.T) {
 	w.requireLogOfNoSecrets(t)
 }
 
-// TestCodesWorkOnceAndAtTheirOwnApp: twenty parallel trades of one code sign in once, and a code is nothing elsewhere.
+// TestCodesWorkOnceAndAtTheirOwnApp: twenty parallel requests with one code sign in once, and a code is not accepted
+// for another app.
 func TestCodesWorkOnceAndAtTheirOwnApp(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -183,8 +185,8 @@ func TestCodesWorkOnceAndAtTheirOwnApp(t *testing.T) {
 	requireError(t, w.token(w.wechatCode("rogue")), http.StatusBadRequest, "invalid_grant")
 }
 
-// TestUnionIDsLinkAndNeverMove: a union id that appears, changes or is claimed by another never gives anybody
-// another's user.
+// TestUnionIDsLinkAndNeverMove: a unionid that appears, changes or belongs to another user never gives access to
+// another user.
 func TestUnionIDsLinkAndNeverMove(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -200,10 +202,10 @@ func TestUnionIDsLinkAndNeverMove(t *testing.T) {
 	require.Equal(t, mallory, says("mallory", "union-of-alice"), "the openid decides")
 	require.Equal(t, mallory, says("mallory", "union-of-mallory"))
 	require.Equal(t, alice, says("alice", "union-of-mallory"))
-	require.Equal(t, alice, sub(w.signIn("alice")), "a union id that is gone takes nothing away")
+	require.Equal(t, alice, sub(w.signIn("alice")), "a unionid that disappears changes nothing")
 }
 
-// TestOneSlowWechatLeavesTheOthersAlone: while sign-ins hang, refreshes and documents are as quick as ever.
+// TestOneSlowWechatLeavesTheOthersAlone: while sign-ins hang, refreshes and documents stay fast.
 func TestOneSlowWechatLeavesTheOthersAlone(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) { s.wechatTimeout = 5 * time.Second })
@@ -220,10 +222,10 @@ func TestOneSlowWechatLeavesTheOthersAlone(t *testing.T) {
 		})
 	}
 	require.Eventually(t, func() bool { return w.simulator.Requests().Paths["/sns/jscode2session"] > 20 },
-		20*time.Second, time.Millisecond, "they hang")
+		20*time.Second, time.Millisecond, "sign-ins hang")
 	requireTokens(t, w.token(refreshForm(refresh)))
 	require.Equal(t, http.StatusOK, w.get("/.well-known/jwks.json", nil).status)
-	require.Less(t, answered.Load(), int64(len(answers)), "WeChat still keeps some waiting")
+	require.Less(t, answered.Load(), int64(len(answers)), "some still wait for WeChat")
 	group.Wait()
 	for _, a := range answers {
 		requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")

@@ -12,10 +12,10 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// CheckDatabaseURL is the first half of what an operator does about most faults of a database.
+// CheckDatabaseURL is the beginning of the advice for most errors of a database.
 const CheckDatabaseURL = "check database.url (LINGPAI_DATABASE_URL)"
 
-// OpenDatabase opens the configured database, or says what to look at.
+// OpenDatabase opens the configured database. Its error contains advice for the operator.
 func OpenDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
 	database, err := ConnectDatabase(ctx, s)
 	if err != nil {
@@ -24,8 +24,8 @@ func OpenDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
 	return database, nil
 }
 
-// ConnectDatabase opens the configured database. Without master key app secrets stay closed, which most
-// commands do not need.
+// ConnectDatabase opens the configured database. Without a master key, app secrets cannot be read; most commands do
+// not need them.
 func ConnectDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
 	var ring *keys.Ring
 	if s.MasterKey != "" {
@@ -37,18 +37,19 @@ func ConnectDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) 
 	return sql.Open(ctx, sql.Options{URL: s.DatabaseURL.Reveal(), Connections: s.DatabaseConnections, Ring: ring})
 }
 
-// OpenExistingDatabase opens a database that is there, whatever its shape.
+// OpenExistingDatabase opens an existing database, whatever its schema.
 func OpenExistingDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
 	path := s.DatabaseFile()
-	// opening would make an empty one at what may be the wrong place
+	// opening would create an empty one, perhaps at the wrong path
 	if _, err := os.Stat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database at %s: check database.url (LINGPAI_DATABASE_URL), or "+
-			"make one with: lingpai migrate up", path)
+			"create one with: lingpai migrate up", path)
 	}
 	return OpenDatabase(ctx, s)
 }
 
-// OpenMigratedDatabase opens a database that is there, and has the shape that this version needs.
+// OpenMigratedDatabase opens an existing database, and returns an error if its schema is not the one that this
+// version needs.
 func OpenMigratedDatabase(ctx context.Context, s settings.Settings) (*sql.DB, error) {
 	database, err := OpenExistingDatabase(ctx, s)
 	if err != nil {
@@ -60,17 +61,17 @@ func OpenMigratedDatabase(ctx context.Context, s settings.Settings) (*sql.DB, er
 	return database, nil
 }
 
-// DatabaseAdvice is what an operator does about a database that cannot be opened; file is its path, or empty if it
-// is not in one.
+// DatabaseAdvice returns advice for the operator if a database cannot be opened; file is its path, or empty for
+// PostgreSQL.
 func DatabaseAdvice(file string) string {
 	if file != "" {
-		return CheckDatabaseURL + ", and that the user who runs this may read and write the file and its folder"
+		return CheckDatabaseURL + ", and that the user running this command can read and write the file and its folder"
 	}
-	return CheckDatabaseURL + ": that the server runs, that the database is there, that this machine may " +
+	return CheckDatabaseURL + ": that the server runs, that the database exists, that this machine may " +
 		"connect, and that user, password and sslmode are right"
 }
 
-// IsEmpty reports whether nothing that somebody could miss is in a database.
+// IsEmpty reports whether a database has no users, apps, clients and keys.
 func IsEmpty(ctx context.Context, database *sql.DB) (bool, error) {
 	users, err := database.Users().List(ctx, "", 1)
 	apps, err2 := database.Apps().List(ctx)

@@ -10,8 +10,9 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// GuardApps keeps real AppSecrets from anything but their platform. What may go to a simulator begins with
-// its prefix, which no real one has: those are 32 hexadecimal digits.
+// GuardApps makes sure that real AppSecrets are sent only to their platform. AppSecrets of simulated apps begin with
+// a prefix that real ones, which are 32 hexadecimal digits, do not have. Find returns an error that wraps
+// identity.ErrUnusable for a real AppSecret if the platform is a simulator.
 func GuardApps(apps identity.Apps, s settings.Settings) identity.Apps { return guardedApps{apps, s} }
 
 type guardedApps struct {
@@ -25,7 +26,7 @@ func (a guardedApps) Find(ctx context.Context, platform, id string) (identity.Ap
 	if secret := app.Secret.Reveal(); err == nil && a.settings.Simulates(platform) && secret != "" &&
 		!strings.HasPrefix(secret, clients.SimulatorSecretPrefix) {
 		return identity.App{}, fmt.Errorf(
-			"%w: the AppSecret of %s does not begin with %q, and its platform is not at its base_url: it "+
+			"%w: the AppSecret of %s does not begin with %q, and base_url is not the platform's: it "+
 				"is not sent there",
 			identity.ErrUnusable, id, clients.SimulatorSecretPrefix)
 	}

@@ -12,18 +12,19 @@ import (
 	"github.com/lingpai/lingpai/wechat/qq"
 )
 
-// Platforms are those whose codes can be traded. Each has bounds and a circuit breaker of its own.
+// Platforms has the clients of the platforms whose codes are accepted. Each has limits and a circuit breaker of its
+// own.
 type Platforms struct {
 	wechat *wechat.Client
 	qq     *qq.Client
 }
 
-// OpenPlatforms makes a client for each platform; it connects to none.
+// OpenPlatforms returns a client for each platform, without connecting to it.
 func OpenPlatforms(s settings.Settings, logger *slog.Logger) (Platforms, error) {
 	return openPlatforms(s, 0, logger)
 }
 
-// openPlatforms is OpenPlatforms with the time that WeChat is left alone when it fails; 0: the default.
+// openPlatforms is OpenPlatforms with the time for which WeChat's circuit breaker stays open; 0: the default.
 func openPlatforms(s settings.Settings, wechatOpenFor time.Duration, logger *slog.Logger) (Platforms, error) {
 	weixin, err := wechat.NewClient(wechat.Config{BaseURL: s.WechatBaseURL, Timeout: s.WechatTimeout,
 		OpenFor: wechatOpenFor, Logger: logger})
@@ -34,7 +35,7 @@ func openPlatforms(s settings.Settings, wechatOpenFor time.Duration, logger *slo
 	return Platforms{weixin, sibling}, err
 }
 
-// byGrant are the platforms under the grants that trade their codes.
+// byGrant returns the platforms by the grant types of their codes.
 func (p Platforms) byGrant() map[string]signin.Platform {
 	return map[string]signin.Platform{oauth.GrantWechatCode: signin.WechatPlatform{Client: p.wechat},
 		oauth.GrantQQCode: signin.QQPlatform{Client: p.qq}}
@@ -48,7 +49,7 @@ func (p Platforms) Of(app identity.App) signin.Platform {
 	return signin.WechatPlatform{Client: p.wechat}
 }
 
-// Close gives up the connections to all platforms.
+// Close closes the idle connections to all platforms.
 func (p Platforms) Close() error {
 	p.wechat.Close()
 	p.qq.Close()

@@ -9,17 +9,16 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Sessions that are over are kept for a day, so that an operator can see why, and until the last of their
-// access tokens has expired everywhere; then they are deleted in small batches, so that pruning never holds
-// anybody up.
+// Ended sessions are kept for a day, so that an operator can see why they ended, and until the last of their access
+// tokens has expired everywhere. Then they are deleted in small batches, so that pruning does not block requests.
 const (
 	pruneKeep     = clients.MaxAccessTTL + time.Hour
 	pruneBatch    = 500
-	pruneBatches  = 20 // in one go
+	pruneBatches  = 20 // per run
 	pruneInterval = time.Minute
 )
 
-// pruneRegularly deletes sessions that are over, and users whose time has come, until the context ends.
+// pruneRegularly deletes ended sessions, and users whose deletion is due, until the context ends.
 func pruneRegularly(ctx context.Context, sessions identity.Sessions, deletions identity.Deletions,
 	logger *slog.Logger) {
 	ticker := time.NewTicker(pruneInterval)
@@ -30,12 +29,12 @@ func pruneRegularly(ctx context.Context, sessions identity.Sessions, deletions i
 			return
 		case <-ticker.C:
 			prune(ctx, sessions, logger)
-			deleteLeft(ctx, deletions, logger)
+			purgeUsers(ctx, deletions, logger)
 		}
 	}
 }
 
-// prune looks at the next few batches of sessions.
+// prune deletes the next batches of ended sessions.
 func prune(ctx context.Context, sessions identity.Sessions, logger *slog.Logger) {
 	total := 0
 	end := false
@@ -52,20 +51,20 @@ func prune(ctx context.Context, sessions identity.Sessions, logger *slog.Logger)
 		total += pruned
 	}
 	if total > 0 {
-		logger.InfoContext(ctx, "pruned sessions that are over", "sessions", total)
+		logger.InfoContext(ctx, "pruned ended sessions", "sessions", total)
 	}
 }
 
-// deleteBatch is how many users are deleted in one go.
+// deleteBatch limits the users that are deleted per run.
 const deleteBatch = 100
 
-// deleteLeft deletes users who asked for it, or whom the operator dismissed.
-func deleteLeft(ctx context.Context, deletions identity.Deletions, logger *slog.Logger) {
+// purgeUsers deletes the users whose deletion, requested by themselves or by the operator, is due.
+func purgeUsers(ctx context.Context, deletions identity.Deletions, logger *slog.Logger) {
 	deleted, err := deletions.PurgeDeleted(ctx, deleteBatch)
 	if err != nil && ctx.Err() == nil {
-		logger.WarnContext(ctx, "cannot delete users whose time has come; the next round tries again", "error", err)
+		logger.WarnContext(ctx, "cannot delete users whose deletion is due; the next run tries again", "error", err)
 	}
 	if deleted > 0 {
-		logger.InfoContext(ctx, "deleted users whose time had come", "users", deleted)
+		logger.InfoContext(ctx, "deleted users whose deletion was due", "users", deleted)
 	}
 }

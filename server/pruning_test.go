@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// prunable is sessions of which so many are over, or that cannot be read.
+// prunable has a number of ended sessions, or returns an error.
 type prunable struct {
 	identity.Sessions
 	over int
@@ -26,11 +26,11 @@ func (p *prunable) Prune(_ context.Context, _ time.Duration, batch int) (int, bo
 	return pruned, p.over == 0, p.err
 }
 
-func TestPruningGoesOnUntilNothingIsLeftAndTellsWhatItDid(t *testing.T) {
+func TestPruningDeletesAllAndLogsTheirNumber(t *testing.T) {
 	var log bytes.Buffer
 	logger := NewLogger(settings.Settings{LogFormat: "text"}, &log)
 	prune(t.Context(), &prunable{}, logger)
-	require.Empty(t, log.String(), "nothing to do is nothing to tell")
+	require.Empty(t, log.String(), "nothing is logged if nothing was deleted")
 
 	sessions := &prunable{over: 2*pruneBatch + 3}
 	prune(t.Context(), sessions, logger)
@@ -38,7 +38,7 @@ func TestPruningGoesOnUntilNothingIsLeftAndTellsWhatItDid(t *testing.T) {
 	require.Contains(t, log.String(), "sessions=1003")
 }
 
-func TestPruningThatFailsIsToldUnlessTheProcessEnds(t *testing.T) {
+func TestPruningErrorsAreLoggedUnlessTheProcessEnds(t *testing.T) {
 	var log bytes.Buffer
 	logger := NewLogger(settings.Settings{LogFormat: "text"}, &log)
 	ended, end := context.WithCancel(t.Context())

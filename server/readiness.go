@@ -10,20 +10,20 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// readiness reports whether requests should come here: the database answers and still has the shape that we
-// need. A Redis that is gone is noted and does not count: it is gone for all replicas, and most of what
-// they do goes on without it. What signs is noted too, and counts when the keys could not be read for so
-// long that others may sign with one that is not known here.
+// readiness returns the readiness checks: the database answers and has the required schema. A Redis that does not
+// answer is only noted: it is down for all replicas, and most requests work without it. The signing backend is noted
+// too; the check fails if the keys could not be read for so long that other servers may sign with one that is unknown
+// here.
 func readiness(s settings.Settings, checkSchema func(context.Context) error, volatile identity.Volatile,
 	signer backend) func(context.Context) []provider.ReadyCheck {
 	return func(ctx context.Context) []provider.ReadyCheck {
 		redis := make(chan error, 1)
-		go func() { redis <- ping(ctx, volatile) }() // beside the database, which may take all the time there is
+		go func() { redis <- ping(ctx, volatile) }() // concurrently, since the database may take all the time
 		checks := []provider.ReadyCheck{{Name: "database", OK: checkSchema(ctx) == nil}, signatures(s, signer)}
 		if err := <-redis; s.RedisURL != "" {
 			check := provider.ReadyCheck{Name: "redis", OK: true}
 			if err != nil {
-				check.Note = "does not answer: until it does, " + withoutRedis + ", and all else goes on"
+				check.Note = "does not answer: until it does, " + withoutRedis + ", and everything else works"
 			}
 			checks = append(checks, check)
 		}
@@ -37,15 +37,15 @@ func readiness(s settings.Settings, checkSchema func(context.Context) error, vol
 	}
 }
 
-// ping asks a volatile store whether it is there; one that cannot be asked is.
+// ping pings a volatile store. One without Ping is always available.
 func ping(ctx context.Context, volatile identity.Volatile) error {
-	if elsewhere, ok := volatile.(Volatile); ok {
-		return elsewhere.Ping(ctx)
+	if remote, ok := volatile.(Volatile); ok {
+		return remote.Ping(ctx)
 	}
 	return nil
 }
 
-// backend is what signs. One that follows a database has an Age too, as a [keys.Keeper] has.
+// backend is the source of the signing keys. One that reads a database also has Age, like a [keys.Keeper].
 type backend interface{ Backend() string }
 
 func signatures(s settings.Settings, signer backend) provider.ReadyCheck {

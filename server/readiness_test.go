@@ -14,8 +14,8 @@ import (
 
 const fallenBack = "go, since openssl 3.0.22 failed: it made a signature that does not verify"
 
-// TestReadinessTellsThatGoSignsInstead, and goes on sending requests here: they are answered.
-func TestReadinessTellsThatGoSignsInstead(t *testing.T) {
+// TestReadinessNotesThatGoSignsInstead, and stays ready, since requests are answered.
+func TestReadinessNotesThatGoSignsInstead(t *testing.T) {
 	database, err := sql.Open(t.Context(), sql.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "lingpai.db")})
 	require.NoError(t, err)
 	defer database.Close()
@@ -28,14 +28,14 @@ func TestReadinessTellsThatGoSignsInstead(t *testing.T) {
 	require.Contains(t, checks, provider.ReadyCheck{Name: "signatures", OK: true, Note: fallenBack})
 }
 
-// readAgo is keys that were read so long ago.
+// readAgo are keys that were last read that long ago.
 type readAgo time.Duration
 
 func (readAgo) Backend() string      { return fallenBack }
 func (a readAgo) Age() time.Duration { return time.Duration(a) }
 
-// TestReadinessEndsWhenTheKeysCannotBeRead, as by a server that a change of master keys has left behind:
-// others sign with keys that it does not know, and a stolen one is still its own.
+// TestReadinessEndsWhenTheKeysCannotBeRead, for example by a server that lacks a new master key: others sign with
+// keys that it does not know, and it may still use a revoked one.
 func TestReadinessEndsWhenTheKeysCannotBeRead(t *testing.T) {
 	for announce, limit := range map[time.Duration]time.Duration{24 * time.Hour: 5 * time.Minute,
 		2 * time.Minute: time.Minute, 5 * time.Second: 30 * time.Second} {
@@ -47,7 +47,7 @@ func TestReadinessEndsWhenTheKeysCannotBeRead(t *testing.T) {
 	}
 }
 
-// nothingSigns is keys of which the one in use was revoked, and no other opens.
+// nothingSigns are keys without a signer: the active one was revoked, and no other can be opened.
 type nothingSigns struct{ readAgo }
 
 func (nothingSigns) Backend() string { return "" }

@@ -19,10 +19,10 @@ import (
 // drainTime is how long requests in flight may take after the signal to stop.
 const drainTime = 20 * time.Second
 
-// withoutRedis is what becomes of requests while it does not answer.
+// withoutRedis lists the requests that are rejected while Redis does not answer.
 const withoutRedis = "passwords, registrations, phone numbers and what needs a session key are refused"
 
-// Serve serves requests as the settings say until the context ends, and logs the version that it is.
+// Serve serves requests with the given settings until the context ends. It logs the version at the start.
 func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, version string) error {
 	if s.Insecure() {
 		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; "+
@@ -64,13 +64,13 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 	return ServeUntilDone(ctx, provider.NewHTTPServer(server.Handler(), logger), listener)
 }
 
-// Listen listens at the address of a setting or flag, or says what to do.
+// Listen listens at the address of a setting or flag. Its error contains advice for the operator.
 func Listen(setting, addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s: %s is taken by another program, perhaps another lingpai: stop that, or "+
-			"give another address", setting, addr)
+		return nil, fmt.Errorf("%s: %s is in use by another program, perhaps another lingpai; stop it, or "+
+			"choose another address", setting, addr)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
@@ -89,12 +89,12 @@ func ServeUntilDone(ctx context.Context, server *http.Server, listener net.Liste
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
-		return errors.Join(errors.New("requests were still running when the time to finish them was over"), err)
+		return errors.Join(errors.New("requests in flight did not finish in time"), err)
 	}
 	return nil
 }
 
-// NewLogger returns the logger of the configured level and format; its lines have the ids of requests.
+// NewLogger returns a logger with the configured level and format, which adds request ids to its lines.
 func NewLogger(s settings.Settings, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: s.LogLevel}
 	if s.LogFormat == "text" {

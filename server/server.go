@@ -1,5 +1,5 @@
-// Package server wires one process: the services over the stores, the handler of all endpoints, and what runs
-// beside it. The commands serve and dev start it, and tests of other packages may.
+// Package server assembles a server process: the services over the stores, the handler of all endpoints, and
+// background tasks. The commands serve and dev start it, and also tests of other packages.
 package server
 
 import (
@@ -22,32 +22,32 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// NoCache as [Config.RecordAge] has every request read the records of clients and apps anew.
+// NoCache as [Config.RecordAge] disables the cache of clients and apps.
 const NoCache time.Duration = -1
 
-// Config is what a process is made of. Settings and Stores are required; all else has the default of production
-// if it is zero.
+// Config configures a server process. Settings and Stores are required; zero values of the other fields are the
+// defaults of production.
 type Config struct {
-	Settings settings.Settings // [settings.Defaults] and an issuer, at least; a master key, if Ring is nil
+	Settings settings.Settings // at least [settings.Defaults] with an issuer, and a master key if Ring is nil
 	Stores   Stores
 
-	Volatile  identity.Volatile                           // nil: as Settings say
-	Ring      *keys.Ring                                  // what seals; nil: of the master key in Settings
+	Volatile  identity.Volatile                           // nil: according to Settings
+	Ring      *keys.Ring                                  // nil: from the master key in Settings
 	Keys      Keys                                        // nil: a [keys.Keeper] over Stores.Keys
 	Now       func() time.Time                            // nil: [time.Now]
-	Logger    *slog.Logger                                // nil: as Settings say, to standard error
-	Hasher    password.Options                            // bounds of password hashing
+	Logger    *slog.Logger                                // nil: according to Settings, to standard error
+	Hasher    password.Options                            // limits of password hashing
 	InFlight  int                                         // see [provider.Config]
-	RecordAge time.Duration                               // of a client's or app's record; 0: 1 s, or NoCache
+	RecordAge time.Duration                               // how long clients and apps are cached; 0: 1 s; or NoCache
 	Ready     func(context.Context) []provider.ReadyCheck // nil: database, keys, Redis and simulators
 
-	// Accounts changes what people's accounts are made of, as their tests do; nil: nothing.
+	// Accounts changes the configuration of the accounts service, for tests; nil: no change.
 	Accounts func(*accounts.Config)
 
-	WechatOpenFor time.Duration // how long WeChat is left alone when it fails; see [wechat.Config]
+	WechatOpenFor time.Duration // how long WeChat's circuit breaker stays open; see [wechat.Config]
 }
 
-// Stores is what a process remembers. Tests may wrap any of them.
+// Stores are the persistent stores of a process. Tests may wrap any of them.
 type Stores struct {
 	Clients   identity.Clients
 	Apps      identity.Apps
@@ -58,7 +58,8 @@ type Stores struct {
 	Sessions  identity.Sessions
 	Events    identity.Events
 	Keys      keys.Store
-	// CheckSchema fails if the database does not answer, or has not the shape that is needed. Only readiness asks.
+	// CheckSchema returns an error if the database does not answer or does not have the required schema. Only
+	// readiness calls it.
 	CheckSchema func(context.Context) error
 }
 
@@ -72,14 +73,14 @@ func StoresOf(database *sql.DB) Stores {
 	}
 }
 
-// Keys sign tokens, and are published: a [keys.Keeper], or a [keys.Set] that stays as it is.
+// Keys provides the keys of the server: a [keys.Keeper], or a constant [keys.Set].
 type Keys interface {
 	tokens.Keys
 	PublicSet() (jwks []byte, etag string)
 	Backend() string
 }
 
-// Server is one process, wired. Its services share the stores that it was given.
+// Server is a server process. Its services share the given stores.
 type Server struct {
 	Grants   *grants.Manager
 	Access   *access.Service
@@ -95,11 +96,12 @@ type Server struct {
 	close    []func() error
 }
 
-// Handler answers requests to all endpoints.
+// Handler returns the handler of all endpoints.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Start starts what runs beside the handler until the context ends: it follows the keys, deletes what is over, and
-// serves metrics where that is configured. It fails if the address for metrics cannot be listened at.
+// Start starts the background tasks, which run until the context ends: following and rotating keys, deleting ended
+// sessions and users, and serving metrics if configured. It returns an error if it cannot listen at the address of
+// metrics.
 func (s *Server) Start(ctx context.Context) error {
 	if s.settings.MetricsAddr != "" {
 		if err := s.serveMetrics(ctx); err != nil {
@@ -113,7 +115,7 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close closes what New opened. The stores are the caller's.
+// Close closes everything that New opened. The caller closes the stores.
 func (s *Server) Close() error {
 	var faults []error
 	for _, shut := range s.close {
@@ -132,7 +134,7 @@ func (s *Server) serveMetrics(ctx context.Context) error {
 	go func() {
 		server := provider.NewHTTPServer(s.metrics.Handler(), s.logger)
 		if err := ServeUntilDone(ctx, server, listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			s.logger.Error("metrics are not served any more", "error", err)
+			s.logger.Error("metrics are no longer served", "error", err)
 		}
 	}()
 	return nil

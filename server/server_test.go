@@ -19,7 +19,7 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// configured is a configuration over a database of its own, with the defaults of production.
+// configured returns a configuration with a new database and the defaults of production.
 func configured(t *testing.T) server.Config {
 	t.Helper()
 	s := settings.Defaults()
@@ -64,7 +64,7 @@ func TestWithoutAMasterKeyNothingStarts(t *testing.T) {
 	require.Error(t, err)
 }
 
-// askedClients counts what is looked up.
+// askedClients counts look-ups.
 type askedClients struct {
 	identity.Clients
 	asked atomic.Int64

@@ -11,14 +11,14 @@ import (
 	"github.com/lingpai/lingpai/storage/redis"
 )
 
-// Volatile is a volatile store that may be on another machine.
+// Volatile is a volatile store that may be on another machine. Closing it closes its connections.
 type Volatile interface {
 	identity.Volatile
 	Ping(ctx context.Context) error
 	Close() error
 }
 
-// OpenVolatile opens the store of what may be lost. It does not connect: without Redis, sessions go on.
+// OpenVolatile opens the volatile store. It does not connect, since existing sessions work without Redis.
 func OpenVolatile(s settings.Settings) (Volatile, error) { return openVolatile(s, time.Now) }
 
 func openVolatile(s settings.Settings, now func() time.Time) (Volatile, error) {
@@ -32,7 +32,7 @@ func openVolatile(s settings.Settings, now func() time.Time) (Volatile, error) {
 	return store, nil
 }
 
-// ownMemory is the volatile store of a process that is alone.
+// ownMemory is the volatile store of a single process.
 type ownMemory struct{ *memory.Store }
 
 // Ping implements Volatile.

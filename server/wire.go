@@ -24,11 +24,11 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// RecordAge is how old a client's or app's record may be when a request is judged by it.
+// RecordAge is how long records of clients and apps are cached.
 const RecordAge = time.Second
 
-// New wires a process. The context bounds only its start, in which keys are made if there are none. What New opened
-// is closed by [Server.Close].
+// New assembles a server. The context limits only its start, which creates keys if there are none. [Server.Close]
+// closes everything that New opened.
 func New(ctx context.Context, c Config) (*Server, error) {
 	w, err := open(ctx, c)
 	if err != nil {
@@ -40,7 +40,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	return w.server, nil
 }
 
-// wiring is a configuration without anything left to default, and what was made of it so far.
+// wiring is a configuration with all defaults filled in, and the parts that were created so far.
 type wiring struct {
 	config    Config
 	platforms Platforms
@@ -48,7 +48,7 @@ type wiring struct {
 	server    *Server
 }
 
-// open fills in the defaults, and opens what has to be.
+// open fills in the defaults, and opens keys, platforms and the volatile store.
 func open(ctx context.Context, c Config) (w wiring, err error) {
 	if c.Logger == nil {
 		c.Logger = NewLogger(c.Settings, os.Stderr)
@@ -82,18 +82,18 @@ func open(ctx context.Context, c Config) (w wiring, err error) {
 		w.config.Volatile = store
 		w.server.close = append(w.server.close, store.Close)
 	}
-	w.hasher = password.New(c.Hasher) // one bound for all who have passwords hashed
+	w.hasher = password.New(c.Hasher) // one limit for all services that hash passwords
 	return w, nil
 }
 
-// services are what the handler asks; server has those that others may ask too.
+// services are the services that only the handler needs; Server has the others.
 type services struct {
 	clients    *clients.Registry
 	wechatData *wechatdata.Service
 	appTokens  *wechatdata.AppTokens
 }
 
-// wire makes the services, from the floor up.
+// wire creates the services in the order of their dependencies.
 func (w wiring) wire() services {
 	s, stores := w.config.Settings, w.config.Stores
 	records, apps := stores.Clients, GuardApps(stores.Apps, s)
@@ -131,9 +131,9 @@ func (w wiring) wire() services {
 	}
 	w.server.keys, w.server.metrics, w.server.Issuer = w.config.Keys, metrics, issuer
 	w.server.Access = checks
-	ofWechat := wechatdata.New(data)
+	wechatData := wechatdata.New(data)
 	w.server.Grants = grants.New(grants.Config{
-		Clients: registry, SignIn: signIn, Access: checks, WechatData: ofWechat, Issuer: issuer,
+		Clients: registry, SignIn: signIn, Access: checks, WechatData: wechatData, Issuer: issuer,
 		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
 		Volatile: w.config.Volatile, Rotation: rotation, Now: w.config.Now, Logger: w.config.Logger, Meter: metrics,
 	})
@@ -147,10 +147,10 @@ func (w wiring) wire() services {
 		w.config.Accounts(&people)
 	}
 	w.server.Accounts = accounts.New(people)
-	return services{registry, ofWechat, wechatdata.NewAppTokens(data)}
+	return services{registry, wechatData, wechatdata.NewAppTokens(data)}
 }
 
-// handler answers requests with the services; they are counted if anybody can see the counts.
+// handler returns the handler of all endpoints. It counts requests only if metrics are served.
 func (w wiring) handler(s services) (http.Handler, error) {
 	ready := w.config.Ready
 	if ready == nil {

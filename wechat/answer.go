@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// maxIdentifier bounds openid and unionid, in bytes. Theirs have about 28.
+// maxIdentifier limits openid and unionid, in bytes. WeChat's have about 28.
 const maxIdentifier = 128
 
 var errMalformed = errors.New("wechat: malformed answer")
@@ -28,8 +28,8 @@ func parseLogin(body []byte) (Login, error) {
 	return Login{OpenID: openID, UnionID: unionID, SessionKey: members.sessionKey()}, nil
 }
 
-// person returns who a success is about. Anything doubtful is an outage: no
-// account may come from an answer that we did not understand.
+// person returns the ids of the user. An implausible one is an outage: an answer that
+// we do not understand must not create an account.
 func (o object) person() (openID, unionID string, err error) {
 	openID, err = o.text("openid")
 	if err != nil || !plausibleIdentifier(openID) {
@@ -42,8 +42,8 @@ func (o object) person() (openID, unionID string, err error) {
 	return openID, unionID, nil
 }
 
-// sessionKey returns the key of a login, or none if it is odd: who signed in
-// is certain without it, and only what it would decrypt has to wait.
+// sessionKey returns the key of a login, or the zero key if it is malformed: it is not
+// needed to sign the user in, only to decrypt data.
 func (o object) sessionKey() SessionKey {
 	text, err := o.text("session_key")
 	if err != nil {
@@ -53,8 +53,8 @@ func (o object) sessionKey() SessionKey {
 	return key
 }
 
-// parseAnswer returns the members of a success, or why it is none. An API whose
-// numbers mean something else than those of code2Session brings their classes.
+// parseAnswer returns the members of a successful answer, or an *Error. classes
+// overrides the classes of errcodes that differ from those of code2Session.
 func parseAnswer(body []byte, classes map[int]error) (object, error) {
 	members, err := parseObject(body)
 	if err != nil {
@@ -68,11 +68,11 @@ func parseAnswer(body []byte, classes map[int]error) (object, error) {
 		return members, nil
 	}
 	errmsg, _ := members.text("errmsg")
-	refused := refusal(errcode, errmsg)
+	failure := refusal(errcode, errmsg)
 	if class, ok := classes[errcode]; ok {
-		refused.Class = class
+		failure.Class = class
 	}
-	return nil, refused
+	return nil, failure
 }
 
 // object holds the members of a JSON object by their exact names, unlike
@@ -111,7 +111,7 @@ func parseObject(body []byte) (object, error) {
 }
 
 // integer returns a member that is a whole number or, as in some samples of
-// WeChat's documentation, a string of one. It returns 0 if there is none.
+// WeChat's documentation, a string of one. It returns 0 if the member is absent.
 func (o object) integer(name string) (int, error) {
 	raw, present := o[name]
 	if !present {
@@ -139,9 +139,8 @@ func (o object) text(name string) (string, error) {
 	return text, nil
 }
 
-// plausibleIdentifier accepts printable ASCII without spaces. Identifiers
-// become keys of accounts, where a stray control character or an empty text
-// would make one account of many people.
+// plausibleIdentifier accepts printable ASCII without spaces. Identifiers become keys
+// of accounts: an empty or truncated one could give many people the same account.
 func plausibleIdentifier(id string) bool { return plausibleText(id, maxIdentifier) }
 
 func plausibleText(text string, most int) bool {

@@ -12,29 +12,28 @@ import (
 )
 
 const (
-	// renewEarly is how long before its end a token is renewed. WeChat changes
-	// it then, and for so long the old one and the new one both work.
+	// renewEarly is how long before its expiry a token is renewed. WeChat issues a
+	// new one in this period, and both the old and the new one are valid.
 	renewEarly = 5 * time.Minute
 
-	// confirmEvery is how old a token may be that is handed out. Whoever gets
-	// it cannot tell us that WeChat refuses it, so we ask, which changes
-	// nothing at WeChat, whether it still is the app's token.
+	// confirmEvery is how long ago WeChat may have confirmed a token that is given
+	// to a client. The client cannot report that WeChat rejects it, so we ask
+	// WeChat whether it still is the app's token; asking does not change it.
 	confirmEvery = 5 * time.Minute
 
-	// retryAfter is how long a token that could not be renewed goes on being
-	// used without another try.
+	// retryAfter is how long a token that could not be renewed is used before the
+	// next try.
 	retryAfter = 10 * time.Second
 
-	// distrust is how long a token that WeChat refused is not used, though
-	// WeChat should name it again.
-	distrust = 10 * time.Second
+	// rejectedFor is how long a token that WeChat rejected is not used, even if
+	// WeChat returns it again.
+	rejectedFor = 10 * time.Second
 
-	// twinPoll is how often a replica looks for what another one asks for.
-	twinPoll = 25 * time.Millisecond
+	// replicaPoll is how often a replica looks for the token that another one requests.
+	replicaPoll = 25 * time.Millisecond
 )
 
-// AppTokensConfig says how to keep app tokens. Client, Store and Sealer are
-// required.
+// AppTokensConfig configures AppTokens. Client, Store and Sealer are required.
 type AppTokensConfig struct {
 	Client *Client
 	Store  Store
@@ -42,13 +41,12 @@ type AppTokensConfig struct {
 	Now    func() time.Time // default time.Now
 }
 
-// AppTokens keeps the app-level access tokens with which an app calls WeChat's
-// APIs, and makes such calls. All replicas share a token through the store,
-// where it is sealed; without the store each asks for itself, and WeChat gives
-// all of them the same one. It is safe for concurrent use.
+// AppTokens keeps the app-level access tokens with which an app calls WeChat's APIs, and makes such calls. All
+// replicas share a token through the store, where it is sealed; without the store each requests it itself, and WeChat
+// gives all of them the same one. It is safe for concurrent use.
 type AppTokens struct {
 	client  *Client
-	shelf   shelf
+	store   tokenStore
 	now     func() time.Time
 	flights singleflight.Group
 
@@ -62,36 +60,35 @@ type AppToken struct {
 	Expires time.Time
 }
 
-// appToken is a token as it is kept.
+// appToken is a token with the times that decide about its use.
 type appToken struct {
 	Text      Secret
 	expires   time.Time
-	renew     time.Time // when to ask for the next one
-	confirmed time.Time // when WeChat last said that it is the app's
+	renew     time.Time // when to request the next one
+	confirmed time.Time // when WeChat last confirmed it
 }
 
-// appState is what this process knows of an app's token.
+// appState is the state of an app's token in this process.
 type appState struct {
-	kept    appToken
-	settled time.Time            // until then kept is not renewed: it could not be
-	refused map[Secret]time.Time // tokens that WeChat refused, and until when they are not used
+	kept     appToken
+	settled  time.Time            // until then kept is not renewed, since renewing it failed
+	rejected map[Secret]time.Time // tokens that WeChat rejected, and until when they are not used
 }
 
-// NewAppTokens returns a keeper of app tokens that has none yet.
+// NewAppTokens returns AppTokens without any tokens.
 func NewAppTokens(config AppTokensConfig) *AppTokens {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
 	return &AppTokens{
 		client: config.Client,
-		shelf:  shelf{config.Store, config.Sealer, config.Client.base.String()},
+		store:  tokenStore{config.Store, config.Sealer, config.Client.base.String()},
 		now:    config.Now,
 		apps:   map[string]*appState{},
 	}
 }
 
-// Token returns the app's token for somebody else to use. WeChat has confirmed
-// it within minutes. The error is an *Error.
+// Token returns the app's token for a client. WeChat confirmed it within the last 5 minutes. The error is an *Error.
 func (a *AppTokens) Token(ctx context.Context, credentials Credentials) (AppToken, error) {
 	token, err := a.find(ctx, credentials, confirmEvery)
 	if err != nil {
@@ -100,13 +97,13 @@ func (a *AppTokens) Token(ctx context.Context, credentials Credentials) (AppToke
 	return AppToken{Text: token.Text, Expires: token.expires}, nil
 }
 
-// find returns a token that was confirmed within age. While there is one, it is
-// kept in use when no newer one is to be had.
+// find returns a token that was confirmed within age. If no newer one can be had,
+// it returns the current one until that expires.
 func (a *AppTokens) find(ctx context.Context, credentials Credentials, age time.Duration) (appToken, error) {
 	if token, ok := a.known(credentials.AppID, age); ok {
 		return token, nil
 	}
-	// Its callers may leave, and the others want the answer.
+	// The request continues when its caller leaves, since others may wait for it.
 	flight := a.flights.DoChan(credentials.AppID, func() (any, error) {
 		return a.fetch(context.WithoutCancel(ctx), credentials)
 	})
@@ -121,13 +118,13 @@ func (a *AppTokens) find(ctx context.Context, credentials Credentials, age time.
 	}
 }
 
-// fetch returns the token that another replica got lately, or asks WeChat.
+// fetch returns the token that another replica got recently, or asks WeChat.
 func (a *AppTokens) fetch(ctx context.Context, credentials Credentials) (appToken, error) {
-	if token, ok := a.known(credentials.AppID, confirmEvery); ok { // since the flight before this one landed
+	if token, ok := a.known(credentials.AppID, confirmEvery); ok { // another call may have just fetched it
 		return token, nil
 	}
-	token, shared, land := a.waitForTwin(ctx, credentials.AppID)
-	defer land()
+	token, shared, done := a.waitForReplica(ctx, credentials.AppID)
+	defer done()
 	if shared && a.keep(credentials.AppID, token) {
 		return token, nil
 	}
@@ -138,18 +135,18 @@ func (a *AppTokens) fetch(ctx context.Context, credentials Credentials) (appToke
 	}
 	token = newAppToken(text, asked, life)
 	if !a.keep(credentials.AppID, token) {
-		return appToken{}, &Error{Class: ErrUnavailable, RetryAfter: distrust,
-			Reason: "WeChat names the token that it refused"}
+		return appToken{}, &Error{Class: ErrUnavailable, RetryAfter: rejectedFor,
+			Reason: "WeChat returned the token that it rejected"}
 	}
-	if err := a.shelf.write(ctx, credentials.AppID, token, life); err != nil {
+	if err := a.store.write(ctx, credentials.AppID, token, life); err != nil {
 		a.client.logger.LogAttrs(ctx, slog.LevelWarn, "wechat: an app token is not shared with the other replicas",
 			slog.String("appid", weixin().printableAppID(credentials.AppID)))
 	}
 	return token, nil
 }
 
-// newAppToken says when to renew a token: early, but not at once, though WeChat
-// should have named an old one.
+// newAppToken computes when to renew a token: early, but not at once even if WeChat
+// returned an old one.
 func newAppToken(text Secret, asked time.Time, life time.Duration) appToken {
 	return appToken{
 		Text: text, confirmed: asked,
@@ -158,53 +155,53 @@ func newAppToken(text Secret, asked time.Time, life time.Duration) appToken {
 	}
 }
 
-// waitForTwin notes in the store that this replica asks WeChat. If another one
-// does, it waits for what that gets, but not long: asking twice does no harm.
-// The caller calls land when it is done.
-func (a *AppTokens) waitForTwin(ctx context.Context, appID string) (token appToken, found bool, land func()) {
+// waitForReplica records in the store that this replica asks WeChat. If another one does
+// already, it waits for the token of that one, but not for long: asking twice does
+// no harm. The caller must call done when it has stored its token.
+func (a *AppTokens) waitForReplica(ctx context.Context, appID string) (token appToken, found bool, done func()) {
 	deadline := time.After(a.client.timeout / 2)
 	for {
-		first, err := a.shelf.takeOff(ctx, appID, a.client.timeout+time.Second)
+		first, err := a.store.claim(ctx, appID, a.client.timeout+time.Second)
 		if err != nil {
 			return appToken{}, false, func() {}
 		}
-		land = func() {}
+		done = func() {}
 		if first {
-			land = func() { a.shelf.land(ctx, appID) }
+			done = func() { a.store.unclaim(ctx, appID) }
 		}
-		// Looked for after the note: a twin that has landed has left it there.
-		if token, found = a.shelf.read(ctx, appID); found && a.fit(appID, token) {
-			return token, true, land
+		// Read after the claim: a replica stores its token before it ends its claim.
+		if token, found = a.store.read(ctx, appID); found && a.fit(appID, token) {
+			return token, true, done
 		}
 		if first {
-			return appToken{}, false, land
+			return appToken{}, false, done
 		}
 		select {
 		case <-deadline:
-			return appToken{}, false, land
-		case <-time.After(twinPoll):
+			return appToken{}, false, done
+		case <-time.After(replicaPoll):
 		}
 	}
 }
 
 // withAppToken makes a call that needs the app's token. If WeChat does not
-// accept the token, as when somebody had it replaced, it gets the new one and
-// calls once more. It never calls with a token that was refused, and never a
-// third time. All of it takes no longer than two calls may.
+// accept the token, as when somebody had it replaced, it fetches the
+// new one and calls once more. It never calls with a rejected token, and never a third
+// time. In total it takes at most twice the timeout.
 func withAppToken[T any](ctx context.Context, a *AppTokens, api string, credentials Credentials,
 	do func(context.Context, Secret) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, 2*a.client.timeout, errTimeout)
 	defer cancel()
-	answer, refused, err := tryAppToken(ctx, a, api, credentials, do)
-	if refused {
+	answer, rejected, err := tryAppToken(ctx, a, api, credentials, do)
+	if rejected {
 		answer, _, err = tryAppToken(ctx, a, api, credentials, do)
 	}
 	return answer, err
 }
 
-// tryAppToken calls once. refused says that WeChat did not accept the token.
+// tryAppToken calls once. It reports whether WeChat rejected the token.
 func tryAppToken[T any](ctx context.Context, a *AppTokens, api string, credentials Credentials,
-	do func(context.Context, Secret) (T, error)) (answer T, refused bool, err error) {
+	do func(context.Context, Secret) (T, error)) (answer T, rejected bool, err error) {
 	token, err := a.find(ctx, credentials, maxAppTokenLife)
 	if err != nil {
 		return answer, false, err
@@ -213,30 +210,30 @@ func tryAppToken[T any](ctx context.Context, a *AppTokens, api string, credentia
 		error) {
 		return do(ctx, token.Text)
 	})
-	if refused = isTokenRefusal(err); refused {
-		a.refuse(credentials.AppID, token)
-		a.shelf.drop(context.WithoutCancel(ctx), credentials.AppID, token)
+	if rejected = isTokenRejection(err); rejected {
+		a.reject(credentials.AppID, token)
+		a.store.drop(context.WithoutCancel(ctx), credentials.AppID, token)
 	}
-	return answer, refused, err
+	return answer, rejected, err
 }
 
-// isTokenRefusal recognises an app token that is invalid, replaced or expired.
-func isTokenRefusal(err error) bool {
+// isTokenRejection reports whether WeChat rejected the app token as invalid, replaced or expired.
+func isTokenRejection(err error) bool {
 	failed, ok := errors.AsType[*Error](err)
 	return ok && (failed.Errcode == 40001 || failed.Errcode == 40014 || failed.Errcode == 42001)
 }
 
 const (
-	// maxAppTokenLife is the longest life that WeChat gives.
+	// maxAppTokenLife is the longest lifetime that WeChat gives.
 	maxAppTokenLife = 2 * time.Hour
 
-	// maxAppToken bounds a token, in bytes. WeChat asks to have room for 512.
+	// maxAppToken limits a token, in bytes. WeChat's documentation asks for room for 512.
 	maxAppToken = 2048
 )
 
-// stableTokenClasses are the numbers that mean something else here than at
-// code2Session: 40001 is a wrong AppSecret, the 895 ones are calls that an
-// administrator of the app has not allowed, the 5000 ones a frozen account.
+// stableTokenClasses are the errcodes that mean something else here than at
+// code2Session: 40001 is a wrong AppSecret, 895xx are calls that an administrator
+// of the app has not allowed, 5000x a frozen account.
 func stableTokenClasses() map[int]error {
 	return map[int]error{
 		40001: ErrMisconfigured, 89501: ErrMisconfigured, 89503: ErrMisconfigured, 89506: ErrMisconfigured,
@@ -245,10 +242,10 @@ func stableTokenClasses() map[int]error {
 	}
 }
 
-// stableToken asks for the app's token and its remaining life
-// (getStableAccessToken, POST /cgi-bin/stable_token). All who ask get the same
-// token. It never forces a new one, which would end the old one at once, under
-// the hands of whoever uses it.
+// stableToken requests the app's token and its remaining lifetime
+// (getStableAccessToken, POST /cgi-bin/stable_token). All callers get the same
+// token. It never forces a new one, which would invalidate the old one at once while
+// others use it.
 func (c *Client) stableToken(ctx context.Context, credentials Credentials) (Secret, time.Duration, error) {
 	type answer struct {
 		text Secret
@@ -281,12 +278,12 @@ func parseStableToken(body []byte) (Secret, time.Duration, error) {
 	}
 	seconds, err := members.integer("expires_in")
 	if err != nil || seconds <= 0 || seconds > int(maxAppTokenLife/time.Second) {
-		return "", 0, outage("implausible life of an access token")
+		return "", 0, outage("implausible lifetime of an access token")
 	}
 	return Secret(text), time.Duration(seconds) * time.Second, nil
 }
 
-// withToken is the query of a call that carries an access token.
+// withToken adds an access token to the query of a call.
 func withToken(token Secret, query url.Values) url.Values {
 	if query == nil {
 		query = url.Values{}

@@ -23,9 +23,9 @@ const (
 	secretPhone = "13912345678"
 )
 
-// TestNothingSecretIsSaidOfAppTokens makes every kind of failure happen at
-// every call with an app token, as TestNothingSecretIsSaid does at the login.
-func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
+// TestAppTokenErrorsContainNoSecrets causes every kind of failure at every call with an
+// app token, as TestErrorsContainNoSecrets does at the login.
+func TestAppTokenErrorsContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	written := &log{}
 	var said strings.Builder
@@ -34,7 +34,7 @@ func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
 	say := func(of any, err error) {
 		fmt.Fprintf(&said, "%v %+v %#v %q %+v %#v\n", err, err, err, fmt.Sprint(err), of, of)
 	}
-	ask := func(w *appWorld) {
+	ask := func(w *appTokenEnv) {
 		tokens, ctx, openID := w.replica(func(c *wechat.Config) {
 			c.Timeout, c.Logger = shortTimeout/2,
 				written.logger(slog.LevelDebug)
@@ -60,7 +60,7 @@ func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
 			secretPhone + ", rid: <script>"})
 	}
 	for _, fault := range faults {
-		w := newAppWorld(t)
+		w := newAppTokenEnv(t)
 		w.Fault(named)
 		for _, path := range []string{phonePath, sessionPath, resetPath, "/wxa/business/checkencryptedmsg"} {
 			if fault.Path == "" || fault.Path == path {
@@ -71,14 +71,14 @@ func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
 		}
 		ask(w)
 		fault.Path = tokenPath
-		w = newAppWorld(t)
+		w = newAppTokenEnv(t)
 		w.Fault(fault)
 		ask(w)
 	}
 	echo := httptest.NewServer(http.HandlerFunc(hijackAndEcho))
 	defer echo.Close()
 	for _, address := range []string{"http://127.0.0.1:1", echo.URL} {
-		w := newAppWorld(t)
+		w := newAppTokenEnv(t)
 		w.URL = address
 		ask(w)
 	}
@@ -86,7 +86,7 @@ func TestNothingSecretIsSaidOfAppTokens(t *testing.T) {
 	requireOfAppTokens(t, written.String(), said.String())
 }
 
-// requireOfAppTokens wants the log to name each call that failed, and neither log nor errors to have what is secret.
+// requireOfAppTokens requires that the log names each failed call, and that neither log nor errors contain a secret.
 func requireOfAppTokens(t *testing.T, written, said string) {
 	t.Helper()
 	text := written + said
@@ -98,7 +98,7 @@ func requireOfAppTokens(t *testing.T, written, said string) {
 		secret, secretCode, sessionKey, secretToken, secretPhone, "http://", "access_token", "signature=", "tsk ",
 		"<script>", "purePhone",
 	} {
-		require.False(t, strings.Contains(text, hidden), hidden) // the text would fill the screen
+		require.False(t, strings.Contains(text, hidden), hidden) // the text is too long to print
 		require.False(t, strings.Contains(text, url.QueryEscape(hidden)), hidden)
 	}
 }

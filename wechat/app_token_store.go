@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A Store is shared by all replicas. It may lose what it keeps, and may be out
-// of reach. Get and Take return an error when there is nothing.
+// A Store is shared by all replicas. It may lose values, and may be unreachable.
+// Get and Take return an error when there is no value.
 type Store interface {
 	Put(ctx context.Context, key string, value []byte, ttl time.Duration) error
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -16,8 +16,8 @@ type Store interface {
 	PutIfAbsent(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error)
 }
 
-// A Sealer encrypts what the store must not show. What is sealed for one
-// purpose and place opens for no other.
+// A Sealer encrypts values for the store. A value that was sealed for one purpose
+// and place cannot be opened for another.
 type Sealer interface {
 	Seal(purpose, place string, plaintext []byte) ([]byte, error)
 	Open(purpose, place string, sealed []byte) ([]byte, error)
@@ -26,13 +26,12 @@ type Sealer interface {
 const (
 	sealPurpose = "wechat app token"
 
-	// storePatience bounds a call of the store. Without it tokens are only
-	// asked for more often.
-	storePatience = time.Second
+	// storeTimeout limits a call of the store. Without the store, tokens are only
+	// requested more often.
+	storeTimeout = time.Second
 )
 
-// appTokenRecord is a token as it is sealed. Instants are in milliseconds
-// since 1970.
+// appTokenRecord is the sealed form of a token. Times are in milliseconds since 1970.
 type appTokenRecord struct {
 	Text      string `json:"text"`
 	Expires   int64  `json:"expires"`
@@ -40,21 +39,21 @@ type appTokenRecord struct {
 	Confirmed int64  `json:"confirmed"`
 }
 
-// shelf keeps sealed tokens in the store.
-type shelf struct {
+// tokenStore keeps sealed tokens in the store.
+type tokenStore struct {
 	store  Store
 	sealer Sealer
-	base   string // of WeChat: a token of one must not be sent to another
+	base   string // WeChat's base URL: a token of one host must not be sent to another
 }
 
-func (s shelf) key(appID string) string   { return "wechat/app_token/" + appID }
-func (s shelf) note(appID string) string  { return "wechat/app_token/asking/" + appID }
-func (s shelf) place(appID string) string { return s.base + " " + appID }
+func (s tokenStore) key(appID string) string      { return "wechat/app_token/" + appID }
+func (s tokenStore) claimKey(appID string) string { return "wechat/app_token/asking/" + appID }
+func (s tokenStore) place(appID string) string    { return s.base + " " + appID }
 
-// read returns the token that is kept, or none if it is not there, not ours,
-// or out of reach.
-func (s shelf) read(ctx context.Context, appID string) (appToken, bool) {
-	ctx, cancel := context.WithTimeout(ctx, storePatience)
+// read returns the stored token. It returns false if there is none, it cannot be
+// opened, or the store is unreachable.
+func (s tokenStore) read(ctx context.Context, appID string) (appToken, bool) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	sealed, err := s.store.Get(ctx, s.key(appID))
 	if err != nil {
@@ -75,8 +74,8 @@ func (s shelf) read(ctx context.Context, appID string) (appToken, bool) {
 	}, true
 }
 
-// write keeps a token until its life is over.
-func (s shelf) write(ctx context.Context, appID string, token appToken, life time.Duration) error {
+// write stores a token until it expires.
+func (s tokenStore) write(ctx context.Context, appID string, token appToken, life time.Duration) error {
 	plain, err := json.Marshal(appTokenRecord{token.Text.Reveal(), token.expires.UnixMilli(),
 		token.renew.UnixMilli(), token.confirmed.UnixMilli()})
 	if err != nil {
@@ -86,63 +85,63 @@ func (s shelf) write(ctx context.Context, appID string, token appToken, life tim
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, storePatience)
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return s.store.Put(ctx, s.key(appID), sealed, life)
 }
 
-// drop forgets a token. One that was put there since may go with it, and is
-// asked for again.
-func (s shelf) drop(ctx context.Context, appID string, token appToken) {
+// drop deletes a token. It may delete a newer one that was stored in the meantime,
+// which is then requested again.
+func (s tokenStore) drop(ctx context.Context, appID string, token appToken) {
 	if kept, found := s.read(ctx, appID); found && kept.Text == token.Text {
 		s.take(ctx, s.key(appID))
 	}
 }
 
-func (s shelf) take(ctx context.Context, key string) {
-	ctx, cancel := context.WithTimeout(ctx, storePatience)
+func (s tokenStore) take(ctx context.Context, key string) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	_, _ = s.store.Take(ctx, key) // else it ends by itself
+	_, _ = s.store.Take(ctx, key) // if this fails, it expires
 }
 
-// takeOff notes that the caller asks WeChat. first says that nobody else does.
-func (s shelf) takeOff(ctx context.Context, appID string, life time.Duration) (first bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, storePatience)
+// claim records that this replica asks WeChat. first is false if another one does already.
+func (s tokenStore) claim(ctx context.Context, appID string, life time.Duration) (first bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return s.store.PutIfAbsent(ctx, s.note(appID), []byte{1}, life)
+	return s.store.PutIfAbsent(ctx, s.claimKey(appID), []byte{1}, life)
 }
 
-// land ends what takeOff noted.
-func (s shelf) land(ctx context.Context, appID string) { s.take(ctx, s.note(appID)) }
+// unclaim ends a claim.
+func (s tokenStore) unclaim(ctx context.Context, appID string) { s.take(ctx, s.claimKey(appID)) }
 
-// state returns what is known of an app. The mutex is held.
+// state returns the state of an app. The caller must hold the mutex.
 func (a *AppTokens) state(appID string) *appState {
 	state, known := a.apps[appID]
 	if !known {
-		state = &appState{refused: map[Secret]time.Time{}}
+		state = &appState{rejected: map[Secret]time.Time{}}
 		a.apps[appID] = state
 	}
 	return state
 }
 
-// known returns the token that this process has, if it will do.
+// known returns the token that this process has, and whether it can be used.
 func (a *AppTokens) known(appID string, age time.Duration) (appToken, bool) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	now, state := a.now(), a.state(appID)
-	usable := state.kept.alive(now) && (now.Before(state.settled) || state.kept.fresh(now, age))
+	usable := state.kept.valid(now) && (now.Before(state.settled) || state.kept.fresh(now, age))
 	return state.kept, usable
 }
 
-// fit reports whether a token that another replica left will do for anybody.
+// fit reports whether a token from another replica can be used.
 func (a *AppTokens) fit(appID string, token appToken) bool {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	now := a.now()
-	return token.alive(now) && token.fresh(now, confirmEvery) && a.state(appID).trusts(token, now)
+	return token.valid(now) && token.fresh(now, confirmEvery) && a.state(appID).trusts(token, now)
 }
 
-// keep takes a token into use, unless WeChat has just refused it.
+// keep starts to use a token, and reports false if WeChat rejected it recently.
 func (a *AppTokens) keep(appID string, token appToken) bool {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -154,25 +153,24 @@ func (a *AppTokens) keep(appID string, token appToken) bool {
 	return true
 }
 
-// refuse takes a token out of use, since WeChat does not accept it.
-func (a *AppTokens) refuse(appID string, token appToken) {
+// reject stops using a token that WeChat does not accept.
+func (a *AppTokens) reject(appID string, token appToken) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	now, state := a.now(), a.state(appID)
-	maps.DeleteFunc(state.refused, func(_ Secret, until time.Time) bool { return !now.Before(until) })
-	state.refused[token.Text] = now.Add(distrust)
+	maps.DeleteFunc(state.rejected, func(_ Secret, until time.Time) bool { return !now.Before(until) })
+	state.rejected[token.Text] = now.Add(rejectedFor)
 	if state.kept.Text == token.Text {
 		state.kept, state.settled = appToken{}, time.Time{}
 	}
 }
 
-// fallBack returns the token that could not be renewed, while it lives, or why
-// there is none.
+// fallBack returns the token that could not be renewed until it expires, and then err.
 func (a *AppTokens) fallBack(appID string, err error) (appToken, error) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	now, state := a.now(), a.state(appID)
-	if !state.kept.alive(now) {
+	if !state.kept.valid(now) {
 		return appToken{}, err
 	}
 	state.settled = now.Add(retryAfter)
@@ -180,10 +178,10 @@ func (a *AppTokens) fallBack(appID string, err error) (appToken, error) {
 }
 
 func (s *appState) trusts(token appToken, now time.Time) bool {
-	return !now.Before(s.refused[token.Text])
+	return !now.Before(s.rejected[token.Text])
 }
 
-func (t appToken) alive(now time.Time) bool { return t.Text != "" && now.Before(t.expires) }
+func (t appToken) valid(now time.Time) bool { return t.Text != "" && now.Before(t.expires) }
 
 func (t appToken) fresh(now time.Time, age time.Duration) bool {
 	return now.Before(t.renew) && now.Sub(t.confirmed) < age

@@ -15,7 +15,7 @@ import (
 )
 
 func TestParallelCallersMakeOneFetch(t *testing.T) {
-	w := newAppWorld(t)
+	w := newAppTokenEnv(t)
 	w.Fault(wechattest.Fault{Path: tokenPath, DelayMS: 100})
 	replicas := []*wechat.AppTokens{w.replica(), w.replica()}
 	found := make([]string, 40)
@@ -24,7 +24,7 @@ func TestParallelCallersMakeOneFetch(t *testing.T) {
 		group.Go(func() { found[n] = tokenOf(t, replicas[n%2]) })
 	}
 	group.Wait()
-	require.Equal(t, 1, w.fetches(), "of all callers in all replicas")
+	require.Equal(t, 1, w.fetches(), "for all callers in all replicas")
 	for _, token := range found {
 		require.Equal(t, found[0], token)
 	}
@@ -33,7 +33,7 @@ func TestParallelCallersMakeOneFetch(t *testing.T) {
 }
 
 func TestAppsHaveTheirOwnTokens(t *testing.T) {
-	w := newAppWorld(t)
+	w := newAppTokenEnv(t)
 	tokens := w.replica()
 	other, err := tokens.Token(context.Background(), wechat.Credentials{AppID: otherApp, Secret: secret + "-two"})
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestAppsHaveTheirOwnTokens(t *testing.T) {
 }
 
 func TestATokenIsRenewedBeforeItsEnd(t *testing.T) {
-	w := newAppWorld(t)
+	w := newAppTokenEnv(t)
 	tokens := w.replica()
 	key, openID := w.sessionKey("ada"), wechattest.OpenID(appID, "ada")
 	use := func() {
@@ -60,11 +60,11 @@ func TestATokenIsRenewedBeforeItsEnd(t *testing.T) {
 	use()
 	use()
 	require.Equal(t, 2, w.fetches())
-	require.Equal(t, first+2, w.Requests().Paths[sessionPath], "none was refused")
+	require.Equal(t, first+2, w.Requests().Paths[sessionPath], "none was rejected")
 }
 
-func TestATokenThatWeChatHasNotRenewedYetIsNotAskedForAllTheTime(t *testing.T) {
-	w := newAppWorld(t)
+func TestATokenThatWeChatHasNotRenewedYetIsNotRequestedRepeatedly(t *testing.T) {
+	w := newAppTokenEnv(t)
 	w.Fault(wechattest.Fault{Path: tokenPath, Text: `{"access_token":"nearly-over","expires_in":200}`})
 	tokens := w.replica()
 	for range 5 {
@@ -75,22 +75,22 @@ func TestATokenThatWeChatHasNotRenewedYetIsNotAskedForAllTheTime(t *testing.T) {
 	require.NotEqual(t, "nearly-over", tokenOf(t, tokens))
 }
 
-func TestATokenThatIsHandedOutWasConfirmedLately(t *testing.T) {
-	w := newAppWorld(t)
-	tokens, twin := w.replica(), w.replica()
+func TestATokenForAClientWasConfirmedRecently(t *testing.T) {
+	w := newAppTokenEnv(t)
+	tokens, other := w.replica(), w.replica()
 	old := tokenOf(t, tokens)
-	require.Equal(t, old, tokenOf(t, twin))
+	require.Equal(t, old, tokenOf(t, other))
 	replaced := w.force()
 	require.NotEqual(t, old, replaced)
-	require.Equal(t, old, tokenOf(t, tokens), "nobody knows yet")
+	require.Equal(t, old, tokenOf(t, tokens), "the replacement is not noticed yet")
 	w.clock.Move(5*time.Minute + time.Second)
 	require.Equal(t, replaced, tokenOf(t, tokens))
-	require.Equal(t, replaced, tokenOf(t, twin))
-	require.Equal(t, 3, w.fetches(), "one for the force, and one for both replicas each time")
+	require.Equal(t, replaced, tokenOf(t, other))
+	require.Equal(t, 3, w.fetches(), "one for the forced replacement, and one for both replicas each time")
 }
 
 func TestATokenThatCannotBeRenewedIsUsedToItsEnd(t *testing.T) {
-	w := newAppWorld(t)
+	w := newAppTokenEnv(t)
 	tokens := w.replica()
 	old := tokenOf(t, tokens)
 	w.clock.Move(2*time.Hour - 4*time.Minute)
@@ -98,7 +98,7 @@ func TestATokenThatCannotBeRenewedIsUsedToItsEnd(t *testing.T) {
 	for range 5 {
 		require.Equal(t, old, tokenOf(t, tokens))
 	}
-	require.Equal(t, 2, w.fetches(), "and WeChat is left alone for a while")
+	require.Equal(t, 2, w.fetches(), "and WeChat is not asked again at once")
 	w.clock.Move(11 * time.Second)
 	require.Equal(t, old, tokenOf(t, tokens))
 	require.Equal(t, 3, w.fetches())
@@ -109,16 +109,16 @@ func TestATokenThatCannotBeRenewedIsUsedToItsEnd(t *testing.T) {
 	require.NotEqual(t, old, tokenOf(t, tokens))
 }
 
-// TestARefusedTokenIsReplacedOnce: 40001 is what a token answers that somebody replaced, the others are one
-// that is broken or too old.
-func TestARefusedTokenIsReplacedOnce(t *testing.T) {
-	w := newAppWorld(t)
-	tokens, twin := w.replica(), w.replica()
+// TestARejectedTokenIsReplacedOnce: 40001 means that the token was replaced, the other errcodes that it is invalid or
+// expired.
+func TestARejectedTokenIsReplacedOnce(t *testing.T) {
+	w := newAppTokenEnv(t)
+	tokens, other := w.replica(), w.replica()
 	key, openID := w.sessionKey("ada"), wechattest.OpenID(appID, "ada")
 	ask := func(tokens *wechat.AppTokens) (bool, error) {
 		return tokens.CheckSession(context.Background(), credentials(), openID, key)
 	}
-	for _, replica := range []*wechat.AppTokens{tokens, twin} {
+	for _, replica := range []*wechat.AppTokens{tokens, other} {
 		valid, err := ask(replica)
 		require.NoError(t, err)
 		require.True(t, valid)
@@ -128,17 +128,17 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for n := range 20 {
 		group.Go(func() {
-			valid, err := ask([]*wechat.AppTokens{tokens, twin}[n%2])
+			valid, err := ask([]*wechat.AppTokens{tokens, other}[n%2])
 			require.NoError(t, err)
 			require.True(t, valid)
 		})
 	}
 	group.Wait()
-	require.Equal(t, fetches+2, w.fetches(), "the force, and one for all")
+	require.Equal(t, fetches+2, w.fetches(), "one for the forced replacement, and one for all")
 	require.LessOrEqual(t, w.Requests().Paths[sessionPath], calls+40)
 
 	fetches, calls = w.fetches(), w.Requests().Paths[sessionPath]
-	w.Advance(3 * time.Hour) // our clock is behind: the token has expired before we know
+	w.Advance(3 * time.Hour) // our clock is behind: the token expired before we notice
 	valid, err := ask(tokens)
 	require.NoError(t, err)
 	require.True(t, valid)
@@ -148,7 +148,7 @@ func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 
 func TestATokenIsNotTriedAThirdTime(t *testing.T) {
 	for _, errcode := range []int{40001, 40014, 42001} {
-		w := newAppWorld(t)
+		w := newAppTokenEnv(t)
 		tokens := w.replica()
 		key, openID := w.sessionKey("ada"), wechattest.OpenID(appID, "ada")
 		old := tokenOf(t, tokens)
@@ -163,14 +163,14 @@ func TestATokenIsNotTriedAThirdTime(t *testing.T) {
 		w.Heal()
 		_, err = tokens.CheckSession(context.Background(), credentials(), openID, key)
 		requireClass(t, err, wechat.ErrUnavailable)
-		require.Equal(t, 2, w.Requests().Paths[sessionPath], "neither of the two is used again at once")
+		require.Equal(t, 2, w.Requests().Paths[sessionPath], "neither token is used again at once")
 		w.clock.Move(11 * time.Second)
 		require.Equal(t, old, tokenOf(t, w.replica()))
 	}
 }
 
-func TestATokenThatWasJustRefusedIsNotUsed(t *testing.T) {
-	w := newAppWorld(t)
+func TestATokenThatWasJustRejectedIsNotUsed(t *testing.T) {
+	w := newAppTokenEnv(t)
 	tokens := w.replica()
 	key, openID := w.sessionKey("ada"), wechattest.OpenID(appID, "ada")
 	old := tokenOf(t, tokens)
@@ -180,14 +180,14 @@ func TestATokenThatWasJustRefusedIsNotUsed(t *testing.T) {
 		return err
 	}
 	failed := requireClass(t, ask(), wechat.ErrUnavailable)
-	require.Equal(t, 10*time.Second, failed.RetryAfter, "WeChat names the same one again")
+	require.Equal(t, 10*time.Second, failed.RetryAfter, "WeChat returns the same one again")
 	require.Equal(t, 1, w.Requests().Paths[sessionPath])
 	requireClass(t, ask(), wechat.ErrUnavailable)
 	_, err := tokens.Token(context.Background(), credentials())
 	requireClass(t, err, wechat.ErrUnavailable)
 	require.Equal(t, 1, w.Requests().Paths[sessionPath])
 	w.clock.Move(11 * time.Second)
-	require.NoError(t, ask(), "a mistake of WeChat's does not last")
+	require.NoError(t, ask(), "the rejection is only remembered for a while")
 	require.Equal(t, old, tokenOf(t, tokens))
 }
 
@@ -198,21 +198,21 @@ func TestTokensWithoutTheStore(t *testing.T) {
 		"hangs": func(s *store) { s.hangs = true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newAppWorld(t)
+			w := newAppTokenEnv(t)
 			w.store.change(func() { breakIt(w.store) })
 			written := &log{}
 			tokens := w.replica(func(c *wechat.Config) { c.Logger = written.logger(slog.LevelInfo) })
 			first := tokenOf(t, tokens)
 			require.Equal(t, first, tokenOf(t, tokens))
 			require.Equal(t, 1, w.fetches())
-			require.Equal(t, first, tokenOf(t, w.replica()), "WeChat gives all the same")
+			require.Equal(t, first, tokenOf(t, w.replica()), "WeChat gives all of them the same one")
 			require.Contains(t, written.String(), "not shared")
 		})
 	}
 }
 
-func TestAStoreThatShowsOrChangesNothing(t *testing.T) {
-	w := newAppWorld(t)
+func TestStoredTokensAreSealedAndBound(t *testing.T) {
+	w := newAppTokenEnv(t)
 	first := tokenOf(t, w.replica())
 	require.NotContains(t, w.store.written.String(), first)
 	require.NotContains(t, w.store.written.String(), secret)
@@ -229,14 +229,14 @@ func TestAStoreThatShowsOrChangesNothing(t *testing.T) {
 		require.Equal(t, first, tokenOf(t, w.replica()), name)
 		require.Equal(t, before+1, w.fetches(), name)
 	}
-	elsewhere := newAppWorld(t)
+	elsewhere := newAppTokenEnv(t)
 	elsewhere.store = w.store
-	require.NotEqual(t, first, tokenOf(t, elsewhere.replica()), "the token of one WeChat is not shown to another")
+	require.NotEqual(t, first, tokenOf(t, elsewhere.replica()), "a token is not sent to another host")
 }
 
-// TestAReplicaThatDiesAskingHoldsNobodyUp for long.
-func TestAReplicaThatDiesAskingHoldsNobodyUp(t *testing.T) {
-	w := newAppWorld(t)
+// TestACrashedReplicaDoesNotBlockOthers for long.
+func TestACrashedReplicaDoesNotBlockOthers(t *testing.T) {
+	w := newAppTokenEnv(t)
 	_, err := w.store.PutIfAbsent(context.Background(), "wechat/app_token/asking/"+appID, []byte{1}, time.Minute)
 	require.NoError(t, err)
 	began := time.Now()
@@ -244,17 +244,17 @@ func TestAReplicaThatDiesAskingHoldsNobodyUp(t *testing.T) {
 	require.Less(t, time.Since(began), 40*shortTimeout)
 }
 
-func TestWhyThereIsNoToken(t *testing.T) {
+func TestErrorsOfTokenRequests(t *testing.T) {
 	t.Parallel()
 	local := netip.MustParseAddr("203.0.113.7")
 	for name, c := range map[string]struct {
-		spoil func(*appWorld)
+		spoil func(*appTokenEnv)
 		class error
 		retry time.Duration
 	}{
-		"wrong secret": {func(w *appWorld) { w.App(wechattest.App{AppID: appID, Secret: "simulator-new"}) },
+		"wrong secret": {func(w *appTokenEnv) { w.App(wechattest.App{AppID: appID, Secret: "simulator-new"}) },
 			wechat.ErrMisconfigured, 0},
-		"not allowed here": {func(w *appWorld) { require.NoError(w.t, w.AllowOnly(appID, local)) },
+		"not allowed here": {func(w *appTokenEnv) { require.NoError(w.t, w.AllowOnly(appID, local)) },
 			wechat.ErrMisconfigured, 0},
 		"40001":            {failing(wechattest.Fault{Errcode: 40001}), wechat.ErrMisconfigured, 0},
 		"admin must agree": {failing(wechattest.Fault{Errcode: 89503}), wechat.ErrMisconfigured, 0},
@@ -277,7 +277,7 @@ func TestWhyThereIsNoToken(t *testing.T) {
 			wechat.ErrUnavailable, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newAppWorld(t)
+			w := newAppTokenEnv(t)
 			tokens := w.replica(func(c *wechat.Config) { c.Timeout = shortTimeout })
 			c.spoil(w)
 			began := time.Now()
@@ -290,16 +290,16 @@ func TestWhyThereIsNoToken(t *testing.T) {
 	}
 }
 
-// failing makes what is asked for a token fail once.
-func failing(fault wechattest.Fault) func(*appWorld) {
+// failing makes the next token request fail.
+func failing(fault wechattest.Fault) func(*appTokenEnv) {
 	fault.Path = tokenPath
-	return func(w *appWorld) { w.Fault(fault) }
+	return func(w *appTokenEnv) { w.Fault(fault) }
 }
 
-// TestACallerWhoLeavesSpoilsNothing for those who wait for the same token.
-func TestACallerWhoLeavesSpoilsNothing(t *testing.T) {
+// TestACallerWhoLeavesDoesNotAffectOthers that wait for the same token.
+func TestACallerWhoLeavesDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
-	w := newAppWorld(t)
+	w := newAppTokenEnv(t)
 	tokens := w.replica()
 	w.Fault(wechattest.Fault{Path: tokenPath, DelayMS: 1000})
 	ctx, leave := context.WithCancel(context.Background())

@@ -17,18 +17,17 @@ const (
 	tripFailures = 5
 )
 
-// health is what a failed call tells about WeChat.
+// health is what a call tells about the state of WeChat.
 type health int
 
 const (
-	answered  health = iota // WeChat is well and said no
-	unwell                  // no usable answer: counts against WeChat
-	abandoned               // our caller left first: tells nothing
+	answered  health = iota // WeChat gave a usable answer
+	unwell                  // no usable answer: an outage
+	abandoned               // the caller left first: tells nothing
 )
 
-// newBreaker returns a breaker that counts outages only. Were bad codes,
-// throttled users or strange error numbers counted, one user or one app could
-// lock out all others.
+// newBreaker returns a breaker that counts only outages. If it counted bad codes,
+// throttled users or unknown errcodes, one user or one app could lock out all others.
 func newBreaker(platform string, openFor time.Duration, logger *slog.Logger) *gobreaker.CircuitBreaker[any] {
 	return gobreaker.NewCircuitBreaker[any](gobreaker.Settings{
 		Interval:     window,
@@ -53,8 +52,8 @@ func healthOf(err error) health {
 	return answered
 }
 
-// call makes a call of WeChat within its bounds: time, calls in flight, and
-// the breaker. api is what the log calls it. A failure is an *Error.
+// call calls WeChat within the limits of the client: the timeout, the number of
+// concurrent calls, and the breaker. api is the name in the log. The error is an *Error.
 func call[T any](ctx context.Context, c *Client, api, appID string, ask func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
 	defer cancel()

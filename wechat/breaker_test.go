@@ -13,7 +13,7 @@ import (
 func TestTheBreaker(t *testing.T) {
 	const openFor = time.Second
 
-	t.Run("leaves a failing WeChat alone, then tries again", func(t *testing.T) {
+	t.Run("opens when WeChat fails, then tries again", func(t *testing.T) {
 		t.Parallel()
 		server := simulate(t)
 		client := newClient(t, wechat.Config{BaseURL: server.URL, OpenFor: openFor})
@@ -35,12 +35,12 @@ func TestTheBreaker(t *testing.T) {
 	})
 
 	for name, fault := range map[string]wechattest.Fault{
-		"bad codes":                {Errcode: 40029},
-		"used codes":               {Errcode: 40163},
-		"throttled users":          {Errcode: 45011},
-		"misconfigured apps":       {Errcode: 40125},
-		"unknown errcodes":         {Errcode: 99999},
-		"requests a gateway dooms": {Status: 403},
+		"bad codes":                       {Errcode: 40029},
+		"used codes":                      {Errcode: 40163},
+		"throttled users":                 {Errcode: 45011},
+		"misconfigured apps":              {Errcode: 40125},
+		"unknown errcodes":                {Errcode: 99999},
+		"requests that a gateway rejects": {Status: 403},
 	} {
 		t.Run("does not count "+name, func(t *testing.T) {
 			server := simulate(t)

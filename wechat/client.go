@@ -17,12 +17,12 @@ const (
 	defaultOpenFor       = 10 * time.Second
 )
 
-// Config says how to reach WeChat. The zero value is fit for production.
+// Config configures a Client. The zero value is fit for production.
 type Config struct {
 	BaseURL       string        // default DefaultBaseURL; https, or http on loopback
-	Timeout       time.Duration // of a whole call with its waiting; default 3 s
-	MaxConcurrent int           // calls in flight; default 64
-	OpenFor       time.Duration // how long WeChat is left alone when it fails; default 10 s
+	Timeout       time.Duration // of a whole call, including the wait for a slot; default 3 s
+	MaxConcurrent int           // concurrent calls; default 64
+	OpenFor       time.Duration // how long the breaker stays open; default 10 s
 	Logger        *slog.Logger  // default none
 }
 
@@ -38,7 +38,7 @@ type Client struct {
 	logger    *slog.Logger
 }
 
-// NewClient returns a client, or an error if the configuration is unfit. It
+// NewClient returns a client, or an error if the configuration is invalid. It
 // does not call WeChat. When the client is no longer needed, call Close.
 func NewClient(config Config) (*Client, error) {
 	return NewSiblingClient(weixin(), config)
@@ -66,19 +66,18 @@ func withDefaults(config Config, baseURL string) Config {
 // Close closes the connections that are not in use.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
-// acquire takes one of the slots that bound the calls in flight. It waits for
-// half of the timeout at most, so that a code which is sent at all has the
-// other half to be answered in.
+// acquire takes one of the slots for concurrent calls. It waits at most for half of
+// the timeout, so that WeChat has the other half to answer.
 func (c *Client) acquire(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return contextFailure(ctx)
 	}
-	patience := time.NewTimer(c.timeout / 2)
-	defer patience.Stop()
+	wait := time.NewTimer(c.timeout / 2)
+	defer wait.Stop()
 	select {
 	case c.slots <- struct{}{}:
 		return nil
-	case <-patience.C:
+	case <-wait.C:
 		return &Error{Class: ErrUnavailable, Reason: "too many calls in flight"}
 	case <-ctx.Done():
 		return contextFailure(ctx)
@@ -87,8 +86,8 @@ func (c *Client) acquire(ctx context.Context) error {
 
 func (c *Client) release() { <-c.slots }
 
-// report logs a failed call. Codes that users get wrong are not the
-// operator's concern; what WeChat or the settings get wrong is.
+// report logs a failed call. Its level depends on the class: invalid codes of users are
+// not the operator's concern, but errors of WeChat or of the settings are.
 func (c *Client) report(ctx context.Context, api, appID string, err error) {
 	failed, ok := errors.AsType[*Error](err)
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-func TestABaseURLMustNotGiveTheSecretAway(t *testing.T) {
+func TestABaseURLMustNotLeakTheSecret(t *testing.T) {
 	for text, fits := range map[string]bool{
 		"":                                 true,
 		"https://api.weixin.qq.com":        true,
@@ -37,7 +37,7 @@ func TestABaseURLMustNotGiveTheSecretAway(t *testing.T) {
 	}
 }
 
-func TestNegativeLimitsAreRefused(t *testing.T) {
+func TestNegativeLimitsAreRejected(t *testing.T) {
 	for _, config := range []wechat.Config{{Timeout: -1}, {MaxConcurrent: -1}, {OpenFor: -1}} {
 		_, err := wechat.NewClient(config)
 		require.Error(t, err)

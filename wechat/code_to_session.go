@@ -6,31 +6,30 @@ import (
 	"net/url"
 )
 
-// maxCode bounds a login code, in bytes. Theirs have 32.
+// maxCode limits a login code, in bytes. WeChat's have 32.
 const maxCode = 512
 
-// Credentials are what WeChat knows a mini-program by.
+// Credentials identify an app to WeChat.
 type Credentials struct {
 	AppID  string
 	Secret Secret
 }
 
-// A Login is who a code stands for. An openid names a person at one app
-// only. The union id, empty unless the app is bound to an Open Platform
-// account, names the person at all apps of that account; it may appear or
-// change later. The session key is for a [Vault]; it is zero if WeChat
-// answered none that can be one.
+// A Login is the user that a code identifies. An openid identifies a person at one app
+// only. The unionid, empty unless the app is bound to an Open Platform account,
+// identifies the person at all apps of that account; it may appear or change later. The
+// session key is for a [Vault]; it is zero if WeChat returned no valid one.
 type Login struct {
 	OpenID     string
 	UnionID    string
 	SessionKey SessionKey
 }
 
-// CodeToSession trades the code of a wx.login call for the user's identity
-// (code2Session, GET /sns/jscode2session). A code lives five minutes and
-// works once, so whatever the outcome the code is sent to WeChat at most
-// once per call, and the caller must not repeat the call with the same code:
-// after ErrUnavailable it may have been consumed.
+// CodeToSession exchanges the code of a wx.login call for the user's identity
+// (code2Session, GET /sns/jscode2session). A code is valid for five minutes and can be
+// used once, so it is sent to WeChat at most once per call whatever the outcome, and
+// the caller must not repeat the call with the same code: after ErrUnavailable it may
+// have been consumed.
 //
 // The error is always an *Error whose class is one of the sentinel errors of
 // this package. A ctx that ends first yields ErrUnavailable.
@@ -50,16 +49,16 @@ func (c *Client) CodeToSession(ctx context.Context, credentials Credentials, cod
 		}
 		login, err := parseLogin(body)
 		if err == nil && login.SessionKey.Zero() {
-			c.logger.LogAttrs(ctx, slog.LevelWarn, c.platform.Name+": code2Session answered no usable session key",
+			c.logger.LogAttrs(ctx, slog.LevelWarn, c.platform.Name+": code2Session returned no usable session key",
 				slog.String("appid", c.platform.printableAppID(credentials.AppID)))
 		}
 		return login, err
 	})
 }
 
-// plausibleCode accepts the characters of Base64 in its variants. Codes are
-// opaque, but no true one has others, and a text that upsets a gateway must
-// not reach it: its answer would be taken for an outage.
+// plausibleCode accepts the characters of all variants of Base64. Codes are opaque,
+// but real ones have no others, and a text that makes a gateway fail must not reach it:
+// the failure would count as an outage.
 func plausibleCode(code string) bool {
 	if code == "" || len(code) > maxCode {
 		return false

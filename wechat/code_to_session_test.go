@@ -21,14 +21,14 @@ func TestALoginIsTheUsers(t *testing.T) {
 	server := simulate(t)
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
 
-	t.Run("openid is the user's at the app, without a union at first", func(t *testing.T) {
+	t.Run("the openid is the user's at the app, and there is no unionid at first", func(t *testing.T) {
 		login, failed := logIn(t, client, server.Code(appID, "ada"))
 		require.Nil(t, failed)
 		require.False(t, login.SessionKey.Zero())
 		login.SessionKey = wechat.SessionKey{}
 		require.Equal(t, wechat.Login{OpenID: wechattest.OpenID(appID, "ada")}, login)
 	})
-	t.Run("unionid appears when the app is bound and follows the binding", func(t *testing.T) {
+	t.Run("the unionid appears when the app is bound and follows the binding", func(t *testing.T) {
 		for _, platform := range []string{"platform one", "platform two", ""} {
 			require.NoError(t, server.Bind(appID, platform))
 			login, failed := logIn(t, client, server.Code(appID, "ada"))
@@ -41,7 +41,7 @@ func TestALoginIsTheUsers(t *testing.T) {
 			require.Equal(t, wechattest.UnionID(platform, "ada"), login.UnionID)
 		}
 	})
-	t.Run("every shape of success is understood", func(t *testing.T) {
+	t.Run("every form of success is parsed", func(t *testing.T) {
 		for _, variant := range []wechattest.Variant{
 			{Errcode: "absent"}, {Errcode: "zero"}, {Errcode: "quoted"},
 			{EscapedSlashes: true, ExtraFields: true},
@@ -147,7 +147,7 @@ func TestACodeWorksOnce(t *testing.T) {
 		require.Equal(t, 1, logins)
 		require.Equal(t, len(errs), server.Requests().Codes[code])
 	})
-	t.Run("a code that upset WeChat is not sent again", func(t *testing.T) {
+	t.Run("a code is not sent again after a failure", func(t *testing.T) {
 		for _, fault := range []wechattest.Fault{
 			{Errcode: -1}, {Status: http.StatusBadGateway}, {Drop: true}, {Drop: true, Consume: true},
 		} {
@@ -175,7 +175,7 @@ func TestImplausibleCodesAreNotSent(t *testing.T) {
 	require.Empty(t, server.Requests().Paths)
 }
 
-func TestUsersAndOperatorsAreToldApart(t *testing.T) {
+func TestErrorsOfUsersAndOperatorsDiffer(t *testing.T) {
 	server := simulate(t, wechattest.Options{MinuteLimit: 2})
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
 	failure := func(given wechat.Credentials, code string) error {
@@ -204,7 +204,7 @@ func TestUsersAndOperatorsAreToldApart(t *testing.T) {
 	require.NoError(t, server.AllowOnly(appID, netip.MustParseAddr("203.0.113.7")))
 	require.ErrorIs(t, failure(credentials(), code), wechat.ErrMisconfigured)
 	require.NoError(t, server.AllowOnly(appID))
-	require.NoError(t, failure(credentials(), code), "no refusal before consumed the code")
+	require.NoError(t, failure(credentials(), code), "no earlier error consumed the code")
 }
 
 func TestEveryQueryValueIsEncoded(t *testing.T) {
@@ -233,7 +233,7 @@ func TestACallerWhoLeaves(t *testing.T) {
 		require.ErrorIs(t, err, wechat.ErrUnavailable)
 		require.Empty(t, server.Requests().Paths)
 	})
-	t.Run("again and again: others are not locked out", func(t *testing.T) {
+	t.Run("repeatedly: others are not locked out", func(t *testing.T) {
 		for range 10 {
 			server.Fault(wechattest.Fault{DelayMS: 2000})
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)

@@ -13,41 +13,40 @@ import (
 )
 
 const (
-	// maxCiphertext bounds what is decrypted, in bytes. Thirty days of steps
-	// have less than 2 KiB.
+	// maxCiphertext limits encrypted data, in bytes. Thirty days of steps have less than 2 KiB.
 	maxCiphertext = 64 << 10
 
-	// maxAge is how old encrypted data may be: WeChat itself vouches for three
-	// days (checkEncryptedData). maxAhead allows for clocks that differ.
+	// maxAge is how old encrypted data may be: WeChat itself confirms it for three days
+	// (checkEncryptedData). maxAhead allows for clocks that differ.
 	maxAge   = 72 * time.Hour
 	maxAhead = 5 * time.Minute
 )
 
-// EncryptedData is what wx.getUserInfo and its like hand to a mini-program:
+// EncryptedData is the result of wx.getUserInfo and similar calls in a mini-program:
 // encryptedData and iv, both in standard Base64.
 type EncryptedData struct {
 	Data string
 	IV   string
 }
 
-// Opened is encrypted data whose watermark is the app's and fresh, and whose
-// openId, if there is one, is the account's.
+// Opened is decrypted data. Its watermark is the app's and not older than three days, and
+// its openId, if there is one, is the account's.
 type Opened struct {
 	Kind      Kind
 	Fields    any // *UserInfo, *PhoneInfo, *GroupInfo or *RunInfo
 	Timestamp time.Time
-	Verified  bool // WeChat says that it encrypted this itself
+	Verified  bool // WeChat confirmed that it encrypted the data
 }
 
-// decodedData is encrypted data that can be decrypted without a panic.
+// decodedData is encrypted data of a size that can be decrypted.
 type decodedData struct {
 	iv         [aes.BlockSize]byte
 	ciphertext []byte
-	whole      bool // false: there is nothing right in it
+	valid      bool // false: the encoding or a size was invalid
 }
 
-// decode reads strictly. Where the text is wrong it returns a block of zeros,
-// so that it takes the way that all take and fails where all fail.
+// decode is strict. If the encoding is invalid, it returns a block of zeros, so that
+// decryption takes the same steps and fails at the same point as for other data.
 func (e EncryptedData) decode() decodedData {
 	iv, err1 := decodeBase64(e.IV)
 	ciphertext, err2 := decodeBase64(e.Data)
@@ -59,10 +58,9 @@ func (e EncryptedData) decode() decodedData {
 	return decodedData{[aes.BlockSize]byte(iv), ciphertext, true}
 }
 
-// open decrypts with one key (AES-128-CBC) and judges what comes out. The format
-// has no MAC, so what can be told of a failure, or of how long it took, lets a
-// guesser decrypt without the key. There is one error, and the text is read
-// whether or not its padding is right.
+// open decrypts with one key (AES-128-CBC) and validates the result. The format has no
+// MAC, so any detail of a failure, or its timing, would let an attacker decrypt without
+// the key. There is only one error, and the text is parsed even if the padding is wrong.
 func (d decodedData) open(key SessionKey, kind Kind, account Account, now time.Time) (Opened, error) {
 	aesKey := key.bytes()
 	block, err := aes.NewCipher(aesKey[:])
@@ -73,15 +71,15 @@ func (d decodedData) open(key SessionKey, kind Kind, account Account, now time.T
 	cipher.NewCBCDecrypter(block, d.iv[:]).CryptBlocks(plain, d.ciphertext)
 	text, padded := unpad(plain)
 	opened, err := parseOpened(text, kind, account)
-	if err != nil || !padded || !d.whole || !opened.fresh(now) {
+	if err != nil || !padded || !d.valid || !opened.fresh(now) {
 		return Opened{}, ErrBadData
 	}
 	return opened, nil
 }
 
-// unpad removes the padding of PKCS #7: 1 to 16 bytes that each tell their
-// number. It looks at the whole last block whatever is in it, and leaves the
-// text as it is if the padding is wrong.
+// unpad removes the padding of PKCS #7: 1 to 16 bytes whose value is their
+// number. It examines the whole last block in constant time, and returns the text
+// unchanged if the padding is wrong.
 func unpad(plain []byte) (text []byte, ok bool) {
 	last := plain[len(plain)-aes.BlockSize:]
 	size := int(last[aes.BlockSize-1])
@@ -93,8 +91,8 @@ func unpad(plain []byte) (text []byte, ok bool) {
 	return plain[:len(plain)-subtle.ConstantTimeSelect(right, size, 0)], right == 1
 }
 
-// parseOpened accepts one JSON object that has the members of its kind and a
-// watermark, each once, and no other.
+// parseOpened accepts one JSON object with exactly the members of its kind and a
+// watermark, without repetitions.
 func parseOpened(text []byte, kind Kind, account Account) (Opened, error) {
 	if !utf8.Valid(text) {
 		return Opened{}, ErrBadData
@@ -121,17 +119,16 @@ func (o Opened) fresh(now time.Time) bool {
 	return -maxAhead <= age && age <= maxAge
 }
 
-// signatureMatches says whether a signature is the hexadecimal SHA-1 of rawData
+// signatureMatches reports whether a signature is the hexadecimal SHA-1 of rawData
 // followed by the key as text.
 func signatureMatches(rawData, signature string, key SessionKey) bool {
 	digest := sha1.Sum([]byte(rawData + key.text()))
 	return subtle.ConstantTimeCompare([]byte(hex.EncodeToString(digest[:])), []byte(signature)) == 1
 }
 
-// CheckEncryptedMessage asks whether WeChat itself encrypted a message within
-// the last three days, and when (checkEncryptedData, POST
-// /wxa/business/checkencryptedmsg). The message is named by the hexadecimal
-// SHA-256 of its encryptedData.
+// CheckEncryptedMessage asks WeChat whether it encrypted a message within the last three
+// days, and when (checkEncryptedData, POST /wxa/business/checkencryptedmsg). sha256Hex
+// is the hexadecimal SHA-256 of its encryptedData.
 func (a *AppTokens) CheckEncryptedMessage(ctx context.Context, credentials Credentials,
 	sha256Hex string) (genuine bool, createdAt time.Time, err error) {
 	if digest, err := hex.DecodeString(sha256Hex); err != nil || len(digest) != 32 {
@@ -156,12 +153,12 @@ func parseMessageCheck(body []byte) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	switch string(members["vaild"]) { // so it is spelt
+	switch string(members["vaild"]) { // WeChat's spelling
 	case "false":
 		return time.Time{}, nil
 	case "true":
 	default:
-		return time.Time{}, outage("no word whether the message is genuine")
+		return time.Time{}, outage("no result of the check")
 	}
 	seconds, err := members.integer("create_time")
 	if err != nil || seconds <= 0 {

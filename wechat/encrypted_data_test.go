@@ -60,13 +60,13 @@ func TestEveryKindIsOpened(t *testing.T) {
 	}
 }
 
-// goodPhone is what is opened, so that what differs from it is all that is wrong.
+// goodPhone is valid data, which the tests modify in one place.
 func goodPhone() string {
 	return `{"phoneNumber":"13800000000","purePhoneNumber":"13800000000","countryCode":"86",` + mark(ada.AppID,
 		time.Now()) + "}"
 }
 
-// TestWhateverIsWrongIsOneError, and gives nothing.
+// TestWhateverIsWrongIsOneError, and no data is returned.
 func TestWhateverIsWrongIsOneError(t *testing.T) {
 	key := parseKey(t, keyText)
 	good := encrypt(key, goodPhone())
@@ -93,7 +93,7 @@ func TestWhateverIsWrongIsOneError(t *testing.T) {
 func requireBadData(t *testing.T, name string, data EncryptedData, key SessionKey, kind Kind) {
 	t.Helper()
 	opened, err := open(data, key, kind)
-	require.True(t, err == ErrBadData, "%s: %v", name, err) // the very same, with nothing around it
+	require.True(t, err == ErrBadData, "%s: %v", name, err) // the same value, not wrapped
 	require.Zero(t, opened, name)
 }
 
@@ -201,10 +201,10 @@ func wrongFields() map[Kind][]string {
 	}
 }
 
-// TestNoFlippedBitIsWorseThanRefused: CBC lets a bit of the plaintext be flipped by one of the block before
-// it, and the iv is such a block. What is opened all the same differs in the text of a known field only, and
-// WeChat disowns it.
-func TestNoFlippedBitIsWorseThanRefused(t *testing.T) {
+// TestFlippedBits: with CBC, flipping a bit of a block flips the same bit of the next block of plaintext; the iv
+// counts as a block. If the result still opens, only the text of a known field differs, and WeChat does not confirm
+// it.
+func TestFlippedBits(t *testing.T) {
 	key := parseKey(t, keyText)
 	good := encrypt(key, goodPhone())
 	flip := func(text string, n int) string {
@@ -222,7 +222,7 @@ func TestNoFlippedBitIsWorseThanRefused(t *testing.T) {
 }
 
 func TestSignatures(t *testing.T) {
-	key := parseKey(t, "HyVFkGl5F5OQWJZZaNzBBg==") // the sample of WeChat's documentation
+	key := parseKey(t, "HyVFkGl5F5OQWJZZaNzBBg==") // the example in WeChat's documentation
 	raw := `{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou",` +
 		`"province":"Guangdong","country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/` +
 		`1vZvI39NWFQ9XM4LtQpFrQJ1xlgZxx3w7bQxKARol6503Iuswjjn6nIGBiaycAjAtpujxyzYsrztuuICqIM5ibXQ/0"}`

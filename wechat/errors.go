@@ -8,52 +8,50 @@ import (
 	"time"
 )
 
-// The classes of failure. Test for them with [errors.Is]; details are in the
-// [Error] that wraps them.
+// The classes of errors. Test for them with [errors.Is]; details are in the [Error] that
+// wraps them.
 var (
 	// ErrBadCode means that the code is expired, forged, of the wrong kind
-	// or another app's. The user must call wx.login again, or authorize again
-	// where that is how codes come about.
-	ErrBadCode = errors.New("wechat: code refused")
+	// or another app's. The user must call wx.login again, or authorize again if the code is
+	// of an OAuth page.
+	ErrBadCode = errors.New("wechat: code failure")
 
-	// ErrCodeUsed means that the code was traded before, by whomever. It is
-	// also an ErrBadCode.
+	// ErrCodeUsed means that the code was already exchanged, by anybody. It is also an
+	// ErrBadCode.
 	ErrCodeUsed = fmt.Errorf("%w, already used", ErrBadCode)
 
-	// ErrUserBlocked means that WeChat holds the user to be high-risk.
+	// ErrUserBlocked means that WeChat considers the user high-risk.
 	ErrUserBlocked = errors.New("wechat: user blocked")
 
 	// ErrSnapshotUser means that the code is of a virtual visitor, not of a
-	// person: a page was opened in WeChat's snapshot mode. There is nobody to
-	// sign in until the page is opened in full.
-	ErrSnapshotUser = errors.New("wechat: a virtual visitor, not a person")
+	// person: a page was opened in WeChat's snapshot mode. Nobody can be signed in until the page is opened in full.
+	ErrSnapshotUser = errors.New("wechat: a virtual visitor, not a user")
 
-	// ErrStaleKey means that a session key is not the user's any more. The
-	// user must call wx.login again.
-	ErrStaleKey = errors.New("wechat: session key not valid any more")
+	// ErrStaleKey means that a session key is no longer valid. The user must call
+	// wx.login again.
+	ErrStaleKey = errors.New("wechat: session key no longer valid")
 
 	// ErrThrottled means that a rate or quota of the app or user is used up.
 	ErrThrottled = errors.New("wechat: throttled")
 
-	// ErrUnavailable means that WeChat gave no usable answer in time. The
-	// code may have been consumed all the same, so it must not be sent again.
+	// ErrUnavailable means that WeChat gave no usable answer in time. The code may have
+	// been consumed, so it must not be sent again.
 	ErrUnavailable = errors.New("wechat: unavailable")
 
-	// ErrMisconfigured means that the operator's app settings are at fault:
-	// AppID, AppSecret, IP allow-list or permissions. No user can help it.
+	// ErrMisconfigured means that the operator's app settings are wrong: AppID,
+	// AppSecret, IP allow-list or permissions.
 	ErrMisconfigured = errors.New("wechat: app misconfigured")
 )
 
-// An Error is a failed call. Its text never holds what WeChat wrote, since
-// that is not ours to vouch for.
+// An Error is a failed call. Its text never contains WeChat's own error text.
 type Error struct {
 	Class      error         // one of the sentinel errors of this package
-	Errcode    int           // WeChat's number, 0 if it answered none
+	Errcode    int           // WeChat's errcode, 0 if there is none
 	RID        string        // WeChat's request id, for its support; may be empty
-	RetryAfter time.Duration // how long to leave WeChat alone; 0 if unknown
-	NotSent    bool          // the request certainly did not leave, so WeChat charged nothing
-	Reason     string        // what happened, in words of ours, for operators
-	Address    netip.Addr    // ours as WeChat saw it, with errcode 40164; may be invalid
+	RetryAfter time.Duration // how long not to ask WeChat; 0 if unknown
+	NotSent    bool          // the request was certainly not sent, so WeChat charged nothing
+	Reason     string        // the cause, for operators
+	Address    netip.Addr    // this server's address as WeChat saw it, for errcode 40164; may be invalid
 
 	health health // what the failure tells about WeChat
 }
@@ -76,56 +74,56 @@ func (e *Error) Error() string {
 // Unwrap returns the class.
 func (e *Error) Unwrap() error { return e.Class }
 
-// outage is the failure of a call that got no usable answer.
+// outage returns the error of a call that got no usable answer.
 func outage(reason string) *Error {
 	return &Error{Class: ErrUnavailable, Reason: reason, health: unwell}
 }
 
-// How long to leave WeChat alone. Only the first is documented: code2Session
-// counts a user's calls by the minute. When a quota starts anew is not, so
-// ten minutes merely keep an exhausted one from being hammered.
+// How long not to ask WeChat. Only the first is documented: code2Session counts a user's
+// calls by the minute. When a quota is reset is not documented, so ten minutes merely
+// avoid hammering an exhausted one.
 const (
 	minutePause = time.Minute
 	quotaPause  = 10 * time.Minute
 	busyPause   = time.Second
 )
 
-// maxRID is the longest request id that we repeat, in bytes.
+// maxRID limits WeChat's request id, in bytes.
 const maxRID = 64
 
-// refusal turns a non-zero errcode of code2Session into an Error. The numbers
-// are those of the table "Error code" in code2Session's documentation, and of
-// WeChat's list of global return codes where deployments have met others.
+// refusal turns a non-zero errcode of code2Session into an Error. The errcodes are from
+// the table "Error code" in code2Session's documentation, and from WeChat's list of
+// global return codes as far as deployments have seen them.
 func refusal(errcode int, errmsg string) *Error {
-	refused := &Error{Errcode: errcode, RID: requestID(errmsg), Reason: "errcode"}
+	failure := &Error{Errcode: errcode, RID: requestID(errmsg), Reason: "errcode"}
 	switch errcode {
 	case 40029, 42003, 41008:
-		refused.Class = ErrBadCode
+		failure.Class = ErrBadCode
 	case 40163:
-		refused.Class = ErrCodeUsed
+		failure.Class = ErrCodeUsed
 	case 40226:
-		refused.Class = ErrUserBlocked
+		failure.Class = ErrUserBlocked
 	case 45011:
-		refused.Class, refused.RetryAfter = ErrThrottled, minutePause
+		failure.Class, failure.RetryAfter = ErrThrottled, minutePause
 	case 45009:
-		refused.Class, refused.RetryAfter = ErrThrottled, quotaPause
+		failure.Class, failure.RetryAfter = ErrThrottled, quotaPause
 	case 40164:
-		refused.Class, refused.Address = ErrMisconfigured, firstAddress(errmsg)
+		failure.Class, failure.Address = ErrMisconfigured, firstAddress(errmsg)
 	case 40002, 40013, 40125, 40243, 41002, 41004, 43002, 44002, 47001, 48001, 50002:
-		refused.Class = ErrMisconfigured
+		failure.Class = ErrMisconfigured
 	case -1, -1000:
-		refused.Class, refused.RetryAfter, refused.health = ErrUnavailable, busyPause, unwell
+		failure.Class, failure.RetryAfter, failure.health = ErrUnavailable, busyPause, unwell
 	default:
-		// An unknown number is no reason to blame the user, nor one to stop
-		// asking for other apps: WeChat did answer.
-		refused.Class = ErrUnavailable
+		// An unknown errcode neither blames the user nor counts as an outage: WeChat did
+		// answer.
+		failure.Class = ErrUnavailable
 	}
-	return refused
+	return failure
 }
 
 // requestID finds the id in texts such as "invalid code, rid: 65-1d-5b" and
-// "invalid code, hints: [ req_id: Xy12ab ]". It returns "" for anything that
-// does not look like one, as the result goes into logs and error texts.
+// "invalid code, hints: [ req_id: Xy12ab ]". It returns "" for anything else, since the result goes into logs and
+// error texts.
 func requestID(errmsg string) string {
 	words := splitWords(errmsg)
 	for i, word := range words {
@@ -158,7 +156,7 @@ func validRID(id string) bool {
 	return true
 }
 
-// firstAddress finds our own address in the text of errcode 40164, "invalid
+// firstAddress finds this server's address in the text of errcode 40164, "invalid
 // ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist", which is what
 // the operator has to enter in WeChat's console.
 func firstAddress(errmsg string) netip.Addr {

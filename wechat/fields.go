@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxFieldText bounds a text within encrypted data, in bytes.
+// maxFieldText limits a text within encrypted data, in bytes.
 const maxFieldText = 1024
 
-// A fieldReader takes members out of an object. What is wrong is told once, at
-// the end, and so is what was left over.
+// A fieldReader removes members from an object. finish reports invalid members and those
+// that were left over.
 type fieldReader struct {
 	left   object
 	failed bool
@@ -42,8 +42,8 @@ func (r *fieldReader) finish() error {
 	return nil
 }
 
-// text takes a string without control characters. Half of a surrogate pair,
-// which JSON can write and UTF-8 cannot, has become U+FFFD.
+// text takes a string without control characters. encoding/json replaces an unpaired
+// surrogate by U+FFFD.
 func (r *fieldReader) text(name string) string {
 	var text string
 	raw := r.take(name)
@@ -99,8 +99,8 @@ func (r *fieldReader) digits(name string) string {
 	return text
 }
 
-// picture takes the address of one, if there is any. Who shows it must not run
-// a script by that.
+// picture takes the URL of a picture, or "" if the member is absent. It must be https, so
+// that showing it cannot run a script.
 func (r *fieldReader) picture(name string) string {
 	text := r.optionalText(name)
 	address, err := url.Parse(text)
@@ -110,7 +110,7 @@ func (r *fieldReader) picture(name string) string {
 	return text
 }
 
-// object takes an object; if there is none, reading it fails.
+// object takes an object. If there is none, the reader fails.
 func (r *fieldReader) object(name string) *fieldReader {
 	members, err := parseObject(r.take(name))
 	if err != nil {

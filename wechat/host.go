@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// DefaultBaseURL is where WeChat serves its APIs.
+// DefaultBaseURL is the base URL of WeChat's APIs.
 const DefaultBaseURL = "https://api.weixin.qq.com"
 
 // IsWechatHost reports whether host, a name without port, is one of those on
@@ -32,9 +32,9 @@ func ValidAppID(id string) bool {
 	return strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// parseBaseURL refuses whatever would send the AppSecret in clear text over a
-// network or change the query that carries it. Its errors do not repeat the
-// URL, which may hold a password.
+// parseBaseURL rejects a URL that would send the AppSecret in clear text over a network or
+// change the query that contains it. Its errors do not repeat the URL, which may contain
+// a password.
 func parseBaseURL(text string) (*url.URL, error) {
 	base, err := url.Parse(text)
 	if err != nil {
@@ -49,7 +49,7 @@ func parseBaseURL(text string) (*url.URL, error) {
 		return nil, errors.New("the base URL must be https, or http on loopback")
 	}
 	if base.Path == "" {
-		base.Path = "/" // else JoinPath makes a relative path, which is no request target
+		base.Path = "/" // otherwise JoinPath returns a relative path, which is no request target
 	}
 	return base, nil
 }

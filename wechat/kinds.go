@@ -2,8 +2,8 @@ package wechat
 
 import "strings"
 
-// A Kind is what a mini-program got encrypted. The caller names it, so that
-// data of one kind, changed by whoever handed it on, cannot pass for another.
+// A Kind is a kind of encrypted data. The caller names it, so that modified data of one
+// kind is not accepted as another.
 type Kind string
 
 // The kinds, by the calls that yield them.
@@ -15,14 +15,14 @@ const (
 	KindRun      Kind = "run"       // wx.getWeRunData
 )
 
-// Kinds lists the kinds there are.
+// Kinds returns all kinds.
 func Kinds() []Kind { return []Kind{KindUserInfo, KindPhone, KindShare, KindGroup, KindRun} }
 
-// maxSteps bounds the days of a [RunInfo]. WeChat tells of thirty.
+// maxSteps limits the days of a [RunInfo]. WeChat returns thirty.
 const maxSteps = 100
 
-// UserInfo is of KindUserInfo. Since 2021 it tells nothing of the person but
-// the ids. The unionid is the text of somebody's phone: it must link nothing.
+// UserInfo is the data of KindUserInfo. Since 2021 only the ids are real. The unionid comes
+// from the user's phone, so it must not be used to link accounts.
 type UserInfo struct {
 	OpenID    string `json:"openId,omitempty"`
 	UnionID   string `json:"unionId,omitempty"`
@@ -35,30 +35,30 @@ type UserInfo struct {
 	AvatarURL string `json:"avatarUrl"`
 }
 
-// PhoneInfo is of KindPhone.
+// PhoneInfo is the data of KindPhone.
 type PhoneInfo struct {
 	PhoneNumber     string `json:"phoneNumber"` // with the country code if it is foreign
 	PurePhoneNumber string `json:"purePhoneNumber"`
 	CountryCode     string `json:"countryCode"`
 }
 
-// GroupInfo is of KindShare and KindGroup.
+// GroupInfo is the data of KindShare and KindGroup.
 type GroupInfo struct {
 	OpenGID string `json:"openGId"`
 }
 
-// RunInfo is of KindRun.
+// RunInfo is the data of KindRun.
 type RunInfo struct {
 	StepInfoList []StepInfo `json:"stepInfoList"`
 }
 
-// StepInfo is how many steps somebody made on a day.
+// StepInfo is the number of steps on a day.
 type StepInfo struct {
-	Timestamp int64 `json:"timestamp"` // of the day's beginning, in seconds
+	Timestamp int64 `json:"timestamp"` // the beginning of the day, in seconds since 1970
 	Step      int64 `json:"step"`
 }
 
-// read takes the members of a kind. An unknown kind has none, and fails.
+// read takes the members of a kind. An unknown kind fails.
 func (k Kind) read(from *fieldReader) any {
 	switch k {
 	case KindUserInfo:
@@ -105,8 +105,8 @@ func readPhoneInfo(from *fieldReader) *PhoneInfo {
 	return info
 }
 
-// plausible holds the number against the one with its country code, which is
-// written in any way.
+// plausible reports whether the number and the one with the country code agree. WeChat
+// writes the latter with or without "+" and country code.
 func (p *PhoneInfo) plausible() bool {
 	pure, country := p.PurePhoneNumber, p.CountryCode
 	switch {

@@ -28,7 +28,7 @@ func credentials() wechat.Credentials {
 	return wechat.Credentials{AppID: appID, Secret: secret}
 }
 
-// simulate serves a simulator that knows both apps.
+// simulate serves a simulator with both apps.
 func simulate(t *testing.T, options ...wechattest.Options) *wechattest.Server {
 	t.Helper()
 	server := wechattest.Start(t, options...)
@@ -45,7 +45,7 @@ func newClient(t *testing.T, config wechat.Config) *wechat.Client {
 	return client
 }
 
-// logIn trades a code and returns the failure, which must be of a known kind.
+// logIn exchanges a code. It requires that an error is an *Error.
 func logIn(t *testing.T, client *wechat.Client, code string) (wechat.Login, *wechat.Error) {
 	t.Helper()
 	login, err := client.CodeToSession(context.Background(), credentials(), code)
@@ -65,7 +65,7 @@ func requireUnavailable(t *testing.T, failed *wechat.Error) {
 	require.NotErrorIs(t, failed, wechat.ErrBadCode)
 }
 
-// log collects what is logged.
+// log collects log lines.
 type log struct {
 	mutex sync.Mutex
 	text  bytes.Buffer

@@ -10,33 +10,33 @@ import (
 	"unicode/utf8"
 )
 
-// An OAuthLogin is who a code of an official account, a website or a mobile
-// app stands for. The ids are as in [Login]; at another app of the same Open
-// Platform account, a mini-program too, the union id is the same and the openid
-// is not. What else WeChat answers stays inside: the user's access token is for
-// [Client.OAuthProfile] alone, and the refresh token is dropped at once, since
-// whoever had it could ask for a month what the person said yes to for a login.
+// An OAuthLogin is the user that a code of an official account, a website or a mobile app
+// identifies. The ids are as in [Login]: at another app of the same Open Platform account,
+// including a mini-program, the unionid is the same and the openid differs. The user's
+// access token is only for [Client.OAuthProfile]. The refresh token is dropped at once,
+// since it would give access to the profile for a month, while the user consented to a
+// sign-in.
 type OAuthLogin struct {
 	OpenID  string
 	UnionID string
 
-	// A pointer, since fmt calls no methods on unexported fields: there it
-	// would print the text of a Secret, but of a pointer where it points.
-	accessToken *Secret // nil: WeChat answered none that can be one
+	// A pointer, since fmt calls no methods on unexported fields: it would print the
+	// text of a Secret, but it prints only the address of a pointer.
+	accessToken *Secret // nil: WeChat returned no valid one
 	scope       []string
 }
 
-// TellsProfile says whether the person let the app see the profile.
+// TellsProfile reports whether the user let the app read the profile.
 func (l OAuthLogin) TellsProfile() bool {
 	return l.accessToken != nil && (slices.Contains(l.scope, "snsapi_userinfo") ||
 		slices.Contains(l.scope, "snsapi_login"))
 }
 
-// OAuthCode trades the code with which WeChat sent a browser or a mobile app
-// back for the user's identity (GET /sns/oauth2/access_token). A code works
-// once and lives five or ten minutes, so as with [Client.CodeToSession] it is
+// OAuthCode exchanges the code with which WeChat redirected a browser or a mobile app for
+// the user's identity (GET /sns/oauth2/access_token). A code can be used once, within five
+// or ten minutes. As with [Client.CodeToSession] it is
 // sent to WeChat at most once per call, and after ErrUnavailable it may have
-// been consumed. A code of a virtual visitor is ErrSnapshotUser.
+// been consumed. A code of a virtual visitor yields ErrSnapshotUser.
 //
 // The error is always an *Error whose class is one of the sentinel errors of
 // this package. A ctx that ends first yields ErrUnavailable.
@@ -57,7 +57,7 @@ func (c *Client) OAuthCode(ctx context.Context, credentials Credentials, code st
 		login, err := parseOAuthLogin(body)
 		if err == nil && login.accessToken == nil {
 			c.logger.LogAttrs(ctx, slog.LevelWarn,
-				c.platform.Name+": snsAccessToken answered no usable token of the user",
+				c.platform.Name+": snsAccessToken returned no usable token of the user",
 				slog.String("appid", c.platform.printableAppID(credentials.AppID)))
 		}
 		return login, err
@@ -69,7 +69,7 @@ func parseOAuthLogin(body []byte) (OAuthLogin, error) {
 	if err != nil {
 		return OAuthLogin{}, err
 	}
-	if err := members.refuseSnapshot(); err != nil {
+	if err := members.rejectSnapshot(); err != nil {
 		return OAuthLogin{}, err
 	}
 	openID, unionID, err := members.person()
@@ -80,9 +80,9 @@ func parseOAuthLogin(body []byte) (OAuthLogin, error) {
 	return OAuthLogin{OpenID: openID, UnionID: unionID, accessToken: token, scope: scope}, nil
 }
 
-// refuseSnapshot lets nobody in of whom it is not certain that it is a person.
-// Else a virtual visitor would have an account, and come back as another one.
-func (o object) refuseSnapshot() error {
+// rejectSnapshot rejects a virtual visitor, and anything that might be one. Otherwise it would get an
+// account, and another one at the next visit.
+func (o object) rejectSnapshot() error {
 	virtual, err := o.integer("is_snapshotuser")
 	switch {
 	case err != nil || virtual != 0 && virtual != 1:
@@ -93,8 +93,8 @@ func (o object) refuseSnapshot() error {
 	return nil
 }
 
-// userToken returns the token of a login and what it is good for, or nothing if
-// either is odd: as with a session key, who signed in is certain without it.
+// userToken returns the token of a login and its scope, or nil if either is malformed: like
+// the session key, it is not needed to sign the user in.
 func (o object) userToken() (*Secret, []string) {
 	text, err := o.text("access_token")
 	if err != nil || !plausibleText(text, maxAppToken) {
@@ -113,20 +113,18 @@ const (
 	maxPicture  = 512 // bytes
 )
 
-// A Profile is what WeChat says of a person. None of it is verified: people
-// write what they like, and WeChat may answer its grey placeholders. What is
-// odd is left out.
+// A Profile is a user's profile at WeChat. None of it is verified: users enter what they
+// like, and WeChat may return placeholders. Invalid values are left out.
 type Profile struct {
-	Nickname string // at most 128 characters, none of which is a control
+	Nickname string // at most 128 characters, without control characters
 	Picture  string // an https URL of at most 512 bytes
 	Gender   string // "male", "female" or ""
 	UnionID  string // as in [OAuthLogin], where it may have been missing
 }
 
-// profileClasses are the numbers that mean something else here than where a
-// code is traded. There is no code that could be bad. 48001 comes, besides from
-// an app that may not ask, when the person has taken the consent back, which no
-// operator can help.
+// profileClasses are the errcodes that mean something else here than when a code is
+// exchanged. There is no code that could be invalid. 48001 means that the app may not ask,
+// or that the user revoked the consent, which no operator can fix.
 func profileClasses() map[int]error {
 	return map[int]error{
 		40029: ErrUnavailable, 42003: ErrUnavailable, 41008: ErrUnavailable, 40163: ErrUnavailable,
@@ -134,10 +132,9 @@ func profileClasses() map[int]error {
 	}
 }
 
-// OAuthProfile asks for the profile of whoever just signed in (GET
-// /sns/userinfo). The login stands whether or not there is one, so to its
-// caller any error means that there is no profile. It is ErrUnavailable without
-// a call if the person did not let the app see it.
+// OAuthProfile requests the profile of a user who just signed in (GET /sns/userinfo). The
+// login is valid without it, so any error just means that there is no profile. It returns
+// ErrUnavailable without a call if the user did not let the app read the profile.
 func (c *Client) OAuthProfile(ctx context.Context, appID string, login OAuthLogin) (Profile, error) {
 	if !login.TellsProfile() {
 		return Profile{}, &Error{Class: ErrUnavailable, Reason: "no scope for a profile"}
@@ -152,8 +149,8 @@ func (c *Client) OAuthProfile(ctx context.Context, appID string, login OAuthLogi
 	})
 }
 
-// parseProfile takes a profile only if it is of the very person of the login:
-// a union id decides which accounts are one user's.
+// parseProfile accepts only the profile of the user of the login: a unionid decides which
+// accounts belong to the same user.
 func parseProfile(body []byte, login OAuthLogin) (Profile, error) {
 	members, err := parseAnswer(body, profileClasses())
 	if err != nil {
@@ -176,22 +173,23 @@ func parseProfile(body []byte, login OAuthLogin) (Profile, error) {
 	return profile, nil
 }
 
-// nobody is what WeChat calls everybody since 2022, under a grey picture.
-const nobody = "微信用户"
+// placeholderNickname is the nickname that WeChat returns for everybody since 2022, with a
+// grey picture.
+const placeholderNickname = "微信用户"
 
 func newProfile(nickname, picture string, sex int) Profile {
-	if nickname == nobody {
+	if nickname == placeholderNickname {
 		nickname, picture = "", ""
 	}
 	return Profile{Nickname: cleanNickname(nickname), Picture: cleanPicture(picture), Gender: genderOf(sex)}
 }
 
-// Profile returns what a UserInfo says of the person. Its union id is left out:
-// it is the text of somebody's phone.
+// Profile returns the profile in a UserInfo. Its unionid is left out, since it comes from
+// the user's phone.
 func (u *UserInfo) Profile() Profile { return newProfile(u.NickName, u.AvatarURL, int(u.Gender)) }
 
-// cleanNickname returns the name without what would move or hide the text around
-// it. Invalid UTF-8 and halves of surrogate pairs have become U+FFFD by then.
+// cleanNickname removes characters that would move or hide the text around the name.
+// encoding/json has replaced invalid UTF-8 and unpaired surrogates by U+FFFD.
 func cleanNickname(text string) string {
 	if strings.ContainsRune(text, utf8.RuneError) {
 		return ""
@@ -209,8 +207,8 @@ func cleanNickname(text string) string {
 	return text
 }
 
-// cleanPicture returns the address of the picture. WeChat writes http, and serves
-// https as well. An http address with a port cannot be turned into the other.
+// cleanPicture returns the https URL of the picture, or "". WeChat returns http URLs but
+// serves https as well. An http URL with a port cannot be converted.
 func cleanPicture(text string) string {
 	if !plausibleText(text, maxPicture) || strings.ContainsAny(text, "\"<>\\^`{|}") {
 		return ""
@@ -231,7 +229,7 @@ func cleanPicture(text string) string {
 	return text
 }
 
-// genderOf returns OpenID's word for WeChat's number.
+// genderOf returns OpenID Connect's value for WeChat's number.
 func genderOf(sex int) string {
 	switch sex {
 	case 1:

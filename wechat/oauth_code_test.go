@@ -19,7 +19,7 @@ func TestAnOAuthLoginIsTheUsers(t *testing.T) {
 	server := simulateOAuth(t)
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
 
-	t.Run("the union is that of the Open Platform account, if there is one", func(t *testing.T) {
+	t.Run("the unionid is that of the Open Platform account, if there is one", func(t *testing.T) {
 		for _, platform := range []string{"", "platform one", "platform two"} {
 			require.NoError(t, server.Bind(appID, platform))
 			login, failed := authorize(t, client, oauthCode(server, "ada", "snsapi_base"))
@@ -32,7 +32,7 @@ func TestAnOAuthLoginIsTheUsers(t *testing.T) {
 			require.Equal(t, wechattest.UnionID(platform, "ada"), login.UnionID)
 		}
 	})
-	t.Run("its scope says whether it tells a profile", func(t *testing.T) {
+	t.Run("its scope decides whether there is a profile", func(t *testing.T) {
 		for scope, tells := range map[string]bool{
 			"snsapi_base": false, "snsapi_userinfo": true, "snsapi_login": true,
 			"snsapi_base,snsapi_userinfo": true, "snsapi_login,snsapi_base": true,
@@ -43,7 +43,7 @@ func TestAnOAuthLoginIsTheUsers(t *testing.T) {
 		}
 		require.False(t, wechat.OAuthLogin{}.TellsProfile())
 	})
-	t.Run("every shape of success is understood", func(t *testing.T) {
+	t.Run("every form of success is parsed", func(t *testing.T) {
 		for _, variant := range []wechattest.Variant{
 			{Errcode: "absent"}, {Errcode: "zero"}, {Errcode: "quoted"}, {EscapedSlashes: true, ExtraFields: true},
 		} {
@@ -56,8 +56,8 @@ func TestAnOAuthLoginIsTheUsers(t *testing.T) {
 	})
 }
 
-// TestAnOddTokenFailsNoLogin: who signed in is certain without it.
-func TestAnOddTokenFailsNoLogin(t *testing.T) {
+// TestAMalformedTokenFailsNoLogin, since the token is not needed to sign in.
+func TestAMalformedTokenFailsNoLogin(t *testing.T) {
 	server := simulateOAuth(t)
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
 	const scope = `,"scope":"snsapi_login"`
@@ -167,9 +167,9 @@ func TestAnOAuthCodeWorksOnce(t *testing.T) {
 			require.Equal(t, wechat.ErrBadCode, failed.Class)
 		}
 		_, failed := logIn(t, client, oauthCode(server, "ada", "snsapi_base"))
-		require.Equal(t, wechat.ErrBadCode, failed.Class, "nor is it a login code")
+		require.Equal(t, wechat.ErrBadCode, failed.Class, "it is not a login code either")
 	})
-	t.Run("one that upset WeChat is not sent again", func(t *testing.T) {
+	t.Run("it is not sent again after a failure", func(t *testing.T) {
 		for _, fault := range []wechattest.Fault{{Errcode: -1}, {Status: http.StatusBadGateway}, {Drop: true},
 			{Drop: true, Consume: true}} {
 			server := simulateOAuth(t)
@@ -194,9 +194,9 @@ func TestAnOAuthCodeWorksOnce(t *testing.T) {
 	})
 }
 
-// TestAnOAuthAnswerThatIsNoneIsUnavailable: none may become an account, be blamed on the code, or take longer
-// than the timeout.
-func TestAnOAuthAnswerThatIsNoneIsUnavailable(t *testing.T) {
+// TestUnusableOAuthAnswersAreOutages: none may sign in a user, be reported as a bad code, or take longer than the
+// timeout.
+func TestUnusableOAuthAnswersAreOutages(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]wechattest.Fault{
 		"HTML": {Body: "html"}, "no body": {Body: "empty"}, "half of the JSON": {Body: "truncated"},

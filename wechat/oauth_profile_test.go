@@ -39,7 +39,7 @@ func TestAProfileIsOfWhoSignedIn(t *testing.T) {
 		requireUnavailable(t, failed)
 		require.Equal(t, before, server.Requests().Paths[profilePath])
 	})
-	t.Run("an expired token is asked with once", func(t *testing.T) {
+	t.Run("an expired token is sent once", func(t *testing.T) {
 		login, failed := authorize(t, client, oauthCode(server, "ada", "snsapi_userinfo"))
 		require.Nil(t, failed)
 		server.Advance(2 * time.Hour)
@@ -51,8 +51,7 @@ func TestAProfileIsOfWhoSignedIn(t *testing.T) {
 	})
 }
 
-// profileFrom asks for a profile that WeChat answers with a text, after a login whose openid is o1 and whose
-// unionid is u1.
+// profileFrom requests a profile, which WeChat answers with a fault, after a login with openid o1 and unionid u1.
 func profileFrom(t *testing.T, fault wechattest.Fault) (wechat.Profile, *wechat.Error) {
 	t.Helper()
 	server := simulateOAuth(t)
@@ -94,7 +93,7 @@ func TestAProfileOfNobodyIsUnavailable(t *testing.T) {
 	}
 }
 
-// TestNoProfileBlamesTheCode: there is none any more.
+// TestNoProfileBlamesTheCode, which was already exchanged.
 func TestNoProfileBlamesTheCode(t *testing.T) {
 	for errcode, class := range map[int]error{
 		40001: wechat.ErrUnavailable, 40014: wechat.ErrUnavailable, 42001: wechat.ErrUnavailable,
@@ -111,8 +110,8 @@ func TestNoProfileBlamesTheCode(t *testing.T) {
 	}
 }
 
-// TestWhatIsOddInAProfileIsLeftOut, and the rest is told.
-func TestWhatIsOddInAProfileIsLeftOut(t *testing.T) {
+// TestInvalidValuesOfAProfileAreLeftOut, and the rest is returned.
+func TestInvalidValuesOfAProfileAreLeftOut(t *testing.T) {
 	long := func(bytes int) string { return "https://thirdwx.qlogo.cn/" + strings.Repeat("a", bytes-25) }
 	for members, want := range map[string]wechat.Profile{
 		``:                          {},
@@ -141,7 +140,7 @@ func TestWhatIsOddInAProfileIsLeftOut(t *testing.T) {
 		`"headimgurl":"http://thirdwx.qlogo.cn:8080/a"`:                         {},
 		`"headimgurl":"` + long(512) + `"`:                                      {Picture: long(512)},
 		`"headimgurl":"` + long(513) + `"`:                                      {},
-		`"headimgurl":"` + strings.Replace(long(513), "https", "http", 1) + `"`: {}, // 512 bytes, and 513 in the end
+		`"headimgurl":"` + strings.Replace(long(513), "https", "http", 1) + `"`: {}, // 512 bytes, and 513 as https
 		`"headimgurl":""`:                         {},
 		`"headimgurl":7`:                          {},
 		`"headimgurl":"javascript:alert(1)"`:      {},

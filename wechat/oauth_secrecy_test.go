@@ -20,13 +20,13 @@ import (
 
 const refreshToken = "SecretRefreshToken_SecretRefreshToken"
 
-// oauthAnswer is a success that has all there is to hide.
+// oauthAnswer is a success with all possible secrets.
 const oauthAnswer = `{"openid":"o1","access_token":"` + userToken + `","refresh_token":"` + refreshToken +
 	`","scope":"snsapi_userinfo","expires_in":7200}`
 
-// TestNothingSecretIsSaidOfOAuth makes every kind of failure happen at both calls, as TestNothingSecretIsSaid
-// does at code2Session.
-func TestNothingSecretIsSaidOfOAuth(t *testing.T) {
+// TestOAuthErrorsContainNoSecrets causes every kind of failure at both calls, as TestErrorsContainNoSecrets does at
+// code2Session.
+func TestOAuthErrorsContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	written := &log{}
 	var said strings.Builder
@@ -68,7 +68,7 @@ func TestNothingSecretIsSaidOfOAuth(t *testing.T) {
 	}
 
 	text := written.String() + said.String()
-	for _, told := range []string{"snsAccessToken failed", "snsUserInfo failed", "answered no usable token",
+	for _, told := range []string{"snsAccessToken failed", "snsUserInfo failed", "returned no usable token",
 		"203.0.113.7", "connection refused", "a virtual visitor"} {
 		require.True(t, strings.Contains(text, told), told)
 	}
@@ -76,7 +76,7 @@ func TestNothingSecretIsSaidOfOAuth(t *testing.T) {
 		secret, secretCode, sessionKey, userToken, refreshToken, "http://", "oauth2", "access_token", "openid=",
 		"&code=", "?code=", "tsk ", "<script>",
 	} {
-		require.False(t, strings.Contains(text, hidden), hidden) // the text would fill the screen
+		require.False(t, strings.Contains(text, hidden), hidden) // the text is too long to print
 		require.False(t, strings.Contains(text, url.QueryEscape(hidden)), hidden)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhatComesWithASignInIsOpened(t *testing.T) {
+func TestDataOfASignInIsOpened(t *testing.T) {
 	key, now := parseKey(t, keyText), time.Now()
 	opened, err := OpenWith(key, ada, encrypt(key, goodPhone()), KindPhone, now)
 	require.NoError(t, err)
@@ -29,7 +29,7 @@ func TestWhatComesWithASignInIsOpened(t *testing.T) {
 	require.Equal(t, "Ada", opened.Fields.(*UserInfo).NickName)
 }
 
-func TestWhatDoesNotBelongToTheSignInIsOneError(t *testing.T) {
+func TestOtherDataIsOneError(t *testing.T) {
 	key, now := parseKey(t, keyText), time.Now()
 	good := encrypt(key, goodPhone())
 	user := encrypt(key, `{"openId":"oAda","nickName":"Ada","avatarUrl":"",`+
@@ -41,28 +41,28 @@ func TestWhatDoesNotBelongToTheSignInIsOneError(t *testing.T) {
 		kind    Kind
 		now     time.Time
 	}{
-		"another key":      {numberedKey(t, 1), ada, good, KindPhone, now},
-		"no key":           {SessionKey{}, ada, good, KindPhone, now},
-		"no key, zeros":    {SessionKey{}, ada, encrypt(SessionKey{}, goodPhone()), KindPhone, now},
-		"another app":      {key, Account{"wxfedcba9876543210", "oAda"}, good, KindPhone, now},
-		"another user":     {key, bob, user, KindUserInfo, now},
-		"another kind":     {key, ada, good, KindUserInfo, now},
-		"no kind":          {key, ada, good, "", now},
-		"old":              {key, ada, good, KindPhone, now.Add(73 * time.Hour)},
-		"not made yet":     {key, ada, good, KindPhone, now.Add(-time.Hour)},
-		"nothing":          {key, ada, EncryptedData{}, KindPhone, now},
-		"without an IV":    {key, ada, EncryptedData{Data: good.Data}, KindPhone, now},
-		"of another sort":  {key, ada, EncryptedData{good.IV, good.Data}, KindPhone, now},
-		"too much of it":   {key, ada, EncryptedData{strings.Repeat("A", 1<<20), good.IV}, KindPhone, now},
-		"padding not text": {key, ada, encrypt(key, ""), KindPhone, now},
+		"another key":         {numberedKey(t, 1), ada, good, KindPhone, now},
+		"no key":              {SessionKey{}, ada, good, KindPhone, now},
+		"no key, zeros":       {SessionKey{}, ada, encrypt(SessionKey{}, goodPhone()), KindPhone, now},
+		"another app":         {key, Account{"wxfedcba9876543210", "oAda"}, good, KindPhone, now},
+		"another user":        {key, bob, user, KindUserInfo, now},
+		"another kind":        {key, ada, good, KindUserInfo, now},
+		"no kind":             {key, ada, good, "", now},
+		"old":                 {key, ada, good, KindPhone, now.Add(73 * time.Hour)},
+		"of the future":       {key, ada, good, KindPhone, now.Add(-time.Hour)},
+		"nothing":             {key, ada, EncryptedData{}, KindPhone, now},
+		"without an IV":       {key, ada, EncryptedData{Data: good.Data}, KindPhone, now},
+		"data and IV swapped": {key, ada, EncryptedData{good.IV, good.Data}, KindPhone, now},
+		"too long":            {key, ada, EncryptedData{strings.Repeat("A", 1<<20), good.IV}, KindPhone, now},
+		"padding not text":    {key, ada, encrypt(key, ""), KindPhone, now},
 	} {
 		opened, err := OpenWith(c.key, c.account, c.sealed, c.kind, c.now)
-		require.True(t, err == ErrBadData, "%s: %v", name, err) // the very same, with nothing around it
+		require.True(t, err == ErrBadData, "%s: %v", name, err) // the same value, not wrapped
 		require.Zero(t, opened, name)
 	}
 }
 
-// TestNoLengthPanics: AES takes whole blocks only, and an IV of one.
+// TestNoLengthPanics: AES accepts only whole blocks, and an IV of one block.
 func TestNoLengthPanics(t *testing.T) {
 	key := parseKey(t, keyText)
 	good := encrypt(key, goodPhone())
@@ -99,7 +99,7 @@ func TestASignatureOfTheSignIn(t *testing.T) {
 	require.False(t, SignedWith(key, raw, ""))
 	require.False(t, SignedWith(key, raw, strings.ToUpper(right)))
 	require.False(t, SignedWith(parseKey(t, keyText), raw, right))
-	require.False(t, SignedWith(SessionKey{}, raw, sign(raw, SessionKey{})), "anybody can sign with no key")
+	require.False(t, SignedWith(SessionKey{}, raw, sign(raw, SessionKey{})), "anybody can sign without a key")
 }
 
 func FuzzOpenWith(f *testing.F) {

@@ -19,9 +19,9 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// Outages are answers that are none. None of them may become an account, be
-// blamed on the user's code, or take longer than the timeout.
-func TestAnAnswerThatIsNoneIsUnavailable(t *testing.T) {
+// TestUnusableAnswersAreOutages: none may sign in a user, be reported as a bad code, or
+// take longer than the timeout.
+func TestUnusableAnswersAreOutages(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]wechattest.Fault{
 		"HTML":                        {Body: "html"},
@@ -135,9 +135,9 @@ func TestAClosedPortIsUnavailable(t *testing.T) {
 	requireUnavailable(t, failed)
 }
 
-// A server that reads a request on a reused connection and then closes it
-// looks to net/http as if it had closed an idle connection, which is why a
-// plain GET would be sent a second time.
+// TestARequestOnABrokenReusedConnectionIsSeenOnce: when a server reads a request on a
+// reused connection and then closes it, net/http takes that for a closed idle connection,
+// and would send a plain GET a second time.
 func TestARequestOnABrokenReusedConnectionIsSeenOnce(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -157,11 +157,11 @@ func TestARequestOnABrokenReusedConnectionIsSeenOnce(t *testing.T) {
 	client.Close()
 	<-done
 	require.Equal(t, map[string]int{"first": 1, "second": 1}, server.seen)
-	require.Equal(t, 1, server.connections, "the connection was not reused, so nothing was shown")
+	require.Equal(t, 1, server.connections, "the connection was not reused, so the test proves nothing")
 	require.Zero(t, server.bodies, "a GET must not have a body on the wire")
 }
 
-// killer answers the first request of a connection and hangs up on the next.
+// killer answers the first request of a connection and disconnects on the next.
 type killer struct {
 	mutex       sync.Mutex
 	seen        map[string]int
@@ -207,7 +207,7 @@ func (k *killer) converse(connection net.Conn) {
 
 func TestConcurrencyIsBounded(t *testing.T) {
 	t.Parallel()
-	const timeout = 2 * time.Second // long enough to be in time for half of it
+	const timeout = 2 * time.Second // so that half of it is long enough
 	server := simulate(t)
 	client := newClient(t, wechat.Config{BaseURL: server.URL, MaxConcurrent: 1, Timeout: timeout})
 	server.Fault(wechattest.Fault{DelayMS: 60_000})
@@ -223,7 +223,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	_, failed := logIn(t, client, code)
 	requireUnavailable(t, failed)
 	require.Less(t, time.Since(started), 10*timeout)
-	require.Zero(t, server.Requests().Codes[code], "a code that found no room must stay unused")
+	require.Zero(t, server.Requests().Codes[code], "a code that got no slot must stay unused")
 	require.ErrorIs(t, <-first, wechat.ErrUnavailable)
 
 	_, failed = logIn(t, client, code)

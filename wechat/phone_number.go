@@ -8,37 +8,35 @@ import (
 	"sync/atomic"
 )
 
-// Bounds of a phone number, in digits (ITU-T E.164). The shortest ones abroad
-// have four.
+// Limits of a phone number, in digits (ITU-T E.164). The shortest foreign ones have four.
 const (
 	maxCountryCode = 4
 	minNumber      = 4
 	maxNumber      = 14
 )
 
-// A Phone is a number that WeChat has verified to be its user's. It is no proof
-// of who somebody is: numbers pass on to other people.
+// A Phone is a number that WeChat verified. It does not identify a user: numbers are
+// reassigned to other people.
 type Phone struct {
 	CountryCode string // such as "86"
 	Number      Secret // digits, without the country code
 }
 
-// phoneClasses are the numbers that mean here that the code is not this
-// user's, or is of another app.
+// phoneClasses are the errcodes that mean something else here: the code is another user's,
+// or another app's.
 func phoneClasses() map[int]error {
 	return map[int]error{40003: ErrBadCode, 40013: ErrBadCode, 50004: ErrMisconfigured, 50007: ErrMisconfigured}
 }
 
-// PhoneNumber trades the code of a getPhoneNumber button for the user's number
-// (getPhoneNumber, POST /wxa/business/getuserphonenumber). The openid is that
-// of the user who sent the code: WeChat refuses the code of anybody else. Like
-// a login code it works once, so after ErrUnavailable it may be used up, and charged, unless the
-// error says that it was not sent.
+// PhoneNumber exchanges the code of a getPhoneNumber button for the user's number
+// (getPhoneNumber, POST /wxa/business/getuserphonenumber). The openid is that of the user
+// who sent the code: WeChat rejects the code of anybody else. Like a login code it can be
+// used once, so after ErrUnavailable it may be used up, and charged, unless NotSent is set.
 func (a *AppTokens) PhoneNumber(ctx context.Context, credentials Credentials, code, openID string) (Phone, error) {
 	switch {
 	case !plausibleCode(code):
 		return Phone{}, &Error{Class: ErrBadCode, Reason: "implausible code"}
-	case !plausibleIdentifier(openID): // left out, anybody's code would do
+	case !plausibleIdentifier(openID): // without openid, WeChat accepts any user's code
 		return Phone{}, &Error{Class: ErrUnavailable, Reason: "implausible openid"}
 	}
 	var sent atomic.Bool
@@ -54,7 +52,7 @@ func (a *AppTokens) PhoneNumber(ctx context.Context, credentials Credentials, co
 		return parsePhoneNumber(body, credentials.AppID)
 	})
 	if failed, ok := errors.AsType[*Error](err); ok && !sent.Load() {
-		unsent := *failed // others may hold the same one
+		unsent := *failed // a copy, since other callers may have the same *Error
 		unsent.NotSent = true
 		return Phone{}, &unsent
 	}

@@ -14,7 +14,7 @@ import (
 const phonePath = "/wxa/business/getuserphonenumber"
 
 func TestThePhoneNumberIsTheUsers(t *testing.T) {
-	w := newAppWorld(t)
+	w := newAppTokenEnv(t)
 	tokens := w.replica()
 	require.NoError(t, w.SetUser(wechattest.User{User: "ada", PhoneNumber: "13800000000"}))
 	require.NoError(t, w.SetUser(wechattest.User{User: "bob", CountryCode: "852", PhoneNumber: "51234567"}))
@@ -54,7 +54,7 @@ func TestThePhoneNumberIsTheUsers(t *testing.T) {
 	requireClass(t, err, wechat.ErrUnavailable)
 }
 
-func TestAPhoneNumberThatIsNone(t *testing.T) {
+func TestUnusablePhoneNumbers(t *testing.T) {
 	phone := func(members string) string {
 		return `{"errcode":0,"errmsg":"ok","phone_info":{` + members + `}}`
 	}
@@ -78,22 +78,22 @@ func TestAPhoneNumberThatIsNone(t *testing.T) {
 		"short number":            {phone(`"purePhoneNumber":"123","countryCode":"86"` + watermark), false},
 		"long number": {phone(`"purePhoneNumber":"123456789012345","countryCode":"86"` + watermark),
 			false},
-		"letters":             {phone(`"purePhoneNumber":"1380000000o","countryCode":"86"` + watermark), false},
-		"digits of elsewhere": {phone(`"purePhoneNumber":"１３８００００００００","countryCode":"86"` + watermark), false},
-		"negative":            {phone(`"purePhoneNumber":"13800000000","countryCode":-86` + watermark), false},
-		"a fraction":          {phone(`"purePhoneNumber":"13800000000","countryCode":8.6` + watermark), false},
-		"a plus":              {phone(`"purePhoneNumber":"13800000000","countryCode":"+86"` + watermark), false},
-		"no country code":     {phone(`"purePhoneNumber":"13800000000"` + watermark), false},
-		"country code null":   {phone(`"purePhoneNumber":"13800000000","countryCode":null` + watermark), false},
-		"country code 0":      {phone(`"purePhoneNumber":"13800000000","countryCode":0` + watermark), false},
+		"letters":           {phone(`"purePhoneNumber":"1380000000o","countryCode":"86"` + watermark), false},
+		"full-width digits": {phone(`"purePhoneNumber":"１３８００００００００","countryCode":"86"` + watermark), false},
+		"negative":          {phone(`"purePhoneNumber":"13800000000","countryCode":-86` + watermark), false},
+		"a fraction":        {phone(`"purePhoneNumber":"13800000000","countryCode":8.6` + watermark), false},
+		"a plus":            {phone(`"purePhoneNumber":"13800000000","countryCode":"+86"` + watermark), false},
+		"no country code":   {phone(`"purePhoneNumber":"13800000000"` + watermark), false},
+		"country code null": {phone(`"purePhoneNumber":"13800000000","countryCode":null` + watermark), false},
+		"country code 0":    {phone(`"purePhoneNumber":"13800000000","countryCode":0` + watermark), false},
 		"country code of five": {phone(`"purePhoneNumber":"13800000000","countryCode":"86868"` + watermark),
 			false},
-		"a failure and a number":    {`{"errcode":-1,"phone_info":{` + good + watermark + `}}`, false},
-		"the members one floor up":  {`{` + good + watermark + `}`, false},
-		"something behind the body": {phone(good+watermark) + "x", false},
+		"a failure and a number":   {`{"errcode":-1,"phone_info":{` + good + watermark + `}}`, false},
+		"the members one level up": {`{` + good + watermark + `}`, false},
+		"trailing text":            {phone(good+watermark) + "x", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newAppWorld(t)
+			w := newAppTokenEnv(t)
 			w.Fault(wechattest.Fault{Path: phonePath, Text: c.text})
 			got, err := w.replica().PhoneNumber(context.Background(), credentials(), "code",
 				wechattest.OpenID(appID, "ada"))
@@ -108,15 +108,15 @@ func TestAPhoneNumberThatIsNone(t *testing.T) {
 	}
 }
 
-// TestAPhoneCodeIsSentTwiceOnlyIfItsTokenWasRefused: whatever else goes wrong may have used it up.
-func TestAPhoneCodeIsSentTwiceOnlyIfItsTokenWasRefused(t *testing.T) {
+// TestAPhoneCodeIsSentTwiceOnlyIfItsTokenWasRejected: any other error may have used it up.
+func TestAPhoneCodeIsSentTwiceOnlyIfItsTokenWasRejected(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]wechattest.Fault{
 		"dropped": {Drop: true, Consume: true}, "busy": {Errcode: -1}, "slow": {DelayMS: 5000},
 		"too often": {Errcode: 45011}, "500": {Status: 500},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newAppWorld(t)
+			w := newAppTokenEnv(t)
 			tokens := w.replica(func(c *wechat.Config) { c.Timeout = shortTimeout })
 			code := w.PhoneCode(appID, "ada")
 			fault.Path = phonePath
@@ -126,7 +126,7 @@ func TestAPhoneCodeIsSentTwiceOnlyIfItsTokenWasRefused(t *testing.T) {
 			require.Equal(t, 1, w.Requests().Codes[code])
 		})
 	}
-	w := newAppWorld(t)
+	w := newAppTokenEnv(t)
 	tokens := w.replica()
 	tokenOf(t, tokens)
 	w.force()

@@ -23,9 +23,9 @@ const (
 	sessionKey = "U2Vzc2lvbktleVNlY3JldA=="
 )
 
-// TestNothingSecretIsSaid makes every kind of failure happen and then searches
-// the log at its most talkative, and all error texts.
-func TestNothingSecretIsSaid(t *testing.T) {
+// TestErrorsContainNoSecrets causes every kind of failure, and searches all error texts and
+// the log at its lowest level.
+func TestErrorsContainNoSecrets(t *testing.T) {
 	t.Parallel()
 	written := &log{}
 	var said strings.Builder
@@ -76,8 +76,8 @@ func secrecyFaults() []wechattest.Fault {
 	return faults
 }
 
-// hijackAndEcho answers with the request line where the status line belongs,
-// which net/http quotes in its error.
+// hijackAndEcho answers with the request line in place of the status line, which net/http
+// quotes in its error.
 func hijackAndEcho(w http.ResponseWriter, r *http.Request) {
 	connection, buffer, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -95,8 +95,8 @@ func TestOneLineIsLoggedPerFault(t *testing.T) {
 	}{
 		"an outage":        {wechattest.Fault{Body: "html"}, "WARN"},
 		"throttling":       {wechattest.Fault{Errcode: 45011}, "WARN"},
-		"operator's fault": {wechattest.Fault{Errcode: 40125}, "ERROR"},
-		"user's fault":     {wechattest.Fault{Errcode: 40029}, ""},
+		"operator's error": {wechattest.Fault{Errcode: 40125}, "ERROR"},
+		"user's error":     {wechattest.Fault{Errcode: 40029}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := simulate(t)

@@ -9,18 +9,18 @@ import (
 	"net/url"
 )
 
-// sessionClasses are the numbers that mean here that the signature is not that
-// of the user's present session key.
+// sessionClasses are the errcodes that mean something else here: the signature is not by
+// the user's current session key.
 func sessionClasses() map[int]error {
 	return map[int]error{87009: ErrStaleKey, 87007: ErrStaleKey, 50004: ErrMisconfigured, 50007: ErrMisconfigured}
 }
 
-// CheckSession asks whether a session key is still the user's at the app
+// CheckSession asks WeChat whether a session key is still the user's at the app
 // (checkSessionKey, GET /wxa/checksession).
 func (a *AppTokens) CheckSession(ctx context.Context, credentials Credentials, openID string, key SessionKey) (bool,
 	error) {
-	question := sessionQuestion{"checkSessionKey", "/wxa/checksession", credentials, openID, key}
-	_, err := askSession(ctx, a, question, func(object) (bool, error) { return true, nil })
+	signed := signedCall{"checkSessionKey", "/wxa/checksession", credentials, openID, key}
+	_, err := callSigned(ctx, a, signed, func(object) (bool, error) { return true, nil })
 	if errors.Is(err, ErrStaleKey) {
 		return false, nil
 	}
@@ -28,13 +28,13 @@ func (a *AppTokens) CheckSession(ctx context.Context, credentials Credentials, o
 }
 
 // ResetSession replaces a user's session key (ResetUserSessionKey, GET
-// /wxa/resetusersessionkey). The old key ends at once, and the new one lives no
-// longer than the old one would have. ErrStaleKey: the old one was not valid.
-// After ErrUnavailable it may have been replaced all the same.
+// /wxa/resetusersessionkey). The old key becomes invalid at once, and the new one expires when the
+// old one would have. It returns ErrStaleKey if the old one was not valid. After
+// ErrUnavailable it may have been replaced.
 func (a *AppTokens) ResetSession(ctx context.Context, credentials Credentials, openID string,
 	key SessionKey) (SessionKey, error) {
-	question := sessionQuestion{"ResetUserSessionKey", "/wxa/resetusersessionkey", credentials, openID, key}
-	return askSession(ctx, a, question, func(members object) (SessionKey, error) {
+	signed := signedCall{"ResetUserSessionKey", "/wxa/resetusersessionkey", credentials, openID, key}
+	return callSigned(ctx, a, signed, func(members object) (SessionKey, error) {
 		if named, err := members.text("openid"); err != nil || named != openID {
 			return SessionKey{}, outage("session key of another user")
 		}
@@ -50,25 +50,25 @@ func (a *AppTokens) ResetSession(ctx context.Context, credentials Credentials, o
 	})
 }
 
-// sessionQuestion is a call that is signed with a session key.
-type sessionQuestion struct {
+// signedCall is a call that is signed with a session key.
+type signedCall struct {
 	api, path   string
 	credentials Credentials
 	openID      string
 	key         SessionKey
 }
 
-func (q sessionQuestion) query() url.Values {
+func (q signedCall) query() url.Values {
 	return url.Values{"openid": {q.openID}, "signature": {q.signature()}, "sig_method": {"hmac_sha256"}}
 }
 
-// signature is that of an empty message. Its key is the session key as text.
-func (q sessionQuestion) signature() string {
+// signature signs an empty message. Its key is the session key as text.
+func (q signedCall) signature() string {
 	return hex.EncodeToString(hmac.New(sha256.New, []byte(q.key.text())).Sum(nil))
 }
 
-// askSession asks WeChat, which gets to see the signature only.
-func askSession[T any](ctx context.Context, a *AppTokens, q sessionQuestion, read func(object) (T, error)) (T, error) {
+// callSigned calls WeChat with the signature. The key itself is not sent.
+func callSigned[T any](ctx context.Context, a *AppTokens, q signedCall, read func(object) (T, error)) (T, error) {
 	var none T
 	switch {
 	case !plausibleIdentifier(q.openID):

@@ -18,7 +18,7 @@ const resetPath = "/wxa/resetusersessionkey"
 
 func TestASessionKeyIsCheckedAndReset(t *testing.T) {
 	ctx := context.Background()
-	w := newAppWorld(t)
+	w := newAppTokenEnv(t)
 	tokens := w.replica()
 	openID := wechattest.OpenID(appID, "ada")
 	first, foreign := w.sessionKey("ada"), w.sessionKey("bob")
@@ -61,7 +61,7 @@ func TestASessionKeyIsCheckedAndReset(t *testing.T) {
 	require.Equal(t, before, w.Requests().Paths[sessionPath])
 }
 
-func TestAResetThatIsNone(t *testing.T) {
+func TestUnusableResets(t *testing.T) {
 	openID := wechattest.OpenID(appID, "ada")
 	for name, text := range map[string]string{
 		"another user's": `{"openid":"` + wechattest.OpenID(appID, "bob") + `","session_key":"` + sessionKey + `"}`,
@@ -72,7 +72,7 @@ func TestAResetThatIsNone(t *testing.T) {
 		"no Base64":      `{"openid":"` + openID + `","session_key":"........................"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newAppWorld(t)
+			w := newAppTokenEnv(t)
 			w.Fault(wechattest.Fault{Path: resetPath, Text: text})
 			key, err := w.replica().ResetSession(context.Background(), credentials(), openID, w.sessionKey("ada"))
 			requireClass(t, err, wechat.ErrUnavailable)
@@ -83,7 +83,7 @@ func TestAResetThatIsNone(t *testing.T) {
 
 func TestWhetherWeChatEncryptedAMessage(t *testing.T) {
 	ctx := context.Background()
-	w := newAppWorld(t)
+	w := newAppTokenEnv(t)
 	tokens := w.replica()
 	w.sessionKey("ada")
 	sealed, err := w.Encrypt(wechattest.Plaintext{AppID: appID, User: "ada", Kind: "phone"})
@@ -111,7 +111,7 @@ func TestWhetherWeChatEncryptedAMessage(t *testing.T) {
 	w.Advance(73 * time.Hour)
 	genuine, _, err := tokens.CheckEncryptedMessage(ctx, credentials(), hash)
 	require.NoError(t, err)
-	require.False(t, genuine, "WeChat has forgotten it")
+	require.False(t, genuine, "WeChat no longer remembers it")
 
 	before := w.Requests().Paths["/wxa/business/checkencryptedmsg"]
 	for _, text := range []string{"", "x", hash[:62], hash + "00", strings.Repeat("g", 64)} {

@@ -17,18 +17,17 @@ const (
 // errSessionKey does not repeat the text, which may be a key after all.
 var errSessionKey = errors.New("wechat: a session key is 24 characters of standard Base64, of 16 bytes")
 
-// A SessionKey is what a user's WeChat encrypts and signs with for one app. It
-// must not leave the server, so like a [Secret] it prints as three asterisks,
-// and unlike one it has no method that reveals it. The zero value is none.
+// A SessionKey is the key with which WeChat encrypts and signs a user's data for one app.
+// It must not leave the server, so like a [Secret] it prints as three asterisks, and unlike
+// a Secret it has no method that reveals it. The zero value is no key.
 type SessionKey struct {
-	// The 16 bytes. fmt calls no methods on unexported fields of others. There
-	// it would print the address of a string, but what an array's points to.
+	// The 16 bytes. fmt calls no methods on unexported fields of other types: it would
+	// print the content of an array behind a pointer, but only the address of a string.
 	raw *string
 }
 
-// ParseSessionKey reads a key as WeChat writes it. One of any other length
-// would choose another cipher; and as signatures are over the text, there must
-// be one text only for a key.
+// ParseSessionKey parses a key as WeChat writes it. Another length would select another
+// cipher. Signatures cover the text, so a key must have only one text.
 func ParseSessionKey(text string) (SessionKey, error) {
 	if len(text) != sessionKeyText {
 		return SessionKey{}, errSessionKey
@@ -41,9 +40,8 @@ func ParseSessionKey(text string) (SessionKey, error) {
 	return SessionKey{&raw}, nil
 }
 
-// decodeBase64 accepts what standard Base64 with padding writes and nothing
-// else. Go's strict decoder skips line breaks all the same, so what comes out
-// must encode to what went in.
+// decodeBase64 accepts only standard Base64 with padding. Go's strict decoder skips line
+// breaks, so the length is checked as well.
 func decodeBase64(text string) ([]byte, error) {
 	decoded, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil || len(text) != base64.StdEncoding.EncodedLen(len(decoded)) {
@@ -52,16 +50,16 @@ func decodeBase64(text string) ([]byte, error) {
 	return decoded, nil
 }
 
-// Zero says whether there is no key.
+// Zero reports whether there is no key.
 func (k SessionKey) Zero() bool { return k.raw == nil }
 
-// text is the key as WeChat writes it, which signatures are made with.
+// text returns the key as WeChat writes it, which is used for signatures.
 func (k SessionKey) text() string {
 	raw := k.bytes()
 	return base64.StdEncoding.EncodeToString(raw[:])
 }
 
-// bytes is the key itself, which AES takes.
+// bytes returns the AES key.
 func (k SessionKey) bytes() [sessionKeySize]byte {
 	if k.Zero() {
 		return [sessionKeySize]byte{}

@@ -27,7 +27,7 @@ func TestASessionKeyHasOneText(t *testing.T) {
 	require.False(t, key.Zero())
 	require.True(t, key.equal(parseKey(t, keyText)))
 	require.False(t, key.equal(SessionKey{}))
-	require.False(t, parseKey(t, "AAAAAAAAAAAAAAAAAAAAAA==").equal(SessionKey{}), "a key of zeros is one")
+	require.False(t, parseKey(t, "AAAAAAAAAAAAAAAAAAAAAA==").equal(SessionKey{}), "zeros are a key")
 	require.True(t, SessionKey{}.Zero())
 	for _, text := range []string{
 		"", " ", "AAECAwQFBgf/+/79+vn4+A", "AAECAwQFBgf/+/79+vn4+A=", "AAECAwQFBgf_-_79-vn4-A==",
@@ -68,8 +68,8 @@ func TestASessionKeyPrintsItselfNowhere(t *testing.T) {
 	require.NotContains(t, err.Error(), keyText)
 }
 
-// TestAnOddSessionKeyFailsNoLogin: who signed in is certain without it.
-func TestAnOddSessionKeyFailsNoLogin(t *testing.T) {
+// TestAMalformedSessionKeyFailsNoLogin, since the key is not needed to sign in.
+func TestAMalformedSessionKeyFailsNoLogin(t *testing.T) {
 	for _, member := range []string{``, `,"session_key":""`, `,"session_key":null`, `,"session_key":7`,
 		`,"session_key":"k"`, `,"session_key":{}`, `,"session_key":"` + keyText + `x"`} {
 		login, err := parseLogin([]byte(`{"openid":"o1"` + member + `}`))

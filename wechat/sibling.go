@@ -10,24 +10,23 @@ import (
 // with the same path, query, members and errcodes, at another host and with
 // AppIDs of another form.
 type Sibling struct {
-	Name       string                 // what errors of the configuration and the log call it
-	BaseURL    string                 // where it serves its APIs
-	IsHost     func(host string) bool // says whether a host, without port, is one of its own
-	ValidAppID func(id string) bool   // says whether the log may tell an AppID
+	Name       string                 // in configuration errors and in the log
+	BaseURL    string                 // of its APIs
+	IsHost     func(host string) bool // reports whether a host, without port, is one of its own
+	ValidAppID func(id string) bool   // reports whether id has the form of an AppID and may be logged
 }
 
-// weixin is WeChat itself, where an operator may have a gateway before it.
+// weixin returns WeChat itself. It accepts every host, since the operator may use a gateway.
 func weixin() Sibling {
 	anyHost := func(string) bool { return true }
 	return Sibling{Name: "wechat", BaseURL: DefaultBaseURL, IsHost: anyHost, ValidAppID: ValidAppID}
 }
 
 // NewSiblingClient is [NewClient] for another platform. Its base URL must be
-// on one of the platform's hosts or on loopback: the AppSecrets of one platform
-// are no other one's business.
+// on one of the platform's hosts or on loopback: the AppSecrets of one platform must not be sent to another.
 func NewSiblingClient(sibling Sibling, config Config) (*Client, error) {
 	if sibling.Name == "" || sibling.BaseURL == "" || sibling.IsHost == nil || sibling.ValidAppID == nil {
-		return nil, errors.New("wechat: a sibling needs name, base URL, hosts and a form of AppIDs")
+		return nil, errors.New("wechat: a sibling needs Name, BaseURL, IsHost and ValidAppID")
 	}
 	if config.Timeout < 0 || config.MaxConcurrent < 0 || config.OpenFor < 0 {
 		return nil, fmt.Errorf("%s: timeout, concurrency and opening time must not be negative", sibling.Name)
@@ -60,8 +59,8 @@ func (s Sibling) parseBaseURL(text string) (*url.URL, error) {
 	return base, nil
 }
 
-// printableAppID keeps out of the log what was entered as AppID by mistake,
-// such as the AppSecret.
+// printableAppID returns the AppID for the log, but not another text that was entered as
+// AppID by mistake, such as the AppSecret.
 func (s Sibling) printableAppID(id string) string {
 	if s.ValidAppID(id) {
 		return id

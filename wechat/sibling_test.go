@@ -21,7 +21,7 @@ func sibling() wechat.Sibling {
 	}
 }
 
-// TestASiblingsSecretsGoToItself, or to a simulator on this machine.
+// TestASiblingsSecretsGoToItself, or to a simulator on loopback.
 func TestASiblingsSecretsGoToItself(t *testing.T) {
 	for text, fits := range map[string]bool{
 		"": true, "https://api.cousin.example": true, "https://api.cousin.example:8443/v2/": true,
@@ -42,7 +42,7 @@ func TestASiblingsSecretsGoToItself(t *testing.T) {
 	require.ErrorContains(t, err, "cousin: timeout")
 }
 
-func TestASiblingIsWholeOrNone(t *testing.T) {
+func TestASiblingNeedsAllFields(t *testing.T) {
 	for name, spoil := range map[string]func(*wechat.Sibling){
 		"name": func(s *wechat.Sibling) { s.Name = "" }, "base URL": func(s *wechat.Sibling) { s.BaseURL = "" },
 		"hosts": func(s *wechat.Sibling) { s.IsHost = nil }, "AppIDs": func(s *wechat.Sibling) { s.ValidAppID = nil },
@@ -54,7 +54,7 @@ func TestASiblingIsWholeOrNone(t *testing.T) {
 	}
 }
 
-// TestASiblingsLogNamesItself, and tells an AppID in its own form only.
+// TestASiblingsLogNamesItself, and contains only AppIDs of its own form.
 func TestASiblingsLogNamesItself(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()

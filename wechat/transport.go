@@ -16,24 +16,23 @@ import (
 )
 
 const (
-	// maxBody and maxHeader bound an answer, in bytes. True ones have less
-	// than 1 KiB.
+	// maxBody and maxHeader limit an answer, in bytes. Real ones have less than 1 KiB.
 	maxBody   = 64 << 10
 	maxHeader = 64 << 10
 
-	// idleTimeout is short, so that connections are rather closed by us than
-	// found closed by WeChat when a code has just been written to them.
+	// idleTimeout is short, so that we close a connection before WeChat does: otherwise a
+	// code could be written to a connection that WeChat has just closed.
 	idleTimeout = 10 * time.Second
 )
 
-// errTimeout is the cause of a context that ended by our own limit, which
-// tells a slow WeChat from a caller who left.
+// errTimeout is the cause of a context that ended by the client's timeout. It distinguishes
+// a slow WeChat from a caller that left.
 var errTimeout = errors.New("wechat: timeout")
 
-// newTransport returns a transport that honours HTTPS_PROXY and its like.
-// Compression is off so that maxBody bounds what is read and what it becomes
-// alike. HTTP/2 is off because a code on a broken multiplexed connection
-// might be sent again, and a login needs no multiplexing.
+// newTransport returns a transport that honours HTTPS_PROXY and similar variables.
+// Compression is off, so that maxBody limits both the transferred and the decoded size.
+// HTTP/2 is off, because a code on a broken multiplexed connection might be sent again, and
+// a login needs no multiplexing.
 func newTransport(timeout time.Duration, maxConcurrent int) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -51,25 +50,23 @@ func newTransport(timeout time.Duration, maxConcurrent int) *http.Transport {
 	}
 }
 
-// emptyBody makes a GET that net/http will not send twice. The transport
-// silently repeats a GET without body when a reused connection turns out to be
-// closed, even though the server may have read the first one and consumed its
-// code. A request with a body that cannot be rewound is not repeated; and as
-// the body proves to be empty, nothing of it is on the wire.
+// emptyBody prevents net/http from sending a GET twice. The transport silently repeats a GET
+// without body when a reused connection turns out to be closed, even though the server may
+// have read the first one and consumed its code. A request with a body that cannot be
+// rewound is not repeated. Since the body is empty, it does not change the request.
 type emptyBody struct{}
 
 func (emptyBody) Read([]byte) (int, error) { return 0, io.EOF }
 func (emptyBody) Close() error             { return nil }
 
-// get asks once and returns the body of an answer with status 200. It uses
-// the transport without an [http.Client]: nothing follows redirects to
-// elsewhere, and no error comes with the URL, which holds the secret.
+// get sends one request and returns the body of an answer with status 200. It uses the
+// transport without an [http.Client], so that it follows no redirects and no error contains
+// the URL, which has the secret.
 func (c *Client) get(ctx context.Context, path string, query url.Values) ([]byte, error) {
 	return c.send(ctx, &http.Request{Method: http.MethodGet, Header: http.Header{}, Body: emptyBody{}}, path, query)
 }
 
-// post is get with a body of JSON. net/http sends no POST twice that it cannot
-// rewind.
+// post is like get, with a JSON body. net/http does not repeat a POST that it cannot rewind.
 func (c *Client) post(ctx context.Context, path string, query url.Values, members any) ([]byte, error) {
 	body, err := json.Marshal(members)
 	if err != nil {
@@ -102,9 +99,9 @@ func (c *Client) send(ctx context.Context, request *http.Request, path string, q
 	return body, nil
 }
 
-// statusFailure returns the failure of an answer that is not from WeChat's
-// APIs, whose failures have status 200, but from a gateway before them. A 4xx
-// may be owed to one odd request, so it does not count against WeChat.
+// statusFailure returns the error for an HTTP status other than 200. It comes from a gateway,
+// since WeChat's APIs report errors with status 200. A 4xx may be caused by one bad
+// request, so it does not count as an outage.
 func statusFailure(status int) *Error {
 	failed := outage("HTTP status " + strconv.Itoa(status))
 	if 400 <= status && status < 500 && status != http.StatusTooManyRequests {
@@ -113,8 +110,8 @@ func statusFailure(status int) *Error {
 	return failed
 }
 
-// transportFailure names the kind of err in words of ours. Its own text is
-// dropped: it may quote what a server or proxy sent, the URL included.
+// transportFailure returns an error with the kind of err. The text of err is dropped: it may
+// quote what a server or proxy sent, including the URL.
 func transportFailure(ctx context.Context, err error) *Error {
 	if ctx.Err() != nil {
 		return contextFailure(ctx)
@@ -143,7 +140,7 @@ func transportReason(err error) string {
 	return "connection failed"
 }
 
-// contextFailure returns the failure of a call whose context has ended.
+// contextFailure returns the error of a call whose context has ended.
 func contextFailure(ctx context.Context) *Error {
 	if errors.Is(context.Cause(ctx), errTimeout) {
 		return outage("timeout")

@@ -15,25 +15,24 @@ import (
 const (
 	defaultKeyLife = 72 * time.Hour
 
-	// keyOverlap is how long a key that was replaced is still tried: a user may
-	// have tapped just before a login changed it.
+	// keyOverlap is how long a replaced key is still tried: a user may have tapped just
+	// before a login changed it.
 	keyOverlap = 10 * time.Minute
 
-	// maxVersions bounds the keys of an account, the current one included.
+	// maxVersions limits the keys of an account, including the current one.
 	maxVersions = 3
 
-	// keepPatience bounds what a login waits for the vault.
-	keepPatience = time.Second
+	// keepTimeout limits how long a login waits for the vault.
+	keepTimeout = time.Second
 )
 
 var (
-	// ErrBadData means that data or a signature is not what WeChat made for
-	// this account, whatever it is that is wrong with it.
-	ErrBadData = errors.New("wechat: data refused")
+	// ErrBadData means that data or a signature is not one that WeChat made for this
+	// account, whatever the reason.
+	ErrBadData = errors.New("wechat: invalid data")
 
-	// ErrNoSessionKey means that there is no key that may be used: the user
-	// never logged in, or long ago, or too much was refused since. The next
-	// login brings one.
+	// ErrNoSessionKey means that there is no usable key: the user never logged in, or not
+	// recently, or there were too many failures since. The next login provides one.
 	ErrNoSessionKey = errors.New("wechat: no session key until the next login")
 )
 
@@ -43,28 +42,25 @@ type Account struct {
 	OpenID string
 }
 
-// A LoneSealer encrypts what the store must not show, for each identity with a
-// key of its own. What is sealed for one purpose and identity opens for no
-// other.
+// A LoneSealer encrypts values for the store, with a separate key for each identity. A value
+// that was sealed for one purpose and identity cannot be opened for another.
 type LoneSealer interface {
 	SealAlone(purpose, identity string, plaintext []byte) ([]byte, error)
 	OpenAlone(purpose, identity string, sealed []byte) ([]byte, error)
 }
 
-// VaultConfig says how to keep session keys. Store, NotFound and Sealer are
-// required.
+// VaultConfig configures a Vault. Store, NotFound and Sealer are required.
 type VaultConfig struct {
 	Store    Store
-	NotFound error // what the store returns when there is nothing
+	NotFound error // what the store returns when there is no value
 	Sealer   LoneSealer
 	KeyLife  time.Duration    // how long a key is kept after its login; default 72 h
 	Now      func() time.Time // default time.Now
 	Logger   *slog.Logger     // default none
 }
 
-// A Vault keeps session keys, and does with them what people need them for:
-// no key comes out. All replicas share it through the store, where keys are
-// sealed. It is safe for concurrent use.
+// A Vault keeps session keys and decrypts and verifies with them. Only Current returns a key.
+// All replicas share it through the store, where keys are sealed. It is safe for concurrent use.
 type Vault struct {
 	config VaultConfig
 }
@@ -83,14 +79,14 @@ func NewVault(config VaultConfig) *Vault {
 	return &Vault{config}
 }
 
-// Keep keeps the key that WeChat answered a login with at an instant. The key
-// before it becomes a version that was replaced, unless it is the same. Either
-// way failures are counted from the start.
+// Keep stores the key that WeChat returned for a login at a given time. The previous key
+// becomes a replaced version, unless it is the same. In both cases the count of failures
+// starts from zero.
 func (v *Vault) Keep(ctx context.Context, account Account, key SessionKey, at time.Time) error {
 	if key.Zero() {
 		return errSessionKey
 	}
-	ctx, cancel := context.WithTimeout(ctx, keepPatience)
+	ctx, cancel := context.WithTimeout(ctx, keepTimeout)
 	defer cancel()
 	unlock, _ := v.lock(ctx, account)
 	defer unlock()
@@ -101,7 +97,8 @@ func (v *Vault) Keep(ctx context.Context, account Account, key SessionKey, at ti
 	return v.write(ctx, account, v.remembered(withKey(versions, newVersion(key, at))))
 }
 
-// Current returns the key to ask WeChat about. ErrNoSessionKey.
+// Current returns the current key, for calls of WeChat. It returns ErrNoSessionKey if there
+// is none.
 func (v *Vault) Current(ctx context.Context, account Account) (SessionKey, error) {
 	versions, err := v.read(ctx, account)
 	if err != nil {
@@ -112,7 +109,7 @@ func (v *Vault) Current(ctx context.Context, account Account) (SessionKey, error
 
 // read returns the versions that are tried, the current one first.
 func (v *Vault) read(ctx context.Context, account Account) ([]version, error) {
-	sealed, err := v.config.Store.Get(ctx, account.place("keys"))
+	sealed, err := v.config.Store.Get(ctx, account.storeKey("keys"))
 	switch {
 	case errors.Is(err, v.config.NotFound):
 		return nil, ErrNoSessionKey
@@ -124,8 +121,8 @@ func (v *Vault) read(ctx context.Context, account Account) ([]version, error) {
 	if err == nil {
 		versions, err = parseVersions(plain)
 	}
-	if err != nil { // as after a master key was taken away; the next login mends it
-		v.config.Logger.LogAttrs(ctx, slog.LevelWarn, "wechat: a kept session key does not open",
+	if err != nil { // for example, a master key was removed; the next login replaces it
+		v.config.Logger.LogAttrs(ctx, slog.LevelWarn, "wechat: cannot open a stored session key",
 			slog.String("appid", weixin().printableAppID(account.AppID)))
 		return nil, ErrNoSessionKey
 	}
@@ -145,21 +142,21 @@ func (v *Vault) writeFor(ctx context.Context, account Account, versions []versio
 	if err != nil {
 		return err
 	}
-	return v.config.Store.Put(ctx, account.place("keys"), sealed, life)
+	return v.config.Store.Put(ctx, account.storeKey("keys"), sealed, life)
 }
 
-// lock keeps others from changing the account's keys between reading and
-// writing, and returns what ends that, and whether it does. If it takes long, the
-// holder is gone, or the store: then a login goes on without, and the last
-// writer wins.
+// lock prevents others from changing the account's keys between reading and writing. It
+// returns a function to unlock, and whether it got the lock. If it takes too long, the
+// holder has crashed or the store is unreachable: then a login continues without the lock,
+// and the last writer wins.
 func (v *Vault) lock(ctx context.Context, account Account) (unlock func(), had bool) {
 	for range lockTries {
-		first, err := v.config.Store.PutIfAbsent(ctx, account.place("lock"), []byte{1}, keepPatience)
+		first, err := v.config.Store.PutIfAbsent(ctx, account.storeKey("lock"), []byte{1}, keepTimeout)
 		switch {
 		case err != nil:
 			return func() {}, false
 		case first:
-			return func() { _, _ = v.config.Store.Take(context.WithoutCancel(ctx), account.place("lock")) }, true
+			return func() { _, _ = v.config.Store.Take(context.WithoutCancel(ctx), account.storeKey("lock")) }, true
 		}
 		select {
 		case <-ctx.Done():
@@ -176,26 +173,25 @@ const (
 	lockPoll     = 25 * time.Millisecond
 )
 
-// identity is what the account's keys are bound to: platform, app and openid.
-// Quoted, no two accounts have the same.
+// identity returns platform, app and openid, to which the account's keys are bound. The
+// quotes make it unique.
 func (a Account) identity() string { return fmt.Sprintf("wechat %q %q", a.AppID, a.OpenID) }
 
-// place names something of the account in the store, which need not know
-// openids.
-func (a Account) place(what string) string {
+// storeKey returns a key of the account in the store. It does not contain the openid.
+func (a Account) storeKey(what string) string {
 	sum := sha256.Sum256([]byte(a.identity()))
 	return "wechat/vault/" + base64.RawURLEncoding.EncodeToString(sum[:]) + "/" + what
 }
 
-// exchangeOverlap is how much later than another one a login may be kept that
-// was answered before it. Beyond that clocks differ, and the writer wins.
+// exchangeOverlap is how much later than a newer login an older one may be stored. A larger
+// difference means that clocks differ, and then the last writer wins.
 const exchangeOverlap = 15 * time.Second
 
-// A version is a session key that an account had from a login on.
+// A version is a session key of an account, from a login on.
 type version struct {
-	id       string // names its failures in the store; new with each login
+	id       string // of its failures in the store; new with each login
 	key      SessionKey
-	at       time.Time // WeChat's answer to the login
+	at       time.Time // when WeChat answered the login
 	replaced time.Time // zero while the key is the current one
 }
 
@@ -205,8 +201,8 @@ func newVersion(key SessionKey, at time.Time) version {
 	return version{id: base64.RawURLEncoding.EncodeToString(id), key: key, at: at}
 }
 
-// withKey puts a key before the others. A twin of a login that was answered
-// earlier comes second: the newest answer has WeChat's present key.
+// withKey adds a key as the current one. If a concurrent login was answered later, the key
+// comes second: the latest answer has WeChat's current key.
 func withKey(versions []version, added version) []version {
 	if len(versions) == 0 {
 		return []version{added}
@@ -233,8 +229,8 @@ func without(versions []version, key SessionKey) []version {
 	return others
 }
 
-// remembered drops the versions that were replaced too long ago, and those
-// beyond the bound.
+// remembered drops the versions that were replaced too long ago, and those beyond
+// maxVersions.
 func (v *Vault) remembered(versions []version) []version {
 	var kept []version
 	for n, version := range versions {
@@ -245,8 +241,7 @@ func (v *Vault) remembered(versions []version) []version {
 	return kept[:min(len(kept), maxVersions)]
 }
 
-// versionRecord is a version as it is sealed. Instants are in milliseconds
-// since 1970.
+// versionRecord is the sealed form of a version. Times are in milliseconds since 1970.
 type versionRecord struct {
 	ID       string `json:"id"`
 	Key      string `json:"key"`
@@ -266,7 +261,7 @@ func encodeVersions(versions []version) ([]byte, error) {
 func parseVersions(plain []byte) ([]version, error) {
 	var records []versionRecord
 	if err := json.Unmarshal(plain, &records); err != nil || len(records) == 0 {
-		return nil, errors.New("wechat: not the record of session keys")
+		return nil, errors.New("wechat: malformed record of session keys")
 	}
 	var versions []version
 	for _, record := range records {

@@ -9,18 +9,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestKeysAreSealedAnew if they are outdated, live no longer for it, and stay the same.
-func TestKeysAreSealedAnew(t *testing.T) {
-	c := newCellar()
+// TestKeysAreResealed if they are outdated. The keys and their lifetime stay the same.
+func TestKeysAreResealed(t *testing.T) {
+	c := newTestVault()
 	account := ada
 	all, none := func([]byte) bool { return true }, func([]byte) bool { return false }
 	done, err := c.Reseal(t.Context(), account, all)
 	require.NoError(t, err)
-	require.False(t, done, "there is nothing")
+	require.False(t, done, "there is no key")
 
 	c.logIn(t, account, numberedKey(t, 1))
 	c.move(time.Hour)
-	before, err := c.Get(t.Context(), account.place("keys"))
+	before, err := c.Get(t.Context(), account.storeKey("keys"))
 	require.NoError(t, err)
 	done, err = c.Reseal(t.Context(), account, none)
 	require.NoError(t, err)
@@ -28,7 +28,7 @@ func TestKeysAreSealedAnew(t *testing.T) {
 	done, err = c.Reseal(t.Context(), account, all)
 	require.NoError(t, err)
 	require.True(t, done)
-	after, err := c.Get(t.Context(), account.place("keys"))
+	after, err := c.Get(t.Context(), account.storeKey("keys"))
 	require.NoError(t, err)
 	require.False(t, bytes.Equal(before, after))
 	key, err := c.Current(t.Context(), account)
@@ -43,12 +43,12 @@ func TestKeysAreSealedAnew(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoSessionKey, "three days after the sign-in")
 }
 
-// TestWhatDoesNotOpenIsLeftAlone, and a store that is down is told of.
-func TestWhatDoesNotOpenIsLeftAlone(t *testing.T) {
-	c := newCellar()
+// TestKeysThatCannotBeOpenedAreUnchanged, and errors of the store are returned.
+func TestKeysThatCannotBeOpenedAreUnchanged(t *testing.T) {
+	c := newTestVault()
 	account := ada
-	require.NoError(t, c.Put(t.Context(), account.place("keys"),
-		[]byte("sealed by nobody we know, and long enough"), time.Hour))
+	require.NoError(t, c.Put(t.Context(), account.storeKey("keys"),
+		[]byte("sealed with an unknown key, and long enough"), time.Hour))
 	done, err := c.Reseal(t.Context(), account, func([]byte) bool { return true })
 	require.NoError(t, err)
 	require.False(t, done)
@@ -57,18 +57,18 @@ func TestWhatDoesNotOpenIsLeftAlone(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestKeysInUseAreNotPutBack: what a login writes meanwhile would be lost.
-func TestKeysInUseAreNotPutBack(t *testing.T) {
+// TestLockedKeysAreNotResealed: the key of a concurrent login would be lost.
+func TestLockedKeysAreNotResealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCellar()
+		c := newTestVault()
 		c.logIn(t, ada, numberedKey(t, 1))
-		before, err := c.Get(t.Context(), ada.place("keys"))
+		before, err := c.Get(t.Context(), ada.storeKey("keys"))
 		require.NoError(t, err)
-		require.NoError(t, c.Put(t.Context(), ada.place("lock"), []byte{1}, time.Hour))
+		require.NoError(t, c.Put(t.Context(), ada.storeKey("lock"), []byte{1}, time.Hour))
 		done, err := c.Reseal(t.Context(), ada, func([]byte) bool { return true })
 		require.ErrorContains(t, err, "run it again")
 		require.False(t, done)
-		after, err := c.Get(t.Context(), ada.place("keys"))
+		after, err := c.Get(t.Context(), ada.storeKey("keys"))
 		require.NoError(t, err)
 		require.Equal(t, before, after)
 	})

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// opens says whether what was encrypted with a key for an account is opened.
-func (c *cellar) opens(t testing.TB, account Account, key SessionKey) error {
+// opens encrypts data with a key for an account, and returns the error of decrypting it.
+func (c *testVault) opens(t testing.TB, account Account, key SessionKey) error {
 	t.Helper()
 	text := `{"openGId":"tGroup",` + mark(account.AppID, c.now()) + "}"
 	_, err := c.Decrypt(t.Context(), account, encrypt(key, text), KindGroup, nil)
@@ -19,12 +19,12 @@ func (c *cellar) opens(t testing.TB, account Account, key SessionKey) error {
 }
 
 func TestAKeyThatWasReplacedIsTriedForTenMinutes(t *testing.T) {
-	c := newCellar()
+	c := newTestVault()
 	one, two, three := numberedKey(t, 1), numberedKey(t, 2), numberedKey(t, 3)
 	require.ErrorIs(t, c.opens(t, ada, one), ErrNoSessionKey)
 	c.logIn(t, ada, one)
 	require.NoError(t, c.opens(t, ada, one))
-	require.ErrorIs(t, c.opens(t, bob, one), ErrNoSessionKey, "each account has its own")
+	require.ErrorIs(t, c.opens(t, bob, one), ErrNoSessionKey, "each account has its own keys")
 	c.move(time.Hour)
 	c.logIn(t, ada, two)
 	require.NoError(t, c.opens(t, ada, two))
@@ -40,14 +40,14 @@ func TestAKeyThatWasReplacedIsTriedForTenMinutes(t *testing.T) {
 	c.move(keyOverlap)
 	require.ErrorIs(t, c.opens(t, ada, two), ErrBadData)
 	require.NoError(t, c.opens(t, ada, three))
-	c.logIn(t, ada, numberedKey(t, 4)) // the ones before are gone for good
+	c.logIn(t, ada, numberedKey(t, 4)) // there are more than three versions now
 	require.ErrorIs(t, c.opens(t, ada, two), ErrBadData)
 }
 
-func TestTheSameKeyAgainIsNoVersion(t *testing.T) {
-	c := newCellar()
+func TestTheSameKeyAgainIsNoNewVersion(t *testing.T) {
+	c := newTestVault()
 	for n := range 5 {
-		c.logIn(t, ada, numberedKey(t, 1+n/4)) // the last is another
+		c.logIn(t, ada, numberedKey(t, 1+n/4)) // the last is a different one
 		c.move(time.Second)
 	}
 	versions, err := c.read(t.Context(), ada)
@@ -62,7 +62,7 @@ func TestTheSameKeyAgainIsNoVersion(t *testing.T) {
 	current, err := c.Current(t.Context(), ada)
 	require.NoError(t, err)
 	require.True(t, current.equal(numberedKey(t, 9)))
-	c.logIn(t, ada, numberedKey(t, 8)) // an earlier one comes back
+	c.logIn(t, ada, numberedKey(t, 8)) // an earlier one again
 	versions, err = c.read(t.Context(), ada)
 	require.NoError(t, err)
 	require.Len(t, versions, maxVersions)
@@ -71,7 +71,7 @@ func TestTheSameKeyAgainIsNoVersion(t *testing.T) {
 }
 
 func TestAKeyLivesOn(t *testing.T) {
-	c := newCellar()
+	c := newTestVault()
 	c.logIn(t, ada, numberedKey(t, 1))
 	c.move(defaultKeyLife - time.Minute)
 	c.logIn(t, ada, numberedKey(t, 1))
@@ -81,9 +81,9 @@ func TestAKeyLivesOn(t *testing.T) {
 	require.ErrorIs(t, c.opens(t, ada, numberedKey(t, 1)), ErrNoSessionKey)
 }
 
-// TestTheNewestExchangeHasTheCurrentKey, in whatever order two replicas keep what they got.
+// TestTheNewestExchangeHasTheCurrentKey, in whatever order two replicas store their keys.
 func TestTheNewestExchangeHasTheCurrentKey(t *testing.T) {
-	c := newCellar()
+	c := newTestVault()
 	old, fresh, at := numberedKey(t, 1), numberedKey(t, 2), c.now()
 	require.NoError(t, c.Keep(t.Context(), ada, fresh, at.Add(time.Second)))
 	require.NoError(t, c.Keep(t.Context(), ada, old, at))
@@ -92,16 +92,16 @@ func TestTheNewestExchangeHasTheCurrentKey(t *testing.T) {
 	require.True(t, current.equal(fresh))
 	require.NoError(t, c.opens(t, ada, old))
 
-	// the clock of a replica is wrong, and a login is a login
+	// the clock of a replica is wrong; the last writer wins
 	require.NoError(t, c.Keep(t.Context(), ada, old, at.Add(-time.Hour)))
 	current, err = c.Current(t.Context(), ada)
 	require.NoError(t, err)
 	require.True(t, current.equal(old))
 }
 
-func TestNoKeyIsLostToATwin(t *testing.T) {
-	c := newCellar()
-	c.slow = 5 * time.Millisecond // so that both read before either writes, if they may
+func TestConcurrentLoginsLoseNoKey(t *testing.T) {
+	c := newTestVault()
+	c.slow = 5 * time.Millisecond // so that both would read before either writes
 	for range 10 {
 		c.logIn(t, ada, numberedKey(t, 9))
 		var all sync.WaitGroup
@@ -121,14 +121,14 @@ func TestNoKeyIsLostToATwin(t *testing.T) {
 	}
 }
 
-// TestAVaultThatIsStuckHoldsNobodyUp: whoever locked it is gone.
-func TestAVaultThatIsStuckHoldsNobodyUp(t *testing.T) {
+// TestAStaleLockBlocksNoLogin, when the process that held the lock has crashed.
+func TestAStaleLockBlocksNoLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCellar()
-		require.NoError(t, c.Put(t.Context(), ada.place("lock"), []byte{1}, time.Hour))
+		c := newTestVault()
+		require.NoError(t, c.Put(t.Context(), ada.storeKey("lock"), []byte{1}, time.Hour))
 		begun := time.Now()
 		c.logIn(t, ada, numberedKey(t, 1))
-		require.Less(t, time.Since(begun), keepPatience)
+		require.Less(t, time.Since(begun), keepTimeout)
 		require.NoError(t, c.opens(t, ada, numberedKey(t, 1)))
 	})
 }

@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	// maxFailures is how much may be refused with a version of a key. WeChat's
-	// format has no MAC, so every refusal tells a guesser something.
+	// maxFailures limits the failures with a version of a key. WeChat's format has no MAC,
+	// so every failure tells an attacker something.
 	maxFailures = 10
 
-	// useLife bounds a use of a key with WeChat's part in it, in case that it
-	// never ends.
+	// useLife limits a use of a key, including the call of WeChat, in case the process
+	// crashes before it ends.
 	useLife = 30 * time.Second
 )
 
@@ -23,10 +23,10 @@ const (
 // hexadecimal SHA-256 of its encryptedData.
 type Confirm func(ctx context.Context, sha256Hex string) (genuine bool, err error)
 
-// Decrypt returns what a mini-program got encrypted for an account. ErrBadData
-// whatever is wrong with it; ErrNoSessionKey. What needs it, which is a phone
-// number, is verified if confirm says so; what WeChat disowns is ErrBadData; and
-// while WeChat cannot be asked it stays unverified.
+// Decrypt decrypts data that a mini-program got for an account. It returns ErrBadData for
+// any error in it, and ErrNoSessionKey if there is no usable key. A phone number is Verified
+// if confirm says that WeChat encrypted it; if WeChat did not, it is ErrBadData; and if
+// WeChat cannot be asked, it stays unverified.
 func (v *Vault) Decrypt(ctx context.Context, account Account, sealed EncryptedData, kind Kind,
 	confirm Confirm) (Opened, error) {
 	var opened Opened
@@ -35,8 +35,9 @@ func (v *Vault) Decrypt(ctx context.Context, account Account, sealed EncryptedDa
 		for _, key := range keys {
 			var err error
 			if opened, err = decoded.open(key, kind, account, v.config.Now()); err == nil {
-				// Whoever hangs up when an answer takes long enough for WeChat to
-				// be asked would else have learnt something for nothing.
+				// The context is not cancelled: otherwise an attacker could disconnect when the
+				// answer takes as long as a call of WeChat, and learn something without
+				// a counted failure.
 				return v.confirm(context.WithoutCancel(ctx), &opened, sealed, confirm)
 			}
 		}
@@ -54,7 +55,7 @@ func (v *Vault) confirm(ctx context.Context, opened *Opened, sealed EncryptedDat
 	}
 	sum := sha256.Sum256([]byte(sealed.Data))
 	genuine, err := confirm(ctx, hex.EncodeToString(sum[:]))
-	if err != nil { // opened, but not verified
+	if err != nil { // decrypted, but not verified
 		return nil
 	}
 	if !genuine {
@@ -64,8 +65,8 @@ func (v *Vault) confirm(ctx context.Context, opened *Opened, sealed EncryptedDat
 	return nil
 }
 
-// Verify checks the signature of rawData, which must be as it was received.
-// ErrBadData, ErrNoSessionKey.
+// Verify checks the signature of rawData, which must be unchanged as received. It returns
+// ErrBadData if it does not match, and ErrNoSessionKey if there is no usable key.
 func (v *Vault) Verify(ctx context.Context, account Account, rawData, signature string) error {
 	return v.use(ctx, account, func(keys []SessionKey) error {
 		for _, key := range keys {
@@ -77,79 +78,76 @@ func (v *Vault) Verify(ctx context.Context, account Account, rawData, signature 
 	})
 }
 
-// use lets something be tried with the keys of an account. A failure counts
-// against each of them.
+// use calls try with the keys of an account. A failure counts against each of them.
 //
-// Each try takes one of a version's ten places and gives it back if it succeeds.
-// Counted afterwards, a burst of tries would all be let in before the first one
-// counts; and a rate would let more in as time goes by.
+// Each try takes one of a version's ten slots and returns it if it succeeds. If failures were
+// counted afterwards, a burst of tries would be let in before the first one counts; and a
+// rate limit would let more in over time.
 func (v *Vault) use(ctx context.Context, account Account, try func(keys []SessionKey) error) error {
 	versions, err := v.read(ctx, account)
 	if err != nil {
 		return err
 	}
 	var keys []SessionKey
-	var places []string
+	var slots []string
 	for _, version := range versions {
-		place, err := v.takePlace(ctx, account, version)
+		slot, err := v.takeSlot(ctx, account, version)
 		if err != nil {
 			return err
 		}
-		if place != "" {
-			keys, places = append(keys, version.key), append(places, place)
+		if slot != "" {
+			keys, slots = append(keys, version.key), append(slots, slot)
 		}
 	}
 	if len(keys) == 0 {
 		return fmt.Errorf("%w: too many failures", ErrNoSessionKey)
 	}
 	failed := try(keys)
-	if err := v.settle(context.WithoutCancel(ctx), places, failed != nil); err != nil {
+	if err := v.settle(context.WithoutCancel(ctx), slots, failed != nil); err != nil {
 		return err
 	}
 	return failed
 }
 
-// takePlace returns a free place of a version, or "" if none is left.
-func (v *Vault) takePlace(ctx context.Context, account Account, tried version) (string, error) {
+// takeSlot takes a free slot of a version and returns its key in the store, or "" if none is left.
+func (v *Vault) takeSlot(ctx context.Context, account Account, tried version) (string, error) {
 	for n := range maxFailures {
-		place := account.place(fmt.Sprintf("%s/%d", tried.id, n))
-		free, err := v.config.Store.PutIfAbsent(ctx, place, []byte{1}, useLife)
+		slot := account.storeKey(fmt.Sprintf("%s/%d", tried.id, n))
+		free, err := v.config.Store.PutIfAbsent(ctx, slot, []byte{1}, useLife)
 		if err != nil {
 			return "", err
 		}
 		if free {
-			return place, nil
+			return slot, nil
 		}
 	}
 	return "", nil
 }
 
-// settle gives places back, or keeps them for as long as the key. A failure
-// that cannot be counted is not told either.
-func (v *Vault) settle(ctx context.Context, places []string, failed bool) error {
-	for _, place := range places {
+// settle returns slots, or keeps them for as long as the key if the try failed. If a failure
+// cannot be counted, it returns the error of the store instead.
+func (v *Vault) settle(ctx context.Context, slots []string, failed bool) error {
+	for _, slot := range slots {
 		if !failed {
-			_, _ = v.config.Store.Take(ctx, place) // else it ends by itself
+			_, _ = v.config.Store.Take(ctx, slot) // if this fails, it expires
 			continue
 		}
-		if err := v.config.Store.Put(ctx, place, []byte{1}, v.config.KeyLife); err != nil {
+		if err := v.config.Store.Put(ctx, slot, []byte{1}, v.config.KeyLife); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// resealTries is how often Reseal tries to get at keys before it gives up. It
-// does not go on without, as a login does: it would put back what it has read
-// over what a login has written meanwhile.
+// resealTries is how often Reseal tries to lock an account's keys. Unlike a login, it does
+// not continue without the lock: it could overwrite the key of a concurrent login.
 const resealTries = 4
 
-// Reseal seals the keys of an account anew if what is kept of them is
-// outdated, as after a change of master keys. They live no longer than before.
-// It reports whether it did. What does not open is left alone: the next login
-// replaces it.
+// Reseal seals the keys of an account again if the sealed value is outdated, for example
+// after a change of master keys. It does not extend their lifetime. It reports whether it
+// resealed them. Keys that cannot be opened stay unchanged: the next login replaces them.
 func (v *Vault) Reseal(ctx context.Context, account Account, outdated func(sealed []byte) bool) (bool, error) {
-	sealed, err := v.config.Store.Get(ctx, account.place("keys"))
+	sealed, err := v.config.Store.Get(ctx, account.storeKey("keys"))
 	switch {
 	case errors.Is(err, v.config.NotFound):
 		return false, nil
@@ -159,14 +157,14 @@ func (v *Vault) Reseal(ctx context.Context, account Account, outdated func(seale
 		return false, nil
 	}
 	unlock, had := v.lock(ctx, account)
-	for try := 1; !had && try < resealTries; try++ { // whoever held it and is gone holds it no longer than that
+	for try := 1; !had && try < resealTries; try++ { // the lock of a crashed process expires by then
 		unlock, had = v.lock(ctx, account)
 	}
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	if !had {
-		return false, errors.New("the session keys of an account are in use all the time; run it again")
+		return false, errors.New("the session keys of an account are locked; run it again")
 	}
 	defer unlock()
 	versions, err := v.read(ctx, account)

@@ -11,14 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTenFailures close a key until the next login, also if it brings the same key.
+// TestTenFailures disable a key until the next login, even if that returns the same key.
 func TestTenFailures(t *testing.T) {
-	c := newCellar()
+	c := newTestVault()
 	key, wrong := numberedKey(t, 1), numberedKey(t, 2)
 	c.logIn(t, ada, key)
 	c.logIn(t, bob, key)
 	for n := range maxFailures {
-		require.NoError(t, c.opens(t, ada, key), "a success gives no failure back, and costs none")
+		require.NoError(t, c.opens(t, ada, key), "a success neither adds nor removes a failure")
 		if n%2 == 0 {
 			require.ErrorIs(t, c.opens(t, ada, wrong), ErrBadData)
 		} else {
@@ -28,7 +28,7 @@ func TestTenFailures(t *testing.T) {
 	for range 2 {
 		require.ErrorIs(t, c.opens(t, ada, key), ErrNoSessionKey)
 		require.ErrorIs(t, c.Verify(t.Context(), ada, "{}", "x"), ErrNoSessionKey)
-		c.move(defaultKeyLife / 3) // time does not help
+		c.move(defaultKeyLife / 3) // failures do not expire
 	}
 	require.NoError(t, c.opens(t, bob, key))
 	c.logIn(t, ada, key)
@@ -38,17 +38,17 @@ func TestTenFailures(t *testing.T) {
 	}
 	c.logIn(t, ada, numberedKey(t, 3))
 	require.NoError(t, c.opens(t, ada, numberedKey(t, 3)))
-	require.ErrorIs(t, c.opens(t, ada, key), ErrBadData, "the version before it stays closed")
+	require.ErrorIs(t, c.opens(t, ada, key), ErrBadData, "the previous version stays disabled")
 }
 
-// TestABurstGetsNoMoreThanTen: what is in flight counts.
+// TestABurstGetsNoMoreThanTen: tries in flight count.
 func TestABurstGetsNoMoreThanTen(t *testing.T) {
-	c := newCellar()
+	c := newTestVault()
 	c.logIn(t, ada, numberedKey(t, 1))
 	const callers = 60
 	var tried, closed, decided atomic.Int32
 	all := make(chan struct{})
-	decide := func() { // that a caller tries, or was turned away; those who try wait until all have
+	decide := func() { // a caller tries or was rejected; those that try wait until all have decided
 		if decided.Add(1) == callers {
 			close(all)
 		}
@@ -74,7 +74,7 @@ func TestABurstGetsNoMoreThanTen(t *testing.T) {
 }
 
 func TestAPhoneIsVerifiedByWeChatOnly(t *testing.T) {
-	c := newCellar()
+	c := newTestVault()
 	key := numberedKey(t, 1)
 	c.logIn(t, ada, key)
 	sealed := encrypt(key, goodPhone())
@@ -89,7 +89,7 @@ func TestAPhoneIsVerifiedByWeChatOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, opened.Verified)
 	require.Len(t, asked, 64)
-	for name, confirm := range map[string]Confirm{"nobody to ask": nil, "WeChat is out of reach": says(false,
+	for name, confirm := range map[string]Confirm{"no confirm function": nil, "WeChat is unreachable": says(false,
 		errors.New("outage")), "a contradiction": says(true, errors.New("outage"))} {
 		opened, err = c.Decrypt(t.Context(), ada, sealed, KindPhone, confirm)
 		require.NoError(t, err, name)
@@ -101,7 +101,7 @@ func TestAPhoneIsVerifiedByWeChatOnly(t *testing.T) {
 		require.Zero(t, opened)
 	}
 	_, err = c.Decrypt(t.Context(), ada, sealed, KindPhone, says(true, nil))
-	require.ErrorIs(t, err, ErrNoSessionKey, "what WeChat disowns counts as a failure")
+	require.ErrorIs(t, err, ErrNoSessionKey, "data that WeChat does not confirm counts as a failure")
 	c.logIn(t, ada, key)
 	for range maxFailures {
 		ctx, hangUp := context.WithCancel(t.Context())
@@ -109,18 +109,18 @@ func TestAPhoneIsVerifiedByWeChatOnly(t *testing.T) {
 			hangUp()
 			return false, ctx.Err()
 		})
-		require.True(t, err == ErrBadData, "hanging up in time makes no failure undone")
+		require.True(t, err == ErrBadData, "disconnecting does not undo the failure")
 	}
 	require.ErrorIs(t, c.opens(t, ada, key), ErrNoSessionKey)
 	c.logIn(t, ada, key)
 	asked = ""
 	_, err = c.Decrypt(t.Context(), ada, encrypt(numberedKey(t, 2), goodPhone()), KindPhone, says(true, nil))
 	require.True(t, err == ErrBadData)
-	require.Empty(t, asked, "WeChat is asked about what was opened only")
+	require.Empty(t, asked, "WeChat is asked only about decrypted data")
 }
 
-func TestAVaultOutOfReach(t *testing.T) {
-	c := newCellar()
+func TestAnUnreachableVault(t *testing.T) {
+	c := newTestVault()
 	c.logIn(t, ada, numberedKey(t, 1))
 	c.broken = true
 	err := c.Keep(t.Context(), ada, numberedKey(t, 2), c.now())
@@ -128,18 +128,18 @@ func TestAVaultOutOfReach(t *testing.T) {
 	for _, err := range []error{c.opens(t, ada, numberedKey(t, 1)), c.Verify(t.Context(), ada, "{}", "x")} {
 		require.Error(t, err)
 		require.NotErrorIs(t, err, ErrBadData)
-		require.NotErrorIs(t, err, ErrNoSessionKey, "nobody is sent to log in for it")
+		require.NotErrorIs(t, err, ErrNoSessionKey, "users are not asked to log in again")
 	}
 	c.broken = false
 	require.ErrorIs(t, c.Keep(t.Context(), ada, SessionKey{}, c.now()), errSessionKey)
 	err = c.use(t.Context(), ada, func([]SessionKey) error { c.broken = true; return ErrBadData })
 	require.Error(t, err)
-	require.NotErrorIs(t, err, ErrBadData, "a failure that cannot be counted is not told")
+	require.NotErrorIs(t, err, ErrBadData, "a failure that cannot be counted is not revealed")
 }
 
 // TestTheStoreShowsNothing: keys are sealed, for one account each, and openids are hashed.
 func TestTheStoreShowsNothing(t *testing.T) {
-	c := newCellar()
+	c := newTestVault()
 	key := parseKey(t, keyText)
 	c.logIn(t, ada, key)
 	require.NoError(t, c.opens(t, ada, key))
@@ -149,9 +149,9 @@ func TestTheStoreShowsNothing(t *testing.T) {
 	}
 	for _, other := range []Account{bob, {AppID: "wxfedcba9876543210", OpenID: ada.OpenID},
 		{AppID: ada.AppID + ` "oAda`, OpenID: ""}} {
-		c.values[other.place("keys")] = c.values[ada.place("keys")]
-		require.ErrorIs(t, c.opens(t, other, key), ErrNoSessionKey, "moved to another account it does not open")
+		c.values[other.storeKey("keys")] = c.values[ada.storeKey("keys")]
+		require.ErrorIs(t, c.opens(t, other, key), ErrNoSessionKey, "it does not open for another account")
 	}
 	c.logIn(t, bob, key)
-	require.NoError(t, c.opens(t, bob, key), "the next login mends it")
+	require.NoError(t, c.opens(t, bob, key), "the next login replaces it")
 }

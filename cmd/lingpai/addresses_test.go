@@ -16,8 +16,8 @@ func TestAnAddressThatIsTakenIsToldOf(t *testing.T) {
 	defer taken.Close()
 	addr := taken.Addr().String()
 	require.Contains(t, o.with("LINGPAI_SERVER_ADDR="+addr, "LINGPAI_SERVER_ISSUER=http://"+addr).refused("serve"),
-		"server.addr: "+addr+" is taken by another program, perhaps another lingpai: stop that")
-	require.Contains(t, o.refused("wechat-simulator", "--addr", addr), "--addr: "+addr+" is taken by another program")
+		"server.addr: "+addr+" is in use by another program, perhaps another lingpai; stop it")
+	require.Contains(t, o.refused("wechat-simulator", "--addr", addr), "--addr: "+addr+" is in use by another program")
 }
 
 // TestAnAppSecretIsSealedByNoForeignMasterKey, such as one that was made by mistake over the first: the

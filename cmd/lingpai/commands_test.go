@@ -76,7 +76,7 @@ func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	for _, command := range []string{"users list", "migrate status", "migrate down"} {
-		require.Contains(t, o.refused(strings.Fields(command)...), "make one with: lingpai migrate up")
+		require.Contains(t, o.refused(strings.Fields(command)...), "create one with: lingpai migrate up")
 		require.NoFileExists(t, filepath.Join(o.folder, "lingpai.db"), command)
 	}
 	o.write("lingpai.db", "")

@@ -15,9 +15,9 @@ func TestAllFaultsAreToldAtOnceByKeyVariableAndWhatIsAllowed(t *testing.T) {
 	o.write("c.yaml", "log: {level: loud}\nsession: {idel: 1h}\n")
 	message := o.refused("serve", "--config", "c.yaml", "--session-limit", "x")
 	for _, text := range []string{
-		"the configuration has 8 fault(s)",
-		"session.idel (in c.yaml): there is no such key",
-		"LINGPAI_TYPO: there is no such key",
+		"the configuration has 8 error(s)",
+		"session.idel (in c.yaml): unknown setting",
+		"LINGPAI_TYPO: unknown setting",
 		`server.issuer (LINGPAI_SERVER_ISSUER): it is required`,
 		"database.url (LINGPAI_DATABASE_URL): the value from LINGPAI_DATABASE_URL: ",
 		"master_key (LINGPAI_MASTER_KEY): the value from LINGPAI_MASTER_KEY: ",
@@ -46,11 +46,11 @@ func TestEveryCommandThatHasAConfigurationRefusesUnknownKeysAndVariables(t *test
 	} {
 		args := strings.Fields(command)
 		require.Contains(t, o.with("LINGPAI_SERVER_ADR=x").refused(args...),
-			"LINGPAI_SERVER_ADR: there is no such key", command)
+			"LINGPAI_SERVER_ADR: unknown setting", command)
 		require.Contains(t, o.refused(append(args, "--config", "c.yaml")...),
-			"server.adr (in c.yaml): there is no such key", command)
+			"server.adr (in c.yaml): unknown setting", command)
 	}
-	require.Contains(t, o.with("LINGPAI_SERVER_ADR=x").refused("dev"), "LINGPAI_SERVER_ADR: there is no such key")
+	require.Contains(t, o.with("LINGPAI_SERVER_ADR=x").refused("dev"), "LINGPAI_SERVER_ADR: unknown setting")
 	require.NoDirExists(t, filepath.Join(o.folder, ".lingpai"),
 		"nothing is made before the configuration is known to be right")
 }
@@ -60,10 +60,10 @@ func TestAFileThatIsNoConfigurationIsToldWithoutQuotingIt(t *testing.T) {
 	o := newOperator(t)
 	for text, want := range map[string]string{
 		"server: {addr: [\n":            "yaml: line",
-		aKey:                            "does not hold keys and values",
-		"- a\n- b\n":                    "does not hold keys and values",
-		"server: hidden\n":              "server (in c.yaml): there is no such key",
-		"server: {addr: {host: x}}\n":   "server.addr.host (in c.yaml): there is no such key",
+		aKey:                            "does not contain keys and values",
+		"- a\n- b\n":                    "does not contain keys and values",
+		"server: hidden\n":              "server (in c.yaml): unknown setting",
+		"server: {addr: {host: x}}\n":   "server.addr.host (in c.yaml): unknown setting",
 		"session: {idle: 168}\n":        `session.idle (LINGPAI_SESSION_IDLE): "168" from the file: not a duration`,
 		"session: {idle: 1h, idle: 2h}": "already defined",
 	} {

@@ -33,7 +33,7 @@ func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
 	requireFinding(t, o.examined(), "database", statusFault, "there is no database at lingpai.db", "")
 	o.write("lingpai.db", strings.Repeat("no database ", 100))
 	requireFinding(t, o.examined(), "database", statusFault, "lingpai.db cannot be opened", "LINGPAI_DATABASE_URL")
-	require.Contains(t, o.refused("keys", "list"), "that the user who runs this may read and write the file")
+	require.Contains(t, o.refused("keys", "list"), "that the user running this command can read and write the file")
 }
 
 func TestDoctorMissesMigrations(t *testing.T) {
@@ -71,7 +71,7 @@ func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 	o, _ := healthy(t)
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
 	requireFinding(t, findings, "keys", statusFault, "which is not in master_key (LINGPAI_MASTER_KEY)",
-		"add its entry behind the first")
+		"add its entry after the first")
 	requireFinding(t, findings, "apps", statusFault, appID+": master_key does not open its AppSecret",
 		"lingpai apps rotate-secret "+appID)
 

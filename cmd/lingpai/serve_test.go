@@ -38,7 +38,7 @@ func TestServeRefusesToStartWithASentenceThatHelps(t *testing.T) {
 	require.Contains(t, message, "lingpai keys new-master-key")
 
 	o = o.with("LINGPAI_MASTER_KEY=" + aKey)
-	require.Contains(t, o.refused("serve"), "make one with: lingpai migrate up")
+	require.Contains(t, o.refused("serve"), "create one with: lingpai migrate up")
 	o.write("lingpai.db", "")
 	require.Contains(t, o.refused("serve"), "lingpai migrate up")
 	o.ok("migrate", "up")

@@ -1,3 +1,3 @@
-// Package archtest holds no code. Its tests hold the layout of the repository: which package may import which, what
-// names packages have, and how large functions, files, types and packages may become. See docs/architecture.md.
+// Package archtest contains only tests. They check the layout of the repository: the allowed imports of packages,
+// their names, and the size of functions, files, types and packages. See docs/architecture.md.
 package archtest

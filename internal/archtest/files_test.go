@@ -17,7 +17,7 @@ import (
 
 const root = "../.."
 
-// goFile is a file of Go, of this module or of one that stands in a folder of it.
+// goFile is a Go file, of this module or of one in a subfolder.
 type goFile struct {
 	name   string // from the root, with slashes
 	lines  []string
@@ -33,7 +33,7 @@ var (
 	parsed    = sync.OnceValues(parseAll)
 )
 
-// goFiles returns all files of Go in the repository.
+// goFiles returns all Go files in the repository.
 func goFiles(t *testing.T) []goFile {
 	t.Helper()
 	files, err := parsed()

@@ -14,29 +14,29 @@ import (
 
 const module = "github.com/lingpai/lingpai/"
 
-// TestImports holds the imports of every package against the table: each has its place there, and imports of ours
-// only what its rule names.
+// TestImports checks the imports of every package: each must be in the table, and import only our packages that its
+// rule allows.
 func TestImports(t *testing.T) {
 	require.Empty(t, importFaults(table, listPackages(t)))
 }
 
 func importFaults(table []rule, packages []goPackage) (faults []string) {
-	floors := floorsOf(table)
+	places := placesOf(table)
 	for _, p := range packages {
 		name := strings.TrimPrefix(p.ImportPath, module)
-		floor, known := floors[name]
+		place, known := places[name]
 		if !known {
 			faults = append(faults, name+" is not in the table: give it a rule")
 			continue
 		}
-		rule := table[floor]
+		rule := table[place]
 		for _, imported := range p.Imports {
 			ours, isOurs := strings.CutPrefix(imported, module)
 			switch {
 			case isOurs && !slices.Contains(rule.may, ours) && !slices.Contains(rule.may, "*"):
 				faults = append(faults, name+" must not import "+ours)
-			case isOurs && floors[ours] >= floor:
-				faults = append(faults, name+" imports "+ours+", which does not stand above it in the table")
+			case isOurs && places[ours] >= place:
+				faults = append(faults, name+" imports "+ours+", which is not above it in the table")
 			case !isOurs && slices.ContainsFunc(rule.never, func(p string) bool {
 				return strings.HasPrefix(imported,
 					p)
@@ -48,29 +48,29 @@ func importFaults(table []rule, packages []goPackage) (faults []string) {
 	return faults
 }
 
-// floorsOf is the place of each package in a table.
-func floorsOf(table []rule) map[string]int {
-	floors := map[string]int{}
+// placesOf returns the position of each package in a table.
+func placesOf(table []rule) map[string]int {
+	places := map[string]int{}
 	for n, rule := range table {
-		floors[rule.name] = n
+		places[rule.name] = n
 	}
-	return floors
+	return places
 }
 
-// TestTablePointsDown: what a package may import stands before it, so that there can be no circle; and no package
-// stands in a table twice.
+// TestTablePointsDown: a package may only import packages above it in the table, so that there is no cycle. No
+// package is in the table twice.
 func TestTablePointsDown(t *testing.T) {
-	floors := floorsOf(table)
-	require.Len(t, floors, len(table), "a package stands in it twice")
+	places := placesOf(table)
+	require.Len(t, places, len(table), "a package is in it twice")
 	for n, rule := range table {
 		for _, name := range rule.may {
-			floor, known := floors[name]
-			require.True(t, name == "*" || known && floor < n, "%s may not import %s", rule.name, name)
+			place, known := places[name]
+			require.True(t, name == "*" || known && place < n, "%s may not import %s", rule.name, name)
 		}
 	}
 }
 
-// TestTableNamesPackagesThatExist finds rules of packages that are gone.
+// TestTableNamesPackagesThatExist finds rules of removed packages.
 func TestTableNamesPackagesThatExist(t *testing.T) {
 	var names []string
 	for _, p := range listPackages(t) {
@@ -81,8 +81,8 @@ func TestTableNamesPackagesThatExist(t *testing.T) {
 	}
 }
 
-// TestTableAllowsNothingThatNobodyNeeds finds arrows that are gone.
-func TestTableAllowsNothingThatNobodyNeeds(t *testing.T) {
+// TestTableAllowsOnlyActualImports finds unused permissions.
+func TestTableAllowsOnlyActualImports(t *testing.T) {
 	imported := map[string][]string{}
 	for _, p := range listPackages(t) {
 		imported[strings.TrimPrefix(p.ImportPath, module)] = p.Imports
@@ -90,12 +90,12 @@ func TestTableAllowsNothingThatNobodyNeeds(t *testing.T) {
 	for _, rule := range table {
 		for _, name := range rule.may {
 			require.True(t, name == "*" || slices.Contains(imported[rule.name], module+name),
-				"%s does not import %s: take it out of the table", rule.name, name)
+				"%s does not import %s: remove it from the table", rule.name, name)
 		}
 	}
 }
 
-// TestImportFaults tries the law on packages that break it.
+// TestImportFaults tries the rules on packages that break them.
 func TestImportFaults(t *testing.T) {
 	table := []rule{{"low", nil, []string{"net/http"}}, {"middle", []string{"low"}, nil}, {"top", []string{"*"}, nil},
 		{"aside", []string{"*"}, nil}}
@@ -107,16 +107,16 @@ func TestImportFaults(t *testing.T) {
 	}
 	require.Empty(t, importFaults(table, packages("middle", "our/low", "net/http")))
 	for want, given := range map[string][]goPackage{
-		"unknown is not in the table: give it a rule":                   packages("unknown"),
-		"low must not import net/http":                                  packages("low", "net/http"),
-		"low must not import middle":                                    packages("low", "our/middle"),
-		"top imports aside, which does not stand above it in the table": packages("top", "our/aside"),
+		"unknown is not in the table: give it a rule":           packages("unknown"),
+		"low must not import net/http":                          packages("low", "net/http"),
+		"low must not import middle":                            packages("low", "our/middle"),
+		"top imports aside, which is not above it in the table": packages("top", "our/aside"),
 	} {
 		require.Equal(t, []string{want}, importFaults(table, given))
 	}
 }
 
-// TestPackageNames refuses folders that say nothing of what is in them.
+// TestPackageNames rejects names of folders that say nothing about their content.
 func TestPackageNames(t *testing.T) {
 	for _, p := range listPackages(t) {
 		for part := range strings.SplitSeq(p.ImportPath, "/") {
@@ -133,7 +133,7 @@ type goPackage struct {
 
 func listPackages(t *testing.T) []goPackage {
 	t.Helper()
-	goFiles(t) // so that a cached result is not taken when one of them has changed
+	goFiles(t) // reads the files, so that a cached result is not used after a change
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...")
 	cmd.Dir = root
 	out, err := cmd.Output()

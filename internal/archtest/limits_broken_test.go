@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sources are files of Go by name, which are parsed as those of the repository are.
+// sources are Go files by name.
 type sources map[string]string
 
 func (s sources) parsed(t *testing.T) (files []goFile) {
@@ -21,7 +21,7 @@ func (s sources) parsed(t *testing.T) (files []goFile) {
 	return files
 }
 
-// numbered repeats a line so many times, with its number for each %d.
+// numbered repeats a line, with its number for each %d.
 func numbered(line string, times int) string {
 	var text strings.Builder
 	for n := range times {
@@ -30,11 +30,11 @@ func numbered(line string, times int) string {
 	return text.String()
 }
 
-// TestLimitsFind tries each limit on what just keeps it and on what just breaks it.
+// TestLimitsFind tries each limit with code that just meets it and with code that just exceeds it.
 func TestLimitsFind(t *testing.T) {
 	for name, c := range map[string]struct {
 		limit limit
-		code  func(n int) sources // in which n are counted
+		code  func(n int) sources // with n counted things
 		fault string
 	}{
 		"methods, of pointers, generic types and tests too": {methodLimit, func(n int) sources {

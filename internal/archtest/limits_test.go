@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// limit is how much there may be of what is counted by name.
+// limit is the maximum of a count, which is made by name.
 type limit struct {
 	count func(files []goFile) map[string]int
 	most  int
 	what  string
 }
 
-// The limits. What is one thought may be long, but nobody reads a function of several screens.
+// The limits of the repository.
 var (
 	methodLimit       = limit{methodsOfTypes, 25, "methods"}
 	fileLimit         = limit{filesOfPackages, 30, "files"}
@@ -29,7 +29,7 @@ var (
 	configLimit       = limit{embeddedConfigs, 0, "embedded Config"}
 )
 
-// beyond names everything of which there is more.
+// beyond returns an error text for everything that exceeds the limit.
 func (l limit) beyond(files []goFile) (faults []string) {
 	counted := l.count(files)
 	for _, name := range slices.Sorted(maps.Keys(counted)) {
@@ -40,7 +40,7 @@ func (l limit) beyond(files []goFile) (faults []string) {
 	return faults
 }
 
-// TestMethodsOfTypes: a type with more methods is several.
+// TestMethodsOfTypes: a type with more methods should be split.
 func TestMethodsOfTypes(t *testing.T) {
 	require.Empty(t, methodLimit.beyond(goFiles(t)))
 }
@@ -57,7 +57,7 @@ func methodsOfTypes(files []goFile) map[string]int {
 	return methods
 }
 
-// typeName is the name of a type in a receiver or in an embedded field.
+// typeName returns the name of a type in a receiver or in an embedded field.
 func typeName(of ast.Expr) string {
 	switch of := of.(type) {
 	case *ast.Ident:
@@ -74,12 +74,12 @@ func typeName(of ast.Expr) string {
 	return "?"
 }
 
-// TestFilesOfPackages: a package with more files is several.
+// TestFilesOfPackages: a package with more files should be split.
 func TestFilesOfPackages(t *testing.T) {
 	require.Empty(t, fileLimit.beyond(goFiles(t)))
 }
 
-// filesOfPackages leaves tests out.
+// filesOfPackages does not count tests.
 func filesOfPackages(files []goFile) map[string]int {
 	counted := map[string]int{}
 	for _, file := range files {
@@ -90,7 +90,7 @@ func filesOfPackages(files []goFile) map[string]int {
 	return counted
 }
 
-// TestLinesOfFunctions counts those of function literals to the function that they stand in.
+// TestLinesOfFunctions counts lines of function literals for the function that contains them.
 func TestLinesOfFunctions(t *testing.T) {
 	require.Empty(t, functionLineLimit.beyond(goFiles(t)))
 }
@@ -116,12 +116,12 @@ func functionName(function *ast.FuncDecl) string {
 	return typeName(function.Recv.List[0].Type) + "." + function.Name.Name
 }
 
-// TestColumnsOfLines holds raw strings to the width, too.
+// TestColumnsOfLines includes raw strings.
 func TestColumnsOfLines(t *testing.T) {
 	require.Empty(t, columnLimit.beyond(goFiles(t)))
 }
 
-// columnsOfLines is the width of the widest line of each file. A tab counts four.
+// columnsOfLines returns the width of the widest line of each file. A tab counts four.
 func columnsOfLines(files []goFile) map[string]int {
 	columns := map[string]int{}
 	for _, file := range files {
@@ -133,7 +133,7 @@ func columnsOfLines(files []goFile) map[string]int {
 	return columns
 }
 
-// TestLinesOfFiles: a file is one thought.
+// TestLinesOfFiles: a longer file should be split.
 func TestLinesOfFiles(t *testing.T) {
 	require.Empty(t, fileLineLimit.beyond(goFiles(t)))
 }
@@ -146,7 +146,7 @@ func linesOfFiles(files []goFile) map[string]int {
 	return lines
 }
 
-// TestNobodyEmbedsAConfig: who embeds one has other people's stores and keys among the fields that everybody sees.
+// TestNobodyEmbedsAConfig, which would expose all fields of the Config.
 func TestNobodyEmbedsAConfig(t *testing.T) {
 	require.Empty(t, configLimit.beyond(goFiles(t)))
 }
@@ -165,7 +165,7 @@ func embeddedConfigs(files []goFile) map[string]int {
 	return embedded
 }
 
-// structsIn is the fields of the structs of a file, by name.
+// structsIn returns the fields of the structs of a file, by name.
 func structsIn(file *ast.File) map[string][]*ast.Field {
 	found := map[string][]*ast.Field{}
 	ast.Inspect(file, func(node ast.Node) bool {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestArchitecturePageHasEveryPackage of the table, so that a stranger finds all of them.
+// TestArchitecturePageHasEveryPackage of the table.
 func TestArchitecturePageHasEveryPackage(t *testing.T) {
 	page, err := os.ReadFile(root + "/docs/architecture.md")
 	require.NoError(t, err)
@@ -18,25 +18,25 @@ func TestArchitecturePageHasEveryPackage(t *testing.T) {
 	}
 }
 
-// TestArchitecturePageHasTheTable holds the page's list of what a package may import against the rule, where it is a
-// list and no sentence.
+// TestArchitecturePageHasTheTable compares the page's lists of allowed imports with the rules, where the page has a
+// list and not a sentence.
 func TestArchitecturePageHasTheTable(t *testing.T) {
 	page, err := os.ReadFile(root + "/docs/architecture.md")
 	require.NoError(t, err)
-	floors := floorsOf(table)
+	places := placesOf(table)
 	compared := 0
 	for line := range strings.Lines(string(page)) {
 		cells := strings.Split(strings.TrimSpace(line), "|")
 		if len(cells) != 5 {
 			continue
 		}
-		floor, known := floors[strings.Trim(cells[1], " `")]
+		place, known := places[strings.Trim(cells[1], " `")]
 		listed := strings.Split(strings.TrimSpace(cells[3]), ", ")
-		isSentence := slices.ContainsFunc(listed, func(name string) bool { _, is := floors[name]; return !is })
+		isSentence := slices.ContainsFunc(listed, func(name string) bool { _, is := places[name]; return !is })
 		if !known || isSentence {
 			continue
 		}
-		require.ElementsMatch(t, table[floor].may, listed, table[floor].name)
+		require.ElementsMatch(t, table[place].may, listed, table[place].name)
 		compared++
 	}
 	require.GreaterOrEqual(t, compared, 15)

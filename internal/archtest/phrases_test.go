@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// phrase is what no comment, text or page should have, and what to write instead.
+// phrase is a phrase to avoid in comments, texts and pages, with what to write instead.
 type phrase struct {
 	name    string
 	advice  string
 	pattern *regexp.Regexp
 }
 
-// TestPhrases holds comments, texts that users see, and English pages against phrases.txt.
+// TestPhrases searches comments, texts that users see, and English pages for the phrases of phrases.txt.
 func TestPhrases(t *testing.T) {
 	phrases, exceptions := readPhrases(t), readLines(t, "phrases_exceptions.txt")
 	used := map[string]bool{}
@@ -42,7 +42,7 @@ func TestPhrases(t *testing.T) {
 		return nil
 	}))
 	for _, exception := range exceptions {
-		require.True(t, used[exception], "an exception is of no use: %s", exception)
+		require.True(t, used[exception], "an unused exception: %s", exception)
 	}
 }
 

@@ -1,10 +1,10 @@
 package archtest_test
 
-// rule says what a package may import of ours, and what it must not import of others' (by prefix). See
+// rule lists which of our packages a package may import, and which others it must not import (by prefix). See
 // docs/architecture.md.
 type rule struct {
 	name  string
-	may   []string // "*" is whatever stands above
+	may   []string // "*" allows all above
 	never []string
 }
 
@@ -15,7 +15,7 @@ var (
 	pure      = join(engines, []string{"net/http"})
 )
 
-// table is the law: lowest first, so that no package imports one that stands below itself here.
+// table has the rules of all packages. A package may only import packages above it.
 var table = []rule{
 	{"identity", nil, pure},
 	{"keys", nil, []string{"gorm.io/", "github.com/redis/", "github.com/go-oauth2/", "net/http"}},
@@ -24,7 +24,7 @@ var table = []rule{
 	{"wechat/wechattest", nil, engines},
 	{"wechat/qq", []string{"wechat"}, engines},
 	{"wechat/qq/qqtest", nil, engines},
-	{"oauth", []string{"identity"}, engines}, // net/http for the names of status codes
+	{"oauth", []string{"identity"}, engines}, // may import net/http, for the names of status codes
 	{"limits", []string{"identity", "oauth"}, pure},
 	{"tokens", []string{"identity", "keys", "oauth"}, pure},
 	{"clients", []string{"identity", "oauth", "wechat", "wechat/qq"}, engines},
@@ -53,7 +53,7 @@ var table = []rule{
 	{"cmd/lingpai/dev", []string{"*"}, nil},
 	{"cmd/lingpai", []string{"*"}, nil},
 
-	// What only tests and measurements use.
+	// Packages that only tests and benchmarks use.
 	{"tokens/refreshtest", nil, pure},
 	{"storage/storagetest", []string{"identity", "keys"}, engines},
 	{"storage/dbtest", nil, join(databases[:2], others[1:], []string{"net/http"})},

@@ -29,13 +29,13 @@ type Ready struct {
 	} `json:"simulator"`
 }
 
-// DevArguments are those of "lingpai dev" that listens on an address and keeps what it stores in a folder, and
-// says so in one line of JSON. Port 0 is any that is free.
+// DevArguments returns the arguments of a "lingpai dev" that listens on an address, stores its data in a folder, and
+// prints a line of JSON when it is ready. Port 0 is any free port.
 func DevArguments(address, folder string) []string {
 	return []string{"dev", "--addr", address, "--data", folder, "--output", "json"}
 }
 
-// StartDev starts a command that has DevArguments, and waits until it answers requests.
+// StartDev starts a command with DevArguments, and waits until it is ready.
 func StartDev(command *exec.Cmd, logName string) (*Process, Ready, error) {
 	var ready Ready
 	stdout, writer := io.Pipe()
@@ -50,7 +50,7 @@ func StartDev(command *exec.Cmd, logName string) (*Process, Ready, error) {
 		err = json.Unmarshal(line, &ready)
 	}
 	if err != nil {
-		_ = stdout.Close() // or the process's end would wait for whoever reads it
+		_ = stdout.Close() // otherwise Wait would wait for a reader
 		p.Kill()
 		return nil, ready, err
 	}

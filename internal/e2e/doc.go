@@ -1,3 +1,3 @@
-// Package e2e builds cmd/lingpai and starts it as its operators do, for the tests and measurements that look at
-// the program from outside. What starts it asserts nothing, so that programs that are no tests may use it too.
+// Package e2e builds cmd/lingpai and starts it as operators do, for tests and benchmarks of the whole program. It
+// does not depend on package testing, so that programs can use it too.
 package e2e

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// stopTimeout bounds how long a process may take to end after it was asked to.
+// stopTimeout limits how long a process may take to stop.
 const stopTimeout = 30 * time.Second
 
-// Process is a running program. Its log, which is its standard error, goes to a file, since a pipe would have
-// this process read it while the other one is measured.
+// Process is a running program. Its log, which is its standard error, goes to a file, since reading a pipe would
+// disturb benchmarks.
 type Process struct {
 	command *exec.Cmd
 	log     *os.File
@@ -24,8 +24,8 @@ type Process struct {
 	err     error // of its end
 }
 
-// Start starts a command and writes its log to a new file. A command without a standard output of its own
-// writes that to the log, too. Stop or Kill must be called to close the file.
+// Start starts a command and writes its log to a new file. A command without a standard output writes that to the
+// log, too. Stop or Kill must be called to close the file.
 func Start(command *exec.Cmd, logName string) (*Process, error) {
 	log, err := os.OpenFile(logName, os.O_CREATE|os.O_TRUNC|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
@@ -47,14 +47,13 @@ func Start(command *exec.Cmd, logName string) (*Process, error) {
 	return p, nil
 }
 
-// PID is the process's number.
+// PID returns the process id.
 func (p *Process) PID() int { return p.command.Process.Pid }
 
-// Ended is closed when the process has ended, for whatever reason.
+// Ended returns a channel that is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Wait waits until the process has ended, and returns how, as [exec.Cmd.Wait] does; an error as well if it takes too
-// long.
+// Wait waits until the process has ended, and returns the error of [exec.Cmd.Wait], or an error after the timeout.
 func (p *Process) Wait(timeout time.Duration) error {
 	select {
 	case <-p.ended:
@@ -71,7 +70,7 @@ func (p *Process) Signal(signal os.Signal) error { return p.command.Process.Sign
 // members.
 func (p *Process) AwaitLog(message string, timeout time.Duration) (map[string]any, error) {
 	for deadline := time.Now().Add(timeout); ; time.Sleep(5 * time.Millisecond) {
-		ended := p.hasEnded() // before its last words are read
+		ended := p.hasEnded() // checked before the log is read, so that no line is missed
 		for line := range strings.Lines(p.Log()) {
 			var members map[string]any
 			if json.Unmarshal([]byte(line), &members) == nil && members["msg"] == message {
@@ -93,7 +92,7 @@ func (p *Process) hasEnded() bool {
 	}
 }
 
-// Stop asks the process to end, and kills it if it does not.
+// Stop interrupts the process, and kills it if it does not end in time.
 func (p *Process) Stop() {
 	if p.command.Process.Signal(os.Interrupt) != nil { // Windows has no such signal
 		_ = p.command.Process.Kill()
@@ -102,26 +101,26 @@ func (p *Process) Stop() {
 	p.Kill()
 }
 
-// Kill ends the process without asking it. It may be called more than once.
+// Kill kills the process. It may be called more than once.
 func (p *Process) Kill() {
 	_ = p.command.Process.Kill()
 	<-p.ended
 	_ = p.log.Close()
 }
 
-// Log is what the process has written to its log.
+// Log returns the log of the process so far.
 func (p *Process) Log() string {
 	text, _ := os.ReadFile(p.log.Name())
 	return string(bytes.TrimSpace(text))
 }
 
-// LogTail is the end of the log, at most 1000 bytes of it.
+// LogTail returns the last 1000 bytes of the log.
 func (p *Process) LogTail() string {
 	text := p.Log()
 	return text[max(0, len(text)-1000):]
 }
 
-// endedWith makes reads from the standard output of a process fail, with the end of its log, once it has ended.
+// endedWith makes reads from the standard output of a process fail with the end of its log when it has ended.
 func (p *Process) endedWith(stdout *io.PipeWriter, name string) {
 	<-p.ended
 	stdout.CloseWithError(errors.New(name + " ended: " + p.LogTail()))

@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// Package is the import path of what is built.
+// Package is the import path of lingpai.
 const Package = "github.com/lingpai/lingpai/cmd/lingpai"
 
-// ProgramPath is where Build puts a program: the name gets the suffix that the system's programs have.
+// ProgramPath returns the path of a program that Build builds, with the system's suffix of programs.
 func ProgramPath(folder, name string) string {
 	if runtime.GOOS == "windows" {
 		name += ".exe"
@@ -23,9 +23,8 @@ func ProgramPath(folder, name string) string {
 	return filepath.Join(folder, name)
 }
 
-// Build builds lingpai into a folder under a name, with the arguments of "go build" that are given and variables
-// that the environment of the caller does not have. It returns the path of the program. The working directory
-// must be within the module.
+// Build builds lingpai into a folder under a name, with additional arguments of "go build" and environment variables.
+// It returns the path of the program. The working directory must be within the module.
 func Build(ctx context.Context, folder, name string, args []string, env ...string) (string, error) {
 	path := ProgramPath(folder, name)
 	command := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, args, []string{"-o", path, Package})...)
@@ -36,8 +35,8 @@ func Build(ctx context.Context, folder, name string, args []string, env ...strin
 	return path, nil
 }
 
-// Tags returns the build tags of the calling program, separated by commas, as -tags takes them. What a test
-// starts is built as the test is.
+// Tags returns the build tags of the calling program, separated by commas, as -tags takes them. Tests use it to build
+// the program like themselves.
 func Tags() string {
 	info, _ := debug.ReadBuildInfo()
 	if info == nil {
@@ -50,7 +49,7 @@ func Tags() string {
 	return info.Settings[n].Value
 }
 
-// Environment returns the variables of this process without settings of Lingpai, followed by others.
+// Environment returns the environment of this process without settings of Lingpai, and more variables.
 func Environment(more ...string) []string {
 	var kept []string
 	for _, variable := range os.Environ() {

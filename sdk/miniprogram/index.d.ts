@@ -1,6 +1,6 @@
-/** Signs people of a mini-program in at a Lingpai issuer, and keeps them signed in. */
+/** Signs users of a mini-program in at a Lingpai issuer, and keeps them signed in. */
 
-/** What a function of the host is called with; more members are passed on as they are. */
+/** The argument of a function of the host; other members are passed on unchanged. */
 export interface HostOptions {
   success?(answer: any): void;
   fail?(cause: any): void;
@@ -8,38 +8,38 @@ export interface HostOptions {
 }
 
 /**
- * The host, or a part of it: `uni` and `Taro` fit as they are. What it lacks, `wx` does. Each function answers by `success` and `fail` or by a
+ * The host, or a part of it, such as `uni` or `Taro`. Missing functions are taken from `wx`. Each function answers by `success` and `fail` or by a
  * promise.
  */
 export interface Platform {
-  /** As `wx.request`: succeeds with `{data, statusCode, header}` for any status. */
+  /** Like `wx.request`: succeeds with `{data, statusCode, header}` for any status. */
   request?(options: any): any;
-  /** As `wx.login`: succeeds with `{code}`, a fresh one each time. */
+  /** Like `wx.login`: succeeds with `{code}`, a fresh one each time. */
   login?(options: any): any;
   getStorage?(options: any): any;
   setStorage?(options: any): any;
-  /** As `wx.getRandomValues`: succeeds with `{randomValues}`. */
+  /** Like `wx.getRandomValues`: succeeds with `{randomValues}`. */
   getRandomValues?(options: any): any;
-  /** Instead of `getRandomValues`: this many bytes that nobody can guess. */
+  /** Instead of `getRandomValues`: returns this many cryptographically random bytes. */
   random?(length: number): ArrayLike<number> | ArrayBuffer | Promise<ArrayLike<number> | ArrayBuffer>;
 }
 
 export interface Options {
   /** The issuer's address, such as `https://login.example.com`. */
   issuer: string;
-  /** A public client of the issuer's. */
+  /** The id of a public client of the issuer. */
   clientId: string;
-  /** Default `openid profile`. `bindPhone` needs `phone` as well. */
+  /** Default `openid profile`. `bindPhone` also needs `phone`. */
   scope?: string;
-  /** Names the mini-program, for a client that has several. */
+  /** The AppID of the mini-program, for a client that has several. */
   appid?: string;
   /** Default: `wx`. */
   platform?: Platform;
-  /** How many seconds early an access token is refreshed, but at most half its life. Default 60. */
+  /** How many seconds before its expiry an access token is refreshed, but at most half its lifetime. Default 60. */
   skew?: number;
-  /** How many milliseconds the issuer and `wx.login` have for an answer. Default 15000. */
+  /** The timeout of the issuer and of `wx.login`, in milliseconds. Default 15000. */
   timeout?: number;
-  /** Of the messages of errors. Default: the host's. */
+  /** The language of error messages. Default: the host's. */
   language?: 'zh-CN' | 'en';
 }
 
@@ -48,11 +48,11 @@ export interface Credentials {
   password: string;
 }
 
-/** Who is signed in: the claims of the ID token or of `/userinfo`. */
+/** The signed-in user: the claims of the ID token or of `/userinfo`. */
 export interface User {
   /** The user's id at the issuer; neither the openid nor the unionid. */
   sub: string;
-  /** At the first sign-in only. */
+  /** Only at the first sign-in. */
   is_new_user?: boolean;
   name?: string;
   nickname?: string;
@@ -65,14 +65,14 @@ export interface BoundPhone {
   phone_number_verified: boolean;
 }
 
-/** As for `wx.request`; `url` is the whole address. `Authorization` is added. */
+/** As for `wx.request`; `url` is the complete URL. `Authorization` is added. */
 export interface RequestOptions extends HostOptions {
   url: string;
   method?: string;
   data?: any;
   header?: { [name: string]: string };
   timeout?: number;
-  /** `false`: is not sent again after a 401. */
+  /** `false`: the request is not repeated after a 401. */
   replay?: boolean;
 }
 
@@ -86,23 +86,23 @@ export interface Answer<Data = any> {
 }
 
 export interface Auth {
-  /** Signs in anew: by `wx.login`, or with a name and a password. Not needed at launch: `request` signs in when it must. */
+  /** Signs in again: by `wx.login`, or with a name and a password. Not needed at launch: `request` signs in if necessary. */
   login(credentials?: Credentials): Promise<User>;
-  /** Registers a new user and signs him in. */
+  /** Registers a new user and signs them in. */
   register(credentials: Credentials): Promise<User>;
   /** `wx.request` with an access token. Resolves for any status, as that does. */
   request<Data = any>(options: RequestOptions): Promise<Answer<Data>>;
-  /** An access token that is good for a while, for what `request` cannot do. */
+  /** Returns an access token that does not expire soon, for calls that `request` cannot make. */
   getAccessToken(): Promise<string>;
-  /** Who is signed in, as the issuer knows him now. */
+  /** Returns the signed-in user with the issuer's current claims. */
   user(): Promise<User>;
-  /** Takes the code of a `getPhoneNumber` button. */
+  /** Binds the phone number of a `getPhoneNumber` button, given its code. */
   bindPhone(code: string): Promise<BoundPhone>;
-  /** Signs out on this device at once and then at the issuer; `false` if that did not hear of it. */
+  /** Signs out on this device at once and then at the issuer; resolves to `false` if the issuer could not be reached. */
   logout(): Promise<boolean>;
-  /** Somebody has signed in, or (`null`) nobody is signed in any more. Returns what takes the listener away. */
+  /** Calls the listener when a user has signed in, or with `null` when nobody is signed in any more. Returns a function that removes the listener. */
   on(event: 'change', listener: (user: User | null) => void): () => void;
-  /** The session has ended for good: only `login()` signs in again. */
+  /** Calls the listener when the session has ended for good: only `login()` signs in again. */
   on(event: 'sessionLost', listener: (error: AuthError) => void): () => void;
 }
 
@@ -114,23 +114,23 @@ export type Code =
 export class AuthError extends Error {
   private constructor();
   name: 'AuthError';
-  /** One of ours, or the issuer's `error`. */
+  /** A code of this SDK, or the issuer's `error`. */
   code: Code | (string & {});
-  /** For people, in the chosen language. */
+  /** A message for users, in the chosen language. */
   message: string;
-  /** Of the issuer's answer; 0 if there was none. */
+  /** The HTTP status of the issuer's answer; 0 if there was none. */
   status: number;
   /** Whether the same call may succeed later. */
   retryable: boolean;
   /** How many seconds the issuer asks to wait; 0 if it does not. */
   retryAfter?: number;
-  /** WeChat's, for faults of a code or a user. */
+  /** WeChat's errcode, for errors of a code or a user. */
   wechat_errcode?: number;
-  /** The issuer's own words, for programmers. */
+  /** The issuer's `error_description`, for developers. */
   description?: string;
-  /** The issuer's log has it too. */
+  /** The request id, which is also in the issuer's log. */
   request_id?: string;
-  /** What the host said. */
+  /** The host's error message. */
   cause?: any;
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 func TestOtherAlgorithmsAreRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	der, err := x509.MarshalPKIXPublicKey(&firstRSA().PublicKey)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestOtherAlgorithmsAreRefused(t *testing.T) {
 	}{
 		"none without signature":           {with(`"none"`, none), badAlgorithm},
 		"None":                             {with(`"None"`, none), badAlgorithm},
-		"none with a good signature":       {with(`"none"`, rs256), badAlgorithm},
+		"none with a valid signature":      {with(`"none"`, rs256), badAlgorithm},
 		"HS256 with the public key as PEM": {with(`"HS256"`, mac(text)), badAlgorithm},
 		"HS256 with the public key as DER": {with(`"HS256"`, mac(der)), badAlgorithm},
 		"HS256 with the modulus":           {with(`"HS256"`, mac(firstRSA().N.Bytes())), badAlgorithm},

@@ -9,20 +9,20 @@ import (
 // BenchmarkVerify checks a signature each time.
 func BenchmarkVerify(b *testing.B) { benchmark(b, WithCache(0)) }
 
-// BenchmarkVerifyCached finds the token among those that were checked.
+// BenchmarkVerifyCached finds the token in the cache.
 func BenchmarkVerifyCached(b *testing.B) { benchmark(b) }
 
-// BenchmarkVerifyCachedListed looks a token that was checked up in the longest list of revocations that there is.
+// BenchmarkVerifyCachedListed looks up a cached token in the longest possible list of revocations.
 func BenchmarkVerifyCachedListed(b *testing.B) {
-	w := newListWorld(b, RefuseWithoutList)
+	w := newListEnv(b, RefuseWithoutList)
 	w.revoke(manySessions()...)
 	w.clock.advance(2 * testInterval)
 	run(b, w)
 }
 
-// BenchmarkReadList reads that list, as a verifier does when it has changed.
+// BenchmarkReadList parses that list, as a verifier does after a change.
 func BenchmarkReadList(b *testing.B) {
-	w := newListWorld(b, RefuseWithoutList)
+	w := newListEnv(b, RefuseWithoutList)
 	list := []byte(w.signedList(nil, manySessions()...))
 	b.SetBytes(int64(len(list)))
 	b.ResetTimer()
@@ -41,9 +41,9 @@ func manySessions() []string {
 	return sessions
 }
 
-func benchmark(b *testing.B, options ...Option) { run(b, newWorld(b, options...)) }
+func benchmark(b *testing.B, options ...Option) { run(b, newEnv(b, options...)) }
 
-func run(b *testing.B, w *world) {
+func run(b *testing.B, w *env) {
 	token := w.token(nil)
 	requireGood(b, w, token)
 	b.ReportAllocs()
@@ -57,7 +57,7 @@ func run(b *testing.B, w *world) {
 
 // BenchmarkVerifyCachedParallel shows that callers do not wait for each other.
 func BenchmarkVerifyCachedParallel(b *testing.B) {
-	w := newWorld(b)
+	w := newEnv(b)
 	token := w.token(nil)
 	requireGood(b, w, token)
 	b.ReportAllocs()
@@ -71,9 +71,9 @@ func BenchmarkVerifyCachedParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkRefuse is what a token with a made-up signature costs us.
+// BenchmarkRefuse rejects a token with a made-up signature.
 func BenchmarkRefuse(b *testing.B) {
-	w := newWorld(b)
+	w := newEnv(b)
 	token := w.tokenOf("first", secondRSA())
 	b.ReportAllocs()
 	b.ResetTimer()

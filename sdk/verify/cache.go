@@ -7,36 +7,35 @@ import (
 	"time"
 )
 
-// cache remembers tokens whose signatures were right. It has a fixed number of places, and each token has
-// four of them where it may stand, so that it never grows, and neither reading nor writing takes a lock. Only
-// verified tokens come in: who has none cannot push others out.
+// cache remembers tokens whose signatures were valid. It has a fixed number of slots, and each token can be in four
+// of them, so that it never grows, and neither reading nor writing takes a lock. Only verified tokens are added, so
+// an attacker without a token cannot evict others.
 //
-// An entry is good only together with the very key that checked it, and never beyond the token's own expiry;
-// both are the reader's to look at.
-type cache struct{ places []atomic.Pointer[verified] }
+// An entry is valid only for the key that verified it, and until the token expires; the caller must check both.
+type cache struct{ slots []atomic.Pointer[verified] }
 
-// verified is a token whose signature is right. It does not change.
+// verified is a token whose signature is valid. It is immutable.
 type verified struct {
-	sum    [sha256.Size]byte // of the whole token, signature and all
-	key    *publicKey        // that checked it
+	sum    [sha256.Size]byte // of the whole token, including the signature
+	key    *publicKey        // that verified it
 	claims *Claims
 }
 
 const ways = 4
 
-// newCache returns a cache of size places, rounded up to a multiple of four.
+// newCache returns a cache of size slots, rounded up to a multiple of four.
 func newCache(size int) cache {
 	return cache{make([]atomic.Pointer[verified], (size+ways-1)/ways*ways)}
 }
 
-// set is the places where a token may stand.
+// set returns the slots of a token.
 func (c cache) set(sum *[sha256.Size]byte) []atomic.Pointer[verified] {
-	if len(c.places) == 0 {
+	if len(c.slots) == 0 {
 		return nil
 	}
-	sets := uint64(len(c.places) / ways)
+	sets := uint64(len(c.slots) / ways)
 	first := binary.LittleEndian.Uint64(sum[:]) % sets * ways
-	return c.places[first : first+ways]
+	return c.slots[first : first+ways]
 }
 
 func (c cache) find(sum *[sha256.Size]byte) *verified {
@@ -49,20 +48,20 @@ func (c cache) find(sum *[sha256.Size]byte) *verified {
 	return nil
 }
 
-// keep takes an entry in: at the first place where nothing stands, or the same token, or what expired before
-// a time, else at any. So what find meets first is the newest. Of two that are kept at once for one place the
-// later stays, which is as good.
+// keep adds an entry: in the first slot that is empty, or has the same token, or a token that expired before a time,
+// or otherwise in any. So find returns the newest entry. If two entries are added to a slot at once, the later one
+// stays.
 func (c cache) keep(entry *verified, expiredBefore time.Time) {
 	set := c.set(&entry.sum)
 	if set == nil {
 		return
 	}
-	place := int(entry.sum[sha256.Size-1]) % ways
+	slot := int(entry.sum[sha256.Size-1]) % ways
 	for n := range set {
 		if old := set[n].Load(); old == nil || old.sum == entry.sum || old.claims.Expires.Before(expiredBefore) {
-			place = n
+			slot = n
 			break
 		}
 	}
-	set[place].Store(entry)
+	set[slot].Store(entry)
 }

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// remembered says whether a token would be found without looking at its signature.
-func (w *world) remembered(token string) bool {
+// remembered reports whether a token is in the cache.
+func (w *env) remembered(token string) bool {
 	sum := sumOf(token)
 	return w.verifier.cache.find(&sum) != nil
 }
 
 func TestOnlyGoodTokensAreRemembered(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	good := w.token(nil)
 	requireGood(t, w, good)
 	requireEqual(t, true, w.remembered(good))
@@ -28,7 +28,7 @@ func TestOnlyGoodTokensAreRemembered(t *testing.T) {
 }
 
 func TestRememberedTokensExpire(t *testing.T) {
-	w := newWorld(t, WithLeeway(time.Second))
+	w := newEnv(t, WithLeeway(time.Second))
 	token := w.token(map[string]any{"exp": w.clock.now().Unix() + 60})
 	requireGood(t, w, token)
 	w.clock.advance(60 * time.Second)
@@ -43,8 +43,8 @@ func TestRememberedTokensExpire(t *testing.T) {
 }
 
 func TestTheCacheIsBounded(t *testing.T) {
-	w := newWorld(t, WithCache(30))
-	requireEqual(t, 32, len(w.verifier.cache.places))
+	w := newEnv(t, WithCache(30))
+	requireEqual(t, 32, len(w.verifier.cache.slots))
 	tokens := make([]string, 100)
 	for n := range tokens {
 		tokens[n] = w.token(map[string]any{"jti": fmt.Sprint(n)})
@@ -60,7 +60,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 	if kept < 16 || kept > 32 {
 		t.Fatalf("%d are remembered", kept)
 	}
-	for _, token := range tokens { // with their own claims, whoever stood there before
+	for _, token := range tokens { // with their own claims, whichever token was in the slot before
 		claims, err := w.verifier.Verify(context.Background(), token)
 		if err != nil || token != tokens[mustNumber(t, claims.ID)] {
 			t.Fatal(claims, err)
@@ -77,7 +77,7 @@ func mustNumber(t *testing.T, text string) (n int) {
 }
 
 func TestExpiredTokensMakeRoom(t *testing.T) {
-	w := newWorld(t, WithCache(4))
+	w := newEnv(t, WithCache(4))
 	lasting := w.token(map[string]any{"exp": w.clock.now().Unix() + 1<<30})
 	requireGood(t, w, lasting)
 	for range 40 {
@@ -87,9 +87,9 @@ func TestExpiredTokensMakeRoom(t *testing.T) {
 	requireEqual(t, true, w.remembered(lasting))
 }
 
-// TestAKeyThatComesBackIsRememberedAnew: what is remembered of its tokens is of the key that went.
-func TestAKeyThatComesBackIsRememberedAnew(t *testing.T) {
-	w := newWorld(t)
+// TestAKeyThatComesBack: cached tokens of the removed key are not used for the new one.
+func TestAKeyThatComesBack(t *testing.T) {
+	w := newEnv(t)
 	token := w.token(map[string]any{"exp": w.clock.now().Unix() + 1<<30})
 	requireGood(t, w, token)
 	w.issuer.publish(jwkOf("second", &secondRSA().PublicKey))
@@ -103,16 +103,16 @@ func TestAKeyThatComesBackIsRememberedAnew(t *testing.T) {
 }
 
 func TestWithoutCacheNothingIsRemembered(t *testing.T) {
-	w := newWorld(t, WithCache(0))
+	w := newEnv(t, WithCache(0))
 	for range 2 {
 		requireGood(t, w, w.token(nil))
 		requireEqual(t, false, w.remembered(w.token(nil)))
 	}
 }
 
-// TestARememberedTokenCostsLittle: what is allocated is the caller's own copy of the lists.
+// TestARememberedTokenCostsLittle: only the caller's copy of the lists is allocated.
 func TestARememberedTokenCostsLittle(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.token(nil)
 	requireGood(t, w, token)
 	inside := testing.AllocsPerRun(100, func() { _, _ = w.verifier.verify(context.Background(), token) })

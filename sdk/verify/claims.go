@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Claims are what an access token says (RFC 9068 §2.2). Its instants have whole seconds. Strings and lists
-// that the token does not have are empty, instants zero. They are the caller's to change.
+// Claims are the claims of an access token (RFC 9068 §2.2). Times have whole seconds. Strings and lists that the
+// token does not have are empty, times are zero. The caller may change them.
 type Claims struct {
 	Issuer    string
 	Subject   string // the user, or the client itself if IsUser is false
@@ -19,11 +19,11 @@ type Claims struct {
 	Session   string // the sign-in that the token comes from; empty if a client acts for itself
 	IssuedAt  time.Time
 	Expires   time.Time
-	NotBefore time.Time       // Lingpai sets none
+	NotBefore time.Time       // not set by Lingpai
 	AuthTime  time.Time       // when the user signed in
 	Methods   []string        // how the user signed in (RFC 8176 §2, or a name of Lingpai's)
 	Roles     []string        // if the scope asks for "roles"
-	Ext       json.RawMessage // an object of what the operator says of the user, if the scope asks for "claims"
+	Ext       json.RawMessage // an object of claims that the operator set for the user, if the scope asks for "claims"
 	Wechat    Wechat          // if the client asked for it at registration
 }
 
@@ -34,20 +34,20 @@ type Wechat struct {
 	UnionID string // empty if WeChat gave none
 }
 
-// IsUser says whether a user signed in. If not, the client acts for itself, and Subject is the client's id:
-// it must not be taken for a user's.
+// IsUser reports whether a user signed in. If not, the client acts for itself, and Subject is the client's id, which
+// must not be treated as a user's.
 func (c Claims) IsUser() bool { return c.Session != "" }
 
 // Scopes returns the members of Scope (RFC 6749 §3.3).
 func (c Claims) Scopes() []string { return strings.Fields(c.Scope) }
 
-// HasScope says whether Scope has a member of that name.
+// HasScope reports whether Scope has a member of that name.
 func (c Claims) HasScope(name string) bool { return slices.Contains(c.Scopes(), name) }
 
-// HasRole says whether the user has that role.
+// HasRole reports whether the user has that role.
 func (c Claims) HasRole(name string) bool { return slices.Contains(c.Roles, name) }
 
-// clone shares nothing that can be changed.
+// clone returns a deep copy.
 func (c *Claims) clone() Claims {
 	claims := *c
 	claims.Audience, claims.Methods, claims.Roles = slices.Clone(c.Audience), slices.Clone(c.Methods),
@@ -56,7 +56,7 @@ func (c *Claims) clone() Claims {
 	return claims
 }
 
-// payload is the claims on the wire. Instants are seconds since 1970 (RFC 7519 §2).
+// payload is the JSON form of Claims. Times are seconds since 1970 (RFC 7519 §2).
 type payload struct {
 	Issuer    string          `json:"iss"`
 	Subject   string          `json:"sub"`
@@ -75,7 +75,7 @@ type payload struct {
 	Wechat    wechat          `json:"wechat"`
 }
 
-// wechat is Wechat on the wire.
+// wechat is the JSON form of Wechat.
 type wechat struct {
 	AppID   string `json:"appid"`
 	OpenID  string `json:"openid"`
@@ -102,7 +102,7 @@ func (a *audience) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// instant is a time on the wire, as far as years have four digits.
+// instant is a time in seconds since 1970, up to the year 9999.
 type instant int64
 
 const lastInstant = 253402300799 // 9999-12-31T23:59:59Z
@@ -114,7 +114,7 @@ func (i instant) time() time.Time {
 	return time.Unix(int64(i), 0)
 }
 
-// readClaims reads the payload of a token whose signature is right.
+// readClaims parses the payload of a token whose signature is valid.
 func readClaims(text []byte) (*Claims, error) {
 	var p payload
 	if readObject(text, &p) != nil {
@@ -141,7 +141,8 @@ func readClaims(text []byte) (*Claims, error) {
 	}, nil
 }
 
-// checkTime refuses a token before its time and after it. The leeway is for clocks that differ (RFC 9068 §4).
+// checkTime returns an error for a token that is not valid yet or has expired. The leeway is for clocks that differ
+// (RFC 9068 §4).
 func (c *Claims) checkTime(now time.Time, leeway time.Duration) error {
 	if !now.Before(c.Expires.Add(leeway)) {
 		return expired

@@ -9,7 +9,7 @@ import (
 )
 
 func TestClaimsAreTyped(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	now := w.clock.now()
 	for range 2 { // checked, and remembered
 		claims, err := w.verifier.Verify(context.Background(), w.token(nil))
@@ -35,7 +35,7 @@ func TestClaimsAreTyped(t *testing.T) {
 }
 
 func TestAClientIsNoUser(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	claims, err := w.verifier.Verify(context.Background(), w.token(map[string]any{
 		"sub": "app", "scope": nil, "sid": nil, "auth_time": nil, "amr": nil, "roles": nil, "ext": nil, "wechat": nil,
 	}))
@@ -48,9 +48,9 @@ func TestAClientIsNoUser(t *testing.T) {
 	requireEqual(t, 0, len(claims.Scopes()))
 }
 
-// TestClaimsAreTheCallers: what one caller does to them, no other sees.
+// TestClaimsAreTheCallers: changes by one caller do not affect another.
 func TestClaimsAreTheCallers(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.token(nil)
 	for range 3 {
 		claims, err := w.verifier.Verify(context.Background(), token)
@@ -65,15 +65,15 @@ func TestClaimsAreTheCallers(t *testing.T) {
 }
 
 func TestClaimsAreChecked(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	now := w.clock.now().Unix()
 	for name, attack := range map[string]struct {
 		changes map[string]any
 		why     reason
 	}{
 		"another issuer":                {map[string]any{"iss": "https://attacker.example"}, badIssuer},
-		"our issuer with a slash":       {map[string]any{"iss": w.issuer.URL + "/"}, badIssuer},
-		"our issuer in capitals":        {map[string]any{"iss": strings.ToUpper(w.issuer.URL)}, badIssuer},
+		"the issuer with a slash":       {map[string]any{"iss": w.issuer.URL + "/"}, badIssuer},
+		"the issuer in capitals":        {map[string]any{"iss": strings.ToUpper(w.issuer.URL)}, badIssuer},
 		"no issuer":                     {map[string]any{"iss": nil}, missingClaim},
 		"issuers":                       {map[string]any{"iss": []string{w.issuer.URL}}, badClaims},
 		"another audience":              {map[string]any{"aud": "https://other.example.com"}, badAudience},
@@ -113,7 +113,7 @@ func TestClaimsAreChecked(t *testing.T) {
 		"expired within the leeway":   {"exp": now - 9},
 		"issued within the leeway":    {"iat": now + 10},
 		"not before, but within":      {"nbf": now + 10},
-		"a claim that nobody knows":   {"x": []any{map[string]any{"y": 1}}},
+		"an unknown claim":            {"x": []any{map[string]any{"y": 1}}},
 		"a claim in another spelling": {"SUB": "u_2", "Aud": "x", "EXP": 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestClaimsAreChecked(t *testing.T) {
 }
 
 func TestPayloadsAreReadStrictly(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	good := w.claims(nil)
 	with := func(member string) string { return strings.TrimSuffix(good, "}") + "," + member + "}" }
 	for name, payload := range map[string]string{
@@ -149,8 +149,8 @@ func TestPayloadsAreReadStrictly(t *testing.T) {
 	}
 }
 
-// TestAnIDTokenIsNoAccessToken, although the same key signed it for a client of the same name.
+// TestAnIDTokenIsNoAccessToken, even if the same key signed it for a client with the id of this API.
 func TestAnIDTokenIsNoAccessToken(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	requireRefused(t, w, sign(`{"alg":"RS256","kid":"first","typ":"JWT"}`, w.claims(nil), firstRSA()), badType)
 }

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// discard is a slog.Handler that logs nothing; the standard library's own came after the Go release that this
-// module asks for.
+// discard is a slog.Handler that logs nothing; the standard library's own is newer than the Go release that this
+// module requires.
 type discard struct{}
 
 // Enabled implements slog.Handler.

@@ -1,13 +1,13 @@
-// Package verify checks Lingpai's access tokens in a Go API, without asking Lingpai about each.
+// Package verify checks Lingpai's access tokens in a Go API, without a request to Lingpai for each.
 //
-// [New] reads the issuer's metadata and key set, [Verifier.Middleware] lets only requests with a good token
-// through, [FromContext] tells a handler whose it is, and [RequireScope] and [RequireRole] ask for more. What
-// is refused is answered as RFC 6750 §3 says.
+// [New] reads the issuer's metadata and key set, [Verifier.Middleware] passes on only requests with a valid token,
+// [FromContext] returns its claims to a handler, and [RequireScope] and [RequireRole] check for scopes and roles.
+// Other requests are answered according to RFC 6750 §3.
 //
-// A token is good if it is a compact JWS of RS256 and of type at+jwt (RFC 9068 §4) that a key of the issuer's
-// present key set signed, for this audience, and its time has come and is not over. Everything else is
-// refused, and nothing in a token decides where a key comes from (RFC 8725 §3).
+// A token is valid if it is a compact JWS with RS256 and type at+jwt (RFC 9068 §4), signed by a key of the issuer's
+// current key set, for this audience, and not expired. Everything else is rejected, and nothing in a token decides
+// where a key comes from (RFC 8725 §3).
 //
-// That a session was ended before its access token expires it sees with [WithRevocations] only. It takes tokens from
-// the Authorization header only, and it knows no other algorithm and no other issuer.
+// Sessions that end before their access tokens expire are only noticed with [WithRevocations]. Tokens are accepted
+// only in the Authorization header, and only of one algorithm and one issuer.
 package verify

@@ -3,40 +3,39 @@ package verify
 import "errors"
 
 var (
-	// ErrInvalidToken says that a token is not a good one for this API. The text of an error that is it
-	// (errors.Is) gives the reason, for logs: who presented the token should not learn more than that it is
-	// invalid.
+	// ErrInvalidToken means that a token is not valid for this API. An error that wraps it (errors.Is) has the reason
+	// in its text, for logs only: the caller should not learn more than that the token is invalid.
 	ErrInvalidToken = errors.New("invalid token")
 
-	// ErrUnavailable says that no token can be judged, because the issuer's keys, or its list of
-	// revocations if WithRevocations asks for one, could not be had. Ask again later.
-	ErrUnavailable = errors.New("what the issuer publishes is not available")
+	// ErrUnavailable means that tokens cannot be checked, because the issuer's keys, or its list of revocations with
+	// WithRevocations, could not be fetched. Try again later.
+	ErrUnavailable = errors.New("the issuer's keys or revocations are not available")
 )
 
-// reason is why a token is refused. It never holds anything of the token.
+// reason is the reason why a token is invalid. It never contains a part of the token.
 type reason string
 
 const (
 	badLength    reason = "it is empty or longer than 16 KiB"
 	badForm      reason = "it is not three segments of base64url without padding"
-	badHeader    reason = "its header is not a small JSON object whose names stand once"
+	badHeader    reason = "its header is not a small JSON object with unique names"
 	badAlgorithm reason = "its alg is not RS256"
 	badType      reason = "its typ is not at+jwt"
-	badKeyID     reason = "its header has no kid, or not as a short string"
-	badMember    reason = "its header has a member that changes how it is read, or says where a key is"
+	badKeyID     reason = "its header has no kid, or its kid is not a short string"
+	badMember    reason = "its header has a member that changes its processing or names a key"
 	unknownKey   reason = "its key is not in the issuer's key set"
-	badSignature reason = "its signature is wrong"
-	badClaims    reason = "its claims are not a JSON object of the right types whose names stand once"
-	missingClaim reason = "a claim is missing that every access token has"
-	badIssuer    reason = "it is of another issuer"
+	badSignature reason = "its signature is invalid"
+	badClaims    reason = "its claims are not a JSON object of the right types with unique names"
+	missingClaim reason = "a required claim is missing"
+	badIssuer    reason = "it is from another issuer"
 	badAudience  reason = "it is for another audience"
 	expired      reason = "it has expired"
-	tooEarly     reason = "its time has not come"
+	tooEarly     reason = "it is not valid yet"
 	sessionEnded reason = "its session has ended"
 )
 
 // Error implements error.
 func (r reason) Error() string { return ErrInvalidToken.Error() + ": " + string(r) }
 
-// Is implements what errors.Is asks for.
+// Is implements the interface of errors.Is.
 func (reason) Is(target error) bool { return target == ErrInvalidToken }

@@ -17,18 +17,18 @@ const (
 	maxLifetime     = time.Hour
 )
 
-// fetcher reads the issuer's documents. One fetch at a time uses it.
+// fetcher fetches the issuer's documents. It is used by one fetch at a time.
 type fetcher struct {
 	issuer string
 	client *http.Client
-	jwks   string // the URL of the key set; empty until the metadata told
+	jwks   string // the URL of the key set; empty until the metadata was read
 }
 
-// fetched is a key set as the issuer published it last.
+// fetched is the last fetched key set.
 type fetched struct {
 	keys     map[string]*publicKey
 	etag     string
-	lifetime time.Duration // how long it may be used without asking again
+	lifetime time.Duration // how long it may be used before the next fetch
 }
 
 func newFetcher(issuer string, client *http.Client) fetcher {
@@ -37,8 +37,8 @@ func newFetcher(issuer string, client *http.Client) fetcher {
 	return fetcher{issuer: issuer, client: &own}
 }
 
-// fetch reads the key set, and the metadata before it if it was not read yet or the last fetch failed: the
-// key set may have moved.
+// fetch fetches the key set, and the metadata first if it was not read yet or the last fetch failed, since the key
+// set may have moved.
 func (f *fetcher) fetch(ctx context.Context, last fetched) (fetched, error) {
 	if f.jwks == "" {
 		found, err := f.discover(ctx)
@@ -58,15 +58,15 @@ func (f *fetcher) fetch(ctx context.Context, last fetched) (fetched, error) {
 	return now, err
 }
 
-// metadata is what counts in the issuer's metadata.
+// metadata are the needed members of the issuer's metadata.
 type metadata struct {
 	Issuer      string `json:"issuer"`
 	JWKS        string `json:"jwks_uri"`
 	Revocations string `json:"revocations_uri"`
 }
 
-// discover reads the metadata (OpenID Connect Discovery §4, RFC 8414 §3). That the issuer in it is the one we
-// asked for is what ties all else in it to the issuer (§4.3, §3.3).
+// discover fetches the metadata (OpenID Connect Discovery §4, RFC 8414 §3). The issuer in it must be the expected
+// one, which ties the other members to the issuer (§4.3, §3.3).
 func (f *fetcher) discover(ctx context.Context) (found metadata, err error) {
 	_, body, err := f.get(ctx, f.metadataURL(), "", maxDocumentSize)
 	if err == nil {
@@ -85,7 +85,7 @@ func (f *fetcher) metadataURL() string {
 	return strings.TrimSuffix(f.issuer, "/") + "/.well-known/openid-configuration"
 }
 
-// checkMember says what is wrong with a URL in the metadata.
+// checkMember returns an error if a URL in the metadata is missing or invalid.
 func (f *fetcher) checkMember(name, value string) error {
 	if value == "" {
 		return fmt.Errorf("metadata %s: it has no %s", f.metadataURL(), name)
@@ -109,7 +109,7 @@ func (f *fetcher) keySet(ctx context.Context, last fetched) (fetched, error) {
 	return fetched{keys: keys, etag: header.Get("ETag"), lifetime: lifetime}, err
 }
 
-// get returns a document of at most limit bytes, or nil for its body if it is still the one of that ETag.
+// get returns a document of at most limit bytes, or a nil body if it still has that ETag.
 func (f *fetcher) get(ctx context.Context, url, etag string, limit int) (http.Header, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -137,8 +137,8 @@ func (f *fetcher) get(ctx context.Context, url, etag string, limit int) (http.He
 	return response.Header, body, err
 }
 
-// lifetimeOf is the max-age of Cache-Control (RFC 9111 §5.2.2.1), an hour at most: a key that was taken out
-// of the set is believed so long.
+// lifetimeOf returns the max-age of Cache-Control (RFC 9111 §5.2.2.1), at most an hour, since a removed key is
+// trusted for that long.
 func lifetimeOf(header http.Header) time.Duration {
 	for _, directive := range strings.Split(strings.Join(header.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")

@@ -7,25 +7,24 @@ import (
 	"time"
 )
 
-// waitForFetch is how long a caller waits for a fetch; what takes longer goes on without it.
+// waitForFetch is how long a caller waits for a fetch. The fetch continues without the caller.
 const waitForFetch = 2 * time.Second
 
-// flights are fetches of one document. Whatever calls for them, they are one at a time, and begin no sooner
-// than the floor after each other.
+// flights fetches one document, one fetch at a time. Fetches begin at least the floor interval after each other.
 type flights struct {
 	floor time.Duration
 	load  func(context.Context) error // one at a time
 
-	flight atomic.Pointer[flight] // nil if none is under way
+	flight atomic.Pointer[flight] // nil: no fetch is running
 	last   atomic.Int64           // when the last one began, in nanoseconds since 1970
 	failed atomic.Int64           // when the last one began, if it failed; 0: it did not
-	mutex  sync.Mutex             // held while one begins
+	mutex  sync.Mutex             // held while a fetch begins
 }
 
-// flight is a fetch that is under way.
+// flight is a running fetch.
 type flight struct {
 	done chan struct{}
-	err  error // when done is closed
+	err  error // valid once done is closed
 }
 
 // start fetches for the first time.
@@ -39,7 +38,7 @@ func (s *flights) start(ctx context.Context, now time.Time) error {
 	}
 }
 
-// fetch returns the fetch that is under way, or begins one, or returns nil if it is too soon for one.
+// fetch returns the running fetch, or begins one, or returns nil if it is too soon for one.
 func (s *flights) fetch(now time.Time) *flight {
 	if under := s.flight.Load(); under != nil || s.tooSoon(now) {
 		return under
@@ -56,19 +55,18 @@ func (s *flights) fetch(now time.Time) *flight {
 	return under
 }
 
-// tooSoon says whether the last fetch began less than the floor ago, or after now: callers read the clock
-// before they come here. A clock that was set back by more does not stop fetches.
+// tooSoon reports whether the last fetch began less than the floor interval ago, or slightly after now, since callers
+// read the clock earlier. A clock that was set back further does not stop fetches.
 func (s *flights) tooSoon(now time.Time) bool { return since(&s.last, now) < s.floor }
 
-// failing says whether the last fetch but the one that is under way failed, and not long ago: then nobody
-// waits for the next one.
+// failing reports whether the last completed fetch failed recently. Then callers do not wait for the next one.
 func (s *flights) failing(now time.Time) bool { return since(&s.failed, now) < 2*s.floor }
 
 func since(instant *atomic.Int64, now time.Time) time.Duration {
 	return time.Duration(now.UnixNano() - instant.Load()).Abs()
 }
 
-// fly fetches in its own time: what it brings is for all callers, and the one who called for it may hang up.
+// fly fetches with a context of its own, since the result is for all callers, and the first one may disconnect.
 func (s *flights) fly(under *flight) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
@@ -81,7 +79,7 @@ func (s *flights) fly(under *flight) {
 	close(under.done)
 }
 
-// wait says whether the fetch has ended.
+// wait waits for the fetch and reports whether it has ended.
 func (f *flight) wait(ctx context.Context) bool {
 	timer := time.NewTimer(waitForFetch)
 	defer timer.Stop()

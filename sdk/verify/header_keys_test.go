@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestHeadersThatNameKeysAreRefused also when the signature is ours, and nothing that they name is fetched.
+// TestHeadersThatNameKeysAreRefused even if the signature is valid, and nothing that they name is fetched.
 func TestHeadersThatNameKeysAreRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	var visits atomic.Int64
 	attacker := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		visits.Add(1)
@@ -20,22 +20,22 @@ func TestHeadersThatNameKeysAreRefused(t *testing.T) {
 	}))
 	defer attacker.Close()
 	for name, member := range map[string]string{
-		"jku":           fmt.Sprintf(`,"jku":%q`, attacker.URL),
-		"jku of ours":   fmt.Sprintf(`,"jku":%q`, w.issuer.URL+"/.well-known/jwks.json"),
-		"x5u":           fmt.Sprintf(`,"x5u":%q`, attacker.URL),
-		"jwk":           `,"jwk":` + jwkOf("first", &secondRSA().PublicKey),
-		"x5c":           `,"x5c":["MIIB"]`,
-		"x5t":           `,"x5t":"AAAA"`,
-		"x5t#S256":      `,"x5t#S256":"AAAA"`,
-		"jku null":      `,"jku":null`,
-		"crit":          `,"crit":["exp"],"exp":1`,
-		"crit of b64":   `,"crit":["b64"],"b64":true`,
-		"crit empty":    `,"crit":[]`,
-		"crit a string": `,"crit":"alg"`,
-		"b64 true":      `,"b64":true`,
-		"b64 false":     `,"b64":false`,
-		"zip":           `,"zip":"DEF"`,
-		"enc":           `,"enc":"A256GCM"`,
+		"jku":               fmt.Sprintf(`,"jku":%q`, attacker.URL),
+		"jku of the issuer": fmt.Sprintf(`,"jku":%q`, w.issuer.URL+"/.well-known/jwks.json"),
+		"x5u":               fmt.Sprintf(`,"x5u":%q`, attacker.URL),
+		"jwk":               `,"jwk":` + jwkOf("first", &secondRSA().PublicKey),
+		"x5c":               `,"x5c":["MIIB"]`,
+		"x5t":               `,"x5t":"AAAA"`,
+		"x5t#S256":          `,"x5t#S256":"AAAA"`,
+		"jku null":          `,"jku":null`,
+		"crit":              `,"crit":["exp"],"exp":1`,
+		"crit of b64":       `,"crit":["b64"],"b64":true`,
+		"crit empty":        `,"crit":[]`,
+		"crit a string":     `,"crit":"alg"`,
+		"b64 true":          `,"b64":true`,
+		"b64 false":         `,"b64":false`,
+		"zip":               `,"zip":"DEF"`,
+		"enc":               `,"enc":"A256GCM"`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, key := range []*rsa.PrivateKey{firstRSA(), secondRSA()} {

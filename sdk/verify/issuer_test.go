@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// The keys of all tests; making one takes long.
+// The keys of all tests, since generating one takes long.
 var (
 	firstRSA  = sync.OnceValue(newRSA)
 	secondRSA = sync.OnceValue(newRSA)
@@ -29,21 +29,21 @@ func newRSA() *rsa.PrivateKey {
 	return key
 }
 
-// testIssuer publishes keys over HTTP as Lingpai does, and counts who asks.
+// testIssuer publishes keys over HTTP as Lingpai does, and counts requests.
 type testIssuer struct {
 	*httptest.Server
 	mutex    sync.Mutex
-	metadata string // as it is served
+	metadata string // the served text
 	jwks     string
 	control  string // Cache-Control of the key set
 	status   int    // of the key set, if not 200
 	list     string // of revocations
 
-	asked    atomic.Int64 // for the metadata
-	fetched  atomic.Int64 // the key set
-	notAgain atomic.Int64 // of these, those answered with 304
-	listed   atomic.Int64 // the list
-	sameList atomic.Int64 // of these, those answered with 304
+	asked    atomic.Int64 // requests for the metadata
+	fetched  atomic.Int64 // requests for the key set
+	notAgain atomic.Int64 // of these, the ones answered with 304
+	listed   atomic.Int64 // requests for the list
+	sameList atomic.Int64 // of these, the ones answered with 304
 	held     chan struct{}
 }
 
@@ -119,7 +119,7 @@ func (i *testIssuer) serveList(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// change does something to what is served.
+// change changes the served documents.
 func (i *testIssuer) change(do func()) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
@@ -137,7 +137,7 @@ func jwkOf(id string, key *rsa.PublicKey) string {
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// number is the JWK of a modulus of so many bits that is no key's.
+// number returns a public key with an arbitrary modulus of the given bits.
 func number(bits int) *rsa.PublicKey {
 	n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
 	return &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: exponent}

@@ -10,18 +10,18 @@ import (
 
 const (
 	minKeyBits = 2048 // RFC 7518 §3.3
-	maxKeyBits = 8192 // beyond it a signature costs too much to check
+	maxKeyBits = 8192 // verifying with larger keys is too expensive
 	maxKeys    = 64
 	exponent   = 65537
 )
 
-// publicKey is a key of the issuer's. It stays the same pointer as long as the key set has the key.
+// publicKey is a key of the issuer. The pointer stays the same as long as the key set has the key.
 type publicKey struct {
 	id  string
 	rsa *rsa.PublicKey
 }
 
-// jwk is what counts in a key (RFC 7517 §4, RFC 7518 §6.3).
+// jwk are the needed members of a key (RFC 7517 §4, RFC 7518 §6.3).
 type jwk struct {
 	Type      string          `json:"kty"`
 	Use       string          `json:"use"`
@@ -38,9 +38,8 @@ var (
 	errNoKeys   = errors.New("it has no RSA key for RS256 signatures of 2048 to 8192 bits with exponent 65537")
 )
 
-// parseKeys reads a JWK set (RFC 7517 §5) and returns the keys by which access tokens may be signed, with
-// those of known that are still there. Keys of other kinds are ignored; a set that has none of ours is no
-// good one.
+// parseKeys reads a JWK set (RFC 7517 §5) and returns the keys by which access tokens may be signed, reusing those in
+// known that are unchanged. Keys of other kinds are ignored; a set without a usable key is an error.
 func parseKeys(text []byte, known map[string]*publicKey) (map[string]*publicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -71,7 +70,7 @@ func parseKeys(text []byte, known map[string]*publicKey) (map[string]*publicKey,
 	return keys, nil
 }
 
-// parseKey returns nil for a key that is not ours to use, among them one whose private half is published.
+// parseKey returns nil for a key that must not be used, including one whose private key is published.
 func parseKey(text []byte) *publicKey {
 	var k jwk
 	if readObject(text, &k) != nil || k.Type != "RSA" || k.Use != "sig" || k.Algorithm != "" && k.Algorithm != "RS256" {

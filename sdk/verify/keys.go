@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// keySource finds the keys of tokens. Between fetches it is read without a lock. Tokens with made-up kids are
-// no lever against the issuer: no fetch begins sooner than the floor after the last one. One that fails
-// changes nothing but the time of the next.
+// keySource finds the keys of tokens. Between fetches it is read without a lock. Tokens with made-up kids cannot
+// cause a flood of requests to the issuer, since fetches begin at least the floor interval after each other. A failed
+// fetch keeps the last key set.
 type keySource struct {
 	flights
 	now    func() time.Time
@@ -19,14 +19,14 @@ type keySource struct {
 
 	set     atomic.Pointer[keySet]
 	unknown unknownKeys
-	fetcher fetcher // of the fetch that is under way
+	fetcher fetcher // used by the running fetch
 }
 
-// keySet does not change.
+// keySet is immutable.
 type keySet struct {
 	fetched
-	fresh time.Time // until then nobody asks for a newer one
-	aged  time.Time // after it a caller waits for the newer one: the API was idle, and this set is of another day
+	fresh time.Time // until then no newer one is fetched
+	aged  time.Time // after it callers wait for a newer one: the API was idle, and the set is too old
 }
 
 func newKeySource(issuer string, s settings) *keySource {
@@ -38,7 +38,8 @@ func newKeySource(issuer string, s settings) *keySource {
 	return source
 }
 
-// find returns a key by its kid: ErrInvalidToken if there is none, ErrUnavailable if there is no key set.
+// find returns a key by its kid. It returns ErrInvalidToken if there is none, and ErrUnavailable if there is no key
+// set.
 func (s *keySource) find(ctx context.Context, id string, now time.Time) (*publicKey, error) {
 	set := s.set.Load()
 	if set == nil {
@@ -53,8 +54,8 @@ func (s *keySource) find(ctx context.Context, id string, now time.Time) (*public
 	return s.findLater(ctx, id, now)
 }
 
-// renew begins a fetch if there may be one. Nobody waits for it unless the set has aged, and not even then
-// while the issuer is down.
+// renew begins a fetch unless it is too soon. Callers wait for it only if the set is too old, and not while the
+// issuer is down.
 func (s *keySource) renew(ctx context.Context, set *keySet, now time.Time) *keySet {
 	under := s.fetch(now)
 	if under == nil || now.Before(set.aged) || s.failing(now) {

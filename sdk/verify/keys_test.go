@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-func (w *world) settle(t *testing.T) {
+func (w *env) settle(t *testing.T) {
 	t.Helper()
 	eventually(t, "the fetch ends", func() bool { return w.verifier.keys.flight.Load() == nil })
 }
 
 func TestANewKeyIsFetchedWhenATokenNeedsIt(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.issuer.publish(jwkOf("second", &secondRSA().PublicKey), jwkOf("first", &firstRSA().PublicKey))
 	w.clock.advance(defaultFloor)
 	requireGood(t, w, w.tokenOf("second", secondRSA()))
@@ -21,10 +21,10 @@ func TestANewKeyIsFetchedWhenATokenNeedsIt(t *testing.T) {
 	requireEqual(t, []int64{1, 2}, []int64{w.issuer.asked.Load(), w.issuer.fetched.Load()})
 }
 
-// TestAKeyThatIsGoneEndsItsTokens also those that are remembered, as soon as a key set without it was
-// fetched; the others stay remembered.
+// TestAKeyThatIsGoneEndsItsTokens, including cached ones, as soon as a key set without it was fetched; the others
+// stay cached.
 func TestAKeyThatIsGoneEndsItsTokens(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.issuer.publish(jwkOf("first", &firstRSA().PublicKey), jwkOf("second", &secondRSA().PublicKey))
 	w.clock.advance(defaultFloor)
 	old, current := w.tokenOf("first", firstRSA()), w.tokenOf("second", secondRSA())
@@ -32,7 +32,7 @@ func TestAKeyThatIsGoneEndsItsTokens(t *testing.T) {
 	requireGood(t, w, old)
 	w.issuer.publish(jwkOf("second", &secondRSA().PublicKey))
 	w.clock.advance(5 * time.Minute)
-	requireGood(t, w, old) // calls for the new set, and does not wait for it
+	requireGood(t, w, old) // starts a fetch of the new set, and does not wait for it
 	w.settle(t)
 	requireRefused(t, w, old, unknownKey)
 	sum := sumOf(current)
@@ -42,7 +42,7 @@ func TestAKeyThatIsGoneEndsItsTokens(t *testing.T) {
 }
 
 func TestAKeyThatIsReplacedUnderItsNameEndsItsTokens(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	old := w.tokenOf("first", firstRSA())
 	requireGood(t, w, old)
 	w.issuer.publish(jwkOf("first", &secondRSA().PublicKey))
@@ -51,14 +51,14 @@ func TestAKeyThatIsReplacedUnderItsNameEndsItsTokens(t *testing.T) {
 	requireGood(t, w, w.tokenOf("first", secondRSA()))
 }
 
-// TestKnownKeysTakeNoLock: tokens pass while the only lock there is is held.
+// TestKnownKeysTakeNoLock: tokens are accepted while the only lock is held.
 func TestKnownKeysTakeNoLock(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.verifier.keys.mutex.Lock()
 	defer w.verifier.keys.mutex.Unlock()
 	token := w.token(nil)
 	requireGood(t, w, token) // its signature is checked
-	requireGood(t, w, token) // it is remembered
+	requireGood(t, w, token) // it is cached
 }
 
 func TestTheKeySetIsRenewedInItsTime(t *testing.T) {
@@ -66,15 +66,15 @@ func TestTheKeySetIsRenewedInItsTime(t *testing.T) {
 		header   string
 		lifetime time.Duration
 	}{
-		"as told":           {"public, max-age=120", 2 * time.Minute},
-		"an hour at most":   {"max-age=31536000", time.Hour},
-		"quoted":            {`Max-Age="60"`, time.Minute},
-		"not told":          {"", 5 * time.Minute},
-		"nonsense":          {"max-age=-1, max-age=x", 5 * time.Minute},
-		"no sooner than so": {"no-cache, max-age=0", defaultFloor},
+		"by max-age":         {"public, max-age=120", 2 * time.Minute},
+		"at most an hour":    {"max-age=31536000", time.Hour},
+		"quoted":             {`Max-Age="60"`, time.Minute},
+		"by default":         {"", 5 * time.Minute},
+		"nonsense":           {"max-age=-1, max-age=x", 5 * time.Minute},
+		"at least the floor": {"no-cache, max-age=0", defaultFloor},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &world{issuer: newIssuer(t), clock: newClock()}
+			w := &env{issuer: newIssuer(t), clock: newClock()}
 			w.issuer.control = control.header
 			w.verifier = w.verifierOf(t)
 			w.clock.advance(control.lifetime - time.Second)
@@ -90,9 +90,9 @@ func TestTheKeySetIsRenewedInItsTime(t *testing.T) {
 	}
 }
 
-// TestAnAPIThatWasIdleDoesNotTrustItsOldKeys at the first token.
+// TestAnAPIThatWasIdleDoesNotTrustItsOldKeys for the first token.
 func TestAnAPIThatWasIdleDoesNotTrustItsOldKeys(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	token := w.tokenOf("first", firstRSA())
 	requireGood(t, w, token)
 	w.issuer.publish(jwkOf("second", &secondRSA().PublicKey))
@@ -100,10 +100,10 @@ func TestAnAPIThatWasIdleDoesNotTrustItsOldKeys(t *testing.T) {
 	requireRefused(t, w, token, unknownKey)
 }
 
-// TestEverythingAtOnce is for the race detector: good tokens pass while keys rotate, the clock runs and
-// others make up kids.
+// TestEverythingAtOnce is for the race detector: valid tokens are accepted while keys rotate, the clock advances and
+// other tokens have made-up kids.
 func TestEverythingAtOnce(t *testing.T) {
-	w := newWorld(t, WithCache(8))
+	w := newEnv(t, WithCache(8))
 	tokens := make([]string, 16)
 	for n := range tokens {
 		tokens[n] = w.token(map[string]any{"jti": fmt.Sprint(n), "exp": w.clock.now().Unix() + 1<<30})

@@ -8,13 +8,12 @@ import (
 	"strings"
 )
 
-// Middleware lets requests with a good access token through to next, whose handlers find its claims with
-// FromContext. All others are answered with 401, or 400 if the token is sent in a wrong way, or 503 with
-// Retry-After if there are no keys yet (RFC 6750 §3.1).
+// Middleware passes requests with a valid access token on to next, whose handlers get its claims from FromContext.
+// All others are answered with 401, or 400 if there is more than one Authorization header, or 503 with Retry-After if
+// tokens cannot be checked (RFC 6750 §3.1).
 //
-// The token is taken from one Authorization header only (§2.1). A form field or query parameter of the name
-// access_token is as good as no token: those end up in logs (§5.3). Let CORS preflights be answered before:
-// they carry no token.
+// The token must be in the Authorization header (§2.1). A form field or query parameter access_token is ignored,
+// since those end up in logs (§5.3). CORS preflights have no token, so they must be answered before.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, fault := bearer(r.Header)
@@ -32,7 +31,7 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// callerKey is what a request's context has the caller under.
+// callerKey is the key of the caller in the context of a request.
 type callerKey struct{}
 
 type caller struct {
@@ -54,7 +53,7 @@ func FromContext(ctx context.Context) (Claims, bool) {
 	return found.claims.clone(), true
 }
 
-// bearer takes the token from the Authorization header (RFC 6750 §2.1).
+// bearer returns the token of the Authorization header (RFC 6750 §2.1).
 func bearer(header http.Header) (string, *refusal) {
 	values := header.Values("Authorization")
 	if len(values) > 1 {
@@ -67,9 +66,9 @@ func bearer(header http.Header) (string, *refusal) {
 	return token, nil
 }
 
-// refuse answers for an error of verify. The reason goes to the log and never to the caller.
+// refuse answers a request after an error of verify. The reason is logged and never sent to the caller.
 func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	v.logger.LogAttrs(r.Context(), slog.LevelDebug, "token refused", slog.Any("error", err))
+	v.logger.LogAttrs(r.Context(), slog.LevelDebug, "token rejected", slog.Any("error", err))
 	if errors.Is(err, ErrUnavailable) {
 		w.Header().Set("Retry-After", v.retryAfter)
 		unavailable().answer(w, v.audience)

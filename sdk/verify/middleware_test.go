@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// api is a handler behind the middleware that says who calls.
-func (w *world) api(require ...func(http.Handler) http.Handler) http.Handler {
+// api returns a handler behind the middleware that answers with the caller.
+func (w *env) api(require ...func(http.Handler) http.Handler) http.Handler {
 	var handler http.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		claims, ok := FromContext(r.Context())
 		fmt.Fprint(rw, claims.Subject, " ", ok)
@@ -52,12 +52,12 @@ func requireAnswer(t *testing.T, got *httptest.ResponseRecorder, status int, cha
 const (
 	realm        = `Bearer realm="https://api.example.com"`
 	invalidToken = realm + `, error="invalid_token", ` +
-		`error_description="The access token is not valid here, or not any more."`
+		`error_description="The access token is invalid or has expired."`
 	invalidRequest = realm + `, error="invalid_request", error_description="Send one Authorization header."`
 )
 
 func TestAGoodTokenReachesTheHandler(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, scheme := range []string{"Bearer ", "bearer ", "BEARER "} { // RFC 9110 §11.1
 		got := ask(w.api(), scheme+w.token(nil))
 		requireEqual(t, []any{200, "u_1 true", ""}, []any{got.Code, got.Body.String(),
@@ -66,7 +66,7 @@ func TestAGoodTokenReachesTheHandler(t *testing.T) {
 }
 
 func TestWithoutATokenThereIsNoErrorCode(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for _, authorization := range []string{"", "Bearer", "Bearer ", "Basic YTpi", "DPoP " + w.token(nil),
 		w.token(nil)} {
 		requireAnswer(t, ask(w.api(), authorization), 401, realm, "")
@@ -75,7 +75,7 @@ func TestWithoutATokenThereIsNoErrorCode(t *testing.T) {
 }
 
 func TestTokensElsewhereAreNone(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	form := url.Values{"access_token": {w.token(nil)}}.Encode()
 	for name, request := range map[string]*http.Request{
 		"in the query": httptest.NewRequest(http.MethodGet, "/orders?"+form, http.NoBody),
@@ -93,11 +93,11 @@ func TestTokensElsewhereAreNone(t *testing.T) {
 }
 
 func TestBadTokensAreAnsweredAlike(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	for name, token := range map[string]string{
 		"nonsense":          "nonsense",
 		"a space before":    " " + w.token(nil),
-		"a space behind":    w.token(nil) + " ",
+		"a trailing space":  w.token(nil) + " ",
 		"two in one":        w.token(nil) + ", Bearer " + w.token(nil),
 		"for other":         w.token(map[string]any{"aud": "x"}),
 		"expired":           w.token(map[string]any{"exp": 1}),
@@ -115,7 +115,7 @@ func TestBadTokensAreAnsweredAlike(t *testing.T) {
 }
 
 func TestWithoutKeysTheAnswerIs503(t *testing.T) {
-	w := &world{issuer: newIssuer(t), clock: newClock()}
+	w := &env{issuer: newIssuer(t), clock: newClock()}
 	w.issuer.status = http.StatusInternalServerError
 	w.verifier = w.verifierOf(t, WithLazyStart())
 	got := ask(w.api(), "Bearer "+w.token(nil))
@@ -124,7 +124,7 @@ func TestWithoutKeysTheAnswerIs503(t *testing.T) {
 }
 
 func TestScopesAreRequired(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	token := "Bearer " + w.token(map[string]any{"scope": "orders.read orders.write"})
 	lacks := func(scope string) string {
 		return realm + `, error="insufficient_scope", error_description="The access token lacks a scope.", ` +
@@ -141,11 +141,11 @@ func TestScopesAreRequired(t *testing.T) {
 	}
 	requireEqual(t, 403, ask(w.api(RequireScope("")), token).Code)
 	requireEqual(t, 403, ask(w.api(RequireScope("orders.read")), "Bearer "+w.token(map[string]any{"scope": nil})).Code)
-	requireAnswer(t, ask(w.api(RequireScope("orders.read"))), 401, realm, "") // who is unknown is asked first
+	requireAnswer(t, ask(w.api(RequireScope("orders.read"))), 401, realm, "") // the token is required first
 }
 
 func TestRolesAreRequired(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	token := "Bearer " + w.token(nil)
 	requireEqual(t, 200, ask(w.api(RequireRole("editor")), token).Code)
 	requireEqual(t, 200, ask(w.api(RequireRole("admin", "editor")), token).Code)
@@ -156,7 +156,7 @@ func TestRolesAreRequired(t *testing.T) {
 		lacks, "insufficient_scope")
 }
 
-// TestAHandlerThatIsNotBehindTheMiddlewareIsClosed.
+// TestAHandlerThatIsNotBehindTheMiddlewareIsClosed: it answers 500.
 func TestAHandlerThatIsNotBehindTheMiddlewareIsClosed(t *testing.T) {
 	open := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("reached") })
 	for _, require := range []func(http.Handler) http.Handler{RequireScope("a"), RequireRole("a")} {
@@ -166,10 +166,10 @@ func TestAHandlerThatIsNotBehindTheMiddlewareIsClosed(t *testing.T) {
 	requireEqual(t, false, ok)
 }
 
-// TestReasonsGoToTheLog and not to the caller; tokens to neither.
+// TestReasonsGoToTheLog and not to the caller. Tokens are not logged.
 func TestReasonsGoToTheLog(t *testing.T) {
 	var log bytes.Buffer
-	w := newWorld(t, WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	w := newEnv(t, WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	token := w.tokenOf("first", secondRSA())
 	got := ask(w.api(), "Bearer "+token)
 	requireEqual(t, []bool{true, false}, []bool{

@@ -11,15 +11,15 @@ import (
 var (
 	errNotJSON  = errors.New("it is not JSON in UTF-8")
 	errNoObject = errors.New("it is not an object")
-	errTwice    = errors.New("a name stands twice in an object")
+	errTwice    = errors.New("an object has a repeated name")
 	errTooDeep  = errors.New("it is nested too deeply")
 	errNull     = errors.New("a member is null")
 )
 
-// readObject fills the fields of a struct, each of which has a json tag, from the members of an object. Other
-// than encoding/json, it refuses what two readers could read differently: a name that stands twice, at any
-// depth (RFC 7515 §4, RFC 7519 §4), and text that is not UTF-8. Names count as they are written: "ISS" is not
-// "iss". Members that have no field are ignored, and null is no value.
+// readObject fills the fields of a struct, each of which has a json tag, from the members of an object. Unlike
+// encoding/json, it rejects text that two parsers could read differently: a repeated name, at any depth (RFC 7515 §4,
+// RFC 7519 §4), and text that is not UTF-8. Names are compared exactly: "ISS" is not "iss". Members without a field
+// are ignored, and null is an error.
 func readObject(text []byte, into any) error {
 	if !utf8.Valid(text) || !json.Valid(text) {
 		return errNotJSON
@@ -48,16 +48,16 @@ func readObject(text []byte, into any) error {
 	return nil
 }
 
-// maxDepth is how deep objects and lists may be nested; the claims of a user go 8 levels deep at most.
+// maxDepth limits the nesting of objects and lists; the claims of a user have at most 8 levels.
 const maxDepth = 16
 
-// scanner walks over text that is valid JSON.
+// scanner scans valid JSON.
 type scanner struct {
 	text []byte
 	at   int
 }
 
-// next skips white space, and returns the byte behind it.
+// next skips white space, and returns the next byte.
 func (s *scanner) next() byte {
 	for s.at < len(s.text) {
 		switch c := s.text[s.at]; c {
@@ -70,7 +70,7 @@ func (s *scanner) next() byte {
 	return 0
 }
 
-// object returns the members of an object, as they are written.
+// object returns the members of an object as raw JSON.
 func (s *scanner) object(depth int) (map[string][]byte, error) {
 	members := map[string][]byte{}
 	s.at++ // the brace
@@ -99,7 +99,7 @@ func (s *scanner) object(depth int) (map[string][]byte, error) {
 	return members, nil
 }
 
-// value moves behind a value.
+// value skips a value.
 func (s *scanner) value(depth int) error {
 	if depth > maxDepth {
 		return errTooDeep
@@ -120,7 +120,7 @@ func (s *scanner) value(depth int) error {
 	return nil
 }
 
-// list moves behind a list.
+// list skips a list.
 func (s *scanner) list(depth int) error {
 	s.at++ // the bracket
 	for s.next() != ']' {
@@ -135,19 +135,19 @@ func (s *scanner) list(depth int) error {
 	return nil
 }
 
-// quoted moves behind a string, and returns it with its quotes.
+// quoted skips a string, and returns it with its quotes.
 func (s *scanner) quoted() []byte {
 	start := s.at
 	for s.at++; s.text[s.at] != '"'; s.at++ {
 		if s.text[s.at] == '\\' {
-			s.at++ // what is escaped may be a quote
+			s.at++ // the escaped character may be a quote
 		}
 	}
 	s.at++
 	return s.text[start:s.at]
 }
 
-// name returns the name of a member, without escapes: it may be written in many ways.
+// name returns the name of a member, with escapes decoded.
 func (s *scanner) name() (string, error) {
 	quoted := s.quoted()
 	if bytes.IndexByte(quoted, '\\') < 0 {

@@ -57,7 +57,7 @@ func TestObjectsAreRead(t *testing.T) {
 	}
 }
 
-// FuzzReadObject holds the scanner against encoding/json: what both take they read alike.
+// FuzzReadObject compares the scanner with encoding/json: they agree on everything that both accept.
 func FuzzReadObject(f *testing.F) {
 	for _, text := range []string{`{"a":"x","b":[1,{"c":"\"\\"}]}`, `{"\u0061":"x"}`,
 		"{ \"b\" :\n-1e5 , \"a\":\"\"}", `{"b":{"":{"":[[]]}}}`} {

@@ -12,7 +12,7 @@ import (
 	"unicode"
 )
 
-// Option changes what New does.
+// Option is an option of New.
 type Option func(*settings)
 
 type settings struct {
@@ -39,31 +39,30 @@ const (
 	maxCacheSize     = 1 << 20
 )
 
-// WithHTTPClient sets what fetches the metadata and the key set, such as one that trusts a company's own
-// root. Its redirect policy is not used: no redirect is followed. Each fetch is given 5 s.
+// WithHTTPClient sets the client for the metadata and the key set, for example one that trusts a company's own root.
+// Its redirect policy is not used: redirects are not followed. Each fetch may take 5 s.
 func WithHTTPClient(client *http.Client) Option { return func(s *settings) { s.client = client } }
 
-// WithLeeway sets by how much the clocks of the issuer and of this machine may differ: 10 s unless said, at
-// most a minute.
+// WithLeeway sets how much the clocks of the issuer and of this machine may differ: default 10 s, at most a minute.
 func WithLeeway(leeway time.Duration) Option { return func(s *settings) { s.leeway = leeway } }
 
-// WithRefreshFloor sets the least time between two fetches of the key set, whatever tokens come: 10 s unless
-// said, from 1 s to 5 min.
+// WithRefreshFloor sets the minimum time between two fetches of the key set, whatever tokens arrive: default 10 s,
+// from 1 s to 5 min.
 func WithRefreshFloor(floor time.Duration) Option { return func(s *settings) { s.floor = floor } }
 
-// WithCache sets how many verified tokens are remembered, of about 1 KiB each: 4096 unless said; 0 remembers none.
+// WithCache sets how many verified tokens are cached, of about 1 KiB each: default 4096; 0 disables the cache.
 func WithCache(tokens int) Option { return func(s *settings) { s.cacheSize = tokens } }
 
-// WithLazyStart lets New succeed without having asked the issuer, so that an API can come up before it. The
-// first token fetches the keys; until they could be had, every answer is ErrUnavailable, and a wrong issuer
-// shows only then.
+// WithLazyStart lets New succeed without a request to the issuer, so that an API can start before it. The keys are
+// fetched for the first token. Until they could be fetched, Verify returns ErrUnavailable, and a wrong issuer is only
+// noticed then.
 func WithLazyStart() Option { return func(s *settings) { s.lazy = true } }
 
-// WithClock sets what tells the time, for tests.
+// WithClock sets the clock, for tests.
 func WithClock(now func() time.Time) Option { return func(s *settings) { s.now = now } }
 
-// WithLogger sets where it is told why a request was refused (Debug) and that keys could not be fetched
-// (Warn). No token is logged. Nothing is logged unless this is set.
+// WithLogger sets the logger for reasons of rejected requests (Debug) and failed fetches of keys (Warn). Tokens are
+// never logged. The default logs nothing.
 func WithLogger(logger *slog.Logger) Option { return func(s *settings) { s.logger = logger } }
 
 func newSettings(options []Option) settings {
@@ -77,7 +76,7 @@ func newSettings(options []Option) settings {
 	return s
 }
 
-// check returns all that is wrong, joined.
+// check returns all errors of the arguments, joined.
 func (s settings) check(issuer, audience string) error {
 	var faults []error
 	if err := checkURL(issuer); err != nil {
@@ -91,7 +90,7 @@ func (s settings) check(issuer, audience string) error {
 				"required (RFC 9068 §4)"))
 	}
 	if s.client == nil || s.now == nil || s.logger == nil {
-		faults = append(faults, errors.New("WithHTTPClient, WithClock and WithLogger do not take nil"))
+		faults = append(faults, errors.New("the arguments of WithHTTPClient, WithClock and WithLogger must not be nil"))
 	}
 	if s.revocations && (s.interval < minInterval || s.interval > maxInterval ||
 		s.withoutList != RefuseWithoutList && s.withoutList != AcceptWithoutList) {
@@ -111,7 +110,7 @@ func (s settings) check(issuer, audience string) error {
 	return errors.Join(faults...)
 }
 
-// checkURL takes https, and http where nobody is between: on loopback. Keys that came another way would be anybody's.
+// checkURL accepts https, and http on loopback, since keys that were fetched otherwise could be anybody's.
 func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestTheLastGoodKeySetIsKept(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	good := w.issuer.jwks
 	for name, fault := range map[string]func(){
 		"500":            func() { w.issuer.status = http.StatusInternalServerError },
@@ -37,7 +37,7 @@ func TestTheLastGoodKeySetIsKept(t *testing.T) {
 			requireEqual(t, false, w.verifier.keys.failed.Load() != 0)
 		})
 	}
-	t.Run("nobody there", func(t *testing.T) {
+	t.Run("not reachable", func(t *testing.T) {
 		w.issuer.Close()
 		for range 3 {
 			w.clock.advance(time.Hour)
@@ -48,10 +48,10 @@ func TestTheLastGoodKeySetIsKept(t *testing.T) {
 	})
 }
 
-// TestAnOutageDelaysNobody: while fetches fail, callers go on with what there is, however old it is. An API
-// that was idle meanwhile waits once.
+// TestAnOutageDelaysNobody: while fetches fail, callers use the last key set, however old it is. An API that was idle
+// waits once.
 func TestAnOutageDelaysNobody(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.issuer.change(func() { w.issuer.status = http.StatusInternalServerError })
 	w.clock.advance(time.Hour)
 	requireGood(t, w, w.token(nil))
@@ -61,14 +61,15 @@ func TestAnOutageDelaysNobody(t *testing.T) {
 
 // TestKeysThatMayNotBeKeptDelayNobody while the next are fetched.
 func TestKeysThatMayNotBeKeptDelayNobody(t *testing.T) {
-	w := &world{issuer: newIssuer(t), clock: newClock()}
+	w := &env{issuer: newIssuer(t), clock: newClock()}
 	w.issuer.control = "no-store, max-age=0"
 	w.verifier = w.verifierOf(t)
 	w.requirePrompt(t, defaultFloor)
 }
 
-// requirePrompt wants a good answer although after some time the key set is asked for and the issuer hangs.
-func (w *world) requirePrompt(t *testing.T, after time.Duration) {
+// requirePrompt requires that tokens are accepted at once although the key set is fetched after some time and the
+// issuer hangs.
+func (w *env) requirePrompt(t *testing.T, after time.Duration) {
 	t.Helper()
 	hold := make(chan struct{})
 	w.issuer.change(func() { w.issuer.held = hold })

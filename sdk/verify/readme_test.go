@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestReadmeShowsTheExample holds the code of the README against the one that compiles.
+// TestReadmeShowsTheExample compares the code in the README with the example.
 func TestReadmeShowsTheExample(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestAgainstARealIssuer verifies a token that a running Lingpai made. The tests of Lingpai itself run it so.
+// TestAgainstARealIssuer verifies a token of a running Lingpai. Lingpai's own tests run it.
 func TestAgainstARealIssuer(t *testing.T) {
 	issuer, audience, token := os.Getenv("LINGPAI_TEST_ISSUER"), os.Getenv("LINGPAI_TEST_AUDIENCE"),
 		os.Getenv("LINGPAI_TEST_TOKEN")
@@ -21,7 +21,7 @@ func TestAgainstARealIssuer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{verifier: v}
+	w := &env{verifier: v}
 	claims, err := v.Verify(context.Background(), token)
 	if err != nil {
 		t.Fatal(err)
@@ -44,8 +44,8 @@ func TestAgainstARealIssuer(t *testing.T) {
 	w.seesALogout(t, issuer, audience, token, claims.ClientID)
 }
 
-// seesALogout gives the token back, and waits until the list tells a verifier of it that asks nobody else.
-func (w *world) seesALogout(t *testing.T, issuer, audience, token, client string) {
+// seesALogout revokes the token, and waits until a verifier sees that on the list.
+func (w *env) seesALogout(t *testing.T, issuer, audience, token, client string) {
 	v, err := New(context.Background(), issuer, audience, WithRevocations(time.Second, RefuseWithoutList))
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +59,6 @@ func (w *world) seesALogout(t *testing.T, issuer, audience, token, client string
 	}
 	answer.Body.Close()
 	requireEqual(t, http.StatusOK, answer.StatusCode)
-	eventually(t, "the list tells of it", func() bool { return w.verify(token) != nil })
+	eventually(t, "the list has the session", func() bool { return w.verify(token) != nil })
 	requireRefused(t, w, token, sessionEnded)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// refusal is an answer to a request that is not let through (RFC 6750 §3).
+// refusal is the answer to a rejected request (RFC 6750 §3).
 type refusal struct {
 	status      int
 	Error       string `json:"error,omitempty"`
@@ -14,7 +14,7 @@ type refusal struct {
 	Scope       string `json:"scope,omitempty"`
 }
 
-// noToken names no error: nothing is known to be wrong yet (RFC 6750 §3.1).
+// noToken has no error code (RFC 6750 §3.1).
 func noToken() *refusal {
 	return &refusal{status: http.StatusUnauthorized, Description: "Send the access token as Authorization: Bearer."}
 }
@@ -26,7 +26,7 @@ func twoTokens() *refusal {
 
 func badToken() *refusal {
 	return &refusal{status: http.StatusUnauthorized, Error: "invalid_token",
-		Description: "The access token is not valid here, or not any more."}
+		Description: "The access token is invalid or has expired."}
 }
 
 func unavailable() *refusal {
@@ -34,10 +34,10 @@ func unavailable() *refusal {
 		Description: "Tokens cannot be checked at the moment."}
 }
 
-// notWired is for a handler that was not put behind Middleware: a fault of the API, which no token mends.
+// notWired is for a handler that is not behind Middleware: an error of the API that no token can fix.
 func notWired() *refusal {
 	return &refusal{status: http.StatusInternalServerError, Error: "server_error",
-		Description: "This API does not check tokens as it should."}
+		Description: "This API is misconfigured."}
 }
 
 func lacksScope(scopes []string) *refusal {
@@ -51,7 +51,7 @@ func lacksRole() *refusal {
 	return &refusal{status: http.StatusForbidden, Error: "insufficient_scope", Description: "The user lacks a role."}
 }
 
-// answer writes the refusal, with a challenge unless a fault is on this side.
+// answer writes the refusal, with a challenge unless it is an error of the server.
 func (f *refusal) answer(w http.ResponseWriter, realm string) {
 	header := w.Header()
 	if f.status < http.StatusInternalServerError {
@@ -60,11 +60,11 @@ func (f *refusal) answer(w http.ResponseWriter, realm string) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Type", "application/json")
 	w.WriteHeader(f.status)
-	_ = json.NewEncoder(w).Encode(f) // if the caller is gone there is nobody to tell
+	_ = json.NewEncoder(w).Encode(f) // an error means that the caller is gone
 }
 
-// challenge is the value of WWW-Authenticate (RFC 6750 §3). The realm is the audience, so there is at least
-// one parameter always.
+// challenge returns the value of WWW-Authenticate (RFC 6750 §3). The realm is the audience, so there is always a
+// parameter.
 func (f *refusal) challenge(realm string) string {
 	value := "Bearer realm=" + quoted(realm)
 	if f.Error != "" {
@@ -76,7 +76,7 @@ func (f *refusal) challenge(realm string) string {
 	return value
 }
 
-// quoted is a quoted-string (RFC 9110 §5.6.4).
+// quoted returns a quoted-string (RFC 9110 §5.6.4).
 func quoted(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }

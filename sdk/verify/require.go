@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// RequireScope lets requests through whose token has every one of these scopes, and answers others with 403
-// and what is needed (RFC 6750 §3.1). It goes inside of Middleware; without it every answer is 500.
+// RequireScope passes on requests whose token has all of these scopes, and answers others with 403 and the required
+// scopes (RFC 6750 §3.1). It must be used behind Middleware; otherwise every answer is 500.
 func RequireScope(scope string, more ...string) func(http.Handler) http.Handler {
 	needed := append([]string{scope}, more...)
 	return require(lacksScope(needed), func(c *Claims) bool {
@@ -15,9 +15,8 @@ func RequireScope(scope string, more ...string) func(http.Handler) http.Handler 
 	})
 }
 
-// RequireRole lets requests through whose user has at least one of these roles, and answers others with 403.
-// Tokens tell roles only if their scope asks for "roles". It goes inside of Middleware; without it every
-// answer is 500.
+// RequireRole passes on requests whose user has at least one of these roles, and answers others with 403. Tokens have
+// roles only if their scope includes "roles". It must be used behind Middleware; otherwise every answer is 500.
 func RequireRole(role string, more ...string) func(http.Handler) http.Handler {
 	enough := append([]string{role}, more...)
 	return require(lacksRole(), func(c *Claims) bool { return slices.ContainsFunc(enough, c.HasRole) })

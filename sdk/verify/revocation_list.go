@@ -9,47 +9,47 @@ import (
 )
 
 const (
-	hashSize    = 16      // bytes of the SHA-256 of a session id that the list has
-	maxListSize = 1 << 20 // bytes; Lingpai makes none beyond 600 KB
+	hashSize    = 16      // bytes of the SHA-256 of a session id in the list
+	maxListSize = 1 << 20 // bytes; Lingpai's have at most 600 KB
 
-	// maxListLife is how long a list may be good; Lingpai's are for 5 minutes. One that were good for ever
-	// would be the last.
+	// maxListLife limits the validity of a list; Lingpai's are valid for 5 minutes. A list that never expires could
+	// never be replaced.
 	maxListLife = time.Hour
 )
 
-// revocations is the list as it was read last. It does not change.
+// revocations is the last fetched list. It is immutable.
 type revocations struct {
 	hashes    []byte    // in order, hashSize bytes each
-	allBefore time.Time // every token of a session that was issued before it counts as listed; zero: none
-	sequence  int64     // of two lists the one with the higher number is newer
+	allBefore time.Time // tokens of sessions issued before it count as listed; zero: none
+	sequence  int64     // higher for newer lists
 	expires   time.Time
 	key       *publicKey // that signed it
-	url       string     // where it was
+	url       string     // from which it was fetched
 	etag      string
-	readAt    time.Time // when the issuer said last that it is its list
+	readAt    time.Time // when the issuer last confirmed it
 }
 
-// listPayload is the list on the wire. Instants are seconds since 1970.
+// listPayload is the JSON form of the list. Times are seconds since 1970.
 type listPayload struct {
 	Issuer    string  `json:"iss"`
 	IssuedAt  instant `json:"iat"`
 	Expires   instant `json:"exp"`
 	Sequence  int64   `json:"seq"`
-	Sessions  *string `json:"sids"` // base64url; empty if nobody left, and never missing
+	Sessions  *string `json:"sids"` // base64url; required, but may be empty
 	AllBefore instant `json:"all_before"`
 }
 
 var (
 	errNoList     = errors.New("it is not a revocations+jwt that a key of the issuer signed")
 	errListClaims = errors.New("its claims are not those of a list of revocations")
-	errListIssuer = errors.New("it is of another issuer")
+	errListIssuer = errors.New("it is from another issuer")
 	errNoKeysYet  = errors.New("there are no keys to check it with yet")
-	errListTime   = errors.New("it has expired, its time has not come, or it is good for more than an hour")
-	errListOrder  = errors.New("its entries are not whole, or not in order")
+	errListTime   = errors.New("it has expired, is not valid yet, or is valid for more than an hour")
+	errListOrder  = errors.New("its entries are incomplete or not sorted")
 )
 
-// read checks a list as strictly as a token: by RS256, its type, a key of the issuer's, its issuer and its
-// time. Its errors are no ErrInvalidToken: the fault is not of whoever presents one.
+// read checks a list as strictly as a token: RS256, its type, a key of the issuer, its issuer and its validity. Its
+// errors do not wrap ErrInvalidToken, since they are not errors of a token.
 func (s *revocationSource) read(ctx context.Context, body []byte) (*revocations, error) {
 	now := s.now()
 	signed, err := parseToken(string(body), typeRevocations)
@@ -84,7 +84,7 @@ func (s *revocationSource) read(ctx context.Context, body []byte) (*revocations,
 	return list, nil
 }
 
-// inOrder says whether hashes can be searched: else one that is there might not be found.
+// inOrder reports whether hashes are sorted, which binary search requires.
 func inOrder(hashes []byte) bool {
 	if len(hashes)%hashSize != 0 {
 		return false

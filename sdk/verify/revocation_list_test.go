@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// TestListsThatAreNoneAreRefused (RFC 8725): what is not the issuer's list, whole and of now, changes
-// nothing, and New does not begin with it.
+// TestListsThatAreNoneAreRefused (RFC 8725): a list that is not the issuer's, incomplete or not valid now changes
+// nothing, and makes New fail.
 func TestListsThatAreNoneAreRefused(t *testing.T) {
-	w := newListWorld(t, RefuseWithoutList)
+	w := newListEnv(t, RefuseWithoutList)
 	token := w.token(nil)
 	w.revoke("s_1")
 	w.clock.advance(2 * testInterval)
@@ -34,7 +34,7 @@ func TestListsThatAreNoneAreRefused(t *testing.T) {
 		"another issuer":       w.signedList(map[string]any{"iss": "https://attacker.example"}),
 		"expired":              w.signedList(map[string]any{"exp": now - 11}),
 		"of the future":        w.signedList(map[string]any{"iat": now + 11}),
-		"good for ever":        w.signedList(map[string]any{"exp": now + 3601, "seq": 1 << 60}),
+		"valid for ever":       w.signedList(map[string]any{"exp": now + 3601, "seq": 1 << 60}),
 		"all before far ahead": w.signedList(map[string]any{"all_before": lastInstant + 1}),
 		"no exp":               w.signedList(map[string]any{"exp": nil}),
 		"no seq":               w.signedList(map[string]any{"seq": nil}),
@@ -57,13 +57,13 @@ func TestListsThatAreNoneAreRefused(t *testing.T) {
 	}
 }
 
-// TestAListEndsWithItsKey: who has a stolen key makes no list that outlives it.
+// TestAListEndsWithItsKey: a list signed with a stolen key is not used after the key is gone.
 func TestAListEndsWithItsKey(t *testing.T) {
-	w := newListWorld(t, RefuseWithoutList)
+	w := newListEnv(t, RefuseWithoutList)
 	w.issuer.publish(jwkOf("first", &firstRSA().PublicKey), jwkOf("second", &secondRSA().PublicKey))
 	w.clock.advance(defaultFloor)
 	token := w.tokenOf("second", secondRSA())
-	// the thief's
+	// the attacker's list
 	w.publishList(w.signedList(map[string]any{"seq": w.clock.now().UnixMilli() + 1<<40,
 		"exp": w.clock.now().Unix() + 3600}))
 	requireGood(t, w, token)
@@ -79,10 +79,10 @@ func TestAListEndsWithItsKey(t *testing.T) {
 	requireRefused(t, w, token, sessionEnded)
 }
 
-// TestAnOlderListChangesNothing: replicas, caches and attackers have some. When the newer one is over anyway,
-// it is as good as any.
+// TestAnOlderListChangesNothing: replicas, caches and attackers may have one. After the newer one has expired, it is
+// accepted.
 func TestAnOlderListChangesNothing(t *testing.T) {
-	w := newListWorld(t, RefuseWithoutList)
+	w := newListEnv(t, RefuseWithoutList)
 	token := w.token(nil)
 	older := w.signedList(nil)
 	w.clock.advance(2 * testInterval)
@@ -101,9 +101,9 @@ func TestAnOlderListChangesNothing(t *testing.T) {
 	requireGood(t, w, token)
 }
 
-// TestAnExpiredListIsNotAskedAboutAgain: whoever answers that it is still the same does not make it good.
-func TestAnExpiredListIsNotAskedAboutAgain(t *testing.T) {
-	w := newListWorld(t, RefuseWithoutList)
+// TestAnExpiredListIsFetchedWithoutETag: an answer of 304 does not make it valid.
+func TestAnExpiredListIsFetchedWithoutETag(t *testing.T) {
+	w := newListEnv(t, RefuseWithoutList)
 	token := w.token(nil)
 	w.clock.advance(time.Minute)
 	requireGood(t, w, token)

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// RevocationPolicy says what becomes of a user's token while there is no list of revocations that is still good.
+// RevocationPolicy decides about users' tokens while there is no valid list of revocations.
 type RevocationPolicy int
 
 const (
-	// RefuseWithoutList makes it ErrUnavailable: nobody whose session has ended gets in, and nobody else
-	// either until the issuer answers.
+	// RefuseWithoutList returns ErrUnavailable: no token of an ended session is accepted, and no other one either
+	// until the issuer answers.
 	RefuseWithoutList RevocationPolicy = iota + 1
-	// AcceptWithoutList goes by the last list, however old it is, and by none if there never was one: tokens
-	// then live until they expire.
+	// AcceptWithoutList uses the last list, however old it is, or none if there never was one: tokens are then
+	// accepted until they expire.
 	AcceptWithoutList
 )
 
@@ -28,12 +28,12 @@ const (
 	maxInterval = 5 * time.Minute
 )
 
-// WithRevocations refuses tokens of sessions that have ended, by the list that the issuer publishes: signed,
-// one for all sessions, and asked for at most once in an interval, from 1 s to 5 min, while tokens come. Each
-// second asked sooner is a second that somebody who logged out is not taken for logged in; 5 s is a good
-// interval. The list is good for 5 minutes after the issuer signed it; policy says what happens then.
+// WithRevocations rejects tokens of ended sessions, by the signed list of all ended sessions that the issuer
+// publishes. While tokens arrive, the list is fetched at most once in an interval, from 1 s to 5 min. With a shorter
+// interval, tokens are rejected sooner after a logout; 5 s is a good interval. The list is valid for 5 minutes after
+// the issuer signed it; policy decides what happens then.
 //
-// Tokens of clients that act for themselves have no session and are not concerned.
+// Tokens of clients that act for themselves have no session and are not affected.
 func WithRevocations(interval time.Duration, policy RevocationPolicy) Option {
 	return func(s *settings) { s.revocations, s.interval, s.withoutList = true, interval, policy }
 }
@@ -46,8 +46,8 @@ type revocationSource struct {
 	policy  RevocationPolicy
 	logger  *slog.Logger
 	keys    *keySource
-	fetcher fetcher // of the fetch that is under way
-	url     string  // likewise; empty until the metadata told
+	fetcher fetcher // used by the running fetch
+	url     string  // used by the running fetch; empty until the metadata was read
 	list    atomic.Pointer[revocations]
 }
 
@@ -60,7 +60,7 @@ func newRevocationSource(issuer string, s settings, keys *keySource) *revocation
 	return source
 }
 
-// check refuses the claims of a session that has ended.
+// check returns an error for the claims of an ended session.
 func (s *revocationSource) check(ctx context.Context, claims *Claims, now time.Time) error {
 	if claims.Session == "" {
 		return nil
@@ -75,8 +75,8 @@ func (s *revocationSource) check(ctx context.Context, claims *Claims, now time.T
 	return nil
 }
 
-// current returns the list that there is, and fetches the next one. Only who comes long after the last fetch
-// waits for it, and nobody does while the issuer is down.
+// current returns the last list, and starts to fetch the next one. Callers wait for it only if the last fetch was
+// long ago, and not while the issuer is down.
 func (s *revocationSource) current(ctx context.Context, now time.Time) *revocations {
 	list := s.list.Load()
 	if list != nil && now.Before(list.readAt.Add(s.floor)) && !now.Before(list.readAt) {
@@ -89,15 +89,15 @@ func (s *revocationSource) current(ctx context.Context, now time.Time) *revocati
 	return s.list.Load()
 }
 
-// good says whether a list has not expired, and the issuer still has the key that signed it: one that was
-// stolen ends its lists with its tokens.
+// good reports whether a list has not expired, and the issuer still has its key: when a stolen key is removed, its
+// lists become invalid like its tokens.
 func (s *revocationSource) good(list *revocations, now time.Time) bool {
 	keys := s.keys.set.Load()
 	return now.Before(list.expires.Add(s.leeway)) && keys != nil && keys.keys[list.key.id] == list.key
 }
 
-// load fetches the list. One that is older than a good one that is there, as a cache or an attacker may keep
-// it, changes nothing.
+// load fetches the list. A list that is older than the current valid one, for example from a cache or an attacker, is
+// ignored.
 func (s *revocationSource) load(ctx context.Context) error {
 	list, err := s.next(ctx, s.list.Load())
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *revocationSource) next(ctx context.Context, last *revocations) (*revoca
 	return list, nil
 }
 
-// has looks for a session among those that have ended.
+// has reports whether a session has ended.
 func (r *revocations) has(claims *Claims) bool {
 	if claims.IssuedAt.Before(r.allBefore) {
 		return true

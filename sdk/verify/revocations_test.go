@@ -15,17 +15,17 @@ import (
 
 const testInterval = 5 * time.Second
 
-// newListWorld is a world whose verifier goes by the list of revocations.
-func newListWorld(t testing.TB, policy RevocationPolicy, options ...Option) *world {
+// newListEnv returns a env whose verifier uses the list of revocations.
+func newListEnv(t testing.TB, policy RevocationPolicy, options ...Option) *env {
 	t.Helper()
-	w := &world{issuer: newIssuer(t), clock: newClock()}
+	w := &env{issuer: newIssuer(t), clock: newClock()}
 	w.revoke()
 	w.verifier = w.verifierOf(t, append(options, WithRevocations(testInterval, policy))...)
 	return w
 }
 
-// listOf is a list of sessions, with changes: a nil takes a claim away.
-func (w *world) listOf(changes map[string]any, sessions ...string) string {
+// listOf returns a list of sessions with changes; nil removes a claim.
+func (w *env) listOf(changes map[string]any, sessions ...string) string {
 	now := w.clock.now()
 	hashes := make([]string, len(sessions))
 	for n, session := range sessions {
@@ -50,37 +50,37 @@ func (w *world) listOf(changes map[string]any, sessions ...string) string {
 	return string(text)
 }
 
-func (w *world) signedList(changes map[string]any, sessions ...string) string {
+func (w *env) signedList(changes map[string]any, sessions ...string) string {
 	return sign(listHeader, w.listOf(changes, sessions...), firstRSA())
 }
 
 const listHeader = `{"alg":"RS256","kid":"first","typ":"revocations+jwt"}`
 
 // revoke publishes a list of sessions.
-func (w *world) revoke(sessions ...string) { w.publishList(w.signedList(nil, sessions...)) }
+func (w *env) revoke(sessions ...string) { w.publishList(w.signedList(nil, sessions...)) }
 
-func (w *world) publishList(list string) { w.issuer.change(func() { w.issuer.list = list }) }
+func (w *env) publishList(list string) { w.issuer.change(func() { w.issuer.list = list }) }
 
-func (w *world) settleList(t *testing.T) {
+func (w *env) settleList(t *testing.T) {
 	t.Helper()
 	eventually(t, "the fetch of the list ends", func() bool { return w.verifier.revocations.flight.Load() == nil })
 }
 
-func requireUnavailable(t *testing.T, w *world, token string) {
+func requireUnavailable(t *testing.T, w *env, token string) {
 	t.Helper()
 	if err := w.verify(token); !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrInvalidToken) {
 		t.Fatal(err)
 	}
 }
 
-// TestALogoutIsSeen by a verifier that asks nobody about the token itself, whether the token is remembered or not.
+// TestALogoutIsSeen by a verifier that makes no request for the token itself, whether or not the token is cached.
 func TestALogoutIsSeen(t *testing.T) {
 	for _, policy := range []RevocationPolicy{RefuseWithoutList, AcceptWithoutList} {
-		w := newListWorld(t, policy)
+		w := newListEnv(t, policy)
 		left, stays, service := w.token(nil), w.token(map[string]any{"sid": "s_2"}), w.token(map[string]any{"sid": nil})
 		requireGood(t, w, left)
 		w.revoke("s_9", "s_1", "s_0")
-		requireGood(t, w, left) // within the interval nobody is asked
+		requireGood(t, w, left) // within the interval the list is not fetched
 		requireEqual(t, int64(1), w.issuer.listed.Load())
 		w.clock.advance(2 * testInterval)
 		requireRefused(t, w, left, sessionEnded)
@@ -92,17 +92,17 @@ func TestALogoutIsSeen(t *testing.T) {
 	}
 }
 
-// TestAListThatIsFreshTakesNoLock: tokens pass while the only lock there is is held.
+// TestAListThatIsFreshTakesNoLock: tokens are accepted while the only lock is held.
 func TestAListThatIsFreshTakesNoLock(t *testing.T) {
-	w := newListWorld(t, RefuseWithoutList)
+	w := newListEnv(t, RefuseWithoutList)
 	w.verifier.revocations.mutex.Lock()
 	defer w.verifier.revocations.mutex.Unlock()
 	requireGood(t, w, w.token(nil))
 }
 
-// TestTheListIsFetchedBesideTheTokens: between one and two intervals nobody waits for it.
-func TestTheListIsFetchedBesideTheTokens(t *testing.T) {
-	w := newListWorld(t, RefuseWithoutList)
+// TestTheListIsFetchedInTheBackground: between one and two intervals, callers do not wait for it.
+func TestTheListIsFetchedInTheBackground(t *testing.T) {
+	w := newListEnv(t, RefuseWithoutList)
 	token := w.token(nil)
 	hold := make(chan struct{})
 	w.revoke("s_1")
@@ -114,9 +114,9 @@ func TestTheListIsFetchedBesideTheTokens(t *testing.T) {
 	requireRefused(t, w, token, sessionEnded)
 }
 
-// TestTooManyEndedSessionsToList: whoever has a token from before must refresh it.
+// TestTooManyEndedSessionsToList: all users with an older token must refresh it.
 func TestTooManyEndedSessionsToList(t *testing.T) {
-	w := newListWorld(t, RefuseWithoutList)
+	w := newListEnv(t, RefuseWithoutList)
 	now := w.clock.now().Unix()
 	old, current := w.token(map[string]any{"iat": now - 1}), w.token(map[string]any{"iat": now})
 	service := w.token(map[string]any{"iat": now - 1, "sid": nil})
@@ -127,9 +127,9 @@ func TestTooManyEndedSessionsToList(t *testing.T) {
 	requireGood(t, w, service)
 }
 
-// TestWithoutAList each policy does what it says, and an issuer that is down delays nobody.
+// TestWithoutAList follows the policy, and an issuer that is down delays no caller.
 func TestWithoutAList(t *testing.T) {
-	w := newListWorld(t, RefuseWithoutList)
+	w := newListEnv(t, RefuseWithoutList)
 	lenient := w.verifierOf(t, WithRevocations(testInterval, AcceptWithoutList))
 	ended, token, service := w.token(nil), w.token(map[string]any{"sid": "s_2"}), w.token(map[string]any{"sid": nil})
 	w.revoke("s_1")
@@ -158,17 +158,17 @@ func TestWithoutAList(t *testing.T) {
 	hold := make(chan struct{})
 	w.issuer.change(func() { w.issuer.held = hold })
 	w.clock.advance(testInterval)
-	requireUnavailable(t, w, token) // calls for the list, and does not wait while the last fetch failed
+	requireUnavailable(t, w, token) // starts a fetch, and does not wait since the last one failed
 	close(hold)
 	w.settleList(t)
 	requireGood(t, w, token)
 	requireRefused(t, w, ended, sessionEnded)
 }
 
-// TestALazyStartWithoutAList comes up before its issuer.
+// TestALazyStartWithoutAList starts before its issuer.
 func TestALazyStartWithoutAList(t *testing.T) {
 	for policy, good := range map[RevocationPolicy]bool{RefuseWithoutList: false, AcceptWithoutList: true} {
-		w := &world{issuer: newIssuer(t), clock: newClock()}
+		w := &env{issuer: newIssuer(t), clock: newClock()}
 		w.verifier = w.verifierOf(t, WithLazyStart(), WithRevocations(testInterval, policy))
 		for range 3 {
 			requireEqual(t, good, w.verify(w.token(nil)) == nil)
@@ -177,9 +177,9 @@ func TestALazyStartWithoutAList(t *testing.T) {
 	}
 }
 
-// TestOneFailureIsForgotten: who comes long after it waits for the next list, as if there had been none.
+// TestOneFailureIsForgotten: long after it, callers wait for the next list as usual.
 func TestOneFailureIsForgotten(t *testing.T) {
-	w := newListWorld(t, AcceptWithoutList)
+	w := newListEnv(t, AcceptWithoutList)
 	token := w.token(nil)
 	w.publishList("")
 	w.clock.advance(testInterval)
@@ -190,9 +190,9 @@ func TestOneFailureIsForgotten(t *testing.T) {
 	requireRefused(t, w, token, sessionEnded)
 }
 
-// TestCallersWithOlderClocksFetchNothing: the floor holds whoever reads the clock first.
+// TestCallersWithOlderClocksFetchNothing: the floor applies in whatever order callers read the clock.
 func TestCallersWithOlderClocksFetchNothing(t *testing.T) {
-	w := newListWorld(t, RefuseWithoutList)
+	w := newListEnv(t, RefuseWithoutList)
 	before := w.clock.now().Add(-time.Nanosecond)
 	for range 100 {
 		w.verifier.revocations.fetch(before)
@@ -203,7 +203,7 @@ func TestCallersWithOlderClocksFetchNothing(t *testing.T) {
 	requireEqual(t, []int64{1, 1}, []int64{w.issuer.listed.Load(), w.issuer.fetched.Load()})
 }
 
-func TestNewSaysWhatIsWrongAboutRevocations(t *testing.T) {
+func TestNewReturnsErrorsOfRevocations(t *testing.T) {
 	issuer := newIssuer(t)
 	for _, option := range []Option{
 		WithRevocations(0, RefuseWithoutList), WithRevocations(time.Hour, RefuseWithoutList),
@@ -219,7 +219,7 @@ func TestNewSaysWhatIsWrongAboutRevocations(t *testing.T) {
 
 // TestListsAndTokensAtOnce is for the race detector.
 func TestListsAndTokensAtOnce(t *testing.T) {
-	w := newListWorld(t, AcceptWithoutList)
+	w := newListEnv(t, AcceptWithoutList)
 	var group sync.WaitGroup
 	for n := range 8 {
 		group.Add(1)

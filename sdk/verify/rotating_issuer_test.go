@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// TestAgainstARotatingIssuer verifies tokens of a running Lingpai whose keys rotate. The tests of Lingpai
-// itself run it so.
+// TestAgainstARotatingIssuer verifies tokens of a running Lingpai whose keys rotate. Lingpai's own tests run it.
 func TestAgainstARotatingIssuer(t *testing.T) {
 	issuer, life := os.Getenv("LINGPAI_TEST_ROTATING_ISSUER"), os.Getenv("LINGPAI_TEST_SECONDS")
 	if issuer == "" {
@@ -29,7 +28,7 @@ func TestAgainstARotatingIssuer(t *testing.T) {
 		t.Fatal(err)
 	}
 	kids, tokens := map[string]bool{}, 0
-	refresh := os.Getenv("LINGPAI_TEST_REFRESH_TOKEN") // of a user, whose tokens the list may name
+	refresh := os.Getenv("LINGPAI_TEST_REFRESH_TOKEN") // of a user, whose session may be on the list
 	for end := time.Now().Add(lasts); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var token string
 		token, refresh = refreshed(t, issuer, refresh)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-func TestOtherShapesAreRefused(t *testing.T) {
-	w := newWorld(t)
+func TestOtherFormsAreRejected(t *testing.T) {
+	w := newEnv(t)
 	token := w.token(nil)
 	parts := strings.Split(token, ".")
 	for name, attack := range map[string]struct {
@@ -24,7 +24,7 @@ func TestOtherShapesAreRefused(t *testing.T) {
 		"two segments":            {parts[0] + "." + parts[1], badForm},
 		"four segments":           {token + "." + parts[2], badForm},
 		"five segments, as a JWE": {token + "..", badForm},
-		"a dot behind":            {token + ".", badForm},
+		"a trailing dot":          {token + ".", badForm},
 		"a dot before":            {"." + token, badForm},
 		"only dots":               {"..", badHeader},
 		"no signature":            {parts[0] + "." + parts[1] + ".", badSignature},
@@ -34,18 +34,18 @@ func TestOtherShapesAreRefused(t *testing.T) {
 			parts[2]), badForm},
 		"general JSON": {fmt.Sprintf(`{"payload":%q,"signatures":[{"protected":%q,"signature":%q}]}`,
 			parts[1], parts[0], parts[2]), badForm},
-		"a padded header":    {parts[0] + "=." + parts[1] + "." + parts[2], badForm},
-		"a padded payload":   {parts[0] + "." + parts[1] + "=." + parts[2], badForm},
-		"a padded signature": {token + "==", badForm},
-		"a space behind":     {token + " ", badForm},
-		"a space before":     {" " + token, badForm},
-		"a tab behind":       {token + "\t", badForm},
-		"a line end behind":  {token + "\n", badForm},
-		"a line end within":  {token[:20] + "\r\n" + token[20:], badForm},
-		"a NUL behind":       {token + "\x00", badForm},
-		"Bearer before":      {"Bearer " + token, badForm},
-		"quoted":             {`"` + token + `"`, badForm},
-		"segments exchanged": {parts[1] + "." + parts[0] + "." + parts[2], badAlgorithm},
+		"a padded header":     {parts[0] + "=." + parts[1] + "." + parts[2], badForm},
+		"a padded payload":    {parts[0] + "." + parts[1] + "=." + parts[2], badForm},
+		"a padded signature":  {token + "==", badForm},
+		"a trailing space":    {token + " ", badForm},
+		"a space before":      {" " + token, badForm},
+		"a trailing tab":      {token + "\t", badForm},
+		"a trailing line end": {token + "\n", badForm},
+		"a line end within":   {token[:20] + "\r\n" + token[20:], badForm},
+		"a trailing NUL":      {token + "\x00", badForm},
+		"Bearer before":       {"Bearer " + token, badForm},
+		"quoted":              {`"` + token + `"`, badForm},
+		"segments exchanged":  {parts[1] + "." + parts[0] + "." + parts[2], badAlgorithm},
 		"another payload": {parts[0] + "." + b64([]byte(w.claims(map[string]any{"sub": "u_2"}))) + "." +
 			parts[2], badSignature},
 		"a signature of zeros": {parts[0] + "." + parts[1] + "." + b64(make([]byte, 256)), badSignature},
@@ -56,10 +56,10 @@ func TestOtherShapesAreRefused(t *testing.T) {
 	}
 }
 
-// TestEveryChangeOfATokenIsRefused, also of one that is remembered, and of the spare bits at the end of a
-// segment, which lax decoders ignore.
+// TestEveryChangeOfATokenIsRefused, also of a cached one, and of the spare bits at the end of a segment, which lax
+// decoders ignore.
 func TestEveryChangeOfATokenIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	token := []byte(w.token(map[string]any{"ext": nil, "wechat": nil, "roles": nil}))
 	requireGood(t, w, string(token))
 	refused := func(t *testing.T, changed []byte) {
@@ -95,7 +95,7 @@ func TestEveryChangeOfATokenIsRefused(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	w := newWorld(f)
+	w := newEnv(f)
 	token := w.token(nil)
 	f.Add(token)
 	f.Add(token + "=")

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func TestNewSaysAllThatIsWrong(t *testing.T) {
+func TestNewReturnsAllErrors(t *testing.T) {
 	_, err := New(context.Background(), "http://login.example.com", "", WithLeeway(time.Hour), WithRefreshFloor(0),
 		WithCache(-1), WithClock(nil))
 	for _, part := range []string{"https", "audience", "WithLeeway", "WithRefreshFloor", "WithCache", "WithClock"} {
@@ -25,7 +25,7 @@ func TestNewSaysAllThatIsWrong(t *testing.T) {
 		"https://login.example.com?x", "https://login.example.com/#x", "http://127.0.0.1.example.com",
 		"http://10.0.0.1", "http://[::2]"} {
 		if _, err := New(context.Background(), issuer, testAudience, WithLazyStart()); err == nil {
-			t.Fatalf("%q was taken", issuer)
+			t.Fatalf("%q was accepted", issuer)
 		}
 	}
 	for _, issuer := range []string{"https://login.example.com", "https://login.example.com/tenant",
@@ -52,7 +52,7 @@ func TestNewFailsWithoutAGoodIssuer(t *testing.T) {
 		"two issuers": {func(i *testIssuer) {
 			i.metadata = strings.Replace(i.metadata, `{`,
 				`{"issuer":"x",`, 1)
-		}, "twice"},
+		}, "repeated"},
 		"no key set": {func(i *testIssuer) { i.metadata = fmt.Sprintf(`{"issuer":%q}`, i.URL) }, "jwks_uri"},
 		"keys over http": {func(i *testIssuer) { i.metadata = keysAt(i, "http://keys.example.com") },
 			"must be https"},
@@ -84,12 +84,12 @@ func TestNewFailsWithoutAGoodIssuer(t *testing.T) {
 	})
 }
 
-// keysAt is metadata with a key set at a URL.
+// keysAt returns metadata with a key set at a URL.
 func keysAt(i *testIssuer, url string) string {
 	return fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q}`, i.URL, url)
 }
 
-// TestRedirectsAreNotFollowed, neither to http nor elsewhere, whatever the given client would do.
+// TestRedirectsAreNotFollowed, whatever the given client would do.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var visits atomic.Int64
 	attacker := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
@@ -107,7 +107,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 
 func TestTheKeySetMayBeElsewhere(t *testing.T) {
 	elsewhere := newIssuer(t)
-	w := &world{issuer: newIssuer(t), clock: newClock()}
+	w := &env{issuer: newIssuer(t), clock: newClock()}
 	w.issuer.metadata = keysAt(w.issuer, elsewhere.URL+"/.well-known/jwks.json")
 	w.verifier = w.verifierOf(t)
 	requireGood(t, w, w.token(nil))
@@ -126,9 +126,9 @@ func TestTheKeySetMayBeElsewhere(t *testing.T) {
 	})
 }
 
-// TestALazyStart: the API is up before its issuer, and each floor interval it is asked for once.
+// TestALazyStart: the API starts before its issuer, and makes one request in each floor interval.
 func TestALazyStart(t *testing.T) {
-	w := &world{issuer: newIssuer(t), clock: newClock()}
+	w := &env{issuer: newIssuer(t), clock: newClock()}
 	w.issuer.status = http.StatusServiceUnavailable
 	w.verifier = w.verifierOf(t, WithLazyStart())
 	requireEqual(t, int64(0), w.issuer.asked.Load())
@@ -146,7 +146,7 @@ func TestALazyStart(t *testing.T) {
 }
 
 func TestAClockThatIsSetBackStopsNoFetch(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	w.clock.advance(-24 * time.Hour)
 	w.issuer.publish(jwkOf("second", &secondRSA().PublicKey))
 	requireGood(t, w, w.tokenOf("second", secondRSA()))

@@ -10,28 +10,27 @@ import (
 )
 
 const (
-	maxTokenSize  = 16 << 10 // bytes; Lingpai makes none beyond 8 KiB
+	maxTokenSize  = 16 << 10 // bytes; Lingpai's have at most 8 KiB
 	maxHeaderSize = 2 << 10  // bytes of the first segment; Lingpai's has about 120
 	maxKeyIDSize  = 256      // bytes
 )
 
-// The types of what an issuer signs (RFC 8725 §3.11): none of them passes for another.
+// The types of signed documents (RFC 8725 §3.11), so that one is not accepted as another.
 const (
 	typeAccessToken = "at+jwt" // RFC 9068 §2.1
 	typeRevocations = "revocations+jwt"
 )
 
-// signedToken is a compact JWS (RFC 7515 §7.1) whose header is one of its type. Nothing about its signature
-// is known yet.
+// signedToken is a compact JWS (RFC 7515 §7.1) with a header of the required type. Its signature is not checked yet.
 type signedToken struct {
 	keyID              string
 	payload, signature []byte
-	input              string // what was signed: the first two segments as they came
+	input              string // the signing input: the first two segments, still encoded
 }
 
-// header is what counts in a JOSE header (RFC 7515 §4.1, RFC 7797 §3, RFC 7516 §4.1). The members after KeyID
-// are refused if they are there, whatever they say: crit and b64 change how a token is read, the others name
-// a key, and the key is never the token's choice.
+// header are the needed members of a JOSE header (RFC 7515 §4.1, RFC 7797 §3, RFC 7516 §4.1). The members after KeyID
+// are rejected, whatever their value: crit and b64 change the processing of a token, and the others name a key, which
+// a token must not choose.
 type header struct {
 	Algorithm       string          `json:"alg"`
 	Type            string          `json:"typ"`
@@ -48,9 +47,9 @@ type header struct {
 	ThumbprintOf256 json.RawMessage `json:"x5t#S256"`
 }
 
-// parseToken takes a token apart, strictly, before anything is done with it.
+// parseToken parses a token strictly.
 func parseToken(token, typ string) (signedToken, error) {
-	// The decoder skips line ends, so they are refused here.
+	// The decoder skips line ends, so they are rejected here.
 	if strings.Count(token, ".") != 2 || strings.ContainsAny(token, "\r\n") {
 		return signedToken{}, badForm
 	}
@@ -70,7 +69,7 @@ func parseToken(token, typ string) (signedToken, error) {
 	return signedToken{keyID: keyID, payload: payload, signature: signature, input: token[:dot]}, err
 }
 
-// readHeader returns the kid of a header that a token of that type may have.
+// readHeader parses a header of the given type and returns its kid.
 func readHeader(text []byte, typ string) (keyID string, err error) {
 	var h header
 	if readObject(text, &h) != nil {

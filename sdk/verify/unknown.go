@@ -11,13 +11,12 @@ const (
 	unknownPlaces = 256
 )
 
-// unknownKeys remembers kids that a key set did not have when it was fetched for them, so that tokens of a
-// key that is gone do not call for the key set again and again. It has a fixed number of places: whoever
-// makes up kids overwrites his own, and is stopped by the floor anyway. A kid that is in the key set is never
-// looked up here, so nothing that is remembered wrongly does harm.
+// unknownKeys remembers kids that a fetched key set did not have, so that tokens of a removed key do not cause
+// repeated fetches. It has a fixed number of slots: made-up kids only overwrite each other, and fetches are limited
+// by the floor anyway. A kid in the key set is never looked up here, so a wrong entry does no harm.
 type unknownKeys struct {
 	places [unknownPlaces]atomic.Pointer[unknownID]
-	seed   maphash.Seed // so that nobody can choose whose place he takes
+	seed   maphash.Seed // so that nobody can choose which slot a kid overwrites
 }
 
 type unknownID struct {

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestAFloodOfUnknownKeysIsNoLever: whatever number of kids is made up, there is one fetch in each floor interval.
-func TestAFloodOfUnknownKeysIsNoLever(t *testing.T) {
-	w := newWorld(t)
+// TestAFloodOfUnknownKeys: however many kids are made up, there is one fetch in each floor interval.
+func TestAFloodOfUnknownKeys(t *testing.T) {
+	w := newEnv(t)
 	before := runtime.NumGoroutine()
 	payload := w.claims(nil)
 	for round := range 4 {
@@ -33,7 +33,7 @@ func TestAFloodOfUnknownKeysIsNoLever(t *testing.T) {
 		}
 		group.Wait()
 		w.settle(t)
-		requireEqual(t, int64(1+round), w.issuer.fetched.Load()) // the first round falls into the floor of New's own
+		requireEqual(t, int64(1+round), w.issuer.fetched.Load()) // in the first round, the fetch of New was too recent
 		w.clock.advance(defaultFloor)
 	}
 	requireEqual(t, int64(3), w.issuer.notAgain.Load())
@@ -43,24 +43,24 @@ func TestAFloodOfUnknownKeysIsNoLever(t *testing.T) {
 	eventually(t, "all goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
-// TestAKeyThatIsGoneIsNotAskedForAgain while its last tokens are still presented.
-func TestAKeyThatIsGoneIsNotAskedForAgain(t *testing.T) {
-	w := newWorld(t)
+// TestAKeyThatIsGoneIsNotFetchedAgain while its last tokens still arrive.
+func TestAKeyThatIsGoneIsNotFetchedAgain(t *testing.T) {
+	w := newEnv(t)
 	for range 5 { // within a minute
 		w.clock.advance(defaultFloor)
 		requireRefused(t, w, w.tokenOf("gone", secondRSA()), unknownKey)
 	}
 	requireEqual(t, int64(2), w.issuer.fetched.Load())
-	t.Run("but believed when it is published", func(t *testing.T) {
+	t.Run("but accepted when it is published", func(t *testing.T) {
 		w.issuer.publish(jwkOf("gone", &secondRSA().PublicKey))
 		requireRefused(t, w, w.tokenOf("other", secondRSA()), unknownKey) // its fetch brings both
 		requireGood(t, w, w.tokenOf("gone", secondRSA()))
 	})
 }
 
-// TestCallersDoNotWaitLongForAKey that an issuer who hangs does not tell; and who has a known key does not wait at all.
+// TestCallersDoNotWaitLongForAKey while the issuer hangs. With a known key they do not wait at all.
 func TestCallersDoNotWaitLongForAKey(t *testing.T) {
-	w := newWorld(t)
+	w := newEnv(t)
 	hold := make(chan struct{})
 	w.issuer.change(func() { w.issuer.held = hold })
 	w.clock.advance(defaultFloor)

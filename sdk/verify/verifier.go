@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Verifier checks access tokens of one issuer for one audience. It is safe for parallel use, and needs no
-// closing: it runs nothing in the background but fetches that tokens called for, of 5 s at most.
+// Verifier checks access tokens of one issuer for one audience. It is safe for concurrent use, and needs no closing:
+// in the background it only runs fetches for tokens that arrived, of at most 5 s.
 type Verifier struct {
 	issuer, audience string
 	leeway           time.Duration
@@ -18,17 +18,15 @@ type Verifier struct {
 	logger           *slog.Logger
 	retryAfter       string // seconds
 	keys             *keySource
-	revocations      *revocationSource // nil: not asked for
+	revocations      *revocationSource // nil: WithRevocations is not used
 	cache            cache
 }
 
-// New returns a verifier of the tokens that the issuer makes for the audience. issuer is compared with the
-// iss of tokens and of the metadata exactly as it is given; audience is the name of this API, and must be
-// among the aud of a token.
+// New returns a verifier of the issuer's tokens for an audience. issuer is compared exactly with iss in tokens and in
+// the metadata; audience is the name of this API, which must be in the aud of a token.
 //
-// New reads the metadata and the keys, and the list of revocations if it is asked for, for as long as ctx
-// lasts and 5 s at most, and fails if it cannot, unless WithLazyStart is given. It returns all that is wrong
-// with its arguments, joined.
+// New fetches the metadata and the keys, and the list of revocations with WithRevocations, within ctx and 5 s, and
+// returns an error if it cannot, unless WithLazyStart is given. It returns all errors of its arguments, joined.
 func New(ctx context.Context, issuer, audience string, options ...Option) (*Verifier, error) {
 	s := newSettings(options)
 	if err := s.check(issuer, audience); err != nil {
@@ -62,10 +60,10 @@ func (v *Verifier) start(ctx context.Context) error {
 	return err
 }
 
-// Verify returns the claims of a good token. Every other token is ErrInvalidToken; ErrUnavailable if there
-// are no keys yet. It asks the issuer only if the key of the token is unknown or the key set is old, waits
-// for the answer 2 s at most and no longer than ctx lasts, and so decides by the last good key set while the
-// issuer is down. WithRevocations says what it does about sessions that have ended.
+// Verify returns the claims of a valid token. It returns ErrInvalidToken for every other token, and ErrUnavailable if
+// there are no keys yet. It makes a request to the issuer only if the key of the token is unknown or the key set is
+// old, and waits for the answer at most 2 s and within ctx; so it uses the last key set while the issuer is down. See
+// WithRevocations for sessions that have ended.
 func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	claims, err := v.verify(ctx, token)
 	if err != nil {
@@ -74,7 +72,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	return claims.clone(), nil
 }
 
-// verify returns claims that others share.
+// verify returns claims that are shared with the cache.
 func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	if token == "" || len(token) > maxTokenSize {
 		return nil, badLength
@@ -87,7 +85,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	return claims, err
 }
 
-// signed returns the claims of a token that is good by itself, whatever became of its session.
+// signed returns the claims of a token that is valid by itself, without a check of its session.
 func (v *Verifier) signed(ctx context.Context, token string, now time.Time) (*Claims, error) {
 	sum := sumOf(token)
 	if known := v.cache.find(&sum); known != nil {
@@ -95,7 +93,7 @@ func (v *Verifier) signed(ctx context.Context, token string, now time.Time) (*Cl
 		if err != nil {
 			return nil, err
 		}
-		if key == known.key { // the key set still has what checked the signature
+		if key == known.key { // the key set still has the key that verified the signature
 			return known.claims, known.claims.checkTime(now, v.leeway)
 		}
 	}
@@ -114,7 +112,7 @@ func (v *Verifier) signed(ctx context.Context, token string, now time.Time) (*Cl
 	return claims, err
 }
 
-// check does what RFC 9068 §4 asks for, the signature first.
+// check makes the checks of RFC 9068 §4, the signature first.
 func (v *Verifier) check(token signedToken, key *publicKey, now time.Time) (*Claims, error) {
 	if err := token.signedBy(key.rsa); err != nil {
 		return nil, err
@@ -131,7 +129,7 @@ func (v *Verifier) check(token signedToken, key *publicKey, now time.Time) (*Cla
 	return claims, claims.checkTime(now, v.leeway)
 }
 
-// sumOf is what the cache knows a token by. A token of the usual size is copied to the stack only.
+// sumOf returns the key of a token in the cache. A token of the usual size is copied only to the stack.
 func sumOf(token string) [sha256.Size]byte {
 	var room [2 << 10]byte
 	return sha256.Sum256(append(room[:0], token...))

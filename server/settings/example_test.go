@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestExampleFileHasEveryKeyWithItsDefault, but for the issuer, which has none, and the master key, which
-// does not belong in a file that people copy around.
+// TestExampleFileHasEveryKeyWithItsDefault, except for the issuer, which has none, and the master key, which does not
+// belong in a file that people copy.
 func TestExampleFileHasEveryKeyWithItsDefault(t *testing.T) {
 	example := filepath.Join("..", "..", "deploy", "lingpai.example.yaml")
 	c, err := parsed(t, "--config", example)

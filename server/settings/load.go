@@ -11,11 +11,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// setting is one key: in the file as it is, in the environment as LINGPAI_ and the key in capitals with
-// underscores, as a flag with dashes. Its usage says what is allowed.
+// setting is one key: in the file unchanged, in the environment as LINGPAI_ and the key in capitals with underscores,
+// as a flag with dashes. Its usage describes the allowed values.
 type setting struct {
 	key, fallback, usage string
-	secret               bool // may be read from a file named by …_FILE; has no flag, since flags show in process lists
+	secret               bool // may be read from the file in …_FILE; no flag, since process lists show flags
 	parse                func(c *Settings, value string) error
 }
 
@@ -25,7 +25,7 @@ func (s setting) variable() string {
 
 func (s setting) flag() string { return strings.NewReplacer(".", "-", "_", "-").Replace(s.key) }
 
-// fault says what is wrong with a setting, and what is allowed.
+// fault returns an error for a setting, with the allowed values.
 func (s setting) fault(err error) error {
 	return fmt.Errorf("%s (%s): %w; allowed: %s", s.key, s.variable(), err, s.usage)
 }
@@ -36,7 +36,7 @@ type Key struct {
 	Secret                         bool // has no flag
 }
 
-// Keys lists every setting in the order of the documentation.
+// Keys returns all settings in the order of the documentation.
 func Keys() []Key {
 	var keys []Key
 	for _, s := range table() {
@@ -47,7 +47,8 @@ func Keys() []Key {
 	return keys
 }
 
-// AddFlags gives a command --config and a flag for every key that is no secret, and explains keys in its long help.
+// AddFlags adds --config and a flag for every key that is not a secret to a command, and explains keys in its long
+// help.
 func AddFlags(cmd *cobra.Command) {
 	cmd.Flags().String("config", "", "YAML file with any of the keys (also LINGPAI_CONFIG)")
 	var secrets strings.Builder
@@ -67,32 +68,32 @@ that its variable with _FILE behind it names:
 ` + secrets.String()
 }
 
-// Terms are what a command asks of the configuration beyond the form of each setting.
+// Terms are the requirements of a command beyond the form of each setting.
 type Terms struct {
-	Defaults map[string]string // by key, instead of the settings' own
-	Flags    map[string]string // by key, names of flags other than the usual
+	Defaults map[string]string // by key; they replace the settings' own
+	Flags    map[string]string // by key, the names of flags if not the usual ones
 	Demands  []Demand
 }
 
-// Demand is a rule for a setting that holds for one command, or that needs to know other settings.
+// Demand is a rule for a setting that applies to one command, or that depends on other settings.
 type Demand struct {
 	Key   string
 	Check func(s Settings) error
 }
 
-// Defaults are the settings of a process for which nobody has set any. They come from no file, environment or flag.
+// Defaults returns the default settings, without reading a file, the environment or flags.
 func Defaults() Settings {
 	var s Settings
 	for _, entry := range table() {
 		if err := entry.parse(&s, entry.fallback); err != nil {
-			panic(fmt.Sprintf("settings: the default of %s: %v", entry.key, err)) // a test reads all of them
+			panic(fmt.Sprintf("settings: the default of %s: %v", entry.key, err)) // tests read all defaults
 		}
 	}
 	return s
 }
 
-// Load reads file, environment and the flags of [AddFlags], as far as a command has them. Its error lists every
-// problem at once; [Problems] takes it apart.
+// Load reads the file, the environment and the flags of [AddFlags], as far as a command has them. Its error lists
+// every problem; [Problems] splits it.
 func Load(flags *pflag.FlagSet, terms Terms) (Settings, error) {
 	var loaded Settings
 	fromFile, faults := readFile(flags)
@@ -101,7 +102,7 @@ func Load(flags *pflag.FlagSet, terms Terms) (Settings, error) {
 	for _, s := range table() {
 		byKey[s.key] = s.read(&loaded, flags, fromFile, terms)
 	}
-	for _, d := range terms.Demands { // after all is read, since a demand may look at several settings
+	for _, d := range terms.Demands { // after all is read, since a demand may depend on several settings
 		if byKey[d.Key] == nil {
 			byKey[d.Key] = d.Check(loaded)
 		}
@@ -112,12 +113,12 @@ func Load(flags *pflag.FlagSet, terms Terms) (Settings, error) {
 		}
 	}
 	if len(faults) > 0 {
-		return loaded, fmt.Errorf("the configuration has %d fault(s):\n%w", len(faults), errors.Join(faults...))
+		return loaded, fmt.Errorf("the configuration has %d error(s):\n%w", len(faults), errors.Join(faults...))
 	}
 	return loaded, nil
 }
 
-// Problems takes apart what [Load] reports in one error.
+// Problems returns the problems in an error of [Load].
 func Problems(err error) []error {
 	if err == nil {
 		return nil
@@ -128,7 +129,7 @@ func Problems(err error) []error {
 	return []error{err}
 }
 
-// read finds a setting's value where it counts most, and parses it.
+// read finds a setting's value in the source of the highest precedence, and parses it.
 func (s setting) read(c *Settings, flags *pflag.FlagSet, fromFile *koanf.Koanf, terms Terms) error {
 	value, source := s.fallback, "the default"
 	if other, ok := terms.Defaults[s.key]; ok {

@@ -31,7 +31,7 @@ func parseAddr(c *Settings, value string) error {
 	return nil
 }
 
-// parseIssuer checks the form only; whether http will do is decided by CheckIssuer, which knows the other keys.
+// parseIssuer checks only the form; CheckIssuer, which knows the other keys, decides whether http is allowed.
 func parseIssuer(c *Settings, value string) error {
 	if value == "" {
 		return nil // only serve needs one
@@ -44,24 +44,24 @@ func parseIssuer(c *Settings, value string) error {
 		u.User != nil:
 		return errors.New("has a trailing slash, query, fragment or user")
 	case !plainPath(u):
-		return errors.New("has a path of other than letters, digits, '.', '_', '~' and '-'")
+		return errors.New("has a path with characters other than letters, digits, '.', '_', '~' and '-'")
 	}
 	c.Issuer = value
 	return nil
 }
 
-// plainPath reports whether a path means the same to whoever reads it: no escapes, no empty or dotted segments.
+// plainPath reports whether all programs read a path in the same way: no escapes, no empty or dotted segments.
 func plainPath(u *url.URL) bool {
 	return u.RawPath == "" && !strings.ContainsFunc(u.Path, func(r rune) bool {
 		return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-/", r)
 	}) && (u.Path == "" || path.Clean(u.Path) == u.Path)
 }
 
-// CheckIssuer refuses tokens over an open network (RFC 6749 §1.6).
+// CheckIssuer returns an error if tokens would be sent over an open network without TLS (RFC 6749 §1.6).
 func CheckIssuer(s Settings) error {
 	switch u, err := url.Parse(s.Issuer); {
 	case s.Issuer == "":
-		return errors.New("it is required, since it stands in every token")
+		return errors.New("it is required, since it is part of every token")
 	case err != nil:
 		return err
 	case u.Scheme == "https", IsLoopback(u.Hostname()), s.Insecure() && s.AllowInsecureHTTP:
@@ -71,11 +71,11 @@ func CheckIssuer(s Settings) error {
 		"server.allow_insecure_http during development", s.Issuer)
 }
 
-// RequireMasterKey is a demand of commands that open or seal keys.
+// RequireMasterKey is a check for commands that open or seal keys.
 func RequireMasterKey(s Settings) error {
 	if s.MasterKey == "" {
-		return errors.New("it is required, since it seals the signing key; an installation that is there " +
-			"already needs the key that it was made with, mostly as LINGPAI_MASTER_KEY_FILE")
+		return errors.New("it is required, since it seals the signing key; an existing installation " +
+			"needs the key that it was created with, usually as LINGPAI_MASTER_KEY_FILE")
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func parseProxies(c *Settings, value string) error {
 			prefix, err = address.Prefix(address.BitLen())
 		}
 		if err != nil {
-			return fmt.Errorf("%q is no address or range", text)
+			return fmt.Errorf("%q is not an address or range", text)
 		}
 		c.TrustedProxies = append(c.TrustedProxies, prefix)
 	}
@@ -131,7 +131,7 @@ func parseKeyPrefix(c *Settings, value string) error {
 func parseMasterKey(c *Settings, value string) error {
 	c.MasterKey = identity.Secret(value)
 	if value == "" {
-		return nil // only what opens sealed values needs one
+		return nil // only commands that open sealed values need one
 	}
 	_, err := keys.ParseRing(value)
 	return err

@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/qq"
 )
 
-// platformURL lets nothing but a platform and this machine see its AppSecrets.
+// platformURL accepts only the platform over https, or loopback, so that no other host gets AppSecrets.
 func platformURL(field func(*Settings) *string, known func(string) bool) func(*Settings, string) error {
 	return func(c *Settings, value string) error {
 		u, err := url.Parse(value)
@@ -41,7 +41,7 @@ func (s Settings) Simulates(platform string) bool {
 	return !isHost(s.WechatBaseURL, wechat.IsWechatHost)
 }
 
-// WhoAnswers names who stands behind a platform's address: the platform, or a simulator.
+// WhoAnswers returns the name of the platform, or "the simulator at" its address.
 func (s Settings) WhoAnswers(platform string) string {
 	title, base := "WeChat", s.WechatBaseURL
 	if platform == identity.PlatformQQ {

@@ -1,5 +1,5 @@
 // Package settings reads the configuration of a process: a YAML file, then the environment, then flags; later
-// wins. It parses each setting, holds settings against each other, and reports all problems at once.
+// wins. It parses each setting, checks them against each other, and reports all problems at once.
 package settings
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Settings is everything that can be configured, parsed. [Defaults] has the values of those that nobody sets.
+// Settings are all parsed settings. [Defaults] returns the default values.
 type Settings struct {
 	Addr                string
 	Issuer              string
@@ -44,7 +44,7 @@ type Settings struct {
 	LogFormat                           string
 }
 
-// DatabaseFile is the file in which the database is, or "" if it is not in one.
+// DatabaseFile returns the path of an SQLite database, or "" for PostgreSQL.
 func (s Settings) DatabaseFile() string {
 	path, ok := strings.CutPrefix(s.DatabaseURL.Reveal(), "sqlite:")
 	if !ok {
@@ -54,7 +54,7 @@ func (s Settings) DatabaseFile() string {
 	return path
 }
 
-// DatabaseName names the database for people, without the password.
+// DatabaseName returns the name of the database for people, without the password.
 func (s Settings) DatabaseName() string {
 	if file := s.DatabaseFile(); file != "" {
 		return file

@@ -14,7 +14,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// aKey is a master key of no worth.
+// aKey is a master key for tests.
 const aKey = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 // parsed loads the configuration of a serve command with arguments.
@@ -26,13 +26,13 @@ func parsed(t *testing.T, args ...string) (Settings, error) {
 	return Load(cmd.Flags(), Terms{})
 }
 
-// write puts a file into a folder.
+// write writes a file in a folder.
 func write(t *testing.T, folder, name, text string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
 }
 
-func TestEveryKeyHasTheVariableAndFlagThatItsNameSays(t *testing.T) {
+func TestVariablesAndFlagsFollowFromTheKey(t *testing.T) {
 	for _, s := range table() {
 		require.Regexp(t, `^[a-z_]+(\.[a-z_]+)?$`, s.key)
 		require.Equal(t, "LINGPAI_"+strings.ToUpper(strings.ReplaceAll(s.key, ".", "_")), s.variable())
@@ -64,7 +64,7 @@ func TestFlagsWinOverEnvironmentAndThatOverFile(t *testing.T) {
 	require.Equal(t, 3*time.Hour, c.SessionIdle)
 	require.Equal(t, 5*time.Hour, c.SessionAbsolute)
 	require.Zero(t, c.RefreshGrace)
-	require.Equal(t, 2*time.Second, c.WechatTimeout, "a key in one piece is the key too")
+	require.Equal(t, 2*time.Second, c.WechatTimeout, "a dotted key is the same as a nested one")
 	require.Equal(t, aKey, c.MasterKey.Reveal())
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("192.168.0.0/16")},
 		c.TrustedProxies)
@@ -79,7 +79,7 @@ func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {
 	require.Equal(t, aKey, c.MasterKey.Reveal())
 	write(t, folder, "empty", "\n")
 	for file, says := range map[string]string{"": "name a file, or unset it",
-		folder + "/empty": "there is nothing in", folder + "/gone": "no such file"} {
+		folder + "/empty": "is empty", folder + "/gone": "no such file"} {
 		t.Setenv("LINGPAI_MASTER_KEY_FILE", file)
 		_, err := parsed(t)
 		require.ErrorContains(t, err, says)
@@ -91,7 +91,7 @@ func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {
 	}
 }
 
-func TestEachSettingSaysWhatItDoesNotTake(t *testing.T) {
+func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 	tests := map[string][]string{
 		"server.addr": {"", "8080", "localhost", "127.0.0.1:", "127.0.0.1:http",
 			"127.0.0.1:65536", "127.0.0.1:-1"},
@@ -129,7 +129,7 @@ func TestEachSettingSaysWhatItDoesNotTake(t *testing.T) {
 		"log.format":                    {"", "xml"},
 	}
 	for _, s := range table() {
-		require.NotEmpty(t, tests[s.key], "no test says what %s refuses", s.key)
+		require.NotEmpty(t, tests[s.key], "no test has invalid values of %s", s.key)
 		for _, value := range tests[s.key] {
 			t.Run(s.key+"="+value, func(t *testing.T) {
 				t.Setenv(s.variable(), value)

@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// byteOrderMark begins the text files of some editors and shells, and belongs to no secret.
+// byteOrderMark is at the beginning of text files of some editors and shells, and is not part of a secret.
 const byteOrderMark = "\ufeff"
 
-// readFile reads the YAML file, if one is named, and refuses keys that do not exist.
+// readFile reads the YAML file, if any, and returns an error for each unknown key.
 func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 	k := koanf.New(".")
 	path, _ := flags.GetString("config")
@@ -29,7 +29,7 @@ func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 	}
 	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
 		if strings.Contains(err.Error(), "cannot unmarshal") { // the error quotes what it found, which may be a secret
-			err = errors.New("it does not hold keys and values, such as \"session: {idle: 168h}\"")
+			err = errors.New("it does not contain keys and values, such as \"session: {idle: 168h}\"")
 		}
 		return k, []error{fmt.Errorf("%s: cannot read %s: %w", source, path, err)}
 	}
@@ -42,10 +42,10 @@ func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 	return k, faults
 }
 
-// ErrUnknownKey reports a key or a variable of no setting, such as a misspelt one.
-var ErrUnknownKey = errors.New("there is no such key; \"lingpai serve --help\" lists all")
+// ErrUnknownKey means that a key or a variable is not of any setting, for example misspelt.
+var ErrUnknownKey = errors.New("unknown setting; \"lingpai serve --help\" lists all")
 
-// fileValue writes a YAML value as the environment would have it: lists are separated by commas.
+// fileValue returns a YAML value in the form of the environment: lists are separated by commas.
 func fileValue(k *koanf.Koanf, key string) string {
 	if list, ok := k.Get(key).([]any); ok {
 		texts := make([]string, len(list))
@@ -57,7 +57,7 @@ func fileValue(k *koanf.Koanf, key string) string {
 	return k.String(key)
 }
 
-// fromEnvironment returns a value and the variable it came from; "" when there is none.
+// fromEnvironment returns a value and the name of its variable, which is "" if none is set.
 func (s setting) fromEnvironment() (value, from string, err error) {
 	value, set := os.LookupEnv(s.variable())
 	path, inFile := os.LookupEnv(s.variable() + "_FILE")
@@ -74,7 +74,7 @@ func (s setting) fromEnvironment() (value, from string, err error) {
 			return "", "", fmt.Errorf("%s_FILE: %w", s.variable(), err)
 		}
 		if value = strings.TrimSpace(strings.TrimPrefix(string(text), byteOrderMark)); value == "" {
-			return "", "", fmt.Errorf("%s_FILE: there is nothing in %s", s.variable(), path)
+			return "", "", fmt.Errorf("%s_FILE: %s is empty", s.variable(), path)
 		}
 		return value, s.variable() + "_FILE", nil
 	case set:
@@ -83,10 +83,11 @@ func (s setting) fromEnvironment() (value, from string, err error) {
 	return "", "", nil
 }
 
-// testVariables begin the names of those that tell tests where servers are.
+// testVariables is the prefix of variables with the addresses of servers for tests.
 const testVariables = "LINGPAI_TEST_"
 
-// unknownVariables finds misspelt variables, which would otherwise be defaults without anybody noticing.
+// unknownVariables returns an error for each unknown variable, so that a misspelt one is not silently replaced by a
+// default.
 func unknownVariables() []error {
 	known := []string{"LINGPAI_CONFIG"}
 	for _, s := range table() {

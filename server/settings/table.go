@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/qq"
 )
 
-// table is every key there is, in the order of the documentation.
+// table returns all settings, in the order of the documentation.
 func table() []setting {
 	return slices.Concat(serverSettings(), storageSettings(), platformSettings(), accountSettings(),
 		tokenSettings(), sessionSettings(), observationSettings())

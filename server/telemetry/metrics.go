@@ -1,4 +1,4 @@
-// Package telemetry counts what operators watch, for Prometheus.
+// Package telemetry provides the metrics of the server for Prometheus.
 package telemetry
 
 import (
@@ -16,10 +16,10 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// scrapeTime bounds what a scrape asks the database.
+// scrapeTime limits the database queries of a scrape.
 const scrapeTime = 3 * time.Second
 
-// Metrics are what Prometheus asks for, at an address of its own: they are nobody's business but the operator's.
+// Metrics are the metrics of the server. They are for the operator only, so they are served at an address of their own.
 type Metrics struct {
 	registry  *prometheus.Registry
 	refreshes *prometheus.CounterVec
@@ -32,19 +32,19 @@ var (
 	_ wechatdata.Meter = (*Metrics)(nil)
 )
 
-// New returns metrics that count requests and what the services report, and that ask at each scrape for what the apps
-// have used and for what signs.
+// New returns metrics that count requests and reports of the services. At each scrape they read how many phone
+// numbers the apps have used, and call backend for the signing backend.
 func New(apps identity.Apps, backend func() string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lingpai_refresh_tokens_presented_total",
-			Help: "Genuine refresh tokens of live sessions, by what they meant: rotate, repeat (a lost " +
-				"answer or a parallel caller), refuse, theft, ahead (the database lost commits).",
+			Help: "Genuine refresh tokens of active sessions, by verdict: rotate, repeat (a lost " +
+				"answer or a concurrent request), refuse, theft, ahead (the database lost commits).",
 		}, []string{"verdict"}),
 		phones: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lingpai_phone_numbers_asked_total",
-			Help: "Phone numbers that WeChat was to be asked for by code, by what became of it.",
+			Help: "Requests for phone numbers by code, by outcome.",
 		}, []string{"appid", "outcome"}),
 		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "lingpai_http_request_duration_seconds", Help: "Requests by route, status and method.",
@@ -62,14 +62,14 @@ func (m *Metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdic
 // PhoneAsked implements wechatdata.Meter.
 func (m *Metrics) PhoneAsked(appID, outcome string) { m.phones.WithLabelValues(appID, outcome).Inc() }
 
-// phoneUses tells at each scrape how much of their budgets the apps have used, whichever replica did.
+// phoneUses reports at each scrape how much of their budgets the apps have used, over all replicas.
 type phoneUses struct{ apps identity.Apps }
 
 var (
 	phonesUsed = prometheus.NewDesc("lingpai_phone_numbers_used",
-		"Phone numbers that an app has got this month, in Beijing.", []string{"appid"}, nil)
+		"Phone numbers that an app has received this month, in Beijing time.", []string{"appid"}, nil)
 	phonesBudget = prometheus.NewDesc("lingpai_phone_numbers_budget",
-		"Phone numbers that an app may get in a month; -1: no bound.", []string{"appid"}, nil)
+		"Phone numbers that an app may receive in a month; -1: no limit.", []string{"appid"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -93,11 +93,11 @@ func (p phoneUses) Collect(into chan<- prometheus.Metric) {
 	}
 }
 
-// signingBackend tells at each scrape what signs.
+// signingBackend reports the signing backend at each scrape.
 type signingBackend func() string
 
 var signsNow = prometheus.NewDesc("lingpai_signing_backend",
-	`What signs tokens: 1 for "go", "openssl" with its version, or "go, since openssl" and how that failed.`,
+	`Always 1. The label is what signs tokens: "go", "openssl" and its version, or "go, since openssl" and its error.`,
 	[]string{"backend"}, nil)
 
 // Describe implements prometheus.Collector.
@@ -108,12 +108,12 @@ func (b signingBackend) Collect(into chan<- prometheus.Metric) {
 	into <- prometheus.MustNewConstMetric(signsNow, prometheus.GaugeValue, 1, b())
 }
 
-// Observe counts the answers of a route.
+// Observe counts the responses of a route.
 func (m *Metrics) Observe(route string, next http.Handler) http.Handler {
 	return promhttp.InstrumentHandlerDuration(m.answers.MustCurryWith(prometheus.Labels{"route": route}), next)
 }
 
-// Handler answers GET /metrics.
+// Handler returns a handler of GET /metrics.
 func (m *Metrics) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry,

@@ -11,7 +11,7 @@ const fallenBack = "go, since openssl 3.0.22 failed: it made a signature that do
 
 func hasFallenBack() string { return fallenBack }
 
-func TestMetricsTellThatGoSignsInstead(t *testing.T) {
+func TestMetricsShowThatGoSignsInstead(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	require.NoError(t, registry.Register(signingBackend(hasFallenBack)))
 	families, err := registry.Gather()

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// apiAnswer is what an API or a gateway answered.
+// apiAnswer is the answer of an API or a gateway.
 type apiAnswer struct {
 	status    int
 	challenge string
@@ -22,7 +22,7 @@ func ask(t *testing.T, method, address, token string, header http.Header, body i
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, address, body)
 	require.NoError(t, err)
-	for name := range header { // as it is spelt
+	for name := range header { // set directly, to keep the spelling
 		request.Header[name] = header[name]
 	}
 	if token != "" {
@@ -34,7 +34,7 @@ func ask(t *testing.T, method, address, token string, header http.Header, body i
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	a := apiAnswer{status: response.StatusCode, challenge: response.Header.Get("WWW-Authenticate"), body: string(text)}
-	_ = json.Unmarshal(text, &a.members) // not every refusal is JSON
+	_ = json.Unmarshal(text, &a.members) // not every error is JSON
 	return a
 }
 

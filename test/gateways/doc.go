@@ -1,3 +1,3 @@
-// Package gateways tests those that check the tokens of Lingpai with other people's code: the gateways of
-// deploy/gateways and the APIs of docs/examples/resource-servers.
+// Package gateways tests programs that check Lingpai's tokens with other software: the gateways in deploy/gateways
+// and the APIs in docs/examples/resource-servers.
 package gateways

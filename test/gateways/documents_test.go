@@ -12,8 +12,8 @@ import (
 
 const resourceServersPage = "docs/resource-servers.md"
 
-// TestResourceServersDocumentShowsWhatIsRun: each program stands in the page as it is, and says there and in
-// itself if nobody ran it.
+// TestResourceServersDocumentShowsWhatIsRun: the page contains each program unchanged, and both say if the program is
+// not tested.
 func TestResourceServersDocumentShowsWhatIsRun(t *testing.T) {
 	files, err := os.ReadDir(harness.Path(exampleServers))
 	require.NoError(t, err)
@@ -29,7 +29,7 @@ func TestResourceServersDocumentShowsWhatIsRun(t *testing.T) {
 	require.Len(t, files, len(run)+1, "PHP is the one that is not run")
 }
 
-// TestGatewaysSayWhetherTheyWereRun in their first line; and every one is in the page.
+// TestGatewaysSayWhetherTheyWereRun in their first line, and the page has all of them.
 func TestGatewaysSayWhetherTheyWereRun(t *testing.T) {
 	files, err := os.ReadDir(harness.Path("deploy/gateways"))
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// claimsIn is what a JWT says, unchecked.
+// claimsIn returns the claims of a JWT without checking it.
 func claimsIn(t *testing.T, token string) map[string]any {
 	t.Helper()
 	return decodePart(t, strings.Split(token, ".")[1])
@@ -43,14 +43,14 @@ func encodePart(t *testing.T, members map[string]any) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// forgeriesOf are what nobody may take for the good token that they are made of, each with the claims of that one.
+// forgeriesOf returns forgeries of a valid token with the same claims, which must be rejected.
 func forgeriesOf(t *testing.T, i *harness.Dev, good string) map[string]string {
 	t.Helper()
 	parts := strings.Split(good, ".")
 	header, payload := decodePart(t, parts[0]), parts[1]
 	require.Equal(t, "RS256", header["alg"])
 	require.Equal(t, "at+jwt", header["typ"])
-	with := func(member string, value any) string { // the good header, one member changed
+	with := func(member string, value any) string { // the valid header with one member changed
 		changed := map[string]any{}
 		for name := range header {
 			changed[name] = header[name]
@@ -84,9 +84,9 @@ func forgeriesOf(t *testing.T, i *harness.Dev, good string) map[string]string {
 		"a bit of the signature changed":       parts[0] + "." + payload + "." + encode(signature),
 		"no signature":                         parts[0] + "." + payload + ".",
 		"somebody else's sub":                  parts[0] + "." + encodePart(t, claims) + "." + parts[2],
-		"a key of the caller's":                signed(parts[0] + "." + payload),
-		"a key that the token brings along":    signed(with("jwk", ownJWK)),
-		"a kid that nobody has":                signed(with("kid", "nobody-s")),
+		"a key of the caller":                  signed(parts[0] + "." + payload),
+		"a key in the token":                   signed(with("jwk", ownJWK)),
+		"an unknown kid":                       signed(with("kid", "nobody-s")),
 		"alg none":                             with("alg", "none") + ".",
 		"alg none, the signature left":         with("alg", "none") + "." + parts[2],
 		"HS256 with the public key (PEM)":      hashed(with("alg", "HS256"), publicKey),
@@ -97,7 +97,7 @@ func forgeriesOf(t *testing.T, i *harness.Dev, good string) map[string]string {
 	}
 }
 
-// publicKey is that of the only key, as those who confuse algorithms take it for a secret.
+// publicKey returns the only public key as PEM, for attacks that use it as an HMAC secret.
 func publicKey(t *testing.T, i *harness.Dev) []byte {
 	t.Helper()
 	response, err := http.Get(i.Issuer + "/.well-known/jwks.json")

@@ -19,7 +19,7 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// gateway is a file of deploy/gateways that we can run.
+// gateway is a file in deploy/gateways that the test can run.
 type gateway struct {
 	file, program, debian string
 	arguments             func(file, folder string) []string
@@ -38,8 +38,8 @@ func gateways() []gateway {
 	}
 }
 
-// TestGateways starts what deploy/gateways has for nginx and Caddy between a caller and an API that believes
-// its headers.
+// TestGateways runs the configurations of nginx and Caddy in deploy/gateways in front of an API that trusts its
+// headers.
 func TestGateways(t *testing.T) {
 	t.Parallel()
 	i, api, running := harness.StartDev(t), startBelievingAPI(t), map[string]string{}
@@ -76,7 +76,7 @@ func TestGateways(t *testing.T) {
 			ended := session["access_token"].(string)
 			requireSeen(t, get(t, address, ended), ended)
 			i.Post("/revoke", "token", session["refresh_token"].(string))
-			requireInvalid(t, get(t, address, ended), "the session ended, and nothing was remembered")
+			requireInvalid(t, get(t, address, ended), "the session ended, and no answer was cached")
 			requireSeen(t, get(t, address, good), good)
 			running[gateway.file] = address
 		})
@@ -92,8 +92,8 @@ func TestGateways(t *testing.T) {
 	}
 }
 
-// start writes the file into a folder with the addresses that its first lines name replaced, and starts it
-// until the whole test ends.
+// start writes the file into a folder, with the addresses in its first lines replaced, and runs the gateway until the
+// whole test ends.
 func (g gateway) start(whole, t *testing.T, issuer, api, audience string) string {
 	t.Helper()
 	program, err := exec.LookPath(g.program)
@@ -127,7 +127,7 @@ func hostOf(t *testing.T, address string) string {
 	return parsed.Host
 }
 
-// startBelievingAPI starts an API that says whom its headers name, and reads a header as PHP does:
+// startBelievingAPI starts an API that answers with the caller in its headers, and reads headers like PHP:
 // X_Auth.Subject is X-Auth-Subject.
 func startBelievingAPI(t *testing.T) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -144,7 +144,7 @@ func startBelievingAPI(t *testing.T) string {
 	return server.URL
 }
 
-// requireSeen: the API saw who calls, as the token says, and not the token.
+// requireSeen requires that the API saw the caller of the token, but not the token.
 func requireSeen(t *testing.T, a apiAnswer, token string) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.status, a.body)
@@ -159,8 +159,8 @@ func requireSeen(t *testing.T, a apiAnswer, token string) {
 	require.NotContains(t, a.members, "authorization")
 }
 
-// requireIdentityIsOurs: what a caller says of himself does not get through, however it is spelt; and not
-// beside what Lingpai says.
+// requireIdentityIsOurs requires that identity headers of the caller do not reach the API in any spelling, also not
+// in addition to Lingpai's.
 func requireIdentityIsOurs(t *testing.T, address, user, client string) {
 	t.Helper()
 	for _, spelt := range []string{"X-Auth-%", "x-auth-%", "X_Auth_%", "x_auth_%", "X-Auth_%", "X_Auth-%",
@@ -169,7 +169,7 @@ func requireIdentityIsOurs(t *testing.T, address, user, client string) {
 		for _, name := range []string{"Subject", "Client", "Session", "Scope"} {
 			header[strings.ReplaceAll(spelt, "%", name)] = []string{"made-up", "made-up-too"}
 		}
-		for _, token := range []string{user, client} { // the second has no session, so none may come from the caller
+		for _, token := range []string{user, client} { // the second has no session
 			a := ask(t, http.MethodGet, address, token, header, nil)
 			requireSeen(t, a, token)
 			require.NotContains(t, a.body, "made-up", spelt)
@@ -178,7 +178,7 @@ func requireIdentityIsOurs(t *testing.T, address, user, client string) {
 	}
 	for _, connection := range []string{"close, X-Auth-Session",
 		"X-Auth-Subject, X-Auth-Client, X-Auth-Session, X-Auth-Scope", "Upgrade, X-Auth-Session"} {
-		// nothing that we said is taken away
+		// Connection must not remove Lingpai's headers
 		requireSeen(t, ask(t, http.MethodGet, address, user, http.Header{"Connection": {connection},
 			"Upgrade": {"x"}}, nil), user)
 	}

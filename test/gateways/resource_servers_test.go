@@ -23,8 +23,7 @@ const (
 	debianForPython = "python3-jwt and python3-cryptography"
 )
 
-// resourceServer is a program of docs/examples/resource-servers, and how to start it; command leaves it out
-// if that cannot be.
+// resourceServer is a program in docs/examples/resource-servers; command returns how to start it, or skips the test.
 type resourceServer struct {
 	file, path string
 	command    func(t *testing.T, folder string) (interpreter string)
@@ -49,7 +48,7 @@ func resourceServers() []resourceServer {
 		{"express.mjs", "/orders", node},
 		{"api.py", "/", func(t *testing.T, _ string) string {
 			t.Helper()
-			// the first may be one that Debian's packages are not for
+			// Debian's packages may not be for the first
 			for _, name := range []string{"python3", "/usr/bin/python3"} {
 				if exec.CommandContext(t.Context(), name, "-c", "import jwt, cryptography").Run() == nil {
 					return name
@@ -61,8 +60,8 @@ func resourceServers() []resourceServer {
 	}
 }
 
-// TestResourceServers starts what docs/resource-servers.md shows, and lets in nothing but access tokens of
-// Lingpai for this API.
+// TestResourceServers runs the programs of docs/resource-servers.md, which must accept only Lingpai's access tokens
+// for this API.
 func TestResourceServers(t *testing.T) {
 	t.Parallel()
 	i, folder, running := harness.StartDev(t), t.TempDir(), map[string]string{}
@@ -76,7 +75,7 @@ func TestResourceServers(t *testing.T) {
 			"api")["access_token"].(string),
 	}
 	forgeries, keySetOnly := forgeriesOf(t, i, good), keySetOnly(t, i)
-	whole := t // what it starts lives on when a subtest is over
+	whole := t // its processes outlive a subtest
 	for _, server := range resourceServers() {
 		t.Run(server.file, func(t *testing.T) {
 			interpreter := server.command(t, folder)
@@ -121,14 +120,14 @@ func TestResourceServers(t *testing.T) {
 	for file, api := range running {
 		require.Equal(t, http.StatusOK, get(t, api, good).status, "%s needs Lingpai for its keys only", file)
 		requireInvalid(t, get(t, api, idToken), file)
-		requireInvalid(t, get(t, api, forgeries["a kid that nobody has"]), file)
+		requireInvalid(t, get(t, api, forgeries["an unknown kid"]), file)
 	}
 }
 
-// requireNoStart: who forgets to say what is to be checked gets no API that does not check it.
+// requireNoStart requires that a program does not start without a setting that it needs for its checks.
 func requireNoStart(t *testing.T, interpreter, program, setting string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // it would run for ever
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // otherwise it would run for ever
 	defer cancel()
 	cmd := exec.CommandContext(ctx, interpreter, program)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "PORT=" + harness.FreePort(t), setting}
@@ -137,7 +136,7 @@ func requireNoStart(t *testing.T, interpreter, program, setting string) {
 	require.Positive(t, cmd.ProcessState.ExitCode(), "%s", out)
 }
 
-// keySetOnly is another issuer, with the same keys.
+// keySetOnly starts another issuer with the same keys.
 func keySetOnly(t *testing.T, i *harness.Dev) string {
 	set := get(t, i.Issuer+"/.well-known/jwks.json", "").body
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -147,8 +146,7 @@ func keySetOnly(t *testing.T, i *harness.Dev) string {
 	return server.URL
 }
 
-// requireAsked: without a token in the header there is a challenge and no error (RFC 6750 §3.1), though a
-// good one be elsewhere.
+// requireAsked requires a challenge without an error (RFC 6750 §3.1) if the token is not in the header but elsewhere.
 func requireAsked(t *testing.T, api, good string) {
 	t.Helper()
 	for name, header := range map[string]http.Header{

@@ -18,18 +18,18 @@ import (
 // Audience is the API that the clients of "lingpai dev" are for.
 const Audience = "https://api.example.com"
 
-// Dev is a "lingpai dev" that a test can stop.
+// Dev is a running "lingpai dev".
 type Dev struct {
 	e2e.Ready
-	// Program is the path of lingpai, and Data the folder where this one keeps what it stores.
+	// Program is the path of lingpai, and Data the folder with the data of this one.
 	Program, Data string
 
 	t       *testing.T
 	process *e2e.Process
 }
 
-// StartDev starts one until the test ends, with more variables than the machine has. Settings of Lingpai
-// that the machine has do not reach it.
+// StartDev starts "lingpai dev" until the test ends, with additional environment variables and without the settings
+// of Lingpai in the environment of the test.
 func StartDev(t *testing.T, env ...string) *Dev {
 	t.Helper()
 	d := &Dev{t: t, Program: Program(t), Data: filepath.Join(t.TempDir(), "data")}
@@ -43,10 +43,10 @@ func StartDev(t *testing.T, env ...string) *Dev {
 	return d
 }
 
-// Stop ends it at once, before the test does.
+// Stop kills it before the test ends.
 func (d *Dev) Stop() { d.process.Kill() }
 
-// Post asks an endpoint as the confidential client, unless the form names another.
+// Post sends a form to an endpoint as the confidential client, unless the form names another client.
 func (d *Dev) Post(path string, pairs ...string) map[string]any {
 	d.t.Helper()
 	form := url.Values{"client_id": {d.Confidential.ClientID}, "client_secret": {d.Confidential.ClientSecret}}
@@ -63,18 +63,18 @@ func (d *Dev) Post(path string, pairs ...string) map[string]any {
 	require.NoError(d.t, err)
 	require.Equal(d.t, http.StatusOK, response.StatusCode, "%s", body)
 	var answer map[string]any
-	_ = json.Unmarshal(body, &answer) // /revoke says nothing
+	_ = json.Unmarshal(body, &answer) // /revoke has no body
 	return answer
 }
 
-// SignIn is the answer of the grant password.
+// SignIn returns the answer of a sign-in by password.
 func (d *Dev) SignIn(scope string) map[string]any {
 	d.t.Helper()
 	return d.Post("/token", "grant_type", "password", "username", d.User.Username, "password", d.User.Password,
 		"scope", scope)
 }
 
-// SignInByCode is the answer of the grant wechat_code, to the mini-program.
+// SignInByCode returns the answer of a sign-in by code at the mini-program.
 func (d *Dev) SignInByCode(scope string) map[string]any {
 	d.t.Helper()
 	response, err := http.Post(d.Simulator.URL+"/_sim/codes", "application/json",

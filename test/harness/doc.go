@@ -1,3 +1,3 @@
-// Package harness is what the tests below test/ share: a running "lingpai dev" with its clients and its user,
-// programs that stay up, Node modules, and the documents and files of the repository.
+// Package harness contains the helpers of the tests below test/: a running "lingpai dev" with its clients and its
+// user, running programs, Node modules, and the documents and files of the repository.
 package harness

@@ -14,11 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// manifests are what npm installs by.
+// manifests are the files that npm needs to install packages.
 var manifests = []string{"package.json", "package-lock.json"}
 
-// NodeModules returns a folder that has, in node_modules, what the lock file of another folder names. It is
-// installed once and kept among the user's caches until one of the manifests changes.
+// NodeModules returns a folder with node_modules for the lock file in another folder. It is kept in the user's cache
+// until one of the manifests changes.
 func NodeModules(t *testing.T, manifest string) (string, error) {
 	t.Helper()
 	npm, err := exec.LookPath("npm")
@@ -45,14 +45,14 @@ func NodeModules(t *testing.T, manifest string) (string, error) {
 	if err := npmInstall(t, npm, manifest, fresh); err != nil {
 		return "", err
 	}
-	// Another process may have been quicker: then there is a folder, and it has the same.
+	// Another process may have been faster; its folder has the same content.
 	if err := os.Rename(fresh, kept); err != nil && !isThere(kept) {
 		return "", err
 	}
 	return kept, nil
 }
 
-// cacheFolder is where things are kept from one run of the tests to the next.
+// cacheFolder returns the folder for files that are kept between runs of the tests.
 func cacheFolder() string {
 	caches, err := os.UserCacheDir()
 	if err != nil {
@@ -79,7 +79,7 @@ func isThere(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// UseNodeModules lets the programs of a folder import what NodeModules has.
+// UseNodeModules makes the modules of NodeModules available to the programs in a folder.
 func UseNodeModules(t *testing.T, manifest, folder string) error {
 	t.Helper()
 	kept, err := NodeModules(t, manifest)
@@ -90,10 +90,10 @@ func UseNodeModules(t *testing.T, manifest, folder string) error {
 	if os.Symlink(from, to) == nil {
 		return nil
 	}
-	return os.CopyFS(to, os.DirFS(from)) // where symbolic links need privileges
+	return os.CopyFS(to, os.DirFS(from)) // on systems where symbolic links need privileges
 }
 
-// CopyFile copies one, with the folders above it.
+// CopyFile copies a file, and creates the folders above it.
 func CopyFile(t *testing.T, from, to string) {
 	t.Helper()
 	text, err := os.ReadFile(from)

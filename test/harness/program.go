@@ -31,11 +31,11 @@ func Main(m *testing.M) {
 	os.Exit(status)
 }
 
-// programs is the folder of what is built for the tests of this process.
+// programs returns the folder of the programs that this process builds.
 var programs = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "lingpai-test-") })
 
-// built is the program's path. It is linked anew only if its source has changed since the last run of any test, whose
-// program is kept among the user's caches: then "go build" finds it up to date.
+// built builds lingpai and returns its path. The last program is kept in the user's cache, so that "go build" links
+// it again only if its source has changed.
 var built = sync.OnceValues(func() (string, error) {
 	folder, err := programs()
 	if err != nil {
@@ -53,20 +53,19 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// keptProgram is where the last program of this working tree and these build tags is kept.
+// keptProgram returns the path in the cache of the last program of this working tree and these build tags.
 func keptProgram() string {
 	tree, _ := filepath.Abs(root())
 	sum := sha256.Sum256([]byte(tree + "\n" + e2e.Tags()))
 	return filepath.Join(cacheFolder(), fmt.Sprintf("lingpai-%x", sum[:8]))
 }
 
-// unchanged reports whether a file was written by nobody between two looks at it, at the first of which it may not
-// have been there.
+// unchanged reports whether a file did not change between two calls of Stat; before is nil if it did not exist.
 func unchanged(before, after os.FileInfo) bool {
 	return before != nil && os.SameFile(before, after) && before.ModTime().Equal(after.ModTime())
 }
 
-// copyProgram copies a program in such a way that nobody sees half of it.
+// copyProgram copies a program atomically.
 func copyProgram(from, to string) error {
 	text, err := os.ReadFile(from)
 	if err != nil {
@@ -109,8 +108,8 @@ func Program(t *testing.T) string {
 	return path
 }
 
-// DependsOn says that other programs read the files of a folder in this test: "go test" takes its result from
-// the cache only as long as they are what they were.
+// DependsOn declares that programs in this test read the files of a folder: "go test" then uses a cached result only
+// if they are unchanged.
 func DependsOn(t *testing.T, folder string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
@@ -124,8 +123,8 @@ func DependsOn(t *testing.T, folder string) {
 	}))
 }
 
-// Start runs a command until the test ends, and shows its log if the test fails. Without an environment of its
-// own it has that of the machine without settings of Lingpai.
+// Start runs a command until the test ends, and prints its log if the test fails. The default environment is that of
+// the test without settings of Lingpai.
 func Start(t *testing.T, command *exec.Cmd) *e2e.Process {
 	t.Helper()
 	if command.Env == nil {
@@ -141,12 +140,12 @@ func killAtEnd(t *testing.T, p *e2e.Process, name string) {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("%s said:\n%s", name, p.Log())
+			t.Logf("log of %s:\n%s", name, p.Log())
 		}
 	})
 }
 
-// FreePort is one that nothing listens on.
+// FreePort returns a port that nothing listens on.
 func FreePort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -155,7 +154,7 @@ func FreePort(t *testing.T) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// WaitFor waits until something listens there, or the process that should has ended.
+// WaitFor waits until something listens at an address. It fails the test if the process ends before.
 func WaitFor(t *testing.T, p *e2e.Process, address string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -172,12 +171,12 @@ func WaitFor(t *testing.T, p *e2e.Process, address string) {
 	}, time.Minute, 20*time.Millisecond, address)
 	select {
 	case <-p.Ended():
-		require.Fail(t, "it ended", "%s", p.LogTail())
+		require.Fail(t, "the process ended", "%s", p.LogTail())
 	default:
 	}
 }
 
-// Skip skips what needs more than Go, since people may have nothing else; but CI has all there is.
+// Skip skips a test that needs more than Go, since developers may have nothing else. In CI it fails the test.
 func Skip(t *testing.T, reason string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {

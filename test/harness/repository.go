@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// root is the folder of the repository, the nearest above a test that holds lingpai's module.
+// root returns the folder of the repository, which is the nearest one above a test with lingpai's module.
 var root = sync.OnceValue(func() string {
 	folder := "."
 	for range 9 {
@@ -22,16 +22,16 @@ var root = sync.OnceValue(func() string {
 	return "."
 })
 
-// Path is where a file of the repository is, given with slashes.
+// Path returns the path of a file in the repository, given with slashes.
 func Path(name string) string { return filepath.Join(root(), filepath.FromSlash(name)) }
 
-// Document is the text of a file of the repository.
+// Document returns the text of a file in the repository.
 func Document(t *testing.T, name string) string {
 	t.Helper()
 	return Text(t, Path(name))
 }
 
-// Text is the text of a file.
+// Text returns the text of a file.
 func Text(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -39,10 +39,10 @@ func Text(t *testing.T, path string) string {
 	return string(text)
 }
 
-// fence is a block of code in Markdown, its group what stands in it.
+// fence matches a block of code in Markdown; its group is the code.
 var fence = regexp.MustCompile("(?ms)^ *```\\w+\n(.*?)^ *```$")
 
-// Fenced is what stands in the blocks of code of a page.
+// Fenced returns the blocks of code of a page.
 func Fenced(page string) (blocks []string) {
 	for _, block := range fence.FindAllStringSubmatch(page, -1) {
 		blocks = append(blocks, block[1])
@@ -50,5 +50,5 @@ func Fenced(page string) (blocks []string) {
 	return blocks
 }
 
-// Prose is a page without its blocks of code.
+// Prose returns a page without its blocks of code.
 func Prose(page string) string { return fence.ReplaceAllString(page, "") }

@@ -22,11 +22,11 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// oldCasdoor is a Casdoor that somebody leaves: it shows its keys, and signed the tokens that people still have.
+// oldCasdoor is a Casdoor to migrate from: it publishes its keys, and signed the old tokens.
 type oldCasdoor struct {
 	url         string
 	key         string // in PEM
-	certificate string // in PEM, which Casdoor shows to everybody
+	certificate string // in PEM, which Casdoor publishes
 }
 
 const (
@@ -60,7 +60,7 @@ func newOldCasdoor(t *testing.T) oldCasdoor {
 		encode("CERTIFICATE", der)}
 }
 
-// signed is a good token of Casdoor's with claims changed, or taken away where the value is nil.
+// signed returns a valid token of Casdoor with claims changed, or removed if the value is nil.
 func (c oldCasdoor) signed(changed ...any) oldClaims {
 	claims := map[string]any{"iss": c.url, "sub": casdoorUser, "aud": []string{casdoorApplication},
 		"tokenType": "access-token", "scope": "api",
@@ -74,7 +74,7 @@ func (c oldCasdoor) signed(changed ...any) oldClaims {
 	return oldClaims{Claims: claims, Key: c.key, Algorithm: "RS256", KeyID: "cert-built-in"}
 }
 
-// tokens are a good one, under that name, and those that no API may take.
+// tokens returns a valid token, by the name "good", and tokens that an API must reject.
 func (c oldCasdoor) tokens(m *migration) map[string]oldClaims {
 	good := c.signed()
 	wanted := m.thieves(good, casdoorUser)
@@ -85,16 +85,16 @@ func (c oldCasdoor) tokens(m *migration) map[string]oldClaims {
 	wanted["of another Casdoor"] = c.signed("iss", "https://door.example.com")
 	wanted["of Lingpai, by Casdoor's key"] = c.signed("iss", m.Issuer, "aud", harness.Audience, "sid", "s")
 	wanted["expired"] = c.signed("exp", time.Now().Add(-time.Hour).Unix())
-	wanted["without an end"] = c.signed("exp", nil)
+	wanted["without exp"] = c.signed("exp", nil)
 	wanted["HS256 with Casdoor's certificate"] = oldClaims{Claims: good.Claims, Key: c.certificate,
 		Algorithm: "HS256", KeyID: "cert-built-in"}
-	wanted["another algorithm, of a key that Casdoor has for it"] = oldClaims{Claims: good.Claims, Key: c.key,
+	wanted["another algorithm, by a key of Casdoor"] = oldClaims{Claims: good.Claims, Key: c.key,
 		Algorithm: "RS512", KeyID: "cert-new"}
 	return wanted
 }
 
-// casdoorTables is filled with the user's id, a hash, the user's openid twice, the unionid, the properties of
-// somebody who signed in at a website, and the hash again.
+// casdoorTables is formatted with the user's id, a hash, the user's openid twice, the unionid, the properties of a
+// user of a website, and the hash again.
 const casdoorTables = `
 	create table organization (owner varchar(100), name varchar(100), password_type varchar(100),
 		password_salt varchar(100));
@@ -151,10 +151,10 @@ func (m *migration) casdoor(t *testing.T) {
 	require.Equal(t, casdoorUser, subjectOf(t, fresh))
 	require.Equal(t, "id-2", subjectOf(t, m.byWechat(t, "migrate-casdoor", m.MiniProgram.ClientID)))
 	require.Equal(t, "id-3", subjectOf(t, m.byWechat(t, "migrate-web", m.MiniProgram.ClientID)),
-		"known at the website only, and by unionid at the mini-program")
+		"known only at the website, and by unionid at the mini-program")
 	require.Equal(t, "id-8", subjectOf(t, m.byPassword(t, "nulls", "an old password")),
-		"what nobody filled in takes nobody away")
-	m.refused(t, "salted", "password", "a hash that cannot be checked is none")
+		"null columns do not exclude a user")
+	m.refused(t, "salted", "password", "an unsupported hash is not imported")
 	m.dualRun(t, "casdoor", tokensShown{casdoorUser, fresh, m.forged(t, "migrate-casdoor", tokens)},
 		oldToken{"Authorization", "Bearer ", tokens["good"]},
 		"CASDOOR="+old.url, "CASDOOR_CLIENT_ID="+casdoorApplication)

@@ -1,3 +1,3 @@
-// Package migrate moves the people of the programs that docs/migrate tells of to Lingpai, with what stands on
-// those pages: exports, imports, and APIs that take the old tokens and the new ones.
+// Package migrate migrates the users of the programs in docs/migrate to Lingpai, with the code of those pages:
+// exports, imports, and APIs that accept the old tokens and the new ones.
 package migrate

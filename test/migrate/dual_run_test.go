@@ -20,7 +20,7 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// process is a program that stays up until the test ends.
+// process is a program that runs until the test ends.
 type process struct{ lines chan string }
 
 // start starts a program and reads its lines.
@@ -30,7 +30,7 @@ func start(t *testing.T, cmd *exec.Cmd) process {
 	cmd.Stdout = writer
 	p := process{make(chan string, 1000)}
 	running := harness.Start(t, cmd)
-	t.Cleanup(func() { // before it is killed, since it ends when all that it wrote was read
+	t.Cleanup(func() { // runs before the process is killed: reading ends with its output
 		go func() {
 			for range p.lines {
 			}
@@ -54,20 +54,20 @@ func (p process) line(t *testing.T) string {
 	t.Helper()
 	select {
 	case line, ok := <-p.lines:
-		require.True(t, ok, "it ended")
+		require.True(t, ok, "the process ended")
 		return line
 	case <-time.After(30 * time.Second):
-		require.Fail(t, "it says nothing")
+		require.Fail(t, "the process prints nothing")
 		return ""
 	}
 }
 
-const overDate = "2020-01-31T00:00:00Z" // an end that has come
+const overDate = "2020-01-31T00:00:00Z" // a date in the past
 
-// old is what an old mini-program shows to an API.
+// oldToken is a token of an old mini-program, and how it is sent.
 type oldToken struct{ header, scheme, good string }
 
-// dualRunAPI is an API of a page, which runs.
+// dualRunAPI is a running API of a page.
 type dualRunAPI struct {
 	process
 	url string
@@ -88,8 +88,8 @@ func (m *migration) api(t *testing.T, shape, until string, old oldToken, env ...
 	return dualRunAPI{p, p.line(t), old}
 }
 
-// startsScript starts a program again and again, each time with other variables, and writes the error that each start
-// ended with. The modules that the program imports are loaded once, which is most of the time that a start takes.
+// startsScript starts a program repeatedly with different variables, and writes the error of each start. The modules
+// that the program imports are loaded only once, which saves most of the time.
 const startsScript = `
 const { program, starts } = JSON.parse(process.argv[1])
 const ended = {}
@@ -103,15 +103,15 @@ for (const [name, { unset, set }] of Object.entries(starts)) {
 console.log(JSON.stringify(ended))
 process.exit()`
 
-// changedStart is a start of a program with a variable less, or others than before, and what its error says.
+// changedStart is a start of a program with a variable removed or changed, and the expected error.
 type changedStart struct {
 	Unset string            `json:"unset,omitempty"`
 	Set   map[string]string `json:"set,omitempty"`
 	says  string
 }
 
-// neverStarts checks that the API of a page ends with an error, and serves nothing, if a variable is missing or
-// the date is none.
+// neverStarts checks that the API of a page ends with an error, and serves nothing, if a variable is missing or the
+// date is invalid.
 func (m *migration) neverStarts(t *testing.T, shape string, env []string) {
 	t.Helper()
 	soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
@@ -143,7 +143,7 @@ func (m *migration) neverStarts(t *testing.T, shape string, env []string) {
 	endsWithError(t, cmd, "AUDIENCE")
 }
 
-// endsWithError runs a program without one of its variables, as operators would see it.
+// endsWithError runs a program without one of its variables, as an operator would.
 func endsWithError(t *testing.T, cmd *exec.Cmd, without string) {
 	t.Helper()
 	cmd.Env = slices.DeleteFunc(cmd.Env, func(set string) bool { return strings.HasPrefix(set, without+"=") })
@@ -152,14 +152,14 @@ func endsWithError(t *testing.T, cmd *exec.Cmd, without string) {
 	require.NoError(t, cmd.Start())
 	late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 	err := cmd.Wait()
-	require.True(t, late.Stop(), "it went on: %s", stdout.String())
+	require.True(t, late.Stop(), "the process kept running: %s", stdout.String())
 	require.Error(t, err)
-	require.Empty(t, stdout.String(), "it serves")
+	require.Empty(t, stdout.String(), "the process serves requests")
 	require.Contains(t, stderr.String(), "Error: set ")
 	require.Contains(t, stderr.String(), without)
 }
 
-// get asks the API with a header, and returns the status and who the API takes the caller for.
+// get sends a request with a header, and returns the status and the user that the API recognized.
 func (a dualRunAPI) get(t *testing.T, path, header, value string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+path, http.NoBody)
@@ -190,25 +190,25 @@ func (a dualRunAPI) withNew(t *testing.T, path, token string) (int, string) {
 	return a.get(t, path, "Authorization", "Bearer "+token)
 }
 
-// tokensShown is what an API of a page is shown beside a good old token.
+// tokensShown are the tokens for an API of a page besides a valid old token.
 type tokensShown struct {
 	id     string            // of the user
-	fresh  string            // a token of Lingpai's for that user
-	forged map[string]string // what is neither an old token nor a new one, by what is wrong with it
+	fresh  string            // a token of Lingpai for that user
+	forged map[string]string // invalid tokens, by the reason
 }
 
-// dualRun starts the API of a page and shows it both kinds of tokens, of one person, and tokens that are neither.
+// dualRun starts the API of a page and sends it both kinds of tokens of the same user, and invalid tokens.
 func (m *migration) dualRun(t *testing.T, shape string, who tokensShown, old oldToken, env ...string) {
 	t.Helper()
 	m.neverStarts(t, shape, env)
 	over := m.api(t, shape, overDate, old, env...)
 	status, _ := over.withOld(t, "/me", old.good)
-	require.Equal(t, http.StatusUnauthorized, status, "it is over")
+	require.Equal(t, http.StatusUnauthorized, status, "after the end of the dual run")
 	status, user := over.withNew(t, "/me", who.fresh)
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, who.id, user)
-	// An ID token is right in all but its type where the API's name is the client's: Lingpai registers no
-	// such client, but the API cannot know.
+	// If the API's name is a client's id, only the type of an ID token is wrong: Lingpai registers no such client,
+	// but the API cannot know.
 	named := m.api(t, shape, overDate, old, append(slices.Clone(env), "AUDIENCE="+m.MiniProgram.ClientID)...)
 	status, _ = named.withNew(t, "/me", m.idToken(t, "migrate-"+shape))
 	require.Equal(t, http.StatusUnauthorized, status, "an ID token")
@@ -230,10 +230,10 @@ func (m *migration) dualRun(t *testing.T, shape string, who tokensShown, old old
 		status, _ := a.withOld(t, "/me", token)
 		require.Equal(t, http.StatusUnauthorized, status, name)
 		status, _ = a.withNew(t, "/me", token)
-		require.Equal(t, http.StatusUnauthorized, status, name+", shown as a new one")
+		require.Equal(t, http.StatusUnauthorized, status, name+", sent as a new one")
 	}
 	counted := regexp.MustCompile(`^old (tokens|sessions) in 1 s: (\d+)$`)
-	for range 60 { // seconds; the first lines may be older than what is shown above
+	for range 60 { // seconds; the first lines may be older than the requests above
 		line := a.line(t)
 		require.Regexp(t, counted, line)
 		if counted.FindStringSubmatch(line)[2] != "0" {

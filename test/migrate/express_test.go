@@ -27,8 +27,8 @@ func (m *migration) express(t *testing.T) {
 		"exp": now + 7*86400}), Key: secret, Algorithm: "HS256"}
 	wanted["expired"] = oldClaims{Claims: claims(map[string]any{"iat": now - 7200, "exp": now - 3600}),
 		Key: secret, Algorithm: "HS256"}
-	wanted["without an end"] = oldClaims{Claims: claims(map[string]any{"iat": now}), Key: secret, Algorithm: "HS256"}
-	tokens, hashes := m.mint(t, wanted, "ada's old password", "secret") // the second is shorter than new ones may be
+	wanted["without exp"] = oldClaims{Claims: claims(map[string]any{"iat": now}), Key: secret, Algorithm: "HS256"}
+	tokens, hashes := m.mint(t, wanted, "ada's old password", "secret") // the second is too short for a new one
 
 	database := dbtest.PostgreSQL(t)
 	runSQL(t, database, fmt.Sprintf(`
@@ -56,8 +56,8 @@ func (m *migration) express(t *testing.T) {
 	require.Equal(t, "1", subjectOf(t, m.byPassword(t, "ada", "ada's old password")))
 	m.refused(t, "bea", "password", "a hash that cannot be checked is none")
 	require.Equal(t, "6", subjectOf(t, m.byPassword(t, "dan", "secret")),
-		"nobody has disabled him, and his openid is none")
-	m.refused(t, "cat", "secret", "disabled before, disabled now")
+		"not disabled, and without openid")
+	m.refused(t, "cat", "secret", "disabled before and after")
 	m.run(t, "users", "enable", "4")
 	require.Equal(t, "4", subjectOf(t, m.byPassword(t, "cat", "secret")))
 	require.Equal(t, "2", subjectOf(t, m.byWechat(t, "migrate-express", m.MiniProgram.ClientID)))

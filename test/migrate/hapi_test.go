@@ -18,13 +18,13 @@ func (m *migration) hapi(t *testing.T) {
 		Algorithm: "HS256"}
 	wanted := m.thieves(good, "41")
 	wanted["good"] = good
-	wanted["an end in milliseconds"] = oldClaims{Claims: map[string]any{"userId": 41,
+	wanted["exp in milliseconds"] = oldClaims{Claims: map[string]any{"userId": 41,
 		"exp": (now + 86400) * 1000}, Key: "the old secret", Algorithm: "HS256"}
-	wanted["no integer"] = oldClaims{Claims: map[string]any{"userId": []string{"41"}, "exp": now + 86400},
+	wanted["not an integer"] = oldClaims{Claims: map[string]any{"userId": []string{"41"}, "exp": now + 86400},
 		Key: "the old secret", Algorithm: "HS256"}
 	wanted["expired"] = oldClaims{Claims: map[string]any{"userId": 41, "exp": now - 3600}, Key: "the old secret",
 		Algorithm: "HS256"}
-	wanted["without an end"] = oldClaims{Claims: map[string]any{"userId": 41, "iat": now}, Key: "the old secret",
+	wanted["without exp"] = oldClaims{Claims: map[string]any{"userId": 41, "iat": now}, Key: "the old secret",
 		Algorithm: "HS256"}
 	tokens, _ := m.mint(t, wanted)
 
@@ -45,7 +45,7 @@ func (m *migration) hapi(t *testing.T) {
 		harness.Path("docs/examples/migrate/hapi/export.sql"))
 	require.NotContains(t, file, "session key")
 	require.Contains(t, m.imports(t, "users.csv", file, 2, 1), "refused,42,",
-		"of two with one openid the first is taken")
+		"of two with the same openid the first is imported")
 
 	fresh := m.byWechat(t, "migrate-hapi", m.MiniProgram.ClientID)
 	require.Equal(t, "41", subjectOf(t, fresh))

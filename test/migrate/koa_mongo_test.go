@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// mongoDocuments are in the form of mongoexport. There is no MongoDB to export from.
+// mongoDocuments have the form of mongoexport; the test does not need MongoDB.
 var mongoDocuments = strings.Join([]string{
 	`{"_id":{"$oid":"5d19c0f2e4b0a1b2c3d4e5f6"},"openid":"%[1]s","session_key":"a session key",` +
 		`"nickName":"小\u200b明\u3164 👨\u200d👩\u200d👧 ❤\ufe0f\u200d\u2060",` +
@@ -38,7 +38,7 @@ func (m *migration) koaMongo(t *testing.T) {
 		"exp": now + 86400}, Key: "the old secret", Algorithm: "HS256"}
 	wanted["expired"] = oldClaims{Claims: map[string]any{"id": id, "exp": now - 3600}, Key: "the old secret",
 		Algorithm: "HS256"}
-	wanted["without an end"] = oldClaims{Claims: map[string]any{"id": id, "iat": now}, Key: "the old secret",
+	wanted["without exp"] = oldClaims{Claims: map[string]any{"id": id, "iat": now}, Key: "the old secret",
 		Algorithm: "HS256"}
 	tokens, _ := m.mint(t, wanted)
 
@@ -47,9 +47,9 @@ func (m *migration) koaMongo(t *testing.T) {
 	for _, kept := range []string{"session key", "stored token", "微信用户", "\u200b"} {
 		require.NotContains(t, file, kept)
 	}
-	require.Contains(t, file, `"nickname":"小明 👨`+"\u200d👩\u200d👧 ❤\ufe0f\"", "the family stays one picture")
+	require.Contains(t, file, `"nickname":"小明 👨`+"\u200d👩\u200d👧 ❤\ufe0f\"", "joined emoji are kept")
 	require.Contains(t, m.imports(t, "users.jsonl", file, 2, 1), "refused,5d19c0f2e4b0a1b2c3d4e5f7,",
-		"of two with one openid the first is taken")
+		"of two with the same openid the first is imported")
 
 	fresh := m.byWechat(t, "migrate-koa", m.MiniProgram.ClientID)
 	require.Equal(t, id, subjectOf(t, fresh))

@@ -14,8 +14,8 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// members holds the table of the import file against the command, which says what it knows when it is given
-// something else.
+// members compares the documented members of the import file with the command, which lists the members when it gets
+// an unknown one.
 func (m *migration) members(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nothing.csv")
 	require.NoError(t, os.WriteFile(file, []byte("nothing\n"), 0o600))
@@ -25,7 +25,7 @@ func (m *migration) members(t *testing.T) {
 	require.Error(t, err)
 	listed := regexp.MustCompile(`each is one of ([a-z_, ]+)`).FindSubmatch(out)
 	require.NotNil(t, listed, "%s", out)
-	known := append(strings.Split(string(listed[1]), ", "), "accounts") // which CSV has not
+	known := append(strings.Split(string(listed[1]), ", "), "accounts") // not in CSV
 	slices.Sort(known)
 	for _, page := range []string{"docs/migrate/README.md", "docs/migrate/README.zh-CN.md"} {
 		text := harness.Document(t, page)

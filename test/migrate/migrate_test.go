@@ -13,9 +13,8 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// TestMigrate moves the people of each shape that docs/migrate tells of: their old tables are filled, the
-// export of the page is run, the file imported, people sign in, and the API of the page takes both kinds of
-// tokens.
+// TestMigrate migrates each kind of program in docs/migrate: it fills the old tables, runs the export of the page,
+// imports the file, signs users in, and checks that the API of the page accepts both kinds of tokens.
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	m := newMigration(t)
@@ -27,13 +26,13 @@ func TestMigrate(t *testing.T) {
 	t.Run("casdoor", m.casdoor)
 }
 
-// migration moves people to a server. It has the programs of docs/examples with the modules that they use.
+// migration is a server to migrate to, and the programs of docs/examples with their modules.
 type migration struct {
 	*server
 	examples string
 }
 
-// otherClient is one whose tokens are for another API.
+// otherClient is a client whose tokens are for another API.
 const otherClient = "migrate-other"
 
 func newMigration(t *testing.T) *migration {
@@ -45,7 +44,8 @@ func newMigration(t *testing.T) *migration {
 	return m
 }
 
-// installExamples puts docs/examples and its modules, at the versions of the lock file, into a folder of the test.
+// installExamples copies docs/examples and installs its modules, at the versions of the lock file, into a folder of
+// the test.
 func installExamples(t *testing.T) string {
 	t.Helper()
 	folder, examples := t.TempDir(), harness.Path("docs/examples")
@@ -60,7 +60,7 @@ func installExamples(t *testing.T) string {
 	return folder
 }
 
-// tool finds a program that the pages tell people to run.
+// tool finds a program that the pages use.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -70,7 +70,7 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// leaveOut skips what needs more than Go.
+// leaveOut skips a test that needs more than Go.
 func leaveOut(t *testing.T, reason string) {
 	t.Helper()
 	harness.Skip(t, "the programs of docs/migrate: "+reason)

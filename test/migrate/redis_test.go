@@ -22,17 +22,17 @@ func (m *migration) redis3rdSession(t *testing.T) {
 	openid := wechattest.OpenID(m.MiniProgram.AppID, "migrate-redis")
 	value := fmt.Sprintf(`{"openid":%q,"session_key":"a session key"}`, openid)
 	const session = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
-	// two devices, one without an end
+	// two devices, one without expiry
 	for name, life := range map[string]time.Duration{session: time.Hour, "ffeeddccbbaa99887766554433221100": 0} {
 		require.NoError(t, client.Set(t.Context(), prefix+name, value, life).Err())
 	}
-	// These are in Redis, too.
-	// the last is no header, as a name
+	// Other keys in Redis.
+	// the last is what a missing header becomes
 	misshapen := []string{"short", session + "*", session + ":token", strings.Repeat("a", 129), "undefined"}
 	for _, name := range misshapen {
 		require.NoError(t, client.Set(t.Context(), prefix+name, value, time.Hour).Err())
 	}
-	for n := range 3000 { // more than one answer of SCAN
+	for n := range 3000 { // more than SCAN returns at once
 		require.NoError(t, client.Set(t.Context(), fmt.Sprintf("%s%032x", prefix, n),
 			fmt.Sprintf(`{"openid":"o%027d","session_key":"a session key"}`, n), time.Hour).Err())
 	}
@@ -55,5 +55,5 @@ func (m *migration) redis3rdSession(t *testing.T) {
 	m.dualRun(t, "redis-3rd-session", tokensShown{openid, fresh, forged}, oldToken{"third-session", "", session},
 		env...)
 	require.Positive(t, client.TTL(t.Context(), prefix+session).Val())
-	require.LessOrEqual(t, client.TTL(t.Context(), prefix+session).Val(), time.Hour, "not made longer")
+	require.LessOrEqual(t, client.TTL(t.Context(), prefix+session).Val(), time.Hour, "not extended")
 }

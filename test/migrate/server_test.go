@@ -17,10 +17,10 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// server is the Lingpai that people move to.
+// server is the Lingpai to migrate to.
 type server struct{ *harness.Dev }
 
-// lingpai runs a command on the database of the running server, and returns what it wrote, and its status.
+// lingpai runs a command on the database of the running server, and returns its output and exit status.
 func (s *server) lingpai(t *testing.T, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), s.Program, args...)
@@ -44,7 +44,7 @@ func (s *server) run(t *testing.T, args ...string) string {
 	return out
 }
 
-// importCounts is what an import says of itself.
+// importCounts is the summary of an import.
 type importCounts struct {
 	Imported     int  `json:"imported"`
 	AlreadyThere int  `json:"already_there"`
@@ -53,8 +53,8 @@ type importCounts struct {
 	DryRun       bool `json:"dry_run"`
 }
 
-// imports imports a file as the pages say: a dry run, which writes nothing, the import, and the same once
-// more. It returns the report.
+// imports imports a file according to the pages: a dry run, which writes nothing, the import, and the same import
+// again. It returns the report.
 func (s *server) imports(t *testing.T, name, text string, imported, refused int) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
@@ -84,7 +84,7 @@ func (s *server) imports(t *testing.T, name, text string, imported, refused int)
 	return report
 }
 
-// bind says that dev's app and one of a website belong to one Open Platform account, to WeChat and to the server.
+// bind binds dev's app and a website to the same Open Platform account, at the simulator and at the server.
 func (s *server) bind(t *testing.T, openPlatform, website string) {
 	t.Helper()
 	var answer struct{ Error string }
@@ -99,7 +99,7 @@ func (s *server) bind(t *testing.T, openPlatform, website string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// environment is what commands need to reach the database of the running server.
+// environment returns the variables with which commands use the database of the running server.
 func (s *server) environment() []string {
 	return e2e.Environment("LINGPAI_DATABASE_URL=sqlite:"+filepath.ToSlash(filepath.Join(s.Data, "lingpai.db")),
 		"LINGPAI_MASTER_KEY_FILE="+filepath.Join(s.Data, "master.key"))

@@ -11,21 +11,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// byPassword signs somebody in with the password of the old program.
+// byPassword signs in a user with the password of the old program.
 func (s *server) byPassword(t *testing.T, username, password string) string {
 	t.Helper()
 	form := url.Values{"grant_type": {"password"}, "username": {username}, "password": {password}, "scope": {"api"}}
 	return s.tokens(t, form, s.Confidential.ClientID, s.Confidential.ClientSecret).AccessToken
 }
 
-// byWechat signs somebody in who shows WeChat's code, at the app whose openids were imported.
+// byWechat signs in a user with a WeChat code, at the app whose openids were imported.
 func (s *server) byWechat(t *testing.T, user, client string) string {
 	t.Helper()
 	return s.tokens(t, url.Values{"grant_type": {"wechat_code"}, "client_id": {client}, "code": {s.code(t, user)}},
 		"", "").AccessToken
 }
 
-// code is what wx.login gives to a mini-program.
+// code returns a code as wx.login would.
 func (s *server) code(t *testing.T, user string) string {
 	t.Helper()
 	var minted struct{ Code string }
@@ -35,7 +35,7 @@ func (s *server) code(t *testing.T, user string) string {
 	return minted.Code
 }
 
-// idToken signs somebody in at the mini-program, and returns the token that tells it who that is.
+// idToken signs in a user at the mini-program, and returns the ID token.
 func (s *server) idToken(t *testing.T, user string) string {
 	t.Helper()
 	form := url.Values{"grant_type": {"wechat_code"}, "client_id": {s.MiniProgram.ClientID},
@@ -54,14 +54,14 @@ func (s *server) idToken(t *testing.T, user string) string {
 	return token
 }
 
-// byItself gets a token that no user signed in for.
+// byItself returns a token of a client that acts for itself.
 func (s *server) byItself(t *testing.T) string {
 	t.Helper()
 	return s.tokens(t, url.Values{"grant_type": {"client_credentials"}}, s.Confidential.ClientID,
 		s.Confidential.ClientSecret).AccessToken
 }
 
-// tokenAnswer is what /token answers.
+// tokenAnswer is the answer of /token.
 type tokenAnswer struct {
 	AccessToken string `json:"access_token"`
 	IDToken     string `json:"id_token"`
@@ -80,7 +80,7 @@ func (s *server) tokens(t *testing.T, form url.Values, client, secret string) to
 	return answer
 }
 
-// subjectOf is the "sub" of a token.
+// subjectOf returns the "sub" of a token.
 func subjectOf(t *testing.T, token string) string {
 	t.Helper()
 	var claims struct {
@@ -105,7 +105,7 @@ func sendJSON(t *testing.T, method, target, contentType, body string, answer any
 	return response.StatusCode
 }
 
-// refused says that a password signs nobody in.
+// refused requires that a sign-in by password is rejected.
 func (s *server) refused(t *testing.T, username, password, why string) {
 	t.Helper()
 	target := strings.Replace(s.Issuer, "://", "://"+url.UserPassword(s.Confidential.ClientID,

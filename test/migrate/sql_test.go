@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// runSQL runs a script on a PostgreSQL database, as the pages say, and returns what it wrote.
+// runSQL runs a script on a PostgreSQL database, like the pages, and returns its output.
 func runSQL(t *testing.T, database, script string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), tool(t, "psql"), append([]string{"-qX", "-v", "ON_ERROR_STOP=1",

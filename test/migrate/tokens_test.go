@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// mintScript signs what the old programs signed, with the library that they signed with, and what thieves try.
+// mintScript signs the tokens of the old programs, with their library, and forgeries.
 const mintScript = `
 import { createPublicKey } from 'node:crypto'
 import bcrypt from 'bcryptjs'
@@ -28,7 +28,7 @@ for (const [name, { claims, key, algorithm, kid, typ }] of Object.entries(tokens
 }
 console.log(JSON.stringify({ signed, hashes: passwords?.map(p => bcrypt.hashSync(p, 10)) }))`
 
-// oldClaims is what mintScript signs: the key "PEM" is the server's public one, as text.
+// oldClaims is a token for mintScript to sign. The key "PEM" is the server's public key, as text.
 type oldClaims struct {
 	Claims    map[string]any `json:"claims"`
 	Key       string         `json:"key"`
@@ -67,7 +67,7 @@ func (m *migration) node(t *testing.T, stdin string, env []string, args ...strin
 	return string(out)
 }
 
-// thieves returns tokens that say what a good old one says, or a good new one, and that nobody signed who may.
+// thieves returns forgeries with the claims of a valid old or new token.
 func (m *migration) thieves(good oldClaims, id string) map[string]oldClaims {
 	likeNew := map[string]any{"iss": m.Issuer, "aud": harness.Audience, "sub": id, "sid": "s", "scope": "api",
 		"client_id": m.MiniProgram.ClientID,
@@ -87,7 +87,7 @@ func (m *migration) thieves(good oldClaims, id string) map[string]oldClaims {
 	return tokens
 }
 
-// forged are the tokens that no API may take: what thieves signed, and what the server signed for somebody else.
+// forged returns the tokens that an API must reject: forgeries, and the server's tokens for another API or client.
 func (m *migration) forged(t *testing.T, user string, tokens map[string]string) map[string]string {
 	t.Helper()
 	forged := map[string]string{"of the server, for another API": m.byWechat(t, user, otherClient),

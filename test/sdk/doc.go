@@ -1,3 +1,3 @@
-// Package sdk tests the SDKs against the server of the same commit: sdk/verify, which is a module of its own, and
+// Package sdk tests the SDKs with the server of the same commit: sdk/verify, which is a module of its own, and
 // sdk/miniprogram, which is JavaScript.
 package sdk

@@ -14,13 +14,13 @@ import (
 	"github.com/lingpai/lingpai/test/harness"
 )
 
-// soakRefreshes is how many refreshes the soak makes. The long one is .ci/long soak.
+// soakRefreshes is the number of refreshes in the soak test. The long one is .ci/long soak.
 var soakRefreshes = flag.Int("soak.refreshes", 1000, "how many refreshes the apps of TestMiniProgramWithServer make")
 
 const miniProgram = "sdk/miniprogram"
 
-// TestMiniProgram runs the tests of the mini-program SDK, which need Node and no server. With npm they
-// include a parser of the oldest syntax that phones have, and the TypeScript compiler.
+// TestMiniProgram runs the tests of the mini-program SDK, which need Node but no server. With npm they also check the
+// oldest syntax that phones support, and types with the TypeScript compiler.
 func TestMiniProgram(t *testing.T) {
 	t.Parallel()
 	node := findNode(t)
@@ -35,15 +35,15 @@ func TestMiniProgram(t *testing.T) {
 		[]byte("\n"))[max(0, bytes.Count(out, []byte("\n"))-8):], []byte(" ")))
 }
 
-// TestMiniProgramWithServer runs the scripts that need a server. It forgives no used refresh token, so that
-// only keys help against lost answers.
+// TestMiniProgramWithServer runs the scripts that need a server. The grace period for used refresh tokens is zero, so
+// that lost answers need idempotency keys.
 func TestMiniProgramWithServer(t *testing.T) {
 	t.Parallel()
 	node := findNode(t)
 	ready := harness.StartDev(t, "LINGPAI_SESSION_REFRESH_GRACE=0s")
 	for _, script := range []struct{ name, file, expected string }{
-		{"the demo: a refused token, a kill, a theft, signing in again", "demo.js", "ok signs in again when asked to"},
-		{"the soak: no user loses his session and no call hangs", "soak.js", `"refreshes":`},
+		{"the demo: a rejected token, a kill, a theft, signing in again", "demo.js", "ok signs in again when asked to"},
+		{"the soak: no user loses a session and no call hangs", "soak.js", `"refreshes":`},
 	} {
 		t.Run(script.name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), node, harness.Path(miniProgram+"/test/"+script.file))
@@ -69,8 +69,8 @@ func findNode(t *testing.T) string {
 	return node
 }
 
-// installCheckers returns a folder with the development dependencies of the SDK. Without them the other tests
-// run all the same.
+// installCheckers returns a folder with the development dependencies of the SDK. Without them, only the checks that
+// need them are skipped.
 func installCheckers(t *testing.T) string {
 	t.Helper()
 	folder, err := harness.NodeModules(t, harness.Path(miniProgram))

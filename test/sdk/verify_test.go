@@ -19,8 +19,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// TestSDKVerifiesWhatWeSign runs the tests of sdk/verify, all of them: the one against a real issuer gets
-// one, with a token of its own.
+// TestSDKVerifiesWhatWeSign runs all tests of sdk/verify, including the one that needs a running issuer and a token.
 func TestSDKVerifiesWhatWeSign(t *testing.T) {
 	i := harness.StartDev(t)
 	accessToken := i.SignIn("openid api")["access_token"].(string)
@@ -35,17 +34,17 @@ func TestSDKVerifiesWhatWeSign(t *testing.T) {
 		"LINGPAI_TEST_SECRET=" + i.Confidential.ClientSecret},
 		"test", "-count=1", "-v", "./...")
 	require.Contains(t, out, "--- PASS: TestAgainstARealIssuer")
-	require.Equal(t, 1, strings.Count(out, "--- SKIP"), "the one against an issuer that rotates: cmd/lingpai has one")
+	require.Equal(t, 1, strings.Count(out, "--- SKIP"), "the one with a rotating issuer, which cmd/lingpai runs")
 }
 
-// TestSDKComparisonRuns: its libraries still verify our kind of token, so the comparison is one.
+// TestSDKComparisonRuns: its libraries still verify Lingpai's tokens, so the comparison is valid.
 func TestSDKComparisonRuns(t *testing.T) {
 	out := inSDK(t, nil, "-C", "benchmarks", "test", "-count=1", "-run=^$", "-bench=.", "-benchtime=1x", "./...")
 	require.Contains(t, out, "BenchmarkTokens/go-oidc")
 }
 
-// TestSDKAsksForNothing but the standard library.
-func TestSDKAsksForNothing(t *testing.T) {
+// TestSDKDependsOnNothing but the standard library.
+func TestSDKDependsOnNothing(t *testing.T) {
 	require.Equal(t, "github.com/lingpai/lingpai/sdk/verify", strings.TrimSpace(inSDK(t, nil, "list", "-m", "all")))
 }
 
@@ -62,14 +61,13 @@ func inSDK(t *testing.T, env []string, args ...string) string {
 	return string(out)
 }
 
-// TestSDKKnowsOurClaims: what we write into access tokens sdk/verify reads, under the same names; and beside
-// it nbf, which RFC 7519 has.
+// TestSDKKnowsOurClaims: sdk/verify reads exactly the claims of our access tokens, and also nbf (RFC 7519).
 func TestSDKKnowsOurClaims(t *testing.T) {
 	require.ElementsMatch(t, append(namesOf(reflect.TypeFor[tokens.AccessClaims]()), "nbf"), namesInSDK(t, "payload"))
 	require.ElementsMatch(t, namesOf(reflect.TypeFor[tokens.WechatClaims]()), namesInSDK(t, "wechat"))
 }
 
-// namesOf is the JSON names of a struct, with those of structs within it that have none.
+// namesOf returns the JSON names of a struct, including those of embedded structs.
 func namesOf(of reflect.Type) []string {
 	var names []string
 	for n := range of.NumField() {
@@ -84,7 +82,8 @@ func namesOf(of reflect.Type) []string {
 	return names
 }
 
-// namesInSDK is the JSON names of a struct in sdk/verify/claims.go, read as text: it is another module's.
+// namesInSDK returns the JSON names of a struct in sdk/verify/claims.go, which is parsed as text since it is in
+// another module.
 func namesInSDK(t *testing.T, name string) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), harness.Path("sdk/verify/claims.go"), nil, 0)

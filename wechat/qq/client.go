@@ -1,10 +1,9 @@
-// Package qq signs in at QQ's mini-programs. Their platform is WeChat's sibling:
-// code2Session has the same path, query, members and errcodes, so that package
-// wechat makes the calls, and failures are its classes. What is here is what is
-// different: the host, and the form of AppIDs.
+// Package qq signs in users of QQ's mini-programs. QQ's code2Session has the same path, query,
+// members and errcodes as WeChat's, so package wechat makes the calls, and errors have its
+// classes. Only the host and the form of AppIDs differ.
 //
-// An openid of QQ's has nothing to do with one of WeChat's, nor a union id. Whoever
-// keeps accounts must keep the platform with them.
+// Openids and unionids of QQ are unrelated to those of WeChat. Accounts must be stored with
+// their platform.
 package qq
 
 import (
@@ -14,10 +13,10 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// DefaultBaseURL is where QQ serves its APIs.
+// DefaultBaseURL is the base URL of QQ's APIs.
 const DefaultBaseURL = "https://api.q.qq.com"
 
-// The longest and the shortest AppID, in digits. True ones have about ten.
+// The shortest and the longest AppID, in digits. Real ones have about ten.
 const (
 	minAppID = 6
 	maxAppID = 20
@@ -27,22 +26,19 @@ const (
 // serves its APIs.
 func IsHost(host string) bool { return strings.EqualFold(host, "api.q.qq.com") }
 
-// ValidAppID reports whether id has the form of an AppID: 6 to 20 digits. None
-// of WeChat's has it.
+// ValidAppID reports whether id has the form of an AppID: 6 to 20 digits. No AppID of WeChat has this form.
 func ValidAppID(id string) bool {
 	return minAppID <= len(id) && len(id) <= maxAppID && strings.Trim(id, "0123456789") == ""
 }
 
-// A Client calls QQ's server API. It is safe for concurrent use, and what QQ
-// does wrong is not held against WeChat: its bounds and its circuit breaker are
-// its own.
+// A Client calls QQ's server API. It is safe for concurrent use, and has limits and a circuit breaker of its own, so
+// that an outage of QQ does not affect WeChat.
 type Client struct {
 	calls *wechat.Client
 }
 
-// NewClient returns a client, or an error if the configuration is unfit. The
-// base URL is QQ's own, or on loopback. When the client is no longer needed,
-// call Close.
+// NewClient returns a client, or an error if the configuration is invalid. The base URL must be QQ's own, or on
+// loopback. When the client is no longer needed, call Close.
 func NewClient(config wechat.Config) (*Client, error) {
 	calls, err := wechat.NewSiblingClient(wechat.Sibling{Name: "qq", BaseURL: DefaultBaseURL, IsHost: IsHost,
 		ValidAppID: ValidAppID}, config)
@@ -52,9 +48,9 @@ func NewClient(config wechat.Config) (*Client, error) {
 	return &Client{calls}, nil
 }
 
-// CodeToSession trades the code of a qq.login call for the user's identity. What
-// [wechat.Client.CodeToSession] says of it holds here: a code is sent at most once,
-// and the error is always a *wechat.Error.
+// CodeToSession exchanges the code of a qq.login call for the user's identity. As with
+// [wechat.Client.CodeToSession], a code is sent at most once, and the error is always a
+// *wechat.Error.
 func (c *Client) CodeToSession(ctx context.Context, credentials wechat.Credentials, code string) (wechat.Login, error) {
 	return c.calls.CodeToSession(ctx, credentials, code)
 }

@@ -30,16 +30,16 @@ const (
 	secret   = "simulator-secret-of-the-app"
 )
 
-// world is a simulator that listens, with a clock that tests move.
-type world struct {
+// env is a simulator behind HTTP, with a clock that tests move.
+type env struct {
 	*qqtest.Simulator
 	url   string
 	ahead atomic.Int64
 }
 
-func simulate(t *testing.T) *world {
+func simulate(t *testing.T) *env {
 	t.Helper()
-	w := &world{}
+	w := &env{}
 	w.Simulator = qqtest.New(qqtest.Options{Now: func() time.Time {
 		return time.Now().Add(
 			time.Duration(w.ahead.Load()))
@@ -52,7 +52,7 @@ func simulate(t *testing.T) *world {
 	return w
 }
 
-func (w *world) code(t *testing.T, app, user string) string {
+func (w *env) code(t *testing.T, app, user string) string {
 	t.Helper()
 	text, err := w.MintCode(app, user)
 	require.NoError(t, err)
@@ -67,7 +67,7 @@ func newClient(t *testing.T, config wechat.Config) *qq.Client {
 	return client
 }
 
-// logIn trades a code and returns the failure, which must be of a known kind.
+// logIn exchanges a code. It requires that an error is a *wechat.Error.
 func logIn(t *testing.T, client *qq.Client, code string) (wechat.Login, *wechat.Error) {
 	t.Helper()
 	login, err := client.CodeToSession(context.Background(), wechat.Credentials{AppID: appID, Secret: secret}, code)
@@ -136,7 +136,7 @@ func TestEveryErrcodeHasItsClass(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsNoneIsUnavailable(t *testing.T) {
+func TestUnusableAnswersAreOutages(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"HTML":            say("<html>502</html>"),
 		"an array":        say(`[{"openid":"O1"}]`),
@@ -170,8 +170,8 @@ func say(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }
 }
 
-// TestNothingSecretIsSaid searches the log at its most talkative, and all error texts.
-func TestNothingSecretIsSaid(t *testing.T) {
+// TestErrorsContainNoSecrets searches all error texts, and the log at its lowest level.
+func TestErrorsContainNoSecrets(t *testing.T) {
 	const code, key = "0a1SecretLoginCodeSecretLogin0a1", "U2Vzc2lvbktleVNlY3JldA=="
 	var written, said bytes.Buffer
 	ask := func(baseURL string) {

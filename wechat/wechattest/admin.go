@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// control is the interface under /_sim/, by which programs that are no tests of Go order what the simulator does.
+// control is the API under /_sim/, by which programs control the simulator over HTTP.
 type control struct{ *Simulator }
 
-// handler is the table of what the real platform does not offer. All
-// bodies are JSON; a mistake is answered with status 400 and {"error"}.
+// handler returns the handler of the API. All bodies are JSON; an error is answered with
+// status 400 and {"error"}.
 func (c control) handler() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /_sim/codes", administer(c.mintCode(c.MintCode)))
@@ -118,8 +118,8 @@ func (c control) setVariant(variant Variant) (empty, error) {
 	return empty{}, nil
 }
 
-// administer turns a function into a handler of JSON. Unknown members are
-// refused, so that a misspelt fault does not pass for none.
+// administer turns a function into a handler of JSON. Unknown members are rejected, so that a misspelt fault is not
+// ignored.
 func administer[Request, Reply any](do func(Request) (Reply, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
@@ -130,22 +130,22 @@ func administer[Request, Reply any](do func(Request) (Reply, error)) http.Handle
 			err = errors.New("more than one JSON value")
 		}
 		if errors.Is(err, io.EOF) {
-			err = errors.New("a JSON body is needed")
+			err = errors.New("a JSON body is required")
 		}
 		if err != nil {
-			refuseAdmin(w, err)
+			writeAdminError(w, err)
 			return
 		}
 		result, err := do(request)
 		if err != nil {
-			refuseAdmin(w, err)
+			writeAdminError(w, err)
 			return
 		}
 		reply(w, http.StatusOK, result)
 	}
 }
 
-func refuseAdmin(w http.ResponseWriter, err error) {
+func writeAdminError(w http.ResponseWriter, err error) {
 	reply(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 }
 

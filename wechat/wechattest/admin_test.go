@@ -10,7 +10,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-func TestEverythingCanBeOrderedOverHTTP(t *testing.T) {
+func TestEverythingCanBeControlledOverHTTP(t *testing.T) {
 	w := start(t)
 	do := func(path, body string) reply {
 		t.Helper()
@@ -59,7 +59,7 @@ func TestEverythingCanBeOrderedOverHTTP(t *testing.T) {
 		requests.members["paths"].(map[string]any)["/sns/jscode2session"])
 }
 
-func TestMistakesAreRefused(t *testing.T) {
+func TestInvalidRequestsAreRejected(t *testing.T) {
 	w := start(t)
 	for _, test := range []struct{ path, body string }{
 		{"/_sim/codes", ``},

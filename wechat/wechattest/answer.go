@@ -9,35 +9,34 @@ import (
 	"strings"
 )
 
-// A Variant is a shape of answers that the real platform was seen to have.
-// The zero value is the usual one.
+// A Variant is a form of answers that was observed at the real platform. The zero value is
+// the usual one.
 type Variant struct {
-	// of a success: "absent", "zero" or "quoted"; "quoted" is for failures too
+	// of a success: "absent", "zero" or "quoted"; "quoted" is for errors too
 	Errcode string `json:"errcode"`
 	// in errmsg: "" (", rid: x"), "space" (" rid: x"), "hints" or "hint"
 	RID               string `json:"rid"`
 	EscapedSlashes    bool   `json:"escaped_slashes"`     // "/" is written as "\/"
-	ExtraFields       bool   `json:"extra_fields"`        // members nobody knows
+	ExtraFields       bool   `json:"extra_fields"`        // unknown members
 	EmptyOpenID       bool   `json:"empty_openid"`        // a success without an openid
 	CountryCodeNumber bool   `json:"country_code_number"` // countryCode is a number
 	// errcode for a used code after its five minutes; default 40029
 	UsedThenExpired int `json:"used_then_expired"`
 }
 
-// An answer is what an endpoint has to say. WeChat's failures are answers of
-// HTTP status 200 too.
+// An answer is the answer of an endpoint. WeChat's errors have HTTP status 200 too.
 type answer struct {
 	errcode int
 	errmsg  string
 	members map[string]any
-	terse   bool // a success has no errcode, unless the variant says so
+	terse   bool // a success has no errcode, unless the variant has one
 }
 
-func refuse(errcode int) *answer {
+func failWith(errcode int) *answer {
 	return &answer{errcode: errcode, errmsg: message(errcode)}
 }
 
-func refuseAddress(remote netip.Addr) *answer {
+func failWithAddress(remote netip.Addr) *answer {
 	mapped := netip.AddrFrom16(remote.As16())
 	return &answer{
 		errcode: 40164,

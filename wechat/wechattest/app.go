@@ -12,15 +12,15 @@ import (
 // SecretPrefix begins the AppSecret of every simulated app.
 const SecretPrefix = "simulator-"
 
-// The kinds of apps beside mini-programs. Their codes come from WeChat's OAuth
-// pages, or from its SDK.
+// The kinds of apps other than mini-programs. Their codes come from WeChat's OAuth pages,
+// or from its SDK.
 const (
 	KindOfficialAccount = "official-account"
 	KindWebsite         = "website"
 	KindMobileApp       = "mobile-app"
 )
 
-// An App is what the simulator knows by an AppID and its AppSecret.
+// An App is a simulated app.
 type App struct {
 	AppID        string `json:"appid"`
 	Kind         string `json:"kind,omitempty"`          // one of the kinds; empty or "mini-program": a mini-program
@@ -35,7 +35,7 @@ type app struct {
 	classic tokenPair
 }
 
-// AddApp makes an app known, or replaces its secret and binding.
+// AddApp adds an app, or replaces its secret and binding.
 func (s *platform) AddApp(added App) error {
 	if !validAppID(added.AppID) {
 		return errors.New(`appid: must be "wx" and 16 lower-case hexadecimal digits`)
@@ -46,7 +46,7 @@ func (s *platform) AddApp(added App) error {
 	switch added.Kind {
 	case "", "mini-program", KindOfficialAccount, KindWebsite, KindMobileApp:
 	default:
-		return fmt.Errorf("kind: %q is not known", added.Kind)
+		return fmt.Errorf("kind: unknown kind %q", added.Kind)
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -58,14 +58,14 @@ func (s *platform) AddApp(added App) error {
 	return nil
 }
 
-// Bind binds an app to an Open Platform account, whose unionids its logins
-// have from then on. An empty name unbinds it.
+// Bind binds an app to an Open Platform account, whose unionids its logins have from then on.
+// An empty name unbinds it.
 func (s *platform) Bind(appID, openPlatform string) error {
 	return s.changeApp(appID, func(known *app) { known.OpenPlatform = openPlatform })
 }
 
-// AllowOnly restricts who may call with the app's secret, by address of the
-// connection. Without addresses the restriction ends.
+// AllowOnly restricts the use of the app's secret to connections from the given addresses.
+// Without addresses it removes the restriction.
 func (s *platform) AllowOnly(appID string, addresses ...netip.Addr) error {
 	allowed := make([]netip.Addr, 0, len(addresses))
 	for _, address := range addresses {
@@ -93,7 +93,7 @@ func (s *platform) app(appID string) (*app, error) {
 	return known, nil
 }
 
-// has says whether codes of a kind are handed out by apps of the app's kind.
+// has reports whether apps of the app's kind have codes of a kind.
 func (a App) has(kind codeKind) bool {
 	miniProgram := a.Kind == "" || a.Kind == "mini-program"
 	return miniProgram != (kind == oauthCode)
@@ -111,8 +111,8 @@ func validAppID(id string) bool {
 	return found && len(digits) == 16 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// credentials are the parameters of a call that carries the AppSecret. Code
-// is nil where the endpoint has none.
+// credentials are the parameters of a call with the AppSecret. code is nil if the endpoint
+// has none.
 type credentials struct {
 	appID, secret        string
 	code                 *string
@@ -120,26 +120,26 @@ type credentials struct {
 	remote               netip.Addr
 }
 
-// authenticate checks parameters in the order that WeChat was observed to.
+// authenticate checks parameters in the order that was observed at WeChat.
 func (s *platform) authenticate(given credentials) (*app, *answer) {
 	switch {
 	case given.appID == "":
-		return nil, refuse(41002)
+		return nil, failWith(41002)
 	case given.secret == "":
-		return nil, refuse(41004)
+		return nil, failWith(41004)
 	case given.code != nil && *given.code == "":
-		return nil, refuse(41008)
+		return nil, failWith(41008)
 	}
 	known, found := s.apps.get(given.appID)
 	switch {
 	case !found:
-		return nil, refuse(40013)
+		return nil, failWith(40013)
 	case given.secret != known.Secret:
-		return nil, refuse(40125)
+		return nil, failWith(40125)
 	case given.grantType != given.wantGrant:
-		return nil, refuse(40002)
+		return nil, failWith(40002)
 	case len(known.allowed) > 0 && !slices.Contains(known.allowed, given.remote):
-		return nil, refuseAddress(given.remote)
+		return nil, failWithAddress(given.remote)
 	}
 	return known, nil
 }

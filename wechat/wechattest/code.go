@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// How long codes live. Those of websites and mobile apps live longer.
+// The lifetimes of codes. Those of websites and mobile apps are valid for longer.
 const (
 	codeLife     = 5 * time.Minute
 	longCodeLife = 10 * time.Minute
@@ -36,17 +36,17 @@ type code struct {
 // A codeStore keeps the codes of all kinds.
 type codeStore struct {
 	*platform
-	codes *shelf[string, *code]
+	codes *limitedMap[string, *code]
 }
 
-// MintCode returns what wx.login would return to the app's mini-program in
-// the user's hands: 32 letters and digits that live five minutes.
+// MintCode returns a code as wx.login would return it to the app's mini-program for the
+// user: 32 letters and digits, valid for five minutes.
 func (s *codeStore) MintCode(appID, user string) (string, error) {
 	return s.mint(code{kind: loginCode, appID: appID, user: user})
 }
 
-// MintPhoneCode returns what the button getPhoneNumber would return: 64
-// hexadecimal digits that live five minutes.
+// MintPhoneCode returns a code as the button getPhoneNumber would return it: 64 hexadecimal
+// digits, valid for five minutes.
 func (s *codeStore) MintPhoneCode(appID, user string) (string, error) {
 	return s.mint(code{kind: phoneCode, appID: appID, user: user})
 }
@@ -62,7 +62,7 @@ func (s *codeStore) mint(minted code) (string, error) {
 	case err != nil:
 		return "", err
 	case !known.has(minted.kind):
-		return "", fmt.Errorf("appid: %q is of a kind that has no such codes", minted.appID)
+		return "", fmt.Errorf("appid: the kind of app %q has no such codes", minted.appID)
 	}
 	now := s.now()
 	s.codes.dropWhile(func(old *code) bool { return now.Sub(old.expires) > codeLife })
@@ -75,10 +75,9 @@ func (s *codeStore) mint(minted code) (string, error) {
 	return text, nil
 }
 
-// lookUp returns a live, unused code of the kind, or the errcode that WeChat
-// answers instead. What WeChat answers where an app of another kind asks is not
-// documented. Such an app has no code of this kind, so whatever it shows is a
-// foreign one, for which 40029 is.
+// lookUp returns a valid, unused code of the kind, or WeChat's errcode. The errcode for an
+// app of another kind is not documented. Such an app has no code of this kind, so it gets
+// 40029, as for a code of another app.
 func (s *codeStore) lookUp(kind codeKind, appID, text string) (*code, int) {
 	found, known := s.codes.get(text)
 	if !known || found.kind != kind || found.appID != appID {

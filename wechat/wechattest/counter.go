@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A quota is how many calls of a kind a window of time has room for.
+// A quota limits the calls of a kind in a window of time.
 type quota struct {
 	limit  int
 	window time.Duration
@@ -21,7 +21,7 @@ type counter struct {
 	calls int
 }
 
-// allow counts a call and reports whether its quota had room for it.
+// allow counts a call and reports whether it is within its quota.
 func (s *platform) allow(of quota, kind ...string) bool {
 	key := strings.Join(append(kind, of.window.String()), "\x00")
 	now := s.now()
@@ -37,20 +37,20 @@ func (s *platform) allow(of quota, kind ...string) bool {
 	return true
 }
 
-// A requestLog counts what the simulator is asked.
+// A requestLog counts the requests of the simulator.
 type requestLog struct {
 	*platform
-	paths *shelf[string, int]
-	asked *shelf[string, int]
+	paths *limitedMap[string, int]
+	asked *limitedMap[string, int]
 }
 
-// Requests is how often the simulator was asked, failures included.
+// Requests is the number of requests, including failed ones.
 type Requests struct {
 	Paths map[string]int `json:"paths"`
 	Codes map[string]int `json:"codes"` // by login, phone-number or OAuth code
 }
 
-// Requests returns how often the simulator was asked so far.
+// Requests returns the number of requests so far.
 func (s *requestLog) Requests() Requests {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

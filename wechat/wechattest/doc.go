@@ -5,15 +5,13 @@
 // phone-number code, checkSessionKey, ResetUserSessionKey, checkEncryptedData
 // and, for official accounts, websites and mobile apps, the user's token and
 // profile, with WeChat's paths, parameters, errcodes, content types
-// and lifetimes, and, under /_sim/, what the real platform does not offer:
-// minting a code for a chosen user, moving the clock, failing in a chosen way,
-// counting requests.
+// and lifetimes. An additional API under /_sim/ mints a code for a chosen user, moves the
+// clock, injects faults and counts requests.
 //
-// It imports the standard library only and shares nothing with package
-// wechat, so that a mistake there is not mirrored here. It does not simulate
-// the OAuth pages of official accounts and websites: the codes that those send
-// browsers back with are minted.
+// It imports only the standard library and shares nothing with package wechat, so that a
+// mistake there is not repeated here. It does not simulate the OAuth pages of official
+// accounts and websites: their codes are minted through the API.
 //
-// Every AppSecret that it accepts begins with "simulator-", which no true one
-// does, so that no production configuration works with it by accident.
+// Every AppSecret that it accepts begins with "simulator-", unlike real ones, so that no
+// production configuration works with it by accident.
 package wechattest

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// A Plaintext is what a mini-program would get encrypted for a user. It needs
-// a login of the user before, as that makes the session key.
+// A Plaintext describes data to encrypt for a user. The user must have logged in before,
+// since a login creates the session key.
 type Plaintext struct {
 	AppID string `json:"appid"`
 	User  string `json:"user"`
@@ -27,7 +27,7 @@ type Plaintext struct {
 	WithoutWatermark bool           `json:"without_watermark"` // as in very old payloads
 }
 
-// Encrypted is what wx.getUserProfile and its like hand to the mini-program.
+// Encrypted is the result of wx.getUserProfile and similar calls in a mini-program.
 type Encrypted struct {
 	EncryptedData string `json:"encryptedData"` // Base64 of AES-128-CBC with PKCS #7
 	IV            string `json:"iv"`            // Base64 of 16 bytes
@@ -35,13 +35,13 @@ type Encrypted struct {
 	Signature     string `json:"signature"` // hexadecimal SHA-1 of RawData and the session key as text
 }
 
-// encryption is what mini-programs get encrypted, and what WeChat remembers of it.
+// encryption encrypts data for mini-programs, and remembers its hashes.
 type encryption struct {
 	*platform
 	*appTokens
 	*logins
 	*phoneNumbers
-	sealed *shelf[ciphertext, time.Time]
+	sealed *limitedMap[ciphertext, time.Time]
 }
 
 // Encrypt encrypts a payload with the user's current session key.
@@ -96,7 +96,7 @@ func (s *encryption) payload(plain Plaintext) (map[string]any, error) {
 		payload["stepInfoList"] = []map[string]any{{"timestamp": day - 86400, "step": 4200},
 			{"timestamp": day, "step": 1700}}
 	default:
-		return nil, fmt.Errorf("kind: %q is none of phone, user, share, steps", plain.Kind)
+		return nil, fmt.Errorf("kind: %q is not phone, user, share or steps", plain.Kind)
 	}
 	appID := plain.WatermarkAppID
 	if appID == "" {
@@ -109,7 +109,7 @@ func (s *encryption) payload(plain Plaintext) (map[string]any, error) {
 	return payload, nil
 }
 
-// userPayload is anonymous but for the ids, as it has been since 2021.
+// userPayload contains no data of the user except the ids, as WeChat's since 2021.
 func (s *encryption) userPayload(appID, user string) map[string]any {
 	payload := map[string]any{
 		"openId": OpenID(appID, user), "nickName": "微信用户", "gender": 0, "language": "",

@@ -9,8 +9,8 @@ import (
 // ciphertextMemory is how long WeChat remembers what it encrypted.
 const ciphertextMemory = 72 * time.Hour
 
-// A ciphertext is something that was encrypted for an app, named by the
-// hexadecimal SHA-256 of its encryptedData.
+// A ciphertext identifies encrypted data of an app, by the hexadecimal SHA-256 of its
+// encryptedData.
 type ciphertext struct{ appID, hash string }
 
 func newCiphertext(appID, encryptedData string) ciphertext {
@@ -24,15 +24,15 @@ func (s *encryption) checkEncryptedMessage(received call) *answer {
 	var body struct {
 		Hash string `json:"encrypted_msg_hash"`
 	}
-	if refused := decodePost(received, &body); refused != nil {
-		return refused
+	if failed := decodePost(received, &body); failed != nil {
+		return failed
 	}
-	appID, refused := s.bearer(received)
-	if refused != nil {
-		return refused
+	appID, failed := s.bearer(received)
+	if failed != nil {
+		return failed
 	}
 	if digest, err := hex.DecodeString(body.Hash); err != nil || len(digest) != sha256.Size {
-		return refuse(47001)
+		return failWith(47001)
 	}
 	at, found := s.sealed.get(ciphertext{appID, body.Hash})
 	if !found || s.now().Sub(at) > ciphertextMemory {

@@ -26,7 +26,7 @@ func TestCheckEncryptedMessage(t *testing.T) {
 	known := hex.EncodeToString(digest[:])
 
 	answered := ask(known)
-	require.Equal(t, true, answered.members["vaild"], "so it is spelt")
+	require.Equal(t, true, answered.members["vaild"], "WeChat's spelling")
 	require.InDelta(t, w.Now().Unix(), answered.members["create_time"], 2)
 	require.Equal(t, false, ask(strings.Repeat("0", 64)).members["vaild"])
 	w.Advance(71 * time.Hour)

@@ -12,15 +12,15 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// try logs in where there may be no answer; it returns what was read.
-func (w *world) try(code string) (read int64, err error) {
+// try logs in when there may be no answer. It returns the number of bytes that were read.
+func (w *env) try(code string) (read int64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+"/sns/jscode2session?appid="+appID+
 		"&secret="+secret+"&grant_type=authorization_code&js_code="+code, nil)
 	require.NoError(w.t, err)
 	request.Header.Set("Accept-Encoding", "identity")
-	request.Close = true // so that nothing is sent twice behind our back
+	request.Close = true // so that net/http sends nothing twice
 	response, err := w.client.Do(request)
 	if err != nil {
 		return 0, err
@@ -34,19 +34,19 @@ func TestFaultsConsumeTheCodeOrNot(t *testing.T) {
 		fault    wechattest.Fault
 		consumes bool
 	}{
-		"dropped before":   {wechattest.Fault{Drop: true}, false},
-		"dropped after":    {wechattest.Fault{Drop: true, Consume: true}, true},
-		"errcode":          {wechattest.Fault{Errcode: -1}, false},
-		"errcode after":    {wechattest.Fault{Errcode: -1, Consume: true}, true},
-		"status":           {wechattest.Fault{Status: 500}, false},
-		"HTML":             {wechattest.Fault{Body: "html"}, false},
-		"truncated":        {wechattest.Fault{Body: "truncated"}, true},
-		"cut":              {wechattest.Fault{Body: "cut"}, true},
-		"empty openid":     {wechattest.Fault{Body: "empty_openid"}, true},
-		"late":             {wechattest.Fault{DelayMS: 10}, true},
-		"too late":         {wechattest.Fault{DelayMS: 60_000}, false},
-		"too late, though": {wechattest.Fault{DelayMS: 60_000, Consume: true}, true},
-		"redirect":         {wechattest.Fault{Redirect: "https://example.com/"}, false},
+		"dropped before":     {wechattest.Fault{Drop: true}, false},
+		"dropped after":      {wechattest.Fault{Drop: true, Consume: true}, true},
+		"errcode":            {wechattest.Fault{Errcode: -1}, false},
+		"errcode after":      {wechattest.Fault{Errcode: -1, Consume: true}, true},
+		"status":             {wechattest.Fault{Status: 500}, false},
+		"HTML":               {wechattest.Fault{Body: "html"}, false},
+		"truncated":          {wechattest.Fault{Body: "truncated"}, true},
+		"cut":                {wechattest.Fault{Body: "cut"}, true},
+		"empty openid":       {wechattest.Fault{Body: "empty_openid"}, true},
+		"late":               {wechattest.Fault{DelayMS: 10}, true},
+		"too late":           {wechattest.Fault{DelayMS: 60_000}, false},
+		"too late, consumed": {wechattest.Fault{DelayMS: 60_000, Consume: true}, true},
+		"redirect":           {wechattest.Fault{Redirect: "https://example.com/"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,7 +64,7 @@ func TestFaultsConsumeTheCodeOrNot(t *testing.T) {
 	}
 }
 
-func TestFaultsLookAsOrdered(t *testing.T) {
+func TestFaultsHaveTheirForm(t *testing.T) {
 	w := start(t)
 	strike := func(fault wechattest.Fault) reply {
 		w.Fault(fault)
@@ -98,7 +98,7 @@ func TestFaultsLookAsOrdered(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
-func TestFaultsStrikeInOrderWhereTheyShould(t *testing.T) {
+func TestFaultsAreAppliedInOrderToTheirPath(t *testing.T) {
 	w := start(t)
 	w.Fault(
 		wechattest.Fault{Errcode: 45009, Path: "/cgi-bin/token"},

@@ -5,10 +5,10 @@ import "net/http"
 // codeToSession is code2Session, GET /sns/jscode2session.
 func (s *logins) codeToSession(received call) *answer {
 	if received.method != http.MethodGet {
-		return refuse(41002) // the query of a POST was seen to be ignored
+		return failWith(41002) // WeChat was observed to ignore the query of a POST
 	}
 	text := received.query.Get("js_code")
-	known, refused := s.authenticate(credentials{
+	known, failed := s.authenticate(credentials{
 		appID:     received.query.Get("appid"),
 		secret:    received.query.Get("secret"),
 		code:      &text,
@@ -16,20 +16,20 @@ func (s *logins) codeToSession(received call) *answer {
 		wantGrant: "authorization_code",
 		remote:    received.remote,
 	})
-	if refused != nil {
-		return refused
+	if failed != nil {
+		return failed
 	}
 	redeemed, errcode := s.lookUp(loginCode, known.AppID, text)
 	if errcode != 0 {
-		return refuse(errcode)
+		return failWith(errcode)
 	}
 	limit := s.options.MinuteLimit
 	if limit > 0 && !s.allow(perMinute(limit), "login", known.AppID, redeemed.user) {
-		return refuse(45011)
+		return failWith(45011)
 	}
 	redeemed.used = true
 	if s.user(redeemed.user).HighRisk {
-		return refuse(40226)
+		return failWith(40226)
 	}
 	return s.logIn(known, redeemed.user)
 }

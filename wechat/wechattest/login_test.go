@@ -31,7 +31,7 @@ func TestLogin(t *testing.T) {
 		require.Regexp(t, `^[A-Za-z0-9]{32}$`, w.Code(appID, "ada"))
 		require.Regexp(t, `^[0-9a-f]{64}$`, w.PhoneCode(appID, "ada"))
 	})
-	t.Run("ids are per app, per platform and lasting", func(t *testing.T) {
+	t.Run("ids are per app or platform, and do not change", func(t *testing.T) {
 		require.NotEqual(t, wechattest.OpenID(appID, "ada"), wechattest.OpenID(otherApp, "ada"))
 		require.NotEqual(t, wechattest.OpenID(appID, "ada"), wechattest.OpenID(appID, "bob"))
 		require.Equal(t, wechattest.UnionID("p", "ada"), wechattest.UnionID("p", "ada"))
@@ -52,7 +52,7 @@ func TestLogin(t *testing.T) {
 			require.Equal(t, 40029, w.logIn(foreign).errcode())
 		}
 	})
-	t.Run("a code used and then expired answers as chosen", func(t *testing.T) {
+	t.Run("the errcode of a used and expired code can be chosen", func(t *testing.T) {
 		used := w.Code(appID, "ada")
 		require.Zero(t, w.logIn(used).errcode())
 		w.SetVariant(wechattest.Variant{UsedThenExpired: 40163})
@@ -60,7 +60,7 @@ func TestLogin(t *testing.T) {
 		w.Advance(6 * time.Minute)
 		require.Equal(t, 40163, w.logIn(used).errcode())
 	})
-	t.Run("a binding makes the unionid and its end unmakes it", func(t *testing.T) {
+	t.Run("there is a unionid while the app is bound", func(t *testing.T) {
 		require.NoError(t, w.Bind(appID, ""))
 		require.NotContains(t, w.logIn(w.Code(appID, "ada")).members, "unionid")
 		require.NoError(t, w.Bind(appID, "another"))
@@ -68,7 +68,7 @@ func TestLogin(t *testing.T) {
 	})
 }
 
-func TestLoginsThatAreRefused(t *testing.T) {
+func TestRejectedLogins(t *testing.T) {
 	w := start(t)
 
 	t.Run("parameters are checked in order", func(t *testing.T) {
@@ -97,14 +97,14 @@ func TestLoginsThatAreRefused(t *testing.T) {
 			require.Equal(t, test.errcode, w.ask(http.MethodGet, "/sns/jscode2session", query, "", "").errcode())
 		}
 	})
-	t.Run("a POST is not understood", func(t *testing.T) {
+	t.Run("a POST is rejected", func(t *testing.T) {
 		require.Equal(t, 41002, w.post("/sns/jscode2session", "{}", "appid", appID).errcode())
 	})
 	t.Run("a high-risk user is blocked at every app", func(t *testing.T) {
 		require.NoError(t, w.SetUser(wechattest.User{User: "mallory", HighRisk: true}))
 		require.Equal(t, 40226, w.logIn(w.Code(appID, "mallory")).errcode())
 	})
-	t.Run("a caller who is not on the allow-list is told its address", func(t *testing.T) {
+	t.Run("a caller that is not on the allow-list gets its address", func(t *testing.T) {
 		require.NoError(t, w.AllowOnly(appID, netip.MustParseAddr("203.0.113.7")))
 		answered := w.logIn("x")
 		require.Equal(t, 40164, answered.errcode())
@@ -116,7 +116,7 @@ func TestLoginsThatAreRefused(t *testing.T) {
 	})
 }
 
-func TestAUserHasSoManyLoginsAMinute(t *testing.T) {
+func TestLoginsOfAUserAreLimitedPerMinute(t *testing.T) {
 	w := start(t, wechattest.Options{MinuteLimit: 2})
 	for range 2 {
 		require.Zero(t, w.logIn(w.Code(appID, "ada")).errcode())
@@ -163,7 +163,7 @@ func TestEachVariantIsWritten(t *testing.T) {
 	require.Contains(t, w.logIn("x").text, `see https:\/\/example.com`)
 }
 
-func TestOneSeedMakesOneHistory(t *testing.T) {
+func TestASeedMakesAnswersReproducible(t *testing.T) {
 	history := func(seed uint64) string {
 		w := start(t, wechattest.Options{Seed: seed, Now: func() time.Time { return time.Unix(1_800_000_000, 0) }})
 		return strings.Join([]string{w.Code(appID, "ada"), w.sessionKey("ada"), w.logIn("x").text}, " ")

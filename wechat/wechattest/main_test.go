@@ -22,14 +22,14 @@ const (
 	secret   = "simulator-one"
 )
 
-// world is a running simulator and a way to ask it as strangers do.
-type world struct {
+// env is a running simulator with helpers to call it over HTTP.
+type env struct {
 	*wechattest.Server
 	t      *testing.T
 	client *http.Client
 }
 
-func start(t *testing.T, options ...wechattest.Options) *world {
+func start(t *testing.T, options ...wechattest.Options) *env {
 	t.Helper()
 	server := wechattest.Start(t, options...)
 	server.App(wechattest.App{AppID: appID, Secret: secret, OpenPlatform: "platform"})
@@ -39,10 +39,10 @@ func start(t *testing.T, options ...wechattest.Options) *world {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(client.CloseIdleConnections)
-	return &world{Server: server, t: t, client: client}
+	return &env{Server: server, t: t, client: client}
 }
 
-// reply is an answer, decoded.
+// reply is a decoded answer.
 type reply struct {
 	status      int
 	contentType string
@@ -60,7 +60,7 @@ func (r reply) textOf(name string) string {
 	return text
 }
 
-func (w *world) ask(method, path string, query url.Values, contentType, body string) reply {
+func (w *env) ask(method, path string, query url.Values, contentType, body string) reply {
 	w.t.Helper()
 	request, err := http.NewRequest(method, w.URL+path+"?"+query.Encode(), bytes.NewBufferString(body))
 	require.NoError(w.t, err)
@@ -75,7 +75,7 @@ func (w *world) ask(method, path string, query url.Values, contentType, body str
 	return answered
 }
 
-func (w *world) get(path string, pairs ...string) reply {
+func (w *env) get(path string, pairs ...string) reply {
 	w.t.Helper()
 	query := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -84,7 +84,7 @@ func (w *world) get(path string, pairs ...string) reply {
 	return w.ask(http.MethodGet, path, query, "", "")
 }
 
-func (w *world) post(path, body string, pairs ...string) reply {
+func (w *env) post(path, body string, pairs ...string) reply {
 	w.t.Helper()
 	query := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -93,19 +93,19 @@ func (w *world) post(path, body string, pairs ...string) reply {
 	return w.ask(http.MethodPost, path, query, "application/json", body)
 }
 
-func (w *world) logIn(code string) reply {
+func (w *env) logIn(code string) reply {
 	w.t.Helper()
 	return w.get("/sns/jscode2session",
 		"appid", appID, "secret", secret, "js_code", code, "grant_type", "authorization_code")
 }
 
-// sessionKey logs a user in.
-func (w *world) sessionKey(user string) string {
+// sessionKey logs in a user and returns the session key.
+func (w *env) sessionKey(user string) string {
 	w.t.Helper()
 	return w.logIn(w.Code(appID, user)).textOf("session_key")
 }
 
-func (w *world) stableToken(force bool) reply {
+func (w *env) stableToken(force bool) reply {
 	w.t.Helper()
 	body, err := json.Marshal(map[string]any{
 		"grant_type": "client_credential", "appid": appID, "secret": secret, "force_refresh": force,
@@ -114,7 +114,7 @@ func (w *world) stableToken(force bool) reply {
 	return w.post("/cgi-bin/stable_token", string(body))
 }
 
-func (w *world) classicToken() reply {
+func (w *env) classicToken() reply {
 	w.t.Helper()
 	return w.get("/cgi-bin/token", "grant_type", "client_credential", "appid", appID, "secret", secret)
 }

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// userTokenLife is how long a user's access token lives.
+// userTokenLife is the lifetime of a user's access token.
 const userTokenLife = 7200 * time.Second
 
-// An OAuthCode is what a person agreed to on a page of WeChat's, or in its app.
+// An OAuthCode describes a user's consent on an OAuth page of WeChat, or in its app.
 type OAuthCode struct {
 	AppID string `json:"appid"` // of an official account, a website or a mobile app
 	User  string `json:"user"`
 	// comma-separated, of snsapi_base, snsapi_userinfo and snsapi_login; default snsapi_base
 	Scope    string `json:"scope"`
-	Snapshot bool   `json:"snapshot"` // the page was opened in snapshot mode: it is a virtual visitor's
+	Snapshot bool   `json:"snapshot"` // the page was opened in snapshot mode, by a virtual visitor
 }
 
-// A visit is what the access token of a user is good for.
+// A visit is the login that a user's access token belongs to.
 type visit struct {
 	appID    string
 	user     string
@@ -29,38 +29,37 @@ type visit struct {
 	expires  time.Time
 }
 
-// oauthLogins are those of official accounts, websites and mobile apps.
+// oauthLogins handles the logins of official accounts, websites and mobile apps.
 type oauthLogins struct {
 	*platform
 	*codeStore
-	visits *shelf[string, visit]
+	visits *limitedMap[string, visit]
 }
 
-// MintOAuthCode returns what WeChat's pages would send a browser back with, and
-// its SDK a mobile app: 32 letters and digits that live five minutes at official
-// accounts and ten at the others.
+// MintOAuthCode returns a code as WeChat's OAuth page or SDK would return it: 32 letters and
+// digits, valid for five minutes for official accounts and for ten for the others.
 func (s *oauthLogins) MintOAuthCode(minted OAuthCode) (string, error) {
 	if minted.Scope == "" {
 		minted.Scope = "snsapi_base"
 	}
 	for scope := range strings.SplitSeq(minted.Scope, ",") {
-		if scope != "snsapi_base" && !tellsProfile(scope) {
-			return "", fmt.Errorf("scope: %q is not known", scope)
+		if scope != "snsapi_base" && !allowsProfile(scope) {
+			return "", fmt.Errorf("scope: unknown scope %q", scope)
 		}
 	}
 	return s.mint(code{kind: oauthCode, appID: minted.AppID, user: minted.User, scope: minted.Scope,
 		snapshot: minted.Snapshot})
 }
 
-func tellsProfile(scope string) bool { return scope == "snsapi_userinfo" || scope == "snsapi_login" }
+func allowsProfile(scope string) bool { return scope == "snsapi_userinfo" || scope == "snsapi_login" }
 
 // oauthToken is GET /sns/oauth2/access_token.
 func (s *oauthLogins) oauthToken(received call) *answer {
 	if received.method != http.MethodGet {
-		return refuse(41002) // as at code2Session
+		return failWith(41002) // as at code2Session
 	}
 	text := received.query.Get("code")
-	known, refused := s.authenticate(credentials{
+	known, failed := s.authenticate(credentials{
 		appID:     received.query.Get("appid"),
 		secret:    received.query.Get("secret"),
 		code:      &text,
@@ -68,21 +67,21 @@ func (s *oauthLogins) oauthToken(received call) *answer {
 		wantGrant: "authorization_code",
 		remote:    received.remote,
 	})
-	if refused != nil {
-		return refused
+	if failed != nil {
+		return failed
 	}
 	redeemed, errcode := s.lookUp(oauthCode, known.AppID, text)
 	if errcode != 0 {
-		return refuse(errcode)
+		return failWith(errcode)
 	}
 	redeemed.used = true
 	if s.user(redeemed.user).HighRisk {
-		return refuse(40226)
+		return failWith(40226)
 	}
 	return s.visit(known, redeemed)
 }
 
-// visit begins one. Nothing takes its refresh token, so that is not remembered.
+// visit starts a visit. No endpoint accepts its refresh token, so it is not stored.
 func (s *oauthLogins) visit(known *app, redeemed *code) *answer {
 	now := s.now()
 	s.visits.dropWhile(func(old visit) bool { return now.Sub(old.expires) > userTokenLife })
@@ -104,28 +103,28 @@ func (s *oauthLogins) visit(known *app, redeemed *code) *answer {
 	return &answer{members: members, terse: true}
 }
 
-// userInfo is GET /sns/userinfo. Its token is a user's: an app's is an unknown
-// one here, as a user's is where an app's is needed.
+// userInfo is GET /sns/userinfo. Its token must be a user's: an app's token is unknown
+// here, and a user's token is unknown to endpoints that need an app's.
 func (s *oauthLogins) userInfo(received call) *answer {
 	text, openID := received.query.Get("access_token"), received.query.Get("openid")
 	switch {
 	case received.method != http.MethodGet:
-		return refuse(43001)
+		return failWith(43001)
 	case text == "":
-		return refuse(41001)
+		return failWith(41001)
 	case openID == "":
-		return refuse(41009)
+		return failWith(41009)
 	}
 	visit, found := s.visits.get(text)
 	switch {
 	case !found:
-		return refuse(40001)
+		return failWith(40001)
 	case !s.now().Before(visit.expires):
-		return refuse(42001)
+		return failWith(42001)
 	case openID != OpenID(visit.appID, visit.user):
-		return refuse(40003)
-	case visit.snapshot || !slices.ContainsFunc(strings.Split(visit.scope, ","), tellsProfile):
-		return refuse(48001)
+		return failWith(40003)
+	case visit.snapshot || !slices.ContainsFunc(strings.Split(visit.scope, ","), allowsProfile):
+		return failWith(48001)
 	}
 	user := s.user(visit.user)
 	members := map[string]any{

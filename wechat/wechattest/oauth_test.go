@@ -17,7 +17,7 @@ const (
 	mobile  = "wxcccccccccccccccc"
 )
 
-func startOAuth(t *testing.T) *world {
+func startOAuth(t *testing.T) *env {
 	t.Helper()
 	w := start(t)
 	w.App(wechattest.App{AppID: account, Secret: secret, Kind: wechattest.KindOfficialAccount,
@@ -27,18 +27,18 @@ func startOAuth(t *testing.T) *world {
 	return w
 }
 
-func (w *world) trade(app, code string) reply {
+func (w *env) trade(app, code string) reply {
 	w.t.Helper()
 	return w.get("/sns/oauth2/access_token", "appid", app, "secret", secret, "code", code, "grant_type",
 		"authorization_code")
 }
 
-func (w *world) profile(token, openID string) reply {
+func (w *env) profile(token, openID string) reply {
 	w.t.Helper()
 	return w.get("/sns/userinfo", "access_token", token, "openid", openID, "lang", "zh_CN")
 }
 
-func TestAnOAuthCodeStandsForAPerson(t *testing.T) {
+func TestAnOAuthCodeIdentifiesAUser(t *testing.T) {
 	w := startOAuth(t)
 
 	t.Run("a success has WeChat's form", func(t *testing.T) {
@@ -62,12 +62,12 @@ func TestAnOAuthCodeStandsForAPerson(t *testing.T) {
 		require.NotEmpty(t, answered.textOf("openid"))
 		require.NotContains(t, answered.members, "unionid")
 	})
-	t.Run("a virtual visitor is told", func(t *testing.T) {
+	t.Run("a virtual visitor is marked", func(t *testing.T) {
 		answered := w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada", Snapshot: true}))
 		require.EqualValues(t, 1, answered.members["is_snapshotuser"])
 		require.Equal(t, "snsapi_base", answered.textOf("scope"))
 	})
-	t.Run("codes work once, for their time, at their app", func(t *testing.T) {
+	t.Run("a code works once, until it expires, at its app", func(t *testing.T) {
 		for app, life := range map[string]time.Duration{account: 5 * time.Minute, website: 10 * time.Minute,
 			mobile: 10 * time.Minute} {
 			expired := w.OAuthCode(wechattest.OAuthCode{AppID: app, User: "ada"})
@@ -100,8 +100,8 @@ func TestAnOAuthCodeStandsForAPerson(t *testing.T) {
 	})
 }
 
-// TestCodesOfEachKindAreRefusedForEachOther, and so are apps.
-func TestCodesOfEachKindAreRefusedForEachOther(t *testing.T) {
+// TestCodesAndAppsOfOtherKindsAreRejected.
+func TestCodesAndAppsOfOtherKindsAreRejected(t *testing.T) {
 	w := startOAuth(t)
 	login, phone := w.Code(appID, "ada"), w.PhoneCode(appID, "ada")
 	oauth := w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada"})
@@ -127,10 +127,10 @@ func TestCodesOfEachKindAreRefusedForEachOther(t *testing.T) {
 	_, err := w.MintOAuthCode(wechattest.OAuthCode{AppID: appID, User: "ada"})
 	require.Error(t, err)
 
-	require.Zero(t, w.trade(account, oauth).errcode(), "no refusal consumed the code")
+	require.Zero(t, w.trade(account, oauth).errcode(), "no rejection consumed the code")
 	require.Zero(t, w.logIn(login).errcode())
 
-	// An app that becomes one of another kind has no use of its codes.
+	// Codes become useless when the kind of their app changes.
 	login = w.Code(appID, "ada")
 	w.App(wechattest.App{AppID: appID, Secret: secret, Kind: wechattest.KindWebsite})
 	require.Equal(t, 40029, w.logIn(login).errcode())
@@ -138,14 +138,14 @@ func TestCodesOfEachKindAreRefusedForEachOther(t *testing.T) {
 	require.Zero(t, w.logIn(login).errcode())
 }
 
-func TestTheProfileIsWhatItsPersonAllowed(t *testing.T) {
+func TestTheProfileNeedsTheUsersConsent(t *testing.T) {
 	w := startOAuth(t)
 	sign := func(app, user, scope string) (token, openID string) {
 		answered := w.trade(app, w.OAuthCode(wechattest.OAuthCode{AppID: app, User: user, Scope: scope}))
 		return answered.textOf("access_token"), answered.textOf("openid")
 	}
 
-	t.Run("by default it follows from the name", func(t *testing.T) {
+	t.Run("by default it is derived from the name", func(t *testing.T) {
 		answered := w.profile(sign(account, "ada", "snsapi_userinfo"))
 		require.Equal(t, "text/plain", answered.contentType)
 		require.Equal(t, wechattest.OpenID(account, "ada"), answered.textOf("openid"))
@@ -163,21 +163,21 @@ func TestTheProfileIsWhatItsPersonAllowed(t *testing.T) {
 			[]any{answered.members["nickname"], answered.members["headimgurl"], answered.members["sex"],
 				answered.members["unionid"]})
 	})
-	t.Run("without the scope it is refused, and so it is for virtual visitors", func(t *testing.T) {
+	t.Run("without the scope it is rejected, and also for virtual visitors", func(t *testing.T) {
 		require.Equal(t, 48001, w.profile(sign(account, "ada", "snsapi_base")).errcode())
 		virtual := w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada",
 			Scope: "snsapi_userinfo", Snapshot: true}))
 		require.Equal(t, 48001, w.profile(virtual.textOf("access_token"), virtual.textOf("openid")).errcode())
 	})
-	t.Run("tokens are the user's, live for two hours, and go with one openid", func(t *testing.T) {
+	t.Run("tokens are the user's, valid for two hours, and for one openid", func(t *testing.T) {
 		token, openID := sign(account, "ada", "snsapi_userinfo")
 		require.Equal(t, 40003, w.profile(token, wechattest.OpenID(account, "bob")).errcode())
 		require.Equal(t, 40003, w.profile(token, wechattest.OpenID(website, "ada")).errcode())
 		require.Equal(t, 40001, w.profile("made-up", openID).errcode())
 		require.Equal(t, 40001, w.profile(w.stableToken(false).textOf("access_token"), openID).errcode(),
-			"an app's token is no user's")
+			"an app's token is not a user's")
 		require.Equal(t, 40014, w.post("/wxa/business/getuserphonenumber", `{"code":"x"}`, "access_token",
-			token).errcode(), "nor the other way round")
+			token).errcode(), "and the reverse")
 		require.Equal(t, 41001, w.profile("", openID).errcode())
 		require.Equal(t, 41009, w.profile(token, "").errcode())
 		require.Equal(t, 43001, w.post("/sns/userinfo", "{}").errcode())
@@ -186,7 +186,7 @@ func TestTheProfileIsWhatItsPersonAllowed(t *testing.T) {
 	})
 }
 
-func TestOAuthCodesCanBeOrderedOverHTTP(t *testing.T) {
+func TestOAuthCodesCanBeMintedOverHTTP(t *testing.T) {
 	w := startOAuth(t)
 	mint := func(body string) reply { return w.post("/_sim/oauth_codes", body) }
 	require.Equal(t, http.StatusOK, w.post("/_sim/apps",

@@ -2,7 +2,7 @@ package wechattest
 
 import "strconv"
 
-// phoneNumbers are told for the codes of a button.
+// phoneNumbers exchanges the codes of the getPhoneNumber button.
 type phoneNumbers struct {
 	*platform
 	*codeStore
@@ -15,31 +15,31 @@ func (s *phoneNumbers) phoneNumber(received call) *answer {
 		Code   string `json:"code"`
 		OpenID string `json:"openid"`
 	}
-	if refused := decodePost(received, &body); refused != nil {
-		return refused
+	if failed := decodePost(received, &body); failed != nil {
+		return failed
 	}
-	appID, refused := s.bearer(received)
-	if refused != nil {
-		return refused
+	appID, failed := s.bearer(received)
+	if failed != nil {
+		return failed
 	}
 	if body.Code == "" {
-		return refuse(41008)
+		return failWith(41008)
 	}
 	if minted, found := s.codes.get(body.Code); found && minted.kind == phoneCode && minted.appID != appID {
-		return refuse(40013)
+		return failWith(40013)
 	}
 	redeemed, errcode := s.lookUp(phoneCode, appID, body.Code)
 	if errcode != 0 {
-		return refuse(40029) // here a used code is an invalid one
+		return failWith(40029) // here a used code is invalid
 	}
 	if body.OpenID != "" && body.OpenID != OpenID(appID, redeemed.user) {
-		return refuse(40003)
+		return failWith(40003)
 	}
 	redeemed.used = true
 	return &answer{members: map[string]any{"phone_info": s.phonePayload(appID, redeemed.user)}}
 }
 
-// phonePayload is phone_info, which the older encrypted way has as plaintext.
+// phonePayload returns phone_info, which is also the plaintext of encrypted phone numbers.
 func (s *phoneNumbers) phonePayload(appID, name string) map[string]any {
 	user := s.user(name)
 	full := user.PhoneNumber

@@ -27,7 +27,7 @@ func TestThePhoneNumber(t *testing.T) {
 		require.Equal(t, "86", info["countryCode"])
 		require.Equal(t, appID, info["watermark"].(map[string]any)["appid"])
 	})
-	t.Run("abroad has its country code, which may be a number", func(t *testing.T) {
+	t.Run("has the country code if foreign, which may be a number", func(t *testing.T) {
 		require.NoError(t, w.SetUser(wechattest.User{User: "bob", CountryCode: "852", PhoneNumber: "51234567"}))
 		w.SetVariant(wechattest.Variant{CountryCodeNumber: true})
 		defer w.SetVariant(wechattest.Variant{})
@@ -35,7 +35,7 @@ func TestThePhoneNumber(t *testing.T) {
 		require.Equal(t, "+85251234567", info["phoneNumber"])
 		require.EqualValues(t, 852, info["countryCode"])
 	})
-	t.Run("costs a code of its kind, once, in time, at its app", func(t *testing.T) {
+	t.Run("needs a valid code of its kind and app, once", func(t *testing.T) {
 		code := w.PhoneCode(appID, "ada")
 		require.Zero(t, trade(code).errcode())
 		require.Equal(t, 40029, trade(code).errcode())

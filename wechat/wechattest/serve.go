@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// maxRequest bounds the body of any request, in bytes.
+// maxRequest limits the body of any request, in bytes.
 const maxRequest = 64 << 10
 
 // An endpoint answers one call. It runs with the mutex held.
 type endpoint func(call) *answer
 
-// A call is a request that has been read.
+// A call is a parsed request.
 type call struct {
 	method      string
 	path        string
@@ -38,8 +38,8 @@ func (s *Simulator) routes() map[string]endpoint {
 	}
 }
 
-// ServeHTTP answers as WeChat would, or as the faults ordered say. Paths under
-// /_sim/ are the simulator's own.
+// ServeHTTP answers like WeChat, or with the faults that were requested. Paths under /_sim/
+// are the simulator's own.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/_sim/") {
 		s.admin.ServeHTTP(w, r)
@@ -56,8 +56,8 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.count(received)
-	if fault, ordered := s.nextFault(received.path); ordered {
-		s.strike(w, r, fault, func() []byte { return s.run(serve, received) })
+	if fault, pending := s.nextFault(received.path); pending {
+		s.serveFault(w, r, fault, func() []byte { return s.run(serve, received) })
 		return
 	}
 	writeBody(w, received.path, s.run(serve, received))
@@ -90,7 +90,7 @@ func writeBody(w http.ResponseWriter, path string, body []byte) {
 	_, _ = w.Write(body)
 }
 
-// contentType returns what WeChat was seen to label its JSON with.
+// contentType returns the Content-Type of WeChat's JSON, as observed.
 func contentType(path string) string {
 	if strings.HasPrefix(path, "/sns/") {
 		return "text/plain"

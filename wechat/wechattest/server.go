@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TB is what Start needs of a test. *testing.T has it; naming it here keeps
-// package testing out of programs that serve a simulator.
+// TB is the part of *testing.T that Start needs. It keeps package testing out of programs
+// that serve a simulator.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -39,7 +39,7 @@ func Start(test TB, options ...Options) *Server {
 	server := &http.Server{
 		Handler:           simulator,
 		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          log.New(io.Discard, "", 0), // broken connections are ordered ones
+		ErrorLog:          log.New(io.Discard, "", 0), // tests break connections on purpose
 	}
 	done := make(chan struct{})
 	go func() {
@@ -53,7 +53,7 @@ func Start(test TB, options ...Options) *Server {
 	return &Server{Simulator: simulator, URL: "http://" + listener.Addr().String(), test: test}
 }
 
-// App makes an app known, or fails the test, and returns it.
+// App adds an app, or fails the test, and returns the app.
 func (s *Server) App(added App) App {
 	s.test.Helper()
 	if err := s.AddApp(added); err != nil {
@@ -82,7 +82,7 @@ func (s *Server) PhoneCode(appID, user string) string {
 	return text
 }
 
-// OAuthCode returns a code of an app that is no mini-program, or fails the test.
+// OAuthCode returns a code of an app that is not a mini-program, or fails the test.
 func (s *Server) OAuthCode(minted OAuthCode) string {
 	s.test.Helper()
 	text, err := s.MintOAuthCode(minted)
@@ -92,7 +92,7 @@ func (s *Server) OAuthCode(minted OAuthCode) string {
 	return text
 }
 
-// Fault orders faults, or fails the test.
+// Fault adds faults, or fails the test.
 func (s *Server) Fault(faults ...Fault) {
 	s.test.Helper()
 	if err := s.Fail(faults...); err != nil {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// resetsPerMinute is how often one user's session key may be reset. That
-// frequent resets are refused is documented, the number is not.
+// resetsPerMinute limits the resets of a user's session key. That frequent resets are
+// rejected is documented, the number is not.
 const resetsPerMinute = 10
 
 // A subject is a user at an app.
@@ -23,16 +23,16 @@ type session struct {
 	logins  int
 }
 
-// logins are those of mini-programs, with the session keys that they make.
+// logins handles the logins of mini-programs and their session keys.
 type logins struct {
 	*platform
 	*codeStore
 	*appTokens
-	sessions *shelf[subject, *session]
+	sessions *limitedMap[subject, *session]
 }
 
-// sessionAfterLogin keeps the session key or changes it. WeChat may do either
-// and does not say when; each login makes a live one last longer.
+// sessionAfterLogin keeps the session key or changes it. WeChat may do either, and does not
+// document when. Each login extends the lifetime of the key.
 func (s *logins) sessionAfterLogin(appID, openID string) *session {
 	now := s.now()
 	current, found := s.sessions.get(subject{appID, openID})
@@ -56,8 +56,8 @@ func (s *logins) sessionKey() string {
 
 // checkSession is checkSessionKey, GET /wxa/checksession.
 func (s *logins) checkSession(received call) *answer {
-	if _, _, refused := s.signedSession(received); refused != nil {
-		return refused
+	if _, _, failed := s.signedSession(received); failed != nil {
+		return failed
 	}
 	return &answer{}
 }
@@ -65,40 +65,39 @@ func (s *logins) checkSession(received call) *answer {
 // resetSessionKey is ResetUserSessionKey, GET /wxa/resetusersessionkey. The
 // new key expires when the old one would have.
 func (s *logins) resetSessionKey(received call) *answer {
-	appID, current, refused := s.signedSession(received)
-	if refused != nil {
-		return refused
+	appID, current, failed := s.signedSession(received)
+	if failed != nil {
+		return failed
 	}
 	openID := received.query.Get("openid")
 	if !s.allow(perMinute(60_000), "reset", appID) ||
 		!s.allow(perMinute(resetsPerMinute), "reset", appID, openID) {
-		return refuse(45011)
+		return failWith(45011)
 	}
 	current.key = s.sessionKey()
 	return &answer{members: map[string]any{"openid": openID, "session_key": current.key}}
 }
 
-// signedSession returns the session that a call's signature proves knowledge
-// of. The signature's key is the session key as Base64 text, not its bytes,
-// and its message is empty.
-func (s *logins) signedSession(received call) (appID string, current *session, refused *answer) {
+// signedSession returns the session whose key signed a call. The key of the signature is the
+// session key as Base64 text, not its bytes, and the message is empty.
+func (s *logins) signedSession(received call) (appID string, current *session, failed *answer) {
 	if received.method != http.MethodGet {
-		return "", nil, refuse(43001)
+		return "", nil, failWith(43001)
 	}
-	appID, refused = s.bearer(received)
-	if refused != nil {
-		return "", nil, refused
+	appID, failed = s.bearer(received)
+	if failed != nil {
+		return "", nil, failed
 	}
 	current, found := s.sessions.get(subject{appID, received.query.Get("openid")})
 	if !found {
-		return "", nil, refuse(40003)
+		return "", nil, failWith(40003)
 	}
 	if received.query.Get("sig_method") != "hmac_sha256" {
-		return "", nil, refuse(87008)
+		return "", nil, failWith(87008)
 	}
 	signature := hmac.New(sha256.New, []byte(current.key)).Sum(nil)
 	if received.query.Get("signature") != hex.EncodeToString(signature) || !s.now().Before(current.expires) {
-		return "", nil, refuse(87009)
+		return "", nil, failWith(87009)
 	}
 	return appID, current, nil
 }

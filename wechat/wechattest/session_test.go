@@ -16,7 +16,7 @@ func sign(key string) string {
 	return hex.EncodeToString(hmac.New(sha256.New, []byte(key)).Sum(nil))
 }
 
-func (w *world) session(path, key, token string) reply {
+func (w *env) session(path, key, token string) reply {
 	return w.get(path, "access_token", token, "openid", wechattest.OpenID(appID, "ada"),
 		"signature", sign(key), "sig_method", "hmac_sha256")
 }
@@ -54,7 +54,7 @@ func TestCheckSession(t *testing.T) {
 		"signature", sign(key), "sig_method", "md5").errcode())
 
 	w.Advance(time.Hour)
-	require.Equal(t, 87009, w.session(path, key, token).errcode(), "an expired key is a wrong one")
+	require.Equal(t, 87009, w.session(path, key, token).errcode(), "an expired key is invalid")
 }
 
 func TestResetUserSessionKey(t *testing.T) {
@@ -72,7 +72,7 @@ func TestResetUserSessionKey(t *testing.T) {
 	require.Zero(t, w.session("/wxa/checksession", key, token).errcode())
 
 	w.Advance(30 * time.Minute)
-	require.Equal(t, 87009, w.session("/wxa/checksession", key, token).errcode(), "a reset does not lengthen the life")
+	require.Equal(t, 87009, w.session("/wxa/checksession", key, token).errcode(), "expired like the old key")
 
 	key = w.sessionKey("ada")
 	for range 10 {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Limits of what the simulator remembers. Beyond them the oldest is
-// forgotten, so that a simulator may run for weeks or under load.
+// Limits of the simulator. Beyond them the oldest entry is dropped, so that a simulator can
+// run for weeks or under load.
 const (
 	maxCodes    = 1 << 18
 	maxSessions = 1 << 18
@@ -24,15 +24,15 @@ const (
 // Options tunes a simulator. The zero value simulates what is documented.
 type Options struct {
 	Now            func() time.Time // default time.Now
-	Seed           uint64           // codes, keys and tokens follow from it; 0 is a random one
-	RotateEvery    int              // each n-th login changes the session key; default 3, negative never
-	MinuteLimit    int              // code2Session calls per user and minute; 0 is no limit
+	Seed           uint64           // of codes, keys and tokens; 0: random
+	RotateEvery    int              // each n-th login changes the session key; default 3; negative: never
+	MinuteLimit    int              // code2Session calls per user and minute; 0: no limit
 	SessionKeyLife time.Duration    // since the last login; default 72 hours
-	Variant        Variant          // the shape of answers
+	Variant        Variant          // the form of answers
 }
 
 // A Simulator is WeChat as an [http.Handler]. It is safe for concurrent use.
-// What it does is divided by story; all parts share one platform.
+// Its features are separate types that share one platform.
 type Simulator struct {
 	*platform
 	*codeStore
@@ -47,21 +47,21 @@ type Simulator struct {
 	admin     *http.ServeMux
 }
 
-// A platform is what all of WeChat's services know: apps, users, the time, and
-// the shape of answers.
+// A platform is the state that all parts share: apps, users, the time, and the form of
+// answers.
 type platform struct {
 	options Options
 
-	mutex    sync.Mutex // guards all below, and what the parts of a simulator keep
+	mutex    sync.Mutex // guards all below, and the state of the parts
 	random   *rand.ChaCha8
 	advanced time.Duration
 	variant  Variant
-	apps     *shelf[string, *app]
-	users    *shelf[string, User]
-	counters *shelf[string, *counter]
+	apps     *limitedMap[string, *app]
+	users    *limitedMap[string, User]
+	counters *limitedMap[string, *counter]
 }
 
-// New returns a simulator that knows no app yet.
+// New returns a simulator without apps.
 func New(options Options) *Simulator {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -76,27 +76,27 @@ func New(options Options) *Simulator {
 		options:  options,
 		random:   rand.NewChaCha8(seed(options.Seed)),
 		variant:  options.Variant,
-		apps:     newShelf[string, *app](maxApps),
-		users:    newShelf[string, User](maxUsers),
-		counters: newShelf[string, *counter](maxCounters),
+		apps:     newLimitedMap[string, *app](maxApps),
+		users:    newLimitedMap[string, User](maxUsers),
+		counters: newLimitedMap[string, *counter](maxCounters),
 	}
-	codes := &codeStore{platform: shared, codes: newShelf[string, *code](maxCodes)}
-	tokens := &appTokens{platform: shared, tokens: newShelf[string, *token](maxTokens)}
+	codes := &codeStore{platform: shared, codes: newLimitedMap[string, *code](maxCodes)}
+	tokens := &appTokens{platform: shared, tokens: newLimitedMap[string, *token](maxTokens)}
 	logins := &logins{platform: shared, codeStore: codes, appTokens: tokens,
-		sessions: newShelf[subject, *session](maxSessions)}
+		sessions: newLimitedMap[subject, *session](maxSessions)}
 	phones := &phoneNumbers{platform: shared, codeStore: codes, appTokens: tokens}
 	simulator := &Simulator{
 		platform:     shared,
 		codeStore:    codes,
 		appTokens:    tokens,
 		logins:       logins,
-		oauthLogins:  &oauthLogins{platform: shared, codeStore: codes, visits: newShelf[string, visit](maxTokens)},
+		oauthLogins:  &oauthLogins{platform: shared, codeStore: codes, visits: newLimitedMap[string, visit](maxTokens)},
 		phoneNumbers: phones,
 		encryption: &encryption{platform: shared, appTokens: tokens, logins: logins, phoneNumbers: phones,
-			sealed: newShelf[ciphertext, time.Time](maxSealed)},
+			sealed: newLimitedMap[ciphertext, time.Time](maxSealed)},
 		faultQueue: &faultQueue{platform: shared},
-		requestLog: &requestLog{platform: shared, paths: newShelf[string, int](maxCounters),
-			asked: newShelf[string, int](maxCounters)},
+		requestLog: &requestLog{platform: shared, paths: newLimitedMap[string, int](maxCounters),
+			asked: newLimitedMap[string, int](maxCounters)},
 	}
 	simulator.endpoints = simulator.routes()
 	simulator.admin = control{simulator}.handler()
@@ -128,7 +128,7 @@ func (s *platform) Now() time.Time {
 
 func (s *platform) now() time.Time { return s.options.Now().Add(s.advanced) }
 
-// SetVariant changes the shape of answers from now on.
+// SetVariant changes the form of answers.
 func (s *platform) SetVariant(variant Variant) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

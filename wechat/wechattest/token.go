@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// Lifetimes and quotas of app-level access tokens. Those of the stable kind
-// are documented (getStableAccessToken); the classic kind's daily quota is
-// known to be in the low thousands.
+// Lifetimes and quotas of app-level access tokens. Those of the stable kind are documented
+// (getStableAccessToken); the classic kind's daily quota is known to be in the low thousands.
 const (
 	tokenLife       = 7200 * time.Second
 	tokenOverlap    = 5 * time.Minute
@@ -25,12 +24,12 @@ const (
 type token struct {
 	text    string
 	appID   string
-	expires time.Time // by age, as told to the caller
-	dead    time.Time // by replacement; zero while it is the latest
+	expires time.Time // by age, as in expires_in
+	dead    time.Time // by replacement; zero: it is the latest
 }
 
-// A tokenPair is the latest token of a kind and when it was last forced. The
-// two kinds of an app do not disturb each other.
+// A tokenPair is the latest token of a kind and when it was last forced. The two kinds of an
+// app are independent.
 type tokenPair struct {
 	latest *token
 	forced time.Time
@@ -39,30 +38,30 @@ type tokenPair struct {
 // appTokens are the access tokens of apps, of both kinds.
 type appTokens struct {
 	*platform
-	tokens *shelf[string, *token]
+	tokens *limitedMap[string, *token]
 }
 
 // classicToken is getAccessToken, GET /cgi-bin/token: every call replaces the
-// token, and the one before it works for five more minutes.
+// token, and the previous one is valid for five more minutes.
 func (s *appTokens) classicToken(received call) *answer {
 	if received.method != http.MethodGet {
-		return refuse(43001)
+		return failWith(43001)
 	}
-	known, refused := s.authenticate(credentials{
+	known, failed := s.authenticate(credentials{
 		appID:     received.query.Get("appid"),
 		secret:    received.query.Get("secret"),
 		grantType: received.query.Get("grant_type"),
 		wantGrant: "client_credential",
 		remote:    received.remote,
 	})
-	if refused != nil {
-		return refused
+	if failed != nil {
+		return failed
 	}
 	if !s.allow(perDay(classicPerDay), "classic", known.AppID) {
-		return refuse(45009)
+		return failWith(45009)
 	}
 	s.replace(known.AppID, &known.classic, tokenOverlap)
-	return s.tell(known.classic.latest)
+	return s.tokenAnswer(known.classic.latest)
 }
 
 // stableToken is getStableAccessToken, POST /cgi-bin/stable_token.
@@ -74,32 +73,32 @@ func (s *appTokens) stableToken(received call) *answer {
 		ForceRefresh bool   `json:"force_refresh"`
 	}
 	if strings.HasPrefix(received.contentType, "application/x-www-form-urlencoded") {
-		return refuse(41002) // a form was seen to be read as an object without members
+		return failWith(41002) // WeChat was observed to read a form as an object without members
 	}
-	if refused := decodePost(received, &body); refused != nil {
-		return refused
+	if failed := decodePost(received, &body); failed != nil {
+		return failed
 	}
-	known, refused := s.authenticate(credentials{
+	known, failed := s.authenticate(credentials{
 		appID: body.AppID, secret: body.Secret,
 		grantType: body.GrantType, wantGrant: "client_credential",
 		remote: received.remote,
 	})
-	if refused != nil {
-		return refused
+	if failed != nil {
+		return failed
 	}
 	if !s.allow(perMinute(stablePerMinute), "stable", known.AppID) {
-		return refuse(45011)
+		return failWith(45011)
 	}
 	if !s.allow(perDay(stablePerDay), "stable", known.AppID) {
-		return refuse(45009)
+		return failWith(45009)
 	}
 	s.renewStable(known, body.ForceRefresh)
-	return s.tell(known.stable.latest)
+	return s.tokenAnswer(known.stable.latest)
 }
 
-// renewStable keeps the token unless it is near its end or a forced renewal
-// is due. A forced one ends the old token at once; where the quota of forced
-// ones is exhausted, nothing happens.
+// renewStable keeps the token unless it is about to expire or a forced renewal is allowed. A
+// forced renewal ends the old token at once; if the quota of forced ones is exhausted, the
+// token is kept.
 func (s *appTokens) renewStable(known *app, force bool) {
 	latest := known.stable.latest
 	switch {
@@ -125,7 +124,7 @@ func (s *appTokens) replace(appID string, pair *tokenPair, overlap time.Duration
 	s.tokens.put(pair.latest.text, pair.latest)
 }
 
-func (s *appTokens) tell(latest *token) *answer {
+func (s *appTokens) tokenAnswer(latest *token) *answer {
 	remaining := (latest.expires.Sub(s.now()) + time.Second - 1) / time.Second
 	return &answer{
 		members: map[string]any{"access_token": latest.text, "expires_in": int(remaining)},
@@ -133,20 +132,20 @@ func (s *appTokens) tell(latest *token) *answer {
 	}
 }
 
-// bearer returns the app whose access token a call carries.
-func (s *appTokens) bearer(received call) (appID string, refused *answer) {
+// bearer returns the app of a call's access token.
+func (s *appTokens) bearer(received call) (appID string, failed *answer) {
 	text := received.query.Get("access_token")
 	if text == "" {
-		return "", refuse(41001)
+		return "", failWith(41001)
 	}
 	presented, found := s.tokens.get(text)
 	switch {
 	case !found:
-		return "", refuse(40014)
+		return "", failWith(40014)
 	case !s.now().Before(presented.expires):
-		return "", refuse(42001)
+		return "", failWith(42001)
 	case !presented.dead.IsZero() && !s.now().Before(presented.dead):
-		return "", refuse(40001)
+		return "", failWith(40001)
 	}
 	return presented.appID, nil
 }
@@ -155,11 +154,11 @@ func (s *appTokens) bearer(received call) (appID string, refused *answer) {
 func decodePost(received call, into any) *answer {
 	switch {
 	case received.method != http.MethodPost:
-		return refuse(43002)
+		return failWith(43002)
 	case len(received.body) == 0:
-		return refuse(44002)
+		return failWith(44002)
 	case json.Unmarshal(received.body, into) != nil:
-		return refuse(47001)
+		return failWith(47001)
 	}
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tokenErrcode asks something harmless with a token: 40003 says it is good.
-func (w *world) tokenErrcode(token string) int {
+// tokenErrcode makes a harmless call with a token: 40003 means that the token is valid.
+func (w *env) tokenErrcode(token string) int {
 	return w.get("/wxa/checksession", "access_token", token, "openid", "nobody").errcode()
 }
 
@@ -31,7 +31,7 @@ func TestTheStableTokenIsTheSameForAll(t *testing.T) {
 	w.Advance(55*time.Minute + time.Second)
 	renewed := w.stableToken(false).textOf("access_token")
 	require.NotEqual(t, token, renewed)
-	require.Equal(t, good, w.tokenErrcode(token), "both work for five minutes")
+	require.Equal(t, good, w.tokenErrcode(token), "both are valid for five minutes")
 	require.Equal(t, good, w.tokenErrcode(renewed))
 	w.Advance(5 * time.Minute)
 	require.Equal(t, 42001, w.tokenErrcode(token))
@@ -67,7 +67,7 @@ func TestEachClassicTokenReplacesTheLast(t *testing.T) {
 	w.Advance(5 * time.Minute)
 	require.Equal(t, 40001, w.tokenErrcode(first.textOf("access_token")))
 	require.Equal(t, good, w.tokenErrcode(second))
-	require.Equal(t, good, w.tokenErrcode(stable), "the kinds do not disturb each other")
+	require.Equal(t, good, w.tokenErrcode(stable), "the two kinds are independent")
 }
 
 func TestTheClassicTokenHasADailyQuota(t *testing.T) {

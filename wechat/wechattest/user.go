@@ -10,20 +10,20 @@ import (
 )
 
 // A User is a person with a WeChat account, the same at all apps. Users need
-// no registration: an unknown name is a harmless user with a phone number
-// that follows from the name. Nickname, picture and sex are what /sns/userinfo
-// tells; mini-programs have not been told them since 2021.
+// no registration: an unknown name is a low-risk user with a phone number that is derived
+// from the name. Nickname, picture and sex are for /sns/userinfo; mini-programs do not get
+// them since 2021.
 type User struct {
 	User        string `json:"user"`
 	HighRisk    bool   `json:"high_risk"`              // logins answer 40226
 	CountryCode string `json:"country_code,omitempty"` // default "86"
 	PhoneNumber string `json:"phone_number,omitempty"` // without country code
 	Nickname    string `json:"nickname,omitempty"`     // default: the name
-	HeadImgURL  string `json:"headimgurl,omitempty"`   // default: an address that follows from the name
+	HeadImgURL  string `json:"headimgurl,omitempty"`   // default: a URL that is derived from the name
 	Sex         int    `json:"sex,omitempty"`          // 1 male, 2 female, 0 unknown
 }
 
-// SetUser changes what is known of a user.
+// SetUser changes the data of a user.
 func (s *platform) SetUser(user User) error {
 	if user.User == "" {
 		return errors.New("user: must not be empty")
@@ -47,20 +47,20 @@ func (s *platform) user(name string) User {
 	if user.Nickname == "" {
 		user.Nickname = name
 	}
-	if user.HeadImgURL == "" { // over http, as WeChat writes it
+	if user.HeadImgURL == "" { // an http URL, as WeChat returns it
 		user.HeadImgURL = "http://thirdwx.qlogo.cn/mmopen/vi_32/" + identifier("picture", name) + "/132"
 	}
 	return user
 }
 
-// OpenID returns the openid of a user at an app. It depends on nothing else,
-// so users undelete theirs when a simulator is restarted.
+// OpenID returns the openid of a user at an app. It depends on nothing else, so users
+// keep theirs when a simulator is restarted.
 func OpenID(appID, user string) string { return identifier("openid", appID, user) }
 
 // UnionID returns the unionid of a user at an Open Platform account.
 func UnionID(openPlatform, user string) string { return identifier("unionid", openPlatform, user) }
 
-// identifier has the form of WeChat's: 28 characters that begin with "o".
+// identifier returns an id in WeChat's form: 28 characters that begin with "o".
 func identifier(parts ...string) string {
 	digest := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return "o" + base64.RawURLEncoding.EncodeToString(digest[:])[:27]

@@ -1,8 +1,6 @@
 'use strict';
 
-// Joins src into the one file that ships, without its comments. Comments have lines of their own in src, so that
-// this needs no parser. The file is kept in the repository, since go test uses it without npm; a test holds it
-// against src. Where DevTools would put it for the demo there is a copy, which is not kept.
+// Joins src into the published file, without comments. Comments in src must be on lines of their own, so that no parser is needed. The file is in the repository, since go test uses it without npm; a test compares it with src. A copy for the demo, where DevTools would put it, is not in the repository.
 
 const fs = require('fs');
 const path = require('path');
@@ -27,7 +25,7 @@ const write = file => {
   fs.writeFileSync(file, exports.build());
 };
 
-// Puts the package where a mini-program in a folder looks for it.
+// Copies the package to where a mini-program in a folder looks for it.
 exports.install = folder => write(path.join(folder, 'miniprogram_npm', '@lingpai', 'miniprogram', 'index.js'));
 
 if (require.main === module) {

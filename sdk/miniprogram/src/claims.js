@@ -2,7 +2,7 @@
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-// What a JWT says; {} if it is none. Nothing is verified: the token came from the issuer by TLS, and only services must not trust it.
+// Returns the claims of a JWT; {} if it is malformed. The token is not verified: it came from the issuer over TLS, and only services need to verify it.
 module.exports = token => {
   try {
     let bits = 0;

@@ -1,6 +1,6 @@
 'use strict';
 
-// What people may be shown, by code: Chinese, English. Of the server's own errors only those that an app is likely to show stand here.
+// Messages for users, by code: Chinese, English. Of the server's errors, only those that an app is likely to show are included.
 const messages = {
   network: ['网络不可用，请稍后重试', 'The network is not available. Try again later.'],
   invalid_response: ['服务器的回答无法识别，请稍后重试', 'The server sent no answer that can be read. Try again later.'],

@@ -12,14 +12,14 @@ const parsed = data => {
   }
 };
 
-// Hosts differ in the case of header names.
+// The case of header names depends on the host.
 const header = (answer, name) => {
   const all = answer.header || {};
   const found = Object.keys(all).filter(each => each.toLowerCase() === name)[0];
   return String(found ? all[found] : '');
 };
 
-// Speaks to the issuer. Network faults and every status but 2xx are errors here.
+// Sends requests to the issuer. Network errors and every status other than 2xx are rejected.
 module.exports = (config, platform) => {
   const fail = (code, more) => new errors.AuthError(code, config.language, more);
 
@@ -27,7 +27,7 @@ module.exports = (config, platform) => {
     throw fail('network', { retryable: true, cause: cause });
   });
 
-  // The body of a good answer. What is neither that nor an OAuth error came from somebody between, such as a proxy or a portal.
+  // Returns the body of a success. An answer that is neither a success nor an OAuth error comes from a proxy or a captive portal.
   const body = answer => {
     const data = parsed(answer.data);
     const status = answer.statusCode;

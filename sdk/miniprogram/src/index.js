@@ -17,21 +17,21 @@ const createAuth = options => {
 
   const listeners = [];
   const emit = (event, detail) => listeners.filter(each => each.event === event).forEach(each => {
-    // Its faults are not ours.
+    // Errors of a listener do not affect the SDK.
     Promise.resolve(detail).then(each.listener);
   });
 
   const http = createHttp(config, platform);
   const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), createRandom(platform), emit);
   const request = createRequest(http, session);
-  // A name whose registration has got no answer.
+  // A name whose registration has received no answer.
   let unsure;
 
   return {
     login: credentials => session.login(credentials),
     register: who => http.post('/account/v1/users', 'application/json', JSON.stringify({ client_id: config.clientId, username: who.username, password: who.password }))
       .catch(err => {
-        // By ourselves, if the password is right.
+        // It was our own earlier request, if the password is right.
         if (err.code === 'username_taken' && unsure === who.username) return;
         unsure = err.retryable ? who.username : undefined;
         throw err;

@@ -1,12 +1,12 @@
 'use strict';
 
-// The host: wx, or an object with some of its functions in the same shape, as uni and Taro are. What it lacks, wx does.
+// The host: wx, or an object with some of its functions in the same form, such as uni and Taro. Missing functions are taken from wx.
 module.exports = own => {
   const base = typeof wx === 'undefined' ? {} : wx;
   const host = name => (own && typeof own[name] === 'function' ? own : base);
   const has = name => typeof host(name)[name] === 'function';
 
-  // Calls a function of the host, whether it answers by callbacks, by a promise, or, as after a suspension, never.
+  // Calls a function of the host, which answers by callbacks, by a promise, or never, for example after a suspension.
   const call = (name, options, patience) => new Promise((resolve, reject) => {
     const timer = typeof setTimeout === 'function' && setTimeout(() => reject({ errMsg: name + ':fail timeout' }), patience);
     const settle = end => value => {

@@ -1,6 +1,6 @@
 'use strict';
 
-// 16 bytes that nobody can guess, in hexadecimal, or '' where the host has none: Math.random would let others repeat a request.
+// Returns 16 random bytes in hexadecimal, or '' if the host has no secure source: with Math.random, others could repeat a request.
 module.exports = platform => () => {
   const bytes = platform.has('getRandomValues')
     ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)

@@ -1,9 +1,9 @@
 'use strict';
 
-// wx.request runs ten at a time and queues the rest; one place stays free for the refresh that the others may wait for.
+// wx.request runs ten requests at a time and queues the rest; one slot stays free for the refresh that the others may wait for.
 const places = 9;
 
-// Whether a new access token would help. A 401 that says something else, such as a missing proof, is the app's business.
+// Reports whether a new access token would help. The app handles a 401 for another reason, such as a missing proof.
 const wantsToken = (http, answer) => {
   if (answer.statusCode !== 401) return false;
   const challenge = /error="?([a-z_]+)/.exec(http.header(answer, 'www-authenticate'));
@@ -29,13 +29,13 @@ module.exports = (http, session) => {
     else waiting.push(begin);
   });
 
-  // Sends for one user only, and again at most once.
+  // Sends a request for one user only, and repeats it at most once.
   const attempt = (options, sub, replay) => session.ensure().then(held => {
     if (sub && held.sub !== sub) throw http.fail('user_changed');
     const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
     return http.send(Object.assign({}, options, { header: header })).then(answer => {
       if (!replay || !wantsToken(http, answer)) return answer;
-      // If there is a newer one by now, nothing is refreshed.
+      // If there is already a newer token, nothing is refreshed.
       session.refuse(held.access);
       return options.replay === false ? answer : attempt(options, held.sub, false);
     });
@@ -43,7 +43,7 @@ module.exports = (http, session) => {
 
   return options => {
     const answer = session.sub().then(sub => inPlace(() => attempt(options, sub, true)));
-    // As with wx.request.
+    // Like wx.request.
     if (options.success || options.fail || options.complete) {
       answer.then(options.success, options.fail || (() => {})).then(options.complete);
     }

@@ -2,22 +2,22 @@
 
 const claims = require('./claims');
 
-// Who is signed in, and by what tokens. The record is replaced and never changed, so that whoever waited sees whether it is still the same:
-//   access, got, ttl   the access token, when it was received and how long it lives, in milliseconds
-//   refresh, key       the refresh token and its Idempotency-Key, which are made and kept together
-//   sub, method        the user and how he signed in; they outlive a session that is to be opened again
-//   pending            the code and the key of a sign-in that has no answer yet
-//   out                only login() may sign in
+// The signed-in user and the tokens. The record is replaced and never modified, so that a waiting caller can see whether it is still the same:
+//   access, got, ttl   the access token, when it was received and its lifetime, in milliseconds
+//   refresh, key       the refresh token and its Idempotency-Key, which are created and stored together
+//   sub, method        the user and the method of sign-in; they are kept for the next session of the user
+//   pending            the code and the key of a sign-in without an answer yet
+//   out                only login() may sign in again
 module.exports = (config, platform, http, store, random, emit) => {
   let record;
   let loading;
   let renewing;
   let signing;
-  // The storage has something older.
+  // The storage has an older record.
   let unsaved = false;
-  // An access token that a service refused before its time.
+  // An access token that a service rejected before it expired.
   let refused = '';
-  // What was begun before a logout must not undo it.
+  // An operation that began before a logout must not undo it.
   let logouts = 0;
 
   const load = () => loading || (loading = store.read().then(found => { record = found; }));
@@ -25,11 +25,11 @@ module.exports = (config, platform, http, store, random, emit) => {
   const save = next => {
     record = next;
     unsaved = true;
-    // If this fails, memory has it all the same.
+    // If this fails, the record is still in memory.
     return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
   };
 
-  // The clock tells only how much time went by: set back, or far ahead, it makes a token old and never young.
+  // The clock only measures elapsed time: if it is set back or far ahead, a token counts as old, never as fresh.
   const lives = early => {
     const age = Date.now() - record.got;
     return !!record.access && record.access !== refused && age >= 0 && age < record.ttl - early;
@@ -38,7 +38,7 @@ module.exports = (config, platform, http, store, random, emit) => {
 
   const revoke = token => http.postForm('/revoke', { token: token }).then(() => true, () => false);
 
-  // Asks for tokens, and makes the record of the answer.
+  // Requests tokens, and returns the record of the answer.
   const ask = (fields, key, old) => http.postForm('/token', fields, key).then(answer => {
     const got = Date.now();
     const sub = old ? old.sub : claims(answer.access_token).sub;
@@ -64,7 +64,7 @@ module.exports = (config, platform, http, store, random, emit) => {
     throw err;
   });
 
-  // A code is sent with a key that was stored before, so that it can be sent again until it has an answer: a repeat gets the same session.
+  // The Idempotency-Key is stored before the code is sent, so that the request can be repeated until there is an answer: a repetition gets the same session.
   const trade = pending => ask({ grant_type: 'wechat_code', code: pending.code, scope: config.scope, appid: config.appid }, pending.key)
     .catch(err => {
       if (err.retryable || (record.pending || {}).key !== pending.key) throw err;
@@ -81,12 +81,12 @@ module.exports = (config, platform, http, store, random, emit) => {
     }));
 
   const byCode = began => !record.pending ? freshCode(began) : trade(record.pending).catch(err => {
-    // It had expired, or its session has moved on.
+    // The code had expired, or its session has since been refreshed.
     if (err.code === 'invalid_grant') return freshCode(began);
     throw err;
   });
 
-  // An expected user is the one whose session has ended: nobody else may take his place unasked.
+  // An expected user is the one whose session has ended: another user must not be signed in silently.
   const signIn = (credentials, expected, began) => {
     const asked = credentials
       ? ask({ grant_type: 'password', username: credentials.username, password: credentials.password, scope: config.scope })
@@ -106,7 +106,7 @@ module.exports = (config, platform, http, store, random, emit) => {
     });
   };
 
-  // One sign-in at a time, shared by all who ask for the same.
+  // One sign-in at a time, shared by all callers that ask for the same.
   const login = (credentials, silent) => {
     const what = credentials ? JSON.stringify([credentials.username, credentials.password]) : '';
     if (signing && signing.what === what) {
@@ -126,7 +126,7 @@ module.exports = (config, platform, http, store, random, emit) => {
     return mine.promise;
   };
 
-  // The key is stored before it is sent, also if it could not be made or stored when the token was received.
+  // The key is stored before it is sent, even if it could not be created or stored when the token was received.
   const prepare = () => {
     const held = record;
     return (held.key ? Promise.resolve(held.key) : random()).then(key => {
@@ -138,14 +138,14 @@ module.exports = (config, platform, http, store, random, emit) => {
     .then(answer => {
       if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
     }, err => {
-      // Signed in or out meanwhile.
+      // The user signed in or out meanwhile.
       if (record.refresh !== held.refresh) return undefined;
       if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
       if (held.method === 'password') return lose(err);
       return save({ sub: held.sub, method: held.method, pending: record.pending }).then(() => login(undefined, true));
     });
 
-  // Another instance with the same storage may have moved on.
+  // Another instance with the same storage may have refreshed the session.
   const reload = () => {
     const before = record;
     return unsaved ? Promise.resolve() : store.read().then(found => {
@@ -166,14 +166,14 @@ module.exports = (config, platform, http, store, random, emit) => {
     return mine;
   };
 
-  // The record with an access token that is good as far as is known.
+  // Returns the record with an access token that is valid as far as is known.
   const ensure = () => load().then(() => {
     if (young()) return record;
     return (record.out && signing ? signing.promise : renew()).then(() => {
       if (!record.access) throw http.fail('signed_out');
       return record;
     }, err => {
-      // The refresh was early: the old token still does.
+      // The refresh was early: the old token is still valid.
       if (err.retryable && lives(0)) return record;
       throw err;
     });

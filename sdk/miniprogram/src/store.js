@@ -1,9 +1,9 @@
 'use strict';
 
-// A slow disk must not look like an empty one.
+// A slow storage must not look like an empty one.
 const patience = 10000;
 
-// One record under one key, so that tokens are never half saved. Reads and writes happen in the order in which they were asked for.
+// One record under one key, so that tokens are never partly saved. Reads and writes happen in the order of their calls.
 module.exports = (platform, key) => {
   const encrypted = platform.encrypts();
   let last = Promise.resolve();

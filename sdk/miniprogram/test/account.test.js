@@ -3,13 +3,13 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('child_process');
-const { world, api, fails, turn } = require('./support/world');
+const { setUp, api, fails, turn } = require('./support/fixtures');
 const { lost, refused } = require('./support/issuer');
 
 const who = { username: 'bob', password: 'a few words of his' };
 
 test('registers and signs in', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   assert.equal((await app.auth.register(who)).sub, 'bob');
   assert.deepEqual(issuer.requests[0].json, { client_id: 'mini', username: who.username, password: who.password });
@@ -20,7 +20,7 @@ test('registers and signs in', async () => {
 });
 
 test('a registration whose answer was lost can be repeated', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   const app = launch();
   issuer.plan.push(lost);
   assert.equal((await fails(app.auth.register(who))).code, 'network');
@@ -28,7 +28,7 @@ test('a registration whose answer was lost can be repeated', async () => {
 });
 
 test('a wrong password leaves the session that there is', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   issuer.users.set('bob', 'right');
   const app = launch();
   const token = await app.auth.getAccessToken();
@@ -38,12 +38,12 @@ test('a wrong password leaves the session that there is', async () => {
 });
 
 test('user() asks the issuer', async () => {
-  const { launch } = world();
+  const { launch } = setUp();
   assert.equal((await launch().auth.user()).nickname, '小明');
 });
 
 test('bindPhone() sends the code of the button; a refused one signs nobody out', async () => {
-  const { launch } = world();
+  const { launch } = setUp();
   const app = launch();
   assert.deepEqual({ ...(await app.auth.bindPhone('good')) }, { phone_number: '+8613800000000', phone_number_verified: true });
   const err = await fails(app.auth.bindPhone('bad'));
@@ -54,7 +54,7 @@ test('bindPhone() sends the code of the button; a refused one signs nobody out',
 
 test('errors are typed, and speak Chinese and English', async () => {
   for (const [language, message] of [['zh-CN', '服务繁忙，请稍后重试'], ['en', 'The service is busy. Try again later.'], [undefined, '服务繁忙，请稍后重试']]) {
-    const { issuer, device, launch } = world();
+    const { issuer, device, launch } = setUp();
     device.language = 'zh_CN';
     const app = launch({ options: { language } });
     issuer.plan.push(refused(503, 'temporarily_unavailable', {}, { 'retry-AFTER': '7' }));
@@ -63,7 +63,7 @@ test('errors are typed, and speak Chinese and English', async () => {
     assert.deepEqual([err.name, err.code, err.status, err.retryable, err.retryAfter, err.request_id], ['AuthError', 'temporarily_unavailable', 503, true, 7, 'r1']);
     assert.equal(err.message, message);
   }
-  const { messages } = world().launch().sdk;
+  const { messages } = setUp().launch().sdk;
   for (const code of Object.keys(messages)) {
     assert.match(messages[code][0], /[一-龥]/);
     assert.match(messages[code][1], /^[ -~]+$/);
@@ -71,7 +71,7 @@ test('errors are typed, and speak Chinese and English', async () => {
 });
 
 test('a listener that is taken away hears nothing', async () => {
-  const { launch } = world();
+  const { launch } = setUp();
   const app = launch();
   const heard = [];
   const off = app.auth.on('change', user => heard.push(user && user.sub));
@@ -85,8 +85,8 @@ test('a listener that is taken away hears nothing', async () => {
 
 test('a listener that fails harms nobody, and its fault is not hidden', () => {
   const script = `
-    const { world } = require('./support/world');
-    const app = world().launch();
+    const { setUp } = require('./support/fixtures');
+    const app = setUp().launch();
     process.on('unhandledRejection', err => console.log('told:', err.message));
     app.auth.on('change', () => { throw new Error('of the app'); });
     app.auth.on('change', user => console.log('heard:', user.sub));
@@ -97,6 +97,6 @@ test('a listener that fails harms nobody, and its fault is not hidden', () => {
 });
 
 test('createAuth says what it misses', () => {
-  const { launch } = world();
+  const { launch } = setUp();
   assert.throws(() => launch({ options: { issuer: '' } }), /issuer and clientId/);
 });

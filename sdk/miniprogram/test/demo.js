@@ -1,6 +1,6 @@
 'use strict';
 
-// The demo without a screen, against a real issuer and its simulator: sign-in, a refused token, a refresh, a kill, a theft, signing in again.
+// The demo without a screen, with a real issuer and its simulator: sign-in, a rejected token, a refresh, a kill, a theft, signing in again.
 
 const assert = require('node:assert/strict');
 const fs = require('fs');
@@ -11,14 +11,14 @@ const { Device } = require('./support/runtime');
 const { send, server, claims } = require('./support/server');
 const { install } = require('../scripts/build');
 
-// The demo is built as its README says, but in a folder of this test.
+// The demo is built according to its README, but in a folder of this test.
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'lingpai-demo-'));
 process.on('exit', () => fs.rmSync(root, { recursive: true, force: true }));
 fs.cpSync(path.join(__dirname, '..', 'demo'), root, { recursive: true });
 install(root);
 
 class Phone extends Device {
-  // Starts the demo as WeChat does, and returns its page.
+  // Starts the demo like WeChat, and returns its page.
   start() {
     const life = { alive: true };
     const config = { issuer: server.issuer, clientId: server.clientId, simulator: { url: server.simulator, appid: server.appid, user: this.wechatUser } };

@@ -2,11 +2,11 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { world, api, hour, fails, turn } = require('./support/world');
+const { setUp, api, hour, fails, turn } = require('./support/fixtures');
 const { lost, unsent, refused, never } = require('./support/issuer');
 
 test('one key per refresh token, made with it and kept until an answer is stored', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   const { refresh, key } = device.record();
@@ -23,7 +23,7 @@ test('one key per refresh token, made with it and kept until an answer is stored
 });
 
 test('an app killed during a refresh repeats the same request at its next start', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   await launch().auth.getAccessToken();
   const { refresh, key } = device.record();
   for (let n = 0; n < 5; n++) {
@@ -40,7 +40,7 @@ test('an app killed during a refresh repeats the same request at its next start'
 });
 
 test('an app killed between an answer and its storing repeats the same request', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   await launch().auth.getAccessToken();
   const { refresh, key } = device.record();
   device.ahead += 2 * hour;
@@ -55,7 +55,7 @@ test('an app killed between an answer and its storing repeats the same request',
 });
 
 test('a code and its key are stored before they are sent, and repeated after a kill', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   let stored;
   issuer.plan.push(async answer => { stored = device.record(); const given = await answer(); app.kill(); return given; });
@@ -72,7 +72,7 @@ test('a code and its key are stored before they are sent, and repeated after a k
 });
 
 test('a lost answer to a code is repeated in the same app, too', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   issuer.plan.push(lost);
   assert.equal((await fails(app.auth.request({ url: api }))).retryable, true);
@@ -82,7 +82,7 @@ test('a lost answer to a code is repeated in the same app, too', async () => {
 });
 
 test('a stored code that is refused is replaced by a fresh one, once', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   device.mint = async () => 'expired';
   const app = launch();
   issuer.plan.push(unsent);
@@ -94,7 +94,7 @@ test('a stored code that is refused is replaced by a fresh one, once', async () 
 });
 
 test('a fresh code that is refused is not repeated, and the next call takes another', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   issuer.plan.push(refused(400, 'invalid_grant', { wechat_errcode: 40029 }));
   const err = await fails(app.auth.login());
@@ -107,7 +107,7 @@ test('a fresh code that is refused is not repeated, and the next call takes anot
 });
 
 test('without a good random source there is no key, and no code is sent twice', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch({ without: ['getRandomValues'] });
   issuer.plan.push(lost);
   await fails(app.auth.getAccessToken());
@@ -120,7 +120,7 @@ test('without a good random source there is no key, and no code is sent twice', 
 
 test('a random source that fails or hands out too little gives no key either', async () => {
   for (const broken of [() => Promise.reject(new Error('no')), async () => ({ randomValues: new ArrayBuffer(8) }), async () => ({})]) {
-    const { issuer, device, launch } = world();
+    const { issuer, device, launch } = setUp();
     device.takes.getRandomValues = broken;
     await launch().auth.getAccessToken();
     assert.equal(issuer.requests[0].key, undefined);
@@ -128,7 +128,7 @@ test('a random source that fails or hands out too little gives no key either', a
 });
 
 test('a key that could not be made with its token is made, and stored, before that is sent', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   device.takes.getRandomValues = () => Promise.reject(new Error('not yet'));
   await launch().auth.getAccessToken();
   delete device.takes.getRandomValues;
@@ -145,14 +145,14 @@ test('a key that could not be made with its token is made, and stored, before th
 });
 
 test('the platform may bring a random source', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   const app = launch({ without: ['getRandomValues'], options: { platform: { random: async n => new Uint8Array(n).fill(10) } } });
   await app.auth.getAccessToken();
   assert.equal(issuer.requests[0].key, '0a'.repeat(16));
 });
 
 test('passwords are sent with no key and are not stored', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   issuer.users.set('ada', 'a few words of hers');
   const app = launch();
   await app.auth.login({ username: 'ada', password: 'a few words of hers' });

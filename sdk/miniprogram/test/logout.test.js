@@ -2,11 +2,11 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { world, api, hour, fails, turn, gate } = require('./support/world');
+const { setUp, api, hour, fails, turn, gate } = require('./support/fixtures');
 const { unsent } = require('./support/issuer');
 
 test('after logout() only login() signs in, also after a restart', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   assert.equal(await app.auth.logout(), true);
@@ -24,7 +24,7 @@ test('after logout() only login() signs in, also after a restart', async () => {
 });
 
 test('a call beside login() waits for it, and fails with it', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   const app = launch();
   await app.auth.logout();
   const [, answer] = await Promise.all([app.auth.login(), app.auth.request({ url: api })]);
@@ -36,7 +36,7 @@ test('a call beside login() waits for it, and fails with it', async () => {
 });
 
 test('logout() signs out on the device even if the issuer cannot be told', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   issuer.plan.push(unsent);
@@ -45,7 +45,7 @@ test('logout() signs out on the device even if the issuer cannot be told', async
 });
 
 test('a sign-in that is answered after logout() is not taken, and its session is ended', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   const slow = gate();
   issuer.plan.push(async answer => { const given = await answer(); await slow.opened; return given; });
@@ -60,7 +60,7 @@ test('a sign-in that is answered after logout() is not taken, and its session is
 });
 
 test('a logout() while wx.login is running sends no code', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const slow = gate();
   device.mint = async () => { await slow.opened; return 'code-ada-1'; };
   const app = launch();
@@ -73,12 +73,12 @@ test('a logout() while wx.login is running sends no code', async () => {
 });
 
 test('logout() when nobody is signed in is no error', async () => {
-  const { launch } = world();
+  const { launch } = setUp();
   assert.equal(await launch().auth.logout(), true);
 });
 
 test('a session that ended elsewhere is noticed at the next refresh', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   issuer.sessions[0].ended = true;

@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const fs = require('fs');
 const path = require('path');
 const zlib = require('zlib');
-const { world, api } = require('./support/world');
+const { setUp, api } = require('./support/fixtures');
 const { build, dist } = require('../scripts/build');
 
 const root = path.join(__dirname, '..');
@@ -38,7 +38,7 @@ test('has the license with it', () => {
 });
 
 test('runs in a bare context that has nothing but wx', async () => {
-  const { device, launch } = world();
+  const { device, launch } = setUp();
   const app = launch({ bare: true });
   assert.equal((await app.auth.request({ url: api })).statusCode, 200);
   assert.equal((await app.auth.user()).nickname, '小明');
@@ -52,13 +52,12 @@ test('names nothing that the runtime lacks', () => {
   assert.doesNotMatch(code, /\b(window|document|fetch|XMLHttpRequest|URL|URLSearchParams|TextEncoder|TextDecoder|atob|btoa|crypto|Buffer|process|require|eval|Function|globalThis|Proxy|Intl|localStorage|Math\.random)\b/);
 });
 
-// Profiles are asked for by a tap on a button of the app's own, never at its start.
+// Profiles are requested when the user taps a button of the app, never at its start.
 test('asks nobody for a profile', () => {
   assert.doesNotMatch(shipped, /getUserProfile|getUserInfo|getPhoneNumber|authorize\(/);
 });
 
-// Whatever came after ES2015 may be missing on an old phone. Words of later languages are found in code without strings, since there is no
-// parser here; with the development dependencies there is one, below.
+// Features after ES2015 may be missing on an old phone. This test searches for keywords of later versions in the code without strings; with the development dependencies, the test below uses a parser.
 test('uses conservative syntax', () => {
   const unquoted = shipped.replace(/'(\\.|[^'\\])*'/g, "''");
   const expressions = /\/(\\.|[^/\\\n ])+\/[a-z]*/g;

@@ -2,12 +2,12 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { world, api, hour, fails, turn } = require('./support/world');
+const { setUp, api, hour, fails, turn } = require('./support/fixtures');
 const { never } = require('./support/issuer');
 
 test('the storage is encrypted where WeChat can, and plain where it cannot', async () => {
   for (const [version, plain] of [['2.21.2', true], ['2.21.3', false], ['2.9.9', true], ['3.0.0', false]]) {
-    const { device, launch } = world();
+    const { device, launch } = setUp();
     device.version = version;
     const app = launch();
     const token = await app.auth.getAccessToken();
@@ -17,7 +17,7 @@ test('the storage is encrypted where WeChat can, and plain where it cannot', asy
 });
 
 test('a session that was stored plain survives the update that brings encryption', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   device.version = '2.20.0';
   await launch().auth.getAccessToken();
   device.version = '3.0.0';
@@ -29,7 +29,7 @@ test('a session that was stored plain survives the update that brings encryption
 });
 
 test('encryption that fails falls back to plain', async () => {
-  const { device, launch } = world();
+  const { device, launch } = setUp();
   const wx = device.wx({ alive: true });
   const refuses = name => ({ encrypt, key, data }) => new Promise((success, fail) => (encrypt ? fail(new Error('no')) : wx[name]({ key, data, success, fail: () => fail(new Error('data not found')) })));
   const platform = { getStorage: refuses('getStorage'), setStorage: refuses('setStorage'), getAppBaseInfo: wx.getAppBaseInfo };
@@ -39,14 +39,14 @@ test('encryption that fails falls back to plain', async () => {
 
 test('what is stored and cannot be read counts as nothing', async () => {
   for (const data of ['', 'null', '7', '{', 'ciphertext']) {
-    const { device, launch } = world();
+    const { device, launch } = setUp();
     device.stored.set('lingpai.mini', { data, encrypt: true });
     assert.equal((await launch().auth.request({ url: api })).statusCode, 200);
   }
 });
 
 test('a platform object takes the place of wx, with callbacks or promises, in part or as a whole', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   const calls = [];
   const container = { // as wx.cloud.callContainer
     request: ({ url, header, method, data, success, fail }) => {
@@ -71,7 +71,7 @@ test('a platform object takes the place of wx, with callbacks or promises, in pa
 });
 
 test('a promise of the host that fails is not left unhandled', async () => {
-  const { launch } = world();
+  const { launch } = setUp();
   const late = [];
   const listen = err => late.push(err);
   process.on('unhandledRejection', listen);
@@ -83,7 +83,7 @@ test('a promise of the host that fails is not left unhandled', async () => {
 });
 
 test('a host that throws or never answers does not hang anybody', async () => {
-  const { device, launch } = world();
+  const { device, launch } = setUp();
   const app = launch({ options: { timeout: -4950 } }); // which leaves 50 ms
   device.takes.login = never;
   assert.equal((await fails(app.auth.getAccessToken())).code, 'login_failed');
@@ -95,7 +95,7 @@ test('a host that throws or never answers does not hang anybody', async () => {
 });
 
 test('an answer that comes twice counts once', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const wx = device.wx({ alive: true });
   const twice = name => options => wx[name](Object.assign({}, options, { success: answer => { options.success(answer); options.success(answer); if (options.fail) options.fail(answer); } }));
   const platform = { request: twice('request'), login: twice('login'), setStorage: twice('setStorage'), getStorage: twice('getStorage') };
@@ -105,7 +105,7 @@ test('an answer that comes twice counts once', async () => {
 });
 
 test('bodies that stay text are read', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   device.network = async options => { const answer = await issuer.answer(options); return Object.assign({}, answer, { data: JSON.stringify(answer.data) }); };
   assert.equal((await launch().auth.login()).sub, 'ada');
 });

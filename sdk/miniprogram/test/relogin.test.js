@@ -2,12 +2,12 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { world, api, hour, fails, turn } = require('./support/world');
+const { setUp, api, hour, fails, turn } = require('./support/fixtures');
 const { unsent } = require('./support/issuer');
 
-// ended is an app whose session has ended without its knowing.
+// ended returns an app that does not know that its session has ended.
 const ended = async () => {
-  const w = world();
+  const w = setUp();
   w.app = w.launch();
   await w.app.auth.getAccessToken();
   w.issuer.sessions[0].ended = true;
@@ -48,7 +48,7 @@ test('a user whom the issuer refuses loses the session, once', async () => {
 });
 
 test('a session by password is never replaced by a WeChat one', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   issuer.users.set('bob', 'a few words of his');
   const app = launch();
   await app.auth.login({ username: 'bob', password: 'a few words of his' });

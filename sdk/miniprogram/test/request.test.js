@@ -2,11 +2,11 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { world, api, hour, fails, turn, gate } = require('./support/world');
+const { setUp, api, hour, fails, turn, gate } = require('./support/fixtures');
 const { json } = require('./support/issuer');
 
 test('has the shape of wx.request', async () => {
-  const { launch } = world();
+  const { launch } = setUp();
   const app = launch();
   const answer = await app.auth.request({ url: api, method: 'POST', data: { a: 1 }, header: { 'X-Mine': '1' } });
   assert.deepEqual(answer.data.data, { a: 1 });
@@ -19,7 +19,7 @@ test('has the shape of wx.request', async () => {
 });
 
 test('resolves for every status, as wx.request does', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   device.network = options => (options.url === api ? json(500, 'oops') : issuer.answer(options));
@@ -27,7 +27,7 @@ test('resolves for every status, as wx.request does', async () => {
 });
 
 test('a 401 makes one refresh and one replay, body and all', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   issuer.good.clear();
@@ -37,7 +37,7 @@ test('a 401 makes one refresh and one replay, body and all', async () => {
 });
 
 test('a 401 that stays is handed over after one replay', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   let sent = 0;
   device.network = options => (options.url === api ? (sent++, json(401, 'no')) : issuer.answer(options));
@@ -47,7 +47,7 @@ test('a 401 that stays is handed over after one replay', async () => {
 });
 
 test('replay: false hands the 401 over, and the next call has a new token', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   issuer.good.clear();
@@ -57,7 +57,7 @@ test('replay: false hands the 401 over, and the next call has a new token', asyn
 });
 
 test('a late 401 of the old token does not refresh again', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   issuer.good.clear();
@@ -77,7 +77,7 @@ test('a late 401 of the old token does not refresh again', async () => {
 });
 
 test('many 401s at once make one refresh', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   issuer.good.clear();
@@ -87,7 +87,7 @@ test('many 401s at once make one refresh', async () => {
 });
 
 test('a 401 that asks for a proof is no matter of tokens: nothing is refreshed or replayed', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   let sent = 0;
   for (const answer of [json(401, { error: 'insufficient_user_authentication' }), json(401, '', { 'WWW-AUTHENTICATE': 'Bearer realm="x", error="insufficient_user_authentication"' })]) {
@@ -99,14 +99,14 @@ test('a 401 that asks for a proof is no matter of tokens: nothing is refreshed o
 });
 
 test('the refresh is never queued behind the requests that wait for it', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   issuer.good.clear();
   const slow = gate();
   let held = 0;
   device.network = async options => {
-    // The first places are taken by requests that will be refused late; one is refused at once.
+    // The first slots are taken by requests that are rejected late; one is rejected at once.
     if (options.url === api + '/slow' && !slow.isOpen) { held++; await slow.opened; }
     return issuer.answer(options);
   };
@@ -123,7 +123,7 @@ test('the refresh is never queued behind the requests that wait for it', async (
 });
 
 test('a request that fails frees its place', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   device.network = () => Promise.reject(new Error('no network'));
@@ -134,7 +134,7 @@ test('a request that fails frees its place', async () => {
 });
 
 test('a request of one user is not sent for another', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   issuer.users.set('bob', 'a few words of his');
   const app = launch();
   await app.auth.getAccessToken();

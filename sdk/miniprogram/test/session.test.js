@@ -2,11 +2,11 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { world, api, hour, fails, turn, gate } = require('./support/world');
+const { setUp, api, hour, fails, turn, gate } = require('./support/fixtures');
 const { lost, unsent, refused } = require('./support/issuer');
 
 test('signs in silently at the first need, and not before', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   await turn();
   assert.equal(device.logins, 0);
@@ -18,7 +18,7 @@ test('signs in silently at the first need, and not before', async () => {
 });
 
 test('many calls at once make one sign-in, and later one refresh', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   const all = () => Promise.all(Array.from({ length: 30 }, () => app.auth.request({ url: api })).concat([app.auth.getAccessToken(), app.auth.user()]));
   await all();
@@ -31,7 +31,7 @@ test('many calls at once make one sign-in, and later one refresh', async () => {
 });
 
 test('login() while another is in flight shares it', async () => {
-  const { device, launch } = world();
+  const { device, launch } = setUp();
   const app = launch();
   const [one, two] = await Promise.all([app.auth.login(), app.auth.login(), app.auth.request({ url: api })]);
   assert.equal(one, two);
@@ -40,7 +40,7 @@ test('login() while another is in flight shares it', async () => {
 });
 
 test('login() beside a password login signs in by WeChat after it', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   issuer.users.set('bob', 'a few words of his');
   const app = launch();
   const bob = app.auth.login({ username: 'bob', password: 'a few words of his' });
@@ -52,13 +52,13 @@ test('login() beside a password login signs in by WeChat after it', async () => 
 });
 
 test('a token of nobody is no answer', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   issuer.plan.push(async answer => { const given = await answer(); given.data.access_token = 'opaque'; return given; });
   assert.equal((await fails(launch().auth.getAccessToken())).code, 'invalid_response');
 });
 
 test('refreshes a minute early, by the life that the server gave', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   device.ahead += 3530 * 1000;
@@ -70,7 +70,7 @@ test('refreshes a minute early, by the life that the server gave', async () => {
 });
 
 test('a token that lives shorter than a minute is not refreshed at every call', async () => {
-  const { issuer, launch } = world();
+  const { issuer, launch } = setUp();
   issuer.ttl = 40;
   const app = launch();
   for (let n = 0; n < 5; n++) await app.auth.getAccessToken();
@@ -79,7 +79,7 @@ test('a token that lives shorter than a minute is not refreshed at every call', 
 
 test('a clock that is set back, or far ahead, makes a token old and never young', async () => {
   for (const jump of [-24 * hour, 24 * hour]) {
-    const { issuer, device, launch } = world();
+    const { issuer, device, launch } = setUp();
     const app = launch();
     await app.auth.getAccessToken();
     device.ahead += jump;
@@ -91,7 +91,7 @@ test('a clock that is set back, or far ahead, makes a token old and never young'
 });
 
 test('an early refresh that fails does not fail the call: the old token still does', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   const token = await app.auth.getAccessToken();
   device.ahead += 3550 * 1000;
@@ -100,7 +100,7 @@ test('an early refresh that fails does not fail the call: the old token still do
 });
 
 test('the waiting calls settle when the refresh fails, and the next one tries again', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
   device.ahead += 2 * hour;
@@ -118,7 +118,7 @@ test('no fault of the network or the server signs anybody out', async () => {
   const forbidden = async () => ({ statusCode: 403, data: '<html>', header: {} });
   for (const fault of [unsent, lost, html, forbidden, refused(500, 'server_error'), refused(503, 'temporarily_unavailable'), refused(429, 'temporarily_unavailable'),
     refused(401, 'invalid_client'), refused(400, 'invalid_request'), refused(502, 'invalid_grant')]) {
-    const { issuer, device, launch } = world();
+    const { issuer, device, launch } = setUp();
     const app = launch();
     await app.auth.getAccessToken();
     device.ahead += 2 * hour;
@@ -132,7 +132,7 @@ test('no fault of the network or the server signs anybody out', async () => {
 });
 
 test('a restart goes on with the stored session', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const token = await launch().auth.getAccessToken();
   assert.equal(await launch().auth.getAccessToken(), token);
   device.ahead += 2 * hour;
@@ -141,7 +141,7 @@ test('a restart goes on with the stored session', async () => {
 });
 
 test('tokens are stored before anybody is woken', async () => {
-  const { device, launch } = world();
+  const { device, launch } = setUp();
   const app = launch();
   for (let n = 0; n < 2; n++) {
     let woken = false;
@@ -162,7 +162,7 @@ test('tokens are stored before anybody is woken', async () => {
 });
 
 test('a storage that cannot be written loses no tokens in memory, and is tried again before the next refresh', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   device.takes.setStorage = () => Promise.reject(new Error('full'));
   const app = launch();
   assert.equal((await app.auth.request({ url: api })).statusCode, 200);
@@ -178,7 +178,7 @@ test('a storage that cannot be written loses no tokens in memory, and is tried a
 });
 
 test('two instances on one storage share the session', async () => {
-  const { issuer, device, launch } = world();
+  const { issuer, device, launch } = setUp();
   const one = launch();
   await one.auth.getAccessToken();
   const two = launch();
@@ -196,7 +196,7 @@ test('two instances on one storage share the session', async () => {
 
 test('a refresh that is answered after a logout or a login changes nothing', async () => {
   for (const then of ['logout', 'login']) {
-    const { issuer, device, launch } = world();
+    const { issuer, device, launch } = setUp();
     const app = launch();
     await app.auth.getAccessToken();
     device.ahead += 2 * hour;

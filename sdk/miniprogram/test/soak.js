@@ -1,7 +1,7 @@
 'use strict';
 
-// Simulated lives of an app against a real issuer, on a network that drops, delays and repeats, and on phones that kill the app at any moment.
-// No user may lose his session, and no call may hang. The issuer runs without a window for used refresh tokens, so that only keys help.
+// Simulated use of an app with a real issuer, on a network that drops, delays and repeats requests, and on phones that kill the app at any moment.
+// No user may lose their session, and no call may hang. The issuer has no grace period for used refresh tokens, so that only idempotency keys help.
 
 const assert = require('node:assert/strict');
 const { Device, silence } = require('./support/runtime');
@@ -13,7 +13,7 @@ const seed = Number(process.env.SEED || Date.now() % 1e9);
 const patience = 20000; // far beyond what a call may take here
 const told = { refreshes: 0, requests: 0, calls: 0, answered: 0, kills: 0, faults: 0, replays: 0 };
 
-// Mulberry32: the same seed takes the same choices, though not the same timing.
+// Mulberry32: the same seed makes the same choices, but not the same timing.
 let state = seed;
 const random = () => {
   state = (state + 0x6d2b79f5) | 0;
@@ -38,7 +38,7 @@ class Life {
     });
   }
 
-  // Before and after each call of wx: the app may be killed there, by counting and not by the clock, so that a slow machine does it justice.
+  // Called before and after each call of wx, where the app may be killed. It counts calls instead of time, so that the test also works on a slow machine.
   pause() {
     if (this.fuse && --this.fuse === 0) this.kill();
     return this.smooth || chance(0.7) ? undefined : sleep(random() * 4);
@@ -52,7 +52,7 @@ class Life {
     this.app = undefined;
   }
 
-  // Nothing stays in the network for longer than until the next hour, as no real request does.
+  // Like real requests, none stays in the network longer than until the next hour.
   async network(options) {
     if (options.url === api) return this.service(options);
     const sent = this.send(options);
@@ -101,8 +101,7 @@ class Life {
     return answer;
   }
 
-  // A service that now and then refuses a token before its time, but not while a request that was given up is still under way: one that is
-  // overtaken by two refreshes within moments is what the window is for, which the issuer here does not have.
+  // A service that sometimes rejects a token before it expires, but not while an abandoned request is still in flight: a request that is overtaken by two refreshes needs the grace period, which this issuer does not have.
   service({ header }) {
     const token = header.Authorization.replace('Bearer ', '');
     if (!this.smooth && !this.inFlight.size && chance(0.2)) {
@@ -118,7 +117,7 @@ class Life {
     this.seen.add(refreshToken);
   }
 
-  // Every token is of the one session that the first sign-in opened.
+  // Every token belongs to the session of the first sign-in.
   check(token) {
     const { sid, sub } = claims(token);
     this.session = this.session || sid;
@@ -133,7 +132,7 @@ class Life {
     this.app.auth.on('sessionLost', () => { this.lost = true; });
   }
 
-  // One call, which must settle unless its app is killed.
+  // A call, which must settle unless its app is killed.
   async call(app) {
     told.calls++;
     const { auth } = app;
@@ -174,7 +173,7 @@ class Life {
     await this.end();
   }
 
-  // On a good network everybody is still signed in, by the one session that he ever had.
+  // On a good network every user is still signed in, with their only session.
   async end() {
     await Promise.all(this.inFlight);
     if (this.app) this.app.kill();

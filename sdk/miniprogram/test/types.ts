@@ -1,4 +1,4 @@
-// What the types must allow, and, by @ts-expect-error, what they must not.
+// Code that the types must allow and, with @ts-expect-error, must reject.
 import { createAuth, AuthError, messages, Auth, User } from '../index'
 
 const auth: Auth = createAuth({ issuer: 'https://login.example.com', clientId: 'mini', platform: { random: n => new Uint8Array(n) } })

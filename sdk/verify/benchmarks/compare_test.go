@@ -26,10 +26,10 @@ import (
 
 const audience = "https://api.example.com"
 
-// check verifies a token, and reads its scope.
+// check verifies a token and returns its scope.
 type check func(ctx context.Context, token string) (scope string, err error)
 
-// BenchmarkTokens checks one token again and again, each library with its keys in memory: signature, issuer,
+// BenchmarkTokens checks the same token repeatedly with each library, with keys in memory: signature, issuer,
 // audience, expiry.
 func BenchmarkTokens(b *testing.B) {
 	issuer, token, set := newIssuer(b)
@@ -57,7 +57,7 @@ func BenchmarkTokens(b *testing.B) {
 	}
 }
 
-// signatureAlone is what none of them can do without: crypto/rsa on a token that is taken apart already.
+// signatureAlone is the lower bound for all libraries: crypto/rsa on a token that is already parsed.
 func signatureAlone(b *testing.B, token string, set jwk.Set) {
 	key, _ := set.Key(0)
 	var public rsa.PublicKey
@@ -84,7 +84,7 @@ func lingpai(b *testing.B, issuer string, options ...verify.Option) check {
 	}
 }
 
-// goOIDC takes access tokens for ID tokens, since it knows no others: it does not look at typ.
+// goOIDC treats access tokens as ID tokens, since it supports no others: it does not check typ.
 func goOIDC(b *testing.B, issuer string) check {
 	b.Helper()
 	provider, err := oidc.NewProvider(b.Context(), issuer)
@@ -106,7 +106,7 @@ func goOIDC(b *testing.B, issuer string) check {
 	}
 }
 
-// plainJWX checks no typ either.
+// plainJWX does not check typ either.
 func plainJWX(issuer string, set jwk.Set) check {
 	return func(_ context.Context, token string) (string, error) {
 		checked, err := jwt.ParseString(token, jwt.WithKeySet(set), jwt.WithIssuer(issuer),
@@ -120,7 +120,7 @@ func plainJWX(issuer string, set jwk.Set) check {
 	}
 }
 
-// newIssuer serves metadata and a key, and returns a token with the claims that Lingpai's have.
+// newIssuer serves metadata and a key, and returns a token with the same claims as Lingpai's.
 func newIssuer(b *testing.B) (issuer, token string, set jwk.Set) {
 	b.Helper()
 	private, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -1,5 +1,5 @@
-// Package benchmarks compares sdk/verify with other libraries. It is a module of its own, so that none of
-// them is asked for by sdk/verify.
+// Package benchmarks compares sdk/verify with other libraries. It is a module of its own, so that sdk/verify does not
+// depend on them.
 //
 //	go test -bench . -benchmem
 package benchmarks

@@ -6,7 +6,7 @@ import (
 	"net/url"
 )
 
-// maxRequest bounds the body of any request, in bytes.
+// maxRequest limits the body of any request, in bytes.
 const maxRequest = 64 << 10
 
 func (s *Simulator) table() *http.ServeMux {
@@ -33,8 +33,8 @@ type codeReply struct {
 	Code string `json:"code"`
 }
 
-// ServeHTTP answers as QQ would, or as the faults ordered say. Paths under /_sim/
-// are the simulator's own.
+// ServeHTTP answers like QQ, or with the faults that were requested. Paths under /_sim/ are
+// the simulator's own.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.routes.ServeHTTP(w, r) }
 
 func (s *Simulator) serveLogin(w http.ResponseWriter, r *http.Request) {
@@ -55,20 +55,20 @@ func (s *Simulator) serveLogin(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// nextFault returns what strikes now, which is the zero Fault if nothing does.
+// nextFault returns the next fault, or the zero Fault if there is none.
 func (s *Simulator) nextFault() Fault {
 	if len(s.faults) == 0 {
 		return Fault{}
 	}
-	struck := s.faults[0]
+	fault := s.faults[0]
 	if s.faults[0].Count--; s.faults[0].Count <= 0 {
 		s.faults = s.faults[1:]
 	}
-	return struck
+	return fault
 }
 
-// logIn checks parameters in WeChat's order; QQ's is not known. Of what may be
-// wrong with a code QQ documents 40029 alone.
+// logIn checks parameters in WeChat's order; QQ's is not known. For invalid codes QQ
+// documents only 40029.
 func (s *Simulator) logIn(query url.Values) map[string]any {
 	app, known := s.apps[query.Get("appid")]
 	login, minted := s.codes[query.Get("js_code")]
@@ -101,8 +101,8 @@ func refusal(errcode int) map[string]any {
 	return map[string]any{"errcode": errcode, "errmsg": "simulated failure"}
 }
 
-// administer turns a function into a handler of JSON. Unknown members are
-// refused, so that a misspelt fault does not pass for another.
+// administer turns a function into a handler of JSON. Unknown members are rejected, so that a misspelt fault is not
+// ignored.
 func administer[Request, Reply any](do func(Request) (Reply, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))

@@ -1,9 +1,8 @@
 // Package qqtest simulates the login of QQ's mini-programs for tests and
-// development: code2Session, and under /_sim/ what the real platform does not
-// offer. It imports the standard library only and shares nothing with package qq,
-// so that a mistake there is not mirrored here.
+// development: code2Session, and an API of its own under /_sim/. It imports only the standard library and
+// shares nothing with package qq, so that a mistake there is not repeated here.
 //
-// Every AppSecret that it accepts begins with "simulator-", which no true one does.
+// Every AppSecret that it accepts begins with "simulator-", unlike real ones.
 package qqtest
 
 import (
@@ -23,7 +22,7 @@ const SecretPrefix = "simulator-"
 
 const codeLife = 5 * time.Minute
 
-// Limits of what the simulator remembers. Beyond them it takes no more.
+// Limits of the simulator. Beyond them it rejects additions.
 const (
 	maxApps   = 1 << 10
 	maxCodes  = 1 << 14
@@ -35,16 +34,16 @@ type Options struct {
 	Now func() time.Time // default time.Now
 }
 
-// An App is a mini-program that the simulator knows.
+// An App is a simulated mini-program.
 type App struct {
 	AppID  string `json:"appid"`           // digits
 	Secret string `json:"secret"`          // begins with SecretPrefix
-	Union  string `json:"union,omitempty"` // what it is bound to; empty: none, thus no unionid
+	Union  string `json:"union,omitempty"` // the Open Platform account; empty: none, thus no unionid
 }
 
-// A Fault is how the next requests fail.
+// A Fault makes the next requests fail.
 type Fault struct {
-	Errcode int `json:"errcode"` // answer this failure
+	Errcode int `json:"errcode"` // answer with this errcode
 	Status  int `json:"status"`  // or this HTTP status, without a body
 	Count   int `json:"count"`   // how many requests; default 1
 }
@@ -68,7 +67,7 @@ type Simulator struct {
 	faults []Fault
 }
 
-// New returns a simulator that knows no app yet.
+// New returns a simulator without apps.
 func New(options Options) *Simulator {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -78,7 +77,7 @@ func New(options Options) *Simulator {
 	return simulator
 }
 
-// AddApp makes an app known, or replaces its secret and binding.
+// AddApp adds an app, or replaces its secret and binding.
 func (s *Simulator) AddApp(added App) error {
 	switch {
 	case len(added.AppID) < 6 || len(added.AppID) > 20 || strings.Trim(added.AppID, "0123456789") != "":
@@ -95,8 +94,8 @@ func (s *Simulator) AddApp(added App) error {
 	return nil
 }
 
-// MintCode returns what qq.login would return to the app's mini-program in the
-// user's hands: 32 hexadecimal digits that live five minutes.
+// MintCode returns a code as qq.login would return it to the app's mini-program for the user:
+// 32 hexadecimal digits, valid for five minutes.
 func (s *Simulator) MintCode(appID, user string) (string, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -112,15 +111,14 @@ func (s *Simulator) MintCode(appID, user string) (string, error) {
 		}
 	}
 	if len(s.codes) >= maxCodes {
-		return "", fmt.Errorf("more than %d codes are alive", maxCodes)
+		return "", fmt.Errorf("more than %d codes are valid", maxCodes)
 	}
 	text := strings.ToLower(identifier("code", rand.Text()))
 	s.codes[text] = &code{appID: appID, user: user, expires: now.Add(codeLife)}
 	return text, nil
 }
 
-// Asked returns how often a code that is remembered was asked with, failures
-// included.
+// Asked returns how often a code was sent, including failures.
 func (s *Simulator) Asked(text string) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -130,7 +128,7 @@ func (s *Simulator) Asked(text string) int {
 	return 0
 }
 
-// Fail orders faults. They strike in the order in which they were ordered.
+// Fail adds faults. They are applied in the order in which they were added.
 func (s *Simulator) Fail(faults ...Fault) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -147,11 +145,11 @@ func (s *Simulator) Fail(faults ...Fault) error {
 	return nil
 }
 
-// OpenID returns the openid of a user at an app. It has the form of QQ's, 32
-// hexadecimal digits, which none of WeChat's has.
+// OpenID returns the openid of a user at an app. It has QQ's form, 32
+// hexadecimal digits, which WeChat's do not have.
 func OpenID(appID, user string) string { return identifier("openid", appID, user) }
 
-// UnionID returns the unionid of a user at all apps that are bound to the same.
+// UnionID returns the unionid of a user at all apps of the same Open Platform account.
 func UnionID(union, user string) string { return identifier("unionid", union, user) }
 
 func identifier(parts ...string) string {
@@ -159,7 +157,7 @@ func identifier(parts ...string) string {
 	return fmt.Sprintf("%X", digest[:16])
 }
 
-// sessionKey has the form of WeChat's, as the sibling's has: Base64 of 16 bytes.
+// sessionKey returns a new session key, in the form of WeChat's: Base64 of 16 bytes.
 func sessionKey() string {
 	key := make([]byte, 16)
 	_, _ = rand.Read(key) // never fails

@@ -55,7 +55,7 @@ func TestALogin(t *testing.T) {
 	require.Equal(t, OpenID(appID, "ada"), members["openid"])
 	require.Equal(t, UnionID("u", "ada"), members["unionid"])
 	require.Regexp(t, `^[A-Za-z0-9+/]{22}==$`, members["session_key"])
-	require.NotEqual(t, wechattest.OpenID(appID, "ada"), members["openid"], "it is not the person of WeChat")
+	require.NotEqual(t, wechattest.OpenID(appID, "ada"), members["openid"], "it differs from WeChat's")
 	require.NotContains(t, logIn(t, s, "appid", "1108292103", "js_code", mint("1108292103")), "unionid")
 
 	expired, foreign := mint(appID), mint("1108292103")
@@ -73,7 +73,7 @@ func TestALogin(t *testing.T) {
 	require.Zero(t, s.Asked("forged"))
 }
 
-func TestFaultsStrikeInOrder(t *testing.T) {
+func TestFaultsAreAppliedInOrder(t *testing.T) {
 	s := New(Options{})
 	require.NoError(t, s.AddApp(App{AppID: appID, Secret: secret}))
 	require.NoError(t, s.Fail(Fault{Errcode: -1, Count: 2}, Fault{Status: 502}))
@@ -88,7 +88,7 @@ func TestFaultsStrikeInOrder(t *testing.T) {
 	}
 }
 
-func TestEverythingCanBeOrderedOverHTTP(t *testing.T) {
+func TestEverythingCanBeControlledOverHTTP(t *testing.T) {
 	s := New(Options{})
 	for _, c := range []struct {
 		path, body string
@@ -117,7 +117,7 @@ func TestEverythingCanBeOrderedOverHTTP(t *testing.T) {
 	require.EqualValues(t, 45011, logIn(t, s)["errcode"])
 }
 
-func TestWhatIsRememberedIsBounded(t *testing.T) {
+func TestMemoryIsBounded(t *testing.T) {
 	now := time.Now()
 	s := New(Options{Now: func() time.Time { return now }})
 	require.NoError(t, s.AddApp(App{AppID: appID, Secret: secret}))

@@ -1,6 +1,6 @@
 'use strict';
 
-// An issuer that forgives nothing but what a key covers: no window for used refresh tokens, and a code works once.
+// A strict issuer: only requests with an idempotency key can be repeated; there is no grace period for used refresh tokens, and a code works once.
 
 const { randomUUID } = require('crypto');
 
@@ -25,7 +25,7 @@ class Issuer {
     return this.requests.filter(r => r.form.grant_type === grant).length;
   }
 
-  // As a network: takes the options of wx.request.
+  // Acts as a network: takes the options of wx.request.
   async answer(options) {
     if (!options.url.startsWith('https://login.test')) return this.service(options);
     const header = Object.fromEntries(Object.entries(options.header || {}).map(([name, value]) => [name.toLowerCase(), value]));
@@ -111,7 +111,7 @@ class Issuer {
   }
 }
 
-// What may become of a request.
+// The possible fates of a request.
 const lost = async answer => { await answer(); throw new Error('interrupted'); };
 const unsent = async () => { throw new Error('timeout'); };
 const refused = (status, error, more, header) => async () => Object.assign(refusal(status, error, more), header ? { header } : {});

@@ -1,7 +1,6 @@
 'use strict';
 
-// A mini-program's runtime: a bare JavaScript context with wx in it, and a device that outlives it. Whatever a killed app was still waiting
-// for does not reach it any more, and does not reach the device from it.
+// A mini-program's runtime: a bare JavaScript context with wx, and a device that outlives it. After an app is killed, answers no longer reach it, and its calls no longer reach the device.
 
 const fs = require('fs');
 const path = require('path');
@@ -11,10 +10,10 @@ const crypto = require('crypto');
 const file = path.join(__dirname, '..', '..', 'dist', 'index.js');
 const script = new vm.Script(`(function (module) {${fs.readFileSync(file, 'utf8')}\n})`, { filename: file });
 
-// What a network throws that frees its place and tells nobody, as happens around a suspension.
+// Thrown by a network that frees the slot of a request without an answer, as happens around a suspension.
 const silence = new Error('silence');
 
-// WeChat runs ten requests of an app at a time, and the others wait.
+// WeChat runs ten requests of an app at a time; the others wait.
 const tenAtATime = () => {
   let running = 0;
   const queue = [];
@@ -31,7 +30,7 @@ const tenAtATime = () => {
   });
 };
 
-// A phone: its storage, its clock, its WeChat user, and what it has been asked.
+// A phone: its storage, its clock, its WeChat user, and the calls that it received.
 class Device {
   constructor(more) {
     this.stored = new Map();
@@ -53,7 +52,7 @@ class Device {
     return Date.now() + this.ahead;
   }
 
-  // Starts the app. bare: in a context of its own that has nothing but ECMAScript, wx and console.
+  // Starts the app. bare: in a context of its own with only ECMAScript, wx and console.
   launch({ bare, without = [], options } = {}) {
     const app = { alive: true, events: [] };
     const wx = this.wx(app);
@@ -89,7 +88,7 @@ class Device {
 
   wx(app) {
     const device = this;
-    // Answers later, as the real one does, and to the living only.
+    // Answers asynchronously, like the real one, and only if the app was not killed.
     const slowly = work => options => {
       if (!app.alive) return;
       const run = () => (app.alive ? (device.takes[work.name] || work)(options) : undefined);

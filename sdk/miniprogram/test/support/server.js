@@ -1,6 +1,6 @@
 'use strict';
 
-// A real issuer and its WeChat simulator, over HTTP, as wx.request sees them.
+// A real issuer and its WeChat simulator over HTTP, behind wx.request.
 
 const http = require('http');
 
@@ -26,7 +26,7 @@ exports.send = ({ url, method = 'GET', header = {}, data }) => new Promise((reso
 
 exports.server = { issuer: env.ISSUER, simulator: env.SIMULATOR, appid: env.APP_ID, clientId: env.MINI_PROGRAM };
 
-// mint gives a code, as wx.login does.
+// mint returns a code, like wx.login.
 exports.mint = async user => (await exports.send({ url: `${env.SIMULATOR}/_sim/codes`, method: 'POST', data: { appid: env.APP_ID, user } })).data.code;
 
 exports.claims = token => JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());

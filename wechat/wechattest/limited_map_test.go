@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAShelfForgetsTheOldest(t *testing.T) {
-	few := newShelf[int, int](3)
+func TestALimitedMapDropsTheOldest(t *testing.T) {
+	few := newLimitedMap[int, int](3)
 	for key := range 5 {
 		few.put(key, key)
 		few.put(key, key*10)
@@ -19,7 +19,7 @@ func TestAShelfForgetsTheOldest(t *testing.T) {
 	require.Equal(t, []int{4}, few.order)
 }
 
-func TestOldCodesAreForgotten(t *testing.T) {
+func TestOldCodesAreDropped(t *testing.T) {
 	simulator := New(Options{})
 	require.NoError(t, simulator.AddApp(App{AppID: "wx0123456789abcdef", Secret: "simulator-x"}))
 	for range 100 {
@@ -30,7 +30,7 @@ func TestOldCodesAreForgotten(t *testing.T) {
 	require.LessOrEqual(t, len(simulator.codes.values), 12)
 }
 
-func TestOldVisitsAreForgotten(t *testing.T) {
+func TestOldVisitsAreDropped(t *testing.T) {
 	simulator := New(Options{})
 	website := &app{App: App{AppID: "wx0123456789abcdef", Kind: KindWebsite}}
 	for range maxTokens + 10 {

@@ -1,22 +1,22 @@
 package wechattest
 
-// A shelf is a map with a limit: a new entry beyond it displaces the oldest.
-type shelf[K comparable, V any] struct {
+// A limitedMap is a map with a limit: a new entry beyond it displaces the oldest.
+type limitedMap[K comparable, V any] struct {
 	limit  int
 	values map[K]V
 	order  []K // oldest first
 }
 
-func newShelf[K comparable, V any](limit int) *shelf[K, V] {
-	return &shelf[K, V]{limit: limit, values: map[K]V{}}
+func newLimitedMap[K comparable, V any](limit int) *limitedMap[K, V] {
+	return &limitedMap[K, V]{limit: limit, values: map[K]V{}}
 }
 
-func (s *shelf[K, V]) get(key K) (V, bool) {
+func (s *limitedMap[K, V]) get(key K) (V, bool) {
 	value, found := s.values[key]
 	return value, found
 }
 
-func (s *shelf[K, V]) put(key K, value V) {
+func (s *limitedMap[K, V]) put(key K, value V) {
 	if _, found := s.values[key]; !found {
 		if len(s.order) >= s.limit {
 			s.dropOldest()
@@ -27,13 +27,13 @@ func (s *shelf[K, V]) put(key K, value V) {
 }
 
 // dropWhile drops entries, oldest first, until one is to be kept.
-func (s *shelf[K, V]) dropWhile(stale func(V) bool) {
+func (s *limitedMap[K, V]) dropWhile(stale func(V) bool) {
 	for len(s.order) > 0 && stale(s.values[s.order[0]]) {
 		s.dropOldest()
 	}
 }
 
-func (s *shelf[K, V]) dropOldest() {
+func (s *limitedMap[K, V]) dropOldest() {
 	delete(s.values, s.order[0])
 	s.order = s.order[1:]
 }

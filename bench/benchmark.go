@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// subject is what is measured; it is unique within a run.
+// subject identifies a measurement; it is unique within a run.
 type subject struct {
 	Workload    string `json:"workload"`
 	Store       string `json:"store"`
 	Signer      string `json:"signer"`
-	Stored      int    `json:"stored_sessions,omitempty"` // -growth: how many sessions the store was given
+	Stored      int    `json:"stored_sessions,omitempty"` // -growth: the number of sessions in the store
 	Connections int    `json:"connections"`
 }
 
-// String names the subject in messages.
+// String returns the name of the subject for messages.
 func (s subject) String() string {
 	name := fmt.Sprintf("%s, %s, %s, %d connections", s.Workload, s.Store, s.Signer, s.Connections)
 	if s.Stored > 0 {
@@ -26,26 +26,26 @@ func (s subject) String() string {
 	return name
 }
 
-// trial is a subject with what is needed to measure it.
-type trial struct {
+// benchmark is a subject with its server and its clients.
+type benchmark struct {
 	subject
 	server   *server
 	workload *workload
 }
 
-// openTrials opens the servers and returns the trials in the order of their turns: what is compared comes one
-// right after the other.
-func (b *testbed) openTrials(ctx context.Context, o options, progress io.Writer) ([]*trial, error) {
-	sizes, openTrialsOf := []int{0}, workloadTrials
+// openBenchmarks starts the servers and returns the benchmarks in the order of their measurement. Compared ones are
+// adjacent.
+func (b *testbed) openBenchmarks(ctx context.Context, o options, progress io.Writer) ([]*benchmark, error) {
+	sizes, openTrialsOf := []int{0}, workloadBenchmarks
 	switch {
 	case o.growth:
-		sizes, openTrialsOf = o.sizes, growthTrials
+		sizes, openTrialsOf = o.sizes, growthBenchmarks
 	case o.crowd:
-		openTrialsOf = crowdTrials
+		openTrialsOf = crowdBenchmarks
 	case o.flood:
-		openTrialsOf = floodTrials
+		openTrialsOf = floodBenchmarks
 	}
-	var perServer [][]*trial
+	var perServer [][]*benchmark
 	for _, kind := range o.stores() {
 		for _, size := range sizes {
 			for _, program := range b.programs {
@@ -64,18 +64,18 @@ func (b *testbed) openTrials(ctx context.Context, o options, progress io.Writer)
 			}
 		}
 	}
-	var trials []*trial
+	var benchmarks []*benchmark
 	for n := range perServer[0] {
 		for _, trialsHere := range perServer {
-			trials = append(trials, trialsHere[n])
+			benchmarks = append(benchmarks, trialsHere[n])
 		}
 	}
-	return trials, nil
+	return benchmarks, nil
 }
 
-// run gives the trial its turn. A server with one core cannot answer more token requests than the signatures
-// that the core could make, so that many are prepared for.
-func (t *trial) run(ctx context.Context, o options, signature, hash unit) (phase, error) {
+// run measures the benchmark once. A server with one core cannot answer more token requests than the signatures that
+// the core could make, so that many are prepared for.
+func (t *benchmark) run(ctx context.Context, o options, signature, hash unit) (phase, error) {
 	if t.workload.prepare != nil {
 		most := (o.duration() + o.warmUp()).Seconds() / (signature.CPU / float64(signature.Count))
 		if err := t.workload.prepare(ctx, min(int(most)+t.Connections, maxCodes)); err != nil {

@@ -16,7 +16,7 @@ import (
 
 const testAudience = "https://api.example.com"
 
-// testClock stands still until it is told.
+// testClock is a clock that tests move.
 type testClock struct{ nanoseconds atomic.Int64 }
 
 func newClock() *testClock {
@@ -28,21 +28,21 @@ func newClock() *testClock {
 func (c *testClock) now() time.Time          { return time.Unix(0, c.nanoseconds.Load()) }
 func (c *testClock) advance(d time.Duration) { c.nanoseconds.Add(int64(d)) }
 
-// world is an issuer, and a verifier of its tokens.
-type world struct {
+// env is an issuer and a verifier of its tokens.
+type env struct {
 	issuer   *testIssuer
 	clock    *testClock
 	verifier *Verifier
 }
 
-func newWorld(t testing.TB, options ...Option) *world {
+func newEnv(t testing.TB, options ...Option) *env {
 	t.Helper()
-	w := &world{issuer: newIssuer(t), clock: newClock()}
+	w := &env{issuer: newIssuer(t), clock: newClock()}
 	w.verifier = w.verifierOf(t, options...)
 	return w
 }
 
-func (w *world) verifierOf(t testing.TB, options ...Option) *Verifier {
+func (w *env) verifierOf(t testing.TB, options ...Option) *Verifier {
 	t.Helper()
 	v, err := New(context.Background(), w.issuer.URL, testAudience, append([]Option{WithClock(w.clock.now)},
 		options...)...)
@@ -52,8 +52,8 @@ func (w *world) verifierOf(t testing.TB, options ...Option) *Verifier {
 	return v
 }
 
-// claims are those of a good token of a user, with changes: a nil takes a claim away.
-func (w *world) claims(changes map[string]any) string {
+// claims returns the claims of a valid token of a user with changes; nil removes a claim.
+func (w *env) claims(changes map[string]any) string {
 	now := w.clock.now().Unix()
 	claims := map[string]any{
 		"iss": w.issuer.URL, "sub": "u_1", "aud": testAudience, "client_id": "app", "scope": "orders.read roles",
@@ -76,22 +76,22 @@ func (w *world) claims(changes map[string]any) string {
 	return string(text)
 }
 
-// token is a good one, but for the changes.
-func (w *world) token(changes map[string]any) string {
+// token returns a valid token with changes.
+func (w *env) token(changes map[string]any) string {
 	return sign(headerOf("first", ""), w.claims(changes), firstRSA())
 }
 
-// tokenOf is a good one if the issuer publishes that key.
-func (w *world) tokenOf(id string, key *rsa.PrivateKey) string {
+// tokenOf returns a token that is valid if the issuer publishes that key.
+func (w *env) tokenOf(id string, key *rsa.PrivateKey) string {
 	return sign(headerOf(id, ""), w.claims(nil), key)
 }
 
-// headerOf is a good header with more members behind.
+// headerOf returns a valid header with additional members.
 func headerOf(id, more string) string {
 	return fmt.Sprintf(`{"alg":"RS256","kid":%q,"typ":"at+jwt"%s}`, id, more)
 }
 
-// sign makes a compact JWS of whatever header and payload, signed with RS256.
+// sign returns a compact JWS with any header and payload, signed with RS256.
 func sign(header, payload string, key *rsa.PrivateKey) string {
 	input := b64([]byte(header)) + "." + b64([]byte(payload))
 	sum := sha256.Sum256([]byte(input))
@@ -102,19 +102,19 @@ func sign(header, payload string, key *rsa.PrivateKey) string {
 	return input + "." + b64(signature)
 }
 
-func (w *world) verify(token string) error {
+func (w *env) verify(token string) error {
 	_, err := w.verifier.Verify(context.Background(), token)
 	return err
 }
 
-func requireGood(t testing.TB, w *world, token string) {
+func requireGood(t testing.TB, w *env, token string) {
 	t.Helper()
 	if err := w.verify(token); err != nil {
 		t.Fatalf("refused: %v", err)
 	}
 }
 
-func requireRefused(t testing.TB, w *world, token string, why reason) {
+func requireRefused(t testing.TB, w *env, token string, why reason) {
 	t.Helper()
 	err := w.verify(token)
 	if !errors.Is(err, ErrInvalidToken) || !errors.Is(err, why) {
@@ -129,7 +129,7 @@ func requireEqual(t testing.TB, want, got any) {
 	}
 }
 
-// eventually waits for what a goroutine is about to do.
+// eventually waits until a condition is true.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {

@@ -10,16 +10,15 @@ import (
 	"time"
 )
 
-// Where endless bodies end after all, in bytes. The compressed one has a
-// small part of its size on the wire.
+// The sizes of "endless" bodies, in bytes. The compressed one is much smaller on the wire.
 const (
 	hugeBody = 64 << 20
 	bombBody = 4 << 20
 )
 
-// strike answers a request as the fault says. Work is what the endpoint would
-// have done and said.
-func (s *faultQueue) strike(w http.ResponseWriter, r *http.Request, fault Fault, work func() []byte) {
+// serveFault answers a request with a fault. work handles the request and returns the regular
+// answer.
+func (s *faultQueue) serveFault(w http.ResponseWriter, r *http.Request, fault Fault, work func() []byte) {
 	var body []byte
 	if fault.Consume {
 		body = work()
@@ -28,10 +27,10 @@ func (s *faultQueue) strike(w http.ResponseWriter, r *http.Request, fault Fault,
 		pause(r.Context(), fault.DelayMS)
 	}
 	if r.Context().Err() != nil {
-		return // nobody is there to be answered, and without Consume nothing was done
+		return // the client has left; without Consume, no work was done
 	}
 	if fault.Drop {
-		hangUp(w)
+		disconnect(w)
 		return
 	}
 	if body == nil && fault.needsAnswer() {
@@ -41,7 +40,7 @@ func (s *faultQueue) strike(w http.ResponseWriter, r *http.Request, fault Fault,
 	fault.writeBody(r.Context(), w, s.spoil(fault, body))
 }
 
-// spoil returns what is written instead of the true answer.
+// spoil returns the body of a faulty answer.
 func (s *faultQueue) spoil(fault Fault, body []byte) []byte {
 	switch {
 	case fault.Text != "":
@@ -61,7 +60,7 @@ func (s *faultQueue) spoil(fault Fault, body []byte) []byte {
 }
 
 func (s *faultQueue) failure(fault Fault) []byte {
-	failed := refuse(fault.Errcode)
+	failed := failWith(fault.Errcode)
 	if fault.Errmsg != "" {
 		failed.errmsg = fault.Errmsg
 	}
@@ -98,7 +97,7 @@ func (f Fault) status() int {
 
 func (f Fault) writeBody(ctx context.Context, w http.ResponseWriter, body []byte) {
 	if f.Body == "cut" {
-		// The server closes a connection on which less than promised came.
+		// The server closes a connection after a body shorter than Content-Length.
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		body = body[:len(body)/2]
 	}
@@ -127,8 +126,8 @@ func (f Fault) trickle(ctx context.Context, w http.ResponseWriter, body []byte) 
 	}
 }
 
-// writeHuge writes the body and then spaces, which JSON allows, up to a size
-// or until the reader has had enough.
+// writeHuge writes the body and then spaces, which JSON allows, up to a size or
+// until the reader disconnects.
 func writeHuge(w io.Writer, body []byte, size int) {
 	spaces := bytes.Repeat([]byte(" "), 32<<10)
 	_, err := w.Write(body)
@@ -137,7 +136,7 @@ func writeHuge(w io.Writer, body []byte, size int) {
 	}
 }
 
-// pause waits, unless the client leaves before.
+// pause waits, or returns earlier if the client disconnects.
 func pause(ctx context.Context, milliseconds int) {
 	timer := time.NewTimer(time.Duration(milliseconds) * time.Millisecond)
 	defer timer.Stop()
@@ -147,11 +146,11 @@ func pause(ctx context.Context, milliseconds int) {
 	}
 }
 
-// hangUp closes the connection under a request.
-func hangUp(w http.ResponseWriter) {
+// disconnect closes the connection of a request.
+func disconnect(w http.ResponseWriter) {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		w.WriteHeader(http.StatusBadGateway) // no connection of our own to close
+		w.WriteHeader(http.StatusBadGateway) // there is no connection to close
 		return
 	}
 	_ = connection.Close()

@@ -15,62 +15,62 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cellar is a vault with all that it needs, and with a clock that tests move.
-type cellar struct {
+// testVault is a vault with its store, and with a clock that tests move.
+type testVault struct {
 	*Vault
 	mutex   sync.Mutex
 	ahead   time.Duration
-	values  map[string]cell
-	written bytes.Buffer // all that was ever put
+	values  map[string]entry
+	written bytes.Buffer // all values that were ever stored
 	broken  bool
 	slow    time.Duration // how long Get takes
 }
 
-type cell struct {
+type entry struct {
 	value   []byte
 	expires time.Time
 }
 
-var errNothing = errors.New("nothing there")
+var errNothing = errors.New("no such key")
 
-func newCellar() *cellar {
-	c := &cellar{values: map[string]cell{}}
+func newTestVault() *testVault {
+	c := &testVault{values: map[string]entry{}}
 	c.Vault = NewVault(VaultConfig{Store: c, NotFound: errNothing, Sealer: loneSealer{}, Now: c.now})
 	return c
 }
 
-func (c *cellar) now() time.Time {
+func (c *testVault) now() time.Time {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	return c.time()
 }
 
-func (c *cellar) time() time.Time { return time.Now().Add(c.ahead) }
+func (c *testVault) time() time.Time { return time.Now().Add(c.ahead) }
 
-func (c *cellar) move(by time.Duration) {
+func (c *testVault) move(by time.Duration) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.ahead += by
 }
 
-func (c *cellar) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+func (c *testVault) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.broken {
-		return errors.New("out of reach")
+		return errors.New("unreachable")
 	}
 	c.written.WriteString(key)
 	c.written.Write(value)
-	c.values[key] = cell{bytes.Clone(value), c.time().Add(ttl)}
+	c.values[key] = entry{bytes.Clone(value), c.time().Add(ttl)}
 	return ctx.Err()
 }
 
-func (c *cellar) Get(ctx context.Context, key string) ([]byte, error) {
+func (c *testVault) Get(ctx context.Context, key string) ([]byte, error) {
 	time.Sleep(c.slow)
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.broken {
-		return nil, errors.New("out of reach")
+		return nil, errors.New("unreachable")
 	}
 	found, there := c.values[key]
 	if !there || !c.time().Before(found.expires) {
@@ -79,7 +79,7 @@ func (c *cellar) Get(ctx context.Context, key string) ([]byte, error) {
 	return bytes.Clone(found.value), ctx.Err()
 }
 
-func (c *cellar) Take(ctx context.Context, key string) ([]byte, error) {
+func (c *testVault) Take(ctx context.Context, key string) ([]byte, error) {
 	value, err := c.Get(ctx, key)
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -87,12 +87,12 @@ func (c *cellar) Take(ctx context.Context, key string) ([]byte, error) {
 	return value, err
 }
 
-func (c *cellar) PutIfAbsent(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
+func (c *testVault) PutIfAbsent(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
 	c.mutex.Lock()
 	found, there := c.values[key]
 	there = there && c.time().Before(found.expires)
-	if !there && !c.broken { // in one step with the look
-		c.values[key] = cell{value, c.time().Add(ttl)}
+	if !there && !c.broken { // atomic with the check
+		c.values[key] = entry{value, c.time().Add(ttl)}
 	}
 	c.mutex.Unlock()
 	if there {
@@ -128,8 +128,8 @@ func numberedKey(t testing.TB, n int) SessionKey {
 	return parseKey(t, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{byte(n)}, sessionKeySize)))
 }
 
-// logIn keeps the key of a login that was answered now.
-func (c *cellar) logIn(t testing.TB, account Account, key SessionKey) {
+// logIn stores the key of a login that was answered now.
+func (c *testVault) logIn(t testing.TB, account Account, key SessionKey) {
 	t.Helper()
 	require.NoError(t, c.Keep(t.Context(), account, key, c.now()))
 }

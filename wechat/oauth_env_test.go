@@ -30,7 +30,7 @@ func oauthCode(server *wechattest.Server, user, scope string) string {
 	return server.OAuthCode(wechattest.OAuthCode{AppID: appID, User: user, Scope: scope})
 }
 
-// authorize trades a code and returns the failure, which must be of a known kind.
+// authorize exchanges a code. It requires that an error is an *Error.
 func authorize(t *testing.T, client *wechat.Client, code string) (wechat.OAuthLogin, *wechat.Error) {
 	t.Helper()
 	login, err := client.OAuthCode(context.Background(), credentials(), code)
@@ -43,7 +43,7 @@ func authorize(t *testing.T, client *wechat.Client, code string) (wechat.OAuthLo
 	return login, failed
 }
 
-// profileOf asks for a profile and returns the failure, which must be of a known kind.
+// profileOf requests a profile. It requires that an error is an *Error.
 func profileOf(t *testing.T, client *wechat.Client, login wechat.OAuthLogin) (wechat.Profile, *wechat.Error) {
 	t.Helper()
 	profile, err := client.OAuthProfile(context.Background(), appID, login)

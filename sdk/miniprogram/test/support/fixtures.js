@@ -3,8 +3,8 @@
 const { Device } = require('./runtime');
 const { Issuer } = require('./issuer');
 
-// A device whose network leads to an issuer.
-exports.world = (more = {}) => {
+// setUp returns a device whose network leads to an issuer.
+exports.setUp = (more = {}) => {
   const issuer = new Issuer();
   const device = new Device(Object.assign({ network: options => issuer.answer(options) }, more));
   return { issuer, device, launch: options => device.launch(options) };
@@ -16,10 +16,10 @@ exports.hour = 3600 * 1000;
 // fails waits for a rejection and returns it.
 exports.fails = promise => promise.then(value => { throw new Error('did not fail but gave ' + JSON.stringify(value)); }, err => err);
 
-// turn lets everything that is ready happen.
+// turn waits until all pending callbacks have run.
 exports.turn = () => new Promise(resolve => setTimeout(resolve, 5));
 
-// gate is a promise that the test opens.
+// gate returns a promise that the test resolves.
 exports.gate = () => {
   let open;
   const opened = new Promise(resolve => { open = resolve; });

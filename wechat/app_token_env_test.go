@@ -24,23 +24,23 @@ const (
 	sessionPath = "/wxa/checksession"
 )
 
-// appWorld is WeChat and what several replicas share.
-type appWorld struct {
+// appTokenEnv is a simulator, and the store and clock that several replicas share.
+type appTokenEnv struct {
 	*wechattest.Server
 	t     *testing.T
 	store *store
 	clock *clock
 }
 
-func newAppWorld(t *testing.T) *appWorld {
+func newAppTokenEnv(t *testing.T) *appTokenEnv {
 	t.Helper()
 	clock := &clock{}
-	return &appWorld{simulate(t, wechattest.Options{Now: clock.Now}), t, &store{values: map[string][]byte{},
+	return &appTokenEnv{simulate(t, wechattest.Options{Now: clock.Now}), t, &store{values: map[string][]byte{},
 		clock: clock}, clock}
 }
 
-// replica starts another process.
-func (w *appWorld) replica(changes ...func(*wechat.Config)) *wechat.AppTokens {
+// replica returns the AppTokens of another replica.
+func (w *appTokenEnv) replica(changes ...func(*wechat.Config)) *wechat.AppTokens {
 	w.t.Helper()
 	config := wechat.Config{BaseURL: w.URL}
 	for _, change := range changes {
@@ -50,11 +50,11 @@ func (w *appWorld) replica(changes ...func(*wechat.Config)) *wechat.AppTokens {
 		Sealer: sealer{}, Now: w.clock.Now})
 }
 
-// fetches is how often WeChat was asked for a token.
-func (w *appWorld) fetches() int { return w.Requests().Paths[tokenPath] }
+// fetches returns how often a token was requested from WeChat.
+func (w *appTokenEnv) fetches() int { return w.Requests().Paths[tokenPath] }
 
-// sessionKey logs a user in.
-func (w *appWorld) sessionKey(user string) wechat.SessionKey {
+// sessionKey logs in a user and returns the session key.
+func (w *appTokenEnv) sessionKey(user string) wechat.SessionKey {
 	w.t.Helper()
 	response, err := http.Get(w.URL + "/sns/jscode2session?grant_type=authorization_code&appid=" + appID +
 		"&secret=" + secret + "&js_code=" + w.Code(appID, user))
@@ -64,8 +64,8 @@ func (w *appWorld) sessionKey(user string) wechat.SessionKey {
 	return key
 }
 
-// force replaces the app's token, as somebody else may who has the AppSecret.
-func (w *appWorld) force() string {
+// force replaces the app's token, as another holder of the AppSecret could.
+func (w *appTokenEnv) force() string {
 	w.t.Helper()
 	body, err := json.Marshal(map[string]any{"grant_type": "client_credential", "appid": appID, "secret": secret,
 		"force_refresh": true})
@@ -117,9 +117,9 @@ func (c *clock) Move(by time.Duration) {
 	c.ahead += by
 }
 
-var errNothing = errors.New("nothing there")
+var errNothing = errors.New("no such key")
 
-// store is what replicas share. It remembers all that it was ever given.
+// store is shared by replicas. It remembers all values that were ever stored.
 type store struct {
 	mutex   sync.Mutex
 	values  map[string][]byte
@@ -136,7 +136,7 @@ func (s *store) enter(ctx context.Context) error {
 		<-ctx.Done()
 	}
 	if s.broken || s.hangs {
-		return errors.New("out of reach")
+		return errors.New("unreachable")
 	}
 	return ctx.Err()
 }
@@ -196,7 +196,7 @@ func (s *store) change(change func()) {
 	change()
 }
 
-// sealer turns every byte around, and holds purpose and place against those of the opening.
+// sealer inverts every byte, and checks purpose and place when it opens a value.
 type sealer struct{}
 
 func (sealer) Seal(purpose, place string, plaintext []byte) ([]byte, error) {
