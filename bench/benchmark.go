@@ -36,14 +36,14 @@ type benchmark struct {
 // openBenchmarks starts the servers and returns the benchmarks in the order of their measurement. Compared ones are
 // adjacent.
 func (b *testbed) openBenchmarks(ctx context.Context, o options, progress io.Writer) ([]*benchmark, error) {
-	sizes, openTrialsOf := []int{0}, workloadBenchmarks
+	sizes, openBenchmarksOf := []int{0}, workloadBenchmarks
 	switch {
 	case o.growth:
-		sizes, openTrialsOf = o.sizes, growthBenchmarks
+		sizes, openBenchmarksOf = o.sizes, growthBenchmarks
 	case o.crowd:
-		openTrialsOf = crowdBenchmarks
+		openBenchmarksOf = crowdBenchmarks
 	case o.flood:
-		openTrialsOf = floodBenchmarks
+		openBenchmarksOf = floodBenchmarks
 	}
 	var perServer [][]*benchmark
 	for _, kind := range o.stores() {
@@ -56,18 +56,18 @@ func (b *testbed) openBenchmarks(ctx context.Context, o options, progress io.Wri
 				if size > 0 {
 					fmt.Fprintf(progress, "filling the store with %d sessions\n", size)
 				}
-				trialsHere, err := openTrialsOf(ctx, o, server)
+				here, err := openBenchmarksOf(ctx, o, server)
 				if err != nil {
 					return nil, err
 				}
-				perServer = append(perServer, trialsHere)
+				perServer = append(perServer, here)
 			}
 		}
 	}
 	var benchmarks []*benchmark
 	for n := range perServer[0] {
-		for _, trialsHere := range perServer {
-			benchmarks = append(benchmarks, trialsHere[n])
+		for _, here := range perServer {
+			benchmarks = append(benchmarks, here[n])
 		}
 	}
 	return benchmarks, nil
@@ -78,7 +78,7 @@ func (b *testbed) openBenchmarks(ctx context.Context, o options, progress io.Wri
 func (t *benchmark) run(ctx context.Context, o options, signature, hash unit) (phase, error) {
 	if t.workload.prepare != nil {
 		most := (o.duration() + o.warmUp()).Seconds() / (signature.CPU / float64(signature.Count))
-		if err := t.workload.prepare(ctx, min(int(most)+t.Connections, maxCodes)); err != nil {
+		if err := t.workload.prepare(ctx, min(int(min(most, maxCodes))+t.Connections, maxCodes)); err != nil {
 			return phase{}, err
 		}
 	}

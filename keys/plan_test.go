@@ -46,8 +46,8 @@ func old(sequence int, since float64) Record {
 	return r
 }
 
-// told describes what a plan does to the signing keys.
-func told(changes []Record) (texts []string) {
+// described describes what a plan does to the signing keys.
+func described(changes []Record) (texts []string) {
 	for _, r := range changes {
 		text := fmt.Sprint(r.Sequence)
 		for n, at := range []time.Time{r.AnnouncedAt, r.SigningAt, r.RetiredAt, r.GoneAt} {
@@ -97,7 +97,7 @@ func TestPlan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			changes, err := Plan(start, testPolicy(), test.keys, numbered())
 			require.NoError(t, err)
-			require.Equal(t, test.want, told(changes))
+			require.Equal(t, test.want, described(changes))
 		})
 	}
 }
@@ -163,7 +163,7 @@ func TestTenYearsOfKeys(t *testing.T) {
 func TestPlanRotation(t *testing.T) {
 	changes, err := PlanRotation(start, testPolicy(), []Record{used(1, 1), next(2, 24)}, numbered(), Signing)
 	require.NoError(t, err)
-	require.Equal(t, []string{"1 retired", "2 used", "3 announced"}, told(changes))
+	require.Equal(t, []string{"1 retired", "2 used", "3 announced"}, described(changes))
 	_, err = PlanRotation(start, testPolicy(), []Record{used(1, 1), next(2, 23)}, numbered(), Signing)
 	require.ErrorContains(t, err, "k2, is not known everywhere before 2026-11-21T11:00:00Z")
 	_, err = PlanRotation(start, testPolicy(), []Record{used(1, 1)}, numbered(), Signing)
@@ -192,7 +192,7 @@ func TestPlanRevocation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			changes, err := PlanRevocation(start, testPolicy(), test.keys, numbered(), test.id)
 			require.NoError(t, err)
-			require.Equal(t, test.want, told(changes))
+			require.Equal(t, test.want, described(changes))
 		})
 	}
 	_, err := PlanRevocation(start, testPolicy(), []Record{used(1, 1)}, numbered(), "k9")
@@ -205,7 +205,7 @@ func TestPlanImport(t *testing.T) {
 	changes, err := PlanImport(start, testPolicy(), []Record{used(1, 1), next(2, 100)}, numbered(),
 		Made{"theirs", []byte("s")})
 	require.NoError(t, err)
-	require.Equal(t, []string{"3 announced"}, told(changes))
+	require.Equal(t, []string{"3 announced"}, described(changes))
 	_, err = PlanImport(start, testPolicy(), []Record{used(1, 1), next(2, 100)}, numbered(), Made{"k2", []byte("s")})
 	require.ErrorContains(t, err, "already exists")
 }

@@ -139,13 +139,13 @@ func TestTextOfAnAccountIsData(t *testing.T) {
 	w := newAccountEnv(t)
 	a := w.at(testApp, "ada")
 	for _, text := range append(hostileTexts(), "👩‍💻", "Ada & <Bob>", "{{.}}") {
-		told := w.account("PUT /profile", a.text("access_token"), form{"nickname": text})
-		if told.status != http.StatusOK {
-			requireError(t, told, http.StatusBadRequest, "invalid_request")
-			require.NotContains(t, told.body, text)
+		set := w.account("PUT /profile", a.text("access_token"), form{"nickname": text})
+		if set.status != http.StatusOK {
+			requireError(t, set, http.StatusBadRequest, "invalid_request")
+			require.NotContains(t, set.body, text)
 			continue
 		}
-		require.Equal(t, strings.TrimSpace(text), told.members["profile"].(map[string]any)["nickname"])
+		require.Equal(t, strings.TrimSpace(text), set.members["profile"].(map[string]any)["nickname"])
 	}
 	// encoding/json would replace each with another character
 	for _, half := range []string{`\ud800`, `a\udc00b`, `\ude00\ud83d`, `\ud83d\u0041`, "\xff", "\xed\xa0\x80",

@@ -61,7 +61,7 @@ func TestTokensThatDoNotReachAnAccount(t *testing.T) {
 		"without audience":          w.resigned(token, map[string]any{"aud": nil}),
 		"for an address below the issuer": w.resigned(token, map[string]any{"aud": []string{testAudience,
 			w.issuer + "/"}}),
-		"a third-party client":                      w.session(t, "guest", "openid account").AccessToken,
+		"a third-party client":               w.session(t, "guest", "openid account").AccessToken,
 		"a default audience, not the issuer": w.token(guestForm.with("code", w.code("ada"))).text("access_token"),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -180,9 +180,9 @@ func TestTheProfileOfAnAccountIsReplaced(t *testing.T) {
 	require.Equal(t, kept, me.members["profile"])
 	require.Equal(t, false, me.members["email_verified"])
 	require.Equal(t, me.members, w.account("GET /profile", a.text("access_token"), nil).members)
-	told, signedIn := w.userinfoOf(a).members, claimsOf(t, w.at(testApp, "ada").text("id_token"))
+	info, signedIn := w.userinfoOf(a).members, claimsOf(t, w.at(testApp, "ada").text("id_token"))
 	for name := range kept {
-		require.Equal(t, kept[name], told[name], name)
+		require.Equal(t, kept[name], info[name], name)
 		require.Equal(t, kept[name], signedIn[name], name)
 	}
 

@@ -197,7 +197,7 @@ func TestAppTokenRate(t *testing.T) {
 func TestAppTokensInTheAuditLog(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
-	told := func() (found []identity.Event) {
+	recorded := func() (found []identity.Event) {
 		events, err := w.database.Events().List(context.Background(), identity.EventsOf{}, 1000)
 		require.NoError(t, err)
 		for _, event := range events {
@@ -210,7 +210,7 @@ func TestAppTokensInTheAuditLog(t *testing.T) {
 	for range 10 {
 		requireAppToken(t, w.appToken(w.brokerToken("broker")), testApp)
 	}
-	events := told()
+	events := recorded()
 	require.Len(t, events, 1)
 	require.Equal(t, "broker", events[0].ClientID)
 	require.Equal(t, testApp, events[0].Detail)
@@ -218,15 +218,15 @@ func TestAppTokensInTheAuditLog(t *testing.T) {
 	second := w.brokerToken("broker-2")
 	requireAppToken(t, w.appToken(second, "appid", testApp), testApp)
 	requireAppToken(t, w.appToken(second, "appid", otherApp), otherApp)
-	require.Len(t, told(), 3)
+	require.Len(t, recorded(), 3)
 	w.clock.Move(time.Hour)
 	requireAppToken(t, w.appToken(w.brokerToken("broker")), testApp)
-	require.Len(t, told(), 4)
+	require.Len(t, recorded(), 4)
 	w.volatile.broken.Store(true)
 	for range 10 {
 		requireAppToken(t, w.appToken(w.brokerToken("broker")), testApp)
 	}
-	require.Len(t, told(), 4, "without the store it is unknown what was recorded; the log of the server has it")
+	require.Len(t, recorded(), 4, "without the store it is unknown what was recorded; the log of the server has it")
 }
 
 // TestAppTokensWithoutTheVolatileStore still work: WeChat gives every replica the same one.

@@ -118,20 +118,20 @@ func TestMetadataSaysWhatWorks(t *testing.T) {
 // requireClaims requires ID tokens to have the claims that the metadata names, and no others.
 func requireClaims(t *testing.T, w *env, metadata map[string]any) {
 	t.Helper()
-	told := map[string]bool{}
-	first := w.token(w.wechatCode("newcomer").with("scope", "openid")).text("id_token")
+	found := map[string]bool{}
+	first := w.token(w.wechatCode("new-user").with("scope", "openid")).text("id_token")
 	alice := w.token(passwordForm("alice", testPassword))
 	w.knowAll(claimsOf(t, alice.text("access_token"))["sub"].(string))
 	named := w.token(passwordForm("alice", testPassword).with("scope", "openid profile email phone")).text("id_token")
 	for _, token := range []string{first, named} {
 		require.Contains(t, metadata["id_token_signing_alg_values_supported"], headerOf(t, token)["alg"])
 		for claim := range claimsOf(t, token) {
-			told[claim] = true
+			found[claim] = true
 		}
 	}
-	require.Len(t, metadata["claims_supported"], len(told))
+	require.Len(t, metadata["claims_supported"], len(found))
 	for _, claim := range metadata["claims_supported"].([]any) {
-		require.True(t, told[claim.(string)], "no token has %s", claim)
+		require.True(t, found[claim.(string)], "no token has %s", claim)
 	}
 }
 

@@ -63,10 +63,10 @@ func TestASignInBringsAProfile(t *testing.T) {
 	requireTokens(t, a)
 	require.Equal(t, "kept", a.members["profile_status"])
 	require.Equal(t, "verified", a.members["signature_status"])
-	told := w.userinfoOf(a).members
-	require.Equal(t, "Ada", told["nickname"])
-	require.Equal(t, "https://example.com/ada.png", told["picture"])
-	require.Equal(t, "female", told["gender"])
+	info := w.userinfoOf(a).members
+	require.Equal(t, "Ada", info["nickname"])
+	require.Equal(t, "https://example.com/ada.png", info["picture"])
+	require.Equal(t, "female", info["gender"])
 	require.Equal(t, "Ada", claimsOf(t, a.text("id_token"))["nickname"])
 }
 
@@ -115,9 +115,9 @@ func TestWhatTheUserChoseIsNotOverwritten(t *testing.T) {
 	a = w.token(shop.with("code", w.code("ada")).with(w.tapped(ada())...))
 	requireTokens(t, a)
 	require.Equal(t, "unchanged", a.members["profile_status"])
-	told := w.userinfoOf(a).members
-	require.Equal(t, "The Countess", told["nickname"])
-	require.NotContains(t, told, "picture")
+	info := w.userinfoOf(a).members
+	require.Equal(t, "The Countess", info["nickname"])
+	require.NotContains(t, info, "picture")
 }
 
 // TestThePlaceholderProfileIsNotStored: since 2022 WeChat returns the same name and picture for everybody.
@@ -139,10 +139,10 @@ func TestAPhoneNumberByCode(t *testing.T) {
 	a := w.token(shop.with("code", w.code("ada"), "phone_code", w.phoneCode("ada")))
 	requireTokens(t, a)
 	require.Equal(t, "verified", a.members["phone_status"])
-	told := w.userinfoOf(a).members
-	require.Equal(t, "+8613812345678", told["phone_number"])
-	require.Equal(t, true, told["phone_number_verified"])
-	require.InDelta(t, w.clock.Now().Unix(), told["phone_number_seen_at"], 2)
+	info := w.userinfoOf(a).members
+	require.Equal(t, "+8613812345678", info["phone_number"])
+	require.Equal(t, true, info["phone_number_verified"])
+	require.InDelta(t, w.clock.Now().Unix(), info["phone_number_seen_at"], 2)
 	require.NotContains(t, w.userinfoOf(w.signInAt("shop", "ada", "openid profile")).members, "phone_number",
 		"this needs the scope phone")
 	require.NotContains(t, w.log.String(), "13812345678")

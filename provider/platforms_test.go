@@ -144,10 +144,10 @@ func TestProfilesAreFetchedOnlyIfTheScopeAllows(t *testing.T) {
 		require.Equal(t, c.fetches, fetched()-before, c)
 		if c.fetches == 1 {
 			require.Equal(t, "kept", a.members["profile_status"])
-			told := w.userinfoOf(a).members
-			require.Equal(t, "Ada", told["nickname"])
-			require.Equal(t, "female", told["gender"])
-			require.Equal(t, "https://thirdwx.qlogo.cn/ada", told["picture"])
+			info := w.userinfoOf(a).members
+			require.Equal(t, "Ada", info["nickname"])
+			require.Equal(t, "female", info["gender"])
+			require.Equal(t, "https://thirdwx.qlogo.cn/ada", info["picture"])
 		}
 	}
 	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: "/sns/userinfo", Body: "html"}))

@@ -80,7 +80,7 @@ func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 			refresh := w.signIn("alice").text("refresh_token")
 			users, begun := w.users(), time.Now()
 			require.NoError(t, w.simulator.Fail(fault))
-			f := w.wechatCode("newcomer")
+			f := w.wechatCode("new-user")
 			a := w.token(f)
 			require.Less(t, time.Since(begun), 30*time.Second)
 			requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
@@ -89,7 +89,7 @@ func TestWechatAnswersThatCannotBeUsed(t *testing.T) {
 			require.Equal(t, users, w.users(), "no user was created")
 			require.LessOrEqual(t, w.simulator.Requests().Codes[f["code"]], 1, "a code is sent once, whatever happens")
 			requireTokens(t, w.token(refreshForm(refresh)))
-			w.signIn("newcomer")
+			w.signIn("new-user")
 			w.requireLogOfNoSecrets(t)
 		})
 	}
@@ -110,9 +110,9 @@ func TestWechatRefusals(t *testing.T) {
 	w := newEnv(t)
 	users := w.users()
 	for errcode, c := range map[int]struct {
-		status int
-		name   string
-		told   bool
+		status   int
+		name     string
+		inAnswer bool
 	}{
 		40029: {http.StatusBadRequest, "invalid_grant", true},
 		40163: {http.StatusBadRequest, "invalid_grant", true},
@@ -131,11 +131,11 @@ func TestWechatRefusals(t *testing.T) {
 	} {
 		t.Run(strconv.Itoa(errcode), func(t *testing.T) {
 			require.NoError(t, w.simulator.Fail(wechattest.Fault{Errcode: errcode, Errmsg: secretOfWechat}))
-			a := w.token(w.wechatCode("newcomer"))
+			a := w.token(w.wechatCode("new-user"))
 			requireError(t, a, c.status, c.name)
 			requireNothingOfWechat(t, a)
-			require.Equal(t, c.told, a.members["wechat_errcode"] != nil)
-			if c.told {
+			require.Equal(t, c.inAnswer, a.members["wechat_errcode"] != nil)
+			if c.inAnswer {
 				require.EqualValues(t, errcode, a.members["wechat_errcode"])
 			}
 			if errcode == 45011 {

@@ -68,9 +68,9 @@ func TestOAuthErrorsContainNoSecrets(t *testing.T) {
 	}
 
 	text := written.String() + said.String()
-	for _, told := range []string{"snsAccessToken failed", "snsUserInfo failed", "returned no usable token",
+	for _, expected := range []string{"snsAccessToken failed", "snsUserInfo failed", "returned no usable token",
 		"203.0.113.7", "connection refused", "a virtual visitor"} {
-		require.True(t, strings.Contains(text, told), told)
+		require.True(t, strings.Contains(text, expected), expected)
 	}
 	for _, hidden := range []string{
 		secret, secretCode, sessionKey, userToken, refreshToken, "http://", "oauth2", "access_token", "openid=",
