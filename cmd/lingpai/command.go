@@ -128,6 +128,15 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// hideAliases leaves aliases out of the help: they are former names, which only keep existing scripts working.
+func hideAliases(root *cobra.Command) {
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		cmd.Aliases = nil // the command has been found by now
+		help(cmd, args)
+	})
+}
+
 // explainUse makes every command say, when its arguments or flags are wrong, what is right.
 func explainUse(cmd *cobra.Command) {
 	help := func(cmd *cobra.Command, err error) error {

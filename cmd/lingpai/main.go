@@ -63,6 +63,7 @@ Then, for real:    lingpai migrate up, lingpai apps add, lingpai clients create,
 Configuration comes from a YAML file (--config), then LINGPAI_… variables, then flags; later wins.
 "lingpai serve --help" lists every key.`
 	root.SilenceUsage, root.SilenceErrors = true, true
+	hideAliases(root)
 	explainUse(root)
 	return root
 }

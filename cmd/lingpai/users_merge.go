@@ -154,7 +154,7 @@ func listMergesCommand() *cobra.Command {
 func unmergeCommand() *cobra.Command {
 	return operate(&cobra.Command{
 		Use: "unmerge MERGE_ID", Short: "Undo a merge, and end the survivor's sessions",
-		Args: cobra.ExactArgs(1), Aliases: []string{"unmerge"},
+		Args: cobra.ExactArgs(1), Aliases: []string{"unjoin"},
 		Long: `Undo a merge. The retired user gets back what the survivor still has of theirs, and what was added
 through it since, such as an account at another app of the same Open Platform account. A user name is returned
 without its password if the password was changed since the merge. All sessions of the survivor end. Lines that
