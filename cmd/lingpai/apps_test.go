@@ -65,7 +65,7 @@ func TestWhatIsNoAppIsRefused(t *testing.T) {
 
 	a := o.types("odd-but-possible", "apps", "add", appID)
 	require.Zero(t, a.code)
-	require.Contains(t, a.stderr, "warning: AppSecrets have 32 hexadecimal digits")
+	require.Contains(t, a.stderr, "warning: this does not look like an AppSecret")
 	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID), "lingpai apps rotate-secret "+appID)
 	closed := o.with("LINGPAI_MASTER_KEY=")
 	require.Contains(t, closed.refusedWith(realSecret, "apps", "rotate-secret", appID),

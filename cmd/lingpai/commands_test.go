@@ -86,7 +86,7 @@ func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
 	require.Contains(t, o.ok("migrate", "up"), "nothing to do")
 	require.Contains(t, o.listed("migrate", "status")[0], "applied_at")
 	for range o.listed("migrate", "status") {
-		require.Contains(t, o.ok("migrate", "down"), "taken back ")
+		require.Contains(t, o.ok("migrate", "down"), "reverted ")
 	}
 	require.Contains(t, o.refused("migrate", "down"), "there is no migration to take back")
 }
@@ -114,8 +114,10 @@ func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
 
 func TestVersionIsOneLine(t *testing.T) {
 	t.Parallel()
-	require.Regexp(t, `^lingpai \S+ \(signatures: `+regexp.QuoteMeta(keys.BuiltBackend())+`\)\n$`,
-		newOperator(t).ok("version"))
+	o := newOperator(t)
+	require.Regexp(t, `^lingpai \S+ \(signatures: `+regexp.QuoteMeta(keys.BuiltBackend())+`\)\n$`, o.ok("version"))
+	require.Equal(t, o.ok("version"), o.ok("--version"))
+	require.Contains(t, o.ok(), "Usage:\n  lingpai")
 }
 
 func TestATableCannotBeForged(t *testing.T) {
@@ -163,5 +165,5 @@ func TestAnswersThatAreLostAreNoSuccess(t *testing.T) {
 	cmd := newOperator(t).command(t.Context(), "keys", "new-master-key")
 	cmd.Stdout, cmd.Stderr = full, &said
 	require.Error(t, cmd.Run())
-	require.Contains(t, said.String(), "lingpai: not all could be printed: ")
+	require.Contains(t, said.String(), "lingpai: cannot write the output: ")
 }

@@ -104,16 +104,16 @@ func TestKillingRewrapsHarmsNothing(t *testing.T) {
 	both := f.with("LINGPAI_MASTER_KEY=" + second + "," + first)
 	halfway := both.with("LINGPAI_REDIS_URL=redis://127.0.0.1:1").types("", "keys", "rewrap")
 	require.Equal(t, 1, halfway.code)
-	require.Contains(t, halfway.stdout, "sealed 4 keys and 1 AppSecret anew with master key another\n")
+	require.Contains(t, halfway.stdout, "encrypted 4 keys and 1 AppSecret again with master key another\n")
 	require.Contains(t, halfway.stderr, "keep all entries of master_key")
 	said := both.with("LINGPAI_REDIS_URL=").ok("keys", "rewrap")
-	require.Contains(t, said, "another, the first entry of master_key, had sealed all of them before")
-	require.Regexp(t, `can be taken out of master_key, if all servers .* and none has a redis.url`, said,
+	require.Contains(t, said, "another, the first entry of master_key, had encrypted all of them before")
+	require.Regexp(t, `can be removed from master_key, if all servers .* and none has a redis.url`, said,
 		"session keys there are sealed with it still")
 	said = both.ok("keys", "rewrap")
-	require.Contains(t, said, "\nsealed 1 session key anew\n")
+	require.Contains(t, said, "\nencrypted 1 session key again\n")
 	require.Contains(t, said, strings.Split(first,
-		":")[0]+" can be taken out of master_key, if all servers have had another first")
+		":")[0]+" can be removed from master_key, if all servers have had another first")
 	require.NotContains(t, said, "redis.url")
 	r.kill()
 	r.o = f.with("LINGPAI_MASTER_KEY=" + second)

@@ -27,7 +27,7 @@ func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
 	o := migrated(t)
 	sub := o.seen(atApp("wx1", "openid", ""))[0]
 	require.Contains(t, o.ok("users", "delete", sub),
-		sub+" would be deleted, with 1 account(s), and 0 session(s) would end")
+		sub+" would be deleted with 1 account, and no sessions would end")
 	user, _ := o.shown(sub)
 	require.NotContains(t, user, "deletes_at", "it was a preview")
 	require.Contains(t, o.refused("users", "undelete", sub), sub+" is not to be deleted")
@@ -37,7 +37,7 @@ func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
 	at, err := time.Parse(time.RFC3339, user["deletes_at"].(string))
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(336*time.Hour), at, time.Minute)
-	require.Contains(t, o.ok("users", "delete", sub), sub+" is leaving already")
+	require.Contains(t, o.ok("users", "delete", sub), sub+" is already scheduled for deletion")
 	require.Zero(t, o.pruned())
 	require.Contains(t, o.ok("users", "undelete", sub), sub+" will not be deleted")
 	user, _ = o.shown(sub)

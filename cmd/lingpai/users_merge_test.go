@@ -68,14 +68,14 @@ func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
 	for _, says := range []string{
 		retired + " would be retired", "moves    account wechat wx1 one of UNION", "roles and claims of " +
 			retired + ": admin",
-		"0 session(s)", "to merge: lingpai users merge " + retired + " " + survivor + " --yes",
+		"no sessions", "to merge: lingpai users merge " + retired + " " + survivor + " --yes",
 	} {
 		require.Contains(t, preview, says)
 	}
 	require.Empty(t, o.listed("users", "merges"), "it was a preview")
 
 	require.Contains(t, o.ok("users", "merge", retired, survivor, "--yes"), "merged "+retired+" into "+survivor+
-		": 1 account(s), 0 union(s)")
+		": 1 account, no unions")
 	require.Empty(t, o.listed("users", "duplicates"))
 	joins := o.listed("users", "merges")
 	require.Len(t, joins, 1)
@@ -92,7 +92,7 @@ func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
 	require.Equal(t, []string{survivor}, o.seen(atApp("wx1", "one of UNION", "UNION")))
 
 	id := joins[0]["id"].(string)
-	require.Contains(t, o.ok("users", "unmerge", id), "restored "+retired+" with 1 account(s), 0 union(s)")
+	require.Contains(t, o.ok("users", "unmerge", id), "restored "+retired+" with 1 account, no unions")
 	require.NotEmpty(t, o.listed("users", "merges")[0]["undone_at"])
 	user, aside = o.shown(retired)
 	require.Len(t, user["accounts"], 1)
@@ -130,7 +130,7 @@ func TestUnjoinTellsWhatMayBeTheWrongPersons(t *testing.T) {
 	require.Equal(t, []string{survivor, survivor}, o.seen(atApp("wx3", "third", "THEIRS"),
 		atApp("wx4", "fo\nurth", "OWN")))
 	told := o.ok("users", "unmerge", o.listed("users", "merges")[0]["id"].(string))
-	require.Contains(t, told, "restored "+wrong+" with 2 account(s), 1 union(s)")
+	require.Contains(t, told, "restored "+wrong+" with 2 accounts, 1 union")
 	require.Contains(t, told, "  warning  "+survivor+
 		" keeps the account wechat wx4 fo\ufffdurth, which came since the merge")
 	require.NotContains(t, told, "wx3")

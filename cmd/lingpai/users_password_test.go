@@ -83,7 +83,7 @@ func TestAHashThatCannotBeCheckedIsRefused(t *testing.T) {
 		require.NotContains(t, message, hash)
 	}
 	require.Contains(t, o.refusedWith("", "users", "create", "alice", "--hash"), "no hash was given")
-	require.Contains(t, o.refusedWith(good, "users", "create", "alice"), "say --hash")
+	require.Contains(t, o.refusedWith(good, "users", "create", "alice"), "add --hash")
 	require.Empty(t, o.listed("users", "list"))
 	o.okWith("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
 		"users", "create", "alice", "--hash")

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"golang.org/x/term"
 )
 
 // ByteOrderMark begins the text files of some editors and shells, and belongs to no text.
@@ -53,14 +55,10 @@ func Grouped(n int) string {
 	return text
 }
 
-// IsTerminal reports whether a stream is a terminal, at which a person sits.
+// IsTerminal reports whether a stream is a terminal.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // Interruptible lets a read end with the context, which a read from a terminal or a pipe would not notice.
