@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -21,7 +20,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := newRootCommand()
-	out := &stickyWriter{Writer: os.Stdout}
+	out := &stickyWriter{file: os.Stdout}
 	root.SetOut(out) // cobra's Print prints to standard error by default
 	err := root.ExecuteContext(ctx)
 	if err == nil && out.err != nil { // such as a full disk: a truncated key set must not look like a complete one
@@ -35,16 +34,19 @@ func main() {
 
 // stickyWriter remembers its first error, since cobra's Print functions return none.
 type stickyWriter struct {
-	io.Writer
-	err error
+	file *os.File
+	err  error
 }
 
 // Write implements io.Writer.
 func (w *stickyWriter) Write(text []byte) (int, error) {
-	n, err := w.Writer.Write(text)
+	n, err := w.file.Write(text)
 	w.err = cmp.Or(w.err, err)
 	return n, err
 }
+
+// Fd returns the file's descriptor, so that a terminal is still recognized as one.
+func (w *stickyWriter) Fd() uintptr { return w.file.Fd() }
 
 // version is set by the linker when a release is built.
 var version = ""

@@ -32,7 +32,7 @@ func TestMistypedCommandsFlagsAndValuesAreCorrected(t *testing.T) {
 		"apps add wx1 --kind web":                              `did you mean "website"?`,
 		"apps add wx1 --kind miniprogram":                      `did you mean "mini-program"?`,
 		"events list --kind sesion.ended":                      `did you mean "session.ended"?`,
-		"users list --output jsn":                             `did you mean "json"?`,
+		"users list --output jsn":                              `did you mean "json"?`,
 		"users import x --format jsonlines":                    "there is no database",
 	} {
 		require.Contains(t, o.refused(strings.Fields(typed)...), says, typed)

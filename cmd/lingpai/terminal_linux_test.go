@@ -132,3 +132,19 @@ func TestAnInterruptAtAPromptRestoresTheTerminal(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(s.screen(), "no AppSecret was read: interrupt") },
 		patience, time.Millisecond)
 }
+
+func TestDevHasColorsAtATerminalUnlessNoColorIsSet(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		env     string
+		colored bool
+	}{{"NO_COLOR=", true}, {"NO_COLOR=1", false}, {"TERM=dumb", false}} {
+		s := newOperator(t).with("TERM=xterm", c.env).atTerminal("dev", "--addr", "127.0.0.1:0")
+		require.Eventually(t, func() bool { return strings.Contains(s.screen(), "Simulator") }, patience,
+			10*time.Millisecond, s.screen())
+		require.Equal(t, c.colored, strings.Contains(s.screen(), "\x1b[1mLingpai is up"), c.env)
+		require.Equal(t, c.colored, strings.Contains(s.screen(), "\x1b"), c.env)
+		require.NoError(t, s.cmd.Process.Signal(os.Interrupt))
+		require.NoError(t, s.cmd.Wait())
+	}
+}

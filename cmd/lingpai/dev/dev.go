@@ -82,8 +82,9 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	served := make(chan error, 1)
+	requests := newRequestLog(process.Handler(), o.Stderr, paletteOf(o.Stderr))
 	go func() {
-		served <- server.ServeUntilDone(ctx, provider.NewHTTPServer(process.Handler(), logger), listener)
+		served <- server.ServeUntilDone(ctx, provider.NewHTTPServer(requests, logger), listener)
 	}()
 	demo, err := tryOut(ctx, c, seeds)
 	if ctx.Err() != nil { // stopped before it was ready
@@ -92,6 +93,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		stop()
 		return errors.Join(fmt.Errorf("the provider is up but its first token failed: %w", err), <-served)
+	}
+	if !o.JSON { // scripts read one line of JSON and nothing else
+		requests.start()
 	}
 	if err := printReady(o.Stdout, o.JSON, c, seeds, demo); err != nil {
 		return err
