@@ -21,7 +21,7 @@ func TestDoctorTellsAllFaultsOfTheConfigurationAndGoesOn(t *testing.T) {
 	requireFinding(t, findings, "configuration", statusFault, `"3" from --session-idle`, "1s to 8760h")
 	requireFinding(t, findings, "configuration", statusFault, `"loud" from --log-level`, "debug, info, warn or error")
 	requireFinding(t, findings, "database", statusOK, "SQLite in lingpai.db", "")
-	requireFinding(t, findings, "redis", statusSkipped, "not checked, since redis.url is not right", "")
+	requireFinding(t, findings, "redis", statusSkipped, "not checked, since redis.url is invalid", "")
 	requireFinding(t, findings, "clients", statusOK, "1 enabled client", "")
 
 	a := o.types("", "doctor", "--config", "none.yaml")

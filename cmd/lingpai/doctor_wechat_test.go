@@ -27,7 +27,7 @@ func TestDoctorAsksWeChatOnceAboutEachApp(t *testing.T) {
 	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":45011}`)
 	requireFinding(t, o.examined(), "apps", statusWarning, "errcode 45011", "lingpai apps test "+appID)
 	order("/_sim/faults", `{"path":"/sns/jscode2session","drop":true}`)
-	requireFinding(t, o.examined(), "apps", statusFault, "gives no answer that can be used: connection closed",
+	requireFinding(t, o.examined(), "apps", statusFault, "gives no usable answer: connection closed",
 		"lingpai apps test "+appID)
 	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":40243}`)
 	requireFinding(t, o.examined(), "apps", statusFault, "WeChat refuses the app (errcode 40243)", "console")
@@ -48,7 +48,7 @@ func TestDoctorSendsSecretsOnlyWhereTheyBelong(t *testing.T) {
 	o.okWith(realSecret, "apps", "add", "wx1111111111111111")
 	findings := o.with("LINGPAI_WECHAT_BASE_URL=" + somebody.URL).examined()
 	requireFinding(t, findings, "apps", statusFault,
-		"wx1111111111111111: its AppSecret is a real one, which is not sent to a simulator",
+		"wx1111111111111111: its AppSecret is real, so it is not sent to a simulator",
 		"lingpai apps rotate-secret wx1111111111111111")
 	_, sent := somebody.record()
 	require.NotContains(t, sent, realSecret)
