@@ -158,7 +158,7 @@ func TestDevStaysOnThisMachine(t *testing.T) {
 	require.Contains(t, o.refused("dev", "--addr", "8080"),
 		`server.addr (LINGPAI_SERVER_ADDR): "8080" from --addr: not host:port`)
 	require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL=https://api.weixin.qq.com").refused("dev"),
-		"does not talk to WeChat")
+		"does not call WeChat")
 	require.Contains(t, o.with("LINGPAI_SERVER_ISSUER=https://login.example.com").refused("dev"), "is not on loopback")
 	require.Contains(t, o.refused("dev", "--output", "yaml"), "--output")
 	require.NoDirExists(t, filepath.Join(o.folder, ".lingpai"), "a refusal leaves nothing")

@@ -55,10 +55,10 @@ func TestDoctorSendsSecretsOnlyWhereTheyBelong(t *testing.T) {
 
 	findings = o.with("LINGPAI_WECHAT_BASE_URL=https://api.weixin.qq.com").examined()
 	requireFinding(t, findings, "wechat", statusFault, "https://api.weixin.qq.com cannot be reached", "HTTPS_PROXY")
-	requireFinding(t, findings, "apps", statusFault, appID+": its AppSecret is a simulator's",
+	requireFinding(t, findings, "apps", statusFault, appID+": its AppSecret is for a simulator",
 		"lingpai apps rotate-secret "+appID)
 	requireFinding(t, findings, "apps", statusSkipped,
-		"wx1111111111111111: its AppSecret opens; not tried, since WeChat cannot be reached", "")
+		"wx1111111111111111: master_key decrypts its AppSecret; it was not tested, since WeChat cannot be reached", "")
 }
 
 // misdated is a server with another clock that answers as WeChat does a wrong code.
@@ -79,9 +79,9 @@ func TestDoctorComparesClocks(t *testing.T) {
 		status string
 		text   string
 	}{
-		{time.Second, statusOK, "this machine's clock agrees with that of the simulator at "},
-		{30 * time.Second, statusWarning, "s behind that of the simulator at "},
-		{-10 * time.Minute, statusFault, "m0s ahead of that of the simulator at "},
+		{time.Second, statusOK, "this machine's clock agrees with the clock of the simulator at "},
+		{30 * time.Second, statusWarning, "s behind the clock of the simulator at "},
+		{-10 * time.Minute, statusFault, "m0s ahead of the clock of the simulator at "},
 	} {
 		findings := o.with("LINGPAI_WECHAT_BASE_URL=" + misdated(t, test.ahead)).examined()
 		advice := ""

@@ -92,7 +92,7 @@ func TestAnInterruptEndsAnImportAfterTheBatch(t *testing.T) {
 	require.NoError(t, p.Signal(os.Interrupt))
 	require.Equal(t, 1, p.exitCode())
 	says := regexp.MustCompile(`(?m)^lingpai: stopped after line (\d+): interrupt.*; ` +
-		`the same command goes on from there \(with another --report\)$`).FindStringSubmatch(p.Log())
+		`run the same command again to continue \(with another --report\)$`).FindStringSubmatch(p.Log())
 	require.NotNil(t, says, p.Log())
 	there := len(everybody(t, database))
 	require.Equal(t, strconv.Itoa(there), says[1])

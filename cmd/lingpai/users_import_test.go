@@ -162,7 +162,7 @@ func TestImportTellsTheFirstRefusedWithoutAReport(t *testing.T) {
 	require.Equal(t, 1, a.code)
 	require.Equal(t, 20, strings.Count(a.stderr, "refused: sub is 1 to 255"), a.stderr)
 	require.Contains(t, a.stderr, "line 2 refused: ")
-	require.Contains(t, a.stderr, "there are more; --report FILE tells of all\nlingpai: 30 of 30 rows were "+
+	require.Contains(t, a.stderr, "there are more; --report FILE lists all of them\nlingpai: 30 of 30 rows were "+
 		"refused: see the lines above")
 }
 
