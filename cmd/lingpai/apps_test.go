@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// listed decodes a listing in JSON.
+// listed runs a command that lists something, and decodes its JSON.
 func (o *shell) listed(args ...string) []map[string]any {
 	o.t.Helper()
 	var rows []map[string]any

@@ -19,7 +19,7 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// commands is every command of the program.
+// commands returns a command and all below it.
 func commands(cmd *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{cmd}
 	for _, child := range cmd.Commands() {
@@ -153,8 +153,8 @@ func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
 	}
 }
 
-// TestAnswersThatAreLostAreNoSuccess: somebody would take an empty file for a master key.
-func TestAnswersThatAreLostAreNoSuccess(t *testing.T) {
+// TestOutputThatCannotBeWrittenIsAFailure: otherwise somebody would use an empty file as a master key.
+func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {

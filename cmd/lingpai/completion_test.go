@@ -31,7 +31,7 @@ func TestIDsAreCompleted(t *testing.T) {
 	o.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--app", appID, "--audience", audience)
 	o.okWith("a good password", "users", "create", "alice")
 	alice := o.listed("users", "list")[0]["sub"].(string)
-	retired, survivor := o.twins("UNION")
+	retired, survivor := o.duplicates("UNION")
 	o.ok("users", "merge", retired, survivor, "--yes")
 	merge := o.listed("users", "merges")[0]["id"].(string)
 	o.write("own.pem", string(pemOfNewKey(t)))

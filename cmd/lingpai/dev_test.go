@@ -33,7 +33,7 @@ func (o *operator) develop(data string) development {
 	return d
 }
 
-// signIn trades a code of the simulator, as the mini-program.
+// signIn exchanges a code of the simulator, as the mini-program.
 func (d development) signIn() reply {
 	d.t.Helper()
 	return postForm(d.t, d.TokenEndpoint, d.MiniProgram.ClientID, "", "grant_type", "wechat_code", "code", d.code())
@@ -50,7 +50,7 @@ func (d development) refresh(token string) reply {
 		"refresh_token", token)
 }
 
-// backend asks as the confidential client.
+// backend requests a token as the confidential client.
 func (d development) backend(pairs ...string) reply {
 	d.t.Helper()
 	return postForm(d.t, d.TokenEndpoint, d.Confidential.ClientID, d.Confidential.ClientSecret, pairs...)

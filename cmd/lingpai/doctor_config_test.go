@@ -45,7 +45,7 @@ func TestDoctorWarnsOfSettingsThatAreAllowedAndOdd(t *testing.T) {
 		"session.idle (48h) is longer than session.absolute (24h)", "LINGPAI_SESSION_IDLE")
 	requireFinding(t, findings, "configuration", statusOK, "session.refresh_grace is 0s", "")
 	requireFinding(t, findings, "wechat", statusWarning, "it is a simulator", "unset wechat.base_url")
-	// a fault hides no warning
+	// a fault does not hide warnings
 	requireFinding(t, o.with("LINGPAI_TYPO=1").examined(), "configuration", statusWarning,
 		"server.trusted_proxies is empty", "")
 	insecure := o.with("LINGPAI_SERVER_ISSUER=http://192.168.1.20:8080",

@@ -124,7 +124,7 @@ func TestDoctorLooksAtPostgreSQL(t *testing.T) {
 	require.Contains(t, o.refused("keys", "list"), "LINGPAI_DATABASE_URL): that the server runs")
 }
 
-// withClockAhead is a URL through which a database's clock is found two minutes ahead.
+// withClockAhead returns a URL through which the clock of a database appears two minutes ahead.
 func withClockAhead(t *testing.T, url string) string {
 	database, err := stdsql.Open("pgx", url)
 	require.NoError(t, err)

@@ -61,7 +61,7 @@ func TestDoctorSendsSecretsOnlyWhereTheyBelong(t *testing.T) {
 		"wx1111111111111111: master_key decrypts its AppSecret; it was not tested, since WeChat cannot be reached", "")
 }
 
-// misdated is a server with another clock that answers as WeChat does a wrong code.
+// misdated returns the URL of a server whose clock is ahead, and which answers like WeChat to an invalid code.
 func misdated(t *testing.T, ahead time.Duration) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))

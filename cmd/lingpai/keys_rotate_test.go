@@ -13,8 +13,8 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// TestRevokeWarnsOfWhatItPutIntoUse, and of nothing else.
-func TestRevokeWarnsOfWhatItPutIntoUse(t *testing.T) {
+// TestRevokeWarnsAboutANewKey that it has put into use, and about no other.
+func TestRevokeWarnsAboutANewKey(t *testing.T) {
 	t.Parallel()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
 	p, _ := o.serves()

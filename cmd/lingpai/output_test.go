@@ -86,7 +86,7 @@ func TestCommandsOfUsersAnswerInJSON(t *testing.T) {
 	require.Equal(t, false, o.object("", "users", "revoke-role", "alice", "a")["granted"])
 	require.EqualValues(t, 0, o.object("", "sessions", "revoke", "--user", "alice")["ended"])
 
-	retired, survivor := o.twins("UNION")
+	retired, survivor := o.duplicates("UNION")
 	preview := o.object("", "users", "merge", retired, survivor)
 	require.Equal(t, true, preview["preview"])
 	require.EqualValues(t, 1, preview["accounts"])

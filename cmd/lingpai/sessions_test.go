@@ -9,7 +9,7 @@ import (
 
 func TestSessionsAreListedAndRevokedOneByOne(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTestServer(t)
 	require.Empty(t, h.listed("sessions", "list", "alice"))
 	first, second := h.session(), h.session()
 	rows := h.listed("sessions", "list", "alice")
@@ -28,7 +28,7 @@ func TestSessionsAreListedAndRevokedOneByOne(t *testing.T) {
 
 func TestAllSessionsOfAUserAreRevoked(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTestServer(t)
 	token := h.session()
 	require.Contains(t, h.refused("sessions", "revoke", "--user", "nobody"), `there is no user "nobody"`)
 	require.Equal(t, "ended 1 session\n", h.ok("sessions", "revoke", "--user", "alice"))
@@ -38,7 +38,7 @@ func TestAllSessionsOfAUserAreRevoked(t *testing.T) {
 
 func TestSessionsUsedSinceAnInstantAreRevoked(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTestServer(t)
 	token := h.session()
 	later := time.Now().Add(time.Hour).Format(time.RFC3339)
 	require.Equal(t, "ended no sessions\n", h.ok("sessions", "revoke", "--since", later))

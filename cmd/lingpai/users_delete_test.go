@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// pruned deletes whose time has come, as a server would.
+// pruned purges users whose grace period has ended, as a server does.
 func (o userRecords) pruned() (deleted int) {
 	o.t.Helper()
 	database, err := sql.Open(context.Background(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
@@ -68,7 +68,7 @@ func TestAUserWhoCannotBeDeletedStays(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
-	retired, survivor := o.twins("UNION")
+	retired, survivor := o.duplicates("UNION")
 	o.ok("users", "merge", retired, survivor, "--yes")
 	for _, command := range [][]string{{"delete", retired}, {"delete", retired, "--yes"}, {"keep", retired},
 		{"set-password", retired}} {

@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// importing imports a text as a file of that name, and returns what was told of its rows.
+// importing imports a text as a file of that name, and returns the lines of the report.
 func (o importCommands) importing(name, text string, args ...string) (answer, []told) {
 	o.t.Helper()
 	o.write(name, text)
@@ -24,7 +24,7 @@ func (o importCommands) importing(name, text string, args ...string) (answer, []
 	return a, o.report(report)
 }
 
-// importsAll runs an import that is to end well. A slow one tells of its progress on standard error.
+// importsAll runs an import that must succeed. A slow one shows its progress on standard error.
 func (o importCommands) importsAll(name string) string {
 	o.t.Helper()
 	a := o.types("", "users", "import", name)
@@ -118,7 +118,7 @@ func TestImportRefusesAFileThatItCannotRead(t *testing.T) {
 		"--format: give csv or jsonl, since the name does not end": {"people.txt"},
 		`--format: "xml" is neither csv nor jsonl`:                 {"people.txt", "--format", "xml"},
 		"missing.csv: no such file":                                {"missing.csv"},
-		"--report: people.txt is there already": {"people.txt", "--format", "csv",
+		"--report: people.txt already exists": {"people.txt", "--format", "csv",
 			"--report", "people.txt"},
 		"--report: open none/x.csv": {"people.txt", "--format", "csv",
 			"--report", "none/x.csv"},
@@ -135,11 +135,11 @@ func TestImportRefusesAFileThatItCannotRead(t *testing.T) {
 		"csv"))
 }
 
-// TestImportSurvivesHostileRows has them in the middle of a file, so that what is before them and behind them counts.
+// TestImportSurvivesHostileRows has hostile rows in the middle of a file, and checks those before and after them.
 func TestImportSurvivesHostileRows(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
-	filler := strings.Repeat(`{"sub":"filler"}`+"\n", 5000) // more than is looked at before
+	filler := strings.Repeat(`{"sub":"filler"}`+"\n", 5000) // more than checkText reads
 	a, lines := o.importing("people.jsonl", filler+"{\"sub\":\"bytes\",\"name\":\"\xff\"}\n"+
 		`{"sub":"long","name":"`+strings.Repeat("x", 10<<20)+"\"}\n"+
 		"\x00\n"+strings.Repeat("[", 60_000)+"\n"+`{"sub":"after"}`+"\n"+strings.Repeat(" ", 70_000))
@@ -180,7 +180,7 @@ func TestImportSurvivesHostileRows(t *testing.T) {
 	require.NotContains(t, o.subs(), "never")
 }
 
-// TestImportKeepsSecretsToItself has secrets in rows that are refused for every reason there is, also for themselves.
+// TestImportKeepsSecretsToItself has secrets in rows that are rejected for every reason, including the secrets.
 func TestImportKeepsSecretsToItself(t *testing.T) {
 	t.Parallel()
 	o := newImporter(t)

@@ -19,7 +19,7 @@ import (
 
 const looseApp = "wxfedcba9876543210" // bound to no Open Platform account
 
-// newImporter is an operator with two apps, a client, a user and one who was deleted.
+// newImporter returns an operator with two apps, a client, a user and a deleted user.
 func newImporter(t *testing.T) *operator {
 	t.Helper()
 	o := migrated(t)
@@ -72,14 +72,14 @@ func (o importCommands) report(name string) (lines []told) {
 	return lines
 }
 
-// refusal is a row of JSON lines, and why it is refused. Of a row that cannot be told by its sub none is told.
+// refusal is a row of JSON lines that is rejected, its sub in the report, and the reason.
 type refusal struct{ row, sub, reason string }
 
 func refusals() []refusal {
 	return slices.Concat(refusalsOfForm(), refusalsOfValues(), refusalsOfAccounts())
 }
 
-// refusalsOfForm are rows that are no rows, and ones of which nobody knows who is meant.
+// refusalsOfForm are invalid rows, and rows that do not identify a user.
 func refusalsOfForm() []refusal {
 	const notJSON = "the row is not one JSON object"
 	return []refusal{
@@ -104,13 +104,13 @@ func refusalsOfForm() []refusal {
 		{`{"sub":"` + strings.Repeat("x", 256) + `"}`, "", "sub is 1 to 255 printable ASCII characters"},
 		{`{"sub":"令牌"}`, "", "sub is 1 to 255 printable ASCII characters"},
 		{`{"sub":"u_me"}`, "", `sub must not begin with "u_"`},
-		{`{"sub":"u_AAAAAAAAAAAAAAAAAAAAAB"}`, "", `sub must not begin with "u_"`}, // bits that no id of ours has
+		{`{"sub":"u_AAAAAAAAAAAAAAAAAAAAAB"}`, "", `sub must not begin with "u_"`}, // bits that no generated id has
 		{`{"sub":"shop"}`, "shop", "the sub is the id of a client"},
 		{`{"sub":"gone"}`, "gone", "the sub was a deleted user's, and is nobody else's ever"},
 	}
 }
 
-// refusalsOfValues are rows of which one value is wrong.
+// refusalsOfValues are rows with one invalid value.
 func refusalsOfValues() []refusal {
 	const created = "created_at must be a time such as 2024-05-06T07:08:09+08:00, " +
 		"or whole seconds or milliseconds since 1970"
@@ -147,7 +147,7 @@ func refusalsOfValues() []refusal {
 	}
 }
 
-// refusalsOfAccounts are rows whose accounts are wrong, or whose names belong to others.
+// refusalsOfAccounts are rows with invalid accounts, or with names of other users.
 func refusalsOfAccounts() []refusal {
 	const ids = "openid, and unionid if given, must be 1 to 128 printable ASCII"
 	const accounts = "accounts must be a list of objects with app, openid and optionally unionid and platform"
@@ -198,7 +198,7 @@ func TestImportRefusesEachRowWithItsReason(t *testing.T) {
 	for _, r := range refusals() {
 		file.WriteString(r.row + "\n\n")
 	}
-	// no line end
+	// no line break
 	file.WriteString(`{"sub":"last","username":null,"email":"","app":"` + looseApp + `","openid":"o-last"}`)
 	o.write("people.jsonl", file.String())
 	for n, dry := range [][]string{{"--dry-run"}, nil} {

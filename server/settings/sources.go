@@ -45,7 +45,7 @@ func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 // ErrUnknownKey reports a key or a variable of no setting, such as a misspelt one.
 var ErrUnknownKey = errors.New("there is no such key; \"lingpai serve --help\" lists all")
 
-// fileValue writes a YAML value as the environment would have it: lists are separated by commas.
+// fileValue formats a YAML value as in the environment: lists are separated by commas.
 func fileValue(k *koanf.Koanf, key string) string {
 	if list, ok := k.Get(key).([]any); ok {
 		texts := make([]string, len(list))
