@@ -195,8 +195,9 @@ func phonesCell(u admin.PhoneUseView) string {
 
 func testAppCommand() *cobra.Command {
 	return completeArguments(operate(&cobra.Command{
-		Use: "test APPID", Short: "Test whether the platform accepts an app's AppID, its AppSecret and this machine's " +
-			"address", SuggestFor: []string{"check", "verify"}, Args: cobra.ExactArgs(1),
+		Use:        "test APPID",
+		Short:      "Test whether the platform accepts an app's AppID, its AppSecret and this machine's address",
+		SuggestFor: []string{"check", "verify"}, Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		c := o.config
 		c.LogFormat = "text" // a person reads it

@@ -139,7 +139,7 @@ func rotateClientSecretCommand() *cobra.Command {
 func disableClientCommand() *cobra.Command {
 	return completeArguments(operate(&cobra.Command{Use: "disable CLIENT_ID",
 		SuggestFor: []string{"delete", "remove", "rm"},
-		Short:      "Disable a client permanently; its id is never reused, its access tokens stay valid until they expire",
+		Short:      "Disable a client permanently; its access tokens stay valid until they expire",
 		Args:       cobra.ExactArgs(1)},
 		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 			if err := o.clients().Disable(ctx, o.actor, args[0]); err != nil {

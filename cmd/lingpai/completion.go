@@ -27,7 +27,8 @@ type candidates func(ctx context.Context, o operation, prefix string) ([]candida
 
 // completeArguments completes the first arguments of a command, so many, from the database.
 func completeArguments(cmd *cobra.Command, arguments int, list candidates) *cobra.Command {
-	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string,
+		cobra.ShellCompDirective) {
 		if len(args) >= arguments {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -35,7 +35,8 @@ All LINGPAI_… variables of "lingpai serve --help" apply, within these limits. 
 	}, formatText)
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080",
 		"loopback host:port to listen on; by default the next free port from 8080 on")
-	cmd.Flags().StringVar(&data, "data", ".lingpai", "folder for the database, the master key and the generated secrets")
+	cmd.Flags().StringVar(&data, "data", ".lingpai",
+		"folder for the database, the master key and the generated secrets")
 	_ = cmd.MarkFlagDirname("data") // does not fail: the flag exists
 	return cmd
 }

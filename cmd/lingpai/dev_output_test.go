@@ -75,8 +75,8 @@ func TestDevEndsItsScreenWithATableAndLogsRequests(t *testing.T) {
 $`, table)
 	base := strings.Fields(table)[1]
 	require.Empty(t, p.Log(), "the requests that try it out are not logged")
-	require.Equal(t, "invalid_client", postForm(t, base+"/token", "nobody", "SECRET", "grant_type", "password", "username",
-		"demo", "password", "SECRET").text("error"))
+	require.Equal(t, "invalid_client", postForm(t, base+"/token", "nobody", "SECRET", "grant_type", "password",
+		"username", "demo", "password", "SECRET").text("error"))
 	line := `(?m)^\d\d:\d\d:\d\d POST /token password 401 \d+ ms$`
 	require.Eventually(t, func() bool { return regexp.MustCompile(line).MatchString(p.Log()) }, patience,
 		time.Millisecond, p.Log())

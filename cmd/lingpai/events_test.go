@@ -37,7 +37,8 @@ func TestEventsAreListed(t *testing.T) {
 	require.Contains(t, h.refused("events", "list", "--limit", "0"), "--limit: 1 to 100000")
 }
 
-// TestEventsHaveTheCommandThatActed, and the operating system user who ran it. Events of users themselves have no actor.
+// TestEventsHaveTheCommandThatActed, and the operating system user who ran it. Events of users themselves have no
+// actor.
 func TestEventsHaveTheCommandThatActed(t *testing.T) {
 	t.Parallel()
 	h := newTestServer(t)

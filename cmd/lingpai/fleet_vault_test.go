@@ -101,7 +101,8 @@ func redisContent(t *testing.T, client *goredis.Client) string {
 }
 
 // TestReplicasShareSessionKeys: the key of a sign-in at one replica decrypts data at the other, and Redis shows neither
-// the key nor its user. If Redis loses its data, users must sign in again before data is decrypted, but keep their session.
+// the key nor its user. If Redis loses its data, users must sign in again before data is decrypted, but keep their
+// session.
 func TestReplicasShareSessionKeys(t *testing.T) {
 	t.Parallel()
 	f, _, server := onOwnServers(t)

@@ -30,8 +30,8 @@ func (o *shell) killed(within time.Duration, args ...string) {
 var killingFor = flag.Duration("killing.for", 8*time.Second,
 	"how long commands and servers that rotate keys are killed")
 
-// TestKillingRotationsHarmsNothing kills commands that rotate, import and revoke, and servers that rotate by themselves.
-// A server still works afterwards.
+// TestKillingRotationsHarmsNothing kills commands that rotate, import and revoke, and servers that rotate by
+// themselves. A server still works afterwards.
 func TestKillingRotationsHarmsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRotating(t, "LINGPAI_KEYS_INTERVAL=6s")

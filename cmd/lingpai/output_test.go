@@ -59,13 +59,14 @@ func TestCommandsAnswerInJSON(t *testing.T) {
 	require.Equal(t, "main", o.object("", "apps", "set-open-platform", appID, "main")["open_platform"])
 	require.EqualValues(t, -1, o.object("", "apps", "set-phone-budget", appID, "-1")["phone_budget"])
 
-	created := o.object("", "clients", "create", "backend", "--first-party", "--grant", "password", "--audience", audience)
+	created := o.object("", "clients", "create", "backend", "--first-party", "--grant", "password", "--audience",
+		audience)
 	require.Equal(t, "backend", created["client_id"])
 	rotated := o.object("", "clients", "rotate-secret", "backend")
 	require.NotEqual(t, created["client_secret"], rotated["client_secret"])
 	require.NotEmpty(t, rotated["client_secret"])
-	require.NotContains(t, o.object("", "clients", "create", "shop", "--public", "--grant", "wechat_code", "--app", appID,
-		"--audience", audience), "client_secret")
+	require.NotContains(t, o.object("", "clients", "create", "shop", "--public", "--grant", "wechat_code", "--app",
+		appID, "--audience", audience), "client_secret")
 	require.Equal(t, "shop", o.object("", "clients", "show", "shop")["client_id"])
 	require.Equal(t, map[string]any{"client_id": "shop", "disabled": true}, o.object("", "clients", "disable", "shop"))
 }
@@ -110,7 +111,8 @@ func TestCommandsOfKeysAnswerInJSON(t *testing.T) {
 	second := o.object("", "keys", "import", "own.pem")
 	require.Equal(t, first["id"], second["in_use"])
 	var revoked map[string]any
-	require.NoError(t, json.Unmarshal([]byte(o.ok("keys", "revoke", "--now", "--output", "json", "--", first["id"].(string))), &revoked))
+	printed := o.ok("keys", "revoke", "--now", "--output", "json", "--", first["id"].(string))
+	require.NoError(t, json.Unmarshal([]byte(printed), &revoked))
 	require.NotEqual(t, first["id"], revoked["in_use"])
 	require.Equal(t, true, revoked["replaced"])
 	require.NotEmpty(t, o.object("", "keys", "export-public")["keys"])

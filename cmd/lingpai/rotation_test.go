@@ -89,9 +89,9 @@ func (o *once) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestKeysRotateUnderLoad: two servers rotate every eight seconds, and verifiers cache as their libraries do. No token is
-// rejected between the announcement and the end of a key, each rotation happens once, and the secret of refresh tokens
-// rotates too without ending a session.
+// TestKeysRotateUnderLoad: two servers rotate every eight seconds, and verifiers cache as their libraries do. No token
+// is rejected between the announcement and the end of a key, each rotation happens once, and the secret of refresh
+// tokens rotates too without ending a session.
 func TestKeysRotateUnderLoad(t *testing.T) {
 	t.Parallel()
 	node, folder := installLibraries(t)

@@ -19,15 +19,15 @@ func TestMistypedCommandsFlagsAndValuesAreCorrected(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	for typed, says := range map[string]string{
-		"user":                           `unknown command "user" for "lingpai"; did you mean "users"? see: lingpai --help`,
+		"user":                           `command "user" for "lingpai"; did you mean "users"? see: lingpai --help`,
 		"users lst":                      `did you mean "list"? see: lingpai users --help`,
 		"users ls":                       `did you mean "list"?`,
 		"users add":                      `did you mean "create"?`,
 		"keys rotat":                     `did you mean "rotate"?`,
-		"keys rotate --purpse refresh":   `unknown flag: --purpse; did you mean --purpose? see: lingpai keys rotate --help`,
+		"keys rotate --purpse refresh":   `flag: --purpse; did you mean --purpose? see: lingpai keys rotate --help`,
 		"keys rotate --purpose signin":   `--purpose: "signin" is unknown; did you mean "signing"?`,
 		"keys export-public --format pm": `did you mean "pem"?`,
-		"clients create --grant refresh_token --grant pasword": `--grant: "pasword" is unknown; did you mean "password"?`,
+		"clients create --grant refresh_token --grant pasword": `"pasword" is unknown; did you mean "password"?`,
 		"clients create --grant wechat":                        `did you mean "wechat_code"?`,
 		"apps add wx1 --kind web":                              `did you mean "website"?`,
 		"apps add wx1 --kind miniprogram":                      `did you mean "mini-program"?`,
@@ -47,8 +47,9 @@ func TestClosestWord(t *testing.T) {
 	t.Parallel()
 	words := []string{"list", "show", "set-password", "set-claims"}
 	for typed, want := range map[string]string{
-		"lst": "list", "LIST": "list", "lists": "list", "sow": "show", "set-pasword": "set-password", "set-c": "set-claims",
-		"list": "", "": "", "x": "", "lose": "", "delete": "",
+		"lst": "list", "LIST": "list", "lists": "list", "sow": "show", "set-pasword": "set-password",
+		"set-c": "set-claims",
+		"list":  "", "": "", "x": "", "lose": "", "delete": "",
 	} {
 		require.Equal(t, want, terminal.Closest(typed, words), typed)
 	}

@@ -18,7 +18,8 @@ import (
 const whenSeen = "tokens include the change from the next sign-in or refresh on"
 
 func grantRoleCommand() *cobra.Command {
-	return roleCommand("grant-role", "Grant a user a role; access tokens with the scope roles include it", "granted", (*admin.Users).GrantRole)
+	return roleCommand("grant-role", "Grant a user a role; access tokens with the scope roles include it", "granted",
+		(*admin.Users).GrantRole)
 }
 
 func revokeRoleCommand() *cobra.Command {
@@ -28,7 +29,8 @@ func revokeRoleCommand() *cobra.Command {
 
 func roleCommand(use, short, done string, change func(u *admin.Users, ctx context.Context,
 	actor identity.Actor, id, role string) error) *cobra.Command {
-	return completeArguments(operate(&cobra.Command{Use: use + " SUB|USERNAME ROLE", Short: short, Args: cobra.ExactArgs(2)},
+	return completeArguments(operate(&cobra.Command{Use: use + " SUB|USERNAME ROLE", Short: short,
+		Args: cobra.ExactArgs(2)},
 		onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
 			role := cmd.Flags().Arg(1)
 			if err := change(o.users(), ctx, o.actor, user.ID, role); err != nil {

@@ -29,7 +29,8 @@ type Options struct {
 	Stdout, Stderr io.Writer
 }
 
-// Run runs a provider until the context ends. When it has fetched and verified a token, it prints how to use the provider.
+// Run runs a provider until the context ends. When it has fetched and verified a token, it prints how to use the
+// provider.
 func Run(ctx context.Context, o Options) error {
 	c := o.Settings
 	seeds, err := openFolder(o.Data, &c)
@@ -52,10 +53,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	_, wanted, _ := net.SplitHostPort(c.Addr)
-	if _, got, _ := net.SplitHostPort(listener.Addr().String()); wanted != "0" && got != wanted {
-		fmt.Fprintf(o.Stderr, "%s is in use, perhaps by another lingpai; listening on %s instead\n", c.Addr, listener.Addr())
-	}
+	warnOfOtherPort(o.Stderr, c.Addr, listener.Addr().String())
 	if c.Issuer == "" {
 		c.Issuer = "http://" + listener.Addr().String()
 	}
@@ -174,6 +172,14 @@ func registerApp(ctx context.Context, base string, s seeds) error {
 	_, err := post(ctx, base+"/_sim/apps", "application/json", fmt.Sprintf(`{"appid":%q,"secret":%q}`,
 		s.AppID, s.AppSecret))
 	return err
+}
+
+// warnOfOtherPort warns if a provider does not listen on the port that it was asked to.
+func warnOfOtherPort(w io.Writer, asked, used string) {
+	_, wanted, _ := net.SplitHostPort(asked)
+	if _, got, _ := net.SplitHostPort(used); wanted != "0" && got != wanted {
+		fmt.Fprintf(w, "%s is in use, perhaps by another lingpai; listening on %s instead\n", asked, used)
+	}
 }
 
 // listen listens on an address, or on the next free port unless the address is fixed.

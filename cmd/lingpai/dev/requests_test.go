@@ -46,7 +46,8 @@ func TestEachRequestIsALine(t *testing.T) {
 		want               string
 	}{
 		{200, "POST", "/token", "grant_type=wechat_code&code=SECRET", "10:04:05 POST /token wechat_code 200 12 ms\n"},
-		{401, "POST", "/token", "client_secret=SECRET&grant_type=password", "10:04:05 POST /token password 401 12 ms\n"},
+		{401, "POST", "/token", "client_secret=SECRET&grant_type=password",
+			"10:04:05 POST /token password 401 12 ms\n"},
 		{400, "POST", "/token", "grant_type=SECRET", "10:04:05 POST /token (unknown grant) 400 12 ms\n"},
 		{200, "GET", "/userinfo?access_token=SECRET", "", "10:04:05 GET /userinfo 200 12 ms\n"},
 		{404, "GET", "/a%1b[2Jb", "", "10:04:05 GET /a%1b[2Jb 404 12 ms\n"},
@@ -63,7 +64,8 @@ func TestEachRequestIsALine(t *testing.T) {
 func TestAHandlerThatPanicsIsLogged(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	l := newRequestLog(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), &b, false)
+	aborts := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	l := newRequestLog(http.HandlerFunc(aborts), &b, false)
 	l.start()
 	require.Panics(t, func() { l.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/x", http.NoBody)) })
 	require.Contains(t, b.String(), " GET /x 500 ")

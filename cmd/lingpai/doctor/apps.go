@@ -55,7 +55,8 @@ func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 		d.report.fault(app.ID+": its AppSecret is for a simulator, so the platform rejects it",
 			"take the AppSecret from the platform's console and "+rotate)
 	case app.Platform == identity.PlatformWechat && !d.wechat.answers:
-		d.report.skipped(app.ID + ": master_key decrypts its AppSecret; it was not tested, since " + d.whoAnswers() + " cannot be reached")
+		d.report.skipped(app.ID + ": master_key decrypts its AppSecret; it was not tested, since " + d.whoAnswers() +
+			" cannot be reached")
 	default:
 		d.tryApp(ctx, app)
 	}

@@ -104,8 +104,8 @@ func (c clientCheck) record(client identity.Client) {
 	}
 }
 
-// longerLifetimes describes where a client's record exceeds the settings. That is easily forgotten when the settings are
-// lowered.
+// longerLifetimes describes where a client's record exceeds the settings. That is easily forgotten when the settings
+// are lowered.
 func (c clientCheck) longerLifetimes(client identity.Client) []string {
 	var longer []string
 	for _, life := range []struct {

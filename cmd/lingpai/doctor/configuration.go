@@ -57,8 +57,8 @@ func (d *doctor) checkLives() {
 			"set session.idle (LINGPAI_SESSION_IDLE) to less than session.absolute (LINGPAI_SESSION_ABSOLUTE)")
 	}
 	if !d.faulty("session.refresh_grace") && c.RefreshGrace == 0 {
-		d.report.ok("note: session.refresh_grace is 0s, so an app that sends the same refresh twice, at the same time or " +
-			"after a lost response, must send an Idempotency-Key or is signed out")
+		d.report.ok("note: session.refresh_grace is 0s, so an app that sends the same refresh twice, at the same " +
+			"time or after a lost response, must send an Idempotency-Key or is signed out")
 	}
 }
 

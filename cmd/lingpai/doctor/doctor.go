@@ -1,5 +1,5 @@
-// Package doctor checks everything that a server needs, with the same settings, and advises how to fix what is wrong. It
-// changes nothing.
+// Package doctor checks everything that a server needs, with the same settings, and advises how to fix what is wrong.
+// It changes nothing.
 package doctor
 
 import (

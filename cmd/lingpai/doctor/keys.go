@@ -28,7 +28,8 @@ func (d *doctor) checkKeys(ctx context.Context) {
 		d.report.fault(keyAdvice(err))
 		return
 	}
-	d.report.ok("master_key decrypts all; " + describeSigning(records, time.Now()) + "; signatures are made by " + backend)
+	d.report.ok("master_key decrypts all; " + describeSigning(records, time.Now()) +
+		"; signatures are made by " + backend)
 	if first := firstEntry(d.settings); slices.ContainsFunc(keys.Describe(records, time.Now()),
 		func(k keys.Info) bool { return k.MasterKey != "" && k.MasterKey != first }) {
 		d.report.warning("some keys are encrypted with another entry of master_key than the first, "+first,
@@ -46,8 +47,8 @@ func warnOfBackend(report *report, backend, built string) {
 	}
 }
 
-// opens returns what signs with the keys, or an error if the master key does not decrypt them. It creates no keys: serve
-// does.
+// opens returns what signs with the keys, or an error if the master key does not decrypt them. It creates no keys:
+// serve does.
 func opens(ctx context.Context, records []keys.Record, masterKey string) (backend string, err error) {
 	ring, err := keys.ParseRing(masterKey)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// unprotected returns how others could read the connection to a server or impersonate it, or "" if they cannot or if the
-// connection does not leave this machine.
+// unprotected returns how others could read the connection to a server or impersonate it, or "" if they cannot or if
+// the connection does not leave this machine.
 func unprotected(server identity.Secret) string {
 	u, err := url.Parse(server.Reveal())
 	if err != nil || u.Host == "" || settings.IsLoopback(u.Hostname()) {

@@ -94,8 +94,8 @@ func (r *csvRows) next() (rowFields, error) {
 	return fields, nil
 }
 
-// misquoted rejects a row whose quotes are wrong. If it spans several lines, the rest of the file cannot be read, since it
-// is unknown where the next row begins.
+// misquoted rejects a row whose quotes are wrong. If it spans several lines, the rest of the file cannot be read, since
+// it is unknown where the next row begins.
 func (r *csvRows) misquoted(wrong *csv.ParseError) (rowFields, error) {
 	const right = "a field with quotes, commas or line breaks must be quoted, and each quote in it doubled"
 	if wrong.StartLine != wrong.Line {

@@ -129,8 +129,8 @@ func (f *rowFields) parseAccounts(value json.RawMessage) error {
 	return nil
 }
 
-// eachMember calls member for each member of a JSON object. It rejects duplicate names, of which encoding/json would take
-// the last; encoding/json would also ignore case.
+// eachMember calls member for each member of a JSON object. It rejects duplicate names, of which encoding/json would
+// take the last; encoding/json would also ignore case.
 func eachMember(text []byte, member func(name string, value json.RawMessage) error) error {
 	errObject := errors.New("the row is not one JSON object")
 	decoder := json.NewDecoder(bytes.NewReader(text))

@@ -77,8 +77,8 @@ func parsePhone(text string) (string, error) {
 	case text == "" || phoneE164.MatchString(text):
 		return text, nil
 	}
-	return "", errors.New("phone must be + with country code and number, without spaces, or a Chinese mobile number of 11 " +
-		"digits that begin with 1")
+	return "", errors.New("phone must be + with country code and number, without spaces, or a Chinese mobile number " +
+		"of 11 digits that begin with 1")
 }
 
 // firstMilliseconds is the smallest number that is milliseconds: as seconds it would be in the year 5138.

@@ -9,9 +9,9 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// MaxBatch is how many rows are imported in one transaction. A batch is shorter if it reaches maxBatchAccounts accounts,
-// since a user who signs in with one of them at the same time, and with SQLite every user who signs in, waits for the
-// transaction.
+// MaxBatch is how many rows are imported in one transaction. A batch is shorter if it reaches maxBatchAccounts
+// accounts, since a user who signs in with one of them at the same time, and with SQLite every user who signs in, waits
+// for the transaction.
 const MaxBatch, maxBatchAccounts = 500, 1000
 
 // rowReader reads the rows of a file. next returns io.EOF at the end, and any other error if the rest cannot be read.

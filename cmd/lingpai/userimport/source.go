@@ -107,8 +107,8 @@ func (s *inputFile) checkText() error {
 		return fmt.Errorf("%s is UTF-16: convert it to UTF-8, for example with: iconv -f UTF-16 -t UTF-8", name)
 	}
 	if at := notUTF8(sample, err == nil); at >= 0 {
-		return fmt.Errorf("%s is not UTF-8 in line %d: convert it to UTF-8, for example with: iconv -f GBK -t UTF-8", name,
-			1+bytes.Count(sample[:at], []byte("\n")))
+		return fmt.Errorf("%s is not UTF-8 in line %d: convert it to UTF-8, for example with: "+
+			"iconv -f GBK -t UTF-8", name, 1+bytes.Count(sample[:at], []byte("\n")))
 	}
 	if bytes.HasPrefix(sample, []byte(terminal.ByteOrderMark)) {
 		_, err = s.Discard(len(terminal.ByteOrderMark))
@@ -117,7 +117,8 @@ func (s *inputFile) checkText() error {
 	return nil
 }
 
-// notUTF8 returns the index at which a text is not UTF-8, or -1. If the text was cut, its last character may be incomplete.
+// notUTF8 returns the index at which a text is not UTF-8, or -1. If the text was cut, its last character may be
+// incomplete.
 func notUTF8(text []byte, cut bool) int {
 	for at := 0; at < len(text); {
 		r, size := utf8.DecodeRune(text[at:])
