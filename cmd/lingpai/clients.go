@@ -140,7 +140,9 @@ func disableClientCommand() *cobra.Command {
 	return completeArguments(operate(&cobra.Command{Use: "disable CLIENT_ID",
 		SuggestFor: []string{"delete", "remove", "rm"},
 		Short:      "Disable a client permanently; its access tokens stay valid until they expire",
-		Args:       cobra.ExactArgs(1)},
+		Long: `Disable a client permanently. Its access tokens stay valid until they expire, and its id is never
+reused.`,
+		Args: cobra.ExactArgs(1)},
 		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 			if err := o.clients().Disable(ctx, o.actor, args[0]); err != nil {
 				return err
