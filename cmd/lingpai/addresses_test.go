@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAnAddressThatIsTakenIsToldOf, with what to do.
-func TestAnAddressThatIsTakenIsToldOf(t *testing.T) {
+// TestAnAddressInUseIsReported, with advice.
+func TestAnAddressInUseIsReported(t *testing.T) {
 	o := migrated(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -20,10 +20,10 @@ func TestAnAddressThatIsTakenIsToldOf(t *testing.T) {
 	require.Contains(t, o.refused("wechat-simulator", "--addr", addr), "--addr: "+addr+" is in use by another program")
 }
 
-// TestAnAppSecretIsSealedByNoForeignMasterKey, such as one that was made by mistake over the first: the
-// server could not open it.
-func TestAnAppSecretIsSealedByNoForeignMasterKey(t *testing.T) {
-	h := newHouse(t)
+// TestAnAppSecretIsNotEncryptedWithAForeignMasterKey, such as one that replaced the first by mistake: the server could
+// not decrypt it.
+func TestAnAppSecretIsNotEncryptedWithAForeignMasterKey(t *testing.T) {
+	h := newTestServer(t)
 	h.write("secret", simSecret)
 	stranger := h.with("LINGPAI_MASTER_KEY=" + strings.TrimSpace(h.ok("keys", "new-master-key")))
 	require.Contains(t, stranger.refused("apps", "add", "wx00000000000000aa", "--secret-file", "secret"), "master key")

@@ -18,18 +18,18 @@ import (
 )
 
 func newAppsCommand() *cobra.Command {
-	return group("apps", "Apps of WeChat and QQ whose codes can be traded", addAppCommand(), listAppsCommand(),
-		rotateAppSecretCommand(),
+	return group("apps", "Manage WeChat and QQ apps", addAppCommand(), listAppsCommand(), rotateAppSecretCommand(),
 		setOpenPlatformCommand(), setPhoneBudgetCommand(), testAppCommand())
 }
 
 func addAppCommand() *cobra.Command {
 	var app identity.App
 	cmd := operate(&cobra.Command{
-		Use:   "add APPID",
-		Short: "Add an app of WeChat's or QQ's; its AppSecret comes from standard input or a file and is kept sealed",
-		Long: `Add an app of WeChat's or QQ's. The AppID tells whose it is: WeChat's are wx and 16 hexadecimal
-digits, QQ's are digits. The AppSecret comes from standard input or a file and is kept sealed.`,
+		Use: "add APPID", SuggestFor: []string{"create", "new"},
+		Short: "Add an app; its AppSecret is read from standard input or a file",
+		Long: `Add an app of WeChat or QQ. The AppID determines the platform: WeChat's are wx and 16 hexadecimal
+digits, QQ's are decimal digits. The AppSecret is read from standard input or a file and is stored encrypted with
+the master key.`,
 		Example: `  lingpai apps add wx0123456789abcdef --name "My shop" < appsecret.txt
   lingpai apps add wx0123456789abcdef --secret-file appsecret.txt --open-platform main --phone-budget 1000
   lingpai apps add wxfedcba9876543210 --kind website --secret-file appsecret.txt --open-platform main
@@ -41,7 +41,7 @@ digits, QQ's are digits. The AppSecret comes from standard input or a file and i
 		if err != nil {
 			return err
 		}
-		if err := clients.CheckApp(app); err != nil { // before a secret is asked for
+		if err := clients.CheckApp(app); err != nil { // before asking for a secret
 			return err
 		}
 		if app.Secret, err = readAppSecret(ctx, cmd, app.Platform); err != nil {
@@ -50,23 +50,22 @@ digits, QQ's are digits. The AppSecret comes from standard input or a file and i
 		if err := o.apps().Add(ctx, o.actor, app); err != nil {
 			return err
 		}
-		cmd.Printf("added %s; check it with: lingpai apps test %s\n", app.ID, app.ID)
-		return nil
+		say(cmd, "added %s; check it with: lingpai apps test %s\n", app.ID, app.ID)
+		return printResult(cmd, members{"appid": app.ID, "platform": app.Platform, "kind": app.Kind})
 	})
 	flags := cmd.Flags()
-	flags.StringVar(&app.Kind, "kind", identity.KindMiniProgram, "what the app is: "+strings.Join(identity.Kinds(),
-		", "))
-	flags.StringVar(&app.Name, "name", "", "what people call the app")
+	flags.StringVar(&app.Kind, "kind", identity.KindMiniProgram, "kind of app: "+strings.Join(identity.Kinds(), ", "))
+	limitChoices(cmd, "kind", identity.Kinds()...)
+	flags.StringVar(&app.Name, "name", "", "display name")
 	flags.StringVar(&app.OpenPlatform, "open-platform", "",
-		"a name of yours for the Open Platform account that the app is bound to; apps with the same name "+
-			"share unionids")
+		"your name for the Open Platform account that the app is bound to; apps with the same name share unionids")
 	flags.IntVar(&app.PhoneBudget, "phone-budget", 0, phoneBudgetUsage)
 	return addSecretFlag(cmd)
 }
 
 func listAppsCommand() *cobra.Command {
-	return addOutputFlag(operate(&cobra.Command{Use: "list",
-		Short: "List all apps, and the phone numbers that each has got in this month", Args: cobra.NoArgs},
+	return operate(asTable(&cobra.Command{Use: "list", SuggestFor: []string{"ls"},
+		Short: "List apps, and how many phone numbers each has requested this month", Args: cobra.NoArgs}),
 		func(ctx context.Context, cmd *cobra.Command, o operation, _ []string) error {
 			apps, err := o.apps().List(ctx, o.actor)
 			if err != nil {
@@ -75,16 +74,15 @@ func listAppsCommand() *cobra.Command {
 			return printRows(cmd, apps, []string{"APPID", "PLATFORM", "KIND", "NAME", "OPEN PLATFORM",
 				"PHONE NUMBERS", "ADDED"}, func(a admin.AppView) []string {
 				return []string{a.ID, a.Platform, a.Kind, terminal.OrDash(a.Name), terminal.OrDash(a.OpenPlatform),
-					phonesCell(a.Phones),
-					a.CreatedAt}
+					phonesCell(a.Phones), a.CreatedAt}
 			})
-		}))
+		})
 }
 
 func rotateAppSecretCommand() *cobra.Command {
-	return addSecretFlag(operate(&cobra.Command{
-		Use: "rotate-secret APPID", Short: "Replace an app's AppSecret by the one that the platform's " +
-			"console just made", Args: cobra.ExactArgs(1),
+	return addSecretFlag(completeArguments(operate(&cobra.Command{
+		Use: "rotate-secret APPID", Short: "Replace an app's AppSecret with a new one from the platform's console",
+		Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		if err := o.checkMasterKey(ctx); err != nil {
 			return err
@@ -96,30 +94,30 @@ func rotateAppSecretCommand() *cobra.Command {
 		if err := o.apps().RotateSecret(ctx, o.actor, args[0], secret); err != nil {
 			return err
 		}
-		cmd.Printf("replaced the AppSecret of %s; running servers use it within %s\n", args[0], server.RecordAge)
-		return nil
-	}))
+		say(cmd, "replaced the AppSecret of %s; running servers use it within %s\n", args[0], server.RecordAge)
+		return printResult(cmd, members{"appid": args[0]})
+	}), 1, appCandidates))
 }
 
 func setOpenPlatformCommand() *cobra.Command {
-	return operate(&cobra.Command{
+	return completeArguments(operate(&cobra.Command{
 		Use:   "set-open-platform APPID NAME",
-		Short: "Say which Open Platform account an app was bound to; from then on its unionids link",
+		Short: "Set the Open Platform account that an app is bound to",
 		Args:  cobra.ExactArgs(2),
-		Long: `Say which Open Platform account an app was bound to, by a name of yours that all apps of that
-account share. From then on a user's unionid links accounts at the next sign-in; users that exist already are
-not joined, but listed by "lingpai users duplicates". "" takes the name back.`,
+		Long: `Set the Open Platform account that an app is bound to. NAME is a name of your choice that all apps
+of that account share. From then on unionids link accounts at the next sign-in. Existing users are not merged;
+"lingpai users duplicates" lists them. An empty NAME ("") removes the setting.`,
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		if err := o.apps().SetOpenPlatform(ctx, o.actor, args[0], args[1]); err != nil {
 			return err
 		}
-		cmd.Printf("%s belongs to Open Platform account %q; running servers know within %s\n", args[0],
+		say(cmd, "%s belongs to Open Platform account %q; running servers use it within %s\n", args[0],
 			args[1], server.RecordAge)
-		return nil
-	})
+		return printResult(cmd, members{"appid": args[0], "open_platform": args[1]})
+	}), 1, appCandidates)
 }
 
-// readAppSecret refuses what cannot be an AppSecret, and warns of what does not look like one.
+// readAppSecret rejects an invalid AppSecret, and warns about one that has not the platform's usual form.
 func readAppSecret(ctx context.Context, cmd *cobra.Command, platform string) (identity.Secret, error) {
 	line, err := readSecret(ctx, cmd, "AppSecret")
 	if err != nil {
@@ -127,22 +125,22 @@ func readAppSecret(ctx context.Context, cmd *cobra.Command, platform string) (id
 	}
 	secret, err := clients.ParseAppSecret(line)
 	if err == nil && !clients.UsualAppSecret(platform, secret) {
-		cmd.PrintErrf("warning: AppSecrets have 32 hexadecimal digits (a simulator's begin with %q), and "+
-			"this one does not look so\n", clients.SimulatorSecretPrefix)
+		cmd.PrintErrf("warning: this does not look like an AppSecret, which has 32 hexadecimal digits (in a "+
+			"simulator it begins with %q)\n", clients.SimulatorSecretPrefix)
 	}
 	return secret, err
 }
 
-const phoneBudgetUsage = "how many phone numbers a month the app may ask WeChat for, which charges for " +
-	"each: 0 none, -1 no bound"
+const phoneBudgetUsage = "how many phone numbers the app may request from WeChat per month; WeChat charges for " +
+	"each; 0: none, -1: no limit"
 
 func setPhoneBudgetCommand() *cobra.Command {
-	cmd := operate(&cobra.Command{
+	cmd := completeArguments(operate(&cobra.Command{
 		Use:   "set-phone-budget APPID N",
-		Short: "Bound how many phone numbers a month a mini-program may ask WeChat for", Args: cobra.RangeArgs(1, 2),
-		Long: `Bound how many phone numbers a month a mini-program may ask WeChat for. WeChat charges for each
-number. 0, as every app has at first, is none; -1 is no bound. A month is one in Beijing, and what the app has
-used of it counts on.`,
+		Short: "Limit how many phone numbers an app may request per month", Args: cobra.RangeArgs(1, 2),
+		Long: `Limit how many phone numbers an app may request from WeChat per month. WeChat charges for each
+number. 0, the default, allows none; -1 removes the limit. Months are those of Beijing time. Numbers that the app
+has requested this month count towards the new limit.`,
 		Example: "  lingpai apps set-phone-budget wx0123456789abcdef 1000\n  lingpai apps set-phone-budget " +
 			"wx0123456789abcdef -1",
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
@@ -153,12 +151,11 @@ used of it counts on.`,
 		if err := o.apps().SetPhoneBudget(ctx, o.actor, args[0], budget); err != nil {
 			return err
 		}
-		cmd.Printf("%s may ask for %s phone numbers a month; running servers know within %s\n", args[0],
-			tellBudget(budget), server.RecordAge)
-		return nil
-	})
-	// To the parser of flags -1 is a flag, so it is one.
-	cmd.Flags().BoolP("no-bound", "1", false, "the same as -1")
+		say(cmd, "%s may request %s phone numbers per month; running servers use it within %s\n", args[0],
+			describeBudget(budget), server.RecordAge)
+		return printResult(cmd, members{"appid": args[0], "phone_budget": budget})
+	}), 1, appCandidates)
+	cmd.Flags().BoolP("no-bound", "1", false, "no limit; the same as -1") // pflag parses -1 as a flag
 	return cmd
 }
 
@@ -172,10 +169,10 @@ func phoneBudgetArgument(cmd *cobra.Command, args []string) (int, error) {
 			return int(budget), nil
 		}
 	}
-	return 0, fmt.Errorf("say once how many phone numbers: a number, or -1 for no bound; usage: %s", cmd.UseLine())
+	return 0, fmt.Errorf("give one number of phone numbers, or -1 for no limit; usage: %s", cmd.UseLine())
 }
 
-func tellBudget(budget int) string {
+func describeBudget(budget int) string {
 	switch {
 	case budget < 0:
 		return "any number of"
@@ -189,7 +186,7 @@ func tellBudget(budget int) string {
 func phonesCell(u admin.PhoneUseView) string {
 	switch {
 	case u.Budget < 0:
-		return fmt.Sprintf("%d/no bound", u.Used)
+		return fmt.Sprintf("%d/no limit", u.Used)
 	case u.Budget == 0 && u.Used == 0:
 		return "-"
 	}
@@ -197,9 +194,10 @@ func phonesCell(u admin.PhoneUseView) string {
 }
 
 func testAppCommand() *cobra.Command {
-	return operate(&cobra.Command{
-		Use: "test APPID", Short: "Ask the app's platform whether it accepts the AppID, the AppSecret and " +
-			"this machine's address", Args: cobra.ExactArgs(1),
+	return completeArguments(operate(&cobra.Command{
+		Use:        "test APPID",
+		Short:      "Test whether the platform accepts an app's AppID, its AppSecret and this machine's address",
+		SuggestFor: []string{"check", "verify"}, Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		c := o.config
 		c.LogFormat = "text" // a person reads it
@@ -211,7 +209,7 @@ func testAppCommand() *cobra.Command {
 		apps := admin.NewApps(server.GuardApps(o.database.Apps(), c))
 		err = apps.Test(ctx, o.actor, args[0], platforms.Of)
 		return printAppTest(cmd, c.WhoAnswers(clients.PlatformOf(args[0])), args[0], err)
-	})
+	}), 1, appCandidates)
 }
 
 func printAppTest(cmd *cobra.Command, who, appID string, err error) error {
@@ -219,14 +217,14 @@ func printAppTest(cmd *cobra.Command, who, appID string, err error) error {
 	_, isOpen := errors.AsType[*wechat.Error](err)
 	switch {
 	case err == nil:
-		cmd.Printf("%s works: %s accepted the AppID, the AppSecret and this machine's address\n", appID, who)
-		return nil
+		say(cmd, "%s works: %s accepted the AppID, the AppSecret and this machine's address\n", appID, who)
+		return printResult(cmd, members{"appid": appID, "accepted": true})
 	case isRefused:
-		return fmt.Errorf("%s refuses %s: %w; %s", who, appID, err, refusal.Remedy())
+		return fmt.Errorf("%s rejects %s: %w; %s", who, appID, err, refusal.Remedy())
 	case isOpen:
-		return fmt.Errorf("%s cannot be reached or is busy (the line above says why), so nothing is known "+
-			"about %s; check the network and try again. "+
-			"Without a network see: lingpai wechat-simulator --help (%w)", who, appID, err)
+		return fmt.Errorf("%s cannot be reached or is busy (see the line above), so %s could not be tested; "+
+			"check the network and try again. To work without a network, see: lingpai wechat-simulator --help (%w)",
+			who, appID, err)
 	}
 	return err
 }

@@ -81,18 +81,18 @@ func TestPhoneBudgetsAreSetAndShown(t *testing.T) {
 	require.Equal(t, 12.0, o.listed("apps", "list")[0]["phone_numbers"].(map[string]any)["used"])
 
 	require.Contains(t, o.ok("apps", "set-phone-budget", appID, "-1"),
-		"may ask for any number of phone numbers a month")
-	require.Contains(t, o.ok("apps", "list"), " 12/no bound ")
-	require.Contains(t, o.ok("apps", "set-phone-budget", appID, "0"), "may ask for no phone numbers a month")
+		"may request any number of phone numbers per month")
+	require.Contains(t, o.ok("apps", "list"), " 12/no limit ")
+	require.Contains(t, o.ok("apps", "set-phone-budget", appID, "0"), "may request no phone numbers per month")
 	require.Contains(t, o.ok("apps", "list"), " 12/0 ")
 	require.Contains(t, o.ok("apps", "set-phone-budget", "wx1111111111111111", "7"),
-		"may ask for 7 phone numbers a month")
+		"may request 7 phone numbers per month")
 	require.Equal(t, []any{0.0, 7.0}, budgets())
 	for _, n := range []string{"-2", "many", "1.5", "", "99999999999"} {
 		o.refused("apps", "set-phone-budget", appID, n)
 	}
 	require.Contains(t, o.refused("apps", "set-phone-budget", appID), "usage: lingpai apps set-phone-budget APPID N")
-	require.Contains(t, o.refused("apps", "set-phone-budget", appID, "5", "-1"), "say once how many")
+	require.Contains(t, o.refused("apps", "set-phone-budget", appID, "5", "-1"), "give one number of phone numbers")
 	require.Contains(t, o.refused("apps", "set-phone-budget", "wx2222222222222222", "5"), "there is no app")
 	o.okWith("secret", "apps", "add", "1112345678")
 	require.Contains(t, o.refused("apps", "set-phone-budget", "1112345678", "5"), "WeChat's mini-programs only")

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// listed decodes a listing in JSON.
+// listed runs a command that lists something, and decodes its JSON.
 func (o *shell) listed(args ...string) []map[string]any {
 	o.t.Helper()
 	var rows []map[string]any
@@ -65,7 +65,7 @@ func TestWhatIsNoAppIsRefused(t *testing.T) {
 
 	a := o.types("odd-but-possible", "apps", "add", appID)
 	require.Zero(t, a.code)
-	require.Contains(t, a.stderr, "warning: AppSecrets have 32 hexadecimal digits")
+	require.Contains(t, a.stderr, "warning: this does not look like an AppSecret")
 	require.Contains(t, o.refusedWith(realSecret, "apps", "add", appID), "lingpai apps rotate-secret "+appID)
 	closed := o.with("LINGPAI_MASTER_KEY=")
 	require.Contains(t, closed.refusedWith(realSecret, "apps", "rotate-secret", appID),

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// awaitRead waits until a process has read all that was written to its pipe, and so waits for more.
+// awaitRead waits until a process has read everything that was written to its pipe.
 func awaitRead(t *testing.T, pipe *os.File) {
 	t.Helper()
 	raw, err := pipe.SyscallConn()

@@ -9,23 +9,24 @@ import (
 	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/server"
 )
 
 func newClientsCommand() *cobra.Command {
-	return group("clients", "Programs that may ask for tokens", createClientCommand(), listClientsCommand(),
-		showClientCommand(),
-		rotateClientSecretCommand(), disableClientCommand())
+	return group("clients", "Manage OAuth clients", createClientCommand(), listClientsCommand(),
+		showClientCommand(), rotateClientSecretCommand(), disableClientCommand())
 }
 
 func createClientCommand() *cobra.Command {
 	client := identity.Client{}
 	var public bool
 	cmd := operate(&cobra.Command{
-		Use:   "create [CLIENT_ID]",
-		Short: "Register a client; the secret of a confidential one is printed once",
-		Long: `Register a client. A mini-program or a page is --public: it can keep no secret. A back end is
-confidential: its secret is made here, printed once, and kept as a hash. Without CLIENT_ID one is made.`,
+		Use: "create [CLIENT_ID]", SuggestFor: []string{"add", "new"},
+		Short: "Register a client; the secret of a confidential client is printed once",
+		Long: `Register a client. A mini-program or a web page is --public, since it cannot keep a secret. A back
+end is confidential: a secret is generated and printed once, and only its hash is stored. Without CLIENT_ID, an id
+is generated.`,
 		Example: `  lingpai clients create shop-mini-program --public --grant wechat_code --grant refresh_token \
       --app wx0123456789abcdef --audience https://api.example.com --scope openid --scope profile
   lingpai clients create shop-backend --first-party --grant password --grant refresh_token --audience ` +
@@ -39,27 +40,35 @@ confidential: its secret is made here, printed once, and kept as a hash. Without
 		}
 		return createClient(ctx, cmd, o, client)
 	})
-	flags := cmd.Flags()
-	flags.StringVar(&client.Name, "name", "", "what people call the client")
-	flags.BoolVar(&public, "public", false,
-		"the client runs where it can keep no secret: a mini-program, a page, an app")
-	flags.BoolVar(&client.FirstParty, "first-party", false,
-		"the client is ours; only such may be allowed the grant password")
-	flags.StringArrayVar(&client.Grants, "grant", nil,
-		"grant that it may use: wechat_code, qq_code, password, refresh_token, client_credentials (repeatable)")
-	flags.StringArrayVar(&client.Scopes, "scope", nil, "scope that it may ask for (repeatable)")
-	flags.StringArrayVar(&client.DefaultScopes, "default-scope", nil,
-		"scope that it gets when it asks for none (repeatable)")
-	flags.StringArrayVar(&client.Audience, "audience", nil,
-		"\"aud\" of its access tokens: the API they are for (repeatable, required)")
-	flags.StringArrayVar(&client.Apps, "app", nil, "AppID whose codes it may trade (repeatable)")
-	flags.StringArrayVar(&client.Origins, "origin", nil,
-		"web origin whose scripts may call the endpoints, such as https://shop.example.com (repeatable)")
-	flags.BoolVar(&client.WechatClaims, "wechat-claims", false, "put appid, openid and unionid into its access tokens")
-	flags.DurationVar(&client.AccessTTL, "access-ttl", 0, "life of its access tokens; 0: token.access_ttl")
-	flags.DurationVar(&client.IdleTTL, "idle-ttl", 0, "a session ends when not refreshed for so long; 0: session.idle")
-	flags.DurationVar(&client.AbsoluteTTL, "absolute-ttl", 0, "a session ends in any case; 0: session.absolute")
+	addClientFlags(cmd, &client)
+	cmd.Flags().BoolVar(&public, "public", false,
+		"the client cannot keep a secret: a mini-program, a web page or a mobile app")
 	return cmd
+}
+
+func addClientFlags(cmd *cobra.Command, client *identity.Client) {
+	flags := cmd.Flags()
+	flags.StringVar(&client.Name, "name", "", "display name")
+	flags.BoolVar(&client.FirstParty, "first-party", false,
+		"the client is your own; only first-party clients may use the password grant")
+	flags.StringArrayVar(&client.Grants, "grant", nil,
+		"allowed grant type: "+strings.Join(oauth.GrantTypes(), ", ")+" (repeatable)")
+	limitChoices(cmd, "grant", oauth.GrantTypes()...)
+	flags.StringArrayVar(&client.Scopes, "scope", nil, "allowed scope (repeatable)")
+	flags.StringArrayVar(&client.DefaultScopes, "default-scope", nil,
+		"scope that is granted when a request names none (repeatable)")
+	flags.StringArrayVar(&client.Audience, "audience", nil,
+		"\"aud\" of the client's access tokens: the API they are for (repeatable, required)")
+	flags.StringArrayVar(&client.Apps, "app", nil, "AppID whose codes the client may exchange (repeatable)")
+	completeFlag(cmd, "app", appCandidates)
+	flags.StringArrayVar(&client.Origins, "origin", nil,
+		"web origin whose scripts may call the endpoints (CORS), such as https://shop.example.com (repeatable)")
+	flags.BoolVar(&client.WechatClaims, "wechat-claims", false,
+		"include appid, openid and unionid in the client's access tokens")
+	flags.DurationVar(&client.AccessTTL, "access-ttl", 0, "lifetime of access tokens; 0: token.access_ttl")
+	flags.DurationVar(&client.IdleTTL, "idle-ttl", 0,
+		"a session that is not refreshed for this long ends; 0: session.idle")
+	flags.DurationVar(&client.AbsoluteTTL, "absolute-ttl", 0, "every session ends after this long; 0: session.absolute")
 }
 
 func createClient(ctx context.Context, cmd *cobra.Command, o operation, client identity.Client) error {
@@ -67,69 +76,78 @@ func createClient(ctx context.Context, cmd *cobra.Command, o operation, client i
 	if err != nil {
 		return err
 	}
-	cmd.Printf("client_id      %s\n", client.ID)
+	result := members{"client_id": client.ID}
+	say(cmd, "client_id      %s\n", client.ID)
 	if secret != "" {
-		cmd.Printf("client_secret  %s\n(shown this once; it is kept as a hash)\n", secret.Reveal())
+		result["client_secret"] = secret.Reveal()
+		say(cmd, "client_secret  %s\n(shown only once; only its hash is stored)\n", secret.Reveal())
+	}
+	if err := printResult(cmd, result); err != nil {
+		return err
 	}
 	differing, err := o.clients().DifferingPublic(ctx, o.actor, client)
 	for _, other := range differing {
-		cmd.PrintErrf("warning: %s is a public client of the same app with other grants, scopes, "+
-			"audiences, lives or claims; whoever has a code of the app can use either\n", other.ID)
+		cmd.PrintErrf("warning: %s is a public client of the same app with other grants, scopes, audiences, "+
+			"lifetimes or claims; anyone who has a code of the app can use either client\n", other.ID)
 	}
 	return err
 }
 
 func listClientsCommand() *cobra.Command {
-	return addOutputFlag(operate(&cobra.Command{Use: "list", Short: "List all clients", Args: cobra.NoArgs},
+	return operate(asTable(&cobra.Command{Use: "list", SuggestFor: []string{"ls"}, Short: "List clients",
+		Args: cobra.NoArgs}),
 		func(ctx context.Context, cmd *cobra.Command, o operation, _ []string) error {
 			clients, err := o.clients().List(ctx, o.actor)
 			if err != nil {
 				return err
 			}
 			return printRows(cmd, views(clients, admin.ViewClient), []string{"CLIENT_ID", "TYPE", "GRANTS",
-				"APPS", "NAME",
-				"DISABLED"}, func(c admin.ClientView) []string {
+				"APPS", "NAME", "DISABLED"}, func(c admin.ClientView) []string {
 				return []string{c.ID, c.Type, strings.Join(c.Grants, " "), terminal.OrDash(strings.Join(c.Apps, " ")),
 					terminal.OrDash(c.Name), terminal.OrDash(c.DisabledAt)}
 			})
-		}))
+		})
 }
 
 func showClientCommand() *cobra.Command {
-	return operate(&cobra.Command{Use: "show CLIENT_ID", Short: "Show all of a client's record but its secret",
-		Args: cobra.ExactArgs(1)},
+	return completeArguments(operate(asJSON(&cobra.Command{Use: "show CLIENT_ID",
+		Short: "Show a client's record, without its secret", Args: cobra.ExactArgs(1)}),
 		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 			client, err := o.clients().Find(ctx, o.actor, args[0])
 			if err != nil {
 				return err
 			}
 			return printJSON(cmd, admin.ViewClient(client))
-		})
+		}), 1, clientCandidates)
 }
 
 func rotateClientSecretCommand() *cobra.Command {
-	return operate(&cobra.Command{Use: "rotate-secret CLIENT_ID",
-		Short: "Make a new secret for a confidential client; the old one stops working", Args: cobra.ExactArgs(1)},
+	return completeArguments(operate(&cobra.Command{Use: "rotate-secret CLIENT_ID",
+		Short: "Generate a new secret for a confidential client; the old one stops working",
+		Args:  cobra.ExactArgs(1)},
 		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 			secret, err := o.clients().RotateSecret(ctx, o.actor, args[0])
 			if err != nil {
 				return err
 			}
-			cmd.Printf("client_secret  %s\n(shown this once; within %s running servers take it, and no "+
-				"longer the old one)\n", secret.Reveal(), server.RecordAge)
-			return nil
-		})
+			say(cmd, "client_secret  %s\n(shown only once; running servers accept it, and reject the old one, "+
+				"within %s)\n", secret.Reveal(), server.RecordAge)
+			return printResult(cmd, members{"client_id": args[0], "client_secret": secret.Reveal()})
+		}), 1, clientCandidates)
 }
 
 func disableClientCommand() *cobra.Command {
-	return operate(&cobra.Command{Use: "disable CLIENT_ID",
-		Short: "Refuse a client for good; its access tokens live on until they expire, and nobody else gets its id",
-		Args:  cobra.ExactArgs(1)},
+	return completeArguments(operate(&cobra.Command{Use: "disable CLIENT_ID",
+		SuggestFor: []string{"delete", "remove", "rm"},
+		Short:      "Disable a client permanently; its access tokens stay valid until they expire",
+		Long: `Disable a client permanently. Its access tokens stay valid until they expire, and its id is never
+reused.`,
+		Args: cobra.ExactArgs(1)},
 		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 			if err := o.clients().Disable(ctx, o.actor, args[0]); err != nil {
 				return err
 			}
-			cmd.Printf("disabled %s for good; running servers refuse it within %s\n", args[0], server.RecordAge)
-			return nil
-		})
+			say(cmd, "disabled %s permanently; running servers reject it within %s\n", args[0], server.RecordAge)
+			return printResult(cmd, members{"client_id": args[0], "disabled": true})
+		}), 1, clientCandidates)
 }

@@ -39,7 +39,7 @@ func TestGoodClientsAreTaken(t *testing.T) {
 	}, appsOfClients()))
 }
 
-// spoilt is a good client with one thing wrong, and what is said about it.
+// spoilt is a valid client with one flag changed, and the expected error.
 type spoilt map[string]struct {
 	spoil func(c *identity.Client)
 	want  string

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
@@ -19,14 +22,14 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// operation is what an operator's command works with: the migrated database that its configuration names.
+// operation is what a command works with: the migrated database of its configuration.
 type operation struct {
 	config   settings.Settings
 	database *sql.DB
 	actor    identity.Actor
 }
 
-// operate makes a command that does something to the migrated database and ends.
+// operate makes a command that works on the migrated database.
 func operate(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Command, o operation,
 	args []string) error) *cobra.Command {
 	return onDatabase(cmd, server.OpenMigratedDatabase, func(cmd *cobra.Command, c settings.Settings,
@@ -36,7 +39,7 @@ func operate(cmd *cobra.Command, run func(ctx context.Context, cmd *cobra.Comman
 	})
 }
 
-// actor is the command, and who runs it on this machine.
+// actor names the command and the operating system user who runs it, for the audit log.
 func actor(cmd *cobra.Command) identity.Actor {
 	name := "uid " + strconv.Itoa(os.Getuid())
 	if who, err := user.Current(); err == nil {
@@ -58,7 +61,7 @@ func (o operation) users() *admin.Users {
 	})
 }
 
-func (o operation) people() *admin.Imports {
+func (o operation) imports() *admin.Imports {
 	return admin.NewImports(o.database.Imports(), o.database.Apps())
 }
 
@@ -70,7 +73,7 @@ func (o operation) sessions() *admin.Sessions { return admin.NewSessions(o.datab
 
 func (o operation) events() *admin.Events { return admin.NewEvents(o.database.Events(), o.users()) }
 
-// keys opens keys with the master key of the configuration, if it has one.
+// keys returns the keys of the database, opened with the configured master key if there is one.
 func (o operation) keys() (*admin.Keys, error) {
 	var ring *keys.Ring
 	if o.config.MasterKey != "" {
@@ -85,7 +88,7 @@ func (o operation) keys() (*admin.Keys, error) {
 	}), nil
 }
 
-// checkMasterKey refuses a master key that is not the one of this installation, before it seals something.
+// checkMasterKey rejects a master key that is not the one of this installation, before anything is encrypted with it.
 func (o operation) checkMasterKey(ctx context.Context) error {
 	k, err := o.keys()
 	if err != nil {
@@ -94,7 +97,8 @@ func (o operation) checkMasterKey(ctx context.Context) error {
 	return k.CheckMasterKey(ctx, o.actor)
 }
 
-// onDatabase makes a command that works on a database, opened in its own way, and ends.
+// onDatabase makes a command that works on a database, which open opens. It adds --config, and --output if the command
+// has none.
 func onDatabase(cmd *cobra.Command, open func(context.Context, settings.Settings) (*sql.DB, error),
 	run func(cmd *cobra.Command, c settings.Settings, database *sql.DB, args []string) error,
 ) *cobra.Command {
@@ -114,38 +118,61 @@ func onDatabase(cmd *cobra.Command, open func(context.Context, settings.Settings
 		return run(cmd, c, database, args)
 	}
 	cmd.Flags().String("config", "", "YAML file with the settings of the servers (also LINGPAI_CONFIG)")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml") // does not fail: the flag exists
+	if cmd.Flags().Lookup("output") == nil {
+		addOutputFlag(cmd, formatText)
+	}
 	return cmd
 }
 
-// group makes a command that only holds others.
+// group makes a command that only has subcommands.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, DisableFlagsInUseLine: true,
-		Args: cobra.NoArgs, // else a misspelt command would print the help and count as success
+		Args: cobra.NoArgs, // otherwise a misspelt command would print the help and succeed
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(commands...)
 	return cmd
 }
 
-// explainUse makes every command say, when its arguments or flags are wrong, what is right.
+// hideAliases leaves aliases out of the help: they are former names, which only keep existing scripts working.
+func hideAliases(root *cobra.Command) {
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		cmd.Aliases = nil // the command has been found by now
+		help(cmd, args)
+	})
+}
+
+// explainUse makes every command explain wrong arguments and flags, and suggest what was probably intended.
 func explainUse(cmd *cobra.Command) {
-	help := func(cmd *cobra.Command, err error) error {
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+			if name := suggestFlag(cmd, unknown.GetSpecifiedName()); name != "" {
+				return fmt.Errorf("%w; did you mean --%s? see: %s --help", err, name, cmd.CommandPath())
+			}
+		}
 		return fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())
-	}
-	cmd.SetFlagErrorFunc(help)
+	})
 	check := cmd.Args
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		err := check(cmd, args)
 		switch {
 		case err == nil:
-			return nil
-		case cmd.HasSubCommands():
-			return help(cmd, err)
+			return checkChoices(cmd)
+		case !cmd.HasSubCommands():
+			return fmt.Errorf("%w; usage: %s", err, cmd.UseLine())
 		}
-		return fmt.Errorf("%w; usage: %s", err, cmd.UseLine())
+		if name := suggestCommand(cmd, args[0]); name != "" {
+			return fmt.Errorf("%w; did you mean %q? see: %s --help", err, name, cmd.CommandPath())
+		}
+		return fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())
 	}
-	for _, held := range cmd.Commands() {
-		explainUse(held)
+	if cmd.ValidArgsFunction == nil && !strings.Contains(cmd.Use, "FILE") {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	for _, child := range cmd.Commands() {
+		explainUse(child)
 	}
 }

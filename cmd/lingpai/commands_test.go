@@ -19,7 +19,7 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// commands is every command of the program.
+// commands returns a command and all below it.
 func commands(cmd *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{cmd}
 	for _, child := range cmd.Commands() {
@@ -86,7 +86,7 @@ func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
 	require.Contains(t, o.ok("migrate", "up"), "nothing to do")
 	require.Contains(t, o.listed("migrate", "status")[0], "applied_at")
 	for range o.listed("migrate", "status") {
-		require.Contains(t, o.ok("migrate", "down"), "taken back ")
+		require.Contains(t, o.ok("migrate", "down"), "reverted ")
 	}
 	require.Contains(t, o.refused("migrate", "down"), "there is no migration to undo")
 }
@@ -114,8 +114,10 @@ func TestKeysAreListedWithoutTheirSecretsAndMasterKeysAreFresh(t *testing.T) {
 
 func TestVersionIsOneLine(t *testing.T) {
 	t.Parallel()
-	require.Regexp(t, `^lingpai \S+ \(signatures: `+regexp.QuoteMeta(keys.BuiltBackend())+`\)\n$`,
-		newOperator(t).ok("version"))
+	o := newOperator(t)
+	require.Regexp(t, `^lingpai \S+ \(signatures: `+regexp.QuoteMeta(keys.BuiltBackend())+`\)\n$`, o.ok("version"))
+	require.Equal(t, o.ok("version"), o.ok("--version"))
+	require.Contains(t, o.ok(), "Usage:\n  lingpai")
 }
 
 func TestATableCannotBeForged(t *testing.T) {
@@ -151,8 +153,8 @@ func TestAnInterruptEndsACommandThatWaitsForInput(t *testing.T) {
 	}
 }
 
-// TestAnswersThatAreLostAreNoSuccess: somebody would take an empty file for a master key.
-func TestAnswersThatAreLostAreNoSuccess(t *testing.T) {
+// TestOutputThatCannotBeWrittenIsAFailure: otherwise somebody would use an empty file as a master key.
+func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -163,5 +165,5 @@ func TestAnswersThatAreLostAreNoSuccess(t *testing.T) {
 	cmd := newOperator(t).command(t.Context(), "keys", "new-master-key")
 	cmd.Stdout, cmd.Stderr = full, &said
 	require.Error(t, cmd.Run())
-	require.Contains(t, said.String(), "lingpai: not all could be printed: ")
+	require.Contains(t, said.String(), "lingpai: cannot write the output: ")
 }

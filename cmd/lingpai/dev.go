@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/cmd/lingpai/dev"
@@ -11,54 +9,57 @@ import (
 )
 
 func newDevCommand() *cobra.Command {
-	var addr, data, output string
-	cmd := &cobra.Command{
+	var addr, data string
+	cmd := addOutputFlag(&cobra.Command{
 		Use:   "dev",
-		Short: "Run everything on this machine: no WeChat account, database or configuration needed",
-		Long: `Run the provider on loopback with an SQLite file, a WeChat simulator, two seeded clients and a
-user; fetch and verify a token to show that it works; print a curl line for every grant; and stay up. Started
-again on the same --data it keeps keys, clients, users and sessions. It touches only databases that it made
-itself, and no real AppSecret.
+		Short: "Run a development server; needs no WeChat account, database or configuration",
+		Long: `Run a development server on loopback, with an SQLite database, a WeChat simulator, two clients and
+a user. It fetches and verifies a token, prints a curl command for every grant, and logs each request until it is
+stopped. Started again with the same --data, it keeps keys, clients, users and sessions. It uses only databases that
+it created itself, and no real AppSecrets.
 
-All LINGPAI_… variables of "lingpai serve --help" count here too, within these limits.`,
+All LINGPAI_… variables of "lingpai serve --help" apply, within these limits. Set NO_COLOR to turn colors off.`,
 		Example: "  lingpai dev\n  lingpai dev --addr 127.0.0.1:8080 --data ./data --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return fmt.Errorf("--output: %q is neither text nor json", output)
+			if err := checkOutput(cmd); err != nil {
+				return err
 			}
 			c, err := settings.Load(cmd.Flags(), dev.Terms(addr, data))
 			if err != nil {
 				return err
 			}
 			return dev.Run(cmd.Context(), dev.Options{Settings: c, Data: data, Fixed: cmd.Flags().Changed("addr"),
-				JSON: output == "json", Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr()})
+				JSON: wantsJSON(cmd), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr()})
 		},
-	}
+	}, formatText)
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8080",
-		"loopback host:port to listen on; when not given, the next free port is taken")
-	cmd.Flags().StringVar(&data, "data", ".lingpai", "folder for the database, the master key and the seeded secrets")
-	cmd.Flags().StringVar(&output, "output", "text", "text, or json: one line when ready, for scripts")
+		"loopback host:port to listen on; by default the next free port from 8080 on")
+	cmd.Flags().StringVar(&data, "data", ".lingpai",
+		"folder for the database, the master key and the generated secrets")
+	_ = cmd.MarkFlagDirname("data") // does not fail: the flag exists
 	return cmd
 }
 
 func newSimulatorCommand() *cobra.Command {
 	var addr string
 	var apps []string
-	cmd := &cobra.Command{
+	cmd := addOutputFlag(&cobra.Command{
 		Use:   "wechat-simulator",
-		Short: "Run a simulator of WeChat, and of QQ, on this machine",
-		Long: `Run a faithful simulator of WeChat's server APIs on loopback, for development and tests. Point
-wechat.base_url at it, and qq.base_url at its path /qq. Its apps have secrets that begin with "simulator-";
-real ones are refused. Apps that are no mini-programs are added with POST /_sim/apps and their "kind", and
-their codes minted with POST /_sim/oauth_codes.
+		Short: "Run a simulator of WeChat and QQ",
+		Long: `Run a simulator of WeChat's server APIs on loopback, for development and tests. Set wechat.base_url
+to its URL, and qq.base_url to its path /qq. AppSecrets must begin with "simulator-"; it rejects real ones. Add apps of
+other kinds than mini-program with POST /_sim/apps and a "kind", and create their codes with POST /_sim/oauth_codes.
 
-Mint a code, as wx.login would:
+To create a code, as wx.login does:
   curl -s -X POST http://127.0.0.1:8081/_sim/codes -d '{"appid":"wx0123456789abcdef","user":"alice"}'`,
 		Example: "  lingpai wechat-simulator --app wx0123456789abcdef:simulator-secret\n  " +
 			"LINGPAI_WECHAT_BASE_URL=http://127.0.0.1:8081 lingpai serve",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(cmd); err != nil {
+				return err
+			}
 			listener, err := simulator.Listen(addr)
 			if err != nil {
 				return err
@@ -67,13 +68,16 @@ Mint a code, as wx.login would:
 			if err := simulators.Add(apps); err != nil {
 				return err
 			}
-			cmd.Printf("WeChat simulator: http://%s\nQQ simulator: http://%s%s\n", listener.Addr(), listener.Addr(),
-				simulator.QQPath)
+			wechat := "http://" + listener.Addr().String()
+			say(cmd, "WeChat simulator: %s\nQQ simulator: %s%s\n", wechat, wechat, simulator.QQPath)
+			if wantsJSON(cmd) {
+				cmd.Printf("{\"wechat\":%q,\"qq\":%q}\n", wechat, wechat+simulator.QQPath) // one line, for scripts
+			}
 			return simulators.Serve(cmd.Context(), cmd.ErrOrStderr(), listener)
 		},
-	}
+	}, formatText)
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8081", "loopback host:port to listen on")
 	cmd.Flags().StringArrayVar(&apps, "app", nil,
-		"APPID:SECRET of a simulated app (repeatable); apps can also be added with POST /_sim/apps")
+		"APPID:SECRET of an app (repeatable); POST /_sim/apps adds more while it runs")
 	return cmd
 }

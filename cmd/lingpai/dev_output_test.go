@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -55,4 +56,29 @@ func TestDevShowsTheTokenThatItFetchedAndSaysThatItIsForDevelopment(t *testing.T
 		`"client_id": "dev-mini-program"`, `"https://api.example.com"`} {
 		require.Contains(t, printed.String(), text)
 	}
+}
+
+func TestDevEndsItsScreenWithATableAndLogsRequests(t *testing.T) {
+	o := newOperator(t)
+	p := o.start("dev", "--addr", "127.0.0.1:0", "--data", "data")
+	var printed strings.Builder
+	for !strings.Contains(printed.String(), "\n  Simulator ") {
+		printed.WriteString(p.line())
+	}
+	require.NotContains(t, printed.String(), "\x1b")
+	_, table, _ := strings.Cut(printed.String(), "Requests are logged below.\n\n")
+	require.Regexp(t, `^  URL       http://127\.0\.0\.1:\d+
+  Clients   dev-mini-program \(public, app wx[0-9a-f]{16}\)
+            dev-confidential \(secret \S+\)
+  User      demo \(password \S+\)
+  Simulator http://127\.0\.0\.1:\d+
+$`, table)
+	base := strings.Fields(table)[1]
+	require.Empty(t, p.Log(), "the requests that try it out are not logged")
+	require.Equal(t, "invalid_client", postForm(t, base+"/token", "nobody", "SECRET", "grant_type", "password",
+		"username", "demo", "password", "SECRET").text("error"))
+	line := `(?m)^\d\d:\d\d:\d\d POST /token password 401 \d+ ms$`
+	require.Eventually(t, func() bool { return regexp.MustCompile(line).MatchString(p.Log()) }, patience,
+		time.Millisecond, p.Log())
+	require.NotContains(t, p.Log(), "SECRET")
 }

@@ -82,7 +82,7 @@ func TestDevDoesNotTouchADatabaseThatIsNotItsOwn(t *testing.T) {
 			o := migrated(t, "LINGPAI_DATABASE_URL=sqlite:production.db")
 			fill(o)
 			clients, users := o.ok("clients", "list"), o.ok("users", "list")
-			require.Contains(t, o.refused("dev", "--data", "data"), "not made by lingpai dev")
+			require.Contains(t, o.refused("dev", "--data", "data"), "not created by lingpai dev")
 			require.Equal(t, clients, o.ok("clients", "list"))
 			require.Equal(t, users, o.ok("users", "list"))
 		})
@@ -98,7 +98,7 @@ func TestDevSaysWhichPartOfItsFolderIsMissing(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(o.folder, "data", "master.key")))
 	require.Contains(t, o.refused("dev", "--data", "data"), "master key")
 	o.write("data/dev.json", "{")
-	require.Contains(t, o.refused("dev", "--data", "data"), "dev.json is not what lingpai dev wrote")
+	require.Contains(t, o.refused("dev", "--data", "data"), "dev.json was not written by lingpai dev")
 	o.write("file", "")
 	require.Contains(t, o.refused("dev", "--data", "file"), "--data")
 }

@@ -33,7 +33,7 @@ func (o *operator) develop(data string) development {
 	return d
 }
 
-// signIn trades a code of the simulator, as the mini-program.
+// signIn exchanges a code of the simulator, as the mini-program.
 func (d development) signIn() reply {
 	d.t.Helper()
 	return postForm(d.t, d.TokenEndpoint, d.MiniProgram.ClientID, "", "grant_type", "wechat_code", "code", d.code())
@@ -50,7 +50,7 @@ func (d development) refresh(token string) reply {
 		"refresh_token", token)
 }
 
-// backend asks as the confidential client.
+// backend requests a token as the confidential client.
 func (d development) backend(pairs ...string) reply {
 	d.t.Helper()
 	return postForm(d.t, d.TokenEndpoint, d.Confidential.ClientID, d.Confidential.ClientSecret, pairs...)
@@ -158,7 +158,7 @@ func TestDevStaysOnThisMachine(t *testing.T) {
 	require.Contains(t, o.refused("dev", "--addr", "8080"),
 		`server.addr (LINGPAI_SERVER_ADDR): "8080" from --addr: not host:port`)
 	require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL=https://api.weixin.qq.com").refused("dev"),
-		"does not talk to WeChat")
+		"does not call WeChat")
 	require.Contains(t, o.with("LINGPAI_SERVER_ISSUER=https://login.example.com").refused("dev"), "is not on loopback")
 	require.Contains(t, o.refused("dev", "--output", "yaml"), "--output")
 	require.NoDirExists(t, filepath.Join(o.folder, ".lingpai"), "a refusal leaves nothing")

@@ -10,15 +10,15 @@ import (
 )
 
 func newDoctorCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "doctor",
-		Short: "Look at all that serve needs, and say what to do where something is wrong",
-		Long: `Look at all that "lingpai serve" needs, with the same configuration: settings, database, Redis,
-keys, WeChat, clocks, apps and clients. Each finding is one line: ok, warning, fault, or skipped. Below a
-warning or a fault stands what to do.
+	cmd := asTable(&cobra.Command{
+		Use: "doctor", SuggestFor: []string{"check", "diagnose"},
+		Short: "Diagnose the configuration, and suggest fixes",
+		Long: `Check everything that "lingpai serve" needs, with the same configuration: settings, database, Redis,
+keys, WeChat, clocks, apps and clients. Each finding is one line: ok, warning, fault, or skipped. A line below a
+warning or a fault suggests a fix.
 
-Nothing is changed. WeChat is called once for each app, with a code that cannot be one; Redis keeps one random key for a
-moment. The exit status is 1 if there is a fault.`,
+The command changes nothing. It calls WeChat once for each app, with an invalid code, and keeps one random key in Redis
+for a moment. The exit status is 1 if there is a fault.`,
 		Example: "  lingpai doctor --config lingpai.yaml\n  lingpai doctor --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -27,34 +27,30 @@ moment. The exit status is 1 if there is a fault.`,
 			}
 			return examine(cmd)
 		},
-	}
+	})
 	settings.AddFlags(cmd)
-	return addOutputFlag(cmd)
+	return cmd
 }
 
-// examine prints each finding at once, unless all are wanted as JSON.
+// examine prints each finding as soon as it is known, or all of them as JSON in the end.
 func examine(cmd *cobra.Command) error {
 	c, err := settings.Load(cmd.Flags(), settings.Terms{Demands: []settings.Demand{
 		{Key: "server.issuer", Check: settings.CheckIssuer}, {Key: "master_key", Check: settings.RequireMasterKey},
 	}})
 	examination := doctor.Config{Settings: c, Problems: settings.Problems(err)}
-	output, _ := cmd.Flags().GetString("output")
-	if output != "json" {
+	if !wantsJSON(cmd) {
 		examination.Show = func(f doctor.Finding) { cmd.Print(f.String()) }
 	}
 	findings, err := doctor.Examine(cmd.Context(), examination)
 	if err != nil {
 		return err
 	}
-	if output == "json" {
-		if err := printJSON(cmd, findings); err != nil {
-			return err
-		}
-	} else {
-		cmd.Println("\n" + findings.Summary())
+	say(cmd, "\n%s\n", findings.Summary())
+	if err := printResult(cmd, findings); err != nil {
+		return err
 	}
 	if findings.Count(doctor.StatusFault) > 0 {
-		return errors.New("there are faults: do what is said below each, then run lingpai doctor again")
+		return errors.New("there are faults: follow the advice below each, then run lingpai doctor again")
 	}
 	return nil
 }

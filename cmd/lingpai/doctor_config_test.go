@@ -21,7 +21,7 @@ func TestDoctorTellsAllFaultsOfTheConfigurationAndGoesOn(t *testing.T) {
 	requireFinding(t, findings, "configuration", statusFault, `"3" from --session-idle`, "1s to 8760h")
 	requireFinding(t, findings, "configuration", statusFault, `"loud" from --log-level`, "debug, info, warn or error")
 	requireFinding(t, findings, "database", statusOK, "SQLite in lingpai.db", "")
-	requireFinding(t, findings, "redis", statusSkipped, "not checked, since redis.url is not right", "")
+	requireFinding(t, findings, "redis", statusSkipped, "not checked, since redis.url is invalid", "")
 	requireFinding(t, findings, "clients", statusOK, "1 enabled client", "")
 
 	a := o.types("", "doctor", "--config", "none.yaml")
@@ -45,7 +45,7 @@ func TestDoctorWarnsOfSettingsThatAreAllowedAndOdd(t *testing.T) {
 		"session.idle (48h) is longer than session.absolute (24h)", "LINGPAI_SESSION_IDLE")
 	requireFinding(t, findings, "configuration", statusOK, "session.refresh_grace is 0s", "")
 	requireFinding(t, findings, "wechat", statusWarning, "it is a simulator", "unset wechat.base_url")
-	// a fault hides no warning
+	// a fault does not hide warnings
 	requireFinding(t, o.with("LINGPAI_TYPO=1").examined(), "configuration", statusWarning,
 		"server.trusted_proxies is empty", "")
 	insecure := o.with("LINGPAI_SERVER_ISSUER=http://192.168.1.20:8080",

@@ -27,7 +27,7 @@ func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
 	}
 	requireFinding(t, findings, "wechat", statusFault,
 		"https://api.weixin.qq.com cannot be reached: proxyconnect tcp", "curl -I https://api.weixin.qq.com")
-	requireFinding(t, findings, "clock", statusSkipped, "no other clock within reach", "")
+	requireFinding(t, findings, "clock", statusSkipped, "no other clock to compare with", "")
 	require.NoFileExists(t, filepath.Join(o.folder, "lingpai.db"))
 	o.write("lingpai.db", "")
 	requireFinding(t, o.examined(), "database", statusFault, "there is no database at lingpai.db", "")
@@ -43,7 +43,7 @@ func TestDoctorMissesMigrations(t *testing.T) {
 	requireFinding(t, findings, "keys", statusOK, "none yet", "")
 	requireFinding(t, findings, "apps", statusOK, "none: nobody can sign in through WeChat", "")
 	requireFinding(t, findings, "clients", statusWarning, "none that is enabled", "lingpai clients create --help")
-	requireFinding(t, findings, "wechat", statusWarning, "no app is registered, so nobody needs it", "")
+	requireFinding(t, findings, "wechat", statusWarning, "there is no app that needs it", "")
 	o.ok("migrate", "down")
 	findings = o.examined()
 	f := found(t, findings, "it is at version ")
@@ -51,7 +51,7 @@ func TestDoctorMissesMigrations(t *testing.T) {
 		Found: f.Found, Advice: "lingpai migrate up"}, f)
 	for _, check := range []string{"keys", "apps", "clients"} {
 		require.Contains(t, findings, finding{Check: check, Status: statusSkipped,
-			Found: "not checked, since the database does not have the shape that is needed", Advice: ""})
+			Found: "not checked, since the database schema is not the one that this version needs", Advice: ""})
 	}
 }
 
@@ -71,8 +71,8 @@ func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 	o, _ := healthy(t)
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
 	requireFinding(t, findings, "keys", statusFault, "which is not in master_key (LINGPAI_MASTER_KEY)",
-		"add its entry after the first")
-	requireFinding(t, findings, "apps", statusFault, appID+": master_key does not open its AppSecret",
+		"add its entry behind the first")
+	requireFinding(t, findings, "apps", statusFault, appID+": master_key does not decrypt its AppSecret",
 		"lingpai apps rotate-secret "+appID)
 
 	id := o.listed("keys", "list")[0]["master_key"].(string)
@@ -85,7 +85,7 @@ func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 		"lingpai keys new-master-key")
 	for _, check := range []string{"keys", "apps"} {
 		require.Contains(t, findings, finding{Check: check, Status: statusSkipped,
-			Found: "not checked, since master_key is not right", Advice: ""})
+			Found: "not checked, since master_key is invalid", Advice: ""})
 	}
 }
 
@@ -97,10 +97,10 @@ func TestDoctorTriesRedis(t *testing.T) {
 
 	server := dbtest.RestartableRedis(t)
 	o = o.with("LINGPAI_REDIS_URL=" + server.URL())
-	requireFinding(t, o.examined(), "redis", statusOK, "keeps and gives back; a command takes", "")
+	requireFinding(t, o.examined(), "redis", statusOK, "stores and returns values; a command takes", "")
 	full := dbtest.RestartableRedis(t, "--maxmemory", "1", "--maxmemory-policy", "noeviction")
 	requireFinding(t, o.with("LINGPAI_REDIS_URL="+full.URL()).examined(), "redis", statusFault,
-		"does not keep what it is given", "has memory left")
+		"does not store values", "has memory left")
 	require.NoError(t, server.Pause())
 	requireFinding(t, o.examined(), "redis", statusFault, "does not answer", "LINGPAI_REDIS_URL")
 }
@@ -113,18 +113,18 @@ func TestDoctorLooksAtPostgreSQL(t *testing.T) {
 	o.ok("migrate", "up")
 	findings := o.examined()
 	requireFinding(t, findings, "database", statusOK, "PostgreSQL at 127.0.0.1:", "")
-	requireFinding(t, findings, "migrations", statusOK, "the shape that this version needs", "")
+	requireFinding(t, findings, "migrations", statusOK, "the database schema is the one that this version needs", "")
 	requireFinding(t, findings, "redis", statusWarning, "redis.url is empty", "LINGPAI_REDIS_URL")
-	requireFinding(t, findings, "clock", statusOK, "this machine's clock agrees with the database's", "")
+	requireFinding(t, findings, "clock", statusOK, "this machine's clock agrees with the clock of the database", "")
 
 	findings = o.with("LINGPAI_DATABASE_URL=" + withClockAhead(t, server.URL())).examined()
-	requireFinding(t, findings, "clock", statusFault, "this machine's clock is 2m0s behind the database's", "NTP")
+	requireFinding(t, findings, "clock", statusFault, "clock is 2m0s behind the clock of the database", "NTP")
 	server.Stop()
 	requireFinding(t, o.examined(), "database", statusFault, "cannot be opened", "that the server runs")
 	require.Contains(t, o.refused("keys", "list"), "LINGPAI_DATABASE_URL): that the server runs")
 }
 
-// withClockAhead is a URL through which a database's clock is found two minutes ahead.
+// withClockAhead returns a URL through which the clock of a database appears two minutes ahead.
 func withClockAhead(t *testing.T, url string) string {
 	database, err := stdsql.Open("pgx", url)
 	require.NoError(t, err)
@@ -164,15 +164,15 @@ func TestDoctorLooksAtClients(t *testing.T) {
 		"lingpai clients disable twin")
 	requireFinding(t, findings, "clients", statusFault, `lost: --app: there is no app "wx9999999999999999"`,
 		"lingpai apps add wx9999999999999999")
-	requireFinding(t, findings, "clients", statusWarning, "open: it is public and may use passwords",
+	requireFinding(t, findings, "clients", statusWarning, "open: it is public and may use the password grant",
 		"lingpai clients disable open")
 	requireFinding(t, findings, "clients", statusFault, "mute: it is confidential and has no secret",
 		"lingpai clients rotate-secret mute")
 	requireFinding(t, findings, "clients", statusFault, "idle: --grant: use wechat_code",
 		"lingpai clients disable idle")
 	requireFinding(t, findings, "clients", statusWarning,
-		"slow: its own record gives longer lives than the server's settings: 12h instead of token.access_ttl=1h",
-		"if that is meant")
+		"slow: its record sets longer lifetimes than the server's settings: 12h instead of token.access_ttl=1h",
+		"if that is intended")
 	requireFinding(t, o.with("LINGPAI_KEYS_RETIRE=2h").examined(), "clients", statusWarning,
 		"slow: its access tokens live 1h59m55s and not 12h", "set keys.retire to 12h0m5s or more")
 	for _, f := range findings {

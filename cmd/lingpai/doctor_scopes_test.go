@@ -32,21 +32,21 @@ func TestDoctorLooksWhetherScopesCanBeUsed(t *testing.T) {
 	require.NoError(t, database.Close())
 
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
-	requireFinding(t, findings, "clients", statusWarning, "appless: it may ask for wechat.data and has no app",
+	requireFinding(t, findings, "clients", statusWarning, "appless: it may request wechat.data and has no app",
 		"lingpai clients disable appless")
 	requireFinding(t, findings, "clients", statusFault, "tokenless: --scope: wechat.app_token needs an app",
 		"lingpai clients disable tokenless")
 	requireFinding(t, findings, "clients", statusWarning,
-		"both: it may ask for wechat.app_token and wechat.data, and WeChat cannot be asked: master_key "+
-			"does not open the AppSecret of "+appID, "lingpai apps rotate-secret "+appID)
+		"both: it may request wechat.app_token and wechat.data, but WeChat cannot be called: master_key "+
+			"does not decrypt the AppSecret of "+appID, "lingpai apps rotate-secret "+appID)
 	requireFinding(t, findings, "clients", statusWarning,
-		"data: it may ask for wechat.data, and WeChat cannot be asked", "lingpai apps rotate-secret "+appID)
+		"data: it may request wechat.data, but WeChat cannot be called", "lingpai apps rotate-secret "+appID)
 	for _, f := range findings {
 		require.NotContains(t, f.Found, "shop: ", "it has none of the scopes")
 	}
 
 	for _, f := range o.with("LINGPAI_MASTER_KEY=").examined() {
-		require.NotContains(t, f.Found, "WeChat cannot be asked",
+		require.NotContains(t, f.Found, "WeChat cannot be called",
 			"without a master key there is another fault, which is told once")
 	}
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/lingpai/lingpai/keys"
 )
 
-// loopbackIssuer is one for which doctor has no warning.
+// loopbackIssuer is an issuer that doctor does not warn about.
 const loopbackIssuer = "LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080"
 
-// nowhere keeps what a test calls from reaching anything outside this machine. Loopback needs no proxy.
+// nowhere keeps calls of a test on this machine: they fail at a proxy that loopback does not use.
 const nowhere = "HTTPS_PROXY=http://user:hidden-proxy@127.0.0.1:1"
 
 type finding = doctor.Finding
@@ -32,11 +32,11 @@ const (
 	statusSkipped = doctor.StatusSkipped
 )
 
-// healthy is an operator whose installation is in order, with keys, an app and a client, and a simulator.
+// healthy returns an operator of an installation without faults, with keys, an app, a client, and a simulator.
 func healthy(t *testing.T) (o *operator, simulator string) {
 	t.Helper()
 	o = migrated(t, loopbackIssuer, nowhere)
-	p, _ := o.serves() // makes the keys
+	p, _ := o.serves() // generates the keys
 	require.NoError(t, p.stop())
 	simulator = o.simulates()
 	o = o.with("LINGPAI_WECHAT_BASE_URL=" + simulator)
@@ -45,8 +45,8 @@ func healthy(t *testing.T) (o *operator, simulator string) {
 	return o, simulator
 }
 
-// examined is what doctor finds. Whatever that is: it names commands that exist and shows no secret, and the
-// status is 1 if there is a fault.
+// examined returns the findings of doctor. It checks that they name commands that exist and contain no secret, and that
+// the exit status is 1 if there is a fault.
 func (o *operator) examined(args ...string) []finding {
 	o.t.Helper()
 	a := o.types("", append([]string{"doctor", "--output", "json"}, args...)...)
@@ -79,7 +79,7 @@ func (o *operator) hasNoSecret(text string) {
 
 var namedCommand = regexp.MustCompile(`\blingpai ([a-z]+(?:-[a-z]+)*(?: [a-z]+(?:-[a-z]+)*)?)`)
 
-// requireCommands looks up every command that a text names.
+// requireCommands requires that every command that a text names exists.
 func requireCommands(t *testing.T, text string) {
 	t.Helper()
 	for _, match := range namedCommand.FindAllStringSubmatch(text, -1) {
@@ -89,7 +89,7 @@ func requireCommands(t *testing.T, text string) {
 	}
 }
 
-// found is the one finding that holds a text.
+// found returns the one finding that contains a text.
 func found(t *testing.T, findings []finding, text string) finding {
 	t.Helper()
 	var which []finding
@@ -102,7 +102,8 @@ func found(t *testing.T, findings []finding, text string) finding {
 	return which[0]
 }
 
-// requireFinding wants one finding with a text, of a check and a status, whose advice holds another text.
+// requireFinding requires exactly one finding with a text. It has the given check and status, and its advice contains
+// another text.
 func requireFinding(t *testing.T, findings []finding, check, status, text, advice string) {
 	t.Helper()
 	f := found(t, findings, text)
@@ -111,7 +112,7 @@ func requireFinding(t *testing.T, findings []finding, check, status, text, advic
 	require.Contains(t, f.Advice, advice)
 }
 
-func TestDoctorFindsAHouseInOrder(t *testing.T) {
+func TestDoctorFindsNothingWrong(t *testing.T) {
 	t.Parallel()
 	o, _ := healthy(t)
 	before, err := os.ReadFile(filepath.Join(o.folder, "lingpai.db"))
@@ -152,7 +153,7 @@ func TestDoctorNamesOnlyCommandsThatExist(t *testing.T) {
 	}
 }
 
-// silent is a server that takes connections and never says a word.
+// silent returns the address of a server that accepts connections and never answers.
 func silent(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -160,7 +161,7 @@ func silent(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func TestDoctorWaitsForNobodyForLong(t *testing.T) {
+func TestDoctorDoesNotWaitLong(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	o := newOperator(t, loopbackIssuer, "LINGPAI_MASTER_KEY="+aKey, "LINGPAI_WECHAT_BASE_URL=http://"+silent(t),

@@ -27,7 +27,7 @@ func TestDoctorAsksWeChatOnceAboutEachApp(t *testing.T) {
 	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":45011}`)
 	requireFinding(t, o.examined(), "apps", statusWarning, "errcode 45011", "lingpai apps test "+appID)
 	order("/_sim/faults", `{"path":"/sns/jscode2session","drop":true}`)
-	requireFinding(t, o.examined(), "apps", statusFault, "gives no answer that can be used: connection closed",
+	requireFinding(t, o.examined(), "apps", statusFault, "gives no usable answer: connection closed",
 		"lingpai apps test "+appID)
 	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":40243}`)
 	requireFinding(t, o.examined(), "apps", statusFault, "WeChat rejects the app (errcode 40243)", "console")
@@ -48,20 +48,20 @@ func TestDoctorSendsSecretsOnlyWhereTheyBelong(t *testing.T) {
 	o.okWith(realSecret, "apps", "add", "wx1111111111111111")
 	findings := o.with("LINGPAI_WECHAT_BASE_URL=" + somebody.URL).examined()
 	requireFinding(t, findings, "apps", statusFault,
-		"wx1111111111111111: its AppSecret is a real one, which is not sent to a simulator",
+		"wx1111111111111111: its AppSecret is real, so it is not sent to a simulator",
 		"lingpai apps rotate-secret wx1111111111111111")
 	_, sent := somebody.record()
 	require.NotContains(t, sent, realSecret)
 
 	findings = o.with("LINGPAI_WECHAT_BASE_URL=https://api.weixin.qq.com").examined()
 	requireFinding(t, findings, "wechat", statusFault, "https://api.weixin.qq.com cannot be reached", "HTTPS_PROXY")
-	requireFinding(t, findings, "apps", statusFault, appID+": its AppSecret is a simulator's",
+	requireFinding(t, findings, "apps", statusFault, appID+": its AppSecret is for a simulator",
 		"lingpai apps rotate-secret "+appID)
 	requireFinding(t, findings, "apps", statusSkipped,
-		"wx1111111111111111: its AppSecret opens; not tried, since WeChat cannot be reached", "")
+		"wx1111111111111111: master_key decrypts its AppSecret; it was not tested, since WeChat cannot be reached", "")
 }
 
-// misdated is a server with another clock that answers as WeChat does a wrong code.
+// misdated returns the URL of a server whose clock is ahead, and which answers like WeChat to an invalid code.
 func misdated(t *testing.T, ahead time.Duration) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
@@ -79,9 +79,9 @@ func TestDoctorComparesClocks(t *testing.T) {
 		status string
 		text   string
 	}{
-		{time.Second, statusOK, "this machine's clock agrees with that of the simulator at "},
-		{30 * time.Second, statusWarning, "s behind that of the simulator at "},
-		{-10 * time.Minute, statusFault, "m0s ahead of that of the simulator at "},
+		{time.Second, statusOK, "this machine's clock agrees with the clock of the simulator at "},
+		{30 * time.Second, statusWarning, "s behind the clock of the simulator at "},
+		{-10 * time.Minute, statusFault, "m0s ahead of the clock of the simulator at "},
 	} {
 		findings := o.with("LINGPAI_WECHAT_BASE_URL=" + misdated(t, test.ahead)).examined()
 		advice := ""

@@ -12,25 +12,25 @@ import (
 )
 
 func newEventsCommand() *cobra.Command {
-	return group("events", "What the audit log tells", listEventsCommand())
+	return group("events", "Show the audit log", listEventsCommand())
 }
 
 func listEventsCommand() *cobra.Command {
 	var of identity.EventsOf
 	limit := 50
-	cmd := addOutputFlag(operate(&cobra.Command{
+	cmd := completeArguments(operate(asTable(&cobra.Command{
 		Use:   "list [SUB|USERNAME]",
-		Short: "List the newest events, of all or of one user",
-		Long: `List the newest events first: sessions that ended and why, refresh tokens that were refused,
-passwords that were set, accounts that were linked, users that were disabled, joined or deleted, and what was done
-to clients, apps and keys. The audit log holds no secret and no token. Of a user who was deleted, ask by sub.`,
+		Short: "List events, newest first, of all users or of one",
+		Long: `List events, newest first: ended sessions with their reasons, rejected refresh tokens, password changes,
+linked accounts, disabled, merged and deleted users, and changes to clients, apps and keys. The audit log contains no
+secrets and no tokens. A deleted user can be given by sub only.`,
 		Example: `  lingpai events list alice
   lingpai events list --kind session.ended --limit 10
   lingpai events list --session 0199f2c4-7f6e-7000-8000-3f1c5a2b9d10 --output json`,
-		Args: cobra.MaximumNArgs(1),
-	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
+		SuggestFor: []string{"ls", "show"}, Args: cobra.MaximumNArgs(1),
+	}), func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		if len(args) > 0 && args[0] == "" {
-			return errors.New("SUB|USERNAME is empty; leave it away for the events of all")
+			return errors.New("SUB|USERNAME is empty; omit it to list the events of all users")
 		}
 		if len(args) > 0 {
 			of.UserID = args[0]
@@ -40,11 +40,13 @@ to clients, apps and keys. The audit log holds no secret and no token. Of a user
 			return err
 		}
 		return printEvents(cmd, events)
-	}))
+	}), 1, userCandidates)
 	cmd.Flags().StringVar(&of.Kind, "kind", "", "only events of this kind, such as session.ended")
+	limitChoices(cmd, "kind", eventKinds()...)
 	cmd.Flags().StringVar(&of.ClientID, "client", "", "only events of this client")
+	completeFlag(cmd, "client", clientCandidates)
 	cmd.Flags().StringVar(&of.SessionID, "session", "", "only events of this session")
-	cmd.Flags().IntVar(&limit, "limit", limit, "how many at most")
+	cmd.Flags().IntVar(&limit, "limit", limit, "maximum number of events")
 	return cmd
 }
 

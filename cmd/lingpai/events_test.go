@@ -10,7 +10,7 @@ import (
 
 func TestEventsAreListed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTestServer(t)
 	h.session()
 	h.ok("sessions", "revoke", h.listed("sessions", "list", "alice")[0]["sid"].(string))
 	h.ok("users", "disable", "alice")
@@ -37,10 +37,11 @@ func TestEventsAreListed(t *testing.T) {
 	require.Contains(t, h.refused("events", "list", "--limit", "0"), "--limit: must be 1 to 100000")
 }
 
-// TestEventsHaveTheCommandThatActed, and the user of the machine who ran it; what users do themselves has nobody.
+// TestEventsHaveTheCommandThatActed, and the operating system user who ran it. Events of users themselves have no
+// actor.
 func TestEventsHaveTheCommandThatActed(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTestServer(t)
 	h.session()
 	h.ok("users", "disable", "alice")
 	h.ok("users", "grant-role", "alice", "editor")

@@ -15,7 +15,8 @@ import (
 	"github.com/lingpai/lingpai/storage/redis"
 )
 
-// appToken asks a replica for the token of the fleet's app, as a back end does. It may be called from any goroutine.
+// appToken requests the access token of the fleet's app from a replica, as a back end does. It may be called from any
+// goroutine.
 func (r *replica) appToken(secret string) (string, error) {
 	own, err := r.token("", "client_id", "back-end", "client_secret", secret, "grant_type", "client_credentials",
 		"scope", "wechat.app_token")
@@ -42,8 +43,8 @@ func (r *replica) appToken(secret string) (string, error) {
 	return given.members.AccessToken, err
 }
 
-// TestReplicasShareAppTokens: WeChat is asked once for all, Redis does not see the token, and does not stop
-// it when it is gone.
+// TestReplicasShareAppTokens: WeChat is called once for all replicas, Redis does not see the token, and tokens are
+// available without Redis.
 func TestReplicasShareAppTokens(t *testing.T) {
 	t.Parallel()
 	f, _, server := onOwnServers(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReplicasShareEverything: what one replica was told, the other knows.
+// TestReplicasShareEverything: a change at one replica takes effect at the other.
 func TestReplicasShareEverything(t *testing.T) {
 	t.Parallel()
 	f := onSharedServers(t)
@@ -46,7 +46,7 @@ func TestReplicasShareEverything(t *testing.T) {
 	t.Run("that a user is disabled", func(t *testing.T) {
 		a, err := first.token("", "grant_type", "wechat_code", "code", f.code("mallory"))
 		require.NoError(t, err)
-		database, issuer := f.house()
+		database, issuer := f.shared()
 		read, err := issuer.ReadRefreshToken(a.members.RefreshToken)
 		require.NoError(t, err)
 		session, _, err := database.Sessions().Find(t.Context(), read.SessionID)
@@ -77,22 +77,22 @@ func TestReplicasShareEverything(t *testing.T) {
 	})
 }
 
-// TestRedisThatForgets: nobody is logged out.
+// TestRedisThatForgets: users stay signed in.
 func TestRedisThatForgets(t *testing.T) {
 	t.Parallel()
 	f, _, redis := onOwnServers(t)
 	refresh, err := f.ask("", "grant_type", "wechat_code", "code", f.code("alice"))
 	require.NoError(t, err)
 	redis.Kill()
-	require.NoError(t, redis.Start()) // it keeps nothing
+	require.NoError(t, redis.Start()) // with its data lost
 	_, err = f.ask("", "grant_type", "refresh_token", "refresh_token", refresh)
 	require.NoError(t, err)
 	_, err = f.ask("", "grant_type", "wechat_code", "code", f.code("bob"))
 	require.NoError(t, err)
 }
 
-// TestRedisGone: what must be counted is asked to come again, all else goes on; and it heals by itself. A
-// Redis that hangs is as good as gone.
+// TestRedisGone: requests that must be counted are answered with "try again later", all others work, and everything
+// recovers without a restart. A Redis that hangs has the same effect.
 func TestRedisGone(t *testing.T) {
 	t.Parallel()
 	f, _, redis := onOwnServers(t)
@@ -128,7 +128,8 @@ func TestRedisGone(t *testing.T) {
 	}
 }
 
-// TestPostgreSQLGone: everybody is asked to come again in bounded time, nothing is half done, and it heals by itself.
+// TestPostgreSQLGone: all requests are answered with "try again later" in bounded time, nothing is left half done, and
+// everything recovers without a restart.
 func TestPostgreSQLGone(t *testing.T) {
 	t.Parallel()
 	f, postgres, _ := onOwnServers(t)
@@ -164,7 +165,7 @@ func TestPostgreSQLGone(t *testing.T) {
 	}
 }
 
-// token asks a replica that must answer.
+// token requests a token from a replica that must answer.
 func (f *fleet) token(t *testing.T, r *replica, pairs ...string) answered {
 	t.Helper()
 	a, err := r.token("", pairs...)

@@ -26,7 +26,7 @@ import (
 
 const fleetIssuer = "https://login.example.com"
 
-// fleet is two replicas of the built program over one PostgreSQL and one Redis, and a client that asks them in turn.
+// fleet is two replicas of the built program with one PostgreSQL and one Redis, and a client that calls them in turn.
 type fleet struct {
 	*operator
 	simulator *wechattest.Simulator
@@ -62,14 +62,14 @@ func newFleet(t *testing.T, database, redis, keyPrefix string, env ...string) *f
 	return f
 }
 
-// onOwnServers is a fleet over servers that its test may stop.
+// onOwnServers returns a fleet whose servers its test may stop.
 func onOwnServers(t *testing.T) (*fleet, *dbtest.PostgreSQLServer, *dbtest.RedisServer) {
 	t.Helper()
 	postgres, redis := dbtest.TemporaryPostgreSQL(t), dbtest.RestartableRedis(t)
 	return newFleet(t, postgres.URL(), redis.URL(), "lingpai:"), postgres, redis
 }
 
-// onSharedServers is a fleet in a database, and under a prefix, of its own.
+// onSharedServers returns a fleet with its own database and its own prefix in Redis.
 func onSharedServers(t *testing.T, env ...string) *fleet {
 	t.Helper()
 	redis, keyPrefix := dbtest.Redis(t)
@@ -104,10 +104,10 @@ func (r *replica) start() error {
 	return errors.New("the replica does not get ready: " + r.process.Log())
 }
 
-// kill ends the process as kill -9 does.
+// kill ends the process like kill -9.
 func (r *replica) kill() { r.process.Kill() }
 
-// token asks one replica.
+// token requests a token from one replica.
 func (r *replica) token(key string, pairs ...string) (answered, error) {
 	form := url.Values{"client_id": {"shop"}}
 	for n := 0; n < len(pairs); n += 2 {
@@ -130,7 +130,7 @@ func (r *replica) token(key string, pairs ...string) (answered, error) {
 	return a, json.NewDecoder(response.Body).Decode(&a.members)
 }
 
-// answered is an answer of a replica.
+// answered is the response of a replica.
 type answered struct {
 	status     int
 	retryAfter string
@@ -141,13 +141,13 @@ type answered struct {
 	}
 }
 
-// unavailable says whether the answer is to come again later, said properly.
+// unavailable reports whether the response is a well-formed "try again later".
 func (a answered) unavailable() bool {
 	return a.status == http.StatusServiceUnavailable && a.members.Error == "temporarily_unavailable" &&
 		a.retryAfter != ""
 }
 
-// ask asks the replicas in turn until one answers, as a client behind a load balancer does.
+// ask calls the replicas in turn until one answers, as a client behind a load balancer does.
 func (f *fleet) ask(key string, pairs ...string) (string, error) {
 	deadline := time.Now().Add(patience)
 	for {
@@ -160,7 +160,7 @@ func (f *fleet) ask(key string, pairs ...string) (string, error) {
 		case time.Now().After(deadline):
 			return "", fmt.Errorf("nobody answers: %w", err)
 		}
-		time.Sleep(5 * time.Millisecond) // lost, as far as the client knows
+		time.Sleep(5 * time.Millisecond) // the client gets no response
 	}
 }
 
@@ -171,8 +171,8 @@ func (f *fleet) code(user string) string {
 	return code
 }
 
-// house opens what the replicas share from within the test.
-func (f *fleet) house() (*sql.DB, *tokens.Issuer) {
+// shared opens what the replicas share, for the test.
+func (f *fleet) shared() (*sql.DB, *tokens.Issuer) {
 	f.t.Helper()
 	ring, err := keys.ParseRing(f.variable("LINGPAI_MASTER_KEY"))
 	require.NoError(f.t, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// dataUser is a user of a client that may have encrypted data opened, behind the two replicas of a fleet.
+// dataUser is a user of a client that may have data decrypted by the two replicas of a fleet.
 type dataUser struct {
 	f                        *fleet
 	name, secret             string
@@ -41,7 +41,7 @@ func (u *dataUser) signIn(t *testing.T, r *replica) {
 	u.access, u.refreshing = a.members.AccessToken, a.members.RefreshToken
 }
 
-// refresh goes on with the session at one replica.
+// refresh refreshes the session at one replica.
 func (u *dataUser) refresh(t *testing.T, r *replica) {
 	t.Helper()
 	a, err := r.token("", "client_id", "data", "client_secret", u.secret, "grant_type", "refresh_token",
@@ -51,7 +51,7 @@ func (u *dataUser) refresh(t *testing.T, r *replica) {
 	u.access, u.refreshing = a.members.AccessToken, a.members.RefreshToken
 }
 
-// phone is what the mini-program got encrypted with the user's present key.
+// phone returns data that is encrypted with the user's current session key, as the mini-program gets it.
 func (u *dataUser) phone(t *testing.T) wechattest.Encrypted {
 	t.Helper()
 	sealed, err := u.f.simulator.Encrypt(wechattest.Plaintext{AppID: appID, User: u.name, Kind: "phone"})
@@ -59,7 +59,7 @@ func (u *dataUser) phone(t *testing.T) wechattest.Encrypted {
 	return sealed
 }
 
-// decrypt has data opened at one replica.
+// decrypt has data decrypted by one replica.
 func (u *dataUser) decrypt(t *testing.T, r *replica, sealed wechattest.Encrypted) reply {
 	t.Helper()
 	form := url.Values{"kind": {"phone"}, "encryptedData": {sealed.EncryptedData}, "iv": {sealed.IV}}
@@ -71,8 +71,8 @@ func (u *dataUser) decrypt(t *testing.T, r *replica, sealed wechattest.Encrypted
 	return ask(t, request)
 }
 
-// sessionKey is the key that WeChat encrypts with for the user now: another login, which we know nothing of,
-// is answered with the same one.
+// sessionKey returns the key with which WeChat encrypts for the user now: another login, which the replicas do not know
+// about, returns the same one.
 func (u *dataUser) sessionKey(t *testing.T) string {
 	t.Helper()
 	query := url.Values{"appid": {appID}, "secret": {simSecret}, "js_code": {u.f.code(u.name)},
@@ -85,7 +85,7 @@ func (u *dataUser) sessionKey(t *testing.T) string {
 	return key
 }
 
-// redisContent is all that a Redis holds: names and values.
+// redisContent returns all names and values in a Redis.
 func redisContent(t *testing.T, client *goredis.Client) string {
 	t.Helper()
 	var all strings.Builder
@@ -100,8 +100,9 @@ func redisContent(t *testing.T, client *goredis.Client) string {
 	}
 }
 
-// TestReplicasShareSessionKeys: what one replica was told when a user signed in opens data at the other, and
-// Redis shows neither the key nor whose it is. A Redis that forgets costs the next sign-in, and no session.
+// TestReplicasShareSessionKeys: the key of a sign-in at one replica decrypts data at the other, and Redis shows neither
+// the key nor its user. If Redis loses its data, users must sign in again before data is decrypted, but keep their
+// session.
 func TestReplicasShareSessionKeys(t *testing.T) {
 	t.Parallel()
 	f, _, server := onOwnServers(t)

@@ -17,25 +17,25 @@ import (
 	"github.com/lingpai/lingpai/tokens/refreshtest"
 )
 
-// walkSteps is how many refreshes the walks make together: go test ./cmd/lingpai -run Walk -walk.steps 100000
+// walkSteps is how many refreshes the walks make in total: go test ./cmd/lingpai -run Walk -walk.steps 100000
 var walkSteps = flag.Int("walk.steps", 1000, "refreshes that the random walks make together")
 
-// TestWalkOverTwoReplicas walks honest clients and thieves over two processes, one of which is killed and
-// started again all the while.
+// TestWalkOverTwoReplicas has honest clients and thieves use two processes, one of which is killed and restarted
+// throughout.
 func TestWalkOverTwoReplicas(t *testing.T) {
 	t.Parallel()
 	database, clock := dbtest.MovableClock(t, dbtest.PostgreSQL(t))
 	redis, keyPrefix := dbtest.Redis(t)
 	f := newFleet(t, database, redis, keyPrefix, "LINGPAI_SESSION_IDLE=8760h", "LINGPAI_SESSION_ABSOLUTE=87600h",
 		"LINGPAI_SESSION_LIMIT=0")
-	db, issuer := f.house()
-	house := walkedFleet{f, clock, db, issuer}
+	db, issuer := f.shared()
+	target := walkedFleet{f, clock, db, issuer}
 	deaths := killOverAndOver(t, f.replicas[1])
 	for _, keyed := range []bool{true, false} {
 		t.Run(fmt.Sprintf("honest,keyed=%t", keyed), func(t *testing.T) {
 			steps, sessions := 0, 0
 			for seed := uint64(1); steps < *walkSteps/2; seed++ {
-				client := refreshtest.Honest{Target: house, Random: rand.New(rand.NewPCG(seed, 4)), Keyed: keyed}
+				client := refreshtest.Honest{Target: target, Random: rand.New(rand.NewPCG(seed, 4)), Keyed: keyed}
 				requests, err := client.Run(fmt.Sprintf("user-%t-%d", keyed, seed))
 				require.NoError(t, err, "seed %d: an honest client lost its session", seed)
 				steps += requests
@@ -46,7 +46,7 @@ func TestWalkOverTwoReplicas(t *testing.T) {
 		t.Run(fmt.Sprintf("thieves,keyed=%t", keyed), func(t *testing.T) {
 			thieves := max(5, *walkSteps/1000)
 			for seed := range thieves {
-				thief := refreshtest.Thief{Target: house, Random: rand.New(rand.NewPCG(uint64(seed), 5)), Keyed: keyed,
+				thief := refreshtest.Thief{Target: target, Random: rand.New(rand.NewPCG(uint64(seed), 5)), Keyed: keyed,
 					Shadow: keyed && seed%2 == 1}
 				seenAfter, err := thief.Run(fmt.Sprintf("victim-%t-%d", keyed, seed))
 				require.NoError(t, err)
@@ -60,8 +60,7 @@ func TestWalkOverTwoReplicas(t *testing.T) {
 	require.Positive(t, died)
 }
 
-// killOverAndOver kills a replica and starts it again until the function that it returns is called, which
-// tells how often.
+// killOverAndOver kills and restarts a replica until the function that it returns is called, which returns how often.
 func killOverAndOver(t *testing.T, r *replica) func() int {
 	t.Helper()
 	stop, ended := make(chan struct{}), make(chan error, 1)
@@ -97,7 +96,7 @@ type walkedFleet struct {
 	issuer   *tokens.Issuer
 }
 
-// SignIn takes another code if a replica died between WeChat, where a code works once, and the database.
+// SignIn uses another code if a replica dies between WeChat, where a code works once, and the database.
 func (w walkedFleet) SignIn(user string) (token string, err error) {
 	for try := range 10 {
 		token, err = w.ask(fmt.Sprintf("the-key-of-sign-in-%d-of-%s", try, user), "grant_type", "wechat_code",

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recorder is a server that is not WeChat, and keeps all that it is sent.
+// recorder is a server that is not WeChat, and records everything that is sent to it.
 type recorder struct {
 	*httptest.Server
 	mutex sync.Mutex

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// killed runs a command and ends it as kill -9 does, at any of its steps; it may also be through before.
+// killed runs a command and ends it like kill -9, after a random time; it may end by itself before.
 func (o *shell) killed(within time.Duration, args ...string) {
 	o.t.Helper()
 	cmd := o.command(o.t.Context(), args...)
@@ -26,12 +26,12 @@ func (o *shell) killed(within time.Duration, args ...string) {
 	_ = cmd.Wait()
 }
 
-// killingFor is how long TestKillingRotationsHarmsNothing kills; at least one rotation must come to its end.
+// killingFor is how long TestKillingRotationsHarmsNothing kills; at least one rotation must complete.
 var killingFor = flag.Duration("killing.for", 8*time.Second,
 	"how long commands and servers that rotate keys are killed")
 
-// TestKillingRotationsHarmsNothing: commands that rotate, import and revoke, and servers that rotate by
-// themselves, are killed all the time. What is left serves.
+// TestKillingRotationsHarmsNothing kills commands that rotate, import and revoke, and servers that rotate by
+// themselves. A server still works afterwards.
 func TestKillingRotationsHarmsNothing(t *testing.T) {
 	t.Parallel()
 	r := newRotating(t, "LINGPAI_KEYS_INTERVAL=6s")
@@ -61,7 +61,7 @@ func TestKillingRotationsHarmsNothing(t *testing.T) {
 	require.NotZero(t, states["signing retired"]+states["signing gone"], "something rotated at all: %v", states)
 }
 
-// announced names the next signing key.
+// announced returns the id of the next signing key.
 func (r *rotating) announced() string {
 	for _, row := range r.listed("keys", "list") {
 		if row["purpose"] == "signing" && row["state"] == "announced" {
@@ -71,15 +71,15 @@ func (r *rotating) announced() string {
 	return "none"
 }
 
-// TestKillingRewrapsHarmsNothing: master keys go back and forth while servers that have both serve, and each
-// rewrap is killed. One that is let through makes the other master key unnecessary.
+// TestKillingRewrapsHarmsNothing changes back and forth between two master keys while servers that have both serve, and
+// kills each rewrap. A rewrap that completes makes the other master key unnecessary.
 func TestKillingRewrapsHarmsNothing(t *testing.T) {
 	t.Parallel()
 	f := onSharedServers(t)
 	first := f.variable("LINGPAI_MASTER_KEY")
 	second := strings.TrimSpace(f.ok("keys", "new-master-key"))
 	second = "another" + second[strings.Index(second, ":"):]
-	// keeps session keys
+	// so that session keys are stored
 	f.ok("clients", "create", "data", "--grant", "wechat_code", "--app", appID, "--audience", audience,
 		"--scope", "wechat.data")
 	r := f.replicas[0]
@@ -104,16 +104,16 @@ func TestKillingRewrapsHarmsNothing(t *testing.T) {
 	both := f.with("LINGPAI_MASTER_KEY=" + second + "," + first)
 	halfway := both.with("LINGPAI_REDIS_URL=redis://127.0.0.1:1").types("", "keys", "rewrap")
 	require.Equal(t, 1, halfway.code)
-	require.Contains(t, halfway.stdout, "sealed 4 keys and 1 AppSecret anew with master key another\n")
+	require.Contains(t, halfway.stdout, "encrypted 4 keys and 1 AppSecret again with master key another\n")
 	require.Contains(t, halfway.stderr, "keep all entries of master_key")
 	said := both.with("LINGPAI_REDIS_URL=").ok("keys", "rewrap")
-	require.Contains(t, said, "another, the first entry of master_key, had sealed all of them before")
-	require.Regexp(t, `can be taken out of master_key, if all servers .* and none has a redis.url`, said,
+	require.Contains(t, said, "another, the first entry of master_key, had encrypted all of them before")
+	require.Regexp(t, `can be removed from master_key, if all servers .* and none has a redis.url`, said,
 		"session keys there are sealed with it still")
 	said = both.ok("keys", "rewrap")
-	require.Contains(t, said, "\nsealed 1 session key anew\n")
+	require.Contains(t, said, "\nencrypted 1 session key again\n")
 	require.Contains(t, said, strings.Split(first,
-		":")[0]+" can be taken out of master_key, if all servers have had another first")
+		":")[0]+" can be removed from master_key, if all servers have had another first")
 	require.NotContains(t, said, "redis.url")
 	r.kill()
 	r.o = f.with("LINGPAI_MASTER_KEY=" + second)

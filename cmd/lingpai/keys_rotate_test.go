@@ -13,8 +13,8 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// TestRevokeWarnsOfWhatItPutIntoUse, and of nothing else.
-func TestRevokeWarnsOfWhatItPutIntoUse(t *testing.T) {
+// TestRevokeWarnsAboutANewKey that it has put into use, and about no other.
+func TestRevokeWarnsAboutANewKey(t *testing.T) {
 	t.Parallel()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
 	p, _ := o.serves()
@@ -26,8 +26,8 @@ func TestRevokeWarnsOfWhatItPutIntoUse(t *testing.T) {
 		"the next one was made just now")
 }
 
-// TestCommandsTellWhatBecomesOfKeys, and the audit log tells that they did.
-func TestCommandsTellWhatBecomesOfKeys(t *testing.T) {
+// TestKeyCommandsReportWhatTheyDo, and record it in the audit log.
+func TestKeyCommandsReportWhatTheyDo(t *testing.T) {
 	t.Parallel()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_KEYS_INTERVAL=720h")
 	p, _ := o.serves()
@@ -38,17 +38,17 @@ func TestCommandsTellWhatBecomesOfKeys(t *testing.T) {
 	own := o.keyIn(keys.Signing, keys.Announced)
 	require.NotEqual(t, standby, own)
 	require.Contains(t, said, own+" is published and signs next; it may be used from 20")
-	require.Contains(t, said, "servers let it sign when "+signer+" is replaced at 20")
+	require.Contains(t, said, "servers start using it when "+signer+" gives way at 20")
 	require.Contains(t, o.ok("keys", "list"), "after "+own, "the standby")
 
 	said = o.ok("keys", "revoke", "--now", "--", own)
 	require.Contains(t, said, "the signing key is still "+signer)
-	require.NotContains(t, said, "verifiers", "who made nothing is missed by nobody")
+	require.NotContains(t, said, "verifiers", "it signed nothing")
 	said = o.ok("keys", "revoke", "--now", "--", signer)
 	require.Contains(t, said, "the signing key is now "+standby)
-	require.Contains(t, said, "verifiers that keep the key set")
+	require.Contains(t, said, "verifiers that cache the key set")
 	said = o.ok("keys", "revoke", "--now", "--", o.keyIn(keys.Refresh, keys.Active))
-	require.Contains(t, said, "whoever has a refresh token of the revoked secret signs in again")
+	require.Contains(t, said, "users who hold a refresh token of the revoked secret must sign in again")
 
 	o.ok("keys", "rewrap")
 	for kind, count := range map[string]int{

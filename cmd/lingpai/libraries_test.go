@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestJavaScriptLibrariesWork: openid-client, oauth4webapi and jose, which know nothing of us but the issuer,
-// get tokens by every grant and verify them. The scripts are in testdata/libraries.
+// TestJavaScriptLibrariesWork: openid-client, oauth4webapi and jose get tokens by every grant and verify them, and are
+// configured with nothing but the issuer. The scripts are in testdata/libraries.
 func TestJavaScriptLibrariesWork(t *testing.T) {
 	t.Parallel()
 	node, folder := installLibraries(t)
@@ -40,7 +40,7 @@ func TestJavaScriptLibrariesWork(t *testing.T) {
 	}
 }
 
-// developAt starts dev with an issuer of that path, for which the port must be known before.
+// developAt starts dev with an issuer that has a path. It chooses the port, since the issuer contains it.
 func (o *operator) developAt(path string) development {
 	o.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -53,7 +53,7 @@ func (o *operator) developAt(path string) development {
 	return d
 }
 
-// serviceClient acts for itself; dev seeds none that does.
+// serviceClient acts on its own behalf; dev creates no such client.
 const serviceClient = "nightly-report"
 
 // createService adds a client while dev is running, and returns its secret. Its tokens are for dev's API, and
@@ -86,7 +86,7 @@ func installLibraries(t *testing.T) (node, folder string) {
 	return node, folder
 }
 
-// leaveOut skips, since people need Go and nothing else; but CI has all there is.
+// leaveOut skips a test whose tools are missing, since Go is all that developers need; in CI it fails.
 func leaveOut(t *testing.T, reason string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {

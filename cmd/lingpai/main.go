@@ -1,12 +1,11 @@
-// Command lingpai is the token provider and the tool of the people who operate it. Its commands
-// parse, call and print; package server wires the process.
+// Command lingpai is the token provider and the tool of its operators. Its commands parse arguments, call other
+// packages and print; package server wires the process.
 package main
 
 import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -21,11 +20,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := newRootCommand()
-	out := &answerWriter{Writer: os.Stdout}
-	root.SetOut(out) // cobra would print answers to standard error
+	out := &stickyWriter{file: os.Stdout}
+	root.SetOut(out) // cobra's Print prints to standard error by default
 	err := root.ExecuteContext(ctx)
-	if err == nil && out.fault != nil { // as on a full disk, where half a key set must not look like one
-		err = fmt.Errorf("not all could be printed: %w", out.fault)
+	if err == nil && out.err != nil { // such as a full disk: a truncated key set must not look like a complete one
+		err = fmt.Errorf("cannot write the output: %w", out.err)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lingpai:", err)
@@ -33,52 +32,72 @@ func main() {
 	}
 }
 
-// answerWriter remembers what went wrong, which cobra does not tell commands.
-type answerWriter struct {
-	io.Writer
-	fault error
+// stickyWriter remembers its first error, since cobra's Print functions return none.
+type stickyWriter struct {
+	file *os.File
+	err  error
 }
 
-func (w *answerWriter) Write(text []byte) (int, error) {
-	n, err := w.Writer.Write(text)
-	w.fault = cmp.Or(w.fault, err)
+// Write implements io.Writer.
+func (w *stickyWriter) Write(text []byte) (int, error) {
+	n, err := w.file.Write(text)
+	w.err = cmp.Or(w.err, err)
 	return n, err
 }
 
-// version is set by the linker at release.
+// Fd returns the file's descriptor, so that a terminal is still recognized as one.
+func (w *stickyWriter) Fd() uintptr { return w.file.Fd() }
+
+// version is set by the linker when a release is built.
 var version = ""
 
 func newRootCommand() *cobra.Command {
 	root := group("lingpai", "OAuth 2 / OpenID Connect token provider for WeChat mini-programs and the web",
 		newDevCommand(), newServeCommand(), newSimulatorCommand(), newMigrateCommand(), newAppsCommand(),
-		newClientsCommand(),
-		newUsersCommand(), newSessionsCommand(), newEventsCommand(), newKeysCommand(), newDoctorCommand(),
-		newHealthcheckCommand(), newVersionCommand())
-	root.Long = `Lingpai trades a wx.login code, or a name and password, for tokens at a standard POST /token:
+		newClientsCommand(), newUsersCommand(), newSessionsCommand(), newEventsCommand(), newKeysCommand(),
+		newDoctorCommand(), newHealthcheckCommand(), newVersionCommand())
+	root.Long = `Lingpai exchanges a wx.login code, or a user name and password, for tokens at a standard POST /token:
 an RS256 access token that services verify offline, and a refresh token that rotates.
 
-Start with:        lingpai dev            (needs no WeChat account, no database, no configuration)
-Then, for real:    lingpai migrate up, lingpai apps add, lingpai clients create, lingpai serve
+To try it:         lingpai dev            (needs no WeChat account, database or configuration)
+In production:     lingpai migrate up, lingpai apps add, lingpai clients create, lingpai serve
 
-Configuration comes from a YAML file (--config), then LINGPAI_… variables, then flags; later wins.
-"lingpai serve --help" lists every key.`
+Settings come from flags, LINGPAI_… environment variables and a YAML file (--config), in this order of precedence.
+"lingpai serve --help" lists all of them.`
 	root.SilenceUsage, root.SilenceErrors = true, true
+	printVersion := root.Flags().Bool("version", false, "print the version")
+	root.RunE = func(cmd *cobra.Command, _ []string) error { // not root.Version, which links text/template
+		if *printVersion {
+			cmd.Print(versionText())
+			return nil
+		}
+		return cmd.Help()
+	}
+	hideAliases(root)
 	explainUse(root)
 	return root
 }
 
 func newVersionCommand() *cobra.Command {
-	return &cobra.Command{
+	return addOutputFlag(&cobra.Command{
 		Use:   "version",
-		Short: "Print the version, and what it is built to sign with",
+		Short: "Print the version, and how tokens are signed",
 		Args:  cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) {
-			cmd.Printf("lingpai %s (signatures: %s)\n", buildVersion(), keys.BuiltBackend())
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(cmd); err != nil {
+				return err
+			}
+			say(cmd, "%s", versionText())
+			return printResult(cmd, members{"version": buildVersion(), "signatures": keys.BuiltBackend()})
 		},
-	}
+	}, formatText)
 }
 
-// buildVersion is the release, or what the Go toolchain knows of the source.
+func versionText() string {
+	return fmt.Sprintf("lingpai %s (signatures: %s)\n", buildVersion(), keys.BuiltBackend())
+}
+
+// buildVersion returns the release, or the version that the Go toolchain recorded.
 func buildVersion() string {
 	if version != "" {
 		return version

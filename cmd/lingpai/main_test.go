@@ -25,13 +25,13 @@ const (
 	audience   = "https://api.example.com"
 )
 
-// aKey is a master key of no worth.
+// aKey is a valid master key.
 const aKey = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 // patience bounds every wait of the tests for a process.
 const patience = 20 * time.Second
 
-// binary is the program under test, built once as an operator would build it.
+// binary is the path of the program under test.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -51,21 +51,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// operator runs the program in a shell of their own. What only tests of one story do is in a type of its own.
+// operator runs commands of the program in a shell. Helpers for one area are in types of their own.
 type operator struct {
 	*shell
 	userRecords
 	importCommands
 }
 
-// shell is a folder and an environment in which commands are typed.
+// shell is a folder and an environment in which commands run.
 type shell struct {
 	t      *testing.T
 	folder string
 	env    []string
 }
 
-// userRecords looks at users, and at what is kept of them, through commands and past them.
+// userRecords reads and writes users, with commands and directly in the database.
 type userRecords struct{ *shell }
 
 // importCommands imports users.
@@ -78,12 +78,12 @@ func newOperator(t *testing.T, env ...string) *operator {
 
 func operatorIn(s *shell) *operator { return &operator{s, userRecords{s}, importCommands{s}} }
 
-// with is the same operator with more variables.
+// with returns the same operator with more environment variables.
 func (o *operator) with(env ...string) *operator {
 	return operatorIn(&shell{t: o.t, folder: o.folder, env: append(append([]string{}, o.env...), env...)})
 }
 
-// variable is the value of a variable of the shell.
+// variable returns the value of an environment variable of the shell.
 func (o *shell) variable(name string) string {
 	for _, entry := range o.env {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
@@ -93,7 +93,7 @@ func (o *shell) variable(name string) string {
 	return ""
 }
 
-// migrated is an operator with a master key and a migrated database.
+// migrated returns an operator with a master key and a migrated database.
 func migrated(t *testing.T, env ...string) *operator {
 	t.Helper()
 	o := newOperator(t, env...)
@@ -102,7 +102,7 @@ func migrated(t *testing.T, env ...string) *operator {
 	return o
 }
 
-// write puts a file into the shell's folder.
+// write writes a file into the shell's folder.
 func (o *shell) write(name, text string) {
 	o.t.Helper()
 	require.NoError(o.t, os.WriteFile(filepath.Join(o.folder, name), []byte(text), 0o600))
@@ -113,7 +113,7 @@ type answer struct {
 	code           int
 }
 
-// types runs a command to its end with a text on standard input.
+// types runs a command with a text on standard input.
 func (o *shell) types(stdin string, args ...string) answer {
 	o.t.Helper()
 	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
@@ -135,7 +135,7 @@ func (o *shell) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// ok runs a command that must succeed without a word on standard error, and returns its answer.
+// ok runs a command that must succeed and print nothing on standard error, and returns its output.
 func (o *shell) ok(args ...string) string {
 	o.t.Helper()
 	return o.okWith("", args...)

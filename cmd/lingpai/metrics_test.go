@@ -13,8 +13,8 @@ import (
 	"github.com/lingpai/lingpai/keys"
 )
 
-// TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers at an address of their own, and nowhere else.
-func TestMetricsTellOfRefreshesAndOfTheBudgetOfPhoneNumbers(t *testing.T) {
+// TestMetricsShowRefreshesAndPhoneBudgets, at their own address only.
+func TestMetricsShowRefreshesAndPhoneBudgets(t *testing.T) {
 	t.Parallel()
 	simulator := newOperator(t).simulates()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080", "LINGPAI_WECHAT_BASE_URL="+simulator,

@@ -13,63 +13,78 @@ import (
 )
 
 func newMigrateCommand() *cobra.Command {
-	return group("migrate", "Bring the database to the shape that this version needs",
-		migration("up", "Apply all migrations that are missing; makes the database if there is none",
-			server.OpenDatabase,
-			func(cmd *cobra.Command, database *sql.DB) error {
-				applied, err := database.Schema().MigrateUp(cmd.Context())
-				for _, name := range applied {
-					cmd.Println("applied " + name)
-				}
-				if err == nil && len(applied) == 0 {
-					cmd.Println("nothing to do: the database is up to date")
-				}
+	return group("migrate", "Migrate the database schema", migrateUpCommand(), migrateDownCommand(),
+		migrationStatusCommand())
+}
+
+func migrateUpCommand() *cobra.Command {
+	return migration(&cobra.Command{Use: "up", Short: "Apply pending migrations; create the database if there is none"},
+		server.OpenDatabase, func(cmd *cobra.Command, database *sql.DB) error {
+			applied, err := database.Schema().MigrateUp(cmd.Context())
+			for _, name := range applied {
+				say(cmd, "applied %s\n", name)
+			}
+			if err != nil {
 				return err
-			}),
-		migrateDownCommand(),
-		addOutputFlag(migration("status", "Show which migrations are applied", server.OpenExistingDatabase,
-			showMigrations)),
-	)
+			}
+			if len(applied) == 0 {
+				say(cmd, "nothing to do: the database is up to date\n")
+			}
+			return printResult(cmd, members{"applied": append([]string{}, applied...)}) // none is [], not null
+		})
 }
 
 func migrateDownCommand() *cobra.Command {
 	var loseData bool
-	cmd := migration("down", "Take the last migration back; what it created is lost", server.OpenExistingDatabase,
-		func(cmd *cobra.Command, database *sql.DB) error {
+	cmd := migration(&cobra.Command{Use: "down", Short: "Revert the last migration; the data in its tables is lost"},
+		server.OpenExistingDatabase, func(cmd *cobra.Command, database *sql.DB) error {
 			if !loseData {
-				if migrated, err := database.Schema().Migrated(cmd.Context()); err != nil {
+				if err := refuseDataLoss(cmd.Context(), database); err != nil {
 					return err
-				} else if migrated {
-					if empty, err := server.IsEmpty(cmd.Context(), database); err != nil || !empty {
-						return errors.Join(errors.New(
-							"taking the migration back deletes what is in its tables: users, clients, "+
-								"apps, sessions, keys; say --lose-data if you mean it"), err)
-					}
 				}
 			}
 			name, err := database.Schema().MigrateDown(cmd.Context())
-			if err == nil {
-				cmd.Println("taken back " + name)
+			if err != nil {
+				return err
 			}
-			return err
+			say(cmd, "reverted %s\n", name)
+			return printResult(cmd, members{"reverted": name})
 		})
-	cmd.Flags().BoolVar(&loseData, "lose-data", false, "delete what the migration's tables hold")
+	cmd.Flags().BoolVar(&loseData, "lose-data", false, "delete the data in the migration's tables")
 	return cmd
 }
 
-func migration(use, short string, open func(context.Context, settings.Settings) (*sql.DB, error),
-	run func(*cobra.Command,
-		*sql.DB) error) *cobra.Command {
-	return onDatabase(&cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}, open,
-		func(cmd *cobra.Command, _ settings.Settings, database *sql.DB, _ []string) error {
-			return run(cmd, database)
-		})
+// refuseDataLoss returns an error if the database holds anything that somebody could miss.
+func refuseDataLoss(ctx context.Context, database *sql.DB) error {
+	migrated, err := database.Schema().Migrated(ctx)
+	if err != nil || !migrated {
+		return err
+	}
+	if empty, err := server.IsEmpty(ctx, database); err != nil || !empty {
+		return errors.Join(errors.New("reverting the migration deletes the data in its tables: users, clients, "+
+			"apps, sessions, keys; to delete it, add --lose-data"), err)
+	}
+	return nil
 }
 
-// shownMigration is what an operator is shown of a migration.
+func migrationStatusCommand() *cobra.Command {
+	return migration(asTable(&cobra.Command{Use: "status", Short: "List migrations and when they were applied"}),
+		server.OpenExistingDatabase, showMigrations)
+}
+
+// migration makes a command that works on the database whether or not it is migrated.
+func migration(cmd *cobra.Command, open func(context.Context, settings.Settings) (*sql.DB, error),
+	run func(*cobra.Command, *sql.DB) error) *cobra.Command {
+	cmd.Args = cobra.NoArgs
+	return onDatabase(cmd, open, func(cmd *cobra.Command, _ settings.Settings, database *sql.DB, _ []string) error {
+		return run(cmd, database)
+	})
+}
+
+// shownMigration is a migration in the output of migrate status.
 type shownMigration struct {
 	Name      string `json:"name"`
-	AppliedAt string `json:"applied_at,omitempty"`
+	AppliedAt string `json:"applied_at,omitempty"` // RFC 3339
 }
 
 func showMigrations(cmd *cobra.Command, database *sql.DB) error {

@@ -22,14 +22,14 @@ import (
 	"github.com/lingpai/lingpai/internal/e2e"
 )
 
-// process is a command that stays up.
+// process is a command that keeps running.
 type process struct {
 	*e2e.Process
 	t      *testing.T
 	stdout *bufio.Reader
 }
 
-// start runs a command that stays up, and kills it when the test ends.
+// start starts a command that keeps running, and kills it when the test ends.
 func (o *shell) start(args ...string) *process {
 	o.t.Helper()
 	return o.started(o.command(o.t.Context(), args...))
@@ -50,7 +50,7 @@ func (o *shell) started(cmd *exec.Cmd) *process {
 	return &process{started, o.t, bufio.NewReader(reader)}
 }
 
-// line is the next line of standard output.
+// line returns the next line of standard output.
 func (p *process) line() string {
 	p.t.Helper()
 	line, err := p.stdout.ReadString('\n')
@@ -58,7 +58,7 @@ func (p *process) line() string {
 	return line
 }
 
-// rest is all that the process still writes to standard output.
+// rest returns the remaining standard output.
 func (p *process) rest() string {
 	p.t.Helper()
 	rest, err := io.ReadAll(p.stdout)
@@ -66,7 +66,7 @@ func (p *process) rest() string {
 	return string(rest)
 }
 
-// stop asks the process to end, and waits until it has.
+// stop sends SIGTERM to the process and waits for its end.
 func (p *process) stop() error {
 	p.t.Helper()
 	if runtime.GOOS == "windows" { // there is no SIGTERM
@@ -77,7 +77,7 @@ func (p *process) stop() error {
 	return p.Wait(patience)
 }
 
-// exitCode waits until the process has failed.
+// exitCode waits for the process to fail, and returns its exit code.
 func (p *process) exitCode() int {
 	p.t.Helper()
 	var exit *exec.ExitError
@@ -93,7 +93,7 @@ func (p *process) logged(message string) map[string]any {
 	return members
 }
 
-// reply is an HTTP answer of JSON.
+// reply is an HTTP response with a JSON object.
 type reply struct {
 	status  int
 	members map[string]any
@@ -104,7 +104,7 @@ func (r reply) text(name string) string {
 	return text
 }
 
-// postForm sends a form, and the client's name and secret if there is one.
+// postForm posts a form as a client, with its secret if it has one.
 func postForm(t *testing.T, target, clientID, secret string, pairs ...string) reply {
 	t.Helper()
 	form := url.Values{}
@@ -147,7 +147,7 @@ func ask(t *testing.T, request *http.Request) reply {
 	return r
 }
 
-// post returns the body of a 200 answer; any other is an error that shows it.
+// post returns the body of a 200 response. Any other status is an error that quotes the body.
 func post(ctx context.Context, target, contentType, body string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(body))
 	if err != nil {

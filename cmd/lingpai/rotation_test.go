@@ -26,7 +26,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// rotating is a fleet whose keys rotate every few seconds, behind a load balancer.
+// rotating is a fleet behind a load balancer whose keys rotate every few seconds.
 type rotating struct {
 	*fleet
 	issuer string
@@ -53,7 +53,7 @@ func newRotating(t *testing.T, env ...string) *rotating {
 	return r
 }
 
-// token is an access token of the service, of either replica.
+// token returns an access token of the service, from either replica.
 func (r *rotating) token() (string, error) {
 	a, err := r.replicas[r.turn.Add(1)%2].token("", "client_id", serviceClient, "client_secret", r.secret,
 		"grant_type", "client_credentials")
@@ -63,7 +63,7 @@ func (r *rotating) token() (string, error) {
 	return a.members.AccessToken, err
 }
 
-// kept is a verifier that keeps the key set for as long as it says, and asks for nothing meanwhile, whatever it meets.
+// kept is a verifier that caches the key set for its max-age, and does not fetch it before, even for an unknown key.
 type kept struct {
 	url     string
 	keys    *oidc.RemoteKeySet
@@ -79,7 +79,7 @@ func (k *kept) verify(ctx context.Context, token string) error {
 	return err
 }
 
-// once lets one request through.
+// once makes one request.
 type once struct{ used atomic.Bool }
 
 func (o *once) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -89,9 +89,9 @@ func (o *once) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestKeysRotateUnderLoad: two servers that rotate every eight seconds, and verifiers that cache as their
-// libraries do. From a key's announcement to its end no token is refused, each rotation happens once, and the
-// secret of refresh tokens rotates along and loses no session.
+// TestKeysRotateUnderLoad: two servers rotate every eight seconds, and verifiers cache as their libraries do. No token
+// is rejected between the announcement and the end of a key, each rotation happens once, and the secret of refresh
+// tokens rotates too without ending a session.
 func TestKeysRotateUnderLoad(t *testing.T) {
 	t.Parallel()
 	node, folder := installLibraries(t)
@@ -188,10 +188,10 @@ func (r *rotating) sdkVerifies(t *testing.T) {
 	}
 }
 
-// requireEachOnce holds that a key was used for its interval before the next one: two servers did not rotate twice.
+// requireEachOnce requires that each key was used for its interval: two servers did not rotate twice.
 func (r *rotating) requireEachOnce(t *testing.T) {
 	t.Helper()
-	database, _ := r.house()
+	database, _ := r.shared()
 	records, err := database.Keys().Keys(t.Context())
 	require.NoError(t, err)
 	used := map[string][]time.Time{}
@@ -209,8 +209,8 @@ func (r *rotating) requireEachOnce(t *testing.T) {
 	}
 }
 
-// TestAStolenKeyIsRevoked: within seconds both servers sign with a key that verifiers knew before, and what
-// the stolen one signed counts nowhere once their key sets have grown old.
+// TestAStolenKeyIsRevoked: within seconds both servers sign with a key that verifiers already know, and tokens of the
+// stolen key are rejected everywhere once cached key sets have expired.
 func TestAStolenKeyIsRevoked(t *testing.T) {
 	t.Parallel()
 	r := newRotating(t)
@@ -223,13 +223,13 @@ func TestAStolenKeyIsRevoked(t *testing.T) {
 	time.Sleep(5 * time.Second) // keys.announce: the standby is known everywhere
 	require.NoError(t, strict.verify(t.Context(), stolen))
 	kid := kidOf(t, stolen)
-	require.Contains(t, r.refused("keys", "revoke", "--", kid), "say --now if that is meant")
+	require.Contains(t, r.refused("keys", "revoke", "--", kid), "add --now to confirm")
 	require.Contains(t, r.refused("keys", "revoke", "--now", "--", "-x"), `there is no key "-x"`)
 	require.Contains(t, r.ok("keys", "rotate", "--purpose", "refresh"), "the refresh key is ")
 	require.Len(t, r.listed("events", "list", "--kind", identity.EventKeyRotated), 1)
 	said := r.ok("keys", "revoke", "--now", "--", kid)
-	require.Contains(t, said, kid+" is gone since ")
-	require.Contains(t, said, "refuse the revoked key from ")
+	require.Contains(t, said, "revoked "+kid+" at ")
+	require.Contains(t, said, "reject the revoked key from ")
 	require.NotContains(t, said, "has not been published for keys.announce")
 	require.Eventually(t, func() bool { // servers look every two seconds
 		for range r.replicas {
@@ -259,7 +259,7 @@ func TestAStolenKeyIsRevoked(t *testing.T) {
 	}
 }
 
-// listSignedBy names the key that signed a server's list of revocations.
+// listSignedBy returns the id of the key that signed a server's list of revocations.
 func (r *rotating) listSignedBy(t *testing.T, replica *replica) string {
 	response, err := http.Get("http://" + replica.addr + "/revocations")
 	require.NoError(t, err)
@@ -269,7 +269,7 @@ func (r *rotating) listSignedBy(t *testing.T, replica *replica) string {
 	return kidOf(t, string(list))
 }
 
-// kidOf names the key that signed a token.
+// kidOf returns the id of the key that signed a token.
 func kidOf(t *testing.T, token string) string {
 	t.Helper()
 	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])

@@ -21,10 +21,9 @@ import (
 func newServeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve tokens",
-		Long: `Serve tokens, behind a reverse proxy that terminates TLS. The database must be migrated
-(lingpai migrate up) and needs a master key (lingpai keys new-master-key); the signing key is made at the
-first start.`,
+		Short: "Run the token provider",
+		Long: `Run the token provider, behind a reverse proxy that terminates TLS. It needs a migrated database
+(lingpai migrate up) and a master key (lingpai keys new-master-key). It generates the signing keys at the first start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := settings.Load(cmd.Flags(), settings.Terms{Demands: []settings.Demand{
@@ -43,31 +42,31 @@ first start.`,
 	return cmd
 }
 
-// healthcheckTime is how long the server has for its answer; its own checks take three seconds at most.
+// healthcheckTime is how long the server has to answer; its own checks take three seconds at most.
 const healthcheckTime = 5 * time.Second
 
 func newHealthcheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Ask a server that runs on this machine whether it is ready; for containers, which have no curl",
-		Long: `Ask GET /readyz of the "lingpai serve" that runs here with the same configuration. The exit
-status is 1 if it is not ready.`,
+		Short: "Check that the server on this machine is ready; for containers without curl",
+		Long: `Request GET /readyz of the "lingpai serve" that runs on this machine with the same configuration. The
+exit status is 1 if it is not ready. Nothing is printed if it is.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := settings.Load(cmd.Flags(), settings.Terms{})
 			if err != nil {
 				return err
 			}
-			return askReadiness(cmd.Context(), readyURL(c))
+			return checkReadiness(cmd.Context(), readyURL(c))
 		},
 	}
 	settings.AddFlags(cmd)
 	return cmd
 }
 
-// readyURL is where the server of a configuration is asked from its own machine.
+// readyURL returns the URL of GET /readyz as seen from the server's own machine.
 func readyURL(c settings.Settings) string {
-	host, port, _ := net.SplitHostPort(c.Addr) // was checked
+	host, port, _ := net.SplitHostPort(c.Addr) // settings.Load checked it
 	if address, err := netip.ParseAddr(host); host == "" || err == nil && address.IsUnspecified() {
 		host = "localhost"
 	}
@@ -78,7 +77,7 @@ func readyURL(c settings.Settings) string {
 	return "http://" + net.JoinHostPort(host, port) + issuer.Path + "/readyz"
 }
 
-func askReadiness(ctx context.Context, target string) error {
+func checkReadiness(ctx context.Context, target string) error {
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
@@ -87,8 +86,8 @@ func askReadiness(ctx context.Context, target string) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("no server answers: %w; start lingpai serve, or give its server.addr "+
-			"(LINGPAI_SERVER_ADDR)", err)
+		return fmt.Errorf("no server answers: %w; start lingpai serve, or set server.addr (LINGPAI_SERVER_ADDR) "+
+			"to its address", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusOK {
@@ -97,7 +96,7 @@ func askReadiness(ctx context.Context, target string) error {
 	return fmt.Errorf("the server is not ready: %s %s", response.Status, failedChecks(response.Body))
 }
 
-// failedChecks names what the server says does not work.
+// failedChecks returns the names of the checks that failed, as the server reports them.
 func failedChecks(body io.Reader) string {
 	var answer struct {
 		Checks []struct {
@@ -105,7 +104,7 @@ func failedChecks(body io.Reader) string {
 			OK   bool
 		}
 	}
-	_ = json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&answer) // another program may answer there
+	_ = json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(&answer) // another program may have answered
 	var failed []string
 	for _, check := range answer.Checks {
 		if !check.OK {

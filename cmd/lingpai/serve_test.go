@@ -23,7 +23,7 @@ func (o *operator) serves(args ...string) (*process, string) {
 	return p, fmt.Sprintf("http://%s", p.logged("serving")["addr"])
 }
 
-// simulates starts a simulator that knows the tests' app, and returns its base URL.
+// simulates starts a simulator with the tests' app, and returns its base URL.
 func (o *shell) simulates() string {
 	o.t.Helper()
 	p := o.start("wechat-simulator", "--addr", "127.0.0.1:0", "--app", appID+":"+simSecret)
@@ -83,7 +83,7 @@ func TestServeSaysAtEveryStartThatEverybodyOnTheNetworkCanListen(t *testing.T) {
 	}
 }
 
-// inFlight starts serve with a request that waits for a slow WeChat, and returns where its answer will come.
+// inFlight starts serve with a request that waits for a slow WeChat, and returns a channel for its response.
 func inFlight(t *testing.T, delay time.Duration) (*process, chan int) {
 	t.Helper()
 	if runtime.GOOS == "windows" {

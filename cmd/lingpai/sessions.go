@@ -14,44 +14,43 @@ import (
 )
 
 func newSessionsCommand() *cobra.Command {
-	return group("sessions", "Sign-ins that are alive", listSessionsCommand(), revokeSessionsCommand())
+	return group("sessions", "Manage sessions", listSessionsCommand(), revokeSessionsCommand())
 }
 
 func listSessionsCommand() *cobra.Command {
-	return addOutputFlag(operate(&cobra.Command{Use: "list SUB|USERNAME", Short: "List a user's live sessions",
-		Args: cobra.ExactArgs(1)},
+	return completeArguments(operate(asTable(&cobra.Command{Use: "list SUB|USERNAME", SuggestFor: []string{"ls"},
+		Short: "List a user's active sessions", Args: cobra.ExactArgs(1)}),
 		onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
 			sessions, err := o.sessions().List(ctx, o.actor, user.ID)
 			if err != nil {
 				return err
 			}
 			return printRows(cmd, views(sessions, admin.ViewSession), []string{"SID", "CLIENT", "METHOD",
-				"SIGNED IN", "LAST SEEN", "REFRESHES",
-				"EXPIRES", "DEVICE"}, func(s admin.SessionView) []string {
+				"SIGNED IN", "LAST SEEN", "REFRESHES", "EXPIRES", "DEVICE"}, func(s admin.SessionView) []string {
 				return []string{s.ID, s.ClientID, s.Method, s.AuthTime, s.LastSeenAt, fmt.Sprint(s.Refreshes),
 					s.ExpiresAt, terminal.OrDash(s.Device)}
 			})
-		})))
+		})), 1, userCandidates)
 }
 
 func revokeSessionsCommand() *cobra.Command {
 	var user, since, before string
 	cmd := operate(&cobra.Command{
-		Use:   "revoke [SID]",
-		Short: "End one session, all of a user, or all that were opened before or used since an instant",
-		Long: `End one session (SID), all sessions of a user (--user), all that were opened at or before an
-instant (--before), or all that were opened or refreshed at or after one (--since). Access tokens that
-services verify offline live on until they expire.
+		Use: "revoke [SID]", SuggestFor: []string{"end", "delete", "rm"},
+		Short: "End sessions: one, all of a user, or all that were opened or used within a time",
+		Long: `End one session (SID), all sessions of a user (--user), all sessions that were opened at or before an
+instant (--before), or all that were opened or refreshed at or after an instant (--since). Access tokens that
+services verify offline stay valid until they expire.
 
-After restoring a backup, what was ended since it was made is alive again, and nobody knows which: end all that it holds
-with --before and the present time. Mini-programs sign in again by themselves.`,
+Restoring a backup also restores sessions that have been ended since it was made, and nothing tells them apart. After
+a restore, end all sessions with --before and the current time. Mini-programs sign in again by themselves.`,
 		Example: `  lingpai sessions revoke 0199f2c4-7f6e-7000-8000-3f1c5a2b9d10
   lingpai sessions revoke --user alice
   lingpai sessions revoke --before 2026-11-20T08:00:00Z`,
 		Args: cobra.MaximumNArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		if given := len(args) + count(user) + count(since) + count(before); given != 1 {
-			return errors.New("say which: a SID, --user, --before, or --since")
+			return errors.New("give exactly one of: a SID, --user, --before, --since")
 		}
 		switch {
 		case user != "":
@@ -66,9 +65,10 @@ with --before and the present time. Mini-programs sign in again by themselves.`,
 		}
 		return reportEnded(cmd, 1, o.sessions().End(ctx, o.actor, args[0]))
 	})
-	cmd.Flags().StringVar(&user, "user", "", "sub or user name whose sessions end")
-	cmd.Flags().StringVar(&before, "before", "", "instant (RFC 3339); sessions opened by then end")
-	cmd.Flags().StringVar(&since, "since", "", "instant (RFC 3339); sessions opened or refreshed since then end")
+	cmd.Flags().StringVar(&user, "user", "", "end all sessions of the user with this sub or user name")
+	completeFlag(cmd, "user", userCandidates)
+	cmd.Flags().StringVar(&before, "before", "", "end sessions opened at or before this instant (RFC 3339)")
+	cmd.Flags().StringVar(&since, "since", "", "end sessions opened or refreshed at or after this instant (RFC 3339)")
 	return cmd
 }
 
@@ -90,8 +90,9 @@ func count(text string) int {
 }
 
 func reportEnded(cmd *cobra.Command, ended int64, err error) error {
-	if err == nil {
-		cmd.Printf("ended %d session(s)\n", ended)
+	if err != nil {
+		return err
 	}
-	return err
+	say(cmd, "ended %s\n", terminal.Plural(int(ended), "session"))
+	return printResult(cmd, members{"ended": ended})
 }

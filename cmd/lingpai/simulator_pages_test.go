@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPagesDoNotReachTheSimulator: one that a browser on this machine shows could mint codes, by a name that
-// leads here.
+// TestPagesDoNotReachTheSimulator: a web page in a browser on this machine could create codes, with a host name that
+// resolves to loopback.
 func TestPagesDoNotReachTheSimulator(t *testing.T) {
 	simulator := newOperator(t).simulates()
 	for name, spoil := range map[string]func(*http.Request){

@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// pruned deletes whose time has come, as a server would.
+// pruned purges users whose grace period has ended, as a server does.
 func (o userRecords) pruned() (deleted int) {
 	o.t.Helper()
 	database, err := sql.Open(context.Background(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
@@ -27,7 +27,7 @@ func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
 	o := migrated(t)
 	sub := o.seen(atApp("wx1", "openid", ""))[0]
 	require.Contains(t, o.ok("users", "delete", sub),
-		sub+" would be deleted, with 1 account(s), and 0 session(s) would end")
+		sub+" would be deleted with 1 account, and no sessions would end")
 	user, _ := o.shown(sub)
 	require.NotContains(t, user, "deletes_at", "it was a preview")
 	require.Contains(t, o.refused("users", "undelete", sub), "no deletion of "+sub+" is scheduled")
@@ -37,7 +37,7 @@ func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
 	at, err := time.Parse(time.RFC3339, user["deletes_at"].(string))
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(336*time.Hour), at, time.Minute)
-	require.Contains(t, o.ok("users", "delete", sub), sub+" is leaving already")
+	require.Contains(t, o.ok("users", "delete", sub), sub+" is already scheduled for deletion")
 	require.Zero(t, o.pruned())
 	require.Contains(t, o.ok("users", "undelete", sub), sub+" will not be deleted")
 	user, _ = o.shown(sub)
@@ -68,7 +68,7 @@ func TestAUserWhoCannotBeDeletedStays(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
-	retired, survivor := o.twins("UNION")
+	retired, survivor := o.duplicates("UNION")
 	o.ok("users", "merge", retired, survivor, "--yes")
 	for _, command := range [][]string{{"delete", retired}, {"delete", retired, "--yes"}, {"keep", retired},
 		{"set-password", retired}} {

@@ -14,40 +14,40 @@ import (
 
 func importUsersCommand() *cobra.Command {
 	var options userimport.Config
-	cmd := addOutputFlag(operate(&cobra.Command{
-		Use: "import FILE|-", Short: "Add the people of another program, from CSV or JSON lines",
+	cmd := operate(asTable(&cobra.Command{
+		Use: "import FILE|-", Short: "Import users of another program from CSV or JSON lines",
 		Args: cobra.ExactArgs(1),
-		Long: `Add the people of another program, from a file of CSV or JSON lines, or from standard input
-("-"). One row is one person:
+		Long: `Import users of another program from a file of CSV or JSON lines, or from standard input ("-"). One
+row is one user:
 
-  sub            the id to keep as "sub" of every token; left out: a new one is made
-  username, password_hash (bcrypt or argon2id, as "users create --hash" takes it)
+  sub            the id to keep as "sub" of every token; if omitted, a new one is generated
+  username, password_hash (bcrypt or argon2id, in the form that "users create --hash" accepts)
   name, nickname, picture, gender, locale, email, phone, created_at,
                  disabled (true: cannot sign in until "users enable")
   roles          a JSON array; in CSV separated by spaces
   app, openid, unionid: an account at WeChat or QQ. JSON lines may have several: "accounts": [{"app": …, "openid": …}]
 
-A row has sub, username or an account; all else may be left out. Apps are added before (lingpai apps add).
+A row needs a sub, a username or an account; everything else is optional. Apps must be added first (lingpai apps
+add).
 
-Who is there already is left as he is, so the same command goes on where an import stopped. A row that
-contradicts a user or an earlier row is refused, and keeps no other row out; --report tells of each with its
-line.
+Existing users are unchanged, so an interrupted import can be resumed with the same command. A row that contradicts a
+user or an earlier row is rejected and does not affect other rows; --report lists each rejected row with its line.
 
---dry-run checks everything and writes nothing. To find who is twice in the file, it remembers every sub, user
-name, account and unionid, in up to 100 bytes of memory each; an import needs the same memory for files of any
-size.`,
+--dry-run checks everything and writes nothing. To find duplicates within the file it remembers every sub, user name,
+account and unionid, in up to 100 bytes of memory each; a real import needs the same memory for files of any size.`,
 		Example: `  lingpai users import people.csv --dry-run --report rehearsal.csv
   lingpai users import people.jsonl --report refused.csv
   zcat people.jsonl.gz | lingpai users import - --format jsonl`,
-	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
-		options.Path, options.Imports, options.Actor = args[0], o.people(), o.actor
+	}), func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
+		options.Path, options.Imports, options.Actor = args[0], o.imports(), o.actor
 		options.Stdin, options.Stderr = cmd.InOrStdin(), cmd.ErrOrStderr()
 		return importUsers(ctx, cmd, options)
-	}))
+	})
 	cmd.Flags().StringVar(&options.Format, "format", "",
-		"csv or jsonl; default: as the file's name ends (.csv, .jsonl, .ndjson)")
+		"format of the file: csv or jsonl (default: from its extension .csv, .jsonl or .ndjson)")
+	limitChoices(cmd, "format", "csv", "jsonl")
 	cmd.Flags().StringVar(&options.Report, "report", "",
-		"file to make, as CSV: line, outcome (refused or warned), sub and reason of each such row")
+		"write a CSV file with line, outcome (refused or warned), sub and reason of each rejected or doubtful row")
 	cmd.Flags().BoolVar(&options.DryRun, "dry-run", false, "check everything and write nothing")
 	return cmd
 }
@@ -62,24 +62,21 @@ func importUsers(ctx context.Context, cmd *cobra.Command, options userimport.Con
 	return errors.Join(err, printImport(cmd, counts, options.Report))
 }
 
-// printImport ends a run: it is a failure if rows were refused.
+// printImport prints the outcome of an import. It returns an error if rows were rejected.
 func printImport(cmd *cobra.Command, counts userimport.Counts, report string) error {
 	imported := "imported"
 	if counts.DryRun {
 		imported = "dry run: would have imported"
 	}
-	if output, _ := cmd.Flags().GetString("output"); output == "json" {
-		if err := printJSON(cmd, counts); err != nil {
-			return err
-		}
-	} else {
-		cmd.Printf("%s %s, already there %s, refused %s\n", imported, terminal.Grouped(counts.Imported),
-			terminal.Grouped(counts.AlreadyThere), terminal.Grouped(counts.Refused))
+	say(cmd, "%s %s, already there %s, refused %s\n", imported, terminal.Grouped(counts.Imported),
+		terminal.Grouped(counts.AlreadyThere), terminal.Grouped(counts.Refused))
+	if err := printResult(cmd, counts); err != nil {
+		return err
 	}
 	if counts.Refused == 0 {
 		return nil
 	}
-	where := cmp.Or(report, "the lines above; --report FILE tells of all")
+	where := cmp.Or(report, "the lines above; --report FILE lists all of them")
 	return fmt.Errorf("%s of %s rows were refused: see %s", terminal.Grouped(counts.Refused),
 		terminal.Grouped(counts.Rows()), where)
 }

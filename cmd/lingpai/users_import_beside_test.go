@@ -21,7 +21,7 @@ func TestImportLetsOthersSignInIntoPostgreSQL(t *testing.T) {
 	importBesideSignIns(t, migrated(t, "LINGPAI_DATABASE_URL="+dbtest.PostgreSQL(t)))
 }
 
-// importBesideSignIns has new people sign in all the while, at a server that is another process than the import.
+// importBesideSignIns imports while new users sign in at a server in another process.
 func importBesideSignIns(t *testing.T, o *operator) {
 	t.Helper()
 	o.okWith(simSecret, "apps", "add", appID, "--open-platform", "main")

@@ -13,7 +13,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// importing imports a text as a file of that name, and returns what was told of its rows.
+// importing imports a text as a file of that name, and returns the lines of the report.
 func (o importCommands) importing(name, text string, args ...string) (answer, []told) {
 	o.t.Helper()
 	o.write(name, text)
@@ -24,7 +24,7 @@ func (o importCommands) importing(name, text string, args ...string) (answer, []
 	return a, o.report(report)
 }
 
-// importsAll runs an import that is to end well. A slow one tells of its progress on standard error.
+// importsAll runs an import that must succeed. A slow one shows its progress on standard error.
 func (o importCommands) importsAll(name string) string {
 	o.t.Helper()
 	a := o.types("", "users", "import", name)
@@ -61,16 +61,16 @@ func TestImportTellsLinesOfCSVWhateverIsInQuotes(t *testing.T) {
 		a, lines := o.importing("people.csv", terminal.ByteOrderMark+strings.Join(rows, end))
 		require.Equal(t, 1, a.code)
 		require.Regexp(t, "^imported (3, already there 0|0, already there 3), refused 7\n$", a.stdout)
-		const quotes = "the quotes are wrong: a field with quotes, commas or line ends stands in quotes, " +
-			"and each quote within it is written twice"
+		const quotes = "the quotes are wrong: a field with quotes, commas or line breaks must be quoted, " +
+			"and each quote in it doubled"
 		require.Equal(t, []told{
 			{3, "refused", "b", "name must have at most 128 characters, and no invisible or text direction characters"},
 			{6, "refused", "", "sub must be 1 to 255 printable ASCII characters without spaces"},
 			{7, "refused", "", "the row has 5 columns, and the first line names 6"},
 			{8, "refused", "", quotes},
 			{9, "refused", "", quotes},
-			{10, "refused", "h", "disabled is true or false"},
-			{12, "refused", "'=1+1", "a role must be 1 to 64 characters: A to Z, a to z, digits, and . _ : -"},
+			{10, "refused", "h", "disabled must be true or false"},
+			{12, "refused", "'=1+1", "a role is 1 to 64 of the letters A to Z and a to z, digits, and . _ : -"},
 		}, lines)
 	}
 	require.Equal(t, []string{"a", "i", "j"}, o.subs())
@@ -93,21 +93,21 @@ func TestImportRefusesAFileThatItCannotRead(t *testing.T) {
 	big := func(c uint16) string { return string([]byte{byte(c >> 8), byte(c)}) }
 	const inGBK = "sub,name\nx,y\nz,\xc1\xee\xc5\xc6\n" // 令牌 in GBK
 	for says, text := range map[string]string{
-		"people.csv is empty":                "",
-		"has no line that names its columns": "\n\r\n",
-		`column 2 has a name "phone_number", which is not known: the first line`: "sub,phone_number\n",
-		"column 1 has a name that cannot be repeated here":                       "+8613800000000,alice\n",
-		`column 1 has a name "alice", which is not known`:                        "alice,x@example.com," + goodHash,
-		`column "sub" stands twice`:                                              "sub,name,sub\n",
-		"column 1 has a name that cannot be repeated here, which is not known":   "sub;name\nx;y",
-		"the first line must name the columns: the row is too long":              strings.Repeat("x", 300_000),
-		"the first line must name the columns: parse error":                      "sub\"\n",
-		"is UTF-16: convert it to UTF-8, as with: iconv -f UTF-16 -t UTF-8":      wide("\ufeffsub\nx\n", little),
-		"people.csv is UTF-16":                                                   wide("\ufeffsub\nx\n", big),
-		"people.csv is UTF-16: ":                                                 wide("sub\nx\n", little),
-		"is UTF-16":                                                              wide("sub\nx\n", big),
+		"people.csv is empty":                                                        "",
+		"has no header line with the names of its columns":                           "\n\r\n",
+		`column 2 has the name "phone_number", which is unknown: the first line`:     "sub,phone_number\n",
+		"column 1 has the name (not shown)":                                          "+8613800000000,alice\n",
+		`column 1 has the name "alice", which is unknown`:                            "alice,x@example.com," + goodHash,
+		`column "sub" occurs twice`:                                                  "sub,name,sub\n",
+		"column 1 has the name (not shown), which is unknown":                        "sub;name\nx;y",
+		"the first line must name the columns: the row is too long":                  strings.Repeat("x", 300_000),
+		"the first line must name the columns: parse error":                          "sub\"\n",
+		"is UTF-16: convert it to UTF-8, for example with: iconv -f UTF-16 -t UTF-8": wide("\ufeffsub\nx\n", little),
+		"people.csv is UTF-16":                                                       wide("\ufeffsub\nx\n", big),
+		"people.csv is UTF-16: ":                                                     wide("sub\nx\n", little),
+		"is UTF-16":                                                                  wide("sub\nx\n", big),
 
-		"is not UTF-8 in line 3: convert it to UTF-8, as with: iconv -f GBK -t UTF-8": inGBK,
+		"is not UTF-8 in line 3: convert it to UTF-8, for example with: iconv -f GBK -t UTF-8": inGBK,
 	} {
 		o.write("people.csv", text)
 		require.Contains(t, o.refused("users", "import", "people.csv", "--report", "none.csv"), says)
@@ -115,10 +115,10 @@ func TestImportRefusesAFileThatItCannotRead(t *testing.T) {
 	}
 	o.write("people.txt", "sub\nx\n")
 	for says, args := range map[string][]string{
-		"--format: say csv or jsonl, since the name does not end": {"people.txt"},
-		`--format: "xml" is neither csv nor jsonl`:                {"people.txt", "--format", "xml"},
-		"missing.csv: no such file":                               {"missing.csv"},
-		"--report: people.txt is there already": {"people.txt", "--format", "csv",
+		"--format: give csv or jsonl, since the name does not end": {"people.txt"},
+		`--format: "xml" is neither csv nor jsonl`:                 {"people.txt", "--format", "xml"},
+		"missing.csv: no such file":                                {"missing.csv"},
+		"--report: people.txt already exists": {"people.txt", "--format", "csv",
 			"--report", "people.txt"},
 		"--report: open none/x.csv": {"people.txt", "--format", "csv",
 			"--report", "none/x.csv"},
@@ -126,7 +126,7 @@ func TestImportRefusesAFileThatItCannotRead(t *testing.T) {
 	} {
 		require.Contains(t, o.refused(append([]string{"users", "import"}, args...)...), says)
 	}
-	require.Contains(t, o.refusedWith("sub\nx\n", "users", "import", "-"), "--format: say csv or jsonl")
+	require.Contains(t, o.refusedWith("sub\nx\n", "users", "import", "-"), "--format: give csv or jsonl")
 	require.Contains(t, o.refusedWith("", "users", "import", "-", "--format", "csv"), "standard input is empty")
 	require.Empty(t, o.subs())
 	require.Equal(t, "imported 0, already there 0, refused 0\n", o.okWith("sub,name\n", "users", "import",
@@ -135,17 +135,17 @@ func TestImportRefusesAFileThatItCannotRead(t *testing.T) {
 		"csv"))
 }
 
-// TestImportSurvivesHostileRows has them in the middle of a file, so that what is before them and behind them counts.
+// TestImportSurvivesHostileRows has hostile rows in the middle of a file, and checks those before and after them.
 func TestImportSurvivesHostileRows(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
-	filler := strings.Repeat(`{"sub":"filler"}`+"\n", 5000) // more than is looked at before
+	filler := strings.Repeat(`{"sub":"filler"}`+"\n", 5000) // more than checkText reads
 	a, lines := o.importing("people.jsonl", filler+"{\"sub\":\"bytes\",\"name\":\"\xff\"}\n"+
 		`{"sub":"long","name":"`+strings.Repeat("x", 10<<20)+"\"}\n"+
 		"\x00\n"+strings.Repeat("[", 60_000)+"\n"+`{"sub":"after"}`+"\n"+strings.Repeat(" ", 70_000))
 	require.Equal(t, "imported 2, already there 4 999, refused 5\n", a.stdout)
 	require.Equal(t, []told{
-		{5001, "refused", "", "the row is not UTF-8: convert the file, as with: iconv -f GBK -t UTF-8"},
+		{5001, "refused", "", "the row is not UTF-8: convert the file, for example with: iconv -f GBK -t UTF-8"},
 		{5002, "refused", "", "the row has more than 64 KiB"},
 		{5003, "refused", "", "the row is not one JSON object"},
 		{5004, "refused", "", "the row is not one JSON object"},
@@ -157,8 +157,8 @@ func TestImportSurvivesHostileRows(t *testing.T) {
 		"long,"+strings.Repeat("x", 66_000)+"\nlater,\n")
 	require.Equal(t, "imported 1, already there 10 000, refused 3\n", a.stdout)
 	require.Equal(t, []told{
-		{10_002, "refused", "bytes", "the row is not UTF-8: convert the file, as with: iconv -f GBK -t UTF-8"},
-		{10_003, "refused", "nul", "the row has a NUL in it"},
+		{10_002, "refused", "bytes", "the row is not UTF-8: convert the file, for example with: iconv -f GBK -t UTF-8"},
+		{10_003, "refused", "nul", "the row contains a NUL"},
 		{10_004, "refused", "", "the row has more than 64 KiB, with the empty lines before it"},
 	}, lines)
 
@@ -173,14 +173,14 @@ func TestImportSurvivesHostileRows(t *testing.T) {
 		a, lines := o.importing("people.csv", "sub,name\nfiller,\n"+rest+"never,\n")
 		require.Equal(t, 1, a.code)
 		require.Contains(t, a.stderr, says)
-		require.Contains(t, a.stderr, "what stands before it is done, and the rest was not read")
+		require.Contains(t, a.stderr, "the rows before it were imported, and the rest was not read")
 		require.Equal(t, "imported 0, already there 1, refused 0\n", a.stdout)
 		require.Empty(t, lines)
 	}
 	require.NotContains(t, o.subs(), "never")
 }
 
-// TestImportKeepsSecretsToItself has secrets in rows that are refused for every reason there is, also for themselves.
+// TestImportKeepsSecretsToItself has secrets in rows that are rejected for every reason, including the secrets.
 func TestImportKeepsSecretsToItself(t *testing.T) {
 	t.Parallel()
 	o := newImporter(t)

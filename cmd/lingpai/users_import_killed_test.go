@@ -23,7 +23,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// killedRows is long enough to be killed in the midst.
+// killedRows is enough for an import to be killed halfway.
 const killedRows = 20_000
 
 func TestImportGoesOnAfterItWasKilledWithSQLite(t *testing.T) {
@@ -36,7 +36,7 @@ func TestImportGoesOnAfterItWasKilledWithPostgreSQL(t *testing.T) {
 	importKilled(t, migrated(t, "LINGPAI_DATABASE_URL="+dbtest.PostgreSQL(t)))
 }
 
-// importKilled kills an import over and over, wherever it is, and runs the same command again.
+// importKilled kills an import again and again, after different times, and runs the same command again.
 func importKilled(t *testing.T, o *operator) {
 	t.Helper()
 	o.okWith(simSecret, "apps", "add", appID, "--open-platform", "main")
@@ -46,7 +46,7 @@ func importKilled(t *testing.T, o *operator) {
 	for n := range 3 {
 		p := o.start("users", "import", "people.jsonl")
 		awaitUsers(t, database, there+1)
-		time.Sleep(time.Duration(n) * 37 * time.Millisecond) // wherever it is then
+		time.Sleep(time.Duration(n) * 37 * time.Millisecond) // anywhere in the import
 		p.Kill()
 		before := there
 		there = len(everybody(t, database))
@@ -92,7 +92,7 @@ func TestAnInterruptEndsAnImportAfterTheBatch(t *testing.T) {
 	require.NoError(t, p.Signal(os.Interrupt))
 	require.Equal(t, 1, p.exitCode())
 	says := regexp.MustCompile(`(?m)^lingpai: stopped after line (\d+): interrupt.*; ` +
-		`the same command goes on from there \(with another --report\)$`).FindStringSubmatch(p.Log())
+		`run the same command again to continue \(with another --report\)$`).FindStringSubmatch(p.Log())
 	require.NotNil(t, says, p.Log())
 	there := len(everybody(t, database))
 	require.Equal(t, strconv.Itoa(there), says[1])

@@ -19,7 +19,7 @@ import (
 
 const looseApp = "wxfedcba9876543210" // bound to no Open Platform account
 
-// newImporter is an operator with two apps, a client, a user and one who was deleted.
+// newImporter returns an operator with two apps, a client, a user and a deleted user.
 func newImporter(t *testing.T) *operator {
 	t.Helper()
 	o := migrated(t)
@@ -72,14 +72,14 @@ func (o importCommands) report(name string) (lines []told) {
 	return lines
 }
 
-// refusal is a row of JSON lines, and why it is refused. Of a row that cannot be told by its sub none is told.
+// refusal is a row of JSON lines that is rejected, its sub in the report, and the reason.
 type refusal struct{ row, sub, reason string }
 
 func refusals() []refusal {
 	return slices.Concat(refusalsOfForm(), refusalsOfValues(), refusalsOfAccounts())
 }
 
-// refusalsOfForm are rows that are no rows, and ones of which nobody knows who is meant.
+// refusalsOfForm are invalid rows, and rows that do not identify a user.
 func refusalsOfForm() []refusal {
 	const notJSON = "the row is not one JSON object"
 	return []refusal{
@@ -90,31 +90,31 @@ func refusalsOfForm() []refusal {
 		{`{"sub":"a4",}`, "a4", notJSON},
 		{`{"sub":"a5","sub":"a6"}`, "a5", `the row has a member "sub" twice`},
 		{`{"sub":"a7","s\u0075b":"a8"}`, "a7", `the row has a member "sub" twice`},
-		{`{"sub":"a9","Sub":"a10"}`, "a9", `the row has a member "Sub", which is not known`},
+		{`{"sub":"a9","Sub":"a10"}`, "a9", `the row has a member "Sub", which is unknown`},
 		{`{"sub":"a11","$2y$10$secret":1}`, "a11",
-			`the row has a member that cannot be repeated here, which is not known`},
-		{`{"sub":12}`, "", "sub is a text, in quotes"},
-		{`{"sub":"b1","email":["x@example.com"]}`, "b1", "email is a text, in quotes"},
-		{`{"sub":"b2","roles":"admin"}`, "b2", "roles is a list of texts"},
-		{`{"sub":"b3","roles":[1]}`, "b3", "roles is a list of texts"},
-		{`{"sub":"b4","disabled":"yes"}`, "b4", "disabled is true or false"},
-		{`{"sub":"b5","name":"a\u0000b"}`, "b5", "the row has a NUL in it"},
-		{`{"roles":["admin"]}`, "", "the user has no identifier: give sub, username or an account"},
-		{`{"sub":"two words"}`, "", "sub must be 1 to 255 printable ASCII characters"},
-		{`{"sub":"` + strings.Repeat("x", 256) + `"}`, "", "sub must be 1 to 255 printable ASCII characters"},
-		{`{"sub":"令牌"}`, "", "sub must be 1 to 255 printable ASCII characters"},
+			`the row has a member (not shown), which is unknown`},
+		{`{"sub":12}`, "", "sub must be a string"},
+		{`{"sub":"b1","email":["x@example.com"]}`, "b1", "email must be a string"},
+		{`{"sub":"b2","roles":"admin"}`, "b2", "roles must be a list of strings"},
+		{`{"sub":"b3","roles":[1]}`, "b3", "roles must be a list of strings"},
+		{`{"sub":"b4","disabled":"yes"}`, "b4", "disabled must be true or false"},
+		{`{"sub":"b5","name":"a\u0000b"}`, "b5", "the row contains a NUL"},
+		{`{"roles":["admin"]}`, "", "nothing to know the person by: give sub, username or an account"},
+		{`{"sub":"two words"}`, "", "sub is 1 to 255 printable ASCII characters"},
+		{`{"sub":"` + strings.Repeat("x", 256) + `"}`, "", "sub is 1 to 255 printable ASCII characters"},
+		{`{"sub":"令牌"}`, "", "sub is 1 to 255 printable ASCII characters"},
 		{`{"sub":"u_me"}`, "", `sub must not begin with "u_"`},
-		{`{"sub":"u_AAAAAAAAAAAAAAAAAAAAAB"}`, "", `sub must not begin with "u_"`}, // bits that no id of ours has
+		{`{"sub":"u_AAAAAAAAAAAAAAAAAAAAAB"}`, "", `sub must not begin with "u_"`}, // bits that no generated id has
 		{`{"sub":"shop"}`, "shop", "the sub is the id of a client"},
 		{`{"sub":"gone"}`, "gone", "the sub belonged to a deleted user and is never reused"},
 	}
 }
 
-// refusalsOfValues are rows of which one value is wrong.
+// refusalsOfValues are rows with one invalid value.
 func refusalsOfValues() []refusal {
-	const created = "created_at is a time such as 2024-05-06T07:08:09+08:00, " +
+	const created = "created_at must be a time such as 2024-05-06T07:08:09+08:00, " +
 		"or whole seconds or milliseconds since 1970"
-	const phone = "phone is + with country code"
+	const phone = "phone must be + with country code"
 	next := time.Now().Add(time.Hour)
 	return []refusal{
 		{`{"sub":"c1","username":"two words"}`, "c1", "a user name must not contain spaces"},
@@ -141,38 +141,38 @@ func refusalsOfValues() []refusal {
 		{`{"sub":"e8","created_at":true}`, "e8", created},
 		{`{"sub":"e9","created_at":"0001-01-01T00:00:00Z"}`, "e9", created},
 		{`{"sub":"e10","created_at":` + fmt.Sprint(next.Unix()) + `}`, "e10", "created_at is in the future"},
-		{`{"sub":"h1","nickname":"a\ud800b"}`, "", "half of a character"},
-		{`{"sub":"h2","nickname":"\udc00"}`, "", "half of a character"},
-		{`{"sub":"h3","nickname":"\ud83d\ud83d\ude00"}`, "", "half of a character"},
+		{`{"sub":"h1","nickname":"a\ud800b"}`, "", "unpaired surrogate"},
+		{`{"sub":"h2","nickname":"\udc00"}`, "", "unpaired surrogate"},
+		{`{"sub":"h3","nickname":"\ud83d\ud83d\ude00"}`, "", "unpaired surrogate"},
 		{`{"sub":"e11","created_at":` + fmt.Sprint(next.UnixMilli()) + `}`, "e11", "created_at is in the future"},
 	}
 }
 
-// refusalsOfAccounts are rows whose accounts are wrong, or whose names belong to others.
+// refusalsOfAccounts are rows with invalid accounts, or with names of other users.
 func refusalsOfAccounts() []refusal {
-	const ids = "openid, and unionid if there is one, are 1 to 128 printable ASCII"
-	const accounts = "accounts is a list of objects with app, openid and, if need be, unionid and platform"
+	const ids = "openid, and unionid if given, must be 1 to 128 printable ASCII"
+	const accounts = "accounts must be a list of objects with app, openid and optionally unionid and platform"
 	return []refusal{
 		{`{"sub":"f1","accounts":{}}`, "f1", accounts},
 		{`{"sub":"f2","accounts":[1]}`, "f2", accounts},
 		{`{"sub":"f3","accounts":[{"appid":"` + appID + `"}]}`, "f3", accounts},
 		{`{"sub":"f4","accounts":[{"app":"` + appID + `","openid":"o","openid":"p"}]}`, "f4", accounts},
 		{`{"sub":"f5","app":"` + appID + `","openid":"o1","accounts":[{"app":"` + appID + `","openid":"o1"}]}`,
-			"f5", "write all into accounts"},
+			"f5", "all of them into accounts"},
 		{`{"app":"` + appID + `"}`, "", ids},
 		{`{"sub":"f6","openid":"o1"}`, "f6", "app is not an AppID of wechat"},
 		{`{"sub":"f7","app":"` + appID + `","openid":"o 1"}`, "f7", ids},
 		{`{"sub":"f8","app":"` + appID + `","openid":"o1","unionid":"u 1"}`, "f8", ids},
 		{`{"sub":"f9","app":"+8613800000000","openid":"o1"}`, "f9", "app is not an AppID of wechat"},
 		{`{"sub":"f10","accounts":[{"platform":"alipay","app":"` + appID + `","openid":"o1"}]}`, "f10",
-			`the platform of an account is "wechat" or "qq"`},
+			`the platform of an account must be "wechat" or "qq"`},
 		{`{"sub":"f11","accounts":[{"platform":"qq","app":"` + appID + `","openid":"o1"}]}`, "f11",
 			"app is not an AppID of qq"},
 		{`{"sub":"f12","app":"wx00000000000000ff","openid":"o1"}`, "f12",
-			"app wx00000000000000ff is not there: add it with: lingpai apps add wx00000000000000ff"},
-		{`{"sub":"f13","app":"1112345678","openid":"o1"}`, "f13", "app 1112345678 is not there"},
+			"there is no app wx00000000000000ff: add it with: lingpai apps add wx00000000000000ff"},
+		{`{"sub":"f13","app":"1112345678","openid":"o1"}`, "f13", "there is no app 1112345678"},
 		{`{"sub":"f14","app":"` + looseApp + `","openid":"o1","unionid":"u1"}`, "f14",
-			"has no Open Platform account, so a unionid says nothing: add it with --open-platform"},
+			"has no Open Platform account, so a unionid is meaningless: add the app with --open-platform"},
 		{`{"sub":"f15","accounts":[{"app":"` + appID + `","openid":"o1"},{"app":"` + appID + `","openid":"o2"}]}`,
 			"f15", "a user can have only one account at each app"},
 		{`{"sub":"f16","accounts":[` + strings.Repeat(`{"app":"`+appID+`","openid":"o1"},`, 32) + `{"app":"` +
@@ -199,7 +199,7 @@ func TestImportRefusesEachRowWithItsReason(t *testing.T) {
 	for _, r := range refusals() {
 		file.WriteString(r.row + "\n\n")
 	}
-	// no line end
+	// no line break
 	file.WriteString(`{"sub":"last","username":null,"email":"","app":"` + looseApp + `","openid":"o-last"}`)
 	o.write("people.jsonl", file.String())
 	for n, dry := range [][]string{{"--dry-run"}, nil} {

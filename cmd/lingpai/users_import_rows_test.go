@@ -22,7 +22,7 @@ import (
 // -import.rows 1000000
 var importSize = flag.Int("import.rows", 10_000, "rows that are imported at once")
 
-// maxImportMemory is what an import may have in memory at most, in MiB, however many rows it has.
+// maxImportMemory is how much memory an import may use, in MiB, for any number of rows.
 const maxImportMemory = 200
 
 func TestImportOfManyRowsIntoSQLite(t *testing.T) {
@@ -35,8 +35,7 @@ func TestImportOfManyRowsIntoPostgreSQL(t *testing.T) {
 	importMany(t, migrated(t, "LINGPAI_DATABASE_URL="+dbtest.PostgreSQL(t)))
 }
 
-// importMany imports a file of rows that are as full as they may be, and again, and wants the same memory for
-// a file of any size.
+// importMany imports a file of rows with all members twice, and bounds the memory that it uses.
 func importMany(t *testing.T, o *operator) {
 	t.Helper()
 	o.okWith(simSecret, "apps", "add", appID, "--open-platform", "main")
@@ -58,7 +57,7 @@ func importMany(t *testing.T, o *operator) {
 	require.Equal(t, fmt.Sprint("user", *importSize-1), user["username"])
 }
 
-// generate writes a file of so many people.
+// generate writes a file of n rows.
 func (o importCommands) generate(name string, rows int) {
 	o.t.Helper()
 	file, err := os.Create(filepath.Join(o.folder, name))
@@ -77,10 +76,10 @@ func (o importCommands) generate(name string, rows int) {
 	require.NoError(o.t, w.Flush())
 }
 
-// importAnswer is what an import answered, and what it needed.
+// importAnswer is the output of an import, and the time and memory that it used.
 type importAnswer struct {
 	answer
-	peak int // KiB in memory; 0: not known
+	peak int // KiB in memory; 0: unknown
 	took time.Duration
 }
 
@@ -89,7 +88,7 @@ func (a importAnswer) figures(rows int) string {
 		float64(rows)/a.took.Seconds(), a.peak>>10)
 }
 
-// imports runs an import for as long as it takes.
+// imports runs an import without a time limit.
 func (o importCommands) imports(args ...string) importAnswer {
 	o.t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -99,13 +98,13 @@ func (o importCommands) imports(args ...string) importAnswer {
 	require.NoError(o.t, cmd.Start())
 	ended, peak := make(chan struct{}), make(chan int)
 	go func() { peak <- watchMemory(cmd.Process.Pid, ended) }()
-	_ = cmd.Wait() // the status tells
+	_ = cmd.Wait() // the caller checks the exit code
 	took := time.Since(begun)
 	close(ended)
 	return importAnswer{answer{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}, <-peak, took}
 }
 
-// watchMemory returns the most that a process had in memory, in KiB, as Linux tells.
+// watchMemory returns the peak memory of a process in KiB, from Linux's /proc.
 func watchMemory(process int, ended <-chan struct{}) (peak int) {
 	for {
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", process))

@@ -16,7 +16,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// hashedElsewhere is what a program that uses argon2id made of a password.
+// hashedElsewhere returns the hash that another program with argon2id makes of a password.
 func hashedElsewhere(t *testing.T, password string) string {
 	t.Helper()
 	salt := []byte("somesaltsomesalt")
@@ -37,14 +37,14 @@ func (o userRecords) events(kind string) (details []string) {
 	return details
 }
 
-// newHouseOfImported is a house with a simulated WeChat, into which people were imported.
-func newHouseOfImported(t *testing.T, people string) (h house, simulator string) {
+// newImportServer returns a server with a simulated WeChat and imported users.
+func newImportServer(t *testing.T, people string) (h testServer, simulator string) {
 	t.Helper()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
 	simulator = o.simulates()
 	o = o.with("LINGPAI_WECHAT_BASE_URL=" + simulator)
 	o.okWith(simSecret, "apps", "add", appID, "--open-platform", "main")
-	h = house{operator: o, secret: secretIn(t, o.ok("clients", "create", "asking", "--first-party", "--grant",
+	h = testServer{operator: o, secret: secretIn(t, o.ok("clients", "create", "asking", "--first-party", "--grant",
 		"password", "--grant", "wechat_code", "--app", appID,
 		"--audience", audience, "--scope", "openid", "--scope", "profile", "--scope", "email", "--scope", "phone",
 		"--scope", "roles"))}
@@ -56,7 +56,7 @@ func newHouseOfImported(t *testing.T, people string) (h house, simulator string)
 
 func TestImportedPeopleSignIn(t *testing.T) {
 	t.Parallel()
-	h, simulator := newHouseOfImported(t, fmt.Sprintf(`
+	h, simulator := newImportServer(t, fmt.Sprintf(`
 		{"sub":"legacy-1","username":"Zoë","password_hash":%q,"name":"Zoë 令",`+
 		`"nickname":"z","picture":"https://img.example.com/z.png","gender":"female",`+
 		`"locale":"zh_CN","email":"zoe@example.com","phone":"13812345678",`+
@@ -154,19 +154,19 @@ func TestImportWarnsOfUnionsOfOthers(t *testing.T) {
 	require.Len(t, o.events(identity.EventUnionConflict), 1)
 }
 
-// TestImportTellsTheFirstRefusedWithoutAReport stops telling after twenty.
-func TestImportTellsTheFirstRefusedWithoutAReport(t *testing.T) {
+// TestImportListsTheFirstRejectedRowsWithoutAReport, up to twenty.
+func TestImportListsTheFirstRejectedRowsWithoutAReport(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	a := o.types("sub\n"+strings.Repeat("two words\n", 30), "users", "import", "-", "--format", "csv")
 	require.Equal(t, 1, a.code)
 	require.Equal(t, 20, strings.Count(a.stderr, "refused: sub must be 1 to 255"), a.stderr)
 	require.Contains(t, a.stderr, "line 2 refused: ")
-	require.Contains(t, a.stderr, "there are more; --report FILE tells of all\nlingpai: 30 of 30 rows were "+
+	require.Contains(t, a.stderr, "there are more; --report FILE lists all of them\nlingpai: 30 of 30 rows were "+
 		"refused: see the lines above")
 }
 
-// TestDryRunCountsAsTheImportDoes has rows of all kinds, in several batches, that meet each other.
+// TestDryRunCountsAsTheImportDoes has rows of all kinds, in several batches, that contradict each other.
 func TestDryRunCountsAsTheImportDoes(t *testing.T) {
 	t.Parallel()
 	o := newImporter(t)
@@ -192,7 +192,7 @@ func TestDryRunCountsAsTheImportDoes(t *testing.T) {
 	require.NotEqual(t, before, o.tables())
 }
 
-// tables counts the rows of all that an import writes.
+// tables counts the rows of all tables that an import writes.
 func (o userRecords) tables() map[string]int {
 	o.t.Helper()
 	users := o.listed("users", "list", "--limit", "100000")

@@ -15,7 +15,7 @@ import (
 
 func mergeCommand() *cobra.Command {
 	var yes bool
-	cmd := operate(&cobra.Command{
+	cmd := completeArguments(operate(&cobra.Command{
 		Use: "merge RETIRED SURVIVOR", Short: "Merge two users who are the same person (a preview without --yes)",
 		Args: cobra.ExactArgs(2), Aliases: []string{"join"},
 		Long: `Merge two users who are the same person, each given by sub or user name. All accounts of RETIRED
@@ -39,50 +39,52 @@ Without --yes the command only prints what it would do. "lingpai users unmerge" 
 			if err != nil {
 				return err
 			}
-			cmd.Printf("merged %s into %s: %s; undo it with: lingpai users unmerge %s\n", retired.ID,
+			say(cmd, "merged %s into %s: %s; undo it with: lingpai users unmerge %s\n", retired.ID,
 				survivor.ID, describeMoved(merge.Moved), merge.ID)
-			return nil
+			return printResult(cmd, admin.ViewMerge(merge))
 		}
 		merge, err := o.merges().Preview(ctx, o.actor, retired.ID, survivor.ID)
 		if err != nil {
 			return err
 		}
 		preview(cmd, retired, survivor, merge.Moved, merge.Sessions)
-		return nil
-	})
+		return printResult(cmd, members{"preview": true, "retired": retired.ID, "survivor": survivor.ID,
+			"accounts": len(merge.Moved.Accounts), "unions": len(merge.Moved.Unions),
+			"username": merge.Moved.Username, "sessions": merge.Sessions})
+	}), 2, userCandidates)
 	cmd.Flags().BoolVar(&yes, "yes", false, "merge, instead of printing what a merge would do")
 	return cmd
 }
 
 // preview prints what a merge would do, with warnings that an operator may not have thought of.
 func preview(cmd *cobra.Command, retired, survivor identity.User, moved identity.Moved, sessions int) {
-	cmd.Printf("%s would be retired and become %s\n", naming(retired), naming(survivor))
+	say(cmd, "%s would be retired and become %s\n", naming(retired), naming(survivor))
 	for _, a := range moved.Accounts {
-		cmd.Printf("  moves    account %s\n",
+		say(cmd, "  moves    account %s\n",
 			strings.Join(terminal.Printable([]string{a.Platform, a.App, a.Subject}), " "))
 	}
 	for _, u := range moved.Unions {
-		cmd.Printf("  moves    union %s\n", strings.Join(terminal.Printable([]string{u.Platform, u.OpenPlatform,
+		say(cmd, "  moves    union %s\n", strings.Join(terminal.Printable([]string{u.Platform, u.OpenPlatform,
 			u.UnionID}), " "))
 	}
 	switch {
 	case moved.Username:
-		cmd.Printf("  moves    user name %q, with its password\n", retired.Username)
+		say(cmd, "  moves    user name %q, with its password\n", retired.Username)
 	case retired.Username != "":
-		cmd.Printf("  keeps    user name %q, which can no longer sign in\n", retired.Username)
+		say(cmd, "  keeps    user name %q, which can no longer sign in\n", retired.Username)
 	}
 	if len(retired.Roles) > 0 || retired.Claims != "" {
-		cmd.Printf("  keeps    roles and claims of %s: %s %s\n", retired.ID,
+		say(cmd, "  keeps    roles and claims of %s: %s %s\n", retired.ID,
 			terminal.OrDash(strings.Join(retired.Roles, " ")), retired.Claims)
 	}
-	cmd.Printf("  ends     %d session(s) of %s\n", sessions, retired.ID)
+	say(cmd, "  ends     %s of %s\n", terminal.Plural(sessions, "session"), retired.ID)
 	if retired.Disabled() {
-		cmd.Printf("  warning  %s is disabled, and could sign in again as %s\n", retired.ID, survivor.ID)
+		say(cmd, "  warning  %s is disabled, and could sign in again as %s\n", retired.ID, survivor.ID)
 	}
 	if survivor.Disabled() {
-		cmd.Printf("  warning  %s is disabled, so %s could no longer sign in either\n", survivor.ID, retired.ID)
+		say(cmd, "  warning  %s is disabled, so %s could no longer sign in either\n", survivor.ID, retired.ID)
 	}
-	cmd.Printf("nothing was changed; to merge: lingpai users merge %s %s --yes\n", retired.ID, survivor.ID)
+	say(cmd, "nothing was changed; to merge: lingpai users merge %s %s --yes\n", retired.ID, survivor.ID)
 }
 
 // naming names a user as operators know it.
@@ -95,7 +97,7 @@ func naming(user identity.User) string {
 
 // describeMoved summarizes what a merge moved.
 func describeMoved(m identity.Moved) string {
-	text := fmt.Sprintf("%d account(s), %d union(s)", len(m.Accounts), len(m.Unions))
+	text := terminal.Plural(len(m.Accounts), "account") + ", " + terminal.Plural(len(m.Unions), "union")
 	if m.Username {
 		text += ", user name and password"
 	}
@@ -105,13 +107,13 @@ func describeMoved(m identity.Moved) string {
 func duplicatesCommand() *cobra.Command {
 	var after string
 	var limit int
-	cmd := addOutputFlag(operate(&cobra.Command{
+	cmd := operate(asTable(&cobra.Command{
 		Use: "duplicates", Short: "List pairs of users who are the same person to WeChat or QQ",
 		Args: cobra.NoArgs, Aliases: []string{"twins"},
 		Long: `List pairs of users who are the same person to WeChat or QQ: their accounts share a unionid, but an
 app was bound to its Open Platform account only after both had signed in. The columns RETIRED and SURVIVOR are
 the arguments of "lingpai users merge".`,
-	}, func(ctx context.Context, cmd *cobra.Command, o operation, _ []string) error {
+	}), func(ctx context.Context, cmd *cobra.Command, o operation, _ []string) error {
 		pairs, err := o.merges().Duplicates(ctx, o.actor, after, limit)
 		if err != nil {
 			return err
@@ -125,38 +127,37 @@ the arguments of "lingpai users merge".`,
 			func(p admin.DuplicateView) []string {
 				return []string{p.Retired, p.Survivor, p.Platform, p.OpenPlatform, p.UnionID}
 			})
-	}))
+	})
 	cmd.Flags().StringVar(&after, "after", "", "show pairs that follow this one, as the command prints it")
-	cmd.Flags().IntVar(&limit, "limit", 100, "how many to show at most")
+	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of pairs")
 	return cmd
 }
 
 func listMergesCommand() *cobra.Command {
 	var limit int
-	cmd := addOutputFlag(operate(&cobra.Command{Use: "merges", Short: "List merges, newest first, and what moved",
-		Args: cobra.NoArgs, Aliases: []string{"joins"}},
+	cmd := operate(asTable(&cobra.Command{Use: "merges", Short: "List merges, newest first, and what they moved",
+		Args: cobra.NoArgs, Aliases: []string{"joins"}}),
 		func(ctx context.Context, cmd *cobra.Command, o operation, _ []string) error {
 			merges, err := o.merges().List(ctx, o.actor, limit)
 			if err != nil {
 				return err
 			}
 			return printRows(cmd, views(merges, admin.ViewMerge), []string{"ID", "RETIRED", "SURVIVOR", "ACCOUNTS",
-				"UNIONS", "USERNAME",
-				"MERGED", "UNDONE"}, func(j admin.MergeView) []string {
-				return []string{j.ID, j.Retired, j.Survivor, strconv.Itoa(j.Accounts), strconv.Itoa(j.Unions),
-					yesNo(j.Username), j.At, terminal.OrDash(j.UndoneAt)}
+				"UNIONS", "USERNAME", "MERGED", "UNDONE"}, func(m admin.MergeView) []string {
+				return []string{m.ID, m.Retired, m.Survivor, strconv.Itoa(m.Accounts), strconv.Itoa(m.Unions),
+					yesNo(m.Username), m.At, terminal.OrDash(m.UndoneAt)}
 			})
-		}))
-	cmd.Flags().IntVar(&limit, "limit", 100, "how many to show at most")
+		})
+	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of merges")
 	return cmd
 }
 
 func unmergeCommand() *cobra.Command {
-	return operate(&cobra.Command{
+	return completeArguments(operate(&cobra.Command{
 		Use: "unmerge MERGE_ID", Short: "Undo a merge, and end the survivor's sessions",
-		Args: cobra.ExactArgs(1), Aliases: []string{"unmerge"},
-		Long: `Undo a merge. The retired user gets back what the survivor still has of theirs, and what was added
-through it since, such as an account at another app of the same Open Platform account. A user name is returned
+		Args: cobra.ExactArgs(1), Aliases: []string{"unjoin"},
+		Long: `Undo a merge. The retired user gets back what the merge moved and the survivor still has, and what was
+added through it since, such as an account at another app of the same Open Platform account. A user name is returned
 without its password if the password was changed since the merge. All sessions of the survivor end. Lines that
 begin with "warning" list what else was added since and may belong to the wrong person; only you can tell.`,
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
@@ -164,11 +165,15 @@ begin with "warning" list what else was added since and may belong to the wrong 
 		if err != nil {
 			return err
 		}
-		cmd.Printf("restored %s with %s; ended all sessions of %s\n", merge.Retired,
+		say(cmd, "restored %s with %s; ended all sessions of %s\n", merge.Retired,
 			describeMoved(merge.Moved), merge.Survivor)
+		result := struct {
+			admin.MergeView
+			Warnings []string `json:"warnings"`
+		}{admin.ViewMerge(merge), append([]string{}, merge.Doubts...)}
 		for _, doubt := range terminal.Printable(merge.Doubts) {
-			cmd.Printf("  warning  %s\n", doubt)
+			say(cmd, "  warning  %s\n", doubt)
 		}
-		return nil
-	})
+		return printResult(cmd, result)
+	}), 1, mergeCandidates)
 }

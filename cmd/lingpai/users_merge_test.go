@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// seen signs people in through WeChat, as a server would, and returns their subs.
+// seen signs users in through WeChat, as a server does, and returns their subs.
 func (o userRecords) seen(identities ...identity.ExternalIdentity) (subs []string) {
 	o.t.Helper()
 	database, err := sql.Open(context.Background(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
@@ -35,15 +35,15 @@ func atApp(app, openid, union string) identity.ExternalIdentity {
 	return s
 }
 
-// twins are two users who turn out to be one person when the first one's app is bound.
-func (o userRecords) twins(union string) (retired, survivor string) {
+// duplicates creates two users who turn out to be the same person when the first one's app is bound.
+func (o userRecords) duplicates(union string) (retired, survivor string) {
 	o.t.Helper()
 	subs := o.seen(atApp("wx1", "one of "+union, ""), atApp("wx2", "two of "+union, union),
 		atApp("wx1", "one of "+union, union))
 	return subs[0], subs[1]
 }
 
-// shown decodes what users show prints, and returns what it says beside.
+// shown runs users show, and returns its decoded output and its standard error.
 func (o userRecords) shown(name string) (map[string]any, string) {
 	o.t.Helper()
 	a := o.types("", "users", "show", name)
@@ -53,12 +53,12 @@ func (o userRecords) shown(name string) (map[string]any, string) {
 	return user, a.stderr
 }
 
-func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
+func TestDuplicatesAreListedPreviewedMergedAndUnmerged(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	require.Empty(t, o.listed("users", "duplicates"))
 	require.Empty(t, o.listed("users", "merges"))
-	retired, survivor := o.twins("UNION")
+	retired, survivor := o.duplicates("UNION")
 	o.ok("users", "grant-role", retired, "admin")
 	require.Equal(t, []map[string]any{{
 		"retired": retired, "survivor": survivor, "platform": "wechat", "open_platform": "main/自家", "unionid": "UNION",
@@ -68,14 +68,14 @@ func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
 	for _, says := range []string{
 		retired + " would be retired", "moves    account wechat wx1 one of UNION", "roles and claims of " +
 			retired + ": admin",
-		"0 session(s)", "to merge: lingpai users merge " + retired + " " + survivor + " --yes",
+		"no sessions", "to merge: lingpai users merge " + retired + " " + survivor + " --yes",
 	} {
 		require.Contains(t, preview, says)
 	}
 	require.Empty(t, o.listed("users", "merges"), "it was a preview")
 
 	require.Contains(t, o.ok("users", "merge", retired, survivor, "--yes"), "merged "+retired+" into "+survivor+
-		": 1 account(s), 0 union(s)")
+		": 1 account, no unions")
 	require.Empty(t, o.listed("users", "duplicates"))
 	joins := o.listed("users", "merges")
 	require.Len(t, joins, 1)
@@ -92,7 +92,7 @@ func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
 	require.Equal(t, []string{survivor}, o.seen(atApp("wx1", "one of UNION", "UNION")))
 
 	id := joins[0]["id"].(string)
-	require.Contains(t, o.ok("users", "unmerge", id), "restored "+retired+" with 1 account(s), 0 union(s)")
+	require.Contains(t, o.ok("users", "unmerge", id), "restored "+retired+" with 1 account, no unions")
 	require.NotEmpty(t, o.listed("users", "merges")[0]["undone_at"])
 	user, aside = o.shown(retired)
 	require.Len(t, user["accounts"], 1)
@@ -101,7 +101,7 @@ func TestTwinsAreListedPreviewedJoinedAndParted(t *testing.T) {
 	require.Contains(t, o.refused("users", "unmerge", id), "there is no merge "+`"`+id+`", or it was undone`)
 }
 
-func TestANameMovesToWhoHasNone(t *testing.T) {
+func TestAUserNameMovesToASurvivorWithoutOne(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	o.okWith("a good password", "users", "create", "alice")
@@ -119,9 +119,8 @@ func TestANameMovesToWhoHasNone(t *testing.T) {
 		" could no longer sign in either")
 }
 
-// TestUnjoinTellsWhatMayBeTheWrongPersons parts two people whose join was a mistake, after each has signed in
-// somewhere else.
-func TestUnjoinTellsWhatMayBeTheWrongPersons(t *testing.T) {
+// TestUnmergeWarnsAboutWhatMayBelongToTheOther undoes a wrong merge after both people have signed in at other apps.
+func TestUnmergeWarnsAboutWhatMayBelongToTheOther(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	subs := o.seen(atApp("wx1", "theirs", "THEIRS"), atApp("wx2", "own", "OWN"))
@@ -130,17 +129,17 @@ func TestUnjoinTellsWhatMayBeTheWrongPersons(t *testing.T) {
 	require.Equal(t, []string{survivor, survivor}, o.seen(atApp("wx3", "third", "THEIRS"),
 		atApp("wx4", "fo\nurth", "OWN")))
 	told := o.ok("users", "unmerge", o.listed("users", "merges")[0]["id"].(string))
-	require.Contains(t, told, "restored "+wrong+" with 2 account(s), 1 union(s)")
+	require.Contains(t, told, "restored "+wrong+" with 2 accounts, 1 union")
 	require.Contains(t, told, "  warning  "+survivor+
 		" keeps the account wechat wx4 fo\ufffdurth, which was added after the merge")
 	require.NotContains(t, told, "wx3")
 	require.Equal(t, []string{wrong, survivor}, o.seen(atApp("wx5", "fifth", "THEIRS"), atApp("wx5", "sixth", "OWN")))
 }
 
-func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
+func TestUsersWhoCannotBeMergedOrUnmergedAreUnchanged(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
-	retired, survivor := o.twins("UNION")
+	retired, survivor := o.duplicates("UNION")
 	rival, heir := o.seen(atApp("wx2", "openid", ""))[0], o.seen(atApp("wx3", "openid", ""))[0]
 	for _, yes := range [][]string{nil, {"--yes"}} {
 		join := func(a, b string) string { return o.refused(append([]string{"users", "merge", a, b}, yes...)...) }
@@ -169,11 +168,11 @@ func TestUsersWhoCannotBeJoinedOrPartedStayAsTheyAre(t *testing.T) {
 	o.ok("users", "unmerge", joins[1]["id"].(string))
 }
 
-func TestTwinsAreListedPageByPage(t *testing.T) {
+func TestDuplicatesAreListedPageByPage(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	for _, union := range []string{"a", "b", "c"} {
-		o.twins(union)
+		o.duplicates(union)
 	}
 	rows := o.listed("users", "duplicates")
 	require.Len(t, rows, 3)

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// imported is what another program made of a password.
+// imported returns the bcrypt hash that another program makes of a password.
 func imported(t *testing.T, password string) string {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	require.NoError(t, err)
-	return strings.Replace(string(hash), "$2a$", "$2y$", 1) // as PHP writes it
+	return strings.Replace(string(hash), "$2a$", "$2y$", 1) // the prefix that PHP writes
 }
 
-func (h house) signsIn(username, password string) bool {
+func (h testServer) signsIn(username, password string) bool {
 	h.t.Helper()
 	r := postForm(h.t, h.base+"/token", "backend", h.secret, "grant_type", "password", "username",
 		username, "password", password)
@@ -38,7 +38,7 @@ func TestAPasswordThatIsGuessedFirstIsRefused(t *testing.T) {
 
 func TestAnImportedHashSignsInAndIsRenewedWithoutEndingASession(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTestServer(t)
 	old := imported(t, "the old one")
 	token := h.session()
 	h.okWith(old+"\n", "users", "create", "bob", "--hash")
@@ -56,11 +56,11 @@ func TestAnImportedHashSignsInAndIsRenewedWithoutEndingASession(t *testing.T) {
 	require.True(t, h.signsIn("bob", "the old one"))
 }
 
-// TestAnImportedHashOfALongPassword: bcrypt reads 72 bytes of it, and so does the first sign-in; from then on
-// all of it counts.
+// TestAnImportedHashOfALongPassword: bcrypt uses the first 72 bytes, and so does the first sign-in; from then on the
+// whole password is checked.
 func TestAnImportedHashOfALongPassword(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTestServer(t)
 	start := strings.Repeat("0123456789ab", 6)
 	h.okWith(imported(t, start), "users", "create", "bob", "--hash")
 	require.True(t, h.signsIn("bob", start+", and all that follows"))
@@ -83,7 +83,7 @@ func TestAHashThatCannotBeCheckedIsRefused(t *testing.T) {
 		require.NotContains(t, message, hash)
 	}
 	require.Contains(t, o.refusedWith("", "users", "create", "alice", "--hash"), "no hash was given")
-	require.Contains(t, o.refusedWith(good, "users", "create", "alice"), "say --hash")
+	require.Contains(t, o.refusedWith(good, "users", "create", "alice"), "add --hash")
 	require.Empty(t, o.listed("users", "list"))
 	o.okWith("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
 		"users", "create", "alice", "--hash")

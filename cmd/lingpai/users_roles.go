@@ -14,37 +14,39 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// whenSeen says when a change reaches APIs, which read access tokens and not the database.
-const whenSeen = "tokens tell of it from the next sign-in or refresh on"
+// whenSeen explains when a change reaches APIs, which read access tokens and not the database.
+const whenSeen = "tokens include the change from the next sign-in or refresh on"
 
 func grantRoleCommand() *cobra.Command {
-	return roleCommand("grant-role", "Give a user a role, which access tokens with the scope roles tell of",
-		"granted", (*admin.Users).GrantRole)
+	return roleCommand("grant-role", "Grant a user a role; access tokens with the scope roles include it", "granted",
+		(*admin.Users).GrantRole)
 }
 
 func revokeRoleCommand() *cobra.Command {
-	return roleCommand("revoke-role", "Take a role from a user; access tokens that tell of it live on "+
+	return roleCommand("revoke-role", "Revoke a user's role; access tokens that include it stay valid "+
 		"until they expire", "revoked", (*admin.Users).RevokeRole)
 }
 
 func roleCommand(use, short, done string, change func(u *admin.Users, ctx context.Context,
 	actor identity.Actor, id, role string) error) *cobra.Command {
-	return operate(&cobra.Command{Use: use + " SUB|USERNAME ROLE", Short: short, Args: cobra.ExactArgs(2)},
+	return completeArguments(operate(&cobra.Command{Use: use + " SUB|USERNAME ROLE", Short: short,
+		Args: cobra.ExactArgs(2)},
 		onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
 			role := cmd.Flags().Arg(1)
 			if err := change(o.users(), ctx, o.actor, user.ID, role); err != nil {
 				return err
 			}
-			cmd.Printf("%s %s: %s; %s\n", done, role, user.ID, whenSeen)
-			return nil
-		}))
+			say(cmd, "%s %s: %s; %s\n", done, role, user.ID, whenSeen)
+			return printResult(cmd, members{"sub": user.ID, "role": role, "granted": done == "granted"})
+		})), 1, userCandidates)
 }
 
 func setClaimsCommand() *cobra.Command {
-	cmd := operate(&cobra.Command{
+	cmd := completeArguments(operate(&cobra.Command{
 		Use: "set-claims SUB|USERNAME", Args: cobra.ExactArgs(1),
-		Short: "Replace what access tokens with the scope claims tell of a user as ext: a JSON object of " +
-			"at most 1 KiB",
+		Short: "Replace a user's custom claims",
+		Long: `Replace a user's custom claims: a JSON object of at most 1 KiB, which access tokens with the scope
+claims include as "ext". It is read from standard input or --file. {} removes all claims.`,
 		Example: "  echo '{\"tenant\":\"t-1\"}' | lingpai users set-claims alice\n  echo '{}' | lingpai " +
 			"users set-claims alice",
 	}, onUser(func(ctx context.Context, cmd *cobra.Command, o operation, user identity.User) error {
@@ -55,17 +57,18 @@ func setClaimsCommand() *cobra.Command {
 		if err := o.users().SetClaims(ctx, o.actor, user.ID, text); err != nil {
 			return err
 		}
-		cmd.Printf("replaced the claims of %s; %s\n", user.ID, whenSeen)
-		return nil
-	}))
-	cmd.Flags().String("file", "", "file with the JSON object; default: standard input")
+		say(cmd, "replaced the claims of %s; %s\n", user.ID, whenSeen)
+		return printResult(cmd, members{"sub": user.ID})
+	})), 1, userCandidates)
+	cmd.Flags().String("file", "", "read the JSON object from this file (default: standard input)")
+	_ = cmd.MarkFlagFilename("file", "json") // does not fail: the flag exists
 	return cmd
 }
 
-// maxClaimsFile is more than any claims need, however they are spaced.
+// maxClaimsFile is, in bytes, more than any claims need, with any white space.
 const maxClaimsFile = 64 << 10
 
-// readAll reads a whole file, or all of standard input unless the context ends first.
+// readAll reads the whole file that --file names, or all of standard input unless the context ends first.
 func readAll(ctx context.Context, cmd *cobra.Command) ([]byte, error) {
 	source, err := openInput(ctx, cmd, "file", "claims (a JSON object, then the end of the input): ")
 	if err != nil {
@@ -81,7 +84,7 @@ func readAll(ctx context.Context, cmd *cobra.Command) ([]byte, error) {
 	}
 	if text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte(terminal.ByteOrderMark))); len(text) == 0 {
 		return nil, errors.New("no claims were given: write a JSON object to standard input, or name a " +
-			"file with --file; {} takes all away")
+			"file with --file; {} removes all claims")
 	}
 	return text, nil
 }

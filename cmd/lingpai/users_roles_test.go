@@ -10,18 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newHouseOfRoles is a house with a client that asks for what operators say of users.
-func newHouseOfRoles(t *testing.T) house {
+// newRoleServer returns a server with a client that may request the scopes roles and claims.
+func newRoleServer(t *testing.T) testServer {
 	t.Helper()
-	h := newHouse(t)
+	h := newTestServer(t)
 	h.secret = secretIn(t, h.ok("clients", "create", "asking", "--first-party", "--grant", "password", "--grant",
 		"refresh_token", "--audience", audience,
 		"--scope", "roles", "--scope", "claims", "--scope", "api"))
 	return h
 }
 
-// asks asks the client's way for tokens, and returns them and the claims of the access token.
-func (h house) asks(pairs ...string) (reply, map[string]any) {
+// asks requests tokens as the client, and returns them and the claims of the access token.
+func (h testServer) asks(pairs ...string) (reply, map[string]any) {
 	h.t.Helper()
 	r := postForm(h.t, h.base+"/token", "asking", h.secret, pairs...)
 	require.Equal(h.t, http.StatusOK, r.status, r.members)
@@ -32,14 +32,14 @@ func (h house) asks(pairs ...string) (reply, map[string]any) {
 	return r, claims
 }
 
-func (h house) refreshed(r reply, pairs ...string) (reply, map[string]any) {
+func (h testServer) refreshed(r reply, pairs ...string) (reply, map[string]any) {
 	h.t.Helper()
 	return h.asks(append(pairs, "grant_type", "refresh_token", "refresh_token", r.text("refresh_token"))...)
 }
 
 func TestRolesAndClaimsTakeEffectAtTheNextRefresh(t *testing.T) {
 	t.Parallel()
-	h := newHouseOfRoles(t)
+	h := newRoleServer(t)
 	require.Contains(t, h.ok("users", "grant-role", "alice", "admin"), "granted admin: u_")
 	r, claims := h.asks("grant_type", "password", "username", "alice", "password", "a good password",
 		"scope", "roles claims api")

@@ -51,37 +51,37 @@ func TestUsersAreListedPageByPageWithoutPasswords(t *testing.T) {
 	}
 }
 
-// house is a running provider with a user and a back end that may sign them in.
-type house struct {
+// testServer is a running provider with a user and a back end that may sign them in.
+type testServer struct {
 	*operator
 	base, secret string
 }
 
-func newHouse(t *testing.T) house {
+func newTestServer(t *testing.T) testServer {
 	t.Helper()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
 	o.okWith("a good password", "users", "create", "alice")
-	h := house{operator: o, secret: secretIn(t, o.ok("clients", "create", "backend", "--first-party", "--grant",
+	h := testServer{operator: o, secret: secretIn(t, o.ok("clients", "create", "backend", "--first-party", "--grant",
 		"password", "--grant", "refresh_token", "--audience", audience))}
 	_, h.base = o.serves()
 	return h
 }
 
-func (h house) signIn(password string) reply {
+func (h testServer) signIn(password string) reply {
 	h.t.Helper()
 	return postForm(h.t, h.base+"/token", "backend", h.secret, "grant_type", "password", "username",
 		"alice", "password", password)
 }
 
 // session signs in and returns the refresh token.
-func (h house) session() string {
+func (h testServer) session() string {
 	h.t.Helper()
 	r := h.signIn("a good password")
 	require.Equal(h.t, http.StatusOK, r.status, r.members)
 	return r.text("refresh_token")
 }
 
-func (h house) refreshes(token string) bool {
+func (h testServer) refreshes(token string) bool {
 	h.t.Helper()
 	return postForm(h.t, h.base+"/token", "backend", h.secret, "grant_type", "refresh_token", "refresh_token",
 		token).status == http.StatusOK
@@ -89,7 +89,7 @@ func (h house) refreshes(token string) bool {
 
 func TestADisabledUserIsOutUntilEnabled(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTestServer(t)
 	token := h.session()
 	h.ok("users", "disable", "alice")
 	require.False(t, h.refreshes(token))
@@ -105,7 +105,7 @@ func TestADisabledUserIsOutUntilEnabled(t *testing.T) {
 
 func TestANewPasswordEndsAllSessionsAndKeepsItsSpaces(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t)
+	h := newTestServer(t)
 	token := h.session()
 	h.okWith("  spaces around  \n", "users", "set-password", h.listed("users", "list")[0]["sub"].(string))
 	require.False(t, h.refreshes(token))

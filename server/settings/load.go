@@ -47,8 +47,7 @@ func Keys() []Key {
 	return keys
 }
 
-// AddFlags adds --config and a flag for every key that is not a secret to a command, and explains keys in its long
-// help.
+// AddFlags gives a command --config and a flag for every key that is not a secret, and explains keys in its long help.
 func AddFlags(cmd *cobra.Command) {
 	cmd.Flags().String("config", "", "YAML file with any of the keys (also LINGPAI_CONFIG)")
 	var secrets strings.Builder
@@ -61,10 +60,10 @@ func AddFlags(cmd *cobra.Command) {
 	}
 	cmd.Long += `
 
-A key is written in three ways. In the file: "session: {refresh_grace: 30s}"; in the environment:
-LINGPAI_SESSION_REFRESH_GRACE=30s; as a flag: --session-refresh-grace 30s. Flags win over the environment, and that
-over the file. Secrets have no flag, since other users of a machine can see flags; instead, each can be read from a file
-that its variable with _FILE behind it names:
+Set a key in one of three ways. In the file: "session: {refresh_grace: 30s}"; in the environment:
+LINGPAI_SESSION_REFRESH_GRACE=30s; as a flag: --session-refresh-grace 30s. Flags take precedence over the environment,
+and the environment over the file. Secrets have no flag, since other users of a machine can see flags; instead, append
+_FILE to the variable to read the secret from the file that it names:
 ` + secrets.String()
 }
 

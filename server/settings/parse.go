@@ -50,7 +50,7 @@ func parseIssuer(c *Settings, value string) error {
 	return nil
 }
 
-// plainPath reports whether all programs read a path in the same way: no escapes, no empty or dotted segments.
+// plainPath reports whether every server reads a path the same way: no escapes, no empty or dotted segments.
 func plainPath(u *url.URL) bool {
 	return u.RawPath == "" && !strings.ContainsFunc(u.Path, func(r rune) bool {
 		return !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-/", r)
@@ -61,7 +61,7 @@ func plainPath(u *url.URL) bool {
 func CheckIssuer(s Settings) error {
 	switch u, err := url.Parse(s.Issuer); {
 	case s.Issuer == "":
-		return errors.New("it is required, since it is part of every token")
+		return errors.New("it is required, since every token contains it")
 	case err != nil:
 		return err
 	case u.Scheme == "https", IsLoopback(u.Hostname()), s.Insecure() && s.AllowInsecureHTTP:

@@ -45,7 +45,7 @@ func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 // ErrUnknownKey means that a key or a variable is not of any setting, for example misspelt.
 var ErrUnknownKey = errors.New("unknown setting; \"lingpai serve --help\" lists all")
 
-// fileValue returns a YAML value in the form of the environment: lists are separated by commas.
+// fileValue formats a YAML value as in the environment: lists are separated by commas.
 func fileValue(k *koanf.Koanf, key string) string {
 	if list, ok := k.Get(key).([]any); ok {
 		texts := make([]string, len(list))

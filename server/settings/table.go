@@ -18,11 +18,11 @@ func table() []setting {
 func serverSettings() []setting {
 	return []setting{
 		{key: "server.addr", fallback: "127.0.0.1:8080",
-			usage: "host:port to listen on, port 0 to 65535 (0: any free one)", parse: parseAddr},
+			usage: "host:port to listen on, port 0 to 65535 (0: any free port)", parse: parseAddr},
 		{key: "server.issuer", usage: "public URL of this provider, such as https://login.example.com: " +
 			"https, or http on loopback; no trailing slash, query or fragment", parse: parseIssuer},
 		{key: "server.trusted_proxies", usage: "addresses or CIDR ranges, separated by commas, whose " +
-			"X-Forwarded-For is believed", parse: parseProxies},
+			"X-Forwarded-For is trusted", parse: parseProxies},
 		{key: "server.allow_insecure_http", fallback: "false",
 			usage: "true lets the issuer be http on a private address, for phones on the same network " +
 				"during development", parse: boolean(func(c *Settings) *bool { return &c.AllowInsecureHTTP })},
@@ -35,14 +35,14 @@ func storageSettings() []setting {
 			usage: "sqlite:PATH, or postgres://user:password@host:5432/name?sslmode=verify-full", secret: true,
 			parse: parseDatabaseURL},
 		{key: "database.connections", fallback: "10",
-			usage: "connections to PostgreSQL that this process opens at most, 2 to 1000",
+			usage: "maximum number of connections to PostgreSQL of this process, 2 to 1000",
 			parse: integer(func(c *Settings) *int { return &c.DatabaseConnections }, 2, 1000)},
 		{key: "redis.url", usage: "redis://user:password@host:6379/0 or rediss://…, for several replicas; " +
 			"empty: one process keeps volatile state in memory", secret: true, parse: parseRedisURL},
 		{key: "redis.key_prefix", fallback: "lingpai:",
 			usage: "begins every key in Redis: 1 to 64 letters, digits and .:_-", parse: parseKeyPrefix},
-		{key: "master_key", usage: "id:base64 of 32 bytes, several separated by commas, the first seals; " +
-			"make one with: lingpai keys new-master-key", secret: true, parse: parseMasterKey},
+		{key: "master_key", usage: "id:base64 of 32 bytes, several separated by commas, the first encrypts; " +
+			"generate one with: lingpai keys new-master-key", secret: true, parse: parseMasterKey},
 	}
 }
 
@@ -50,11 +50,11 @@ func platformSettings() []setting {
 	return []setting{
 		{key: "wechat.base_url", fallback: wechat.DefaultBaseURL, usage: "WeChat's API, or a simulator on loopback",
 			parse: platformURL(func(c *Settings) *string { return &c.WechatBaseURL }, wechat.IsWechatHost)},
-		{key: "wechat.timeout", fallback: "3s", usage: "how long a call of WeChat may take, 100ms to 10s",
+		{key: "wechat.timeout", fallback: "3s", usage: "how long a call to WeChat may take, 100ms to 10s",
 			parse: duration(func(c *Settings) *time.Duration { return &c.WechatTimeout }, 100*time.Millisecond,
 				10*time.Second)},
 		{key: "wechat.session_key_life", fallback: "72h",
-			usage: "how long a session key is kept, sealed, after its sign-in, 1m to 720h",
+			usage: "how long an encrypted session key is kept after its sign-in, 1m to 720h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.SessionKeyLife }, time.Minute, 720*time.Hour)},
 		{key: "qq.base_url", fallback: qq.DefaultBaseURL, usage: "QQ's API, or a simulator on loopback",
 			parse: platformURL(func(c *Settings) *string { return &c.QQBaseURL }, qq.IsHost)},
@@ -64,12 +64,12 @@ func platformSettings() []setting {
 func accountSettings() []setting {
 	return []setting{
 		{key: "account.deletion_grace", fallback: "336h",
-			usage: "how long users who deleted their account can take it back, 1m to 2160h",
+			usage: "how long users who deleted their account can restore it, 1m to 2160h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.DeletionGrace }, time.Minute, 2160*time.Hour)},
 		{key: "account.address_registrations", fallback: "10",
-			usage: "users who may register from one address in an hour, 1 to 1000000",
+			usage: "how many users may register from one address in an hour, 1 to 1000000",
 			parse: integer(func(c *Settings) *int { return &c.AddressRegistrations }, 1, 1000000)},
-		{key: "account.registrations", fallback: "1000", usage: "users who may register in an hour, 1 to 1000000",
+		{key: "account.registrations", fallback: "1000", usage: "how many users may register in an hour, 1 to 1000000",
 			parse: integer(func(c *Settings) *int { return &c.Registrations }, 1, 1000000)},
 	}
 }
@@ -77,7 +77,7 @@ func accountSettings() []setting {
 func tokenSettings() []setting {
 	return []setting{
 		{key: "token.access_ttl", fallback: "1h",
-			usage: "life of an access token, 1s to 24h, where the client's record says nothing",
+			usage: "lifetime of access tokens, 1s to 24h, unless the client's record sets one",
 			parse: duration(func(c *Settings) *time.Duration { return &c.AccessTTL }, time.Second,
 				clients.MaxAccessTTL)},
 		{key: "keys.interval", fallback: "720h",
@@ -96,19 +96,19 @@ func tokenSettings() []setting {
 func sessionSettings() []setting {
 	return []setting{
 		{key: "session.refresh_grace", fallback: "30s",
-			usage: "how long a used refresh token is answered with its successor, 0s (strict) to 10m",
+			usage: "how long a repeated refresh token is answered with its successor, 0s (strict) to 10m",
 			parse: duration(func(c *Settings) *time.Duration { return &c.RefreshGrace }, 0, 10*time.Minute)},
 		{key: "session.ahead", fallback: "accept",
 			usage: "accept or refuse refresh tokens newer than the database, as after a failover that lost commits",
 			parse: parseAhead},
 		{key: "session.idle", fallback: "168h",
-			usage: "a session ends when it is not refreshed for so long, 1s to 8760h",
+			usage: "a session that is not refreshed for this long ends, 1s to 8760h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.SessionIdle }, time.Second,
 				clients.MaxIdleTTL)},
-		{key: "session.absolute", fallback: "2160h", usage: "a session ends in any case, 1s to 87600h",
+		{key: "session.absolute", fallback: "2160h", usage: "every session ends after this long, 1s to 87600h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.SessionAbsolute }, time.Second,
 				clients.MaxAbsoluteTTL)},
-		{key: "session.limit", fallback: "20", usage: "live sessions of a user at a client, 0 (no limit) to 10000",
+		{key: "session.limit", fallback: "20", usage: "active sessions of a user at a client, 0 (no limit) to 10000",
 			parse: integer(func(c *Settings) *int { return &c.SessionLimit }, 0, 10000)},
 		{key: "password.address_attempts", fallback: "300",
 			usage: "password attempts from one address in ten minutes, 0 (no limit) to 1000000",
@@ -118,8 +118,8 @@ func sessionSettings() []setting {
 
 func observationSettings() []setting {
 	return []setting{
-		{key: "metrics.addr", usage: "host:port where GET /metrics answers Prometheus, such as " +
-			"127.0.0.1:9090; empty: nowhere", parse: parseMetricsAddr},
+		{key: "metrics.addr", usage: "host:port where GET /metrics serves Prometheus, such as " +
+			"127.0.0.1:9090; empty: no metrics", parse: parseMetricsAddr},
 		{key: "log.level", fallback: "info", usage: "debug, info, warn or error", parse: parseLogLevel},
 		{key: "log.format", fallback: "json", usage: "json or text", parse: parseLogFormat},
 	}

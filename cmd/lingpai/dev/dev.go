@@ -1,5 +1,5 @@
-// Package dev runs everything on this machine for development: a provider with an SQLite file, a simulator, and what is
-// seeded. It touches only databases that it made itself, and no real AppSecret.
+// Package dev runs a development server: a provider with an SQLite database, a simulator, and sample clients and users.
+// It uses only databases that it created itself, and no real AppSecrets.
 package dev
 
 import (
@@ -19,17 +19,18 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// Options are how a development provider is run.
+// Options configure a development server.
 type Options struct {
 	Settings settings.Settings // within the limits of [Terms]
-	Data     string            // folder for the database, the master key and the seeded secrets
+	Data     string            // folder for the database, the master key and the generated secrets
 	Fixed    bool              // fail rather than take the next free port
 	JSON     bool              // print one line when ready, for scripts
 
 	Stdout, Stderr io.Writer
 }
 
-// Run runs a provider until the context ends, and prints how to use it when a token was fetched and verified.
+// Run runs a provider until the context ends. When it has fetched and verified a token, it prints how to use the
+// provider.
 func Run(ctx context.Context, o Options) error {
 	c := o.Settings
 	seeds, err := openFolder(o.Data, &c)
@@ -52,10 +53,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	_, wanted, _ := net.SplitHostPort(c.Addr)
-	if _, got, _ := net.SplitHostPort(listener.Addr().String()); wanted != "0" && got != wanted {
-		fmt.Fprintf(o.Stderr, "%s is taken, perhaps by another lingpai, so this one has %s\n", c.Addr, listener.Addr())
-	}
+	warnOfOtherPort(o.Stderr, c.Addr, listener.Addr().String())
 	if c.Issuer == "" {
 		c.Issuer = "http://" + listener.Addr().String()
 	}
@@ -82,8 +80,9 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	served := make(chan error, 1)
+	requests := newRequestLog(process.Handler(), o.Stderr, paletteOf(o.Stderr))
 	go func() {
-		served <- server.ServeUntilDone(ctx, provider.NewHTTPServer(process.Handler(), logger), listener)
+		served <- server.ServeUntilDone(ctx, provider.NewHTTPServer(requests, logger), listener)
 	}()
 	demo, err := tryOut(ctx, c, seeds)
 	if ctx.Err() != nil { // stopped before it was ready
@@ -93,13 +92,16 @@ func Run(ctx context.Context, o Options) error {
 		stop()
 		return errors.Join(fmt.Errorf("the provider is up but its first token failed: %w", err), <-served)
 	}
+	if !o.JSON { // scripts read one line of JSON and nothing else
+		requests.start()
+	}
 	if err := printReady(o.Stdout, o.JSON, c, seeds, demo); err != nil {
 		return err
 	}
 	return <-served
 }
 
-// Terms are the usual configuration within the limits of dev, with an address to listen on and a folder for data.
+// Terms are the defaults and limits of the configuration, for an address to listen on and a folder for data.
 func Terms(addr, data string) settings.Terms {
 	return settings.Terms{
 		Defaults: map[string]string{
@@ -115,7 +117,7 @@ func Terms(addr, data string) settings.Terms {
 			{Key: "server.addr", Check: func(c settings.Settings) error {
 				if host, _, _ := net.SplitHostPort(c.Addr); !settings.IsLoopback(host) {
 					return fmt.Errorf("lingpai dev listens on loopback only, not on %q, since its secrets "+
-						"are for this machine; use lingpai serve", c.Addr)
+						"are for this machine; to serve others, use lingpai serve", c.Addr)
 				}
 				return nil
 			}},
@@ -130,13 +132,13 @@ func Terms(addr, data string) settings.Terms {
 			{Key: "keys.interval", Check: settings.CheckKeyInterval},
 			{Key: "qq.base_url", Check: func(c settings.Settings) error {
 				if !c.Simulates(identity.PlatformQQ) {
-					return errors.New("lingpai dev does not talk to QQ, only to a simulator on loopback")
+					return errors.New("lingpai dev does not call QQ, only a simulator on loopback")
 				}
 				return nil
 			}},
 			{Key: "wechat.base_url", Check: func(c settings.Settings) error {
 				if !c.Simulates(identity.PlatformWechat) {
-					return errors.New("lingpai dev does not talk to WeChat, only to a simulator on loopback")
+					return errors.New("lingpai dev does not call WeChat, only a simulator on loopback")
 				}
 				return nil
 			}},
@@ -144,10 +146,11 @@ func Terms(addr, data string) settings.Terms {
 	}
 }
 
-// inProcess stands for a simulator of our own, whose port is not known yet.
+// inProcess stands for a simulator in this process, whose port is not known yet.
 const inProcess = "http://127.0.0.1:0"
 
-// startSimulator runs a simulator that knows the seeded app, unless another one is configured, and returns its URL.
+// startSimulator runs a simulator with the sample app, unless one is configured, and returns its URL. A configured
+// simulator gets the sample app as well.
 func startSimulator(ctx context.Context, c settings.Settings, seeds seeds, w io.Writer) (string, error) {
 	if c.WechatBaseURL != inProcess {
 		return c.WechatBaseURL, registerApp(ctx, c.WechatBaseURL, seeds)
@@ -164,21 +167,29 @@ func startSimulator(ctx context.Context, c settings.Settings, seeds seeds, w io.
 	return "http://" + listener.Addr().String(), nil
 }
 
-// registerApp tells a simulator that is not ours of the seeded app.
+// registerApp adds the sample app to a simulator.
 func registerApp(ctx context.Context, base string, s seeds) error {
 	_, err := post(ctx, base+"/_sim/apps", "application/json", fmt.Sprintf(`{"appid":%q,"secret":%q}`,
 		s.AppID, s.AppSecret))
 	return err
 }
 
-// listen takes the next free port unless the address was asked for.
+// warnOfOtherPort warns if a provider does not listen on the port that it was asked to.
+func warnOfOtherPort(w io.Writer, asked, used string) {
+	_, wanted, _ := net.SplitHostPort(asked)
+	if _, got, _ := net.SplitHostPort(used); wanted != "0" && got != wanted {
+		fmt.Fprintf(w, "%s is in use, perhaps by another lingpai; listening on %s instead\n", asked, used)
+	}
+}
+
+// listen listens on an address, or on the next free port unless the address is fixed.
 func listen(addr string, fixed bool) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	switch {
 	case err == nil:
 		return listener, nil
 	case fixed:
-		return nil, fmt.Errorf("--addr: %w; without --addr the next free port is taken", err)
+		return nil, fmt.Errorf("--addr: %w; without --addr, the next free port is used", err)
 	}
 	host, text, _ := net.SplitHostPort(addr)
 	port, _ := strconv.Atoi(text)
@@ -187,5 +198,5 @@ func listen(addr string, fixed bool) (net.Listener, error) {
 			return listener, nil
 		}
 	}
-	return nil, fmt.Errorf("server.addr: %w, and so are the ports after it", err)
+	return nil, fmt.Errorf("server.addr: %w; the next 99 ports are in use as well", err)
 }

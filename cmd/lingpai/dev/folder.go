@@ -18,8 +18,8 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// seeds are the secrets of a dev folder. They are kept beside the database in a file that only its owner
-// reads, so that a second start prints the same; they open nothing but this folder's database.
+// seeds are the generated secrets of a folder. They are stored beside the database in a file that only its owner can
+// read, so that a second start prints the same; they are valid for this folder's database only.
 type seeds struct {
 	AppID        string `json:"appid"`
 	AppSecret    string `json:"app_secret"`
@@ -27,13 +27,14 @@ type seeds struct {
 	Password     string `json:"password"`
 }
 
-// openFolder reads the secrets of a folder, or makes both. A master key that was configured counts before the folder's.
+// openFolder reads the secrets of a folder, or creates the folder and the secrets. A configured master key takes
+// precedence over the folder's.
 func openFolder(folder string, c *settings.Settings) (seeds, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return seeds{}, fmt.Errorf("--data: %w", err)
 	}
 	if c.MasterKey == "" {
-		text, err := readOrMake(filepath.Join(folder, "master.key"),
+		text, err := readOrCreate(filepath.Join(folder, "master.key"),
 			func() (string, error) { return keys.NewMasterKey(time.Now()) })
 		if err != nil {
 			return seeds{}, fmt.Errorf("--data: %w", err)
@@ -41,13 +42,13 @@ func openFolder(folder string, c *settings.Settings) (seeds, error) {
 		c.MasterKey = identity.Secret(text)
 	}
 	path := filepath.Join(folder, "dev.json")
-	text, err := readOrMake(path, newSeeds)
+	text, err := readOrCreate(path, newSeeds)
 	if err != nil {
 		return seeds{}, fmt.Errorf("--data: %w", err)
 	}
 	var s seeds
 	if err := json.Unmarshal([]byte(text), &s); err != nil || s.AppID == "" {
-		return s, fmt.Errorf("--data: %s is not what lingpai dev wrote; remove the folder to start afresh", path)
+		return s, fmt.Errorf("--data: %s was not written by lingpai dev; remove the folder to start again", path)
 	}
 	return s, nil
 }
@@ -62,8 +63,8 @@ func newSeeds() (string, error) {
 	return string(text), err
 }
 
-// readOrMake reads a file, or makes it in one step: a process that is killed meanwhile leaves no half of it.
-func readOrMake(path string, create func() (string, error)) (string, error) {
+// readOrCreate reads a file, or creates it atomically: a process that is killed leaves no partial file.
+func readOrCreate(path string, create func() (string, error)) (string, error) {
 	text, err := os.ReadFile(path)
 	if err == nil {
 		return strings.TrimSpace(string(text)), nil

@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// databaseMark marks a database as made by dev. Its value is the AppID in dev.json, which says whose
-	// secrets open it.
+	// databaseMark marks a database that dev created. Its value is the AppID in dev.json, which identifies the secrets
+	// that belong to it.
 	databaseMark = "lingpai dev"
 
 	miniProgram  = "dev-mini-program"
 	confidential = "dev-confidential"
 	username     = "demo"
-	// Audience is the API that dev's access tokens are for.
+	// Audience is the "aud" of the access tokens.
 	Audience = "https://api.example.com"
 	scope    = "api"
 )
 
-// claimDatabase migrates and marks a database that is empty or was made with these seeds, and refuses any other.
+// claimDatabase migrates and marks a database that is empty or was created with these seeds, and rejects any other.
 func claimDatabase(ctx context.Context, database *sql.DB, s seeds) error {
 	migrated, err := database.Schema().Migrated(ctx)
 	if err != nil {
@@ -49,18 +49,18 @@ func checkOwn(ctx context.Context, database *sql.DB, s seeds) error {
 	case mark == s.AppID:
 		return nil
 	case mark != "":
-		return errors.New("lingpai dev made this database with another folder, whose dev.json holds its " +
-			"secrets: give that folder as --data, or another database.url")
+		return errors.New("lingpai dev created this database with another folder, whose dev.json holds its " +
+			"secrets: use that folder as --data, or another database.url")
 	}
 	// A first start that was killed before it could mark the database leaves it empty.
 	if empty, err := server.IsEmpty(ctx, database); err != nil || !empty {
-		return errors.Join(errors.New("this database was not made by lingpai dev, so dev does not touch "+
-			"it: give another --data, and take database.url (LINGPAI_DATABASE_URL) away if it is set"), err)
+		return errors.Join(errors.New("this database was not created by lingpai dev, so dev does not use "+
+			"it: choose another --data, and unset database.url (LINGPAI_DATABASE_URL) if it is set"), err)
 	}
 	return nil
 }
 
-// seed makes what is missing of the app, the clients and the user.
+// seed creates the sample app, clients and user that do not exist yet.
 func seed(ctx context.Context, database *sql.DB, s seeds) error {
 	hash, err := password.New(password.Options{}).Hash(ctx, "", s.Password)
 	if err != nil {

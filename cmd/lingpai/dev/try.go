@@ -17,10 +17,10 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// tryTimeout bounds the whole try-out.
+// tryTimeout bounds everything that tryOut does.
 const tryTimeout = 20 * time.Second
 
-// demo is what trying out the provider brought.
+// demo is the result of trying out the provider.
 type demo struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
@@ -28,9 +28,8 @@ type demo struct {
 	claims       json.RawMessage
 }
 
-// tryOut does over HTTP what a mini-program and a resource server do: get a code, trade it, verify the token
-// against the key set. The verifier is an independent library, so it proves more than that we agree with
-// ourselves.
+// tryOut does over HTTP what a mini-program and a resource server do: get a code, exchange it, and verify the access
+// token against the key set, with an independent library.
 func tryOut(ctx context.Context, c settings.Settings, s seeds) (demo, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
@@ -42,7 +41,7 @@ func tryOut(ctx context.Context, c settings.Settings, s seeds) (demo, error) {
 		err = json.Unmarshal(body, &minted)
 	}
 	if err != nil {
-		return d, fmt.Errorf("the simulator gave no code: %w", err)
+		return d, fmt.Errorf("the simulator returned no code: %w", err)
 	}
 	form := url.Values{"grant_type": {oauth.GrantWechatCode}, "client_id": {miniProgram}, "code": {minted.Code}}
 	body, err = post(ctx, c.Issuer+"/token", "application/x-www-form-urlencoded", form.Encode())
@@ -67,7 +66,7 @@ func tryOut(ctx context.Context, c settings.Settings, s seeds) (demo, error) {
 	return d, verified.Claims(&d.claims)
 }
 
-// post returns the body of a 200 answer; any other is an error that shows it.
+// post returns the body of a 200 response. Any other status is an error that quotes the body.
 func post(ctx context.Context, target, contentType, body string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(body))
 	if err != nil {

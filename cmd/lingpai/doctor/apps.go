@@ -23,7 +23,7 @@ func (d *doctor) checkApps(ctx context.Context) {
 		return
 	}
 	if len(apps) == 0 {
-		d.report.ok("none: nobody can sign in through WeChat or QQ; one is added with: lingpai apps add")
+		d.report.ok("none: nobody can sign in through WeChat or QQ; to add one: lingpai apps add")
 	}
 	for _, app := range apps {
 		if ctx.Err() != nil {
@@ -33,35 +33,36 @@ func (d *doctor) checkApps(ctx context.Context) {
 	}
 }
 
-// checkApp opens the AppSecret, and lets WeChat try it, unless that is known to fail.
+// checkApp decrypts the AppSecret, and lets the platform check it unless that is known to fail.
 func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 	app, err := within(ctx, func(ctx context.Context) (identity.App, error) {
 		return server.GuardApps(d.database.Apps(), d.settings).Find(ctx, listed.Platform, listed.ID)
 	})
-	rotate := "give it anew with: lingpai apps rotate-secret " + listed.ID
+	rotate := "set it with: lingpai apps rotate-secret " + listed.ID
 	switch {
 	case errors.Is(err, keys.ErrUnknownMasterKey), errors.Is(err, keys.ErrSealBroken):
-		d.report.fault(listed.ID+": master_key does not open its AppSecret",
-			"add the master key that sealed it to master_key (LINGPAI_MASTER_KEY) behind the first, or "+
+		d.report.fault(listed.ID+": master_key does not decrypt its AppSecret",
+			"append the master key that encrypted it to master_key (LINGPAI_MASTER_KEY), or "+
 				"take the AppSecret from the platform's console and "+rotate)
 	case errors.Is(err, identity.ErrUnusable):
-		d.report.fault(listed.ID+": its AppSecret is a real one, which is not sent to a simulator",
+		d.report.fault(listed.ID+": its AppSecret is real, so it is not sent to a simulator",
 			fmt.Sprintf("unset %s.base_url (LINGPAI_%s_BASE_URL)", listed.Platform,
-				strings.ToUpper(listed.Platform))+", or take a secret that begins with "+wechattest.SecretPrefix+
+				strings.ToUpper(listed.Platform))+", or choose a secret that begins with "+wechattest.SecretPrefix+
 				" and "+rotate)
 	case err != nil:
 		d.report.fault(listed.ID+": cannot be read: "+d.report.words(err), checkDatabaseURL)
 	case !d.settings.Simulates(app.Platform) && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
-		d.report.fault(app.ID+": its AppSecret is a simulator's, which its platform does not know",
+		d.report.fault(app.ID+": its AppSecret is for a simulator, so the platform rejects it",
 			"take the AppSecret from the platform's console and "+rotate)
 	case app.Platform == identity.PlatformWechat && !d.wechat.answers:
-		d.report.skipped(app.ID + ": its AppSecret opens; not tried, since " + d.whoAnswers() + " cannot be reached")
+		d.report.skipped(app.ID + ": master_key decrypts its AppSecret; it was not tested, since " + d.whoAnswers() +
+			" cannot be reached")
 	default:
 		d.tryApp(ctx, app)
 	}
 }
 
-// tryApp makes the call of "lingpai apps test".
+// tryApp does what "lingpai apps test" does.
 func (d *doctor) tryApp(ctx context.Context, app identity.App) {
 	c := d.settings
 	c.WechatTimeout = min(c.WechatTimeout, AnswerTime)
@@ -75,7 +76,7 @@ func (d *doctor) tryApp(ctx context.Context, app identity.App) {
 	d.report.judgeApp(app.ID, c.WhoAnswers(app.Platform), admin.TryApp(ctx, platforms.Of(app), app))
 }
 
-// judgeApp tells what [admin.TryApp] found.
+// judgeApp reports the result of [admin.TryApp].
 func (r *report) judgeApp(id, who string, err error) {
 	refusal, isRefused := errors.AsType[admin.AppRefusedError](err)
 	failed, _ := errors.AsType[*wechat.Error](err)
@@ -85,11 +86,11 @@ func (r *report) judgeApp(id, who string, err error) {
 	case isRefused:
 		r.fault(id+": "+refusal.Error(), refusal.Remedy())
 	case errors.Is(err, wechat.ErrThrottled):
-		r.warning(fmt.Sprintf("%s: not known, since the app's calls are used up for now (errcode %d)",
+		r.warning(fmt.Sprintf("%s: not tested, since the app has used up its calls for now (errcode %d)",
 			id, failed.Errcode),
-			fmt.Sprintf("wait %s and try: lingpai apps test %s", short(failed.RetryAfter), id))
+			fmt.Sprintf("wait %s, then run: lingpai apps test %s", short(failed.RetryAfter), id))
 	default:
-		r.fault(id+": "+who+" gives no answer that can be used: "+terminal.OrDash(reasonOf(failed)),
+		r.fault(id+": "+who+" gives no usable answer: "+terminal.OrDash(reasonOf(failed)),
 			"try again with: lingpai apps test "+id)
 	}
 }

@@ -25,8 +25,8 @@ func (d *doctor) checkClients(ctx context.Context) {
 	}
 	records = slices.DeleteFunc(records, identity.Client.Disabled)
 	if len(records) == 0 {
-		d.report.warning("none that is enabled: nobody can ask for tokens",
-			"make one; examples are in: lingpai clients create --help")
+		d.report.warning("none that is enabled: nobody can request tokens",
+			"create one; for examples see: lingpai clients create --help")
 		return
 	}
 	before := len(d.report.findings)
@@ -42,7 +42,7 @@ func (d *doctor) checkClients(ctx context.Context) {
 	}
 }
 
-// closedApps are the apps whose AppSecret master_key does not open; none if it is the master key that is not right.
+// closedApps returns the ids of apps whose AppSecret master_key does not decrypt, or none if master_key is invalid.
 func (d *doctor) closedApps(ctx context.Context, apps []identity.App) []string {
 	var closed []string
 	for _, app := range apps {
@@ -59,22 +59,22 @@ func (d *doctor) closedApps(ctx context.Context, apps []identity.App) []string {
 	return closed
 }
 
-// clientCheck looks at records of clients.
+// clientCheck checks the records of clients.
 type clientCheck struct {
 	report   *report
 	settings settings.Settings
-	faulty   func(key string) bool // reports whether a setting could not be taken
+	faulty   func(key string) bool // reports whether a setting is invalid
 	apps     []identity.App
-	closed   []string // ids of apps whose AppSecret does not open
+	closed   []string // ids of apps whose AppSecret cannot be decrypted
 }
 
-// instead is how a record is changed that cannot be.
+// instead returns how to replace a client, since its record cannot be changed.
 func instead(id string) string {
-	return "make another client with lingpai clients create --help, let the program use that one, and " +
+	return "create another client (see lingpai clients create --help), let the program use it, and " +
 		"then: lingpai clients disable " + id
 }
 
-// record looks at one by itself.
+// record checks one client by itself.
 func (c clientCheck) record(client identity.Client) {
 	for _, fault := range terminal.ClientProblems(client, c.apps) {
 		found, advice, ok := strings.Cut(fault.Error(), "; add it with: ")
@@ -84,27 +84,28 @@ func (c clientCheck) record(client identity.Client) {
 		c.report.fault(client.ID+": "+found, advice)
 	}
 	if client.Confidential && len(client.SecretHash) == 0 {
-		c.report.fault(client.ID+": it is confidential and has no secret, so it cannot prove who it is",
+		c.report.fault(client.ID+": it is confidential and has no secret, so it cannot authenticate",
 			"lingpai clients rotate-secret "+client.ID)
 	}
 	if !client.Confidential && client.Allows(oauth.GrantPassword) {
-		c.report.warning(client.ID+": it is public and may use passwords, so any program can try passwords "+
+		c.report.warning(client.ID+": it is public and may use the password grant, so any program can try passwords "+
 			"in its name", instead(client.ID))
 	}
 	if most := c.settings.AccessTTLBound(); client.AccessTTL > most && !c.faulty("keys.retire") {
 		c.report.warning(fmt.Sprintf("%s: its access tokens live %s and not %s, since keys are published "+
-			"for keys.retire=%s after they signed", client.ID,
+			"only for keys.retire=%s after they signed", client.ID,
 			short(most), short(client.AccessTTL), short(c.settings.KeyRetire)),
 			fmt.Sprintf("set keys.retire to %s or more", short(client.AccessTTL+settings.RotationDelay)))
 	}
 	if longer := c.longerLifetimes(client); len(longer) > 0 {
-		c.report.warning(client.ID+": its own record gives longer lives than the server's settings: "+
+		c.report.warning(client.ID+": its record sets longer lifetimes than the server's settings: "+
 			strings.Join(longer, ", "),
-			"nothing, if that is meant; else "+instead(client.ID))
+			"if that is intended, nothing; otherwise "+instead(client.ID))
 	}
 }
 
-// longerLifetimes tells where a client's record outlives the settings, which one forgets when those are lowered.
+// longerLifetimes describes where a client's record exceeds the settings. That is easily forgotten when the settings
+// are lowered.
 func (c clientCheck) longerLifetimes(client identity.Client) []string {
 	var longer []string
 	for _, life := range []struct {
@@ -122,7 +123,7 @@ func (c clientCheck) longerLifetimes(client identity.Client) []string {
 	return longer
 }
 
-// sharedApps looks for public clients of one app that differ: whoever has a code of the app can choose among them.
+// sharedApps warns about public clients of one app that differ: anyone who has a code of the app can choose among them.
 func (c clientCheck) sharedApps(records []identity.Client) {
 	for _, app := range c.apps {
 		var ids []string
@@ -140,18 +141,17 @@ func (c clientCheck) sharedApps(records []identity.Client) {
 		}
 		if differ {
 			c.report.warning(fmt.Sprintf(
-				"%s: public clients of app %s with different grants, scopes, audiences, lives or claims; "+
-					"whoever has a code of the app can use any of them",
+				"%s: public clients of app %s with different grants, scopes, audiences, lifetimes or claims; "+
+					"anyone who has a code of the app can use any of them",
 				strings.Join(ids, ", "), app.ID),
-				"compare them with lingpai clients show, and disable those that are not needed: lingpai "+
+				"compare them with lingpai clients show, and disable those that nobody needs: lingpai "+
 					"clients disable "+ids[len(ids)-1])
 		}
 	}
 }
 
-// scopes looks whether a client that may have something of WeChat's can get it, which takes an app and
-// its AppSecret. That wechat.app_token takes an app is a rule for records, which is looked at with the
-// others.
+// scopes checks that a client with a scope for WeChat's APIs has what they need: an app and its AppSecret. That
+// wechat.app_token needs an app is a rule for records, which record checks.
 func (c clientCheck) scopes(client identity.Client) {
 	var asked []string
 	for _, scope := range []string{oauth.ScopeWechatAppToken, oauth.ScopeWechatData} {
@@ -163,14 +163,14 @@ func (c clientCheck) scopes(client identity.Client) {
 		return
 	}
 	if len(client.Apps) == 0 && slices.Contains(asked, oauth.ScopeWechatData) {
-		c.report.warning(client.ID+": it may ask for "+oauth.ScopeWechatData+
-			" and has no app, so there is nobody whose data it could have opened", instead(client.ID))
+		c.report.warning(client.ID+": it may request "+oauth.ScopeWechatData+
+			" and has no app, so there is no data that it could decrypt", instead(client.ID))
 	}
 	for _, id := range client.Apps {
 		if slices.Contains(c.closed, id) {
-			c.report.warning(client.ID+": it may ask for "+strings.Join(asked, " and ")+
-				", and WeChat cannot be asked: master_key does not open the AppSecret of "+id,
-				"do what is said of the app, or give its AppSecret anew with: lingpai apps rotate-secret "+id)
+			c.report.warning(client.ID+": it may request "+strings.Join(asked, " and ")+
+				", but WeChat cannot be called: master_key does not decrypt the AppSecret of "+id,
+				"follow the advice for the app, or set its AppSecret with: lingpai apps rotate-secret "+id)
 		}
 	}
 }

@@ -8,32 +8,31 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// How far clocks may be apart: verifiers mostly allow a minute, and one that is a little wrong gets worse.
+// Limits of clock skew. Most verifiers tolerate a minute, and a small skew grows.
 const (
 	oddSkew    = 5 * time.Second
 	brokenSkew = time.Minute
 )
 
-// checkClock compares this machine's clock with every other one within reach. SQLite has no clock of its own.
+// checkClock compares this machine's clock with those of the database and of WeChat. SQLite has no clock of its own.
 func (d *doctor) checkClock(ctx context.Context) {
 	compared := false
 	if d.database != nil && d.settings.DatabaseFile() == "" {
 		compared = true
 		if ahead, err := within(ctx, func(ctx context.Context) (time.Duration, error) {
-			return aheadOf(ctx,
-				d.database)
+			return aheadOf(ctx, d.database)
 		}); err != nil {
-			d.report.fault("the database does not tell the time: "+d.report.words(err), checkDatabaseURL)
+			d.report.fault("the database did not return the time: "+d.report.words(err), checkDatabaseURL)
 		} else {
-			d.report.judgeClock("the database's", ahead)
+			d.report.judgeClock("the clock of the database", ahead)
 		}
 	}
 	if d.wechat.ahead != nil {
-		d.report.judgeClock("that of "+d.whoAnswers(), *d.wechat.ahead)
+		d.report.judgeClock("the clock of "+d.whoAnswers(), *d.wechat.ahead)
 		compared = true
 	}
 	if !compared {
-		d.report.skipped("not checked, since there is no other clock within reach to compare with")
+		d.report.skipped("not checked, since there is no other clock to compare with")
 	}
 }
 
@@ -52,7 +51,7 @@ func (r *report) judgeClock(other string, ahead time.Duration) {
 	const advice = "let NTP set the clocks (on Linux: timedatectl set-ntp true)"
 	switch {
 	case skew > brokenSkew:
-		r.fault(found+": services would refuse tokens as expired or not yet valid", advice)
+		r.fault(found+": services would reject tokens as expired or not yet valid", advice)
 	case skew > oddSkew:
 		r.warning(found, advice)
 	default:

@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// unreadable reports whether the file could not be read: what the settings are is not known then, and the
-// defaults are of no interest.
+// unreadable reports whether the configuration file could not be read. The settings are then unknown, and the defaults
+// are of no interest.
 func (d *doctor) unreadable() bool {
 	return slices.ContainsFunc(d.problems, func(fault error) bool {
 		return strings.HasPrefix(fault.Error(), "--config: ") || strings.HasPrefix(fault.Error(), "LINGPAI_CONFIG: ")
@@ -24,13 +24,13 @@ func (d *doctor) checkConfiguration(context.Context) {
 		d.report.fault(configAdvice(fault))
 	}
 	if len(d.problems) == 0 {
-		d.report.ok("every setting has a value that is allowed; the issuer is " + d.settings.Issuer)
+		d.report.ok("all settings are valid; the issuer is " + d.settings.Issuer)
 	}
 	d.checkExposure()
 	d.checkLives()
 }
 
-// checkExposure looks at what lies between callers and the server.
+// checkExposure checks the network between callers and the server.
 func (d *doctor) checkExposure() {
 	c := d.settings
 	if d.unreadable() || d.faulty("server.issuer") {
@@ -38,7 +38,7 @@ func (d *doctor) checkExposure() {
 	}
 	if c.Insecure() {
 		d.report.warning("the issuer is http on a private address: everybody on this network can read tokens",
-			"for anything but development set server.issuer (LINGPAI_SERVER_ISSUER) to an https URL")
+			"except for development, set server.issuer (LINGPAI_SERVER_ISSUER) to an https URL")
 	}
 	if strings.HasPrefix(c.Issuer, "https:") && len(c.TrustedProxies) == 0 && !d.faulty("server.trusted_proxies") {
 		d.report.warning("server.trusted_proxies is empty: all callers behind the proxy that terminates "+
@@ -48,36 +48,36 @@ func (d *doctor) checkExposure() {
 	}
 }
 
-// checkLives looks at how long sessions live, and what ends them before.
+// checkLives checks the lifetimes of sessions.
 func (d *doctor) checkLives() {
 	c := d.settings
 	if !d.faulty("session.idle") && !d.faulty("session.absolute") && c.SessionIdle > c.SessionAbsolute {
-		d.report.warning(fmt.Sprintf("session.idle (%s) is longer than session.absolute (%s), so it never counts",
+		d.report.warning(fmt.Sprintf("session.idle (%s) is longer than session.absolute (%s), so it has no effect",
 			short(c.SessionIdle), short(c.SessionAbsolute)),
 			"set session.idle (LINGPAI_SESSION_IDLE) to less than session.absolute (LINGPAI_SESSION_ABSOLUTE)")
 	}
 	if !d.faulty("session.refresh_grace") && c.RefreshGrace == 0 {
-		d.report.ok("note: session.refresh_grace is 0s, so an app that refreshes twice at once, or again " +
-			"after a lost answer, must send an Idempotency-Key or is signed out")
+		d.report.ok("note: session.refresh_grace is 0s, so an app that sends the same refresh twice, at the same " +
+			"time or after a lost response, must send an Idempotency-Key or is signed out")
 	}
 }
 
-// configAdvice parts what is wrong with a setting from what is allowed.
+// configAdvice separates what is wrong with a setting from what is allowed.
 func configAdvice(fault error) (found, advice string) {
 	if errors.Is(fault, settings.ErrUnknownKey) {
 		name, _, _ := strings.Cut(fault.Error(), ": ")
 		return name + ": there is no such setting",
-			"correct or remove it; all settings are listed by: lingpai serve --help"
+			"correct or remove it; to list all settings: lingpai serve --help"
 	}
 	found, allowed, ok := strings.Cut(fault.Error(), "; allowed: ")
 	if !ok {
-		return found, "correct the file, or name another one with --config"
+		return found, "correct the file, or use another one with --config"
 	}
 	name, _, _ := strings.Cut(found, ": ")
 	return found, "set " + name + "; allowed: " + allowed
 }
 
-// short writes 168h for 168h0m0s.
+// short formats a duration without trailing zeros: 168h for 168h0m0s.
 func short(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {

@@ -18,13 +18,13 @@ const checkDatabaseURL = server.CheckDatabaseURL
 func (d *doctor) checkDatabase(ctx context.Context) {
 	file := d.settings.DatabaseFile()
 	info, err := os.Stat(file)
-	if file != "" && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) { // opening would make one
+	if file != "" && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) { // opening would create one
 		d.report.fault("there is no database at "+file,
-			checkDatabaseURL+", or make a database with: lingpai migrate up")
+			checkDatabaseURL+", or create a database with: lingpai migrate up")
 		return
 	}
 	c := d.settings
-	if d.faulty("master_key") { // most can be looked at without
+	if d.faulty("master_key") { // most checks do not need it
 		c.MasterKey = ""
 	}
 	database, err := within(ctx, func(ctx context.Context) (*sql.DB, error) { return server.ConnectDatabase(ctx, c) })
@@ -35,7 +35,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 	d.database = database
 	if file == "" {
 		d.report.ok(c.DatabaseName() + " answers")
-		d.report.warnUnprotected(c.DatabaseURL, "write sslmode=verify-full into database.url (LINGPAI_DATABASE_URL)")
+		d.report.warnUnprotected(c.DatabaseURL, "add sslmode=verify-full to database.url (LINGPAI_DATABASE_URL)")
 		return
 	}
 	d.report.ok(fmt.Sprintf("SQLite in %s (%s) answers", file, size(info.Size())))
@@ -49,16 +49,16 @@ func (d *doctor) checkMigrations(ctx context.Context) {
 	_, err := within(ctx, func(ctx context.Context) (any, error) { return nil, d.database.Schema().Check(ctx) })
 	if err == nil {
 		d.migrated = true
-		d.report.ok("the database has the shape that this version needs")
+		d.report.ok("the database schema is the one that this version needs")
 		return
 	}
 	d.report.fault(schemaAdvice(d.report, err))
 }
 
-// schemaAdvice parts what the check of the schema says from what it says to do.
+// schemaAdvice separates what is wrong with the schema from what to do about it.
 func schemaAdvice(report *report, err error) (found, advice string) {
 	if !errors.Is(err, sql.ErrSchema) {
-		return "the database's shape is not known: " + report.words(err), checkDatabaseURL
+		return "the database schema cannot be read: " + report.words(err), checkDatabaseURL
 	}
 	text := err.Error()
 	if _, state, ok := strings.Cut(text, `run "lingpai migrate up" (`); ok {
@@ -71,7 +71,7 @@ func schemaAdvice(report *report, err error) (found, advice string) {
 	return found, advice
 }
 
-// size writes bytes for people.
+// size formats a number of bytes for people.
 func size(bytes int64) string {
 	switch {
 	case bytes < 1<<20:

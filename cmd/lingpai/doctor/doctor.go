@@ -1,5 +1,5 @@
-// Package doctor looks at all that a server needs, with the same settings, and says what to do where something is
-// wrong. It changes nothing.
+// Package doctor checks everything that a server needs, with the same settings, and advises how to fix what is wrong.
+// It changes nothing.
 package doctor
 
 import (
@@ -14,17 +14,17 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-// AnswerTime is how long an examination waits for each answer of a database, of Redis or of WeChat.
+// AnswerTime is how long an examination waits for each answer of the database, Redis or WeChat.
 const AnswerTime = 5 * time.Second
 
-// Config is what an examination looks at.
+// Config is the input of an examination.
 type Config struct {
 	Settings settings.Settings
 	Problems []error       // of the configuration, as [settings.Problems] lists them
-	Show     func(Finding) // is given each finding at once; nil: nobody is
+	Show     func(Finding) // called with each finding as soon as it is known; may be nil
 }
 
-// doctor is what is known of an installation so far.
+// doctor is what an examination knows about an installation so far.
 type doctor struct {
 	report   *report
 	settings settings.Settings
@@ -38,14 +38,14 @@ func newDoctor(ctx context.Context, c Config) *doctor {
 	return &doctor{report: newReport(ctx, c), settings: c.Settings, problems: c.Problems}
 }
 
-// Examine makes all checks, one after the other. Its error says that it was stopped; what was found is in the findings.
+// Examine makes all checks, one after the other. It returns an error, with the findings so far, if the context ends.
 func Examine(ctx context.Context, c Config) (Findings, error) {
 	d := newDoctor(ctx, c)
 	defer d.close(ctx)
 	for _, check := range d.checks() {
 		d.report.check = check.name
-		if why := d.obstacle(check); why != "" {
-			d.report.skipped("not checked, since " + why)
+		if reason := d.obstacle(check); reason != "" {
+			d.report.skipped("not checked, since " + reason)
 			continue
 		}
 		check.look(ctx)
@@ -56,7 +56,7 @@ func Examine(ctx context.Context, c Config) (Findings, error) {
 	return d.report.findings, nil
 }
 
-// check is one thing to look at, and what must be right before that can be done.
+// check is one check, and what must be right before it can be made.
 type check struct {
 	name     string
 	settings []string
@@ -64,7 +64,7 @@ type check struct {
 	look     func(context.Context)
 }
 
-// stage is how far a check needs the database to be.
+// stage is the state of the database that a check needs.
 type stage int
 
 const (
@@ -88,26 +88,26 @@ func (d *doctor) checks() []check {
 	}
 }
 
-// obstacle says why a check cannot be made; "" if it can.
+// obstacle returns why a check cannot be made, or "" if it can.
 func (d *doctor) obstacle(c check) string {
 	if d.unreadable() && c.name != "configuration" {
 		return "the configuration file cannot be read"
 	}
 	for _, key := range c.settings {
 		if d.faulty(key) {
-			return key + " is not right"
+			return key + " is invalid"
 		}
 	}
 	switch {
 	case c.needs >= needsOpen && d.database == nil:
 		return "the database is not open"
 	case c.needs >= needsMigrated && !d.migrated:
-		return "the database does not have the shape that is needed"
+		return "the database schema is not the one that this version needs"
 	}
 	return ""
 }
 
-// faulty reports whether a setting could not be taken.
+// faulty reports whether a setting is invalid.
 func (d *doctor) faulty(key string) bool {
 	return slices.ContainsFunc(d.problems, func(fault error) bool { return strings.HasPrefix(fault.Error(), key+" (") })
 }
@@ -120,8 +120,7 @@ func (d *doctor) close(ctx context.Context) {
 
 var errNoAnswer = errors.New("no answer within " + AnswerTime.String())
 
-// within gives a question its time. It waits no longer even for what does not look at its context, such as a
-// driver that connects.
+// within calls ask and waits up to AnswerTime, even if ask ignores its context, as some drivers do while they connect.
 func within[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, AnswerTime, errNoAnswer)
 	defer cancel()

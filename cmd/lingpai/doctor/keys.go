@@ -20,7 +20,7 @@ func (d *doctor) checkKeys(ctx context.Context) {
 		return
 	}
 	if len(records) == 0 {
-		d.report.ok("none yet: the first start of serve makes them")
+		d.report.ok("none yet: serve generates them at its first start")
 		return
 	}
 	backend, err := opens(ctx, records, d.settings.MasterKey.Reveal())
@@ -28,26 +28,27 @@ func (d *doctor) checkKeys(ctx context.Context) {
 		d.report.fault(keyAdvice(err))
 		return
 	}
-	d.report.ok("master_key opens all; " + describeSigning(records, time.Now()) + "; signatures are made by " + backend)
+	d.report.ok("master_key decrypts all; " + describeSigning(records, time.Now()) +
+		"; signatures are made by " + backend)
 	if first := firstEntry(d.settings); slices.ContainsFunc(keys.Describe(records, time.Now()),
 		func(k keys.Info) bool { return k.MasterKey != "" && k.MasterKey != first }) {
-		d.report.warning("some keys are sealed with another entry of master_key than the first, "+first,
-			"if the change of master keys is through, seal them anew: lingpai keys rewrap")
+		d.report.warning("some keys are encrypted with another entry of master_key than the first, "+first,
+			"if all servers have the new master key, encrypt them again: lingpai keys rewrap")
 	}
 	warnOfBackend(d.report, backend, keys.BuiltBackend())
 }
 
-// warnOfBackend warns if what signs is not what this program was built to sign with.
+// warnOfBackend warns if signatures are not made by the backend that this program was built with.
 func warnOfBackend(report *report, backend, built string) {
 	if backend != built {
-		report.warning("this program was built to sign with "+built+", and would not: "+backend,
-			"reinstall or update OpenSSL, and check this machine's memory and "+
-				"processor; tokens stay right, since each signature is checked, but cost up to three times as much")
+		report.warning("this program was built to sign with "+built+", but signs with "+backend,
+			"reinstall or update OpenSSL, and check this machine's memory and processor; tokens stay "+
+				"valid, since each signature is verified, but signing is up to three times slower")
 	}
 }
 
-// opens says what signs with the keys, or why a master key does not open them. It plans nothing: serve makes
-// what is missing.
+// opens returns what signs with the keys, or an error if the master key does not decrypt them. It creates no keys:
+// serve does.
 func opens(ctx context.Context, records []keys.Record, masterKey string) (backend string, err error) {
 	ring, err := keys.ParseRing(masterKey)
 	if err != nil {
@@ -60,16 +61,16 @@ func opens(ctx context.Context, records []keys.Record, masterKey string) (backen
 	return keeper.Backend(), nil
 }
 
-// firstEntry is the id of the master key that seals.
+// firstEntry returns the id of the master key that encrypts.
 func firstEntry(c settings.Settings) string {
 	id, _, _ := strings.Cut(c.MasterKey.Reveal(), ":")
 	return strings.TrimSpace(id)
 }
 
-// keptKeys is a store of keys that stays as it is.
+// keptKeys is a read-only store of keys.
 type keptKeys []keys.Record
 
-var errKeptKeys = errors.New("no key is made here")
+var errKeptKeys = errors.New("these keys are read-only")
 
 // Keys implements keys.Store.
 func (k keptKeys) Keys(context.Context) ([]keys.Record, error) { return k, nil }
@@ -79,20 +80,20 @@ func (keptKeys) Update(context.Context, func(time.Time, []keys.Record) (keys.Cha
 	return errKeptKeys
 }
 
-// keyAdvice parts what is wrong with a key from what to do.
+// keyAdvice separates what is wrong with a key from what to do about it.
 func keyAdvice(err error) (found, advice string) {
 	text := err.Error()
-	if cause := errors.Unwrap(err); cause != nil { // says the same once more
+	if cause := errors.Unwrap(err); cause != nil { // it repeats the text
 		text = strings.TrimSuffix(text, ": "+cause.Error())
 	}
 	found, advice, ok := strings.Cut(text, "; ")
 	if !ok {
-		advice = "check master_key (LINGPAI_MASTER_KEY), and look at the keys with: lingpai keys list"
+		advice = "check master_key (LINGPAI_MASTER_KEY), and list the keys with: lingpai keys list"
 	}
 	return found, advice
 }
 
-// describeSigning lists the signing keys that still do something.
+// describeSigning lists the signing keys that are still in use.
 func describeSigning(records []keys.Record, now time.Time) string {
 	var texts []string
 	for _, key := range keys.Describe(records, now) {
@@ -101,7 +102,7 @@ func describeSigning(records []keys.Record, now time.Time) string {
 		}
 	}
 	if len(texts) == 0 {
-		return "the first start of serve makes a signing key"
+		return "serve generates a signing key at its first start"
 	}
 	return strings.Join(texts, "; ")
 }

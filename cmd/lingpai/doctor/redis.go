@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// slowRedis is a round trip that people would feel: every sign-in with a password makes several.
+	// slowRedis is a round trip that people notice, since every sign-in with a password makes several.
 	slowRedis = 50 * time.Millisecond
 
 	checkRedisURL = "check redis.url (LINGPAI_REDIS_URL): that the server runs, that this machine may " +
@@ -24,16 +24,16 @@ func (d *doctor) checkRedis(ctx context.Context) {
 	if d.settings.RedisURL == "" {
 		if d.settings.DatabaseFile() == "" && !d.faulty("database.url") {
 			d.report.warning("redis.url is empty: if several processes share this PostgreSQL, each counts "+
-				"password attempts for itself",
-				"set redis.url (LINGPAI_REDIS_URL) if there are several; with a single one leave it as it is")
+				"password attempts separately",
+				"set redis.url (LINGPAI_REDIS_URL) if there are several; with a single one, leave it empty")
 			return
 		}
-		d.report.ok("none: counts of attempts and the like are in the memory of the one process; several " +
+		d.report.ok("none: a single process keeps attempt counts and other volatile state in memory; several " +
 			"replicas need redis.url")
 		return
 	}
 	d.report.warnUnprotected(d.settings.RedisURL,
-		"write rediss:// into redis.url (LINGPAI_REDIS_URL), without skip_verify")
+		"use rediss:// in redis.url (LINGPAI_REDIS_URL), without skip_verify")
 	store, err := within(ctx, func(context.Context) (server.Volatile, error) { return server.OpenVolatile(d.settings) })
 	if err != nil {
 		d.report.fault("cannot be opened: "+d.report.words(err), checkRedisURL)
@@ -53,18 +53,18 @@ func askRedis(ctx context.Context, report *report, store server.Volatile) {
 	took, err := within(ctx, func(ctx context.Context) (time.Duration, error) { return roundTrip(ctx, store) })
 	switch {
 	case err != nil:
-		report.fault("answers, but does not keep what it is given: "+report.words(err),
-			"let the user in redis.url read, write and run scripts under redis.key_prefix, on a server "+
-				"that is no read-only replica and has memory left")
+		report.fault("answers, but does not store values: "+report.words(err),
+			"allow the user in redis.url to read, write and run scripts under redis.key_prefix, on a server "+
+				"that is not a read-only replica and has memory left")
 	case took > slowRedis:
 		report.warning(fmt.Sprintf("answers, but a command takes %s", took),
 			"run Redis in the same region and network as lingpai")
 	default:
-		report.ok(fmt.Sprintf("keeps and gives back; a command takes %s", took))
+		report.ok(fmt.Sprintf("stores and returns values; a command takes %s", took))
 	}
 }
 
-// roundTrip puts a key that nobody else has, gets and takes it, and tells how long one command took.
+// roundTrip puts, gets and takes a random key, and returns how long one command took on average.
 func roundTrip(ctx context.Context, store identity.Volatile) (time.Duration, error) {
 	key, value := "doctor:"+rand.Text(), []byte(rand.Text())
 	began := time.Now()
@@ -73,12 +73,12 @@ func roundTrip(ctx context.Context, store identity.Volatile) (time.Duration, err
 	}
 	for _, read := range []func(context.Context, string) ([]byte, error){store.Get, store.Take} {
 		if got, err := read(ctx, key); err != nil || !bytes.Equal(got, value) {
-			return 0, fmt.Errorf("what was put did not come back: %w", err)
+			return 0, fmt.Errorf("a stored value was not returned: %w", err)
 		}
 	}
 	took := time.Since(began) / 3
 	if _, err := store.Get(ctx, key); !errors.Is(err, identity.ErrNotFound) {
-		return 0, errors.New("what was taken is still there")
+		return 0, errors.New("a deleted value is still there")
 	}
 	return took.Round(10 * time.Microsecond), nil
 }

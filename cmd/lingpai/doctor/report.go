@@ -10,15 +10,16 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// What a finding can be.
+// The statuses of findings.
 const (
 	StatusOK      = "ok"
-	StatusWarning = "warning" // works, but not as one would want
+	StatusWarning = "warning" // works, but should be improved
 	StatusFault   = "fault"   // does not work
-	StatusSkipped = "skipped" // a fault was in the way
+	StatusSkipped = "skipped" // not checked, because of a fault
 )
 
-// Finding is what a check found, and what to do about it. Each text is one line.
+// Finding is what a check found, and what to do about it. Each text is one line; Advice is empty unless Status is
+// StatusWarning or StatusFault.
 type Finding struct {
 	Check  string `json:"check"`
 	Status string `json:"status"`
@@ -26,7 +27,7 @@ type Finding struct {
 	Advice string `json:"advice"`
 }
 
-// String is a finding for a terminal: a line, and one of advice if there is any.
+// String formats a finding for a terminal: a line, and one of advice if there is any.
 func (f Finding) String() string {
 	shown := terminal.Printable([]string{f.Found, f.Advice})
 	text := fmt.Sprintf("%-8s %-14s %s\n", f.Status, f.Check, shown[0])
@@ -36,10 +37,10 @@ func (f Finding) String() string {
 	return text
 }
 
-// Findings are all that an examination found, in the order of the checks; none is [], not null.
+// Findings are all findings of an examination, in the order of the checks. As JSON, none are [], not null.
 type Findings []Finding
 
-// Summary counts them in a line.
+// Summary counts the findings in a line.
 func (f Findings) Summary() string {
 	text := terminal.Plural(f.Count(StatusFault), "fault") + ", " + terminal.Plural(f.Count(StatusWarning), "warning")
 	if skipped := f.Count(StatusSkipped); skipped > 0 {
@@ -48,7 +49,7 @@ func (f Findings) Summary() string {
 	return text
 }
 
-// Count is how many have a status.
+// Count returns how many findings have a status.
 func (f Findings) Count(status string) int {
 	n := 0
 	for _, finding := range f {
@@ -59,11 +60,11 @@ func (f Findings) Count(status string) int {
 	return n
 }
 
-// report takes findings, and shows each at once.
+// report collects findings, and shows each immediately.
 type report struct {
 	interrupted func() bool
 	show        func(Finding)
-	check       string // that is being made
+	check       string // the name of the current check
 	findings    Findings
 	secrets     *strings.Replacer
 }
@@ -82,9 +83,9 @@ func (r *report) skipped(found string)         { r.add(Finding{r.check, StatusSk
 func (r *report) warning(found, advice string) { r.add(Finding{r.check, StatusWarning, found, advice}) }
 func (r *report) fault(found, advice string)   { r.add(Finding{r.check, StatusFault, found, advice}) }
 
-// add keeps a finding on one line, whatever a library wrote into an error.
+// add adds a finding, on one line even if an error of a library has several.
 func (r *report) add(f Finding) {
-	if r.interrupted() { // which made it
+	if r.interrupted() { // the interrupt may have caused the finding
 		return
 	}
 	for _, text := range []*string{&f.Found, &f.Advice} {
@@ -94,13 +95,13 @@ func (r *report) add(f Finding) {
 	r.show(f)
 }
 
-// words are those of an error of a library, which may quote what it was given.
+// words returns the text of a library's error without secrets, since it may quote what the library was given.
 func (r *report) words(err error) string { return r.secrets.Replace(err.Error()) }
 
-// minSecret is the length below which a text is no secret, and masking it would only make errors unreadable.
+// minSecret is the length, in bytes, below which a text is no secret and masking it would only make errors unreadable.
 const minSecret = 4
 
-// hiding masks secrets and the passwords in them.
+// hiding returns a replacer that masks secrets and the passwords in URLs.
 func hiding(secrets ...identity.Secret) *strings.Replacer {
 	var pairs []string
 	hide := func(text string) {
@@ -109,7 +110,7 @@ func hiding(secrets ...identity.Secret) *strings.Replacer {
 		}
 	}
 	for _, secret := range secrets {
-		if text := secret.Reveal(); !strings.HasPrefix(text, "sqlite:") { // a path is no secret
+		if text := secret.Reveal(); !strings.HasPrefix(text, "sqlite:") { // the path of a file is no secret
 			hide(text)
 		}
 		if u, err := url.Parse(secret.Reveal()); err == nil {

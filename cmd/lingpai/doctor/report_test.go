@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// examination is one that a test makes parts of.
+// examination returns an examination of which a test runs parts.
 func examination(t *testing.T) *doctor {
 	t.Helper()
 	return newDoctor(t.Context(), Config{Settings: settings.Defaults()})

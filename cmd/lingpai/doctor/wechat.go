@@ -13,10 +13,10 @@ import (
 	"github.com/lingpai/lingpai/server/settings"
 )
 
-// upstream is what was learnt of WeChat.
+// upstream is what is known about WeChat.
 type upstream struct {
 	answers bool
-	ahead   *time.Duration // how far this machine's clock is before WeChat's; nil: not known
+	ahead   *time.Duration // how far this machine's clock is ahead of WeChat's; nil: unknown
 }
 
 func (d *doctor) checkWechat(ctx context.Context) {
@@ -35,28 +35,28 @@ func (d *doctor) checkWechat(ctx context.Context) {
 		d.report.ok(base + " answers; it is a simulator, not WeChat: only simulated apps can sign in")
 	default:
 		d.report.warning(base+" answers; it is a simulator, not WeChat: only simulated apps can sign in",
-			"for real users unset wechat.base_url (LINGPAI_WECHAT_BASE_URL)")
+			"for real users, unset wechat.base_url (LINGPAI_WECHAT_BASE_URL)")
 	}
 }
 
-// unreachable is no fault for who signs in with passwords only.
+// unreachable reports that WeChat cannot be reached: a fault, or a warning if no app needs it.
 func (d *doctor) unreachable(ctx context.Context, found string) {
-	advice := "let this machine connect there: name server, firewall, HTTPS_PROXY; it can when this " +
-		"answers: curl -I " + d.settings.WechatBaseURL
+	advice := "allow this machine to connect to it: check DNS, the firewall and HTTPS_PROXY; " +
+		"to test the connection: curl -I " + d.settings.WechatBaseURL
 	if d.settings.Simulates(identity.PlatformWechat) {
-		advice = "start the simulator with: lingpai wechat-simulator, or for real users unset " +
+		advice = "start the simulator with: lingpai wechat-simulator, or for real users, unset " +
 			"wechat.base_url (LINGPAI_WECHAT_BASE_URL)"
 	}
 	if d.migrated {
 		if apps, err := within(ctx, d.database.Apps().List); err == nil && len(apps) == 0 {
-			d.report.warning(found+" (no app is registered, so nobody needs it)", advice)
+			d.report.warning(found+" (there is no app that needs it)", advice)
 			return
 		}
 	}
 	d.report.fault(found, advice)
 }
 
-// callUpstream asks for nothing in particular: any answer shows that there is somebody, and has the time.
+// callUpstream sends a request to which any answer will do: it shows that WeChat can be reached, and has the time.
 func callUpstream(ctx context.Context, base string) (upstream, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, base, http.NoBody)
 	if err != nil {
@@ -72,16 +72,16 @@ func callUpstream(ctx context.Context, base string) (upstream, error) {
 	defer response.Body.Close()
 	u := upstream{answers: true}
 	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
-		ahead := middle(began, time.Now()).Sub(date.Add(time.Second / 2)) // a Date has whole seconds
+		ahead := middle(began, time.Now()).Sub(date.Add(time.Second / 2)) // a Date header has whole seconds
 		u.ahead = &ahead
 	}
 	return u, nil
 }
 
-// middle is when an answer was made, as near as its asker can know.
+// middle estimates when an answer was made.
 func middle(began, ended time.Time) time.Time { return began.Add(ended.Sub(began) / 2) }
 
-// upstreamFault says why a call failed, in words that cannot quote a proxy's password.
+// upstreamFault returns why a call failed, in a text that cannot quote a proxy's password.
 func upstreamFault(err error) string {
 	if operation, ok := errors.AsType[*net.OpError](err); ok {
 		return operation.Error()
@@ -95,7 +95,7 @@ func upstreamFault(err error) string {
 	return "the connection failed"
 }
 
-// whoAnswers names WeChat, or what stands for it.
+// whoAnswers names WeChat, or the simulator that is used instead.
 func (d *doctor) whoAnswers() string {
 	return d.settings.WhoAnswers(identity.PlatformWechat)
 }

@@ -32,6 +32,6 @@ func TestWeChatThatAcceptsAnythingIsNotWeChat(t *testing.T) {
 		Errcode: 40226, Reason: "errcode"})
 	for _, f := range d.report.findings {
 		require.Equal(t, StatusFault, f.Status)
-		require.Contains(t, f.Found, "gives no answer that can be used")
+		require.Contains(t, f.Found, "gives no usable answer")
 	}
 }

@@ -1,4 +1,4 @@
-// Package simulator serves simulators of WeChat and of QQ to programs on this machine.
+// Package simulator serves simulators of WeChat and QQ to programs on this machine.
 package simulator
 
 import (
@@ -17,21 +17,21 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// QQPath is where QQ's simulator is beside WeChat's.
+// QQPath is the path of QQ's simulator; WeChat's has the root.
 const QQPath = "/qq"
 
-// Simulators are those of all platforms.
+// Simulators are the simulators of all platforms.
 type Simulators struct {
 	wechat *wechattest.Simulator
 	qq     *qqtest.Simulator
 }
 
-// New returns simulators that know no app.
+// New returns simulators without apps.
 func New() Simulators {
 	return Simulators{wechattest.New(wechattest.Options{}), qqtest.New(qqtest.Options{})}
 }
 
-// Add registers APPID:SECRET pairs of mini-programs, each at the platform that has such AppIDs.
+// Add adds mini-programs, given as APPID:SECRET. The form of an AppID determines its platform.
 func (s Simulators) Add(pairs []string) error {
 	for _, pair := range pairs {
 		id, secret, ok := strings.Cut(pair, ":")
@@ -51,7 +51,7 @@ func (s Simulators) Add(pairs []string) error {
 	return nil
 }
 
-// Serve answers at a listener until the context ends, and logs to w.
+// Serve serves HTTP on a listener until the context ends, and logs to w.
 func (s Simulators) Serve(ctx context.Context, w io.Writer, listener net.Listener) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.wechat)
@@ -60,7 +60,7 @@ func (s Simulators) Serve(ctx context.Context, w io.Writer, listener net.Listene
 	return server.ServeUntilDone(ctx, provider.NewHTTPServer(onlyThisMachine(mux), logger), listener)
 }
 
-// onlyThisMachine keeps pages out that a browser on this machine shows: they could mint codes, or make the
+// onlyThisMachine rejects requests of web pages in a browser on this machine, which could create codes or make the
 // simulator fail.
 func onlyThisMachine(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,14 +69,14 @@ func onlyThisMachine(next http.Handler) http.Handler {
 			host = name
 		}
 		if r.Header.Get("Origin") != "" || !settings.IsLoopback(strings.Trim(host, "[]")) {
-			http.Error(w, "the simulator is for programs on this machine, not for pages", http.StatusForbidden)
+			http.Error(w, "the simulator is for programs on this machine, not for web pages", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// Listen listens where only this machine can call.
+// Listen listens on a loopback address.
 func Listen(addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil || !settings.IsLoopback(host) {

@@ -9,7 +9,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// labels are how commands name the fields of records: by flag, or by argument. What is empty needs no name.
+// labels maps the fields of records to the flags or arguments of commands. A field with an empty label is not named.
 var labels = map[string]string{
 	"client_id": "CLIENT_ID", "grants": "--grant", "scopes": "--scope", "default_scopes": "--default-scope",
 	"audience": "--audience", "apps": "--app", "origins": "--origin", "access_ttl": "--access-ttl",
@@ -18,10 +18,10 @@ var labels = map[string]string{
 	"limit": "--limit", "after": "--after", "grace": "--grace", "role": "ROLE", "purpose": "--purpose",
 }
 
-// NameFlags names the flag or argument that is wrong, where an error names a field of a record. It names no flag that
-// has does not report.
+// NameFlags replaces the field of a record in an error by its flag or argument. It omits flags for which has returns
+// false.
 func NameFlags(err error, has func(flag string) bool) error {
-	switch err := err.(type) { // what wraps a field's error has words of its own
+	switch err := err.(type) { // an error that wraps a field's error has a text of its own
 	case clients.FieldErrors:
 		lines := make([]error, len(err))
 		for n, one := range err {
@@ -42,7 +42,7 @@ func NameFlags(err error, has func(flag string) bool) error {
 	return err
 }
 
-// ClientProblems are all that is wrong with a client's record, each with its flag named.
+// ClientProblems returns everything that is wrong with a client's record, each error with its flag.
 func ClientProblems(client identity.Client, apps []identity.App) []error {
 	found, _ := errors.AsType[clients.FieldErrors](clients.Check(client, apps))
 	problems := make([]error, len(found))

@@ -1,5 +1,5 @@
-// Package terminal has what commands need to talk to people: texts that are fit for a terminal, and input that a
-// person may type.
+// Package terminal has what commands need at a terminal: printable texts, tables, suggestions, and input that people
+// type.
 package terminal
 
 import (
@@ -7,17 +7,18 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"golang.org/x/term"
 )
 
-// ByteOrderMark begins the text files of some editors and shells, and belongs to no text.
+// ByteOrderMark is what some editors and shells write at the beginning of text files.
 const ByteOrderMark = "\ufeff"
 
-// Printable makes texts fit for a table on a terminal, in place. A name or a User-Agent may hold control characters,
-// which would forge other rows or give the terminal orders.
+// Printable replaces unprintable characters in texts, in place. A name or a User-Agent may contain control characters,
+// which could forge rows of a table or control the terminal.
 func Printable(texts []string) []string {
 	for n, text := range texts {
 		texts[n] = strings.Map(func(r rune) rune {
@@ -30,10 +31,10 @@ func Printable(texts []string) []string {
 	return texts
 }
 
-// OrDash fills a cell that would be empty.
+// OrDash returns a text, or "-" for an empty cell of a table.
 func OrDash(text string) string { return cmp.Or(text, "-") }
 
-// Plural counts things: no keys, 1 key, 2 keys.
+// Plural formats a count: no keys, 1 key, 2 keys.
 func Plural(n int, noun string) string {
 	switch n {
 	case 0:
@@ -44,7 +45,7 @@ func Plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Grouped writes a number for people: 1 000 000.
+// Grouped formats a number in groups of three digits: 1 000 000.
 func Grouped(n int) string {
 	text := strconv.Itoa(n)
 	for at := len(text) - 3; at > 0; at -= 3 {
@@ -53,17 +54,13 @@ func Grouped(n int) string {
 	return text
 }
 
-// IsTerminal reports whether a stream is a terminal, at which a person sits.
+// IsTerminal reports whether a stream is a terminal.
 func IsTerminal(stream any) bool {
-	file, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	file, ok := stream.(interface{ Fd() uintptr })
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Interruptible lets a read end with the context, which a read from a terminal or a pipe would not notice.
+// Interruptible returns a reader that fails when the context ends; a read from a terminal or a pipe would not notice.
 func Interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
 	reader, writer := io.Pipe()
 	go func() {

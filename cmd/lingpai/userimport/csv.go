@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// csvRows reads CSV as RFC 4180 has it, whose first line names the columns.
+// csvRows reads CSV (RFC 4180) whose first line names the columns.
 type csvRows struct {
 	source  *inputFile
 	reader  *csv.Reader
 	columns []string
-	line    int   // of the row before
+	line    int   // of the previous row
 	offset  int64 // where it ended
 }
 
@@ -25,7 +25,7 @@ func newCSVRows(source *inputFile) (*csvRows, error) {
 	header, err := r.read()
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, errors.New("the file has no line that names its columns")
+		return nil, errors.New("the file has no header line with the names of its columns")
 	case err != nil:
 		return nil, fmt.Errorf("the first line must name the columns: %w", err)
 	}
@@ -33,32 +33,32 @@ func newCSVRows(source *inputFile) (*csvRows, error) {
 	return r, checkColumns(r.columns)
 }
 
-// plainName is what may be repeated in a message: what stands where a name should may be a secret.
+// plainName matches names that may be quoted in a message. Anything else in the place of a name may be a secret.
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z_-]{0,39}$`)
 
 func quotedName(name string) string {
 	if plainName.MatchString(name) {
 		return fmt.Sprintf("%q", name)
 	}
-	return "that cannot be repeated here"
+	return "(not shown)"
 }
 
 func checkColumns(columns []string) error {
 	known := Columns()
 	for n, column := range columns {
 		if !slices.Contains(known, column) {
-			return fmt.Errorf("column %d has a name %s, which is not known: the first line names the "+
-				"columns, separated by commas, and each is one of %s",
+			return fmt.Errorf("column %d has the name %s, which is unknown: the first line must name the "+
+				"columns, separated by commas, and each must be one of %s",
 				n+1, quotedName(column), strings.Join(known, ", "))
 		}
 		if slices.Contains(columns[:n], column) {
-			return fmt.Errorf("column %q stands twice in the first line", column)
+			return fmt.Errorf("column %q occurs twice in the first line", column)
 		}
 	}
 	return nil
 }
 
-// read reads a record, of which no more is kept in memory than a row may have.
+// read reads a record, and keeps at most maxRow bytes of it in memory.
 func (r *csvRows) read() ([]string, error) {
 	r.source.bound.Store(r.source.passed.Load() + maxRow)
 	return r.reader.Read()
@@ -94,9 +94,10 @@ func (r *csvRows) next() (rowFields, error) {
 	return fields, nil
 }
 
-// misquoted refuses a row whose quotes are wrong. If it went over several lines, nobody knows which of them begin rows.
+// misquoted rejects a row whose quotes are wrong. If it spans several lines, the rest of the file cannot be read, since
+// it is unknown where the next row begins.
 func (r *csvRows) misquoted(wrong *csv.ParseError) (rowFields, error) {
-	const right = "a field with quotes, commas or line ends stands in quotes, and each quote within it is written twice"
+	const right = "a field with quotes, commas or line breaks must be quoted, and each quote in it doubled"
 	if wrong.StartLine != wrong.Line {
 		return rowFields{}, fmt.Errorf("the quotes of the row from line %d to %d are wrong: %s", wrong.StartLine,
 			wrong.Line, right)
@@ -124,7 +125,7 @@ func (r *csvRows) fill(fields *rowFields, record []string) {
 	}
 }
 
-// parseDisabled takes capitals too, as spreadsheets write them.
+// parseDisabled accepts capitals as well, since spreadsheets write them.
 func parseDisabled(text string) (bool, error) {
 	switch strings.ToLower(text) {
 	case "true":

@@ -14,19 +14,19 @@ import (
 )
 
 var (
-	errTooLong  = errors.New("the row has more than 64 KiB")
-	errHalf     = errors.New("the row has half of a character: an escape \\ud800 to \\udfff without its other half")
-	errDisabled = errors.New("disabled is true or false")
-	errAccounts = errors.New("accounts is a list of objects with app, openid and, if need be, unionid and platform")
+	errTooLong   = errors.New("the row has more than 64 KiB")
+	errSurrogate = errors.New("the row has an unpaired surrogate: an escape \\ud800 to \\udfff without its other half")
+	errDisabled  = errors.New("disabled must be true or false")
+	errAccounts  = errors.New("accounts must be a list of objects with app, openid and optionally unionid and platform")
 )
 
-// jsonRows reads JSON lines: an object on each.
+// jsonRows reads JSON lines: one object per line.
 type jsonRows struct {
 	source *inputFile
 	line   int
 }
 
-// next implements rowReader. Lines without anything on them are left out.
+// next implements rowReader. It skips empty lines.
 func (r *jsonRows) next() (rowFields, error) {
 	for {
 		text, err := r.source.ReadSlice('\n')
@@ -45,7 +45,7 @@ func (r *jsonRows) next() (rowFields, error) {
 	}
 }
 
-// skip reads the rest of a line.
+// skip skips the rest of a line.
 func (r *jsonRows) skip() error {
 	for {
 		_, err := r.source.ReadSlice('\n')
@@ -62,13 +62,13 @@ func (f *rowFields) parse(text []byte) error {
 	switch {
 	case !utf8.Valid(text):
 		return errNotUTF8
-	case hasHalves(text):
-		return errHalf
+	case hasUnpairedSurrogate(text):
+		return errSurrogate
 	}
 	return eachMember(text, func(name string, value json.RawMessage) error {
 		switch {
 		case name == "roles":
-			return parseInto(value, &f.roles, errors.New("roles is a list of texts"))
+			return parseInto(value, &f.roles, errors.New("roles must be a list of strings"))
 		case name == "disabled":
 			return parseInto(value, &f.disabled, errDisabled)
 		case name == "accounts":
@@ -77,14 +77,15 @@ func (f *rowFields) parse(text []byte) error {
 			f.texts[name] = string(value)
 			return nil
 		case !slices.Contains(textColumns, name):
-			return fmt.Errorf("the row has a member %s, which is not known", quotedName(name))
+			return fmt.Errorf("the row has a member %s, which is unknown", quotedName(name))
 		}
 		return parseText(f.texts, name, value)
 	})
 }
 
-// hasHalves looks for surrogates that stand alone (RFC 8259 §8.2), of which encoding/json would make another character.
-func hasHalves(text []byte) bool {
+// hasUnpairedSurrogate reports whether a text has an escaped surrogate without its other half (RFC 8259 §8.2).
+// encoding/json would replace it with another character.
+func hasUnpairedSurrogate(text []byte) bool {
 	high := false
 	for n := 0; n < len(text); n++ {
 		if text[n] != '\\' {
@@ -128,8 +129,8 @@ func (f *rowFields) parseAccounts(value json.RawMessage) error {
 	return nil
 }
 
-// eachMember goes through a JSON object, in which every name stands once. encoding/json would take the last
-// of several, and any capitals.
+// eachMember calls member for each member of a JSON object. It rejects duplicate names, of which encoding/json would
+// take the last; encoding/json would also ignore case.
 func eachMember(text []byte, member func(name string, value json.RawMessage) error) error {
 	errObject := errors.New("the row is not one JSON object")
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -164,10 +165,10 @@ func eachMember(text []byte, member func(name string, value json.RawMessage) err
 	return nil
 }
 
-// parseText keeps a text. null is as good as leaving it out.
+// parseText stores a string. null is the same as omitting the member.
 func parseText(texts map[string]string, name string, value json.RawMessage) error {
 	var text string
-	if err := parseInto(value, &text, fmt.Errorf("%s is a text, in quotes", name)); err != nil {
+	if err := parseInto(value, &text, fmt.Errorf("%s must be a string", name)); err != nil {
 		return err
 	}
 	texts[name] = text
@@ -182,11 +183,11 @@ func parseInto(value json.RawMessage, into any, wrong error) error {
 }
 
 var (
-	errNotUTF8 = errors.New("the row is not UTF-8: convert the file, as with: iconv -f GBK -t UTF-8")
-	errNUL     = errors.New("the row has a NUL in it")
+	errNotUTF8 = errors.New("the row is not UTF-8: convert the file, for example with: iconv -f GBK -t UTF-8")
+	errNUL     = errors.New("the row contains a NUL")
 )
 
-// checkText refuses what no text of a person has.
+// checkText rejects text that is not UTF-8 or contains a NUL.
 func checkText(text string) error {
 	switch {
 	case !utf8.ValidString(text):

@@ -11,22 +11,22 @@ import (
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 )
 
-// plainEvery is how often a log is told of an import.
+// plainEvery is how often the progress is written to a log.
 const plainEvery = 5 * time.Second
 
-// progress shows how far an import is.
+// progress shows the progress of an import.
 type progress interface {
 	moved(rows int, read int64)
-	say(line string) // says something beside
+	say(line string) // prints a line besides the progress
 	end()
 }
 
-// newProgress shows a bar on a terminal, if it is known how long it will become, and else a line now and then.
+// newProgress returns a bar at a terminal if the size is known, in bytes; otherwise a line every few seconds.
 func newProgress(w io.Writer, size int64) progress {
 	if file, ok := w.(*os.File); ok && terminal.IsTerminal(file) && size > 0 {
 		return newBarProgress(w, size)
 	}
-	return &plainProgress{w: w, size: size, every: plainEvery, begun: time.Now(), told: time.Now()}
+	return &plainProgress{w: w, size: size, every: plainEvery, begun: time.Now(), shown: time.Now()}
 }
 
 // barProgress is a bar of the bytes of the file.
@@ -44,7 +44,7 @@ func newBarProgress(w io.Writer, size int64) *barProgress {
 
 func (p *barProgress) moved(rows int, read int64) {
 	p.bar.Describe(terminal.Grouped(rows) + " rows")
-	_ = p.bar.Set64(min(read, p.bar.GetMax64())) // a terminal that is gone stops no import
+	_ = p.bar.Set64(min(read, p.bar.GetMax64())) // an import continues without its terminal
 }
 
 func (p *barProgress) say(line string) {
@@ -57,19 +57,19 @@ func (p *barProgress) end() {
 	fmt.Fprintln(p.w)
 }
 
-// plainProgress is a line now and then.
+// plainProgress prints a line every few seconds.
 type plainProgress struct {
-	w           io.Writer
-	size        int64
-	every       time.Duration
-	begun, told time.Time
+	w            io.Writer
+	size         int64
+	every        time.Duration
+	begun, shown time.Time
 }
 
 func (p *plainProgress) moved(rows int, read int64) {
-	if time.Since(p.told) < p.every {
+	if time.Since(p.shown) < p.every {
 		return
 	}
-	p.told = time.Now()
+	p.shown = time.Now()
 	rate := int(float64(rows) / time.Since(p.begun).Seconds())
 	line := fmt.Sprintf("%s rows, %s rows/s", terminal.Grouped(rows), terminal.Grouped(rate))
 	if p.size > 0 {

@@ -12,20 +12,20 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// maxTold is how many rows are told of on standard error, if there is no report.
-const maxTold = 20
+// maxShown is how many rows are listed on standard error if there is no report.
+const maxShown = 20
 
-// report lists rows that were refused, or came otherwise than as they were brought.
+// report lists rows that were rejected, or imported with warnings.
 type report struct {
 	path     string // empty: standard error
 	progress progress
 	file     *os.File
 	rows     *csv.Writer
-	told     int
+	shown    int
 	counts   Counts
 }
 
-// newReport makes the file, which must not be there yet: it may be the only account of another import.
+// newReport creates the file, which must not exist: it may be the only record of another import.
 func newReport(path string, progress progress) (*report, error) {
 	r := &report{path: path, progress: progress}
 	if path == "" {
@@ -33,7 +33,7 @@ func newReport(path string, progress progress) (*report, error) {
 	}
 	var err error
 	if r.file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("--report: %s is there already: name another file, or remove it", path)
+		return nil, fmt.Errorf("--report: %s already exists: choose another file, or remove it", path)
 	} else if err != nil {
 		return nil, fmt.Errorf("--report: %w", err)
 	}
@@ -41,39 +41,39 @@ func newReport(path string, progress progress) (*report, error) {
 	return r, errors.Join(r.rows.Write([]string{"line", "outcome", "sub", "reason"}), r.flush())
 }
 
-// tell counts a row, and lists it if there is something to say.
-func (r *report) tell(row parsedRow, arrival identity.ImportResult) {
-	switch arrival.Outcome {
+// add counts a row, and lists it if it was rejected or has warnings.
+func (r *report) add(row parsedRow, result identity.ImportResult) {
+	switch result.Outcome {
 	case identity.Imported:
 		r.counts.Imported++
 	case identity.AlreadyThere:
 		r.counts.AlreadyThere++
 	case identity.Refused:
 		r.counts.Refused++
-		r.write(row, "refused", arrival.Reason)
+		r.write(row, "refused", result.Reason)
 	}
-	if len(arrival.Warnings) > 0 {
+	if len(result.Warnings) > 0 {
 		r.counts.Warned++
-		row.ID = arrival.UserID
-		r.write(row, "warned", "imported, but "+strings.Join(arrival.Warnings, ", and "))
+		row.ID = result.UserID
+		r.write(row, "warned", "imported, but "+strings.Join(result.Warnings, ", and "))
 	}
 }
 
 func (r *report) write(row parsedRow, outcome, reason string) {
 	switch {
 	case r.rows != nil:
-		// flush reports whether it failed
+		// flush returns the error
 		_ = r.rows.Write([]string{strconv.Itoa(row.Line), outcome, harmless(row.ID), reason})
-	case r.told < maxTold:
-		r.told++
+	case r.shown < maxShown:
+		r.shown++
 		r.progress.say(fmt.Sprintf("line %d %s: %s", row.Line, outcome, reason))
-	case r.told == maxTold:
-		r.told++
-		r.progress.say("there are more; --report FILE tells of all")
+	case r.shown == maxShown:
+		r.shown++
+		r.progress.say("there are more; --report FILE lists all of them")
 	}
 }
 
-// harmless is an id as it may stand in a table that a spreadsheet opens: nothing that it would run.
+// harmless returns an id in a form that a spreadsheet does not run as a formula, or "" if it is invalid.
 func harmless(id string) string {
 	switch {
 	case identity.ValidSubject(id) != nil:
@@ -99,7 +99,7 @@ func (r *report) close() error {
 	return errors.Join(r.flush(), r.file.Close())
 }
 
-// Counts are what became of the rows. Those that came with a warning are imported too.
+// Counts are the numbers of rows by outcome. Rows with a warning also count as imported.
 type Counts struct {
 	Imported     int  `json:"imported"`
 	AlreadyThere int  `json:"already_there"`
@@ -108,5 +108,5 @@ type Counts struct {
 	DryRun       bool `json:"dry_run"`
 }
 
-// Rows counts all rows.
+// Rows returns the number of all rows.
 func (c Counts) Rows() int { return c.Imported + c.AlreadyThere + c.Refused }

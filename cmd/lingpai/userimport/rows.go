@@ -9,58 +9,58 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// MaxBatch is how many rows are imported in one transaction, and maxBatchAccounts how many accounts
-// end a batch sooner: who signs in with one of them at the same time, and with SQLite everybody who signs in,
-// waits that long.
+// MaxBatch is how many rows are imported in one transaction. A batch is shorter if it reaches maxBatchAccounts
+// accounts, since a user who signs in with one of them at the same time, and with SQLite every user who signs in, waits
+// for the transaction.
 const MaxBatch, maxBatchAccounts = 500, 1000
 
-// rowReader reads the rows of a file. io.EOF: that was all. Another error: the rest cannot be read.
+// rowReader reads the rows of a file. next returns io.EOF at the end, and any other error if the rest cannot be read.
 type rowReader interface {
 	next() (rowFields, error)
 }
 
-// rowFields is a row as it was written.
+// rowFields is a row of the file.
 type rowFields struct {
 	line     int
 	texts    map[string]string
 	roles    []string
 	disabled bool
 	accounts []map[string]string
-	fault    error // why the row is none
+	fault    error // why the row is invalid
 }
 
-// textColumns are the members of a row that are text. In CSV all are.
+// textColumns are the members of a row that are strings.
 var textColumns = []string{
 	"sub", "username", "password_hash", "name", "nickname", "picture", "gender", "locale", "email", "phone",
 	"created_at", "app", "openid", "unionid",
 }
 
-// Columns are the names that the first line of CSV may have.
+// Columns returns the names that the first line of CSV may have.
 func Columns() []string { return append(slices.Clone(textColumns), "roles", "disabled") }
 
-// parsedRow is a row that was read: a newcomer, or why there is none.
+// parsedRow is a row that was read: a user, or why it is invalid.
 type parsedRow struct {
 	identity.ImportedUser
 	fault error
 }
 
-// rowBatch is rows that are imported together.
+// rowBatch is a number of rows that are imported together.
 type rowBatch struct {
 	rows []parsedRow
 	read int64 // bytes of the file
-	end  error // after these rows; nil: there are more
+	end  error // why there are no more rows; nil: there are more
 }
 
-// fault says why the rest of the file was not read.
+// fault returns why the rest of the file was not read, or nil.
 func (b rowBatch) fault() error {
 	if errors.Is(b.end, io.EOF) {
 		return nil
 	}
-	return fmt.Errorf("%w; what stands before it is done, and the rest was not read", b.end)
+	return fmt.Errorf("%w; the rows before it were imported, and the rest was not read", b.end)
 }
 
-// readBatches reads a batch while another one is written. The last batch has an end, and nobody waits for one
-// that is not fetched.
+// readBatches reads a batch while the previous one is written. The last batch has an end. The goroutine leaks if the
+// receiver stops before, which only happens when the process ends.
 func readBatches(source *inputFile, rows rowReader, apps knownApps) <-chan rowBatch {
 	batches := make(chan rowBatch)
 	go func() {

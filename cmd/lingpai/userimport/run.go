@@ -1,5 +1,5 @@
-// Package userimport adds the people of another program: it reads CSV or JSON lines, checks each row, and gives them to
-// the store in batches.
+// Package userimport imports the users of another program: it reads CSV or JSON lines, checks each row, and passes them
+// to the store in batches.
 package userimport
 
 import (
@@ -12,23 +12,23 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Config is what an import works on.
+// Config is the input of an import.
 type Config struct {
 	Path   string // of a file; "-": Stdin
-	Format string // csv or jsonl; empty: as Path ends
-	Report string // path of a file to make, for the rows that were refused or warned of; empty: Stderr
+	Format string // csv or jsonl; empty: from the extension of Path
+	Report string // path of a file to create that lists rejected rows and warnings; empty: Stderr
 	DryRun bool   // checks everything and writes nothing
 
 	Stdin  io.Reader
 	Stderr io.Writer // shows progress
 
 	Imports *admin.Imports
-	Actor   identity.Actor // who imports
+	Actor   identity.Actor // for the audit log
 }
 
-// Run is one run of the command.
+// Run is one import.
 type Run struct {
-	people   *admin.Imports
+	imports  *admin.Imports
 	actor    identity.Actor
 	input    *inputFile
 	rows     rowReader
@@ -38,7 +38,7 @@ type Run struct {
 	dryRun   bool
 }
 
-// Open opens the input, and makes the report. Nothing is imported yet.
+// Open opens the input and creates the report. It imports nothing yet.
 func Open(ctx context.Context, c Config) (*Run, error) {
 	apps, err := c.Imports.Apps(ctx, c.Actor)
 	if err != nil {
@@ -48,7 +48,7 @@ func Open(ctx context.Context, c Config) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{people: c.Imports, actor: c.Actor, input: input, apps: newKnownApps(apps),
+	r := &Run{imports: c.Imports, actor: c.Actor, input: input, apps: newKnownApps(apps),
 		progress: newProgress(c.Stderr, input.size), dryRun: c.DryRun}
 	if r.rows, err = input.rows(c.Format); err != nil {
 		return nil, errors.Join(err, input.Close())
@@ -57,7 +57,7 @@ func Open(ctx context.Context, c Config) (*Run, error) {
 		return nil, errors.Join(err, input.Close())
 	}
 	if c.DryRun {
-		r.people = c.Imports.Rehearse()
+		r.imports = c.Imports.Rehearse()
 	}
 	return r, nil
 }
@@ -65,7 +65,7 @@ func Open(ctx context.Context, c Config) (*Run, error) {
 // Close closes the input.
 func (r *Run) Close() error { return r.input.Close() }
 
-// All imports the whole input, and closes the report. The counts are of what was done, also if there is an error.
+// All imports the whole input and closes the report. The counts are valid even if it returns an error.
 func (r *Run) All(ctx context.Context) (Counts, error) {
 	fault := r.batches(ctx, readBatches(r.input, r.rows, r.apps))
 	r.progress.end()
@@ -86,7 +86,7 @@ func (r *Run) batches(ctx context.Context, read <-chan rowBatch) error {
 		if ctx.Err() != nil {
 			return r.stopped(last, context.Cause(ctx))
 		}
-		if err := r.one(context.WithoutCancel(ctx), batch); err != nil { // what has begun is carried through
+		if err := r.one(context.WithoutCancel(ctx), batch); err != nil { // a batch that has begun is completed
 			return r.stopped(last, err)
 		}
 		if batch.end != nil {
@@ -96,34 +96,34 @@ func (r *Run) batches(ctx context.Context, read <-chan rowBatch) error {
 	}
 }
 
-// one imports a batch, and reports its rows in their order.
+// one imports a batch, and reports its rows in order.
 func (r *Run) one(ctx context.Context, batch rowBatch) error {
-	var people []identity.ImportedUser
+	var users []identity.ImportedUser
 	for _, row := range batch.rows {
 		if row.fault == nil {
-			people = append(people, row.ImportedUser)
+			users = append(users, row.ImportedUser)
 		}
 	}
-	arrivals, err := r.people.Import(ctx, r.actor, people)
+	results, err := r.imports.Import(ctx, r.actor, users)
 	for _, row := range batch.rows {
-		arrival := identity.ImportResult{}
+		result := identity.ImportResult{}
 		switch {
 		case row.fault != nil:
-			arrival.Reason = row.fault.Error()
-		case len(arrivals) == 0: // from here on nothing was done
+			result.Reason = row.fault.Error()
+		case len(results) == 0: // the remaining rows were not imported
 			return errors.Join(err, r.report.flush())
 		default:
-			arrival, arrivals = arrivals[0], arrivals[1:]
+			result, results = results[0], results[1:]
 		}
-		r.report.tell(row, arrival)
+		r.report.add(row, result)
 	}
 	r.progress.moved(r.report.counts.Rows(), batch.read)
 	return errors.Join(err, r.report.flush())
 }
 
-// stopped is a fault that says how to go on.
+// stopped returns an error that explains how to continue.
 func (r *Run) stopped(line int, cause error) error {
-	text := "the same command goes on from there"
+	text := "run the same command again to continue"
 	if r.dryRun {
 		text = "nothing was written"
 	} else if r.report.path != "" {

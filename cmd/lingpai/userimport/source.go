@@ -16,20 +16,20 @@ import (
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 )
 
-// maxRow bounds a row: more than that is no person, but a quote that is not closed or the wrong file.
+// maxRow bounds a row, in bytes: a longer one is no user, but an unclosed quote or the wrong file.
 const maxRow = 64 << 10
 
-// inputFile is a file that is imported, or standard input.
+// inputFile is the file to import, or standard input.
 type inputFile struct {
 	*bufio.Reader
 	file   io.Closer
 	path   string
-	size   int64 // in bytes; 0: not known
+	size   int64 // in bytes; 0: unknown
 	passed atomic.Int64
-	bound  atomic.Int64 // of passed, after which reading fails; 0: none
+	bound  atomic.Int64 // reading fails when passed reaches it; 0: no bound
 }
 
-// openInput opens what is to be imported, and refuses what is not UTF-8 from the start.
+// openInput opens the file to import, and rejects it if its beginning is not UTF-8.
 func openInput(ctx context.Context, stdin io.Reader, path string) (*inputFile, error) {
 	s := &inputFile{path: path}
 	if path == "-" {
@@ -56,14 +56,14 @@ func (s *inputFile) begin(r io.Reader) {
 	s.Reader = bufio.NewReaderSize(passing{r, s}, maxRow)
 }
 
-// measure learns how long the file is, if it is one and not a pipe.
+// measure sets the size of a regular file; a pipe has none.
 func (s *inputFile) measure(file *os.File) {
 	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
 		s.size = info.Size()
 	}
 }
 
-// Close closes a file that was opened; standard input is not ours.
+// Close closes the file that openInput opened; it does not close standard input.
 func (s *inputFile) Close() error {
 	if s.file == nil {
 		return nil
@@ -71,7 +71,7 @@ func (s *inputFile) Close() error {
 	return s.file.Close()
 }
 
-// passing counts what is read.
+// passing counts the bytes that are read.
 type passing struct {
 	io.Reader
 	source *inputFile
@@ -89,7 +89,7 @@ func (p passing) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// checkText looks at the beginning. A byte order mark is left out.
+// checkText checks the encoding at the beginning of the file, and skips a byte order mark.
 func (s *inputFile) checkText() error {
 	sample, err := s.Peek(maxRow)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -104,11 +104,11 @@ func (s *inputFile) checkText() error {
 	}
 	if bytes.HasPrefix(sample, []byte("\xff\xfe")) || bytes.HasPrefix(sample, []byte("\xfe\xff")) ||
 		bytes.ContainsRune(sample[:min(2, len(sample))], 0) {
-		return fmt.Errorf("%s is UTF-16: convert it to UTF-8, as with: iconv -f UTF-16 -t UTF-8", name)
+		return fmt.Errorf("%s is UTF-16: convert it to UTF-8, for example with: iconv -f UTF-16 -t UTF-8", name)
 	}
 	if at := notUTF8(sample, err == nil); at >= 0 {
-		return fmt.Errorf("%s is not UTF-8 in line %d: convert it to UTF-8, as with: iconv -f GBK -t UTF-8", name,
-			1+bytes.Count(sample[:at], []byte("\n")))
+		return fmt.Errorf("%s is not UTF-8 in line %d: convert it to UTF-8, for example with: "+
+			"iconv -f GBK -t UTF-8", name, 1+bytes.Count(sample[:at], []byte("\n")))
 	}
 	if bytes.HasPrefix(sample, []byte(terminal.ByteOrderMark)) {
 		_, err = s.Discard(len(terminal.ByteOrderMark))
@@ -117,7 +117,8 @@ func (s *inputFile) checkText() error {
 	return nil
 }
 
-// notUTF8 is where a text is not UTF-8, or -1. Of one that was cut off the last character may be a part.
+// notUTF8 returns the index at which a text is not UTF-8, or -1. If the text was cut, its last character may be
+// incomplete.
 func notUTF8(text []byte, cut bool) int {
 	for at := 0; at < len(text); {
 		r, size := utf8.DecodeRune(text[at:])
@@ -132,7 +133,7 @@ func notUTF8(text []byte, cut bool) int {
 	return -1
 }
 
-// rows reads the rows of a format, or of that which the file's name tells.
+// rows returns a reader of a format, or of the format that the file's extension implies.
 func (s *inputFile) rows(format string) (rowReader, error) {
 	if format == "" {
 		format = map[string]string{".csv": "csv", ".jsonl": "jsonl",
@@ -144,7 +145,7 @@ func (s *inputFile) rows(format string) (rowReader, error) {
 	case "jsonl":
 		return &jsonRows{source: s}, nil
 	case "":
-		return nil, errors.New("--format: say csv or jsonl, since the name does not end in .csv, .jsonl or .ndjson")
+		return nil, errors.New("--format: give csv or jsonl, since the name does not end in .csv, .jsonl or .ndjson")
 	}
 	return nil, fmt.Errorf("--format: %q is neither csv nor jsonl", format)
 }

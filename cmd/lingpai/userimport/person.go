@@ -15,7 +15,7 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// knownApps are the apps that are there, by platform and id.
+// knownApps are the registered apps, by platform and id.
 type knownApps struct {
 	byID map[[2]string]identity.App
 }
@@ -28,8 +28,8 @@ func newKnownApps(list []identity.App) knownApps {
 	return apps
 }
 
-// newcomer checks what can be checked of a row without the database. A row that is refused has its id too, by
-// which it is told of.
+// person parses a row and checks what can be checked without the database. A rejected row has its id as well, for the
+// report.
 func (f rowFields) person(apps knownApps) (identity.ImportedUser, error) {
 	t := f.texts
 	n := identity.ImportedUser{ID: t["sub"], Username: t["username"], PasswordHash: t["password_hash"], Roles: f.roles,
@@ -77,11 +77,11 @@ func parsePhone(text string) (string, error) {
 	case text == "" || phoneE164.MatchString(text):
 		return text, nil
 	}
-	return "", errors.New("phone is + with country code and number, without spaces, or 11 digits of China " +
-		"that begin with 1")
+	return "", errors.New("phone must be + with country code and number, without spaces, or a Chinese mobile number " +
+		"of 11 digits that begin with 1")
 }
 
-// firstMilliseconds is from where on a number counts milliseconds: as seconds it would be the year 5138.
+// firstMilliseconds is the smallest number that is milliseconds: as seconds it would be in the year 5138.
 const firstMilliseconds = 1e11
 
 func parseCreatedAt(text string) (time.Time, error) {
@@ -98,19 +98,19 @@ func parseCreatedAt(text string) (time.Time, error) {
 		}
 	}
 	if err != nil || at.Unix() < 0 {
-		return time.Time{}, errors.New("created_at is a time such as 2024-05-06T07:08:09+08:00, or whole " +
+		return time.Time{}, errors.New("created_at must be a time such as 2024-05-06T07:08:09+08:00, or whole " +
 			"seconds or milliseconds since 1970")
 	}
 	return at, nil
 }
 
-// sightings are the accounts of a row, with the Open Platform accounts that their apps are bound to.
+// identities returns the accounts of a row, with the Open Platform accounts that their apps are bound to.
 func (f rowFields) identities(apps knownApps) (identities []identity.ExternalIdentity, err error) {
 	all := f.accounts
 	if f.texts["app"] != "" || f.texts["openid"] != "" || f.texts["unionid"] != "" {
 		if len(all) > 0 {
-			return nil, errors.New("the row has accounts, and app, openid or unionid beside them: write " +
-				"all into accounts")
+			return nil, errors.New("the row has both accounts and one of app, openid and unionid: put " +
+				"all of them into accounts")
 		}
 		all = []map[string]string{f.texts}
 	}
@@ -126,30 +126,29 @@ func (f rowFields) identities(apps knownApps) (identities []identity.ExternalIde
 
 var platformID = regexp.MustCompile(`^[!-~]{1,128}$`)
 
-// sighting leaves it to the AppID whose it is, if the row does not say so, as "apps add" does.
+// external returns an account. Without a platform, the AppID determines it, as in "apps add".
 func (a knownApps) external(platform, app, openid, unionid string) (identity.ExternalIdentity, error) {
 	if platform == "" {
 		platform = clients.PlatformOf(app)
 	}
 	switch {
 	case platform != identity.PlatformWechat && platform != identity.PlatformQQ:
-		return identity.ExternalIdentity{}, errors.New(`the platform of an account is "wechat" or "qq"`)
+		return identity.ExternalIdentity{}, errors.New(`the platform of an account must be "wechat" or "qq"`)
 	case !platformID.MatchString(openid) || unionid != "" && !platformID.MatchString(unionid):
 		return identity.ExternalIdentity{}, errors.New(
-			"openid, and unionid if there is one, are 1 to 128 printable ASCII characters without spaces")
+			"openid, and unionid if given, must be 1 to 128 printable ASCII characters without spaces")
 	case !clients.ValidAppID(platform, app):
 		return identity.ExternalIdentity{}, fmt.Errorf("app is not an AppID of %s", platform)
 	}
-	known, there := a.byID[[2]string{platform, app}]
+	known, exists := a.byID[[2]string{platform, app}]
 	switch {
-	case !there:
-		return identity.ExternalIdentity{}, fmt.Errorf("app %s is not there: add it with: lingpai apps add %s", app,
+	case !exists:
+		return identity.ExternalIdentity{}, fmt.Errorf("there is no app %s: add it with: lingpai apps add %s", app,
 			app)
 	case unionid != "" && known.OpenPlatform == "":
 		return identity.ExternalIdentity{}, fmt.Errorf(
-			"app %s has no Open Platform account, so a unionid says nothing: add it with --open-platform, "+
-				"or name it with: "+
-				"lingpai apps set-open-platform %s NAME", app, app)
+			"app %s has no Open Platform account, so a unionid is meaningless: add the app with --open-platform, "+
+				"or set it with: lingpai apps set-open-platform %s NAME", app, app)
 	}
 	key := identity.AccountKey{Platform: platform, App: app, Subject: openid}
 	return identity.ExternalIdentity{AccountKey: key, UnionID: unionid, OpenPlatform: known.OpenPlatform}, nil
