@@ -110,5 +110,5 @@ func TestASecretThatWasRotatedOutStopsWorkingAndADisabledClientDoesToo(t *testin
 		require.Contains(t, o.refused("clients", command, "nobody"), `there is no client "nobody"`)
 	}
 	require.Contains(t, o.refused("clients", "create", "backend", "--first-party", "--grant", "password",
-		"--audience", audience), "is taken")
+		"--audience", audience), "is or was used")
 }
