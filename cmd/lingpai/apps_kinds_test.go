@@ -95,7 +95,7 @@ func TestPhoneBudgetsAreSetAndShown(t *testing.T) {
 	require.Contains(t, o.refused("apps", "set-phone-budget", appID, "5", "-1"), "give one number of phone numbers")
 	require.Contains(t, o.refused("apps", "set-phone-budget", "wx2222222222222222", "5"), "there is no app")
 	o.okWith("secret", "apps", "add", "1112345678")
-	require.Contains(t, o.refused("apps", "set-phone-budget", "1112345678", "5"), "WeChat's mini-programs only")
+	require.Contains(t, o.refused("apps", "set-phone-budget", "1112345678", "5"), "only WeChat mini-programs")
 	require.Equal(t, []any{0.0, 0.0, 7.0}, budgets())
 }
 

@@ -102,7 +102,7 @@ func TestASecretThatWasRotatedOutStopsWorkingAndADisabledClientDoesToo(t *testin
 	require.Equal(t, http.StatusUnauthorized, signIn(old))
 
 	require.Contains(t, o.ok("clients", "disable", "backend"), "disabled backend")
-	require.Contains(t, o.refused("clients", "rotate-secret", "backend"), "backend is disabled since ")
+	require.Contains(t, o.refused("clients", "rotate-secret", "backend"), "backend was disabled at ")
 	require.Eventually(t, func() bool { return signIn(fresh) == http.StatusUnauthorized }, patience,
 		100*time.Millisecond)
 	require.NotEmpty(t, o.listed("clients", "list")[0]["disabled_at"])
@@ -110,5 +110,5 @@ func TestASecretThatWasRotatedOutStopsWorkingAndADisabledClientDoesToo(t *testin
 		require.Contains(t, o.refused("clients", command, "nobody"), `there is no client "nobody"`)
 	}
 	require.Contains(t, o.refused("clients", "create", "backend", "--first-party", "--grant", "password",
-		"--audience", audience), "is taken")
+		"--audience", audience), "is or was used")
 }
