@@ -24,7 +24,7 @@ func TestFormerNamesOfCommandsWorkAndAreNotInTheHelp(t *testing.T) {
 	}
 	require.True(t, strings.HasPrefix(o.ok("users", "twins"), "RETIRED"))
 	require.True(t, strings.HasPrefix(o.ok("users", "joins"), "ID"))
-	require.Contains(t, o.refused("users", "join", "alice", "alice"), "a merge needs two")
+	require.Contains(t, o.refused("users", "join", "alice", "alice"), "cannot be merged with itself")
 	require.Contains(t, o.refused("users", "unjoin", "nothing"), `there is no merge "nothing"`)
 	require.Contains(t, o.ok("users", "delete", "alice", "--yes"), "to cancel: lingpai users undelete")
 	require.Contains(t, o.ok("users", "keep", "alice"), "will not be deleted")

@@ -71,7 +71,7 @@ func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 	o, _ := healthy(t)
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
 	requireFinding(t, findings, "keys", statusFault, "which is not in master_key (LINGPAI_MASTER_KEY)",
-		"add its entry behind the first")
+		"add its entry after the first")
 	requireFinding(t, findings, "apps", statusFault, appID+": master_key does not decrypt its AppSecret",
 		"lingpai apps rotate-secret "+appID)
 

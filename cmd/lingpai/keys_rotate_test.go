@@ -38,7 +38,7 @@ func TestKeyCommandsReportWhatTheyDo(t *testing.T) {
 	own := o.keyIn(keys.Signing, keys.Announced)
 	require.NotEqual(t, standby, own)
 	require.Contains(t, said, own+" is published and signs next; it may be used from 20")
-	require.Contains(t, said, "servers start using it when "+signer+" gives way at 20")
+	require.Contains(t, said, "servers start using it when "+signer+" is replaced at 20")
 	require.Contains(t, o.ok("keys", "list"), "after "+own, "the standby")
 
 	said = o.ok("keys", "revoke", "--now", "--", own)

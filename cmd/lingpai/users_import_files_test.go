@@ -70,7 +70,7 @@ func TestImportTellsLinesOfCSVWhateverIsInQuotes(t *testing.T) {
 			{8, "refused", "", quotes},
 			{9, "refused", "", quotes},
 			{10, "refused", "h", "disabled must be true or false"},
-			{12, "refused", "'=1+1", "a role is 1 to 64 of the letters A to Z and a to z, digits, and . _ : -"},
+			{12, "refused", "'=1+1", "a role must be 1 to 64 characters: A to Z, a to z, digits, and . _ : -"},
 		}, lines)
 	}
 	require.Equal(t, []string{"a", "i", "j"}, o.subs())

@@ -23,7 +23,7 @@ func (m *migration) members(t *testing.T) {
 	cmd.Env = m.environment()
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
-	listed := regexp.MustCompile(`each is one of ([a-z_, ]+)`).FindSubmatch(out)
+	listed := regexp.MustCompile(`each must be one of ([a-z_, ]+)`).FindSubmatch(out)
 	require.NotNil(t, listed, "%s", out)
 	known := append(strings.Split(string(listed[1]), ", "), "accounts") // not in CSV
 	slices.Sort(known)
