@@ -109,8 +109,7 @@ func (r *formReader) Read(p []byte) (int, error) {
 func (r *formReader) grant() string {
 	form, _ := url.ParseQuery(r.read.String()) // as much of it as is a form
 	grant := form.Get("grant_type")
-	switch {
-	case grant == "" || slices.Contains(append(oauth.GrantTypes(), oauth.GrantWechatCodeURN), grant):
+	if grant == "" || slices.Contains(append(oauth.GrantTypes(), oauth.GrantWechatCodeURN), grant) {
 		return grant
 	}
 	return "(unknown grant)"

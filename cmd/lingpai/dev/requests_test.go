@@ -67,7 +67,9 @@ func TestAHandlerThatPanicsIsLogged(t *testing.T) {
 	aborts := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	l := newRequestLog(http.HandlerFunc(aborts), &b, false)
 	l.start()
-	require.Panics(t, func() { l.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/x", http.NoBody)) })
+	require.Panics(t, func() {
+		l.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", http.NoBody))
+	})
 	require.Contains(t, b.String(), " GET /x 500 ")
 }
 
@@ -75,7 +77,7 @@ func TestNothingIsLoggedBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	l := newRequestLog(answering(200), &b, false)
-	l.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/x", http.NoBody))
+	l.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", http.NoBody))
 	require.Empty(t, b.String())
 }
 
