@@ -131,7 +131,7 @@ func TestCheckAudienceScopesOriginsAndLifetimes(t *testing.T) {
 			fields("access_ttl", "1ms is not between 1s and 24h0m0s")},
 		"long access tokens": {func(c *record) { c.AccessTTL = 25 * time.Hour },
 			fields("access_ttl", "25h0m0s is not between")},
-		"negative idle time": {func(c *record) { c.IdleTTL = -time.Hour }, fields("idle_ttl", "-1h0m0s is not between")},
+		"negative idle time": {func(c *record) { c.IdleTTL = -time.Hour }, fields("idle_ttl", "-1h0m0s is not")},
 		"long absolute lifetime": {func(c *record) { c.AbsoluteTTL = 90000 * time.Hour },
 			fields("absolute_ttl", "90000h0m0s is not between 1s and 87600h0m0s")},
 	} {
