@@ -112,7 +112,7 @@ func (s *Service) bearerOf(ctx context.Context, claims tokens.AccessClaims) (Bea
 }
 
 // sessionOf returns the session of an access token. It returns oauth.InvalidToken if the session is not active or does
-// not match the token. A client's own token has no session, so it needs no store.
+// not match the token. A client's own token has no session, so the store is not read.
 func (s *Service) sessionOf(ctx context.Context, claims tokens.AccessClaims) (identity.Session, error) {
 	if claims.Session == "" {
 		if claims.Subject != claims.ClientID {

@@ -134,7 +134,7 @@ func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, p
 		ClientID: session.ClientID, SessionID: session.ID})
 }
 
-// recordAhead logs and records that the store has lost commits.
+// recordAhead logs and records that a token is newer than its session's row, because the store has lost commits.
 func (m *Manager) recordAhead(ctx context.Context, session identity.Session, presented uint32) {
 	m.logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits",
 		"session", session.ID)

@@ -39,8 +39,8 @@ type revocationClaims struct {
 	Sequence int64 `json:"seq"`
 	// Sessions is the base64url of the first 16 bytes of the SHA-256 of each session id, sorted and concatenated.
 	Sessions string `json:"sids"`
-	// AllBefore is set if there are too many sessions to list. Verifiers must reject every token of a session that was
-	// issued before it. Clients with an active session just refresh once more.
+	// AllBefore is set if there are too many sessions to list. Verifiers must then reject every token that belongs to
+	// a session and was issued before it. Clients with an active session just refresh once more.
 	AllBefore int64 `json:"all_before,omitempty"`
 }
 

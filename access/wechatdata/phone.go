@@ -182,7 +182,7 @@ func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values)
 }
 
 // reportOverBudget logs and records at most once an hour that an app is over its budget. If the volatile store fails,
-// it only logs, but each time.
+// it logs each time and records nothing.
 func (s *Service) reportOverBudget(ctx context.Context, appID string) {
 	first, err := s.volatile.PutIfAbsent(ctx, "phone_budget/told/"+appID, []byte{1},
 		budgetReportInterval)
