@@ -7,9 +7,9 @@ import (
 
 // Deletions stores requests to delete users, and deletes users.
 type Deletions interface {
-	// RequestDeletion schedules the deletion of a user, at that user's request, when grace has passed by the store's
-	// clock. In the same transaction it ends all sessions of the user. It returns the time of the deletion. A second
-	// call changes nothing. It returns ErrNotFound for an unknown user.
+	// RequestDeletion schedules the deletion of a user at that user's request. It is due when grace has passed by the
+	// store's clock. In the same transaction it ends all sessions of the user. It returns the time of the deletion. A
+	// second call changes nothing. It returns ErrNotFound for an unknown user.
 	RequestDeletion(ctx context.Context, id string, grace time.Duration) (time.Time, error)
 	// ScheduleDeletion is RequestDeletion by an operator. The user is deleted even if they are disabled before or after
 	// the call. If a deletion is already scheduled, the earlier of the two times is used. It returns ErrNotFound for an

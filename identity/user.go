@@ -13,7 +13,7 @@ type User struct {
 	PasswordHash string   // PHC string, or an imported bcrypt hash; empty: no password
 	Roles        []string // sorted, without duplicates: see NormalizeRoles
 	Claims       Claims
-	AuthEpoch    int64 // grows when all older sessions must end
+	AuthEpoch    int64 // increases to reject sign-ins that read the user before; see Sessions.Open
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero: enabled
 	DeletesAt    time.Time // when the user will be deleted; zero: no deletion is scheduled
