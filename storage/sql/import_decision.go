@@ -43,8 +43,8 @@ func (k existing) decide(a candidate, now time.Time) identity.ImportResult {
 	return identity.ImportResult{Outcome: identity.Imported, Warnings: k.warnings(a)}
 }
 
-// decideExisting returns the outcome for a user whose identifier first belongs to an existing user, owner. The user is
-// AlreadyThere if all identifiers belong to owner, and refused otherwise.
+// decideExisting returns the outcome for a user one of whose identifiers, first, belongs to the existing user owner.
+// The user is AlreadyThere if all identifiers belong to owner, and refused otherwise.
 func (k existing) decideExisting(a candidate, first identifier, owner string) identity.ImportResult {
 	for _, name := range a.identifiers {
 		switch other := k.owners[name]; other {

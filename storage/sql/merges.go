@@ -173,7 +173,8 @@ func newEpochs(tx *gorm.DB, row mergeRow) error {
 		row.Survivor))
 }
 
-// redirect makes all users who were merged into the user from, directly or not, resolve to the user to in one look-up.
+// redirect makes all users who were merged into one user (from), directly or not, resolve to another (to) in one
+// look-up.
 func redirect(tx *gorm.DB, from, to string) error {
 	return wrote(tx.Exec(`UPDATE users SET joined_into = ? WHERE id IN (
 		WITH RECURSIVE below (id) AS (
