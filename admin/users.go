@@ -31,7 +31,8 @@ type UsersConfig struct {
 	Hasher       PasswordHasher
 }
 
-// PasswordHasher hashes passwords. It is implemented by [password.Hasher].
+// PasswordHasher hashes passwords. It limits concurrent hashes for each caller's address, which is empty for an
+// operator. It is implemented by [password.Hasher].
 type PasswordHasher interface {
 	Hash(ctx context.Context, address, password string) (string, error)
 }
