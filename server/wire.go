@@ -118,22 +118,22 @@ func (w wiring) wire() services {
 		Hasher:   w.hasher,
 		Attempts: signin.AttemptPolicy{PerAddress: s.AddressAttempts}, Now: w.config.Now, Logger: w.config.Logger,
 	})
-	checks := access.New(access.Config{
+	accessService := access.New(access.Config{
 		Clients: registry, Users: stores.Users, Profiles: stores.Profiles, Sessions: stores.Sessions, Issuer: issuer,
 		Rotation: rotation,
 	})
 	wechatDataConfig := wechatdata.Config{
-		Access: checks, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
+		Access: accessService, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
 		Profiles: stores.Profiles, Events: stores.Events, Volatile: w.config.Volatile, Vault: vault,
 		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: w.platforms.wechat, Store: w.config.Volatile,
 			Sealer: w.config.Ring, Now: w.config.Now}),
 		Meter: metrics, Now: w.config.Now, Logger: w.config.Logger,
 	}
 	w.server.keys, w.server.metrics, w.server.Issuer = w.config.Keys, metrics, issuer
-	w.server.Access = checks
+	w.server.Access = accessService
 	wechatData := wechatdata.New(wechatDataConfig)
 	w.server.Grants = grants.New(grants.Config{
-		Clients: registry, SignIn: signIn, Access: checks, WechatData: wechatData, Issuer: issuer,
+		Clients: registry, SignIn: signIn, Access: accessService, WechatData: wechatData, Issuer: issuer,
 		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
 		Volatile: w.config.Volatile, Rotation: rotation, Now: w.config.Now, Logger: w.config.Logger, Meter: metrics,
 	})
