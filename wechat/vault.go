@@ -183,8 +183,9 @@ func (a Account) storeKey(what string) string {
 	return "wechat/vault/" + base64.RawURLEncoding.EncodeToString(sum[:]) + "/" + what
 }
 
-// maxLoginDisorder is how much older a login that is stored later may be than the current one.
-// A larger difference means that the servers' clocks differ, and then the last writer wins.
+// maxLoginDisorder is the greatest age difference between two logins that are stored in the
+// wrong order. A larger one means that the servers' clocks differ, and then the last writer
+// wins.
 const maxLoginDisorder = 15 * time.Second
 
 // A version is a session key of an account, from a login on.
