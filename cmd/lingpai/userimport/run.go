@@ -67,15 +67,15 @@ func (r *Run) Close() error { return r.input.Close() }
 
 // All imports the whole input and closes the report. The counts are valid even if it returns an error.
 func (r *Run) All(ctx context.Context) (Counts, error) {
-	fault := r.importAll(ctx, readBatches(r.input, r.rows, r.apps))
+	fault := r.importBatches(ctx, readBatches(r.input, r.rows, r.apps))
 	r.progress.end()
 	counts := r.report.counts
 	counts.DryRun = r.dryRun
 	return counts, errors.Join(fault, r.report.close())
 }
 
-// importAll imports batch after batch, until the file or the context ends.
-func (r *Run) importAll(ctx context.Context, read <-chan rowBatch) error {
+// importBatches imports batch after batch, until the file or the context ends.
+func (r *Run) importBatches(ctx context.Context, read <-chan rowBatch) error {
 	last := 0
 	for {
 		var batch rowBatch
