@@ -34,10 +34,11 @@ is still a signature by Go. Goals: with Go, client_credentials costs at most 1.1
 their verification, and refresh_token on PostgreSQL 1.30; with OpenSSL, they cost at most 1.6 and 2.2 signatures
 by OpenSSL, without their verification.
 
-  -store postgresql    PostgreSQL and Redis instead of an SQLite file; all: each has a server of its own, in
-                       one table. LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS are their URLs; the default is
-                       the usual ports on this machine. The bench creates databases and keys of its own, and
-                       removes them when it ends or is interrupted. PostgreSQL's CPU has a column of its own.
+  -store postgresql    PostgreSQL and Redis instead of an SQLite file; all: both, each with a server of its
+                       own, in one table of results. LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS are their URLs;
+                       the default is the usual ports on this machine. The bench creates databases and keys of
+                       its own, and removes them when it ends or is interrupted. PostgreSQL's CPU has a column
+                       of its own.
 
 These flags compare one workload under different conditions instead:
 
