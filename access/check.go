@@ -49,7 +49,7 @@ func (s *Service) Check(ctx context.Context, token string) (Caller, error) {
 }
 
 // CheckAccount returns the user who is calling the account API. The token must be issued for this server, so that an
-// API cannot use a token that it received, and its client must be a first-party client now. It returns
+// API cannot use a token that it received, and its client must still be a first-party client. It returns
 // oauth.InvalidToken if the token is not valid or is a client's own, oauth.InsufficientScope if it is not a token for
 // the account API, and oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) CheckAccount(ctx context.Context, token string) (Caller, error) {
@@ -112,7 +112,7 @@ func (s *Service) bearerOf(ctx context.Context, claims tokens.AccessClaims) (Bea
 }
 
 // sessionOf returns the session of an access token. It returns oauth.InvalidToken if the session is not active or does
-// not match the token. A client's own token has no session, so it needs no store.
+// not match the token. A client's own token has no session, so the store is not read.
 func (s *Service) sessionOf(ctx context.Context, claims tokens.AccessClaims) (identity.Session, error) {
 	if claims.Session == "" {
 		if claims.Subject != claims.ClientID {

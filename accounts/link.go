@@ -35,7 +35,8 @@ func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code stri
 	return linkFailed(a.links.Link(ctx, user.ID, external))
 }
 
-// checkLinkCode checks the code before the proof is used up. It returns oauth.InvalidRequest.
+// checkLinkCode checks the code before the proof is used up. It returns oauth.InvalidRequest if the code is missing,
+// malformed or also the proof.
 func checkLinkCode(p Proof, code string) error {
 	notVisible := func(r rune) bool { return r <= ' ' || r > '~' }
 	if code == "" || len(code) > maxCodeLength || strings.ContainsFunc(code, notVisible) {
@@ -65,8 +66,8 @@ func linkFailed(err error) error {
 	case errors.Is(err, identity.ErrExists):
 		return &oauth.Error{
 			Code: oauth.AlreadyLinked, Cause: err,
-			Description: "This account belongs to another user, or you have linked another account of the same " +
-				"app. Unlink that one first.",
+			Description: "This account belongs to another user, or you have already linked another account of " +
+				"the same app. In the second case, unlink that account first.",
 		}
 	}
 	return userFailed(err)

@@ -49,7 +49,7 @@ func TestInvalidProfiles(t *testing.T) {
 		"name of 1 MB":                      {Name: megabyte},
 		"name of 1 MB that shrinks":         {Name: strings.Repeat(" ", 1<<20)},
 		"name that is not UTF-8":            {Name: "a\xff"},
-		"name with a line end":              {Name: "a\nb"},
+		"name with a line break":            {Name: "a\nb"},
 		"name with a NUL":                   {Name: "a\x00b"},
 		"name with a line separator":        {Name: "a\u2028b"},
 		"name with right-to-left override":  {Name: "moc.\u202eelpmaxe"},
@@ -76,12 +76,12 @@ func TestInvalidProfiles(t *testing.T) {
 		"picture with markup":               {Picture: `https://example.com/"><script>`},
 		"picture with direction override":   {Picture: "https://example.com/\u202egnp.exe"},
 		"picture with a space":              {Picture: "https://example.com/a b.png"},
-		"picture with a line end":           {Picture: "https://example.com/a\n"},
+		"picture with a line break":         {Picture: "https://example.com/a\n"},
 		"picture with an invalid escape":    {Picture: "https://exa%mple.com/a"},
 		"picture of 513 bytes":              {Picture: "https://example.com/" + strings.Repeat("a", 493)},
 		"picture of 1 MB":                   {Picture: "https://example.com/" + megabyte},
 		"gender with a capital letter":      {Gender: "Male"},
-		"gender with a line end":            {Gender: "male\n"},
+		"gender with a line break":          {Gender: "male\n"},
 		"gender of 33 letters":              {Gender: strings.Repeat("a", 33)},
 		"locale that is not a tag":          {Locale: "chinese simplified"},
 		"locale of 1 MB":                    {Locale: "zh" + strings.Repeat("-a", 1<<19)},
@@ -98,7 +98,6 @@ func TestInvalidProfiles(t *testing.T) {
 			_, err := CheckProfile(p)
 			require.ErrorIs(t, err, oauth.InvalidRequest)
 			requirePlain(t, err)
-
 		})
 	}
 }

@@ -52,7 +52,7 @@ func TestInvalidNames(t *testing.T) {
 		"empty": "", "spaces": "a b", "a zero-width space": "ad\u200bmin", "right-to-left override": "\u202eadmin",
 		"not UTF-8": "a\xff", "129 bytes": strings.Repeat("a", 129),
 		"1 MB": strings.Repeat("a", 1<<20), "an id": "u_0123456789", "an id in capitals": "U_0123456789",
-		"a line end": "alice\n",
+		"a line break": "alice\n",
 	} {
 		err := checkUsername(name)
 		require.ErrorIs(t, err, oauth.InvalidRequest, what)

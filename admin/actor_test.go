@@ -71,9 +71,9 @@ func TestActionsOnClientsAppsAndUsersPassTheActor(t *testing.T) {
 		{"test an app", func() error {
 			return e.apps.Test(ctx, operator, appID, fixedPlatform{answer: wechat.ErrBadCode}.of)
 		}},
-		{"apps of imported users", func() error { return errorOf(e.people.Apps(ctx, operator)) }},
+		{"apps of imported users", func() error { return errorOf(e.imports.Apps(ctx, operator)) }},
 		{"import", func() error {
-			return errorOf(e.people.Import(ctx, operator, []identity.ImportedUser{{Line: 1, Username: "ann"}}))
+			return errorOf(e.imports.Import(ctx, operator, []identity.ImportedUser{{Line: 1, Username: "ann"}}))
 		}},
 		{"find a user", func() error { return errorOf(e.users.Find(ctx, operator, "alice")) }},
 		{"create a user", func() error { return errorOf(e.users.Create(ctx, operator, "carol", newPassword(good))) }},

@@ -33,7 +33,7 @@ type env struct {
 	clients  *admin.Clients
 	apps     *admin.Apps
 	users    *admin.Users
-	people   *admin.Imports
+	imports  *admin.Imports
 	merges   *admin.Merges
 	sessions *admin.Sessions
 	events   *admin.Events
@@ -64,7 +64,7 @@ func newEnv(t *testing.T) *env {
 		Entitlements: recordedEntitlements{db.Entitlements(), r}, Deletions: recordedDeletions{db.Deletions(), r},
 		Sessions: sessions, Hasher: fakeHasher{},
 	})
-	e.people = admin.NewImports(recordedImports{db.Imports(), r}, recordedApps{db.Apps(), r})
+	e.imports = admin.NewImports(recordedImports{db.Imports(), r}, recordedApps{db.Apps(), r})
 	e.merges = admin.NewMerges(recordedMerges{db.Merges(), r}, sessions)
 	e.sessions = admin.NewSessions(sessions)
 	e.events = admin.NewEvents(recordedEvents{db.Events(), r}, e.users)
@@ -89,7 +89,7 @@ func newRing(t *testing.T) *keys.Ring {
 	return ring
 }
 
-// fakeHasher returns a fake hash, because these tests need no slow one.
+// fakeHasher returns a fake hash, since a real one is slow.
 type fakeHasher struct{}
 
 func (fakeHasher) Hash(_ context.Context, _, password string) (string, error) {
@@ -135,7 +135,7 @@ func (e *env) duplicates(t *testing.T, name string) (retired, survivor identity.
 	return retired, survivor
 }
 
-// recorded returns the kinds of the events of a user, or of all, the newest first.
+// recorded returns the kinds of the events of a user, or of all users if userID is empty, the newest first.
 func (e *env) recorded(t *testing.T, userID string) []string {
 	t.Helper()
 	events, err := e.database.Events().List(t.Context(), identity.EventsOf{UserID: userID}, 100)

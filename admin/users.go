@@ -10,7 +10,8 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// Users manages users. An action with an unknown id returns UnknownError. It is safe for concurrent use.
+// Users manages users. It is safe for concurrent use. Methods return UnknownError if there is no user with the id,
+// except Accounts, which returns no accounts then.
 type Users struct {
 	users        identity.Users
 	accounts     identity.Accounts
@@ -30,7 +31,8 @@ type UsersConfig struct {
 	Hasher       PasswordHasher
 }
 
-// PasswordHasher hashes passwords. It is implemented by [password.Hasher].
+// PasswordHasher hashes passwords. It limits concurrent hashes for each caller's address, which is empty for an
+// operator. It is implemented by [password.Hasher].
 type PasswordHasher interface {
 	Hash(ctx context.Context, address, password string) (string, error)
 }
@@ -46,7 +48,7 @@ func NewUsers(c UsersConfig) *Users {
 // NewPassword is a new password from an operator.
 type NewPassword struct {
 	Text   identity.Secret
-	Hashed bool // Text is another program's hash; the policy for passwords cannot be checked then
+	Hashed bool // Text is another program's hash, for which the password policy cannot be checked
 }
 
 // ErrHashGiven means that a password is another program's hash. It is rejected because anyone who has seen that
@@ -193,7 +195,7 @@ func checkRole(role string) error {
 	return nil
 }
 
-// SetClaims replaces a user's claims by a JSON object. It returns the errors of [identity.ParseClaims].
+// SetClaims replaces a user's claims with those in a JSON object. It returns the errors of [identity.ParseClaims].
 func (u *Users) SetClaims(ctx context.Context, actor identity.Actor, id string, object []byte) error {
 	claims, err := identity.ParseClaims(object)
 	if err != nil {

@@ -16,28 +16,29 @@ const usage = `Usage: go run ./bench [flags]
 
 Builds lingpai, runs it in a process of its own with a WeChat simulator, and requests tokens in a closed
 loop: every connection sends its next request when it has the answer to the last. It prints, for each
-workload, the server's CPU for one answer and the same in units of RSA-2048 signatures.
+workload, the server's CPU time for one answer, in microseconds and in units of RSA-2048 signatures.
 
   refresh_token        each connection refreshes a session of its own repeatedly
   client_credentials   a client gets tokens for itself: there is no user, and nothing is written
   wechat_code          users who have signed in before sign in again, with a fresh code each
   password             a confidential client signs a user in; nearly all of the cost is the argon2id hash
   introspect           a client introspects an access token: its signature is checked and its session looked up
-  jwks                 GET of the key set, like resource servers
+  jwks                 GET of the key set, as resource servers do
 
 No ID token is requested, so a token needs one signature. The server has one core (GOMAXPROCS=1, and pinned where
 taskset exists); the simulator, this program and, where that is allowed, the connections of PostgreSQL have
 the others. CPU is measured on Linux only. Compared measurements alternate, so that a change of the machine's
 speed affects all of them. Tables have medians, with the lowest and highest values in brackets. With "go run -tags
-openssl ./bench" the server is built with that tag too, and its signature is also measured; the unit stays a
-signature by Go. The goals, in signatures of the server's signer, including its verification of each:
-client_credentials 1.15 with Go, refresh_token on PostgreSQL 1.30; in signatures of OpenSSL alone, with
-OpenSSL: 1.6 and 2.2.
+openssl ./bench" the server is built with that tag too, and a signature by OpenSSL is also measured; the unit
+is still a signature by Go. Goals: with Go, client_credentials costs at most 1.15 signatures by Go, including
+their verification, and refresh_token on PostgreSQL 1.30; with OpenSSL, they cost at most 1.6 and 2.2 signatures
+by OpenSSL, without their verification.
 
-  -store postgresql    PostgreSQL and Redis instead of an SQLite file; all: each has a server of its own, in
-                       one table. LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS are their URLs; the default is
-                       the usual ports on this machine. The bench creates databases and keys of its own, and
-                       removes them when it ends or is interrupted. PostgreSQL's CPU has a column of its own.
+  -store postgresql    PostgreSQL and Redis instead of an SQLite file; all: both, each with a server of its
+                       own, in one table of results. LINGPAI_TEST_POSTGRES and LINGPAI_TEST_REDIS are their URLs;
+                       the default is the usual ports on this machine. The bench creates databases and keys of
+                       its own, and removes them when it ends or is interrupted. PostgreSQL's CPU has a column
+                       of its own.
 
 These flags compare one workload under different conditions instead:
 
@@ -50,11 +51,11 @@ These flags compare one workload under different conditions instead:
                        times as many: far more requests at once than the server has connections to PostgreSQL
                        (10). Answers may take longer then, but none may fail, and none may take longer than
                        four seconds.
-  -signers             the workloads by servers of two builds, with the tag openssl and without: the
-                       factors by which the rates of tokens and of signatures increase; the latter is the
-                       upper limit.
-  -flood               refresh_token with and without a concurrent flood of passwords, each from another
-                       address and twice as many as the core could hash. The p99 of refreshes should be
+  -signers             the workloads with two builds of the server, with and without the tag openssl. It
+                       prints by which factor the tag increases the rates of tokens and of signatures;
+                       the factor of signatures is the upper limit for the other.
+  -flood               refresh_token with and without a concurrent flood of password sign-ins, each from
+                       another address, at twice the rate that the core could hash. The p99 of refreshes should be
                        at most three times the one without the flood.
 
 Flags:
@@ -78,7 +79,7 @@ type options struct {
 	growth, crowd bool
 	flood         bool
 	signers       bool
-	sizes         []int // -growth: of sessions
+	sizes         []int // numbers of sessions, for -growth
 	logLevel      string
 	folder        string
 	json, plot    string
@@ -121,10 +122,11 @@ func parseOptions(arguments []string, help io.Writer) (options, error) {
 		"the folder for SQLite's files; default the system's folder for temporary files")
 	flags.StringVar(&o.json, "json", "", "also write all figures to this `file`")
 	flags.StringVar(&o.plot, "plot", "", "also draw the cost of answers in this SVG `file`")
-	flags.BoolVar(&o.sign, "sign", false, "only measure signatures in this process; the program calls itself so")
+	flags.BoolVar(&o.sign, "sign", false, "only measure signatures in this process; the program runs itself with it")
 	flags.BoolVar(&o.signLibrary, "sign-library", false,
-		"only measure signatures of this build in this process; the program calls itself so")
-	flags.BoolVar(&o.hash, "hash", false, "only measure password hashes in this process; the program calls itself so")
+		"only measure signatures of this build in this process; the program runs itself with it")
+	flags.BoolVar(&o.hash, "hash", false,
+		"only measure password hashes in this process; the program runs itself with it")
 	if err := flags.Parse(arguments); err != nil {
 		return o, err
 	}
@@ -155,9 +157,9 @@ func (o options) check(rest int) error {
 	case o.signers && o.plot != "":
 		return errors.New("-plot: not with -signers")
 	case len(o.connections) > 1 && (o.growth || o.crowd || o.flood):
-		return errors.New("-connections: only workloads are compared over several")
+		return errors.New("-connections: only one number with -growth, -crowd or -flood")
 	case o.growth && o.sizes[0] < 2*o.connections[0]:
-		return errors.New("-sessions: at least two for each of the -connections")
+		return errors.New("-sessions: at least twice the number of -connections")
 	}
 	for name := range strings.SplitSeq(o.only, ",") {
 		if !slices.Contains(workloadNames(), name) {

@@ -26,7 +26,7 @@ func (c *checker) reject(field, format string, args ...any) {
 	c.errs = append(c.errs, FieldError{Field: field, Reason: fmt.Sprintf(format, args...)})
 }
 
-// Check checks a client's record. apps are all registered apps. It returns all that is wrong as FieldErrors.
+// Check checks a client's record against the rules and all registered apps. It returns every violation as FieldErrors.
 func Check(client identity.Client, apps []identity.App) error {
 	var c checker
 	if err := identity.ValidClientID(client.ID); err != nil {
@@ -152,12 +152,12 @@ func (c *checker) checkReach(client identity.Client, apps []identity.App) {
 
 func (c *checker) checkLifetimes(client identity.Client) {
 	for _, life := range []struct {
-		field     string
-		ttl, most time.Duration
+		field      string
+		ttl, limit time.Duration
 	}{{"access_ttl", client.AccessTTL, MaxAccessTTL}, {"idle_ttl", client.IdleTTL, MaxIdleTTL},
 		{"absolute_ttl", client.AbsoluteTTL, MaxAbsoluteTTL}} {
-		if life.ttl != 0 && (life.ttl < time.Second || life.ttl > life.most) {
-			c.reject(life.field, "%s is neither between 1s and %s nor 0 for the server's default", life.ttl, life.most)
+		if life.ttl != 0 && (life.ttl < time.Second || life.ttl > life.limit) {
+			c.reject(life.field, "%s is not between 1s and %s; use 0 for the server's default", life.ttl, life.limit)
 		}
 	}
 }

@@ -128,12 +128,12 @@ func TestCheckAudienceScopesOriginsAndLifetimes(t *testing.T) {
 		"origin with a path": {func(c *record) { c.Origins = []string{"https://shop.example.com/"} },
 			fields("origins", `"https://shop.example.com/" is not an origin`)},
 		"short access tokens": {func(c *record) { c.AccessTTL = time.Millisecond },
-			fields("access_ttl", "1ms is neither between 1s and 24h0m0s")},
+			fields("access_ttl", "1ms is not between 1s and 24h0m0s")},
 		"long access tokens": {func(c *record) { c.AccessTTL = 25 * time.Hour },
-			fields("access_ttl", "25h0m0s is neither")},
-		"negative idle time": {func(c *record) { c.IdleTTL = -time.Hour }, fields("idle_ttl", "-1h0m0s is neither")},
+			fields("access_ttl", "25h0m0s is not between")},
+		"negative idle time": {func(c *record) { c.IdleTTL = -time.Hour }, fields("idle_ttl", "-1h0m0s is not")},
 		"long absolute lifetime": {func(c *record) { c.AbsoluteTTL = 90000 * time.Hour },
-			fields("absolute_ttl", "90000h0m0s is neither between 1s and 87600h0m0s")},
+			fields("absolute_ttl", "90000h0m0s is not between 1s and 87600h0m0s")},
 	} {
 		client := publicClient()
 		test.spoil(&client)

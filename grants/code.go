@@ -22,7 +22,7 @@ type codeRequest struct {
 	code      signin.Code
 }
 
-// platformCode returns the grant of one platform. grantType is the name that clients are registered with.
+// platformCode returns the grant of one platform. grantType is the name in a client's record, not an alias of it.
 func (m *Manager) platformCode(grantType string, platform signin.Platform) grant {
 	return func(ctx context.Context, r request) (tokens.Set, error) {
 		code := r.Parameters.Get("code")
@@ -79,7 +79,8 @@ func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, err
 	return set, err
 }
 
-// authorize signs the user in and processes the extras sent with the code. The extras never decide the sign-in.
+// authorize signs the user in and processes the extras sent with the code. The sign-in succeeds even if the extras are
+// rejected.
 func (m *Manager) authorize(ctx context.Context, r codeRequest) (tokens.Authorization, map[string]string, error) {
 	person, err := m.signIn.Code(ctx, r.signIn(), r.code)
 	if err != nil {

@@ -39,8 +39,8 @@ type Config struct {
 }
 
 // Manager answers token requests. It implements go-oauth2's Manager interface but uses none of the library's own
-// implementation, which authenticates the client after the user, refreshes any client's token, and rejects custom
-// grants.
+// implementation, which authenticates the client after the user, lets any client refresh any token, and rejects
+// custom grants.
 type Manager struct {
 	clients    *clients.Registry
 	signIn     *signin.Service
@@ -87,11 +87,11 @@ func New(c Config) *Manager {
 }
 
 // GenerateAccessToken answers a token request. It reads only tgr.Request: its headers, RemoteAddr and PostForm, in
-// which every parameter must occur once. It returns an [oauth.Error] with
+// which no parameter may occur twice. It returns an [oauth.Error] with
 //   - oauth.UnsupportedGrantType if there is no such grant type,
 //   - oauth.InvalidClient if the client does not authenticate,
 //   - oauth.UnauthorizedClient if the client may not use the grant type or trade the codes of an app,
-//   - oauth.InvalidRequest if a parameter or the Idempotency-Key is missing or malformed,
+//   - oauth.InvalidRequest if a parameter is missing or malformed, or the Idempotency-Key is malformed,
 //   - oauth.InvalidScope if the client may not have the scope,
 //   - oauth.InvalidGrant if the code, password or refresh token is not accepted,
 //   - oauth.TooManyRequests if there were too many failed attempts,
@@ -115,9 +115,9 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 	}
 	set, err := m.answer(ctx, string(name), grant, r)
 	if refusal, ok := errors.AsType[*oauth.Error](err); ok {
-		named := *refusal
-		named.ClientID = r.Client.ID
-		return nil, &named
+		withClient := *refusal
+		withClient.ClientID = r.Client.ID
+		return nil, &withClient
 	}
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (m *Manager) issue(ctx context.Context, authorization tokens.Authorization)
 	return tokens.Set{}, tokens.Failed(err)
 }
 
-// record writes an audit event. If that fails it logs the error, so that the request does not fail.
+// record writes an audit event. An error is logged and does not fail the request.
 func (m *Manager) record(ctx context.Context, event identity.Event) {
 	identity.RecordOrLog(ctx, m.events, m.logger, event)
 }

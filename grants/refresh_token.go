@@ -12,8 +12,9 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// maxRotationTries bounds how often a refresh reads and decides again because a concurrent refresh changed the row.
-// The second reading finds the presented token retired, so more than three tries mean that something else is wrong.
+// maxRotationTries limits how often a refresh reads the session and decides, in case concurrent refreshes change the
+// row. The second try usually finds the presented token retired and writes nothing, so if three tries are not enough,
+// something else is wrong.
 const maxRotationTries = 5
 
 // refreshToken implements the grant of RFC 6749 §6 with rotation: read, decide, sign, and write if the row has not
@@ -34,8 +35,8 @@ func (m *Manager) refreshToken(ctx context.Context, r request) (tokens.Set, erro
 			return tokens.Set{}, access.ErrBadRefreshToken
 		}
 		decision := tokens.Decide(presented.Session, presented.Token.Generation, key, presented.Now, m.rotation)
-		set, moved, err := m.apply(ctx, r, presented, decision)
-		if err != nil || moved {
+		set, done, err := m.apply(ctx, r, presented, decision)
+		if err != nil || done {
 			m.meter.Refreshed(verdictName(decision))
 			return set, err
 		}
@@ -111,15 +112,15 @@ func narrowedScope(granted, requested string) (string, error) {
 	return strings.Join(names, " "), nil
 }
 
-// refusalPeriod is how often a rejected token is recorded at most.
+// refusalPeriod is the minimum time between two audit events for the same rejected token.
 const refusalPeriod = time.Minute
 
-// recordRefusal records a rejected token at most once a minute, since an attacker could flood the audit log.
+// recordRefusal records a rejected token at most once a minute, since otherwise an attacker could flood the audit log.
 func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, presented uint32, ahead bool) {
 	key := fmt.Sprintf("refused/%s/%d", session.ID, presented)
 	first, err := m.volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
-	if err != nil { // it may be a repeat, so recording it could flood the audit log
-		m.logger.WarnContext(ctx, "a refresh token was rejected, which the audit log does not show", "session",
+	if err != nil { // possibly a repetition, and recording all of them could flood the audit log
+		m.logger.WarnContext(ctx, "a refresh token was rejected, but not recorded in the audit log", "session",
 			session.ID, "error", err)
 	}
 	if err != nil || !first {
@@ -133,7 +134,7 @@ func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, p
 		ClientID: session.ClientID, SessionID: session.ID})
 }
 
-// recordAhead logs and records that the store has lost commits.
+// recordAhead logs and records that a token is newer than its session's row, because the store has lost commits.
 func (m *Manager) recordAhead(ctx context.Context, session identity.Session, presented uint32) {
 	m.logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits",
 		"session", session.ID)

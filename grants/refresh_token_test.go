@@ -50,7 +50,7 @@ func TestRefreshInParallelMovesTheRowOnce(t *testing.T) {
 	}
 }
 
-// TestRefreshOfARetiredTokenIsTheft checks that it ends the session with all its tokens (RFC 9700 §4.14.2).
+// TestRefreshOfARetiredTokenIsTheft checks that such a refresh ends the session with all its tokens (RFC 9700 §4.14.2).
 func TestRefreshOfARetiredTokenIsTheft(t *testing.T) {
 	w := newEnv(t)
 	old := w.signIn("alice")

@@ -36,5 +36,5 @@ func TestRejectedTokensDoNotFloodTheAuditLog(t *testing.T) {
 		require.Error(t, err)
 	}
 	require.Len(t, w.events(identity.EventRefreshRefused), 1)
-	require.Contains(t, w.log.String(), "which the audit log does not show")
+	require.Contains(t, w.log.String(), "not recorded in the audit log")
 }

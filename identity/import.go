@@ -24,11 +24,11 @@ type ImportedUser struct {
 	Identities   []ExternalIdentity // accounts at platforms
 }
 
-// MaxExternalIdentities is how many accounts an imported user can have.
+// MaxExternalIdentities is the maximum number of accounts of an imported user.
 const MaxExternalIdentities = 32
 
-// ValidSubject rejects what cannot be the id of an imported user. An id that begins like those of this server must
-// have their form, so that it is as hard to guess.
+// ValidSubject returns an error if id cannot be the id of an imported user. An id that begins like those of this server
+// must have their form, so that it is as hard to guess.
 func ValidSubject(id string) error {
 	if id == "" || len(id) > 255 || strings.ContainsFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
 		return errors.New("sub must be 1 to 255 printable ASCII characters without spaces")
@@ -93,7 +93,7 @@ func checkExternalIdentities(identities []ExternalIdentity) error {
 // Outcome is the outcome of importing one user.
 type Outcome int
 
-// Outcomes.
+// The outcomes of importing a user.
 const (
 	Refused Outcome = iota
 	Imported
@@ -117,9 +117,10 @@ type Imports interface {
 	// belongs to another user stays with that user: as at a sign-in, an event is recorded, and the result has a
 	// warning.
 	//
-	// All users are written in one transaction, with one event that has their number. If a concurrent request takes
-	// an identifier of one of them, each is written in its own transaction instead. Import a few hundred at a time:
-	// sign-ins with the same accounts wait that long. With an error it returns the results of the users before it.
+	// All users are written in one transaction, with one event that has their number. If a concurrent request takes an
+	// identifier of one of them, each is written in its own transaction instead. Import a few hundred at a time:
+	// sign-ins with the same accounts wait until the transaction ends. With an error it returns the results of the
+	// users before it.
 	Import(ctx context.Context, people []ImportedUser) ([]ImportResult, error)
 	// Rehearse returns an Imports that returns what Import would return, and writes nothing. It remembers the users
 	// of earlier calls, in up to 100 bytes for each sub, name, account and union, and is not safe for concurrent use.

@@ -25,8 +25,8 @@ type Merge struct {
 }
 
 // Moved is what moved from the retired user to the survivor. Roles, claims, profile and phone number do not move: one
-// person must not get the permissions of two users. Subject and union id are empty where no merge needs them any
-// more: of accounts that were unlinked since, and of all accounts once the merge was undone.
+// person must not get the permissions of two users. Subjects and union ids are erased when they are no longer
+// needed: those of an account when it is unlinked, and those of all accounts when the merge is undone.
 type Moved struct {
 	Accounts []AccountKey `json:"accounts,omitempty"`
 	Unions   []Union      `json:"unions,omitempty"`
@@ -42,7 +42,8 @@ type Union struct {
 
 // Merges stores merges of users who are the same person.
 type Merges interface {
-	// Duplicates returns at most limit pairs that may be merged, in order, beginning after the pair after.
+	// Duplicates returns at most limit pairs that may be merged, in a fixed order, beginning with the one that follows
+	// the pair after.
 	Duplicates(ctx context.Context, after Duplicate, limit int) ([]Duplicate, error)
 	// Preview returns what Merge would do, and writes nothing. Its errors are those of Merge.
 	Preview(ctx context.Context, retired, survivor string) (Merge, error)
@@ -51,14 +52,14 @@ type Merges interface {
 	// resolves to the survivor (User.MergedInto). It returns ErrNotFound if one of the users does not exist, and
 	// ErrExists if they are merged already, if one of them is retired, or if both have an account at the same app.
 	Merge(ctx context.Context, retired, survivor string) (Merge, error)
-	// Undo gives back everything that a merge moved and that the survivor still has, and ends the survivor's
-	// sessions. It also gives back the unions that the survivor got since through accounts that moved, and the
-	// accounts that the survivor got since through a union that is given back: after a wrong merge neither user can
-	// get into the other's account. What the survivor had before stays. A user name is given back with its password
-	// only if the password's hash is the one that moved, and otherwise without a password. Doubts lists what else the
-	// survivor got since: other new accounts, an own password that is not the one from before, and a request for
-	// deletion. Moved of the result is what was given back. It returns ErrNotFound if there is no such merge or it
-	// was undone, and ErrExists if a later merge must be undone first.
+	// Undo gives back everything that a merge moved and that the survivor still has, and ends the survivor's sessions.
+	// It also gives back the unions that the survivor got since through accounts that moved, and the accounts that the
+	// survivor got since through a union that is given back: after a wrong merge neither user can get into the other's
+	// account. What the survivor had before stays. A user name is given back with its password only if the password's
+	// hash is the one that moved, and otherwise without a password. Doubts lists what else the survivor got since:
+	// other new accounts, a password of their own that differs from the one before the merge, and a request for
+	// deletion. The Moved field of the result is what was given back. It returns ErrNotFound if there is no such merge
+	// or it was undone, and ErrExists if a later merge must be undone first.
 	Undo(ctx context.Context, id string) (Merge, error)
 	// List returns at most limit merges, the newest first.
 	List(ctx context.Context, limit int) ([]Merge, error)

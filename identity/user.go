@@ -13,7 +13,7 @@ type User struct {
 	PasswordHash string   // PHC string, or an imported bcrypt hash; empty: no password
 	Roles        []string // sorted, without duplicates: see NormalizeRoles
 	Claims       Claims
-	AuthEpoch    int64 // grows when all older sessions must end
+	AuthEpoch    int64 // increases to reject sign-ins that read the user before; see Sessions.Open
 	CreatedAt    time.Time
 	DisabledAt   time.Time // zero: enabled
 	DeletesAt    time.Time // when the user will be deleted; zero: no deletion is scheduled
@@ -45,16 +45,16 @@ type Users interface {
 	// Enable lets the user sign in again. It returns ErrNotFound for an unknown user.
 	Enable(ctx context.Context, id string) error
 	// SetPassword replaces the hash and ends all sessions of the user, in one transaction. It returns ErrNotFound for
-	// an unknown user, and for a user who was merged into another one, even after the caller read the user. The same
-	// holds for Name, Accounts.Link, Accounts.Unlink, and everything that Deletions and Profiles write.
+	// an unknown user, and for a user who was merged into another one, even if that happened after the caller read the
+	// user. The same holds for Name, Accounts.Link, Accounts.Unlink, and everything that Deletions and Profiles write.
 	SetPassword(ctx context.Context, id, passwordHash string) error
 	// ReplacePasswordHash replaces the hash old with another hash of the same password, and ends no sessions. It
 	// returns false if the hash is no longer old, if there is none, or if the user is disabled or unknown; a
 	// concurrent change of the password wins.
 	ReplacePasswordHash(ctx context.Context, id, old, passwordHash string) (bool, error)
 	// Name gives a user name to a user who has none, or changes the spelling of an existing one. It ends no sessions.
-	// It returns ErrExists if the name is taken, in any spelling, or if the user has a different one; of two
-	// concurrent names for one user the first holds. It returns ErrNotFound for an unknown user, or an error of
+	// It returns ErrExists if the name is taken, in any spelling, or if the user has a different one; of two concurrent
+	// calls for the same user, the first one wins. It returns ErrNotFound for an unknown user, or an error of
 	// CanonicalUsername.
 	Name(ctx context.Context, id, username string) error
 }

@@ -29,7 +29,7 @@ type Keeper struct {
 
 	mutex   sync.Mutex // held while the keys are read
 	records []Record   // from which current was built
-	from    time.Time  // when the states of current began; zero: at any time before until
+	from    time.Time  // since when the keys have the states in current; zero: always
 	until   time.Time  // when a state in the records changes next; zero: never
 	readAt  atomic.Pointer[time.Time]
 }
@@ -90,31 +90,32 @@ func (k *Keeper) Reload(ctx context.Context) error {
 		return err
 	}
 	k.records = records
-	k.from, k.until = lasting(records, now)
+	k.from, k.until = stateInterval(records, now)
 	k.current.Store(set)
 	k.readAt.Store(&now)
 	return nil
 }
 
-// forget removes erased keys from the set when not all records can be opened, so that a stolen key does not stay in
-// use until they can. If it was the active one, the next one signs, or none if that cannot be opened. It does not
-// remove keys that are gone only by this server's clock, since they could not be opened again if the clock is wrong.
+// forget removes erased keys from the set when not all records can be opened, so that a stolen key does not stay in use
+// until they can. If the active key is removed, the next one signs, or none if the next one cannot be opened. forget
+// does not remove keys that are gone only by this server's clock, since they could not be opened again if the clock is
+// wrong.
 func (k *Keeper) forget(records []Record, opened []openKey, now time.Time) error {
 	current := k.Current()
 	if current == nil {
 		return nil
 	}
-	less, err := current.without(func(id string) bool {
+	remaining, err := current.without(func(id string) bool {
 		return slices.ContainsFunc(records, func(r Record) bool { return r.ID == id && r.erased() })
 	})
-	if err != nil || less == current {
+	if err != nil || remaining == current {
 		return err
 	}
-	if less.signer == nil && len(less.secretIDs) > 0 {
-		less.signer, err = k.nextSigner(less, records, opened, now)
+	if remaining.signer == nil && len(remaining.secretIDs) > 0 {
+		remaining.signer, err = k.nextSigner(remaining, records, opened, now)
 	}
 	k.records = nil // so that the set is rebuilt as soon as possible
-	k.current.Store(less)
+	k.current.Store(remaining)
 	return err
 }
 
@@ -145,9 +146,9 @@ func (k *Keeper) signingKey(id string, private *rsa.PrivateKey, pkcs8 []byte) *s
 	return &signingKey{id, newCheckedSigner(private, pkcs8, k.options.library, k.options.Logger)}
 }
 
-// lasting returns the interval of time in which the states of records are the current ones. It has a beginning too,
-// since a clock that was ahead may be corrected.
-func lasting(records []Record, now time.Time) (from, until time.Time) {
+// stateInterval returns the interval around now in which no state of the records changes. It has a beginning too, since
+// a clock that was ahead may be corrected.
+func stateInterval(records []Record, now time.Time) (from, until time.Time) {
 	for _, r := range records {
 		for _, at := range []time.Time{r.AnnouncedAt, r.SigningAt, r.RetiredAt, r.GoneAt} {
 			switch {
@@ -185,7 +186,8 @@ func (k *Keeper) Run(ctx context.Context) {
 			failed = ""
 		case err.Error() != failed: // log an error only once until it changes
 			failed = err.Error()
-			k.options.Logger.WarnContext(ctx, "cannot read the keys; the last known ones stay in use", "error", err)
+			k.options.Logger.WarnContext(ctx, "cannot read or change the keys; the last known ones stay in use",
+				"error", err)
 		}
 		if after := k.Current(); after != before {
 			k.options.Logger.InfoContext(ctx, "the keys have changed", "signing", after.KeyID())

@@ -15,7 +15,7 @@ type Made struct {
 // is replaced by the next one, if that has been announced long enough. There is always a next key, and the secrets of
 // keys that are gone are erased. The first key of a purpose is used at once, since no verifier knows an older one.
 //
-// It depends only on its arguments, so that any number of servers plan the same, whichever comes first.
+// Plan depends only on its arguments, so that all servers make the same plan, whichever comes first.
 func Plan(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error)) ([]Record, error) {
 	return plan(now, policy, records, generate, (*succession).rotateIfDue)
 }
@@ -28,8 +28,8 @@ func PlanRotation(now time.Time, policy Policy, records []Record, generate func(
 }
 
 // PlanRevocation is for emergencies: the key with that id is gone at once, and everything that was made with it is
-// invalid. If it was in use, the next one is used at once, even if it has not been announced long enough; if there
-// are several, one that has been is preferred.
+// invalid. If it was in use, the next one is used at once, even if it has not been announced long enough; if
+// several keys are waiting, one that has been announced long enough is preferred.
 func PlanRevocation(now time.Time, policy Policy, records []Record, generate func(Purpose) (Made, error),
 	id string) ([]Record, error) {
 	found := false

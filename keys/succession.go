@@ -82,6 +82,7 @@ func (s *succession) nextKnown() *Record {
 	return next
 }
 
+// waits reports whether a key is for later use: it was never in use, and is not gone.
 func (s *succession) waits(r Record) bool { return r.SigningAt.IsZero() && !r.gone(s.now) }
 
 // known reports whether a key has been announced long enough for all verifiers and servers to know it.
@@ -89,8 +90,8 @@ func (s *succession) known(r Record) bool {
 	return !r.AnnouncedAt.IsZero() && !s.now.Before(r.AnnouncedAt.Add(s.life.Announce))
 }
 
-// rotateIfDue replaces the key in use by the next one if it has been used for its interval, and the next one has been
-// announced long enough.
+// rotateIfDue replaces the key in use with the next one if its interval is over and the next one has been announced
+// long enough.
 func (s *succession) rotateIfDue() error {
 	current, next := s.inUse(), s.next()
 	due := current != nil && s.life.Interval > 0 && !s.now.Before(current.SigningAt.Add(s.life.Interval))
@@ -100,7 +101,7 @@ func (s *succession) rotateIfDue() error {
 	return nil
 }
 
-// rotateIf replaces the key in use by the next one if wanted. It returns an error if the next one has not been
+// rotateIf replaces the key in use with the next one if wanted. It returns an error if the next one has not been
 // announced long enough.
 func (s *succession) rotateIf(wanted bool) error {
 	if !wanted || s.inUse() == nil {

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// parameters of argon2id. Memory is in KiB.
+// parameters are the parameters of argon2id. Memory is in KiB.
 type parameters struct {
 	memory, time uint32
 	threads      uint8
 }
 
-// current returns OWASP's first recommendation of parameters for argon2id, with one thread, so that a hash costs the
-// same on every host.
+// current returns the minimum parameters that OWASP recommends for argon2id. They use one thread, so that a hash costs
+// the same on every host.
 func current() parameters { return parameters{memory: 19 << 10, time: 2, threads: 1} }
 
 const (

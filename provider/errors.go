@@ -26,7 +26,7 @@ func (a answers) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := asError(err)
 	status := e.Code.Status()
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // client disconnects do not page anyone
+	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // not if the client disconnected
 		level = slog.LevelError
 	}
 	a.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
@@ -74,7 +74,8 @@ func cause(e *oauth.Error) string {
 	return e.Cause.Error()
 }
 
-// challenge sets WWW-Authenticate for errors that credentials can resolve (RFC 6749 §5.2, RFC 6750 §3).
+// challenge sets WWW-Authenticate for errors that other credentials can resolve (RFC 6749 §5.2, RFC 6750 §3, RFC 9470
+// §3).
 func challenge(header http.Header, e *oauth.Error) {
 	switch e.Code {
 	case oauth.InvalidClient:
@@ -101,7 +102,8 @@ func (a answers) endpoint(serve func(w http.ResponseWriter, r *http.Request) err
 	})
 }
 
-// recovering answers a panic of next as an internal error, except http.ErrAbortHandler, which it passes on.
+// recovering returns a handler that answers a panic of next as an internal error, except http.ErrAbortHandler, which it
+// passes on.
 func (a answers) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

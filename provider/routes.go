@@ -11,7 +11,8 @@ import (
 )
 
 // route describes an endpoint. CORS, the rejection of other methods, the limit on concurrent requests and metrics are
-// derived from it. Routes with the same path have the same name and different methods.
+// derived from it; a route for all methods has only metrics. Routes with the same path have the same name and different
+// methods.
 type route struct {
 	name    string   // in metrics
 	methods []string // empty: all
@@ -37,7 +38,7 @@ type router struct {
 // noRoute is the name in metrics of paths without a route.
 const noRoute = "none"
 
-// handler serves all routes, and answers 404 for any other path.
+// handler returns a handler that serves all routes, and answers 404 for any other path.
 func (t *router) handler(rows []route) http.Handler {
 	byPath := map[string][]route{}
 	for _, row := range rows {
@@ -51,7 +52,7 @@ func (t *router) handler(rows []route) http.Handler {
 	return mux
 }
 
-// observed counts the responses of a route, including those after a panic.
+// observed returns a handler that counts the responses of a route, including those after a panic.
 func (t *router) observed(name string, next http.Handler) http.Handler {
 	next = t.answers.recovering(next)
 	if t.observe == nil {
@@ -60,7 +61,7 @@ func (t *router) observed(name string, next http.Handler) http.Handler {
 	return t.observe(name, next)
 }
 
-// atPath serves the routes of one path.
+// atPath returns a handler that serves the routes of one path.
 func (t *router) atPath(rows []route) http.Handler {
 	if len(rows) == 1 && len(rows[0].methods) == 0 {
 		return rows[0].handler

@@ -23,7 +23,7 @@ const (
 // errBusy rejects a request before any work is done.
 var errBusy = oauth.Unavailable("The server is overloaded. Try again shortly.", time.Second, nil)
 
-// slotKind tells the limit that a request counts against.
+// slotKind is the limit that a request counts against.
 type slotKind int
 
 const (
@@ -39,7 +39,8 @@ type slots struct {
 	answers        answers
 }
 
-// newSlots returns slots for quick requests at once, and more for requests that wait; 0: by the number of processors.
+// newSlots returns slots for the given number of concurrent quick requests, and in proportion for requests that wait.
+// If quick is 0, it depends on the number of processors.
 func newSlots(quick int, answers answers) *slots {
 	quick = cmp.Or(quick, quickPerProcessor*runtime.GOMAXPROCS(0))
 	return &slots{make(chan struct{}, quick), make(chan struct{}, waitingPerQuick*quick), answers}
@@ -67,8 +68,8 @@ func slotOf(grantType string) slotKind {
 	return slotWaiting
 }
 
-// bounded answers 503 at once if no slot is free. It reads the body first, so that a client that sends it byte by byte
-// holds no slot.
+// bounded returns a handler that holds a slot while next runs, and answers 503 at once if none is free. It reads the
+// body first, so that a client that sends it byte by byte holds no slot.
 func (s *slots) bounded(kind slotKind, next http.Handler) http.Handler {
 	if kind == slotNone {
 		return next

@@ -118,36 +118,36 @@ func (w wiring) wire() services {
 		Hasher:   w.hasher,
 		Attempts: signin.AttemptPolicy{PerAddress: s.AddressAttempts}, Now: w.config.Now, Logger: w.config.Logger,
 	})
-	checks := access.New(access.Config{
+	accessService := access.New(access.Config{
 		Clients: registry, Users: stores.Users, Profiles: stores.Profiles, Sessions: stores.Sessions, Issuer: issuer,
 		Rotation: rotation,
 	})
-	data := wechatdata.Config{
-		Access: checks, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
+	wechatDataConfig := wechatdata.Config{
+		Access: accessService, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
 		Profiles: stores.Profiles, Events: stores.Events, Volatile: w.config.Volatile, Vault: vault,
 		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: w.platforms.wechat, Store: w.config.Volatile,
 			Sealer: w.config.Ring, Now: w.config.Now}),
 		Meter: metrics, Now: w.config.Now, Logger: w.config.Logger,
 	}
 	w.server.keys, w.server.metrics, w.server.Issuer = w.config.Keys, metrics, issuer
-	w.server.Access = checks
-	wechatData := wechatdata.New(data)
+	w.server.Access = accessService
+	wechatData := wechatdata.New(wechatDataConfig)
 	w.server.Grants = grants.New(grants.Config{
-		Clients: registry, SignIn: signIn, Access: checks, WechatData: wechatData, Issuer: issuer,
+		Clients: registry, SignIn: signIn, Access: accessService, WechatData: wechatData, Issuer: issuer,
 		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
 		Volatile: w.config.Volatile, Rotation: rotation, Now: w.config.Now, Logger: w.config.Logger, Meter: metrics,
 	})
-	people := accounts.Config{
+	accountsConfig := accounts.Config{
 		Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions, Profiles: stores.Profiles,
 		Sessions: stores.Sessions, Events: stores.Events, Volatile: w.config.Volatile, Hasher: w.hasher, Prover: signIn,
 		Registrations: accounts.RegistrationPolicy{PerAddress: s.AddressRegistrations, Together: s.Registrations},
 		Grace:         s.DeletionGrace, Now: w.config.Now, Logger: w.config.Logger,
 	}
 	if w.config.Accounts != nil {
-		w.config.Accounts(&people)
+		w.config.Accounts(&accountsConfig)
 	}
-	w.server.Accounts = accounts.New(people)
-	return services{registry, wechatData, wechatdata.NewAppTokens(data)}
+	w.server.Accounts = accounts.New(accountsConfig)
+	return services{registry, wechatData, wechatdata.NewAppTokens(wechatDataConfig)}
 }
 
 // handler returns the handler of all endpoints. It counts requests only if metrics are served.

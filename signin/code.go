@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// CodeTimeout bounds a sign-in by code until its tokens are issued.
+// CodeTimeout is the time limit of a sign-in by code, which does not include issuing the tokens.
 const CodeTimeout = 15 * time.Second
 
 var errInBrowser = oauth.NewError(oauth.UnauthorizedClient,

@@ -16,8 +16,8 @@ var errBadPassword = oauth.NewError(oauth.InvalidGrant, "The user name or the pa
 // hashRetry is the Retry-After if all hashing slots are in use.
 const hashRetry = 2 * time.Second
 
-// Password returns the user with a user name and password. It counts attempts before it hashes the password, and
-// hashes it for unknown users too. It returns
+// Password authenticates a user by user name and password. It counts the attempt before it hashes the password, and
+// hashes the password even if the user is unknown. It returns
 //   - oauth.InvalidGrant if the name or the password is wrong, or the user is disabled or will be deleted,
 //   - oauth.TooManyRequests if there were too many attempts,
 //   - oauth.TemporarilyUnavailable if the store fails or too many passwords are being hashed.

@@ -17,16 +17,16 @@ import (
 const (
 	typeRevocations = "revocations+jwt"
 
-	// revocationSize is how many bytes of the SHA-256 of a session id are listed. That is enough to prevent collisions,
-	// even if an attacker chooses ids.
+	// revocationSize is how many bytes of the SHA-256 of a session id are listed. With 128 bits it is infeasible to
+	// find another id that matches a listed one.
 	revocationSize = 16
 	// maxRevocations limits the list to about 600 KB. More sessions are covered by AllBefore.
 	maxRevocations = 20000
 
-	// revocationsReadFor is how long a list, or an error of the store, is used before the store is asked again.
-	revocationsReadFor = time.Second
-	revocationsRenewed = time.Minute     // how often an unchanged list is signed again
-	revocationsLife    = 5 * time.Minute // of a signed list
+	// revocationsReadInterval is how long a list, or an error of the store, is used before the store is read again.
+	revocationsReadInterval = time.Second
+	revocationsSignInterval = time.Minute     // how often an unchanged list is signed again
+	revocationsLifetime     = 5 * time.Minute // of a signed list
 )
 
 // revocationClaims are the claims of the list. Times are Unix times in seconds, unless stated otherwise.
@@ -39,8 +39,8 @@ type revocationClaims struct {
 	Sequence int64 `json:"seq"`
 	// Sessions is the base64url of the first 16 bytes of the SHA-256 of each session id, sorted and concatenated.
 	Sessions string `json:"sids"`
-	// AllBefore is set if there are too many sessions to list. Verifiers must reject every token of a session that was
-	// issued before it. Clients with an active session just refresh once more.
+	// AllBefore is set if there are too many sessions to list. Verifiers must then reject every token that belongs to
+	// a session and was issued before it. Clients with an active session just refresh once more.
 	AllBefore int64 `json:"all_before,omitempty"`
 }
 
@@ -76,14 +76,14 @@ func NewRevocations(issuer *Issuer) *Revocations { return &Revocations{issuer: i
 func (r *Revocations) List(ctx context.Context) (body []byte, etag string, err error) {
 	now := r.issuer.config.Now()
 	last := r.latest.Load()
-	if last != nil && now.Sub(last.readAt).Abs() < revocationsReadFor {
+	if last != nil && now.Sub(last.readAt).Abs() < revocationsReadInterval {
 		return last.body, last.etag, nil
 	}
-	if last != nil && now.Sub(last.signedAt).Abs() >= revocationsLife {
+	if last != nil && now.Sub(last.signedAt).Abs() >= revocationsLifetime {
 		last = nil
 	}
 	failure := r.failure.Load()
-	if failure == nil || now.Sub(failure.at).Abs() >= revocationsReadFor {
+	if failure == nil || now.Sub(failure.at).Abs() >= revocationsReadInterval {
 		if err = r.readShared(ctx, now, last != nil); err == nil {
 			last = r.latest.Load()
 		}
@@ -96,8 +96,8 @@ func (r *Revocations) List(ctx context.Context) (body []byte, etag string, err e
 	return last.body, last.etag, nil
 }
 
-// readShared reads the list once for all concurrent callers, and waits until the caller's context ends. If hasLast is
-// set, there is an older list to return, so it waits only for a second.
+// readShared reads the list once for all concurrent callers. It waits for the result until the caller's context ends;
+// if hasLast is set, there is an older list to return, so it waits for at most a second.
 func (r *Revocations) readShared(ctx context.Context, now time.Time, hasLast bool) error {
 	read := r.reads.DoChan("", func() (any, error) {
 		err := r.read(context.WithoutCancel(ctx), now)
@@ -110,7 +110,7 @@ func (r *Revocations) readShared(ctx context.Context, now time.Time, hasLast boo
 	})
 	var timeout <-chan time.Time
 	if hasLast {
-		timer := time.NewTimer(revocationsReadFor)
+		timer := time.NewTimer(revocationsReadInterval)
 		defer timer.Stop()
 		timeout = timer.C
 	}
@@ -136,14 +136,14 @@ func (r *Revocations) read(ctx context.Context, now time.Time) error {
 		return err
 	}
 	claims := revocationClaims{
-		Issuer: config.Issuer, IssuedAt: now.Unix(), Expires: now.Add(revocationsLife).Unix(),
+		Issuer: config.Issuer, IssuedAt: now.Unix(), Expires: now.Add(revocationsLifetime).Unix(),
 		Sequence: endings.ReadAt.UnixMilli(),
 		Sessions: encodeSessions(endings.SessionIDs), AllBefore: wholeSecondAfter(endings.MissingUntil),
 	}
 	signer := config.Keys.Current()
-	etag := claims.etag(endings.ReadAt.Truncate(revocationsRenewed), signer.KeyID())
+	etag := claims.etag(endings.ReadAt.Truncate(revocationsSignInterval), signer.KeyID())
 	if last := r.latest.Load(); last != nil && last.etag == etag &&
-		now.Sub(last.signedAt).Abs() < 2*revocationsRenewed {
+		now.Sub(last.signedAt).Abs() < 2*revocationsSignInterval {
 		again := *last
 		again.readAt = now
 		r.latest.Store(&again)

@@ -9,21 +9,21 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// The breaker opens when, within window, at least tripFailures calls got no
-// usable answer and these are at least half of all that ended.
+// The breaker opens when, within window, at least tripFailures calls got no usable
+// answer and these are at least half of the calls that were not abandoned.
 const (
 	window       = 10 * time.Second
 	bucket       = time.Second
 	tripFailures = 5
 )
 
-// health is what a call tells about the state of WeChat.
+// health is what the result of a call tells about the state of WeChat.
 type health int
 
 const (
 	answered  health = iota // WeChat gave a usable answer
-	unwell                  // no usable answer: an outage
-	abandoned               // the caller left first: tells nothing
+	noAnswer                // no usable answer: an outage
+	abandoned               // the caller canceled the call, which tells nothing
 )
 
 // newBreaker returns a breaker that counts only outages. If it counted bad codes,
@@ -36,7 +36,7 @@ func newBreaker(platform string, openFor time.Duration, logger *slog.Logger) *go
 		ReadyToTrip: func(counts gobreaker.Counts) bool {
 			return counts.TotalFailures >= tripFailures && counts.TotalFailures >= counts.TotalSuccesses
 		},
-		IsSuccessful: func(err error) bool { return healthOf(err) != unwell },
+		IsSuccessful: func(err error) bool { return healthOf(err) != noAnswer },
 		IsExcluded:   func(err error) bool { return healthOf(err) == abandoned },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			logger.LogAttrs(context.Background(), slog.LevelWarn, platform+": circuit breaker changed",
@@ -52,7 +52,7 @@ func healthOf(err error) health {
 	return answered
 }
 
-// call calls WeChat within the limits of the client: the timeout, the number of
+// call runs ask, which calls the platform, within the limits of the client: the timeout, the number of
 // concurrent calls, and the breaker. api is the name in the log. The error is an *Error.
 func call[T any](ctx context.Context, c *Client, api, appID string, ask func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)

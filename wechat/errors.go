@@ -76,7 +76,7 @@ func (e *Error) Unwrap() error { return e.Class }
 
 // outage returns the error of a call that got no usable answer.
 func outage(reason string) *Error {
-	return &Error{Class: ErrUnavailable, Reason: reason, health: unwell}
+	return &Error{Class: ErrUnavailable, Reason: reason, health: noAnswer}
 }
 
 // How long not to ask WeChat. Only the first is documented: code2Session counts a user's
@@ -112,7 +112,7 @@ func refusal(errcode int, errmsg string) *Error {
 	case 40002, 40013, 40125, 40243, 41002, 41004, 43002, 44002, 47001, 48001, 50002:
 		failure.Class = ErrMisconfigured
 	case -1, -1000:
-		failure.Class, failure.RetryAfter, failure.health = ErrUnavailable, busyPause, unwell
+		failure.Class, failure.RetryAfter, failure.health = ErrUnavailable, busyPause, noAnswer
 	default:
 		// An unknown errcode neither blames the user nor counts as an outage: WeChat did
 		// answer.

@@ -15,8 +15,8 @@ import (
 const (
 	defaultKeyLife = 72 * time.Hour
 
-	// keyOverlap is how long a replaced key is still tried: a user may have tapped just
-	// before a login changed it.
+	// keyOverlap is how long a replaced key is still tried: WeChat may have encrypted or
+	// signed data just before a login changed the key.
 	keyOverlap = 10 * time.Minute
 
 	// maxVersions limits the keys of an account, including the current one.
@@ -27,8 +27,8 @@ const (
 )
 
 var (
-	// ErrBadData means that data or a signature is not one that WeChat made for this
-	// account, whatever the reason.
+	// ErrBadData means that encrypted data or a signature was not made by WeChat for this
+	// account, or is malformed. It does not tell these cases apart.
 	ErrBadData = errors.New("wechat: invalid data")
 
 	// ErrNoSessionKey means that there is no usable key: the user never logged in, or not
@@ -97,8 +97,8 @@ func (v *Vault) Keep(ctx context.Context, account Account, key SessionKey, at ti
 	return v.write(ctx, account, v.remembered(withKey(versions, newVersion(key, at))))
 }
 
-// Current returns the current key, for calls of WeChat. It returns ErrNoSessionKey if there
-// is none.
+// Current returns the current key, for calls to WeChat's API. It returns ErrNoSessionKey if
+// there is none.
 func (v *Vault) Current(ctx context.Context, account Account) (SessionKey, error) {
 	versions, err := v.read(ctx, account)
 	if err != nil {
@@ -107,7 +107,7 @@ func (v *Vault) Current(ctx context.Context, account Account) (SessionKey, error
 	return versions[0].key, nil
 }
 
-// read returns the versions that are tried, the current one first.
+// read returns the versions to try, the current one first.
 func (v *Vault) read(ctx context.Context, account Account) ([]version, error) {
 	sealed, err := v.config.Store.Get(ctx, account.storeKey("keys"))
 	switch {
@@ -149,7 +149,7 @@ func (v *Vault) writeFor(ctx context.Context, account Account, versions []versio
 // returns a function to unlock, and whether it got the lock. If it takes too long, the
 // holder has crashed or the store is unreachable: then a login continues without the lock,
 // and the last writer wins.
-func (v *Vault) lock(ctx context.Context, account Account) (unlock func(), had bool) {
+func (v *Vault) lock(ctx context.Context, account Account) (unlock func(), locked bool) {
 	for range lockTries {
 		first, err := v.config.Store.PutIfAbsent(ctx, account.storeKey("lock"), []byte{1}, keepTimeout)
 		switch {
@@ -174,7 +174,7 @@ const (
 )
 
 // identity returns platform, app and openid, to which the account's keys are bound. The
-// quotes make it unique.
+// quotes make it unambiguous.
 func (a Account) identity() string { return fmt.Sprintf("wechat %q %q", a.AppID, a.OpenID) }
 
 // storeKey returns a key of the account in the store. It does not contain the openid.
@@ -183,13 +183,14 @@ func (a Account) storeKey(what string) string {
 	return "wechat/vault/" + base64.RawURLEncoding.EncodeToString(sum[:]) + "/" + what
 }
 
-// exchangeOverlap is how much later than a newer login an older one may be stored. A larger
-// difference means that clocks differ, and then the last writer wins.
-const exchangeOverlap = 15 * time.Second
+// maxLoginDisorder is the greatest age difference between two logins that are stored in the
+// wrong order. A larger one means that the servers' clocks differ, and then the last writer
+// wins.
+const maxLoginDisorder = 15 * time.Second
 
 // A version is a session key of an account, from a login on.
 type version struct {
-	id       string // of its failures in the store; new with each login
+	id       string // names the count of its failures in the store; new with each login
 	key      SessionKey
 	at       time.Time // when WeChat answered the login
 	replaced time.Time // zero while the key is the current one
@@ -208,7 +209,7 @@ func withKey(versions []version, added version) []version {
 		return []version{added}
 	}
 	current := versions[0]
-	if late := current.at.Sub(added.at); 0 < late && late < exchangeOverlap {
+	if late := current.at.Sub(added.at); 0 < late && late < maxLoginDisorder {
 		if current.key.equal(added.key) {
 			return versions
 		}

@@ -31,10 +31,11 @@ var (
 // phoneRate limits how often a user may try, because each valid code costs money.
 func phoneRate() limits.Rate { return limits.Rate{Uses: 3, Period: 24 * time.Hour} }
 
-// budgetAudit is how often an app that is over its budget is reported at most.
-const budgetAudit = time.Hour
+// budgetReportInterval is the minimum time between two reports that the same app is over its budget.
+const budgetReportInterval = time.Hour
 
-// savePhone stores the phone number of a sign-in, which is sent as a code or, in the older way, encrypted.
+// savePhone stores the phone number of a sign-in, which is sent as a code or, in the older way, encrypted. It returns
+// the notice for the client, or "" if no phone number was sent.
 func (s *Service) savePhone(ctx context.Context, e SignIn) string {
 	code, encrypted := e.parameter("phone_code"), e.parameter("encrypted_data_kind") == string(wechat.KindPhone) &&
 		e.parameter("encrypted_data") != ""
@@ -72,7 +73,7 @@ func (s *Service) phoneByCode(ctx context.Context, app identity.App, openID, use
 	return phone, err
 }
 
-// buyPhone gets a number from WeChat and stores it. If the request certainly cost nothing, it refunds the budget.
+// buyPhone gets a number from WeChat and stores it. If WeChat certainly charged nothing, it refunds the budget.
 func (s *Service) buyPhone(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone, error) {
 	if err := s.allow(ctx, "phone/"+userID, phoneRate()); err != nil {
 		return identity.Phone{}, err
@@ -103,8 +104,9 @@ func (s *Service) buyPhone(ctx context.Context, app identity.App, openID, userID
 	return phone, nil
 }
 
-// phoneByData decrypts a number with the session key, and asks WeChat whether it encrypted it, since the format has no
-// MAC.
+// phoneByData decrypts a number with the session key. It asks WeChat whether the encrypted data is genuine, since the
+// format has no MAC. If WeChat cannot be asked, the number is stored as unverified, but does not replace a verified
+// one.
 func (s *Service) phoneByData(ctx context.Context, e SignIn) string {
 	opened, err := s.openAtSignIn(ctx, e, wechat.KindPhone)
 	info, ok := opened.Fields.(*wechat.PhoneInfo)
@@ -179,9 +181,11 @@ func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values)
 	return BoundPhone{phone.Number, phone.Verified, session.UserID}, err
 }
 
-// reportOverBudget logs and records at most once an hour that an app is over its budget.
+// reportOverBudget logs and records at most once an hour that an app is over its budget. If the volatile store fails,
+// it logs each time and records nothing.
 func (s *Service) reportOverBudget(ctx context.Context, appID string) {
-	first, err := s.volatile.PutIfAbsent(ctx, "phone_budget/told/"+appID, []byte{1}, budgetAudit)
+	first, err := s.volatile.PutIfAbsent(ctx, "phone_budget/told/"+appID, []byte{1},
+		budgetReportInterval)
 	if err != nil || first {
 		s.logger.WarnContext(ctx, "an app has used up its budget of phone numbers for this month", "appid", appID)
 	}

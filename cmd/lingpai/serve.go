@@ -49,8 +49,8 @@ func newHealthcheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
 		Short: "Check that the server on this machine is ready; for containers without curl",
-		Long: `Request GET /readyz of the "lingpai serve" that runs on this machine with the same configuration. The
-exit status is 1 if it is not ready. Nothing is printed if it is.`,
+		Long: `Request GET /readyz of the "lingpai serve" that runs on this machine with the same configuration. If
+it is ready, nothing is printed; otherwise the exit status is 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := settings.Load(cmd.Flags(), settings.Terms{})

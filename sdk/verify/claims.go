@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Claims are the claims of an access token (RFC 9068 §2.2). Times have whole seconds. Strings and lists that the
-// token does not have are empty, times are zero. The caller may change them.
+// Claims are the claims of an access token (RFC 9068 §2.2). Times have whole seconds. Claims that the token does not
+// have are empty or zero. The caller may change the Claims.
 type Claims struct {
 	Issuer    string
 	Subject   string // the user, or the client itself if IsUser is false
@@ -21,10 +21,10 @@ type Claims struct {
 	Expires   time.Time
 	NotBefore time.Time       // not set by Lingpai
 	AuthTime  time.Time       // when the user signed in
-	Methods   []string        // how the user signed in (RFC 8176 §2, or a name of Lingpai's)
-	Roles     []string        // if the scope asks for "roles"
-	Ext       json.RawMessage // an object of claims that the operator set for the user, if the scope asks for "claims"
-	Wechat    Wechat          // if the client asked for it at registration
+	Methods   []string        // how the user signed in (RFC 8176 §2, or a value that Lingpai defines)
+	Roles     []string        // if Scope has "roles"
+	Ext       json.RawMessage // an object of claims that the operator set for the user, if Scope has "claims"
+	Wechat    Wechat          // if the client is registered for it
 }
 
 // Wechat is the WeChat account that signed in.

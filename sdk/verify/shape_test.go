@@ -25,7 +25,7 @@ func TestOtherFormsAreRejected(t *testing.T) {
 		"four segments":           {token + "." + parts[2], badForm},
 		"five segments, as a JWE": {token + "..", badForm},
 		"a trailing dot":          {token + ".", badForm},
-		"a dot before":            {"." + token, badForm},
+		"a leading dot":           {"." + token, badForm},
 		"only dots":               {"..", badHeader},
 		"no signature":            {parts[0] + "." + parts[1] + ".", badSignature},
 		"no payload":              {parts[0] + ".." + parts[2], badSignature},
@@ -34,18 +34,18 @@ func TestOtherFormsAreRejected(t *testing.T) {
 			parts[2]), badForm},
 		"general JSON": {fmt.Sprintf(`{"payload":%q,"signatures":[{"protected":%q,"signature":%q}]}`,
 			parts[1], parts[0], parts[2]), badForm},
-		"a padded header":     {parts[0] + "=." + parts[1] + "." + parts[2], badForm},
-		"a padded payload":    {parts[0] + "." + parts[1] + "=." + parts[2], badForm},
-		"a padded signature":  {token + "==", badForm},
-		"a trailing space":    {token + " ", badForm},
-		"a space before":      {" " + token, badForm},
-		"a trailing tab":      {token + "\t", badForm},
-		"a trailing line end": {token + "\n", badForm},
-		"a line end within":   {token[:20] + "\r\n" + token[20:], badForm},
-		"a trailing NUL":      {token + "\x00", badForm},
-		"Bearer before":       {"Bearer " + token, badForm},
-		"quoted":              {`"` + token + `"`, badForm},
-		"segments exchanged":  {parts[1] + "." + parts[0] + "." + parts[2], badAlgorithm},
+		"a padded header":       {parts[0] + "=." + parts[1] + "." + parts[2], badForm},
+		"a padded payload":      {parts[0] + "." + parts[1] + "=." + parts[2], badForm},
+		"a padded signature":    {token + "==", badForm},
+		"a trailing space":      {token + " ", badForm},
+		"a leading space":       {" " + token, badForm},
+		"a trailing tab":        {token + "\t", badForm},
+		"a trailing line break": {token + "\n", badForm},
+		"a line break within":   {token[:20] + "\r\n" + token[20:], badForm},
+		"a trailing NUL":        {token + "\x00", badForm},
+		"after Bearer":          {"Bearer " + token, badForm},
+		"quoted":                {`"` + token + `"`, badForm},
+		"segments exchanged":    {parts[1] + "." + parts[0] + "." + parts[2], badAlgorithm},
 		"another payload": {parts[0] + "." + b64([]byte(w.claims(map[string]any{"sub": "u_2"}))) + "." +
 			parts[2], badSignature},
 		"a signature of zeros": {parts[0] + "." + parts[1] + "." + b64(make([]byte, 256)), badSignature},
@@ -56,8 +56,8 @@ func TestOtherFormsAreRejected(t *testing.T) {
 	}
 }
 
-// TestEveryChangeOfATokenIsRefused, also of a cached one, and of the spare bits at the end of a segment, which lax
-// decoders ignore.
+// TestEveryChangeOfATokenIsRefused changes a token that is cached. It also changes the spare bits at the end of a
+// segment, which lax decoders ignore.
 func TestEveryChangeOfATokenIsRefused(t *testing.T) {
 	w := newEnv(t)
 	token := []byte(w.token(map[string]any{"ext": nil, "wechat": nil, "roles": nil}))
@@ -65,7 +65,7 @@ func TestEveryChangeOfATokenIsRefused(t *testing.T) {
 	refused := func(t *testing.T, changed []byte) {
 		t.Helper()
 		if err := w.verify(string(changed)); err == nil {
-			t.Fatalf("taken: %q", changed)
+			t.Fatalf("accepted: %q", changed)
 		}
 	}
 	t.Run("truncated", func(t *testing.T) {
@@ -104,7 +104,7 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		start := time.Now()
 		if err := w.verify(text); err == nil && text != token {
-			t.Fatalf("a forgery: %q", text)
+			t.Fatalf("a forged token was accepted: %q", text)
 		}
 		if took := time.Since(start); took > 5*time.Second {
 			t.Fatalf("took %s", took)

@@ -43,8 +43,8 @@ func (k existing) decide(a candidate, now time.Time) identity.ImportResult {
 	return identity.ImportResult{Outcome: identity.Imported, Warnings: k.warnings(a)}
 }
 
-// decideExisting decides about a user one of whose identifiers belongs to owner: either all do, or they contradict
-// each other.
+// decideExisting returns the outcome for a user one of whose identifiers, first, belongs to the existing user owner.
+// The user is AlreadyThere if all identifiers belong to owner, and refused otherwise.
 func (k existing) decideExisting(a candidate, first identifier, owner string) identity.ImportResult {
 	for _, name := range a.identifiers {
 		switch other := k.owners[name]; other {
@@ -68,7 +68,7 @@ func (k existing) warnings(a candidate) (warnings []string) {
 	return warnings
 }
 
-// assign stores that a user was imported, and returns the unions that were free.
+// assign adds the identifiers of a user that was imported to k, and returns the unions that belonged to nobody.
 func (k existing) assign(a candidate, owner string) (unions []identifier) {
 	for _, name := range a.identifiers {
 		k.owners[name] = owner
@@ -84,7 +84,7 @@ func (k existing) assign(a candidate, owner string) (unions []identifier) {
 
 func refused(reason string) identity.ImportResult { return identity.ImportResult{Reason: reason} }
 
-// maxListed is how many values one query asks for, far below the limits of the databases.
+// maxListed is the maximum number of values in one query. It is far below the limits of the databases.
 const maxListed = 1000
 
 // ownerRow is a value and the user it belongs to.
@@ -106,15 +106,15 @@ const (
 	ownerOfUnion    = "SELECT user_id FROM unions WHERE platform = ? AND open_platform = ? AND union_id = value"
 )
 
-// findOwners runs a query for each value.
-func findOwners(tx *gorm.DB, question string, place []any, values []string) ([]ownerRow, error) {
-	parameters := make([]any, 0, len(values)+len(place))
+// findOwners runs one of the queries above, with its other arguments, for each value.
+func findOwners(tx *gorm.DB, query string, arguments []any, values []string) ([]ownerRow, error) {
+	parameters := make([]any, 0, len(values)+len(arguments))
 	for _, value := range values {
 		parameters = append(parameters, value)
 	}
 	listed := "(?)" + strings.Repeat(", (?)", len(values)-1)
-	return scanAll[ownerRow](tx, "WITH wanted (value) AS (VALUES "+listed+") SELECT value, ("+question+
-		") AS owner FROM wanted", append(parameters, place...)...)
+	return scanAll[ownerRow](tx, "WITH wanted (value) AS (VALUES "+listed+") SELECT value, ("+query+
+		") AS owner FROM wanted", append(parameters, arguments...)...)
 }
 
 // lookUp reads what the store knows about the identifiers of imported users.
@@ -144,16 +144,16 @@ func lookUp(tx *gorm.DB, users []candidate) (existing, error) {
 }
 
 func (k existing) lookUpOwners(tx *gorm.DB, where identifier, values []string) error {
-	question, place := ownerOfSubject, []any(nil)
+	query, arguments := ownerOfSubject, []any(nil)
 	switch where.kind {
 	case kindUsername:
-		question = ownerOfUsername
+		query = ownerOfUsername
 	case kindAccount:
-		question, place = ownerOfAccount, []any{where.platform, where.at}
+		query, arguments = ownerOfAccount, []any{where.platform, where.at}
 	case kindUnion:
-		question, place = ownerOfUnion, []any{where.platform, where.at}
+		query, arguments = ownerOfUnion, []any{where.platform, where.at}
 	}
-	rows, err := findOwners(tx, question, place, values)
+	rows, err := findOwners(tx, query, arguments, values)
 	for _, row := range rows {
 		if row.Owner != nil {
 			where.value = row.Value

@@ -58,14 +58,15 @@ func (m *Merges) Merge(ctx context.Context, retired, survivor string) (identity.
 	return row.merge(), nil
 }
 
-// mergePlan is what a merge will do, with the users before it.
+// mergePlan is what a merge will do, with both users as they were read.
 type mergePlan struct {
 	retired, survivor userRow
 	row               mergeRow
 }
 
-// planMerge finds what a merge moves, and checks whether it is allowed. A lock keeps all of that unchanged until the
-// transaction ends: both users, so that requests that add something to them wait, and what they have.
+// planMerge finds what a merge moves, and checks whether it is allowed. lock is the clause that locks the rows that are
+// read until the transaction ends, or empty. It locks what the users have, and the users themselves, so that requests
+// that add something to them wait.
 func planMerge(tx *gorm.DB, lock, retired, survivor string) (mergePlan, error) {
 	p := mergePlan{row: mergeRow{Retired: retired, Survivor: survivor}}
 	var err error
@@ -92,20 +93,20 @@ func planMerge(tx *gorm.DB, lock, retired, survivor string) (mergePlan, error) {
 }
 
 // findPair finds both users in the order of their ids, so that two calls that lock the same pair do not deadlock.
-func findPair(tx *gorm.DB, lock, retired, survivor string) (gone, stays userRow, err error) {
+func findPair(tx *gorm.DB, lock, retired, survivor string) (retiredRow, survivorRow userRow, err error) {
 	for _, id := range slices.Sorted(slices.Values([]string{retired, survivor})) {
 		var row userRow
 		if err := one(tx.Raw("SELECT * FROM users WHERE id = ?"+lock, id), &row); err != nil {
-			return gone, stays, err
+			return retiredRow, survivorRow, err
 		}
 		if id == retired {
-			gone = row
+			retiredRow = row
 		}
 		if id == survivor {
-			stays = row
+			survivorRow = row
 		}
 	}
-	return gone, stays, nil
+	return retiredRow, survivorRow, nil
 }
 
 // check returns an error if the two users cannot be merged.
@@ -165,19 +166,21 @@ func (p mergePlan) apply(tx *gorm.DB, now time.Time, row mergeRow) error {
 	})
 }
 
-// newEpochs prevents sessions from opening for users who were read before a merge or its undoing.
+// newEpochs increases the epochs of both users, so that no session can be opened for a user who was read before the
+// merge or its undoing.
 func newEpochs(tx *gorm.DB, row mergeRow) error {
 	return changed(tx.Exec("UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id IN (?, ?)", row.Retired,
 		row.Survivor))
 }
 
-// redirect makes all users who were merged into before, directly or not, resolve to another user in one look-up.
-func redirect(tx *gorm.DB, before, to string) error {
+// redirect makes all users who were merged into one user (from), directly or not, resolve to another (to) in one
+// look-up.
+func redirect(tx *gorm.DB, from, to string) error {
 	return wrote(tx.Exec(`UPDATE users SET joined_into = ? WHERE id IN (
 		WITH RECURSIVE below (id) AS (
 			SELECT retired FROM joins WHERE survivor = ? AND undone_at IS NULL
 			UNION SELECT j.retired FROM joins j JOIN below ON j.survivor = below.id WHERE j.undone_at IS NULL)
-		SELECT id FROM below)`, to, before))
+		SELECT id FROM below)`, to, from))
 }
 
 type mergeRow struct {

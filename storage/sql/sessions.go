@@ -43,8 +43,9 @@ func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int
 	return session, nil
 }
 
-// openSession inserts only if the user is as the caller knew it, and locks the user's row until it is done: a change
-// that disables the user is either committed before and seen here, or comes after and sees the session.
+// openSession inserts the session only if the user is still as the caller read them, and locks the user's row until it
+// is done: a change that disables the user is either committed before and seen here, or comes after and sees the
+// session.
 const openSession = `WITH clock AS (SELECT {clock} AS now)
 	INSERT INTO sessions (id, user_id, account_platform, account_app, account_subject, client_id, scope, method,
 		auth_time, generation, rotations,
@@ -209,16 +210,18 @@ func (r *sessionRow) session() (identity.Session, error) {
 	return session, nil
 }
 
-// sessionsBeyond finds the other active sessions that a user has at a client beyond a number, the most recently seen
-// first. It finds none if the session in question has ended itself.
+// sessionsBeyond skips the given number of a user's most recently seen sessions at a client and finds the rest. It
+// considers only active sessions other than the new one, and finds none if the new one has already ended. SQLite has no
+// OFFSET without LIMIT.
 const sessionsBeyond = `SELECT id FROM sessions WHERE user_id = ? AND client_id = ? AND id <> ? AND ended_at IS NULL
 		AND idle_expires_at > ? AND expires_at > ? AND EXISTS (SELECT 1 FROM sessions own WHERE own.id = ?
 		AND own.ended_at IS NULL)
 	ORDER BY last_seen_at DESC, id DESC LIMIT 1000000 OFFSET ?`
 
-// endBeyond ends the sessions beyond the limit once a session is open. Almost always there are none, which one read
-// shows; otherwise it reads again in a transaction. Of sessions that open at the same time, the one whose transaction
-// is last ends the others; a session that was ended that way ends no others.
+// endBeyond ends a user's least recently seen sessions at a client if a new session exceeds the limit. Usually one read
+// shows that there are none to end; otherwise it reads them again in a transaction. If several sessions are opened at
+// the same time, the one whose transaction is last ends the others; a session that was ended in this way ends no
+// others.
 func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limit int) error {
 	now := session.LastSeenAt // the time when it was opened
 	values := []any{session.UserID, session.ClientID, session.ID, now.UnixMilli(), now.UnixMilli(),
@@ -254,7 +257,8 @@ func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limi
 	})
 }
 
-// The column sessions.rotations is a version byte followed by the rotations, the newest first:
+// The column sessions.rotations is a version byte followed by the rotations, the newest first, in big-endian order and
+// with these sizes in bytes:
 //
 //	lowest 4 ‖ highest 4 ‖ instant 8 (milliseconds) ‖ flags 1 [‖ key hash 16]
 const (

@@ -13,15 +13,15 @@ import (
 
 func merges() []testCase {
 	return slices.Concat([]testCase{
-		{"accounts and unions of the retired user lead to the survivor", mergeMoves},
+		{"accounts and unions of the retired user move to the survivor", mergeMoves},
 		{"a preview returns what the merge would do, and does nothing", previewDoesNothing},
 		{"name and password move to a survivor who has neither", mergeMovesName},
 		{"roles and claims do not move", mergeMovesNoRights},
 		{"the retired user's sessions end, and outdated sign-ins cannot open new ones", mergeEndsSessions},
 		{"users who cannot be merged are not changed", mergeIsRejected},
 		{"merges are listed, the newest first", listOfMerges},
-		{"hostile ids merge nothing", hostileMerges},
-		{"ended contexts merge nothing", contextEndsMerges},
+		{"a merge with hostile ids changes nothing", hostileMerges},
+		{"a merge with an ended context changes nothing", contextEndsMerges},
 	}, duplicates(), mergesUndone(), mergesOfTwoPeople(), mergeRaces())
 }
 
@@ -230,7 +230,7 @@ func parallelMerges(t *testing.T, f fixture) {
 	}
 }
 
-// raceMerge merges a pair while others sign in, and requires that all of them are the survivor afterwards.
+// raceMerge merges a pair while accounts sign in, and requires that all of them belong to the survivor afterwards.
 func raceMerge(t *testing.T, f fixture, identities func(c duplicatePair) []identity.ExternalIdentity) {
 	t.Helper()
 	for range rounds(f, 40) {

@@ -2,7 +2,7 @@ package wechattest
 
 import "net/http"
 
-// codeToSession is code2Session, GET /sns/jscode2session.
+// codeToSession simulates code2Session, GET /sns/jscode2session.
 func (s *logins) codeToSession(received call) *answer {
 	if received.method != http.MethodGet {
 		return failWith(41002) // WeChat was observed to ignore the query of a POST

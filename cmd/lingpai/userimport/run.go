@@ -12,9 +12,9 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Config is the input of an import.
+// Config configures an import.
 type Config struct {
-	Path   string // of a file; "-": Stdin
+	Path   string // of the input file; "-": Stdin
 	Format string // csv or jsonl; empty: from the extension of Path
 	Report string // path of a file to create that lists rejected rows and warnings; empty: Stderr
 	DryRun bool   // checks everything and writes nothing
@@ -67,15 +67,15 @@ func (r *Run) Close() error { return r.input.Close() }
 
 // All imports the whole input and closes the report. The counts are valid even if it returns an error.
 func (r *Run) All(ctx context.Context) (Counts, error) {
-	fault := r.batches(ctx, readBatches(r.input, r.rows, r.apps))
+	fault := r.importBatches(ctx, readBatches(r.input, r.rows, r.apps))
 	r.progress.end()
 	counts := r.report.counts
 	counts.DryRun = r.dryRun
 	return counts, errors.Join(fault, r.report.close())
 }
 
-// batches imports batch after batch, until the file or the context ends.
-func (r *Run) batches(ctx context.Context, read <-chan rowBatch) error {
+// importBatches imports batch after batch, until the file or the context ends.
+func (r *Run) importBatches(ctx context.Context, read <-chan rowBatch) error {
 	last := 0
 	for {
 		var batch rowBatch
@@ -86,7 +86,7 @@ func (r *Run) batches(ctx context.Context, read <-chan rowBatch) error {
 		if ctx.Err() != nil {
 			return r.stopped(last, context.Cause(ctx))
 		}
-		if err := r.one(context.WithoutCancel(ctx), batch); err != nil { // a batch that has begun is completed
+		if err := r.importBatch(context.WithoutCancel(ctx), batch); err != nil { // a batch that has begun is completed
 			return r.stopped(last, err)
 		}
 		if batch.end != nil {
@@ -96,8 +96,8 @@ func (r *Run) batches(ctx context.Context, read <-chan rowBatch) error {
 	}
 }
 
-// one imports a batch, and reports its rows in order.
-func (r *Run) one(ctx context.Context, batch rowBatch) error {
+// importBatch imports a batch, and reports its rows in order.
+func (r *Run) importBatch(ctx context.Context, batch rowBatch) error {
 	var users []identity.ImportedUser
 	for _, row := range batch.rows {
 		if row.fault == nil {
