@@ -30,11 +30,11 @@ row is one user:
 A row needs a sub, a username or an account; everything else is optional. Apps must be added first (lingpai apps
 add).
 
-Existing users are unchanged, so an interrupted import can be resumed with the same command. A row that contradicts a
-user or an earlier row is rejected and does not affect other rows; --report lists each rejected row with its line.
+Existing users are not changed, so run the same command again to resume an interrupted import. A row that contradicts
+a user or an earlier row is rejected and does not affect other rows; --report lists each rejected row with its line.
 
---dry-run checks everything and writes nothing. To find duplicates within the file it remembers every sub, user name,
-account and unionid, in up to 100 bytes of memory each; a real import needs the same memory for files of any size.`,
+--dry-run checks everything and writes nothing. To find duplicates within the file, it keeps every sub, user name,
+account and unionid in memory, up to 100 bytes each. The memory of a real import does not grow with the file.`,
 		Example: `  lingpai users import people.csv --dry-run --report rehearsal.csv
   lingpai users import people.jsonl --report refused.csv
   zcat people.jsonl.gz | lingpai users import - --format jsonl`,
