@@ -110,7 +110,8 @@ func sessionSettings() []setting {
 			parse: duration(func(c *Settings) *time.Duration { return &c.SessionAbsolute }, time.Second,
 				clients.MaxAbsoluteTTL)},
 		{key: "session.limit", fallback: "20",
-			usage: "maximum number of active sessions of a user at a client, 0 (no limit) to 10000",
+			usage: "maximum number of active sessions of a user at a client, 0 (no limit) to 10000; " +
+				"the least recently used ones end",
 			parse: integer(func(c *Settings) *int { return &c.SessionLimit }, 0, 10000)},
 		{key: "password.address_attempts", fallback: "300",
 			usage: "maximum number of password attempts from one address in ten minutes, 0 (no limit) to 1000000",
