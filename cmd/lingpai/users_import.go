@@ -15,10 +15,10 @@ import (
 func importUsersCommand() *cobra.Command {
 	var options userimport.Config
 	cmd := operate(asTable(&cobra.Command{
-		Use: "import FILE|-", Short: "Import users of another program from CSV or JSON lines",
+		Use: "import FILE|-", Short: "Import users from another program, as CSV or JSON lines",
 		Args: cobra.ExactArgs(1),
-		Long: `Import users of another program from a file of CSV or JSON lines, or from standard input ("-"). One
-row is one user:
+		Long: `Import users from another program, as a file of CSV or JSON lines or from standard input ("-").
+Each row is one user:
 
   sub            the id to keep as "sub" of every token; if omitted, a new one is generated
   username, password_hash (bcrypt or argon2id, in the form that "users create --hash" accepts)
