@@ -23,7 +23,7 @@ func listEventsCommand() *cobra.Command {
 		Short: "List events, newest first, of all users or of one",
 		Long: `List events, newest first: ended sessions with their reasons, rejected refresh tokens, password changes,
 linked accounts, disabled, merged and deleted users, and changes to clients, apps and keys. The audit log contains no
-secrets and no tokens. A deleted user can be given by sub only.`,
+secrets and no tokens. Use the sub of a deleted user, not the user name.`,
 		Example: `  lingpai events list alice
   lingpai events list --kind session.ended --limit 10
   lingpai events list --session 0199f2c4-7f6e-7000-8000-3f1c5a2b9d10 --output json`,

@@ -68,9 +68,9 @@ func rotateKeysCommand() *cobra.Command {
 	cmd := onKeys(&cobra.Command{
 		Use:   "rotate",
 		Short: "Start using the next key now",
-		Long: `Start using the next key now, regardless of the age of the current key. The current key keeps
-verifying what it signed until keys.retire has passed, so users do not notice. The next key must have been published
-for keys.announce. Servers rotate by themselves every keys.interval.`,
+		Long: `Start using the next key now, regardless of the age of the current key. Tokens signed by
+the current key stay valid, since it is still published for keys.retire. The next key must already have been published
+for keys.announce. Servers rotate automatically every keys.interval.`,
 		Example: "  lingpai keys rotate\n  lingpai keys rotate --purpose refresh",
 		Args:    cobra.NoArgs,
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, k *admin.Keys, _ []string) error {
@@ -94,8 +94,9 @@ func revokeKeyCommand() *cobra.Command {
 		Use:   "revoke ID",
 		Short: "Revoke a compromised key immediately",
 		Long: `Revoke a key immediately, in an emergency: it is no longer published, and everything it signed
-becomes invalid. If it was the current key, the next key takes its place; that one has been published already. Users
-whose access token it signed refresh it; users who hold a refresh token of a revoked secret must sign in again.
+becomes invalid. If it was the current key, the next key, which is already published, takes its place. After
+a signing key is revoked, apps refresh the access tokens that it signed; after a refresh secret is revoked, users whose
+refresh tokens depend on it must sign in again.
 
 An ID may begin with a hyphen. Write -- before it, so that it is not parsed as a flag.`,
 		Example: "  lingpai keys list\n  lingpai keys revoke --now -- 8pO4…Qk",
@@ -238,14 +239,14 @@ func rewrapCommand() *cobra.Command {
 	return onKeys(&cobra.Command{
 		Use:   "rewrap",
 		Short: "Encrypt everything again with the first master key, so that older ones can be removed",
-		Long: `Encrypt everything again with the first entry of master_key, while servers keep serving. To replace a
-master key:
+		Long: `Encrypt everything again with the first entry of master_key, while the servers are running. To
+replace a master key:
 
   1. run lingpai keys new-master-key; append the new entry to master_key after a comma (old,new) on all
      servers, and restart them one by one
   2. put the new entry first (new,old) on all servers, and restart them one by one
   3. run lingpai keys rewrap, with the new entry first and all other settings as on the servers, including Redis
-  4. when it says so, remove the old entry on all servers
+  4. when the command prints that the old entry can be removed, remove it on all servers, and restart them
 
 The command can be interrupted and run again.`,
 		Args: cobra.NoArgs,

@@ -21,8 +21,8 @@ import (
 func newServeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Run the token provider",
-		Long: `Run the token provider, behind a reverse proxy that terminates TLS. It needs a migrated database
+		Short: "Run the server",
+		Long: `Run the server, behind a reverse proxy that terminates TLS. It needs a migrated database
 (lingpai migrate up) and a master key (lingpai keys new-master-key). It generates the signing keys at the first start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -15,10 +15,10 @@ import (
 func importUsersCommand() *cobra.Command {
 	var options userimport.Config
 	cmd := operate(asTable(&cobra.Command{
-		Use: "import FILE|-", Short: "Import users of another program from CSV or JSON lines",
+		Use: "import FILE|-", Short: "Import users from another program, as CSV or JSON lines",
 		Args: cobra.ExactArgs(1),
-		Long: `Import users of another program from a file of CSV or JSON lines, or from standard input ("-"). One
-row is one user:
+		Long: `Import users from another program, as a file of CSV or JSON lines or from standard input ("-").
+Each row is one user:
 
   sub            the id to keep as "sub" of every token; if omitted, a new one is generated
   username, password_hash (bcrypt or argon2id, in the form that "users create --hash" accepts)
@@ -30,11 +30,11 @@ row is one user:
 A row needs a sub, a username or an account; everything else is optional. Apps must be added first (lingpai apps
 add).
 
-Existing users are unchanged, so an interrupted import can be resumed with the same command. A row that contradicts a
-user or an earlier row is rejected and does not affect other rows; --report lists each rejected row with its line.
+Existing users are not changed, so run the same command again to resume an interrupted import. A row that contradicts
+a user or an earlier row is rejected and does not affect other rows; --report lists each rejected row with its line.
 
---dry-run checks everything and writes nothing. To find duplicates within the file it remembers every sub, user name,
-account and unionid, in up to 100 bytes of memory each; a real import needs the same memory for files of any size.`,
+--dry-run checks everything and writes nothing. To find duplicates within the file, it keeps every sub, user name,
+account and unionid in memory, up to 100 bytes each. The memory of a real import does not grow with the file.`,
 		Example: `  lingpai users import people.csv --dry-run --report rehearsal.csv
   lingpai users import people.jsonl --report refused.csv
   zcat people.jsonl.gz | lingpai users import - --format jsonl`,

@@ -108,9 +108,9 @@ func duplicatesCommand() *cobra.Command {
 	var after string
 	var limit int
 	cmd := operate(asTable(&cobra.Command{
-		Use: "duplicates", Short: "List pairs of users who are the same person to WeChat or QQ",
+		Use: "duplicates", Short: "List pairs of users that WeChat or QQ reports as the same person",
 		Args: cobra.NoArgs, Aliases: []string{"twins"},
-		Long: `List pairs of users who are the same person to WeChat or QQ: their accounts share a unionid, but an
+		Long: `List pairs of users that WeChat or QQ reports as the same person: their accounts share a unionid, but an
 app was bound to its Open Platform account only after both had signed in. The columns RETIRED and SURVIVOR are
 the arguments of "lingpai users merge".`,
 	}), func(ctx context.Context, cmd *cobra.Command, o operation, _ []string) error {

@@ -35,14 +35,14 @@ func storageSettings() []setting {
 			usage: "sqlite:PATH, or postgres://user:password@host:5432/name?sslmode=verify-full", secret: true,
 			parse: parseDatabaseURL},
 		{key: "database.connections", fallback: "10",
-			usage: "maximum number of connections to PostgreSQL of this process, 2 to 1000",
+			usage: "maximum number of PostgreSQL connections of each process, 2 to 1000",
 			parse: integer(func(c *Settings) *int { return &c.DatabaseConnections }, 2, 1000)},
 		{key: "redis.url", usage: "redis://user:password@host:6379/0 or rediss://…, for several replicas; " +
-			"empty: one process keeps volatile state in memory", secret: true, parse: parseRedisURL},
+			"empty: a single process keeps volatile state in memory", secret: true, parse: parseRedisURL},
 		{key: "redis.key_prefix", fallback: "lingpai:",
-			usage: "begins every key in Redis: 1 to 64 letters, digits and .:_-", parse: parseKeyPrefix},
-		{key: "master_key", usage: "id:base64 of 32 bytes, several separated by commas, the first encrypts; " +
-			"generate one with: lingpai keys new-master-key", secret: true, parse: parseMasterKey},
+			usage: "prefix of every key in Redis: 1 to 64 letters, digits and .:_-", parse: parseKeyPrefix},
+		{key: "master_key", usage: "id:base64 of 32 bytes; several are separated by commas, and the first one " +
+			"encrypts; generate one with: lingpai keys new-master-key", secret: true, parse: parseMasterKey},
 	}
 }
 
@@ -54,7 +54,7 @@ func platformSettings() []setting {
 			parse: duration(func(c *Settings) *time.Duration { return &c.WechatTimeout }, 100*time.Millisecond,
 				10*time.Second)},
 		{key: "wechat.session_key_life", fallback: "72h",
-			usage: "how long an encrypted session key is kept after its sign-in, 1m to 720h",
+			usage: "how long an encrypted session key is kept after the sign-in, 1m to 720h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.SessionKeyLife }, time.Minute, 720*time.Hour)},
 		{key: "qq.base_url", fallback: qq.DefaultBaseURL, usage: "QQ's API, or a simulator on loopback",
 			parse: platformURL(func(c *Settings) *string { return &c.QQBaseURL }, qq.IsHost)},
@@ -67,9 +67,10 @@ func accountSettings() []setting {
 			usage: "how long users who deleted their account can restore it, 1m to 2160h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.DeletionGrace }, time.Minute, 2160*time.Hour)},
 		{key: "account.address_registrations", fallback: "10",
-			usage: "how many users may register from one address in an hour, 1 to 1000000",
+			usage: "maximum number of registrations from one address in an hour, 1 to 1000000",
 			parse: integer(func(c *Settings) *int { return &c.AddressRegistrations }, 1, 1000000)},
-		{key: "account.registrations", fallback: "1000", usage: "how many users may register in an hour, 1 to 1000000",
+		{key: "account.registrations", fallback: "1000",
+			usage: "maximum number of registrations in an hour, 1 to 1000000",
 			parse: integer(func(c *Settings) *int { return &c.Registrations }, 1, 1000000)},
 	}
 }
@@ -77,18 +78,18 @@ func accountSettings() []setting {
 func tokenSettings() []setting {
 	return []setting{
 		{key: "token.access_ttl", fallback: "1h",
-			usage: "lifetime of access tokens, 1s to 24h, unless the client's record sets one",
+			usage: "lifetime of access tokens, 1s to 24h, unless the client has its own",
 			parse: duration(func(c *Settings) *time.Duration { return &c.AccessTTL }, time.Second,
 				clients.MaxAccessTTL)},
 		{key: "keys.interval", fallback: "720h",
-			usage: "how long a signing key is used before the next one, 0s (only by lingpai keys rotate) to 8760h",
+			usage: "how long a signing key is used, 0s (until lingpai keys rotate) to 8760h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.KeyInterval }, 0, 8760*time.Hour)},
 		{key: "keys.announce", fallback: "24h",
 			usage: "how long a signing key is published before it is used, 5s to 720h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.KeyAnnounce }, 5*time.Second, 720*time.Hour)},
 		{key: "keys.retire", fallback: "25h",
-			usage: "how long a signing key is published after it was used, 1s to 8760h, and 5s more than " +
-				"token.access_ttl; no client's access token lives longer",
+			usage: "how long a signing key is still published after it is replaced, 1s to 8760h, at least 5s more " +
+				"than token.access_ttl; it also limits the lifetime of every client's access tokens",
 			parse: duration(func(c *Settings) *time.Duration { return &c.KeyRetire }, time.Second, 8760*time.Hour)},
 	}
 }
@@ -96,7 +97,7 @@ func tokenSettings() []setting {
 func sessionSettings() []setting {
 	return []setting{
 		{key: "session.refresh_grace", fallback: "30s",
-			usage: "how long a repeated refresh token is answered with its successor, 0s (strict) to 10m",
+			usage: "how long a used refresh token still returns the same new one, 0s (never) to 10m",
 			parse: duration(func(c *Settings) *time.Duration { return &c.RefreshGrace }, 0, 10*time.Minute)},
 		{key: "session.ahead", fallback: "accept",
 			usage: "accept or refuse refresh tokens newer than the database, as after a failover that lost commits",
@@ -108,17 +109,19 @@ func sessionSettings() []setting {
 		{key: "session.absolute", fallback: "2160h", usage: "every session ends after this long, 1s to 87600h",
 			parse: duration(func(c *Settings) *time.Duration { return &c.SessionAbsolute }, time.Second,
 				clients.MaxAbsoluteTTL)},
-		{key: "session.limit", fallback: "20", usage: "active sessions of a user at a client, 0 (no limit) to 10000",
+		{key: "session.limit", fallback: "20",
+			usage: "maximum number of active sessions of a user at a client, 0 (no limit) to 10000; " +
+				"the least recently used ones end",
 			parse: integer(func(c *Settings) *int { return &c.SessionLimit }, 0, 10000)},
 		{key: "password.address_attempts", fallback: "300",
-			usage: "password attempts from one address in ten minutes, 0 (no limit) to 1000000",
+			usage: "maximum number of password attempts from one address in ten minutes, 0 (no limit) to 1000000",
 			parse: integer(func(c *Settings) *int { return &c.AddressAttempts }, 0, 1000000)},
 	}
 }
 
 func observationSettings() []setting {
 	return []setting{
-		{key: "metrics.addr", usage: "host:port where GET /metrics serves Prometheus, such as " +
+		{key: "metrics.addr", usage: "host:port where GET /metrics serves Prometheus metrics, such as " +
 			"127.0.0.1:9090; empty: no metrics", parse: parseMetricsAddr},
 		{key: "log.level", fallback: "info", usage: "debug, info, warn or error", parse: parseLogLevel},
 		{key: "log.format", fallback: "json", usage: "json or text", parse: parseLogFormat},
