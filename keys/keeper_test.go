@@ -175,7 +175,7 @@ func TestRunMakesDueChanges(t *testing.T) {
 		time.Sleep(time.Minute)
 		stop()
 		<-done
-		require.Equal(t, 1, strings.Count(log.String(), "cannot read the keys"))
+		require.Equal(t, 1, strings.Count(log.String(), "cannot read or change the keys"))
 		require.Contains(t, log.String(), "the keys have changed")
 	})
 }
