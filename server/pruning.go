@@ -18,9 +18,8 @@ const (
 	pruneInterval = time.Minute
 )
 
-// pruneRegularly deletes ended sessions, and users whose deletion is due, until the context ends.
-func pruneRegularly(ctx context.Context, sessions identity.Sessions, deletions identity.Deletions,
-	logger *slog.Logger) {
+// pruneRegularly deletes ended sessions, and users whose deletion is due, and completes names, until the context ends.
+func pruneRegularly(ctx context.Context, stores Stores, logger *slog.Logger) {
 	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()
 	for {
@@ -28,8 +27,9 @@ func pruneRegularly(ctx context.Context, sessions identity.Sessions, deletions i
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			prune(ctx, sessions, logger)
-			purgeUsers(ctx, deletions, logger)
+			prune(ctx, stores.Sessions, logger)
+			purgeUsers(ctx, stores.Deletions, logger)
+			fillSkeletons(ctx, stores.Users, logger)
 		}
 	}
 }
@@ -66,5 +66,17 @@ func purgeUsers(ctx context.Context, deletions identity.Deletions, logger *slog.
 	}
 	if deleted > 0 {
 		logger.InfoContext(ctx, "deleted users whose deletion was due", "users", deleted)
+	}
+}
+
+// fillSkeletons completes the names that servers of the previous version have stored since "lingpai migrate up".
+func fillSkeletons(ctx context.Context, users identity.Users, logger *slog.Logger) {
+	found, _, err := users.FillSkeletons(ctx, "", pruneBatch)
+	if err != nil && ctx.Err() == nil {
+		logger.WarnContext(ctx, "cannot complete user names; the next run tries again", "error", err)
+	}
+	for _, p := range found {
+		logger.WarnContext(ctx, "the name of a user looks like that of another one; both keep their names", "user",
+			p.UserID, "other", p.OtherID)
 	}
 }

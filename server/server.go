@@ -111,7 +111,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if keeper, ok := s.keys.(*keys.Keeper); ok {
 		go keeper.Run(ctx)
 	}
-	go pruneRegularly(ctx, s.stores.Sessions, s.stores.Deletions, s.logger)
+	go pruneRegularly(ctx, s.stores, s.logger)
 	return nil
 }
 

@@ -28,7 +28,7 @@ standard input, or the first line of --secret-file.`,
 		Args:    cobra.ExactArgs(1),
 		Example: "  lingpai users create alice\n  lingpai users create alice < password.txt",
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
-		if _, err := identity.CanonicalUsername(args[0]); err != nil { // before asking for a password
+		if _, err := identity.NewUsername(args[0]); err != nil { // before asking for a password
 			return err
 		}
 		secret, err := readPassword(ctx, cmd)

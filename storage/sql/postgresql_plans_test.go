@@ -122,6 +122,13 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 			},
 			[]string{"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)"},
 		},
+		"Users.CheckUsername": {
+			func() error { return db.Users().CheckUsername(ctx, "nobody") },
+			[]string{
+				"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)",
+				"Index Scan using users_username_skeleton on users; Index Cond: (username_skeleton = ?)",
+			},
+		},
 	}
 }
 
