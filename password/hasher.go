@@ -3,8 +3,10 @@ package password
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
 	"runtime"
+	"sync/atomic"
 )
 
 // Options limit the work of a Hasher. A zero value means the default.
@@ -12,18 +14,29 @@ type Options struct {
 	MaxConcurrent int // hashes at once; default half of the processors, so that the other half can sign tokens
 	MaxWaiting    int // waiting callers; default 64
 	MaxPerAddress int // running and waiting hashes of one address; default 4
+
+	// NameKey is a secret of all servers, for [Hasher.CheckUnknown]; default: a random one. With different ones, a
+	// name could be recognized as unknown by its different times.
+	NameKey []byte
 }
 
 // Hasher hashes and checks passwords. It is safe for concurrent use.
 type Hasher struct {
 	bound   *bound
 	dummy   hashed
+	nameKey []byte
+	stored  atomic.Pointer[[]kind]                           // nil: unknown
 	compute func(h hashed, password string, size int) []byte // argon2id, except in tests
 }
 
 // New returns a Hasher.
 func New(options Options) *Hasher {
+	if options.NameKey == nil {
+		options.NameKey = make([]byte, sha256.Size)
+		rand.Read(options.NameKey) // never returns an error (crypto/rand)
+	}
 	return &Hasher{
+		nameKey: options.NameKey,
 		bound: newBound(
 			orDefault(options.MaxConcurrent, max(1, runtime.GOMAXPROCS(0)/2)),
 			orDefault(options.MaxWaiting, 64),
