@@ -61,13 +61,14 @@ func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address 
 	// The client has not authenticated here, only its user has. So reject codes that pass through a browser, even if
 	// the client's record says that it is confidential.
 	client.Confidential = false
-	app, login, err := s.trade(ctx, Request{Client: client, Address: address}, Code{platform, appID, code})
+	exchange, err := s.Trade(ctx, Request{Client: client, Address: address}, Code{platform, appID, code}, "")
 	if err != nil {
 		return identity.ExternalIdentity{}, err
 	}
+	app, login := exchange.App, exchange.Login
 	key := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
 	if _, err := s.accounts.Find(ctx, key); err == nil { // the account's previous session key is now stale
-		s.keepSessionKey(ctx, client, app.ID, login, s.now())
+		s.keepSessionKey(ctx, client, app.ID, login, exchange.At)
 	}
 	return identity.ExternalIdentity{AccountKey: key, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform}, nil
 }

@@ -145,7 +145,8 @@ func (v *Vault) writeFor(ctx context.Context, account Account, versions []versio
 	return v.config.Store.Put(ctx, account.storeKey("keys"), sealed, life)
 }
 
-// lock prevents others from changing the account's keys between reading and writing. It
+// lock prevents others from changing the account's keys between reading and writing. ctx must end within keepTimeout,
+// after which the lock expires. It
 // returns a function to unlock, and whether it got the lock. If it takes too long, the
 // holder has crashed or the store is unreachable: then a login continues without the lock,
 // and the last writer wins.
@@ -156,7 +157,7 @@ func (v *Vault) lock(ctx context.Context, account Account) (unlock func(), locke
 		case err != nil:
 			return func() {}, false
 		case first:
-			return func() { _, _ = v.config.Store.Take(context.WithoutCancel(ctx), account.storeKey("lock")) }, true
+			return func() { v.unlock(ctx, account) }, true
 		}
 		select {
 		case <-ctx.Done():
@@ -165,6 +166,14 @@ func (v *Vault) lock(ctx context.Context, account Account) (unlock func(), locke
 		}
 	}
 	return func() {}, false
+}
+
+// unlock releases a lock. If ctx has ended, the lock expires about now and may already be another login's, so it is
+// left to expire.
+func (v *Vault) unlock(ctx context.Context, account Account) {
+	if ctx.Err() == nil {
+		_, _ = v.config.Store.Take(ctx, account.storeKey("lock"))
+	}
 }
 
 const (
