@@ -74,7 +74,7 @@ func (c *checker) checkGrants(client identity.Client) {
 	} {
 		owns := func(id string) bool { return ValidAppID(grant.platform, id) }
 		if client.Allows(grant.name) && !slices.ContainsFunc(client.Apps, owns) {
-			c.reject("grants", "%s needs an app: the AppID whose codes the client may trade", grant.name)
+			c.reject("grants", "%s needs an app: the AppID whose codes the client may exchange", grant.name)
 		}
 	}
 }

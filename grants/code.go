@@ -28,7 +28,7 @@ func (m *Manager) platformCode(grantType string, platform signin.Platform) grant
 		code := r.Parameters.Get("code")
 		if code == "" || len(code) > maxCodeLength || !oauth.Visible(code) {
 			return tokens.Set{}, oauth.NewError(oauth.InvalidRequest,
-				"code is missing or malformed. "+platform.Again())
+				"code is missing or malformed. "+platform.NewCodeHint())
 		}
 		if err := wechatdata.CheckExtras(r.Parameters); err != nil {
 			return tokens.Set{}, err
@@ -40,13 +40,13 @@ func (m *Manager) platformCode(grantType string, platform signin.Platform) grant
 		// Go on if the client disconnects: the code is used up, and a duplicate request needs the answer.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signin.CodeTimeout)
 		defer cancel()
-		return m.tradeOnce(ctx, codeRequest{r, grantType, signin.Code{Platform: platform, AppID: appID, Text: code}})
+		return m.exchangeOnce(ctx, codeRequest{r, grantType, signin.Code{Platform: platform, AppID: appID, Text: code}})
 	}
 }
 
-// tradeOnce trades a code. With an Idempotency-Key a duplicate request gets the first answer, since the code itself
-// works only once.
-func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, error) {
+// exchangeOnce exchanges a code. With an Idempotency-Key a duplicate request gets the first answer, since the code
+// itself works only once.
+func (m *Manager) exchangeOnce(ctx context.Context, r codeRequest) (tokens.Set, error) {
 	openings := m.openings(r)
 	if len(openings) > 0 {
 		first, err := m.awaitDuplicate(ctx, r, openings)
@@ -69,7 +69,7 @@ func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, err
 	}
 	// The store has its own timeout: a slow platform must not leave it too little time to write.
 	set, err := m.issue(context.WithoutCancel(ctx), authorization)
-	if errors.Is(err, identity.ErrExists) { // a duplicate request on another replica traded the same code
+	if errors.Is(err, identity.ErrExists) { // a duplicate request on another replica exchanged the same code
 		var found bool
 		if set, found, err = m.repeat(ctx, r, openings); err == nil && !found { // its session is already gone
 			err = errCodeReused

@@ -106,7 +106,7 @@ func (m *Manager) repeat(ctx context.Context, r codeRequest, openings []tokens.O
 	if err != nil {
 		return tokens.Set{}, false, oauth.StoreFailed(err)
 	}
-	if !session.Alive(now) || session.Generation != 0 || session.Scope != r.Scope ||
+	if !session.Active(now) || session.Generation != 0 || session.Scope != r.Scope ||
 		session.Account.App != r.code.AppID {
 		return tokens.Set{}, true, errCodeReused
 	}

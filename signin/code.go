@@ -15,7 +15,7 @@ import (
 const CodeTimeout = 15 * time.Second
 
 var errInBrowser = oauth.NewError(oauth.UnauthorizedClient,
-	"Codes of official accounts and websites pass through browsers: only a confidential client may trade them.")
+	"Codes of official accounts and websites pass through browsers: only a confidential client may exchange them.")
 
 // Code is a platform's code and the app that it was made for.
 type Code struct {
@@ -33,7 +33,7 @@ type Person struct {
 	AuthTime time.Time // equal to User.CreatedAt if this sign-in created the user
 }
 
-// Code trades a code and returns its user, who is created on the first sign-in. The code also authenticates a
+// Code exchanges a code and returns its user, who is created on the first sign-in. The code also authenticates a
 // mini-program, because the platform accepts it only for the app that the client is registered with. The code is used
 // up even if Code returns an error; the error wraps wechat.ErrCodeUsed if it was used before. Code returns
 //   - oauth.InvalidGrant if the platform rejects the code or the user, or the user is disabled or will be deleted,
@@ -42,7 +42,7 @@ type Person struct {
 //   - oauth.ServerError if the app is not registered here or the platform rejects its configuration,
 //   - oauth.TemporarilyUnavailable if the platform or the store fails.
 func (s *Service) Code(ctx context.Context, r Request, code Code) (Person, error) {
-	app, login, err := s.trade(ctx, r, code)
+	app, login, err := s.exchange(ctx, r, code)
 	if err != nil {
 		return Person{}, err
 	}
@@ -67,8 +67,8 @@ func (s *Service) Code(ctx context.Context, r Request, code Code) (Person, error
 	return Person{User: user, Account: account, App: app, Login: login, AuthTime: authTime}, nil
 }
 
-// trade asks the platform who signed in. It counts rejected codes by address.
-func (s *Service) trade(ctx context.Context, r Request, code Code) (identity.App, Login, error) {
+// exchange asks the platform who signed in. It counts rejected codes by address.
+func (s *Service) exchange(ctx context.Context, r Request, code Code) (identity.App, Login, error) {
 	app, err := FindApp(ctx, s.apps, code.Platform.Name(), code.AppID)
 	if err != nil {
 		return app, Login{}, err
@@ -79,7 +79,7 @@ func (s *Service) trade(ctx context.Context, r Request, code Code) (identity.App
 	if err := s.checkBadCodes(ctx, r.Address); err != nil {
 		return app, Login{}, err
 	}
-	login, err := code.Platform.Trade(ctx, app, code.Text)
+	login, err := code.Platform.Exchange(ctx, app, code.Text)
 	if errors.Is(err, wechat.ErrBadCode) {
 		s.countBadCode(ctx, r.Address)
 	}

@@ -18,7 +18,7 @@ func TestDecide(t *testing.T) {
 	strict := RotationPolicy{}
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
 	one := func(g uint32, at time.Time, keyHash []byte) identity.Rotation {
-		return identity.Rotation{Lowest: g, Highest: g, At: at, KeyHash: keyHash, Sheltered: keyHash == nil}
+		return identity.Rotation{Lowest: g, Highest: g, At: at, KeyHash: keyHash, AnyKey: keyHash == nil}
 	}
 	at := func(generation uint32, rotations ...identity.Rotation) identity.Session {
 		return identity.Session{Generation: generation, Rotations: rotations}

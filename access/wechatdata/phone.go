@@ -69,7 +69,7 @@ func phoneOutcome(err error) string {
 func (s *Service) phoneByCode(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone,
 	error) {
 	phone, err := s.buyPhone(ctx, app, openID, userID, code)
-	s.meter.PhoneAsked(app.ID, phoneOutcome(err))
+	s.meter.PhoneRequested(app.ID, phoneOutcome(err))
 	return phone, err
 }
 
