@@ -67,7 +67,7 @@ func (c *checker) checkGrants(client identity.Client) {
 	}
 	if client.Allows(oauth.GrantPassword) && !client.FirstParty {
 		c.reject("grants", "password needs a first-party client: no other program may see passwords "+
-			"(RFC 9700 §2.4)")
+			"(RFC 6749 §4.3)")
 	}
 	for _, grant := range []struct{ name, platform string }{
 		{oauth.GrantWechatCode, identity.PlatformWechat}, {oauth.GrantQQCode, identity.PlatformQQ},
