@@ -12,9 +12,6 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// maxCodeLength bounds a platform's code, in bytes.
-const maxCodeLength = 512
-
 // codeRequest is a token request with a platform's code.
 type codeRequest struct {
 	request
@@ -26,7 +23,7 @@ type codeRequest struct {
 func (m *Manager) platformCode(grantType string, platform signin.Platform) grant {
 	return func(ctx context.Context, r request) (tokens.Set, error) {
 		code := r.Parameters.Get("code")
-		if code == "" || len(code) > maxCodeLength || !oauth.Visible(code) {
+		if !oauth.ValidCode(code) {
 			return tokens.Set{}, oauth.NewError(oauth.InvalidRequest,
 				"code is missing or malformed. "+platform.NewCodeHint())
 		}
