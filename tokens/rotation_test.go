@@ -80,9 +80,9 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestDecideShelteringOfLostCommits: after a failover all callers with tokens of the lost generations are honest, with
+// TestDecideAcceptsAnyKeyAfterLostCommits: after a failover all callers with tokens of the lost generations are honest, with
 // and without keys.
-func TestDecideShelteringOfLostCommits(t *testing.T) {
+func TestDecideAcceptsAnyKeyAfterLostCommits(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	policy := RotationPolicy{Window: 30 * time.Second}
 	decision := Decide(identity.Session{Generation: 3}, 6, HashKey("the-key-of-this-refresh-token"), now, policy)
