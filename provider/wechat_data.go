@@ -42,10 +42,10 @@ func (e dataEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 // wechatDataRoutes returns the routes of these endpoints, below path.
-func wechatDataRoutes(path string, data *wechatdata.Service, answers answers) []route {
+func wechatDataRoutes(path string, data *wechatdata.Service, errs errorWriter) []route {
 	row := func(name, below, message string, act dataAction) route {
-		endpoint := dataEndpoint{message, act, answers.logger}
-		return route{name, postMethod, path + below, corsRegistered, slotWaiting, answers.endpoint(endpoint.serve)}
+		endpoint := dataEndpoint{message, act, errs.logger}
+		return route{name, postMethod, path + below, corsRegistered, slotWaiting, errs.endpoint(endpoint.serve)}
 	}
 	return []route{
 		row("wechat_data_decrypt", "/data/decrypt", "wechat data decrypted",

@@ -27,7 +27,7 @@ type Config struct {
 	Platforms map[string]Platform // by grant type
 	Vault     *wechat.Vault
 	Repeats   *idempotency.Requests
-	Sealer    wechat.LoneSealer
+	Sealer    wechat.PerIdentitySealer
 	Hasher    *password.Hasher
 	Attempts  AttemptPolicy
 	Now       func() time.Time
@@ -47,7 +47,7 @@ type Service struct {
 	platforms map[string]Platform
 	vault     *wechat.Vault
 	repeats   *idempotency.Requests
-	sealer    wechat.LoneSealer
+	sealer    wechat.PerIdentitySealer
 	hasher    *password.Hasher
 	attempts  AttemptPolicy
 	now       func() time.Time

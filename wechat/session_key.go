@@ -54,16 +54,16 @@ func decodeBase64(text string) ([]byte, error) {
 const sessionKeyPurpose = "wechat session key of a sign-in"
 
 // Seal encrypts a key, bound to an identity that OpenSessionKey needs again.
-func (k SessionKey) Seal(sealer LoneSealer, identity string) ([]byte, error) {
+func (k SessionKey) Seal(sealer PerIdentitySealer, identity string) ([]byte, error) {
 	if k.Zero() {
 		return nil, errSessionKey
 	}
-	return sealer.SealAlone(sessionKeyPurpose, identity, []byte(k.text()))
+	return sealer.SealPerIdentity(sessionKeyPurpose, identity, []byte(k.text()))
 }
 
 // OpenSessionKey decrypts a key that Seal encrypted for the same identity.
-func OpenSessionKey(sealer LoneSealer, identity string, sealed []byte) (SessionKey, error) {
-	text, err := sealer.OpenAlone(sessionKeyPurpose, identity, sealed)
+func OpenSessionKey(sealer PerIdentitySealer, identity string, sealed []byte) (SessionKey, error) {
+	text, err := sealer.OpenPerIdentity(sessionKeyPurpose, identity, sealed)
 	if err != nil {
 		return SessionKey{}, err
 	}

@@ -208,7 +208,7 @@ func testAppCommand() *cobra.Command {
 		defer platforms.Close()
 		apps := admin.NewApps(server.GuardApps(o.database.Apps(), c))
 		err = apps.Test(ctx, o.actor, args[0], platforms.Of)
-		return printAppTest(cmd, c.WhoAnswers(clients.PlatformOf(args[0])), args[0], err)
+		return printAppTest(cmd, c.DescribePlatform(clients.PlatformOf(args[0])), args[0], err)
 	}), 1, appCandidates)
 }
 

@@ -299,7 +299,7 @@ func rewrapVault(ctx context.Context, cmd *cobra.Command, o operation, k *admin.
 	}
 	defer store.Close()
 	vault := wechat.NewVault(wechat.VaultConfig{Store: store, NotFound: identity.ErrNotFound, Sealer: ring,
-		KeyLife: o.config.SessionKeyLife})
+		KeyLifetime: o.config.SessionKeyLifetime})
 	resealed, err := k.RewrapSessionKeys(ctx, o.actor, vault, func(looked, resealed int) {
 		cmd.PrintErrf("checked the session keys of %s, encrypted %d again\n", terminal.Plural(looked, "account"),
 			resealed)

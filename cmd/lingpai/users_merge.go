@@ -170,9 +170,9 @@ begin with "warning" list what else was added since and may belong to the wrong 
 		result := struct {
 			admin.MergeView
 			Warnings []string `json:"warnings"`
-		}{admin.ViewMerge(merge), append([]string{}, merge.Doubts...)}
-		for _, doubt := range terminal.Printable(merge.Doubts) {
-			say(cmd, "  warning  %s\n", doubt)
+		}{admin.ViewMerge(merge), append([]string{}, merge.Warnings...)}
+		for _, warning := range terminal.Printable(merge.Warnings) {
+			say(cmd, "  warning  %s\n", warning)
 		}
 		return printResult(cmd, result)
 	}), 1, mergeCandidates)

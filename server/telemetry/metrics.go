@@ -59,8 +59,10 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 // Refreshed implements grants.Meter.
 func (m *Metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdict).Inc() }
 
-// PhoneAsked implements wechatdata.Meter.
-func (m *Metrics) PhoneAsked(appID, outcome string) { m.phones.WithLabelValues(appID, outcome).Inc() }
+// PhoneRequested implements wechatdata.Meter.
+func (m *Metrics) PhoneRequested(appID, outcome string) {
+	m.phones.WithLabelValues(appID, outcome).Inc()
+}
 
 // phoneUses reports at each scrape how much of their budgets the apps have used, over all replicas.
 type phoneUses struct{ apps identity.Apps }
