@@ -78,7 +78,7 @@ func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 	id := o.listed("keys", "list")[0]["master_key"].(string)
 	_, other, _ := strings.Cut(aKey, ":")
 	findings = o.with("LINGPAI_MASTER_KEY=" + id + ":" + other).examined()
-	requireFinding(t, findings, "keys", statusFault, "does not open the", "not another key of the same id")
+	requireFinding(t, findings, "keys", statusFault, "does not open the", "not another key with the same id")
 
 	findings = o.with("LINGPAI_MASTER_KEY=").examined()
 	requireFinding(t, findings, "configuration", statusFault, "master_key (LINGPAI_MASTER_KEY): it is required",
