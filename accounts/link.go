@@ -35,8 +35,8 @@ func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code stri
 	return linkFailed(a.links.Link(ctx, user.ID, external))
 }
 
-// checkLinkCode checks the code before the proof is used up. It returns oauth.InvalidRequest if the code is missing,
-// malformed or also the proof.
+// checkLinkCode checks the code before the proof is used up. It returns oauth.InvalidRequest if the code is missing
+// or malformed, or is also the proof.
 func checkLinkCode(p Proof, code string) error {
 	notVisible := func(r rune) bool { return r <= ' ' || r > '~' }
 	if code == "" || len(code) > maxCodeLength || strings.ContainsFunc(code, notVisible) {
