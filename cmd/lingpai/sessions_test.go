@@ -22,7 +22,7 @@ func TestSessionsAreListedAndRevokedOneByOne(t *testing.T) {
 	}
 	require.False(t, h.refreshes(first))
 	require.False(t, h.refreshes(second))
-	require.Contains(t, h.refused("sessions", "revoke", rows[0]["sid"].(string)), "there is no live session")
+	require.Contains(t, h.refused("sessions", "revoke", rows[0]["sid"].(string)), "there is no active session")
 	require.Contains(t, h.refused("sessions", "list", "nobody"), `there is no user "nobody"`)
 }
 
