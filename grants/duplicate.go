@@ -50,7 +50,8 @@ func (m *Manager) awaitDuplicate(ctx context.Context, r codeRequest, openings []
 	deadline := time.After(duplicateWait)
 	for {
 		acquired, failed := m.volatile.PutIfAbsent(ctx, lock, []byte{1}, signin.CodeTimeout)
-		// Look after locking: a request that released the lock has stored its session.
+		// Look for the session only after locking: a request that released the lock has stored its
+		// session.
 		if set, found, err := m.repeat(ctx, r, openings); found || err != nil {
 			if acquired {
 				m.release(ctx, lock)
@@ -89,8 +90,8 @@ func (m *Manager) release(ctx context.Context, lock string) {
 	}
 }
 
-// repeat answers a sign-in that was answered before with the same refresh token, as long as that has not been used.
-// It returns false if there is no session with one of the openings.
+// repeat answers a sign-in that was answered before: it returns the same refresh token, as long as the token has
+// not been used. It returns false if there is no session with one of the openings.
 func (m *Manager) repeat(ctx context.Context, r codeRequest, openings []tokens.Opening) (tokens.Set, bool, error) {
 	if len(openings) == 0 {
 		return tokens.Set{}, false, nil
