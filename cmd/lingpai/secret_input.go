@@ -17,7 +17,7 @@ import (
 const (
 	// maxSecretBytes bounds what is read as a secret: more than that is the wrong file.
 	maxSecretBytes = 4096
-	// secretAttempts is how often a secret is asked for until it is repeated correctly.
+	// secretAttempts limits how often a secret is asked for while its repetition differs.
 	secretAttempts = 3
 )
 

@@ -100,8 +100,8 @@ func errBothAt(app string) error {
 	return fmt.Errorf("%w: both users have an account at %q", identity.ErrExists, app)
 }
 
-// transferName moves name and password to another user. The first user loses them first, since a name must be
-// unique.
+// transferName moves name and password from one user to another. It first removes them from the one user,
+// since a name must be unique.
 func transferName(tx *gorm.DB, from userRow, to string) error {
 	if err := changed(tx.Exec("UPDATE users SET username = NULL, username_key = NULL, password_hash = '' "+
 		"WHERE id = ?", from.ID)); err != nil {

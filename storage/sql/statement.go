@@ -69,8 +69,8 @@ func (s *statement) run(ctx context.Context, do func(context.Context, executor) 
 		if err != nil {
 			return err
 		}
-		// pgx compiles by itself, in the mode that its URL asks for; poolers in front of PostgreSQL need one other
-		// than the default
+		// pgx compiles by itself, in the mode that its URL asks for; poolers in front of PostgreSQL need a mode
+		// other than the default
 		if s.db.timeout > 0 {
 			return do(ctx, executor{text: s.text, pool: pool})
 		}

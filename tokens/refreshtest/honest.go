@@ -54,8 +54,8 @@ func (h Honest) refresh(held, key string) (arrived string, requests int, err err
 		}
 		waited += h.pass(time.Duration(h.Random.IntN(1500)) * time.Millisecond)
 		for _, answer := range answers {
-			// A client without keys must get a response within the window, so no more responses are
-			// lost.
+			// A client without keys must get a response within the window, so responses arrive once
+			// 18 seconds have passed.
 			if h.Random.Float64() > lostShare || !h.Keyed && waited > 18*time.Second {
 				arrived = h.later(arrived, answer)
 			}
