@@ -174,7 +174,7 @@ func TestDoctorLooksAtClients(t *testing.T) {
 		"slow: its record sets longer lifetimes than the server's settings: 12h instead of token.access_ttl=1h",
 		"if that is intended")
 	requireFinding(t, o.with("LINGPAI_KEYS_RETIRE=2h").examined(), "clients", statusWarning,
-		"slow: its access tokens live 1h59m55s and not 12h", "set keys.retire to 12h0m5s or more")
+		"slow: its access tokens are valid for 1h59m55s instead of 12h", "set keys.retire to 12h0m5s or more")
 	for _, f := range findings {
 		require.NotContains(t, f.Found, "gone")
 	}
