@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhatIsSealedAloneOpensInItsPlaceOnly(t *testing.T) {
+func TestValueSealedAloneOpensOnlyInItsPlace(t *testing.T) {
 	ring := newRing(t, entry("k1", 'a'))
 	sealed, err := ring.SealAlone("p", "i", []byte("secret"))
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func TestWhatIsSealedAloneOpensInItsPlaceOnly(t *testing.T) {
 	}
 }
 
-func TestWhatIsSealedAloneOpensWithAnyMasterKey(t *testing.T) {
+func TestValueSealedAloneOpensWithAnyMasterKey(t *testing.T) {
 	old := newRing(t, entry("k1", 'a'))
 	sealed, err := old.SealAlone("p", "i", []byte("secret"))
 	require.NoError(t, err)
