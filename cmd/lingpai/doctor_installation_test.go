@@ -16,7 +16,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
+func TestDoctorReportsAMissingDatabaseAndCreatesNone(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t, loopbackIssuer, nowhere, "LINGPAI_MASTER_KEY="+aKey)
 	findings := o.examined()
@@ -36,7 +36,7 @@ func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
 	require.Contains(t, o.refused("keys", "list"), "that the user running this command can read and write the file")
 }
 
-func TestDoctorMissesMigrations(t *testing.T) {
+func TestDoctorReportsMissingMigrations(t *testing.T) {
 	t.Parallel()
 	o := migrated(t, loopbackIssuer, nowhere)
 	findings := o.examined()
@@ -55,7 +55,7 @@ func TestDoctorMissesMigrations(t *testing.T) {
 	}
 }
 
-func TestDoctorSeesWhoMayReadTheDatabase(t *testing.T) {
+func TestDoctorReportsWhoMayReadTheDatabase(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no such permissions")
@@ -66,7 +66,7 @@ func TestDoctorSeesWhoMayReadTheDatabase(t *testing.T) {
 		"every user of this machine can read or write lingpai.db (mode 0644)", "chmod o-rwx lingpai.db")
 }
 
-func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
+func TestDoctorReportsAMasterKeyThatDoesNotDecrypt(t *testing.T) {
 	t.Parallel()
 	o, _ := healthy(t)
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()

@@ -71,7 +71,7 @@ func TestARealAppSecretIsSentToNobodyButWeChat(t *testing.T) {
 	require.NotContains(t, p.Log(), simSecret)
 }
 
-func TestWeChatIsNowhereButAtWeChatOrOnThisMachine(t *testing.T) {
+func TestWeChatIsOnlyAtWeChatOrOnThisMachine(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	for _, base := range []string{"https://api.weixin.qq.com.example.com", "https://example.com",

@@ -51,7 +51,7 @@ func TestServeRefusesToStartWithASentenceThatHelps(t *testing.T) {
 	require.Contains(t, o.refused("serve", "--server-addr", occupied.Addr().String()), "server.addr: ")
 }
 
-func TestServeTellsThatRedisDoesNotAnswer(t *testing.T) {
+func TestServeReportsThatRedisDoesNotAnswer(t *testing.T) {
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com",
 		"LINGPAI_REDIS_URL=redis://user:hidden-password@127.0.0.1:1")
 	p, _ := o.serves()
@@ -72,7 +72,7 @@ func TestServeRefusesAMasterKeyThatDoesNotOpenTheDatabase(t *testing.T) {
 	require.NoError(t, p.stop())
 }
 
-func TestServeSaysAtEveryStartThatEverybodyOnTheNetworkCanListen(t *testing.T) {
+func TestServeWarnsAtEveryStartThatOthersOnTheNetworkCanListen(t *testing.T) {
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=http://192.168.1.20:8080")
 	for range 2 {
 		p, base := o.serves("--server-allow-insecure-http", "true")

@@ -48,7 +48,7 @@ func TestSessionsUsedSinceAnInstantAreRevoked(t *testing.T) {
 	require.False(t, h.refreshes(token))
 }
 
-func TestWhatIsRevokedMustBeSaidOnceAndClearly(t *testing.T) {
+func TestRevokeNeedsExactlyOneValidSelection(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	for _, args := range [][]string{nil, {"--user", ""}, {"x", "--user", "alice"}, {"--user", "alice", "--since",
