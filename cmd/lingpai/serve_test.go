@@ -55,7 +55,7 @@ func TestServeReportsThatRedisDoesNotAnswer(t *testing.T) {
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com",
 		"LINGPAI_REDIS_URL=redis://user:hidden-password@127.0.0.1:1")
 	p, _ := o.serves()
-	p.logged("Redis does not answer: until it does, passwords, registrations, phone numbers and what needs " +
+	p.logged("Redis does not answer: until it does, passwords, registrations, phone numbers and calls that need " +
 		"a session key are refused")
 	require.NotContains(t, p.Log(), "hidden-password")
 	require.NoError(t, p.stop())
