@@ -18,8 +18,8 @@ var errCodeReused = oauth.NewError(oauth.InvalidGrant, "This code was already us
 	"than an hour ago, or its session has been refreshed or has ended. Get a new code.")
 
 // repeated answers a sign-in that was answered before with the same refresh token and the same statuses of its extras,
-// for repeatLifetime and as long as that token has not been used. It returns false if there is no session with one of the
-// openings.
+// for repeatLifetime and as long as that token has not been used. It returns false if there is no session with one of
+// the openings.
 func (m *Manager) repeated(ctx context.Context, r codeRequest) (tokens.Set, bool, error) {
 	if len(r.openings) == 0 {
 		return tokens.Set{}, false, nil

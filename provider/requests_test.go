@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTokenRequestsThatAreNoForms are rejected before any parameter is used.
-func TestTokenRequestsThatAreNoForms(t *testing.T) {
+// TestTokenRequestsThatAreNotForms are rejected before any parameter is used.
+func TestTokenRequestsThatAreNotForms(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	good, _ := w.wechatCode("alice").encode()

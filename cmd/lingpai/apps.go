@@ -117,7 +117,8 @@ of that account share. From then on, a sign-in finds its user by unionid, too. E
 	}), 1, appCandidates)
 }
 
-// readAppSecret rejects an invalid AppSecret, and warns about one that has not the platform's usual form.
+// readAppSecret rejects an invalid AppSecret, and warns about one that does not have the platform's usual
+// form.
 func readAppSecret(ctx context.Context, cmd *cobra.Command, platform string) (identity.Secret, error) {
 	line, err := readSecret(ctx, cmd, "AppSecret")
 	if err != nil {
