@@ -36,8 +36,8 @@ func (m *Manager) repeated(ctx context.Context, r codeRequest) (tokens.Set, bool
 		return tokens.Set{}, false, oauth.StoreFailed(err)
 	}
 	opened := session.LastSeenAt // until the first refresh
-	if !session.Active(now) || session.Generation != 0 || now.Sub(opened) > repeatLifetime || session.Scope != r.Scope ||
-		session.Account.App != r.code.AppID {
+	if !session.Active(now) || session.Generation != 0 || now.Sub(opened) > repeatLifetime ||
+		session.Scope != r.Scope || session.Account.App != r.code.AppID {
 		return tokens.Set{}, true, errCodeReused
 	}
 	authorization, err := m.reauthorize(ctx, r.request, session)

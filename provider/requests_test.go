@@ -244,8 +244,8 @@ func TestPathsThatAreNotCleanAreUnknown(t *testing.T) {
 func TestBrowsersDoNotGuessContentTypes(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
-	for _, path := range []string{"/token", "/userinfo", "/revoke", "/introspect", "/verify", "/revocations", "/healthz",
-		"/readyz", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/account/v1/sessions", "/nowhere",
+	for _, path := range []string{"/token", "/userinfo", "/revoke", "/introspect", "/verify", "/revocations",
+		"/healthz", "/readyz", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/account/v1/sessions", "/nowhere",
 		"//token", "/wechat/phone"} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions, http.MethodHead} {
 			a := w.ask(method, path, nil, http.Header{"Origin": {"https://evil.example"}})

@@ -80,8 +80,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestDecideAcceptsAnyKeyAfterLostCommits: after a failover all callers with tokens of the lost generations are honest, with
-// and without keys.
+// TestDecideAcceptsAnyKeyAfterLostCommits: after a failover all callers with tokens of the lost generations are honest,
+// with and without keys.
 func TestDecideAcceptsAnyKeyAfterLostCommits(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	policy := RotationPolicy{Window: 30 * time.Second}
