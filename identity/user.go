@@ -8,17 +8,17 @@ import (
 // User is a person who signs in. Its ID is the "sub" of every token: 1 to 255 printable ASCII characters, immutable,
 // never reused.
 type User struct {
-	ID           string
-	Username     string   // as the user wrote it; empty: signs in by other means
-	PasswordHash string   // PHC string, or an imported bcrypt hash; empty: no password
-	Roles        []string // sorted, without duplicates: see NormalizeRoles
-	Claims       Claims
-	AuthEpoch    int64 // increases to reject sign-ins that read the user before; see Sessions.Open
-	CreatedAt    time.Time
-	DisabledAt   time.Time // zero: enabled
-	DeletesAt    time.Time // when the user will be deleted; zero: no deletion is scheduled
-	Dismissed    bool      // deletion scheduled by an operator; the user cannot cancel it
-	MergedInto   string    // the user that survived a merge with this one; empty: none
+	ID                 string
+	Username           string   // as the user wrote it; empty: signs in by other means
+	PasswordHash       string   // PHC string, or an imported bcrypt hash; empty: no password
+	Roles              []string // sorted, without duplicates: see NormalizeRoles
+	Claims             Claims
+	AuthEpoch          int64 // increases to reject sign-ins that read the user before; see Sessions.Open
+	CreatedAt          time.Time
+	DisabledAt         time.Time // zero: enabled
+	DeletesAt          time.Time // when the user will be deleted; zero: no deletion is scheduled
+	DeletionByOperator bool      // deletion scheduled by an operator; the user cannot cancel it
+	MergedInto         string    // the user that survived a merge with this one; empty: none
 }
 
 // Disabled reports whether the user may not sign in.
@@ -30,7 +30,7 @@ func (u User) DeletionRequested() bool { return !u.DeletesAt.IsZero() }
 // Users stores users: who they are, and whether they may sign in.
 type Users interface {
 	// CheckUsername returns an error of NewUsername, or ErrExists if a user has the name, in any spelling, or one that
-	// resembles it (see Username.Resembles). Create, Name and Imports.Import check the same again, in the transaction
+	// resembles it (see Username.Resembles). Create, SetUsername and Imports.Import check the same again, in the transaction
 	// that takes the name: of two names that resemble each other and are taken in parallel only one is.
 	CheckUsername(ctx context.Context, username string) error
 	// Create adds a user who signs in by name and password. It returns an error of CheckUsername.
@@ -55,10 +55,10 @@ type Users interface {
 	// returns false if the hash is no longer old, if there is none, or if the user is disabled or unknown; a
 	// concurrent change of the password wins.
 	ReplacePasswordHash(ctx context.Context, id, old, passwordHash string) (bool, error)
-	// Name gives a user name to a user who has none, or changes the spelling of an existing one. It ends no sessions.
-	// It returns an error of CheckUsername, or ErrExists if the user has a different name; of two concurrent calls for
-	// the same user, the first one wins. It returns ErrNotFound for an unknown user.
-	Name(ctx context.Context, id, username string) error
+	// SetUsername gives a user name to a user who has none, or changes the spelling of an existing one. It ends no
+	// sessions. It returns an error of CheckUsername, or ErrExists if the user has a different name; of two concurrent
+	// calls for the same user, the first one wins. It returns ErrNotFound for an unknown user.
+	SetUsername(ctx context.Context, id, username string) error
 	// FillSkeletons adds the skeletons of up to limit names that an earlier version stored, of users whose ids are
 	// greater than after. It returns the last of these ids, or "" if there are no more, and which of the names are now
 	// found to resemble another one. All users keep their names.

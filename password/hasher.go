@@ -72,8 +72,8 @@ func (h *Hasher) Hash(ctx context.Context, address, password string) (string, er
 	return fresh.String(), nil
 }
 
-// Check reports whether a password matches an encoded hash. outdated reports whether the hash should be replaced by a
-// new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. A bcrypt hash is not outdated if
+// Check reports whether a password matches an encoded hash. outdated reports whether the hash should be replaced with
+// a new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. A bcrypt hash is not outdated if
 // the password has 72 bytes or more: then bcrypt has not seen its end, and a new hash could be of another password. An
 // empty hash is for users who have no password: Check does the same work as for a current hash, and returns false. It
 // returns false without any work if [Normalize] rejects the password. It returns ErrBusy if too many passwords are

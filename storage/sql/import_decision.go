@@ -75,7 +75,7 @@ func (k existing) warnings(a candidate) (warnings []string) {
 	return warnings
 }
 
-// assign adds the identifiers of a user that was imported to k, and returns the unions that belonged to nobody.
+// assign adds the identifiers of an imported user to k, and returns the unions that belonged to nobody.
 func (k existing) assign(a candidate, owner string) (unions []identifier) {
 	for _, name := range slices.Concat(a.identifiers, a.looks) {
 		k.owners[name] = owner
@@ -245,11 +245,11 @@ type candidate struct {
 	identity.ImportedUser
 	name        identity.Username
 	badName     error        // why no user may get the name, although one may have it
-	identifiers []identifier // that decide whether the user exists
+	identifiers []identifier // these decide whether the user exists
 	unions      []identifier
 	looks       []identifier // of the name
 	rivals      []identifier // looks of names that it would resemble
-	err         error        // of the validation
+	err         error        // why the user is invalid
 }
 
 func newCandidates(users []identity.ImportedUser) []candidate {
