@@ -105,7 +105,8 @@ func (u *Users) Create(ctx context.Context, actor identity.Actor, username strin
 	}
 	user, err := u.users.Create(ctx, username, hash)
 	if errors.Is(err, identity.ErrExists) {
-		err = refused(err, "the name %q is taken, perhaps in another spelling, or looks like one that is taken", username)
+		err = refused(err, "the name %q is taken, perhaps in another spelling, or looks like one that is taken",
+			username)
 	}
 	return user, err
 }

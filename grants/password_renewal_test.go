@@ -53,8 +53,8 @@ func TestPasswordRenewsAnImportedHashOnce(t *testing.T) {
 	require.Len(t, sessions, 3)
 }
 
-// TestPasswordThatBcryptCutIsNotRenewed: the imported hash is of the first 72 bytes. Whoever signs in with another end,
-// or with none, must not replace it with a hash that rejects the end that the user chose.
+// TestPasswordThatBcryptCutIsNotRenewed: the imported hash is of the first 72 bytes. A sign-in with another end, or
+// with none, must not replace it with a hash that rejects the end that the user chose.
 func TestPasswordThatBcryptCutIsNotRenewed(t *testing.T) {
 	w := newEnv(t)
 	start := strings.Repeat("correct horse ", 5) + "ba" // 72 bytes

@@ -30,8 +30,8 @@ func (u User) DeletionRequested() bool { return !u.DeletesAt.IsZero() }
 // Users stores users: who they are, and whether they may sign in.
 type Users interface {
 	// CheckUsername returns an error of NewUsername, or ErrExists if a user has the name, in any spelling, or one that
-	// resembles it (see Username.Resembles). Create, SetUsername and Imports.Import check the same again, in the transaction
-	// that takes the name: of two names that resemble each other and are taken in parallel only one is.
+	// resembles it (see Username.Resembles). Create, SetUsername and Imports.Import check the same again, in the
+	// transaction that takes the name: of two names that resemble each other and are taken in parallel only one is.
 	CheckUsername(ctx context.Context, username string) error
 	// Create adds a user who signs in by name and password. It returns an error of CheckUsername.
 	Create(ctx context.Context, username, passwordHash string) (User, error)

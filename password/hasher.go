@@ -73,11 +73,11 @@ func (h *Hasher) Hash(ctx context.Context, address, password string) (string, er
 }
 
 // Check reports whether a password matches an encoded hash. outdated reports whether the hash should be replaced with
-// a new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. A bcrypt hash is not outdated if
-// the password has 72 bytes or more: then bcrypt has not seen its end, and a new hash could be of another password. An
-// empty hash is for users who have no password: Check does the same work as for a current hash, and returns false. It
-// returns false without any work if [Normalize] rejects the password. It returns ErrBusy if too many passwords are
-// being hashed, the context's error, or an error if the hash is damaged.
+// a new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. A bcrypt hash is not outdated
+// if the password has 72 bytes or more: then bcrypt has not seen its end, and a new hash could be of another password.
+// For an empty hash, Check does the same work as for a current one, and returns false. It returns false without any
+// work if [Normalize] rejects the password. It returns ErrBusy if too many passwords are being hashed, the context's
+// error, or an error if the hash is damaged.
 func (h *Hasher) Check(ctx context.Context, address, encoded, password string) (right, outdated bool, err error) {
 	normalized, err := Normalize(password)
 	if err != nil {

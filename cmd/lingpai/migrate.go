@@ -57,7 +57,8 @@ func fillSkeletons(cmd *cobra.Command, users identity.Users) ([]lookAlike, error
 			return all, err
 		}
 		for _, p := range found {
-			say(cmd, "the name %q of %s looks like that of %s; both keep their names\n", p.Username, p.UserID, p.OtherID)
+			say(cmd, "the name %q of %s looks like that of %s; both keep their names\n", p.Username, p.UserID,
+				p.OtherID)
 			all = append(all, lookAlike{p.UserID, p.Username, p.OtherID})
 		}
 		after = last

@@ -40,7 +40,8 @@ func TestImportLooksUpByWholeKeys(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		wanted + `Index Scan using users_pkey on users; Index Cond: (id = "*VALUES*".column1)`,
 		wanted + `Index Scan using users_username_key_key on users; Index Cond: (username_key = "*VALUES*".column1)`,
-		wanted + `Index Scan using users_username_skeleton on users; Index Cond: (username_skeleton = "*VALUES*".column1)`,
+		wanted + `Index Scan using users_username_skeleton on users; Index Cond: ` +
+			`(username_skeleton = "*VALUES*".column1)`,
 		wanted + `Index Scan using accounts_pkey on accounts; Index Cond: ` +
 			`((platform = ?) AND (app = ?) AND (subject = "*VALUES*".column1))`,
 		wanted + `Index Scan using unions_pkey on unions; Index Cond: ` +

@@ -124,10 +124,8 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 		},
 		"Users.CheckUsername": {
 			func() error { return db.Users().CheckUsername(ctx, "nobody") },
-			[]string{
-				"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)",
-				"Index Scan using users_username_skeleton on users; Index Cond: (username_skeleton = ?)",
-			},
+			[]string{"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)",
+				"Index Scan using users_username_skeleton on users; Index Cond: (username_skeleton = ?)"},
 		},
 	}
 }

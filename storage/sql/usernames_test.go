@@ -26,8 +26,8 @@ func fillSkeletons(t *testing.T, open func() *DB) {
 	_, err := db.Schema().MigrateUp(ctx)
 	require.NoError(t, err)
 	users := db.Users()
-	for id, name := range map[string]string{"a": "paypal", "b": "modern", "c": "modem", "d": "a\u01c0ice", "e": "alice",
-		"f": "李雷", "g": "иван", "h": "p\u0430ypal", "i": "payp\u0430l"} {
+	for id, name := range map[string]string{"a": "paypal", "b": "modern", "c": "modem", "d": "a\u01c0ice",
+		"e": "alice", "f": "李雷", "g": "иван", "h": "p\u0430ypal", "i": "payp\u0430l"} {
 		addOldUser(t, db, id, name)
 	}
 	require.NoError(t, db.write.Exec("INSERT INTO users (id, created_at) VALUES ('b2', 1)").Error)
@@ -41,7 +41,8 @@ func fillSkeletons(t *testing.T, open func() *DB) {
 	}
 	require.Equal(t, []string{"d", "h", ""}, lasts)
 	require.Equal(t, []identity.Resemblance{{UserID: "e", Username: "alice", OtherID: "d"},
-		{UserID: "h", Username: "p\u0430ypal", OtherID: "a"}, {UserID: "i", Username: "payp\u0430l", OtherID: "h"}}, found)
+		{UserID: "h", Username: "p\u0430ypal", OtherID: "a"}, {UserID: "i", Username: "payp\u0430l", OtherID: "h"}},
+		found)
 	for _, name := range []string{"mod\u0435m", "\u0430lice", "al1ce", "\u0440aypal", "И\u0412ан", "paypa1"} {
 		require.ErrorIs(t, users.CheckUsername(ctx, name), identity.ErrExists, name)
 	}

@@ -309,8 +309,8 @@ func importedLookAlikes(t *testing.T, f fixture) {
 	taken, err := f.Users.Create(t.Context(), base+"modern", "hash")
 	require.NoError(t, err)
 	var rows []identity.ImportedUser
-	for n, name := range []string{base + "m\u043edern", base + "modem", base + "MODERN", base + "\u0455un", base + "sun",
-		base + "su\u0578", "a\u01c0ice" + base, "adm\u0131n", base + "son"} {
+	for n, name := range []string{base + "m\u043edern", base + "modem", base + "MODERN", base + "\u0455un",
+		base + "sun", base + "su\u0578", "a\u01c0ice" + base, "adm\u0131n", base + "son"} {
 		rows = append(rows, identity.ImportedUser{Line: n + 1, Username: name})
 	}
 	const refused, imported, known = identity.Refused, identity.Imported, identity.AlreadyThere

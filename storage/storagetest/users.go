@@ -398,7 +398,7 @@ func lookAlikes(t *testing.T, f fixture) {
 	}
 	user, err := f.Users.FindByUsername(t.Context(), base+"\u0455un")
 	require.NoError(t, err)
-	require.NoError(t, f.Users.SetUsername(t.Context(), user.ID, base+"\u0405UN"), "their own name, in another spelling")
+	require.NoError(t, f.Users.SetUsername(t.Context(), user.ID, base+"\u0405UN"), "their own, spelled otherwise")
 	f.requestDeletion(t, user, 0)
 	require.NoError(t, errorOf(f.Deletions.PurgeDeleted(t.Context(), 10)))
 	require.NoError(t, setName["Create"](base+"sun"), "the other one is gone")
