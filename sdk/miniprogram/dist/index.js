@@ -86,20 +86,24 @@ return own => {
 };
 })();
 parts.random = (() => {
-return platform => () => {
-  const bytes = platform.has('getRandomValues')
-    ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
-    : new Promise(resolve => resolve(platform.host('random').random(16)));
-  return bytes.then(given => {
-    const list = new Uint8Array(given);
-    let text = '';
-    for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
-    return list.length < 16 ? '' : text;
-  }).catch(() => '');
+return platform => {
+  const draw = () => {
+    const bytes = platform.has('getRandomValues')
+      ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
+      : new Promise(resolve => resolve(platform.host('random').random(16)));
+    return bytes.then(given => {
+      const list = new Uint8Array(given);
+      let text = '';
+      for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
+      return list.length < 16 ? '' : text;
+    }).catch(() => '');
+  };
+  let first;
+  return () => Promise.all([first || (first = draw()), draw()]).then(drawn => (drawn[0] === drawn[1] ? '' : drawn[1]));
 };
 })();
 parts.store = (() => {
-const patience = 10000;
+const patience = 9000;
 return (platform, key) => {
   const encrypted = platform.encrypts();
   let last = Promise.resolve();
@@ -195,7 +199,7 @@ return (config, platform, http, store, random, emit) => {
         got: got,
         ttl: (answer.expires_in || 300) * 1000,
         refresh: answer.refresh_token || (old && old.refresh),
-        key: answer.refresh_token ? next : old && old.key,
+        key: answer.refresh_token ? next || undefined : old && old.key,
         sub: sub,
         method: old ? old.method : fields.grant_type,
       },
@@ -260,27 +264,27 @@ return (config, platform, http, store, random, emit) => {
     signing = mine;
     return mine.promise;
   };
-  const prepare = () => {
-    const held = record;
-    return (held.key ? Promise.resolve(held.key) : random()).then(key => {
-      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key }));
-    });
-  };
-  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
-    .then(answer => {
-      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
-    }, err => {
-      if (record.refresh !== held.refresh) return undefined;
-      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
-      if (held.method === 'password') return lose(err);
-      return save({ sub: held.sub, method: held.method, pending: record.pending }).then(() => login(undefined, true));
-    });
   const reload = () => {
     const before = record;
     return unsaved ? Promise.resolve() : store.read().then(found => {
       if (record === before && (found.out || found.sub)) record = found;
     });
   };
+  const prepare = () => {
+    const held = record;
+    return (held.key === undefined ? random() : Promise.resolve(held.key)).then(key => {
+      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key })).then(reload);
+    });
+  };
+  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
+    .then(answer => reload().then(() => {
+      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
+    }), err => {
+      if (record.refresh !== held.refresh) return undefined;
+      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
+      if (held.method === 'password') return lose(err);
+      return save({ sub: held.sub, method: held.method, pending: record.pending }).then(() => login(undefined, true));
+    });
   const renew = () => {
     if (renewing) return renewing;
     const mine = reload().then(() => {

@@ -4,7 +4,7 @@ const claims = require('./claims');
 
 // The signed-in user and the tokens. The record is replaced and never modified, so that a waiting caller can see whether it is still the same:
 //   access, got, ttl   the access token, when it was received and its lifetime, in milliseconds
-//   refresh, key       the refresh token and its Idempotency-Key, which are created and stored together
+//   refresh, key       the refresh token and its Idempotency-Key, which are created and stored together; '' if it is sent without a key
 //   sub, method        the user and the method of sign-in; they are kept for the next session of the user
 //   pending            the code and the key of a sign-in without an answer yet
 //   out                only login() may sign in again
@@ -50,7 +50,7 @@ module.exports = (config, platform, http, store, random, emit) => {
         got: got,
         ttl: (answer.expires_in || 300) * 1000,
         refresh: answer.refresh_token || (old && old.refresh),
-        key: answer.refresh_token ? next : old && old.key,
+        key: answer.refresh_token ? next || undefined : old && old.key,
         sub: sub,
         method: old ? old.method : fields.grant_type,
       },
@@ -126,25 +126,6 @@ module.exports = (config, platform, http, store, random, emit) => {
     return mine.promise;
   };
 
-  // The key is stored before it is sent, even if it could not be created or stored when the token was received.
-  const prepare = () => {
-    const held = record;
-    return (held.key ? Promise.resolve(held.key) : random()).then(key => {
-      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key }));
-    });
-  };
-
-  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
-    .then(answer => {
-      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
-    }, err => {
-      // The user signed in or out meanwhile.
-      if (record.refresh !== held.refresh) return undefined;
-      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
-      if (held.method === 'password') return lose(err);
-      return save({ sub: held.sub, method: held.method, pending: record.pending }).then(() => login(undefined, true));
-    });
-
   // Another instance with the same storage may have refreshed the session.
   const reload = () => {
     const before = record;
@@ -152,6 +133,26 @@ module.exports = (config, platform, http, store, random, emit) => {
       if (record === before && (found.out || found.sub)) record = found;
     });
   };
+
+  // The key is stored before it is sent, even if it could not be created or stored when the token was received; of two instances that do so, both send the one that is stored. A token that is sent without a key has '', and never gets one: with a key, a repetition would look like another party's.
+  const prepare = () => {
+    const held = record;
+    return (held.key === undefined ? random() : Promise.resolve(held.key)).then(key => {
+      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key })).then(reload);
+    });
+  };
+
+  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
+    .then(answer => reload().then(() => {
+      // Otherwise the user signed in or out meanwhile, or another instance has stored this answer with its key, or a later one.
+      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
+    }), err => {
+      // The user signed in or out meanwhile.
+      if (record.refresh !== held.refresh) return undefined;
+      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
+      if (held.method === 'password') return lose(err);
+      return save({ sub: held.sub, method: held.method, pending: record.pending }).then(() => login(undefined, true));
+    });
 
   const renew = () => {
     if (renewing) return renewing;
