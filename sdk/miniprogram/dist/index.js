@@ -155,15 +155,11 @@ return (config, platform) => {
       request_id: data.request_id,
     });
   };
-  const post = (path, type, data, key) => send({
-    url: config.issuer + path,
-    method: 'POST',
-    header: Object.assign({ 'content-type': type }, key ? { 'Idempotency-Key': key } : {}),
-    data: data,
-    timeout: config.timeout,
-  }).then(body);
-  const postForm = (path, fields, key) => post(path, 'application/x-www-form-urlencoded', form(Object.assign({ client_id: config.clientId }, fields)), key);
-  return { fail: fail, send: send, body: body, header: header, form: form, parsed: parsed, post: post, postForm: postForm };
+  const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header: header, data: data, timeout: config.timeout }).then(body);
+  const postJSON = (path, members) => post(path, { 'content-type': 'application/json' }, JSON.stringify(Object.assign({ client_id: config.clientId }, members)));
+  const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key ? { 'Idempotency-Key': key } : {});
+  const postForm = (path, fields, key) => post(path, formHeader(key), form(Object.assign({ client_id: config.clientId }, fields)));
+  return { fail: fail, send: send, body: body, header: header, form: form, formHeader: formHeader, parsed: parsed, postJSON: postJSON, postForm: postForm };
 };
 })();
 parts.session = (() => {
@@ -387,12 +383,14 @@ const createAuth = options => {
     Promise.resolve(detail).then(each.listener);
   });
   const http = createHttp(config, platform);
-  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), createRandom(platform), emit);
+  const random = createRandom(platform);
+  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), random, emit);
   const request = createRequest(http, session);
   let unsure;
+  const keys = {};
   return {
     login: credentials => session.login(credentials),
-    register: who => http.post('/account/v1/users', 'application/json', JSON.stringify({ client_id: config.clientId, username: who.username, password: who.password }))
+    register: who => http.postJSON('/account/v1/users', { username: who.username, password: who.password })
       .catch(err => {
         if (err.code === 'username_taken' && unsure === who.username) return;
         unsure = err.retryable ? who.username : undefined;
@@ -402,12 +400,12 @@ const createAuth = options => {
     request: request,
     getAccessToken: () => session.ensure().then(held => held.access),
     user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
-    bindPhone: code => request({
+    bindPhone: code => (keys['of ' + code] = keys['of ' + code] || random()).then(key => request({
       url: config.issuer + '/wechat/phone',
       method: 'POST',
-      header: { 'content-type': 'application/x-www-form-urlencoded' },
+      header: http.formHeader(key),
       data: http.form({ code: code }),
-    }).then(http.body),
+    })).then(http.body),
     logout: () => session.logout(),
     on: (event, listener) => {
       const mine = { event: event, listener: listener };
