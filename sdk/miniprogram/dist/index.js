@@ -71,6 +71,10 @@ return own => {
       fail(err);
     }
   });
+  const pause = ms => new Promise(resolve => {
+    if (typeof setTimeout === 'function') setTimeout(resolve, ms);
+    else resolve();
+  });
   const about = of => {
     try {
       return of.getAppBaseInfo ? of.getAppBaseInfo() : of.getSystemInfoSync();
@@ -82,7 +86,7 @@ return own => {
     const version = String(about(host('setStorage')).SDKVersion || '0').split('.').map(Number);
     return (version[0] * 1000 + (version[1] || 0)) * 1000 + (version[2] || 0) >= 2021003;
   };
-  return { call: call, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
+  return { call: call, pause: pause, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
 };
 })();
 parts.random = (() => {
@@ -164,6 +168,8 @@ return (config, platform) => {
 })();
 parts.session = (() => {
 const claims = parts.claims;
+const youth = 60000;
+const delay = 10000;
 return (config, platform, http, store, random, emit) => {
   let record;
   let loading;
@@ -171,6 +177,8 @@ return (config, platform, http, store, random, emit) => {
   let signing;
   let unsaved = false;
   let refused = '';
+  let pause;
+  let paused = 0;
   let logouts = 0;
   const load = () => loading || (loading = store.read().then(found => { record = found; }));
   const save = next => {
@@ -312,24 +320,41 @@ return (config, platform, http, store, random, emit) => {
       return token ? revoke(token) : true;
     });
   });
+  const refuse = (access, listed) => {
+    const began = Date.now();
+    const age = began - record.got;
+    if (access !== record.access || access === refused) return Promise.resolve(true);
+    if (!listed || !(age >= 0 && age < youth)) {
+      refused = access;
+      return Promise.resolve(true);
+    }
+    if (!pause && Math.abs(began - paused) < youth) return Promise.resolve(false);
+    if (!pause) {
+      paused = began;
+      pause = platform.pause(delay).then(() => {
+        pause = undefined;
+        if (access === record.access) refused = access;
+        return true;
+      });
+    }
+    return pause;
+  };
   return {
     ensure: ensure,
     login: login,
     logout: logout,
     sub: () => load().then(() => record.sub),
-    refuse: access => { if (access === record.access) refused = access; },
+    refuse: refuse,
   };
 };
 })();
 parts.request = (() => {
 const places = 9;
-const wantsToken = (http, answer) => {
-  if (answer.statusCode !== 401) return false;
+const errorOf = (http, answer) => {
   const challenge = /error="?([a-z_]+)/.exec(http.header(answer, 'www-authenticate'));
-  const error = challenge ? challenge[1] : http.parsed(answer.data).error;
-  return error !== 'insufficient_user_authentication';
+  return challenge ? challenge[1] : http.parsed(answer.data).error;
 };
-return (http, session) => {
+return (config, http, session) => {
   let free = places;
   const waiting = [];
   const inPlace = job => new Promise(resolve => {
@@ -346,17 +371,22 @@ return (http, session) => {
     if (free) begin();
     else waiting.push(begin);
   });
-  const attempt = (options, sub, replay) => session.ensure().then(held => {
+  const send = (options, sub) => session.ensure().then(held => {
     if (sub && held.sub !== sub) throw http.fail('user_changed');
     const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
-    return http.send(Object.assign({}, options, { header: header })).then(answer => {
-      if (!replay || !wantsToken(http, answer)) return answer;
-      session.refuse(held.access);
-      return options.replay === false ? answer : attempt(options, held.sub, false);
-    });
+    return http.send(Object.assign({}, options, { header: header })).then(answer => ({ answer: answer, held: held }));
+  });
+  const attempt = (options, sub, replay) => inPlace(() => send(options, sub)).then(sent => {
+    const answer = sent.answer;
+    const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
+    if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
+    const listed = error === 'invalid_token' && options.url.indexOf(config.issuer + '/') !== 0;
+    const replaced = session.refuse(sent.held.access, listed);
+    if (options.replay === false) return answer;
+    return replaced.then(able => (able ? session.ensure().then(() => attempt(options, sent.held.sub, false)) : answer));
   });
   return options => {
-    const answer = session.sub().then(sub => inPlace(() => attempt(options, sub, true)));
+    const answer = session.sub().then(sub => attempt(options, sub, true));
     if (options.success || options.fail || options.complete) {
       answer.then(options.success, options.fail || (() => {})).then(options.complete);
     }
@@ -385,7 +415,7 @@ const createAuth = options => {
   const http = createHttp(config, platform);
   const random = createRandom(platform);
   const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), random, emit);
-  const request = createRequest(http, session);
+  const request = createRequest(config, http, session);
   let unsure;
   const keys = {};
   return {

@@ -24,7 +24,7 @@ const createAuth = options => {
   const http = createHttp(config, platform);
   const random = createRandom(platform);
   const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), random, emit);
-  const request = createRequest(http, session);
+  const request = createRequest(config, http, session);
   // A name whose registration has received no answer.
   let unsure;
   // The keys of phone codes: WeChat charges for each code that is processed.

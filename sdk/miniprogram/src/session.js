@@ -8,6 +8,11 @@ const claims = require('./claims');
 //   sub, method        the user and the method of sign-in; they are kept for the next session of the user
 //   pending            the code and the key of a sign-in without an answer yet
 //   out                only login() may sign in again
+
+// An access token is young for a minute. Services may refuse it because of a list of revocations, until there is a token of a later second.
+const youth = 60000;
+const delay = 10000;
+
 module.exports = (config, platform, http, store, random, emit) => {
   let record;
   let loading;
@@ -17,6 +22,9 @@ module.exports = (config, platform, http, store, random, emit) => {
   let unsaved = false;
   // An access token that a service rejected before it expired.
   let refused = '';
+  // The pause before a young token is refreshed, and when the last one began.
+  let pause;
+  let paused = 0;
   // An operation that began before a logout must not undo it.
   let logouts = 0;
 
@@ -190,11 +198,32 @@ module.exports = (config, platform, http, store, random, emit) => {
     });
   });
 
+  // Marks an access token that a service refused, and resolves to whether the request can be repeated: at once if there is a newer token or if the refused one can be refreshed now. If the service may have it on a list, a young token is refreshed after a pause, which all callers share, and at most once a minute, so that a service that refuses every token does not cause a refresh for each request.
+  const refuse = (access, listed) => {
+    const began = Date.now();
+    const age = began - record.got;
+    if (access !== record.access || access === refused) return Promise.resolve(true);
+    if (!listed || !(age >= 0 && age < youth)) {
+      refused = access;
+      return Promise.resolve(true);
+    }
+    if (!pause && Math.abs(began - paused) < youth) return Promise.resolve(false);
+    if (!pause) {
+      paused = began;
+      pause = platform.pause(delay).then(() => {
+        pause = undefined;
+        if (access === record.access) refused = access;
+        return true;
+      });
+    }
+    return pause;
+  };
+
   return {
     ensure: ensure,
     login: login,
     logout: logout,
     sub: () => load().then(() => record.sub),
-    refuse: access => { if (access === record.access) refused = access; },
+    refuse: refuse,
   };
 };
