@@ -157,6 +157,7 @@ return (config, platform) => {
       wechat_errcode: data.wechat_errcode,
       description: data.error_description,
       request_id: data.request_id,
+      session_state: data.session_state,
     });
   };
   const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header: header, data: data, timeout: config.timeout }).then(body);
@@ -182,7 +183,8 @@ return (config, platform, http, store, random, emit) => {
   let logouts = 0;
   const load = () => loading || (loading = store.read().then(found => { record = found; }));
   const save = next => {
-    record = next;
+    record = Object.assign({ revoke: record.revoke }, next);
+    next = record;
     unsaved = true;
     return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
   };
@@ -191,7 +193,14 @@ return (config, platform, http, store, random, emit) => {
     return !!record.access && record.access !== refused && age >= 0 && age < record.ttl - early;
   };
   const young = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
-  const revoke = token => http.postForm('/revoke', { token: token }).then(() => true, () => false);
+  const revoke = token => http.postForm('/revoke', { token: token });
+  const settle = () => {
+    const tokens = record.revoke || [];
+    return !tokens.length ? Promise.resolve() : Promise.all(tokens.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
+      const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
+      return save(Object.assign({}, record, { revoke: left.length ? left : undefined }));
+    });
+  };
   const ask = (fields, key, old) => http.postForm('/token', fields, key).then(answer => {
     const got = Date.now();
     const sub = old ? old.sub : claims(answer.access_token).sub;
@@ -209,12 +218,15 @@ return (config, platform, http, store, random, emit) => {
       },
     }));
   });
-  const lose = cause => save({ out: true }).then(() => {
-    const err = http.fail('session_lost', cause && { status: cause.status, wechat_errcode: cause.wechat_errcode, request_id: cause.request_id });
-    emit('sessionLost', err);
-    emit('change', null);
-    throw err;
-  });
+  const lose = cause => {
+    const about = cause && { status: cause.status, wechat_errcode: cause.wechat_errcode, request_id: cause.request_id };
+    const err = http.fail('session_lost', Object.assign({}, record.lost, about));
+    return save({ out: true }).then(() => {
+      emit('sessionLost', err);
+      emit('change', null);
+      throw err;
+    });
+  };
   const trade = pending => ask({ grant_type: 'wechat_code', code: pending.code, scope: config.scope, appid: config.appid }, pending.key)
     .catch(err => {
       if (err.retryable || (record.pending || {}).key !== pending.key) throw err;
@@ -238,10 +250,12 @@ return (config, platform, http, store, random, emit) => {
       : byCode(began);
     return asked.then(answer => {
       const stranger = expected && answer.record.sub !== expected;
-      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access);
+      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access).catch(() => {});
       if (began !== logouts) throw http.fail('signed_out');
       if (stranger) return lose();
+      const lost = record.sub === answer.record.sub && record.lost;
       return save(answer.record).then(() => {
+        if (lost) emit('sessionReplaced', lost);
         if (!expected) emit('change', answer.user);
         return answer.user;
       });
@@ -260,7 +274,7 @@ return (config, platform, http, store, random, emit) => {
     const before = signing ? signing.promise.catch(() => {}) : load();
     const mine = { what: what, silent: silent };
     const end = () => { if (signing === mine) signing = undefined; };
-    mine.promise = before.then(() => {
+    mine.promise = before.then(settle).then(() => {
       if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
       return mine.silent && young() ? undefined : signIn(credentials, mine.silent && record.sub, began);
     });
@@ -280,22 +294,33 @@ return (config, platform, http, store, random, emit) => {
       if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key })).then(reload);
     });
   };
+  const replace = (held, err) => {
+    const state = err.session_state === 'ended' ? 'ended' : 'unknown';
+    const revoked = state === 'ended' ? record.revoke : (record.revoke || []).concat(held.refresh);
+    const lost = { status: err.status, session_state: state, request_id: err.request_id };
+    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked }).then(advance);
+  };
   const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
     .then(answer => reload().then(() => {
       if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
     }), err => {
-      if (record.refresh !== held.refresh) return undefined;
-      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
-      if (held.method === 'password') return lose(err);
-      return save({ sub: held.sub, method: held.method, pending: record.pending }).then(() => login(undefined, true));
+      if (err.code !== 'invalid_grant' || err.status !== 400) {
+        if (record.refresh !== held.refresh) return undefined;
+        throw err;
+      }
+      return reload().then(() => (record.refresh === held.refresh ? replace(held, err) : advance()));
     });
+  const advance = () => reload().then(() => {
+    if (record.out || young()) return undefined;
+    if (!record.refresh && record.method !== 'password') return login(undefined, true);
+    return settle().then(() => {
+      if (record.out || young()) return undefined;
+      return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : undefined)) : lose();
+    });
+  });
   const renew = () => {
     if (renewing) return renewing;
-    const mine = reload().then(() => {
-      if (record.out || young()) return undefined;
-      if (record.refresh) return prepare().then(() => (record.refresh ? refresh(record) : undefined));
-      return record.method === 'password' ? lose() : login(undefined, true);
-    });
+    const mine = advance();
     const end = () => { if (renewing === mine) renewing = undefined; };
     mine.then(end, end);
     renewing = mine;
@@ -317,7 +342,7 @@ return (config, platform, http, store, random, emit) => {
     renewing = signing = undefined;
     return save({ out: true }).then(() => {
       emit('change', null);
-      return token ? revoke(token) : true;
+      return token ? revoke(token).then(() => true, () => false) : true;
     });
   });
   const refuse = (access, listed) => {

@@ -40,6 +40,7 @@ module.exports = (config, platform) => {
       wechat_errcode: data.wechat_errcode,
       description: data.error_description,
       request_id: data.request_id,
+      session_state: data.session_state,
     });
   };
 

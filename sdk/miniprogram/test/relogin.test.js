@@ -22,7 +22,7 @@ test('after a WeChat session has ended, one silent wx.login opens a new one, and
   assert.ok(answers.every(answer => answer.statusCode === 200));
   assert.equal(device.logins, 2);
   assert.equal(issuer.count('refresh_token'), 1);
-  assert.deepEqual(app.events, ['change ada'], 'nobody notices');
+  assert.deepEqual(app.events, ['change ada', 'sessionReplaced ended']);
 });
 
 test('nothing is replayed for another user, and the session counts as lost', async () => {
