@@ -184,3 +184,12 @@ test('a login or logout during the revocation is not undone by the loss of a pas
     assert.ok(!app.events.join().includes('sessionLost'));
   }
 });
+
+test('a login of another user after the refusal replaces no session', async () => {
+  const { issuer, app } = await stolen({ old: true }, 'of the thief');
+  issuer.users.set('bob', 'a few words of his');
+  issuer.plan.push(answer => answer(), unsent, unsent);
+  assert.equal((await fails(app.auth.getAccessToken())).code, 'network');
+  await app.auth.login({ username: 'bob', password: 'a few words of his' });
+  assert.deepEqual(app.events, ['change ada', 'change bob']);
+});
