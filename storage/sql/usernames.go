@@ -112,20 +112,22 @@ func (d dialect) fill(tx *gorm.DB, now time.Time, rows []userRow) ([]identity.Re
 			name.Skeleton = *row.UsernameKey
 		}
 		skeletons = append(skeletons, name.Skeleton)
-		values = append(values, row.ID, *row.UsernameKey, name.Skeleton)
+		values = append(values, row.ID, *row.Username, *row.UsernameKey, name.Skeleton)
 	}
 	if err := d.lockSkeletons(tx, now, skeletons); err != nil {
 		return nil, err
 	}
-	filled := "WITH filled (id, key, skeleton) AS (VALUES (?, ?, ?)" + strings.Repeat(", (?, ?, ?)", len(rows)-1) + ") "
+	filled := "WITH filled (id, name, key, skeleton) AS (VALUES (?, ?, ?, ?)" +
+		strings.Repeat(", (?, ?, ?, ?)", len(rows)-1) + ") "
 	if err := wrote(tx.Exec(filled+"UPDATE users SET username_skeleton = filled.skeleton FROM filled WHERE users.id = "+
 		"filled.id AND users.username_key = filled.key", values...)); err != nil {
 		return nil, err
 	}
-	return scanAll[identity.Resemblance](tx, filled+"SELECT * FROM (SELECT u.id AS user_id, u.username, ("+
-		"SELECT max(o.id || '') FROM users o WHERE o.username_skeleton = filled.skeleton AND o.id <> u.id AND ("+
-		beyondASCII("o")+" OR "+beyondASCII("u")+")) AS other_id FROM filled JOIN users u ON u.id = filled.id) found "+
-		"WHERE other_id IS NOT NULL ORDER BY user_id", values...)
+	// With a join instead of a query for each name, PostgreSQL might read the whole table.
+	return scanAll[identity.Resemblance](tx, filled+"SELECT * FROM (SELECT id AS user_id, name AS username, ("+
+		"SELECT max(o.id || '') FROM users o WHERE o.username_skeleton = skeleton AND o.id <> filled.id AND ("+
+		beyondASCII("o")+" OR octet_length(key) > length(key))) AS other_id FROM filled) found WHERE other_id IS "+
+		"NOT NULL ORDER BY user_id", values...)
 }
 
 // deleteLocks deletes the next rows of username_locks that are older than any transaction. The second condition on the
