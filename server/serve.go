@@ -35,6 +35,10 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 	if s.Simulates(identity.PlatformQQ) {
 		logger.Warn("qq.base_url is not QQ: only simulated apps can sign in", "qq.base_url", s.QQBaseURL)
 	}
+	if s.ForgetsEarly() {
+		logger.Warn("audit.retention is less than 180 days: an attack may be noticed only after its traces are deleted",
+			"audit.retention", s.AuditRetention.String())
+	}
 	database, err := OpenMigratedDatabase(ctx, s)
 	if err != nil {
 		return err

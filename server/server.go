@@ -100,7 +100,7 @@ type Server struct {
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Start starts the background tasks, which run until the context ends: following and rotating keys, deleting ended
-// sessions and users, and serving metrics if configured. It returns an error if it cannot listen at the address of
+// sessions, users and old events, and serving metrics if configured. It returns an error if it cannot listen at the address of
 // metrics.
 func (s *Server) Start(ctx context.Context) error {
 	if s.settings.MetricsAddr != "" {
@@ -111,7 +111,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if keeper, ok := s.keys.(*keys.Keeper); ok {
 		go keeper.Run(ctx)
 	}
-	go pruneRegularly(ctx, s.stores.Sessions, s.stores.Deletions, s.logger)
+	go pruneRegularly(ctx, s.stores, s.settings.AuditRetention, s.logger)
 	return nil
 }
 

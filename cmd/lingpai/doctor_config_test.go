@@ -45,6 +45,9 @@ func TestDoctorWarnsOfSettingsThatAreAllowedAndOdd(t *testing.T) {
 		"session.idle (48h) is longer than session.absolute (24h)", "LINGPAI_SESSION_IDLE")
 	requireFinding(t, findings, "configuration", statusOK, "session.refresh_grace is 0s", "")
 	requireFinding(t, findings, "wechat", statusWarning, "it is a simulator", "unset wechat.base_url")
+	requireFinding(t, o.examined("--audit-retention", "720h"), "configuration", statusWarning,
+		"audit.retention is 720h: an attack may be noticed only after its traces are deleted", "4320h")
+	requireFinding(t, o.examined("--audit-retention", "0s"), "configuration", statusOK, "never pruned", "")
 	// a fault does not hide warnings
 	requireFinding(t, o.with("LINGPAI_TYPO=1").examined(), "configuration", statusWarning,
 		"server.trusted_proxies is empty", "")

@@ -157,6 +157,14 @@ func parseAhead(c *Settings, value string) error {
 	return nil
 }
 
+func parseRetention(c *Settings, value string) error {
+	err := duration(func(c *Settings) *time.Duration { return &c.AuditRetention }, 0, 87600*time.Hour)(c, value)
+	if err == nil && c.AuditRetention > 0 && c.AuditRetention < time.Hour {
+		return errors.New("out of range")
+	}
+	return err
+}
+
 func parseLogLevel(c *Settings, value string) error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, value) {
 		return errors.New("not a level") // slog would take INFO+2 as well

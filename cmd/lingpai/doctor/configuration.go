@@ -28,6 +28,7 @@ func (d *doctor) checkConfiguration(context.Context) {
 	}
 	d.checkExposure()
 	d.checkLives()
+	d.checkRetention()
 }
 
 // checkExposure checks the network between callers and the server.
@@ -59,6 +60,19 @@ func (d *doctor) checkLives() {
 	if !d.faulty("session.refresh_grace") && c.RefreshGrace == 0 {
 		d.report.ok("note: session.refresh_grace is 0s, so an app that sends the same refresh twice, at the same " +
 			"time or after a lost response, must send an Idempotency-Key or is signed out")
+	}
+}
+
+// checkRetention checks how long the audit log is kept.
+func (d *doctor) checkRetention() {
+	switch c := d.settings; {
+	case d.unreadable() || d.faulty("audit.retention"):
+	case c.ForgetsEarly():
+		d.report.warning("audit.retention is "+short(c.AuditRetention)+": an attack may be noticed only after its "+
+			"traces are deleted", "set audit.retention (LINGPAI_AUDIT_RETENTION) to 4320h (180 days) or more, or "+
+			"leave it out")
+	case c.AuditRetention == 0:
+		d.report.ok("note: audit.retention is 0s, so the audit log is never pruned, and the database grows")
 	}
 }
 
