@@ -92,3 +92,19 @@ func TestASecretComesFromOnePlaceAndOnlySecretsFromFiles(t *testing.T) {
 	require.Contains(t, o.with("LINGPAI_DATABASE_URL=sqlite:no/such/folder/x.db").refused("migrate", "up"),
 		"database.url")
 }
+
+func TestPasswordsInArgumentsAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	const url = "postgres://user:hidden@hidden/hidden@host/d"
+	for _, args := range [][]string{
+		{url}, {"serve", url}, {"serve", "-database-url=" + url}, {"serve", "--database-url=" + url}, {"serve", "-d" + url},
+		{"serve", "--config", url}, {"serve", "--server-addr", url}, {"doctor", "--output", url},
+		{"events", "list", "--kind", url}, {"migrate", url}, {"keys", "import", url},
+	} {
+		require.NotContains(t, o.refused(args...), "hidden", args)
+	}
+	require.NotContains(t, o.types("", "doctor", "--config", url).stdout, "hidden")
+	require.Contains(t, o.refused("serve", url, "x"), `unknown command *** for "lingpai serve"`)
+	require.Contains(t, o.refused("users", "x@example.com"), `"x@example.com"`, "an address is not a URL")
+}

@@ -99,6 +99,9 @@ func parseProxies(c *Settings, value string) error {
 		if address, err2 := netip.ParseAddr(text); err2 == nil {
 			prefix, err = address.Prefix(address.BitLen())
 		}
+		if err != nil && strings.Contains(value, "@") { // see setting.read
+			return errors.New("one of them is not an address or range")
+		}
 		if err != nil {
 			return fmt.Errorf("%q is not an address or range", text)
 		}

@@ -43,6 +43,8 @@ type Settings struct {
 	MetricsAddr                         string
 	LogLevel                            slog.Level
 	LogFormat                           string
+
+	Files []File // that the settings were read from
 }
 
 // usualRetention is how long events are kept unless the operator decides otherwise.

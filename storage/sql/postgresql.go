@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,6 +33,9 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" || len(u.Path) < 2 {
 		return nil, errURL
 	}
+	if misread(u) {
+		return nil, errRawPassword
+	}
 	if !u.Query().Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !onThisMachine(u.Hostname()) {
 		return nil, errUnprotected // or the driver would go without TLS if a server asks for it
 	}
@@ -45,6 +49,19 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	}
 	return config, nil
 }
+
+// misread reports whether a part of the password probably became another part of the URL, which would be shown.
+func misread(u *url.URL) bool {
+	for name := range u.Query() {
+		if strings.Contains(name, "@") {
+			return true
+		}
+	}
+	return strings.Contains(u.Path, "@") || u.Fragment != ""
+}
+
+var errRawPassword = errors.New("the URL has an @ after the host, or a #: in the password, write what is not a " +
+	"letter or a digit as %XX, such as %40 for @ and %2F for /")
 
 var errUnprotected = errors.New("the URL does not say how the connection is protected: add " +
 	"sslmode=verify-full; use sslmode=disable only in private networks")

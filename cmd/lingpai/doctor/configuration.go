@@ -29,6 +29,7 @@ func (d *doctor) checkConfiguration(context.Context) {
 	d.checkExposure()
 	d.checkLives()
 	d.checkRetention()
+	d.checkFiles()
 }
 
 // checkExposure checks the network between callers and the server.
@@ -73,6 +74,15 @@ func (d *doctor) checkRetention() {
 			"leave it out")
 	case c.AuditRetention == 0:
 		d.report.ok("note: audit.retention is 0s, so the audit log is never pruned, and the database grows")
+	}
+}
+
+// checkFiles checks who can read and change the files of the settings.
+func (d *doctor) checkFiles() {
+	for _, file := range d.settings.Files {
+		if how := file.Exposed(); how != "" {
+			d.report.warning(how, "chmod go-rwx "+file.Path+"; in a container whose files nobody else sees, leave it as it is")
+		}
 	}
 }
 
