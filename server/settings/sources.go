@@ -53,7 +53,8 @@ func configPath(flags *pflag.FlagSet) (path, source string) {
 	return os.Getenv("LINGPAI_CONFIG"), "LINGPAI_CONFIG"
 }
 
-// ErrUnknownKey means that a key or a variable is not of any setting, for example misspelt.
+// ErrUnknownKey means that there is no setting for a key or a variable, for example because it is
+// misspelt.
 var ErrUnknownKey = errors.New("unknown setting; \"lingpai serve --help\" lists all")
 
 // fileValue formats a YAML value as in the environment: lists are separated by commas.
