@@ -67,8 +67,8 @@ type Event struct {
 
 // Events stores the audit log.
 type Events interface {
-	// Record adds an event. If ten events of a kind, user and client, with the same first word of the detail and without
-	// an actor, have been added within an hour, it only increases the count of the last one.
+	// Record adds an event. If ten events of a kind, user and client, with the same first word of the detail and
+	// without an actor, have been added within an hour, it only increases the count of the last one.
 	Record(ctx context.Context, event Event) error
 	// List returns at most limit events that match of, the newest first.
 	List(ctx context.Context, of EventsOf, limit int) ([]Event, error)

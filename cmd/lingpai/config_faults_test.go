@@ -98,7 +98,8 @@ func TestPasswordsInArgumentsAreNotPrinted(t *testing.T) {
 	o := newOperator(t)
 	const url = "postgres://user:hidden@hidden/hidden@host/d"
 	for _, args := range [][]string{
-		{url}, {"serve", url}, {"serve", "-database-url=" + url}, {"serve", "--database-url=" + url}, {"serve", "-d" + url},
+		{url}, {"serve", url}, {"serve", "-database-url=" + url}, {"serve", "--database-url=" + url},
+		{"serve", "-d" + url},
 		{"serve", "--config", url}, {"serve", "--server-addr", url}, {"doctor", "--output", url},
 		{"events", "list", "--kind", url}, {"migrate", url}, {"keys", "import", url},
 	} {

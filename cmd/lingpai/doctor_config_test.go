@@ -77,7 +77,8 @@ func TestDoctorAndServeWarnOfFilesThatOthersCanRead(t *testing.T) {
 	require.NoError(t, os.Chmod(filepath.Join(o.folder, "key"), 0o440))
 	require.NoError(t, os.Chmod(filepath.Join(o.folder, "c.yaml"), 0o604))
 	findings := o.examined()
-	requireFinding(t, findings, "configuration", statusWarning, "can read the secrets in key (mode 0440)", "chmod go-rwx key")
+	requireFinding(t, findings, "configuration", statusWarning, "can read the secrets in key (mode 0440)",
+		"chmod go-rwx key")
 	requireFinding(t, findings, "configuration", statusWarning, "can read the secrets in c.yaml (mode 0604)", "chmod")
 	p, _ := o.serves("--audit-retention", "24h")
 	p.logged("audit.retention is less than 180 days: an attack may be noticed only after its traces are deleted")

@@ -77,7 +77,8 @@ func TestRepeatedEventsAreListedWithTheirCount(t *testing.T) {
 	database, err := sql.Open(t.Context(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
 	require.NoError(t, err)
 	for range 110 {
-		require.NoError(t, database.Events().Record(t.Context(), identity.Event{Kind: identity.EventExported, UserID: "u"}))
+		event := identity.Event{Kind: identity.EventExported, UserID: "u"}
+		require.NoError(t, database.Events().Record(t.Context(), event))
 	}
 	require.NoError(t, database.Close())
 	rows := o.listed("events", "list")

@@ -48,7 +48,8 @@ func (f File) Exposed() string {
 	mode := info.Mode().Perm()
 	switch {
 	case f.Secret && mode&readable != 0:
-		return fmt.Sprintf("users of this machine other than its owner can read the secrets in %s (mode %04o)", f.Path, mode)
+		return fmt.Sprintf("users of this machine other than its owner can read the secrets in %s (mode %04o)", f.Path,
+			mode)
 	case mode&writable != 0:
 		return fmt.Sprintf("users of this machine other than its owner can change %s (mode %04o)", f.Path, mode)
 	}

@@ -108,7 +108,7 @@ func countRepeated(tx *gorm.DB, now time.Time, event identity.Event) (bool, erro
 var eventsMade atomic.Uint64
 
 // newEventID returns a UUIDv7 (RFC 9562 §5.7, with a counter of 26 bits, §6.2) for the time of the store's clock: the
-// clocks of servers may differ from it, and pruning goes by ids.
+// clocks of servers may differ from it, and pruning uses ids.
 func newEventID(now time.Time) (string, error) {
 	id, err := uuid.NewRandom()
 	number := eventsMade.Add(1)

@@ -47,8 +47,8 @@ func TestPruningEventsOfServersWithWrongClocks(t *testing.T) {
 		} {
 			id, err := newEventID(times[0])
 			require.NoError(t, err)
-			require.NoError(t, db.write.Exec("INSERT INTO events (id, at, kind, user_id, client_id, session_id, detail) "+
-				"VALUES (?, ?, 'kind', '', '', '', ?)", id, times[1].UnixMilli(), detail).Error)
+			require.NoError(t, db.write.Exec("INSERT INTO events (id, at, kind, user_id, client_id, session_id, "+
+				"detail) VALUES (?, ?, 'kind', '', '', '', ?)", id, times[1].UnixMilli(), detail).Error)
 		}
 		for range 3 { // rows that are kept do not stop a batch of one
 			_, err := db.Events().Prune(t.Context(), day, 1)
@@ -75,8 +75,8 @@ func TestAnActionWhoseRepeatedEventCannotBeCountedIsNotDone(t *testing.T) {
 	}
 	before, err := db.Users().Find(t.Context(), user.ID)
 	require.NoError(t, err)
-	require.NoError(t, db.write.Exec("CREATE TRIGGER broken BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'full'); END").
-		Error)
+	require.NoError(t, db.write.Exec("CREATE TRIGGER broken BEFORE UPDATE ON events BEGIN SELECT "+
+		"RAISE(ABORT, 'full'); END").Error)
 	require.ErrorContains(t, db.Users().SetPassword(t.Context(), user.ID, "new hash"), "full")
 	after, err := db.Users().Find(t.Context(), user.ID)
 	require.NoError(t, err)

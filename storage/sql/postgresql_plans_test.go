@@ -198,7 +198,8 @@ func TestStatementsOfTheAuditLogUseIndexes(t *testing.T) {
 		"a repeated event is counted": {
 			func() error { return db.Events().Record(ctx, identity.Event{Kind: "kind", UserID: "n1"}) },
 			[]string{
-				"Index Scan Backward using events_of_user on events; Index Cond: ((user_id = ?) AND (kind = ?) AND (id > ?))",
+				"Index Scan Backward using events_of_user on events; Index Cond: ((user_id = ?) AND " +
+					"(kind = ?) AND (id > ?))",
 				"Update on events; Index Scan using events_pkey on events; Index Cond: (id = ?)",
 			},
 		},

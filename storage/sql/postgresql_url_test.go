@@ -40,7 +40,9 @@ func TestInvalidURLsOfPostgreSQLAreRejected(t *testing.T) {
 		require.NotContains(t, err.Error(), password)
 	}
 	for _, url := range []string{
-		"postgres://" + secret + "127.0.0.1/db", "postgres://u:p@" + password + "@localhost/db?application_name=u@db", "postgresql://localhost:5433/db", "postgres://" + secret + "[::1]/db",
+		"postgres://" + secret + "127.0.0.1/db",
+		"postgres://u:p@" + password + "@localhost/db?application_name=u@db",
+		"postgresql://localhost:5433/db", "postgres://" + secret + "[::1]/db",
 		"postgres://" + secret + "host/db?sslmode=verify-full", "postgres://" + secret + "host/db?sslmode=disable",
 		"postgres://" + secret + "a:5432,b:5433/db?target_session_attrs=read-write&sslmode=verify-ca",
 		"postgres://localhost/db?search_path=own&default_query_exec_mode=exec",

@@ -15,8 +15,8 @@ import (
 // repeatedRows is how many rows an event has at most if it is repeated within an hour.
 const repeatedRows = 10
 
-// counted requires rows of a kind and user that stand for a number of events, and returns the rows.
-func (f fixture) counted(t *testing.T, kind, userID string, rows, events int) []identity.Event {
+// requireCounted requires rows of a kind and user that stand for a number of events, and returns the rows.
+func requireCounted(t *testing.T, f fixture, kind, userID string, rows, events int) []identity.Event {
 	t.Helper()
 	listed, total := f.eventsOf(t, kind, userID), 0
 	for _, event := range listed {
@@ -29,7 +29,7 @@ func (f fixture) counted(t *testing.T, kind, userID string, rows, events int) []
 	return listed
 }
 
-func (f fixture) repeat(ctx context.Context, t *testing.T, event identity.Event, times int) {
+func repeat(ctx context.Context, t *testing.T, f fixture, event identity.Event, times int) {
 	t.Helper()
 	for range times {
 		require.NoError(t, f.Events.Record(ctx, event))
@@ -39,12 +39,12 @@ func (f fixture) repeat(ctx context.Context, t *testing.T, event identity.Event,
 func repeatedEvents(t *testing.T, f fixture) {
 	event := identity.Event{Kind: newName(), UserID: identity.NewUserID(), ClientID: newName(),
 		Detail: "limit 1", SessionID: identity.NewSessionID()}
-	f.repeat(t.Context(), t, event, repeatedRows)
+	repeat(t.Context(), t, f, event, repeatedRows)
 	f.advance(time.Minute)
 	other := event
 	other.SessionID, other.Detail = identity.NewSessionID(), "limit 2"
-	f.repeat(t.Context(), t, other, 90)
-	listed := f.counted(t, event.Kind, event.UserID, repeatedRows, 100)
+	repeat(t.Context(), t, f, other, 90)
+	listed := requireCounted(t, f, event.Kind, event.UserID, repeatedRows, 100)
 	last, first := listed[0], listed[repeatedRows-1]
 	require.Equal(t, 91, last.Count)
 	require.GreaterOrEqual(t, last.LastAt.Sub(last.At), time.Minute)
@@ -54,17 +54,17 @@ func repeatedEvents(t *testing.T, f fixture) {
 	require.Equal(t, first.At, first.LastAt)
 
 	f.advance(time.Hour)
-	f.repeat(t.Context(), t, event, 100)
-	f.counted(t, event.Kind, event.UserID, 2*repeatedRows, 200)
+	repeat(t.Context(), t, f, event, 100)
+	requireCounted(t, f, event.Kind, event.UserID, 2*repeatedRows, 200)
 }
 
 func differentEvents(t *testing.T, f fixture) {
 	event := identity.Event{Kind: newName(), UserID: identity.NewUserID(), ClientID: newName(), Detail: "limit"}
 	by := identity.WithActor(t.Context(), identity.Actor{Name: "lingpai test (root)"})
-	f.repeat(by, t, event, 2*repeatedRows)
-	f.repeat(t.Context(), t, event, 2*repeatedRows)
-	f.repeat(by, t, event, 2*repeatedRows)
-	f.counted(t, event.Kind, event.UserID, 5*repeatedRows, 6*repeatedRows)
+	repeat(by, t, f, event, 2*repeatedRows)
+	repeat(t.Context(), t, f, event, 2*repeatedRows)
+	repeat(by, t, f, event, 2*repeatedRows)
+	requireCounted(t, f, event.Kind, event.UserID, 5*repeatedRows, 6*repeatedRows)
 	for n, change := range []func(e *identity.Event){
 		func(e *identity.Event) { e.Kind = newName() },
 		func(e *identity.Event) { e.UserID = identity.NewUserID() },
@@ -76,7 +76,7 @@ func differentEvents(t *testing.T, f fixture) {
 		other := event
 		change(&other)
 		other.SessionID = fmt.Sprintf("session %d", n)
-		f.repeat(t.Context(), t, other, 1)
+		repeat(t.Context(), t, f, other, 1)
 		listed, err := f.Events.List(t.Context(), identity.EventsOf{SessionID: other.SessionID}, math.MaxInt32)
 		require.NoError(t, err)
 		require.Len(t, listed, 1, n)
@@ -97,20 +97,20 @@ func repeatedActions(t *testing.T, f fixture) {
 		require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: "+8613800000000"}))
 		require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{}))
 	}
-	f.counted(t, identity.EventPasswordSet, user.ID, repeatedRows, times)
-	f.counted(t, identity.EventPhoneSet, user.ID, 2*repeatedRows, 2*times)
-	f.counted(t, identity.EventSessionEnded, user.ID, repeatedRows, 2*times)
+	requireCounted(t, f, identity.EventPasswordSet, user.ID, repeatedRows, times)
+	requireCounted(t, f, identity.EventPhoneSet, user.ID, 2*repeatedRows, 2*times)
+	requireCounted(t, f, identity.EventSessionEnded, user.ID, repeatedRows, 2*times)
 }
 
 func parallelRepeatedEvents(t *testing.T, f fixture) {
 	event := identity.Event{Kind: newName(), UserID: identity.NewUserID()}
-	f.repeat(t.Context(), t, event, repeatedRows)
+	repeat(t.Context(), t, f, event, repeatedRows)
 	for _, err := range inParallel(callers, func(n int) error {
 		return f.at(n).Events.Record(t.Context(), event)
 	}) {
 		require.NoError(t, err)
 	}
-	f.counted(t, event.Kind, event.UserID, repeatedRows, repeatedRows+callers)
+	requireCounted(t, f, event.Kind, event.UserID, repeatedRows, repeatedRows+callers)
 }
 
 // pruneEvents deletes events older than keep in batches, and returns how many it deleted.
@@ -132,7 +132,7 @@ func oldEventsArePruned(t *testing.T, f fixture) {
 	f.advance(2 * keep)
 	pruneEvents(t, f, keep, 1000)
 	for n := range 5 {
-		f.repeat(t.Context(), t, identity.Event{Kind: kind, Detail: fmt.Sprint(n)}, 1)
+		repeat(t.Context(), t, f, identity.Event{Kind: kind, Detail: fmt.Sprint(n)}, 1)
 		f.advance(time.Hour)
 	}
 	f.advance(keep - 3*time.Hour - time.Minute)
@@ -155,10 +155,10 @@ func parallelPruning(t *testing.T, f fixture) {
 	pruneEvents(t, f, time.Hour, 1000)
 	kind := newName()
 	for n := range 100 {
-		f.repeat(t.Context(), t, identity.Event{Kind: kind, Detail: fmt.Sprint(n)}, 1)
+		repeat(t.Context(), t, f, identity.Event{Kind: kind, Detail: fmt.Sprint(n)}, 1)
 	}
 	f.advance(2 * time.Hour)
-	f.repeat(t.Context(), t, identity.Event{Kind: kind, Detail: "new"}, 1)
+	repeat(t.Context(), t, f, identity.Event{Kind: kind, Detail: "new"}, 1)
 	type answer struct {
 		pruned int
 		err    error

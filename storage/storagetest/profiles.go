@@ -140,7 +140,8 @@ func verifiedPhoneIsKept(t *testing.T, f fixture) {
 	verified := identity.Phone{Number: "+8613800000000", Verified: true}
 	require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, verified))
 	for _, number := range []string{verified.Number, "+8613900000000"} {
-		require.ErrorIs(t, f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: number}), identity.ErrExists)
+		err := f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: number})
+		require.ErrorIs(t, err, identity.ErrExists)
 		require.Equal(t, verified, f.details(t, user.ID).Phone)
 	}
 	require.Len(t, f.eventsOf(t, identity.EventPhoneSet, user.ID), 1)

@@ -81,7 +81,8 @@ func (d *doctor) checkRetention() {
 func (d *doctor) checkFiles() {
 	for _, file := range d.settings.Files {
 		if how := file.Exposed(); how != "" {
-			d.report.warning(how, "chmod go-rwx "+file.Path+"; in a container whose files nobody else sees, leave it as it is")
+			d.report.warning(how, "chmod go-rwx "+file.Path+
+				"; in a container whose files nobody else sees, leave it as it is")
 		}
 	}
 }
