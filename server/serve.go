@@ -30,6 +30,7 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 		return err
 	}
 	defer database.Close()
+	database.LogTo(logger)
 	volatile, err := OpenVolatile(s)
 	if err != nil {
 		return err
