@@ -203,7 +203,8 @@ func (unnamedUsers) FindByUsername(context.Context, string) (identity.User, erro
 	return identity.User{}, errors.New("the database is gone")
 }
 
-// TestAUserIsNotFoundUnlessBothLookUpsSucceed: otherwise the argument may be the id of one user and the name of another.
+// TestAUserIsNotFoundUnlessBothLookUpsSucceed: otherwise the argument may be the id of one user and the name of
+// another.
 func TestAUserIsNotFoundUnlessBothLookUpsSucceed(t *testing.T) {
 	e := newEnv(t)
 	user := e.addUser(t, "alice")
