@@ -57,8 +57,8 @@ func Attach(store Store, ring *Ring, options Options) *Keeper {
 	return &Keeper{store: store, ring: ring, options: options, made: newMaker(ring, options)}
 }
 
-// Current returns the current set of keys; nil before the first Reload of an attached keeper. Call it once to do several
-// things with the same set.
+// Current returns the current set of keys; nil before the first Reload of an attached keeper. Call it once to do
+// several things with the same set.
 func (k *Keeper) Current() *Set { return k.current.Load() }
 
 // PublicSet returns the PublicSet of the current set; without one, a set without keys.
