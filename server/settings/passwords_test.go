@@ -49,7 +49,7 @@ func TestPasswordsInURLsAreNotInErrors(t *testing.T) {
 func TestPasswordsInDatabaseURLsAreNotInTheNameOfTheDatabase(t *testing.T) {
 	for _, url := range withPasswords("postgres://", "postgresql://") {
 		var c Settings
-		if strings.Contains(url, "@hidden/") { // that is the host
+		if strings.Contains(url, "@hidden/") && strings.Count(url, "@") == 1 { // that is the host
 			continue
 		}
 		if parseDatabaseURL(&c, url) == nil {

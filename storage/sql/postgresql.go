@@ -33,7 +33,7 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" || len(u.Path) < 2 {
 		return nil, errURL
 	}
-	if misread(u) {
+	if misread(databaseURL, u) {
 		return nil, errRawPassword
 	}
 	if !u.Query().Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !onThisMachine(u.Hostname()) {
@@ -50,18 +50,21 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// misread reports whether a part of the password probably became another part of the URL, which would be shown.
-func misread(u *url.URL) bool {
+// misread reports whether a part of the password probably became another part of the URL, which would be shown. The
+// driver ends the password at the first @, unlike net/url.
+func misread(databaseURL string, u *url.URL) bool {
+	_, rest, _ := strings.Cut(databaseURL, "://")
+	authority, _, _ := strings.Cut(strings.NewReplacer("?", "/", "#", "/").Replace(rest), "/")
 	for name := range u.Query() {
 		if strings.Contains(name, "@") {
 			return true
 		}
 	}
-	return strings.Contains(u.Path, "@") || u.Fragment != ""
+	return strings.Count(authority, "@") > 1 || strings.Contains(u.Path, "@") || u.Fragment != ""
 }
 
-var errRawPassword = errors.New("the URL has an @ after the host, or a #: in the password, write what is not a " +
-	"letter or a digit as %XX, such as %40 for @ and %2F for /")
+var errRawPassword = errors.New("the URL has more than one @, or a #: in the password, write what is not a letter or " +
+	"a digit as %XX, such as %40 for @ and %2F for /")
 
 var errUnprotected = errors.New("the URL does not say how the connection is protected: add " +
 	"sslmode=verify-full; use sslmode=disable only in private networks")

@@ -31,7 +31,8 @@ func TestInvalidURLsOfPostgreSQLAreRejected(t *testing.T) {
 		" postgres://" + secret + "host/db", "postgres://" + secret + "ho st/db", "postgres://" + secret + "[::1/db",
 		"postgres://" + secret + "db.example.com/db", // without TLS if a server asks for it
 		"postgres://u:1/" + secret + "localhost/db", "postgres://u:1/d?" + secret + "localhost/db",
-		"postgres://u:1/d#" + secret + "localhost/db",
+		"postgres://u:1/d#" + secret + "localhost/db", "postgres://u:p@" + password + "@localhost/db",
+		"postgres://u:p@" + password + "@127.0.0.1:1/db", "postgres://u:" + password + "@@localhost",
 	} {
 		require.Error(t, CheckURL(url), url)
 		require.NotContains(t, CheckURL(url).Error(), password, url)
@@ -41,7 +42,7 @@ func TestInvalidURLsOfPostgreSQLAreRejected(t *testing.T) {
 	}
 	for _, url := range []string{
 		"postgres://" + secret + "127.0.0.1/db",
-		"postgres://u:p@" + password + "@localhost/db?application_name=u@db",
+		"postgres://u:p%40" + password + "@localhost/db?application_name=u@db",
 		"postgresql://localhost:5433/db", "postgres://" + secret + "[::1]/db",
 		"postgres://" + secret + "host/db?sslmode=verify-full", "postgres://" + secret + "host/db?sslmode=disable",
 		"postgres://" + secret + "a:5432,b:5433/db?target_session_attrs=read-write&sslmode=verify-ca",
