@@ -80,6 +80,8 @@ func (u *Users) Find(ctx context.Context, actor identity.Actor, name string) (id
 	}
 	named, err2 := u.users.FindByUsername(ctx, name)
 	switch {
+	case err2 != nil && !errors.Is(err2, identity.ErrNotFound):
+		return identity.User{}, err2
 	case errors.Is(err, identity.ErrNotFound):
 		return named, unknown(err2, "user", name)
 	case err2 == nil && named.ID != user.ID:

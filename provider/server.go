@@ -55,7 +55,7 @@ func New(c Config) (http.Handler, error) {
 		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, errs),
 		account.routes(issuer.Path+"/account/v1"),
 	)
-	return withCommonHeaders(router.handler(rows)), nil
+	return withCommonHeaders(router.handler(rows), c.TrustedProxies), nil
 }
 
 // routes returns the routes of OAuth 2.0, OpenID Connect and operations. They are below path, except for the document
