@@ -119,7 +119,7 @@ func (m *Manager) repeat(ctx context.Context, r codeRequest, openings []tokens.O
 	}
 	found := slices.IndexFunc(openings, func(o tokens.Opening) bool { return bytes.Equal(o.By, session.OpenedBy) })
 	authorization.Opening = &openings[found]
-	set, err := m.issuer.Reissue(ctx, authorization, session)
+	set, err := m.issuer.Reissue(ctx, authorization, session, now)
 	return set, true, err
 }
 
