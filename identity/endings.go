@@ -9,18 +9,18 @@ import (
 // MaxBucketEndings is how many ended sessions of the users of one bucket are listed individually.
 const MaxBucketEndings = 8
 
-// Endings are the ended sessions whose access tokens may still be valid. Every one of them is in SessionIDs, or is
+// EndedSessions are the ended sessions whose access tokens may still be valid. Every one of them is in SessionIDs, or is
 // covered by the entry of its user's bucket.
-type Endings struct {
+type EndedSessions struct {
 	SessionIDs []string
-	Buckets    []BucketEnding // at most one for each bucket, in ascending order
-	ReadAt     time.Time      // by the store's clock: no session that ended before is missing
+	Buckets    []EndedBucket // at most one for each bucket, in ascending order
+	ReadAt     time.Time     // by the store's clock: no session that ended before is missing
 }
 
-// BucketEnding stands for ended sessions of users of a bucket that are too many to list.
-type BucketEnding struct {
+// EndedBucket stands for ended sessions of users of a bucket that are too many to list.
+type EndedBucket struct {
 	Bucket uint16
-	At     time.Time // when the latest of them ended; never after Endings.ReadAt
+	At     time.Time // when the latest of them ended; never after EndedSessions.ReadAt
 }
 
 // Bucket returns the bucket of a user: the first 16 bits of the SHA-256 of the user's id. Many users share a bucket, so

@@ -227,7 +227,7 @@ func encodeSessions(sessionIDs []string) string {
 
 // encodeBuckets returns the claim for endings, which are sorted. The times in tokens are truncated to seconds, so a
 // token that was issued in the same second as an ending counts as older.
-func encodeBuckets(endings []identity.BucketEnding) string {
+func encodeBuckets(endings []identity.EndedBucket) string {
 	all := make([]byte, 0, 6*len(endings))
 	for _, ending := range endings {
 		all = binary.BigEndian.AppendUint16(all, ending.Bucket)

@@ -25,19 +25,19 @@ import (
 // endedSessions is a store that has only ended sessions.
 type endedSessions struct {
 	identity.Sessions
-	endings identity.Endings
+	endings identity.EndedSessions
 	err     error
 	reads   atomic.Int64
 	gate    chan struct{} // if not nil, Ended blocks until it is closed
 }
 
-func (e *endedSessions) Ended(_ context.Context, _ time.Duration, limit int) (identity.Endings, error) {
+func (e *endedSessions) Ended(_ context.Context, _ time.Duration, limit int) (identity.EndedSessions, error) {
 	e.reads.Add(1)
 	if e.gate != nil {
 		<-e.gate
 	}
 	if len(e.endings.SessionIDs) > limit {
-		return identity.Endings{}, errors.New("more than the limit")
+		return identity.EndedSessions{}, errors.New("more than the limit")
 	}
 	return e.endings, e.err
 }
@@ -202,7 +202,7 @@ func TestServersAgreeOnTheETag(t *testing.T) {
 	_, etagA, _ := a.list(t, 0)
 	_, etagB, _ := b.list(t, 10*time.Second)
 	require.Equal(t, etagA, etagB)
-	b.store.endings.Buckets = []identity.BucketEnding{{Bucket: 1, At: time.Unix(1, 0)}}
+	b.store.endings.Buckets = []identity.EndedBucket{{Bucket: 1, At: time.Unix(1, 0)}}
 	_, etagB, _ = b.list(t, time.Second)
 	require.NotEqual(t, etagA, etagB)
 }
@@ -212,7 +212,7 @@ func TestListContainsBuckets(t *testing.T) {
 	w := newRevocationEnv(t)
 	_, etag, claims := w.list(t, 0)
 	require.Empty(t, claims.Buckets)
-	w.store.endings.Buckets = []identity.BucketEnding{
+	w.store.endings.Buckets = []identity.EndedBucket{
 		{Bucket: 0x0102, At: time.Unix(0x6b49d1ff, 500_000_000)}, {Bucket: 0xfffe, At: time.Unix(0x6b49d200, 0)}}
 	_, newETag, claims := w.list(t, time.Second)
 	require.NotEqual(t, etag, newETag)
@@ -230,7 +230,7 @@ func (w *revocationEnv) largestList(sessions int) {
 		return
 	}
 	for bucket := range 1 << 16 {
-		w.store.endings.Buckets = append(w.store.endings.Buckets, identity.BucketEnding{Bucket: uint16(bucket),
+		w.store.endings.Buckets = append(w.store.endings.Buckets, identity.EndedBucket{Bucket: uint16(bucket),
 			At: w.now.Add(-time.Duration(bucket) * time.Second / 20)})
 	}
 }

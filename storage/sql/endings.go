@@ -92,24 +92,24 @@ type endingRows struct {
 
 // Ended implements identity.Sessions. It reads the clock before the sessions, so that no session that ended before that
 // time is missing.
-func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int) (identity.Endings, error) {
+func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int) (identity.EndedSessions, error) {
 	now, err := s.db.Clock(ctx)
 	if err != nil {
-		return identity.Endings{}, err
+		return identity.EndedSessions{}, err
 	}
 	db := s.db.read.WithContext(ctx)
 	longest, err := scanAll[int64](db, "SELECT coalesce(max(access_ttl), 0) FROM clients")
 	if err != nil {
-		return identity.Endings{}, err
+		return identity.EndedSessions{}, err
 	}
 	since := now.Add(-max(accessTTL, time.Duration(longest[0])*time.Millisecond) - endingsSlack).UnixMilli()
 	known, err := endingsOfSessions.read(db, since, limit)
 	if err != nil {
-		return identity.Endings{}, err
+		return identity.EndedSessions{}, err
 	}
 	deleted, err := endingsOfDeleted.read(db, since, limit)
 	if err != nil {
-		return identity.Endings{}, err
+		return identity.EndedSessions{}, err
 	}
 	endings := foldEndings(append(known.rows, deleted.rows...), now, min(known.keep, deleted.keep), limit)
 	if until := max(known.missingUntil, deleted.missingUntil); until > 0 {
@@ -197,7 +197,7 @@ func parseEndings(text string) ([]ending, error) {
 // foldEndings lists at most limit endings, and at most keep of a bucket: first the latest of each bucket, then the
 // second of each, and so on, so that the fullest buckets lose theirs first. The others are covered by an ending of
 // their bucket. Those without a bucket cannot be covered, so they come before all others.
-func foldEndings(rows []ending, now time.Time, keep, limit int) identity.Endings {
+func foldEndings(rows []ending, now time.Time, keep, limit int) identity.EndedSessions {
 	slices.SortFunc(rows, func(a, b ending) int { return cmp.Compare(b.endedAt, a.endedAt) })
 	counts := make(map[int]int, len(rows))
 	ranked := make([][]ending, keep) // by how many later endings the bucket has
@@ -218,7 +218,7 @@ func foldEndings(rows []ending, now time.Time, keep, limit int) identity.Endings
 	if len(listed) > limit {
 		covered, listed = append(covered, listed[limit:]...), listed[:limit]
 	}
-	endings := identity.Endings{ReadAt: now}
+	endings := identity.EndedSessions{ReadAt: now}
 	for _, row := range listed {
 		endings.SessionIDs = append(endings.SessionIDs, row.id)
 	}
@@ -227,18 +227,18 @@ func foldEndings(rows []ending, now time.Time, keep, limit int) identity.Endings
 }
 
 // bucketEndings returns one ending for each bucket.
-func bucketEndings(rows []ending, now time.Time) []identity.BucketEnding {
+func bucketEndings(rows []ending, now time.Time) []identity.EndedBucket {
 	latest := make(map[int]int64, len(rows))
 	for _, row := range rows {
 		if row.bucket >= 0 {
 			latest[row.bucket] = max(latest[row.bucket], row.endedAt)
 		}
 	}
-	endings := make([]identity.BucketEnding, 0, len(latest))
+	endings := make([]identity.EndedBucket, 0, len(latest))
 	for bucket, at := range latest {
-		endings = append(endings, identity.BucketEnding{Bucket: uint16(bucket), At: notAfter(now, at)})
+		endings = append(endings, identity.EndedBucket{Bucket: uint16(bucket), At: notAfter(now, at)})
 	}
-	slices.SortFunc(endings, func(a, b identity.BucketEnding) int { return cmp.Compare(a.Bucket, b.Bucket) })
+	slices.SortFunc(endings, func(a, b identity.EndedBucket) int { return cmp.Compare(a.Bucket, b.Bucket) })
 	return endings
 }
 
@@ -257,10 +257,10 @@ func notAfter(now time.Time, endedAt int64) time.Time {
 
 // coverAll covers every bucket up to a time, because more sessions ended without a bucket than can be listed. This is
 // only possible for a day after an upgrade.
-func coverAll(some []identity.BucketEnding, now time.Time, until int64) []identity.BucketEnding {
-	all := make([]identity.BucketEnding, 1<<16)
+func coverAll(some []identity.EndedBucket, now time.Time, until int64) []identity.EndedBucket {
+	all := make([]identity.EndedBucket, 1<<16)
 	for bucket := range all {
-		all[bucket] = identity.BucketEnding{Bucket: uint16(bucket), At: notAfter(now, until)}
+		all[bucket] = identity.EndedBucket{Bucket: uint16(bucket), At: notAfter(now, until)}
 	}
 	for _, ending := range some {
 		if ending.At.After(all[ending.Bucket].At) {

@@ -61,15 +61,15 @@ func endingsOfThePreviousVersion(t *testing.T, open func() *DB) {
 	began := time.Now().Add(-time.Minute)
 	alice := signIn(t, db, "alice")
 	endInBulk(t, db, alice, 10, "NULL", began)
-	bucket := identity.BucketEnding{Bucket: identity.Bucket(alice.UserID), At: time.UnixMilli(began.UnixMilli() + 2)}
-	list := func(limit int) identity.Endings {
+	bucket := identity.EndedBucket{Bucket: identity.Bucket(alice.UserID), At: time.UnixMilli(began.UnixMilli() + 2)}
+	list := func(limit int) identity.EndedSessions {
 		endings, err := db.Sessions().Ended(t.Context(), time.Hour, limit)
 		require.NoError(t, err)
 		return endings
 	}
 	for _, limit := range []int{100, 10} { // with its user's bucket, though that is not stored
 		require.Len(t, list(limit).SessionIDs, 8)
-		require.Equal(t, []identity.BucketEnding{bucket}, list(limit).Buckets)
+		require.Equal(t, []identity.EndedBucket{bucket}, list(limit).Buckets)
 	}
 	deleted := make([]string, 20)
 	for n := range deleted {

@@ -148,7 +148,7 @@ func (s *Sessions) lastOfBatch(ctx context.Context, from string) (string, bool, 
 const pruneCursor = "sessions.pruned_to"
 
 // Prune implements identity.Sessions. It scans the primary key, so it needs no index on a column that a refresh
-// changes. The cursor is stored, so any replica continues where the last one stopped, also after a restart.
+// changes. The cursor is stored, so any replica continues where the last one stopped, even after a restart.
 func (s *Sessions) Prune(ctx context.Context, keep time.Duration, batch int) (pruned int, end bool, err error) {
 	cursor, err := s.db.Marks().Marked(ctx, pruneCursor)
 	if err != nil {
