@@ -9,8 +9,8 @@ import (
 // MaxBucketEndings is how many ended sessions of the users of one bucket are listed individually.
 const MaxBucketEndings = 8
 
-// EndedSessions are the ended sessions whose access tokens may still be valid. Every one of them is in SessionIDs, or is
-// covered by the entry of its user's bucket.
+// EndedSessions are the ended sessions whose access tokens may still be valid. Every one of them is in SessionIDs, or
+// is covered by the entry of its user's bucket.
 type EndedSessions struct {
 	SessionIDs []string
 	Buckets    []EndedBucket // at most one for each bucket, in ascending order

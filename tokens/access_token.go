@@ -60,8 +60,8 @@ func (a *Audience) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(a))
 }
 
-// accessToken signs an access token for a session, which expires no later than the session. now is by the store's clock,
-// since verifiers compare the time of issue with the times when sessions ended; see [Revocations].
+// accessToken signs an access token for a session, which expires no later than the session. now is by the store's
+// clock, since verifiers compare the time of issue with the times when sessions ended; see [Revocations].
 func (i *Issuer) accessToken(client identity.Client, session identity.Session, scope string, of owner,
 	now time.Time) (string, time.Duration, error) {
 	expires := now.Add(i.accessTTL(client))

@@ -219,7 +219,7 @@ func encodeSessions(sessionIDs []string) string {
 	}
 	slices.SortFunc(hashes, func(a, b [revocationSize]byte) int { return bytes.Compare(a[:], b[:]) })
 	all := make([]byte, 0, len(hashes)*revocationSize)
-	for _, hash := range hashes {
+	for _, hash := range slices.Compact(hashes) { // a session may have been read before and after its deletion
 		all = append(all, hash[:]...)
 	}
 	return base64.RawURLEncoding.EncodeToString(all)

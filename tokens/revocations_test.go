@@ -104,7 +104,7 @@ func TestListContainsEndedSessions(t *testing.T) {
 	require.Equal(t, body, again, "the contents have not changed")
 	require.Equal(t, etag, sameETag)
 
-	w.store.endings.SessionIDs = []string{"b", "a", "c"}
+	w.store.endings.SessionIDs = []string{"b", "a", "c", "b"}
 	_, newETag, more := w.list(t, time.Second)
 	require.NotEqual(t, etag, newETag)
 	require.Greater(t, more.Sequence, claims.Sequence)

@@ -77,8 +77,8 @@ func TestUserClaimsAreInAccessTokensOnlyIfRequested(t *testing.T) {
 		issued, err := issuer.Issue(t.Context(), Authorization{Client: client, User: users.user, Scope: scope,
 			Method: identity.MethodPassword, AuthTime: time.Now()})
 		require.NoError(t, err)
-		renewed, err := issuer.Renew(t.Context(), Renewal{Client: client, Session: issued.Session, Now: time.Now(), Scope: scope,
-			WithIDToken: true})
+		renewed, err := issuer.Renew(t.Context(), Renewal{Client: client, Session: issued.Session, Now: time.Now(),
+			Scope: scope, WithIDToken: true})
 		require.NoError(t, err)
 		for _, set := range []Set{issued, renewed} {
 			claims := payload(t, set.AccessToken)
@@ -102,7 +102,8 @@ func TestRefreshReadsTheUserOnlyIfTheScopeNeedsIt(t *testing.T) {
 	issuer, users := newRoleIssuer(t)
 	renew := func(scope string) (Set, error) {
 		users.times = 0
-		return issuer.Renew(t.Context(), Renewal{Session: identity.Session{UserID: "u_a"}, Now: time.Now(), Scope: scope})
+		return issuer.Renew(t.Context(), Renewal{Session: identity.Session{UserID: "u_a"}, Now: time.Now(),
+			Scope: scope})
 	}
 	for scope, times := range map[string]int{"": 0, "openid profile offline_access api": 0, "roles": 1, "claims": 1,
 		"roles claims": 1} {

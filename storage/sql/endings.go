@@ -70,7 +70,8 @@ func newEndingTable(name, user, expiresAt string) endingTable {
 		ofBuckets: "WITH RECURSIVE buckets (bucket) AS (SELECT CAST(? AS INTEGER) UNION ALL SELECT bucket + 1 FROM " +
 			"buckets WHERE bucket < ?) SELECT coalesce(string_agg((SELECT string_agg(id || ' ' || " +
 			"CAST(bucket AS TEXT) || ' ' || CAST(ended_at AS TEXT), ' ') FROM (SELECT id, bucket, ended_at FROM " +
-			name + " WHERE " + name + ".bucket = buckets.bucket" + latestInBucket + ") AS latest), ' '), '') FROM buckets",
+			name + " WHERE " + name + ".bucket = buckets.bucket" + latestInBucket +
+			") AS latest), ' '), '') FROM buckets",
 	}
 }
 
@@ -277,8 +278,8 @@ func keepEndings(tx *gorm.DB, now time.Time, userIDs []string) error {
 	for _, id := range userIDs {
 		if err := tx.Exec("INSERT INTO ended_sessions (id, ended_at, bucket) SELECT id, coalesce(ended_at, ?), "+
 			"CAST(? AS INTEGER) FROM sessions WHERE user_id = ? AND coalesce(ended_at, ?) > ? AND idle_expires_at > ? "+
-			"AND expires_at > ? AND coalesce(bucket, 0) >= 0", now.UnixMilli(), int(identity.Bucket(id)), id, now.UnixMilli(), since,
-			since, since).Error; err != nil {
+			"AND expires_at > ? AND coalesce(bucket, 0) >= 0", now.UnixMilli(), int(identity.Bucket(id)), id,
+			now.UnixMilli(), since, since, since).Error; err != nil {
 			return err
 		}
 	}

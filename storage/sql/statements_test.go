@@ -123,7 +123,8 @@ func TestRefreshesDoNotGrowTheDatabase(t *testing.T) {
 	require.Equal(t, "ok", check)
 }
 
-// TestNoIndexContainsColumnsThatARefreshChanges, in its expressions and its condition neither: so a refresh writes one page, and in PostgreSQL is a HOT update.
+// TestNoIndexContainsColumnsThatARefreshChanges, nor do expressions and conditions of indexes. So a refresh writes one
+// page, and in PostgreSQL is a HOT update.
 func TestNoIndexContainsColumnsThatARefreshChanges(t *testing.T) {
 	db := openMigrated(t)
 	var indexed []string
