@@ -30,8 +30,8 @@ const (
 // interval, tokens are rejected sooner after a logout; 5 s is a good interval. The list is valid for 5 minutes after
 // the issuer signed it; policy decides what happens then.
 //
-// If so many sessions of one user end that they would fill the list, tokens that were issued before to that user, and to
-// one of 65 536 others, are rejected too. A client whose session is still active refreshes once more.
+// If so many sessions of one user end that they would fill the list, tokens that were issued before to that user, and
+// to one of 65 536 others, are rejected too. A client whose session is still active refreshes once more.
 //
 // Tokens of clients that act for themselves have no session and are not affected.
 func WithRevocations(interval time.Duration, policy RevocationPolicy) Option {
