@@ -78,7 +78,7 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, s
 	}
 	claims.UserClaims = userClaims(of.user, scope)
 	token, err := i.sign(typeAccessToken, claims)
-	return token, max(0, expires.Sub(now)), err // a sign-in has only this server's clock at first
+	return token, expires.Sub(now), err
 }
 
 // IssueToClient signs an access token for a client that acts for itself (RFC 6749 §4.4). The token has no session, so
