@@ -4,7 +4,7 @@ import "github.com/lingpai/lingpai/tokens"
 
 // Meter counts events for metrics. Label values are a small fixed set and never describe a user.
 type Meter interface {
-	// Refreshed counts a presented refresh token by its verdict: rotate, repeat, refuse, theft, or ahead.
+	// Refreshed counts a presented refresh token by its verdict: rotate, repeat, refuse, clock, key, theft, or ahead.
 	Refreshed(verdict string)
 }
 
@@ -23,6 +23,10 @@ func verdictName(d tokens.Decision) string {
 		return "rotate"
 	case tokens.Repeat:
 		return "repeat"
+	case tokens.RefuseClock:
+		return "clock"
+	case tokens.RefuseKey:
+		return "key"
 	case tokens.Theft:
 		return "theft"
 	}
