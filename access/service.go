@@ -83,7 +83,7 @@ func (s *Service) RefreshToken(ctx context.Context, client clients.Client, text 
 		return RefreshToken{}, err
 	case presented.Session.ClientID != client.ID: // checked first, since it must not learn whether the session has ended
 		return RefreshToken{}, ErrBadRefreshToken
-	case !presented.Session.Alive(presented.Now):
+	case !presented.Session.Active(presented.Now):
 		return RefreshToken{}, ErrSessionEnded
 	}
 	return presented, nil
@@ -101,7 +101,7 @@ func (s *Service) OpenRefreshToken(ctx context.Context, text string) (RefreshTok
 		return RefreshToken{}, ErrBadRefreshToken
 	case err != nil:
 		return RefreshToken{}, oauth.StoreFailed(err)
-	case !token.Opens(session):
+	case !token.Matches(session):
 		return RefreshToken{}, ErrBadRefreshToken
 	}
 	return RefreshToken{token, session, now}, nil

@@ -50,7 +50,7 @@ func (k *Keys) CheckMasterKey(ctx context.Context, actor identity.Actor) error {
 	if err != nil || len(records) == 0 || k.ring == nil {
 		return err
 	}
-	return keys.OpensKeysInUse(records, k.ring, time.Now())
+	return keys.CheckRing(records, k.ring, time.Now())
 }
 
 // List returns all keys, including those that are gone: signing keys first, and the newest of each purpose first.

@@ -11,7 +11,7 @@ import (
 // Client is a client's record with methods for what it allows.
 type Client struct{ identity.Client }
 
-// MayUse reports whether the record allows a grant. Only first-party clients may see passwords (RFC 9700 §2.4), and
+// MayUse reports whether the record allows a grant. Only first-party clients may see passwords (RFC 6749 §4.3), and
 // only confidential clients may act for themselves (RFC 6749 §4.4).
 func (c Client) MayUse(grant string) bool {
 	switch grant {

@@ -17,7 +17,7 @@ func (m *Manager) clientCredentials(_ context.Context, r request) (tokens.Set, e
 		return tokens.Set{}, err
 	}
 	if scope == oauth.ScopeWechatAppToken || scope == oauth.ScopeWechatData {
-		return m.issuer.IssueToClientForThisServer(r.Client.Client, scope)
+		return m.issuer.IssueToClientForIssuer(r.Client.Client, scope)
 	}
 	return m.issuer.IssueToClient(r.Client.Client, scope)
 }

@@ -83,7 +83,7 @@ func (m *Manager) LoadRefreshToken(ctx context.Context, refresh string) (oauth2.
 		return nil, err
 	}
 	session := presented.Session
-	if !session.Alive(presented.Now) {
+	if !session.Active(presented.Now) {
 		return nil, access.ErrSessionEnded
 	}
 	return &models.Token{

@@ -53,8 +53,8 @@ type Session struct {
 	EndReason     string
 }
 
-// Alive reports whether the session can be used at a given time.
-func (s Session) Alive(now time.Time) bool {
+// Active reports whether the session can be used at a given time.
+func (s Session) Active(now time.Time) bool {
 	return s.EndedAt.IsZero() && now.Before(s.IdleExpiresAt) && now.Before(s.ExpiresAt)
 }
 
@@ -79,8 +79,8 @@ type Lifetimes struct {
 	Idle, Absolute time.Duration
 }
 
-// Endings is a list of ended sessions.
-type Endings struct {
+// EndedSessions is a list of ended sessions.
+type EndedSessions struct {
 	SessionIDs   []string  // the latest first
 	MissingUntil time.Time // sessions that ended at or before this time may be missing; zero: the list is complete
 	ReadAt       time.Time // by the store's clock: all sessions that ended before are in the list
@@ -115,7 +115,7 @@ type Sessions interface {
 	// Ended returns at most limit sessions, the latest first, that ended so recently that access tokens of them may
 	// still be valid. accessTTL is the lifetime of access tokens of clients that do not set their own; the longest of
 	// all clients counts. Sessions of deleted users are included; sessions that expired without being ended are not.
-	Ended(ctx context.Context, accessTTL time.Duration, limit int) (Endings, error)
+	Ended(ctx context.Context, accessTTL time.Duration, limit int) (EndedSessions, error)
 	// Prune examines the next batch of sessions in the order of ids, and starts again after the last. It deletes
 	// those that have been over for longer than keep. It returns how many it deleted, and whether it reached the last
 	// session.

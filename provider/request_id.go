@@ -9,11 +9,16 @@ import (
 
 type requestIDKey struct{}
 
-// withRequestID gives each request an id, which is in its response and in all log lines about it.
-func withRequestID(next http.Handler) http.Handler {
+// noSniff makes browsers respect Content-Type.
+var noSniff = []string{"nosniff"}
+
+// withCommonHeaders gives each request an id, which is in its response and in all log lines about it, and sets the
+// headers that all responses have.
+func withCommonHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
 		w.Header()["X-Request-Id"] = []string{id}
+		w.Header()["X-Content-Type-Options"] = noSniff
 		// A Content-Length next to Transfer-Encoding is no longer visible here, so do not trust what follows on
 		// the connection.
 		if len(r.TransferEncoding) > 0 {

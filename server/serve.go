@@ -28,11 +28,11 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; "+
 			"for development only", "issuer", s.Issuer)
 	}
-	if s.Simulates(identity.PlatformWechat) {
+	if s.IsSimulated(identity.PlatformWechat) {
 		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url",
 			s.WechatBaseURL)
 	}
-	if s.Simulates(identity.PlatformQQ) {
+	if s.IsSimulated(identity.PlatformQQ) {
 		logger.Warn("qq.base_url is not QQ: only simulated apps can sign in", "qq.base_url", s.QQBaseURL)
 	}
 	database, err := OpenMigratedDatabase(ctx, s)

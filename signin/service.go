@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
@@ -25,6 +26,8 @@ type Config struct {
 	Volatile  identity.Volatile
 	Platforms map[string]Platform // by grant type
 	Vault     *wechat.Vault
+	Repeats   *idempotency.Requests
+	Sealer    wechat.PerIdentitySealer
 	Hasher    *password.Hasher
 	Attempts  AttemptPolicy
 	Now       func() time.Time
@@ -43,6 +46,8 @@ type Service struct {
 	limiter   *limits.Limiter
 	platforms map[string]Platform
 	vault     *wechat.Vault
+	repeats   *idempotency.Requests
+	sealer    wechat.PerIdentitySealer
 	hasher    *password.Hasher
 	attempts  AttemptPolicy
 	now       func() time.Time
@@ -54,7 +59,8 @@ func New(c Config) *Service {
 	return &Service{
 		clients: c.Clients, apps: c.Apps, users: c.Users, accounts: c.Accounts, deletions: c.Deletions,
 		events: c.Events, volatile: c.Volatile, limiter: limits.New(c.Volatile), platforms: c.Platforms,
-		vault: c.Vault, hasher: c.Hasher, attempts: c.Attempts, now: c.Now, logger: c.Logger,
+		vault: c.Vault, repeats: c.Repeats, sealer: c.Sealer, hasher: c.Hasher,
+		attempts: c.Attempts, now: c.Now, logger: c.Logger,
 	}
 }
 

@@ -105,15 +105,15 @@ func retired(rotations []identity.Rotation, presented Refresh, now time.Time, wi
 		return Repeat
 	case age < -window:
 		return RefuseClock
-	case sameKey && age <= sameKeySpan, window > 0 && age <= window && sheltered(rotation, presented):
+	case sameKey && age <= sameKeySpan, window > 0 && age <= window && answered(rotation, presented):
 		return Repeat
 	}
 	return Theft
 }
 
-// sheltered reports whether a repeat within the window is honest. Every holder of a token of a lost generation is
+// answered reports whether a repeat within the window is honest. Every holder of a token of a lost generation is
 // honest. Libraries that send keys make a new one for each attempt, so the keys of lenient clients are no evidence.
-func sheltered(rotation identity.Rotation, presented Refresh) bool {
+func answered(rotation identity.Rotation, presented Refresh) bool {
 	return rotation.Lost || !presented.Strict || rotation.KeyHash == nil && presented.KeyHash == nil
 }
 

@@ -26,8 +26,8 @@ type OAuthLogin struct {
 	scope       []string
 }
 
-// TellsProfile reports whether the user let the app read the profile.
-func (l OAuthLogin) TellsProfile() bool {
+// AllowsProfile reports whether the user let the app read the profile.
+func (l OAuthLogin) AllowsProfile() bool {
 	return l.accessToken != nil && (slices.Contains(l.scope, "snsapi_userinfo") ||
 		slices.Contains(l.scope, "snsapi_login"))
 }
@@ -136,7 +136,7 @@ func profileClasses() map[int]error {
 // login is valid without it, so any error just means that there is no profile. It returns
 // ErrUnavailable without a call if the user did not let the app read the profile.
 func (c *Client) OAuthProfile(ctx context.Context, appID string, login OAuthLogin) (Profile, error) {
-	if !login.TellsProfile() {
+	if !login.AllowsProfile() {
 		return Profile{}, &Error{Class: ErrUnavailable, Reason: "no scope for a profile"}
 	}
 	return call(ctx, c, "snsUserInfo", appID, func(ctx context.Context) (Profile, error) {

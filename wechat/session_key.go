@@ -50,6 +50,26 @@ func decodeBase64(text string) ([]byte, error) {
 	return decoded, nil
 }
 
+// sessionKeyPurpose is what Seal seals keys for.
+const sessionKeyPurpose = "wechat session key of a sign-in"
+
+// Seal encrypts a key, bound to an identity that OpenSessionKey needs again.
+func (k SessionKey) Seal(sealer PerIdentitySealer, identity string) ([]byte, error) {
+	if k.Zero() {
+		return nil, errSessionKey
+	}
+	return sealer.SealPerIdentity(sessionKeyPurpose, identity, []byte(k.text()))
+}
+
+// OpenSessionKey decrypts a key that Seal encrypted for the same identity.
+func OpenSessionKey(sealer PerIdentitySealer, identity string, sealed []byte) (SessionKey, error) {
+	text, err := sealer.OpenPerIdentity(sessionKeyPurpose, identity, sealed)
+	if err != nil {
+		return SessionKey{}, err
+	}
+	return ParseSessionKey(string(text))
+}
+
 // Zero reports whether there is no key.
 func (k SessionKey) Zero() bool { return k.raw == nil }
 

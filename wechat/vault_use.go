@@ -14,9 +14,9 @@ const (
 	// so every failure tells an attacker something.
 	maxFailures = 10
 
-	// useLife limits a use of a key, including the call of WeChat, in case the process
+	// useLifetime limits a use of a key, including the call of WeChat, in case the process
 	// crashes before it ends.
-	useLife = 30 * time.Second
+	useLifetime = 30 * time.Second
 )
 
 // Confirm asks WeChat whether it encrypted a message itself, by the
@@ -113,7 +113,7 @@ func (v *Vault) use(ctx context.Context, account Account, try func(keys []Sessio
 func (v *Vault) takeSlot(ctx context.Context, account Account, tried version) (string, error) {
 	for n := range maxFailures {
 		slot := account.storeKey(fmt.Sprintf("%s/%d", tried.id, n))
-		free, err := v.config.Store.PutIfAbsent(ctx, slot, []byte{1}, useLife)
+		free, err := v.config.Store.PutIfAbsent(ctx, slot, []byte{1}, useLifetime)
 		if err != nil {
 			return "", err
 		}
@@ -132,7 +132,7 @@ func (v *Vault) settle(ctx context.Context, slots []string, failed bool) error {
 			_, _ = v.config.Store.Take(ctx, slot) // if this fails, it expires
 			continue
 		}
-		if err := v.config.Store.Put(ctx, slot, []byte{1}, v.config.KeyLife); err != nil {
+		if err := v.config.Store.Put(ctx, slot, []byte{1}, v.config.KeyLifetime); err != nil {
 			return err
 		}
 	}
@@ -174,9 +174,9 @@ func (v *Vault) Reseal(ctx context.Context, account Account, outdated func(seale
 	case err != nil:
 		return false, err
 	}
-	left := v.config.KeyLife - v.config.Now().Sub(versions[0].at)
+	left := v.config.KeyLifetime - v.config.Now().Sub(versions[0].at)
 	if left < time.Second {
 		return false, nil
 	}
-	return true, v.writeFor(ctx, account, versions, min(left, v.config.KeyLife))
+	return true, v.writeFor(ctx, account, versions, min(left, v.config.KeyLifetime))
 }

@@ -42,6 +42,7 @@ type SignIn struct {
 	Scope      string // granted
 	Parameters oauth.Parameters
 	Person     signin.Person
+	Key        string // the request's Idempotency-Key; "" if there is none
 }
 
 func (e SignIn) parameter(name string) string { return e.Parameters.Get(name) }

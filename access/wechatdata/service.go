@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/access"
+	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
@@ -23,6 +24,7 @@ type Config struct {
 	Profiles  identity.Profiles
 	Events    identity.Events
 	Volatile  identity.Volatile
+	Repeats   *idempotency.Requests
 	AppTokens *wechat.AppTokens
 	Vault     *wechat.Vault
 	Meter     Meter // nil: nothing is counted
@@ -32,14 +34,14 @@ type Config struct {
 
 // Meter counts events for metrics.
 type Meter interface {
-	// PhoneAsked counts a request for a phone number by its outcome: verified, refused, over_budget or unavailable.
-	PhoneAsked(appID, outcome string)
+	// PhoneRequested counts a request for a phone number by its outcome: verified, refused, over_budget or unavailable.
+	PhoneRequested(appID, outcome string)
 }
 
 // noMeter counts nothing.
 type noMeter struct{}
 
-func (noMeter) PhoneAsked(string, string) {}
+func (noMeter) PhoneRequested(string, string) {}
 
 // Service does what needs the session key or the phone number of a user. It is safe for concurrent use.
 type Service struct {
@@ -50,6 +52,7 @@ type Service struct {
 	profiles  identity.Profiles
 	events    identity.Events
 	volatile  identity.Volatile
+	repeats   *idempotency.Requests
 	limiter   *limits.Limiter
 	appTokens *wechat.AppTokens
 	vault     *wechat.Vault
@@ -65,8 +68,8 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		access: c.Access, apps: c.Apps, users: c.Users, accounts: c.Accounts, profiles: c.Profiles,
-		events: c.Events, volatile: c.Volatile, limiter: limits.New(c.Volatile), appTokens: c.AppTokens,
-		vault: c.Vault, meter: c.Meter, now: c.Now, logger: c.Logger,
+		events: c.Events, volatile: c.Volatile, repeats: c.Repeats, limiter: limits.New(c.Volatile),
+		appTokens: c.AppTokens, vault: c.Vault, meter: c.Meter, now: c.Now, logger: c.Logger,
 	}
 }
 

@@ -51,7 +51,7 @@ func complete(cmd *cobra.Command, prefix string, list candidates) ([]string, cob
 	const done = cobra.ShellCompDirectiveNoFileComp
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 	defer cancel()
-	c, err := settings.Load(cmd.Flags(), settings.Terms{})
+	c, err := settings.Load(cmd.Flags(), settings.LoadOptions{})
 	if err != nil {
 		return nil, done
 	}

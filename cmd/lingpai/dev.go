@@ -25,7 +25,7 @@ All LINGPAI_… variables of "lingpai serve --help" apply, within these limits. 
 			if err := checkOutput(cmd); err != nil {
 				return err
 			}
-			c, err := settings.Load(cmd.Flags(), dev.Terms(addr, data))
+			c, err := settings.Load(cmd.Flags(), dev.LoadOptions(addr, data))
 			if err != nil {
 				return err
 			}

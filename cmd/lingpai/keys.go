@@ -95,8 +95,8 @@ func revokeKeyCommand() *cobra.Command {
 		Short: "Revoke a compromised key immediately",
 		Long: `Revoke a key immediately, in an emergency: it is no longer published, and everything it signed
 becomes invalid. If it was the current key, the next key, which is already published, takes its place. After
-a signing key is revoked, apps refresh the access tokens that it signed; after a refresh secret is revoked, users whose
-refresh tokens depend on it must sign in again.
+a signing key is revoked, clients refresh the access tokens that it signed; after a refresh secret is revoked, users
+whose refresh tokens depend on it must sign in again.
 
 An ID may begin with a hyphen. Write -- before it, so that it is not parsed as a flag.`,
 		Example: "  lingpai keys list\n  lingpai keys revoke --now -- 8pO4…Qk",
@@ -299,7 +299,7 @@ func rewrapVault(ctx context.Context, cmd *cobra.Command, o operation, k *admin.
 	}
 	defer store.Close()
 	vault := wechat.NewVault(wechat.VaultConfig{Store: store, NotFound: identity.ErrNotFound, Sealer: ring,
-		KeyLife: o.config.SessionKeyLife})
+		KeyLifetime: o.config.SessionKeyLifetime})
 	resealed, err := k.RewrapSessionKeys(ctx, o.actor, vault, func(looked, resealed int) {
 		cmd.PrintErrf("checked the session keys of %s, encrypted %d again\n", terminal.Plural(looked, "account"),
 			resealed)

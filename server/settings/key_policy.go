@@ -12,8 +12,9 @@ import (
 // its secret is kept for that long.
 func (s Settings) KeyPolicy() keys.Policy {
 	return keys.Policy{
-		Signing: keys.Life{Interval: s.KeyInterval, Announce: s.KeyAnnounce, Retire: s.KeyRetire},
-		Refresh: keys.Life{Interval: s.KeyInterval, Announce: s.KeyAnnounce, Retire: clients.MaxIdleTTL + 24*time.Hour},
+		Signing: keys.Schedule{Interval: s.KeyInterval, Announce: s.KeyAnnounce, Retire: s.KeyRetire},
+		Refresh: keys.Schedule{Interval: s.KeyInterval, Announce: s.KeyAnnounce,
+			Retire: clients.MaxIdleTTL + 24*time.Hour},
 	}
 }
 

@@ -33,21 +33,21 @@ func IsLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
 }
 
-// Simulates reports whether a platform is a simulator on this machine.
-func (s Settings) Simulates(platform string) bool {
+// IsSimulated reports whether a platform is a simulator on this machine.
+func (s Settings) IsSimulated(platform string) bool {
 	if platform == identity.PlatformQQ {
 		return !isHost(s.QQBaseURL, qq.IsHost)
 	}
 	return !isHost(s.WechatBaseURL, wechat.IsWechatHost)
 }
 
-// WhoAnswers returns the name of the platform, or "the simulator at" its address.
-func (s Settings) WhoAnswers(platform string) string {
+// DescribePlatform returns the name of the platform, or "the simulator at" its address.
+func (s Settings) DescribePlatform(platform string) string {
 	title, base := "WeChat", s.WechatBaseURL
 	if platform == identity.PlatformQQ {
 		title, base = "QQ", s.QQBaseURL
 	}
-	if s.Simulates(platform) {
+	if s.IsSimulated(platform) {
 		return "the simulator at " + base
 	}
 	return title

@@ -25,7 +25,7 @@ type Settings struct {
 	MasterKey           identity.Secret
 	WechatBaseURL       string
 	WechatTimeout       time.Duration
-	SessionKeyLife      time.Duration
+	SessionKeyLifetime  time.Duration
 	QQBaseURL           string
 	DeletionGrace       time.Duration
 

@@ -39,7 +39,7 @@ func MovableClock(t testing.TB, database string) (string, *Clock) {
 	query.Set("search_path", "public,moved,pg_catalog")
 	own.RawQuery = query.Encode()
 	clock := &Clock{t: t, database: database}
-	t.Cleanup(clock.Leave)
+	t.Cleanup(clock.Disconnect)
 	return own.String(), clock
 }
 
@@ -59,9 +59,9 @@ func (c *Clock) Move(by time.Duration) {
 	require.NoError(c.t, err)
 }
 
-// Leave disconnects from the database until the next move, since a database can be neither copied nor dropped while
+// Disconnect closes the connection until the next move, since a database can be neither copied nor dropped while
 // anybody is connected.
-func (c *Clock) Leave() {
+func (c *Clock) Disconnect() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.connection != nil {

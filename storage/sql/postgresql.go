@@ -21,9 +21,9 @@ import (
 const DefaultConnections = 10
 
 const (
-	defaultTimeout = 5 * time.Second  // for a statement or a transaction, including the wait for a connection
-	connectTimeout = 3 * time.Second  // for a new connection, unless the URL has connect_timeout
-	connectionLife = 30 * time.Minute // so that connections reach another server after a failover
+	defaultTimeout     = 5 * time.Second  // for a statement or a transaction, including the wait for a connection
+	connectTimeout     = 3 * time.Second  // for a new connection, unless the URL has connect_timeout
+	connectionLifetime = 30 * time.Minute // so that connections reach another server after a failover
 )
 
 // parsePostgreSQL parses a URL. It does not return pgx's errors, which would quote the URL.
@@ -68,7 +68,7 @@ func newPostgreSQL(options Options) (*DB, error) {
 	}
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
-	pool.SetConnMaxLifetime(connectionLife)
+	pool.SetConnMaxLifetime(connectionLifetime)
 	db := &DB{dialect: dialectPostgreSQL, timeout: defaultTimeout}
 	db.read, err = gorm.Open(postgres.New(postgres.Config{Conn: timeoutPool{pool, db}, WithoutReturning: true}),
 		settings())

@@ -50,8 +50,8 @@ func TestRotationsOfEarlierVersions(t *testing.T) {
 	at := time.UnixMilli(1_790_000_000_123)
 	key := bytes.Repeat([]byte{7}, identity.KeyHashSize)
 	for name, c := range map[string]struct {
-		rotation  identity.Rotation
-		sheltered bool // as an earlier version writes it and reads it
+		rotation identity.Rotation
+		anyKey   bool // as an earlier version writes it and reads it
 	}{
 		"without a key":       {identity.Rotation{Lowest: 5, Highest: 5, At: at}, true},
 		"with a key":          {identity.Rotation{Lowest: 5, Highest: 5, At: at, KeyHash: key}, false},
@@ -61,7 +61,7 @@ func TestRotationsOfEarlierVersions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			blob := encodeRotations([]identity.Rotation{c.rotation})
-			require.Equal(t, c.sheltered, blob[rotationSize]&1 != 0)
+			require.Equal(t, c.anyKey, blob[rotationSize]&1 != 0)
 			require.Zero(t, blob[rotationSize]&^3, "they reject other flags")
 			decoded, err := decodeRotations(blob)
 			require.NoError(t, err)

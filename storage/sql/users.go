@@ -53,7 +53,8 @@ func (r userRow) user() identity.User {
 	user := identity.User{
 		ID: r.ID, PasswordHash: r.PasswordHash, AuthEpoch: r.AuthEpoch, CreatedAt: instant(&r.CreatedAt),
 		DisabledAt: instant(r.DisabledAt),
-		Roles:      r.Roles, Claims: identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt), Dismissed: r.Dismissed,
+		Roles:      r.Roles, Claims: identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt),
+		DeletionByOperator: r.Dismissed,
 	}
 	if r.Username != nil {
 		user.Username = *r.Username
@@ -227,8 +228,8 @@ func (u *Users) FindByUsername(ctx context.Context, username string) (identity.U
 	return findUser(u.db.read.WithContext(ctx), "username_key", canonical)
 }
 
-// Name implements identity.Users.
-func (u *Users) Name(ctx context.Context, id, username string) error {
+// SetUsername implements identity.Users.
+func (u *Users) SetUsername(ctx context.Context, id, username string) error {
 	canonical, err := identity.CanonicalUsername(username)
 	if err != nil {
 		return fmt.Errorf("cannot name the user: %w", err)

@@ -138,7 +138,7 @@ func accountsCreateOtherUsers(t *testing.T, f fixture) {
 	other := f.requireNewUser(t, inUnion("op", external.UnionID, newIdentity("wx4")))
 	require.NotEqual(t, user.ID, other.ID)
 	f.requireUser(t, other, external)
-	require.NoError(t, f.Users.Name(t.Context(), other.ID, user.Username))
+	require.NoError(t, f.Users.SetUsername(t.Context(), other.ID, user.Username))
 	require.Zero(t, f.details(t, other.ID))
 	require.Empty(t, other.Roles)
 }

@@ -324,7 +324,7 @@ func purgeRacesWrites(t *testing.T, f fixture) {
 		case 5:
 			err = tryOpen(t, at, user, client, 1)
 		case 6:
-			err = at.Users.Name(ctx, user.ID, strings.ToUpper(user.Username))
+			err = at.Users.SetUsername(ctx, user.ID, strings.ToUpper(user.Username))
 		case 7:
 			err = at.Entitlements.GrantRole(ctx, user.ID, fmt.Sprint("role", n))
 		}

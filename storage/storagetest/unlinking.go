@@ -148,7 +148,7 @@ func lastWayIn(t *testing.T, f fixture) {
 		require.Empty(t, f.eventsOf(t, identity.EventUnlinked, user.ID))
 	}
 	refused() // an account that is unlinked too does not count
-	require.NoError(t, f.Users.Name(t.Context(), user.ID, newName()))
+	require.NoError(t, f.Users.SetUsername(t.Context(), user.ID, newName()))
 	refused() // nor does a name without a password
 	spare := newIdentity("wx3")
 	f.link(t, user, spare)

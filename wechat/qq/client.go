@@ -40,7 +40,7 @@ type Client struct {
 // NewClient returns a client, or an error if the configuration is invalid. The base URL must be QQ's own, or on
 // loopback. When the client is no longer needed, call Close.
 func NewClient(config wechat.Config) (*Client, error) {
-	calls, err := wechat.NewSiblingClient(wechat.Sibling{Name: "qq", BaseURL: DefaultBaseURL, IsHost: IsHost,
+	calls, err := wechat.NewPlatformClient(wechat.Platform{Name: "qq", BaseURL: DefaultBaseURL, IsHost: IsHost,
 		ValidAppID: ValidAppID}, config)
 	if err != nil {
 		return nil, err

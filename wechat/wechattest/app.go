@@ -99,11 +99,11 @@ func (a App) has(kind codeKind) bool {
 	return miniProgram != (kind == oauthCode)
 }
 
-func (a App) codeLife() time.Duration {
+func (a App) codeLifetime() time.Duration {
 	if a.Kind == KindWebsite || a.Kind == KindMobileApp {
-		return longCodeLife
+		return longCodeLifetime
 	}
-	return codeLife
+	return codeLifetime
 }
 
 func validAppID(id string) bool {

@@ -46,7 +46,7 @@ func (s *logins) sessionAfterLogin(appID, openID string) *session {
 		current.key = s.sessionKey()
 	}
 	current.logins++
-	current.expires = now.Add(s.options.SessionKeyLife)
+	current.expires = now.Add(s.options.SessionKeyLifetime)
 	return current
 }
 

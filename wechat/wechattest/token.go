@@ -10,7 +10,7 @@ import (
 // Lifetimes and quotas of app-level access tokens. Those of the stable kind are documented
 // (getStableAccessToken); the classic kind's daily quota is known to be in the low thousands.
 const (
-	tokenLife       = 7200 * time.Second
+	tokenLifetime   = 7200 * time.Second
 	tokenOverlap    = 5 * time.Minute
 	tokenLength     = 136 // characters
 	stablePerMinute = 10_000
@@ -119,7 +119,7 @@ func (s *appTokens) replace(appID string, pair *tokenPair, overlap time.Duration
 	pair.latest = &token{
 		text:    s.alphanumeric(tokenLength),
 		appID:   appID,
-		expires: now.Add(tokenLife),
+		expires: now.Add(tokenLifetime),
 	}
 	s.tokens.put(pair.latest.text, pair.latest)
 }
@@ -127,8 +127,8 @@ func (s *appTokens) replace(appID string, pair *tokenPair, overlap time.Duration
 func (s *appTokens) tokenAnswer(latest *token) *answer {
 	remaining := (latest.expires.Sub(s.now()) + time.Second - 1) / time.Second
 	return &answer{
-		members: map[string]any{"access_token": latest.text, "expires_in": int(remaining)},
-		terse:   true,
+		members:     map[string]any{"access_token": latest.text, "expires_in": int(remaining)},
+		omitErrcode: true,
 	}
 }
 

@@ -4,7 +4,7 @@ const parts = {};
 parts.errors = (() => {
 const messages = {
   network: ['网络不可用，请稍后重试', 'The network is not available. Try again later.'],
-  invalid_response: ['服务器的回答无法识别，请稍后重试', 'The server sent no answer that can be read. Try again later.'],
+  invalid_response: ['服务器的响应无法识别，请稍后重试', 'The server sent no answer that can be read. Try again later.'],
   temporarily_unavailable: ['服务繁忙，请稍后重试', 'The service is busy. Try again later.'],
   server_error: ['服务器出错，请稍后重试', 'Something went wrong on the server. Try again later.'],
   login_failed: ['微信登录失败，请稍后重试', 'WeChat gave no login code. Try again later.'],
