@@ -81,7 +81,7 @@ func (s *Service) RefreshToken(ctx context.Context, client clients.Client, text 
 	switch {
 	case err != nil:
 		return RefreshToken{}, err
-	case presented.Session.ClientID != client.ID: // checked first, since it must not learn whether the session has ended
+	case presented.Session.ClientID != client.ID: // before the next: it must not learn whether the session has ended
 		return RefreshToken{}, ErrBadRefreshToken
 	case !presented.Session.Active(presented.Now):
 		return RefreshToken{}, ErrSessionEnded

@@ -103,8 +103,8 @@ func (c *Clients) RotateSecret(ctx context.Context, actor identity.Actor, id str
 	return identity.Secret(secret), nil
 }
 
-// SetRefreshKeys sets whether all refreshes of a client have an idempotency key, a random one for each refresh token. It
-// returns UnknownError if there is no such client, and the errors of [clients.Check] that the change causes.
+// SetRefreshKeys sets whether every refresh of a client has an idempotency key, a random one for each refresh token.
+// It returns UnknownError if there is no such client, and the errors of [clients.CheckRefreshKeys].
 func (c *Clients) SetRefreshKeys(ctx context.Context, actor identity.Actor, id string, on bool) error {
 	ctx = identity.WithActor(ctx, actor)
 	client, err := c.clients.Find(ctx, id)

@@ -73,7 +73,7 @@ func (m *Manager) apply(ctx context.Context, r request, presented access.Refresh
 		}
 	}
 	if decision.Ahead {
-		m.recordAhead(ctx, session, presented.Token.Generation)
+		m.recordDecision(ctx, presented, decision)
 	}
 	set.RefreshToken, err = m.issuer.Successor(presented.Token, decision.Session)
 	return set, true, err
@@ -94,7 +94,16 @@ func (m *Manager) refuse(ctx context.Context, presented access.RefreshToken, dec
 			session.ID, "client", session.ClientID)
 		return access.ErrSessionEnded
 	}
-	m.recordRefusal(ctx, session, presented.Token.Generation, decision)
+	// At most once a minute, since otherwise an attacker could flood the audit log.
+	key := fmt.Sprintf("refused/%s/%d", session.ID, presented.Token.Generation)
+	first, err := m.volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
+	switch {
+	case err != nil: // possibly a repetition, and recording all of them could flood the audit log
+		m.logger.WarnContext(ctx, "a refresh token was rejected, but not recorded in the audit log", "session",
+			session.ID, "error", err)
+	case first:
+		m.recordDecision(ctx, presented, decision)
+	}
 	return access.ErrBadRefreshToken
 }
 
@@ -123,38 +132,21 @@ func narrowedScope(granted, requested string) (string, error) {
 // refusalPeriod is the minimum time between two audit events for the same rejected token.
 const refusalPeriod = time.Minute
 
-// recordRefusal records a rejected token at most once a minute, since otherwise an attacker could flood the audit log.
-func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, presented uint32,
-	decision tokens.Decision) {
-	key := fmt.Sprintf("refused/%s/%d", session.ID, presented)
-	first, err := m.volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
-	if err != nil { // possibly a repetition, and recording all of them could flood the audit log
-		m.logger.WarnContext(ctx, "a refresh token was rejected, but not recorded in the audit log", "session",
-			session.ID, "error", err)
+// recordDecision logs and records what is unusual about a decision.
+func (m *Manager) recordDecision(ctx context.Context, presented access.RefreshToken, decision tokens.Decision) {
+	session := presented.Session
+	event := identity.Event{Kind: identity.EventRefreshRefused, UserID: session.UserID, ClientID: session.ClientID,
+		SessionID: session.ID}
+	switch {
+	case decision.Ahead:
+		event.Kind = identity.EventRefreshAhead
+		event.Detail = fmt.Sprintf("row at %d, token at %d", session.Generation, presented.Token.Generation)
+		m.logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits",
+			"session", session.ID)
+	case decision.Verdict == tokens.RefuseClock:
+		event.Kind = identity.EventRefreshClock
+		m.logger.WarnContext(ctx, "a refresh token was retired at a time that has not come yet: the store's clock was "+
+			"set back", "session", session.ID)
 	}
-	if err != nil || !first {
-		return
-	}
-	if decision.Ahead {
-		m.recordAhead(ctx, session, presented)
-		return
-	}
-	kind := identity.EventRefreshRefused
-	if decision.Verdict == tokens.RefuseClock {
-		kind = identity.EventRefreshClock
-		m.logger.WarnContext(ctx, "a refresh token was retired at a time that has not come yet: the database's clock "+
-			"was set back", "session", session.ID)
-	}
-	m.record(ctx, identity.Event{Kind: kind, UserID: session.UserID, ClientID: session.ClientID,
-		SessionID: session.ID})
-}
-
-// recordAhead logs and records that a token is newer than its session's row, because the store has lost commits.
-func (m *Manager) recordAhead(ctx context.Context, session identity.Session, presented uint32) {
-	m.logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits",
-		"session", session.ID)
-	m.record(ctx, identity.Event{
-		Kind: identity.EventRefreshAhead, UserID: session.UserID, ClientID: session.ClientID, SessionID: session.ID,
-		Detail: fmt.Sprintf("row at %d, token at %d", session.Generation, presented),
-	})
+	m.record(ctx, event)
 }

@@ -35,8 +35,8 @@ func TestWalkHonestClientsLoseNoSession(t *testing.T) {
 				t.Run(client.Name, func(t *testing.T) {
 					steps, sessions := 0, 0
 					for seed := uint64(1); steps < *walkSteps/2/len(clients); seed++ {
-						requests, err := client.Run(walkedEnv{w, client.Strict, disturbed}, rand.New(rand.NewPCG(seed, 2)),
-							fmt.Sprintf("user-%d-%d", n, seed))
+						requests, err := client.Run(walkedEnv{w, client.Strict, disturbed},
+							rand.New(rand.NewPCG(seed, 2)), fmt.Sprintf("user-%d-%d", n, seed))
 						require.NoError(t, err, "seed %d: an honest client lost its session", seed)
 						steps += requests
 						sessions++

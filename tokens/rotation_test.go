@@ -11,88 +11,44 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// TestDecide tests the decision table of a refresh.
-func TestDecide(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	key, other := HashKey("the-key-of-this-refresh-token"), HashKey("the-key-of-another-refresh-01")
-	third := HashKey("the-key-of-nobody")
-	policy := RotationPolicy{Window: 30 * time.Second}
-	noWindow := RotationPolicy{}
-	ago := func(d time.Duration) time.Time { return now.Add(-d) }
-	one := func(g uint32, at time.Time, keyHash []byte) identity.Rotation {
-		return identity.Rotation{Lowest: g, Highest: g, At: at, KeyHash: keyHash}
-	}
-	at := func(generation uint32, rotations ...identity.Rotation) identity.Session {
-		return identity.Session{Generation: generation, Rotations: rotations}
-	}
-	type verdicts struct{ lenient, strict Verdict }
-	both := func(v Verdict) verdicts { return verdicts{v, v} }
-	for _, c := range []struct {
-		name      string
-		session   identity.Session
-		presented uint32
-		key       []byte
-		policy    RotationPolicy
-		want      verdicts
-	}{
-		{"current, without key", at(7), 7, nil, policy, both(Rotate)},
-		{"current, with key", at(7), 7, key, policy, both(Rotate)},
-		{"current, without a window", at(7), 7, nil, noWindow, both(Rotate)},
-		{"current, with the key of another", at(8, one(7, ago(time.Hour), key)), 8, key, policy, both(RefuseKey)},
-		{"ahead, with the key of another", at(8, one(7, ago(time.Hour), key)), 9, key, policy, both(RefuseKey)},
-		{"retired, with the key of another", at(9, one(8, ago(time.Hour), key), one(7, ago(time.Hour), other)), 7,
-			key, policy, both(RefuseKey)},
-		{"current, all with one key from before it was rejected", at(9, one(8, ago(time.Hour), key),
-			one(7, ago(time.Hour), key)), 9, key, policy, both(RefuseKey)},
-		{"retired, all with one key from before it was rejected", at(9, one(8, ago(time.Hour), key),
-			one(7, ago(time.Hour), key)), 8, key, policy, both(Repeat)},
+var (
+	now = time.Unix(1_800_000_000, 0)
 
-		{"retired without key, within the window", at(8, one(7, ago(30*time.Second), nil)), 7, nil, policy,
-			both(Repeat)},
-		{"retired without key, within the window, repeated with a key", at(8, one(7, ago(time.Second), nil)), 7,
-			key, policy, verdicts{Repeat, Theft}},
-		{"retired without key, just after the window", at(8, one(7, ago(30*time.Second+time.Millisecond), nil)), 7,
-			nil, policy, both(Theft)},
-		{"retired without key, without a window", at(8, one(7, now, nil)), 7, nil, noWindow, both(Theft)},
-		{"retired without key, several rotations ago, within the window", at(9, one(8, ago(time.Second), nil),
-			one(7, ago(2*time.Second), nil)), 7, nil, policy, both(Repeat)},
+	key   = HashKey("the-key-of-this-refresh-token")
+	other = HashKey("the-key-of-another-refresh-01")
+	third = HashKey("the-key-of-nobody")
 
-		{"retired with a key, same key, at once", at(8, one(7, now, key)), 7, key, policy, both(Repeat)},
-		{"same key, a year later", at(8, one(7, ago(8760*time.Hour), key)), 7, key, policy, both(Repeat)},
-		{"same key, a year later, without a window", at(8, one(7, ago(8760*time.Hour), key)), 7, key, noWindow,
-			both(Repeat)},
-		{"same key, no longer the predecessor, within ten minutes", at(9, one(8, now, other),
-			one(7, ago(10*time.Minute), key)), 7, key, policy, both(Repeat)},
-		{"same key, no longer the predecessor, later", at(9, one(8, now, other),
-			one(7, ago(10*time.Minute+time.Millisecond), key)), 7, key, policy, both(Theft)},
-		{"retired with a key, another key, within the window", at(8, one(7, ago(time.Second), key)), 7,
-			third, policy, verdicts{Repeat, Theft}},
-		{"retired with a key, no key, within the window", at(8, one(7, ago(time.Second), key)), 7, nil, policy,
-			verdicts{Repeat, Theft}},
-		{"retired with a key, another key, later", at(8, one(7, ago(time.Minute), key)), 7, third, policy, both(Theft)},
-		{"retired with a key, no key, later", at(8, one(7, ago(time.Minute), key)), 7, nil, policy, both(Theft)},
+	policy   = RotationPolicy{Window: 30 * time.Second}
+	noWindow = RotationPolicy{}
+)
 
-		{"retired in the future by the window", at(8, one(7, ago(-30*time.Second), nil)), 7, nil, policy,
-			both(Repeat)},
-		{"retired in the future by more", at(8, one(7, ago(-30*time.Second-time.Millisecond), nil)), 7, nil, policy,
-			both(RefuseClock)},
-		{"retired in the future by more, another key", at(8, one(7, ago(-time.Minute), key)), 7, third, policy,
-			both(RefuseClock)},
-		{"retired in the future by more, same key", at(8, one(7, ago(-time.Minute), key)), 7, key, policy,
-			both(Repeat)},
-		{"retired in the future by more, same key, no longer the predecessor", at(9, one(8, ago(-time.Minute), other),
-			one(7, ago(-time.Minute), key)), 7, key, policy, both(RefuseClock)},
-		{"retired in the future, without a window", at(8, one(7, ago(-time.Millisecond), nil)), 7, nil, noWindow,
-			both(RefuseClock)},
+// decisions are rows of the decision table of a refresh.
+type decisions []struct {
+	name      string
+	session   identity.Session
+	presented uint32
+	key       []byte
+	policy    RotationPolicy
+	want      verdicts
+}
 
-		{"retired before the stored rotations", at(20, one(19, now, nil)), 3, nil, policy, both(Theft)},
-		{"retired without stored rotations", at(5), 4, nil, policy, both(Theft)},
-		{"ahead of the row", at(7, one(6, ago(time.Hour), nil)), 9, nil, policy, both(Rotate)},
-		{"ahead of the row, with a key", at(7), 8, key, policy, both(Rotate)},
-		{"ahead of the row, rejected by policy", at(7), 8, nil, RotationPolicy{Window: time.Second,
-			RefuseAhead: true}, both(Refuse)},
-		{"the last possible generation", at(math.MaxUint32), math.MaxUint32, nil, policy, both(Refuse)},
-	} {
+type verdicts struct{ lenient, strict Verdict }
+
+func both(v Verdict) verdicts { return verdicts{v, v} }
+
+func ago(d time.Duration) time.Time { return now.Add(-d) }
+
+func one(g uint32, at time.Time, keyHash []byte) identity.Rotation {
+	return identity.Rotation{Lowest: g, Highest: g, At: at, KeyHash: keyHash}
+}
+
+func at(generation uint32, rotations ...identity.Rotation) identity.Session {
+	return identity.Session{Generation: generation, Rotations: rotations}
+}
+
+func (rows decisions) check(t *testing.T) {
+	t.Helper()
+	for _, c := range rows {
 		for strict, want := range map[bool]Verdict{false: c.want.lenient, true: c.want.strict} {
 			t.Run(fmt.Sprintf("%s,strict=%t", c.name, strict), func(t *testing.T) {
 				decision := Decide(c.session, Refresh{c.presented, c.key, strict}, now, c.policy)
@@ -110,11 +66,82 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+func TestDecideOnCurrentTokensAndKeysOfOthers(t *testing.T) {
+	decisions{
+		{"current, without key", at(7), 7, nil, policy, both(Rotate)},
+		{"current, with key", at(7), 7, key, policy, both(Rotate)},
+		{"current, without a window", at(7), 7, nil, noWindow, both(Rotate)},
+		{"current, with the key of another", at(8, one(7, ago(time.Hour), key)), 8, key, policy, both(RefuseKey)},
+		{"ahead, with the key of another", at(8, one(7, ago(time.Hour), key)), 9, key, policy, both(RefuseKey)},
+		{"retired, with the key of another", at(9, one(8, ago(time.Hour), key), one(7, ago(time.Hour), other)), 7,
+			key, policy, both(RefuseKey)},
+		{"current, all with one key from before it was rejected", at(9, one(8, ago(time.Hour), key),
+			one(7, ago(time.Hour), key)), 9, key, policy, both(RefuseKey)},
+		{"retired, all with one key from before it was rejected", at(9, one(8, ago(time.Hour), key),
+			one(7, ago(time.Hour), key)), 8, key, policy, both(Repeat)},
+	}.check(t)
+}
+
+func TestDecideOnRetiredTokens(t *testing.T) {
+	decisions{
+		{"retired without key, within the window", at(8, one(7, ago(30*time.Second), nil)), 7, nil, policy,
+			both(Repeat)},
+		{"retired without key, within the window, repeated with a key", at(8, one(7, ago(time.Second), nil)), 7,
+			key, policy, verdicts{Repeat, Theft}},
+		{"retired without key, just after the window", at(8, one(7, ago(30*time.Second+time.Millisecond), nil)), 7,
+			nil, policy, both(Theft)},
+		{"retired without key, without a window", at(8, one(7, now, nil)), 7, nil, noWindow, both(Theft)},
+		{"retired without key, several rotations ago, within the window", at(9, one(8, ago(time.Second), nil),
+			one(7, ago(2*time.Second), nil)), 7, nil, policy, both(Repeat)},
+		{"retired with a key, same key, at once", at(8, one(7, now, key)), 7, key, policy, both(Repeat)},
+		{"same key, a year later", at(8, one(7, ago(8760*time.Hour), key)), 7, key, policy, both(Repeat)},
+		{"same key, a year later, without a window", at(8, one(7, ago(8760*time.Hour), key)), 7, key, noWindow,
+			both(Repeat)},
+		{"same key, no longer the predecessor, within ten minutes", at(9, one(8, now, other),
+			one(7, ago(10*time.Minute), key)), 7, key, policy, both(Repeat)},
+		{"same key, no longer the predecessor, later", at(9, one(8, now, other),
+			one(7, ago(10*time.Minute+time.Millisecond), key)), 7, key, policy, both(Theft)},
+		{"retired with a key, another key, within the window", at(8, one(7, ago(time.Second), key)), 7,
+			third, policy, verdicts{Repeat, Theft}},
+		{"retired with a key, no key, within the window", at(8, one(7, ago(time.Second), key)), 7, nil, policy,
+			verdicts{Repeat, Theft}},
+		{"retired with a key, another key, later", at(8, one(7, ago(time.Minute), key)), 7, third, policy, both(Theft)},
+		{"retired with a key, no key, later", at(8, one(7, ago(time.Minute), key)), 7, nil, policy, both(Theft)},
+		{"retired before the stored rotations", at(20, one(19, now, nil)), 3, nil, policy, both(Theft)},
+		{"retired without stored rotations", at(5), 4, nil, policy, both(Theft)},
+	}.check(t)
+}
+
+func TestDecideWhenTheClockWasSetBack(t *testing.T) {
+	decisions{
+		{"retired in the future by the window", at(8, one(7, ago(-30*time.Second), nil)), 7, nil, policy,
+			both(Repeat)},
+		{"retired in the future by more", at(8, one(7, ago(-30*time.Second-time.Millisecond), nil)), 7, nil, policy,
+			both(RefuseClock)},
+		{"retired in the future by more, another key", at(8, one(7, ago(-time.Minute), key)), 7, third, policy,
+			both(RefuseClock)},
+		{"retired in the future by more, same key", at(8, one(7, ago(-time.Minute), key)), 7, key, policy,
+			both(Repeat)},
+		{"retired in the future by more, same key, no longer the predecessor", at(9, one(8, ago(-time.Minute), other),
+			one(7, ago(-time.Minute), key)), 7, key, policy, both(RefuseClock)},
+		{"retired in the future, without a window", at(8, one(7, ago(-time.Millisecond), nil)), 7, nil, noWindow,
+			both(RefuseClock)},
+	}.check(t)
+}
+
+func TestDecideOnTokensAheadOfTheRow(t *testing.T) {
+	decisions{
+		{"ahead of the row", at(7, one(6, ago(time.Hour), nil)), 9, nil, policy, both(Rotate)},
+		{"ahead of the row, with a key", at(7), 8, key, policy, both(Rotate)},
+		{"ahead of the row, rejected by policy", at(7), 8, nil, RotationPolicy{Window: time.Second,
+			RefuseAhead: true}, both(Refuse)},
+		{"the last possible generation", at(math.MaxUint32), math.MaxUint32, nil, policy, both(Refuse)},
+	}.check(t)
+}
+
 // TestDecideAfterLostCommits: after a failover all callers with tokens of the lost generations are honest, with and
 // without keys.
 func TestDecideAfterLostCommits(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	policy := RotationPolicy{Window: 30 * time.Second}
 	for _, strict := range []bool{false, true} {
 		decide := func(session identity.Session, g uint32, key string, at time.Time) Decision {
 			return Decide(session, Refresh{g, HashKey(key), strict}, at, policy)
@@ -135,8 +162,7 @@ func TestDecideAfterLostCommits(t *testing.T) {
 
 // TestDecideKeepsAtMostMaxRotations also checks that it does not write into the slice of the given session.
 func TestDecideKeepsAtMostMaxRotations(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	session := identity.Session{}
+	now, session := now, identity.Session{}
 	for range 20 {
 		before := append([]identity.Rotation(nil), session.Rotations...)
 		decision := Decide(session, Refresh{Generation: session.Generation}, now, RotationPolicy{Window: time.Second})
@@ -151,8 +177,6 @@ func TestDecideKeepsAtMostMaxRotations(t *testing.T) {
 
 // TestDecideMergesTheOldestRotations: what is within the window must not be forgotten.
 func TestDecideMergesTheOldestRotations(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	key := HashKey("the-key-of-this-refresh-token")
 	session := identity.Session{Generation: 10}
 	for n := range uint32(identity.MaxRotations) {
 		session.Rotations = append(session.Rotations, identity.Rotation{Lowest: 9 - n, Highest: 9 - n,

@@ -71,7 +71,8 @@ func addClientFlags(cmd *cobra.Command, client *identity.Client) {
 	flags.StringArrayVar(&client.Origins, "origin", nil,
 		"web origin whose scripts may call the endpoints (CORS), such as https://shop.example.com (repeatable)")
 	flags.BoolVar(&client.RefreshKeys, "refresh-keys", false, "every refresh has an Idempotency-Key, a random one for "+
-		"each refresh token, as the SDK sends them (default: true for a public client of mini-programs that may refresh)")
+		"each refresh token, as the SDK sends them (default: true for a public client of mini-programs that may "+
+		"refresh)")
 	flags.BoolVar(&client.WechatClaims, "wechat-claims", false,
 		"include appid, openid and unionid in the client's access tokens")
 	flags.DurationVar(&client.AccessTTL, "access-ttl", 0, "lifetime of access tokens; 0: token.access_ttl")

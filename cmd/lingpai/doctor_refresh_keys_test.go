@@ -19,8 +19,8 @@ func TestDoctorComparesRefreshKeysWithRefreshes(t *testing.T) {
 	o, _ := healthy(t)
 	for id, strict := range map[string]string{"sdk": "true", "forgetful": "true", "by-hand": "true", "careful": "false",
 		"mixed": "false", "rare": "false", "formerly": "true"} {
-		o.ok("clients", "create", id, "--grant", "wechat_code", "--grant", "refresh_token", "--app", appID, "--audience",
-			audience, "--refresh-keys="+strict)
+		o.ok("clients", "create", id, "--grant", "wechat_code", "--grant", "refresh_token", "--app", appID,
+			"--audience", audience, "--refresh-keys="+strict)
 	}
 	database, err := sql.Open(t.Context(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
 	require.NoError(t, err)
@@ -37,7 +37,7 @@ func TestDoctorComparesRefreshKeysWithRefreshes(t *testing.T) {
 	require.NoError(t, database.Close())
 
 	findings := o.examined()
-	requireFinding(t, findings, "clients", statusWarning, "by-hand: its refresh_keys is on, but 2 of 3 sampled refreshes",
+	requireFinding(t, findings, "clients", statusWarning, "by-hand: its refresh_keys is on, but 2 of 3 sampled",
 		"lingpai clients set-refresh-keys by-hand off")
 	requireFinding(t, findings, "clients", statusWarning, "careful: its refresh_keys is off, but all of 5 sampled",
 		"lingpai clients set-refresh-keys careful on")
@@ -60,8 +60,8 @@ type sampled struct {
 func (s *sampled) refreshes(client string, withKey, without int) {
 	s.t.Helper()
 	ctx := s.t.Context()
-	user, _, err := s.database.Accounts().FindOrCreateUser(ctx, identity.ExternalIdentity{AccountKey: identity.AccountKey{
-		Platform: identity.PlatformWechat, App: appID, Subject: "openid"}})
+	account := identity.AccountKey{Platform: identity.PlatformWechat, App: appID, Subject: "openid"}
+	user, _, err := s.database.Accounts().FindOrCreateUser(ctx, identity.ExternalIdentity{AccountKey: account})
 	require.NoError(s.t, err)
 	session, err := s.database.Sessions().Open(ctx, identity.Session{ID: identity.NewSessionID(), UserID: user.ID,
 		ClientID: client, Scope: "openid", Method: "wechat", AuthTime: s.now}, user.AuthEpoch,

@@ -74,7 +74,8 @@ func bareClientIsFound(t *testing.T, f fixture) {
 	id := identity.NewClientID()
 	require.NoError(t, f.Clients.Create(t.Context(), identity.Client{ID: id}))
 	found := f.client(t, id)
-	require.False(t, found.Confidential || found.FirstParty || found.RefreshKeys || found.WechatClaims || found.Disabled())
+	require.False(t, found.Confidential || found.FirstParty || found.WechatClaims || found.Disabled())
+	require.False(t, found.RefreshKeys)
 	require.False(t, identity.SecretMatches(found.SecretHash, ""))
 	for _, list := range [][]string{found.Grants, found.Scopes, found.DefaultScopes, found.Audience,
 		found.Apps, found.Origins} {

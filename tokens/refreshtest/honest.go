@@ -79,7 +79,8 @@ func (i *installation) untilAnswered(key string) error {
 		}
 		pause := pick(i.Rand, time.Second, 2*time.Second, 3*time.Second)
 		if key != "" {
-			pause = pick(i.Rand, time.Second, 5*time.Second, 29*time.Second, 31*time.Second, 10*time.Minute, 10*time.Hour)
+			pause = pick(i.Rand, time.Second, 5*time.Second, 29*time.Second, 31*time.Second, 10*time.Minute,
+				10*time.Hour)
 		}
 		i.Move(pause)
 		waited += pause
