@@ -17,7 +17,7 @@ import (
 
 // walkSessions is the number of sessions of each kind of client and thief in the random walks. For more: go test
 // ./tokens -run Walk -walk.sessions 2000
-var walkSessions = flag.Int("walk.sessions", 50, "sessions of each kind of client and thief in the random walks")
+var walkSessions = flag.Int("walk.sessions", 20, "sessions of each kind of client and thief in the random walks")
 
 // TestWalkOfTheDecision tests the decision alone, without a store, with many more sessions than a store could do.
 func TestWalkOfTheDecision(t *testing.T) {
