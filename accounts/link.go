@@ -32,8 +32,8 @@ func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code stri
 	return linkFailed(a.links.Link(ctx, user.ID, external))
 }
 
-// checkLinkCode checks the code before the proof is used up. It returns oauth.InvalidRequest if the code is missing,
-// malformed or also the proof.
+// checkLinkCode checks the code before the proof is used up. It returns oauth.InvalidRequest if the code is missing
+// or malformed, or is also the proof.
 func checkLinkCode(p Proof, code string) error {
 	if !oauth.ValidCode(code) {
 		return oauth.NewError(oauth.InvalidRequest, "The code of the account to link is missing or malformed.")

@@ -36,7 +36,7 @@ func unproved(cause error) error {
 	}
 }
 
-// proved converts the Prover's errors for a rejected proof to that of unproved.
+// proved converts the Prover's errors for a rejected proof to the error of unproved.
 func proved(err error) error {
 	if errors.Is(err, oauth.InsufficientUserAuthentication) || errors.Is(err, oauth.InvalidGrant) {
 		return unproved(err)

@@ -67,8 +67,8 @@ func (a *Accounts) Register(ctx context.Context, clientID, address, username, se
 }
 
 // countAddress applies the limit of an address. It runs before names are looked up, so that they cannot be guessed in
-// bulk, and before the common limit, so that one address cannot use that up. Callers with an unknown address have only
-// the common limit.
+// bulk, and before the common limit, so that one address cannot exhaust it. For callers with an unknown address only
+// the common limit applies.
 func (a *Accounts) countAddress(ctx context.Context, address string) error {
 	if address == "" {
 		return nil

@@ -75,8 +75,8 @@ func (c Client) Scope(grant, requested string) (string, error) {
 	return strings.Join(allowed, " "), nil
 }
 
-// defaultScope returns the scope of a request without scope. It never contains wechat.app_token, which must be
-// requested explicitly, nor, for a third-party client, account.
+// defaultScope returns the scope of a request that names none. It never contains wechat.app_token, which must
+// be requested explicitly, nor, for a third-party client, account.
 func (c Client) defaultScope() string {
 	names := slices.DeleteFunc(slices.Clone(c.DefaultScopes), func(name string) bool {
 		return name == oauth.ScopeWechatAppToken || name == oauth.ScopeAccount && !c.FirstParty

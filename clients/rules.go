@@ -12,7 +12,7 @@ import (
 )
 
 // The longest lifetimes that the server's settings or a client's record may set: of an access token, of a session
-// without refresh, and of a session with refreshes.
+// without refreshes, and of a session with refreshes.
 const (
 	MaxAccessTTL   = 24 * time.Hour
 	MaxIdleTTL     = 8760 * time.Hour

@@ -47,8 +47,8 @@ func (m *Manager) platformCode(grantType string, platform signin.Platform) grant
 	}
 }
 
-// exchangeOnce exchanges a code. With an Idempotency-Key a duplicate request gets the first answer, since the code itself
-// works only once.
+// exchangeOnce exchanges a code. With an Idempotency-Key a duplicate request gets the first answer, since the code
+// itself works only once.
 func (m *Manager) exchangeOnce(ctx context.Context, r codeRequest) (tokens.Set, error) {
 	if r.Key == "" {
 		return m.exchange(ctx, r)

@@ -107,7 +107,7 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 	grant, known := m.grants[string(name)]
 	if !known {
 		return nil, oauth.NewError(oauth.UnsupportedGrantType, "This grant_type is not supported. See "+
-			"/.well-known/openid-configuration for those that are.")
+			"/.well-known/openid-configuration for the supported ones.")
 	}
 	r, err := newRequest(tgr)
 	if err != nil {

@@ -66,7 +66,8 @@ func (s Session) Expiry() time.Time {
 	return s.ExpiresAt
 }
 
-// Rotation records which generations one refresh retired, so that a repeated request can be told from a theft.
+// Rotation records which generations one refresh retired, so that a repeated request can be distinguished from
+// a theft.
 type Rotation struct {
 	Lowest, Highest uint32 // differ only if Lost, or if two rotations became one
 	At              time.Time
@@ -106,15 +107,16 @@ type Sessions interface {
 	// does not exist.
 	End(ctx context.Context, id, reason string) (bool, error)
 	// EndBefore ends all sessions whose user signed in at or before a given time and returns how many. Use it after a
-	// restore from a backup, which makes sessions active again that were ended since the backup.
+	// backup was restored, which reactivates sessions that had been ended since the backup.
 	EndBefore(ctx context.Context, before time.Time, reason string) (int64, error)
 	// EndSince ends all sessions that were opened or refreshed at or after a given time and returns how many.
 	EndSince(ctx context.Context, since time.Time, reason string) (int64, error)
 	// EndAll ends all sessions of a user and returns how many.
 	EndAll(ctx context.Context, userID, reason string) (int64, error)
-	// Ended returns at most limit sessions, the latest first, that ended so recently that access tokens of them may
-	// still be valid. accessTTL is the lifetime of access tokens of clients that do not set their own; the longest of
-	// all clients counts. Sessions of deleted users are included; sessions that expired without being ended are not.
+	// Ended returns at most limit sessions, the latest first, that ended so recently that their access tokens may
+	// still be valid. accessTTL is the lifetime of access tokens of clients that do not set their own; the longest
+	// lifetime of any client counts. Sessions of deleted users are included; sessions that expired without being
+	// ended are not.
 	Ended(ctx context.Context, accessTTL time.Duration, limit int) (EndedSessions, error)
 	// Prune examines the next batch of sessions in the order of ids, and starts again after the last. It deletes
 	// those that have been over for longer than keep. It returns how many it deleted, and whether it reached the last

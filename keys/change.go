@@ -39,7 +39,7 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 		return err
 	}
 	err = k.store.Update(ctx, planned)
-	if err != nil || len(k.made.used) > 0 { // after an error the store may still have written them
+	if err != nil || len(k.made.used) > 0 { // even after an error the store may have written them
 		k.made = newMaker(k.ring, k.options)
 	}
 	return err
@@ -69,7 +69,7 @@ func (k *Keeper) canOpen(records []Record, revoked string) (err error) {
 func (k *Keeper) canOpenNext(changes []Record, now time.Time) error {
 	if _, err := openRecords(inUse(changes, now), k.ring, now); err != nil {
 		return fmt.Errorf("nothing was changed, because the next key cannot be opened here; if it is "+
-			"damaged, revoke that one first: %w", err)
+			"damaged, revoke it first: %w", err)
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func (k *Keeper) Rotate(ctx context.Context, purpose Purpose) error {
 	}, "")
 }
 
-// Revoke ends the key of an id; see [PlanRevocation].
+// Revoke revokes the key with an id; see [PlanRevocation].
 func (k *Keeper) Revoke(ctx context.Context, id string) error {
 	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (SealedKey,
 		error)) (Change, error) {

@@ -48,7 +48,7 @@ func (m *maker) make(purpose Purpose) (SealedKey, error) {
 	return m.made[purpose][m.used[purpose]-1], nil
 }
 
-// sealPurpose returns the purpose by which keys are sealed.
+// sealPurpose returns the purpose for which keys are sealed.
 func sealPurpose(purpose Purpose) string {
 	if purpose == Signing {
 		return "signing-key"

@@ -33,7 +33,7 @@ func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error)
 	}, "")
 }
 
-// parsePEM parses exactly one private key. Its errors contain nothing of the key.
+// parsePEM parses exactly one private key. Its errors contain no part of the key.
 func parsePEM(text []byte) (*rsa.PrivateKey, error) {
 	block, rest := pem.Decode(text)
 	switch {

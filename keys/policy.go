@@ -23,5 +23,5 @@ func (p Policy) of(purpose Purpose) Schedule {
 	return p.Refresh
 }
 
-// purposes are the known purposes; stores may contain others, of later versions.
+// purposes are the known purposes; stores may contain others, which later versions created.
 var purposes = []Purpose{Signing, Refresh}

@@ -33,7 +33,7 @@ var errQuery = badRequest("Do not send a query string: query strings end up in l
 
 // accountCall is a call of the account API: its route, the members it accepts, and its handler.
 type accountCall struct {
-	name, method, below string   // of its route; below is the path below /account/v1
+	name, method, below string   // of its route; below is the rest of the path after /account/v1
 	message             string   // logged when the call succeeds
 	members             []string // of the body; nil: there is no body
 	act                 accountAction

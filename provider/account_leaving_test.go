@@ -67,8 +67,8 @@ func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	w.requireNotLogged(t, append(secrets, "+8613812345678", "alice@example.com")...)
 }
 
-// TestLeavingAnAccountAndComingBack requests the deletion of an account and restores it.
-func TestLeavingAnAccountAndComingBack(t *testing.T) {
+// TestRequestingAndCancellingTheDeletionOfAnAccount requests the deletion of an account and restores it.
+func TestRequestingAndCancellingTheDeletionOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
 	a := w.registered("ada", testPassword)

@@ -132,7 +132,7 @@ var requestIDs = regexp.MustCompile(`"request_id":"[^"]*"`)
 
 func withoutRequestID(a answer) string { return requestIDs.ReplaceAllString(a.body, "") }
 
-func TestAuthorizationHeadersThatAreNoBasic(t *testing.T) {
+func TestAuthorizationHeadersOtherThanBasic(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	for name, header := range map[string]string{

@@ -26,7 +26,7 @@ func (a guardedApps) Find(ctx context.Context, platform, id string) (identity.Ap
 	if secret := app.Secret.Reveal(); err == nil && a.settings.IsSimulated(platform) && secret != "" &&
 		!strings.HasPrefix(secret, clients.SimulatorSecretPrefix) {
 		return identity.App{}, fmt.Errorf(
-			"%w: the AppSecret of %s does not begin with %q, and base_url is not the platform's: it "+
+			"%w: the AppSecret of %s does not begin with %q, and base_url is not the platform's, so it "+
 				"is not sent there",
 			identity.ErrUnusable, id, clients.SimulatorSecretPrefix)
 	}

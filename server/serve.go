@@ -20,7 +20,7 @@ import (
 const drainTime = 20 * time.Second
 
 // withoutRedis lists the requests that are rejected while Redis does not answer.
-const withoutRedis = "passwords, registrations, phone numbers and what needs a session key are refused"
+const withoutRedis = "passwords, registrations, phone numbers and calls that need a session key are refused"
 
 // Serve serves requests with the given settings until the context ends. It logs the version at the start.
 func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, version string) error {

@@ -41,10 +41,10 @@ type Exchange struct {
 	Recalled bool      // an earlier request of a repeatable sign-in sent the code
 }
 
-// Exchange asks the platform who a code identifies. The code is used up even if Exchange returns an error; the error wraps
-// wechat.ErrCodeUsed if it was used before. repeat is the idempotency.Name of a repeatable sign-in, or "": Exchange keeps
-// the answer to a repeatable one until the code would have expired, so that a repeated request succeeds if the first
-// one failed later. The caller must call Forget after the sign-in has succeeded. Exchange returns
+// Exchange asks the platform who a code identifies. The code is used up even if Exchange returns an error; the error
+// wraps wechat.ErrCodeUsed if it was used before. repeat is the idempotency.Name of a repeatable sign-in, or "":
+// Exchange keeps the answer to a repeatable one until the code would have expired, so that a repeated request succeeds
+// if the first one failed later. The caller must call Forget after the sign-in has succeeded. Exchange returns
 //   - oauth.InvalidGrant if the platform rejects the code or the user,
 //   - oauth.UnauthorizedClient if a public client sends a code that passed through a browser,
 //   - oauth.TooManyRequests if the address has sent too many bad codes,

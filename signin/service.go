@@ -67,7 +67,7 @@ func New(c Config) *Service {
 // Request holds what a sign-in needs besides the credentials.
 type Request struct {
 	Client         clients.Client
-	Address        string // the caller's IP address, or that from a trusted proxy
+	Address        string // the caller's IP address, as reported by a trusted proxy if there is one
 	RestoreAccount bool   // cancels a requested deletion of the account
 }
 

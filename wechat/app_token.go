@@ -60,7 +60,7 @@ type AppToken struct {
 	Expires time.Time
 }
 
-// appToken is a token with the times that decide about its use.
+// appToken is a token with the times that determine its use.
 type appToken struct {
 	Text      Secret
 	expires   time.Time
@@ -97,8 +97,8 @@ func (a *AppTokens) Token(ctx context.Context, credentials Credentials) (AppToke
 	return AppToken{Text: token.Text, Expires: token.expires}, nil
 }
 
-// find returns a token that was confirmed within age. If no newer one can be had,
-// it returns the current one until that expires.
+// find returns a token that was confirmed within age. If it cannot get a newer one, it returns the
+// current one until that expires.
 func (a *AppTokens) find(ctx context.Context, credentials Credentials, age time.Duration) (appToken, error) {
 	if token, ok := a.known(credentials.AppID, age); ok {
 		return token, nil

@@ -173,7 +173,7 @@ func parseProfile(body []byte, login OAuthLogin) (Profile, error) {
 	return profile, nil
 }
 
-// placeholderNickname is the nickname that WeChat returns for everybody since 2022, with a
+// placeholderNickname is the nickname that WeChat has returned for everybody since 2022, with a
 // grey picture.
 const placeholderNickname = "微信用户"
 
@@ -188,8 +188,8 @@ func newProfile(nickname, picture string, sex int) Profile {
 // the user's phone.
 func (u *UserInfo) Profile() Profile { return newProfile(u.NickName, u.AvatarURL, int(u.Gender)) }
 
-// cleanNickname removes characters that would move or hide the text around the name.
-// encoding/json has replaced invalid UTF-8 and unpaired surrogates by U+FFFD.
+// cleanNickname removes characters that would move or hide the text around the name. encoding/json
+// has replaced invalid UTF-8 and unpaired surrogates with U+FFFD.
 func cleanNickname(text string) string {
 	if strings.ContainsRune(text, utf8.RuneError) {
 		return ""

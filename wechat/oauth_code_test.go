@@ -77,7 +77,7 @@ func TestAMalformedTokenFailsNoLogin(t *testing.T) {
 	}
 }
 
-func TestAVirtualVisitorIsNobody(t *testing.T) {
+func TestAVirtualVisitorCannotSignIn(t *testing.T) {
 	server := simulateOAuth(t)
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
 	code := server.OAuthCode(wechattest.OAuthCode{AppID: appID, User: "ada", Scope: "snsapi_userinfo", Snapshot: true})

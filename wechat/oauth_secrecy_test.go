@@ -81,7 +81,7 @@ func TestOAuthErrorsContainNoSecrets(t *testing.T) {
 	}
 }
 
-func TestAnOAuthLoginPrintsItsTokenNowhere(t *testing.T) {
+func TestAnOAuthLoginNeverPrintsItsToken(t *testing.T) {
 	server := simulateOAuth(t)
 	server.Fault(wechattest.Fault{Text: oauthAnswer})
 	login, failed := authorize(t, newClient(t, wechat.Config{BaseURL: server.URL}), "code")

@@ -12,7 +12,7 @@ import (
 type Platform struct {
 	Name       string                 // in configuration errors and in the log
 	BaseURL    string                 // of its APIs
-	IsHost     func(host string) bool // reports whether a host, without port, is one of its own
+	IsHost     func(host string) bool // reports whether a host, without a port, is one of its own
 	ValidAppID func(id string) bool   // reports whether id has the form of an AppID and may be logged
 }
 

@@ -26,8 +26,8 @@ type SessionKey struct {
 	raw *string
 }
 
-// ParseSessionKey parses a key as WeChat writes it. Another length would select another
-// cipher. Signatures cover the text, so a key must have only one text.
+// ParseSessionKey parses a key as WeChat writes it. A key of another length would select another
+// cipher. Signatures are made with the text, so a key must have only one text form.
 func ParseSessionKey(text string) (SessionKey, error) {
 	if len(text) != sessionKeyText {
 		return SessionKey{}, errSessionKey

@@ -145,11 +145,10 @@ func (v *Vault) writeFor(ctx context.Context, account Account, versions []versio
 	return v.config.Store.Put(ctx, account.storeKey("keys"), sealed, life)
 }
 
-// lock prevents others from changing the account's keys between reading and writing. ctx must end within keepTimeout,
-// after which the lock expires. It
-// returns a function to unlock, and whether it got the lock. If it takes too long, the
-// holder has crashed or the store is unreachable: then a login continues without the lock,
-// and the last writer wins.
+// lock prevents other callers from changing the account's keys between reading and writing. ctx must
+// end within keepTimeout, after which the lock expires. It returns a function to unlock, and whether
+// it got the lock. If it takes too long, the holder has crashed or the store is unreachable: then a
+// login continues without the lock, and the last writer wins.
 func (v *Vault) lock(ctx context.Context, account Account) (unlock func(), locked bool) {
 	for range lockTries {
 		first, err := v.config.Store.PutIfAbsent(ctx, account.storeKey("lock"), []byte{1}, keepTimeout)

@@ -23,10 +23,10 @@ const (
 // hexadecimal SHA-256 of its encryptedData.
 type Confirm func(ctx context.Context, sha256Hex string) (genuine bool, err error)
 
-// Decrypt decrypts data that a mini-program got for an account. It returns ErrBadData for
-// any error in it, and ErrNoSessionKey if there is no usable key. A phone number is Verified
-// if confirm says that WeChat encrypted it; if WeChat did not, it is ErrBadData; and if
-// WeChat cannot be asked, it stays unverified.
+// Decrypt decrypts data that a mini-program got for an account. It returns ErrBadData for any error
+// in it, and ErrNoSessionKey if there is no usable key. A phone number is Verified if confirm says
+// that WeChat encrypted it. If WeChat did not, Decrypt returns ErrBadData; if WeChat cannot be
+// asked, the number stays unverified.
 func (v *Vault) Decrypt(ctx context.Context, account Account, sealed EncryptedData, kind Kind,
 	confirm Confirm) (Opened, error) {
 	var opened Opened
@@ -36,8 +36,8 @@ func (v *Vault) Decrypt(ctx context.Context, account Account, sealed EncryptedDa
 			var err error
 			if opened, err = decoded.open(key, kind, account, v.config.Now()); err == nil {
 				// The context is not cancelled: otherwise an attacker could disconnect when the
-				// answer takes as long as a call of WeChat, and learn something without
-				// a counted failure.
+				// answer takes as long as a call to WeChat, and learn something without a counted
+				// failure.
 				return v.confirm(context.WithoutCancel(ctx), &opened, sealed, confirm)
 			}
 		}
@@ -143,9 +143,9 @@ func (v *Vault) settle(ctx context.Context, slots []string, failed bool) error {
 // not continue without the lock: it could overwrite the key of a concurrent login.
 const resealTries = 4
 
-// Reseal seals the keys of an account again if the sealed value is outdated, for example
-// after a change of master keys. It does not extend their lifetime. It reports whether it
-// resealed them. Keys that cannot be opened stay unchanged: the next login replaces them.
+// Reseal reseals the keys of an account if the sealed value is outdated, for example after a change
+// of master keys. It does not extend their lifetime. It reports whether it resealed them. Keys that
+// cannot be opened stay unchanged: the next login replaces them.
 func (v *Vault) Reseal(ctx context.Context, account Account, outdated func(sealed []byte) bool) (bool, error) {
 	sealed, err := v.config.Store.Get(ctx, account.storeKey("keys"))
 	switch {

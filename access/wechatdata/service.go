@@ -43,7 +43,8 @@ type noMeter struct{}
 
 func (noMeter) PhoneRequested(string, string) {}
 
-// Service does what needs the session key or the phone number of a user. It is safe for concurrent use.
+// Service serves requests that need the session key or the phone number of a user. It is safe for
+// concurrent use.
 type Service struct {
 	access    *access.Service
 	apps      identity.Apps

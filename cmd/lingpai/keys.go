@@ -269,7 +269,7 @@ func rewrapRest(ctx context.Context, cmd *cobra.Command, o operation, k *admin.K
 	say(cmd, "encrypted %s and %s again with master key %s\n", terminal.Plural(sealed.Keys, "key"),
 		terminal.Plural(sealed.Secrets, "AppSecret"), ring.First())
 	if sealed.Keys+sealed.Secrets == 0 {
-		say(cmd, "%s, the first entry of master_key, had encrypted all of them before; if it is the one "+
+		say(cmd, "%s, the first entry of master_key, had already encrypted all of them; if it is the one "+
 			"to be replaced, put the new entry before it\n", ring.First())
 	}
 	provided := fmt.Sprintf("if all servers have had %s first since before %s", ring.First(), started)

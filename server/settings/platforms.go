@@ -11,7 +11,8 @@ import (
 	"github.com/lingpai/lingpai/wechat/qq"
 )
 
-// platformURL accepts only the platform over https, or loopback, so that no other host gets AppSecrets.
+// platformURL accepts only the platform's hosts over https, or loopback, so that no other host gets
+// AppSecrets.
 func platformURL(field func(*Settings) *string, known func(string) bool) func(*Settings, string) error {
 	return func(c *Settings, value string) error {
 		u, err := url.Parse(value)

@@ -50,7 +50,7 @@ type lockedMerge struct {
 	retired, survivor userRow
 }
 
-// lockMerge finds a merge that is not undone, and locks its users first, as everything does that changes what a user
+// lockMerge finds a merge that is not undone, and locks its users first, like everything that changes what a user
 // has. Of two calls that undo one merge the second waits, and then returns ErrNotFound.
 func (m *Merges) lockMerge(tx *gorm.DB, id string) (held lockedMerge, err error) {
 	const holds = "SELECT * FROM joins WHERE id = ? AND undone_at IS NULL"
@@ -106,8 +106,8 @@ func splitUsers(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) 
 	})
 }
 
-// giveBack returns to the retired user what the survivor still has, and what the survivor got since through something
-// of the retired user's. given is what it returned, and warnings are what only an operator can decide.
+// giveBack returns to the retired user what moved and the survivor still has, and what the survivor gained through it
+// since. given is what it returned; warnings are the cases that only an operator can decide.
 func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.Moved, warnings []string, err error) {
 	if given, err = transfer(tx, survivor.ID, retired.ID, m.Moved); err != nil {
 		return given, nil, err

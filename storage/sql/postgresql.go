@@ -33,7 +33,7 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 		return nil, errURL
 	}
 	if !u.Query().Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !onThisMachine(u.Hostname()) {
-		return nil, errUnprotected // or the driver would go without TLS if a server asks for it
+		return nil, errUnprotected // otherwise the driver would do without TLS if a server does not offer it
 	}
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {

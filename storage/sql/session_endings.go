@@ -162,8 +162,8 @@ func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int
 	return endings, nil
 }
 
-// keepEndings keeps what is needed of the sessions of users who are being deleted. Sessions that had not ended end
-// now.
+// keepEndings records the ends of sessions that must still be listed although their users are being deleted.
+// Sessions that had not ended end now.
 func keepEndings(tx *gorm.DB, now time.Time, userIDs []string) error {
 	since := now.Add(-longestAccessTTL).UnixMilli()
 	return tx.Exec(`INSERT INTO ended_sessions (id, ended_at) SELECT id, coalesce(ended_at, ?) FROM sessions
@@ -175,7 +175,7 @@ func keepEndings(tx *gorm.DB, now time.Time, userIDs []string) error {
 const pruneCursor = "sessions.pruned_to"
 
 // Prune implements identity.Sessions. It scans the primary key, so it needs no index on a column that a refresh
-// changes. The cursor is stored, so any replica continues where the last one stopped, also after a restart.
+// changes. The cursor is stored, so any replica continues where the last one stopped, even after a restart.
 func (s *Sessions) Prune(ctx context.Context, keep time.Duration, batch int) (pruned int, end bool, err error) {
 	cursor, err := s.db.Marks().Marked(ctx, pruneCursor)
 	if err != nil {

@@ -149,9 +149,9 @@ func (d dialect) lockUser(tx *gorm.DB, id string) error {
 	return tx.Exec("SELECT 1 FROM users WHERE id = ?"+d.forUpdate, id).Error
 }
 
-// userForUpdate locks a user and returns the row, which does not change until the transaction ends. It returns
-// ErrNotFound also for a user who was merged into another one, even after the caller read the user: data added to
-// such a user would be unreachable, and data removed would be removed from the survivor.
+// userForUpdate locks a user and returns the row, which does not change until the transaction ends. It also
+// returns ErrNotFound for a user who was merged into another one, even after the caller read the user: data added
+// to such a user would be unreachable, and data removed would be removed from the survivor.
 func (d dialect) userForUpdate(tx *gorm.DB, id string) (identity.User, error) {
 	var row userRow
 	err := one(tx.Raw("SELECT * FROM users WHERE id = ? AND joined_into IS NULL"+d.forUpdate, id), &row)

@@ -25,7 +25,7 @@ func purges() []testCase {
 	}
 }
 
-// purge deletes all users whose time has come.
+// purge deletes all users whose deletion is due.
 func (f fixture) purge(t *testing.T) (deleted int) {
 	t.Helper()
 	for {
@@ -255,7 +255,7 @@ func operatorDeletes(t *testing.T, f fixture) {
 	f.advance(grace)
 	require.Equal(t, 1, f.purge(t))
 	requireDeleted(t, f, disabled)
-	require.True(t, f.user(t, kept.ID).DeletionRequested(), "the operator's earlier request does not count any more")
+	require.True(t, f.user(t, kept.ID).DeletionRequested(), "the operator's earlier request no longer counts")
 	require.NoError(t, f.Deletions.CancelDeletion(t.Context(), kept.ID))
 	for _, id := range append(texts(), "", identity.NewUserID()) {
 		_, err := f.Deletions.ScheduleDeletion(t.Context(), id, 0)

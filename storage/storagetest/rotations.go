@@ -17,7 +17,7 @@ func rotations() []testCase {
 		{"rotations are read exactly as written", rotationsComeBack},
 		{"a rotation from another generation changes nothing", rotationFromElsewhere},
 		{"a rotation of an ended or unknown session changes nothing", rotationOfEnded},
-		{"of parallel rotations from one generation one succeeds", often(parallelRotations)},
+		{"one of several parallel rotations from one generation succeeds", often(parallelRotations)},
 		{"a generation can be the largest uint32", largestGeneration},
 	}
 }

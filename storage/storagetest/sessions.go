@@ -151,7 +151,7 @@ func openings() []testCase {
 	return []testCase{
 		{"sessions without an opening are not found by one", noOpening},
 		{"an opening that is taken is rejected and changes nothing", openingIsTaken},
-		{"of parallel sign-ins with one opening one succeeds", often(parallelOpenings)},
+		{"one of several parallel sign-ins with one opening succeeds", often(parallelOpenings)},
 		{"a disabled user cannot open a session", staleByDisable},
 		{"an outdated epoch cannot open a session", staleByEpoch},
 		{"an unknown user cannot open a session", unknownUserOpens},

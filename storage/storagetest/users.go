@@ -249,7 +249,7 @@ func usernames() []testCase {
 func usernameAsWritten(t *testing.T, f fixture) {
 	created, err := f.Users.Create(t.Context(), "Andre\u0301-"+newName(), "hash")
 	require.NoError(t, err)
-	require.True(t, strings.HasPrefix(f.user(t, created.ID).Username, "André-"), "composed, but in its own case")
+	require.True(t, strings.HasPrefix(f.user(t, created.ID).Username, "André-"), "composed, with its case kept")
 }
 
 func spellings(t *testing.T, f fixture) {

@@ -1,5 +1,6 @@
-// Package refreshtest tests refreshing at random, with honest clients, whose responses get lost, and with thieves. A
-// test can run them against anything that refreshes: a decision, a manager, or servers over HTTP.
+// Package refreshtest simulates clients that refresh tokens in random order: honest clients, whose responses may get
+// lost, and thieves. A test can run them against anything that refreshes tokens: a decision, a manager, or servers over
+// HTTP.
 package refreshtest
 
 import (

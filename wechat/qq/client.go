@@ -22,8 +22,7 @@ const (
 	maxAppID = 20
 )
 
-// IsHost reports whether host, a name without port, is the one on which QQ
-// serves its APIs.
+// IsHost reports whether host, a name without a port, is the one on which QQ serves its APIs.
 func IsHost(host string) bool { return strings.EqualFold(host, "api.q.qq.com") }
 
 // ValidAppID reports whether id has the form of an AppID: 6 to 20 digits. No AppID of WeChat has this form.

@@ -24,7 +24,7 @@ type Variant struct {
 	UsedThenExpired int `json:"used_then_expired"`
 }
 
-// An answer is the answer of an endpoint. WeChat's errors have HTTP status 200 too.
+// An answer is the response of an endpoint. WeChat's errors have HTTP status 200 too.
 type answer struct {
 	errcode     int
 	errmsg      string

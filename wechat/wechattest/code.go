@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The lifetimes of codes. Those of websites and mobile apps are valid for longer.
+// The lifetimes of codes. Codes of websites and mobile apps are valid for longer than others.
 const (
 	codeLifetime     = 5 * time.Minute
 	longCodeLifetime = 10 * time.Minute
@@ -28,7 +28,7 @@ type code struct {
 	expires time.Time
 	used    bool
 
-	// Of an oauthCode.
+	// Only for kind oauthCode:
 	scope    string
 	snapshot bool
 }

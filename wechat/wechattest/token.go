@@ -24,12 +24,12 @@ const (
 type token struct {
 	text    string
 	appID   string
-	expires time.Time // by age, as in expires_in
-	dead    time.Time // by replacement; zero: it is the latest
+	expires time.Time // after expires_in
+	dead    time.Time // when a replaced token becomes invalid; zero: it was not replaced
 }
 
-// A tokenPair is the latest token of a kind and when it was last forced. The two kinds of an
-// app are independent.
+// A tokenPair is the latest token of a kind, and when a renewal was last forced. The two kinds of
+// an app are independent.
 type tokenPair struct {
 	latest *token
 	forced time.Time

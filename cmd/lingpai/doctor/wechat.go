@@ -56,7 +56,8 @@ func (d *doctor) unreachable(ctx context.Context, found string) {
 	d.report.fault(found, advice)
 }
 
-// callUpstream sends a request to which any answer will do: it shows that WeChat can be reached, and has the time.
+// callUpstream sends a request to which any answer will do: it shows that WeChat can be reached, and contains the
+// time.
 func callUpstream(ctx context.Context, base string) (upstream, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, base, http.NoBody)
 	if err != nil {

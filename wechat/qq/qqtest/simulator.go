@@ -38,7 +38,7 @@ type Options struct {
 type App struct {
 	AppID  string `json:"appid"`           // digits
 	Secret string `json:"secret"`          // begins with SecretPrefix
-	Union  string `json:"union,omitempty"` // the Open Platform account; empty: none, thus no unionid
+	Union  string `json:"union,omitempty"` // the Open Platform account; empty: none, and so no unionid
 }
 
 // A Fault makes the next requests fail.
