@@ -15,7 +15,10 @@ func (noMeter) Refreshed(string) {}
 
 // verdictName returns the name that a decision is counted under.
 func verdictName(d tokens.Decision) string {
-	if d.Ahead {
+	switch {
+	case d.Verdict == tokens.RefuseKey:
+		return "key"
+	case d.Ahead:
 		return "ahead"
 	}
 	switch d.Verdict {
@@ -25,8 +28,6 @@ func verdictName(d tokens.Decision) string {
 		return "repeat"
 	case tokens.RefuseClock:
 		return "clock"
-	case tokens.RefuseKey:
-		return "key"
 	case tokens.Theft:
 		return "theft"
 	}
