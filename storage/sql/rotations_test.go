@@ -132,3 +132,56 @@ func FuzzDecodeRotations(f *testing.F) {
 		require.True(t, slices.EqualFunc(rotations, again, sameRotation))
 	})
 }
+
+// TestSampleKeyUse checks which sessions and which of their rotations count.
+func TestSampleKeyUse(t *testing.T) {
+	for name, db := range map[string]*DB{"SQLite": openMigrated(t),
+		"PostgreSQL": openMigratedURL(t, migrated.Copy(t), 0)} {
+		t.Run(name, func(t *testing.T) {
+			now, err := db.Clock(t.Context())
+			require.NoError(t, err)
+			user, err := db.Users().Create(t.Context(), "alice", "hash")
+			require.NoError(t, err)
+			open := func(client string, opened time.Duration, rotations ...identity.Rotation) {
+				session := newSession(user)
+				session.ID, session.ClientID = firstID(now.Add(opened)), client
+				session.Rotations = rotations
+				_, err := db.Sessions().Open(t.Context(), session, user.AuthEpoch, lifetimes(), 0)
+				require.NoError(t, err)
+			}
+			key := make([]byte, identity.KeyHashSize)
+			recent, old := now.Add(-time.Hour), now.Add(-100*time.Hour)
+			open("mixed", -time.Hour, identity.Rotation{At: recent, KeyHash: key}, identity.Rotation{At: recent})
+			open("mixed", -2*time.Hour, identity.Rotation{At: recent}, identity.Rotation{At: old, KeyHash: key})
+			open("mixed", -3*time.Hour, identity.Rotation{At: recent, Highest: 1}) // two became one
+			open("mixed", -15*24*time.Hour, identity.Rotation{At: recent, KeyHash: key})
+			open("long ago", -13*24*time.Hour, identity.Rotation{At: recent, KeyHash: key})
+			open("a server's clock is ahead", 2*time.Hour, identity.Rotation{At: recent})
+			open("never refreshed", -4*time.Hour)
+			uses, err := db.Sessions().SampleKeyUse(t.Context(), now.Add(-99*time.Hour))
+			require.NoError(t, err)
+			require.Equal(t, map[string]KeyUse{"mixed": {With: 1, Without: 2}, "long ago": {With: 1},
+				"a server's clock is ahead": {Without: 1}, "never refreshed": {}}, uses)
+		})
+	}
+}
+
+// TestSampleKeyUseIsBounded checks that the latest sessions of each day count, and only so many.
+func TestSampleKeyUseIsBounded(t *testing.T) {
+	db := openMigrated(t)
+	signIn(t, db, "alice")
+	now, err := db.Clock(t.Context())
+	require.NoError(t, err)
+	rotations := encodeRotations([]identity.Rotation{{At: now}})
+	for n := range 2 * sampledSessions {
+		id := firstID(now.Add(-time.Hour + time.Duration(n)*time.Millisecond))
+		client := map[bool]string{true: "latest", false: "earlier"}[n >= sampledSessions]
+		require.NoError(t, db.write.Exec(`INSERT INTO sessions SELECT ?, user_id, NULL, NULL, NULL, ?, scope, method,
+			auth_time, generation, ?, NULL, secret_hash, idle_expires_at, expires_at, last_seen_at, device, NULL, ''
+			FROM sessions WHERE client_id = 'client'`, id, client, rotations).Error)
+	}
+	uses, err := db.Sessions().SampleKeyUse(t.Context(), now.Add(-time.Hour))
+	require.NoError(t, err)
+	require.NotContains(t, uses, "earlier")
+	require.Equal(t, KeyUse{Without: sampledSessions - 1}, uses["latest"], "one is the session of the sign-in")
+}

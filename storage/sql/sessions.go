@@ -170,11 +170,14 @@ func (s *Sessions) SampleKeyUse(ctx context.Context, since time.Time) (map[strin
 	uses := map[string]KeyUse{}
 	day := 24 * time.Hour
 	for n := range sampledDays {
-		until := now.Add(-time.Duration(n-1) * day) // today until tomorrow: servers' clocks may be ahead
+		from := now.Add(-time.Duration(n+1) * day)
+		until := from.Add(day)
+		if n == 0 {
+			until = until.Add(day) // servers' clocks may be ahead
+		}
 		var rows []sessionRow
 		if err := s.db.read.WithContext(ctx).Raw(`SELECT client_id, rotations FROM sessions WHERE id >= ? AND id < ?
-			ORDER BY id DESC LIMIT ?`, firstID(until.Add(-day)), firstID(until), sampledSessions).
-			Scan(&rows).Error; err != nil {
+			ORDER BY id DESC LIMIT ?`, firstID(from), firstID(until), sampledSessions).Scan(&rows).Error; err != nil {
 			return nil, err
 		}
 		for _, row := range rows {
