@@ -11,9 +11,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
-	"github.com/lingpai/lingpai/keys"
-
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/keys"
 )
 
 // Options selects the database and its settings.
