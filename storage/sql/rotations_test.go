@@ -176,9 +176,10 @@ func TestSampleKeyUseIsBounded(t *testing.T) {
 	for n := range 2 * sampledSessions {
 		id := firstID(now.Add(-time.Hour + time.Duration(n)*time.Millisecond))
 		client := map[bool]string{true: "latest", false: "earlier"}[n >= sampledSessions]
-		require.NoError(t, db.write.Exec(`INSERT INTO sessions SELECT ?, user_id, NULL, NULL, NULL, ?, scope, method,
-			auth_time, generation, ?, NULL, secret_hash, idle_expires_at, expires_at, last_seen_at, device, NULL, ''
-			FROM sessions WHERE client_id = 'client'`, id, client, rotations).Error)
+		require.NoError(t, db.write.Exec(`INSERT INTO sessions (id, user_id, client_id, scope, method, auth_time,
+			generation, rotations, secret_hash, idle_expires_at, expires_at, last_seen_at, device)
+			SELECT ?, user_id, ?, scope, method, auth_time, generation, ?, secret_hash, idle_expires_at, expires_at,
+			last_seen_at, device FROM sessions WHERE client_id = 'client'`, id, client, rotations).Error)
 	}
 	uses, err := db.Sessions().SampleKeyUse(t.Context(), now.Add(-time.Hour))
 	require.NoError(t, err)
