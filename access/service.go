@@ -40,13 +40,17 @@ func New(c Config) *Service {
 	}
 }
 
-// Revocations returns the signed list of sessions that ended before their access tokens expired, and its ETag; see
+// RevocationList is a signed list of ended sessions.
+type RevocationList = tokens.RevocationList
+
+// Revocations returns the signed list of sessions that ended before their access tokens expired; see
 // [tokens.Revocations]. It returns oauth.TemporarilyUnavailable if the store fails; any other error is internal.
-func (s *Service) Revocations(ctx context.Context) (list []byte, etag string, err error) {
-	if list, etag, err = s.revocations.List(ctx); err != nil {
-		return nil, "", tokens.Failed(err)
+func (s *Service) Revocations(ctx context.Context) (*RevocationList, error) {
+	list, err := s.revocations.List(ctx)
+	if err != nil {
+		return nil, tokens.Failed(err)
 	}
-	return list, etag, nil
+	return list, nil
 }
 
 // ErrBadRefreshToken rejects any refresh token that cannot be used. It does not reveal the reason. Its code is

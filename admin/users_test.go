@@ -56,7 +56,7 @@ func TestNewPasswords(t *testing.T) {
 	requireUnknown(t, err, "user", "carol")
 
 	_, err = e.users.Create(ctx, operator, "ALICE", newPassword(good))
-	requireRefused(t, err, `the name "ALICE" is taken, perhaps in another spelling`)
+	requireRefused(t, err, `the name "ALICE" is taken, perhaps in another spelling, or looks like one that is taken`)
 	_, err = e.users.Create(ctx, operator, "a name with spaces", newPassword(good))
 	require.Error(t, err)
 

@@ -69,7 +69,7 @@ func (m *Manager) apply(ctx context.Context, r request, presented access.Refresh
 		return tokens.Set{}, true, err
 	}
 	set, err := m.issuer.Renew(ctx, tokens.Renewal{
-		Client: r.Client.Client, Session: session, Scope: scope,
+		Client: r.Client.Client, Session: session, Now: presented.Now, Scope: scope,
 		WithIDToken: oauth.HasScope(r.Scope, oauth.ScopeOpenID), // only if this request asks for it
 	})
 	if err != nil {

@@ -18,8 +18,8 @@ const (
 	pruneInterval = time.Minute
 )
 
-// pruneRegularly deletes ended sessions, users whose deletion is due, and events older than the retention, until the
-// context ends.
+// pruneRegularly deletes ended sessions, users whose deletion is due, and events older than the retention, and completes
+// names, until the context ends.
 func pruneRegularly(ctx context.Context, stores Stores, retention time.Duration, logger *slog.Logger) {
 	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()
@@ -31,6 +31,7 @@ func pruneRegularly(ctx context.Context, stores Stores, retention time.Duration,
 			prune(ctx, stores.Sessions, logger)
 			purgeUsers(ctx, stores.Deletions, logger)
 			pruneEvents(ctx, stores.Events, retention, logger)
+			fillSkeletons(ctx, stores.Users, logger)
 		}
 	}
 }
@@ -84,5 +85,17 @@ func purgeUsers(ctx context.Context, deletions identity.Deletions, logger *slog.
 	}
 	if deleted > 0 {
 		logger.InfoContext(ctx, "deleted users whose deletion was due", "users", deleted)
+	}
+}
+
+// fillSkeletons completes the names that servers of the previous version have stored since "lingpai migrate up".
+func fillSkeletons(ctx context.Context, users identity.Users, logger *slog.Logger) {
+	found, _, err := users.FillSkeletons(ctx, "", pruneBatch)
+	if err != nil && ctx.Err() == nil {
+		logger.WarnContext(ctx, "cannot complete user names; the next run tries again", "error", err)
+	}
+	for _, p := range found {
+		logger.WarnContext(ctx, "the name of a user looks like that of another one; both keep their names", "user",
+			p.UserID, "other", p.OtherID)
 	}
 }

@@ -92,6 +92,7 @@ type Server struct {
 	handler  http.Handler
 	settings settings.Settings
 	stores   Stores
+	hasher   *password.Hasher
 	logger   *slog.Logger
 	close    []func() error
 }
@@ -100,8 +101,8 @@ type Server struct {
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Start starts the background tasks, which run until the context ends: reading and rotating keys, deleting ended
-// sessions, users and old events, and serving metrics if configured. It returns an error if it cannot listen at the
-// address of metrics.
+// sessions, users and old events, counting the kinds of password hashes, and serving metrics if configured. It returns
+// an error if it cannot listen at the address of metrics.
 func (s *Server) Start(ctx context.Context) error {
 	if s.settings.MetricsAddr != "" {
 		if err := s.serveMetrics(ctx); err != nil {
@@ -112,6 +113,7 @@ func (s *Server) Start(ctx context.Context) error {
 		go keeper.Run(ctx)
 	}
 	go pruneRegularly(ctx, s.stores, s.settings.AuditRetention, s.logger)
+	go followHashes(ctx, s.stores.Users, s.hasher, s.logger)
 	return nil
 }
 

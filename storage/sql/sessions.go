@@ -245,7 +245,7 @@ func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limi
 			return err
 		}
 		for _, id := range beyond {
-			if _, err := endSessions(tx, now, identity.EndedByLimit, "id = ?", id); err != nil {
+			if _, err := endSessions(tx, now, identity.EndedByLimit, session.UserID, " AND id = ?", id); err != nil {
 				return err
 			}
 			event := identity.Event{
