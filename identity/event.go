@@ -12,7 +12,7 @@ const (
 	EventRefreshRefused    = "refresh.refused"  // a different idempotency key, or none, within a rotation's window
 	EventRefreshAhead      = "refresh.ahead"    // a token newer than its row: the store lost its last commits
 	EventUnionConflict     = "union.conflict"   // a union id that belongs to another user, or changed
-	EventUserBlocked       = "wechat.blocked"   // WeChat classifies a user as a high risk, without saying whom
+	EventUserBlocked       = "wechat.blocked"   // WeChat classifies a user as a high risk, without naming the user
 	EventAppTokenGiven     = "wechat.app_token" // a client received an app's token; logged at most once an hour
 	EventClientCreated     = "client.created"
 	EventClientSecret      = "client.secret_rotated"
