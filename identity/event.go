@@ -9,13 +9,15 @@ import (
 // Kinds of events in the audit log.
 const (
 	EventSessionEnded      = "session.ended"
-	EventRefreshRefused    = "refresh.refused"  // a different idempotency key, or none, within a rotation's window
+	EventRefreshRefused    = "refresh.refused"  // a token that its session cannot move on from
+	EventRefreshClock      = "refresh.clock"    // retired at a time that has not come: the clock was set back
 	EventRefreshAhead      = "refresh.ahead"    // a token newer than its row: the store lost its last commits
 	EventUnionConflict     = "union.conflict"   // a union id that belongs to another user, or changed
 	EventUserBlocked       = "wechat.blocked"   // WeChat classifies a user as a high risk, without naming the user
 	EventAppTokenGiven     = "wechat.app_token" // a client received an app's token; logged at most once an hour
 	EventClientCreated     = "client.created"
 	EventClientSecret      = "client.secret_rotated"
+	EventClientRefreshKeys = "client.refresh_keys_set" // Detail: on or off
 	EventClientDisabled    = "client.disabled"
 	EventAppAdded          = "app.added" // Detail: platform and app; the next two, too
 	EventAppSecret         = "app.secret_rotated"

@@ -69,10 +69,10 @@ func (s Session) Expiry() time.Time {
 // Rotation records which generations one refresh retired, so that a repeated request can be distinguished from
 // a theft.
 type Rotation struct {
-	Lowest, Highest uint32 // differ only if the row had lost its last commits
+	Lowest, Highest uint32 // differ only if Lost, or if two rotations became one
 	At              time.Time
 	KeyHash         []byte // KeyHashSize bytes of the idempotency key's SHA-256; nil: none was sent
-	AnyKey          bool   // a repeated request in the window is answered, with any key or none
+	Lost            bool   // the row had lost its last commits: Lowest < Highest
 }
 
 // Lifetimes are the lifetimes of a session, counted from its start by the store's clock.

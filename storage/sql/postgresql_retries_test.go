@@ -62,6 +62,9 @@ func writes(db *DB, session identity.Session) []call {
 		{"Clients.SetSecret", func(ctx context.Context) error {
 			return db.Clients().SetSecret(ctx, session.ClientID, []byte("hash"))
 		}},
+		{"Clients.SetRefreshKeys", func(ctx context.Context) error {
+			return db.Clients().SetRefreshKeys(ctx, session.ClientID, true)
+		}},
 		{"Sessions.End", func(ctx context.Context) error {
 			return errorOf(db.Sessions().End(ctx, session.ID, identity.EndedByClient))
 		}},
