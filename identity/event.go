@@ -13,7 +13,7 @@ const (
 	EventRefreshClock      = "refresh.clock"    // retired at a time that has not come: the clock was set back
 	EventRefreshAhead      = "refresh.ahead"    // a token newer than its row: the store lost its last commits
 	EventUnionConflict     = "union.conflict"   // a union id that belongs to another user, or changed
-	EventUserBlocked       = "wechat.blocked"   // WeChat classifies the user as a high risk
+	EventUserBlocked       = "wechat.blocked"   // WeChat classifies a user as a high risk, without naming the user
 	EventAppTokenGiven     = "wechat.app_token" // a client received an app's token; logged at most once an hour
 	EventClientCreated     = "client.created"
 	EventClientSecret      = "client.secret_rotated"

@@ -18,8 +18,8 @@ const (
 	pruneInterval = time.Minute
 )
 
-// pruneRegularly deletes ended sessions, users whose deletion is due, and events older than the retention, and completes
-// names, until the context ends.
+// pruneRegularly deletes ended sessions, users whose deletion is due, and events older than the retention, and
+// completes names, until the context ends.
 func pruneRegularly(ctx context.Context, stores Stores, retention time.Duration, logger *slog.Logger) {
 	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()

@@ -124,10 +124,7 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 			[]string{"Index Scan using clients_pkey on clients; Index Cond: (id = ?)"},
 		},
 		"Users.FindByUsername": {
-			func() error {
-				_, _ = db.Users().FindByUsername(ctx, "alice")
-				return nil
-			},
+			func() error { _, _ = db.Users().FindByUsername(ctx, "alice"); return nil },
 			[]string{"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)"},
 		},
 		"Users.CheckUsername": {

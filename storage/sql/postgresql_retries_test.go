@@ -55,8 +55,9 @@ func (o operator) content() (content map[string]string) {
 
 // writes returns calls that write, each for one use.
 func writes(db *DB, session identity.Session) []call {
-	endsNothing := func(c call) bool { return c.name == "Sessions.EndSince" }
-	return append(slices.DeleteFunc(calls(db, session)[firstWrite:], endsNothing), []call{
+	all := slices.DeleteFunc(calls(db, session)[firstWrite:],
+		func(c call) bool { return c.name == "Sessions.EndSince" })
+	return append(all, []call{
 		{"Clients.Disable", func(ctx context.Context) error { return db.Clients().Disable(ctx, session.ClientID) }},
 		{"Clients.SetSecret", func(ctx context.Context) error {
 			return db.Clients().SetSecret(ctx, session.ClientID, []byte("hash"))
