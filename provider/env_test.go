@@ -205,7 +205,8 @@ func (w *installation) serve(wechatURL string) {
 	})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, process.Close()) })
-	w.server = &httptest.Server{Listener: listener, Config: provider.NewHTTPServer(process.Handler(), logger)}
+	config := provider.NewHTTPServer(process.Handler(), logger)
+	w.server = &httptest.Server{Listener: process.Bound(config, listener), Config: config}
 	w.server.Start()
 	w.t.Cleanup(w.server.Close)
 }

@@ -31,13 +31,18 @@ func (a answers) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	a.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
 		"error", e.Code.Error(), "description", e.Description, "cause", cause(e), "client", e.ClientID)
+	a.write(w, r, e)
+}
+
+// write writes an error as the response, and does not log it.
+func (a answers) write(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 	header := w.Header()
 	header["Cache-Control"] = noStore
 	if e.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	challenge(header, e)
-	writeJSON(w, status, errorMembers(e, requestID(r.Context())))
+	writeJSON(w, e.Code.Status(), errorMembers(e, requestID(r.Context())))
 }
 
 // errorMembers returns the body of an error response (RFC 6749 §5.2).

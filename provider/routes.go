@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// route describes an endpoint. CORS, the rejection of other methods, the limit on concurrent requests and metrics are
-// derived from it; a route for all methods has only metrics. Routes with the same path have the same name and different
+// route describes an endpoint. CORS, the rejection of other methods, the limits on bodies and concurrent requests, and
+// metrics are derived from it; a route for all methods has only metrics. Routes with the same path have the same name and different
 // methods.
 type route struct {
 	name    string   // in metrics
@@ -20,6 +20,7 @@ type route struct {
 	path    string   // including the issuer's path
 	cors    corsPolicy
 	slots   slotKind
+	body    int64 // the largest body in bytes, which is read before a slot is taken; 0, GET and HEAD: it is not read
 	handler http.Handler
 }
 
@@ -32,6 +33,7 @@ var (
 type router struct {
 	clients *clients.Registry
 	slots   *slots
+	bodies  *bodyReader
 	answers answers
 	observe func(route string, next http.Handler) http.Handler // nil: no metrics
 }
@@ -83,7 +85,11 @@ func (t *router) atPath(rows []route) http.Handler {
 	handlers := map[string]http.Handler{}
 	for _, row := range rows {
 		for _, method := range row.methods {
-			handlers[method] = t.slots.bounded(row.slots, row.handler)
+			handler := t.slots.bounded(row.slots, row.handler)
+			if !slices.Contains(readMethods, method) {
+				handler = t.bodies.reading(row.body, handler)
+			}
+			handlers[method] = handler
 		}
 	}
 	methods := slices.Sorted(maps.Keys(handlers))

@@ -61,7 +61,8 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 		return err
 	}
 	logger.Info("serving", "addr", listener.Addr().String(), "issuer", s.Issuer, "version", version)
-	return ServeUntilDone(ctx, provider.NewHTTPServer(server.Handler(), logger), listener)
+	httpServer := provider.NewHTTPServer(server.Handler(), logger)
+	return ServeUntilDone(ctx, httpServer, server.Bound(httpServer, listener))
 }
 
 // Listen listens at the address of a setting or flag. Its error contains advice for the operator.

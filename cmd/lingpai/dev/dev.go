@@ -82,7 +82,8 @@ func Run(ctx context.Context, o Options) error {
 	served := make(chan error, 1)
 	requests := newRequestLog(process.Handler(), o.Stderr, paletteOf(o.Stderr))
 	go func() {
-		served <- server.ServeUntilDone(ctx, provider.NewHTTPServer(requests, logger), listener)
+		httpServer := provider.NewHTTPServer(requests, logger)
+		served <- server.ServeUntilDone(ctx, httpServer, process.Bound(httpServer, listener))
 	}()
 	demo, err := tryOut(ctx, c, seeds)
 	if ctx.Err() != nil { // stopped before it was ready
