@@ -14,7 +14,7 @@ import (
 // RegistrationPolicy limits registrations. A zero value means the default.
 type RegistrationPolicy struct {
 	PerAddress int // per hour from one IP address; default 10
-	Together   int // per hour from all addresses; default 1000
+	Total      int // per hour from all addresses; default 1000
 }
 
 const registrationPeriod = time.Hour
@@ -23,8 +23,8 @@ func (p RegistrationPolicy) orDefaults() RegistrationPolicy {
 	if p.PerAddress <= 0 {
 		p.PerAddress = 10
 	}
-	if p.Together <= 0 {
-		p.Together = 1000
+	if p.Total <= 0 {
+		p.Total = 1000
 	}
 	return p
 }
@@ -49,7 +49,7 @@ func (a *Accounts) Register(ctx context.Context, clientID, address, username, se
 	if err := a.checkFree(ctx, username); err != nil { // before hashing, which is expensive
 		return identity.User{}, err
 	}
-	if err := a.allow(ctx, "registrations/together", a.registrations.Together); err != nil {
+	if err := a.allow(ctx, "registrations/together", a.registrations.Total); err != nil {
 		return identity.User{}, err
 	}
 	hash, err := a.hash(ctx, address, secret)
@@ -67,8 +67,8 @@ func (a *Accounts) Register(ctx context.Context, clientID, address, username, se
 }
 
 // countAddress applies the limit of an address. It runs before names are looked up, so that they cannot be guessed in
-// bulk, and before the common limit, so that one address cannot use that up. Callers with an unknown address have only
-// the common limit.
+// bulk, and before the common limit, so that one address cannot exhaust it. For callers with an unknown address only
+// the common limit applies.
 func (a *Accounts) countAddress(ctx context.Context, address string) error {
 	if address == "" {
 		return nil

@@ -93,7 +93,7 @@ func TestMassRegistrationFromOneAddress(t *testing.T) {
 
 func TestMassRegistrationInParallel(t *testing.T) {
 	w := newEnv(t, func(c *accounts.Config) {
-		c.Registrations = accounts.RegistrationPolicy{PerAddress: 2, Together: 3}
+		c.Registrations = accounts.RegistrationPolicy{PerAddress: 2, Total: 3}
 	})
 	var group sync.WaitGroup
 	for n := range 24 {
@@ -113,7 +113,7 @@ func TestMassRegistrationInParallel(t *testing.T) {
 
 func TestUnknownAddressesShareNoLimit(t *testing.T) {
 	w := newEnv(t, func(c *accounts.Config) {
-		c.Registrations = accounts.RegistrationPolicy{PerAddress: 1, Together: 3}
+		c.Registrations = accounts.RegistrationPolicy{PerAddress: 1, Total: 3}
 	})
 	for n := range 3 {
 		_, err := w.accounts.Register(context.Background(), client, "", fmt.Sprintf("user-%d", n), newPassword)

@@ -13,9 +13,6 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// maxCodeLength bounds a platform's code, in bytes.
-const maxCodeLength = 512
-
 // codeRequest is a token request with a platform's code.
 type codeRequest struct {
 	request
@@ -31,9 +28,9 @@ type codeRequest struct {
 func (m *Manager) platformCode(grantType string, platform signin.Platform) grant {
 	return func(ctx context.Context, r request) (tokens.Set, error) {
 		code := r.Parameters.Get("code")
-		if code == "" || len(code) > maxCodeLength || !oauth.Visible(code) {
+		if !oauth.ValidCode(code) {
 			return tokens.Set{}, oauth.NewError(oauth.InvalidRequest,
-				"code is missing or malformed. "+platform.Again())
+				"code is missing or malformed. "+platform.NewCodeHint())
 		}
 		if err := wechatdata.CheckExtras(r.Parameters); err != nil {
 			return tokens.Set{}, err
@@ -45,26 +42,26 @@ func (m *Manager) platformCode(grantType string, platform signin.Platform) grant
 		// Go on if the client disconnects: the code is used up, and a duplicate request needs the answer.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signin.CodeTimeout)
 		defer cancel()
-		return m.tradeOnce(ctx, codeRequest{request: r, grantType: grantType,
+		return m.exchangeOnce(ctx, codeRequest{request: r, grantType: grantType,
 			code: signin.Code{Platform: platform, AppID: appID, Text: code}})
 	}
 }
 
-// tradeOnce trades a code. With an Idempotency-Key a duplicate request gets the first answer, since the code itself
-// works only once.
-func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, error) {
+// exchangeOnce exchanges a code. With an Idempotency-Key a duplicate request gets the first answer, since the code
+// itself works only once.
+func (m *Manager) exchangeOnce(ctx context.Context, r codeRequest) (tokens.Set, error) {
 	if r.Key == "" {
-		return m.trade(ctx, r)
+		return m.exchange(ctx, r)
 	}
 	r.repeat = idempotency.Name("sign_in", r.Client.ID, r.code.AppID, r.code.Text, r.Key)
 	r.openings = m.issuer.Openings(r.grantType, r.Client.ID, r.code.Text, r.Key)
 	return idempotency.Once(ctx, m.repeats, r.repeat, signin.CodeTimeout,
 		func() (tokens.Set, bool, error) { return m.repeated(ctx, r) },
-		func() (tokens.Set, error) { return m.trade(ctx, r) })
+		func() (tokens.Set, error) { return m.exchange(ctx, r) })
 }
 
-// trade signs a user in with a code.
-func (m *Manager) trade(ctx context.Context, r codeRequest) (tokens.Set, error) {
+// exchange signs a user in with a code.
+func (m *Manager) exchange(ctx context.Context, r codeRequest) (tokens.Set, error) {
 	authorization, notices, err := m.authorize(ctx, r)
 	if errors.Is(err, wechat.ErrCodeUsed) { // perhaps by a duplicate request whose lock was lost
 		if set, found, err2 := m.repeated(ctx, r); found || err2 != nil {
@@ -79,7 +76,7 @@ func (m *Manager) trade(ctx context.Context, r codeRequest) (tokens.Set, error) 
 	}
 	// The store has its own timeout: a slow platform must not leave it too little time to write.
 	set, err := m.issue(context.WithoutCancel(ctx), authorization)
-	if errors.Is(err, identity.ErrExists) { // a duplicate request on another replica traded the same code
+	if errors.Is(err, identity.ErrExists) { // a duplicate request on another replica exchanged the same code
 		var found bool
 		if set, found, err = m.repeated(ctx, r); err == nil && !found { // its session is already gone
 			err = errCodeReused
@@ -95,7 +92,7 @@ func (m *Manager) trade(ctx context.Context, r codeRequest) (tokens.Set, error) 
 // authorize signs the user in and processes the extras sent with the code. The sign-in succeeds even if the extras are
 // rejected.
 func (m *Manager) authorize(ctx context.Context, r codeRequest) (tokens.Authorization, map[string]string, error) {
-	exchange, err := m.signIn.Trade(ctx, r.signIn(), r.code, r.repeat)
+	exchange, err := m.signIn.Exchange(ctx, r.signIn(), r.code, r.repeat)
 	if err != nil {
 		return tokens.Authorization{}, nil, err
 	}
@@ -122,7 +119,7 @@ func (m *Manager) enrich(ctx context.Context, r codeRequest, person signin.Perso
 		Client: r.Client, Scope: r.Scope, Parameters: r.Parameters, Person: person, Key: r.Key,
 	})
 	if r.repeat != "" && notices != nil {
-		m.repeats.Keep(ctx, noticesName(r), notices, repeatLife)
+		m.repeats.Keep(ctx, noticesName(r), notices, repeatLifetime)
 	}
 	return notices
 }

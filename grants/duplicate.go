@@ -11,15 +11,15 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// repeatLife is how long a repeated sign-in is answered.
-const repeatLife = time.Hour
+// repeatLifetime is how long a repeated sign-in is answered.
+const repeatLifetime = time.Hour
 
 var errCodeReused = oauth.NewError(oauth.InvalidGrant, "This code was already used: with other parameters, more "+
 	"than an hour ago, or its session has been refreshed or has ended. Get a new code.")
 
 // repeated answers a sign-in that was answered before with the same refresh token and the same statuses of its extras,
-// for repeatLife and as long as that token has not been used. It returns false if there is no session with one of the
-// openings.
+// for repeatLifetime and as long as that token has not been used. It returns false if there is no session with one of
+// the openings.
 func (m *Manager) repeated(ctx context.Context, r codeRequest) (tokens.Set, bool, error) {
 	if len(r.openings) == 0 {
 		return tokens.Set{}, false, nil
@@ -36,8 +36,8 @@ func (m *Manager) repeated(ctx context.Context, r codeRequest) (tokens.Set, bool
 		return tokens.Set{}, false, oauth.StoreFailed(err)
 	}
 	opened := session.LastSeenAt // until the first refresh
-	if !session.Alive(now) || session.Generation != 0 || now.Sub(opened) > repeatLife || session.Scope != r.Scope ||
-		session.Account.App != r.code.AppID {
+	if !session.Active(now) || session.Generation != 0 || now.Sub(opened) > repeatLifetime ||
+		session.Scope != r.Scope || session.Account.App != r.code.AppID {
 		return tokens.Set{}, true, errCodeReused
 	}
 	authorization, err := m.reauthorize(ctx, r.request, session)

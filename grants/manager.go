@@ -93,7 +93,7 @@ func New(c Config) *Manager {
 // which no parameter may occur twice. It returns an [oauth.Error] with
 //   - oauth.UnsupportedGrantType if there is no such grant type,
 //   - oauth.InvalidClient if the client does not authenticate,
-//   - oauth.UnauthorizedClient if the client may not use the grant type or trade the codes of an app,
+//   - oauth.UnauthorizedClient if the client may not use the grant type or exchange the codes of an app,
 //   - oauth.InvalidRequest if a parameter is missing or malformed, or the Idempotency-Key is malformed,
 //   - oauth.InvalidScope if the client may not have the scope,
 //   - oauth.InvalidGrant if the code, password or refresh token is not accepted,
@@ -107,7 +107,7 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 	grant, known := m.grants[string(name)]
 	if !known {
 		return nil, oauth.NewError(oauth.UnsupportedGrantType, "This grant_type is not supported. See "+
-			"/.well-known/openid-configuration for those that are.")
+			"/.well-known/openid-configuration for the supported ones.")
 	}
 	r, err := newRequest(tgr)
 	if err != nil {

@@ -18,7 +18,7 @@ type request struct {
 	Parameters oauth.Parameters
 	Scope      string // what the client may have; for a refresh the "scope" parameter
 	Key        string // the Idempotency-Key header; "" if there is none
-	Address    string // the caller's IP address, or that from a trusted proxy
+	Address    string // the caller's IP address, as reported by a trusted proxy if there is one
 	Device     string // from the User-Agent header
 }
 

@@ -21,8 +21,8 @@ const (
 
 // A Sealer encrypts values for the store, with a separate key for each identity.
 type Sealer interface {
-	SealAlone(purpose, identity string, plaintext []byte) ([]byte, error)
-	OpenAlone(purpose, identity string, sealed []byte) ([]byte, error)
+	SealPerIdentity(purpose, identity string, plaintext []byte) ([]byte, error)
+	OpenPerIdentity(purpose, identity string, sealed []byte) ([]byte, error)
 }
 
 // Requests holds what is known of repeatable requests. It is safe for concurrent use.
@@ -84,7 +84,7 @@ func (r *Requests) Keep(ctx context.Context, name string, value any, ttl time.Du
 	plain, err := json.Marshal(value)
 	var sealed []byte
 	if err == nil {
-		sealed, err = r.sealer.SealAlone(purpose, name, plain)
+		sealed, err = r.sealer.SealPerIdentity(purpose, name, plain)
 	}
 	if err == nil {
 		err = r.store.Put(ctx, name, sealed, ttl)
@@ -102,7 +102,7 @@ func (r *Requests) Recall(ctx context.Context, name string, value any) bool {
 	}
 	var plain []byte
 	if err == nil {
-		plain, err = r.sealer.OpenAlone(purpose, name, sealed)
+		plain, err = r.sealer.OpenPerIdentity(purpose, name, sealed)
 	}
 	if err == nil {
 		err = json.Unmarshal(plain, value)

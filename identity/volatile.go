@@ -52,7 +52,7 @@ func CheckVolatileValue(ctx context.Context, key string, value []byte, ttl time.
 // CheckRate validates a rate and its key. Every store calls it before it counts.
 func CheckRate(ctx context.Context, key string, limit int, per time.Duration) error {
 	if limit <= 0 || per < time.Duration(limit) {
-		return errors.New("a rate must have at least one use, and a nanosecond for each")
+		return errors.New("a rate must have at least one use, and a period of at least one nanosecond for each")
 	}
 	return CheckVolatileKey(ctx, key)
 }

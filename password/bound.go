@@ -9,8 +9,8 @@ import (
 // ErrBusy means that all hashing slots, or those of one address, are in use. Trying again shortly helps.
 var ErrBusy = errors.New("too many passwords are being hashed")
 
-// bound limits how many hashes run and how many callers wait, and how much of both one address may use, so that a flood
-// from one address leaves slots to others.
+// bound limits how many hashes run and how many callers wait, and how much of both one address may use, so that a
+// flood from one address leaves slots for others.
 type bound struct {
 	slots     chan struct{}
 	mutex     sync.Mutex

@@ -10,7 +10,7 @@ import (
 // ipv6Site is the length of the prefix that one IPv6 customer is given, so addresses within it count as one.
 const ipv6Site = 64
 
-// clientAddress returns the caller's address, for rate limits and for a share of the password hashing.
+// clientAddress returns the caller's address, by which rate limits and concurrent password hashes are counted.
 func clientAddress(r *http.Request, proxies []netip.Prefix) string {
 	address := callerAddress(r, proxies)
 	if !address.IsValid() {

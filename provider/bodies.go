@@ -25,7 +25,7 @@ const (
 type bodyReader struct {
 	bodies  *bounds.Bodies
 	proxies []netip.Prefix
-	answers answers
+	errs    errorWriter
 }
 
 // reading returns a handler that reads a body of at most most bytes before next runs, so that a client that sends it
@@ -55,12 +55,12 @@ func (b *bodyReader) refuse(w http.ResponseWriter, r *http.Request, err error, m
 	w.Header()["Connection"] = closing
 	switch {
 	case errors.Is(err, bounds.ErrTooLarge):
-		b.answers.writeError(w, r, oauth.NewError(oauth.ContentTooLarge,
+		b.errs.writeError(w, r, oauth.NewError(oauth.ContentTooLarge,
 			fmt.Sprintf("The body must not be larger than %d KiB.", most>>10)))
 	case errors.Is(err, bounds.ErrFull): // has been counted and logged
-		b.answers.write(w, r, errBusy)
+		b.errs.write(w, r, errBusy)
 	default:
-		b.answers.writeError(w, r, badRequest("The body could not be read."))
+		b.errs.writeError(w, r, badRequest("The body could not be read."))
 	}
 }
 

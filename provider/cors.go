@@ -8,7 +8,7 @@ import (
 	"github.com/lingpai/lingpai/clients"
 )
 
-// corsPolicy tells the origins whose scripts may call an endpoint.
+// corsPolicy determines the origins whose scripts may call an endpoint.
 type corsPolicy int
 
 const (

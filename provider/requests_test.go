@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTokenRequestsThatAreNoForms are rejected before any parameter is used.
-func TestTokenRequestsThatAreNoForms(t *testing.T) {
+// TestTokenRequestsThatAreNotForms are rejected before any parameter is used.
+func TestTokenRequestsThatAreNotForms(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	good, _ := w.wechatCode("alice").encode()
@@ -244,9 +244,9 @@ func TestPathsThatAreNotCleanAreUnknown(t *testing.T) {
 func TestBrowsersDoNotGuessContentTypes(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
-	for _, path := range []string{"/token", "/userinfo", "/revoke", "/introspect", "/verify", "/revocations", "/healthz",
-		"/readyz", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/account/v1/sessions", "/nowhere",
-		"//token", "/wechat/phone"} {
+	for _, path := range []string{"/token", "/userinfo", "/revoke", "/introspect", "/verify", "/revocations",
+		"/healthz", "/readyz", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/account/v1/sessions",
+		"/nowhere", "//token", "/wechat/phone"} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions, http.MethodHead} {
 			a := w.ask(method, path, nil, http.Header{"Origin": {"https://evil.example"}})
 			require.Equal(t, []string{"nosniff"}, a.header.Values("X-Content-Type-Options"), "%s %s", method, path)

@@ -34,7 +34,7 @@ type router struct {
 	clients *clients.Registry
 	slots   *slots
 	bodies  *bodyReader
-	answers answers
+	errs    errorWriter
 	observe func(route string, next http.Handler) http.Handler // nil: no metrics
 }
 
@@ -48,7 +48,7 @@ func (t *router) handler(rows []route) http.Handler {
 		byPath[row.path] = append(byPath[row.path], row)
 	}
 	mux := http.NewServeMux()
-	unknown := t.observed(noRoute, http.HandlerFunc(t.answers.notFound))
+	unknown := t.observed(noRoute, http.HandlerFunc(t.errs.notFound))
 	for at, rows := range byPath {
 		mux.Handle(at, t.observed(rows[0].name, t.atPath(rows)))
 	}
@@ -70,7 +70,7 @@ func cleanPath(p string) bool {
 
 // observed returns a handler that counts the responses of a route, including those after a panic.
 func (t *router) observed(name string, next http.Handler) http.Handler {
-	next = t.answers.recovering(next)
+	next = t.errs.recovering(next)
 	if t.observe == nil {
 		return next
 	}
@@ -99,7 +99,7 @@ func (t *router) atPath(rows []route) http.Handler {
 			return
 		}
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		t.answers.writeError(w, r, oauth.NewError(oauth.MethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
+		t.errs.writeError(w, r, oauth.NewError(oauth.MethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
 	})
 	return withCORS(rows[0].cors, t.clients, byMethod)
 }

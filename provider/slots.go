@@ -35,14 +35,14 @@ const (
 // passwords, leaves room for the rest.
 type slots struct {
 	quick, waiting chan struct{}
-	answers        answers
+	errs           errorWriter
 }
 
 // newSlots returns slots for the given number of concurrent quick requests, and in proportion for requests that wait.
 // If quick is 0, it depends on the number of processors.
-func newSlots(quick int, answers answers) *slots {
+func newSlots(quick int, errs errorWriter) *slots {
 	quick = cmp.Or(quick, quickPerProcessor*runtime.GOMAXPROCS(0))
-	return &slots{make(chan struct{}, quick), make(chan struct{}, waitingPerQuick*quick), answers}
+	return &slots{make(chan struct{}, quick), make(chan struct{}, waitingPerQuick*quick), errs}
 }
 
 // acquire takes a slot; the caller must call release to return it. It returns errBusy if no slot is free.
@@ -75,7 +75,7 @@ func (s *slots) bounded(kind slotKind, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		release, err := s.acquire(kind)
 		if err != nil {
-			s.answers.writeError(w, r, err)
+			s.errs.writeError(w, r, err)
 			return
 		}
 		defer release()

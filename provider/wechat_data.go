@@ -42,11 +42,11 @@ func (e dataEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 // wechatDataRoutes returns the routes of these endpoints, below path.
-func wechatDataRoutes(path string, data *wechatdata.Service, answers answers) []route {
+func wechatDataRoutes(path string, data *wechatdata.Service, errs errorWriter) []route {
 	row := func(name, below, message string, body int64, act dataAction) route {
-		endpoint := dataEndpoint{message, act, answers.logger}
+		endpoint := dataEndpoint{message, act, errs.logger}
 		return route{name, postMethod, path + below, corsRegistered, slotWaiting, body,
-			answers.endpoint(endpoint.serve)}
+			errs.endpoint(endpoint.serve)}
 	}
 	return []route{
 		row("wechat_data_decrypt", "/data/decrypt", "wechat data decrypted", dataBody,

@@ -106,8 +106,8 @@ func (w wiring) wire() services {
 	metrics := telemetry.New(stores.Apps, w.config.Keys.Backend)
 	rotation := tokens.RotationPolicy{Window: s.RefreshGrace, RefuseAhead: s.RefuseAhead}
 	vault := wechat.NewVault(wechat.VaultConfig{Store: w.config.Volatile, NotFound: identity.ErrNotFound,
-		Sealer:  w.config.Ring,
-		KeyLife: s.SessionKeyLife, Now: w.config.Now, Logger: w.config.Logger})
+		Sealer:      w.config.Ring,
+		KeyLifetime: s.SessionKeyLifetime, Now: w.config.Now, Logger: w.config.Logger})
 	repeats := idempotency.New(w.config.Volatile, w.config.Ring, w.config.Logger)
 	issuer := tokens.New(tokens.Config{
 		Issuer: s.Issuer, Keys: w.config.Keys, Sessions: stores.Sessions, Users: stores.Users,
@@ -145,7 +145,7 @@ func (w wiring) wire() services {
 	accountsConfig := accounts.Config{
 		Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions, Profiles: stores.Profiles,
 		Sessions: stores.Sessions, Events: stores.Events, Volatile: w.config.Volatile, Hasher: w.hasher, Prover: signIn,
-		Registrations: accounts.RegistrationPolicy{PerAddress: s.AddressRegistrations, Together: s.Registrations},
+		Registrations: accounts.RegistrationPolicy{PerAddress: s.AddressRegistrations, Total: s.Registrations},
 		Grace:         s.DeletionGrace, Now: w.config.Now, Logger: w.config.Logger,
 	}
 	if w.config.Accounts != nil {

@@ -71,7 +71,7 @@ func (s *Service) countAttempt(ctx context.Context, a attempt) error {
 const tooManyAttempts = "Too many attempts. Wait before trying again."
 
 // forgetAttempts resets the counters of a user who has signed in. It keeps the address's counter: an attacker could
-// otherwise reset it with an own account between guesses.
+// otherwise reset it by signing in to an account of their own between guesses.
 func (s *Service) forgetAttempts(ctx context.Context, a attempt) {
 	keys := []string{a.userKey()}
 	for n := range pairRates() {

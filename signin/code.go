@@ -15,7 +15,7 @@ import (
 const CodeTimeout = 15 * time.Second
 
 var errInBrowser = oauth.NewError(oauth.UnauthorizedClient,
-	"Codes of official accounts and websites pass through browsers: only a confidential client may trade them.")
+	"Codes of official accounts and websites pass through browsers: only a confidential client may exchange them.")
 
 // Code is a platform's code and the app that it was made for.
 type Code struct {
@@ -41,16 +41,16 @@ type Exchange struct {
 	Recalled bool      // an earlier request of a repeatable sign-in sent the code
 }
 
-// Trade asks the platform who a code identifies. The code is used up even if Trade returns an error; the error wraps
-// wechat.ErrCodeUsed if it was used before. repeat is the idempotency.Name of a repeatable sign-in, or "": Trade keeps
-// the answer to a repeatable one until the code would have expired, so that a repeated request succeeds if the first
-// one failed later. The caller must call Forget after the sign-in has succeeded. Trade returns
+// Exchange asks the platform who a code identifies. The code is used up even if Exchange returns an error; the error
+// wraps wechat.ErrCodeUsed if it was used before. repeat is the idempotency.Name of a repeatable sign-in, or "":
+// Exchange keeps the answer to a repeatable one until the code would have expired, so that a repeated request succeeds
+// if the first one failed later. The caller must call Forget after the sign-in has succeeded. Exchange returns
 //   - oauth.InvalidGrant if the platform rejects the code or the user,
 //   - oauth.UnauthorizedClient if a public client sends a code that passed through a browser,
 //   - oauth.TooManyRequests if the address has sent too many bad codes,
 //   - oauth.ServerError if the app is not registered here or the platform rejects its configuration,
 //   - oauth.TemporarilyUnavailable if the platform or the store fails.
-func (s *Service) Trade(ctx context.Context, r Request, code Code, repeat string) (Exchange, error) {
+func (s *Service) Exchange(ctx context.Context, r Request, code Code, repeat string) (Exchange, error) {
 	app, err := FindApp(ctx, s.apps, code.Platform.Name(), code.AppID)
 	if err != nil {
 		return Exchange{}, err
@@ -77,7 +77,7 @@ func (s *Service) ask(ctx context.Context, r Request, app identity.App, code Cod
 	if err := s.checkBadCodes(ctx, r.Address); err != nil {
 		return Login{}, err
 	}
-	login, err := code.Platform.Trade(ctx, app, code.Text)
+	login, err := code.Platform.Exchange(ctx, app, code.Text)
 	if errors.Is(err, wechat.ErrBadCode) {
 		s.countBadCode(ctx, r.Address)
 	}

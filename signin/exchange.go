@@ -7,8 +7,8 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// codeLife is how long a platform's code is valid. An exchange that is kept for longer than its code helps nobody.
-const codeLife = 5 * time.Minute
+// codeLifetime is how long a platform's code is valid. An exchange that is kept for longer than its code helps nobody.
+const codeLifetime = 5 * time.Minute
 
 // keptExchange is the stored form of an Exchange. It has no Profile: the user's token at the platform is not stored, so
 // a repeated sign-in does not fetch the profile.
@@ -28,7 +28,7 @@ func (s *Service) keep(ctx context.Context, repeat string, exchange Exchange) {
 			s.logger.WarnContext(ctx, "cannot keep a session key for a repeated sign-in", "error", err)
 		}
 	}
-	s.repeats.Keep(ctx, exchangeName(repeat), kept, codeLife)
+	s.repeats.Keep(ctx, exchangeName(repeat), kept, codeLifetime)
 }
 
 // recall completes the exchange of a repeatable sign-in that failed after the platform had answered, and reports

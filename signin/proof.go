@@ -34,7 +34,7 @@ func (s *Service) ProvePassword(ctx context.Context, user identity.User, secret,
 	return nil
 }
 
-// ProveCode trades a code of one of a client's apps and returns the account at the platform. It creates no user. It
+// ProveCode exchanges a code of one of a client's apps and returns the account at the platform. It creates no user. It
 // returns
 //   - oauth.InvalidRequest if appID does not name an app of the client, or is empty and the client has several,
 //   - oauth.InvalidGrant if the platform rejects the code or the user,
@@ -61,7 +61,7 @@ func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address 
 	// The client has not authenticated here, only its user has. So reject codes that pass through a browser, even if
 	// the client's record says that it is confidential.
 	client.Confidential = false
-	exchange, err := s.Trade(ctx, Request{Client: client, Address: address}, Code{platform, appID, code}, "")
+	exchange, err := s.Exchange(ctx, Request{Client: client, Address: address}, Code{platform, appID, code}, "")
 	if err != nil {
 		return identity.ExternalIdentity{}, err
 	}
@@ -73,7 +73,7 @@ func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address 
 	return identity.ExternalIdentity{AccountKey: key, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform}, nil
 }
 
-// platformOf returns the platform of an app whose codes a client may trade, or oauth.InvalidRequest.
+// platformOf returns the platform of an app whose codes a client may exchange, or oauth.InvalidRequest.
 func (s *Service) platformOf(client clients.Client, appID string) (Platform, error) {
 	if appID == "" {
 		return nil, oauth.NewError(oauth.InvalidRequest,
@@ -84,5 +84,5 @@ func (s *Service) platformOf(client clients.Client, appID string) (Platform, err
 			return platform, nil
 		}
 	}
-	return nil, oauth.NewError(oauth.InvalidRequest, "The client may not trade codes of that app.")
+	return nil, oauth.NewError(oauth.InvalidRequest, "The client may not exchange codes of that app.")
 }

@@ -27,7 +27,7 @@ type Config struct {
 	Platforms map[string]Platform // by grant type
 	Vault     *wechat.Vault
 	Repeats   *idempotency.Requests
-	Sealer    wechat.LoneSealer
+	Sealer    wechat.PerIdentitySealer
 	Hasher    *password.Hasher
 	Attempts  AttemptPolicy
 	Now       func() time.Time
@@ -47,7 +47,7 @@ type Service struct {
 	platforms map[string]Platform
 	vault     *wechat.Vault
 	repeats   *idempotency.Requests
-	sealer    wechat.LoneSealer
+	sealer    wechat.PerIdentitySealer
 	hasher    *password.Hasher
 	attempts  AttemptPolicy
 	now       func() time.Time
@@ -67,7 +67,7 @@ func New(c Config) *Service {
 // Request holds what a sign-in needs besides the credentials.
 type Request struct {
 	Client         clients.Client
-	Address        string // the caller's IP address, or that from a trusted proxy
+	Address        string // the caller's IP address, as reported by a trusted proxy if there is one
 	RestoreAccount bool   // cancels a requested deletion of the account
 }
 

@@ -44,7 +44,7 @@ func TestAKeyThatWasReplacedIsTriedForTenMinutes(t *testing.T) {
 	require.ErrorIs(t, c.opens(t, ada, two), ErrBadData)
 }
 
-func TestTheSameKeyAgainIsNoNewVersion(t *testing.T) {
+func TestStoringTheSameKeyAddsNoVersion(t *testing.T) {
 	c := newTestVault()
 	for n := range 5 {
 		c.logIn(t, ada, numberedKey(t, 1+n/4)) // the last is a different one
@@ -73,9 +73,9 @@ func TestTheSameKeyAgainIsNoNewVersion(t *testing.T) {
 func TestAKeyLivesOn(t *testing.T) {
 	c := newTestVault()
 	c.logIn(t, ada, numberedKey(t, 1))
-	c.move(defaultKeyLife - time.Minute)
+	c.move(defaultKeyLifetime - time.Minute)
 	c.logIn(t, ada, numberedKey(t, 1))
-	c.move(defaultKeyLife - time.Minute)
+	c.move(defaultKeyLifetime - time.Minute)
 	require.NoError(t, c.opens(t, ada, numberedKey(t, 1)))
 	c.move(2 * time.Minute)
 	require.ErrorIs(t, c.opens(t, ada, numberedKey(t, 1)), ErrNoSessionKey)

@@ -32,7 +32,7 @@ type AppToken struct {
 // expires, so this leaves room for its replicas.
 func appTokenRate() limits.Rate { return limits.Rate{Uses: 60, Period: time.Minute} }
 
-// appTokenAudit is how often a client's tokens of an app are recorded in the audit log at most.
+// appTokenAudit is the minimum time between two audit events about a client's tokens of an app.
 const appTokenAudit = time.Hour
 
 var errNoAppTokenScope = &oauth.Error{
@@ -149,7 +149,7 @@ func (a *AppTokens) audit(ctx context.Context, client, appID string) {
 // wechatRetry is the minimum Retry-After.
 const wechatRetry = 5 * time.Second
 
-// wechatFailed converts an error of WeChat that the client did not cause to an OAuth error.
+// wechatFailed converts an error of WeChat, which the client did not cause, to an OAuth error.
 func wechatFailed(err error) error {
 	retry := wechatRetry
 	if refusal, ok := errors.AsType[*wechat.Error](err); ok {

@@ -14,7 +14,8 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// The outcomes of the extras of a sign-in. A client gets them together with its tokens. They never decide the sign-in.
+// The outcomes of the extras of a sign-in. A client gets them together with its tokens. They never make the sign-in
+// fail.
 const (
 	noticeKept        = "kept"
 	noticeVerified    = "verified"

@@ -35,8 +35,8 @@ func phoneRate() limits.Rate { return limits.Rate{Uses: 3, Period: 24 * time.Hou
 const (
 	// phoneTimeout limits a request for a phone number, which asks WeChat for an app token and for the number.
 	phoneTimeout = 15 * time.Second
-	// phoneLife is how long a repeated request for a phone number is answered.
-	phoneLife = time.Hour
+	// phoneLifetime is how long a repeated request for a phone number is answered.
+	phoneLifetime = time.Hour
 )
 
 // budgetReportInterval is the minimum time between two reports that the same app is over its budget.
@@ -105,11 +105,11 @@ func (s *Service) askPhone(ctx context.Context, r phoneRequest, repeat string) (
 	if err == nil {
 		bought := boughtPhone{Phone: phone}
 		if repeat != "" {
-			s.repeats.Keep(ctx, repeat, bought, phoneLife)
+			s.repeats.Keep(ctx, repeat, bought, phoneLifetime)
 		}
 		phone, err = s.storePhone(ctx, r, repeat, bought)
 	}
-	s.meter.PhoneAsked(r.app.ID, phoneOutcome(err))
+	s.meter.PhoneRequested(r.app.ID, phoneOutcome(err))
 	return phone, err
 }
 
@@ -129,7 +129,7 @@ func (s *Service) storePhone(ctx context.Context, r phoneRequest, repeat string,
 		return identity.Phone{}, oauth.StoreFailed(err)
 	}
 	if bought.Stored = true; repeat != "" {
-		s.repeats.Keep(ctx, repeat, bought, phoneLife)
+		s.repeats.Keep(ctx, repeat, bought, phoneLifetime)
 	}
 	return bought.Phone, nil
 }

@@ -34,16 +34,17 @@ type Config struct {
 
 // Meter counts events for metrics.
 type Meter interface {
-	// PhoneAsked counts a request for a phone number by its outcome: verified, refused, over_budget or unavailable.
-	PhoneAsked(appID, outcome string)
+	// PhoneRequested counts a request for a phone number by its outcome: verified, refused, over_budget or unavailable.
+	PhoneRequested(appID, outcome string)
 }
 
 // noMeter counts nothing.
 type noMeter struct{}
 
-func (noMeter) PhoneAsked(string, string) {}
+func (noMeter) PhoneRequested(string, string) {}
 
-// Service does what needs the session key or the phone number of a user. It is safe for concurrent use.
+// Service serves requests that need the session key or the phone number of a user. It is safe for
+// concurrent use.
 type Service struct {
 	access    *access.Service
 	apps      identity.Apps

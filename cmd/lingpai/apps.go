@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/clients"
@@ -105,8 +106,8 @@ func setOpenPlatformCommand() *cobra.Command {
 		Short: "Set the Open Platform account that an app is bound to",
 		Args:  cobra.ExactArgs(2),
 		Long: `Set the Open Platform account that an app is bound to. NAME is a name of your choice that all apps
-of that account share. From then on unionids link accounts at the next sign-in. Existing users are not merged;
-"lingpai users duplicates" lists them. An empty NAME ("") removes the setting.`,
+of that account share. From then on, a sign-in finds its user by unionid, too. Existing users are not merged;
+"lingpai users duplicates" lists those that are the same person. An empty NAME ("") removes the setting.`,
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		if err := o.apps().SetOpenPlatform(ctx, o.actor, args[0], args[1]); err != nil {
 			return err
@@ -117,7 +118,8 @@ of that account share. From then on unionids link accounts at the next sign-in. 
 	}), 1, appCandidates)
 }
 
-// readAppSecret rejects an invalid AppSecret, and warns about one that has not the platform's usual form.
+// readAppSecret rejects an invalid AppSecret, and warns about one that does not have the platform's usual
+// form.
 func readAppSecret(ctx context.Context, cmd *cobra.Command, platform string) (identity.Secret, error) {
 	line, err := readSecret(ctx, cmd, "AppSecret")
 	if err != nil {
@@ -133,6 +135,8 @@ func readAppSecret(ctx context.Context, cmd *cobra.Command, platform string) (id
 
 const phoneBudgetUsage = "how many phone numbers the app may request from WeChat per month; WeChat charges for " +
 	"each; 0: none, -1: no limit"
+
+const noLimitFlag = "no-limit"
 
 func setPhoneBudgetCommand() *cobra.Command {
 	cmd := completeArguments(operate(&cobra.Command{
@@ -155,16 +159,22 @@ has requested this month count towards the new limit.`,
 			describeBudget(budget), server.RecordAge)
 		return printResult(cmd, members{"appid": args[0], "phone_budget": budget})
 	}), 1, appCandidates)
-	cmd.Flags().BoolP("no-bound", "1", false, "no limit; the same as -1") // pflag parses -1 as a flag
+	cmd.Flags().BoolP(noLimitFlag, "1", false, "remove the limit") // pflag parses -1 as a flag
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "no-bound" { // its former name
+			name = noLimitFlag
+		}
+		return pflag.NormalizedName(name)
+	})
 	return cmd
 }
 
 func phoneBudgetArgument(cmd *cobra.Command, args []string) (int, error) {
-	unbounded, _ := cmd.Flags().GetBool("no-bound")
+	unlimited, _ := cmd.Flags().GetBool(noLimitFlag)
 	switch {
-	case unbounded && len(args) == 1:
+	case unlimited && len(args) == 1:
 		return -1, nil
-	case !unbounded && len(args) == 2:
+	case !unlimited && len(args) == 2:
 		if budget, err := strconv.ParseInt(args[1], 10, 32); err == nil && budget >= -1 {
 			return int(budget), nil
 		}
@@ -208,7 +218,7 @@ func testAppCommand() *cobra.Command {
 		defer platforms.Close()
 		apps := admin.NewApps(server.GuardApps(o.database.Apps(), c))
 		err = apps.Test(ctx, o.actor, args[0], platforms.Of)
-		return printAppTest(cmd, c.WhoAnswers(clients.PlatformOf(args[0])), args[0], err)
+		return printAppTest(cmd, c.DescribePlatform(clients.PlatformOf(args[0])), args[0], err)
 	}), 1, appCandidates)
 }
 

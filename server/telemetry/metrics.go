@@ -70,8 +70,10 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 // Refreshed implements grants.Meter.
 func (m *Metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdict).Inc() }
 
-// PhoneAsked implements wechatdata.Meter.
-func (m *Metrics) PhoneAsked(appID, outcome string) { m.phones.WithLabelValues(appID, outcome).Inc() }
+// PhoneRequested implements wechatdata.Meter.
+func (m *Metrics) PhoneRequested(appID, outcome string) {
+	m.phones.WithLabelValues(appID, outcome).Inc()
+}
 
 // Shed implements bounds.Meter.
 func (m *Metrics) Shed(resource string) { m.shed.WithLabelValues(resource).Inc() }
