@@ -54,7 +54,7 @@ func (t *router) handler(rows []route) http.Handler {
 	}
 	mux.Handle("/", unknown)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !cleanPath(r.URL.Path) { // ServeMux would redirect it, and the caller would send its credentials again
+		if !cleanPath(r.URL.EscapedPath()) { // ServeMux would redirect it, and the caller would send its credentials again
 			unknown.ServeHTTP(w, r)
 			return
 		}
