@@ -39,7 +39,7 @@ func (b *bodyReader) reading(most int64, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		body, err := b.bodies.Read(w, r, bounds.Network(callerAddress(r, b.proxies)), most)
+		body, err := b.bodies.Read(r, bounds.Network(callerAddress(r, b.proxies)), most)
 		if err != nil {
 			b.refuse(w, r, err, most)
 			return

@@ -46,14 +46,14 @@ type Body struct {
 	bodies  *Bodies
 	claim   claim
 	network netip.Prefix
-	writer  http.ResponseWriter
+	conn    *connection // nil: not within a bound
 	bytes   []byte
 }
 
 // Read reads the whole body of a request, if it has at most most bytes. It returns ErrTooLarge before it reads if it
 // can, ErrFull, or an error of the connection; then the response must close the connection. The caller must release the
 // body when it has answered.
-func (b *Bodies) Read(w http.ResponseWriter, r *http.Request, network netip.Prefix, most int64) (*Body, error) {
+func (b *Bodies) Read(r *http.Request, network netip.Prefix, most int64) (*Body, error) {
 	length := r.ContentLength
 	if length < 0 { // chunked
 		length = most
@@ -61,23 +61,19 @@ func (b *Bodies) Read(w http.ResponseWriter, r *http.Request, network netip.Pref
 	if length > most {
 		return nil, ErrTooLarge
 	}
-	body := &Body{bodies: b, network: network, writer: w}
+	body := &Body{bodies: b, network: network, conn: connectionOf(r)}
 	body.claim.holder = body
 	if !b.shares.take(&body.claim, network, max(length, leastClaim)) {
 		b.reportShed(network)
 		return nil, ErrFull
 	}
-	awaitBody(r)
-	body.setDeadline(time.Now().Add(patience + time.Duration(length)*time.Second/bytesPerSecond))
+	body.conn.awaitBody(time.Now().Add(patience + time.Duration(length)*time.Second/bytesPerSecond))
 	err := body.read(r, most)
-	kept, connected := b.shares.change(&body.claim, working, int64(cap(body.bytes))), hasBody(r)
-	switch {
-	case !kept:
-		return nil, ErrFull
-	case !connected:
-		body.Release()
-		return nil, ErrFull
-	case err != nil:
+	kept, connected := b.shares.change(&body.claim, working, int64(cap(body.bytes))), body.conn.hasBody()
+	if !kept || !connected {
+		err = ErrFull
+	}
+	if err != nil {
 		body.Release()
 		return nil, err
 	}
@@ -101,15 +97,14 @@ func (b *Body) read(r *http.Request, most int64) (err error) {
 // shed implements holder: reading fails at once.
 func (b *Body) shed() {
 	b.bodies.reportShed(b.network)
-	b.setDeadline(time.Unix(1, 0))
-}
-
-func (b *Body) setDeadline(at time.Time) {
-	_ = http.NewResponseController(b.writer).SetReadDeadline(at)
+	if b.conn != nil {
+		_ = b.conn.SetReadDeadline(time.Unix(1, 0))
+	}
 }
 
 func (b *Bodies) reportShed(network netip.Prefix) {
-	b.report.shed(resourceBodyBytes, "too many request bodies at once: answered some with 503 (server.connections)", network)
+	b.report.shed(resourceBodyBytes, "too many request bodies at once: answered some with 503 (server.connections)",
+		network)
 }
 
 // Release ends the claim of a body whose request has been answered.

@@ -70,16 +70,17 @@ func Works(r *http.Request) {
 	}
 }
 
-// awaitBody lets a connection be shed, with an answer, while the body of a request is read.
-func awaitBody(r *http.Request) {
-	if c := connectionOf(r); c != nil {
+// awaitBody lets the connection be shed, with an answer, while the body of a request is read, until a deadline. A nil
+// connection is not within a bound.
+func (c *connection) awaitBody(until time.Time) {
+	if c != nil {
 		c.change(waiting)
+		_ = c.SetReadDeadline(until)
 	}
 }
 
 // hasBody ends awaitBody. It reports false if the connection was shed.
-func hasBody(r *http.Request) bool {
-	c := connectionOf(r)
+func (c *connection) hasBody() bool {
 	if c == nil {
 		return true
 	}
@@ -87,14 +88,14 @@ func hasBody(r *http.Request) bool {
 	return c.change(working)
 }
 
-// givingUpBodies returns a handler that waits only briefly for a body that next does not read. net/http would read the
+// givingUpBodies returns a handler that waits only briefly for a body that next did not read. net/http would read the
 // rest of it for as long as it may take to come.
 func givingUpBodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
 		if c := connectionOf(r); r.ContentLength != 0 && c != nil && c.unread {
 			c.change(idle)
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
+			_ = c.SetReadDeadline(time.Now().Add(lingerTime))
 		}
 	})
 }
