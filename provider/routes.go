@@ -12,15 +12,15 @@ import (
 )
 
 // route describes an endpoint. CORS, the rejection of other methods, the limits on bodies and concurrent requests, and
-// metrics are derived from it; a route for all methods has only metrics. Routes with the same path have the same name and different
-// methods.
+// metrics are derived from it; a route for all methods has only metrics. Routes with the same path have the same name
+// and different methods.
 type route struct {
 	name    string   // in metrics
 	methods []string // empty: all
 	path    string   // including the issuer's path
 	cors    corsPolicy
 	slots   slotKind
-	body    int64 // the largest body in bytes, which is read before a slot is taken; 0, GET and HEAD: it is not read
+	body    int64 // the largest body, in bytes; 0: it is not read; GET and HEAD have none
 	handler http.Handler
 }
 
@@ -54,7 +54,7 @@ func (t *router) handler(rows []route) http.Handler {
 	}
 	mux.Handle("/", unknown)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !cleanPath(r.URL.EscapedPath()) { // ServeMux would redirect it, and the caller would send its credentials again
+		if !cleanPath(r.URL.EscapedPath()) { // ServeMux would redirect it, and callers send their credentials twice
 			unknown.ServeHTTP(w, r)
 			return
 		}

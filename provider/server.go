@@ -88,7 +88,8 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 			do(appTokenEndpoint{c.AppTokens, c.Logger}.serve)},
 		{"jwks", readMethods, path + "/.well-known/jwks.json", corsAny, slotNone, 0, keySet},
 		// OpenID Connect Discovery §4
-		{"openid_configuration", readMethods, path + "/.well-known/openid-configuration", corsAny, slotNone, 0, metadata},
+		{"openid_configuration", readMethods, path + "/.well-known/openid-configuration", corsAny, slotNone, 0,
+			metadata},
 		// RFC 8414 §3.1
 		{"oauth_authorization_server", readMethods, "/.well-known/oauth-authorization-server" + path, corsAny,
 			slotNone, 0, metadata},

@@ -65,7 +65,8 @@ func (l boundListener) Accept() (net.Conn, error) {
 		accepted, err := l.Listener.Accept()
 		switch {
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-			l.connections.report.shed(resourceOpenFiles, "cannot accept connections: too many open files", netip.Prefix{})
+			l.connections.report.shed(resourceOpenFiles, "cannot accept connections: too many open files",
+				netip.Prefix{})
 			if !l.connections.shares.shedOne() {
 				return nil, err // net/http waits and tries again
 			}
