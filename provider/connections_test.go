@@ -153,7 +153,8 @@ func TestBodiesAreRefusedBeforeTheyAreRead(t *testing.T) {
 		"POST /wechat/data/decrypt": 64 << 10, "POST /wechat/data/verify": 64 << 10,
 	} {
 		for _, length := range []int{most + 1, 1 << 40} {
-			connection := w.raw(t, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", target, length))
+			connection := w.raw(t, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", target,
+				length))
 			response, err := http.ReadResponse(bufio.NewReader(connection), nil)
 			require.NoError(t, err, target)
 			text, err := io.ReadAll(response.Body)
@@ -170,8 +171,8 @@ func TestBodiesAreRefusedBeforeTheyAreRead(t *testing.T) {
 	}
 }
 
-// TestBodiesInMemoryAreBounded: hundreds of connections that hold incomplete bodies are answered 503 until the rest fits,
-// and a client elsewhere notices nothing.
+// TestBodiesInMemoryAreBounded: of hundreds of connections that hold incomplete bodies, those that do not fit are
+// answered 503, and a client elsewhere notices nothing.
 func TestBodiesInMemoryAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) { s.connections = 64 }) // 512 KiB of bodies

@@ -157,7 +157,8 @@ func newInstallation(t testing.TB, options ...option) *installation {
 	w := &installation{t: t, clock: &dbtest.ProcessClock{},
 		log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{},
 		settings: settings{
-			perAddress: 1000, connections: 2048, rotation: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour,
+			perAddress: 1000, connections: 2048, rotation: tokens.RotationPolicy{Window: 30 * time.Second},
+			idle:          7 * 24 * time.Hour,
 			absolute:      90 * 24 * time.Hour,
 			wechatTimeout: 3 * time.Second, hasher: password.Options{MaxWaiting: 1000, MaxPerAddress: 1000},
 		}}

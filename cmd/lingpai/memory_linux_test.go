@@ -34,7 +34,7 @@ const (
 
 // TestMemoryUnderAttack opens thousands of connections from one address, which hold memory in every way that needs no
 // credentials, and keep doing it. The server's memory grows by at most 128 MiB, and a client at another address is
-// answered all the while. With fewer connections than the default of server.connections, that is lowered.
+// answered throughout. With fewer connections than the default of server.connections, that is lowered.
 func TestMemoryUnderAttack(t *testing.T) {
 	post := func(path string, sent, length int) string {
 		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"+

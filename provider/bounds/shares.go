@@ -31,7 +31,7 @@ type claim struct {
 // holder is told when its claim is shed.
 type holder interface{ shed() }
 
-// state tells whether a claim may be shed.
+// state decides whether a claim may be shed.
 type state int
 
 const (
