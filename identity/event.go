@@ -9,13 +9,15 @@ import (
 // Kinds of events in the audit log.
 const (
 	EventSessionEnded      = "session.ended"
-	EventRefreshRefused    = "refresh.refused"  // a different idempotency key, or none, within a rotation's window
+	EventRefreshRefused    = "refresh.refused"  // a token that its session cannot move on from
+	EventRefreshClock      = "refresh.clock"    // retired at a time that has not come: the clock was set back
 	EventRefreshAhead      = "refresh.ahead"    // a token newer than its row: the store lost its last commits
 	EventUnionConflict     = "union.conflict"   // a union id that belongs to another user, or changed
 	EventUserBlocked       = "wechat.blocked"   // WeChat classifies the user as a high risk
 	EventAppTokenGiven     = "wechat.app_token" // a client received an app's token; logged at most once an hour
 	EventClientCreated     = "client.created"
 	EventClientSecret      = "client.secret_rotated"
+	EventClientRefreshKeys = "client.refresh_keys_set" // Detail: on or off
 	EventClientDisabled    = "client.disabled"
 	EventAppAdded          = "app.added" // Detail: platform and app; the next two, too
 	EventAppSecret         = "app.secret_rotated"
@@ -58,13 +60,22 @@ type Event struct {
 	SessionID string
 	Detail    string
 	Actor     Actor // set by the store, from [WithActor]
+
+	// Count is how many events the entry stands for, set by the store. It is more than 1 for an event that was repeated
+	// often: the other fields are of the first one, and the others are like it.
+	Count  int
+	LastAt time.Time // of the last one; set by the store
 }
 
 // Events stores the audit log.
 type Events interface {
+	// Record adds an event. If ten events of a kind, user and client, with the same first word of the detail and
+	// without an actor, have been added within an hour, it only increases the count of the last one.
 	Record(ctx context.Context, event Event) error
 	// List returns at most limit events that match of, the newest first.
 	List(ctx context.Context, of EventsOf, limit int) ([]Event, error)
+	// Prune deletes the oldest events that are older than keep, at most batch of them, and returns how many it deleted.
+	Prune(ctx context.Context, keep time.Duration, batch int) (int, error)
 }
 
 // RecordOrLog records an event of a request whose outcome is already decided: a failure is only logged. It records

@@ -3,8 +3,10 @@ package password
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
 	"runtime"
+	"sync/atomic"
 )
 
 // Options limit the work of a Hasher. A zero value means the default.
@@ -12,18 +14,29 @@ type Options struct {
 	MaxConcurrent int // hashes at once; default half of the processors, so that the other half can sign tokens
 	MaxWaiting    int // waiting callers; default 64
 	MaxPerAddress int // running and waiting hashes of one address; default 4
+
+	// NameKey is a secret of all servers, for [Hasher.CheckUnknown]; default: a random one. With different ones, a
+	// name could be recognized as unknown by its different times.
+	NameKey []byte
 }
 
 // Hasher hashes and checks passwords. It is safe for concurrent use.
 type Hasher struct {
 	bound   *bound
 	dummy   hashed
+	nameKey []byte
+	stored  atomic.Pointer[[]kind]                           // nil: unknown
 	compute func(h hashed, password string, size int) []byte // argon2id, except in tests
 }
 
 // New returns a Hasher.
 func New(options Options) *Hasher {
+	if options.NameKey == nil {
+		options.NameKey = make([]byte, sha256.Size)
+		rand.Read(options.NameKey) // never returns an error (crypto/rand)
+	}
 	return &Hasher{
+		nameKey: options.NameKey,
 		bound: newBound(
 			orDefault(options.MaxConcurrent, max(1, runtime.GOMAXPROCS(0)/2)),
 			orDefault(options.MaxWaiting, 64),
@@ -60,39 +73,41 @@ func (h *Hasher) Hash(ctx context.Context, address, password string) (string, er
 }
 
 // Check reports whether a password matches an encoded hash. outdated reports whether the hash should be replaced with
-// a new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. An empty hash is for users
-// who have no password or do not exist: Check does the same work as for a current hash, and returns false. It returns
-// false without any work if [Normalize] rejects the password. It returns ErrBusy if too many passwords are being
-// hashed, the context's error, or an error if the hash is damaged.
+// a new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. A bcrypt hash is not outdated
+// if the password has 72 bytes or more: then bcrypt has not seen its end, and a new hash could be of another password.
+// For an empty hash, Check does the same work as for a current one, and returns false. It returns false without any
+// work if [Normalize] rejects the password. It returns ErrBusy if too many passwords are being hashed, the context's
+// error, or an error if the hash is damaged.
 func (h *Hasher) Check(ctx context.Context, address, encoded, password string) (right, outdated bool, err error) {
 	normalized, err := Normalize(password)
 	if err != nil {
 		return false, false, nil
 	}
-	compare, outdated, err := h.comparison(encoded, password, normalized)
+	compare, err := h.comparison(encoded, password, normalized)
 	if err != nil {
 		return false, false, err
 	}
-	if err := h.bound.run(ctx, address, func() { right = compare() }); err != nil {
+	if err := h.bound.run(ctx, address, func() { right, outdated = compare() }); err != nil {
 		return false, false, err
 	}
 	return right, right && outdated, nil
 }
 
 // comparison returns the function that compares a password with a hash, which must run within the bound.
-func (h *Hasher) comparison(encoded, written, normalized string) (compare func() bool, outdated bool, err error) {
+func (h *Hasher) comparison(encoded, written, normalized string) (func() (right, outdated bool), error) {
 	if isBcrypt(encoded) {
 		want, err := parseBcrypt(encoded)
-		return func() bool { return want.matches(written, normalized) }, true, err
+		return func() (bool, bool) { return want.matches(written, normalized) }, err
 	}
 	want := h.dummy
 	if encoded != "" {
+		var err error
 		if want, err = parse(encoded); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
-	return func() bool {
+	return func() (bool, bool) {
 		got := h.compute(want, normalized, len(want.hash))
-		return subtle.ConstantTimeCompare(got, want.hash) == 1 && encoded != ""
-	}, want.parameters != current(), nil
+		return subtle.ConstantTimeCompare(got, want.hash) == 1 && encoded != "", want.parameters != current()
+	}, nil
 }

@@ -30,12 +30,40 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body) // an error means that the caller is gone
 }
 
+// response remembers whether an answer has begun.
+type response struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *response) WriteHeader(status int) {
+	w.begun = w.begun || status >= http.StatusOK // 1xx is not the answer
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (w *response) Write(text []byte) (int, error) {
+	w.begun = true
+	return w.ResponseWriter.Write(text)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// FlushError is for http.ResponseController.
+func (w *response) FlushError() error {
+	w.begun = true
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
 // content is a cacheable response.
 type content struct {
 	body        []byte
 	etag        string
 	contentType []string // as values of Content-Type
 	cache       []string // as values of Cache-Control
+	encoding    []string // as values of Content-Encoding; nil: none
 }
 
 // serve writes the content, or 304 if the caller already has it.
@@ -48,6 +76,9 @@ func (c content) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header["Content-Type"] = c.contentType
+	if c.encoding != nil {
+		header["Content-Encoding"] = c.encoding
+	}
 	header["Content-Length"] = []string{strconv.Itoa(len(c.body))}
 	if r.Method == http.MethodGet {
 		_, _ = w.Write(c.body)

@@ -58,7 +58,7 @@ func New(c Config) (http.Handler, error) {
 		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, errs),
 		account.routes(issuer.Path+"/account/v1"),
 	)
-	return withCommonHeaders(router.handler(rows)), nil
+	return withCommonHeaders(router.handler(rows), c.TrustedProxies), nil
 }
 
 // routes returns the routes of OAuth 2.0, OpenID Connect and operations. They are below path, except for the document
@@ -73,7 +73,8 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 	getOrPost := []string{http.MethodGet, http.MethodPost}
 	do := errs.endpoint
 	return []route{
-		// the token endpoint acquires its slot itself, since its kind depends on the grant
+		// the token endpoint acquires its slot itself, since its kind depends on the grant; so does revocations, whose
+		// large answer a slow client must not turn into a held slot
 		{"token", postMethod, path + "/token", corsRegistered, slotNone, tokenBody, do(token.serve)},
 		{"userinfo", getOrPost, path + "/userinfo", corsRegistered, slotQuick, tokenBody,
 			do(userinfoEndpoint{c.Access}.serve)},
@@ -83,7 +84,7 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 			do(introspectionEndpoint{c.Access}.serve)},
 		{"verify", readMethods, path + "/verify", corsNone, slotQuick, 0, do(verifyEndpoint{c.Access}.serve)},
 		{"revocations", readMethods, path + "/revocations", corsNone, slotNone, 0,
-			do(revocationsEndpoint{c.Access}.serve)},
+			do(revocationsEndpoint{c.Access, slots}.serve)},
 		{"wechat_app_token", postMethod, path + "/wechat/app_token", corsNone, slotWaiting, fieldsBody,
 			do(appTokenEndpoint{c.AppTokens, c.Logger}.serve)},
 		{"jwks", readMethods, path + "/.well-known/jwks.json", corsAny, slotNone, 0, keySet},

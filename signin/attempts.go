@@ -37,12 +37,17 @@ const addressPeriod = 10 * time.Minute
 type attempt struct{ user, address string }
 
 func newAttempt(username, address string) attempt {
+	sum := sha256.Sum256([]byte(canonical(username)))
+	return attempt{user: base64.RawURLEncoding.EncodeToString(sum[:16]), address: address}
+}
+
+// canonical returns the canonical form of a name, or an invalid name as it is.
+func canonical(username string) string {
 	canonical, err := identity.CanonicalUsername(username)
 	if err != nil {
-		canonical = username
+		return username
 	}
-	sum := sha256.Sum256([]byte(canonical))
-	return attempt{user: base64.RawURLEncoding.EncodeToString(sum[:16]), address: address}
+	return canonical
 }
 
 func (a attempt) pairKey(n int) string {

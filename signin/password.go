@@ -41,11 +41,17 @@ func (s *Service) checkPassword(ctx context.Context, r Request, username, secret
 	if err != nil && !isNotFound(err) {
 		return identity.User{}, oauth.StoreFailed(err)
 	}
+	if user.PasswordHash == "" {
+		if err := s.hasher.CheckUnknown(ctx, r.Address, canonical(username), secret); err != nil {
+			return identity.User{}, hasherFailed(err)
+		}
+		return identity.User{}, errBadPassword
+	}
 	right, outdated, err := s.hasher.Check(ctx, r.Address, user.PasswordHash, secret)
 	switch {
 	case err != nil:
 		return identity.User{}, hasherFailed(err)
-	case !right || user.ID == "" || user.Disabled():
+	case !right || user.Disabled():
 		return identity.User{}, errBadPassword
 	}
 	if outdated {

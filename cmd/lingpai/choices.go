@@ -65,8 +65,10 @@ func suggestFlag(cmd *cobra.Command, name string) string {
 func eventKinds() []string {
 	return []string{
 		identity.EventSessionEnded, identity.EventRefreshRefused, identity.EventRefreshAhead,
+		identity.EventRefreshClock,
 		identity.EventUnionConflict, identity.EventUserBlocked, identity.EventAppTokenGiven,
-		identity.EventClientCreated, identity.EventClientSecret, identity.EventClientDisabled,
+		identity.EventClientCreated, identity.EventClientSecret, identity.EventClientRefreshKeys,
+		identity.EventClientDisabled,
 		identity.EventAppAdded, identity.EventAppSecret, identity.EventAppOpen, identity.EventAppPhoneBudget,
 		identity.EventUserCreated, identity.EventUserDisabled, identity.EventUserEnabled, identity.EventPasswordSet,
 		identity.EventHashRenewed, identity.EventRolesSet, identity.EventRoleGranted, identity.EventRoleRevoked,

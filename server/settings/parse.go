@@ -99,6 +99,9 @@ func parseProxies(c *Settings, value string) error {
 		if address, err2 := netip.ParseAddr(text); err2 == nil {
 			prefix, err = address.Prefix(address.BitLen())
 		}
+		if err != nil && strings.Contains(value, "@") { // see setting.read
+			return errors.New("one of them is not an address or range")
+		}
 		if err != nil {
 			return fmt.Errorf("%q is not an address or range", text)
 		}
@@ -155,6 +158,14 @@ func parseAhead(c *Settings, value string) error {
 	}
 	c.RefuseAhead = value == "refuse"
 	return nil
+}
+
+func parseRetention(c *Settings, value string) error {
+	err := duration(func(c *Settings) *time.Duration { return &c.AuditRetention }, 0, 87600*time.Hour)(c, value)
+	if err == nil && c.AuditRetention > 0 && c.AuditRetention < time.Hour {
+		return errors.New("out of range")
+	}
+	return err
 }
 
 func parseLogLevel(c *Settings, value string) error {

@@ -41,9 +41,20 @@ type Settings struct {
 	SessionAbsolute                     time.Duration
 	SessionLimit                        int
 	AddressAttempts                     int
+	AuditRetention                      time.Duration // 0: for ever
 	MetricsAddr                         string
 	LogLevel                            slog.Level
 	LogFormat                           string
+
+	Files []File // that the settings were read from
+}
+
+// usualRetention is how long events are kept unless the operator decides otherwise.
+const usualRetention = 180 * 24 * time.Hour
+
+// ForgetsEarly reports whether the audit log is kept for a shorter time than usual.
+func (s Settings) ForgetsEarly() bool {
+	return s.AuditRetention != 0 && s.AuditRetention < usualRetention
 }
 
 // DatabaseFile returns the path of an SQLite database, or "" for PostgreSQL.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 )
 
@@ -30,7 +32,11 @@ type DB struct {
 	ring        *keys.Ring
 	now         func() time.Time // nil: the clock of the database
 	timeout     time.Duration    // of a statement or a transaction; 0: none, since SQLite waits for no server
+	logger      *slog.Logger
 }
+
+// LogTo sets where errors are logged that do not fail a call; the default is nowhere. Call it before using the stores.
+func (db *DB) LogTo(logger *slog.Logger) { db.logger = logger }
 
 // hotStatements are the statements that every token request makes.
 type hotStatements struct {
@@ -74,7 +80,7 @@ func Open(ctx context.Context, options Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database.url: %w", err)
 	}
-	db.ring = options.Ring
+	db.ring, db.logger = options.Ring, slog.New(slog.DiscardHandler)
 	db.hot = newHotStatements(db)
 	if err := db.Ping(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -145,4 +151,30 @@ func (db *DB) clockValue() []any {
 		return nil
 	}
 	return []any{db.now().UnixMilli()}
+}
+
+// Marks are small facts about the database itself, such as the name of its creator.
+type Marks struct{ db *DB }
+
+// Marks returns the store of marks.
+func (db *DB) Marks() *Marks { return &Marks{db} }
+
+// Mark stores a value under a name.
+func (m *Marks) Mark(ctx context.Context, name, value string) error {
+	return mark(m.db.write.WithContext(ctx), name, value)
+}
+
+func mark(db *gorm.DB, name, value string) error {
+	return wrote(db.Exec("INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "+
+		"value = excluded.value", name, value))
+}
+
+// Marked returns the value of a name, or "" if there is none.
+func (m *Marks) Marked(ctx context.Context, name string) (string, error) {
+	var value string
+	err := one(m.db.read.WithContext(ctx).Raw("SELECT value FROM marks WHERE name = ?", name), &value)
+	if errors.Is(err, identity.ErrNotFound) {
+		return "", nil
+	}
+	return value, err
 }

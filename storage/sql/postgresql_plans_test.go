@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,10 @@ func fillTables(o operator) {
 		FROM accounts, generate_series(1, 5000) n`)
 	o.do(`INSERT INTO clients SELECT (jsonb_populate_record(c, jsonb_build_object('id', 'n' || n))).*
 		FROM clients c, generate_series(1, 5000) n`)
-	o.do(`INSERT INTO ended_sessions SELECT 'n' || n, n FROM generate_series(1, 5000) n`)
+	o.do(`UPDATE sessions SET ended_at = 1, bucket = 1 WHERE id LIKE 'n%'`)
+	o.do(`INSERT INTO ended_sessions SELECT 'n' || n, n, n % 100 FROM generate_series(1, 5000) n`)
+	o.do(`INSERT INTO events (id, at, kind, user_id, client_id, session_id, detail)
+		SELECT 'n' || n, n, 'n' || n % 7, 'n' || n % 500, '', '', '' FROM generate_series(1, 5000) n`)
 	o.do("ANALYZE")
 }
 
@@ -61,6 +65,10 @@ type hotPath struct {
 }
 
 func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.Session) map[string]hotPath {
+	latest := func(index string) string {
+		return "Index Scan Backward using " + index + "; Index Cond: (ended_at > ?)"
+	}
+	latestDeleted := latest("ended_sessions_of_time on ended_sessions")
 	return map[string]hotPath{
 		"Sessions.Find": {
 			func() error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) },
@@ -104,12 +112,12 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 		},
 		"Sessions.Ended": {
 			func() error { return errorOf(db.Sessions().Ended(ctx, time.Hour, 100)) },
-			[]string{
-				"",
-				"Seq Scan on clients",
-				"Index Scan Backward using sessions_ended on sessions; Index Cond: (ended_at > ?); Index " +
-					"Scan Backward using ended_sessions_of_time on ended_sessions; Index Cond: (ended_at > ?)",
-			},
+			[]string{"", "Seq Scan on clients", latest("sessions_listed on sessions"), latestDeleted},
+		},
+		"Sessions.Ended, of too many": {
+			func() error { return errorOf(db.Sessions().Ended(ctx, 500_000*time.Hour, 100)) },
+			slices.Concat([]string{"", "Seq Scan on clients", latest("sessions_listed on sessions")},
+				ofBuckets("sessions"), []string{latestDeleted}, ofBuckets("ended_sessions")),
 		},
 		"Clients.Find": {
 			func() error { return errorOf(db.Clients().Find(ctx, "client")) },
@@ -122,7 +130,22 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 			},
 			[]string{"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)"},
 		},
+		"Users.CheckUsername": {
+			func() error { return db.Users().CheckUsername(ctx, "nobody") },
+			[]string{"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)",
+				"Index Scan using users_username_skeleton on users; Index Cond: (username_skeleton = ?)"},
+		},
 	}
+}
+
+// ofBuckets returns the plans of the statements that read endings of a table without a bucket, and then a few of each
+// bucket.
+func ofBuckets(table string) []string {
+	scan := "Index Scan using " + table + "_of_bucket on " + table + "; Index Cond: (("
+	buckets := "WorkTable Scan on buckets buckets_1; CTE Scan on buckets; " + scan +
+		"bucket = buckets.bucket) AND ((- ended_at) < (- ?)))"
+	return append([]string{scan + "bucket IS NULL) AND ((- ended_at) < (- ?)))"}, slices.Repeat([]string{buckets},
+		1<<16/bucketsAtOnce)...)
 }
 
 // TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL for the plans of the
@@ -174,4 +197,50 @@ func TestARefreshIsTwoStatementsOnOneConnection(t *testing.T) {
 		require.True(t, strings.HasPrefix(executed[1], "UPDATE sessions"), executed[1])
 	}
 	require.Equal(t, before, proxy.connections)
+}
+
+// TestStatementsOfTheAuditLogUseIndexes records and prunes events on a large table.
+func TestStatementsOfTheAuditLogUseIndexes(t *testing.T) {
+	t.Parallel()
+	ctx, database := t.Context(), migrated.Copy(t)
+	proxiedURL, proxy := startProxy(t, database)
+	db := openMigratedURL(t, proxiedURL, 0)
+	o := newOperator(t, database)
+	o.do("SET plan_cache_mode = force_generic_plan")
+	o.do("SET enable_bitmapscan = off")
+	fillTables(o)
+	for range repeatLimit {
+		require.NoError(t, db.Events().Record(ctx, identity.Event{Kind: "kind", UserID: "n1"}))
+	}
+	for name, use := range map[string]struct {
+		call  func() error
+		plans []string
+	}{
+		"a repeated event is counted": {
+			func() error { return db.Events().Record(ctx, identity.Event{Kind: "kind", UserID: "n1"}) },
+			[]string{
+				"Index Scan Backward using events_of_user on events; Index Cond: ((user_id = ?) AND " +
+					"(kind = ?) AND (id > ?))",
+				"Update on events; Index Scan using events_pkey on events; Index Cond: (id = ?)",
+			},
+		},
+		"old events are deleted": {
+			func() error { return errorOf(db.Events().Prune(ctx, time.Minute, 3)) },
+			[]string{
+				"Index Scan using events_pkey on events; Index Cond: (id < ?)",
+				"Delete on events; Index Scan using events_pkey on events; Index Cond: (id = ANY (ARRAY[?, ?, ?]))",
+			},
+		},
+	} {
+		o.do("UPDATE events SET id = '00' || substr(id, 2) WHERE at < 4 AND id LIKE 'n%'") // three old ones
+		proxy.take()
+		require.NoError(t, use.call(), name)
+		var plans []string
+		for _, statement := range proxy.take() {
+			if strings.Contains(statement, " events ") {
+				plans = append(plans, o.plan(statement))
+			}
+		}
+		require.Equal(t, use.plans, plans, name)
+	}
 }
