@@ -52,8 +52,7 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 		return err
 	}
 	logger.Info("serving", "addr", listener.Addr().String(), "issuer", s.Issuer, "version", version)
-	httpServer := provider.NewHTTPServer(server.Handler(), logger)
-	return ServeUntilDone(ctx, httpServer, server.Bound(httpServer, listener))
+	return server.Serve(ctx, server.Handler(), listener)
 }
 
 // warn logs settings that are allowed but dangerous.

@@ -104,6 +104,13 @@ type Server struct {
 // Handler returns the handler of all endpoints.
 func (s *Server) Handler() http.Handler { return s.handler }
 
+// Serve serves a handler, which is Handler or calls it, with a bound on connections until the context ends, then lets
+// requests in flight finish.
+func (s *Server) Serve(ctx context.Context, handler http.Handler, listener net.Listener) error {
+	server := provider.NewHTTPServer(handler, s.logger)
+	return ServeUntilDone(ctx, server, s.Bound(server, listener))
+}
+
 // Bound returns a listener with a bound on connections, for a server of Handler that does not serve yet.
 func (s *Server) Bound(server *http.Server, listener net.Listener) net.Listener {
 	return s.connections.Bound(server, listener)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/lingpai/lingpai/cmd/lingpai/simulator"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
 )
@@ -83,8 +82,7 @@ func Run(ctx context.Context, o Options) error {
 	served := make(chan error, 1)
 	requests := newRequestLog(process.Handler(), o.Stderr, paletteOf(o.Stderr))
 	go func() {
-		httpServer := provider.NewHTTPServer(requests, logger)
-		served <- server.ServeUntilDone(ctx, httpServer, process.Bound(httpServer, listener))
+		served <- process.Serve(ctx, requests, listener)
 	}()
 	demo, err := tryOut(ctx, c, seeds)
 	if ctx.Err() != nil { // stopped before it was ready
