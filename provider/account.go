@@ -80,12 +80,16 @@ func (a *accountAPI) calls() []accountCall {
 // routes returns the routes of the account API, below path.
 func (a *accountAPI) routes(path string) []route {
 	rows := []route{
-		{"account_register", postMethod, path + "/users", corsAccount, slotWaiting,
+		{"account_register", postMethod, path + "/users", corsAccount, slotWaiting, tokenBody,
 			a.errs.endpoint(a.register)},
-		{"account_openapi", readMethods, path + "/openapi.json", corsAny, slotNone, newDocument(accountOpenAPI)},
+		{"account_openapi", readMethods, path + "/openapi.json", corsAny, slotNone, 0, newDocument(accountOpenAPI)},
 	}
 	for _, call := range a.calls() {
-		rows = append(rows, route{call.name, []string{call.method}, path + call.below, corsAccount, slotWaiting,
+		var body int64
+		if call.members != nil {
+			body = tokenBody
+		}
+		rows = append(rows, route{call.name, []string{call.method}, path + call.below, corsAccount, slotWaiting, body,
 			a.errs.endpoint(func(w http.ResponseWriter, r *http.Request) error { return a.serve(w, r, call) })})
 	}
 	return rows
@@ -93,7 +97,7 @@ func (a *accountAPI) routes(path string) []route {
 
 // serve reads a request, carries out the call, logs it and writes the response.
 func (a *accountAPI) serve(w http.ResponseWriter, r *http.Request, call accountCall) error {
-	caller, request, err := a.read(w, r, call)
+	caller, request, err := a.read(r, call)
 	if err != nil {
 		return err
 	}
@@ -111,9 +115,8 @@ func (a *accountAPI) serve(w http.ResponseWriter, r *http.Request, call accountC
 	return nil
 }
 
-// read checks the token before it reads the body, which may be large.
-func (a *accountAPI) read(w http.ResponseWriter, r *http.Request, call accountCall) (accounts.Caller,
-	accountRequest, error) {
+// read checks the token before it parses the body.
+func (a *accountAPI) read(r *http.Request, call accountCall) (accounts.Caller, accountRequest, error) {
 	if r.URL.RawQuery != "" {
 		return accounts.Caller{}, accountRequest{}, errQuery
 	}
@@ -127,7 +130,7 @@ func (a *accountAPI) read(w http.ResponseWriter, r *http.Request, call accountCa
 	}
 	request := accountRequest{id: r.PathValue("id")}
 	if call.members != nil {
-		request.body, err = readMembers(w, r, call.members)
+		request.body, err = readMembers(r, call.members)
 	}
 	return accounts.Caller{
 		UserID: caller.UserID, ClientID: caller.ClientID, SessionID: caller.SessionID, Scope: caller.Scope,
@@ -137,7 +140,7 @@ func (a *accountAPI) read(w http.ResponseWriter, r *http.Request, call accountCa
 
 // register is POST /users: there is no token yet, so the client authenticates as at the token endpoint.
 func (a *accountAPI) register(w http.ResponseWriter, r *http.Request) error {
-	user, err := a.newUser(w, r)
+	user, err := a.newUser(r)
 	if err != nil {
 		return err
 	}
@@ -146,11 +149,11 @@ func (a *accountAPI) register(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (a *accountAPI) newUser(w http.ResponseWriter, r *http.Request) (identity.User, error) {
+func (a *accountAPI) newUser(r *http.Request) (identity.User, error) {
 	if r.URL.RawQuery != "" {
 		return identity.User{}, errQuery
 	}
-	body, err := readMembers(w, r, []string{"client_id", "client_secret", "username", "password"})
+	body, err := readMembers(r, []string{"client_id", "client_secret", "username", "password"})
 	if err != nil {
 		return identity.User{}, err
 	}

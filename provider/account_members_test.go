@@ -46,7 +46,7 @@ func noJSONObjects() map[string]badBody {
 		"null":      {`{` + good + `,"username":null}`, nil, http.StatusBadRequest},
 		"an array":  {`{` + good + `,"username":["ada"]}`, nil, http.StatusBadRequest},
 		"an object": {`{` + good + `,"username":{"x":"ada"}}`, nil, http.StatusBadRequest},
-		"deep": {`{"password":` + strings.Repeat(`[`, 30000) + `}`, nil,
+		"deep": {`{"password":` + strings.Repeat(`[`, 15_000) + `}`, nil,
 			http.StatusBadRequest},
 		"an array of it":     {`[{` + good + `}]`, nil, http.StatusBadRequest},
 		"a string of it":     {`"` + newPassword + `"`, nil, http.StatusBadRequest},
@@ -84,10 +84,10 @@ func noJSONObjects() map[string]badBody {
 func bodiesOfTheWrongKind() map[string]badBody {
 	const good = goodMembers
 	return map[string]badBody{
-		"65 KiB": {`{` + good + strings.Repeat(" ", 65<<10) + `}`, nil,
+		"17 KiB": {`{` + good + strings.Repeat(" ", 17<<10) + `}`, nil,
 			http.StatusRequestEntityTooLarge},
-		"65 KiB of a password": {`{"current_password":"` + testPassword + `","password":"` +
-			strings.Repeat("p", 65<<10) + `"}`, nil, http.StatusRequestEntityTooLarge},
+		"17 KiB of a password": {`{"current_password":"` + testPassword + `","password":"` +
+			strings.Repeat("p", 17<<10) + `"}`, nil, http.StatusRequestEntityTooLarge},
 		"a form": {`current_password=x&password=` + newPassword,
 			[]string{"Content-Type", formType}, http.StatusUnsupportedMediaType},
 		"JSON that calls itself a form": {`{` + good + `}`, []string{"Content-Type", formType},
@@ -128,7 +128,7 @@ func TestInvalidBodiesOfAnAccount(t *testing.T) {
 	}
 	require.Equal(t, before, w.stateOf(a))
 	w.requireNotLogged(t, testPassword, newPassword, a.text("access_token"))
-	exact := `{` + good + strings.Repeat(" ", 64<<10-len(good)-2) + `}`
+	exact := `{` + good + strings.Repeat(" ", 16<<10-len(good)-2) + `}`
 	requireNoContent(t, w.accountText("PUT /password", exact, with("Content-Type", "Application/JSON; charset=UTF-8")))
 }
 

@@ -10,15 +10,28 @@ import (
 // ipv6Site is the length of the prefix that one IPv6 customer is given, so addresses within it count as one.
 const ipv6Site = 64
 
-// clientAddress returns the caller's address, by which rate limits and concurrent password hashes are counted: the
-// connection's address or, behind trusted proxies, the last address of X-Forwarded-For that is not a trusted proxy.
-// The header is ignored when the connection comes from an untrusted address.
+// clientAddress returns the caller's address, by which rate limits and concurrent password hashes are counted.
 func clientAddress(r *http.Request, proxies []netip.Prefix) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	address := callerAddress(r, proxies)
+	if !address.IsValid() {
 		return r.RemoteAddr
 	}
+	if address.Is6() {
+		site, _ := address.WithZone("").Prefix(ipv6Site)
+		return site.String()
+	}
+	return address.String()
+}
+
+// callerAddress returns the connection's address or, behind trusted proxies, the last address of X-Forwarded-For that
+// is not a trusted proxy. The header is ignored when the connection comes from an untrusted address. The address is
+// invalid if the connection's is.
+func callerAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	address := peer.Addr().Unmap()
+	if err != nil || !trusted(address, proxies) {
+		return address
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
 		if !trusted(address, proxies) {
@@ -30,11 +43,7 @@ func clientAddress(r *http.Request, proxies []netip.Prefix) string {
 		}
 		address = next.Unmap()
 	}
-	if address.Is6() {
-		site, _ := address.WithZone("").Prefix(ipv6Site)
-		return site.String()
-	}
-	return address.String()
+	return address
 }
 
 // parseHop reads an address, which some gateways write with its port.

@@ -18,7 +18,7 @@ type appTokenEndpoint struct {
 }
 
 func (e appTokenEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
-	bearer, err := readBearerAndForm(w, r)
+	bearer, err := readBearerAndForm(r)
 	if err != nil {
 		return err
 	}

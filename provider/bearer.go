@@ -15,13 +15,13 @@ var (
 
 // readBearer takes the access token from the header, or for POST from the form (RFC 6750 §2.1, §2.2), never
 // from the query string.
-func readBearer(w http.ResponseWriter, r *http.Request) (string, error) {
+func readBearer(r *http.Request) (string, error) {
 	if r.URL.Query().Has("access_token") {
 		return "", badRequest("Send the access token in the Authorization header: query strings end up in logs.")
 	}
 	var inForm string
 	if r.Method == http.MethodPost && r.ContentLength != 0 {
-		if err := readForm(w, r); err != nil {
+		if err := readForm(r); err != nil {
 			return "", err
 		}
 		inForm = r.PostForm.Get("access_token")
@@ -36,8 +36,8 @@ func readBearer(w http.ResponseWriter, r *http.Request) (string, error) {
 }
 
 // readBearerAndForm reads a form, and takes the access token from the header only.
-func readBearerAndForm(w http.ResponseWriter, r *http.Request) (string, error) {
-	if err := readForm(w, r); err != nil {
+func readBearerAndForm(r *http.Request) (string, error) {
+	if err := readForm(r); err != nil {
 		return "", err
 	}
 	if r.PostForm.Has("access_token") {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -139,4 +140,86 @@ func TestHeadersThatAreTooLarge(t *testing.T) {
 	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, a.status)
 	a = w.get("/userinfo", http.Header{"Authorization": {"Bearer " + strings.Repeat(".", 12<<10)}})
 	requireError(t, a, http.StatusUnauthorized, "invalid_token")
+}
+
+// TestBodiesAreRefusedBeforeTheyAreRead: each endpoint says what it needs at most, and a client that announces more is
+// answered before it has sent a byte of it.
+func TestBodiesAreRefusedBeforeTheyAreRead(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	for target, most := range map[string]int{
+		"POST /token": 16 << 10, "POST /revoke": 16 << 10, "POST /introspect": 16 << 10, "POST /userinfo": 16 << 10,
+		"POST /account/v1/users": 16 << 10, "PUT /account/v1/password": 16 << 10, "PUT /account/v1/profile": 16 << 10,
+		"POST /wechat/app_token": 4 << 10, "POST /wechat/session_key/check": 4 << 10, "POST /wechat/phone": 4 << 10,
+		"POST /wechat/data/decrypt": 64 << 10, "POST /wechat/data/verify": 64 << 10,
+	} {
+		for _, length := range []int{most + 1, 1 << 40} {
+			connection := w.raw(t, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", target,
+				length))
+			response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+			require.NoError(t, err, target)
+			text, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode, target)
+			require.True(t, response.Close, target)
+			require.Contains(t, string(text), fmt.Sprintf("The body must not be larger than %d KiB.", most>>10))
+		}
+		connection := w.raw(t, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", target, most,
+			strings.Repeat("a", most)))
+		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		require.NoError(t, err, target)
+		require.NotEqual(t, http.StatusRequestEntityTooLarge, response.StatusCode, target)
+	}
+}
+
+// TestBodiesInMemoryAreBounded: of hundreds of connections that hold incomplete bodies, those that do not fit are
+// answered 503, and a client elsewhere notices nothing.
+func TestBodiesInMemoryAreBounded(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only on Linux has loopback more than one address")
+	}
+	w := newEnv(t, func(s *settings) { s.connections = 64 }) // 512 KiB of bodies
+	elsewhere := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{
+		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, 1)}}).DialContext}}
+	body, header := serviceForm().encode()
+	for n := range 300 {
+		w.raw(t, postHead("Content-Length: 16384")+strings.Repeat("a", 16_383))
+		if n%20 > 0 {
+			continue
+		}
+		request, err := http.NewRequest(http.MethodPost, w.issuer+"/token", strings.NewReader(body))
+		require.NoError(t, err)
+		header.Set("Content-Type", "application/x-www-form-urlencoded")
+		request.Header = header
+		response, err := elsewhere.Do(request)
+		require.NoError(t, err)
+		response.Body.Close()
+		require.Equal(t, http.StatusOK, response.StatusCode)
+	}
+	newest := w.raw(t, postHead("Content-Length: 16384")+strings.Repeat("a", 16_383))
+	response, err := http.ReadResponse(bufio.NewReader(newest), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	require.True(t, response.Close)
+	require.Equal(t, "1", response.Header.Get("Retry-After"))
+	require.Equal(t, 1, strings.Count(w.log.String(), "too many request bodies at once"), "once a minute")
+	require.NotContains(t, w.log.String(), `"level":"ERROR"`)
+}
+
+// TestOnlyHTTP1IsSpoken: with more requests on a connection, bounds on connections would not bound requests.
+func TestOnlyHTTP1IsSpoken(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	connection := w.raw(t, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, response.StatusCode, 400)
+	require.True(t, response.Close)
+	upgrade := w.raw(t, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"+
+		"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
+	response, err = http.ReadResponse(bufio.NewReader(upgrade), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Equal(t, "HTTP/1.1", response.Proto)
 }

@@ -146,6 +146,7 @@ type settings struct {
 	wechatTimeout time.Duration
 	hasher        password.Options
 	inFlight      int
+	connections   int
 	stores        func(*server.Stores) // changes the stores; nil: does not
 }
 
@@ -156,7 +157,8 @@ func newInstallation(t testing.TB, options ...option) *installation {
 	w := &installation{t: t, clock: &dbtest.ProcessClock{},
 		log: &lockedBuffer{}, asked: &lockedBuffer{}, touched: &lockedBuffer{},
 		settings: settings{
-			perAddress: 1000, rotation: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour,
+			perAddress: 1000, connections: 2048, rotation: tokens.RotationPolicy{Window: 30 * time.Second},
+			idle:          7 * 24 * time.Hour,
 			absolute:      90 * 24 * time.Hour,
 			wechatTimeout: 3 * time.Second, hasher: password.Options{MaxWaiting: 1000, MaxPerAddress: 1000},
 		}}
@@ -205,7 +207,8 @@ func (w *installation) serve(wechatURL string) {
 	})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { require.NoError(w.t, process.Close()) })
-	w.server = &httptest.Server{Listener: listener, Config: provider.NewHTTPServer(process.Handler(), logger)}
+	config := provider.NewHTTPServer(process.Handler(), logger)
+	w.server = &httptest.Server{Listener: process.Bound(config, listener), Config: config}
 	w.server.Start()
 	w.t.Cleanup(w.server.Close)
 }
@@ -215,6 +218,7 @@ func (w *installation) configuration(wechatURL string) serversettings.Settings {
 	c := serversettings.Defaults()
 	c.Issuer, c.TrustedProxies, c.AddressAttempts = w.issuer, w.settings.proxies, w.settings.perAddress
 	c.WechatBaseURL, c.QQBaseURL, c.WechatTimeout = wechatURL, w.startQQ(), w.settings.wechatTimeout
+	c.Connections = w.settings.connections
 	c.RefreshGrace, c.RefuseAhead = w.settings.rotation.Window, w.settings.rotation.RefuseAhead
 	c.SessionIdle, c.SessionAbsolute = w.settings.idle, w.settings.absolute
 	return c

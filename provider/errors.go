@@ -26,6 +26,11 @@ type errorWriter struct{ logger *slog.Logger }
 func (ew errorWriter) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := asError(err)
 	ew.logError(r, e)
+	ew.write(w, r, e)
+}
+
+// write writes an error as the response, and does not log it.
+func (ew errorWriter) write(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 	header := w.Header()
 	header["Cache-Control"] = noStore
 	if e.RetryAfter > 0 {

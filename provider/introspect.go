@@ -11,7 +11,7 @@ import (
 type introspectionEndpoint struct{ access *access.Service }
 
 func (e introspectionEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
-	if err := readForm(w, r); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	answer, err := e.access.Introspect(r.Context(), r)

@@ -28,7 +28,8 @@ func requireInactive(t testing.TB, a answer, name string) {
 	require.Equal(t, inactive, a.body, name)
 	requireJSON(t, a)
 	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
-	require.Equal(t, []string{"Cache-Control", "Content-Length", "Content-Type", "Date", "X-Request-Id"},
+	require.Equal(t, []string{"Cache-Control", "Content-Length", "Content-Type", "Date", "X-Content-Type-Options",
+		"X-Request-Id"},
 		headerNames(a), name)
 }
 

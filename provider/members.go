@@ -13,15 +13,11 @@ import (
 // readMembers reads a JSON object of strings. Each member must have exactly one of the known names, and must not be
 // repeated. encoding/json alone would take the last of two, "Password" for "password", and half a surrogate pair for
 // a character.
-func readMembers(w http.ResponseWriter, r *http.Request, known []string) (map[string]string, error) {
+func readMembers(r *http.Request, known []string) (map[string]string, error) {
 	if err := checkContentType(r.Header, jsonType[0]); err != nil {
 		return nil, err
 	}
-	body, err := readBody(w, r)
-	if err != nil {
-		return nil, err
-	}
-	return parseMembers(body, known)
+	return parseMembers(takeBody(r), known)
 }
 
 var errMembers = badRequest("The body must be one JSON object of strings without repeated members.")

@@ -30,7 +30,7 @@ func withCommonHeaders(next http.Handler, proxies []netip.Prefix) http.Handler {
 		// A Content-Length next to Transfer-Encoding is no longer visible here, so do not trust what follows on
 		// the connection.
 		if len(r.TransferEncoding) > 0 {
-			w.Header()["Connection"] = []string{"close"}
+			w.Header()["Connection"] = closing
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, &requestOrigin{id, r, proxies})))
 	})

@@ -16,6 +16,7 @@ var (
 	jsonType    = []string{"application/json"}
 	noStore     = []string{"no-store"}
 	noCache     = []string{"no-cache"}
+	closing     = []string{"close"} // as values of Connection
 	publicCache = []string{cachedFor(maxAge)}
 )
 

@@ -11,7 +11,7 @@ import (
 type revocationEndpoint struct{ access *access.Service }
 
 func (e revocationEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
-	if err := readForm(w, r); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	if err := e.access.Revoke(r.Context(), r); err != nil {

@@ -11,15 +11,16 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// route describes an endpoint. CORS, the rejection of other methods, the limit on concurrent requests and metrics are
-// derived from it; a route for all methods has only metrics. Routes with the same path have the same name and different
-// methods.
+// route describes an endpoint. CORS, the rejection of other methods, the limits on bodies and concurrent requests, and
+// metrics are derived from it; a route for all methods has only metrics. Routes with the same path have the same name
+// and different methods.
 type route struct {
 	name    string   // in metrics
 	methods []string // empty: all
 	path    string   // including the issuer's path
 	cors    corsPolicy
 	slots   slotKind
+	body    int64 // the largest body, in bytes; 0: it is not read; GET and HEAD have none
 	handler http.Handler
 }
 
@@ -32,6 +33,7 @@ var (
 type router struct {
 	clients *clients.Registry
 	slots   *slots
+	bodies  *bodyReader
 	errs    errorWriter
 	observe func(route string, next http.Handler) http.Handler // nil: no metrics
 }
@@ -52,7 +54,7 @@ func (t *router) handler(rows []route) http.Handler {
 	}
 	mux.Handle("/", unknown)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !cleanPath(r.URL.Path) { // ServeMux would redirect it, and the caller would send its credentials again
+		if !cleanPath(r.URL.EscapedPath()) { // ServeMux would redirect it, and callers send their credentials twice
 			unknown.ServeHTTP(w, r)
 			return
 		}
@@ -83,7 +85,11 @@ func (t *router) atPath(rows []route) http.Handler {
 	handlers := map[string]http.Handler{}
 	for _, row := range rows {
 		for _, method := range row.methods {
-			handlers[method] = t.slots.bounded(row.slots, row.handler)
+			handler := t.slots.bounded(row.slots, row.handler)
+			if !slices.Contains(readMethods, method) {
+				handler = t.bodies.reading(row.body, handler)
+			}
+			handlers[method] = handler
 		}
 	}
 	methods := slices.Sorted(maps.Keys(handlers))

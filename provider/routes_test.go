@@ -15,7 +15,7 @@ import (
 func TestRoutesAreCountedByName(t *testing.T) {
 	counted := map[string][]int{}
 	errs := errorWriter{slog.New(slog.NewTextHandler(io.Discard, nil))}
-	r := router{slots: newSlots(0, errs), errs: errs, observe: func(route string,
+	r := router{slots: newSlots(0, errs), bodies: &bodyReader{}, errs: errs, observe: func(route string,
 		next http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			w := httptest.NewRecorder()
@@ -25,9 +25,9 @@ func TestRoutesAreCountedByName(t *testing.T) {
 	}}
 	fine := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	handler := r.handler([]route{
-		{"things", readMethods, "/things", corsNone, slotNone, fine},
-		{"things", []string{http.MethodDelete}, "/things", corsNone, slotQuick, fine},
-		{"thing", postMethod, "/things/{id}", corsNone, slotNone,
+		{"things", readMethods, "/things", corsNone, slotNone, 0, fine},
+		{"things", []string{http.MethodDelete}, "/things", corsNone, slotQuick, 0, fine},
+		{"thing", postMethod, "/things/{id}", corsNone, slotNone, 0,
 			http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("broken") })},
 	})
 	for _, request := range []*http.Request{

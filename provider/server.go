@@ -17,6 +17,7 @@ import (
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/provider/bounds"
 )
 
 // Config configures a provider. All fields are required unless their comment names a default.
@@ -32,6 +33,7 @@ type Config struct {
 	KeySetAge  time.Duration // how long the key set may be cached; 0: 5 minutes
 	Ready      func(context.Context) []ReadyCheck
 	Observe    func(route string, next http.Handler) http.Handler // counts responses; nil: no metrics
+	Bodies     *bounds.Bodies                                     // the bound on request bodies in memory
 	// the limit on concurrent quick requests; 0: 512 for each processor
 	InFlight int
 	// the proxies whose X-Forwarded-For is trusted; empty: none
@@ -47,7 +49,8 @@ func New(c Config) (http.Handler, error) {
 	}
 	errs := errorWriter{logger: c.Logger}
 	slots := newSlots(c.InFlight, errs)
-	router := router{clients: c.Clients, slots: slots, errs: errs, observe: c.Observe}
+	router := router{clients: c.Clients, slots: slots, bodies: &bodyReader{c.Bodies, c.TrustedProxies, errs},
+		errs: errs, observe: c.Observe}
 	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, proxies: c.TrustedProxies,
 		errs: errs}
 	rows := slices.Concat(
@@ -72,24 +75,27 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 	return []route{
 		// the token endpoint acquires its slot itself, since its kind depends on the grant; so does revocations, whose
 		// large answer a slow client must not turn into a held slot
-		{"token", postMethod, path + "/token", corsRegistered, slotNone, do(token.serve)},
-		{"userinfo", getOrPost, path + "/userinfo", corsRegistered, slotQuick, do(userinfoEndpoint{c.Access}.serve)},
-		{"revoke", postMethod, path + "/revoke", corsRegistered, slotQuick, do(revocationEndpoint{c.Access}.serve)},
-		{"introspect", postMethod, path + "/introspect", corsNone, slotQuick,
+		{"token", postMethod, path + "/token", corsRegistered, slotNone, tokenBody, do(token.serve)},
+		{"userinfo", getOrPost, path + "/userinfo", corsRegistered, slotQuick, tokenBody,
+			do(userinfoEndpoint{c.Access}.serve)},
+		{"revoke", postMethod, path + "/revoke", corsRegistered, slotQuick, tokenBody,
+			do(revocationEndpoint{c.Access}.serve)},
+		{"introspect", postMethod, path + "/introspect", corsNone, slotQuick, tokenBody,
 			do(introspectionEndpoint{c.Access}.serve)},
-		{"verify", readMethods, path + "/verify", corsNone, slotQuick, do(verifyEndpoint{c.Access}.serve)},
-		{"revocations", readMethods, path + "/revocations", corsNone, slotNone,
+		{"verify", readMethods, path + "/verify", corsNone, slotQuick, 0, do(verifyEndpoint{c.Access}.serve)},
+		{"revocations", readMethods, path + "/revocations", corsNone, slotNone, 0,
 			do(revocationsEndpoint{c.Access, slots}.serve)},
-		{"wechat_app_token", postMethod, path + "/wechat/app_token", corsNone, slotWaiting,
+		{"wechat_app_token", postMethod, path + "/wechat/app_token", corsNone, slotWaiting, fieldsBody,
 			do(appTokenEndpoint{c.AppTokens, c.Logger}.serve)},
-		{"jwks", readMethods, path + "/.well-known/jwks.json", corsAny, slotNone, keySet},
+		{"jwks", readMethods, path + "/.well-known/jwks.json", corsAny, slotNone, 0, keySet},
 		// OpenID Connect Discovery §4
-		{"openid_configuration", readMethods, path + "/.well-known/openid-configuration", corsAny, slotNone, metadata},
+		{"openid_configuration", readMethods, path + "/.well-known/openid-configuration", corsAny, slotNone, 0,
+			metadata},
 		// RFC 8414 §3.1
 		{"oauth_authorization_server", readMethods, "/.well-known/oauth-authorization-server" + path, corsAny,
-			slotNone, metadata},
-		{"healthz", nil, path + "/healthz", corsNone, slotNone, http.HandlerFunc(serveHealth)},
-		{"readyz", nil, path + "/readyz", corsNone, slotNone, &readyEndpoint{check: c.Ready}},
+			slotNone, 0, metadata},
+		{"healthz", nil, path + "/healthz", corsNone, slotNone, 0, http.HandlerFunc(serveHealth)},
+		{"readyz", nil, path + "/readyz", corsNone, slotNone, 0, &readyEndpoint{check: c.Ready}},
 	}
 }
 
@@ -102,10 +108,14 @@ const (
 	maxHeaderBytes    = 16 << 10
 )
 
-// NewHTTPServer returns an HTTP server with limits on the time and the header size of a request.
+// NewHTTPServer returns an HTTP server with limits on the time and the header size of a request. It speaks only HTTP/1,
+// where a connection has one request at a time, so that a bound on connections is one on requests.
 func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
 	return &http.Server{
 		Handler:           handler,
+		Protocols:         protocols,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,

@@ -1,14 +1,13 @@
 package provider
 
 import (
-	"bytes"
 	"cmp"
-	"io"
 	"net/http"
 	"runtime"
 	"time"
 
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/provider/bounds"
 )
 
 const (
@@ -68,27 +67,19 @@ func slotOf(grantType string) slotKind {
 	return slotWaiting
 }
 
-// bounded returns a handler that holds a slot while next runs, and answers 503 at once if none is free. It reads the
-// body first, so that a client that sends it byte by byte holds no slot.
+// bounded returns a handler that holds a slot while next runs, and answers 503 at once if none is free.
 func (s *slots) bounded(kind slotKind, next http.Handler) http.Handler {
 	if kind == slotNone {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead { // no endpoint reads the body of a GET
-			body, err := readBody(w, r)
-			if err != nil {
-				s.errs.writeError(w, r, err)
-				return
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-		}
 		release, err := s.acquire(kind)
 		if err != nil {
 			s.errs.writeError(w, r, err)
 			return
 		}
 		defer release()
+		bounds.Works(r)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -22,7 +22,7 @@ type tokenEndpoint struct {
 
 func (e *tokenEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header()["Pragma"] = noCache // RFC 6749 §5.1
-	info, err := e.token(w, r)
+	info, err := e.token(r)
 	if err != nil {
 		return err
 	}
@@ -33,8 +33,8 @@ func (e *tokenEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (e *tokenEndpoint) token(w http.ResponseWriter, r *http.Request) (oauth2.TokenInfo, error) {
-	if err := readForm(w, r); err != nil {
+func (e *tokenEndpoint) token(r *http.Request) (oauth2.TokenInfo, error) {
+	if err := readForm(r); err != nil {
 		return nil, err
 	}
 	grantType := r.PostForm.Get("grant_type")

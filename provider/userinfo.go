@@ -10,7 +10,7 @@ import (
 type userinfoEndpoint struct{ access *access.Service }
 
 func (e userinfoEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
-	bearer, err := readBearer(w, r)
+	bearer, err := readBearer(r)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,8 @@ func TestVerifyIdentifiesTheCaller(t *testing.T) {
 			require.Equal(t, http.StatusNoContent, a.status, "%s: %s", name, a.body)
 			require.Empty(t, a.body)
 			require.Equal(t, []string{"Cache-Control", "Date", "X-Auth-Client", "X-Auth-Scope", "X-Auth-Session",
-				"X-Auth-Subject", "X-Request-Id"}, headerNames(a))
+				"X-Auth-Subject", "X-Content-Type-Options",
+				"X-Request-Id"}, headerNames(a))
 			require.Equal(t, "no-store", a.header.Get("Cache-Control"))
 			require.Equal(t, []string{c.subject}, a.header.Values("X-Auth-Subject"))
 			require.Equal(t, []string{c.client}, a.header.Values("X-Auth-Client"))

@@ -28,7 +28,7 @@ type dataEndpoint struct {
 type dataAction func(r *http.Request, bearer string) (answer any, userID string, err error)
 
 func (e dataEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
-	bearer, err := readBearerAndForm(w, r)
+	bearer, err := readBearerAndForm(r)
 	if err != nil {
 		return err
 	}
@@ -43,32 +43,33 @@ func (e dataEndpoint) serve(w http.ResponseWriter, r *http.Request) error {
 
 // wechatDataRoutes returns the routes of these endpoints, below path.
 func wechatDataRoutes(path string, data *wechatdata.Service, errs errorWriter) []route {
-	row := func(name, below, message string, act dataAction) route {
+	row := func(name, below, message string, body int64, act dataAction) route {
 		endpoint := dataEndpoint{message, act, errs.logger}
-		return route{name, postMethod, path + below, corsRegistered, slotWaiting, errs.endpoint(endpoint.serve)}
+		return route{name, postMethod, path + below, corsRegistered, slotWaiting, body,
+			errs.endpoint(endpoint.serve)}
 	}
 	return []route{
-		row("wechat_data_decrypt", "/data/decrypt", "wechat data decrypted",
+		row("wechat_data_decrypt", "/data/decrypt", "wechat data decrypted", dataBody,
 			func(r *http.Request, bearer string) (any, string, error) {
 				opened, err := data.DecryptData(r.Context(), bearer, r.PostForm)
 				return opened, opened.UserID, err
 			}),
-		row("wechat_data_verify", "/data/verify", "wechat signature verified",
+		row("wechat_data_verify", "/data/verify", "wechat signature verified", dataBody,
 			func(r *http.Request, bearer string) (any, string, error) {
 				verified, err := data.VerifyData(r.Context(), bearer, r.PostForm)
 				return verified, verified.UserID, err
 			}),
-		row("wechat_session_key_check", "/session_key/check", "session key checked",
+		row("wechat_session_key_check", "/session_key/check", "session key checked", fieldsBody,
 			func(r *http.Request, bearer string) (any, string, error) {
 				state, err := data.CheckSessionKey(r.Context(), bearer, r.PostForm)
 				return state, state.UserID, err
 			}),
-		row("wechat_session_key_reset", "/session_key/reset", "session key reset",
+		row("wechat_session_key_reset", "/session_key/reset", "session key reset", fieldsBody,
 			func(r *http.Request, bearer string) (any, string, error) {
 				state, err := data.ResetSessionKey(r.Context(), bearer, r.PostForm)
 				return state, state.UserID, err
 			}),
-		row("wechat_phone", "/phone", "phone number bound",
+		row("wechat_phone", "/phone", "phone number bound", fieldsBody,
 			func(r *http.Request, bearer string) (any, string, error) {
 				key, err := idempotency.Key(r.Header.Values(idempotency.Header))
 				if err != nil {

@@ -52,7 +52,7 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 		return err
 	}
 	logger.Info("serving", "addr", listener.Addr().String(), "issuer", s.Issuer, "version", version)
-	return ServeUntilDone(ctx, provider.NewHTTPServer(server.Handler(), logger), listener)
+	return server.Serve(ctx, server.Handler(), listener)
 }
 
 // warn logs settings that are allowed but dangerous.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/provider/bounds"
 	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/server/telemetry"
 	"github.com/lingpai/lingpai/storage/sql"
@@ -87,18 +89,32 @@ type Server struct {
 	Accounts *accounts.Accounts
 	Issuer   *tokens.Issuer
 
-	keys     Keys
-	metrics  *telemetry.Metrics
-	handler  http.Handler
-	settings settings.Settings
-	stores   Stores
-	hasher   *password.Hasher
-	logger   *slog.Logger
-	close    []func() error
+	keys        Keys
+	metrics     *telemetry.Metrics
+	connections *bounds.Connections
+	bodies      *bounds.Bodies
+	handler     http.Handler
+	settings    settings.Settings
+	stores      Stores
+	hasher      *password.Hasher
+	logger      *slog.Logger
+	close       []func() error
 }
 
 // Handler returns the handler of all endpoints.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+// Serve serves a handler, which is Handler or calls it, with a bound on connections until the context ends, then lets
+// requests in flight finish.
+func (s *Server) Serve(ctx context.Context, handler http.Handler, listener net.Listener) error {
+	server := provider.NewHTTPServer(handler, s.logger)
+	return ServeUntilDone(ctx, server, s.Bound(server, listener))
+}
+
+// Bound returns a listener with a bound on connections, for a server of Handler that does not serve yet.
+func (s *Server) Bound(server *http.Server, listener net.Listener) net.Listener {
+	return s.connections.Bound(server, listener)
+}
 
 // Start starts the background tasks, which run until the context ends: reading and rotating keys, deleting ended
 // sessions, users and old events, counting the kinds of password hashes, and serving metrics if configured. It returns

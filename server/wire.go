@@ -18,6 +18,7 @@ import (
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
+	"github.com/lingpai/lingpai/provider/bounds"
 	"github.com/lingpai/lingpai/server/telemetry"
 	"github.com/lingpai/lingpai/signin"
 	"github.com/lingpai/lingpai/storage/memory"
@@ -139,6 +140,7 @@ func (w wiring) wire() services {
 	}
 	w.server.keys, w.server.metrics, w.server.Issuer = w.config.Keys, metrics, issuer
 	w.server.Access = accessService
+	w.bound(metrics)
 	wechatData := wechatdata.New(wechatDataConfig)
 	w.server.Grants = grants.New(grants.Config{
 		Clients: registry, SignIn: signIn, Access: accessService, WechatData: wechatData, Issuer: issuer,
@@ -159,6 +161,20 @@ func (w wiring) wire() services {
 	return services{registry, wechatData, wechatdata.NewAppTokens(wechatDataConfig)}
 }
 
+// bound bounds connections and request bodies.
+func (w wiring) bound(metrics *telemetry.Metrics) {
+	logger, wanted := w.config.Logger, w.config.Settings.Connections
+	most := bounds.Affordable(wanted)
+	if most < wanted {
+		logger.Warn("server.connections is more than three quarters of the files that this process may open "+
+			"(ulimit -n): it is lowered", "server.connections", wanted, "lowered_to", most)
+	}
+	report := bounds.NewReport(metrics, logger, w.config.Now)
+	w.server.connections = bounds.NewConnections(most, w.config.Settings.TrustedProxies, report)
+	w.server.bodies = bounds.NewBodies(most, report)
+	metrics.Watch(w.server.connections.Total, w.server.bodies.Total)
+}
+
 // handler returns the handler of all endpoints. It counts requests only if metrics are served.
 func (w wiring) handler(s services) (http.Handler, error) {
 	ready := w.config.Ready
@@ -173,6 +189,7 @@ func (w wiring) handler(s services) (http.Handler, error) {
 		Issuer: w.config.Settings.Issuer, Clients: s.clients, Grants: w.server.Grants, Access: w.server.Access,
 		WechatData: s.wechatData, AppTokens: s.appTokens, Accounts: w.server.Accounts,
 		KeySet: w.config.Keys.PublicSet, KeySetAge: w.config.Settings.KeySetAge(), Ready: ready, Observe: observe,
-		InFlight: w.config.InFlight, TrustedProxies: w.config.Settings.TrustedProxies, Logger: w.config.Logger,
+		Bodies: w.server.bodies, InFlight: w.config.InFlight, TrustedProxies: w.config.Settings.TrustedProxies,
+		Logger: w.config.Logger,
 	})
 }

@@ -65,6 +65,8 @@ func TestMetricsShowRefreshesAndPhoneBudgets(t *testing.T) {
 		`lingpai_http_request_duration_seconds_count{code="200",method="post",route="token"} 4`,
 		`lingpai_http_request_duration_seconds_count{code="404",method="get",route="none"} 1`,
 		`lingpai_http_request_duration_seconds_count{code="405",method="get",route="token"} 1`,
+		`lingpai_shed_total{resource="connections"} 0`, `lingpai_shed_total{resource="open_files"} 0`,
+		`lingpai_shed_total{resource="body_bytes"} 0`, `lingpai_body_bytes 0`,
 	} {
 		require.Contains(t, text, line+"\n")
 	}

@@ -18,6 +18,7 @@ type Settings struct {
 	Addr                string
 	Issuer              string
 	TrustedProxies      []netip.Prefix
+	Connections         int
 	AllowInsecureHTTP   bool
 	DatabaseURL         identity.Secret
 	DatabaseConnections int

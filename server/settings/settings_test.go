@@ -101,6 +101,7 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 		"server.allow_insecure_http": {"", "yes", "2"},
 		"database.url": {"", "lingpai.db", "sqlite:", "mysql://h/d", "postgres://", "postgres://h",
 			"host=h dbname=d", "postgres://h/d?sslmode=maybe"},
+		"server.connections":   {"", "63", "1000001", "many"},
 		"database.connections": {"", "1", "1001", "many"},
 		"redis.url":            {"h:6379", "http://h", "redis://"},
 		"redis.key_prefix":     {"", "a b", "lingpai:{tag}", strings.Repeat("x", 65)},

@@ -23,6 +23,10 @@ func serverSettings() []setting {
 			"https, or http on loopback; no trailing slash, query or fragment", parse: parseIssuer},
 		{key: "server.trusted_proxies", usage: "addresses or CIDR ranges, separated by commas, whose " +
 			"X-Forwarded-For is trusted", parse: parseProxies},
+		{key: "server.connections", fallback: "2048",
+			usage: "maximum number of open connections, 64 to 1000000; it also limits the request bodies in memory, " +
+				"to 8 KiB per connection",
+			parse: integer(func(c *Settings) *int { return &c.Connections }, 64, 1000000)},
 		{key: "server.allow_insecure_http", fallback: "false",
 			usage: "true lets the issuer be http on a private address, for phones on the same network " +
 				"during development", parse: boolean(func(c *Settings) *bool { return &c.AllowInsecureHTTP })},

@@ -14,6 +14,7 @@ import (
 	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/provider/bounds"
 )
 
 // scrapeTime limits the database queries of a scrape.
@@ -25,11 +26,13 @@ type Metrics struct {
 	refreshes *prometheus.CounterVec
 	phones    *prometheus.CounterVec
 	answers   *prometheus.HistogramVec
+	shed      *prometheus.CounterVec
 }
 
 var (
 	_ grants.Meter     = (*Metrics)(nil)
 	_ wechatdata.Meter = (*Metrics)(nil)
+	_ bounds.Meter     = (*Metrics)(nil)
 )
 
 // New returns metrics that count requests and reports of the services. At each scrape they read how many phone
@@ -51,8 +54,16 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 			Name: "lingpai_http_request_duration_seconds", Help: "Requests by route, status and method.",
 			Buckets: prometheus.DefBuckets,
 		}, []string{"route", "code", "method"}),
+		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lingpai_shed_total",
+			Help: "Connections and request bodies that were refused or cut off, by the resource that was used up: " +
+				"connections, body_bytes (both bounded by server.connections) or open_files.",
+		}, []string{"resource"}),
 	}
-	m.registry.MustRegister(m.refreshes, m.phones, m.answers, phoneUses{apps}, signingBackend(backend),
+	for _, resource := range bounds.Resources() {
+		m.shed.WithLabelValues(resource) // so that a first one is an increase
+	}
+	m.registry.MustRegister(m.refreshes, m.phones, m.answers, m.shed, phoneUses{apps}, signingBackend(backend),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -63,6 +74,20 @@ func (m *Metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdic
 // PhoneRequested implements wechatdata.Meter.
 func (m *Metrics) PhoneRequested(appID, outcome string) {
 	m.phones.WithLabelValues(appID, outcome).Inc()
+}
+
+// Shed implements bounds.Meter.
+func (m *Metrics) Shed(resource string) { m.shed.WithLabelValues(resource).Inc() }
+
+// Watch reports at each scrape how many connections are open, and how many bytes of request bodies are in memory.
+func (m *Metrics) Watch(connections, bodyBytes func() int64) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lingpai_connections",
+			Help: "Open connections, bounded by server.connections."},
+			func() float64 { return float64(connections()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "lingpai_body_bytes",
+			Help: "Bytes reserved for request bodies, bounded by 8 KiB for each of server.connections."},
+			func() float64 { return float64(bodyBytes()) }))
 }
 
 // phoneUses reports at each scrape how much of their budgets the apps have used, over all replicas.

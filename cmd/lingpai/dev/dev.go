@@ -14,7 +14,6 @@ import (
 
 	"github.com/lingpai/lingpai/cmd/lingpai/simulator"
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
 )
@@ -83,7 +82,7 @@ func Run(ctx context.Context, o Options) error {
 	served := make(chan error, 1)
 	requests := newRequestLog(process.Handler(), o.Stderr, paletteOf(o.Stderr))
 	go func() {
-		served <- server.ServeUntilDone(ctx, provider.NewHTTPServer(requests, logger), listener)
+		served <- process.Serve(ctx, requests, listener)
 	}()
 	demo, err := tryOut(ctx, c, seeds)
 	if ctx.Err() != nil { // stopped before it was ready

@@ -1,0 +1,138 @@
+package bounds
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	// maxLingering limits the refused connections that stay open until their clients have read why.
+	maxLingering = 64
+	lingerTime   = 500 * time.Millisecond
+	// maxUnread is how much of a refused request is read, since closing a connection with unread bytes resets it.
+	maxUnread = 64 << 10
+)
+
+// Connections bounds the connections of a server. When there are too many, one of the network with most connections is
+// closed: the one that has been idle for longest, or else the newest that waits for its first request. Each connection
+// of a proxy counts as a network of its own, since it is used by many.
+type Connections struct {
+	shares    shares
+	proxies   []netip.Prefix
+	report    *Report
+	lingering chan struct{}
+}
+
+// NewConnections returns a bound of a number of connections.
+func NewConnections(most int, proxies []netip.Prefix, report *Report) *Connections {
+	return &Connections{shares: newShares(int64(most)), proxies: proxies, report: report,
+		lingering: make(chan struct{}, maxLingering)}
+}
+
+// Total returns the number of connections.
+func (c *Connections) Total() int64 { return c.shares.total() }
+
+// Bound returns a listener that the server must serve, which it does not do yet.
+func (c *Connections) Bound(server *http.Server, listener net.Listener) net.Listener {
+	server.ConnState = func(conn net.Conn, state http.ConnState) {
+		if connection, ok := conn.(*connection); ok {
+			connection.changed(state)
+		}
+	}
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, connectionKey{}, conn)
+	}
+	server.Handler = givingUpBodies(server.Handler)
+	return boundListener{listener, c}
+}
+
+type boundListener struct {
+	net.Listener
+	connections *Connections
+}
+
+// Accept implements net.Listener. It answers connections that are too many itself.
+func (l boundListener) Accept() (net.Conn, error) {
+	for {
+		accepted, err := l.Listener.Accept()
+		switch {
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			l.connections.report.shed(resourceOpenFiles, "cannot accept connections: too many open files",
+				netip.Prefix{})
+			if !l.connections.shares.shedOne() {
+				return nil, err // net/http waits and tries again
+			}
+		case err != nil:
+			return nil, err
+		default:
+			if connection := l.connections.admit(accepted); connection != nil {
+				return connection, nil
+			}
+		}
+	}
+}
+
+// admit returns the connection as one of the bound, or nil if it was refused.
+func (c *Connections) admit(accepted net.Conn) net.Conn {
+	admitted := &connection{Conn: accepted, bound: c, network: c.networkOf(accepted)}
+	admitted.claim.holder = admitted
+	if c.shares.take(&admitted.claim, admitted.network, 1) {
+		return admitted
+	}
+	c.reportShed(admitted.network)
+	c.refuse(accepted)
+	return nil
+}
+
+func (c *Connections) networkOf(conn net.Conn) netip.Prefix {
+	peer, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
+	address := peer.Addr().Unmap()
+	if slices.ContainsFunc(c.proxies, func(p netip.Prefix) bool { return p.Contains(address) }) {
+		return netip.Prefix{}
+	}
+	return Network(address)
+}
+
+func (c *Connections) reportShed(network netip.Prefix) {
+	c.report.shed(resourceConnections, "too many connections: closed some (server.connections)", network)
+}
+
+// refuse answers a connection and closes it, without waiting for its client.
+func (c *Connections) refuse(conn net.Conn) {
+	_, _ = conn.Write(overloaded) // a new connection has room for it
+	select {
+	case c.lingering <- struct{}{}:
+		go func() {
+			defer func() { <-c.lingering }()
+			linger(conn)
+		}()
+	default:
+		_ = conn.Close()
+	}
+}
+
+func linger(conn net.Conn) {
+	defer conn.Close()
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(lingerTime))
+	_, _ = io.CopyN(io.Discard, conn, maxUnread)
+}
+
+// overloaded is the answer to a connection that is too many.
+var overloaded = func() []byte {
+	const body = `{"error":"temporarily_unavailable","error_description":"Too many connections. Try again shortly."}` +
+		"\n"
+	return []byte("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n" +
+		"Cache-Control: no-store\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n" +
+		"Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
+}()
