@@ -146,6 +146,7 @@ type settings struct {
 	wechatTimeout time.Duration
 	hasher        password.Options
 	inFlight      int
+	configure     func(*serversettings.Settings) // nil: no change
 }
 
 type option func(*settings)
@@ -213,6 +214,9 @@ func (w *installation) configuration(wechatURL string) serversettings.Settings {
 	c.WechatBaseURL, c.QQBaseURL, c.WechatTimeout = wechatURL, w.startQQ(), w.settings.wechatTimeout
 	c.RefreshGrace, c.RefuseAhead = w.settings.rotation.Window, w.settings.rotation.RefuseAhead
 	c.SessionIdle, c.SessionAbsolute = w.settings.idle, w.settings.absolute
+	if w.settings.configure != nil {
+		w.settings.configure(&c)
+	}
 	return c
 }
 
