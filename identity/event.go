@@ -9,11 +9,14 @@ import (
 // Kinds of events in the audit log.
 const (
 	EventSessionEnded      = "session.ended"
-	EventRefreshRefused    = "refresh.refused"  // a different idempotency key, or none, within a rotation's window
-	EventRefreshAhead      = "refresh.ahead"    // a token newer than its row: the store lost its last commits
-	EventUnionConflict     = "union.conflict"   // a union id that belongs to another user, or changed
-	EventUserBlocked       = "wechat.blocked"   // WeChat classifies the user as a high risk
-	EventAppTokenGiven     = "wechat.app_token" // a client received an app's token; logged at most once an hour
+	EventRefreshRefused    = "refresh.refused"   // a different idempotency key, or none, within a rotation's window
+	EventRefreshAhead      = "refresh.ahead"     // a token newer than its row: the store lost its last commits
+	EventUnionConflict     = "union.conflict"    // a union id that belongs to another user, or changed
+	EventUserBlocked       = "wechat.blocked"    // WeChat classifies the user as a high risk
+	EventSignInFailed      = "sign_in.failed"    // a wrong password or code; sampled; Detail: the hash of the name
+	EventSignInThrottled   = "sign_in.throttled" // a limit refused a sign-in; sampled; Detail: the limit and the hash
+	EventLimitReached      = "limit.reached"     // another limit refused something; sampled; Detail: the limit
+	EventAppTokenGiven     = "wechat.app_token"  // a client received an app's token; logged at most once an hour
 	EventClientCreated     = "client.created"
 	EventClientSecret      = "client.secret_rotated"
 	EventClientDisabled    = "client.disabled"

@@ -12,6 +12,9 @@ const (
 	// maxBcryptCost limits a check to about a second of CPU time; each step doubles it. Programs use 10 to 13.
 	minBcryptCost, maxBcryptCost = 4, 14
 
+	// expensiveCost takes about as long as ten hashes of ours.
+	expensiveCost = 13
+
 	bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 )
 
@@ -45,6 +48,12 @@ func parseBcrypt(encoded string) (bcryptHash, error) {
 		return "", errNotAHash
 	}
 	return bcryptHash(encoded), nil
+}
+
+// expensive reports whether a check takes much longer than one of our own hashes.
+func (b bcryptHash) expensive() bool {
+	cost, err := bcrypt.Cost([]byte(b))
+	return err == nil && cost >= expensiveCost
 }
 
 // matches compares a password first as it was typed, which is what the other program hashed, and then in normalized
