@@ -1,7 +1,10 @@
 package limits
 
 import (
+	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -43,6 +46,25 @@ func (r Rate) String() string {
 		}
 	}
 	return strconv.Itoa(r.Uses) + "/" + r.Period.String()
+}
+
+// ParseRate reads a rate in the form of String, with up to 1000000 uses and a period from 1s to 720h.
+func ParseRate(text string) (Rate, error) {
+	number, duration, _ := strings.Cut(text, "/")
+	uses, err1 := strconv.Atoi(number)
+	period, err2 := time.ParseDuration(duration)
+	if err := errors.Join(err1, err2); err != nil {
+		return Rate{}, err
+	}
+	if uses < 0 || uses > 1_000_000 || period < time.Second || period > 720*time.Hour {
+		return Rate{}, errors.New("out of range")
+	}
+	return Rate{uses, period}, nil
+}
+
+// Known reports whether there is a limit with this name.
+func Known(name Name) bool {
+	return slices.ContainsFunc(All(), func(l Limit) bool { return l.Name == name })
 }
 
 // Limit is a named limit.

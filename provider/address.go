@@ -7,11 +7,7 @@ import (
 	"strings"
 )
 
-// ipv6Site is the length of the prefix that one IPv6 customer is given, so addresses within it count as one.
-const ipv6Site = 64
-
-// clientAddress returns the caller's address, for rate limits and for a share of the password hashing: the
-// connection's address or, behind trusted proxies, the last address of X-Forwarded-For that is not a trusted proxy.
+// clientAddress returns the caller's address, for limits, logs and audit events: the connection's address or, behind trusted proxies, the last address of X-Forwarded-For that is not a trusted proxy.
 // The header is ignored when the connection comes from an untrusted address.
 func clientAddress(r *http.Request, proxies []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -30,11 +26,7 @@ func clientAddress(r *http.Request, proxies []netip.Prefix) string {
 		}
 		address = next.Unmap()
 	}
-	if address.Is6() {
-		site, _ := address.WithZone("").Prefix(ipv6Site)
-		return site.String()
-	}
-	return address.String()
+	return address.WithZone("").String()
 }
 
 // parseHop reads an address, which some gateways write with its port.

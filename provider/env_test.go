@@ -158,7 +158,7 @@ func newInstallation(t testing.TB, options ...option) *installation {
 		settings: settings{
 			perAddress: 1000, rotation: tokens.RotationPolicy{Window: 30 * time.Second}, idle: 7 * 24 * time.Hour,
 			absolute:      90 * 24 * time.Hour,
-			wechatTimeout: 3 * time.Second, hasher: password.Options{MaxWaiting: 1000, MaxPerAddress: 1000},
+			wechatTimeout: 3 * time.Second, hasher: password.Options{MaxWaiting: 1000},
 		}}
 	for _, set := range options {
 		set(&w.settings)

@@ -30,7 +30,8 @@ func (a answers) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		level = slog.LevelError
 	}
 	a.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
-		"error", e.Code.Error(), "description", e.Description, "cause", cause(e), "client", e.ClientID)
+		"error", e.Code.Error(), "description", e.Description, "cause", cause(e), "client", e.ClientID,
+		"address", r.RemoteAddr)
 	header := w.Header()
 	header["Cache-Control"] = noStore
 	if e.RetryAfter > 0 {

@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"net/netip"
+
+	"github.com/lingpai/lingpai/identity"
 )
 
-type requestIDKey struct{}
-
-// withRequestID gives each request an id, which is in its response and in all log lines about it.
-func withRequestID(next http.Handler) http.Handler {
+// withCaller gives each request an id, which is in its response and in all log lines about it, and sets RemoteAddr to
+// the caller's address. Its context has both for audit events.
+func withCaller(proxies []netip.Prefix, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
 		w.Header()["X-Request-Id"] = []string{id}
@@ -19,14 +21,14 @@ func withRequestID(next http.Handler) http.Handler {
 		if len(r.TransferEncoding) > 0 {
 			w.Header()["Connection"] = []string{"close"}
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+		address := clientAddress(r, proxies)
+		r = r.WithContext(identity.WithActor(r.Context(), identity.Actor{Address: address, RequestID: id}))
+		r.RemoteAddr = address
+		next.ServeHTTP(w, r)
 	})
 }
 
-func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
-}
+func requestID(ctx context.Context) string { return identity.ActorFrom(ctx).RequestID }
 
 // LogRequestIDs returns a log handler that adds to each line the id of the request in its context, if any.
 func LogRequestIDs(log slog.Handler) slog.Handler { return requestIDs{log} }

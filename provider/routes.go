@@ -29,6 +29,7 @@ var (
 
 // router builds the handler of all routes.
 type router struct {
+	origin  string // of the issuer
 	clients *clients.Registry
 	slots   *slots
 	answers answers
@@ -81,5 +82,5 @@ func (t *router) atPath(rows []route) http.Handler {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		t.answers.writeError(w, r, oauth.NewError(oauth.MethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
 	})
-	return withCORS(rows[0].cors, t.clients, byMethod)
+	return t.withCORS(rows[0].cors, byMethod)
 }

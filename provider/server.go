@@ -47,15 +47,14 @@ func New(c Config) (http.Handler, error) {
 	}
 	answers := answers{logger: c.Logger}
 	slots := newSlots(c.InFlight, answers)
-	router := router{clients: c.Clients, slots: slots, answers: answers, observe: c.Observe}
-	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, proxies: c.TrustedProxies,
-		answers: answers}
+	router := router{origin: originOf(issuer), clients: c.Clients, slots: slots, answers: answers, observe: c.Observe}
+	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, answers: answers}
 	rows := slices.Concat(
 		c.routes(issuer.Path, slots, answers),
 		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, answers),
 		account.routes(issuer.Path+"/account/v1"),
 	)
-	return withRequestID(router.handler(rows)), nil
+	return withCaller(c.TrustedProxies, router.handler(rows)), nil
 }
 
 // routes returns the routes of OAuth 2.0, OpenID Connect and operations. They are below path, except for the document
@@ -63,8 +62,7 @@ func New(c Config) (http.Handler, error) {
 func (c Config) routes(path string, slots *slots, answers answers) []route {
 	library := server.NewServer(&server.Config{TokenType: "Bearer"}, c.Grants)
 	library.ExtensionFieldsHandler = extensionFields
-	token := &tokenEndpoint{manager: c.Grants, library: library, proxies: c.TrustedProxies, slots: slots,
-		logger: c.Logger}
+	token := &tokenEndpoint{manager: c.Grants, library: library, slots: slots, logger: c.Logger}
 	metadata := newDocument(metadataJSON(c.Issuer))
 	keySet := &keySetEndpoint{keySet: c.KeySet, cache: []string{cachedFor(cmp.Or(c.KeySetAge, maxAge))}}
 	getOrPost := []string{http.MethodGet, http.MethodPost}

@@ -45,9 +45,16 @@ func (b *breakable) PutIfAbsent(ctx context.Context, key string, value []byte, t
 	return b.Volatile.PutIfAbsent(ctx, key, value, ttl)
 }
 
-func (b *breakable) Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error) {
+func (b *breakable) AllowAll(ctx context.Context, group string, rates ...identity.Rate) (time.Duration, int, error) {
 	if b.broken.Load() {
-		return 0, errBroken
+		return 0, 0, errBroken
 	}
-	return b.Volatile.Allow(ctx, key, limit, per)
+	return b.Volatile.AllowAll(ctx, group, rates...)
+}
+
+func (b *breakable) GiveBack(ctx context.Context, group string, rates ...identity.Rate) error {
+	if b.broken.Load() {
+		return errBroken
+	}
+	return b.Volatile.GiveBack(ctx, group, rates...)
 }

@@ -2,7 +2,6 @@ package signin
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/lingpai/lingpai/clients"
@@ -38,7 +37,7 @@ type Person struct {
 // up even if Code returns an error; the error wraps wechat.ErrCodeUsed if it was used before. Code returns
 //   - oauth.InvalidGrant if the platform rejects the code or the user, or the user is disabled or will be deleted,
 //   - oauth.UnauthorizedClient if a public client sends a code that passed through a browser,
-//   - oauth.TooManyRequests if the address has sent too many bad codes,
+//   - oauth.TooManyRequests if the address has sent too many bad codes, or the user signs in too often,
 //   - oauth.ServerError if the app is not registered here or the platform rejects its configuration,
 //   - oauth.TemporarilyUnavailable if the platform or the store fails.
 func (s *Service) Code(ctx context.Context, r Request, code Code) (Person, error) {
@@ -59,6 +58,9 @@ func (s *Service) Code(ctx context.Context, r Request, code Code) (Person, error
 	if err := s.checkDeletion(ctx, r, user); err != nil {
 		return Person{}, err
 	}
+	if err := s.countSignIn(ctx, r, user); err != nil {
+		return Person{}, err
+	}
 	s.keepSessionKey(ctx, r.Client, app.ID, login, answered)
 	authTime := s.now()
 	if created {
@@ -76,13 +78,15 @@ func (s *Service) trade(ctx context.Context, r Request, code Code) (identity.App
 	if app.InBrowser() && !r.Client.Confidential {
 		return app, Login{}, errInBrowser
 	}
-	if err := s.checkBadCodes(ctx, r.Address); err != nil {
+	if !wechat.PlausibleCode(code.Text) { // never reaches the platform, so it is not counted
+		return app, Login{}, s.platformFailed(ctx, r.Client, code.Platform, wechat.ErrBadCode)
+	}
+	uses, err := s.countCode(ctx, r)
+	if err != nil {
 		return app, Login{}, err
 	}
 	login, err := code.Platform.Trade(ctx, app, code.Text)
-	if errors.Is(err, wechat.ErrBadCode) {
-		s.countBadCode(ctx, r.Address)
-	}
+	s.traded(ctx, r, uses, err)
 	if err != nil {
 		return app, login, s.platformFailed(ctx, r.Client, code.Platform, err)
 	}

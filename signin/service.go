@@ -26,7 +26,7 @@ type Config struct {
 	Platforms map[string]Platform // by grant type
 	Vault     *wechat.Vault
 	Hasher    *password.Hasher
-	Attempts  AttemptPolicy
+	Limiter   *limits.Limiter
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
@@ -44,7 +44,6 @@ type Service struct {
 	platforms map[string]Platform
 	vault     *wechat.Vault
 	hasher    *password.Hasher
-	attempts  AttemptPolicy
 	now       func() time.Time
 	logger    *slog.Logger
 }
@@ -53,8 +52,8 @@ type Service struct {
 func New(c Config) *Service {
 	return &Service{
 		clients: c.Clients, apps: c.Apps, users: c.Users, accounts: c.Accounts, deletions: c.Deletions,
-		events: c.Events, volatile: c.Volatile, limiter: limits.New(c.Volatile), platforms: c.Platforms,
-		vault: c.Vault, hasher: c.Hasher, attempts: c.Attempts, now: c.Now, logger: c.Logger,
+		events: c.Events, volatile: c.Volatile, limiter: c.Limiter, platforms: c.Platforms,
+		vault: c.Vault, hasher: c.Hasher, now: c.Now, logger: c.Logger,
 	}
 }
 
@@ -62,7 +61,10 @@ func New(c Config) *Service {
 type Request struct {
 	Client         clients.Client
 	Address        string // the caller's IP address, or that from a trusted proxy
+	Device         string // from the User-Agent header
 	RestoreAccount bool   // cancels a requested deletion of the account
+
+	userID string // who sends a code as a proof; "" for a sign-in
 }
 
 // Platforms returns the platforms by grant type.

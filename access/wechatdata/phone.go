@@ -28,9 +28,6 @@ var (
 	}
 )
 
-// phoneRate limits how often a user may try, because each valid code costs money.
-func phoneRate() limits.Rate { return limits.Rate{Uses: 3, Period: 24 * time.Hour} }
-
 // budgetReportInterval is the minimum time between two reports that the same app is over its budget.
 const budgetReportInterval = time.Hour
 
@@ -73,11 +70,35 @@ func (s *Service) phoneByCode(ctx context.Context, app identity.App, openID, use
 	return phone, err
 }
 
-// buyPhone gets a number from WeChat and stores it. If WeChat certainly charged nothing, it refunds the budget.
+// buyPhone gets a number from WeChat and stores it. A user may try a few times a day, because each valid code costs
+// money; what fails by our or WeChat's fault does not count.
 func (s *Service) buyPhone(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone, error) {
-	if err := s.allow(ctx, "phone/"+userID, phoneRate()); err != nil {
+	if !wechat.PlausibleCode(code) { // never reaches WeChat, so it is not counted
+		return identity.Phone{}, errPhoneCode
+	}
+	uses := limits.Of(limits.PhoneNumbers, userID).About(identity.Event{UserID: userID, Detail: app.ID})
+	if err := s.limiter.Count(ctx, uses); err != nil {
 		return identity.Phone{}, err
 	}
+	phone, err := s.tradePhone(ctx, app, openID, code)
+	if err == nil {
+		// Even if the context has ended: the number is paid for.
+		if err = s.profiles.SetPhone(context.WithoutCancel(ctx), userID, phone); err != nil {
+			err = oauth.StoreFailed(err)
+		}
+	}
+	if err != nil {
+		if !errors.Is(err, oauth.InvalidGrant) {
+			s.limiter.GiveBack(ctx, uses)
+		}
+		return identity.Phone{}, err
+	}
+	return phone, nil
+}
+
+// tradePhone gets a number from WeChat, within the app's budget. If WeChat certainly charged nothing, it refunds the
+// budget.
+func (s *Service) tradePhone(ctx context.Context, app identity.App, openID, code string) (identity.Phone, error) {
 	within, err := s.apps.SpendPhone(ctx, app.Platform, app.ID)
 	if err != nil {
 		return identity.Phone{}, oauth.StoreFailed(err)
@@ -90,18 +111,14 @@ func (s *Service) buyPhone(ctx context.Context, app identity.App, openID, userID
 	if err != nil {
 		if failed, ok := errors.AsType[*wechat.Error](err); ok &&
 			(failed.NotSent || failed.Class != wechat.ErrUnavailable) {
-			err = errors.Join(err, s.apps.RefundPhone(ctx, app.Platform, app.ID))
+			err = errors.Join(err, s.apps.RefundPhone(context.WithoutCancel(ctx), app.Platform, app.ID))
 		}
 		if errors.Is(err, wechat.ErrBadCode) {
 			return identity.Phone{}, errPhoneCode
 		}
 		return identity.Phone{}, wechatFailed(err)
 	}
-	phone := identity.Phone{Number: "+" + bought.CountryCode + bought.Number.Reveal(), SeenAt: s.now(), Verified: true}
-	if err := s.profiles.SetPhone(ctx, userID, phone); err != nil {
-		return identity.Phone{}, oauth.StoreFailed(err)
-	}
-	return phone, nil
+	return identity.Phone{Number: "+" + bought.CountryCode + bought.Number.Reveal(), SeenAt: s.now(), Verified: true}, nil
 }
 
 // phoneByData decrypts a number with the session key. It asks WeChat whether the encrypted data is genuine, since the

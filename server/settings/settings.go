@@ -4,12 +4,14 @@ package settings
 
 import (
 	"log/slog"
+	"maps"
 	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 )
 
 // Settings are all parsed settings. [Defaults] returns the default values.
@@ -39,9 +41,28 @@ type Settings struct {
 	SessionAbsolute                     time.Duration
 	SessionLimit                        int
 	AddressAttempts                     int
+	LimitOverrides                      map[limits.Name]limits.Rate
 	MetricsAddr                         string
 	LogLevel                            slog.Level
 	LogFormat                           string
+}
+
+// Limits returns the rates of limits that are not those of [limits.All].
+func (s Settings) Limits() map[limits.Name]limits.Rate {
+	rates := map[limits.Name]limits.Rate{}
+	for _, limit := range limits.All() {
+		switch limit.Name {
+		case limits.PasswordAddress:
+			limit.Rate.Uses = s.AddressAttempts
+		case limits.AddressRegistrations:
+			limit.Rate.Uses = s.AddressRegistrations
+		case limits.Registrations:
+			limit.Rate.Uses = s.Registrations
+		}
+		rates[limit.Name] = limit.Rate
+	}
+	maps.Copy(rates, s.LimitOverrides)
+	return rates
 }
 
 // DatabaseFile returns the path of an SQLite database, or "" for PostgreSQL.

@@ -14,6 +14,7 @@ import (
 	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 )
 
 // scrapeTime limits the database queries of a scrape.
@@ -24,12 +25,14 @@ type Metrics struct {
 	registry  *prometheus.Registry
 	refreshes *prometheus.CounterVec
 	phones    *prometheus.CounterVec
+	limited   *prometheus.CounterVec
 	answers   *prometheus.HistogramVec
 }
 
 var (
 	_ grants.Meter     = (*Metrics)(nil)
 	_ wechatdata.Meter = (*Metrics)(nil)
+	_ limits.Meter     = (*Metrics)(nil)
 )
 
 // New returns metrics that count requests and reports of the services. At each scrape they read how many phone
@@ -46,12 +49,16 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 			Name: "lingpai_phone_numbers_asked_total",
 			Help: "Requests for phone numbers by code, by outcome.",
 		}, []string{"appid", "outcome"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lingpai_limited_total",
+			Help: "Requests that a limit refused, by the name of the limit.",
+		}, []string{"limit"}),
 		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "lingpai_http_request_duration_seconds", Help: "Requests by route, status and method.",
 			Buckets: prometheus.DefBuckets,
 		}, []string{"route", "code", "method"}),
 	}
-	m.registry.MustRegister(m.refreshes, m.phones, m.answers, phoneUses{apps}, signingBackend(backend),
+	m.registry.MustRegister(m.refreshes, m.phones, m.limited, m.answers, phoneUses{apps}, signingBackend(backend),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -61,6 +68,9 @@ func (m *Metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdic
 
 // PhoneAsked implements wechatdata.Meter.
 func (m *Metrics) PhoneAsked(appID, outcome string) { m.phones.WithLabelValues(appID, outcome).Inc() }
+
+// Limited implements limits.Meter.
+func (m *Metrics) Limited(limit string) { m.limited.WithLabelValues(limit).Inc() }
 
 // phoneUses reports at each scrape how much of their budgets the apps have used, over all replicas.
 type phoneUses struct{ apps identity.Apps }
