@@ -126,7 +126,7 @@ func (s *Service) sessionOf(ctx context.Context, claims tokens.AccessClaims) (id
 		return identity.Session{}, errInvalidToken
 	case err != nil:
 		return identity.Session{}, oauth.StoreFailed(err)
-	case !session.Alive(now) || session.UserID != claims.Subject || session.ClientID != claims.ClientID:
+	case !session.Active(now) || session.UserID != claims.Subject || session.ClientID != claims.ClientID:
 		return identity.Session{}, errInvalidToken
 	}
 	return session, nil

@@ -84,8 +84,8 @@ func (s *Service) introspectAccessToken(ctx context.Context, asking clients.Clie
 	}, nil
 }
 
-// introspectRefreshToken reports a refresh token as active if a refresh without Idempotency-Key would succeed now. The
-// response has neither token_type nor aud, so that it cannot be mistaken for that of an access token.
+// introspectRefreshToken reports a refresh token as active if a refresh without an Idempotency-Key would succeed now.
+// The response has neither token_type nor aud, so that it cannot be mistaken for that of an access token.
 func (s *Service) introspectRefreshToken(ctx context.Context, asking clients.Client, token string) (Introspection,
 	error) {
 	presented, err := s.RefreshToken(ctx, token)

@@ -65,7 +65,7 @@ type RefreshToken struct {
 // [ErrBadRefreshToken] if there is no such session, and oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) RefreshToken(ctx context.Context, text string) (RefreshToken, error) {
 	presented, err := s.openRefreshToken(ctx, text)
-	if err == nil && !presented.Session.Alive(presented.Now) {
+	if err == nil && !presented.Session.Active(presented.Now) {
 		err = ErrBadRefreshToken
 	}
 	return presented, err
@@ -83,7 +83,7 @@ func (s *Service) openRefreshToken(ctx context.Context, text string) (RefreshTok
 		return RefreshToken{}, ErrBadRefreshToken
 	case err != nil:
 		return RefreshToken{}, oauth.StoreFailed(err)
-	case !token.Opens(session):
+	case !token.Matches(session):
 		return RefreshToken{}, ErrBadRefreshToken
 	}
 	return RefreshToken{token, session, now}, nil

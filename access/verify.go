@@ -43,7 +43,7 @@ var errWrongAudience = &oauth.Error{Code: oauth.InsufficientScope,
 	Description: "The access token is valid, but not for this API."}
 
 // Verify checks an access token for a gateway. It returns oauth.InvalidToken if the token is not valid,
-// oauth.InsufficientScope if it has not the required audience or scope, and oauth.TemporarilyUnavailable if the store
+// oauth.InsufficientScope if it lacks the required audience or scope, and oauth.TemporarilyUnavailable if the store
 // fails.
 func (s *Service) Verify(ctx context.Context, bearer string, need Requirement) (Verified, error) {
 	claims, err := s.issuer.ReadAccessToken(bearer)

@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// defaultGrace is the default time between a user's request for deletion and the deletion. It is as long as a holiday
-// without the phone.
+// defaultGrace is the default time between a user's request for deletion and the deletion. It is long enough for a
+// holiday without a phone.
 const defaultGrace = 14 * 24 * time.Hour
 
 // Config holds the dependencies of Accounts. All fields but Grace, Now and Logger are required.

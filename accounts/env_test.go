@@ -110,7 +110,7 @@ func (w *env) codeOf(s identity.ExternalIdentity) string {
 	return code
 }
 
-// unused reports whether a code has not been traded yet.
+// unused reports whether a code has not been exchanged yet.
 func (w *env) unused(code string) bool {
 	w.prover.mutex.Lock()
 	defer w.prover.mutex.Unlock()
@@ -184,7 +184,7 @@ func (w *env) active(c accounts.Caller) bool {
 	w.t.Helper()
 	session, now, err := w.database.Sessions().Find(context.Background(), c.SessionID)
 	require.NoError(w.t, err)
-	return session.Alive(now)
+	return session.Active(now)
 }
 
 // linkedAccounts returns the caller's accounts as "app/subject", separated by spaces.

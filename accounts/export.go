@@ -8,8 +8,8 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
-// Export is all personal data of a user. It does not contain hashes and secrets, the audit log, which is the
-// operator's, and ended sessions, which will be purged.
+// Export is all personal data of a user. It contains no hashes or secrets, no events of the audit log, which
+// belongs to the operator, and no ended sessions, which will be purged.
 type Export struct {
 	At          time.Time         `json:"exported_at"`
 	Subject     string            `json:"sub"`

@@ -3,13 +3,10 @@ package accounts
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 )
-
-const maxCodeLength = 512
 
 // Link links another account to the caller. code is from the account to link, so it proves nothing about the caller;
 // the proof is checked first. Linking an account that the caller already has changes nothing. Besides the errors of
@@ -35,11 +32,10 @@ func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code stri
 	return linkFailed(a.links.Link(ctx, user.ID, external))
 }
 
-// checkLinkCode checks the code before the proof is used up. It returns oauth.InvalidRequest if the code is missing,
-// malformed or also the proof.
+// checkLinkCode checks the code before the proof is used up. It returns oauth.InvalidRequest if the code is missing
+// or malformed, or is also the proof.
 func checkLinkCode(p Proof, code string) error {
-	notVisible := func(r rune) bool { return r <= ' ' || r > '~' }
-	if code == "" || len(code) > maxCodeLength || strings.ContainsFunc(code, notVisible) {
+	if !oauth.ValidCode(code) {
 		return oauth.NewError(oauth.InvalidRequest, "The code of the account to link is missing or malformed.")
 	}
 	if code == p.Code {

@@ -163,7 +163,8 @@ func TestTheLastWayInStays(t *testing.T) {
 	bob := w.wechatUser("o-bob")
 	proof := func() accounts.Proof { return byCode(w.code(miniApp, "o-bob")) }
 	requireError(t, w.accounts.Unlink(ctx, bob, proof(), identity.PlatformWechat, miniApp), oauth.LastWayIn)
-	require.NoError(t, w.database.Users().Name(ctx, bob.UserID, "bob")) // a name without password is no way to sign in
+	// A name without password is no way to sign in.
+	require.NoError(t, w.database.Users().SetUsername(ctx, bob.UserID, "bob"))
 	requireError(t, w.accounts.Unlink(ctx, bob, proof(), identity.PlatformWechat, miniApp), oauth.LastWayIn)
 	require.Equal(t, miniApp+"/o-bob", w.linkedAccounts(bob))
 	require.True(t, w.active(bob))

@@ -22,8 +22,8 @@ type Proof struct {
 type Prover interface {
 	// ProvePassword checks the user's password. It returns oauth.InsufficientUserAuthentication if it is wrong.
 	ProvePassword(ctx context.Context, user identity.User, password, address string) error
-	// ProveCode trades a code of one of the client's apps for a signed-in user, and returns the account at the platform,
-	// which may belong to any user or none. It returns oauth.InvalidGrant if the platform rejects the code.
+	// ProveCode exchanges a code of one of the client's apps for a signed-in user, and returns the account at the
+	// platform, which may belong to any user or none. It returns oauth.InvalidGrant if the platform rejects the code.
 	ProveCode(ctx context.Context, user identity.User, clientID, appID, code, address string) (
 		identity.ExternalIdentity, error)
 }
@@ -37,7 +37,7 @@ func unproved(cause error) error {
 	}
 }
 
-// proved converts the Prover's errors for a rejected proof to that of unproved.
+// proved converts the Prover's errors for a rejected proof to the error of unproved.
 func proved(err error) error {
 	if errors.Is(err, oauth.InsufficientUserAuthentication) || errors.Is(err, oauth.InvalidGrant) {
 		return unproved(err)

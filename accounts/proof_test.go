@@ -38,7 +38,7 @@ func withBoth(w *env) accounts.Caller {
 	return c
 }
 
-func TestTokenIsNoProof(t *testing.T) {
+func TestTokenIsNotAProof(t *testing.T) {
 	w := newEnv(t)
 	alice := withBoth(w)
 	before := w.user(alice)

@@ -10,7 +10,8 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// Register creates a user with a user name and a password, for a caller from an IP address. The caller must check that the client may register users.
+// Register creates a user with a user name and a password, for a caller from an IP address. The caller of Register must
+// check that the client may register users.
 // Register returns
 //   - oauth.InvalidRequest if the user name is not allowed,
 //   - oauth.WeakPassword if the password is not allowed,

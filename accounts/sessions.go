@@ -59,7 +59,7 @@ func (a *Accounts) EndSession(ctx context.Context, c Caller, id string) error {
 		return errUnknownSession
 	case err != nil:
 		return oauth.StoreFailed(err)
-	case session.UserID != user.ID || !session.Alive(now):
+	case session.UserID != user.ID || !session.Active(now):
 		return errUnknownSession
 	}
 	ended, err := a.sessions.End(ctx, id, identity.EndedByUser)

@@ -52,7 +52,7 @@ func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username,
 		return err
 	}
 	if user.Username == "" {
-		if err := a.users.Name(ctx, user.ID, username); err != nil {
+		if err := a.users.SetUsername(ctx, user.ID, username); err != nil {
 			return nameFailed(err)
 		}
 	}

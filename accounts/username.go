@@ -28,8 +28,8 @@ func checkUsername(username string) error {
 
 // confusable reports whether a character could be confused with another one: letters of scripts that are not mixed with
 // Latin, phonetic and mathematical Latin letters, combining marks, and digits of other scripts. Cyrillic, Greek, Lisu
-// and Cherokee have whole words of look-alikes. It is the rule of browsers for domain names in these languages (UTS 39
-// §5.2, "highly restrictive"). Like theirs it does not distinguish l and 1.
+// and Cherokee have whole words of look-alikes. Browsers apply the same rule to domain names in these languages (UTS 39
+// §5.2, "highly restrictive"). The rule does not distinguish l and 1.
 func confusable(r rune) bool {
 	switch {
 	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Bopomofo, unicode.Hangul):

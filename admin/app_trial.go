@@ -60,12 +60,12 @@ func (a *Apps) Test(ctx context.Context, actor identity.Actor, id string,
 	return TryApp(ctx, platformOf(app), app)
 }
 
-// TryApp asks an app's platform whether it accepts the AppID, the AppSecret and this machine's IP address. It trades an
-// invalid code, since a platform rejects the code only after it has accepted everything else. It returns
+// TryApp asks an app's platform whether it accepts the AppID, the AppSecret and this machine's IP address. It exchanges
+// an invalid code, since a platform rejects the code only after it has accepted everything else. It returns
 // AppRefusedError if the platform rejects the app. Any other [wechat.Error] means that the platform is busy or cannot
 // be reached.
 func TryApp(ctx context.Context, platform signin.Platform, app identity.App) error {
-	_, err := platform.Trade(ctx, app, "lingpai-apps-test")
+	_, err := platform.Exchange(ctx, app, "lingpai-apps-test")
 	failed, _ := errors.AsType[*wechat.Error](err)
 	switch {
 	case err == nil:

@@ -18,7 +18,7 @@ type fixedPlatform struct {
 	answer error
 }
 
-func (a fixedPlatform) Trade(context.Context, identity.App, string) (signin.Login, error) {
+func (a fixedPlatform) Exchange(context.Context, identity.App, string) (signin.Login, error) {
 	return signin.Login{}, a.answer
 }
 

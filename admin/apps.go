@@ -8,7 +8,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// Apps manages the apps of platforms, whose codes clients trade. It is safe for concurrent use.
+// Apps manages the apps of platforms, whose codes clients exchange. It is safe for concurrent use.
 type Apps struct{ apps identity.Apps }
 
 // NewApps returns an Apps for a store.

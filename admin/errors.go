@@ -9,7 +9,7 @@ import (
 
 // UnknownError means that there is no such client, app, user or session. It wraps [identity.ErrNotFound].
 type UnknownError struct {
-	What string // "client", "app", "user", "live session"
+	What string // "client", "app", "user", "active session"
 	Name string // the argument of the caller
 }
 

@@ -46,8 +46,8 @@ type env struct {
 func newEnv(t *testing.T) *env {
 	t.Helper()
 	e := &env{ring: newRing(t), recorder: &recorder{t: t}, policy: keys.Policy{
-		Signing: keys.Life{Interval: 720 * time.Hour, Announce: 24 * time.Hour, Retire: 25 * time.Hour},
-		Refresh: keys.Life{Interval: 720 * time.Hour, Announce: 24 * time.Hour, Retire: 9000 * time.Hour},
+		Signing: keys.Schedule{Interval: 720 * time.Hour, Announce: 24 * time.Hour, Retire: 25 * time.Hour},
+		Refresh: keys.Schedule{Interval: 720 * time.Hour, Announce: 24 * time.Hour, Retire: 9000 * time.Hour},
 	}}
 	var err error
 	e.database, err = sql.Open(t.Context(), sql.Options{URL: "sqlite:" + t.TempDir() + "/test.db?synchronous=off",

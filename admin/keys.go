@@ -50,7 +50,7 @@ func (k *Keys) CheckMasterKey(ctx context.Context, actor identity.Actor) error {
 	if err != nil || len(records) == 0 || k.ring == nil {
 		return err
 	}
-	return keys.OpensKeysInUse(records, k.ring, time.Now())
+	return keys.CheckRing(records, k.ring, time.Now())
 }
 
 // List returns all keys, including those that are gone: signing keys first, and the newest of each purpose first.
@@ -131,7 +131,7 @@ func (k *Keys) revoked(ctx context.Context, id string) (RevokedKey, error) {
 	}
 	key := infos[slices.IndexFunc(infos, func(info keys.Info) bool { return info.ID == id })]
 	inUse, err := keyInUse(infos, key.Purpose)
-	// A key that was replaced before had been retired before it was gone.
+	// A key that had already been replaced was retired before it was gone.
 	return RevokedKey{key, inUse, err == nil && key.RetiredAt.Equal(key.GoneAt)}, err
 }
 

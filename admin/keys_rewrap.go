@@ -8,7 +8,8 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// SecretRewrapper encrypts again the AppSecrets that are encrypted with an older master key, and returns how many.
+// SecretRewrapper re-encrypts the AppSecrets that are encrypted with an older master key, and returns their
+// number.
 type SecretRewrapper interface {
 	Rewrap(ctx context.Context) (int, error)
 }
@@ -18,15 +19,15 @@ type AccountLister interface {
 	Each(ctx context.Context, platform string, do func(identity.AccountKey) error) error
 }
 
-// Rewrapped is how much Rewrap encrypted again.
+// Rewrapped is how much Rewrap re-encrypted.
 type Rewrapped struct {
 	Keys    int
 	Secrets int // AppSecrets
 }
 
-// Rewrap encrypts again, with the newest master key, the keys and AppSecrets that are encrypted with an older one. Then
-// it calls rest, which must do the same for data in other stores, see RewrapSessionKeys. If it returns an error, the
-// older master keys are still needed.
+// Rewrap re-encrypts the keys and AppSecrets that are encrypted with an older master key. Then it calls rest, which
+// must do the same for data in other stores, see RewrapSessionKeys. If it returns an error, the older master keys are
+// still needed.
 func (k *Keys) Rewrap(ctx context.Context, actor identity.Actor, rest func(context.Context, Rewrapped) error) error {
 	ctx = identity.WithActor(ctx, actor)
 	sealed, err := k.keeper.Rewrap(ctx)
@@ -48,9 +49,9 @@ type SessionKeyResealer interface {
 	Reseal(ctx context.Context, account wechat.Account, outdated func(sealed []byte) bool) (bool, error)
 }
 
-// RewrapSessionKeys encrypts again the session keys of WeChat accounts that are encrypted with an older master key, and
-// returns how many. It calls progress every few seconds. It can be canceled and run again. It returns the errors of
-// the store and the vault, and the context's error.
+// RewrapSessionKeys re-encrypts the session keys of WeChat accounts that are encrypted with an older master key, and
+// returns their number. It calls progress every few seconds. It can be canceled and run again. It returns the errors
+// of the store and the vault, and the context's error.
 func (k *Keys) RewrapSessionKeys(ctx context.Context, actor identity.Actor, vault SessionKeyResealer,
 	progress func(looked, resealed int)) (resealed int, err error) {
 	ctx = identity.WithActor(ctx, actor)

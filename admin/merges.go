@@ -68,9 +68,9 @@ func (m *Merges) List(ctx context.Context, actor identity.Actor, limit int) ([]i
 	return m.merges.List(identity.WithActor(ctx, actor), limit)
 }
 
-// Undo undoes a merge: it moves what the survivor still has from the retired user back, and ends the survivor's
-// sessions; see [identity.Merges]. It returns RefusedError with identity.ErrNotFound if there is no such merge or it
-// was undone, and with identity.ErrExists if it cannot be undone in the current state.
+// Undo undoes a merge: it moves back what came from the retired user and the survivor still has, and ends the
+// survivor's sessions; see [identity.Merges]. It returns RefusedError with identity.ErrNotFound if there is no such
+// merge or it was undone, and with identity.ErrExists if it cannot be undone in the current state.
 func (m *Merges) Undo(ctx context.Context, actor identity.Actor, id string) (identity.Merge, error) {
 	merge, err := m.merges.Undo(identity.WithActor(ctx, actor), id)
 	if errors.Is(err, identity.ErrNotFound) {

@@ -23,7 +23,7 @@ func (s *Sessions) List(ctx context.Context, actor identity.Actor, userID string
 func (s *Sessions) End(ctx context.Context, actor identity.Actor, id string) error {
 	ended, err := s.sessions.End(identity.WithActor(ctx, actor), id, identity.EndedByOperator)
 	if err == nil && !ended {
-		return UnknownError{"live session", id}
+		return UnknownError{"active session", id}
 	}
 	return err
 }

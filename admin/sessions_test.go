@@ -22,8 +22,8 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	require.NoError(t, e.sessions.End(ctx, operator, first.ID))
 	for _, id := range []string{first.ID, "nothing"} {
 		err := e.sessions.End(ctx, operator, id)
-		requireUnknown(t, err, "live session", id)
-		require.EqualError(t, err, `there is no live session "`+id+`"`)
+		requireUnknown(t, err, "active session", id)
+		require.EqualError(t, err, `there is no active session "`+id+`"`)
 	}
 	for _, end := range []func() (int64, error){
 		func() (int64, error) { return e.sessions.EndAll(ctx, operator, alice.ID) },

@@ -11,7 +11,7 @@ import (
 )
 
 // Users manages users. It is safe for concurrent use. Methods return UnknownError if there is no user with the id,
-// except Accounts, which returns no accounts then.
+// except Accounts, which then returns an empty list.
 type Users struct {
 	users        identity.Users
 	accounts     identity.Accounts

@@ -168,7 +168,7 @@ func TestDeleteAndUndelete(t *testing.T) {
 	leaving, err := e.users.Find(ctx, operator, survivor.ID)
 	require.NoError(t, err)
 	require.Equal(t, at.UnixMilli(), leaving.DeletesAt.UnixMilli())
-	require.True(t, leaving.Dismissed)
+	require.True(t, leaving.DeletionByOperator)
 	require.NoError(t, e.users.Undelete(ctx, operator, survivor.ID))
 	require.Subset(t, e.recorded(t, survivor.ID), []string{identity.EventDeletionRequested,
 		identity.EventDeletionCancelled})

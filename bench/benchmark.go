@@ -73,8 +73,8 @@ func (b *testbed) openBenchmarks(ctx context.Context, o options, progress io.Wri
 	return benchmarks, nil
 }
 
-// run measures the benchmark once. A server with one core cannot answer more token requests than the signatures that
-// the core could make, so that many are prepared for.
+// run measures the benchmark once. It prepares a request for each signature that one core could make, since a
+// server with one core cannot answer more.
 func (t *benchmark) run(ctx context.Context, o options, signature, hash unit) (phase, error) {
 	if t.workload.prepare != nil {
 		most := (o.duration() + o.warmUp()).Seconds() / (signature.CPU / float64(signature.Count))

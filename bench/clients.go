@@ -21,7 +21,7 @@ type holder struct {
 func (h *holder) request() ([]byte, error)   { return h.next(h) }
 func (h *holder) answered(body []byte) error { return json.Unmarshal(body, h) }
 
-// tokenWorkload returns a workload whose clients make their requests by the same function.
+// tokenWorkload returns a workload whose clients make their requests with the same function.
 func tokenWorkload(name string, endpoint *url.URL, holders []*holder, next func(*holder) ([]byte, error)) *workload {
 	w := &workload{name: name, target: endpoint, token: func() string { return holders[0].AccessToken }}
 	for _, h := range holders {

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// cores tells which cores the processes run on. Empty lists pin nothing.
+// cores lists the cores that the processes run on. Empty lists pin nothing.
 type cores struct {
 	server, others string
 	note           string

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// maxMeasured limits the sessions of a store that are refreshed. They are spread among the others, so that a
-	// large store has as many pages to find and to change.
+	// maxMeasured limits the sessions of a store that are refreshed. They are spread among the others, so that
+	// refreshes find and change pages all over a large store.
 	maxMeasured = 900
 	// rotations is how many refreshes a session remembers: then its row has its full size.
 	rotations = 8

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The measures of the plot, in pixels.
+// The dimensions of the plot, in pixels.
 const (
 	plotWidth  = 720
 	plotLabel  = 240 // to the left of the bars
@@ -17,7 +17,7 @@ const (
 	plotBottom = 34
 )
 
-// name returns a name that distinguishes a subject from the others of the run.
+// name returns a name that distinguishes a subject from the others in the run.
 func (r *result) name(s subject) string {
 	if len(r.Connections) > 1 {
 		return fmt.Sprintf("%s, %s, %d", s.Workload, s.Store, s.Connections)

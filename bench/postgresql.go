@@ -22,7 +22,7 @@ const (
 	postgresqlUsual    = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
 	// poolSize is the server's default number of connections.
 	poolSize = 10
-	// adminTimeout limits calls of PostgreSQL and Redis at the beginning and the end.
+	// adminTimeout limits calls to PostgreSQL and Redis at the beginning and the end.
 	adminTimeout = 30 * time.Second
 )
 

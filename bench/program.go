@@ -16,7 +16,8 @@ type program struct {
 // goSigner is the signer of a build without tags.
 const goSigner = "go"
 
-// withLibrary reports whether this program, and so the server, was built to sign with another implementation than Go's.
+// withLibrary reports whether this program, and so the server, was built to sign with an implementation other than
+// Go's.
 func withLibrary() bool { return keys.BuiltBackend() != goSigner }
 
 // buildPrograms builds lingpai as for production, with the tags of this program; for -signers also without tags.

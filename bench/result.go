@@ -124,7 +124,7 @@ func (r *result) print(out io.Writer) {
 	fmt.Fprintf(out, "%d runs of %v s, log level %s; median [lowest–highest]; the program has %s, stripped\n",
 		len(r.Runs), r.Seconds, r.LogLevel, mebibytes(r.ProgramSize))
 	if !r.CPUMeasured {
-		fmt.Fprintln(out, "The server's CPU is measured on Linux only, so costs are missing here; that of "+
+		fmt.Fprintln(out, "The server's CPU is measured on Linux only, so costs are missing here; the cost of "+
 			"a signature is elapsed time.")
 	}
 	r.printUnits(out)

@@ -24,7 +24,7 @@ type server struct {
 	// address is the server's address, and ready is the line in which lingpai dev describes its seed.
 	address string
 	ready   e2e.Ready
-	// clientID and clientSecret are of a client that acts for itself.
+	// clientID and clientSecret belong to a client that acts for itself.
 	clientID, clientSecret string
 	report                 serverReport
 }

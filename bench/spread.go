@@ -40,7 +40,7 @@ func median(sorted []float64) float64 {
 	return sorted[middle]
 }
 
-// percentile returns the smallest of sorted values that is not below so many percent of them; 0 if there are none.
+// percentile returns the given percentile of sorted values, by nearest rank; 0 if there are none.
 func percentile(sorted []time.Duration, percent int) time.Duration {
 	if len(sorted) == 0 {
 		return 0

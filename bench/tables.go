@@ -125,7 +125,7 @@ func (r *result) printWorkloadDetails(out io.Writer, s subject) {
 		beside := r.over(s, func(t round, p phase) float64 {
 			return (p.microseconds() - t.Hash.microseconds()) / p.Signature.microseconds()
 		})
-		fmt.Fprintf(out, "  password beside hash   %s signatures\n", beside.text(2))
+		fmt.Fprintf(out, "  password without hash  %s signatures\n", beside.text(2))
 	case s.Workload == jwksName && r.CPUMeasured:
 		full := r.over(s, func(_ round, p phase) float64 { return p.rate() / p.busy() })
 		fmt.Fprintf(out, "  jwks on a whole core   %s answers/s (answers/s over core busy)\n", full.text(0))
@@ -195,14 +195,14 @@ func (r *result) printCrowd(out io.Writer) {
 		poolSize, crowdLimit)
 }
 
-// printFlood compares refreshes with and without a flood of passwords beside them.
+// printFlood compares refreshes with and without a concurrent flood of passwords.
 func (r *result) printFlood(out io.Writer) {
 	ratio := column{"p99 ÷ quiet", 2, func(t round,
 		p phase) float64 {
 		return p.P99 / t.phase(quiet(p.subject)).P99
 	}, false}
 	r.printTable(out, workloadTitles, subject.cells, p50, p99, ratio, rate, answers, failed)
-	fmt.Fprintf(out, "\nThe flood is of right passwords, each from another address, %d times as many as "+
+	fmt.Fprintf(out, "\nThe flood consists of correct passwords, each from another address, %d times as many as "+
 		"one core could hash.\n", floodFactor)
 }
 
@@ -223,7 +223,7 @@ func (r *result) printSigners(out io.Writer) {
 	for _, t := range r.Runs {
 		most = append(most, t.Signature.microseconds()/t.Library.microseconds())
 	}
-	fmt.Fprintf(out, "\nIn the time of one signature by Go, %s verified ones by %s can be made; it limits the gain.\n",
+	fmt.Fprintf(out, "\nIn the time of one signature by Go, %s can be made and verified by %s; this limits the gain.\n",
 		spreadOf(most).text(2), keys.BuiltBackend())
 }
 

@@ -130,7 +130,7 @@ func clientCredentialsWorkload(connections int, s *server, endpoint *url.URL) *w
 	})
 }
 
-// wechatWorkload exchanges a fresh code in every request. The codes are minted before.
+// wechatWorkload exchanges a fresh code in every request. The codes are minted beforehand.
 func wechatWorkload(connections int, endpoint *url.URL, codes *codes) *workload {
 	w := tokenWorkload(wechatName, endpoint, newHolders(connections), func(*holder) ([]byte,
 		error) {

@@ -11,7 +11,7 @@ import (
 // Client is a client's record with methods for what it allows.
 type Client struct{ identity.Client }
 
-// MayUse reports whether the record allows a grant. Only first-party clients may see passwords (RFC 9700 §2.4), and
+// MayUse reports whether the record allows a grant. Only first-party clients may see passwords (RFC 6749 §4.3), and
 // only confidential clients may act for themselves (RFC 6749 §4.4).
 func (c Client) MayUse(grant string) bool {
 	switch grant {
@@ -75,8 +75,8 @@ func (c Client) Scope(grant, requested string) (string, error) {
 	return strings.Join(allowed, " "), nil
 }
 
-// defaultScope returns the scope of a request without scope. It never contains wechat.app_token, which must be
-// requested explicitly, nor, for a third-party client, account.
+// defaultScope returns the scope of a request that names none. It never contains wechat.app_token, which must
+// be requested explicitly, nor, for a third-party client, account.
 func (c Client) defaultScope() string {
 	names := slices.DeleteFunc(slices.Clone(c.DefaultScopes), func(name string) bool {
 		return name == oauth.ScopeWechatAppToken || name == oauth.ScopeAccount && !c.FirstParty

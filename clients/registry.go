@@ -48,7 +48,7 @@ func (r *Registry) AllowsOrigin(ctx context.Context, origin string) bool {
 }
 
 // WantsSessionKeys reports whether an enabled client of an app may have the scope wechat.data, for which session keys
-// are stored. It returns true if the store fails. It checks the client that is signing a user in first, because the
+// are stored. It returns true if the store fails. It first checks the client that is signing a user in, because the
 // list of all clients may be a second old and not contain it yet.
 func (r *Registry) WantsSessionKeys(ctx context.Context, signingIn Client, appID string) bool {
 	if slices.Contains(signingIn.Scopes, oauth.ScopeWechatData) {

@@ -12,7 +12,7 @@ import (
 )
 
 // The longest lifetimes that the server's settings or a client's record may set: of an access token, of a session
-// without refresh, and of a session with refreshes.
+// without refreshes, and of a session with refreshes.
 const (
 	MaxAccessTTL   = 24 * time.Hour
 	MaxIdleTTL     = 8760 * time.Hour
@@ -67,14 +67,14 @@ func (c *checker) checkGrants(client identity.Client) {
 	}
 	if client.Allows(oauth.GrantPassword) && !client.FirstParty {
 		c.reject("grants", "password needs a first-party client: no other program may see passwords "+
-			"(RFC 9700 §2.4)")
+			"(RFC 6749 §4.3)")
 	}
 	for _, grant := range []struct{ name, platform string }{
 		{oauth.GrantWechatCode, identity.PlatformWechat}, {oauth.GrantQQCode, identity.PlatformQQ},
 	} {
 		owns := func(id string) bool { return ValidAppID(grant.platform, id) }
 		if client.Allows(grant.name) && !slices.ContainsFunc(client.Apps, owns) {
-			c.reject("grants", "%s needs an app: the AppID whose codes the client may trade", grant.name)
+			c.reject("grants", "%s needs an app: the AppID whose codes the client may exchange", grant.name)
 		}
 	}
 }

@@ -53,8 +53,8 @@ func levels(page string) (found []string) {
 	return found
 }
 
-// TestLinksLead follows the links of all documents, to files and to headings.
-func TestLinksLead(t *testing.T) {
+// TestLinksResolve follows the links of all documents, to files and to headings.
+func TestLinksResolve(t *testing.T) {
 	documents := []string{"README.md", "README.zh-CN.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md",
 		"docs/errors.md"}
 	for _, page := range pages(t) {

@@ -17,15 +17,15 @@ func (m *Manager) clientCredentials(_ context.Context, r request) (tokens.Set, e
 		return tokens.Set{}, err
 	}
 	if scope == oauth.ScopeWechatAppToken || scope == oauth.ScopeWechatData {
-		return m.issuer.IssueToClientForThisServer(r.Client.Client, scope)
+		return m.issuer.IssueToClientForIssuer(r.Client.Client, scope)
 	}
 	return m.issuer.IssueToClient(r.Client.Client, scope)
 }
 
 // ownScope returns the scope that a client gets for itself. It rejects an explicit request for a scope about a user,
-// because there is no user and a response without ID token would surprise (OpenID Connect Core §3.1.2.1). It drops
-// such scopes if they come from the client's default scope, and always drops offline_access, since there is nothing
-// to refresh. The response's "scope" shows what was granted (RFC 6749 §3.3).
+// because there is no user, and a response without an ID token would be a surprise (OpenID Connect Core §3.1.2.1).
+// It drops such scopes if they come from the client's default scope, and always drops offline_access, since there is
+// nothing to refresh. The response's "scope" shows what was granted (RFC 6749 §3.3).
 func ownScope(r request) (string, error) {
 	aboutUsers := []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopePhone,
 		oauth.ScopeRoles, oauth.ScopeClaims, oauth.ScopeAccount}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/lingpai/lingpai/access/wechatdata"
+	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/signin"
@@ -12,23 +13,24 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// maxCodeLength bounds a platform's code, in bytes.
-const maxCodeLength = 512
-
 // codeRequest is a token request with a platform's code.
 type codeRequest struct {
 	request
 	grantType string
 	code      signin.Code
+
+	// Of a repeatable request, one with an Idempotency-Key:
+	repeat   string           // its idempotency.Name; "" if it is not repeatable
+	openings []tokens.Opening // that its session may have
 }
 
 // platformCode returns the grant of one platform. grantType is the name in a client's record, not an alias of it.
 func (m *Manager) platformCode(grantType string, platform signin.Platform) grant {
 	return func(ctx context.Context, r request) (tokens.Set, error) {
 		code := r.Parameters.Get("code")
-		if code == "" || len(code) > maxCodeLength || !oauth.Visible(code) {
+		if !oauth.ValidCode(code) {
 			return tokens.Set{}, oauth.NewError(oauth.InvalidRequest,
-				"code is missing or malformed. "+platform.Again())
+				"code is missing or malformed. "+platform.NewCodeHint())
 		}
 		if err := wechatdata.CheckExtras(r.Parameters); err != nil {
 			return tokens.Set{}, err
@@ -40,40 +42,48 @@ func (m *Manager) platformCode(grantType string, platform signin.Platform) grant
 		// Go on if the client disconnects: the code is used up, and a duplicate request needs the answer.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signin.CodeTimeout)
 		defer cancel()
-		return m.tradeOnce(ctx, codeRequest{r, grantType, signin.Code{Platform: platform, AppID: appID, Text: code}})
+		return m.exchangeOnce(ctx, codeRequest{request: r, grantType: grantType,
+			code: signin.Code{Platform: platform, AppID: appID, Text: code}})
 	}
 }
 
-// tradeOnce trades a code. With an Idempotency-Key a duplicate request gets the first answer, since the code itself
-// works only once.
-func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, error) {
-	openings := m.openings(r)
-	if len(openings) > 0 {
-		first, err := m.awaitDuplicate(ctx, r, openings)
-		if first.answered || err != nil {
-			return first.set, err
-		}
-		defer first.release()
+// exchangeOnce exchanges a code. With an Idempotency-Key a duplicate request gets the first answer, since the code
+// itself works only once.
+func (m *Manager) exchangeOnce(ctx context.Context, r codeRequest) (tokens.Set, error) {
+	if r.Key == "" {
+		return m.exchange(ctx, r)
 	}
+	r.repeat = idempotency.Name("sign_in", r.Client.ID, r.code.AppID, r.code.Text, r.Key)
+	r.openings = m.issuer.Openings(r.grantType, r.Client.ID, r.code.Text, r.Key)
+	return idempotency.Once(ctx, m.repeats, r.repeat, signin.CodeTimeout,
+		func() (tokens.Set, bool, error) { return m.repeated(ctx, r) },
+		func() (tokens.Set, error) { return m.exchange(ctx, r) })
+}
+
+// exchange signs a user in with a code.
+func (m *Manager) exchange(ctx context.Context, r codeRequest) (tokens.Set, error) {
 	authorization, notices, err := m.authorize(ctx, r)
 	if errors.Is(err, wechat.ErrCodeUsed) { // perhaps by a duplicate request whose lock was lost
-		if set, found, err2 := m.repeat(ctx, r, openings); found || err2 != nil {
+		if set, found, err2 := m.repeated(ctx, r); found || err2 != nil {
 			return set, err2
 		}
 	}
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	if len(openings) > 0 {
-		authorization.Opening = &openings[0]
+	if len(r.openings) > 0 {
+		authorization.Opening = &r.openings[0]
 	}
 	// The store has its own timeout: a slow platform must not leave it too little time to write.
 	set, err := m.issue(context.WithoutCancel(ctx), authorization)
-	if errors.Is(err, identity.ErrExists) { // a duplicate request on another replica traded the same code
+	if errors.Is(err, identity.ErrExists) { // a duplicate request on another replica exchanged the same code
 		var found bool
-		if set, found, err = m.repeat(ctx, r, openings); err == nil && !found { // its session is already gone
+		if set, found, err = m.repeated(ctx, r); err == nil && !found { // its session is already gone
 			err = errCodeReused
 		}
+	}
+	if err == nil && r.repeat != "" {
+		m.signIn.Forget(ctx, r.repeat)
 	}
 	set.Notices = notices
 	return set, err
@@ -82,15 +92,41 @@ func (m *Manager) tradeOnce(ctx context.Context, r codeRequest) (tokens.Set, err
 // authorize signs the user in and processes the extras sent with the code. The sign-in succeeds even if the extras are
 // rejected.
 func (m *Manager) authorize(ctx context.Context, r codeRequest) (tokens.Authorization, map[string]string, error) {
-	person, err := m.signIn.Code(ctx, r.signIn(), r.code)
+	exchange, err := m.signIn.Exchange(ctx, r.signIn(), r.code, r.repeat)
 	if err != nil {
 		return tokens.Authorization{}, nil, err
 	}
-	notices := m.wechatData.Enrich(ctx, wechatdata.SignIn{
-		Client: r.Client, Scope: r.Scope, Parameters: r.Parameters, Person: person,
-	})
+	person, err := m.signIn.Person(ctx, r.signIn(), exchange)
+	if err != nil {
+		return tokens.Authorization{}, nil, err
+	}
+	notices := m.enrich(ctx, r, person, exchange.Recalled)
 	return tokens.Authorization{
 		Client: r.Client.Client, User: person.User, Account: person.Account, UnionID: person.Login.UnionID,
 		Scope: r.Scope, Method: r.code.Platform.Name(), AuthTime: person.AuthTime, Device: r.Device,
 	}, notices, nil
 }
+
+// enrich processes the extras of a sign-in, once: a phone number costs money, and its code works only once. recalled
+// reports whether an earlier request got as far as the platform's answer, and so perhaps has processed them.
+func (m *Manager) enrich(ctx context.Context, r codeRequest, person signin.Person, recalled bool) map[string]string {
+	if recalled {
+		if notices := m.recallNotices(ctx, r); notices != nil {
+			return notices
+		}
+	}
+	notices := m.wechatData.Enrich(ctx, wechatdata.SignIn{
+		Client: r.Client, Scope: r.Scope, Parameters: r.Parameters, Person: person, Key: r.Key,
+	})
+	if r.repeat != "" && notices != nil {
+		m.repeats.Keep(ctx, noticesName(r), notices, repeatLifetime)
+	}
+	return notices
+}
+
+func (m *Manager) recallNotices(ctx context.Context, r codeRequest) (notices map[string]string) {
+	m.repeats.Recall(ctx, noticesName(r), &notices)
+	return notices
+}
+
+func noticesName(r codeRequest) string { return r.repeat + "/notices" }

@@ -11,6 +11,7 @@ import (
 	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/signin"
@@ -32,6 +33,7 @@ type Config struct {
 	Sessions   identity.Sessions
 	Events     identity.Events
 	Volatile   identity.Volatile
+	Repeats    *idempotency.Requests
 	Rotation   tokens.RotationPolicy
 	Now        func() time.Time
 	Logger     *slog.Logger
@@ -52,6 +54,7 @@ type Manager struct {
 	sessions   identity.Sessions
 	events     identity.Events
 	volatile   identity.Volatile
+	repeats    *idempotency.Requests
 	rotation   tokens.RotationPolicy
 	now        func() time.Time
 	logger     *slog.Logger
@@ -72,7 +75,7 @@ func New(c Config) *Manager {
 	m := &Manager{
 		clients: c.Clients, signIn: c.SignIn, access: c.Access, wechatData: c.WechatData, issuer: c.Issuer,
 		users: c.Users, accounts: c.Accounts, sessions: c.Sessions, events: c.Events, volatile: c.Volatile,
-		rotation: c.Rotation, now: c.Now, logger: c.Logger, meter: c.Meter,
+		repeats: c.Repeats, rotation: c.Rotation, now: c.Now, logger: c.Logger, meter: c.Meter,
 	}
 	m.grants = map[string]grant{
 		oauth.GrantPassword:          m.password,
@@ -90,7 +93,7 @@ func New(c Config) *Manager {
 // which no parameter may occur twice. It returns an [oauth.Error] with
 //   - oauth.UnsupportedGrantType if there is no such grant type,
 //   - oauth.InvalidClient if the client does not authenticate,
-//   - oauth.UnauthorizedClient if the client may not use the grant type or trade the codes of an app,
+//   - oauth.UnauthorizedClient if the client may not use the grant type or exchange the codes of an app,
 //   - oauth.InvalidRequest if a parameter is missing or malformed, or the Idempotency-Key is malformed,
 //   - oauth.InvalidScope if the client may not have the scope,
 //   - oauth.InvalidGrant if the code, password or refresh token is not accepted,
@@ -104,7 +107,7 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 	grant, known := m.grants[string(name)]
 	if !known {
 		return nil, oauth.NewError(oauth.UnsupportedGrantType, "This grant_type is not supported. See "+
-			"/.well-known/openid-configuration for those that are.")
+			"/.well-known/openid-configuration for the supported ones.")
 	}
 	r, err := newRequest(tgr)
 	if err != nil {

@@ -57,7 +57,7 @@ func TestPasswordAnswersAlike(t *testing.T) {
 	}
 }
 
-// TestPasswordNeedsARegisteredFirstPartyClient tests RFC 9700 §2.4.
+// TestPasswordNeedsARegisteredFirstPartyClient tests the trust that RFC 6749 §4.3 requires.
 func TestPasswordNeedsARegisteredFirstPartyClient(t *testing.T) {
 	w := newEnv(t)
 	thirdParty := confidentialClient("third-party", oauth.GrantPassword)

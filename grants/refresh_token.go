@@ -13,7 +13,7 @@ import (
 )
 
 // maxRotationTries limits how often a refresh reads the session and decides, in case concurrent refreshes change the
-// row. The second try usually finds the presented token retired and writes nothing, so if three tries are not enough,
+// row. The second try usually finds the presented token retired and writes nothing, so if five tries are not enough,
 // something else is wrong.
 const maxRotationTries = 5
 

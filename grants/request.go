@@ -1,13 +1,13 @@
 package grants
 
 import (
-	"net/http"
 	"strings"
 	"unicode"
 
 	"github.com/go-oauth2/oauth2/v4"
 
 	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/signin"
 )
@@ -18,7 +18,7 @@ type request struct {
 	Parameters oauth.Parameters
 	Scope      string // what the client may have; for a refresh the "scope" parameter
 	Key        string // the Idempotency-Key header; "" if there is none
-	Address    string // the caller's IP address, or that from a trusted proxy
+	Address    string // the caller's IP address, as reported by a trusted proxy if there is one
 	Device     string // from the User-Agent header
 }
 
@@ -30,11 +30,7 @@ func (r request) signIn() signin.Request {
 	}
 }
 
-const (
-	minKeyLength    = 22 // 128 random bits in base64url
-	maxKeyLength    = 128
-	maxDeviceLength = 128
-)
+const maxDeviceLength = 128
 
 // newRequest reads the parts of a request that are common to all grants.
 func newRequest(tgr *oauth2.TokenGenerateRequest) (request, error) {
@@ -44,24 +40,8 @@ func newRequest(tgr *oauth2.TokenGenerateRequest) (request, error) {
 		Parameters: oauth.Parameters(tgr.Request.PostForm),
 	}
 	var err error
-	r.Key, err = idempotencyKey(tgr.Request.Header)
+	r.Key, err = idempotency.Key(tgr.Request.Header.Values(idempotency.Header))
 	return r, err
-}
-
-// idempotencyKey returns the Idempotency-Key, or "" if there is none. It can check the length of the key but not its
-// randomness. It returns oauth.InvalidRequest if the key is malformed or sent twice.
-func idempotencyKey(header http.Header) (string, error) {
-	keys := header.Values("Idempotency-Key")
-	if len(keys) == 0 {
-		return "", nil
-	}
-	key := keys[0]
-	if len(keys) > 1 || len(key) < minKeyLength || len(key) > maxKeyLength || !oauth.Visible(key) {
-		return "", oauth.NewError(oauth.InvalidRequest,
-			"Idempotency-Key must be sent once and have 22 to 128 visible ASCII "+
-				"characters (at least 128 random bits).")
-	}
-	return key, nil
 }
 
 // deviceLabel returns the printable part of a User-Agent, at most 128 bytes, by which users recognise a device.

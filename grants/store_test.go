@@ -68,7 +68,7 @@ type postgresDatabase struct {
 func (d *postgresDatabase) url() string { return d.clockedURL }
 
 func (d *postgresDatabase) backup() {
-	d.clock.Leave()
+	d.clock.Disconnect()
 	if d.copied == "" {
 		d.copied = dbtest.CopyPostgreSQL(d.t, d.database)
 		return
@@ -77,6 +77,6 @@ func (d *postgresDatabase) backup() {
 }
 
 func (d *postgresDatabase) restore() {
-	d.clock.Leave()
+	d.clock.Disconnect()
 	dbtest.RestorePostgreSQL(d.t, d.database, d.copied)
 }

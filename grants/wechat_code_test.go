@@ -188,7 +188,7 @@ func TestWechatCodeOfADisabledUser(t *testing.T) {
 	require.Equal(t, user, w.signIn("alice").GetUserID())
 }
 
-func TestWechatCodeFirstSightsInParallelMakeOneUser(t *testing.T) {
+func TestWechatCodeFirstSignInsInParallelCreateOneUser(t *testing.T) {
 	w := newEnv(t)
 	users := make([]string, 16)
 	var group sync.WaitGroup

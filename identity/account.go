@@ -30,7 +30,8 @@ type Account struct {
 // ExternalIdentity is what a platform reports when somebody signs in.
 type ExternalIdentity struct {
 	AccountKey
-	// UnionID identifies the person across all apps of OpenPlatform. Either may be empty: the app is not bound (yet).
+	// UnionID identifies the person across all apps of OpenPlatform. Either may be empty if the app is not bound
+	// (yet).
 	UnionID      string
 	OpenPlatform string
 }
@@ -58,7 +59,7 @@ type Accounts interface {
 	Link(ctx context.Context, userID string, external ExternalIdentity) error
 	// Unlink removes an account from a user, together with all other accounts of its union and the union itself, so
 	// that none of them leads back to this user automatically. It also removes every other union at that platform
-	// that none of the user's accounts has any more. In the same transaction it ends the sessions that those accounts
+	// that no account of the user is in any more. In the same transaction it ends the sessions that those accounts
 	// opened and erases the accounts from all merges. It returns the accounts that it removed. It returns ErrNotFound
 	// if the account is not the user's, and ErrLastWayIn if the user has neither another account nor a user name with
 	// a password.

@@ -5,7 +5,8 @@ import "context"
 // Actor is who acts: a person, or a command at a terminal. The zero value is the server itself, or users who act for
 // themselves.
 type Actor struct {
-	// Name is a person's, or a command's and who ran it, such as "lingpai clients disable (root)".
+	// Name is the name of a person, or of a command and the user who ran it, such as "lingpai
+	// clients disable (root)".
 	Name      string `json:"name,omitempty"`
 	Address   string `json:"address,omitempty"`    // the IP address that the request came from; empty: this machine
 	RequestID string `json:"request_id,omitempty"` // of the HTTP request; empty: there was none
@@ -13,7 +14,7 @@ type Actor struct {
 
 type actorKey struct{}
 
-// WithActor returns a context that carries who acts. Stores write it into the audit events of what is done with that
+// WithActor returns a context that carries who acts. Stores write it into the audit events of changes made with that
 // context, in the same transaction.
 func WithActor(ctx context.Context, actor Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, actor)

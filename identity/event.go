@@ -20,7 +20,7 @@ const (
 	EventClientCreated     = "client.created"
 	EventClientSecret      = "client.secret_rotated"
 	EventClientDisabled    = "client.disabled"
-	EventAppAdded          = "app.added" // Detail: platform and app; also of the next two
+	EventAppAdded          = "app.added" // Detail: platform and app; the next two, too
 	EventAppSecret         = "app.secret_rotated"
 	EventAppOpen           = "app.open_platform_set"
 	EventAppPhoneBudget    = "app.phone_budget_set" // Detail: platform, app and budget
@@ -30,13 +30,13 @@ const (
 	EventPasswordSet       = "user.password_set"
 	EventHashRenewed       = "user.password_hash_renewed" // at sign-in: same password, this server's hash
 	EventRolesSet          = "user.roles_set"             // Detail: all of them
-	EventRoleGranted       = "user.role_granted"          // Detail: the role; also of the next
+	EventRoleGranted       = "user.role_granted"          // Detail: the role; the next one, too
 	EventRoleRevoked       = "user.role_revoked"
 	EventClaimsSet         = "user.claims_set" // without detail, since claims may be personal data
 	EventUserNamed         = "user.named"
-	EventRegistered        = "user.registered" // users who registered themselves, with ClientID; besides user.created
+	EventRegistered        = "user.registered" // users who registered themselves, with ClientID; follows user.created
 	EventPhoneSet          = "user.phone_set"  // Detail: whether it was verified, or removed; not the number
-	EventLinked            = "user.linked"     // Detail: platform and app; also of the next
+	EventLinked            = "user.linked"     // Detail: platform and app; the next one, too
 	EventUnlinked          = "user.unlinked"
 	EventExported          = "user.exported"
 	EventDeletionRequested = "user.deletion_requested"
@@ -47,7 +47,7 @@ const (
 	EventPhoneBudget       = "wechat.phone_budget" // an app has used up its monthly budget; Detail: the app
 	EventUsersImported     = "users.imported"      // Detail: how many, in one batch
 	EventKeyRotated        = "key.rotated"         // by a command; Detail: the key in use now
-	EventKeyRevoked        = "key.revoked"         // Detail: the key; also of the next
+	EventKeyRevoked        = "key.revoked"         // Detail: the key; the next one, too
 	EventKeyImported       = "key.imported"
 	EventKeysRewrapped     = "keys.rewrapped" // Detail: the master key that seals them now
 )

@@ -15,10 +15,12 @@ const (
 	userPrefix   = "u_"
 	clientPrefix = "c_"
 	secretPrefix = "lp_cs_"
+
+	userIDSize = 16 // random bytes
 )
 
 // NewUserID returns a new user id: "u_" and 128 random bits.
-func NewUserID() string { return userPrefix + random(16) }
+func NewUserID() string { return userPrefix + random(userIDSize) }
 
 // NewClientID returns a new client id, for clients whose operator did not choose one.
 func NewClientID() string { return clientPrefix + random(16) }

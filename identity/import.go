@@ -37,7 +37,8 @@ func ValidSubject(id string) error {
 	if !own {
 		return nil
 	}
-	if _, err := base64.RawURLEncoding.Strict().DecodeString(secret); err != nil || len(secret) != len(random(16)) {
+	_, err := base64.RawURLEncoding.Strict().DecodeString(secret)
+	if err != nil || len(secret) != base64.RawURLEncoding.EncodedLen(userIDSize) {
 		return errors.New(`sub must not begin with "u_", unless it was made by Lingpai: ` +
 			"u_ and 22 characters of base64url")
 	}

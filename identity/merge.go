@@ -21,7 +21,7 @@ type Merge struct {
 	Moved    Moved
 	At       time.Time
 	UndoneAt time.Time // zero: not undone
-	Doubts   []string  // only from Undo: what may now belong to the wrong person, in sentences for an operator to judge
+	Warnings []string  // only from Undo: what may now belong to the wrong person, in sentences for an operator to judge
 }
 
 // Moved is what moved from the retired user to the survivor. Roles, claims, profile and phone number do not move: one
@@ -52,14 +52,14 @@ type Merges interface {
 	// resolves to the survivor (User.MergedInto). It returns ErrNotFound if one of the users does not exist, and
 	// ErrExists if they are merged already, if one of them is retired, or if both have an account at the same app.
 	Merge(ctx context.Context, retired, survivor string) (Merge, error)
-	// Undo gives back everything that a merge moved and that the survivor still has, and ends the survivor's sessions.
-	// It also gives back the unions that the survivor got since through accounts that moved, and the accounts that the
-	// survivor got since through a union that is given back: after a wrong merge neither user can get into the other's
-	// account. What the survivor had before stays. A user name is given back with its password only if the password's
-	// hash is the one that moved, and otherwise without a password. Doubts lists what else the survivor got since:
-	// other new accounts, a password of their own that differs from the one before the merge, and a request for
-	// deletion. The Moved field of the result is what was given back. It returns ErrNotFound if there is no such merge
-	// or it was undone, and ErrExists if a later merge must be undone first.
+	// Undo gives back everything that a merge moved and that the survivor still has, and ends the survivor's
+	// sessions. It also gives back the unions that the survivor has since gained through accounts that moved, and the
+	// accounts that the survivor has since gained through a union that is given back: after a wrong merge neither
+	// user can get into the other's account. What the survivor had before stays. A user name is given back with its
+	// password only if the password's hash is the one that moved, and otherwise without a password. Warnings lists what
+	// else the survivor has since gained: other new accounts, a password of their own that differs from the one
+	// before the merge, and a request for deletion. The Moved field of the result is what was given back. It returns
+	// ErrNotFound if there is no such merge or it was undone, and ErrExists if a later merge must be undone first.
 	Undo(ctx context.Context, id string) (Merge, error)
 	// List returns at most limit merges, the newest first.
 	List(ctx context.Context, limit int) ([]Merge, error)

@@ -15,8 +15,8 @@ type Profile struct {
 	Email    string `json:"email,omitempty"`   // unverified
 }
 
-// Phone is a number that a platform reported for a user. Numbers are reassigned to other people, so they are neither
-// used to sign in nor to find duplicates.
+// Phone is a number that a platform reported for a user. Numbers are reassigned to other people, so they are used
+// neither to sign in nor to find duplicates.
 type Phone struct {
 	Number string    // E.164, such as +8613800000000; empty: none
 	SeenAt time.Time // when the platform last reported it

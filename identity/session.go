@@ -53,8 +53,8 @@ type Session struct {
 	EndReason     string
 }
 
-// Alive reports whether the session can be used at a given time.
-func (s Session) Alive(now time.Time) bool {
+// Active reports whether the session can be used at a given time.
+func (s Session) Active(now time.Time) bool {
 	return s.EndedAt.IsZero() && now.Before(s.IdleExpiresAt) && now.Before(s.ExpiresAt)
 }
 
@@ -66,12 +66,13 @@ func (s Session) Expiry() time.Time {
 	return s.ExpiresAt
 }
 
-// Rotation records which generations one refresh retired, so that a repeated request can be told from a theft.
+// Rotation records which generations one refresh retired, so that a repeated request can be distinguished from
+// a theft.
 type Rotation struct {
 	Lowest, Highest uint32 // differ only if the row had lost its last commits
 	At              time.Time
 	KeyHash         []byte // KeyHashSize bytes of the idempotency key's SHA-256; nil: none was sent
-	Sheltered       bool   // a repeated request in the window is answered, with any key or none
+	AnyKey          bool   // a repeated request in the window is answered, with any key or none
 }
 
 // Lifetimes are the lifetimes of a session, counted from its start by the store's clock.
@@ -79,8 +80,8 @@ type Lifetimes struct {
 	Idle, Absolute time.Duration
 }
 
-// Endings is a list of ended sessions.
-type Endings struct {
+// EndedSessions is a list of ended sessions.
+type EndedSessions struct {
 	SessionIDs   []string  // the latest first
 	MissingUntil time.Time // sessions that ended at or before this time may be missing; zero: the list is complete
 	ReadAt       time.Time // by the store's clock: all sessions that ended before are in the list
@@ -106,16 +107,17 @@ type Sessions interface {
 	// does not exist.
 	End(ctx context.Context, id, reason string) (bool, error)
 	// EndBefore ends all sessions whose user signed in at or before a given time and returns how many. Use it after a
-	// restore from a backup, which makes sessions active again that were ended since the backup.
+	// backup was restored, which reactivates sessions that had been ended since the backup.
 	EndBefore(ctx context.Context, before time.Time, reason string) (int64, error)
 	// EndSince ends all sessions that were opened or refreshed at or after a given time and returns how many.
 	EndSince(ctx context.Context, since time.Time, reason string) (int64, error)
 	// EndAll ends all sessions of a user and returns how many.
 	EndAll(ctx context.Context, userID, reason string) (int64, error)
-	// Ended returns at most limit sessions, the latest first, that ended so recently that access tokens of them may
-	// still be valid. accessTTL is the lifetime of access tokens of clients that do not set their own; the longest of
-	// all clients counts. Sessions of deleted users are included; sessions that expired without being ended are not.
-	Ended(ctx context.Context, accessTTL time.Duration, limit int) (Endings, error)
+	// Ended returns at most limit sessions, the latest first, that ended so recently that their access tokens may
+	// still be valid. accessTTL is the lifetime of access tokens of clients that do not set their own; the longest
+	// lifetime of any client counts. Sessions of deleted users are included; sessions that expired without being
+	// ended are not.
+	Ended(ctx context.Context, accessTTL time.Duration, limit int) (EndedSessions, error)
 	// Prune examines the next batch of sessions in the order of ids, and starts again after the last. It deletes
 	// those that have been over for longer than keep. It returns how many it deleted, and whether it reached the last
 	// session.

@@ -8,17 +8,17 @@ import (
 // User is a person who signs in. Its ID is the "sub" of every token: 1 to 255 printable ASCII characters, immutable,
 // never reused.
 type User struct {
-	ID           string
-	Username     string   // as the user wrote it; empty: signs in by other means
-	PasswordHash string   // PHC string, or an imported bcrypt hash; empty: no password
-	Roles        []string // sorted, without duplicates: see NormalizeRoles
-	Claims       Claims
-	AuthEpoch    int64 // increases to reject sign-ins that read the user before; see Sessions.Open
-	CreatedAt    time.Time
-	DisabledAt   time.Time // zero: enabled
-	DeletesAt    time.Time // when the user will be deleted; zero: no deletion is scheduled
-	Dismissed    bool      // deletion scheduled by an operator; the user cannot cancel it
-	MergedInto   string    // the user that survived a merge with this one; empty: none
+	ID                 string
+	Username           string   // as the user wrote it; empty: signs in by other means
+	PasswordHash       string   // PHC string, or an imported bcrypt hash; empty: no password
+	Roles              []string // sorted, without duplicates: see NormalizeRoles
+	Claims             Claims
+	AuthEpoch          int64 // increases to reject sign-ins that read the user before; see Sessions.Open
+	CreatedAt          time.Time
+	DisabledAt         time.Time // zero: enabled
+	DeletesAt          time.Time // when the user will be deleted; zero: no deletion is scheduled
+	DeletionByOperator bool      // deletion scheduled by an operator; the user cannot cancel it
+	MergedInto         string    // the user that survived a merge with this one; empty: none
 }
 
 // Disabled reports whether the user may not sign in.
@@ -52,9 +52,10 @@ type Users interface {
 	// returns false if the hash is no longer old, if there is none, or if the user is disabled or unknown; a
 	// concurrent change of the password wins.
 	ReplacePasswordHash(ctx context.Context, id, old, passwordHash string) (bool, error)
-	// Name gives a user name to a user who has none, or changes the spelling of an existing one. It ends no sessions.
+	// SetUsername gives a user name to a user who has none, or changes the spelling of an existing one. It ends no
+	// sessions.
 	// It returns ErrExists if the name is taken, in any spelling, or if the user has a different one; of two concurrent
 	// calls for the same user, the first one wins. It returns ErrNotFound for an unknown user, or an error of
 	// CanonicalUsername.
-	Name(ctx context.Context, id, username string) error
+	SetUsername(ctx context.Context, id, username string) error
 }

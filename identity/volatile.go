@@ -19,9 +19,9 @@ type Volatile interface {
 	// PutIfAbsent stores a value for ttl if there is none, and reports whether it did: of any number of callers
 	// exactly one does.
 	PutIfAbsent(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error)
-	// AllowAll counts one use of every rate of a group and returns 0, or counts nothing and returns how long to wait and
-	// the index of the rate that needs the longest wait. It is one atomic step, so parallel calls get no more than a rate
-	// allows. No two of the rates may have the same key.
+	// AllowAll counts one use of every rate of a group and returns 0, or counts nothing and returns how long to wait
+	// and the index of the rate that needs the longest wait. It is one atomic step, so parallel calls get no more than
+	// a rate allows. No two of the rates may have the same key.
 	AllowAll(ctx context.Context, group string, rates ...Rate) (wait time.Duration, longest int, err error)
 	// GiveBack takes back one use of every rate. A rate with Uses 1 gives back all uses of its period.
 	GiveBack(ctx context.Context, group string, rates ...Rate) error
@@ -63,7 +63,7 @@ func CheckVolatileValue(ctx context.Context, key string, value []byte, ttl time.
 func CheckRates(ctx context.Context, group string, rates []Rate) error {
 	for _, rate := range rates {
 		if rate.Uses <= 0 || rate.Period < time.Duration(rate.Uses) {
-			return errors.New("a rate must have at least one use, and a nanosecond for each")
+			return errors.New("a rate must have at least one use, and a period of at least one nanosecond for each")
 		}
 		if err := CheckVolatileKey(ctx, group+rate.Key); err != nil {
 			return err

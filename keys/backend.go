@@ -48,7 +48,7 @@ func (s *Set) Backend() string {
 // Backend returns the Backend of the current set.
 func (k *Keeper) Backend() string { return k.Current().Backend() }
 
-// checkedSigner signs with a library, and checks it: its first signature must equal Go's byte by byte, and Go
+// checkedSigner signs with a library, and checks it: its first signature must equal Go's byte for byte, and Go
 // verifies every signature before it is returned, since a single faulty one reveals an RSA key (Boneh, DeMillo,
 // Lipton 1997). After the first error the library is never used again for this key.
 type checkedSigner struct {
@@ -58,7 +58,7 @@ type checkedSigner struct {
 	logger  *slog.Logger
 }
 
-// signerState tells how signatures are made. If sign is nil, Go makes them.
+// signerState describes how signatures are made. If sign is nil, Go makes them.
 type signerState struct {
 	backend string
 	sign    digestSigner

@@ -7,10 +7,10 @@ import (
 )
 
 // planner plans changes like [Plan], and returns them with the action for the audit log.
-type planner func(time.Time, Policy, []Record, func(Purpose) (Made, error)) (Change, error)
+type planner func(time.Time, Policy, []Record, func(Purpose) (SealedKey, error)) (Change, error)
 
 // planOfServers is [Plan] as a planner, without an action.
-func planOfServers(now time.Time, p Policy, r []Record, g func(Purpose) (Made, error)) (Change, error) {
+func planOfServers(now time.Time, p Policy, r []Record, g func(Purpose) (SealedKey, error)) (Change, error) {
 	changes, err := Plan(now, p, r, g)
 	return Change{Records: changes}, err
 }
@@ -39,7 +39,7 @@ func (k *Keeper) change(ctx context.Context, plan planner, revoked string) error
 		return err
 	}
 	err = k.store.Update(ctx, planned)
-	if err != nil || len(k.made.used) > 0 { // after an error the store may still have written them
+	if err != nil || len(k.made.used) > 0 { // even after an error the store may have written them
 		k.made = newMaker(k.ring, k.options)
 	}
 	return err
@@ -69,7 +69,7 @@ func (k *Keeper) canOpen(records []Record, revoked string) (err error) {
 func (k *Keeper) canOpenNext(changes []Record, now time.Time) error {
 	if _, err := openRecords(inUse(changes, now), k.ring, now); err != nil {
 		return fmt.Errorf("nothing was changed, because the next key cannot be opened here; if it is "+
-			"damaged, revoke that one first: %w", err)
+			"damaged, revoke it first: %w", err)
 	}
 	return nil
 }
@@ -84,16 +84,16 @@ func inUse(records []Record, now time.Time) []Record {
 	return active
 }
 
-// OpensKeysInUse returns an error if the ring cannot open the keys that are in use now. It returns nil if there are
+// CheckRing returns an error if the ring cannot open the keys that are in use now. It returns nil if there are
 // no keys yet.
-func OpensKeysInUse(records []Record, ring *Ring, now time.Time) error {
+func CheckRing(records []Record, ring *Ring, now time.Time) error {
 	_, err := openRecords(inUse(records, now), ring, now)
 	return err
 }
 
 // Rotate puts the next key of a purpose into use now; see [PlanRotation].
 func (k *Keeper) Rotate(ctx context.Context, purpose Purpose) error {
-	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made,
+	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (SealedKey,
 		error)) (Change, error) {
 		changes, err := PlanRotation(now, p, r, g, purpose)
 		next, _ := chooseActive(changes, purpose, now)
@@ -101,9 +101,9 @@ func (k *Keeper) Rotate(ctx context.Context, purpose Purpose) error {
 	}, "")
 }
 
-// Revoke ends the key of an id; see [PlanRevocation].
+// Revoke revokes the key with an id; see [PlanRevocation].
 func (k *Keeper) Revoke(ctx context.Context, id string) error {
-	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made,
+	return k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (SealedKey,
 		error)) (Change, error) {
 		changes, err := PlanRevocation(now, p, r, g, id)
 		return Change{changes, Action{ActionRevoke, id}}, err
@@ -121,8 +121,8 @@ func (k *Keeper) changeAndReload(ctx context.Context, plan planner, revoked stri
 func (k *Keeper) due() bool {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
-	changes, err := Plan(k.options.Now(), k.options.Policy, k.records, func(Purpose) (Made, error) {
-		return Made{}, nil
+	changes, err := Plan(k.options.Now(), k.options.Policy, k.records, func(Purpose) (SealedKey, error) {
+		return SealedKey{}, nil
 	})
 	return err != nil || len(changes) > 0
 }

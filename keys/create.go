@@ -18,37 +18,37 @@ const (
 type maker struct {
 	ring        *Ring
 	generateRSA func() (*rsa.PrivateKey, error)
-	made        map[Purpose][]Made
+	made        map[Purpose][]SealedKey
 	used        map[Purpose]int // by the current plan
 }
 
 func newMaker(ring *Ring, options Options) *maker {
-	return &maker{ring: ring, generateRSA: options.generateRSA, made: map[Purpose][]Made{}}
+	return &maker{ring: ring, generateRSA: options.generateRSA, made: map[Purpose][]SealedKey{}}
 }
 
 // again starts a plan. It returns a function that returns the keys from the first on.
-func (m *maker) again() func(Purpose) (Made, error) {
+func (m *maker) again() func(Purpose) (SealedKey, error) {
 	m.used = map[Purpose]int{}
 	return m.make
 }
 
-func (m *maker) make(purpose Purpose) (Made, error) {
+func (m *maker) make(purpose Purpose) (SealedKey, error) {
 	if m.used[purpose] == len(m.made[purpose]) {
 		id, plaintext, err := generate(purpose, m.generateRSA)
 		if err != nil {
-			return Made{}, err
+			return SealedKey{}, err
 		}
 		sealed, err := m.ring.Seal(sealPurpose(purpose), id, plaintext)
 		if err != nil {
-			return Made{}, err
+			return SealedKey{}, err
 		}
-		m.made[purpose] = append(m.made[purpose], Made{id, sealed})
+		m.made[purpose] = append(m.made[purpose], SealedKey{id, sealed})
 	}
 	m.used[purpose]++
 	return m.made[purpose][m.used[purpose]-1], nil
 }
 
-// sealPurpose returns the purpose by which keys are sealed.
+// sealPurpose returns the purpose for which keys are sealed.
 func sealPurpose(purpose Purpose) string {
 	if purpose == Signing {
 		return "signing-key"

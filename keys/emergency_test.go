@@ -56,7 +56,7 @@ func TestADamagedKeyIsNotPutIntoUse(t *testing.T) {
 	damaged := slices.Clone(s.store.records)
 	options := Options{Now: func() time.Time { return s.store.now }, Policy: testPolicy()} // each key is another one
 	command := Attach(s.store, newRing(t, entry("k1", 'a')), options)
-	require.ErrorContains(t, command.Revoke(t.Context(), stolen), "revoke that one first")
+	require.ErrorContains(t, command.Revoke(t.Context(), stolen), "revoke it first")
 	require.Equal(t, damaged, s.store.records)
 	require.NoError(t, command.Revoke(t.Context(), next))
 	require.NoError(t, command.Revoke(t.Context(), stolen))

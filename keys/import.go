@@ -26,14 +26,14 @@ func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error)
 	if err != nil {
 		return "", err
 	}
-	return id, k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (Made,
+	return id, k.changeAndReload(ctx, func(now time.Time, p Policy, r []Record, g func(Purpose) (SealedKey,
 		error)) (Change, error) {
-		changes, err := PlanImport(now, p, r, g, Made{id, sealed})
+		changes, err := PlanImport(now, p, r, g, SealedKey{id, sealed})
 		return Change{changes, Action{ActionImport, id}}, err
 	}, "")
 }
 
-// parsePEM parses exactly one private key. Its errors contain nothing of the key.
+// parsePEM parses exactly one private key. Its errors contain no part of the key.
 func parsePEM(text []byte) (*rsa.PrivateKey, error) {
 	block, rest := pem.Decode(text)
 	switch {

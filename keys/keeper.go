@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// reloadInterval is how often a server reads the keys, and so how soon it notices changes by others.
+// reloadInterval is how often a server reads the keys, and so how soon it notices changes by other
+// servers.
 const reloadInterval = 2 * time.Second
 
 // Keeper provides the current set of keys, and rotates them by the policy. Any number of servers can share a store,
@@ -29,8 +30,8 @@ type Keeper struct {
 
 	mutex   sync.Mutex // held while the keys are read
 	records []Record   // from which current was built
-	from    time.Time  // since when the keys have the states in current; zero: always
-	until   time.Time  // when a state in the records changes next; zero: never
+	from    time.Time  // from when the keys have had the states in current; zero: always
+	until   time.Time  // when the state of a key changes next; zero: never
 	readAt  atomic.Pointer[time.Time]
 }
 

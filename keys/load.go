@@ -16,9 +16,9 @@ type Options struct {
 	Policy Policy       // zero: no automatic rotation, and retired keys are gone at once
 	Logger *slog.Logger // for changes of keys and errors of the signing library; nil: none
 
-	// replaced by tests, since a real one takes long; nil: rsa.GenerateKey
+	// replaced by tests, since generating a key takes long; nil: rsa.GenerateKey
 	generateRSA func() (*rsa.PrivateKey, error)
-	library     *library // replaced by tests; nil: the one of the build, if any
+	library     *library // replaced by tests; nil: the library of this build, if any
 }
 
 // openKey is a record with its decrypted key, which is nil if the key is gone.
@@ -28,7 +28,7 @@ type openKey struct {
 }
 
 // openRecords opens the records that are not gone, and returns all records, the newest first; on an error it returns
-// those that could be opened. It ignores unknown purposes, which are of a later version.
+// those that could be opened. It ignores keys with unknown purposes, which a later version created.
 func openRecords(records []Record, ring *Ring, now time.Time) (opened []openKey, failed error) {
 	for _, record := range records {
 		if !slices.Contains(purposes, record.Purpose) {
@@ -59,7 +59,7 @@ func openingFailed(record Record, err error) error {
 	case errors.Is(err, ErrSealBroken):
 		return fmt.Errorf("master key %q does not open the %s key %q in this database; check that "+
 			"master_key (LINGPAI_MASTER_KEY) is "+
-			"the one of this installation, and not another key of the same id: %w", master, record.Purpose,
+			"the one of this installation, and not another key with the same id: %w", master, record.Purpose,
 			record.ID, err)
 	}
 	return fmt.Errorf("opening the %s key %q: %w", record.Purpose, record.ID, err)

@@ -12,17 +12,17 @@ import (
 
 func testPolicy() Policy {
 	return Policy{
-		Signing: Life{Interval: 30 * 24 * time.Hour, Announce: 24 * time.Hour, Retire: 25 * time.Hour},
-		Refresh: Life{Interval: 30 * 24 * time.Hour, Announce: time.Minute, Retire: 90 * 24 * time.Hour},
+		Signing: Schedule{Interval: 30 * 24 * time.Hour, Announce: 24 * time.Hour, Retire: 25 * time.Hour},
+		Refresh: Schedule{Interval: 30 * 24 * time.Hour, Announce: time.Minute, Retire: 90 * 24 * time.Hour},
 	}
 }
 
 // numbered makes keys with consecutive numbers in their ids.
-func numbered() func(Purpose) (Made, error) {
+func numbered() func(Purpose) (SealedKey, error) {
 	made := 0
-	return func(p Purpose) (Made, error) {
+	return func(p Purpose) (SealedKey, error) {
 		made++
-		return Made{fmt.Sprint(p, "-", made), []byte("sealed")}, nil
+		return SealedKey{fmt.Sprint(p, "-", made), []byte("sealed")}, nil
 	}
 }
 
@@ -203,15 +203,16 @@ func TestPlanRevocation(t *testing.T) {
 
 func TestPlanImport(t *testing.T) {
 	changes, err := PlanImport(start, testPolicy(), []Record{used(1, 1), next(2, 100)}, numbered(),
-		Made{"theirs", []byte("s")})
+		SealedKey{"theirs", []byte("s")})
 	require.NoError(t, err)
 	require.Equal(t, []string{"3 announced"}, described(changes))
-	_, err = PlanImport(start, testPolicy(), []Record{used(1, 1), next(2, 100)}, numbered(), Made{"k2", []byte("s")})
+	_, err = PlanImport(start, testPolicy(), []Record{used(1, 1), next(2, 100)}, numbered(),
+		SealedKey{"k2", []byte("s")})
 	require.ErrorContains(t, err, "already exists")
 }
 
 func TestPlanReturnsErrors(t *testing.T) {
 	broken := errors.New("no randomness")
-	_, err := Plan(start, testPolicy(), nil, func(Purpose) (Made, error) { return Made{}, broken })
+	_, err := Plan(start, testPolicy(), nil, func(Purpose) (SealedKey, error) { return SealedKey{}, broken })
 	require.ErrorIs(t, err, broken)
 }

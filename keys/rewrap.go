@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Outdated reports whether a value was sealed by another master key than the first of the ring. It does not open it.
+// Outdated reports whether a value was sealed by a master key other than the first one in the ring. It does not open
+// it.
 func (r *Ring) Outdated(sealed []byte) bool {
 	id, _, err := cutEnvelope(sealed)
 	return err != nil || id != r.masters[0].id
@@ -25,8 +26,8 @@ func (r *Ring) Others() []string {
 	return ids
 }
 
-// Rewrap seals the keys that an older master key sealed again, in one transaction, and returns their number. Servers
-// can read the keys at any time, since they have both master keys. It returns an error and changes nothing if a later
+// Rewrap reseals the keys that an older master key sealed, in one transaction, and returns their number. Servers can
+// read the keys at any time, since they have both master keys. It returns an error and changes nothing if a later
 // version has sealed a key of an unknown purpose: otherwise the older master key would seem to be no longer needed.
 func (k *Keeper) Rewrap(ctx context.Context) (count int, err error) {
 	err = k.store.Update(ctx, func(now time.Time, records []Record) (Change, error) {

@@ -10,8 +10,8 @@ import (
 var (
 	// ErrUnknownMasterKey means that a value was sealed with a master key that the ring does not have.
 	ErrUnknownMasterKey = errors.New("unknown master key")
-	// ErrSealBroken means that a sealed value was changed, moved to another place, or sealed with another key of the
-	// same id.
+	// ErrSealBroken means that a sealed value was changed, moved to another place, or sealed with another key that
+	// has the same id.
 	ErrSealBroken = errors.New("the seal is broken")
 )
 

@@ -45,7 +45,7 @@ func (s *Set) KeyID() string {
 	return s.signer.id
 }
 
-// SignDocument is like Sign, without a limit of the size, for documents that are sent in a body. It writes the header
+// SignDocument is like Sign, but without the size limit, for documents that are sent in a body. It writes the header
 // itself and uses jwx only for the signature.
 func (s *Set) SignDocument(typ string, payload []byte) ([]byte, error) {
 	if s.signer == nil {

@@ -56,6 +56,7 @@ type Store interface {
 	Keys(ctx context.Context) ([]Record, error)
 	// Update calls plan with all records and the time by the store's clock. It writes the records that plan returns,
 	// identified by purpose and sequence, and the action, if any, to the audit log. It is one transaction: nobody
-	// else changes a record at the same time, and all is written or nothing. plan may be called more than once.
+	// else changes a record at the same time, and either everything is written or nothing. plan may be called more
+	// than once.
 	Update(ctx context.Context, plan func(now time.Time, records []Record) (Change, error)) error
 }

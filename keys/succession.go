@@ -9,15 +9,15 @@ import (
 
 // succession plans the keys of one purpose.
 type succession struct {
-	purpose Purpose
-	now     time.Time
-	life    Life
-	records []Record // by sequence
-	changed map[int]bool
+	purpose  Purpose
+	now      time.Time
+	schedule Schedule
+	records  []Record // by sequence
+	changed  map[int]bool
 }
 
-func newSuccession(purpose Purpose, now time.Time, life Life, records []Record) *succession {
-	s := &succession{purpose: purpose, now: now, life: life, changed: map[int]bool{}}
+func newSuccession(purpose Purpose, now time.Time, schedule Schedule, records []Record) *succession {
+	s := &succession{purpose: purpose, now: now, schedule: schedule, changed: map[int]bool{}}
 	for _, r := range records {
 		if r.Purpose == purpose {
 			s.records = append(s.records, r)
@@ -87,14 +87,14 @@ func (s *succession) waits(r Record) bool { return r.SigningAt.IsZero() && !r.go
 
 // known reports whether a key has been announced long enough for all verifiers and servers to know it.
 func (s *succession) known(r Record) bool {
-	return !r.AnnouncedAt.IsZero() && !s.now.Before(r.AnnouncedAt.Add(s.life.Announce))
+	return !r.AnnouncedAt.IsZero() && !s.now.Before(r.AnnouncedAt.Add(s.schedule.Announce))
 }
 
 // rotateIfDue replaces the key in use with the next one if its interval is over and the next one has been announced
 // long enough.
 func (s *succession) rotateIfDue() error {
 	current, next := s.inUse(), s.next()
-	due := current != nil && s.life.Interval > 0 && !s.now.Before(current.SigningAt.Add(s.life.Interval))
+	due := current != nil && s.schedule.Interval > 0 && !s.now.Before(current.SigningAt.Add(s.schedule.Interval))
 	if due && next != nil && s.known(*next) {
 		s.use(next)
 	}
@@ -121,14 +121,14 @@ func (s *succession) tooSoon(next *Record) error {
 	}
 	return fmt.Errorf("the next %s key, %s, is not known everywhere before %s; wait, or see keys revoke "+
 		"--help if the one in use was stolen",
-		s.purpose, next.ID, next.AnnouncedAt.Add(s.life.Announce).UTC().Format(time.RFC3339))
+		s.purpose, next.ID, next.AnnouncedAt.Add(s.schedule.Announce).UTC().Format(time.RFC3339))
 }
 
 // use puts a key into use, and retires the previous ones.
 func (s *succession) use(next *Record) {
 	for n := range s.records {
 		if r := &s.records[n]; !r.SigningAt.IsZero() && r.RetiredAt.IsZero() {
-			s.change(r, func(r *Record) { r.RetiredAt, r.GoneAt = s.now, s.now.Add(s.life.Retire) })
+			s.change(r, func(r *Record) { r.RetiredAt, r.GoneAt = s.now, s.now.Add(s.schedule.Retire) })
 		}
 	}
 	s.change(next, func(r *Record) { r.SigningAt = s.now })
@@ -153,7 +153,7 @@ func (s *succession) revoke(id string) (bool, error) {
 }
 
 // announce adds a key for later use.
-func (s *succession) announce(made Made) {
+func (s *succession) announce(made SealedKey) {
 	sequence := 1
 	if n := len(s.records); n > 0 {
 		sequence = s.records[n-1].Sequence + 1
@@ -165,7 +165,7 @@ func (s *succession) announce(made Made) {
 }
 
 // complete makes sure that one key is in use and another one is announced, and erases the secrets of gone keys.
-func (s *succession) complete(generate func() (Made, error)) error {
+func (s *succession) complete(generate func() (SealedKey, error)) error {
 	for s.inUse() == nil || s.next() == nil {
 		if s.inUse() == nil && s.next() != nil {
 			s.use(s.nextKnown())

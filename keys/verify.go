@@ -101,7 +101,7 @@ func isObject(text []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) && json.Valid(text)
 }
 
-// sameType compares media types: case does not count, and "application/" may be left out (RFC 7515 §4.1.9).
+// sameType compares media types, ignoring case and an optional "application/" (RFC 7515 §4.1.9).
 func sameType(got any, want string) bool {
 	text, ok := got.(string)
 	text = strings.TrimPrefix(strings.ToLower(text), "application/")

@@ -88,7 +88,8 @@ func TestNetworksHaveLargerLimits(t *testing.T) {
 		address string // perhaps with the number of the caller
 		allowed int
 	}{
-		"one address": {"2001:db8::1", 3}, "an IPv6 /64": {"2001:db8::%x", 6}, "an IPv6 /56": {"2001:db8:0:%x::1", 12},
+		"one address": {"2001:db8::1", 3}, "an IPv6 /64": {"2001:db8::%x", 6},
+		"an IPv6 /56": {"2001:db8:0:%x::1", 12},
 		"an IPv6 /48": {"2001:db8:0:%x00::1", 24}, "an IPv4 address": {"192.0.2.1", 3},
 		"an IPv4 address in IPv6": {"::ffff:192.0.2.1", 3}, "an IPv4 /24": {"192.0.2.%d", 24},
 		"IPv6 networks": {"2001:db8:%x::1", 99}, "IPv4 networks": {"192.0.%d.1", 99}, "no address": {"a proxy", 3},
@@ -120,8 +121,8 @@ func TestNetworksOfAddresses(t *testing.T) {
 		"":                      {"", "", ""},
 		"2001:db8:1:2:3:4:5:66": {"2001:db8:1:2::/64", "2001:db8:1:2::/64", "2001:db8:1::/48"},
 	} {
-		require.Equal(t, want, []string{limits.Customer(address), limits.Neighborhood(address), limits.Network(address)},
-			address)
+		require.Equal(t, want, []string{limits.Customer(address), limits.Neighborhood(address),
+			limits.Network(address)}, address)
 	}
 }
 

@@ -41,7 +41,8 @@ func ByAddress(limit Name, text string) Uses {
 		return u.And(limit, text)
 	}
 	for _, network := range networksOf(address.Unmap()) {
-		u.uses = append(u.uses, use{limit: limit, key: prefix(text, network.bits, network.bits), factor: network.factor})
+		key := prefix(text, network.bits, network.bits)
+		u.uses = append(u.uses, use{limit: limit, key: key, factor: network.factor})
 	}
 	return u
 }

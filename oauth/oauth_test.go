@@ -69,6 +69,13 @@ func TestVisible(t *testing.T) {
 	}
 }
 
+func TestValidCode(t *testing.T) {
+	require.True(t, oauth.ValidCode(strings.Repeat("c", 512)))
+	for _, code := range []string{"", "a b", strings.Repeat("c", 513)} {
+		require.False(t, oauth.ValidCode(code), "%q", code)
+	}
+}
+
 func TestParameters(t *testing.T) {
 	p := oauth.Parameters{"code": {"x"}}
 	require.Equal(t, "x", p.Get("code"))

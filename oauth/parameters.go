@@ -12,6 +12,11 @@ func (p Parameters) Get(name string) string {
 	return ""
 }
 
+const maxCodeLength = 512
+
+// ValidCode reports whether a text can be a platform's code: 1 to 512 visible ASCII characters.
+func ValidCode(text string) bool { return text != "" && len(text) <= maxCodeLength && Visible(text) }
+
 // Visible reports whether a text consists of visible ASCII characters only, as codes and keys must.
 func Visible(text string) bool {
 	for _, b := range []byte(text) {

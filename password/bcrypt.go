@@ -12,7 +12,7 @@ const (
 	// maxBcryptCost limits a check to about a second of CPU time; each step doubles it. Programs use 10 to 13.
 	minBcryptCost, maxBcryptCost = 4, 14
 
-	// expensiveCost takes about as long as ten hashes of ours.
+	// expensiveCost takes about ten times as long as one of our hashes.
 	expensiveCost = 13
 
 	bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

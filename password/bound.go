@@ -19,8 +19,8 @@ type Caller struct {
 }
 
 // bound limits how many hashes run and how many wait. The known callers wait in front of the others, and within each
-// group the networks take turns. If too many wait, the newest of the network with the most goes: a flood from one network
-// displaces itself, and not a newcomer. A running hash is never displaced.
+// group the networks take turns. If too many wait, the newest of the network with the most goes: a flood from one
+// network displaces itself, and not somebody from elsewhere. A running hash is never displaced.
 type bound struct {
 	mutex   sync.Mutex
 	most    int // running

@@ -76,7 +76,7 @@ func (h *blockingHasher) finish(n int) {
 	}
 }
 
-// TestFloodFromOneNetwork displaces itself: each newcomer from elsewhere has a place, and the next turn.
+// TestFloodFromOneNetwork displaces itself: each caller from elsewhere has a place, and the next turn.
 func TestFloodFromOneNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newBlockingHasher(Options{MaxConcurrent: 2, MaxWaiting: 8})

@@ -60,12 +60,12 @@ func (h *Hasher) Hash(ctx context.Context, caller Caller, password string) (stri
 	return fresh.String(), nil
 }
 
-// Check reports whether a password matches an encoded hash. outdated reports whether the hash should be replaced by a
-// new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. An empty hash is for users who
-// have no password or do not exist: Check does the same work as for a current hash, and returns false. It returns false
-// without any work if [Normalize] rejects the password. It returns ErrBusy if too many passwords are being hashed, the
-// context's error, or an error if the hash is damaged. Hashes that another program made more expensive than ours by far
-// wait for a slot of their own, so that nobody else waits for them.
+// Check reports whether a password matches an encoded hash. outdated reports whether the hash should be replaced with
+// a new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. An empty hash is for users
+// who have no password or do not exist: Check does the same work as for a current hash, and returns false. It returns
+// false without any work if [Normalize] rejects the password. It returns ErrBusy if too many passwords are being
+// hashed, the context's error, or an error if the hash is damaged. Hashes of another program that take much longer than
+// ours wait for a slot of their own, so that nobody else waits for them.
 func (h *Hasher) Check(ctx context.Context, caller Caller, encoded, password string) (right, outdated bool, err error) {
 	normalized, err := Normalize(password)
 	if err != nil {

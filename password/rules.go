@@ -17,9 +17,9 @@ const (
 var errTooLong = errors.New("a password must have at most 1024 bytes")
 
 // Normalize returns the form of a password that is hashed: RFC 8265 OpaqueString, so that a password can be typed on
-// different keyboards. It composes letters (NFC) and replaces the spaces of all scripts by ASCII spaces. Normalizing
-// twice changes nothing. It returns an error if the password is empty, is not UTF-8, contains control or formatting
-// characters, or has more than 1024 bytes. It checks the length before any work that depends on it.
+// different keyboards. It composes letters (NFC) and replaces the spaces of all scripts with ASCII spaces.
+// Normalizing twice changes nothing. It returns an error if the password is empty, is not UTF-8, contains control or
+// formatting characters, or has more than 1024 bytes. It checks the length before any work that depends on it.
 func Normalize(password string) (string, error) {
 	if password == "" {
 		return "", errors.New("a password must not be empty")
@@ -27,7 +27,7 @@ func Normalize(password string) (string, error) {
 	if len(password) > maxExpansion*maxBytes {
 		return "", errTooLong
 	}
-	if !utf8.ValidString(password) { // precis would replace all invalid bytes by the same character
+	if !utf8.ValidString(password) { // precis would replace all invalid bytes with the same character
 		return "", errors.New("a password must be UTF-8 text")
 	}
 	normalized, err := precis.OpaqueString.String(password)

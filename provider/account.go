@@ -24,14 +24,14 @@ type accountAPI struct {
 	access   *access.Service
 	clients  *clients.Registry
 	accounts *accounts.Accounts
-	answers  answers
+	errs     errorWriter
 }
 
 var errQuery = badRequest("Do not send a query string: query strings end up in logs.")
 
 // accountCall is a call of the account API: its route, the members it accepts, and its handler.
 type accountCall struct {
-	name, method, below string   // of its route; below is the path below /account/v1
+	name, method, below string   // of its route; below is the rest of the path after /account/v1
 	message             string   // logged when the call succeeds
 	members             []string // of the body; nil: there is no body
 	act                 accountAction
@@ -79,12 +79,12 @@ func (a *accountAPI) calls() []accountCall {
 func (a *accountAPI) routes(path string) []route {
 	rows := []route{
 		{"account_register", postMethod, path + "/users", corsAccount, slotWaiting,
-			a.answers.endpoint(a.register)},
+			a.errs.endpoint(a.register)},
 		{"account_openapi", readMethods, path + "/openapi.json", corsAny, slotNone, newDocument(accountOpenAPI)},
 	}
 	for _, call := range a.calls() {
 		rows = append(rows, route{call.name, []string{call.method}, path + call.below, corsAccount, slotWaiting,
-			a.answers.endpoint(func(w http.ResponseWriter, r *http.Request) error { return a.serve(w, r, call) })})
+			a.errs.endpoint(func(w http.ResponseWriter, r *http.Request) error { return a.serve(w, r, call) })})
 	}
 	return rows
 }
@@ -99,7 +99,7 @@ func (a *accountAPI) serve(w http.ResponseWriter, r *http.Request, call accountC
 	if err != nil {
 		return err
 	}
-	a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, call.message, slog.String("user", caller.UserID),
+	a.errs.logger.LogAttrs(r.Context(), slog.LevelInfo, call.message, slog.String("user", caller.UserID),
 		slog.String("client", caller.ClientID))
 	if answer == nil {
 		w.WriteHeader(http.StatusNoContent)
@@ -139,7 +139,7 @@ func (a *accountAPI) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a.answers.logger.LogAttrs(r.Context(), slog.LevelInfo, "user registered", slog.String("user", user.ID))
+	a.errs.logger.LogAttrs(r.Context(), slog.LevelInfo, "user registered", slog.String("user", user.ID))
 	writeJSON(w, http.StatusCreated, map[string]string{"sub": user.ID, "username": user.Username})
 	return nil
 }

@@ -25,7 +25,7 @@ func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	require.NoError(t, w.simulator.Bind(testApp, testOpenPlatform))
 	a := w.at(testApp, "ada")
 	sub := w.subOf(a.text("access_token"))
-	key := w.trade(testApp, "ada") // the one of the sign-in, which WeChat returns again for a while
+	key := w.exchange(testApp, "ada") // the one of the sign-in, which WeChat returns again for a while
 	requireNoContent(t, w.account("PUT /password", a.text("access_token"),
 		w.proofBy(testApp, "ada").with("username", "ada", "password", newPassword)))
 	w.knowAll(sub)
@@ -67,8 +67,8 @@ func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	w.requireNotLogged(t, append(secrets, "+8613812345678", "alice@example.com")...)
 }
 
-// TestLeavingAnAccountAndComingBack requests the deletion of an account and restores it.
-func TestLeavingAnAccountAndComingBack(t *testing.T) {
+// TestRequestingAndCancellingTheDeletionOfAnAccount requests the deletion of an account and restores it.
+func TestRequestingAndCancellingTheDeletionOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
 	a := w.registered("ada", testPassword)

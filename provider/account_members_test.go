@@ -194,8 +194,8 @@ func TestMethodsOfAnAccount(t *testing.T) {
 	require.Equal(t, before, w.stateOf(a))
 }
 
-// TestScriptsMayLookAfterAnAccount from an origin that a client registered, and from no other.
-func TestScriptsMayLookAfterAnAccount(t *testing.T) {
+// TestScriptsMayManageAnAccount from an origin that a client registered, and from no other.
+func TestScriptsMayManageAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	for path, method := range map[string]string{"/profile": http.MethodPut, "/sessions": http.MethodDelete,

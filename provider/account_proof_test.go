@@ -132,8 +132,8 @@ func pairsOf(f form) (pairs []string) {
 	return pairs
 }
 
-// TestTheCodeToLinkIsNoProofOfAnAccount: it may be the attacker's own.
-func TestTheCodeToLinkIsNoProofOfAnAccount(t *testing.T) {
+// TestTheCodeToLinkIsNotAProofOfAnAccount: it may be the attacker's own.
+func TestTheCodeToLinkIsNotAProofOfAnAccount(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
 	a := w.at(testApp, "ada")

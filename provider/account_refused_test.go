@@ -82,8 +82,8 @@ func TestTokensThatDoNotReachAnAccount(t *testing.T) {
 	require.Contains(t, claimsOf(t, token)["aud"], w.issuer, "the audience of valid tokens")
 }
 
-// TestWhatIsNoAccessTokenOfAnAccount sends other tokens, and access tokens that are no longer valid.
-func TestWhatIsNoAccessTokenOfAnAccount(t *testing.T) {
+// TestInvalidAccessTokensOfAnAccount sends other tokens, and access tokens that are no longer valid.
+func TestInvalidAccessTokensOfAnAccount(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	w := newAccountEnv(t)
@@ -176,9 +176,9 @@ func TestAccountTokensInTheWrongPlace(t *testing.T) {
 	w.requireNotLogged(t, token, testPassword)
 }
 
-// TestAnAccountTellsNoMoreThanTheScope: a token with only the scope account neither reads nor changes data with a
+// TestAnAccountRevealsNoMoreThanTheScope: a token with only the scope account neither reads nor changes data with a
 // scope of its own.
-func TestAnAccountTellsNoMoreThanTheScope(t *testing.T) {
+func TestAnAccountRevealsNoMoreThanTheScope(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t)
 	full := w.both("ada")

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// clientAddress returns the caller's address, for limits, logs and audit events: the connection's address or, behind trusted proxies, the last address of X-Forwarded-For that is not a trusted proxy.
+// clientAddress returns the caller's address, for limits, logs and audit events: the connection's address or, behind
+// trusted proxies, the last address of X-Forwarded-For that is not a trusted proxy.
 // The header is ignored when the connection comes from an untrusted address.
 func clientAddress(r *http.Request, proxies []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)

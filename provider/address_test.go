@@ -118,8 +118,8 @@ func TestNetworksOfAnAddressCountToo(t *testing.T) {
 	}
 }
 
-// TestOtherHeadersSayNothingOfTheCaller, also from a trusted proxy, which may pass on headers that it does not know.
-func TestOtherHeadersSayNothingOfTheCaller(t *testing.T) {
+// TestOtherHeadersDoNotIdentifyTheCaller, also from a trusted proxy, which may pass on headers that it does not know.
+func TestOtherHeadersDoNotIdentifyTheCaller(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) {
 		s.proxies, s.perAddress = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, 1

@@ -132,7 +132,7 @@ var requestIDs = regexp.MustCompile(`"request_id":"[^"]*"`)
 
 func withoutRequestID(a answer) string { return requestIDs.ReplaceAllString(a.body, "") }
 
-func TestAuthorizationHeadersThatAreNoBasic(t *testing.T) {
+func TestAuthorizationHeadersOtherThanBasic(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	for name, header := range map[string]string{
@@ -203,7 +203,7 @@ func TestClientsAuthenticateBeforeUsers(t *testing.T) {
 	requireTokens(t, w.token(refreshForm(refresh)))
 }
 
-// TestClientsMayUseOnlyTheirGrants (RFC 6749 §5.2; passwords are for first-party clients, RFC 9700 §2.4).
+// TestClientsMayUseOnlyTheirGrants (RFC 6749 §5.2; passwords are for first-party clients, §4.3).
 func TestClientsMayUseOnlyTheirGrants(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

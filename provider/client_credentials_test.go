@@ -92,8 +92,8 @@ func TestClientsThatMayNotActForThemselves(t *testing.T) {
 	requireError(t, w.token(serviceForm()), http.StatusUnauthorized, "invalid_client")
 }
 
-// TestClientsOwnTokensAreNoUsers: userinfo rejects them.
-func TestClientsOwnTokensAreNoUsers(t *testing.T) {
+// TestClientsOwnTokensBelongToNoUser: userinfo rejects them.
+func TestClientsOwnTokensBelongToNoUser(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	token := w.token(serviceForm()).text("access_token")

@@ -10,7 +10,7 @@ import (
 	"github.com/lingpai/lingpai/clients"
 )
 
-// corsPolicy tells the origins whose scripts may call an endpoint.
+// corsPolicy determines the origins whose scripts may call an endpoint.
 type corsPolicy int
 
 const (
@@ -38,14 +38,14 @@ func (t *router) withCORS(policy corsPolicy, next http.Handler) http.Handler {
 
 var errStranger = badRequest("Pages of this origin may not call this endpoint. Register the origin with the client.")
 
-// withoutStrangers refuses requests of pages whose origin no client has registered, before anything is counted: any page
-// can make its visitors' browsers send a form, and would try passwords from their addresses. Browsers send Origin with
-// every such request; mini-programs, servers and apps send none.
+// withoutStrangers refuses requests of pages whose origin no client has registered, before anything is counted: any
+// page can make its visitors' browsers send a form, and would try passwords from their addresses. Browsers send Origin
+// with every such request; mini-programs, servers and apps send none.
 func (t *router) withoutStrangers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, origin := range r.Header.Values("Origin") {
 			if origin != "" && !t.own(origin) && !t.clients.AllowsOrigin(r.Context(), origin) {
-				t.answers.writeError(w, r, errStranger)
+				t.errs.writeError(w, r, errStranger)
 				return
 			}
 		}

@@ -50,8 +50,9 @@ func TestDocumentsMayBeCachedAndAskedAgain(t *testing.T) {
 	}
 }
 
-// TestMetadataSaysWhatWorks (RFC 8414 §2, OpenID Connect Discovery §3): all that it lists works, and nothing else does.
-func TestMetadataSaysWhatWorks(t *testing.T) {
+// TestMetadataListsWhatIsSupported (RFC 8414 §2, OpenID Connect Discovery §3): everything that it lists works, and
+// nothing else does.
+func TestMetadataListsWhatIsSupported(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	a := w.get("/.well-known/openid-configuration", nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -245,6 +247,92 @@ func TestBindingAPhoneNumberLater(t *testing.T) {
 	without := w.signInAt("shop", "ada", "openid")
 	requireError(t, w.data("/wechat/phone", without.text("access_token"), form{"code": w.phoneCode("ada")}),
 		http.StatusForbidden, "insufficient_scope")
+}
+
+const phoneKey = "the-key-of-one-phone-number-01"
+
+// TestARepeatedRequestBuysOnePhoneNumber: WeChat charges for each number, and its code works only once.
+func TestARepeatedRequestBuysOnePhoneNumber(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	w.shop(-1)
+	a := w.signInAt("shop", "ada", "openid phone")
+	code := w.phoneCode("ada")
+	bind := func(key string) answer {
+		return w.data("/wechat/phone", a.text("access_token"), form{"code": code, ":Idempotency-Key": key})
+	}
+	first := bind(phoneKey)
+	require.Equal(t, http.StatusOK, first.status, first.body)
+	for range 5 { // a user may try three times a day
+		again := bind(phoneKey)
+		require.Equal(t, http.StatusOK, again.status, again.body)
+		require.Equal(t, first.members, again.members)
+	}
+	require.Equal(t, 1, w.simulator.Requests().Paths["/wxa/business/getuserphonenumber"])
+	requireError(t, bind("the-key-of-somebody-else-0001"), http.StatusBadRequest, "invalid_grant")
+	requireError(t, bind("short"), http.StatusBadRequest, "invalid_request")
+
+	// A late repetition does not restore a number that the user has replaced.
+	user := claimsOf(t, a.text("access_token"))["sub"].(string)
+	require.NoError(t, w.database.Profiles().SetPhone(t.Context(), user, identity.Phone{Number: "+8613912345678",
+		SeenAt: w.clock.Now(), Verified: true}))
+	require.Equal(t, first.members, bind(phoneKey).members)
+	require.Equal(t, "+8613912345678", w.userinfoOf(a).members["phone_number"])
+}
+
+// fullProfiles is a store that cannot be written until it is fixed.
+type fullProfiles struct {
+	identity.Profiles
+	full atomic.Bool
+}
+
+func (p *fullProfiles) SetPhone(ctx context.Context, user string, phone identity.Phone) error {
+	if p.full.Load() {
+		return errBroken
+	}
+	return p.Profiles.SetPhone(ctx, user, phone)
+}
+
+// TestABoughtPhoneNumberIsStoredAfterAnOutage: WeChat has charged for it, then the store fails.
+func TestABoughtPhoneNumberIsStoredAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	profiles := &fullProfiles{}
+	w := newEnv(t, func(s *settings) {
+		s.stores = func(stores *server.Stores) { profiles.Profiles, stores.Profiles = stores.Profiles, profiles }
+	})
+	w.shop(-1)
+	a := w.signInAt("shop", "ada", "openid phone")
+	request := form{"code": w.phoneCode("ada"), ":Idempotency-Key": phoneKey}
+	profiles.full.Store(true)
+	requireError(t, w.data("/wechat/phone", a.text("access_token"), request), http.StatusServiceUnavailable,
+		"temporarily_unavailable")
+	profiles.full.Store(false)
+	bound := w.data("/wechat/phone", a.text("access_token"), request)
+	require.Equal(t, http.StatusOK, bound.status, bound.body)
+	require.Equal(t, bound.members["phone_number"], w.userinfoOf(a).members["phone_number"])
+	require.Equal(t, 1, w.simulator.Requests().Paths["/wxa/business/getuserphonenumber"])
+}
+
+// TestARepeatedSignInRepeatsItsStatuses: otherwise a program whose first response was lost does not learn whether the
+// phone number was stored.
+func TestARepeatedSignInRepeatsItsStatuses(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	shop := w.shop(-1)
+	requireTokens(t, w.token(shop.with("code", w.code("ada"))))
+	request := shop.with("code", w.code("ada"), "phone_code", w.phoneCode("ada"), ":Idempotency-Key", phoneKey).with(
+		w.tapped(ada())...)
+	first := w.token(request)
+	requireTokens(t, first)
+	again := w.token(request)
+	requireTokens(t, again)
+	require.Equal(t, first.text("refresh_token"), again.text("refresh_token"))
+	for status, want := range map[string]string{"phone_status": "verified", "profile_status": "kept",
+		"signature_status": "verified"} {
+		require.Equal(t, want, first.members[status], status)
+		require.Equal(t, want, again.members[status], status)
+	}
+	require.Equal(t, 1, w.simulator.Requests().Paths["/wxa/business/getuserphonenumber"])
 }
 
 // TestOnePhoneNumberJoinsNobody: users with the same number stay separate, since numbers are reassigned.

@@ -147,6 +147,7 @@ type settings struct {
 	hasher        password.Options
 	inFlight      int
 	configure     func(*serversettings.Settings) // nil: no change
+	stores        func(*server.Stores)           // changes the stores; nil: does not
 }
 
 type option func(*settings)
@@ -192,6 +193,9 @@ func (w *installation) serve(wechatURL string) {
 	stores := server.StoresOf(w.database)
 	w.slow = &slowSessions{Sessions: &touchedSessions{stores.Sessions, w}}
 	stores.Clients, stores.Sessions = &askedClients{stores.Clients, w}, w.slow
+	if w.settings.stores != nil {
+		w.settings.stores(&stores)
+	}
 	process, err := server.New(context.Background(), server.Config{
 		Settings: w.configuration(wechatURL), Stores: stores, Volatile: w.volatile, Ring: w.ring, Keys: w.keys,
 		Now: w.clock.Now, Logger: logger, Hasher: w.settings.hasher, InFlight: w.settings.inFlight,

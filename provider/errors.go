@@ -18,18 +18,18 @@ const documentation = "https://github.com/lingpai/lingpai/blob/main/docs/errors.
 
 func badRequest(description string) error { return oauth.NewError(oauth.InvalidRequest, description) }
 
-// answers writes and logs errors for all endpoints.
-type answers struct{ logger *slog.Logger }
+// errorWriter writes and logs errors for all endpoints.
+type errorWriter struct{ logger *slog.Logger }
 
 // writeError logs an error and writes it as the response. Causes are logged and never sent to the caller.
-func (a answers) writeError(w http.ResponseWriter, r *http.Request, err error) {
+func (ew errorWriter) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := asError(err)
 	status := e.Code.Status()
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // not if the client disconnected
 		level = slog.LevelError
 	}
-	a.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
+	ew.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
 		"error", e.Code.Error(), "description", e.Description, "cause", cause(e), "client", e.ClientID,
 		"address", r.RemoteAddr)
 	header := w.Header()
@@ -94,18 +94,18 @@ func challenge(header http.Header, e *oauth.Error) {
 }
 
 // endpoint returns a handler that calls serve and writes the error that it returns. Responses must not be cached.
-func (a answers) endpoint(serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
+func (ew errorWriter) endpoint(serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Cache-Control"] = noStore
 		if err := serve(w, r); err != nil {
-			a.writeError(w, r, err)
+			ew.writeError(w, r, err)
 		}
 	})
 }
 
 // recovering returns a handler that answers a panic of next as an internal error, except http.ErrAbortHandler, which it
 // passes on.
-func (a answers) recovering(next http.Handler) http.Handler {
+func (ew errorWriter) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			p := recover()
@@ -113,14 +113,14 @@ func (a answers) recovering(next http.Handler) http.Handler {
 				panic(p)
 			}
 			if p != nil {
-				a.writeError(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+				ew.writeError(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 			}
 		}()
 		next.ServeHTTP(w, r)
 	})
 }
 
-func (a answers) notFound(w http.ResponseWriter, r *http.Request) {
-	a.writeError(w, r, oauth.NewError(oauth.NotFound,
+func (ew errorWriter) notFound(w http.ResponseWriter, r *http.Request) {
+	ew.writeError(w, r, oauth.NewError(oauth.NotFound,
 		"Unknown endpoint. See /.well-known/openid-configuration."))
 }

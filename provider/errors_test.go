@@ -24,7 +24,7 @@ func TestAnAbortedAnswerEndsTheConnection(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	server := httptest.NewServer(answers{logger}.recovering(half))
+	server := httptest.NewServer(errorWriter{logger}.recovering(half))
 	defer server.Close()
 	answer, err := http.Get(server.URL)
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestAPanicIsAnsweredAsAnInternalError(t *testing.T) {
 	var log bytes.Buffer
 	broken := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a secret") })
 	w := httptest.NewRecorder()
-	answers{slog.New(slog.NewTextHandler(&log, nil))}.recovering(broken).ServeHTTP(w,
+	errorWriter{slog.New(slog.NewTextHandler(&log, nil))}.recovering(broken).ServeHTTP(w,
 		httptest.NewRequest(http.MethodGet, "/", nil))
 	require.Equal(t, http.StatusInternalServerError, w.Code)
 	require.Contains(t, w.Body.String(), "server_error")

@@ -62,7 +62,7 @@ func TestOneNetworkDoesNotFillTheHashingPlaces(t *testing.T) {
 	}
 }
 
-// TestAUserUnderAttackSignsInFromAKnownAddress: whoever knows a name can slow down new addresses, but not those from
+// TestAUserUnderAttackSignsInFromAKnownAddress: anyone who knows a name can slow down new addresses, but not those from
 // which the user has signed in.
 func TestAUserUnderAttackSignsInFromAKnownAddress(t *testing.T) {
 	t.Parallel()

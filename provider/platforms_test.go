@@ -106,8 +106,8 @@ func TestBrowserCodesOfPublicClients(t *testing.T) {
 	requireTokens(t, w.token(publicCode(mobileApp, w.oauthCode(wechattest.OAuthCode{AppID: mobileApp, User: "ada"}))))
 }
 
-// TestVirtualVisitorsAreNobody: a page in snapshot mode must not create an account.
-func TestVirtualVisitorsAreNobody(t *testing.T) {
+// TestVirtualVisitorsCannotSignIn: a page in snapshot mode must not create an account.
+func TestVirtualVisitorsCannotSignIn(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	w.addApp(accountApp, identity.KindOfficialAccount)
@@ -157,8 +157,8 @@ func TestProfilesAreFetchedOnlyIfTheScopeAllows(t *testing.T) {
 	require.Equal(t, "unavailable", a.members["profile_status"], "the sign-in still succeeds")
 }
 
-// TestCodesOfOneKindAreNoCodesOfAnother: a code of wx.login is not accepted for a website, nor the reverse.
-func TestCodesOfOneKindAreNoCodesOfAnother(t *testing.T) {
+// TestCodesOfOneKindAreNotAcceptedAsAnother: a code of wx.login is not accepted for a website, nor the reverse.
+func TestCodesOfOneKindAreNotAcceptedAsAnother(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	w.addApp(websiteApp, identity.KindWebsite)
@@ -235,8 +235,8 @@ func TestParallelFirstLoginsThroughTwoAppsMakeOneUser(t *testing.T) {
 	require.Equal(t, before+1, w.users())
 }
 
-// TestAUserWhoLeavesIsNotBroughtBackByAProgram that signs in automatically; only restore_account keeps the account.
-func TestAUserWhoLeavesIsNotBroughtBackByAProgram(t *testing.T) {
+// TestADeletionIsNotCancelledByAProgram that signs in automatically; only restore_account keeps the account.
+func TestADeletionIsNotCancelledByAProgram(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	first := w.signIn("ada")

@@ -13,9 +13,9 @@ import (
 
 // allRoutes returns the rows of a provider whose issuer has no path. Their handlers do not work.
 func allRoutes() []route {
-	answers := answers{slog.New(slog.DiscardHandler)}
-	return slices.Concat((Config{}).routes("", newSlots(0, answers), answers),
-		wechatDataRoutes("/wechat", nil, answers), (&accountAPI{answers: answers}).routes("/account/v1"))
+	errs := errorWriter{slog.New(slog.DiscardHandler)}
+	return slices.Concat((Config{}).routes("", newSlots(0, errs), errs),
+		wechatDataRoutes("/wechat", nil, errs), (&accountAPI{errs: errs}).routes("/account/v1"))
 }
 
 // documentedRoute is a row of the first table in docs/guide/http.md: methods, path, and which scripts may call it.

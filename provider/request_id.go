@@ -10,12 +10,16 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
+// noSniff makes browsers respect Content-Type.
+var noSniff = []string{"nosniff"}
+
 // withCaller gives each request an id, which is in its response and in all log lines about it, and sets RemoteAddr to
-// the caller's address. Its context has both for audit events.
+// the caller's address. Its context has both for audit events. It also sets the headers that all responses have.
 func withCaller(proxies []netip.Prefix, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
 		w.Header()["X-Request-Id"] = []string{id}
+		w.Header()["X-Content-Type-Options"] = noSniff
 		// A Content-Length next to Transfer-Encoding is no longer visible here, so do not trust what follows on
 		// the connection.
 		if len(r.TransferEncoding) > 0 {

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTokenRequestsThatAreNoForms are rejected before any parameter is used.
-func TestTokenRequestsThatAreNoForms(t *testing.T) {
+// TestTokenRequestsThatAreNotForms are rejected before any parameter is used.
+func TestTokenRequestsThatAreNotForms(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	good, _ := w.wechatCode("alice").encode()
@@ -220,4 +220,36 @@ func manyParameters() string {
 		text.WriteString("&" + string(rune('a'+n%26)) + string(rune('a'+n/26%26)) + string(rune('a'+n/676)))
 	}
 	return text.String()
+}
+
+// TestPathsThatAreNotCleanAreUnknown: a redirect to the clean path would make callers send their credentials twice, and
+// could be cached.
+func TestPathsThatAreNotCleanAreUnknown(t *testing.T) {
+	t.Parallel()
+	for _, issuerPath := range []string{"", "/tenant"} {
+		w := newEnv(t, func(s *settings) { s.path = issuerPath })
+		for _, path := range []string{"//token", "/./token", "/x/../token", "/token/", "//", "/%2Ftoken", "/%2e/token",
+			"/.well-known//jwks.json", "/account/v1//sessions", "/healthz/."} {
+			for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodOptions} {
+				a := w.ask(method, path, strings.NewReader("grant_type=password&password=secret"),
+					http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
+				requireError(t, a, http.StatusNotFound, "not_found")
+				require.Equal(t, "no-store", a.header.Get("Cache-Control"), "%s %s", method, path)
+			}
+		}
+	}
+}
+
+// TestBrowsersDoNotGuessContentTypes: an answer that contains a caller's text must not run as a script.
+func TestBrowsersDoNotGuessContentTypes(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	for _, path := range []string{"/token", "/userinfo", "/revoke", "/introspect", "/verify", "/revocations",
+		"/healthz", "/readyz", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/account/v1/sessions",
+		"/nowhere", "//token", "/wechat/phone"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions, http.MethodHead} {
+			a := w.ask(method, path, nil, http.Header{"Origin": {"https://evil.example"}})
+			require.Equal(t, []string{"nosniff"}, a.header.Values("X-Content-Type-Options"), "%s %s", method, path)
+		}
+	}
 }

@@ -110,8 +110,8 @@ func TestTheListIsAskedForAgainCheaply(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.get("/revocations", http.Header{"If-None-Match": {etag}}).status)
 }
 
-// TestTheListIsNoToken (RFC 8725 §3.11): it is signed by the same keys, and its type prevents confusion with a token.
-func TestTheListIsNoToken(t *testing.T) {
+// TestTheListIsNotAToken (RFC 8725 §3.11): it is signed by the same keys, and its type prevents confusion with a token.
+func TestTheListIsNotAToken(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	list := w.revocations(t).body

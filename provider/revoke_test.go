@@ -104,8 +104,8 @@ func TestRevocationByConfidentialClients(t *testing.T) {
 	}
 }
 
-// TestRevocationOfWhatIsNoToken succeeds (RFC 7009 §2.2), ends nothing, and uses no store.
-func TestRevocationOfWhatIsNoToken(t *testing.T) {
+// TestRevocationOfInvalidTokens succeeds (RFC 7009 §2.2), ends nothing, and uses no store.
+func TestRevocationOfInvalidTokens(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	a := w.signIn("alice", "scope", "openid")
@@ -127,9 +127,9 @@ func TestRevocationOfWhatIsNoToken(t *testing.T) {
 	requireTokens(t, w.token(refreshForm(refresh)))
 }
 
-// TestRevocationOfWhatIsOver succeeds as well, and adds no second audit event. An expired access token, which may be
+// TestRevocationOfWhatHasEnded succeeds as well, and adds no second audit event. An expired access token, which may be
 // in somebody's log, ends no session.
-func TestRevocationOfWhatIsOver(t *testing.T) {
+func TestRevocationOfWhatHasEnded(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	a := w.signIn("alice")

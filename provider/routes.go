@@ -3,6 +3,7 @@ package provider
 import (
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ type router struct {
 	origin  string // of the issuer
 	clients *clients.Registry
 	slots   *slots
-	answers answers
+	errs    errorWriter
 	observe func(route string, next http.Handler) http.Handler // nil: no metrics
 }
 
@@ -46,16 +47,29 @@ func (t *router) handler(rows []route) http.Handler {
 		byPath[row.path] = append(byPath[row.path], row)
 	}
 	mux := http.NewServeMux()
-	for path, rows := range byPath {
-		mux.Handle(path, t.observed(rows[0].name, t.atPath(rows)))
+	unknown := t.observed(noRoute, http.HandlerFunc(t.errs.notFound))
+	for at, rows := range byPath {
+		mux.Handle(at, t.observed(rows[0].name, t.atPath(rows)))
 	}
-	mux.Handle("/", t.observed(noRoute, http.HandlerFunc(t.answers.notFound)))
-	return mux
+	mux.Handle("/", unknown)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !cleanPath(r.URL.Path) { // ServeMux would redirect it, and the caller would send its credentials again
+			unknown.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// cleanPath reports whether a path has no empty elements and no "." or "..".
+func cleanPath(p string) bool {
+	clean := path.Clean(p)
+	return p == clean || p == clean+"/" && clean != "/"
 }
 
 // observed returns a handler that counts the responses of a route, including those after a panic.
 func (t *router) observed(name string, next http.Handler) http.Handler {
-	next = t.answers.recovering(next)
+	next = t.errs.recovering(next)
 	if t.observe == nil {
 		return next
 	}
@@ -80,7 +94,7 @@ func (t *router) atPath(rows []route) http.Handler {
 			return
 		}
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		t.answers.writeError(w, r, oauth.NewError(oauth.MethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
+		t.errs.writeError(w, r, oauth.NewError(oauth.MethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
 	})
 	return t.withCORS(rows[0].cors, byMethod)
 }

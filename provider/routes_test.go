@@ -14,8 +14,8 @@ import (
 // cannot create labels: paths without a route share one.
 func TestRoutesAreCountedByName(t *testing.T) {
 	counted := map[string][]int{}
-	answers := answers{slog.New(slog.NewTextHandler(io.Discard, nil))}
-	r := router{slots: newSlots(0, answers), answers: answers, observe: func(route string,
+	errs := errorWriter{slog.New(slog.NewTextHandler(io.Discard, nil))}
+	r := router{slots: newSlots(0, errs), errs: errs, observe: func(route string,
 		next http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			w := httptest.NewRecorder()
@@ -42,10 +42,10 @@ func TestRoutesAreCountedByName(t *testing.T) {
 
 // TestRowsOfOnePathShareAName in the metrics.
 func TestRowsOfOnePathShareAName(t *testing.T) {
-	answers := answers{slog.New(slog.DiscardHandler)}
+	errs := errorWriter{slog.New(slog.DiscardHandler)}
 	names := map[string]string{}
-	rows := append((&accountAPI{answers: answers}).routes("/account/v1"), wechatDataRoutes("/wechat", nil, answers)...)
-	for _, row := range append(rows, (Config{}).routes("", newSlots(0, answers), answers)...) {
+	rows := append((&accountAPI{errs: errs}).routes("/account/v1"), wechatDataRoutes("/wechat", nil, errs)...)
+	for _, row := range append(rows, (Config{}).routes("", newSlots(0, errs), errs)...) {
 		require.Regexp(t, `^[a-z]+(_[a-z]+)*$`, row.name)
 		if name, known := names[row.path]; known {
 			require.Equal(t, name, row.name, row.path)

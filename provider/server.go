@@ -45,13 +45,13 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	answers := answers{logger: c.Logger}
-	slots := newSlots(c.InFlight, answers)
-	router := router{origin: originOf(issuer), clients: c.Clients, slots: slots, answers: answers, observe: c.Observe}
-	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, answers: answers}
+	errs := errorWriter{logger: c.Logger}
+	slots := newSlots(c.InFlight, errs)
+	router := router{origin: originOf(issuer), clients: c.Clients, slots: slots, errs: errs, observe: c.Observe}
+	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, errs: errs}
 	rows := slices.Concat(
-		c.routes(issuer.Path, slots, answers),
-		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, answers),
+		c.routes(issuer.Path, slots, errs),
+		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, errs),
 		account.routes(issuer.Path+"/account/v1"),
 	)
 	return withCaller(c.TrustedProxies, router.handler(rows)), nil
@@ -59,14 +59,14 @@ func New(c Config) (http.Handler, error) {
 
 // routes returns the routes of OAuth 2.0, OpenID Connect and operations. They are below path, except for the document
 // that RFC 8414 puts elsewhere.
-func (c Config) routes(path string, slots *slots, answers answers) []route {
+func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 	library := server.NewServer(&server.Config{TokenType: "Bearer"}, c.Grants)
 	library.ExtensionFieldsHandler = extensionFields
 	token := &tokenEndpoint{manager: c.Grants, library: library, slots: slots, logger: c.Logger}
 	metadata := newDocument(metadataJSON(c.Issuer))
 	keySet := &keySetEndpoint{keySet: c.KeySet, cache: []string{cachedFor(cmp.Or(c.KeySetAge, maxAge))}}
 	getOrPost := []string{http.MethodGet, http.MethodPost}
-	do := answers.endpoint
+	do := errs.endpoint
 	return []route{
 		// the token endpoint acquires its slot itself, since its kind depends on the grant
 		{"token", postMethod, path + "/token", corsRegistered, slotNone, do(token.serve)},

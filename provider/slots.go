@@ -36,14 +36,14 @@ const (
 // passwords, leaves room for the rest.
 type slots struct {
 	quick, waiting chan struct{}
-	answers        answers
+	errs           errorWriter
 }
 
 // newSlots returns slots for the given number of concurrent quick requests, and in proportion for requests that wait.
 // If quick is 0, it depends on the number of processors.
-func newSlots(quick int, answers answers) *slots {
+func newSlots(quick int, errs errorWriter) *slots {
 	quick = cmp.Or(quick, quickPerProcessor*runtime.GOMAXPROCS(0))
-	return &slots{make(chan struct{}, quick), make(chan struct{}, waitingPerQuick*quick), answers}
+	return &slots{make(chan struct{}, quick), make(chan struct{}, waitingPerQuick*quick), errs}
 }
 
 // acquire takes a slot; the caller must call release to return it. It returns errBusy if no slot is free.
@@ -78,14 +78,14 @@ func (s *slots) bounded(kind slotKind, next http.Handler) http.Handler {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead { // no endpoint reads the body of a GET
 			body, err := readBody(w, r)
 			if err != nil {
-				s.answers.writeError(w, r, err)
+				s.errs.writeError(w, r, err)
 				return
 			}
 			r.Body = io.NopCloser(bytes.NewReader(body))
 		}
 		release, err := s.acquire(kind)
 		if err != nil {
-			s.answers.writeError(w, r, err)
+			s.errs.writeError(w, r, err)
 			return
 		}
 		defer release()

@@ -62,5 +62,5 @@ func readRequirement(rawQuery string) (access.Requirement, error) {
 	return access.NewRequirement(query.Get("audience"), query.Get("scope"))
 }
 
-var errBadRequirement = badRequest("The query must have audience, may have scope, each once and not empty, and " +
-	"must have nothing else.")
+var errBadRequirement = badRequest(
+	"The query must contain audience and may contain scope, each once and not empty, and nothing else.")

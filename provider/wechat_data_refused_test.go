@@ -14,8 +14,8 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// TestWhateverIsWrongWithDataIsOneAnswer, so that it is no padding oracle.
-func TestWhateverIsWrongWithDataIsOneAnswer(t *testing.T) {
+// TestAllInvalidDataGivesTheSameAnswer, so that it is no padding oracle.
+func TestAllInvalidDataGivesTheSameAnswer(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	w.dataToken("bob")

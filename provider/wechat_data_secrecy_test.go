@@ -66,11 +66,11 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 		return a
 	}
 	signedIn := signIn("openid profile wechat.data")
-	first := w.trade(testApp, "alice") // WeChat returns the same one for a while
+	first := w.exchange(testApp, "alice") // WeChat returns the same one for a while
 	token := signedIn.text("access_token")
 	sub := w.subOf(token)
 	say(w.data(resetPath, token, nil))
-	second := w.trade(testApp, "alice")
+	second := w.exchange(testApp, "alice")
 	require.NotEqual(t, first, second)
 	w.everyDataFlow(token, nil, say)
 	w.everyDataFlow(w.backEndToken("service"), form{"user": sub}, say)
@@ -89,7 +89,7 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 	w.everyDataFlow(token, nil, say)
 	w.volatile.broken.Store(false)
 
-	for _, key := range []string{first, second, w.trade(testApp, "alice")} {
+	for _, key := range []string{first, second, w.exchange(testApp, "alice")} {
 		raw, err := base64.StdEncoding.DecodeString(key)
 		require.NoError(t, err)
 		secrets = append(secrets, key, string(raw), hex.EncodeToString(raw), strings.TrimRight(key, "="),

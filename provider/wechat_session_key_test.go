@@ -44,7 +44,7 @@ func TestCheckingAndResettingTheKey(t *testing.T) {
 	requireData(t, w.data(resetPath, token, nil))
 	require.Equal(t, true, w.data(checkPath, token, nil).members["valid"], "the new key is stored")
 	for range 4 { // by somebody else: WeChat changes the key at every third
-		w.trade(testApp, "alice")
+		w.exchange(testApp, "alice")
 	}
 	a = w.data(checkPath, token, nil)
 	requireData(t, a)
@@ -62,8 +62,8 @@ func TestCheckingAndResettingTheKey(t *testing.T) {
 	requireData(t, w.data(checkPath, w.dataToken("alice"), nil))
 }
 
-// trade exchanges a login code at WeChat without the server, and returns the session key.
-func (w wechatUsers) trade(app, user string) string {
+// exchange exchanges a login code at WeChat without the server, and returns the session key.
+func (w wechatUsers) exchange(app, user string) string {
 	w.t.Helper()
 	query := url.Values{"appid": {app}, "secret": {"simulator-" + app}, "js_code": {w.codeOf(app, user)},
 		"grant_type": {"authorization_code"}}

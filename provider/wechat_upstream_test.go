@@ -205,8 +205,8 @@ func TestUnionIDsLinkAndNeverMove(t *testing.T) {
 	require.Equal(t, alice, sub(w.signIn("alice")), "a unionid that disappears changes nothing")
 }
 
-// TestOneSlowWechatLeavesTheOthersAlone: while sign-ins hang, refreshes and documents stay fast.
-func TestOneSlowWechatLeavesTheOthersAlone(t *testing.T) {
+// TestOneSlowWechatDoesNotAffectOthers: while sign-ins hang, refreshes and documents stay fast.
+func TestOneSlowWechatDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) { s.wechatTimeout = 5 * time.Second })
 	refresh := w.signIn("alice").text("refresh_token")

@@ -71,7 +71,7 @@ func DatabaseAdvice(file string) string {
 		"connect, and that user, password and sslmode are right"
 }
 
-// IsEmpty reports whether a database has no users, apps, clients and keys.
+// IsEmpty reports whether a database has no users, apps, clients or keys.
 func IsEmpty(ctx context.Context, database *sql.DB) (bool, error) {
 	users, err := database.Users().List(ctx, "", 1)
 	apps, err2 := database.Apps().List(ctx)

@@ -23,10 +23,10 @@ type guardedApps struct {
 // Find implements identity.Apps.
 func (a guardedApps) Find(ctx context.Context, platform, id string) (identity.App, error) {
 	app, err := a.Apps.Find(ctx, platform, id)
-	if secret := app.Secret.Reveal(); err == nil && a.settings.Simulates(platform) && secret != "" &&
+	if secret := app.Secret.Reveal(); err == nil && a.settings.IsSimulated(platform) && secret != "" &&
 		!strings.HasPrefix(secret, clients.SimulatorSecretPrefix) {
 		return identity.App{}, fmt.Errorf(
-			"%w: the AppSecret of %s does not begin with %q, and base_url is not the platform's: it "+
+			"%w: the AppSecret of %s does not begin with %q, and base_url is not the platform's, so it "+
 				"is not sent there",
 			identity.ErrUnusable, id, clients.SimulatorSecretPrefix)
 	}

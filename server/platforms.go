@@ -26,13 +26,13 @@ func OpenPlatforms(s settings.Settings, logger *slog.Logger) (Platforms, error) 
 
 // openPlatforms is OpenPlatforms with the time for which WeChat's circuit breaker stays open; 0: the default.
 func openPlatforms(s settings.Settings, wechatOpenFor time.Duration, logger *slog.Logger) (Platforms, error) {
-	weixin, err := wechat.NewClient(wechat.Config{BaseURL: s.WechatBaseURL, Timeout: s.WechatTimeout,
+	wechatClient, err := wechat.NewClient(wechat.Config{BaseURL: s.WechatBaseURL, Timeout: s.WechatTimeout,
 		OpenFor: wechatOpenFor, Logger: logger})
 	if err != nil {
 		return Platforms{}, err
 	}
-	sibling, err := qq.NewClient(wechat.Config{BaseURL: s.QQBaseURL, Timeout: s.WechatTimeout, Logger: logger})
-	return Platforms{weixin, sibling}, err
+	qqClient, err := qq.NewClient(wechat.Config{BaseURL: s.QQBaseURL, Timeout: s.WechatTimeout, Logger: logger})
+	return Platforms{wechatClient, qqClient}, err
 }
 
 // byGrant returns the platforms by the grant types of their codes.

@@ -27,10 +27,10 @@ func readiness(s settings.Settings, checkSchema func(context.Context) error, vol
 			}
 			checks = append(checks, check)
 		}
-		if s.Simulates(identity.PlatformWechat) {
+		if s.IsSimulated(identity.PlatformWechat) {
 			checks = append(checks, provider.ReadyCheck{Name: "wechat", OK: true, Note: "a simulator, not WeChat"})
 		}
-		if s.Simulates(identity.PlatformQQ) {
+		if s.IsSimulated(identity.PlatformQQ) {
 			checks = append(checks, provider.ReadyCheck{Name: "qq", OK: true, Note: "a simulator, not QQ"})
 		}
 		return checks

@@ -20,7 +20,7 @@ import (
 const drainTime = 20 * time.Second
 
 // withoutRedis lists the requests that are rejected while Redis does not answer.
-const withoutRedis = "passwords, registrations, phone numbers and what needs a session key are refused"
+const withoutRedis = "passwords, registrations, phone numbers and calls that need a session key are refused"
 
 // Serve serves requests with the given settings until the context ends. It logs the version at the start.
 func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, version string) error {
@@ -28,11 +28,11 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; "+
 			"for development only", "issuer", s.Issuer)
 	}
-	if s.Simulates(identity.PlatformWechat) {
+	if s.IsSimulated(identity.PlatformWechat) {
 		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url",
 			s.WechatBaseURL)
 	}
-	if s.Simulates(identity.PlatformQQ) {
+	if s.IsSimulated(identity.PlatformQQ) {
 		logger.Warn("qq.base_url is not QQ: only simulated apps can sign in", "qq.base_url", s.QQBaseURL)
 	}
 	database, err := OpenMigratedDatabase(ctx, s)

@@ -1,5 +1,5 @@
 // Package server assembles a server process: the services over the stores, the handler of all endpoints, and
-// background tasks. The commands serve and dev start it, and also tests of other packages.
+// background tasks. The commands serve and dev start it, as do tests of other packages.
 package server
 
 import (
@@ -99,7 +99,7 @@ type Server struct {
 // Handler returns the handler of all endpoints.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Start starts the background tasks, which run until the context ends: following and rotating keys, deleting ended
+// Start starts the background tasks, which run until the context ends: reading and rotating keys, deleting ended
 // sessions and users, and serving metrics if configured. It returns an error if it cannot listen at the address of
 // metrics.
 func (s *Server) Start(ctx context.Context) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/grants"
+	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/limits"
@@ -105,8 +106,9 @@ func (w wiring) wire() services {
 	metrics := telemetry.New(stores.Apps, w.config.Keys.Backend)
 	rotation := tokens.RotationPolicy{Window: s.RefreshGrace, RefuseAhead: s.RefuseAhead}
 	vault := wechat.NewVault(wechat.VaultConfig{Store: w.config.Volatile, NotFound: identity.ErrNotFound,
-		Sealer:  w.config.Ring,
-		KeyLife: s.SessionKeyLife, Now: w.config.Now, Logger: w.config.Logger})
+		Sealer:      w.config.Ring,
+		KeyLifetime: s.SessionKeyLifetime, Now: w.config.Now, Logger: w.config.Logger})
+	repeats := idempotency.New(w.config.Volatile, w.config.Ring, w.config.Logger)
 	issuer := tokens.New(tokens.Config{
 		Issuer: s.Issuer, Keys: w.config.Keys, Sessions: stores.Sessions, Users: stores.Users,
 		Accounts: stores.Accounts,
@@ -118,7 +120,8 @@ func (w wiring) wire() services {
 	signIn := signin.New(signin.Config{
 		Clients: registry, Apps: apps, Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions,
 		Events: stores.Events, Volatile: w.config.Volatile, Platforms: w.platforms.byGrant(), Vault: vault,
-		Hasher: w.hasher, Limiter: limiter, Now: w.config.Now, Logger: w.config.Logger,
+		Repeats: repeats, Sealer: w.config.Ring, Hasher: w.hasher, Limiter: limiter, Now: w.config.Now,
+		Logger: w.config.Logger,
 	})
 	accessService := access.New(access.Config{
 		Clients: registry, Users: stores.Users, Profiles: stores.Profiles, Sessions: stores.Sessions, Issuer: issuer,
@@ -126,7 +129,7 @@ func (w wiring) wire() services {
 	})
 	wechatDataConfig := wechatdata.Config{
 		Access: accessService, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
-		Profiles: stores.Profiles, Events: stores.Events, Volatile: w.config.Volatile, Vault: vault,
+		Profiles: stores.Profiles, Events: stores.Events, Volatile: w.config.Volatile, Repeats: repeats, Vault: vault,
 		Limiter: limiter,
 		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: w.platforms.wechat, Store: w.config.Volatile,
 			Sealer: w.config.Ring, Now: w.config.Now}),
@@ -138,7 +141,8 @@ func (w wiring) wire() services {
 	w.server.Grants = grants.New(grants.Config{
 		Clients: registry, SignIn: signIn, Access: accessService, WechatData: wechatData, Issuer: issuer,
 		Users: stores.Users, Accounts: stores.Accounts, Sessions: stores.Sessions, Events: stores.Events,
-		Volatile: w.config.Volatile, Rotation: rotation, Now: w.config.Now, Logger: w.config.Logger, Meter: metrics,
+		Volatile: w.config.Volatile, Repeats: repeats, Rotation: rotation, Now: w.config.Now,
+		Logger: w.config.Logger, Meter: metrics,
 	})
 	accountsConfig := accounts.Config{
 		Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions, Profiles: stores.Profiles,

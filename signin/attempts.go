@@ -19,7 +19,8 @@ type attempt struct {
 	name         string // hashed, since people may type a password into the field of the name
 	from         string // the caller's address
 	neighborhood string // the network that is known if the user has signed in from there
-	known        known
+	networks     knownNetworks
+	known        bool // the neighborhood is one of them
 }
 
 // countAttempt counts an attempt, for unknown names too, or rejects it with oauth.TooManyRequests. It runs before the
@@ -34,17 +35,18 @@ func (s *Service) countAttempt(ctx context.Context, username, clientID, address 
 	a := attempt{name: hashName(username), from: address, neighborhood: limits.Neighborhood(address)}
 	about := identity.Event{ClientID: clientID, Detail: "name " + a.name[:nameInEvents]}
 	a.address = limits.ByAddress(limits.PasswordAddress, address).About(about)
-	found := make(chan known, 1)
+	found := make(chan knownNetworks, 1)
 	go func() { found <- s.findKnown(ctx, a.name) }()
 	err := s.limiter.Count(ctx, a.address)
-	a.known = <-found
+	a.networks = <-found
+	a.known = a.networks.have(a.neighborhood, s.now())
 	if err != nil {
 		return a, err
 	}
 	customer := limits.Customer(address)
 	a.account = limits.InGroup("user/"+a.name).About(about).And(limits.PasswordMinute, customer).
 		And(limits.PasswordQuarter, customer).And(limits.PasswordDay, customer)
-	if a.knows(s.now()) {
+	if a.known {
 		a.account = a.account.And(limits.PasswordUser, a.neighborhood).AndLeniently(limits.PasswordUser, "")
 	} else {
 		a.account = a.account.And(limits.PasswordUser, "")
@@ -71,13 +73,13 @@ func hashName(username string) string {
 }
 
 // caller returns who waits for the hash of an attempt.
-func (s *Service) caller(a attempt) password.Caller {
-	return password.Caller{Network: limits.Network(a.from), Known: a.knows(s.now())}
+func (a attempt) caller() password.Caller {
+	return password.Caller{Network: limits.Network(a.from), Known: a.known}
 }
 
 // succeeded makes typing errors before a right password cost nothing, and remembers the network. It keeps the count of
-// the address: an attacker could otherwise reset it with an own account between guesses. Of the user's total it gives
-// back only this attempt, since the others may be an attacker's.
+// the address: an attacker could otherwise reset it by signing in to an account of their own between guesses. Of the
+// user's total it gives back only this attempt, since the others may be an attacker's.
 func (s *Service) succeeded(ctx context.Context, a attempt) {
 	s.limiter.GiveBack(ctx, a.account.Forgetting(limits.PasswordMinute, limits.PasswordQuarter, limits.PasswordDay))
 	s.remember(ctx, a)

@@ -14,7 +14,7 @@ import (
 const CodeTimeout = 15 * time.Second
 
 var errInBrowser = oauth.NewError(oauth.UnauthorizedClient,
-	"Codes of official accounts and websites pass through browsers: only a confidential client may trade them.")
+	"Codes of official accounts and websites pass through browsers: only a confidential client may exchange them.")
 
 // Code is a platform's code and the app that it was made for.
 type Code struct {
@@ -32,20 +32,68 @@ type Person struct {
 	AuthTime time.Time // equal to User.CreatedAt if this sign-in created the user
 }
 
-// Code trades a code and returns its user, who is created on the first sign-in. The code also authenticates a
-// mini-program, because the platform accepts it only for the app that the client is registered with. The code is used
-// up even if Code returns an error; the error wraps wechat.ErrCodeUsed if it was used before. Code returns
-//   - oauth.InvalidGrant if the platform rejects the code or the user, or the user is disabled or will be deleted,
+// Exchange is a platform's answer to a code.
+type Exchange struct {
+	App      identity.App
+	Login    Login
+	At       time.Time // when the platform answered
+	Recalled bool      // an earlier request of a repeatable sign-in sent the code
+}
+
+// Exchange asks the platform who a code identifies. The code is used up even if Exchange returns an error; the error
+// wraps wechat.ErrCodeUsed if it was used before. repeat is the idempotency.Name of a repeatable sign-in, or "":
+// Exchange keeps the answer to a repeatable one until the code would have expired, so that a repeated request succeeds
+// if the first one failed later. The caller must call Forget after the sign-in has succeeded. Exchange returns
+//   - oauth.InvalidGrant if the platform rejects the code or the user,
 //   - oauth.UnauthorizedClient if a public client sends a code that passed through a browser,
-//   - oauth.TooManyRequests if the address has sent too many bad codes, or the user signs in too often,
+//   - oauth.TooManyRequests if the address has sent too many bad codes,
 //   - oauth.ServerError if the app is not registered here or the platform rejects its configuration,
 //   - oauth.TemporarilyUnavailable if the platform or the store fails.
-func (s *Service) Code(ctx context.Context, r Request, code Code) (Person, error) {
-	app, login, err := s.trade(ctx, r, code)
+func (s *Service) Exchange(ctx context.Context, r Request, code Code, repeat string) (Exchange, error) {
+	app, err := FindApp(ctx, s.apps, code.Platform.Name(), code.AppID)
 	if err != nil {
-		return Person{}, err
+		return Exchange{}, err
 	}
-	answered := s.now()
+	if app.InBrowser() && !r.Client.Confidential {
+		return Exchange{}, errInBrowser
+	}
+	exchange := Exchange{App: app}
+	if repeat != "" && s.recall(ctx, repeat, &exchange) {
+		return exchange, nil
+	}
+	if exchange.Login, err = s.ask(ctx, r, app, code); err != nil {
+		return Exchange{}, err
+	}
+	exchange.At = s.now()
+	if repeat != "" {
+		s.keep(ctx, repeat, exchange)
+	}
+	return exchange, nil
+}
+
+// ask sends a code to its platform. It counts rejected codes, but not those that cannot be the platform's.
+func (s *Service) ask(ctx context.Context, r Request, app identity.App, code Code) (Login, error) {
+	if !wechat.PlausibleCode(code.Text) {
+		return Login{}, s.platformFailed(ctx, r.Client, code.Platform, wechat.ErrBadCode)
+	}
+	uses, err := s.countCode(ctx, r)
+	if err != nil {
+		return Login{}, err
+	}
+	login, err := code.Platform.Exchange(ctx, app, code.Text)
+	s.judged(ctx, r, uses, err)
+	if err != nil {
+		return Login{}, s.platformFailed(ctx, r.Client, code.Platform, err)
+	}
+	return login, nil
+}
+
+// Person returns the user that an exchange identified, who is created on the first sign-in. It returns
+//   - oauth.InvalidGrant if the user is disabled or will be deleted,
+//   - oauth.TooManyRequests if the user signs in too often,
+//   - oauth.TemporarilyUnavailable if the store fails.
+func (s *Service) Person(ctx context.Context, r Request, exchange Exchange) (Person, error) {
+	app, login := exchange.App, exchange.Login
 	account := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
 	user, created, err := s.accounts.FindOrCreateUser(ctx,
 		identity.ExternalIdentity{AccountKey: account, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform})
@@ -58,39 +106,17 @@ func (s *Service) Code(ctx context.Context, r Request, code Code) (Person, error
 	if err := s.checkDeletion(ctx, r, user); err != nil {
 		return Person{}, err
 	}
-	if err := s.countSignIn(ctx, r, user); err != nil {
-		return Person{}, err
+	if !exchange.Recalled { // otherwise the first request has been counted
+		if err := s.countSignIn(ctx, r, user); err != nil {
+			return Person{}, err
+		}
 	}
-	s.keepSessionKey(ctx, r.Client, app.ID, login, answered)
+	s.keepSessionKey(ctx, r.Client, app.ID, login, exchange.At)
 	authTime := s.now()
 	if created {
 		authTime = user.CreatedAt
 	}
 	return Person{User: user, Account: account, App: app, Login: login, AuthTime: authTime}, nil
-}
-
-// trade asks the platform who signed in. It counts rejected codes by address.
-func (s *Service) trade(ctx context.Context, r Request, code Code) (identity.App, Login, error) {
-	app, err := FindApp(ctx, s.apps, code.Platform.Name(), code.AppID)
-	if err != nil {
-		return app, Login{}, err
-	}
-	if app.InBrowser() && !r.Client.Confidential {
-		return app, Login{}, errInBrowser
-	}
-	if !wechat.PlausibleCode(code.Text) { // never reaches the platform, so it is not counted
-		return app, Login{}, s.platformFailed(ctx, r.Client, code.Platform, wechat.ErrBadCode)
-	}
-	uses, err := s.countCode(ctx, r)
-	if err != nil {
-		return app, Login{}, err
-	}
-	login, err := code.Platform.Trade(ctx, app, code.Text)
-	s.traded(ctx, r, uses, err)
-	if err != nil {
-		return app, login, s.platformFailed(ctx, r.Client, code.Platform, err)
-	}
-	return app, login, nil
 }
 
 // keepSessionKey stores a sign-in's session key if a client of the app may use it: a key that is not needed is not

@@ -15,7 +15,7 @@ func (s *Service) checkDeletion(ctx context.Context, r Request, user identity.Us
 	if !user.DeletionRequested() {
 		return nil
 	}
-	if user.Dismissed {
+	if user.DeletionByOperator {
 		return oauth.NewError(oauth.InvalidGrant, "This account will be deleted at "+
 			user.DeletesAt.UTC().Format(time.RFC3339)+". "+
 			"Only the operator can restore it.")

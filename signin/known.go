@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,9 +16,9 @@ const (
 	knownAgain = 24 * time.Hour
 )
 
-// known are the networks that lately signed a user in with a password, the last one first. It is one value in the
-// volatile store: a line for each network, with the Unix time of the sign-in.
-type known []knownNetwork
+// knownNetworks are the networks that lately signed a user in with a password, the last one first. They are one value in
+// the volatile store: a line for each network, with the Unix time of the sign-in.
+type knownNetworks []knownNetwork
 
 type knownNetwork struct {
 	network string
@@ -27,7 +28,7 @@ type knownNetwork struct {
 func knownKey(name string) string { return "known/" + name }
 
 // findKnown returns the known networks of a user, or none if the store fails.
-func (s *Service) findKnown(ctx context.Context, name string) (found known) {
+func (s *Service) findKnown(ctx context.Context, name string) (found knownNetworks) {
 	value, err := s.volatile.Get(ctx, knownKey(name))
 	if err != nil && !isNotFound(err) {
 		s.logger.WarnContext(ctx, "cannot read a user's known networks", "error", err)
@@ -41,14 +42,11 @@ func (s *Service) findKnown(ctx context.Context, name string) (found known) {
 	return found
 }
 
-// knows reports whether the user has lately signed in from the network of an attempt.
-func (a attempt) knows(now time.Time) bool {
-	for _, k := range a.known {
-		if k.network == a.neighborhood {
-			return now.Sub(k.at) < knownFor
-		}
-	}
-	return false
+// have reports whether a network is known at a time.
+func (known knownNetworks) have(network string, now time.Time) bool {
+	return slices.ContainsFunc(known, func(k knownNetwork) bool {
+		return k.network == network && now.Sub(k.at) < knownFor
+	})
 }
 
 // remember adds the network of an attempt to the user's known ones.
@@ -60,7 +58,7 @@ func (s *Service) remember(ctx context.Context, a attempt) {
 	}
 	write(knownNetwork{a.neighborhood, now})
 	count := 1
-	for _, k := range a.known {
+	for _, k := range a.networks {
 		switch {
 		case k.network == a.neighborhood && now.Sub(k.at) < knownAgain:
 			return

@@ -10,7 +10,8 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// errBadPassword is the same for an unknown user, a wrong password, a user without password and a disabled user.
+// errBadPassword is the same for an unknown user, a wrong password, a user without a password and a disabled
+// user.
 var errBadPassword = oauth.NewError(oauth.InvalidGrant, "The user name or the password is wrong.")
 
 // hashRetry is the Retry-After if all hashing slots are in use.
@@ -26,7 +27,7 @@ func (s *Service) Password(ctx context.Context, r Request, username, secret stri
 	if err != nil {
 		return identity.User{}, err
 	}
-	user, err := s.checkPassword(ctx, s.caller(attempt), username, secret)
+	user, err := s.checkPassword(ctx, attempt.caller(), username, secret)
 	if err != nil {
 		return identity.User{}, s.failed(ctx, attempt, r.Client.ID, err)
 	}

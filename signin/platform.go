@@ -8,20 +8,20 @@ import (
 	"github.com/lingpai/lingpai/wechat/qq"
 )
 
-// Platform trades codes for users. It is all that must be implemented to support another platform like WeChat: the
+// Platform exchanges codes for users. It is all that must be implemented to support another platform like WeChat: the
 // rest of a sign-in is the same for all.
 type Platform interface {
 	// Name returns the name of the platform in accounts, apps and the "amr" of sessions.
 	Name() string
 	// Owns reports whether an AppID has the platform's form.
 	Owns(appID string) bool
-	// Trade asks the platform once who signed in. The code may be used up even after an error. Errors wrap one of
+	// Exchange asks the platform once who signed in. The code may be used up even after an error. Errors wrap one of
 	// package wechat's error classes, such as wechat.ErrBadCode.
-	Trade(ctx context.Context, app identity.App, code string) (Login, error)
+	Exchange(ctx context.Context, app identity.App, code string) (Login, error)
 	// Title returns the platform's name in error descriptions.
 	Title() string
-	// Again returns a sentence that tells the client how to get a new code.
-	Again() string
+	// NewCodeHint returns a sentence that tells the client how to get a new code.
+	NewCodeHint() string
 }
 
 // Login is the platform's answer to a code.
@@ -45,25 +45,25 @@ func (WechatPlatform) Owns(appID string) bool { return wechat.ValidAppID(appID) 
 // Title implements Platform.
 func (WechatPlatform) Title() string { return "WeChat" }
 
-// Again implements Platform.
-func (WechatPlatform) Again() string { return "Call wx.login again." }
+// NewCodeHint implements Platform.
+func (WechatPlatform) NewCodeHint() string { return "Call wx.login again." }
 
-// Trade implements Platform.
-func (p WechatPlatform) Trade(ctx context.Context, app identity.App, code string) (Login, error) {
+// Exchange implements Platform.
+func (p WechatPlatform) Exchange(ctx context.Context, app identity.App, code string) (Login, error) {
 	credentials := Credentials(app)
 	if app.Kind == identity.KindMiniProgram {
 		login, err := p.Client.CodeToSession(ctx, credentials, code)
 		return Login{Subject: login.OpenID, UnionID: login.UnionID, SessionKey: login.SessionKey}, err
 	}
 	login, err := p.Client.OAuthCode(ctx, credentials, code)
-	traded := Login{Subject: login.OpenID, UnionID: login.UnionID}
-	if err == nil && login.TellsProfile() {
-		traded.Profile = func(ctx context.Context) (identity.Profile, error) {
+	exchanged := Login{Subject: login.OpenID, UnionID: login.UnionID}
+	if err == nil && login.AllowsProfile() {
+		exchanged.Profile = func(ctx context.Context) (identity.Profile, error) {
 			profile, err := p.Client.OAuthProfile(ctx, app.ID, login)
 			return SuggestedProfile(profile), err
 		}
 	}
-	return traded, err
+	return exchanged, err
 }
 
 // QQPlatform is QQ, with its mini-programs.
@@ -78,11 +78,11 @@ func (QQPlatform) Owns(appID string) bool { return qq.ValidAppID(appID) }
 // Title implements Platform.
 func (QQPlatform) Title() string { return "QQ" }
 
-// Again implements Platform.
-func (QQPlatform) Again() string { return "Call qq.login again." }
+// NewCodeHint implements Platform.
+func (QQPlatform) NewCodeHint() string { return "Call qq.login again." }
 
-// Trade implements Platform. It drops QQ's session key, because nothing uses it.
-func (p QQPlatform) Trade(ctx context.Context, app identity.App, code string) (Login, error) {
+// Exchange implements Platform. It drops QQ's session key, because nothing uses it.
+func (p QQPlatform) Exchange(ctx context.Context, app identity.App, code string) (Login, error) {
 	login, err := p.Client.CodeToSession(ctx, Credentials(app), code)
 	return Login{Subject: login.OpenID, UnionID: login.UnionID}, err
 }

@@ -28,7 +28,7 @@ func (s *Service) platformFailed(ctx context.Context, client clients.Client, pla
 		return &oauth.Error{
 			Code: oauth.InvalidGrant,
 			Description: name + " rejected this code: it is expired, already used, or for another app. " +
-				platform.Again(),
+				platform.NewCodeHint(),
 			Members: errcodeMember(refusal.Errcode), Cause: err,
 		}
 	case errors.Is(err, wechat.ErrSnapshotUser):
@@ -53,7 +53,7 @@ func (s *Service) platformFailed(ctx context.Context, client clients.Client, pla
 			Cause: err,
 		}
 	}
-	return oauth.Unavailable(name+" cannot be reached right now. "+platform.Again(), retry, err)
+	return oauth.Unavailable(name+" cannot be reached right now. "+platform.NewCodeHint(), retry, err)
 }
 
 // errcodeMember returns the member of an error response that contains the platform's errcode.

@@ -23,7 +23,7 @@ func (s *Service) ProvePassword(ctx context.Context, user identity.User, secret,
 	if err != nil {
 		return err
 	}
-	right, _, err := s.hasher.Check(ctx, s.caller(attempt), user.PasswordHash, secret)
+	right, _, err := s.hasher.Check(ctx, attempt.caller(), user.PasswordHash, secret)
 	switch {
 	case err != nil:
 		return s.failed(ctx, attempt, "", hasherFailed(err))
@@ -34,8 +34,8 @@ func (s *Service) ProvePassword(ctx context.Context, user identity.User, secret,
 	return nil
 }
 
-// ProveCode trades a code of one of a client's apps for a signed-in user, and returns the account at the platform. It
-// creates no user. It returns
+// ProveCode exchanges a code of one of a client's apps for a signed-in user, and returns the account at the platform.
+// It creates no user. It returns
 //   - oauth.InvalidRequest if appID does not name an app of the client, or is empty and the client has several,
 //   - oauth.InvalidGrant if the platform rejects the code or the user,
 //   - oauth.UnauthorizedClient if the code passed through a browser,
@@ -61,18 +61,20 @@ func (s *Service) ProveCode(ctx context.Context, user identity.User, clientID, a
 	// The client has not authenticated here, only its user has. So reject codes that pass through a browser, even if
 	// the client's record says that it is confidential.
 	client.Confidential = false
-	app, login, err := s.trade(ctx, Request{Client: client, Address: address, userID: user.ID}, Code{platform, appID, code})
+	exchange, err := s.Exchange(ctx, Request{Client: client, Address: address, userID: user.ID},
+		Code{platform, appID, code}, "")
 	if err != nil {
 		return identity.ExternalIdentity{}, err
 	}
+	app, login := exchange.App, exchange.Login
 	key := identity.AccountKey{Platform: app.Platform, App: app.ID, Subject: login.Subject}
 	if _, err := s.accounts.Find(ctx, key); err == nil { // the account's previous session key is now stale
-		s.keepSessionKey(ctx, client, app.ID, login, s.now())
+		s.keepSessionKey(ctx, client, app.ID, login, exchange.At)
 	}
 	return identity.ExternalIdentity{AccountKey: key, UnionID: login.UnionID, OpenPlatform: app.OpenPlatform}, nil
 }
 
-// platformOf returns the platform of an app whose codes a client may trade, or oauth.InvalidRequest.
+// platformOf returns the platform of an app whose codes a client may exchange, or oauth.InvalidRequest.
 func (s *Service) platformOf(client clients.Client, appID string) (Platform, error) {
 	if appID == "" {
 		return nil, oauth.NewError(oauth.InvalidRequest,
@@ -83,5 +85,5 @@ func (s *Service) platformOf(client clients.Client, appID string) (Platform, err
 			return platform, nil
 		}
 	}
-	return nil, oauth.NewError(oauth.InvalidRequest, "The client may not trade codes of that app.")
+	return nil, oauth.NewError(oauth.InvalidRequest, "The client may not exchange codes of that app.")
 }

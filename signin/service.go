@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
@@ -25,6 +26,8 @@ type Config struct {
 	Volatile  identity.Volatile
 	Platforms map[string]Platform // by grant type
 	Vault     *wechat.Vault
+	Repeats   *idempotency.Requests
+	Sealer    wechat.PerIdentitySealer
 	Hasher    *password.Hasher
 	Limiter   *limits.Limiter
 	Now       func() time.Time
@@ -43,6 +46,8 @@ type Service struct {
 	limiter   *limits.Limiter
 	platforms map[string]Platform
 	vault     *wechat.Vault
+	repeats   *idempotency.Requests
+	sealer    wechat.PerIdentitySealer
 	hasher    *password.Hasher
 	now       func() time.Time
 	logger    *slog.Logger
@@ -53,14 +58,15 @@ func New(c Config) *Service {
 	return &Service{
 		clients: c.Clients, apps: c.Apps, users: c.Users, accounts: c.Accounts, deletions: c.Deletions,
 		events: c.Events, volatile: c.Volatile, limiter: c.Limiter, platforms: c.Platforms,
-		vault: c.Vault, hasher: c.Hasher, now: c.Now, logger: c.Logger,
+		vault: c.Vault, repeats: c.Repeats, sealer: c.Sealer, hasher: c.Hasher,
+		now: c.Now, logger: c.Logger,
 	}
 }
 
 // Request holds what a sign-in needs besides the credentials.
 type Request struct {
 	Client         clients.Client
-	Address        string // the caller's IP address, or that from a trusted proxy
+	Address        string // the caller's IP address, as reported by a trusted proxy if there is one
 	Device         string // from the User-Agent header
 	RestoreAccount bool   // cancels a requested deletion of the account
 

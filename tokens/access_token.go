@@ -91,8 +91,8 @@ func (i *Issuer) IssueToClient(client identity.Client, scope string) (Set, error
 	return Set{AccessToken: token, ExpiresIn: expires.Sub(now), Scope: scope}, err
 }
 
-// IssueToClientForThisServer is like IssueToClient, but this server is the token's only audience.
-func (i *Issuer) IssueToClientForThisServer(client identity.Client, scope string) (Set, error) {
+// IssueToClientForIssuer is like IssueToClient, but this server is the token's only audience.
+func (i *Issuer) IssueToClientForIssuer(client identity.Client, scope string) (Set, error) {
 	client.Audience = []string{i.config.Issuer}
 	return i.IssueToClient(client, scope)
 }

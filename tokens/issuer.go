@@ -180,7 +180,8 @@ func (i *Issuer) sign(typ string, claims any) (string, error) {
 func encodeAndSign(claims any, typ string, sign func(typ string, payload []byte) ([]byte, error)) ([]byte, error) {
 	var payload bytes.Buffer
 	encoder := json.NewEncoder(&payload)
-	// A token is never part of a page, and six bytes for each & could make a token with a long profile too large.
+	// A token is never part of an HTML page, and six bytes for each & could make a token with a long profile too
+	// large.
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(claims); err != nil {
 		return nil, err

@@ -13,9 +13,9 @@ type Opening struct {
 	secret [sessionSecretSize]byte
 }
 
-// Openings returns the possible openings of a sign-in with these parts: first that with the current refresh secret,
-// then that with the next secret, which another server may already use, and the previous one. Older secrets are not
-// needed, because codes expire sooner.
+// Openings returns the possible openings of a sign-in with these parts: first the one with the current refresh
+// secret, then those with the next secret, which another server may already use, and with the previous one. Older
+// secrets are not needed, because codes expire sooner.
 func (i *Issuer) Openings(parts ...string) []Opening {
 	input := make([][]byte, len(parts))
 	for n, part := range parts {

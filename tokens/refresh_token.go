@@ -39,8 +39,8 @@ type RefreshToken struct {
 	secret     [sessionSecretSize]byte
 }
 
-// Opens reports, in constant time, whether the token contains the session's secret.
-func (t RefreshToken) Opens(session identity.Session) bool {
+// Matches reports, in constant time, whether the token contains the session's secret.
+func (t RefreshToken) Matches(session identity.Session) bool {
 	sum := sha256.Sum256(t.secret[:])
 	return subtle.ConstantTimeCompare(sum[:], session.SecretHash[:]) == 1
 }

@@ -55,7 +55,7 @@ func TestRefreshTokenRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, session.ID, read.SessionID)
 	require.EqualValues(t, 7, read.Generation)
-	require.True(t, read.Opens(session))
+	require.True(t, read.Matches(session))
 
 	successor, err := issuer.Successor(read, session)
 	require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestStolenServerSecretMakesNoRefreshToken(t *testing.T) {
 	require.NoError(t, err)
 	read, err := issuer.ReadRefreshToken(forged)
 	require.NoError(t, err, "the MAC is valid")
-	require.False(t, read.Opens(session))
+	require.False(t, read.Matches(session))
 }
 
 // TestRefreshTokenFormat checks the documented layout: a change would sign all users out.

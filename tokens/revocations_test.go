@@ -22,13 +22,13 @@ import (
 // endedSessions is a store that has only ended sessions.
 type endedSessions struct {
 	identity.Sessions
-	endings identity.Endings
+	endings identity.EndedSessions
 	err     error
 	reads   atomic.Int64
 	gate    chan struct{} // if not nil, Ended blocks until it is closed
 }
 
-func (e *endedSessions) Ended(_ context.Context, _ time.Duration, limit int) (identity.Endings, error) {
+func (e *endedSessions) Ended(_ context.Context, _ time.Duration, limit int) (identity.EndedSessions, error) {
 	e.reads.Add(1)
 	if e.gate != nil {
 		<-e.gate

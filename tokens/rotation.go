@@ -71,7 +71,7 @@ func retired(rotations []identity.Rotation, presented uint32, keyHash []byte, no
 		fresh := policy.Window > 0 && now.Sub(rotation.At) <= policy.Window
 		sameKey := keyHash != nil && bytes.Equal(keyHash, rotation.KeyHash)
 		switch {
-		case sameKey && (n == 0 || fresh), fresh && rotation.Sheltered:
+		case sameKey && (n == 0 || fresh), fresh && rotation.AnyKey:
 			return Repeat
 		case fresh: // a thief, or a client that lost its key: reject the token, but do not end the session yet
 			return Refuse
@@ -82,9 +82,9 @@ func retired(rotations []identity.Rotation, presented uint32, keyHash []byte, no
 }
 
 // rotate retires every generation up to the presented one.
-func rotate(session identity.Session, presented uint32, keyHash []byte, now time.Time, sheltered bool) Decision {
+func rotate(session identity.Session, presented uint32, keyHash []byte, now time.Time, anyKey bool) Decision {
 	retired := identity.Rotation{Lowest: session.Generation, Highest: presented, At: now, KeyHash: keyHash,
-		Sheltered: sheltered}
+		AnyKey: anyKey}
 	kept := min(len(session.Rotations), identity.MaxRotations-1)
 	session.Rotations = append([]identity.Rotation{retired}, session.Rotations[:kept]...)
 	session.Generation = presented + 1

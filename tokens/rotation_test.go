@@ -18,7 +18,7 @@ func TestDecide(t *testing.T) {
 	strict := RotationPolicy{}
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
 	one := func(g uint32, at time.Time, keyHash []byte) identity.Rotation {
-		return identity.Rotation{Lowest: g, Highest: g, At: at, KeyHash: keyHash, Sheltered: keyHash == nil}
+		return identity.Rotation{Lowest: g, Highest: g, At: at, KeyHash: keyHash, AnyKey: keyHash == nil}
 	}
 	at := func(generation uint32, rotations ...identity.Rotation) identity.Session {
 		return identity.Session{Generation: generation, Rotations: rotations}
@@ -80,9 +80,9 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestDecideShelteringOfLostCommits: after a failover all callers with tokens of the lost generations are honest, with
-// and without keys.
-func TestDecideShelteringOfLostCommits(t *testing.T) {
+// TestDecideAcceptsAnyKeyAfterLostCommits: after a failover all callers with tokens of the lost generations are honest,
+// with and without keys.
+func TestDecideAcceptsAnyKeyAfterLostCommits(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	policy := RotationPolicy{Window: 30 * time.Second}
 	decision := Decide(identity.Session{Generation: 3}, 6, HashKey("the-key-of-this-refresh-token"), now, policy)

@@ -13,9 +13,8 @@ const maxIdentifier = 128
 
 var errMalformed = errors.New("wechat: malformed answer")
 
-// parseLogin reads the answer of code2Session. WeChat reports failures with
-// HTTP status 200, and may or may not add "errcode":0 to a success, so both
-// the number and the openid decide.
+// parseLogin reads the answer of code2Session. WeChat reports failures with HTTP status 200, and
+// may or may not add "errcode":0 to a success, so both the errcode and the openid are checked.
 func parseLogin(body []byte) (Login, error) {
 	members, err := parseAnswer(body, nil)
 	if err != nil {
@@ -79,7 +78,7 @@ func parseAnswer(body []byte, classes map[int]error) (object, error) {
 // encoding/json, which would take "OpenID" for "openid".
 type object map[string]json.RawMessage
 
-// parseObject accepts one JSON object with distinct names and nothing after.
+// parseObject accepts one JSON object with distinct names and nothing after it.
 func parseObject(body []byte) (object, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {

@@ -60,7 +60,7 @@ type AppToken struct {
 	Expires time.Time
 }
 
-// appToken is a token with the times that decide about its use.
+// appToken is a token with the times that determine its use.
 type appToken struct {
 	Text      Secret
 	expires   time.Time
@@ -97,8 +97,8 @@ func (a *AppTokens) Token(ctx context.Context, credentials Credentials) (AppToke
 	return AppToken{Text: token.Text, Expires: token.expires}, nil
 }
 
-// find returns a token that was confirmed within age. If no newer one can be had,
-// it returns the current one until that expires.
+// find returns a token that was confirmed within age. If it cannot get a newer one, it returns the
+// current one until that expires.
 func (a *AppTokens) find(ctx context.Context, credentials Credentials, age time.Duration) (appToken, error) {
 	if token, ok := a.known(credentials.AppID, age); ok {
 		return token, nil
@@ -140,7 +140,7 @@ func (a *AppTokens) fetch(ctx context.Context, credentials Credentials) (appToke
 	}
 	if err := a.store.write(ctx, credentials.AppID, token, life); err != nil {
 		a.client.logger.LogAttrs(ctx, slog.LevelWarn, "wechat: an app token is not shared with the other replicas",
-			slog.String("appid", weixin().printableAppID(credentials.AppID)))
+			slog.String("appid", wechatPlatform().printableAppID(credentials.AppID)))
 	}
 	return token, nil
 }
@@ -202,7 +202,7 @@ func withAppToken[T any](ctx context.Context, a *AppTokens, api string, credenti
 // tryAppToken calls once. It reports whether WeChat rejected the token.
 func tryAppToken[T any](ctx context.Context, a *AppTokens, api string, credentials Credentials,
 	do func(context.Context, Secret) (T, error)) (answer T, rejected bool, err error) {
-	token, err := a.find(ctx, credentials, maxAppTokenLife)
+	token, err := a.find(ctx, credentials, maxAppTokenLifetime)
 	if err != nil {
 		return answer, false, err
 	}
@@ -224,8 +224,8 @@ func isTokenRejection(err error) bool {
 }
 
 const (
-	// maxAppTokenLife is the longest lifetime that WeChat gives.
-	maxAppTokenLife = 2 * time.Hour
+	// maxAppTokenLifetime is the longest lifetime that WeChat gives.
+	maxAppTokenLifetime = 2 * time.Hour
 
 	// maxAppToken limits a token, in bytes. WeChat's documentation asks for room for 512.
 	maxAppToken = 2048
@@ -277,7 +277,7 @@ func parseStableToken(body []byte) (Secret, time.Duration, error) {
 		return "", 0, outage("no plausible access token")
 	}
 	seconds, err := members.integer("expires_in")
-	if err != nil || seconds <= 0 || seconds > int(maxAppTokenLife/time.Second) {
+	if err != nil || seconds <= 0 || seconds > int(maxAppTokenLifetime/time.Second) {
 		return "", 0, outage("implausible lifetime of an access token")
 	}
 	return Secret(text), time.Duration(seconds) * time.Second, nil

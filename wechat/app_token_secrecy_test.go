@@ -103,7 +103,7 @@ func requireOfAppTokens(t *testing.T, written, said string) {
 	}
 }
 
-func TestAppTokensAndPhonesPrintThemselvesNowhere(t *testing.T) {
+func TestAppTokensAndPhonesAreNeverPrinted(t *testing.T) {
 	token, phone := wechat.AppToken{Text: secretToken}, wechat.Phone{CountryCode: "86", Number: secretPhone}
 	var text bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {

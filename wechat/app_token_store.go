@@ -26,8 +26,8 @@ type Sealer interface {
 const (
 	sealPurpose = "wechat app token"
 
-	// storeTimeout limits a call of the store. Without the store, tokens are only
-	// requested more often.
+	// storeTimeout limits a call to the store. Without the store, tokens are only requested more
+	// often.
 	storeTimeout = time.Second
 )
 
@@ -141,7 +141,7 @@ func (a *AppTokens) fit(appID string, token appToken) bool {
 	return token.valid(now) && token.fresh(now, confirmEvery) && a.state(appID).trusts(token, now)
 }
 
-// keep starts to use a token, and reports false if WeChat rejected it recently.
+// keep starts to use a token. It returns false if WeChat rejected the token recently.
 func (a *AppTokens) keep(appID string, token appToken) bool {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()

@@ -17,13 +17,13 @@ const (
 	tripFailures = 5
 )
 
-// health is what the result of a call tells about the state of WeChat.
+// health is what the result of a call says about the state of WeChat.
 type health int
 
 const (
 	answered  health = iota // WeChat gave a usable answer
 	noAnswer                // no usable answer: an outage
-	abandoned               // the caller canceled the call, which tells nothing
+	abandoned               // the caller canceled the call, which says nothing about WeChat
 )
 
 // newBreaker returns a breaker that counts only outages. If it counted bad codes,

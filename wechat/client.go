@@ -28,7 +28,7 @@ type Config struct {
 
 // A Client calls WeChat's server APIs. It is safe for concurrent use.
 type Client struct {
-	platform  Sibling
+	platform  Platform
 	base      *url.URL
 	timeout   time.Duration
 	openFor   time.Duration
@@ -41,7 +41,7 @@ type Client struct {
 // NewClient returns a client, or an error if the configuration is invalid. It
 // does not call WeChat. When the client is no longer needed, call Close.
 func NewClient(config Config) (*Client, error) {
-	return NewSiblingClient(weixin(), config)
+	return NewPlatformClient(wechatPlatform(), config)
 }
 
 func withDefaults(config Config, baseURL string) Config {

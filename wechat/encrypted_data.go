@@ -16,8 +16,8 @@ const (
 	// maxCiphertext limits encrypted data, in bytes. Thirty days of steps have less than 2 KiB.
 	maxCiphertext = 64 << 10
 
-	// maxAge is how old encrypted data may be: WeChat itself confirms it for three days
-	// (checkEncryptedData). maxAhead allows for clocks that differ.
+	// maxAge is how old encrypted data may be. It is also how long WeChat itself recognizes data
+	// that it encrypted (checkEncryptedData). maxAhead allows for clocks that differ.
 	maxAge   = 72 * time.Hour
 	maxAhead = 5 * time.Minute
 )

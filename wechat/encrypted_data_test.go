@@ -66,8 +66,8 @@ func goodPhone() string {
 		time.Now()) + "}"
 }
 
-// TestWhateverIsWrongIsOneError, and no data is returned.
-func TestWhateverIsWrongIsOneError(t *testing.T) {
+// TestAllInvalidDataGivesTheSameError, and no data is returned.
+func TestAllInvalidDataGivesTheSameError(t *testing.T) {
 	key := parseKey(t, keyText)
 	good := encrypt(key, goodPhone())
 	_, err := open(good, key, KindPhone)

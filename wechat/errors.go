@@ -11,20 +11,19 @@ import (
 // The classes of errors. Test for them with [errors.Is]; details are in the [Error] that
 // wraps them.
 var (
-	// ErrBadCode means that the code is expired, forged, of the wrong kind
-	// or another app's. The user must call wx.login again, or authorize again if the code is
-	// of an OAuth page.
+	// ErrBadCode means that the code is expired, forged, of the wrong kind or another app's. The
+	// user must call wx.login again, or authorize again if the code came from an OAuth page.
 	ErrBadCode = errors.New("wechat: code failure")
 
-	// ErrCodeUsed means that the code was already exchanged, by anybody. It is also an
-	// ErrBadCode.
+	// ErrCodeUsed means that the code was already exchanged, by this server or another. It is also
+	// an ErrBadCode.
 	ErrCodeUsed = fmt.Errorf("%w, already used", ErrBadCode)
 
 	// ErrUserBlocked means that WeChat considers the user high-risk.
 	ErrUserBlocked = errors.New("wechat: user blocked")
 
-	// ErrSnapshotUser means that the code is of a virtual visitor, not of a
-	// person: a page was opened in WeChat's snapshot mode. Nobody can be signed in until the page is opened in full.
+	// ErrSnapshotUser means that the code belongs to a virtual visitor, not to a person: a page was opened in
+	// WeChat's snapshot mode. Nobody can be signed in until the page is opened in full.
 	ErrSnapshotUser = errors.New("wechat: a virtual visitor, not a user")
 
 	// ErrStaleKey means that a session key is no longer valid. The user must call
@@ -53,7 +52,7 @@ type Error struct {
 	Reason     string        // the cause, for operators
 	Address    netip.Addr    // this server's address as WeChat saw it, for errcode 40164; may be invalid
 
-	health health // what the failure tells about WeChat
+	health health // what the failure says about WeChat
 }
 
 // Error returns the class with errcode and request id, if there are any.

@@ -42,8 +42,8 @@ func (r *fieldReader) finish() error {
 	return nil
 }
 
-// text takes a string without control characters. encoding/json replaces an unpaired
-// surrogate by U+FFFD.
+// text takes a string without control characters. encoding/json replaces an unpaired surrogate with
+// U+FFFD.
 func (r *fieldReader) text(name string) string {
 	var text string
 	raw := r.take(name)

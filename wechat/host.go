@@ -10,9 +10,8 @@ import (
 // DefaultBaseURL is the base URL of WeChat's APIs.
 const DefaultBaseURL = "https://api.weixin.qq.com"
 
-// IsWechatHost reports whether host, a name without port, is one of those on
-// which WeChat serves its APIs: the main one, its backup, and the regional
-// ones (Shanghai, Shenzhen, Hong Kong).
+// IsWechatHost reports whether host, a name without a port, is one of those on which WeChat serves
+// its APIs: the main one, its backup, and the regional ones (Shanghai, Shenzhen, Hong Kong).
 func IsWechatHost(host string) bool {
 	switch strings.ToLower(host) {
 	case "api.weixin.qq.com", "api2.weixin.qq.com",

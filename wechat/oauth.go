@@ -26,8 +26,8 @@ type OAuthLogin struct {
 	scope       []string
 }
 
-// TellsProfile reports whether the user let the app read the profile.
-func (l OAuthLogin) TellsProfile() bool {
+// AllowsProfile reports whether the user let the app read the profile.
+func (l OAuthLogin) AllowsProfile() bool {
 	return l.accessToken != nil && (slices.Contains(l.scope, "snsapi_userinfo") ||
 		slices.Contains(l.scope, "snsapi_login"))
 }
@@ -136,7 +136,7 @@ func profileClasses() map[int]error {
 // login is valid without it, so any error just means that there is no profile. It returns
 // ErrUnavailable without a call if the user did not let the app read the profile.
 func (c *Client) OAuthProfile(ctx context.Context, appID string, login OAuthLogin) (Profile, error) {
-	if !login.TellsProfile() {
+	if !login.AllowsProfile() {
 		return Profile{}, &Error{Class: ErrUnavailable, Reason: "no scope for a profile"}
 	}
 	return call(ctx, c, "snsUserInfo", appID, func(ctx context.Context) (Profile, error) {
@@ -173,7 +173,7 @@ func parseProfile(body []byte, login OAuthLogin) (Profile, error) {
 	return profile, nil
 }
 
-// placeholderNickname is the nickname that WeChat returns for everybody since 2022, with a
+// placeholderNickname is the nickname that WeChat has returned for everybody since 2022, with a
 // grey picture.
 const placeholderNickname = "微信用户"
 
@@ -188,8 +188,8 @@ func newProfile(nickname, picture string, sex int) Profile {
 // the user's phone.
 func (u *UserInfo) Profile() Profile { return newProfile(u.NickName, u.AvatarURL, int(u.Gender)) }
 
-// cleanNickname removes characters that would move or hide the text around the name.
-// encoding/json has replaced invalid UTF-8 and unpaired surrogates by U+FFFD.
+// cleanNickname removes characters that would move or hide the text around the name. encoding/json
+// has replaced invalid UTF-8 and unpaired surrogates with U+FFFD.
 func cleanNickname(text string) string {
 	if strings.ContainsRune(text, utf8.RuneError) {
 		return ""

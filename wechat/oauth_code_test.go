@@ -39,9 +39,9 @@ func TestAnOAuthLoginIsTheUsers(t *testing.T) {
 		} {
 			login, failed := authorize(t, client, oauthCode(server, "ada", scope))
 			require.Nil(t, failed)
-			require.Equal(t, tells, login.TellsProfile(), scope)
+			require.Equal(t, tells, login.AllowsProfile(), scope)
 		}
-		require.False(t, wechat.OAuthLogin{}.TellsProfile())
+		require.False(t, wechat.OAuthLogin{}.AllowsProfile())
 	})
 	t.Run("every form of success is parsed", func(t *testing.T) {
 		for _, variant := range []wechattest.Variant{
@@ -51,7 +51,7 @@ func TestAnOAuthLoginIsTheUsers(t *testing.T) {
 			login, failed := authorize(t, client, oauthCode(server, "ada", "snsapi_userinfo"))
 			require.Nil(t, failed)
 			require.Equal(t, wechattest.OpenID(appID, "ada"), login.OpenID)
-			require.True(t, login.TellsProfile())
+			require.True(t, login.AllowsProfile())
 		}
 	})
 }
@@ -73,11 +73,11 @@ func TestAMalformedTokenFailsNoLogin(t *testing.T) {
 		login, failed := authorize(t, client, "code")
 		require.Nil(t, failed, members)
 		require.Equal(t, "o1", login.OpenID)
-		require.False(t, login.TellsProfile(), members)
+		require.False(t, login.AllowsProfile(), members)
 	}
 }
 
-func TestAVirtualVisitorIsNobody(t *testing.T) {
+func TestAVirtualVisitorCannotSignIn(t *testing.T) {
 	server := simulateOAuth(t)
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
 	code := server.OAuthCode(wechattest.OAuthCode{AppID: appID, User: "ada", Scope: "snsapi_userinfo", Snapshot: true})

@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-func TestAProfileIsOfWhoSignedIn(t *testing.T) {
+func TestAProfileBelongsToTheUserWhoSignedIn(t *testing.T) {
 	server := simulateOAuth(t)
 	client := newClient(t, wechat.Config{BaseURL: server.URL})
 	require.NoError(t, server.Bind(appID, "platform"))

@@ -42,8 +42,8 @@ func TestOAuthErrorsContainNoSecrets(t *testing.T) {
 	login, failed := authorize(t, newTalkative(server.URL), "code")
 	require.Nil(t, failed)
 	ask := func(baseURL string) {
-		traded, err := newTalkative(baseURL).OAuthCode(context.Background(), credentials(), secretCode)
-		say(traded, err)
+		exchanged, err := newTalkative(baseURL).OAuthCode(context.Background(), credentials(), secretCode)
+		say(exchanged, err)
 		profile, err := newTalkative(baseURL).OAuthProfile(context.Background(), appID, login)
 		say(profile, err)
 	}
@@ -81,12 +81,12 @@ func TestOAuthErrorsContainNoSecrets(t *testing.T) {
 	}
 }
 
-func TestAnOAuthLoginPrintsItsTokenNowhere(t *testing.T) {
+func TestAnOAuthLoginNeverPrintsItsToken(t *testing.T) {
 	server := simulateOAuth(t)
 	server.Fault(wechattest.Fault{Text: oauthAnswer})
 	login, failed := authorize(t, newClient(t, wechat.Config{BaseURL: server.URL}), "code")
 	require.Nil(t, failed)
-	require.True(t, login.TellsProfile())
+	require.True(t, login.AllowsProfile())
 	var text bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p"} {
 		fmt.Fprintf(&text, verb+verb+verb, login, &login, []wechat.OAuthLogin{login})

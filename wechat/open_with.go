@@ -11,7 +11,7 @@ import "time"
 // the caller must have just exchanged a code for the key, and use it only for the data
 // that was sent with the code.
 func OpenWith(key SessionKey, account Account, sealed EncryptedData, kind Kind, now time.Time) (Opened, error) {
-	if key.Zero() { // its bytes are zeros, with which anybody can encrypt
+	if key.Zero() { // its bytes are zeros, so anybody could have encrypted the data
 		return Opened{}, ErrBadData
 	}
 	return sealed.decode().open(key, kind, account, now)

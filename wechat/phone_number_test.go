@@ -18,22 +18,22 @@ func TestThePhoneNumberIsTheUsers(t *testing.T) {
 	tokens := w.replica()
 	require.NoError(t, w.SetUser(wechattest.User{User: "ada", PhoneNumber: "13800000000"}))
 	require.NoError(t, w.SetUser(wechattest.User{User: "bob", CountryCode: "852", PhoneNumber: "51234567"}))
-	trade := func(code, user string) (wechat.Phone, error) {
+	exchange := func(code, user string) (wechat.Phone, error) {
 		return tokens.PhoneNumber(context.Background(), credentials(), code, wechattest.OpenID(appID, user))
 	}
 	for _, variant := range []wechattest.Variant{{}, {CountryCodeNumber: true}, {Errcode: "quoted"},
 		{EscapedSlashes: true, ExtraFields: true}} {
 		w.SetVariant(variant)
-		phone, err := trade(w.PhoneCode(appID, "ada"), "ada")
+		phone, err := exchange(w.PhoneCode(appID, "ada"), "ada")
 		require.NoError(t, err)
 		require.Equal(t, wechat.Phone{CountryCode: "86", Number: "13800000000"}, phone)
-		phone, err = trade(w.PhoneCode(appID, "bob"), "bob")
+		phone, err = exchange(w.PhoneCode(appID, "bob"), "bob")
 		require.NoError(t, err)
 		require.Equal(t, wechat.Phone{CountryCode: "852", Number: "51234567"}, phone)
 	}
 	w.SetVariant(wechattest.Variant{})
 	used, old := w.PhoneCode(appID, "ada"), w.PhoneCode(appID, "ada")
-	_, err := trade(used, "ada")
+	_, err := exchange(used, "ada")
 	require.NoError(t, err)
 	w.Advance(5 * time.Minute)
 	for name, code := range map[string]string{
@@ -46,7 +46,7 @@ func TestThePhoneNumberIsTheUsers(t *testing.T) {
 		"empty":            "",
 		"with a space":     "a b",
 	} {
-		_, err := trade(code, "ada")
+		_, err := exchange(code, "ada")
 		requireClass(t, err, wechat.ErrBadCode)
 		require.LessOrEqual(t, w.Requests().Codes[code], 2, name)
 	}

@@ -118,7 +118,7 @@ func TestOneLineIsLoggedPerFault(t *testing.T) {
 	}
 }
 
-func TestASecretPrintsItselfNowhere(t *testing.T) {
+func TestASecretIsNeverPrinted(t *testing.T) {
 	given := wechat.Credentials{AppID: appID, Secret: secret}
 	var text bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {

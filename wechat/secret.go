@@ -8,9 +8,9 @@ import (
 
 const redacted = "***"
 
-// A Secret is a string that does not print itself. It is formatted, logged and encoded as
-// three asterisks; [Secret.Reveal] returns the text. Keep it in exported fields: fmt calls
-// no methods on others.
+// A Secret is a string that does not print itself. It is formatted, logged and encoded as three
+// asterisks; [Secret.Reveal] returns the text. Keep it in exported fields: fmt calls no methods on
+// unexported ones.
 type Secret string
 
 // Reveal returns the text of the secret.

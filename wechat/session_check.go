@@ -9,7 +9,7 @@ import (
 	"net/url"
 )
 
-// sessionClasses are the errcodes that mean something else here: the signature is not by
+// sessionClasses are the errcodes that mean something else here: the signature was not made with
 // the user's current session key.
 func sessionClasses() map[int]error {
 	return map[int]error{87009: ErrStaleKey, 87007: ErrStaleKey, 50004: ErrMisconfigured, 50007: ErrMisconfigured}

@@ -26,8 +26,8 @@ type SessionKey struct {
 	raw *string
 }
 
-// ParseSessionKey parses a key as WeChat writes it. Another length would select another
-// cipher. Signatures cover the text, so a key must have only one text.
+// ParseSessionKey parses a key as WeChat writes it. A key of another length would select another
+// cipher. Signatures are made with the text, so a key must have only one text form.
 func ParseSessionKey(text string) (SessionKey, error) {
 	if len(text) != sessionKeyText {
 		return SessionKey{}, errSessionKey
@@ -48,6 +48,26 @@ func decodeBase64(text string) ([]byte, error) {
 		return nil, errors.New("wechat: not standard Base64")
 	}
 	return decoded, nil
+}
+
+// sessionKeyPurpose is what Seal seals keys for.
+const sessionKeyPurpose = "wechat session key of a sign-in"
+
+// Seal encrypts a key, bound to an identity that OpenSessionKey needs again.
+func (k SessionKey) Seal(sealer PerIdentitySealer, identity string) ([]byte, error) {
+	if k.Zero() {
+		return nil, errSessionKey
+	}
+	return sealer.SealPerIdentity(sessionKeyPurpose, identity, []byte(k.text()))
+}
+
+// OpenSessionKey decrypts a key that Seal encrypted for the same identity.
+func OpenSessionKey(sealer PerIdentitySealer, identity string, sealed []byte) (SessionKey, error) {
+	text, err := sealer.OpenPerIdentity(sessionKeyPurpose, identity, sealed)
+	if err != nil {
+		return SessionKey{}, err
+	}
+	return ParseSessionKey(string(text))
 }
 
 // Zero reports whether there is no key.

@@ -43,7 +43,7 @@ func TestASessionKeyHasOneText(t *testing.T) {
 	}
 }
 
-func TestASessionKeyPrintsItselfNowhere(t *testing.T) {
+func TestASessionKeyIsNeverPrinted(t *testing.T) {
 	key := parseKey(t, keyText)
 	raw := key.bytes()
 	type hidden struct{ key SessionKey }

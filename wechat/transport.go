@@ -51,9 +51,9 @@ func newTransport(timeout time.Duration, maxConcurrent int) *http.Transport {
 }
 
 // emptyBody prevents net/http from sending a GET twice. The transport silently repeats a GET
-// without body when a reused connection turns out to be closed, even though the server may
-// have read the first one and consumed its code. A request with a body that cannot be
-// rewound is not repeated. Since the body is empty, it does not change the request.
+// without a body when a reused connection turns out to be closed, even though the server may have
+// read the first one and consumed its code. A request with a body that cannot be rewound is not
+// repeated. Since the body is empty, it does not change the request.
 type emptyBody struct{}
 
 func (emptyBody) Read([]byte) (int, error) { return 0, io.EOF }

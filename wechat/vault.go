@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	defaultKeyLife = 72 * time.Hour
+	defaultKeyLifetime = 72 * time.Hour
 
 	// keyOverlap is how long a replaced key is still tried: WeChat may have encrypted or
 	// signed data just before a login changed the key.
@@ -42,21 +42,21 @@ type Account struct {
 	OpenID string
 }
 
-// A LoneSealer encrypts values for the store, with a separate key for each identity. A value
+// A PerIdentitySealer encrypts values for the store, with a separate key for each identity. A value
 // that was sealed for one purpose and identity cannot be opened for another.
-type LoneSealer interface {
-	SealAlone(purpose, identity string, plaintext []byte) ([]byte, error)
-	OpenAlone(purpose, identity string, sealed []byte) ([]byte, error)
+type PerIdentitySealer interface {
+	SealPerIdentity(purpose, identity string, plaintext []byte) ([]byte, error)
+	OpenPerIdentity(purpose, identity string, sealed []byte) ([]byte, error)
 }
 
 // VaultConfig configures a Vault. Store, NotFound and Sealer are required.
 type VaultConfig struct {
-	Store    Store
-	NotFound error // what the store returns when there is no value
-	Sealer   LoneSealer
-	KeyLife  time.Duration    // how long a key is kept after its login; default 72 h
-	Now      func() time.Time // default time.Now
-	Logger   *slog.Logger     // default none
+	Store       Store
+	NotFound    error // what the store returns when there is no value
+	Sealer      PerIdentitySealer
+	KeyLifetime time.Duration    // how long a key is kept after its login; default 72 h
+	Now         func() time.Time // default time.Now
+	Logger      *slog.Logger     // default none
 }
 
 // A Vault keeps session keys and decrypts and verifies with them. Only Current returns a key.
@@ -67,8 +67,8 @@ type Vault struct {
 
 // NewVault returns a vault.
 func NewVault(config VaultConfig) *Vault {
-	if config.KeyLife == 0 {
-		config.KeyLife = defaultKeyLife
+	if config.KeyLifetime == 0 {
+		config.KeyLifetime = defaultKeyLifetime
 	}
 	if config.Now == nil {
 		config.Now = time.Now
@@ -116,21 +116,21 @@ func (v *Vault) read(ctx context.Context, account Account) ([]version, error) {
 	case err != nil:
 		return nil, err
 	}
-	plain, err := v.config.Sealer.OpenAlone(vaultPurpose, account.identity(), sealed)
+	plain, err := v.config.Sealer.OpenPerIdentity(vaultPurpose, account.identity(), sealed)
 	var versions []version
 	if err == nil {
 		versions, err = parseVersions(plain)
 	}
 	if err != nil { // for example, a master key was removed; the next login replaces it
 		v.config.Logger.LogAttrs(ctx, slog.LevelWarn, "wechat: cannot open a stored session key",
-			slog.String("appid", weixin().printableAppID(account.AppID)))
+			slog.String("appid", wechatPlatform().printableAppID(account.AppID)))
 		return nil, ErrNoSessionKey
 	}
 	return v.remembered(versions), nil
 }
 
 func (v *Vault) write(ctx context.Context, account Account, versions []version) error {
-	return v.writeFor(ctx, account, versions, v.config.KeyLife)
+	return v.writeFor(ctx, account, versions, v.config.KeyLifetime)
 }
 
 func (v *Vault) writeFor(ctx context.Context, account Account, versions []version, life time.Duration) error {
@@ -138,17 +138,17 @@ func (v *Vault) writeFor(ctx context.Context, account Account, versions []versio
 	if err != nil {
 		return err
 	}
-	sealed, err := v.config.Sealer.SealAlone(vaultPurpose, account.identity(), plain)
+	sealed, err := v.config.Sealer.SealPerIdentity(vaultPurpose, account.identity(), plain)
 	if err != nil {
 		return err
 	}
 	return v.config.Store.Put(ctx, account.storeKey("keys"), sealed, life)
 }
 
-// lock prevents others from changing the account's keys between reading and writing. It
-// returns a function to unlock, and whether it got the lock. If it takes too long, the
-// holder has crashed or the store is unreachable: then a login continues without the lock,
-// and the last writer wins.
+// lock prevents other callers from changing the account's keys between reading and writing. ctx must
+// end within keepTimeout, after which the lock expires. It returns a function to unlock, and whether
+// it got the lock. If it takes too long, the holder has crashed or the store is unreachable: then a
+// login continues without the lock, and the last writer wins.
 func (v *Vault) lock(ctx context.Context, account Account) (unlock func(), locked bool) {
 	for range lockTries {
 		first, err := v.config.Store.PutIfAbsent(ctx, account.storeKey("lock"), []byte{1}, keepTimeout)
@@ -156,7 +156,7 @@ func (v *Vault) lock(ctx context.Context, account Account) (unlock func(), locke
 		case err != nil:
 			return func() {}, false
 		case first:
-			return func() { _, _ = v.config.Store.Take(context.WithoutCancel(ctx), account.storeKey("lock")) }, true
+			return func() { v.unlock(ctx, account) }, true
 		}
 		select {
 		case <-ctx.Done():
@@ -165,6 +165,14 @@ func (v *Vault) lock(ctx context.Context, account Account) (unlock func(), locke
 		}
 	}
 	return func() {}, false
+}
+
+// unlock releases a lock. If ctx has ended, the lock expires about now and may already be another login's, so it is
+// left to expire.
+func (v *Vault) unlock(ctx context.Context, account Account) {
+	if ctx.Err() == nil {
+		_, _ = v.config.Store.Take(ctx, account.storeKey("lock"))
+	}
 }
 
 const (

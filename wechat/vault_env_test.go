@@ -35,7 +35,7 @@ var errNothing = errors.New("no such key")
 
 func newTestVault() *testVault {
 	c := &testVault{values: map[string]entry{}}
-	c.Vault = NewVault(VaultConfig{Store: c, NotFound: errNothing, Sealer: loneSealer{}, Now: c.now})
+	c.Vault = NewVault(VaultConfig{Store: c, NotFound: errNothing, Sealer: perIdentitySealer{}, Now: c.now})
 	return c
 }
 
@@ -101,20 +101,20 @@ func (c *testVault) PutIfAbsent(ctx context.Context, key string, value []byte, t
 	return true, c.Put(ctx, key, value, ttl)
 }
 
-type loneSealer struct{}
+type perIdentitySealer struct{}
 
-func (loneSealer) aead(purpose, identity string) cipher.AEAD {
+func (perIdentitySealer) aead(purpose, identity string) cipher.AEAD {
 	key := sha256.Sum256([]byte(purpose + "\x00" + identity))
 	block, _ := aes.NewCipher(key[:])
 	aead, _ := cipher.NewGCMWithRandomNonce(block)
 	return aead
 }
 
-func (s loneSealer) SealAlone(purpose, identity string, plaintext []byte) ([]byte, error) {
+func (s perIdentitySealer) SealPerIdentity(purpose, identity string, plaintext []byte) ([]byte, error) {
 	return s.aead(purpose, identity).Seal(nil, nil, plaintext, nil), nil
 }
 
-func (s loneSealer) OpenAlone(purpose, identity string, sealed []byte) ([]byte, error) {
+func (s perIdentitySealer) OpenPerIdentity(purpose, identity string, sealed []byte) ([]byte, error) {
 	return s.aead(purpose, identity).Open(nil, nil, sealed, nil)
 }
 

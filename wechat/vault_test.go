@@ -44,7 +44,7 @@ func TestAKeyThatWasReplacedIsTriedForTenMinutes(t *testing.T) {
 	require.ErrorIs(t, c.opens(t, ada, two), ErrBadData)
 }
 
-func TestTheSameKeyAgainIsNoNewVersion(t *testing.T) {
+func TestStoringTheSameKeyAddsNoVersion(t *testing.T) {
 	c := newTestVault()
 	for n := range 5 {
 		c.logIn(t, ada, numberedKey(t, 1+n/4)) // the last is a different one
@@ -73,9 +73,9 @@ func TestTheSameKeyAgainIsNoNewVersion(t *testing.T) {
 func TestAKeyLivesOn(t *testing.T) {
 	c := newTestVault()
 	c.logIn(t, ada, numberedKey(t, 1))
-	c.move(defaultKeyLife - time.Minute)
+	c.move(defaultKeyLifetime - time.Minute)
 	c.logIn(t, ada, numberedKey(t, 1))
-	c.move(defaultKeyLife - time.Minute)
+	c.move(defaultKeyLifetime - time.Minute)
 	require.NoError(t, c.opens(t, ada, numberedKey(t, 1)))
 	c.move(2 * time.Minute)
 	require.ErrorIs(t, c.opens(t, ada, numberedKey(t, 1)), ErrNoSessionKey)
@@ -130,5 +130,27 @@ func TestAStaleLockBlocksNoLogin(t *testing.T) {
 		c.logIn(t, ada, numberedKey(t, 1))
 		require.Less(t, time.Since(begun), keepTimeout)
 		require.NoError(t, c.opens(t, ada, numberedKey(t, 1)))
+	})
+}
+
+// TestALateLoginDoesNotReleaseTheNextOnesLock: the store was so slow that the lock has expired, and another login has
+// locked the account.
+func TestALateLoginDoesNotReleaseTheNextOnesLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestVault()
+		ctx, cancel := context.WithTimeout(t.Context(), keepTimeout)
+		defer cancel()
+		unlock, locked := c.lock(ctx, ada)
+		require.True(t, locked)
+		c.move(keepTimeout + time.Millisecond)
+		time.Sleep(keepTimeout + time.Millisecond)
+		next, locked := c.lock(t.Context(), ada)
+		require.True(t, locked)
+		unlock()
+		_, err := c.Get(t.Context(), ada.storeKey("lock"))
+		require.NoError(t, err, "the next login's lock")
+		next()
+		_, err = c.Get(t.Context(), ada.storeKey("lock"))
+		require.Error(t, err)
 	})
 }

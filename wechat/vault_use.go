@@ -14,19 +14,19 @@ const (
 	// so every failure tells an attacker something.
 	maxFailures = 10
 
-	// useLife limits a use of a key, including the call of WeChat, in case the process
+	// useLifetime limits a use of a key, including the call of WeChat, in case the process
 	// crashes before it ends.
-	useLife = 30 * time.Second
+	useLifetime = 30 * time.Second
 )
 
 // Confirm asks WeChat whether it encrypted a message itself, by the
 // hexadecimal SHA-256 of its encryptedData.
 type Confirm func(ctx context.Context, sha256Hex string) (genuine bool, err error)
 
-// Decrypt decrypts data that a mini-program got for an account. It returns ErrBadData for
-// any error in it, and ErrNoSessionKey if there is no usable key. A phone number is Verified
-// if confirm says that WeChat encrypted it; if WeChat did not, it is ErrBadData; and if
-// WeChat cannot be asked, it stays unverified.
+// Decrypt decrypts data that a mini-program got for an account. It returns ErrBadData for any error
+// in it, and ErrNoSessionKey if there is no usable key. A phone number is Verified if confirm says
+// that WeChat encrypted it. If WeChat did not, Decrypt returns ErrBadData; if WeChat cannot be
+// asked, the number stays unverified.
 func (v *Vault) Decrypt(ctx context.Context, account Account, sealed EncryptedData, kind Kind,
 	confirm Confirm) (Opened, error) {
 	var opened Opened
@@ -36,8 +36,8 @@ func (v *Vault) Decrypt(ctx context.Context, account Account, sealed EncryptedDa
 			var err error
 			if opened, err = decoded.open(key, kind, account, v.config.Now()); err == nil {
 				// The context is not cancelled: otherwise an attacker could disconnect when the
-				// answer takes as long as a call of WeChat, and learn something without
-				// a counted failure.
+				// answer takes as long as a call to WeChat, and learn something without a counted
+				// failure.
 				return v.confirm(context.WithoutCancel(ctx), &opened, sealed, confirm)
 			}
 		}
@@ -113,7 +113,7 @@ func (v *Vault) use(ctx context.Context, account Account, try func(keys []Sessio
 func (v *Vault) takeSlot(ctx context.Context, account Account, tried version) (string, error) {
 	for n := range maxFailures {
 		slot := account.storeKey(fmt.Sprintf("%s/%d", tried.id, n))
-		free, err := v.config.Store.PutIfAbsent(ctx, slot, []byte{1}, useLife)
+		free, err := v.config.Store.PutIfAbsent(ctx, slot, []byte{1}, useLifetime)
 		if err != nil {
 			return "", err
 		}
@@ -132,7 +132,7 @@ func (v *Vault) settle(ctx context.Context, slots []string, failed bool) error {
 			_, _ = v.config.Store.Take(ctx, slot) // if this fails, it expires
 			continue
 		}
-		if err := v.config.Store.Put(ctx, slot, []byte{1}, v.config.KeyLife); err != nil {
+		if err := v.config.Store.Put(ctx, slot, []byte{1}, v.config.KeyLifetime); err != nil {
 			return err
 		}
 	}
@@ -143,9 +143,9 @@ func (v *Vault) settle(ctx context.Context, slots []string, failed bool) error {
 // not continue without the lock: it could overwrite the key of a concurrent login.
 const resealTries = 4
 
-// Reseal seals the keys of an account again if the sealed value is outdated, for example
-// after a change of master keys. It does not extend their lifetime. It reports whether it
-// resealed them. Keys that cannot be opened stay unchanged: the next login replaces them.
+// Reseal reseals the keys of an account if the sealed value is outdated, for example after a change
+// of master keys. It does not extend their lifetime. It reports whether it resealed them. Keys that
+// cannot be opened stay unchanged: the next login replaces them.
 func (v *Vault) Reseal(ctx context.Context, account Account, outdated func(sealed []byte) bool) (bool, error) {
 	sealed, err := v.config.Store.Get(ctx, account.storeKey("keys"))
 	switch {
@@ -174,9 +174,9 @@ func (v *Vault) Reseal(ctx context.Context, account Account, outdated func(seale
 	case err != nil:
 		return false, err
 	}
-	left := v.config.KeyLife - v.config.Now().Sub(versions[0].at)
+	left := v.config.KeyLifetime - v.config.Now().Sub(versions[0].at)
 	if left < time.Second {
 		return false, nil
 	}
-	return true, v.writeFor(ctx, account, versions, min(left, v.config.KeyLife))
+	return true, v.writeFor(ctx, account, versions, min(left, v.config.KeyLifetime))
 }

@@ -28,7 +28,7 @@ func TestTenFailures(t *testing.T) {
 	for range 2 {
 		require.ErrorIs(t, c.opens(t, ada, key), ErrNoSessionKey)
 		require.ErrorIs(t, c.Verify(t.Context(), ada, "{}", "x"), ErrNoSessionKey)
-		c.move(defaultKeyLife / 3) // failures do not expire
+		c.move(defaultKeyLifetime / 3) // failures do not expire
 	}
 	require.NoError(t, c.opens(t, bob, key))
 	c.logIn(t, ada, key)

@@ -28,7 +28,7 @@ type AppToken struct {
 	ClientID    string `json:"-"` // the client that requested it
 }
 
-// appTokenAudit is how often a client's tokens of an app are recorded in the audit log at most.
+// appTokenAudit is the minimum time between two audit events about a client's tokens of an app.
 const appTokenAudit = time.Hour
 
 var errNoAppTokenScope = &oauth.Error{
@@ -122,7 +122,8 @@ func (a *AppTokens) token(ctx context.Context, appID string) (wechat.AppToken, e
 // count returns oauth.TooManyRequests if a client asks too often: it should cache the token until it expires. The limit
 // leaves room for its replicas. count accepts the request if the store fails, because few requests reach WeChat anyway.
 func (a *AppTokens) count(ctx context.Context, client, appID string) (limits.Uses, error) {
-	uses := limits.Of(limits.AppTokens, appTokenKey(client, appID)).About(identity.Event{ClientID: client, Detail: appID})
+	uses := limits.Of(limits.AppTokens, appTokenKey(client, appID)).
+		About(identity.Event{ClientID: client, Detail: appID})
 	err := a.limiter.Count(ctx, uses)
 	if err != nil && !errors.Is(err, oauth.TooManyRequests) {
 		a.logger.WarnContext(ctx, "cannot count a request for an app token", "error", err)
@@ -153,7 +154,7 @@ func (a *AppTokens) audit(ctx context.Context, client, appID string) {
 // wechatRetry is the minimum Retry-After.
 const wechatRetry = 5 * time.Second
 
-// wechatFailed converts an error of WeChat that the client did not cause to an OAuth error.
+// wechatFailed converts an error of WeChat, which the client did not cause, to an OAuth error.
 func wechatFailed(err error) error {
 	retry := wechatRetry
 	if refusal, ok := errors.AsType[*wechat.Error](err); ok {

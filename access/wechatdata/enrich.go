@@ -14,7 +14,8 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// The outcomes of the extras of a sign-in. A client gets them together with its tokens. They never decide the sign-in.
+// The outcomes of the extras of a sign-in. A client gets them together with its tokens. They never make the sign-in
+// fail.
 const (
 	noticeKept        = "kept"
 	noticeVerified    = "verified"
@@ -42,6 +43,7 @@ type SignIn struct {
 	Scope      string // granted
 	Parameters oauth.Parameters
 	Person     signin.Person
+	Key        string // the request's Idempotency-Key; "" if there is none
 }
 
 func (e SignIn) parameter(name string) string { return e.Parameters.Get(name) }

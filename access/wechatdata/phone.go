@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
@@ -28,6 +29,13 @@ var (
 	}
 )
 
+const (
+	// phoneTimeout limits a request for a phone number, which asks WeChat for an app token and for the number.
+	phoneTimeout = 15 * time.Second
+	// phoneLifetime is how long a repeated request for a phone number is answered.
+	phoneLifetime = time.Hour
+)
+
 // budgetReportInterval is the minimum time between two reports that the same app is over its budget.
 const budgetReportInterval = time.Hour
 
@@ -43,7 +51,8 @@ func (s *Service) savePhone(ctx context.Context, e SignIn) string {
 		!slices.Contains(e.Client.Scopes, oauth.ScopePhone):
 		return noticeNotAllowed
 	case code != "":
-		_, err := s.phoneByCode(ctx, e.Person.App, e.Person.Account.Subject, e.Person.User.ID, code)
+		person := e.Person
+		_, err := s.phoneByCode(ctx, phoneRequest{person.App, person.Account.Subject, person.User.ID, code, e.Key})
 		return phoneOutcome(err)
 	}
 	return s.phoneByData(ctx, e)
@@ -62,63 +71,110 @@ func phoneOutcome(err error) string {
 	return noticeUnavailable
 }
 
-// phoneByCode gets a number with the code of a getPhoneNumber button, and counts the outcome.
-func (s *Service) phoneByCode(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone,
-	error) {
-	phone, err := s.buyPhone(ctx, app, openID, userID, code)
-	s.meter.PhoneAsked(app.ID, phoneOutcome(err))
+// phoneRequest is a request for a phone number with the code of a getPhoneNumber button.
+type phoneRequest struct {
+	app            identity.App
+	openID, userID string
+	code           string
+	key            string // the Idempotency-Key; "" if there is none
+}
+
+// phoneByCode gets a number and stores it. WeChat charges for each number, so a repeated request with an
+// Idempotency-Key gets the first answer, even if the number could not be stored at first.
+func (s *Service) phoneByCode(ctx context.Context, r phoneRequest) (identity.Phone, error) {
+	if r.key == "" {
+		return s.askPhone(ctx, r, "")
+	}
+	name := idempotency.Name("phone", r.userID, r.app.ID, r.openID, r.code, r.key)
+	return idempotency.Once(ctx, s.repeats, name, phoneTimeout, func() (identity.Phone, bool, error) {
+		var kept boughtPhone
+		if !s.repeats.Recall(ctx, name, &kept) {
+			return identity.Phone{}, false, nil
+		}
+		phone, err := s.storePhone(ctx, r, name, kept)
+		return phone, true, err
+	}, func() (identity.Phone, error) { return s.askPhone(ctx, r, name) })
+}
+
+// askPhone buys a number, stores it, and counts the outcome.
+func (s *Service) askPhone(ctx context.Context, r phoneRequest, repeat string) (identity.Phone, error) {
+	phone, err := s.countPhone(ctx, r, func() (identity.Phone, error) {
+		phone, err := s.buyPhone(ctx, r)
+		if err != nil {
+			return identity.Phone{}, err
+		}
+		bought := boughtPhone{Phone: phone}
+		if repeat != "" {
+			s.repeats.Keep(ctx, repeat, bought, phoneLifetime)
+		}
+		return s.storePhone(ctx, r, repeat, bought)
+	})
+	s.meter.PhoneRequested(r.app.ID, phoneOutcome(err))
 	return phone, err
 }
 
-// buyPhone gets a number from WeChat and stores it. A user may try a few times a day, because each valid code costs
-// money; what fails by our or WeChat's fault does not count.
-func (s *Service) buyPhone(ctx context.Context, app identity.App, openID, userID, code string) (identity.Phone, error) {
-	if !wechat.PlausibleCode(code) { // never reaches WeChat, so it is not counted
+// boughtPhone is a number that WeChat has charged for.
+type boughtPhone struct {
+	Phone  identity.Phone `json:"phone"`
+	Stored bool           `json:"stored"` // then a repeated request must not store it again: it may have been replaced
+}
+
+// storePhone stores a number that WeChat has charged for, unless that was done before.
+func (s *Service) storePhone(ctx context.Context, r phoneRequest, repeat string, bought boughtPhone) (identity.Phone,
+	error) {
+	if bought.Stored {
+		return bought.Phone, nil
+	}
+	if err := s.profiles.SetPhone(context.WithoutCancel(ctx), r.userID, bought.Phone); err != nil {
+		return identity.Phone{}, oauth.StoreFailed(err)
+	}
+	if bought.Stored = true; repeat != "" {
+		s.repeats.Keep(ctx, repeat, bought, phoneLifetime)
+	}
+	return bought.Phone, nil
+}
+
+// countPhone calls buy if the user may try, which is a few times a day, because each valid code costs money. What fails
+// by our or WeChat's fault does not count, nor does a code that never reaches WeChat.
+func (s *Service) countPhone(ctx context.Context, r phoneRequest, buy func() (identity.Phone, error)) (identity.Phone,
+	error) {
+	if !wechat.PlausibleCode(r.code) {
 		return identity.Phone{}, errPhoneCode
 	}
-	uses := limits.Of(limits.PhoneNumbers, userID).About(identity.Event{UserID: userID, Detail: app.ID})
+	uses := limits.Of(limits.PhoneNumbers, r.userID).About(identity.Event{UserID: r.userID, Detail: r.app.ID})
 	if err := s.limiter.Count(ctx, uses); err != nil {
 		return identity.Phone{}, err
 	}
-	phone, err := s.tradePhone(ctx, app, openID, code)
-	if err == nil {
-		// Even if the context has ended: the number is paid for.
-		if err = s.profiles.SetPhone(context.WithoutCancel(ctx), userID, phone); err != nil {
-			err = oauth.StoreFailed(err)
-		}
+	phone, err := buy()
+	if err != nil && !errors.Is(err, oauth.InvalidGrant) {
+		s.limiter.GiveBack(ctx, uses)
 	}
-	if err != nil {
-		if !errors.Is(err, oauth.InvalidGrant) {
-			s.limiter.GiveBack(ctx, uses)
-		}
-		return identity.Phone{}, err
-	}
-	return phone, nil
+	return phone, err
 }
 
-// tradePhone gets a number from WeChat, within the app's budget. If WeChat certainly charged nothing, it refunds the
-// budget.
-func (s *Service) tradePhone(ctx context.Context, app identity.App, openID, code string) (identity.Phone, error) {
-	within, err := s.apps.SpendPhone(ctx, app.Platform, app.ID)
+// buyPhone gets a number from WeChat. If WeChat certainly charged nothing, it refunds the budget.
+func (s *Service) buyPhone(ctx context.Context, r phoneRequest) (identity.Phone, error) {
+	within, err := s.apps.SpendPhone(ctx, r.app.Platform, r.app.ID)
 	if err != nil {
 		return identity.Phone{}, oauth.StoreFailed(err)
 	}
 	if !within {
-		s.reportOverBudget(ctx, app.ID)
+		s.reportOverBudget(ctx, r.app.ID)
 		return identity.Phone{}, errOverBudget
 	}
-	bought, err := s.appTokens.PhoneNumber(ctx, signin.Credentials(app), code, openID)
+	bought, err := s.appTokens.PhoneNumber(ctx, signin.Credentials(r.app), r.code, r.openID)
 	if err != nil {
 		if failed, ok := errors.AsType[*wechat.Error](err); ok &&
 			(failed.NotSent || failed.Class != wechat.ErrUnavailable) {
-			err = errors.Join(err, s.apps.RefundPhone(context.WithoutCancel(ctx), app.Platform, app.ID))
+			err = errors.Join(err, s.apps.RefundPhone(context.WithoutCancel(ctx), r.app.Platform, r.app.ID))
 		}
 		if errors.Is(err, wechat.ErrBadCode) {
 			return identity.Phone{}, errPhoneCode
 		}
 		return identity.Phone{}, wechatFailed(err)
 	}
-	return identity.Phone{Number: "+" + bought.CountryCode + bought.Number.Reveal(), SeenAt: s.now(), Verified: true}, nil
+	return identity.Phone{Number: "+" + bought.CountryCode + bought.Number.Reveal(), SeenAt: s.now(),
+		Verified: true}, nil
 }
 
 // phoneByData decrypts a number with the session key. It asks WeChat whether the encrypted data is genuine, since the
@@ -160,6 +216,7 @@ type BoundPhone struct {
 
 // BindPhone stores the phone number of a signed-in user of a mini-program. The form's "code" is from a getPhoneNumber
 // button. A phone number neither signs a user in nor links users, because numbers are reassigned to other people.
+// key is the request's Idempotency-Key, or "": a repeated request with the same code and key gets the first answer.
 // BindPhone returns
 //   - oauth.InvalidToken if the access token is not valid or is a client's own,
 //   - oauth.InsufficientScope if it lacks the scope phone,
@@ -170,7 +227,7 @@ type BoundPhone struct {
 //   - oauth.OverBudget if the app has used up its budget of phone numbers,
 //   - oauth.ServerError if the app is not registered here or WeChat rejects its configuration,
 //   - oauth.TemporarilyUnavailable if WeChat or the store fails.
-func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values) (BoundPhone, error) {
+func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values, key string) (BoundPhone, error) {
 	presented, err := s.access.UserBearer(ctx, bearer)
 	if err != nil {
 		return BoundPhone{}, err
@@ -193,8 +250,8 @@ func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values)
 	if app.Kind != identity.KindMiniProgram {
 		return BoundPhone{}, errNotOfWechat
 	}
-	phone, err := s.phoneByCode(context.WithoutCancel(ctx), app, session.Account.Subject, session.UserID,
-		form.Get("code"))
+	phone, err := s.phoneByCode(context.WithoutCancel(ctx), phoneRequest{app, session.Account.Subject,
+		session.UserID, form.Get("code"), key})
 	return BoundPhone{phone.Number, phone.Verified, session.UserID}, err
 }
 

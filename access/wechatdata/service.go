@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/access"
+	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
@@ -24,6 +25,7 @@ type Config struct {
 	Events    identity.Events
 	Volatile  identity.Volatile
 	Limiter   *limits.Limiter
+	Repeats   *idempotency.Requests
 	AppTokens *wechat.AppTokens
 	Vault     *wechat.Vault
 	Meter     Meter // nil: nothing is counted
@@ -33,16 +35,17 @@ type Config struct {
 
 // Meter counts events for metrics.
 type Meter interface {
-	// PhoneAsked counts a request for a phone number by its outcome: verified, refused, over_budget or unavailable.
-	PhoneAsked(appID, outcome string)
+	// PhoneRequested counts a request for a phone number by its outcome: verified, refused, over_budget or unavailable.
+	PhoneRequested(appID, outcome string)
 }
 
 // noMeter counts nothing.
 type noMeter struct{}
 
-func (noMeter) PhoneAsked(string, string) {}
+func (noMeter) PhoneRequested(string, string) {}
 
-// Service does what needs the session key or the phone number of a user. It is safe for concurrent use.
+// Service serves requests that need the session key or the phone number of a user. It is safe for
+// concurrent use.
 type Service struct {
 	access    *access.Service
 	apps      identity.Apps
@@ -51,6 +54,7 @@ type Service struct {
 	profiles  identity.Profiles
 	events    identity.Events
 	volatile  identity.Volatile
+	repeats   *idempotency.Requests
 	limiter   *limits.Limiter
 	appTokens *wechat.AppTokens
 	vault     *wechat.Vault
@@ -66,8 +70,8 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		access: c.Access, apps: c.Apps, users: c.Users, accounts: c.Accounts, profiles: c.Profiles,
-		events: c.Events, volatile: c.Volatile, limiter: c.Limiter, appTokens: c.AppTokens,
-		vault: c.Vault, meter: c.Meter, now: c.Now, logger: c.Logger,
+		events: c.Events, volatile: c.Volatile, repeats: c.Repeats, limiter: c.Limiter,
+		appTokens: c.AppTokens, vault: c.Vault, meter: c.Meter, now: c.Now, logger: c.Logger,
 	}
 }
 

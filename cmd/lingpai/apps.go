@@ -105,8 +105,8 @@ func setOpenPlatformCommand() *cobra.Command {
 		Short: "Set the Open Platform account that an app is bound to",
 		Args:  cobra.ExactArgs(2),
 		Long: `Set the Open Platform account that an app is bound to. NAME is a name of your choice that all apps
-of that account share. From then on unionids link accounts at the next sign-in. Existing users are not merged;
-"lingpai users duplicates" lists them. An empty NAME ("") removes the setting.`,
+of that account share. From then on, a sign-in finds its user by unionid, too. Existing users are not merged;
+"lingpai users duplicates" lists those that are the same person. An empty NAME ("") removes the setting.`,
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		if err := o.apps().SetOpenPlatform(ctx, o.actor, args[0], args[1]); err != nil {
 			return err
@@ -117,7 +117,8 @@ of that account share. From then on unionids link accounts at the next sign-in. 
 	}), 1, appCandidates)
 }
 
-// readAppSecret rejects an invalid AppSecret, and warns about one that has not the platform's usual form.
+// readAppSecret rejects an invalid AppSecret, and warns about one that does not have the platform's usual
+// form.
 func readAppSecret(ctx context.Context, cmd *cobra.Command, platform string) (identity.Secret, error) {
 	line, err := readSecret(ctx, cmd, "AppSecret")
 	if err != nil {
@@ -155,7 +156,7 @@ has requested this month count towards the new limit.`,
 			describeBudget(budget), server.RecordAge)
 		return printResult(cmd, members{"appid": args[0], "phone_budget": budget})
 	}), 1, appCandidates)
-	cmd.Flags().BoolP("no-bound", "1", false, "no limit; the same as -1") // pflag parses -1 as a flag
+	cmd.Flags().BoolP("no-bound", "1", false, "no limit") // pflag parses -1 as a flag
 	return cmd
 }
 
@@ -208,7 +209,7 @@ func testAppCommand() *cobra.Command {
 		defer platforms.Close()
 		apps := admin.NewApps(server.GuardApps(o.database.Apps(), c))
 		err = apps.Test(ctx, o.actor, args[0], platforms.Of)
-		return printAppTest(cmd, c.WhoAnswers(clients.PlatformOf(args[0])), args[0], err)
+		return printAppTest(cmd, c.DescribePlatform(clients.PlatformOf(args[0])), args[0], err)
 	}), 1, appCandidates)
 }
 

@@ -47,7 +47,7 @@ func TestAnAppSecretIsSealedAndNeverShown(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoAppIsRefused(t *testing.T) {
+func TestInvalidAppsAreRefused(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	require.Contains(t, o.refusedWith(realSecret, "apps", "add", "wx123"), "is not an AppID")

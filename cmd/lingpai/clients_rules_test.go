@@ -27,7 +27,7 @@ func appsOfClients() []identity.App {
 	return []identity.App{{ID: appID}, {ID: website, Kind: identity.KindWebsite}}
 }
 
-func TestGoodClientsAreTaken(t *testing.T) {
+func TestValidClientsAreAccepted(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, terminal.ClientProblems(goodClient(), appsOfClients()))
 	require.Empty(t, terminal.ClientProblems(identity.Client{ID: "service", Confidential: true,
@@ -122,7 +122,7 @@ func TestFlagsOfAudienceScopesAndLivesAreChecked(t *testing.T) {
 	}.check(t)
 }
 
-func TestAllFaultsOfAClientAreToldAtOnceAndNothingIsCreated(t *testing.T) {
+func TestAllProblemsOfAClientAreReportedAtOnceAndNothingIsCreated(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	message := o.refused("clients", "create", "my shop", "--grant", "implicit", "--app", appID, "--origin", "*",
@@ -134,7 +134,7 @@ func TestAllFaultsOfAClientAreToldAtOnceAndNothingIsCreated(t *testing.T) {
 	require.Empty(t, o.listed("clients", "list"))
 }
 
-func TestPublicClientsOfOneAppThatDifferAreWarnedOf(t *testing.T) {
+func TestDifferingPublicClientsOfOneAppCauseAWarning(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	o.okWith(realSecret, "apps", "add", appID)

@@ -106,7 +106,7 @@ func onDatabase(cmd *cobra.Command, open func(context.Context, settings.Settings
 		if err := checkOutput(cmd); err != nil {
 			return err
 		}
-		c, err := settings.Load(cmd.Flags(), settings.Terms{})
+		c, err := settings.Load(cmd.Flags(), settings.LoadOptions{})
 		if err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func TestListingsAreTablesOrJSONAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestMigrationsGoUpAndDownAndTellWhereTheyAre(t *testing.T) {
+func TestMigrationsGoUpAndDownAndReportTheirStatus(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	for _, command := range []string{"users list", "migrate status", "migrate down"} {

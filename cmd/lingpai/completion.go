@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	completionTime  = 2 * time.Second // how long a person who presses the tab key waits at most
-	completionLimit = 100             // how many users and merges are looked at
+	completionTime  = 2 * time.Second // the longest wait after the tab key is pressed
+	completionLimit = 100             // the maximum number of users and merges that are read
 )
 
 // candidate is an id to complete, with a description.
@@ -25,7 +25,7 @@ type candidate struct{ id, description string }
 // candidates lists ids that may begin with a prefix.
 type candidates func(ctx context.Context, o operation, prefix string) ([]candidate, error)
 
-// completeArguments completes the first arguments of a command, so many, from the database.
+// completeArguments completes up to the given number of a command's arguments from the database.
 func completeArguments(cmd *cobra.Command, arguments int, list candidates) *cobra.Command {
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string,
 		cobra.ShellCompDirective) {
@@ -51,7 +51,7 @@ func complete(cmd *cobra.Command, prefix string, list candidates) ([]string, cob
 	const done = cobra.ShellCompDirectiveNoFileComp
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 	defer cancel()
-	c, err := settings.Load(cmd.Flags(), settings.Terms{})
+	c, err := settings.Load(cmd.Flags(), settings.LoadOptions{})
 	if err != nil {
 		return nil, done
 	}
@@ -105,7 +105,7 @@ func mergeCandidates(ctx context.Context, o operation, _ string) ([]candidate, e
 	return found, err
 }
 
-// userCandidates lists subs that follow the prefix in the order of subs, and user names of the first users.
+// userCandidates lists the names of the first users, and the subs of the first users from the prefix on.
 func userCandidates(ctx context.Context, o operation, prefix string) ([]candidate, error) {
 	users, err := o.users().List(ctx, o.actor, "", completionLimit)
 	if err != nil {

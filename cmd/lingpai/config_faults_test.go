@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAllFaultsAreToldAtOnceByKeyVariableAndWhatIsAllowed(t *testing.T) {
+func TestAllProblemsAreReportedAtOnceWithKeyVariableAndAllowedValues(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t, "LINGPAI_SESSION_IDLE=4", "LINGPAI_TYPO=1", "LINGPAI_MASTER_KEY=hidden-master",
 		"LINGPAI_DATABASE_URL=mysql://u:hidden-password@h/d")
@@ -55,7 +55,7 @@ func TestEveryCommandThatHasAConfigurationRefusesUnknownKeysAndVariables(t *test
 		"nothing is made before the configuration is known to be right")
 }
 
-func TestAFileThatIsNoConfigurationIsToldWithoutQuotingIt(t *testing.T) {
+func TestAnInvalidConfigurationFileIsReportedWithoutQuotingIt(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	for text, want := range map[string]string{

@@ -25,7 +25,7 @@ All LINGPAI_… variables of "lingpai serve --help" apply, within these limits. 
 			if err := checkOutput(cmd); err != nil {
 				return err
 			}
-			c, err := settings.Load(cmd.Flags(), dev.Terms(addr, data))
+			c, err := settings.Load(cmd.Flags(), dev.LoadOptions(addr, data))
 			if err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ func newSimulatorCommand() *cobra.Command {
 		Short: "Run a simulator of WeChat and QQ",
 		Long: `Run a simulator of WeChat's server APIs on loopback, for development and tests. Set wechat.base_url
 to its URL, and qq.base_url to its path /qq. AppSecrets must begin with "simulator-"; it rejects real ones. Add apps of
-other kinds than mini-program with POST /_sim/apps and a "kind", and create their codes with POST /_sim/oauth_codes.
+kinds other than mini-program with POST /_sim/apps and a "kind", and create their codes with POST /_sim/oauth_codes.
 
 To create a code, as wx.login does:
   curl -s -X POST http://127.0.0.1:8081/_sim/codes -d '{"appid":"wx0123456789abcdef","user":"alice"}'`,

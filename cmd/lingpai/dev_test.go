@@ -71,7 +71,7 @@ func (d development) keySet() string {
 	return string(body)
 }
 
-func TestDevSaysInOneLineOfJSONWhatScriptsNeedAndStaysUp(t *testing.T) {
+func TestDevPrintsOneLineOfJSONForScriptsAndStaysUp(t *testing.T) {
 	o := newOperator(t)
 	p := o.start("dev", "--addr", "127.0.0.1:0", "--data", "data", "--output", "json")
 	line := p.line()

@@ -32,9 +32,9 @@ for a moment. The exit status is 1 if there is a fault.`,
 	return cmd
 }
 
-// examine prints each finding as soon as it is known, or all of them as JSON in the end.
+// examine prints each finding as soon as it is known, or all of them as JSON at the end.
 func examine(cmd *cobra.Command) error {
-	c, err := settings.Load(cmd.Flags(), settings.Terms{Demands: []settings.Demand{
+	c, err := settings.Load(cmd.Flags(), settings.LoadOptions{Rules: []settings.Rule{
 		{Key: "server.issuer", Check: settings.CheckIssuer}, {Key: "master_key", Check: settings.RequireMasterKey},
 	}})
 	examination := doctor.Config{Settings: c, Problems: settings.Problems(err)}

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestDoctorTellsAllFaultsOfTheConfigurationAndGoesOn(t *testing.T) {
+func TestDoctorReportsAllProblemsOfTheConfigurationAndContinues(t *testing.T) {
 	t.Parallel()
 	o, _ := healthy(t)
 	findings := o.with("LINGPAI_SERVER_ISSUER=http://login.example.com", "LINGPAI_TYPO=1",
@@ -33,7 +33,7 @@ func TestDoctorTellsAllFaultsOfTheConfigurationAndGoesOn(t *testing.T) {
 	require.Contains(t, o.refused("doctor", "--output", "yaml"), "is neither table nor json")
 }
 
-func TestDoctorWarnsOfSettingsThatAreAllowedAndOdd(t *testing.T) {
+func TestDoctorWarnsAboutAllowedButOddSettings(t *testing.T) {
 	t.Parallel()
 	o, _ := healthy(t)
 	o = o.with("LINGPAI_SERVER_ISSUER=https://login.example.com", "LINGPAI_SESSION_IDLE=48h",

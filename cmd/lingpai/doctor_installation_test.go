@@ -16,7 +16,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
+func TestDoctorReportsAMissingDatabaseAndCreatesNone(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t, loopbackIssuer, nowhere, "LINGPAI_MASTER_KEY="+aKey)
 	findings := o.examined()
@@ -36,7 +36,7 @@ func TestDoctorMissesADatabaseAndMakesNone(t *testing.T) {
 	require.Contains(t, o.refused("keys", "list"), "that the user running this command can read and write the file")
 }
 
-func TestDoctorMissesMigrations(t *testing.T) {
+func TestDoctorReportsMissingMigrations(t *testing.T) {
 	t.Parallel()
 	o := migrated(t, loopbackIssuer, nowhere)
 	findings := o.examined()
@@ -55,7 +55,7 @@ func TestDoctorMissesMigrations(t *testing.T) {
 	}
 }
 
-func TestDoctorSeesWhoMayReadTheDatabase(t *testing.T) {
+func TestDoctorReportsWhoMayReadTheDatabase(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no such permissions")
@@ -66,7 +66,7 @@ func TestDoctorSeesWhoMayReadTheDatabase(t *testing.T) {
 		"every user of this machine can read or write lingpai.db (mode 0644)", "chmod o-rwx lingpai.db")
 }
 
-func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
+func TestDoctorReportsAMasterKeyThatDoesNotDecrypt(t *testing.T) {
 	t.Parallel()
 	o, _ := healthy(t)
 	findings := o.with("LINGPAI_MASTER_KEY=" + aKey).examined()
@@ -78,7 +78,7 @@ func TestDoctorSeesAMasterKeyThatDoesNotOpen(t *testing.T) {
 	id := o.listed("keys", "list")[0]["master_key"].(string)
 	_, other, _ := strings.Cut(aKey, ":")
 	findings = o.with("LINGPAI_MASTER_KEY=" + id + ":" + other).examined()
-	requireFinding(t, findings, "keys", statusFault, "does not open the", "not another key of the same id")
+	requireFinding(t, findings, "keys", statusFault, "does not open the", "not another key with the same id")
 
 	findings = o.with("LINGPAI_MASTER_KEY=").examined()
 	requireFinding(t, findings, "configuration", statusFault, "master_key (LINGPAI_MASTER_KEY): it is required",
@@ -174,7 +174,7 @@ func TestDoctorLooksAtClients(t *testing.T) {
 		"slow: its record sets longer lifetimes than the server's settings: 12h instead of token.access_ttl=1h",
 		"if that is intended")
 	requireFinding(t, o.with("LINGPAI_KEYS_RETIRE=2h").examined(), "clients", statusWarning,
-		"slow: its access tokens live 1h59m55s and not 12h", "set keys.retire to 12h0m5s or more")
+		"slow: its access tokens are valid for 1h59m55s instead of 12h", "set keys.retire to 12h0m5s or more")
 	for _, f := range findings {
 		require.NotContains(t, f.Found, "gone")
 	}

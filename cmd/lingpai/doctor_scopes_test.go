@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
-func TestDoctorLooksWhetherScopesCanBeUsed(t *testing.T) {
+func TestDoctorChecksWhetherScopesCanBeUsed(t *testing.T) {
 	t.Parallel()
 	o, _ := healthy(t)
 	o.ok("clients", "create", "both", "--grant", "client_credentials", "--app", appID, "--audience", audience,

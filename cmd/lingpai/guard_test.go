@@ -56,7 +56,7 @@ func TestARealAppSecretIsSentToNobodyButWeChat(t *testing.T) {
 	r := postForm(t, base+"/token", "client-"+appID, "", "grant_type", "wechat_code", "code", "x")
 	require.GreaterOrEqual(t, r.status, 500, r.members)
 	message := o.refused("apps", "test", appID)
-	require.Contains(t, message, "it is not sent there")
+	require.Contains(t, message, "so it is not sent there")
 	require.NotContains(t, message, realSecret)
 	count, _ := somebody.record()
 	require.Zero(t, count, "not even the code was sent")
@@ -71,7 +71,7 @@ func TestARealAppSecretIsSentToNobodyButWeChat(t *testing.T) {
 	require.NotContains(t, p.Log(), simSecret)
 }
 
-func TestWeChatIsNowhereButAtWeChatOrOnThisMachine(t *testing.T) {
+func TestWeChatIsOnlyAtWeChatOrOnThisMachine(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	for _, base := range []string{"https://api.weixin.qq.com.example.com", "https://example.com",

@@ -95,8 +95,8 @@ func revokeKeyCommand() *cobra.Command {
 		Short: "Revoke a compromised key immediately",
 		Long: `Revoke a key immediately, in an emergency: it is no longer published, and everything it signed
 becomes invalid. If it was the current key, the next key, which is already published, takes its place. After
-a signing key is revoked, apps refresh the access tokens that it signed; after a refresh secret is revoked, users whose
-refresh tokens depend on it must sign in again.
+a signing key is revoked, clients refresh the access tokens that it signed; after a refresh secret is revoked, users
+whose refresh tokens depend on it must sign in again.
 
 An ID may begin with a hyphen. Write -- before it, so that it is not parsed as a flag.`,
 		Example: "  lingpai keys list\n  lingpai keys revoke --now -- 8pO4…Qk",
@@ -269,7 +269,7 @@ func rewrapRest(ctx context.Context, cmd *cobra.Command, o operation, k *admin.K
 	say(cmd, "encrypted %s and %s again with master key %s\n", terminal.Plural(sealed.Keys, "key"),
 		terminal.Plural(sealed.Secrets, "AppSecret"), ring.First())
 	if sealed.Keys+sealed.Secrets == 0 {
-		say(cmd, "%s, the first entry of master_key, had encrypted all of them before; if it is the one "+
+		say(cmd, "%s, the first entry of master_key, had already encrypted all of them; if it is the one "+
 			"to be replaced, put the new entry before it\n", ring.First())
 	}
 	provided := fmt.Sprintf("if all servers have had %s first since before %s", ring.First(), started)
@@ -299,7 +299,7 @@ func rewrapVault(ctx context.Context, cmd *cobra.Command, o operation, k *admin.
 	}
 	defer store.Close()
 	vault := wechat.NewVault(wechat.VaultConfig{Store: store, NotFound: identity.ErrNotFound, Sealer: ring,
-		KeyLife: o.config.SessionKeyLife})
+		KeyLifetime: o.config.SessionKeyLifetime})
 	resealed, err := k.RewrapSessionKeys(ctx, o.actor, vault, func(looked, resealed int) {
 		cmd.PrintErrf("checked the session keys of %s, encrypted %d again\n", terminal.Plural(looked, "account"),
 			resealed)

@@ -107,7 +107,7 @@ func TestKillingRewrapsHarmsNothing(t *testing.T) {
 	require.Contains(t, halfway.stdout, "encrypted 4 keys and 1 AppSecret again with master key another\n")
 	require.Contains(t, halfway.stderr, "keep all entries of master_key")
 	said := both.with("LINGPAI_REDIS_URL=").ok("keys", "rewrap")
-	require.Contains(t, said, "another, the first entry of master_key, had encrypted all of them before")
+	require.Contains(t, said, "another, the first entry of master_key, had already encrypted all of them")
 	require.Regexp(t, `can be removed from master_key, if all servers .* and none has a redis.url`, said,
 		"session keys there are sealed with it still")
 	said = both.ok("keys", "rewrap")

@@ -18,7 +18,8 @@ func newMigrateCommand() *cobra.Command {
 }
 
 func migrateUpCommand() *cobra.Command {
-	return migration(&cobra.Command{Use: "up", Short: "Apply pending migrations; create the database if there is none"},
+	return migration(&cobra.Command{Use: "up",
+		Short: "Apply pending migrations; create the SQLite file if there is none"},
 		server.OpenDatabase, func(cmd *cobra.Command, database *sql.DB) error {
 			applied, err := database.Schema().MigrateUp(cmd.Context())
 			for _, name := range applied {

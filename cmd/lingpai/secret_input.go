@@ -17,7 +17,7 @@ import (
 const (
 	// maxSecretBytes bounds what is read as a secret: more than that is the wrong file.
 	maxSecretBytes = 4096
-	// secretAttempts is how often a secret is asked for that was not typed twice the same.
+	// secretAttempts limits how often a secret is asked for while its repetition differs.
 	secretAttempts = 3
 )
 
@@ -63,7 +63,8 @@ func secretLine(ctx context.Context, cmd *cobra.Command, what string) (string, e
 	return line, nil
 }
 
-// typedTwice asks for a secret until it was typed twice the same, or three times in vain. Prompts go to w.
+// typedTwice asks for a secret and its repetition until they match, at most secretAttempts times. Prompts
+// go to w.
 func typedTwice(what string, w io.Writer, read func() (string, error)) (string, error) {
 	ask := func(prompt string) (string, error) {
 		fmt.Fprint(w, prompt+" (not shown): ")
@@ -83,9 +84,9 @@ func typedTwice(what string, w io.Writer, read func() (string, error)) (string, 
 		if err != nil || again == text {
 			return text, err
 		}
-		fmt.Fprintln(w, "these are not the same")
+		fmt.Fprintln(w, "the repetition differs")
 	}
-	return "", fmt.Errorf("the %s was not typed twice the same; nothing was changed", what)
+	return "", fmt.Errorf("the %s was not repeated correctly; nothing was changed", what)
 }
 
 // openInput opens the file that a flag names, or standard input; at a terminal it prints a prompt first.

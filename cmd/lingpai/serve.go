@@ -26,7 +26,7 @@ func newServeCommand() *cobra.Command {
 (lingpai migrate up) and a master key (lingpai keys new-master-key). It generates the signing keys at the first start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := settings.Load(cmd.Flags(), settings.Terms{Demands: []settings.Demand{
+			c, err := settings.Load(cmd.Flags(), settings.LoadOptions{Rules: []settings.Rule{
 				{Key: "server.issuer", Check: settings.CheckIssuer},
 				{Key: "master_key", Check: settings.RequireMasterKey},
 				{Key: "keys.retire", Check: settings.CheckKeyLifetime},
@@ -53,7 +53,7 @@ func newHealthcheckCommand() *cobra.Command {
 it is ready, nothing is printed; otherwise the exit status is 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := settings.Load(cmd.Flags(), settings.Terms{})
+			c, err := settings.Load(cmd.Flags(), settings.LoadOptions{})
 			if err != nil {
 				return err
 			}

@@ -51,11 +51,11 @@ func TestServeRefusesToStartWithASentenceThatHelps(t *testing.T) {
 	require.Contains(t, o.refused("serve", "--server-addr", occupied.Addr().String()), "server.addr: ")
 }
 
-func TestServeTellsThatRedisDoesNotAnswer(t *testing.T) {
+func TestServeReportsThatRedisDoesNotAnswer(t *testing.T) {
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com",
 		"LINGPAI_REDIS_URL=redis://user:hidden-password@127.0.0.1:1")
 	p, _ := o.serves()
-	p.logged("Redis does not answer: until it does, passwords, registrations, phone numbers and what needs " +
+	p.logged("Redis does not answer: until it does, passwords, registrations, phone numbers and calls that need " +
 		"a session key are refused")
 	require.NotContains(t, p.Log(), "hidden-password")
 	require.NoError(t, p.stop())
@@ -72,7 +72,7 @@ func TestServeRefusesAMasterKeyThatDoesNotOpenTheDatabase(t *testing.T) {
 	require.NoError(t, p.stop())
 }
 
-func TestServeSaysAtEveryStartThatEverybodyOnTheNetworkCanListen(t *testing.T) {
+func TestServeWarnsAtEveryStartThatOthersOnTheNetworkCanListen(t *testing.T) {
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=http://192.168.1.20:8080")
 	for range 2 {
 		p, base := o.serves("--server-allow-insecure-http", "true")

@@ -37,13 +37,14 @@ func revokeSessionsCommand() *cobra.Command {
 	var user, since, before string
 	cmd := operate(&cobra.Command{
 		Use: "revoke [SID]", SuggestFor: []string{"end", "delete", "rm"},
-		Short: "End sessions: one, all of a user, or all opened before, or used after, an instant",
-		Long: `End one session (SID), all sessions of a user (--user), all sessions that were opened at or before an
-instant (--before), or all that were opened or refreshed at or after an instant (--since). Access tokens stay
-valid until they expire at services that verify them offline without the list of revocations.
+		Short: "End one session, all sessions of a user, or all before or after a given time",
+		Long: `End one session (SID), all sessions of a user (--user), all sessions that were opened at or before a
+given time (--before), or all that were opened or refreshed at or after one (--since). Services that verify access
+tokens offline without the revocation list accept them until they expire.
 
-Restoring a backup also restores sessions that have been ended since it was made, and they cannot be told apart. After
-a restore, end all sessions with --before and the current time. Mini-programs sign in again by themselves.`,
+Restoring a backup also restores sessions that ended after it was made, and nothing distinguishes them from the
+others. After a restore, end all sessions with --before and the current time. Mini-programs sign in again by
+themselves.`,
 		Example: `  lingpai sessions revoke 0199f2c4-7f6e-7000-8000-3f1c5a2b9d10
   lingpai sessions revoke --user alice
   lingpai sessions revoke --before 2026-11-20T08:00:00Z`,

@@ -22,7 +22,7 @@ func TestSessionsAreListedAndRevokedOneByOne(t *testing.T) {
 	}
 	require.False(t, h.refreshes(first))
 	require.False(t, h.refreshes(second))
-	require.Contains(t, h.refused("sessions", "revoke", rows[0]["sid"].(string)), "there is no live session")
+	require.Contains(t, h.refused("sessions", "revoke", rows[0]["sid"].(string)), "there is no active session")
 	require.Contains(t, h.refused("sessions", "list", "nobody"), `there is no user "nobody"`)
 }
 
@@ -48,7 +48,7 @@ func TestSessionsUsedSinceAnInstantAreRevoked(t *testing.T) {
 	require.False(t, h.refreshes(token))
 }
 
-func TestWhatIsRevokedMustBeSaidOnceAndClearly(t *testing.T) {
+func TestRevokeNeedsExactlyOneValidSelection(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	for _, args := range [][]string{nil, {"--user", ""}, {"x", "--user", "alice"}, {"--user", "alice", "--since",

@@ -100,7 +100,7 @@ func TestAPasswordTypedAtATerminalIsNotShownAndAskedTwice(t *testing.T) {
 	require.NoError(t, s.cmd.Wait())
 	require.True(t, s.echoes())
 	require.NotContains(t, s.screen(), "goo")
-	require.Contains(t, s.screen(), "these are not the same")
+	require.Contains(t, s.screen(), "the repetition differs")
 	require.Contains(t, s.screen(), "created u_")
 	require.Len(t, o.listed("users", "list"), 1)
 
@@ -111,7 +111,7 @@ func TestAPasswordTypedAtATerminalIsNotShownAndAskedTwice(t *testing.T) {
 	}
 	require.Error(t, s.cmd.Wait())
 	require.Eventually(t, func() bool {
-		return strings.Contains(s.screen(), "the password was not typed twice the same; nothing was changed")
+		return strings.Contains(s.screen(), "the password was not repeated correctly; nothing was changed")
 	}, patience, time.Millisecond)
 	require.Len(t, o.listed("users", "list"), 1)
 

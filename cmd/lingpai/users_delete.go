@@ -20,8 +20,7 @@ func deleteUserCommand() *cobra.Command {
 		Args:       cobra.ExactArgs(1),
 		Long: `Delete a user with their accounts, profile and sessions, and all users who were merged into them.
 Sessions end at once; everything else is purged by a running server after --grace. Until then "lingpai users
-undelete" cancels the deletion, and so can the person, unless disabled, by signing in with restore_account=true.
-The sub is never reused.
+undelete" cancels the deletion; the user cannot cancel it. The sub is never reused.
 
 A disabled user who asked to be deleted is kept until they are enabled or deleted with this command. After a
 deletion the same WeChat account can sign in as a new user: to keep somebody out, disable them instead.`,

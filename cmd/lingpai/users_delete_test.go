@@ -22,7 +22,7 @@ func (o userRecords) pruned() (deleted int) {
 	return deleted
 }
 
-func TestAnOperatorDeletesAUserAndTakesItBack(t *testing.T) {
+func TestAnOperatorDeletesAUserAndCancelsIt(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	sub := o.seen(atApp("wx1", "openid", ""))[0]

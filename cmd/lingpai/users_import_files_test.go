@@ -40,7 +40,7 @@ func (o userRecords) subs() (subs []string) {
 	return subs
 }
 
-func TestImportTellsLinesOfCSVWhateverIsInQuotes(t *testing.T) {
+func TestImportCountsLinesOfCSVWhateverIsInQuotes(t *testing.T) {
 	t.Parallel()
 	o := migrated(t)
 	rows := []string{

@@ -135,7 +135,7 @@ func TestImportAgainChangesNothing(t *testing.T) {
 		`--output: "yaml" is neither table nor json`)
 }
 
-func TestImportWarnsOfUnionsOfOthers(t *testing.T) {
+func TestImportWarnsAboutUnionsOfOtherUsers(t *testing.T) {
 	t.Parallel()
 	o := newImporter(t)
 	a, lines := o.importing("people.csv",

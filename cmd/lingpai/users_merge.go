@@ -20,8 +20,8 @@ func mergeCommand() *cobra.Command {
 		Args: cobra.ExactArgs(2), Aliases: []string{"join"},
 		Long: `Merge two users who are the same person, each given by sub or user name. All accounts of RETIRED
 sign in as SURVIVOR from then on, and so do its user name and password if SURVIVOR has neither. The sub of
-RETIRED is never reused. Roles, claims, profile and phone number are not moved: the merged user must not gain
-permissions that neither had in full.
+RETIRED is never reused. Roles, claims, profile and phone number are not moved, so that the merged user does not
+combine the permissions of both.
 
 Without --yes the command only prints what it would do. "lingpai users unmerge" undoes a merge.`,
 		Example: "  lingpai users merge u_8fK2mQ carol\n  lingpai users merge u_8fK2mQ carol --yes",
@@ -128,7 +128,7 @@ the arguments of "lingpai users merge".`,
 				return []string{p.Retired, p.Survivor, p.Platform, p.OpenPlatform, p.UnionID}
 			})
 	})
-	cmd.Flags().StringVar(&after, "after", "", "show pairs that follow this one, as the command prints it")
+	cmd.Flags().StringVar(&after, "after", "", "show pairs after this one; the command prints the value to use")
 	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of pairs")
 	return cmd
 }
@@ -156,10 +156,10 @@ func unmergeCommand() *cobra.Command {
 	return completeArguments(operate(&cobra.Command{
 		Use: "unmerge MERGE_ID", Short: "Undo a merge, and end the survivor's sessions",
 		Args: cobra.ExactArgs(1), Aliases: []string{"unjoin"},
-		Long: `Undo a merge. The retired user gets back what the merge moved and the survivor still has, and what was
-added through it since, such as an account at another app of the same Open Platform account. A user name is returned
-without its password if the password was changed since the merge. All sessions of the survivor end. Lines that
-begin with "warning" list what else was added since and may belong to the wrong person; only you can tell.`,
+		Long: `Undo a merge. The retired user gets back what the merge moved and the survivor still has, and what the
+moved accounts have added since, such as an account at another app of the same Open Platform account. A user name is
+returned without its password if the password was changed since the merge. All sessions of the survivor end. Lines
+that begin with "warning" list what else was added since and may belong to the wrong person; only you can tell.`,
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		merge, err := o.merges().Undo(ctx, o.actor, args[0])
 		if err != nil {
@@ -170,9 +170,9 @@ begin with "warning" list what else was added since and may belong to the wrong 
 		result := struct {
 			admin.MergeView
 			Warnings []string `json:"warnings"`
-		}{admin.ViewMerge(merge), append([]string{}, merge.Doubts...)}
-		for _, doubt := range terminal.Printable(merge.Doubts) {
-			say(cmd, "  warning  %s\n", doubt)
+		}{admin.ViewMerge(merge), append([]string{}, merge.Warnings...)}
+		for _, warning := range terminal.Printable(merge.Warnings) {
+			say(cmd, "  warning  %s\n", warning)
 		}
 		return printResult(cmd, result)
 	}), 1, mergeCandidates)

@@ -87,7 +87,7 @@ func (h testServer) refreshes(token string) bool {
 		token).status == http.StatusOK
 }
 
-func TestADisabledUserIsOutUntilEnabled(t *testing.T) {
+func TestADisabledUserCannotSignInUntilEnabled(t *testing.T) {
 	t.Parallel()
 	h := newTestServer(t)
 	token := h.session()

@@ -21,7 +21,7 @@ type Process struct {
 	command *exec.Cmd
 	log     *os.File
 	ended   chan struct{}
-	err     error // of its end
+	err     error // from exec.Cmd.Wait
 }
 
 // Start starts a command and writes its log to a new file. A command without a standard output writes that to the

@@ -15,7 +15,8 @@ import (
 // Package is the import path of lingpai.
 const Package = "github.com/lingpai/lingpai/cmd/lingpai"
 
-// ProgramPath returns the path of a program that Build builds, with the system's suffix of programs.
+// ProgramPath returns the path of a program that Build builds, with the system's suffix for
+// programs.
 func ProgramPath(folder, name string) string {
 	if runtime.GOOS == "windows" {
 		name += ".exe"

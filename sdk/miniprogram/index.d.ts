@@ -1,4 +1,4 @@
-/** Signs users of a mini-program in at a Lingpai issuer, and keeps them signed in. */
+/** Signs mini-program users in at a Lingpai issuer, and keeps them signed in. */
 
 /** The argument of a function of the host; other members are passed on unchanged. */
 export interface HostOptions {
@@ -76,7 +76,7 @@ export interface RequestOptions extends HostOptions {
   replay?: boolean;
 }
 
-/** As of `wx.request`. */
+/** As returned by `wx.request`. */
 export interface Answer<Data = any> {
   data: Data;
   statusCode: number;
@@ -90,7 +90,7 @@ export interface Auth {
   login(credentials?: Credentials): Promise<User>;
   /** Registers a new user and signs them in. */
   register(credentials: Credentials): Promise<User>;
-  /** `wx.request` with an access token. Resolves for any status, as that does. */
+  /** `wx.request` with an access token. Like `wx.request`, it resolves for any status. */
   request<Data = any>(options: RequestOptions): Promise<Answer<Data>>;
   /** Returns an access token that does not expire soon, for calls that `request` cannot make. */
   getAccessToken(): Promise<string>;

@@ -49,8 +49,8 @@ func (c cache) find(sum *[sha256.Size]byte) *verified {
 }
 
 // keep adds an entry: in the first slot that is empty, or has the same token, or a token that expired before a time,
-// or otherwise in any. So find returns the newest entry. If two entries are added to a slot at once, the later one
-// stays.
+// or otherwise in any slot. So find returns the newest entry. If two entries are added to a slot at once, the later
+// one stays.
 func (c cache) keep(entry *verified, expiredBefore time.Time) {
 	set := c.set(&entry.sum)
 	if set == nil {

@@ -34,7 +34,7 @@ func TestClaimsAreTyped(t *testing.T) {
 	}
 }
 
-func TestAClientIsNoUser(t *testing.T) {
+func TestAClientIsNotAUser(t *testing.T) {
 	w := newEnv(t)
 	claims, err := w.verifier.Verify(context.Background(), w.token(map[string]any{
 		"sub": "app", "scope": nil, "sid": nil, "auth_time": nil, "amr": nil, "roles": nil, "ext": nil, "wechat": nil,
@@ -149,8 +149,8 @@ func TestPayloadsAreReadStrictly(t *testing.T) {
 	}
 }
 
-// TestAnIDTokenIsNoAccessToken, even if the same key signed it for a client with the id of this API.
-func TestAnIDTokenIsNoAccessToken(t *testing.T) {
+// TestAnIDTokenIsNotAnAccessToken, even if the same key signed it for a client with the id of this API.
+func TestAnIDTokenIsNotAnAccessToken(t *testing.T) {
 	w := newEnv(t)
 	requireRefused(t, w, sign(`{"alg":"RS256","kid":"first","typ":"JWT"}`, w.claims(nil), firstRSA()), badType)
 }

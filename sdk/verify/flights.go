@@ -10,7 +10,7 @@ import (
 // waitForFetch is how long a caller waits for a fetch. The fetch continues without the caller.
 const waitForFetch = 2 * time.Second
 
-// flights fetches one document, one fetch at a time. Fetches begin at least the floor interval after each other.
+// flights fetches one document, one fetch at a time. Fetches begin at least the floor interval apart.
 type flights struct {
 	floor time.Duration
 	load  func(context.Context) error // one at a time

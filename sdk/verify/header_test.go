@@ -33,7 +33,7 @@ func TestOtherTypesAreRefused(t *testing.T) {
 	})
 }
 
-func TestKeyIDsThatAreNoneAreRefused(t *testing.T) {
+func TestInvalidKeyIDsAreRefused(t *testing.T) {
 	w := newEnv(t)
 	for name, attack := range map[string]struct {
 		kid string

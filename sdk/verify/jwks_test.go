@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestOnlyGoodKeysAreTaken(t *testing.T) {
+func TestOnlyValidKeysAreAccepted(t *testing.T) {
 	good := jwkOf("k", &firstRSA().PublicKey)
 	replaced := func(old, new string) string { return strings.Replace(good, old, new, 1) }
 	without := func(member string) string { return strings.Replace(good, member, "", 1) }
@@ -59,7 +59,7 @@ func TestOnlyGoodKeysAreTaken(t *testing.T) {
 	}
 }
 
-func TestKeySetsThatAreNoneAreRefused(t *testing.T) {
+func TestInvalidKeySetsAreRefused(t *testing.T) {
 	good := jwkOf("k", &firstRSA().PublicKey)
 	many := make([]string, maxKeys+1)
 	for n := range many {

@@ -10,8 +10,8 @@ import (
 )
 
 // keySource finds the keys of tokens. Between fetches it is read without a lock. Tokens with made-up kids cannot
-// cause a flood of requests to the issuer, since fetches begin at least the floor interval after each other. A failed
-// fetch keeps the last key set.
+// cause a flood of requests to the issuer, since fetches begin at least the floor interval apart. A failed fetch
+// keeps the last key set.
 type keySource struct {
 	flights
 	now    func() time.Time

@@ -13,7 +13,8 @@ import (
 // tokens cannot be checked (RFC 6750 §3.1).
 //
 // The token must be in the Authorization header (§2.1). A form field or query parameter access_token is ignored,
-// since those end up in logs (§5.3). CORS preflights have no token, so they must be answered before.
+// since those end up in logs (§5.3). CORS preflights have no token, so they must be answered by an outer
+// handler.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, fault := bearer(r.Header)

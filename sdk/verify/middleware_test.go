@@ -74,7 +74,7 @@ func TestWithoutATokenThereIsNoErrorCode(t *testing.T) {
 	requireAnswer(t, ask(w.api()), 401, realm, "")
 }
 
-func TestTokensElsewhereAreNone(t *testing.T) {
+func TestTokensOutsideTheHeaderAreIgnored(t *testing.T) {
 	w := newEnv(t)
 	form := url.Values{"access_token": {w.token(nil)}}.Encode()
 	for name, request := range map[string]*http.Request{

@@ -39,8 +39,8 @@ const (
 	maxCacheSize     = 1 << 20
 )
 
-// WithHTTPClient sets the client for the metadata and the key set, for example one that trusts a company's own root.
-// Its redirect policy is not used: redirects are not followed. Each fetch may take 5 s.
+// WithHTTPClient sets the client for the metadata and the key set, for example one that trusts a company's own root
+// certificate. Its redirect policy is not used: redirects are not followed. Each fetch may take 5 s.
 func WithHTTPClient(client *http.Client) Option { return func(s *settings) { s.client = client } }
 
 // WithLeeway sets how much the clocks of the issuer and of this machine may differ: default 10 s, at most a minute.
@@ -61,8 +61,8 @@ func WithLazyStart() Option { return func(s *settings) { s.lazy = true } }
 // WithClock sets the clock, for tests.
 func WithClock(now func() time.Time) Option { return func(s *settings) { s.now = now } }
 
-// WithLogger sets the logger for reasons of rejected requests (Debug) and failed fetches of keys (Warn). Tokens are
-// never logged. The default logs nothing.
+// WithLogger sets the logger for the reasons why requests are rejected (Debug) and for failed fetches of keys
+// (Warn). Tokens are never logged. The default logs nothing.
 func WithLogger(logger *slog.Logger) Option { return func(s *settings) { s.logger = logger } }
 
 func newSettings(options []Option) settings {

@@ -12,9 +12,9 @@ const (
 	hashSize    = 16      // bytes of the SHA-256 of a session id in the list
 	maxListSize = 1 << 20 // bytes; Lingpai's have at most 600 KB
 
-	// maxListLife limits the validity of a list; Lingpai's are valid for 5 minutes. A list that never expires could
+	// maxListLifetime limits the validity of a list; Lingpai's are valid for 5 minutes. A list that never expires could
 	// never be replaced.
-	maxListLife = time.Hour
+	maxListLifetime = time.Hour
 )
 
 // revocations is the last fetched list. It is immutable.
@@ -74,7 +74,7 @@ func (s *revocationSource) read(ctx context.Context, body []byte) (*revocations,
 	list := &revocations{key: key, url: s.url, allBefore: p.AllBefore.time(), sequence: p.Sequence,
 		expires: time.Unix(int64(p.Expires), 0)}
 	if !s.good(list, now) || time.Unix(int64(p.IssuedAt), 0).After(now.Add(s.leeway)) ||
-		list.expires.After(now.Add(maxListLife)) {
+		list.expires.After(now.Add(maxListLifetime)) {
 		return nil, errListTime
 	}
 	list.hashes, err = base64.RawURLEncoding.Strict().DecodeString(*p.Sessions)

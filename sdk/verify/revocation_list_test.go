@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestListsThatAreNoneAreRefused (RFC 8725): a list that is not the issuer's, incomplete or not valid now changes
+// TestInvalidListsAreRefused (RFC 8725): a list that is not the issuer's, incomplete or not valid now changes
 // nothing, and makes New fail.
-func TestListsThatAreNoneAreRefused(t *testing.T) {
+func TestInvalidListsAreRefused(t *testing.T) {
 	w := newListEnv(t, RefuseWithoutList)
 	token := w.token(nil)
 	w.revoke("s_1")

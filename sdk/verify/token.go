@@ -92,8 +92,8 @@ func readHeader(text []byte, typ string) (keyID string, err error) {
 	return h.KeyID, nil
 }
 
-// sameType compares media types: case does not count, and "application/" may be there or not (RFC 9068 §4,
-// RFC 7515 §4.1.9).
+// sameType compares media types, ignoring case and an optional "application/" (RFC 9068 §4, RFC 7515
+// §4.1.9).
 func sameType(named, typ string) bool {
 	return strings.TrimPrefix(strings.ToLower(named), "application/") == typ
 }

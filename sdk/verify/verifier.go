@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Verifier checks access tokens of one issuer for one audience. It is safe for concurrent use, and needs no closing:
-// in the background it only runs fetches for tokens that arrived, of at most 5 s.
+// Verifier checks access tokens of one issuer for one audience. It is safe for concurrent use, and need not be
+// closed: in the background it only makes fetches, of at most 5 s, for tokens that have arrived.
 type Verifier struct {
 	issuer, audience string
 	leeway           time.Duration

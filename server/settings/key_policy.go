@@ -12,8 +12,9 @@ import (
 // its secret is kept for that long.
 func (s Settings) KeyPolicy() keys.Policy {
 	return keys.Policy{
-		Signing: keys.Life{Interval: s.KeyInterval, Announce: s.KeyAnnounce, Retire: s.KeyRetire},
-		Refresh: keys.Life{Interval: s.KeyInterval, Announce: s.KeyAnnounce, Retire: clients.MaxIdleTTL + 24*time.Hour},
+		Signing: keys.Schedule{Interval: s.KeyInterval, Announce: s.KeyAnnounce, Retire: s.KeyRetire},
+		Refresh: keys.Schedule{Interval: s.KeyInterval, Announce: s.KeyAnnounce,
+			Retire: clients.MaxIdleTTL + 24*time.Hour},
 	}
 }
 
@@ -28,15 +29,15 @@ const RotationDelay = 5 * time.Second
 // gone before they expire.
 func (s Settings) AccessTTLBound() time.Duration { return s.KeyRetire - RotationDelay }
 
-// KeysStaleAfter is how long a server may fail to read the keys and still be ready: well below the time for which the
-// next key is announced, unless that is only seconds, and more than a database needs to fail over.
+// KeysStaleAfter is how long a server may fail to read the keys and still be ready: much shorter than the time for
+// which the next key is announced, unless that is only seconds, and longer than a database needs to fail over.
 func (s Settings) KeysStaleAfter() time.Duration { return max(30*time.Second, s.KeySetAge()) }
 
 // CheckKeyLifetime returns an error if a key would be gone before the access tokens that it signed expire.
 func CheckKeyLifetime(s Settings) error {
 	if s.AccessTTL > s.AccessTTLBound() {
 		return fmt.Errorf("access tokens are valid for %s (token.access_ttl), so a key must be published for %s "+
-			"more than that after it was used, not for %s",
+			"longer than that after it was used, not for %s",
 			s.AccessTTL, RotationDelay, s.KeyRetire)
 	}
 	return nil

@@ -67,15 +67,15 @@ _FILE to the variable to read the secret from the file that it names:
 ` + secrets.String()
 }
 
-// Terms are the requirements of a command beyond the form of each setting.
-type Terms struct {
+// LoadOptions adapts the settings to a command.
+type LoadOptions struct {
 	Defaults map[string]string // by key; they replace the settings' own
 	Flags    map[string]string // by key, the names of flags if not the usual ones
-	Demands  []Demand
+	Rules    []Rule
 }
 
-// Demand is a rule for a setting that applies to one command, or that depends on other settings.
-type Demand struct {
+// Rule is a rule for a setting that applies to one command, or that depends on other settings.
+type Rule struct {
 	Key   string
 	Check func(s Settings) error
 }
@@ -93,15 +93,15 @@ func Defaults() Settings {
 
 // Load reads the file, the environment and the flags of [AddFlags], as far as a command has them. Its error lists
 // every problem; [Problems] splits it.
-func Load(flags *pflag.FlagSet, terms Terms) (Settings, error) {
+func Load(flags *pflag.FlagSet, options LoadOptions) (Settings, error) {
 	var loaded Settings
 	fromFile, faults := readFile(flags)
 	faults = append(faults, unknownVariables()...)
 	byKey := map[string]error{}
 	for _, s := range table() {
-		byKey[s.key] = s.read(&loaded, flags, fromFile, terms)
+		byKey[s.key] = s.read(&loaded, flags, fromFile, options)
 	}
-	for _, d := range terms.Demands { // after all is read, since a demand may depend on several settings
+	for _, d := range options.Rules { // after all is read, since a rule may depend on several settings
 		if byKey[d.Key] == nil {
 			byKey[d.Key] = d.Check(loaded)
 		}
@@ -129,9 +129,9 @@ func Problems(err error) []error {
 }
 
 // read finds a setting's value in the source of the highest precedence, and parses it.
-func (s setting) read(c *Settings, flags *pflag.FlagSet, fromFile *koanf.Koanf, terms Terms) error {
+func (s setting) read(c *Settings, flags *pflag.FlagSet, fromFile *koanf.Koanf, options LoadOptions) error {
 	value, source := s.fallback, "the default"
-	if other, ok := terms.Defaults[s.key]; ok {
+	if other, ok := options.Defaults[s.key]; ok {
 		value = other
 	}
 	if fromFile.Exists(s.key) {
@@ -142,7 +142,7 @@ func (s setting) read(c *Settings, flags *pflag.FlagSet, fromFile *koanf.Koanf, 
 	} else if from != "" {
 		value, source = v, from
 	}
-	name := cmp.Or(terms.Flags[s.key], s.flag())
+	name := cmp.Or(options.Flags[s.key], s.flag())
 	if f := flags.Lookup(name); f != nil && f.Changed && !s.secret {
 		value, source = f.Value.String(), "--"+name
 	}

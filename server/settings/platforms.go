@@ -11,7 +11,8 @@ import (
 	"github.com/lingpai/lingpai/wechat/qq"
 )
 
-// platformURL accepts only the platform over https, or loopback, so that no other host gets AppSecrets.
+// platformURL accepts only the platform's hosts over https, or loopback, so that no other host gets
+// AppSecrets.
 func platformURL(field func(*Settings) *string, known func(string) bool) func(*Settings, string) error {
 	return func(c *Settings, value string) error {
 		u, err := url.Parse(value)
@@ -33,21 +34,21 @@ func IsLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
 }
 
-// Simulates reports whether a platform is a simulator on this machine.
-func (s Settings) Simulates(platform string) bool {
+// IsSimulated reports whether a platform is a simulator on this machine.
+func (s Settings) IsSimulated(platform string) bool {
 	if platform == identity.PlatformQQ {
 		return !isHost(s.QQBaseURL, qq.IsHost)
 	}
 	return !isHost(s.WechatBaseURL, wechat.IsWechatHost)
 }
 
-// WhoAnswers returns the name of the platform, or "the simulator at" its address.
-func (s Settings) WhoAnswers(platform string) string {
+// DescribePlatform returns the name of the platform, or "the simulator at" its address.
+func (s Settings) DescribePlatform(platform string) string {
 	title, base := "WeChat", s.WechatBaseURL
 	if platform == identity.PlatformQQ {
 		title, base = "QQ", s.QQBaseURL
 	}
-	if s.Simulates(platform) {
+	if s.IsSimulated(platform) {
 		return "the simulator at " + base
 	}
 	return title

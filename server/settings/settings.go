@@ -1,5 +1,6 @@
-// Package settings reads the configuration of a process: a YAML file, then the environment, then flags; later
-// wins. It parses each setting, checks them against each other, and reports all problems at once.
+// Package settings reads the configuration of a process: a YAML file, then the environment, then flags, each
+// of which overrides the one before. It parses each setting, checks settings against each other, and reports
+// all problems at once.
 package settings
 
 import (
@@ -27,7 +28,7 @@ type Settings struct {
 	MasterKey           identity.Secret
 	WechatBaseURL       string
 	WechatTimeout       time.Duration
-	SessionKeyLife      time.Duration
+	SessionKeyLifetime  time.Duration
 	QQBaseURL           string
 	DeletionGrace       time.Duration
 

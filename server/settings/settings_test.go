@@ -24,7 +24,7 @@ func parsed(t *testing.T, args ...string) (Settings, error) {
 	cmd := &cobra.Command{}
 	AddFlags(cmd)
 	require.NoError(t, cmd.ParseFlags(args))
-	return Load(cmd.Flags(), Terms{})
+	return Load(cmd.Flags(), LoadOptions{})
 }
 
 // write writes a file in a folder.
@@ -49,7 +49,7 @@ func TestDefaultsAreAllowed(t *testing.T) {
 	require.Equal(t, "127.0.0.1:8080", c.Addr)
 	require.Equal(t, 30*time.Second, c.RefreshGrace)
 	require.Equal(t, "lingpai.db", c.DatabaseFile())
-	require.False(t, c.Simulates(identity.PlatformWechat))
+	require.False(t, c.IsSimulated(identity.PlatformWechat))
 	require.Equal(t, Defaults(), c)
 }
 

@@ -42,7 +42,8 @@ func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 	return k, faults
 }
 
-// ErrUnknownKey means that a key or a variable is not of any setting, for example misspelt.
+// ErrUnknownKey means that there is no setting for a key or a variable, for example because it is
+// misspelt.
 var ErrUnknownKey = errors.New("unknown setting; \"lingpai serve --help\" lists all")
 
 // fileValue formats a YAML value as in the environment: lists are separated by commas.

@@ -55,7 +55,8 @@ func platformSettings() []setting {
 				10*time.Second)},
 		{key: "wechat.session_key_life", fallback: "72h",
 			usage: "how long an encrypted session key is kept after the sign-in, 1m to 720h",
-			parse: duration(func(c *Settings) *time.Duration { return &c.SessionKeyLife }, time.Minute, 720*time.Hour)},
+			parse: duration(func(c *Settings) *time.Duration { return &c.SessionKeyLifetime }, time.Minute,
+				720*time.Hour)},
 		{key: "qq.base_url", fallback: qq.DefaultBaseURL, usage: "QQ's API, or a simulator on loopback",
 			parse: platformURL(func(c *Settings) *string { return &c.QQBaseURL }, qq.IsHost)},
 	}

@@ -66,8 +66,10 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 // Refreshed implements grants.Meter.
 func (m *Metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdict).Inc() }
 
-// PhoneAsked implements wechatdata.Meter.
-func (m *Metrics) PhoneAsked(appID, outcome string) { m.phones.WithLabelValues(appID, outcome).Inc() }
+// PhoneRequested implements wechatdata.Meter.
+func (m *Metrics) PhoneRequested(appID, outcome string) {
+	m.phones.WithLabelValues(appID, outcome).Inc()
+}
 
 // Limited implements limits.Meter.
 func (m *Metrics) Limited(limit string) { m.limited.WithLabelValues(limit).Inc() }
@@ -128,5 +130,8 @@ func (m *Metrics) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry,
 		promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		mux.ServeHTTP(w, r)
+	})
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // clockSchema defines a clock_timestamp() that takes precedence over PostgreSQL's own. A sequence holds the offset in
-// milliseconds, so that all connections see a move immediately, also within transactions.
+// milliseconds, so that all connections see a move immediately, even within transactions.
 const clockSchema = `CREATE SCHEMA moved;
 	CREATE SEQUENCE moved.ahead MINVALUE 0 START 0;
 	CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
@@ -39,12 +39,12 @@ func MovableClock(t testing.TB, database string) (string, *Clock) {
 	query.Set("search_path", "public,moved,pg_catalog")
 	own.RawQuery = query.Encode()
 	clock := &Clock{t: t, database: database}
-	t.Cleanup(clock.Leave)
+	t.Cleanup(clock.Disconnect)
 	return own.String(), clock
 }
 
-// Move advances the clock. After a database was restored from a copy, Move(0) sets its clock to the present offset
-// again.
+// Move advances the clock. After a database has been restored from a copy, Move(0) sets its clock to the current
+// offset again.
 func (c *Clock) Move(by time.Duration) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -59,9 +59,9 @@ func (c *Clock) Move(by time.Duration) {
 	require.NoError(c.t, err)
 }
 
-// Leave disconnects from the database until the next move, since a database can be neither copied nor dropped while
+// Disconnect closes the connection until the next move, since a database can be neither copied nor dropped while
 // anybody is connected.
-func (c *Clock) Leave() {
+func (c *Clock) Disconnect() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.connection != nil {

@@ -27,7 +27,8 @@ var (
 	stops    []func()
 )
 
-// afterTests registers a function that runs when all tests of the process are over, the last one first.
+// afterTests registers a function that runs when all tests of the process are over. Functions run in
+// reverse order.
 func afterTests(stop func()) {
 	stopping.Lock()
 	defer stopping.Unlock()

@@ -35,7 +35,8 @@ func CopyPostgreSQL(t testing.TB, database string) string {
 	return create(t, postgresServer(), " TEMPLATE "+databaseName(t, database))
 }
 
-// RestorePostgreSQL replaces a database by a copy of another one. Nobody may be connected to either.
+// RestorePostgreSQL replaces a database with a copy of another one. Nobody may be connected to
+// either.
 func RestorePostgreSQL(t testing.TB, database, from string) {
 	t.Helper()
 	name := databaseName(t, database)

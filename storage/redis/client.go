@@ -29,7 +29,7 @@ func connect(address *redis.UniversalOptions, timeout time.Duration) redis.Unive
 		return redis.NewUniversalClient(address)
 	}
 	cluster := address.Cluster()
-	cluster.DisableRoutingPolicies = true // looking them up ignores the context
+	cluster.DisableRoutingPolicies = true // looking up the policies ignores the context
 	return redis.NewClusterClient(cluster)
 }
 

@@ -1,5 +1,5 @@
-// Package redis stores in Redis, or a server with the same protocol, what several servers share and may be lost:
-// attempts, rates, one-time codes.
+// Package redis stores data that several servers share and that may be lost, such as attempts, rates and
+// one-time codes, in Redis or a server with the same protocol.
 //
 // Its keys all begin with the prefix of the [Store], and its calls have a timeout. It does not store anything that
 // must survive a loss of Redis's memory (storage/sql does). Every command uses keys of one hash slot only, so it runs

@@ -11,7 +11,7 @@ type script struct{ source, hash string }
 
 func newScript(source string) script { return script{source, redis.NewScript(source).Hash()} }
 
-// takeScript returns and deletes a value. It does not use GETDEL, which servers in use do not have yet.
+// takeScript returns and deletes a value. It does not use GETDEL, which older servers do not have.
 var takeScript = newScript(`
 local value = redis.call('GET', KEYS[1])
 redis.call('DEL', KEYS[1])

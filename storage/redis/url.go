@@ -15,9 +15,9 @@ const urlForms = "it is redis://[user:password@]host:port[/db], or rediss:// for
 	"for a Cluster without db, and with ?addr=host:port for each further node; " +
 	"for Sentinels with ?master_name=NAME, &addr=host:port for each further Sentinel, and " +
 	"&username=&password= of the servers behind them " +
-	"(the others are the Sentinels'); with &skip_verify=true for one server or Sentinels whose " +
+	"(those before the @ are the Sentinels'); with &skip_verify=true for one server or Sentinels whose " +
 	"certificates are not to be checked. " +
-	"In a user, a password or a parameter, write what is not a letter or a digit as %XX"
+	"In a user, a password or a parameter, write every character other than letters and digits as %XX"
 
 // CheckURL returns an error if a URL of Redis is invalid. The error does not repeat any of the URL.
 func CheckURL(url string) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// DefaultTimeout is long for Redis, and short for somebody who waits for a sign-in.
+// DefaultTimeout is long for Redis, and short for a user who waits for a sign-in.
 const DefaultTimeout = 500 * time.Millisecond
 
 // Options are the options of a Store.

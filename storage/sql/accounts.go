@@ -43,7 +43,8 @@ func (r accountRow) union() identity.Union {
 	return identity.Union{Platform: r.Platform, OpenPlatform: r.OpenPlatform, UnionID: r.UnionID}
 }
 
-// upToDate reports whether the account's row has all that the platform reported, so that nothing needs to be written.
+// upToDate reports whether the account's row has everything that the platform reported. Then nothing needs to be
+// written.
 func (r accountRow) upToDate(e identity.ExternalIdentity) bool {
 	return e.UnionID == "" || r.UnionID == e.UnionID && r.OpenPlatform == e.OpenPlatform
 }
@@ -246,7 +247,8 @@ func link(tx *gorm.DB, now time.Time, e identity.ExternalIdentity, account accou
 	if err != nil {
 		return err
 	}
-	// Also after a conflict, so that the conflict is recorded once and not at every sign-in.
+	// This is done even after a conflict, so that the conflict is recorded once and not at every
+	// sign-in.
 	return tx.Exec("UPDATE accounts SET union_id = ?, open_platform = ? WHERE platform = ? AND app = ? AND subject = ?",
 		e.UnionID, e.OpenPlatform, e.Platform, e.App, e.Subject).Error
 }
@@ -267,9 +269,8 @@ func addUnion(tx *gorm.DB, now time.Time, e identity.ExternalIdentity, userID st
 		e.Platform, e.OpenPlatform, e.UnionID, userID, now.UnixMilli()).Error
 }
 
-// dropUnions removes those unions of a user that none of the user's accounts has any more: of accounts that are gone,
-// or for which the platform reports another union by now. Another person may be in such a union, and would be signed
-// in as this user.
+// dropUnions removes the unions that no account of a user is in any more, because the account is gone or the platform
+// now reports another union for it. Otherwise another person in such a union would be signed in as this user.
 func dropUnions(tx *gorm.DB, userID, platform string) error {
 	return tx.Exec(`DELETE FROM unions WHERE user_id = ? AND platform = ? AND NOT EXISTS (SELECT 1 FROM accounts a
 		WHERE a.user_id = unions.user_id AND a.platform = unions.platform

@@ -12,7 +12,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// sealAppSecret is the purpose under which AppSecrets are sealed, at the place platform/id.
+// sealAppSecret is the purpose for which AppSecrets are sealed; the identity is platform/id.
 const sealAppSecret = "app-secret"
 
 // Apps implements identity.Apps.
@@ -126,8 +126,8 @@ func (a *Apps) seal(platform, id string, secret identity.Secret) ([]byte, error)
 	return a.db.ring.Seal(sealAppSecret, platform+"/"+id, []byte(secret.Reveal()))
 }
 
-// Rewrap seals AppSecrets again that an older master key sealed, and returns how many. It does not touch a secret
-// that is replaced in the meantime.
+// Rewrap reseals the AppSecrets that an older master key sealed, and returns their number. It does not touch a
+// secret that is replaced in the meantime.
 func (a *Apps) Rewrap(ctx context.Context) (count int, err error) {
 	rows, err := scanAll[appRow](a.db.read.WithContext(ctx), "SELECT * FROM apps ORDER BY platform, id")
 	if err != nil {

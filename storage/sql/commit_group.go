@@ -27,7 +27,7 @@ type groupedWrite struct {
 	done chan struct{}
 }
 
-var errNotRun = errors.New("the statement was not run: another one of its group failed")
+var errNotRun = errors.New("the statement was not run: another one in its group failed")
 
 // run runs a write together with those that are waiting. If one statement violates a constraint, SQLite undoes only
 // that statement.
@@ -43,12 +43,12 @@ func (g *commitGroup) run(ctx context.Context, do func(ctx context.Context, tx *
 	}
 	g.turn.Lock()
 	defer g.turn.Unlock()
-	runtime.Gosched() // let requests join that are ready to run; takes no time if there are none
+	runtime.Gosched() // let other requests that are ready join; takes no time if there are none
 	g.mutex.Lock()
 	group := g.waiting
 	g.waiting = nil
 	g.mutex.Unlock()
-	defer func() { // also after a panic, so that the others do not wait forever
+	defer func() { // even after a panic, so that the others do not wait forever
 		for _, other := range group[1:] {
 			close(other.done)
 		}

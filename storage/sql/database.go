@@ -53,8 +53,8 @@ func newHotStatements(db *DB) hotStatements {
 
 var errURL = errors.New("must be sqlite: and the path of a file, or the URL of a PostgreSQL database")
 
-// CheckURL returns an error if a URL cannot be a database's. The error does not repeat the URL, which may contain a
-// password.
+// CheckURL returns an error if a URL is not the URL of a supported database. The error does not repeat the URL,
+// which may contain a password.
 func CheckURL(databaseURL string) error {
 	if strings.HasPrefix(databaseURL, "sqlite:") {
 		_, _, err := parseSQLite(databaseURL)
@@ -116,15 +116,15 @@ func (db *DB) Ping(ctx context.Context) error {
 // settings returns gorm's configuration: single statements run without an explicit transaction, and values never
 // reach a log.
 //
-// gorm's cache of prepared statements is off. A call waits there for a statement that another call prepares, so a
-// transaction on the one writing connection would wait forever for a call that waits for that connection.
-// statement.go compiles the hot statements once.
+// gorm's cache of prepared statements is off, since it can deadlock: a transaction on the only writing connection
+// would wait for another call to prepare a statement, and that call would wait for the connection. statement.go
+// compiles the hot statements once.
 func settings() *gorm.Config {
 	return &gorm.Config{SkipDefaultTransaction: true, TranslateError: true, Logger: logger.Discard,
 		DisableAutomaticPing: true}
 }
 
-// Clock returns the time of the store's clock, by which sessions are judged.
+// Clock returns the time of the store's clock, by which sessions expire.
 func (db *DB) Clock(ctx context.Context) (time.Time, error) {
 	return db.clock(db.read.WithContext(ctx))
 }

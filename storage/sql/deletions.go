@@ -124,14 +124,15 @@ func withRetired(query string) string {
 		UNION SELECT j.retired FROM joins j JOIN family ON j.survivor = family.id WHERE j.undone_at IS NULL) ` + query
 }
 
-// deletions are statements in the order of references. Each takes the ids as its value.
+// deletions are statements in the order that the references between the tables require. Each takes
+// the ids as its value.
 var deletions = []string{
 	"DELETE FROM sessions WHERE user_id IN ?",
 	"DELETE FROM accounts WHERE user_id IN ?",
 	"DELETE FROM unions WHERE user_id IN ?",
 	"DELETE FROM profiles WHERE user_id IN ?",
 	"DELETE FROM joins WHERE retired IN ?",
-	"DELETE FROM joins WHERE survivor IN ?", // also of undone merges, whose retired users are kept
+	"DELETE FROM joins WHERE survivor IN ?", // including undone merges, whose retired users are kept
 	"DELETE FROM users WHERE id IN ?",
 }
 

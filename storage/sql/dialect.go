@@ -7,7 +7,8 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// dialect has what differs between the databases. Everything else is SQL that both understand.
+// dialect describes what differs between the databases. Everything else is SQL that both
+// understand.
 type dialect struct {
 	goose      goose.Dialect
 	migrations string // a folder
@@ -43,7 +44,7 @@ var dialectPostgreSQL = dialect{
 }
 
 // statement returns the text for the driver: it replaces {clock}, which must come before all values, {bytes}, {share}
-// and every ? by those of the dialect.
+// and every ? with those of the dialect.
 func (d dialect) statement(text string) string {
 	text = strings.NewReplacer("{clock}", d.clock, "{bytes}", d.bytes, "{share}", d.forShare).Replace(text)
 	var b strings.Builder

@@ -52,9 +52,9 @@ const inUnion = `SELECT a.platform, a.open_platform{bytewise} AS open_platform,
 var (
 	lastInUnion = fmt.Sprintf(inUnion+"LIMIT 1 OFFSET %d", duplicatesBatch-1)
 
-	// duplicatePairs finds accounts whose user is not the owner of their union. A union may have no owner, since an
-	// account's union id changed or the owner unlinked it. Then the oldest user who has an account in it counts as
-	// its owner.
+	// duplicatePairs finds accounts whose user is not the owner of their union. A union may have no owner, because
+	// an account's union id changed or the owner unlinked it. Then the oldest user who has an account in it counts
+	// as its owner.
 	duplicatePairs = fmt.Sprintf(`SELECT DISTINCT a.platform, a.open_platform, a.union_id, owner.id AS owner, a.other
 	FROM (`+inUnion+`LIMIT %d) a
 		LEFT JOIN unions n ON n.platform = a.platform AND n.open_platform = a.open_platform AND n.union_id = a.union_id

@@ -41,8 +41,8 @@ func (i *Imports) Import(ctx context.Context, users []identity.ImportedUser) ([]
 	return results, nil
 }
 
-// yield gives other processes a turn, in SQLite. They poll for the end of a write, and with one batch right after
-// another some of them would never find it.
+// yield gives other processes a turn to write to an SQLite database. They only poll whether a write has ended, so
+// without a pause between batches some of them would never get a turn.
 func (i *Imports) yield(begun time.Time) {
 	if i.db.timeout == 0 {
 		time.Sleep(time.Since(begun) / 2)
@@ -60,8 +60,8 @@ func (i *Imports) importAlone(ctx context.Context, user []identity.ImportedUser)
 	return nil, errors.New("the identifiers of an imported user keep changing")
 }
 
-// importTogether imports all in one transaction. It returns ErrExists if a concurrent request took an identifier of
-// one of them; then nothing was written.
+// importTogether imports all users in one transaction. It returns ErrExists if a concurrent request took an
+// identifier of one of them; then nothing was written.
 func (i *Imports) importTogether(ctx context.Context, users []identity.ImportedUser) (results []identity.ImportResult,
 	err error) {
 	candidates := newCandidates(users)
@@ -91,13 +91,14 @@ func (i *Imports) importTogether(ctx context.Context, users []identity.ImportedU
 	return results, nil
 }
 
-// inSnapshot runs work in one transaction, all of which sees what was committed before it began. Otherwise it could
-// see one half of a concurrent change, such as an account without its user name, and find a contradiction.
+// inSnapshot runs work in one transaction that sees only what was committed before it began. Otherwise it could see
+// one half of a concurrent change, such as an account without its user name, and find a contradiction.
 func inSnapshot(ctx context.Context, db *DB, pool *gorm.DB, work func(tx *gorm.DB, now time.Time) error) error {
 	return db.isolated(ctx, pool, sql.LevelRepeatableRead, work)
 }
 
-// maxValues is how many values one statement has: fewer than SQLite's limit of 32766 and PostgreSQL's of 65535.
+// maxValues is the maximum number of values in one statement: fewer than SQLite's limit of 32766 and
+// PostgreSQL's of 65535.
 const maxValues = 30000
 
 // additions are the rows of imported users.
@@ -120,7 +121,8 @@ type unionRow struct {
 
 func (unionRow) TableName() string { return "unions" }
 
-// add adds a user, who has an id by now, and the unions that were free. Accounts get the user's creation time.
+// add adds a user, who already has an id, and the unions that were free. Accounts get the user's creation
+// time.
 func (r *additions) add(a candidate, conflicts []string, unions []identifier) {
 	createdAt := a.CreatedAt.UnixMilli()
 	if a.CreatedAt.IsZero() {
@@ -173,7 +175,8 @@ func (r *additions) addProfile(a candidate) {
 	r.profiles = append(r.profiles, row)
 }
 
-// write writes the rows in the order of references. It returns ErrExists if a concurrent request took an identifier.
+// write writes the rows in the order that the references between the tables require. It returns ErrExists if a
+// concurrent request took an identifier.
 func (r *additions) write(tx *gorm.DB) error {
 	for _, written := range []func() *gorm.DB{
 		func() *gorm.DB { return writeRows(tx, "users", r.users, 12) },
@@ -205,7 +208,8 @@ func writeRows[R any](tx *gorm.DB, table string, rows []R, columns int) *gorm.DB
 }
 
 // rehearsal keeps imported users in memory. It keeps hashes, since identifiers may be long. In a rehearsal of a
-// million users two of them are confused with a probability below one in a million, and which cannot be predicted.
+// million users, the probability that any two are confused is below one in a million, and nobody can predict
+// which.
 type rehearsal struct {
 	db    *DB
 	seed  maphash.Seed

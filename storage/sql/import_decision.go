@@ -68,7 +68,7 @@ func (k existing) warnings(a candidate) (warnings []string) {
 	return warnings
 }
 
-// assign adds the identifiers of a user that was imported to k, and returns the unions that belonged to nobody.
+// assign adds the identifiers of an imported user to k, and returns the unions that belonged to nobody.
 func (k existing) assign(a candidate, owner string) (unions []identifier) {
 	for _, name := range a.identifiers {
 		k.owners[name] = owner
@@ -229,9 +229,9 @@ func unionIdentifier(e identity.ExternalIdentity) identifier {
 type candidate struct {
 	identity.ImportedUser
 	usernameKey string
-	identifiers []identifier // that decide whether the user exists
+	identifiers []identifier // these decide whether the user exists
 	unions      []identifier
-	err         error // of the validation
+	err         error // why the user is invalid
 }
 
 func newCandidates(users []identity.ImportedUser) []candidate {

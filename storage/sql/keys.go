@@ -62,8 +62,8 @@ func readKeys(db *gorm.DB) ([]keys.Record, error) {
 	return listed(db, keyRow.record, "SELECT * FROM keys ORDER BY purpose, sequence")
 }
 
-// Update implements keys.Store. It locks the keys. If there are none yet there is nothing to lock: of two callers
-// both add the first one, and the second caller starts over.
+// Update implements keys.Store. It locks the keys. If there are none yet, there is nothing to lock: two callers
+// may both add the first one, and then the later caller starts over.
 func (k *Keys) Update(ctx context.Context, plan func(now time.Time, records []keys.Record) (keys.Change,
 	error)) error {
 	for try := 1; ; try++ {

@@ -90,7 +90,7 @@ func (a *Accounts) Unlink(ctx context.Context, userID string, key identity.Accou
 		if err := requireSignIn(tx, user); err != nil {
 			return err
 		}
-		taken = nil // of an earlier try
+		taken = nil // forget those of an earlier try
 		for _, row := range rows {
 			taken = append(taken, row.account().AccountKey)
 		}

@@ -64,9 +64,9 @@ type mergePlan struct {
 	row               mergeRow
 }
 
-// planMerge finds what a merge moves, and checks whether it is allowed. lock is the clause that locks the rows that are
-// read until the transaction ends, or empty. It locks what the users have, and the users themselves, so that requests
-// that add something to them wait.
+// planMerge finds what a merge moves, and checks whether it is allowed. lock is the clause that locks all rows that
+// it reads until the transaction ends, or empty. These are the users and what they have, so requests that add
+// something to them wait.
 func planMerge(tx *gorm.DB, lock, retired, survivor string) (mergePlan, error) {
 	p := mergePlan{row: mergeRow{Retired: retired, Survivor: survivor}}
 	var err error

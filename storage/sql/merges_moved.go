@@ -57,7 +57,7 @@ func (m moved) redacted() moved {
 	return moved{Moved: m.Moved}
 }
 
-// summary describes it for the audit log, which must not contain openids.
+// summary describes what moved, for the audit log, which must not contain openids.
 func (m moved) summary() string {
 	text := fmt.Sprintf("%d accounts, %d unions", len(m.Accounts), len(m.Unions))
 	if m.Username {
@@ -100,8 +100,8 @@ func errBothAt(app string) error {
 	return fmt.Errorf("%w: both users have an account at %q", identity.ErrExists, app)
 }
 
-// transferName moves name and password to another user. The first user loses them before, since a name must be
-// unique.
+// transferName moves name and password from one user to another. It first removes them from the one user,
+// since a name must be unique.
 func transferName(tx *gorm.DB, from userRow, to string) error {
 	if err := changed(tx.Exec("UPDATE users SET username = NULL, username_key = NULL, password_hash = '' "+
 		"WHERE id = ?", from.ID)); err != nil {
@@ -148,8 +148,8 @@ func belongingsOf(tx *gorm.DB, lock, userID string) (b belongings, err error) {
 	return b, err
 }
 
-// redactExcept erases the subjects and union ids that are not in has, and reports whether there were any. That
-// something moved, and at which app, may be kept longer.
+// redactExcept erases the subjects and union ids that are not in has, and reports whether there were any. The
+// fact that something moved, and at which app, may be kept longer.
 func (m *moved) redactExcept(has belongings) (blanked bool) {
 	for _, accounts := range [][]identity.AccountKey{m.Accounts, m.Own.Accounts} {
 		for n, a := range accounts {
@@ -168,8 +168,8 @@ func (m *moved) redactExcept(has belongings) (blanked bool) {
 	return blanked
 }
 
-// redactMerges erases from merges what a user does not have any more. Everything that moved by a merge that is not
-// undone belongs to the last survivor.
+// redactMerges erases from merges what a user no longer has. Unless a merge was undone, everything that it moved
+// belongs to the last survivor.
 func redactMerges(tx *gorm.DB, survivor string) error {
 	rows, err := scanAll[mergeRow](tx, withRetired(
 		"SELECT * FROM joins WHERE undone_at IS NULL AND survivor IN (SELECT id FROM family)"), survivor)

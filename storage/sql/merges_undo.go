@@ -28,14 +28,14 @@ func (m *Merges) Undo(ctx context.Context, id string) (identity.Merge, error) {
 		if err := requireNoLaterMerge(tx, row); err != nil {
 			return err
 		}
-		given, doubts, err := giveBack(tx, row.Moved, held.retired, held.survivor)
+		given, warnings, err := giveBack(tx, row.Moved, held.retired, held.survivor)
 		if err != nil {
 			return err
 		}
 		ms := now.UnixMilli()
 		row.UndoneAt = &ms
 		undone = row.merge()
-		undone.Moved, undone.Doubts = given, doubts
+		undone.Moved, undone.Warnings = given, warnings
 		return splitUsers(tx, now, row, given)
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ type lockedMerge struct {
 	retired, survivor userRow
 }
 
-// lockMerge finds a merge that is not undone, and locks its users first, as everything does that changes what a user
+// lockMerge finds a merge that is not undone, and locks its users first, like everything that changes what a user
 // has. Of two calls that undo one merge the second waits, and then returns ErrNotFound.
 func (m *Merges) lockMerge(tx *gorm.DB, id string) (held lockedMerge, err error) {
 	const holds = "SELECT * FROM joins WHERE id = ? AND undone_at IS NULL"
@@ -106,9 +106,9 @@ func splitUsers(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) 
 	})
 }
 
-// giveBack returns to the retired user what the survivor still has, and what the survivor got since through something
-// of the retired user's. given is what it returned, and doubts are what only an operator can decide.
-func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.Moved, doubts []string, err error) {
+// giveBack returns to the retired user what moved and the survivor still has, and what the survivor gained through it
+// since. given is what it returned; warnings are the cases that only an operator can decide.
+func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.Moved, warnings []string, err error) {
 	if given, err = transfer(tx, survivor.ID, retired.ID, m.Moved); err != nil {
 		return given, nil, err
 	}
@@ -121,17 +121,18 @@ func giveBack(tx *gorm.DB, m moved, retired, survivor userRow) (given identity.M
 	}
 	given.Accounts, given.Unions = append(given.Accounts, since.Accounts...), append(given.Unions, since.Unions...)
 	for _, a := range stays {
-		doubts = append(doubts, fmt.Sprintf("%s keeps the account %s %s %s, which was added after the merge: check "+
-			"whose it is", survivor.ID, a.Platform, a.App, a.Subject))
+		warnings = append(warnings, fmt.Sprintf("%s keeps the account %s %s %s, which was added after the merge: "+
+			"check whose it is", survivor.ID, a.Platform, a.App, a.Subject))
 	}
 	if survivor.DeletesAt != nil {
-		doubts = append(doubts, survivor.ID+" asked to be deleted after the merge: check which of the two users did")
+		warnings = append(warnings, survivor.ID+" asked to be deleted after the merge: "+
+			"check which of the two users did")
 	}
-	var doubt string
-	if given.Username, doubt, err = giveNameBack(tx, m, retired, survivor); doubt != "" {
-		doubts = append(doubts, doubt)
+	var warning string
+	if given.Username, warning, err = giveNameBack(tx, m, retired, survivor); warning != "" {
+		warnings = append(warnings, warning)
 	}
-	return given, doubts, err
+	return given, warnings, err
 }
 
 // gainedSince separates what the survivor gained since the merge: goes is what came through the retired user and
@@ -178,20 +179,20 @@ func gainedSince(tx *gorm.DB, before belongings, given identity.Moved, retired, 
 
 // giveNameBack gives a user name back, unless it changed since or the retired user has received another one. A password
 // that was set since may be the wrong person's: it does not move with the name, and if it is the survivor's own,
-// doubt mentions it.
-func giveNameBack(tx *gorm.DB, m moved, retired, survivor userRow) (given bool, doubt string, err error) {
+// warning mentions it.
+func giveNameBack(tx *gorm.DB, m moved, retired, survivor userRow) (given bool, warning string, err error) {
 	if !m.Username || survivor.UsernameKey == nil || *survivor.UsernameKey != m.UsernameKey ||
 		retired.UsernameKey != nil {
 		if survivor.PasswordHash != "" && !bytes.Equal(digest(survivor.PasswordHash), m.Own.Password) {
-			doubt = "the password of " + survivor.ID +
+			warning = "the password of " + survivor.ID +
 				" was set or rehashed after the merge: replace it if the other person may have set it"
 		}
-		return false, doubt, nil
+		return false, warning, nil
 	}
 	if !bytes.Equal(digest(survivor.PasswordHash), m.Password) {
 		survivor.PasswordHash = ""
-		doubt = "the user name of " + retired.ID +
+		warning = "the user name of " + retired.ID +
 			" is back without a password, since the password was set or rehashed after the merge: set one"
 	}
-	return true, doubt, transferName(tx, survivor, retired.ID)
+	return true, warning, transferName(tx, survivor, retired.ID)
 }

@@ -20,7 +20,7 @@ var migrations embed.FS
 // another program that uses goose is recognized.
 const versionTable = "lingpai_migrations"
 
-// ErrSchema means that the database has another schema than this version needs.
+// ErrSchema means that the schema of the database is not the one that this version needs.
 var ErrSchema = errors.New("the database schema does not fit this version of lingpai")
 
 // Schema is the schema of a database, and its migrations.
@@ -84,7 +84,7 @@ func (s *Schema) MigrateUp(ctx context.Context) ([]string, error) {
 	}
 }
 
-// applied returns the names of the applied migrations, also of those before one that failed.
+// applied returns the names of the applied migrations, including those before one that failed.
 func applied(results []*goose.MigrationResult, failure error) (names []string) {
 	if partial, ok := errors.AsType[*goose.PartialError](failure); ok {
 		results = partial.Applied

@@ -21,9 +21,9 @@ import (
 const DefaultConnections = 10
 
 const (
-	defaultTimeout = 5 * time.Second  // for a statement or a transaction, including the wait for a connection
-	connectTimeout = 3 * time.Second  // for a new connection, unless the URL has connect_timeout
-	connectionLife = 30 * time.Minute // so that connections reach another server after a failover
+	defaultTimeout     = 5 * time.Second  // for a statement or a transaction, including the wait for a connection
+	connectTimeout     = 3 * time.Second  // for a new connection, unless the URL has connect_timeout
+	connectionLifetime = 30 * time.Minute // so that connections reach another server after a failover
 )
 
 // parsePostgreSQL parses a URL. It does not return pgx's errors, which would quote the URL.
@@ -33,7 +33,7 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 		return nil, errURL
 	}
 	if !u.Query().Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !onThisMachine(u.Hostname()) {
-		return nil, errUnprotected // or the driver would go without TLS if a server asks for it
+		return nil, errUnprotected // otherwise the driver would do without TLS if a server does not offer it
 	}
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
@@ -68,7 +68,7 @@ func newPostgreSQL(options Options) (*DB, error) {
 	}
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
-	pool.SetConnMaxLifetime(connectionLife)
+	pool.SetConnMaxLifetime(connectionLifetime)
 	db := &DB{dialect: dialectPostgreSQL, timeout: defaultTimeout}
 	db.read, err = gorm.Open(postgres.New(postgres.Config{Conn: timeoutPool{pool, db}, WithoutReturning: true}),
 		settings())

@@ -148,12 +148,12 @@ func calls(db *DB, session identity.Session) []call {
 		{"Accounts.FindOrCreateUser", func(ctx context.Context) error {
 			return errorOfTwo(db.Accounts().FindOrCreateUser(ctx, seen()))
 		}},
-		{"Users.Name", func(ctx context.Context) error {
+		{"Users.SetUsername", func(ctx context.Context) error {
 			user, err := db.Users().Find(ctx, session.UserID)
 			if err != nil {
 				return err
 			}
-			return db.Users().Name(ctx, user.ID, cmp.Or(user.Username, "n"+identity.NewSessionID()))
+			return db.Users().SetUsername(ctx, user.ID, cmp.Or(user.Username, "n"+identity.NewSessionID()))
 		}},
 		{"Accounts.Link", func(ctx context.Context) error {
 			link := seen()

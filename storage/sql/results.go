@@ -12,8 +12,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// ended returns the context's error for an error that the end of the context caused. The driver reports that as an
-// interruption, database/sql as a transaction that is over.
+// ended returns the context's error if the end of the context caused err, which the driver reports as an
+// interruption and database/sql as a transaction that is over.
 func ended(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()

@@ -17,8 +17,8 @@ func fullRotations() []identity.Rotation {
 	at := time.UnixMilli(1_790_000_000_123)
 	key := bytes.Repeat([]byte{0, 0xff}, identity.KeyHashSize/2)
 	return []identity.Rotation{
-		{Lowest: math.MaxUint32, Highest: math.MaxUint32, At: at, KeyHash: key, Sheltered: true},
-		{Lowest: 7, Highest: math.MaxUint32 - 1, At: at, Sheltered: true},
+		{Lowest: math.MaxUint32, Highest: math.MaxUint32, At: at, KeyHash: key, AnyKey: true},
+		{Lowest: 7, Highest: math.MaxUint32 - 1, At: at, AnyKey: true},
 		{Lowest: 6, Highest: 6, At: at, KeyHash: key},
 		{Lowest: 5, Highest: 5, At: at},
 		{Lowest: 4, Highest: 4, At: time.UnixMilli(-1)},
@@ -41,7 +41,7 @@ func TestRotationsRoundTrip(t *testing.T) {
 
 func sameRotation(a, b identity.Rotation) bool {
 	return a.Lowest == b.Lowest && a.Highest == b.Highest && a.At.Equal(b.At) && bytes.Equal(a.KeyHash, b.KeyHash) &&
-		(a.KeyHash == nil) == (b.KeyHash == nil) && a.Sheltered == b.Sheltered
+		(a.KeyHash == nil) == (b.KeyHash == nil) && a.AnyKey == b.AnyKey
 }
 
 func TestDamagedRotationsAreRejected(t *testing.T) {

@@ -132,15 +132,15 @@ const latestEndings = `SELECT id, ended_at FROM (
 
 // Ended implements identity.Sessions. It reads the clock before the sessions, so that no session that ended before that
 // time is missing.
-func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int) (identity.Endings, error) {
+func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int) (identity.EndedSessions, error) {
 	now, err := s.db.Clock(ctx)
 	if err != nil {
-		return identity.Endings{}, err
+		return identity.EndedSessions{}, err
 	}
 	var longest int64
 	if err := s.db.read.WithContext(ctx).Raw("SELECT coalesce(max(access_ttl), 0) FROM clients").Scan(
 		&longest).Error; err != nil {
-		return identity.Endings{}, ended(ctx, err)
+		return identity.EndedSessions{}, ended(ctx, err)
 	}
 	since := now.Add(-max(accessTTL, time.Duration(longest)*time.Millisecond) - endingsSlack).UnixMilli()
 	var rows []struct {
@@ -149,9 +149,9 @@ func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int
 	}
 	if err := s.db.read.WithContext(ctx).Raw(latestEndings, since, since, since, limit+1, since, limit+1,
 		limit+1).Scan(&rows).Error; err != nil {
-		return identity.Endings{}, ended(ctx, err)
+		return identity.EndedSessions{}, ended(ctx, err)
 	}
-	endings := identity.Endings{ReadAt: now}
+	endings := identity.EndedSessions{ReadAt: now}
 	if len(rows) > limit {
 		endings.MissingUntil = instant(&rows[limit].EndedAt)
 		rows = rows[:limit]
@@ -162,8 +162,8 @@ func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int
 	return endings, nil
 }
 
-// keepEndings keeps what is needed of the sessions of users who are being deleted. Sessions that had not ended end
-// now.
+// keepEndings records the ends of sessions that must still be listed although their users are being deleted.
+// Sessions that had not ended end now.
 func keepEndings(tx *gorm.DB, now time.Time, userIDs []string) error {
 	since := now.Add(-longestAccessTTL).UnixMilli()
 	return tx.Exec(`INSERT INTO ended_sessions (id, ended_at) SELECT id, coalesce(ended_at, ?) FROM sessions
@@ -175,7 +175,7 @@ func keepEndings(tx *gorm.DB, now time.Time, userIDs []string) error {
 const pruneCursor = "sessions.pruned_to"
 
 // Prune implements identity.Sessions. It scans the primary key, so it needs no index on a column that a refresh
-// changes. The cursor is stored, so any replica continues where the last one stopped, also after a restart.
+// changes. The cursor is stored, so any replica continues where the last one stopped, even after a restart.
 func (s *Sessions) Prune(ctx context.Context, keep time.Duration, batch int) (pruned int, end bool, err error) {
 	cursor, err := s.db.Marks().Marked(ctx, pruneCursor)
 	if err != nil {

@@ -264,7 +264,7 @@ func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limi
 const (
 	rotationsVersion = 1
 	rotationSize     = 17
-	flagSheltered    = 1
+	flagAnyKey       = 1
 	flagKeyed        = 2
 )
 
@@ -281,8 +281,8 @@ func encodeRotations(rotations []identity.Rotation) []byte {
 		b = binary.BigEndian.AppendUint32(b, r.Highest)
 		b = binary.BigEndian.AppendUint64(b, uint64(r.At.UnixMilli()))
 		var flags byte
-		if r.Sheltered {
-			flags |= flagSheltered
+		if r.AnyKey {
+			flags |= flagAnyKey
 		}
 		if len(r.KeyHash) == identity.KeyHashSize {
 			flags |= flagKeyed
@@ -309,10 +309,10 @@ func decodeRotations(b []byte) ([]identity.Rotation, error) {
 		}
 		flags := b[16]
 		r := identity.Rotation{
-			Lowest:    binary.BigEndian.Uint32(b),
-			Highest:   binary.BigEndian.Uint32(b[4:]),
-			At:        time.UnixMilli(int64(binary.BigEndian.Uint64(b[8:]))),
-			Sheltered: flags&flagSheltered != 0,
+			Lowest:  binary.BigEndian.Uint32(b),
+			Highest: binary.BigEndian.Uint32(b[4:]),
+			At:      time.UnixMilli(int64(binary.BigEndian.Uint64(b[8:]))),
+			AnyKey:  flags&flagAnyKey != 0,
 		}
 		b = b[rotationSize:]
 		if flags&flagKeyed != 0 {
@@ -321,7 +321,7 @@ func decodeRotations(b []byte) ([]identity.Rotation, error) {
 			}
 			r.KeyHash, b = b[:identity.KeyHashSize:identity.KeyHashSize], b[identity.KeyHashSize:]
 		}
-		if flags&^(flagSheltered|flagKeyed) != 0 || r.Lowest > r.Highest {
+		if flags&^(flagAnyKey|flagKeyed) != 0 || r.Lowest > r.Highest {
 			return nil, errRotations
 		}
 		rotations = append(rotations, r)

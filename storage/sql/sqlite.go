@@ -56,7 +56,7 @@ func newSQLite(options Options) (*DB, error) {
 	if db.read, err = openPool(path, pragmas, readers); err != nil {
 		return nil, err
 	}
-	pragmas.Set("_txlock", "immediate") // lock at the start, so that no transaction fails to later
+	pragmas.Set("_txlock", "immediate") // lock at the start, so that no transaction fails to get the lock later
 	if db.write, err = openPool(path, pragmas, 1); err != nil {
 		return nil, err
 	}

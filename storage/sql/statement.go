@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-// statement is a statement of every token request. It is compiled once for each connection, here for SQLite and by
-// pgx for PostgreSQL, and bypasses gorm, which would take a third of its time.
+// statement is one of the hot statements. It is compiled once for each connection, here for SQLite and by pgx for
+// PostgreSQL, and bypasses gorm, which would take a third of its time.
 type statement struct {
 	db   *DB
 	pool *gorm.DB
@@ -69,8 +69,8 @@ func (s *statement) run(ctx context.Context, do func(context.Context, executor) 
 		if err != nil {
 			return err
 		}
-		// pgx compiles by itself, in the mode that its URL asks for; poolers in front of PostgreSQL need another one
-		// than the default
+		// pgx compiles by itself, in the mode that its URL asks for; poolers in front of PostgreSQL need a mode
+		// other than the default
 		if s.db.timeout > 0 {
 			return do(ctx, executor{text: s.text, pool: pool})
 		}

@@ -64,7 +64,7 @@ func retry(ctx context.Context, do func() error) error {
 	}
 }
 
-// isUndone reports whether the database rolled back what would succeed if repeated: PostgreSQL's serialization
+// isUndone reports whether the database rolled back work that would succeed if repeated: PostgreSQL's serialization
 // failures and deadlocks, the optimistic conflicts of compatible databases, and statements that a connection compiled
 // before a migration changed their tables.
 func isUndone(err error) bool {
@@ -73,9 +73,9 @@ func isUndone(err error) bool {
 		failure.Routine == "RevalidateCachedQuery")
 }
 
-// withTimeout limits the time of what waits for another process, by the timeout or by the caller's deadline if that
-// is earlier. It is not cancelled with the caller's context: that would cost the connection, and leave it unknown
-// whether anything was written.
+// withTimeout limits the time of calls that wait for another process, by the timeout or by the caller's deadline if
+// that is earlier. They are not cancelled with the caller's context: that would cost the connection, and leave it
+// unknown whether anything was written.
 func (db *DB) withTimeout(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	if ctx.Err() != nil || db.timeout == 0 {
 		return ctx, func() {}, ctx.Err()

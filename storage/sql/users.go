@@ -53,7 +53,8 @@ func (r userRow) user() identity.User {
 	user := identity.User{
 		ID: r.ID, PasswordHash: r.PasswordHash, AuthEpoch: r.AuthEpoch, CreatedAt: instant(&r.CreatedAt),
 		DisabledAt: instant(r.DisabledAt),
-		Roles:      r.Roles, Claims: identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt), Dismissed: r.Dismissed,
+		Roles:      r.Roles, Claims: identity.Claims(r.Claims), DeletesAt: instant(r.DeletesAt),
+		DeletionByOperator: r.Dismissed,
 	}
 	if r.Username != nil {
 		user.Username = *r.Username
@@ -148,9 +149,9 @@ func (d dialect) lockUser(tx *gorm.DB, id string) error {
 	return tx.Exec("SELECT 1 FROM users WHERE id = ?"+d.forUpdate, id).Error
 }
 
-// userForUpdate locks a user and returns the row, which does not change until the transaction ends. It returns
-// ErrNotFound also for a user who was merged into another one, even after the caller read the user: data added to
-// such a user would be unreachable, and data removed would be removed from the survivor.
+// userForUpdate locks a user and returns the row, which does not change until the transaction ends. It also
+// returns ErrNotFound for a user who was merged into another one, even after the caller read the user: data added
+// to such a user would be unreachable, and data removed would be removed from the survivor.
 func (d dialect) userForUpdate(tx *gorm.DB, id string) (identity.User, error) {
 	var row userRow
 	err := one(tx.Raw("SELECT * FROM users WHERE id = ? AND joined_into IS NULL"+d.forUpdate, id), &row)
@@ -227,8 +228,8 @@ func (u *Users) FindByUsername(ctx context.Context, username string) (identity.U
 	return findUser(u.db.read.WithContext(ctx), "username_key", canonical)
 }
 
-// Name implements identity.Users.
-func (u *Users) Name(ctx context.Context, id, username string) error {
+// SetUsername implements identity.Users.
+func (u *Users) SetUsername(ctx context.Context, id, username string) error {
 	canonical, err := identity.CanonicalUsername(username)
 	if err != nil {
 		return fmt.Errorf("cannot name the user: %w", err)

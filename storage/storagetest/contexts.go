@@ -76,7 +76,7 @@ func contextEndsWrites(t *testing.T, f fixture) {
 		"Users.Disable":     func() error { return f.Users.Disable(ctx, user.ID) },
 		"Users.Enable":      func() error { return f.Users.Enable(ctx, user.ID) },
 		"Users.SetPassword": func() error { return f.Users.SetPassword(ctx, user.ID, "new hash") },
-		"Users.Name":        func() error { return f.Users.Name(ctx, user.ID, name) },
+		"Users.SetUsername": func() error { return f.Users.SetUsername(ctx, user.ID, name) },
 		"Accounts.Link":     func() error { return f.Accounts.Link(ctx, user.ID, external) },
 		"Accounts.Unlink": func() error {
 			return errorOf(f.Accounts.Unlink(ctx, user.ID, linked.AccountKey))

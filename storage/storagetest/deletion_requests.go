@@ -32,7 +32,7 @@ func (f fixture) requestDeletion(t *testing.T, user identity.User, grace time.Du
 func deletionIsRequested(t *testing.T, f fixture) {
 	external, client, other := newIdentity("wx1"), f.newClient(t), f.newUser(t)
 	user := f.requireNewUser(t, external)
-	require.NoError(t, f.Users.Name(t.Context(), user.ID, newName()))
+	require.NoError(t, f.Users.SetUsername(t.Context(), user.ID, newName()))
 	user = f.user(t, user.ID)
 	require.False(t, user.DeletionRequested())
 	session, bystander := f.signIn(t, user, client), f.signIn(t, other, client)

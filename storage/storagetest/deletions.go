@@ -25,7 +25,7 @@ func purges() []testCase {
 	}
 }
 
-// purge deletes all users whose time has come.
+// purge deletes all users whose deletion is due.
 func (f fixture) purge(t *testing.T) (deleted int) {
 	t.Helper()
 	for {
@@ -138,7 +138,7 @@ func accountsCreateOtherUsers(t *testing.T, f fixture) {
 	other := f.requireNewUser(t, inUnion("op", external.UnionID, newIdentity("wx4")))
 	require.NotEqual(t, user.ID, other.ID)
 	f.requireUser(t, other, external)
-	require.NoError(t, f.Users.Name(t.Context(), other.ID, user.Username))
+	require.NoError(t, f.Users.SetUsername(t.Context(), other.ID, user.Username))
 	require.Zero(t, f.details(t, other.ID))
 	require.Empty(t, other.Roles)
 }
@@ -255,7 +255,7 @@ func operatorDeletes(t *testing.T, f fixture) {
 	f.advance(grace)
 	require.Equal(t, 1, f.purge(t))
 	requireDeleted(t, f, disabled)
-	require.True(t, f.user(t, kept.ID).DeletionRequested(), "the operator's earlier request does not count any more")
+	require.True(t, f.user(t, kept.ID).DeletionRequested(), "the operator's earlier request no longer counts")
 	require.NoError(t, f.Deletions.CancelDeletion(t.Context(), kept.ID))
 	for _, id := range append(texts(), "", identity.NewUserID()) {
 		_, err := f.Deletions.ScheduleDeletion(t.Context(), id, 0)

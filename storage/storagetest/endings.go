@@ -165,12 +165,12 @@ func endingsListed() []testCase {
 	}
 }
 
-const tokenLife = 10 * time.Minute
+const tokenLifetime = 10 * time.Minute
 
-func ended(t *testing.T, f fixture, limit int) identity.Endings {
+func ended(t *testing.T, f fixture, limit int) identity.EndedSessions {
 	t.Helper()
 	before := f.now(t)
-	endings, err := f.Sessions.Ended(t.Context(), tokenLife, limit)
+	endings, err := f.Sessions.Ended(t.Context(), tokenLifetime, limit)
 	require.NoError(t, err)
 	between(t, before, f.now(t), endings.ReadAt)
 	return endings
@@ -268,7 +268,7 @@ func listedAsLongAsTokens(t *testing.T, f fixture) {
 	user, client := f.newUser(t), f.newClient(t)
 	session := f.signIn(t, user, client).ID
 	f.end(t, session)
-	f.advance(tokenLife + time.Minute) // for a verifier's leeway, and clocks that differ
+	f.advance(tokenLifetime + time.Minute) // for a verifier's leeway, and clocks that differ
 	requireListed(t, f, session)
 	f.advance(2 * time.Minute)
 	requireListed(t, f)
@@ -276,13 +276,13 @@ func listedAsLongAsTokens(t *testing.T, f fixture) {
 
 func longestLifeCounts(t *testing.T, f fixture) {
 	forgetEndings(t, f)
-	client := identity.Client{ID: identity.NewClientID(), Name: "Slow", AccessTTL: 3 * tokenLife}
+	client := identity.Client{ID: identity.NewClientID(), Name: "Slow", AccessTTL: 3 * tokenLifetime}
 	require.NoError(t, f.Clients.Create(t.Context(), client))
 	session := f.signIn(t, f.newUser(t), client).ID
 	f.end(t, session)
-	f.advance(2 * tokenLife)
+	f.advance(2 * tokenLifetime)
 	requireListed(t, f, session)
-	f.advance(2 * tokenLife)
+	f.advance(2 * tokenLifetime)
 	requireListed(t, f)
 }
 
@@ -298,14 +298,14 @@ func listedAfterDeletion(t *testing.T, f fixture) {
 	require.Equal(t, 1, f.purge(t))
 	requireDeleted(t, f, user)
 	for _, keep := range []time.Duration{25 * time.Hour, 0} {
-		endings, err := f.Sessions.Ended(t.Context(), tokenLife, 1000)
+		endings, err := f.Sessions.Ended(t.Context(), tokenLifetime, 1000)
 		require.NoError(t, err)
 		require.Equal(t, []string{session}, endings.SessionIDs)
 		prune(t, f, keep, 100)
 		f.advance(time.Millisecond)
 	}
 	prune(t, f, 0, 100)
-	endings, err := f.Sessions.Ended(t.Context(), tokenLife, 1000)
+	endings, err := f.Sessions.Ended(t.Context(), tokenLifetime, 1000)
 	require.NoError(t, err)
 	require.Empty(t, endings.SessionIDs)
 }
@@ -346,7 +346,7 @@ func endingsRaceListing(t *testing.T, f fixture) {
 		if _, err := mine.Sessions.End(t.Context(), session.ID, identity.EndedByUser); err != nil {
 			return err
 		}
-		endings, err := f.at(n+1).Sessions.Ended(t.Context(), tokenLife, 10000)
+		endings, err := f.at(n+1).Sessions.Ended(t.Context(), tokenLifetime, 10000)
 		if err != nil {
 			return err
 		}

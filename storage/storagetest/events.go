@@ -29,7 +29,7 @@ func (f fixture) eventsOf(t *testing.T, kind, userID string) []identity.Event {
 	t.Helper()
 	listed, err := f.Events.List(t.Context(), identity.EventsOf{Kind: kind, UserID: userID}, math.MaxInt32)
 	require.NoError(t, err)
-	// an empty user id means events without a user, where List returns those of all users
+	// here an empty user id selects events without a user, but List returns those of all users
 	return slices.DeleteFunc(listed, func(e identity.Event) bool { return e.UserID != userID })
 }
 

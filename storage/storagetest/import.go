@@ -29,7 +29,7 @@ func imports() []testCase {
 	}
 }
 
-// importUsers imports rows, as lines 1 and following of a file.
+// importUsers imports rows, as lines 1, 2, 3 … of a file.
 func importUsers(t *testing.T, f fixture, rows ...identity.ImportedUser) []identity.ImportResult {
 	t.Helper()
 	for n := range rows {
@@ -292,7 +292,7 @@ func unionOfAnotherUser(t *testing.T, f fixture) {
 	require.Contains(t, duplicates, identity.Duplicate{Platform: identity.PlatformWechat, OpenPlatform: "op",
 		UnionID: union, Owner: owner.ID, Other: n.ID})
 
-	union = newName() // of two rows with one union the first gets it
+	union = newName() // if two rows have one union, the first row gets it
 	pair := []identity.ImportedUser{
 		{ID: newName(), Identities: []identity.ExternalIdentity{inUnion("op", union, newIdentity("wx1"))}},
 		{ID: newName(), Identities: []identity.ExternalIdentity{inUnion("op", union, newIdentity("wx2"))}},

@@ -214,7 +214,7 @@ func changesOfMergedUser(t *testing.T, f fixture) {
 				merge.Moved.Accounts[0])
 			return err
 		},
-		"Name":             func() error { return f.Users.Name(ctx, user.ID, newName()) },
+		"SetUsername":      func() error { return f.Users.SetUsername(ctx, user.ID, newName()) },
 		"SetPassword":      func() error { return f.Users.SetPassword(ctx, user.ID, "hash") },
 		"RequestDeletion":  func() error { _, err := f.Deletions.RequestDeletion(ctx, user.ID, 0); return err },
 		"ScheduleDeletion": func() error { _, err := f.Deletions.ScheduleDeletion(ctx, user.ID, 0); return err },

@@ -37,7 +37,7 @@ func requireNotYet(t *testing.T, f fixture, merge, first identity.Merge) {
 func undoRestores(t *testing.T, f fixture) {
 	c, client := newDuplicatePair(t, f), f.newClient(t)
 	name := newName()
-	require.NoError(t, f.Users.Name(t.Context(), c.retired.ID, name))
+	require.NoError(t, f.Users.SetUsername(t.Context(), c.retired.ID, name))
 	require.NoError(t, f.Users.SetPassword(t.Context(), c.retired.ID, "hash"))
 	retired := f.user(t, c.retired.ID)
 	merge := f.merge(t, c.retired, c.survivor)
@@ -76,7 +76,7 @@ func undoRestores(t *testing.T, f fixture) {
 
 func undoWhatIsLeft(t *testing.T, f fixture) {
 	c := newDuplicatePair(t, f)
-	require.NoError(t, f.Users.Name(t.Context(), c.retired.ID, newName()))
+	require.NoError(t, f.Users.SetUsername(t.Context(), c.retired.ID, newName()))
 	merge := f.merge(t, c.retired, c.survivor)
 	taken, err := f.Accounts.Unlink(t.Context(), c.survivor.ID, c.another.AccountKey)
 	require.NoError(t, err)
@@ -168,8 +168,8 @@ func mergesOfTwoPeople() []testCase {
 		{"a union that was added through an account moves back with the account", newUnionGoesBack},
 		{"what the survivor had before stays, even in a union that moves back", ownStays},
 		{"a name does not move back with a password that the other person set", passwordStaysOut},
-		{"a new password of the survivor is reported as a doubt", ownPasswordIsDoubted},
-		{"a new request for deletion is reported as a doubt", wishIsDoubted},
+		{"a new password of the survivor is reported as a warning", ownPasswordIsReported},
+		{"a new request for deletion is reported as a warning", deletionRequestIsReported},
 		{"a merge does not contain accounts that were unlinked or moved back", mergeIsRedacted},
 	}
 }
@@ -211,9 +211,9 @@ func newAccountGoesBack(t *testing.T, f fixture) {
 	for _, e := range []identity.ExternalIdentity{theirs, third, atAnotherApp("wx6", theirs)} {
 		f.requireUser(t, f.user(t, wrong.ID), e)
 	}
-	require.Len(t, undone.Doubts, 2, "only an operator can know whose these are")
-	require.Contains(t, undone.Doubts[0], survivor.ID+" keeps the account wechat wx4 "+fourth.Subject)
-	require.Contains(t, undone.Doubts[1], "wechat wx5 "+byHand.Subject)
+	require.Len(t, undone.Warnings, 2, "only an operator can know whose these are")
+	require.Contains(t, undone.Warnings[0], survivor.ID+" keeps the account wechat wx4 "+fourth.Subject)
+	require.Contains(t, undone.Warnings[1], "wechat wx5 "+byHand.Subject)
 }
 
 // newUnionGoesBack binds the app of the retired user to an Open Platform account after the merge.
@@ -230,7 +230,7 @@ func newUnionGoesBack(t *testing.T, f fixture) {
 	require.Equal(t, []identity.AccountKey{theirs.AccountKey, third.AccountKey}, undone.Moved.Accounts)
 	require.Equal(t, []identity.Union{{Platform: theirs.Platform, OpenPlatform: "op", UnionID: theirs.UnionID}},
 		undone.Moved.Unions)
-	require.Empty(t, undone.Doubts)
+	require.Empty(t, undone.Warnings)
 	for _, e := range []identity.ExternalIdentity{theirs, third, atAnotherApp("wx4", theirs)} {
 		f.requireUser(t, f.user(t, wrong.ID), e)
 	}
@@ -265,8 +265,8 @@ func passwordStaysOut(t *testing.T, f fixture) {
 	require.NoError(t, f.Users.SetPassword(t.Context(), survivor.ID, "hash of the wrong person's"))
 	undone := f.undo(t, merge)
 	require.True(t, undone.Moved.Username)
-	require.Len(t, undone.Doubts, 1)
-	require.Contains(t, undone.Doubts[0], "the user name of "+named.ID+" is back without a password")
+	require.Len(t, undone.Warnings, 1)
+	require.Contains(t, undone.Warnings[0], "the user name of "+named.ID+" is back without a password")
 	restored := f.user(t, named.ID)
 	require.Equal(t, named.Username, restored.Username)
 	require.Empty(t, restored.PasswordHash)
@@ -276,44 +276,44 @@ func passwordStaysOut(t *testing.T, f fixture) {
 	require.NoError(t, err)
 	merge = f.merge(t, without, survivor)
 	require.NoError(t, f.Users.SetPassword(t.Context(), survivor.ID, "another hash of the wrong person's"))
-	require.Len(t, f.undo(t, merge).Doubts, 1)
+	require.Len(t, f.undo(t, merge).Warnings, 1)
 	require.Empty(t, f.user(t, without.ID).PasswordHash, "there was none")
 
 	merge = f.merge(t, named, survivor)
 	require.NoError(t, f.Users.SetPassword(t.Context(), survivor.ID, "hash"))
 	nextSurvivor := f.requireNewUser(t, newIdentity("wx2"))
 	later := f.merge(t, survivor, nextSurvivor)
-	require.Empty(t, f.undo(t, later).Doubts, "it was not set since that merge")
+	require.Empty(t, f.undo(t, later).Warnings, "it was not set since that merge")
 	require.Equal(t, "hash", f.user(t, survivor.ID).PasswordHash)
-	require.Len(t, f.undo(t, merge).Doubts, 1)
+	require.Len(t, f.undo(t, merge).Warnings, 1)
 	require.Empty(t, f.user(t, named.ID).PasswordHash)
 }
 
-func ownPasswordIsDoubted(t *testing.T, f fixture) {
+func ownPasswordIsReported(t *testing.T, f fixture) {
 	named, nameless, survivor, newly := f.newUser(t), f.requireNewUser(t, newIdentity("wx1")), f.newUser(t),
 		f.requireNewUser(t, newIdentity("wx2"))
 	merge := f.merge(t, named, survivor)
 	require.NoError(t, f.Users.SetPassword(t.Context(), survivor.ID, "perhaps the wrong person's"))
 	undone := f.undo(t, merge)
-	require.Len(t, undone.Doubts, 1)
-	require.Contains(t, undone.Doubts[0], "the password of "+survivor.ID+" was set")
+	require.Len(t, undone.Warnings, 1)
+	require.Contains(t, undone.Warnings[0], "the password of "+survivor.ID+" was set")
 	require.Equal(t, "perhaps the wrong person's", f.user(t, survivor.ID).PasswordHash)
 	require.Equal(t, named.PasswordHash, f.user(t, named.ID).PasswordHash)
 
 	merge = f.merge(t, nameless, newly)
-	require.NoError(t, f.Users.Name(t.Context(), newly.ID, newName()))
+	require.NoError(t, f.Users.SetUsername(t.Context(), newly.ID, newName()))
 	require.NoError(t, f.Users.SetPassword(t.Context(), newly.ID, "perhaps the wrong person's"))
-	require.Len(t, f.undo(t, merge).Doubts, 1)
-	require.Empty(t, f.undo(t, f.merge(t, nameless, newly)).Doubts, "nothing was added")
+	require.Len(t, f.undo(t, merge).Warnings, 1)
+	require.Empty(t, f.undo(t, f.merge(t, nameless, newly)).Warnings, "nothing was added")
 }
 
-func wishIsDoubted(t *testing.T, f fixture) {
+func deletionRequestIsReported(t *testing.T, f fixture) {
 	wrong, survivor := f.newUser(t), f.newUser(t)
 	merge := f.merge(t, wrong, survivor)
 	f.requestDeletion(t, survivor, grace)
 	undone := f.undo(t, merge)
-	require.Len(t, undone.Doubts, 1)
-	require.Contains(t, undone.Doubts[0], survivor.ID+" asked to be deleted after the merge")
+	require.Len(t, undone.Warnings, 1)
+	require.Contains(t, undone.Warnings[0], survivor.ID+" asked to be deleted after the merge")
 	require.True(t, f.user(t, survivor.ID).DeletionRequested())
 	require.False(t, f.user(t, wrong.ID).DeletionRequested())
 }

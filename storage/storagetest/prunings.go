@@ -11,7 +11,7 @@ import (
 
 func prunings() []testCase {
 	return []testCase{
-		{"sessions that have been over for long are deleted, whether ended or expired", pruneDeletes},
+		{"sessions that have been over for a long time are deleted, whether ended or expired", pruneDeletes},
 		{"active sessions and those that have not been over for long are kept", pruneKeeps},
 		{"batches cover all sessions and start again", pruneWalks},
 		{"active sessions can be refreshed during pruning, and are kept", pruneRacesRotate},
@@ -85,7 +85,7 @@ func pruneKeeps(t *testing.T, f fixture) {
 	f.session(t, idled)
 	require.Equal(t, live, f.session(t, live.ID))
 	f.advance(2 * time.Hour)
-	require.Equal(t, 2, prune(t, f, 24*time.Hour, 100), "now they have been over for long")
+	require.Equal(t, 2, prune(t, f, 24*time.Hour, 100), "now they have been over for a long time")
 }
 
 func pruneWalks(t *testing.T, f fixture) {

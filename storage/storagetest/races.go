@@ -86,7 +86,7 @@ func tryOpen(t *testing.T, f fixture, user identity.User, client identity.Client
 func live(t *testing.T, f fixture, user identity.User, want int) error {
 	live, err := f.Sessions.List(t.Context(), user.ID)
 	if err == nil && len(live) != want {
-		err = fmt.Errorf("user %s has %d live sessions, not %d", user.ID, len(live), want)
+		err = fmt.Errorf("user %s has %d active sessions, not %d", user.ID, len(live), want)
 	}
 	return err
 }
@@ -275,10 +275,10 @@ func unlinkRacesSignIn(t *testing.T, f fixture) {
 
 func accountRaces() []testCase {
 	return []testCase{
-		{"of users who link one account in parallel one succeeds", often(parallelLinksOfAccount)},
-		{"of users who link accounts of one union in parallel one succeeds", often(parallelLinksOfUnion)},
+		{"one of several users who link one account in parallel succeeds", often(parallelLinksOfAccount)},
+		{"one of several users who link accounts of one union in parallel succeeds", often(parallelLinksOfUnion)},
 		{"an account that is linked while it signs in belongs to one user", often(linkRacesSignIn)},
-		{"of the last two accounts one stays if both are unlinked in parallel", often(lastUnlinksRace)},
+		{"one of the last two accounts stays if both are unlinked in parallel", often(lastUnlinksRace)},
 		{"a session opened while its account is unlinked ends", unlinkRacesOpen},
 		{"an account of a union that is unlinked does not come back in parallel", often(unlinkRacesSignIn)},
 		{"a session opened while its user's deletion is requested ends", deletionRacesOpen},
@@ -324,7 +324,7 @@ func purgeRacesWrites(t *testing.T, f fixture) {
 		case 5:
 			err = tryOpen(t, at, user, client, 1)
 		case 6:
-			err = at.Users.Name(ctx, user.ID, strings.ToUpper(user.Username))
+			err = at.Users.SetUsername(ctx, user.ID, strings.ToUpper(user.Username))
 		case 7:
 			err = at.Entitlements.GrantRole(ctx, user.ID, fmt.Sprint("role", n))
 		}
@@ -343,7 +343,7 @@ func purgeRacesWrites(t *testing.T, f fixture) {
 	f.requireLive(t, user)
 	for _, signedIn := range signedIn {
 		if signedIn.ID != "" && signedIn.ID != user.ID {
-			require.Equal(t, signedIn.ID, f.user(t, signedIn.ID).ID, "a user of a sign-in after the deletion exists")
+			require.Equal(t, signedIn.ID, f.user(t, signedIn.ID).ID, "the user of a sign-in after the deletion exists")
 		}
 	}
 }

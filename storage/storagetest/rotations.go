@@ -17,7 +17,7 @@ func rotations() []testCase {
 		{"rotations are read exactly as written", rotationsComeBack},
 		{"a rotation from another generation changes nothing", rotationFromElsewhere},
 		{"a rotation of an ended or unknown session changes nothing", rotationOfEnded},
-		{"of parallel rotations from one generation one succeeds", often(parallelRotations)},
+		{"one of several parallel rotations from one generation succeeds", often(parallelRotations)},
 		{"a generation can be the largest uint32", largestGeneration},
 	}
 }
@@ -26,7 +26,7 @@ func rotations() []testCase {
 func rotated(session identity.Session, at time.Time, keyHash []byte) identity.Session {
 	at = at.Truncate(time.Millisecond).UTC()
 	latest := identity.Rotation{Lowest: session.Generation, Highest: session.Generation, At: at, KeyHash: keyHash,
-		Sheltered: keyHash == nil}
+		AnyKey: keyHash == nil}
 	kept := min(len(session.Rotations), identity.MaxRotations-1)
 	session.Rotations = append([]identity.Rotation{latest}, session.Rotations[:kept]...)
 	session.Generation++
@@ -88,7 +88,7 @@ func rotationsComeBack(t *testing.T, f fixture) {
 			session.Generation += 1000
 			session.Rotations[0].KeyHash = keyHash(n)
 		case 3:
-			session.Rotations[0].Sheltered = false
+			session.Rotations[0].AnyKey = false
 		}
 		requireMoved(t, f, session, from)
 		require.Equal(t, plain(session), f.session(t, session.ID))

@@ -100,7 +100,7 @@ func sessionIsFound(t *testing.T, f fixture) {
 	found, now, err := f.Sessions.FindByOpening(t.Context(), want.OpenedBy)
 	require.NoError(t, err)
 	require.Equal(t, opened, plain(found))
-	require.True(t, found.Alive(now))
+	require.True(t, found.Active(now))
 }
 
 func sessionInstants(t *testing.T, f fixture) {
@@ -115,7 +115,7 @@ func sessionInstants(t *testing.T, f fixture) {
 	sameInstant(t, opened.LastSeenAt.Add(lifetimes().Absolute), opened.ExpiresAt)
 	_, now, err := f.Sessions.Find(t.Context(), opened.ID)
 	require.NoError(t, err)
-	require.True(t, opened.Alive(now))
+	require.True(t, opened.Active(now))
 }
 
 func idleWithinAbsolute(t *testing.T, f fixture) {
@@ -142,7 +142,7 @@ func expiredSession(t *testing.T, f fixture) {
 	found, now, err := f.Sessions.Find(t.Context(), opened.ID)
 	require.NoError(t, err)
 	require.Equal(t, opened, plain(found))
-	require.False(t, found.Alive(now))
+	require.False(t, found.Active(now))
 	f.requireLive(t, user)
 }
 
@@ -151,7 +151,7 @@ func openings() []testCase {
 	return []testCase{
 		{"sessions without an opening are not found by one", noOpening},
 		{"an opening that is taken is rejected and changes nothing", openingIsTaken},
-		{"of parallel sign-ins with one opening one succeeds", often(parallelOpenings)},
+		{"one of several parallel sign-ins with one opening succeeds", often(parallelOpenings)},
 		{"a disabled user cannot open a session", staleByDisable},
 		{"an outdated epoch cannot open a session", staleByEpoch},
 		{"an unknown user cannot open a session", unknownUserOpens},

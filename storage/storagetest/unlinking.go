@@ -10,7 +10,7 @@ import (
 
 func unlinking() []testCase {
 	return []testCase{
-		{"an unlinked account does not lead to its user any more", accountIsUnlinked},
+		{"an unlinked account no longer leads to its user", accountIsUnlinked},
 		{"unlinking an account also unlinks its union and all accounts of the union", unionIsUnlinked},
 		{"another user's union is kept when an account that was in it is unlinked", unionOfAnotherStays},
 		{"unlinking also removes unions that the user's accounts were in before", formerUnionsGo},
@@ -148,7 +148,7 @@ func lastWayIn(t *testing.T, f fixture) {
 		require.Empty(t, f.eventsOf(t, identity.EventUnlinked, user.ID))
 	}
 	refused() // an account that is unlinked too does not count
-	require.NoError(t, f.Users.Name(t.Context(), user.ID, newName()))
+	require.NoError(t, f.Users.SetUsername(t.Context(), user.ID, newName()))
 	refused() // nor does a name without a password
 	spare := newIdentity("wx3")
 	f.link(t, user, spare)

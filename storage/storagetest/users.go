@@ -249,7 +249,7 @@ func usernames() []testCase {
 func usernameAsWritten(t *testing.T, f fixture) {
 	created, err := f.Users.Create(t.Context(), "Andre\u0301-"+newName(), "hash")
 	require.NoError(t, err)
-	require.True(t, strings.HasPrefix(f.user(t, created.ID).Username, "André-"), "composed, but in its own case")
+	require.True(t, strings.HasPrefix(f.user(t, created.ID).Username, "André-"), "composed, with its case kept")
 }
 
 func spellings(t *testing.T, f fixture) {
@@ -310,7 +310,7 @@ func userIsNamed(t *testing.T, f fixture) {
 	session := f.signIn(t, user, f.newClient(t))
 	first := "Zo\u00eb-" + newName()
 	for n, name := range []string{first, strings.ToUpper(first)} {
-		require.NoError(t, f.Users.Name(t.Context(), user.ID, name))
+		require.NoError(t, f.Users.SetUsername(t.Context(), user.ID, name))
 		require.Len(t, f.eventsOf(t, identity.EventUserNamed, user.ID), n+1)
 		found, err := f.Users.FindByUsername(t.Context(), name)
 		require.NoError(t, err)
@@ -318,7 +318,7 @@ func userIsNamed(t *testing.T, f fixture) {
 		require.Equal(t, user, inUTC(found), "nothing else of the user changes")
 	}
 	second := newName()
-	require.ErrorIs(t, f.Users.Name(t.Context(), user.ID, second), identity.ErrExists, "the user has one")
+	require.ErrorIs(t, f.Users.SetUsername(t.Context(), user.ID, second), identity.ErrExists, "the user has one")
 	require.Equal(t, user, f.user(t, user.ID))
 	require.Len(t, f.eventsOf(t, identity.EventUserNamed, user.ID), 2)
 	_, err := f.Users.Create(t.Context(), second, "hash")
@@ -328,16 +328,16 @@ func userIsNamed(t *testing.T, f fixture) {
 
 func userIsNotNamed(t *testing.T, f fixture) {
 	user, other := f.newUser(t), f.newUser(t)
-	require.ErrorIs(t, f.Users.Name(t.Context(), user.ID, strings.ToUpper(other.Username)), identity.ErrExists)
-	require.ErrorIs(t, f.Users.Name(t.Context(), identity.NewUserID(), newName()), identity.ErrNotFound)
+	require.ErrorIs(t, f.Users.SetUsername(t.Context(), user.ID, strings.ToUpper(other.Username)), identity.ErrExists)
+	require.ErrorIs(t, f.Users.SetUsername(t.Context(), identity.NewUserID(), newName()), identity.ErrNotFound)
 	for _, name := range []string{"", "two words", "nul\x00", "\xff\xfe", "u_" + newName(), strings.Repeat("n", 129)} {
-		err := f.Users.Name(t.Context(), user.ID, name)
+		err := f.Users.SetUsername(t.Context(), user.ID, name)
 		require.Error(t, err, "%q", name)
 		require.NotErrorIs(t, err, identity.ErrExists, "%q", name)
 		require.NotErrorIs(t, err, identity.ErrNotFound, "%q", name)
 	}
 	for _, text := range texts() {
-		require.ErrorIs(t, f.Users.Name(t.Context(), text, newName()), identity.ErrNotFound, "%q", text)
+		require.ErrorIs(t, f.Users.SetUsername(t.Context(), text, newName()), identity.ErrNotFound, "%q", text)
 	}
 	require.Equal(t, inUTC(user), f.user(t, user.ID))
 	require.Equal(t, inUTC(other), f.user(t, other.ID))
@@ -350,7 +350,7 @@ func parallelNames(t *testing.T, f fixture) {
 		users[n] = f.requireNewUser(t, newIdentity("wx1"))
 	}
 	winner := requireOneWinner(t, inParallel(len(users), func(n int) won {
-		return wonUnless(f.at(n).Users.Name(t.Context(), users[n].ID, name), identity.ErrExists)
+		return wonUnless(f.at(n).Users.SetUsername(t.Context(), users[n].ID, name), identity.ErrExists)
 	}))
 	found, err := f.Users.FindByUsername(t.Context(), name)
 	require.NoError(t, err)
@@ -361,7 +361,7 @@ func parallelNames(t *testing.T, f fixture) {
 func parallelNamesOfOne(t *testing.T, f fixture) {
 	user, names := f.requireNewUser(t, newIdentity("wx1")), []string{newName(), newName()}
 	winner := requireOneWinner(t, inParallel(len(names), func(n int) won {
-		return wonUnless(f.at(n).Users.Name(t.Context(), user.ID, names[n]), identity.ErrExists)
+		return wonUnless(f.at(n).Users.SetUsername(t.Context(), user.ID, names[n]), identity.ErrExists)
 	}))
 	require.Equal(t, names[winner], f.user(t, user.ID).Username)
 	_, err := f.Users.FindByUsername(t.Context(), names[1-winner])

@@ -29,8 +29,8 @@ func TestResourceServersDocumentShowsWhatIsRun(t *testing.T) {
 	require.Len(t, files, len(run)+1, "PHP is the one that is not run")
 }
 
-// TestGatewaysSayWhetherTheyWereRun in their first line, and the page has all of them.
-func TestGatewaysSayWhetherTheyWereRun(t *testing.T) {
+// TestGatewaysReportWhetherTheyWereRun in their first line, and the page has all of them.
+func TestGatewaysReportWhetherTheyWereRun(t *testing.T) {
 	files, err := os.ReadDir(harness.Path("deploy/gateways"))
 	require.NoError(t, err)
 	page, run := harness.Document(t, resourceServersPage), map[string]bool{}

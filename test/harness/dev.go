@@ -21,7 +21,7 @@ const Audience = "https://api.example.com"
 // Dev is a running "lingpai dev".
 type Dev struct {
 	e2e.Ready
-	// Program is the path of lingpai, and Data the folder with the data of this one.
+	// Program is the path of the program, and Data the folder of its data.
 	Program, Data string
 
 	t       *testing.T

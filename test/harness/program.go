@@ -154,7 +154,7 @@ func FreePort(t *testing.T) string {
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
 
-// WaitFor waits until something listens at an address. It fails the test if the process ends before.
+// WaitFor waits until something listens at an address. It fails the test if the process ends first.
 func WaitFor(t *testing.T, p *e2e.Process, address string) {
 	t.Helper()
 	require.Eventually(t, func() bool {

@@ -1,5 +1,5 @@
-// Package refreshtest tests refreshing at random, with honest clients, whose responses get lost, and with thieves. A
-// test can run them against anything that refreshes: a manager, or servers over HTTP.
+// Package refreshtest simulates clients that refresh tokens in random order: honest clients, whose responses may get
+// lost, and thieves. A test can run them against anything that refreshes tokens: a manager, or servers over HTTP.
 package refreshtest
 
 import (
@@ -17,7 +17,7 @@ type Target interface {
 	Generation(token string) uint32
 	// Theft reports whether the session of a refresh token was ended because of a detected theft.
 	Theft(token string) bool
-	// Move advances the clock by which sessions are judged.
+	// Move advances the clock by which sessions expire.
 	Move(by time.Duration)
 	// Disturb may do what happens to servers: restart the target, or restore an older copy.
 	Disturb(random *rand.Rand)

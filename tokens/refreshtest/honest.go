@@ -54,7 +54,8 @@ func (h Honest) refresh(held, key string) (arrived string, requests int, err err
 		}
 		waited += h.pass(time.Duration(h.Random.IntN(1500)) * time.Millisecond)
 		for _, answer := range answers {
-			// A client without keys has only the window, so its bad luck must end.
+			// A client without keys must get a response within the window, so responses arrive once
+			// 18 seconds have passed.
 			if h.Random.Float64() > lostShare || !h.Keyed && waited > 18*time.Second {
 				arrived = h.later(arrived, answer)
 			}

@@ -18,8 +18,8 @@ type Thief struct {
 	keys int
 }
 
-// Run returns after how many refreshes the theft was detected: the session ended, or the owner was rejected, by which
-// an owner learns of it. It returns 0 if it was never detected.
+// Run returns after how many refreshes the theft was detected: the session ended, or the owner was rejected and so
+// learned of the theft. It returns 0 if it was never detected.
 func (h *Thief) Run(user string) (int, error) {
 	mine, err := h.Target.SignIn(user)
 	if err != nil {

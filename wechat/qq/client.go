@@ -22,8 +22,7 @@ const (
 	maxAppID = 20
 )
 
-// IsHost reports whether host, a name without port, is the one on which QQ
-// serves its APIs.
+// IsHost reports whether host, a name without a port, is the one on which QQ serves its APIs.
 func IsHost(host string) bool { return strings.EqualFold(host, "api.q.qq.com") }
 
 // ValidAppID reports whether id has the form of an AppID: 6 to 20 digits. No AppID of WeChat has this form.
@@ -40,7 +39,7 @@ type Client struct {
 // NewClient returns a client, or an error if the configuration is invalid. The base URL must be QQ's own, or on
 // loopback. When the client is no longer needed, call Close.
 func NewClient(config wechat.Config) (*Client, error) {
-	calls, err := wechat.NewSiblingClient(wechat.Sibling{Name: "qq", BaseURL: DefaultBaseURL, IsHost: IsHost,
+	calls, err := wechat.NewPlatformClient(wechat.Platform{Name: "qq", BaseURL: DefaultBaseURL, IsHost: IsHost,
 		ValidAppID: ValidAppID}, config)
 	if err != nil {
 		return nil, err

@@ -108,13 +108,13 @@ func TestACodeWorksOnceAndIsSentOnce(t *testing.T) {
 		_, failed := logIn(t, client, code)
 		require.Equal(t, wechat.ErrBadCode, failed.Class)
 	}
-	require.Equal(t, 2, w.Asked(used))
+	require.Equal(t, 2, w.CodeRequests(used))
 	for _, fault := range []qqtest.Fault{{Errcode: -1}, {Status: http.StatusBadGateway}, {Errcode: 45011}} {
 		require.NoError(t, w.Fail(fault))
 		code := w.code(t, appID, "ada")
 		_, failed := logIn(t, client, code)
 		require.NotNil(t, failed)
-		require.Equal(t, 1, w.Asked(code))
+		require.Equal(t, 1, w.CodeRequests(code))
 	}
 	_, failed = logIn(t, client, "a code")
 	require.Equal(t, wechat.ErrBadCode, failed.Class)

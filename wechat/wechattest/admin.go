@@ -118,8 +118,8 @@ func (c control) setVariant(variant Variant) (empty, error) {
 	return empty{}, nil
 }
 
-// administer turns a function into a handler of JSON. Unknown members are rejected, so that a misspelt fault is not
-// ignored.
+// administer turns a function into a handler with JSON bodies. Unknown members are rejected, so that a misspelt
+// fault is not ignored.
 func administer[Request, Reply any](do func(Request) (Reply, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))

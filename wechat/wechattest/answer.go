@@ -24,12 +24,12 @@ type Variant struct {
 	UsedThenExpired int `json:"used_then_expired"`
 }
 
-// An answer is the answer of an endpoint. WeChat's errors have HTTP status 200 too.
+// An answer is the response of an endpoint. WeChat's errors have HTTP status 200 too.
 type answer struct {
-	errcode int
-	errmsg  string
-	members map[string]any
-	terse   bool // a success has no errcode, unless the variant has one
+	errcode     int
+	errmsg      string
+	members     map[string]any
+	omitErrcode bool // a success has no errcode, unless the variant has one
 }
 
 func failWith(errcode int) *answer {
@@ -73,7 +73,7 @@ func (s *platform) encodeErrcode(members map[string]any, given *answer) {
 	switch {
 	case given.errcode != 0:
 		members["errmsg"] = given.errmsg + s.requestID()
-	case style == "absent", style == "" && given.terse:
+	case style == "absent", style == "" && given.omitErrcode:
 		return
 	default:
 		members["errmsg"] = "ok"

@@ -25,7 +25,7 @@ type App struct {
 	AppID        string `json:"appid"`
 	Kind         string `json:"kind,omitempty"`          // one of the kinds; empty or "mini-program": a mini-program
 	Secret       string `json:"secret"`                  // begins with SecretPrefix
-	OpenPlatform string `json:"open_platform,omitempty"` // the account it is bound to; empty: none, thus no unionid
+	OpenPlatform string `json:"open_platform,omitempty"` // the account it is bound to; empty: none, and so no unionid
 }
 
 type app struct {
@@ -99,11 +99,11 @@ func (a App) has(kind codeKind) bool {
 	return miniProgram != (kind == oauthCode)
 }
 
-func (a App) codeLife() time.Duration {
+func (a App) codeLifetime() time.Duration {
 	if a.Kind == KindWebsite || a.Kind == KindMobileApp {
-		return longCodeLife
+		return longCodeLifetime
 	}
-	return codeLife
+	return codeLifetime
 }
 
 func validAppID(id string) bool {

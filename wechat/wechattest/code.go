@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// The lifetimes of codes. Those of websites and mobile apps are valid for longer.
+// The lifetimes of codes. Codes of websites and mobile apps are valid for longer than others.
 const (
-	codeLife     = 5 * time.Minute
-	longCodeLife = 10 * time.Minute
+	codeLifetime     = 5 * time.Minute
+	longCodeLifetime = 10 * time.Minute
 )
 
 type codeKind int
@@ -28,7 +28,7 @@ type code struct {
 	expires time.Time
 	used    bool
 
-	// Of an oauthCode.
+	// Only for kind oauthCode:
 	scope    string
 	snapshot bool
 }
@@ -65,12 +65,12 @@ func (s *codeStore) mint(minted code) (string, error) {
 		return "", fmt.Errorf("appid: the kind of app %q has no such codes", minted.appID)
 	}
 	now := s.now()
-	s.codes.dropWhile(func(old *code) bool { return now.Sub(old.expires) > codeLife })
+	s.codes.dropWhile(func(old *code) bool { return now.Sub(old.expires) > codeLifetime })
 	text := s.alphanumeric(32)
 	if minted.kind == phoneCode {
 		text = hex.EncodeToString(s.bytes(32))
 	}
-	minted.expires = now.Add(known.codeLife())
+	minted.expires = now.Add(known.codeLifetime())
 	s.codes.put(text, &minted)
 	return text, nil
 }

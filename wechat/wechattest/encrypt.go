@@ -21,7 +21,7 @@ type Plaintext struct {
 	User  string `json:"user"`
 	// "phone", "user", "share" or "steps"; ignored if Data is set
 	Kind             string         `json:"kind"`
-	Data             map[string]any `json:"data"`              // the payload itself, without watermark
+	Data             map[string]any `json:"data"`              // the payload itself, without the watermark
 	WatermarkAppID   string         `json:"watermark_appid"`   // default AppID
 	WatermarkAge     int            `json:"watermark_age"`     // seconds into the past
 	WithoutWatermark bool           `json:"without_watermark"` // as in very old payloads
@@ -109,7 +109,7 @@ func (s *encryption) payload(plain Plaintext) (map[string]any, error) {
 	return payload, nil
 }
 
-// userPayload contains no data of the user except the ids, as WeChat's since 2021.
+// userPayload contains no data of the user except the ids, like WeChat's payloads since 2021.
 func (s *encryption) userPayload(appID, user string) map[string]any {
 	payload := map[string]any{
 		"openId": OpenID(appID, user), "nickName": "微信用户", "gender": 0, "language": "",

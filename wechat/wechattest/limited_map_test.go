@@ -37,7 +37,7 @@ func TestOldVisitsAreDropped(t *testing.T) {
 		simulator.visit(website, &code{appID: website.AppID, user: "ada"})
 	}
 	require.Len(t, simulator.visits.values, maxTokens)
-	simulator.Advance(2*userTokenLife + time.Second)
+	simulator.Advance(2*userTokenLifetime + time.Second)
 	simulator.visit(website, &code{appID: website.AppID, user: "ada"})
 	require.Len(t, simulator.visits.values, 1)
 }

@@ -43,5 +43,5 @@ func (s *logins) logIn(known *app, user string) *answer {
 	if known.OpenPlatform != "" {
 		members["unionid"] = UnionID(known.OpenPlatform, user)
 	}
-	return &answer{members: members, terse: true}
+	return &answer{members: members, omitErrcode: true}
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// userTokenLife is the lifetime of a user's access token.
-const userTokenLife = 7200 * time.Second
+// userTokenLifetime is the lifetime of a user's access token.
+const userTokenLifetime = 7200 * time.Second
 
 // An OAuthCode describes a user's consent on an OAuth page of WeChat, or in its app.
 type OAuthCode struct {
@@ -84,12 +84,13 @@ func (s *oauthLogins) oauthToken(received call) *answer {
 // visit starts a visit. No endpoint accepts its refresh token, so it is not stored.
 func (s *oauthLogins) visit(known *app, redeemed *code) *answer {
 	now := s.now()
-	s.visits.dropWhile(func(old visit) bool { return now.Sub(old.expires) > userTokenLife })
+	s.visits.dropWhile(func(old visit) bool { return now.Sub(old.expires) > userTokenLifetime })
 	text := s.alphanumeric(tokenLength)
-	s.visits.put(text, visit{redeemed.appID, redeemed.user, redeemed.scope, redeemed.snapshot, now.Add(userTokenLife)})
+	s.visits.put(text, visit{redeemed.appID, redeemed.user, redeemed.scope, redeemed.snapshot,
+		now.Add(userTokenLifetime)})
 	members := map[string]any{
 		"access_token":  text,
-		"expires_in":    int(userTokenLife / time.Second),
+		"expires_in":    int(userTokenLifetime / time.Second),
 		"refresh_token": s.alphanumeric(tokenLength),
 		"openid":        OpenID(known.AppID, redeemed.user),
 		"scope":         redeemed.scope,
@@ -100,7 +101,7 @@ func (s *oauthLogins) visit(known *app, redeemed *code) *answer {
 	if redeemed.snapshot {
 		members["is_snapshotuser"] = 1
 	}
-	return &answer{members: members, terse: true}
+	return &answer{members: members, omitErrcode: true}
 }
 
 // userInfo is GET /sns/userinfo. Its token must be a user's: an app's token is unknown
@@ -134,5 +135,5 @@ func (s *oauthLogins) userInfo(received call) *answer {
 	if known, err := s.app(visit.appID); err == nil && known.OpenPlatform != "" {
 		members["unionid"] = UnionID(known.OpenPlatform, visit.user)
 	}
-	return &answer{members: members, terse: true}
+	return &answer{members: members, omitErrcode: true}
 }

@@ -27,7 +27,7 @@ func startOAuth(t *testing.T) *env {
 	return w
 }
 
-func (w *env) trade(app, code string) reply {
+func (w *env) exchange(app, code string) reply {
 	w.t.Helper()
 	return w.get("/sns/oauth2/access_token", "appid", app, "secret", secret, "code", code, "grant_type",
 		"authorization_code")
@@ -42,7 +42,7 @@ func TestAnOAuthCodeIdentifiesAUser(t *testing.T) {
 	w := startOAuth(t)
 
 	t.Run("a success has WeChat's form", func(t *testing.T) {
-		answered := w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada",
+		answered := w.exchange(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada",
 			Scope: "snsapi_userinfo"}))
 		require.Equal(t, http.StatusOK, answered.status)
 		require.Equal(t, "text/plain", answered.contentType)
@@ -57,13 +57,13 @@ func TestAnOAuthCodeIdentifiesAUser(t *testing.T) {
 		require.Equal(t, wechattest.UnionID("platform", "ada"), answered.textOf("unionid"))
 	})
 	t.Run("an app without Open Platform account has no unionid", func(t *testing.T) {
-		answered := w.trade(website, w.OAuthCode(wechattest.OAuthCode{AppID: website, User: "ada",
+		answered := w.exchange(website, w.OAuthCode(wechattest.OAuthCode{AppID: website, User: "ada",
 			Scope: "snsapi_login"}))
 		require.NotEmpty(t, answered.textOf("openid"))
 		require.NotContains(t, answered.members, "unionid")
 	})
 	t.Run("a virtual visitor is marked", func(t *testing.T) {
-		answered := w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada", Snapshot: true}))
+		answered := w.exchange(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada", Snapshot: true}))
 		require.EqualValues(t, 1, answered.members["is_snapshotuser"])
 		require.Equal(t, "snsapi_base", answered.textOf("scope"))
 	})
@@ -74,14 +74,14 @@ func TestAnOAuthCodeIdentifiesAUser(t *testing.T) {
 			w.Advance(time.Second)
 			fresh := w.OAuthCode(wechattest.OAuthCode{AppID: app, User: "ada"})
 			w.Advance(life - time.Second)
-			require.Equal(t, 40029, w.trade(app, expired).errcode())
-			require.Zero(t, w.trade(app, fresh).errcode())
-			require.Equal(t, 40163, w.trade(app, fresh).errcode())
+			require.Equal(t, 40029, w.exchange(app, expired).errcode())
+			require.Zero(t, w.exchange(app, fresh).errcode())
+			require.Equal(t, 40163, w.exchange(app, fresh).errcode())
 			require.Equal(t, 2, w.Requests().Codes[fresh])
 		}
-		require.Equal(t, 40029, w.trade(website, w.OAuthCode(wechattest.OAuthCode{AppID: account,
+		require.Equal(t, 40029, w.exchange(website, w.OAuthCode(wechattest.OAuthCode{AppID: account,
 			User: "ada"})).errcode())
-		require.Equal(t, 40029, w.trade(account, "forged").errcode())
+		require.Equal(t, 40029, w.exchange(account, "forged").errcode())
 	})
 	t.Run("parameters are checked", func(t *testing.T) {
 		ask := func(pairs ...string) int { return w.get("/sns/oauth2/access_token", pairs...).errcode() }
@@ -95,7 +95,7 @@ func TestAnOAuthCodeIdentifiesAUser(t *testing.T) {
 	})
 	t.Run("a high-risk user is blocked", func(t *testing.T) {
 		require.NoError(t, w.SetUser(wechattest.User{User: "mallory", HighRisk: true}))
-		require.Equal(t, 40226, w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account,
+		require.Equal(t, 40226, w.exchange(account, w.OAuthCode(wechattest.OAuthCode{AppID: account,
 			User: "mallory"})).errcode())
 	})
 }
@@ -109,7 +109,7 @@ func TestCodesAndAppsOfOtherKindsAreRejected(t *testing.T) {
 
 	for _, app := range []string{account, website, mobile} {
 		for _, code := range []string{login, phone} {
-			require.Equal(t, 40029, w.trade(app, code).errcode())
+			require.Equal(t, 40029, w.exchange(app, code).errcode())
 		}
 		require.Equal(t, 40029, w.get("/sns/jscode2session", "appid", app, "secret", secret, "js_code", oauth,
 			"grant_type", "authorization_code").errcode())
@@ -122,12 +122,12 @@ func TestCodesAndAppsOfOtherKindsAreRejected(t *testing.T) {
 	require.Equal(t, 40029, w.post("/wxa/business/getuserphonenumber", `{"code":"`+oauth+`"}`, "access_token",
 		token).errcode())
 	for _, code := range []string{login, phone, oauth} {
-		require.Equal(t, 40029, w.trade(appID, code).errcode())
+		require.Equal(t, 40029, w.exchange(appID, code).errcode())
 	}
 	_, err := w.MintOAuthCode(wechattest.OAuthCode{AppID: appID, User: "ada"})
 	require.Error(t, err)
 
-	require.Zero(t, w.trade(account, oauth).errcode(), "no rejection consumed the code")
+	require.Zero(t, w.exchange(account, oauth).errcode(), "no rejection consumed the code")
 	require.Zero(t, w.logIn(login).errcode())
 
 	// Codes become useless when the kind of their app changes.
@@ -141,7 +141,7 @@ func TestCodesAndAppsOfOtherKindsAreRejected(t *testing.T) {
 func TestTheProfileNeedsTheUsersConsent(t *testing.T) {
 	w := startOAuth(t)
 	sign := func(app, user, scope string) (token, openID string) {
-		answered := w.trade(app, w.OAuthCode(wechattest.OAuthCode{AppID: app, User: user, Scope: scope}))
+		answered := w.exchange(app, w.OAuthCode(wechattest.OAuthCode{AppID: app, User: user, Scope: scope}))
 		return answered.textOf("access_token"), answered.textOf("openid")
 	}
 
@@ -165,7 +165,7 @@ func TestTheProfileNeedsTheUsersConsent(t *testing.T) {
 	})
 	t.Run("without the scope it is rejected, and also for virtual visitors", func(t *testing.T) {
 		require.Equal(t, 48001, w.profile(sign(account, "ada", "snsapi_base")).errcode())
-		virtual := w.trade(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada",
+		virtual := w.exchange(account, w.OAuthCode(wechattest.OAuthCode{AppID: account, User: "ada",
 			Scope: "snsapi_userinfo", Snapshot: true}))
 		require.Equal(t, 48001, w.profile(virtual.textOf("access_token"), virtual.textOf("openid")).errcode())
 	})
@@ -195,7 +195,7 @@ func TestOAuthCodesCanBeMintedOverHTTP(t *testing.T) {
 		`{"user":"ada","nickname":"Ada","headimgurl":"http://example.com/a","sex":2}`).status)
 	code := mint(`{"appid":"` + account + `","user":"ada","scope":"snsapi_userinfo","snapshot":false}`).textOf("code")
 	require.Regexp(t, `^[A-Za-z0-9]{32}$`, code)
-	answered := w.trade(account, code)
+	answered := w.exchange(account, code)
 	answered = w.profile(answered.textOf("access_token"), answered.textOf("openid"))
 	require.Equal(t, "Ada", answered.textOf("nickname"))
 	require.EqualValues(t, 2, answered.members["sex"])

@@ -15,10 +15,10 @@ func TestThePhoneNumber(t *testing.T) {
 	ask := func(body string) reply {
 		return w.post("/wxa/business/getuserphonenumber", body, "access_token", token)
 	}
-	trade := func(code string) reply { return ask(`{"code":"` + code + `"}`) }
+	exchange := func(code string) reply { return ask(`{"code":"` + code + `"}`) }
 
 	t.Run("is the user's, with the app's watermark", func(t *testing.T) {
-		answered := trade(w.PhoneCode(appID, "ada"))
+		answered := exchange(w.PhoneCode(appID, "ada"))
 		require.Zero(t, answered.errcode())
 		require.Equal(t, "ok", answered.textOf("errmsg"))
 		info := answered.members["phone_info"].(map[string]any)
@@ -31,20 +31,20 @@ func TestThePhoneNumber(t *testing.T) {
 		require.NoError(t, w.SetUser(wechattest.User{User: "bob", CountryCode: "852", PhoneNumber: "51234567"}))
 		w.SetVariant(wechattest.Variant{CountryCodeNumber: true})
 		defer w.SetVariant(wechattest.Variant{})
-		info := trade(w.PhoneCode(appID, "bob")).members["phone_info"].(map[string]any)
+		info := exchange(w.PhoneCode(appID, "bob")).members["phone_info"].(map[string]any)
 		require.Equal(t, "+85251234567", info["phoneNumber"])
 		require.EqualValues(t, 852, info["countryCode"])
 	})
 	t.Run("needs a valid code of its kind and app, once", func(t *testing.T) {
 		code := w.PhoneCode(appID, "ada")
-		require.Zero(t, trade(code).errcode())
-		require.Equal(t, 40029, trade(code).errcode())
+		require.Zero(t, exchange(code).errcode())
+		require.Equal(t, 40029, exchange(code).errcode())
 		require.Equal(t, 2, w.Requests().Codes[code])
-		require.Equal(t, 40029, trade(w.Code(appID, "ada")).errcode())
-		require.Equal(t, 40013, trade(w.PhoneCode(otherApp, "ada")).errcode())
+		require.Equal(t, 40029, exchange(w.Code(appID, "ada")).errcode())
+		require.Equal(t, 40013, exchange(w.PhoneCode(otherApp, "ada")).errcode())
 		old := w.PhoneCode(appID, "ada")
 		w.Advance(5 * time.Minute)
-		require.Equal(t, 40029, trade(old).errcode())
+		require.Equal(t, 40029, exchange(old).errcode())
 	})
 	t.Run("is withheld when the openid is another's", func(t *testing.T) {
 		code := w.PhoneCode(appID, "ada")

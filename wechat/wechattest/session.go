@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// resetsPerMinute limits the resets of a user's session key. That frequent resets are
-// rejected is documented, the number is not.
+// resetsPerMinute limits the resets of a user's session key. WeChat documents that frequent resets
+// are rejected, but not the number.
 const resetsPerMinute = 10
 
 // A subject is a user at an app.
@@ -46,7 +46,7 @@ func (s *logins) sessionAfterLogin(appID, openID string) *session {
 		current.key = s.sessionKey()
 	}
 	current.logins++
-	current.expires = now.Add(s.options.SessionKeyLife)
+	current.expires = now.Add(s.options.SessionKeyLifetime)
 	return current
 }
 

@@ -38,7 +38,7 @@ func TestTheSessionKeyChangesSometimes(t *testing.T) {
 
 func TestCheckSession(t *testing.T) {
 	const path = "/wxa/checksession"
-	w := start(t, wechattest.Options{SessionKeyLife: time.Hour})
+	w := start(t, wechattest.Options{SessionKeyLifetime: time.Hour})
 	key := w.sessionKey("ada")
 	token := w.stableToken(false).textOf("access_token")
 
@@ -59,7 +59,7 @@ func TestCheckSession(t *testing.T) {
 
 func TestResetUserSessionKey(t *testing.T) {
 	const path = "/wxa/resetusersessionkey"
-	w := start(t, wechattest.Options{SessionKeyLife: time.Hour})
+	w := start(t, wechattest.Options{SessionKeyLifetime: time.Hour})
 	old := w.sessionKey("ada")
 	token := w.stableToken(false).textOf("access_token")
 

@@ -23,12 +23,12 @@ const (
 
 // Options tunes a simulator. The zero value simulates what is documented.
 type Options struct {
-	Now            func() time.Time // default time.Now
-	Seed           uint64           // of codes, keys and tokens; 0: random
-	RotateEvery    int              // each n-th login changes the session key; default 3; negative: never
-	MinuteLimit    int              // code2Session calls per user and minute; 0: no limit
-	SessionKeyLife time.Duration    // since the last login; default 72 hours
-	Variant        Variant          // the form of answers
+	Now                func() time.Time // default time.Now
+	Seed               uint64           // of codes, keys and tokens; 0: random
+	RotateEvery        int              // each n-th login changes the session key; default 3; negative: never
+	MinuteLimit        int              // code2Session calls per user and minute; 0: no limit
+	SessionKeyLifetime time.Duration    // since the last login; default 72 hours
+	Variant            Variant          // the form of answers
 }
 
 // A Simulator is WeChat as an [http.Handler]. It is safe for concurrent use.
@@ -69,8 +69,8 @@ func New(options Options) *Simulator {
 	if options.RotateEvery == 0 {
 		options.RotateEvery = 3
 	}
-	if options.SessionKeyLife == 0 {
-		options.SessionKeyLife = 72 * time.Hour
+	if options.SessionKeyLifetime == 0 {
+		options.SessionKeyLifetime = 72 * time.Hour
 	}
 	shared := &platform{
 		options:  options,

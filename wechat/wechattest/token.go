@@ -10,7 +10,7 @@ import (
 // Lifetimes and quotas of app-level access tokens. Those of the stable kind are documented
 // (getStableAccessToken); the classic kind's daily quota is known to be in the low thousands.
 const (
-	tokenLife       = 7200 * time.Second
+	tokenLifetime   = 7200 * time.Second
 	tokenOverlap    = 5 * time.Minute
 	tokenLength     = 136 // characters
 	stablePerMinute = 10_000
@@ -24,12 +24,12 @@ const (
 type token struct {
 	text    string
 	appID   string
-	expires time.Time // by age, as in expires_in
-	dead    time.Time // by replacement; zero: it is the latest
+	expires time.Time // after expires_in
+	dead    time.Time // when a replaced token becomes invalid; zero: it was not replaced
 }
 
-// A tokenPair is the latest token of a kind and when it was last forced. The two kinds of an
-// app are independent.
+// A tokenPair is the latest token of a kind, and when a renewal was last forced. The two kinds of
+// an app are independent.
 type tokenPair struct {
 	latest *token
 	forced time.Time
@@ -119,7 +119,7 @@ func (s *appTokens) replace(appID string, pair *tokenPair, overlap time.Duration
 	pair.latest = &token{
 		text:    s.alphanumeric(tokenLength),
 		appID:   appID,
-		expires: now.Add(tokenLife),
+		expires: now.Add(tokenLifetime),
 	}
 	s.tokens.put(pair.latest.text, pair.latest)
 }
@@ -127,8 +127,8 @@ func (s *appTokens) replace(appID string, pair *tokenPair, overlap time.Duration
 func (s *appTokens) tokenAnswer(latest *token) *answer {
 	remaining := (latest.expires.Sub(s.now()) + time.Second - 1) / time.Second
 	return &answer{
-		members: map[string]any{"access_token": latest.text, "expires_in": int(remaining)},
-		terse:   true,
+		members:     map[string]any{"access_token": latest.text, "expires_in": int(remaining)},
+		omitErrcode: true,
 	}
 }
 

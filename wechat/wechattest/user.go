@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// A User is a person with a WeChat account, the same at all apps. Users need
-// no registration: an unknown name is a low-risk user with a phone number that is derived
-// from the name. Nickname, picture and sex are for /sns/userinfo; mini-programs do not get
-// them since 2021.
+// A User is a person with a WeChat account, the same at all apps. Users need no registration: an
+// unknown name is a low-risk user with a phone number that is derived from the name. Nickname,
+// picture and sex are for /sns/userinfo; mini-programs have not received them since 2021.
 type User struct {
 	User        string `json:"user"`
 	HighRisk    bool   `json:"high_risk"`              // logins answer 40226

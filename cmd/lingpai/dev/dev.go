@@ -21,7 +21,7 @@ import (
 
 // Options configure a development server.
 type Options struct {
-	Settings settings.Settings // within the limits of [Terms]
+	Settings settings.Settings // within the limits of [LoadOptions]
 	Data     string            // folder for the database, the master key and the generated secrets
 	Fixed    bool              // fail rather than take the next free port
 	JSON     bool              // print one line when ready, for scripts
@@ -101,9 +101,9 @@ func Run(ctx context.Context, o Options) error {
 	return <-served
 }
 
-// Terms are the defaults and limits of the configuration, for an address to listen on and a folder for data.
-func Terms(addr, data string) settings.Terms {
-	return settings.Terms{
+// LoadOptions are the defaults and limits of the configuration, for an address to listen on and a folder for data.
+func LoadOptions(addr, data string) settings.LoadOptions {
+	return settings.LoadOptions{
 		Defaults: map[string]string{
 			"server.addr":     addr,
 			"database.url":    "sqlite:" + filepath.ToSlash(filepath.Join(data, "lingpai.db")),
@@ -113,7 +113,7 @@ func Terms(addr, data string) settings.Terms {
 			"log.format":      "text",
 		},
 		Flags: map[string]string{"server.addr": "addr"},
-		Demands: []settings.Demand{
+		Rules: []settings.Rule{
 			{Key: "server.addr", Check: func(c settings.Settings) error {
 				if host, _, _ := net.SplitHostPort(c.Addr); !settings.IsLoopback(host) {
 					return fmt.Errorf("lingpai dev listens on loopback only, not on %q, since its secrets "+
@@ -131,13 +131,13 @@ func Terms(addr, data string) settings.Terms {
 			{Key: "keys.retire", Check: settings.CheckKeyLifetime},
 			{Key: "keys.interval", Check: settings.CheckKeyInterval},
 			{Key: "qq.base_url", Check: func(c settings.Settings) error {
-				if !c.Simulates(identity.PlatformQQ) {
+				if !c.IsSimulated(identity.PlatformQQ) {
 					return errors.New("lingpai dev does not call QQ, only a simulator on loopback")
 				}
 				return nil
 			}},
 			{Key: "wechat.base_url", Check: func(c settings.Settings) error {
-				if !c.Simulates(identity.PlatformWechat) {
+				if !c.IsSimulated(identity.PlatformWechat) {
 					return errors.New("lingpai dev does not call WeChat, only a simulator on loopback")
 				}
 				return nil

@@ -82,7 +82,7 @@ type statusWriter struct {
 
 // WriteHeader implements http.ResponseWriter.
 func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 && status >= http.StatusOK { // 1xx are no answers yet
+	if w.status == 0 && status >= http.StatusOK { // a 1xx response is not the final one
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
@@ -107,7 +107,7 @@ func (r *formReader) Read(p []byte) (int, error) {
 // grant returns the grant type of the form, or "" if it has none. It returns known grant types only: a caller may have
 // put a secret into the wrong field.
 func (r *formReader) grant() string {
-	form, _ := url.ParseQuery(r.read.String()) // as much of it as is a form
+	form, _ := url.ParseQuery(r.read.String()) // what it could parse, even after an error
 	grant := form.Get("grant_type")
 	if grant == "" || slices.Contains(append(oauth.GrantTypes(), oauth.GrantWechatCodeURN), grant) {
 		return grant

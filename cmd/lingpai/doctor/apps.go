@@ -51,11 +51,12 @@ func (d *doctor) checkApp(ctx context.Context, listed identity.App) {
 				" and "+rotate)
 	case err != nil:
 		d.report.fault(listed.ID+": cannot be read: "+d.report.words(err), checkDatabaseURL)
-	case !d.settings.Simulates(app.Platform) && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
+	case !d.settings.IsSimulated(app.Platform) && strings.HasPrefix(app.Secret.Reveal(), wechattest.SecretPrefix):
 		d.report.fault(app.ID+": its AppSecret is for a simulator, so the platform rejects it",
 			"take the AppSecret from the platform's console and "+rotate)
 	case app.Platform == identity.PlatformWechat && !d.wechat.answers:
-		d.report.skipped(app.ID + ": master_key decrypts its AppSecret; it was not tested, since " + d.whoAnswers() +
+		d.report.skipped(app.ID + ": master_key decrypts its AppSecret; it was not tested, since " +
+			d.describePlatform() +
 			" cannot be reached")
 	default:
 		d.tryApp(ctx, app)
@@ -73,7 +74,7 @@ func (d *doctor) tryApp(ctx context.Context, app identity.App) {
 		return
 	}
 	defer platforms.Close()
-	d.report.judgeApp(app.ID, c.WhoAnswers(app.Platform), admin.TryApp(ctx, platforms.Of(app), app))
+	d.report.judgeApp(app.ID, c.DescribePlatform(app.Platform), admin.TryApp(ctx, platforms.Of(app), app))
 }
 
 // judgeApp reports the result of [admin.TryApp].

@@ -92,7 +92,7 @@ func (c clientCheck) record(client identity.Client) {
 			"in its name", instead(client.ID))
 	}
 	if most := c.settings.AccessTTLBound(); client.AccessTTL > most && !c.faulty("keys.retire") {
-		c.report.warning(fmt.Sprintf("%s: its access tokens live %s and not %s, since keys are published "+
+		c.report.warning(fmt.Sprintf("%s: its access tokens are valid for %s instead of %s, since keys are published "+
 			"only for keys.retire=%s after they signed", client.ID,
 			short(most), short(client.AccessTTL), short(c.settings.KeyRetire)),
 			fmt.Sprintf("set keys.retire to %s or more", short(client.AccessTTL+settings.RotationDelay)))
@@ -150,8 +150,8 @@ func (c clientCheck) sharedApps(records []identity.Client) {
 	}
 }
 
-// scopes checks that a client with a scope for WeChat's APIs has what they need: an app and its AppSecret. That
-// wechat.app_token needs an app is a rule for records, which record checks.
+// scopes checks that a client with a scope for WeChat's APIs has what they need: an app and its AppSecret. The
+// rule that wechat.app_token needs an app is about records; record checks it.
 func (c clientCheck) scopes(client identity.Client) {
 	var asked []string
 	for _, scope := range []string{oauth.ScopeWechatAppToken, oauth.ScopeWechatData} {

@@ -28,7 +28,7 @@ func (d *doctor) checkClock(ctx context.Context) {
 		}
 	}
 	if d.wechat.ahead != nil {
-		d.report.judgeClock("the clock of "+d.whoAnswers(), *d.wechat.ahead)
+		d.report.judgeClock("the clock of "+d.describePlatform(), *d.wechat.ahead)
 		compared = true
 	}
 	if !compared {

@@ -56,7 +56,7 @@ func Examine(ctx context.Context, c Config) (Findings, error) {
 	return d.report.findings, nil
 }
 
-// check is one check, and what must be right before it can be made.
+// check is one check, with the conditions under which it can be made.
 type check struct {
 	name     string
 	settings []string

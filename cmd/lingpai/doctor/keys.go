@@ -32,7 +32,7 @@ func (d *doctor) checkKeys(ctx context.Context) {
 		"; signatures are made by " + backend)
 	if first := firstEntry(d.settings); slices.ContainsFunc(keys.Describe(records, time.Now()),
 		func(k keys.Info) bool { return k.MasterKey != "" && k.MasterKey != first }) {
-		d.report.warning("some keys are encrypted with another entry of master_key than the first, "+first,
+		d.report.warning("some keys are encrypted with an entry of master_key other than the first, "+first,
 			"if all servers have the new master key, encrypt them again: lingpai keys rewrap")
 	}
 	warnOfBackend(d.report, backend, keys.BuiltBackend())

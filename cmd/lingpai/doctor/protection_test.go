@@ -8,7 +8,7 @@ import (
 	"github.com/lingpai/lingpai/identity"
 )
 
-func TestDoctorSeesWhoCouldListen(t *testing.T) {
+func TestDoctorReportsUnprotectedConnections(t *testing.T) {
 	for server, want := range map[identity.Secret]string{
 		"":                            "",
 		"sqlite:lingpai.db":           "",

@@ -37,7 +37,8 @@ func (f Finding) String() string {
 	return text
 }
 
-// Findings are all findings of an examination, in the order of the checks. As JSON, none are [], not null.
+// Findings are all findings of an examination, in the order of the checks. In JSON, an empty list is [],
+// not null.
 type Findings []Finding
 
 // Summary counts the findings in a line.

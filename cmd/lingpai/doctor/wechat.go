@@ -29,7 +29,7 @@ func (d *doctor) checkWechat(ctx context.Context) {
 	d.wechat = u
 	issuer, _ := url.Parse(d.settings.Issuer)
 	switch {
-	case !d.settings.Simulates(identity.PlatformWechat):
+	case !d.settings.IsSimulated(identity.PlatformWechat):
 		d.report.ok(base + " answers")
 	case d.faulty("server.issuer") || settings.IsLoopback(issuer.Hostname()):
 		d.report.ok(base + " answers; it is a simulator, not WeChat: only simulated apps can sign in")
@@ -43,7 +43,7 @@ func (d *doctor) checkWechat(ctx context.Context) {
 func (d *doctor) unreachable(ctx context.Context, found string) {
 	advice := "allow this machine to connect to it: check DNS, the firewall and HTTPS_PROXY; " +
 		"to test the connection: curl -I " + d.settings.WechatBaseURL
-	if d.settings.Simulates(identity.PlatformWechat) {
+	if d.settings.IsSimulated(identity.PlatformWechat) {
 		advice = "start the simulator with: lingpai wechat-simulator, or for real users, unset " +
 			"wechat.base_url (LINGPAI_WECHAT_BASE_URL)"
 	}
@@ -56,7 +56,8 @@ func (d *doctor) unreachable(ctx context.Context, found string) {
 	d.report.fault(found, advice)
 }
 
-// callUpstream sends a request to which any answer will do: it shows that WeChat can be reached, and has the time.
+// callUpstream sends a request to which any answer will do: it shows that WeChat can be reached, and contains the
+// time.
 func callUpstream(ctx context.Context, base string) (upstream, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, base, http.NoBody)
 	if err != nil {
@@ -95,7 +96,7 @@ func upstreamFault(err error) string {
 	return "the connection failed"
 }
 
-// whoAnswers names WeChat, or the simulator that is used instead.
-func (d *doctor) whoAnswers() string {
-	return d.settings.WhoAnswers(identity.PlatformWechat)
+// describePlatform names WeChat, or the simulator that is used instead.
+func (d *doctor) describePlatform() string {
+	return d.settings.DescribePlatform(identity.PlatformWechat)
 }

@@ -21,7 +21,7 @@ var labels = map[string]string{
 // NameFlags replaces the field of a record in an error by its flag or argument. It omits flags for which has returns
 // false.
 func NameFlags(err error, has func(flag string) bool) error {
-	switch err := err.(type) { // an error that wraps a field's error has a text of its own
+	switch err := err.(type) { // an error that wraps a field's error has its own text
 	case clients.FieldErrors:
 		lines := make([]error, len(err))
 		for n, one := range err {

@@ -17,7 +17,7 @@ const plainEvery = 5 * time.Second
 // progress shows the progress of an import.
 type progress interface {
 	moved(rows int, read int64)
-	say(line string) // prints a line besides the progress
+	say(line string) // prints a line in addition to the progress
 	end()
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestProgressIsABarOrALineNowAndThen(t *testing.T) {
+func TestProgressIsABarOrALineEveryFewSeconds(t *testing.T) {
 	var w bytes.Buffer
 	bar := newBarProgress(&w, 1000)
 	bar.moved(12_345, 500)

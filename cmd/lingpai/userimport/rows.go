@@ -59,8 +59,8 @@ func (b rowBatch) fault() error {
 	return fmt.Errorf("%w; the rows before it were imported, and the rest was not read", b.end)
 }
 
-// readBatches reads a batch while the previous one is written. The last batch has an end. The goroutine leaks if the
-// receiver stops before, which only happens when the process ends.
+// readBatches reads a batch while the previous one is written. Only the last batch has its field end set. The
+// goroutine leaks if the receiver stops earlier, which only happens when the process ends.
 func readBatches(source *inputFile, rows rowReader, apps knownApps) <-chan rowBatch {
 	batches := make(chan rowBatch)
 	go func() {

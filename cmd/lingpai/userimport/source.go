@@ -16,7 +16,8 @@ import (
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 )
 
-// maxRow bounds a row, in bytes: a longer one is no user, but an unclosed quote or the wrong file.
+// maxRow bounds a row, in bytes: a longer one is not a user, but an unclosed quote or the wrong
+// file.
 const maxRow = 64 << 10
 
 // inputFile is the file to import, or standard input.

@@ -5,7 +5,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose'
 const { ISSUER, AUDIENCE, PORT = '9002' } = process.env
 if (!ISSUER || !AUDIENCE) throw new Error('set ISSUER and AUDIENCE: jose skips a check if its value is undefined')
 
-// jose forgets keys after ten minutes. These are kept while Lingpai is down, and fetched every five minutes otherwise.
+// By default jose discards keys after ten minutes. Here they are fetched every five minutes, and kept while Lingpai is down.
 const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`), { cacheMaxAge: Infinity })
 setInterval(() => keys.reload().catch(console.warn), 5 * 60_000).unref()
 

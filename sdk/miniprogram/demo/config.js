@@ -1,6 +1,7 @@
 // Where the demo signs in. For lingpai dev, copy simulator.url and mini_program.appid from the output of
 //   lingpai dev --addr 127.0.0.1:8080 --data DIR --output json
-// The simulator has another port at each start. Without simulator, the demo uses the real wx.login.
+// The simulator uses a different port at each start. Without simulator, the demo uses the real
+// wx.login.
 module.exports = {
   issuer: 'http://127.0.0.1:8080',
   clientId: 'dev-mini-program',

@@ -1,13 +1,13 @@
 'use strict';
-// Made of src by scripts/build.js.
+// Generated from src by scripts/build.js.
 const parts = {};
 parts.errors = (() => {
 const messages = {
   network: ['网络不可用，请稍后重试', 'The network is not available. Try again later.'],
-  invalid_response: ['服务器的回答无法识别，请稍后重试', 'The server sent no answer that can be read. Try again later.'],
+  invalid_response: ['服务器的响应无法识别，请稍后重试', 'The response of the server could not be read. Try again later.'],
   temporarily_unavailable: ['服务繁忙，请稍后重试', 'The service is busy. Try again later.'],
   server_error: ['服务器出错，请稍后重试', 'Something went wrong on the server. Try again later.'],
-  login_failed: ['微信登录失败，请稍后重试', 'WeChat gave no login code. Try again later.'],
+  login_failed: ['微信登录失败，请稍后重试', 'WeChat returned no login code. Try again later.'],
   invalid_grant: ['凭据无效或已过期', 'The credentials were refused or have expired.'],
   signed_out: ['尚未登录', 'Not signed in.'],
   session_lost: ['登录已失效，请重新登录', 'The session has ended. Sign in again.'],

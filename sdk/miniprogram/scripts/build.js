@@ -15,7 +15,7 @@ exports.build = () => {
       .map(line => line.replace(/require\('\.\/(\w+)'\)/g, 'parts.$1').replace(/^module\.exports = /, 'return '));
     return `parts.${name} = (() => {\n${body.join('\n')}\n})();\n`;
   });
-  return `'use strict';\n// Made of src by scripts/build.js.\nconst parts = {};\n${joined.join('')}module.exports = parts.index;\n`;
+  return `'use strict';\n// Generated from src by scripts/build.js.\nconst parts = {};\n${joined.join('')}module.exports = parts.index;\n`;
 };
 
 exports.dist = path.join(root, 'dist', 'index.js');

@@ -31,7 +31,7 @@ module.exports = own => {
     }
   };
 
-  // WeChat's storage encrypts since base library 2.21.3.
+  // WeChat's storage can encrypt data since base library 2.21.3.
   const encrypts = () => {
     const version = String(about(host('setStorage')).SDKVersion || '0').split('.').map(Number);
     return (version[0] * 1000 + (version[1] || 0)) * 1000 + (version[2] || 0) >= 2021003;

@@ -19,7 +19,7 @@ test('registers and signs in', async () => {
   assert.deepEqual([err.code, err.status, err.retryable, err.message], ['username_taken', 409, false, 'The user name is taken.']);
 });
 
-test('a registration whose answer was lost can be repeated', async () => {
+test('a registration whose response was lost can be repeated', async () => {
   const { issuer, launch } = setUp();
   const app = launch();
   issuer.plan.push(lost);
@@ -27,7 +27,7 @@ test('a registration whose answer was lost can be repeated', async () => {
   assert.equal((await app.auth.register(who)).sub, 'bob');
 });
 
-test('a wrong password leaves the session that there is', async () => {
+test('a wrong password does not affect the current session', async () => {
   const { issuer, launch } = setUp();
   issuer.users.set('bob', 'right');
   const app = launch();
@@ -37,12 +37,12 @@ test('a wrong password leaves the session that there is', async () => {
   assert.deepEqual(app.events, ['change ada']);
 });
 
-test('user() asks the issuer', async () => {
+test('user() requests the claims from the issuer', async () => {
   const { launch } = setUp();
   assert.equal((await launch().auth.user()).nickname, '小明');
 });
 
-test('bindPhone() sends the code of the button; a refused one signs nobody out', async () => {
+test('bindPhone() sends the code of the button; a rejected code does not sign the user out', async () => {
   const { launch } = setUp();
   const app = launch();
   assert.deepEqual({ ...(await app.auth.bindPhone('good')) }, { phone_number: '+8613800000000', phone_number_verified: true });
@@ -52,7 +52,7 @@ test('bindPhone() sends the code of the button; a refused one signs nobody out',
   assert.deepEqual(app.events, ['change ada']);
 });
 
-test('errors are typed, and speak Chinese and English', async () => {
+test('errors have codes, and messages in Chinese and English', async () => {
   for (const [language, message] of [['zh-CN', '服务繁忙，请稍后重试'], ['en', 'The service is busy. Try again later.'], [undefined, '服务繁忙，请稍后重试']]) {
     const { issuer, device, launch } = setUp();
     device.language = 'zh_CN';
@@ -70,7 +70,7 @@ test('errors are typed, and speak Chinese and English', async () => {
   }
 });
 
-test('a listener that is taken away hears nothing', async () => {
+test('a removed listener is not called', async () => {
   const { launch } = setUp();
   const app = launch();
   const heard = [];
@@ -83,7 +83,7 @@ test('a listener that is taken away hears nothing', async () => {
   assert.deepEqual(heard, ['ada']);
 });
 
-test('a listener that fails harms nobody, and its fault is not hidden', () => {
+test('an error of a listener affects nothing else, and is not hidden', () => {
   const script = `
     const { setUp } = require('./support/fixtures');
     const app = setUp().launch();
@@ -96,7 +96,7 @@ test('a listener that fails harms nobody, and its fault is not hidden', () => {
   for (const line of ['told: of the app', 'heard: ada', 'signed in: ada']) assert.ok(stdout.includes(line), stdout);
 });
 
-test('createAuth says what it misses', () => {
+test('createAuth reports missing options', () => {
   const { launch } = setUp();
   assert.throws(() => launch({ options: { issuer: '' } }), /issuer and clientId/);
 });

@@ -1,6 +1,7 @@
 'use strict';
 
-// The demo without a screen, with a real issuer and its simulator: sign-in, a rejected token, a refresh, a kill, a theft, signing in again.
+// Runs the demo without a screen against a real issuer and its simulator: sign-in, a rejected token, a refresh, a
+// killed app, a theft, another sign-in.
 
 const assert = require('node:assert/strict');
 const fs = require('fs');

@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { setUp, api, hour, fails, turn } = require('./support/fixtures');
 const { lost, unsent, refused, never } = require('./support/issuer');
 
-test('one key per refresh token, made with it and kept until an answer is stored', async () => {
+test('each refresh token has one key, created with it and kept until a response is stored', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
@@ -22,7 +22,7 @@ test('one key per refresh token, made with it and kept until an answer is stored
   assert.equal(issuer.thefts, 0);
 });
 
-test('an app killed during a refresh repeats the same request at its next start', async () => {
+test('an app that is killed during a refresh repeats the same request at its next start', async () => {
   const { issuer, device, launch } = setUp();
   await launch().auth.getAccessToken();
   const { refresh, key } = device.record();
@@ -39,7 +39,7 @@ test('an app killed during a refresh repeats the same request at its next start'
   assert.equal(issuer.thefts, 0);
 });
 
-test('an app killed between an answer and its storing repeats the same request', async () => {
+test('an app that is killed before it stores a response repeats the same request', async () => {
   const { issuer, device, launch } = setUp();
   await launch().auth.getAccessToken();
   const { refresh, key } = device.record();
@@ -71,7 +71,7 @@ test('a code and its key are stored before they are sent, and repeated after a k
   assert.equal(device.record().pending, undefined);
 });
 
-test('a lost answer to a code is repeated in the same app, too', async () => {
+test('a code whose response was lost is sent again in the same app, too', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   issuer.plan.push(lost);
@@ -81,7 +81,7 @@ test('a lost answer to a code is repeated in the same app, too', async () => {
   assert.equal(device.logins, 1);
 });
 
-test('a stored code that is refused is replaced by a fresh one, once', async () => {
+test('a stored code that is rejected is replaced by a fresh one, once', async () => {
   const { issuer, device, launch } = setUp();
   device.mint = async () => 'expired';
   const app = launch();
@@ -93,7 +93,7 @@ test('a stored code that is refused is replaced by a fresh one, once', async () 
   assert.notEqual(issuer.requests[1].key, issuer.requests[2].key);
 });
 
-test('a fresh code that is refused is not repeated, and the next call takes another', async () => {
+test('a fresh code that is rejected is not sent again, and the next call gets another one', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   issuer.plan.push(refused(400, 'invalid_grant', { wechat_errcode: 40029 }));
@@ -106,7 +106,7 @@ test('a fresh code that is refused is not repeated, and the next call takes anot
   assert.notEqual(codes[0], codes[1]);
 });
 
-test('without a good random source there is no key, and no code is sent twice', async () => {
+test('without a secure random source there is no key, and no code is sent twice', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch({ without: ['getRandomValues'] });
   issuer.plan.push(lost);
@@ -118,7 +118,7 @@ test('without a good random source there is no key, and no code is sent twice', 
   assert.notEqual(issuer.requests[0].form.code, issuer.requests[1].form.code);
 });
 
-test('a random source that fails or hands out too little gives no key either', async () => {
+test('a random source that fails or returns too few bytes gives no key either', async () => {
   for (const broken of [() => Promise.reject(new Error('no')), async () => ({ randomValues: new ArrayBuffer(8) }), async () => ({})]) {
     const { issuer, device, launch } = setUp();
     device.takes.getRandomValues = broken;
@@ -127,7 +127,7 @@ test('a random source that fails or hands out too little gives no key either', a
   }
 });
 
-test('a key that could not be made with its token is made, and stored, before that is sent', async () => {
+test('a key that could not be created with its token is created and stored before the token is sent', async () => {
   const { issuer, device, launch } = setUp();
   device.takes.getRandomValues = () => Promise.reject(new Error('not yet'));
   await launch().auth.getAccessToken();
@@ -144,14 +144,14 @@ test('a key that could not be made with its token is made, and stored, before th
   assert.equal(issuer.sessions.length, 1);
 });
 
-test('the platform may bring a random source', async () => {
+test('the platform may provide a random source', async () => {
   const { issuer, launch } = setUp();
   const app = launch({ without: ['getRandomValues'], options: { platform: { random: async n => new Uint8Array(n).fill(10) } } });
   await app.auth.getAccessToken();
   assert.equal(issuer.requests[0].key, '0a'.repeat(16));
 });
 
-test('passwords are sent with no key and are not stored', async () => {
+test('passwords are sent without a key and are not stored', async () => {
   const { issuer, device, launch } = setUp();
   issuer.users.set('ada', 'a few words of hers');
   const app = launch();

@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { setUp, api, hour, fails, turn, gate } = require('./support/fixtures');
 const { unsent } = require('./support/issuer');
 
-test('after logout() only login() signs in, also after a restart', async () => {
+test('after logout() only login() signs in, even after a restart', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
@@ -23,7 +23,7 @@ test('after logout() only login() signs in, also after a restart', async () => {
   assert.deepEqual(app.events, ['change ada', 'change']);
 });
 
-test('a call beside login() waits for it, and fails with it', async () => {
+test('a call during login() waits for it, and fails if it fails', async () => {
   const { issuer, launch } = setUp();
   const app = launch();
   await app.auth.logout();
@@ -35,7 +35,7 @@ test('a call beside login() waits for it, and fails with it', async () => {
   assert.deepEqual(errors.map(err => err.code), ['network', 'network']);
 });
 
-test('logout() signs out on the device even if the issuer cannot be told', async () => {
+test('logout() signs out on the device even if the issuer cannot be reached', async () => {
   const { issuer, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
@@ -44,7 +44,7 @@ test('logout() signs out on the device even if the issuer cannot be told', async
   assert.equal((await fails(app.auth.getAccessToken())).code, 'signed_out');
 });
 
-test('a sign-in that is answered after logout() is not taken, and its session is ended', async () => {
+test('a sign-in that is answered after logout() is discarded, and its session is ended', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   const slow = gate();
@@ -72,7 +72,7 @@ test('a logout() while wx.login is running sends no code', async () => {
   assert.equal(issuer.count('wechat_code'), 0);
 });
 
-test('logout() when nobody is signed in is no error', async () => {
+test('logout() is not an error when nobody is signed in', async () => {
   const { launch } = setUp();
   assert.equal(await launch().auth.logout(), true);
 });

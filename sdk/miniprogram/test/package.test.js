@@ -12,7 +12,7 @@ const root = path.join(__dirname, '..');
 const shipped = fs.readFileSync(dist, 'utf8');
 const manifest = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
 
-test('dist is made of src', () => {
+test('dist is generated from src', () => {
   assert.equal(shipped, build(), 'run: npm run build');
 });
 
@@ -24,7 +24,7 @@ test('is below 6 KB gzipped, all files together', () => {
   assert.ok(size < 6000, String(size));
 });
 
-test('has what DevTools and Node look for, and depends on nothing', () => {
+test('has the fields that DevTools and Node look for, and no dependencies', () => {
   assert.equal(manifest.main, 'dist/index.js');
   assert.equal(manifest.miniprogram, 'dist');
   assert.ok(fs.existsSync(path.join(root, manifest.types)));
@@ -33,7 +33,7 @@ test('has what DevTools and Node look for, and depends on nothing', () => {
 });
 
 // npm packs the LICENSE of the package's own folder, and no other.
-test('has the license with it', () => {
+test('contains the license', () => {
   assert.equal(fs.readFileSync(path.join(root, 'LICENSE'), 'utf8'), fs.readFileSync(path.join(root, '../../LICENSE'), 'utf8'));
 });
 
@@ -47,13 +47,13 @@ test('runs in a bare context that has nothing but wx', async () => {
   assert.equal(device.logins, 2);
 });
 
-test('names nothing that the runtime lacks', () => {
+test('uses nothing that the runtime lacks', () => {
   const code = shipped.replace(/'[^']*'/g, "''");
   assert.doesNotMatch(code, /\b(window|document|fetch|XMLHttpRequest|URL|URLSearchParams|TextEncoder|TextDecoder|atob|btoa|crypto|Buffer|process|require|eval|Function|globalThis|Proxy|Intl|localStorage|Math\.random)\b/);
 });
 
 // Profiles are requested when the user taps a button of the app, never at its start.
-test('asks nobody for a profile', () => {
+test('does not request a profile', () => {
   assert.doesNotMatch(shipped, /getUserProfile|getUserInfo|getPhoneNumber|authorize\(/);
 });
 
@@ -79,11 +79,11 @@ const installed = name => {
   }
 };
 
-test('a parser of ES2015 reads it', { skip: !installed('acorn') && 'acorn is not installed' }, () => {
+test('an ES2015 parser accepts it', { skip: !installed('acorn') && 'acorn is not installed' }, () => {
   require(installed('acorn')).parse(shipped, { ecmaVersion: 2015, sourceType: 'script' });
 });
 
-test('the types hold', { skip: !installed('typescript/package.json') && 'typescript is not installed' }, () => {
+test('the types compile', { skip: !installed('typescript/package.json') && 'typescript is not installed' }, () => {
   const { execFileSync } = require('child_process');
   const tsc = path.join(path.dirname(installed('typescript/package.json')), 'bin', 'tsc');
   execFileSync(process.execPath, [tsc, '--noEmit', '--strict', '--target', 'es2017', '--module', 'commonjs', '--types', '', path.join(__dirname, 'types.ts')], { stdio: 'inherit' });

@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { setUp, api, hour, fails, turn } = require('./support/fixtures');
 const { never } = require('./support/issuer');
 
-test('the storage is encrypted where WeChat can, and plain where it cannot', async () => {
+test('the storage is encrypted if WeChat supports that, and plain otherwise', async () => {
   for (const [version, plain] of [['2.21.2', true], ['2.21.3', false], ['2.9.9', true], ['3.0.0', false]]) {
     const { device, launch } = setUp();
     device.version = version;
@@ -16,7 +16,7 @@ test('the storage is encrypted where WeChat can, and plain where it cannot', asy
   }
 });
 
-test('a session that was stored plain survives the update that brings encryption', async () => {
+test('a session that was stored in plain text survives an update of WeChat that adds encryption', async () => {
   const { issuer, device, launch } = setUp();
   device.version = '2.20.0';
   await launch().auth.getAccessToken();
@@ -37,7 +37,7 @@ test('encryption that fails falls back to plain', async () => {
   assert.equal(await launch({ options: { platform } }).auth.getAccessToken(), token);
 });
 
-test('what is stored and cannot be read counts as nothing', async () => {
+test('stored data that cannot be read counts as missing', async () => {
   for (const data of ['', 'null', '7', '{', 'ciphertext']) {
     const { device, launch } = setUp();
     device.stored.set('lingpai.mini', { data, encrypt: true });
@@ -45,7 +45,7 @@ test('what is stored and cannot be read counts as nothing', async () => {
   }
 });
 
-test('a platform object takes the place of wx, with callbacks or promises, in part or as a whole', async () => {
+test('a platform object replaces wx, completely or in part, with callbacks or promises', async () => {
   const { issuer, launch } = setUp();
   const calls = [];
   const container = { // as wx.cloud.callContainer
@@ -70,7 +70,7 @@ test('a platform object takes the place of wx, with callbacks or promises, in pa
   assert.equal(JSON.parse(kept['lingpai.mini']).sub, 'uni');
 });
 
-test('a promise of the host that fails is not left unhandled', async () => {
+test('a rejected promise of the host is handled', async () => {
   const { launch } = setUp();
   const late = [];
   const listen = err => late.push(err);
@@ -82,7 +82,7 @@ test('a promise of the host that fails is not left unhandled', async () => {
   assert.deepEqual(late, []);
 });
 
-test('a host that throws or never answers does not hang anybody', async () => {
+test('no call hangs if the host throws or never answers', async () => {
   const { device, launch } = setUp();
   const app = launch({ options: { timeout: -4950 } }); // which leaves 50 ms
   device.takes.login = never;
@@ -94,7 +94,7 @@ test('a host that throws or never answers does not hang anybody', async () => {
   assert.equal((await fails(broken.auth.getAccessToken())).code, 'network');
 });
 
-test('an answer that comes twice counts once', async () => {
+test('an answer that arrives twice counts once', async () => {
   const { issuer, device, launch } = setUp();
   const wx = device.wx({ alive: true });
   const twice = name => options => wx[name](Object.assign({}, options, { success: answer => { options.success(answer); options.success(answer); if (options.fail) options.fail(answer); } }));
@@ -104,7 +104,7 @@ test('an answer that comes twice counts once', async () => {
   assert.equal(issuer.requests.length, 1);
 });
 
-test('bodies that stay text are read', async () => {
+test('a body that wx.request leaves as text is parsed', async () => {
   const { issuer, device, launch } = setUp();
   device.network = async options => { const answer = await issuer.answer(options); return Object.assign({}, answer, { data: JSON.stringify(answer.data) }); };
   assert.equal((await launch().auth.login()).sub, 'ada');

@@ -15,7 +15,7 @@ const ended = async () => {
   return w;
 };
 
-test('a WeChat session that has ended is opened again by one silent wx.login, and the calls are replayed', async () => {
+test('after a WeChat session has ended, one silent wx.login opens a new one, and the calls are replayed', async () => {
   const { issuer, device, app } = await ended();
   const answers = await Promise.all(Array.from({ length: 5 }, () => app.auth.request({ url: api })));
   assert.ok(answers.every(answer => answer.statusCode === 200));
@@ -37,7 +37,7 @@ test('nothing is replayed for another user, and the session counts as lost', asy
   assert.equal(device.logins, 3);
 });
 
-test('a user whom the issuer refuses loses the session, once', async () => {
+test('a user that the issuer rejects loses the session, once', async () => {
   const { issuer, device, app } = await ended();
   issuer.disabled = true;
   const err = await fails(app.auth.request({ url: api }));
@@ -47,7 +47,7 @@ test('a user whom the issuer refuses loses the session, once', async () => {
   assert.equal(device.logins, 2);
 });
 
-test('a session by password is never replaced by a WeChat one', async () => {
+test('a session opened with a password is never replaced by a WeChat one', async () => {
   const { issuer, device, launch } = setUp();
   issuer.users.set('bob', 'a few words of his');
   const app = launch();
@@ -60,7 +60,7 @@ test('a session by password is never replaced by a WeChat one', async () => {
   assert.deepEqual(app.events, ['change bob', 'sessionLost session_lost', 'change']);
 });
 
-test('a sign-in that fails for the network is tried again, with the user still expected', async () => {
+test('a sign-in that fails because of the network is repeated, and still expects the same user', async () => {
   const { issuer, device, app, launch } = await ended();
   issuer.plan.push(answer => answer(), unsent);
   assert.equal((await fails(app.auth.request({ url: api }))).code, 'network');
@@ -71,7 +71,7 @@ test('a sign-in that fails for the network is tried again, with the user still e
   assert.equal((await fails(next.auth.request({ url: api }))).code, 'session_lost');
 });
 
-test('wx.login that fails is an error that may be retried', async () => {
+test('a failure of wx.login is a retryable error', async () => {
   for (const broken of [() => Promise.reject(new Error('offline')), async () => ({})]) {
     const { issuer, device, app } = await ended();
     device.takes.login = broken;

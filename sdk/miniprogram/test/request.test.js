@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { setUp, api, hour, fails, turn, gate } = require('./support/fixtures');
 const { json } = require('./support/issuer');
 
-test('has the shape of wx.request', async () => {
+test('has the interface of wx.request', async () => {
   const { launch } = setUp();
   const app = launch();
   const answer = await app.auth.request({ url: api, method: 'POST', data: { a: 1 }, header: { 'X-Mine': '1' } });
@@ -26,7 +26,7 @@ test('resolves for every status, as wx.request does', async () => {
   assert.equal((await app.auth.request({ url: api })).statusCode, 500);
 });
 
-test('a 401 makes one refresh and one replay, body and all', async () => {
+test('a 401 causes one refresh and one replay, with the same body', async () => {
   const { issuer, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
@@ -36,7 +36,7 @@ test('a 401 makes one refresh and one replay, body and all', async () => {
   assert.equal(issuer.count('refresh_token'), 1);
 });
 
-test('a 401 that stays is handed over after one replay', async () => {
+test('a second 401 after the replay is returned', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   let sent = 0;
@@ -46,7 +46,7 @@ test('a 401 that stays is handed over after one replay', async () => {
   assert.equal(issuer.count('refresh_token'), 1);
 });
 
-test('replay: false hands the 401 over, and the next call has a new token', async () => {
+test('with replay: false the 401 is returned, and the next call has a new token', async () => {
   const { issuer, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
@@ -76,7 +76,7 @@ test('a late 401 of the old token does not refresh again', async () => {
   assert.equal(issuer.count('refresh_token'), 1);
 });
 
-test('many 401s at once make one refresh', async () => {
+test('many 401s at once cause one refresh', async () => {
   const { issuer, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
@@ -86,7 +86,7 @@ test('many 401s at once make one refresh', async () => {
   assert.equal(issuer.count('refresh_token'), 1);
 });
 
-test('a 401 that asks for a proof is no matter of tokens: nothing is refreshed or replayed', async () => {
+test('a 401 that asks for a proof causes no refresh and no replay', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   let sent = 0;
@@ -122,7 +122,7 @@ test('the refresh is never queued behind the requests that wait for it', async (
   assert.equal(issuer.count('refresh_token'), 1);
 });
 
-test('a request that fails frees its place', async () => {
+test('a failed request frees its slot', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();

@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { setUp, api, hour, fails, turn, gate } = require('./support/fixtures');
 const { lost, unsent, refused } = require('./support/issuer');
 
-test('signs in silently at the first need, and not before', async () => {
+test('signs in silently at the first call that needs a token, and not before', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   await turn();
@@ -17,7 +17,7 @@ test('signs in silently at the first need, and not before', async () => {
   assert.deepEqual(app.events, ['change ada']);
 });
 
-test('many calls at once make one sign-in, and later one refresh', async () => {
+test('many calls at once cause one sign-in, and later one refresh', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   const all = () => Promise.all(Array.from({ length: 30 }, () => app.auth.request({ url: api })).concat([app.auth.getAccessToken(), app.auth.user()]));
@@ -39,7 +39,7 @@ test('login() while another is in flight shares it', async () => {
   assert.equal(device.logins, 1);
 });
 
-test('login() beside a password login signs in by WeChat after it', async () => {
+test('login() during a password login signs in by WeChat after it', async () => {
   const { issuer, device, launch } = setUp();
   issuer.users.set('bob', 'a few words of his');
   const app = launch();
@@ -51,13 +51,13 @@ test('login() beside a password login signs in by WeChat after it', async () => 
   assert.equal(device.logins, 1);
 });
 
-test('a token of nobody is no answer', async () => {
+test('a response whose token has no user is rejected', async () => {
   const { issuer, launch } = setUp();
   issuer.plan.push(async answer => { const given = await answer(); given.data.access_token = 'opaque'; return given; });
   assert.equal((await fails(launch().auth.getAccessToken())).code, 'invalid_response');
 });
 
-test('refreshes a minute early, by the life that the server gave', async () => {
+test('refreshes a minute before the lifetime that the server reported is over', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
@@ -69,7 +69,7 @@ test('refreshes a minute early, by the life that the server gave', async () => {
   assert.equal(issuer.count('refresh_token'), 1);
 });
 
-test('a token that lives shorter than a minute is not refreshed at every call', async () => {
+test('a token that is valid for less than a minute is not refreshed at every call', async () => {
   const { issuer, launch } = setUp();
   issuer.ttl = 40;
   const app = launch();
@@ -77,7 +77,7 @@ test('a token that lives shorter than a minute is not refreshed at every call', 
   assert.equal(issuer.count('refresh_token'), 0);
 });
 
-test('a clock that is set back, or far ahead, makes a token old and never young', async () => {
+test('with a clock that is set back or far ahead, a token counts as old, never as fresh', async () => {
   for (const jump of [-24 * hour, 24 * hour]) {
     const { issuer, device, launch } = setUp();
     const app = launch();
@@ -90,7 +90,7 @@ test('a clock that is set back, or far ahead, makes a token old and never young'
   }
 });
 
-test('an early refresh that fails does not fail the call: the old token still does', async () => {
+test('if an early refresh fails, the call succeeds with the old token', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   const token = await app.auth.getAccessToken();
@@ -99,7 +99,7 @@ test('an early refresh that fails does not fail the call: the old token still do
   assert.equal(await app.auth.getAccessToken(), token);
 });
 
-test('the waiting calls settle when the refresh fails, and the next one tries again', async () => {
+test('the waiting calls fail when the refresh fails, and the next call tries again', async () => {
   const { issuer, device, launch } = setUp();
   const app = launch();
   await app.auth.getAccessToken();
@@ -113,7 +113,7 @@ test('the waiting calls settle when the refresh fails, and the next one tries ag
   assert.equal((await app.auth.request({ url: api })).statusCode, 200);
 });
 
-test('no fault of the network or the server signs anybody out', async () => {
+test('no error of the network or the server signs a user out', async () => {
   const html = async () => ({ statusCode: 200, data: '<html>Sign in to the Wi-Fi</html>', header: {} });
   const forbidden = async () => ({ statusCode: 403, data: '<html>', header: {} });
   for (const fault of [unsent, lost, html, forbidden, refused(500, 'server_error'), refused(503, 'temporarily_unavailable'), refused(429, 'temporarily_unavailable'),
@@ -131,7 +131,7 @@ test('no fault of the network or the server signs anybody out', async () => {
   }
 });
 
-test('a restart goes on with the stored session', async () => {
+test('a restarted app continues the stored session', async () => {
   const { issuer, device, launch } = setUp();
   const token = await launch().auth.getAccessToken();
   assert.equal(await launch().auth.getAccessToken(), token);
@@ -140,7 +140,7 @@ test('a restart goes on with the stored session', async () => {
   assert.equal(issuer.sessions.length, 1);
 });
 
-test('tokens are stored before anybody is woken', async () => {
+test('tokens are stored before waiting calls continue', async () => {
   const { device, launch } = setUp();
   const app = launch();
   for (let n = 0; n < 2; n++) {
@@ -161,7 +161,7 @@ test('tokens are stored before anybody is woken', async () => {
   }
 });
 
-test('a storage that cannot be written loses no tokens in memory, and is tried again before the next refresh', async () => {
+test('if the storage cannot be written, tokens stay in memory, and writing is tried again before the next refresh', async () => {
   const { issuer, device, launch } = setUp();
   device.takes.setStorage = () => Promise.reject(new Error('full'));
   const app = launch();
@@ -177,7 +177,7 @@ test('a storage that cannot be written loses no tokens in memory, and is tried a
   assert.equal(stored.refresh, issuer.requests.at(-1).form.refresh_token);
 });
 
-test('two instances on one storage share the session', async () => {
+test('two instances with one storage share the session', async () => {
   const { issuer, device, launch } = setUp();
   const one = launch();
   await one.auth.getAccessToken();

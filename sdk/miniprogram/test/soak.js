@@ -31,7 +31,7 @@ class Life {
     this.inFlight = new Set();
     this.seen = new Set(); // refresh tokens that the issuer gave
     this.smooth = false;
-    this.trace = []; // for whoever looks into a failure
+    this.trace = []; // for debugging a failure
     this.device = new Device({
       wechatUser: this.name, hurry: 100, mint, network: options => this.network(options),
       pause: () => this.pause(),
@@ -52,7 +52,7 @@ class Life {
     this.app = undefined;
   }
 
-  // Like real requests, none stays in the network longer than until the next hour.
+  // Like a real one, no request stays in the network for hours.
   async network(options) {
     if (options.url === api) return this.service(options);
     const sent = this.send(options);
@@ -82,7 +82,7 @@ class Life {
 
   async spoil(sent) {
     const fate = random();
-    if (fate < 0.12) { // the app is told of a failure, before or after the issuer has acted
+    if (fate < 0.12) { // the app gets an error, before or after the issuer has processed the request
       told.faults++;
       if (chance(0.5)) await sent;
       throw new Error('fail interrupted');
@@ -91,7 +91,7 @@ class Life {
       told.faults++;
       throw silence;
     }
-    if (fate < 0.19) { // a proxy's fault, though the issuer has acted
+    if (fate < 0.19) { // an error of a proxy, although the issuer has processed the request
       told.faults++;
       await sent;
       return { statusCode: 502, header: {}, data: '<html>Bad Gateway</html>' };

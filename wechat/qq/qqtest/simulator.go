@@ -20,7 +20,7 @@ import (
 // SecretPrefix begins the AppSecret of every simulated app.
 const SecretPrefix = "simulator-"
 
-const codeLife = 5 * time.Minute
+const codeLifetime = 5 * time.Minute
 
 // Limits of the simulator. Beyond them it rejects additions.
 const (
@@ -38,7 +38,7 @@ type Options struct {
 type App struct {
 	AppID  string `json:"appid"`           // digits
 	Secret string `json:"secret"`          // begins with SecretPrefix
-	Union  string `json:"union,omitempty"` // the Open Platform account; empty: none, thus no unionid
+	Union  string `json:"union,omitempty"` // the Open Platform account; empty: none, and so no unionid
 }
 
 // A Fault makes the next requests fail.
@@ -114,12 +114,12 @@ func (s *Simulator) MintCode(appID, user string) (string, error) {
 		return "", fmt.Errorf("more than %d codes are valid", maxCodes)
 	}
 	text := strings.ToLower(identifier("code", rand.Text()))
-	s.codes[text] = &code{appID: appID, user: user, expires: now.Add(codeLife)}
+	s.codes[text] = &code{appID: appID, user: user, expires: now.Add(codeLifetime)}
 	return text, nil
 }
 
-// Asked returns how often a code was sent, including failures.
-func (s *Simulator) Asked(text string) int {
+// CodeRequests returns how often a code was sent, including failures.
+func (s *Simulator) CodeRequests(text string) int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if known, found := s.codes[text]; found {

@@ -69,8 +69,8 @@ func TestALogin(t *testing.T) {
 	for _, refused := range []string{code, expired, foreign, "forged"} {
 		require.EqualValues(t, 40029, logIn(t, s, "js_code", refused)["errcode"])
 	}
-	require.Equal(t, 2, s.Asked(code))
-	require.Zero(t, s.Asked("forged"))
+	require.Equal(t, 2, s.CodeRequests(code))
+	require.Zero(t, s.CodeRequests("forged"))
 }
 
 func TestFaultsAreAppliedInOrder(t *testing.T) {
@@ -127,7 +127,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	_, err := s.MintCode(appID, "ada")
 	require.Error(t, err)
-	now = now.Add(codeLife)
+	now = now.Add(codeLifetime)
 	_, err = s.MintCode(appID, "ada")
 	require.NoError(t, err)
 	require.Len(t, s.codes, 1)

@@ -1,4 +1,4 @@
-// jose, as an API uses it to verify tokens offline.
+// Uses jose as an API does, to verify tokens offline.
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
@@ -20,12 +20,12 @@ test('the access token verifies', async () => {
   assert.ok(payload.sub && payload.jti && payload.exp > payload.iat)
 })
 
-test('the ID token verifies, for the client', async () => {
+test('the ID token verifies with the client as its audience', async () => {
   const { payload } = await jwtVerify(tokens.id_token, keys, { issuer, audience: miniProgram, algorithms: ['RS256'] })
   assert.ok(payload.at_hash)
 })
 
-test('what is wrong does not verify', async () => {
+test('invalid tokens do not verify', async () => {
   const { access_token: access, id_token: id } = tokens
   await assert.rejects(jwtVerify(access, keys, { ...expected, audience: 'https://another.example.com' }), { claim: 'aud' })
   await assert.rejects(jwtVerify(access, keys, { ...expected, issuer: 'https://another.example.com' }), { claim: 'iss' })

@@ -1,4 +1,4 @@
-// oauth4webapi, which holds every answer against the specifications.
+// Uses oauth4webapi, which checks every response against the specifications.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { before, test } from 'node:test'
@@ -48,7 +48,7 @@ async function refresh(token, headers) {
 
 const showing = (token) => new Request(audience, { headers: { Authorization: `Bearer ${token}` } })
 
-test('an API takes the access token, and nothing else', async () => {
+test('an API accepts the access token, and nothing else', async () => {
   const tokens = await signIn('openid')
   const id = oauth.getValidatedIdTokenClaims(tokens)
   const claims = await oauth.validateJwtAccessToken(server, showing(tokens.access_token), audience, http)
@@ -58,7 +58,7 @@ test('an API takes the access token, and nothing else', async () => {
   await assert.rejects(oauth.validateJwtAccessToken(server, showing(tokens.id_token), miniProgram, http), 'an ID token is no access token')
 })
 
-test('userinfo is of the one who signed in', async () => {
+test('userinfo returns the user who signed in', async () => {
   const tokens = await passwordGrant('openid profile')
   const { sub } = oauth.getValidatedIdTokenClaims(tokens)
   const response = await oauth.userInfoRequest(server, confidential, tokens.access_token, http)
@@ -73,7 +73,7 @@ test('userinfo is of the one who signed in', async () => {
   })
 })
 
-test('an answer that was lost comes again with its key', async () => {
+test('a lost response is repeated for the same idempotency key', async () => {
   const first = await signIn('openid')
   const headers = { 'Idempotency-Key': randomBytes(16).toString('hex') }
   const lost = await refresh(first.refresh_token, headers)
@@ -83,7 +83,7 @@ test('an answer that was lost comes again with its key', async () => {
   await oauth.validateJwtAccessToken(server, showing(again.access_token), audience, http)
 })
 
-test('a service is its own subject', async () => {
+test('a service is the subject of its tokens', async () => {
   const { access_token: token } = await clientCredentials()
   const claims = await oauth.validateJwtAccessToken(server, showing(token), audience, http)
   assert.deepEqual([claims.sub, claims.client_id, claims.scope], [service.id, service.id, 'api'])
@@ -93,7 +93,7 @@ test('a service is its own subject', async () => {
   await assert.rejects(revoke({ client_id: service.id }, oauth.ClientSecretBasic(service.secret), token), { error: 'unsupported_token_type' })
 })
 
-test('a mini-program signs out, and nobody else can do it for it', async () => {
+test('a mini-program can end its session, and no other client can', async () => {
   const tokens = await signIn('openid')
   await assert.rejects(revoke(confidential, basic, tokens.refresh_token), { error: 'invalid_grant' })
   assert.equal((await introspect(tokens.access_token)).active, false, "another client's token says nothing")

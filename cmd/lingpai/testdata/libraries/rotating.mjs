@@ -1,5 +1,6 @@
-// Gets tokens and verifies them with jose, when they are new and before they expire, while the issuer's keys rotate. jose keeps the key set for as
-// long as the server says and, since the cooldown is longer than the test, never asks again because of a key that it does not know.
+// Gets tokens and verifies them with jose, when they are new and before they expire, while the issuer's keys rotate.
+// jose keeps the key set for as long as the server says and, since the cooldown is longer than the test, never
+// fetches it because of an unknown key.
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 
 const { ISSUER, AUDIENCE, SERVICE, SERVICE_SECRET, SECONDS } = process.env
@@ -8,7 +9,7 @@ const maxAge = Number(/max-age=(\d+)/.exec(response.headers.get('cache-control')
 const keys = createRemoteJWKSet(new URL(`${ISSUER}/.well-known/jwks.json`), { cacheMaxAge: maxAge * 1000, cooldownDuration: 3600_000 })
 const expected = { issuer: ISSUER, audience: AUDIENCE, typ: 'at+jwt', algorithms: ['RS256'] }
 
-const kids = {}, refused = [] // but for those that expired before this came to look at them again, which a busy machine may do to it
+const kids = {}, refused = [] // except tokens that expired before they were checked again, as may happen on a busy machine
 let tokens = 0
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 const verify = async (token, when) => {

@@ -1,4 +1,4 @@
-// The server that the Go test started, and what it holds.
+// The server that the Go test started, and its clients and users.
 import { env } from 'node:process'
 
 export const issuer = env.ISSUER
@@ -8,7 +8,7 @@ export const miniProgram = env.MINI_PROGRAM
 export const backend = { id: env.BACKEND, secret: env.BACKEND_SECRET }
 export const service = { id: env.SERVICE, secret: env.SERVICE_SECRET } // acts for itself; its tokens are for the back end too
 
-// wxLogin gives a code, as wx.login does in a mini-program.
+// wxLogin returns a code, as wx.login does in a mini-program.
 export async function wxLogin(person = 'alice') {
   const response = await fetch(`${env.SIMULATOR}/_sim/codes`, { method: 'POST', body: JSON.stringify({ appid: env.APP_ID, user: person }) })
   return (await response.json()).code

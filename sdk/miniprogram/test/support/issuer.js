@@ -15,10 +15,10 @@ class Issuer {
     this.ttl = 3600;
     this.good = new Set(); // access tokens that services accept
     this.users = new Map(); // by name
-    this.subs = {}; // who a WeChat user is; himself if not told
+    this.subs = {}; // the sub of a WeChat user; by default the user's name
     this.thefts = 0;
     this.disabled = false;
-    this.plan = []; // what becomes of the next requests to the issuer: a function of the true answer
+    this.plan = []; // what happens to the next requests to the issuer: a function of the real response
   }
 
   count(grant) {

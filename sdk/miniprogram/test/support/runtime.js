@@ -39,10 +39,10 @@ class Device {
     this.language = 'en';
     this.wechatUser = 'ada';
     this.logins = 0;
-    this.ahead = 0; // of the true clock, in milliseconds
-    this.takes = {}; // what takes the place of a function of wx
+    this.ahead = 0; // of the real clock, in milliseconds
+    this.takes = {}; // replacements of functions of wx
     this.pause = () => undefined; // before and after each call
-    this.hurry = 1; // how much sooner a network that never answers is given up
+    this.hurry = 1; // the factor by which long timeouts are shortened
     this.network = () => Promise.reject(new Error('no network'));
     this.mint = user => Promise.resolve(`code-${user}-${crypto.randomUUID()}`);
     Object.assign(this, more);

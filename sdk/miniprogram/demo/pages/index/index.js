@@ -30,7 +30,8 @@ Page({
     return this.show(auth.logout());
   },
 
-  // DevTools gives tourists no code for a getPhoneNumber button, so the simulator provides one.
+  // In tourist mode, DevTools returns no code for a getPhoneNumber button, so the simulator
+  // provides one.
   phone({ detail }) {
     const code = platform ? new Promise((success, fail) => platform.phoneCode({ success: answer => success(answer.code), fail })) : Promise.resolve(detail.code);
     return this.show(code.then(auth.bindPhone));
