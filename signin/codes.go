@@ -19,8 +19,9 @@ const deviceFor = 30 * 24 * time.Hour
 // countCode counts a code before it is sent, so that invented codes do not use up the app's quota at the platform, or
 // rejects it with oauth.TooManyRequests. The caller gives the uses back unless the platform rejects the code: many
 // phones share an address. If the address has sent too many bad codes, a device that lately signed a user in there has
-// a bucket of its own, so that a bad neighbor slows only new and failing callers. If the store fails, codes work.
-func (s *Service) countCode(ctx context.Context, r Request) (limits.Uses, error) {
+// a bucket of its own, so that a bad neighbor slows only new and failing callers. If the store fails, codes work, and
+// countCode returns nil.
+func (s *Service) countCode(ctx context.Context, r Request) (*limits.Uses, error) {
 	about := identity.Event{UserID: r.userID, ClientID: r.Client.ID}
 	uses := limits.ByAddress(limits.RejectedCodes, r.Address).About(about)
 	if r.userID != "" { // has presented an access token
@@ -34,22 +35,25 @@ func (s *Service) countCode(ctx context.Context, r Request) (limits.Uses, error)
 	s.limiter.Report(ctx, err)
 	switch {
 	case errors.Is(err, oauth.TooManyRequests):
-		return limits.Uses{}, err
+		return nil, err
 	case err != nil:
 		s.logger.WarnContext(ctx, "cannot count codes", "error", err)
-		return limits.Uses{}, nil
+		return nil, nil
 	}
-	return uses, nil
+	return &uses, nil
 }
 
 // judged gives the uses of a code back unless the platform rejected it, and remembers the device of a good one.
-func (s *Service) judged(ctx context.Context, r Request, uses limits.Uses, err error) {
+func (s *Service) judged(ctx context.Context, r Request, uses *limits.Uses, err error) {
 	if errors.Is(err, wechat.ErrBadCode) {
 		s.limiter.Record(ctx, r.device(), identity.Event{Kind: identity.EventSignInFailed, UserID: r.userID,
 			ClientID: r.Client.ID, Detail: "code"})
 		return
 	}
-	s.limiter.GiveBack(ctx, uses)
+	if uses == nil {
+		return
+	}
+	s.limiter.GiveBack(ctx, *uses)
 	if err != nil || r.userID != "" {
 		return
 	}
