@@ -155,6 +155,7 @@ func (m *Manager) issue(ctx context.Context, authorization tokens.Authorization)
 		return tokens.Set{}, oauth.NewError(oauth.InvalidGrant,
 			"The user was disabled or changed during this sign-in. Sign in again.")
 	}
+	m.signIn.GiveBack(ctx, authorization.User.ID, authorization.Client.ID)
 	return tokens.Set{}, tokens.Failed(err)
 }
 

@@ -236,6 +236,10 @@ func TestSignInsOfAUserAreLimited(t *testing.T) {
 		requireTokens(t, w.token(keyed))
 	}
 	last := w.token(keyed)
+	refused := w.wechatCode("alice").with(":Idempotency-Key", testKey)
+	for range 3 { // a key does not get around the limit
+		requireTooMany(t, w.token(refused))
+	}
 	a := w.token(w.wechatCode("alice"))
 	requireTooMany(t, a)
 	require.Regexp(t, `^(60|5[0-9])$`, a.header.Get("Retry-After"), "one more every minute")

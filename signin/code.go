@@ -106,10 +106,8 @@ func (s *Service) Person(ctx context.Context, r Request, exchange Exchange) (Per
 	if err := s.checkDeletion(ctx, r, user); err != nil {
 		return Person{}, err
 	}
-	if !exchange.Recalled { // otherwise the first request has been counted
-		if err := s.countSignIn(ctx, r, user); err != nil {
-			return Person{}, err
-		}
+	if err := s.countSignIn(ctx, r, user); err != nil {
+		return Person{}, err
 	}
 	s.keepSessionKey(ctx, r.Client, app.ID, login, exchange.At)
 	authTime := s.now()

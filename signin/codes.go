@@ -74,13 +74,22 @@ func (s *Service) knowsDevice(ctx context.Context, r Request) bool {
 	return err == nil
 }
 
+// GiveBack gives back a sign-in of a user at a client that Password or Person has counted, because no tokens could be
+// issued.
+func (s *Service) GiveBack(ctx context.Context, userID, clientID string) {
+	s.limiter.GiveBack(ctx, signInOf(userID, clientID))
+}
+
+func signInOf(userID, clientID string) limits.Uses {
+	sum := sha256.Sum256([]byte(userID + " " + clientID))
+	return limits.Of(limits.SignIns, hex.EncodeToString(sum[:16])).
+		About(identity.Event{UserID: userID, ClientID: clientID})
+}
+
 // countSignIn counts a sign-in of a user at a client, or rejects it with oauth.TooManyRequests. If the store fails, it
 // is not counted: passwords have been counted already, and codes work without the store.
 func (s *Service) countSignIn(ctx context.Context, r Request, user identity.User) error {
-	sum := sha256.Sum256([]byte(user.ID + " " + r.Client.ID))
-	uses := limits.Of(limits.SignIns, hex.EncodeToString(sum[:16])).
-		About(identity.Event{UserID: user.ID, ClientID: r.Client.ID})
-	err := s.limiter.Count(ctx, uses)
+	err := s.limiter.Count(ctx, signInOf(user.ID, r.Client.ID))
 	if err != nil && !errors.Is(err, oauth.TooManyRequests) {
 		s.logger.WarnContext(ctx, "cannot count a sign-in", "error", err)
 		return nil
