@@ -39,7 +39,7 @@ func (s *Service) countAttempt(ctx context.Context, username, clientID, address 
 	go func() { found <- s.findKnown(ctx, a.name) }()
 	err := s.limiter.Count(ctx, a.address)
 	a.networks = <-found
-	a.known = a.networks.have(a.neighborhood, s.now())
+	a.known = address != "" && a.networks.have(a.neighborhood, s.now())
 	if err != nil {
 		return a, err
 	}
