@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/clients"
@@ -135,6 +136,8 @@ func readAppSecret(ctx context.Context, cmd *cobra.Command, platform string) (id
 const phoneBudgetUsage = "how many phone numbers the app may request from WeChat per month; WeChat charges for " +
 	"each; 0: none, -1: no limit"
 
+const noLimitFlag = "no-limit"
+
 func setPhoneBudgetCommand() *cobra.Command {
 	cmd := completeArguments(operate(&cobra.Command{
 		Use:   "set-phone-budget APPID N",
@@ -156,16 +159,22 @@ has requested this month count towards the new limit.`,
 			describeBudget(budget), server.RecordAge)
 		return printResult(cmd, members{"appid": args[0], "phone_budget": budget})
 	}), 1, appCandidates)
-	cmd.Flags().BoolP("no-bound", "1", false, "no limit") // pflag parses -1 as a flag
+	cmd.Flags().BoolP(noLimitFlag, "1", false, "remove the limit") // pflag parses -1 as a flag
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "no-bound" { // its former name
+			name = noLimitFlag
+		}
+		return pflag.NormalizedName(name)
+	})
 	return cmd
 }
 
 func phoneBudgetArgument(cmd *cobra.Command, args []string) (int, error) {
-	unbounded, _ := cmd.Flags().GetBool("no-bound")
+	unlimited, _ := cmd.Flags().GetBool(noLimitFlag)
 	switch {
-	case unbounded && len(args) == 1:
+	case unlimited && len(args) == 1:
 		return -1, nil
-	case !unbounded && len(args) == 2:
+	case !unlimited && len(args) == 2:
 		if budget, err := strconv.ParseInt(args[1], 10, 32); err == nil && budget >= -1 {
 			return int(budget), nil
 		}

@@ -83,6 +83,12 @@ func TestPhoneBudgetsAreSetAndShown(t *testing.T) {
 	require.Contains(t, o.ok("apps", "set-phone-budget", appID, "-1"),
 		"may request any number of phone numbers per month")
 	require.Contains(t, o.ok("apps", "list"), " 12/no limit ")
+	for _, flag := range []string{"--no-limit", "--no-bound"} { // the latter is the former name
+		require.Contains(t, o.ok("apps", "set-phone-budget", appID, flag), "may request any number of")
+	}
+	help := o.ok("apps", "set-phone-budget", "--help")
+	require.Contains(t, help, "-1, --no-limit ")
+	require.NotContains(t, help, "no-bound")
 	require.Contains(t, o.ok("apps", "set-phone-budget", appID, "0"), "may request no phone numbers per month")
 	require.Contains(t, o.ok("apps", "list"), " 12/0 ")
 	require.Contains(t, o.ok("apps", "set-phone-budget", "wx1111111111111111", "7"),

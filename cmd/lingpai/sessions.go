@@ -39,8 +39,8 @@ func revokeSessionsCommand() *cobra.Command {
 		Use: "revoke [SID]", SuggestFor: []string{"end", "delete", "rm"},
 		Short: "End one session, all sessions of a user, or all before or after a given time",
 		Long: `End one session (SID), all sessions of a user (--user), all sessions that were opened at or before a
-given time (--before), or all that were opened or refreshed at or after one (--since). Services that verify access
-tokens offline without the revocation list accept them until they expire.
+given time (--before), or all that were opened or refreshed at or after a given time (--since). Services that verify
+access tokens offline without the revocation list accept them until they expire.
 
 Restoring a backup also restores sessions that ended after it was made, and nothing distinguishes them from the
 others. After a restore, end all sessions with --before and the current time. Mini-programs sign in again by

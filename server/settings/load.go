@@ -49,7 +49,7 @@ func Keys() []Key {
 
 // AddFlags gives a command --config and a flag for every key that is not a secret, and explains keys in its long help.
 func AddFlags(cmd *cobra.Command) {
-	cmd.Flags().String("config", "", "YAML file with any of the keys (also LINGPAI_CONFIG)")
+	cmd.Flags().String("config", "", "YAML file with any of the settings (also LINGPAI_CONFIG)")
 	var secrets strings.Builder
 	for _, s := range table() {
 		if s.secret {
@@ -60,7 +60,7 @@ func AddFlags(cmd *cobra.Command) {
 	}
 	cmd.Long += `
 
-Set a key in one of three ways. In the file: "session: {refresh_grace: 30s}"; in the environment:
+A setting can be given in three ways. In the file: "session: {refresh_grace: 30s}"; in the environment:
 LINGPAI_SESSION_REFRESH_GRACE=30s; as a flag: --session-refresh-grace 30s. Flags take precedence over the environment,
 and the environment over the file. Secrets have no flag, since other users of a machine can see flags; instead, append
 _FILE to the variable to read the secret from the file that it names:
