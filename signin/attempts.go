@@ -36,7 +36,7 @@ func (s *Service) countAttempt(ctx context.Context, username, clientID, address 
 	about := identity.Event{ClientID: clientID, Detail: "name " + a.name[:nameInEvents]}
 	a.address = limits.ByAddress(limits.PasswordAddress, address).About(about)
 	found := make(chan knownNetworks, 1)
-	go func() { found <- s.findKnown(ctx, a.name) }()
+	go func() { found <- s.known.find(ctx, a.name) }()
 	err := s.limiter.Count(ctx, a.address)
 	a.networks = <-found
 	a.known = address != "" && a.networks.have(a.neighborhood, s.now())
@@ -82,7 +82,7 @@ func (a attempt) caller() password.Caller {
 // user's total it gives back only this attempt, since the others may be an attacker's.
 func (s *Service) succeeded(ctx context.Context, a attempt) {
 	s.limiter.GiveBack(ctx, a.account.Forgetting(limits.PasswordMinute, limits.PasswordQuarter, limits.PasswordDay))
-	s.remember(ctx, a)
+	s.known.remember(ctx, a)
 }
 
 // failed gives an attempt back if it is not the caller's fault that it failed, and otherwise writes some of them to the

@@ -2,10 +2,13 @@ package signin
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lingpai/lingpai/identity"
 )
 
 const (
@@ -25,13 +28,20 @@ type knownNetwork struct {
 	at      time.Time
 }
 
+// networkMemory remembers the known networks of users.
+type networkMemory struct {
+	store  identity.Volatile
+	now    func() time.Time
+	logger *slog.Logger
+}
+
 func knownKey(name string) string { return "known/" + name }
 
-// findKnown returns the known networks of a user, or none if the store fails.
-func (s *Service) findKnown(ctx context.Context, name string) (found knownNetworks) {
-	value, err := s.volatile.Get(ctx, knownKey(name))
+// find returns the known networks of a user, or none if the store fails.
+func (m networkMemory) find(ctx context.Context, name string) (found knownNetworks) {
+	value, err := m.store.Get(ctx, knownKey(name))
 	if err != nil && !isNotFound(err) {
-		s.logger.WarnContext(ctx, "cannot read a user's known networks", "error", err)
+		m.logger.WarnContext(ctx, "cannot read a user's known networks", "error", err)
 	}
 	for line := range strings.Lines(string(value)) {
 		network, at, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -50,8 +60,8 @@ func (known knownNetworks) have(network string, now time.Time) bool {
 }
 
 // remember adds the network of an attempt to the user's known ones.
-func (s *Service) remember(ctx context.Context, a attempt) {
-	now := s.now()
+func (m networkMemory) remember(ctx context.Context, a attempt) {
+	now := m.now()
 	var value strings.Builder
 	write := func(k knownNetwork) {
 		value.WriteString(k.network + " " + strconv.FormatInt(k.at.Unix(), 10) + "\n")
@@ -67,7 +77,7 @@ func (s *Service) remember(ctx context.Context, a attempt) {
 			count++
 		}
 	}
-	if err := s.volatile.Put(ctx, knownKey(a.name), []byte(value.String()), knownFor); err != nil {
-		s.logger.WarnContext(ctx, "cannot remember a user's network", "error", err)
+	if err := m.store.Put(ctx, knownKey(a.name), []byte(value.String()), knownFor); err != nil {
+		m.logger.WarnContext(ctx, "cannot remember a user's network", "error", err)
 	}
 }

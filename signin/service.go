@@ -44,6 +44,7 @@ type Service struct {
 	events    identity.Events
 	volatile  identity.Volatile
 	limiter   *limits.Limiter
+	known     networkMemory
 	platforms map[string]Platform
 	vault     *wechat.Vault
 	repeats   *idempotency.Requests
@@ -58,6 +59,7 @@ func New(c Config) *Service {
 	return &Service{
 		clients: c.Clients, apps: c.Apps, users: c.Users, accounts: c.Accounts, deletions: c.Deletions,
 		events: c.Events, volatile: c.Volatile, limiter: c.Limiter, platforms: c.Platforms,
+		known: networkMemory{c.Volatile, c.Now, c.Logger},
 		vault: c.Vault, repeats: c.Repeats, sealer: c.Sealer, hasher: c.Hasher,
 		now: c.Now, logger: c.Logger,
 	}
