@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
@@ -92,14 +93,14 @@ func TestRoundTripsOfLimits(t *testing.T) {
 // TestProofsByCodeHaveABucketOfTheirOwn: a bad neighbour does not prevent them, and they are limited by user.
 func TestProofsByCodeHaveABucketOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	w := newAccountEnv(t)
+	w := newAccountEnv(t, limited(limits.RejectedCodes, 30))
 	ada, bob := w.at(testApp, "ada"), w.at(testApp, "bob")
-	for n := range 310 {
+	for n := range 31 {
 		w.token(w.wechatCode("eve").with("code", fmt.Sprint("invented-", n)))
 	}
 	requireTooMany(t, w.token(w.wechatCode("eve").with("code", "invented", ":User-Agent", "new")))
 	requireAccount(t, w.account("POST /export", ada.text("access_token"), w.proofBy(testApp, "ada")))
-	for n := range 310 {
+	for n := range 31 {
 		invented := form{"proof_code": fmt.Sprint("invented-", n), "proof_appid": testApp}
 		w.account("POST /export", ada.text("access_token"), invented)
 	}

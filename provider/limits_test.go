@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/password"
 	serversettings "github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/wechat/wechattest"
@@ -22,6 +23,15 @@ func behindProxy(s *settings) { s.proxies = []netip.Prefix{netip.MustParsePrefix
 
 // from is a request from an address.
 func (f form) from(address string) form { return f.with(":X-Forwarded-For", address) }
+
+// limited changes a limit, with so long a period that it does not matter how long a test takes.
+func limited(name limits.Name, uses int) option {
+	return func(s *settings) {
+		s.configure = func(c *serversettings.Settings) {
+			c.LimitOverrides = map[limits.Name]limits.Rate{name: {Uses: uses, Period: time.Duration(uses) * time.Hour}}
+		}
+	}
+}
 
 // wrong is a sign-in with a password that nobody can have. It counts as an attempt, but is not hashed.
 func wrong(username string) form { return passwordForm(username, strings.Repeat("p", 4000)) }
@@ -98,7 +108,7 @@ func TestAUserUnderAttackSignsInFromAKnownAddress(t *testing.T) {
 // TestAKnownAddressMayNotGuessForever: somebody in the user's own network gets no more guesses than elsewhere.
 func TestAKnownAddressMayNotGuessForever(t *testing.T) {
 	t.Parallel()
-	w := newEnv(t, behindProxy)
+	w := newEnv(t, behindProxy, limited(limits.PasswordUser, 100))
 	requireTokens(t, w.token(passwordForm("alice", testPassword).from("192.0.2.1")))
 	for range 5 {
 		requireError(t, w.token(wrong("alice").from("192.0.2.1")), http.StatusBadRequest, "invalid_grant")
@@ -138,23 +148,23 @@ func TestCodesThatNeverReachedWechatBlockNobody(t *testing.T) {
 // that have signed a user in there.
 func TestRejectedCodesBlockOnlyNewAndFailingCallers(t *testing.T) {
 	t.Parallel()
-	w := newEnv(t)
+	w := newEnv(t, limited(limits.RejectedCodes, 30))
 	w.signIn("alice", ":User-Agent", "a phone")
 	invented := func(n int, device string) answer {
 		return w.token(w.wechatCode("eve").with("code", fmt.Sprint("invented-", n), ":User-Agent", device))
 	}
-	for n := range 310 {
-		invented(n, "the bad neighbour")
+	for n := range 30 {
+		requireError(t, invented(n, "the bad neighbour"), http.StatusBadRequest, "invalid_grant")
 	}
-	requireTooMany(t, invented(310, "the bad neighbour"))
+	requireTooMany(t, invented(30, "the bad neighbour"))
 	requireTooMany(t, w.token(w.wechatCode("bob").with(":User-Agent", "a new phone")))
 	for range 28 {
 		w.signIn("alice", ":User-Agent", "a phone")
 	}
-	for n := range 310 { // even under the phone's name the neighbour gets no further
-		invented(n, "a phone")
+	for n := range 30 { // even under the phone's name the neighbour gets no further
+		requireError(t, invented(n, "a phone"), http.StatusBadRequest, "invalid_grant")
 	}
-	requireTooMany(t, invented(310, "a phone"))
+	requireTooMany(t, invented(30, "a phone"))
 }
 
 // TestOneNetworkDoesNotUseUpAllRegistrations of the hour.
@@ -173,9 +183,7 @@ func TestOneNetworkDoesNotUseUpAllRegistrations(t *testing.T) {
 // TestTakenNamesCountAsRegistrations, so that names cannot be told apart in bulk from many networks.
 func TestTakenNamesCountAsRegistrations(t *testing.T) {
 	t.Parallel()
-	w := newAccountEnv(t, behindProxy, func(s *settings) {
-		s.configure = func(c *serversettings.Settings) { c.Registrations = 100 }
-	})
+	w := newAccountEnv(t, behindProxy, limited(limits.Registrations, 100))
 	told := 0
 	for n := range 150 {
 		if w.account("POST /users", "", person("alice").from(fmt.Sprintf("10.0.%d.1", n))).status ==
@@ -227,8 +235,8 @@ func TestPagesOfStrangersAreRefused(t *testing.T) {
 // TestSignInsOfAUserAreLimited by client. Repeats of a sign-in do not count, nor do refreshes.
 func TestSignInsOfAUserAreLimited(t *testing.T) {
 	t.Parallel()
-	w := newEnv(t)
-	for range 59 {
+	w := newEnv(t, limited(limits.SignIns, 10))
+	for range 9 {
 		w.signIn("alice")
 	}
 	keyed := w.wechatCode("alice").with(":Idempotency-Key", testKey)
@@ -242,11 +250,11 @@ func TestSignInsOfAUserAreLimited(t *testing.T) {
 	}
 	a := w.token(w.wechatCode("alice"))
 	requireTooMany(t, a)
-	require.Regexp(t, `^(60|5[0-9])$`, a.header.Get("Retry-After"), "one more every minute")
+	require.Regexp(t, `^3[56][0-9]{2}$`, a.header.Get("Retry-After"), "one more every hour")
 	requireTokens(t, w.token(refreshForm(last.text("refresh_token"))))
 	w.signIn("alice", "client_id", "mini-2")
 	w.signIn("bob")
-	w.clock.Move(61 * time.Second)
+	w.clock.Move(time.Hour)
 	w.signIn("alice")
 	requireTooMany(t, w.token(w.wechatCode("alice")))
 }
@@ -254,8 +262,8 @@ func TestSignInsOfAUserAreLimited(t *testing.T) {
 // TestPasswordSignInsOfAUserAreLimited too.
 func TestPasswordSignInsOfAUserAreLimited(t *testing.T) {
 	t.Parallel()
-	w := newEnv(t)
-	for range 60 {
+	w := newEnv(t, limited(limits.SignIns, 3))
+	for range 3 {
 		requireTokens(t, w.token(passwordForm("alice", testPassword)))
 	}
 	requireTooMany(t, w.token(passwordForm("alice", testPassword)))
