@@ -72,7 +72,7 @@ export interface RequestOptions extends HostOptions {
   data?: any;
   header?: { [name: string]: string };
   timeout?: number;
-  /** `false`: the request is not repeated after a 401. */
+  /** `false`: the request is not repeated after a 401. By default it is repeated once, after 10 seconds if a service refused a token less than a minute old. */
   replay?: boolean;
 }
 
@@ -83,6 +83,17 @@ export interface Answer<Data = any> {
   header: { [name: string]: string };
   cookies?: string[];
   errMsg?: string;
+}
+
+/** Whether the session of a refused refresh token has ended. If the issuer does not say so, the SDK ends it. */
+export type SessionState = 'ended' | 'unknown';
+
+/** The issuer's answer to a refused refresh token. */
+export interface Refusal {
+  session_state: SessionState;
+  status: number;
+  /** The request id, which is also in the issuer's log. */
+  request_id?: string;
 }
 
 export interface Auth {
@@ -96,7 +107,7 @@ export interface Auth {
   getAccessToken(): Promise<string>;
   /** Returns the signed-in user with the issuer's current claims. */
   user(): Promise<User>;
-  /** Binds the phone number of a `getPhoneNumber` button, given its code. */
+  /** Binds the phone number of a `getPhoneNumber` button, given its code. After a retryable error it can be called again with the same code: WeChat charges once. */
   bindPhone(code: string): Promise<BoundPhone>;
   /** Signs out on this device at once and then at the issuer; resolves to `false` if the issuer could not be reached. */
   logout(): Promise<boolean>;
@@ -104,6 +115,8 @@ export interface Auth {
   on(event: 'change', listener: (user: User | null) => void): () => void;
   /** Calls the listener when the session has ended for good: only `login()` signs in again. */
   on(event: 'sessionLost', listener: (error: AuthError) => void): () => void;
+  /** Calls the listener when the issuer refused the refresh token and the SDK has signed the same user in again. This can mean that the token was copied. */
+  on(event: 'sessionReplaced', listener: (refusal: Refusal) => void): () => void;
 }
 
 export type Code =
@@ -130,6 +143,8 @@ export class AuthError extends Error {
   description?: string;
   /** The request id, which is also in the issuer's log. */
   request_id?: string;
+  /** With `session_lost`, if the issuer refused the refresh token. */
+  session_state?: SessionState;
   /** The host's error message. */
   cause?: any;
 }

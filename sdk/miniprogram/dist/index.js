@@ -71,6 +71,10 @@ return own => {
       fail(err);
     }
   });
+  const pause = ms => new Promise(resolve => {
+    if (typeof setTimeout === 'function') setTimeout(resolve, ms);
+    else resolve();
+  });
   const about = of => {
     try {
       return of.getAppBaseInfo ? of.getAppBaseInfo() : of.getSystemInfoSync();
@@ -82,24 +86,28 @@ return own => {
     const version = String(about(host('setStorage')).SDKVersion || '0').split('.').map(Number);
     return (version[0] * 1000 + (version[1] || 0)) * 1000 + (version[2] || 0) >= 2021003;
   };
-  return { call: call, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
+  return { call: call, pause: pause, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
 };
 })();
 parts.random = (() => {
-return platform => () => {
-  const bytes = platform.has('getRandomValues')
-    ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
-    : new Promise(resolve => resolve(platform.host('random').random(16)));
-  return bytes.then(given => {
-    const list = new Uint8Array(given);
-    let text = '';
-    for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
-    return list.length < 16 ? '' : text;
-  }).catch(() => '');
+return platform => {
+  const draw = () => {
+    const bytes = platform.has('getRandomValues')
+      ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
+      : new Promise(resolve => resolve(platform.host('random').random(16)));
+    return bytes.then(given => {
+      const list = new Uint8Array(given);
+      let text = '';
+      for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
+      return list.length < 16 ? '' : text;
+    }).catch(() => '');
+  };
+  let first;
+  return () => Promise.all([first || (first = draw()), draw()]).then(drawn => (drawn[0] === drawn[1] ? '' : drawn[1]));
 };
 })();
 parts.store = (() => {
-const patience = 10000;
+const patience = 9000;
 return (platform, key) => {
   const encrypted = platform.encrypts();
   let last = Promise.resolve();
@@ -149,21 +157,20 @@ return (config, platform) => {
       wechat_errcode: data.wechat_errcode,
       description: data.error_description,
       request_id: data.request_id,
+      session_state: data.session_state,
     });
   };
-  const post = (path, type, data, key) => send({
-    url: config.issuer + path,
-    method: 'POST',
-    header: Object.assign({ 'content-type': type }, key ? { 'Idempotency-Key': key } : {}),
-    data: data,
-    timeout: config.timeout,
-  }).then(body);
-  const postForm = (path, fields, key) => post(path, 'application/x-www-form-urlencoded', form(Object.assign({ client_id: config.clientId }, fields)), key);
-  return { fail: fail, send: send, body: body, header: header, form: form, parsed: parsed, post: post, postForm: postForm };
+  const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header: header, data: data, timeout: config.timeout }).then(body);
+  const postJSON = (path, members) => post(path, { 'content-type': 'application/json' }, JSON.stringify(Object.assign({ client_id: config.clientId }, members)));
+  const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key ? { 'Idempotency-Key': key } : {});
+  const postForm = (path, fields, key) => post(path, formHeader(key), form(Object.assign({ client_id: config.clientId }, fields)));
+  return { fail: fail, send: send, body: body, header: header, form: form, formHeader: formHeader, parsed: parsed, postJSON: postJSON, postForm: postForm };
 };
 })();
 parts.session = (() => {
 const claims = parts.claims;
+const youth = 60000;
+const delay = 10000;
 return (config, platform, http, store, random, emit) => {
   let record;
   let loading;
@@ -171,10 +178,13 @@ return (config, platform, http, store, random, emit) => {
   let signing;
   let unsaved = false;
   let refused = '';
+  let pause;
+  let paused = 0;
   let logouts = 0;
   const load = () => loading || (loading = store.read().then(found => { record = found; }));
   const save = next => {
-    record = next;
+    record = Object.assign({ revoke: record.revoke }, next);
+    next = record;
     unsaved = true;
     return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
   };
@@ -183,7 +193,14 @@ return (config, platform, http, store, random, emit) => {
     return !!record.access && record.access !== refused && age >= 0 && age < record.ttl - early;
   };
   const young = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
-  const revoke = token => http.postForm('/revoke', { token: token }).then(() => true, () => false);
+  const revoke = token => http.postForm('/revoke', { token: token });
+  const settle = () => {
+    const tokens = record.revoke || [];
+    return !tokens.length ? Promise.resolve() : Promise.all(tokens.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
+      const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
+      return save(Object.assign({}, record, { revoke: left.length ? left : undefined }));
+    });
+  };
   const ask = (fields, key, old) => http.postForm('/token', fields, key).then(answer => {
     const got = Date.now();
     const sub = old ? old.sub : claims(answer.access_token).sub;
@@ -195,18 +212,21 @@ return (config, platform, http, store, random, emit) => {
         got: got,
         ttl: (answer.expires_in || 300) * 1000,
         refresh: answer.refresh_token || (old && old.refresh),
-        key: answer.refresh_token ? next : old && old.key,
+        key: answer.refresh_token ? next || undefined : old && old.key,
         sub: sub,
         method: old ? old.method : fields.grant_type,
       },
     }));
   });
-  const lose = cause => save({ out: true }).then(() => {
-    const err = http.fail('session_lost', cause && { status: cause.status, wechat_errcode: cause.wechat_errcode, request_id: cause.request_id });
-    emit('sessionLost', err);
-    emit('change', null);
-    throw err;
-  });
+  const lose = cause => {
+    const about = cause && { status: cause.status, wechat_errcode: cause.wechat_errcode, request_id: cause.request_id };
+    const err = http.fail('session_lost', Object.assign({}, record.lost, about));
+    return save({ out: true }).then(() => {
+      emit('sessionLost', err);
+      emit('change', null);
+      throw err;
+    });
+  };
   const trade = pending => ask({ grant_type: 'wechat_code', code: pending.code, scope: config.scope, appid: config.appid }, pending.key)
     .catch(err => {
       if (err.retryable || (record.pending || {}).key !== pending.key) throw err;
@@ -230,10 +250,12 @@ return (config, platform, http, store, random, emit) => {
       : byCode(began);
     return asked.then(answer => {
       const stranger = expected && answer.record.sub !== expected;
-      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access);
+      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access).catch(() => {});
       if (began !== logouts) throw http.fail('signed_out');
       if (stranger) return lose();
+      const lost = record.sub === answer.record.sub && record.lost;
       return save(answer.record).then(() => {
+        if (lost) emit('sessionReplaced', lost);
         if (!expected) emit('change', answer.user);
         return answer.user;
       });
@@ -252,7 +274,7 @@ return (config, platform, http, store, random, emit) => {
     const before = signing ? signing.promise.catch(() => {}) : load();
     const mine = { what: what, silent: silent };
     const end = () => { if (signing === mine) signing = undefined; };
-    mine.promise = before.then(() => {
+    mine.promise = before.then(settle).then(() => {
       if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
       return mine.silent && young() ? undefined : signIn(credentials, mine.silent && record.sub, began);
     });
@@ -260,34 +282,45 @@ return (config, platform, http, store, random, emit) => {
     signing = mine;
     return mine.promise;
   };
-  const prepare = () => {
-    const held = record;
-    return (held.key ? Promise.resolve(held.key) : random()).then(key => {
-      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key }));
-    });
-  };
-  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
-    .then(answer => {
-      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
-    }, err => {
-      if (record.refresh !== held.refresh) return undefined;
-      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
-      if (held.method === 'password') return lose(err);
-      return save({ sub: held.sub, method: held.method, pending: record.pending }).then(() => login(undefined, true));
-    });
   const reload = () => {
     const before = record;
     return unsaved ? Promise.resolve() : store.read().then(found => {
       if (record === before && (found.out || found.sub)) record = found;
     });
   };
+  const prepare = () => {
+    const held = record;
+    return (held.key === undefined ? random() : Promise.resolve(held.key)).then(key => {
+      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key })).then(reload);
+    });
+  };
+  const replace = (held, err) => {
+    const state = err.session_state === 'ended' ? 'ended' : 'unknown';
+    const revoked = state === 'ended' ? record.revoke : (record.revoke || []).concat(held.refresh);
+    const lost = { status: err.status, session_state: state, request_id: err.request_id };
+    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked }).then(advance);
+  };
+  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
+    .then(answer => reload().then(() => {
+      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
+    }), err => {
+      if (err.code !== 'invalid_grant' || err.status !== 400) {
+        if (record.refresh !== held.refresh) return undefined;
+        throw err;
+      }
+      return reload().then(() => (record.refresh === held.refresh ? replace(held, err) : advance()));
+    });
+  const advance = () => reload().then(() => {
+    if (record.out || young()) return undefined;
+    if (!record.refresh && record.method !== 'password') return login(undefined, true);
+    return settle().then(() => {
+      if (record.out || young()) return undefined;
+      return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : undefined)) : lose();
+    });
+  });
   const renew = () => {
     if (renewing) return renewing;
-    const mine = reload().then(() => {
-      if (record.out || young()) return undefined;
-      if (record.refresh) return prepare().then(() => (record.refresh ? refresh(record) : undefined));
-      return record.method === 'password' ? lose() : login(undefined, true);
-    });
+    const mine = advance();
     const end = () => { if (renewing === mine) renewing = undefined; };
     mine.then(end, end);
     renewing = mine;
@@ -309,27 +342,44 @@ return (config, platform, http, store, random, emit) => {
     renewing = signing = undefined;
     return save({ out: true }).then(() => {
       emit('change', null);
-      return token ? revoke(token) : true;
+      return token ? revoke(token).then(() => true, () => false) : true;
     });
   });
+  const refuse = (access, listed) => {
+    const began = Date.now();
+    const age = began - record.got;
+    if (access !== record.access || access === refused) return Promise.resolve(true);
+    if (!listed || !(age >= 0 && age < youth)) {
+      refused = access;
+      return Promise.resolve(true);
+    }
+    if (!pause && Math.abs(began - paused) < youth) return Promise.resolve(false);
+    if (!pause) {
+      paused = began;
+      pause = platform.pause(delay).then(() => {
+        pause = undefined;
+        if (access === record.access) refused = access;
+        return true;
+      });
+    }
+    return pause;
+  };
   return {
     ensure: ensure,
     login: login,
     logout: logout,
     sub: () => load().then(() => record.sub),
-    refuse: access => { if (access === record.access) refused = access; },
+    refuse: refuse,
   };
 };
 })();
 parts.request = (() => {
 const places = 9;
-const wantsToken = (http, answer) => {
-  if (answer.statusCode !== 401) return false;
+const errorOf = (http, answer) => {
   const challenge = /error="?([a-z_]+)/.exec(http.header(answer, 'www-authenticate'));
-  const error = challenge ? challenge[1] : http.parsed(answer.data).error;
-  return error !== 'insufficient_user_authentication';
+  return challenge ? challenge[1] : http.parsed(answer.data).error;
 };
-return (http, session) => {
+return (config, http, session) => {
   let free = places;
   const waiting = [];
   const inPlace = job => new Promise(resolve => {
@@ -346,17 +396,22 @@ return (http, session) => {
     if (free) begin();
     else waiting.push(begin);
   });
-  const attempt = (options, sub, replay) => session.ensure().then(held => {
+  const send = (options, sub) => session.ensure().then(held => {
     if (sub && held.sub !== sub) throw http.fail('user_changed');
     const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
-    return http.send(Object.assign({}, options, { header: header })).then(answer => {
-      if (!replay || !wantsToken(http, answer)) return answer;
-      session.refuse(held.access);
-      return options.replay === false ? answer : attempt(options, held.sub, false);
-    });
+    return http.send(Object.assign({}, options, { header: header })).then(answer => ({ answer: answer, held: held }));
+  });
+  const attempt = (options, sub, replay) => inPlace(() => send(options, sub)).then(sent => {
+    const answer = sent.answer;
+    const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
+    if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
+    const listed = error === 'invalid_token' && options.url.indexOf(config.issuer + '/') !== 0;
+    const replaced = session.refuse(sent.held.access, listed);
+    if (options.replay === false) return answer;
+    return replaced.then(able => (able ? session.ensure().then(() => attempt(options, sent.held.sub, false)) : answer));
   });
   return options => {
-    const answer = session.sub().then(sub => inPlace(() => attempt(options, sub, true)));
+    const answer = session.sub().then(sub => attempt(options, sub, true));
     if (options.success || options.fail || options.complete) {
       answer.then(options.success, options.fail || (() => {})).then(options.complete);
     }
@@ -383,12 +438,14 @@ const createAuth = options => {
     Promise.resolve(detail).then(each.listener);
   });
   const http = createHttp(config, platform);
-  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), createRandom(platform), emit);
-  const request = createRequest(http, session);
+  const random = createRandom(platform);
+  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), random, emit);
+  const request = createRequest(config, http, session);
   let unsure;
+  const keys = {};
   return {
     login: credentials => session.login(credentials),
-    register: who => http.post('/account/v1/users', 'application/json', JSON.stringify({ client_id: config.clientId, username: who.username, password: who.password }))
+    register: who => http.postJSON('/account/v1/users', { username: who.username, password: who.password })
       .catch(err => {
         if (err.code === 'username_taken' && unsure === who.username) return;
         unsure = err.retryable ? who.username : undefined;
@@ -398,12 +455,12 @@ const createAuth = options => {
     request: request,
     getAccessToken: () => session.ensure().then(held => held.access),
     user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
-    bindPhone: code => request({
+    bindPhone: code => (keys['of ' + code] = keys['of ' + code] || random()).then(key => request({
       url: config.issuer + '/wechat/phone',
       method: 'POST',
-      header: { 'content-type': 'application/x-www-form-urlencoded' },
+      header: http.formHeader(key),
       data: http.form({ code: code }),
-    }).then(http.body),
+    })).then(http.body),
     logout: () => session.logout(),
     on: (event, listener) => {
       const mine = { event: event, listener: listener };

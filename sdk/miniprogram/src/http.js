@@ -40,18 +40,17 @@ module.exports = (config, platform) => {
       wechat_errcode: data.wechat_errcode,
       description: data.error_description,
       request_id: data.request_id,
+      session_state: data.session_state,
     });
   };
 
-  const post = (path, type, data, key) => send({
-    url: config.issuer + path,
-    method: 'POST',
-    header: Object.assign({ 'content-type': type }, key ? { 'Idempotency-Key': key } : {}),
-    data: data,
-    timeout: config.timeout,
-  }).then(body);
+  const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header: header, data: data, timeout: config.timeout }).then(body);
 
-  const postForm = (path, fields, key) => post(path, 'application/x-www-form-urlencoded', form(Object.assign({ client_id: config.clientId }, fields)), key);
+  const postJSON = (path, members) => post(path, { 'content-type': 'application/json' }, JSON.stringify(Object.assign({ client_id: config.clientId }, members)));
 
-  return { fail: fail, send: send, body: body, header: header, form: form, parsed: parsed, post: post, postForm: postForm };
+  const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key ? { 'Idempotency-Key': key } : {});
+
+  const postForm = (path, fields, key) => post(path, formHeader(key), form(Object.assign({ client_id: config.clientId }, fields)));
+
+  return { fail: fail, send: send, body: body, header: header, form: form, formHeader: formHeader, parsed: parsed, postJSON: postJSON, postForm: postForm };
 };

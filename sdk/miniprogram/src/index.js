@@ -22,14 +22,17 @@ const createAuth = options => {
   });
 
   const http = createHttp(config, platform);
-  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), createRandom(platform), emit);
-  const request = createRequest(http, session);
+  const random = createRandom(platform);
+  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), random, emit);
+  const request = createRequest(config, http, session);
   // A name whose registration has received no answer.
   let unsure;
+  // The keys of phone codes: WeChat charges for each code that is processed.
+  const keys = {};
 
   return {
     login: credentials => session.login(credentials),
-    register: who => http.post('/account/v1/users', 'application/json', JSON.stringify({ client_id: config.clientId, username: who.username, password: who.password }))
+    register: who => http.postJSON('/account/v1/users', { username: who.username, password: who.password })
       .catch(err => {
         // It was our own earlier request, if the password is right.
         if (err.code === 'username_taken' && unsure === who.username) return;
@@ -40,12 +43,12 @@ const createAuth = options => {
     request: request,
     getAccessToken: () => session.ensure().then(held => held.access),
     user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
-    bindPhone: code => request({
+    bindPhone: code => (keys['of ' + code] = keys['of ' + code] || random()).then(key => request({
       url: config.issuer + '/wechat/phone',
       method: 'POST',
-      header: { 'content-type': 'application/x-www-form-urlencoded' },
+      header: http.formHeader(key),
       data: http.form({ code: code }),
-    }).then(http.body),
+    })).then(http.body),
     logout: () => session.logout(),
     on: (event, listener) => {
       const mine = { event: event, listener: listener };

@@ -23,6 +23,12 @@ module.exports = own => {
     }
   });
 
+  // Resolves after some milliseconds, and at once on a host without timers.
+  const pause = ms => new Promise(resolve => {
+    if (typeof setTimeout === 'function') setTimeout(resolve, ms);
+    else resolve();
+  });
+
   const about = of => {
     try {
       return of.getAppBaseInfo ? of.getAppBaseInfo() : of.getSystemInfoSync();
@@ -37,5 +43,5 @@ module.exports = own => {
     return (version[0] * 1000 + (version[1] || 0)) * 1000 + (version[2] || 0) >= 2021003;
   };
 
-  return { call: call, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
+  return { call: call, pause: pause, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
 };

@@ -1,14 +1,19 @@
 'use strict';
 
 // Returns 16 random bytes in hexadecimal, or '' if the host has no secure source: with Math.random, others could repeat a request.
-module.exports = platform => () => {
-  const bytes = platform.has('getRandomValues')
-    ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
-    : new Promise(resolve => resolve(platform.host('random').random(16)));
-  return bytes.then(given => {
-    const list = new Uint8Array(given);
-    let text = '';
-    for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
-    return list.length < 16 ? '' : text;
-  }).catch(() => '');
+module.exports = platform => {
+  const draw = () => {
+    const bytes = platform.has('getRandomValues')
+      ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
+      : new Promise(resolve => resolve(platform.host('random').random(16)));
+    return bytes.then(given => {
+      const list = new Uint8Array(given);
+      let text = '';
+      for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
+      return list.length < 16 ? '' : text;
+    }).catch(() => '');
+  };
+  // A source that repeats itself would give all tokens of an installation the same key.
+  let first;
+  return () => Promise.all([first || (first = draw()), draw()]).then(drawn => (drawn[0] === drawn[1] ? '' : drawn[1]));
 };

@@ -3,15 +3,13 @@
 // wx.request runs ten requests at a time and queues the rest; one slot stays free for the refresh that the others may wait for.
 const places = 9;
 
-// Reports whether a new access token would help. The app handles a 401 for another reason, such as a missing proof.
-const wantsToken = (http, answer) => {
-  if (answer.statusCode !== 401) return false;
+// Returns the error code of a 401.
+const errorOf = (http, answer) => {
   const challenge = /error="?([a-z_]+)/.exec(http.header(answer, 'www-authenticate'));
-  const error = challenge ? challenge[1] : http.parsed(answer.data).error;
-  return error !== 'insufficient_user_authentication';
+  return challenge ? challenge[1] : http.parsed(answer.data).error;
 };
 
-module.exports = (http, session) => {
+module.exports = (config, http, session) => {
   let free = places;
   const waiting = [];
   const inPlace = job => new Promise(resolve => {
@@ -29,20 +27,28 @@ module.exports = (http, session) => {
     else waiting.push(begin);
   });
 
-  // Sends a request for one user only, and repeats it at most once.
-  const attempt = (options, sub, replay) => session.ensure().then(held => {
+  const send = (options, sub) => session.ensure().then(held => {
     if (sub && held.sub !== sub) throw http.fail('user_changed');
     const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
-    return http.send(Object.assign({}, options, { header: header })).then(answer => {
-      if (!replay || !wantsToken(http, answer)) return answer;
-      // If there is already a newer token, nothing is refreshed.
-      session.refuse(held.access);
-      return options.replay === false ? answer : attempt(options, held.sub, false);
-    });
+    return http.send(Object.assign({}, options, { header: header })).then(answer => ({ answer: answer, held: held }));
+  });
+
+  // Sends a request for one user only, and repeats it at most once.
+  const attempt = (options, sub, replay) => inPlace(() => send(options, sub)).then(sent => {
+    const answer = sent.answer;
+    const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
+    // The app handles a 401 for another reason than the token, such as a missing proof.
+    if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
+    // The issuer looks the session up; other services may have a list of revocations.
+    const listed = error === 'invalid_token' && options.url.indexOf(config.issuer + '/') !== 0;
+    const replaced = session.refuse(sent.held.access, listed);
+    if (options.replay === false) return answer;
+    // The refresh does not wait for a place.
+    return replaced.then(able => (able ? session.ensure().then(() => attempt(options, sent.held.sub, false)) : answer));
   });
 
   return options => {
-    const answer = session.sub().then(sub => inPlace(() => attempt(options, sub, true)));
+    const answer = session.sub().then(sub => attempt(options, sub, true));
     // Like wx.request.
     if (options.success || options.fail || options.complete) {
       answer.then(options.success, options.fail || (() => {})).then(options.complete);

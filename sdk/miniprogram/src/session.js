@@ -4,10 +4,17 @@ const claims = require('./claims');
 
 // The signed-in user and the tokens. The record is replaced and never modified, so that a waiting caller can see whether it is still the same:
 //   access, got, ttl   the access token, when it was received and its lifetime, in milliseconds
-//   refresh, key       the refresh token and its Idempotency-Key, which are created and stored together
+//   refresh, key       the refresh token and its Idempotency-Key, which are created and stored together; '' if it is sent without a key
 //   sub, method        the user and the method of sign-in; they are kept for the next session of the user
 //   pending            the code and the key of a sign-in without an answer yet
+//   lost               what the app is to be told about the refusal that ended the last session
+//   revoke             refresh tokens whose sessions may be active for others, and that the issuer has not been told of yet
 //   out                only login() may sign in again
+
+// An access token is young for a minute. Services may refuse it because of a list of revocations, until there is a token of a later second.
+const youth = 60000;
+const delay = 10000;
+
 module.exports = (config, platform, http, store, random, emit) => {
   let record;
   let loading;
@@ -17,13 +24,17 @@ module.exports = (config, platform, http, store, random, emit) => {
   let unsaved = false;
   // An access token that a service rejected before it expired.
   let refused = '';
+  // The pause before a young token is refreshed, and when the last one began.
+  let pause;
+  let paused = 0;
   // An operation that began before a logout must not undo it.
   let logouts = 0;
 
   const load = () => loading || (loading = store.read().then(found => { record = found; }));
 
   const save = next => {
-    record = next;
+    record = Object.assign({ revoke: record.revoke }, next);
+    next = record;
     unsaved = true;
     // If this fails, the record is still in memory.
     return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
@@ -36,7 +47,16 @@ module.exports = (config, platform, http, store, random, emit) => {
   };
   const young = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
 
-  const revoke = token => http.postForm('/revoke', { token: token }).then(() => true, () => false);
+  const revoke = token => http.postForm('/revoke', { token: token });
+
+  // Tells the issuer of the tokens in revoke. Failures do not prevent a sign-in: what could not be sent is sent next time.
+  const settle = () => {
+    const tokens = record.revoke || [];
+    return !tokens.length ? Promise.resolve() : Promise.all(tokens.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
+      const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
+      return save(Object.assign({}, record, { revoke: left.length ? left : undefined }));
+    });
+  };
 
   // Requests tokens, and returns the record of the answer.
   const ask = (fields, key, old) => http.postForm('/token', fields, key).then(answer => {
@@ -50,19 +70,22 @@ module.exports = (config, platform, http, store, random, emit) => {
         got: got,
         ttl: (answer.expires_in || 300) * 1000,
         refresh: answer.refresh_token || (old && old.refresh),
-        key: answer.refresh_token ? next : old && old.key,
+        key: answer.refresh_token ? next || undefined : old && old.key,
         sub: sub,
         method: old ? old.method : fields.grant_type,
       },
     }));
   });
 
-  const lose = cause => save({ out: true }).then(() => {
-    const err = http.fail('session_lost', cause && { status: cause.status, wechat_errcode: cause.wechat_errcode, request_id: cause.request_id });
-    emit('sessionLost', err);
-    emit('change', null);
-    throw err;
-  });
+  const lose = cause => {
+    const about = cause && { status: cause.status, wechat_errcode: cause.wechat_errcode, request_id: cause.request_id };
+    const err = http.fail('session_lost', Object.assign({}, record.lost, about));
+    return save({ out: true }).then(() => {
+      emit('sessionLost', err);
+      emit('change', null);
+      throw err;
+    });
+  };
 
   // The Idempotency-Key is stored before the code is sent, so that the request can be repeated until there is an answer: a repetition gets the same session.
   const trade = pending => ask({ grant_type: 'wechat_code', code: pending.code, scope: config.scope, appid: config.appid }, pending.key)
@@ -93,10 +116,12 @@ module.exports = (config, platform, http, store, random, emit) => {
       : byCode(began);
     return asked.then(answer => {
       const stranger = expected && answer.record.sub !== expected;
-      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access);
+      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access).catch(() => {});
       if (began !== logouts) throw http.fail('signed_out');
       if (stranger) return lose();
+      const lost = record.sub === answer.record.sub && record.lost;
       return save(answer.record).then(() => {
+        if (lost) emit('sessionReplaced', lost);
         if (!expected) emit('change', answer.user);
         return answer.user;
       });
@@ -117,7 +142,7 @@ module.exports = (config, platform, http, store, random, emit) => {
     const before = signing ? signing.promise.catch(() => {}) : load();
     const mine = { what: what, silent: silent };
     const end = () => { if (signing === mine) signing = undefined; };
-    mine.promise = before.then(() => {
+    mine.promise = before.then(settle).then(() => {
       if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
       return mine.silent && young() ? undefined : signIn(credentials, mine.silent && record.sub, began);
     });
@@ -125,25 +150,6 @@ module.exports = (config, platform, http, store, random, emit) => {
     signing = mine;
     return mine.promise;
   };
-
-  // The key is stored before it is sent, even if it could not be created or stored when the token was received.
-  const prepare = () => {
-    const held = record;
-    return (held.key ? Promise.resolve(held.key) : random()).then(key => {
-      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key }));
-    });
-  };
-
-  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
-    .then(answer => {
-      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
-    }, err => {
-      // The user signed in or out meanwhile.
-      if (record.refresh !== held.refresh) return undefined;
-      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
-      if (held.method === 'password') return lose(err);
-      return save({ sub: held.sub, method: held.method, pending: record.pending }).then(() => login(undefined, true));
-    });
 
   // Another instance with the same storage may have refreshed the session.
   const reload = () => {
@@ -153,13 +159,48 @@ module.exports = (config, platform, http, store, random, emit) => {
     });
   };
 
+  // The key is stored before it is sent, even if it could not be created or stored when the token was received; of two instances that do so, both send the one that is stored. A token that is sent without a key has '', and never gets one: with a key, a repetition would look like another party's.
+  const prepare = () => {
+    const held = record;
+    return (held.key === undefined ? random() : Promise.resolve(held.key)).then(key => {
+      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key })).then(reload);
+    });
+  };
+
+  // The issuer refused the token. If the session may be active for others, it is ended: they may have copied the token.
+  const replace = (held, err) => {
+    const state = err.session_state === 'ended' ? 'ended' : 'unknown';
+    const revoked = state === 'ended' ? record.revoke : (record.revoke || []).concat(held.refresh);
+    const lost = { status: err.status, session_state: state, request_id: err.request_id };
+    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked }).then(advance);
+  };
+
+  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
+    .then(answer => reload().then(() => {
+      // Otherwise the user signed in or out meanwhile, or another instance has stored this answer with its key, or a later one.
+      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
+    }), err => {
+      if (err.code !== 'invalid_grant' || err.status !== 400) {
+        // The user signed in or out meanwhile.
+        if (record.refresh !== held.refresh) return undefined;
+        throw err;
+      }
+      return reload().then(() => (record.refresh === held.refresh ? replace(held, err) : advance()));
+    });
+
+  // Refreshes the session or opens a new one, unless the stored token is valid.
+  const advance = () => reload().then(() => {
+    if (record.out || young()) return undefined;
+    if (!record.refresh && record.method !== 'password') return login(undefined, true);
+    return settle().then(() => {
+      if (record.out || young()) return undefined;
+      return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : undefined)) : lose();
+    });
+  });
+
   const renew = () => {
     if (renewing) return renewing;
-    const mine = reload().then(() => {
-      if (record.out || young()) return undefined;
-      if (record.refresh) return prepare().then(() => (record.refresh ? refresh(record) : undefined));
-      return record.method === 'password' ? lose() : login(undefined, true);
-    });
+    const mine = advance();
     const end = () => { if (renewing === mine) renewing = undefined; };
     mine.then(end, end);
     renewing = mine;
@@ -185,15 +226,36 @@ module.exports = (config, platform, http, store, random, emit) => {
     renewing = signing = undefined;
     return save({ out: true }).then(() => {
       emit('change', null);
-      return token ? revoke(token) : true;
+      return token ? revoke(token).then(() => true, () => false) : true;
     });
   });
+
+  // Marks an access token that a service refused, and resolves to whether the request can be repeated: at once if there is a newer token or if the refused one can be refreshed now. If the service may have it on a list, a young token is refreshed after a pause, which all callers share, and at most once a minute, so that a service that refuses every token does not cause a refresh for each request.
+  const refuse = (access, listed) => {
+    const began = Date.now();
+    const age = began - record.got;
+    if (access !== record.access || access === refused) return Promise.resolve(true);
+    if (!listed || !(age >= 0 && age < youth)) {
+      refused = access;
+      return Promise.resolve(true);
+    }
+    if (!pause && Math.abs(began - paused) < youth) return Promise.resolve(false);
+    if (!pause) {
+      paused = began;
+      pause = platform.pause(delay).then(() => {
+        pause = undefined;
+        if (access === record.access) refused = access;
+        return true;
+      });
+    }
+    return pause;
+  };
 
   return {
     ensure: ensure,
     login: login,
     logout: logout,
     sub: () => load().then(() => record.sub),
-    refuse: access => { if (access === record.access) refused = access; },
+    refuse: refuse,
   };
 };

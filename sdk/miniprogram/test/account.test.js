@@ -4,7 +4,7 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('child_process');
 const { setUp, api, fails, turn } = require('./support/fixtures');
-const { lost, refused } = require('./support/issuer');
+const { lost, unsent, refused } = require('./support/issuer');
 
 const who = { username: 'bob', password: 'a few words of his' };
 
@@ -50,6 +50,28 @@ test('bindPhone() sends the code of the button; a rejected code does not sign th
   assert.deepEqual([err.code, err.status, err.wechat_errcode], ['invalid_grant', 400, 40029]);
   await turn();
   assert.deepEqual(app.events, ['change ada']);
+});
+
+test('bindPhone() can be repeated: each code has one key', async () => {
+  const { issuer, launch } = setUp();
+  const app = launch();
+  await app.auth.getAccessToken();
+  issuer.plan.push(lost, unsent);
+  for (let n = 0; n < 2; n++) assert.equal((await fails(app.auth.bindPhone('good'))).retryable, true);
+  issuer.good.clear();
+  assert.equal((await app.auth.bindPhone('good')).phone_number_verified, true);
+  await Promise.all([app.auth.bindPhone('good'), app.auth.bindPhone('good-too')]);
+  const sent = issuer.requests.filter(({ path }) => path === '/wechat/phone');
+  assert.deepEqual(sent.map(({ form }) => form.code), ['good', 'good', 'good', 'good', 'good', 'good-too']);
+  assert.match(sent[0].key, /^[0-9a-f]{32}$/);
+  assert.deepEqual(sent.slice(0, 5).map(({ key }) => key), Array(5).fill(sent[0].key));
+  assert.notEqual(sent[5].key, sent[0].key);
+});
+
+test('bindPhone() without a secure random source sends no key', async () => {
+  const { issuer, launch } = setUp();
+  assert.equal((await launch({ without: ['getRandomValues'] }).auth.bindPhone('good')).phone_number_verified, true);
+  assert.equal(issuer.requests.at(-1).key, undefined);
 });
 
 test('errors have codes, and messages in Chinese and English', async () => {

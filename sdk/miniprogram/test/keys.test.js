@@ -2,7 +2,7 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { setUp, api, hour, fails, turn } = require('./support/fixtures');
+const { setUp, api, hour, fails, turn, gate } = require('./support/fixtures');
 const { lost, unsent, refused, never } = require('./support/issuer');
 
 test('each refresh token has one key, created with it and kept until a response is stored', async () => {
@@ -146,9 +146,88 @@ test('a key that could not be created with its token is created and stored befor
 
 test('the platform may provide a random source', async () => {
   const { issuer, launch } = setUp();
-  const app = launch({ without: ['getRandomValues'], options: { platform: { random: async n => new Uint8Array(n).fill(10) } } });
+  let drawn = 0;
+  const app = launch({ without: ['getRandomValues'], options: { platform: { random: async n => new Uint8Array(n).fill(drawn++) } } });
   await app.auth.getAccessToken();
-  assert.equal(issuer.requests[0].key, '0a'.repeat(16));
+  assert.match(issuer.requests[0].key, /^(0[01]){16}$/);
+});
+
+test('a source that repeats itself is not random: there is no key, rather than one for the whole installation', async () => {
+  const { issuer, device, launch } = setUp();
+  for (let n = 0; n < 3; n++) {
+    await launch({ options: { platform: { getRandomValues: undefined, random: length => new Uint8Array(length) } }, without: ['getRandomValues'] }).auth.getAccessToken();
+    device.ahead += 2 * hour;
+  }
+  assert.deepEqual(issuer.requests.map(r => r.key), [undefined, undefined, undefined]);
+  assert.equal(issuer.sessions.length, 1);
+});
+
+test('a token that was sent without a key is sent without one again: another key would look like another party', async () => {
+  const { issuer, device, launch } = setUp();
+  device.takes.getRandomValues = () => Promise.reject(new Error('not yet'));
+  await launch().auth.getAccessToken();
+  device.ahead += 2 * hour;
+  issuer.plan.push(unsent);
+  await fails(launch().auth.getAccessToken());
+  delete device.takes.getRandomValues;
+  const app = launch();
+  await app.auth.getAccessToken();
+  device.ahead += 2 * hour;
+  await app.auth.getAccessToken();
+  assert.deepEqual(issuer.requests.slice(1, 3).map(r => r.key), [undefined, undefined]);
+  assert.match(issuer.requests[3].key, /^[0-9a-f]{32}$/, 'but the next token has one');
+});
+
+test('two instances that get the same answer share the key of its token', async () => {
+  const { issuer, device, launch } = setUp();
+  const [one, two] = [launch(), launch()];
+  await one.auth.getAccessToken();
+  await two.auth.getAccessToken();
+  device.ahead += 2 * hour;
+  const slow = gate();
+  issuer.plan.push(async answer => { const given = await answer(); await slow.opened; return given; });
+  const late = two.auth.getAccessToken();
+  await turn();
+  const token = await one.auth.getAccessToken();
+  const stored = device.record();
+  slow.open();
+  assert.equal(await late, token);
+  assert.deepEqual(device.record(), stored);
+});
+
+test('an answer that arrives after another instance has moved on does not bring an old token back', async () => {
+  const { issuer, device, launch } = setUp();
+  const [one, two] = [launch(), launch()];
+  await one.auth.getAccessToken();
+  await two.auth.getAccessToken();
+  device.ahead += 2 * hour;
+  const slow = gate();
+  issuer.plan.push(async answer => { const given = await answer(); await slow.opened; return given; });
+  const late = two.auth.getAccessToken();
+  await turn();
+  await one.auth.getAccessToken();
+  device.ahead += 2 * hour;
+  await one.auth.getAccessToken();
+  slow.open();
+  await late;
+  device.ahead += 2 * hour;
+  await one.auth.getAccessToken();
+  assert.deepEqual([issuer.thefts, issuer.sessions.length], [0, 1]);
+});
+
+test('two instances that create a missing key at once send the same one', async () => {
+  const { issuer, device, launch } = setUp();
+  device.takes.getRandomValues = () => Promise.reject(new Error('not yet'));
+  const [one, two] = [launch(), launch()];
+  await one.auth.getAccessToken();
+  await two.auth.getAccessToken();
+  delete device.takes.getRandomValues;
+  device.ahead += 2 * hour;
+  await Promise.all([one.auth.getAccessToken(), two.auth.getAccessToken()]);
+  const sent = issuer.requests.filter(r => r.form.grant_type === 'refresh_token');
+  assert.ok(sent[0].key);
+  for (const { key } of sent) assert.equal(key, sent[0].key);
+  assert.equal(issuer.thefts, 0);
 });
 
 test('passwords are sent without a key and are not stored', async () => {

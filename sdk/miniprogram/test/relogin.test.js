@@ -5,13 +5,14 @@ const assert = require('node:assert/strict');
 const { setUp, api, hour, fails, turn } = require('./support/fixtures');
 const { unsent } = require('./support/issuer');
 
-// ended returns an app that does not know that its session has ended.
+// ended returns an app that does not know that its session has ended since, and whose access token is no longer young.
 const ended = async () => {
   const w = setUp();
   w.app = w.launch();
   await w.app.auth.getAccessToken();
   w.issuer.sessions[0].ended = true;
   w.issuer.good.clear();
+  w.device.ahead += 5 * 60 * 1000;
   return w;
 };
 
@@ -21,7 +22,7 @@ test('after a WeChat session has ended, one silent wx.login opens a new one, and
   assert.ok(answers.every(answer => answer.statusCode === 200));
   assert.equal(device.logins, 2);
   assert.equal(issuer.count('refresh_token'), 1);
-  assert.deepEqual(app.events, ['change ada'], 'nobody notices');
+  assert.deepEqual(app.events, ['change ada', 'sessionReplaced ended']);
 });
 
 test('nothing is replayed for another user, and the session counts as lost', async () => {

@@ -16,7 +16,8 @@ async function use(): Promise<User> {
   const number: string = (await auth.bindPhone('code')).phone_number
   const told: boolean = await auth.logout()
   const off: () => void = auth.on('change', who => who && who.sub)
-  auth.on('sessionLost', err => [err.code, err.status, err.retryable, err.wechat_errcode])
+  auth.on('sessionLost', err => [err.code, err.status, err.retryable, err.wechat_errcode, err.session_state])
+  auth.on('sessionReplaced', refusal => refusal.session_state === 'unknown' && refusal.request_id)
   // @ts-expect-error: there is no such event
   auth.on('refreshed', () => undefined)
   off()

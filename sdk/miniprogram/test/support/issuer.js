@@ -1,6 +1,6 @@
 'use strict';
 
-// A strict issuer: only requests with an idempotency key can be repeated; there is no grace period for used refresh tokens, and a code works once.
+// A strict issuer: only requests with an idempotency key can be repeated; there is no grace period for used refresh tokens, and a code works once. With old it is like an issuer of an earlier version.
 
 const { randomUUID } = require('crypto');
 
@@ -17,6 +17,8 @@ class Issuer {
     this.users = new Map(); // by name
     this.subs = {}; // the sub of a WeChat user; by default the user's name
     this.thefts = 0;
+    this.old = false; // refusals have no session_state, and another key within the grace period ends nothing
+    this.phones = new Map(); // the keys of phone codes that WeChat has charged for
     this.disabled = false;
     this.plan = []; // what happens to the next requests to the issuer: a function of the real response
   }
@@ -39,6 +41,11 @@ class Issuer {
     return step ? step(() => this.handle(request)) : this.handle(request);
   }
 
+  // Returns the answer to a refused refresh token. An issuer of an earlier version does not tell whether the session has ended.
+  refuseToken(state) {
+    return refusal(400, 'invalid_grant', this.old ? {} : { session_state: state });
+  }
+
   handle(request) {
     const { path, form } = request;
     if (path === '/revoke') {
@@ -47,7 +54,7 @@ class Issuer {
     }
     if (path === '/userinfo') return this.bearer(request) || json(200, { sub: 'ada', nickname: '小明' });
     if (path === '/wechat/phone') {
-      return this.bearer(request) || (form.code === 'good' ? json(200, { phone_number: '+8613800000000', phone_number_verified: true }) : refusal(400, 'invalid_grant', { wechat_errcode: 40029 }));
+      return this.bearer(request) || this.phone(request);
     }
     if (path === '/account/v1/users') {
       if (this.users.has(request.json.username)) return refusal(409, 'username_taken');
@@ -60,6 +67,13 @@ class Issuer {
 
   bearer({ authorization }) {
     return this.good.has(String(authorization).replace('Bearer ', '')) ? undefined : refusal(401, 'invalid_token', {});
+  }
+
+  phone({ form, key }) {
+    const repeated = this.phones.has(form.code);
+    if (!form.code.startsWith('good') || (repeated && (!key || this.phones.get(form.code) !== key))) return refusal(400, 'invalid_grant', { wechat_errcode: 40029 });
+    this.phones.set(form.code, key);
+    return json(200, { phone_number: '+8613800000000', phone_number_verified: true });
   }
 
   byCode({ form, key }) {
@@ -77,7 +91,7 @@ class Issuer {
   }
 
   open(sub, more) {
-    const session = Object.assign({ id: randomUUID(), sub, generation: 0 }, more);
+    const session = Object.assign({ id: randomUUID(), sub, generation: 0, keys: {} }, more);
     this.sessions.push(session);
     return this.tokens(session, true);
   }
@@ -85,16 +99,20 @@ class Issuer {
   refresh({ form, key }) {
     const [, id, generation] = form.refresh_token.split('.');
     const session = this.sessions.find(s => s.id === id);
-    if (!session || session.ended) return refusal(400, 'invalid_grant');
+    if (!session) return this.refuseToken('unknown');
+    if (session.ended) return this.refuseToken('ended');
+    if (key && (session.keys[key] || generation) !== generation) return refusal(400, 'invalid_request');
     if (Number(generation) === session.generation) {
       session.generation++;
       session.key = key;
+      session.keys[key] = generation;
       return this.tokens(session);
     }
     if (key && key === session.key && Number(generation) === session.generation - 1) return this.tokens(session);
+    if (this.old) return this.refuseToken();
     this.thefts++;
     session.ended = true;
-    return refusal(400, 'invalid_grant');
+    return this.refuseToken('ended');
   }
 
   tokens(session, signIn) {

@@ -42,7 +42,8 @@ class Device {
     this.ahead = 0; // of the real clock, in milliseconds
     this.takes = {}; // replacements of functions of wx
     this.pause = () => undefined; // before and after each call
-    this.hurry = 1; // the factor by which long timeouts are shortened
+    this.hurry = 1; // the factor by which timeouts of 10 s and more are shortened
+    this.frozen = undefined; // a set: timers of 10 s and more, which wait for elapse()
     this.network = () => Promise.reject(new Error('no network'));
     this.mint = user => Promise.resolve(`code-${user}-${crypto.randomUUID()}`);
     Object.assign(this, more);
@@ -50,6 +51,15 @@ class Device {
 
   now() {
     return Date.now() + this.ahead;
+  }
+
+  // Moves the clock of the device on, and runs the frozen timers that are due.
+  elapse(ms) {
+    this.ahead += ms;
+    [...this.frozen].filter(timer => timer.due <= this.now()).forEach(timer => {
+      this.frozen.delete(timer);
+      timer.work();
+    });
   }
 
   // Starts the app. bare: in a context of its own with only ECMAScript, wx and console.
@@ -64,11 +74,17 @@ class Device {
     const timers = new Set();
     const start = (work, after) => {
       if (!app.alive) return undefined;
-      const timer = setTimeout(work, after < 15000 ? after : after / device.hurry);
+      if (device.frozen && after >= 10000) {
+        const entry = { work, after, due: device.now() + after };
+        device.frozen.add(entry);
+        return entry;
+      }
+      const timer = setTimeout(work, after < 10000 ? after : after / device.hurry);
       timers.add(timer);
       return timer;
     };
     const stop = timer => {
+      if (device.frozen && device.frozen.delete(timer)) return;
       clearTimeout(timer);
       timers.delete(timer);
     };
@@ -79,6 +95,7 @@ class Device {
     app.auth = app.sdk.createAuth(Object.assign({ issuer: 'https://login.test', clientId: 'mini', language: 'en' }, options));
     app.auth.on('change', user => app.events.push(user ? 'change ' + user.sub : 'change'));
     app.auth.on('sessionLost', err => app.events.push('sessionLost ' + err.code));
+    app.auth.on('sessionReplaced', ({ session_state }) => app.events.push('sessionReplaced ' + session_state));
     app.kill = () => {
       app.alive = false;
       timers.forEach(stop);

@@ -1,11 +1,13 @@
 const { auth, platform } = getApp();
 
 Page({
-  data: { user: '', message: '' },
+  data: { user: '', message: '', notice: '' },
 
   onLoad() {
     auth.on('change', user => this.setData({ user: user ? user.sub : '' }));
     auth.on('sessionLost', err => this.setData({ message: err.message }));
+    // The session ended, or another party may have used its refresh token.
+    auth.on('sessionReplaced', refusal => this.setData({ notice: `已自动重新登录 · Signed in again (${refusal.session_state})` }));
     return this.who();
   },
 

@@ -1,0 +1,54 @@
+'use strict';
+
+// With a real issuer: a thief has copied a refresh token and uses it before the app does, with the key in THIEF_KEY or without one. The owner must be signed in again silently, and the thief must have nothing left.
+
+const assert = require('node:assert/strict');
+const { Device } = require('./support/runtime');
+const { send, server, mint, claims } = require('./support/server');
+
+const refresh = (token, key) => send({
+  url: server.issuer + '/token', method: 'POST',
+  header: Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key ? { 'idempotency-key': key } : {}),
+  data: `grant_type=refresh_token&client_id=${server.clientId}&refresh_token=${token}`,
+});
+
+const steal = async key => {
+  const asked = [];
+  const device = new Device({
+    wechatUser: 'victim-' + Date.now(), mint,
+    network: async options => {
+      const answer = await send(options);
+      asked.push(Object.assign({ path: options.url.replace(server.issuer, ''), body: options.data }, answer));
+      return answer;
+    },
+  });
+  const app = device.launch({ options: { issuer: server.issuer, clientId: server.clientId } });
+  const first = claims(await app.auth.getAccessToken());
+  const stored = () => JSON.parse(device.stored.get('lingpai.' + server.clientId).data);
+  const copied = stored().refresh;
+  const loot = await refresh(copied, key);
+  assert.equal(loot.statusCode, 200, 'the thief goes first');
+
+  asked.length = 0;
+  device.ahead += 2 * 3600 * 1000;
+  const second = claims(await app.auth.getAccessToken());
+  assert.equal(second.sub, first.sub);
+  assert.notEqual(second.sid, first.sid, 'a new session');
+  for (const token of [copied, loot.data.refresh_token]) {
+    const answer = await refresh(token, key && 'other-' + key);
+    assert.equal(answer.data.error, 'invalid_grant', 'the thief has nothing left');
+  }
+
+  const { session_state: state = 'unknown' } = asked[0].data;
+  assert.deepEqual(app.events.slice(1), ['sessionReplaced ' + state]);
+  const revoked = asked.filter(({ path }) => path === '/revoke');
+  assert.deepEqual(revoked.map(({ statusCode, body }) => [statusCode, new URLSearchParams(body).get('token')]), state === 'ended' ? [] : [[200, copied]]);
+
+  assert.equal((await app.auth.request({ url: server.issuer + '/userinfo' })).statusCode, 200, 'and the owner goes on');
+  console.log(`ok a thief ${key ? 'with' : 'without'} a key has lost the session (${state})`);
+};
+
+steal(process.env.THIEF_KEY).then(() => process.exit(0), err => {
+  console.error(err);
+  process.exit(1);
+});
