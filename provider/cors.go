@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 
 	"github.com/rs/cors"
 
@@ -40,28 +41,33 @@ var errStranger = badRequest("Pages of this origin may not call this endpoint. R
 
 // withoutStrangers refuses requests of pages whose origin no client has registered, before anything is counted: any
 // page can make its visitors' browsers send a form, and would try passwords from their addresses. Browsers send Origin
-// with every such request; mini-programs, servers and apps send none.
+// with every such request; mini-programs, servers and apps send none. That the origin is one of the client's own is
+// checked when the client is known.
 func (t *router) withoutStrangers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, origin := range r.Header.Values("Origin") {
-			if origin != "" && !t.own(origin) && !t.clients.AllowsOrigin(r.Context(), origin) {
+		origins := slices.DeleteFunc(slices.Clone(r.Header.Values("Origin")), t.own)
+		for _, origin := range origins {
+			if !t.clients.AllowsOrigin(r.Context(), origin) {
 				t.errs.writeError(w, r, errStranger)
 				return
 			}
+		}
+		if len(origins) == 0 {
+			r.Header.Del("Origin") // clients need not register it
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
 // own reports whether an origin is that of the issuer, or one that no stranger's page can have: the simulator of WeChat
-// DevTools is a page of WeChat's or of this machine.
+// DevTools is a page of WeChat's or of the visitor's machine. No browser sends an empty one.
 func (t *router) own(origin string) bool {
 	u, err := url.Parse(origin)
 	if err != nil {
 		return false
 	}
 	address, err := netip.ParseAddr(u.Hostname())
-	return origin == t.origin || origin == "https://servicewechat.com" || u.Hostname() == "localhost" ||
+	return origin == "" || origin == t.origin || origin == "https://servicewechat.com" || u.Hostname() == "localhost" ||
 		err == nil && address.IsLoopback()
 }
 

@@ -228,7 +228,12 @@ func TestPagesOfStrangersAreRefused(t *testing.T) {
 		requireError(t, a, http.StatusBadRequest, "invalid_request")
 	}
 	requireTokens(t, w.token(passwordForm("alice", testPassword)))
-	requireTokens(t, w.token(passwordForm("alice", testPassword).with(":Origin", testOrigin)))
+	// a registered origin, but of another client
+	requireError(t, w.token(passwordForm("alice", testPassword).with(":Origin", testOrigin)), http.StatusBadRequest,
+		"invalid_request")
+	a := w.account("POST /users", "", person("eve", ":Origin", testOrigin))
+	requireError(t, a, http.StatusBadRequest, "invalid_request")
+	w.signIn("alice", "client_id", "web", ":Origin", testOrigin)
 	requireTokens(t, w.token(passwordForm("alice", testPassword).with(":Origin", w.issuer)))
 }
 
