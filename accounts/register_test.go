@@ -76,6 +76,35 @@ func TestRegisterRejectsWithoutHashing(t *testing.T) {
 	require.Zero(t, w.hasher.hashes.Load())
 }
 
+// TestLookAlikesAreNotRegistered registers names beside alice, admin and so on, and sets them with a password.
+func TestLookAlikesAreNotRegistered(t *testing.T) {
+	w := newEnv(t, limited(1000, 1000))
+	for _, name := range []string{"alice", "admin", "paypal", "apple", "\u0441\u0443\u0440", "口天", "modern"} {
+		w.passwordUser(name)
+	}
+	c := w.wechatUser("openid")
+	for attack, name := range map[string]string{
+		"a click":                 "a\u01c0ice",
+		"a dotless i":             "adm\u0131n",
+		"a dead letter":           "\u01bfaypal",
+		"all of it Cyrillic":      "\u0430\u0440\u0440\u04cf\u0435",
+		"Cyrillic capitals":       "\u0410\u0420\u0420\u04c0\u0415",
+		"ASCII for Cyrillic":      "cyp",
+		"an enclosure as a mouth": "囗天",
+		"Katakana as a mouth":     "ロ天",
+		"Latin alpha":             "\u0251lice",
+	} {
+		_, err := w.accounts.Register(context.Background(), client, address, name, newPassword)
+		require.Error(t, err, attack)
+		err = w.accounts.SetPassword(context.Background(), c, byCode(w.code(miniApp, "openid")), name, newPassword)
+		require.Error(t, err, attack)
+	}
+	for _, name := range []string{"modem", "日天", "\u0441\u0443\u043f\u0435\u0440"} {
+		_, err := w.accounts.Register(context.Background(), client, address, name, newPassword)
+		require.NoError(t, err, name)
+	}
+}
+
 func TestMassRegistrationFromOneAddress(t *testing.T) {
 	w := newEnv(t)
 	w.passwordUser("alice")

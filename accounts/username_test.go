@@ -13,13 +13,13 @@ func TestAllowedNames(t *testing.T) {
 	for _, name := range []string{
 		"alice", "Alice", "alice99", "a.b-c_d", "lei@example.com", "李雷", "李雷2024", "leiレイ雷", "한국kim", "ㄅㄆ李", "josé",
 		"Jose\u0301", "ｌｅｉ",
-		"12345678", "1", "Ｌｅｉ",
+		"12345678", "1", "Ｌｅｉ", "nguyễn", "дмитрий", "дмитрий-2", "Ελένη", "გიორგი", "สมชาย", "راشد",
 	} {
 		require.NoError(t, checkUsername(name), name)
 	}
 }
 
-func TestConfusableNames(t *testing.T) {
+func TestNamesOfSeveralScripts(t *testing.T) {
 	for attack, name := range map[string]string{
 		"a Cyrillic letter within":       "\u0430lice",
 		"a Cyrillic capital":             "\u0410LICE",
@@ -30,16 +30,13 @@ func TestConfusableNames(t *testing.T) {
 		"a Bengali digit":                "bob\u09ea",
 		"Cyrillic and Greek":             "дмитри\u03bf",
 		"Cyrillic within Chinese":        "李\u0430",
-		"a Cyrillic word of look-alikes": "\u0412\u041e\u0412",
-		"a Greek word of look-alikes":    "\u0391\u039d\u039d\u0391",
 		"a Lisu word of look-alikes":     "\ua4ee\ua4e1\ua4f2\ua4da\ua4f0",
 		"a Cherokee word of look-alikes": "\u13aa\u13de\u13c6\u13df\u13ac",
 		"a phonetic letter":              "\u0251lice",
-		"a letter with a dot above":      "admi\u1e45",
+		"a click":                        "a\u01c0ice",
+		"a dead letter":                  "\u01bfaypal",
+		"a reserved name":                "adm\u0131n",
 		"a line below":                   "a\u0332lice",
-		"only Cyrillic look-alikes":      "\u0430\u0440\u0440\u04cf\u0435",
-		"look-alikes and a digit":        "\u0430\u0440\u0440\u04cf\u04351",
-		"look-alikes in capitals":        "\u0410\u0420\u0420\u04c0\u0415",
 	} {
 		err := checkUsername(name)
 		require.ErrorIs(t, err, oauth.InvalidRequest, attack)

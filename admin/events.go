@@ -58,12 +58,18 @@ type EventView struct {
 	Detail    string `json:"detail,omitempty"`
 	// Actor is the operator who acted; nil if it was the user or the server itself.
 	Actor *identity.Actor `json:"actor,omitempty"`
+	// Count is how many events the row stands for: of one that is repeated often, the first. LastAt is of the last.
+	Count  int    `json:"count"`
+	LastAt string `json:"last_at,omitempty"` // empty if Count is 1
 }
 
 // ViewEvent returns the view of an event.
 func ViewEvent(e identity.Event) EventView {
 	view := EventView{At: instant(e.At), Kind: e.Kind, UserID: e.UserID, ClientID: e.ClientID, SessionID: e.SessionID,
-		Detail: e.Detail}
+		Detail: e.Detail, Count: e.Count}
+	if e.Count > 1 {
+		view.LastAt = instant(e.LastAt)
+	}
 	if e.Actor != (identity.Actor{}) {
 		view.Actor = &e.Actor
 	}

@@ -79,6 +79,8 @@ func (u *Users) Find(ctx context.Context, actor identity.Actor, name string) (id
 	}
 	named, err2 := u.users.FindByUsername(ctx, name)
 	switch {
+	case err2 != nil && !errors.Is(err2, identity.ErrNotFound):
+		return identity.User{}, err2
 	case errors.Is(err, identity.ErrNotFound):
 		return named, unknown(err2, "user", name)
 	case err2 == nil && named.ID != user.ID:
@@ -90,12 +92,12 @@ func (u *Users) Find(ctx context.Context, actor identity.Actor, name string) (id
 }
 
 // Create adds a user who signs in with a name and a password. It returns RefusedError with identity.ErrExists if the
-// name is taken, ErrHashGiven, and the errors of [identity.CanonicalUsername], [password.CheckPolicy] and
-// [password.CheckHash].
+// name is taken or looks like one that is taken, ErrHashGiven, and the errors of [identity.NewUsername],
+// [password.CheckPolicy] and [password.CheckHash].
 func (u *Users) Create(ctx context.Context, actor identity.Actor, username string,
 	secret NewPassword) (identity.User, error) {
 	ctx = identity.WithActor(ctx, actor)
-	if _, err := identity.CanonicalUsername(username); err != nil {
+	if _, err := identity.NewUsername(username); err != nil {
 		return identity.User{}, err
 	}
 	hash, err := u.hash(ctx, secret)
@@ -104,7 +106,8 @@ func (u *Users) Create(ctx context.Context, actor identity.Actor, username strin
 	}
 	user, err := u.users.Create(ctx, username, hash)
 	if errors.Is(err, identity.ErrExists) {
-		err = refused(err, "the name %q is taken, perhaps in another spelling", username)
+		err = refused(err, "the name %q is taken, perhaps in another spelling, or looks like one that is taken",
+			username)
 	}
 	return user, err
 }

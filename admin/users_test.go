@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -55,7 +56,7 @@ func TestNewPasswords(t *testing.T) {
 	requireUnknown(t, err, "user", "carol")
 
 	_, err = e.users.Create(ctx, operator, "ALICE", newPassword(good))
-	requireRefused(t, err, `the name "ALICE" is taken, perhaps in another spelling`)
+	requireRefused(t, err, `the name "ALICE" is taken, perhaps in another spelling, or looks like one that is taken`)
 	_, err = e.users.Create(ctx, operator, "a name with spaces", newPassword(good))
 	require.Error(t, err)
 
@@ -193,4 +194,24 @@ func TestDeleteAndUndelete(t *testing.T) {
 	_, err = e.users.PreviewDeletion(ctx, operator, retired.ID, time.Hour)
 	requireRefused(t, err, mergedText(retired, survivor))
 	requireRefused(t, e.users.Undelete(ctx, operator, retired.ID), mergedText(retired, survivor))
+}
+
+// unnamedUsers cannot look up names.
+type unnamedUsers struct{ identity.Users }
+
+func (unnamedUsers) FindByUsername(context.Context, string) (identity.User, error) {
+	return identity.User{}, errors.New("the database is gone")
+}
+
+// TestAUserIsNotFoundUnlessBothLookUpsSucceed: otherwise the argument may be the id of one user and the name of
+// another.
+func TestAUserIsNotFoundUnlessBothLookUpsSucceed(t *testing.T) {
+	e := newEnv(t)
+	user := e.addUser(t, "alice")
+	users := admin.NewUsers(admin.UsersConfig{Users: unnamedUsers{e.database.Users()}})
+	for _, name := range []string{user.ID, "nobody"} {
+		found, err := users.Find(t.Context(), operator, name)
+		require.ErrorContains(t, err, "the database is gone", name)
+		require.Empty(t, found.ID)
+	}
 }

@@ -2,6 +2,7 @@ package grants_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +51,23 @@ func TestPasswordRenewsAnImportedHashOnce(t *testing.T) {
 	sessions, err := w.database.Sessions().List(context.Background(), bob.ID)
 	require.NoError(t, err)
 	require.Len(t, sessions, 3)
+}
+
+// TestPasswordThatBcryptCutIsNotRenewed: the imported hash is of the first 72 bytes. A sign-in with another end, or
+// with none, must not replace it with a hash that rejects the end that the user chose.
+func TestPasswordThatBcryptCutIsNotRenewed(t *testing.T) {
+	w := newEnv(t)
+	start := strings.Repeat("correct horse ", 5) + "ba" // 72 bytes
+	hash, err := bcrypt.GenerateFromPassword([]byte(start), bcrypt.MinCost)
+	require.NoError(t, err)
+	bob, err := w.database.Users().Create(context.Background(), "bob", string(hash))
+	require.NoError(t, err)
+	for _, typed := range []string{start + "nother end", start, start + "ttery staple"} {
+		_, err = w.token(passwordForm("bob", typed))
+		require.NoError(t, err, typed)
+	}
+	require.Equal(t, string(hash), w.user(bob.ID).PasswordHash)
+	require.Empty(t, w.events(identity.EventHashRenewed))
 }
 
 func TestPasswordOfADisabledUserKeepsItsHash(t *testing.T) {

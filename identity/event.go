@@ -61,13 +61,22 @@ type Event struct {
 	SessionID string
 	Detail    string
 	Actor     Actor // set by the store, from [WithActor]
+
+	// Count is how many events the entry stands for, set by the store. It is more than 1 for an event that was repeated
+	// often: the other fields are of the first one, and the others are like it.
+	Count  int
+	LastAt time.Time // of the last one; set by the store
 }
 
 // Events stores the audit log.
 type Events interface {
+	// Record adds an event. If ten events of a kind, user and client, with the same first word of the detail and
+	// without an actor, have been added within an hour, it only increases the count of the last one.
 	Record(ctx context.Context, event Event) error
 	// List returns at most limit events that match of, the newest first.
 	List(ctx context.Context, of EventsOf, limit int) ([]Event, error)
+	// Prune deletes the oldest events that are older than keep, at most batch of them, and returns how many it deleted.
+	Prune(ctx context.Context, keep time.Duration, batch int) (int, error)
 }
 
 // RecordOrLog records an event of a request whose outcome is already decided: a failure is only logged. It records

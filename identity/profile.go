@@ -43,6 +43,6 @@ type Profiles interface {
 	// ErrNotFound for an unknown user.
 	Suggest(ctx context.Context, userID string, profile Profile) (bool, error)
 	// SetPhone replaces the phone number; a zero Phone removes it. It records an event, without the number. It
-	// returns ErrNotFound for an unknown user.
+	// returns ErrNotFound for an unknown user, and ErrExists if phone is not verified and the user's present one is.
 	SetPhone(ctx context.Context, userID string, phone Phone) error
 }

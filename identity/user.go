@@ -29,8 +29,11 @@ func (u User) DeletionRequested() bool { return !u.DeletesAt.IsZero() }
 
 // Users stores users: who they are, and whether they may sign in.
 type Users interface {
-	// Create adds a user who signs in by name and password. It returns ErrExists if the name is taken, in any
-	// spelling.
+	// CheckUsername returns an error of NewUsername, or ErrExists if a user has the name, in any spelling, or one that
+	// resembles it (see Username.Resembles). Create, SetUsername and Imports.Import check the same again, in the
+	// transaction that takes the name: of two names that resemble each other and are taken in parallel only one is.
+	CheckUsername(ctx context.Context, username string) error
+	// Create adds a user who signs in by name and password. It returns an error of CheckUsername.
 	Create(ctx context.Context, username, passwordHash string) (User, error)
 	// Find returns a user, or ErrNotFound.
 	Find(ctx context.Context, id string) (User, error)
@@ -53,9 +56,17 @@ type Users interface {
 	// concurrent change of the password wins.
 	ReplacePasswordHash(ctx context.Context, id, old, passwordHash string) (bool, error)
 	// SetUsername gives a user name to a user who has none, or changes the spelling of an existing one. It ends no
-	// sessions.
-	// It returns ErrExists if the name is taken, in any spelling, or if the user has a different one; of two concurrent
-	// calls for the same user, the first one wins. It returns ErrNotFound for an unknown user, or an error of
-	// CanonicalUsername.
+	// sessions. It returns an error of CheckUsername, or ErrExists if the user has a different name; of two concurrent
+	// calls for the same user, the first one wins. It returns ErrNotFound for an unknown user.
 	SetUsername(ctx context.Context, id, username string) error
+	// FillSkeletons adds the skeletons of up to limit names that an earlier version stored, of users whose ids are
+	// greater than after. It returns the last of these ids, or "" if there are no more, and which of the names are now
+	// found to resemble another one. All users keep their names.
+	FillSkeletons(ctx context.Context, after string, limit int) (found []Resemblance, last string, err error)
+	// HashParameters counts the password hashes by what precedes the salt, such as "$2b$12$" or
+	// "$argon2id$v=19$m=19456,t=2,p=1$". It reads all users.
+	HashParameters(ctx context.Context) (map[string]int, error)
 }
+
+// Resemblance is a user whose name can be mistaken for that of another user.
+type Resemblance struct{ UserID, Username, OtherID string }

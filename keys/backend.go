@@ -45,8 +45,13 @@ func (s *Set) Backend() string {
 	return goBackend
 }
 
-// Backend returns the Backend of the current set.
-func (k *Keeper) Backend() string { return k.Current().Backend() }
+// Backend returns the Backend of the current set; "" without one.
+func (k *Keeper) Backend() string {
+	if set := k.Current(); set != nil {
+		return set.Backend()
+	}
+	return ""
+}
 
 // checkedSigner signs with a library, and checks it: its first signature must equal Go's byte for byte, and Go
 // verifies every signature before it is returned, since a single faulty one reveals an RSA key (Boneh, DeMillo,

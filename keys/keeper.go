@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"log/slog"
+	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -56,14 +57,27 @@ func Attach(store Store, ring *Ring, options Options) *Keeper {
 	return &Keeper{store: store, ring: ring, options: options, made: newMaker(ring, options)}
 }
 
-// Current returns the current set of keys. Call it once to do several things with the same set.
+// Current returns the current set of keys; nil before the first Reload of an attached keeper. Call it once to do
+// several things with the same set.
 func (k *Keeper) Current() *Set { return k.current.Load() }
 
-// PublicSet returns the PublicSet of the current set.
-func (k *Keeper) PublicSet() (jwks []byte, etag string) { return k.Current().PublicSet() }
+// PublicSet returns the PublicSet of the current set; without one, a set without keys.
+func (k *Keeper) PublicSet() (jwks []byte, etag string) {
+	if set := k.Current(); set != nil {
+		return set.PublicSet()
+	}
+	jwks, etag, _ = publish([]publicKey{}) // fails only for a key that cannot be encoded
+	return jwks, etag
+}
 
-// Age returns how long ago the keys were last read and opened.
-func (k *Keeper) Age() time.Duration { return k.options.Now().Sub(*k.readAt.Load()) }
+// Age returns how long ago the keys were last read and opened; if they never were, the longest duration.
+func (k *Keeper) Age() time.Duration {
+	readAt := k.readAt.Load()
+	if readAt == nil {
+		return math.MaxInt64
+	}
+	return k.options.Now().Sub(*readAt)
+}
 
 // Reload reads the keys, and replaces the set if they have changed. After an error the set stays, except for keys
 // that the store has erased.

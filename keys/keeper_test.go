@@ -179,3 +179,15 @@ func TestRunMakesDueChanges(t *testing.T) {
 		require.Contains(t, log.String(), "the keys have changed")
 	})
 }
+
+// TestAKeeperBeforeItReadsTheKeysHasNone, as Attach returns it.
+func TestAKeeperBeforeItReadsTheKeysHasNone(t *testing.T) {
+	store := &memoryStore{}
+	options := Options{Now: func() time.Time { return start }}
+	k := Attach(store, newRing(t, entry("k1", 'a')), options)
+	jwks, etag := k.PublicSet()
+	require.JSONEq(t, `{"keys":[]}`, string(jwks))
+	require.NotEmpty(t, etag)
+	require.Empty(t, k.Backend())
+	require.Greater(t, k.Age(), 100*365*24*time.Hour, "they were never read")
+}

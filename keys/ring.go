@@ -81,6 +81,12 @@ func (Ring) Format(state fmt.State, _ rune) { io.WriteString(state, masked) }
 
 const masked = "***"
 
+// Subkey returns a secret for one purpose, which every server with the same first master key has: HKDF-Expand (RFC
+// 5869) of that key. Different uses need different purposes.
+func (r *Ring) Subkey(purpose string) ([]byte, error) {
+	return hkdf.Expand(sha256.New, r.masters[0].secret, "lingpai subkey "+purpose, subkeySize)
+}
+
 func (r *Ring) find(id string) *masterKey {
 	n := slices.IndexFunc(r.masters, func(m *masterKey) bool { return m.id == id })
 	if n < 0 {

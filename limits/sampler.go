@@ -34,7 +34,7 @@ func (s *sampler) record(ctx context.Context, key string, event identity.Event) 
 		return
 	}
 	s.logger.WarnContext(ctx, "refused", "kind", event.Kind, "detail", event.Detail, "user", event.UserID,
-		"client", event.ClientID, "address", identity.ActorFrom(ctx).Address)
+		"client", event.ClientID)
 	ctx = context.WithoutCancel(ctx)
 	sum := sha256.Sum256([]byte(key))
 	first, err := s.store.PutIfAbsent(ctx, "sampled/"+hex.EncodeToString(sum[:16]), []byte{1}, samplePeriod)

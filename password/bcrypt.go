@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	bcryptSize = 60 // length of an encoded bcrypt hash
+	bcryptSize  = 60 // length of an encoded bcrypt hash
+	bcryptReads = 72 // bytes of a password, with the NUL that ends a shorter one
 
 	// maxBcryptCost limits a check to about a second of CPU time; each step doubles it. Programs use 10 to 13.
 	minBcryptCost, maxBcryptCost = 4, 14
@@ -59,11 +60,16 @@ func (b bcryptHash) expensive() bool {
 // matches compares a password first as it was typed, which is what the other program hashed, and then in normalized
 // form, because the user may type it on another keyboard today.
 //
-// bcrypt reads only 72 bytes, so longer passwords with the same beginning match too, as in the other program. The hash
-// that replaces this one covers the whole password.
-func (b bcryptHash) matches(written, normalized string) bool {
-	if bcrypt.CompareHashAndPassword([]byte(b), []byte(written)) == nil {
-		return true
+// bcrypt reads only 72 bytes, so longer passwords with the same beginning match too, as in the other program. whole
+// reports whether the hash covers all of the password that matched. If not, the user may have chosen another end.
+func (b bcryptHash) matches(written, normalized string) (right, whole bool) {
+	for _, password := range []string{written, normalized} {
+		if bcrypt.CompareHashAndPassword([]byte(b), []byte(password)) == nil {
+			return true, len(password) < bcryptReads
+		}
+		if written == normalized {
+			break
+		}
 	}
-	return normalized != written && bcrypt.CompareHashAndPassword([]byte(b), []byte(normalized)) == nil
+	return false, false
 }

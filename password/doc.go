@@ -3,7 +3,6 @@
 // attempts are in package signin.
 //
 // Imported bcrypt hashes are checked too, within the same limits, and should be replaced at the next sign-in. Until
-// then the time of a check reveals that a user name exists and was imported: unknown names take as long as argon2id,
-// like nearly all others, and a dummy cannot take as long as every import's bcrypt. Operators who must not reveal even
-// that should set new passwords instead of importing hashes.
+// then their checks take another time than those of new hashes. So the check of an unknown name takes the time of one
+// of the stored hashes, in proportion to their numbers; see [Hasher.CheckUnknown].
 package password

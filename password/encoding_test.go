@@ -68,6 +68,18 @@ func TestParseRejects(t *testing.T) {
 	}
 }
 
+func TestExpensiveHashes(t *testing.T) {
+	const bcrypt = "N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+	for encoded, want := range map[string]bool{
+		"$2b$10$" + bcrypt: false, "$2b$12$" + bcrypt: false, "$2b$13$" + bcrypt: true, "$2y$14$" + bcrypt: true,
+		"$2b$15$" + bcrypt: false, "": false, "$2": false, goodHash: false,
+		strings.Replace(goodHash, "m=19456,t=2", "m=65536,t=4", 1): false,
+		strings.Replace(goodHash, "m=19456,t=2", "m=65536,t=5", 1): true,
+	} {
+		require.Equal(t, want, IsExpensive(encoded), encoded)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "$$$$$", goodHash, goodHash + "\n",

@@ -3,14 +3,20 @@ package password
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
 	"runtime"
+	"sync/atomic"
 )
 
 // Options limit the work of a Hasher. A zero value means the default.
 type Options struct {
 	MaxConcurrent int // hashes at once; default half of the processors, so that the other half can sign tokens
 	MaxWaiting    int // waiting callers; default 64
+
+	// NameKey is a secret of all servers, for [Hasher.CheckUnknown]; default: a random one. With different ones, a
+	// name could be recognized as unknown by its different times.
+	NameKey []byte
 }
 
 // expensiveWaiting is how many checks of expensive hashes may wait. One runs at a time, beside the others.
@@ -21,12 +27,19 @@ type Hasher struct {
 	bound     *bound
 	expensive *bound
 	dummy     hashed
+	nameKey   []byte
+	stored    atomic.Pointer[[]kind]                           // nil: unknown
 	compute   func(h hashed, password string, size int) []byte // argon2id, except in tests
 }
 
 // New returns a Hasher.
 func New(options Options) *Hasher {
+	if options.NameKey == nil {
+		options.NameKey = make([]byte, sha256.Size)
+		rand.Read(options.NameKey) // never returns an error (crypto/rand)
+	}
 	return &Hasher{
+		nameKey: options.NameKey,
 		bound: newBound(
 			orDefault(options.MaxConcurrent, max(1, runtime.GOMAXPROCS(0)/2)),
 			orDefault(options.MaxWaiting, 64),
@@ -61,11 +74,12 @@ func (h *Hasher) Hash(ctx context.Context, caller Caller, password string) (stri
 }
 
 // Check reports whether a password matches an encoded hash. outdated reports whether the hash should be replaced with
-// a new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. An empty hash is for users
-// who have no password or do not exist: Check does the same work as for a current hash, and returns false. It returns
-// false without any work if [Normalize] rejects the password. It returns ErrBusy if too many passwords are being
-// hashed, the context's error, or an error if the hash is damaged. Hashes of another program that take much longer than
-// ours wait for a slot of their own, so that nobody else waits for them.
+// a new one from [Hasher.Hash], because it is a bcrypt hash or has outdated parameters. A bcrypt hash is not outdated
+// if the password has 72 bytes or more: then bcrypt has not seen its end, and a new hash could be of another password.
+// For an empty hash, Check does the same work as for a current one, and returns false. It returns false without any
+// work if [Normalize] rejects the password. It returns ErrBusy if too many passwords are being hashed, the context's
+// error, or an error if the hash is damaged. Hashes of another program that take much longer than ours wait for a slot
+// of their own, so that nobody else waits for them.
 func (h *Hasher) Check(ctx context.Context, caller Caller, encoded, password string) (right, outdated bool, err error) {
 	normalized, err := Normalize(password)
 	if err != nil {
@@ -79,22 +93,22 @@ func (h *Hasher) Check(ctx context.Context, caller Caller, encoded, password str
 	if c.expensive {
 		bound = h.expensive
 	}
-	if err := bound.run(ctx, caller, func() { right = c.compare() }); err != nil {
+	if err := bound.run(ctx, caller, func() { right, outdated = c.compare() }); err != nil {
 		return false, false, err
 	}
-	return right, right && c.outdated, nil
+	return right, right && outdated, nil
 }
 
 // comparison compares a password with a hash. It must run within a bound.
 type comparison struct {
-	compare             func() bool
-	outdated, expensive bool
+	compare   func() (right, outdated bool)
+	expensive bool
 }
 
 func (h *Hasher) comparison(encoded, written, normalized string) (comparison, error) {
 	if isBcrypt(encoded) {
 		want, err := parseBcrypt(encoded)
-		return comparison{func() bool { return want.matches(written, normalized) }, true, want.expensive()}, err
+		return comparison{func() (bool, bool) { return want.matches(written, normalized) }, want.expensive()}, err
 	}
 	want := h.dummy
 	if encoded != "" {
@@ -103,8 +117,8 @@ func (h *Hasher) comparison(encoded, written, normalized string) (comparison, er
 			return comparison{}, err
 		}
 	}
-	return comparison{func() bool {
+	return comparison{func() (bool, bool) {
 		got := h.compute(want, normalized, len(want.hash))
-		return subtle.ConstantTimeCompare(got, want.hash) == 1 && encoded != ""
-	}, want.parameters != current(), want.expensive()}, nil
+		return subtle.ConstantTimeCompare(got, want.hash) == 1 && encoded != "", want.parameters != current()
+	}, want.expensive()}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"github.com/lingpai/lingpai/oauth"
 )
@@ -24,21 +25,23 @@ type errorWriter struct{ logger *slog.Logger }
 // writeError logs an error and writes it as the response. Causes are logged and never sent to the caller.
 func (ew errorWriter) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := asError(err)
-	status := e.Code.Status()
-	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // not if the client disconnected
-		level = slog.LevelError
-	}
-	ew.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
-		"error", e.Code.Error(), "description", e.Description, "cause", cause(e), "client", e.ClientID,
-		"address", r.RemoteAddr)
+	ew.logError(r, e)
 	header := w.Header()
 	header["Cache-Control"] = noStore
 	if e.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	challenge(header, e)
-	writeJSON(w, status, errorMembers(e, requestID(r.Context())))
+	writeJSON(w, e.Code.Status(), errorMembers(e, requestID(r.Context())))
+}
+
+func (ew errorWriter) logError(r *http.Request, e *oauth.Error) {
+	status, level := e.Code.Status(), slog.LevelInfo
+	if status >= http.StatusInternalServerError && r.Context().Err() == nil { // not if the client disconnected
+		level = slog.LevelError
+	}
+	ew.logger.Log(r.Context(), level, "request refused", "path", r.URL.Path, "status", status,
+		"error", e.Code.Error(), "description", e.Description, "cause", cause(e), "client", e.ClientID)
 }
 
 // errorMembers returns the body of an error response (RFC 6749 §5.2).
@@ -84,13 +87,30 @@ func challenge(header http.Header, e *oauth.Error) {
 	case oauth.InvalidToken, oauth.InsufficientScope, oauth.InsufficientUserAuthentication:
 		value := `Bearer realm="lingpai"`
 		if e != errNoToken {
-			value += fmt.Sprintf(`, error=%q, error_description=%q`, e.Code, e.Description)
+			value += ", error=" + quoted(e.Code.Error()) + ", error_description=" + quoted(e.Description)
 		}
 		if e.Scope != "" {
-			value += fmt.Sprintf(`, scope=%q`, e.Scope)
+			value += ", scope=" + quoted(e.Scope)
 		}
 		header.Set("WWW-Authenticate", value)
 	}
+}
+
+// quoted returns a text as a quoted-string (RFC 9110 §5.6.4), with ? for what RFC 6750 §3 does not allow there.
+func quoted(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range text {
+		switch {
+		case r < ' ' || r > '~':
+			r = '?'
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	b.WriteByte('"')
+	return b.String()
 }
 
 // endpoint returns a handler that calls serve and writes the error that it returns. Responses must not be cached.
@@ -103,18 +123,25 @@ func (ew errorWriter) endpoint(serve func(w http.ResponseWriter, r *http.Request
 	})
 }
 
-// recovering returns a handler that answers a panic of next as an internal error, except http.ErrAbortHandler, which it
-// passes on.
+// recovering returns a handler that answers a panic of next as an internal error. If the answer has begun, it only logs
+// the error, and aborts the connection. http.ErrAbortHandler is passed on.
 func (ew errorWriter) recovering(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(writer http.ResponseWriter, r *http.Request) {
+		w := &response{ResponseWriter: writer}
 		defer func() {
 			p := recover()
 			if p == http.ErrAbortHandler { // net/http closes the connection, and logs nothing
 				panic(p)
 			}
-			if p != nil {
-				ew.writeError(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			if p == nil {
+				return
 			}
+			err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			if w.begun {
+				ew.logError(r, asError(err))
+				panic(http.ErrAbortHandler)
+			}
+			ew.writeError(w, r, err)
 		}()
 		next.ServeHTTP(w, r)
 	})

@@ -14,7 +14,8 @@ import (
 var noSniff = []string{"nosniff"}
 
 // withCaller gives each request an id, which is in its response and in all log lines about it, and sets RemoteAddr to
-// the caller's address. Its context has both for audit events. It also sets the headers that all responses have.
+// the caller's address. Its context has both for log lines and audit events. It also sets the headers that all
+// responses have.
 func withCaller(proxies []netip.Prefix, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
@@ -34,16 +35,17 @@ func withCaller(proxies []netip.Prefix, next http.Handler) http.Handler {
 
 func requestID(ctx context.Context) string { return identity.ActorFrom(ctx).RequestID }
 
-// LogRequestIDs returns a log handler that adds to each line the id of the request in its context, if any.
+// LogRequestIDs returns a log handler that adds to each line the id of the request in its context, if any, and the
+// caller's address.
 func LogRequestIDs(log slog.Handler) slog.Handler { return requestIDs{log} }
 
 type requestIDs struct{ slog.Handler }
 
 // Handle implements slog.Handler.
 func (h requestIDs) Handle(ctx context.Context, line slog.Record) error {
-	if id := requestID(ctx); id != "" {
+	if caller := identity.ActorFrom(ctx); caller.RequestID != "" {
 		line = line.Clone()
-		line.AddAttrs(slog.String("request_id", id))
+		line.AddAttrs(slog.String("request_id", caller.RequestID), slog.String("address", caller.Address))
 	}
 	return h.Handler.Handle(ctx, line)
 }

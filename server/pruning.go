@@ -18,9 +18,9 @@ const (
 	pruneInterval = time.Minute
 )
 
-// pruneRegularly deletes ended sessions, and users whose deletion is due, until the context ends.
-func pruneRegularly(ctx context.Context, sessions identity.Sessions, deletions identity.Deletions,
-	logger *slog.Logger) {
+// pruneRegularly deletes ended sessions, users whose deletion is due, and events older than the retention, and completes
+// names, until the context ends.
+func pruneRegularly(ctx context.Context, stores Stores, retention time.Duration, logger *slog.Logger) {
 	ticker := time.NewTicker(pruneInterval)
 	defer ticker.Stop()
 	for {
@@ -28,30 +28,49 @@ func pruneRegularly(ctx context.Context, sessions identity.Sessions, deletions i
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			prune(ctx, sessions, logger)
-			purgeUsers(ctx, deletions, logger)
+			prune(ctx, stores.Sessions, logger)
+			purgeUsers(ctx, stores.Deletions, logger)
+			pruneEvents(ctx, stores.Events, retention, logger)
+			fillSkeletons(ctx, stores.Users, logger)
 		}
 	}
 }
 
 // prune deletes the next batches of ended sessions.
 func prune(ctx context.Context, sessions identity.Sessions, logger *slog.Logger) {
-	total := 0
-	end := false
+	pruneBatchwise(ctx, "sessions", logger, func() (int, bool, error) {
+		return sessions.Prune(ctx, pruneKeep, pruneBatch)
+	})
+}
+
+// pruneEvents deletes the next batches of events older than the retention; if that is 0, none.
+func pruneEvents(ctx context.Context, events identity.Events, retention time.Duration, logger *slog.Logger) {
+	if retention == 0 {
+		return
+	}
+	pruneBatchwise(ctx, "events", logger, func() (int, bool, error) {
+		pruned, err := events.Prune(ctx, retention, pruneBatch)
+		return pruned, pruned < pruneBatch, err
+	})
+}
+
+// pruneBatchwise deletes batches until the last one, at most pruneBatches. next deletes a batch; it returns how many
+// rows it deleted, and whether it was the last batch.
+func pruneBatchwise(ctx context.Context, what string, logger *slog.Logger, next func() (int, bool, error)) {
+	total, end := 0, false
 	for n := 0; n < pruneBatches && !end && ctx.Err() == nil; n++ {
 		var pruned int
 		var err error
-		if pruned, end, err = sessions.Prune(ctx, pruneKeep, pruneBatch); err != nil {
-			if ctx.Err() != nil {
-				return
+		if pruned, end, err = next(); err != nil {
+			if ctx.Err() == nil {
+				logger.WarnContext(ctx, "cannot prune "+what, "error", err)
 			}
-			logger.WarnContext(ctx, "cannot prune sessions", "error", err)
-			return
+			break
 		}
 		total += pruned
 	}
 	if total > 0 {
-		logger.InfoContext(ctx, "pruned ended sessions", "sessions", total)
+		logger.InfoContext(ctx, "pruned old "+what, what, total)
 	}
 }
 
@@ -66,5 +85,17 @@ func purgeUsers(ctx context.Context, deletions identity.Deletions, logger *slog.
 	}
 	if deleted > 0 {
 		logger.InfoContext(ctx, "deleted users whose deletion was due", "users", deleted)
+	}
+}
+
+// fillSkeletons completes the names that servers of the previous version have stored since "lingpai migrate up".
+func fillSkeletons(ctx context.Context, users identity.Users, logger *slog.Logger) {
+	found, _, err := users.FillSkeletons(ctx, "", pruneBatch)
+	if err != nil && ctx.Err() == nil {
+		logger.WarnContext(ctx, "cannot complete user names; the next run tries again", "error", err)
+	}
+	for _, p := range found {
+		logger.WarnContext(ctx, "the name of a user looks like that of another one; both keep their names", "user",
+			p.UserID, "other", p.OtherID)
 	}
 }

@@ -48,3 +48,42 @@ func TestPruningErrorsAreLoggedUnlessTheProcessEnds(t *testing.T) {
 	prune(t.Context(), &prunable{over: 1, err: errors.New("the disk is full")}, logger)
 	require.Contains(t, log.String(), "the disk is full")
 }
+
+// prunableEvents has a number of events older than the retention.
+type prunableEvents struct {
+	identity.Events
+	old   int
+	keep  time.Duration
+	calls int
+	err   error
+}
+
+func (p *prunableEvents) Prune(_ context.Context, keep time.Duration, batch int) (int, error) {
+	pruned := min(batch, p.old)
+	p.old -= pruned
+	p.keep = keep
+	p.calls++
+	return pruned, p.err
+}
+
+func TestOldEventsArePrunedInBatches(t *testing.T) {
+	var log bytes.Buffer
+	logger := NewLogger(settings.Settings{LogFormat: "text"}, &log)
+	events := &prunableEvents{old: 2*pruneBatch + 3}
+	pruneEvents(t.Context(), events, settings.Defaults().AuditRetention, logger)
+	require.Zero(t, events.old)
+	require.Equal(t, 3, events.calls, "the third batch is the last")
+	require.Equal(t, 180*24*time.Hour, events.keep)
+	require.Contains(t, log.String(), "events=1003")
+
+	events = &prunableEvents{old: (pruneBatches + 1) * pruneBatch}
+	pruneEvents(t.Context(), events, time.Hour, logger)
+	require.Equal(t, pruneBatch, events.old, "the next run deletes the rest")
+
+	log.Reset()
+	events = &prunableEvents{old: 1}
+	pruneEvents(t.Context(), events, 0, logger)
+	require.Zero(t, events.calls, "kept for ever")
+	pruneEvents(t.Context(), &prunableEvents{err: errors.New("the disk is full")}, time.Hour, logger)
+	require.Contains(t, log.String(), "cannot prune events")
+}

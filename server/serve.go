@@ -24,22 +24,13 @@ const withoutRedis = "passwords, registrations, phone numbers and calls that nee
 
 // Serve serves requests with the given settings until the context ends. It logs the version at the start.
 func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, version string) error {
-	if s.Insecure() {
-		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; "+
-			"for development only", "issuer", s.Issuer)
-	}
-	if s.IsSimulated(identity.PlatformWechat) {
-		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url",
-			s.WechatBaseURL)
-	}
-	if s.IsSimulated(identity.PlatformQQ) {
-		logger.Warn("qq.base_url is not QQ: only simulated apps can sign in", "qq.base_url", s.QQBaseURL)
-	}
+	warn(s, logger)
 	database, err := OpenMigratedDatabase(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer database.Close()
+	database.LogTo(logger)
 	volatile, err := OpenVolatile(s)
 	if err != nil {
 		return err
@@ -62,6 +53,30 @@ func Serve(ctx context.Context, s settings.Settings, logger *slog.Logger, versio
 	}
 	logger.Info("serving", "addr", listener.Addr().String(), "issuer", s.Issuer, "version", version)
 	return ServeUntilDone(ctx, provider.NewHTTPServer(server.Handler(), logger), listener)
+}
+
+// warn logs settings that are allowed but dangerous.
+func warn(s settings.Settings, logger *slog.Logger) {
+	if s.Insecure() {
+		logger.Warn("the issuer is http on a private address: everybody on this network can read tokens; "+
+			"for development only", "issuer", s.Issuer)
+	}
+	if s.IsSimulated(identity.PlatformWechat) {
+		logger.Warn("wechat.base_url is not WeChat: only simulated apps can sign in", "wechat.base_url",
+			s.WechatBaseURL)
+	}
+	if s.IsSimulated(identity.PlatformQQ) {
+		logger.Warn("qq.base_url is not QQ: only simulated apps can sign in", "qq.base_url", s.QQBaseURL)
+	}
+	if s.ForgetsEarly() {
+		logger.Warn("audit.retention is less than 180 days: an attack may be noticed only after its traces are deleted",
+			"audit.retention", s.AuditRetention.String())
+	}
+	for _, file := range s.Files {
+		if how := file.Exposed(); how != "" {
+			logger.Warn(how)
+		}
+	}
 }
 
 // Listen listens at the address of a setting or flag. Its error contains advice for the operator.

@@ -84,7 +84,13 @@ func open(ctx context.Context, c Config) (w wiring, err error) {
 		w.config.Volatile = store
 		w.server.close = append(w.server.close, store.Close)
 	}
+	if c.Hasher.NameKey == nil {
+		if c.Hasher.NameKey, err = w.config.Ring.Subkey("unknown names"); err != nil {
+			return w, err
+		}
+	}
 	w.hasher = password.New(c.Hasher) // one limit for all services that hash passwords
+	w.server.hasher = w.hasher
 	return w, nil
 }
 

@@ -64,12 +64,17 @@ const nameInEvents = 16
 
 // hashName returns the hash of a user name, equal for all its spellings.
 func hashName(username string) string {
+	sum := sha256.Sum256([]byte(canonical(username)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// canonical returns the canonical form of a name, or an invalid name as it is.
+func canonical(username string) string {
 	canonical, err := identity.CanonicalUsername(username)
 	if err != nil {
-		canonical = username
+		return username
 	}
-	sum := sha256.Sum256([]byte(canonical))
-	return hex.EncodeToString(sum[:16])
+	return canonical
 }
 
 // caller returns who waits for the hash of an attempt.

@@ -45,11 +45,17 @@ func (s *Service) checkPassword(ctx context.Context, caller password.Caller, use
 	if err != nil && !isNotFound(err) {
 		return identity.User{}, oauth.StoreFailed(err)
 	}
+	if user.PasswordHash == "" {
+		if err := s.hasher.CheckUnknown(ctx, caller, canonical(username), secret); err != nil {
+			return identity.User{}, hasherFailed(err)
+		}
+		return identity.User{}, errBadPassword
+	}
 	right, outdated, err := s.hasher.Check(ctx, caller, user.PasswordHash, secret)
 	switch {
 	case err != nil:
 		return identity.User{}, hasherFailed(err)
-	case !right || user.ID == "" || user.Disabled():
+	case !right || user.Disabled():
 		return identity.User{}, errBadPassword
 	}
 	if outdated {

@@ -193,11 +193,9 @@ func (s *Service) phoneByData(ctx context.Context, e SignIn) string {
 	}
 	phone := identity.Phone{Number: "+" + info.CountryCode + info.PurePhoneNumber, SeenAt: s.now(),
 		Verified: err == nil}
-	if known, failed := s.profiles.Find(ctx, e.Person.User.ID); !phone.Verified &&
-		(failed != nil || known.Phone.Verified) {
-		return noticeUnavailable // an unverified number must not replace a verified one
-	}
 	switch err := s.profiles.SetPhone(ctx, e.Person.User.ID, phone); {
+	case errors.Is(err, identity.ErrExists): // the number was not verified, and the user has one that was
+		return noticeUnavailable
 	case err != nil:
 		s.logger.WarnContext(ctx, "cannot store a phone number", "user", e.Person.User.ID, "error", err)
 		return noticeUnavailable

@@ -92,3 +92,29 @@ func TestASecretComesFromOnePlaceAndOnlySecretsFromFiles(t *testing.T) {
 	require.Contains(t, o.with("LINGPAI_DATABASE_URL=sqlite:no/such/folder/x.db").refused("migrate", "up"),
 		"database.url")
 }
+
+func TestPasswordsInArgumentsAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	const url = "postgres://user:hidden@hidden/hidden@host/d"
+	for _, args := range [][]string{
+		{url}, {"serve", url}, {"serve", "-database-url=" + url}, {"serve", "--database-url=" + url},
+		{"serve", "-d" + url},
+		{"serve", "--config", url}, {"serve", "--server-addr", url}, {"doctor", "--output", url},
+		{"events", "list", "--kind", url}, {"migrate", url}, {"keys", "import", url},
+	} {
+		require.NotContains(t, o.refused(args...), "hidden", args)
+	}
+	require.NotContains(t, o.types("", "doctor", "--config", url).stdout, "hidden")
+	for _, broken := range []string{"LINGPAI_DATABASE_URL=postgres://user:hid@hidden@127.0.0.1:1/d",
+		"LINGPAI_REDIS_URL=redis://user:hid@hidden@127.0.0.1:1", "LINGPAI_REDIS_URL=user:hid@hidden@127.0.0.1:1",
+		"LINGPAI_SERVER_ISSUER=https://user:hid@hidden@login.example.com"} {
+		for _, args := range [][]string{{"doctor"}, {"doctor", "--output", "json"}, {"users", "list"}} {
+			a := o.with("LINGPAI_MASTER_KEY="+aKey, broken).types("", args...)
+			require.NotZero(t, a.code, broken)
+			require.NotContains(t, a.stdout+a.stderr, "hid", broken)
+		}
+	}
+	require.Contains(t, o.refused("serve", url, "x"), `unknown command *** for "lingpai serve"`)
+	require.Contains(t, o.refused("users", "x@example.com"), `"x@example.com"`, "an address is not a URL")
+}

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +49,9 @@ func TestDoctorWarnsAboutAllowedButOddSettings(t *testing.T) {
 		"session.idle (48h) is longer than session.absolute (24h)", "LINGPAI_SESSION_IDLE")
 	requireFinding(t, findings, "configuration", statusOK, "session.refresh_grace is 0s", "")
 	requireFinding(t, findings, "wechat", statusWarning, "it is a simulator", "unset wechat.base_url")
+	requireFinding(t, o.examined("--audit-retention", "720h"), "configuration", statusWarning,
+		"audit.retention is 720h: an attack may be noticed only after its traces are deleted", "4320h")
+	requireFinding(t, o.examined("--audit-retention", "0s"), "configuration", statusOK, "never pruned", "")
 	// a fault does not hide warnings
 	requireFinding(t, o.with("LINGPAI_TYPO=1").examined(), "configuration", statusWarning,
 		"server.trusted_proxies is empty", "")
@@ -52,4 +59,31 @@ func TestDoctorWarnsAboutAllowedButOddSettings(t *testing.T) {
 		"LINGPAI_SERVER_ALLOW_INSECURE_HTTP=true").examined()
 	requireFinding(t, insecure, "configuration", statusWarning, "everybody on this network can read tokens",
 		"https URL")
+}
+
+func TestDoctorAndServeWarnOfFilesThatOthersCanRead(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such bits")
+	}
+	o, _ := healthy(t)
+	o.write("key", o.variable("LINGPAI_MASTER_KEY"))
+	o.write("c.yaml", "redis: {url: \"redis://:hidden-redis@127.0.0.1:1\"}\n")
+	o.env = slices.DeleteFunc(o.env, func(entry string) bool { return strings.HasPrefix(entry, "LINGPAI_MASTER_KEY=") })
+	o = o.with("LINGPAI_MASTER_KEY_FILE=key", "LINGPAI_CONFIG=c.yaml")
+	for _, f := range o.examined() {
+		require.NotContains(t, f.Found, "other than its owner")
+	}
+	require.NoError(t, os.Chmod(filepath.Join(o.folder, "key"), 0o440))
+	require.NoError(t, os.Chmod(filepath.Join(o.folder, "c.yaml"), 0o604))
+	findings := o.examined()
+	requireFinding(t, findings, "configuration", statusWarning, "can read the secrets in key (mode 0440)",
+		"chmod go-rwx key")
+	requireFinding(t, findings, "configuration", statusWarning, "can read the secrets in c.yaml (mode 0604)", "chmod")
+	p, _ := o.serves("--audit-retention", "24h")
+	p.logged("audit.retention is less than 180 days: an attack may be noticed only after its traces are deleted")
+	p.logged("users of this machine other than its owner can read the secrets in key (mode 0440)")
+	p.logged("users of this machine other than its owner can read the secrets in c.yaml (mode 0604)")
+	require.NotContains(t, p.Log(), "hidden")
+	require.NoError(t, p.stop())
 }

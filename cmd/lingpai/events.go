@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,8 @@ func listEventsCommand() *cobra.Command {
 		Short: "List events, newest first, of all users or of one",
 		Long: `List events, newest first: ended sessions with their reasons, rejected refresh tokens, password changes,
 linked accounts, disabled, merged and deleted users, and changes to clients, apps and keys. The audit log contains no
-secrets and no tokens. Use the sub of a deleted user, not the user name.`,
+secrets and no tokens. Use the sub of a deleted user, not the user name. COUNT is how many events a row stands for: of
+an event that is repeated more than ten times within an hour, the tenth row counts the further ones.`,
 		Example: `  lingpai events list alice
   lingpai events list --kind session.ended --limit 10
   lingpai events list --session 0199f2c4-7f6e-7000-8000-3f1c5a2b9d10 --output json`,
@@ -51,11 +53,12 @@ secrets and no tokens. Use the sub of a deleted user, not the user name.`,
 }
 
 func printEvents(cmd *cobra.Command, events []identity.Event) error {
-	return printRows(cmd, views(events, admin.ViewEvent), []string{"AT", "KIND", "SUB", "CLIENT", "SID", "DETAIL",
-		"ACTOR"},
+	return printRows(cmd, views(events, admin.ViewEvent), []string{"AT", "KIND", "SUB", "CLIENT", "SID", "COUNT",
+		"DETAIL", "ACTOR"},
 		func(e admin.EventView) []string {
 			return []string{e.At, e.Kind, terminal.OrDash(e.UserID), terminal.OrDash(e.ClientID),
-				terminal.OrDash(e.SessionID), terminal.OrDash(e.Detail), terminal.OrDash(actorCell(e.Actor))}
+				terminal.OrDash(e.SessionID), strconv.Itoa(e.Count), terminal.OrDash(e.Detail),
+				terminal.OrDash(actorCell(e.Actor))}
 		})
 }
 

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func TestEventsAreListed(t *testing.T) {
@@ -66,4 +69,23 @@ func TestEventsHaveTheCommandThatActed(t *testing.T) {
 		}
 	}
 	require.Contains(t, h.ok("events", "list", "alice"), "lingpai users disable (")
+}
+
+func TestRepeatedEventsAreListedWithTheirCount(t *testing.T) {
+	t.Parallel()
+	o := migrated(t)
+	database, err := sql.Open(t.Context(), sql.Options{URL: "sqlite:" + filepath.Join(o.folder, "lingpai.db")})
+	require.NoError(t, err)
+	for range 110 {
+		event := identity.Event{Kind: identity.EventExported, UserID: "u"}
+		require.NoError(t, database.Events().Record(t.Context(), event))
+	}
+	require.NoError(t, database.Close())
+	rows := o.listed("events", "list")
+	require.Len(t, rows, 10)
+	require.EqualValues(t, 101, rows[0]["count"])
+	require.GreaterOrEqual(t, rows[0]["last_at"], rows[0]["at"])
+	require.EqualValues(t, 1, rows[1]["count"])
+	require.NotContains(t, rows[1], "last_at")
+	require.Equal(t, "101", strings.Fields(strings.Split(o.ok("events", "list"), "\n")[1])[5])
 }

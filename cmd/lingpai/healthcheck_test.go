@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -17,6 +19,15 @@ func TestHealthcheckAsksTheServerOfItsConfiguration(t *testing.T) {
 	o.ok("migrate", "down", "--lose-data")
 	require.Contains(t, o.refused("healthcheck"), "the server is not ready: 503 Service Unavailable database")
 	require.Contains(t, o.with("LINGPAI_SERVER_ADDR=127.0.0.1:1").refused("healthcheck"), "no server answers")
+}
+
+// TestHealthcheckIgnoresProxies: the server is on this machine or network, and a proxy that answers is not ready.
+func TestHealthcheckIgnoresProxies(t *testing.T) {
+	t.Parallel()
+	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(proxy.Close)
+	o := newOperator(t, "LINGPAI_SERVER_ADDR=lingpai.invalid:8080", "HTTP_PROXY="+proxy.URL, "http_proxy="+proxy.URL)
+	require.Contains(t, o.refused("healthcheck"), "no server answers")
 }
 
 func TestHealthcheckAsksOnThisMachine(t *testing.T) {

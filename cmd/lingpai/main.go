@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"syscall"
 
@@ -27,10 +28,13 @@ func main() {
 		err = fmt.Errorf("cannot write the output: %w", out.err)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "lingpai:", err)
+		fmt.Fprintln(os.Stderr, "lingpai:", urlWithUser.ReplaceAllString(err.Error(), "***"))
 		os.Exit(1)
 	}
 }
+
+// urlWithUser matches a URL with a user, and perhaps a password, as cobra and pflag repeat wrong arguments.
+var urlWithUser = regexp.MustCompile(`\S*://\S*@\S*`)
 
 // stickyWriter remembers its first error, since cobra's Print functions return none.
 type stickyWriter struct {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/server"
 	"github.com/lingpai/lingpai/server/settings"
 	"github.com/lingpai/lingpai/storage/sql"
@@ -31,9 +32,41 @@ func migrateUpCommand() *cobra.Command {
 			if len(applied) == 0 {
 				say(cmd, "nothing to do: the database is up to date\n")
 			}
-			return printResult(cmd, members{"applied": append([]string{}, applied...)}) // none is [], not null
+			lookAlikes, err := fillSkeletons(cmd, database.Users())
+			if err != nil {
+				return err
+			}
+			return printResult(cmd, members{"applied": append([]string{}, applied...), "look_alikes": lookAlikes})
 		})
 }
+
+// lookAlike is a name in the output of migrate up that looks like another one.
+type lookAlike struct {
+	Sub      string `json:"sub"`
+	Username string `json:"username"`
+	Other    string `json:"other"` // sub of the user whose name it looks like
+}
+
+// fillSkeletons stores the skeletons of names from before migration 10, and lists the names that look alike. Both users
+// keep their names.
+func fillSkeletons(cmd *cobra.Command, users identity.Users) ([]lookAlike, error) {
+	all := []lookAlike{} // none is [], not null
+	for after, more := "", true; more; more = after != "" {
+		found, last, err := users.FillSkeletons(cmd.Context(), after, skeletonBatch)
+		if err != nil {
+			return all, err
+		}
+		for _, p := range found {
+			say(cmd, "the name %q of %s looks like that of %s; both keep their names\n", p.Username, p.UserID,
+				p.OtherID)
+			all = append(all, lookAlike{p.UserID, p.Username, p.OtherID})
+		}
+		after = last
+	}
+	return all, nil
+}
+
+const skeletonBatch = 500
 
 func migrateDownCommand() *cobra.Command {
 	var loseData bool

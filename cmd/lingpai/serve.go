@@ -84,7 +84,8 @@ func checkReadiness(ctx context.Context, target string) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{Transport: &http.Transport{}} // unlike the default one, it uses no proxy
+	response, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("no server answers: %w; start lingpai serve, or set server.addr (LINGPAI_SERVER_ADDR) "+
 			"to its address", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/lingpai/lingpai/admin"
 	"github.com/lingpai/lingpai/cmd/lingpai/terminal"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/password"
 )
 
 func newUsersCommand() *cobra.Command {
@@ -28,7 +29,7 @@ standard input, or the first line of --secret-file.`,
 		Args:    cobra.ExactArgs(1),
 		Example: "  lingpai users create alice\n  lingpai users create alice < password.txt",
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
-		if _, err := identity.CanonicalUsername(args[0]); err != nil { // before asking for a password
+		if _, err := identity.NewUsername(args[0]); err != nil { // before asking for a password
 			return err
 		}
 		secret, err := readPassword(ctx, cmd)
@@ -168,6 +169,11 @@ func addPasswordFlags(cmd *cobra.Command) *cobra.Command {
 	return addSecretFlag(cmd)
 }
 
+const (
+	expensiveHashes   = "bcrypt with a cost above 12, or argon2id with a lot of memory and time"
+	adviceOnExpensive = "each wrong password costs that time again, until the user signs in and the hash is replaced"
+)
+
 // readPassword reads a password, or a hash of one.
 func readPassword(ctx context.Context, cmd *cobra.Command) (admin.NewPassword, error) {
 	hashed, _ := cmd.Flags().GetBool("hash")
@@ -176,6 +182,9 @@ func readPassword(ctx context.Context, cmd *cobra.Command) (admin.NewPassword, e
 		what = "hash"
 	}
 	text, err := readSecret(ctx, cmd, what)
+	if hashed && password.IsExpensive(text) {
+		cmd.PrintErrf("warning: the hash is expensive (%s): %s\n", expensiveHashes, adviceOnExpensive)
+	}
 	return admin.NewPassword{Text: identity.Secret(text), Hashed: hashed}, err
 }
 

@@ -70,6 +70,10 @@ func printImport(cmd *cobra.Command, counts userimport.Counts, report string) er
 	}
 	say(cmd, "%s %s, already there %s, refused %s\n", imported, terminal.Grouped(counts.Imported),
 		terminal.Grouped(counts.AlreadyThere), terminal.Grouped(counts.Refused))
+	if counts.Expensive > 0 {
+		cmd.PrintErrf("warning: %s imported hashes are expensive (%s): %s\n", terminal.Grouped(counts.Expensive),
+			expensiveHashes, adviceOnExpensive)
+	}
 	if err := printResult(cmd, counts); err != nil {
 		return err
 	}

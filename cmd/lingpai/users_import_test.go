@@ -117,7 +117,7 @@ func TestImportAgainChangesNothing(t *testing.T) {
 		"people.ndjson", "--dry-run"))
 	require.Len(t, o.subs(), 1)
 	require.Len(t, o.events(identity.EventUsersImported), 1, "newImporter's")
-	require.JSONEq(t, `{"imported":3,"already_there":1,"refused":0,"warned":0,"dry_run":false}`,
+	require.JSONEq(t, `{"imported":3,"already_there":1,"refused":0,"warned":0,"expensive_hashes":0,"dry_run":false}`,
 		o.ok("users", "import", "people.ndjson", "--output", "json"))
 	require.Equal(t, "3 users", o.events(identity.EventUsersImported)[0])
 	require.Equal(t, "a", o.seen(identity.ExternalIdentity{AccountKey: identity.AccountKey{
@@ -133,6 +133,26 @@ func TestImportAgainChangesNothing(t *testing.T) {
 	require.Equal(t, before, o.ok("users", "list", "--output", "json"))
 	require.Contains(t, o.refused("users", "import", "people.ndjson", "--output", "yaml"),
 		`--output: "yaml" is neither table nor json`)
+}
+
+func TestImportWarnsAboutExpensiveHashes(t *testing.T) {
+	t.Parallel()
+	o := newImporter(t)
+	const hash = "N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+	rows := ""
+	for n, cost := range []string{"10", "12", "13", "14"} {
+		rows += fmt.Sprintf(`{"username":"user%d","password_hash":"$2b$%s$%s"}`+"\n", n, cost, hash)
+	}
+	for _, mode := range []string{"--dry-run", "--dry-run=false"} {
+		a := o.types(rows, "users", "import", "-", "--format", "jsonl", mode)
+		require.Zero(t, a.code, a.stderr)
+		require.Contains(t, a.stderr, "warning: 2 imported hashes are expensive (bcrypt with a cost above 12")
+	}
+	o.okWith(rows, "users", "import", "-", "--format", "jsonl") // all are already there
+	a := o.types("$2b$13$"+hash, "users", "create", "dora", "--hash")
+	require.Zero(t, a.code, a.stderr)
+	require.Contains(t, a.stderr, "warning: the hash is expensive")
+	o.okWith("$2b$12$"+hash, "users", "create", "emil", "--hash")
 }
 
 func TestImportWarnsAboutUnionsOfOtherUsers(t *testing.T) {

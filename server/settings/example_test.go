@@ -16,6 +16,8 @@ func TestExampleFileHasEveryKeyWithItsDefault(t *testing.T) {
 	require.NoError(t, err)
 	defaults, err := parsed(t, "--server-issuer", "https://login.example.com")
 	require.NoError(t, err)
+	require.Equal(t, []File{{Path: example}}, c.Files, "it has no secrets")
+	c.Files = nil
 	require.Equal(t, defaults, c)
 
 	t.Setenv("LINGPAI_CONFIG", example)

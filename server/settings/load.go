@@ -101,6 +101,7 @@ func Load(flags *pflag.FlagSet, options LoadOptions) (Settings, error) {
 	for _, s := range table() {
 		byKey[s.key] = s.read(&loaded, flags, fromFile, options)
 	}
+	loaded.Files = readFiles(flags, fromFile)
 	for _, d := range options.Rules { // after all is read, since a rule may depend on several settings
 		if byKey[d.Key] == nil {
 			byKey[d.Key] = d.Check(loaded)
@@ -150,7 +151,7 @@ func (s setting) read(c *Settings, flags *pflag.FlagSet, fromFile *koanf.Koanf, 
 	switch {
 	case err == nil:
 		return nil
-	case s.secret:
+	case s.secret || strings.Contains(value, "@"): // it may be a URL with a password, at the wrong place or malformed
 		return fmt.Errorf("the value from %s: %w", source, err)
 	}
 	return fmt.Errorf("%q from %s: %w", value, source, err)

@@ -100,6 +100,9 @@ func parseProxies(c *Settings, value string) error {
 		if address, err2 := netip.ParseAddr(text); err2 == nil {
 			prefix, err = address.Prefix(address.BitLen())
 		}
+		if err != nil && strings.Contains(value, "@") { // see setting.read
+			return errors.New("one of them is not an address or range")
+		}
 		if err != nil {
 			return fmt.Errorf("%q is not an address or range", text)
 		}
@@ -158,6 +161,14 @@ func parseAhead(c *Settings, value string) error {
 	return nil
 }
 
+func parseRetention(c *Settings, value string) error {
+	err := duration(func(c *Settings) *time.Duration { return &c.AuditRetention }, 0, 87600*time.Hour)(c, value)
+	if err == nil && c.AuditRetention > 0 && c.AuditRetention < time.Hour {
+		return errors.New("out of range")
+	}
+	return err
+}
+
 func parseLogLevel(c *Settings, value string) error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, value) {
 		return errors.New("not a level") // slog would take INFO+2 as well
@@ -182,11 +193,11 @@ func parseLimits(c *Settings, value string) error {
 		own := map[limits.Name]string{limits.PasswordAddress: "password.address_attempts",
 			limits.AddressRegistrations: "account.address_registrations", limits.Registrations: "account.registrations"}
 		if key, has := own[limits.Name(name)]; has {
-			return fmt.Errorf("%q: set %s", text, key)
+			return fmt.Errorf("%s has a setting of its own, %s", name, key)
 		}
 		rate, err := limits.ParseRate(written)
 		if err != nil || !limits.Known(limits.Name(name)) {
-			return fmt.Errorf("%q is not the name of a limit and its rate", text)
+			return errors.New("an entry is not the name of a limit and its rate")
 		}
 		if c.LimitOverrides == nil {
 			c.LimitOverrides = map[limits.Name]limits.Rate{}

@@ -43,9 +43,20 @@ type Settings struct {
 	SessionLimit                        int
 	AddressAttempts                     int
 	LimitOverrides                      map[limits.Name]limits.Rate
+	AuditRetention                      time.Duration // 0: for ever
 	MetricsAddr                         string
 	LogLevel                            slog.Level
 	LogFormat                           string
+
+	Files []File // that the settings were read from
+}
+
+// usualRetention is how long events are kept unless the operator decides otherwise.
+const usualRetention = 180 * 24 * time.Hour
+
+// ForgetsEarly reports whether the audit log is kept for a shorter time than usual.
+func (s Settings) ForgetsEarly() bool {
+	return s.AuditRetention != 0 && s.AuditRetention < usualRetention
 }
 
 // Limits returns the rates of limits that are not those of [limits.All].

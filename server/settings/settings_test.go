@@ -140,6 +140,7 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 		"session.absolute":              {"0s", "87601h"},
 		"session.limit":                 {"", "-1", "10001", "1.5", "many"},
 		"password.address_attempts":     {"-1", "1000001"},
+		"audit.retention":               {"", "-1h", "59m", "87601h", "180"},
 		"metrics.addr":                  {"9090", ":9090", "127.0.0.1:http", "127.0.0.1"},
 		"log.level":                     {"", "loud", "INFO+2"},
 		"log.format":                    {"", "xml"},
@@ -154,6 +155,14 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 				require.ErrorContains(t, err, "allowed: "+s.usage)
 			})
 		}
+	}
+}
+
+func TestTheAuditLogIsKeptForAtLeast180DaysUnlessAnOperatorInsists(t *testing.T) {
+	for value, early := range map[string]bool{"4320h": false, "4319h": true, "1h": true, "0s": false, "87600h": false} {
+		c, err := parsed(t, "--audit-retention", value)
+		require.NoError(t, err)
+		require.Equal(t, early, c.ForgetsEarly(), value)
 	}
 }
 

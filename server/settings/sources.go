@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -19,17 +20,19 @@ const byteOrderMark = "\ufeff"
 // readFile reads the YAML file, if any, and returns an error for each unknown key.
 func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 	k := koanf.New(".")
-	path, _ := flags.GetString("config")
-	source := "--config"
-	if path == "" {
-		path, source = os.Getenv("LINGPAI_CONFIG"), "LINGPAI_CONFIG"
-	}
+	path, source := configPath(flags)
 	if path == "" {
 		return k, nil
 	}
 	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
 		if strings.Contains(err.Error(), "cannot unmarshal") { // the error quotes what it found, which may be a secret
 			err = errors.New("it does not contain keys and values, such as \"session: {idle: 168h}\"")
+		}
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			err = failed.Err
+		}
+		if strings.Contains(path, "@") { // it may be a URL with a password
+			path = "the file"
 		}
 		return k, []error{fmt.Errorf("%s: cannot read %s: %w", source, path, err)}
 	}
@@ -40,6 +43,14 @@ func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 		}
 	}
 	return k, faults
+}
+
+// configPath returns the path of the YAML file and what names it, or "" if there is none.
+func configPath(flags *pflag.FlagSet) (path, source string) {
+	if path, _ = flags.GetString("config"); path != "" {
+		return path, "--config"
+	}
+	return os.Getenv("LINGPAI_CONFIG"), "LINGPAI_CONFIG"
 }
 
 // ErrUnknownKey means that there is no setting for a key or a variable, for example because it is
@@ -71,6 +82,9 @@ func (s setting) fromEnvironment() (value, from string, err error) {
 		return "", "", fmt.Errorf("%s_FILE is empty; name a file, or unset it", s.variable())
 	case inFile:
 		text, err := os.ReadFile(path)
+		if failed, ok := errors.AsType[*fs.PathError](err); ok && strings.ContainsAny(path, ":@") {
+			err = failed.Err // the path may be the secret itself
+		}
 		if err != nil {
 			return "", "", fmt.Errorf("%s_FILE: %w", s.variable(), err)
 		}

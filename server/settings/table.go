@@ -125,6 +125,9 @@ func sessionSettings() []setting {
 
 func observationSettings() []setting {
 	return []setting{
+		{key: "audit.retention", fallback: "4320h",
+			usage: "how long events of the audit log are kept, 1h to 87600h, or 0s (for ever); less than 4320h " +
+				"(180 days) is warned of", parse: parseRetention},
 		{key: "metrics.addr", usage: "host:port where GET /metrics serves Prometheus metrics, such as " +
 			"127.0.0.1:9090; empty: no metrics", parse: parseMetricsAddr},
 		{key: "log.level", fallback: "info", usage: "debug, info, warn or error", parse: parseLogLevel},

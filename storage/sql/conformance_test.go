@@ -30,14 +30,15 @@ func TestConformanceOfSQLite(t *testing.T) {
 }
 
 // TestConformanceOfPostgreSQL runs two servers on one database. It requires that the database rejects only duplicate
-// keys and deadlocks: no text that cannot be stored may reach it.
+// keys, deadlocks and, of imports, changes to rows that another transaction has changed: no text that cannot be stored
+// may reach it.
 func TestConformanceOfPostgreSQL(t *testing.T) {
 	t.Parallel()
 	ring := newRing(t)
 	storagetest.Run(t, func(t *testing.T) (storagetest.Stores, func(time.Duration)) {
 		url, clock := dbtest.MovableClock(t, migrated.Copy(t))
 		proxiedURL, proxy := startProxy(t, url)
-		t.Cleanup(func() { proxy.requireRefused(t, "23505", "40P01") })
+		t.Cleanup(func() { proxy.requireRefused(t, "23505", "40P01", "40001") })
 		options := Options{URL: proxiedURL, Ring: ring, Connections: DefaultConnections / 2}
 		stores, replica := openStores(t, options), openStores(t, options)
 		stores.Replica = &replica

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -30,7 +31,11 @@ type DB struct {
 	ring        *keys.Ring
 	now         func() time.Time // nil: the clock of the database
 	timeout     time.Duration    // of a statement or a transaction; 0: none, since SQLite waits for no server
+	logger      *slog.Logger
 }
+
+// LogTo sets where errors are logged that do not fail a call; the default is nowhere. Call it before using the stores.
+func (db *DB) LogTo(logger *slog.Logger) { db.logger = logger }
 
 // hotStatements are the statements that every token request makes.
 type hotStatements struct {
@@ -74,7 +79,7 @@ func Open(ctx context.Context, options Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database.url: %w", err)
 	}
-	db.ring = options.Ring
+	db.ring, db.logger = options.Ring, slog.New(slog.DiscardHandler)
 	db.hot = newHotStatements(db)
 	if err := db.Ping(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -17,6 +17,7 @@ type dialect struct {
 	bytes      string // type of binary values
 	forShare   string // suffix of a SELECT that keeps its rows unchanged until the transaction ends
 	forUpdate  string // suffix of a SELECT that also excludes other such SELECTs
+	position   string // function for the position of a text in another, from 1; 0: none
 	bytewise   string // suffix of a column that is sorted by bytes in an index, but not by default
 	value      func(n int) string
 }
@@ -27,6 +28,7 @@ var dialectSQLite = dialect{
 	tables:     "SELECT name FROM sqlite_master WHERE type = 'table'",
 	clock:      "CAST(? AS BIGINT)", // the process's clock, since SQLite runs in the process
 	bytes:      "BLOB",
+	position:   "instr",
 	value:      func(int) string { return "?" }, // one connection writes, so rows need no locks
 }
 
@@ -37,6 +39,7 @@ var dialectPostgreSQL = dialect{
 	// unlike now(), not the start of the transaction
 	clock:     "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 	bytes:     "BYTEA",
+	position:  "strpos",
 	forShare:  " FOR SHARE",
 	forUpdate: " FOR NO KEY UPDATE", // rows that refer to it can still be written
 	bytewise:  ` COLLATE "C"`,

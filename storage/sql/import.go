@@ -66,6 +66,9 @@ func (i *Imports) importTogether(ctx context.Context, users []identity.ImportedU
 	err error) {
 	candidates := newCandidates(users)
 	err = inSnapshot(ctx, i.db, i.db.write, func(tx *gorm.DB, now time.Time) error {
+		if err := i.db.dialect.lockSkeletons(tx, now, skeletonsOf(candidates)); err != nil {
+			return err
+		}
 		existing, err := lookUp(tx, candidates)
 		if err != nil {
 			return err
@@ -148,8 +151,7 @@ func (r *additions) addUser(a candidate, createdAt int64) {
 	row := userRow{ID: a.ID, PasswordHash: a.PasswordHash, CreatedAt: createdAt}
 	row.Roles, _ = identity.NormalizeRoles(a.Roles) // already validated
 	if a.Username != "" {
-		shown := identity.DisplayUsername(a.Username)
-		row.Username, row.UsernameKey = &shown, &a.usernameKey
+		row.setName(a.name)
 	}
 	if a.Disabled {
 		row.DisabledAt = millis(r.now)
@@ -179,7 +181,7 @@ func (r *additions) addProfile(a candidate) {
 // concurrent request took an identifier.
 func (r *additions) write(tx *gorm.DB) error {
 	for _, written := range []func() *gorm.DB{
-		func() *gorm.DB { return writeRows(tx, "users", r.users, 12) },
+		func() *gorm.DB { return writeRows(tx, "users", r.users, 13) },
 		func() *gorm.DB { return writeRows(tx, "profiles", r.profiles, 12) },
 		func() *gorm.DB { return writeRows(tx, "accounts", r.accounts, 7) },
 		func() *gorm.DB { return writeRows(tx, "unions", r.unions, 5) },
@@ -262,7 +264,7 @@ func lineOf(line any) string { return fmt.Sprint("line ", line) }
 
 // addEarlier adds to k what earlier users of the rehearsal would own.
 func (r *rehearsal) addEarlier(k existing, a candidate) {
-	for _, c := range slices.Concat(a.identifiers, a.unions) {
+	for _, c := range slices.Concat(a.identifiers, a.unions, a.looks, a.rivals) {
 		if line, taken := r.taken[maphash.Comparable(r.seed, c)]; taken && k.owners[c] == "" {
 			k.owners[c] = lineOf(line)
 		}
@@ -270,7 +272,7 @@ func (r *rehearsal) addEarlier(k existing, a candidate) {
 }
 
 func (r *rehearsal) remember(k existing, a candidate) {
-	for _, c := range slices.Concat(a.identifiers, a.unions) {
+	for _, c := range slices.Concat(a.identifiers, a.unions, a.looks) {
 		if k.owners[c] == lineOf(a.Line) {
 			r.taken[maphash.Comparable(r.seed, c)] = uint32(a.Line)
 		}

@@ -39,6 +39,13 @@ func (k existing) decide(a candidate, now time.Time) identity.ImportResult {
 		return refused("the sub is the id of a client, with which the user could be confused")
 	case k.retired[a.ID]:
 		return refused("the sub belonged to a deleted user and is never reused")
+	case a.badName != nil:
+		return refused(a.badName.Error())
+	}
+	for _, rival := range a.rivals {
+		if owner := k.owners[rival]; owner != "" {
+			return refused("the user name looks like that of " + owner)
+		}
 	}
 	return identity.ImportResult{Outcome: identity.Imported, Warnings: k.warnings(a)}
 }
@@ -70,7 +77,7 @@ func (k existing) warnings(a candidate) (warnings []string) {
 
 // assign adds the identifiers of an imported user to k, and returns the unions that belonged to nobody.
 func (k existing) assign(a candidate, owner string) (unions []identifier) {
-	for _, name := range a.identifiers {
+	for _, name := range slices.Concat(a.identifiers, a.looks) {
 		k.owners[name] = owner
 	}
 	for _, union := range a.unions {
@@ -102,6 +109,7 @@ type ownerRow struct {
 const (
 	ownerOfSubject  = "SELECT coalesce(joined_into, id) FROM users WHERE id = value"
 	ownerOfUsername = "SELECT coalesce(joined_into, id) FROM users WHERE username_key = value"
+	ownerOfSkeleton = "SELECT max(id || '') FROM users WHERE username_skeleton = value"
 	ownerOfAccount  = "SELECT user_id FROM accounts WHERE platform = ? AND app = ? AND subject = value"
 	ownerOfUnion    = "SELECT user_id FROM unions WHERE platform = ? AND open_platform = ? AND union_id = value"
 )
@@ -122,7 +130,7 @@ func lookUp(tx *gorm.DB, users []candidate) (existing, error) {
 	k := existing{owners: map[identifier]string{}, clients: map[string]bool{}, retired: map[string]bool{}}
 	wanted := map[identifier][]string{} // values, grouped by identifiers without a value
 	for _, a := range users {
-		for _, c := range slices.Concat(a.identifiers, a.unions) {
+		for _, c := range slices.Concat(a.identifiers, a.unions, a.rivals) {
 			where := c
 			where.value = ""
 			wanted[where] = append(wanted[where], c.value)
@@ -148,6 +156,10 @@ func (k existing) lookUpOwners(tx *gorm.DB, where identifier, values []string) e
 	switch where.kind {
 	case kindUsername:
 		query = ownerOfUsername
+	case kindLook:
+		query = ownerOfSkeleton
+	case kindLookBeyondASCII:
+		query = ownerOfSkeleton + " AND " + beyondASCII("users")
 	case kindAccount:
 		query, arguments = ownerOfAccount, []any{where.platform, where.at}
 	case kindUnion:
@@ -184,7 +196,8 @@ func (k existing) lookUpReserved(tx *gorm.DB, subjects []string) error {
 	return err
 }
 
-// identifier is something that belongs to at most one user: an id, a user name, an account or a union.
+// identifier is something that belongs to at most one user: an id, a user name, an account or a union. Several names in
+// ASCII may have one look; then it is of any of them.
 type identifier struct {
 	kind         identifierKind
 	platform, at string // at: the app of an account, the Open Platform account of a union
@@ -198,6 +211,8 @@ const (
 	kindUsername
 	kindAccount
 	kindUnion
+	kindLook            // the skeleton of a name
+	kindLookBeyondASCII // the skeleton of a name with characters beyond ASCII
 )
 
 // String describes an identifier without its value, which may be a name, a number or an address.
@@ -228,10 +243,13 @@ func unionIdentifier(e identity.ExternalIdentity) identifier {
 // candidate is an imported user with the user's identifiers.
 type candidate struct {
 	identity.ImportedUser
-	usernameKey string
+	name        identity.Username
+	badName     error        // why no user may get the name, although one may have it
 	identifiers []identifier // these decide whether the user exists
 	unions      []identifier
-	err         error // why the user is invalid
+	looks       []identifier // of the name
+	rivals      []identifier // looks of names that it would resemble
+	err         error        // why the user is invalid
 }
 
 func newCandidates(users []identity.ImportedUser) []candidate {
@@ -254,8 +272,7 @@ func newCandidate(n identity.ImportedUser) candidate {
 		a.identifiers = append(a.identifiers, subjectIdentifier(n.ID))
 	}
 	if n.Username != "" {
-		a.usernameKey, a.err = identity.CanonicalUsername(n.Username)
-		a.identifiers = append(a.identifiers, usernameIdentifier(a.usernameKey))
+		a.setName(n.Username)
 	}
 	for _, e := range n.Identities {
 		a.identifiers = append(a.identifiers, accountIdentifier(e.AccountKey))
@@ -264,6 +281,30 @@ func newCandidate(n identity.ImportedUser) candidate {
 		}
 	}
 	return a
+}
+
+// setName expects a name that ImportedUser.Check accepted.
+func (a *candidate) setName(username string) {
+	a.name, a.err = identity.UsernameOf(username)
+	a.badName = a.name.CheckNew()
+	a.identifiers = append(a.identifiers, usernameIdentifier(a.name.Key))
+	look := identifier{kind: kindLook, value: a.name.Skeleton}
+	beyondASCII := identifier{kind: kindLookBeyondASCII, value: a.name.Skeleton}
+	if a.name.ASCII() {
+		a.looks, a.rivals = []identifier{look}, []identifier{beyondASCII}
+	} else {
+		a.looks, a.rivals = []identifier{look, beyondASCII}, []identifier{look}
+	}
+}
+
+// skeletonsOf returns the skeletons of all names.
+func skeletonsOf(users []candidate) (skeletons []string) {
+	for _, a := range users {
+		if a.err == nil && a.Username != "" {
+			skeletons = append(skeletons, a.name.Skeleton)
+		}
+	}
+	return skeletons
 }
 
 func checkStorable(n identity.ImportedUser) error {

@@ -40,6 +40,8 @@ func TestImportLooksUpByWholeKeys(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		wanted + `Index Scan using users_pkey on users; Index Cond: (id = "*VALUES*".column1)`,
 		wanted + `Index Scan using users_username_key_key on users; Index Cond: (username_key = "*VALUES*".column1)`,
+		wanted + `Index Scan using users_username_skeleton on users; Index Cond: ` +
+			`(username_skeleton = "*VALUES*".column1)`,
 		wanted + `Index Scan using accounts_pkey on accounts; Index Cond: ` +
 			`((platform = ?) AND (app = ?) AND (subject = "*VALUES*".column1))`,
 		wanted + `Index Scan using unions_pkey on unions; Index Cond: ` +
@@ -58,10 +60,11 @@ func TestImportLooksUpByWholeKeysInSQLite(t *testing.T) {
 			plans = append(plans, plan(t, plain, statement))
 		}
 	}
-	require.Len(t, plans, 4)
+	require.Len(t, plans, 5)
 	for _, searches := range []string{
 		"SEARCH users USING INDEX sqlite_autoindex_users_1 (id=?)",
 		"SEARCH users USING INDEX sqlite_autoindex_users_2 (username_key=?)",
+		"SEARCH users USING INDEX users_username_skeleton (username_skeleton=?)",
 		"SEARCH accounts USING PRIMARY KEY (platform=? AND app=? AND subject=?)",
 		"SEARCH unions USING PRIMARY KEY (platform=? AND open_platform=? AND union_id=?)",
 	} {

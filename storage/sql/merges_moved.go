@@ -103,12 +103,12 @@ func errBothAt(app string) error {
 // transferName moves name and password from one user to another. It first removes them from the one user,
 // since a name must be unique.
 func transferName(tx *gorm.DB, from userRow, to string) error {
-	if err := changed(tx.Exec("UPDATE users SET username = NULL, username_key = NULL, password_hash = '' "+
-		"WHERE id = ?", from.ID)); err != nil {
+	if err := changed(tx.Exec("UPDATE users SET username = NULL, username_key = NULL, "+
+		"username_skeleton = NULL, password_hash = '' WHERE id = ?", from.ID)); err != nil {
 		return err
 	}
-	return changed(tx.Exec("UPDATE users SET username = ?, username_key = ?, password_hash = ? WHERE id = ?",
-		from.Username, from.UsernameKey, from.PasswordHash, to))
+	return changed(tx.Exec("UPDATE users SET username = ?, username_key = ?, username_skeleton = ?, password_hash = ? "+
+		"WHERE id = ?", from.Username, from.UsernameKey, from.UsernameSkeleton, from.PasswordHash, to))
 }
 
 // unionOwnerForUpdate returns the user of the union that e names, or "", and locks the user until the transaction

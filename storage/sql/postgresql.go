@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,6 +33,9 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Host == "" || len(u.Path) < 2 {
 		return nil, errURL
 	}
+	if misread(databaseURL, u) {
+		return nil, errRawPassword
+	}
 	if !u.Query().Has("sslmode") && os.Getenv("PGSSLMODE") == "" && !onThisMachine(u.Hostname()) {
 		return nil, errUnprotected // otherwise the driver would do without TLS if a server does not offer it
 	}
@@ -45,6 +49,22 @@ func parsePostgreSQL(databaseURL string) (*pgx.ConnConfig, error) {
 	}
 	return config, nil
 }
+
+// misread reports whether a part of the password probably became another part of the URL, which would be shown. The
+// driver ends the password at the first @, unlike net/url.
+func misread(databaseURL string, u *url.URL) bool {
+	_, rest, _ := strings.Cut(databaseURL, "://")
+	authority, _, _ := strings.Cut(strings.NewReplacer("?", "/", "#", "/").Replace(rest), "/")
+	for name := range u.Query() {
+		if strings.Contains(name, "@") {
+			return true
+		}
+	}
+	return strings.Count(authority, "@") > 1 || strings.Contains(u.Path, "@") || u.Fragment != ""
+}
+
+var errRawPassword = errors.New("the URL has more than one @, or a #: in the password, write what is not a letter or " +
+	"a digit as %XX, such as %40 for @ and %2F for /")
 
 var errUnprotected = errors.New("the URL does not say how the connection is protected: add " +
 	"sslmode=verify-full; use sslmode=disable only in private networks")

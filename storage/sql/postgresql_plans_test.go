@@ -51,6 +51,8 @@ func fillTables(o operator) {
 	o.do(`INSERT INTO clients SELECT (jsonb_populate_record(c, jsonb_build_object('id', 'n' || n))).*
 		FROM clients c, generate_series(1, 5000) n`)
 	o.do(`INSERT INTO ended_sessions SELECT 'n' || n, n FROM generate_series(1, 5000) n`)
+	o.do(`INSERT INTO events (id, at, kind, user_id, client_id, session_id, detail)
+		SELECT 'n' || n, n, 'n' || n % 7, 'n' || n % 500, '', '', '' FROM generate_series(1, 5000) n`)
 	o.do("ANALYZE")
 }
 
@@ -122,6 +124,11 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 			},
 			[]string{"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)"},
 		},
+		"Users.CheckUsername": {
+			func() error { return db.Users().CheckUsername(ctx, "nobody") },
+			[]string{"Index Scan using users_username_key_key on users; Index Cond: (username_key = ?)",
+				"Index Scan using users_username_skeleton on users; Index Cond: (username_skeleton = ?)"},
+		},
 	}
 }
 
@@ -174,4 +181,50 @@ func TestARefreshIsTwoStatementsOnOneConnection(t *testing.T) {
 		require.True(t, strings.HasPrefix(executed[1], "UPDATE sessions"), executed[1])
 	}
 	require.Equal(t, before, proxy.connections)
+}
+
+// TestStatementsOfTheAuditLogUseIndexes records and prunes events on a large table.
+func TestStatementsOfTheAuditLogUseIndexes(t *testing.T) {
+	t.Parallel()
+	ctx, database := t.Context(), migrated.Copy(t)
+	proxiedURL, proxy := startProxy(t, database)
+	db := openMigratedURL(t, proxiedURL, 0)
+	o := newOperator(t, database)
+	o.do("SET plan_cache_mode = force_generic_plan")
+	o.do("SET enable_bitmapscan = off")
+	fillTables(o)
+	for range repeatLimit {
+		require.NoError(t, db.Events().Record(ctx, identity.Event{Kind: "kind", UserID: "n1"}))
+	}
+	for name, use := range map[string]struct {
+		call  func() error
+		plans []string
+	}{
+		"a repeated event is counted": {
+			func() error { return db.Events().Record(ctx, identity.Event{Kind: "kind", UserID: "n1"}) },
+			[]string{
+				"Index Scan Backward using events_of_user on events; Index Cond: ((user_id = ?) AND " +
+					"(kind = ?) AND (id > ?))",
+				"Update on events; Index Scan using events_pkey on events; Index Cond: (id = ?)",
+			},
+		},
+		"old events are deleted": {
+			func() error { return errorOf(db.Events().Prune(ctx, time.Minute, 3)) },
+			[]string{
+				"Index Scan using events_pkey on events; Index Cond: (id < ?)",
+				"Delete on events; Index Scan using events_pkey on events; Index Cond: (id = ANY (ARRAY[?, ?, ?]))",
+			},
+		},
+	} {
+		o.do("UPDATE events SET id = '00' || substr(id, 2) WHERE at < 4 AND id LIKE 'n%'") // three old ones
+		proxy.take()
+		require.NoError(t, use.call(), name)
+		var plans []string
+		for _, statement := range proxy.take() {
+			if strings.Contains(statement, " events ") {
+				plans = append(plans, o.plan(statement))
+			}
+		}
+		require.Equal(t, use.plans, plans, name)
+	}
 }

@@ -19,7 +19,7 @@ import (
 // allTables lists the tables that stores write.
 var allTables = []string{"users", "accounts", "unions", "sessions", "clients", "apps", "events", "keys",
 	"marks", "profiles", "phone_uses",
-	"joins", "retired_subjects"}
+	"joins", "retired_subjects", "username_locks"}
 
 // undo makes PostgreSQL roll back the given number of writes to some tables, as it does after a conflict. A sequence
 // counts them, since rolling back does not reset it.

@@ -30,6 +30,9 @@ func TestInvalidURLsOfPostgreSQLAreRejected(t *testing.T) {
 			password + " dbname=db",
 		" postgres://" + secret + "host/db", "postgres://" + secret + "ho st/db", "postgres://" + secret + "[::1/db",
 		"postgres://" + secret + "db.example.com/db", // without TLS if a server asks for it
+		"postgres://u:1/" + secret + "localhost/db", "postgres://u:1/d?" + secret + "localhost/db",
+		"postgres://u:1/d#" + secret + "localhost/db", "postgres://u:p@" + password + "@localhost/db",
+		"postgres://u:p@" + password + "@127.0.0.1:1/db", "postgres://u:" + password + "@@localhost",
 	} {
 		require.Error(t, CheckURL(url), url)
 		require.NotContains(t, CheckURL(url).Error(), password, url)
@@ -38,7 +41,9 @@ func TestInvalidURLsOfPostgreSQLAreRejected(t *testing.T) {
 		require.NotContains(t, err.Error(), password)
 	}
 	for _, url := range []string{
-		"postgres://" + secret + "127.0.0.1/db", "postgresql://localhost:5433/db", "postgres://" + secret + "[::1]/db",
+		"postgres://" + secret + "127.0.0.1/db",
+		"postgres://u:p%40" + password + "@localhost/db?application_name=u@db",
+		"postgresql://localhost:5433/db", "postgres://" + secret + "[::1]/db",
 		"postgres://" + secret + "host/db?sslmode=verify-full", "postgres://" + secret + "host/db?sslmode=disable",
 		"postgres://" + secret + "a:5432,b:5433/db?target_session_attrs=read-write&sslmode=verify-ca",
 		"postgres://localhost/db?search_path=own&default_query_exec_mode=exec",

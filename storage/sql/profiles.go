@@ -93,10 +93,12 @@ func (p *Profiles) set(ctx context.Context, statement, userID string, profile id
 	return written, err
 }
 
+// setPhone does not replace a verified number by an unverified one.
 const setPhone = `INSERT INTO profiles (user_id, phone_number, phone_verified, phone_seen_at, updated_at)
 	VALUES (?, ?, ?, ?, ?)
 	ON CONFLICT (user_id) DO UPDATE SET phone_number = excluded.phone_number, phone_verified = excluded.phone_verified,
-		phone_seen_at = excluded.phone_seen_at, updated_at = excluded.updated_at`
+		phone_seen_at = excluded.phone_seen_at, updated_at = excluded.updated_at
+	WHERE excluded.phone_verified = ? OR profiles.phone_verified = ?`
 
 const removePhone = `UPDATE profiles SET phone_number = '', phone_verified = ?, phone_seen_at = NULL, updated_at = ?
 	WHERE user_id = ? AND phone_number <> ''`
@@ -114,7 +116,11 @@ func (p *Profiles) SetPhone(ctx context.Context, userID string, phone identity.P
 		if phone.Verified {
 			detail = "verified"
 		}
-		result := tx.Exec(setPhone, userID, phone.Number, phone.Verified, millis(phone.SeenAt), now.UnixMilli())
+		result := tx.Exec(setPhone, userID, phone.Number, phone.Verified, millis(phone.SeenAt), now.UnixMilli(),
+			true, false)
+		if result.Error == nil && result.RowsAffected == 0 {
+			return identity.ErrExists
+		}
 		return phoneWritten(result, tx, now, userID, detail)
 	})
 }

@@ -1,6 +1,8 @@
 package sql
 
 import (
+	"bytes"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -47,4 +49,25 @@ func allSessionsEnd(t *testing.T, open func() *DB) {
 	found, _, err := db.Sessions().Find(t.Context(), first.ID)
 	require.NoError(t, err)
 	require.Equal(t, identity.EndedByOperator, found.EndReason)
+}
+
+// TestALimitThatCannotBeEnforcedIsLogged, and the new session is open.
+func TestALimitThatCannotBeEnforcedIsLogged(t *testing.T) {
+	db := openMigrated(t)
+	var log bytes.Buffer
+	db.LogTo(slog.New(slog.NewTextHandler(&log, nil)))
+	first := signIn(t, db, "alice")
+	user, err := db.Users().Find(t.Context(), first.UserID)
+	require.NoError(t, err)
+	require.NoError(t, db.write.Exec("CREATE TRIGGER broken BEFORE INSERT ON events BEGIN SELECT "+
+		"RAISE(ABORT, 'full'); END").Error)
+	second, err := db.Sessions().Open(t.Context(), newSession(user), user.AuthEpoch, lifetimes(), 1)
+	require.NoError(t, err)
+	active, err := db.Sessions().List(t.Context(), user.ID)
+	require.NoError(t, err)
+	require.Len(t, active, 2, "the next sign-in enforces the limit")
+	require.Contains(t, log.String(), "level=WARN")
+	require.Contains(t, log.String(), "full")
+	require.Contains(t, log.String(), user.ID)
+	require.Contains(t, log.String(), second.ID)
 }

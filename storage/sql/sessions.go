@@ -39,7 +39,10 @@ func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int
 	}
 	// The session is open, so the caller gets it in any case. A limit that cannot be enforced now is enforced at the
 	// next sign-in.
-	_ = s.endBeyond(context.WithoutCancel(ctx), session, limit)
+	if err := s.endBeyond(context.WithoutCancel(ctx), session, limit); err != nil {
+		s.db.logger.WarnContext(ctx, "cannot enforce the limit on sessions; the next sign-in tries again",
+			"user", session.UserID, "session", session.ID, "error", err)
+	}
 	return session, nil
 }
 

@@ -21,18 +21,20 @@ var _ identity.Users = (*Users)(nil)
 func (db *DB) Users() *Users { return &Users{db} }
 
 type userRow struct {
-	ID           string
-	Username     *string
-	UsernameKey  *string
-	PasswordHash string
-	AuthEpoch    int64
-	CreatedAt    int64 `gorm:"autoCreateTime:false"`
-	DisabledAt   *int64
-	Roles        roleSet
-	Claims       string
-	DeletesAt    *int64
-	Dismissed    bool
-	MergedInto   *string `gorm:"column:joined_into"`
+	ID          string
+	Username    *string
+	UsernameKey *string
+	// UsernameSkeleton is nil for a name that an earlier version stored; see FillSkeletons.
+	UsernameSkeleton *string
+	PasswordHash     string
+	AuthEpoch        int64
+	CreatedAt        int64 `gorm:"autoCreateTime:false"`
+	DisabledAt       *int64
+	Roles            roleSet
+	Claims           string
+	DeletesAt        *int64
+	Dismissed        bool
+	MergedInto       *string `gorm:"column:joined_into"`
 }
 
 func (userRow) TableName() string { return "users" }
@@ -180,18 +182,21 @@ func (u *Users) List(ctx context.Context, after string, limit int) ([]identity.U
 
 // Create implements identity.Users.
 func (u *Users) Create(ctx context.Context, username, passwordHash string) (identity.User, error) {
-	canonical, err := identity.CanonicalUsername(username)
+	name, err := identity.NewUsername(username)
 	if err != nil {
 		return identity.User{}, fmt.Errorf("cannot create the user: %w", err)
 	}
 	if err := storable(passwordHash); err != nil {
 		return identity.User{}, err
 	}
-	shown := identity.DisplayUsername(username)
-	row := userRow{ID: identity.NewUserID(), Username: &shown, UsernameKey: &canonical, PasswordHash: passwordHash}
+	row := userRow{ID: identity.NewUserID(), PasswordHash: passwordHash}
+	row.setName(name)
 	event := identity.Event{Kind: identity.EventUserCreated, UserID: row.ID}
 	err = u.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
 		row.CreatedAt = now.UnixMilli()
+		if err := u.db.dialect.reserveName(tx, now, name); err != nil {
+			return err
+		}
 		return addUser(tx, row)
 	})
 	if err != nil {
@@ -200,13 +205,17 @@ func (u *Users) Create(ctx context.Context, username, passwordHash string) (iden
 	return row.user(), nil
 }
 
+func (r *userRow) setName(name identity.Username) {
+	r.Username, r.UsernameKey, r.UsernameSkeleton = &name.Shown, &name.Key, &name.Skeleton
+}
+
 // addUser returns ErrExists if the name is taken, or if the id is or was another user's.
 func addUser(db *gorm.DB, row userRow) error {
 	subject := subjectHash(row.ID)
-	err := changed(db.Exec(`INSERT INTO users (id, username, username_key, password_hash, created_at)
-		SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT)
+	err := changed(db.Exec(`INSERT INTO users (id, username, username_key, username_skeleton, password_hash, created_at)
+		SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT)
 		WHERE NOT EXISTS (SELECT 1 FROM retired_subjects WHERE hash = ?)`,
-		row.ID, row.Username, row.UsernameKey, row.PasswordHash, row.CreatedAt, subject))
+		row.ID, row.Username, row.UsernameKey, row.UsernameSkeleton, row.PasswordHash, row.CreatedAt, subject))
 	if errors.Is(err, identity.ErrNotFound) {
 		return identity.ErrExists
 	}
@@ -230,21 +239,23 @@ func (u *Users) FindByUsername(ctx context.Context, username string) (identity.U
 
 // SetUsername implements identity.Users.
 func (u *Users) SetUsername(ctx context.Context, id, username string) error {
-	canonical, err := identity.CanonicalUsername(username)
+	name, err := identity.NewUsername(username)
 	if err != nil {
 		return fmt.Errorf("cannot name the user: %w", err)
 	}
 	if storable(id) != nil {
 		return identity.ErrNotFound
 	}
-	shown := identity.DisplayUsername(username)
 	return u.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
 		if _, err := u.db.dialect.userForUpdate(tx, id); err != nil {
 			return err
 		}
-		err := changed(tx.Exec("UPDATE users SET username = ?, username_key = ? WHERE id = ? AND "+
-			"(username_key IS NULL OR username_key = ?)",
-			shown, canonical, id, canonical))
+		if err := u.db.dialect.reserveName(tx, now, name); err != nil {
+			return err
+		}
+		err := changed(tx.Exec("UPDATE users SET username = ?, username_key = ?, username_skeleton = ? WHERE id = ? "+
+			"AND (username_key IS NULL OR username_key = ?)",
+			name.Shown, name.Key, name.Skeleton, id, name.Key))
 		if errors.Is(err, identity.ErrNotFound) { // the user exists, so it has another name
 			return identity.ErrExists
 		}
@@ -253,4 +264,19 @@ func (u *Users) SetUsername(ctx context.Context, id, username string) error {
 		}
 		return recordEvent(tx, now, identity.Event{Kind: identity.EventUserNamed, UserID: id})
 	})
+}
+
+// HashParameters implements identity.Users.
+func (u *Users) HashParameters(ctx context.Context) (map[string]int, error) {
+	rows, err := scanAll[struct {
+		Parameters string
+		Users      int
+	}](u.db.read.WithContext(ctx), "SELECT CASE WHEN password_hash LIKE '$2%' THEN substr(password_hash, 1, 7) ELSE "+
+		"substr(password_hash, 1, "+u.db.dialect.position+"(password_hash, ',p=') + 4) END AS parameters, "+
+		"count(*) AS users FROM users WHERE password_hash <> '' GROUP BY 1")
+	counts := map[string]int{}
+	for _, row := range rows {
+		counts[row.Parameters] = row.Users
+	}
+	return counts, err
 }

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ func imports() []testCase {
 		{"an import can be larger than one statement", manyUsers},
 		{"rows that contradict users or each other are refused", contradictions},
 		{"a sub of a client or a deleted user is refused", takenSubjects},
+		{"a name that looks like a taken one or an earlier one is refused", importedLookAlikes},
 		{"invalid rows are refused, and do not block others", invalidUsers},
 		{"a union of another user stays there, with a warning and an event", unionOfAnotherUser},
 		{"a rehearsal writes nothing and returns what the import would", rehearsal},
@@ -300,4 +302,34 @@ func unionOfAnotherUser(t *testing.T, f fixture) {
 	results := importUsers(t, f, pair...)
 	require.Empty(t, results[0].Warnings)
 	require.Equal(t, []string{"the union id of an account at wx2 belongs to " + pair[0].ID}, results[1].Warnings)
+}
+
+func importedLookAlikes(t *testing.T, f fixture) {
+	base := newName()
+	taken, err := f.Users.Create(t.Context(), base+"modern", "hash")
+	require.NoError(t, err)
+	var rows []identity.ImportedUser
+	for n, name := range []string{base + "m\u043edern", base + "modem", base + "MODERN", base + "\u0455un",
+		base + "sun", base + "su\u0578", "a\u01c0ice" + base, "adm\u0131n", base + "son"} {
+		rows = append(rows, identity.ImportedUser{Line: n + 1, Username: name})
+	}
+	const refused, imported, known = identity.Refused, identity.Imported, identity.AlreadyThere
+	want := []identity.Outcome{refused, imported, known, imported, refused, refused, refused, refused, imported}
+	for _, size := range []int{2, len(rows)} {
+		rehearsed := f.Imports.Rehearse()
+		var results []identity.ImportResult
+		for batch := range slices.Chunk(rows, size) {
+			more, err := rehearsed.Import(t.Context(), batch)
+			require.NoError(t, err)
+			results = append(results, more...)
+		}
+		requireOutcomes(t, want, results)
+		require.Equal(t, "the user name looks like that of line 4", results[4].Reason)
+	}
+	results := importUsers(t, f, rows...)
+	requireOutcomes(t, want, results)
+	require.Equal(t, "the user name looks like that of "+taken.ID, results[0].Reason)
+	require.Equal(t, "the user name looks like that of "+results[3].UserID, results[5].Reason)
+	want[1], want[3], want[8] = known, known, known
+	requireOutcomes(t, want, importUsers(t, f, rows...))
 }

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ func profiles() []testCase {
 		{"a platform's profile is stored until the user has chosen one", profileIsSuggested},
 		{"a phone number is stored, replaced and removed independently of the profile", phoneIsSet},
 		{"a phone number is recorded in an event without the number", phoneIsRecorded},
+		{"an unverified phone number never replaces a verified one", verifiedPhoneIsKept},
+		{"a parallel unverified phone number does not replace a verified one", often(parallelPhones)},
 		{"nothing is stored for an unknown user", profileOfNobody},
 		{"a parallel suggestion of a platform does not undo a choice", often(parallelProfiles)},
 		{"hostile texts in a profile are stored unchanged or rejected", hostileProfiles},
@@ -87,8 +90,8 @@ func phoneIsSet(t *testing.T, f fixture) {
 	user, seenAt := f.newUser(t), f.now(t).Add(-time.Hour).UTC()
 	want := identity.Details{}
 	for n, phone := range []identity.Phone{
-		{Number: "+8613800000000", SeenAt: seenAt, Verified: true}, {Number: "+8613800000001"},
-		{Number: "+8613800000001", SeenAt: seenAt}, {},
+		{Number: "+8613800000001"}, {Number: "+8613800000001", SeenAt: seenAt},
+		{Number: "+8613800000000", SeenAt: seenAt, Verified: true}, {},
 		{Number: "+8613800000002", SeenAt: seenAt.Add(time.Second), Verified: true},
 	} {
 		if n == 1 { // profile and phone number do not affect each other
@@ -120,7 +123,7 @@ func phoneIsRecorded(t *testing.T, f fixture) {
 	require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{}), "there is nothing to remove")
 	require.Zero(t, f.details(t, user.ID))
 	require.Empty(t, f.eventsOf(t, identity.EventPhoneSet, user.ID))
-	for _, phone := range []identity.Phone{{Number: "+8613800000000", Verified: true}, {Number: "+8613800000000"},
+	for _, phone := range []identity.Phone{{Number: "+8613800000000"}, {Number: "+8613800000000", Verified: true},
 		{}, {}} {
 		f.advance(time.Millisecond)
 		require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, phone))
@@ -129,7 +132,40 @@ func phoneIsRecorded(t *testing.T, f fixture) {
 	for _, event := range f.eventsOf(t, identity.EventPhoneSet, user.ID) {
 		details = append(details, event.Detail)
 	}
-	require.Equal(t, []string{"removed", "unverified", "verified"}, details)
+	require.Equal(t, []string{"removed", "verified", "unverified"}, details)
+}
+
+func verifiedPhoneIsKept(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	verified := identity.Phone{Number: "+8613800000000", Verified: true}
+	require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, verified))
+	for _, number := range []string{verified.Number, "+8613900000000"} {
+		err := f.Profiles.SetPhone(t.Context(), user.ID, identity.Phone{Number: number})
+		require.ErrorIs(t, err, identity.ErrExists)
+		require.Equal(t, verified, f.details(t, user.ID).Phone)
+	}
+	require.Len(t, f.eventsOf(t, identity.EventPhoneSet, user.ID), 1)
+	for _, replacing := range []identity.Phone{{Number: "+8613700000000", Verified: true}, {},
+		{Number: "+8613900000000"}, {Number: "+8613700000000"}} {
+		require.NoError(t, f.Profiles.SetPhone(t.Context(), user.ID, replacing))
+		require.Equal(t, replacing, f.details(t, user.ID).Phone)
+	}
+}
+
+// parallelPhones writes an unverified and a verified number at the same time: whichever is first, the verified one
+// remains.
+func parallelPhones(t *testing.T, f fixture) {
+	user := f.newUser(t)
+	for _, err := range inParallel(callers, func(n int) error {
+		phone := identity.Phone{Number: "+8613800000000", Verified: n == callers/2}
+		if err := f.at(n).Profiles.SetPhone(t.Context(), user.ID, phone); !errors.Is(err, identity.ErrExists) {
+			return err
+		}
+		return nil
+	}) {
+		require.NoError(t, err)
+	}
+	require.True(t, f.details(t, user.ID).Phone.Verified)
 }
 
 func profileOfNobody(t *testing.T, f fixture) {

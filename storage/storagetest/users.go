@@ -243,6 +243,8 @@ func usernames() []testCase {
 		{"a name is not replaced by a different one that was requested in parallel", often(parallelNamesOfOne)},
 		{"a user does not get an invalid name or another user's", userIsNotNamed},
 		{"one of several users who are given one name in parallel gets it", often(parallelNames)},
+		{"a name is taken by one that looks like it, if either has characters beyond ASCII", lookAlikes},
+		{"of names that look alike and are taken in parallel only those in ASCII coexist", often(parallelLookAlikes)},
 	}
 }
 
@@ -366,4 +368,72 @@ func parallelNamesOfOne(t *testing.T, f fixture) {
 	require.Equal(t, names[winner], f.user(t, user.ID).Username)
 	_, err := f.Users.FindByUsername(t.Context(), names[1-winner])
 	require.ErrorIs(t, err, identity.ErrNotFound)
+}
+
+func lookAlikes(t *testing.T, f fixture) {
+	base := newName()
+	setName := map[string]func(name string) error{
+		"CheckUsername": func(name string) error { return f.Users.CheckUsername(t.Context(), name) },
+		"SetUsername": func(name string) error {
+			return f.Users.SetUsername(t.Context(), f.requireNewUser(t, newIdentity("wx1")).ID, name)
+		},
+		"Create": func(name string) error { return errorOf(f.Users.Create(t.Context(), name, "hash")) },
+	}
+	for _, step := range []struct {
+		name string
+		want error
+	}{
+		{"modern", nil}, {"m\u043edern", identity.ErrExists}, {"M\u041eDEM", identity.ErrExists}, {"modem", nil},
+		{"\u0455un", nil}, {"sun", identity.ErrExists}, {"SUN", identity.ErrExists}, {"su\u0578", identity.ErrExists},
+		{"\u0455on", nil}, {"口", nil}, {"囗", identity.ErrExists}, {"日", nil},
+	} {
+		if step.want == nil {
+			require.NoError(t, f.Users.CheckUsername(t.Context(), base+step.name))
+			require.NoError(t, setName["Create"](base+step.name), step.name)
+			continue
+		}
+		for how, set := range setName {
+			require.ErrorIs(t, set(base+step.name), step.want, "%s %s", how, step.name)
+		}
+	}
+	user, err := f.Users.FindByUsername(t.Context(), base+"\u0455un")
+	require.NoError(t, err)
+	require.NoError(t, f.Users.SetUsername(t.Context(), user.ID, base+"\u0405UN"), "their own, spelled otherwise")
+	f.requestDeletion(t, user, 0)
+	require.NoError(t, errorOf(f.Deletions.PurgeDeleted(t.Context(), 10)))
+	require.NoError(t, setName["Create"](base+"sun"), "the other one is gone")
+}
+
+// parallelLookAlikes gives four names that look alike, of which two are in ASCII, by all ways at once.
+func parallelLookAlikes(t *testing.T, f fixture) {
+	base := newName()
+	names := []string{base + "l1", base + "l\u04cf", base + "ll", base + "l\u0456"}
+	row := identity.ImportedUser{Line: 1, Username: base + "l\u0406"}
+	for _, err := range inParallel(callers, func(n int) (err error) {
+		switch f := f.at(n); n % 3 {
+		case 0:
+			_, err = f.Imports.Import(t.Context(), []identity.ImportedUser{row, {Line: 2, Username: names[n/3%4]}})
+		case 1:
+			_, err = f.Users.Create(t.Context(), names[n/3%4], "hash")
+		default:
+			var user identity.User
+			if user, _, err = f.Accounts.FindOrCreateUser(t.Context(), newIdentity("wx1")); err == nil {
+				err = f.Users.SetUsername(t.Context(), user.ID, names[n/3%4])
+			}
+		}
+		if errors.Is(err, identity.ErrExists) {
+			return nil
+		}
+		return err
+	}) {
+		require.NoError(t, err)
+	}
+	var taken, ascii int
+	for n, name := range names {
+		if _, err := f.Users.FindByUsername(t.Context(), name); err == nil {
+			taken, ascii = taken+1, ascii+1-n%2
+		}
+	}
+	require.Positive(t, taken)
+	require.True(t, taken == ascii || taken == 1, "%d names, %d of them in ASCII", taken, ascii)
 }

@@ -43,6 +43,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer database.Close()
+	database.LogTo(logger)
 	if err := claimDatabase(ctx, database, seeds); err != nil {
 		return err
 	}

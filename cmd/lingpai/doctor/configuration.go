@@ -28,6 +28,8 @@ func (d *doctor) checkConfiguration(context.Context) {
 	}
 	d.checkExposure()
 	d.checkLives()
+	d.checkRetention()
+	d.checkFiles()
 }
 
 // checkExposure checks the network between callers and the server.
@@ -59,6 +61,29 @@ func (d *doctor) checkLives() {
 	if !d.faulty("session.refresh_grace") && c.RefreshGrace == 0 {
 		d.report.ok("note: session.refresh_grace is 0s, so an app that sends the same refresh twice, at the same " +
 			"time or after a lost response, must send an Idempotency-Key or is signed out")
+	}
+}
+
+// checkRetention checks how long the audit log is kept.
+func (d *doctor) checkRetention() {
+	switch c := d.settings; {
+	case d.unreadable() || d.faulty("audit.retention"):
+	case c.ForgetsEarly():
+		d.report.warning("audit.retention is "+short(c.AuditRetention)+": an attack may be noticed only after its "+
+			"traces are deleted", "set audit.retention (LINGPAI_AUDIT_RETENTION) to 4320h (180 days) or more, or "+
+			"leave it out")
+	case c.AuditRetention == 0:
+		d.report.ok("note: audit.retention is 0s, so the audit log is never pruned, and the database grows")
+	}
+}
+
+// checkFiles checks who can read and change the files of the settings.
+func (d *doctor) checkFiles() {
+	for _, file := range d.settings.Files {
+		if how := file.Exposed(); how != "" {
+			d.report.warning(how, "chmod go-rwx "+file.Path+
+				"; in a container whose files nobody else sees, leave it as it is")
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/password"
 )
 
 // maxShown is how many rows are listed on standard error if there is no report.
@@ -46,6 +47,9 @@ func (r *report) add(row parsedRow, result identity.ImportResult) {
 	switch result.Outcome {
 	case identity.Imported:
 		r.counts.Imported++
+		if password.IsExpensive(row.PasswordHash) {
+			r.counts.Expensive++
+		}
 	case identity.AlreadyThere:
 		r.counts.AlreadyThere++
 	case identity.Refused:
@@ -105,6 +109,7 @@ type Counts struct {
 	AlreadyThere int  `json:"already_there"`
 	Refused      int  `json:"refused"`
 	Warned       int  `json:"warned"`
+	Expensive    int  `json:"expensive_hashes"` // imported, of which a check takes several times as long as is usual
 	DryRun       bool `json:"dry_run"`
 }
 

@@ -36,6 +36,7 @@ type Run struct {
 	report   *report
 	progress progress
 	dryRun   bool
+	line     int // of the last row that was completed
 }
 
 // Open opens the input and creates the report. It imports nothing yet.
@@ -76,7 +77,6 @@ func (r *Run) All(ctx context.Context) (Counts, error) {
 
 // importBatches imports batch after batch, until the file or the context ends.
 func (r *Run) importBatches(ctx context.Context, read <-chan rowBatch) error {
-	last := 0
 	for {
 		var batch rowBatch
 		select {
@@ -84,15 +84,14 @@ func (r *Run) importBatches(ctx context.Context, read <-chan rowBatch) error {
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil {
-			return r.stopped(last, context.Cause(ctx))
+			return r.stopped(context.Cause(ctx))
 		}
 		if err := r.importBatch(context.WithoutCancel(ctx), batch); err != nil { // a batch that has begun is completed
-			return r.stopped(last, err)
+			return r.stopped(err)
 		}
 		if batch.end != nil {
 			return batch.fault()
 		}
-		last = batch.rows[len(batch.rows)-1].Line
 	}
 }
 
@@ -116,18 +115,19 @@ func (r *Run) importBatch(ctx context.Context, batch rowBatch) error {
 			result, results = results[0], results[1:]
 		}
 		r.report.add(row, result)
+		r.line = row.Line
 	}
 	r.progress.moved(r.report.counts.Rows(), batch.read)
 	return errors.Join(err, r.report.flush())
 }
 
 // stopped returns an error that explains how to continue.
-func (r *Run) stopped(line int, cause error) error {
+func (r *Run) stopped(cause error) error {
 	text := "run the same command again to continue"
 	if r.dryRun {
 		text = "nothing was written"
 	} else if r.report.path != "" {
 		text += " (with another --report)"
 	}
-	return fmt.Errorf("stopped after line %d: %w; %s", line, cause, text)
+	return fmt.Errorf("stopped after line %d: %w; %s", r.line, cause, text)
 }
