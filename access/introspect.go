@@ -88,13 +88,14 @@ func (s *Service) introspectAccessToken(ctx context.Context, asking clients.Clie
 // The response has neither token_type nor aud, so that it cannot be mistaken for that of an access token.
 func (s *Service) introspectRefreshToken(ctx context.Context, asking clients.Client, token string) (Introspection,
 	error) {
-	presented, err := s.RefreshToken(ctx, token)
+	presented, err := s.RefreshToken(ctx, asking, token)
 	if err != nil {
 		return Introspection{}, err
 	}
 	session := presented.Session
-	verdict := tokens.Decide(session, presented.Token.Generation, nil, presented.Now, s.rotation).Verdict
-	if session.ClientID != asking.ID || verdict != tokens.Rotate && verdict != tokens.Repeat {
+	refresh := tokens.Refresh{Generation: presented.Token.Generation, Strict: asking.RefreshKeys}
+	verdict := tokens.Decide(session, refresh, presented.Now, s.rotation).Verdict
+	if verdict != tokens.Rotate && verdict != tokens.Repeat {
 		return Introspection{}, ErrBadRefreshToken
 	}
 	return Introspection{

@@ -68,7 +68,7 @@ func (s *Service) sessionToEnd(ctx context.Context, client clients.Client, token
 		}
 		return claims.Session, nil
 	}
-	presented, err := s.openRefreshToken(ctx, token)
+	presented, err := s.OpenRefreshToken(ctx, token)
 	switch {
 	case errors.Is(err, oauth.InvalidGrant):
 		return "", nil

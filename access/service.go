@@ -40,19 +40,35 @@ func New(c Config) *Service {
 	}
 }
 
-// Revocations returns the signed list of sessions that ended before their access tokens expired, and its ETag; see
+// RevocationList is a signed list of ended sessions.
+type RevocationList = tokens.RevocationList
+
+// Revocations returns the signed list of sessions that ended before their access tokens expired; see
 // [tokens.Revocations]. It returns oauth.TemporarilyUnavailable if the store fails; any other error is internal.
-func (s *Service) Revocations(ctx context.Context) (list []byte, etag string, err error) {
-	if list, etag, err = s.revocations.List(ctx); err != nil {
-		return nil, "", tokens.Failed(err)
+func (s *Service) Revocations(ctx context.Context) (*RevocationList, error) {
+	list, err := s.revocations.List(ctx)
+	if err != nil {
+		return nil, tokens.Failed(err)
 	}
-	return list, etag, nil
+	return list, nil
 }
 
-// ErrBadRefreshToken rejects any refresh token that cannot be used. It does not reveal the reason. Its code is
-// oauth.InvalidGrant.
-var ErrBadRefreshToken = oauth.NewError(oauth.InvalidGrant,
-	"The refresh token is invalid, expired, or already used. Sign in again.")
+// The errors that reject refresh tokens. Their code is oauth.InvalidGrant. They do not reveal the reason, only with the
+// member session_state whether the session has ended or its state is unknown.
+var (
+	// ErrBadRefreshToken rejects a token that cannot be used. Its session, if it has one, may be active.
+	ErrBadRefreshToken = badRefreshToken("unknown")
+	// ErrSessionEnded rejects a genuine token of the client whose session has ended or expired.
+	ErrSessionEnded = badRefreshToken("ended")
+)
+
+func badRefreshToken(state string) *oauth.Error {
+	return &oauth.Error{
+		Code:        oauth.InvalidGrant,
+		Description: "The refresh token is invalid, expired, or already used. Sign in again.",
+		Members:     map[string]any{"session_state": state},
+	}
+}
 
 // RefreshToken is a genuine refresh token with its session.
 type RefreshToken struct {
@@ -61,18 +77,24 @@ type RefreshToken struct {
 	Now     time.Time // the store's time when it read the session
 }
 
-// RefreshToken returns a genuine refresh token of any generation, with its session, which is active. It returns
-// [ErrBadRefreshToken] if there is no such session, and oauth.TemporarilyUnavailable if the store fails.
-func (s *Service) RefreshToken(ctx context.Context, text string) (RefreshToken, error) {
-	presented, err := s.openRefreshToken(ctx, text)
-	if err == nil && !presented.Session.Active(presented.Now) {
-		err = ErrBadRefreshToken
+// RefreshToken returns a client's genuine refresh token of any generation, with its session, which is active. It
+// returns [ErrBadRefreshToken] if there is no such session or another client has it, [ErrSessionEnded], and
+// oauth.TemporarilyUnavailable if the store fails.
+func (s *Service) RefreshToken(ctx context.Context, client clients.Client, text string) (RefreshToken, error) {
+	presented, err := s.OpenRefreshToken(ctx, text)
+	switch {
+	case err != nil:
+		return RefreshToken{}, err
+	case presented.Session.ClientID != client.ID: // before the next: it must not learn whether the session has ended
+		return RefreshToken{}, ErrBadRefreshToken
+	case !presented.Session.Active(presented.Now):
+		return RefreshToken{}, ErrSessionEnded
 	}
-	return presented, err
+	return presented, nil
 }
 
-// openRefreshToken is like RefreshToken, but also returns sessions that are not active.
-func (s *Service) openRefreshToken(ctx context.Context, text string) (RefreshToken, error) {
+// OpenRefreshToken is like RefreshToken, but also returns sessions that are not active or are another client's.
+func (s *Service) OpenRefreshToken(ctx context.Context, text string) (RefreshToken, error) {
 	token, err := s.issuer.ReadRefreshToken(text)
 	if err != nil {
 		return RefreshToken{}, ErrBadRefreshToken

@@ -62,6 +62,10 @@ func TestActionsOnClientsAppsAndUsersPassTheActor(t *testing.T) {
 		{"list clients", func() error { return errorOf(e.clients.List(ctx, operator)) }},
 		{"find a client", func() error { return errorOf(e.clients.Find(ctx, operator, "there")) }},
 		{"rotate a client's secret", func() error { return errorOf(e.clients.RotateSecret(ctx, operator, "there")) }},
+		{"whether a client uses the SDK", func() error {
+			return errorOf(e.clients.UsesSDK(ctx, operator, publicClient()))
+		}},
+		{"set a client's refresh keys", func() error { return e.clients.SetRefreshKeys(ctx, operator, "shop", false) }},
 		{"disable a client", func() error { return e.clients.Disable(ctx, operator, "shop") }},
 		{"add an app", func() error { return e.apps.Add(ctx, operator, newApp(otherApp)) }},
 		{"list apps", func() error { return errorOf(e.apps.List(ctx, operator)) }},
@@ -167,6 +171,11 @@ func (s recordedClients) Find(ctx context.Context, id string) (identity.Client, 
 func (s recordedClients) SetSecret(ctx context.Context, id string, hash []byte) error {
 	s.record(ctx)
 	return s.Clients.SetSecret(ctx, id, hash)
+}
+
+func (s recordedClients) SetRefreshKeys(ctx context.Context, id string, on bool) error {
+	s.record(ctx)
+	return s.Clients.SetRefreshKeys(ctx, id, on)
 }
 
 func (s recordedClients) Disable(ctx context.Context, id string) error {

@@ -46,6 +46,12 @@ func (c *Clients) Create(ctx context.Context, actor identity.Actor, client ident
 	return identity.Secret(secret), nil
 }
 
+// UsesSDK is [clients.UsesSDK] with all registered apps.
+func (c *Clients) UsesSDK(ctx context.Context, actor identity.Actor, client identity.Client) (bool, error) {
+	apps, err := c.apps.List(identity.WithActor(ctx, actor))
+	return clients.UsesSDK(client, apps), err
+}
+
 // DifferingPublic returns the enabled public clients that share an app with a public client but whose users get
 // different tokens: anyone with a code of the app can use it with any of them.
 func (c *Clients) DifferingPublic(ctx context.Context, actor identity.Actor,
@@ -97,6 +103,21 @@ func (c *Clients) RotateSecret(ctx context.Context, actor identity.Actor, id str
 	return identity.Secret(secret), nil
 }
 
+// SetRefreshKeys sets whether every refresh of a client has an idempotency key, a random one for each refresh token.
+// It returns UnknownError if there is no such client, and the errors of [clients.CheckRefreshKeys].
+func (c *Clients) SetRefreshKeys(ctx context.Context, actor identity.Actor, id string, on bool) error {
+	ctx = identity.WithActor(ctx, actor)
+	client, err := c.clients.Find(ctx, id)
+	if err != nil {
+		return unknown(err, "client", id)
+	}
+	client.RefreshKeys = on
+	if err := clients.CheckRefreshKeys(client); err != nil {
+		return err
+	}
+	return unknown(c.clients.SetRefreshKeys(ctx, id, on), "client", id)
+}
+
 // Disable disables a client permanently. It returns UnknownError if there is no such client.
 func (c *Clients) Disable(ctx context.Context, actor identity.Actor, id string) error {
 	return unknown(c.clients.Disable(identity.WithActor(ctx, actor), id), "client", id)
@@ -114,6 +135,7 @@ type ClientView struct {
 	Audience      []string `json:"audience"`
 	Apps          []string `json:"apps"`
 	Origins       []string `json:"origins"`
+	RefreshKeys   bool     `json:"refresh_keys"`
 	WechatClaims  bool     `json:"wechat_claims"`
 	AccessTTL     string   `json:"access_ttl,omitempty"`   // such as 1h0m0s; "" means the server's default
 	IdleTTL       string   `json:"idle_ttl,omitempty"`     // like AccessTTL
@@ -131,8 +153,8 @@ func ViewClient(c identity.Client) ClientView {
 	return ClientView{
 		ID: c.ID, Name: c.Name, Type: kind, FirstParty: c.FirstParty, Grants: c.Grants, Scopes: c.Scopes,
 		DefaultScopes: c.DefaultScopes, Audience: c.Audience, Apps: c.Apps, Origins: c.Origins,
-		WechatClaims: c.WechatClaims,
-		AccessTTL:    optionalDuration(c.AccessTTL), IdleTTL: optionalDuration(c.IdleTTL),
+		RefreshKeys: c.RefreshKeys, WechatClaims: c.WechatClaims,
+		AccessTTL: optionalDuration(c.AccessTTL), IdleTTL: optionalDuration(c.IdleTTL),
 		AbsoluteTTL: optionalDuration(c.AbsoluteTTL),
 		CreatedAt:   instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
 	}

@@ -81,6 +81,7 @@ func TestRejectedClients(t *testing.T) {
 	require.EqualError(t, err, `there is no client "nobody"`)
 	_, err = e.clients.RotateSecret(ctx, operator, "nobody")
 	requireUnknown(t, err, "client", "nobody")
+	requireUnknown(t, e.clients.SetRefreshKeys(ctx, operator, "nobody", true), "client", "nobody")
 	requireUnknown(t, e.clients.Disable(ctx, operator, "nobody"), "client", "nobody")
 }
 
@@ -129,6 +130,6 @@ func TestViewClientHasNoSecret(t *testing.T) {
 		AccessTTL: time.Hour, CreatedAt: time.UnixMilli(0), Grants: []string{"password"}}))
 	require.NoError(t, err)
 	require.JSONEq(t, `{"client_id":"x","type":"confidential","first_party":false,"grants":["password"],"scopes":null,
-		"default_scopes":null,"audience":null,"apps":null,"origins":null,"wechat_claims":false,"access_ttl":"1h0m0s",
-		"created_at":"1970-01-01T00:00:00Z"}`, string(shown))
+		"default_scopes":null,"audience":null,"apps":null,"origins":null,"refresh_keys":false,"wechat_claims":false,
+		"access_ttl":"1h0m0s","created_at":"1970-01-01T00:00:00Z"}`, string(shown))
 }

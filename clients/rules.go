@@ -33,6 +33,7 @@ func Check(client identity.Client, apps []identity.App) error {
 		c.reject("client_id", "%v", err)
 	}
 	c.checkGrants(client)
+	c.checkRefreshKeys(client)
 	c.checkAppsExist(client, apps)
 	c.checkAudience(client)
 	c.checkScopes(client)
@@ -76,6 +77,19 @@ func (c *checker) checkGrants(client identity.Client) {
 		if client.Allows(grant.name) && !slices.ContainsFunc(client.Apps, owns) {
 			c.reject("grants", "%s needs an app: the AppID whose codes the client may exchange", grant.name)
 		}
+	}
+}
+
+// CheckRefreshKeys checks a client's refresh_keys. It returns what is wrong as FieldErrors.
+func CheckRefreshKeys(client identity.Client) error {
+	var c checker
+	c.checkRefreshKeys(client)
+	return c.errs.asError()
+}
+
+func (c *checker) checkRefreshKeys(client identity.Client) {
+	if client.RefreshKeys && !client.Allows(oauth.GrantRefreshToken) {
+		c.reject("refresh_keys", "needs the grant refresh_token")
 	}
 }
 
@@ -160,6 +174,16 @@ func (c *checker) checkLifetimes(client identity.Client) {
 			c.reject(life.field, "%s is not between 1s and %s; use 0 for the server's default", life.ttl, life.limit)
 		}
 	}
+}
+
+// UsesSDK reports whether a client is most likely a mini-program with this project's SDK, which sends an idempotency
+// key with every refresh: a public one of which all apps are mini-programs.
+func UsesSDK(client identity.Client, apps []identity.App) bool {
+	codes := client.Allows(oauth.GrantWechatCode) || client.Allows(oauth.GrantQQCode)
+	return !client.Confidential && codes && client.Allows(oauth.GrantRefreshToken) &&
+		!slices.ContainsFunc(apps, func(app identity.App) bool {
+			return app.Kind != identity.KindMiniProgram && slices.Contains(client.Apps, app.ID)
+		})
 }
 
 // ValidOrigin reports whether a text is an origin exactly as browsers send it (RFC 6454 §6.2), because origins are

@@ -48,9 +48,12 @@ func TestValidRecords(t *testing.T) {
 		clients.MaxAbsoluteTTL
 	qq := publicClient()
 	qq.Grants, qq.Apps = []string{"qq_code"}, []string{qqID}
+	strict := publicClient()
+	strict.RefreshKeys = true
 	browsers := publicClient()
 	browsers.Confidential, browsers.Apps = true, []string{appID, website}
-	for _, client := range []identity.Client{publicClient(), backEnd(), appTokens, passwords, longest, qq, browsers} {
+	for _, client := range []identity.Client{publicClient(), backEnd(), appTokens, passwords, longest, qq, strict,
+		browsers} {
 		require.NoError(t, clients.Check(client, registered()))
 	}
 }
@@ -73,6 +76,9 @@ func TestCheckIDGrantsAndApps(t *testing.T) {
 		"refreshes for itself": {func(c *record) {
 			c.Confidential, c.Grants = true, []string{"client_credentials", "refresh_token"}
 		}, fields("grants", "use wechat_code, qq_code or password")},
+		"strict without refreshes": {func(c *record) {
+			c.RefreshKeys, c.Grants = true, []string{"wechat_code"}
+		}, fields("refresh_keys", "needs the grant refresh_token")},
 		"unknown grant": {func(c *record) { c.Grants = append(c.Grants, "implicit") },
 			fields("grants", `there is no grant "implicit"; use one of wechat_code, qq_code, password, `+
 				`refresh_token, client_credentials, each as its own value`)},

@@ -139,6 +139,7 @@ func (w *env) seed() {
 	for _, client := range []identity.Client{
 		publicClient("mini", oauth.GrantWechatCode, oauth.GrantRefreshToken),
 		publicClient("mini-2", oauth.GrantWechatCode, oauth.GrantRefreshToken),
+		strictClient(keyed),
 		publicClient("codes-only", oauth.GrantWechatCode),
 		confidentialClient("backend", oauth.GrantWechatCode, oauth.GrantPassword, oauth.GrantRefreshToken),
 		confidentialClient("service", oauth.GrantClientCredentials),
@@ -156,6 +157,12 @@ func publicClient(id string, names ...string) identity.Client {
 		ID: id, Grants: names, Apps: []string{testApp}, Audience: []string{testAudience},
 		Scopes: []string{"openid", "profile", "offline_access", "api", "api.write"}, DefaultScopes: []string{"api"},
 	}
+}
+
+func strictClient(id string) identity.Client {
+	client := publicClient(id, oauth.GrantWechatCode, oauth.GrantRefreshToken)
+	client.RefreshKeys = true
+	return client
 }
 
 func confidentialClient(id string, names ...string) identity.Client {

@@ -4,7 +4,7 @@ import "github.com/lingpai/lingpai/tokens"
 
 // Meter counts events for metrics. Label values are a small fixed set and never describe a user.
 type Meter interface {
-	// Refreshed counts a presented refresh token by its verdict: rotate, repeat, refuse, theft, or ahead.
+	// Refreshed counts a presented refresh token by its verdict: rotate, repeat, refuse, clock, key, theft, or ahead.
 	Refreshed(verdict string)
 }
 
@@ -15,7 +15,10 @@ func (noMeter) Refreshed(string) {}
 
 // verdictName returns the name that a decision is counted under.
 func verdictName(d tokens.Decision) string {
-	if d.Ahead {
+	switch {
+	case d.Verdict == tokens.RefuseKey:
+		return "key"
+	case d.Ahead:
 		return "ahead"
 	}
 	switch d.Verdict {
@@ -23,6 +26,8 @@ func verdictName(d tokens.Decision) string {
 		return "rotate"
 	case tokens.Repeat:
 		return "repeat"
+	case tokens.RefuseClock:
+		return "clock"
 	case tokens.Theft:
 		return "theft"
 	}

@@ -24,17 +24,14 @@ func (m *Manager) refreshToken(ctx context.Context, r request) (tokens.Set, erro
 	if text == "" {
 		return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "refresh_token is missing.")
 	}
-	key := tokens.HashKey(r.Key)
+	refresh := tokens.Refresh{KeyHash: tokens.HashKey(r.Key), Strict: r.Client.RefreshKeys}
 	for range maxRotationTries {
-		presented, err := m.access.RefreshToken(ctx, text)
+		presented, err := m.access.RefreshToken(ctx, r.Client, text)
 		if err != nil {
 			return tokens.Set{}, err
 		}
-		// Check the client before deciding: another client's attempt must not end the session.
-		if presented.Session.ClientID != r.Client.ID {
-			return tokens.Set{}, access.ErrBadRefreshToken
-		}
-		decision := tokens.Decide(presented.Session, presented.Token.Generation, key, presented.Now, m.rotation)
+		refresh.Generation = presented.Token.Generation
+		decision := tokens.Decide(presented.Session, refresh, presented.Now, m.rotation)
 		set, done, err := m.apply(ctx, r, presented, decision)
 		if err != nil || done {
 			m.meter.Refreshed(verdictName(decision))
@@ -50,26 +47,15 @@ func (m *Manager) refreshToken(ctx context.Context, r request) (tokens.Set, erro
 func (m *Manager) apply(ctx context.Context, r request, presented access.RefreshToken, decision tokens.Decision,
 ) (tokens.Set, bool, error) {
 	session := presented.Session
-	switch decision.Verdict {
-	case tokens.Rotate, tokens.Repeat:
-	case tokens.Refuse:
-		m.recordRefusal(ctx, session, presented.Token.Generation, decision.Ahead)
-		return tokens.Set{}, true, access.ErrBadRefreshToken
-	case tokens.Theft:
-		// End the session even if the client disconnects.
-		if _, err := m.sessions.End(context.WithoutCancel(ctx), session.ID, identity.EndedByTheft); err != nil {
-			return tokens.Set{}, true, oauth.StoreFailed(err)
-		}
-		m.logger.WarnContext(ctx, "a retired refresh token was used again; its session was ended", "session",
-			session.ID, "client", r.Client.ID)
-		return tokens.Set{}, true, access.ErrBadRefreshToken
+	if decision.Verdict != tokens.Rotate && decision.Verdict != tokens.Repeat {
+		return tokens.Set{}, true, m.refuse(ctx, presented, decision)
 	}
 	scope, err := narrowedScope(session.Scope, r.Scope)
 	if err != nil {
 		return tokens.Set{}, true, err
 	}
 	set, err := m.issuer.Renew(ctx, tokens.Renewal{
-		Client: r.Client.Client, Session: session, Scope: scope,
+		Client: r.Client.Client, Session: session, Now: presented.Now, Scope: scope,
 		WithIDToken: oauth.HasScope(r.Scope, oauth.ScopeOpenID), // only if this request asks for it
 	})
 	if err != nil {
@@ -87,11 +73,42 @@ func (m *Manager) apply(ctx context.Context, r request, presented access.Refresh
 		}
 	}
 	if decision.Ahead {
-		m.recordAhead(ctx, session, presented.Token.Generation)
+		m.recordDecision(ctx, presented, decision)
 	}
 	set.RefreshToken, err = m.issuer.Successor(presented.Token, decision.Session)
 	return set, true, err
 }
+
+// refuse carries out a decision that returns no token, and returns the error for the client.
+func (m *Manager) refuse(ctx context.Context, presented access.RefreshToken, decision tokens.Decision) error {
+	session := presented.Session
+	switch decision.Verdict {
+	case tokens.RefuseKey:
+		return errKeyOfAnother
+	case tokens.Theft:
+		// End the session even if the client disconnects.
+		if _, err := m.sessions.End(context.WithoutCancel(ctx), session.ID, identity.EndedByTheft); err != nil {
+			return oauth.StoreFailed(err)
+		}
+		m.logger.WarnContext(ctx, "a retired refresh token was used again; its session was ended", "session",
+			session.ID, "client", session.ClientID)
+		return access.ErrSessionEnded
+	}
+	// At most once a minute, since otherwise an attacker could flood the audit log.
+	key := fmt.Sprintf("refused/%s/%d", session.ID, presented.Token.Generation)
+	first, err := m.volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
+	switch {
+	case err != nil: // possibly a repetition, and recording all of them could flood the audit log
+		m.logger.WarnContext(ctx, "a refresh token was rejected, but not recorded in the audit log", "session",
+			session.ID, "error", err)
+	case first:
+		m.recordDecision(ctx, presented, decision)
+	}
+	return access.ErrBadRefreshToken
+}
+
+var errKeyOfAnother = oauth.NewError(oauth.InvalidRequest, "The Idempotency-Key belongs to another refresh token. "+
+	"Make a new random key with each refresh token, and repeat it only with that token.")
 
 // narrowedScope returns the scope of a refresh: the session's, or a part of it (RFC 6749 §6). It returns
 // oauth.InvalidScope if the request asks for more.
@@ -115,31 +132,21 @@ func narrowedScope(granted, requested string) (string, error) {
 // refusalPeriod is the minimum time between two audit events for the same rejected token.
 const refusalPeriod = time.Minute
 
-// recordRefusal records a rejected token at most once a minute, since otherwise an attacker could flood the audit log.
-func (m *Manager) recordRefusal(ctx context.Context, session identity.Session, presented uint32, ahead bool) {
-	key := fmt.Sprintf("refused/%s/%d", session.ID, presented)
-	first, err := m.volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
-	if err != nil { // possibly a repetition, and recording all of them could flood the audit log
-		m.logger.WarnContext(ctx, "a refresh token was rejected, but not recorded in the audit log", "session",
-			session.ID, "error", err)
+// recordDecision logs and records what is unusual about a decision.
+func (m *Manager) recordDecision(ctx context.Context, presented access.RefreshToken, decision tokens.Decision) {
+	session := presented.Session
+	event := identity.Event{Kind: identity.EventRefreshRefused, UserID: session.UserID, ClientID: session.ClientID,
+		SessionID: session.ID}
+	switch {
+	case decision.Ahead:
+		event.Kind = identity.EventRefreshAhead
+		event.Detail = fmt.Sprintf("row at %d, token at %d", session.Generation, presented.Token.Generation)
+		m.logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits",
+			"session", session.ID)
+	case decision.Verdict == tokens.RefuseClock:
+		event.Kind = identity.EventRefreshClock
+		m.logger.WarnContext(ctx, "a refresh token was retired at a time that has not come yet: the store's clock was "+
+			"set back", "session", session.ID)
 	}
-	if err != nil || !first {
-		return
-	}
-	if ahead {
-		m.recordAhead(ctx, session, presented)
-		return
-	}
-	m.record(ctx, identity.Event{Kind: identity.EventRefreshRefused, UserID: session.UserID,
-		ClientID: session.ClientID, SessionID: session.ID})
-}
-
-// recordAhead logs and records that a token is newer than its session's row, because the store has lost commits.
-func (m *Manager) recordAhead(ctx context.Context, session identity.Session, presented uint32) {
-	m.logger.WarnContext(ctx, "a refresh token is newer than its session's row: the store has lost commits",
-		"session", session.ID)
-	m.record(ctx, identity.Event{
-		Kind: identity.EventRefreshAhead, UserID: session.UserID, ClientID: session.ClientID, SessionID: session.ID,
-		Detail: fmt.Sprintf("row at %d, token at %d", session.Generation, presented),
-	})
+	m.record(ctx, event)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/go-oauth2/oauth2/v4"
 	"github.com/go-oauth2/oauth2/v4/models"
 
+	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/tokens"
@@ -62,26 +63,29 @@ func (m *Manager) GenerateAuthToken(context.Context, oauth2.ResponseType, *oauth
 
 // LoadAccessToken implements oauth2.Manager: it returns a user's access token whose session is active. It returns
 // oauth.InvalidToken if the token is not valid, and oauth.TemporarilyUnavailable if the store fails.
-func (m *Manager) LoadAccessToken(ctx context.Context, access string) (oauth2.TokenInfo, error) {
-	caller, err := m.access.Check(ctx, access)
+func (m *Manager) LoadAccessToken(ctx context.Context, token string) (oauth2.TokenInfo, error) {
+	caller, err := m.access.Check(ctx, token)
 	if err != nil {
 		return nil, err
 	}
 	return &models.Token{
 		ClientID: caller.ClientID, UserID: caller.UserID, Scope: caller.Scope,
-		Access: access, AccessExpiresIn: caller.ExpiresAt.Sub(m.now()).Truncate(time.Second),
+		Access: token, AccessExpiresIn: caller.ExpiresAt.Sub(m.now()).Truncate(time.Second),
 	}, nil
 }
 
 // LoadRefreshToken implements oauth2.Manager: it returns the active session of a refresh token of any generation. It
-// returns [access.ErrBadRefreshToken] if there is no such session, and oauth.TemporarilyUnavailable if the store
-// fails.
+// returns [access.ErrBadRefreshToken] if there is no such session, [access.ErrSessionEnded] if it has ended, and
+// oauth.TemporarilyUnavailable if the store fails.
 func (m *Manager) LoadRefreshToken(ctx context.Context, refresh string) (oauth2.TokenInfo, error) {
-	presented, err := m.access.RefreshToken(ctx, refresh)
+	presented, err := m.access.OpenRefreshToken(ctx, refresh)
 	if err != nil {
 		return nil, err
 	}
 	session := presented.Session
+	if !session.Active(presented.Now) {
+		return nil, access.ErrSessionEnded
+	}
 	return &models.Token{
 		ClientID: session.ClientID, UserID: session.UserID, Scope: session.Scope,
 		Refresh: refresh, RefreshExpiresIn: session.IdleExpiresAt.Sub(presented.Now),

@@ -19,6 +19,7 @@ type Client struct {
 	Audience      []string      // "aud" of its access tokens
 	Apps          []string      // AppIDs whose codes it may exchange
 	Origins       []string      // web origins whose scripts may call the server
+	RefreshKeys   bool          // strict: every refresh has an idempotency key, a random one for each refresh token
 	WechatClaims  bool          // include appid, openid and unionid in its access tokens
 	AccessTTL     time.Duration // lifetime of an access token; 0: the server's default
 	IdleTTL       time.Duration // lifetime of a session that is not refreshed; 0: the server's default
@@ -41,6 +42,8 @@ type Clients interface {
 	Find(ctx context.Context, id string) (Client, error)
 	// SetSecret replaces the secret's hash. It returns ErrNotFound for an unknown client.
 	SetSecret(ctx context.Context, id string, hash []byte) error
+	// SetRefreshKeys sets Client.RefreshKeys. It returns ErrNotFound for an unknown client.
+	SetRefreshKeys(ctx context.Context, id string, on bool) error
 	// Disable disables the client. Its sessions cannot be refreshed while it is disabled. It returns ErrNotFound for
 	// an unknown client.
 	Disable(ctx context.Context, id string) error

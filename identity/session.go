@@ -69,22 +69,15 @@ func (s Session) Expiry() time.Time {
 // Rotation records which generations one refresh retired, so that a repeated request can be distinguished from
 // a theft.
 type Rotation struct {
-	Lowest, Highest uint32 // differ only if the row had lost its last commits
+	Lowest, Highest uint32 // differ only if Lost, or if two rotations became one
 	At              time.Time
 	KeyHash         []byte // KeyHashSize bytes of the idempotency key's SHA-256; nil: none was sent
-	AnyKey          bool   // a repeated request in the window is answered, with any key or none
+	Lost            bool   // the row had lost its last commits: Lowest < Highest
 }
 
 // Lifetimes are the lifetimes of a session, counted from its start by the store's clock.
 type Lifetimes struct {
 	Idle, Absolute time.Duration
-}
-
-// EndedSessions is a list of ended sessions.
-type EndedSessions struct {
-	SessionIDs   []string  // the latest first
-	MissingUntil time.Time // sessions that ended at or before this time may be missing; zero: the list is complete
-	ReadAt       time.Time // by the store's clock: all sessions that ended before are in the list
 }
 
 // Sessions stores sessions. Only the store's clock decides whether a session is valid, so a server whose own clock is
@@ -113,10 +106,11 @@ type Sessions interface {
 	EndSince(ctx context.Context, since time.Time, reason string) (int64, error)
 	// EndAll ends all sessions of a user and returns how many.
 	EndAll(ctx context.Context, userID, reason string) (int64, error)
-	// Ended returns at most limit sessions, the latest first, that ended so recently that their access tokens may
-	// still be valid. accessTTL is the lifetime of access tokens of clients that do not set their own; the longest
-	// lifetime of any client counts. Sessions of deleted users are included; sessions that expired without being
-	// ended are not.
+	// Ended returns the sessions that ended so recently that access tokens of them may still be valid, at most limit of
+	// them individually, and at most MaxBucketEndings of a bucket: the latest ones. It is fast however many there are.
+	// accessTTL is the lifetime of access tokens of clients that do not set their own; the longest of all clients
+	// counts. Sessions of deleted users are included. Sessions that expired without being ended are not, nor are those
+	// ended by EndedByLimit, which are as many as the sign-ins of users who never sign out.
 	Ended(ctx context.Context, accessTTL time.Duration, limit int) (EndedSessions, error)
 	// Prune examines the next batch of sessions in the order of ids, and starts again after the last. It deletes
 	// those that have been over for longer than keep. It returns how many it deleted, and whether it reached the last

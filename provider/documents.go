@@ -20,7 +20,7 @@ type metadata struct {
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
-	RevocationsURI        string   `json:"revocations_uri"` // an extension: see docs/revocation-list.md
+	RevocationListURI     string   `json:"revocation_list_uri"` // an extension: see docs/revocation-list.md
 	GrantTypes            []string `json:"grant_types_supported"`
 	ResponseTypes         []string `json:"response_types_supported"` // required, so present although empty
 	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
@@ -47,7 +47,7 @@ func metadataJSON(issuer string) []byte {
 		UserinfoEndpoint:      issuer + "/userinfo",
 		RevocationEndpoint:    issuer + "/revoke",
 		IntrospectionEndpoint: issuer + "/introspect",
-		RevocationsURI:        issuer + "/revocations",
+		RevocationListURI:     issuer + "/revocations",
 		GrantTypes:            grants.Types(),
 		ResponseTypes:         []string{},
 		TokenAuth:             anyClient,
@@ -71,7 +71,7 @@ type document struct{ content }
 func newDocument(body []byte) document {
 	sum := sha256.Sum256(body)
 	etag := fmt.Sprintf("%q", base64.RawURLEncoding.EncodeToString(sum[:12]))
-	return document{content{body, etag, jsonType, publicCache}}
+	return document{content{body: body, etag: etag, contentType: jsonType, cache: publicCache}}
 }
 
 // ServeHTTP implements http.Handler.
@@ -86,5 +86,5 @@ type keySetEndpoint struct {
 // ServeHTTP implements http.Handler.
 func (e *keySetEndpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, etag := e.keySet()
-	content{body, etag, jsonType, e.cache}.serve(w, r)
+	content{body: body, etag: etag, contentType: jsonType, cache: e.cache}.serve(w, r)
 }

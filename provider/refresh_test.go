@@ -69,7 +69,14 @@ func TestReuseAfterTheWindowEndsTheSession(t *testing.T) {
 	requireTokens(t, second)
 	other := w.signIn("alice", "scope", "openid api")
 	w.clock.Move(31 * time.Second)
-	requireError(t, w.token(refreshForm(first.text("refresh_token"))), http.StatusBadRequest, "invalid_grant")
+	for range 2 {
+		refused := w.token(refreshForm(first.text("refresh_token")))
+		requireError(t, refused, http.StatusBadRequest, "invalid_grant")
+		require.Equal(t, "ended", refused.members["session_state"])
+	}
+	elsewhere := w.token(refreshForm(first.text("refresh_token")).with("client_id", "mini-2"))
+	requireError(t, elsewhere, http.StatusBadRequest, "invalid_grant")
+	require.Equal(t, "unknown", elsewhere.members["session_state"], "another client must not learn that it has ended")
 	w.requireEnded(t, first, second)
 	require.Contains(t, strings.Join(w.eventKinds(t), "\n"), identity.EventSessionEnded)
 	requireTokens(t, w.token(refreshForm(other.text("refresh_token"))))

@@ -62,6 +62,7 @@ type content struct {
 	etag        string
 	contentType []string // as values of Content-Type
 	cache       []string // as values of Cache-Control
+	encoding    []string // as values of Content-Encoding; nil: none
 }
 
 // serve writes the content, or 304 if the caller already has it.
@@ -74,6 +75,9 @@ func (c content) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header["Content-Type"] = c.contentType
+	if c.encoding != nil {
+		header["Content-Encoding"] = c.encoding
+	}
 	header["Content-Length"] = []string{strconv.Itoa(len(c.body))}
 	if r.Method == http.MethodGet {
 		_, _ = w.Write(c.body)

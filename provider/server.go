@@ -68,7 +68,8 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 	getOrPost := []string{http.MethodGet, http.MethodPost}
 	do := errs.endpoint
 	return []route{
-		// the token endpoint acquires its slot itself, since its kind depends on the grant
+		// the token endpoint acquires its slot itself, since its kind depends on the grant; so does revocations, whose
+		// large answer a slow client must not turn into a held slot
 		{"token", postMethod, path + "/token", corsRegistered, slotNone, do(token.serve)},
 		{"userinfo", getOrPost, path + "/userinfo", corsRegistered, slotQuick, do(userinfoEndpoint{c.Access}.serve)},
 		{"revoke", postMethod, path + "/revoke", corsRegistered, slotQuick, do(revocationEndpoint{c.Access}.serve)},
@@ -76,7 +77,7 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 			do(introspectionEndpoint{c.Access}.serve)},
 		{"verify", readMethods, path + "/verify", corsNone, slotQuick, do(verifyEndpoint{c.Access}.serve)},
 		{"revocations", readMethods, path + "/revocations", corsNone, slotNone,
-			do(revocationsEndpoint{c.Access}.serve)},
+			do(revocationsEndpoint{c.Access, slots}.serve)},
 		{"wechat_app_token", postMethod, path + "/wechat/app_token", corsNone, slotWaiting,
 			do(appTokenEndpoint{c.AppTokens, c.Logger}.serve)},
 		{"jwks", readMethods, path + "/.well-known/jwks.json", corsAny, slotNone, keySet},

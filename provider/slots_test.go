@@ -52,6 +52,7 @@ func TestTooManyAtOnce(t *testing.T) {
 		"verify":             w.verify(access, ""),
 		"introspect":         w.introspect(access),
 		"revoke":             w.revoke(refresh),
+		"revocations":        w.get("/revocations", nil),
 	} {
 		requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
 		require.Equal(t, "1", a.header.Get("Retry-After"), name)

@@ -60,10 +60,10 @@ func (a *Audience) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(a))
 }
 
-// accessToken signs an access token for a session, which expires no later than the session.
-func (i *Issuer) accessToken(client identity.Client, session identity.Session, scope string, of owner) (string,
-	time.Duration, error) {
-	now := i.config.Now()
+// accessToken signs an access token for a session, which expires no later than the session. now is by the store's
+// clock, since verifiers compare the time of issue with the times when sessions ended; see [Revocations].
+func (i *Issuer) accessToken(client identity.Client, session identity.Session, scope string, of owner,
+	now time.Time) (string, time.Duration, error) {
 	expires := now.Add(i.accessTTL(client))
 	if !session.ExpiresAt.IsZero() && expires.After(session.ExpiresAt) {
 		expires = session.ExpiresAt
@@ -78,8 +78,7 @@ func (i *Issuer) accessToken(client identity.Client, session identity.Session, s
 	}
 	claims.UserClaims = userClaims(of.user, scope)
 	token, err := i.sign(typeAccessToken, claims)
-	// The session may have expired by this server's clock but not by the store's.
-	return token, max(0, expires.Sub(now)), err
+	return token, expires.Sub(now), err
 }
 
 // IssueToClient signs an access token for a client that acts for itself (RFC 6749 §4.4). The token has no session, so

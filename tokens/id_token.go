@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"time"
 
 	"github.com/lingpai/lingpai/identity"
 )
@@ -30,7 +31,8 @@ type idSubject struct {
 	user        identity.User
 	scope       string
 	accessToken string
-	isNew       bool // reports whether this is the user's first sign-in
+	isNew       bool      // reports whether this is the user's first sign-in
+	now         time.Time // as in the access token
 }
 
 // idToken signs an ID token.
@@ -39,13 +41,12 @@ func (i *Issuer) idToken(ctx context.Context, of idSubject) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	now := i.config.Now()
 	return i.sign(typeIDToken, idClaims{
 		Issuer:          i.config.Issuer,
 		Subject:         of.session.UserID,
 		Audience:        of.client.ID,
-		IssuedAt:        now.Unix(),
-		Expires:         now.Add(i.accessTTL(of.client)).Unix(),
+		IssuedAt:        of.now.Unix(),
+		Expires:         of.now.Add(i.accessTTL(of.client)).Unix(),
 		AuthTime:        of.session.AuthTime.Unix(),
 		Methods:         []string{of.session.Method},
 		Session:         of.session.ID,

@@ -79,34 +79,47 @@ func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 		Device:     a.Device,
 		ExpiresAt:  i.config.Now().Add(i.lifetimes(a.Client).Absolute), // for the access token; the store replaces it
 	}
-	set, err := i.mint(ctx, a, session, secret)
+	now := i.config.Now()
+	set, err := i.mint(ctx, a, session, secret, now)
 	if err != nil {
 		return Set{}, err
 	}
 	set.Session, err = i.config.Sessions.Open(ctx, session, a.User.AuthEpoch, i.lifetimes(a.Client),
 		i.config.SessionLimit)
-	return set, err
+	opened := set.Session.LastSeenAt // by the store's clock
+	if err != nil || issuedJustBefore(now, opened) {
+		return set, err
+	}
+	return i.mint(ctx, a, set.Session, secret, opened)
+}
+
+// issuedJustBefore reports whether a token that was issued before its session was opened, by this server's clock, can
+// be used: if it seemed younger than the session, a list of revocations might not cover it, and if it seemed much
+// older, the list might cover it soon. Only if the clocks differ does a sign-in need a second signature.
+func issuedJustBefore(issued, opened time.Time) bool {
+	age := opened.Unix() - issued.Unix()
+	return age == 0 || age == 1
 }
 
 // Reissue answers a repeated sign-in with its session's first refresh token. a is the authorization of the first
-// request. It returns ErrNotSigned, or an error of the store.
-func (i *Issuer) Reissue(ctx context.Context, a Authorization, session identity.Session) (Set, error) {
+// request, and now the store's time when it read the session. It returns ErrNotSigned, or an error of the store.
+func (i *Issuer) Reissue(ctx context.Context, a Authorization, session identity.Session, now time.Time) (Set, error) {
 	secret, _ := a.sessionSecret()
-	return i.mint(ctx, a, session, secret)
+	return i.mint(ctx, a, session, secret, now)
 }
 
 // mint signs the tokens of a session's generation 0.
 func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Session,
-	secret [sessionSecretSize]byte) (Set, error) {
+	secret [sessionSecretSize]byte, now time.Time) (Set, error) {
 	set := Set{Scope: a.Scope, Session: session}
 	var err error
 	if set.AccessToken, set.ExpiresIn, err = i.accessToken(a.Client, session, a.Scope,
-		owner{a.User, a.UnionID}); err != nil {
+		owner{a.User, a.UnionID}, now); err != nil {
 		return Set{}, err
 	}
 	if oauth.HasScope(a.Scope, oauth.ScopeOpenID) {
 		if set.IDToken, err = i.idToken(ctx,
-			idSubject{a.Client, session, a.User, a.Scope, set.AccessToken, a.newUser()}); err != nil {
+			idSubject{a.Client, session, a.User, a.Scope, set.AccessToken, a.newUser(), now}); err != nil {
 			return Set{}, err
 		}
 	}
@@ -120,7 +133,8 @@ func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Ses
 type Renewal struct {
 	Client      identity.Client
 	Session     identity.Session
-	Scope       string // of the access token; the session's or a part of it
+	Now         time.Time // the store's time when it read the session
+	Scope       string    // of the access token; the session's or a part of it
 	WithIDToken bool
 }
 
@@ -132,11 +146,12 @@ func (i *Issuer) Renew(ctx context.Context, r Renewal) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	if set.AccessToken, set.ExpiresIn, err = i.accessToken(r.Client, r.Session, r.Scope, of); err != nil {
+	if set.AccessToken, set.ExpiresIn, err = i.accessToken(r.Client, r.Session, r.Scope, of, r.Now); err != nil {
 		return Set{}, err
 	}
 	if r.WithIDToken {
-		set.IDToken, err = i.idToken(ctx, idSubject{r.Client, r.Session, of.user, r.Scope, set.AccessToken, false})
+		set.IDToken, err = i.idToken(ctx, idSubject{r.Client, r.Session, of.user, r.Scope, set.AccessToken, false,
+			r.Now})
 	}
 	return set, err
 }

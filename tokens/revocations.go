@@ -2,9 +2,12 @@ package tokens
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,19 +15,28 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/lingpai/lingpai/identity"
 )
 
 const (
-	typeRevocations = "revocations+jwt"
+	// typeRevocations has a number, since readers of an earlier list would ignore the buckets.
+	typeRevocations = "revocations2+jwt"
 
 	// revocationSize is how many bytes of the SHA-256 of a session id are listed. With 128 bits it is infeasible to
 	// find another id that matches a listed one.
 	revocationSize = 16
-	// maxRevocations limits the list to about 600 KB. More sessions are covered by AllBefore.
+	// maxRevocations limits the individual sessions of a list. With an entry for each of the 65 536 buckets as well, it
+	// has about 1.3 MB.
 	maxRevocations = 20000
 
-	// revocationsReadInterval is how long a list, or an error of the store, is used before the store is read again.
+	// revocationsReadInterval is how long a list, or an error of the store, is used before the store is read again. A
+	// read that takes long is used readCost times as long as it took, so that reading takes a fifth of the time at
+	// most, but not longer than maxReadInterval.
 	revocationsReadInterval = time.Second
+	readCost                = 4
+	maxReadInterval         = 15 * time.Second
+
 	revocationsSignInterval = time.Minute     // how often an unchanged list is signed again
 	revocationsLifetime     = 5 * time.Minute // of a signed list
 )
@@ -35,13 +47,15 @@ type revocationClaims struct {
 	IssuedAt int64  `json:"iat"`
 	Expires  int64  `json:"exp"`
 	// Sequence increases from list to list, even if different servers sign them. It is the store's Unix time in
-	// milliseconds when the list was read.
+	// milliseconds when the list was read, or later if that clock was set back.
 	Sequence int64 `json:"seq"`
 	// Sessions is the base64url of the first 16 bytes of the SHA-256 of each session id, sorted and concatenated.
 	Sessions string `json:"sids"`
-	// AllBefore is set if there are too many sessions to list. Verifiers must then reject every token that belongs to
-	// a session and was issued before it. Clients with an active session just refresh once more.
-	AllBefore int64 `json:"all_before,omitempty"`
+	// Buckets is the base64url of 6 bytes for each bucket of which too many sessions ended, in ascending order: the
+	// bucket in 2 bytes (see identity.Bucket), and a time in 4. Verifiers must reject every token whose sub is in the
+	// bucket, that belongs to a session and was issued before that time. Clients with an active session just refresh
+	// once more.
+	Buckets string `json:"buckets"`
 }
 
 // Revocations is the signed list of sessions that ended before their access tokens expired. It is for services that
@@ -49,15 +63,19 @@ type revocationClaims struct {
 type Revocations struct {
 	issuer  *Issuer
 	reads   singleflight.Group
-	latest  atomic.Pointer[revocationList]
+	latest  atomic.Pointer[RevocationList]
 	failure atomic.Pointer[revocationFailure] // of the last read; nil if it succeeded
 }
 
-// revocationList is immutable.
-type revocationList struct {
-	body     []byte
-	etag     string
+// RevocationList is a signed list. It is immutable.
+type RevocationList struct {
+	Body    []byte // a compact JWS
+	Gzipped []byte // the same, compressed; nil if that is not shorter
+	ETag    string // weak, of the contents
+
+	sequence int64
 	readAt   time.Time // by this server's clock
+	freshFor time.Duration
 	signedAt time.Time // by this server's clock
 }
 
@@ -69,19 +87,19 @@ type revocationFailure struct {
 // NewRevocations returns the list of revocations for an issuer's tokens.
 func NewRevocations(issuer *Issuer) *Revocations { return &Revocations{issuer: issuer} }
 
-// List returns the list as a compact JWS, at most a second old, and a weak ETag of its contents. It reads the store
-// only when it is called, and at most once a second. While the store is down or slow, it returns the last list until
-// that expires. Then it returns the store's error, ErrNotSigned or the context's error. Callers must not change the
-// bytes.
-func (r *Revocations) List(ctx context.Context) (body []byte, etag string, err error) {
+// List returns the list, which is usually at most a second old. It reads the store only when it is called, and at most
+// once a second. While the store is down or slow, it returns the last list until that expires. Then it returns the
+// store's error, ErrNotSigned or the context's error.
+func (r *Revocations) List(ctx context.Context) (*RevocationList, error) {
 	now := r.issuer.config.Now()
 	last := r.latest.Load()
-	if last != nil && now.Sub(last.readAt).Abs() < revocationsReadInterval {
-		return last.body, last.etag, nil
+	if last != nil && now.Sub(last.readAt).Abs() < last.freshFor {
+		return last, nil
 	}
 	if last != nil && now.Sub(last.signedAt).Abs() >= revocationsLifetime {
 		last = nil
 	}
+	var err error
 	failure := r.failure.Load()
 	if failure == nil || now.Sub(failure.at).Abs() >= revocationsReadInterval {
 		if err = r.readShared(ctx, now, last != nil); err == nil {
@@ -91,9 +109,9 @@ func (r *Revocations) List(ctx context.Context) (body []byte, etag string, err e
 		err = failure.err
 	}
 	if last == nil {
-		return nil, "", err
+		return nil, err
 	}
-	return last.body, last.etag, nil
+	return last, nil
 }
 
 // readShared reads the list once for all concurrent callers. It waits for the result until the caller's context ends;
@@ -127,39 +145,68 @@ func (r *Revocations) readShared(ctx context.Context, now time.Time, hasLast boo
 var errSlowStore = errors.New("the store has not answered yet")
 
 // read reads the store. It signs a new list if the contents have changed, another minute has begun, or another key is
-// in use, since verifiers reject a list signed by a revoked key. The ETag is derived from the contents, the minute by
-// the store's clock and the key, so it is the same on every server.
+// in use, since verifiers reject a list signed by a revoked key.
 func (r *Revocations) read(ctx context.Context, now time.Time) error {
-	config := r.issuer.config
+	config, began := r.issuer.config, time.Now()
 	endings, err := config.Sessions.Ended(ctx, config.AccessTTL, maxRevocations)
 	if err != nil {
 		return err
 	}
+	took := time.Since(began)
 	claims := revocationClaims{
-		Issuer: config.Issuer, IssuedAt: now.Unix(), Expires: now.Add(revocationsLifetime).Unix(),
-		Sequence: endings.ReadAt.UnixMilli(),
-		Sessions: encodeSessions(endings.SessionIDs), AllBefore: wholeSecondAfter(endings.MissingUntil),
+		Issuer:   config.Issuer,
+		Sessions: encodeSessions(endings.SessionIDs), Buckets: encodeBuckets(endings.Buckets),
 	}
 	signer := config.Keys.Current()
-	etag := claims.etag(endings.ReadAt.Truncate(revocationsSignInterval), signer.KeyID())
-	if last := r.latest.Load(); last != nil && last.etag == etag &&
-		now.Sub(last.signedAt).Abs() < 2*revocationsSignInterval {
-		again := *last
-		again.readAt = now
-		r.latest.Store(&again)
-		return nil
+	next := RevocationList{
+		ETag:     claims.etag(endings.ReadAt.Truncate(revocationsSignInterval), signer.KeyID()),
+		sequence: endings.ReadAt.UnixMilli(), readAt: now, signedAt: now,
+		freshFor: min(max(revocationsReadInterval, readCost*took), maxReadInterval),
 	}
-	body, err := encodeAndSign(claims, typeRevocations, signer.SignDocument)
-	if err != nil {
+	if last := r.latest.Load(); last != nil {
+		if last.ETag == next.ETag && now.Sub(last.signedAt).Abs() < 2*revocationsSignInterval {
+			again := *last
+			again.readAt, again.freshFor = next.readAt, next.freshFor
+			r.latest.Store(&again)
+			return nil
+		}
+		next.sequence = max(next.sequence, last.sequenceAt(now))
+	}
+	claims.IssuedAt, claims.Expires = now.Unix(), now.Add(revocationsLifetime).Unix()
+	claims.Sequence = next.sequence
+	if next.Body, err = encodeAndSign(claims, typeRevocations, signer.SignDocument); err != nil {
 		return err
 	}
-	r.latest.Store(&revocationList{body: body, etag: etag, readAt: now, signedAt: now})
+	next.Gzipped = compress(next.Body)
+	r.latest.Store(&next)
 	return nil
 }
 
+// sequenceAt returns the lowest sequence of a list that comes after this one. It is only needed if the store's clock
+// was set back, by an operator or a failover. Since all servers count on at the same speed, verifiers accept the lists
+// of each of them.
+func (l *RevocationList) sequenceAt(now time.Time) int64 {
+	return l.sequence + max(1, now.Sub(l.signedAt).Milliseconds())
+}
+
+// etag returns an ETag of all claims. Those that differ between servers with the same contents, in the same minute by
+// the store's clock and with the same key, are not set yet, so that all servers return the same ETag.
 func (c revocationClaims) etag(minute time.Time, keyID string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d %s", c.Sessions, c.AllBefore, minute.Unix(), keyID))
+	payload, _ := json.Marshal(c) // texts and numbers
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", minute.Unix(), keyID, payload))
 	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}
+
+// compress returns the gzip of a list, or nil if it is not shorter. Hashes have no repetitions, so only the alphabet of
+// base64 is used.
+func compress(body []byte) []byte {
+	var b bytes.Buffer
+	writer, _ := gzip.NewWriterLevel(&b, gzip.HuffmanOnly) // errors are only about the level
+	_, _ = writer.Write(body)                              // into memory
+	if _ = writer.Close(); b.Len() >= len(body) {
+		return nil
+	}
+	return b.Bytes()
 }
 
 // encodeSessions sorts the hashes, so that verifiers can use binary search and the order in which sessions ended is not
@@ -172,17 +219,19 @@ func encodeSessions(sessionIDs []string) string {
 	}
 	slices.SortFunc(hashes, func(a, b [revocationSize]byte) int { return bytes.Compare(a[:], b[:]) })
 	all := make([]byte, 0, len(hashes)*revocationSize)
-	for _, hash := range hashes {
+	for _, hash := range slices.Compact(hashes) { // a session may have been read before and after its deletion
 		all = append(all, hash[:]...)
 	}
 	return base64.RawURLEncoding.EncodeToString(all)
 }
 
-// wholeSecondAfter returns the first whole second after a time. The times in tokens are truncated to seconds, so a
-// token issued in the same second counts as older. It returns 0 for the zero time.
-func wholeSecondAfter(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
+// encodeBuckets returns the claim for endings, which are sorted. The times in tokens are truncated to seconds, so a
+// token that was issued in the same second as an ending counts as older.
+func encodeBuckets(endings []identity.EndedBucket) string {
+	all := make([]byte, 0, 6*len(endings))
+	for _, ending := range endings {
+		all = binary.BigEndian.AppendUint16(all, ending.Bucket)
+		all = binary.BigEndian.AppendUint32(all, uint32(ending.At.Unix()+1))
 	}
-	return t.Unix() + 1
+	return base64.RawURLEncoding.EncodeToString(all)
 }

@@ -2,12 +2,15 @@ package tokens
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,20 +36,22 @@ func (e *endedSessions) Ended(_ context.Context, _ time.Duration, limit int) (id
 	if e.gate != nil {
 		<-e.gate
 	}
-	endings := e.endings
-	endings.SessionIDs = endings.SessionIDs[:min(limit, len(endings.SessionIDs))]
-	return endings, e.err
+	if len(e.endings.SessionIDs) > limit {
+		return identity.EndedSessions{}, errors.New("more than the limit")
+	}
+	return e.endings, e.err
 }
 
 type revocationEnv struct {
 	*Revocations
 	store *endedSessions
 	now   time.Time
+	ahead time.Duration // of the store's clock
 }
 
 func newRevocationEnv(t testing.TB) *revocationEnv {
 	t.Helper()
-	w := &revocationEnv{store: &endedSessions{}, now: time.Unix(1_800_000_000, 0)}
+	w := &revocationEnv{store: &endedSessions{}, now: time.Unix(1_800_000_000, 0), ahead: time.Hour}
 	issuer := newIssuer(t)
 	issuer.config.Sessions, issuer.config.Now = w.store, func() time.Time { return w.now }
 	w.Revocations = NewRevocations(issuer)
@@ -57,14 +62,14 @@ func newRevocationEnv(t testing.TB) *revocationEnv {
 func (w *revocationEnv) list(t testing.TB, later time.Duration) (body, etag string, claims revocationClaims) {
 	t.Helper()
 	w.now = w.now.Add(later)
-	w.store.endings.ReadAt = w.now.Add(time.Hour) // the store's clock is ahead
-	text, etag, err := w.List(t.Context())
+	w.store.endings.ReadAt = w.now.Add(w.ahead)
+	list, err := w.List(t.Context())
 	require.NoError(t, err)
-	segments := bytes.Split(text, []byte("."))
+	segments := bytes.Split(list.Body, []byte("."))
 	payload, err := base64.RawURLEncoding.DecodeString(string(segments[1]))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(payload, &claims))
-	return string(text), etag, claims
+	return string(list.Body), list.ETag, claims
 }
 
 // TestListIsSignedByTheKeyInUse checks that an unchanged list is signed again a second after the key in use has
@@ -99,7 +104,7 @@ func TestListContainsEndedSessions(t *testing.T) {
 	require.Equal(t, body, again, "the contents have not changed")
 	require.Equal(t, etag, sameETag)
 
-	w.store.endings.SessionIDs = []string{"b", "a", "c"}
+	w.store.endings.SessionIDs = []string{"b", "a", "c", "b"}
 	_, newETag, more := w.list(t, time.Second)
 	require.NotEqual(t, etag, newETag)
 	require.Greater(t, more.Sequence, claims.Sequence)
@@ -127,7 +132,7 @@ func TestReadsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w.store.gate = make(chan struct{})
 		for range 100 {
-			go func() { _, _, _ = w.List(context.Background()) }()
+			go func() { _, _ = w.List(context.Background()) }()
 		}
 		synctest.Wait()
 		require.EqualValues(t, 1, w.store.reads.Load())
@@ -146,10 +151,10 @@ func TestReadsAreShared(t *testing.T) {
 func TestListIsReturnedUntilItExpires(t *testing.T) {
 	w := newRevocationEnv(t)
 	w.store.err = errors.New("down")
-	_, _, err := w.List(t.Context())
+	_, err := w.List(t.Context())
 	require.ErrorIs(t, err, w.store.err)
 	w.store.err = nil
-	_, _, err = w.List(t.Context())
+	_, err = w.List(t.Context())
 	require.Error(t, err, "a failing store is not read again for a second")
 	body, _, _ := w.list(t, time.Second)
 	w.store.err = errors.New("down")
@@ -161,7 +166,7 @@ func TestListIsReturnedUntilItExpires(t *testing.T) {
 	}
 	require.Equal(t, reads, w.store.reads.Load())
 	w.now = w.now.Add(time.Second)
-	_, _, err = w.List(t.Context())
+	_, err = w.List(t.Context())
 	require.ErrorIs(t, err, w.store.err)
 }
 
@@ -179,7 +184,7 @@ func TestHangingStore(t *testing.T) {
 		w.now = w.now.Add(time.Hour)
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
-		_, _, err := w.List(ctx)
+		_, err := w.List(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.EqualValues(t, 2, w.store.reads.Load(), "one read for all callers")
 		close(w.store.gate)
@@ -197,38 +202,101 @@ func TestServersAgreeOnTheETag(t *testing.T) {
 	_, etagA, _ := a.list(t, 0)
 	_, etagB, _ := b.list(t, 10*time.Second)
 	require.Equal(t, etagA, etagB)
-	b.store.endings.MissingUntil = time.Unix(1, 0)
+	b.store.endings.Buckets = []identity.EndedBucket{{Bucket: 1, At: time.Unix(1, 0)}}
 	_, etagB, _ = b.list(t, time.Second)
 	require.NotEqual(t, etagA, etagB)
 }
 
-// TestTooManyRevocationsSetAllBefore checks that the list stays below 600 KB and covers all sessions.
-func TestTooManyRevocationsSetAllBefore(t *testing.T) {
+// TestListContainsBuckets checks the encoding, and that a token of the second in which a session ended counts as older.
+func TestListContainsBuckets(t *testing.T) {
 	w := newRevocationEnv(t)
-	for n := range maxRevocations + 5 {
-		w.store.endings.SessionIDs = append(w.store.endings.SessionIDs, fmt.Sprint(n))
-	}
-	w.store.endings.MissingUntil = time.Unix(1_799_999_000, 500_000_000)
-	body, _, claims := w.list(t, 0)
-	require.Less(t, len(body), 600_000)
-	require.EqualValues(t, 1_799_999_001, claims.AllBefore, "a token of the same second has 1799999000")
-	require.Equal(t, maxRevocations*16, base64.RawURLEncoding.DecodedLen(len(claims.Sessions)))
+	_, etag, claims := w.list(t, 0)
+	require.Empty(t, claims.Buckets)
+	w.store.endings.Buckets = []identity.EndedBucket{
+		{Bucket: 0x0102, At: time.Unix(0x6b49d1ff, 500_000_000)}, {Bucket: 0xfffe, At: time.Unix(0x6b49d200, 0)}}
+	_, newETag, claims := w.list(t, time.Second)
+	require.NotEqual(t, etag, newETag)
+	all, err := base64.RawURLEncoding.DecodeString(claims.Buckets)
+	require.NoError(t, err)
+	require.Equal(t, "01026b49d200fffe6b49d201", hex.EncodeToString(all))
 }
 
-// BenchmarkRevocations signs a list with new sessions each time.
+// largestList fills a list with everything that it can have.
+func (w *revocationEnv) largestList(sessions int) {
+	for range sessions {
+		w.store.endings.SessionIDs = append(w.store.endings.SessionIDs, identity.NewSessionID())
+	}
+	if sessions < maxRevocations {
+		return
+	}
+	for bucket := range 1 << 16 {
+		w.store.endings.Buckets = append(w.store.endings.Buckets, identity.EndedBucket{Bucket: uint16(bucket),
+			At: w.now.Add(-time.Duration(bucket) * time.Second / 20)})
+	}
+}
+
+func TestLargestListIsBounded(t *testing.T) {
+	w := newRevocationEnv(t)
+	w.largestList(maxRevocations)
+	body, _, _ := w.list(t, 0)
+	require.Less(t, len(body), 1_300_000)
+	gzipped := w.latest.Load().Gzipped
+	require.Less(t, len(gzipped), len(body)*4/5)
+	reader, err := gzip.NewReader(bytes.NewReader(gzipped))
+	require.NoError(t, err)
+	plain, err := io.ReadAll(reader)
+	require.NoError(t, err)
+	require.Equal(t, body, string(plain))
+}
+
+// TestSequenceNeverGoesBack if the store's clock was set back: verifiers reject lists with a lower sequence. It counts
+// on at the speed of the server's clock, so servers stay together.
+func TestSequenceNeverGoesBack(t *testing.T) {
+	w := newRevocationEnv(t)
+	_, _, before := w.list(t, 0)
+	w.ahead = -time.Hour
+	w.store.endings.SessionIDs = []string{"a"}
+	_, _, after := w.list(t, 2*time.Second)
+	require.NotEqual(t, before.Sessions, after.Sessions)
+	require.Equal(t, before.Sequence+2000, after.Sequence)
+	w.store.endings.SessionIDs = []string{"b"}
+	_, _, again := w.list(t, 3*time.Second)
+	require.Equal(t, after.Sequence+3000, again.Sequence)
+	w.ahead = time.Hour
+	w.store.endings.SessionIDs = []string{"c"}
+	_, _, restored := w.list(t, time.Second)
+	require.Equal(t, w.now.Add(time.Hour).UnixMilli(), restored.Sequence)
+}
+
+// TestAnExpensiveListIsReadLessOften: so reading takes a fifth of the time at most.
+func TestAnExpensiveListIsReadLessOften(t *testing.T) {
+	w := newRevocationEnv(t)
+	synctest.Test(t, func(t *testing.T) {
+		w.store.gate = make(chan struct{})
+		time.AfterFunc(2*time.Second, func() { close(w.store.gate) })
+		w.list(t, 0)
+	})
+	w.list(t, 7*time.Second)
+	require.EqualValues(t, 1, w.store.reads.Load())
+	w.store.gate = nil
+	w.list(t, time.Second)
+	require.EqualValues(t, 2, w.store.reads.Load())
+	w.list(t, time.Second)
+	require.EqualValues(t, 3, w.store.reads.Load())
+}
+
+// BenchmarkRevocations signs a list each time. The last one also has all buckets.
 func BenchmarkRevocations(b *testing.B) {
-	for _, count := range []int{0, 100, 1000, maxRevocations} {
+	for _, count := range []int{0, 100, 1000, maxRevocations - 1, maxRevocations} {
 		b.Run(fmt.Sprint(count), func(b *testing.B) {
 			w := newRevocationEnv(b)
-			for range count {
-				w.store.endings.SessionIDs = append(w.store.endings.SessionIDs, identity.NewSessionID())
-			}
+			w.largestList(count)
 			for b.Loop() {
 				w.now = w.now.Add(2 * time.Minute)
-				body, _, err := w.List(b.Context())
+				list, err := w.List(b.Context())
 				require.NoError(b, err)
-				b.ReportMetric(float64(len(body)), "bytes")
-				require.Equal(b, 2, strings.Count(string(body[:min(len(body), 1<<20)]), "."))
+				b.ReportMetric(float64(len(list.Body)), "bytes")
+				b.ReportMetric(float64(len(list.Gzipped)), "gzipped-bytes")
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -18,9 +19,15 @@ const (
 	// Repeat returns the current token again and writes nothing: a response was lost, or several callers refreshed at
 	// once.
 	Repeat
-	// Refuse returns invalid_grant and keeps the session active.
+	// Refuse returns invalid_grant and keeps the session active: it cannot move on from this token.
 	Refuse
-	// Theft ends the session: the token is retired and no honest client still has it.
+	// RefuseClock returns invalid_grant and keeps the session active: the token was retired at a time that has not
+	// come yet, so the store's clock was set back, and shows neither a repeat nor a theft.
+	RefuseClock
+	// RefuseKey returns invalid_request and keeps the session active: the key belongs to another refresh token. Anyone
+	// who knows a key that all tokens share could use them for ever.
+	RefuseKey
+	// Theft ends the session: two parties hold the token.
 	Theft
 )
 
@@ -34,6 +41,17 @@ type RotationPolicy struct {
 	RefuseAhead bool
 }
 
+// sameKeySpan is how long after a rotation its key gets the current token if other rotations followed. Without any,
+// there is no limit.
+const sameKeySpan = 10 * time.Minute
+
+// Refresh is what a client presents.
+type Refresh struct {
+	Generation uint32 // of the refresh token
+	KeyHash    []byte // HashKey of the request's Idempotency-Key
+	Strict     bool   // identity.Client.RefreshKeys of the client
+}
+
 // Decision is a verdict and, for Rotate, the session as it must be written.
 type Decision struct {
 	Verdict Verdict
@@ -42,54 +60,96 @@ type Decision struct {
 }
 
 // Decide decides what to do with a presented refresh token. It has no side effects. session must be active, and the
-// token must contain its secret; presented is the token's generation, now the store's time, and keyHash the HashKey of
-// the request's Idempotency-Key.
-func Decide(session identity.Session, presented uint32, keyHash []byte, now time.Time, policy RotationPolicy) Decision {
+// token must contain its secret; now is the store's time.
+func Decide(session identity.Session, presented Refresh, now time.Time, policy RotationPolicy) Decision {
+	decision := Decision{Session: session, Ahead: presented.Generation > session.Generation}
 	switch {
-	case presented == math.MaxUint32:
-		return Decision{Verdict: Refuse, Session: session}
-	case presented == session.Generation:
-		return rotate(session, presented, keyHash, now, keyHash == nil)
-	case presented > session.Generation && policy.RefuseAhead:
-		return Decision{Verdict: Refuse, Session: session, Ahead: true}
-	case presented > session.Generation:
-		// All holders of tokens of the lost generations are honest, so the window applies to all of them.
-		decision := rotate(session, presented, keyHash, now, true)
-		decision.Ahead = true
-		return decision
+	case presented.Generation == math.MaxUint32, decision.Ahead && policy.RefuseAhead:
+		decision.Verdict = Refuse
+	case keyOfAnother(session.Rotations, presented):
+		decision.Verdict = RefuseKey
+	case presented.Generation < session.Generation:
+		decision.Verdict = retired(session.Rotations, presented, now, policy.Window)
+	default:
+		decision.Verdict = Rotate
+		decision.Session = rotate(session, presented, now, policy.Window)
 	}
-	return Decision{Verdict: retired(session.Rotations, presented, keyHash, now, policy), Session: session}
+	return decision
+}
+
+// keyOfAnother reports whether the key is remembered for another generation than the presented one.
+func keyOfAnother(rotations []identity.Rotation, presented Refresh) bool {
+	found := false
+	for _, rotation := range rotations {
+		if !hasKey(rotation, presented) {
+			continue
+		}
+		if retires(rotation, presented) {
+			return false
+		}
+		found = true
+	}
+	return found
 }
 
 // retired returns the verdict on a token that a rotation has retired.
-func retired(rotations []identity.Rotation, presented uint32, keyHash []byte, now time.Time,
-	policy RotationPolicy) Verdict {
-	for n, rotation := range rotations {
-		if presented < rotation.Lowest || presented > rotation.Highest {
-			continue
-		}
-		fresh := policy.Window > 0 && now.Sub(rotation.At) <= policy.Window
-		sameKey := keyHash != nil && bytes.Equal(keyHash, rotation.KeyHash)
-		switch {
-		case sameKey && (n == 0 || fresh), fresh && rotation.AnyKey:
-			return Repeat
-		case fresh: // a thief, or a client that lost its key: reject the token, but do not end the session yet
-			return Refuse
-		}
+func retired(rotations []identity.Rotation, presented Refresh, now time.Time, window time.Duration) Verdict {
+	n := slices.IndexFunc(rotations, func(r identity.Rotation) bool { return retires(r, presented) })
+	if n < 0 {
 		return Theft
+	}
+	rotation := rotations[n]
+	age, sameKey := now.Sub(rotation.At), hasKey(rotation, presented)
+	switch {
+	case sameKey && n == 0: // at any time, so the clock does not matter
+		return Repeat
+	case age < -window:
+		return RefuseClock
+	case sameKey && age <= sameKeySpan, window > 0 && age <= window && answered(rotation, presented):
+		return Repeat
 	}
 	return Theft
 }
 
+// answered reports whether a repeat within the window is honest. Every holder of a token of a lost generation is
+// honest. Libraries that send keys make a new one for each attempt, so the keys of lenient clients are no evidence.
+func answered(rotation identity.Rotation, presented Refresh) bool {
+	return rotation.Lost || !presented.Strict || rotation.KeyHash == nil && presented.KeyHash == nil
+}
+
+func retires(rotation identity.Rotation, presented Refresh) bool {
+	return rotation.Lowest <= presented.Generation && presented.Generation <= rotation.Highest
+}
+
+func hasKey(rotation identity.Rotation, presented Refresh) bool {
+	return presented.KeyHash != nil && bytes.Equal(presented.KeyHash, rotation.KeyHash)
+}
+
 // rotate retires every generation up to the presented one.
-func rotate(session identity.Session, presented uint32, keyHash []byte, now time.Time, anyKey bool) Decision {
-	retired := identity.Rotation{Lowest: session.Generation, Highest: presented, At: now, KeyHash: keyHash,
-		AnyKey: anyKey}
-	kept := min(len(session.Rotations), identity.MaxRotations-1)
-	session.Rotations = append([]identity.Rotation{retired}, session.Rotations[:kept]...)
-	session.Generation = presented + 1
+func rotate(session identity.Session, presented Refresh, now time.Time, window time.Duration) identity.Session {
+	rotations := make([]identity.Rotation, 0, identity.MaxRotations+1)
+	rotations = append(rotations, identity.Rotation{
+		Lowest: session.Generation, Highest: presented.Generation, At: now, KeyHash: presented.KeyHash,
+		Lost: presented.Generation > session.Generation,
+	})
+	rotations = append(rotations, session.Rotations...)
+	if last := identity.MaxRotations; len(rotations) > last {
+		if oldest := rotations[last]; window > 0 && now.Sub(oldest.At) <= window { // it must not be forgotten yet
+			rotations[last-1] = merge(rotations[last-1], oldest)
+		}
+		rotations = rotations[:last]
+	}
+	session.Rotations = rotations
+	session.Generation = presented.Generation + 1
 	session.LastSeenAt = now
-	return Decision{Verdict: Rotate, Session: session}
+	return session
+}
+
+// merge makes one rotation of two successive ones. It keeps neither key.
+func merge(younger, older identity.Rotation) identity.Rotation {
+	return identity.Rotation{
+		Lowest: older.Lowest, Highest: younger.Highest, At: younger.At, Lost: younger.Lost && older.Lost,
+	}
 }
 
 // HashKey returns the hash of an Idempotency-Key that a rotation stores, or nil if key is empty.

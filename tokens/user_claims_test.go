@@ -28,10 +28,15 @@ func (a *countingUsers) Find(context.Context, string) (identity.User, error) {
 }
 
 // openSessions is a store that opens every session.
-type openSessions struct{ identity.Sessions }
+type openSessions struct {
+	identity.Sessions
+	ahead time.Duration // of its clock
+}
 
-func (openSessions) Open(_ context.Context, session identity.Session, _ int64, _ identity.Lifetimes,
+func (s openSessions) Open(_ context.Context, session identity.Session, _ int64, lifetimes identity.Lifetimes,
 	_ int) (identity.Session, error) {
+	session.LastSeenAt = time.Now().Add(s.ahead)
+	session.ExpiresAt = session.LastSeenAt.Add(lifetimes.Absolute)
 	return session, nil
 }
 
@@ -72,8 +77,8 @@ func TestUserClaimsAreInAccessTokensOnlyIfRequested(t *testing.T) {
 		issued, err := issuer.Issue(t.Context(), Authorization{Client: client, User: users.user, Scope: scope,
 			Method: identity.MethodPassword, AuthTime: time.Now()})
 		require.NoError(t, err)
-		renewed, err := issuer.Renew(t.Context(), Renewal{Client: client, Session: issued.Session, Scope: scope,
-			WithIDToken: true})
+		renewed, err := issuer.Renew(t.Context(), Renewal{Client: client, Session: issued.Session, Now: time.Now(),
+			Scope: scope, WithIDToken: true})
 		require.NoError(t, err)
 		for _, set := range []Set{issued, renewed} {
 			claims := payload(t, set.AccessToken)
@@ -97,7 +102,8 @@ func TestRefreshReadsTheUserOnlyIfTheScopeNeedsIt(t *testing.T) {
 	issuer, users := newRoleIssuer(t)
 	renew := func(scope string) (Set, error) {
 		users.times = 0
-		return issuer.Renew(t.Context(), Renewal{Session: identity.Session{UserID: "u_a"}, Scope: scope})
+		return issuer.Renew(t.Context(), Renewal{Session: identity.Session{UserID: "u_a"}, Now: time.Now(),
+			Scope: scope})
 	}
 	for scope, times := range map[string]int{"": 0, "openid profile offline_access api": 0, "roles": 1, "claims": 1,
 		"roles claims": 1} {
@@ -131,7 +137,8 @@ func TestLargestUserClaimsFitAHeader(t *testing.T) {
 		users.user.Roles = append(users.user.Roles, strings.Repeat("r", 64))
 	}
 	users.user.Claims = identity.Claims(`{"a":"` + strings.Repeat("x", 1016) + `"}`)
-	set, err := issuer.Renew(t.Context(), Renewal{Session: identity.Session{UserID: "u_a"}, Scope: "roles claims"})
+	set, err := issuer.Renew(t.Context(), Renewal{Session: identity.Session{UserID: "u_a"}, Now: time.Now(),
+		Scope: "roles claims"})
 	require.NoError(t, err)
 	require.Less(t, len(set.AccessToken), 6<<10)
 }

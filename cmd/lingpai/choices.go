@@ -66,8 +66,10 @@ func eventKinds() []string {
 	return []string{
 		identity.EventSessionEnded, identity.EventRefreshRefused, identity.EventRefreshAhead,
 		identity.EventSignInFailed, identity.EventSignInThrottled, identity.EventLimitReached,
+		identity.EventRefreshClock,
 		identity.EventUnionConflict, identity.EventUserBlocked, identity.EventAppTokenGiven,
-		identity.EventClientCreated, identity.EventClientSecret, identity.EventClientDisabled,
+		identity.EventClientCreated, identity.EventClientSecret, identity.EventClientRefreshKeys,
+		identity.EventClientDisabled,
 		identity.EventAppAdded, identity.EventAppSecret, identity.EventAppOpen, identity.EventAppPhoneBudget,
 		identity.EventUserCreated, identity.EventUserDisabled, identity.EventUserEnabled, identity.EventPasswordSet,
 		identity.EventHashRenewed, identity.EventRolesSet, identity.EventRoleGranted, identity.EventRoleRevoked,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ import (
 
 func newClientsCommand() *cobra.Command {
 	return group("clients", "Manage OAuth clients", createClientCommand(), listClientsCommand(),
-		showClientCommand(), rotateClientSecretCommand(), disableClientCommand())
+		showClientCommand(), rotateClientSecretCommand(), setRefreshKeysCommand(), disableClientCommand())
 }
 
 func createClientCommand() *cobra.Command {
@@ -37,6 +38,12 @@ is generated.`,
 		client.ID = identity.NewClientID()
 		if len(args) == 1 {
 			client.ID = args[0]
+		}
+		if !cmd.Flags().Changed("refresh-keys") {
+			var err error
+			if client.RefreshKeys, err = o.clients().UsesSDK(ctx, o.actor, client); err != nil {
+				return err
+			}
 		}
 		return createClient(ctx, cmd, o, client)
 	})
@@ -63,6 +70,9 @@ func addClientFlags(cmd *cobra.Command, client *identity.Client) {
 	completeFlag(cmd, "app", appCandidates)
 	flags.StringArrayVar(&client.Origins, "origin", nil,
 		"web origin whose scripts may call the endpoints (CORS), such as https://shop.example.com (repeatable)")
+	flags.BoolVar(&client.RefreshKeys, "refresh-keys", false, "every refresh has an Idempotency-Key, a random one for "+
+		"each refresh token, as the SDK sends them (default: true for a public client of mini-programs that may "+
+		"refresh)")
 	flags.BoolVar(&client.WechatClaims, "wechat-claims", false,
 		"include appid, openid and unionid in the client's access tokens")
 	flags.DurationVar(&client.AccessTTL, "access-ttl", 0, "lifetime of access tokens; 0: token.access_ttl")
@@ -76,11 +86,15 @@ func createClient(ctx context.Context, cmd *cobra.Command, o operation, client i
 	if err != nil {
 		return err
 	}
-	result := members{"client_id": client.ID}
+	result := members{"client_id": client.ID, "refresh_keys": client.RefreshKeys}
 	say(cmd, "client_id      %s\n", client.ID)
 	if secret != "" {
 		result["client_secret"] = secret.Reveal()
 		say(cmd, "client_secret  %s\n(shown only once; only its hash is stored)\n", secret.Reveal())
+	}
+	if client.RefreshKeys {
+		say(cmd, "refresh_keys   on (for a program that does not use the SDK and sends no Idempotency-Key: lingpai "+
+			"clients set-refresh-keys %s off)\n", client.ID)
 	}
 	if err := printResult(cmd, result); err != nil {
 		return err
@@ -102,9 +116,9 @@ func listClientsCommand() *cobra.Command {
 				return err
 			}
 			return printRows(cmd, views(clients, admin.ViewClient), []string{"CLIENT_ID", "TYPE", "GRANTS",
-				"APPS", "NAME", "DISABLED"}, func(c admin.ClientView) []string {
+				"APPS", "REFRESH KEYS", "NAME", "DISABLED"}, func(c admin.ClientView) []string {
 				return []string{c.ID, c.Type, strings.Join(c.Grants, " "), terminal.OrDash(strings.Join(c.Apps, " ")),
-					terminal.OrDash(c.Name), terminal.OrDash(c.DisabledAt)}
+					onOff(c.RefreshKeys), terminal.OrDash(c.Name), terminal.OrDash(c.DisabledAt)}
 			})
 		})
 }
@@ -134,6 +148,35 @@ func rotateClientSecretCommand() *cobra.Command {
 				"within %s)\n", secret.Reveal(), server.RecordAge)
 			return printResult(cmd, members{"client_id": args[0], "client_secret": secret.Reveal()})
 		}), 1, clientCandidates)
+}
+
+func setRefreshKeysCommand() *cobra.Command {
+	return completeArguments(operate(&cobra.Command{Use: "set-refresh-keys CLIENT_ID on|off",
+		Short: "Set whether every refresh of a client has an Idempotency-Key",
+		Long: `Set whether every refresh of a client has an Idempotency-Key: a random one that is made with each
+refresh token and repeated only with it, as the SDK for mini-programs does. Then a stolen refresh token that both
+sides use ends its session even if they use it at nearly the same time. Turn it on when all installations send such
+keys: a retry with another key, or without its key, ends the session.`,
+		Args: cobra.ExactArgs(2)},
+		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
+			if args[1] != "on" && args[1] != "off" {
+				return fmt.Errorf("%q is neither on nor off; usage: %s", args[1], cmd.UseLine())
+			}
+			on := args[1] == "on"
+			if err := o.clients().SetRefreshKeys(ctx, o.actor, args[0], on); err != nil {
+				return err
+			}
+			say(cmd, "refresh keys of %s are %s; running servers use it within %s\n", args[0], args[1],
+				server.RecordAge)
+			return printResult(cmd, members{"client_id": args[0], "refresh_keys": on})
+		}), 1, clientCandidates)
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 func disableClientCommand() *cobra.Command {

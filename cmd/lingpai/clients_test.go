@@ -71,8 +71,9 @@ func TestAClientIsShownAsItWasCreated(t *testing.T) {
 		"grants": []any{"wechat_code", "password", "refresh_token"},
 		"apps":   []any{appID}, "audience": []any{audience}, "scopes": []any{"openid", "api"},
 		"default_scopes": []any{"api"},
-		"origins":        []any{"https://shop.example.com:8443"}, "wechat_claims": true, "access_ttl": "5m0s",
-		"idle_ttl": "24h0m0s", "absolute_ttl": "48h0m0s",
+		"origins":        []any{"https://shop.example.com:8443"}, "refresh_keys": true, "wechat_claims": true,
+		"access_ttl": "5m0s",
+		"idle_ttl":   "24h0m0s", "absolute_ttl": "48h0m0s",
 	}, shown)
 	require.Len(t, o.listed("clients", "list"), 1)
 }

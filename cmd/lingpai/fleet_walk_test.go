@@ -5,12 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/storage/dbtest"
 	"github.com/lingpai/lingpai/storage/sql"
 	"github.com/lingpai/lingpai/tokens"
@@ -29,30 +30,37 @@ func TestWalkOverTwoReplicas(t *testing.T) {
 	f := newFleet(t, database, redis, keyPrefix, "LINGPAI_SESSION_IDLE=8760h", "LINGPAI_SESSION_ABSOLUTE=87600h",
 		"LINGPAI_SESSION_LIMIT=0")
 	db, issuer := f.shared()
-	target := walkedFleet{f, clock, db, issuer}
+	f.ok("clients", "create", lenientShop, "--public", "--grant", "wechat_code", "--grant", "refresh_token", "--app",
+		appID, "--audience", audience, "--refresh-keys=false")
+	target := func(strict bool) walkedFleet { return walkedFleet{f, clock, db, issuer, strict} }
 	deaths := killOverAndOver(t, f.replicas[1])
-	for _, keyed := range []bool{true, false} {
-		t.Run(fmt.Sprintf("honest,keyed=%t", keyed), func(t *testing.T) {
+	clients, thieves := refreshtest.HonestClients(), refreshtest.Thieves()
+	clients = slices.DeleteFunc(clients, func(c refreshtest.Honest) bool { return c.Disturbs })
+	for n, client := range clients {
+		t.Run(client.Name, func(t *testing.T) {
 			steps, sessions := 0, 0
-			for seed := uint64(1); steps < *walkSteps/2; seed++ {
-				client := refreshtest.Honest{Target: target, Random: rand.New(rand.NewPCG(seed, 4)), Keyed: keyed}
-				requests, err := client.Run(fmt.Sprintf("user-%t-%d", keyed, seed))
+			for seed := uint64(1); steps < *walkSteps/2/len(clients); seed++ {
+				requests, err := client.Run(target(client.Strict), rand.New(rand.NewPCG(seed, 4)),
+					fmt.Sprintf("user-%d-%d", n, seed))
 				require.NoError(t, err, "seed %d: an honest client lost its session", seed)
 				steps += requests
 				sessions++
 			}
 			t.Logf("%d refreshes, %d sessions, none lost", steps, sessions)
 		})
-		t.Run(fmt.Sprintf("thieves,keyed=%t", keyed), func(t *testing.T) {
-			thieves := max(5, *walkSteps/1000)
-			for seed := range thieves {
-				thief := refreshtest.Thief{Target: target, Random: rand.New(rand.NewPCG(uint64(seed), 5)), Keyed: keyed,
-					Shadow: keyed && seed%2 == 1}
-				seenAfter, err := thief.Run(fmt.Sprintf("victim-%t-%d", keyed, seed))
+	}
+	for n, thief := range thieves {
+		t.Run(thief.String(), func(t *testing.T) {
+			steps, sessions := 0, 0
+			for seed := uint64(1); steps < *walkSteps/2/len(thieves); seed++ {
+				requests, ended, err := thief.Run(target(thief.Strict), rand.New(rand.NewPCG(seed, 5)),
+					fmt.Sprintf("victim-%d-%d", n, seed))
 				require.NoError(t, err)
-				require.NotZero(t, seenAfter, "thief %d was never seen", seed)
+				require.True(t, ended, "seed %d: the session outlived the theft", seed)
+				steps += requests
+				sessions++
 			}
-			t.Logf("%d thieves, all seen", thieves)
+			t.Logf("%d thieves in %d refreshes, all sessions ended", sessions, steps)
 		})
 	}
 	died := deaths()
@@ -94,13 +102,24 @@ type walkedFleet struct {
 	clock    *dbtest.Clock
 	database *sql.DB
 	issuer   *tokens.Issuer
+	strict   bool
+}
+
+// lenientShop is a client whose record does not say that all its refreshes have a key.
+const lenientShop = "lenient-shop"
+
+func (w walkedFleet) client() string {
+	if w.strict {
+		return "shop"
+	}
+	return lenientShop
 }
 
 // SignIn uses another code if a replica dies between WeChat, where a code works once, and the database.
 func (w walkedFleet) SignIn(user string) (token string, err error) {
 	for try := range 10 {
-		token, err = w.ask(fmt.Sprintf("the-key-of-sign-in-%d-of-%s", try, user), "grant_type", "wechat_code",
-			"code", w.code(user))
+		token, err = w.ask(fmt.Sprintf("the-key-of-sign-in-%d-of-%s", try, user), "client_id", w.client(),
+			"grant_type", "wechat_code", "code", w.code(user))
 		if err == nil {
 			return token, nil
 		}
@@ -109,21 +128,19 @@ func (w walkedFleet) SignIn(user string) (token string, err error) {
 }
 
 func (w walkedFleet) Refresh(token, key string) (string, error) {
-	return w.ask(key, "grant_type", "refresh_token", "refresh_token", token)
+	answer, err := w.ask(key, "client_id", w.client(), "grant_type", "refresh_token", "refresh_token", token)
+	if err != nil && strings.Contains(err.Error(), "invalid_grant") {
+		err = fmt.Errorf("%w: %w", refreshtest.ErrRefused, err)
+	}
+	return answer, err
 }
 
-func (w walkedFleet) Generation(token string) uint32 {
-	read, err := w.issuer.ReadRefreshToken(token)
-	require.NoError(w.t, err)
-	return read.Generation
-}
-
-func (w walkedFleet) Theft(token string) bool {
+func (w walkedFleet) Ended(token string) bool {
 	read, err := w.issuer.ReadRefreshToken(token)
 	require.NoError(w.t, err)
 	session, _, err := w.database.Sessions().Find(context.Background(), read.SessionID)
 	require.NoError(w.t, err)
-	return session.EndReason == identity.EndedByTheft
+	return !session.EndedAt.IsZero()
 }
 
 func (w walkedFleet) Move(by time.Duration) { w.clock.Move(by) }

@@ -12,7 +12,7 @@ func BenchmarkVerify(b *testing.B) { benchmark(b, WithCache(0)) }
 // BenchmarkVerifyCached finds the token in the cache.
 func BenchmarkVerifyCached(b *testing.B) { benchmark(b) }
 
-// BenchmarkVerifyCachedListed looks up a cached token in the longest possible list of revocations.
+// BenchmarkVerifyCachedListed looks up a cached token in a list of as many sessions as possible.
 func BenchmarkVerifyCachedListed(b *testing.B) {
 	w := newListEnv(b, RefuseWithoutList)
 	w.revoke(manySessions()...)
@@ -20,10 +20,18 @@ func BenchmarkVerifyCachedListed(b *testing.B) {
 	run(b, w)
 }
 
-// BenchmarkReadList parses that list, as a verifier does after a change.
+// BenchmarkVerifyCachedListedBuckets looks up a cached token in the longest possible list.
+func BenchmarkVerifyCachedListedBuckets(b *testing.B) {
+	w := newListEnv(b, RefuseWithoutList)
+	w.publishList(w.longestList())
+	w.clock.advance(2 * testInterval)
+	run(b, w)
+}
+
+// BenchmarkReadList parses the longest possible list, as a verifier does after a change.
 func BenchmarkReadList(b *testing.B) {
 	w := newListEnv(b, RefuseWithoutList)
-	list := []byte(w.signedList(nil, manySessions()...))
+	list := []byte(w.longestList())
 	b.SetBytes(int64(len(list)))
 	b.ResetTimer()
 	for range b.N {
@@ -31,6 +39,15 @@ func BenchmarkReadList(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// longestList returns a list with an entry for each bucket.
+func (w *env) longestList() string {
+	var buckets []int64
+	for bucket := range int64(1 << 16) {
+		buckets = append(buckets, bucket, 1)
+	}
+	return w.signedList(map[string]any{"buckets": b64(bucketsOf(buckets...))}, manySessions()...)
 }
 
 func manySessions() []string {

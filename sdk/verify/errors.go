@@ -32,6 +32,7 @@ const (
 	expired      reason = "it has expired"
 	tooEarly     reason = "it is not valid yet"
 	sessionEnded reason = "its session has ended"
+	bucketEnded  reason = "many sessions of its user's bucket ended since it was issued: refresh it"
 )
 
 // Error implements error.

@@ -60,9 +60,9 @@ func (f *fetcher) fetch(ctx context.Context, last fetched) (fetched, error) {
 
 // metadata are the needed members of the issuer's metadata.
 type metadata struct {
-	Issuer      string `json:"issuer"`
-	JWKS        string `json:"jwks_uri"`
-	Revocations string `json:"revocations_uri"`
+	Issuer         string `json:"issuer"`
+	JWKS           string `json:"jwks_uri"`
+	RevocationList string `json:"revocation_list_uri"`
 }
 
 // discover fetches the metadata (OpenID Connect Discovery §4, RFC 8414 §3). The issuer in it must be the expected
@@ -115,7 +115,7 @@ func (f *fetcher) get(ctx context.Context, url, etag string, limit int) (http.He
 	if err != nil {
 		return nil, nil, err
 	}
-	request.Header.Set("Accept", "application/json, application/revocations+jwt")
+	request.Header.Set("Accept", "application/json, application/revocations2+jwt")
 	if etag != "" {
 		request.Header.Set("If-None-Match", etag)
 	}

@@ -55,7 +55,7 @@ func newIssuer(t testing.TB) *testIssuer {
 	mux.HandleFunc("/revocations", i.serveList)
 	i.Server = httptest.NewServer(mux)
 	t.Cleanup(i.Close)
-	i.metadata = fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q,"revocations_uri":%q}`, i.URL,
+	i.metadata = fmt.Sprintf(`{"issuer":%q,"jwks_uri":%q,"revocation_list_uri":%q}`, i.URL,
 		i.URL+"/.well-known/jwks.json", i.URL+"/revocations")
 	i.publish(jwkOf("first", &firstRSA().PublicKey))
 	return i

@@ -1,12 +1,9 @@
 package verify
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"log/slog"
-	"sort"
 	"sync/atomic"
 	"time"
 )
@@ -32,6 +29,9 @@ const (
 // publishes. While tokens arrive, the list is fetched at most once in an interval, from 1 s to 5 min. With a shorter
 // interval, tokens are rejected sooner after a logout; 5 s is a good interval. The list is valid for 5 minutes after
 // the issuer signed it; policy decides what happens then.
+//
+// If so many sessions of one user end that they would fill the list, tokens that were issued before to that user, and
+// to one of 65 536 others, are rejected too. A client whose session is still active refreshes once more.
 //
 // Tokens of clients that act for themselves have no session and are not affected.
 func WithRevocations(interval time.Duration, policy RevocationPolicy) Option {
@@ -69,8 +69,8 @@ func (s *revocationSource) check(ctx context.Context, claims *Claims, now time.T
 	if s.policy == RefuseWithoutList && (list == nil || !s.good(list, now)) {
 		return fmt.Errorf("%w: its list of revocations is missing or too old", ErrUnavailable)
 	}
-	if list != nil && list.has(claims) {
-		return sessionEnded
+	if list != nil {
+		return list.check(claims)
 	}
 	return nil
 }
@@ -115,12 +115,12 @@ func (s *revocationSource) next(ctx context.Context, last *revocations) (*revoca
 	if s.url == "" {
 		found, err := s.fetcher.discover(ctx)
 		if err == nil {
-			err = s.fetcher.checkMember("revocations_uri", found.Revocations)
+			err = s.fetcher.checkMember("revocation_list_uri", found.RevocationList)
 		}
 		if err != nil {
 			return nil, err
 		}
-		s.url = found.Revocations
+		s.url = found.RevocationList
 	}
 	etag := ""
 	if last != nil && last.url == s.url && s.good(last, s.now()) {
@@ -142,16 +142,4 @@ func (s *revocationSource) next(ctx context.Context, last *revocations) (*revoca
 	}
 	list.etag = header.Get("ETag")
 	return list, nil
-}
-
-// has reports whether a session has ended.
-func (r *revocations) has(claims *Claims) bool {
-	if claims.IssuedAt.Before(r.allBefore) {
-		return true
-	}
-	sum := sha256.Sum256([]byte(claims.Session))
-	at := func(n int) []byte { return r.hashes[n*hashSize : (n+1)*hashSize] }
-	count := len(r.hashes) / hashSize
-	n := sort.Search(count, func(n int) bool { return bytes.Compare(at(n), sum[:hashSize]) >= 0 })
-	return n < count && bytes.Equal(at(n), sum[:hashSize])
 }

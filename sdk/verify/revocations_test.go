@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (w *env) listOf(changes map[string]any, sessions ...string) string {
 	slices.Sort(hashes)
 	claims := map[string]any{
 		"iss": w.issuer.URL, "iat": now.Unix(), "exp": now.Unix() + 300, "seq": now.UnixMilli(),
-		"sids": b64([]byte(strings.Join(hashes, ""))),
+		"sids": b64([]byte(strings.Join(hashes, ""))), "buckets": "",
 	}
 	for name, value := range changes {
 		claims[name] = value
@@ -54,7 +55,22 @@ func (w *env) signedList(changes map[string]any, sessions ...string) string {
 	return sign(listHeader, w.listOf(changes, sessions...), firstRSA())
 }
 
-const listHeader = `{"alg":"RS256","kid":"first","typ":"revocations+jwt"}`
+// bucketsOf returns the entries of buckets: a bucket and a time each.
+func bucketsOf(values ...int64) (all []byte) {
+	for n := 0; n < len(values); n += 2 {
+		all = binary.BigEndian.AppendUint16(all, uint16(values[n]))
+		all = binary.BigEndian.AppendUint32(all, uint32(values[n+1]))
+	}
+	return all
+}
+
+// bucketOf returns the bucket of a user.
+func bucketOf(user string) int64 {
+	sum := sha256.Sum256([]byte(user))
+	return int64(binary.BigEndian.Uint16(sum[:]))
+}
+
+const listHeader = `{"alg":"RS256","kid":"first","typ":"revocations2+jwt"}`
 
 // revoke publishes a list of sessions.
 func (w *env) revoke(sessions ...string) { w.publishList(w.signedList(nil, sessions...)) }
@@ -114,17 +130,43 @@ func TestTheListIsFetchedInTheBackground(t *testing.T) {
 	requireRefused(t, w, token, sessionEnded)
 }
 
-// TestTooManyEndedSessionsToList: all users with an older token must refresh it.
-func TestTooManyEndedSessionsToList(t *testing.T) {
+// TestABucketOfTooManyEndedSessions: its users must refresh older tokens, and no other user is affected.
+func TestABucketOfTooManyEndedSessions(t *testing.T) {
 	w := newListEnv(t, RefuseWithoutList)
 	now := w.clock.now().Unix()
-	old, current := w.token(map[string]any{"iat": now - 1}), w.token(map[string]any{"iat": now})
-	service := w.token(map[string]any{"iat": now - 1, "sid": nil})
-	w.publishList(w.signedList(map[string]any{"all_before": now}, "s_5"))
-	w.clock.advance(2 * testInterval)
-	requireRefused(t, w, old, sessionEnded)
-	requireGood(t, w, current)
-	requireGood(t, w, service)
+	token := func(user string, issued int64) string { return w.token(map[string]any{"sub": user, "iat": issued}) }
+	service := w.token(map[string]any{"sub": "u_1", "iat": now - 1, "sid": nil})
+	others := make([]int64, 0, 20)
+	for bucket := int64(0); bucket < 1<<16; bucket += 1 << 12 {
+		others = append(others, bucket, now+1)
+	}
+	for name, c := range map[string]struct {
+		buckets []int64
+		sids    []string
+		old     error
+	}{
+		"none":         {nil, nil, nil},
+		"only its own": {[]int64{bucketOf("u_1"), now}, nil, bucketEnded},
+		"the first":    {append([]int64{bucketOf("u_1"), now}, bucketOf("u_1")+1, now+1), nil, bucketEnded},
+		"the last":     {append([]int64{bucketOf("u_1") - 1, now + 1}, bucketOf("u_1"), now), nil, bucketEnded},
+		"not among":    {others, nil, nil},
+		"and listed":   {[]int64{bucketOf("u_1"), now}, []string{"s_1"}, sessionEnded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := w.signedList(map[string]any{"buckets": b64(bucketsOf(c.buckets...)), "seq": now * 1000}, c.sids...)
+			read, err := w.verifier.revocations.read(context.Background(), []byte(list))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.verifier.revocations.list.Store(read)
+			read.readAt = w.clock.now()
+			requireEqual(t, c.old, w.verify(token("u_1", now-1)))
+			requireEqual(t, c.sids != nil, w.verify(token("u_1", now)) != nil)
+			requireEqual(t, c.sids != nil, w.verify(token("u_2", now-1)) != nil)
+			requireGood(t, w, service)
+		})
+	}
+	requireEqual(t, true, errors.Is(bucketEnded, ErrInvalidToken))
 }
 
 // TestWithoutAList follows the policy, and an issuer that is down delays no caller.
@@ -214,7 +256,7 @@ func TestNewReturnsErrorsOfRevocations(t *testing.T) {
 	}
 	issuer.metadata = keysAt(issuer, issuer.URL+"/.well-known/jwks.json")
 	_, err := New(context.Background(), issuer.URL, testAudience, WithRevocations(testInterval, AcceptWithoutList))
-	requireEqual(t, true, err != nil && strings.Contains(err.Error(), "revocations_uri"))
+	requireEqual(t, true, err != nil && strings.Contains(err.Error(), "revocation_list_uri"))
 }
 
 // TestListsAndTokensAtOnce is for the race detector.

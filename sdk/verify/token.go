@@ -18,7 +18,7 @@ const (
 // The types of signed documents (RFC 8725 §3.11), so that one is not accepted as another.
 const (
 	typeAccessToken = "at+jwt" // RFC 9068 §2.1
-	typeRevocations = "revocations+jwt"
+	typeRevocations = "revocations2+jwt"
 )
 
 // signedToken is a compact JWS (RFC 7515 §7.1) with a header of the required type. Its signature is not checked yet.

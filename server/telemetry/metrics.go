@@ -43,7 +43,8 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lingpai_refresh_tokens_presented_total",
 			Help: "Genuine refresh tokens of active sessions, by verdict: rotate, repeat (a lost " +
-				"answer or a concurrent request), refuse, theft, ahead (the database lost commits).",
+				"answer or a concurrent request), refuse, clock (the database's clock was set back), key (it " +
+				"belongs to another token), theft, ahead (the database lost commits).",
 		}, []string{"verdict"}),
 		phones: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lingpai_phone_numbers_asked_total",

@@ -15,7 +15,7 @@ import (
 // clockSchema defines a clock_timestamp() that takes precedence over PostgreSQL's own. A sequence holds the offset in
 // milliseconds, so that all connections see a move immediately, even within transactions.
 const clockSchema = `CREATE SCHEMA moved;
-	CREATE SEQUENCE moved.ahead MINVALUE 0 START 0;
+	CREATE SEQUENCE moved.ahead MINVALUE -1000000000000 START 0;
 	CREATE FUNCTION moved.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
 		$$ SELECT pg_catalog.clock_timestamp() + (SELECT last_value FROM moved.ahead) * interval '1 millisecond' $$`
 
@@ -29,7 +29,7 @@ type Clock struct {
 	ahead      time.Duration
 }
 
-// MovableClock gives a database a clock that a test can advance. Connections that use the returned URL see it.
+// MovableClock gives a database a clock that a test can move. Connections that use the returned URL see it.
 func MovableClock(t testing.TB, database string) (string, *Clock) {
 	t.Helper()
 	execute(t, database, clockSchema)
@@ -43,8 +43,8 @@ func MovableClock(t testing.TB, database string) (string, *Clock) {
 	return own.String(), clock
 }
 
-// Move advances the clock. After a database has been restored from a copy, Move(0) sets its clock to the current
-// offset again.
+// Move moves the clock, forward or back. After a database has been restored from a copy, Move(0) sets its clock to the
+// current offset again.
 func (c *Clock) Move(by time.Duration) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

@@ -40,6 +40,11 @@ func (c cachedClients) SetSecret(ctx context.Context, id string, hash []byte) er
 	return c.changed(id, c.Clients.SetSecret(ctx, id, hash))
 }
 
+// SetRefreshKeys implements identity.Clients.
+func (c cachedClients) SetRefreshKeys(ctx context.Context, id string, on bool) error {
+	return c.changed(id, c.Clients.SetRefreshKeys(ctx, id, on))
+}
+
 // Disable implements identity.Clients.
 func (c cachedClients) Disable(ctx context.Context, id string) error {
 	return c.changed(id, c.Clients.Disable(ctx, id))

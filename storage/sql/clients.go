@@ -30,6 +30,7 @@ type clientRow struct {
 	Audience      []string `gorm:"serializer:json"`
 	Apps          []string `gorm:"serializer:json"`
 	Origins       []string `gorm:"serializer:json"`
+	RefreshKeys   bool
 	WechatClaims  bool
 	AccessTTL     int64
 	IdleTTL       int64
@@ -44,7 +45,7 @@ func (r clientRow) client() identity.Client {
 	return identity.Client{
 		ID: r.ID, Name: r.Name, Confidential: r.Confidential, SecretHash: r.SecretHash, FirstParty: r.FirstParty,
 		Grants: r.Grants, Scopes: r.Scopes, DefaultScopes: r.DefaultScopes, Audience: r.Audience, Apps: r.Apps,
-		Origins:      r.Origins,
+		Origins: r.Origins, RefreshKeys: r.RefreshKeys,
 		WechatClaims: r.WechatClaims, AccessTTL: time.Duration(r.AccessTTL) * time.Millisecond,
 		IdleTTL:     time.Duration(r.IdleTTL) * time.Millisecond,
 		AbsoluteTTL: time.Duration(r.AbsoluteTTL) * time.Millisecond, CreatedAt: instant(&r.CreatedAt),
@@ -63,8 +64,9 @@ func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 		FirstParty: client.FirstParty,
 		Grants:     list(client.Grants), Scopes: list(client.Scopes), DefaultScopes: list(client.DefaultScopes),
 		Audience: list(client.Audience),
-		Apps:     list(client.Apps), Origins: list(client.Origins), WechatClaims: client.WechatClaims,
-		AccessTTL: client.AccessTTL.Milliseconds(), IdleTTL: client.IdleTTL.Milliseconds(),
+		Apps:     list(client.Apps), Origins: list(client.Origins), RefreshKeys: client.RefreshKeys,
+		WechatClaims: client.WechatClaims,
+		AccessTTL:    client.AccessTTL.Milliseconds(), IdleTTL: client.IdleTTL.Milliseconds(),
 		AbsoluteTTL: client.AbsoluteTTL.Milliseconds(),
 	}
 	event := identity.Event{Kind: identity.EventClientCreated, ClientID: client.ID}
@@ -107,6 +109,20 @@ func (c *Clients) SetSecret(ctx context.Context, id string, hash []byte) error {
 	event := identity.Event{Kind: identity.EventClientSecret, ClientID: id}
 	return c.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("UPDATE clients SET secret_hash = ? WHERE id = ?", hash, id))
+	})
+}
+
+// SetRefreshKeys implements identity.Clients.
+func (c *Clients) SetRefreshKeys(ctx context.Context, id string, on bool) error {
+	if storable(id) != nil {
+		return identity.ErrNotFound
+	}
+	event := identity.Event{Kind: identity.EventClientRefreshKeys, ClientID: id, Detail: "off"}
+	if on {
+		event.Detail = "on"
+	}
+	return c.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+		return changed(tx.Exec("UPDATE clients SET refresh_keys = ? WHERE id = ?", on, id))
 	})
 }
 

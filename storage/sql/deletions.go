@@ -55,7 +55,7 @@ func (d *Deletions) schedule(ctx context.Context, id string, grace time.Duration
 			"+ 1 WHERE id = ?", ms, byOperator, id)); err != nil {
 			return err
 		}
-		if _, err := endSessions(tx, now, identity.EndedByDeletion, "user_id = ?", id); err != nil {
+		if _, err := endSessions(tx, now, identity.EndedByDeletion, id, ""); err != nil {
 			return err
 		}
 		return recordEvent(tx, now, event)

@@ -152,8 +152,8 @@ func endUnlinkedSessions(tx *gorm.DB, now time.Time, userID string, taken []iden
 		return err
 	}
 	for _, key := range taken {
-		const opened = "user_id = ? AND account_platform = ? AND account_app = ? AND account_subject = ?"
-		if _, err := endSessions(tx, now, identity.EndedByUnlink, opened, userID, key.Platform, key.App,
+		const opened = " AND account_platform = ? AND account_app = ? AND account_subject = ?"
+		if _, err := endSessions(tx, now, identity.EndedByUnlink, userID, opened, key.Platform, key.App,
 			key.Subject); err != nil {
 			return err
 		}

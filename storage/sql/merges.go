@@ -146,7 +146,7 @@ func (p mergePlan) apply(tx *gorm.DB, now time.Time, row mergeRow) error {
 	if err := changed(tx.Exec("UPDATE users SET joined_into = ? WHERE id = ?", row.Survivor, row.Retired)); err != nil {
 		return err
 	}
-	if _, err := endSessions(tx, now, identity.EndedByMerge, "user_id = ?", row.Retired); err != nil {
+	if _, err := endSessions(tx, now, identity.EndedByMerge, row.Retired, ""); err != nil {
 		return err
 	}
 	if _, err := transfer(tx, row.Retired, row.Survivor, row.Moved.Moved); err != nil {

@@ -93,7 +93,7 @@ func splitUsers(tx *gorm.DB, now time.Time, row mergeRow, given identity.Moved) 
 	if err := redirect(tx, row.Retired, row.Retired); err != nil {
 		return err
 	}
-	if _, err := endSessions(tx, now, identity.EndedByMerge, "user_id = ?", row.Survivor); err != nil {
+	if _, err := endSessions(tx, now, identity.EndedByMerge, row.Survivor, ""); err != nil {
 		return err
 	}
 	if err := changed(tx.Exec("UPDATE joins SET undone_at = ?, moved = ? WHERE id = ?", row.UndoneAt,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,8 @@ func fillTables(o operator) {
 		FROM accounts, generate_series(1, 5000) n`)
 	o.do(`INSERT INTO clients SELECT (jsonb_populate_record(c, jsonb_build_object('id', 'n' || n))).*
 		FROM clients c, generate_series(1, 5000) n`)
-	o.do(`INSERT INTO ended_sessions SELECT 'n' || n, n FROM generate_series(1, 5000) n`)
+	o.do(`UPDATE sessions SET ended_at = 1, bucket = 1 WHERE id LIKE 'n%'`)
+	o.do(`INSERT INTO ended_sessions SELECT 'n' || n, n, n % 100 FROM generate_series(1, 5000) n`)
 	o.do(`INSERT INTO events (id, at, kind, user_id, client_id, session_id, detail)
 		SELECT 'n' || n, n, 'n' || n % 7, 'n' || n % 500, '', '', '' FROM generate_series(1, 5000) n`)
 	o.do("ANALYZE")
@@ -63,6 +65,10 @@ type hotPath struct {
 }
 
 func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.Session) map[string]hotPath {
+	latest := func(index string) string {
+		return "Index Scan Backward using " + index + "; Index Cond: (ended_at > ?)"
+	}
+	latestDeleted := latest("ended_sessions_of_time on ended_sessions")
 	return map[string]hotPath{
 		"Sessions.Find": {
 			func() error { return errorOfTwo(db.Sessions().Find(ctx, session.ID)) },
@@ -106,12 +112,12 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 		},
 		"Sessions.Ended": {
 			func() error { return errorOf(db.Sessions().Ended(ctx, time.Hour, 100)) },
-			[]string{
-				"",
-				"Seq Scan on clients",
-				"Index Scan Backward using sessions_ended on sessions; Index Cond: (ended_at > ?); Index " +
-					"Scan Backward using ended_sessions_of_time on ended_sessions; Index Cond: (ended_at > ?)",
-			},
+			[]string{"", "Seq Scan on clients", latest("sessions_listed on sessions"), latestDeleted},
+		},
+		"Sessions.Ended, of too many": {
+			func() error { return errorOf(db.Sessions().Ended(ctx, 500_000*time.Hour, 100)) },
+			slices.Concat([]string{"", "Seq Scan on clients", latest("sessions_listed on sessions")},
+				ofBuckets("sessions"), []string{latestDeleted}, ofBuckets("ended_sessions")),
 		},
 		"Clients.Find": {
 			func() error { return errorOf(db.Clients().Find(ctx, "client")) },
@@ -130,6 +136,16 @@ func hotPaths(ctx context.Context, db *DB, user identity.User, session identity.
 				"Index Scan using users_username_skeleton on users; Index Cond: (username_skeleton = ?)"},
 		},
 	}
+}
+
+// ofBuckets returns the plans of the statements that read endings of a table without a bucket, and then a few of each
+// bucket.
+func ofBuckets(table string) []string {
+	scan := "Index Scan using " + table + "_of_bucket on " + table + "; Index Cond: (("
+	buckets := "WorkTable Scan on buckets buckets_1; CTE Scan on buckets; " + scan +
+		"bucket = buckets.bucket) AND ((- ended_at) < (- ?)))"
+	return append([]string{scan + "bucket IS NULL) AND ((- ended_at) < (- ?)))"}, slices.Repeat([]string{buckets},
+		1<<16/bucketsAtOnce)...)
 }
 
 // TestHotPathsOnPostgreSQLAreOneStatementByKey makes the real calls, and asks PostgreSQL for the plans of the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -22,7 +23,7 @@ func (s *Sessions) End(ctx context.Context, id, reason string) (bool, error) {
 	}
 	event := identity.Event{Kind: identity.EventSessionEnded, UserID: session.UserID, ClientID: session.ClientID,
 		SessionID: id, Detail: reason}
-	ended, err := s.end(ctx, event, reason, "id = ?", id)
+	ended, err := s.end(ctx, event, reason, " AND id = ?", id)
 	return ended > 0, err
 }
 
@@ -31,7 +32,7 @@ func (s *Sessions) EndAll(ctx context.Context, userID, reason string) (int64, er
 	if storable(userID) != nil {
 		return 0, nil
 	}
-	return s.end(ctx, identity.Event{Kind: identity.EventSessionEnded, UserID: userID}, reason, "user_id = ?", userID)
+	return s.end(ctx, identity.Event{Kind: identity.EventSessionEnded, UserID: userID}, reason, "")
 }
 
 // EndBefore implements identity.Sessions.
@@ -44,11 +45,11 @@ func (s *Sessions) EndSince(ctx context.Context, since time.Time, reason string)
 	return s.endMatching(ctx, reason, "last_seen_at >= ?", since)
 }
 
-// end ends sessions and records one event.
-func (s *Sessions) end(ctx context.Context, event identity.Event, reason, where string, value any) (ended int64,
+// end ends sessions of the event's user and records the event.
+func (s *Sessions) end(ctx context.Context, event identity.Event, reason, and string, values ...any) (ended int64,
 	err error) {
 	err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) error {
-		if ended, err = endSessions(tx, now, reason, where, value); err != nil || ended == 0 {
+		if ended, err = endSessions(tx, now, reason, event.UserID, and, values...); err != nil || ended == 0 {
 			return err
 		}
 		if event.SessionID == "" {
@@ -59,12 +60,27 @@ func (s *Sessions) end(ctx context.Context, event identity.Event, reason, where 
 	return ended, err
 }
 
-func endSessions(tx *gorm.DB, now time.Time, reason, where string, values ...any) (int64, error) {
+// endSessions ends a user's active sessions that meet a further condition, which is empty or begins with " AND ".
+func endSessions(tx *gorm.DB, now time.Time, reason, userID, and string, values ...any) (int64, error) {
+	bucket := int(identity.Bucket(userID))
+	if reason == identity.EndedByLimit {
+		bucket = unlisted
+	}
+	return endIn(tx, now, reason, "CAST(? AS INTEGER)", []any{bucket}, " WHERE user_id = ?"+and,
+		append([]any{userID}, values...)...)
+}
+
+// endIn ends active sessions and stores their buckets. bucket is an expression. Sessions that had expired so long ago
+// that their tokens have expired too are not listed: disabling a user ends all sessions that the user ever had.
+func endIn(tx *gorm.DB, now time.Time, reason, bucket string, bucketValues []any, where string, values ...any) (int64,
+	error) {
 	if err := storable(reason); err != nil {
 		return 0, err
 	}
-	values = append([]any{now.UnixMilli(), reason}, values...)
-	result := tx.Exec("UPDATE sessions SET ended_at = ?, end_reason = ? WHERE ended_at IS NULL AND "+where, values...)
+	since := now.Add(-longestAccessTTL).UnixMilli()
+	all := append([]any{now.UnixMilli(), reason, since, since}, bucketValues...)
+	result := tx.Exec("UPDATE sessions SET ended_at = ?, end_reason = ?, bucket = CASE WHEN idle_expires_at > ? "+
+		"AND expires_at > ? THEN "+bucket+" ELSE -1 END"+where+" AND ended_at IS NULL", append(all, values...)...)
 	return result.RowsAffected, result.Error
 }
 
@@ -81,7 +97,7 @@ func (s *Sessions) endMatching(ctx context.Context, reason, where string, at tim
 		}
 		var ended int64
 		err = s.db.transaction(ctx, func(tx *gorm.DB, now time.Time) (err error) {
-			ended, err = endSessions(tx, now, reason, where+" AND id > ? AND id <= ?", at.UnixMilli(), from, last)
+			ended, err = endRange(tx, now, reason, where, at, from, last)
 			if err != nil || ended == 0 {
 				return err
 			}
@@ -94,6 +110,23 @@ func (s *Sessions) endMatching(ctx context.Context, reason, where string, at tim
 		total += ended
 	}
 	return total, err
+}
+
+// endRange ends the sessions of many users that match a condition on a time, with ids after from and up to last.
+func endRange(tx *gorm.DB, now time.Time, reason, where string, at time.Time, from, last string) (int64, error) {
+	rows, err := scanAll[struct{ ID, UserID string }](tx, "SELECT id, user_id FROM sessions WHERE id > ? AND id <= ? "+
+		"AND ended_at IS NULL AND "+where, from, last, at.UnixMilli())
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	var values []any
+	for _, row := range rows {
+		values = append(values, row.ID, int(identity.Bucket(row.UserID)))
+	}
+	const value = ", (CAST(? AS TEXT), CAST(? AS INTEGER))"
+	return endIn(tx, now, reason, "matching.column2", nil, " FROM (VALUES "+
+		strings.Repeat(value, len(rows))[2:]+") AS matching WHERE id = matching.column1 AND "+where,
+		append(values, at.UnixMilli())...)
 }
 
 // endedDetail returns the detail of an event about several sessions.
@@ -109,66 +142,6 @@ func (s *Sessions) lastOfBatch(ctx context.Context, from string) (string, bool, 
 		return from, true, err
 	}
 	return ids[len(ids)-1], len(ids) < endBatch, nil
-}
-
-const (
-	// endingsSlack is for verifiers that accept a token for a minute after it has expired, and for servers whose
-	// clocks are a minute ahead.
-	endingsSlack = 2 * time.Minute
-	// longestAccessTTL is longer than the lifetime of any access token. keepEndings and the pruning of sessions keep
-	// ended sessions that long.
-	longestAccessTTL = 24*time.Hour + endingsSlack
-)
-
-// latestEndings compares and orders by the indexed column alone, so that PostgreSQL reads the index and not all
-// sessions. It excludes sessions that had expired so long ago that their tokens have expired too: disabling a user
-// ends all sessions that the user ever had.
-const latestEndings = `SELECT id, ended_at FROM (
-		SELECT id, ended_at FROM sessions WHERE ended_at > ? AND idle_expires_at > ? AND expires_at > ?
-			ORDER BY ended_at DESC LIMIT ?) AS known
-	UNION ALL SELECT id, ended_at FROM (SELECT id, ended_at FROM ended_sessions WHERE ended_at > ?
-		ORDER BY ended_at DESC LIMIT ?) AS gone
-	ORDER BY ended_at DESC LIMIT ?`
-
-// Ended implements identity.Sessions. It reads the clock before the sessions, so that no session that ended before that
-// time is missing.
-func (s *Sessions) Ended(ctx context.Context, accessTTL time.Duration, limit int) (identity.EndedSessions, error) {
-	now, err := s.db.Clock(ctx)
-	if err != nil {
-		return identity.EndedSessions{}, err
-	}
-	var longest int64
-	if err := s.db.read.WithContext(ctx).Raw("SELECT coalesce(max(access_ttl), 0) FROM clients").Scan(
-		&longest).Error; err != nil {
-		return identity.EndedSessions{}, ended(ctx, err)
-	}
-	since := now.Add(-max(accessTTL, time.Duration(longest)*time.Millisecond) - endingsSlack).UnixMilli()
-	var rows []struct {
-		ID      string
-		EndedAt int64
-	}
-	if err := s.db.read.WithContext(ctx).Raw(latestEndings, since, since, since, limit+1, since, limit+1,
-		limit+1).Scan(&rows).Error; err != nil {
-		return identity.EndedSessions{}, ended(ctx, err)
-	}
-	endings := identity.EndedSessions{ReadAt: now}
-	if len(rows) > limit {
-		endings.MissingUntil = instant(&rows[limit].EndedAt)
-		rows = rows[:limit]
-	}
-	for _, row := range rows {
-		endings.SessionIDs = append(endings.SessionIDs, row.ID)
-	}
-	return endings, nil
-}
-
-// keepEndings records the ends of sessions that must still be listed although their users are being deleted.
-// Sessions that had not ended end now.
-func keepEndings(tx *gorm.DB, now time.Time, userIDs []string) error {
-	since := now.Add(-longestAccessTTL).UnixMilli()
-	return tx.Exec(`INSERT INTO ended_sessions (id, ended_at) SELECT id, coalesce(ended_at, ?) FROM sessions
-		WHERE user_id IN ? AND coalesce(ended_at, ?) > ? AND idle_expires_at > ? AND expires_at > ?`,
-		now.UnixMilli(), userIDs, now.UnixMilli(), since, since, since).Error
 }
 
 // pruneCursor is the mark with the last session that pruning has examined.

@@ -154,6 +154,67 @@ func (s *Sessions) List(ctx context.Context, userID string) ([]identity.Session,
 	return sessions, ended(ctx, err)
 }
 
+// KeyUse counts refreshes with and without an idempotency key.
+type KeyUse struct{ With, Without int }
+
+// The sample of SampleKeyUse: the latest sessions of each of so many days.
+const (
+	sampledDays     = 14
+	sampledSessions = 1000
+)
+
+// SampleKeyUse counts the refreshes since a given time, by client, that a sample of the sessions opened in the last two
+// weeks remembers. It reads a bounded number of rows by primary key: ids begin with the time (UUIDv7).
+func (s *Sessions) SampleKeyUse(ctx context.Context, since time.Time) (map[string]KeyUse, error) {
+	now, err := s.db.Clock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	uses := map[string]KeyUse{}
+	day := 24 * time.Hour
+	for n := range sampledDays {
+		from := now.Add(-time.Duration(n+1) * day)
+		until := from.Add(day)
+		if n == 0 {
+			until = until.Add(day) // servers' clocks may be ahead
+		}
+		var rows []sessionRow
+		if err := s.db.read.WithContext(ctx).Raw(`SELECT client_id, rotations FROM sessions WHERE id >= ? AND id < ?
+			ORDER BY id DESC LIMIT ?`, firstID(from), firstID(until), sampledSessions).Scan(&rows).Error; err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			rotations, err := decodeRotations(row.Rotations)
+			if err != nil {
+				return nil, err
+			}
+			uses[row.ClientID] = uses[row.ClientID].plus(rotations, since)
+		}
+	}
+	return uses, ended(ctx, nil)
+}
+
+// plus adds the rotations since a given time. It ignores those that retired several generations, since one that two
+// became has lost its keys.
+func (u KeyUse) plus(rotations []identity.Rotation, since time.Time) KeyUse {
+	for _, rotation := range rotations {
+		switch {
+		case rotation.Lowest != rotation.Highest || rotation.At.Before(since):
+		case rotation.KeyHash != nil:
+			u.With++
+		default:
+			u.Without++
+		}
+	}
+	return u
+}
+
+// firstID returns the least UUIDv7 of a time.
+func firstID(at time.Time) string {
+	hex := fmt.Sprintf("%012x", at.UnixMilli())
+	return hex[:8] + "-" + hex[8:] + "-7000-8000-000000000000"
+}
+
 type sessionRow struct {
 	ID              string
 	UserID          string
@@ -245,7 +306,7 @@ func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limi
 			return err
 		}
 		for _, id := range beyond {
-			if _, err := endSessions(tx, now, identity.EndedByLimit, "id = ?", id); err != nil {
+			if _, err := endSessions(tx, now, identity.EndedByLimit, session.UserID, " AND id = ?", id); err != nil {
 				return err
 			}
 			event := identity.Event{
@@ -264,10 +325,13 @@ func (s *Sessions) endBeyond(ctx context.Context, session identity.Session, limi
 // with these sizes in bytes:
 //
 //	lowest 4 ‖ highest 4 ‖ instant 8 (milliseconds) ‖ flags 1 [‖ key hash 16]
+//
+// Earlier versions set the lowest flag for every rotation without a key, and have no range that was not lost. They read
+// what this version writes, and this version reads what they write.
 const (
 	rotationsVersion = 1
 	rotationSize     = 17
-	flagAnyKey       = 1
+	flagLost         = 1 // or, for one generation without a key, nothing
 	flagKeyed        = 2
 )
 
@@ -284,11 +348,11 @@ func encodeRotations(rotations []identity.Rotation) []byte {
 		b = binary.BigEndian.AppendUint32(b, r.Highest)
 		b = binary.BigEndian.AppendUint64(b, uint64(r.At.UnixMilli()))
 		var flags byte
-		if r.AnyKey {
-			flags |= flagAnyKey
-		}
 		if len(r.KeyHash) == identity.KeyHashSize {
 			flags |= flagKeyed
+		}
+		if r.Lost || flags == 0 && r.Lowest == r.Highest {
+			flags |= flagLost
 		}
 		b = append(b, flags)
 		if flags&flagKeyed != 0 {
@@ -315,8 +379,8 @@ func decodeRotations(b []byte) ([]identity.Rotation, error) {
 			Lowest:  binary.BigEndian.Uint32(b),
 			Highest: binary.BigEndian.Uint32(b[4:]),
 			At:      time.UnixMilli(int64(binary.BigEndian.Uint64(b[8:]))),
-			AnyKey:  flags&flagAnyKey != 0,
 		}
+		r.Lost = flags&flagLost != 0 && (flags&flagKeyed != 0 || r.Lowest < r.Highest)
 		b = b[rotationSize:]
 		if flags&flagKeyed != 0 {
 			if len(b) < identity.KeyHashSize {
@@ -324,7 +388,7 @@ func decodeRotations(b []byte) ([]identity.Rotation, error) {
 			}
 			r.KeyHash, b = b[:identity.KeyHashSize:identity.KeyHashSize], b[identity.KeyHashSize:]
 		}
-		if flags&^(flagAnyKey|flagKeyed) != 0 || r.Lowest > r.Highest {
+		if flags&^(flagLost|flagKeyed) != 0 || r.Lowest > r.Highest {
 			return nil, errRotations
 		}
 		rotations = append(rotations, r)

@@ -19,6 +19,7 @@ func clients() []testCase {
 		{"one of several parallel creations of one client succeeds", often(parallelClients)},
 		{"an unknown client is not found", unknownClient},
 		{"a new secret replaces the old one", clientSecretIsReplaced},
+		{"a client becomes strict and lenient again", clientRefreshKeys},
 		{"a disabled client is reported as disabled", clientIsDisabled},
 		{"the list has every client, ordered by id", listOfClients},
 	}
@@ -56,6 +57,7 @@ func clientIsFound(t *testing.T, f fixture) {
 		Audience:      []string{"https://b.example.com", "https://a.example.com"},
 		Apps:          []string{"wx1", "wx2"},
 		Origins:       []string{"https://app.example.com", "http://localhost:3000"},
+		RefreshKeys:   true,
 		WechatClaims:  true,
 		AccessTTL:     90 * time.Second,
 		IdleTTL:       36 * time.Hour,
@@ -73,6 +75,7 @@ func bareClientIsFound(t *testing.T, f fixture) {
 	require.NoError(t, f.Clients.Create(t.Context(), identity.Client{ID: id}))
 	found := f.client(t, id)
 	require.False(t, found.Confidential || found.FirstParty || found.WechatClaims || found.Disabled())
+	require.False(t, found.RefreshKeys)
 	require.False(t, identity.SecretMatches(found.SecretHash, ""))
 	for _, list := range [][]string{found.Grants, found.Scopes, found.DefaultScopes, found.Audience,
 		found.Apps, found.Origins} {
@@ -109,6 +112,7 @@ func unknownClient(t *testing.T, f fixture) {
 	_, err := f.Clients.Find(t.Context(), id)
 	require.ErrorIs(t, err, identity.ErrNotFound)
 	require.ErrorIs(t, f.Clients.SetSecret(t.Context(), id, identity.HashSecret("new")), identity.ErrNotFound)
+	require.ErrorIs(t, f.Clients.SetRefreshKeys(t.Context(), id, true), identity.ErrNotFound)
 	require.ErrorIs(t, f.Clients.Disable(t.Context(), id), identity.ErrNotFound)
 }
 
@@ -121,6 +125,20 @@ func clientSecretIsReplaced(t *testing.T, f fixture) {
 	require.False(t, identity.SecretMatches(found.SecretHash, "old"))
 	require.Equal(t, client.Grants, found.Grants)
 	require.Empty(t, f.client(t, bystander.ID).SecretHash)
+}
+
+func clientRefreshKeys(t *testing.T, f fixture) {
+	client, bystander := f.newClient(t), f.newClient(t)
+	for _, on := range []bool{true, true, false} {
+		require.NoError(t, f.Clients.SetRefreshKeys(t.Context(), client.ID, on))
+		client.RefreshKeys, client.CreatedAt = on, f.client(t, client.ID).CreatedAt
+		require.Equal(t, on, f.client(t, client.ID).RefreshKeys)
+		require.False(t, f.client(t, bystander.ID).RefreshKeys)
+	}
+	events, err := f.Events.List(t.Context(), identity.EventsOf{ClientID: client.ID}, 2)
+	require.NoError(t, err)
+	require.Equal(t, identity.EventClientRefreshKeys, events[0].Kind)
+	require.Equal(t, []string{"off", "on"}, []string{events[0].Detail, events[1].Detail})
 }
 
 func clientIsDisabled(t *testing.T, f fixture) {

@@ -25,8 +25,7 @@ func rotations() []testCase {
 // rotated returns the session as a refresh writes it.
 func rotated(session identity.Session, at time.Time, keyHash []byte) identity.Session {
 	at = at.Truncate(time.Millisecond).UTC()
-	latest := identity.Rotation{Lowest: session.Generation, Highest: session.Generation, At: at, KeyHash: keyHash,
-		AnyKey: keyHash == nil}
+	latest := identity.Rotation{Lowest: session.Generation, Highest: session.Generation, At: at, KeyHash: keyHash}
 	kept := min(len(session.Rotations), identity.MaxRotations-1)
 	session.Rotations = append([]identity.Rotation{latest}, session.Rotations[:kept]...)
 	session.Generation++
@@ -86,9 +85,13 @@ func rotationsComeBack(t *testing.T, f fixture) {
 		case 2: // the row had lost its last commits
 			session.Rotations[0].Highest += 1000
 			session.Generation += 1000
-			session.Rotations[0].KeyHash = keyHash(n)
-		case 3:
-			session.Rotations[0].AnyKey = false
+			session.Rotations[0].Lost = true
+			if n > 4 {
+				session.Rotations[0].KeyHash = keyHash(n)
+			}
+		case 3: // two rotations became one
+			session.Rotations[0].Highest++
+			session.Generation++
 		}
 		requireMoved(t, f, session, from)
 		require.Equal(t, plain(session), f.session(t, session.ID))

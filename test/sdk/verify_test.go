@@ -29,9 +29,15 @@ func TestSDKVerifiesWhatWeSign(t *testing.T) {
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(accessToken, ".")[1])
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(payload, &claims))
+	more := make([]string, 12) // of the same user
+	for n := range more {
+		more[n] = i.SignIn("openid api")["access_token"].(string)
+	}
 	out := inSDK(t, []string{"LINGPAI_TEST_ISSUER=" + i.Issuer, "LINGPAI_TEST_AUDIENCE=" + claims.Audience,
 		"LINGPAI_TEST_TOKEN=" + accessToken,
-		"LINGPAI_TEST_SECRET=" + i.Confidential.ClientSecret},
+		"LINGPAI_TEST_SECRET=" + i.Confidential.ClientSecret,
+		"LINGPAI_TEST_TOKENS_OF_ONE=" + strings.Join(more, " "),
+		"LINGPAI_TEST_TOKEN_OF_ANOTHER=" + i.SignInByCode("openid api")["access_token"].(string)},
 		"test", "-count=1", "-v", "./...")
 	require.Contains(t, out, "--- PASS: TestAgainstARealIssuer")
 	require.Equal(t, 1, strings.Count(out, "--- SKIP"), "the one with a rotating issuer, which cmd/lingpai runs")

@@ -92,6 +92,7 @@ func newClient(s seeds, id, secret string, grantNames ...string) identity.Client
 			oauth.ScopeOfflineAccess, oauth.ScopeAccount, scope},
 		DefaultScopes: []string{scope},
 	}
+	client.RefreshKeys = secret == "" // the demo's SDK sends them
 	if secret != "" {
 		client.Confidential, client.SecretHash = true, identity.HashSecret(secret)
 	}

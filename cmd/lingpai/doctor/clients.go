@@ -14,6 +14,7 @@ import (
 	"github.com/lingpai/lingpai/keys"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/server/settings"
+	"github.com/lingpai/lingpai/storage/sql"
 )
 
 func (d *doctor) checkClients(ctx context.Context) {
@@ -37,6 +38,7 @@ func (d *doctor) checkClients(ctx context.Context) {
 		check.scopes(client)
 	}
 	check.sharedApps(records)
+	d.checkRefreshKeys(ctx, records)
 	if len(d.report.findings) == before {
 		d.report.ok(terminal.Plural(len(records), "enabled client") + ": nothing wrong")
 	}
@@ -121,6 +123,44 @@ func (c clientCheck) longerLifetimes(client identity.Client) []string {
 		}
 	}
 	return longer
+}
+
+const (
+	keyUseSpan    = 7 * 24 * time.Hour // whose refreshes are counted
+	minLenientUse = 5                  // refreshes with keys from which they seem to be intended
+)
+
+// checkRefreshKeys compares the clients' refresh_keys with the refreshes that their sessions remember.
+func (d *doctor) checkRefreshKeys(ctx context.Context, records []identity.Client) {
+	uses, err := within(ctx, func(ctx context.Context) (map[string]sql.KeyUse, error) {
+		now, err := d.database.Clock(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return d.database.Sessions().SampleKeyUse(ctx, now.Add(-keyUseSpan))
+	})
+	if err != nil {
+		d.report.fault("their sessions cannot be read: "+d.report.words(err), checkDatabaseURL)
+		return
+	}
+	for _, client := range records {
+		use := uses[client.ID]
+		total := use.With + use.Without
+		switch {
+		case client.RefreshKeys && 10*use.Without > total: // some devices have no random source
+			d.report.warning(fmt.Sprintf("%s: its refresh_keys is on, but %d of %d sampled refreshes had no "+
+				"Idempotency-Key; a retry with a key, or without the first one's key, ends the session", client.ID,
+				use.Without, total),
+				"let the program send one with every refresh, as the SDK does, or: lingpai clients set-refresh-keys "+
+					client.ID+" off")
+		case !client.RefreshKeys && use.Without == 0 && total >= minLenientUse:
+			d.report.warning(fmt.Sprintf("%s: its refresh_keys is off, but all of %d sampled refreshes had an "+
+				"Idempotency-Key; a thief who refreshes at nearly the same time as the owner is not noticed", client.ID,
+				total),
+				"if the program makes one key with each refresh token and repeats it only with that token, as the "+
+					"SDK does: lingpai clients set-refresh-keys "+client.ID+" on")
+		}
+	}
 }
 
 // sharedApps warns about public clients of one app that differ: anyone who has a code of the app can choose among them.
