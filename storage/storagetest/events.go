@@ -24,6 +24,7 @@ func events() []testCase {
 		{"an event that a user repeats is counted in one row, and the audit log stays small", repeatedEvents},
 		{"events that differ, and those of operators, have rows of their own", differentEvents},
 		{"actions that a user repeats are counted, too", repeatedActions},
+		{"events from an address are counted, too, except sampled ones", repeatedFromAnAddress},
 		{"parallel repeated events are all counted", often(parallelRepeatedEvents)},
 		{"events older than the retention are deleted, the oldest first", oldEventsArePruned},
 		{"servers that prune events at the same time delete each once", often(parallelPruning)},
