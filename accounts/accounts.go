@@ -8,32 +8,32 @@ import (
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/password"
 )
 
 // defaultGrace is the default time between a user's request for deletion and the deletion. It is long enough for a
 // holiday without a phone.
 const defaultGrace = 14 * 24 * time.Hour
 
-// Config holds the dependencies of Accounts. All fields but Registrations, Grace, Now and Logger are required.
+// Config holds the dependencies of Accounts. All fields but Grace, Now and Logger are required.
 type Config struct {
-	Users         identity.Users
-	Accounts      identity.Accounts
-	Deletions     identity.Deletions
-	Profiles      identity.Profiles
-	Sessions      identity.Sessions
-	Events        identity.Events
-	Volatile      identity.Volatile
-	Hasher        Hasher
-	Prover        Prover
-	Registrations RegistrationPolicy
-	Grace         time.Duration // how long a deletion can be canceled; 0 means 14 days
-	Now           func() time.Time
-	Logger        *slog.Logger
+	Users     identity.Users
+	Accounts  identity.Accounts
+	Deletions identity.Deletions
+	Profiles  identity.Profiles
+	Sessions  identity.Sessions
+	Events    identity.Events
+	Limiter   *limits.Limiter
+	Hasher    Hasher
+	Prover    Prover
+	Grace     time.Duration // how long a deletion can be canceled; 0 means 14 days
+	Now       func() time.Time
+	Logger    *slog.Logger
 }
 
 // Hasher hashes passwords. It is implemented by password.Hasher.
 type Hasher interface {
-	Hash(ctx context.Context, address, password string) (string, error)
+	Hash(ctx context.Context, caller password.Caller, password string) (string, error)
 }
 
 // Accounts lets users manage their own account. It is safe for concurrent use. Every error is an [oauth.Error]. Besides
@@ -44,19 +44,18 @@ type Hasher interface {
 //     oauth.InvalidRequest if there are two, and the other errors of the [Prover], such as oauth.TooManyRequests;
 //   - every method returns oauth.TemporarilyUnavailable if the store fails.
 type Accounts struct {
-	users         identity.Users
-	links         identity.Accounts
-	deletions     identity.Deletions
-	profiles      identity.Profiles
-	sessions      identity.Sessions
-	events        identity.Events
-	limiter       *limits.Limiter
-	hasher        Hasher
-	prover        Prover
-	registrations RegistrationPolicy
-	grace         time.Duration
-	now           func() time.Time
-	logger        *slog.Logger
+	users     identity.Users
+	links     identity.Accounts
+	deletions identity.Deletions
+	profiles  identity.Profiles
+	sessions  identity.Sessions
+	events    identity.Events
+	limiter   *limits.Limiter
+	hasher    Hasher
+	prover    Prover
+	grace     time.Duration
+	now       func() time.Time
+	logger    *slog.Logger
 }
 
 // New returns an Accounts.
@@ -72,8 +71,8 @@ func New(c Config) *Accounts {
 	}
 	return &Accounts{
 		users: c.Users, links: c.Accounts, deletions: c.Deletions, profiles: c.Profiles, sessions: c.Sessions,
-		events: c.Events, limiter: limits.New(c.Volatile), hasher: c.Hasher, prover: c.Prover,
-		registrations: c.Registrations.orDefaults(), grace: c.Grace, now: c.Now, logger: c.Logger,
+		events: c.Events, limiter: c.Limiter, hasher: c.Hasher, prover: c.Prover,
+		grace: c.Grace, now: c.Now, logger: c.Logger,
 	}
 }
 

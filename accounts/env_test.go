@@ -60,7 +60,7 @@ func newEnv(t testing.TB, options ...func(*accounts.Config)) *env {
 	require.NoError(t, err)
 	ring, err := keys.ParseRing(master)
 	require.NoError(t, err)
-	hasher := &countingHasher{Hasher: password.New(password.Options{MaxWaiting: 1000, MaxPerAddress: 1000})}
+	hasher := &countingHasher{Hasher: password.New(password.Options{MaxWaiting: 1000})}
 	prover := &fakeProver{hasher: hasher.Hasher, codes: map[string]identity.ExternalIdentity{}}
 	configured := settings.Defaults()
 	configured.Issuer = "https://login.example.com"
@@ -92,9 +92,9 @@ type countingHasher struct {
 	hashes atomic.Int64
 }
 
-func (h *countingHasher) Hash(ctx context.Context, address, secret string) (string, error) {
+func (h *countingHasher) Hash(ctx context.Context, caller password.Caller, secret string) (string, error) {
 	h.hashes.Add(1)
-	return h.Hasher.Hash(ctx, address, secret)
+	return h.Hasher.Hash(ctx, caller, secret)
 }
 
 // code returns a new login code of an account at an app.

@@ -25,7 +25,7 @@ func (a *Accounts) Link(ctx context.Context, c Caller, p Proof, appID, code stri
 	if err := a.prove(ctx, c, user, p); err != nil {
 		return err
 	}
-	external, err := a.prover.ProveCode(ctx, c.ClientID, appID, code, c.Address)
+	external, err := a.prover.ProveCode(ctx, user, c.ClientID, appID, code, c.Address)
 	if err != nil {
 		return linkCodeFailed(proved(err))
 	}

@@ -80,7 +80,8 @@ var errWechatDown = errors.New("WeChat is down")
 // passwordProver checks only passwords; WeChat is down.
 type passwordProver struct{ accounts.Prover }
 
-func (passwordProver) ProveCode(context.Context, string, string, string, string) (identity.ExternalIdentity, error) {
+func (passwordProver) ProveCode(context.Context, identity.User, string, string, string, string) (
+	identity.ExternalIdentity, error) {
 	return identity.ExternalIdentity{}, errWechatDown
 }
 

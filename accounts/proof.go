@@ -22,9 +22,10 @@ type Proof struct {
 type Prover interface {
 	// ProvePassword checks the user's password. It returns oauth.InsufficientUserAuthentication if it is wrong.
 	ProvePassword(ctx context.Context, user identity.User, password, address string) error
-	// ProveCode exchanges a code of one of the client's apps and returns the account at the platform, which may belong
-	// to any user or none. It returns oauth.InvalidGrant if the platform rejects the code.
-	ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.ExternalIdentity, error)
+	// ProveCode exchanges a code of one of the client's apps for a signed-in user, and returns the account at the
+	// platform, which may belong to any user or none. It returns oauth.InvalidGrant if the platform rejects the code.
+	ProveCode(ctx context.Context, user identity.User, clientID, appID, code, address string) (
+		identity.ExternalIdentity, error)
 }
 
 // unproved returns the error for every missing or rejected proof. It does not reveal the reason.
@@ -61,7 +62,7 @@ func (a *Accounts) prove(ctx context.Context, c Caller, user identity.User, p Pr
 
 // proveCode rejects a code of an account that is not linked to the user, such as that of a thief.
 func (a *Accounts) proveCode(ctx context.Context, c Caller, user identity.User, p Proof) error {
-	external, err := a.prover.ProveCode(ctx, c.ClientID, p.AppID, p.Code, c.Address)
+	external, err := a.prover.ProveCode(ctx, user, c.ClientID, p.AppID, p.Code, c.Address)
 	if err != nil {
 		return proved(err)
 	}

@@ -24,15 +24,15 @@ func (p *fakeProver) ProvePassword(ctx context.Context, user identity.User, secr
 	if err := p.ask(); err != nil {
 		return err
 	}
-	right, _, err := p.hasher.Check(ctx, address, user.PasswordHash, secret)
+	right, _, err := p.hasher.Check(ctx, password.Caller{Network: address}, user.PasswordHash, secret)
 	if err == nil && !right {
 		return oauth.NewError(oauth.InsufficientUserAuthentication, "wrong password")
 	}
 	return err
 }
 
-func (p *fakeProver) ProveCode(_ context.Context, clientID, appID, code, _ string) (identity.ExternalIdentity,
-	error) {
+func (p *fakeProver) ProveCode(_ context.Context, _ identity.User, clientID, appID, code, _ string) (
+	identity.ExternalIdentity, error) {
 	if err := p.ask(); err != nil {
 		return identity.ExternalIdentity{}, err
 	}

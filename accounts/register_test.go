@@ -13,7 +13,10 @@ import (
 
 	"github.com/lingpai/lingpai/accounts"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/password"
+	"github.com/lingpai/lingpai/storage/memory"
 )
 
 func TestRegister(t *testing.T) {
@@ -23,7 +26,7 @@ func TestRegister(t *testing.T) {
 	found, err := w.database.Users().FindByUsername(context.Background(), "lei")
 	require.NoError(t, err)
 	require.Equal(t, user.ID, found.ID)
-	right, _, err := w.hasher.Check(context.Background(), address, found.PasswordHash, newPassword)
+	right, _, err := w.hasher.Check(context.Background(), password.Caller{}, found.PasswordHash, newPassword)
 	require.NoError(t, err)
 	require.True(t, right)
 	events := w.events(identity.EventRegistered, user.ID)
@@ -45,7 +48,7 @@ func (brokenEvents) Record(context.Context, identity.Event) error {
 }
 
 func TestRegisterRejectsWithoutHashing(t *testing.T) {
-	w := newEnv(t, func(c *accounts.Config) { c.Registrations.PerAddress = 100 })
+	w := newEnv(t, limited(100, 1000))
 	w.passwordUser("alice")
 	for name, c := range map[string]struct {
 		username, secret string
@@ -75,7 +78,7 @@ func TestRegisterRejectsWithoutHashing(t *testing.T) {
 
 // TestLookAlikesAreNotRegistered registers names beside alice, admin and so on, and sets them with a password.
 func TestLookAlikesAreNotRegistered(t *testing.T) {
-	w := newEnv(t, func(c *accounts.Config) { c.Registrations.PerAddress = 1000 })
+	w := newEnv(t, limited(1000, 1000))
 	for _, name := range []string{"alice", "admin", "paypal", "apple", "\u0441\u0443\u0440", "口天", "modern"} {
 		w.passwordUser(name)
 	}
@@ -121,9 +124,7 @@ func TestMassRegistrationFromOneAddress(t *testing.T) {
 }
 
 func TestMassRegistrationInParallel(t *testing.T) {
-	w := newEnv(t, func(c *accounts.Config) {
-		c.Registrations = accounts.RegistrationPolicy{PerAddress: 2, Total: 3}
-	})
+	w := newEnv(t, limited(2, 3))
 	var group sync.WaitGroup
 	for n := range 24 {
 		group.Go(func() {
@@ -141,9 +142,7 @@ func TestMassRegistrationInParallel(t *testing.T) {
 }
 
 func TestUnknownAddressesShareNoLimit(t *testing.T) {
-	w := newEnv(t, func(c *accounts.Config) {
-		c.Registrations = accounts.RegistrationPolicy{PerAddress: 1, Total: 3}
-	})
+	w := newEnv(t, limited(1, 3))
 	for n := range 3 {
 		_, err := w.accounts.Register(context.Background(), client, "", fmt.Sprintf("user-%d", n), newPassword)
 		require.NoError(t, err)
@@ -172,7 +171,9 @@ func TestOneNameRegisteredInParallel(t *testing.T) {
 }
 
 func TestRegisterFailsIfItCannotCount(t *testing.T) {
-	w := newEnv(t, func(c *accounts.Config) { c.Volatile = brokenVolatile{c.Volatile} })
+	w := newEnv(t, func(c *accounts.Config) {
+		c.Limiter = limits.New(limits.Config{Store: brokenVolatile{}, Events: c.Events, Logger: c.Logger})
+	})
 	_, err := w.accounts.Register(context.Background(), client, address, "lei", newPassword)
 	requireError(t, err, oauth.TemporarilyUnavailable)
 	require.Zero(t, w.hasher.hashes.Load())
@@ -181,6 +182,51 @@ func TestRegisterFailsIfItCannotCount(t *testing.T) {
 // brokenVolatile is a volatile store that cannot be reached.
 type brokenVolatile struct{ identity.Volatile }
 
-func (brokenVolatile) Allow(context.Context, string, int, time.Duration) (time.Duration, error) {
-	return 0, errors.New("connection refused")
+func (brokenVolatile) AllowAll(context.Context, string, ...identity.Rate) (time.Duration, int, error) {
+	return 0, 0, errors.New("connection refused")
+}
+
+// limited changes the limits of registrations in an hour.
+func limited(perAddress, together int) func(*accounts.Config) {
+	return func(c *accounts.Config) {
+		c.Limiter = limits.New(limits.Config{
+			Store: memory.New(memory.Options{}), Events: c.Events, Logger: c.Logger,
+			Rates: map[limits.Name]limits.Rate{limits.AddressRegistrations: {Uses: perAddress, Period: time.Hour},
+				limits.Registrations: {Uses: together, Period: time.Hour}},
+		})
+	}
+}
+
+// TestFailedRegistrationsAreGivenBack if they failed by our fault: when the server has recovered, the address may
+// register as many users as before.
+func TestFailedRegistrationsAreGivenBack(t *testing.T) {
+	var busy bool
+	w := newEnv(t, limited(2, 2), func(c *accounts.Config) {
+		c.Hasher = sometimesBusy{c.Hasher, &busy}
+	})
+	register := func(name string) error {
+		_, err := w.accounts.Register(context.Background(), client, address, name, newPassword)
+		return err
+	}
+	busy = true
+	for range 5 {
+		requireError(t, register("lei"), oauth.TemporarilyUnavailable)
+	}
+	busy = false
+	require.NoError(t, register("lei"))
+	requireError(t, register("lei"), oauth.UsernameTaken) // counts
+	requireError(t, register("han"), oauth.TooManyRequests)
+}
+
+// sometimesBusy is a hasher that may have no free place.
+type sometimesBusy struct {
+	accounts.Hasher
+	busy *bool
+}
+
+func (h sometimesBusy) Hash(ctx context.Context, caller password.Caller, secret string) (string, error) {
+	if *h.busy {
+		return "", password.ErrBusy
+	}
+	return h.Hasher.Hash(ctx, caller, secret)
 }

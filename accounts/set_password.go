@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/password"
 )
@@ -46,7 +47,7 @@ func (a *Accounts) SetPassword(ctx context.Context, c Caller, p Proof, username,
 		}
 	}
 	// Hash before setting the name, because hashing fails under load.
-	hash, err := a.hash(ctx, c.Address, newPassword)
+	hash, err := a.hash(ctx, password.Caller{Network: limits.Network(c.Address), Known: true}, newPassword)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 // hasPassword reports whether a password is the caller's.
 func (w *env) hasPassword(c accounts.Caller, secret string) bool {
 	w.t.Helper()
-	right, _, err := w.hasher.Check(context.Background(), address, w.user(c).PasswordHash, secret)
+	right, _, err := w.hasher.Check(context.Background(), password.Caller{}, w.user(c).PasswordHash, secret)
 	require.NoError(w.t, err)
 	return right
 }
@@ -130,7 +130,9 @@ func TestNoNameIsSetWhileHashingIsBusy(t *testing.T) {
 // busyHasher has no free slot.
 type busyHasher struct{}
 
-func (busyHasher) Hash(context.Context, string, string) (string, error) { return "", password.ErrBusy }
+func (busyHasher) Hash(context.Context, password.Caller, string) (string, error) {
+	return "", password.ErrBusy
+}
 
 // TestNamesCannotBeProbedWithATokenAlone: otherwise any user could find out which names are taken.
 func TestNamesCannotBeProbedWithATokenAlone(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/lingpai/lingpai/clients"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/storage/sql"
 )
 
@@ -92,8 +93,8 @@ func newRing(t *testing.T) *keys.Ring {
 // fakeHasher returns a fake hash, since a real one is slow.
 type fakeHasher struct{}
 
-func (fakeHasher) Hash(_ context.Context, _, password string) (string, error) {
-	return "hash of " + password, nil
+func (fakeHasher) Hash(_ context.Context, _ password.Caller, text string) (string, error) {
+	return "hash of " + text, nil
 }
 
 func (e *env) addUser(t *testing.T, username string) identity.User {

@@ -31,10 +31,9 @@ type UsersConfig struct {
 	Hasher       PasswordHasher
 }
 
-// PasswordHasher hashes passwords. It limits concurrent hashes for each caller's address, which is empty for an
-// operator. It is implemented by [password.Hasher].
+// PasswordHasher hashes passwords. It is implemented by [password.Hasher].
 type PasswordHasher interface {
-	Hash(ctx context.Context, address, password string) (string, error)
+	Hash(ctx context.Context, caller password.Caller, password string) (string, error)
 }
 
 // NewUsers returns a Users.
@@ -67,7 +66,7 @@ func (u *Users) hash(ctx context.Context, p NewPassword) (string, error) {
 	if err := password.CheckPolicy(text); err != nil {
 		return "", err
 	}
-	return u.hasher.Hash(ctx, "", text)
+	return u.hasher.Hash(ctx, password.Caller{}, text)
 }
 
 // Find finds a user by id or user name. It returns UnknownError if there is none, and RefusedError if the argument is

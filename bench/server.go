@@ -167,6 +167,8 @@ func (s *server) restart(ctx context.Context, o options) (time.Duration, error) 
 		"LINGPAI_SERVER_ISSUER=http://"+s.address,
 		"LINGPAI_MASTER_KEY_FILE="+filepath.Join(s.folder, "master.key"), "LINGPAI_WECHAT_BASE_URL="+s.wechat,
 		"LINGPAI_LOG_LEVEL="+o.logLevel,
+		"LINGPAI_LIMITS_OVERRIDES=sign_ins=0/1h,password_minute=0/1h,password_quarter=0/1h,password_day=0/1h,"+
+			"password_user=0/1h",
 		"LINGPAI_PASSWORD_ADDRESS_ATTEMPTS=0", "LINGPAI_SESSION_LIMIT=0", "LINGPAI_SERVER_TRUSTED_PROXIES=127.0.0.1/32")
 	endpoint, err := s.endpoint()
 	if err != nil {

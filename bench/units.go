@@ -57,7 +57,7 @@ func signature() (func() error, error) {
 func passwordHash() (func() error, error) {
 	hasher := password.New(password.Options{})
 	return func() error {
-		_, err := hasher.Hash(context.Background(), "", "correct horse battery staple")
+		_, err := hasher.Hash(context.Background(), password.Caller{}, "correct horse battery staple")
 		return err
 	}, nil
 }

@@ -19,7 +19,7 @@ const (
 
 	// people is the number of users who sign in again.
 	people = 200
-	// passwordConnections is below the number of hashes that one address may have running or waiting, which is four.
+	// passwordConnections are few, since only one hash runs at a time.
 	passwordConnections = 2
 	// maxCodes is below the limit of the simulator.
 	maxCodes = 200_000

@@ -55,10 +55,14 @@ func (r *Registry) Authenticate(ctx context.Context, request *http.Request) (Cli
 }
 
 // AuthenticateRegistrar authenticates a client that may register users: a first-party client with the grant password
-// and the scope account. Besides the errors of Authenticate, it returns oauth.UnauthorizedClient if the client may not.
+// and the scope account. Besides the errors of Authenticate, it returns oauth.UnauthorizedClient if the client may not,
+// and the errors of CheckOrigin.
 func (r *Registry) AuthenticateRegistrar(ctx context.Context, request *http.Request) (Client, error) {
 	client, err := r.Authenticate(ctx, request)
 	if err != nil {
+		return Client{}, err
+	}
+	if err := client.CheckOrigin(request.Header); err != nil {
 		return Client{}, err
 	}
 	if !client.MayUse(oauth.GrantPassword) || !slices.Contains(client.Scopes, oauth.ScopeAccount) {

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -23,6 +24,18 @@ func (c Client) MayUse(grant string) bool {
 		return c.Confidential && c.Allows(oauth.GrantClientCredentials)
 	}
 	return c.Allows(grant)
+}
+
+// CheckOrigin returns oauth.InvalidRequest if a request is of a web page whose origin the client has not registered:
+// the page of one client must not make its visitors' browsers try passwords at another.
+func (c Client) CheckOrigin(header http.Header) error {
+	for _, origin := range header.Values("Origin") {
+		if origin != "" && !slices.Contains(c.Origins, origin) {
+			return oauth.NewError(oauth.InvalidRequest, "Pages of this origin may not use this client. "+
+				"Register the origin with the client.")
+		}
+	}
+	return nil
 }
 
 // App returns the AppID that a request is about: named, which may be empty if the client has only one app of the

@@ -113,7 +113,7 @@ func (w *env) open() {
 	w.config = server.Config{
 		Settings: c, Stores: server.StoresOf(database), Volatile: memory.New(memory.Options{Now: w.clock.Now}),
 		Ring: w.ring, Keys: w.keys, Now: w.clock.Now, Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
-		Hasher: password.Options{MaxWaiting: 1000, MaxPerAddress: 1000}, RecordAge: server.NoCache,
+		Hasher: password.Options{MaxWaiting: 1000}, RecordAge: server.NoCache,
 	}
 	w.rewire(func(*server.Config) {})
 }
@@ -146,7 +146,7 @@ func (w *env) seed() {
 	} {
 		require.NoError(w.t, w.database.Clients().Create(ctx, client))
 	}
-	hash, err := password.New(password.Options{}).Hash(ctx, "", testPassword)
+	hash, err := password.New(password.Options{}).Hash(ctx, password.Caller{}, testPassword)
 	require.NoError(w.t, err)
 	_, err = w.database.Users().Create(ctx, "alice", hash)
 	require.NoError(w.t, err)

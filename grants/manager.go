@@ -94,7 +94,8 @@ func New(c Config) *Manager {
 //   - oauth.UnsupportedGrantType if there is no such grant type,
 //   - oauth.InvalidClient if the client does not authenticate,
 //   - oauth.UnauthorizedClient if the client may not use the grant type or exchange the codes of an app,
-//   - oauth.InvalidRequest if a parameter is missing or malformed, or the Idempotency-Key is malformed,
+//   - oauth.InvalidRequest if a parameter is missing or malformed, the Idempotency-Key is malformed, or the request is
+//     of a web page whose origin the client has not registered,
 //   - oauth.InvalidScope if the client may not have the scope,
 //   - oauth.InvalidGrant if the code, password or refresh token is not accepted,
 //   - oauth.TooManyRequests if there were too many failed attempts,
@@ -114,6 +115,9 @@ func (m *Manager) GenerateAccessToken(ctx context.Context, name oauth2.GrantType
 		return nil, err
 	}
 	if r.Client, err = m.clients.Authenticate(ctx, tgr.Request); err != nil {
+		return nil, err
+	}
+	if err := r.Client.CheckOrigin(tgr.Request.Header); err != nil {
 		return nil, err
 	}
 	set, err := m.answer(ctx, string(name), grant, r)
@@ -155,6 +159,7 @@ func (m *Manager) issue(ctx context.Context, authorization tokens.Authorization)
 		return tokens.Set{}, oauth.NewError(oauth.InvalidGrant,
 			"The user was disabled or changed during this sign-in. Sign in again.")
 	}
+	m.signIn.GiveBack(ctx, authorization.User.ID, authorization.Client.ID)
 	return tokens.Set{}, tokens.Failed(err)
 }
 

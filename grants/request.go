@@ -25,7 +25,8 @@ type request struct {
 // signIn returns the request in the form that package signin needs.
 func (r request) signIn() signin.Request {
 	return signin.Request{
-		Client: r.Client, Address: r.Address, RestoreAccount: r.Parameters.Get("restore_account") == "true",
+		Client: r.Client, Address: r.Address, Device: r.Device,
+		RestoreAccount: r.Parameters.Get("restore_account") == "true",
 	}
 }
 

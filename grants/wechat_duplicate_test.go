@@ -2,6 +2,7 @@ package grants_test
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -53,8 +54,8 @@ func TestDuplicatesAfterAFailedFirstRequest(t *testing.T) {
 // TestInvalidCodesAreBoundedByAddress also checks that valid codes are not bounded.
 func TestInvalidCodesAreBoundedByAddress(t *testing.T) {
 	w := newEnv(t)
-	for range 310 {
-		w.signIn("alice")
+	for n := range 310 {
+		w.signIn(fmt.Sprint("user ", n))
 	}
 	var err error
 	for tries := 0; !errors.Is(err, oauth.TooManyRequests); tries++ {

@@ -2,6 +2,7 @@ package grants_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,14 +13,16 @@ import (
 	"github.com/lingpai/lingpai/server"
 )
 
-// recordingVolatile is a volatile store that records which keys were written.
+// recordingVolatile is a volatile store that records which keys were written, except those of known devices.
 type recordingVolatile struct {
 	identity.Volatile
 	put *[]string
 }
 
 func (n recordingVolatile) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	*n.put = append(*n.put, key)
+	if !strings.HasPrefix(key, "device/") {
+		*n.put = append(*n.put, key)
+	}
 	return n.Volatile.Put(ctx, key, value, ttl)
 }
 

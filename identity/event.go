@@ -9,12 +9,15 @@ import (
 // Kinds of events in the audit log.
 const (
 	EventSessionEnded      = "session.ended"
-	EventRefreshRefused    = "refresh.refused"  // a token that its session cannot move on from
-	EventRefreshClock      = "refresh.clock"    // retired at a time that has not come: the clock was set back
-	EventRefreshAhead      = "refresh.ahead"    // a token newer than its row: the store lost its last commits
-	EventUnionConflict     = "union.conflict"   // a union id that belongs to another user, or changed
-	EventUserBlocked       = "wechat.blocked"   // WeChat classifies a user as a high risk, without naming the user
-	EventAppTokenGiven     = "wechat.app_token" // a client received an app's token; logged at most once an hour
+	EventRefreshRefused    = "refresh.refused"   // a token that its session cannot move on from
+	EventRefreshClock      = "refresh.clock"     // retired at a time that has not come: the clock was set back
+	EventRefreshAhead      = "refresh.ahead"     // a token newer than its row: the store lost its last commits
+	EventUnionConflict     = "union.conflict"    // a union id that belongs to another user, or changed
+	EventUserBlocked       = "wechat.blocked"    // WeChat classifies a user as a high risk, without naming the user
+	EventSignInFailed      = "sign_in.failed"    // a wrong password or code; sampled; Detail: the hash of the name
+	EventSignInThrottled   = "sign_in.throttled" // a limit refused a sign-in; sampled; Detail: the limit and the hash
+	EventLimitReached      = "limit.reached"     // another limit refused something; sampled; Detail: the limit
+	EventAppTokenGiven     = "wechat.app_token"  // a client received an app's token; logged at most once an hour
 	EventClientCreated     = "client.created"
 	EventClientSecret      = "client.secret_rotated"
 	EventClientRefreshKeys = "client.refresh_keys_set" // Detail: on or off
@@ -65,6 +68,11 @@ type Event struct {
 	// often: the other fields are of the first one, and the others are like it.
 	Count  int
 	LastAt time.Time // of the last one; set by the store
+}
+
+// Sampled reports whether strangers can cause events of a kind, so that only some are recorded: each with the address.
+func (e Event) Sampled() bool {
+	return e.Kind == EventSignInFailed || e.Kind == EventSignInThrottled || e.Kind == EventLimitReached
 }
 
 // Events stores the audit log.

@@ -19,10 +19,20 @@ type Volatile interface {
 	// PutIfAbsent stores a value for ttl if there is none, and reports whether it did: of any number of callers
 	// exactly one does.
 	PutIfAbsent(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error)
-	// Allow counts one use and returns 0, or counts nothing and returns how long to wait. A key may be used limit
-	// times in a burst, and regains one use every per/limit. Counting is atomic, so parallel calls get no more than
-	// limit. Taking the key resets the count.
-	Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error)
+	// AllowAll counts one use of every rate of a group and returns 0, or counts nothing and returns how long to wait
+	// and the index of the rate that needs the longest wait. It is one atomic step, so parallel calls get no more than
+	// a rate allows. No two of the rates may have the same key.
+	AllowAll(ctx context.Context, group string, rates ...Rate) (wait time.Duration, longest int, err error)
+	// GiveBack takes back one use of every rate. A rate with Uses 1 gives back all uses of its period.
+	GiveBack(ctx context.Context, group string, rates ...Rate) error
+}
+
+// Rate allows Uses of a key in a burst, and one more every Period/Uses.
+type Rate struct {
+	Key     string // within its group; the key and the group have at most 256 bytes together
+	Uses    int
+	Period  time.Duration
+	Lenient bool // counts as far as Uses, but refuses nothing
 }
 
 const (
@@ -49,10 +59,15 @@ func CheckVolatileValue(ctx context.Context, key string, value []byte, ttl time.
 	return CheckVolatileKey(ctx, key)
 }
 
-// CheckRate validates a rate and its key. Every store calls it before it counts.
-func CheckRate(ctx context.Context, key string, limit int, per time.Duration) error {
-	if limit <= 0 || per < time.Duration(limit) {
-		return errors.New("a rate must have at least one use, and a period of at least one nanosecond for each")
+// CheckRates validates rates and their group. Every store calls it before it counts.
+func CheckRates(ctx context.Context, group string, rates []Rate) error {
+	for _, rate := range rates {
+		if rate.Uses <= 0 || rate.Period < time.Duration(rate.Uses) {
+			return errors.New("a rate must have at least one use, and a period of at least one nanosecond for each")
+		}
+		if err := CheckVolatileKey(ctx, group+rate.Key); err != nil {
+			return err
+		}
 	}
-	return CheckVolatileKey(ctx, key)
+	return ctx.Err()
 }

@@ -13,6 +13,9 @@ const (
 	// maxBcryptCost limits a check to about a second of CPU time; each step doubles it. Programs use 10 to 13.
 	minBcryptCost, maxBcryptCost = 4, 14
 
+	// expensiveCost takes about ten times as long as one of our hashes.
+	expensiveCost = 13
+
 	bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 )
 
@@ -46,6 +49,12 @@ func parseBcrypt(encoded string) (bcryptHash, error) {
 		return "", errNotAHash
 	}
 	return bcryptHash(encoded), nil
+}
+
+// expensive reports whether a check takes much longer than one of our own hashes.
+func (b bcryptHash) expensive() bool {
+	cost, err := bcrypt.Cost([]byte(b))
+	return err == nil && cost >= expensiveCost
 }
 
 // matches compares a password first as it was typed, which is what the other program hashed, and then in normalized

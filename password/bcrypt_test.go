@@ -31,11 +31,11 @@ func TestBcryptVectors(t *testing.T) {
 		"$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy": "somethingelse",
 	} {
 		require.NoError(t, CheckHash(encoded))
-		right, outdated, err := h.Check(t.Context(), "", encoded, password)
+		right, outdated, err := h.Check(t.Context(), Caller{}, encoded, password)
 		require.NoError(t, err)
 		require.Equal(t, password != "somethingelse", right, encoded)
 		require.Equal(t, right, outdated, "the right password allows making a new hash")
-		right, outdated, err = h.Check(t.Context(), "", encoded, password+"x")
+		right, outdated, err = h.Check(t.Context(), Caller{}, encoded, password+"x")
 		require.NoError(t, err)
 		require.False(t, right || outdated)
 	}
@@ -43,7 +43,7 @@ func TestBcryptVectors(t *testing.T) {
 
 func TestForeignHashesAreOutdated(t *testing.T) {
 	h := New(Options{})
-	current, err := h.Hash(t.Context(), "", "correct horse")
+	current, err := h.Hash(t.Context(), Caller{}, "correct horse")
 	require.NoError(t, err)
 	for encoded, want := range map[string]bool{
 		current: false, imported(t, "correct horse"): true, "": false,
@@ -52,11 +52,11 @@ func TestForeignHashesAreOutdated(t *testing.T) {
 				parameters: parameters{memory: 8 << 10, time: 2, threads: 1}, salt: make([]byte, 16),
 			}, "correct horse", 32)}.String(): true,
 	} {
-		right, outdated, err := h.Check(t.Context(), "", encoded, "correct horse")
+		right, outdated, err := h.Check(t.Context(), Caller{}, encoded, "correct horse")
 		require.NoError(t, err)
 		require.Equal(t, encoded != "", right)
 		require.Equal(t, want, outdated, encoded)
-		_, outdated, err = h.Check(t.Context(), "", encoded, "wrong horse")
+		_, outdated, err = h.Check(t.Context(), Caller{}, encoded, "wrong horse")
 		require.NoError(t, err)
 		require.False(t, outdated, "a wrong password does not allow making a new hash")
 	}
@@ -70,7 +70,7 @@ func TestBcryptReadsSeventyTwoBytes(t *testing.T) {
 	encoded := imported(t, start)
 	for password, want := range map[string]bool{start: true, start + "x": true, start + start: true,
 		start[:69] + "码": false, start[:69]: false} {
-		right, outdated, err := h.Check(t.Context(), "", encoded, password)
+		right, outdated, err := h.Check(t.Context(), Caller{}, encoded, password)
 		require.NoError(t, err)
 		require.Equal(t, want, right, "%d bytes", len(password))
 		require.False(t, outdated, "%d bytes", len(password))
@@ -94,7 +94,7 @@ func TestBcryptOfLessThanSeventyTwoBytesIsRenewed(t *testing.T) {
 		"decomposed, of composed, 73 bytes": {longer[:72], norm.NFD.String(longer), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			right, outdated, err := h.Check(t.Context(), "", imported(t, test.hashed), test.typed)
+			right, outdated, err := h.Check(t.Context(), Caller{}, imported(t, test.hashed), test.typed)
 			require.NoError(t, err)
 			require.True(t, right)
 			require.Equal(t, test.outdated, outdated)
@@ -117,7 +117,7 @@ func TestBcryptOfUnicodeForms(t *testing.T) {
 		"another password":          {norm.NFC.String(password), norm.NFD.String(password) + "s", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			right, _, err := h.Check(t.Context(), "", imported(t, test.hashed), test.typed)
+			right, _, err := h.Check(t.Context(), Caller{}, imported(t, test.hashed), test.typed)
 			require.NoError(t, err)
 			require.Equal(t, test.right, right)
 		})
@@ -150,33 +150,33 @@ func TestCheckHashRejects(t *testing.T) {
 			if bad == "" {
 				return // a user without password
 			}
-			right, outdated, err := New(Options{}).Check(t.Context(), "", bad, "correct horse")
+			right, outdated, err := New(Options{}).Check(t.Context(), Caller{}, bad, "correct horse")
 			require.Equal(t, errNotAHash, err)
 			require.False(t, right || outdated)
 		})
 	}
 }
 
-// TestBcryptUsesTheSameSlots checks that bcrypt has the same slots and shares as argon2id.
+// TestBcryptUsesTheSameSlots checks that bcrypt waits for the same slots as argon2id.
 func TestBcryptUsesTheSameSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newBlockingHasher(Options{MaxConcurrent: 1, MaxWaiting: 1, MaxPerAddress: 1})
-		h.flood(t, "a", 1)
+		h := newBlockingHasher(Options{MaxConcurrent: 1, MaxWaiting: 1})
+		h.flood(t, Caller{Network: "a"}, 1)
 		encoded := imported(t, "correct horse")
-		_, _, err := h.Check(t.Context(), "a", encoded, "correct horse")
-		require.ErrorIs(t, err, ErrBusy, "the share of its address is in use")
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error, 1)
 		go func() {
-			_, _, err := h.Check(ctx, "b", encoded, "correct horse")
+			_, _, err := h.Check(ctx, Caller{Network: "b"}, encoded, "correct horse")
 			left <- err
 		}()
 		synctest.Wait()
 		require.Empty(t, left, "it waits")
+		_, _, err := h.Check(t.Context(), Caller{Network: "b"}, encoded, "correct horse")
+		require.ErrorIs(t, err, ErrBusy, "the place is taken")
 		cancel()
 		require.ErrorIs(t, <-left, context.Canceled)
 		h.finish(1)
-		require.Zero(t, h.bound.total)
+		h.requireEmpty(t)
 	})
 }
 

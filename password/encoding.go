@@ -20,6 +20,12 @@ type parameters struct {
 // the same on every host.
 func current() parameters { return parameters{memory: 19 << 10, time: 2, threads: 1} }
 
+// expensive reports whether a hash takes much longer than one of our own, by the memory that is written.
+func (p parameters) expensive() bool {
+	ours := current()
+	return uint64(p.memory)*uint64(p.time) > 8*uint64(ours.memory)*uint64(ours.time)
+}
+
 const (
 	saltSize = 16
 	hashSize = 32

@@ -27,16 +27,16 @@ func fake(h *Hasher) *atomic.Int32 {
 
 func TestHashVerifies(t *testing.T) {
 	h := New(Options{})
-	encoded, err := h.Hash(t.Context(), "192.0.2.1", "correct horse")
+	encoded, err := h.Hash(t.Context(), Caller{Network: "192.0.2.1"}, "correct horse")
 	require.NoError(t, err)
 	require.Regexp(t, `^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$`, encoded)
 	for password, want := range map[string]bool{"correct horse": true, "correct Horse": false,
 		"correct horse ": false, "": false} {
-		right, _, err := h.Check(t.Context(), "192.0.2.1", encoded, password)
+		right, _, err := h.Check(t.Context(), Caller{Network: "192.0.2.1"}, encoded, password)
 		require.NoError(t, err)
 		require.Equal(t, want, right, "%q", password)
 	}
-	again, err := h.Hash(t.Context(), "192.0.2.1", "correct horse")
+	again, err := h.Hash(t.Context(), Caller{Network: "192.0.2.1"}, "correct horse")
 	require.NoError(t, err)
 	require.NotEqual(t, encoded, again, "the salt is random")
 }
@@ -44,7 +44,7 @@ func TestHashVerifies(t *testing.T) {
 // TestReferenceVector uses the example of the reference implementation.
 func TestReferenceVector(t *testing.T) {
 	const encoded = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
-	right, _, err := New(Options{}).Check(t.Context(), "", encoded, "password")
+	right, _, err := New(Options{}).Check(t.Context(), Caller{}, encoded, "password")
 	require.NoError(t, err)
 	require.True(t, right)
 }
@@ -52,11 +52,11 @@ func TestReferenceVector(t *testing.T) {
 func TestLongPasswordsThatShareTheirStartDiffer(t *testing.T) {
 	h := New(Options{})
 	start := strings.Repeat("a", 72) // where bcrypt stops reading
-	encoded, err := h.Hash(t.Context(), "", start+"x")
+	encoded, err := h.Hash(t.Context(), Caller{}, start+"x")
 	require.NoError(t, err)
 	for password, want := range map[string]bool{start + "x": true, start + "y": false, start: false,
 		start + "xy": false} {
-		right, _, err := h.Check(t.Context(), "", encoded, password)
+		right, _, err := h.Check(t.Context(), Caller{}, encoded, password)
 		require.NoError(t, err)
 		require.Equal(t, want, right, "%d bytes", len(password))
 	}
@@ -66,9 +66,9 @@ func TestComposedAndDecomposedFormsAreEqual(t *testing.T) {
 	h := New(Options{})
 	fake(h)
 	for _, password := range []string{"crème brûlée", "비밀번호비밀번호", "Ångström", "密码　密码"} {
-		encoded, err := h.Hash(t.Context(), "", norm.NFD.String(password))
+		encoded, err := h.Hash(t.Context(), Caller{}, norm.NFD.String(password))
 		require.NoError(t, err)
-		right, _, err := h.Check(t.Context(), "", encoded, norm.NFC.String(password))
+		right, _, err := h.Check(t.Context(), Caller{}, encoded, norm.NFC.String(password))
 		require.NoError(t, err)
 		require.True(t, right, password)
 	}
@@ -76,7 +76,7 @@ func TestComposedAndDecomposedFormsAreEqual(t *testing.T) {
 
 func TestUnknownUserCostsTheSame(t *testing.T) {
 	h := New(Options{})
-	encoded, err := h.Hash(t.Context(), "", "correct horse")
+	encoded, err := h.Hash(t.Context(), Caller{}, "correct horse")
 	require.NoError(t, err)
 	var work []string
 	h.compute = func(h hashed, password string, size int) []byte {
@@ -84,7 +84,7 @@ func TestUnknownUserCostsTheSame(t *testing.T) {
 		return make([]byte, size) // equal to the dummy's hash, which must not match
 	}
 	for _, stored := range []string{encoded, ""} {
-		right, _, err := h.Check(t.Context(), "", stored, "correct horse")
+		right, _, err := h.Check(t.Context(), Caller{}, stored, "correct horse")
 		require.NoError(t, err)
 		require.False(t, right)
 	}
@@ -95,7 +95,7 @@ func TestUnknownUserCostsTheSame(t *testing.T) {
 func TestImpossiblePasswordCostsNothing(t *testing.T) {
 	h := New(Options{})
 	calls := fake(h)
-	encoded, err := h.Hash(t.Context(), "", "correct horse")
+	encoded, err := h.Hash(t.Context(), Caller{}, "correct horse")
 	require.NoError(t, err)
 	calls.Store(0)
 	for name, password := range map[string]string{
@@ -104,11 +104,11 @@ func TestImpossiblePasswordCostsNothing(t *testing.T) {
 		"a control character": "correct\x00horse", "nothing": "",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := h.Hash(t.Context(), "", password)
+			_, err := h.Hash(t.Context(), Caller{}, password)
 			require.Error(t, err)
 			require.NotErrorIs(t, err, ErrBusy)
 			for _, stored := range []string{encoded, ""} {
-				right, _, err := h.Check(t.Context(), "", stored, password)
+				right, _, err := h.Check(t.Context(), Caller{}, stored, password)
 				require.NoError(t, err)
 				require.False(t, right)
 			}
@@ -120,7 +120,7 @@ func TestImpossiblePasswordCostsNothing(t *testing.T) {
 func TestDamagedHashIsAnError(t *testing.T) {
 	h := New(Options{})
 	calls := fake(h)
-	_, _, err := h.Check(t.Context(), "", "$argon2id$v=19$m=4294967295,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5Q",
+	_, _, err := h.Check(t.Context(), Caller{}, "$argon2id$v=19$m=4294967295,t=2,p=1$c29tc2FsdA$CTFhFdXPJO1aFaMaO6Mm5Q",
 		"correct horse")
 	require.ErrorIs(t, err, errNotAHash)
 	require.NotContains(t, err.Error(), "CTFh")
@@ -132,10 +132,10 @@ func TestCanceledContextDoesNoWork(t *testing.T) {
 	calls := fake(h)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	encoded, err := h.Hash(ctx, "", "correct horse")
+	encoded, err := h.Hash(ctx, Caller{}, "correct horse")
 	require.ErrorIs(t, err, context.Canceled)
 	require.Empty(t, encoded)
-	_, _, err = h.Check(ctx, "", "", "correct horse")
+	_, _, err = h.Check(ctx, Caller{}, "", "correct horse")
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, calls.Load())
 }

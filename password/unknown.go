@@ -44,8 +44,8 @@ func standIn(parameters string) string {
 // of the stored hashes, so that the time does not reveal which names exist. A name always takes the same one, as
 // hashes of users do, and a kind of hash is taken by as large a share of unknown names as of users. Only who knows
 // Options.NameKey can tell which. It returns ErrBusy or the context's error.
-func (h *Hasher) CheckUnknown(ctx context.Context, address, name, password string) error {
-	_, _, err := h.Check(ctx, address, h.standInFor(name), password)
+func (h *Hasher) CheckUnknown(ctx context.Context, caller Caller, name, password string) error {
+	_, _, err := h.Check(ctx, caller, h.standInFor(name), password)
 	return err
 }
 

@@ -61,9 +61,9 @@ func TestCheckUnknownDoesTheWork(t *testing.T) {
 		h := New(Options{})
 		calls := fake(h)
 		h.SetStored(map[string]int{parameters: 1})
-		require.NoError(t, h.CheckUnknown(t.Context(), "", "alice", "correct horse"))
+		require.NoError(t, h.CheckUnknown(t.Context(), Caller{}, "alice", "correct horse"))
 		require.Equal(t, want, calls.Load(), parameters)
-		require.NoError(t, h.CheckUnknown(t.Context(), "", "alice", "a control\x00character"))
+		require.NoError(t, h.CheckUnknown(t.Context(), Caller{}, "alice", "a control\x00character"))
 		require.Equal(t, want, calls.Load(), "as for a user")
 	}
 }

@@ -5,7 +5,6 @@ import (
 	_ "embed" // the API's description
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 
 	"github.com/lingpai/lingpai/access"
@@ -25,7 +24,6 @@ type accountAPI struct {
 	access   *access.Service
 	clients  *clients.Registry
 	accounts *accounts.Accounts
-	proxies  []netip.Prefix
 	errs     errorWriter
 }
 
@@ -134,7 +132,7 @@ func (a *accountAPI) read(r *http.Request, call accountCall) (accounts.Caller, a
 	}
 	return accounts.Caller{
 		UserID: caller.UserID, ClientID: caller.ClientID, SessionID: caller.SessionID, Scope: caller.Scope,
-		Address: clientAddress(r, a.proxies),
+		Address: r.RemoteAddr,
 	}, request, err
 }
 
@@ -167,5 +165,5 @@ func (a *accountAPI) newUser(r *http.Request) (identity.User, error) {
 	if err != nil {
 		return identity.User{}, err
 	}
-	return a.accounts.Register(r.Context(), client.ID, clientAddress(r, a.proxies), body["username"], body["password"])
+	return a.accounts.Register(r.Context(), client.ID, r.RemoteAddr, body["username"], body["password"])
 }

@@ -7,20 +7,13 @@ import (
 	"strings"
 )
 
-// ipv6Site is the length of the prefix that one IPv6 customer is given, so addresses within it count as one.
-const ipv6Site = 64
-
-// clientAddress returns the caller's address, by which rate limits and concurrent password hashes are counted.
+// clientAddress returns the text of callerAddress, for limits, logs and audit events.
 func clientAddress(r *http.Request, proxies []netip.Prefix) string {
 	address := callerAddress(r, proxies)
 	if !address.IsValid() {
 		return r.RemoteAddr
 	}
-	if address.Is6() {
-		site, _ := address.WithZone("").Prefix(ipv6Site)
-		return site.String()
-	}
-	return address.String()
+	return address.WithZone("").String()
 }
 
 // callerAddress returns the connection's address or, behind trusted proxies, the last address of X-Forwarded-For that

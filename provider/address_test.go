@@ -1,10 +1,13 @@
 package provider_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // hopeless is a sign-in with a name and a password that nobody can have. It counts as an attempt, but is not hashed.
@@ -48,8 +51,8 @@ func TestWhoIsCalling(t *testing.T) {
 			[]string{"192.0.2.9, 192.0.2.1, 10.1.2.3"}, []string{"192.0.2.1, 10.4.5.6"}, true},
 		"an untrusted proxy between is the caller": {loopback, []string{"192.0.2.1, 10.1.2.3"},
 			[]string{"192.0.2.2, 10.1.2.3"}, true},
-		"IPv6 addresses of one customer": {loopback, []string{"2001:db8:1:2::1"},
-			[]string{"2001:db8:1:2:ffff::9"}, true},
+		"an IPv6 address in two spellings": {loopback, []string{"2001:db8:1:2::1"},
+			[]string{"2001:DB8:1:2:0:0:0:1"}, true},
 		"IPv6 addresses of two": {loopback, []string{"2001:db8:1:2::1"},
 			[]string{"2001:db8:1:3::1"}, false},
 		"an address with its port": {loopback, []string{"192.0.2.1:1234"},
@@ -66,7 +69,7 @@ func TestWhoIsCalling(t *testing.T) {
 		"what is no address from a trusted proxy is the proxy": {loopback, []string{"unknown"},
 			[]string{"_hidden"}, true},
 		"IPv6 through a proxy with an IPv6 address": {chain, []string{"2001:db8:1:2::1, fd00::7"},
-			[]string{"2001:db8:1:2::5, fd00::8"}, true},
+			[]string{"2001:db8:1:2::1, fd00::8"}, true},
 		"a caller who claims a proxy's address is still the caller": {chain, []string{"10.9.9.9, 192.0.2.1"},
 			[]string{"10.8.8.8, 192.0.2.1"}, true},
 	} {
@@ -81,6 +84,36 @@ func TestWhoIsCalling(t *testing.T) {
 				return
 			}
 			requireError(t, a, http.StatusBadRequest, "invalid_grant")
+		})
+	}
+}
+
+// TestNetworksOfAnAddressCountToo: each wider network has a larger limit.
+func TestNetworksOfAnAddressCountToo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		address string
+		allowed int
+	}{
+		"one IPv6 customer": {"2001:db8:1:2::%x", 2}, "one IPv6 /56": {"2001:db8:1:2%02x::1", 4},
+		"one IPv6 /48": {"2001:db8:1:%x::1", 8}, "one IPv4 /24": {"192.0.2.%d", 8},
+		"many IPv6 /48": {"2001:db8:%x::1", 20}, "many IPv4 /24": {"192.0.%d.1", 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newEnv(t, behindProxy, func(s *settings) { s.perAddress = 1 })
+			allowed := 0
+			for n := range 20 {
+				spread := n + 1
+				if name == "one IPv6 /48" {
+					spread <<= 8 // another /56 each
+				}
+				body, header := hopeless(fmt.Sprintf(c.address, spread))
+				if w.post("/token", strings.Replace(body, "nnn", fmt.Sprintf("n%d", n), 1), header).status ==
+					http.StatusBadRequest {
+					allowed++
+				}
+			}
+			require.Equal(t, c.allowed, allowed)
 		})
 	}
 }

@@ -2,6 +2,9 @@ package provider
 
 import (
 	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
 
 	"github.com/rs/cors"
 
@@ -18,18 +21,58 @@ const (
 	corsAny                          // all origins: for public documents
 )
 
-// withCORS adds CORS headers to all responses of next, including errors, and answers preflight requests.
-func withCORS(policy corsPolicy, clients *clients.Registry, next http.Handler) http.Handler {
+// withCORS adds CORS headers to all responses of next, including errors, answers preflight requests, and refuses the
+// pages of strangers where a policy has registered origins.
+func (t *router) withCORS(policy corsPolicy, next http.Handler) http.Handler {
+	methods := []string{http.MethodGet, http.MethodPost}
 	switch policy {
-	case corsRegistered:
-		return registeredCORS(clients, http.MethodGet, http.MethodPost).Handler(next)
 	case corsAccount:
-		return registeredCORS(clients, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete).Handler(next)
+		methods = append(methods, http.MethodPut, http.MethodDelete)
+	case corsRegistered:
 	case corsAny:
 		return anyCORS().Handler(next)
+	default:
+		return next
 	}
-	return next
+	return registeredCORS(t.clients, methods...).Handler(t.withoutStrangers(next))
 }
+
+var errStranger = badRequest("Pages of this origin may not call this endpoint. Register the origin with the client.")
+
+// withoutStrangers refuses requests of pages whose origin no client has registered, before anything is counted: any
+// page can make its visitors' browsers send a form, and would try passwords from their addresses. Browsers send Origin
+// with every such request; mini-programs, servers and apps send none. That the origin is one of the client's own is
+// checked when the client is known.
+func (t *router) withoutStrangers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		origins := slices.DeleteFunc(slices.Clone(r.Header.Values("Origin")), t.own)
+		for _, origin := range origins {
+			if !t.clients.AllowsOrigin(r.Context(), origin) {
+				t.errs.writeError(w, r, errStranger)
+				return
+			}
+		}
+		if len(origins) == 0 {
+			r.Header.Del("Origin") // clients need not register it
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// own reports whether an origin is that of the issuer, or one that no stranger's page can have: the simulator of WeChat
+// DevTools is a page of WeChat's or of the visitor's machine. No browser sends an empty one.
+func (t *router) own(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	return origin == "" || origin == t.origin || origin == "https://servicewechat.com" || u.Hostname() == "localhost" ||
+		err == nil && address.IsLoopback()
+}
+
+// originOf returns the origin of a URL, as browsers write it.
+func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // registeredCORS lets scripts of origins that a client registered call an endpoint. There are no cookies, so
 // credentials stay off. The function is also called for requests without an origin; these need no look-up.

@@ -68,8 +68,26 @@ func TestScriptsOfOtherOriginsMayNot(t *testing.T) {
 			require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), "%q at %s", origin, path)
 			require.Empty(t, a.header.Get("Access-Control-Allow-Credentials"))
 		}
-		a := w.signIn("alice", ":Origin", origin) // servers and mini-programs send what they like: CORS is for browsers
+		a := w.token(w.wechatCode("alice").with(":Origin", origin))
 		require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), origin)
+		if origin != "" { // no browser sends an empty one
+			requireError(t, a, http.StatusBadRequest, "invalid_request")
+		}
+	}
+}
+
+// TestDevToolsMaySendAnOrigin: its simulator is a page of WeChat's or of this machine, which no stranger can make.
+func TestDevToolsMaySendAnOrigin(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	for _, origin := range []string{"https://servicewechat.com", "http://127.0.0.1:41539", "http://localhost:8080",
+		"http://[::1]:1"} {
+		w.signIn("alice", ":Origin", origin)
+	}
+	for _, origin := range []string{"https://servicewechat.com.evil.example", "http://servicewechat.com",
+		"http://localhost.evil.example", "http://127.0.0.1.evil.example", "http://10.0.0.1", "127.0.0.1"} {
+		a := w.token(w.wechatCode("alice").with(":Origin", origin))
+		requireError(t, a, http.StatusBadRequest, "invalid_request")
 	}
 }
 

@@ -147,7 +147,8 @@ type settings struct {
 	hasher        password.Options
 	inFlight      int
 	connections   int
-	stores        func(*server.Stores) // changes the stores; nil: does not
+	configure     func(*serversettings.Settings) // nil: no change
+	stores        func(*server.Stores)           // changes the stores; nil: does not
 }
 
 type option func(*settings)
@@ -160,7 +161,7 @@ func newInstallation(t testing.TB, options ...option) *installation {
 			perAddress: 1000, connections: 2048, rotation: tokens.RotationPolicy{Window: 30 * time.Second},
 			idle:          7 * 24 * time.Hour,
 			absolute:      90 * 24 * time.Hour,
-			wechatTimeout: 3 * time.Second, hasher: password.Options{MaxWaiting: 1000, MaxPerAddress: 1000},
+			wechatTimeout: 3 * time.Second, hasher: password.Options{MaxWaiting: 1000},
 		}}
 	for _, set := range options {
 		set(&w.settings)
@@ -221,6 +222,9 @@ func (w *installation) configuration(wechatURL string) serversettings.Settings {
 	c.Connections = w.settings.connections
 	c.RefreshGrace, c.RefuseAhead = w.settings.rotation.Window, w.settings.rotation.RefuseAhead
 	c.SessionIdle, c.SessionAbsolute = w.settings.idle, w.settings.absolute
+	if w.settings.configure != nil {
+		w.settings.configure(&c)
+	}
 	return c
 }
 

@@ -138,8 +138,7 @@ func TestGuessingInParallel(t *testing.T) {
 func TestFloodOfPasswords(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t, func(s *settings) {
-		s.hasher = password.Options{MaxConcurrent: 1, MaxWaiting: 2,
-			MaxPerAddress: 2}
+		s.hasher = password.Options{MaxConcurrent: 1, MaxWaiting: 2}
 	})
 	refresh := w.signIn("alice").text("refresh_token")
 	answers := make([]answer, 12)

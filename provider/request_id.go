@@ -6,23 +6,17 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+
+	"github.com/lingpai/lingpai/identity"
 )
-
-type requestKey struct{}
-
-// requestOrigin is what log lines contain about a request.
-type requestOrigin struct {
-	id      string
-	request *http.Request
-	proxies []netip.Prefix // trusted, see clientAddress
-}
 
 // noSniff makes browsers respect Content-Type.
 var noSniff = []string{"nosniff"}
 
-// withCommonHeaders gives each request an id, which is in its response and in all log lines about it, and sets the
-// headers that all responses have. Log lines also have the caller's address.
-func withCommonHeaders(next http.Handler, proxies []netip.Prefix) http.Handler {
+// withCaller gives each request an id, which is in its response and in all log lines about it, and sets RemoteAddr to
+// the caller's address. Its context has both for log lines and audit events. It also sets the headers that all
+// responses have.
+func withCaller(proxies []netip.Prefix, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
 		w.Header()["X-Request-Id"] = []string{id}
@@ -32,16 +26,14 @@ func withCommonHeaders(next http.Handler, proxies []netip.Prefix) http.Handler {
 		if len(r.TransferEncoding) > 0 {
 			w.Header()["Connection"] = closing
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, &requestOrigin{id, r, proxies})))
+		address := clientAddress(r, proxies)
+		r = r.WithContext(identity.WithActor(r.Context(), identity.Actor{Address: address, RequestID: id}))
+		r.RemoteAddr = address
+		next.ServeHTTP(w, r)
 	})
 }
 
-func requestID(ctx context.Context) string {
-	if origin, ok := ctx.Value(requestKey{}).(*requestOrigin); ok {
-		return origin.id
-	}
-	return ""
-}
+func requestID(ctx context.Context) string { return identity.ActorFrom(ctx).RequestID }
 
 // LogRequestIDs returns a log handler that adds to each line the id of the request in its context, if any, and the
 // caller's address.
@@ -51,10 +43,9 @@ type requestIDs struct{ slog.Handler }
 
 // Handle implements slog.Handler.
 func (h requestIDs) Handle(ctx context.Context, line slog.Record) error {
-	if origin, ok := ctx.Value(requestKey{}).(*requestOrigin); ok {
+	if caller := identity.ActorFrom(ctx); caller.RequestID != "" {
 		line = line.Clone()
-		line.AddAttrs(slog.String("request_id", origin.id),
-			slog.String("address", clientAddress(origin.request, origin.proxies)))
+		line.AddAttrs(slog.String("request_id", caller.RequestID), slog.String("address", caller.Address))
 	}
 	return h.Handler.Handle(ctx, line)
 }

@@ -31,6 +31,7 @@ var (
 
 // router builds the handler of all routes.
 type router struct {
+	origin  string // of the issuer
 	clients *clients.Registry
 	slots   *slots
 	bodies  *bodyReader
@@ -101,5 +102,5 @@ func (t *router) atPath(rows []route) http.Handler {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		t.errs.writeError(w, r, oauth.NewError(oauth.MethodNotAllowed, "Use "+strings.Join(methods, " or ")+"."))
 	})
-	return withCORS(rows[0].cors, t.clients, byMethod)
+	return t.withCORS(rows[0].cors, byMethod)
 }

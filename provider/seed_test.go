@@ -53,7 +53,7 @@ var seeded = sync.OnceValues(func() (seed, error) {
 	if err != nil {
 		return seed{}, err
 	}
-	hash, err := password.New(password.Options{}).Hash(ctx, "", testPassword)
+	hash, err := password.New(password.Options{}).Hash(ctx, password.Caller{}, testPassword)
 	if err != nil {
 		return seed{}, err
 	}

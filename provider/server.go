@@ -49,16 +49,15 @@ func New(c Config) (http.Handler, error) {
 	}
 	errs := errorWriter{logger: c.Logger}
 	slots := newSlots(c.InFlight, errs)
-	router := router{clients: c.Clients, slots: slots, bodies: &bodyReader{c.Bodies, c.TrustedProxies, errs},
-		errs: errs, observe: c.Observe}
-	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, proxies: c.TrustedProxies,
-		errs: errs}
+	router := router{origin: originOf(issuer), clients: c.Clients, slots: slots,
+		bodies: &bodyReader{c.Bodies, c.TrustedProxies, errs}, errs: errs, observe: c.Observe}
+	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, errs: errs}
 	rows := slices.Concat(
 		c.routes(issuer.Path, slots, errs),
 		wechatDataRoutes(issuer.Path+"/wechat", c.WechatData, errs),
 		account.routes(issuer.Path+"/account/v1"),
 	)
-	return withCommonHeaders(router.handler(rows), c.TrustedProxies), nil
+	return withCaller(c.TrustedProxies, router.handler(rows)), nil
 }
 
 // routes returns the routes of OAuth 2.0, OpenID Connect and operations. They are below path, except for the document
@@ -66,8 +65,7 @@ func New(c Config) (http.Handler, error) {
 func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 	library := server.NewServer(&server.Config{TokenType: "Bearer"}, c.Grants)
 	library.ExtensionFieldsHandler = extensionFields
-	token := &tokenEndpoint{manager: c.Grants, library: library, proxies: c.TrustedProxies, slots: slots,
-		logger: c.Logger}
+	token := &tokenEndpoint{manager: c.Grants, library: library, slots: slots, logger: c.Logger}
 	metadata := newDocument(metadataJSON(c.Issuer))
 	keySet := &keySetEndpoint{keySet: c.KeySet, cache: []string{cachedFor(cmp.Or(c.KeySetAge, maxAge))}}
 	getOrPost := []string{http.MethodGet, http.MethodPost}

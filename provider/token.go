@@ -3,7 +3,6 @@ package provider
 import (
 	"log/slog"
 	"net/http"
-	"net/netip"
 
 	"github.com/go-oauth2/oauth2/v4"
 	"github.com/go-oauth2/oauth2/v4/server"
@@ -15,7 +14,6 @@ import (
 type tokenEndpoint struct {
 	manager *grants.Manager
 	library *server.Server
-	proxies []netip.Prefix
 	slots   *slots
 	logger  *slog.Logger
 }
@@ -46,7 +44,6 @@ func (e *tokenEndpoint) token(r *http.Request) (oauth2.TokenInfo, error) {
 		return nil, err
 	}
 	defer release()
-	r.RemoteAddr = clientAddress(r, e.proxies)
 	return e.manager.GenerateAccessToken(r.Context(), oauth2.GrantType(grantType),
 		&oauth2.TokenGenerateRequest{Request: r})
 }

@@ -3,6 +3,8 @@ package provider_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -13,11 +15,21 @@ import (
 type breakable struct {
 	identity.Volatile
 	broken atomic.Bool
+	calls  lockedBuffer // the names of the methods that were called
+}
+
+// called returns the names of the methods that were called since the last time.
+func (b *breakable) called() []string {
+	names := strings.Fields(b.calls.String())
+	b.calls.Reset()
+	slices.Sort(names)
+	return names
 }
 
 var errBroken = errors.New("the volatile store is unreachable")
 
 func (b *breakable) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	_, _ = b.calls.Write([]byte("Put\n"))
 	if b.broken.Load() {
 		return errBroken
 	}
@@ -25,6 +37,7 @@ func (b *breakable) Put(ctx context.Context, key string, value []byte, ttl time.
 }
 
 func (b *breakable) Get(ctx context.Context, key string) ([]byte, error) {
+	_, _ = b.calls.Write([]byte("Get\n"))
 	if b.broken.Load() {
 		return nil, errBroken
 	}
@@ -32,6 +45,7 @@ func (b *breakable) Get(ctx context.Context, key string) ([]byte, error) {
 }
 
 func (b *breakable) Take(ctx context.Context, key string) ([]byte, error) {
+	_, _ = b.calls.Write([]byte("Take\n"))
 	if b.broken.Load() {
 		return nil, errBroken
 	}
@@ -39,15 +53,25 @@ func (b *breakable) Take(ctx context.Context, key string) ([]byte, error) {
 }
 
 func (b *breakable) PutIfAbsent(ctx context.Context, key string, value []byte, ttl time.Duration) (bool, error) {
+	_, _ = b.calls.Write([]byte("PutIfAbsent\n"))
 	if b.broken.Load() {
 		return false, errBroken
 	}
 	return b.Volatile.PutIfAbsent(ctx, key, value, ttl)
 }
 
-func (b *breakable) Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error) {
+func (b *breakable) AllowAll(ctx context.Context, group string, rates ...identity.Rate) (time.Duration, int, error) {
+	_, _ = b.calls.Write([]byte("AllowAll\n"))
 	if b.broken.Load() {
-		return 0, errBroken
+		return 0, 0, errBroken
 	}
-	return b.Volatile.Allow(ctx, key, limit, per)
+	return b.Volatile.AllowAll(ctx, group, rates...)
+}
+
+func (b *breakable) GiveBack(ctx context.Context, group string, rates ...identity.Rate) error {
+	_, _ = b.calls.Write([]byte("GiveBack\n"))
+	if b.broken.Load() {
+		return errBroken
+	}
+	return b.Volatile.GiveBack(ctx, group, rates...)
 }

@@ -38,9 +38,9 @@ func (r remembering) PutIfAbsent(ctx context.Context, key string, value []byte, 
 	return r.Volatile.PutIfAbsent(ctx, key, value, ttl)
 }
 
-func (r remembering) Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error) {
-	fmt.Fprintf(r.kept, "%s\n", key)
-	return r.Volatile.Allow(ctx, key, limit, per)
+func (r remembering) AllowAll(ctx context.Context, group string, rates ...identity.Rate) (time.Duration, int, error) {
+	fmt.Fprintf(r.kept, "%s\n%v\n", group, rates)
+	return r.Volatile.AllowAll(ctx, group, rates...)
 }
 
 // TestNoSessionKeyLeavesTheServer runs every flow, and requires that no answer, log or store contains a secret that

@@ -16,6 +16,7 @@ import (
 	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/password"
 	"github.com/lingpai/lingpai/provider"
 	"github.com/lingpai/lingpai/provider/bounds"
@@ -121,11 +122,13 @@ func (w wiring) wire() services {
 		Profiles: stores.Profiles, AccessTTL: s.AccessTTL, IdleTTL: s.SessionIdle, AbsoluteTTL: s.SessionAbsolute,
 		SessionLimit: s.SessionLimit, Now: w.config.Now, MaxAccessTTL: s.AccessTTLBound(),
 	})
+	limiter := limits.New(limits.Config{Store: w.config.Volatile, Events: stores.Events, Rates: s.Limits(),
+		Meter: metrics, Now: w.config.Now, Logger: w.config.Logger})
 	signIn := signin.New(signin.Config{
 		Clients: registry, Apps: apps, Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions,
 		Events: stores.Events, Volatile: w.config.Volatile, Platforms: w.platforms.byGrant(), Vault: vault,
-		Repeats: repeats, Sealer: w.config.Ring, Hasher: w.hasher,
-		Attempts: signin.AttemptPolicy{PerAddress: s.AddressAttempts}, Now: w.config.Now, Logger: w.config.Logger,
+		Repeats: repeats, Sealer: w.config.Ring, Hasher: w.hasher, Limiter: limiter, Now: w.config.Now,
+		Logger: w.config.Logger,
 	})
 	accessService := access.New(access.Config{
 		Clients: registry, Users: stores.Users, Profiles: stores.Profiles, Sessions: stores.Sessions, Issuer: issuer,
@@ -134,6 +137,7 @@ func (w wiring) wire() services {
 	wechatDataConfig := wechatdata.Config{
 		Access: accessService, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,
 		Profiles: stores.Profiles, Events: stores.Events, Volatile: w.config.Volatile, Repeats: repeats, Vault: vault,
+		Limiter: limiter,
 		AppTokens: wechat.NewAppTokens(wechat.AppTokensConfig{Client: w.platforms.wechat, Store: w.config.Volatile,
 			Sealer: w.config.Ring, Now: w.config.Now}),
 		Meter: metrics, Now: w.config.Now, Logger: w.config.Logger,
@@ -150,9 +154,8 @@ func (w wiring) wire() services {
 	})
 	accountsConfig := accounts.Config{
 		Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions, Profiles: stores.Profiles,
-		Sessions: stores.Sessions, Events: stores.Events, Volatile: w.config.Volatile, Hasher: w.hasher, Prover: signIn,
-		Registrations: accounts.RegistrationPolicy{PerAddress: s.AddressRegistrations, Total: s.Registrations},
-		Grace:         s.DeletionGrace, Now: w.config.Now, Logger: w.config.Logger,
+		Sessions: stores.Sessions, Events: stores.Events, Limiter: limiter, Hasher: w.hasher, Prover: signIn,
+		Grace: s.DeletionGrace, Now: w.config.Now, Logger: w.config.Logger,
 	}
 	if w.config.Accounts != nil {
 		w.config.Accounts(&accountsConfig)

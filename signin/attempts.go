@@ -3,42 +3,69 @@ package signin
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
-	"time"
+	"encoding/hex"
+	"errors"
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/password"
 )
 
-// AttemptPolicy limits password attempts.
-type AttemptPolicy struct {
-	// PerAddress is how many attempts one IP address may make in ten minutes, for all users together; 0 means no
-	// limit. Many people can share an address.
-	PerAddress int
+// attempt is a password attempt that has been counted.
+type attempt struct {
+	address      limits.Uses
+	account      limits.Uses
+	name         string // hashed, since people may type a password into the field of the name
+	from         string // the caller's address
+	neighborhood string // the network that is known if the user has signed in from there
+	networks     knownNetworks
+	known        bool // the neighborhood is one of them
 }
 
-// pairRates returns the limits of attempts on one user from one address. Together they make the delay grow: none for
-// five attempts, then twelve seconds, ninety seconds, 48 minutes. They count by address, so that an attacker elsewhere
-// cannot lock a user out.
-func pairRates() []limits.Rate {
-	return []limits.Rate{{Uses: 5, Period: time.Minute}, {Uses: 10, Period: 15 * time.Minute},
-		{Uses: 30, Period: 24 * time.Hour}}
+// countAttempt counts an attempt, for unknown names too, or rejects it with oauth.TooManyRequests. It runs before the
+// password is hashed, and counting is atomic, so parallel attempts do not get around the limits. It takes two round
+// trips to the volatile store: the first for the address, together with the user's known networks, and the second for
+// the account.
+//
+// The limits of a user and an address make the delay grow: none for five attempts, then twelve seconds, ninety seconds,
+// 48 minutes. The limit of a user from all addresses together would let anybody lock the user out. Therefore a network
+// that lately signed the user in has a bucket of its own, whatever others do.
+func (s *Service) countAttempt(ctx context.Context, username, clientID, address string) (attempt, error) {
+	a := attempt{name: hashName(username), from: address, neighborhood: limits.Neighborhood(address)}
+	about := identity.Event{ClientID: clientID, Detail: "name " + a.name[:nameInEvents]}
+	a.address = limits.ByAddress(limits.PasswordAddress, address).About(about)
+	found := make(chan knownNetworks, 1)
+	go func() { found <- s.known.find(ctx, a.name) }()
+	err := s.limiter.Count(ctx, a.address)
+	a.networks = <-found
+	a.known = address != "" && a.networks.have(a.neighborhood, s.now())
+	if err != nil {
+		return a, err
+	}
+	customer := limits.Customer(address)
+	a.account = limits.InGroup("user/"+a.name).About(about).And(limits.PasswordMinute, customer).
+		And(limits.PasswordQuarter, customer).And(limits.PasswordDay, customer)
+	if a.known {
+		a.account = a.account.And(limits.PasswordUser, a.neighborhood).AndLeniently(limits.PasswordUser, "")
+	} else {
+		a.account = a.account.And(limits.PasswordUser, "")
+	}
+	if err := s.limiter.Count(ctx, a.account); err != nil {
+		s.limiter.GiveBack(ctx, a.address)
+		return a, err
+	}
+	return a, nil
 }
 
-// userRate returns the limit of attempts on one user from all addresses together.
-func userRate() limits.Rate { return limits.Rate{Uses: 100, Period: time.Hour} }
+// nameInEvents is how much of a name's hash audit events have, in hexadecimal digits: enough to tell that two events
+// are about the same name.
+const nameInEvents = 16
 
-// addressPeriod is the period of AttemptPolicy.PerAddress.
-const addressPeriod = 10 * time.Minute
-
-// attempt identifies what is counted. The user name is hashed, because people may type a password into its field.
-type attempt struct{ user, address string }
-
-func newAttempt(username, address string) attempt {
+// hashName returns the hash of a user name, equal for all its spellings.
+func hashName(username string) string {
 	sum := sha256.Sum256([]byte(canonical(username)))
-	return attempt{user: base64.RawURLEncoding.EncodeToString(sum[:16]), address: address}
+	return hex.EncodeToString(sum[:16])
 }
 
 // canonical returns the canonical form of a name, or an invalid name as it is.
@@ -50,74 +77,29 @@ func canonical(username string) string {
 	return canonical
 }
 
-func (a attempt) pairKey(n int) string {
-	return fmt.Sprintf("attempts/pair%d/%s/%s", n, a.user, a.address)
-}
-func (a attempt) userKey() string    { return "attempts/user/" + a.user }
-func (a attempt) addressKey() string { return "attempts/address/" + a.address }
-
-// countAttempt counts an attempt, for unknown names too, or rejects it with oauth.TooManyRequests. It runs before
-// the password is hashed, and counting is atomic, so parallel attempts do not get around the limits.
-func (s *Service) countAttempt(ctx context.Context, a attempt) error {
-	if s.attempts.PerAddress > 0 { // first, so that an address over its limit does not use up a user's attempts
-		rate := limits.Rate{Uses: s.attempts.PerAddress, Period: addressPeriod}
-		if err := s.limiter.Allow(ctx, a.addressKey(), rate, tooManyAttempts); err != nil {
-			return err
-		}
-	}
-	for n, rate := range pairRates() {
-		if err := s.limiter.Allow(ctx, a.pairKey(n), rate, tooManyAttempts); err != nil {
-			return err
-		}
-	}
-	return s.limiter.Allow(ctx, a.userKey(), userRate(), tooManyAttempts)
+// caller returns who waits for the hash of an attempt.
+func (a attempt) caller() password.Caller {
+	return password.Caller{Network: limits.Network(a.from), Known: a.known}
 }
 
-const tooManyAttempts = "Too many attempts. Wait before trying again."
-
-// forgetAttempts resets the counters of a user who has signed in. It keeps the address's counter: an attacker could
-// otherwise reset it by signing in to an account of their own between guesses.
-func (s *Service) forgetAttempts(ctx context.Context, a attempt) {
-	keys := []string{a.userKey()}
-	for n := range pairRates() {
-		keys = append(keys, a.pairKey(n))
-	}
-	for _, key := range keys {
-		if _, err := s.volatile.Take(ctx, key); err != nil && !isNotFound(err) {
-			s.logger.WarnContext(ctx, "cannot reset password attempts", "error", err)
-			return
-		}
-	}
+// succeeded makes typing errors before a right password cost nothing, and remembers the network. It keeps the count of
+// the address: an attacker could otherwise reset it by signing in to an account of their own between guesses. Of the
+// user's total it gives back only this attempt, since the others may be an attacker's.
+func (s *Service) succeeded(ctx context.Context, a attempt) {
+	s.limiter.GiveBack(ctx, a.account.Forgetting(limits.PasswordMinute, limits.PasswordQuarter, limits.PasswordDay))
+	s.known.remember(ctx, a)
 }
 
-// badCodes returns the limit of codes from one address that WeChat rejects: 300 at once, then one every two seconds.
-// Without it, invented codes would use up the app's quota at WeChat. Valid codes are not counted, since many phones
-// share an address.
-func badCodes() limits.Rate { return limits.Rate{Uses: 300, Period: 10 * time.Minute} }
-
-// checkBadCodes returns oauth.TooManyRequests if an address has sent too many bad codes recently.
-func (s *Service) checkBadCodes(ctx context.Context, address string) error {
-	until, err := s.volatile.Get(ctx, blockKey(address))
-	if err != nil { // not blocked; or the store failed, which must not keep valid codes from working
-		return nil
+// failed gives an attempt back if it is not the caller's fault that it failed, and otherwise writes some of them to the
+// audit log. It returns the error.
+func (s *Service) failed(ctx context.Context, a attempt, clientID string, err error) error {
+	refused, ok := errors.AsType[*oauth.Error](err)
+	if !ok || refused.Code.Status() >= 500 {
+		s.limiter.GiveBack(ctx, a.address)
+		s.limiter.GiveBack(ctx, a.account)
+		return err
 	}
-	if at, err := time.Parse(time.RFC3339Nano, string(until)); err == nil && s.now().Before(at) {
-		return &oauth.Error{Code: oauth.TooManyRequests,
-			Description: "Too many codes were rejected. Wait before trying again.", RetryAfter: at.Sub(s.now())}
-	}
-	return nil
+	s.limiter.Record(ctx, a.name+"/"+limits.Network(a.from), identity.Event{Kind: identity.EventSignInFailed,
+		ClientID: clientID, Detail: "password, name " + a.name[:nameInEvents]})
+	return err
 }
-
-// countBadCode counts a code that WeChat rejected, and blocks its address if it exceeds the limit.
-func (s *Service) countBadCode(ctx context.Context, address string) {
-	rate := badCodes()
-	wait, err := s.volatile.Allow(ctx, "bad_codes/"+address, rate.Uses, rate.Period)
-	if err == nil && wait > 0 {
-		err = s.volatile.Put(ctx, blockKey(address), s.now().Add(wait).AppendFormat(nil, time.RFC3339Nano), wait)
-	}
-	if err != nil {
-		s.logger.WarnContext(ctx, "cannot count bad codes", "error", err)
-	}
-}
-
-func blockKey(address string) string { return "bad_codes/blocked/" + address }

@@ -2,7 +2,6 @@ package signin
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/lingpai/lingpai/clients"
@@ -72,15 +71,17 @@ func (s *Service) Exchange(ctx context.Context, r Request, code Code, repeat str
 	return exchange, nil
 }
 
-// ask sends a code to its platform. It counts rejected codes by address.
+// ask sends a code to its platform. It counts rejected codes, but not those that cannot be the platform's.
 func (s *Service) ask(ctx context.Context, r Request, app identity.App, code Code) (Login, error) {
-	if err := s.checkBadCodes(ctx, r.Address); err != nil {
+	if !wechat.PlausibleCode(code.Text) {
+		return Login{}, s.platformFailed(ctx, r.Client, code.Platform, wechat.ErrBadCode)
+	}
+	uses, err := s.countCode(ctx, r)
+	if err != nil {
 		return Login{}, err
 	}
 	login, err := code.Platform.Exchange(ctx, app, code.Text)
-	if errors.Is(err, wechat.ErrBadCode) {
-		s.countBadCode(ctx, r.Address)
-	}
+	s.judged(ctx, r, uses, err)
 	if err != nil {
 		return Login{}, s.platformFailed(ctx, r.Client, code.Platform, err)
 	}
@@ -89,6 +90,7 @@ func (s *Service) ask(ctx context.Context, r Request, app identity.App, code Cod
 
 // Person returns the user that an exchange identified, who is created on the first sign-in. It returns
 //   - oauth.InvalidGrant if the user is disabled or will be deleted,
+//   - oauth.TooManyRequests if the user signs in too often,
 //   - oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Person(ctx context.Context, r Request, exchange Exchange) (Person, error) {
 	app, login := exchange.App, exchange.Login
@@ -102,6 +104,9 @@ func (s *Service) Person(ctx context.Context, r Request, exchange Exchange) (Per
 		return Person{}, oauth.NewError(oauth.InvalidGrant, "This user is disabled.")
 	}
 	if err := s.checkDeletion(ctx, r, user); err != nil {
+		return Person{}, err
+	}
+	if err := s.countSignIn(ctx, r, user); err != nil {
 		return Person{}, err
 	}
 	s.keepSessionKey(ctx, r.Client, app.ID, login, exchange.At)

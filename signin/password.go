@@ -20,34 +20,38 @@ const hashRetry = 2 * time.Second
 // Password authenticates a user by user name and password. It counts the attempt before it hashes the password, and
 // hashes the password even if the user is unknown. It returns
 //   - oauth.InvalidGrant if the name or the password is wrong, or the user is disabled or will be deleted,
-//   - oauth.TooManyRequests if there were too many attempts,
+//   - oauth.TooManyRequests if there were too many attempts, or the user signs in too often,
 //   - oauth.TemporarilyUnavailable if the store fails or too many passwords are being hashed.
 func (s *Service) Password(ctx context.Context, r Request, username, secret string) (identity.User, error) {
-	attempt := newAttempt(username, r.Address)
-	if err := s.countAttempt(ctx, attempt); err != nil {
-		return identity.User{}, err
-	}
-	user, err := s.checkPassword(ctx, r, username, secret)
+	attempt, err := s.countAttempt(ctx, username, r.Client.ID, r.Address)
 	if err != nil {
 		return identity.User{}, err
 	}
-	s.forgetAttempts(ctx, attempt)
-	return user, s.checkDeletion(ctx, r, user)
+	user, err := s.checkPassword(ctx, attempt.caller(), username, secret)
+	if err != nil {
+		return identity.User{}, s.failed(ctx, attempt, r.Client.ID, err)
+	}
+	s.succeeded(ctx, attempt)
+	if err := s.checkDeletion(ctx, r, user); err != nil {
+		return identity.User{}, err
+	}
+	return user, s.countSignIn(ctx, r, user)
 }
 
 // checkPassword returns the enabled user with this name and password, or errBadPassword.
-func (s *Service) checkPassword(ctx context.Context, r Request, username, secret string) (identity.User, error) {
+func (s *Service) checkPassword(ctx context.Context, caller password.Caller, username, secret string,
+) (identity.User, error) {
 	user, err := s.users.FindByUsername(ctx, username)
 	if err != nil && !isNotFound(err) {
 		return identity.User{}, oauth.StoreFailed(err)
 	}
 	if user.PasswordHash == "" {
-		if err := s.hasher.CheckUnknown(ctx, r.Address, canonical(username), secret); err != nil {
+		if err := s.hasher.CheckUnknown(ctx, caller, canonical(username), secret); err != nil {
 			return identity.User{}, hasherFailed(err)
 		}
 		return identity.User{}, errBadPassword
 	}
-	right, outdated, err := s.hasher.Check(ctx, r.Address, user.PasswordHash, secret)
+	right, outdated, err := s.hasher.Check(ctx, caller, user.PasswordHash, secret)
 	switch {
 	case err != nil:
 		return identity.User{}, hasherFailed(err)
@@ -55,7 +59,7 @@ func (s *Service) checkPassword(ctx context.Context, r Request, username, secret
 		return identity.User{}, errBadPassword
 	}
 	if outdated {
-		s.renewHash(ctx, r, user, secret)
+		s.renewHash(ctx, caller, user, secret)
 	}
 	return user, nil
 }
@@ -70,8 +74,8 @@ func hasherFailed(err error) error {
 
 // renewHash replaces a hash that was imported or has outdated parameters. That is possible only during a sign-in, when
 // the password is known. If it fails, the sign-in still succeeds, and the next one tries again.
-func (s *Service) renewHash(ctx context.Context, r Request, user identity.User, secret string) {
-	hash, err := s.hasher.Hash(ctx, r.Address, secret)
+func (s *Service) renewHash(ctx context.Context, caller password.Caller, user identity.User, secret string) {
+	hash, err := s.hasher.Hash(ctx, caller, secret)
 	if err == nil {
 		_, err = s.users.ReplacePasswordHash(ctx, user.ID, user.PasswordHash, hash)
 	}

@@ -19,31 +19,31 @@ func (s *Service) ProvePassword(ctx context.Context, user identity.User, secret,
 	if user.Username == "" || user.PasswordHash == "" {
 		return errNotProved
 	}
-	attempt := newAttempt(user.Username, address)
-	if err := s.countAttempt(ctx, attempt); err != nil {
+	attempt, err := s.countAttempt(ctx, user.Username, "", address)
+	if err != nil {
 		return err
 	}
-	right, _, err := s.hasher.Check(ctx, address, user.PasswordHash, secret)
+	right, _, err := s.hasher.Check(ctx, attempt.caller(), user.PasswordHash, secret)
 	switch {
 	case err != nil:
-		return hasherFailed(err)
+		return s.failed(ctx, attempt, "", hasherFailed(err))
 	case !right:
-		return errNotProved
+		return s.failed(ctx, attempt, "", errNotProved)
 	}
-	s.forgetAttempts(ctx, attempt)
+	s.succeeded(ctx, attempt)
 	return nil
 }
 
-// ProveCode exchanges a code of one of a client's apps and returns the account at the platform. It creates no user. It
-// returns
+// ProveCode exchanges a code of one of a client's apps for a signed-in user, and returns the account at the platform.
+// It creates no user. It returns
 //   - oauth.InvalidRequest if appID does not name an app of the client, or is empty and the client has several,
 //   - oauth.InvalidGrant if the platform rejects the code or the user,
 //   - oauth.UnauthorizedClient if the code passed through a browser,
-//   - oauth.TooManyRequests if the address has sent too many bad codes,
+//   - oauth.TooManyRequests if the user has sent too many bad codes,
 //   - oauth.ServerError if the app is not registered here or the platform rejects its configuration,
 //   - oauth.TemporarilyUnavailable if the platform or the store fails.
-func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address string) (identity.ExternalIdentity,
-	error) {
+func (s *Service) ProveCode(ctx context.Context, user identity.User, clientID, appID, code, address string,
+) (identity.ExternalIdentity, error) {
 	client, err := s.clients.Find(ctx, clientID)
 	if err != nil {
 		return identity.ExternalIdentity{}, oauth.StoreFailed(err)
@@ -61,7 +61,8 @@ func (s *Service) ProveCode(ctx context.Context, clientID, appID, code, address 
 	// The client has not authenticated here, only its user has. So reject codes that pass through a browser, even if
 	// the client's record says that it is confidential.
 	client.Confidential = false
-	exchange, err := s.Exchange(ctx, Request{Client: client, Address: address}, Code{platform, appID, code}, "")
+	exchange, err := s.Exchange(ctx, Request{Client: client, Address: address, userID: user.ID},
+		Code{platform, appID, code}, "")
 	if err != nil {
 		return identity.ExternalIdentity{}, err
 	}

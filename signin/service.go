@@ -29,7 +29,7 @@ type Config struct {
 	Repeats   *idempotency.Requests
 	Sealer    wechat.PerIdentitySealer
 	Hasher    *password.Hasher
-	Attempts  AttemptPolicy
+	Limiter   *limits.Limiter
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
@@ -44,12 +44,12 @@ type Service struct {
 	events    identity.Events
 	volatile  identity.Volatile
 	limiter   *limits.Limiter
+	known     networkMemory
 	platforms map[string]Platform
 	vault     *wechat.Vault
 	repeats   *idempotency.Requests
 	sealer    wechat.PerIdentitySealer
 	hasher    *password.Hasher
-	attempts  AttemptPolicy
 	now       func() time.Time
 	logger    *slog.Logger
 }
@@ -58,9 +58,10 @@ type Service struct {
 func New(c Config) *Service {
 	return &Service{
 		clients: c.Clients, apps: c.Apps, users: c.Users, accounts: c.Accounts, deletions: c.Deletions,
-		events: c.Events, volatile: c.Volatile, limiter: limits.New(c.Volatile), platforms: c.Platforms,
+		events: c.Events, volatile: c.Volatile, limiter: c.Limiter, platforms: c.Platforms,
+		known: networkMemory{c.Volatile, c.Now, c.Logger},
 		vault: c.Vault, repeats: c.Repeats, sealer: c.Sealer, hasher: c.Hasher,
-		attempts: c.Attempts, now: c.Now, logger: c.Logger,
+		now: c.Now, logger: c.Logger,
 	}
 }
 
@@ -68,7 +69,10 @@ func New(c Config) *Service {
 type Request struct {
 	Client         clients.Client
 	Address        string // the caller's IP address, as reported by a trusted proxy if there is one
+	Device         string // from the User-Agent header
 	RestoreAccount bool   // cancels a requested deletion of the account
+
+	userID string // who sends a code as a proof; "" for a sign-in
 }
 
 // Platforms returns the platforms by grant type.

@@ -34,7 +34,7 @@ type Login struct {
 // The error is always an *Error whose class is one of the sentinel errors of
 // this package. A ctx that ends first yields ErrUnavailable.
 func (c *Client) CodeToSession(ctx context.Context, credentials Credentials, code string) (Login, error) {
-	if !plausibleCode(code) {
+	if !PlausibleCode(code) {
 		return Login{}, &Error{Class: ErrBadCode, Reason: "implausible code"}
 	}
 	return call(ctx, c, "code2Session", credentials.AppID, func(ctx context.Context) (Login, error) {
@@ -56,10 +56,12 @@ func (c *Client) CodeToSession(ctx context.Context, credentials Credentials, cod
 	})
 }
 
-// plausibleCode accepts the characters of all variants of Base64. Codes are opaque,
+// PlausibleCode reports whether a text can be a code of WeChat or QQ. Others are never sent.
+//
+// It accepts the characters of all variants of Base64. Codes are opaque,
 // but real ones have no others, and a text that makes a gateway fail must not reach it:
 // the failure would count as an outage.
-func plausibleCode(code string) bool {
+func PlausibleCode(code string) bool {
 	if code == "" || len(code) > maxCode {
 		return false
 	}

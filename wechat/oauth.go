@@ -41,7 +41,7 @@ func (l OAuthLogin) AllowsProfile() bool {
 // The error is always an *Error whose class is one of the sentinel errors of
 // this package. A ctx that ends first yields ErrUnavailable.
 func (c *Client) OAuthCode(ctx context.Context, credentials Credentials, code string) (OAuthLogin, error) {
-	if !plausibleCode(code) {
+	if !PlausibleCode(code) {
 		return OAuthLogin{}, &Error{Class: ErrBadCode, Reason: "implausible code"}
 	}
 	return call(ctx, c, "snsAccessToken", credentials.AppID, func(ctx context.Context) (OAuthLogin, error) {

@@ -34,7 +34,7 @@ func phoneClasses() map[int]error {
 // used once, so after ErrUnavailable it may be used up, and charged, unless NotSent is set.
 func (a *AppTokens) PhoneNumber(ctx context.Context, credentials Credentials, code, openID string) (Phone, error) {
 	switch {
-	case !plausibleCode(code):
+	case !PlausibleCode(code):
 		return Phone{}, &Error{Class: ErrBadCode, Reason: "implausible code"}
 	case !plausibleIdentifier(openID): // without openid, WeChat accepts any user's code
 		return Phone{}, &Error{Class: ErrUnavailable, Reason: "implausible openid"}

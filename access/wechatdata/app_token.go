@@ -28,10 +28,6 @@ type AppToken struct {
 	ClientID    string `json:"-"` // the client that requested it
 }
 
-// appTokenRate limits how often a client may request the token of an app. A client should cache the token until it
-// expires, so this leaves room for its replicas.
-func appTokenRate() limits.Rate { return limits.Rate{Uses: 60, Period: time.Minute} }
-
 // appTokenAudit is the minimum time between two audit events about a client's tokens of an app.
 const appTokenAudit = time.Hour
 
@@ -47,6 +43,7 @@ type AppTokens struct {
 	apps     identity.Apps
 	events   identity.Events
 	volatile identity.Volatile
+	limiter  *limits.Limiter
 	tokens   *wechat.AppTokens
 	now      func() time.Time
 	logger   *slog.Logger
@@ -55,8 +52,8 @@ type AppTokens struct {
 // NewAppTokens returns an AppTokens.
 func NewAppTokens(c Config) *AppTokens {
 	return &AppTokens{
-		access: c.Access, apps: c.Apps, events: c.Events, volatile: c.Volatile, tokens: c.AppTokens,
-		now: c.Now, logger: c.Logger,
+		access: c.Access, apps: c.Apps, events: c.Events, volatile: c.Volatile, limiter: c.Limiter,
+		tokens: c.AppTokens, now: c.Now, logger: c.Logger,
 	}
 }
 
@@ -77,16 +74,14 @@ func (a *AppTokens) AppToken(ctx context.Context, bearer string, form url.Values
 	if err != nil {
 		return AppToken{}, err
 	}
-	if err := a.count(ctx, client.ID, appID); err != nil {
-		return AppToken{}, err
-	}
-	credentials, err := credentialsOf(ctx, a.apps, appID)
+	uses, err := a.count(ctx, client.ID, appID)
 	if err != nil {
 		return AppToken{}, err
 	}
-	token, err := a.tokens.Token(ctx, credentials)
+	token, err := a.token(ctx, appID)
 	if err != nil {
-		return AppToken{}, wechatFailed(err)
+		a.limiter.GiveBack(ctx, uses)
+		return AppToken{}, err
 	}
 	a.audit(ctx, client.ID, appID)
 	life := math.Floor(token.Expires.Sub(a.now()).Seconds())
@@ -111,20 +106,30 @@ func (a *AppTokens) clientOf(ctx context.Context, bearer string) (clients.Client
 	return client, nil
 }
 
-// count returns oauth.TooManyRequests if a client asks too often. It accepts the request if the store fails, because
-// few requests reach WeChat anyway.
-func (a *AppTokens) count(ctx context.Context, client, appID string) error {
-	rate := appTokenRate()
-	wait, err := a.volatile.Allow(ctx, "app_token/"+appTokenKey(client, appID), rate.Uses, rate.Period)
-	switch {
-	case err != nil:
-		a.logger.WarnContext(ctx, "cannot count a request for an app token", "error", err)
-	case wait > 0:
-		return &oauth.Error{Code: oauth.TooManyRequests,
-			Description: "Too many requests for the token of this app. Cache it for expires_in seconds.",
-			RetryAfter:  wait}
+// token returns the token of an app.
+func (a *AppTokens) token(ctx context.Context, appID string) (wechat.AppToken, error) {
+	credentials, err := credentialsOf(ctx, a.apps, appID)
+	if err != nil {
+		return wechat.AppToken{}, err
 	}
-	return nil
+	token, err := a.tokens.Token(ctx, credentials)
+	if err != nil {
+		return wechat.AppToken{}, wechatFailed(err)
+	}
+	return token, nil
+}
+
+// count returns oauth.TooManyRequests if a client asks too often: it should cache the token until it expires. The limit
+// leaves room for its replicas. count accepts the request if the store fails, because few requests reach WeChat anyway.
+func (a *AppTokens) count(ctx context.Context, client, appID string) (limits.Uses, error) {
+	uses := limits.Of(limits.AppTokens, appTokenKey(client, appID)).
+		About(identity.Event{ClientID: client, Detail: appID})
+	err := a.limiter.Count(ctx, uses)
+	if err != nil && !errors.Is(err, oauth.TooManyRequests) {
+		a.logger.WarnContext(ctx, "cannot count a request for an app token", "error", err)
+		return limits.Uses{}, nil
+	}
+	return uses, err
 }
 
 // appTokenKey returns a short key for a client and an app. A client's id alone could be too long.

@@ -29,9 +29,6 @@ var (
 	}
 )
 
-// phoneRate limits how often a user may try, because each valid code costs money.
-func phoneRate() limits.Rate { return limits.Rate{Uses: 3, Period: 24 * time.Hour} }
-
 const (
 	// phoneTimeout limits a request for a phone number, which asks WeChat for an app token and for the number.
 	phoneTimeout = 15 * time.Second
@@ -101,14 +98,17 @@ func (s *Service) phoneByCode(ctx context.Context, r phoneRequest) (identity.Pho
 
 // askPhone buys a number, stores it, and counts the outcome.
 func (s *Service) askPhone(ctx context.Context, r phoneRequest, repeat string) (identity.Phone, error) {
-	phone, err := s.buyPhone(ctx, r)
-	if err == nil {
+	phone, err := s.countPhone(ctx, r, func() (identity.Phone, error) {
+		phone, err := s.buyPhone(ctx, r)
+		if err != nil {
+			return identity.Phone{}, err
+		}
 		bought := boughtPhone{Phone: phone}
 		if repeat != "" {
 			s.repeats.Keep(ctx, repeat, bought, phoneLifetime)
 		}
-		phone, err = s.storePhone(ctx, r, repeat, bought)
-	}
+		return s.storePhone(ctx, r, repeat, bought)
+	})
 	s.meter.PhoneRequested(r.app.ID, phoneOutcome(err))
 	return phone, err
 }
@@ -134,11 +134,26 @@ func (s *Service) storePhone(ctx context.Context, r phoneRequest, repeat string,
 	return bought.Phone, nil
 }
 
-// buyPhone gets a number from WeChat. If WeChat certainly charged nothing, it refunds the budget.
-func (s *Service) buyPhone(ctx context.Context, r phoneRequest) (identity.Phone, error) {
-	if err := s.allow(ctx, "phone/"+r.userID, phoneRate()); err != nil {
+// countPhone calls buy if the user may try, which is a few times a day, because each valid code costs money. What fails
+// by our or WeChat's fault does not count, nor does a code that never reaches WeChat.
+func (s *Service) countPhone(ctx context.Context, r phoneRequest, buy func() (identity.Phone, error)) (identity.Phone,
+	error) {
+	if !wechat.PlausibleCode(r.code) {
+		return identity.Phone{}, errPhoneCode
+	}
+	uses := limits.Of(limits.PhoneNumbers, r.userID).About(identity.Event{UserID: r.userID, Detail: r.app.ID})
+	if err := s.limiter.Count(ctx, uses); err != nil {
 		return identity.Phone{}, err
 	}
+	phone, err := buy()
+	if err != nil && !errors.Is(err, oauth.InvalidGrant) {
+		s.limiter.GiveBack(ctx, uses)
+	}
+	return phone, err
+}
+
+// buyPhone gets a number from WeChat. If WeChat certainly charged nothing, it refunds the budget.
+func (s *Service) buyPhone(ctx context.Context, r phoneRequest) (identity.Phone, error) {
 	within, err := s.apps.SpendPhone(ctx, r.app.Platform, r.app.ID)
 	if err != nil {
 		return identity.Phone{}, oauth.StoreFailed(err)

@@ -24,6 +24,7 @@ type Config struct {
 	Profiles  identity.Profiles
 	Events    identity.Events
 	Volatile  identity.Volatile
+	Limiter   *limits.Limiter
 	Repeats   *idempotency.Requests
 	AppTokens *wechat.AppTokens
 	Vault     *wechat.Vault
@@ -69,14 +70,9 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		access: c.Access, apps: c.Apps, users: c.Users, accounts: c.Accounts, profiles: c.Profiles,
-		events: c.Events, volatile: c.Volatile, repeats: c.Repeats, limiter: limits.New(c.Volatile),
+		events: c.Events, volatile: c.Volatile, repeats: c.Repeats, limiter: c.Limiter,
 		appTokens: c.AppTokens, vault: c.Vault, meter: c.Meter, now: c.Now, logger: c.Logger,
 	}
-}
-
-// allow counts an attempt of a user, or rejects it with oauth.TooManyRequests.
-func (s *Service) allow(ctx context.Context, key string, rate limits.Rate) error {
-	return s.limiter.Allow(ctx, key, rate, "Too many attempts. Wait before trying again.")
 }
 
 // credentialsOf returns the AppID and the AppSecret of an app.

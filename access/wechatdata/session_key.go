@@ -6,15 +6,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
-	"time"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
 )
-
-// sessionKeyRate limits how often WeChat is asked about the key of one account, since WeChat has a limit too.
-func sessionKeyRate() limits.Rate { return limits.Rate{Uses: 10, Period: time.Minute} }
 
 // SessionKeyState is the state of a user's stored session key. The key itself is never returned.
 type SessionKeyState struct {
@@ -39,7 +36,7 @@ func (s *Service) CheckSessionKey(ctx context.Context, bearer string, form url.V
 	}
 	valid, err := s.appTokens.CheckSession(ctx, k.credentials, k.account.OpenID, k.key)
 	if err != nil {
-		return SessionKeyState{}, sessionKeyFailed(err)
+		return SessionKeyState{}, s.sessionKeyFailed(ctx, k, err)
 	}
 	return SessionKeyState{AppID: k.account.AppID, Valid: valid, UserID: k.userID}, nil
 }
@@ -55,7 +52,7 @@ func (s *Service) ResetSessionKey(ctx context.Context, bearer string, form url.V
 	ctx = context.WithoutCancel(ctx) // store the new key even if the client disconnects
 	fresh, err := s.appTokens.ResetSession(ctx, k.credentials, k.account.OpenID, k.key)
 	if err != nil {
-		return SessionKeyState{}, sessionKeyFailed(err)
+		return SessionKeyState{}, s.sessionKeyFailed(ctx, k, err)
 	}
 	if err := s.vault.Keep(ctx, k.account, fresh, s.now()); err != nil {
 		return SessionKeyState{}, oauth.StoreFailed(err)
@@ -68,6 +65,7 @@ type sessionKey struct {
 	dataSubject
 	credentials wechat.Credentials
 	key         wechat.SessionKey
+	uses        limits.Uses // of the limit
 }
 
 // sessionKeyOf returns a user's session key. It returns oauth.TooManyRequests if WeChat was asked about it too often.
@@ -81,18 +79,24 @@ func (s *Service) sessionKeyOf(ctx context.Context, bearer string, form url.Valu
 		return sessionKey{}, vaultFailed(err)
 	}
 	sum := sha256.Sum256([]byte(subject.account.AppID + " " + subject.account.OpenID))
-	counted := "session_key/" + base64.RawURLEncoding.EncodeToString(sum[:16])
-	if err := s.allow(ctx, counted, sessionKeyRate()); err != nil {
+	uses := limits.Of(limits.SessionKeys, base64.RawURLEncoding.EncodeToString(sum[:16])).
+		About(identity.Event{UserID: subject.userID, Detail: subject.account.AppID})
+	if err := s.limiter.Count(ctx, uses); err != nil { // WeChat has a limit too
 		return sessionKey{}, err
 	}
 	credentials, err := s.credentialsOf(ctx, subject.account.AppID)
-	return sessionKey{subject, credentials, key}, err
+	if err != nil {
+		s.limiter.GiveBack(ctx, uses)
+	}
+	return sessionKey{subject, credentials, key, uses}, err
 }
 
-// sessionKeyFailed converts an error of WeChat about a session key to an OAuth error.
-func sessionKeyFailed(err error) error {
+// sessionKeyFailed converts an error of WeChat about a session key to an OAuth error. It gives back what WeChat did not
+// answer.
+func (s *Service) sessionKeyFailed(ctx context.Context, k sessionKey, err error) error {
 	if errors.Is(err, wechat.ErrStaleKey) {
 		return vaultFailed(err)
 	}
+	s.limiter.GiveBack(ctx, k.uses)
 	return wechatFailed(err)
 }

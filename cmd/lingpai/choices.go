@@ -65,6 +65,7 @@ func suggestFlag(cmd *cobra.Command, name string) string {
 func eventKinds() []string {
 	return []string{
 		identity.EventSessionEnded, identity.EventRefreshRefused, identity.EventRefreshAhead,
+		identity.EventSignInFailed, identity.EventSignInThrottled, identity.EventLimitReached,
 		identity.EventRefreshClock,
 		identity.EventUnionConflict, identity.EventUserBlocked, identity.EventAppTokenGiven,
 		identity.EventClientCreated, identity.EventClientSecret, identity.EventClientRefreshKeys,

@@ -18,7 +18,7 @@ func TestMetricsShowRefreshesAndPhoneBudgets(t *testing.T) {
 	t.Parallel()
 	simulator := newOperator(t).simulates()
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=http://127.0.0.1:8080", "LINGPAI_WECHAT_BASE_URL="+simulator,
-		"LINGPAI_METRICS_ADDR=127.0.0.1:0")
+		"LINGPAI_METRICS_ADDR=127.0.0.1:0", "LINGPAI_LIMITS_OVERRIDES=sign_ins=2/24h")
 	o.okWith(simSecret, "apps", "add", appID, "--phone-budget", "1")
 	o.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--grant", "refresh_token", "--app", appID,
 		"--audience", "https://api.example.com", "--scope", "openid", "--scope", "phone")
@@ -51,6 +51,10 @@ func TestMetricsShowRefreshesAndPhoneBudgets(t *testing.T) {
 	ask(refresh)
 	ask(refresh) // a parallel caller, within the window
 
+	tooMany, err := http.PostForm(base+"/token", signIn())
+	require.NoError(t, err)
+	require.NoError(t, tooMany.Body.Close())
+	require.Equal(t, http.StatusTooManyRequests, tooMany.StatusCode)
 	fetch(t, base+"/nowhere", http.StatusNotFound)
 	fetch(t, base+"/token", http.StatusMethodNotAllowed)
 
@@ -61,6 +65,7 @@ func TestMetricsShowRefreshesAndPhoneBudgets(t *testing.T) {
 		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="verified"} 1`,
 		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="over_budget"} 1`,
 		`lingpai_phone_numbers_used{appid="` + appID + `"} 1`, `lingpai_phone_numbers_budget{appid="` + appID + `"} 1`,
+		`lingpai_limited_total{limit="sign_ins"} 1`,
 		`lingpai_signing_backend{backend="` + keys.BuiltBackend() + `"} 1`,
 		`lingpai_http_request_duration_seconds_count{code="200",method="post",route="token"} 4`,
 		`lingpai_http_request_duration_seconds_count{code="404",method="get",route="none"} 1`,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/keys"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/storage/redis"
 	"github.com/lingpai/lingpai/storage/sql"
 )
@@ -180,6 +181,29 @@ func parseLogFormat(c *Settings, value string) error {
 		return errors.New("neither json nor text")
 	}
 	c.LogFormat = value
+	return nil
+}
+
+func parseLimits(c *Settings, value string) error {
+	for text := range strings.SplitSeq(value, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		name, written, _ := strings.Cut(text, "=")
+		own := map[limits.Name]string{limits.PasswordAddress: "password.address_attempts",
+			limits.AddressRegistrations: "account.address_registrations", limits.Registrations: "account.registrations"}
+		if key, has := own[limits.Name(name)]; has {
+			return fmt.Errorf("%s has a setting of its own, %s", name, key)
+		}
+		rate, err := limits.ParseRate(written)
+		if err != nil || !limits.Known(limits.Name(name)) {
+			return errors.New("an entry is not the name of a limit and its rate")
+		}
+		if c.LimitOverrides == nil {
+			c.LimitOverrides = map[limits.Name]limits.Rate{}
+		}
+		c.LimitOverrides[limits.Name(name)] = rate
+	}
 	return nil
 }
 

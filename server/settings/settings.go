@@ -5,12 +5,14 @@ package settings
 
 import (
 	"log/slog"
+	"maps"
 	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 )
 
 // Settings are all parsed settings. [Defaults] returns the default values.
@@ -41,6 +43,7 @@ type Settings struct {
 	SessionAbsolute                     time.Duration
 	SessionLimit                        int
 	AddressAttempts                     int
+	LimitOverrides                      map[limits.Name]limits.Rate
 	AuditRetention                      time.Duration // 0: for ever
 	MetricsAddr                         string
 	LogLevel                            slog.Level
@@ -55,6 +58,24 @@ const usualRetention = 180 * 24 * time.Hour
 // ForgetsEarly reports whether the audit log is kept for a shorter time than usual.
 func (s Settings) ForgetsEarly() bool {
 	return s.AuditRetention != 0 && s.AuditRetention < usualRetention
+}
+
+// Limits returns the rates of limits that are not those of [limits.All].
+func (s Settings) Limits() map[limits.Name]limits.Rate {
+	rates := map[limits.Name]limits.Rate{}
+	for _, limit := range limits.All() {
+		switch limit.Name {
+		case limits.PasswordAddress:
+			limit.Rate.Uses = s.AddressAttempts
+		case limits.AddressRegistrations:
+			limit.Rate.Uses = s.AddressRegistrations
+		case limits.Registrations:
+			limit.Rate.Uses = s.Registrations
+		}
+		rates[limit.Name] = limit.Rate
+	}
+	maps.Copy(rates, s.LimitOverrides)
+	return rates
 }
 
 // DatabaseFile returns the path of an SQLite database, or "" for PostgreSQL.

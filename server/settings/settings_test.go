@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 )
 
 // aKey is a master key for tests.
@@ -50,6 +51,18 @@ func TestDefaultsAreAllowed(t *testing.T) {
 	require.Equal(t, "lingpai.db", c.DatabaseFile())
 	require.False(t, c.IsSimulated(identity.PlatformWechat))
 	require.Equal(t, Defaults(), c)
+}
+
+func TestLimitsAreOverridden(t *testing.T) {
+	c, err := parsed(t, "--limits-overrides", "sign_ins=100/1h, phone_numbers=0/24h", "--account-registrations", "7")
+	require.NoError(t, err)
+	rates := c.Limits()
+	require.Equal(t, limits.Rate{Uses: 100, Period: time.Hour}, rates[limits.SignIns])
+	require.Zero(t, rates[limits.PhoneNumbers].Uses)
+	require.Equal(t, limits.Rate{Uses: 7, Period: time.Hour}, rates[limits.Registrations])
+	for _, limit := range limits.All() {
+		require.Equal(t, limit.Rate, Defaults().Limits()[limit.Name], "the defaults of settings are those of the table")
+	}
 }
 
 func TestFlagsWinOverEnvironmentAndThatOverFile(t *testing.T) {
@@ -97,6 +110,9 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 			"127.0.0.1:65536", "127.0.0.1:-1"},
 		"server.issuer": {"login.example.com", "ftp://x", "https://x/", "https://x?a=b",
 			"https://x#f", "https://u:p@x", "https://"},
+		"limits.overrides": {"sign_ins", "sign_ins=", "sign_ins=60", "sign_ins=1/0s", "sign_ins=-1/1h",
+			"sign_ins=1000001/1h", "sign_ins=60/721h", "sign_ins=60/1", "nonsense=60/1h", "registrations=60/1h",
+			"password_address=60/1h", "sign_ins=60/1h,=", "sign_ins=6 0/1h"},
 		"server.trusted_proxies":     {"proxy", "10.0.0.0/33", "10.0.0.1,x"},
 		"server.allow_insecure_http": {"", "yes", "2"},
 		"database.url": {"", "lingpai.db", "sqlite:", "mysql://h/d", "postgres://", "postgres://h",

@@ -121,6 +121,9 @@ func sessionSettings() []setting {
 		{key: "password.address_attempts", fallback: "300",
 			usage: "maximum number of password attempts from one address in ten minutes, 0 (no limit) to 1000000",
 			parse: integer(func(c *Settings) *int { return &c.AddressAttempts }, 0, 1000000)},
+		{key: "limits.overrides", usage: "other limits than the defaults, separated by commas, such as " +
+			"sign_ins=100/1h,phone_numbers=5/24h: a name, up to 1000000 uses (0: no limit) and a period up to 720h",
+			parse: parseLimits},
 	}
 }
 

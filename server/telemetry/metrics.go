@@ -14,6 +14,7 @@ import (
 	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/provider/bounds"
 )
 
@@ -25,6 +26,7 @@ type Metrics struct {
 	registry  *prometheus.Registry
 	refreshes *prometheus.CounterVec
 	phones    *prometheus.CounterVec
+	limited   *prometheus.CounterVec
 	answers   *prometheus.HistogramVec
 	shed      *prometheus.CounterVec
 }
@@ -33,6 +35,7 @@ var (
 	_ grants.Meter     = (*Metrics)(nil)
 	_ wechatdata.Meter = (*Metrics)(nil)
 	_ bounds.Meter     = (*Metrics)(nil)
+	_ limits.Meter     = (*Metrics)(nil)
 )
 
 // New returns metrics that count requests and reports of the services. At each scrape they read how many phone
@@ -50,6 +53,10 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 			Name: "lingpai_phone_numbers_asked_total",
 			Help: "Requests for phone numbers by code, by outcome.",
 		}, []string{"appid", "outcome"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lingpai_limited_total",
+			Help: "Requests that a limit refused, by the name of the limit.",
+		}, []string{"limit"}),
 		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "lingpai_http_request_duration_seconds", Help: "Requests by route, status and method.",
 			Buckets: prometheus.DefBuckets,
@@ -63,7 +70,7 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 	for _, resource := range bounds.Resources() {
 		m.shed.WithLabelValues(resource) // so that a first one is an increase
 	}
-	m.registry.MustRegister(m.refreshes, m.phones, m.answers, m.shed, phoneUses{apps}, signingBackend(backend),
+	m.registry.MustRegister(m.refreshes, m.phones, m.limited, m.answers, m.shed, phoneUses{apps}, signingBackend(backend),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -89,6 +96,9 @@ func (m *Metrics) Watch(connections, bodyBytes func() int64) {
 			Help: "Bytes reserved for request bodies, bounded by 8 KiB for each of server.connections."},
 			func() float64 { return float64(bodyBytes()) }))
 }
+
+// Limited implements limits.Meter.
+func (m *Metrics) Limited(limit string) { m.limited.WithLabelValues(limit).Inc() }
 
 // phoneUses reports at each scrape how much of their budgets the apps have used, over all replicas.
 type phoneUses struct{ apps identity.Apps }

@@ -88,7 +88,7 @@ func TestFullStore(t *testing.T) {
 		for n := range 10 * room {
 			requireAllowed(t, store, fmt.Sprint("flood ", n))
 		}
-		wait, err := store.Allow(t.Context(), "under attack", 5, time.Hour)
+		wait, err := allow(t, store, "under attack", 5, time.Hour)
 		require.NoError(t, err)
 		require.Positive(t, wait)
 	})
@@ -115,18 +115,23 @@ func TestStoreStaysBounded(t *testing.T) {
 func TestStoreRejects(t *testing.T) {
 	store := memory.New(memory.Options{})
 	long := strings.Repeat("k", 257)
-	_, err := store.Allow(t.Context(), long, 1, time.Hour)
+	_, err := allow(t, store, long, 1, time.Hour)
 	require.Error(t, err)
-	_, err = store.Allow(t.Context(), "key", 0, time.Hour)
+	_, err = allow(t, store, "key", 0, time.Hour)
 	require.Error(t, err)
-	_, err = store.Allow(t.Context(), "key", 1, 0)
+	_, err = allow(t, store, "key", 1, 0)
 	require.Error(t, err)
 	require.Error(t, store.Put(t.Context(), "key", nil, 0))
 }
 
+func allow(t *testing.T, store *memory.Store, key string, uses int, period time.Duration) (time.Duration, error) {
+	wait, _, err := store.AllowAll(t.Context(), "", identity.Rate{Key: key, Uses: uses, Period: period})
+	return wait, err
+}
+
 func requireAllowed(t *testing.T, store *memory.Store, key string) {
 	t.Helper()
-	wait, err := store.Allow(t.Context(), key, 5, time.Hour)
+	wait, err := allow(t, store, key, 5, time.Hour)
 	require.NoError(t, err)
 	require.Zero(t, wait)
 }

@@ -3,6 +3,7 @@ package memory
 import (
 	"bytes"
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -85,9 +86,7 @@ func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	now := s.now()
-	s.rates.take(key, now)
-	taken := s.values.take(key, now)
+	taken := s.values.take(key, s.now())
 	if taken == nil {
 		return nil, identity.ErrNotFound
 	}
@@ -109,24 +108,65 @@ func (s *Store) PutIfAbsent(ctx context.Context, key string, value []byte, ttl t
 	return true, nil
 }
 
-// Allow implements identity.Volatile with the generic cell rate algorithm (GCRA): each use postpones the time at
-// which the key has recovered all its uses, to at most limit uses from now.
-func (s *Store) Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error) {
-	if err := identity.CheckRate(ctx, key, limit, per); err != nil {
-		return 0, err
+// AllowAll implements identity.Volatile with the generic cell rate algorithm (GCRA): each use postpones the time at
+// which the key has recovered all its uses, to at most a period from now.
+func (s *Store) AllowAll(ctx context.Context, group string, rates ...identity.Rate) (wait time.Duration, longest int,
+	err error) {
+	if err := identity.CheckRates(ctx, group, rates); err != nil {
+		return 0, 0, err
 	}
-	each := per / time.Duration(limit)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	now := s.now()
-	recovered := now
-	if rate := s.rates.find(key, now); rate != nil {
-		recovered = rate.expires
+	ahead := make([]time.Duration, len(rates))
+	for n, rate := range rates {
+		each := rate.Period / time.Duration(rate.Uses)
+		all := each * time.Duration(rate.Uses)
+		ahead[n] = min(s.ahead(rateName(group, rate), now), all) + each
+		if rate.Lenient {
+			ahead[n] = min(ahead[n], all)
+		}
+		if ahead[n]-all > wait {
+			wait, longest = ahead[n]-all, n
+		}
 	}
-	recovered = recovered.Add(each)
-	if wait := recovered.Sub(now) - each*time.Duration(limit); wait > 0 {
-		return wait, nil
+	if wait > 0 {
+		return wait, longest, nil
 	}
-	s.rates.put(key, nil, recovered, now)
-	return 0, nil
+	for n, rate := range rates {
+		s.rates.put(rateName(group, rate), nil, now.Add(ahead[n]), now)
+	}
+	return 0, 0, nil
+}
+
+// GiveBack implements identity.Volatile.
+func (s *Store) GiveBack(ctx context.Context, group string, rates ...identity.Rate) error {
+	if err := identity.CheckRates(ctx, group, rates); err != nil {
+		return err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	now := s.now()
+	for _, rate := range rates {
+		name := rateName(group, rate)
+		ahead := min(s.ahead(name, now), rate.Period) - rate.Period/time.Duration(rate.Uses)
+		s.rates.take(name, now)
+		if ahead > 0 {
+			s.rates.put(name, nil, now.Add(ahead), now)
+		}
+	}
+	return nil
+}
+
+// ahead returns how far in the future a rate has recovered all its uses.
+func (s *Store) ahead(name string, now time.Time) time.Duration {
+	if rate := s.rates.find(name, now); rate != nil {
+		return rate.expires.Sub(now)
+	}
+	return 0
+}
+
+// rateName returns a name that no rate of another group has.
+func rateName(group string, rate identity.Rate) string {
+	return strconv.Itoa(len(group)) + ":" + group + rate.Key
 }

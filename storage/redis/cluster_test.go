@@ -35,13 +35,19 @@ func TestConformanceOfACluster(t *testing.T) {
 		prefix := fmt.Sprint("store ", opened, ":")
 		return open(t, url, prefix), func(by time.Duration) { advance(t, client, prefix, by) }
 	})
-	t.Run("a key with braces uses one slot", func(t *testing.T) {
+	t.Run("a key or group with braces uses one slot", func(t *testing.T) {
 		store := open(t, url, "")
 		for _, key := range []string{"", "{", "}", "{}", "}{", "a}b", "{a}b{c}", "}}", "{{a}}"} {
-			requireUsed(t, store, key)
+			rates := []identity.Rate{{Key: key, Uses: 1, Period: time.Hour}, {Key: "other", Uses: 1, Period: time.Hour}}
+			for range 2 {
+				wait, _, err := store.AllowAll(t.Context(), key, rates...)
+				require.NoError(t, err, key)
+				require.Zero(t, wait, key)
+				require.NoError(t, store.GiveBack(t.Context(), key, rates...), key)
+			}
+			require.NoError(t, store.Put(t.Context(), key, nil, time.Hour))
 			_, err := store.Take(t.Context(), key)
-			require.ErrorIs(t, err, identity.ErrNotFound, key)
-			requireUsed(t, store, key)
+			require.NoError(t, err, key)
 		}
 	})
 }
@@ -65,7 +71,9 @@ func TestTwoNodesOfACluster(t *testing.T) {
 	for n := range 50 {
 		key := fmt.Sprint("key ", n)
 		require.NoError(t, store.Put(t.Context(), key, []byte(key), time.Hour))
-		requireUsed(t, store, key)
+		wait, _, err := store.AllowAll(t.Context(), key, identity.Rate{Key: key, Uses: 1, Period: time.Hour})
+		require.NoError(t, err)
+		require.Zero(t, wait)
 		value, err := store.Take(t.Context(), key)
 		require.NoError(t, err)
 		require.Equal(t, key, string(value))

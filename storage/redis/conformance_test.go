@@ -73,7 +73,7 @@ func advance(t *testing.T, client *goredis.Client, prefix string, by time.Durati
 	require.NoError(t, err)
 	for _, name := range names {
 		instants := any("")
-		if strings.HasSuffix(name, "}r") {
+		if !strings.HasPrefix(name, prefix+"{.") { // a rate
 			instants = by.Microseconds()
 		}
 		require.NoError(t, ageKey.Run(t.Context(), client, []string{name}, by.Milliseconds(), instants).Err())

@@ -94,7 +94,10 @@ func TestALostResponseIsNotRetried(t *testing.T) {
 		for name, call := range map[string]func() error{
 			"Take":        func() error { _, err := store.Take(t.Context(), "key"); return err },
 			"PutIfAbsent": func() error { _, err := store.PutIfAbsent(t.Context(), "key", nil, time.Hour); return err },
-			"Allow":       func() error { _, err := store.Allow(t.Context(), "key", 1, time.Hour); return err },
+			"AllowAll":    func() error { _, err := allow(t.Context(), store, "key", 1, time.Hour); return err },
+			"GiveBack": func() error {
+				return store.GiveBack(t.Context(), "", identity.Rate{Key: "key", Uses: 1, Period: time.Hour})
+			},
 		} {
 			done.Store(0)
 			err := call()

@@ -154,7 +154,10 @@ func calls(t *testing.T, store *redis.Store) map[string]func() error {
 				time.Hour)
 			return err
 		},
-		"Allow": func() error { _, err := store.Allow(ctx, "the key", 1000, time.Hour); return err },
+		"AllowAll": func() error { _, err := allow(ctx, store, "the key", 1000, time.Hour); return err },
+		"GiveBack": func() error {
+			return store.GiveBack(ctx, "", identity.Rate{Key: "the key", Uses: 1000, Period: time.Hour})
+		},
 	}
 }
 

@@ -23,7 +23,7 @@ func TestReplicasShareTheirData(t *testing.T) {
 		for round := range 20 {
 			key := fmt.Sprint("burst ", round)
 			require.Equal(t, 7, wins(replicas, func(replica *redis.Store) bool {
-				wait, err := replica.Allow(t.Context(), key, 7, time.Hour)
+				wait, err := allow(t.Context(), replica, key, 7, time.Hour)
 				return err == nil && wait == 0
 			}))
 		}
@@ -76,7 +76,7 @@ func TestFractionsOfAMillisecond(t *testing.T) {
 	const limit, per, share = 5, 2 * time.Millisecond, 400 * time.Microsecond
 	began, used := time.Now(), 0
 	for range 500 {
-		wait, err := store.Allow(t.Context(), "key", limit, per)
+		wait, err := allow(t.Context(), store, "key", limit, per)
 		require.NoError(t, err)
 		require.LessOrEqual(t, wait, share)
 		if wait == 0 {
@@ -91,15 +91,15 @@ func TestACountExpiresWhenAllUsesAreRegained(t *testing.T) {
 	url, prefix := dbtest.Redis(t)
 	store, client := open(t, url, prefix), dial(t, url)
 	for range 3 {
-		_, err := store.Allow(t.Context(), "key", 10, 10*time.Hour)
+		_, err := allow(t.Context(), store, "key", 10, 10*time.Hour)
 		require.NoError(t, err)
 	}
-	left, err := client.PTTL(t.Context(), prefix+"{.key}r").Result()
+	left, err := client.PTTL(t.Context(), prefix+"0{.}key").Result()
 	require.NoError(t, err)
 	require.InDelta(t, 3*time.Hour, left, float64(time.Minute))
-	_, err = store.Allow(t.Context(), "brief", 1, time.Nanosecond) // rounds up, and expires immediately
+	_, err = allow(t.Context(), store, "brief", 1, time.Nanosecond) // rounds up, and expires immediately
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return client.Exists(t.Context(), prefix+"{.brief}r").Val() == 0 },
+	require.Eventually(t, func() bool { return client.Exists(t.Context(), prefix+"0{.}brief").Val() == 0 },
 		10*time.Second, time.Millisecond)
 }
 
@@ -107,10 +107,10 @@ func TestASmallerLimitTakesEffect(t *testing.T) {
 	url, prefix := dbtest.Redis(t)
 	store := open(t, url, prefix)
 	for range 100 {
-		_, err := store.Allow(t.Context(), "key", 100, 100*time.Hour)
+		_, err := allow(t.Context(), store, "key", 100, 100*time.Hour)
 		require.NoError(t, err)
 	}
-	wait, err := store.Allow(t.Context(), "key", 2, time.Hour) // after a change of the configuration
+	wait, err := allow(t.Context(), store, "key", 2, time.Hour) // after a change of the configuration
 	require.NoError(t, err)
 	require.Positive(t, wait)
 	require.LessOrEqual(t, wait, 30*time.Minute)
@@ -123,7 +123,7 @@ func TestStoresWithDifferentPrefixesAreSeparate(t *testing.T) {
 	requireUsed(t, one, "key")
 	_, err := other.Take(t.Context(), "key")
 	require.ErrorIs(t, err, identity.ErrNotFound)
-	wait, err := one.Allow(t.Context(), "key", 1, time.Hour)
+	wait, err := allow(t.Context(), one, "key", 1, time.Hour)
 	require.NoError(t, err)
 	require.Positive(t, wait)
 	requireUsed(t, other, "key")
@@ -133,7 +133,7 @@ func TestStoresWithDifferentPrefixesAreSeparate(t *testing.T) {
 
 	names, err := dial(t, url).Keys(t.Context(), prefix+"*").Result()
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{prefix + "{.key}v", prefix + "{.key}r", prefix + "other:{.key}r"}, names)
+	require.ElementsMatch(t, []string{prefix + "{.key}v", prefix + "0{.}key", prefix + "other:0{.}key"}, names)
 }
 
 func TestRedisLosesItsData(t *testing.T) {
@@ -165,9 +165,9 @@ func TestStoreRejects(t *testing.T) {
 		"no time to live":        store.Put(t.Context(), "key", nil, 0),
 		"a long key to get":      second(store.Get(t.Context(), long)),
 		"a long key to take":     second(store.Take(t.Context(), long)),
-		"a long key to count":    second(store.Allow(t.Context(), long, 1, time.Hour)),
-		"no uses":                second(store.Allow(t.Context(), "key", 0, time.Hour)),
-		"no time for its uses":   second(store.Allow(t.Context(), "key", 2, 1)),
+		"a long key to count":    second(allow(t.Context(), store, long, 1, time.Hour)),
+		"no uses":                second(allow(t.Context(), store, "key", 0, time.Hour)),
+		"no time for its uses":   second(allow(t.Context(), store, "key", 2, 1)),
 		"no time to live, again": second(store.PutIfAbsent(t.Context(), "key", nil, -1)),
 	} {
 		require.Error(t, err, name)
@@ -175,11 +175,17 @@ func TestStoreRejects(t *testing.T) {
 	}
 }
 
+// allow counts a use in the group "".
+func allow(ctx context.Context, store *redis.Store, key string, uses int, period time.Duration) (time.Duration, error) {
+	wait, _, err := store.AllowAll(ctx, "", identity.Rate{Key: key, Uses: uses, Period: period})
+	return wait, err
+}
+
 func second[V any](_ V, err error) error { return err }
 
 func requireUsed(t *testing.T, store *redis.Store, key string) {
 	t.Helper()
-	wait, err := store.Allow(t.Context(), key, 1, time.Hour)
+	wait, err := allow(t.Context(), store, key, 1, time.Hour)
 	require.NoError(t, err)
 	require.Zero(t, wait)
 }

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	if err := identity.CheckVolatileKey(ctx, key); err != nil {
 		return nil, err
 	}
-	value, err := s.run(ctx, takeScript, []string{s.valueName(key), s.rateName(key)}).Text()
+	value, err := s.run(ctx, takeScript, []string{s.valueName(key)}).Text()
 	if err != nil {
 		return nil, loggable(ctx, err)
 	}
@@ -101,20 +102,53 @@ func (s *Store) PutIfAbsent(ctx context.Context, key string, value []byte, ttl t
 	return err == nil, loggable(ctx, err)
 }
 
-// Allow implements identity.Volatile. A share below a microsecond is rounded up to one.
-func (s *Store) Allow(ctx context.Context, key string, limit int, per time.Duration) (time.Duration, error) {
-	if err := identity.CheckRate(ctx, key, limit, per); err != nil {
-		return 0, err
+// AllowAll implements identity.Volatile. A share of a period below a microsecond is rounded up to one.
+func (s *Store) AllowAll(ctx context.Context, group string, rates ...identity.Rate) (wait time.Duration, longest int,
+	err error) {
+	if err := identity.CheckRates(ctx, group, rates); err != nil || len(rates) == 0 {
+		return 0, 0, err
 	}
-	each := countUp(per/time.Duration(limit), time.Microsecond)
-	wait, err := s.run(ctx, countScript, []string{s.rateName(key)}, each, limit).Int64()
-	return time.Duration(wait) * time.Microsecond, loggable(ctx, err)
+	answer, err := s.runRates(ctx, countScript, group, rates).Int64Slice()
+	if err != nil {
+		return 0, 0, loggable(ctx, err)
+	}
+	if len(answer) != 2 {
+		return 0, 0, errors.New("redis returned no wait")
+	}
+	return time.Duration(answer[0]) * time.Microsecond, int(answer[1]), nil
 }
 
-// valueName and rateName have the same hash slot, so that one script can use both. Without the dot the braces would be
-// empty if the key is empty or begins with a closing brace, and Redis would then hash the whole name.
+// GiveBack implements identity.Volatile.
+func (s *Store) GiveBack(ctx context.Context, group string, rates ...identity.Rate) error {
+	if err := identity.CheckRates(ctx, group, rates); err != nil || len(rates) == 0 {
+		return err
+	}
+	return loggable(ctx, s.runRates(ctx, giveBackScript, group, rates).Err())
+}
+
+// runRates runs a script on the rates of a group, with three arguments for each rate: the share of one use in
+// microseconds, the number of uses, and whether the rate is lenient.
+func (s *Store) runRates(ctx context.Context, script script, group string, rates []identity.Rate) *redis.Cmd {
+	var names []string
+	var args []any
+	for _, rate := range rates {
+		names = append(names, s.rateName(group, rate.Key))
+		lenient := 0
+		if rate.Lenient {
+			lenient = 1
+		}
+		args = append(args, countUp(rate.Period/time.Duration(rate.Uses), time.Microsecond), rate.Uses, lenient)
+	}
+	return s.run(ctx, script, names, args...)
+}
+
+// The braces determine the hash slot: one script can use all rates of a group. Without the dot they would be empty if
+// the key is empty or begins with a closing brace, and Redis would then hash the whole name. The length makes the
+// names of two groups differ.
 func (s *Store) valueName(key string) string { return s.prefix + "{." + key + "}v" }
-func (s *Store) rateName(key string) string  { return s.prefix + "{." + key + "}r" }
+func (s *Store) rateName(group, key string) string {
+	return s.prefix + strconv.Itoa(len(group)) + "{." + group + "}" + key
+}
 
 // countUp returns a duration in units, rounded up.
 func countUp(duration, unit time.Duration) int64 {

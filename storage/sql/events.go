@@ -60,11 +60,12 @@ func recordEvent(tx *gorm.DB, now time.Time, event identity.Event) error {
 	if err := storable(event.Kind, event.UserID, event.ClientID, event.SessionID, event.Detail); err != nil {
 		return err
 	}
-	actor, err := actorText(identity.ActorFrom(tx.Statement.Context))
+	acting := identity.ActorFrom(tx.Statement.Context)
+	actor, err := actorText(acting)
 	if err != nil {
 		return err
 	}
-	if actor == nil {
+	if acting.Name == "" && !event.Sampled() {
 		if counted, err := countRepeated(tx, now, event); counted || err != nil {
 			return err
 		}
@@ -88,7 +89,7 @@ const (
 // repeatedEvents finds the latest rows that are like an event: those that also have the same first word of the detail,
 // such as the reason why a session ended.
 const repeatedEvents = `SELECT id FROM events WHERE user_id = ? AND kind = ? AND id > ? AND client_id = ?
-	AND substr(detail || ' ', 1, ?) = ? AND actor IS NULL ORDER BY id DESC LIMIT ?`
+	AND substr(detail || ' ', 1, ?) = ? AND (actor IS NULL OR actor NOT LIKE '{"name"%') ORDER BY id DESC LIMIT ?`
 
 // countRepeated counts an event in the last row that is like it, and reports whether it did. If not, the event needs a
 // row of its own.

@@ -24,6 +24,7 @@ func events() []testCase {
 		{"an event that a user repeats is counted in one row, and the audit log stays small", repeatedEvents},
 		{"events that differ, and those of operators, have rows of their own", differentEvents},
 		{"actions that a user repeats are counted, too", repeatedActions},
+		{"events from an address are counted, too, except sampled ones", repeatedFromAnAddress},
 		{"parallel repeated events are all counted", often(parallelRepeatedEvents)},
 		{"events older than the retention are deleted, the oldest first", oldEventsArePruned},
 		{"servers that prune events at the same time delete each once", often(parallelPruning)},
@@ -246,6 +247,19 @@ func repeatedEvents(t *testing.T, f fixture) {
 	f.advance(time.Hour)
 	repeat(t.Context(), t, f, event, 100)
 	requireCounted(t, f, event.Kind, event.UserID, 2*repeatedRows, 200)
+}
+
+// repeatedFromAnAddress: events of requests have an address, but no operator. Those of strangers are sampled before they
+// are recorded, so each keeps its address.
+func repeatedFromAnAddress(t *testing.T, f fixture) {
+	from := identity.WithActor(t.Context(), identity.Actor{Address: "192.0.2.1", RequestID: newName()})
+	event := identity.Event{Kind: newName(), UserID: identity.NewUserID(), ClientID: newName(), Detail: "limit"}
+	repeat(from, t, f, event, 3*repeatedRows)
+	repeat(t.Context(), t, f, event, 3*repeatedRows)
+	requireCounted(t, f, event.Kind, event.UserID, repeatedRows, 6*repeatedRows)
+	event.Kind = identity.EventSignInFailed
+	repeat(from, t, f, event, 3*repeatedRows)
+	requireCounted(t, f, event.Kind, event.UserID, 3*repeatedRows, 3*repeatedRows)
 }
 
 func differentEvents(t *testing.T, f fixture) {

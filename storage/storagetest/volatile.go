@@ -38,19 +38,24 @@ func RunVolatile(t *testing.T, open func(t *testing.T) (identity.Volatile, func(
 
 func volatileContext(t *testing.T, f volatileFixture) {
 	f.put(t, "key", "value", time.Hour)
+	rate, used := identity.Rate{Key: "rate", Uses: 1, Period: time.Hour}, identity.Rate{Key: "used", Uses: 1,
+		Period: time.Hour}
+	f.requireAll(t, []identity.Rate{used})
 	ctx := cancelled(t)
 	for name, call := range map[string]func() error{
 		"Put":         func() error { return f.Put(ctx, "key", []byte("other"), time.Hour) },
 		"Get":         func() error { _, err := f.Get(ctx, "key"); return err },
 		"Take":        func() error { _, err := f.Take(ctx, "key"); return err },
 		"PutIfAbsent": func() error { _, err := f.PutIfAbsent(ctx, "absent", []byte("other"), time.Hour); return err },
-		"Allow":       func() error { _, err := f.Allow(ctx, "rate", 1, time.Hour); return err },
+		"AllowAll":    func() error { _, _, err := f.AllowAll(ctx, "group", rate); return err },
+		"GiveBack":    func() error { return f.GiveBack(ctx, "group", used) },
 	} {
 		require.ErrorIs(t, call(), context.Canceled, name)
 	}
 	f.requireValue(t, "key", "value")
 	f.requireNothing(t, "absent")
 	f.requireAllowed(t, "rate", 1, time.Hour)
+	f.requireRefused(t, "used", 1, time.Hour)
 }
 
 func (f volatileFixture) put(t *testing.T, key, value string, ttl time.Duration) {
@@ -82,7 +87,7 @@ func (f volatileFixture) requireNothingOrRefused(t *testing.T, key string) {
 	require.Error(t, err, "%q", key)
 }
 
-// values returns the test cases of identity.Volatile, except those of Allow.
+// values returns the test cases of identity.Volatile, except those of rates.
 func values() []volatileCase {
 	return []volatileCase{
 		{"a value is stored until it expires", valueExpires},
@@ -163,8 +168,8 @@ func anyKey(t *testing.T, f volatileFixture) {
 			if f.Put(t.Context(), key, []byte(value), time.Hour) == nil {
 				kept[key] = value
 			}
-			_, err := f.Allow(t.Context(), "rate/"+key, 1, time.Hour)
-			require.True(t, err == nil || len(key) > 250 || kept[key] == "", "%q", key)
+			_, _, err := f.AllowAll(t.Context(), key, identity.Rate{Key: key, Uses: 1, Period: time.Hour})
+			require.True(t, err == nil || len(key) > 128 || kept[key] == "", "%q", key)
 		}
 	}
 	for key, value := range kept {
@@ -177,8 +182,10 @@ func tooLarge(t *testing.T, f volatileFixture) {
 	require.Error(t, f.Put(t.Context(), long, []byte("value"), time.Hour))
 	_, err := f.PutIfAbsent(t.Context(), long, []byte("value"), time.Hour)
 	require.Error(t, err)
-	_, err = f.Allow(t.Context(), long, 1, time.Hour)
-	require.Error(t, err)
+	for _, group := range []string{"", long[:128]} {
+		_, _, err = f.AllowAll(t.Context(), group, identity.Rate{Key: long[len(group):], Uses: 1, Period: time.Hour})
+		require.Error(t, err)
+	}
 	f.requireNothingOrRefused(t, long)
 
 	large := bytes.Repeat([]byte{1}, 64<<10+1)

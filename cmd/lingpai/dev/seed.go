@@ -62,7 +62,7 @@ func checkOwn(ctx context.Context, database *sql.DB, s seeds) error {
 
 // seed creates the sample app, clients and user that do not exist yet.
 func seed(ctx context.Context, database *sql.DB, s seeds) error {
-	hash, err := password.New(password.Options{}).Hash(ctx, "", s.Password)
+	hash, err := password.New(password.Options{}).Hash(ctx, password.Caller{}, s.Password)
 	if err != nil {
 		return err
 	}

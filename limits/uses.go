@@ -1,0 +1,76 @@
+package limits
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/lingpai/lingpai/identity"
+)
+
+// Uses are uses of limits that are counted together: all of them or none. Create them with [Of], [InGroup] or
+// [ByAddress].
+type Uses struct {
+	group string
+	uses  []use
+	about identity.Event
+}
+
+type use struct {
+	limit   Name
+	key     string
+	factor  int
+	lenient bool // counted, but not refused
+	forget  bool // all uses are given back, instead of one
+}
+
+// Of returns one use of a limit. The key must be short: hash what callers write.
+func Of(limit Name, key string) Uses { return InGroup(string(limit)+"/"+key).And(limit, "") }
+
+// InGroup returns no uses yet. Uses of one group are counted in one step: a group is an account, or a network.
+func InGroup(group string) Uses { return Uses{group: group} }
+
+// ByAddress returns one use of a limit in each network of an address, with a larger limit for a wider network. It
+// returns no uses if the address is "", since callers with an unknown address are not one caller.
+func ByAddress(limit Name, text string) Uses {
+	u := InGroup(Network(text))
+	address, err := netip.ParseAddr(text)
+	switch {
+	case text == "":
+		return u
+	case err != nil:
+		return u.And(limit, text)
+	}
+	for _, network := range networksOf(address.Unmap()) {
+		key := prefix(text, network.bits, network.bits)
+		u.uses = append(u.uses, use{limit: limit, key: key, factor: network.factor})
+	}
+	return u
+}
+
+// And adds a use of a limit.
+func (u Uses) And(limit Name, key string) Uses {
+	u.uses = append(u.uses[:len(u.uses):len(u.uses)], use{limit: limit, key: key, factor: 1})
+	return u
+}
+
+// AndLeniently adds a use that is counted, but not refused.
+func (u Uses) AndLeniently(limit Name, key string) Uses {
+	u = u.And(limit, key)
+	u.uses[len(u.uses)-1].lenient = true
+	return u
+}
+
+// About adds what an audit event says of the caller: its user, client and Detail.
+func (u Uses) About(event identity.Event) Uses {
+	u.about = event
+	return u
+}
+
+// Forgetting makes [Limiter.GiveBack] forget all uses of some limits, instead of one.
+func (u Uses) Forgetting(limits ...Name) Uses {
+	u.uses = slices.Clone(u.uses)
+	for n := range u.uses {
+		u.uses[n].forget = slices.Contains(limits, u.uses[n].limit)
+	}
+	return u
+}

@@ -1,0 +1,98 @@
+package signin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
+	"github.com/lingpai/lingpai/oauth"
+	"github.com/lingpai/lingpai/wechat"
+)
+
+// deviceFor is how long a device is known after a sign-in.
+const deviceFor = 30 * 24 * time.Hour
+
+// countCode counts a code before it is sent, so that invented codes do not use up the app's quota at the platform, or
+// rejects it with oauth.TooManyRequests. The caller gives the uses back unless the platform rejects the code: many
+// phones share an address. If the address has sent too many bad codes, a device that lately signed a user in there has
+// a bucket of its own, so that a bad neighbor slows only new and failing callers. If the store fails, codes work, and
+// countCode returns nil.
+func (s *Service) countCode(ctx context.Context, r Request) (*limits.Uses, error) {
+	about := identity.Event{UserID: r.userID, ClientID: r.Client.ID}
+	uses := limits.ByAddress(limits.RejectedCodes, r.Address).About(about)
+	if r.userID != "" { // has presented an access token
+		uses = limits.Of(limits.RejectedCodes, "user/"+r.userID).About(about)
+	}
+	err := s.limiter.Try(ctx, uses)
+	if errors.Is(err, oauth.TooManyRequests) && r.userID == "" && s.knowsDevice(ctx, r) {
+		uses = limits.Of(limits.RejectedCodes, r.device()).About(about)
+		err = s.limiter.Try(ctx, uses)
+	}
+	s.limiter.Report(ctx, err)
+	switch {
+	case errors.Is(err, oauth.TooManyRequests):
+		return nil, err
+	case err != nil:
+		s.logger.WarnContext(ctx, "cannot count codes", "error", err)
+		return nil, nil
+	}
+	return &uses, nil
+}
+
+// judged gives the uses of a code back unless the platform rejected it, and remembers the device of a good one.
+func (s *Service) judged(ctx context.Context, r Request, uses *limits.Uses, err error) {
+	if errors.Is(err, wechat.ErrBadCode) {
+		s.limiter.Record(ctx, r.device(), identity.Event{Kind: identity.EventSignInFailed, UserID: r.userID,
+			ClientID: r.Client.ID, Detail: "code"})
+		return
+	}
+	if uses == nil {
+		return
+	}
+	s.limiter.GiveBack(ctx, *uses)
+	if err != nil || r.userID != "" {
+		return
+	}
+	if err := s.volatile.Put(context.WithoutCancel(ctx), r.device(), []byte{1}, deviceFor); err != nil {
+		s.logger.WarnContext(ctx, "cannot remember a device", "error", err)
+	}
+}
+
+// device returns a key for the devices of one kind of a customer at a client. It is no proof: an attacker who guesses
+// it shares the bucket of rejected codes of that kind of device, and nothing else.
+func (r Request) device() string {
+	sum := sha256.Sum256([]byte(limits.Customer(r.Address) + "\n" + r.Client.ID + "\n" + r.Device))
+	return "device/" + hex.EncodeToString(sum[:16])
+}
+
+func (s *Service) knowsDevice(ctx context.Context, r Request) bool {
+	_, err := s.volatile.Get(ctx, r.device())
+	return err == nil
+}
+
+// GiveBack gives back a sign-in of a user at a client that Password or Person has counted, because no tokens could be
+// issued.
+func (s *Service) GiveBack(ctx context.Context, userID, clientID string) {
+	s.limiter.GiveBack(ctx, signInOf(userID, clientID))
+}
+
+func signInOf(userID, clientID string) limits.Uses {
+	sum := sha256.Sum256([]byte(userID + " " + clientID))
+	return limits.Of(limits.SignIns, hex.EncodeToString(sum[:16])).
+		About(identity.Event{UserID: userID, ClientID: clientID})
+}
+
+// countSignIn counts a sign-in of a user at a client, or rejects it with oauth.TooManyRequests. If the store fails, it
+// is not counted: passwords have been counted already, and codes work without the store.
+func (s *Service) countSignIn(ctx context.Context, r Request, user identity.User) error {
+	err := s.limiter.Count(ctx, signInOf(user.ID, r.Client.ID))
+	if err != nil && !errors.Is(err, oauth.TooManyRequests) {
+		s.logger.WarnContext(ctx, "cannot count a sign-in", "error", err)
+		return nil
+	}
+	return err
+}
