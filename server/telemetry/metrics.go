@@ -70,7 +70,8 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 	for _, resource := range bounds.Resources() {
 		m.shed.WithLabelValues(resource) // so that a first one is an increase
 	}
-	m.registry.MustRegister(m.refreshes, m.phones, m.limited, m.answers, m.shed, phoneUses{apps}, signingBackend(backend),
+	m.registry.MustRegister(m.refreshes, m.phones, m.limited, m.answers, m.shed, phoneUses{apps},
+		signingBackend(backend),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -249,8 +249,8 @@ func repeatedEvents(t *testing.T, f fixture) {
 	requireCounted(t, f, event.Kind, event.UserID, 2*repeatedRows, 200)
 }
 
-// repeatedFromAnAddress: events of requests have an address, but no operator. Those of strangers are sampled before they
-// are recorded, so each keeps its address.
+// repeatedFromAnAddress: events of requests have an address, but no operator. Those of strangers are sampled before
+// they are recorded, so each keeps its address.
 func repeatedFromAnAddress(t *testing.T, f fixture) {
 	from := identity.WithActor(t.Context(), identity.Actor{Address: "192.0.2.1", RequestID: newName()})
 	event := identity.Event{Kind: newName(), UserID: identity.NewUserID(), ClientID: newName(), Detail: "limit"}
