@@ -184,7 +184,7 @@ func TestBodiesInMemoryAreBounded(t *testing.T) {
 		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, 1)}}).DialContext}}
 	body, header := serviceForm().encode()
 	for n := range 300 {
-		w.raw(t, postHead("Content-Length: 16384")+strings.Repeat("a", 16_383))
+		w.incompleteBody(t)
 		if n%20 > 0 {
 			continue
 		}
@@ -197,14 +197,37 @@ func TestBodiesInMemoryAreBounded(t *testing.T) {
 		response.Body.Close()
 		require.Equal(t, http.StatusOK, response.StatusCode)
 	}
-	newest := w.raw(t, postHead("Content-Length: 16384")+strings.Repeat("a", 16_383))
-	response, err := http.ReadResponse(bufio.NewReader(newest), nil)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
-	require.True(t, response.Close)
-	require.Equal(t, "1", response.Header.Get("Retry-After"))
+	require.Positive(t, w.refusedBodies(t, 64))
 	require.Equal(t, 1, strings.Count(w.log.String(), "too many request bodies at once"), "once a minute")
 	require.NotContains(t, w.log.String(), `"level":"ERROR"`)
+}
+
+// incompleteBody opens a connection that holds a body without its last byte. The server may refuse it meanwhile.
+func (w *env) incompleteBody(t *testing.T) net.Conn {
+	t.Helper()
+	connection := w.raw(t, "")
+	_, _ = io.WriteString(connection, postHead("Content-Length: 16384")+strings.Repeat("a", 16_383))
+	return connection
+}
+
+// refusedBodies opens more connections than may hold an incomplete body, and returns how many are answered 503. Which
+// ones are depends on the order in which the server gets to them.
+func (w *env) refusedBodies(t *testing.T, connections int) (refused int) {
+	t.Helper()
+	opened := make([]net.Conn, connections)
+	for n := range opened {
+		opened[n] = w.incompleteBody(t)
+	}
+	for _, connection := range opened {
+		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		if err != nil || response.StatusCode != http.StatusServiceUnavailable {
+			continue // closed, or given up for being slow
+		}
+		refused++
+		require.True(t, response.Close)
+		require.Equal(t, "1", response.Header.Get("Retry-After"))
+	}
+	return refused
 }
 
 // TestOnlyHTTP1IsSpoken: with more requests on a connection, bounds on connections would not bound requests.
