@@ -11,5 +11,5 @@ func Affordable(wanted int) int {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) != nil {
 		return wanted
 	}
-	return int(min(uint64(wanted), uint64(files.Cur)/4*3))
+	return int(min(uint64(wanted), files.Cur/4*3))
 }

@@ -215,7 +215,7 @@ func foldEndings(rows []ending, now time.Time, keep, limit int) identity.EndedSe
 			covered = append(covered, row)
 		}
 	}
-	listed := append(alone, slices.Concat(ranked...)...)
+	listed := slices.Concat(alone, slices.Concat(ranked...))
 	if len(listed) > limit {
 		covered, listed = append(covered, listed[limit:]...), listed[:limit]
 	}

@@ -77,8 +77,8 @@ func (d dialect) lockSkeletons(tx *gorm.DB, now time.Time, skeletons []string) e
 		" ON CONFLICT (skeleton) DO UPDATE SET locked_at = excluded.locked_at", values...))
 }
 
-// lockLife is how long the rows of username_locks are kept, which is longer than any transaction.
-const lockLife = time.Hour
+// lockLifetime is how long the rows of username_locks are kept, which is longer than any transaction.
+const lockLifetime = time.Hour
 
 // FillSkeletons implements identity.Users.
 func (u *Users) FillSkeletons(ctx context.Context, after string, limit int) (found []identity.Resemblance, last string,
@@ -136,7 +136,7 @@ func (d dialect) deleteLocks(tx *gorm.DB, now time.Time) error {
 	if d.forUpdate == "" {
 		return nil
 	}
-	old := now.Add(-time.Hour).UnixMilli()
+	old := now.Add(-lockLifetime).UnixMilli()
 	return wrote(tx.Exec("DELETE FROM username_locks WHERE skeleton IN (SELECT skeleton FROM username_locks WHERE "+
 		"locked_at < ? LIMIT 10000) AND locked_at < ?", old, old))
 }
