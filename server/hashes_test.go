@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,11 +19,11 @@ import (
 // countedHashes counts how often the kinds of hashes are counted, and fails at the second time.
 type countedHashes struct {
 	identity.Users
-	times int
+	times atomic.Int32
 }
 
 func (c *countedHashes) HashParameters(context.Context) (map[string]int, error) {
-	if c.times++; c.times == 2 {
+	if c.times.Add(1) == 2 {
 		return nil, errors.New("the disk is full")
 	}
 	return map[string]int{"$2b$04$": 1}, nil
@@ -34,10 +35,10 @@ func TestHashesAreCountedAtTheStartAndEveryHour(t *testing.T) {
 		users, hasher := &countedHashes{}, password.New(password.Options{})
 		go followHashes(t.Context(), users, hasher, slog.New(slog.NewTextHandler(&log, nil)))
 		synctest.Wait()
-		require.Equal(t, 1, users.times)
+		require.EqualValues(t, 1, users.times.Load())
 		time.Sleep(2*hashInterval + time.Minute)
 		synctest.Wait()
-		require.Equal(t, 3, users.times)
+		require.EqualValues(t, 3, users.times.Load())
 		require.Contains(t, log.String(), "the disk is full")
 	})
 }

@@ -29,7 +29,7 @@ const (
 const aKey = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 // patience bounds every wait of the tests for a process.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // binary is the path of the program under test.
 var binary string
