@@ -153,3 +153,14 @@ func TestWhatIsKeptIsSealedForItsName(t *testing.T) {
 	requests.Forget(t.Context(), "name")
 	require.False(t, requests.Recall(t.Context(), "name", &got))
 }
+
+// TestWhatIsKeptWithoutTimeLeft: the platform answered at the last moment.
+func TestWhatIsKeptWithoutTimeLeft(t *testing.T) {
+	requests := newRequests(t, memory.New(memory.Options{}))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	requests.Keep(ended, "name", "an exchange", time.Minute)
+	var got string
+	require.True(t, requests.Recall(t.Context(), "name", &got))
+	require.Equal(t, "an exchange", got)
+}
