@@ -2,8 +2,6 @@ package limits
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"sync"
 	"time"
@@ -36,8 +34,7 @@ func (s *sampler) record(ctx context.Context, key string, event identity.Event) 
 	s.logger.WarnContext(ctx, "refused", "kind", event.Kind, "detail", event.Detail, "user", event.UserID,
 		"client", event.ClientID)
 	ctx = context.WithoutCancel(ctx)
-	sum := sha256.Sum256([]byte(key))
-	first, err := s.store.PutIfAbsent(ctx, "sampled/"+hex.EncodeToString(sum[:16]), []byte{1}, samplePeriod)
+	first, err := s.store.PutIfAbsent(ctx, identity.VolatileKey("sampled", key), []byte{1}, samplePeriod)
 	if err != nil { // possibly a repetition, and recording all of them could flood the audit log
 		s.logger.WarnContext(ctx, "an event may be missing in the audit log", "kind", event.Kind, "error", err)
 	}

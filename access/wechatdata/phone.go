@@ -86,7 +86,7 @@ func (s *Service) phoneByCode(ctx context.Context, r phoneRequest) (identity.Pho
 	if r.key == "" {
 		return s.askPhone(ctx, r, "")
 	}
-	name := idempotency.Name("phone", r.userID, r.app.ID, r.openID, r.code, r.key)
+	name := identity.VolatileKey("phone", r.userID, r.app.ID, r.openID, r.code, r.key)
 	return idempotency.Once(ctx, s.repeats, name, phoneTimeout, func() (identity.Phone, bool, error) {
 		var kept boughtPhone
 		if !s.repeats.Recall(ctx, name, &kept) {
