@@ -242,9 +242,11 @@ func TestStrangersCannotFillTheAuditLog(t *testing.T) {
 		e.Limiter.Record(t.Context(), fmt.Sprint(n), identity.Event{Kind: identity.EventSignInFailed})
 	}
 	require.Len(t, e.recorded, 60)
+	e.Limiter.Record(t.Context(), "0", identity.Event{Kind: identity.EventLimitReached})
+	require.Len(t, e.recorded, 61, "names that nobody has do not hide another kind")
 	e.now = e.now.Add(time.Minute)
 	e.Limiter.Record(t.Context(), "0", identity.Event{Kind: identity.EventSignInFailed})
-	require.Len(t, e.recorded, 61)
+	require.Len(t, e.recorded, 62)
 }
 
 // TestEventsAreRecordedWhenTheCallerIsGone, since the refusal is already decided.
