@@ -23,7 +23,7 @@ type use struct {
 	forget  bool // all uses are given back, instead of one
 }
 
-// Of returns one use of a limit by a caller, identified by all parts, such as a user's id and a client's. They may be of
+// Of returns one use of a limit by a caller, identified by all parts, such as a user's id and a client's. They may have
 // any length.
 func Of(limit Name, parts ...string) Uses {
 	return InGroup(identity.VolatileKey(string(limit), parts...)).And(limit, "")
