@@ -26,7 +26,7 @@ func (a *Accounts) Register(ctx context.Context, clientID, from, username, secre
 		return identity.User{}, err
 	}
 	address := limits.ByAddress(limits.AddressRegistrations, from).About(identity.Event{ClientID: clientID})
-	all := limits.Of(limits.Registrations, "").About(identity.Event{ClientID: clientID})
+	all := limits.Of(limits.Registrations).About(identity.Event{ClientID: clientID})
 	// Before names are looked up, so that they cannot be guessed in bulk; the address first, so that one network cannot
 	// use up the registrations of all.
 	if err := a.limiter.Count(ctx, address); err != nil {

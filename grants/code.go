@@ -20,7 +20,7 @@ type codeRequest struct {
 	code      signin.Code
 
 	// Of a repeatable request, one with an Idempotency-Key:
-	repeat   string           // its idempotency.Name; "" if it is not repeatable
+	repeat   string           // its identity.VolatileKey; "" if it is not repeatable
 	openings []tokens.Opening // that its session may have
 }
 
@@ -53,7 +53,7 @@ func (m *Manager) exchangeOnce(ctx context.Context, r codeRequest) (tokens.Set, 
 	if r.Key == "" {
 		return m.exchange(ctx, r)
 	}
-	r.repeat = idempotency.Name("sign_in", r.Client.ID, r.code.AppID, r.code.Text, r.Key)
+	r.repeat = identity.VolatileKey("sign_in", r.Client.ID, r.code.AppID, r.code.Text, r.Key)
 	r.openings = m.issuer.Openings(r.grantType, r.Client.ID, r.code.Text, r.Key)
 	return idempotency.Once(ctx, m.repeats, r.repeat, signin.CodeTimeout,
 		func() (tokens.Set, bool, error) { return m.repeated(ctx, r) },

@@ -152,14 +152,17 @@ func (m *Manager) answer(ctx context.Context, name string, grant grant, r reques
 // it already.
 func (m *Manager) issue(ctx context.Context, authorization tokens.Authorization) (tokens.Set, error) {
 	set, err := m.issuer.Issue(ctx, authorization)
+	if err == nil {
+		return set, nil
+	}
+	m.signIn.GiveBack(ctx, authorization.User.ID, authorization.Client.ID)
 	switch {
-	case err == nil || errors.Is(err, identity.ErrExists):
-		return set, err
+	case errors.Is(err, identity.ErrExists):
+		return tokens.Set{}, err
 	case errors.Is(err, identity.ErrStale):
 		return tokens.Set{}, oauth.NewError(oauth.InvalidGrant,
 			"The user was disabled or changed during this sign-in. Sign in again.")
 	}
-	m.signIn.GiveBack(ctx, authorization.User.ID, authorization.Client.ID)
 	return tokens.Set{}, tokens.Failed(err)
 }
 

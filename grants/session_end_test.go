@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/server"
 )
@@ -33,11 +34,17 @@ func (endedDuplicate) Open(context.Context, identity.Session, int64, identity.Li
 	return identity.Session{}, identity.ErrExists
 }
 
-// TestDuplicateWhoseSessionIsGone checks that it gets an error: a response without tokens would look like a success.
+// TestDuplicateWhoseSessionIsGone checks that it gets an error: a response without tokens would look like a success. It
+// does not count as a sign-in.
 func TestDuplicateWhoseSessionIsGone(t *testing.T) {
 	w := newEnv(t)
-	w.rewire(func(c *server.Config) { c.Stores.Sessions = endedDuplicate{c.Stores.Sessions} })
-	_, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code("alice"),
-		":Idempotency-Key": testKey})
-	require.ErrorContains(t, err, "Get a new code")
+	w.rewire(func(c *server.Config) {
+		c.Stores.Sessions = endedDuplicate{c.Stores.Sessions}
+		c.Settings.LimitOverrides = map[limits.Name]limits.Rate{limits.SignIns: {Uses: 1, Period: time.Hour}}
+	})
+	for range 2 {
+		_, err := w.token(form{"grant_type": oauth.GrantWechatCode, "client_id": "mini", "code": w.code("alice"),
+			":Idempotency-Key": testKey})
+		require.ErrorContains(t, err, "Get a new code")
+	}
 }

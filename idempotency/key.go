@@ -1,12 +1,6 @@
 package idempotency
 
-import (
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
-
-	"github.com/lingpai/lingpai/oauth"
-)
+import "github.com/lingpai/lingpai/oauth"
 
 // Header is the name of the header that marks a request as repeatable.
 const Header = "Idempotency-Key"
@@ -28,14 +22,4 @@ func Key(values []string) (string, error) {
 			"Idempotency-Key must be sent once and have 22 to 128 visible ASCII characters (at least 128 random bits).")
 	}
 	return key, nil
-}
-
-// Name returns the name of a request in the volatile store. Requests have the same name only if all parts are equal.
-// The name does not reveal the parts.
-func Name(kind string, parts ...string) string {
-	name := sha256.New()
-	for _, part := range parts {
-		fmt.Fprintf(name, "%d %s", len(part), part)
-	}
-	return kind + "/" + base64.RawURLEncoding.EncodeToString(name.Sum(nil))
 }

@@ -78,8 +78,9 @@ func (r *Requests) release(ctx context.Context, lock string, expires time.Time) 
 	}
 }
 
-// Keep stores a value for repeated requests, sealed and bound to the name. A failure is logged: then a repeated request
-// is processed like a new one.
+// Keep stores a value for repeated requests, sealed and bound to the name. It does so even if the context has ended,
+// since a request that ran out of time is repeated. A failure is logged: then a repeated request is processed like a
+// new one.
 func (r *Requests) Keep(ctx context.Context, name string, value any, ttl time.Duration) {
 	plain, err := json.Marshal(value)
 	var sealed []byte
@@ -87,7 +88,7 @@ func (r *Requests) Keep(ctx context.Context, name string, value any, ttl time.Du
 		sealed, err = r.sealer.SealPerIdentity(purpose, name, plain)
 	}
 	if err == nil {
-		err = r.store.Put(ctx, name, sealed, ttl)
+		err = r.store.Put(context.WithoutCancel(ctx), name, sealed, ttl)
 	}
 	if err != nil {
 		r.logger.WarnContext(ctx, "cannot keep the answer for a repeated request", "error", err)

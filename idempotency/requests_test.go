@@ -54,18 +54,6 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// TestNamesDiffer checks that a name depends on every part, and on where one ends and the next begins.
-func TestNamesDiffer(t *testing.T) {
-	seen := map[string]bool{}
-	for _, parts := range [][]string{{"a", "b"}, {"ab"}, {"a", "b", ""}, {"", "a", "b"}, {"1 a", "b"}, {"a1 b"}} {
-		name := idempotency.Name("kind", parts...)
-		require.False(t, seen[name], "%q", parts)
-		seen[name] = true
-		require.LessOrEqual(t, len(name), 64, "a key of the store with a suffix")
-	}
-	require.NotEqual(t, idempotency.Name("kind", "a"), idempotency.Name("other", "a"))
-}
-
 // TestOnceAnswersDuplicatesWithTheFirstAnswer: of twenty duplicates, the first two fail, and one of the waiting ones
 // takes their place.
 func TestOnceAnswersDuplicatesWithTheFirstAnswer(t *testing.T) {
@@ -152,4 +140,15 @@ func TestWhatIsKeptIsSealedForItsName(t *testing.T) {
 	require.False(t, requests.Recall(t.Context(), "other", &got))
 	requests.Forget(t.Context(), "name")
 	require.False(t, requests.Recall(t.Context(), "name", &got))
+}
+
+// TestWhatIsKeptWithoutTimeLeft: the platform answered at the last moment.
+func TestWhatIsKeptWithoutTimeLeft(t *testing.T) {
+	requests := newRequests(t, memory.New(memory.Options{}))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	requests.Keep(ended, "name", "an exchange", time.Minute)
+	var got string
+	require.True(t, requests.Recall(t.Context(), "name", &got))
+	require.Equal(t, "an exchange", got)
 }

@@ -2,7 +2,10 @@ package identity
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -33,6 +36,16 @@ type Rate struct {
 	Uses    int
 	Period  time.Duration
 	Lenient bool // counts as far as Uses, but refuses nothing
+}
+
+// VolatileKey returns a short key for a Volatile: equal if and only if the kind and all parts are. It does not reveal
+// the parts, which may be as long as callers like.
+func VolatileKey(kind string, parts ...string) string {
+	hash := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(hash, "%d %s", len(part), part)
+	}
+	return kind + "/" + base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
 }
 
 const (

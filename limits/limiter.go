@@ -151,7 +151,7 @@ func detail(limit, about string) string {
 }
 
 // Record logs and records an event that strangers can cause, at most once a minute for its kind and a key, and at most
-// perMinute times a minute in this process.
+// perMinute times a minute for its kind in this process.
 func (l *Limiter) Record(ctx context.Context, key string, event identity.Event) {
-	l.sampler.record(ctx, event.Kind+"/"+key, event)
+	l.sampler.record(ctx, key, event)
 }

@@ -75,6 +75,14 @@ func TestCountAnswersWithTheWait(t *testing.T) {
 	require.ErrorIs(t, sign("a"), oauth.TooManyRequests)
 }
 
+// TestLongIDsAreCounted: an imported user's id may be as long as a key of the store.
+func TestLongIDsAreCounted(t *testing.T) {
+	e := newEnv(map[limits.Name]limits.Rate{limits.PhoneNumbers: {Uses: 1, Period: time.Hour}})
+	id := strings.Repeat("x", 255)
+	require.NoError(t, e.Count(t.Context(), limits.Of(limits.PhoneNumbers, id)))
+	require.ErrorIs(t, e.Count(t.Context(), limits.Of(limits.PhoneNumbers, id)), oauth.TooManyRequests)
+}
+
 func TestNoUsesAreNoLimit(t *testing.T) {
 	e := newEnv(map[limits.Name]limits.Rate{limits.PasswordAddress: {Uses: 0, Period: time.Minute}})
 	for range 1000 {
@@ -234,9 +242,11 @@ func TestStrangersCannotFillTheAuditLog(t *testing.T) {
 		e.Limiter.Record(t.Context(), fmt.Sprint(n), identity.Event{Kind: identity.EventSignInFailed})
 	}
 	require.Len(t, e.recorded, 60)
+	e.Limiter.Record(t.Context(), "0", identity.Event{Kind: identity.EventLimitReached})
+	require.Len(t, e.recorded, 61, "names that nobody has do not hide another kind")
 	e.now = e.now.Add(time.Minute)
 	e.Limiter.Record(t.Context(), "0", identity.Event{Kind: identity.EventSignInFailed})
-	require.Len(t, e.recorded, 61)
+	require.Len(t, e.recorded, 62)
 }
 
 // TestEventsAreRecordedWhenTheCallerIsGone, since the refusal is already decided.

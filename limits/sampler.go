@@ -2,8 +2,6 @@ package limits
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"sync"
 	"time"
@@ -24,20 +22,19 @@ type sampler struct {
 	now    func() time.Time
 
 	mutex   sync.Mutex
-	since   time.Time           // when the current minute began
-	written map[string]struct{} // in the current minute
+	since   time.Time                      // when the current minute began
+	written map[string]map[string]struct{} // the keys in the current minute, by kind
 }
 
 // record logs an event, and records it in the audit log if no other replica has done so within the minute.
 func (s *sampler) record(ctx context.Context, key string, event identity.Event) {
-	if !s.first(key) {
+	if !s.first(event.Kind, key) {
 		return
 	}
 	s.logger.WarnContext(ctx, "refused", "kind", event.Kind, "detail", event.Detail, "user", event.UserID,
 		"client", event.ClientID)
 	ctx = context.WithoutCancel(ctx)
-	sum := sha256.Sum256([]byte(key))
-	first, err := s.store.PutIfAbsent(ctx, "sampled/"+hex.EncodeToString(sum[:16]), []byte{1}, samplePeriod)
+	first, err := s.store.PutIfAbsent(ctx, identity.VolatileKey("sampled", event.Kind, key), []byte{1}, samplePeriod)
 	if err != nil { // possibly a repetition, and recording all of them could flood the audit log
 		s.logger.WarnContext(ctx, "an event may be missing in the audit log", "kind", event.Kind, "error", err)
 	}
@@ -46,16 +43,22 @@ func (s *sampler) record(ctx context.Context, key string, event identity.Event) 
 	}
 }
 
-// first reports whether an event with this key has not been written in the current minute, and few others have.
-func (s *sampler) first(key string) bool {
+// first reports whether an event of this kind with this key has not been written in the current minute, and few others
+// of the kind have.
+func (s *sampler) first(kind, key string) bool {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if now := s.now(); now.Sub(s.since) >= samplePeriod || now.Before(s.since) {
-		s.since, s.written = now, map[string]struct{}{}
+		s.since, s.written = now, map[string]map[string]struct{}{}
 	}
-	if _, written := s.written[key]; written || len(s.written) >= perMinute {
+	written := s.written[kind]
+	if written == nil {
+		written = map[string]struct{}{}
+		s.written[kind] = written
+	}
+	if _, found := written[key]; found || len(written) >= perMinute {
 		return false
 	}
-	s.written[key] = struct{}{}
+	written[key] = struct{}{}
 	return true
 }

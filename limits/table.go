@@ -83,14 +83,14 @@ const byAddress = "address and its networks"
 // All returns the table of all limits.
 func All() []Limit {
 	const (
-		attempts  = "Too many attempts. Wait before trying again."
-		signIns   = "This user has signed in too often. Wait before trying again."
-		codes     = "Too many codes were rejected. Wait before trying again."
-		newcomers = "Too many users are registering. Wait before trying again."
-		appTokens = "Too many requests for the token of this app. Cache it for expires_in seconds."
-		throttled = identity.EventSignInThrottled
-		reached   = identity.EventLimitReached
-		day       = 24 * time.Hour
+		attempts    = "Too many attempts. Wait before trying again."
+		signIns     = "This user has signed in too often. Wait before trying again."
+		codes       = "Too many codes were rejected. Wait before trying again."
+		registering = "Too many users are registering. Wait before trying again."
+		appTokens   = "Too many requests for the token of this app. Cache it for expires_in seconds."
+		throttled   = identity.EventSignInThrottled
+		reached     = identity.EventLimitReached
+		day         = 24 * time.Hour
 	)
 	return []Limit{
 		{PasswordAddress, byAddress, "password attempts", Rate{300, 10 * time.Minute}, throttled, attempts},
@@ -103,8 +103,8 @@ func All() []Limit {
 		{RejectedCodes, byAddress + ", or known device", "codes that the platform rejected",
 			Rate{300, 10 * time.Minute}, throttled, codes},
 		{SignIns, "user and client", "sign-ins", Rate{60, time.Hour}, throttled, signIns},
-		{AddressRegistrations, byAddress, "registrations", Rate{10, time.Hour}, reached, newcomers},
-		{Registrations, "nothing: all together", "registrations", Rate{1000, time.Hour}, reached, newcomers},
+		{AddressRegistrations, byAddress, "registrations", Rate{10, time.Hour}, reached, registering},
+		{Registrations, "nothing: all together", "registrations", Rate{1000, time.Hour}, reached, registering},
 		{PhoneNumbers, "user", "phone numbers by code", Rate{3, day}, reached, attempts},
 		{SessionKeys, "account at the app", "checks and resets of the session key", Rate{10, time.Minute}, reached,
 			attempts},

@@ -23,10 +23,14 @@ type use struct {
 	forget  bool // all uses are given back, instead of one
 }
 
-// Of returns one use of a limit. The key must be short: hash what callers write.
-func Of(limit Name, key string) Uses { return InGroup(string(limit)+"/"+key).And(limit, "") }
+// Of returns one use of a limit by a caller, identified by all parts, such as a user's id and a client's. They may have
+// any length.
+func Of(limit Name, parts ...string) Uses {
+	return InGroup(identity.VolatileKey(string(limit), parts...)).And(limit, "")
+}
 
-// InGroup returns no uses yet. Uses of one group are counted in one step: a group is an account, or a network.
+// InGroup returns no uses yet. Uses of one group are counted in one step: a group is an account, or a network. Its name
+// must be short.
 func InGroup(group string) Uses { return Uses{group: group} }
 
 // ByAddress returns one use of a limit in each network of an address, with a larger limit for a wider network. It

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
-	"golang.org/x/crypto/bcrypt"
 )
 
 // parameters are the parameters of argon2id. Memory is in KiB.
@@ -55,18 +54,15 @@ func CheckHash(encoded string) error {
 	return err
 }
 
-// usualCost is the cost of bcrypt up to which a hash is not expensive; each step doubles the time of a check.
-const usualCost = 12
-
 // IsExpensive reports whether checking a hash takes several times as long as is usual: a bcrypt hash with a cost
 // above 12, or argon2id with more than eight times the work of a new hash. It is false for what CheckHash rejects.
 func IsExpensive(encoded string) bool {
 	if isBcrypt(encoded) {
-		cost, err := bcrypt.Cost([]byte(encoded))
-		return err == nil && cost > usualCost && CheckHash(encoded) == nil
+		b, err := parseBcrypt(encoded)
+		return err == nil && b.expensive()
 	}
 	h, err := parse(encoded)
-	return err == nil && h.memory*h.time > 8*current().memory*current().time
+	return err == nil && h.expensive()
 }
 
 // parse reads a hash such as "$argon2id$v=19$m=19456,t=2,p=1$salt$hash". It rejects parameters that would make checking

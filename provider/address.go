@@ -7,24 +7,15 @@ import (
 	"strings"
 )
 
-// clientAddress returns the text of callerAddress, for limits, logs and audit events.
+// clientAddress returns the connection's address or, behind trusted proxies, the last address of X-Forwarded-For that
+// is not a trusted proxy. The header is ignored when the connection comes from an untrusted address. If RemoteAddr is
+// not an address with a port, it is returned as it is.
 func clientAddress(r *http.Request, proxies []netip.Prefix) string {
-	address := callerAddress(r, proxies)
-	if !address.IsValid() {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
 		return r.RemoteAddr
 	}
-	return address.WithZone("").String()
-}
-
-// callerAddress returns the connection's address or, behind trusted proxies, the last address of X-Forwarded-For that
-// is not a trusted proxy. The header is ignored when the connection comes from an untrusted address. The address is
-// invalid if the connection's is.
-func callerAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	address := peer.Addr().Unmap()
-	if err != nil || !trusted(address, proxies) {
-		return address
-	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
 		if !trusted(address, proxies) {
@@ -36,7 +27,7 @@ func callerAddress(r *http.Request, proxies []netip.Prefix) netip.Addr {
 		}
 		address = next.Unmap()
 	}
-	return address
+	return address.WithZone("").String()
 }
 
 // parseHop reads an address, which some gateways write with its port.

@@ -23,9 +23,8 @@ const (
 
 // bodyReader reads request bodies within the bound on memory.
 type bodyReader struct {
-	bodies  *bounds.Bodies
-	proxies []netip.Prefix
-	errs    errorWriter
+	bodies *bounds.Bodies
+	errs   errorWriter
 }
 
 // reading returns a handler that reads a body of at most most bytes before next runs, so that a client that sends it
@@ -39,7 +38,8 @@ func (b *bodyReader) reading(most int64, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		body, err := b.bodies.Read(r, bounds.Network(callerAddress(r, b.proxies)), most)
+		caller, _ := netip.ParseAddr(r.RemoteAddr) // see withCaller
+		body, err := b.bodies.Read(r, bounds.Network(caller), most)
 		if err != nil {
 			b.refuse(w, r, err, most)
 			return

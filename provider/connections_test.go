@@ -202,6 +202,28 @@ func TestBodiesInMemoryAreBounded(t *testing.T) {
 	require.NotContains(t, w.log.String(), `"level":"ERROR"`)
 }
 
+// TestLargeBodiesFromElsewhereAreRead, while one network holds as many incomplete bodies as it can: the largest body is
+// not given up, but one of the network with most bytes.
+func TestLargeBodiesFromElsewhereAreRead(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only on Linux has loopback more than one address")
+	}
+	w := newEnv(t, func(s *settings) { s.connections = 64 }) // 512 KiB of bodies
+	for range 40 {
+		w.incompleteBody(t)
+	}
+	require.Eventually(t, func() bool { return strings.Contains(w.log.String(), "too many request bodies at once") },
+		time.Minute, time.Millisecond)
+	elsewhere := &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{
+		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, 1)}}).DialContext}}
+	response, err := elsewhere.Post(w.issuer+"/wechat/data/decrypt", "application/x-www-form-urlencoded",
+		strings.NewReader(strings.Repeat("a", 64<<10)))
+	require.NoError(t, err)
+	response.Body.Close()
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode, "it has no token, but it was read")
+}
+
 // incompleteBody opens a connection that holds a body without its last byte. The server may refuse it meanwhile.
 func (w *env) incompleteBody(t *testing.T) net.Conn {
 	t.Helper()

@@ -50,7 +50,7 @@ func New(c Config) (http.Handler, error) {
 	errs := errorWriter{logger: c.Logger}
 	slots := newSlots(c.InFlight, errs)
 	router := router{origin: originOf(issuer), clients: c.Clients, slots: slots,
-		bodies: &bodyReader{c.Bodies, c.TrustedProxies, errs}, errs: errs, observe: c.Observe}
+		bodies: &bodyReader{c.Bodies, errs}, errs: errs, observe: c.Observe}
 	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, errs: errs}
 	rows := slices.Concat(
 		c.routes(issuer.Path, slots, errs),

@@ -41,7 +41,7 @@ type Exchange struct {
 }
 
 // Exchange asks the platform who a code identifies. The code is used up even if Exchange returns an error; the error
-// wraps wechat.ErrCodeUsed if it was used before. repeat is the idempotency.Name of a repeatable sign-in, or "":
+// wraps wechat.ErrCodeUsed if it was used before. repeat is the identity.VolatileKey of a repeatable sign-in, or "":
 // Exchange keeps the answer to a repeatable one until the code would have expired, so that a repeated request succeeds
 // if the first one failed later. The caller must call Forget after the sign-in has succeeded. Exchange returns
 //   - oauth.InvalidGrant if the platform rejects the code or the user,

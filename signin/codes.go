@@ -2,8 +2,6 @@ package signin
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -25,7 +23,7 @@ func (s *Service) countCode(ctx context.Context, r Request) (*limits.Uses, error
 	about := identity.Event{UserID: r.userID, ClientID: r.Client.ID}
 	uses := limits.ByAddress(limits.RejectedCodes, r.Address).About(about)
 	if r.userID != "" { // has presented an access token
-		uses = limits.Of(limits.RejectedCodes, "user/"+r.userID).About(about)
+		uses = limits.Of(limits.RejectedCodes, "user", r.userID).About(about)
 	}
 	err := s.limiter.Try(ctx, uses)
 	if errors.Is(err, oauth.TooManyRequests) && r.userID == "" && s.knowsDevice(ctx, r) {
@@ -65,8 +63,7 @@ func (s *Service) judged(ctx context.Context, r Request, uses *limits.Uses, err 
 // device returns a key for the devices of one kind of a customer at a client. It is no proof: an attacker who guesses
 // it shares the bucket of rejected codes of that kind of device, and nothing else.
 func (r Request) device() string {
-	sum := sha256.Sum256([]byte(limits.Customer(r.Address) + "\n" + r.Client.ID + "\n" + r.Device))
-	return "device/" + hex.EncodeToString(sum[:16])
+	return identity.VolatileKey("device", limits.Customer(r.Address), r.Client.ID, r.Device)
 }
 
 func (s *Service) knowsDevice(ctx context.Context, r Request) bool {
@@ -81,9 +78,7 @@ func (s *Service) GiveBack(ctx context.Context, userID, clientID string) {
 }
 
 func signInOf(userID, clientID string) limits.Uses {
-	sum := sha256.Sum256([]byte(userID + " " + clientID))
-	return limits.Of(limits.SignIns, hex.EncodeToString(sum[:16])).
-		About(identity.Event{UserID: userID, ClientID: clientID})
+	return limits.Of(limits.SignIns, userID, clientID).About(identity.Event{UserID: userID, ClientID: clientID})
 }
 
 // countSignIn counts a sign-in of a user at a client, or rejects it with oauth.TooManyRequests. If the store fails, it

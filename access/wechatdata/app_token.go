@@ -2,8 +2,6 @@ package wechatdata
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"log/slog"
 	"math"
@@ -122,7 +120,7 @@ func (a *AppTokens) token(ctx context.Context, appID string) (wechat.AppToken, e
 // count returns oauth.TooManyRequests if a client asks too often: it should cache the token until it expires. The limit
 // leaves room for its replicas. count accepts the request if the store fails, because few requests reach WeChat anyway.
 func (a *AppTokens) count(ctx context.Context, client, appID string) (limits.Uses, error) {
-	uses := limits.Of(limits.AppTokens, appTokenKey(client, appID)).
+	uses := limits.Of(limits.AppTokens, client, appID).
 		About(identity.Event{ClientID: client, Detail: appID})
 	err := a.limiter.Count(ctx, uses)
 	if err != nil && !errors.Is(err, oauth.TooManyRequests) {
@@ -132,15 +130,10 @@ func (a *AppTokens) count(ctx context.Context, client, appID string) (limits.Use
 	return uses, err
 }
 
-// appTokenKey returns a short key for a client and an app. A client's id alone could be too long.
-func appTokenKey(client, appID string) string {
-	sum := sha256.Sum256([]byte(appID + " " + client))
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
-}
-
 // audit records at most once an hour that a client has received an app's token.
 func (a *AppTokens) audit(ctx context.Context, client, appID string) {
-	first, err := a.volatile.PutIfAbsent(ctx, "app_token/audited/"+appTokenKey(client, appID), []byte{1}, appTokenAudit)
+	key := identity.VolatileKey("app_token/audited", client, appID)
+	first, err := a.volatile.PutIfAbsent(ctx, key, []byte{1}, appTokenAudit)
 	if err != nil {
 		a.logger.WarnContext(ctx, "an event may be missing in the audit log", "kind", identity.EventAppTokenGiven,
 			"client", client, "error", err)

@@ -30,7 +30,8 @@ var (
 )
 
 const (
-	// phoneTimeout limits a request for a phone number, which asks WeChat for an app token and for the number.
+	// phoneTimeout limits a request for a phone number, which asks WeChat for an app token and for the number, and
+	// again with a new token. Duplicate requests wait that long at most before one of them asks again.
 	phoneTimeout = 15 * time.Second
 	// phoneLifetime is how long a repeated request for a phone number is answered.
 	phoneLifetime = time.Hour
@@ -85,7 +86,7 @@ func (s *Service) phoneByCode(ctx context.Context, r phoneRequest) (identity.Pho
 	if r.key == "" {
 		return s.askPhone(ctx, r, "")
 	}
-	name := idempotency.Name("phone", r.userID, r.app.ID, r.openID, r.code, r.key)
+	name := identity.VolatileKey("phone", r.userID, r.app.ID, r.openID, r.code, r.key)
 	return idempotency.Once(ctx, s.repeats, name, phoneTimeout, func() (identity.Phone, bool, error) {
 		var kept boughtPhone
 		if !s.repeats.Recall(ctx, name, &kept) {
@@ -248,8 +249,10 @@ func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values,
 	if app.Kind != identity.KindMiniProgram {
 		return BoundPhone{}, errNotOfWechat
 	}
-	phone, err := s.phoneByCode(context.WithoutCancel(ctx), phoneRequest{app, session.Account.Subject,
-		session.UserID, form.Get("code"), key})
+	// Go on if the client disconnects: the code is used up, and a duplicate request needs the answer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), phoneTimeout)
+	defer cancel()
+	phone, err := s.phoneByCode(ctx, phoneRequest{app, session.Account.Subject, session.UserID, form.Get("code"), key})
 	return BoundPhone{phone.Number, phone.Verified, session.UserID}, err
 }
 

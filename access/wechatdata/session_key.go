@@ -2,8 +2,6 @@ package wechatdata
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"net/url"
 
@@ -78,8 +76,7 @@ func (s *Service) sessionKeyOf(ctx context.Context, bearer string, form url.Valu
 	if err != nil {
 		return sessionKey{}, vaultFailed(err)
 	}
-	sum := sha256.Sum256([]byte(subject.account.AppID + " " + subject.account.OpenID))
-	uses := limits.Of(limits.SessionKeys, base64.RawURLEncoding.EncodeToString(sum[:16])).
+	uses := limits.Of(limits.SessionKeys, subject.account.AppID, subject.account.OpenID).
 		About(identity.Event{UserID: subject.userID, Detail: subject.account.AppID})
 	if err := s.limiter.Count(ctx, uses); err != nil { // WeChat has a limit too
 		return sessionKey{}, err

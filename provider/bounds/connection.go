@@ -50,7 +50,7 @@ func (c *connection) change(to state) bool { return c.bound.shares.change(&c.cla
 func (c *connection) shed() {
 	c.bound.reportShed(c.network)
 	if c.claim.state == waiting { // the client takes this for the answer to the request that it is sending
-		_, _ = c.Conn.Write(overloaded)
+		tellOverloaded(c.Conn)
 	}
 	_ = c.Conn.Close()
 }

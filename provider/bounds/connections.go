@@ -17,6 +17,8 @@ const (
 	// maxLingering limits the refused connections that stay open until their clients have read why.
 	maxLingering = 64
 	lingerTime   = 500 * time.Millisecond
+	// tellTime is how long the refusal may take to be written. There is usually room for it, so it takes no time.
+	tellTime = 20 * time.Millisecond
 	// maxUnread is how much of a refused request is read, since closing a connection with unread bytes resets it.
 	maxUnread = 64 << 10
 )
@@ -107,7 +109,7 @@ func (c *Connections) reportShed(network netip.Prefix) {
 
 // refuse answers a connection and closes it, without waiting for its client.
 func (c *Connections) refuse(conn net.Conn) {
-	_, _ = conn.Write(overloaded) // a new connection has room for it
+	tellOverloaded(conn)
 	select {
 	case c.lingering <- struct{}{}:
 		go func() {
@@ -126,6 +128,13 @@ func linger(conn net.Conn) {
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(lingerTime))
 	_, _ = io.CopyN(io.Discard, conn, maxUnread)
+}
+
+// tellOverloaded answers a connection that is too many. A client that does not read its answers must not hold up those
+// that connect meanwhile.
+func tellOverloaded(conn net.Conn) {
+	_ = conn.SetWriteDeadline(time.Now().Add(tellTime))
+	_, _ = conn.Write(overloaded)
 }
 
 // overloaded is the answer to a connection that is too many.

@@ -181,6 +181,22 @@ func TestRefusedConnectionsAreTold(t *testing.T) {
 	b.served("127.0.1.1") // in the place of one that is idle now
 }
 
+// TestClientsThatDoNotReadHoldUpNobody: no other connection is accepted until one that is shed has been answered.
+func TestClientsThatDoNotReadHoldUpNobody(t *testing.T) {
+	client, server := net.Pipe() // without a buffer
+	defer client.Close()
+	connections := NewConnections(1, nil, NewReport(nobody{}, slog.New(slog.DiscardHandler), time.Now))
+	require.NotNil(t, connections.admit(server))
+	done := make(chan bool)
+	go func() { done <- connections.shares.shedOne() }()
+	select {
+	case shed := <-done:
+		require.True(t, shed)
+	case <-time.After(20 * time.Second):
+		t.Fatal("waits for the client")
+	}
+}
+
 // TestConnectionsOfAProxyAreNotShedAsOne, and an attack beside it is.
 func TestConnectionsOfAProxyAreNotShedAsOne(t *testing.T) {
 	t.Parallel()
