@@ -22,9 +22,36 @@ import (
 var walkSteps = flag.Int("walk.steps", 1000, "refreshes that the random walks make together")
 
 // TestWalkOverTwoReplicas has honest clients and thieves use two processes, one of which is killed and restarted
-// throughout.
+// throughout. Both move the clock, so each has processes and a database of its own.
 func TestWalkOverTwoReplicas(t *testing.T) {
 	t.Parallel()
+	t.Run("honest clients", func(t *testing.T) {
+		t.Parallel()
+		target := newWalkedFleet(t)
+		clients := refreshtest.HonestClients()
+		clients = slices.DeleteFunc(clients, func(c refreshtest.Honest) bool { return c.Disturbs })
+		for n, client := range clients {
+			t.Run(client.Name, func(t *testing.T) {
+				walkHonestly(t, target(client.Strict), client, n, *walkSteps/2/len(clients))
+			})
+		}
+	})
+	t.Run("thieves", func(t *testing.T) {
+		t.Parallel()
+		target := newWalkedFleet(t)
+		thieves := refreshtest.Thieves()
+		for n, thief := range thieves {
+			t.Run(thief.String(), func(t *testing.T) {
+				walkOfThieves(t, target(thief.Strict), thief, n, *walkSteps/2/len(thieves))
+			})
+		}
+	})
+}
+
+// newWalkedFleet starts two replicas, one of which is killed and restarted until the test ends. It returns a function
+// that returns them as seen by a strict or a lenient client.
+func newWalkedFleet(t *testing.T) func(strict bool) walkedFleet {
+	t.Helper()
 	database, clock := dbtest.MovableClock(t, dbtest.PostgreSQL(t))
 	redis, keyPrefix := dbtest.Redis(t)
 	f := newFleet(t, database, redis, keyPrefix, "LINGPAI_SESSION_IDLE=8760h", "LINGPAI_SESSION_ABSOLUTE=87600h",
@@ -32,40 +59,40 @@ func TestWalkOverTwoReplicas(t *testing.T) {
 	db, issuer := f.shared()
 	f.ok("clients", "create", lenientShop, "--public", "--grant", "wechat_code", "--grant", "refresh_token", "--app",
 		appID, "--audience", audience, "--refresh-keys=false")
-	target := func(strict bool) walkedFleet { return walkedFleet{f, clock, db, issuer, strict} }
 	deaths := killOverAndOver(t, f.replicas[1])
-	clients, thieves := refreshtest.HonestClients(), refreshtest.Thieves()
-	clients = slices.DeleteFunc(clients, func(c refreshtest.Honest) bool { return c.Disturbs })
-	for n, client := range clients {
-		t.Run(client.Name, func(t *testing.T) {
-			steps, sessions := 0, 0
-			for seed := uint64(1); steps < *walkSteps/2/len(clients); seed++ {
-				requests, err := client.Run(target(client.Strict), rand.New(rand.NewPCG(seed, 4)),
-					fmt.Sprintf("user-%d-%d", n, seed))
-				require.NoError(t, err, "seed %d: an honest client lost its session", seed)
-				steps += requests
-				sessions++
-			}
-			t.Logf("%d refreshes, %d sessions, none lost", steps, sessions)
-		})
+	t.Cleanup(func() {
+		died := deaths()
+		t.Logf("a replica was killed %d times", died)
+		require.Positive(t, died)
+	})
+	return func(strict bool) walkedFleet { return walkedFleet{f, clock, db, issuer, strict} }
+}
+
+// walkHonestly runs sessions of an honest client until they made enough refreshes. None may be lost.
+func walkHonestly(t *testing.T, target walkedFleet, client refreshtest.Honest, n, enough int) {
+	t.Helper()
+	steps, sessions := 0, 0
+	for seed := uint64(1); steps < enough; seed++ {
+		requests, err := client.Run(target, rand.New(rand.NewPCG(seed, 4)), fmt.Sprintf("user-%d-%d", n, seed))
+		require.NoError(t, err, "seed %d: an honest client lost its session", seed)
+		steps += requests
+		sessions++
 	}
-	for n, thief := range thieves {
-		t.Run(thief.String(), func(t *testing.T) {
-			steps, sessions := 0, 0
-			for seed := uint64(1); steps < *walkSteps/2/len(thieves); seed++ {
-				requests, ended, err := thief.Run(target(thief.Strict), rand.New(rand.NewPCG(seed, 5)),
-					fmt.Sprintf("victim-%d-%d", n, seed))
-				require.NoError(t, err)
-				require.True(t, ended, "seed %d: the session outlived the theft", seed)
-				steps += requests
-				sessions++
-			}
-			t.Logf("%d thieves in %d refreshes, all sessions ended", sessions, steps)
-		})
+	t.Logf("%d refreshes, %d sessions, none lost", steps, sessions)
+}
+
+// walkOfThieves runs sessions with a thief until they made enough refreshes. All must end.
+func walkOfThieves(t *testing.T, target walkedFleet, thief refreshtest.Thief, n, enough int) {
+	t.Helper()
+	steps, sessions := 0, 0
+	for seed := uint64(1); steps < enough; seed++ {
+		requests, ended, err := thief.Run(target, rand.New(rand.NewPCG(seed, 5)), fmt.Sprintf("victim-%d-%d", n, seed))
+		require.NoError(t, err)
+		require.True(t, ended, "seed %d: the session outlived the theft", seed)
+		steps += requests
+		sessions++
 	}
-	died := deaths()
-	t.Logf("a replica was killed %d times", died)
-	require.Positive(t, died)
+	t.Logf("%d thieves in %d refreshes, all sessions ended", sessions, steps)
 }
 
 // killOverAndOver kills and restarts a replica until the function that it returns is called, which returns how often.
