@@ -93,7 +93,8 @@ func All() []Limit {
 		day         = 24 * time.Hour
 	)
 	return []Limit{
-		{PasswordAddress, byAddress, "password attempts", Rate{300, 10 * time.Minute}, throttled, attempts},
+		{PasswordAddress, byAddress + ", or known network of the user", "password attempts",
+			Rate{300, 10 * time.Minute}, throttled, attempts},
 		{PasswordMinute, "user name and address", "password attempts", Rate{5, time.Minute}, throttled, attempts},
 		{PasswordQuarter, "user name and address", "password attempts", Rate{10, 15 * time.Minute}, throttled,
 			attempts},

@@ -124,6 +124,23 @@ func TestAKnownAddressMayNotGuessForever(t *testing.T) {
 	require.Equal(t, 95, allowed)
 }
 
+// TestABadNeighbourDoesNotBlockKnownUsers: somebody behind a shared address tries passwords of invented users.
+func TestABadNeighbourDoesNotBlockKnownUsers(t *testing.T) {
+	t.Parallel()
+	const shared = "192.0.2.1"
+	w := newEnv(t, behindProxy, func(s *settings) { s.perAddress = 20 })
+	requireTokens(t, w.token(passwordForm("alice", testPassword).from(shared)))
+	for n := range 19 {
+		a := w.token(wrong(fmt.Sprint("invented-", n)).from(shared))
+		requireError(t, a, http.StatusBadRequest, "invalid_grant")
+	}
+	requireTooMany(t, w.token(wrong("invented").from(shared)))
+	for range 20 { // her own bucket has as many places, and right passwords use them too
+		requireTokens(t, w.token(passwordForm("alice", testPassword).from(shared)))
+	}
+	requireTooMany(t, w.token(passwordForm("alice", testPassword).from(shared)))
+}
+
 // TestCodesThatNeverReachedWechatBlockNobody: 300 of them, and 300 that WeChat did not judge.
 func TestCodesThatNeverReachedWechatBlockNobody(t *testing.T) {
 	t.Parallel()

@@ -252,4 +252,7 @@ func TestBrowsersDoNotGuessContentTypes(t *testing.T) {
 			require.Equal(t, []string{"nosniff"}, a.header.Values("X-Content-Type-Options"), "%s %s", method, path)
 		}
 	}
+	answer, err := io.ReadAll(w.raw(t, "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+	require.NoError(t, err)
+	require.Contains(t, string(answer), "\r\nX-Content-Type-Options: nosniff\r\n")
 }

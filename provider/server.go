@@ -120,5 +120,7 @@ func NewHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		// Answer OPTIONS * like the other requests, with the same headers and bounds.
+		DisableGeneralOptionsHandler: true,
 	}
 }

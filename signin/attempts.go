@@ -14,7 +14,7 @@ import (
 
 // attempt is a password attempt that has been counted.
 type attempt struct {
-	address      limits.Uses
+	address      limits.Uses // none if its limit is exceeded, but the network is known
 	account      limits.Uses
 	name         string // hashed, since people may type a password into the field of the name
 	from         string // the caller's address
@@ -37,10 +37,12 @@ func (s *Service) countAttempt(ctx context.Context, username, clientID, address 
 	a.address = limits.ByAddress(limits.PasswordAddress, address).About(about)
 	found := make(chan knownNetworks, 1)
 	go func() { found <- s.known.find(ctx, a.name) }()
-	err := s.limiter.Count(ctx, a.address)
+	err := s.limiter.Try(ctx, a.address)
 	a.networks = <-found
 	a.known = address != "" && a.networks.have(a.neighborhood, s.now())
-	if err != nil {
+	spared := a.known && errors.Is(err, oauth.TooManyRequests)
+	if err != nil && !spared {
+		s.limiter.Report(ctx, err)
 		return a, err
 	}
 	customer := limits.Customer(address)
@@ -51,7 +53,11 @@ func (s *Service) countAttempt(ctx context.Context, username, clientID, address 
 	} else {
 		a.account = a.account.And(limits.PasswordUser, "")
 	}
-	if err := s.limiter.Count(ctx, a.account); err != nil {
+	counted := a.account
+	if spared {
+		a.address, counted = limits.Uses{}, counted.And(limits.PasswordAddress, a.neighborhood)
+	}
+	if err := s.limiter.Count(ctx, counted); err != nil {
 		s.limiter.GiveBack(ctx, a.address)
 		return a, err
 	}
