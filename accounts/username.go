@@ -16,6 +16,10 @@ func checkUsername(username string) error {
 	if err != nil {
 		return oauth.NewError(oauth.InvalidRequest, sentence(err))
 	}
+	if name.Reserved() {
+		return oauth.NewError(oauth.InvalidRequest,
+			"This user name is reserved: people would take it for an operator's. Choose another one.")
+	}
 	if !oneScript(name.Key) {
 		return oauth.NewError(oauth.InvalidRequest,
 			"This user name could be confused with another one: use letters and digits of one script. Only Chinese, "+

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 )
 
@@ -54,5 +55,17 @@ func TestInvalidNames(t *testing.T) {
 		err := checkUsername(name)
 		require.ErrorIs(t, err, oauth.InvalidRequest, what)
 		requirePlain(t, err)
+	}
+}
+
+// TestReservedNamesAreForOperators: a user called admin could pass for one.
+func TestReservedNamesAreForOperators(t *testing.T) {
+	for _, name := range []string{"admin", "Admin", "ROOT", "support", "weixin"} {
+		require.ErrorContains(t, checkUsername(name), "reserved", name)
+		_, err := identity.NewUsername(name)
+		require.NoError(t, err, "an operator may give %s to a user", name)
+	}
+	for _, name := range []string{"admins", "rooty", "alice"} {
+		require.NoError(t, checkUsername(name), name)
 	}
 }

@@ -64,7 +64,8 @@ type Users interface {
 	// found to resemble another one. All users keep their names.
 	FillSkeletons(ctx context.Context, after string, limit int) (found []Resemblance, last string, err error)
 	// HashParameters counts the password hashes by what precedes the salt, such as "$2b$12$" or
-	// "$argon2id$v=19$m=19456,t=2,p=1$". It reads all users.
+	// "$argon2id$v=19$m=19456,t=2,p=1$". On
+	// PostgreSQL it counts a sample if there are many users.
 	HashParameters(ctx context.Context) (map[string]int, error)
 }
 

@@ -26,6 +26,9 @@ var reservedSkeletons = sync.OnceValue(func() (skeletons []string) {
 	return skeletons
 })
 
+// Reserved reports whether only an operator may give the name to a user.
+func (u Username) Reserved() bool { return slices.Contains(reserved, u.Key) }
+
 func looksReserved(skeleton string) bool { return slices.Contains(reservedSkeletons(), skeleton) }
 
 //go:embed identifierstatus.txt

@@ -11,8 +11,8 @@ import (
 	"github.com/lingpai/lingpai/wechat"
 )
 
-// deviceFor is how long a device is known after a sign-in.
-const deviceFor = 30 * 24 * time.Hour
+// deviceFor is how long a device is known after a sign-in. Addresses of phones change, so there are many devices.
+const deviceFor = 48 * time.Hour
 
 // countCode counts a code before it is sent, so that invented codes do not use up the app's quota at the platform, or
 // rejects it with oauth.TooManyRequests. The caller gives the uses back unless the platform rejects the code: many

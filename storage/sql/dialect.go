@@ -17,6 +17,7 @@ type dialect struct {
 	bytes      string // type of binary values
 	forShare   string // suffix of a SELECT that keeps its rows unchanged until the transaction ends
 	forUpdate  string // suffix of a SELECT that also excludes other such SELECTs
+	sample     string // expression for about ? percent of the rows of a table; "": not supported
 	position   string // function for the position of a text in another, from 1; 0: none
 	bytewise   string // suffix of a column that is sorted by bytes in an index, but not by default
 	value      func(n int) string
@@ -39,6 +40,7 @@ var dialectPostgreSQL = dialect{
 	// unlike now(), not the start of the transaction
 	clock:     "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 	bytes:     "BYTEA",
+	sample:    " TABLESAMPLE SYSTEM (?)",
 	position:  "strpos",
 	forShare:  " FOR SHARE",
 	forUpdate: " FOR NO KEY UPDATE", // rows that refer to it can still be written

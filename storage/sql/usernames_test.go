@@ -111,3 +111,22 @@ func hashParameters(t *testing.T, open func() *DB) {
 	require.Equal(t, map[string]int{"$2b$12$": 2, "$2a$10$": 1, "$argon2id$v=19$m=19456,t=2,p=1$": 1,
 		"$argon2id$v=19$m=65536,t=3,p=4$": 1}, counts)
 }
+
+// TestHashParametersOfManyUsersAreASample: PostgreSQL would take longer than a statement may to read millions of users.
+func TestHashParametersOfManyUsersAreASample(t *testing.T) {
+	ctx := t.Context()
+	db, _ := openPostgreSQL(t)
+	_, err := db.Users().Create(ctx, "alice", "$2b$12$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
+	require.NoError(t, err)
+	require.NoError(t, db.write.Exec(`INSERT INTO users SELECT (jsonb_populate_record(u, jsonb_build_object('id', 'n' || n,
+		'username', 'n' || n, 'username_key', 'n' || n, 'username_skeleton', 'n' || n))).*
+		FROM users u, generate_series(1, 5000) n`).Error)
+	require.NoError(t, db.write.Exec("ANALYZE users").Error)
+	all, err := db.Users().HashParameters(ctx)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"$2b$12$": 5001}, all)
+	some, err := db.Users().hashParameters(ctx, 2500)
+	require.NoError(t, err)
+	require.Less(t, some["$2b$12$"], 5001)
+	require.Positive(t, some["$2b$12$"])
+}

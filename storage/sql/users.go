@@ -266,17 +266,42 @@ func (u *Users) SetUsername(ctx context.Context, id, username string) error {
 	})
 }
 
+// hashSample is about how many users HashParameters counts at most, on PostgreSQL, where statements have little time.
+const hashSample = 200_000
+
 // HashParameters implements identity.Users.
 func (u *Users) HashParameters(ctx context.Context) (map[string]int, error) {
+	return u.hashParameters(ctx, hashSample)
+}
+
+func (u *Users) hashParameters(ctx context.Context, most int) (map[string]int, error) {
+	sample, values, err := u.sample(ctx, most)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := scanAll[struct {
 		Parameters string
 		Users      int
 	}](u.db.read.WithContext(ctx), "SELECT CASE WHEN password_hash LIKE '$2%' THEN substr(password_hash, 1, 7) ELSE "+
 		"substr(password_hash, 1, "+u.db.dialect.position+"(password_hash, ',p=') + 4) END AS parameters, "+
-		"count(*) AS users FROM users WHERE password_hash <> '' GROUP BY 1")
+		"count(*) AS users FROM users"+sample+" WHERE password_hash <> '' GROUP BY 1", values...)
 	counts := map[string]int{}
 	for _, row := range rows {
 		counts[row.Parameters] = row.Users
 	}
 	return counts, err
+}
+
+// sample returns a suffix of "FROM users", with its values, for about as many users, chosen by pages of the table. It
+// is empty if there are not more, or if the database has not counted them yet.
+func (u *Users) sample(ctx context.Context, most int) (suffix string, values []any, err error) {
+	if u.db.dialect.sample == "" {
+		return "", nil, nil
+	}
+	users, err := scanAll[float64](u.db.read.WithContext(ctx),
+		"SELECT reltuples FROM pg_class WHERE oid = 'users'::regclass")
+	if err != nil || len(users) == 0 || users[0] <= float64(most) {
+		return "", nil, err
+	}
+	return u.db.dialect.sample, []any{100 * float64(most) / users[0]}, nil
 }
