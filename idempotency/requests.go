@@ -46,9 +46,9 @@ func Once[T any](ctx context.Context, r *Requests, name string, limit time.Durat
 	lock := name + "/lock"
 	deadline := time.After(wait)
 	for {
+		expires := time.Now().Add(limit) // before the lock does
 		acquired, failed := r.store.PutIfAbsent(ctx, lock, []byte{1}, limit)
 		if acquired {
-			expires := time.Now().Add(limit)
 			defer func() { r.release(ctx, lock, expires) }()
 		}
 		// Look after locking: a request that released the lock has stored its answer.

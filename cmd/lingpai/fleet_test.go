@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,11 +79,25 @@ func onSharedServers(t *testing.T, env ...string) *fleet {
 	return newFleet(t, dbtest.PostgreSQL(t), redis, keyPrefix, env...)
 }
 
+// lastPort is the port that freeAddr returned last. It begins at random, for the tests of other packages.
+var lastPort atomic.Uint32
+
+func init() { lastPort.Store(uint32(10_000 + rand.IntN(10_000))) }
+
+// freeAddr returns an address for a process that is killed and restarted. It is not one that systems give to those who
+// do not ask for a port, since another test could get it meanwhile.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	server := httptest.NewServer(nil)
-	defer server.Close()
-	return server.Listener.Addr().String()
+	for {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+lastPort.Add(1)%20_000)
+		listener, err := net.Listen("tcp", addr)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		require.NoError(t, err)
+		require.NoError(t, listener.Close())
+		return addr
+	}
 }
 
 // start starts the process and waits until it is ready. It may be called from any goroutine.

@@ -118,8 +118,8 @@ func TestHashParametersOfManyUsersAreASample(t *testing.T) {
 	db, _ := openPostgreSQL(t)
 	_, err := db.Users().Create(ctx, "alice", "$2b$12$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
 	require.NoError(t, err)
-	require.NoError(t, db.write.Exec(`INSERT INTO users SELECT (jsonb_populate_record(u, jsonb_build_object('id', 'n' || n,
-		'username', 'n' || n, 'username_key', 'n' || n, 'username_skeleton', 'n' || n))).*
+	require.NoError(t, db.write.Exec(`INSERT INTO users SELECT (jsonb_populate_record(u, jsonb_build_object(
+		'id', 'n' || n, 'username', 'n' || n, 'username_key', 'n' || n, 'username_skeleton', 'n' || n))).*
 		FROM users u, generate_series(1, 5000) n`).Error)
 	require.NoError(t, db.write.Exec("ANALYZE users").Error)
 	all, err := db.Users().HashParameters(ctx)
