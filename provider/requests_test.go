@@ -184,7 +184,7 @@ func TestTokenRequestsThatAreTooLarge(t *testing.T) {
 			response, err := quiet.Do(request)
 			require.Less(t, time.Since(start), 20*time.Second)
 			if err != nil { // the server may disconnect before the client has read the answer
-				require.Contains(t, name, "endless")
+				require.NotEqual(t, "one byte too many", name)
 				return
 			}
 			require.NoError(t, response.Body.Close())
