@@ -27,7 +27,7 @@ var reservedSkeletons = sync.OnceValue(func() (skeletons []string) {
 })
 
 // Reserved reports whether only an operator may give the name to a user.
-func (u Username) Reserved() bool { return slices.Contains(reserved, u.Key) }
+func (n Username) Reserved() bool { return slices.Contains(reserved, n.Key) }
 
 func looksReserved(skeleton string) bool { return slices.Contains(reservedSkeletons(), skeleton) }
 
