@@ -54,8 +54,12 @@ func importKilled(t *testing.T, o *operator) {
 		require.Zero(t, there%userimport.MaxBatch, "whole batches")
 	}
 	require.Less(t, there, killedRows, "it was over before it was killed")
-	require.Equal(t, fmt.Sprintf("imported %s, already there %s, refused 0\n", terminal.Grouped(killedRows-there),
-		terminal.Grouped(there)), o.importsAll("people.jsonl"))
+	result := func(there int) string {
+		return fmt.Sprintf("imported %s, already there %s, refused 0\n", terminal.Grouped(killedRows-there),
+			terminal.Grouped(there))
+	}
+	// PostgreSQL may complete the batch of a client that was killed.
+	require.Contains(t, []string{result(there), result(there + userimport.MaxBatch)}, o.importsAll("people.jsonl"))
 	users := everybody(t, database)
 	require.Len(t, users, killedRows)
 	for n := 0; n < killedRows; n += 501 {
