@@ -298,24 +298,20 @@ return (config, platform, http, store, random, emit) => {
     const state = err.session_state === 'ended' ? 'ended' : 'unknown';
     const revoked = state === 'ended' ? record.revoke : (record.revoke || []).concat(held.refresh);
     const lost = { status: err.status, session_state: state, request_id: err.request_id };
-    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked }).then(advance);
+    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked });
   };
   const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
-    .then(answer => reload().then(() => {
-      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
-    }), err => {
-      if (err.code !== 'invalid_grant' || err.status !== 400) {
-        if (record.refresh !== held.refresh) return undefined;
-        throw err;
-      }
-      return reload().then(() => (record.refresh === held.refresh ? replace(held, err) : advance()));
-    });
+    .then(answer => () => save(Object.assign(answer.record, { pending: record.pending })), err => () => {
+      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
+      return replace(held, err).then(advance);
+    })
+    .then(conclude => reload().then(() => (record.refresh === held.refresh ? conclude() : advance())));
   const advance = () => reload().then(() => {
     if (record.out || young()) return undefined;
     if (!record.refresh && record.method !== 'password') return login(undefined, true);
     return settle().then(() => {
       if (record.out || young()) return undefined;
-      return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : undefined)) : lose();
+      return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : advance())) : lose();
     });
   });
   const renew = () => {

@@ -172,21 +172,16 @@ module.exports = (config, platform, http, store, random, emit) => {
     const state = err.session_state === 'ended' ? 'ended' : 'unknown';
     const revoked = state === 'ended' ? record.revoke : (record.revoke || []).concat(held.refresh);
     const lost = { status: err.status, session_state: state, request_id: err.request_id };
-    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked }).then(advance);
+    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked });
   };
 
+  // The response counts only if the token is still the stored one. Otherwise the user signed in or out meanwhile, or another instance has stored this response with its key, or a later one.
   const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
-    .then(answer => reload().then(() => {
-      // Otherwise the user signed in or out meanwhile, or another instance has stored this answer with its key, or a later one.
-      if (record.refresh === held.refresh) return save(Object.assign(answer.record, { pending: record.pending }));
-    }), err => {
-      if (err.code !== 'invalid_grant' || err.status !== 400) {
-        // The user signed in or out meanwhile.
-        if (record.refresh !== held.refresh) return undefined;
-        throw err;
-      }
-      return reload().then(() => (record.refresh === held.refresh ? replace(held, err) : advance()));
-    });
+    .then(answer => () => save(Object.assign(answer.record, { pending: record.pending })), err => () => {
+      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
+      return replace(held, err).then(advance);
+    })
+    .then(conclude => reload().then(() => (record.refresh === held.refresh ? conclude() : advance())));
 
   // Refreshes the session or opens a new one, unless the stored token is valid.
   const advance = () => reload().then(() => {
@@ -194,7 +189,7 @@ module.exports = (config, platform, http, store, random, emit) => {
     if (!record.refresh && record.method !== 'password') return login(undefined, true);
     return settle().then(() => {
       if (record.out || young()) return undefined;
-      return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : undefined)) : lose();
+      return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : advance())) : lose();
     });
   });
 
