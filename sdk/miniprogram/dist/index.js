@@ -178,25 +178,25 @@ return (config, platform, http, store, random, emit) => {
   let signing;
   let unsaved = false;
   let refused = '';
-  let pause;
-  let paused = 0;
+  let pause = { began: 0 };
   let logouts = 0;
   const load = () => loading || (loading = store.read().then(found => { record = found; }));
-  const save = next => {
-    record = Object.assign({ revoke: record.revoke }, next);
-    next = record;
+  const save = members => {
+    const next = Object.assign({ revoke: record.revoke }, members);
+    record = next;
     unsaved = true;
     return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
   };
-  const lives = early => {
+  const isNewerThan = limit => {
     const age = Date.now() - record.got;
-    return !!record.access && record.access !== refused && age >= 0 && age < record.ttl - early;
+    return age >= 0 && age < limit;
   };
-  const young = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
+  const lives = early => !!record.access && record.access !== refused && isNewerThan(record.ttl - early);
+  const fresh = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
   const revoke = token => http.postForm('/revoke', { token: token });
   const settle = () => {
-    const tokens = record.revoke || [];
-    return !tokens.length ? Promise.resolve() : Promise.all(tokens.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
+    if (!record.revoke) return Promise.resolve();
+    return Promise.all(record.revoke.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
       const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
       return save(Object.assign({}, record, { revoke: left.length ? left : undefined }));
     });
@@ -276,7 +276,7 @@ return (config, platform, http, store, random, emit) => {
     const end = () => { if (signing === mine) signing = undefined; };
     mine.promise = before.then(settle).then(() => {
       if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
-      return mine.silent && young() ? undefined : signIn(credentials, mine.silent && record.sub, began);
+      return mine.silent && fresh() ? undefined : signIn(credentials, mine.silent && record.sub, began);
     });
     mine.promise.then(end, end);
     signing = mine;
@@ -307,10 +307,10 @@ return (config, platform, http, store, random, emit) => {
     })
     .then(conclude => reload().then(() => (record.refresh === held.refresh ? conclude() : advance())));
   const advance = () => reload().then(() => {
-    if (record.out || young()) return undefined;
+    if (record.out || fresh()) return undefined;
     if (!record.refresh && record.method !== 'password') return login(undefined, true);
     return settle().then(() => {
-      if (record.out || young()) return undefined;
+      if (record.out || fresh()) return undefined;
       return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : advance())) : lose();
     });
   });
@@ -323,7 +323,7 @@ return (config, platform, http, store, random, emit) => {
     return mine;
   };
   const ensure = () => load().then(() => {
-    if (young()) return record;
+    if (fresh()) return record;
     return (record.out && signing ? signing.promise : renew()).then(() => {
       if (!record.access) throw http.fail('signed_out');
       return record;
@@ -342,23 +342,17 @@ return (config, platform, http, store, random, emit) => {
     });
   });
   const refuse = (access, listed) => {
-    const began = Date.now();
-    const age = began - record.got;
-    if (access !== record.access || access === refused) return Promise.resolve(true);
-    if (!listed || !(age >= 0 && age < youth)) {
-      refused = access;
-      return Promise.resolve(true);
+    const mark = () => {
+      if (access === record.access) refused = access;
+      return true;
+    };
+    if (!listed || access !== record.access || access === refused || !isNewerThan(youth)) return Promise.resolve(mark());
+    if (pause.access !== access) {
+      const now = Date.now();
+      if (Math.abs(now - pause.began) < youth) return Promise.resolve(false);
+      pause = { access: access, began: now, over: platform.pause(delay).then(mark) };
     }
-    if (!pause && Math.abs(began - paused) < youth) return Promise.resolve(false);
-    if (!pause) {
-      paused = began;
-      pause = platform.pause(delay).then(() => {
-        pause = undefined;
-        if (access === record.access) refused = access;
-        return true;
-      });
-    }
-    return pause;
+    return pause.over;
   };
   return {
     ensure: ensure,

@@ -24,35 +24,35 @@ module.exports = (config, platform, http, store, random, emit) => {
   let unsaved = false;
   // An access token that a service rejected before it expired.
   let refused = '';
-  // The pause before a young token is refreshed, and when the last one began.
-  let pause;
-  let paused = 0;
+  // The last pause before a young token was refreshed: the token, when it began, and a promise of its end.
+  let pause = { began: 0 };
   // An operation that began before a logout must not undo it.
   let logouts = 0;
 
   const load = () => loading || (loading = store.read().then(found => { record = found; }));
 
-  const save = next => {
-    record = Object.assign({ revoke: record.revoke }, next);
-    next = record;
+  const save = members => {
+    const next = Object.assign({ revoke: record.revoke }, members);
+    record = next;
     unsaved = true;
     // If this fails, the record is still in memory.
     return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
   };
 
   // The clock only measures elapsed time: if it is set back or far ahead, a token counts as old, never as fresh.
-  const lives = early => {
+  const isNewerThan = limit => {
     const age = Date.now() - record.got;
-    return !!record.access && record.access !== refused && age >= 0 && age < record.ttl - early;
+    return age >= 0 && age < limit;
   };
-  const young = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
+  const lives = early => !!record.access && record.access !== refused && isNewerThan(record.ttl - early);
+  const fresh = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
 
   const revoke = token => http.postForm('/revoke', { token: token });
 
   // Tells the issuer of the tokens in revoke. Failures do not prevent a sign-in: what could not be sent is sent next time.
   const settle = () => {
-    const tokens = record.revoke || [];
-    return !tokens.length ? Promise.resolve() : Promise.all(tokens.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
+    if (!record.revoke) return Promise.resolve();
+    return Promise.all(record.revoke.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
       const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
       return save(Object.assign({}, record, { revoke: left.length ? left : undefined }));
     });
@@ -144,7 +144,7 @@ module.exports = (config, platform, http, store, random, emit) => {
     const end = () => { if (signing === mine) signing = undefined; };
     mine.promise = before.then(settle).then(() => {
       if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
-      return mine.silent && young() ? undefined : signIn(credentials, mine.silent && record.sub, began);
+      return mine.silent && fresh() ? undefined : signIn(credentials, mine.silent && record.sub, began);
     });
     mine.promise.then(end, end);
     signing = mine;
@@ -185,10 +185,10 @@ module.exports = (config, platform, http, store, random, emit) => {
 
   // Refreshes the session or opens a new one, unless the stored token is valid.
   const advance = () => reload().then(() => {
-    if (record.out || young()) return undefined;
+    if (record.out || fresh()) return undefined;
     if (!record.refresh && record.method !== 'password') return login(undefined, true);
     return settle().then(() => {
-      if (record.out || young()) return undefined;
+      if (record.out || fresh()) return undefined;
       return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : advance())) : lose();
     });
   });
@@ -204,7 +204,7 @@ module.exports = (config, platform, http, store, random, emit) => {
 
   // Returns the record with an access token that is valid as far as is known.
   const ensure = () => load().then(() => {
-    if (young()) return record;
+    if (fresh()) return record;
     return (record.out && signing ? signing.promise : renew()).then(() => {
       if (!record.access) throw http.fail('signed_out');
       return record;
@@ -227,23 +227,17 @@ module.exports = (config, platform, http, store, random, emit) => {
 
   // Marks an access token that a service refused, and resolves to whether the request can be repeated: at once if there is a newer token or if the refused one can be refreshed now. If the service may have it on a list, a young token is refreshed after a pause, which all callers share, and at most once a minute, so that a service that refuses every token does not cause a refresh for each request.
   const refuse = (access, listed) => {
-    const began = Date.now();
-    const age = began - record.got;
-    if (access !== record.access || access === refused) return Promise.resolve(true);
-    if (!listed || !(age >= 0 && age < youth)) {
-      refused = access;
-      return Promise.resolve(true);
+    const mark = () => {
+      if (access === record.access) refused = access;
+      return true;
+    };
+    if (!listed || access !== record.access || access === refused || !isNewerThan(youth)) return Promise.resolve(mark());
+    if (pause.access !== access) {
+      const now = Date.now();
+      if (Math.abs(now - pause.began) < youth) return Promise.resolve(false);
+      pause = { access: access, began: now, over: platform.pause(delay).then(mark) };
     }
-    if (!pause && Math.abs(began - paused) < youth) return Promise.resolve(false);
-    if (!pause) {
-      paused = began;
-      pause = platform.pause(delay).then(() => {
-        pause = undefined;
-        if (access === record.access) refused = access;
-        return true;
-      });
-    }
-    return pause;
+    return pause.over;
   };
 
   return {
