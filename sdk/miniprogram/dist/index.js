@@ -107,7 +107,7 @@ return platform => {
 };
 })();
 parts.store = (() => {
-const patience = 9000;
+const patience = 10000;
 return (platform, key) => {
   const encrypted = platform.encrypts();
   let last = Promise.resolve();

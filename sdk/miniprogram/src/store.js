@@ -1,7 +1,7 @@
 'use strict';
 
 // A slow storage must not look like an empty one.
-const patience = 9000;
+const patience = 10000;
 
 // One record under one key, so that tokens are never partly saved. Reads and writes happen in the order of their calls.
 module.exports = (platform, key) => {

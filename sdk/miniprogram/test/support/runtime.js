@@ -42,7 +42,7 @@ class Device {
     this.ahead = 0; // of the real clock, in milliseconds
     this.takes = {}; // replacements of functions of wx
     this.pause = () => undefined; // before and after each call
-    this.hurry = 1; // the factor by which timeouts of 10 s and more are shortened
+    this.hurry = 1; // the factor by which the timeouts of the network, of 15 s and more, are shortened
     this.frozen = undefined; // a set: timers of 10 s and more, which wait for elapse()
     this.network = () => Promise.reject(new Error('no network'));
     this.mint = user => Promise.resolve(`code-${user}-${crypto.randomUUID()}`);
@@ -79,7 +79,7 @@ class Device {
         device.frozen.add(entry);
         return entry;
       }
-      const timer = setTimeout(work, after < 10000 ? after : after / device.hurry);
+      const timer = setTimeout(work, after < 15000 ? after : after / device.hurry);
       timers.add(timer);
       return timer;
     };
