@@ -2,7 +2,7 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { setUp, api, hour, fails, turn, gate } = require('./support/fixtures');
+const { setUp, api, hour, fails, turn, pair, overtaken } = require('./support/fixtures');
 const { lost, unsent, refused, never } = require('./support/issuer');
 
 test('each refresh token has one key, created with it and kept until a response is stored', async () => {
@@ -179,36 +179,20 @@ test('a token that was sent without a key is sent without one again: another key
 });
 
 test('two instances that get the same answer share the key of its token', async () => {
-  const { issuer, device, launch } = setUp();
-  const [one, two] = [launch(), launch()];
-  await one.auth.getAccessToken();
-  await two.auth.getAccessToken();
-  device.ahead += 2 * hour;
-  const slow = gate();
-  issuer.plan.push(async answer => { const given = await answer(); await slow.opened; return given; });
-  const late = two.auth.getAccessToken();
-  await turn();
+  const { device, one, late, arrive } = await overtaken();
   const token = await one.auth.getAccessToken();
   const stored = device.record();
-  slow.open();
+  arrive();
   assert.equal(await late, token);
   assert.deepEqual(device.record(), stored);
 });
 
 test('an answer that arrives after another instance has moved on does not bring an old token back', async () => {
-  const { issuer, device, launch } = setUp();
-  const [one, two] = [launch(), launch()];
-  await one.auth.getAccessToken();
-  await two.auth.getAccessToken();
-  device.ahead += 2 * hour;
-  const slow = gate();
-  issuer.plan.push(async answer => { const given = await answer(); await slow.opened; return given; });
-  const late = two.auth.getAccessToken();
-  await turn();
+  const { issuer, device, one, late, arrive } = await overtaken();
   await one.auth.getAccessToken();
   device.ahead += 2 * hour;
   await one.auth.getAccessToken();
-  slow.open();
+  arrive();
   await late;
   device.ahead += 2 * hour;
   await one.auth.getAccessToken();
@@ -216,13 +200,11 @@ test('an answer that arrives after another instance has moved on does not bring 
 });
 
 test('two instances that create a missing key at once send the same one', async () => {
-  const { issuer, device, launch } = setUp();
+  const w = setUp();
+  const { issuer, device } = w;
   device.takes.getRandomValues = () => Promise.reject(new Error('not yet'));
-  const [one, two] = [launch(), launch()];
-  await one.auth.getAccessToken();
-  await two.auth.getAccessToken();
+  const { one, two } = await pair(w);
   delete device.takes.getRandomValues;
-  device.ahead += 2 * hour;
   await Promise.all([one.auth.getAccessToken(), two.auth.getAccessToken()]);
   const sent = issuer.requests.filter(r => r.form.grant_type === 'refresh_token');
   assert.ok(sent[0].key);

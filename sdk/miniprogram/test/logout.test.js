@@ -48,7 +48,7 @@ test('a sign-in that is answered after logout() is discarded, and its session is
   const { issuer, device, launch } = setUp();
   const app = launch();
   const slow = gate();
-  issuer.plan.push(async answer => { const given = await answer(); await slow.opened; return given; });
+  issuer.plan.push(slow.hold);
   const waiting = [fails(app.auth.login()), fails(app.auth.request({ url: api }))];
   await turn();
   await app.auth.logout();

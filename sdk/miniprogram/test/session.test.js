@@ -201,7 +201,7 @@ test('a refresh that is answered after a logout or a login changes nothing', asy
     await app.auth.getAccessToken();
     device.ahead += 2 * hour;
     const slow = gate();
-    issuer.plan.push(async answer => { const given = await answer(); await slow.opened; return given; });
+    issuer.plan.push(slow.hold);
     const waiting = app.auth.getAccessToken().then(token => token, err => err.code);
     await turn();
     await app.auth[then]();

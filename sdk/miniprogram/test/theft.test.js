@@ -2,15 +2,18 @@
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { setUp, hour, fails, turn, gate } = require('./support/fixtures');
+const { setUp, hour, fails, turn, gate, overtaken } = require('./support/fixtures');
 const { unsent, refused } = require('./support/issuer');
 
+const bob = { username: 'bob', password: 'a few words of his' };
+
 // stolen returns an app whose refresh token a thief has used first, with a key of the thief's own or without one.
-const stolen = async (more, key) => {
+const stolen = async (more, key, credentials) => {
   const w = setUp();
   Object.assign(w.issuer, more);
+  w.issuer.users.set(bob.username, bob.password);
   w.app = w.launch();
-  await w.app.auth.getAccessToken();
+  await w.app.auth.login(credentials);
   w.token = w.device.record().refresh;
   w.loot = w.issuer.refresh({ form: { refresh_token: w.token }, key }).data.refresh_token;
   w.steal = () => w.issuer.refresh({ form: { refresh_token: w.loot }, key: key && key + '2' }).statusCode;
@@ -49,17 +52,9 @@ test('many calls that meet the theft cause one revocation and one sign-in', asyn
 });
 
 test('a refused token is not revoked if another instance has stored a newer one, which is used', async () => {
-  const { issuer, device, launch } = setUp();
-  const [one, two] = [launch(), launch()];
-  await one.auth.getAccessToken();
-  await two.auth.getAccessToken();
-  device.ahead += 2 * hour;
-  const slow = gate();
-  issuer.plan.push(async () => { await slow.opened; return refused(400, 'invalid_grant', { session_state: 'unknown' })(); });
-  const late = two.auth.getAccessToken();
-  await turn();
+  const { issuer, device, one, two, late, arrive } = await overtaken(refused(400, 'invalid_grant', { session_state: 'unknown' }));
   const token = await one.auth.getAccessToken();
-  slow.open();
+  arrive();
   assert.equal(await late, token);
   assert.equal(device.logins, 1);
   assert.ok(!issuer.requests.some(({ path }) => path === '/revoke'));
@@ -67,18 +62,10 @@ test('a refused token is not revoked if another instance has stored a newer one,
 });
 
 test('a newer token in the storage that is old by now is refreshed', async () => {
-  const { issuer, device, launch } = setUp();
-  const [one, two] = [launch(), launch()];
-  await one.auth.getAccessToken();
-  await two.auth.getAccessToken();
-  device.ahead += 2 * hour;
-  const slow = gate();
-  issuer.plan.push(async () => { await slow.opened; return refused(400, 'invalid_grant')(); });
-  const late = two.auth.getAccessToken();
-  await turn();
+  const { issuer, device, one, late, arrive } = await overtaken(refused(400, 'invalid_grant'));
   const token = await one.auth.getAccessToken();
   device.ahead += 2 * hour;
-  slow.open();
+  arrive();
   assert.notEqual(await late, token);
   assert.deepEqual([issuer.sessions.length, issuer.count('refresh_token'), device.logins], [1, 3, 1]);
 });
@@ -140,18 +127,11 @@ test('sessionReplaced tells what the issuer said', async () => {
 
 test('a session opened with a password is revoked, too, and lost', async () => {
   for (const [old, state] of [[true, 'unknown'], [false, 'ended']]) {
-    const { issuer, device, launch } = setUp();
-    issuer.old = old;
-    issuer.users.set('bob', 'a few words of his');
-    const app = launch();
-    await app.auth.login({ username: 'bob', password: 'a few words of his' });
-    const { refresh } = device.record();
-    issuer.refresh({ form: { refresh_token: refresh }, key: 'of the thief' });
-    device.ahead += 2 * hour;
+    const { issuer, device, app, token } = await stolen({ old }, 'of the thief', bob);
     const err = await fails(app.auth.getAccessToken());
     assert.deepEqual([err.code, err.session_state], ['session_lost', state]);
     assert.equal(issuer.sessions[0].ended, true);
-    assert.equal(issuer.requests.filter(({ path, form }) => path === '/revoke' && form.token === refresh).length, old ? 1 : 0);
+    assert.equal(issuer.requests.filter(({ path, form }) => path === '/revoke' && form.token === token).length, old ? 1 : 0);
     assert.equal(device.logins, 0);
   }
 });
@@ -166,16 +146,9 @@ test('sessionLost tells the state of the session if the sign-in after a refusal 
 
 test('a login or logout during the revocation is not undone by the loss of a password session', async () => {
   for (const then of ['login', 'logout']) {
-    const { issuer, device, launch } = setUp();
-    issuer.old = true;
-    issuer.users.set('bob', 'a few words of his');
-    const app = launch();
-    const bob = { username: 'bob', password: 'a few words of his' };
-    await app.auth.login(bob);
-    issuer.refresh({ form: { refresh_token: device.record().refresh }, key: 'of the thief' });
-    device.ahead += 2 * hour;
+    const { issuer, device, app } = await stolen({ old: true }, 'of the thief', bob);
     const slow = gate();
-    issuer.plan.push(answer => answer(), async answer => { await slow.opened; return answer(); });
+    issuer.plan.push(answer => answer(), slow.hold);
     const waiting = app.auth.getAccessToken().catch(err => err.code);
     await turn();
     await app.auth[then](bob);
@@ -187,9 +160,8 @@ test('a login or logout during the revocation is not undone by the loss of a pas
 
 test('a login of another user after the refusal replaces no session', async () => {
   const { issuer, app } = await stolen({ old: true }, 'of the thief');
-  issuer.users.set('bob', 'a few words of his');
   issuer.plan.push(answer => answer(), unsent, unsent);
   assert.equal((await fails(app.auth.getAccessToken())).code, 'network');
-  await app.auth.login({ username: 'bob', password: 'a few words of his' });
+  await app.auth.login(bob);
   assert.deepEqual(app.events, ['change ada', 'change bob']);
 });

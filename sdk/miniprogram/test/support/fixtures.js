@@ -19,9 +19,30 @@ exports.fails = promise => promise.then(value => { throw new Error('did not fail
 // turn waits until all pending callbacks have run.
 exports.turn = () => new Promise(resolve => setTimeout(resolve, 5));
 
-// gate returns a promise that the test resolves.
+// gate returns a promise that the test resolves. As a plan of an issuer, hold keeps the response back until then.
 exports.gate = () => {
   let open;
   const opened = new Promise(resolve => { open = resolve; });
-  return { opened, open };
+  const hold = async answer => { const given = await answer(); await opened; return given; };
+  return { opened, open, hold };
+};
+
+// pair returns two apps with one storage, which have signed in, and whose access token is old.
+exports.pair = async (w = exports.setUp()) => {
+  [w.one, w.two] = [w.launch(), w.launch()];
+  await w.one.auth.getAccessToken();
+  await w.two.auth.getAccessToken();
+  w.device.ahead += 2 * exports.hour;
+  return w;
+};
+
+// overtaken returns a pair whose second app has sent a refresh; the response arrives when the test calls arrive.
+exports.overtaken = async (response = answer => answer()) => {
+  const w = await exports.pair();
+  const slow = exports.gate();
+  w.issuer.plan.push(answer => slow.hold(() => response(answer)));
+  w.late = w.two.auth.getAccessToken();
+  await exports.turn();
+  w.arrive = slow.open;
+  return w;
 };
