@@ -51,14 +51,16 @@ test('many calls that meet the theft cause one revocation and one sign-in', asyn
   assert.equal(device.logins, 2);
 });
 
-test('a refused token is not revoked if another instance has stored a newer one, which is used', async () => {
-  const { issuer, device, one, two, late, arrive } = await overtaken(refused(400, 'invalid_grant', { session_state: 'unknown' }));
-  const token = await one.auth.getAccessToken();
-  arrive();
-  assert.equal(await late, token);
-  assert.equal(device.logins, 1);
-  assert.ok(!issuer.requests.some(({ path }) => path === '/revoke'));
-  assert.deepEqual(two.events, []);
+test('after a refused or failed refresh, a newer token of another instance is used, and nothing is revoked', async () => {
+  for (const response of [refused(400, 'invalid_grant', { session_state: 'unknown' }), refused(503, 'temporarily_unavailable')]) {
+    const { issuer, device, one, two, late, arrive } = await overtaken(response);
+    const token = await one.auth.getAccessToken();
+    arrive();
+    assert.equal(await late, token);
+    assert.equal(device.logins, 1);
+    assert.ok(!issuer.requests.some(({ path }) => path === '/revoke'));
+    assert.deepEqual(two.events, []);
+  }
 });
 
 test('a newer token in the storage that is old by now is refreshed', async () => {
