@@ -235,11 +235,12 @@ return (config, platform, http, store, random, emit) => {
   const freshCode = began => platform.call('login', { timeout: config.timeout }, config.timeout + 5000)
     .then(answer => answer.code || Promise.reject(answer))
     .catch(cause => { throw http.fail('login_failed', { retryable: true, cause: cause }); })
-    .then(code => random().then(key => {
+    .then(code => random().then(key => reload().then(() => {
       if (began !== logouts) throw http.fail('signed_out');
-      const pending = { code: code, key: key };
-      return (key ? save(Object.assign({}, record, { pending: pending })) : Promise.resolve()).then(() => trade(pending));
-    }));
+      const mine = { code: code, key: key };
+      const stored = key && !record.pending ? save(Object.assign({}, record, { pending: mine })).then(reload) : Promise.resolve();
+      return stored.then(() => trade(record.pending || mine));
+    })));
   const byCode = began => !record.pending ? freshCode(began) : trade(record.pending).catch(err => {
     if (err.code === 'invalid_grant') return freshCode(began);
     throw err;
@@ -285,7 +286,7 @@ return (config, platform, http, store, random, emit) => {
   const reload = () => {
     const before = record;
     return unsaved ? Promise.resolve() : store.read().then(found => {
-      if (record === before && (found.out || found.sub)) record = found;
+      if (record === before && (found.out || found.sub || found.pending)) record = found;
     });
   };
   const prepare = () => {

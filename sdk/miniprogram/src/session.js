@@ -87,7 +87,7 @@ module.exports = (config, platform, http, store, random, emit) => {
     });
   };
 
-  // The Idempotency-Key is stored before the code is sent, so that the request can be repeated until there is an answer: a repetition gets the same session.
+  // The Idempotency-Key is stored before the code is sent, so that the request can be repeated until there is an answer: a repetition gets the same session. Of two instances that sign in at once, both send the code that is stored.
   const trade = pending => ask({ grant_type: 'wechat_code', code: pending.code, scope: config.scope, appid: config.appid }, pending.key)
     .catch(err => {
       if (err.retryable || (record.pending || {}).key !== pending.key) throw err;
@@ -97,11 +97,12 @@ module.exports = (config, platform, http, store, random, emit) => {
   const freshCode = began => platform.call('login', { timeout: config.timeout }, config.timeout + 5000)
     .then(answer => answer.code || Promise.reject(answer))
     .catch(cause => { throw http.fail('login_failed', { retryable: true, cause: cause }); })
-    .then(code => random().then(key => {
+    .then(code => random().then(key => reload().then(() => {
       if (began !== logouts) throw http.fail('signed_out');
-      const pending = { code: code, key: key };
-      return (key ? save(Object.assign({}, record, { pending: pending })) : Promise.resolve()).then(() => trade(pending));
-    }));
+      const mine = { code: code, key: key };
+      const stored = key && !record.pending ? save(Object.assign({}, record, { pending: mine })).then(reload) : Promise.resolve();
+      return stored.then(() => trade(record.pending || mine));
+    })));
 
   const byCode = began => !record.pending ? freshCode(began) : trade(record.pending).catch(err => {
     // The code had expired, or its session has since been refreshed.
@@ -155,7 +156,7 @@ module.exports = (config, platform, http, store, random, emit) => {
   const reload = () => {
     const before = record;
     return unsaved ? Promise.resolve() : store.read().then(found => {
-      if (record === before && (found.out || found.sub)) record = found;
+      if (record === before && (found.out || found.sub || found.pending)) record = found;
     });
   };
 

@@ -194,6 +194,12 @@ test('two instances with one storage share the session', async () => {
   assert.equal((await fails(two.auth.getAccessToken())).code, 'signed_out');
 });
 
+test('two instances that sign in at once share the session', async () => {
+  const { issuer, launch } = setUp();
+  await Promise.all([launch(), launch()].map(({ auth }) => auth.getAccessToken()));
+  assert.equal(issuer.sessions.length, 1);
+});
+
 test('a refresh that is answered after a logout or a login changes nothing', async () => {
   for (const then of ['logout', 'login']) {
     const { issuer, device, launch } = setUp();

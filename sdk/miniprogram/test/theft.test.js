@@ -51,6 +51,29 @@ test('many calls that meet the theft cause one revocation and one sign-in', asyn
   assert.equal(device.logins, 2);
 });
 
+test('two instances that meet the theft share one sign-in, even if one gets its code later', async () => {
+  for (const pause of [() => undefined, turn]) {
+    const { issuer, device, app, launch } = await stolen({}, 'of the thief');
+    const other = launch();
+    const { mint } = device;
+    device.mint = async user => { if (device.logins === 3) await pause(); return mint(user); };
+    const slow = gate();
+    issuer.plan.push(answer => answer(), answer => answer(), slow.hold);
+    const tokens = Promise.all([app, other].map(({ auth }) => auth.getAccessToken()));
+    await turn();
+    await turn();
+    slow.open();
+    await tokens;
+    assert.deepEqual([issuer.sessions.length, device.logins], [2, 3]);
+    assert.deepEqual(other.events, ['sessionReplaced ended']);
+    for (let n = 0; n < 2; n++) {
+      device.ahead += 2 * hour;
+      assert.equal(await app.auth.getAccessToken(), await other.auth.getAccessToken());
+    }
+    assert.deepEqual([issuer.sessions.length, issuer.thefts], [2, 1]);
+  }
+});
+
 test('after a refused or failed refresh, a newer token of another instance is used, and nothing is revoked', async () => {
   for (const response of [refused(400, 'invalid_grant', { session_state: 'unknown' }), refused(503, 'temporarily_unavailable')]) {
     const { issuer, device, one, two, late, arrive } = await overtaken(response);
