@@ -1,6 +1,6 @@
 'use strict';
 
-// With a real issuer: a thief has copied a refresh token and uses it before the app does, with the key in THIEF_KEY or without one. The owner must be signed in again silently, and the thief must have nothing left.
+// With a real issuer: a thief has copied a refresh token and uses it before the app does, once with a key and once without one. The owner must be signed in again silently, and the thief must have nothing left.
 
 const assert = require('node:assert/strict');
 const { Device } = require('./support/runtime');
@@ -15,7 +15,7 @@ const refresh = (token, key) => send({
 const steal = async key => {
   const asked = [];
   const device = new Device({
-    wechatUser: 'victim-' + Date.now(), mint,
+    wechatUser: `victim-${Date.now()}-${key}`, mint,
     network: async options => {
       const answer = await send(options);
       asked.push(Object.assign({ path: options.url.replace(server.issuer, ''), body: options.data }, answer));
@@ -48,7 +48,7 @@ const steal = async key => {
   console.log(`ok a thief ${key ? 'with' : 'without'} a key has lost the session (${state})`);
 };
 
-steal(process.env.THIEF_KEY).then(() => process.exit(0), err => {
+steal('a-key-of-the-thief-0123456789').then(() => steal()).then(() => process.exit(0), err => {
   console.error(err);
   process.exit(1);
 });
