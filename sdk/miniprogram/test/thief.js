@@ -16,22 +16,21 @@ const steal = async key => {
   const asked = [];
   const device = new Device({
     wechatUser: `victim-${Date.now()}-${key}`, mint,
-    network: async options => {
-      const answer = await send(options);
-      asked.push(Object.assign({ path: options.url.replace(server.issuer, ''), body: options.data }, answer));
-      return answer;
+    network: options => {
+      asked.push(options.url.replace(server.issuer, ''));
+      return send(options);
     },
   });
   const app = device.launch({ options: { issuer: server.issuer, clientId: server.clientId } });
   const first = claims(await app.auth.getAccessToken());
-  const stored = () => JSON.parse(device.stored.get('lingpai.' + server.clientId).data);
-  const copied = stored().refresh;
+  const copied = JSON.parse(device.stored.get('lingpai.' + server.clientId).data).refresh;
   const loot = await refresh(copied, key);
   assert.equal(loot.statusCode, 200, 'the thief goes first');
 
   asked.length = 0;
   device.ahead += 2 * 3600 * 1000;
   const second = claims(await app.auth.getAccessToken());
+  assert.deepEqual(asked, ['/token', '/token'], 'the issuer has ended the session, and a code opens another');
   assert.equal(second.sub, first.sub);
   assert.notEqual(second.sid, first.sid, 'a new session');
   for (const token of [copied, loot.data.refresh_token]) {
@@ -39,13 +38,9 @@ const steal = async key => {
     assert.equal(answer.data.error, 'invalid_grant', 'the thief has nothing left');
   }
 
-  const { session_state: state = 'unknown' } = asked[0].data;
-  assert.deepEqual(app.events.slice(1), ['sessionReplaced ' + state]);
-  const revoked = asked.filter(({ path }) => path === '/revoke');
-  assert.deepEqual(revoked.map(({ statusCode, body }) => [statusCode, new URLSearchParams(body).get('token')]), state === 'ended' ? [] : [[200, copied]]);
-
+  assert.deepEqual(app.events.slice(1), ['sessionReplaced ended']);
   assert.equal((await app.auth.request({ url: server.issuer + '/userinfo' })).statusCode, 200, 'and the owner goes on');
-  console.log(`ok a thief ${key ? 'with' : 'without'} a key has lost the session (${state})`);
+  console.log(`ok a thief ${key ? 'with' : 'without'} a key has lost the session`);
 };
 
 steal('a-key-of-the-thief-0123456789').then(() => steal()).then(() => process.exit(0), err => {
