@@ -9,7 +9,7 @@ const os = require('os');
 const path = require('path');
 const vm = require('vm');
 const { Device } = require('./support/runtime');
-const { send, server, claims } = require('./support/server');
+const { send, server, claims, refresh } = require('./support/server');
 const { install } = require('../scripts/build');
 
 // The demo is built according to its README, but in a folder of this test.
@@ -47,11 +47,6 @@ class Phone extends Device {
     return page;
   }
 }
-
-const refreshAsThief = refreshToken => send({
-  url: server.issuer + '/token', method: 'POST', header: { 'content-type': 'application/x-www-form-urlencoded' },
-  data: `grant_type=refresh_token&client_id=${server.clientId}&refresh_token=${refreshToken}`,
-});
 
 const hour = 3600 * 1000;
 
@@ -106,7 +101,7 @@ const walk = async () => {
     const stolen = record().refresh;
     phone.ahead += 2 * hour;
     await page.who();
-    assert.equal((await refreshAsThief(stolen)).data.error, 'invalid_grant');
+    assert.equal((await refresh(stolen)).data.error, 'invalid_grant');
     await page.who();
   }, ['/token', '/userinfo', '/userinfo', '/token', '/_sim/codes', '/token', '/userinfo']);
   assert.match(page.data.notice, /Signed in again \(ended\)/);

@@ -4,13 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { Device } = require('./support/runtime');
-const { send, server, mint, claims } = require('./support/server');
-
-const refresh = (token, key) => send({
-  url: server.issuer + '/token', method: 'POST',
-  header: Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key ? { 'idempotency-key': key } : {}),
-  data: `grant_type=refresh_token&client_id=${server.clientId}&refresh_token=${token}`,
-});
+const { send, server, mint, claims, refresh } = require('./support/server');
 
 const steal = async key => {
   const asked = [];

@@ -29,4 +29,11 @@ exports.server = { issuer: env.ISSUER, simulator: env.SIMULATOR, appid: env.APP_
 // mint returns a code, like wx.login.
 exports.mint = async user => (await exports.send({ url: `${env.SIMULATOR}/_sim/codes`, method: 'POST', data: { appid: env.APP_ID, user } })).data.code;
 
+// refresh sends a refresh token as someone who has copied it, with a key or without one.
+exports.refresh = (token, key) => exports.send({
+  url: exports.server.issuer + '/token', method: 'POST',
+  header: Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key ? { 'idempotency-key': key } : {}),
+  data: `grant_type=refresh_token&client_id=${env.MINI_PROGRAM}&refresh_token=${token}`,
+});
+
 exports.claims = token => JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
