@@ -19,9 +19,8 @@ type codeRequest struct {
 	grantType string
 	code      signin.Code
 
-	// Of a repeatable request, one with an Idempotency-Key:
-	repeat   string           // its identity.VolatileKey; "" if it is not repeatable
-	openings []tokens.Opening // that its session may have
+	repeat   *idempotency.Request // nil: the request has no Idempotency-Key
+	openings []tokens.Opening     // that the session of a repeatable request may have
 }
 
 // platformCode returns the grant of one platform. grantType is the name in a client's record, not an alias of it.
@@ -50,12 +49,10 @@ func (m *Manager) platformCode(grantType string, platform signin.Platform) grant
 // exchangeOnce exchanges a code. With an Idempotency-Key a duplicate request gets the first answer, since the code
 // itself works only once.
 func (m *Manager) exchangeOnce(ctx context.Context, r codeRequest) (tokens.Set, error) {
-	if r.Key == "" {
-		return m.exchange(ctx, r)
+	if r.repeat = m.repeats.Request(r.Key, "sign_in", r.Client.ID, r.code.AppID, r.code.Text); r.repeat != nil {
+		r.openings = m.issuer.Openings(r.grantType, r.Client.ID, r.code.Text, r.Key)
 	}
-	r.repeat = identity.VolatileKey("sign_in", r.Client.ID, r.code.AppID, r.code.Text, r.Key)
-	r.openings = m.issuer.Openings(r.grantType, r.Client.ID, r.code.Text, r.Key)
-	return idempotency.Once(ctx, m.repeats, r.repeat, signin.CodeTimeout,
+	return idempotency.Once(ctx, r.repeat, signin.CodeTimeout,
 		func() (tokens.Set, bool, error) { return m.repeated(ctx, r) },
 		func() (tokens.Set, error) { return m.exchange(ctx, r) })
 }
@@ -82,8 +79,8 @@ func (m *Manager) exchange(ctx context.Context, r codeRequest) (tokens.Set, erro
 			err = errCodeReused
 		}
 	}
-	if err == nil && r.repeat != "" {
-		m.signIn.Forget(ctx, r.repeat)
+	if err == nil {
+		signin.Forget(ctx, r.repeat)
 	}
 	set.Notices = notices
 	return set, err
@@ -110,23 +107,18 @@ func (m *Manager) authorize(ctx context.Context, r codeRequest) (tokens.Authoriz
 // enrich processes the extras of a sign-in, once: a phone number costs money, and its code works only once. recalled
 // reports whether an earlier request got as far as the platform's answer, and so perhaps has processed them.
 func (m *Manager) enrich(ctx context.Context, r codeRequest, person signin.Person, recalled bool) map[string]string {
-	if recalled {
-		if notices := m.recallNotices(ctx, r); notices != nil {
-			return notices
-		}
+	var notices map[string]string
+	if recalled && r.repeat.Recall(ctx, keptNotices, &notices) {
+		return notices
 	}
-	notices := m.wechatData.Enrich(ctx, wechatdata.SignIn{
+	notices = m.wechatData.Enrich(ctx, wechatdata.SignIn{
 		Client: r.Client, Scope: r.Scope, Parameters: r.Parameters, Person: person, Key: r.Key,
 	})
-	if r.repeat != "" && notices != nil {
-		m.repeats.Keep(ctx, noticesName(r), notices, repeatLifetime)
+	if notices != nil {
+		r.repeat.Keep(ctx, keptNotices, notices, repeatLifetime)
 	}
 	return notices
 }
 
-func (m *Manager) recallNotices(ctx context.Context, r codeRequest) (notices map[string]string) {
-	m.repeats.Recall(ctx, noticesName(r), &notices)
-	return notices
-}
-
-func noticesName(r codeRequest) string { return r.repeat + "/notices" }
+// keptNotices is the name of the notices that are kept for repeated requests.
+const keptNotices = "notices"

@@ -50,7 +50,7 @@ func (m *Manager) repeated(ctx context.Context, r codeRequest) (tokens.Set, bool
 	found := slices.IndexFunc(r.openings, func(o tokens.Opening) bool { return bytes.Equal(o.By, session.OpenedBy) })
 	authorization.Opening = &r.openings[found]
 	set, err := m.issuer.Reissue(ctx, authorization, session, now)
-	set.Notices = m.recallNotices(ctx, r)
+	r.repeat.Recall(ctx, keptNotices, &set.Notices)
 	return set, true, err
 }
 

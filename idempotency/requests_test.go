@@ -19,6 +19,8 @@ import (
 	"github.com/lingpai/lingpai/storage/memory"
 )
 
+const aKey = "the-key-of-one-request-01"
+
 func newRequests(t *testing.T, store identity.Volatile) *idempotency.Requests {
 	t.Helper()
 	master, err := keys.NewMasterKey(time.Now())
@@ -26,6 +28,11 @@ func newRequests(t *testing.T, store identity.Volatile) *idempotency.Requests {
 	ring, err := keys.ParseRing(master)
 	require.NoError(t, err)
 	return idempotency.New(store, ring, slog.New(slog.DiscardHandler))
+}
+
+func newRequest(t *testing.T, store identity.Volatile) *idempotency.Request {
+	t.Helper()
+	return newRequests(t, store).Request(aKey, "test", "a part")
 }
 
 func TestKey(t *testing.T) {
@@ -57,7 +64,7 @@ func TestKey(t *testing.T) {
 // TestOnceAnswersDuplicatesWithTheFirstAnswer: of twenty duplicates, the first two fail, and one of the waiting ones
 // takes their place.
 func TestOnceAnswersDuplicatesWithTheFirstAnswer(t *testing.T) {
-	requests := newRequests(t, memory.New(memory.Options{}))
+	request := newRequest(t, memory.New(memory.Options{}))
 	var calls atomic.Int32
 	var answered atomic.Pointer[string]
 	look := func() (string, bool, error) {
@@ -77,7 +84,7 @@ func TestOnceAnswersDuplicatesWithTheFirstAnswer(t *testing.T) {
 	var failed atomic.Int32
 	for range 20 {
 		group.Go(func() {
-			answer, err := idempotency.Once(t.Context(), requests, "name", time.Minute, look, do)
+			answer, err := idempotency.Once(t.Context(), request, time.Minute, look, do)
 			switch {
 			case err != nil:
 				failed.Add(1)
@@ -99,25 +106,25 @@ func nothing() (string, bool, error) { return "", false, nil }
 // next one.
 func TestOnceReleasesOnlyItsOwnLock(t *testing.T) {
 	store := memory.New(memory.Options{})
-	requests := newRequests(t, store)
-	_, err := idempotency.Once(t.Context(), requests, "name", time.Millisecond, nothing, func() (string, error) {
+	request := newRequest(t, store)
+	_, err := idempotency.Once(t.Context(), request, time.Millisecond, nothing, func() (string, error) {
 		for { // until the lock has expired and is another request's
-			first, err := store.PutIfAbsent(t.Context(), "name/lock", []byte{2}, time.Minute)
+			first, err := store.PutIfAbsent(t.Context(), request.Name()+"/lock", []byte{2}, time.Minute)
 			if err != nil || first {
 				return "", err
 			}
 		}
 	})
 	require.NoError(t, err)
-	_, err = store.Get(t.Context(), "name/lock")
+	_, err = store.Get(t.Context(), request.Name()+"/lock")
 	require.NoError(t, err, "the next request's lock")
 }
 
 // TestOnceWaitsForThreeSeconds: then a duplicate is told to try again, and the first request is not disturbed.
 func TestOnceWaitsForThreeSeconds(t *testing.T) {
-	requests := newRequests(t, memory.New(memory.Options{}))
-	_, err := idempotency.Once(t.Context(), requests, "name", time.Minute, nothing, func() (string, error) {
-		_, err := idempotency.Once(t.Context(), requests, "name", time.Minute, nothing, func() (string, error) {
+	request := newRequest(t, memory.New(memory.Options{}))
+	_, err := idempotency.Once(t.Context(), request, time.Minute, nothing, func() (string, error) {
+		_, err := idempotency.Once(t.Context(), request, time.Minute, nothing, func() (string, error) {
 			return "", errors.New("a duplicate was processed")
 		})
 		return "", err
@@ -128,27 +135,60 @@ func TestOnceWaitsForThreeSeconds(t *testing.T) {
 // TestWhatIsKeptIsSealedForItsName: a value that was copied to another name cannot be read.
 func TestWhatIsKeptIsSealedForItsName(t *testing.T) {
 	store := memory.New(memory.Options{})
-	requests := newRequests(t, store)
-	requests.Keep(t.Context(), "name", "a phone number", time.Minute)
-	sealed, err := store.Get(t.Context(), "name")
+	request := newRequest(t, store)
+	request.Keep(t.Context(), "number", "a phone number", time.Minute)
+	sealed, err := store.Get(t.Context(), request.Name()+"/number")
 	require.NoError(t, err)
 	require.NotContains(t, string(sealed), "phone")
 	var got string
-	require.True(t, requests.Recall(t.Context(), "name", &got))
+	require.True(t, request.Recall(t.Context(), "number", &got))
 	require.Equal(t, "a phone number", got)
-	require.NoError(t, store.Put(context.Background(), "other", sealed, time.Minute))
-	require.False(t, requests.Recall(t.Context(), "other", &got))
-	requests.Forget(t.Context(), "name")
-	require.False(t, requests.Recall(t.Context(), "name", &got))
+	require.NoError(t, store.Put(context.Background(), request.Name()+"/other", sealed, time.Minute))
+	require.False(t, request.Recall(t.Context(), "other", &got))
+	request.Forget(t.Context(), "number")
+	require.False(t, request.Recall(t.Context(), "number", &got))
 }
 
 // TestWhatIsKeptWithoutTimeLeft: the platform answered at the last moment.
 func TestWhatIsKeptWithoutTimeLeft(t *testing.T) {
-	requests := newRequests(t, memory.New(memory.Options{}))
+	request := newRequest(t, memory.New(memory.Options{}))
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	requests.Keep(ended, "name", "an exchange", time.Minute)
+	request.Keep(ended, "number", "an exchange", time.Minute)
 	var got string
-	require.True(t, requests.Recall(t.Context(), "name", &got))
+	require.True(t, request.Recall(t.Context(), "number", &got))
 	require.Equal(t, "an exchange", got)
+}
+
+// TestRequestsAreTheSameOnlyIfAllPartsAre: another key, or another code with the same key, is another request.
+func TestRequestsAreTheSameOnlyIfAllPartsAre(t *testing.T) {
+	requests := newRequests(t, memory.New(memory.Options{}))
+	same := requests.Request(aKey, "test", "client", "code")
+	same.Keep(t.Context(), "answer", "yes", time.Minute)
+	var got string
+	require.True(t, requests.Request(aKey, "test", "client", "code").Recall(t.Context(), "answer", &got))
+	for _, other := range []*idempotency.Request{
+		requests.Request(aKey+"x", "test", "client", "code"), requests.Request(aKey, "other", "client", "code"),
+		requests.Request(aKey, "test", "client", "codes"), requests.Request(aKey, "test", "client"),
+	} {
+		require.False(t, other.Recall(t.Context(), "answer", &got), other.Name())
+	}
+}
+
+// TestNothingIsKeptWithoutAKey: each request is processed.
+func TestNothingIsKeptWithoutAKey(t *testing.T) {
+	request := newRequests(t, memory.New(memory.Options{})).Request("", "test", "client", "code")
+	calls := 0
+	for range 2 {
+		_, err := idempotency.Once(t.Context(), request, time.Minute, nothing, func() (string, error) {
+			calls++
+			request.Keep(t.Context(), "answer", "yes", time.Minute)
+			return "yes", nil
+		})
+		require.NoError(t, err)
+	}
+	require.Equal(t, 2, calls)
+	var got string
+	require.False(t, request.Recall(t.Context(), "answer", &got))
+	request.Forget(t.Context(), "answer")
 }

@@ -127,7 +127,7 @@ func (w wiring) wire() services {
 	signIn := signin.New(signin.Config{
 		Clients: registry, Apps: apps, Users: stores.Users, Accounts: stores.Accounts, Deletions: stores.Deletions,
 		Events: stores.Events, Volatile: w.config.Volatile, Platforms: w.platforms.byGrant(), Vault: vault,
-		Repeats: repeats, Sealer: w.config.Ring, Hasher: w.hasher, Limiter: limiter, Now: w.config.Now,
+		Sealer: w.config.Ring, Hasher: w.hasher, Limiter: limiter, Now: w.config.Now,
 		Logger: w.config.Logger,
 	})
 	accessService := access.New(access.Config{

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/clients"
+	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/oauth"
 	"github.com/lingpai/lingpai/wechat"
@@ -41,7 +42,7 @@ type Exchange struct {
 }
 
 // Exchange asks the platform who a code identifies. The code is used up even if Exchange returns an error; the error
-// wraps wechat.ErrCodeUsed if it was used before. repeat is the identity.VolatileKey of a repeatable sign-in, or "":
+// wraps wechat.ErrCodeUsed if it was used before. repeat is nil if the sign-in is not repeatable. Otherwise
 // Exchange keeps the answer to a repeatable one until the code would have expired, so that a repeated request succeeds
 // if the first one failed later. The caller must call Forget after the sign-in has succeeded. Exchange returns
 //   - oauth.InvalidGrant if the platform rejects the code or the user,
@@ -49,7 +50,7 @@ type Exchange struct {
 //   - oauth.TooManyRequests if the address has sent too many bad codes,
 //   - oauth.ServerError if the app is not registered here or the platform rejects its configuration,
 //   - oauth.TemporarilyUnavailable if the platform or the store fails.
-func (s *Service) Exchange(ctx context.Context, r Request, code Code, repeat string) (Exchange, error) {
+func (s *Service) Exchange(ctx context.Context, r Request, code Code, repeat *idempotency.Request) (Exchange, error) {
 	app, err := FindApp(ctx, s.apps, code.Platform.Name(), code.AppID)
 	if err != nil {
 		return Exchange{}, err
@@ -58,16 +59,14 @@ func (s *Service) Exchange(ctx context.Context, r Request, code Code, repeat str
 		return Exchange{}, errInBrowser
 	}
 	exchange := Exchange{App: app}
-	if repeat != "" && s.recall(ctx, repeat, &exchange) {
+	if s.recall(ctx, repeat, &exchange) {
 		return exchange, nil
 	}
 	if exchange.Login, err = s.ask(ctx, r, app, code); err != nil {
 		return Exchange{}, err
 	}
 	exchange.At = s.now()
-	if repeat != "" {
-		s.keep(ctx, repeat, exchange)
-	}
+	s.keep(ctx, repeat, exchange)
 	return exchange, nil
 }
 

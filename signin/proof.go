@@ -62,7 +62,7 @@ func (s *Service) ProveCode(ctx context.Context, user identity.User, clientID, a
 	// the client's record says that it is confidential.
 	client.Confidential = false
 	exchange, err := s.Exchange(ctx, Request{Client: client, Address: address, userID: user.ID},
-		Code{platform, appID, code}, "")
+		Code{platform, appID, code}, nil)
 	if err != nil {
 		return identity.ExternalIdentity{}, err
 	}

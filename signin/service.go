@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lingpai/lingpai/clients"
-	"github.com/lingpai/lingpai/idempotency"
 	"github.com/lingpai/lingpai/identity"
 	"github.com/lingpai/lingpai/limits"
 	"github.com/lingpai/lingpai/oauth"
@@ -26,7 +25,6 @@ type Config struct {
 	Volatile  identity.Volatile
 	Platforms map[string]Platform // by grant type
 	Vault     *wechat.Vault
-	Repeats   *idempotency.Requests
 	Sealer    wechat.PerIdentitySealer
 	Hasher    *password.Hasher
 	Limiter   *limits.Limiter
@@ -47,7 +45,6 @@ type Service struct {
 	known     networkMemory
 	platforms map[string]Platform
 	vault     *wechat.Vault
-	repeats   *idempotency.Requests
 	sealer    wechat.PerIdentitySealer
 	hasher    *password.Hasher
 	now       func() time.Time
@@ -60,7 +57,7 @@ func New(c Config) *Service {
 		clients: c.Clients, apps: c.Apps, users: c.Users, accounts: c.Accounts, deletions: c.Deletions,
 		events: c.Events, volatile: c.Volatile, limiter: c.Limiter, platforms: c.Platforms,
 		known: networkMemory{c.Volatile, c.Now, c.Logger},
-		vault: c.Vault, repeats: c.Repeats, sealer: c.Sealer, hasher: c.Hasher,
+		vault: c.Vault, sealer: c.Sealer, hasher: c.Hasher,
 		now: c.Now, logger: c.Logger,
 	}
 }

@@ -65,6 +65,7 @@ func New(config Config) *Issuer { return &Issuer{config: config} }
 // returns identity.ErrStale if the user was disabled or changed since it was authenticated, identity.ErrExists if a
 // duplicate request has opened the session already, ErrNotSigned, or another error of the store.
 func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
+	now := i.config.Now()
 	secret, openedBy := a.sessionSecret()
 	session := identity.Session{
 		ID:         identity.NewSessionID(),
@@ -77,9 +78,8 @@ func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 		OpenedBy:   openedBy,
 		SecretHash: hashSecret(secret),
 		Device:     a.Device,
-		ExpiresAt:  i.config.Now().Add(i.lifetimes(a.Client).Absolute), // for the access token; the store replaces it
+		ExpiresAt:  now.Add(i.lifetimes(a.Client).Absolute), // for the access token; the store replaces it
 	}
-	now := i.config.Now()
 	set, err := i.mint(ctx, a, session, secret, now)
 	if err != nil {
 		return Set{}, err

@@ -53,7 +53,8 @@ func (s *Service) savePhone(ctx context.Context, e SignIn) string {
 		return noticeNotAllowed
 	case code != "":
 		person := e.Person
-		_, err := s.phoneByCode(ctx, phoneRequest{person.App, person.Account.Subject, person.User.ID, code, e.Key})
+		_, err := s.phoneByCode(ctx, s.newPhoneRequest(person.App, person.Account.Subject, person.User.ID, code,
+			e.Key))
 		return phoneOutcome(err)
 	}
 	return s.phoneByData(ctx, e)
@@ -77,38 +78,40 @@ type phoneRequest struct {
 	app            identity.App
 	openID, userID string
 	code           string
-	key            string // the Idempotency-Key; "" if there is none
+	repeat         *idempotency.Request // nil: the request has no Idempotency-Key
 }
+
+// newPhoneRequest returns a request with an Idempotency-Key, which may be "".
+func (s *Service) newPhoneRequest(app identity.App, openID, userID, code, key string) phoneRequest {
+	return phoneRequest{app, openID, userID, code, s.repeats.Request(key, "phone", userID, app.ID, openID, code)}
+}
+
+// keptPhone is the name of the number that is kept for repeated requests.
+const keptPhone = "number"
 
 // phoneByCode gets a number and stores it. WeChat charges for each number, so a repeated request with an
 // Idempotency-Key gets the first answer, even if the number could not be stored at first.
 func (s *Service) phoneByCode(ctx context.Context, r phoneRequest) (identity.Phone, error) {
-	if r.key == "" {
-		return s.askPhone(ctx, r, "")
-	}
-	name := identity.VolatileKey("phone", r.userID, r.app.ID, r.openID, r.code, r.key)
-	return idempotency.Once(ctx, s.repeats, name, phoneTimeout, func() (identity.Phone, bool, error) {
+	return idempotency.Once(ctx, r.repeat, phoneTimeout, func() (identity.Phone, bool, error) {
 		var kept boughtPhone
-		if !s.repeats.Recall(ctx, name, &kept) {
+		if !r.repeat.Recall(ctx, keptPhone, &kept) {
 			return identity.Phone{}, false, nil
 		}
-		phone, err := s.storePhone(ctx, r, name, kept)
+		phone, err := s.storePhone(ctx, r, kept)
 		return phone, true, err
-	}, func() (identity.Phone, error) { return s.askPhone(ctx, r, name) })
+	}, func() (identity.Phone, error) { return s.askPhone(ctx, r) })
 }
 
 // askPhone buys a number, stores it, and counts the outcome.
-func (s *Service) askPhone(ctx context.Context, r phoneRequest, repeat string) (identity.Phone, error) {
+func (s *Service) askPhone(ctx context.Context, r phoneRequest) (identity.Phone, error) {
 	phone, err := s.countPhone(ctx, r, func() (identity.Phone, error) {
 		phone, err := s.buyPhone(ctx, r)
 		if err != nil {
 			return identity.Phone{}, err
 		}
 		bought := boughtPhone{Phone: phone}
-		if repeat != "" {
-			s.repeats.Keep(ctx, repeat, bought, phoneLifetime)
-		}
-		return s.storePhone(ctx, r, repeat, bought)
+		r.repeat.Keep(ctx, keptPhone, bought, phoneLifetime)
+		return s.storePhone(ctx, r, bought)
 	})
 	s.meter.PhoneRequested(r.app.ID, phoneOutcome(err))
 	return phone, err
@@ -121,17 +124,15 @@ type boughtPhone struct {
 }
 
 // storePhone stores a number that WeChat has charged for, unless that was done before.
-func (s *Service) storePhone(ctx context.Context, r phoneRequest, repeat string, bought boughtPhone) (identity.Phone,
-	error) {
+func (s *Service) storePhone(ctx context.Context, r phoneRequest, bought boughtPhone) (identity.Phone, error) {
 	if bought.Stored {
 		return bought.Phone, nil
 	}
 	if err := s.profiles.SetPhone(context.WithoutCancel(ctx), r.userID, bought.Phone); err != nil {
 		return identity.Phone{}, oauth.StoreFailed(err)
 	}
-	if bought.Stored = true; repeat != "" {
-		s.repeats.Keep(ctx, repeat, bought, phoneLifetime)
-	}
+	bought.Stored = true
+	r.repeat.Keep(ctx, keptPhone, bought, phoneLifetime)
 	return bought.Phone, nil
 }
 
@@ -252,7 +253,8 @@ func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values,
 	// Go on if the client disconnects: the code is used up, and a duplicate request needs the answer.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), phoneTimeout)
 	defer cancel()
-	phone, err := s.phoneByCode(ctx, phoneRequest{app, session.Account.Subject, session.UserID, form.Get("code"), key})
+	phone, err := s.phoneByCode(ctx, s.newPhoneRequest(app, session.Account.Subject, session.UserID,
+		form.Get("code"), key))
 	return BoundPhone{phone.Number, phone.Verified, session.UserID}, err
 }
 
