@@ -46,7 +46,7 @@ func Once[T any](ctx context.Context, r *Requests, name string, limit time.Durat
 	lock := name + "/lock"
 	deadline := time.After(wait)
 	for {
-		expires := time.Now().Add(limit) // before the lock does
+		expires := time.Now().Add(limit) // no later than the lock does
 		acquired, failed := r.store.PutIfAbsent(ctx, lock, []byte{1}, limit)
 		if acquired {
 			defer func() { r.release(ctx, lock, expires) }()
