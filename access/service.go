@@ -53,8 +53,8 @@ func (s *Service) Revocations(ctx context.Context) (*RevocationList, error) {
 	return list, nil
 }
 
-// The errors that reject refresh tokens. Their code is oauth.InvalidGrant. They do not reveal the reason, only with the
-// member session_state whether the session has ended or its state is unknown.
+// The errors that reject refresh tokens. Their code is oauth.InvalidGrant. They do not reveal the reason; the
+// member session_state only reports whether the session has ended or its state is unknown.
 var (
 	// ErrBadRefreshToken rejects a token that cannot be used. Its session, if it has one, may be active.
 	ErrBadRefreshToken = badRefreshToken("unknown")
@@ -85,7 +85,7 @@ func (s *Service) RefreshToken(ctx context.Context, client clients.Client, text 
 	switch {
 	case err != nil:
 		return RefreshToken{}, err
-	case presented.Session.ClientID != client.ID: // before the next: it must not learn whether the session has ended
+	case presented.Session.ClientID != client.ID: // before the next case: another client must not learn it
 		return RefreshToken{}, ErrBadRefreshToken
 	case !presented.Session.Active(presented.Now):
 		return RefreshToken{}, ErrSessionEnded

@@ -58,7 +58,8 @@ type EventView struct {
 	Detail    string `json:"detail,omitempty"`
 	// Actor is the operator who acted; nil if it was the user or the server itself.
 	Actor *identity.Actor `json:"actor,omitempty"`
-	// Count is how many events the row stands for: of one that is repeated often, the first. LastAt is of the last.
+	// Count is how many events the row stands for, if they were repeated often. The other members are those of the
+	// first of them, and LastAt is the time of the last.
 	Count  int    `json:"count"`
 	LastAt string `json:"last_at,omitempty"` // empty if Count is 1
 }

@@ -26,7 +26,7 @@ func (c Client) MayUse(grant string) bool {
 	return c.Allows(grant)
 }
 
-// CheckOrigin returns oauth.InvalidRequest if a request is of a web page whose origin the client has not registered:
+// CheckOrigin returns oauth.InvalidRequest if a request is from a web page whose origin the client has not registered:
 // the page of one client must not make its visitors' browsers try passwords at another.
 func (c Client) CheckOrigin(header http.Header) error {
 	for _, origin := range header.Values("Origin") {

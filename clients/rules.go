@@ -177,7 +177,7 @@ func (c *checker) checkLifetimes(client identity.Client) {
 }
 
 // UsesSDK reports whether a client is most likely a mini-program with this project's SDK, which sends an idempotency
-// key with every refresh: a public one of which all apps are mini-programs.
+// key with every refresh: a public one whose apps are all mini-programs.
 func UsesSDK(client identity.Client, apps []identity.App) bool {
 	codes := client.Allows(oauth.GrantWechatCode) || client.Allows(oauth.GrantQQCode)
 	return !client.Confidential && codes && client.Allows(oauth.GrantRefreshToken) &&

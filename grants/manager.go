@@ -95,7 +95,7 @@ func New(c Config) *Manager {
 //   - oauth.InvalidClient if the client does not authenticate,
 //   - oauth.UnauthorizedClient if the client may not use the grant type or exchange the codes of an app,
 //   - oauth.InvalidRequest if a parameter is missing or malformed, the Idempotency-Key is malformed, or the request is
-//     of a web page whose origin the client has not registered,
+//     from a web page whose origin the client has not registered,
 //   - oauth.InvalidScope if the client may not have the scope,
 //   - oauth.InvalidGrant if the code, password or refresh token is not accepted,
 //   - oauth.TooManyRequests if there were too many failed attempts,

@@ -67,7 +67,7 @@ func Once[T any](ctx context.Context, r *Request, limit time.Duration,
 	}
 	deadline := time.After(wait)
 	for {
-		expires := time.Now().Add(limit) // before the lock does
+		expires := time.Now().Add(limit) // no later than the lock does
 		acquired, failed := r.store.PutIfAbsent(ctx, r.part(lock), []byte{1}, limit)
 		if acquired {
 			defer func() { r.release(ctx, expires) }()

@@ -203,7 +203,7 @@ func TestBodiesInMemoryAreBounded(t *testing.T) {
 }
 
 // TestLargeBodiesFromElsewhereAreRead, while one network holds as many incomplete bodies as it can: the largest body is
-// not given up, but one of the network with most bytes.
+// not given up, but one of the network with the most bytes.
 func TestLargeBodiesFromElsewhereAreRead(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

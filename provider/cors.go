@@ -21,8 +21,8 @@ const (
 	corsAny                          // all origins: for public documents
 )
 
-// withCORS adds CORS headers to all responses of next, including errors, answers preflight requests, and refuses the
-// pages of strangers where a policy has registered origins.
+// withCORS adds CORS headers to all responses of next, including errors, and answers preflight requests. At an endpoint
+// for registered origins it refuses requests of pages of other origins.
 func (t *router) withCORS(policy corsPolicy, next http.Handler) http.Handler {
 	methods := []string{http.MethodGet, http.MethodPost}
 	switch policy {
@@ -40,7 +40,7 @@ func (t *router) withCORS(policy corsPolicy, next http.Handler) http.Handler {
 var errStranger = badRequest("Pages of this origin may not call this endpoint. Register the origin with the client.")
 
 // withoutStrangers refuses requests of pages whose origin no client has registered, before anything is counted: any
-// page can make its visitors' browsers send a form, and would try passwords from their addresses. Browsers send Origin
+// page can make its visitors' browsers send a form, and so try passwords from their addresses. Browsers send Origin
 // with every such request; mini-programs, servers and apps send none. That the origin is one of the client's own is
 // checked when the client is known.
 func (t *router) withoutStrangers(next http.Handler) http.Handler {
@@ -59,8 +59,8 @@ func (t *router) withoutStrangers(next http.Handler) http.Handler {
 	})
 }
 
-// own reports whether an origin is that of the issuer, or one that no stranger's page can have: the simulator of WeChat
-// DevTools is a page of WeChat's or of the visitor's machine. No browser sends an empty one.
+// own reports whether an origin is that of the issuer, or one that no stranger's page can have. WeChat DevTools runs
+// mini-programs as pages of servicewechat.com or of loopback. No browser sends an empty origin.
 func (t *router) own(origin string) bool {
 	u, err := url.Parse(origin)
 	if err != nil {

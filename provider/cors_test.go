@@ -76,7 +76,7 @@ func TestScriptsOfOtherOriginsMayNot(t *testing.T) {
 	}
 }
 
-// TestDevToolsMaySendAnOrigin: its simulator is a page of WeChat's or of this machine, which no stranger can make.
+// TestDevToolsMaySendAnOrigin: mini-programs in it are pages of servicewechat.com or of loopback, not of a stranger.
 func TestDevToolsMaySendAnOrigin(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)

@@ -54,7 +54,7 @@ func TestFailedAndThrottledSignInsAreRecorded(t *testing.T) {
 	}
 }
 
-// TestOtherLimitsAreRecordedToo when they bite.
+// TestOtherLimitsAreRecordedToo when they refuse something.
 func TestOtherLimitsAreRecordedToo(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t, behindProxy)

@@ -18,7 +18,7 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// behindProxy believes the header X-Forwarded-For, so that a test can call from many addresses.
+// behindProxy trusts the header X-Forwarded-For, so that a test can call from many addresses.
 func behindProxy(s *settings) { s.proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
 
 // from is a request from an address.
@@ -135,7 +135,7 @@ func TestABadNeighbourDoesNotBlockKnownUsers(t *testing.T) {
 		requireError(t, a, http.StatusBadRequest, "invalid_grant")
 	}
 	requireTooMany(t, w.token(wrong("invented").from(shared)))
-	for range 20 { // her own bucket has as many places, and right passwords use them too
+	for range 20 { // a known network allows as many, and correct passwords count too
 		requireTokens(t, w.token(passwordForm("alice", testPassword).from(shared)))
 	}
 	requireTooMany(t, w.token(passwordForm("alice", testPassword).from(shared)))

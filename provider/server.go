@@ -71,8 +71,8 @@ func (c Config) routes(path string, slots *slots, errs errorWriter) []route {
 	getOrPost := []string{http.MethodGet, http.MethodPost}
 	do := errs.endpoint
 	return []route{
-		// the token endpoint acquires its slot itself, since its kind depends on the grant; so does revocations, whose
-		// large answer a slow client must not turn into a held slot
+		// the token endpoint acquires its slot itself, since its kind depends on the grant; so does revocations, so
+		// that a slow client does not hold one while it reads the large answer
 		{"token", postMethod, path + "/token", corsRegistered, slotNone, tokenBody, do(token.serve)},
 		{"userinfo", getOrPost, path + "/userinfo", corsRegistered, slotQuick, tokenBody,
 			do(userinfoEndpoint{c.Access}.serve)},

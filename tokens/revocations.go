@@ -30,9 +30,9 @@ const (
 	// has about 1.3 MB.
 	maxRevocations = 20000
 
-	// revocationsReadInterval is how long a list, or an error of the store, is used before the store is read again. A
-	// read that takes long is used readCost times as long as it took, so that reading takes a fifth of the time at
-	// most, but not longer than maxReadInterval.
+	// revocationsReadInterval is how long a list, or an error of the store, is used before the store is read again.
+	// What took long to read is used readCost times as long as that, but not longer than maxReadInterval, so that
+	// reading takes a fifth of the time at most.
 	revocationsReadInterval = time.Second
 	readCost                = 4
 	maxReadInterval         = 15 * time.Second

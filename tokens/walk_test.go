@@ -42,7 +42,7 @@ func TestWalkOfTheDecision(t *testing.T) {
 	}
 }
 
-// TestWalkOfThievesWithinTheWindow documents what a client gives up that is not strict.
+// TestWalkOfThievesWithinTheWindow documents what a client that is not strict gives up.
 func TestWalkOfThievesWithinTheWindow(t *testing.T) {
 	for _, thief := range refreshtest.UnseenThieves() {
 		_, ended, err := thief.Run(newDecided(thief.Strict, false), rand.New(rand.NewPCG(1, 7)), "victim")

@@ -137,7 +137,7 @@ func (s *Service) storePhone(ctx context.Context, r phoneRequest, bought boughtP
 }
 
 // countPhone calls buy if the user may try, which is a few times a day, because each valid code costs money. What fails
-// by our or WeChat's fault does not count, nor does a code that never reaches WeChat.
+// because of us or WeChat does not count, nor does a code that never reaches WeChat.
 func (s *Service) countPhone(ctx context.Context, r phoneRequest, buy func() (identity.Phone, error)) (identity.Phone,
 	error) {
 	if !wechat.PlausibleCode(r.code) {
@@ -196,7 +196,7 @@ func (s *Service) phoneByData(ctx context.Context, e SignIn) string {
 	phone := identity.Phone{Number: "+" + info.CountryCode + info.PurePhoneNumber, SeenAt: s.now(),
 		Verified: err == nil}
 	switch err := s.profiles.SetPhone(ctx, e.Person.User.ID, phone); {
-	case errors.Is(err, identity.ErrExists): // the number was not verified, and the user has one that was
+	case errors.Is(err, identity.ErrExists): // the number is not verified, and the user has a verified one
 		return noticeUnavailable
 	case err != nil:
 		s.logger.WarnContext(ctx, "cannot store a phone number", "user", e.Person.User.ID, "error", err)

@@ -63,7 +63,7 @@ type sessionKey struct {
 	dataSubject
 	credentials wechat.Credentials
 	key         wechat.SessionKey
-	uses        limits.Uses // of the limit
+	uses        limits.Uses // that have been counted
 }
 
 // sessionKeyOf returns a user's session key. It returns oauth.TooManyRequests if WeChat was asked about it too often.

@@ -224,7 +224,8 @@ func (i *installation) successive(callers int, key func() string) error {
 	return nil
 }
 
-// duplicatingProxy repeats one request in 100 after 40 to 120 seconds. The client has moved on in one of ten of these.
+// duplicatingProxy repeats one request in 100 after 40 to 120 seconds. In one of ten of these cases
+// the client has refreshed again meanwhile.
 func duplicatingProxy(i *installation) error {
 	for range 300 {
 		i.Move(time.Hour)
