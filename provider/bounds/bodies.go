@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/lingpai/lingpai/limits"
 )
 
 const (
@@ -50,10 +52,10 @@ type Body struct {
 	bytes   []byte
 }
 
-// Read reads the whole body of a request, if it has at most most bytes. It returns ErrTooLarge before it reads if it
-// can, ErrFull, or an error of the connection; then the response must close the connection. The caller must release the
-// body when it has answered.
-func (b *Bodies) Read(r *http.Request, network netip.Prefix, most int64) (*Body, error) {
+// Read reads the whole body of a request, if it has at most most bytes; it counts for the network of the caller. It
+// returns ErrTooLarge before it reads if it can, ErrFull, or an error of the connection; then the response must close
+// the connection. Release the body when the request has been answered.
+func (b *Bodies) Read(r *http.Request, caller netip.Addr, most int64) (*Body, error) {
 	length := r.ContentLength
 	if length < 0 { // chunked
 		length = most
@@ -61,6 +63,7 @@ func (b *Bodies) Read(r *http.Request, network netip.Prefix, most int64) (*Body,
 	if length > most {
 		return nil, ErrTooLarge
 	}
+	network := limits.NetworkOf(caller)
 	body := &Body{bodies: b, network: network, conn: connectionOf(r)}
 	body.claim.holder = body
 	if !b.shares.take(&body.claim, network, max(length, leastClaim)) {

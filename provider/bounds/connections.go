@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/lingpai/lingpai/limits"
 )
 
 const (
@@ -28,13 +30,21 @@ const (
 // of a proxy counts as a network of its own, since it is used by many.
 type Connections struct {
 	shares    shares
-	proxies   []netip.Prefix
+	proxies   Proxies
 	report    *Report
 	lingering chan struct{}
 }
 
+// Proxies are the networks of trusted proxies.
+type Proxies []netip.Prefix
+
+// Contain reports whether an address is that of a trusted proxy.
+func (p Proxies) Contain(address netip.Addr) bool {
+	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(address) })
+}
+
 // NewConnections returns a bound of a number of connections.
-func NewConnections(most int, proxies []netip.Prefix, report *Report) *Connections {
+func NewConnections(most int, proxies Proxies, report *Report) *Connections {
 	return &Connections{shares: newShares(int64(most)), proxies: proxies, report: report,
 		lingering: make(chan struct{}, maxLingering)}
 }
@@ -97,10 +107,10 @@ func (c *Connections) admit(accepted net.Conn) net.Conn {
 func (c *Connections) networkOf(conn net.Conn) netip.Prefix {
 	peer, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
 	address := peer.Addr().Unmap()
-	if slices.ContainsFunc(c.proxies, func(p netip.Prefix) bool { return p.Contains(address) }) {
+	if c.proxies.Contain(address) {
 		return netip.Prefix{}
 	}
-	return Network(address)
+	return limits.NetworkOf(address)
 }
 
 func (c *Connections) reportShed(network netip.Prefix) {

@@ -48,7 +48,7 @@ func newBounded(t *testing.T, most int, proxies ...netip.Prefix) *bounded {
 	})
 	mux.HandleFunc("/read", func(w http.ResponseWriter, r *http.Request) {
 		peer := netip.MustParseAddrPort(r.RemoteAddr)
-		body, err := b.bodies.Read(r, Network(peer.Addr()), 64<<10)
+		body, err := b.bodies.Read(r, peer.Addr(), 64<<10)
 		if err != nil {
 			w.Header().Set("Connection", "close")
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
