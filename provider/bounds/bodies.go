@@ -66,11 +66,12 @@ func (b *Bodies) Read(r *http.Request, caller netip.Addr, most int64) (*Body, er
 	network := limits.NetworkOf(caller)
 	body := &Body{bodies: b, network: network, conn: connectionOf(r)}
 	body.claim.holder = body
+	// First, since the claim may be shed from take on, and shed sets the deadline too.
+	body.conn.awaitBody(time.Now().Add(patience + time.Duration(length)*time.Second/bytesPerSecond))
 	if !b.shares.take(&body.claim, network, max(length, leastClaim)) {
 		b.reportShed(network)
 		return nil, ErrFull
 	}
-	body.conn.awaitBody(time.Now().Add(patience + time.Duration(length)*time.Second/bytesPerSecond))
 	err := body.read(r, most)
 	kept, connected := b.shares.change(&body.claim, working, int64(cap(body.bytes))), body.conn.hasBody()
 	if !kept || !connected {
