@@ -13,7 +13,7 @@ import (
 const (
 	// bytesPerConnection bounds the bodies in memory, in proportion to the bound on connections.
 	bytesPerConnection = 8 << 10
-	// leastClaim is what an incomplete body counts at least, so that no more than half of the connections wait for one.
+	// leastClaim is the least that an incomplete body counts, so that at most half of the connections wait for one.
 	leastClaim = 2 * bytesPerConnection
 
 	// A body must arrive at this rate, after some time for lost packets.

@@ -52,7 +52,7 @@ func NewConnections(most int, proxies Proxies, report *Report) *Connections {
 // Total returns the number of connections.
 func (c *Connections) Total() int64 { return c.shares.total() }
 
-// Bound returns a listener that the server must serve, which it does not do yet.
+// Bound returns a listener within this bound. The server must serve on it, and must not serve yet.
 func (c *Connections) Bound(server *http.Server, listener net.Listener) net.Listener {
 	server.ConnState = func(conn net.Conn, state http.ConnState) {
 		if connection, ok := conn.(*connection); ok {
@@ -71,7 +71,7 @@ type boundListener struct {
 	connections *Connections
 }
 
-// Accept implements net.Listener. It answers connections that are too many itself.
+// Accept implements net.Listener. It answers connections beyond the bound itself.
 func (l boundListener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()
@@ -140,14 +140,14 @@ func linger(conn net.Conn) {
 	_, _ = io.CopyN(io.Discard, conn, maxUnread)
 }
 
-// tellOverloaded answers a connection that is too many. A client that does not read its answers must not hold up those
+// tellOverloaded answers a connection beyond the bound. A client that does not read its answers must not hold up those
 // that connect meanwhile.
 func tellOverloaded(conn net.Conn) {
 	_ = conn.SetWriteDeadline(time.Now().Add(tellTime))
 	_, _ = conn.Write(overloaded)
 }
 
-// overloaded is the answer to a connection that is too many.
+// overloaded is the answer to a connection beyond the bound.
 var overloaded = func() []byte {
 	const body = `{"error":"temporarily_unavailable","error_description":"Too many connections. Try again shortly."}` +
 		"\n"

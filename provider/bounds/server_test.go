@@ -105,7 +105,7 @@ func post(path string, sent, length int) string {
 		strings.Repeat("a", sent))
 }
 
-// TestAttacksFromOneNetwork hold every kind of place with some hundred connections. The server stays within its bounds,
+// TestAttacksFromOneNetwork hold places of every kind with hundreds of connections. The server stays within its bounds,
 // and serves everybody else meanwhile.
 func TestAttacksFromOneNetwork(t *testing.T) {
 	t.Parallel()
