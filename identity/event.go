@@ -94,5 +94,17 @@ func RecordOrLog(ctx context.Context, events Events, logger *slog.Logger, event 
 	}
 }
 
+// FirstWithin reports whether an event is the first of its kind in a period, on any replica, about what parts identify.
+// It is for events that callers can cause at will: only the first is recorded, so that they cannot flood the audit log.
+// If the store fails, FirstWithin logs that an event may be missing, and returns false.
+func FirstWithin(ctx context.Context, period time.Duration, store Volatile, logger *slog.Logger, kind string,
+	parts ...string) bool {
+	first, err := store.PutIfAbsent(ctx, VolatileKey("recorded/"+kind, parts...), []byte{1}, period)
+	if err != nil {
+		logger.WarnContext(ctx, "an event may be missing in the audit log", "kind", kind, "error", err)
+	}
+	return first
+}
+
 // EventsOf selects events. An empty field matches all.
 type EventsOf struct{ Kind, UserID, ClientID, SessionID string }
