@@ -109,7 +109,7 @@ type ownerRow struct {
 const (
 	ownerOfSubject  = "SELECT coalesce(joined_into, id) FROM users WHERE id = value"
 	ownerOfUsername = "SELECT coalesce(joined_into, id) FROM users WHERE username_key = value"
-	ownerOfSkeleton = "SELECT max(id || '') FROM users WHERE username_skeleton = value"
+	ownerOfSkeleton = "SELECT max(id || '') FROM users WHERE username_skeleton = value AND username_key IS NOT NULL"
 	ownerOfAccount  = "SELECT user_id FROM accounts WHERE platform = ? AND app = ? AND subject = value"
 	ownerOfUnion    = "SELECT user_id FROM unions WHERE platform = ? AND open_platform = ? AND union_id = value"
 )
