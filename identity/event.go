@@ -31,7 +31,6 @@ const (
 	EventUserEnabled       = "user.enabled"
 	EventPasswordSet       = "user.password_set"
 	EventHashRenewed       = "user.password_hash_renewed" // at sign-in: same password, this server's hash
-	EventRolesSet          = "user.roles_set"             // Detail: all of them
 	EventRoleGranted       = "user.role_granted"          // Detail: the role; the next one, too
 	EventRoleRevoked       = "user.role_revoked"
 	EventClaimsSet         = "user.claims_set" // without detail, since claims may be personal data
