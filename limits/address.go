@@ -8,7 +8,7 @@ type network struct {
 }
 
 // networksOf returns the networks of an address, from narrow to wide: one device, one customer (/64), and what
-// providers give to a larger one (/56, /48). An IPv4 address has no such structure, but neighbours often belong
+// providers give to a larger one (/56, /48). An IPv4 address has no such structure, but neighbors often belong
 // together.
 func networksOf(address netip.Addr) []network {
 	if address.Is4() {
