@@ -237,10 +237,10 @@ func rolesOfNobody(t *testing.T, f fixture) {
 
 func contextEndsRoles(t *testing.T, f fixture) {
 	user := f.newUser(t)
-	for name, err := range roleChanges(cancelled(t), f, user.ID) {
+	for name, err := range roleChanges(canceled(t), f, user.ID) {
 		require.ErrorIs(t, err, context.Canceled, name)
 	}
-	_, err := f.Users.ReplacePasswordHash(cancelled(t), user.ID, user.PasswordHash, "new hash")
+	_, err := f.Users.ReplacePasswordHash(canceled(t), user.ID, user.PasswordHash, "new hash")
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, inUTC(user), f.user(t, user.ID))
 }
