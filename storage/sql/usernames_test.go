@@ -85,9 +85,13 @@ func skeletonOfAMovedName(t *testing.T, open func() *DB) {
 	require.NoError(t, err)
 	require.NoError(t, db.write.Exec("UPDATE users SET username = NULL, username_key = NULL WHERE id = ?",
 		user.ID).Error)
-	results, err := db.Imports().Import(ctx, []identity.ImportedUser{{Username: "\u0430lice", PasswordHash: "hash"}})
+	results, err := db.Imports().Import(ctx, []identity.ImportedUser{{Username: "\u0430lice"}})
 	require.NoError(t, err)
 	require.Equal(t, identity.Imported, results[0].Outcome, results[0].Reason)
+	require.NoError(t, db.write.Exec("UPDATE users SET username_skeleton = NULL WHERE id = ?", results[0].UserID).Error)
+	found, _, err := db.Users().FillSkeletons(ctx, "", 500)
+	require.NoError(t, err)
+	require.Empty(t, found)
 }
 
 // TestLocksOfNamesAreDeleted needs the rows for as long as a transaction may take, and not longer.
