@@ -10,7 +10,7 @@ import (
 // ErrBusy means that too many hashes wait for a slot. Trying again shortly helps.
 var ErrBusy = errors.New("too many passwords are being hashed")
 
-// Caller is the caller for whom a password is hashed. The zero value is this server.
+// Caller is the caller that a password is hashed for. The zero value is this server.
 type Caller struct {
 	// Network is the network of the caller's address. Networks share the slots fairly, so it should be the widest that
 	// one attacker may own.
