@@ -21,7 +21,7 @@ func TestExport(t *testing.T) {
 	union := identity.ExternalIdentity{AccountKey: wechatAccount(otherApp, "o-alice-2"), UnionID: "union-alice",
 		OpenPlatform: openPlatform}
 	require.NoError(t, w.database.Accounts().Link(ctx, alice.UserID, union))
-	require.NoError(t, w.database.Entitlements().SetRoles(ctx, alice.UserID, []string{"editor"}))
+	require.NoError(t, w.database.Entitlements().GrantRole(ctx, alice.UserID, "editor"))
 	require.NoError(t, w.database.Entitlements().SetClaims(ctx, alice.UserID, `{"team":7}`))
 	require.NoError(t, w.database.Profiles().Choose(ctx, alice.UserID, identity.Profile{Name: "Alice",
 		Email: "alice@example.com"}))

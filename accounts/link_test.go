@@ -22,7 +22,7 @@ func TestLink(t *testing.T) {
 	require.Len(t, w.events(identity.EventLinked, alice.UserID), 1)
 	require.True(t, w.active(alice), "linking ends no session")
 
-	proof := byCode(w.code(miniApp, "o-alice")) // and now it proves
+	proof := byCode(w.code(miniApp, "o-alice")) // now it is a proof
 	require.NoError(t, w.accounts.Link(context.Background(), alice, proof, "", w.code(otherApp, "o-alice-2")))
 	require.Equal(t, miniApp+"/o-alice "+otherApp+"/o-alice-2", w.linkedAccounts(alice))
 
@@ -31,8 +31,8 @@ func TestLink(t *testing.T) {
 	require.Len(t, w.events(identity.EventLinked, alice.UserID), 2)
 }
 
-// TestAccountToLinkProvesNothing has a thief with Alice's access token and an own WeChat account. If that account were
-// accepted as proof, the thief could sign in as Alice from then on.
+// TestAccountToLinkProvesNothing: a thief has Alice's access token and a WeChat account. If that account were accepted
+// as proof, the thief could sign in as Alice from then on.
 func TestAccountToLinkProvesNothing(t *testing.T) {
 	w := newEnv(t)
 	alice := withBoth(w)

@@ -10,9 +10,8 @@ import (
 	"github.com/lingpai/lingpai/password"
 )
 
-// Register creates a user with a user name and a password, for a caller from an IP address. The caller of Register must
-// check that the client may register users.
-// Register returns
+// Register creates a user with a user name and a password. from is the IP address of the request. The caller of
+// Register must check that the client may register users. Register returns
 //   - oauth.InvalidRequest if the user name is not allowed,
 //   - oauth.WeakPassword if the password is not allowed,
 //   - oauth.UsernameTaken if another user has the name,
@@ -27,8 +26,8 @@ func (a *Accounts) Register(ctx context.Context, clientID, from, username, secre
 	}
 	address := limits.ByAddress(limits.AddressRegistrations, from).About(identity.Event{ClientID: clientID})
 	all := limits.Of(limits.Registrations).About(identity.Event{ClientID: clientID})
-	// Before names are looked up, so that they cannot be guessed in bulk; the address first, so that one network cannot
-	// use up the registrations of all.
+	// Count before names are looked up, so that they cannot be guessed in bulk; the address first, so that one network
+	// cannot use up the registrations of all.
 	if err := a.limiter.Count(ctx, address); err != nil {
 		return identity.User{}, err
 	}

@@ -197,8 +197,8 @@ func limited(perAddress, together int) func(*accounts.Config) {
 	}
 }
 
-// TestFailedRegistrationsAreGivenBack if they failed by our fault: when the server has recovered, the address may
-// register as many users as before.
+// TestFailedRegistrationsAreGivenBack if the server was the reason: when it has recovered, the address may register as
+// many users as before.
 func TestFailedRegistrationsAreGivenBack(t *testing.T) {
 	var busy bool
 	w := newEnv(t, limited(2, 2), func(c *accounts.Config) {

@@ -88,7 +88,7 @@ func TestInvalidInputDoesNotUseUpTheProof(t *testing.T) {
 	require.Zero(t, w.hasher.hashes.Load())
 }
 
-func TestRepeatingCompletesAHalfSetPassword(t *testing.T) {
+func TestRepeatingCompletesAnInterruptedSetPassword(t *testing.T) {
 	var users *failingUsers
 	w := newEnv(t, func(c *accounts.Config) {
 		users = &failingUsers{Users: c.Users, left: 1}

@@ -3,6 +3,7 @@ package grants
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -94,14 +95,8 @@ func (m *Manager) refuse(ctx context.Context, presented access.RefreshToken, dec
 			session.ID, "client", session.ClientID)
 		return access.ErrSessionEnded
 	}
-	// At most once a minute, since otherwise an attacker could flood the audit log.
-	key := fmt.Sprintf("refused/%s/%d", session.ID, presented.Token.Generation)
-	first, err := m.volatile.PutIfAbsent(ctx, key, []byte{1}, refusalPeriod)
-	switch {
-	case err != nil: // possibly a repetition, and recording all of them could flood the audit log
-		m.logger.WarnContext(ctx, "a refresh token was rejected, but not recorded in the audit log", "session",
-			session.ID, "error", err)
-	case first:
+	if identity.FirstWithin(ctx, refusalPeriod, m.volatile, m.logger, identity.EventRefreshRefused, session.ID,
+		strconv.Itoa(int(presented.Token.Generation))) {
 		m.recordDecision(ctx, presented, decision)
 	}
 	return access.ErrBadRefreshToken

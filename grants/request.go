@@ -44,7 +44,7 @@ func newRequest(tgr *oauth2.TokenGenerateRequest) (request, error) {
 	return r, err
 }
 
-// deviceLabel returns the printable part of a User-Agent, at most 128 bytes, by which users recognise a device.
+// deviceLabel returns the printable part of a User-Agent, at most 128 bytes, by which users recognize a device.
 func deviceLabel(userAgent string) string {
 	label := strings.ToValidUTF8(userAgent, "")
 	label = strings.Map(func(r rune) rune {

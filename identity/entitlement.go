@@ -116,8 +116,6 @@ func (c *Claims) UnmarshalJSON(b []byte) error {
 
 // Entitlements stores roles and claims, which operators assign.
 type Entitlements interface {
-	// SetRoles replaces all roles. It returns ErrNotFound, or an error of NormalizeRoles.
-	SetRoles(ctx context.Context, id string, roles []string) error
 	// GrantRole adds a role. It does nothing if the user has it already. Parallel calls do not lose roles. It returns
 	// ErrNotFound, or an error of NormalizeRoles.
 	GrantRole(ctx context.Context, id, role string) error

@@ -31,7 +31,6 @@ const (
 	EventUserEnabled       = "user.enabled"
 	EventPasswordSet       = "user.password_set"
 	EventHashRenewed       = "user.password_hash_renewed" // at sign-in: same password, this server's hash
-	EventRolesSet          = "user.roles_set"             // Detail: all of them
 	EventRoleGranted       = "user.role_granted"          // Detail: the role; the next one, too
 	EventRoleRevoked       = "user.role_revoked"
 	EventClaimsSet         = "user.claims_set" // without detail, since claims may be personal data
@@ -92,6 +91,18 @@ func RecordOrLog(ctx context.Context, events Events, logger *slog.Logger, event 
 	if err := events.Record(context.WithoutCancel(ctx), event); err != nil {
 		logger.ErrorContext(ctx, "cannot write the audit log", "kind", event.Kind, "user", event.UserID, "error", err)
 	}
+}
+
+// FirstWithin reports whether an event is the first of its kind in a period, on any replica, about what parts identify.
+// It is for events that callers can cause at will: only the first is recorded, so that they cannot flood the audit log.
+// If the store fails, FirstWithin logs that an event may be missing, and returns false.
+func FirstWithin(ctx context.Context, period time.Duration, store Volatile, logger *slog.Logger, kind string,
+	parts ...string) bool {
+	first, err := store.PutIfAbsent(ctx, VolatileKey("recorded/"+kind, parts...), []byte{1}, period)
+	if err != nil {
+		logger.WarnContext(ctx, "an event may be missing in the audit log", "kind", kind, "error", err)
+	}
+	return first
 }
 
 // EventsOf selects events. An empty field matches all.

@@ -24,7 +24,7 @@ type User struct {
 // Disabled reports whether the user may not sign in.
 func (u User) Disabled() bool { return !u.DisabledAt.IsZero() || u.MergedInto != "" }
 
-// DeletionRequested reports whether the user will be deleted at DeletesAt, unless that is cancelled.
+// DeletionRequested reports whether the user will be deleted at DeletesAt, unless that is canceled.
 func (u User) DeletionRequested() bool { return !u.DeletesAt.IsZero() }
 
 // Users stores users: who they are, and whether they may sign in.
@@ -49,7 +49,8 @@ type Users interface {
 	Enable(ctx context.Context, id string) error
 	// SetPassword replaces the hash and ends all sessions of the user, in one transaction. It returns ErrNotFound for
 	// an unknown user, and for a user who was merged into another one, even if that happened after the caller read the
-	// user. The same holds for Name, Accounts.Link, Accounts.Unlink, and everything that Deletions and Profiles write.
+	// user. The same holds for SetUsername, Accounts.Link, Accounts.Unlink, and everything that Deletions and Profiles
+	// write.
 	SetPassword(ctx context.Context, id, passwordHash string) error
 	// ReplacePasswordHash replaces the hash old with another hash of the same password, and ends no sessions. It
 	// returns false if the hash is no longer old, if there is none, or if the user is disabled or unknown; a
@@ -64,8 +65,7 @@ type Users interface {
 	// found to resemble another one. All users keep their names.
 	FillSkeletons(ctx context.Context, after string, limit int) (found []Resemblance, last string, err error)
 	// HashParameters counts the password hashes by what precedes the salt, such as "$2b$12$" or
-	// "$argon2id$v=19$m=19456,t=2,p=1$". On
-	// PostgreSQL it counts a sample if there are many users.
+	// "$argon2id$v=19$m=19456,t=2,p=1$". On PostgreSQL it counts a sample if there are many users.
 	HashParameters(ctx context.Context) (map[string]int, error)
 }
 

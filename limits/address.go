@@ -14,7 +14,7 @@ type network struct {
 }
 
 // networksOf returns the networks of an address, from narrow to wide: one device, one customer (/64), and what
-// providers give to a larger one (/56, /48). An IPv4 address has no such structure, but neighbours often belong
+// providers give to larger customers (/56, /48). An IPv4 address has no such structure, but neighbors often belong
 // together.
 func networksOf(address netip.Addr) []network {
 	if address.Is4() {
@@ -34,7 +34,8 @@ func within(address netip.Addr, bits4, bits6 int) netip.Prefix {
 	return network
 }
 
-// prefix returns the network of an address with so many bits, or the text itself if it is no address.
+// prefix returns the network of an address with bits4 bits (IPv4) or bits6 bits (IPv6), or the text itself if it is not
+// an address.
 func prefix(text string, bits4, bits6 int) string {
 	address, err := netip.ParseAddr(text)
 	if err != nil {

@@ -84,7 +84,7 @@ func (l *Limiter) Try(ctx context.Context, uses Uses) error {
 	return nil
 }
 
-// rates returns the rates of uses, without those that have no limit, and the use of each.
+// rates returns the rates to count and the use that each belongs to. It omits limits that are turned off.
 func (l *Limiter) rates(uses Uses) (rates []identity.Rate, of []use) {
 	for _, u := range uses.uses {
 		rate := l.limits[u.limit].Rate

@@ -91,7 +91,7 @@ func TestNoUsesAreNoLimit(t *testing.T) {
 	require.NoError(t, e.Count(t.Context(), limits.ByAddress(limits.RejectedCodes, "")), "an unknown address")
 }
 
-// TestNetworksHaveLargerLimits for wider networks, and one network does not touch another.
+// TestNetworksHaveLargerLimits: the wider the network, the larger its limit. Networks do not affect each other.
 func TestNetworksHaveLargerLimits(t *testing.T) {
 	for name, c := range map[string]struct {
 		address string // perhaps with the number of the caller
@@ -235,7 +235,7 @@ func TestRefusalsAreReported(t *testing.T) {
 	require.Len(t, e.recorded, 3, "a minute later")
 }
 
-// TestStrangersCannotFillTheAuditLog with ever new keys.
+// TestStrangersCannotFillTheAuditLog with a new key each time.
 func TestStrangersCannotFillTheAuditLog(t *testing.T) {
 	e := newEnv(nil)
 	for n := range 1000 {
@@ -243,7 +243,7 @@ func TestStrangersCannotFillTheAuditLog(t *testing.T) {
 	}
 	require.Len(t, e.recorded, 60)
 	e.Limiter.Record(t.Context(), "0", identity.Event{Kind: identity.EventLimitReached})
-	require.Len(t, e.recorded, 61, "names that nobody has do not hide another kind")
+	require.Len(t, e.recorded, 61, "each kind has its own maximum")
 	e.now = e.now.Add(time.Minute)
 	e.Limiter.Record(t.Context(), "0", identity.Event{Kind: identity.EventSignInFailed})
 	require.Len(t, e.recorded, 62)
@@ -288,7 +288,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// TestTheTableIsComplete: each limit has what people and callers read, and a name of its own.
+// TestTheTableIsComplete: each limit has a unique name, a rate and its texts.
 func TestTheTableIsComplete(t *testing.T) {
 	var names []limits.Name
 	for _, limit := range limits.All() {

@@ -34,11 +34,7 @@ func (s *sampler) record(ctx context.Context, key string, event identity.Event) 
 	s.logger.WarnContext(ctx, "refused", "kind", event.Kind, "detail", event.Detail, "user", event.UserID,
 		"client", event.ClientID)
 	ctx = context.WithoutCancel(ctx)
-	first, err := s.store.PutIfAbsent(ctx, identity.VolatileKey("sampled", event.Kind, key), []byte{1}, samplePeriod)
-	if err != nil { // possibly a repetition, and recording all of them could flood the audit log
-		s.logger.WarnContext(ctx, "an event may be missing in the audit log", "kind", event.Kind, "error", err)
-	}
-	if first {
+	if identity.FirstWithin(ctx, samplePeriod, s.store, s.logger, event.Kind, key) {
 		identity.RecordOrLog(ctx, s.events, s.logger, event)
 	}
 }

@@ -73,11 +73,11 @@ type Limit struct {
 	By      string // what is counted separately
 	Of      string // what is counted
 	Rate    Rate   // the default
-	event   string // the kind of audit event when it bites
+	event   string // the kind of audit event when it refuses a use
 	refusal string // the description for callers
 }
 
-// By of a limit that counts each network of an address, see [ByAddress].
+// byAddress is the By of a limit that counts each network of an address, see [ByAddress].
 const byAddress = "address and its networks"
 
 // All returns the table of all limits.

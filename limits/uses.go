@@ -29,12 +29,12 @@ func Of(limit Name, parts ...string) Uses {
 	return InGroup(identity.VolatileKey(string(limit), parts...)).And(limit, "")
 }
 
-// InGroup returns no uses yet. Uses of one group are counted in one step: a group is an account, or a network. Its name
-// must be short.
+// InGroup returns an empty group, to which And adds uses. A group is what they are counted for, such as an account or a
+// network. Its name must be short.
 func InGroup(group string) Uses { return Uses{group: group} }
 
 // ByAddress returns one use of a limit in each network of an address, with a larger limit for a wider network. It
-// returns no uses if the address is "", since callers with an unknown address are not one caller.
+// returns no uses if the address is "": callers whose addresses are unknown do not share a limit.
 func ByAddress(limit Name, text string) Uses {
 	u := InGroup(Network(text))
 	address, err := netip.ParseAddr(text)
@@ -64,7 +64,7 @@ func (u Uses) AndLeniently(limit Name, key string) Uses {
 	return u
 }
 
-// About adds what an audit event says of the caller: its user, client and Detail.
+// About sets what audit events say about the caller: the user, the client and Detail.
 func (u Uses) About(event identity.Event) Uses {
 	u.about = event
 	return u

@@ -10,7 +10,7 @@ import (
 // ErrBusy means that too many hashes wait for a slot. Trying again shortly helps.
 var ErrBusy = errors.New("too many passwords are being hashed")
 
-// Caller is on whose behalf a password is hashed. The zero value is this server.
+// Caller is the caller that a password is hashed for. The zero value is this server.
 type Caller struct {
 	// Network is the network of the caller's address. Networks share the slots fairly, so it should be the widest that
 	// one attacker may own.
@@ -19,8 +19,8 @@ type Caller struct {
 }
 
 // bound limits how many hashes run and how many wait. The known callers wait in front of the others, and within each
-// group the networks take turns. If too many wait, the newest of the network with the most goes: a flood from one
-// network displaces itself, and not somebody from elsewhere. A running hash is never displaced.
+// group the networks take turns. If too many wait, the newest one of the network that has the most is displaced: a
+// flood from one network displaces itself, and nobody else. A running hash is never displaced.
 type bound struct {
 	mutex   sync.Mutex
 	most    int // running

@@ -14,12 +14,12 @@ import (
 
 // kind is a kind of stored hashes, by parameters.
 type kind struct {
-	standIn string // a hash with these parameters, of which nobody knows a password
+	standIn string // a hash with these parameters, whose password nobody knows
 	upTo    uint64 // how many hashes are of this kind or an earlier one
 }
 
-// SetStored tells which hashes are stored: how many there are, by what precedes the salt, such as "$2b$12$". It ignores
-// those that this package does not support. Before the first call, all are assumed to be new.
+// SetStored sets how many hashes are stored, by what precedes the salt, such as "$2b$12$". It ignores those that this
+// package does not support. Before the first call, all are assumed to have the parameters of new ones.
 func (h *Hasher) SetStored(counts map[string]int) {
 	kinds, total := []kind{}, uint64(0)
 	for _, parameters := range slices.Sorted(maps.Keys(counts)) {
@@ -41,9 +41,9 @@ func standIn(parameters string) string {
 }
 
 // CheckUnknown does the work of [Hasher.Check] for a name that nobody has, or whose user has no password: that of one
-// of the stored hashes, so that the time does not reveal which names exist. A name always takes the same one, as
-// hashes of users do, and a kind of hash is taken by as large a share of unknown names as of users. Only who knows
-// Options.NameKey can tell which. It returns ErrBusy or the context's error.
+// of the stored hashes, so that the time does not reveal which names exist. A name always takes the time of the same
+// kind of hash, as those of users do, and each kind serves as large a share of unknown names as of users. Which names
+// it serves depends on the secret Options.NameKey. CheckUnknown returns ErrBusy or the context's error.
 func (h *Hasher) CheckUnknown(ctx context.Context, caller Caller, name, password string) error {
 	_, _, err := h.Check(ctx, caller, h.standInFor(name), password)
 	return err

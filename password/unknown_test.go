@@ -20,7 +20,7 @@ func TestUnknownNamesCostWhatUsersCost(t *testing.T) {
 	for n := range names {
 		encoded := h.standInFor(fmt.Sprint("name", n))
 		require.NoError(t, CheckHash(encoded), encoded)
-		require.Equal(t, encoded, h.standInFor(fmt.Sprint("name", n)), "a name is always alike")
+		require.Equal(t, encoded, h.standInFor(fmt.Sprint("name", n)), "a name always has the same one")
 		drawn[encoded]++
 	}
 	require.Len(t, drawn, 3)
@@ -55,7 +55,7 @@ func TestUnknownNamesSeldomChange(t *testing.T) {
 	require.Less(t, changed, 50)
 }
 
-// TestCheckUnknownDoesTheWork counts argon2id: none for a name that is like an imported one, which gets bcrypt.
+// TestCheckUnknownDoesTheWork counts argon2id: none if the stored hash is bcrypt.
 func TestCheckUnknownDoesTheWork(t *testing.T) {
 	for parameters, want := range map[string]int32{"$2b$04$": 0, newParameters: 1} {
 		h := New(Options{})

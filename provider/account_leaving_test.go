@@ -29,7 +29,7 @@ func TestTheExportOfAnAccountHasAllAndNoSecret(t *testing.T) {
 	requireNoContent(t, w.account("PUT /password", a.text("access_token"),
 		w.proofBy(testApp, "ada").with("username", "ada", "password", newPassword)))
 	w.knowAll(sub)
-	require.NoError(t, w.database.Entitlements().SetRoles(ctx, sub, []string{"teller"}))
+	require.NoError(t, w.database.Entitlements().GrantRole(ctx, sub, "teller"))
 	require.NoError(t, w.database.Entitlements().SetClaims(ctx, sub, `{"branch":"7"}`))
 	a = w.token(ownPassword("ada", newPassword).with(":User-Agent", "a phone"))
 	second := w.at(testApp, "ada")

@@ -90,7 +90,7 @@ func TestRoundTripsOfLimits(t *testing.T) {
 	require.Equal(t, 1, strings.Count(called, "GiveBack"))
 }
 
-// TestProofsByCodeHaveABucketOfTheirOwn: a bad neighbour does not prevent them, and they are limited by user.
+// TestProofsByCodeHaveABucketOfTheirOwn: a bad neighbor does not prevent them, and they are limited by user.
 func TestProofsByCodeHaveABucketOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	w := newAccountEnv(t, limited(limits.RejectedCodes, 30))

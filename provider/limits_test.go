@@ -124,8 +124,8 @@ func TestAKnownAddressMayNotGuessForever(t *testing.T) {
 	require.Equal(t, 95, allowed)
 }
 
-// TestABadNeighbourDoesNotBlockKnownUsers: somebody behind a shared address tries passwords of invented users.
-func TestABadNeighbourDoesNotBlockKnownUsers(t *testing.T) {
+// TestABadNeighborDoesNotBlockKnownUsers: somebody behind a shared address tries passwords of invented users.
+func TestABadNeighborDoesNotBlockKnownUsers(t *testing.T) {
 	t.Parallel()
 	const shared = "192.0.2.1"
 	w := newEnv(t, behindProxy, func(s *settings) { s.perAddress = 20 })
@@ -161,7 +161,7 @@ func TestCodesThatNeverReachedWechatBlockNobody(t *testing.T) {
 	w.signIn("alice")
 }
 
-// TestRejectedCodesBlockOnlyNewAndFailingCallers: a bad neighbour behind a shared address does not lock out devices
+// TestRejectedCodesBlockOnlyNewAndFailingCallers: a bad neighbor behind a shared address does not lock out devices
 // that have signed a user in there.
 func TestRejectedCodesBlockOnlyNewAndFailingCallers(t *testing.T) {
 	t.Parallel()
@@ -171,14 +171,14 @@ func TestRejectedCodesBlockOnlyNewAndFailingCallers(t *testing.T) {
 		return w.token(w.wechatCode("eve").with("code", fmt.Sprint("invented-", n), ":User-Agent", device))
 	}
 	for n := range 30 {
-		requireError(t, invented(n, "the bad neighbour"), http.StatusBadRequest, "invalid_grant")
+		requireError(t, invented(n, "the bad neighbor"), http.StatusBadRequest, "invalid_grant")
 	}
-	requireTooMany(t, invented(30, "the bad neighbour"))
+	requireTooMany(t, invented(30, "the bad neighbor"))
 	requireTooMany(t, w.token(w.wechatCode("bob").with(":User-Agent", "a new phone")))
 	for range 28 {
 		w.signIn("alice", ":User-Agent", "a phone")
 	}
-	for n := range 30 { // even under the phone's name the neighbour gets no further
+	for n := range 30 { // even under the phone's name the neighbor gets no further
 		requireError(t, invented(n, "a phone"), http.StatusBadRequest, "invalid_grant")
 	}
 	requireTooMany(t, invented(30, "a phone"))

@@ -235,8 +235,8 @@ func TestParallelFirstLoginsThroughTwoAppsMakeOneUser(t *testing.T) {
 	require.Equal(t, before+1, w.users())
 }
 
-// TestADeletionIsNotCancelledByAProgram that signs in automatically; only restore_account keeps the account.
-func TestADeletionIsNotCancelledByAProgram(t *testing.T) {
+// TestADeletionIsNotCanceledByAProgram that signs in automatically; only restore_account keeps the account.
+func TestADeletionIsNotCanceledByAProgram(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
 	first := w.signIn("ada")

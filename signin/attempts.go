@@ -30,7 +30,7 @@ type attempt struct {
 //
 // The limits of a user and an address make the delay grow: none for five attempts, then twelve seconds, ninety seconds,
 // 48 minutes. The limit of a user from all addresses together would let anybody lock the user out. Therefore a network
-// that lately signed the user in has a bucket of its own, whatever others do.
+// from which the user has recently signed in has a bucket of its own, whatever others do.
 func (s *Service) countAttempt(ctx context.Context, username, clientID, address string) (attempt, error) {
 	a := attempt{name: hashName(username), from: address, neighborhood: limits.Neighborhood(address)}
 	about := identity.Event{ClientID: clientID, Detail: "name " + a.name[:nameInEvents]}
@@ -88,16 +88,16 @@ func (a attempt) caller() password.Caller {
 	return password.Caller{Network: limits.Network(a.from), Known: a.known}
 }
 
-// succeeded makes typing errors before a right password cost nothing, and remembers the network. It keeps the count of
-// the address: an attacker could otherwise reset it by signing in to an account of their own between guesses. Of the
-// user's total it gives back only this attempt, since the others may be an attacker's.
+// succeeded forgets the user's attempts from the address, so that typing errors cost nothing, and remembers the
+// network. It keeps the count of the address: an attacker could otherwise reset it by signing in to an account of their
+// own between guesses. Of the user's total it gives back only this attempt, since the others may be an attacker's.
 func (s *Service) succeeded(ctx context.Context, a attempt) {
 	s.limiter.GiveBack(ctx, a.account.Forgetting(limits.PasswordMinute, limits.PasswordQuarter, limits.PasswordDay))
 	s.known.remember(ctx, a)
 }
 
-// failed gives an attempt back if it is not the caller's fault that it failed, and otherwise writes some of them to the
-// audit log. It returns the error.
+// failed gives an attempt back if the server is the reason that it failed. Of the other failures it records a sample in
+// the audit log. It returns the error.
 func (s *Service) failed(ctx context.Context, a attempt, clientID string, err error) error {
 	refused, ok := errors.AsType[*oauth.Error](err)
 	if !ok || refused.Code.Status() >= 500 {

@@ -16,9 +16,9 @@ const deviceFor = 48 * time.Hour
 
 // countCode counts a code before it is sent, so that invented codes do not use up the app's quota at the platform, or
 // rejects it with oauth.TooManyRequests. The caller gives the uses back unless the platform rejects the code: many
-// phones share an address. If the address has sent too many bad codes, a device that lately signed a user in there has
-// a bucket of its own, so that a bad neighbor slows only new and failing callers. If the store fails, codes work, and
-// countCode returns nil.
+// phones share an address. If the address has sent too many bad codes, a device from which a user has recently signed
+// in has a bucket of its own, so that a bad neighbor slows only new and failing callers. If the store fails, countCode
+// returns nil, since codes work without it.
 func (s *Service) countCode(ctx context.Context, r Request) (*limits.Uses, error) {
 	about := identity.Event{UserID: r.userID, ClientID: r.Client.ID}
 	uses := limits.ByAddress(limits.RejectedCodes, r.Address).About(about)
@@ -60,8 +60,8 @@ func (s *Service) judged(ctx context.Context, r Request, uses *limits.Uses, err 
 	}
 }
 
-// device returns a key for the devices of one kind of a customer at a client. It is no proof: an attacker who guesses
-// it shares the bucket of rejected codes of that kind of device, and nothing else.
+// device returns a key for a kind of device: a customer's address, a client and a User-Agent. It proves nothing: an
+// attacker who imitates the device shares its bucket of rejected codes, and nothing else.
 func (r Request) device() string {
 	return identity.VolatileKey("device", limits.Customer(r.Address), r.Client.ID, r.Device)
 }

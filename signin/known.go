@@ -19,8 +19,8 @@ const (
 	knownAgain = 24 * time.Hour
 )
 
-// knownNetworks are the networks that lately signed a user in with a password, the last one first. They are one value
-// in the volatile store: a line for each network, with the Unix time of the sign-in.
+// knownNetworks are the networks from which a user has recently signed in with a password, the latest first. They are
+// one value in the volatile store: a line for each network, with the Unix time of the sign-in.
 type knownNetworks []knownNetwork
 
 type knownNetwork struct {

@@ -29,7 +29,7 @@ const (
 // a slow WeChat from a caller that left.
 var errTimeout = errors.New("wechat: timeout")
 
-// newTransport returns a transport that honours HTTPS_PROXY and similar variables.
+// newTransport returns a transport that honors HTTPS_PROXY and similar variables.
 // Compression is off, so that maxBody limits both the transferred and the decoded size.
 // HTTP/2 is off, because a code on a broken multiplexed connection might be sent again, and
 // a login needs no multiplexing.

@@ -35,7 +35,7 @@ func (v *Vault) Decrypt(ctx context.Context, account Account, sealed EncryptedDa
 		for _, key := range keys {
 			var err error
 			if opened, err = decoded.open(key, kind, account, v.config.Now()); err == nil {
-				// The context is not cancelled: otherwise an attacker could disconnect when the
+				// The context is not canceled: otherwise an attacker could disconnect when the
 				// answer takes as long as a call to WeChat, and learn something without a counted
 				// failure.
 				return v.confirm(context.WithoutCancel(ctx), &opened, sealed, confirm)

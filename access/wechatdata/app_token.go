@@ -132,13 +132,7 @@ func (a *AppTokens) count(ctx context.Context, client, appID string) (limits.Use
 
 // audit records at most once an hour that a client has received an app's token.
 func (a *AppTokens) audit(ctx context.Context, client, appID string) {
-	key := identity.VolatileKey("app_token/audited", client, appID)
-	first, err := a.volatile.PutIfAbsent(ctx, key, []byte{1}, appTokenAudit)
-	if err != nil {
-		a.logger.WarnContext(ctx, "an event may be missing in the audit log", "kind", identity.EventAppTokenGiven,
-			"client", client, "error", err)
-	}
-	if first {
+	if identity.FirstWithin(ctx, appTokenAudit, a.volatile, a.logger, identity.EventAppTokenGiven, client, appID) {
 		identity.RecordOrLog(ctx, a.events, a.logger, identity.Event{Kind: identity.EventAppTokenGiven,
 			ClientID: client, Detail: appID})
 	}

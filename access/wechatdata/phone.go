@@ -258,15 +258,10 @@ func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values,
 	return BoundPhone{phone.Number, phone.Verified, session.UserID}, err
 }
 
-// reportOverBudget logs and records at most once an hour that an app is over its budget. If the volatile store fails,
-// it logs each time and records nothing.
+// reportOverBudget logs and records at most once an hour that an app is over its budget.
 func (s *Service) reportOverBudget(ctx context.Context, appID string) {
-	first, err := s.volatile.PutIfAbsent(ctx, "phone_budget/told/"+appID, []byte{1},
-		budgetReportInterval)
-	if err != nil || first {
+	if identity.FirstWithin(ctx, budgetReportInterval, s.volatile, s.logger, identity.EventPhoneBudget, appID) {
 		s.logger.WarnContext(ctx, "an app has used up its budget of phone numbers for this month", "appid", appID)
-	}
-	if first {
 		identity.RecordOrLog(ctx, s.events, s.logger, identity.Event{Kind: identity.EventPhoneBudget, Detail: appID})
 	}
 }

@@ -72,7 +72,7 @@ func eventKinds() []string {
 		identity.EventClientDisabled,
 		identity.EventAppAdded, identity.EventAppSecret, identity.EventAppOpen, identity.EventAppPhoneBudget,
 		identity.EventUserCreated, identity.EventUserDisabled, identity.EventUserEnabled, identity.EventPasswordSet,
-		identity.EventHashRenewed, identity.EventRolesSet, identity.EventRoleGranted, identity.EventRoleRevoked,
+		identity.EventHashRenewed, identity.EventRoleGranted, identity.EventRoleRevoked,
 		identity.EventClaimsSet, identity.EventUserNamed, identity.EventRegistered, identity.EventPhoneSet,
 		identity.EventLinked, identity.EventUnlinked, identity.EventExported, identity.EventDeletionRequested,
 		identity.EventDeletionCancelled, identity.EventUserDeleted, identity.EventUserMerged,

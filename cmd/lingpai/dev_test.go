@@ -115,7 +115,7 @@ func TestDevsConfidentialClientHasEveryGrantAndTheSameApp(t *testing.T) {
 	require.Equal(t, http.StatusOK, d.passwordGrant().status)
 }
 
-func TestDevHonoursTheUsualVariables(t *testing.T) {
+func TestDevHonorsTheUsualVariables(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	addr := listener.Addr().String()

@@ -45,7 +45,7 @@ deletion the same WeChat account can sign in as a new user: to keep somebody out
 	})), 1, userCandidates)
 	cmd.Flags().BoolVar(&yes, "yes", false, "delete, instead of printing what would be deleted")
 	cmd.Flags().DurationVar(&grace, "grace", 14*24*time.Hour,
-		"how long the deletion can be cancelled; 0s: not at all")
+		"how long the deletion can be canceled; 0s: not at all")
 	return cmd
 }
 

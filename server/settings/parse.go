@@ -199,6 +199,9 @@ func parseLimits(c *Settings, value string) error {
 		if err != nil || !limits.Known(limits.Name(name)) {
 			return errors.New("an entry is not the name of a limit and its rate")
 		}
+		if _, twice := c.LimitOverrides[limits.Name(name)]; twice {
+			return fmt.Errorf("%s has two rates", name)
+		}
 		if c.LimitOverrides == nil {
 			c.LimitOverrides = map[limits.Name]limits.Rate{}
 		}

@@ -60,6 +60,8 @@ func TestLimitsAreOverridden(t *testing.T) {
 	require.Equal(t, limits.Rate{Uses: 100, Period: time.Hour}, rates[limits.SignIns])
 	require.Zero(t, rates[limits.PhoneNumbers].Uses)
 	require.Equal(t, limits.Rate{Uses: 7, Period: time.Hour}, rates[limits.Registrations])
+	_, err = parsed(t, "--limits-overrides", "sign_ins=100/1h,app_tokens=1/1m,sign_ins=0/1h")
+	require.ErrorContains(t, err, "sign_ins has two rates")
 	for _, limit := range limits.All() {
 		require.Equal(t, limit.Rate, Defaults().Limits()[limit.Name], "the defaults of settings are those of the table")
 	}
@@ -112,7 +114,7 @@ func TestInvalidValuesOfEachSettingAreRejected(t *testing.T) {
 			"https://x#f", "https://u:p@x", "https://"},
 		"limits.overrides": {"sign_ins", "sign_ins=", "sign_ins=60", "sign_ins=1/0s", "sign_ins=-1/1h",
 			"sign_ins=1000001/1h", "sign_ins=60/721h", "sign_ins=60/1", "nonsense=60/1h", "registrations=60/1h",
-			"password_address=60/1h", "sign_ins=60/1h,=", "sign_ins=6 0/1h"},
+			"password_address=60/1h", "sign_ins=60/1h,=", "sign_ins=6 0/1h", "sign_ins=60/1h,sign_ins=60/1h"},
 		"server.trusted_proxies":     {"proxy", "10.0.0.0/33", "10.0.0.1,x"},
 		"server.allow_insecure_http": {"", "yes", "2"},
 		"database.url": {"", "lingpai.db", "sqlite:", "mysql://h/d", "postgres://", "postgres://h",

@@ -24,7 +24,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// longTimeout is the timeout of calls in tests that are not about it, since a busy machine may be slow.
+// longTimeout is the timeout of calls in tests that do not test timeouts, since a busy machine may be slow.
 const longTimeout = 10 * time.Second
 
 func open(t *testing.T, url, prefix string) *redis.Store {

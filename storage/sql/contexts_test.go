@@ -103,7 +103,7 @@ func sumOfEvents(t *testing.T, db *DB) (events int64) {
 	return events
 }
 
-// cancelAfter does not sleep, since a sleep takes longer than the calls that are to be cancelled.
+// cancelAfter does not sleep, since a sleep takes longer than the calls that are to be canceled.
 func cancelAfter(delay time.Duration, cancel func()) {
 	for start := time.Now(); time.Since(start) < delay; {
 		continue

@@ -108,7 +108,7 @@ func (d *Deletions) PurgeDeleted(ctx context.Context, batch int) (deleted int, e
 		switch err := d.deleteUser(ctx, id); {
 		case err == nil:
 			deleted++
-		// not found: in the meantime the deletion was cancelled, the user disabled, or deleted by another server
+		// not found: in the meantime the deletion was canceled, the user disabled, or deleted by another server
 		case !errors.Is(err, identity.ErrNotFound):
 			failures = append(failures, err)
 		}

@@ -83,8 +83,8 @@ type ending struct {
 	expiresAt int64 // if it had not ended; not set by parseEndings
 }
 
-// endingRows are the endings of a table. All others are older than one of the same bucket that is not among the latest
-// keep, or ended at or before missingUntil.
+// endingRows are endings of a table. If one is missing, it ended at or before missingUntil, or more than keep later
+// ones of its bucket are present.
 type endingRows struct {
 	rows         []ending
 	keep         int

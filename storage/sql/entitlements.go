@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -50,16 +49,6 @@ func (r *roleSet) Scan(value any) error {
 		return r.Scan(string(text))
 	}
 	return fmt.Errorf("roles are stored as text, not as %T", value)
-}
-
-// SetRoles implements identity.Entitlements.
-func (e *Entitlements) SetRoles(ctx context.Context, id string, roles []string) error {
-	wanted, err := identity.NormalizeRoles(roles)
-	if err != nil {
-		return err
-	}
-	return e.changeRoles(ctx, id, identity.EventRolesSet, strings.Join(wanted, " "),
-		func([]string) []string { return wanted })
 }
 
 // GrantRole implements identity.Entitlements.

@@ -124,8 +124,7 @@ type unionRow struct {
 
 func (unionRow) TableName() string { return "unions" }
 
-// add adds a user, who already has an id, and the unions that were free. Accounts get the user's creation
-// time.
+// add adds a user, who already has an id, and the unions that were free. Accounts get the user's creation time.
 func (r *additions) add(a candidate, conflicts []string, unions []identifier) {
 	createdAt := a.CreatedAt.UnixMilli()
 	if a.CreatedAt.IsZero() {
@@ -209,9 +208,8 @@ func writeRows[R any](tx *gorm.DB, table string, rows []R, columns int) *gorm.DB
 	return tx.Table(table).CreateInBatches(rows, maxValues/columns)
 }
 
-// rehearsal keeps imported users in memory. It keeps hashes, since identifiers may be long. In a rehearsal of a
-// million users, the probability that any two are confused is below one in a million, and nobody can predict
-// which.
+// rehearsal keeps imported users in memory. It keeps hashes, since identifiers may be long. In a rehearsal of a million
+// users, the probability that any two are confused is below one in a million, and nobody can predict which.
 type rehearsal struct {
 	db    *DB
 	seed  maphash.Seed

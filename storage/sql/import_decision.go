@@ -109,7 +109,7 @@ type ownerRow struct {
 const (
 	ownerOfSubject  = "SELECT coalesce(joined_into, id) FROM users WHERE id = value"
 	ownerOfUsername = "SELECT coalesce(joined_into, id) FROM users WHERE username_key = value"
-	ownerOfSkeleton = "SELECT max(id || '') FROM users WHERE username_skeleton = value"
+	ownerOfSkeleton = "SELECT max(id || '') FROM users WHERE username_skeleton = value AND username_key IS NOT NULL"
 	ownerOfAccount  = "SELECT user_id FROM accounts WHERE platform = ? AND app = ? AND subject = value"
 	ownerOfUnion    = "SELECT user_id FROM unions WHERE platform = ? AND open_platform = ? AND union_id = value"
 )
@@ -197,7 +197,7 @@ func (k existing) lookUpReserved(tx *gorm.DB, subjects []string) error {
 }
 
 // identifier is something that belongs to at most one user: an id, a user name, an account or a union. Several names in
-// ASCII may have one look; then it is of any of them.
+// ASCII may have the same look, which then belongs to any one of them.
 type identifier struct {
 	kind         identifierKind
 	platform, at string // at: the app of an account, the Open Platform account of a union

@@ -44,8 +44,8 @@ func sameRotation(a, b identity.Rotation) bool {
 		(a.KeyHash == nil) == (b.KeyHash == nil) && a.Lost == b.Lost
 }
 
-// TestRotationsOfEarlierVersions: replicas of an earlier version write the lowest flag for every rotation whose
-// duplicates they answer within the window, and read it so, beside replicas of this version.
+// TestRotationsOfEarlierVersions: replicas of an earlier version may run beside those of this version. They write and
+// read the lowest flag for every rotation whose duplicates they answer within the window.
 func TestRotationsOfEarlierVersions(t *testing.T) {
 	at := time.UnixMilli(1_790_000_000_123)
 	key := bytes.Repeat([]byte{7}, identity.KeyHashSize)

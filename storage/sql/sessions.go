@@ -194,8 +194,8 @@ func (s *Sessions) SampleKeyUse(ctx context.Context, since time.Time) (map[strin
 	return uses, ended(ctx, nil)
 }
 
-// plus adds the rotations since a given time. It ignores those that retired several generations, since one that two
-// became has lost its keys.
+// plus adds the rotations since a given time. It ignores those that retired several generations: they may be two that
+// became one, and so lost their keys.
 func (u KeyUse) plus(rotations []identity.Rotation, since time.Time) KeyUse {
 	for _, rotation := range rotations {
 		switch {

@@ -74,7 +74,7 @@ func isUndone(err error) bool {
 }
 
 // withTimeout limits the time of calls that wait for another process, by the timeout or by the caller's deadline if
-// that is earlier. They are not cancelled with the caller's context: that would cost the connection, and leave it
+// that is earlier. They are not canceled with the caller's context: that would cost the connection, and leave it
 // unknown whether anything was written.
 func (db *DB) withTimeout(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	if ctx.Err() != nil || db.timeout == 0 {

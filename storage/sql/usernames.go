@@ -125,9 +125,9 @@ func (d dialect) fill(tx *gorm.DB, now time.Time, rows []userRow) ([]identity.Re
 	}
 	// With a join instead of a query for each name, PostgreSQL might read the whole table.
 	return scanAll[identity.Resemblance](tx, filled+"SELECT * FROM (SELECT id AS user_id, name AS username, ("+
-		"SELECT max(o.id || '') FROM users o WHERE o.username_skeleton = skeleton AND o.id <> filled.id AND ("+
-		beyondASCII("o")+" OR octet_length(key) > length(key))) AS other_id FROM filled) found WHERE other_id IS "+
-		"NOT NULL ORDER BY user_id", values...)
+		"SELECT max(o.id || '') FROM users o WHERE o.username_skeleton = skeleton AND o.username_key IS NOT NULL AND "+
+		"o.id <> filled.id AND ("+beyondASCII("o")+" OR octet_length(key) > length(key))) AS other_id FROM filled) "+
+		"found WHERE other_id IS NOT NULL ORDER BY user_id", values...)
 }
 
 // deleteLocks deletes the next rows of username_locks that are older than any transaction. The second condition on the

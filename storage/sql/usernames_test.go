@@ -73,6 +73,27 @@ func namesOfAnEarlierServer(t *testing.T, open func() *DB) {
 	require.Equal(t, "alice", found[0].UserID)
 }
 
+// TestSkeletonOfAMovedName: a server from before migration 10 that merges users leaves the skeleton of a name behind.
+func TestSkeletonOfAMovedName(t *testing.T) { everywhere(t, skeletonOfAMovedName) }
+
+func skeletonOfAMovedName(t *testing.T, open func() *DB) {
+	t.Helper()
+	ctx, db := t.Context(), open()
+	_, err := db.Schema().MigrateUp(ctx)
+	require.NoError(t, err)
+	user, err := db.Users().Create(ctx, "alice", "hash")
+	require.NoError(t, err)
+	require.NoError(t, db.write.Exec("UPDATE users SET username = NULL, username_key = NULL WHERE id = ?",
+		user.ID).Error)
+	results, err := db.Imports().Import(ctx, []identity.ImportedUser{{Username: "\u0430lice"}})
+	require.NoError(t, err)
+	require.Equal(t, identity.Imported, results[0].Outcome, results[0].Reason)
+	require.NoError(t, db.write.Exec("UPDATE users SET username_skeleton = NULL WHERE id = ?", results[0].UserID).Error)
+	found, _, err := db.Users().FillSkeletons(ctx, "", 500)
+	require.NoError(t, err)
+	require.Empty(t, found)
+}
+
 // TestLocksOfNamesAreDeleted needs the rows for as long as a transaction may take, and not longer.
 func TestLocksOfNamesAreDeleted(t *testing.T) {
 	db := openMigratedURL(t, migrated.Copy(t), 0)

@@ -19,7 +19,7 @@ func endedContexts() []testCase {
 	}
 }
 
-func cancelled(t *testing.T) context.Context {
+func canceled(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
@@ -29,7 +29,7 @@ func cancelled(t *testing.T) context.Context {
 func errorOf[V any](_ V, err error) error { return err }
 
 func contextEndsReads(t *testing.T, f fixture) {
-	ctx := cancelled(t)
+	ctx := canceled(t)
 	for name, read := range map[string]func() error{
 		"Users.Find":           func() error { return errorOf(f.Users.Find(ctx, "u_a")) },
 		"Users.FindByUsername": func() error { return errorOf(f.Users.FindByUsername(ctx, "alice")) },
@@ -58,7 +58,7 @@ func contextEndsReads(t *testing.T, f fixture) {
 }
 
 func contextEndsWrites(t *testing.T, f fixture) {
-	ctx := cancelled(t)
+	ctx := canceled(t)
 	user, client, app, key := f.newUser(t), f.newClient(t), newApp(), newKey(1)
 	app.PhoneBudget = 2
 	require.NoError(t, f.Apps.Add(t.Context(), app))

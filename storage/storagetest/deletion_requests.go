@@ -14,7 +14,7 @@ func deletionRequests() []testCase {
 	return slices.Concat([]testCase{
 		{"a request returns the time of the deletion and ends all sessions", deletionIsRequested},
 		{"a second request returns the same time and changes nothing", deletionIsRequestedTwice},
-		{"a cancelled deletion does not happen", deletionIsCancelled},
+		{"a canceled deletion does not happen", deletionIsCanceled},
 		{"an unknown user can neither request nor cancel", deletionOfUnknownUser},
 	}, purges())
 }
@@ -70,7 +70,7 @@ func deletionIsRequestedTwice(t *testing.T, f fixture) {
 	require.Len(t, f.eventsOf(t, identity.EventDeletionRequested, user.ID), 1)
 }
 
-func deletionIsCancelled(t *testing.T, f fixture) {
+func deletionIsCanceled(t *testing.T, f fixture) {
 	user := f.newUser(t)
 	require.NoError(t, f.Deletions.CancelDeletion(t.Context(), user.ID), "nothing was requested")
 	require.Equal(t, inUTC(user), f.user(t, user.ID))

@@ -152,7 +152,7 @@ func hostileMerges(t *testing.T, f fixture) {
 }
 
 func contextEndsMerges(t *testing.T, f fixture) {
-	ctx, c, other := cancelled(t), newDuplicatePair(t, f), newDuplicatePair(t, f)
+	ctx, c, other := canceled(t), newDuplicatePair(t, f), newDuplicatePair(t, f)
 	merge := f.merge(t, other.retired, other.survivor)
 	for name, call := range map[string]func(context.Context) error{
 		"Duplicates": func(ctx context.Context) error {

@@ -162,7 +162,7 @@ func existingUserIsUnchanged(t *testing.T, f fixture) {
 	user := requireImported(t, f, n)[0]
 	require.NoError(t, f.Users.SetPassword(t.Context(), user.ID, "new hash"))
 	require.NoError(t, f.Profiles.Choose(t.Context(), user.ID, identity.Profile{Name: "new"}))
-	require.NoError(t, f.Entitlements.SetRoles(t.Context(), user.ID, nil))
+	require.NoError(t, f.Entitlements.RevokeRole(t.Context(), user.ID, "a"))
 	changed, details := f.user(t, user.ID), f.details(t, user.ID)
 	nameless, shouting, partly := n, n, n
 	nameless.ID, shouting.Username, partly.Identities, partly.Username, partly.PasswordHash = "",

@@ -112,8 +112,8 @@ func hostileImports(t *testing.T, f fixture) {
 func contextEndsImport(t *testing.T, f fixture) {
 	n := fullImportedUser()
 	for _, imports := range []identity.Imports{f.Imports, f.Imports.Rehearse()} {
-		_, err := imports.Import(cancelled(t), []identity.ImportedUser{n})
-		require.ErrorIs(t, err, cancelled(t).Err())
+		_, err := imports.Import(canceled(t), []identity.ImportedUser{n})
+		require.ErrorIs(t, err, canceled(t).Err())
 	}
 	_, err := f.Users.Find(t.Context(), n.ID)
 	require.ErrorIs(t, err, identity.ErrNotFound)

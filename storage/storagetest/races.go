@@ -283,7 +283,7 @@ func accountRaces() []testCase {
 		{"an account of a union that is unlinked does not come back in parallel", often(unlinkRacesSignIn)},
 		{"a session opened while its user's deletion is requested ends", deletionRacesOpen},
 		{"data added to a user who is being deleted is rejected or deleted", often(purgeRacesWrites)},
-		{"a deletion is either cancelled or done", often(cancelRacesPurge)},
+		{"a deletion is either canceled or done", often(cancelRacesPurge)},
 		{"parallel requests get no more phone numbers than the budget", often(parallelSpending)},
 	}
 }

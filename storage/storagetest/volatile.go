@@ -41,7 +41,7 @@ func volatileContext(t *testing.T, f volatileFixture) {
 	rate, used := identity.Rate{Key: "rate", Uses: 1, Period: time.Hour}, identity.Rate{Key: "used", Uses: 1,
 		Period: time.Hour}
 	f.requireAll(t, []identity.Rate{used})
-	ctx := cancelled(t)
+	ctx := canceled(t)
 	for name, call := range map[string]func() error{
 		"Put":         func() error { return f.Put(ctx, "key", []byte("other"), time.Hour) },
 		"Get":         func() error { _, err := f.Get(ctx, "key"); return err },
