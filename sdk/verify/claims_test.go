@@ -77,6 +77,7 @@ func TestClaimsAreChecked(t *testing.T) {
 		"no issuer":                     {map[string]any{"iss": nil}, missingClaim},
 		"issuers":                       {map[string]any{"iss": []string{w.issuer.URL}}, badClaims},
 		"another audience":              {map[string]any{"aud": "https://other.example.com"}, badAudience},
+		"the issuer as the audience":    {map[string]any{"aud": w.issuer.URL}, badAudience},
 		"other audiences":               {map[string]any{"aud": []string{"a", "b"}}, badAudience},
 		"an audience that begins so":    {map[string]any{"aud": testAudience + "/v2"}, badAudience},
 		"audiences in one string":       {map[string]any{"aud": testAudience + " b"}, badAudience},

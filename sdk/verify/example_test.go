@@ -28,3 +28,17 @@ func Example() {
 	mux.Handle("POST /shop/close", verify.RequireRole("owner", "manager")(closeShop))
 	log.Fatal(http.ListenAndServe("127.0.0.1:9001", tokens.Middleware(mux)))
 }
+
+func ExampleWithResource() {
+	tokens, err := verify.New(context.Background(), "https://login.example.com", "https://api.example.com/v1",
+		verify.WithResource(verify.Resource{Scopes: []string{"orders.read"}, Name: "Orders"}))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	api := http.NewServeMux()
+	root := http.NewServeMux()
+	root.Handle(tokens.ResourceMetadata()) // GET /.well-known/oauth-protected-resource/v1
+	root.Handle("/v1/", tokens.Middleware(api))
+	log.Fatal(http.ListenAndServe("127.0.0.1:9001", root))
+}

@@ -19,7 +19,7 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, fault := bearer(r.Header)
 		if fault != nil {
-			fault.answer(w, v.audience)
+			fault.answer(w, v.challenge)
 			return
 		}
 		claims, err := v.verify(r.Context(), token)
@@ -27,7 +27,7 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 			v.refuse(w, r, err)
 			return
 		}
-		ctx := context.WithValue(r.Context(), callerKey{}, &caller{claims: claims, realm: v.audience})
+		ctx := context.WithValue(r.Context(), callerKey{}, &caller{claims: claims, challenge: v.challenge})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
@@ -36,8 +36,8 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 type callerKey struct{}
 
 type caller struct {
-	claims *Claims // shared with other requests
-	realm  string
+	claims    *Claims // shared with other requests
+	challenge string
 }
 
 func callerOf(ctx context.Context) (*caller, bool) {
@@ -72,8 +72,8 @@ func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	v.logger.LogAttrs(r.Context(), slog.LevelDebug, "token rejected", slog.Any("error", err))
 	if errors.Is(err, ErrUnavailable) {
 		w.Header().Set("Retry-After", v.retryAfter)
-		unavailable().answer(w, v.audience)
+		unavailable().answer(w, v.challenge)
 		return
 	}
-	badToken().answer(w, v.audience)
+	badToken().answer(w, v.challenge)
 }

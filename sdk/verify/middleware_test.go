@@ -99,7 +99,8 @@ func TestBadTokensAreAnsweredAlike(t *testing.T) {
 		"a space before":    " " + w.token(nil),
 		"a trailing space":  w.token(nil) + " ",
 		"two in one":        w.token(nil) + ", Bearer " + w.token(nil),
-		"for other":         w.token(map[string]any{"aud": "x"}),
+		"for another API":   w.token(map[string]any{"aud": "https://other.example.com"}),
+		"for the issuer":    w.token(map[string]any{"aud": w.issuer.URL}),
 		"expired":           w.token(map[string]any{"exp": 1}),
 		"of an unknown key": w.tokenOf("second", secondRSA()),
 	} {

@@ -24,6 +24,7 @@ type settings struct {
 	now       func() time.Time
 	logger    *slog.Logger
 
+	resource    *Resource // nil: WithResource is not used
 	revocations bool
 	interval    time.Duration
 	withoutList RevocationPolicy
@@ -88,6 +89,9 @@ func (s settings) check(issuer, audience string) error {
 		faults = append(faults, errors.New(
 			"the audience is empty or has control characters: it is the name of this API in tokens, and "+
 				"required (RFC 9068 §4)"))
+	}
+	if s.resource != nil {
+		faults = append(faults, s.resource.check(audience)...)
 	}
 	if s.client == nil || s.now == nil || s.logger == nil {
 		faults = append(faults, errors.New("the arguments of WithHTTPClient, WithClock and WithLogger must not be nil"))

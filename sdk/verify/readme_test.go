@@ -2,24 +2,28 @@ package verify
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
 
-// TestReadmeShowsTheExample compares the code in the README with the example.
-func TestReadmeShowsTheExample(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
+// TestReadmeShowsTheExamples compares the code in the README with the examples.
+func TestReadmeShowsTheExamples(t *testing.T) {
+	text := func(name string) string {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.ReplaceAll(string(content), "\r\n", "\n")
 	}
-	example, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
+	readme := text("README.md")
+	bodies := regexp.MustCompile(`(?ms)^func Example.*?{\n(.*?)^}\n`)
+	examples := bodies.FindAllStringSubmatch(text("example_test.go"), -1)
+	requireEqual(t, 2, len(examples))
+	for _, example := range examples {
+		body := strings.ReplaceAll("\n"+example[1], "\n\t", "\n")
+		if !strings.Contains(readme, "```go"+body+"```\n") {
+			t.Errorf("README.md does not have:%s", body)
+		}
 	}
-	text := func(b []byte) string { return strings.ReplaceAll(string(b), "\r\n", "\n") }
-	_, body, _ := strings.Cut(text(example), "func Example() {\n")
-	body, _, _ = strings.Cut(body, "\n}\n")
-	_, shown, _ := strings.Cut(text(readme), "```go\n")
-	shown, _, _ = strings.Cut(shown, "\n```")
-	requireEqual(t, strings.ReplaceAll("\n"+body, "\n\t", "\n"), "\n"+shown)
 }

@@ -52,10 +52,10 @@ func lacksRole() *refusal {
 }
 
 // answer writes the refusal, with a challenge unless it is an error of the server.
-func (f *refusal) answer(w http.ResponseWriter, realm string) {
+func (f *refusal) answer(w http.ResponseWriter, challenge string) {
 	header := w.Header()
 	if f.status < http.StatusInternalServerError {
-		header.Set("WWW-Authenticate", f.challenge(realm))
+		header.Set("WWW-Authenticate", challenge+f.parameters())
 	}
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Type", "application/json")
@@ -63,17 +63,25 @@ func (f *refusal) answer(w http.ResponseWriter, realm string) {
 	_ = json.NewEncoder(w).Encode(f) // an error means that the caller is gone
 }
 
-// challenge returns the value of WWW-Authenticate (RFC 6750 §3). The realm is the audience, so there is always a
-// parameter.
-func (f *refusal) challenge(realm string) string {
-	value := "Bearer realm=" + quoted(realm)
+// parameters returns what the refusal adds to the challenge (RFC 6750 §3).
+func (f *refusal) parameters() (text string) {
 	if f.Error != "" {
-		value += ", error=" + quoted(f.Error) + ", error_description=" + quoted(f.Description)
+		text = ", error=" + quoted(f.Error) + ", error_description=" + quoted(f.Description)
 	}
 	if f.Scope != "" {
-		value += ", scope=" + quoted(f.Scope)
+		text += ", scope=" + quoted(f.Scope)
 	}
-	return value
+	return text
+}
+
+// challengeOf returns the challenge of a request without a token (RFC 6750 §3), without resource_metadata if the API
+// has none (RFC 9728 §5.1). The realm is the audience, so that there always is a parameter.
+func challengeOf(audience string, m *resourceMetadata) string {
+	challenge := "Bearer realm=" + quoted(audience)
+	if m != nil {
+		challenge += ", resource_metadata=" + quoted(m.url)
+	}
+	return challenge
 }
 
 // quoted returns a quoted-string (RFC 9110 §5.6.4).

@@ -30,7 +30,7 @@ func require(lacking *refusal, allowed func(*Claims) bool) func(http.Handler) ht
 			case !ok:
 				notWired().answer(w, "")
 			case !allowed(found.claims):
-				lacking.answer(w, found.realm)
+				lacking.answer(w, found.challenge)
 			default:
 				next.ServeHTTP(w, r)
 			}

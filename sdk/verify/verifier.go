@@ -16,7 +16,9 @@ type Verifier struct {
 	leeway           time.Duration
 	now              func() time.Time
 	logger           *slog.Logger
-	retryAfter       string // seconds
+	retryAfter       string            // seconds
+	metadata         *resourceMetadata // nil: WithResource is not used
+	challenge        string
 	keys             *keySource
 	revocations      *revocationSource // nil: WithRevocations is not used
 	cache            cache
@@ -38,6 +40,10 @@ func New(ctx context.Context, issuer, audience string, options ...Option) (*Veri
 		keys:       newKeySource(issuer, s),
 		cache:      newCache(s.cacheSize),
 	}
+	if s.resource != nil {
+		v.metadata = newResourceMetadata(issuer, audience, *s.resource)
+	}
+	v.challenge = challengeOf(audience, v.metadata)
 	if s.revocations {
 		v.revocations = newRevocationSource(issuer, s, v.keys)
 	}

@@ -74,7 +74,7 @@ func TestResourceServers(t *testing.T) {
 		"client_credentials": i.Post("/token", "grant_type", "client_credentials", "scope",
 			"api")["access_token"].(string),
 	}
-	forgeries, keySetOnly := forgeriesOf(t, i, good), keySetOnly(t, i)
+	forgeries, others, keySetOnly := forgeriesOf(t, i, good), tokensForOthers(t, i), keySetOnly(t, i)
 	whole := t // its processes outlive a subtest
 	for _, server := range resourceServers() {
 		t.Run(server.file, func(t *testing.T) {
@@ -105,7 +105,9 @@ func TestResourceServers(t *testing.T) {
 			for name, token := range forgeries {
 				requireInvalid(t, get(t, api, token), name)
 			}
-			requireInvalid(t, get(t, start(i.Issuer, otherAudience), good), "another API's")
+			for audience, token := range others {
+				requireInvalid(t, get(t, api, token), audience)
+			}
 			requireInvalid(t, get(t, start(i.Issuer, i.Confidential.ClientID), idToken),
 				"an ID token, where the audience is the same")
 			requireInvalid(t, get(t, start(keySetOnly, harness.Audience), good),

@@ -46,15 +46,32 @@ func StartDev(t *testing.T, env ...string) *Dev {
 // Stop kills it before the test ends.
 func (d *Dev) Stop() { d.process.Kill() }
 
-// Post sends a form to an endpoint as the confidential client, unless the form names another client.
+// Run runs a command on the database of the running server, and returns its output.
+func (d *Dev) Run(args ...string) string {
+	d.t.Helper()
+	command := exec.CommandContext(d.t.Context(), d.Program, args...)
+	command.Env = d.Environment()
+	out, err := command.Output()
+	require.NoError(d.t, err, "%s", out)
+	return string(out)
+}
+
+// Environment returns the variables with which commands use the database of the running server.
+func (d *Dev) Environment() []string {
+	return e2e.Environment("LINGPAI_DATABASE_URL=sqlite:"+filepath.ToSlash(filepath.Join(d.Data, "lingpai.db")),
+		"LINGPAI_MASTER_KEY_FILE="+filepath.Join(d.Data, "master.key"))
+}
+
+// Post sends a form to an endpoint as the confidential client, unless the form names a client.
 func (d *Dev) Post(path string, pairs ...string) map[string]any {
 	d.t.Helper()
-	form := url.Values{"client_id": {d.Confidential.ClientID}, "client_secret": {d.Confidential.ClientSecret}}
+	form := url.Values{}
 	for n := 0; n < len(pairs); n += 2 {
 		form.Set(pairs[n], pairs[n+1])
 	}
-	if form.Get("client_id") != d.Confidential.ClientID {
-		form.Del("client_secret")
+	if !form.Has("client_id") {
+		form.Set("client_id", d.Confidential.ClientID)
+		form.Set("client_secret", d.Confidential.ClientSecret)
 	}
 	response, err := http.PostForm(d.Issuer+path, form)
 	require.NoError(d.t, err)

@@ -20,7 +20,7 @@ func (m *migration) members(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nothing.csv")
 	require.NoError(t, os.WriteFile(file, []byte("nothing\n"), 0o600))
 	cmd := exec.CommandContext(t.Context(), m.Program, "users", "import", file)
-	cmd.Env = m.environment()
+	cmd.Env = m.Environment()
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
 	listed := regexp.MustCompile(`each must be one of ([a-z_, ]+)`).FindSubmatch(out)

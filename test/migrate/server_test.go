@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lingpai/lingpai/internal/e2e"
 	"github.com/lingpai/lingpai/test/harness"
 )
 
@@ -24,7 +23,7 @@ type server struct{ *harness.Dev }
 func (s *server) lingpai(t *testing.T, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), s.Program, args...)
-	cmd.Env = s.environment()
+	cmd.Env = s.Environment()
 	var errors bytes.Buffer
 	cmd.Stderr = &errors
 	out, err := cmd.Output()
@@ -94,13 +93,7 @@ func (s *server) bind(t *testing.T, openPlatform, website string) {
 	s.run(t, "apps", "set-open-platform", s.MiniProgram.AppID, openPlatform)
 	add := exec.CommandContext(t.Context(), s.Program, "apps", "add", website, "--kind", "website",
 		"--open-platform", openPlatform)
-	add.Stdin, add.Env = strings.NewReader("simulator-secret"), s.environment()
+	add.Stdin, add.Env = strings.NewReader("simulator-secret"), s.Environment()
 	out, err := add.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-}
-
-// environment returns the variables with which commands use the database of the running server.
-func (s *server) environment() []string {
-	return e2e.Environment("LINGPAI_DATABASE_URL=sqlite:"+filepath.ToSlash(filepath.Join(s.Data, "lingpai.db")),
-		"LINGPAI_MASTER_KEY_FILE="+filepath.Join(s.Data, "master.key"))
 }
