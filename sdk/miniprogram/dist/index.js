@@ -424,7 +424,7 @@ const createAuth = options => {
   config.language = config.language || (/^en/i.test(platform.language()) ? 'en' : 'zh-CN');
   config.issuer = String(config.issuer || '').replace(/\/$/, '');
   if (!config.issuer || !config.clientId) throw new TypeError('createAuth needs issuer and clientId');
-  const listeners = [];
+  let listeners = [];
   const emit = (event, detail) => listeners.filter(each => each.event === event).forEach(each => {
     Promise.resolve(detail).then(each.listener);
   });
@@ -455,8 +455,8 @@ const createAuth = options => {
     logout: () => session.logout(),
     on: (event, listener) => {
       const mine = { event: event, listener: listener };
-      listeners.push(mine);
-      return () => { listeners.splice(listeners.indexOf(mine), 1); };
+      listeners = listeners.concat(mine);
+      return () => { listeners = listeners.filter(each => each !== mine); };
     },
   };
 };

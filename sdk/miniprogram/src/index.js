@@ -15,7 +15,7 @@ const createAuth = options => {
   config.issuer = String(config.issuer || '').replace(/\/$/, '');
   if (!config.issuer || !config.clientId) throw new TypeError('createAuth needs issuer and clientId');
 
-  const listeners = [];
+  let listeners = [];
   const emit = (event, detail) => listeners.filter(each => each.event === event).forEach(each => {
     // Errors of a listener do not affect the SDK.
     Promise.resolve(detail).then(each.listener);
@@ -52,8 +52,8 @@ const createAuth = options => {
     logout: () => session.logout(),
     on: (event, listener) => {
       const mine = { event: event, listener: listener };
-      listeners.push(mine);
-      return () => { listeners.splice(listeners.indexOf(mine), 1); };
+      listeners = listeners.concat(mine);
+      return () => { listeners = listeners.filter(each => each !== mine); };
     },
   };
 };

@@ -92,7 +92,7 @@ test('errors have codes, and messages in Chinese and English', async () => {
   }
 });
 
-test('a removed listener is not called', async () => {
+test('a removed listener is not called, and can be removed again', async () => {
   const { launch } = setUp();
   const app = launch();
   const heard = [];
@@ -100,9 +100,12 @@ test('a removed listener is not called', async () => {
   await app.auth.login();
   await turn();
   off();
+  const others = [];
+  app.auth.on('change', user => others.push(user && user.sub));
+  off();
   await app.auth.logout();
   await turn();
-  assert.deepEqual(heard, ['ada']);
+  assert.deepEqual([heard, others], [['ada'], [null]]);
 });
 
 test('an error of a listener affects nothing else, and is not hidden', () => {
