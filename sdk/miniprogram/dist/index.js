@@ -28,7 +28,7 @@ function AuthError(code, language, more) {
   this.stack = new Error(code).stack;
 }
 AuthError.prototype = Object.create(Error.prototype, { constructor: { value: AuthError } });
-return { AuthError: AuthError, messages: messages };
+return { AuthError, messages };
 })();
 parts.claims = (() => {
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -36,14 +36,12 @@ return token => {
   try {
     let bits = 0;
     let size = 0;
-    let text = '';
-    String(token).split('.')[1].split('').forEach(digit => {
+    const text = String(token).split('.')[1].replace(/./g, digit => {
       bits = (bits << 6) | digits.indexOf(digit);
       size += 6;
-      if (size >= 8) {
-        size -= 8;
-        text += '%' + (((bits >> size) & 255) + 256).toString(16).slice(1);
-      }
+      if (size < 8) return '';
+      size -= 8;
+      return '%' + (((bits >> size) & 255) + 256).toString(16).slice(1);
     });
     return Object(JSON.parse(decodeURIComponent(text)));
   } catch (err) {
@@ -65,16 +63,13 @@ return own => {
     const success = settle(resolve);
     const fail = settle(reject);
     try {
-      const promise = host(name)[name](Object.assign({}, options, { success: success, fail: fail }));
+      const promise = host(name)[name](Object.assign({}, options, { success, fail }));
       if (promise && typeof promise.then === 'function') promise.then(success, fail);
     } catch (err) {
       fail(err);
     }
   });
-  const pause = ms => new Promise(resolve => {
-    if (typeof setTimeout === 'function') setTimeout(resolve, ms);
-    else resolve();
-  });
+  const pause = ms => new Promise(resolve => (typeof setTimeout === 'function' ? setTimeout(resolve, ms) : resolve()));
   const about = of => {
     try {
       return of.getAppBaseInfo ? of.getAppBaseInfo() : of.getSystemInfoSync();
@@ -83,10 +78,10 @@ return own => {
     }
   };
   const encrypts = () => {
-    const version = String(about(host('setStorage')).SDKVersion || '0').split('.').map(Number);
-    return (version[0] * 1000 + (version[1] || 0)) * 1000 + (version[2] || 0) >= 2021003;
+    const version = String(about(host('setStorage')).SDKVersion).split('.');
+    return version.reduce((sum, part) => sum * 1000 + Number(part), 0) >= 2021003;
   };
-  return { call: call, pause: pause, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
+  return { call, pause, has, host, encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
 };
 })();
 parts.random = (() => {
@@ -96,10 +91,8 @@ return platform => {
       ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
       : new Promise(resolve => resolve(platform.host('random').random(16)));
     return bytes.then(given => {
-      const list = new Uint8Array(given);
-      let text = '';
-      for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
-      return list.length < 16 ? '' : text;
+      const text = Array.from(new Uint8Array(given), byte => (byte + 256).toString(16).slice(1)).join('');
+      return text.length < 32 ? '' : text.slice(0, 32);
     }).catch(() => '');
   };
   let first;
@@ -120,8 +113,8 @@ return (platform, key) => {
     ? platform.call(name, Object.assign({ encrypt: true }, options), patience).catch(() => platform.call(name, options, patience))
     : platform.call(name, options, patience);
   return {
-    read: () => inTurn(() => plainToo('getStorage', { key: key }).then(found => Object(JSON.parse(found.data))).catch(() => ({}))),
-    write: record => inTurn(() => plainToo('setStorage', { key: key, data: JSON.stringify(record) })),
+    read: () => inTurn(() => plainToo('getStorage', { key }).then(found => Object(JSON.parse(found.data))).catch(() => ({}))),
+    write: record => inTurn(() => plainToo('setStorage', { key, data: JSON.stringify(record) })),
   };
 };
 })();
@@ -137,13 +130,12 @@ const parsed = data => {
 };
 const header = (answer, name) => {
   const all = answer.header || {};
-  const found = Object.keys(all).filter(each => each.toLowerCase() === name)[0];
-  return String(found ? all[found] : '');
+  return String(all[Object.keys(all).filter(each => each.toLowerCase() === name)[0]] || '');
 };
 return (config, platform) => {
   const fail = (code, more) => new errors.AuthError(code, config.language, more);
   const send = options => platform.call('request', options, (options.timeout || 60000) + 5000).catch(cause => {
-    throw fail('network', { retryable: true, cause: cause });
+    throw fail('network', { retryable: true, cause });
   });
   const body = answer => {
     const data = parsed(answer.data);
@@ -151,7 +143,7 @@ return (config, platform) => {
     if (status >= 200 && status < 300) return data;
     const busy = status === 429 || status >= 500;
     throw fail(data.error || (busy ? 'temporarily_unavailable' : 'invalid_response'), {
-      status: status,
+      status,
       retryable: busy || !data.error,
       retryAfter: Number(header(answer, 'retry-after')) || 0,
       wechat_errcode: data.wechat_errcode,
@@ -160,11 +152,11 @@ return (config, platform) => {
       session_state: data.session_state,
     });
   };
-  const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header: header, data: data, timeout: config.timeout }).then(body);
+  const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header, data, timeout: config.timeout }).then(body);
   const postJSON = (path, members) => post(path, { 'content-type': 'application/json' }, JSON.stringify(Object.assign({ client_id: config.clientId }, members)));
-  const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key ? { 'Idempotency-Key': key } : {});
+  const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key && { 'Idempotency-Key': key });
   const postForm = (path, fields, key) => post(path, formHeader(key), form(Object.assign({ client_id: config.clientId }, fields)));
-  return { fail: fail, send: send, body: body, header: header, form: form, formHeader: formHeader, parsed: parsed, postJSON: postJSON, postForm: postForm };
+  return { fail, send, body, header, form, formHeader, parsed, postJSON, postForm };
 };
 })();
 parts.session = (() => {
@@ -193,7 +185,7 @@ return (config, platform, http, store, random, emit) => {
   };
   const lives = early => !!record.access && record.access !== refused && isNewerThan(record.ttl - early);
   const fresh = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
-  const revoke = token => http.postForm('/revoke', { token: token });
+  const revoke = token => http.postForm('/revoke', { token });
   const settle = () => {
     if (!record.revoke) return Promise.resolve();
     return Promise.all(record.revoke.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
@@ -206,14 +198,14 @@ return (config, platform, http, store, random, emit) => {
     const sub = old ? old.sub : claims(answer.access_token).sub;
     if (!answer.access_token || !sub) throw http.fail('invalid_response', { retryable: true });
     return random().then(next => ({
-      user: Object.assign({ sub: sub }, claims(answer.id_token)),
+      user: Object.assign({ sub }, claims(answer.id_token)),
       record: {
         access: answer.access_token,
-        got: got,
+        got,
         ttl: (answer.expires_in || 300) * 1000,
         refresh: answer.refresh_token || (old && old.refresh),
         key: answer.refresh_token ? next || undefined : old && old.key,
-        sub: sub,
+        sub,
         method: old ? old.method : fields.grant_type,
       },
     }));
@@ -234,10 +226,10 @@ return (config, platform, http, store, random, emit) => {
     });
   const freshCode = began => platform.call('login', { timeout: config.timeout }, config.timeout + 5000)
     .then(answer => answer.code || Promise.reject(answer))
-    .catch(cause => { throw http.fail('login_failed', { retryable: true, cause: cause }); })
+    .catch(cause => { throw http.fail('login_failed', { retryable: true, cause }); })
     .then(code => random().then(key => reload().then(() => {
       if (began !== logouts) throw http.fail('signed_out');
-      const mine = { code: code, key: key };
+      const mine = { code, key };
       const stored = key && !record.pending ? save(Object.assign({}, record, { pending: mine })).then(reload) : Promise.resolve();
       return stored.then(() => trade(record.pending || mine));
     })));
@@ -273,7 +265,7 @@ return (config, platform, http, store, random, emit) => {
     }
     const began = logouts;
     const before = signing ? signing.promise.catch(() => {}) : load();
-    const mine = { what: what, silent: silent };
+    const mine = { what, silent };
     const end = () => { if (signing === mine) signing = undefined; };
     mine.promise = before.then(settle).then(() => {
       if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
@@ -292,14 +284,14 @@ return (config, platform, http, store, random, emit) => {
   const prepare = () => {
     const held = record;
     return (held.key === undefined ? random() : Promise.resolve(held.key)).then(key => {
-      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key })).then(reload);
+      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key })).then(reload);
     });
   };
   const replace = (held, err) => {
     const state = err.session_state === 'ended' ? 'ended' : 'unknown';
     const revoked = state === 'ended' ? record.revoke : (record.revoke || []).concat(held.refresh);
     const lost = { status: err.status, session_state: state, request_id: err.request_id };
-    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked });
+    return save({ sub: held.sub, method: held.method, pending: record.pending, lost, revoke: revoked });
   };
   const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
     .then(answer => () => save(Object.assign(answer.record, { pending: record.pending })), err => () => {
@@ -351,16 +343,16 @@ return (config, platform, http, store, random, emit) => {
     if (pause.access !== access) {
       const now = Date.now();
       if (Math.abs(now - pause.began) < youth) return Promise.resolve(false);
-      pause = { access: access, began: now, over: platform.pause(delay).then(mark) };
+      pause = { access, began: now, over: platform.pause(delay).then(mark) };
     }
     return pause.over;
   };
   return {
-    ensure: ensure,
-    login: login,
-    logout: logout,
+    ensure,
+    login,
+    logout,
     sub: () => load().then(() => record.sub),
-    refuse: refuse,
+    refuse,
   };
 };
 })();
@@ -390,7 +382,7 @@ return (config, http, session) => {
   const send = (options, sub) => session.ensure().then(held => {
     if (sub && held.sub !== sub) throw http.fail('user_changed');
     const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
-    return http.send(Object.assign({}, options, { header: header })).then(answer => ({ answer: answer, held: held }));
+    return http.send(Object.assign({}, options, { header })).then(answer => ({ answer, held }));
   });
   const attempt = (options, sub, replay) => inPlace(() => send(options, sub)).then(sent => {
     const answer = sent.answer;
@@ -411,15 +403,8 @@ return (config, http, session) => {
 };
 })();
 parts.index = (() => {
-const errors = parts.errors;
-const createPlatform = parts.platform;
-const createRandom = parts.random;
-const createStore = parts.store;
-const createHttp = parts.http;
-const createSession = parts.session;
-const createRequest = parts.request;
 const createAuth = options => {
-  const platform = createPlatform(options.platform);
+  const platform = parts.platform(options.platform);
   const config = Object.assign({ scope: 'openid profile', skew: 60, timeout: 15000 }, options);
   config.language = config.language || (/^en/i.test(platform.language()) ? 'en' : 'zh-CN');
   config.issuer = String(config.issuer || '').replace(/\/$/, '');
@@ -428,10 +413,11 @@ const createAuth = options => {
   const emit = (event, detail) => listeners.filter(each => each.event === event).forEach(each => {
     Promise.resolve(detail).then(each.listener);
   });
-  const http = createHttp(config, platform);
-  const random = createRandom(platform);
-  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), random, emit);
-  const request = createRequest(config, http, session);
+  const http = parts.http(config, platform);
+  const random = parts.random(platform);
+  const store = parts.store(platform, 'lingpai.' + config.clientId);
+  const session = parts.session(config, platform, http, store, random, emit);
+  const request = parts.request(config, http, session);
   let unsure;
   const keys = {};
   return {
@@ -443,23 +429,23 @@ const createAuth = options => {
         throw err;
       })
       .then(() => session.login(who)),
-    request: request,
+    request,
     getAccessToken: () => session.ensure().then(held => held.access),
     user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
     bindPhone: code => (keys['of ' + code] = keys['of ' + code] || random()).then(key => request({
       url: config.issuer + '/wechat/phone',
       method: 'POST',
       header: http.formHeader(key),
-      data: http.form({ code: code }),
+      data: http.form({ code }),
     })).then(http.body),
-    logout: () => session.logout(),
+    logout: session.logout,
     on: (event, listener) => {
-      const mine = { event: event, listener: listener };
+      const mine = { event, listener };
       listeners = listeners.concat(mine);
       return () => { listeners = listeners.filter(each => each !== mine); };
     },
   };
 };
-return { createAuth: createAuth, AuthError: errors.AuthError, messages: errors.messages };
+return Object.assign({ createAuth }, parts.errors);
 })();
 module.exports = parts.index;

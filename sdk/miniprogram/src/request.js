@@ -30,7 +30,7 @@ module.exports = (config, http, session) => {
   const send = (options, sub) => session.ensure().then(held => {
     if (sub && held.sub !== sub) throw http.fail('user_changed');
     const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
-    return http.send(Object.assign({}, options, { header: header })).then(answer => ({ answer: answer, held: held }));
+    return http.send(Object.assign({}, options, { header })).then(answer => ({ answer, held }));
   });
 
   // Sends a request for one user only, and repeats it at most once.

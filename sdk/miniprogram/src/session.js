@@ -47,7 +47,7 @@ module.exports = (config, platform, http, store, random, emit) => {
   const lives = early => !!record.access && record.access !== refused && isNewerThan(record.ttl - early);
   const fresh = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
 
-  const revoke = token => http.postForm('/revoke', { token: token });
+  const revoke = token => http.postForm('/revoke', { token });
 
   // Tells the issuer of the tokens in revoke. Failures do not prevent a sign-in: what could not be sent is sent next time.
   const settle = () => {
@@ -64,14 +64,14 @@ module.exports = (config, platform, http, store, random, emit) => {
     const sub = old ? old.sub : claims(answer.access_token).sub;
     if (!answer.access_token || !sub) throw http.fail('invalid_response', { retryable: true });
     return random().then(next => ({
-      user: Object.assign({ sub: sub }, claims(answer.id_token)),
+      user: Object.assign({ sub }, claims(answer.id_token)),
       record: {
         access: answer.access_token,
-        got: got,
+        got,
         ttl: (answer.expires_in || 300) * 1000,
         refresh: answer.refresh_token || (old && old.refresh),
         key: answer.refresh_token ? next || undefined : old && old.key,
-        sub: sub,
+        sub,
         method: old ? old.method : fields.grant_type,
       },
     }));
@@ -96,10 +96,10 @@ module.exports = (config, platform, http, store, random, emit) => {
 
   const freshCode = began => platform.call('login', { timeout: config.timeout }, config.timeout + 5000)
     .then(answer => answer.code || Promise.reject(answer))
-    .catch(cause => { throw http.fail('login_failed', { retryable: true, cause: cause }); })
+    .catch(cause => { throw http.fail('login_failed', { retryable: true, cause }); })
     .then(code => random().then(key => reload().then(() => {
       if (began !== logouts) throw http.fail('signed_out');
-      const mine = { code: code, key: key };
+      const mine = { code, key };
       const stored = key && !record.pending ? save(Object.assign({}, record, { pending: mine })).then(reload) : Promise.resolve();
       return stored.then(() => trade(record.pending || mine));
     })));
@@ -141,7 +141,7 @@ module.exports = (config, platform, http, store, random, emit) => {
     }
     const began = logouts;
     const before = signing ? signing.promise.catch(() => {}) : load();
-    const mine = { what: what, silent: silent };
+    const mine = { what, silent };
     const end = () => { if (signing === mine) signing = undefined; };
     mine.promise = before.then(settle).then(() => {
       if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
@@ -164,7 +164,7 @@ module.exports = (config, platform, http, store, random, emit) => {
   const prepare = () => {
     const held = record;
     return (held.key === undefined ? random() : Promise.resolve(held.key)).then(key => {
-      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key })).then(reload);
+      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key })).then(reload);
     });
   };
 
@@ -173,7 +173,7 @@ module.exports = (config, platform, http, store, random, emit) => {
     const state = err.session_state === 'ended' ? 'ended' : 'unknown';
     const revoked = state === 'ended' ? record.revoke : (record.revoke || []).concat(held.refresh);
     const lost = { status: err.status, session_state: state, request_id: err.request_id };
-    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked });
+    return save({ sub: held.sub, method: held.method, pending: record.pending, lost, revoke: revoked });
   };
 
   // The response counts only if the token is still the stored one. Otherwise the user signed in or out meanwhile, or another instance has stored this response with its key, or a later one.
@@ -236,16 +236,16 @@ module.exports = (config, platform, http, store, random, emit) => {
     if (pause.access !== access) {
       const now = Date.now();
       if (Math.abs(now - pause.began) < youth) return Promise.resolve(false);
-      pause = { access: access, began: now, over: platform.pause(delay).then(mark) };
+      pause = { access, began: now, over: platform.pause(delay).then(mark) };
     }
     return pause.over;
   };
 
   return {
-    ensure: ensure,
-    login: login,
-    logout: logout,
+    ensure,
+    login,
+    logout,
     sub: () => load().then(() => record.sub),
-    refuse: refuse,
+    refuse,
   };
 };
