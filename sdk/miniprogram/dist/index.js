@@ -166,11 +166,11 @@ const delay = 10000;
 return (config, platform, http, store, random, emit) => {
   let record;
   let loading;
-  let renewing;
+  let renewing = {};
   let signing;
   let unsaved = false;
-  let refused = '';
-  let pause = { began: 0 };
+  const refused = {};
+  let pause = {};
   let logouts = 0;
   const load = () => loading || (loading = store.read().then(found => { record = found; }));
   const save = members => {
@@ -179,35 +179,31 @@ return (config, platform, http, store, random, emit) => {
     unsaved = true;
     return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
   };
-  const isNewerThan = limit => {
-    const age = Date.now() - record.got;
+  const update = members => save(Object.assign({}, record, members));
+  const isNewerThan = (token, limit) => {
+    const age = Date.now() - token.got;
     return age >= 0 && age < limit;
   };
-  const lives = early => !!record.access && record.access !== refused && isNewerThan(record.ttl - early);
-  const fresh = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
-  const revoke = token => http.postForm('/revoke', { token });
-  const settle = () => {
-    if (!record.revoke) return Promise.resolve();
-    return Promise.all(record.revoke.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
-      const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
-      return save(Object.assign({}, record, { revoke: left.length ? left : undefined }));
-    });
+  const lives = (token, early) => !refused[token.access] && isNewerThan(token, token.ttl - early);
+  const targetOf = own => {
+    const about = own && record.refresh ? claims(record.access) : {};
+    return String(about.aud) === about.iss ? undefined : about.iss;
   };
-  const ask = (fields, key, old) => http.postForm('/token', fields, key).then(answer => {
-    const got = Date.now();
-    const sub = old ? old.sub : claims(answer.access_token).sub;
-    if (!answer.access_token || !sub) throw http.fail('invalid_response', { retryable: true });
+  const chosen = own => (targetOf(own) ? record.issuer || {} : record);
+  const fresh = own => lives(chosen(own), Math.min(config.skew * 1000, chosen(own).ttl / 2));
+  const revoke = token => http.postForm('/revoke', { token });
+  const settle = () => Promise.all((record.revoke || []).map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
+    const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
+    return told.length ? update({ revoke: left.length ? left : undefined }) : undefined;
+  });
+  const ask = (fields, key) => http.postForm('/token', fields, key).then(answer => {
+    const token = { access: answer.access_token, got: Date.now(), ttl: (answer.expires_in || 300) * 1000 };
+    const sub = claims(token.access).sub;
+    if (!sub) throw http.fail('invalid_response', { retryable: true });
     return random().then(next => ({
-      user: Object.assign({ sub }, claims(answer.id_token)),
-      record: {
-        access: answer.access_token,
-        got,
-        ttl: (answer.expires_in || 300) * 1000,
-        refresh: answer.refresh_token || (old && old.refresh),
-        key: answer.refresh_token ? next || undefined : old && old.key,
-        sub,
-        method: old ? old.method : fields.grant_type,
-      },
+      user: Object.assign(claims(answer.id_token), { sub }),
+      token,
+      session: { refresh: answer.refresh_token, key: next || undefined },
     }));
   });
   const lose = cause => {
@@ -222,7 +218,7 @@ return (config, platform, http, store, random, emit) => {
   const trade = pending => ask({ grant_type: 'wechat_code', code: pending.code, scope: config.scope, appid: config.appid }, pending.key)
     .catch(err => {
       if (err.retryable || (record.pending || {}).key !== pending.key) throw err;
-      return save(Object.assign({}, record, { pending: undefined })).then(() => { throw err; });
+      return update({ pending: undefined }).then(() => { throw err; });
     });
   const freshCode = began => platform.call('login', { timeout: config.timeout }, config.timeout + 5000)
     .then(answer => answer.code || Promise.reject(answer))
@@ -230,7 +226,7 @@ return (config, platform, http, store, random, emit) => {
     .then(code => random().then(key => reload().then(() => {
       if (began !== logouts) throw http.fail('signed_out');
       const mine = { code, key };
-      const stored = key && !record.pending ? save(Object.assign({}, record, { pending: mine })).then(reload) : Promise.resolve();
+      const stored = key && !record.pending ? update({ pending: mine }).then(reload) : Promise.resolve();
       return stored.then(() => trade(record.pending || mine));
     })));
   const byCode = began => !record.pending ? freshCode(began) : trade(record.pending).catch(err => {
@@ -241,16 +237,16 @@ return (config, platform, http, store, random, emit) => {
     const asked = credentials
       ? ask({ grant_type: 'password', username: credentials.username, password: credentials.password, scope: config.scope })
       : byCode(began);
-    return asked.then(answer => {
-      const stranger = expected && answer.record.sub !== expected;
-      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access).catch(() => {});
+    return asked.then(({ user, session, token }) => {
+      const stranger = expected && user.sub !== expected;
+      if (began !== logouts || stranger) revoke(session.refresh || token.access).catch(() => {});
       if (began !== logouts) throw http.fail('signed_out');
       if (stranger) return lose();
-      const lost = record.sub === answer.record.sub && record.lost;
-      return save(answer.record).then(() => {
+      const lost = record.sub === user.sub && record.lost;
+      return save(Object.assign({ sub: user.sub, method: credentials ? 'password' : 'wechat_code' }, session, token)).then(() => {
         if (lost) emit('sessionReplaced', lost);
-        if (!expected) emit('change', answer.user);
-        return answer.user;
+        if (!expected) emit('change', user);
+        return user;
       });
     }, err => {
       if (expected && began === logouts && err.code === 'invalid_grant') return lose(err);
@@ -283,52 +279,61 @@ return (config, platform, http, store, random, emit) => {
   };
   const prepare = () => {
     const held = record;
-    return (held.key === undefined ? random() : Promise.resolve(held.key)).then(key => {
-      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key })).then(reload);
+    return Promise.resolve(held.key === undefined ? random() : held.key).then(key => {
+      if (record === held && (unsaved || key !== held.key)) return update({ key }).then(reload);
     });
   };
-  const replace = (held, err) => {
+  const replace = err => {
     const state = err.session_state === 'ended' ? 'ended' : 'unknown';
-    const revoked = state === 'ended' ? record.revoke : (record.revoke || []).concat(held.refresh);
+    const revoke = state === 'ended' ? record.revoke : (record.revoke || []).concat(record.refresh);
     const lost = { status: err.status, session_state: state, request_id: err.request_id };
-    return save({ sub: held.sub, method: held.method, pending: record.pending, lost, revoke: revoked });
+    return save({ sub: record.sub, method: record.method, pending: record.pending, lost, revoke });
   };
-  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
-    .then(answer => () => save(Object.assign(answer.record, { pending: record.pending })), err => () => {
-      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
-      return replace(held, err).then(advance);
-    })
-    .then(conclude => reload().then(() => (record.refresh === held.refresh ? conclude() : advance())));
-  const advance = () => reload().then(() => {
-    if (record.out || fresh()) return undefined;
+  const refresh = own => {
+    const held = record;
+    const target = targetOf(own);
+    const exchange = resource => ask({ grant_type: 'refresh_token', refresh_token: held.refresh, resource }, held.key);
+    return exchange(target)
+      .catch(err => (err.code === 'invalid_target' ? exchange() : Promise.reject(err)))
+      .then(({ session, token }) => () => update(Object.assign(session, target ? { issuer: token } : token)), err => () => {
+        if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
+        return replace(err).then(() => advance(own));
+      })
+      .then(conclude => reload().then(() => (record.refresh === held.refresh ? conclude() : advance(own))));
+  };
+  const advance = own => reload().then(() => {
+    if (record.out || fresh(own)) return undefined;
     if (!record.refresh && record.method !== 'password') return login(undefined, true);
     return settle().then(() => {
-      if (record.out || fresh()) return undefined;
-      return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : advance())) : lose();
+      if (record.out || fresh(own)) return undefined;
+      return record.refresh ? prepare().then(() => (record.refresh ? refresh(own) : advance(own))) : lose();
     });
   });
-  const renew = () => {
-    if (renewing) return renewing;
-    const mine = advance();
-    const end = () => { if (renewing === mine) renewing = undefined; };
-    mine.then(end, end);
-    renewing = mine;
-    return mine;
+  const renew = own => {
+    const turns = renewing;
+    if (!turns[own]) {
+      const end = () => { delete turns[own]; };
+      turns[own] = Promise.resolve(turns[!own]).catch(() => {}).then(() => advance(own));
+      turns[own].then(end, end);
+    }
+    return turns[own];
   };
-  const ensure = () => load().then(() => {
-    if (fresh()) return record;
-    return (record.out && signing ? signing.promise : renew()).then(() => {
+  const ensure = (own, again) => load().then(() => {
+    const held = () => Object.assign({}, record, chosen(own));
+    if (fresh(own)) return held();
+    return (record.out && signing ? signing.promise : renew(own)).then(() => {
       if (!record.access) throw http.fail('signed_out');
-      return record;
+      return chosen(own).access || again ? held() : ensure(own, true);
     }, err => {
-      if (err.retryable && lives(0)) return record;
+      if (err.retryable && lives(chosen(own), 0)) return held();
       throw err;
     });
   });
   const logout = () => load().then(() => {
     const token = record.refresh || record.access;
     logouts++;
-    renewing = signing = undefined;
+    renewing = {};
+    signing = undefined;
     return save({ out: true }).then(() => {
       emit('change', null);
       return token ? revoke(token).then(() => true, () => false) : true;
@@ -336,14 +341,13 @@ return (config, platform, http, store, random, emit) => {
   });
   const refuse = (access, listed) => {
     const mark = () => {
-      if (access === record.access) refused = access;
+      refused[access] = true;
       return true;
     };
-    if (!listed || access !== record.access || access === refused || !isNewerThan(youth)) return Promise.resolve(mark());
+    if (!listed || access !== record.access || refused[access] || !isNewerThan(record, youth)) return mark();
     if (pause.access !== access) {
-      const now = Date.now();
-      if (Math.abs(now - pause.began) < youth) return Promise.resolve(false);
-      pause = { access, began: now, over: platform.pause(delay).then(mark) };
+      if (isNewerThan(pause, youth)) return false;
+      pause = { access, got: Date.now(), over: platform.pause(delay).then(mark) };
     }
     return pause.over;
   };
@@ -379,22 +383,22 @@ return (config, http, session) => {
     if (free) begin();
     else waiting.push(begin);
   });
-  const send = (options, sub) => session.ensure().then(held => {
-    if (sub && held.sub !== sub) throw http.fail('user_changed');
-    const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
-    return http.send(Object.assign({}, options, { header })).then(answer => ({ answer, held }));
-  });
-  const attempt = (options, sub, replay) => inPlace(() => send(options, sub)).then(sent => {
-    const answer = sent.answer;
-    const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
-    if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
-    const listed = error === 'invalid_token' && options.url.indexOf(config.issuer + '/') !== 0;
-    const replaced = session.refuse(sent.held.access, listed);
-    if (options.replay === false) return answer;
-    return replaced.then(able => (able ? session.ensure().then(() => attempt(options, sent.held.sub, false)) : answer));
-  });
   return options => {
-    const answer = session.sub().then(sub => attempt(options, sub, true));
+    const address = String(options.url).split(/[?#]/)[0];
+    const path = address.indexOf(config.issuer + '/') || /\.\.|%2e|[\\\s]/i.test(address) ? '' : address.slice(config.issuer.length);
+    const ensure = () => session.ensure(path !== '' && path !== '/userinfo');
+    const attempt = (sub, replay) => inPlace(() => ensure().then(held => {
+      if (sub && held.sub !== sub) throw http.fail('user_changed');
+      const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
+      return http.send(Object.assign({}, options, { header })).then(answer => ({ answer, held }));
+    })).then(({ answer, held }) => {
+      const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
+      if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
+      const ready = session.refuse(held.access, error === 'invalid_token' && !path);
+      if (options.replay === false) return answer;
+      return Promise.resolve(ready).then(able => (able ? ensure().then(() => attempt(held.sub, false)) : answer));
+    });
+    const answer = session.sub().then(sub => attempt(sub, true));
     if (options.success || options.fail || options.complete) {
       answer.then(options.success, options.fail || (() => {})).then(options.complete);
     }
@@ -430,7 +434,7 @@ const createAuth = options => {
       })
       .then(() => session.login(who)),
     request,
-    getAccessToken: () => session.ensure().then(held => held.access),
+    getAccessToken: () => session.ensure(false).then(held => held.access),
     user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
     bindPhone: code => (keys['of ' + code] = keys['of ' + code] || random()).then(key => request({
       url: config.issuer + '/wechat/phone',

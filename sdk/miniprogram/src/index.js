@@ -34,7 +34,7 @@ const createAuth = options => {
       })
       .then(() => session.login(who)),
     request,
-    getAccessToken: () => session.ensure().then(held => held.access),
+    getAccessToken: () => session.ensure(false).then(held => held.access),
     user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
     bindPhone: code => (keys['of ' + code] = keys['of ' + code] || random()).then(key => request({
       url: config.issuer + '/wechat/phone',
