@@ -26,7 +26,7 @@ func newMaker(ring *Ring, options Options) *maker {
 	return &maker{ring: ring, generateRSA: options.generateRSA, made: map[Purpose][]SealedKey{}}
 }
 
-// again starts a plan. It returns a function that returns the keys from the first on.
+// again starts a plan. It returns a function that makes its keys; the first are those of the plan before.
 func (m *maker) again() func(Purpose) (SealedKey, error) {
 	m.used = map[Purpose]int{}
 	return m.make

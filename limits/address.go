@@ -2,6 +2,12 @@ package limits
 
 import "net/netip"
 
+// The widest networks that addresses are counted in, in bits: the largest that one customer usually has.
+const (
+	ipv4Network = 24
+	ipv6Network = 48
+)
+
 // network is one of the networks that an address belongs to. Its limit is factor times that of an address.
 type network struct {
 	bits, factor int
@@ -12,9 +18,20 @@ type network struct {
 // together.
 func networksOf(address netip.Addr) []network {
 	if address.Is4() {
-		return []network{{32, 1}, {24, 8}}
+		return []network{{32, 1}, {ipv4Network, 8}}
 	}
-	return []network{{128, 1}, {64, 2}, {56, 4}, {48, 8}}
+	return []network{{128, 1}, {64, 2}, {56, 4}, {ipv6Network, 8}}
+}
+
+// within returns the network of an address with so many bits. It is invalid if the address is.
+func within(address netip.Addr, bits4, bits6 int) netip.Prefix {
+	address = address.Unmap().WithZone("")
+	bits := bits6
+	if address.Is4() {
+		bits = bits4
+	}
+	network, _ := address.Prefix(bits)
+	return network
 }
 
 // prefix returns the network of an address with so many bits, or the text itself if it is no address.
@@ -23,23 +40,17 @@ func prefix(text string, bits4, bits6 int) string {
 	if err != nil {
 		return text
 	}
-	address = address.Unmap().WithZone("")
-	bits := bits6
-	if address.Is4() {
-		bits = bits4
-	}
-	network, err := address.Prefix(bits)
-	if err != nil {
-		return text
-	}
-	return network.String()
+	return within(address, bits4, bits6).String()
 }
 
 // Customer returns the address of one customer: an IPv4 address or an IPv6 /64.
 func Customer(address string) string { return prefix(address, 32, 64) }
 
 // Neighborhood returns the network in which a customer's address changes: an IPv4 /24 or an IPv6 /64.
-func Neighborhood(address string) string { return prefix(address, 24, 64) }
+func Neighborhood(address string) string { return prefix(address, ipv4Network, 64) }
 
 // Network returns the widest network that an address is counted in: an IPv4 /24 or an IPv6 /48.
-func Network(address string) string { return prefix(address, 24, 48) }
+func Network(address string) string { return prefix(address, ipv4Network, ipv6Network) }
+
+// NetworkOf is Network for an address that has been parsed. The network is invalid if the address is.
+func NetworkOf(address netip.Addr) netip.Prefix { return within(address, ipv4Network, ipv6Network) }

@@ -5,12 +5,14 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/lingpai/lingpai/provider/bounds"
 )
 
 // clientAddress returns the connection's address or, behind trusted proxies, the last address of X-Forwarded-For that
 // is not a trusted proxy. The header is ignored when the connection comes from an untrusted address. If RemoteAddr is
 // not an address with a port, it is returned as it is.
-func clientAddress(r *http.Request, proxies []netip.Prefix) string {
+func clientAddress(r *http.Request, proxies bounds.Proxies) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
@@ -18,7 +20,7 @@ func clientAddress(r *http.Request, proxies []netip.Prefix) string {
 	address := peer.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		if !trusted(address, proxies) {
+		if !proxies.Contain(address) {
 			break
 		}
 		next, ok := parseHop(strings.TrimSpace(hop))
@@ -37,8 +39,4 @@ func parseHop(hop string) (netip.Addr, bool) {
 	}
 	withPort, err := netip.ParseAddrPort(hop)
 	return withPort.Addr(), err == nil
-}
-
-func trusted(address netip.Addr, proxies []netip.Prefix) bool {
-	return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(address) })
 }

@@ -39,7 +39,7 @@ func (b *bodyReader) reading(most int64, next http.Handler) http.Handler {
 			return
 		}
 		caller, _ := netip.ParseAddr(r.RemoteAddr) // see withCaller
-		body, err := b.bodies.Read(r, bounds.Network(caller), most)
+		body, err := b.bodies.Read(r, caller, most)
 		if err != nil {
 			b.refuse(w, r, err, most)
 			return

@@ -5,9 +5,9 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"net/netip"
 
 	"github.com/lingpai/lingpai/identity"
+	"github.com/lingpai/lingpai/provider/bounds"
 )
 
 // noSniff makes browsers respect Content-Type.
@@ -16,7 +16,7 @@ var noSniff = []string{"nosniff"}
 // withCaller gives each request an id, which is in its response and in all log lines about it, and sets RemoteAddr to
 // the caller's address. Its context has both for log lines and audit events. It also sets the headers that all
 // responses have.
-func withCaller(proxies []netip.Prefix, next http.Handler) http.Handler {
+func withCaller(proxies bounds.Proxies, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
 		w.Header()["X-Request-Id"] = []string{id}

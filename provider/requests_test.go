@@ -3,12 +3,12 @@ package provider_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -177,14 +177,16 @@ func TestTokenRequestsThatAreTooLarge(t *testing.T) {
 		"an endless one, chunks": io.LimitReader(endless{}, 1<<40),
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
 			request, err := http.NewRequest(http.MethodPost, w.issuer+"/token", body)
 			require.NoError(t, err)
 			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			response, err := quiet.Do(request)
-			require.Less(t, time.Since(start), 20*time.Second)
+			// net/http reads the rest of a small body only if the client keeps the connection.
+			client := http.Client{Transport: &http.Transport{}, Timeout: quiet.Timeout}
+			defer client.CloseIdleConnections()
+			response, err := client.Do(request)
 			if err != nil { // the server may disconnect before the client has read the answer
 				require.NotEqual(t, "one byte too many", name)
+				require.NotErrorIs(t, err, context.DeadlineExceeded, "the server reads all of it")
 				return
 			}
 			require.NoError(t, response.Body.Close())
@@ -198,9 +200,7 @@ func TestTokenRequestsThatAreTooLarge(t *testing.T) {
 		"many different parameters": good + manyParameters(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
 			require.Contains(t, []int{http.StatusOK, http.StatusBadRequest}, w.post("/token", body, nil).status)
-			require.Less(t, time.Since(start), 20*time.Second)
 		})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"time"
@@ -37,7 +36,7 @@ type Config struct {
 	// the limit on concurrent quick requests; 0: 512 for each processor
 	InFlight int
 	// the proxies whose X-Forwarded-For is trusted; empty: none
-	TrustedProxies []netip.Prefix
+	TrustedProxies bounds.Proxies
 	Logger         *slog.Logger
 }
 

@@ -111,7 +111,7 @@ func (s *Server) Serve(ctx context.Context, handler http.Handler, listener net.L
 	return ServeUntilDone(ctx, server, s.Bound(server, listener))
 }
 
-// Bound returns a listener with a bound on connections, for a server of Handler that does not serve yet.
+// Bound returns a listener that bounds the connections. The server must serve Handler on it, and must not serve yet.
 func (s *Server) Bound(server *http.Server, listener net.Listener) net.Listener {
 	return s.connections.Bound(server, listener)
 }

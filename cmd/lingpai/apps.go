@@ -192,7 +192,7 @@ func describeBudget(budget int) string {
 	return strconv.Itoa(budget)
 }
 
-// phonesCell shows an app's phone numbers of this month in a table.
+// phonesCell returns, for a table, how many phone numbers an app has used this month, and its budget.
 func phonesCell(u admin.PhoneUseView) string {
 	switch {
 	case u.Budget < 0:

@@ -62,7 +62,7 @@ func printEvents(cmd *cobra.Command, events []identity.Event) error {
 		})
 }
 
-// actorCell shows who acted in a table.
+// actorCell returns, for a table, who acted.
 func actorCell(actor *identity.Actor) string {
 	if actor == nil {
 		return ""

@@ -27,7 +27,7 @@ func addOutputFlag(cmd *cobra.Command, format string) *cobra.Command {
 	return cmd
 }
 
-// asTable gives a listing --output.
+// asTable adds --output to a command that prints a table or JSON.
 func asTable(cmd *cobra.Command) *cobra.Command { return addOutputFlag(cmd, formatTable) }
 
 // asJSON gives --output to a command that always prints JSON.

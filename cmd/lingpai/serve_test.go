@@ -91,7 +91,7 @@ func inFlight(t *testing.T, delay time.Duration) (*process, chan int) {
 	}
 	o := migrated(t, "LINGPAI_SERVER_ISSUER=https://login.example.com")
 	simulator := o.simulates()
-	o = o.with("LINGPAI_WECHAT_BASE_URL=" + simulator)
+	o = o.with("LINGPAI_WECHAT_BASE_URL="+simulator, "LINGPAI_WECHAT_TIMEOUT=10s") // the longest
 	o.okWith(simSecret, "apps", "add", appID)
 	o.ok("clients", "create", "shop", "--public", "--grant", "wechat_code", "--app", appID, "--audience", audience)
 	p, base := o.serves()

@@ -76,7 +76,7 @@ func yesNo(yes bool) string {
 	return "no"
 }
 
-// disabledCell shows why a user cannot sign in.
+// disabledCell returns, for a table, why a user cannot sign in.
 func disabledCell(u admin.UserView) string {
 	if u.MergedInto != "" {
 		return "merged into " + u.MergedInto

@@ -87,7 +87,7 @@ func preview(cmd *cobra.Command, retired, survivor identity.User, moved identity
 	say(cmd, "nothing was changed; to merge: lingpai users merge %s %s --yes\n", retired.ID, survivor.ID)
 }
 
-// naming names a user as operators know it.
+// naming returns what operators know a user by: the id, and the name if there is one.
 func naming(user identity.User) string {
 	if user.Username == "" {
 		return user.ID

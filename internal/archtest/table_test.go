@@ -42,7 +42,7 @@ var table = []rule{
 	{"storage/sql", []string{"identity", "keys"}, join(others, []string{"net/http"})},
 	{"storage/redis", []string{"identity"}, join(databases, others[1:], []string{"net/http"})},
 	{"storage/memory", []string{"identity"}, pure},
-	{"provider/bounds", nil, engines},
+	{"provider/bounds", []string{"limits"}, engines},
 	{"provider", []string{"identity", "oauth", "idempotency", "clients", "access", "access/wechatdata", "grants",
 		"accounts", "provider/bounds"},
 		[]string{"gorm.io/", "github.com/redis/", "github.com/lestrrat-go/"}},

@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/lingpai/lingpai/limits"
 )
 
 const (
 	// bytesPerConnection bounds the bodies in memory, in proportion to the bound on connections.
 	bytesPerConnection = 8 << 10
-	// leastClaim is what an incomplete body counts at least, so that no more than half of the connections wait for one.
+	// leastClaim is the least that an incomplete body counts, so that at most half of the connections wait for one.
 	leastClaim = 2 * bytesPerConnection
 
 	// A body must arrive at this rate, after some time for lost packets.
@@ -50,10 +52,10 @@ type Body struct {
 	bytes   []byte
 }
 
-// Read reads the whole body of a request, if it has at most most bytes. It returns ErrTooLarge before it reads if it
-// can, ErrFull, or an error of the connection; then the response must close the connection. The caller must release the
-// body when it has answered.
-func (b *Bodies) Read(r *http.Request, network netip.Prefix, most int64) (*Body, error) {
+// Read reads the whole body of a request, if it has at most most bytes; it counts for the network of the caller. It
+// returns ErrTooLarge before it reads if it can, ErrFull, or an error of the connection; then the response must close
+// the connection. Release the body when the request has been answered.
+func (b *Bodies) Read(r *http.Request, caller netip.Addr, most int64) (*Body, error) {
 	length := r.ContentLength
 	if length < 0 { // chunked
 		length = most
@@ -61,13 +63,15 @@ func (b *Bodies) Read(r *http.Request, network netip.Prefix, most int64) (*Body,
 	if length > most {
 		return nil, ErrTooLarge
 	}
+	network := limits.NetworkOf(caller)
 	body := &Body{bodies: b, network: network, conn: connectionOf(r)}
 	body.claim.holder = body
+	// First, since the claim may be shed from take on, and shed sets the deadline too.
+	body.conn.awaitBody(time.Now().Add(patience + time.Duration(length)*time.Second/bytesPerSecond))
 	if !b.shares.take(&body.claim, network, max(length, leastClaim)) {
 		b.reportShed(network)
 		return nil, ErrFull
 	}
-	body.conn.awaitBody(time.Now().Add(patience + time.Duration(length)*time.Second/bytesPerSecond))
 	err := body.read(r, most)
 	kept, connected := b.shares.change(&body.claim, working, int64(cap(body.bytes))), body.conn.hasBody()
 	if !kept || !connected {

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/lingpai/lingpai/limits"
 )
 
 const (
@@ -28,13 +30,21 @@ const (
 // of a proxy counts as a network of its own, since it is used by many.
 type Connections struct {
 	shares    shares
-	proxies   []netip.Prefix
+	proxies   Proxies
 	report    *Report
 	lingering chan struct{}
 }
 
+// Proxies are the networks of trusted proxies.
+type Proxies []netip.Prefix
+
+// Contain reports whether an address is that of a trusted proxy.
+func (p Proxies) Contain(address netip.Addr) bool {
+	return slices.ContainsFunc(p, func(network netip.Prefix) bool { return network.Contains(address) })
+}
+
 // NewConnections returns a bound of a number of connections.
-func NewConnections(most int, proxies []netip.Prefix, report *Report) *Connections {
+func NewConnections(most int, proxies Proxies, report *Report) *Connections {
 	return &Connections{shares: newShares(int64(most)), proxies: proxies, report: report,
 		lingering: make(chan struct{}, maxLingering)}
 }
@@ -42,7 +52,7 @@ func NewConnections(most int, proxies []netip.Prefix, report *Report) *Connectio
 // Total returns the number of connections.
 func (c *Connections) Total() int64 { return c.shares.total() }
 
-// Bound returns a listener that the server must serve, which it does not do yet.
+// Bound returns a listener within this bound. The server must serve on it, and must not serve yet.
 func (c *Connections) Bound(server *http.Server, listener net.Listener) net.Listener {
 	server.ConnState = func(conn net.Conn, state http.ConnState) {
 		if connection, ok := conn.(*connection); ok {
@@ -61,7 +71,7 @@ type boundListener struct {
 	connections *Connections
 }
 
-// Accept implements net.Listener. It answers connections that are too many itself.
+// Accept implements net.Listener. It answers connections beyond the bound itself.
 func (l boundListener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()
@@ -97,10 +107,10 @@ func (c *Connections) admit(accepted net.Conn) net.Conn {
 func (c *Connections) networkOf(conn net.Conn) netip.Prefix {
 	peer, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
 	address := peer.Addr().Unmap()
-	if slices.ContainsFunc(c.proxies, func(p netip.Prefix) bool { return p.Contains(address) }) {
+	if c.proxies.Contain(address) {
 		return netip.Prefix{}
 	}
-	return Network(address)
+	return limits.NetworkOf(address)
 }
 
 func (c *Connections) reportShed(network netip.Prefix) {
@@ -130,14 +140,14 @@ func linger(conn net.Conn) {
 	_, _ = io.CopyN(io.Discard, conn, maxUnread)
 }
 
-// tellOverloaded answers a connection that is too many. A client that does not read its answers must not hold up those
+// tellOverloaded answers a connection beyond the bound. A client that does not read its answers must not hold up those
 // that connect meanwhile.
 func tellOverloaded(conn net.Conn) {
 	_ = conn.SetWriteDeadline(time.Now().Add(tellTime))
 	_, _ = conn.Write(overloaded)
 }
 
-// overloaded is the answer to a connection that is too many.
+// overloaded is the answer to a connection beyond the bound.
 var overloaded = func() []byte {
 	const body = `{"error":"temporarily_unavailable","error_description":"Too many connections. Try again shortly."}` +
 		"\n"

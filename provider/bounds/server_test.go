@@ -48,7 +48,7 @@ func newBounded(t *testing.T, most int, proxies ...netip.Prefix) *bounded {
 	})
 	mux.HandleFunc("/read", func(w http.ResponseWriter, r *http.Request) {
 		peer := netip.MustParseAddrPort(r.RemoteAddr)
-		body, err := b.bodies.Read(r, Network(peer.Addr()), 64<<10)
+		body, err := b.bodies.Read(r, peer.Addr(), 64<<10)
 		if err != nil {
 			w.Header().Set("Connection", "close")
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -105,7 +105,7 @@ func post(path string, sent, length int) string {
 		strings.Repeat("a", sent))
 }
 
-// TestAttacksFromOneNetwork hold every kind of place with some hundred connections. The server stays within its bounds,
+// TestAttacksFromOneNetwork hold places of every kind with hundreds of connections. The server stays within its bounds,
 // and serves everybody else meanwhile.
 func TestAttacksFromOneNetwork(t *testing.T) {
 	t.Parallel()

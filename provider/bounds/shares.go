@@ -41,7 +41,7 @@ const (
 )
 
 // take adds a claim that waits. It may shed others for it, but not of a network that uses less: then it reports false.
-// An invalid network is one that has no other claims.
+// A claim without a valid network is the only one of its network.
 func (s *shares) take(c *claim, network netip.Prefix, size int64) bool {
 	s.mutex.Lock()
 	s.add(c, s.ownerOf(network), size)

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lingpai/lingpai/limits"
 )
 
 // place is a holder that remembers whether it was shed.
@@ -28,7 +30,7 @@ func network(text string) netip.Prefix {
 	if text == "" {
 		return netip.Prefix{}
 	}
-	return Network(netip.MustParseAddr(text))
+	return limits.NetworkOf(netip.MustParseAddr(text))
 }
 
 func (p *pool) take(address string, size int64) (*place, bool) {

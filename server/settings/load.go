@@ -151,7 +151,7 @@ func (s setting) read(c *Settings, flags *pflag.FlagSet, fromFile *koanf.Koanf, 
 	switch {
 	case err == nil:
 		return nil
-	case s.secret || strings.Contains(value, "@"): // it may be a URL with a password, at the wrong place or malformed
+	case s.secret || strings.Contains(value, "@"): // perhaps a URL with a password, malformed or of another setting
 		return fmt.Errorf("the value from %s: %w", source, err)
 	}
 	return fmt.Errorf("%q from %s: %w", value, source, err)

@@ -60,7 +60,7 @@ func (s Settings) ForgetsEarly() bool {
 	return s.AuditRetention != 0 && s.AuditRetention < usualRetention
 }
 
-// Limits returns the rates of limits that are not those of [limits.All].
+// Limits returns the rates that differ from those of [limits.All].
 func (s Settings) Limits() map[limits.Name]limits.Rate {
 	rates := map[limits.Name]limits.Rate{}
 	for _, limit := range limits.All() {
@@ -88,7 +88,7 @@ func (s Settings) DatabaseFile() string {
 	return path
 }
 
-// DatabaseName returns the name of the database for people, without the password.
+// DatabaseName describes the database for people, without its password.
 func (s Settings) DatabaseName() string {
 	if file := s.DatabaseFile(); file != "" {
 		return file

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// byteOrderMark is at the beginning of text files of some editors and shells, and is not part of a secret.
+// byteOrderMark is what some editors and shells write at the beginning of a text file. It is not part of a secret.
 const byteOrderMark = "\ufeff"
 
 // readFile reads the YAML file, if any, and returns an error for each unknown key.
