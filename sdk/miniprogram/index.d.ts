@@ -101,9 +101,12 @@ export interface Auth {
   login(credentials?: Credentials): Promise<User>;
   /** Registers a new user and signs them in. */
   register(credentials: Credentials): Promise<User>;
-  /** `wx.request` with an access token. Like `wx.request`, it resolves for any status. */
+  /**
+   * `wx.request` with an access token: the issuer's own for URLs below `issuer` except `/userinfo`, otherwise the one for the app's APIs. Like
+   * `wx.request`, it resolves for any status.
+   */
   request<Data = any>(options: RequestOptions): Promise<Answer<Data>>;
-  /** Returns an access token that does not expire soon, for calls that `request` cannot make. */
+  /** Returns an access token for the app's APIs that does not expire soon, for calls that `request` cannot make. */
   getAccessToken(): Promise<string>;
   /** Returns the signed-in user with the issuer's current claims. */
   user(): Promise<User>;

@@ -28,7 +28,7 @@ function AuthError(code, language, more) {
   this.stack = new Error(code).stack;
 }
 AuthError.prototype = Object.create(Error.prototype, { constructor: { value: AuthError } });
-return { AuthError: AuthError, messages: messages };
+return { AuthError, messages };
 })();
 parts.claims = (() => {
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -36,14 +36,12 @@ return token => {
   try {
     let bits = 0;
     let size = 0;
-    let text = '';
-    String(token).split('.')[1].split('').forEach(digit => {
+    const text = String(token).split('.')[1].replace(/./g, digit => {
       bits = (bits << 6) | digits.indexOf(digit);
       size += 6;
-      if (size >= 8) {
-        size -= 8;
-        text += '%' + (((bits >> size) & 255) + 256).toString(16).slice(1);
-      }
+      if (size < 8) return '';
+      size -= 8;
+      return '%' + (((bits >> size) & 255) + 256).toString(16).slice(1);
     });
     return Object(JSON.parse(decodeURIComponent(text)));
   } catch (err) {
@@ -65,16 +63,13 @@ return own => {
     const success = settle(resolve);
     const fail = settle(reject);
     try {
-      const promise = host(name)[name](Object.assign({}, options, { success: success, fail: fail }));
+      const promise = host(name)[name](Object.assign({}, options, { success, fail }));
       if (promise && typeof promise.then === 'function') promise.then(success, fail);
     } catch (err) {
       fail(err);
     }
   });
-  const pause = ms => new Promise(resolve => {
-    if (typeof setTimeout === 'function') setTimeout(resolve, ms);
-    else resolve();
-  });
+  const pause = ms => new Promise(resolve => (typeof setTimeout === 'function' ? setTimeout(resolve, ms) : resolve()));
   const about = of => {
     try {
       return of.getAppBaseInfo ? of.getAppBaseInfo() : of.getSystemInfoSync();
@@ -83,10 +78,10 @@ return own => {
     }
   };
   const encrypts = () => {
-    const version = String(about(host('setStorage')).SDKVersion || '0').split('.').map(Number);
-    return (version[0] * 1000 + (version[1] || 0)) * 1000 + (version[2] || 0) >= 2021003;
+    const version = String(about(host('setStorage')).SDKVersion).split('.');
+    return version.reduce((sum, part) => sum * 1000 + Number(part), 0) >= 2021003;
   };
-  return { call: call, pause: pause, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
+  return { call, pause, has, host, encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
 };
 })();
 parts.random = (() => {
@@ -96,10 +91,8 @@ return platform => {
       ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
       : new Promise(resolve => resolve(platform.host('random').random(16)));
     return bytes.then(given => {
-      const list = new Uint8Array(given);
-      let text = '';
-      for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
-      return list.length < 16 ? '' : text;
+      const text = Array.from(new Uint8Array(given), byte => (byte + 256).toString(16).slice(1)).join('');
+      return text.length < 32 ? '' : text.slice(0, 32);
     }).catch(() => '');
   };
   let first;
@@ -120,8 +113,8 @@ return (platform, key) => {
     ? platform.call(name, Object.assign({ encrypt: true }, options), patience).catch(() => platform.call(name, options, patience))
     : platform.call(name, options, patience);
   return {
-    read: () => inTurn(() => plainToo('getStorage', { key: key }).then(found => Object(JSON.parse(found.data))).catch(() => ({}))),
-    write: record => inTurn(() => plainToo('setStorage', { key: key, data: JSON.stringify(record) })),
+    read: () => inTurn(() => plainToo('getStorage', { key }).then(found => Object(JSON.parse(found.data))).catch(() => ({}))),
+    write: record => inTurn(() => plainToo('setStorage', { key, data: JSON.stringify(record) })),
   };
 };
 })();
@@ -137,13 +130,12 @@ const parsed = data => {
 };
 const header = (answer, name) => {
   const all = answer.header || {};
-  const found = Object.keys(all).filter(each => each.toLowerCase() === name)[0];
-  return String(found ? all[found] : '');
+  return String(all[Object.keys(all).filter(each => each.toLowerCase() === name)[0]] || '');
 };
 return (config, platform) => {
   const fail = (code, more) => new errors.AuthError(code, config.language, more);
   const send = options => platform.call('request', options, (options.timeout || 60000) + 5000).catch(cause => {
-    throw fail('network', { retryable: true, cause: cause });
+    throw fail('network', { retryable: true, cause });
   });
   const body = answer => {
     const data = parsed(answer.data);
@@ -151,7 +143,7 @@ return (config, platform) => {
     if (status >= 200 && status < 300) return data;
     const busy = status === 429 || status >= 500;
     throw fail(data.error || (busy ? 'temporarily_unavailable' : 'invalid_response'), {
-      status: status,
+      status,
       retryable: busy || !data.error,
       retryAfter: Number(header(answer, 'retry-after')) || 0,
       wechat_errcode: data.wechat_errcode,
@@ -160,11 +152,11 @@ return (config, platform) => {
       session_state: data.session_state,
     });
   };
-  const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header: header, data: data, timeout: config.timeout }).then(body);
+  const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header, data, timeout: config.timeout }).then(body);
   const postJSON = (path, members) => post(path, { 'content-type': 'application/json' }, JSON.stringify(Object.assign({ client_id: config.clientId }, members)));
-  const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key ? { 'Idempotency-Key': key } : {});
+  const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key && { 'Idempotency-Key': key });
   const postForm = (path, fields, key) => post(path, formHeader(key), form(Object.assign({ client_id: config.clientId }, fields)));
-  return { fail: fail, send: send, body: body, header: header, form: form, formHeader: formHeader, parsed: parsed, postJSON: postJSON, postForm: postForm };
+  return { fail, send, body, header, form, formHeader, parsed, postJSON, postForm };
 };
 })();
 parts.session = (() => {
@@ -174,11 +166,11 @@ const delay = 10000;
 return (config, platform, http, store, random, emit) => {
   let record;
   let loading;
-  let renewing;
+  let renewing = {};
   let signing;
   let unsaved = false;
-  let refused = '';
-  let pause = { began: 0 };
+  const refused = {};
+  let pause = {};
   let logouts = 0;
   const load = () => loading || (loading = store.read().then(found => { record = found; }));
   const save = members => {
@@ -187,35 +179,31 @@ return (config, platform, http, store, random, emit) => {
     unsaved = true;
     return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
   };
-  const isNewerThan = limit => {
-    const age = Date.now() - record.got;
+  const update = members => save(Object.assign({}, record, members));
+  const isNewerThan = (token, limit) => {
+    const age = Date.now() - token.got;
     return age >= 0 && age < limit;
   };
-  const lives = early => !!record.access && record.access !== refused && isNewerThan(record.ttl - early);
-  const fresh = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
-  const revoke = token => http.postForm('/revoke', { token: token });
-  const settle = () => {
-    if (!record.revoke) return Promise.resolve();
-    return Promise.all(record.revoke.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
-      const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
-      return save(Object.assign({}, record, { revoke: left.length ? left : undefined }));
-    });
+  const lives = (token, early) => !refused[token.access] && isNewerThan(token, token.ttl - early);
+  const targetOf = own => {
+    const about = own && record.refresh ? claims(record.access) : {};
+    return String(about.aud) === about.iss ? undefined : about.iss;
   };
-  const ask = (fields, key, old) => http.postForm('/token', fields, key).then(answer => {
-    const got = Date.now();
-    const sub = old ? old.sub : claims(answer.access_token).sub;
-    if (!answer.access_token || !sub) throw http.fail('invalid_response', { retryable: true });
+  const chosen = own => (targetOf(own) ? record.issuer || {} : record);
+  const fresh = own => lives(chosen(own), Math.min(config.skew * 1000, chosen(own).ttl / 2));
+  const revoke = token => http.postForm('/revoke', { token });
+  const settle = () => Promise.all((record.revoke || []).map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
+    const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
+    return told.length ? update({ revoke: left.length ? left : undefined }) : undefined;
+  });
+  const ask = (fields, key) => http.postForm('/token', fields, key).then(answer => {
+    const token = { access: answer.access_token, got: Date.now(), ttl: (answer.expires_in || 300) * 1000 };
+    const sub = claims(token.access).sub;
+    if (!sub) throw http.fail('invalid_response', { retryable: true });
     return random().then(next => ({
-      user: Object.assign({ sub: sub }, claims(answer.id_token)),
-      record: {
-        access: answer.access_token,
-        got: got,
-        ttl: (answer.expires_in || 300) * 1000,
-        refresh: answer.refresh_token || (old && old.refresh),
-        key: answer.refresh_token ? next || undefined : old && old.key,
-        sub: sub,
-        method: old ? old.method : fields.grant_type,
-      },
+      user: Object.assign(claims(answer.id_token), { sub }),
+      token,
+      session: { refresh: answer.refresh_token, key: next || undefined },
     }));
   });
   const lose = cause => {
@@ -230,15 +218,15 @@ return (config, platform, http, store, random, emit) => {
   const trade = pending => ask({ grant_type: 'wechat_code', code: pending.code, scope: config.scope, appid: config.appid }, pending.key)
     .catch(err => {
       if (err.retryable || (record.pending || {}).key !== pending.key) throw err;
-      return save(Object.assign({}, record, { pending: undefined })).then(() => { throw err; });
+      return update({ pending: undefined }).then(() => { throw err; });
     });
   const freshCode = began => platform.call('login', { timeout: config.timeout }, config.timeout + 5000)
     .then(answer => answer.code || Promise.reject(answer))
-    .catch(cause => { throw http.fail('login_failed', { retryable: true, cause: cause }); })
+    .catch(cause => { throw http.fail('login_failed', { retryable: true, cause }); })
     .then(code => random().then(key => reload().then(() => {
       if (began !== logouts) throw http.fail('signed_out');
-      const mine = { code: code, key: key };
-      const stored = key && !record.pending ? save(Object.assign({}, record, { pending: mine })).then(reload) : Promise.resolve();
+      const mine = { code, key };
+      const stored = key && !record.pending ? update({ pending: mine }).then(reload) : Promise.resolve();
       return stored.then(() => trade(record.pending || mine));
     })));
   const byCode = began => !record.pending ? freshCode(began) : trade(record.pending).catch(err => {
@@ -249,16 +237,16 @@ return (config, platform, http, store, random, emit) => {
     const asked = credentials
       ? ask({ grant_type: 'password', username: credentials.username, password: credentials.password, scope: config.scope })
       : byCode(began);
-    return asked.then(answer => {
-      const stranger = expected && answer.record.sub !== expected;
-      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access).catch(() => {});
+    return asked.then(({ user, session, token }) => {
+      const stranger = expected && user.sub !== expected;
+      if (began !== logouts || stranger) revoke(session.refresh || token.access).catch(() => {});
       if (began !== logouts) throw http.fail('signed_out');
       if (stranger) return lose();
-      const lost = record.sub === answer.record.sub && record.lost;
-      return save(answer.record).then(() => {
+      const lost = record.sub === user.sub && record.lost;
+      return save(Object.assign({ sub: user.sub, method: credentials ? 'password' : 'wechat_code' }, session, token)).then(() => {
         if (lost) emit('sessionReplaced', lost);
-        if (!expected) emit('change', answer.user);
-        return answer.user;
+        if (!expected) emit('change', user);
+        return user;
       });
     }, err => {
       if (expected && began === logouts && err.code === 'invalid_grant') return lose(err);
@@ -273,7 +261,7 @@ return (config, platform, http, store, random, emit) => {
     }
     const began = logouts;
     const before = signing ? signing.promise.catch(() => {}) : load();
-    const mine = { what: what, silent: silent };
+    const mine = { what, silent };
     const end = () => { if (signing === mine) signing = undefined; };
     mine.promise = before.then(settle).then(() => {
       if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
@@ -291,52 +279,61 @@ return (config, platform, http, store, random, emit) => {
   };
   const prepare = () => {
     const held = record;
-    return (held.key === undefined ? random() : Promise.resolve(held.key)).then(key => {
-      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key })).then(reload);
+    return Promise.resolve(held.key === undefined ? random() : held.key).then(key => {
+      if (record === held && (unsaved || key !== held.key)) return update({ key }).then(reload);
     });
   };
-  const replace = (held, err) => {
+  const replace = err => {
     const state = err.session_state === 'ended' ? 'ended' : 'unknown';
-    const revoked = state === 'ended' ? record.revoke : (record.revoke || []).concat(held.refresh);
+    const revoke = state === 'ended' ? record.revoke : (record.revoke || []).concat(record.refresh);
     const lost = { status: err.status, session_state: state, request_id: err.request_id };
-    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked });
+    return save({ sub: record.sub, method: record.method, pending: record.pending, lost, revoke });
   };
-  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
-    .then(answer => () => save(Object.assign(answer.record, { pending: record.pending })), err => () => {
-      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
-      return replace(held, err).then(advance);
-    })
-    .then(conclude => reload().then(() => (record.refresh === held.refresh ? conclude() : advance())));
-  const advance = () => reload().then(() => {
-    if (record.out || fresh()) return undefined;
+  const refresh = own => {
+    const held = record;
+    const target = targetOf(own);
+    const exchange = resource => ask({ grant_type: 'refresh_token', refresh_token: held.refresh, resource }, held.key);
+    return exchange(target)
+      .catch(err => (err.code === 'invalid_target' ? exchange() : Promise.reject(err)))
+      .then(({ session, token }) => () => update(Object.assign(session, target ? { issuer: token } : token)), err => () => {
+        if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
+        return replace(err).then(() => advance(own));
+      })
+      .then(conclude => reload().then(() => (record.refresh === held.refresh ? conclude() : advance(own))));
+  };
+  const advance = own => reload().then(() => {
+    if (record.out || fresh(own)) return undefined;
     if (!record.refresh && record.method !== 'password') return login(undefined, true);
     return settle().then(() => {
-      if (record.out || fresh()) return undefined;
-      return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : advance())) : lose();
+      if (record.out || fresh(own)) return undefined;
+      return record.refresh ? prepare().then(() => (record.refresh ? refresh(own) : advance(own))) : lose();
     });
   });
-  const renew = () => {
-    if (renewing) return renewing;
-    const mine = advance();
-    const end = () => { if (renewing === mine) renewing = undefined; };
-    mine.then(end, end);
-    renewing = mine;
-    return mine;
+  const renew = own => {
+    const turns = renewing;
+    if (!turns[own]) {
+      const end = () => { delete turns[own]; };
+      turns[own] = Promise.resolve(turns[!own]).catch(() => {}).then(() => advance(own));
+      turns[own].then(end, end);
+    }
+    return turns[own];
   };
-  const ensure = () => load().then(() => {
-    if (fresh()) return record;
-    return (record.out && signing ? signing.promise : renew()).then(() => {
+  const ensure = (own, again) => load().then(() => {
+    const held = () => Object.assign({}, record, chosen(own));
+    if (fresh(own)) return held();
+    return (record.out && signing ? signing.promise : renew(own)).then(() => {
       if (!record.access) throw http.fail('signed_out');
-      return record;
+      return chosen(own).access || again ? held() : ensure(own, true);
     }, err => {
-      if (err.retryable && lives(0)) return record;
+      if (err.retryable && lives(chosen(own), 0)) return held();
       throw err;
     });
   });
   const logout = () => load().then(() => {
     const token = record.refresh || record.access;
     logouts++;
-    renewing = signing = undefined;
+    renewing = {};
+    signing = undefined;
     return save({ out: true }).then(() => {
       emit('change', null);
       return token ? revoke(token).then(() => true, () => false) : true;
@@ -344,23 +341,22 @@ return (config, platform, http, store, random, emit) => {
   });
   const refuse = (access, listed) => {
     const mark = () => {
-      if (access === record.access) refused = access;
+      refused[access] = true;
       return true;
     };
-    if (!listed || access !== record.access || access === refused || !isNewerThan(youth)) return Promise.resolve(mark());
+    if (!listed || access !== record.access || refused[access] || !isNewerThan(record, youth)) return mark();
     if (pause.access !== access) {
-      const now = Date.now();
-      if (Math.abs(now - pause.began) < youth) return Promise.resolve(false);
-      pause = { access: access, began: now, over: platform.pause(delay).then(mark) };
+      if (isNewerThan(pause, youth)) return false;
+      pause = { access, got: Date.now(), over: platform.pause(delay).then(mark) };
     }
     return pause.over;
   };
   return {
-    ensure: ensure,
-    login: login,
-    logout: logout,
+    ensure,
+    login,
+    logout,
     sub: () => load().then(() => record.sub),
-    refuse: refuse,
+    refuse,
   };
 };
 })();
@@ -387,22 +383,22 @@ return (config, http, session) => {
     if (free) begin();
     else waiting.push(begin);
   });
-  const send = (options, sub) => session.ensure().then(held => {
-    if (sub && held.sub !== sub) throw http.fail('user_changed');
-    const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
-    return http.send(Object.assign({}, options, { header: header })).then(answer => ({ answer: answer, held: held }));
-  });
-  const attempt = (options, sub, replay) => inPlace(() => send(options, sub)).then(sent => {
-    const answer = sent.answer;
-    const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
-    if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
-    const listed = error === 'invalid_token' && options.url.indexOf(config.issuer + '/') !== 0;
-    const replaced = session.refuse(sent.held.access, listed);
-    if (options.replay === false) return answer;
-    return replaced.then(able => (able ? session.ensure().then(() => attempt(options, sent.held.sub, false)) : answer));
-  });
   return options => {
-    const answer = session.sub().then(sub => attempt(options, sub, true));
+    const address = String(options.url).split(/[?#]/)[0];
+    const path = address.indexOf(config.issuer + '/') || /\.\.|%2e|[\\\s]/i.test(address) ? '' : address.slice(config.issuer.length);
+    const ensure = () => session.ensure(path !== '' && path !== '/userinfo');
+    const attempt = (sub, replay) => inPlace(() => ensure().then(held => {
+      if (sub && held.sub !== sub) throw http.fail('user_changed');
+      const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
+      return http.send(Object.assign({}, options, { header })).then(answer => ({ answer, held }));
+    })).then(({ answer, held }) => {
+      const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
+      if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
+      const ready = session.refuse(held.access, error === 'invalid_token' && !path);
+      if (options.replay === false) return answer;
+      return Promise.resolve(ready).then(able => (able ? ensure().then(() => attempt(held.sub, false)) : answer));
+    });
+    const answer = session.sub().then(sub => attempt(sub, true));
     if (options.success || options.fail || options.complete) {
       answer.then(options.success, options.fail || (() => {})).then(options.complete);
     }
@@ -411,27 +407,21 @@ return (config, http, session) => {
 };
 })();
 parts.index = (() => {
-const errors = parts.errors;
-const createPlatform = parts.platform;
-const createRandom = parts.random;
-const createStore = parts.store;
-const createHttp = parts.http;
-const createSession = parts.session;
-const createRequest = parts.request;
 const createAuth = options => {
-  const platform = createPlatform(options.platform);
+  const platform = parts.platform(options.platform);
   const config = Object.assign({ scope: 'openid profile', skew: 60, timeout: 15000 }, options);
   config.language = config.language || (/^en/i.test(platform.language()) ? 'en' : 'zh-CN');
   config.issuer = String(config.issuer || '').replace(/\/$/, '');
   if (!config.issuer || !config.clientId) throw new TypeError('createAuth needs issuer and clientId');
-  const listeners = [];
+  let listeners = [];
   const emit = (event, detail) => listeners.filter(each => each.event === event).forEach(each => {
     Promise.resolve(detail).then(each.listener);
   });
-  const http = createHttp(config, platform);
-  const random = createRandom(platform);
-  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), random, emit);
-  const request = createRequest(config, http, session);
+  const http = parts.http(config, platform);
+  const random = parts.random(platform);
+  const store = parts.store(platform, 'lingpai.' + config.clientId);
+  const session = parts.session(config, platform, http, store, random, emit);
+  const request = parts.request(config, http, session);
   let unsure;
   const keys = {};
   return {
@@ -443,23 +433,23 @@ const createAuth = options => {
         throw err;
       })
       .then(() => session.login(who)),
-    request: request,
-    getAccessToken: () => session.ensure().then(held => held.access),
+    request,
+    getAccessToken: () => session.ensure(false).then(held => held.access),
     user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
     bindPhone: code => (keys['of ' + code] = keys['of ' + code] || random()).then(key => request({
       url: config.issuer + '/wechat/phone',
       method: 'POST',
       header: http.formHeader(key),
-      data: http.form({ code: code }),
+      data: http.form({ code }),
     })).then(http.body),
-    logout: () => session.logout(),
+    logout: session.logout,
     on: (event, listener) => {
-      const mine = { event: event, listener: listener };
-      listeners.push(mine);
-      return () => { listeners.splice(listeners.indexOf(mine), 1); };
+      const mine = { event, listener };
+      listeners = listeners.concat(mine);
+      return () => { listeners = listeners.filter(each => each !== mine); };
     },
   };
 };
-return { createAuth: createAuth, AuthError: errors.AuthError, messages: errors.messages };
+return Object.assign({ createAuth }, parts.errors);
 })();
 module.exports = parts.index;

@@ -7,14 +7,12 @@ module.exports = token => {
   try {
     let bits = 0;
     let size = 0;
-    let text = '';
-    String(token).split('.')[1].split('').forEach(digit => {
+    const text = String(token).split('.')[1].replace(/./g, digit => {
       bits = (bits << 6) | digits.indexOf(digit);
       size += 6;
-      if (size >= 8) {
-        size -= 8;
-        text += '%' + (((bits >> size) & 255) + 256).toString(16).slice(1);
-      }
+      if (size < 8) return '';
+      size -= 8;
+      return '%' + (((bits >> size) & 255) + 256).toString(16).slice(1);
     });
     return Object(JSON.parse(decodeURIComponent(text)));
   } catch (err) {

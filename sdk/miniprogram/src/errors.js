@@ -30,4 +30,4 @@ function AuthError(code, language, more) {
 }
 AuthError.prototype = Object.create(Error.prototype, { constructor: { value: AuthError } });
 
-module.exports = { AuthError: AuthError, messages: messages };
+module.exports = { AuthError, messages };

@@ -15,8 +15,7 @@ const parsed = data => {
 // The case of header names depends on the host.
 const header = (answer, name) => {
   const all = answer.header || {};
-  const found = Object.keys(all).filter(each => each.toLowerCase() === name)[0];
-  return String(found ? all[found] : '');
+  return String(all[Object.keys(all).filter(each => each.toLowerCase() === name)[0]] || '');
 };
 
 // Sends requests to the issuer. Network errors and every status other than 2xx are rejected.
@@ -24,7 +23,7 @@ module.exports = (config, platform) => {
   const fail = (code, more) => new errors.AuthError(code, config.language, more);
 
   const send = options => platform.call('request', options, (options.timeout || 60000) + 5000).catch(cause => {
-    throw fail('network', { retryable: true, cause: cause });
+    throw fail('network', { retryable: true, cause });
   });
 
   // Returns the body of a success. An answer that is neither a success nor an OAuth error comes from a proxy or a captive portal.
@@ -34,7 +33,7 @@ module.exports = (config, platform) => {
     if (status >= 200 && status < 300) return data;
     const busy = status === 429 || status >= 500;
     throw fail(data.error || (busy ? 'temporarily_unavailable' : 'invalid_response'), {
-      status: status,
+      status,
       retryable: busy || !data.error,
       retryAfter: Number(header(answer, 'retry-after')) || 0,
       wechat_errcode: data.wechat_errcode,
@@ -44,13 +43,13 @@ module.exports = (config, platform) => {
     });
   };
 
-  const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header: header, data: data, timeout: config.timeout }).then(body);
+  const post = (path, header, data) => send({ url: config.issuer + path, method: 'POST', header, data, timeout: config.timeout }).then(body);
 
   const postJSON = (path, members) => post(path, { 'content-type': 'application/json' }, JSON.stringify(Object.assign({ client_id: config.clientId }, members)));
 
-  const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key ? { 'Idempotency-Key': key } : {});
+  const formHeader = key => Object.assign({ 'content-type': 'application/x-www-form-urlencoded' }, key && { 'Idempotency-Key': key });
 
   const postForm = (path, fields, key) => post(path, formHeader(key), form(Object.assign({ client_id: config.clientId }, fields)));
 
-  return { fail: fail, send: send, body: body, header: header, form: form, formHeader: formHeader, parsed: parsed, postJSON: postJSON, postForm: postForm };
+  return { fail, send, body, header, form, formHeader, parsed, postJSON, postForm };
 };

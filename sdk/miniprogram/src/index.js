@@ -1,30 +1,23 @@
 'use strict';
 
-const errors = require('./errors');
-const createPlatform = require('./platform');
-const createRandom = require('./random');
-const createStore = require('./store');
-const createHttp = require('./http');
-const createSession = require('./session');
-const createRequest = require('./request');
-
 const createAuth = options => {
-  const platform = createPlatform(options.platform);
+  const platform = require('./platform')(options.platform);
   const config = Object.assign({ scope: 'openid profile', skew: 60, timeout: 15000 }, options);
   config.language = config.language || (/^en/i.test(platform.language()) ? 'en' : 'zh-CN');
   config.issuer = String(config.issuer || '').replace(/\/$/, '');
   if (!config.issuer || !config.clientId) throw new TypeError('createAuth needs issuer and clientId');
 
-  const listeners = [];
+  let listeners = [];
   const emit = (event, detail) => listeners.filter(each => each.event === event).forEach(each => {
     // Errors of a listener do not affect the SDK.
     Promise.resolve(detail).then(each.listener);
   });
 
-  const http = createHttp(config, platform);
-  const random = createRandom(platform);
-  const session = createSession(config, platform, http, createStore(platform, 'lingpai.' + config.clientId), random, emit);
-  const request = createRequest(config, http, session);
+  const http = require('./http')(config, platform);
+  const random = require('./random')(platform);
+  const store = require('./store')(platform, 'lingpai.' + config.clientId);
+  const session = require('./session')(config, platform, http, store, random, emit);
+  const request = require('./request')(config, http, session);
   // A name whose registration has received no answer.
   let unsure;
   // The keys of phone codes: WeChat charges for each code that is processed.
@@ -40,22 +33,22 @@ const createAuth = options => {
         throw err;
       })
       .then(() => session.login(who)),
-    request: request,
-    getAccessToken: () => session.ensure().then(held => held.access),
+    request,
+    getAccessToken: () => session.ensure(false).then(held => held.access),
     user: () => request({ url: config.issuer + '/userinfo' }).then(http.body),
     bindPhone: code => (keys['of ' + code] = keys['of ' + code] || random()).then(key => request({
       url: config.issuer + '/wechat/phone',
       method: 'POST',
       header: http.formHeader(key),
-      data: http.form({ code: code }),
+      data: http.form({ code }),
     })).then(http.body),
-    logout: () => session.logout(),
+    logout: session.logout,
     on: (event, listener) => {
-      const mine = { event: event, listener: listener };
-      listeners.push(mine);
-      return () => { listeners.splice(listeners.indexOf(mine), 1); };
+      const mine = { event, listener };
+      listeners = listeners.concat(mine);
+      return () => { listeners = listeners.filter(each => each !== mine); };
     },
   };
 };
 
-module.exports = { createAuth: createAuth, AuthError: errors.AuthError, messages: errors.messages };
+module.exports = Object.assign({ createAuth }, require('./errors'));

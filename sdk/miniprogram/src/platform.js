@@ -16,7 +16,7 @@ module.exports = own => {
     const success = settle(resolve);
     const fail = settle(reject);
     try {
-      const promise = host(name)[name](Object.assign({}, options, { success: success, fail: fail }));
+      const promise = host(name)[name](Object.assign({}, options, { success, fail }));
       if (promise && typeof promise.then === 'function') promise.then(success, fail);
     } catch (err) {
       fail(err);
@@ -24,10 +24,7 @@ module.exports = own => {
   });
 
   // Resolves after some milliseconds, and at once on a host without timers.
-  const pause = ms => new Promise(resolve => {
-    if (typeof setTimeout === 'function') setTimeout(resolve, ms);
-    else resolve();
-  });
+  const pause = ms => new Promise(resolve => (typeof setTimeout === 'function' ? setTimeout(resolve, ms) : resolve()));
 
   const about = of => {
     try {
@@ -39,9 +36,9 @@ module.exports = own => {
 
   // WeChat's storage can encrypt data since base library 2.21.3.
   const encrypts = () => {
-    const version = String(about(host('setStorage')).SDKVersion || '0').split('.').map(Number);
-    return (version[0] * 1000 + (version[1] || 0)) * 1000 + (version[2] || 0) >= 2021003;
+    const version = String(about(host('setStorage')).SDKVersion).split('.');
+    return version.reduce((sum, part) => sum * 1000 + Number(part), 0) >= 2021003;
   };
 
-  return { call: call, pause: pause, has: has, host: host, encrypts: encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
+  return { call, pause, has, host, encrypts, language: () => about(host(has('getAppBaseInfo') ? 'getAppBaseInfo' : 'getSystemInfoSync')).language };
 };

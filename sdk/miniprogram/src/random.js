@@ -7,10 +7,8 @@ module.exports = platform => {
       ? platform.call('getRandomValues', { length: 16 }, 2000).then(answer => answer.randomValues)
       : new Promise(resolve => resolve(platform.host('random').random(16)));
     return bytes.then(given => {
-      const list = new Uint8Array(given);
-      let text = '';
-      for (let n = 0; n < 16; n++) text += (list[n] + 256).toString(16).slice(1);
-      return list.length < 16 ? '' : text;
+      const text = Array.from(new Uint8Array(given), byte => (byte + 256).toString(16).slice(1)).join('');
+      return text.length < 32 ? '' : text.slice(0, 32);
     }).catch(() => '');
   };
   // A source that repeats itself would give all tokens of an installation the same key.

@@ -27,28 +27,30 @@ module.exports = (config, http, session) => {
     else waiting.push(begin);
   });
 
-  const send = (options, sub) => session.ensure().then(held => {
-    if (sub && held.sub !== sub) throw http.fail('user_changed');
-    const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
-    return http.send(Object.assign({}, options, { header: header })).then(answer => ({ answer: answer, held: held }));
-  });
-
-  // Sends a request for one user only, and repeats it at most once.
-  const attempt = (options, sub, replay) => inPlace(() => send(options, sub)).then(sent => {
-    const answer = sent.answer;
-    const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
-    // The app handles a 401 for another reason than the token, such as a missing proof.
-    if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
-    // The issuer looks the session up; other services may have a list of revocations.
-    const listed = error === 'invalid_token' && options.url.indexOf(config.issuer + '/') !== 0;
-    const replaced = session.refuse(sent.held.access, listed);
-    if (options.replay === false) return answer;
-    // The refresh does not wait for a place.
-    return replaced.then(able => (able ? session.ensure().then(() => attempt(options, sent.held.sub, false)) : answer));
-  });
-
   return options => {
-    const answer = session.sub().then(sub => attempt(options, sub, true));
+    // The path of a URL of the issuer, '' for any other URL, and for one that the host may resolve to a path of another service.
+    const address = String(options.url).split(/[?#]/)[0];
+    const path = address.indexOf(config.issuer + '/') || /\.\.|%2e|[\\\s]/i.test(address) ? '' : address.slice(config.issuer.length);
+    // The scopes of /userinfo are those of the token for the APIs.
+    const ensure = () => session.ensure(path !== '' && path !== '/userinfo');
+
+    // Sends the request for one user only, and repeats it at most once.
+    const attempt = (sub, replay) => inPlace(() => ensure().then(held => {
+      if (sub && held.sub !== sub) throw http.fail('user_changed');
+      const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
+      return http.send(Object.assign({}, options, { header })).then(answer => ({ answer, held }));
+    })).then(({ answer, held }) => {
+      const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
+      // The app handles a 401 for another reason than the token, such as a missing proof.
+      if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
+      // The issuer looks the session up; other services may have a list of revocations.
+      const ready = session.refuse(held.access, error === 'invalid_token' && !path);
+      if (options.replay === false) return answer;
+      // The refresh does not wait for a place.
+      return Promise.resolve(ready).then(able => (able ? ensure().then(() => attempt(held.sub, false)) : answer));
+    });
+
+    const answer = session.sub().then(sub => attempt(sub, true));
     // Like wx.request.
     if (options.success || options.fail || options.complete) {
       answer.then(options.success, options.fail || (() => {})).then(options.complete);

@@ -3,7 +3,8 @@
 const claims = require('./claims');
 
 // The signed-in user and the tokens. The record is replaced and never modified, so that a waiting caller can see whether it is still the same:
-//   access, got, ttl   the access token, when it was received and its lifetime, in milliseconds
+//   access, got, ttl   the access token for the APIs, when it was received and its lifetime, in milliseconds
+//   issuer             the same members, of the access token for the issuer, which is requested when it is first needed
 //   refresh, key       the refresh token and its Idempotency-Key, which are created and stored together; '' if it is sent without a key
 //   sub, method        the user and the method of sign-in; they are kept for the next session of the user
 //   pending            the code and the key of a sign-in without an answer yet
@@ -18,14 +19,15 @@ const delay = 10000;
 module.exports = (config, platform, http, store, random, emit) => {
   let record;
   let loading;
-  let renewing;
+  // The renewals that are running or waiting, by whether they are for the issuer.
+  let renewing = {};
   let signing;
   // The storage has an older record.
   let unsaved = false;
-  // An access token that a service rejected before it expired.
-  let refused = '';
+  // The access tokens that a service rejected before they expired.
+  const refused = {};
   // The last pause before a young token was refreshed: the token, when it began, and a promise of its end.
-  let pause = { began: 0 };
+  let pause = {};
   // An operation that began before a logout must not undo it.
   let logouts = 0;
 
@@ -39,41 +41,40 @@ module.exports = (config, platform, http, store, random, emit) => {
     return store.write(next).then(() => { unsaved = unsaved && record !== next; }, () => {});
   };
 
+  const update = members => save(Object.assign({}, record, members));
+
   // The clock only measures elapsed time: if it is set back or far ahead, a token counts as old, never as fresh.
-  const isNewerThan = limit => {
-    const age = Date.now() - record.got;
+  const isNewerThan = (token, limit) => {
+    const age = Date.now() - token.got;
     return age >= 0 && age < limit;
   };
-  const lives = early => !!record.access && record.access !== refused && isNewerThan(record.ttl - early);
-  const fresh = () => lives(Math.min(config.skew * 1000, record.ttl / 2));
+  const lives = (token, early) => !refused[token.access] && isNewerThan(token, token.ttl - early);
 
-  const revoke = token => http.postForm('/revoke', { token: token });
+  // Returns the resource of the issuer's own token (RFC 8707); undefined for the other token, and if that is for the issuer already, as that of a client without APIs.
+  const targetOf = own => {
+    const about = own && record.refresh ? claims(record.access) : {};
+    return String(about.aud) === about.iss ? undefined : about.iss;
+  };
+  const chosen = own => (targetOf(own) ? record.issuer || {} : record);
+  const fresh = own => lives(chosen(own), Math.min(config.skew * 1000, chosen(own).ttl / 2));
+
+  const revoke = token => http.postForm('/revoke', { token });
 
   // Tells the issuer of the tokens in revoke. Failures do not prevent a sign-in: what could not be sent is sent next time.
-  const settle = () => {
-    if (!record.revoke) return Promise.resolve();
-    return Promise.all(record.revoke.map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
-      const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
-      return save(Object.assign({}, record, { revoke: left.length ? left : undefined }));
-    });
-  };
+  const settle = () => Promise.all((record.revoke || []).map(token => revoke(token).then(() => token, err => !err.retryable && token))).then(told => {
+    const left = (record.revoke || []).filter(token => told.indexOf(token) < 0);
+    return told.length ? update({ revoke: left.length ? left : undefined }) : undefined;
+  });
 
-  // Requests tokens, and returns the record of the answer.
-  const ask = (fields, key, old) => http.postForm('/token', fields, key).then(answer => {
-    const got = Date.now();
-    const sub = old ? old.sub : claims(answer.access_token).sub;
-    if (!answer.access_token || !sub) throw http.fail('invalid_response', { retryable: true });
+  // Requests tokens, and returns the parts of the record that the answer changes.
+  const ask = (fields, key) => http.postForm('/token', fields, key).then(answer => {
+    const token = { access: answer.access_token, got: Date.now(), ttl: (answer.expires_in || 300) * 1000 };
+    const sub = claims(token.access).sub;
+    if (!sub) throw http.fail('invalid_response', { retryable: true });
     return random().then(next => ({
-      user: Object.assign({ sub: sub }, claims(answer.id_token)),
-      record: {
-        access: answer.access_token,
-        got: got,
-        ttl: (answer.expires_in || 300) * 1000,
-        refresh: answer.refresh_token || (old && old.refresh),
-        key: answer.refresh_token ? next || undefined : old && old.key,
-        sub: sub,
-        method: old ? old.method : fields.grant_type,
-      },
+      user: Object.assign(claims(answer.id_token), { sub }),
+      token,
+      session: { refresh: answer.refresh_token, key: next || undefined },
     }));
   });
 
@@ -91,16 +92,16 @@ module.exports = (config, platform, http, store, random, emit) => {
   const trade = pending => ask({ grant_type: 'wechat_code', code: pending.code, scope: config.scope, appid: config.appid }, pending.key)
     .catch(err => {
       if (err.retryable || (record.pending || {}).key !== pending.key) throw err;
-      return save(Object.assign({}, record, { pending: undefined })).then(() => { throw err; });
+      return update({ pending: undefined }).then(() => { throw err; });
     });
 
   const freshCode = began => platform.call('login', { timeout: config.timeout }, config.timeout + 5000)
     .then(answer => answer.code || Promise.reject(answer))
-    .catch(cause => { throw http.fail('login_failed', { retryable: true, cause: cause }); })
+    .catch(cause => { throw http.fail('login_failed', { retryable: true, cause }); })
     .then(code => random().then(key => reload().then(() => {
       if (began !== logouts) throw http.fail('signed_out');
-      const mine = { code: code, key: key };
-      const stored = key && !record.pending ? save(Object.assign({}, record, { pending: mine })).then(reload) : Promise.resolve();
+      const mine = { code, key };
+      const stored = key && !record.pending ? update({ pending: mine }).then(reload) : Promise.resolve();
       return stored.then(() => trade(record.pending || mine));
     })));
 
@@ -115,16 +116,16 @@ module.exports = (config, platform, http, store, random, emit) => {
     const asked = credentials
       ? ask({ grant_type: 'password', username: credentials.username, password: credentials.password, scope: config.scope })
       : byCode(began);
-    return asked.then(answer => {
-      const stranger = expected && answer.record.sub !== expected;
-      if (began !== logouts || stranger) revoke(answer.record.refresh || answer.record.access).catch(() => {});
+    return asked.then(({ user, session, token }) => {
+      const stranger = expected && user.sub !== expected;
+      if (began !== logouts || stranger) revoke(session.refresh || token.access).catch(() => {});
       if (began !== logouts) throw http.fail('signed_out');
       if (stranger) return lose();
-      const lost = record.sub === answer.record.sub && record.lost;
-      return save(answer.record).then(() => {
+      const lost = record.sub === user.sub && record.lost;
+      return save(Object.assign({ sub: user.sub, method: credentials ? 'password' : 'wechat_code' }, session, token)).then(() => {
         if (lost) emit('sessionReplaced', lost);
-        if (!expected) emit('change', answer.user);
-        return answer.user;
+        if (!expected) emit('change', user);
+        return user;
       });
     }, err => {
       if (expected && began === logouts && err.code === 'invalid_grant') return lose(err);
@@ -141,7 +142,7 @@ module.exports = (config, platform, http, store, random, emit) => {
     }
     const began = logouts;
     const before = signing ? signing.promise.catch(() => {}) : load();
-    const mine = { what: what, silent: silent };
+    const mine = { what, silent };
     const end = () => { if (signing === mine) signing = undefined; };
     mine.promise = before.then(settle).then(() => {
       if (began !== logouts || (mine.silent && record.out)) throw http.fail('signed_out');
@@ -163,55 +164,66 @@ module.exports = (config, platform, http, store, random, emit) => {
   // The key is stored before it is sent, even if it could not be created or stored when the token was received; of two instances that do so, both send the one that is stored. A token that is sent without a key has '', and never gets one: with a key, a repetition would look like another party's.
   const prepare = () => {
     const held = record;
-    return (held.key === undefined ? random() : Promise.resolve(held.key)).then(key => {
-      if (record === held && (unsaved || key !== held.key)) return save(Object.assign({}, held, { key: key })).then(reload);
+    return Promise.resolve(held.key === undefined ? random() : held.key).then(key => {
+      if (record === held && (unsaved || key !== held.key)) return update({ key }).then(reload);
     });
   };
 
   // The issuer refused the token. If the session may be active for others, it is ended: they may have copied the token.
-  const replace = (held, err) => {
+  const replace = err => {
     const state = err.session_state === 'ended' ? 'ended' : 'unknown';
-    const revoked = state === 'ended' ? record.revoke : (record.revoke || []).concat(held.refresh);
+    const revoke = state === 'ended' ? record.revoke : (record.revoke || []).concat(record.refresh);
     const lost = { status: err.status, session_state: state, request_id: err.request_id };
-    return save({ sub: held.sub, method: held.method, pending: record.pending, lost: lost, revoke: revoked });
+    return save({ sub: record.sub, method: record.method, pending: record.pending, lost, revoke });
   };
 
   // The response counts only if the token is still the stored one. Otherwise the user signed in or out meanwhile, or another instance has stored this response with its key, or a later one.
-  const refresh = held => ask({ grant_type: 'refresh_token', refresh_token: held.refresh }, held.key, held)
-    .then(answer => () => save(Object.assign(answer.record, { pending: record.pending })), err => () => {
-      if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
-      return replace(held, err).then(advance);
-    })
-    .then(conclude => reload().then(() => (record.refresh === held.refresh ? conclude() : advance())));
+  const refresh = own => {
+    const held = record;
+    const target = targetOf(own);
+    const exchange = resource => ask({ grant_type: 'refresh_token', refresh_token: held.refresh, resource }, held.key);
+    return exchange(target)
+      // The client may not have a token for the issuer, so what it may have is used there, too.
+      .catch(err => (err.code === 'invalid_target' ? exchange() : Promise.reject(err)))
+      .then(({ session, token }) => () => update(Object.assign(session, target ? { issuer: token } : token)), err => () => {
+        if (err.code !== 'invalid_grant' || err.status !== 400) throw err;
+        return replace(err).then(() => advance(own));
+      })
+      .then(conclude => reload().then(() => (record.refresh === held.refresh ? conclude() : advance(own))));
+  };
 
   // Refreshes the session or opens a new one, unless the stored token is valid.
-  const advance = () => reload().then(() => {
-    if (record.out || fresh()) return undefined;
+  const advance = own => reload().then(() => {
+    if (record.out || fresh(own)) return undefined;
     if (!record.refresh && record.method !== 'password') return login(undefined, true);
     return settle().then(() => {
-      if (record.out || fresh()) return undefined;
-      return record.refresh ? prepare().then(() => (record.refresh ? refresh(record) : advance())) : lose();
+      if (record.out || fresh(own)) return undefined;
+      return record.refresh ? prepare().then(() => (record.refresh ? refresh(own) : advance(own))) : lose();
     });
   });
 
-  const renew = () => {
-    if (renewing) return renewing;
-    const mine = advance();
-    const end = () => { if (renewing === mine) renewing = undefined; };
-    mine.then(end, end);
-    renewing = mine;
-    return mine;
+  // One renewal at a time: each token is requested with the refresh token that the request before it has returned.
+  const renew = own => {
+    const turns = renewing;
+    if (!turns[own]) {
+      const end = () => { delete turns[own]; };
+      turns[own] = Promise.resolve(turns[!own]).catch(() => {}).then(() => advance(own));
+      turns[own].then(end, end);
+    }
+    return turns[own];
   };
 
-  // Returns the record with an access token that is valid as far as is known.
-  const ensure = () => load().then(() => {
-    if (fresh()) return record;
-    return (record.out && signing ? signing.promise : renew()).then(() => {
+  // Returns the user and an access token that is valid as far as is known: the issuer's own, or the one for the APIs.
+  const ensure = (own, again) => load().then(() => {
+    const held = () => Object.assign({}, record, chosen(own));
+    if (fresh(own)) return held();
+    return (record.out && signing ? signing.promise : renew(own)).then(() => {
       if (!record.access) throw http.fail('signed_out');
-      return record;
+      // A sign-in does not return the token for the issuer.
+      return chosen(own).access || again ? held() : ensure(own, true);
     }, err => {
       // The refresh was early: the old token is still valid.
-      if (err.retryable && lives(0)) return record;
+      if (err.retryable && lives(chosen(own), 0)) return held();
       throw err;
     });
   });
@@ -219,7 +231,8 @@ module.exports = (config, platform, http, store, random, emit) => {
   const logout = () => load().then(() => {
     const token = record.refresh || record.access;
     logouts++;
-    renewing = signing = undefined;
+    renewing = {};
+    signing = undefined;
     return save({ out: true }).then(() => {
       emit('change', null);
       return token ? revoke(token).then(() => true, () => false) : true;
@@ -229,23 +242,22 @@ module.exports = (config, platform, http, store, random, emit) => {
   // Marks an access token that a service refused, and resolves to whether the request can be repeated: at once if there is a newer token or if the refused one can be refreshed now. If the service may have it on a list, a young token is refreshed after a pause, which all callers share, and at most once a minute, so that a service that refuses every token does not cause a refresh for each request.
   const refuse = (access, listed) => {
     const mark = () => {
-      if (access === record.access) refused = access;
+      refused[access] = true;
       return true;
     };
-    if (!listed || access !== record.access || access === refused || !isNewerThan(youth)) return Promise.resolve(mark());
+    if (!listed || access !== record.access || refused[access] || !isNewerThan(record, youth)) return mark();
     if (pause.access !== access) {
-      const now = Date.now();
-      if (Math.abs(now - pause.began) < youth) return Promise.resolve(false);
-      pause = { access: access, began: now, over: platform.pause(delay).then(mark) };
+      if (isNewerThan(pause, youth)) return false;
+      pause = { access, got: Date.now(), over: platform.pause(delay).then(mark) };
     }
     return pause.over;
   };
 
   return {
-    ensure: ensure,
-    login: login,
-    logout: logout,
+    ensure,
+    login,
+    logout,
     sub: () => load().then(() => record.sub),
-    refuse: refuse,
+    refuse,
   };
 };

@@ -18,7 +18,7 @@ module.exports = (platform, key) => {
     : platform.call(name, options, patience);
 
   return {
-    read: () => inTurn(() => plainToo('getStorage', { key: key }).then(found => Object(JSON.parse(found.data))).catch(() => ({}))),
-    write: record => inTurn(() => plainToo('setStorage', { key: key, data: JSON.stringify(record) })),
+    read: () => inTurn(() => plainToo('getStorage', { key }).then(found => Object(JSON.parse(found.data))).catch(() => ({}))),
+    write: record => inTurn(() => plainToo('setStorage', { key, data: JSON.stringify(record) })),
   };
 };

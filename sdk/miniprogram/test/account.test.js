@@ -3,7 +3,7 @@
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { spawnSync } = require('child_process');
-const { setUp, api, fails, turn } = require('./support/fixtures');
+const { setUp, api, account, fails, turn } = require('./support/fixtures');
 const { lost, unsent, refused } = require('./support/issuer');
 
 const who = { username: 'bob', password: 'a few words of his' };
@@ -55,7 +55,7 @@ test('bindPhone() sends the code of the button; a rejected code does not sign th
 test('bindPhone() can be repeated: each code has one key', async () => {
   const { issuer, launch } = setUp();
   const app = launch();
-  await app.auth.getAccessToken();
+  await app.auth.request({ url: account });
   issuer.plan.push(lost, unsent);
   for (let n = 0; n < 2; n++) assert.equal((await fails(app.auth.bindPhone('good'))).retryable, true);
   issuer.good.clear();
@@ -92,7 +92,7 @@ test('errors have codes, and messages in Chinese and English', async () => {
   }
 });
 
-test('a removed listener is not called', async () => {
+test('a removed listener is not called, and can be removed again', async () => {
   const { launch } = setUp();
   const app = launch();
   const heard = [];
@@ -100,9 +100,12 @@ test('a removed listener is not called', async () => {
   await app.auth.login();
   await turn();
   off();
+  const others = [];
+  app.auth.on('change', user => others.push(user && user.sub));
+  off();
   await app.auth.logout();
   await turn();
-  assert.deepEqual(heard, ['ada']);
+  assert.deepEqual([heard, others], [['ada'], [null]]);
 });
 
 test('an error of a listener affects nothing else, and is not hidden', () => {

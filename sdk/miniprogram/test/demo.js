@@ -110,7 +110,8 @@ const walk = async () => {
   assert.equal(second.sub, sub);
   assert.match(page.data.message, new RegExp(sub));
 
-  await step('shows what the issuer says of a phone number', () => page.phone({ detail: {} }), ['/_sim/phone_codes', '/wechat/phone']);
+  await step('requests a token for the issuer, and shows what it says of a phone number', () => page.phone({ detail: {} }),
+    ['/_sim/phone_codes', '/token', '/wechat/phone']);
   assert.match(page.data.message, /over_budget/);
 
   await step('signs out, and stays so', async () => {

@@ -59,6 +59,23 @@ test('a sign-in that is answered after logout() is discarded, and its session is
   assert.equal(device.record().out, true);
 });
 
+test('a call after logout() does not wait for a refresh that is still running', async () => {
+  const { issuer, device, launch } = setUp();
+  const app = launch();
+  await app.auth.getAccessToken();
+  device.ahead += 2 * hour;
+  const slow = gate();
+  issuer.plan.push(slow.hold);
+  app.auth.getAccessToken().catch(() => {});
+  await turn();
+  app.auth.logout();
+  let code;
+  fails(app.auth.getAccessToken()).then(err => { code = err.code; });
+  await turn();
+  assert.equal(code, 'signed_out');
+  slow.open();
+});
+
 test('a logout() while wx.login is running sends no code', async () => {
   const { issuer, device, launch } = setUp();
   const slow = gate();

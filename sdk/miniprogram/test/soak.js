@@ -136,13 +136,14 @@ class Life {
   async call(app) {
     told.calls++;
     const { auth } = app;
-    const work = [() => auth.request({ url: api, method: 'POST', data: 'body' }), () => auth.getAccessToken(), () => auth.request({ url: server.issuer + '/userinfo' })];
+    const at = path => () => auth.request({ url: server.issuer + path });
+    const work = [() => auth.request({ url: api, method: 'POST', data: 'body' }), () => auth.getAccessToken(), at('/userinfo'), at('/account/v1/sessions')];
     let timer;
     const hangs = new Promise(resolve => { timer = setTimeout(resolve, patience, 'hangs'); });
-    const settled = work[Math.floor(random() * 3)]().then(answer => {
+    const settled = work[Math.floor(random() * 4)]().then(answer => {
       told.answered++;
       if (typeof answer === 'string') this.check(answer);
-      else if (answer.data && answer.data.error === 'invalid_token') assert.fail(`${this.name} has a token that its issuer refuses`);
+      else if (answer.data && ['invalid_token', 'insufficient_scope'].includes(answer.data.error)) assert.fail(`${this.name} has a token that its issuer refuses`);
     }, err => {
       assert.ok(err.retryable, `${this.name}: ${err.code} ${err.status} ${err.description}`);
     });

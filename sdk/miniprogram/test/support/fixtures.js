@@ -11,6 +11,7 @@ exports.setUp = (more = {}) => {
 };
 
 exports.api = 'https://api.test/orders';
+exports.account = 'https://login.test/account/v1/me'; // needs a token for the issuer
 exports.hour = 3600 * 1000;
 
 // fails waits for a rejection and returns it.

@@ -1,6 +1,8 @@
 'use strict';
 
-// A strict issuer: only requests with an idempotency key can be repeated; there is no grace period for used refresh tokens, and a code works once. With old it is like an issuer of an earlier version.
+// A strict issuer: only requests with an idempotency key can be repeated; there is no grace period for used refresh
+// tokens, and a code works once. An access token is for the client's APIs or for the issuer. With old it is like an issuer
+// of an earlier version.
 
 const { randomUUID } = require('crypto');
 
@@ -8,8 +10,19 @@ const json = (statusCode, data, header = {}) => ({ statusCode, data, header: Obj
 const refusal = (statusCode, error, more) => json(statusCode, Object.assign({ error, error_description: 'of the issuer', request_id: 'r1' }, more));
 const jwt = claims => ['e30', Buffer.from(JSON.stringify(claims)).toString('base64url'), 'c2ln'].join('.');
 
+const claims = token => {
+  try {
+    return JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+  } catch (err) {
+    return {};
+  }
+};
+
 class Issuer {
   constructor() {
+    this.url = 'https://login.test';
+    this.apis = ['https://api.test']; // the audiences of the client
+    this.apart = true; // the client may have tokens for the issuer, if it has APIs
     this.sessions = [];
     this.requests = []; // {path, form, key, authorization}
     this.ttl = 3600;
@@ -17,7 +30,7 @@ class Issuer {
     this.users = new Map(); // by name
     this.subs = {}; // the sub of a WeChat user; by default the user's name
     this.thefts = 0;
-    this.old = false; // refusals have no session_state, and another key within the grace period ends nothing
+    this.old = false; // refusals have no session_state, another key within the grace period ends nothing, and all tokens are for everything
     this.phones = new Map(); // the keys of phone codes that WeChat has charged for
     this.disabled = false;
     this.plan = []; // what happens to the next requests to the issuer: a function of the real response
@@ -29,15 +42,15 @@ class Issuer {
 
   // Acts as a network: takes the options of wx.request.
   async answer(options) {
-    if (!options.url.startsWith('https://login.test')) return this.service(options);
+    if (!options.url.startsWith(this.url + '/')) return this.service(options);
     const header = Object.fromEntries(Object.entries(options.header || {}).map(([name, value]) => [name.toLowerCase(), value]));
     const request = {
-      path: options.url.slice('https://login.test'.length), key: header['idempotency-key'], authorization: header.authorization,
+      path: options.url.slice(this.url.length).split(/[?#]/)[0], key: header['idempotency-key'], authorization: header.authorization,
       form: header['content-type'] === 'application/x-www-form-urlencoded' ? Object.fromEntries(new URLSearchParams(options.data)) : {},
       json: header['content-type'] === 'application/json' ? JSON.parse(options.data) : undefined,
     };
     this.requests.push(request);
-    const step = request.path === '/userinfo' ? undefined : this.plan.shift();
+    const step = request.path === '/userinfo' || request.path === '/account/v1/me' ? undefined : this.plan.shift();
     return step ? step(() => this.handle(request)) : this.handle(request);
   }
 
@@ -52,10 +65,9 @@ class Issuer {
       this.sessions.filter(s => s.id === form.token.split('.')[1]).forEach(s => { s.ended = true; });
       return json(200, {});
     }
-    if (path === '/userinfo') return this.bearer(request) || json(200, { sub: 'ada', nickname: '小明' });
-    if (path === '/wechat/phone') {
-      return this.bearer(request) || this.phone(request);
-    }
+    if (path === '/userinfo') return this.bearer(request, true) || json(200, { sub: 'ada', nickname: '小明' });
+    if (path === '/wechat/phone') return this.bearer(request) || this.phone(request);
+    if (path === '/account/v1/me') return this.bearer(request) || json(200, { token: request.authorization });
     if (path === '/account/v1/users') {
       if (this.users.has(request.json.username)) return refusal(409, 'username_taken');
       this.users.set(request.json.username, request.json.password);
@@ -65,8 +77,11 @@ class Issuer {
     return { wechat_code: () => this.byCode(request), refresh_token: () => this.refresh(request), password: () => this.byPassword(form) }[form.grant_type]();
   }
 
-  bearer({ authorization }) {
-    return this.good.has(String(authorization).replace('Bearer ', '')) ? undefined : refusal(401, 'invalid_token', {});
+  // Returns the refusal of a request's access token, if it is not valid or, except for some endpoints, not for the issuer.
+  bearer({ authorization }, anyAudience) {
+    const token = String(authorization).replace('Bearer ', '');
+    if (!this.good.has(token)) return refusal(401, 'invalid_token', {});
+    return anyAudience || [].concat(claims(token).aud).includes(this.url) ? undefined : refusal(403, 'insufficient_scope', {});
   }
 
   phone({ form, key }) {
@@ -102,21 +117,27 @@ class Issuer {
     if (!session) return this.refuseToken('unknown');
     if (session.ended) return this.refuseToken('ended');
     if (key && (session.keys[key] || generation) !== generation) return refusal(400, 'invalid_request');
-    if (Number(generation) === session.generation) {
-      session.generation++;
-      session.key = key;
-      session.keys[key] = generation;
-      return this.tokens(session);
+    const rotates = Number(generation) === session.generation;
+    if (rotates || (key && key === session.key && Number(generation) === session.generation - 1)) {
+      if (!this.audience(form.resource)) return refusal(400, 'invalid_target');
+      if (rotates) Object.assign(session, { generation: session.generation + 1, key, keys: { ...session.keys, [key]: generation } });
+      return this.tokens(session, false, form.resource);
     }
-    if (key && key === session.key && Number(generation) === session.generation - 1) return this.tokens(session);
     if (this.old) return this.refuseToken();
     this.thefts++;
     session.ended = true;
     return this.refuseToken('ended');
   }
 
-  tokens(session, signIn) {
-    const access = jwt({ sub: session.sub, sid: session.id, jti: randomUUID() });
+  // Returns the audience of an access token, undefined if the client may not have it.
+  audience(resource = this.apis[0] || this.url) {
+    if (this.old) return [...this.apis, this.url];
+    if (resource === this.url) return this.apart || !this.apis.length ? this.url : undefined;
+    return this.apis.includes(resource) ? resource : undefined;
+  }
+
+  tokens(session, signIn, resource) {
+    const access = jwt({ iss: this.url, aud: this.audience(resource), sub: session.sub, sid: session.id, jti: randomUUID() });
     this.good.add(access);
     return json(200, Object.assign({
       access_token: access, token_type: 'Bearer', expires_in: this.ttl, refresh_token: `rt.${session.id}.${session.generation}`,
@@ -124,7 +145,8 @@ class Issuer {
   }
 
   service({ url, header = {}, data }) {
-    if (!this.good.has(String(header.Authorization).replace('Bearer ', ''))) return json(401, 'no', { 'www-authenticate': 'Bearer error="invalid_token"' });
+    const token = String(header.Authorization).replace('Bearer ', '');
+    if (!this.good.has(token) || (this.apis.length && ![].concat(claims(token).aud).includes(this.apis[0]))) return json(401, 'no', { 'www-authenticate': 'Bearer error="invalid_token"' });
     return json(200, { url, data, token: header.Authorization });
   }
 }
@@ -135,4 +157,4 @@ const unsent = async () => { throw new Error('timeout'); };
 const refused = (status, error, more, header) => async () => Object.assign(refusal(status, error, more), header ? { header } : {});
 const never = () => new Promise(() => {});
 
-module.exports = { Issuer, lost, unsent, refused, never, json, jwt };
+module.exports = { Issuer, lost, unsent, refused, never, json, jwt, claims };
