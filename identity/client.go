@@ -16,7 +16,8 @@ type Client struct {
 	Grants        []string
 	Scopes        []string      // that it may request
 	DefaultScopes []string      // that it gets if it requests none
-	Audience      []string      // "aud" of its access tokens
+	Audience      []string      // the APIs that its access tokens are for; none: this server
+	IsAudience    []string      // the audiences that it is: an API, which may introspect tokens for them
 	Apps          []string      // AppIDs whose codes it may exchange
 	Origins       []string      // web origins whose scripts may call the server
 	RefreshKeys   bool          // strict: every refresh has an idempotency key, a random one for each refresh token
@@ -26,6 +27,10 @@ type Client struct {
 	AbsoluteTTL   time.Duration // lifetime of a session in any case; 0: the server's default
 	CreatedAt     time.Time
 	DisabledAt    time.Time // zero: enabled
+
+	// LegacyAudienceUntil is until when a token request that names no resource gets one token for the client's APIs and
+	// this server, for versions of its program that know nothing else. Zero: never.
+	LegacyAudienceUntil time.Time
 }
 
 // Disabled reports whether all requests of the client are rejected.
@@ -44,6 +49,8 @@ type Clients interface {
 	SetSecret(ctx context.Context, id string, hash []byte) error
 	// SetRefreshKeys sets Client.RefreshKeys. It returns ErrNotFound for an unknown client.
 	SetRefreshKeys(ctx context.Context, id string, on bool) error
+	// SetLegacyAudience sets Client.LegacyAudienceUntil. It returns ErrNotFound for an unknown client.
+	SetLegacyAudience(ctx context.Context, id string, until time.Time) error
 	// Disable disables the client. Its sessions cannot be refreshed while it is disabled. It returns ErrNotFound for
 	// an unknown client.
 	Disable(ctx context.Context, id string) error

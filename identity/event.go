@@ -10,7 +10,7 @@ import (
 const (
 	EventSessionEnded      = "session.ended"
 	EventRefreshRefused    = "refresh.refused"   // a token that its session cannot move on from
-	EventRefreshClock      = "refresh.clock"     // retired at a time that has not come: the clock was set back
+	EventRefreshClock      = "refresh.clock"     // retired at a time to come: the clock was set back
 	EventRefreshAhead      = "refresh.ahead"     // a token newer than its row: the store lost its last commits
 	EventUnionConflict     = "union.conflict"    // a union id that belongs to another user, or changed
 	EventUserBlocked       = "wechat.blocked"    // WeChat classifies a user as a high risk, without naming the user
@@ -20,7 +20,8 @@ const (
 	EventAppTokenGiven     = "wechat.app_token"  // a client received an app's token; logged at most once an hour
 	EventClientCreated     = "client.created"
 	EventClientSecret      = "client.secret_rotated"
-	EventClientRefreshKeys = "client.refresh_keys_set" // Detail: on or off
+	EventClientRefreshKeys = "client.refresh_keys_set"    // Detail: on or off
+	EventLegacyAudience    = "client.legacy_audience_set" // Detail: off, or until
 	EventClientDisabled    = "client.disabled"
 	EventAppAdded          = "app.added" // Detail: platform and app; the next two, too
 	EventAppSecret         = "app.secret_rotated"

@@ -39,6 +39,7 @@ type Session struct {
 	Account       AccountKey // that signed in; zero: by password
 	ClientID      string
 	Scope         string
+	Resources     []string // that the sign-in named (RFC 8707), and all that its tokens may be for; nil: it named none
 	Method        string
 	AuthTime      time.Time
 	Generation    uint32     // of the one refresh token that is current

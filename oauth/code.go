@@ -28,6 +28,9 @@ var (
 	UnsupportedGrantType = newCode("unsupported_grant_type", http.StatusBadRequest)
 	InvalidScope         = newCode("invalid_scope", http.StatusBadRequest)
 
+	// InvalidTarget means that a resource is malformed, or that the client may not have tokens for it (RFC 8707 §2).
+	InvalidTarget = newCode("invalid_target", http.StatusBadRequest)
+
 	// RFC 6749 §4.1.2.1.
 	ServerError            = newCode("server_error", http.StatusInternalServerError)
 	TemporarilyUnavailable = newCode("temporarily_unavailable", http.StatusServiceUnavailable)

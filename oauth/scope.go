@@ -21,8 +21,7 @@ const (
 	ScopeClaims = "claims"
 )
 
-// ScopeAccount lets a first-party client call the account API for its user. Tokens with it have the issuer in "aud"
-// besides the client's audience.
+// ScopeAccount lets a first-party client call the account API for its user.
 const ScopeAccount = "account"
 
 // ScopeWechatAppToken lets a client get the app-level access tokens of its apps. It is for the client itself, never for
@@ -40,6 +39,25 @@ func Scopes() []string {
 		ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone, ScopeOfflineAccess, ScopeRoles, ScopeClaims, ScopeAccount,
 		ScopeWechatAppToken, ScopeWechatData,
 	}
+}
+
+// ServedHere reports whether only this server serves a scope. Access tokens for APIs do not have it.
+func ServedHere(name string) bool {
+	switch name {
+	case ScopeAccount, ScopePhone, ScopeWechatData, ScopeWechatAppToken:
+		return true
+	}
+	return false
+}
+
+// AboutIdentity reports whether a scope requests claims about a user in ID tokens and at userinfo (OpenID Connect Core
+// §5.4). Access tokens for one API that was named do not have it.
+func AboutIdentity(name string) bool {
+	switch name {
+	case ScopeOpenID, ScopeProfile, ScopeEmail, ScopePhone, "address":
+		return true
+	}
+	return false
 }
 
 // maxScopeLength is the maximum length of a scope in bytes.

@@ -45,6 +45,11 @@ func (c cachedClients) SetRefreshKeys(ctx context.Context, id string, on bool) e
 	return c.changed(id, c.Clients.SetRefreshKeys(ctx, id, on))
 }
 
+// SetLegacyAudience implements identity.Clients.
+func (c cachedClients) SetLegacyAudience(ctx context.Context, id string, until time.Time) error {
+	return c.changed(id, c.Clients.SetLegacyAudience(ctx, id, until))
+}
+
 // Disable implements identity.Clients.
 func (c cachedClients) Disable(ctx context.Context, id string) error {
 	return c.changed(id, c.Clients.Disable(ctx, id))

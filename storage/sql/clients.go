@@ -28,6 +28,7 @@ type clientRow struct {
 	Scopes        []string `gorm:"serializer:json"`
 	DefaultScopes []string `gorm:"serializer:json"`
 	Audience      []string `gorm:"serializer:json"`
+	IsAudience    []string `gorm:"serializer:json"`
 	Apps          []string `gorm:"serializer:json"`
 	Origins       []string `gorm:"serializer:json"`
 	RefreshKeys   bool
@@ -37,6 +38,8 @@ type clientRow struct {
 	AbsoluteTTL   int64
 	CreatedAt     int64 `gorm:"autoCreateTime:false"`
 	DisabledAt    *int64
+
+	LegacyAudienceUntil *int64
 }
 
 func (clientRow) TableName() string { return "clients" }
@@ -49,25 +52,26 @@ func (r clientRow) client() identity.Client {
 		WechatClaims: r.WechatClaims, AccessTTL: time.Duration(r.AccessTTL) * time.Millisecond,
 		IdleTTL:     time.Duration(r.IdleTTL) * time.Millisecond,
 		AbsoluteTTL: time.Duration(r.AbsoluteTTL) * time.Millisecond, CreatedAt: instant(&r.CreatedAt),
-		DisabledAt: instant(r.DisabledAt),
+		DisabledAt: instant(r.DisabledAt), IsAudience: r.IsAudience,
+		LegacyAudienceUntil: instant(r.LegacyAudienceUntil),
 	}
 }
 
 // Create implements identity.Clients.
 func (c *Clients) Create(ctx context.Context, client identity.Client) error {
 	if err := storable(slices.Concat([]string{client.ID, client.Name}, client.Grants, client.Scopes,
-		client.DefaultScopes, client.Audience, client.Apps, client.Origins)...); err != nil {
+		client.DefaultScopes, client.Audience, client.IsAudience, client.Apps, client.Origins)...); err != nil {
 		return err
 	}
 	row := clientRow{
 		ID: client.ID, Name: client.Name, Confidential: client.Confidential, SecretHash: client.SecretHash,
 		FirstParty: client.FirstParty,
 		Grants:     list(client.Grants), Scopes: list(client.Scopes), DefaultScopes: list(client.DefaultScopes),
-		Audience: list(client.Audience),
-		Apps:     list(client.Apps), Origins: list(client.Origins), RefreshKeys: client.RefreshKeys,
+		Audience: list(client.Audience), IsAudience: list(client.IsAudience),
+		Apps: list(client.Apps), Origins: list(client.Origins), RefreshKeys: client.RefreshKeys,
 		WechatClaims: client.WechatClaims,
 		AccessTTL:    client.AccessTTL.Milliseconds(), IdleTTL: client.IdleTTL.Milliseconds(),
-		AbsoluteTTL: client.AbsoluteTTL.Milliseconds(),
+		AbsoluteTTL: client.AbsoluteTTL.Milliseconds(), LegacyAudienceUntil: millis(client.LegacyAudienceUntil),
 	}
 	event := identity.Event{Kind: identity.EventClientCreated, ClientID: client.ID}
 	return c.db.withEvent(ctx, event, func(tx *gorm.DB, now time.Time) error {
@@ -123,6 +127,20 @@ func (c *Clients) SetRefreshKeys(ctx context.Context, id string, on bool) error 
 	}
 	return c.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
 		return changed(tx.Exec("UPDATE clients SET refresh_keys = ? WHERE id = ?", on, id))
+	})
+}
+
+// SetLegacyAudience implements identity.Clients.
+func (c *Clients) SetLegacyAudience(ctx context.Context, id string, until time.Time) error {
+	if storable(id) != nil {
+		return identity.ErrNotFound
+	}
+	event := identity.Event{Kind: identity.EventLegacyAudience, ClientID: id, Detail: "off"}
+	if !until.IsZero() {
+		event.Detail = "until " + until.UTC().Format(time.RFC3339)
+	}
+	return c.db.withEvent(ctx, event, func(tx *gorm.DB, _ time.Time) error {
+		return changed(tx.Exec("UPDATE clients SET legacy_audience_until = ? WHERE id = ?", millis(until), id))
 	})
 }
 

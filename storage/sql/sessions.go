@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -23,8 +24,9 @@ func (db *DB) Sessions() *Sessions { return &Sessions{db} }
 // Open implements identity.Sessions.
 func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int64, lifetimes identity.Lifetimes,
 	limit int) (identity.Session, error) {
-	if err := storable(session.ID, session.UserID, session.ClientID, session.Scope, session.Method, session.Device,
-		session.Account.Platform, session.Account.App, session.Account.Subject); err != nil {
+	if err := storable(append(session.Resources, session.ID, session.UserID, session.ClientID, session.Scope,
+		session.Method, session.Device, session.Account.Platform, session.Account.App,
+		session.Account.Subject)...); err != nil {
 		return identity.Session{}, err
 	}
 	session.AuthTime = time.UnixMilli(session.AuthTime.UnixMilli())
@@ -50,11 +52,11 @@ func (s *Sessions) Open(ctx context.Context, session identity.Session, epoch int
 // is done: a change that disables the user is either committed before and seen here, or comes after and sees the
 // session.
 const openSession = `WITH clock AS (SELECT {clock} AS now)
-	INSERT INTO sessions (id, user_id, account_platform, account_app, account_subject, client_id, scope, method,
-		auth_time, generation, rotations,
+	INSERT INTO sessions (id, user_id, account_platform, account_app, account_subject, client_id, scope, resources,
+		method, auth_time, generation, rotations,
 		opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device)
 	SELECT CAST(? AS TEXT), users.id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
-		CAST(? AS TEXT), CAST(? AS TEXT),
+		CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT),
 		CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS {bytes}), CAST(? AS {bytes}), CAST(? AS {bytes}),
 		now + CAST(? AS BIGINT),
 		now + CAST(? AS BIGINT), now, CAST(? AS TEXT)
@@ -67,14 +69,19 @@ func (s *Sessions) insert(ctx context.Context, session identity.Session, epoch i
 	if session.Account != (identity.AccountKey{}) {
 		platform, app, subject = &session.Account.Platform, &session.Account.App, &session.Account.Subject
 	}
+	var resources *string
+	if session.Resources != nil {
+		joined := strings.Join(session.Resources, " ")
+		resources = &joined
+	}
 	var openedBy any // NULL, since an empty value would have to be unique
 	if len(session.OpenedBy) > 0 {
 		openedBy = session.OpenedBy
 	}
 	var now int64
 	err := s.db.hot.openSession.row(ctx, []any{&now}, append(s.db.clockValue(),
-		session.ID, platform, app, subject, session.ClientID, session.Scope, session.Method,
-		session.AuthTime.UnixMilli(),
+		session.ID, platform, app, subject, session.ClientID, session.Scope, resources,
+		session.Method, session.AuthTime.UnixMilli(),
 		session.Generation, encodeRotations(session.Rotations), openedBy, session.SecretHash[:],
 		min(lifetimes.Idle, lifetimes.Absolute).Milliseconds(),
 		lifetimes.Absolute.Milliseconds(), session.Device, session.UserID, epoch)...)
@@ -223,6 +230,7 @@ type sessionRow struct {
 	AccountSubject  *string
 	ClientID        string
 	Scope           string
+	Resources       *string // space-separated
 	Method          string
 	AuthTime        int64
 	Generation      int64
@@ -238,14 +246,14 @@ type sessionRow struct {
 }
 
 // sessionColumns are in the order of targets.
-const sessionColumns = `id, user_id, account_platform, account_app, account_subject, client_id, scope, method,
-	auth_time, generation, rotations,
+const sessionColumns = `id, user_id, account_platform, account_app, account_subject, client_id, scope, resources,
+	method, auth_time, generation, rotations,
 	opened_by, secret_hash, idle_expires_at, expires_at, last_seen_at, device, ended_at, end_reason`
 
 func (r *sessionRow) targets() []any {
 	return []any{
-		&r.ID, &r.UserID, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.ClientID, &r.Scope, &r.Method,
-		&r.AuthTime, &r.Generation,
+		&r.ID, &r.UserID, &r.AccountPlatform, &r.AccountApp, &r.AccountSubject, &r.ClientID, &r.Scope, &r.Resources,
+		&r.Method, &r.AuthTime, &r.Generation,
 		&r.Rotations, &r.OpenedBy, &r.SecretHash, &r.IdleExpiresAt, &r.ExpiresAt, &r.LastSeenAt, &r.Device,
 		&r.EndedAt, &r.EndReason,
 	}
@@ -266,6 +274,9 @@ func (r *sessionRow) session() (identity.Session, error) {
 		SecretHash:    [32]byte(r.SecretHash),
 		IdleExpiresAt: instant(&r.IdleExpiresAt), ExpiresAt: instant(&r.ExpiresAt), LastSeenAt: instant(&r.LastSeenAt),
 		Device: r.Device, EndedAt: instant(r.EndedAt), EndReason: r.EndReason,
+	}
+	if r.Resources != nil {
+		session.Resources = strings.Fields(*r.Resources)
 	}
 	if r.AccountPlatform != nil && r.AccountApp != nil && r.AccountSubject != nil {
 		session.Account = identity.AccountKey{Platform: *r.AccountPlatform, App: *r.AccountApp,

@@ -20,6 +20,7 @@ func clients() []testCase {
 		{"an unknown client is not found", unknownClient},
 		{"a new secret replaces the old one", clientSecretIsReplaced},
 		{"a client becomes strict and lenient again", clientRefreshKeys},
+		{"a client is served by the old rule for audiences until a date", clientLegacyAudience},
 		{"a disabled client is reported as disabled", clientIsDisabled},
 		{"the list has every client, ordered by id", listOfClients},
 	}
@@ -55,6 +56,7 @@ func clientIsFound(t *testing.T, f fixture) {
 		Scopes:        []string{"openid", "profile", "https://api.example.com/read"},
 		DefaultScopes: []string{"openid"},
 		Audience:      []string{"https://b.example.com", "https://a.example.com"},
+		IsAudience:    []string{"https://c.example.com"},
 		Apps:          []string{"wx1", "wx2"},
 		Origins:       []string{"https://app.example.com", "http://localhost:3000"},
 		RefreshKeys:   true,
@@ -62,6 +64,8 @@ func clientIsFound(t *testing.T, f fixture) {
 		AccessTTL:     90 * time.Second,
 		IdleTTL:       36 * time.Hour,
 		AbsoluteTTL:   365 * 24 * time.Hour,
+
+		LegacyAudienceUntil: time.UnixMilli(1893456000000),
 	}
 	require.NoError(t, f.Clients.Create(t.Context(), client))
 	found := f.client(t, client.ID)
@@ -78,10 +82,11 @@ func bareClientIsFound(t *testing.T, f fixture) {
 	require.False(t, found.RefreshKeys)
 	require.False(t, identity.SecretMatches(found.SecretHash, ""))
 	for _, list := range [][]string{found.Grants, found.Scopes, found.DefaultScopes, found.Audience,
-		found.Apps, found.Origins} {
+		found.IsAudience, found.Apps, found.Origins} {
 		require.Empty(t, list)
 	}
 	require.Zero(t, found.AccessTTL+found.IdleTTL+found.AbsoluteTTL)
+	require.Zero(t, found.LegacyAudienceUntil)
 }
 
 func clientIsTaken(t *testing.T, f fixture) {
@@ -113,6 +118,7 @@ func unknownClient(t *testing.T, f fixture) {
 	require.ErrorIs(t, err, identity.ErrNotFound)
 	require.ErrorIs(t, f.Clients.SetSecret(t.Context(), id, identity.HashSecret("new")), identity.ErrNotFound)
 	require.ErrorIs(t, f.Clients.SetRefreshKeys(t.Context(), id, true), identity.ErrNotFound)
+	require.ErrorIs(t, f.Clients.SetLegacyAudience(t.Context(), id, time.UnixMilli(1)), identity.ErrNotFound)
 	require.ErrorIs(t, f.Clients.Disable(t.Context(), id), identity.ErrNotFound)
 }
 
@@ -139,6 +145,19 @@ func clientRefreshKeys(t *testing.T, f fixture) {
 	require.NoError(t, err)
 	require.Equal(t, identity.EventClientRefreshKeys, events[0].Kind)
 	require.Equal(t, []string{"off", "on"}, []string{events[0].Detail, events[1].Detail})
+}
+
+func clientLegacyAudience(t *testing.T, f fixture) {
+	client, bystander := f.newClient(t), f.newClient(t)
+	for _, until := range []time.Time{time.UnixMilli(1893456000000), {}} {
+		require.NoError(t, f.Clients.SetLegacyAudience(t.Context(), client.ID, until))
+		require.Equal(t, until, f.client(t, client.ID).LegacyAudienceUntil)
+		require.Zero(t, f.client(t, bystander.ID).LegacyAudienceUntil)
+	}
+	events, err := f.Events.List(t.Context(), identity.EventsOf{ClientID: client.ID}, 2)
+	require.NoError(t, err)
+	require.Equal(t, identity.EventLegacyAudience, events[0].Kind)
+	require.Equal(t, []string{"off", "until 2030-01-01T00:00:00Z"}, []string{events[0].Detail, events[1].Detail})
 }
 
 func clientIsDisabled(t *testing.T, f fixture) {

@@ -191,7 +191,8 @@ func hostileClients(t *testing.T, f fixture) {
 		list := []string{text, "between", text + text}
 		client := identity.Client{
 			ID: newName() + text, Name: text, Grants: list, Scopes: list, DefaultScopes: list, Audience: list,
-			Apps: list, Origins: list,
+			IsAudience: list,
+			Apps:       list, Origins: list,
 		}
 		err := f.Clients.Create(t.Context(), client)
 		found, missing := f.Clients.Find(t.Context(), client.ID)

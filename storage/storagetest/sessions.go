@@ -90,6 +90,7 @@ func sessionIsFound(t *testing.T, f fixture) {
 	user, _ := f.findOrCreate(t, external)
 	want := newSession(user, f.newClient(t))
 	want.Account, want.Method = external.AccountKey, identity.PlatformWechat
+	want.Resources = []string{"https://orders.example.com", "urn:example:stock"}
 	want.OpenedBy = bytes.Repeat([]byte{0, 0xff}, 16)
 	want.AuthTime = f.now(t).Add(-time.Hour).Truncate(time.Millisecond) // of the original request
 
