@@ -30,54 +30,104 @@ type Bearer struct {
 var (
 	errInvalidToken = oauth.NewError(oauth.InvalidToken,
 		"The access token is invalid, expired, or its session has ended.")
-	errNoAccountScope = &oauth.Error{
-		Code: oauth.InsufficientScope,
-		Description: "This needs a token of a signed-in user, issued for this server to a first-party client, " +
-			"with the scope account.",
-		Scope: oauth.ScopeAccount,
+	errNotFirstParty = &oauth.Error{
+		Code:        oauth.InsufficientScope,
+		Description: "The account API is only for first-party clients.",
+		Scope:       oauth.ScopeAccount,
 	}
 )
+
+// notForIssuer is not invalid_token, which RFC 9068 §4 requires: that would make the client refresh its token, which
+// does not help.
+func notForIssuer(scope string) *oauth.Error {
+	return &oauth.Error{
+		Code: oauth.InsufficientScope,
+		Description: "The access token is for an API, not for this server. Request one with the parameter resource, " +
+			"whose value is the issuer.",
+		Scope: scope,
+	}
+}
+
+func lacksScope(scope string) *oauth.Error {
+	return &oauth.Error{Code: oauth.InsufficientScope, Description: "The access token lacks the scope " + scope + ".",
+		Scope: scope}
+}
 
 // Check returns the user who is calling. It returns oauth.InvalidToken if the token is not valid or is a client's own,
 // and oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Check(ctx context.Context, token string) (Caller, error) {
-	bearer, err := s.UserBearer(ctx, token)
+	bearer, err := s.validUserBearer(ctx, token)
 	if err != nil {
 		return Caller{}, err
 	}
 	return callerOf(bearer.Claims), nil
 }
 
-// CheckAccount returns the user who is calling the account API. The token must be issued for this server, so that an
-// API cannot use a token that it received, and its client must still be a first-party client. It returns
-// oauth.InvalidToken if the token is not valid or is a client's own, oauth.InsufficientScope if it is not a token for
-// the account API, and oauth.TemporarilyUnavailable if the store fails.
+// CheckAccount returns the user who is calling the account API, with the scope of the session: a token for this server
+// has no scope email, which only the account API and userinfo know. It returns the errors of [Service.UserBearer], and
+// oauth.InsufficientScope if the token's client is not, or no longer, a first-party client.
 func (s *Service) CheckAccount(ctx context.Context, token string) (Caller, error) {
-	bearer, err := s.UserBearer(ctx, token)
-	claims := bearer.Claims
+	bearer, err := s.UserBearer(ctx, token, oauth.ScopeAccount)
 	switch {
 	case err != nil:
 		return Caller{}, err
-	case !oauth.HasScope(claims.Scope, oauth.ScopeAccount) || !slices.Contains(claims.Audience, claims.Issuer) ||
-		!bearer.Client.FirstParty:
-		return Caller{}, errNoAccountScope
+	case !bearer.Client.FirstParty:
+		return Caller{}, errNotFirstParty
 	}
-	return callerOf(claims), nil
+	caller := callerOf(bearer.Claims)
+	caller.Scope = bearer.Session.Scope
+	return caller, nil
 }
 
-// UserBearer returns a user's valid access token. It returns oauth.InvalidToken if the token is not valid or is a
-// client's own, and oauth.TemporarilyUnavailable if the store fails.
-func (s *Service) UserBearer(ctx context.Context, token string) (Bearer, error) {
-	claims, err := s.issuer.ReadAccessToken(token)
-	if err != nil || claims.Session == "" {
+// UserBearer is like [Service.Bearer], but returns oauth.InvalidToken if the token is a client's own.
+func (s *Service) UserBearer(ctx context.Context, token, scope string) (Bearer, error) {
+	bearer, err := s.validUserBearer(ctx, token)
+	if err != nil {
+		return Bearer{}, err
+	}
+	return bearer, s.checkOwn(bearer, scope)
+}
+
+// Bearer returns a valid access token for this server that has a scope, a user's or a client's own. An API must not be
+// able to use a token that it received here (RFC 9068 §4). Bearer returns oauth.InvalidToken if the token is not valid,
+// oauth.InsufficientScope if it is only for others or lacks the scope, and oauth.TemporarilyUnavailable if the store
+// fails.
+func (s *Service) Bearer(ctx context.Context, token, scope string) (Bearer, error) {
+	bearer, err := s.validBearer(ctx, token)
+	if err != nil {
+		return Bearer{}, err
+	}
+	return bearer, s.checkOwn(bearer, scope)
+}
+
+// checkOwn returns oauth.InsufficientScope if a token is only for others or lacks the scope. Tokens for an API never
+// have a scope of this server, except those that servers of earlier versions issued. They are accepted from a client
+// with LegacyAudienceUntil, so that its users notice nothing while the servers are replaced.
+func (s *Service) checkOwn(bearer Bearer, scope string) error {
+	claims := bearer.Claims
+	own := slices.Contains(claims.Audience, claims.Issuer)
+	switch {
+	case !own && bearer.Client.LegacyAudienceUntil.IsZero():
+		return notForIssuer(scope)
+	case !oauth.HasScope(claims.Scope, scope):
+		return lacksScope(scope)
+	case !own || len(claims.Audience) > 1:
+		s.meter.LegacyAudienceUsed(claims.ClientID)
+	}
+	return nil
+}
+
+// validUserBearer returns a user's valid access token for any audience.
+func (s *Service) validUserBearer(ctx context.Context, token string) (Bearer, error) {
+	bearer, err := s.validBearer(ctx, token)
+	if err == nil && bearer.Claims.Session == "" {
 		return Bearer{}, errInvalidToken
 	}
-	return s.bearerOf(ctx, claims)
+	return bearer, err
 }
 
-// Bearer returns a valid access token, a user's or a client's own. It returns oauth.InvalidToken if the token is not
-// valid, and oauth.TemporarilyUnavailable if the store fails.
-func (s *Service) Bearer(ctx context.Context, token string) (Bearer, error) {
+// validBearer returns a valid access token for any audience. Its errors are those of Bearer but InsufficientScope.
+func (s *Service) validBearer(ctx context.Context, token string) (Bearer, error) {
 	claims, err := s.issuer.ReadAccessToken(token)
 	if err != nil {
 		return Bearer{}, errInvalidToken

@@ -36,11 +36,11 @@ var errPublicClient = &oauth.Error{
 }
 
 // Introspect describes a token to its client and to the APIs that it is for; for all others it is inactive (RFC 7662
-// §2.2, §4). An API is a confidential client whose id is in the token's "aud": a client's record may list that id as
-// an audience besides the API's URL. Introspection changes nothing: a retired refresh token neither rotates nor counts
-// as stolen. r must have its PostForm parsed. Introspect returns oauth.InvalidClient if the caller does not
-// authenticate or is a public client, oauth.InvalidRequest if the token is missing or there are two kinds of client
-// authentication, and oauth.TemporarilyUnavailable if the store fails.
+// §2.2, §4). An API is a confidential client whose record lists the audiences that it is, or whose id is an audience.
+// Introspection changes nothing: a retired refresh token neither rotates nor counts as stolen. r must have its PostForm
+// parsed. Introspect returns oauth.InvalidClient if the caller does not authenticate or is a public client,
+// oauth.InvalidRequest if the token is missing or there are two kinds of client authentication, and
+// oauth.TemporarilyUnavailable if the store fails.
 func (s *Service) Introspect(ctx context.Context, r *http.Request) (Introspection, error) {
 	asking, err := s.clients.Authenticate(ctx, r)
 	if err != nil {
@@ -70,7 +70,8 @@ func (s *Service) introspectAccessToken(ctx context.Context, asking clients.Clie
 	if err != nil {
 		return Introspection{}, err
 	}
-	if claims.ClientID != asking.ID && !slices.Contains(claims.Audience, asking.ID) {
+	isAudience := func(audience string) bool { return audience != claims.Issuer && asking.Is(audience) }
+	if claims.ClientID != asking.ID && !slices.ContainsFunc(claims.Audience, isAudience) {
 		return Introspection{}, errInvalidToken
 	}
 	if _, err := s.bearerOf(ctx, claims); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/lingpai/lingpai/tokens"
 )
 
-// Config holds the dependencies of a Service. All fields are required.
+// Config holds the dependencies of a Service. All fields but Meter are required.
 type Config struct {
 	Clients  *clients.Registry
 	Users    identity.Users
@@ -19,7 +19,20 @@ type Config struct {
 	Sessions identity.Sessions
 	Issuer   *tokens.Issuer
 	Rotation tokens.RotationPolicy
+	Meter    Meter // nil: nothing is counted
 }
+
+// Meter counts events for metrics.
+type Meter interface {
+	// LegacyAudienceUsed counts a request to this server with a token that is also for an API; see
+	// identity.Client.LegacyAudienceUntil.
+	LegacyAudienceUsed(clientID string)
+}
+
+// noMeter counts nothing.
+type noMeter struct{}
+
+func (noMeter) LegacyAudienceUsed(string) {}
 
 // Service checks tokens. It is safe for concurrent use.
 type Service struct {
@@ -29,14 +42,18 @@ type Service struct {
 	sessions    identity.Sessions
 	issuer      *tokens.Issuer
 	rotation    tokens.RotationPolicy
+	meter       Meter
 	revocations *tokens.Revocations
 }
 
 // New returns a Service.
 func New(c Config) *Service {
+	if c.Meter == nil {
+		c.Meter = noMeter{}
+	}
 	return &Service{
 		clients: c.Clients, users: c.Users, profiles: c.Profiles, sessions: c.Sessions, issuer: c.Issuer,
-		rotation: c.Rotation, revocations: tokens.NewRevocations(c.Issuer),
+		rotation: c.Rotation, meter: c.Meter, revocations: tokens.NewRevocations(c.Issuer),
 	}
 }
 

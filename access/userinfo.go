@@ -22,8 +22,7 @@ func (s *Service) UserInfo(ctx context.Context, token string) (UserInfo, error) 
 		return UserInfo{}, err
 	}
 	if !oauth.HasScope(caller.Scope, oauth.ScopeOpenID) {
-		return UserInfo{}, &oauth.Error{Code: oauth.InsufficientScope,
-			Description: "The access token lacks the scope openid.", Scope: oauth.ScopeOpenID}
+		return UserInfo{}, lacksScope(oauth.ScopeOpenID)
 	}
 	user, err := s.users.Find(ctx, caller.UserID)
 	switch {

@@ -59,7 +59,7 @@ func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Pr
 	if !oauth.HasScope(c.Scope, oauth.ScopeEmail) {
 		if profile.Email != "" {
 			return Me{}, oauth.NewError(oauth.InvalidRequest,
-				"Setting email needs an access token with the scope email.")
+				"Setting email needs a sign-in with the scope email.")
 		}
 		known, err := a.profiles.Find(ctx, user.ID)
 		if err != nil {
@@ -73,7 +73,7 @@ func (a *Accounts) SetProfile(ctx context.Context, c Caller, profile identity.Pr
 	return a.me(ctx, c, user)
 }
 
-// me returns only what the caller's scope allows, because other servers may receive the token.
+// me returns only what the caller's scope allows.
 func (a *Accounts) me(ctx context.Context, c Caller, user identity.User) (Me, error) {
 	held, err := a.gather(ctx, user)
 	if err != nil {

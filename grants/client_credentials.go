@@ -16,10 +16,11 @@ func (m *Manager) clientCredentials(_ context.Context, r request) (tokens.Set, e
 	if err != nil {
 		return tokens.Set{}, err
 	}
-	if scope == oauth.ScopeWechatAppToken || scope == oauth.ScopeWechatData {
-		return m.issuer.IssueToClientForIssuer(r.Client.Client, scope)
+	target, err := m.issuer.Target(r.target(scope, scope))
+	if err != nil {
+		return tokens.Set{}, err
 	}
-	return m.issuer.IssueToClient(r.Client.Client, scope)
+	return m.issuer.IssueToClient(r.Client.Client, target)
 }
 
 // ownScope returns the scope that a client gets for itself. It rejects an explicit request for a scope about a user,

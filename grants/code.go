@@ -34,6 +34,10 @@ func (m *Manager) platformCode(grantType string, platform signin.Platform) grant
 		if err := wechatdata.CheckExtras(r.Parameters); err != nil {
 			return tokens.Set{}, err
 		}
+		var err error
+		if r.Target, err = m.userTarget(r, r.Scope, identity.Session{Scope: r.Scope}); err != nil {
+			return tokens.Set{}, err
+		}
 		appID, err := r.Client.App(r.Parameters.Get("appid"), platform.Owns)
 		if err != nil {
 			return tokens.Set{}, err
@@ -100,7 +104,8 @@ func (m *Manager) authorize(ctx context.Context, r codeRequest) (tokens.Authoriz
 	notices := m.enrich(ctx, r, person, exchange.Recalled)
 	return tokens.Authorization{
 		Client: r.Client.Client, User: person.User, Account: person.Account, UnionID: person.Login.UnionID,
-		Scope: r.Scope, Method: r.code.Platform.Name(), AuthTime: person.AuthTime, Device: r.Device,
+		Scope: r.Scope, Resource: r.Resource, Target: r.Target, Method: r.code.Platform.Name(),
+		AuthTime: person.AuthTime, Device: r.Device,
 	}, notices, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
@@ -37,7 +38,8 @@ func (m *Manager) repeated(ctx context.Context, r codeRequest) (tokens.Set, bool
 	}
 	opened := session.LastSeenAt // until the first refresh
 	if !session.Active(now) || session.Generation != 0 || now.Sub(opened) > repeatLifetime ||
-		session.Scope != r.Scope || session.Account.App != r.code.AppID {
+		session.Scope != r.Scope || strings.Join(session.Resources, " ") != r.Resource ||
+		session.Account.App != r.code.AppID {
 		return tokens.Set{}, true, errCodeReused
 	}
 	authorization, err := m.reauthorize(ctx, r.request, session)
@@ -67,6 +69,6 @@ func (m *Manager) reauthorize(ctx context.Context, r request, session identity.S
 	}
 	return tokens.Authorization{
 		Client: r.Client.Client, User: user, Account: session.Account, UnionID: account.UnionID, Scope: session.Scope,
-		Method: session.Method, AuthTime: session.AuthTime,
+		Target: r.Target, Method: session.Method, AuthTime: session.AuthTime,
 	}, nil
 }

@@ -138,7 +138,7 @@ func (m *Manager) answer(ctx context.Context, name string, grant grant, r reques
 		return tokens.Set{}, oauth.NewError(oauth.UnauthorizedClient,
 			"The client is not registered for this grant_type.")
 	}
-	r.Scope = r.Parameters.Get("scope")
+	r.Scope, r.Resource = r.Parameters.Get("scope"), r.Parameters.Get("resource")
 	if name != oauth.GrantRefreshToken {
 		var err error
 		if r.Scope, err = r.Client.Scope(name, r.Scope); err != nil {
@@ -146,6 +146,14 @@ func (m *Manager) answer(ctx context.Context, name string, grant grant, r reques
 		}
 	}
 	return grant(ctx, r)
+}
+
+// userTarget returns what the access token of a session is for, or of a sign-in, whose session has only a scope so far.
+// scope is the part of the session's scope that is requested.
+func (m *Manager) userTarget(r request, scope string, session identity.Session) (tokens.Target, error) {
+	target := r.target(session.Scope, scope)
+	target.Resources, target.Legacy = session.Resources, m.now().Before(r.Client.LegacyAudienceUntil)
+	return m.issuer.Target(target)
 }
 
 // issue opens a session for an authenticated user. It returns identity.ErrExists if a duplicate request has opened

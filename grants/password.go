@@ -15,12 +15,16 @@ func (m *Manager) password(ctx context.Context, r request) (tokens.Set, error) {
 	if username == "" || secret == "" {
 		return tokens.Set{}, oauth.NewError(oauth.InvalidRequest, "username and password are both required.")
 	}
+	var err error
+	if r.Target, err = m.userTarget(r, r.Scope, identity.Session{Scope: r.Scope}); err != nil {
+		return tokens.Set{}, err
+	}
 	user, err := m.signIn.Password(ctx, r.signIn(), username, secret)
 	if err != nil {
 		return tokens.Set{}, err
 	}
 	return m.issue(ctx, tokens.Authorization{
-		Client: r.Client.Client, User: user, Scope: r.Scope, Method: identity.MethodPassword,
-		AuthTime: m.now(), Device: r.Device,
+		Client: r.Client.Client, User: user, Scope: r.Scope, Resource: r.Resource, Target: r.Target,
+		Method: identity.MethodPassword, AuthTime: m.now(), Device: r.Device,
 	})
 }

@@ -55,8 +55,12 @@ func (m *Manager) apply(ctx context.Context, r request, presented access.Refresh
 	if err != nil {
 		return tokens.Set{}, true, err
 	}
+	target, err := m.userTarget(r, scope, session)
+	if err != nil {
+		return tokens.Set{}, true, err
+	}
 	set, err := m.issuer.Renew(ctx, tokens.Renewal{
-		Client: r.Client.Client, Session: session, Now: presented.Now, Scope: scope,
+		Client: r.Client.Client, Session: session, Now: presented.Now, Scope: scope, Target: target,
 		WithIDToken: oauth.HasScope(r.Scope, oauth.ScopeOpenID), // only if this request asks for it
 	})
 	if err != nil {

@@ -20,7 +20,8 @@ const (
 	newPassword = "a tortoise that plays chess"
 )
 
-// newAccountEnv has a first-party mini-program, "own", in which people look after their accounts.
+// newAccountEnv has a first-party mini-program, "own", in which people look after their accounts. It has no API, so its
+// tokens are for the server.
 func newAccountEnv(t testing.TB, options ...option) *env {
 	t.Helper()
 	w := newEnv(t, options...)
@@ -31,7 +32,7 @@ func newAccountEnv(t testing.TB, options ...option) *env {
 func (w records) addOwn(id string, change func(*identity.Client)) {
 	w.t.Helper()
 	client := publicClient(id, oauth.GrantWechatCode, oauth.GrantPassword, oauth.GrantRefreshToken)
-	client.FirstParty, client.Apps = true, []string{testApp, otherApp}
+	client.FirstParty, client.Apps, client.Audience = true, []string{testApp, otherApp}, nil
 	client.Scopes = []string{"openid", "profile", "email", "phone", "account"}
 	client.DefaultScopes = client.Scopes
 	if change != nil {

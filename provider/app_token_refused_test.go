@@ -26,8 +26,8 @@ func (w records) session(t *testing.T, client, scope string, audience ...string)
 	require.NoError(t, err)
 	record, err := w.database.Clients().Find(ctx, client)
 	require.NoError(t, err)
-	record.Audience = append(audience, record.Audience[len(audience):]...)
-	set, err := w.mint().Issue(ctx, tokens.Authorization{Client: record, User: user, Scope: scope,
+	target := tokens.Target{Audience: append(audience, record.Audience[len(audience):]...), Scope: scope}
+	set, err := w.mint().Issue(ctx, tokens.Authorization{Client: record, User: user, Scope: scope, Target: target,
 		Method: identity.MethodPassword, AuthTime: w.clock.Now()})
 	require.NoError(t, err)
 	return set
@@ -53,7 +53,7 @@ func TestWhoGetsNoAppToken(t *testing.T) {
 		client, err := w.database.Clients().Find(ctx, id)
 		require.NoError(t, err)
 		client.Audience = audience
-		set, err := issuer.IssueToClient(client, scope)
+		set, err := issuer.IssueToClient(client, tokens.Target{Audience: client.Audience, Scope: scope})
 		require.NoError(t, err)
 		return set.AccessToken
 	}

@@ -34,6 +34,7 @@ type metadata struct {
 	ClaimsParameter      bool     `json:"claims_parameter_supported"`
 	RequestParameter     bool     `json:"request_parameter_supported"`
 	RequestURIParameter  bool     `json:"request_uri_parameter_supported"` // the default is true
+	ResourceIndicators   bool     `json:"resource_indicators_supported"`   // RFC 8707; the name is not registered
 	ServiceDocumentation string   `json:"service_documentation"`
 }
 
@@ -60,6 +61,7 @@ func metadataJSON(issuer string) []byte {
 			"preferred_username", "name", "nickname", "picture", "gender", "locale", "updated_at", "email",
 			"email_verified",
 			"phone_number", "phone_number_verified", "phone_number_seen_at"},
+		ResourceIndicators:   true,
 		ServiceDocumentation: "https://github.com/lingpai/lingpai",
 	})
 	return body

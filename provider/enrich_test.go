@@ -16,11 +16,12 @@ import (
 	"github.com/lingpai/lingpai/wechat/wechattest"
 )
 
-// shop adds a mini-program that may request all data of a user, and returns the form of a sign-in.
+// shop adds a mini-program without an API that may request all data of a user, and returns the form of a sign-in.
 func (w records) shop(budget int) form {
 	w.t.Helper()
 	ctx := context.Background()
 	client := publicClient("shop", oauth.GrantWechatCode, oauth.GrantRefreshToken)
+	client.Audience = nil
 	require.NoError(w.t, w.database.Clients().Create(ctx, client))
 	require.NoError(w.t, w.database.Apps().SetPhoneBudget(ctx, identity.PlatformWechat, testApp, budget))
 	return form{"grant_type": oauth.GrantWechatCode, "client_id": "shop", "scope": "openid profile phone"}

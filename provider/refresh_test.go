@@ -148,8 +148,9 @@ func TestRefreshScope(t *testing.T) {
 	requireTokens(t, narrow)
 	require.Equal(t, "api", claimsOf(t, narrow.text("access_token"))["scope"])
 	requireError(t, w.userinfo(narrow.text("access_token")), http.StatusForbidden, "insufficient_scope")
-	full := w.token(refreshForm(narrow.text("refresh_token")).with("resource", "https://evil.example", "audience",
-		"https://evil.example"))
+	evil := refreshForm(narrow.text("refresh_token")).with("audience", "https://evil.example")
+	requireError(t, w.token(evil.with("resource", "https://evil.example")), http.StatusBadRequest, "invalid_target")
+	full := w.token(evil)
 	requireTokens(t, full)
 	require.Equal(t, "api openid", claimsOf(t, full.text("access_token"))["scope"])
 	require.Equal(t, testAudience, claimsOf(t, full.text("access_token"))["aud"])

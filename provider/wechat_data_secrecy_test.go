@@ -59,7 +59,7 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 	signIn := func(scope string) answer {
 		code := w.code("alice")
 		a := say(w.token(w.wechatCode("alice").with("code", code, "client_id", "web", "scope", scope,
-			":Idempotency-Key", testKey+code)))
+			"resource", w.issuer, ":Idempotency-Key", testKey+code)))
 		requireTokens(t, a)
 		say(w.token(form{"grant_type": "wechat_code", "client_id": "web", "code": code})) // used up
 		secrets = append(secrets, code)
@@ -76,7 +76,8 @@ func TestNoSessionKeyLeavesTheServer(t *testing.T) {
 	w.everyDataFlow(w.backEndToken("service"), form{"user": sub}, say)
 	secrets = append(secrets, w.everySignIn(say)...)
 	say(w.userinfo(token))
-	say(w.token(refreshForm(signedIn.text("refresh_token")).with("client_id", "web")))
+	say(w.userinfo(say(w.token(refreshForm(signedIn.text("refresh_token")).with("client_id", "web"))).text(
+		"access_token")))
 	say(w.introspect(token))
 	for range 12 {
 		// the keys themselves as data
@@ -116,7 +117,7 @@ func (w *env) everySignIn(say func(answer) answer) (secrets []string) {
 	extras := func(kind, phoneCode string) answer {
 		code := w.code("alice")
 		f := w.wechatCode("alice").with("code", code, "client_id", "web", "scope", "openid profile phone",
-			"phone_code", phoneCode)
+			"resource", w.issuer, "phone_code", phoneCode)
 		f = f.with(w.tapped(wechattest.Plaintext{User: "alice", Kind: kind})...).with("encrypted_data_kind",
 			map[string]string{"phone": "phone"}[kind])
 		secrets = append(secrets, code, f["encrypted_data"])

@@ -17,10 +17,11 @@ const (
 	resetPath   = "/wechat/session_key/reset"
 )
 
-// dataToken signs in a user with the scope wechat.data.
+// dataToken signs in a user with the scope wechat.data, for a token for the server.
 func (w wechatDataCalls) dataToken(user string, pairs ...string) string {
 	w.t.Helper()
-	return w.signIn(user, append([]string{"scope", "openid wechat.data"}, pairs...)...).text("access_token")
+	return w.signIn(user, append([]string{"scope", "openid wechat.data", "resource", w.issuer},
+		pairs...)...).text("access_token")
 }
 
 // backEndToken returns a client's own token for the data endpoints.

@@ -132,7 +132,7 @@ func (w wiring) wire() services {
 	})
 	accessService := access.New(access.Config{
 		Clients: registry, Users: stores.Users, Profiles: stores.Profiles, Sessions: stores.Sessions, Issuer: issuer,
-		Rotation: rotation,
+		Rotation: rotation, Meter: metrics,
 	})
 	wechatDataConfig := wechatdata.Config{
 		Access: accessService, Apps: apps, Users: stores.Users, Accounts: stores.Accounts,

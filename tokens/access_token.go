@@ -2,11 +2,9 @@ package tokens
 
 import (
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/lingpai/lingpai/identity"
-	"github.com/lingpai/lingpai/oauth"
 )
 
 const (
@@ -62,48 +60,40 @@ func (a *Audience) UnmarshalJSON(b []byte) error {
 
 // accessToken signs an access token for a session, which expires no later than the session. now is by the store's
 // clock, since verifiers compare the time of issue with the times when sessions ended; see [Revocations].
-func (i *Issuer) accessToken(client identity.Client, session identity.Session, scope string, of owner,
+func (i *Issuer) accessToken(client identity.Client, session identity.Session, target Target, of owner,
 	now time.Time) (string, time.Duration, error) {
 	expires := now.Add(i.accessTTL(client))
 	if !session.ExpiresAt.IsZero() && expires.After(session.ExpiresAt) {
 		expires = session.ExpiresAt
 	}
-	claims := i.accessClaims(client, session.UserID, scope, now, expires)
-	if oauth.HasScope(scope, oauth.ScopeAccount) { // with which the user may call the account API of this server
-		claims.Audience = append(slices.Clone(claims.Audience), i.config.Issuer)
-	}
+	claims := i.accessClaims(client, session.UserID, target, now, expires)
 	claims.Session, claims.AuthTime, claims.Methods = session.ID, session.AuthTime.Unix(), []string{session.Method}
 	if client.WechatClaims && session.Account.Platform == identity.PlatformWechat {
 		claims.Wechat = &WechatClaims{AppID: session.Account.App, OpenID: session.Account.Subject, UnionID: of.unionID}
 	}
-	claims.UserClaims = userClaims(of.user, scope)
+	claims.UserClaims = userClaims(of.user, target.Scope)
 	token, err := i.sign(typeAccessToken, claims)
 	return token, expires.Sub(now), err
 }
 
 // IssueToClient signs an access token for a client that acts for itself (RFC 6749 §4.4). The token has no session, so
 // nothing is written. It returns ErrNotSigned if the token cannot be signed.
-func (i *Issuer) IssueToClient(client identity.Client, scope string) (Set, error) {
+func (i *Issuer) IssueToClient(client identity.Client, target Target) (Set, error) {
 	now := i.config.Now()
 	expires := now.Add(i.accessTTL(client))
-	token, err := i.sign(typeAccessToken, i.accessClaims(client, client.ID, scope, now, expires))
-	return Set{AccessToken: token, ExpiresIn: expires.Sub(now), Scope: scope}, err
-}
-
-// IssueToClientForIssuer is like IssueToClient, but this server is the token's only audience.
-func (i *Issuer) IssueToClientForIssuer(client identity.Client, scope string) (Set, error) {
-	client.Audience = []string{i.config.Issuer}
-	return i.IssueToClient(client, scope)
+	token, err := i.sign(typeAccessToken, i.accessClaims(client, client.ID, target, now, expires))
+	return Set{AccessToken: token, ExpiresIn: expires.Sub(now), Scope: target.Scope}, err
 }
 
 // accessClaims returns the claims that every access token has.
-func (i *Issuer) accessClaims(client identity.Client, subject, scope string, now, expires time.Time) AccessClaims {
+func (i *Issuer) accessClaims(client identity.Client, subject string, target Target, now,
+	expires time.Time) AccessClaims {
 	return AccessClaims{
 		Issuer:   i.config.Issuer,
 		Subject:  subject,
-		Audience: client.Audience,
+		Audience: target.Audience,
 		ClientID: client.ID,
-		Scope:    scope,
+		Scope:    target.Scope,
 		IssuedAt: now.Unix(),
 		Expires:  expires.Unix(),
 		ID:       newTokenID(),

@@ -12,7 +12,9 @@ type Authorization struct {
 	User     identity.User
 	Account  identity.AccountKey // the account that signed in; zero for a password
 	UnionID  string              // of the account; "" if it has none
-	Scope    string              // space-separated
+	Scope    string              // granted, space-separated
+	Resource string              // that the sign-in names; "" if it names none
+	Target   Target              // of the access token
 	Method   string              // identity.MethodPassword, or the platform of the code
 	AuthTime time.Time
 	Device   string   // label of the session; may be empty
@@ -23,13 +25,21 @@ type Authorization struct {
 // the user's CreatedAt.
 func (a Authorization) newUser() bool { return a.AuthTime.Equal(a.User.CreatedAt) }
 
+// resources returns identity.Session.Resources.
+func (a Authorization) resources() []string {
+	if a.Resource == "" {
+		return nil
+	}
+	return []string{a.Resource}
+}
+
 // Set is the result of a token request. RefreshToken and IDToken may be empty.
 type Set struct {
 	AccessToken  string
 	ExpiresIn    time.Duration
 	RefreshToken string
 	IDToken      string
-	Scope        string
+	Scope        string // of the access token
 	Session      identity.Session
 	// Notices are the outcomes of the request's extras, by the name of a response member; nil if it had none.
 	Notices map[string]string

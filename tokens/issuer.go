@@ -73,6 +73,7 @@ func (i *Issuer) Issue(ctx context.Context, a Authorization) (Set, error) {
 		Account:    a.Account,
 		ClientID:   a.Client.ID,
 		Scope:      a.Scope,
+		Resources:  a.resources(),
 		Method:     a.Method,
 		AuthTime:   a.AuthTime,
 		OpenedBy:   openedBy,
@@ -111,9 +112,9 @@ func (i *Issuer) Reissue(ctx context.Context, a Authorization, session identity.
 // mint signs the tokens of a session's generation 0.
 func (i *Issuer) mint(ctx context.Context, a Authorization, session identity.Session,
 	secret [sessionSecretSize]byte, now time.Time) (Set, error) {
-	set := Set{Scope: a.Scope, Session: session}
+	set := Set{Scope: a.Target.Scope, Session: session}
 	var err error
-	if set.AccessToken, set.ExpiresIn, err = i.accessToken(a.Client, session, a.Scope,
+	if set.AccessToken, set.ExpiresIn, err = i.accessToken(a.Client, session, a.Target,
 		owner{a.User, a.UnionID}, now); err != nil {
 		return Set{}, err
 	}
@@ -134,19 +135,20 @@ type Renewal struct {
 	Client      identity.Client
 	Session     identity.Session
 	Now         time.Time // the store's time when it read the session
-	Scope       string    // of the access token; the session's or a part of it
+	Scope       string    // that is requested: the session's or a part of it
+	Target      Target    // of the access token
 	WithIDToken bool
 }
 
 // Renew signs the access token of a refresh, and the ID token if it was requested. It writes nothing and returns no
 // refresh token; see [Issuer.Successor]. It returns ErrNotSigned, or an error of the store.
 func (i *Issuer) Renew(ctx context.Context, r Renewal) (Set, error) {
-	set := Set{Scope: r.Scope, Session: r.Session}
+	set := Set{Scope: r.Target.Scope, Session: r.Session}
 	of, err := i.owner(ctx, r)
 	if err != nil {
 		return Set{}, err
 	}
-	if set.AccessToken, set.ExpiresIn, err = i.accessToken(r.Client, r.Session, r.Scope, of, r.Now); err != nil {
+	if set.AccessToken, set.ExpiresIn, err = i.accessToken(r.Client, r.Session, r.Target, of, r.Now); err != nil {
 		return Set{}, err
 	}
 	if r.WithIDToken {

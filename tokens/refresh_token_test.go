@@ -34,7 +34,7 @@ func newIssuer(t testing.TB) *Issuer {
 	require.NoError(t, err)
 	keeper, err := keys.Open(t.Context(), &keyStore{}, ring, keys.Options{Now: time.Now})
 	require.NoError(t, err)
-	return New(Config{Issuer: "https://login.example.com", Keys: keeper, AccessTTL: time.Hour, Now: time.Now})
+	return New(Config{Issuer: testIssuer, Keys: keeper, AccessTTL: time.Hour, Now: time.Now})
 }
 
 // newToken returns a refresh token and the row of its session.

@@ -39,7 +39,8 @@ type owner struct {
 func (i *Issuer) owner(ctx context.Context, r Renewal) (owner, error) {
 	var of owner
 	var err error
-	if r.WithIDToken || oauth.HasScope(r.Scope, oauth.ScopeRoles) || oauth.HasScope(r.Scope, oauth.ScopeClaims) {
+	if r.WithIDToken || oauth.HasScope(r.Target.Scope, oauth.ScopeRoles) ||
+		oauth.HasScope(r.Target.Scope, oauth.ScopeClaims) {
 		if of.user, err = i.config.Users.Find(ctx, r.Session.UserID); err != nil {
 			return owner{}, err
 		}

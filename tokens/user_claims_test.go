@@ -75,10 +75,10 @@ func TestUserClaimsAreInAccessTokensOnlyIfRequested(t *testing.T) {
 	} {
 		client := identity.Client{ID: "client", Audience: []string{"https://api.example.com"}}
 		issued, err := issuer.Issue(t.Context(), Authorization{Client: client, User: users.user, Scope: scope,
-			Method: identity.MethodPassword, AuthTime: time.Now()})
+			Target: Target{Scope: scope}, Method: identity.MethodPassword, AuthTime: time.Now()})
 		require.NoError(t, err)
 		renewed, err := issuer.Renew(t.Context(), Renewal{Client: client, Session: issued.Session, Now: time.Now(),
-			Scope: scope, WithIDToken: true})
+			Scope: scope, Target: Target{Scope: scope}, WithIDToken: true})
 		require.NoError(t, err)
 		for _, set := range []Set{issued, renewed} {
 			claims := payload(t, set.AccessToken)
@@ -103,7 +103,7 @@ func TestRefreshReadsTheUserOnlyIfTheScopeNeedsIt(t *testing.T) {
 	renew := func(scope string) (Set, error) {
 		users.times = 0
 		return issuer.Renew(t.Context(), Renewal{Session: identity.Session{UserID: "u_a"}, Now: time.Now(),
-			Scope: scope})
+			Target: Target{Scope: scope}})
 	}
 	for scope, times := range map[string]int{"": 0, "openid profile offline_access api": 0, "roles": 1, "claims": 1,
 		"roles claims": 1} {
@@ -138,7 +138,7 @@ func TestLargestUserClaimsFitAHeader(t *testing.T) {
 	}
 	users.user.Claims = identity.Claims(`{"a":"` + strings.Repeat("x", 1016) + `"}`)
 	set, err := issuer.Renew(t.Context(), Renewal{Session: identity.Session{UserID: "u_a"}, Now: time.Now(),
-		Scope: "roles claims"})
+		Target: Target{Scope: "roles claims"}})
 	require.NoError(t, err)
 	require.Less(t, len(set.AccessToken), 6<<10)
 }
@@ -164,7 +164,8 @@ func TestLongestProfileFitsAnIDToken(t *testing.T) {
 	client := identity.Client{ID: "client", Audience: []string{"https://api.example.com"}}
 	_, err := issuer.Issue(t.Context(), Authorization{
 		Client: client, User: users.user, Scope: "openid profile email phone roles claims",
-		Method: identity.MethodPassword, AuthTime: time.Now(),
+		Target: Target{Scope: "openid profile email roles claims"}, Method: identity.MethodPassword,
+		AuthTime: time.Now(),
 	})
 	require.NoError(t, err)
 }

@@ -91,14 +91,14 @@ func (a *AppTokens) AppToken(ctx context.Context, bearer string, form url.Values
 // clientOf returns the client of a token. The token must be the client's own and only for this server, so that an API
 // cannot use a token that it received (RFC 9068 §4). The client's record must still allow such tokens.
 func (a *AppTokens) clientOf(ctx context.Context, bearer string) (clients.Client, error) {
-	presented, err := a.access.Bearer(ctx, bearer)
+	presented, err := a.access.Bearer(ctx, bearer, oauth.ScopeWechatAppToken)
 	if err != nil {
 		return clients.Client{}, err
 	}
 	claims, client := presented.Claims, presented.Client
 	own := claims.Session == "" && claims.Subject == claims.ClientID && onlyForThisServer(claims)
-	if !own || !oauth.HasScope(claims.Scope, oauth.ScopeWechatAppToken) ||
-		!client.MayUse(oauth.GrantClientCredentials) || !slices.Contains(client.Scopes, oauth.ScopeWechatAppToken) {
+	if !own || !client.MayUse(oauth.GrantClientCredentials) ||
+		!slices.Contains(client.Scopes, oauth.ScopeWechatAppToken) {
 		return clients.Client{}, errNoAppTokenScope
 	}
 	return client, nil

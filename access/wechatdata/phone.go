@@ -219,7 +219,7 @@ type BoundPhone struct {
 // key is the request's Idempotency-Key, or "": a repeated request with the same code and key gets the first answer.
 // BindPhone returns
 //   - oauth.InvalidToken if the access token is not valid or is a client's own,
-//   - oauth.InsufficientScope if it lacks the scope phone,
+//   - oauth.InsufficientScope if it is not for this server or lacks the scope phone,
 //   - oauth.LoginRequired if the session is not one of a WeChat mini-program,
 //   - oauth.InvalidRequest if the code is missing,
 //   - oauth.InvalidGrant if WeChat rejects the code,
@@ -228,15 +228,12 @@ type BoundPhone struct {
 //   - oauth.ServerError if the app is not registered here or WeChat rejects its configuration,
 //   - oauth.TemporarilyUnavailable if WeChat or the store fails.
 func (s *Service) BindPhone(ctx context.Context, bearer string, form url.Values, key string) (BoundPhone, error) {
-	presented, err := s.access.UserBearer(ctx, bearer)
+	presented, err := s.access.UserBearer(ctx, bearer, oauth.ScopePhone)
 	if err != nil {
 		return BoundPhone{}, err
 	}
 	session := presented.Session
 	switch {
-	case !oauth.HasScope(presented.Claims.Scope, oauth.ScopePhone):
-		return BoundPhone{}, &oauth.Error{Code: oauth.InsufficientScope,
-			Description: "The access token lacks the scope phone.", Scope: oauth.ScopePhone}
 	case session.Account.Platform != identity.PlatformWechat:
 		return BoundPhone{}, errNotOfWechat
 	case form.Get("code") == "":

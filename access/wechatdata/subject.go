@@ -20,8 +20,6 @@ type dataSubject struct {
 }
 
 var (
-	errNoDataScope = &oauth.Error{Code: oauth.InsufficientScope,
-		Description: "The access token lacks the scope wechat.data.", Scope: oauth.ScopeWechatData}
 	errNoDataToken = &oauth.Error{
 		Code: oauth.InsufficientScope,
 		Description: "A back end needs a token for this server only: from client_credentials, with " +
@@ -36,12 +34,9 @@ var (
 // dataSubject returns the account that a call acts on: for a user's token the account that opened its session, for a
 // back end's token the account of the user in the form.
 func (s *Service) dataSubject(ctx context.Context, bearer string, form url.Values) (dataSubject, error) {
-	presented, err := s.access.Bearer(ctx, bearer)
+	presented, err := s.access.Bearer(ctx, bearer, oauth.ScopeWechatData)
 	if err != nil {
 		return dataSubject{}, err
-	}
-	if !oauth.HasScope(presented.Claims.Scope, oauth.ScopeWechatData) {
-		return dataSubject{}, errNoDataScope
 	}
 	if presented.Claims.Session == "" {
 		return s.namedSubject(ctx, presented, form)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/lingpai/lingpai/access"
 	"github.com/lingpai/lingpai/access/wechatdata"
 	"github.com/lingpai/lingpai/grants"
 	"github.com/lingpai/lingpai/identity"
@@ -29,9 +30,11 @@ type Metrics struct {
 	limited   *prometheus.CounterVec
 	answers   *prometheus.HistogramVec
 	shed      *prometheus.CounterVec
+	legacy    *prometheus.CounterVec
 }
 
 var (
+	_ access.Meter     = (*Metrics)(nil)
 	_ grants.Meter     = (*Metrics)(nil)
 	_ wechatdata.Meter = (*Metrics)(nil)
 	_ bounds.Meter     = (*Metrics)(nil)
@@ -66,11 +69,16 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 			Help: "Connections and request bodies that were refused or cut off, by the resource that was used up: " +
 				"connections, body_bytes (both bounded by server.connections) or open_files.",
 		}, []string{"resource"}),
+		legacy: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lingpai_legacy_audience_total",
+			Help: "Requests to this server with a token that is also for an API, by client. While a client with " +
+				"legacy_audience has any, old versions of its program are in use.",
+		}, []string{"client_id"}),
 	}
 	for _, resource := range bounds.Resources() {
 		m.shed.WithLabelValues(resource) // so that a first one is an increase
 	}
-	m.registry.MustRegister(m.refreshes, m.phones, m.limited, m.answers, m.shed, phoneUses{apps},
+	m.registry.MustRegister(m.refreshes, m.phones, m.limited, m.answers, m.shed, m.legacy, phoneUses{apps},
 		signingBackend(backend),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -83,6 +91,9 @@ func (m *Metrics) Refreshed(verdict string) { m.refreshes.WithLabelValues(verdic
 func (m *Metrics) PhoneRequested(appID, outcome string) {
 	m.phones.WithLabelValues(appID, outcome).Inc()
 }
+
+// LegacyAudienceUsed implements access.Meter.
+func (m *Metrics) LegacyAudienceUsed(clientID string) { m.legacy.WithLabelValues(clientID).Inc() }
 
 // Shed implements bounds.Meter.
 func (m *Metrics) Shed(resource string) { m.shed.WithLabelValues(resource).Inc() }
