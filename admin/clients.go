@@ -118,6 +118,20 @@ func (c *Clients) SetRefreshKeys(ctx context.Context, actor identity.Actor, id s
 	return unknown(c.clients.SetRefreshKeys(ctx, id, on), "client", id)
 }
 
+// MaxLegacyAudience is how far in the future SetLegacyAudience may end: an old version of a program is not for ever.
+const MaxLegacyAudience = 366 * 24 * time.Hour
+
+// SetLegacyAudience sets until when a client is served by the rule from before resource indicators, or, if until is
+// zero, that it is not: see identity.Client.LegacyAudienceUntil. It returns UnknownError if there is no such client,
+// and a clients.FieldError if until is not in the next MaxLegacyAudience after now.
+func (c *Clients) SetLegacyAudience(ctx context.Context, actor identity.Actor, id string, until, now time.Time) error {
+	if !until.IsZero() && (!until.After(now) || until.After(now.Add(MaxLegacyAudience))) {
+		return clients.FieldError{Field: "legacy_audience_until", Reason: "must be in the future, and within a year: " +
+			"until then an API can use the client's tokens at this server"}
+	}
+	return unknown(c.clients.SetLegacyAudience(identity.WithActor(ctx, actor), id, until), "client", id)
+}
+
 // Disable disables a client permanently. It returns UnknownError if there is no such client.
 func (c *Clients) Disable(ctx context.Context, actor identity.Actor, id string) error {
 	return unknown(c.clients.Disable(identity.WithActor(ctx, actor), id), "client", id)
@@ -133,6 +147,7 @@ type ClientView struct {
 	Scopes        []string `json:"scopes"`
 	DefaultScopes []string `json:"default_scopes"`
 	Audience      []string `json:"audience"`
+	IsAudience    []string `json:"is_audience"`
 	Apps          []string `json:"apps"`
 	Origins       []string `json:"origins"`
 	RefreshKeys   bool     `json:"refresh_keys"`
@@ -142,6 +157,8 @@ type ClientView struct {
 	AbsoluteTTL   string   `json:"absolute_ttl,omitempty"` // like AccessTTL
 	CreatedAt     string   `json:"created_at"`
 	DisabledAt    string   `json:"disabled_at,omitempty"`
+
+	LegacyAudienceUntil string `json:"legacy_audience_until,omitempty"`
 }
 
 // ViewClient returns the view of a client, without its secret's hash.
@@ -152,11 +169,13 @@ func ViewClient(c identity.Client) ClientView {
 	}
 	return ClientView{
 		ID: c.ID, Name: c.Name, Type: kind, FirstParty: c.FirstParty, Grants: c.Grants, Scopes: c.Scopes,
-		DefaultScopes: c.DefaultScopes, Audience: c.Audience, Apps: c.Apps, Origins: c.Origins,
+		DefaultScopes: c.DefaultScopes, Audience: c.Audience, IsAudience: c.IsAudience, Apps: c.Apps,
+		Origins:     c.Origins,
 		RefreshKeys: c.RefreshKeys, WechatClaims: c.WechatClaims,
 		AccessTTL: optionalDuration(c.AccessTTL), IdleTTL: optionalDuration(c.IdleTTL),
 		AbsoluteTTL: optionalDuration(c.AbsoluteTTL),
 		CreatedAt:   instant(c.CreatedAt), DisabledAt: instant(c.DisabledAt),
+		LegacyAudienceUntil: instant(c.LegacyAudienceUntil),
 	}
 }
 

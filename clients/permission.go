@@ -26,6 +26,11 @@ func (c Client) MayUse(grant string) bool {
 	return c.Allows(grant)
 }
 
+// Is reports whether the client is an audience: the API that tokens with it are for.
+func (c Client) Is(audience string) bool {
+	return audience == c.ID || slices.Contains(c.IsAudience, audience)
+}
+
 // CheckOrigin returns oauth.InvalidRequest if a request is from a web page whose origin the client has not registered:
 // the page of one client must not make its visitors' browsers try passwords at another.
 func (c Client) CheckOrigin(header http.Header) error {

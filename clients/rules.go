@@ -102,17 +102,24 @@ func (c *checker) checkAppsExist(client identity.Client, apps []identity.App) {
 }
 
 func (c *checker) checkAudience(client identity.Client) {
-	if len(client.Audience) == 0 {
-		c.reject("audience", "name the API that the access tokens are for, such as https://api.example.com")
-	}
 	for _, audience := range client.Audience {
 		if audience == client.ID {
 			c.reject("audience", "%q is the client's own id, which is the audience of ID tokens; name the API",
 				audience)
 		}
-		if audience == "" || strings.ContainsFunc(audience, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			c.reject("audience", "%q is empty or contains spaces or characters outside ASCII", audience)
+	}
+	for _, list := range []struct {
+		field     string
+		audiences []string
+	}{{"audience", client.Audience}, {"is_audience", client.IsAudience}} {
+		for _, audience := range list.audiences {
+			if audience == "" || !oauth.Visible(audience) {
+				c.reject(list.field, "%q is empty or contains spaces or characters outside ASCII", audience)
+			}
 		}
+	}
+	if len(client.IsAudience) > 0 && !client.Confidential {
+		c.reject("is_audience", "is not for a public client: an API authenticates to introspect tokens (RFC 7662 §2.1)")
 	}
 }
 
@@ -203,7 +210,7 @@ func SameRights(a, b identity.Client) bool {
 	return sameSet(a.Grants, b.Grants) && sameSet(a.Scopes, b.Scopes) && sameSet(a.DefaultScopes,
 		b.DefaultScopes) && sameSet(a.Audience, b.Audience) &&
 		a.AccessTTL == b.AccessTTL && a.IdleTTL == b.IdleTTL && a.AbsoluteTTL == b.AbsoluteTTL &&
-		a.WechatClaims == b.WechatClaims
+		a.WechatClaims == b.WechatClaims && a.LegacyAudienceUntil.Equal(b.LegacyAudienceUntil)
 }
 
 func sameSet(a, b []string) bool {

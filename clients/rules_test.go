@@ -52,8 +52,10 @@ func TestValidRecords(t *testing.T) {
 	strict.RefreshKeys = true
 	browsers := publicClient()
 	browsers.Confidential, browsers.Apps = true, []string{appID, website}
+	signsIn, api := publicClient(), backEnd()
+	signsIn.Audience, api.Audience, api.IsAudience = nil, nil, []string{audience, "orders-api"}
 	for _, client := range []identity.Client{publicClient(), backEnd(), appTokens, passwords, longest, qq, strict,
-		browsers} {
+		browsers, signsIn, api} {
 		require.NoError(t, clients.Check(client, registered()))
 	}
 }
@@ -106,7 +108,10 @@ func TestCheckAudienceScopesOriginsAndLifetimes(t *testing.T) {
 		spoil func(c *record)
 		want  []clients.FieldError // as above
 	}{
-		"no audience":    {func(c *record) { c.Audience = nil }, fields("audience", "name the API")},
+		"empty audience that it is": {func(c *record) { c.Confidential, c.IsAudience = true, []string{""} },
+			fields("is_audience", `"" is empty`)},
+		"public, an audience": {func(c *record) { c.IsAudience = []string{audience} },
+			fields("is_audience", "is not for a public client")},
 		"empty audience": {func(c *record) { c.Audience = []string{""} }, fields("audience", `"" is empty`)},
 		"audience with a space": {func(c *record) { c.Audience = []string{"a b"} },
 			fields("audience", `"a b" is empty`)},
@@ -175,7 +180,7 @@ func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 		AccessTTL: time.Millisecond}
 	err := clients.Check(client, nil)
 	requireFields(t, fields("client_id", "", "grants", "there is no grant", "grants", "use wechat_code", "apps", "wx9",
-		"audience", "", "origins", "", "access_ttl", ""), err, "")
+		"origins", "", "access_ttl", ""), err, "")
 	var first clients.FieldError
 	require.ErrorAs(t, err, &first)
 	require.Equal(t, "client_id", first.Field)
@@ -211,6 +216,7 @@ func TestSameRights(t *testing.T) {
 		"idle time":      func(c *identity.Client) { c.IdleTTL = time.Minute },
 		"lifetime":       func(c *identity.Client) { c.AbsoluteTTL = time.Minute },
 		"claims":         func(c *identity.Client) { c.WechatClaims = true },
+		"old rule":       func(c *identity.Client) { c.LegacyAudienceUntil = time.Now() },
 	} {
 		changed := publicClient()
 		change(&changed)

@@ -69,7 +69,7 @@ func eventKinds() []string {
 		identity.EventRefreshClock,
 		identity.EventUnionConflict, identity.EventUserBlocked, identity.EventAppTokenGiven,
 		identity.EventClientCreated, identity.EventClientSecret, identity.EventClientRefreshKeys,
-		identity.EventClientDisabled,
+		identity.EventLegacyAudience, identity.EventClientDisabled,
 		identity.EventAppAdded, identity.EventAppSecret, identity.EventAppOpen, identity.EventAppPhoneBudget,
 		identity.EventUserCreated, identity.EventUserDisabled, identity.EventUserEnabled, identity.EventPasswordSet,
 		identity.EventHashRenewed, identity.EventRoleGranted, identity.EventRoleRevoked,

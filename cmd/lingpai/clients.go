@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,8 @@ import (
 
 func newClientsCommand() *cobra.Command {
 	return group("clients", "Manage OAuth clients", createClientCommand(), listClientsCommand(),
-		showClientCommand(), rotateClientSecretCommand(), setRefreshKeysCommand(), disableClientCommand())
+		showClientCommand(), rotateClientSecretCommand(), setRefreshKeysCommand(), setLegacyAudienceCommand(),
+		disableClientCommand())
 }
 
 func createClientCommand() *cobra.Command {
@@ -27,11 +29,13 @@ func createClientCommand() *cobra.Command {
 		Short: "Register a client; the secret of a confidential client is printed once",
 		Long: `Register a client. A mini-program or a web page is --public, since it cannot keep a secret. A back
 end is confidential: a secret is generated and printed once, and only its hash is stored. Without CLIENT_ID, an id
-is generated.`,
+is generated. Access tokens are for the APIs that --audience names, or, with the parameter resource, for this server.
+An API needs a client of its own only if it introspects tokens: --is-audience says which API it is.`,
 		Example: `  lingpai clients create shop-mini-program --public --grant wechat_code --grant refresh_token \
       --app wx0123456789abcdef --audience https://api.example.com --scope openid --scope profile
   lingpai clients create shop-backend --first-party --grant password --grant refresh_token --audience ` +
-			`https://api.example.com`,
+			`https://api.example.com
+  lingpai clients create shop-api --grant client_credentials --is-audience https://api.example.com`,
 		Args: cobra.MaximumNArgs(1),
 	}, func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
 		client.Confidential = !public
@@ -57,7 +61,7 @@ func addClientFlags(cmd *cobra.Command, client *identity.Client) {
 	flags := cmd.Flags()
 	flags.StringVar(&client.Name, "name", "", "display name")
 	flags.BoolVar(&client.FirstParty, "first-party", false,
-		"the client is your own; only first-party clients may use the password grant")
+		"the client is your own; only first-party clients may have the grant password and the scope account")
 	flags.StringArrayVar(&client.Grants, "grant", nil,
 		"allowed grant type: "+strings.Join(oauth.GrantTypes(), ", ")+" (repeatable)")
 	limitChoices(cmd, "grant", oauth.GrantTypes()...)
@@ -65,7 +69,9 @@ func addClientFlags(cmd *cobra.Command, client *identity.Client) {
 	flags.StringArrayVar(&client.DefaultScopes, "default-scope", nil,
 		"scope that is granted when a request names none (repeatable)")
 	flags.StringArrayVar(&client.Audience, "audience", nil,
-		"\"aud\" of the client's access tokens: the API they are for (repeatable, required)")
+		"an API that the client's access tokens are for, their \"aud\" (repeatable; none: only this server)")
+	flags.StringArrayVar(&client.IsAudience, "is-audience", nil,
+		"for the confidential client of an API: the API's audience; it may introspect tokens for that (repeatable)")
 	flags.StringArrayVar(&client.Apps, "app", nil, "AppID whose codes the client may exchange (repeatable)")
 	completeFlag(cmd, "app", appCandidates)
 	flags.StringArrayVar(&client.Origins, "origin", nil,
@@ -169,6 +175,35 @@ keys: a retry with another key, or without its key, ends the session.`,
 			say(cmd, "refresh keys of %s are %s; running servers use it within %s\n", args[0], args[1],
 				server.RecordAge)
 			return printResult(cmd, members{"client_id": args[0], "refresh_keys": on})
+		}), 1, clientCandidates)
+}
+
+func setLegacyAudienceCommand() *cobra.Command {
+	return completeArguments(operate(&cobra.Command{Use: "set-legacy-audience CLIENT_ID DATE|off",
+		Short: "Set until when a client's tokens are for its APIs and for this server at once",
+		Long: `Set until when one token of a client is for its APIs and for this server at once. Old versions of a
+program, such as a mini-program, need that if they call both, since they do not send the parameter resource (RFC 8707).
+Until then, an API that receives such a token can use it here, too: turn it off when the client's metric
+lingpai_legacy_audience_total no longer grows. DATE is a day, such as 2027-03-31, which counts to its end in UTC, and
+at most a year away.`,
+		Example: `  lingpai clients set-legacy-audience shop-mini-program 2027-03-31`,
+		Args:    cobra.ExactArgs(2)},
+		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {
+			until := time.Time{}
+			if args[1] != "off" {
+				day, err := time.Parse(time.DateOnly, args[1])
+				if err != nil {
+					return fmt.Errorf("%q is neither off nor a day such as 2027-03-31; usage: %s", args[1],
+						cmd.UseLine())
+				}
+				until = day.AddDate(0, 0, 1)
+			}
+			if err := o.clients().SetLegacyAudience(ctx, o.actor, args[0], until, time.Now()); err != nil {
+				return err
+			}
+			say(cmd, "legacy audience of %s: %s; running servers use it within %s\n", args[0], args[1],
+				server.RecordAge)
+			return printResult(cmd, members{"client_id": args[0], "legacy_audience": args[1]})
 		}), 1, clientCandidates)
 }
 

@@ -92,7 +92,6 @@ func TestEveryFlagOfAClientIsChecked(t *testing.T) {
 func TestFlagsOfAudienceScopesAndLivesAreChecked(t *testing.T) {
 	t.Parallel()
 	spoilt{
-		"no audience":           {func(c *identity.Client) { c.Audience = nil }, "--audience: "},
 		"empty audience":        {func(c *identity.Client) { c.Audience = []string{""} }, "--audience: "},
 		"audience with a space": {func(c *identity.Client) { c.Audience = []string{"a b"} }, "--audience: "},
 		"scopes in one flag":    {func(c *identity.Client) { c.Scopes = []string{"openid", "a b"} }, "--scope: "},
@@ -127,8 +126,7 @@ func TestAllProblemsOfAClientAreReportedAtOnceAndNothingIsCreated(t *testing.T) 
 	o := migrated(t)
 	message := o.refused("clients", "create", "my shop", "--grant", "implicit", "--app", appID, "--origin", "*",
 		"--access-ttl", "1ms")
-	for _, text := range []string{"CLIENT_ID: ", "--grant: ", "--app: ", "--audience: ", "--origin: ",
-		"--access-ttl: "} {
+	for _, text := range []string{"CLIENT_ID: ", "--grant: ", "--app: ", "--origin: ", "--access-ttl: "} {
 		require.Contains(t, message, text)
 	}
 	require.Empty(t, o.listed("clients", "list"))

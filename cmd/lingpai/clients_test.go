@@ -69,7 +69,8 @@ func TestAClientIsShownAsItWasCreated(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"client_id": "shop", "name": "My shop", "type": "public", "first_party": true,
 		"grants": []any{"wechat_code", "password", "refresh_token"},
-		"apps":   []any{appID}, "audience": []any{audience}, "scopes": []any{"openid", "api"},
+		"apps":   []any{appID}, "audience": []any{audience}, "is_audience": []any{},
+		"scopes":         []any{"openid", "api"},
 		"default_scopes": []any{"api"},
 		"origins":        []any{"https://shop.example.com:8443"}, "refresh_keys": true, "wechat_claims": true,
 		"access_ttl": "5m0s",

@@ -7,11 +7,25 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lingpai/lingpai/keys"
 )
+
+// useLegacyAudience sends a token to an endpoint that counts it if it is for an API, too.
+func useLegacyAudience(t *testing.T, base, token string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/wechat/phone", nil)
+	require.NoError(t, err)
+	request.Header = http.Header{"Authorization": {"Bearer " + token},
+		"Content-Type": {"application/x-www-form-urlencoded"}}
+	withoutCode, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, withoutCode.Body.Close())
+	require.Equal(t, http.StatusBadRequest, withoutCode.StatusCode)
+}
 
 // TestMetricsShowRefreshesAndPhoneBudgets, at their own address only.
 func TestMetricsShowRefreshesAndPhoneBudgets(t *testing.T) {
@@ -34,6 +48,7 @@ func TestMetricsShowRefreshesAndPhoneBudgets(t *testing.T) {
 		return minted.Code
 	}
 	ask := func(form url.Values) (tokens struct {
+		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
 	}) {
 		body, err := post(t.Context(), base+"/token", "application/x-www-form-urlencoded", form.Encode())
@@ -43,9 +58,11 @@ func TestMetricsShowRefreshesAndPhoneBudgets(t *testing.T) {
 	}
 	signIn := func() url.Values {
 		return url.Values{"grant_type": {"wechat_code"}, "client_id": {"shop"}, "code": {mint("/_sim/codes")},
-			"phone_code": {mint("/_sim/phone_codes")}}
+			"scope": {"openid phone"}, "phone_code": {mint("/_sim/phone_codes")}}
 	}
+	o.ok("clients", "set-legacy-audience", "shop", time.Now().AddDate(0, 1, 0).Format(time.DateOnly))
 	first := ask(signIn())
+	useLegacyAudience(t, base, first.Access)
 	ask(signIn()) // over budget
 	refresh := url.Values{"grant_type": {"refresh_token"}, "client_id": {"shop"}, "refresh_token": {first.Refresh}}
 	ask(refresh)
@@ -65,7 +82,7 @@ func TestMetricsShowRefreshesAndPhoneBudgets(t *testing.T) {
 		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="verified"} 1`,
 		`lingpai_phone_numbers_asked_total{appid="` + appID + `",outcome="over_budget"} 1`,
 		`lingpai_phone_numbers_used{appid="` + appID + `"} 1`, `lingpai_phone_numbers_budget{appid="` + appID + `"} 1`,
-		`lingpai_limited_total{limit="sign_ins"} 1`,
+		`lingpai_limited_total{limit="sign_ins"} 1`, `lingpai_legacy_audience_total{client_id="shop"} 1`,
 		`lingpai_signing_backend{backend="` + keys.BuiltBackend() + `"} 1`,
 		`lingpai_http_request_duration_seconds_count{code="200",method="post",route="token"} 4`,
 		`lingpai_http_request_duration_seconds_count{code="404",method="get",route="none"} 1`,

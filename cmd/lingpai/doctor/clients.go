@@ -36,6 +36,7 @@ func (d *doctor) checkClients(ctx context.Context) {
 	for _, client := range records {
 		check.record(client)
 		check.scopes(client)
+		check.audiences(client, time.Now())
 	}
 	check.sharedApps(records)
 	d.checkRefreshKeys(ctx, records)
@@ -103,6 +104,20 @@ func (c clientCheck) record(client identity.Client) {
 		c.report.warning(client.ID+": its record sets longer lifetimes than the server's settings: "+
 			strings.Join(longer, ", "),
 			"if that is intended, nothing; otherwise "+instead(client.ID))
+	}
+}
+
+// audiences warns about a client whose tokens are for APIs and for this server at once, or seem to be.
+func (c clientCheck) audiences(client identity.Client, now time.Time) {
+	if now.Before(client.LegacyAudienceUntil) {
+		c.report.warning(fmt.Sprintf("%s: until %s its tokens are for its APIs and for this server, so an API can use "+
+			"them here", client.ID, client.LegacyAudienceUntil.UTC().Format(time.RFC3339)),
+			"when lingpai_legacy_audience_total no longer grows: lingpai clients set-legacy-audience "+client.ID+" off")
+	}
+	if len(client.Audience) > 1 && slices.Contains(client.Audience, c.settings.Issuer) {
+		c.report.warning(client.ID+": its audiences are APIs and this server, but no token is for both: without a "+
+			"resource, its tokens are only for the APIs", "if its program calls this server, let it request "+
+			"resource="+c.settings.Issuer+"; otherwise nothing")
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 // labels maps the fields of records to the flags or arguments of commands. A field with an empty label is not named.
 var labels = map[string]string{
 	"client_id": "CLIENT_ID", "grants": "--grant", "scopes": "--scope", "default_scopes": "--default-scope",
-	"audience": "--audience", "apps": "--app", "origins": "--origin", "access_ttl": "--access-ttl",
+	"audience": "--audience", "is_audience": "--is-audience", "legacy_audience_until": "DATE",
+	"apps": "--app", "origins": "--origin", "access_ttl": "--access-ttl",
 	"idle_ttl": "--idle-ttl", "absolute_ttl": "--absolute-ttl", "refresh_keys": "--refresh-keys",
 	"appid": "", "secret": "", "kind": "--kind", "phone_budget": "--phone-budget",
 	"limit": "--limit", "after": "--after", "grace": "--grace", "role": "ROLE", "purpose": "--purpose",
