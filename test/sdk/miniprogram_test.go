@@ -62,11 +62,11 @@ func TestMiniProgramAfterATheft(t *testing.T) {
 	require.Contains(t, out, "ok a thief without a key has lost the session")
 }
 
-// runWithServer runs a script of the SDK's tests with a server, and returns its output.
-func runWithServer(t *testing.T, node string, ready *harness.Dev, file string) string {
+// runWithServer runs a script of the SDK's tests with a server and more environment variables, and returns its output.
+func runWithServer(t *testing.T, node string, ready *harness.Dev, file string, env ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), node, harness.Path(miniProgram+"/test/"+file))
-	cmd.Env = append(os.Environ(), "ISSUER="+ready.Issuer, "SIMULATOR="+ready.Simulator.URL,
+	cmd.Env = append(append(os.Environ(), env...), "ISSUER="+ready.Issuer, "SIMULATOR="+ready.Simulator.URL,
 		"APP_ID="+ready.MiniProgram.AppID, "MINI_PROGRAM="+ready.MiniProgram.ClientID,
 		"REFRESHES="+strconv.Itoa(*soakRefreshes))
 	out, err := cmd.CombinedOutput()
