@@ -24,8 +24,8 @@ type Config struct {
 
 // Meter counts events for metrics.
 type Meter interface {
-	// LegacyAudienceUsed counts a request to this server with a token that is also for an API; see
-	// identity.Client.LegacyAudienceUntil.
+	// LegacyAudienceUsed counts a request to the account API or for WeChat data with a token that is for an API, alone
+	// or besides this server; see identity.Client.LegacyAudienceUntil.
 	LegacyAudienceUsed(clientID string)
 }
 

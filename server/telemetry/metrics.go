@@ -71,8 +71,8 @@ func New(apps identity.Apps, backend func() string) *Metrics {
 		}, []string{"resource"}),
 		legacy: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lingpai_legacy_audience_total",
-			Help: "Requests to this server with a token that is also for an API, by client. While a client with " +
-				"legacy_audience has any, old versions of its program are in use.",
+			Help: "Requests to /account/v1 and /wechat with a token that is also, or only, for an API, by client. " +
+				"While there are any, old versions of the client's program are in use.",
 		}, []string{"client_id"}),
 	}
 	for _, resource := range bounds.Resources() {
