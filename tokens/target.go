@@ -32,8 +32,9 @@ var (
 		"2048 characters (RFC 8707 2).")
 	errNotGranted = oauth.NewError(oauth.InvalidTarget, "The client may not request tokens for this resource: it is "+
 		"not one of the client's audiences, or was not granted at the sign-in. Audiences are compared byte for byte.")
-	errNotServed = oauth.NewError(oauth.InvalidScope, "None of the requested scopes is for this resource: account, "+
-		"phone and the scopes of WeChat are only for this server, and all others only for APIs.")
+	errNotServed = oauth.NewError(oauth.InvalidScope, "The resource serves none of the requested scopes: account, "+
+		"phone and the scopes of WeChat are only for this server, profile, email and address only for requests that "+
+		"name no resource, and all others only for APIs.")
 )
 
 const maxResourceLength = 2048

@@ -150,7 +150,7 @@ func TestRefusedTargets(t *testing.T) {
 	}
 }
 
-// TestNoTokenIsForAnAPIAndThisServer draws all combinations: an API must never hold a token that opens this server.
+// TestNoTokenIsForAnAPIAndThisServer draws all combinations: an API must never have a token that this server accepts.
 func TestNoTokenIsForAnAPIAndThisServer(t *testing.T) {
 	issuer := newIssuer(t)
 	targets := []string{"", testIssuer, ordersAPI, stockAPI}
