@@ -42,8 +42,8 @@ var (
 func notForIssuer(scope string) *oauth.Error {
 	return &oauth.Error{
 		Code: oauth.InsufficientScope,
-		Description: "The access token is for an API, not for this server. Request one with the parameter resource, " +
-			"whose value is the issuer.",
+		Description: "The access token is for an API, not for this server. Request one with the parameter resource " +
+			"set to the issuer.",
 		Scope: scope,
 	}
 }
@@ -64,7 +64,7 @@ func (s *Service) Check(ctx context.Context, token string) (Caller, error) {
 }
 
 // CheckAccount returns the user who is calling the account API, with the scope of the session: a token for this server
-// has no scope email, which only the account API and userinfo know. It returns the errors of [Service.UserBearer], and
+// has no scope email, which only the account API and userinfo use. It returns the errors of [Service.UserBearer], and
 // oauth.InsufficientScope if the token's client is not, or no longer, a first-party client.
 func (s *Service) CheckAccount(ctx context.Context, token string) (Caller, error) {
 	bearer, err := s.UserBearer(ctx, token, oauth.ScopeAccount)
@@ -100,9 +100,9 @@ func (s *Service) Bearer(ctx context.Context, token, scope string) (Bearer, erro
 	return bearer, s.checkOwn(bearer, scope)
 }
 
-// checkOwn returns oauth.InsufficientScope if a token is only for others or lacks the scope. Tokens for an API never
-// have a scope of this server, except those that servers of earlier versions issued. They are accepted from a client
-// with LegacyAudienceUntil, so that its users notice nothing while the servers are replaced.
+// checkOwn returns oauth.InsufficientScope if a token is only for others or lacks the scope. Tokens only for APIs that
+// have such a scope were issued by a server of an earlier version. They are accepted from a client with
+// LegacyAudienceUntil, so that its users notice nothing while the servers are replaced.
 func (s *Service) checkOwn(bearer Bearer, scope string) error {
 	claims := bearer.Claims
 	own := slices.Contains(claims.Audience, claims.Issuer)
