@@ -118,12 +118,11 @@ func (c *Clients) SetRefreshKeys(ctx context.Context, actor identity.Actor, id s
 	return unknown(c.clients.SetRefreshKeys(ctx, id, on), "client", id)
 }
 
-// MaxLegacyAudience is how far in the future SetLegacyAudience may end: an old version of a program is not for ever.
+// MaxLegacyAudience is how far in the future the end of SetLegacyAudience may be.
 const MaxLegacyAudience = 366 * 24 * time.Hour
 
-// SetLegacyAudience sets until when a client is served by the rule from before resource indicators, or, if until is
-// zero, that it is not: see identity.Client.LegacyAudienceUntil. It returns UnknownError if there is no such client,
-// and a clients.FieldError if until is not in the next MaxLegacyAudience after now.
+// SetLegacyAudience sets a client's LegacyAudienceUntil; zero turns it off. It returns UnknownError if there is no such
+// client, and a clients.FieldError if until is not in the future or further away than MaxLegacyAudience.
 func (c *Clients) SetLegacyAudience(ctx context.Context, actor identity.Actor, id string, until, now time.Time) error {
 	if !until.IsZero() && (!until.After(now) || until.After(now.Add(MaxLegacyAudience))) {
 		return clients.FieldError{Field: "legacy_audience_until", Reason: "must be in the future, and within a year: " +

@@ -148,7 +148,7 @@ func (m *Manager) answer(ctx context.Context, name string, grant grant, r reques
 	return grant(ctx, r)
 }
 
-// userTarget returns what the access token of a session is for, or of a sign-in, whose session has only a scope so far.
+// userTarget returns what the access token of a session is for. At a sign-in, the session has only a scope so far.
 // scope is the part of the session's scope that is requested.
 func (m *Manager) userTarget(r request, scope string, session identity.Session) (tokens.Target, error) {
 	target := r.target(session.Scope, scope)

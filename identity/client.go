@@ -29,7 +29,7 @@ type Client struct {
 	DisabledAt    time.Time // zero: enabled
 
 	// LegacyAudienceUntil is until when a token request that names no resource gets one token for the client's APIs and
-	// this server, for versions of its program that know nothing else. Zero: never.
+	// this server, as old versions of its program need it. Zero: never.
 	LegacyAudienceUntil time.Time
 }
 

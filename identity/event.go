@@ -10,7 +10,7 @@ import (
 const (
 	EventSessionEnded      = "session.ended"
 	EventRefreshRefused    = "refresh.refused"   // a token that its session cannot move on from
-	EventRefreshClock      = "refresh.clock"     // retired at a time to come: the clock was set back
+	EventRefreshClock      = "refresh.clock"     // retired in the future: the clock was set back
 	EventRefreshAhead      = "refresh.ahead"     // a token newer than its row: the store lost its last commits
 	EventUnionConflict     = "union.conflict"    // a union id that belongs to another user, or changed
 	EventUserBlocked       = "wechat.blocked"    // WeChat classifies a user as a high risk, without naming the user

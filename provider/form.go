@@ -50,7 +50,7 @@ func oneOfEach(form url.Values) (url.Values, error) {
 		switch {
 		case len(values) > 1 && name == "resource": // RFC 8707 §2 allows it, and lets a server refuse it
 			return nil, oauth.NewError(oauth.InvalidTarget, "resource is repeated: a token is for one resource. "+
-				"Request another token for each.")
+				"Request one token for each.")
 		case len(values) > 1:
 			return nil, badRequest("A parameter is repeated (RFC 6749 3.2).")
 		case !cleanText(name) || !cleanText(values[0]):

@@ -17,7 +17,7 @@ type Target struct {
 	Scope    string
 }
 
-// TargetRequest is what a request names as the target of an access token, with what it may name.
+// TargetRequest is what a request names, and what it may name.
 type TargetRequest struct {
 	Client    identity.Client
 	Granted   string   // the scope of the session
@@ -77,8 +77,8 @@ func (i *Issuer) Target(r TargetRequest) (Target, error) {
 	})
 }
 
-// apis returns the APIs that tokens may be for: the client's, or those of them that the sign-in named. The issuer may
-// be in the record of a client from before it was an audience of its own.
+// apis returns the APIs that tokens may be for: the client's, or those of them that the sign-in named. The issuer is
+// none, even if the client's record lists it.
 func (i *Issuer) apis(r TargetRequest) []string {
 	var apis []string
 	for _, audience := range r.Client.Audience {
@@ -109,8 +109,7 @@ func (i *Issuer) legacyTarget(apis, scopes []string) Target {
 
 // served returns the target with the scopes that the audience serves. It returns an error if the request named scopes
 // and would get none of them, unless it gets an ID token.
-func served(r TargetRequest, audience Audience, scopes []string, serves func(name string) bool) (Target,
-	error) {
+func served(r TargetRequest, audience Audience, scopes []string, serves func(name string) bool) (Target, error) {
 	kept := slices.DeleteFunc(slices.Clone(scopes), func(name string) bool { return !serves(name) })
 	if r.Scope != "" && len(kept) == 0 && !slices.Contains(scopes, oauth.ScopeOpenID) {
 		return Target{}, errNotServed

@@ -30,7 +30,7 @@ func createClientCommand() *cobra.Command {
 		Long: `Register a client. A mini-program or a web page is --public, since it cannot keep a secret. A back
 end is confidential: a secret is generated and printed once, and only its hash is stored. Without CLIENT_ID, an id
 is generated. Access tokens are for the APIs that --audience names, or, with the parameter resource, for this server.
-An API needs a client of its own only if it introspects tokens: --is-audience says which API it is.`,
+An API needs a client of its own only to introspect tokens: --is-audience names the API's audience.`,
 		Example: `  lingpai clients create shop-mini-program --public --grant wechat_code --grant refresh_token \
       --app wx0123456789abcdef --audience https://api.example.com --scope openid --scope profile
   lingpai clients create shop-backend --first-party --grant password --grant refresh_token --audience ` +
@@ -184,8 +184,7 @@ func setLegacyAudienceCommand() *cobra.Command {
 		Long: `Set until when one token of a client is for its APIs and for this server at once. Old versions of a
 program, such as a mini-program, need that if they call both, since they do not send the parameter resource (RFC 8707).
 Until then, an API that receives such a token can use it here, too: turn it off when the client's metric
-lingpai_legacy_audience_total no longer grows. DATE is a day, such as 2027-03-31, which counts to its end in UTC, and
-at most a year away.`,
+lingpai_legacy_audience_total no longer grows. DATE is the last day in UTC, such as 2027-03-31, at most a year away.`,
 		Example: `  lingpai clients set-legacy-audience shop-mini-program 2027-03-31`,
 		Args:    cobra.ExactArgs(2)},
 		func(ctx context.Context, cmd *cobra.Command, o operation, args []string) error {

@@ -117,7 +117,7 @@ func (c clientCheck) audiences(client identity.Client, now time.Time) {
 	if len(client.Audience) > 1 && slices.Contains(client.Audience, c.settings.Issuer) {
 		c.report.warning(client.ID+": its audiences are APIs and this server, but no token is for both: without a "+
 			"resource, its tokens are only for the APIs", "if its program calls this server, let it request "+
-			"resource="+c.settings.Issuer+"; otherwise nothing")
+			"resource="+c.settings.Issuer+"; otherwise there is nothing to do")
 	}
 }
 
