@@ -89,7 +89,7 @@ func (s *Service) UserBearer(ctx context.Context, token, scope string) (Bearer, 
 }
 
 // Bearer returns a valid access token for this server that has a scope, a user's or a client's own. An API must not be
-// able to use a token that it received here (RFC 9068 §4). Bearer returns oauth.InvalidToken if the token is not valid,
+// able to use here a token that it received (RFC 9068 §4). Bearer returns oauth.InvalidToken if the token is not valid,
 // oauth.InsufficientScope if it is only for others or lacks the scope, and oauth.TemporarilyUnavailable if the store
 // fails.
 func (s *Service) Bearer(ctx context.Context, token, scope string) (Bearer, error) {
