@@ -52,6 +52,8 @@ func TestOneTokenOneAudience(t *testing.T) {
 	w := newEnv(t)
 	forms := w.resourceForms(t)
 	delete(forms, oauth.GrantClientCredentials)
+	discovery := w.get("/.well-known/openid-configuration", nil)
+	require.Equal(t, true, discovery.members["resource_indicators_supported"])
 	for name, test := range map[string]struct {
 		pairs    []string
 		audience any
