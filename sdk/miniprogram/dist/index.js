@@ -362,6 +362,7 @@ return (config, platform, http, store, random, emit) => {
 })();
 parts.request = (() => {
 const places = 9;
+const endpoints = ['/account/v1/', '/wechat/', '/userinfo'];
 const errorOf = (http, answer) => {
   const challenge = /error="?([a-z_]+)/.exec(http.header(answer, 'www-authenticate'));
   return challenge ? challenge[1] : http.parsed(answer.data).error;
@@ -385,8 +386,8 @@ return (config, http, session) => {
   });
   return options => {
     const address = String(options.url).split(/[?#]/)[0];
-    const path = address.indexOf(config.issuer + '/') || /\.\.|%2e|[\\\s]/i.test(address) ? '' : address.slice(config.issuer.length);
-    const ensure = () => session.ensure(path !== '' && path !== '/userinfo');
+    const endpoint = /\.\.|%2e|[\\\s]/i.test(address) ? undefined : endpoints.filter(each => !address.indexOf(config.issuer + each))[0];
+    const ensure = () => session.ensure(!!endpoint && endpoint !== '/userinfo');
     const attempt = (sub, replay) => inPlace(() => ensure().then(held => {
       if (sub && held.sub !== sub) throw http.fail('user_changed');
       const header = Object.assign({}, options.header, { Authorization: 'Bearer ' + held.access });
@@ -394,7 +395,7 @@ return (config, http, session) => {
     })).then(({ answer, held }) => {
       const error = answer.statusCode === 401 ? errorOf(http, answer) : '';
       if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
-      const ready = session.refuse(held.access, error === 'invalid_token' && !path);
+      const ready = session.refuse(held.access, error === 'invalid_token' && !endpoint);
       if (options.replay === false) return answer;
       return Promise.resolve(ready).then(able => (able ? ensure().then(() => attempt(held.sub, false)) : answer));
     });

@@ -3,6 +3,8 @@
 // wx.request runs ten requests at a time and queues the rest; one slot stays free for the refresh that the others may wait for.
 const places = 9;
 
+const endpoints = ['/account/v1/', '/wechat/', '/userinfo'];
+
 // Returns the error code of a 401.
 const errorOf = (http, answer) => {
   const challenge = /error="?([a-z_]+)/.exec(http.header(answer, 'www-authenticate'));
@@ -28,11 +30,11 @@ module.exports = (config, http, session) => {
   });
 
   return options => {
-    // The path of a URL of the issuer, '' for any other URL, and for one that the host may resolve to a path of another service.
+    // The endpoint of the issuer, undefined for any other URL, such as that of an API below the issuer, and for one that the host may resolve to another path.
     const address = String(options.url).split(/[?#]/)[0];
-    const path = address.indexOf(config.issuer + '/') || /\.\.|%2e|[\\\s]/i.test(address) ? '' : address.slice(config.issuer.length);
+    const endpoint = /\.\.|%2e|[\\\s]/i.test(address) ? undefined : endpoints.filter(each => !address.indexOf(config.issuer + each))[0];
     // The scopes of /userinfo are those of the token for the APIs.
-    const ensure = () => session.ensure(path !== '' && path !== '/userinfo');
+    const ensure = () => session.ensure(!!endpoint && endpoint !== '/userinfo');
 
     // Sends the request for one user only, and repeats it at most once.
     const attempt = (sub, replay) => inPlace(() => ensure().then(held => {
@@ -44,7 +46,7 @@ module.exports = (config, http, session) => {
       // The app handles a 401 for another reason than the token, such as a missing proof.
       if (!replay || answer.statusCode !== 401 || error === 'insufficient_user_authentication') return answer;
       // The issuer looks the session up; other services may have a list of revocations.
-      const ready = session.refuse(held.access, error === 'invalid_token' && !path);
+      const ready = session.refuse(held.access, error === 'invalid_token' && !endpoint);
       if (options.replay === false) return answer;
       // The refresh does not wait for a place.
       return Promise.resolve(ready).then(able => (able ? ensure().then(() => attempt(held.sub, false)) : answer));

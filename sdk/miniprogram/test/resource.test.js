@@ -301,6 +301,7 @@ test('the token for the issuer is sent to no other service', async () => {
     }
     const others = ['.evil/orders', ':8443/orders', '@evil.test/orders', 'orders', '/../orders', '/account/..\\orders',
       '/%2e%2E/orders', '/.\t./orders', '/a\\..\\orders', '?x=/account/v1/orders', '#/account/v1/orders',
+      '/orders', '/api/account/v1/orders', '/accounts/v1/orders', '/account/v10/orders', '/wechat-orders', '/userinfo/orders', // an API below the issuer
     ].map(end => url + end);
     others.push('https://login.test.evil/auth/orders', 'http://login.test/auth/orders', '//login.test/auth/orders');
     others.push(`https://evil.test/?orders=${url}/account/v1/me`, `https://evil.test/orders${url}/account/v1/me`);
