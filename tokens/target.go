@@ -90,12 +90,14 @@ func (i *Issuer) apis(r TargetRequest) []string {
 }
 
 // mayHaveIssuer reports whether tokens for this server were granted: if the sign-in named it, or if it named nothing
-// and the client is a first-party client, has no API, or was granted a scope that only this server serves.
+// and the client is a first-party client, has no API, has this server in its record, or was granted a scope that only
+// this server serves.
 func (i *Issuer) mayHaveIssuer(r TargetRequest, apis []string) bool {
 	if r.Resources != nil {
 		return slices.Contains(r.Resources, i.config.Issuer)
 	}
-	return r.Client.FirstParty || len(apis) == 0 || slices.ContainsFunc(strings.Fields(r.Granted), oauth.ServedHere)
+	return r.Client.FirstParty || len(apis) == 0 || slices.Contains(r.Client.Audience, i.config.Issuer) ||
+		slices.ContainsFunc(strings.Fields(r.Granted), oauth.ServedHere)
 }
 
 // legacyTarget is the rule for identity.Client.LegacyAudienceUntil: one token for the client's APIs and this server.

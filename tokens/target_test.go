@@ -32,6 +32,8 @@ func kinds() map[string]identity.Client {
 		"third party": {Audience: onlyOrders},
 		"mixed":       {Audience: []string{testIssuer, ordersAPI}, FirstParty: true},
 		"issuer":      {Audience: onlyIssuer},
+
+		"mixed, third party": {Audience: []string{testIssuer, ordersAPI}},
 	}
 }
 
@@ -60,13 +62,14 @@ func TestTargets(t *testing.T) {
 		"no scope at all": {client: "one API", granted: "offline_access", audience: onlyOrders,
 			want: "offline_access"},
 
-		"the issuer": {client: "one API", resource: testIssuer, audience: onlyIssuer, want: forIssuer},
-		"the issuer, no API": {client: "no API", resource: testIssuer, audience: onlyIssuer,
-			want: forIssuer},
+		"the issuer":         {client: "one API", resource: testIssuer, audience: onlyIssuer, want: forIssuer},
+		"the issuer, no API": {client: "no API", resource: testIssuer, audience: onlyIssuer, want: forIssuer},
 		"the issuer, third party with phone": {client: "third party", granted: "openid phone", resource: testIssuer,
 			audience: onlyIssuer, want: "openid phone"},
 		"the issuer, only openid": {client: "one API", granted: "openid profile", resource: testIssuer,
 			audience: onlyIssuer, want: "openid"},
+		"the issuer, in the record of a third party": {client: "mixed, third party", granted: "openid orders",
+			resource: testIssuer, audience: onlyIssuer, want: "openid"},
 		"the issuer, a part": {client: "one API", scope: "openid account orders", resource: testIssuer,
 			audience: onlyIssuer, want: "openid account"},
 
@@ -84,12 +87,11 @@ func TestTargets(t *testing.T) {
 		"alone, granted":     {client: "one API", granted: "account", audience: onlyIssuer, want: "account"},
 		"not alone":          {client: "one API", scope: "openid account", audience: onlyOrders, want: "openid"},
 
-		"the sign-in named an API": {client: "two APIs", resources: onlyStock, audience: onlyStock,
-			want: forNamed},
+		"the sign-in named an API": {client: "two APIs", resources: onlyStock, audience: onlyStock, want: forNamed},
 		"the sign-in named an API, the same": {client: "two APIs", resources: onlyStock, resource: stockAPI,
 			audience: onlyStock, want: forNamed},
-		"the sign-in named the issuer": {client: "one API", resources: onlyIssuer,
-			audience: onlyIssuer, want: forIssuer},
+		"the sign-in named the issuer": {client: "one API", resources: onlyIssuer, audience: onlyIssuer,
+			want: forIssuer},
 		"the sign-in named both": {client: "one API", resources: []string{testIssuer, ordersAPI},
 			audience: onlyOrders, want: forNamed},
 		"the sign-in named both, one of them": {client: "one API", resources: []string{testIssuer, ordersAPI},
