@@ -305,3 +305,22 @@ func TestEmailByTheAccountAPI(t *testing.T) {
 		require.Equal(t, status, changed.status, changed.body)
 	}
 }
+
+// TestANarrowedTokenAtTheAccountAPI: what a refresh leaves out is not shown, even if the session has it.
+func TestANarrowedTokenAtTheAccountAPI(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	refresh := w.resourceForms(t)[oauth.GrantRefreshToken]()
+	for scope, shown := range map[string]bool{"account phone": true, "account": false} {
+		a := w.token(refresh.with("scope", scope))
+		requireTokens(t, a)
+		refresh["refresh_token"] = a.text("refresh_token")
+		subject, _ := claimsOf(t, a.text("access_token"))["sub"].(string)
+		require.NoError(t, w.database.Profiles().SetPhone(t.Context(), subject,
+			identity.Phone{Number: "+8613812345678", Verified: true}))
+		profile := w.account("GET /profile", a.text("access_token"), nil)
+		requireAccount(t, profile)
+		_, has := profile.members["phone"]
+		require.Equal(t, shown, has, scope)
+	}
+}
