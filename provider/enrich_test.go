@@ -224,9 +224,11 @@ func TestAnOldPhoneNumber(t *testing.T) {
 	a := send()
 	require.Equal(t, "not_verified", a.members["phone_status"])
 	require.Equal(t, false, w.userinfoOf(a).members["phone_number_verified"])
-	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path,
-		Text: `{"errcode":0,"vaild":false,"create_time":0}`}))
-	require.Equal(t, "refused", send().members["phone_status"])
+	for _, disowned := range []string{`{"errcode":1,"errmsg":"data not exist"}`,
+		`{"errcode":0,"vaild":false,"create_time":0}`} {
+		require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path, Text: disowned}))
+		require.Equal(t, "refused", send().members["phone_status"])
+	}
 	a = send()
 	require.Equal(t, "verified", a.members["phone_status"])
 	require.Equal(t, true, w.userinfoOf(a).members["phone_number_verified"])

@@ -125,9 +125,11 @@ func TestAPhoneIsVerifiedOnlyByWeChat(t *testing.T) {
 	a := w.data(decryptPath, token, phone)
 	requireData(t, a)
 	require.Equal(t, false, a.members["phone_number_verified"], "WeChat could not be asked")
-	require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path,
-		Text: `{"errcode":0,"vaild":false,"create_time":0}`}))
-	requireInvalidData(t, w.data(decryptPath, token, phone))
+	for _, disowned := range []string{`{"errcode":1,"errmsg":"data not exist"}`,
+		`{"errcode":0,"vaild":false,"create_time":0}`} {
+		require.NoError(t, w.simulator.Fail(wechattest.Fault{Path: path, Text: disowned}))
+		requireInvalidData(t, w.data(decryptPath, token, phone))
+	}
 	a = w.data(decryptPath, token, phone)
 	requireData(t, a)
 	require.Equal(t, true, a.members["phone_number_verified"])

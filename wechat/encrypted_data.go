@@ -7,6 +7,7 @@ import (
 	"crypto/sha1"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -146,10 +147,17 @@ func (a *AppTokens) CheckEncryptedMessage(ctx context.Context, credentials Crede
 	return err == nil && !created.IsZero(), created, err
 }
 
+// noSuchMessage is the errcode for a message that WeChat does not know: it did not encrypt it, did so more than three
+// days ago, or for another app. An older form of the answer has "vaild":false instead.
+const noSuchMessage = 1
+
 // parseMessageCheck returns when a message was encrypted, or the zero time for
 // one that WeChat does not know.
 func parseMessageCheck(body []byte) (time.Time, error) {
 	members, err := parseAnswer(body, map[int]error{50004: ErrMisconfigured, 50007: ErrMisconfigured})
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Errcode == noSuchMessage {
+		return time.Time{}, nil
+	}
 	if err != nil {
 		return time.Time{}, err
 	}

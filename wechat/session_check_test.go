@@ -103,10 +103,13 @@ func TestWhetherWeChatEncryptedAMessage(t *testing.T) {
 		"another message": {credentials(), strings.Repeat("0", 64)},
 		"another app":     {wechat.Credentials{AppID: otherApp, Secret: secret + "-two"}, hash},
 	} {
-		genuine, at, err := tokens.CheckEncryptedMessage(ctx, c.by, c.hash)
-		require.NoError(t, err, name)
-		require.False(t, genuine, name)
-		require.Zero(t, at, name)
+		for _, older := range []bool{false, true} {
+			w.SetVariant(wechattest.Variant{VaildFalse: older, Errcode: "quoted"})
+			genuine, at, err := tokens.CheckEncryptedMessage(ctx, c.by, c.hash)
+			require.NoError(t, err, name)
+			require.False(t, genuine, name)
+			require.Zero(t, at, name)
+		}
 	}
 	w.Advance(73 * time.Hour)
 	genuine, _, err := tokens.CheckEncryptedMessage(ctx, credentials(), hash)

@@ -20,6 +20,7 @@ type Variant struct {
 	ExtraFields       bool   `json:"extra_fields"`        // unknown members
 	EmptyOpenID       bool   `json:"empty_openid"`        // a success without an openid
 	CountryCodeNumber bool   `json:"country_code_number"` // countryCode is a number
+	VaildFalse        bool   `json:"vaild_false"`         // "vaild":false, not errcode 1, for an unknown message
 	// errcode for a used code after its five minutes; default 40029
 	UsedThenExpired int `json:"used_then_expired"`
 }
@@ -104,6 +105,8 @@ func message(errcode int) string {
 	switch errcode {
 	case -1:
 		return "system error"
+	case 1:
+		return "data not exist"
 	case 40001:
 		return "invalid credential, access_token is invalid or not latest"
 	case 40002:
@@ -116,6 +119,8 @@ func message(errcode int) string {
 		return "invalid access_token"
 	case 40029:
 		return "invalid code"
+	case 40097:
+		return "invalid args"
 	case 40125:
 		return "invalid appsecret"
 	case 40163:

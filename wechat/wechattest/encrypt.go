@@ -66,7 +66,9 @@ func (s *encryption) Encrypt(plain Plaintext) (Encrypted, error) {
 		return Encrypted{}, err
 	}
 	encrypted := base64.StdEncoding.EncodeToString(sealed)
-	s.sealed.put(newCiphertext(plain.AppID, encrypted), s.now())
+	if payload["purePhoneNumber"] != nil {
+		s.sealed.put(newCiphertext(plain.AppID, encrypted), s.now())
+	}
 	raw := `{"nickName":"微信用户","gender":0,"language":"","city":"","province":"","country":"","avatarUrl":""}`
 	digest := sha1.Sum([]byte(raw + current.key))
 	return Encrypted{

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ciphertextMemory is how long WeChat remembers what it encrypted.
+// ciphertextMemory is how long WeChat remembers the phone numbers that it encrypted. It does not remember other data.
 const ciphertextMemory = 72 * time.Hour
 
 // A ciphertext identifies encrypted data of an app, by the hexadecimal SHA-256 of its
@@ -32,11 +32,14 @@ func (s *encryption) checkEncryptedMessage(received call) *answer {
 		return failed
 	}
 	if digest, err := hex.DecodeString(body.Hash); err != nil || len(digest) != sha256.Size {
-		return failWith(47001)
+		return failWith(40097)
 	}
 	at, found := s.sealed.get(ciphertext{appID, body.Hash})
-	if !found || s.now().Sub(at) > ciphertextMemory {
+	switch known := found && s.now().Sub(at) <= ciphertextMemory; {
+	case !known && s.variant.VaildFalse:
 		return &answer{members: map[string]any{"vaild": false, "create_time": 0}}
+	case !known:
+		return failWith(1)
 	}
 	return &answer{members: map[string]any{"vaild": true, "create_time": at.Unix()}}
 }
