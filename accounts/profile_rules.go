@@ -27,6 +27,8 @@ var (
 	gender = regexp.MustCompile(`^[a-z-]{1,32}$`)
 	// picture excludes characters that programs interpret differently in URLs.
 	picture = regexp.MustCompile("^https://[^\\x00-\\x20\\x7f-\\x{10ffff}\"<>\\\\^`{|}]+$")
+	// taggedFlag is a black flag with the letters of a region, such as Scotland (UTS #51, ED-14a).
+	taggedFlag = regexp.MustCompile(`(\x{1f3f4})[\x{e0030}-\x{e0039}\x{e0061}-\x{e007a}]{1,6}\x{e007f}`)
 )
 
 // CheckProfile returns a profile in normalized form: names in NFC and without surrounding spaces, and a canonical
@@ -68,22 +70,28 @@ func cleanName(name string) (string, bool) {
 }
 
 // hasInvisible reports whether a text has characters that are invisible or change the display of others: control
-// characters, line separators, direction marks, zero-width characters and fillers. A joiner within an emoji is allowed.
+// characters, line separators, direction marks, zero-width characters and fillers. What emoji, the flags of regions,
+// Persian and the scripts of India need is allowed: joiners between characters beyond ASCII, and the tags of a flag.
 func hasInvisible(text string) bool {
-	runes := []rune(text)
+	runes := []rune(taggedFlag.ReplaceAllString(text, "$1"))
 	for n, r := range runes {
-		if r == '\u200d' && n > 0 && n+1 < len(runes) && emoji(runes[n-1]) && emoji(runes[n+1]) {
+		joiner := r == '\u200c' || r == '\u200d'
+		if joiner && n > 0 && n+1 < len(runes) && joinable(runes[n-1]) && joinable(runes[n+1]) {
 			continue
 		}
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point) {
+		if invisible(r) {
 			return true
 		}
 	}
 	return false
 }
 
-// emoji reports whether a character may be part of an emoji: a symbol, a skin tone, or a variation selector.
-func emoji(r rune) bool { return unicode.In(r, unicode.So, unicode.Sk) || r == '\ufe0f' }
+// joinable reports whether a joiner may be beside a character.
+func joinable(r rune) bool { return r > unicode.MaxASCII && !invisible(r) && !unicode.IsSpace(r) }
+
+func invisible(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
+}
 
 func validPicture(text string) bool {
 	if text == "" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 )
@@ -55,7 +56,7 @@ func (o object) sessionKey() SessionKey {
 // parseAnswer returns the members of a successful answer, or an *Error. classes
 // overrides the classes of errcodes that differ from those of code2Session.
 func parseAnswer(body []byte, classes map[int]error) (object, error) {
-	members, err := parseObject(body)
+	members, err := parseObject(repair(body))
 	if err != nil {
 		return nil, outage("malformed answer")
 	}
@@ -77,6 +78,32 @@ func parseAnswer(body []byte, classes map[int]error) (object, error) {
 // object holds the members of a JSON object by their exact names, unlike
 // encoding/json, which would take "OpenID" for "openid".
 type object map[string]json.RawMessage
+
+const byteOrderMark = '\ufeff'
+
+// repair removes a byte order mark, and escapes control characters within strings. Neither is valid in JSON, but WeChat
+// passes on nicknames with both.
+func repair(body []byte) []byte {
+	body = bytes.TrimPrefix(body, []byte(string(byteOrderMark)))
+	repaired := make([]byte, 0, len(body))
+	inString, escaped := false, false
+	for _, char := range body {
+		switch {
+		case inString && char < ' ':
+			repaired = fmt.Appendf(repaired, `\u%04x`, char)
+			escaped = false
+			continue
+		case escaped:
+			escaped = false
+		case char == '\\':
+			escaped = inString
+		case char == '"':
+			inString = !inString
+		}
+		repaired = append(repaired, char)
+	}
+	return repaired
+}
 
 // parseObject accepts one JSON object with distinct names and nothing after it.
 func parseObject(body []byte) (object, error) {

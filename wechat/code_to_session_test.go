@@ -55,6 +55,9 @@ func TestALoginIsTheUsers(t *testing.T) {
 		server.Fault(wechattest.Fault{ContentType: "image/png"})
 		_, failed := logIn(t, client, server.Code(appID, "ada"))
 		require.Nil(t, failed)
+		server.Fault(wechattest.Fault{Text: "\ufeff{\"openid\":\"o1\",\r\n\t\"x\":\"\x00\t\x1f\"}"})
+		_, failed = logIn(t, client, server.Code(appID, "ada"))
+		require.Nil(t, failed, "neither a byte order mark nor control characters matter")
 	})
 }
 

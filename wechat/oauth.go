@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // An OAuthLogin is the user that a code of an official account, a website or a mobile app
@@ -187,25 +185,6 @@ func newProfile(nickname, picture string, sex int) Profile {
 // Profile returns the profile in a UserInfo. Its unionid is left out, since it comes from
 // the user's phone.
 func (u *UserInfo) Profile() Profile { return newProfile(u.NickName, u.AvatarURL, int(u.Gender)) }
-
-// cleanNickname removes characters that would move or hide the text around the name. encoding/json
-// has replaced invalid UTF-8 and unpaired surrogates with U+FFFD.
-func cleanNickname(text string) string {
-	if strings.ContainsRune(text, utf8.RuneError) {
-		return ""
-	}
-	text = strings.TrimSpace(strings.Map(func(char rune) rune {
-		if unicode.In(char, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp,
-			unicode.Other_Default_Ignorable_Code_Point) {
-			return -1
-		}
-		return char
-	}, text))
-	if utf8.RuneCountInString(text) > maxNickname {
-		return ""
-	}
-	return text
-}
 
 // cleanPicture returns the https URL of the picture, or "". WeChat returns http URLs but
 // serves https as well. An http URL with a port cannot be converted.

@@ -25,7 +25,7 @@ func TestAProfileBelongsToTheUserWhoSignedIn(t *testing.T) {
 		profile, failed := profileOf(t, client, login)
 		require.Nil(t, failed)
 		require.Equal(t, wechat.Profile{
-			Nickname: "微信 Ada 👩🚀", Picture: "https://thirdwx.qlogo.cn/mmopen/a/132", Gender: "female",
+			Nickname: "微信 Ada 👩\u200d🚀", Picture: "https://thirdwx.qlogo.cn/mmopen/a/132", Gender: "female",
 			UnionID: wechattest.UnionID("platform", "ada"),
 		}, profile)
 	}
@@ -174,5 +174,29 @@ func TestInvalidValuesOfAProfileAreLeftOut(t *testing.T) {
 		profile, failed := profileFrom(t, wechattest.Fault{Text: text})
 		require.Nil(t, failed, members)
 		require.Equal(t, want, profile, members)
+	}
+}
+
+// TestNicknamesKeepWhatIsText: joiners, selectors and tags are parts of emoji, flags and scripts.
+func TestNicknamesKeepWhatIsText(t *testing.T) {
+	const scotland = "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+	for nickname, want := range map[string]string{
+		"\ufeffA\x00d\na\t":                  "Ada",
+		`A\\` + "\x01" + `\"` + "\x02a":      `A\"a`,
+		"👨\u200d👩\u200d👧":                    "👨\u200d👩\u200d👧",
+		"👁\ufe0f\u200d🗨\ufe0f":               "👁\ufe0f\u200d🗨\ufe0f",
+		"❤\ufe0f":                            "❤\ufe0f",
+		"a" + scotland + "b":                 "a" + scotland + "b",
+		"می\u200cخواهم":                      "می\u200cخواهم",
+		"क्\u200dष":                          "क्\u200dष",
+		"\u200dA\u200d\u200dd\u200c a\u200d": "A\u200dd a",
+		"A\ufe0f\ufe0f\ufe0fd":               "A\ufe0fd",
+		"\ufe0f \ufe0fA":                     "A",
+		"A\U000e0067\U000e007f🏴\U000e0067":   "A🏴",
+	} {
+		profile, failed := profileFrom(t, wechattest.Fault{
+			Text: "\ufeff{\"openid\":\"o1\",\"nickname\":\"" + nickname + "\"}"})
+		require.Nil(t, failed, "%q", nickname)
+		require.Equal(t, wechat.Profile{Nickname: want}, profile, "%q", nickname)
 	}
 }

@@ -48,6 +48,7 @@ func TestUnusableAnswersAreOutages(t *testing.T) {
 		"an empty openid, errcode 0":  {Text: `{"errcode":0,"openid":""}`},
 		"a long openid":               {Text: `{"openid":"` + strings.Repeat("o", 129) + `"}`},
 		"a control character":         {Text: `{"openid":"o1\u0000"}`},
+		"a raw control character":     {Text: "{\"openid\":\"o\x011\"}"},
 		"a space in the openid":       {Text: `{"openid":"o 1"}`},
 		"a letter outside ASCII":      {Text: `{"openid":"oé"}`},
 		"a long unionid":              {Text: `{"openid":"o1","unionid":"` + strings.Repeat("o", 129) + `"}`},
