@@ -55,9 +55,9 @@ func TestAllInvalidDataGivesTheSameAnswer(t *testing.T) {
 			return w.encrypted("user_info", wechattest.Plaintext{User: "alice",
 				Data: user(map[string]any{"openId": wechattest.OpenID(testApp, "bob")})})
 		},
-		"an unknown member": func() form {
+		"a wrong type": func() form {
 			return w.encrypted("user_info", wechattest.Plaintext{User: "alice",
-				Data: user(map[string]any{"isAdmin": true})})
+				Data: user(map[string]any{"city": true})})
 		},
 	}
 	var first answer

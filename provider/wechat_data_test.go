@@ -92,15 +92,17 @@ func TestDataOfASignedInUser(t *testing.T) {
 		"phone": {"phone", map[string]any{"phoneNumber": "13812345678", "purePhoneNumber": "13812345678",
 			"countryCode": "86"}},
 		"share": {"share", nil},
-		"group": {"share", nil},
+		"group": {"group", nil},
 		"run":   {"steps", nil},
 	} {
+		w.simulator.SetVariant(wechattest.Variant{ExtraFields: true})
 		a := w.data(decryptPath, token, w.encrypted(kind, wechattest.Plaintext{User: "alice", Kind: c.of}))
 		requireData(t, a)
 		require.Equal(t, kind, a.members["kind"])
 		require.InDelta(t, w.clock.Now().Unix(), a.members["timestamp"], 2)
 		data := a.members["data"].(map[string]any)
 		require.NotContains(t, data, "watermark")
+		require.NotContains(t, data, "is_new_field")
 		if c.want != nil {
 			require.Equal(t, c.want, data)
 		}

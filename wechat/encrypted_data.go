@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxCiphertext limits encrypted data, in bytes. Thirty days of steps have less than 2 KiB.
+	// maxCiphertext limits encrypted data, in bytes. A month of steps have less than 2 KiB.
 	maxCiphertext = 64 << 10
 
 	// maxAge is how old encrypted data may be. It is also how long WeChat itself recognizes data
@@ -34,7 +34,7 @@ type EncryptedData struct {
 // its openId, if there is one, is the account's.
 type Opened struct {
 	Kind      Kind
-	Fields    any // *UserInfo, *PhoneInfo, *GroupInfo or *RunInfo
+	Fields    any // *UserInfo, *PhoneInfo, *ShareInfo, *GroupInfo or *RunInfo
 	Timestamp time.Time
 	Verified  bool // WeChat confirmed that it encrypted the data
 }
@@ -92,21 +92,20 @@ func unpad(plain []byte) (text []byte, ok bool) {
 	return plain[:len(plain)-subtle.ConstantTimeSelect(right, size, 0)], right == 1
 }
 
-// parseOpened accepts one JSON object with exactly the members of its kind and a
-// watermark, without repetitions.
+// parseOpened accepts one JSON object with the members of its kind and a watermark, without repetitions.
 func parseOpened(text []byte, kind Kind, account Account) (Opened, error) {
 	if !utf8.Valid(text) {
 		return Opened{}, ErrBadData
 	}
-	members, err := parseObject(text)
+	members, err := parseObject(repair(text))
 	if err != nil {
 		return Opened{}, ErrBadData
 	}
-	reader := &fieldReader{left: members}
+	reader := &fieldReader{members: members}
 	fields := kind.read(reader)
 	mark := reader.object("watermark")
 	appID, timestamp := mark.text("appid"), mark.integer("timestamp")
-	if reader.finish() != nil || mark.finish() != nil || appID != account.AppID {
+	if reader.failed || mark.failed || appID != account.AppID {
 		return Opened{}, ErrBadData
 	}
 	if info, ok := fields.(*UserInfo); ok && info.OpenID != "" && info.OpenID != account.OpenID {

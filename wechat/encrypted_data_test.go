@@ -39,11 +39,28 @@ func TestEveryKindIsOpened(t *testing.T) {
 			`{"phoneNumber":"13800000000","purePhoneNumber":"13800000000","countryCode":"86"}`},
 		"phone abroad": {KindPhone, `{"phoneNumber":"+15550100","purePhoneNumber":"5550100","countryCode":1`,
 			`{"phoneNumber":"+15550100","purePhoneNumber":"5550100","countryCode":"1"}`},
-		"share": {KindShare, `{"openGId":"tGroup"`, `{"openGId":"tGroup"}`},
-		"group": {KindGroup, `{"openGId":"tGroup"`, `{"openGId":"tGroup"}`},
+		"a picture by http": {KindUserInfo,
+			`{"nickName":"a","gender":0,"city":"","province":"","country":"","avatarUrl":"http:\/\/wx.qlogo.cn\/1?a=b"`,
+			`{"nickName":"a","gender":0,"language":"","city":"","province":"","country":"",` +
+				`"avatarUrl":"https://wx.qlogo.cn/1?a=b"}`},
+		"control characters in names": {KindUserInfo, "\ufeff{\"nickName\":\"A\x00d\\u0007a\n\ufeff\",\"gender\":0," +
+			"\"city\":\"\\u007f\",\"avatarUrl\":\"\"",
+			`{"nickName":"Ada","gender":0,"language":"","city":"","province":"","country":"","avatarUrl":""}`},
+		"members that are not known": {KindUserInfo,
+			`{"nickName":"a","is_demote":true,"x":{"openId":["oBob"]},"phoneNumber":1,"OpenId":"oBob"`,
+			`{"nickName":"a","gender":0,"language":"","city":"","province":"","country":"","avatarUrl":""}`},
+		"share":          {KindShare, `{"openGId":"tGroup","opengid":7`, `{"openGId":"tGroup"}`},
+		"group, as once": {KindGroup, `{"opengid":"tGroup"`, `{"opengid":"tGroup"}`},
+		"group": {KindGroup,
+			`{"opengid":"tGroup","open_single_roomid":"","group_openid":"oAdaHere","chat_type":3`,
+			`{"opengid":"tGroup","group_openid":"oAdaHere","chat_type":3}`},
+		"chat of two": {KindGroup, `{"open_single_roomid":"tRoom","chat_type":1`,
+			`{"open_single_roomid":"tRoom","chat_type":1}`},
 		"run": {KindRun,
 			`{"stepInfoList":[{"timestamp":1445866601,"step":100},{"step":0,"timestamp":1445876601}]`,
 			`{"stepInfoList":[{"timestamp":1445866601,"step":100},{"timestamp":1445876601,"step":0}]}`},
+		"run with more members": {KindRun, `{"stepInfoList":[{"timestamp":1,"step":2,"x":3}],"y":4`,
+			`{"stepInfoList":[{"timestamp":1,"step":2}]}`},
 		"run of a new day": {KindRun, `{"stepInfoList":[]`, `{"stepInfoList":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,6 +75,26 @@ func TestEveryKindIsOpened(t *testing.T) {
 			require.Equal(t, c.want, string(encoded))
 		})
 	}
+}
+
+// TestTheSampleOfTencent is of the demo of decryption that Tencent has published since 2016.
+func TestTheSampleOfTencent(t *testing.T) {
+	data := EncryptedData{IV: "r7BXXKkLb8qrSNn05n0qiA==", Data: "" +
+		"CiyLU1Aw2KjvrjMdj8YKliAjtP4gsMZMQmRzooG2xrDcvSnxIMXFufNstNGTyaGS" +
+		"9uT5geRa0W4oTOb1WT7fJlAC+oNPdbB+3hVbJSRgv+4lGOETKUQz6OYStslQ142dNCuabNPGBzlooOmB231qMM85d2/fV6Ch" +
+		"evvXvQP8Hkue1poOFtnEtpyxVLW1zAo6/1Xx1COxFvrc2d7UL/lmHInNlxuacJXwu0fjpXfz/YqYzBIBzD6WUfTIF9GRHpOn" +
+		"/Hz7saL8xz+W//FRAUid1OksQaQx4CMs8LOddcQhULW4ucetDf96JcR3g0gfRK4PC7E/r7Z6xNrXd2UIeorGj5Ef7b1pJAYB" +
+		"6Y5anaHqZ9J6nKEBvB4DnNLIVWSgARns/8wR2SiRS7MNACwTyrGvt9ts8p12PKFdlqYTopNHR1Vf7XjfhQlVsAJdNiKdYmYV" +
+		"oKlaRv85IfVunYzO0IKXsyl7JCUjCpoG20f0a04COwfneQAGGwd5oa+T8yO5hzuyDb/XcxxmK01EpqOyuxINew=="}
+	account := Account{AppID: "wx4f4bc4dec97d474b", OpenID: "oGZUI0egBJY1zhBYw2KhdUfwVJJE"}
+	then := time.Unix(1477314187, 0)
+	opened, err := OpenWith(parseKey(t, "tiihtNczf5v6AKRyjwEUhQ=="), account, data, KindUserInfo, then)
+	require.NoError(t, err)
+	require.Equal(t, then.Unix(), opened.Timestamp.Unix())
+	info := opened.Fields.(*UserInfo)
+	require.Equal(t, "Band", info.NickName)
+	require.Equal(t, "ocMvos6NjeKLIBqg5Mr9QjxrP1FA", info.UnionID)
+	require.True(t, strings.HasPrefix(info.AvatarURL, "https://wx.qlogo.cn/mmopen/vi_32/"))
 }
 
 // goodPhone is valid data, which the tests modify in one place.
@@ -148,15 +185,13 @@ func wrongPhones() map[string]string {
 			ada.AppID, now.Unix(), now.Unix()),
 		"appid twice": phone + fmt.Sprintf(`,"watermark":{"appid":"%s","appid":"%s","timestamp":%d}}`,
 			ada.AppID, ada.AppID, now.Unix()),
-		"more in it": phone + fmt.Sprintf(`,"watermark":{"appid":"%s","timestamp":%d,"x":1}}`,
-			ada.AppID, now.Unix()),
 		"two objects": phone + "," + watermark + "}{}", "text after": phone + "," + watermark + "} x",
 		"NUL after": phone + "," + watermark + "}\x00",
 		"array":     "[" + phone + "," + watermark + "}]", "cut": phone + "," + watermark, "null": "null", "empty": "",
-		"deep":          strings.Repeat(`{"a":`, 9000),
-		"invalid UTF-8": phone[:18] + "\xff" + phone[19:] + "," + watermark + "}", "BOM": "\ufeff" + phone +
-			"," + watermark + "}",
-		"unknown member": phone + `,"x":1,` + watermark + "}", "another case": strings.Replace(phone, "phoneNumber",
+		"deep":                 strings.Repeat(`{"a":`, 9000),
+		"invalid UTF-8":        phone[:18] + "\xff" + phone[19:] + "," + watermark + "}",
+		"unknown member twice": phone + `,"x":1,"x":1,` + watermark + "}",
+		"another case": strings.Replace(phone, "phoneNumber",
 			"PhoneNumber", 1) + "," + watermark + "}",
 		"member twice": phone + `,"countryCode":"86",` + watermark + "}", "twice by an escape": phone +
 			`,"country\u0043ode":"86",` + watermark + "}",
@@ -183,18 +218,24 @@ func wrongFields() map[Kind][]string {
 			user(`"nickName":"a","openId":null`), user(`"nickName":"a","unionId":""`),
 			user(`"nickName":"a","unionId":"a b"`),
 			user(`"nickName":7`), user(`"nickName":null`), user(`"avatarUrl":""`), user(`"nickName":"\ud800"`),
-			user(`"nickName":"a\u0000"`), user(`"nickName":"` + strings.Repeat("x", maxFieldText+1) + `"`),
+			user(`"nickName":"a","openId":"oAda\u0000"`),
+			user(`"nickName":"` + strings.Repeat("x", maxFieldText+1) + `"`),
 			user(`"nickName":"a","avatarUrl":"javascript:alert(1)"`),
 			user(`"nickName":"a","avatarUrl":"//evil.example"`),
 			user(`"nickName":"a","avatarUrl":"http://evil.example"`),
-			user(`"nickName":"a","phoneNumber":"13800000000"`), user(`"nickName":"a","gender":1`),
+			user(`"nickName":"a","avatarUrl":"http://wx.qlogo.cn.evil.example/1"`),
+			user(`"nickName":"a","avatarUrl":"http://wx.qlogo.cn:8080/1"`),
+			user(`"nickName":"a","avatarUrl":"https://wx.qlogo.cn/\u0000"`), user(`"nickName":"a","gender":1`),
 			`{"nickName":"a","gender":"1"`, `{"nickName":"a","gender":-1`,
 		},
-		KindShare: {`{"openGId":""`, `{"openGId":7`, `{"openGId":"a b"`, `{"opengid":"tGroup"`,
-			`{"openGId":"tGroup","openId":"oAda"`},
+		KindShare: {`{"openGId":""`, `{"openGId":7`, `{"openGId":"a b"`, `{"opengid":"tGroup"`},
+		KindGroup: {`{"openGId":"tGroup"`, `{"opengid":""`, `{"opengid":"","open_single_roomid":""`, `{"opengid":null`,
+			`{"opengid":"a b"`, `{"group_openid":"oAda"`, `{"opengid":"tGroup","chat_type":"3"`,
+			`{"opengid":"tGroup","open_single_roomid":7`, `{"opengid":"tGroup","group_openid":"a\u0000"`,
+			`{"opengid":"tGroup","opengid":"tGroup"`},
 		KindRun: {
 			`{"stepInfoList":null`, `{"stepInfoList":{}`, `{"stepInfoList":[null]`, `{"stepInfoList":[{}]`,
-			`{"stepInfoList":[{"timestamp":1,"step":1,"x":1}]`, `{"stepInfoList":[{"timestamp":1,"step":-1}]`,
+			`{"stepInfoList":[{"timestamp":1,"x":1}]`, `{"stepInfoList":[{"timestamp":1,"step":-1}]`,
 			`{"stepInfoList":[{"timestamp":1,"step":1,"step":1}]`, `{"stepInfoList":[{"timestamp":1,"step":1.5}]`,
 			`{"stepInfoList":[` + strings.Repeat(`{"timestamp":1,"step":1},`, maxSteps) + `{"timestamp":1,"step":1}]`,
 		},

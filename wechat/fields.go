@@ -11,57 +11,61 @@ import (
 // maxFieldText limits a text within encrypted data, in bytes.
 const maxFieldText = 1024
 
-// A fieldReader removes members from an object. finish reports invalid members and those
-// that were left over.
+// A fieldReader reads members of an object. It fails if one of them is missing or has the wrong type. Other members are
+// ignored, since WeChat adds some without notice.
 type fieldReader struct {
-	left   object
-	failed bool
+	members object
+	failed  bool
 }
 
 func (r *fieldReader) fail() { r.failed = true }
 
 func (r *fieldReader) has(name string) bool {
-	_, present := r.left[name]
+	_, present := r.members[name]
 	return present
 }
 
 func (r *fieldReader) take(name string) json.RawMessage {
-	raw, present := r.left[name]
+	raw, present := r.members[name]
 	if !present {
 		r.fail()
 	}
-	delete(r.left, name)
 	return raw
 }
 
-// finish returns an error if a member was missing, wrong or unknown.
-func (r *fieldReader) finish() error {
-	if r.failed || len(r.left) > 0 {
-		return ErrBadData
-	}
-	return nil
-}
-
-// text takes a string without control characters. encoding/json replaces an unpaired surrogate with
-// U+FFFD.
-func (r *fieldReader) text(name string) string {
+// words takes a string that people wrote, and drops its control characters.
+func (r *fieldReader) words(name string) string {
 	var text string
 	raw := r.take(name)
 	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &text) != nil || len(text) > maxFieldText ||
-		strings.ContainsFunc(text, unfit) {
+		strings.ContainsRune(text, utf8.RuneError) { // what encoding/json makes of an unpaired surrogate
 		r.fail()
 		return ""
 	}
-	return text
+	return strings.Map(func(char rune) rune {
+		if isControl(char) {
+			return -1
+		}
+		return char
+	}, text)
 }
 
-func unfit(char rune) bool { return char < ' ' || char == 0x7f || char == utf8.RuneError }
+func isControl(char rune) bool { return char < ' ' || char == 0x7f || char == byteOrderMark }
 
-func (r *fieldReader) optionalText(name string) string {
+func (r *fieldReader) optionalWords(name string) string {
 	if !r.has(name) {
 		return ""
 	}
-	return r.text(name)
+	return r.words(name)
+}
+
+// text takes a string without control characters.
+func (r *fieldReader) text(name string) string {
+	text := r.words(name)
+	if literal, _ := r.members.text(name); literal != text {
+		r.fail()
+	}
+	return text
 }
 
 // identifier takes an openid, unionid or openGId.
@@ -71,6 +75,14 @@ func (r *fieldReader) identifier(name string) string {
 		r.fail()
 	}
 	return id
+}
+
+// optionalIdentifier takes an identifier, or "" if the member is absent or "".
+func (r *fieldReader) optionalIdentifier(name string) string {
+	if raw, present := r.members[name]; !present || string(raw) == `""` {
+		return ""
+	}
+	return r.identifier(name)
 }
 
 // integer takes a whole number that is not negative.
@@ -92,22 +104,38 @@ func (r *fieldReader) optionalInteger(name string) int64 {
 // digits takes a string of digits or, as in some samples of WeChat's
 // documentation, a number.
 func (r *fieldReader) digits(name string) string {
-	text, err := r.left.digits(name)
-	if r.take(name); err != nil {
+	text, err := r.members.digits(name)
+	if err != nil || !r.has(name) {
 		r.fail()
 	}
 	return text
 }
 
 // picture takes the URL of a picture, or "" if the member is absent. It must be https, so
-// that showing it cannot run a script.
+// that showing it cannot run a script. Those of WeChat's hosts are made https.
 func (r *fieldReader) picture(name string) string {
-	text := r.optionalText(name)
+	if !r.has(name) {
+		return ""
+	}
+	text := r.text(name)
 	address, err := url.Parse(text)
-	if text != "" && (err != nil || address.Scheme != "https" || address.Host == "") {
+	switch {
+	case text == "":
+	case err != nil || address.Host == "":
+		r.fail()
+	case address.Scheme == "http" && isPictureHost(address.Host):
+		address.Scheme = "https"
+		return address.String()
+	case address.Scheme != "https":
 		r.fail()
 	}
 	return text
+}
+
+// isPictureHost reports whether WeChat serves pictures at a host. They can be fetched by https as well, even if
+// their addresses say http.
+func isPictureHost(host string) bool {
+	return strings.HasSuffix(host, ".qlogo.cn") || strings.HasSuffix(host, ".qpic.cn")
 }
 
 // object takes an object. If there is none, the reader fails.
@@ -116,7 +144,7 @@ func (r *fieldReader) object(name string) *fieldReader {
 	if err != nil {
 		r.fail()
 	}
-	return &fieldReader{left: members}
+	return &fieldReader{members: members}
 }
 
 // objects takes an array of objects.
@@ -131,7 +159,7 @@ func (r *fieldReader) objects(name string) []*fieldReader {
 		if err != nil {
 			r.fail()
 		}
-		readers = append(readers, &fieldReader{left: members})
+		readers = append(readers, &fieldReader{members: members})
 	}
 	return readers
 }

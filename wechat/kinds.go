@@ -10,15 +10,15 @@ type Kind string
 const (
 	KindUserInfo Kind = "user_info" // wx.getUserInfo, wx.getUserProfile
 	KindPhone    Kind = "phone"     // the getPhoneNumber button
-	KindShare    Kind = "share"     // wx.getShareInfo
-	KindGroup    Kind = "group"     // wx.getGroupEnterInfo
+	KindShare    Kind = "share"     // wx.getShareInfo, which WeChat no longer maintains
+	KindGroup    Kind = "group"     // wx.getGroupEnterInfo, wx.getChatToolInfo
 	KindRun      Kind = "run"       // wx.getWeRunData
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind { return []Kind{KindUserInfo, KindPhone, KindShare, KindGroup, KindRun} }
 
-// maxSteps limits the days of a [RunInfo]. WeChat returns thirty.
+// maxSteps limits the days of a [RunInfo]. WeChat returns 31.
 const maxSteps = 100
 
 // UserInfo is the data of KindUserInfo. Since 2021 only the ids are real. The unionid comes
@@ -42,9 +42,18 @@ type PhoneInfo struct {
 	CountryCode     string `json:"countryCode"`
 }
 
-// GroupInfo is the data of KindShare and KindGroup.
-type GroupInfo struct {
+// ShareInfo is the data of KindShare.
+type ShareInfo struct {
 	OpenGID string `json:"openGId"`
+}
+
+// GroupInfo is the data of KindGroup. A chat of two has a room id instead of a group id. WeChat gives the user's id
+// in the chat only if the program asks for it.
+type GroupInfo struct {
+	OpenGID          string `json:"opengid,omitempty"`
+	OpenSingleRoomID string `json:"open_single_roomid,omitempty"`
+	GroupOpenID      string `json:"group_openid,omitempty"`
+	ChatType         int64  `json:"chat_type,omitempty"`
 }
 
 // RunInfo is the data of KindRun.
@@ -65,8 +74,10 @@ func (k Kind) read(from *fieldReader) any {
 		return readUserInfo(from)
 	case KindPhone:
 		return readPhoneInfo(from)
-	case KindShare, KindGroup:
-		return &GroupInfo{OpenGID: from.identifier("openGId")}
+	case KindShare:
+		return &ShareInfo{OpenGID: from.identifier("openGId")}
+	case KindGroup:
+		return readGroupInfo(from)
 	case KindRun:
 		return readRunInfo(from)
 	}
@@ -76,12 +87,12 @@ func (k Kind) read(from *fieldReader) any {
 
 func readUserInfo(from *fieldReader) *UserInfo {
 	info := &UserInfo{
-		NickName:  from.text("nickName"),
+		NickName:  from.words("nickName"),
 		Gender:    from.optionalInteger("gender"),
-		Language:  from.optionalText("language"),
-		City:      from.optionalText("city"),
-		Province:  from.optionalText("province"),
-		Country:   from.optionalText("country"),
+		Language:  from.optionalWords("language"),
+		City:      from.optionalWords("city"),
+		Province:  from.optionalWords("province"),
+		Country:   from.optionalWords("country"),
 		AvatarURL: from.picture("avatarUrl"),
 	}
 	if from.has("openId") {
@@ -89,6 +100,19 @@ func readUserInfo(from *fieldReader) *UserInfo {
 	}
 	if from.has("unionId") {
 		info.UnionID = from.identifier("unionId")
+	}
+	return info
+}
+
+func readGroupInfo(from *fieldReader) *GroupInfo {
+	info := &GroupInfo{
+		OpenGID:          from.optionalIdentifier("opengid"),
+		OpenSingleRoomID: from.optionalIdentifier("open_single_roomid"),
+		GroupOpenID:      from.optionalIdentifier("group_openid"),
+		ChatType:         from.optionalInteger("chat_type"),
+	}
+	if info.OpenGID == "" && info.OpenSingleRoomID == "" {
+		from.fail()
 	}
 	return info
 }
@@ -127,7 +151,7 @@ func readRunInfo(from *fieldReader) *RunInfo {
 	info := &RunInfo{StepInfoList: []StepInfo{}}
 	for _, day := range days {
 		info.StepInfoList = append(info.StepInfoList, StepInfo{day.integer("timestamp"), day.integer("step")})
-		if day.finish() != nil {
+		if day.failed {
 			from.fail()
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // opens encrypts data with a key for an account, and returns the error of decrypting it.
 func (c *testVault) opens(t testing.TB, account Account, key SessionKey) error {
 	t.Helper()
-	text := `{"openGId":"tGroup",` + mark(account.AppID, c.now()) + "}"
+	text := `{"opengid":"tGroup",` + mark(account.AppID, c.now()) + "}"
 	_, err := c.Decrypt(t.Context(), account, encrypt(key, text), KindGroup, nil)
 	return err
 }

@@ -19,7 +19,7 @@ import (
 type Plaintext struct {
 	AppID string `json:"appid"`
 	User  string `json:"user"`
-	// "phone", "user", "share" or "steps"; ignored if Data is set
+	// "phone", "user", "share", "group" or "steps"; ignored if Data is set
 	Kind             string         `json:"kind"`
 	Data             map[string]any `json:"data"`              // the payload itself, without the watermark
 	WatermarkAppID   string         `json:"watermark_appid"`   // default AppID
@@ -93,12 +93,20 @@ func (s *encryption) payload(plain Plaintext) (map[string]any, error) {
 		payload = s.userPayload(plain.AppID, plain.User)
 	case plain.Kind == "share":
 		payload["openGId"] = identifier("group", plain.AppID, plain.User)
+	case plain.Kind == "group":
+		payload["opengid"] = identifier("group", plain.AppID, plain.User)
+		payload["open_single_roomid"] = ""
+		payload["group_openid"] = identifier("member", plain.AppID, plain.User)
+		payload["chat_type"] = 3
 	case plain.Kind == "steps":
 		day := now.Truncate(24 * time.Hour).Unix()
 		payload["stepInfoList"] = []map[string]any{{"timestamp": day - 86400, "step": 4200},
 			{"timestamp": day, "step": 1700}}
 	default:
-		return nil, fmt.Errorf("kind: %q is not phone, user, share or steps", plain.Kind)
+		return nil, fmt.Errorf("kind: %q is not phone, user, share, group or steps", plain.Kind)
+	}
+	if s.variant.ExtraFields {
+		payload["is_new_field"] = []string{"x"}
 	}
 	appID := plain.WatermarkAppID
 	if appID == "" {

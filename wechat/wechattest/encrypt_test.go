@@ -48,7 +48,7 @@ func TestEncryptedPayloadsOpenWithTheSessionKey(t *testing.T) {
 	}
 
 	for kind, member := range map[string]string{
-		"phone": "purePhoneNumber", "user": "openId", "share": "openGId", "steps": "stepInfoList",
+		"phone": "purePhoneNumber", "user": "openId", "share": "openGId", "group": "opengid", "steps": "stepInfoList",
 	} {
 		_, payload := encrypt(wechattest.Plaintext{Kind: kind})
 		require.Contains(t, payload, member)
