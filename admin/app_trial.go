@@ -21,12 +21,12 @@ type AppRefusedError struct {
 // Error implements error.
 func (e AppRefusedError) Error() string {
 	switch e.Cause.Errcode {
-	case 40125:
-		return "the AppSecret is wrong (errcode 40125)"
-	case 40164:
-		return fmt.Sprintf("calls from this machine's address %s are not allowed (errcode 40164)", e.Cause.Address)
+	case 40001, 40125:
+		return fmt.Sprintf("the AppSecret is wrong (errcode %d)", e.Cause.Errcode)
+	case 40164, 61004:
+		return fmt.Sprintf("calls from %s are not allowed (errcode %d)", e.address(), e.Cause.Errcode)
 	}
-	return fmt.Sprintf("%s rejects the app (errcode %d)", e.Title, e.Cause.Errcode)
+	return fmt.Sprintf("%s rejects %s (errcode %d)", e.Title, e.Cause.Setting(), e.Cause.Errcode)
 }
 
 // Unwrap implements errors.Unwrap.
@@ -37,12 +37,22 @@ func (e AppRefusedError) Remedy() string {
 	switch e.Cause.Errcode {
 	case 40013:
 		return "there is no such AppID: check it in the mini-program's console"
-	case 40125:
+	case 40001, 40125:
 		return "copy it from the mini-program's console and set it with: lingpai apps rotate-secret " + e.AppID
-	case 40164:
-		return fmt.Sprintf("add %s to the IP allow-list (IP白名单) in the mini-program's console", e.Cause.Address)
+	case 61024:
+		return "add an app that no third-party platform manages"
+	case 40164, 61004:
+		return "add " + e.address() + " to the IP allow-list (IP白名单) in the mini-program's console"
 	}
 	return "check the app's settings in the mini-program's console"
+}
+
+// address names this machine's address as WeChat saw it, if WeChat told it.
+func (e AppRefusedError) address() string {
+	if !e.Cause.Address.IsValid() {
+		return "this machine's public address"
+	}
+	return fmt.Sprintf("this machine's address %s", e.Cause.Address)
 }
 
 // Test tests an app of the store with [TryApp]. Besides the errors of TryApp, it returns UnknownError if there is no

@@ -29,7 +29,7 @@ func (m *Manager) platformCode(grantType string, platform signin.Platform) grant
 		code := r.Parameters.Get("code")
 		if !oauth.ValidCode(code) {
 			return tokens.Set{}, oauth.NewError(oauth.InvalidRequest,
-				"code is missing or malformed. "+platform.NewCodeHint())
+				"code is missing or malformed: send the one that "+platform.Title()+" gave, unchanged.")
 		}
 		if err := wechatdata.CheckExtras(r.Parameters); err != nil {
 			return tokens.Set{}, err

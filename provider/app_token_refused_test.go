@@ -220,8 +220,13 @@ func TestWechatGivesNoAppToken(t *testing.T) {
 				require.Equal(t, strconv.Itoa(c.retry), a.header.Get("Retry-After"))
 			}
 			require.Equal(t, 1, w.appTokenFetches())
-			requireAppToken(t, w.appToken(token), testApp)
 			w.requireLogOfNoSecrets(t)
+			if name == "quota" { // WeChat is not asked again before Retry-After
+				requireError(t, w.appToken(token), c.status, c.name)
+				require.Equal(t, 1, w.appTokenFetches())
+				return
+			}
+			requireAppToken(t, w.appToken(token), testApp)
 			require.Equal(t, []string{"wechat.app_token " + testApp}, w.eventKinds(t), "of what was given")
 		})
 	}

@@ -220,7 +220,7 @@ func TestWechatsFailuresDoNotUseUpPhoneTries(t *testing.T) {
 	bind := func() answer {
 		return w.data("/wechat/phone", a.text("access_token"), form{"code": w.phoneCode("ada")})
 	}
-	for _, fault := range []wechattest.Fault{{Errcode: 48001}, {Errcode: 45009}, {Errcode: -1}} {
+	for _, fault := range []wechattest.Fault{{Errcode: 48001}, {Errcode: 45011}, {Errcode: -1}} {
 		fault.Path = "/wxa/business/getuserphonenumber"
 		require.NoError(t, w.simulator.Fail(fault))
 		require.GreaterOrEqual(t, bind().status, http.StatusInternalServerError)

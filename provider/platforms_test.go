@@ -106,6 +106,25 @@ func TestBrowserCodesOfPublicClients(t *testing.T) {
 	requireTokens(t, w.token(publicCode(mobileApp, w.oauthCode(wechattest.OAuthCode{AppID: mobileApp, User: "ada"}))))
 }
 
+// TestHintsFitTheKindOfApp: only mini-programs have wx.login.
+func TestHintsFitTheKindOfApp(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	for app, c := range map[string]struct{ kind, hint string }{
+		accountApp: {identity.KindOfficialAccount, "Send the browser to the authorization page of WeChat again."},
+		websiteApp: {identity.KindWebsite, "Send the browser to the authorization page of WeChat again."},
+		mobileApp:  {identity.KindMobileApp, "Ask the SDK of WeChat for a new code."},
+	} {
+		w.addApp(app, c.kind)
+		for _, fault := range []wechattest.Fault{{Errcode: 40029}, {Errcode: 59999}, {Drop: true}} {
+			require.NoError(t, w.simulator.Fail(fault))
+			a := w.token(backendCode(app, w.oauthCode(wechattest.OAuthCode{AppID: app, User: "ada"})))
+			require.Contains(t, a.text("error_description"), c.hint)
+			require.NotContains(t, a.body, "wx.login")
+		}
+	}
+}
+
 // TestVirtualVisitorsCannotSignIn: a page in snapshot mode must not create an account.
 func TestVirtualVisitorsCannotSignIn(t *testing.T) {
 	t.Parallel()
@@ -113,7 +132,9 @@ func TestVirtualVisitorsCannotSignIn(t *testing.T) {
 	w.addApp(accountApp, identity.KindOfficialAccount)
 	before := w.users()
 	code := w.oauthCode(wechattest.OAuthCode{AppID: accountApp, User: "ada", Scope: "snsapi_userinfo", Snapshot: true})
-	requireError(t, w.token(backendCode(accountApp, code)), http.StatusBadRequest, "invalid_grant")
+	a := w.token(backendCode(accountApp, code))
+	requireError(t, a, http.StatusBadRequest, "invalid_grant")
+	require.Equal(t, true, a.members["wechat_snapshot"])
 	require.Equal(t, before, w.users())
 }
 

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -107,33 +108,43 @@ func (w *installation) requireLogOfNoSecrets(t *testing.T) {
 // its message never.
 func TestWechatRefusals(t *testing.T) {
 	t.Parallel()
-	w := newEnv(t)
-	users := w.users()
 	for errcode, c := range map[int]struct {
 		status   int
 		name     string
 		inAnswer bool
+		says     string
 	}{
-		40029: {http.StatusBadRequest, "invalid_grant", true},
-		40163: {http.StatusBadRequest, "invalid_grant", true},
-		41008: {http.StatusBadRequest, "invalid_grant", true},
-		42003: {http.StatusBadRequest, "invalid_grant", true},
-		40226: {http.StatusBadRequest, "invalid_grant", true},
-		45011: {http.StatusServiceUnavailable, "temporarily_unavailable", false},
-		45009: {http.StatusServiceUnavailable, "temporarily_unavailable", false},
-		-1000: {http.StatusServiceUnavailable, "temporarily_unavailable", false},
-		40013: {http.StatusInternalServerError, "server_error", false},
-		40125: {http.StatusInternalServerError, "server_error", false},
-		40164: {http.StatusInternalServerError, "server_error", false},
-		40002: {http.StatusInternalServerError, "server_error", false},
-		41002: {http.StatusInternalServerError, "server_error", false},
-		48001: {http.StatusInternalServerError, "server_error", false},
+		40029: {http.StatusBadRequest, "invalid_grant", true, "Call wx.login again."},
+		40163: {http.StatusBadRequest, "invalid_grant", true, "Call wx.login again."},
+		41008: {http.StatusBadRequest, "invalid_grant", true, "Call wx.login again."},
+		42003: {http.StatusBadRequest, "invalid_grant", true, "Call wx.login again."},
+		40226: {http.StatusBadRequest, "invalid_grant", true, "only the user can have it lifted"},
+		45011: {http.StatusServiceUnavailable, "temporarily_unavailable", false, "app or user (errcode 45011)"},
+		45009: {http.StatusServiceUnavailable, "temporarily_unavailable", false, "app or user (errcode 45009)"},
+		-1000: {http.StatusServiceUnavailable, "temporarily_unavailable", false, "is busy (errcode -1000)"},
+		59999: {http.StatusServiceUnavailable, "temporarily_unavailable", false, "does not know (errcode 59999)"},
+		40001: {http.StatusInternalServerError, "server_error", false, "the AppSecret (errcode 40001). The operator"},
+		40013: {http.StatusInternalServerError, "server_error", false, "the AppID (errcode 40013). The operator"},
+		40066: {http.StatusInternalServerError, "server_error", false, "the configuration of the app (errcode 40066)"},
+		40125: {http.StatusInternalServerError, "server_error", false, "the AppSecret (errcode 40125)"},
+		40164: {http.StatusInternalServerError, "server_error", false, "allow-list of the app (errcode 40164)"},
+		40002: {http.StatusInternalServerError, "server_error", false, "the configuration of the app (errcode 40002)"},
+		41002: {http.StatusInternalServerError, "server_error", false, "the AppID (errcode 41002)"},
+		48001: {http.StatusInternalServerError, "server_error", false, "may not make this call (errcode 48001)"},
+		50004: {http.StatusInternalServerError, "server_error", false, "restricted or frozen (errcode 50004)"},
+		61004: {http.StatusInternalServerError, "server_error", false, "allow-list of the app (errcode 61004)"},
+		61024: {http.StatusInternalServerError, "server_error", false, "third-party platform manages (errcode 61024)"},
 	} {
 		t.Run(strconv.Itoa(errcode), func(t *testing.T) {
+			t.Parallel()
+			w := newEnv(t)
+			users := w.users()
 			require.NoError(t, w.simulator.Fail(wechattest.Fault{Errcode: errcode, Errmsg: secretOfWechat}))
 			a := w.token(w.wechatCode("new-user"))
 			requireError(t, a, c.status, c.name)
 			requireNothingOfWechat(t, a)
+			require.Contains(t, a.text("error_description"), c.says)
+			require.NotContains(t, a.body, "cannot be reached")
 			require.Equal(t, c.inAnswer, a.members["wechat_errcode"] != nil)
 			if c.inAnswer {
 				require.EqualValues(t, errcode, a.members["wechat_errcode"])
@@ -141,11 +152,26 @@ func TestWechatRefusals(t *testing.T) {
 			if errcode == 45011 {
 				require.Equal(t, "60", a.header.Get("Retry-After"), "the limit is by the minute")
 			}
+			require.Equal(t, errcode == 40226, slices.Contains(w.eventKinds(t), "wechat.blocked"))
+			require.Equal(t, users, w.users())
+			w.requireLogOfNoSecrets(t)
 		})
 	}
-	require.Equal(t, users, w.users())
-	require.Contains(t, w.eventKinds(t), "wechat.blocked")
-	w.requireLogOfNoSecrets(t)
+}
+
+// TestARetryAfterIsKept: until it has passed, the app's codes are not sent to WeChat.
+func TestARetryAfterIsKept(t *testing.T) {
+	t.Parallel()
+	w := newEnv(t)
+	require.NoError(t, w.simulator.Fail(wechattest.Fault{Errcode: 45009}))
+	requireError(t, w.token(w.wechatCode("alice")), http.StatusServiceUnavailable, "temporarily_unavailable")
+	f := w.wechatCode("alice")
+	a := w.token(f)
+	requireError(t, a, http.StatusServiceUnavailable, "temporarily_unavailable")
+	seconds, err := strconv.Atoi(a.header.Get("Retry-After"))
+	require.NoError(t, err)
+	require.True(t, 5 < seconds && seconds <= 600, seconds)
+	require.Zero(t, w.simulator.Requests().Codes[f["code"]])
 }
 
 // TestCodesWorkOnceAndAtTheirOwnApp: twenty parallel requests with one code sign in once, and a code is not accepted

@@ -73,7 +73,7 @@ func (s *Service) Exchange(ctx context.Context, r Request, code Code, repeat *id
 // ask sends a code to its platform. It counts rejected codes, but not those that cannot be the platform's.
 func (s *Service) ask(ctx context.Context, r Request, app identity.App, code Code) (Login, error) {
 	if !wechat.PlausibleCode(code.Text) {
-		return Login{}, s.platformFailed(ctx, r.Client, code.Platform, wechat.ErrBadCode)
+		return Login{}, s.platformFailed(ctx, r.Client, code.Platform, app, wechat.ErrBadCode)
 	}
 	uses, err := s.countCode(ctx, r)
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Service) ask(ctx context.Context, r Request, app identity.App, code Cod
 	login, err := code.Platform.Exchange(ctx, app, code.Text)
 	s.judged(ctx, r, uses, err)
 	if err != nil {
-		return Login{}, s.platformFailed(ctx, r.Client, code.Platform, err)
+		return Login{}, s.platformFailed(ctx, r.Client, code.Platform, app, err)
 	}
 	return login, nil
 }

@@ -20,8 +20,8 @@ type Platform interface {
 	Exchange(ctx context.Context, app identity.App, code string) (Login, error)
 	// Title returns the platform's name in error descriptions.
 	Title() string
-	// NewCodeHint returns a sentence that tells the client how to get a new code.
-	NewCodeHint() string
+	// NewCodeHint returns a sentence that tells the client of an app how to get a new code.
+	NewCodeHint(app identity.App) string
 }
 
 // Login is the platform's answer to a code.
@@ -46,7 +46,15 @@ func (WechatPlatform) Owns(appID string) bool { return wechat.ValidAppID(appID) 
 func (WechatPlatform) Title() string { return "WeChat" }
 
 // NewCodeHint implements Platform.
-func (WechatPlatform) NewCodeHint() string { return "Call wx.login again." }
+func (WechatPlatform) NewCodeHint(app identity.App) string {
+	switch app.Kind {
+	case identity.KindOfficialAccount, identity.KindWebsite:
+		return "Send the browser to the authorization page of WeChat again."
+	case identity.KindMobileApp:
+		return "Ask the SDK of WeChat for a new code."
+	}
+	return "Call wx.login again."
+}
 
 // Exchange implements Platform.
 func (p WechatPlatform) Exchange(ctx context.Context, app identity.App, code string) (Login, error) {
@@ -79,7 +87,7 @@ func (QQPlatform) Owns(appID string) bool { return qq.ValidAppID(appID) }
 func (QQPlatform) Title() string { return "QQ" }
 
 // NewCodeHint implements Platform.
-func (QQPlatform) NewCodeHint() string { return "Call qq.login again." }
+func (QQPlatform) NewCodeHint(identity.App) string { return "Call qq.login again." }
 
 // Exchange implements Platform. It drops QQ's session key, because nothing uses it.
 func (p QQPlatform) Exchange(ctx context.Context, app identity.App, code string) (Login, error) {

@@ -82,7 +82,7 @@ func FindApp(ctx context.Context, apps identity.Apps, platform, id string) (iden
 	switch {
 	case isNotFound(err):
 		return app, oauth.NewError(oauth.ServerError,
-			"The client's app is not registered here. The operator must add it.")
+			"The app of the client is not registered here. The operator must add it with: lingpai apps add "+id)
 	case err != nil:
 		return app, oauth.StoreFailed(err)
 	}

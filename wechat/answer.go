@@ -17,7 +17,7 @@ var errMalformed = errors.New("wechat: malformed answer")
 // parseLogin reads the answer of code2Session. WeChat reports failures with HTTP status 200, and
 // may or may not add "errcode":0 to a success, so both the errcode and the openid are checked.
 func parseLogin(body []byte) (Login, error) {
-	members, err := parseAnswer(body, nil)
+	members, err := parseAnswer(body, exchangeClasses())
 	if err != nil {
 		return Login{}, err
 	}
@@ -27,6 +27,10 @@ func parseLogin(body []byte) (Login, error) {
 	}
 	return Login{OpenID: openID, UnionID: unionID, SessionKey: members.sessionKey()}, nil
 }
+
+// exchangeClasses are the errcodes that mean something else when a code is exchanged than in calls with an app's
+// access token: there is no such token, so the AppSecret is wrong.
+func exchangeClasses() map[int]error { return map[int]error{40001: ErrMisconfigured} }
 
 // person returns the ids of the user. An implausible one is an outage: an answer that
 // we do not understand must not create an account.

@@ -231,14 +231,12 @@ const (
 	maxAppToken = 2048
 )
 
-// stableTokenClasses are the errcodes that mean something else here than at
-// code2Session: 40001 is a wrong AppSecret, 895xx are calls that an administrator
-// of the app has not allowed, 5000x a frozen account.
+// stableTokenClasses are the errcodes that mean something else here than in other calls: 40001 is a wrong AppSecret,
+// 895xx are calls that an administrator of the app has not allowed.
 func stableTokenClasses() map[int]error {
 	return map[int]error{
 		40001: ErrMisconfigured, 89501: ErrMisconfigured, 89503: ErrMisconfigured, 89506: ErrMisconfigured,
 		89507: ErrMisconfigured,
-		50004: ErrMisconfigured, 50007: ErrMisconfigured,
 	}
 }
 

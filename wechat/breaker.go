@@ -52,18 +52,23 @@ func healthOf(err error) health {
 	return answered
 }
 
-// call runs ask, which calls the platform, within the limits of the client: the timeout, the number of
-// concurrent calls, and the breaker. api is the name in the log. The error is an *Error.
+// call runs ask, which calls the platform, within the limits of the client: the pauses of apps, the timeout, the number
+// of concurrent calls, and the breaker. api is the name in the log. The error is an *Error.
 func call[T any](ctx context.Context, c *Client, api, appID string, ask func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
 	defer cancel()
 	var none T
+	paused := pausedCall{api, appID}
+	if err := c.pauser.check(paused); err != nil {
+		return none, err
+	}
 	if err := c.acquire(ctx); err != nil {
 		c.report(ctx, api, appID, err)
 		return none, err
 	}
 	defer c.release()
 	answer, err := c.breaker.Execute(func() (any, error) { return ask(ctx) })
+	c.pauser.learn(paused, err)
 	switch {
 	case err == nil:
 		return answer.(T), nil

@@ -37,7 +37,6 @@ func TestTheBreaker(t *testing.T) {
 	for name, fault := range map[string]wechattest.Fault{
 		"bad codes":                       {Errcode: 40029},
 		"used codes":                      {Errcode: 40163},
-		"throttled users":                 {Errcode: 45011},
 		"misconfigured apps":              {Errcode: 40125},
 		"unknown errcodes":                {Errcode: 99999},
 		"requests that a gateway rejects": {Status: 403},
@@ -55,4 +54,18 @@ func TestTheBreaker(t *testing.T) {
 			require.Nil(t, failed)
 		})
 	}
+
+	t.Run("does not count throttled apps", func(t *testing.T) {
+		server := simulate(t)
+		client := newClient(t, wechat.Config{BaseURL: server.URL})
+		server.Fault(wechattest.Fault{Errcode: 45011, Count: 10})
+		for range 20 {
+			_, failed := logIn(t, client, "code")
+			require.ErrorIs(t, failed, wechat.ErrThrottled)
+		}
+		require.Equal(t, 10, server.Requests().Codes["code"])
+		other := wechat.Credentials{AppID: otherApp, Secret: secret + "-two"}
+		_, err := client.CodeToSession(t.Context(), other, server.Code(otherApp, "ada"))
+		require.NoError(t, err)
+	})
 }

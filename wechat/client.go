@@ -35,6 +35,7 @@ type Client struct {
 	transport *http.Transport
 	slots     chan struct{}
 	breaker   *gobreaker.CircuitBreaker[any]
+	pauser    *pauser
 	logger    *slog.Logger
 }
 

@@ -89,6 +89,13 @@ func TestEveryErrcodeHasItsClass(t *testing.T) {
 		{47001, wechat.ErrMisconfigured, 0},
 		{48001, wechat.ErrMisconfigured, 0},
 		{50002, wechat.ErrMisconfigured, 0},
+		{40001, wechat.ErrMisconfigured, 0},
+		{40066, wechat.ErrMisconfigured, 0},
+		{48004, wechat.ErrMisconfigured, 0},
+		{50004, wechat.ErrMisconfigured, 0},
+		{50007, wechat.ErrMisconfigured, 0},
+		{61004, wechat.ErrMisconfigured, 0},
+		{61024, wechat.ErrMisconfigured, 0},
 	} {
 		for _, style := range []string{"", "quoted"} {
 			server := simulate(t, wechattest.Options{Variant: wechattest.Variant{Errcode: style}})
@@ -103,6 +110,25 @@ func TestEveryErrcodeHasItsClass(t *testing.T) {
 			require.Contains(t, failed.Error(), failed.RID)
 		}
 	}
+}
+
+// TestACodeIsNotSentInVain: after 45009 WeChat is not asked for the same app until the quota may be there again.
+func TestACodeIsNotSentInVain(t *testing.T) {
+	server := simulate(t)
+	client := newClient(t, wechat.Config{BaseURL: server.URL})
+	server.Fault(wechattest.Fault{Errcode: 45009})
+	_, failed := logIn(t, client, server.Code(appID, "ada"))
+	require.Equal(t, 10*time.Minute, failed.RetryAfter)
+	code := server.Code(appID, "ada")
+	_, failed = logIn(t, client, code)
+	require.ErrorIs(t, failed, wechat.ErrThrottled)
+	require.Equal(t, 45009, failed.Errcode)
+	require.Greater(t, failed.RetryAfter, time.Duration(0))
+	require.LessOrEqual(t, failed.RetryAfter, 10*time.Minute)
+	require.Zero(t, server.Requests().Codes[code])
+	_, err := client.CodeToSession(t.Context(), wechat.Credentials{AppID: otherApp, Secret: secret + "-two"},
+		server.Code(otherApp, "ada"))
+	require.NoError(t, err, "the quota of another app")
 }
 
 func TestACodeWorksOnce(t *testing.T) {

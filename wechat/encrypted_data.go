@@ -153,7 +153,7 @@ const noSuchMessage = 1
 // parseMessageCheck returns when a message was encrypted, or the zero time for
 // one that WeChat does not know.
 func parseMessageCheck(body []byte) (time.Time, error) {
-	members, err := parseAnswer(body, map[int]error{50004: ErrMisconfigured, 50007: ErrMisconfigured})
+	members, err := parseAnswer(body, nil)
 	if failed, ok := errors.AsType[*Error](err); ok && failed.Errcode == noSuchMessage {
 		return time.Time{}, nil
 	}

@@ -50,7 +50,7 @@ type Error struct {
 	RetryAfter time.Duration // how long not to ask WeChat; 0 if unknown
 	NotSent    bool          // the request was certainly not sent, so WeChat charged nothing
 	Reason     string        // the cause, for operators
-	Address    netip.Addr    // this server's address as WeChat saw it, for errcode 40164; may be invalid
+	Address    netip.Addr    // this server's address as WeChat saw it, for errcodes 40164 and 61004; may be invalid
 
 	health health // what the failure says about WeChat
 }
@@ -104,11 +104,11 @@ func refusal(errcode int, errmsg string) *Error {
 		failure.Class = ErrUserBlocked
 	case 45011:
 		failure.Class, failure.RetryAfter = ErrThrottled, minutePause
-	case 45009:
+	case quotaUsedUp:
 		failure.Class, failure.RetryAfter = ErrThrottled, quotaPause
-	case 40164:
+	case 40164, 61004:
 		failure.Class, failure.Address = ErrMisconfigured, firstAddress(errmsg)
-	case 40002, 40013, 40125, 40243, 41002, 41004, 43002, 44002, 47001, 48001, 50002:
+	case 40002, 40013, 40066, 40125, 40243, 41002, 41004, 43002, 44002, 47001, 48001, 48004, 50002, 50004, 50007, 61024:
 		failure.Class = ErrMisconfigured
 	case -1, -1000:
 		failure.Class, failure.RetryAfter, failure.health = ErrUnavailable, busyPause, noAnswer
@@ -155,7 +155,7 @@ func validRID(id string) bool {
 	return true
 }
 
-// firstAddress finds this server's address in the text of errcode 40164, "invalid
+// firstAddress finds this server's address in the text of errcodes 40164 and 61004, such as "invalid
 // ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist", which is what
 // the operator has to enter in WeChat's console.
 func firstAddress(errmsg string) netip.Addr {

@@ -63,7 +63,7 @@ func (c *Client) OAuthCode(ctx context.Context, credentials Credentials, code st
 }
 
 func parseOAuthLogin(body []byte) (OAuthLogin, error) {
-	members, err := parseAnswer(body, map[int]error{50004: ErrMisconfigured, 50007: ErrMisconfigured})
+	members, err := parseAnswer(body, exchangeClasses())
 	if err != nil {
 		return OAuthLogin{}, err
 	}

@@ -116,9 +116,9 @@ func TestEveryErrcodeOfAnOAuthCodeHasItsClass(t *testing.T) {
 		{wechat.ErrThrottled, time.Minute, []int{45011}},
 		{wechat.ErrThrottled, 10 * time.Minute, []int{45009}},
 		{wechat.ErrMisconfigured, 0, []int{40002, 40013, 40125, 40164, 40243, 41002, 41004, 48001, 50002, 50004,
-			50007}},
+			50007, 40001, 40066, 61004, 61024}},
 		{wechat.ErrUnavailable, time.Second, []int{-1, -1000}},
-		{wechat.ErrUnavailable, 0, []int{40001, 40003, 99999}},
+		{wechat.ErrUnavailable, 0, []int{40003, 99999}},
 	} {
 		for _, errcode := range test.errcodes {
 			client := newClient(t, wechat.Config{BaseURL: server.URL})

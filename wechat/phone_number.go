@@ -25,7 +25,7 @@ type Phone struct {
 // phoneClasses are the errcodes that mean something else here: the code is another user's,
 // or another app's.
 func phoneClasses() map[int]error {
-	return map[int]error{40003: ErrBadCode, 40013: ErrBadCode, 50004: ErrMisconfigured, 50007: ErrMisconfigured}
+	return map[int]error{40003: ErrBadCode, 40013: ErrBadCode}
 }
 
 // PhoneNumber exchanges the code of a getPhoneNumber button for the user's number

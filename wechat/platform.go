@@ -44,6 +44,7 @@ func NewPlatformClient(platform Platform, config Config) (*Client, error) {
 		transport: newTransport(config.Timeout, config.MaxConcurrent),
 		slots:     make(chan struct{}, config.MaxConcurrent),
 		breaker:   newBreaker(platform.Name, config.OpenFor, config.Logger),
+		pauser:    newPauser(),
 		logger:    config.Logger,
 	}, nil
 }

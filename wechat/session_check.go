@@ -12,7 +12,7 @@ import (
 // sessionClasses are the errcodes that mean something else here: the signature was not made with
 // the user's current session key.
 func sessionClasses() map[int]error {
-	return map[int]error{87009: ErrStaleKey, 87007: ErrStaleKey, 50004: ErrMisconfigured, 50007: ErrMisconfigured}
+	return map[int]error{87009: ErrStaleKey, 87007: ErrStaleKey}
 }
 
 // CheckSession asks WeChat whether a session key is still the user's at the app

@@ -143,21 +143,12 @@ const wechatRetry = 5 * time.Second
 
 // wechatFailed converts an error of WeChat, which the client did not cause, to an OAuth error.
 func wechatFailed(err error) error {
-	retry := wechatRetry
-	if refusal, ok := errors.AsType[*wechat.Error](err); ok {
-		retry = max(refusal.RetryAfter, retry)
+	refusal, ok := errors.AsType[*wechat.Error](err)
+	if !ok {
+		refusal = &wechat.Error{}
 	}
-	switch {
-	case errors.Is(err, wechat.ErrMisconfigured):
-		return &oauth.Error{
-			Code: oauth.ServerError,
-			Description: "WeChat rejects this server's configuration (AppID, AppSecret or IP allow-list). " +
-				"The operator must fix it.",
-			Cause: err,
-		}
-	case errors.Is(err, wechat.ErrThrottled):
-		return oauth.Unavailable("WeChat is limiting this app's requests. Wait before trying again.",
-			retry, err)
+	if errors.Is(err, wechat.ErrMisconfigured) {
+		return &oauth.Error{Code: oauth.ServerError, Description: refusal.Explain("WeChat"), Cause: err}
 	}
-	return oauth.Unavailable("WeChat cannot be reached right now. Try again shortly.", retry, err)
+	return oauth.Unavailable(refusal.Explain("WeChat"), max(refusal.RetryAfter, wechatRetry), err)
 }

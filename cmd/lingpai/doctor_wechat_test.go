@@ -22,7 +22,7 @@ func TestDoctorAsksWeChatOnceAboutEachApp(t *testing.T) {
 	order("/_sim/allow_list", `{"appid":"`+appID+`","addresses":["203.0.113.7"]}`)
 	requireFinding(t, o.examined(), "apps", statusFault,
 		appID+": calls from this machine's address 127.0.0.1 are not allowed (errcode 40164)",
-		"add 127.0.0.1 to the IP allow-list")
+		"address 127.0.0.1 to the IP allow-list")
 	order("/_sim/allow_list", `{"appid":"`+appID+`","addresses":[]}`)
 	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":45011}`)
 	requireFinding(t, o.examined(), "apps", statusWarning, "errcode 45011", "lingpai apps test "+appID)
@@ -30,14 +30,18 @@ func TestDoctorAsksWeChatOnceAboutEachApp(t *testing.T) {
 	requireFinding(t, o.examined(), "apps", statusFault, "gives no usable answer: connection closed",
 		"lingpai apps test "+appID)
 	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":40243}`)
-	requireFinding(t, o.examined(), "apps", statusFault, "WeChat rejects the app (errcode 40243)", "console")
+	requireFinding(t, o.examined(), "apps", statusFault, "rejects the AppSecret, which is frozen (errcode 40243)",
+		"console")
+	order("/_sim/faults", `{"path":"/sns/jscode2session","errcode":59999}`)
+	requireFinding(t, o.examined(), "apps", statusFault, "gives no usable answer: errcode 59999",
+		"lingpai apps test "+appID)
 
 	o.okWith("simulator-of-somebody-else", "apps", "rotate-secret", appID)
 	o.okWith(simSecret, "apps", "add", "wx1111111111111111")
 	findings := o.examined()
 	requireFinding(t, findings, "apps", statusFault, appID+": the AppSecret is wrong (errcode 40125)",
 		"lingpai apps rotate-secret "+appID)
-	requireFinding(t, findings, "apps", statusFault, "wx1111111111111111: WeChat rejects the app (errcode 40013)",
+	requireFinding(t, findings, "apps", statusFault, "wx1111111111111111: WeChat rejects the AppID (errcode 40013)",
 		"there is no such AppID")
 }
 

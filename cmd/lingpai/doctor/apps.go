@@ -97,8 +97,11 @@ func (r *report) judgeApp(id, who string, err error) {
 }
 
 func reasonOf(failed *wechat.Error) string {
-	if failed == nil {
+	switch {
+	case failed == nil:
 		return ""
+	case failed.Errcode != 0:
+		return fmt.Sprintf("errcode %d", failed.Errcode)
 	}
 	return failed.Reason
 }
