@@ -82,7 +82,11 @@ func TestEveryKindOfApp(t *testing.T) {
 		accountApp: identity.KindOfficialAccount, websiteApp: identity.KindWebsite, mobileApp: identity.KindMobileApp,
 	} {
 		w.addApp(app, kind)
-		a := w.token(backendCode(app, w.oauthCode(wechattest.OAuthCode{AppID: app, User: "ada"})))
+		scope := "" // that of the kind of app
+		if app == accountApp {
+			scope = "snsapi_userinfo"
+		}
+		a := w.token(backendCode(app, w.oauthCode(wechattest.OAuthCode{AppID: app, User: "ada", Scope: scope})))
 		requireTokens(t, a)
 		claims := claimsOf(t, a.text("access_token"))
 		require.Equal(t, subject, claims["sub"], kind)

@@ -22,7 +22,11 @@ func TestAnOAuthLoginIsTheUsers(t *testing.T) {
 	t.Run("the unionid is that of the Open Platform account, if there is one", func(t *testing.T) {
 		for _, platform := range []string{"", "platform one", "platform two"} {
 			require.NoError(t, server.Bind(appID, platform))
-			login, failed := authorize(t, client, oauthCode(server, "ada", "snsapi_base"))
+			silent, failed := authorize(t, client, oauthCode(server, "ada", "snsapi_base"))
+			require.Nil(t, failed)
+			require.Equal(t, wechattest.OpenID(appID, "ada"), silent.OpenID)
+			require.Empty(t, silent.UnionID)
+			login, failed := authorize(t, client, oauthCode(server, "ada", "snsapi_userinfo"))
 			require.Nil(t, failed)
 			require.Equal(t, wechattest.OpenID(appID, "ada"), login.OpenID)
 			if platform == "" {

@@ -15,7 +15,8 @@ const userTokenLifetime = 7200 * time.Second
 type OAuthCode struct {
 	AppID string `json:"appid"` // of an official account, a website or a mobile app
 	User  string `json:"user"`
-	// comma-separated, of snsapi_base, snsapi_userinfo and snsapi_login; default snsapi_base
+	// comma-separated, of snsapi_base, snsapi_userinfo and snsapi_login; default that of the kind of app, silent for
+	// official accounts
 	Scope    string `json:"scope"`
 	Snapshot bool   `json:"snapshot"` // the page was opened in snapshot mode, by a virtual visitor
 }
@@ -40,10 +41,10 @@ type oauthLogins struct {
 // digits, valid for five minutes for official accounts and for ten for the others.
 func (s *oauthLogins) MintOAuthCode(minted OAuthCode) (string, error) {
 	if minted.Scope == "" {
-		minted.Scope = "snsapi_base"
+		minted.Scope = s.defaultScope(minted.AppID)
 	}
 	for scope := range strings.SplitSeq(minted.Scope, ",") {
-		if scope != "snsapi_base" && !allowsProfile(scope) {
+		if !slices.Contains([]string{"snsapi_base", "snsapi_userinfo", "snsapi_login"}, scope) {
 			return "", fmt.Errorf("scope: unknown scope %q", scope)
 		}
 	}
@@ -51,7 +52,22 @@ func (s *oauthLogins) MintOAuthCode(minted OAuthCode) (string, error) {
 		snapshot: minted.Snapshot})
 }
 
-func allowsProfile(scope string) bool { return scope == "snsapi_userinfo" || scope == "snsapi_login" }
+func (s *oauthLogins) defaultScope(appID string) string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	switch known, err := s.app(appID); {
+	case err == nil && known.Kind == KindWebsite:
+		return "snsapi_login"
+	case err == nil && known.Kind == KindMobileApp:
+		return "snsapi_userinfo"
+	}
+	return "snsapi_base"
+}
+
+// allowsProfile reports whether one of the scopes is more than snsapi_base.
+func allowsProfile(scopes string) bool {
+	return slices.ContainsFunc(strings.Split(scopes, ","), func(scope string) bool { return scope != "snsapi_base" })
+}
 
 // oauthToken is GET /sns/oauth2/access_token.
 func (s *oauthLogins) oauthToken(received call) *answer {
@@ -81,7 +97,8 @@ func (s *oauthLogins) oauthToken(received call) *answer {
 	return s.visit(known, redeemed)
 }
 
-// visit starts a visit. No endpoint accepts its refresh token, so it is not stored.
+// visit starts a visit. No endpoint accepts its refresh token, so it is not stored. A silent login, with snsapi_base
+// alone, has no unionid.
 func (s *oauthLogins) visit(known *app, redeemed *code) *answer {
 	now := s.now()
 	s.visits.dropWhile(func(old visit) bool { return now.Sub(old.expires) > userTokenLifetime })
@@ -95,7 +112,7 @@ func (s *oauthLogins) visit(known *app, redeemed *code) *answer {
 		"openid":        OpenID(known.AppID, redeemed.user),
 		"scope":         redeemed.scope,
 	}
-	if known.OpenPlatform != "" {
+	if known.OpenPlatform != "" && allowsProfile(redeemed.scope) {
 		members["unionid"] = UnionID(known.OpenPlatform, redeemed.user)
 	}
 	if redeemed.snapshot {
@@ -124,7 +141,7 @@ func (s *oauthLogins) userInfo(received call) *answer {
 		return failWith(42001)
 	case openID != OpenID(visit.appID, visit.user):
 		return failWith(40003)
-	case visit.snapshot || !slices.ContainsFunc(strings.Split(visit.scope, ","), allowsProfile):
+	case visit.snapshot || !allowsProfile(visit.scope):
 		return failWith(48001)
 	}
 	user := s.user(visit.user)
