@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,9 +23,33 @@ func TestDevGoesOnWhereItWas(t *testing.T) {
 	require.Equal(t, before.MiniProgram, after.MiniProgram)
 	require.Equal(t, before.Confidential, after.Confidential)
 	require.Equal(t, before.User, after.User)
+	require.Equal(t, before.Simulator.URL, after.Simulator.URL)
 	require.Equal(t, http.StatusOK, after.refresh(token).status)
 	require.Equal(t, http.StatusOK, after.passwordGrant().status)
 	require.Equal(t, http.StatusOK, after.signIn().status)
+}
+
+// TestTheSimulatorsAddressIsChosen with --simulator-addr, which must be free and on loopback. The port of the last
+// start is only a wish.
+func TestTheSimulatorsAddressIsChosen(t *testing.T) {
+	o := newOperator(t)
+	addr := strings.TrimPrefix(o.develop("data").Simulator.URL, "http://")
+	refused := func(at string) string {
+		return o.refused("dev", "--addr", "127.0.0.1:0", "--data", "more", "--simulator-addr", at)
+	}
+	require.Contains(t, refused(addr), "--simulator-addr")
+	require.Contains(t, refused("0.0.0.0:0"), "--simulator-addr: \"0.0.0.0:0\" is not host:port on loopback")
+	require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL=http://"+addr).refused("dev", "--addr", "127.0.0.1:0",
+		"--data", "more", "--simulator-addr", "127.0.0.1:0"), "--simulator-addr: wechat.base_url")
+
+	require.NoError(t, os.WriteFile(filepath.Join(o.folder, "more", "simulator.addr"), []byte(addr+"\n"), 0o600))
+	another := o.develop("more")
+	require.NotEqual(t, "http://"+addr, another.Simulator.URL)
+	require.Equal(t, http.StatusOK, another.signIn().status)
+	require.NoError(t, another.stop())
+	free := strings.TrimPrefix(another.Simulator.URL, "http://")
+	p := o.start("dev", "--addr", "127.0.0.1:0", "--data", "data2", "--output", "json", "--simulator-addr", free)
+	require.Contains(t, p.line(), free)
 }
 
 func TestDevsFilesAreItsOwnersOnly(t *testing.T) {
@@ -33,7 +58,7 @@ func TestDevsFilesAreItsOwnersOnly(t *testing.T) {
 	}
 	o := newOperator(t)
 	require.NoError(t, o.develop("data").stop())
-	for _, name := range []string{"lingpai.db", "master.key", "dev.json"} {
+	for _, name := range []string{"lingpai.db", "master.key", "dev.json", "simulator.addr"} {
 		info, err := os.Stat(filepath.Join(o.folder, "data", name))
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)

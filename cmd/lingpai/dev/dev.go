@@ -25,6 +25,8 @@ type Options struct {
 	Fixed    bool              // fail rather than take the next free port
 	JSON     bool              // print one line when ready, for scripts
 
+	SimulatorAddr string // "": that of the last start on this folder
+
 	Stdout, Stderr io.Writer
 }
 
@@ -59,7 +61,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if c.WechatBaseURL, err = startSimulator(ctx, c, seeds, o.Stderr); err != nil {
+	if c.WechatBaseURL, err = startSimulator(ctx, o, seeds); err != nil {
 		return err
 	}
 	if c.QQBaseURL == inProcess {
@@ -144,34 +146,6 @@ func LoadOptions(addr, data string) settings.LoadOptions {
 			}},
 		},
 	}
-}
-
-// inProcess stands for a simulator in this process, whose port is not known yet.
-const inProcess = "http://127.0.0.1:0"
-
-// startSimulator runs a simulator with the sample app, unless one is configured, and returns its URL. A configured
-// simulator gets the sample app as well.
-func startSimulator(ctx context.Context, c settings.Settings, seeds seeds, w io.Writer) (string, error) {
-	if c.WechatBaseURL != inProcess {
-		return c.WechatBaseURL, registerApp(ctx, c.WechatBaseURL, seeds)
-	}
-	listener, err := simulator.Listen("127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	simulators := simulator.New()
-	if err := simulators.Add([]string{seeds.AppID + ":" + seeds.AppSecret}); err != nil {
-		return "", err
-	}
-	go func() { _ = simulators.Serve(ctx, w, listener) }()
-	return "http://" + listener.Addr().String(), nil
-}
-
-// registerApp adds the sample app to a simulator.
-func registerApp(ctx context.Context, base string, s seeds) error {
-	_, err := post(ctx, base+"/_sim/apps", "application/json", fmt.Sprintf(`{"appid":%q,"secret":%q}`,
-		s.AppID, s.AppSecret))
-	return err
 }
 
 // warnOfOtherPort warns if a provider does not listen on the port that it was asked to.

@@ -76,11 +76,11 @@ func onlyThisMachine(next http.Handler) http.Handler {
 	})
 }
 
-// Listen listens on a loopback address.
-func Listen(addr string) (net.Listener, error) {
+// Listen listens on a loopback address. flag is where the address is from, for errors.
+func Listen(flag, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil || !settings.IsLoopback(host) {
-		return nil, fmt.Errorf("--addr: %q is not host:port on loopback, such as 127.0.0.1:8081", addr)
+		return nil, fmt.Errorf("%s: %q is not host:port on loopback, such as 127.0.0.1:8081", flag, addr)
 	}
-	return server.Listen("--addr", addr)
+	return server.Listen(flag, addr)
 }
