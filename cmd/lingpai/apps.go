@@ -224,7 +224,7 @@ func testAppCommand() *cobra.Command {
 
 func printAppTest(cmd *cobra.Command, who, appID string, err error) error {
 	refusal, isRefused := errors.AsType[admin.AppRefusedError](err)
-	_, isOpen := errors.AsType[*wechat.Error](err)
+	failed, isOpen := errors.AsType[*wechat.Error](err)
 	switch {
 	case err == nil:
 		say(cmd, "%s works: %s accepted the AppID, the AppSecret and this machine's address\n", appID, who)
@@ -232,6 +232,9 @@ func printAppTest(cmd *cobra.Command, who, appID string, err error) error {
 	case isRefused:
 		return fmt.Errorf("%s rejects %s: %w; %s", who, appID, err, refusal.Remedy())
 	case isOpen:
+		if failed.Errcode != 0 {
+			return fmt.Errorf("%s could not be tested: %s (%w)", appID, failed.Explain(who), err)
+		}
 		return fmt.Errorf("%s cannot be reached or is busy (see the line above), so %s could not be tested; "+
 			"check the network and try again. To work without a network, see: lingpai wechat-simulator --help (%w)",
 			who, appID, err)

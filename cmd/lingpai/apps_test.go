@@ -101,4 +101,14 @@ func TestAppsTestSaysWhatToDo(t *testing.T) {
 	require.Contains(t, o.refused("apps", "test", "wx1111111111111111"), "errcode 40013")
 	require.Contains(t, o.with("LINGPAI_WECHAT_BASE_URL=http://127.0.0.1:1").refused("apps", "test", appID),
 		"try again")
+	o.okWith(simSecret, "apps", "rotate-secret", appID)
+	require.Equal(t, http.StatusOK, postJSON(t, simulator+"/_sim/allow_list",
+		`{"appid":"`+appID+`","addresses":[]}`).status)
+	for errcode, says := range map[string]string{"59999": "does not know (errcode 59999)",
+		"45009": "is limiting this app or user (errcode 45009)", "61004": "this machine's public address"} {
+		require.Equal(t, http.StatusOK, postJSON(t, simulator+"/_sim/faults", `{"errcode":`+errcode+`}`).status)
+		message := o.refused("apps", "test", appID)
+		require.Contains(t, message, says)
+		require.NotContains(t, message, "cannot be reached")
+	}
 }
