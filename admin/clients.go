@@ -19,14 +19,18 @@ type Clients struct {
 // NewClients returns a Clients for a store.
 func NewClients(store identity.Clients, apps identity.Apps) *Clients { return &Clients{store, apps} }
 
-// Create registers a client. It returns the secret of a confidential client, which is stored as a hash and cannot be
-// shown again. It returns the errors of [clients.Check], and RefusedError with identity.ErrExists if the id is or was
-// used by another client.
+// Create registers a client, with the origins as browsers send them. It returns the secret of a confidential client,
+// which is stored as a hash and cannot be shown again. It returns the errors of [clients.Check], and RefusedError with
+// identity.ErrExists if the id is or was used by another client.
 func (c *Clients) Create(ctx context.Context, actor identity.Actor, client identity.Client) (identity.Secret, error) {
 	ctx = identity.WithActor(ctx, actor)
 	apps, err := c.apps.List(ctx)
 	if err != nil {
 		return "", err
+	}
+	client.Origins = slices.Clone(client.Origins)
+	for n, origin := range client.Origins {
+		client.Origins[n] = clients.CanonicalOrigin(origin)
 	}
 	if err := clients.Check(client, apps); err != nil {
 		return "", err

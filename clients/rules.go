@@ -2,7 +2,6 @@ package clients
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -41,8 +40,9 @@ func Check(client identity.Client, apps []identity.App) error {
 	c.checkReach(client, apps)
 	for _, origin := range client.Origins {
 		if !ValidOrigin(origin) {
-			c.reject("origins", "%q is not an origin as browsers send it, such as https://shop.example.com: "+
-				"a scheme and a host in lowercase, no path, no default port, no wildcard", origin)
+			c.reject("origins", "%q is not an origin as browsers send it, such as https://shop.example.com or "+
+				"capacitor://localhost: a scheme and a host in lowercase, no path, no default port, no wildcard",
+				origin)
 		}
 	}
 	c.checkLifetimes(client)
@@ -191,17 +191,6 @@ func UsesSDK(client identity.Client, apps []identity.App) bool {
 		!slices.ContainsFunc(apps, func(app identity.App) bool {
 			return app.Kind != identity.KindMiniProgram && slices.Contains(client.Apps, app.ID)
 		})
-}
-
-// ValidOrigin reports whether a text is an origin exactly as browsers send it (RFC 6454 §6.2), because origins are
-// compared as strings.
-func ValidOrigin(origin string) bool {
-	u, err := url.Parse(origin)
-	if err != nil || u.Hostname() == "" || strings.Contains(u.Host, "*") || strings.HasSuffix(u.Host, ":") {
-		return false
-	}
-	defaultPort, web := map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	return web && u.Port() != defaultPort && origin == u.Scheme+"://"+strings.ToLower(u.Host)
 }
 
 // SameRights reports whether two clients' users get the same tokens. Anyone with a code of an app can use it with any

@@ -187,21 +187,6 @@ func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 	require.Contains(t, err.Error(), "\napps: there is no app", "one line each")
 }
 
-func TestValidOrigin(t *testing.T) {
-	for _, origin := range []string{"https://shop.example.com", "http://localhost:3000",
-		"https://shop.example.com:8443", "http://[::1]:3000"} {
-		require.True(t, clients.ValidOrigin(origin), origin)
-	}
-	for _, origin := range []string{
-		"", "*", "null", "shop.example.com", "https://", "https://*.example.com", "https://shop.example.com/",
-		"https://Shop.example.com", "HTTPS://shop.example.com",
-		"https://shop.example.com:443", "http://shop.example.com:80", "https://shop.example.com:",
-		"https://u@shop.example.com", "https://shop.example.com?x", "ftp://shop.example.com",
-	} {
-		require.False(t, clients.ValidOrigin(origin), origin)
-	}
-}
-
 func TestSameRights(t *testing.T) {
 	other := publicClient()
 	other.ID, other.Name = "another", "Another"

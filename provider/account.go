@@ -78,7 +78,7 @@ func (a *accountAPI) calls() []accountCall {
 // routes returns the routes of the account API, below path.
 func (a *accountAPI) routes(path string) []route {
 	rows := []route{
-		{"account_register", postMethod, path + "/users", corsAccount, slotWaiting, tokenBody,
+		{"account_register", postMethod, path + "/users", corsRegistered, slotWaiting, tokenBody,
 			a.errs.endpoint(a.register)},
 		{"account_openapi", readMethods, path + "/openapi.json", corsAny, slotNone, 0, newDocument(accountOpenAPI)},
 	}
@@ -87,8 +87,8 @@ func (a *accountAPI) routes(path string) []route {
 		if call.members != nil {
 			body = tokenBody
 		}
-		rows = append(rows, route{call.name, []string{call.method}, path + call.below, corsAccount, slotWaiting, body,
-			a.errs.endpoint(func(w http.ResponseWriter, r *http.Request) error { return a.serve(w, r, call) })})
+		rows = append(rows, route{call.name, []string{call.method}, path + call.below, corsRegistered, slotWaiting,
+			body, a.errs.endpoint(func(w http.ResponseWriter, r *http.Request) error { return a.serve(w, r, call) })})
 	}
 	return rows
 }

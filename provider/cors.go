@@ -16,25 +16,21 @@ type corsPolicy int
 
 const (
 	corsNone       corsPolicy = iota // no origin: for endpoints that only APIs and gateways call
-	corsRegistered                   // origins that a client registered, by GET and POST
-	corsAccount                      // origins that a client registered, by PUT and DELETE too
+	corsRegistered                   // origins that a client registered
 	corsAny                          // all origins: for public documents
 )
 
 // withCORS adds CORS headers to all responses of next, including errors, and answers preflight requests. At an endpoint
 // for registered origins it refuses requests of pages of other origins.
 func (t *router) withCORS(policy corsPolicy, next http.Handler) http.Handler {
-	methods := []string{http.MethodGet, http.MethodPost}
 	switch policy {
-	case corsAccount:
-		methods = append(methods, http.MethodPut, http.MethodDelete)
 	case corsRegistered:
+		return registeredCORS(t.clients).Handler(t.withoutStrangers(next))
 	case corsAny:
-		return anyCORS().Handler(next)
+		return allowing(cors.Options{AllowedOrigins: []string{"*"}, ExposedHeaders: []string{"Etag"}}).Handler(next)
 	default:
 		return next
 	}
-	return registeredCORS(t.clients, methods...).Handler(t.withoutStrangers(next))
 }
 
 var errStranger = badRequest("Pages of this origin may not call this endpoint. Register the origin with the client.")
@@ -72,30 +68,23 @@ func (t *router) own(origin string) bool {
 		err == nil && address.IsLoopback()
 }
 
-// originOf returns the origin of a URL, as browsers write it.
-func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
-
 // registeredCORS lets scripts of origins that a client registered call an endpoint. There are no cookies, so
 // credentials stay off. The function is also called for requests without an origin; these need no look-up.
-func registeredCORS(clients *clients.Registry, methods ...string) *cors.Cors {
-	return cors.New(cors.Options{
+func registeredCORS(clients *clients.Registry) *cors.Cors {
+	return allowing(cors.Options{
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
 			return origin != "" && clients.AllowsOrigin(r.Context(), origin), nil
 		},
-		AllowedMethods: methods,
-		AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key"},
 		ExposedHeaders: []string{"Retry-After", "WWW-Authenticate", "X-Request-Id"},
-		MaxAge:         600,
 	})
 }
 
-// anyCORS lets scripts of every origin read a document.
-func anyCORS() *cors.Cors {
-	return cors.New(cors.Options{
-		AllowedOrigins: []string{"*"},
-		AllowedMethods: readMethods,
-		AllowedHeaders: []string{"*"},
-		ExposedHeaders: []string{"Etag"},
-		MaxAge:         600,
-	})
+// allowing adds to options that scripts may send requests by any method, so that they can read a 405, and with any
+// header: libraries for tracing add their own.
+func allowing(options cors.Options) *cors.Cors {
+	options.AllowedMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
+		http.MethodPatch, http.MethodDelete}
+	options.AllowedHeaders = []string{"*"}
+	options.MaxAge = 600
+	return cors.New(options)
 }

@@ -42,14 +42,15 @@ type router struct {
 // noRoute is the name in metrics of paths without a route.
 const noRoute = "none"
 
-// handler returns a handler that serves all routes, and answers 404 for any other path.
+// handler returns a handler that serves all routes, and answers 404 for any other path, which scripts of registered
+// origins can read.
 func (t *router) handler(rows []route) http.Handler {
 	byPath := map[string][]route{}
 	for _, row := range rows {
 		byPath[row.path] = append(byPath[row.path], row)
 	}
 	mux := http.NewServeMux()
-	unknown := t.observed(noRoute, http.HandlerFunc(t.errs.notFound))
+	unknown := t.observed(noRoute, registeredCORS(t.clients).Handler(http.HandlerFunc(t.errs.notFound)))
 	for at, rows := range byPath {
 		mux.Handle(at, t.observed(rows[0].name, t.atPath(rows)))
 	}

@@ -48,8 +48,8 @@ func New(c Config) (http.Handler, error) {
 	}
 	errs := errorWriter{logger: c.Logger}
 	slots := newSlots(c.InFlight, errs)
-	router := router{origin: originOf(issuer), clients: c.Clients, slots: slots,
-		bodies: &bodyReader{c.Bodies, errs}, errs: errs, observe: c.Observe}
+	router := router{origin: clients.CanonicalOrigin(issuer.Scheme + "://" + issuer.Host), clients: c.Clients,
+		slots: slots, bodies: &bodyReader{c.Bodies, errs}, errs: errs, observe: c.Observe}
 	account := &accountAPI{access: c.Access, clients: c.Clients, accounts: c.Accounts, errs: errs}
 	rows := slices.Concat(
 		c.routes(issuer.Path, slots, errs),

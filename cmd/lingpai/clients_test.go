@@ -58,7 +58,8 @@ func TestAClientIsShownAsItWasCreated(t *testing.T) {
 	o.ok("clients", "create", "shop", "--name", "My shop", "--public", "--first-party", "--grant", "wechat_code",
 		"--grant", "password", "--grant", "refresh_token",
 		"--app", appID, "--audience", audience, "--scope", "openid", "--scope", "api", "--default-scope", "api",
-		"--origin", "https://shop.example.com:8443",
+		"--origin", "https://shop.example.com:8443", "--origin", "https://商店.example",
+		"--origin", "capacitor://localhost",
 		"--wechat-claims", "--access-ttl", "5m", "--idle-ttl", "24h", "--absolute-ttl", "48h")
 	var shown map[string]any
 	require.NoError(t, json.Unmarshal([]byte(o.ok("clients", "show", "shop")), &shown))
@@ -72,7 +73,8 @@ func TestAClientIsShownAsItWasCreated(t *testing.T) {
 		"apps":   []any{appID}, "audience": []any{audience}, "is_audience": []any{},
 		"scopes":         []any{"openid", "api"},
 		"default_scopes": []any{"api"},
-		"origins":        []any{"https://shop.example.com:8443"}, "refresh_keys": true, "wechat_claims": true,
+		"origins": []any{"https://shop.example.com:8443", "https://xn--czrs0t.example",
+			"capacitor://localhost"}, "refresh_keys": true, "wechat_claims": true,
 		"access_ttl": "5m0s",
 		"idle_ttl":   "24h0m0s", "absolute_ttl": "48h0m0s",
 	}, shown)
