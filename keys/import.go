@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
@@ -35,7 +36,7 @@ func (k *Keeper) Import(ctx context.Context, text []byte) (id string, err error)
 
 // parsePEM parses exactly one private key. Its errors contain no part of the key.
 func parsePEM(text []byte) (*rsa.PrivateKey, error) {
-	block, rest := pem.Decode(text)
+	block, rest := pem.Decode(bytes.TrimPrefix(text, []byte("\ufeff"))) // the byte order mark of some editors
 	switch {
 	case block == nil:
 		return nil, errors.New("not PEM: a private key begins with -----BEGIN PRIVATE KEY-----")

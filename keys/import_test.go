@@ -33,8 +33,9 @@ func TestAnImportedKeySignsNext(t *testing.T) {
 	theirs := mustGenerateRSA()
 	for name, text := range map[string][]byte{
 		"PKCS #8": pkcs8Of(theirs), "PKCS #1": pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(theirs), nil),
-		"text around it": append([]byte("Bag Attributes\n"), pkcs8Of(theirs)...),
-		"CRLF":           []byte(strings.ReplaceAll(string(pkcs8Of(theirs)), "\n", "\r\n")),
+		"text around it":    append([]byte("Bag Attributes\n"), pkcs8Of(theirs)...),
+		"a byte order mark": append([]byte("\ufeff"), pkcs8Of(theirs)...),
+		"CRLF":              []byte(strings.ReplaceAll(string(pkcs8Of(theirs)), "\n", "\r\n")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServers(t)

@@ -51,8 +51,11 @@ func TestParseScope(t *testing.T) {
 	names, err := oauth.ParseScope("openid api openid")
 	require.NoError(t, err)
 	require.Equal(t, []string{"openid", "api"}, names)
+	names, err = oauth.ParseScope("  openid   api ")
+	require.NoError(t, err)
+	require.Equal(t, []string{"openid", "api"}, names, "extra spaces")
 	for _, bad := range []string{
-		"", " openid", "openid ", "openid  api", "a\"b", `a\b`, "a\tb", "\u00e9", strings.Repeat("a", 1025),
+		"", " ", "a\"b", `a\b`, "a\tb", "\u00e9", strings.Repeat("a", 1025),
 	} {
 		_, err := oauth.ParseScope(bad)
 		require.ErrorIs(t, err, oauth.InvalidScope, "%q", bad)

@@ -66,21 +66,21 @@ const maxScopeLength = 1024
 // HasScope reports whether a space-separated scope contains a name.
 func HasScope(scope, name string) bool { return slices.Contains(strings.Fields(scope), name) }
 
-// ParseScope splits a scope into names (RFC 6749 §3.3) and drops duplicates. It returns InvalidScope if the scope is
-// malformed.
+// ParseScope splits a scope into names (RFC 6749 §3.3) and drops duplicates and extra spaces. It returns InvalidScope if
+// the scope is malformed or has no names.
 func ParseScope(scope string) ([]string, error) {
 	if len(scope) > maxScopeLength || strings.ContainsFunc(scope, notScope) {
 		return nil, NewError(InvalidScope, "A scope must have at most 1024 visible ASCII characters without quotes "+
-			"and backslashes, and single spaces between names.")
+			"and backslashes, and spaces between names.")
 	}
 	var names []string
-	for name := range strings.SplitSeq(scope, " ") {
-		if name == "" {
-			return nil, NewError(InvalidScope, "Scope names must be separated by single spaces.")
-		}
+	for name := range strings.FieldsSeq(scope) {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
+	}
+	if len(names) == 0 {
+		return nil, NewError(InvalidScope, "The scope has no names.")
 	}
 	return names, nil
 }

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,9 +11,9 @@ import (
 
 const formType = "application/x-www-form-urlencoded"
 
-// readForm reads a POST form into r.PostForm: from the body only, each parameter once, as UTF-8 without
-// control characters. An empty parameter counts as absent (RFC 6749 §3.1). net/http's own ParseForm mixes in
-// the query string and keeps repetitions.
+// readForm reads a POST form into r.PostForm: from the body only, each parameter once, as UTF-8 without control
+// characters, but for a scope, which has rules of its own. An empty parameter counts as absent (RFC 6749 §3.1).
+// net/http's own ParseForm mixes in the query string and keeps repetitions.
 func readForm(r *http.Request) error {
 	if r.URL.RawQuery != "" {
 		return badRequest("Send parameters in the form body, not in the query string: query strings end up in logs.")
@@ -30,15 +29,13 @@ func readForm(r *http.Request) error {
 	return err
 }
 
-// checkContentType rejects a body that is not of the wanted type, not in UTF-8, or compressed.
+// checkContentType rejects a body that is not of the wanted type, or compressed. It ignores the parameters of the type:
+// a form has none, and libraries name any charset; that the body is UTF-8 is checked when it is read.
 func checkContentType(header http.Header, wanted string) error {
-	mediaType, params, err := mime.ParseMediaType(header.Get("Content-Type"))
-	charset := params["charset"]
+	mediaType, _, _ := strings.Cut(header.Get("Content-Type"), ";")
 	switch {
-	case err != nil || mediaType != wanted || len(header.Values("Content-Type")) > 1:
+	case !strings.EqualFold(strings.TrimSpace(mediaType), wanted) || len(header.Values("Content-Type")) > 1:
 		return oauth.NewError(oauth.UnsupportedMediaType, "Content-Type must be "+wanted+".")
-	case charset != "" && !strings.EqualFold(charset, "utf-8"):
-		return oauth.NewError(oauth.UnsupportedMediaType, "The body must be encoded in UTF-8.")
 	case strings.Join(header.Values("Content-Encoding"), "") != "":
 		return oauth.NewError(oauth.UnsupportedMediaType, "The body must not be compressed.")
 	}
@@ -53,7 +50,7 @@ func oneOfEach(form url.Values) (url.Values, error) {
 				"Request one token for each.")
 		case len(values) > 1:
 			return nil, badRequest("A parameter is repeated (RFC 6749 3.2).")
-		case !cleanText(name) || !cleanText(values[0]):
+		case !cleanText(name) || name != "scope" && !cleanText(values[0]):
 			return nil, badRequest("Parameters must be UTF-8 without control characters.")
 		case values[0] == "":
 			delete(form, name)

@@ -45,7 +45,13 @@ func TestOtherFormsAreReadLikeTokenRequests(t *testing.T) {
 			"5 000 parameters":  {good + strings.Repeat("&a=1", 5_000), nil, http.StatusRequestEntityTooLarge},
 			"two content types": {good, http.Header{"Content-Type": {formType, formType}},
 				http.StatusUnsupportedMediaType},
-			"a charset not UTF-8": {good, http.Header{"Content-Type": {formType + "; charset=gbk"}},
+			"UTF-16": {good[:20] + "\x00" + good[20:], http.Header{"Content-Type": {formType + "; charset=utf-16"}},
+				http.StatusBadRequest},
+			"GBK": {good + "&x=\xc1\xee\xc5\xc6", http.Header{"Content-Type": {formType + "; charset=gbk"}},
+				http.StatusBadRequest},
+			"two types in one header": {good, http.Header{"Content-Type": {formType + ", " + formType}},
+				http.StatusUnsupportedMediaType},
+			"a longer type": {good, http.Header{"Content-Type": {formType + "x; charset=utf-8"}},
 				http.StatusUnsupportedMediaType},
 		} {
 			t.Run(path+" "+name, func(t *testing.T) {

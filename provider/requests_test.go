@@ -31,11 +31,10 @@ func TestTokenRequestsThatAreNotForms(t *testing.T) {
 		"plain text":      {good, http.Header{"Content-Type": {"text/plain"}}},
 		"no content type": {good, http.Header{"Content-Type": nil}},
 		"empty type":      {good, http.Header{"Content-Type": {""}}},
-		"malformed type":  {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset"}}},
+		"malformed type":  {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded charset"}}},
 		"a longer type":   {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded-plus"}}},
 		"two content types": {good, http.Header{"Content-Type": {"application/x-www-form-urlencoded",
 			"application/json"}}},
-		"UTF-16":                 {good, http.Header{"Content-Type": {formType + "; charset=utf-16"}}},
 		"compressed":             {zipped.String(), http.Header{"Content-Encoding": {"gzip"}}},
 		"declared as compressed": {good, http.Header{"Content-Encoding": {"br"}}},
 	} {
@@ -44,7 +43,8 @@ func TestTokenRequestsThatAreNotForms(t *testing.T) {
 		})
 	}
 	for _, contentType := range []string{"application/x-www-form-urlencoded; charset=UTF-8",
-		"Application/X-WWW-Form-Urlencoded"} {
+		"Application/X-WWW-Form-Urlencoded", formType + ";charset=ISO-8859-1", formType + "; charset=gbk",
+		formType + "; charset=utf-16", formType + " ; charset", formType + ";"} {
 		body, _ := w.wechatCode("alice").encode()
 		requireTokens(t, w.post("/token", body, http.Header{"Content-Type": {contentType}}))
 	}
@@ -151,7 +151,6 @@ func TestTokenFormsThatAreMalformed(t *testing.T) {
 		"NUL in username":           strings.Replace(good, "alice", "al%00ice", 1),
 		"NUL in client_id":          strings.Replace(good, "backend", "backend%00", 1),
 		"NUL in the secret":         strings.Replace(good, testSecret, testSecret+"%00", 1),
-		"NUL in scope":              strings.Replace(good, "scope=api", "scope=api%00", 1),
 		"NUL in grant_type":         strings.Replace(good, "grant_type=password", "grant_type=password%00", 1),
 		"surrogate in the username": strings.Replace(good, "alice", "%ed%b0%80", 1),
 	} {

@@ -55,7 +55,7 @@ func readRequirement(rawQuery string) (access.Requirement, error) {
 	}
 	for name, values := range query {
 		known := name == "audience" || name == "scope"
-		if !known || len(values) > 1 || values[0] == "" || !cleanText(values[0]) {
+		if !known || len(values) > 1 || values[0] == "" || name != "scope" && !cleanText(values[0]) {
 			return access.Requirement{}, errBadRequirement
 		}
 	}

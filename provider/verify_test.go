@@ -166,13 +166,13 @@ func TestVerifyRejectsInvalidQueries(t *testing.T) {
 		"?aud=https://api.example.com",
 		"?audience=https://api.example.com&access_token=" + token, "?audience=https://api.example.com%00",
 		"?audience=https://api.example.com%ff",
-		"?audience=https://api.example.com&scope=a%0ab", "?audience=%zz", "?audience=https://api.example.com;scope=api",
+		"?audience=%zz", "?audience=https://api.example.com;scope=api",
 	} {
 		for _, header := range []http.Header{bearer(token), {}, bearer("x")} {
 			requireError(t, w.get("/verify"+query, header), http.StatusBadRequest, "invalid_request")
 		}
 	}
-	for _, scope := range []string{"api%20%20openid", "%20api", "%22api%22", "%5c", "%c3%a4"} {
+	for _, scope := range []string{"%20", "a%0ab", "%ff", "%22api%22", "%5c", "%c3%a4"} {
 		requireError(t, w.verify(token, "&scope="+scope), http.StatusBadRequest, "invalid_scope")
 	}
 	require.NotContains(t, w.log.String(), token)

@@ -85,6 +85,23 @@ func TestFlagsWinOverEnvironmentAndThatOverFile(t *testing.T) {
 		c.TrustedProxies)
 }
 
+func TestSectionsMayBeEmpty(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("LINGPAI_CONFIG", folder+"/c.yaml")
+	for _, text := range []string{"session:\n  # idle: 1h\nkeys: {}\naudit: ~\n", "", "# nothing\n", "\ufeff",
+		"\ufeffsession:\r\n  # idle: 1h\r\n"} {
+		write(t, folder, "c.yaml", text)
+		c, err := parsed(t)
+		require.NoError(t, err, text)
+		require.Equal(t, Defaults().SessionIdle, c.SessionIdle)
+	}
+	for _, text := range []string{"sessions:\n  # idle: 1h\n", "session: 5\n", "session: []\n"} {
+		write(t, folder, "c.yaml", text)
+		_, err := parsed(t)
+		require.ErrorIs(t, err, ErrUnknownKey, text)
+	}
+}
+
 func TestSecretsAreReadFromFilesAndHaveNoFlag(t *testing.T) {
 	folder := t.TempDir()
 	write(t, folder, "key", "\ufeff"+aKey+"\r\n")

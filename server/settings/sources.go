@@ -38,7 +38,11 @@ func readFile(flags *pflag.FlagSet) (*koanf.Koanf, []error) {
 	}
 	var faults []error
 	for _, key := range k.Keys() {
-		if !slices.ContainsFunc(table(), func(s setting) bool { return s.key == key }) {
+		section, isSection := k.Get(key).(map[string]any)
+		empty := k.Get(key) == nil || isSection && len(section) == 0 // all of its settings may be comments
+		if !slices.ContainsFunc(table(), func(s setting) bool {
+			return s.key == key || empty && strings.HasPrefix(s.key, key+".")
+		}) {
 			faults = append(faults, fmt.Errorf("%s (in %s): %w", key, path, ErrUnknownKey))
 		}
 	}
