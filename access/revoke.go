@@ -11,6 +11,10 @@ import (
 	"github.com/lingpai/lingpai/oauth"
 )
 
+// expiredGrace is how long an access token can end its session after it has expired: a browser that was closed for the
+// night has no newer one. Later, only a client that authenticates can, since an old token may come from a log.
+const expiredGrace = 24 * time.Hour
+
 // revokeTimeout bounds a revocation, storage included.
 const revokeTimeout = 5 * time.Second
 
@@ -27,8 +31,8 @@ var (
 
 // Revoke ends the session of a token (RFC 7009), and with it every token of that session. A refresh token may be of
 // any generation, and is never treated as stolen. The kind of a token is recognized by its form, so token_type_hint is
-// ignored. An invalid token is not an error (§2.2). Neither is an expired access token, which ends no session, since
-// it may come from a log. r must have its PostForm parsed. Revoke returns
+// ignored. An invalid token is not an error (§2.2). Neither is an access token that expired more than a day ago, which
+// ends the session only if the client authenticates with a secret. r must have its PostForm parsed. Revoke returns
 //   - oauth.InvalidClient if the client does not authenticate,
 //   - oauth.InvalidRequest if the token is missing or there are two kinds of client authentication,
 //   - oauth.InvalidGrant if the token was issued to another client,
@@ -59,10 +63,14 @@ func (s *Service) Revoke(ctx context.Context, r *http.Request) error {
 
 // sessionToEnd returns the session id of a client's token, or "" if the token is not valid.
 func (s *Service) sessionToEnd(ctx context.Context, client clients.Client, token string) (string, error) {
-	if claims, err := s.issuer.ReadAccessToken(token); err == nil {
+	if claims, expired, err := s.issuer.ReadExpiredAccessToken(token); err == nil {
 		switch {
+		case expired >= expiredGrace && !client.Confidential:
+			return "", nil
 		case claims.ClientID != client.ID:
 			return "", errForeignToken
+		case claims.Session == "" && expired >= 0:
+			return "", nil
 		case claims.Session == "":
 			return "", errNoSession
 		}

@@ -66,8 +66,8 @@ const maxScopeLength = 1024
 // HasScope reports whether a space-separated scope contains a name.
 func HasScope(scope, name string) bool { return slices.Contains(strings.Fields(scope), name) }
 
-// ParseScope splits a scope into names (RFC 6749 §3.3) and drops duplicates and extra spaces. It returns InvalidScope if
-// the scope is malformed or has no names.
+// ParseScope splits a scope into names (RFC 6749 §3.3) and drops duplicates and extra spaces. It returns InvalidScope
+// if the scope is malformed or has no names.
 func ParseScope(scope string) ([]string, error) {
 	if len(scope) > maxScopeLength || strings.ContainsFunc(scope, notScope) {
 		return nil, NewError(InvalidScope, "A scope must have at most 1024 visible ASCII characters without quotes "+

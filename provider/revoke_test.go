@@ -128,8 +128,7 @@ func TestRevocationOfInvalidTokens(t *testing.T) {
 	requireTokens(t, w.token(refreshForm(refresh)))
 }
 
-// TestRevocationOfWhatHasEnded succeeds as well, and adds no second audit event. An expired access token, which may be
-// in somebody's log, ends no session.
+// TestRevocationOfWhatHasEnded succeeds as well, and adds no second audit event.
 func TestRevocationOfWhatHasEnded(t *testing.T) {
 	t.Parallel()
 	w := newEnv(t)
@@ -142,12 +141,57 @@ func TestRevocationOfWhatHasEnded(t *testing.T) {
 	// shares the keys, so its MAC and signature are good and its session is unknown
 	elsewhere := newEnv(t).signIn("alice")
 	requireRevoked(t, w.revoke(elsewhere.text("refresh_token")))
+	requireRevoked(t, w.revoke(elsewhere.text("access_token")))
 	active := w.signIn("alice")
-	w.clock.Move(time.Hour + time.Second)
-	requireRevoked(t, w.revoke(active.text("access_token")))
-	requireTokens(t, w.token(refreshForm(active.text("refresh_token"))))
 	w.clock.Move(8 * 24 * time.Hour)
 	requireRevoked(t, w.revoke(active.text("refresh_token")))
+}
+
+// TestRevocationByAnExpiredAccessToken ends the session for a day. After that the token may come from somebody's log,
+// so the client must authenticate.
+func TestRevocationByAnExpiredAccessToken(t *testing.T) {
+	t.Parallel()
+	secret := []string{"client_id", "backend", "client_secret", testSecret}
+	for name, c := range map[string]struct {
+		age          time.Duration // of the token, which expires after an hour
+		confidential bool
+		ends         bool
+	}{
+		"just expired":               {time.Hour, false, true},
+		"nearly a day":               {25*time.Hour - time.Second, false, true},
+		"a day":                      {25 * time.Hour, false, false},
+		"a day, with authentication": {25 * time.Hour, true, true},
+		"days, with authentication":  {72 * time.Hour, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newEnv(t)
+			sign, own, foreign := func() answer { return w.signIn("alice") }, []string(nil), secret
+			if c.confidential {
+				sign = func() answer { return w.token(passwordForm("alice", testPassword)) }
+				own, foreign = secret, []string{"client_id", "mini-2"}
+			}
+			a := sign()
+			w.clock.Move(c.age)
+			refused := w.revoke(a.text("access_token"), foreign...)
+			if c.age < 25*time.Hour || !c.confidential {
+				requireError(t, refused, http.StatusBadRequest, "invalid_grant")
+			} else {
+				requireRevoked(t, refused)
+			}
+			requireRevoked(t, w.revoke(a.text("access_token"), own...))
+			refreshed := w.token(refreshForm(a.text("refresh_token")).with(own...))
+			if c.ends {
+				requireError(t, refreshed, http.StatusBadRequest, "invalid_grant")
+			} else {
+				requireTokens(t, refreshed)
+			}
+		})
+	}
+	w := newEnv(t)
+	own := w.token(serviceForm()).text("access_token")
+	w.clock.Move(2 * time.Hour)
+	requireRevoked(t, w.revoke(own, "client_id", "service", "client_secret", testSecret))
 }
 
 // TestRevocationOfAnotherClientsToken is an error (RFC 7009 §2.1). It ends nothing, a retired token is not treated as

@@ -103,16 +103,20 @@ func (i *Issuer) accessClaims(client identity.Client, subject string, target Tar
 // ReadAccessToken verifies an access token and returns its claims. It does not check the session. It returns
 // ErrBadToken if the token was not issued by this issuer or has expired.
 func (i *Issuer) ReadAccessToken(token string) (AccessClaims, error) {
-	var claims AccessClaims
-	payload, err := i.config.Keys.Current().Verify([]byte(token), typeAccessToken)
-	if err != nil {
-		return claims, ErrBadToken
-	}
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		return claims, ErrBadToken
-	}
-	if claims.Issuer != i.config.Issuer || i.config.Now().Unix() >= claims.Expires {
-		return claims, ErrBadToken
+	claims, expired, err := i.ReadExpiredAccessToken(token)
+	if err != nil || expired >= 0 {
+		return AccessClaims{}, ErrBadToken
 	}
 	return claims, nil
+}
+
+// ReadExpiredAccessToken is like [Issuer.ReadAccessToken], but accepts expired tokens, as long as their key is known.
+// It also returns for how long the token has been expired, which is negative if it has not.
+func (i *Issuer) ReadExpiredAccessToken(token string) (AccessClaims, time.Duration, error) {
+	var claims AccessClaims
+	payload, err := i.config.Keys.Current().Verify([]byte(token), typeAccessToken)
+	if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Issuer != i.config.Issuer {
+		return AccessClaims{}, 0, ErrBadToken
+	}
+	return claims, time.Duration(i.config.Now().Unix()-claims.Expires) * time.Second, nil
 }
